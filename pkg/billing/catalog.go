@@ -1,0 +1,34 @@
+package billing
+
+// Plan is a subscription of the catalogue. Amount is in the currency's smallest unit.
+type Plan struct {
+	ID, Name, Description string
+	Amount                int64
+	Currency              string // ISO 4217, lower case
+	Interval              string // "day", "week", "month" or "year"
+	Points                Points // granted for each paid period
+	TrialDays             int64
+	TrialPoints           Points
+}
+
+// Pack is points for one payment. They do not expire.
+type Pack struct {
+	ID, Name, Description string
+	Amount                int64
+	Currency              string
+	Points                Points
+	MaxQuantity           int64
+}
+
+// LookupKey is the `lookup_key` that ties a price at Stripe to an item of the catalogue.
+func LookupKey(item string) string { return "pointsync_" + item }
+
+// MetadataItem is the metadata key that names the catalogue's item on prices and products. It stays on a price
+// whose lookup key has moved on to its successor, so an old subscription is still known.
+const MetadataItem = "pointsync_item"
+
+// MetadataOrder and MetadataAccount tie Stripe's objects to our rows.
+const (
+	MetadataOrder   = "pointsync_order"
+	MetadataAccount = "pointsync_account"
+)

@@ -1,0 +1,32 @@
+package billing
+
+import "time"
+
+// InboxEvent is what is kept of an event of Stripe's: which object to look at, and how far the looking has come.
+type InboxEvent struct {
+	ID          StripeEventID
+	Type        string
+	APIVersion  string
+	Livemode    bool
+	ObjectType  string
+	ObjectID    string
+	CustomerID  CustomerID
+	AccountID   AccountID // "" when the event is ignored
+	Status      InboxStatus
+	Reason      string // why it was ignored
+	Ticket      int64  // the first sync that began after the event was stored; 0: none yet
+	Attempts    int64
+	LastError   string
+	CreatedAt   time.Time // Stripe's
+	ReceivedAt  time.Time
+	ProcessedAt *time.Time
+}
+
+// InboxStatus says how far an event has come; docs/states.md draws it.
+type InboxStatus string
+
+const (
+	InboxPending   InboxStatus = "pending"
+	InboxProcessed InboxStatus = "processed" // a sync that began after its receipt was applied
+	InboxIgnored   InboxStatus = "ignored"   // it concerns no account of ours
+)

@@ -1,0 +1,51 @@
+package billing
+
+import (
+	"crypto/rand"
+	"encoding/base32"
+	"encoding/binary"
+	"time"
+)
+
+// Ids are a prefix that says what they name and 26 letters that sort by the time of their making: 48 bits of
+// milliseconds, 80 random bits.
+type (
+	AccountID string // acc_…
+	OrderID   string // ord_…
+	EntryID   string // ent_…
+	LotID     string // lot_…
+	SessionID string // ses_…: a login, not a Stripe Checkout Session
+)
+
+// Stripe's ids are kept apart from ours by type.
+type (
+	CustomerID      string // cus_…
+	CheckoutID      string // cs_…
+	SubscriptionID  string // sub_…
+	InvoiceID       string // in_…
+	StripeEventID   string // evt_…
+	PriceID         string // price_…
+	PaymentIntentID string // pi_…
+)
+
+var crockford = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
+
+// newID makes the letters of an id. Randomness alone makes it unique; time only makes it sort.
+func newID(prefix string, now time.Time) string {
+	var b [16]byte
+	binary.BigEndian.PutUint64(b[:8], uint64(now.UnixMilli())<<16)
+	rand.Read(b[6:]) // never fails: crypto/rand ends the program first
+	return prefix + "_" + crockford.EncodeToString(b[:])
+}
+
+func NewAccountID(now time.Time) AccountID { return AccountID(newID("acc", now)) }
+func NewOrderID(now time.Time) OrderID     { return OrderID(newID("ord", now)) }
+func NewEntryID(now time.Time) EntryID     { return EntryID(newID("ent", now)) }
+func NewLotID(now time.Time) LotID         { return LotID(newID("lot", now)) }
+func NewSessionID(now time.Time) SessionID { return SessionID(newID("ses", now)) }
+
+// NewTokenID names one access token (the claim jti).
+func NewTokenID(now time.Time) string { return newID("tok", now) }
+
+// NewRequestID names one HTTP request.
+func NewRequestID(now time.Time) string { return newID("req", now) }

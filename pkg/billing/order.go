@@ -1,0 +1,50 @@
+package billing
+
+import "time"
+
+// OrderStatus is our word for how far an order has come; docs/states.md draws it.
+type OrderStatus string
+
+const (
+	OrderPending   OrderStatus = "pending"   // waiting for the customer on Stripe's page
+	OrderPaid      OrderStatus = "paid"      // Stripe has the money (or needs none); what it bought is not yet granted
+	OrderFulfilled OrderStatus = "fulfilled" // points granted
+	OrderExpired   OrderStatus = "expired"   // the page ran out unpaid
+	OrderFailed    OrderStatus = "failed"    // a delayed payment failed
+	OrderRefunded  OrderStatus = "refunded"  // the money went back in full
+)
+
+// Final says whether a sync has nothing more to do for the order, refunds apart.
+func (s OrderStatus) Final() bool { return s != OrderPending && s != OrderPaid }
+
+// ItemKind is what an item of the catalogue is.
+type ItemKind string
+
+const (
+	KindPlan ItemKind = "plan"
+	KindPack ItemKind = "pack"
+)
+
+// Order is one purchase: an item of the catalogue, and the Stripe Checkout Session that sells it.
+type Order struct {
+	ID              OrderID
+	AccountID       AccountID
+	Item            string
+	Kind            ItemKind
+	Quantity        int64
+	Points          Points // what it grants in all, fixed when the order was made
+	Amount          int64  // in the currency's smallest unit, in all
+	Currency        string
+	Status          OrderStatus
+	CheckoutID      CheckoutID // "" until Stripe answered
+	URL             string     // Stripe's page, while the order is pending
+	PaymentIntentID PaymentIntentID
+	SubscriptionID  SubscriptionID
+	Key             string // the caller's Idempotency-Key
+	RequestHash     string
+	SuccessURL      string
+	CancelURL       string
+	ExpiresAt       *time.Time
+	CreatedAt       time.Time
+	FulfilledAt     *time.Time
+}

@@ -1,0 +1,70 @@
+package billing
+
+import "time"
+
+// Points is a number of points: a whole number, never negative in a balance, signed in an entry.
+type Points int64
+
+// MaxPoints bounds every amount of points that comes from outside. It leaves room to add 2^20 of them without
+// overflow, and stays exact in a JSON reader that keeps numbers as 64-bit floats.
+const MaxPoints Points = 1 << 43
+
+// Balance is what an account owns. Available + Held - Debt is the sum of its entries; none of the three is
+// negative, and Debt is positive only while Available is 0.
+type Balance struct {
+	Available Points
+	Held      Points
+	Debt      Points
+}
+
+// Total is the sum of the account's entries.
+func (b Balance) Total() Points { return b.Available + b.Held - b.Debt }
+
+// EntryKind says why points moved.
+type EntryKind string
+
+const (
+	EntryGrant    EntryKind = "grant"    // points bought, or included in a paid period
+	EntrySpend    EntryKind = "spend"    // points used
+	EntryExpire   EntryKind = "expire"   // a lot ran out
+	EntryClawback EntryKind = "clawback" // the money behind a grant went back
+)
+
+// Entry is one movement of points. Entries are appended and never changed.
+type Entry struct {
+	ID           EntryID
+	AccountID    AccountID
+	Kind         EntryKind
+	Amount       Points // signed
+	BalanceAfter Points // Balance.Total() after this entry
+	Seq          int64  // Account.Version after this entry: the order in which entries were made, which times only come near
+	Description  string
+	Metadata     map[string]string
+	LotID        LotID  // for grants, expiries and clawbacks
+	Key          string // the caller's Idempotency-Key, for spends
+	RequestHash  string // of the request that first used Key
+	CreatedAt    time.Time
+}
+
+// Lot is points that came together and expire together.
+type Lot struct {
+	ID         LotID
+	AccountID  AccountID
+	GrantKey   string // the business fact that granted it; unique forever
+	Source     string // what the points belong to, e.g. "subscription:sub_…" or "order:ord_…"
+	Granted    Points
+	Remaining  Points     // as of the last settlement
+	ClawedBack Points     // how much of Granted went back because its money did
+	ExpiresAt  *time.Time // nil: never
+	CreatedAt  time.Time
+}
+
+// Grant asks for a lot. Key names the business fact (never the event that told of it), so that asking twice grants once.
+type Grant struct {
+	Key         string
+	Source      string
+	Amount      Points
+	ExpiresAt   *time.Time
+	Replaces    bool // the older lots of the same Source end when this one begins
+	Description string
+}

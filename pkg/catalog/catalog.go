@@ -1,0 +1,93 @@
+// Package catalog owns what is for sale: the plans and packs of catalog.yaml, read once and checked as a whole. It
+// does not know Stripe, where the same items live as products and prices, nor who has bought what.
+//
+// Invariants of every Catalog that Load, Parse or Default answers: it has at least one item, ids are unique over
+// plans and packs together, the order is the file's, and every amount of money and points is positive and within
+// the limits of this package.
+package catalog
+
+import (
+	"bytes"
+	_ "embed"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+)
+
+//go:generate cp ../../catalog.yaml default.yaml
+
+//go:embed default.yaml
+var defaultYAML []byte
+
+// maxFileBytes is far above any catalogue that people can read, and far below what hurts.
+const maxFileBytes = 1 << 20
+
+// Catalog is what is for sale, in the file's order. It is not changed after it was read, so it may be shared.
+type Catalog struct {
+	Plans []billing.Plan
+	Packs []billing.Pack
+}
+
+// Load reads the catalogue of a file.
+func Load(path string) (*Catalog, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("open the catalogue: %w", err)
+	}
+	defer f.Close()
+	c, err := Parse(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return c, nil
+}
+
+// Parse reads a catalogue. Its error lists everything that is wrong, each with its place.
+func Parse(r io.Reader) (*Catalog, error) {
+	text, err := io.ReadAll(io.LimitReader(r, maxFileBytes+1))
+	if err != nil {
+		return nil, fmt.Errorf("read the catalogue: %w", err)
+	}
+	if len(text) > maxFileBytes {
+		return nil, fmt.Errorf("the catalogue is larger than %d bytes", maxFileBytes)
+	}
+	file, err := decode(text)
+	if err != nil {
+		return nil, err
+	}
+	if err := file.check(); err != nil {
+		return nil, err
+	}
+	return file.catalog(), nil
+}
+
+// Default is the catalogue that ships with the program: the repository's own catalog.yaml.
+func Default() *Catalog {
+	c, err := Parse(bytes.NewReader(defaultYAML))
+	if err != nil {
+		panic("catalog: the embedded catalogue is broken: " + err.Error()) // a test reads it, so never in a release
+	}
+	return c
+}
+
+// Plan finds a plan by its id.
+func (c *Catalog) Plan(id string) (billing.Plan, bool) {
+	for _, p := range c.Plans {
+		if p.ID == id {
+			return p, true
+		}
+	}
+	return billing.Plan{}, false
+}
+
+// Pack finds a pack by its id.
+func (c *Catalog) Pack(id string) (billing.Pack, bool) {
+	for _, p := range c.Packs {
+		if p.ID == id {
+			return p, true
+		}
+	}
+	return billing.Pack{}, false
+}

@@ -1,0 +1,138 @@
+package catalog
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+)
+
+// The limits. Money's is Stripe's own for one charge (eight digits); the others leave room for sums of many items.
+const (
+	maxAmount      = 99_999_999
+	maxPoints      = whole(billing.MaxPoints / 1e6)
+	maxTrialDays   = 730 // Stripe's
+	maxQuantity    = 100
+	maxItems       = 200
+	maxName        = 100
+	maxDescription = 500
+)
+
+var (
+	idPattern       = regexp.MustCompile(`^[a-z0-9_]{1,40}$`)
+	currencyPattern = regexp.MustCompile(`^[a-z]{3}$`)
+	intervals       = []string{"day", "week", "month", "year"}
+)
+
+// findings gathers everything that is wrong, so that a file is mended in one go.
+type findings struct{ errs []error }
+
+func (f *findings) add(place, format string, args ...any) {
+	f.errs = append(f.errs, fmt.Errorf("%s: %s", place, fmt.Sprintf(format, args...)))
+}
+
+func (f *file) check() error {
+	var found findings
+	if f.Currency != "" && !currencyPattern.MatchString(f.Currency) {
+		found.add("currency", "%q is not a three-letter lower-case code", f.Currency)
+	}
+	switch n := len(f.Plans) + len(f.Packs); {
+	case n == 0:
+		found.add("plans, packs", "there is nothing to sell")
+	case n > maxItems:
+		found.add("plans, packs", "%d items are more than %d", n, maxItems)
+	}
+	seen := map[string]string{} // id -> the place that has it
+	for n, p := range f.Plans {
+		place := placeOf("plans", n, p.ID)
+		f.checkItem(&found, place, p.item, seen)
+		p.check(&found, place)
+	}
+	for n, p := range f.Packs {
+		place := placeOf("packs", n, p.ID)
+		f.checkItem(&found, place, p.item, seen)
+		p.check(&found, place)
+	}
+	return errors.Join(found.errs...)
+}
+
+// placeOf counts from one, as people do in a list they look at.
+func placeOf(list string, n int, id string) string {
+	if id == "" {
+		return fmt.Sprintf("%s, entry %d", list, n+1)
+	}
+	return fmt.Sprintf("%s, entry %d (%s)", list, n+1, id)
+}
+
+func (f *file) checkItem(found *findings, place string, i item, seen map[string]string) {
+	switch first, double := seen[i.ID]; {
+	case !idPattern.MatchString(i.ID):
+		found.add(place, "id %q is not 1 to 40 of a-z, 0-9 and _", i.ID)
+	case double:
+		found.add(place, "id %q is taken by %s", i.ID, first)
+	default:
+		seen[i.ID] = place
+	}
+	checkText(found, place, "name", i.Name, 1, maxName)
+	checkText(found, place, "description", i.Description, 0, maxDescription)
+	checkNumber(found, place, "amount", i.Amount, 1, maxAmount)
+	checkNumber(found, place, "points", i.Points, 1, maxPoints)
+	switch {
+	case i.Currency == "" && f.Currency == "":
+		found.add(place, "currency is missing, here and at the top of the file")
+	case i.Currency != "" && !currencyPattern.MatchString(i.Currency):
+		found.add(place, "currency %q is not a three-letter lower-case code", i.Currency)
+	}
+}
+
+func (p plan) check(found *findings, place string) {
+	if !slices.Contains(intervals, p.Interval) {
+		found.add(place, "interval %q is not one of %s", p.Interval, strings.Join(intervals, ", "))
+	}
+	if p.TrialDays != nil {
+		checkNumber(found, place, "trial_days", p.TrialDays, 0, maxTrialDays)
+	}
+	if p.TrialPoints != nil {
+		checkNumber(found, place, "trial_points", p.TrialPoints, 0, maxPoints)
+		if *p.TrialPoints > 0 && or(p.TrialDays, 0) == 0 {
+			found.add(place, "trial_points without trial_days would never be granted")
+		}
+	}
+}
+
+func (p pack) check(found *findings, place string) {
+	if p.MaxQuantity == nil {
+		return
+	}
+	checkNumber(found, place, "max_quantity", p.MaxQuantity, 1, maxQuantity)
+	// Both factors are at most eight digits here or already reported, so the product does not overflow.
+	if p.Amount != nil && *p.Amount <= maxAmount && *p.MaxQuantity <= maxQuantity && *p.Amount**p.MaxQuantity > maxAmount {
+		found.add(place, "max_quantity %d of them would cost more than %d, the most that Stripe charges at once", *p.MaxQuantity, maxAmount)
+	}
+}
+
+func checkNumber(found *findings, place, key string, n *whole, low, high whole) {
+	switch {
+	case n == nil:
+		found.add(place, "%s is missing", key)
+	case *n < low || *n > high:
+		found.add(place, "%s %d is outside %d to %d", key, *n, low, high)
+	}
+}
+
+func checkText(found *findings, place, key, text string, low, high int) {
+	n := utf8.RuneCountInString(strings.TrimSpace(text))
+	switch {
+	case n < low:
+		found.add(place, "%s is missing", key)
+	case n > high:
+		found.add(place, "%s has %d letters, more than %d", key, n, high)
+	case strings.ContainsFunc(text, unicode.IsControl):
+		found.add(place, "%s holds a control character; write it on one line", key)
+	}
+}

@@ -1,0 +1,115 @@
+package catalog
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+)
+
+// whole is a number as the catalogue may write it. YAML's own reading would take 9.00 for 9 and 010 for 8, and 9
+// cents is not what whoever wrote 9.00 meant.
+type whole int64
+
+var wholePattern = regexp.MustCompile(`^(0|-?[1-9][0-9]*)$`)
+
+// UnmarshalYAML takes plain decimal digits, unquoted, and nothing else.
+func (w *whole) UnmarshalYAML(node *yaml.Node) error {
+	n, err := strconv.ParseInt(node.Value, 10, 64)
+	if err != nil || node.Tag != "!!int" || !wholePattern.MatchString(node.Value) {
+		return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: %q is not a whole number", node.Line, node.Value)}}
+	}
+	*w = whole(n)
+	return nil
+}
+
+// file is catalog.yaml as it is written. Numbers are pointers, so that a zero and a missing one are told apart.
+type file struct {
+	Currency string `yaml:"currency"`
+	Plans    []plan `yaml:"plans"`
+	Packs    []pack `yaml:"packs"`
+}
+
+// item is what plans and packs have in common.
+type item struct {
+	ID          string `yaml:"id"`
+	Name        string `yaml:"name"`
+	Description string `yaml:"description"`
+	Amount      *whole `yaml:"amount"`
+	Currency    string `yaml:"currency"`
+	Points      *whole `yaml:"points"`
+}
+
+type plan struct {
+	item        `yaml:",inline"`
+	Interval    string `yaml:"interval"`
+	TrialDays   *whole `yaml:"trial_days"`
+	TrialPoints *whole `yaml:"trial_points"`
+}
+
+type pack struct {
+	item        `yaml:",inline"`
+	MaxQuantity *whole `yaml:"max_quantity"`
+}
+
+// decode refuses keys it does not know, because a misspelt one would be a silent default, and a second document.
+func decode(text []byte) (*file, error) {
+	d := yaml.NewDecoder(bytes.NewReader(text))
+	d.KnownFields(true)
+	var f file
+	if err := d.Decode(&f); errors.Is(err, io.EOF) {
+		return nil, errors.New("the catalogue is empty")
+	} else if err != nil {
+		return nil, fmt.Errorf("the catalogue is not well-formed: %w", err)
+	}
+	if err := d.Decode(new(any)); !errors.Is(err, io.EOF) {
+		return nil, errors.New("the catalogue holds more than one YAML document")
+	}
+	return &f, nil
+}
+
+// catalog turns a checked file into billing's nouns, with what was left out filled in.
+func (f *file) catalog() *Catalog {
+	c := &Catalog{Plans: make([]billing.Plan, 0, len(f.Plans)), Packs: make([]billing.Pack, 0, len(f.Packs))}
+	for _, p := range f.Plans {
+		c.Plans = append(c.Plans, billing.Plan{
+			ID: p.ID, Name: p.Name, Description: p.Description,
+			Amount:      int64(*p.Amount),
+			Currency:    f.currencyOf(p.item),
+			Interval:    p.Interval,
+			Points:      billing.Points(*p.Points),
+			TrialDays:   or(p.TrialDays, 0),
+			TrialPoints: billing.Points(or(p.TrialPoints, 0)),
+		})
+	}
+	for _, p := range f.Packs {
+		c.Packs = append(c.Packs, billing.Pack{
+			ID: p.ID, Name: p.Name, Description: p.Description,
+			Amount:      int64(*p.Amount),
+			Currency:    f.currencyOf(p.item),
+			Points:      billing.Points(*p.Points),
+			MaxQuantity: or(p.MaxQuantity, 1),
+		})
+	}
+	return c
+}
+
+func (f *file) currencyOf(i item) string {
+	if i.Currency != "" {
+		return i.Currency
+	}
+	return f.Currency
+}
+
+func or(n *whole, otherwise int64) int64 {
+	if n == nil {
+		return otherwise
+	}
+	return int64(*n)
+}
