@@ -1,0 +1,86 @@
+# Everything one does here by habit. `make` alone prints it. The steps that need more than a line are in .ci/.
+
+# Each step of `make check` says its name in one line, so that a log can be read at a glance.
+HEADLINE = @printf '\n== %s\n'
+POINTSYNC = go run ./cmd/pointsync
+NEWMAN = tools/node_modules/.package-lock.json
+
+# TESTFLAGS go to `go test`: make test TESTFLAGS='-race -run Spend'
+TESTFLAGS ?=
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help dev demo test bench generate check generated format vet lint tidy contract postman build docker-steps postgres race
+
+help: ## print this
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
+
+dev: ## run the API, the local Stripe and SQLite: no account needed anywhere
+	$(POINTSYNC) dev
+
+demo: ## play the whole story once, and fail when a step is not as it should be
+	$(HEADLINE) 'demo: the whole story'
+	$(POINTSYNC) demo
+
+test: postgres ## run the whole suite, on SQLite and on a real PostgreSQL
+	$(HEADLINE) 'test: the suite, on SQLite and PostgreSQL'
+	go run ./pkg/store/storetest/pgtest -- go test $(TESTFLAGS) ./...
+
+bench: postgres ## run the benchmarks
+	$(HEADLINE) 'bench: the benchmarks'
+	go run ./pkg/store/storetest/pgtest -- go test -run '^$$' -bench . -benchmem $(TESTFLAGS) ./...
+
+generate: ## write the generated code anew, after a change of openapi.yaml or catalog.yaml
+	go -C tools mod download github.com/stripe/stripe-mock
+	STRIPE_OPENAPI="$$(go -C tools list -m -f '{{.Dir}}' github.com/stripe/stripe-mock)/embedded/openapi" go generate ./...
+
+# The suite comes last, so that what it says stands at the end of a log.
+check: generated format vet lint tidy contract build docker-steps demo postman race ## all that must hold before a change lands
+
+generated: ## the generated code is what `make generate` writes
+	$(HEADLINE) 'generated: the generated code is current'
+	.ci/generated
+
+format: ## the code is formatted
+	$(HEADLINE) 'format: gofmt'
+	@files=$$(find . -name '*.go' -not -path '*/node_modules/*' -exec gofmt -l {} +); \
+		if [ -n "$$files" ]; then echo "not formatted (gofmt -w mends it):"; echo "$$files"; exit 1; fi
+
+vet: ## the compiler's own second look
+	$(HEADLINE) 'vet: go vet'
+	go vet ./...
+
+lint: ## staticcheck, at the version that tools/go.mod pins
+	$(HEADLINE) 'lint: staticcheck'
+	"$$(go -C tools tool -n staticcheck)" ./...
+
+tidy: ## go.mod and go.sum name what is used and nothing else
+	$(HEADLINE) 'tidy: go mod tidy'
+	go mod tidy -diff
+
+contract: $(NEWMAN) ## lint openapi.yaml
+	$(HEADLINE) 'contract: redocly lint'
+	tools/node_modules/.bin/redocly lint --config tools/redocly.yaml openapi.yaml
+
+postman: $(NEWMAN) ## run the Postman collection against a fresh `dev`
+	$(HEADLINE) 'postman: the collection, against a fresh dev'
+	node .ci/postman.mjs
+
+build: ## build bin/pointsync: static, without cgo
+	$(HEADLINE) 'build: without cgo'
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/pointsync ./cmd/pointsync
+
+docker-steps: ## do what the Dockerfile does, without a container engine
+	$(HEADLINE) 'docker-steps: the Dockerfile, step by step'
+	.ci/docker-steps
+
+race:
+	@$(MAKE) --no-print-directory test TESTFLAGS=-race
+
+# Installs PostgreSQL where that is possible and needed; where it is not, the tests themselves say what to do.
+postgres:
+	@.ci/postgres
+
+$(NEWMAN): tools/package-lock.json
+	npm ci --prefix tools --no-progress
+	@touch $@

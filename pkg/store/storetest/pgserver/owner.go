@@ -1,0 +1,54 @@
+//go:build unix
+
+package pgserver
+
+import (
+	"fmt"
+	"os"
+	"os/user"
+	"strconv"
+	"syscall"
+)
+
+// unprivileged answers the user to run the server as: nil, which is ourselves, except for root, as whom PostgreSQL
+// refuses to run.
+func unprivileged() (*syscall.Credential, error) {
+	if os.Geteuid() != 0 {
+		return nil, nil
+	}
+	for _, name := range []string{"postgres", "nobody"} {
+		u, err := user.Lookup(name)
+		if err != nil {
+			continue
+		}
+		uid, uidErr := strconv.ParseUint(u.Uid, 10, 32)
+		gid, gidErr := strconv.ParseUint(u.Gid, 10, 32)
+		if uidErr == nil && gidErr == nil {
+			return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
+		}
+	}
+	return nil, fmt.Errorf("PostgreSQL refuses to run as root, and there is no user postgres or nobody to run it as")
+}
+
+// makeFolder makes the folder of one server, in memory where there is enough of it: a commit still waits for fsync
+// there, but the wait is short.
+func makeFolder(owner *syscall.Credential) (string, error) {
+	dir, err := os.MkdirTemp(memoryFolder(), "pointsync-pg-")
+	if err != nil {
+		return "", fmt.Errorf("make the test server's folder: %w", err)
+	}
+	if err := give(dir, owner); err != nil {
+		return "", err
+	}
+	return dir, nil
+}
+
+func give(path string, owner *syscall.Credential) error {
+	if owner == nil {
+		return nil
+	}
+	if err := os.Chown(path, int(owner.Uid), int(owner.Gid)); err != nil {
+		return fmt.Errorf("give the test server its files: %w", err)
+	}
+	return nil
+}

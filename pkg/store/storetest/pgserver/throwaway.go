@@ -1,0 +1,138 @@
+//go:build unix
+
+package pgserver
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const (
+	clusterDeadline   = time.Minute
+	containerDeadline = 5 * time.Minute // the image may have to be pulled first
+	containerImage    = "postgres:16-alpine"
+	maxTries          = 5 // a port that was free may be taken before the server binds it
+)
+
+// maxConnections is room for every package's tests at once, on two replicas' pools each.
+const maxConnections = "max_connections=300"
+
+// startCluster makes a new cluster in a folder of its own and serves it on a free port of the loopback.
+func startCluster(ctx context.Context, bin string) (*Server, error) {
+	ctx, cancel := context.WithTimeout(ctx, clusterDeadline)
+	defer cancel()
+	owner, err := unprivileged()
+	if err != nil {
+		return nil, err
+	}
+	return retryPorts(func(port string) (*Server, error) {
+		dir, err := makeFolder(owner)
+		if err != nil {
+			return nil, err
+		}
+		password := rand.Text()
+		if err := initCluster(ctx, bin, dir, password, owner); err != nil {
+			return nil, errors.Join(err, os.RemoveAll(dir))
+		}
+		return launch(ctx, launching{
+			dir: dir, owner: owner, url: serverURL(password, port),
+			argv: []string{filepath.Join(bin, "postgres"), "-D", filepath.Join(dir, "data"),
+				"-p", port, "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
+				"-c", maxConnections, "-c", "timezone=UTC"},
+		})
+	})
+}
+
+// initCluster asks for a password even on the loopback: a superuser of PostgreSQL may run programs, and other users
+// share the machine. It is sent in the clear, for tests connect often and a salted hash costs milliseconds each time.
+func initCluster(ctx context.Context, bin, dir, password string, owner *syscall.Credential) error {
+	passwordFile := filepath.Join(dir, "password")
+	if err := os.WriteFile(passwordFile, []byte(password), 0o600); err != nil {
+		return fmt.Errorf("write the test server's password: %w", err)
+	}
+	if err := give(passwordFile, owner); err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, filepath.Join(bin, "initdb"), "-D", filepath.Join(dir, "data"), "-U", "postgres",
+		"-E", "UTF8", "--no-locale", "--no-sync", "--auth=password", "--pwfile="+passwordFile)
+	cmd.Dir, cmd.Env = dir, cleanEnv()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: owner}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("initdb: %w\n%s", err, out)
+	}
+	return nil
+}
+
+// startContainer serves a cluster from Docker's official image, likewise on a free port of the loopback.
+func startContainer(ctx context.Context) (*Server, error) {
+	ctx, cancel := context.WithTimeout(ctx, containerDeadline)
+	defer cancel()
+	return retryPorts(func(port string) (*Server, error) {
+		dir, err := makeFolder(nil)
+		if err != nil {
+			return nil, err
+		}
+		password := rand.Text()
+		return launch(ctx, launching{dir: dir, url: serverURL(password, port), argv: containerCommand(port, password)})
+	})
+}
+
+// containerCommand stays in the foreground, so that the container's end is the command's. The signal that ends the
+// command is passed on to the server inside.
+func containerCommand(port, password string) []string {
+	return []string{"docker", "run", "--rm", "-p", "127.0.0.1:" + port + ":5432", "-e", "POSTGRES_PASSWORD=" + password,
+		containerImage, "-c", maxConnections, "-c", "timezone=UTC"}
+}
+
+func retryPorts(start func(port string) (*Server, error)) (*Server, error) {
+	var errs []error
+	for range maxTries {
+		port, err := freePort()
+		if err != nil {
+			return nil, err
+		}
+		server, err := start(port)
+		if err == nil {
+			return server, nil
+		}
+		errs = append(errs, err)
+		if !errors.Is(err, errEnded) {
+			break // whatever it was, another port does not mend it
+		}
+	}
+	return nil, errors.Join(errs...)
+}
+
+func freePort() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("find a free port: %w", err)
+	}
+	defer l.Close()
+	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port), nil
+}
+
+func serverURL(password, port string) string {
+	return "postgres://postgres:" + password + "@127.0.0.1:" + port + "/postgres?sslmode=disable"
+}
+
+// cleanEnv keeps the caller's PG… settings, which are about some other server, away from this one.
+func cleanEnv() []string {
+	env := []string{"LC_ALL=C", "TZ=UTC"}
+	for _, pair := range os.Environ() {
+		if !strings.HasPrefix(pair, "PG") && !strings.HasPrefix(pair, "LC_") && !strings.HasPrefix(pair, "TZ=") {
+			env = append(env, pair)
+		}
+	}
+	return env
+}

@@ -1,0 +1,86 @@
+//go:build unix
+
+package pgserver
+
+import (
+	"database/sql"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// Proves that a throwaway server answers while it runs, wants its password, and has gone with its files after Stop,
+// which may be called twice.
+func TestStartCluster(t *testing.T) {
+	t.Parallel()
+	server, err := startCluster(t.Context(), installed(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Stop()
+	dir := askString(t, server.URL, "SHOW data_directory")
+	if err := ping(t.Context(), serverURL("guess", askString(t, server.URL, "SHOW port"))); err == nil {
+		t.Error("a guessed password opens the server")
+	}
+	for range 2 {
+		if err := server.Stop(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := ping(t.Context(), server.URL); err == nil {
+		t.Error("the server still answers")
+	}
+	if _, err := os.Stat(filepath.Dir(dir)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%s is still there", dir)
+	}
+}
+
+// Proves that a server which cannot run is reported with what it said, after a few tries on other ports.
+func TestErrEnded(t *testing.T) {
+	t.Parallel()
+	tries := 0
+	_, err := retryPorts(func(port string) (*Server, error) {
+		tries++
+		return launch(t.Context(), launching{
+			dir: t.TempDir(), url: serverURL("none", port), argv: []string{"sh", "-c", "echo port taken >&2; exit 1"},
+		})
+	})
+	if !errors.Is(err, errEnded) || tries != maxTries {
+		t.Errorf("after %d tries: %v", tries, err)
+	}
+}
+
+// Proves that a container is reachable from this machine alone and is not kept. Running it is launch's business.
+func TestContainerCommand(t *testing.T) {
+	t.Parallel()
+	command := strings.Join(containerCommand("5433", "secret"), " ")
+	for _, want := range []string{"docker run --rm ", " -p 127.0.0.1:5433:5432 ", " -e POSTGRES_PASSWORD=secret ", " postgres:16"} {
+		if !strings.Contains(command, want) {
+			t.Errorf("%q lacks %q", command, want)
+		}
+	}
+}
+
+func installed(t *testing.T) string {
+	t.Helper()
+	bin := findBinaries()
+	if bin == "" {
+		t.Fatal(errNone)
+	}
+	return bin
+}
+
+func askString(t *testing.T, url, query string) (value string) {
+	t.Helper()
+	db, err := sql.Open("pgx", url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if err := db.QueryRow(query).Scan(&value); err != nil {
+		t.Fatal(err)
+	}
+	return value
+}
