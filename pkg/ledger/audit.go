@@ -1,0 +1,35 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/store"
+)
+
+// Audit says what is wrong with an account's points, nil when nothing is: the balance must be the sum of the entries,
+// and the lots must hold just the points that are available, held, or spent and not yet settled.
+func Audit(ctx context.Context, db *store.DB, id billing.AccountID) error {
+	return db.InTx(ctx, func(tx *store.Tx) error {
+		a, err := tx.LockAccount(ctx, id)
+		if err != nil {
+			return err
+		}
+		sums, err := tx.Sums(ctx, id)
+		if err != nil {
+			return err
+		}
+		switch {
+		case a.Available < 0 || a.Held < 0 || a.Debt < 0 || (a.Debt > 0 && a.Available > 0):
+			return fmt.Errorf("account %s: available %d, held %d, debt %d", id, a.Available, a.Held, a.Debt)
+		case sums.Entries != a.Total():
+			return fmt.Errorf("account %s: the entries add up to %d and the balance is %d", id, sums.Entries, a.Total())
+		case sums.Breaks != 0:
+			return fmt.Errorf("account %s: %d entries do not follow from the one before", id, sums.Breaks)
+		case sums.Remaining != a.Available+a.Held+a.Unsettled:
+			return fmt.Errorf("account %s: the lots hold %d points and the account %d", id, sums.Remaining, a.Available+a.Held+a.Unsettled)
+		}
+		return nil
+	})
+}

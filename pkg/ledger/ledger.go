@@ -1,0 +1,141 @@
+// Package ledger owns points. Entries are appended and never changed; available + held - debt of an account is the sum
+// of its entries, and none of the three is ever below zero. It does not know Stripe, orders or plans: a grant's key names
+// the business fact behind it, and that is all it wants to know of it.
+//
+// A spend is one conditional update of the account's row and one appended entry; it touches no lot. Lots are settled
+// lazily: the spends since the last settlement (`unsettled`) are allocated to them in burn order when a lot is added,
+// runs out, is clawed back or is shown. Between two settlements the set of lots does not change, so the late allocation
+// is exact. A spend never passes the next expiry without settling first, so points that ran out are never spent.
+//
+// Functions that take a *store.Tx expect the account as it was locked in that transaction, and answer it as they left it.
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/store"
+)
+
+// Grant adds a lot, once for each key: ok is false, and nothing changes, when the key granted before. Debt is paid first.
+func Grant(ctx context.Context, tx *store.Tx, a billing.Account, g billing.Grant) (_ billing.Account, ok bool, err error) {
+	if g.Amount < 0 || g.Amount > billing.MaxPoints || g.Key == "" {
+		return a, false, fmt.Errorf("ledger: a grant of %d points under key %q is out of bounds", g.Amount, g.Key)
+	}
+	if _, exists, err := tx.LotByGrant(ctx, g.Key); err != nil || exists {
+		return a, false, err
+	}
+	a, lots, err := settle(ctx, tx, a)
+	if err != nil {
+		return a, false, err
+	}
+	if g.Replaces && (g.ExpiresAt == nil || g.ExpiresAt.After(tx.Now)) { // a late payment of a period long over ends no newer one
+		if a, err = endLots(ctx, tx, a, lots, "replaced by the next period", func(l billing.Lot) bool { return l.Source == g.Source }); err != nil {
+			return a, false, err
+		}
+	}
+	pays := min(a.Debt, g.Amount)
+	lot := billing.Lot{
+		ID: billing.NewLotID(tx.Now), AccountID: a.ID, GrantKey: g.Key, Source: g.Source, Granted: g.Amount,
+		Remaining: g.Amount - pays, ExpiresAt: g.ExpiresAt, CreatedAt: tx.Now,
+	}
+	if err := tx.InsertLot(ctx, lot); err != nil {
+		return a, false, err
+	}
+	a.Debt -= pays
+	a.Available += lot.Remaining
+	a.NextExpiry = store.NextExpiry(append(lots, lot))
+	a.Version++
+	if err := tx.SavePoints(ctx, a); err != nil {
+		return a, false, err
+	}
+	err = appendEntry(ctx, tx, a, billing.EntryGrant, g.Amount, g.Description, lot.ID)
+	return a, err == nil, err
+}
+
+// Expire gives the lots of a source another end, which may already have come. It settles first, so that what was spent
+// until now was spent from them.
+func Expire(ctx context.Context, tx *store.Tx, a billing.Account, source string, at *time.Time) (billing.Account, error) {
+	a, lots, err := settle(ctx, tx, a)
+	if err != nil {
+		return a, err
+	}
+	for i, l := range lots {
+		if l.Source != source || sameTime(l.ExpiresAt, at) {
+			continue
+		}
+		lots[i].ExpiresAt = at
+		if err := tx.SaveLot(ctx, lots[i]); err != nil {
+			return a, err
+		}
+	}
+	if a, err = endLots(ctx, tx, a, lots, "expired", ranOut(tx.Now)); err != nil {
+		return a, err
+	}
+	a.NextExpiry = store.NextExpiry(lots)
+	return a, tx.SavePoints(ctx, a)
+}
+
+// Clawback takes back, of the lot that key granted, so much that `total` points have gone back in all; asking for no more
+// than has gone back already changes nothing. They come from the lot itself, then from other lots in burn order; what
+// is still missing becomes debt.
+func Clawback(ctx context.Context, tx *store.Tx, a billing.Account, key string, total billing.Points, why string) (billing.Account, error) {
+	lot, ok, err := tx.LotByGrant(ctx, key)
+	if err != nil || !ok || lot.AccountID != a.ID || total <= lot.ClawedBack {
+		return a, err
+	}
+	if total > lot.Granted {
+		return a, fmt.Errorf("ledger: %d points to claw back of %d granted under %q", total, lot.Granted, key)
+	}
+	a, lots, err := settle(ctx, tx, a)
+	if err != nil {
+		return a, err
+	}
+	delta := total - lot.ClawedBack
+	if a, err = takeBack(ctx, tx, a, lots, lot.ID, delta); err != nil {
+		return a, err
+	}
+	if lot, _, err = tx.LotByGrant(ctx, key); err != nil { // its remaining points may have changed
+		return a, err
+	}
+	lot.ClawedBack = total
+	if err := tx.SaveLot(ctx, lot); err != nil {
+		return a, err
+	}
+	return a, appendEntry(ctx, tx, a, billing.EntryClawback, -delta, why, lot.ID)
+}
+
+// takeBack lowers lots by n points in all, the named one first; what they lack becomes debt.
+func takeBack(ctx context.Context, tx *store.Tx, a billing.Account, lots []billing.Lot, first billing.LotID, n billing.Points) (billing.Account, error) {
+	missing := n
+	for _, own := range []bool{true, false} {
+		for i := range lots {
+			if (lots[i].ID == first) != own {
+				continue
+			}
+			part := min(missing, lots[i].Remaining)
+			if part == 0 {
+				continue
+			}
+			lots[i].Remaining -= part
+			missing -= part
+			if err := tx.SaveLot(ctx, lots[i]); err != nil {
+				return a, err
+			}
+		}
+	}
+	a.Available -= n - missing
+	a.Debt += missing
+	a.NextExpiry = store.NextExpiry(lots)
+	a.Version++
+	return a, tx.SavePoints(ctx, a)
+}
+
+func appendEntry(ctx context.Context, tx *store.Tx, a billing.Account, kind billing.EntryKind, amount billing.Points, why string, lot billing.LotID) error {
+	return tx.AppendEntry(ctx, billing.Entry{
+		ID: billing.NewEntryID(tx.Now), AccountID: a.ID, Kind: kind, Amount: amount, BalanceAfter: a.Total(), Seq: a.Version,
+		Description: why, LotID: lot, CreatedAt: tx.Now,
+	})
+}

@@ -1,0 +1,109 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/store"
+)
+
+// Current reads an account as it is now: when a lot ran out since the last look, it is settled first. Errors: ENotFound.
+func Current(ctx context.Context, db *store.DB, id billing.AccountID) (billing.Account, error) {
+	a, err := db.Account(ctx, id)
+	if err != nil || a.NextExpiry == nil || a.NextExpiry.After(db.Now()) {
+		return a, err
+	}
+	a, _, err = Show(ctx, db, id)
+	return a, err
+}
+
+// Show settles an account and answers it with its lots in burn order. Errors: ENotFound.
+func Show(ctx context.Context, db *store.DB, id billing.AccountID) (a billing.Account, lots []billing.Lot, err error) {
+	err = db.InTx(ctx, func(tx *store.Tx) error {
+		if a, err = tx.LockAccount(ctx, id); err != nil {
+			return err
+		}
+		if a, _, err = settle(ctx, tx, a); err != nil {
+			return err
+		}
+		lots, err = tx.Lots(ctx, id)
+		return err
+	})
+	return a, lots, err
+}
+
+// settle allocates the spends since the last settlement to the lots in burn order, then ends the lots that have run
+// out. It answers the lots as they then are, those that ran out included, with nothing remaining.
+func settle(ctx context.Context, tx *store.Tx, a billing.Account) (billing.Account, []billing.Lot, error) {
+	before := a
+	lots, err := tx.Lots(ctx, a.ID)
+	if err != nil {
+		return a, nil, err
+	}
+	if a.Unsettled > 0 {
+		if err := allocate(ctx, tx, lots, a.Unsettled); err != nil {
+			return a, nil, fmt.Errorf("ledger: account %s: %w", a.ID, err)
+		}
+		a.Unsettled = 0
+	}
+	if a, err = endLots(ctx, tx, a, lots, "expired", ranOut(tx.Now)); err != nil {
+		return a, nil, err
+	}
+	a.NextExpiry = store.NextExpiry(lots)
+	if a.Balance == before.Balance && a.Unsettled == before.Unsettled && sameTime(a.NextExpiry, before.NextExpiry) {
+		return a, lots, nil
+	}
+	return a, lots, tx.SavePoints(ctx, a)
+}
+
+// allocate takes n spent points out of the lots, in their order.
+func allocate(ctx context.Context, tx *store.Tx, lots []billing.Lot, n billing.Points) error {
+	for i := range lots {
+		part := min(n, lots[i].Remaining)
+		if part == 0 {
+			break
+		}
+		lots[i].Remaining -= part
+		n -= part
+		if err := tx.SaveLot(ctx, lots[i]); err != nil {
+			return err
+		}
+	}
+	if n != 0 {
+		return fmt.Errorf("%d points were spent that no lot has", n)
+	}
+	return nil
+}
+
+// endLots takes what remains in the chosen lots out of the account, with an entry for each.
+func endLots(ctx context.Context, tx *store.Tx, a billing.Account, lots []billing.Lot, why string, ends func(billing.Lot) bool) (billing.Account, error) {
+	for i, l := range lots {
+		if l.Remaining == 0 || !ends(l) {
+			continue
+		}
+		gone := l.Remaining
+		lots[i].Remaining = 0
+		if err := tx.SaveLot(ctx, lots[i]); err != nil {
+			return a, err
+		}
+		a.Available -= gone
+		a.Version++
+		if err := appendEntry(ctx, tx, a, billing.EntryExpire, -gone, why, l.ID); err != nil {
+			return a, err
+		}
+	}
+	return a, nil
+}
+
+func ranOut(now time.Time) func(billing.Lot) bool {
+	return func(l billing.Lot) bool { return l.ExpiresAt != nil && !l.ExpiresAt.After(now) }
+}
+
+func sameTime(a, b *time.Time) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.Equal(*b)
+}

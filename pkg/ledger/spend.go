@@ -1,0 +1,121 @@
+package ledger
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/store"
+)
+
+// SpendRequest asks for points. Key is the caller's Idempotency-Key, "" for none.
+type SpendRequest struct {
+	Amount      billing.Points
+	Description string
+	Metadata    map[string]string
+	Key         string
+}
+
+// hash tells two requests apart that come under one key.
+func (r SpendRequest) hash() string {
+	b, _ := json.Marshal([]any{"spend", r.Amount, r.Description, r.Metadata}) // cannot fail: numbers and strings, maps in key order
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
+// Spent is a spend's outcome: its entry, and the account as it was left. Replayed says that the key had its effect
+// before; the entry is then the first one, and the account is as it is now.
+type Spent struct {
+	Entry    billing.Entry
+	Account  billing.Account
+	Replayed bool
+}
+
+// Spend debits points that are there, and appends the entry. It asks nobody but the database.
+// Errors: EInsufficientPoints (nothing is debited and the key stays unused), EKeyReused, EInvalid, ENotFound.
+func Spend(ctx context.Context, db *store.DB, id billing.AccountID, r SpendRequest) (s Spent, err error) {
+	if r.Amount < 1 || r.Amount > billing.MaxPoints {
+		return s, billing.Errorf(billing.EInvalid, "The amount must be from 1 to %d points.", billing.MaxPoints)
+	}
+	if len(r.Metadata) == 0 {
+		r.Metadata = nil // one form for none, now and when the entry is read again
+	}
+	var refused error
+	err = db.InTx(ctx, func(tx *store.Tx) (err error) {
+		var ok bool
+		if s.Account, ok, err = tx.Debit(ctx, id, r.Amount); err != nil {
+			return err
+		}
+		if !ok {
+			if s.Account, ok, err = debitSlowly(ctx, tx, id, r); err != nil {
+				return err
+			}
+		}
+		if !ok {
+			refused = billing.Errorf(billing.EInsufficientPoints, "%d points asked for and %d available.", r.Amount, s.Account.Available)
+			return nil // what was settled on the way stays settled
+		}
+		refused = nil
+		s.Entry = billing.Entry{
+			ID: billing.NewEntryID(tx.Now), AccountID: id, Kind: billing.EntrySpend, Amount: -r.Amount,
+			BalanceAfter: s.Account.Total(), Seq: s.Account.Version, Description: r.Description, Metadata: r.Metadata, Key: r.Key,
+			RequestHash: r.hash(), CreatedAt: tx.Now,
+		}
+		// The debit above holds the row's lock, so of two requests with one key the second finds the first one's entry
+		// here, and its debit is undone with the whole transaction. ON CONFLICT DO NOTHING would keep the debit.
+		return tx.AppendEntry(ctx, s.Entry)
+	})
+	if errors.Is(err, store.ErrKeyUsed) {
+		return replay(ctx, db, id, r)
+	}
+	if err == nil {
+		err = refused
+	}
+	return s, err
+}
+
+// debitSlowly is for when the one statement found too little or a lot that has run out: under the lock it looks for the
+// key (a copy of this request may have taken the last points), settles, and tries once more.
+func debitSlowly(ctx context.Context, tx *store.Tx, id billing.AccountID, r SpendRequest) (billing.Account, bool, error) {
+	a, err := tx.LockAccount(ctx, id)
+	if err != nil {
+		return a, false, err
+	}
+	if r.Key != "" {
+		_, used, err := tx.EntryByKey(ctx, id, r.Key)
+		if err != nil {
+			return a, false, err
+		}
+		if used {
+			return a, false, store.ErrKeyUsed
+		}
+	}
+	if a, _, err = settle(ctx, tx, a); err != nil {
+		return a, false, err
+	}
+	after, ok, err := tx.Debit(ctx, id, r.Amount)
+	if !ok {
+		return a, false, err
+	}
+	return after, true, nil
+}
+
+// replay answers a request whose key had its effect before.
+func replay(ctx context.Context, db *store.DB, id billing.AccountID, r SpendRequest) (Spent, error) {
+	first, ok, err := db.EntryByKey(ctx, id, r.Key)
+	if err != nil {
+		return Spent{}, err
+	}
+	if !ok {
+		return Spent{}, fmt.Errorf("ledger: key used, but no entry has it")
+	}
+	if first.RequestHash != r.hash() {
+		return Spent{}, billing.Errorf(billing.EKeyReused, "This Idempotency-Key was first used with another request. Use a new key for a new request.")
+	}
+	a, err := Current(ctx, db, id)
+	return Spent{Entry: first, Account: a, Replayed: true}, err
+}

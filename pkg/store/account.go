@@ -1,0 +1,215 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+)
+
+type accountRow struct {
+	ID             string `gorm:"primaryKey"`
+	Email          string `gorm:"not null;uniqueIndex:accounts_email_key"`
+	PasswordHash   string `gorm:"not null"`
+	CustomerID     *string
+	Available      int64 `gorm:"not null"`
+	Held           int64 `gorm:"not null"`
+	Debt           int64 `gorm:"not null"`
+	Unsettled      int64 `gorm:"not null"`
+	NextExpiry     *stamp
+	Version        int64 `gorm:"not null"`
+	SubID          *string
+	SubPlan        string `gorm:"not null"`
+	SubStatus      *string
+	SubPeriodStart *stamp
+	SubPeriodEnd   *stamp
+	SubCancels     bool `gorm:"not null"`
+	WindowFrom     *stamp
+	WindowUntil    *stamp
+	TicketIssued   int64 `gorm:"not null"`
+	TicketApplied  int64 `gorm:"not null"`
+	BudgetAt       stamp `gorm:"not null"`
+	InvoicesSince  *stamp
+	LastSyncedAt   *stamp
+	CreatedAt      stamp `gorm:"not null;autoCreateTime:false"`
+}
+
+func (accountRow) TableName() string { return "accounts" }
+
+// Account reads one account. Errors: ENotFound.
+func (r reads) Account(ctx context.Context, id billing.AccountID) (billing.Account, error) {
+	return r.account(ctx, "id = ?", string(id))
+}
+
+// AccountByEmail reads one account by its lower-case email. Errors: ENotFound.
+func (r reads) AccountByEmail(ctx context.Context, email string) (billing.Account, error) {
+	return r.account(ctx, "email = ?", email)
+}
+
+// AccountByCustomer reads one account by its Stripe customer. Errors: ENotFound.
+func (r reads) AccountByCustomer(ctx context.Context, id billing.CustomerID) (billing.Account, error) {
+	return r.account(ctx, "customer_id = ?", string(id))
+}
+
+func (r reads) account(ctx context.Context, where, arg string) (billing.Account, error) {
+	var row accountRow
+	if err := r.q(ctx).Where(where, arg).Take(&row).Error; err != nil {
+		return billing.Account{}, translate(err)
+	}
+	return fromRowAccount(row), nil
+}
+
+// CustomerAccounts lists the ids of accounts that have a Stripe customer, in order, after the given one.
+func (r reads) CustomerAccounts(ctx context.Context, after billing.AccountID, limit int) ([]billing.AccountID, error) {
+	var ids []billing.AccountID
+	err := r.q(ctx).Model(&accountRow{}).Where("customer_id IS NOT NULL AND id > ?", string(after)).
+		Order("id").Limit(limit).Pluck("id", &ids).Error
+	return ids, translate(err)
+}
+
+// InsertAccount appends a new account. Errors: EEmailTaken.
+func (tx *Tx) InsertAccount(ctx context.Context, a billing.Account) error {
+	row := toRowAccount(a)
+	err := tx.q(ctx).Create(&row).Error
+	if errors.Is(err, gorm.ErrDuplicatedKey) {
+		return billing.Wrap(err, billing.EEmailTaken, "An account with this email exists. Log in instead.")
+	}
+	return translate(err)
+}
+
+// LockAccount reads an account and makes other writers of it wait until this transaction ends. Every transaction that
+// touches an account takes this lock, or updates the row, before anything else of the account, so that none can
+// wait for another in a circle. On SQLite the transaction is the only writer already. Errors: ENotFound.
+func (tx *Tx) LockAccount(ctx context.Context, id billing.AccountID) (billing.Account, error) {
+	var row accountRow
+	if err := tx.q(ctx).Clauses(clause.Locking{Strength: "UPDATE"}).Where("id = ?", string(id)).Take(&row).Error; err != nil {
+		return billing.Account{}, translate(err)
+	}
+	return fromRowAccount(row), nil
+}
+
+// LockAccountByCustomer is LockAccount by the Stripe customer. Errors: ENotFound.
+func (tx *Tx) LockAccountByCustomer(ctx context.Context, id billing.CustomerID) (billing.Account, error) {
+	var row accountRow
+	if err := tx.q(ctx).Clauses(clause.Locking{Strength: "UPDATE"}).Where("customer_id = ?", string(id)).Take(&row).Error; err != nil {
+		return billing.Account{}, translate(err)
+	}
+	return fromRowAccount(row), nil
+}
+
+// Debit lowers the available points by n if there are as many and no lot has run out by tx.Now. It is one statement, so it
+// needs no lock before it. It answers false, and changes nothing, when the condition does not hold.
+func (tx *Tx) Debit(ctx context.Context, id billing.AccountID, n billing.Points) (billing.Account, bool, error) {
+	var row accountRow
+	res := tx.q(ctx).Model(&row).Clauses(clause.Returning{}).
+		Where("id = ? AND available >= ? AND (next_expiry IS NULL OR next_expiry > ?)", string(id), int64(n), stamp{tx.Now}).
+		Updates(map[string]any{
+			"available": gorm.Expr("available - ?", int64(n)),
+			"unsettled": gorm.Expr("unsettled + ?", int64(n)),
+			"version":   gorm.Expr("version + 1"),
+		})
+	if res.Error != nil {
+		return billing.Account{}, false, translate(res.Error)
+	}
+	return fromRowAccount(row), res.RowsAffected == 1, nil
+}
+
+// SavePoints writes the points of an account that this transaction holds the lock of.
+func (tx *Tx) SavePoints(ctx context.Context, a billing.Account) error {
+	return tx.saveAccount(ctx, a.ID, map[string]any{
+		"available": int64(a.Available), "held": int64(a.Held), "debt": int64(a.Debt), "unsettled": int64(a.Unsettled),
+		"next_expiry": toStamp(a.NextExpiry), "version": a.Version,
+	})
+}
+
+// SaveSubscription writes the subscription and its window, on an account that this transaction holds the lock of.
+func (tx *Tx) SaveSubscription(ctx context.Context, a billing.Account) error {
+	row := toRowAccount(a)
+	return tx.saveAccount(ctx, a.ID, map[string]any{
+		"sub_id": row.SubID, "sub_plan": row.SubPlan, "sub_status": row.SubStatus,
+		"sub_period_start": row.SubPeriodStart, "sub_period_end": row.SubPeriodEnd, "sub_cancels": row.SubCancels,
+		"window_from": row.WindowFrom, "window_until": row.WindowUntil, "version": a.Version,
+	})
+}
+
+// SetCustomer ties the account to its Stripe customer, once and for all; a second call changes nothing.
+func (tx *Tx) SetCustomer(ctx context.Context, id billing.AccountID, customer billing.CustomerID) error {
+	return translate(tx.q(ctx).Model(&accountRow{}).Where("id = ? AND customer_id IS NULL", string(id)).
+		Update("customer_id", string(customer)).Error)
+}
+
+// IssueTicket hands out the account's next sync ticket and writes down its budget.
+func (tx *Tx) IssueTicket(ctx context.Context, id billing.AccountID, budgetAt time.Time) error {
+	return tx.saveAccount(ctx, id, map[string]any{
+		"ticket_issued": gorm.Expr("ticket_issued + 1"), "budget_at": stamp{budgetAt},
+	})
+}
+
+// ApplyTicket takes the account's lock and says whether the picture taken under this ticket may still be applied:
+// it may not once a later ticket's was. The account is answered as it was before.
+func (tx *Tx) ApplyTicket(ctx context.Context, id billing.AccountID, ticket int64, invoicesSince *time.Time) (billing.Account, bool, error) {
+	a, err := tx.LockAccount(ctx, id)
+	if err != nil || a.Sync.TicketApplied >= ticket {
+		return a, false, err
+	}
+	err = tx.saveAccount(ctx, id, map[string]any{
+		"ticket_applied": ticket, "invoices_since": toStamp(invoicesSince), "last_synced_at": stamp{tx.Now},
+	})
+	return a, err == nil, err
+}
+
+func (tx *Tx) saveAccount(ctx context.Context, id billing.AccountID, columns map[string]any) error {
+	res := tx.q(ctx).Model(&accountRow{}).Where("id = ?", string(id)).Updates(columns)
+	if res.Error == nil && res.RowsAffected != 1 {
+		return billing.Errorf(billing.ENotFound, "No such account.")
+	}
+	return translate(res.Error)
+}
+
+func toRowAccount(a billing.Account) accountRow {
+	row := accountRow{
+		ID: string(a.ID), Email: strings.ToLower(a.Email), PasswordHash: a.PasswordHash, CustomerID: nullable(a.CustomerID),
+		Available: int64(a.Available), Held: int64(a.Held), Debt: int64(a.Debt), Unsettled: int64(a.Unsettled),
+		NextExpiry: toStamp(a.NextExpiry), Version: a.Version,
+		TicketIssued: a.Sync.TicketIssued, TicketApplied: a.Sync.TicketApplied, BudgetAt: stamp{a.Sync.BudgetAt},
+		InvoicesSince: toStamp(a.Sync.InvoicesSince), LastSyncedAt: toStamp(a.Sync.LastSyncedAt), CreatedAt: stamp{a.CreatedAt},
+	}
+	if s := a.Subscription; s != nil {
+		status := string(s.Status)
+		row.SubID, row.SubPlan, row.SubStatus, row.SubCancels = nullable(s.ID), s.Plan, &status, s.CancelAtPeriodEnd
+		row.SubPeriodStart, row.SubPeriodEnd = &stamp{s.CurrentPeriodStart}, &stamp{s.CurrentPeriodEnd}
+		if s.Window != nil {
+			row.WindowFrom, row.WindowUntil = &stamp{s.Window.From}, &stamp{s.Window.Until}
+		}
+	}
+	return row
+}
+
+func fromRowAccount(row accountRow) billing.Account {
+	a := billing.Account{
+		ID: billing.AccountID(row.ID), Email: row.Email, PasswordHash: row.PasswordHash,
+		CustomerID: fromNullable[billing.CustomerID](row.CustomerID),
+		Balance:    billing.Balance{Available: billing.Points(row.Available), Held: billing.Points(row.Held), Debt: billing.Points(row.Debt)},
+		Unsettled:  billing.Points(row.Unsettled), NextExpiry: fromStamp(row.NextExpiry), Version: row.Version,
+		Sync: billing.SyncState{
+			TicketIssued: row.TicketIssued, TicketApplied: row.TicketApplied, BudgetAt: row.BudgetAt.Time,
+			InvoicesSince: fromStamp(row.InvoicesSince), LastSyncedAt: fromStamp(row.LastSyncedAt),
+		},
+		CreatedAt: row.CreatedAt.Time,
+	}
+	if row.SubID != nil {
+		a.Subscription = &billing.Subscription{
+			ID: billing.SubscriptionID(*row.SubID), Plan: row.SubPlan, Status: billing.SubscriptionStatus(*row.SubStatus),
+			CurrentPeriodStart: row.SubPeriodStart.Time, CurrentPeriodEnd: row.SubPeriodEnd.Time, CancelAtPeriodEnd: row.SubCancels,
+		}
+		if row.WindowFrom != nil {
+			a.Subscription.Window = &billing.Window{From: row.WindowFrom.Time, Until: row.WindowUntil.Time}
+		}
+	}
+	return a
+}

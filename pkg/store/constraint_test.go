@@ -1,0 +1,127 @@
+package store_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/store"
+	"github.com/pointsync/pointsync/pkg/store/storetest"
+)
+
+// Proves that the database itself refuses rows that no code of ours should ever write: each statement breaks one rule,
+// and the refusal names that rule.
+func TestConstraints(t *testing.T) {
+	t.Parallel()
+	broken := map[string]string{
+		"accounts_available":           `UPDATE accounts SET available = -1`,
+		"accounts_held":                `UPDATE accounts SET held = -1`,
+		"accounts_debt":                `UPDATE accounts SET debt = 1, available = 1`,
+		"accounts_unsettled":           `UPDATE accounts SET unsettled = -1`,
+		"accounts_sub_status":          `UPDATE accounts SET sub_id = 'sub_1', sub_status = 'asleep'`,
+		"accounts_tickets":             `UPDATE accounts SET ticket_applied = 1`,
+		"accounts_window":              `UPDATE accounts SET window_from = created_at`,
+		"accounts_sub":                 `UPDATE accounts SET sub_status = 'active'`,
+		"orders_kind":                  `UPDATE orders SET kind = 'gift'`,
+		"orders_quantity":              `UPDATE orders SET quantity = 0`,
+		"orders_points":                `UPDATE orders SET points = -1`,
+		"orders_amount":                `UPDATE orders SET amount = -1`,
+		"orders_status":                `UPDATE orders SET status = 'lost'`,
+		"lots_granted":                 `UPDATE lots SET granted = -1, remaining = -1, clawed_back = -1`,
+		"lots_remaining":               `UPDATE lots SET remaining = granted + 1`,
+		"lots_clawed_back":             `UPDATE lots SET clawed_back = granted + 1`,
+		"entries_kind":                 `UPDATE entries SET kind = 'gift'`,
+		"entries_sign":                 `UPDATE entries SET kind = 'spend'`,
+		"inbox_events_status":          `UPDATE inbox_events SET status = 'lost'`,
+		"inbox_events_pending":         `UPDATE inbox_events SET status = 'processed'`,
+		"lots_account_id_fkey":         `UPDATE lots SET account_id = 'acc_nobody'`,
+		"entries_lot_id_fkey":          `UPDATE entries SET lot_id = 'lot_nowhere'`,
+		"inbox_events_account_id_fkey": `UPDATE inbox_events SET account_id = 'acc_nobody'`,
+	}
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		insertOneOfEach(t, db)
+		for name, statement := range broken {
+			err := db.InTx(context.Background(), func(tx *store.Tx) error {
+				_, err := tx.SQL().Exec(statement)
+				return err
+			})
+			if db.Dialect() == store.SQLite && strings.HasSuffix(name, "_fkey") {
+				name = "FOREIGN KEY" // SQLite does not say which
+			}
+			// PostgreSQL checks in the order of names, so a row that breaks two rules may name the other one.
+			if err == nil || !strings.Contains(err.Error(), name) && name != "lots_granted" {
+				t.Errorf("%s: got %v, want a refusal by %s", statement, err, name)
+			}
+		}
+	})
+}
+
+// Proves that one business fact grants one lot, whichever account asks for it, and that one account's two orders of one
+// key are one.
+func TestUniqueKeys(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		a := insertOneOfEach(t, db)
+		other := storetest.NewAccount(t, db)
+		lot := aLot(db, other.ID)
+		if err := write(db, func(ctx context.Context, tx *store.Tx) error { return tx.InsertLot(ctx, lot) }); err == nil {
+			t.Error("a grant key was used twice")
+		}
+		again := anOrder(db, a.ID)
+		again.CheckoutID = "cs_2"
+		if err := write(db, func(ctx context.Context, tx *store.Tx) error { return tx.InsertOrder(ctx, again) }); err == nil {
+			t.Error("two orders of one account have one key")
+		}
+		again.AccountID = other.ID
+		if err := write(db, func(ctx context.Context, tx *store.Tx) error { return tx.InsertOrder(ctx, again) }); err != nil {
+			t.Errorf("the same key of another account: %v", err)
+		}
+	})
+}
+
+// insertOneOfEach makes an account with an order, a lot, an entry and an event.
+func insertOneOfEach(t *testing.T, db *store.DB) billing.Account {
+	t.Helper()
+	a := storetest.NewAccount(t, db)
+	lot := aLot(db, a.ID)
+	err := write(db, func(ctx context.Context, tx *store.Tx) error {
+		if err := tx.InsertOrder(ctx, anOrder(db, a.ID)); err != nil {
+			return err
+		}
+		if err := tx.InsertLot(ctx, lot); err != nil {
+			return err
+		}
+		_, err := tx.InsertEvent(ctx, billing.InboxEvent{
+			ID: "evt_1", Type: "invoice.paid", AccountID: a.ID, Status: billing.InboxPending, CreatedAt: tx.Now, ReceivedAt: tx.Now,
+		})
+		if err != nil {
+			return err
+		}
+		return tx.AppendEntry(ctx, billing.Entry{
+			ID: billing.NewEntryID(tx.Now), AccountID: a.ID, Kind: billing.EntryGrant, Amount: 5, LotID: lot.ID, CreatedAt: tx.Now,
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+func anOrder(db *store.DB, account billing.AccountID) billing.Order {
+	return billing.Order{
+		ID: billing.NewOrderID(db.Now()), AccountID: account, Item: "pack_5", Kind: billing.KindPack, Quantity: 1, Points: 5, Amount: 500,
+		Currency: "eur", Status: billing.OrderPending, CheckoutID: "cs_1", Key: "key-1", CreatedAt: db.Now(),
+	}
+}
+
+func aLot(db *store.DB, account billing.AccountID) billing.Lot {
+	return billing.Lot{
+		ID: billing.NewLotID(db.Now()), AccountID: account, GrantKey: "stripe:checkout:cs_1", Granted: 5, Remaining: 5, CreatedAt: db.Now(),
+	}
+}
+
+func write(db *store.DB, f func(ctx context.Context, tx *store.Tx) error) error {
+	ctx := context.Background()
+	return db.InTx(ctx, func(tx *store.Tx) error { return f(ctx, tx) })
+}

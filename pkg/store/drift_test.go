@@ -1,0 +1,173 @@
+package store_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"maps"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
+	"gorm.io/gorm/schema"
+
+	"github.com/pointsync/pointsync/pkg/store"
+	"github.com/pointsync/pointsync/pkg/store/storetest"
+)
+
+// Proves that the models and the migrated schema agree, in the one direction that GORM knows: asked to bring the
+// schema up to the models, it finds nothing to change. On PostgreSQL alone: on SQLite GORM reads the schema by cutting
+// its text at commas, and takes the column checkout_id for a CHECK.
+func TestModelsAddNothing(t *testing.T) {
+	t.Parallel()
+	db := storetest.Open(t, store.Postgres)
+	caught := &ddlCatcher{}
+	if err := db.GORM().Session(&gorm.Session{Logger: caught}).AutoMigrate(store.Models...); err != nil {
+		t.Fatal(err)
+	}
+	for _, statement := range caught.statements {
+		t.Errorf("the migrated schema lacks: %s", statement)
+	}
+}
+
+// Proves both directions on both databases: every column has a field and every field a column, of the same type, and
+// null is allowed in the column just where it is in the field; every index of a model is there.
+func TestColumnsAreFields(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		columns := readColumns(t, db)
+		for _, model := range store.Models {
+			parsed, err := schema.Parse(model, &sync.Map{}, db.GORM().NamingStrategy)
+			if err != nil {
+				t.Fatal(err)
+			}
+			fields := map[string]columnType{}
+			for _, field := range parsed.Fields {
+				fields[field.DBName] = columnType{typeOf(db, field), !field.NotNull && !field.PrimaryKey, field.PrimaryKey}
+			}
+			if got := columns[parsed.Table]; !maps.Equal(got, fields) {
+				t.Errorf("the table %s\nhas the columns %v\nand the fields  %v", parsed.Table, got, fields)
+			}
+			delete(columns, parsed.Table)
+			for _, index := range parsed.ParseIndexes() {
+				if !db.GORM().Migrator().HasIndex(model, index.Name) {
+					t.Errorf("the table %s lacks the index %s", parsed.Table, index.Name)
+				}
+			}
+		}
+		for table := range columns {
+			t.Errorf("the table %s has no model", table)
+		}
+	})
+}
+
+// Proves that the two schemas are one: apart from the names of types they have the same text, so that no constraint
+// holds on one database alone.
+func TestSchemasAreOne(t *testing.T) {
+	t.Parallel()
+	postgres, sqlite := schemaText(t, "postgres"), schemaText(t, "sqlite")
+	postgres = strings.NewReplacer("bigint", "integer", "timestamptz", "datetime", " WITH (fillfactor = 70)", "").Replace(postgres)
+	for i, line := range strings.Split(postgres, ";") {
+		if other := strings.Split(sqlite, ";"); i >= len(other) || line != other[i] {
+			t.Fatalf("the schemas differ in statement %d:\n%s\n%s", i+1, line, strings.Join(other[min(i, len(other)-1):], ";"))
+		}
+	}
+}
+
+func schemaText(t *testing.T, dialect string) string {
+	t.Helper()
+	b, err := os.ReadFile("migrations/" + dialect + "/00001_init.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := regexp.MustCompile(`(?m)--.*$`).ReplaceAllString(string(b), "")
+	return strings.Join(strings.Fields(text), " ")
+}
+
+type columnType struct {
+	Type     string
+	Nullable bool
+	Primary  bool
+}
+
+// readColumns asks the database itself for the columns of our tables.
+func readColumns(t *testing.T, db *store.DB) map[string]map[string]columnType {
+	t.Helper()
+	query := `SELECT c.table_name, c.column_name, c.udt_name, c.is_nullable = 'YES', EXISTS (
+			SELECT 1 FROM information_schema.key_column_usage k JOIN information_schema.table_constraints p USING (constraint_name)
+			WHERE p.constraint_type = 'PRIMARY KEY' AND k.table_name = c.table_name AND k.column_name = c.column_name)
+		FROM information_schema.columns c WHERE c.table_schema = 'public'`
+	if db.Dialect() == store.SQLite {
+		query = `SELECT m.name, c.name, c.type, c."notnull" = 0 AND c.pk = 0, c.pk > 0
+			FROM sqlite_master m JOIN pragma_table_info(m.name) c WHERE m.type = 'table'`
+	}
+	rows, err := db.SQL().Query(query)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	columns := map[string]map[string]columnType{}
+	for rows.Next() {
+		var table, name string
+		var c columnType
+		if err := rows.Scan(&table, &name, &c.Type, &c.Nullable, &c.Primary); err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasPrefix(table, "river_") || strings.HasPrefix(table, "goose_") || strings.HasPrefix(table, "sqlite_") {
+			continue
+		}
+		if columns[table] == nil {
+			columns[table] = map[string]columnType{}
+		}
+		columns[table][name] = columnType{oneName(db, c.Type), c.Nullable, c.Primary}
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return columns
+}
+
+// typeOf is the type that GORM would give the field's column.
+func typeOf(db *store.DB, field *schema.Field) string {
+	m := db.GORM().Migrator().(interface{ DataTypeOf(*schema.Field) string })
+	return oneName(db, m.DataTypeOf(field))
+}
+
+// oneName gives types that are the same the same name.
+func oneName(db *store.DB, name string) string {
+	name = strings.ToLower(name)
+	switch {
+	case db.Dialect() == store.Postgres && name == "int8":
+		return "bigint"
+	case db.Dialect() == store.Postgres && name == "bool":
+		return "boolean"
+	case db.Dialect() == store.SQLite && name == "boolean":
+		return "numeric" // to SQLite the first is another word for the second
+	}
+	return name
+}
+
+// ddlCatcher is a logger that keeps the statements which change a schema.
+type ddlCatcher struct{ statements []string }
+
+func (c *ddlCatcher) LogMode(logger.LogLevel) logger.Interface { return c }
+func (*ddlCatcher) Info(context.Context, string, ...any)       {}
+func (*ddlCatcher) Warn(context.Context, string, ...any)       {}
+func (*ddlCatcher) Error(context.Context, string, ...any)      {}
+
+func (c *ddlCatcher) Trace(_ context.Context, _ time.Time, fc func() (string, int64), err error) {
+	statement, _ := fc()
+	word, _, _ := strings.Cut(strings.ToUpper(strings.TrimSpace(statement)), " ")
+	if slices.Contains([]string{"CREATE", "ALTER", "DROP", "INSERT", "COMMENT"}, word) {
+		c.statements = append(c.statements, statement)
+	}
+	if err != nil && !errors.Is(err, gorm.ErrRecordNotFound) && !errors.Is(err, sql.ErrNoRows) {
+		c.statements = append(c.statements, statement+": "+err.Error())
+	}
+}

@@ -1,0 +1,123 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+
+	"gorm.io/gorm"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+)
+
+type entryRow struct {
+	ID             string `gorm:"primaryKey"`
+	AccountID      string `gorm:"not null"`
+	Kind           string `gorm:"not null"`
+	Amount         int64  `gorm:"not null"`
+	BalanceAfter   int64  `gorm:"not null"`
+	Seq            int64  `gorm:"not null"`
+	Description    string `gorm:"not null"`
+	Metadata       string `gorm:"not null"`
+	LotID          *string
+	IdempotencyKey *string
+	RequestHash    string `gorm:"not null"`
+	CreatedAt      stamp  `gorm:"not null;autoCreateTime:false"`
+}
+
+func (entryRow) TableName() string { return "entries" }
+
+// ErrKeyUsed says that the entry's Idempotency-Key had its effect already. The transaction is lost with it.
+var ErrKeyUsed = errors.New("store: idempotency key used")
+
+// AppendEntry appends one movement of points. Errors: ErrKeyUsed.
+func (tx *Tx) AppendEntry(ctx context.Context, e billing.Entry) error {
+	row, err := toRowEntry(e)
+	if err != nil {
+		return err
+	}
+	err = tx.q(ctx).Create(&row).Error
+	if errors.Is(err, gorm.ErrDuplicatedKey) {
+		return ErrKeyUsed
+	}
+	return translate(err)
+}
+
+// EntryByKey reads the entry that the account made under an Idempotency-Key; ok is false when the key is unused.
+func (r reads) EntryByKey(ctx context.Context, account billing.AccountID, key string) (e billing.Entry, ok bool, err error) {
+	var row entryRow
+	err = r.q(ctx).Where("account_id = ? AND idempotency_key = ?", string(account), key).Take(&row).Error
+	if errors.Is(err, gorm.ErrRecordNotFound) {
+		return billing.Entry{}, false, nil
+	}
+	if err != nil {
+		return billing.Entry{}, false, translate(err)
+	}
+	e, err = fromRowEntry(row)
+	return e, err == nil, err
+}
+
+// Entries lists the account's entries, newest first, before the one with id before ("" begins at the newest).
+func (r reads) Entries(ctx context.Context, account billing.AccountID, before billing.EntryID, limit int) ([]billing.Entry, error) {
+	q := r.q(ctx).Where("account_id = ?", string(account))
+	if before != "" {
+		q = q.Where("seq < (SELECT seq FROM entries WHERE account_id = ? AND id = ?)", string(account), string(before))
+	}
+	var rows []entryRow
+	if err := q.Order("seq DESC").Limit(limit).Find(&rows).Error; err != nil {
+		return nil, translate(err)
+	}
+	entries := make([]billing.Entry, len(rows))
+	for i, row := range rows {
+		e, err := fromRowEntry(row)
+		if err != nil {
+			return nil, err
+		}
+		entries[i] = e
+	}
+	return entries, nil
+}
+
+// Sums are what an audit compares: everything that the account's rows add up to.
+type Sums struct {
+	Entries   billing.Points // all amounts
+	Remaining billing.Points // of all lots
+	Breaks    int64          // entries whose balance is not the one before plus their amount
+}
+
+// Sums adds up an account's entries and lots.
+func (r reads) Sums(ctx context.Context, account billing.AccountID) (s Sums, err error) {
+	err = r.q(ctx).Raw(`SELECT
+		CAST(COALESCE((SELECT SUM(amount) FROM entries WHERE account_id = ?), 0) AS bigint) AS entries,
+		CAST(COALESCE((SELECT SUM(remaining) FROM lots WHERE account_id = ?), 0) AS bigint) AS remaining,
+		(SELECT COUNT(*) FROM (SELECT balance_after - amount AS wants, LAG(balance_after, 1, 0) OVER (ORDER BY seq) AS has
+			FROM entries WHERE account_id = ?) AS steps WHERE wants <> has) AS breaks`,
+		string(account), string(account), string(account)).Scan(&s).Error
+	return s, translate(err)
+}
+
+func toRowEntry(e billing.Entry) (entryRow, error) {
+	if e.Metadata == nil {
+		e.Metadata = map[string]string{}
+	}
+	metadata, err := json.Marshal(e.Metadata)
+	return entryRow{
+		ID: string(e.ID), AccountID: string(e.AccountID), Kind: string(e.Kind), Amount: int64(e.Amount),
+		BalanceAfter: int64(e.BalanceAfter), Seq: e.Seq, Description: e.Description, Metadata: string(metadata), LotID: nullable(e.LotID),
+		IdempotencyKey: nullable(e.Key), RequestHash: e.RequestHash, CreatedAt: stamp{e.CreatedAt},
+	}, err
+}
+
+func fromRowEntry(row entryRow) (billing.Entry, error) {
+	var metadata map[string]string
+	err := json.Unmarshal([]byte(row.Metadata), &metadata)
+	if len(metadata) == 0 {
+		metadata = nil // as the entry had it when it was made
+	}
+	return billing.Entry{
+		ID: billing.EntryID(row.ID), AccountID: billing.AccountID(row.AccountID), Kind: billing.EntryKind(row.Kind),
+		Amount: billing.Points(row.Amount), BalanceAfter: billing.Points(row.BalanceAfter), Seq: row.Seq, Description: row.Description,
+		Metadata: metadata, LotID: fromNullable[billing.LotID](row.LotID), Key: fromNullable[string](row.IdempotencyKey),
+		RequestHash: row.RequestHash, CreatedAt: row.CreatedAt.Time,
+	}, err
+}

@@ -1,0 +1,74 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/ncruces/go-sqlite3"
+	"gorm.io/gorm"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+)
+
+// translate gives a database's error the code that callers decide by, or at least says where it came from.
+func translate(err error) error {
+	if coded, ok := withCode(err); ok {
+		return coded
+	}
+	return fmt.Errorf("store: %w", err)
+}
+
+// withCode gives an error its code where it has one; a code that is there already stays. Others it answers as they are.
+func withCode(err error) (_ error, ok bool) {
+	var known *billing.Error
+	switch {
+	case err == nil, errors.As(err, &known), errors.Is(err, context.Canceled):
+		return err, true
+	case errors.Is(err, gorm.ErrRecordNotFound):
+		return billing.Wrap(err, billing.ENotFound, "Not found."), true
+	case away(err):
+		e := billing.Wrap(hidePassword(err), billing.EUnavailable, "The database does not answer. Try again.")
+		e.RetryAfter = time.Second
+		return e, true
+	}
+	return err, false
+}
+
+// away says whether the database was out of reach or too busy, so that the same call may succeed later.
+func away(err error) bool {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		switch pg.Code[:2] {
+		case "08", "53", "57": // connection, resources, shutdown
+			return true
+		}
+		return pg.Code == "55P03" || lostRace(err) // lock_timeout
+	}
+	var connect *pgconn.ConnectError
+	var network net.Error
+	return errors.As(err, &connect) || errors.As(err, &network) || errors.Is(err, driver.ErrBadConn) ||
+		errors.Is(err, sql.ErrConnDone) || errors.Is(err, context.DeadlineExceeded) || pgconn.SafeToRetry(err) ||
+		errors.Is(err, net.ErrClosed) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, sqlite3.BUSY) || errors.Is(err, sqlite3.LOCKED)
+}
+
+// lostRace says whether a transaction was chosen as the victim of a race and may simply be begun again.
+func lostRace(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && (pg.Code == "40001" || pg.Code == "40P01")
+}
+
+// hidePassword keeps a connection string out of the log.
+func hidePassword(err error) error {
+	var connect *pgconn.ConnectError
+	if errors.As(err, &connect) {
+		return fmt.Errorf("cannot connect to host %s port %d", connect.Config.Host, connect.Config.Port)
+	}
+	return err
+}

@@ -1,0 +1,40 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/riverqueue/river/rivermigrate"
+	"gorm.io/gorm"
+)
+
+// Models are all rows that the package keeps; a new one belongs in this list, or the drift test fails for its table.
+var Models = []any{
+	&accountRow{}, &orderRow{}, &lotRow{}, &entryRow{}, &loginRow{}, &refreshTokenRow{}, &eventRow{},
+}
+
+// GORM is the handle below, for the drift test.
+func (d *DB) GORM() *gorm.DB { return d.db }
+
+// ValidateJobs says what the job queue's own migrations lack.
+func (d *DB) ValidateJobs(ctx context.Context) ([]string, error) {
+	m, err := d.jobMigrator(d.sql)
+	if err != nil {
+		return nil, err
+	}
+	result, err := m.Validate(ctx, (*rivermigrate.ValidateOpts)(nil))
+	if err != nil {
+		return nil, err
+	}
+	if result.OK != (len(result.Messages) == 0) {
+		return nil, errors.New("the job queue contradicts itself")
+	}
+	return result.Messages, nil
+}
+
+// StampText is a time as it is sent to the database.
+func StampText(t time.Time) string {
+	v, _ := stamp{t}.Value() // never fails
+	return v.(string)
+}

@@ -1,0 +1,77 @@
+package store
+
+import (
+	"context"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+)
+
+type loginRow struct {
+	ID        string `gorm:"primaryKey"`
+	AccountID string `gorm:"not null"`
+	CreatedAt stamp  `gorm:"not null;autoCreateTime:false"`
+	ExpiresAt stamp  `gorm:"not null"`
+	RevokedAt *stamp
+}
+
+func (loginRow) TableName() string { return "logins" }
+
+type refreshTokenRow struct {
+	Hash      string `gorm:"primaryKey"`
+	LoginID   string `gorm:"not null"`
+	CreatedAt stamp  `gorm:"not null;autoCreateTime:false"`
+	UsedAt    *stamp
+}
+
+func (refreshTokenRow) TableName() string { return "refresh_tokens" }
+
+// InsertLogin appends a login.
+func (tx *Tx) InsertLogin(ctx context.Context, l billing.Login) error {
+	return translate(tx.q(ctx).Create(&loginRow{
+		ID: string(l.ID), AccountID: string(l.AccountID), CreatedAt: stamp{l.CreatedAt}, ExpiresAt: stamp{l.ExpiresAt},
+	}).Error)
+}
+
+// InsertRefreshToken appends the next refresh token of a login.
+func (tx *Tx) InsertRefreshToken(ctx context.Context, t billing.RefreshToken) error {
+	return translate(tx.q(ctx).Create(&refreshTokenRow{Hash: t.Hash, LoginID: string(t.LoginID), CreatedAt: stamp{t.CreatedAt}}).Error)
+}
+
+// UseRefreshToken marks a refresh token as used and answers its login. first is false when it was used before. It is one
+// conditional update, so of two parallel uses one alone is first. Errors: ENotFound.
+func (tx *Tx) UseRefreshToken(ctx context.Context, hash string) (login billing.Login, first bool, err error) {
+	res := tx.q(ctx).Model(&refreshTokenRow{}).Where("hash = ? AND used_at IS NULL", hash).Update("used_at", stamp{tx.Now})
+	if res.Error != nil {
+		return billing.Login{}, false, translate(res.Error)
+	}
+	var token refreshTokenRow
+	if err := tx.q(ctx).Where("hash = ?", hash).Take(&token).Error; err != nil {
+		return billing.Login{}, false, translate(err)
+	}
+	var row loginRow
+	if err := tx.q(ctx).Where("id = ?", token.LoginID).Take(&row).Error; err != nil {
+		return billing.Login{}, false, translate(err)
+	}
+	return billing.Login{
+		ID: billing.SessionID(row.ID), AccountID: billing.AccountID(row.AccountID), CreatedAt: row.CreatedAt.Time,
+		ExpiresAt: row.ExpiresAt.Time, RevokedAt: fromStamp(row.RevokedAt),
+	}, res.RowsAffected == 1, nil
+}
+
+// LoginOf answers the login that a refresh token belongs to, used or not. Errors: ENotFound.
+func (r reads) LoginOf(ctx context.Context, hash string) (billing.SessionID, error) {
+	var token refreshTokenRow
+	err := r.q(ctx).Where("hash = ?", hash).Take(&token).Error
+	return billing.SessionID(token.LoginID), translate(err)
+}
+
+// RevokeLogin ends a login and with it all its refresh tokens.
+func (tx *Tx) RevokeLogin(ctx context.Context, id billing.SessionID) error {
+	return translate(tx.q(ctx).Model(&loginRow{}).Where("id = ? AND revoked_at IS NULL", string(id)).
+		Update("revoked_at", stamp{tx.Now}).Error)
+}
+
+// DeleteOldLogins removes logins that ran out before the transaction's time, with their refresh tokens.
+func (tx *Tx) DeleteOldLogins(ctx context.Context) error {
+	return translate(tx.q(ctx).Where("expires_at < ?", stamp{tx.Now}).Delete(&loginRow{}).Error)
+}

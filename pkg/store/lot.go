@@ -1,0 +1,100 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+)
+
+type lotRow struct {
+	ID         string `gorm:"primaryKey"`
+	AccountID  string `gorm:"not null"`
+	GrantKey   string `gorm:"not null;uniqueIndex:lots_grant_key"`
+	Source     string `gorm:"not null"`
+	Granted    int64  `gorm:"not null"`
+	Remaining  int64  `gorm:"not null"`
+	ClawedBack int64  `gorm:"not null"`
+	ExpiresAt  *stamp
+	CreatedAt  stamp `gorm:"not null;autoCreateTime:false"`
+}
+
+func (lotRow) TableName() string { return "lots" }
+
+// Lots lists the account's lots with points left, in burn order: soonest expiry first, then oldest.
+func (r reads) Lots(ctx context.Context, account billing.AccountID) ([]billing.Lot, error) {
+	var rows []lotRow
+	err := r.q(ctx).Where("account_id = ? AND remaining > 0", string(account)).
+		Order("expires_at IS NULL, expires_at, id").Find(&rows).Error
+	if err != nil {
+		return nil, translate(err)
+	}
+	lots := make([]billing.Lot, len(rows))
+	for i, row := range rows {
+		lots[i] = fromRowLot(row)
+	}
+	return lots, nil
+}
+
+// LotByGrant reads the lot that a business fact granted; ok is false when it granted none yet.
+func (r reads) LotByGrant(ctx context.Context, key string) (lot billing.Lot, ok bool, err error) {
+	var row lotRow
+	err = r.q(ctx).Where("grant_key = ?", key).Take(&row).Error
+	if errors.Is(err, gorm.ErrRecordNotFound) {
+		return billing.Lot{}, false, nil
+	}
+	return fromRowLot(row), err == nil, translate(err)
+}
+
+// LotsByGrant lists the account's lots that a business fact granted: those under its key itself, and under its key and a colon and more.
+func (r reads) LotsByGrant(ctx context.Context, account billing.AccountID, key string) ([]billing.Lot, error) {
+	var rows []lotRow
+	err := r.q(ctx).Where("account_id = ? AND (grant_key = ? OR substr(grant_key, 1, ?) = ?)",
+		string(account), key, len(key)+1, key+":").Order("id").Find(&rows).Error
+	if err != nil {
+		return nil, translate(err)
+	}
+	lots := make([]billing.Lot, len(rows))
+	for i, row := range rows {
+		lots[i] = fromRowLot(row)
+	}
+	return lots, nil
+}
+
+// InsertLot appends a lot. A grant key that exists is an error: the caller looks for it under the account's lock.
+func (tx *Tx) InsertLot(ctx context.Context, l billing.Lot) error {
+	row := lotRow{
+		ID: string(l.ID), AccountID: string(l.AccountID), GrantKey: l.GrantKey, Source: l.Source, Granted: int64(l.Granted),
+		Remaining: int64(l.Remaining), ClawedBack: int64(l.ClawedBack), ExpiresAt: toStamp(l.ExpiresAt), CreatedAt: stamp{l.CreatedAt},
+	}
+	return translate(tx.q(ctx).Create(&row).Error)
+}
+
+// SaveLot writes what changes in a lot. The caller holds the account's lock.
+func (tx *Tx) SaveLot(ctx context.Context, l billing.Lot) error {
+	return translate(tx.q(ctx).Model(&lotRow{}).Where("id = ?", string(l.ID)).Updates(map[string]any{
+		"remaining": int64(l.Remaining), "clawed_back": int64(l.ClawedBack), "expires_at": toStamp(l.ExpiresAt),
+	}).Error)
+}
+
+// NextExpiry is the earliest time at which one of the lots runs out.
+func NextExpiry(lots []billing.Lot) *time.Time {
+	var next *time.Time
+	for _, l := range lots {
+		if l.Remaining > 0 && l.ExpiresAt != nil && (next == nil || l.ExpiresAt.Before(*next)) {
+			next = l.ExpiresAt
+		}
+	}
+	return next
+}
+
+func fromRowLot(row lotRow) billing.Lot {
+	return billing.Lot{
+		ID: billing.LotID(row.ID), AccountID: billing.AccountID(row.AccountID), GrantKey: row.GrantKey, Source: row.Source,
+		Granted: billing.Points(row.Granted), Remaining: billing.Points(row.Remaining), ClawedBack: billing.Points(row.ClawedBack),
+		ExpiresAt: fromStamp(row.ExpiresAt), CreatedAt: row.CreatedAt.Time,
+	}
+}

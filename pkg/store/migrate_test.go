@@ -1,0 +1,76 @@
+package store_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/pointsync/pointsync/pkg/store"
+	"github.com/pointsync/pointsync/pkg/store/storetest"
+)
+
+// Proves that an empty database is told apart from a migrated one, that migrating twice does nothing, and that the
+// job queue's tables are there in the version that this program's job queue wants.
+func TestMigrate(t *testing.T) {
+	t.Parallel()
+	for _, dialect := range storetest.Dialects {
+		t.Run(string(dialect), func(t *testing.T) {
+			t.Parallel()
+			ctx := context.Background()
+			db := storetest.OpenURL(t, storetest.Empty(t, dialect), nil)
+			if err := db.CheckMigrated(ctx); err == nil || !strings.Contains(err.Error(), "pointsync migrate") {
+				t.Errorf("an empty database: got %v, want the command that mends it", err)
+			}
+			for range 2 {
+				if err := db.Migrate(ctx); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := db.CheckMigrated(ctx); err != nil {
+				t.Errorf("after Migrate: %v", err)
+			}
+			if lacks, err := db.ValidateJobs(ctx); err != nil || len(lacks) > 0 {
+				t.Errorf("the job queue lacks %q (%v): add a migration", lacks, err)
+			}
+		})
+	}
+}
+
+// Proves that programs which start together may all migrate: each ends with a migrated database.
+func TestMigrateTogether(t *testing.T) {
+	t.Parallel()
+	for _, dialect := range storetest.Dialects {
+		t.Run(string(dialect), func(t *testing.T) {
+			t.Parallel()
+			url := storetest.Empty(t, dialect)
+			start := make(chan struct{})
+			var all errgroup.Group
+			for range 4 {
+				db := storetest.OpenURL(t, url, nil)
+				all.Go(func() error {
+					<-start
+					if err := db.Migrate(context.Background()); err != nil {
+						return err
+					}
+					return db.CheckMigrated(context.Background())
+				})
+			}
+			close(start)
+			if err := all.Wait(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// Proves that what storetest hands out is what Migrate makes, so that the other tests speak of the real schema.
+func TestTemplateIsMigrated(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		if err := db.CheckMigrated(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -1,0 +1,215 @@
+package store_test
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/store"
+	"github.com/pointsync/pointsync/pkg/store/storetest"
+)
+
+// Proves that a PostgreSQL which may lose acknowledged commits is refused, by the name of its setting, unless that is
+// explicitly allowed.
+func TestErrNotDurable(t *testing.T) {
+	t.Parallel()
+	unsafe := storetest.URL(t, store.Postgres) + "&options=-c%20synchronous_commit%3Doff"
+	db, err := store.Open(context.Background(), store.Options{URL: unsafe})
+	if err == nil {
+		db.Close()
+	}
+	if err == nil || !strings.Contains(err.Error(), "synchronous_commit") {
+		t.Errorf("got %v, want the setting's name", err)
+	}
+	db, err = store.Open(context.Background(), store.Options{URL: unsafe, AllowUnsafe: true})
+	if err != nil {
+		t.Fatalf("allowed: %v", err)
+	}
+	if err := db.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// Proves that an address that cannot be used is refused, without its password.
+func TestErrBadURL(t *testing.T) {
+	t.Parallel()
+	u, err := url.Parse(storetest.URL(t, store.Postgres))
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrongPassword := *u
+	wrongPassword.User = url.UserPassword(u.User.Username(), "hunter2")
+	noDatabase := wrongPassword
+	noDatabase.Path = "/hunter2_is_not_here_but_the_name_may_be_said"
+	for name, address := range map[string]string{
+		"Empty":         "",
+		"NoScheme":      "u:hunter2@127.0.0.1/x",
+		"WrongScheme":   "mysql://u:hunter2@127.0.0.1/x",
+		"BadPort":       "postgres://u:hunter2@127.0.0.1:port/x",
+		"BadHost":       "postgres://u:hunter2@[::1/x",
+		"BadEscape":     "postgres://u:hunter2%zz@127.0.0.1/x",
+		"BadSetting":    "postgres://u:hunter2@127.0.0.1/x?sslmode=hunter2",
+		"NobodyThere":   "postgres://u:hunter2@" + closedPort(t) + "/x?sslmode=disable",
+		"WrongPassword": wrongPassword.String(),
+		"NoFile":        "sqlite://",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+			defer cancel()
+			db, err := store.Open(ctx, store.Options{URL: address})
+			switch {
+			case err == nil:
+				db.Close()
+				t.Error("accepted") // a server that trusts everybody: the address was not bad there
+			case strings.Contains(err.Error(), "hunter2"):
+				t.Errorf("the error tells the password: %v", err)
+			}
+		})
+	}
+}
+
+// Proves that a database that went away is EUnavailable on every path, without its password in the error, and that the
+// same handle works again once it is back.
+func TestErrUnavailable(t *testing.T) {
+	t.Parallel()
+	real, err := url.Parse(storetest.URL(t, store.Postgres))
+	if err != nil {
+		t.Fatal(err)
+	}
+	wire := newWire(t, real.Host)
+	password, _ := real.User.Password()
+	through := *real
+	through.Host = wire.Addr()
+	db := storetest.OpenURL(t, through.String(), nil)
+	a := storetest.NewAccount(t, db)
+
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	calls := map[string]func() error{
+		"Ping": func() error { return db.Ping(ctx) },
+		"Read": func() error { _, err := db.Account(ctx, a.ID); return err },
+		"Write": func() error {
+			return db.InTx(ctx, func(tx *store.Tx) error { return tx.SetCustomer(ctx, a.ID, "cus_1") })
+		},
+	}
+	check := func(when string) {
+		for name, call := range calls {
+			err := call()
+			if billing.CodeOf(err) != billing.EUnavailable || strings.Contains(err.Error(), password) {
+				t.Errorf("%s, %s: got %v, want %s", when, name, err, billing.EUnavailable)
+			}
+		}
+	}
+	err = db.InTx(ctx, func(tx *store.Tx) error {
+		wire.Cut()
+		return tx.SetCustomer(ctx, a.ID, "cus_1")
+	})
+	if billing.CodeOf(err) != billing.EUnavailable {
+		t.Errorf("cut inside a transaction: got %v, want %s", err, billing.EUnavailable)
+	}
+	check("cut")
+	wire.Mend()
+	if got := accountOf(t, db, a.ID); got.CustomerID != "" {
+		t.Errorf("a transaction that was cut had an effect")
+	}
+	if err := calls["Write"](); err != nil {
+		t.Errorf("mended: %v", err)
+	}
+}
+
+// Proves that a database that is too slow for its caller is one that may be tried again.
+func TestErrTooSlow(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		ctx, cancel := context.WithDeadline(context.Background(), time.Now().Add(-time.Second))
+		defer cancel()
+		err := db.InTx(ctx, func(*store.Tx) error { return nil })
+		if billing.CodeOf(err) != billing.EUnavailable {
+			t.Errorf("got %v, want %s", err, billing.EUnavailable)
+		}
+	})
+}
+
+// closedPort is an address at which nobody listens.
+func closedPort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// wire passes connections on to a server until it is cut; then it ends those it has and any new one at once.
+type wire struct {
+	listener net.Listener
+	to       string
+
+	mu   sync.Mutex
+	cut  bool
+	open []net.Conn
+}
+
+func newWire(t *testing.T, to string) *wire {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &wire{listener: l, to: to}
+	t.Cleanup(func() { l.Close(); w.Cut() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go w.pass(c)
+		}
+	}()
+	return w
+}
+
+func (w *wire) Addr() string { return w.listener.Addr().String() }
+
+func (w *wire) Cut() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.cut = true
+	for _, c := range w.open {
+		c.Close()
+	}
+	w.open = nil
+}
+
+func (w *wire) Mend() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.cut = false
+}
+
+func (w *wire) pass(here net.Conn) {
+	there, err := net.Dial("tcp", w.to)
+	if err != nil {
+		here.Close()
+		return
+	}
+	w.mu.Lock()
+	if w.cut {
+		here.Close()
+		there.Close()
+	}
+	w.open = append(w.open, here, there)
+	w.mu.Unlock()
+	go func() { io.Copy(there, here); there.Close() }()
+	io.Copy(here, there)
+	here.Close()
+}

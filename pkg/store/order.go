@@ -1,0 +1,127 @@
+package store
+
+import (
+	"context"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+)
+
+type orderRow struct {
+	ID              string `gorm:"primaryKey"`
+	AccountID       string `gorm:"not null"`
+	Item            string `gorm:"not null"`
+	Kind            string `gorm:"not null"`
+	Quantity        int64  `gorm:"not null"`
+	Points          int64  `gorm:"not null"`
+	Amount          int64  `gorm:"not null"`
+	Currency        string `gorm:"not null"`
+	Status          string `gorm:"not null"`
+	CheckoutID      *string
+	URL             string `gorm:"not null"`
+	PaymentIntentID *string
+	SubscriptionID  *string
+	IdempotencyKey  *string
+	RequestHash     string `gorm:"not null"`
+	SuccessURL      string `gorm:"not null"`
+	CancelURL       string `gorm:"not null"`
+	ExpiresAt       *stamp
+	CreatedAt       stamp `gorm:"not null;autoCreateTime:false"`
+	FulfilledAt     *stamp
+}
+
+func (orderRow) TableName() string { return "orders" }
+
+// Order reads one order of the account. Errors: ENotFound, also for another's order.
+func (r reads) Order(ctx context.Context, account billing.AccountID, id billing.OrderID) (billing.Order, error) {
+	var row orderRow
+	if err := r.q(ctx).Where("account_id = ? AND id = ?", string(account), string(id)).Take(&row).Error; err != nil {
+		return billing.Order{}, translate(err)
+	}
+	return fromRowOrder(row), nil
+}
+
+// OrderByKey reads the order that the account made under an Idempotency-Key. Errors: ENotFound.
+func (r reads) OrderByKey(ctx context.Context, account billing.AccountID, key string) (billing.Order, error) {
+	var row orderRow
+	if err := r.q(ctx).Where("account_id = ? AND idempotency_key = ?", string(account), key).Take(&row).Error; err != nil {
+		return billing.Order{}, translate(err)
+	}
+	return fromRowOrder(row), nil
+}
+
+// OpenOrders lists the orders of the account that a sync still has to look at, oldest first.
+func (r reads) OpenOrders(ctx context.Context, account billing.AccountID) ([]billing.Order, error) {
+	return r.orders(ctx, "id", 0, "account_id = ? AND status IN ?", string(account),
+		[]string{string(billing.OrderPending), string(billing.OrderPaid)})
+}
+
+// OrderByPaymentIntent reads the order that a payment paid for; ok is false when it paid for none of the account's.
+func (r reads) OrderByPaymentIntent(ctx context.Context, account billing.AccountID, id billing.PaymentIntentID) (o billing.Order, ok bool, err error) {
+	orders, err := r.orders(ctx, "id", 1, "account_id = ? AND payment_intent_id = ?", string(account), string(id))
+	if err != nil || len(orders) == 0 {
+		return billing.Order{}, false, err
+	}
+	return orders[0], true, nil
+}
+
+// Orders lists the account's orders, newest first, before the one with id before ("" begins at the newest).
+func (r reads) Orders(ctx context.Context, account billing.AccountID, before billing.OrderID, limit int) ([]billing.Order, error) {
+	if before == "" {
+		return r.orders(ctx, "id DESC", limit, "account_id = ?", string(account))
+	}
+	return r.orders(ctx, "id DESC", limit, "account_id = ? AND id < ?", string(account), string(before))
+}
+
+func (r reads) orders(ctx context.Context, order string, limit int, where string, args ...any) ([]billing.Order, error) {
+	q := r.q(ctx).Where(where, args...).Order(order)
+	if limit > 0 {
+		q = q.Limit(limit)
+	}
+	var rows []orderRow
+	if err := q.Find(&rows).Error; err != nil {
+		return nil, translate(err)
+	}
+	orders := make([]billing.Order, len(rows))
+	for i, row := range rows {
+		orders[i] = fromRowOrder(row)
+	}
+	return orders, nil
+}
+
+// InsertOrder appends a new order. The caller holds the account's lock and has looked for the key under it.
+func (tx *Tx) InsertOrder(ctx context.Context, o billing.Order) error {
+	row := toRowOrder(o)
+	return translate(tx.q(ctx).Create(&row).Error)
+}
+
+// SaveOrder writes what a sync or Stripe's answer changes in an order. The caller holds the account's lock.
+func (tx *Tx) SaveOrder(ctx context.Context, o billing.Order) error {
+	row := toRowOrder(o)
+	return translate(tx.q(ctx).Model(&orderRow{}).Where("id = ?", row.ID).Updates(map[string]any{
+		"status": row.Status, "checkout_id": row.CheckoutID, "url": row.URL, "payment_intent_id": row.PaymentIntentID,
+		"subscription_id": row.SubscriptionID, "expires_at": row.ExpiresAt, "fulfilled_at": row.FulfilledAt,
+	}).Error)
+}
+
+func toRowOrder(o billing.Order) orderRow {
+	return orderRow{
+		ID: string(o.ID), AccountID: string(o.AccountID), Item: o.Item, Kind: string(o.Kind), Quantity: o.Quantity,
+		Points: int64(o.Points), Amount: o.Amount, Currency: o.Currency, Status: string(o.Status),
+		CheckoutID: nullable(o.CheckoutID), URL: o.URL, PaymentIntentID: nullable(o.PaymentIntentID),
+		SubscriptionID: nullable(o.SubscriptionID), IdempotencyKey: nullable(o.Key), RequestHash: o.RequestHash,
+		SuccessURL: o.SuccessURL, CancelURL: o.CancelURL, ExpiresAt: toStamp(o.ExpiresAt), CreatedAt: stamp{o.CreatedAt},
+		FulfilledAt: toStamp(o.FulfilledAt),
+	}
+}
+
+func fromRowOrder(row orderRow) billing.Order {
+	return billing.Order{
+		ID: billing.OrderID(row.ID), AccountID: billing.AccountID(row.AccountID), Item: row.Item, Kind: billing.ItemKind(row.Kind),
+		Quantity: row.Quantity, Points: billing.Points(row.Points), Amount: row.Amount, Currency: row.Currency,
+		Status: billing.OrderStatus(row.Status), CheckoutID: fromNullable[billing.CheckoutID](row.CheckoutID), URL: row.URL,
+		PaymentIntentID: fromNullable[billing.PaymentIntentID](row.PaymentIntentID),
+		SubscriptionID:  fromNullable[billing.SubscriptionID](row.SubscriptionID),
+		Key:             fromNullable[string](row.IdempotencyKey), RequestHash: row.RequestHash, SuccessURL: row.SuccessURL,
+		CancelURL: row.CancelURL, ExpiresAt: fromStamp(row.ExpiresAt), CreatedAt: row.CreatedAt.Time, FulfilledAt: fromStamp(row.FulfilledAt),
+	}
+}

@@ -1,0 +1,58 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+	"gorm.io/driver/postgres"
+	"gorm.io/gorm"
+)
+
+// openPostgres makes one pool that GORM, the job queue and its listener share.
+func openPostgres(ctx context.Context, o Options) (*DB, error) {
+	cfg, err := pgxpool.ParseConfig(o.URL)
+	if err != nil {
+		return nil, fmt.Errorf("the database URL is not one that PostgreSQL understands") // the cause repeats the password
+	}
+	cfg.MaxConns = 20
+	if o.MaxConns > 0 {
+		cfg.MaxConns = int32(o.MaxConns)
+	}
+	cfg.ConnConfig.RuntimeParams["timezone"] = "UTC"
+	// A lost peer must not hold an account's row for ever.
+	cfg.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = "30000"
+	cfg.ConnConfig.RuntimeParams["lock_timeout"] = "10000"
+	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("open PostgreSQL: %w", err)
+	}
+	sqlDB := stdlib.OpenDBFromPool(pool)
+	closeAll := func() error { err := sqlDB.Close(); pool.Close(); return err }
+	if err := checkDurable(ctx, pool, o.AllowUnsafe); err != nil {
+		closeAll()
+		return nil, err
+	}
+	g, err := gorm.Open(postgres.New(postgres.Config{Conn: sqlDB}), gormConfig())
+	if err != nil {
+		closeAll()
+		return nil, fmt.Errorf("open PostgreSQL: %w", err)
+	}
+	return &DB{reads: reads{g}, sql: sqlDB, dialect: Postgres, now: o.Now, close: closeAll, listener: pool}, nil
+}
+
+// checkDurable refuses a server that answers "committed" before the commit would survive a power cut: an acknowledged
+// spend could then be lost.
+func checkDurable(ctx context.Context, pool *pgxpool.Pool, allow bool) error {
+	for _, name := range []string{"fsync", "synchronous_commit"} {
+		var value string
+		if err := pool.QueryRow(ctx, "SELECT current_setting($1)", name).Scan(&value); err != nil {
+			return fmt.Errorf("PostgreSQL does not answer: %w", hidePassword(err))
+		}
+		if value == "off" && !allow {
+			return fmt.Errorf("PostgreSQL runs with %s = off and may lose acknowledged spends: turn it on, or set POINTSYNC_ALLOW_UNSAFE_DATABASE=true where losing data is fine", name)
+		}
+	}
+	return nil
+}

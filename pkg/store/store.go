@@ -1,0 +1,128 @@
+// Package store is the only room that knows GORM and SQL. It keeps the product's rows on PostgreSQL (any number of
+// replicas) or on SQLite (one node), with one set of models for both.
+//
+// Reads are methods of both *DB and *Tx. Writes are methods of *Tx only, so that a write outside a transaction cannot be
+// typed. Rows never leave: they are converted to the nouns of package billing at the border. The package
+// refuses to know what points or orders mean; it keeps the promises that need SQL: conditional updates, uniqueness,
+// locks.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+	"time"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+)
+
+// Options say where the database is and what the time is.
+type Options struct {
+	URL         string           // postgres://… or sqlite://path
+	Now         func() time.Time // nil: the machine's
+	MaxConns    int              // PostgreSQL only; 0: 20
+	AllowUnsafe bool             // accept a PostgreSQL that may lose acknowledged commits (fsync or synchronous_commit off)
+}
+
+// DB is an open database.
+type DB struct {
+	reads
+	sql      *sql.DB
+	dialect  Dialect
+	now      func() time.Time
+	close    func() error
+	listener any // *pgxpool.Pool on PostgreSQL, for whoever wants LISTEN
+}
+
+// Dialect names the two databases.
+type Dialect string
+
+const (
+	Postgres Dialect = "postgres"
+	SQLite   Dialect = "sqlite"
+)
+
+// Open connects, and refuses a PostgreSQL that is configured to lose acknowledged commits. It does not migrate.
+func Open(ctx context.Context, o Options) (*DB, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	switch {
+	case strings.HasPrefix(o.URL, "postgres://"), strings.HasPrefix(o.URL, "postgresql://"):
+		return openPostgres(ctx, o)
+	case strings.HasPrefix(o.URL, "sqlite://"):
+		return openSQLite(ctx, o)
+	}
+	return nil, fmt.Errorf("the database URL must begin with postgres:// or sqlite://")
+}
+
+// gormConfig is a new one for each database: GORM keeps the pool and the dialect in it, and two databases that shared
+// one would take each other's.
+func gormConfig() *gorm.Config {
+	return &gorm.Config{
+		TranslateError:         true,
+		SkipDefaultTransaction: true, // every write is in a transaction already
+		Logger:                 logger.Discard,
+	}
+}
+
+// Dialect says which database it is.
+func (d *DB) Dialect() Dialect { return d.dialect }
+
+// SQL is the pool below, for the job queue, which writes in our transactions through SQL().
+func (d *DB) SQL() *sql.DB { return d.sql }
+
+// Listener is the *pgxpool.Pool on PostgreSQL and nil on SQLite.
+func (d *DB) Listener() any { return d.listener }
+
+// Close ends all connections.
+func (d *DB) Close() error { return d.close() }
+
+// Ping says whether the database answers. Errors: EUnavailable.
+func (d *DB) Ping(ctx context.Context) error {
+	if err := d.sql.PingContext(ctx); err != nil {
+		return billing.Wrap(err, billing.EUnavailable, "The database does not answer.")
+	}
+	return nil
+}
+
+// Tx is one transaction. Now is its one reading of the clock.
+type Tx struct {
+	reads
+	Now time.Time
+	sql *sql.Tx
+}
+
+// SQL is the transaction itself, for jobs that must be inserted with what caused them.
+func (tx *Tx) SQL() *sql.Tx { return tx.sql }
+
+// maxTries bounds how often a transaction that lost against another one is begun again.
+const maxTries = 4
+
+// InTx runs fn in a transaction: READ COMMITTED on PostgreSQL, where writers of one account take turns on its row;
+// one writer at a time on SQLite. fn may run again after a deadlock or a serialization failure, so it must have no
+// effect outside the transaction, and it must never call Stripe. Errors: fn's own, EUnavailable.
+func (d *DB) InTx(ctx context.Context, fn func(tx *Tx) error) error {
+	now := d.now().UTC().Truncate(time.Microsecond)
+	for try := 1; ; try++ {
+		err := d.db.WithContext(ctx).Transaction(func(g *gorm.DB) error {
+			return fn(&Tx{reads: reads{g}, Now: now, sql: g.Statement.ConnPool.(*sql.Tx)})
+		})
+		if err == nil || !lostRace(err) || try == maxTries {
+			coded, _ := withCode(err)
+			return coded
+		}
+	}
+}
+
+// Now is the database's idea of the time: the clock it was opened with.
+func (d *DB) Now() time.Time { return d.now().UTC().Truncate(time.Microsecond) }
+
+// reads are the methods that DB and Tx share.
+type reads struct{ db *gorm.DB }
+
+func (r reads) q(ctx context.Context) *gorm.DB { return r.db.WithContext(ctx) }

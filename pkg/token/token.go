@@ -1,0 +1,217 @@
+// Package token owns the access tokens that clients hold: minting, parsing, signing keys and the public key set. It is the
+// only room that knows JWT.
+//
+// A token mirrors an account as of the claim `ver`. It is a hint about when to ask Stripe, and never decides what may be
+// spent. Tokens are signed with Ed25519 and live minutes; nobody can take one back, so nothing that must end at once may
+// rest on one.
+package token
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+)
+
+// TTL is how long an access token lives.
+const TTL = 15 * time.Minute
+
+// leeway is how far the clocks of two of our servers may differ.
+const leeway = 5 * time.Second
+
+// maxLength bounds what is parsed at all; our own tokens have about 700 bytes.
+const maxLength = 4096
+
+// Claims are what a token says.
+type Claims struct {
+	Account      billing.AccountID
+	Login        billing.SessionID
+	ID           string
+	IssuedAt     time.Time
+	ExpiresAt    time.Time
+	Version      int64
+	Subscription *Subscription // nil when there never was one
+	Points       billing.Points
+}
+
+// Subscription is the claim of that name; its window is nil when there is none.
+type Subscription struct {
+	Plan   string
+	Status billing.SubscriptionStatus
+	Window *billing.Window
+}
+
+// InWindow says whether t is inside the window that the token carries.
+func (c Claims) InWindow(t time.Time) bool {
+	return c.Subscription != nil && c.Subscription.Window.Contains(t)
+}
+
+// wire is the JSON of the claims.
+type wire struct {
+	jwt.RegisteredClaims
+	SID          string            `json:"sid"`
+	Ver          int64             `json:"ver"`
+	Subscription *wireSubscription `json:"subscription"`
+	Points       int64             `json:"points"`
+}
+
+type wireSubscription struct {
+	Plan   string           `json:"plan"`
+	Status string           `json:"status"`
+	From   *jwt.NumericDate `json:"from"`
+	Until  *jwt.NumericDate `json:"until"`
+}
+
+// Issuer mints and parses the tokens of one deployment.
+type Issuer struct {
+	keys     Keys
+	issuer   string
+	audience string
+	now      func() time.Time
+}
+
+// NewIssuer answers an issuer that signs with the first of keys and accepts all of them.
+func NewIssuer(keys Keys, issuer, audience string, now func() time.Time) *Issuer {
+	return &Issuer{keys: keys, issuer: issuer, audience: audience, now: now}
+}
+
+// Mint makes a token that mirrors the account, for one login.
+func (i *Issuer) Mint(a billing.Account, login billing.SessionID) (string, Claims, error) {
+	now := i.now().UTC().Truncate(time.Second)
+	c := Claims{
+		Account: a.ID, Login: login, ID: billing.NewTokenID(now), IssuedAt: now, ExpiresAt: now.Add(TTL),
+		Version: a.Version, Points: a.Available,
+	}
+	if s := a.Subscription; s != nil {
+		c.Subscription = &Subscription{Plan: s.Plan, Status: s.Status, Window: s.Window}
+	}
+	key := i.keys[0]
+	t := jwt.NewWithClaims(jwt.SigningMethodEdDSA, i.toWire(c))
+	t.Header["kid"] = key.ID
+	signed, err := t.SignedString(key.private)
+	if err != nil {
+		return "", Claims{}, fmt.Errorf("token: sign: %w", err)
+	}
+	return signed, c, nil
+}
+
+// Parse checks a token and answers what it says. Errors: EUnauthorized, with a message that says why.
+func (i *Issuer) Parse(raw string) (Claims, error) {
+	if len(raw) > maxLength {
+		return Claims{}, refuse(nil, "The access token is too long to be one of ours.")
+	}
+	var w wire
+	_, err := jwt.ParseWithClaims(raw, &w, i.keyFor,
+		jwt.WithValidMethods([]string{"EdDSA"}), jwt.WithIssuer(i.issuer), jwt.WithAudience(i.audience),
+		jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(leeway), jwt.WithTimeFunc(i.now), jwt.WithStrictDecoding())
+	switch {
+	case errors.Is(err, jwt.ErrTokenExpired):
+		return Claims{}, refuse(err, "The access token has run out. Refresh it.")
+	case err != nil:
+		return Claims{}, refuse(err, "The access token is not valid.")
+	}
+	if err := checkPayload(raw, w); err != nil {
+		return Claims{}, refuse(err, "The access token is not valid.")
+	}
+	return fromWire(w), nil
+}
+
+// keyFor picks the key by `kid`, after the checks of the header that the library leaves to us.
+func (i *Issuer) keyFor(t *jwt.Token) (any, error) {
+	if _, critical := t.Header["crit"]; critical {
+		return nil, errors.New("header has crit")
+	}
+	if typ, _ := t.Header["typ"].(string); typ != "JWT" {
+		return nil, errors.New("header typ is not JWT")
+	}
+	kid, _ := t.Header["kid"].(string)
+	for _, k := range i.keys {
+		if k.ID == kid {
+			return k.public, nil
+		}
+	}
+	return nil, fmt.Errorf("unknown kid")
+}
+
+// checkPayload refuses what the library accepts: a missing subject, and members that stand twice, of which readers
+// would pick different ones.
+func checkPayload(raw string, w wire) error {
+	if w.Subject == "" || w.SID == "" || w.ID == "" || w.IssuedAt == nil || w.Ver < 0 || w.Points < 0 {
+		return errors.New("a claim is missing")
+	}
+	parts := strings.Split(raw, ".")
+	for _, part := range parts[:2] {
+		b, err := jwt.NewParser(jwt.WithStrictDecoding()).DecodeSegment(part)
+		if err != nil {
+			return err
+		}
+		if err := noDoubles(json.NewDecoder(strings.NewReader(string(b)))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func refuse(cause error, message string) error {
+	return &billing.Error{Code: billing.EUnauthorized, Message: message, Err: cause}
+}
+
+func (i *Issuer) toWire(c Claims) wire {
+	w := wire{
+		RegisteredClaims: jwt.RegisteredClaims{
+			Issuer: i.issuer, Audience: jwt.ClaimStrings{i.audience}, Subject: string(c.Account), ID: c.ID,
+			IssuedAt: jwt.NewNumericDate(c.IssuedAt), NotBefore: jwt.NewNumericDate(c.IssuedAt), ExpiresAt: jwt.NewNumericDate(c.ExpiresAt),
+		},
+		SID: string(c.Login), Ver: c.Version, Points: int64(c.Points),
+	}
+	if s := c.Subscription; s != nil {
+		w.Subscription = &wireSubscription{Plan: s.Plan, Status: string(s.Status)}
+		if s.Window != nil {
+			w.Subscription.From, w.Subscription.Until = jwt.NewNumericDate(s.Window.From), jwt.NewNumericDate(s.Window.Until)
+		}
+	}
+	return w
+}
+
+func fromWire(w wire) Claims {
+	c := Claims{
+		Account: billing.AccountID(w.Subject), Login: billing.SessionID(w.SID), ID: w.ID, IssuedAt: w.IssuedAt.Time,
+		ExpiresAt: w.ExpiresAt.Time, Version: w.Ver, Points: billing.Points(w.Points),
+	}
+	if s := w.Subscription; s != nil {
+		c.Subscription = &Subscription{Plan: s.Plan, Status: billing.SubscriptionStatus(s.Status)}
+		if s.From != nil && s.Until != nil {
+			c.Subscription.Window = &billing.Window{From: s.From.Time, Until: s.Until.Time}
+		}
+	}
+	return c
+}
+
+// noDoubles reads one JSON object and refuses a member name that stands twice at its top level.
+func noDoubles(d *json.Decoder) error {
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return errors.New("not an object")
+	}
+	seen := map[string]bool{}
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			return err
+		}
+		if key := name.(string); seen[strings.ToLower(key)] {
+			return fmt.Errorf("%q stands twice", key)
+		} else {
+			seen[strings.ToLower(key)] = true
+		}
+		var skip json.RawMessage
+		if err := d.Decode(&skip); err != nil {
+			return err
+		}
+	}
+	return nil
+}
