@@ -1,0 +1,119 @@
+package account
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/ledger"
+	"github.com/pointsync/pointsync/pkg/store"
+)
+
+const refreshPrefix = "psr_"
+
+// newRefresh makes a refresh token and the hash that is stored of it. It has 256 random bits, so a plain hash is enough.
+func newRefresh() (raw, hash string) {
+	b := make([]byte, 32)
+	rand.Read(b)
+	raw = refreshPrefix + base64.RawURLEncoding.EncodeToString(b)
+	return raw, hashRefresh(raw)
+}
+
+func hashRefresh(raw string) string {
+	sum := sha256.Sum256([]byte(raw))
+	return hex.EncodeToString(sum[:])
+}
+
+// beginLogin starts a family of refresh tokens for a device.
+func (s *Service) beginLogin(ctx context.Context, tx *store.Tx, a billing.Account) (Session, error) {
+	login := billing.Login{ID: billing.NewSessionID(tx.Now), AccountID: a.ID, CreatedAt: tx.Now, ExpiresAt: tx.Now.Add(loginTTL)}
+	if err := tx.InsertLogin(ctx, login); err != nil {
+		return Session{}, err
+	}
+	return s.nextRefresh(ctx, tx, a, login.ID)
+}
+
+func (s *Service) nextRefresh(ctx context.Context, tx *store.Tx, a billing.Account, login billing.SessionID) (Session, error) {
+	raw, hash := newRefresh()
+	if err := tx.InsertRefreshToken(ctx, billing.RefreshToken{Hash: hash, LoginID: login, CreatedAt: tx.Now}); err != nil {
+		return Session{}, err
+	}
+	return s.session(a, login, raw)
+}
+
+// Refresh exchanges a refresh token for a fresh session. A token that was used before revokes its login: one of the two who
+// hold it is a thief, and nobody can tell which. Errors: EUnauthorized.
+func (s *Service) Refresh(ctx context.Context, raw string) (Session, error) {
+	var out Session
+	var refused *billing.Error
+	err := s.db.InTx(ctx, func(tx *store.Tx) error {
+		login, first, err := tx.UseRefreshToken(ctx, hashRefresh(raw))
+		if billing.CodeOf(err) == billing.ENotFound {
+			refused = billing.Errorf(billing.EUnauthorized, "The refresh token is not known. Log in again.")
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		refused = refuseRefresh(login, first, tx)
+		if refused != nil {
+			return tx.RevokeLogin(ctx, login.ID) // committed with the refusal
+		}
+		a, err := tx.Account(ctx, login.AccountID)
+		if err != nil {
+			return err
+		}
+		out, err = s.nextRefresh(ctx, tx, a, login.ID)
+		return err
+	})
+	switch {
+	case err != nil:
+		return Session{}, err
+	case refused != nil:
+		return Session{}, refused
+	}
+	return s.current(ctx, out)
+}
+
+// current replaces a session's token when a lot ran out since the last look. It works outside the transaction that
+// used the refresh token: settling takes the account's lock, and if it fails, the refresh has happened all the same.
+func (s *Service) current(ctx context.Context, out Session) (Session, error) {
+	a, err := ledger.Current(ctx, s.db, out.Account.ID)
+	if err != nil || a.Version == out.Account.Version {
+		return out, nil
+	}
+	fresh, err := s.session(a, out.login, out.Refresh)
+	if err != nil {
+		return out, nil
+	}
+	return fresh, nil
+}
+
+func refuseRefresh(login billing.Login, first bool, tx *store.Tx) *billing.Error {
+	switch {
+	case login.RevokedAt != nil:
+		return billing.Errorf(billing.EUnauthorized, "This login was ended. Log in again.")
+	case !first:
+		return billing.Errorf(billing.EUnauthorized, "The refresh token was used before, so this login is ended. Log in again.")
+	case !tx.Now.Before(login.ExpiresAt):
+		return billing.Errorf(billing.EUnauthorized, "This login has run out. Log in again.")
+	}
+	return nil
+}
+
+// Logout ends the login of a refresh token. An unknown one is fine: it ends nothing.
+func (s *Service) Logout(ctx context.Context, raw string) error {
+	return s.db.InTx(ctx, func(tx *store.Tx) error {
+		login, err := tx.LoginOf(ctx, hashRefresh(raw))
+		if billing.CodeOf(err) == billing.ENotFound {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return tx.RevokeLogin(ctx, login)
+	})
+}

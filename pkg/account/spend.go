@@ -1,0 +1,81 @@
+package account
+
+import (
+	"context"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/ledger"
+	"github.com/pointsync/pointsync/pkg/reconcile"
+	"github.com/pointsync/pointsync/pkg/token"
+)
+
+// Spent is the answer to a spend.
+type Spent struct {
+	Entry    billing.Entry
+	Account  billing.Account
+	Token    string // mirrors Account
+	Stale    bool   // Stripe should have been asked first and did not answer
+	Replayed bool
+}
+
+// RefusedSpend is a refusal for lack of points. It carries what the client's session is refreshed with.
+type RefusedSpend struct {
+	Cause   *billing.Error
+	Account billing.Account
+	Token   string // mirrors Account
+}
+
+func (e *RefusedSpend) Error() string { return e.Cause.Error() }
+func (e *RefusedSpend) Unwrap() error { return e.Cause }
+
+// Spend debits points for a caller who holds the given token.
+//
+//	inside the token's window: debit at once; lacking points, sync once and try again
+//	outside: sync first, then debit, a second and separate update that may be refused
+//
+// Only a database that was synced, or needs no sync, refuses; where Stripe did not answer and the points known here do not
+// suffice, the error is EStripeUnavailable. Errors: *RefusedSpend (EInsufficientPoints), EStripeUnavailable, EKeyReused, EInvalid.
+func (s *Service) Spend(ctx context.Context, c token.Claims, r ledger.SpendRequest) (Spent, error) {
+	var outcome reconcile.Outcome
+	if !c.InWindow(s.db.Now()) {
+		var err error
+		if outcome, err = s.syncer.ForUser(ctx, c.Account); err != nil {
+			return Spent{}, err
+		}
+	}
+	spent, err := ledger.Spend(ctx, s.db, c.Account, r)
+	if billing.CodeOf(err) == billing.EInsufficientPoints && outcome == "" {
+		// The webhook of a purchase may still be on its way.
+		if outcome, err = s.syncer.ForUser(ctx, c.Account); err != nil {
+			return Spent{}, err
+		}
+		spent, err = ledger.Spend(ctx, s.db, c.Account, r)
+	}
+	switch billing.CodeOf(err) {
+	case "":
+		raw, err := s.Mint(spent.Account, c)
+		return Spent{Entry: spent.Entry, Account: spent.Account, Token: raw, Stale: outcome == reconcile.Failed, Replayed: spent.Replayed}, err
+	case billing.EInsufficientPoints:
+		return Spent{}, s.refuse(c, r, spent.Account, outcome, err)
+	case billing.ENotFound:
+		return Spent{}, billing.Errorf(billing.EUnauthorized, "This account does not exist any more.")
+	}
+	return Spent{}, err
+}
+
+// refuse answers a lack of points: with a fresh token when the database may refuse, else with a plea to come again.
+func (s *Service) refuse(c token.Claims, r ledger.SpendRequest, a billing.Account, outcome reconcile.Outcome, cause error) error {
+	if outcome == reconcile.Failed {
+		return &billing.Error{Code: billing.EStripeUnavailable, Err: cause, RetryAfter: 2 * time.Second,
+			Message: "Stripe did not answer, and the points known here do not suffice. Try again with the same Idempotency-Key."}
+	}
+	raw, err := s.Mint(a, c)
+	if err != nil {
+		return err
+	}
+	return &RefusedSpend{
+		Cause:   billing.Errorf(billing.EInsufficientPoints, "%d points asked for and %d available.", r.Amount, a.Available),
+		Account: a, Token: raw,
+	}
+}

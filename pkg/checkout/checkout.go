@@ -1,0 +1,281 @@
+// Package checkout sells: it makes orders of catalogue items and the Stripe Checkout Sessions that their buyers pay at.
+//
+// The client names an item and a quantity, never a price, an amount or another's id. An order's row is written before
+// Stripe is asked, and every request to Stripe carries an idempotency key derived from a row, so whatever is cut off in the
+// middle is taken up again by the same request without selling twice. What was paid is not decided here: that is
+// reconcile's.
+package checkout
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/catalog"
+	"github.com/pointsync/pointsync/pkg/ledger"
+	"github.com/pointsync/pointsync/pkg/reconcile"
+	"github.com/pointsync/pointsync/pkg/store"
+	"github.com/pointsync/pointsync/pkg/stripegw"
+)
+
+// Service is the room's door.
+type Service struct {
+	db      *store.DB
+	stripe  *stripegw.Gateway
+	catalog *catalog.Catalog
+	syncer  *reconcile.Syncer
+	origins Origins
+}
+
+// New answers a Service that redirects to the given origins only.
+func New(db *store.DB, stripe *stripegw.Gateway, c *catalog.Catalog, syncer *reconcile.Syncer, origins Origins) *Service {
+	return &Service{db: db, stripe: stripe, catalog: c, syncer: syncer, origins: origins}
+}
+
+// Request asks for an item. Key is the caller's Idempotency-Key, "" for none.
+type Request struct {
+	Item       string
+	Quantity   int64
+	SuccessURL string
+	CancelURL  string
+	Key        string
+}
+
+// hash tells two requests apart that come under one key.
+func (r Request) hash() string {
+	b, _ := json.Marshal([]any{"checkout", r.Item, r.Quantity, r.SuccessURL, r.CancelURL}) // cannot fail
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
+// reuseMargin is how long an open page must still live to be handed out again.
+const reuseMargin = 5 * time.Minute
+
+// Create makes an order and its page at Stripe. A repeated request, by key or by asking for the same again while the
+// page is open, answers the order that is there; replayed says that the key had its effect before. Errors: EInvalid,
+// ESubscriptionExists, EConflict, EKeyReused, EStripeUnavailable, EStripeRefused.
+func (s *Service) Create(ctx context.Context, id billing.AccountID, r Request) (o billing.Order, replayed bool, err error) {
+	draft, err := s.draft(id, r)
+	if err != nil {
+		return o, false, err
+	}
+	a, err := s.ensureCustomer(ctx, id)
+	if err != nil {
+		return o, false, err
+	}
+	var rivals []billing.Order
+	err = s.db.InTx(ctx, func(tx *store.Tx) error {
+		o, rivals, replayed, err = claim(ctx, tx, draft)
+		return err
+	})
+	if err != nil || o.Status != billing.OrderPending || o.CheckoutID != "" {
+		return o, replayed, err
+	}
+	if err := s.closeRivals(ctx, rivals); err != nil {
+		return o, false, err
+	}
+	o, err = s.open(ctx, a, o)
+	return o, replayed, err
+}
+
+// draft turns a request into the order that it would be.
+func (s *Service) draft(id billing.AccountID, r Request) (billing.Order, error) {
+	o := billing.Order{AccountID: id, Item: r.Item, Quantity: max(r.Quantity, 1), Status: billing.OrderPending, Key: r.Key, RequestHash: r.hash()}
+	if plan, ok := s.catalog.Plan(r.Item); ok {
+		if o.Quantity != 1 {
+			return o, invalid("/quantity", "a plan is sold once")
+		}
+		o.Kind, o.Points, o.Amount, o.Currency = billing.KindPlan, plan.Points, plan.Amount, plan.Currency
+	} else if pack, ok := s.catalog.Pack(r.Item); ok {
+		if o.Quantity > pack.MaxQuantity {
+			return o, invalid("/quantity", "at most %d of this pack at once", pack.MaxQuantity)
+		}
+		o.Kind, o.Points, o.Amount, o.Currency = billing.KindPack, pack.Points*billing.Points(o.Quantity), pack.Amount*o.Quantity, pack.Currency
+	} else {
+		return o, invalid("/item", "is not in the catalogue")
+	}
+	var err error
+	if o.SuccessURL, err = s.origins.resolve("/success_url", r.SuccessURL, "/?order_id={ORDER_ID}"); err != nil {
+		return o, err
+	}
+	o.CancelURL, err = s.origins.resolve("/cancel_url", r.CancelURL, "/?cancelled=1")
+	return o, err
+}
+
+// ensureCustomer answers the account with its one Stripe customer. However many requests race, the idempotency key, which
+// is the account's id, makes Stripe answer all of them the same customer.
+func (s *Service) ensureCustomer(ctx context.Context, id billing.AccountID) (billing.Account, error) {
+	a, err := s.db.Account(ctx, id)
+	if err != nil || a.CustomerID != "" {
+		return a, err
+	}
+	customer, err := s.stripe.CreateCustomer(ctx, id, a.Email)
+	if err != nil {
+		return a, err
+	}
+	err = s.db.InTx(ctx, func(tx *store.Tx) error { return tx.SetCustomer(ctx, id, customer) })
+	if err != nil {
+		return a, err
+	}
+	return s.db.Account(ctx, id)
+}
+
+// claim finds the order that the request already has, or makes one. rivals are older plan orders whose pages must be closed
+// before this one's is opened: two open pages could sell two subscriptions.
+func claim(ctx context.Context, tx *store.Tx, draft billing.Order) (o billing.Order, rivals []billing.Order, replayed bool, err error) {
+	a, err := tx.LockAccount(ctx, draft.AccountID)
+	if err != nil {
+		return o, nil, false, err
+	}
+	if draft.Key != "" {
+		o, err := tx.OrderByKey(ctx, a.ID, draft.Key)
+		switch {
+		case err == nil && o.RequestHash != draft.RequestHash:
+			return o, nil, false, billing.Errorf(billing.EKeyReused, "This Idempotency-Key was first used with another request. Use a new key for a new request.")
+		case err == nil:
+			rivals, err = openPlans(ctx, tx, o)
+			return o, rivals, true, err
+		case billing.CodeOf(err) != billing.ENotFound:
+			return o, nil, false, err
+		}
+	}
+	if s := a.Subscription; draft.Kind == billing.KindPlan && s != nil && s.Status.Live() {
+		return o, nil, false, billing.Errorf(billing.ESubscriptionExists,
+			"This account has a subscription (%s, %s). Change the plan in the billing portal (POST /portal).", s.Plan, s.Status)
+	}
+	open, err := tx.OpenOrders(ctx, a.ID)
+	if err != nil {
+		return o, nil, false, err
+	}
+	for _, o := range open {
+		if reusable(o, draft, tx.Now) {
+			return o, nil, false, nil
+		}
+	}
+	draft.ID, draft.CreatedAt = billing.NewOrderID(tx.Now), tx.Now
+	draft.SuccessURL = strings.ReplaceAll(draft.SuccessURL, "{ORDER_ID}", string(draft.ID))
+	draft.CancelURL = strings.ReplaceAll(draft.CancelURL, "{ORDER_ID}", string(draft.ID))
+	if err := tx.InsertOrder(ctx, draft); err != nil {
+		return o, nil, false, err
+	}
+	rivals, err = openPlans(ctx, tx, draft)
+	return draft, rivals, false, err
+}
+
+// reusable says whether an open order is just what is asked for again.
+func reusable(o, draft billing.Order, now time.Time) bool {
+	return o.Status == billing.OrderPending && o.CheckoutID != "" && o.RequestHash == draft.RequestHash &&
+		o.Amount == draft.Amount && o.ExpiresAt != nil && o.ExpiresAt.Sub(now) > reuseMargin
+}
+
+// openPlans lists the other plan orders of the account that a customer could still pay.
+func openPlans(ctx context.Context, tx *store.Tx, than billing.Order) ([]billing.Order, error) {
+	if than.Kind != billing.KindPlan {
+		return nil, nil
+	}
+	open, err := tx.OpenOrders(ctx, than.AccountID)
+	if err != nil {
+		return nil, err
+	}
+	var others []billing.Order
+	for _, o := range open {
+		if o.ID != than.ID && o.Kind == billing.KindPlan && o.CheckoutID != "" {
+			others = append(others, o)
+		}
+	}
+	return others, nil
+}
+
+// closeRivals ends the pages of older plan orders. Errors: EConflict when one was paid meanwhile.
+func (s *Service) closeRivals(ctx context.Context, rivals []billing.Order) error {
+	for _, o := range rivals {
+		err := s.stripe.ExpireCheckout(ctx, o.CheckoutID)
+		if err == nil || billing.CodeOf(err) == billing.EConflict {
+			continue // expired or paid: the sync below says which
+		}
+		return err
+	}
+	if len(rivals) == 0 {
+		return nil
+	}
+	if _, err := s.syncer.Sync(ctx, rivals[0].AccountID); err != nil {
+		return err
+	}
+	a, err := s.db.Account(ctx, rivals[0].AccountID)
+	if err != nil {
+		return err
+	}
+	if a.Subscription != nil && a.Subscription.Status.Live() {
+		return billing.Errorf(billing.ESubscriptionExists,
+			"This account has just got a subscription (%s). Change the plan in the billing portal (POST /portal).", a.Subscription.Plan)
+	}
+	return nil
+}
+
+// open makes the order's page at Stripe and writes its address down. If the second is cut off, the next request with the
+// order's key gets the same page from Stripe.
+func (s *Service) open(ctx context.Context, a billing.Account, o billing.Order) (billing.Order, error) {
+	price, err := s.stripe.Price(ctx, o.Item)
+	if err != nil {
+		return o, err
+	}
+	ask := stripegw.NewCheckout{Order: o, Customer: a.CustomerID, Price: price}
+	if plan, ok := s.catalog.Plan(o.Item); ok && a.Subscription == nil { // one trial for each account
+		ask.TrialDays = plan.TrialDays
+	}
+	page, err := s.stripe.CreateCheckout(ctx, ask)
+	if err != nil {
+		return o, err
+	}
+	err = s.db.InTx(ctx, func(tx *store.Tx) error {
+		if _, err := tx.LockAccount(ctx, o.AccountID); err != nil {
+			return err
+		}
+		if o, err = tx.Order(ctx, o.AccountID, o.ID); err != nil || o.CheckoutID != "" {
+			return err
+		}
+		o.CheckoutID, o.URL, o.ExpiresAt = page.ID, page.URL, &page.ExpiresAt
+		return tx.SaveOrder(ctx, o)
+	})
+	return o, err
+}
+
+// Status answers an order and the account as they are now. A pending order is synced on the way, so that the success page
+// need not wait for the webhook; if Stripe does not answer, the answer is what the database knows. Errors: ENotFound.
+func (s *Service) Status(ctx context.Context, id billing.AccountID, order billing.OrderID) (billing.Order, billing.Account, error) {
+	o, err := s.db.Order(ctx, id, order)
+	if billing.CodeOf(err) == billing.ENotFound {
+		return o, billing.Account{}, billing.Errorf(billing.ENotFound, "No such order.")
+	}
+	if err == nil && !o.Status.Final() {
+		if _, err = s.syncer.ForUser(ctx, id); err == nil {
+			o, err = s.db.Order(ctx, id, order)
+		}
+	}
+	if err != nil {
+		return o, billing.Account{}, err
+	}
+	a, err := ledger.Current(ctx, s.db, id)
+	return o, a, err
+}
+
+// Portal answers the address of Stripe's billing portal. Errors: EInvalid, EConflict for an account that never bought,
+// EStripeUnavailable, EStripeRefused.
+func (s *Service) Portal(ctx context.Context, id billing.AccountID, returnURL string) (string, error) {
+	target, err := s.origins.resolve("/return_url", returnURL, "/")
+	if err != nil {
+		return "", err
+	}
+	a, err := s.db.Account(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	if a.CustomerID == "" {
+		return "", billing.Errorf(billing.EConflict, "This account has not bought anything yet.")
+	}
+	return s.stripe.PortalURL(ctx, a.CustomerID, target)
+}

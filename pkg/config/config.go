@@ -1,0 +1,232 @@
+// Package config turns the environment into a checked Config. Every setting that is missing, empty, malformed or a
+// placeholder is named in a sentence of its own, all of them at once, and secrets are never printed: not in an error,
+// not in a log. It refuses to read files or to know what the settings are for.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/caarlos0/env/v11"
+)
+
+// Secret is text that prints as its presence alone. Reveal it where it is used.
+type Secret string
+
+func (s Secret) String() string {
+	if s == "" {
+		return "[not set]"
+	}
+	return "[set]"
+}
+
+// GoString keeps %#v from showing what String hides.
+func (s Secret) GoString() string { return s.String() }
+
+// LogValue keeps it out of structured logs.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+// MarshalText keeps it out of JSON.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// Reveal answers the secret itself.
+func (s Secret) Reveal() string { return string(s) }
+
+// Config is what the environment says. docs/configuration.md explains each setting.
+type Config struct {
+	DatabaseURL    Secret        `env:"DATABASE_URL"` // it holds a password
+	MaxConns       int           `env:"POINTSYNC_DATABASE_MAX_CONNS" envDefault:"20"`
+	AllowUnsafe    bool          `env:"POINTSYNC_ALLOW_UNSAFE_DATABASE"`
+	StripeKey      Secret        `env:"STRIPE_SECRET_KEY"`
+	StripeAPIBase  string        `env:"STRIPE_API_BASE"`
+	WebhookSecrets []Secret      `env:"STRIPE_WEBHOOK_SECRET"`
+	Catalog        string        `env:"POINTSYNC_CATALOG" envDefault:"catalog.yaml"`
+	Addr           string        `env:"POINTSYNC_ADDR" envDefault:"127.0.0.1:8080"`
+	AllowedOrigins []string      `env:"POINTSYNC_ALLOWED_ORIGINS"`
+	SigningKeys    Secret        `env:"POINTSYNC_SIGNING_KEYS"`
+	Issuer         string        `env:"POINTSYNC_TOKEN_ISSUER" envDefault:"pointsync"`
+	Audience       string        `env:"POINTSYNC_TOKEN_AUDIENCE" envDefault:"pointsync"`
+	PastDueGrace   time.Duration `env:"POINTSYNC_PAST_DUE_GRACE" envDefault:"72h"`
+	RenewalGrace   time.Duration `env:"POINTSYNC_RENEWAL_GRACE" envDefault:"2h"`
+	ClockURL       string        `env:"POINTSYNC_CLOCK_URL"`
+	LogLevel       slog.Level    `env:"POINTSYNC_LOG_LEVEL" envDefault:"INFO"`
+}
+
+// Part is a group of settings that a command needs.
+type Part int
+
+const (
+	Database Part = iota
+	Stripe
+	Server
+)
+
+// Load reads the environment and checks the parts that the command needs.
+func Load(parts ...Part) (Config, error) {
+	var c Config
+	var problems problems
+	if err := env.Parse(&c); err != nil {
+		var all env.AggregateError
+		if !errors.As(err, &all) {
+			all.Errors = []error{err}
+		}
+		for _, e := range all.Errors {
+			problems.add("%s", describe(e))
+		}
+	}
+	problems.emptyOnes()
+	for _, p := range parts {
+		switch p {
+		case Database:
+			c.checkDatabase(&problems)
+		case Stripe:
+			c.checkStripe(&problems)
+		case Server:
+			c.checkServer(&problems)
+		}
+	}
+	return c, problems.err()
+}
+
+// describe names the setting that could not be read, without its value.
+func describe(err error) string {
+	var parse env.ParseError
+	if errors.As(err, &parse) {
+		if f, ok := settingOf(parse.Name); ok {
+			return fmt.Sprintf("%s is not a %s", f, strings.TrimPrefix(parse.Type.String(), "time."))
+		}
+	}
+	return "a setting could not be read"
+}
+
+func (c *Config) checkDatabase(p *problems) {
+	u := c.DatabaseURL.Reveal()
+	switch {
+	case u == "":
+		p.missing("DATABASE_URL", "postgres://user:password@host/database or sqlite://path/to/file.db")
+	case isPlaceholder(u):
+		p.placeholder("DATABASE_URL")
+	case !strings.HasPrefix(u, "postgres://") && !strings.HasPrefix(u, "postgresql://") && !strings.HasPrefix(u, "sqlite://"):
+		p.add("DATABASE_URL must begin with postgres:// or sqlite://")
+	case strings.TrimPrefix(u, "sqlite://") == "":
+		p.add("DATABASE_URL names no file: sqlite://path/to/file.db")
+	}
+	if c.MaxConns < 2 || c.MaxConns > 1000 {
+		p.add("POINTSYNC_DATABASE_MAX_CONNS must be from 2 to 1000")
+	}
+}
+
+var stripeKeyPattern = regexp.MustCompile(`^(sk|rk)_(test|live)_[A-Za-z0-9_]{3,}$`)
+
+func (c *Config) checkStripe(p *problems) {
+	key := c.StripeKey.Reveal()
+	switch {
+	case key == "":
+		p.missing("STRIPE_SECRET_KEY", "sk_test_… or sk_live_… from Stripe's dashboard; sk_test_123 for the sandbox")
+	case isPlaceholder(key):
+		p.placeholder("STRIPE_SECRET_KEY")
+	case strings.HasPrefix(key, "pk_"):
+		p.add("STRIPE_SECRET_KEY is a publishable key (pk_…); the secret one begins with sk_ or rk_")
+	case !stripeKeyPattern.MatchString(key):
+		p.add("STRIPE_SECRET_KEY is not a Stripe key: it begins with sk_test_, sk_live_, rk_test_ or rk_live_")
+	}
+	if c.StripeAPIBase != "" {
+		if !isURL(c.StripeAPIBase) {
+			p.add("STRIPE_API_BASE is not an address such as http://127.0.0.1:12111")
+		}
+		if c.Live() && c.StripeAPIBase != "https://api.stripe.com" {
+			p.add("STRIPE_SECRET_KEY is a live key and STRIPE_API_BASE is not Stripe: a live key is never sent to a sandbox")
+		}
+	}
+	if c.Catalog == "" {
+		p.missing("POINTSYNC_CATALOG", "the path of catalog.yaml")
+	}
+}
+
+func (c *Config) checkServer(p *problems) {
+	if len(c.WebhookSecrets) == 0 {
+		p.missing("STRIPE_WEBHOOK_SECRET", "whsec_… as printed by pointsync stripe setup --webhook-url; comma-separated while one is rolled")
+	}
+	for _, s := range c.WebhookSecrets {
+		switch {
+		case isPlaceholder(s.Reveal()):
+			p.placeholder("STRIPE_WEBHOOK_SECRET")
+		case !strings.HasPrefix(s.Reveal(), "whsec_") || len(s) < 14 || strings.TrimSpace(s.Reveal()) != s.Reveal():
+			p.add("STRIPE_WEBHOOK_SECRET holds something that is not a webhook secret: each begins with whsec_")
+		}
+	}
+	if _, _, err := net.SplitHostPort(c.Addr); err != nil {
+		p.add("POINTSYNC_ADDR must be host:port, such as 127.0.0.1:8080 or :8080")
+	}
+	if len(c.AllowedOrigins) == 0 {
+		p.missing("POINTSYNC_ALLOWED_ORIGINS", "comma-separated, such as https://app.example.com; the first is where customers return by default")
+	}
+	for _, o := range c.AllowedOrigins {
+		if u, err := url.Parse(o); err != nil || u.Host == "" || o != u.Scheme+"://"+u.Host || (u.Scheme != "https" && u.Scheme != "http") {
+			p.add("POINTSYNC_ALLOWED_ORIGINS holds %q, which is not an origin: scheme and host alone, such as https://app.example.com", o)
+		}
+	}
+	switch {
+	case c.SigningKeys == "":
+		p.missing("POINTSYNC_SIGNING_KEYS", "make one with pointsync keygen")
+	case isPlaceholder(c.SigningKeys.Reveal()):
+		p.placeholder("POINTSYNC_SIGNING_KEYS")
+	}
+	if c.PastDueGrace < 0 || c.RenewalGrace < 0 || c.PastDueGrace > 90*24*time.Hour || c.RenewalGrace > 7*24*time.Hour {
+		p.add("POINTSYNC_PAST_DUE_GRACE must be from 0 to 2160h and POINTSYNC_RENEWAL_GRACE from 0 to 168h")
+	}
+	if c.Issuer == "" || c.Audience == "" {
+		p.add("POINTSYNC_TOKEN_ISSUER and POINTSYNC_TOKEN_AUDIENCE must not be empty")
+	}
+	switch {
+	case c.ClockURL == "":
+	case !isURL(c.ClockURL):
+		p.add("POINTSYNC_CLOCK_URL is not an address such as http://127.0.0.1:12111/_sandbox/clock")
+	case c.Live():
+		p.add("STRIPE_SECRET_KEY is a live key and POINTSYNC_CLOCK_URL is set: with real money the time is real")
+	}
+}
+
+// Live says whether the key moves real money.
+func (c *Config) Live() bool {
+	return strings.HasPrefix(c.StripeKey.Reveal(), "sk_live_") || strings.HasPrefix(c.StripeKey.Reveal(), "rk_live_")
+}
+
+func isURL(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https")
+}
+
+var placeholders = regexp.MustCompile(`(?i)change.?me|placeholder|your[_-]|xxx|\.\.\.|…|<|>|todo|replace.?me|\$\{`)
+
+func isPlaceholder(s string) bool { return placeholders.MatchString(s) }
+
+// problems collects what is wrong, so that all of it can be said at once.
+type problems []string
+
+func (p *problems) add(format string, args ...any) { *p = append(*p, fmt.Sprintf(format, args...)) }
+func (p *problems) missing(name, what string)      { p.add("%s is not set: %s", name, what) }
+func (p *problems) placeholder(name string)        { p.add("%s still holds a placeholder", name) }
+
+// emptyOnes finds settings that are there but empty: nearly always a variable that did not expand.
+func (p *problems) emptyOnes() {
+	for _, name := range settings() {
+		if v, ok := os.LookupEnv(name); ok && strings.TrimSpace(v) == "" {
+			p.add("%s is set but empty: give it a value or remove it", name)
+		}
+	}
+}
+
+func (p problems) err() error {
+	if len(p) == 0 {
+		return nil
+	}
+	return fmt.Errorf("the configuration is not usable:\n  - %s", strings.Join(p, "\n  - "))
+}

@@ -1,0 +1,103 @@
+package reconcile
+
+import (
+	"context"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/ledger"
+	"github.com/pointsync/pointsync/pkg/store"
+)
+
+// apply makes a decision so, in one transaction under the account's lock. It answers false, and changes nothing, when
+// the picture of a later ticket was applied before.
+func apply(ctx context.Context, db *store.DB, t billing.Ticket, d Decision) (applied bool, err error) {
+	err = db.InTx(ctx, func(tx *store.Tx) error {
+		a, ok, err := tx.ApplyTicket(ctx, t.Account.ID, t.Number, d.InvoicesSince)
+		applied = ok
+		if err != nil || !ok {
+			return err
+		}
+		if a, err = applyPoints(ctx, tx, a, d); err != nil {
+			return err
+		}
+		for _, o := range d.Orders {
+			if err := tx.SaveOrder(ctx, o); err != nil {
+				return err
+			}
+		}
+		// After the orders: what was refunded may have been fulfilled a moment ago.
+		for _, r := range d.Refunds {
+			if a, err = applyRefund(ctx, tx, a, r); err != nil {
+				return err
+			}
+		}
+		if !sameSubscription(a.Subscription, d.Subscription) {
+			a.Subscription = d.Subscription
+			a.Version++
+			if err := tx.SaveSubscription(ctx, a); err != nil {
+				return err
+			}
+		}
+		return tx.ProcessEvents(ctx, a.ID, t.Number)
+	})
+	return applied && err == nil, err
+}
+
+// applyPoints grants and ends lots. Grants come first: a late payment of a period that has ended is entered and then
+// runs out, so the history shows both.
+func applyPoints(ctx context.Context, tx *store.Tx, a billing.Account, d Decision) (_ billing.Account, err error) {
+	for _, g := range d.Grants {
+		if a, _, err = ledger.Grant(ctx, tx, a, g); err != nil {
+			return a, err
+		}
+	}
+	for _, e := range d.Ends {
+		if a, err = ledger.Expire(ctx, tx, a, e.Source, &e.At); err != nil {
+			return a, err
+		}
+	}
+	return a, nil
+}
+
+// applyRefund claws back, of everything that the refunded money granted, the same proportion.
+func applyRefund(ctx context.Context, tx *store.Tx, a billing.Account, r Refund) (billing.Account, error) {
+	key := r.Key
+	if key == "" {
+		o, ok, err := tx.OrderByPaymentIntent(ctx, a.ID, r.PaymentIntentID)
+		if err != nil || !ok {
+			return a, err
+		}
+		key = CheckoutKey(o.CheckoutID)
+		if r.Refunded == r.Amount && o.Status == billing.OrderFulfilled {
+			o.Status = billing.OrderRefunded
+			if err := tx.SaveOrder(ctx, o); err != nil {
+				return a, err
+			}
+		}
+	}
+	lots, err := tx.LotsByGrant(ctx, a.ID, key)
+	if err != nil {
+		return a, err
+	}
+	for _, l := range lots {
+		if a, err = ledger.Clawback(ctx, tx, a, l.GrantKey, share(l.Granted, r.Refunded, r.Amount), "refunded"); err != nil {
+			return a, err
+		}
+	}
+	return a, nil
+}
+
+func sameSubscription(a, b *billing.Subscription) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	x, y := *a, *b
+	x.Window, y.Window = nil, nil
+	if x != y { // times are UTC and whole seconds on both sides
+		return false
+	}
+	if a.Window == nil || b.Window == nil {
+		return a.Window == b.Window
+	}
+	return *a.Window == *b.Window
+}

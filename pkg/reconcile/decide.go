@@ -1,0 +1,168 @@
+package reconcile
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/catalog"
+)
+
+// Input is all that a decision rests on.
+type Input struct {
+	Account billing.Account
+	Orders  []billing.Order // those a sync still has to look at
+	Picture billing.Snapshot
+	Now     time.Time
+	Catalog *catalog.Catalog
+	Policy  Policy
+}
+
+// Decision is what a picture means for an account. Applying it twice is as good as once: grants and clawbacks are
+// keyed by the business fact, the rest is absolute.
+type Decision struct {
+	Subscription  *billing.Subscription // nil when there never was one
+	InvoicesSince *time.Time
+	Grants        []billing.Grant
+	Ends          []End
+	Refunds       []Refund
+	Orders        []billing.Order // those that changed
+	Warnings      []string
+}
+
+// End gives the lots of a source another end.
+type End struct {
+	Source string
+	At     time.Time
+}
+
+// Refund says that Refunded of the Amount that paid for a grant went back. Its grant is that of an invoice (Key) or that of
+// the order that the payment paid for.
+type Refund struct {
+	Key             string
+	PaymentIntentID billing.PaymentIntentID
+	Refunded        int64
+	Amount          int64
+}
+
+// Decide is pure: the same input gives the same decision, in any order of the picture's lists.
+func Decide(in Input) Decision {
+	d := Decision{InvoicesSince: in.Account.Sync.InvoicesSince}
+	d.decideSubscription(in)
+	d.decideInvoices(in)
+	d.decideOrders(in)
+	d.decideRefunds(in)
+	return d
+}
+
+// CheckoutKey and InvoiceKey name the business facts that grant points.
+func CheckoutKey(id billing.CheckoutID) string { return "stripe:checkout:" + string(id) }
+func InvoiceKey(id billing.InvoiceID) string   { return "stripe:invoice:" + string(id) }
+
+func subscriptionSource(id billing.SubscriptionID) string { return "subscription:" + string(id) }
+
+// decideSubscription picks the subscription that counts (a live one before one that is not, then the newest), and its
+// window; and it ends the points of every subscription that has ended.
+func (d *Decision) decideSubscription(in Input) {
+	subs := slices.Clone(in.Picture.Subscriptions)
+	slices.SortFunc(subs, func(a, b billing.StripeSubscription) int {
+		return cmp.Or(compareBool(b.Status.Live(), a.Status.Live()), b.Created.Compare(a.Created), cmp.Compare(b.ID, a.ID))
+	})
+	for _, s := range subs {
+		if end := lotsEnd(s, in); end != nil {
+			d.Ends = append(d.Ends, End{Source: subscriptionSource(s.ID), At: *end})
+		}
+	}
+	switch {
+	case len(subs) > 0:
+		s := subs[0]
+		d.Subscription = &billing.Subscription{
+			ID: s.ID, Plan: s.Item, Status: s.Status, CurrentPeriodStart: s.CurrentPeriodStart, CurrentPeriodEnd: s.CurrentPeriodEnd,
+			CancelAtPeriodEnd: s.CancelAtPeriodEnd, Window: window(s, in),
+		}
+		if len(subs) > 1 && subs[1].Status.Live() {
+			d.Warnings = append(d.Warnings, fmt.Sprintf("the customer has more than one live subscription: %s counts, %s does not", s.ID, subs[1].ID))
+		}
+	case in.Account.Subscription != nil: // gone from Stripe, with its customer
+		gone := *in.Account.Subscription
+		gone.Status, gone.Window, gone.CancelAtPeriodEnd = billing.SubCanceled, nil, false
+		d.Subscription = &gone
+		d.Ends = append(d.Ends, End{Source: subscriptionSource(gone.ID), At: in.Now})
+	}
+}
+
+// window is the time in which a spend need not ask Stripe first.
+func window(s billing.StripeSubscription, in Input) *billing.Window {
+	switch s.Status {
+	case billing.SubActive, billing.SubTrialing:
+		return &billing.Window{From: s.CurrentPeriodStart, Until: s.CurrentPeriodEnd}
+	case billing.SubPastDue:
+		paid := paidUntil(s, in.Picture.Invoices)
+		return &billing.Window{From: minTime(s.CurrentPeriodStart, paid), Until: paid.Add(in.Policy.PastDueGrace)}
+	}
+	return nil
+}
+
+// paidUntil is the end of the last period that was paid for. Stripe moves the current period when it begins, an hour
+// before it is charged: while the invoice of the current period is not paid, what was paid for ended when it began.
+func paidUntil(s billing.StripeSubscription, invoices []billing.StripeInvoice) time.Time {
+	for _, i := range invoices {
+		if i.SubscriptionID != s.ID || i.Settled() {
+			continue
+		}
+		for _, l := range i.Lines {
+			if !l.Proration && !l.PeriodStart.Before(s.CurrentPeriodStart) {
+				return s.CurrentPeriodStart
+			}
+		}
+	}
+	return s.CurrentPeriodEnd
+}
+
+// lotsEnd is when a subscription's points end, other than as they were granted; nil when they stay.
+func lotsEnd(s billing.StripeSubscription, in Input) *time.Time {
+	switch s.Status {
+	case billing.SubCanceled, billing.SubIncompleteExpired:
+		if s.EndedAt != nil {
+			return s.EndedAt
+		}
+		return &in.Now
+	case billing.SubPastDue:
+		end := paidUntil(s, in.Picture.Invoices).Add(max(in.Policy.PastDueGrace, in.Policy.RenewalGrace))
+		return &end
+	}
+	return nil
+}
+
+// decideRefunds notes every charge of which money went back. What it granted is looked up when it is applied.
+func (d *Decision) decideRefunds(in Input) {
+	for _, c := range in.Picture.Charges {
+		if c.AmountRefunded <= 0 || c.Amount <= 0 {
+			continue
+		}
+		r := Refund{PaymentIntentID: c.PaymentIntentID, Refunded: min(c.AmountRefunded, c.Amount), Amount: c.Amount}
+		if c.InvoiceID != "" {
+			r.Key = InvoiceKey(c.InvoiceID)
+		}
+		d.Refunds = append(d.Refunds, r)
+	}
+}
+
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return 1
+	}
+	return -1
+}
+
+func minTime(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}

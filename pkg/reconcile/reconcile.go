@@ -1,0 +1,187 @@
+// Package reconcile makes the database agree with Stripe, one account at a time:
+//
+//	begin  (one transaction)   take the account's next ticket and note what the sync has to look at
+//	fetch  (no transaction)    a picture of the customer at Stripe: whole objects, never an event's payload
+//	decide (pure)              what the picture means for the account
+//	apply  (one transaction)   make it so, unless a picture of a later ticket was applied already
+//
+// The webhook's job, the success page, the spend outside its window and the operator's command all come through
+// here, so there is one function that fulfils an order. A fetch that began later saw at least as new a Stripe; so the
+// latest start wins, no lock is held while Stripe is asked, and a picture that is thrown away loses nothing: the one that
+// won was as complete. It refuses to know HTTP, tokens and what a spend is.
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/catalog"
+	"github.com/pointsync/pointsync/pkg/store"
+	"github.com/pointsync/pointsync/pkg/stripegw"
+)
+
+// Policy is what the operator decides about time.
+type Policy struct {
+	PastDueGrace time.Duration // access and points while Stripe retries a failed renewal
+	RenewalGrace time.Duration // a period's points outlive it so long: Stripe charges a renewal about an hour late
+}
+
+const (
+	// userBudget bounds the syncs that one account's own requests may cause: burst at once, then one each interval.
+	budgetBurst    = 5
+	budgetInterval = 10 * time.Second
+	// userPatience is how long a request waits for Stripe.
+	userPatience = 2 * time.Second
+	// jobPatience is how long a job does.
+	jobPatience = 30 * time.Second
+)
+
+// Syncer syncs accounts.
+type Syncer struct {
+	db      *store.DB
+	stripe  *stripegw.Gateway
+	catalog *catalog.Catalog
+	policy  Policy
+	log     *slog.Logger
+	flights singleflight.Group
+}
+
+// New answers a Syncer over one database and one Stripe.
+func New(db *store.DB, stripe *stripegw.Gateway, c *catalog.Catalog, p Policy, log *slog.Logger) *Syncer {
+	return &Syncer{db: db, stripe: stripe, catalog: c, policy: p, log: log}
+}
+
+// Outcome says what came of a sync that a user's request asked for.
+type Outcome string
+
+const (
+	Synced     Outcome = "synced"      // the database knows what Stripe knew when the sync began, or later
+	NoCustomer Outcome = "no-customer" // nothing was ever sold to the account: the database knows all there is
+	NoBudget   Outcome = "no-budget"   // the account asked too often; the database alone decides
+	Failed     Outcome = "failed"      // Stripe did not answer in time
+)
+
+// ForUser syncs because a request of the account's own needs it. It waits userPatience at the most, and calls that
+// come while one is under way share it. A failure is an Outcome, not an error: the caller decides by what
+// the database knows. Errors: those of the database.
+func (s *Syncer) ForUser(ctx context.Context, id billing.AccountID) (Outcome, error) {
+	v, err, _ := s.flights.Do(string(id), func() (any, error) {
+		// Whoever came first may leave; the others still want the answer.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), userPatience)
+		defer cancel()
+		return s.forUser(ctx, id)
+	})
+	if err != nil {
+		return Failed, err
+	}
+	return v.(Outcome), nil
+}
+
+func (s *Syncer) forUser(ctx context.Context, id billing.AccountID) (Outcome, error) {
+	ticket, outcome, err := s.begin(ctx, id, true)
+	if err != nil || outcome != Synced {
+		return outcome, err
+	}
+	_, err = s.finish(ctx, ticket)
+	switch billing.CodeOf(err) {
+	case "":
+		return Synced, nil
+	case billing.EStripeUnavailable, billing.EStripeRefused:
+		s.log.WarnContext(ctx, "sync for a user failed", "account", id, "error", err)
+		return Failed, nil
+	}
+	if ctx.Err() != nil {
+		return Failed, nil
+	}
+	return Failed, err
+}
+
+// Sync syncs because an event or the operator asks for it. applied is false when a later sync was applied before this one
+// could be, which is as good. Errors: EStripeUnavailable, EStripeRefused, and the database's.
+func (s *Syncer) Sync(ctx context.Context, id billing.AccountID) (applied bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, jobPatience)
+	defer cancel()
+	ticket, outcome, err := s.begin(ctx, id, false)
+	if err != nil || outcome != Synced {
+		return false, err
+	}
+	return s.finish(ctx, ticket)
+}
+
+// begin takes the account's next ticket. Events stored until now are tied to it: this sync looks at Stripe after they
+// were sent.
+func (s *Syncer) begin(ctx context.Context, id billing.AccountID, budgeted bool) (t billing.Ticket, outcome Outcome, err error) {
+	outcome = Synced
+	err = s.db.InTx(ctx, func(tx *store.Tx) error {
+		a, err := tx.LockAccount(ctx, id)
+		if err != nil {
+			return err
+		}
+		if a.CustomerID == "" {
+			outcome = NoCustomer
+			return nil
+		}
+		budgetAt := a.Sync.BudgetAt
+		if budgeted {
+			var ok bool
+			if budgetAt, ok = spendBudget(budgetAt, tx.Now); !ok {
+				outcome = NoBudget
+				return nil
+			}
+		}
+		if err := tx.IssueTicket(ctx, id, budgetAt); err != nil {
+			return err
+		}
+		t = billing.Ticket{Number: a.Sync.TicketIssued + 1, Account: a}
+		if err := tx.StampEvents(ctx, id, t.Number); err != nil {
+			return err
+		}
+		t.Orders, err = tx.OpenOrders(ctx, id)
+		return err
+	})
+	return t, outcome, err
+}
+
+// spendBudget takes one sync out of a budget that is whole again at the given time.
+func spendBudget(wholeAt, now time.Time) (time.Time, bool) {
+	if wholeAt.Before(now) {
+		wholeAt = now
+	}
+	next := wholeAt.Add(budgetInterval)
+	if next.Sub(now) > budgetBurst*budgetInterval {
+		return wholeAt, false
+	}
+	return next, true
+}
+
+// finish is the rest of a sync whose ticket is taken.
+func (s *Syncer) finish(ctx context.Context, t billing.Ticket) (bool, error) {
+	picture, err := s.fetch(ctx, t)
+	if err != nil {
+		return false, fmt.Errorf("fetch account %s from Stripe: %w", t.Account.ID, err)
+	}
+	d := Decide(Input{Account: t.Account, Orders: t.Orders, Picture: picture, Now: s.db.Now(), Catalog: s.catalog, Policy: s.policy})
+	for _, w := range d.Warnings {
+		s.log.WarnContext(ctx, w, "account", t.Account.ID)
+	}
+	applied, err := apply(ctx, s.db, t, d)
+	if err != nil {
+		return false, fmt.Errorf("apply to account %s: %w", t.Account.ID, err)
+	}
+	return applied, nil
+}
+
+func (s *Syncer) fetch(ctx context.Context, t billing.Ticket) (billing.Snapshot, error) {
+	want := stripegw.Want{Customer: t.Account.CustomerID, InvoicesSince: t.Account.Sync.InvoicesSince}
+	for _, o := range t.Orders {
+		if o.CheckoutID != "" {
+			want.Checkouts = append(want.Checkouts, o.CheckoutID)
+		}
+	}
+	return s.stripe.Fetch(ctx, want)
+}

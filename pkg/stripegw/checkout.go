@@ -1,0 +1,110 @@
+package stripegw
+
+import (
+	"context"
+
+	stripe "github.com/stripe/stripe-go/v76"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+)
+
+// NewCheckout is one order, ready to be sold on Stripe's page.
+type NewCheckout struct {
+	Order     billing.Order
+	Customer  billing.CustomerID
+	Price     billing.PriceID
+	TrialDays int64 // plans only; 0 for none
+}
+
+// CreateCheckout opens the page that sells an order. Its idempotency key is the order's, so a repeat answers the
+// same page; a repeat with another price is refused by Stripe. EStripeUnavailable, EStripeRefused.
+func (g *Gateway) CreateCheckout(ctx context.Context, n NewCheckout) (billing.StripeCheckout, error) {
+	params, err := checkoutParams(n)
+	if err != nil {
+		return billing.StripeCheckout{}, err
+	}
+	params.Context = ctx
+	s, err := g.api.CheckoutSessions.New(params)
+	if err != nil {
+		if isBadRequest(err) {
+			g.prices.forget(n.Order.Item) // it may have been archived since we looked it up
+		}
+		return billing.StripeCheckout{}, g.failure(err, "open the payment page")
+	}
+	return fromStripeCheckout(s), nil
+}
+
+// checkoutParams leaves the means of payment to Stripe's dashboard. What the session knows of us does not travel to
+// the subscription or payment it makes, so those are told themselves.
+func checkoutParams(n NewCheckout) (*stripe.CheckoutSessionParams, error) {
+	o := n.Order
+	for what, id := range map[string]string{
+		"the order": string(o.ID), "the account": string(o.AccountID), "the customer": string(n.Customer), "the price": string(n.Price),
+	} {
+		if err := need(what, id); err != nil {
+			return nil, err
+		}
+	}
+	ours := map[string]string{billing.MetadataOrder: string(o.ID), billing.MetadataAccount: string(o.AccountID)}
+	params := &stripe.CheckoutSessionParams{
+		Customer:          stripe.String(string(n.Customer)),
+		ClientReferenceID: stripe.String(string(o.ID)),
+		Metadata:          ours,
+		SuccessURL:        stripe.String(o.SuccessURL),
+		CancelURL:         stripe.String(o.CancelURL),
+		LineItems: []*stripe.CheckoutSessionLineItemParams{{
+			Price:    stripe.String(string(n.Price)),
+			Quantity: stripe.Int64(o.Quantity),
+		}},
+	}
+	params.SetIdempotencyKey("checkout-" + string(o.ID))
+	if o.ExpiresAt != nil {
+		params.ExpiresAt = stripe.Int64(o.ExpiresAt.Unix())
+	}
+	switch o.Kind {
+	case billing.KindPlan:
+		params.Mode = stripe.String(string(stripe.CheckoutSessionModeSubscription))
+		params.SubscriptionData = &stripe.CheckoutSessionSubscriptionDataParams{Metadata: ours}
+		if n.TrialDays > 0 {
+			params.SubscriptionData.TrialPeriodDays = stripe.Int64(n.TrialDays)
+		}
+	case billing.KindPack:
+		params.Mode = stripe.String(string(stripe.CheckoutSessionModePayment))
+		params.PaymentIntentData = &stripe.CheckoutSessionPaymentIntentDataParams{Metadata: ours}
+	default:
+		return nil, billing.Errorf(billing.EInternal, "an order of kind %q cannot be sold", o.Kind)
+	}
+	return params, nil
+}
+
+// ExpireCheckout closes a page that was not paid. EConflict: it is complete or expired already. EStripeUnavailable,
+// EStripeRefused.
+func (g *Gateway) ExpireCheckout(ctx context.Context, id billing.CheckoutID) error {
+	if err := need("the checkout", string(id)); err != nil {
+		return err
+	}
+	params := &stripe.CheckoutSessionExpireParams{}
+	params.Context = ctx
+	_, err := g.api.CheckoutSessions.Expire(string(id), params)
+	if !isBadRequest(err) {
+		return g.failure(err, "close the payment page")
+	}
+	// Stripe has no code for "not open", so the session itself is asked.
+	if s, lookErr := g.checkout(ctx, id); lookErr == nil && s.Status != string(stripe.CheckoutSessionStatusOpen) {
+		return billing.Wrap(g.failure(err, "close the payment page"), billing.EConflict, "The payment page is %s already.", s.Status)
+	}
+	return g.failure(err, "close the payment page")
+}
+
+func (g *Gateway) checkout(ctx context.Context, id billing.CheckoutID) (billing.StripeCheckout, error) {
+	if err := need("the checkout", string(id)); err != nil {
+		return billing.StripeCheckout{}, err
+	}
+	params := &stripe.CheckoutSessionParams{}
+	params.Context = ctx
+	s, err := g.api.CheckoutSessions.Get(string(id), params)
+	if err != nil {
+		return billing.StripeCheckout{}, err
+	}
+	return fromStripeCheckout(s), nil
+}

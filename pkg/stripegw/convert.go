@@ -1,0 +1,112 @@
+package stripegw
+
+import (
+	"strings"
+	"time"
+
+	stripe "github.com/stripe/stripe-go/v76"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+)
+
+// itemOf names the catalogue's item that a price sells. The metadata says it for good; the lookup key moves to the
+// successor when the price changes. "" for a price that is none of ours.
+func itemOf(p *stripe.Price) string {
+	if p == nil {
+		return ""
+	}
+	if item := p.Metadata[billing.MetadataItem]; item != "" {
+		return item
+	}
+	if item, ours := strings.CutPrefix(p.LookupKey, billing.LookupKey("")); ours {
+		return item
+	}
+	return ""
+}
+
+// fromStripeSubscription takes the first item whose price is ours: we sell subscriptions of one item, and another
+// that an operator added by hand must not hide it.
+func fromStripeSubscription(s *stripe.Subscription) billing.StripeSubscription {
+	to := billing.StripeSubscription{
+		ID:                 billing.SubscriptionID(s.ID),
+		Status:             billing.SubscriptionStatus(s.Status),
+		CurrentPeriodStart: at(s.CurrentPeriodStart),
+		CurrentPeriodEnd:   at(s.CurrentPeriodEnd),
+		CancelAtPeriodEnd:  s.CancelAtPeriodEnd,
+		EndedAt:            atOrNil(s.EndedAt),
+		Created:            at(s.Created),
+	}
+	if s.Items == nil {
+		return to
+	}
+	for _, i := range s.Items.Data {
+		if item := itemOf(i.Price); item != "" {
+			to.Item, to.Quantity = item, i.Quantity
+			break
+		}
+	}
+	return to
+}
+
+// fromStripeInvoice does without the lines, which may need calls of their own.
+func fromStripeInvoice(i *stripe.Invoice) billing.StripeInvoice {
+	to := billing.StripeInvoice{
+		ID:            billing.InvoiceID(i.ID),
+		Status:        string(i.Status),
+		BillingReason: string(i.BillingReason),
+		AmountPaid:    i.AmountPaid,
+		Created:       at(i.Created),
+	}
+	if i.Subscription != nil {
+		to.SubscriptionID = billing.SubscriptionID(i.Subscription.ID)
+	}
+	return to
+}
+
+func fromStripeInvoiceLine(l *stripe.InvoiceLineItem) billing.StripeInvoiceLine {
+	to := billing.StripeInvoiceLine{ID: l.ID, Item: itemOf(l.Price), Amount: l.Amount, Quantity: l.Quantity, Proration: l.Proration}
+	if l.Period != nil {
+		to.PeriodStart, to.PeriodEnd = at(l.Period.Start), at(l.Period.End)
+	}
+	return to
+}
+
+func fromStripeCheckout(s *stripe.CheckoutSession) billing.StripeCheckout {
+	to := billing.StripeCheckout{
+		ID:            billing.CheckoutID(s.ID),
+		URL:           s.URL,
+		Status:        string(s.Status),
+		PaymentStatus: string(s.PaymentStatus),
+		ExpiresAt:     at(s.ExpiresAt),
+	}
+	if s.PaymentIntent != nil {
+		to.PaymentIntentID = billing.PaymentIntentID(s.PaymentIntent.ID)
+	}
+	if s.Subscription != nil {
+		to.SubscriptionID = billing.SubscriptionID(s.Subscription.ID)
+	}
+	return to
+}
+
+func fromStripeCharge(c *stripe.Charge) billing.StripeCharge {
+	to := billing.StripeCharge{ID: c.ID, Amount: c.Amount, AmountRefunded: c.AmountRefunded}
+	if c.PaymentIntent != nil {
+		to.PaymentIntentID = billing.PaymentIntentID(c.PaymentIntent.ID)
+	}
+	if c.Invoice != nil {
+		to.InvoiceID = billing.InvoiceID(c.Invoice.ID)
+	}
+	return to
+}
+
+// at reads Stripe's seconds.
+func at(seconds int64) time.Time { return time.Unix(seconds, 0).UTC() }
+
+// atOrNil reads Stripe's seconds where zero means "not yet".
+func atOrNil(seconds int64) *time.Time {
+	if seconds == 0 {
+		return nil
+	}
+	t := at(seconds)
+	return &t
+}

@@ -1,0 +1,105 @@
+package stripegw
+
+import (
+	"context"
+
+	stripe "github.com/stripe/stripe-go/v76"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+)
+
+// CreateCustomer makes the account's customer. Its idempotency key names the account, so requests that race get one
+// customer (Stripe keeps keys for at least a day; after that the stored id is what prevents a second one).
+// EStripeUnavailable, EStripeRefused.
+func (g *Gateway) CreateCustomer(ctx context.Context, account billing.AccountID, email string) (billing.CustomerID, error) {
+	if err := need("the account", string(account)); err != nil {
+		return "", err
+	}
+	params := &stripe.CustomerParams{Metadata: map[string]string{billing.MetadataAccount: string(account)}}
+	params.Context = ctx
+	params.SetIdempotencyKey("customer-" + string(account))
+	if email != "" {
+		params.Email = stripe.String(email)
+	}
+	c, err := g.api.Customers.New(params)
+	if err != nil {
+		return "", g.failure(err, "create the customer")
+	}
+	return billing.CustomerID(c.ID), nil
+}
+
+// PortalURL opens Stripe's page where a customer sees invoices, changes cards and cancels. The address works for a
+// few minutes. EStripeRefused also where the portal was never configured in Stripe's dashboard.
+func (g *Gateway) PortalURL(ctx context.Context, customer billing.CustomerID, returnURL string) (string, error) {
+	if err := need("the customer", string(customer)); err != nil {
+		return "", err
+	}
+	params := &stripe.BillingPortalSessionParams{Customer: stripe.String(string(customer))}
+	params.Context = ctx
+	if returnURL != "" {
+		params.ReturnURL = stripe.String(returnURL)
+	}
+	s, err := g.api.BillingPortalSessions.New(params)
+	if err != nil {
+		return "", g.failure(err, "open the customer's portal")
+	}
+	return s.URL, nil
+}
+
+// CustomerOf finds the customer behind an object whose event does not say it: a dispute has a charge, and the charge
+// a customer. "" where the object has none or is of a kind that never has one. ENotFound for an object that Stripe
+// does not know, EStripeUnavailable, EStripeRefused.
+func (g *Gateway) CustomerOf(ctx context.Context, objectType, objectID string) (billing.CustomerID, error) {
+	if err := need("the object", objectID); err != nil {
+		return "", err
+	}
+	c, err := g.customerOf(ctx, objectType, objectID)
+	switch {
+	case isMissing(err, ""):
+		return "", billing.Wrap(g.failure(err, "show the object"), billing.ENotFound, "Stripe has no %s with this id.", objectType)
+	case err != nil:
+		return "", g.failure(err, "show the object")
+	case c == nil:
+		return "", nil
+	}
+	return billing.CustomerID(c.ID), nil
+}
+
+// customerOf makes one call, whatever the type.
+func (g *Gateway) customerOf(ctx context.Context, objectType, id string) (*stripe.Customer, error) {
+	var common stripe.Params
+	common.Context = ctx
+	switch objectType {
+	case "customer":
+		return &stripe.Customer{ID: id}, nil
+	case "charge":
+		c, err := g.api.Charges.Get(id, &stripe.ChargeParams{Params: common})
+		return c.Customer, err
+	case "dispute":
+		d, err := g.api.Disputes.Get(id, &stripe.DisputeParams{Params: common, Expand: []*string{stripe.String("charge")}})
+		return customerOfCharge(d.Charge), err
+	case "refund":
+		r, err := g.api.Refunds.Get(id, &stripe.RefundParams{Params: common, Expand: []*string{stripe.String("charge")}})
+		return customerOfCharge(r.Charge), err
+	case "payment_intent":
+		p, err := g.api.PaymentIntents.Get(id, &stripe.PaymentIntentParams{Params: common})
+		return p.Customer, err
+	case "invoice":
+		i, err := g.api.Invoices.Get(id, &stripe.InvoiceParams{Params: common})
+		return i.Customer, err
+	case "subscription":
+		s, err := g.api.Subscriptions.Get(id, &stripe.SubscriptionParams{Params: common})
+		return s.Customer, err
+	case "checkout.session":
+		s, err := g.api.CheckoutSessions.Get(id, &stripe.CheckoutSessionParams{Params: common})
+		return s.Customer, err
+	}
+	return nil, nil
+}
+
+func customerOfCharge(c *stripe.Charge) *stripe.Customer {
+	if c == nil {
+		return nil
+	}
+	return c.Customer
+}

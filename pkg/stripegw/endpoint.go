@@ -1,0 +1,148 @@
+package stripegw
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	stripe "github.com/stripe/stripe-go/v76"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+)
+
+// EventTypes is what we listen to: whatever may change what a customer has paid for.
+var EventTypes = []string{
+	"checkout.session.completed",
+	"checkout.session.async_payment_succeeded",
+	"checkout.session.async_payment_failed",
+	"checkout.session.expired",
+	"customer.deleted",
+	"customer.subscription.created",
+	"customer.subscription.updated",
+	"customer.subscription.deleted",
+	"customer.subscription.paused",
+	"customer.subscription.resumed",
+	"invoice.paid",
+	"invoice.payment_failed",
+	"invoice.payment_action_required",
+	"invoice.voided",
+	"invoice.marked_uncollectible",
+	"charge.refunded",
+	"charge.refund.updated",
+	"charge.dispute.created",
+	"charge.dispute.closed",
+	"charge.dispute.funds_withdrawn",
+	"charge.dispute.funds_reinstated",
+}
+
+// EndpointResult is how EnsureEndpoint left the webhook endpoint.
+type EndpointResult struct {
+	ID      string
+	Secret  string // whsec_…, only when it was created now: Stripe never shows it again
+	Changes []Change
+}
+
+// EnsureEndpoint makes Stripe send our events to a URL, in the shape of stripe.APIVersion. EInvalid: not a URL.
+// EConflict: an endpoint is there and cannot be mended by an update; the message says how. EStripeUnavailable,
+// EStripeRefused.
+func (g *Gateway) EnsureEndpoint(ctx context.Context, address string) (EndpointResult, error) {
+	if u, err := url.Parse(address); err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
+		return EndpointResult{}, billing.Errorf(billing.EInvalid, "The webhook URL %q is not an http or https address.", address)
+	}
+	present, err := g.endpointsAt(ctx, address)
+	if err != nil {
+		return EndpointResult{}, g.failure(err, "show its webhook endpoints")
+	}
+	switch len(present) {
+	case 0:
+		return g.createEndpoint(ctx, address)
+	case 1:
+		return g.mendEndpoint(ctx, present[0])
+	}
+	return EndpointResult{}, billing.Errorf(billing.EConflict,
+		"Stripe has %d webhook endpoints at %s (%s); delete all but one in the dashboard.", len(present), address, idsOf(present))
+}
+
+func (g *Gateway) endpointsAt(ctx context.Context, address string) ([]*stripe.WebhookEndpoint, error) {
+	list := g.api.WebhookEndpoints.List(&stripe.WebhookEndpointListParams{ListParams: listParams(ctx)})
+	var found []*stripe.WebhookEndpoint
+	err := each(list.Iter, "webhook endpoints", func() error {
+		if e := list.WebhookEndpoint(); e.URL == address {
+			found = append(found, e)
+		}
+		return nil
+	})
+	return found, err
+}
+
+func (g *Gateway) createEndpoint(ctx context.Context, address string) (EndpointResult, error) {
+	params := &stripe.WebhookEndpointParams{
+		URL:           stripe.String(address),
+		APIVersion:    stripe.String(stripe.APIVersion),
+		EnabledEvents: stripe.StringSlice(EventTypes),
+		Description:   stripe.String("pointsync"),
+	}
+	params.Context = ctx
+	e, err := g.api.WebhookEndpoints.New(params)
+	if err != nil {
+		return EndpointResult{}, g.failure(err, "create the webhook endpoint")
+	}
+	created := Change(fmt.Sprintf("webhook endpoint %s created at %s, API version %s", e.ID, address, stripe.APIVersion))
+	return EndpointResult{ID: e.ID, Secret: e.Secret, Changes: []Change{created}}, nil
+}
+
+// mendEndpoint adds what is missing and leaves what an operator added.
+func (g *Gateway) mendEndpoint(ctx context.Context, e *stripe.WebhookEndpoint) (EndpointResult, error) {
+	result := EndpointResult{ID: e.ID}
+	params := &stripe.WebhookEndpointParams{}
+	params.Context = ctx
+	if missing := missingEvents(e); len(missing) > 0 {
+		params.EnabledEvents = stripe.StringSlice(append(slices.Clone(e.EnabledEvents), missing...))
+		result.Changes = append(result.Changes, Change(fmt.Sprintf("webhook endpoint %s: now sends %s too", e.ID, strings.Join(missing, ", "))))
+	}
+	if e.Status == "disabled" {
+		params.Disabled = stripe.Bool(false)
+		result.Changes = append(result.Changes, Change(fmt.Sprintf("webhook endpoint %s: enabled again", e.ID)))
+	}
+	if len(result.Changes) > 0 {
+		if _, err := g.api.WebhookEndpoints.Update(e.ID, params); err != nil {
+			return EndpointResult{ID: e.ID}, g.failure(err, "update the webhook endpoint")
+		}
+	}
+	if e.APIVersion != stripe.APIVersion {
+		return result, billing.Errorf(billing.EConflict, "The webhook endpoint %s has %s. %s", e.ID, versionOf(e), versionMend)
+	}
+	return result, nil
+}
+
+const versionMend = "Stripe cannot change that on an endpoint: delete it in the dashboard and run pointsync stripe setup again; its new secret goes into STRIPE_WEBHOOK_SECRET."
+
+func versionOf(e *stripe.WebhookEndpoint) string {
+	if e.APIVersion == "" {
+		return "the account's default API version instead of " + stripe.APIVersion
+	}
+	return "API version " + e.APIVersion + " instead of " + stripe.APIVersion
+}
+
+func missingEvents(e *stripe.WebhookEndpoint) []string {
+	if slices.Contains(e.EnabledEvents, "*") {
+		return nil
+	}
+	var missing []string
+	for _, t := range EventTypes {
+		if !slices.Contains(e.EnabledEvents, t) {
+			missing = append(missing, t)
+		}
+	}
+	return missing
+}
+
+func idsOf(endpoints []*stripe.WebhookEndpoint) string {
+	var ids []string
+	for _, e := range endpoints {
+		ids = append(ids, e.ID)
+	}
+	return strings.Join(ids, ", ")
+}

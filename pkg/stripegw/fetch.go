@@ -1,0 +1,164 @@
+package stripegw
+
+import (
+	"context"
+	"time"
+
+	stripe "github.com/stripe/stripe-go/v76"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+)
+
+const (
+	pageSize    = 100           // Stripe's most
+	maxObjects  = 20 * pageSize // of one kind in one picture
+	maxParallel = 4             // calls of one Fetch at once; Stripe allows a test account 25 a second
+)
+
+// Want says what a picture shall show.
+type Want struct {
+	Customer      billing.CustomerID
+	InvoicesSince *time.Time           // created then or later; nil for all
+	Checkouts     []billing.CheckoutID // sessions that a sync still looks at
+}
+
+// Fetch takes a picture of one customer: subscriptions in every state, invoices with all their lines, the wanted
+// checkout sessions, and charges. The calls run side by side, so the parts may be some milliseconds apart; each is
+// at least as new as the call of Fetch.
+//
+// A customer that was deleted at Stripe has ended subscriptions and nothing more to show: the picture is then empty
+// but for the checkouts, without an error. A customer that Stripe never knew is an error (EStripeRefused), because
+// that means the key of another account or mode, and an empty picture would take every subscriber's access away. A
+// wanted session that Stripe does not know is left out. EStripeUnavailable; EStripeRefused also past maxObjects.
+func (g *Gateway) Fetch(ctx context.Context, want Want) (billing.Snapshot, error) {
+	if err := need("the customer", string(want.Customer)); err != nil {
+		return billing.Snapshot{}, err
+	}
+	s := billing.Snapshot{CustomerID: want.Customer}
+	calls, callsCtx := errgroup.WithContext(ctx)
+	calls.SetLimit(maxParallel)
+	calls.Go(func() (err error) { s.Subscriptions, err = g.subscriptions(callsCtx, want.Customer); return })
+	calls.Go(func() (err error) { s.Invoices, err = g.invoices(callsCtx, want.Customer, want.InvoicesSince); return })
+	calls.Go(func() (err error) { s.Charges, err = g.charges(callsCtx, want.Customer); return })
+	calls.Go(func() (err error) { s.Checkouts, err = g.checkouts(callsCtx, want.Checkouts); return })
+	err := calls.Wait()
+	if isMissing(err, "customer") {
+		return g.fetchDeleted(ctx, want, err)
+	}
+	if err != nil {
+		return billing.Snapshot{}, g.failure(err, "show the customer")
+	}
+	return s, nil
+}
+
+// fetchDeleted tells a deleted customer, which can still be read, from one that never was.
+func (g *Gateway) fetchDeleted(ctx context.Context, want Want, missing error) (billing.Snapshot, error) {
+	params := &stripe.CustomerParams{}
+	params.Context = ctx
+	c, err := g.api.Customers.Get(string(want.Customer), params)
+	if err != nil {
+		return billing.Snapshot{}, g.failure(err, "show the customer")
+	}
+	if !c.Deleted {
+		return billing.Snapshot{}, g.failure(missing, "show the customer")
+	}
+	checkouts, err := g.checkouts(ctx, want.Checkouts)
+	if err != nil {
+		return billing.Snapshot{}, g.failure(err, "show the payment page")
+	}
+	return billing.Snapshot{CustomerID: want.Customer, Checkouts: checkouts}, nil
+}
+
+// each walks a list over all its pages. It bounds what one customer can make us read.
+func each(pages *stripe.Iter, what string, visit func() error) error {
+	for n := 0; pages.Next(); n++ {
+		if n == maxObjects {
+			return billing.Errorf(billing.EStripeRefused, "Stripe has more than %d %s for this customer.", maxObjects, what)
+		}
+		if err := visit(); err != nil {
+			return err
+		}
+	}
+	return pages.Err()
+}
+
+func listParams(ctx context.Context) stripe.ListParams {
+	return stripe.ListParams{Context: ctx, Limit: stripe.Int64(pageSize)}
+}
+
+func (g *Gateway) subscriptions(ctx context.Context, customer billing.CustomerID) ([]billing.StripeSubscription, error) {
+	list := g.api.Subscriptions.List(&stripe.SubscriptionListParams{
+		ListParams: listParams(ctx),
+		Customer:   stripe.String(string(customer)),
+		Status:     stripe.String("all"), // without it, ended ones are left out
+	})
+	var found []billing.StripeSubscription
+	err := each(list.Iter, "subscriptions", func() error {
+		found = append(found, fromStripeSubscription(list.Subscription()))
+		return nil
+	})
+	return found, err
+}
+
+func (g *Gateway) invoices(ctx context.Context, customer billing.CustomerID, since *time.Time) ([]billing.StripeInvoice, error) {
+	params := &stripe.InvoiceListParams{ListParams: listParams(ctx), Customer: stripe.String(string(customer))}
+	if since != nil {
+		params.CreatedRange = &stripe.RangeQueryParams{GreaterThanOrEqual: since.Unix()}
+	}
+	list := g.api.Invoices.List(params)
+	var found []billing.StripeInvoice
+	err := each(list.Iter, "invoices", func() error {
+		invoice := fromStripeInvoice(list.Invoice())
+		var err error
+		invoice.Lines, err = g.lines(ctx, list.Invoice())
+		found = append(found, invoice)
+		return err
+	})
+	return found, err
+}
+
+// lines are those that came with the invoice, or, where these are only the first few, all of them anew.
+func (g *Gateway) lines(ctx context.Context, i *stripe.Invoice) ([]billing.StripeInvoiceLine, error) {
+	var found []billing.StripeInvoiceLine
+	if i.Lines != nil && !i.Lines.HasMore {
+		for _, l := range i.Lines.Data {
+			found = append(found, fromStripeInvoiceLine(l))
+		}
+		return found, nil
+	}
+	if err := need("the invoice", i.ID); err != nil {
+		return nil, err
+	}
+	list := g.api.Invoices.ListLines(&stripe.InvoiceListLinesParams{ListParams: listParams(ctx), Invoice: stripe.String(i.ID)})
+	err := each(list.Iter, "invoice lines", func() error {
+		found = append(found, fromStripeInvoiceLine(list.InvoiceLineItem()))
+		return nil
+	})
+	return found, err
+}
+
+func (g *Gateway) charges(ctx context.Context, customer billing.CustomerID) ([]billing.StripeCharge, error) {
+	list := g.api.Charges.List(&stripe.ChargeListParams{ListParams: listParams(ctx), Customer: stripe.String(string(customer))})
+	var found []billing.StripeCharge
+	err := each(list.Iter, "charges", func() error {
+		found = append(found, fromStripeCharge(list.Charge()))
+		return nil
+	})
+	return found, err
+}
+
+func (g *Gateway) checkouts(ctx context.Context, ids []billing.CheckoutID) ([]billing.StripeCheckout, error) {
+	var found []billing.StripeCheckout
+	for _, id := range ids {
+		c, err := g.checkout(ctx, id)
+		if isMissing(err, "") {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, c)
+	}
+	return found, nil
+}

@@ -1,0 +1,89 @@
+package stripegw
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	stripe "github.com/stripe/stripe-go/v76"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+)
+
+// priceLife is how long a price is believed without asking again: a setup that runs beside a serving process shows
+// there within this time.
+const priceLife = time.Minute
+
+// priceCache remembers the prices of the items. The zero value is ready.
+type priceCache struct {
+	mu    sync.Mutex
+	items map[string]cachedPrice
+}
+
+type cachedPrice struct {
+	id      billing.PriceID
+	foundAt time.Time
+}
+
+func (c *priceCache) get(item string, now time.Time) (billing.PriceID, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p, ok := c.items[item]
+	// The clock may be one that tests set back, so an age below zero is no life either.
+	age := now.Sub(p.foundAt)
+	return p.id, ok && age >= 0 && age < priceLife
+}
+
+func (c *priceCache) put(item string, id billing.PriceID, now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.items == nil {
+		c.items = map[string]cachedPrice{}
+	}
+	c.items[item] = cachedPrice{id: id, foundAt: now}
+}
+
+func (c *priceCache) forget(item string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.items, item)
+}
+
+// Price finds the price that sells an item now. EStripeRefused: there is none, setup was not run. EStripeUnavailable.
+func (g *Gateway) Price(ctx context.Context, item string) (billing.PriceID, error) {
+	if err := need("the item", item); err != nil {
+		return "", err
+	}
+	if id, ok := g.prices.get(item, g.now()); ok {
+		return id, nil
+	}
+	p, err := g.lookUpPrice(ctx, item)
+	if err != nil {
+		return "", g.failure(err, "show its prices")
+	}
+	if p == nil {
+		return "", billing.Errorf(billing.EStripeRefused, "Stripe has no price for %q; run pointsync stripe setup.", item)
+	}
+	id := billing.PriceID(p.ID)
+	g.prices.put(item, id, g.now())
+	return id, nil
+}
+
+// lookUpPrice is the active price with the item's lookup key, nil where there is none. Stripe keeps a lookup key on
+// one price at a time.
+func (g *Gateway) lookUpPrice(ctx context.Context, item string) (*stripe.Price, error) {
+	list := g.api.Prices.List(&stripe.PriceListParams{
+		ListParams: listParams(ctx),
+		Active:     stripe.Bool(true),
+		LookupKeys: []*string{stripe.String(billing.LookupKey(item))},
+	})
+	var found *stripe.Price
+	err := each(list.Iter, "prices", func() error {
+		// Compared again: a price that is not the item's must not be sold as it, whatever the answer holds.
+		if p := list.Price(); p.Active && p.LookupKey == billing.LookupKey(item) {
+			found = p
+		}
+		return nil
+	})
+	return found, err
+}

@@ -1,0 +1,148 @@
+package stripegw
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"time"
+)
+
+const (
+	usualRetries    = 2
+	firstPause      = 250 * time.Millisecond
+	maxAnswerBytes  = 16 << 20 // a page of 100 invoices with their lines has about 3 MB
+	maxRefusalBytes = 1 << 20
+)
+
+// newHTTPClient gives stripe-go a client that retries and bounds answers. Redirects are not followed: Stripe's API
+// sends none, and one that appears comes from something in between which must not be handed the key.
+func newHTTPClient(base *http.Client, retries int64) *http.Client {
+	var c http.Client
+	if base != nil {
+		c = *base
+	}
+	if c.Timeout == 0 {
+		c.Timeout = callTimeout
+	}
+	if retries == 0 {
+		retries = usualRetries
+	}
+	next := c.Transport
+	if next == nil {
+		next = http.DefaultTransport
+	}
+	c.Transport = &retrier{next: next, retries: int(max(retries, 0))}
+	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &c
+}
+
+// retrier repeats a request under Stripe's rules for when that is safe and worth it, and gives up, with the last
+// answer, rather than wait past the end of the request's context.
+type retrier struct {
+	next    http.RoundTripper
+	retries int
+}
+
+func (t *retrier) RoundTrip(req *http.Request) (*http.Response, error) {
+	for attempt := 0; ; attempt++ {
+		resp, err := t.next.RoundTrip(req)
+		if resp != nil {
+			resp.Body = http.MaxBytesReader(nil, resp.Body, maxAnswerBytes)
+		}
+		if attempt >= t.retries || !worthRepeating(req, resp, err) || !pause(req, attempt) {
+			return resp, err
+		}
+		if resp != nil {
+			resp.Body.Close() // one connection less to reuse is cheaper than reading a refusal to its end
+		}
+		again := req.Clone(req.Context())
+		if req.GetBody != nil {
+			if again.Body, err = req.GetBody(); err != nil {
+				return nil, fmt.Errorf("repeat the request: %w", err)
+			}
+		}
+		req = again
+	}
+}
+
+// pause waits before the next attempt, longer each time and never twice the same. It answers false, at once, where
+// the context would end first. These are real seconds: contexts know no other clock.
+func pause(req *http.Request, attempt int) bool {
+	wait := firstPause * time.Duration(1+attempt*attempt)
+	wait += rand.N(wait / 4)
+	if end, ok := req.Context().Deadline(); ok && time.Until(end) <= wait {
+		return false
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-req.Context().Done():
+		return false
+	}
+}
+
+// worthRepeating follows Stripe's advice header first, then the rules of its own libraries: conflicts and lock
+// timeouts pass, a rate limit is not helped by more requests, and a failed POST has its answer kept under its
+// idempotency key, so repeating it brings the same failure.
+// Source: https://stripe.com/docs/error-low-level and stripe-go v76, shouldRetry.
+func worthRepeating(req *http.Request, resp *http.Response, err error) bool {
+	write := req.Method != http.MethodGet && req.Method != http.MethodHead
+	if req.Context().Err() != nil || (write && req.Header.Get("Idempotency-Key") == "") {
+		return false
+	}
+	if err != nil {
+		return true
+	}
+	switch advice := resp.Header.Get("Stripe-Should-Retry"); {
+	case advice == "true" || advice == "false":
+		return advice == "true"
+	case resp.StatusCode == http.StatusConflict, resp.StatusCode == http.StatusServiceUnavailable:
+		return true
+	case resp.StatusCode == http.StatusTooManyRequests:
+		return isLockTimeout(resp)
+	}
+	return resp.StatusCode >= http.StatusInternalServerError && !write
+}
+
+// isLockTimeout looks into a 429 and puts the body back.
+func isLockTimeout(resp *http.Response) bool {
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxRefusalBytes))
+	resp.Body.Close()
+	resp.Body = io.NopCloser(bytes.NewReader(body))
+	return err == nil && bytes.Contains(body, []byte(`"lock_timeout"`))
+}
+
+// quietLogger turns stripe-go's remarks, which go to the terminal by default, into debug records. It is stricter
+// than a level: Debugf receives whole answers, a new endpoint's signing secret among them, and drops them.
+type quietLogger struct {
+	log *slog.Logger
+	key string
+}
+
+func (*quietLogger) Debugf(string, ...any) {}
+
+func (q *quietLogger) Infof(format string, args ...any)  { q.write(format, args) }
+func (q *quietLogger) Warnf(format string, args ...any)  { q.write(format, args) }
+func (q *quietLogger) Errorf(format string, args ...any) { q.write(format, args) }
+
+func (q *quietLogger) write(format string, args []any) {
+	q.log.Debug("stripe-go: " + scrub(fmt.Sprintf(format, args...), q.key))
+}
+
+// scrub takes the key out of a text that others wrote.
+func scrub(text, key string) string { return strings.ReplaceAll(text, key, "[key]") }
+
+// scrubbed is err, or its words without the key where they hold it.
+func scrubbed(err error, key string) error {
+	if text := err.Error(); strings.Contains(text, key) {
+		return errors.New(scrub(text, key))
+	}
+	return err
+}
