@@ -1,0 +1,47 @@
+package api
+
+import "context"
+
+// Register makes an account and logs in.
+func (s *server) Register(ctx context.Context, r RegisterRequestObject) (RegisterResponseObject, error) {
+	session, err := s.accounts.Register(ctx, string(r.Body.Email), r.Body.Password)
+	if err != nil {
+		return nil, err
+	}
+	return Register201JSONResponse(toAPISession(session)), nil
+}
+
+// Login logs in.
+func (s *server) Login(ctx context.Context, r LoginRequestObject) (LoginResponseObject, error) {
+	session, err := s.accounts.Login(ctx, string(r.Body.Email), r.Body.Password)
+	if err != nil {
+		return nil, err
+	}
+	return Login200JSONResponse(toAPISession(session)), nil
+}
+
+// Refresh exchanges a refresh token.
+func (s *server) Refresh(ctx context.Context, r RefreshRequestObject) (RefreshResponseObject, error) {
+	session, err := s.accounts.Refresh(ctx, r.Body.RefreshToken)
+	if err != nil {
+		return nil, err
+	}
+	return Refresh200JSONResponse(toAPISession(session)), nil
+}
+
+// Logout ends a login.
+func (s *server) Logout(ctx context.Context, r LogoutRequestObject) (LogoutResponseObject, error) {
+	if err := s.accounts.Logout(ctx, r.Body.RefreshToken); err != nil {
+		return nil, err
+	}
+	return Logout204Response{}, nil
+}
+
+// GetSession answers the caller's account with a fresh token.
+func (s *server) GetSession(ctx context.Context, _ GetSessionRequestObject) (GetSessionResponseObject, error) {
+	session, err := s.accounts.Read(ctx, caller(ctx))
+	if err != nil {
+		return nil, err
+	}
+	return GetSession200JSONResponse(toAPISession(session)), nil
+}

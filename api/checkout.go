@@ -1,0 +1,90 @@
+package api
+
+import (
+	"context"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/checkout"
+)
+
+// CreateCheckout makes an order and its page at Stripe.
+func (s *server) CreateCheckout(ctx context.Context, r CreateCheckoutRequestObject) (CreateCheckoutResponseObject, error) {
+	order, replayed, err := s.checkout.Create(ctx, caller(ctx).Account, checkout.Request{
+		Item: r.Body.Item, Quantity: value(r.Body.Quantity), SuccessURL: value(r.Body.SuccessUrl), CancelURL: value(r.Body.CancelUrl),
+		Key: value(r.Params.IdempotencyKey),
+	})
+	if err != nil {
+		return nil, err
+	}
+	answer := CreateCheckout201JSONResponse{Body: CheckoutCreated{Order: toAPIOrder(order), SessionId: string(order.CheckoutID)}}
+	if order.URL != "" {
+		answer.Body.Url = &order.URL
+	}
+	if replayed {
+		answer.Headers.IdempotentReplayed = &replayed
+	}
+	return answer, nil
+}
+
+// GetCheckout answers how far an order has come, after a look at Stripe when it is pending.
+func (s *server) GetCheckout(ctx context.Context, r GetCheckoutRequestObject) (GetCheckoutResponseObject, error) {
+	order, a, err := s.checkout.Status(ctx, caller(ctx).Account, billing.OrderID(r.OrderId))
+	if err != nil {
+		return nil, err
+	}
+	token, err := s.accounts.Mint(a, caller(ctx))
+	if err != nil {
+		return nil, err
+	}
+	return GetCheckout200JSONResponse{
+		Order: toAPIOrder(order), Points: toAPIPoints(a.Balance), Subscription: toAPISubscription(a.Subscription), Token: token,
+	}, nil
+}
+
+// defaultLimit is the contract's, for lists.
+const defaultLimit = 20
+
+// ListOrders answers a page of the caller's orders.
+func (s *server) ListOrders(ctx context.Context, r ListOrdersRequestObject) (ListOrdersResponseObject, error) {
+	limit := limitOf(r.Params.Limit)
+	orders, err := s.db.Orders(ctx, caller(ctx).Account, billing.OrderID(value(r.Params.Cursor)), limit+1)
+	if err != nil {
+		return nil, err
+	}
+	orders, next := page(orders, limit, func(o billing.Order) string { return string(o.ID) })
+	return ListOrders200JSONResponse{Orders: each(orders, toAPIOrder), NextCursor: next}, nil
+}
+
+// GetSubscription answers the caller's subscription.
+func (s *server) GetSubscription(ctx context.Context, _ GetSubscriptionRequestObject) (GetSubscriptionResponseObject, error) {
+	session, err := s.accounts.Read(ctx, caller(ctx))
+	if err != nil {
+		return nil, err
+	}
+	return GetSubscription200JSONResponse{Subscription: toAPISubscription(session.Account.Subscription)}, nil
+}
+
+// CreatePortal answers the address of the billing portal.
+func (s *server) CreatePortal(ctx context.Context, r CreatePortalRequestObject) (CreatePortalResponseObject, error) {
+	url, err := s.checkout.Portal(ctx, caller(ctx).Account, value(r.Body.ReturnUrl))
+	if err != nil {
+		return nil, err
+	}
+	return CreatePortal201JSONResponse{Url: url}, nil
+}
+
+func limitOf(limit *int) int {
+	if limit == nil {
+		return defaultLimit
+	}
+	return *limit
+}
+
+// page cuts a list that was asked for with one item too many, and says where the next page begins.
+func page[T any](items []T, limit int, id func(T) string) ([]T, *string) {
+	if len(items) <= limit {
+		return items, nil
+	}
+	last := id(items[limit-1])
+	return items[:limit], &last
+}

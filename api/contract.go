@@ -1,0 +1,167 @@
+package api
+
+import (
+	"bytes"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"regexp"
+	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/labstack/echo/v4"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+)
+
+//go:embed openapi.gen.yaml
+var openAPI []byte
+
+// contract checks requests against openapi.yaml.
+type contract struct {
+	operations map[string]*operation // by method and Echo's route
+}
+
+type operation struct {
+	path   string
+	item   *openapi3.PathItem
+	spec   *openapi3.Operation
+	doc    *openapi3.T
+	public bool
+}
+
+var emailPattern = regexp.MustCompile(`^[^\s@]{1,64}@[^\s@]+\.[^\s@]+$`)
+
+var pathParameter = regexp.MustCompile(`\{([^}]+)\}`)
+
+func loadContract() (*contract, error) {
+	doc, err := openapi3.NewLoader().LoadFromData(openAPI)
+	if err != nil {
+		return nil, fmt.Errorf("api: read the contract: %w", err)
+	}
+	openapi3.DefineStringFormatValidator("email", openapi3.NewCallbackValidator(func(s string) error {
+		if !emailPattern.MatchString(s) {
+			return errors.New("is not an email address")
+		}
+		return nil
+	}))
+	c := &contract{operations: map[string]*operation{}}
+	for path, item := range doc.Paths.Map() {
+		route := pathParameter.ReplaceAllString(path, ":$1")
+		for method, spec := range item.Operations() {
+			c.operations[method+" "+route] = &operation{
+				path: path, item: item, spec: spec, doc: doc, public: spec.Security != nil && len(*spec.Security) == 0,
+			}
+		}
+	}
+	return c, nil
+}
+
+func (c *contract) of(ctx echo.Context) *operation {
+	return c.operations[ctx.Request().Method+" "+ctx.Path()]
+}
+
+// secured says whether the request needs a token. Routes outside the contract (pages, unknown URLs) do not.
+func (c *contract) secured(ctx echo.Context) bool {
+	op := c.of(ctx)
+	return op != nil && !op.public
+}
+
+// validate refuses what the contract does not know, with one message for each part that is wrong.
+func (c *contract) validate(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(ctx echo.Context) error {
+		op := c.of(ctx)
+		if op == nil || isWebhook(ctx) {
+			return next(ctx)
+		}
+		if err := checkBody(ctx.Request(), op); err != nil {
+			return err
+		}
+		if err := checkHeaders(ctx.Request(), op); err != nil {
+			return err
+		}
+		params := map[string]string{}
+		for i, name := range ctx.ParamNames() {
+			params[name] = ctx.ParamValues()[i]
+		}
+		err := openapi3filter.ValidateRequest(ctx.Request().Context(), &openapi3filter.RequestValidationInput{
+			Request: ctx.Request(), PathParams: params, Route: op.route(ctx.Request().Method),
+			Options: &openapi3filter.Options{MultiError: true, AuthenticationFunc: openapi3filter.NoopAuthenticationFunc},
+		})
+		if err != nil {
+			return validationError(err)
+		}
+		return next(ctx)
+	}
+}
+
+// checkBody wants one JSON value of the declared type, in which no name stands twice and no text holds a NUL, which
+// PostgreSQL could not store.
+func checkBody(r *http.Request, op *operation) error {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return err
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	if op.spec.RequestBody == nil {
+		if len(body) > 0 {
+			return invalid("", "this operation takes no body")
+		}
+		return nil
+	}
+	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/json" {
+		return echo.NewHTTPError(http.StatusUnsupportedMediaType, "Send the body as application/json.")
+	}
+	d := jsontext.NewDecoder(bytes.NewReader(body))
+	for depth := 0; ; {
+		t, err := d.ReadToken()
+		if errors.Is(err, io.EOF) && depth > 0 {
+			return nil
+		}
+		if err != nil {
+			return invalid("", "the body is not valid JSON: %s", strings.TrimPrefix(err.Error(), "jsontext: "))
+		}
+		if t.Kind() == '"' && strings.ContainsRune(t.String(), 0) {
+			return invalid(string(d.StackPointer()), "text must not hold the character U+0000")
+		}
+		if depth++; depth > 1 && d.StackDepth() == 0 && t.Kind() != '}' && t.Kind() != ']' {
+			return invalid("", "the body holds more than one JSON value")
+		}
+	}
+}
+
+// checkHeaders refuses a declared header that is there but empty: it would silently count as absent.
+func checkHeaders(r *http.Request, op *operation) error {
+	for _, p := range op.spec.Parameters {
+		if values := r.Header.Values(p.Value.Name); p.Value.In == "header" && len(values) > 0 && (len(values) > 1 || values[0] == "") {
+			return invalid(p.Value.Name, "send it once, and not empty, or leave it out")
+		}
+	}
+	return nil
+}
+
+// strictBinder decodes what validate has passed; it forgives nothing that slipped through.
+type strictBinder struct{}
+
+func (strictBinder) Bind(into any, c echo.Context) error {
+	if err := json.UnmarshalRead(c.Request().Body, into, json.RejectUnknownMembers(true)); err != nil {
+		var semantic *json.SemanticError
+		if errors.As(err, &semantic) {
+			return invalid(string(semantic.JSONPointer), "is not of the declared type")
+		}
+		return invalid("", "the body is not what the contract asks for")
+	}
+	return nil
+}
+
+func invalid(pointer, format string, args ...any) error {
+	message := fmt.Sprintf(format, args...)
+	return &billing.Error{Code: billing.EInvalid, Message: "The request is not valid: " + message + ".",
+		Fields: []billing.FieldError{{Pointer: pointer, Message: message}}}
+}

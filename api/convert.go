@@ -1,0 +1,110 @@
+package api
+
+import (
+	"github.com/pointsync/pointsync/pkg/account"
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/token"
+)
+
+func toAPISession(s account.Session) Session {
+	out := Session{
+		Token: s.Token, TokenType: Bearer, ExpiresAt: s.ExpiresAt, User: User{Id: string(s.Account.ID), Email: Email(s.Account.Email)},
+		Subscription: toAPISubscription(s.Account.Subscription), Points: toAPIPoints(s.Account.Balance),
+	}
+	if s.Refresh != "" {
+		out.RefreshToken = &s.Refresh
+	}
+	return out
+}
+
+func toAPIPoints(b billing.Balance) Points {
+	return Points{Available: int64(b.Available), Held: int64(b.Held), Debt: int64(b.Debt)}
+}
+
+func toAPISubscription(s *billing.Subscription) *Subscription {
+	if s == nil {
+		return nil
+	}
+	out := &Subscription{
+		Plan: s.Plan, Status: SubscriptionStatus(s.Status), CurrentPeriodEnd: s.CurrentPeriodEnd, CancelAtPeriodEnd: s.CancelAtPeriodEnd,
+	}
+	if s.Window != nil {
+		out.From, out.Until = &s.Window.From, &s.Window.Until
+	}
+	return out
+}
+
+func toAPIOrder(o billing.Order) Order {
+	return Order{
+		Id: OrderID(o.ID), Item: o.Item, Kind: OrderKind(o.Kind), Quantity: o.Quantity, Amount: o.Amount, Currency: o.Currency,
+		Points: int64(o.Points), Status: OrderStatus(o.Status), CreatedAt: o.CreatedAt, ExpiresAt: o.ExpiresAt, FulfilledAt: o.FulfilledAt,
+	}
+}
+
+func toAPILot(l billing.Lot) Lot {
+	return Lot{
+		Id: string(l.ID), Source: l.Source, Granted: int64(l.Granted), Remaining: int64(l.Remaining), ExpiresAt: l.ExpiresAt, CreatedAt: l.CreatedAt,
+	}
+}
+
+func toAPIEntry(e billing.Entry) Entry {
+	return Entry{
+		Id: string(e.ID), Kind: EntryKind(e.Kind), Amount: int64(e.Amount), BalanceAfter: int64(e.BalanceAfter), Description: e.Description,
+		Metadata: toAPIMetadata(e.Metadata), CreatedAt: e.CreatedAt,
+	}
+}
+
+// toAPISpend shows an entry of kind spend from the spender's side: what was spent is a positive number.
+func toAPISpend(e billing.Entry) Spend {
+	return Spend{
+		Id: string(e.ID), Amount: -int64(e.Amount), BalanceAfter: int64(e.BalanceAfter), Description: e.Description,
+		Metadata: toAPIMetadata(e.Metadata), CreatedAt: e.CreatedAt,
+	}
+}
+
+func toAPIMetadata(m map[string]string) Metadata {
+	if m == nil {
+		return Metadata{} // null would break the contract
+	}
+	return m
+}
+
+func toAPIPlan(p billing.Plan) Plan {
+	return Plan{
+		Id: p.ID, Name: p.Name, Description: p.Description, Amount: p.Amount, Currency: p.Currency, Interval: PlanInterval(p.Interval),
+		Points: int64(p.Points), TrialDays: p.TrialDays,
+	}
+}
+
+func toAPIPack(p billing.Pack) Pack {
+	return Pack{
+		Id: p.ID, Name: p.Name, Description: p.Description, Amount: p.Amount, Currency: p.Currency, Points: int64(p.Points), MaxQuantity: p.MaxQuantity,
+	}
+}
+
+func toAPIJWK(k token.JWK) JWK {
+	return JWK{Kty: k.Kty, Crv: k.Crv, Alg: k.Alg, Use: k.Use, Kid: k.Kid, X: k.X}
+}
+
+func toAPIFieldErrors(fields []billing.FieldError) []FieldError { return each(fields, toAPIFieldError) }
+
+func toAPIFieldError(f billing.FieldError) FieldError {
+	return FieldError{Pointer: f.Pointer, Message: f.Message}
+}
+
+// each converts a list; an empty one stays a list and never becomes null.
+func each[A, B any](in []A, convert func(A) B) []B {
+	out := make([]B, len(in))
+	for i, a := range in {
+		out[i] = convert(a)
+	}
+	return out
+}
+
+// value is what a pointer points at, or the zero value.
+func value[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
+	}
+	return v
+}

@@ -1,0 +1,143 @@
+package api
+
+import (
+	"errors"
+	"log/slog"
+	"math"
+	"net/http"
+	"strconv"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/pointsync/pointsync/pkg/account"
+	"github.com/pointsync/pointsync/pkg/billing"
+)
+
+// kind is how a code looks from outside. Its type is /problems/ and the code.
+type kind struct {
+	status int
+	title  string
+}
+
+// problems is the one table from our codes to HTTP; docs/problems.md explains each to those who meet it.
+var problems = map[billing.Code]kind{
+	billing.EInvalid:            {http.StatusBadRequest, "The request is not valid"},
+	billing.EUnauthorized:       {http.StatusUnauthorized, "Not authenticated"},
+	billing.EForbidden:          {http.StatusForbidden, "Not allowed"},
+	billing.ENotFound:           {http.StatusNotFound, "Not found"},
+	billing.EConflict:           {http.StatusConflict, "Not possible now"},
+	billing.EEmailTaken:         {http.StatusConflict, "Email taken"},
+	billing.ESubscriptionExists: {http.StatusConflict, "Already subscribed"},
+	billing.EInsufficientPoints: {http.StatusPaymentRequired, "Not enough points"},
+	billing.EKeyReused:          {http.StatusUnprocessableEntity, "Idempotency-Key reused"},
+	billing.EKeyInUse:           {http.StatusConflict, "Idempotency-Key in use"},
+	billing.ETooMany:            {http.StatusTooManyRequests, "Too many requests"},
+	billing.EStripeUnavailable:  {http.StatusServiceUnavailable, "Stripe does not answer"},
+	billing.EStripeRefused:      {http.StatusBadGateway, "Stripe refused"},
+	billing.EUnavailable:        {http.StatusServiceUnavailable, "Not available"},
+	billing.EInternal:           {http.StatusInternalServerError, "A fault of ours"},
+	codeMethod:                  {http.StatusMethodNotAllowed, "Method not allowed"},
+	codeTooLarge:                {http.StatusRequestEntityTooLarge, "Body too large"},
+	codeMediaType:               {http.StatusUnsupportedMediaType, "Unsupported media type"},
+}
+
+// Codes that only HTTP knows.
+const (
+	codeMethod    billing.Code = "method-not-allowed"
+	codeTooLarge  billing.Code = "payload-too-large"
+	codeMediaType billing.Code = "unsupported-media-type"
+)
+
+var httpCodes = map[int]billing.Code{
+	http.StatusBadRequest: billing.EInvalid, http.StatusUnauthorized: billing.EUnauthorized, http.StatusNotFound: billing.ENotFound,
+	http.StatusMethodNotAllowed: codeMethod, http.StatusRequestEntityTooLarge: codeTooLarge, http.StatusUnsupportedMediaType: codeMediaType,
+}
+
+// problem is the body of every error. The members of a refused spend are absent elsewhere.
+type problem struct {
+	Type      string        `json:"type"`
+	Title     string        `json:"title"`
+	Status    int           `json:"status"`
+	Detail    string        `json:"detail"`
+	RequestID string        `json:"request_id"`
+	Errors    *[]FieldError `json:"errors,omitempty"`
+	*refusedSpend
+}
+
+type refusedSpend struct {
+	Points       Points        `json:"points"`
+	Subscription *Subscription `json:"subscription"`
+	Token        string        `json:"token"`
+}
+
+// problemHandler answers every error as application/problem+json. What is our fault is logged with its cause, which
+// the caller never sees.
+func problemHandler(log *slog.Logger) echo.HTTPErrorHandler {
+	return func(err error, c echo.Context) {
+		if c.Response().Committed {
+			return
+		}
+		e := asError(err)
+		k := problems[e.Code]
+		p := problem{Type: "/problems/" + string(e.Code), Title: k.title, Status: k.status, Detail: e.Message, RequestID: idOf(c)}
+		if len(e.Fields) > 0 {
+			fields := toAPIFieldErrors(e.Fields)
+			p.Errors = &fields
+		}
+		var refused *account.RefusedSpend
+		if errors.As(err, &refused) {
+			p.refusedSpend = &refusedSpend{toAPIPoints(refused.Account.Balance), toAPISubscription(refused.Account.Subscription), refused.Token}
+		}
+		if k.status >= http.StatusInternalServerError {
+			log.ErrorContext(c.Request().Context(), "request failed", "error", err, "route", c.Path(), "request_id", p.RequestID)
+		}
+		h := c.Response().Header()
+		if e.RetryAfter > 0 {
+			h.Set("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
+		} else if k.status == http.StatusServiceUnavailable {
+			h.Set("Retry-After", "1")
+		}
+		if k.status == http.StatusUnauthorized {
+			h.Set("WWW-Authenticate", `Bearer realm="pointsync"`)
+		}
+		if c.Request().Method == http.MethodHead {
+			_ = c.NoContent(k.status)
+			return
+		}
+		h.Set(echo.HeaderContentType, "application/problem+json")
+		c.Response().WriteHeader(k.status)
+		_ = c.Echo().JSONSerializer.Serialize(c, p, "") // the caller may have gone
+	}
+}
+
+// asError finds the code in any error; one without a code is a fault of ours.
+func asError(err error) *billing.Error {
+	var known *billing.Error
+	var http *echo.HTTPError
+	switch {
+	case errors.As(err, &known):
+		if _, ok := problems[known.Code]; ok && known.Code != billing.EInternal {
+			return known
+		}
+	case errors.As(err, &http):
+		if code, ok := httpCodes[http.Code]; ok {
+			return &billing.Error{Code: code, Message: httpMessage(code, http), Err: err}
+		}
+	}
+	return &billing.Error{Code: billing.EInternal, Message: "Something went wrong here. Try again, and quote the request_id if it stays so.", Err: err}
+}
+
+func httpMessage(code billing.Code, e *echo.HTTPError) string {
+	switch code {
+	case billing.ENotFound:
+		return "There is nothing at this address."
+	case codeMethod:
+		return "This address does not take this method."
+	case codeTooLarge:
+		return "The body is larger than this address takes."
+	}
+	if s, ok := e.Message.(string); ok {
+		return s
+	}
+	return "The request is not valid."
+}

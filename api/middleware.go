@@ -1,0 +1,117 @@
+package api
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"regexp"
+	"time"
+
+	"github.com/labstack/echo-contrib/echoprometheus"
+	echojwt "github.com/labstack/echo-jwt/v4"
+	"github.com/labstack/echo/v4"
+	"github.com/labstack/echo/v4/middleware"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/token"
+)
+
+const (
+	maxBody        = "64K"
+	maxWebhookBody = 512 << 10 // Stripe's largest events have some ten thousand bytes
+)
+
+// outermost installs what every request passes, in this order.
+func outermost(e *echo.Echo, o Options) {
+	e.Pre(requestID)
+	e.Use(
+		observe(o),
+		logRequests(o.Log),
+		middleware.RecoverWithConfig(middleware.RecoverConfig{LogErrorFunc: func(c echo.Context, err error, stack []byte) error {
+			o.Log.ErrorContext(c.Request().Context(), "panic", "error", err, "request_id", idOf(c), "stack", string(stack))
+			return err
+		}}),
+		middleware.CORSWithConfig(middleware.CORSConfig{
+			AllowOriginFunc: func(origin string) (bool, error) { return allowed(o.Origins, origin), nil },
+			AllowMethods:    []string{http.MethodGet, http.MethodPost},
+			AllowHeaders:    []string{"Authorization", "Content-Type", "Idempotency-Key", "X-Request-Id"},
+			ExposeHeaders:   []string{"Idempotent-Replayed", "Retry-After", "X-Request-Id"},
+			MaxAge:          600,
+		}),
+		secureHeaders,
+		middleware.BodyLimitWithConfig(middleware.BodyLimitConfig{Limit: maxBody, Skipper: isWebhook}),
+	)
+}
+
+func isWebhook(c echo.Context) bool { return c.Path() == "/webhook" }
+
+// observe measures requests by route. The label for the host stays empty: a caller could make endless values of it.
+func observe(o Options) echo.MiddlewareFunc {
+	return echoprometheus.NewMiddlewareWithConfig(echoprometheus.MiddlewareConfig{
+		Subsystem: "pointsync_http", Registerer: o.Metrics,
+		LabelFuncs: map[string]echoprometheus.LabelValueFunc{"host": func(echo.Context, error) string { return "" }},
+	})
+}
+
+var requestIDPattern = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
+
+// requestID names the request, by the caller's own X-Request-Id where that is harmless to log.
+func requestID(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		id := c.Request().Header.Get(echo.HeaderXRequestID)
+		if !requestIDPattern.MatchString(id) {
+			id = billing.NewRequestID(time.Now())
+		}
+		c.Response().Header().Set(echo.HeaderXRequestID, id)
+		return next(c)
+	}
+}
+
+func idOf(c echo.Context) string { return c.Response().Header().Get(echo.HeaderXRequestID) }
+
+// logRequests writes one line a request: no query, no body, no header can reach it.
+func logRequests(log *slog.Logger) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			begin := time.Now()
+			if err := next(c); err != nil {
+				c.Error(err) // writes the problem, so that the status below is the one sent
+			}
+			log.InfoContext(c.Request().Context(), "request", "method", c.Request().Method, "route", c.Path(),
+				"status", c.Response().Status, "ms", time.Since(begin).Milliseconds(), "request_id", idOf(c))
+			return nil
+		}
+	}
+}
+
+// secureHeaders tells browsers to keep answers to themselves. Pages loosen the policy for what they need.
+func secureHeaders(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		h := c.Response().Header()
+		h.Set("Cache-Control", "no-store")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		return next(c)
+	}
+}
+
+// authenticate wants a valid access token for every operation that the contract does not declare public.
+func authenticate(tokens *token.Issuer, contract *contract) echo.MiddlewareFunc {
+	return echojwt.WithConfig(echojwt.Config{
+		Skipper:        func(c echo.Context) bool { return !contract.secured(c) },
+		TokenLookup:    "header:Authorization:Bearer ",
+		ParseTokenFunc: func(_ echo.Context, raw string) (any, error) { return tokens.Parse(raw) },
+		SuccessHandler: func(c echo.Context) {
+			claims := c.Get("user").(token.Claims)
+			c.SetRequest(c.Request().WithContext(context.WithValue(c.Request().Context(), claimsKey{}, claims)))
+		},
+		ErrorHandler: func(_ echo.Context, err error) error {
+			if billing.CodeOf(err) == billing.EUnauthorized {
+				return err
+			}
+			return billing.Wrap(err, billing.EUnauthorized, "This needs an access token: send the header `Authorization: Bearer …`.")
+		},
+	})
+}

@@ -1,0 +1,52 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/swaggest/swgui/v5emb"
+
+	"github.com/pointsync/pointsync/api/shop"
+	"github.com/pointsync/pointsync/pkg/billing"
+)
+
+// docsPolicy lets the documentation's page run the scripts and styles that its library writes inline.
+const docsPolicy = "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; connect-src 'self'; img-src 'self' data:; frame-ancestors 'none'"
+
+// servePages installs what is not JSON.
+func servePages(e *echo.Echo, o Options) {
+	o.Metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	e.GET("/metrics", echo.WrapHandler(promhttp.HandlerFor(o.Metrics, promhttp.HandlerOpts{})))
+	e.GET("/openapi.yaml", func(c echo.Context) error { return c.Blob(http.StatusOK, "application/yaml", openAPI) })
+	docs := echo.WrapHandler(v5emb.New("pointsync", "/openapi.yaml", "/docs"))
+	e.GET("/docs", withPolicy(docsPolicy, docs))
+	e.GET("/docs/*", withPolicy(docsPolicy, docs))
+	e.GET("/problems/:code", describeProblem)
+	if o.Shop {
+		e.GET("/", file(shop.Page(o.SandboxURL), "text/html; charset=utf-8"))
+		e.GET("/shop.css", file(shop.CSS, "text/css; charset=utf-8"))
+		e.GET("/shop.js", file(shop.JS, "text/javascript; charset=utf-8"))
+	}
+}
+
+func file(content []byte, kind string) echo.HandlerFunc {
+	return withPolicy(shop.Policy, func(c echo.Context) error { return c.Blob(http.StatusOK, kind, content) })
+}
+
+func withPolicy(policy string, next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		c.Response().Header().Set("Content-Security-Policy", policy)
+		return next(c)
+	}
+}
+
+// describeProblem lets the `type` of a problem be opened, as RFC 9457 recommends.
+func describeProblem(c echo.Context) error {
+	k, ok := problems[billing.Code(c.Param("code"))]
+	if !ok {
+		return echo.ErrNotFound
+	}
+	return c.JSON(http.StatusOK, map[string]any{"type": "/problems/" + c.Param("code"), "title": k.title, "status": k.status})
+}

@@ -1,0 +1,49 @@
+package api
+
+import (
+	"context"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/ledger"
+)
+
+// GetPoints answers the balance and its lots.
+func (s *server) GetPoints(ctx context.Context, _ GetPointsRequestObject) (GetPointsResponseObject, error) {
+	a, lots, err := ledger.Show(ctx, s.db, caller(ctx).Account)
+	if err != nil {
+		return nil, err
+	}
+	return GetPoints200JSONResponse{
+		Available: int64(a.Available), Held: int64(a.Held), Debt: int64(a.Debt), Lots: each(lots, toAPILot),
+	}, nil
+}
+
+// ListEntries answers a page of the caller's history.
+func (s *server) ListEntries(ctx context.Context, r ListEntriesRequestObject) (ListEntriesResponseObject, error) {
+	limit := limitOf(r.Params.Limit)
+	entries, err := s.db.Entries(ctx, caller(ctx).Account, billing.EntryID(value(r.Params.Cursor)), limit+1)
+	if err != nil {
+		return nil, err
+	}
+	entries, next := page(entries, limit, func(e billing.Entry) string { return string(e.ID) })
+	return ListEntries200JSONResponse{Entries: each(entries, toAPIEntry), NextCursor: next}, nil
+}
+
+// SpendPoints spends, and answers with a fresh token either way.
+func (s *server) SpendPoints(ctx context.Context, r SpendPointsRequestObject) (SpendPointsResponseObject, error) {
+	spent, err := s.accounts.Spend(ctx, caller(ctx), ledger.SpendRequest{
+		Amount: billing.Points(r.Body.Amount), Description: value(r.Body.Description), Metadata: value(r.Body.Metadata),
+		Key: value(r.Params.IdempotencyKey),
+	})
+	if err != nil {
+		return nil, err
+	}
+	answer := SpendPoints200JSONResponse{Body: SpendResult{
+		Spend: toAPISpend(spent.Entry), Points: toAPIPoints(spent.Account.Balance), Subscription: toAPISubscription(spent.Account.Subscription),
+		Token: spent.Token, Stale: spent.Stale,
+	}}
+	if spent.Replayed {
+		answer.Headers.IdempotentReplayed = &spent.Replayed
+	}
+	return answer, nil
+}

@@ -1,0 +1,101 @@
+// Package api speaks HTTP for the product: routes, middleware, and answers and problems in JSON. The contract is
+// openapi.yaml; the server interface and the types are generated from it, and every request is checked against it before
+// a handler sees it.
+//
+// A handler decodes, makes one call, converts and returns. The package refuses to know SQL and Stripe's library, and
+// decides nothing about money: what a token says reaches the rooms below as a hint only.
+package api
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/pointsync/pointsync/pkg/account"
+	"github.com/pointsync/pointsync/pkg/catalog"
+	"github.com/pointsync/pointsync/pkg/checkout"
+	"github.com/pointsync/pointsync/pkg/inbox"
+	"github.com/pointsync/pointsync/pkg/store"
+	"github.com/pointsync/pointsync/pkg/token"
+)
+
+// Options are the rooms that the API opens a door to.
+type Options struct {
+	DB         *store.DB
+	Accounts   *account.Service
+	Checkout   *checkout.Service
+	Inbox      *inbox.Inbox
+	Tokens     *token.Issuer
+	Catalog    *catalog.Catalog
+	Origins    []string             // that browsers may call from
+	Shop       bool                 // serve the demo shop at /
+	SandboxURL string               // that the shop links to, "" for none
+	Metrics    *prometheus.Registry // nil: a new one
+	Log        *slog.Logger
+}
+
+// server implements the generated interface.
+type server struct {
+	db       *store.DB
+	accounts *account.Service
+	checkout *checkout.Service
+	inbox    *inbox.Inbox
+	tokens   *token.Issuer
+	catalog  *catalog.Catalog
+}
+
+var _ StrictServerInterface = (*server)(nil)
+
+// New answers the API as one handler.
+func New(o Options) (http.Handler, error) {
+	contract, err := loadContract()
+	if err != nil {
+		return nil, err
+	}
+	if o.Metrics == nil {
+		o.Metrics = prometheus.NewRegistry()
+	}
+	s := &server{db: o.DB, accounts: o.Accounts, checkout: o.Checkout, inbox: o.Inbox, tokens: o.Tokens, catalog: o.Catalog}
+	e := echo.New()
+	e.HideBanner, e.HidePort = true, true
+	e.IPExtractor = echo.ExtractIPDirect() // a forwarded address is whatever the caller writes
+	e.Binder = strictBinder{}
+	e.HTTPErrorHandler = problemHandler(o.Log)
+	outermost(e, o)
+	// Nobody reaches a handler without a valid token, or with a request that the contract does not know.
+	e.Use(authenticate(o.Tokens, contract), contract.validate)
+	RegisterHandlers(e, NewStrictHandler(s, nil))
+	e.POST("/webhook", s.receiveWebhook)
+	servePages(e, o)
+	return e, nil
+}
+
+// limits of the listening side: a slow or silent peer must not keep a connection.
+const (
+	readHeaderTimeout = 5 * time.Second
+	readTimeout       = 15 * time.Second
+	writeTimeout      = 60 * time.Second
+	idleTimeout       = 2 * time.Minute
+	maxHeaderBytes    = 32 << 10
+)
+
+// NewHTTPServer wraps a handler in a server with limits on everything that comes from outside.
+func NewHTTPServer(h http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler: h, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
+		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+}
+
+// claimsKey carries the caller's claims in a request's context.
+type claimsKey struct{}
+
+// caller answers who calls. Every operation but those with `security: []` has one.
+func caller(ctx context.Context) token.Claims { return ctx.Value(claimsKey{}).(token.Claims) }
+
+func allowed(origins []string, origin string) bool { return slices.Contains(origins, origin) }

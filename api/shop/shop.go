@@ -1,0 +1,50 @@
+// Package shop is the demo shop: one page that does with the API what a frontend team's own page would do. It owns the
+// page, its style and its script, and nothing else: it is a client and knows the API by its contract alone.
+//
+// Invariants: page, style and script are served from the API's own origin; nothing is loaded from anywhere else; there is no
+// inline script, style or event handler, so Policy can be strict; and the shop never decides anything about money or
+// points, it only shows answers.
+package shop
+
+import (
+	"bytes"
+	_ "embed" // the page travels inside the program
+	"html"
+	"slices"
+)
+
+// HTML is the page, served at "/". Page makes it point to another sandbox.
+//
+//go:embed shop.html
+var HTML []byte
+
+// CSS is the style, served at "/shop.css" as text/css.
+//
+//go:embed shop.css
+var CSS []byte
+
+// JS is the script, served at "/shop.js" as text/javascript: the client of the API, then the page around it.
+var JS = slices.Concat(clientJS, pageJS)
+
+var (
+	//go:embed client.js
+	clientJS []byte
+	//go:embed shop.js
+	pageJS []byte
+)
+
+// SandboxURL is where the page looks for the sandbox as it stands.
+const SandboxURL = "http://127.0.0.1:12111/"
+
+// Policy is the Content-Security-Policy that the page lives with.
+const Policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; " +
+	"base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+
+// Page is HTML with the link to the sandbox at sandboxURL; with "" the link is gone, for there is none to go to.
+func Page(sandboxURL string) []byte {
+	link := []byte(`<a id="sandbox" href="` + SandboxURL + `">Sandbox</a>`)
+	if sandboxURL == "" {
+		return bytes.Replace(HTML, link, nil, 1)
+	}
+	return bytes.Replace(HTML, link, []byte(`<a id="sandbox" href="`+html.EscapeString(sandboxURL)+`">Sandbox</a>`), 1)
+}
