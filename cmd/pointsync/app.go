@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/pointsync/pointsync/api"
+	"github.com/pointsync/pointsync/pkg/account"
+	"github.com/pointsync/pointsync/pkg/catalog"
+	"github.com/pointsync/pointsync/pkg/checkout"
+	"github.com/pointsync/pointsync/pkg/config"
+	"github.com/pointsync/pointsync/pkg/inbox"
+	"github.com/pointsync/pointsync/pkg/reconcile"
+	"github.com/pointsync/pointsync/pkg/store"
+	"github.com/pointsync/pointsync/pkg/stripegw"
+	"github.com/pointsync/pointsync/pkg/token"
+)
+
+// shutdownPatience is how long running requests and jobs may finish.
+const shutdownPatience = 10 * time.Second
+
+// parts are what an app is made of.
+type parts struct {
+	config     config.Config
+	catalog    *catalog.Catalog
+	now        func() time.Time
+	log        *slog.Logger
+	migrate    bool   // bring the schema up to date instead of refusing an old one
+	shop       bool   // serve the demo shop
+	sandboxURL string // that the shop links to
+}
+
+// app is the wired server.
+type app struct {
+	db      *store.DB
+	stripe  *stripegw.Gateway
+	syncer  *reconcile.Syncer
+	inbox   *inbox.Inbox
+	handler http.Handler
+	log     *slog.Logger
+}
+
+// newApp wires the rooms, from the bottom up.
+func newApp(ctx context.Context, p parts) (_ *app, err error) {
+	c := p.config
+	keys, err := token.ParseKeys(c.SigningKeys.Reveal())
+	if err != nil {
+		return nil, fmt.Errorf("POINTSYNC_SIGNING_KEYS: %w", err)
+	}
+	a := &app{log: p.log}
+	a.db, err = openStore(ctx, c, p.now, p.migrate)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			a.db.Close()
+		}
+	}()
+	if a.stripe, err = newGateway(c, p.now, p.log); err != nil {
+		return nil, err
+	}
+	a.syncer = reconcile.New(a.db, a.stripe, p.catalog, reconcile.Policy{PastDueGrace: c.PastDueGrace, RenewalGrace: c.RenewalGrace}, p.log)
+	a.inbox, err = inbox.New(inbox.Options{
+		DB: a.db, Stripe: a.stripe, Syncer: a.syncer, Secrets: reveal(c.WebhookSecrets), Livemode: c.Live(), Log: p.log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	tokens := token.NewIssuer(keys, c.Issuer, c.Audience, p.now)
+	accounts, err := account.New(a.db, tokens, a.syncer, p.log)
+	if err != nil {
+		return nil, err
+	}
+	a.handler, err = api.New(api.Options{
+		DB: a.db, Accounts: accounts, Checkout: checkout.New(a.db, a.stripe, p.catalog, a.syncer, c.AllowedOrigins),
+		Inbox: a.inbox, Tokens: tokens, Catalog: p.catalog, Origins: c.AllowedOrigins, Shop: p.shop, SandboxURL: p.sandboxURL, Log: p.log,
+	})
+	return a, err
+}
+
+// openStore opens the database, and sees to it that its schema fits.
+func openStore(ctx context.Context, c config.Config, now func() time.Time, migrate bool) (*store.DB, error) {
+	db, err := store.Open(ctx, store.Options{URL: c.DatabaseURL.Reveal(), Now: now, MaxConns: c.MaxConns, AllowUnsafe: c.AllowUnsafe})
+	if err != nil {
+		return nil, err
+	}
+	fit := db.CheckMigrated
+	if migrate {
+		fit = db.Migrate
+	}
+	if err := fit(ctx); err != nil {
+		db.Close()
+		return nil, err
+	}
+	return db, nil
+}
+
+func newGateway(c config.Config, now func() time.Time, log *slog.Logger) (*stripegw.Gateway, error) {
+	return stripegw.New(stripegw.Options{Key: c.StripeKey.Reveal(), BaseURL: c.StripeAPIBase, Logger: log, Now: now})
+}
+
+func reveal(secrets []config.Secret) []string {
+	plain := make([]string, len(secrets))
+	for i, s := range secrets {
+		plain[i] = s.Reveal()
+	}
+	return plain
+}
+
+// run serves until ctx ends, then lets what is under way finish.
+func (a *app) run(ctx context.Context, l net.Listener) error {
+	if err := a.inbox.Start(ctx); err != nil {
+		return err
+	}
+	err := serveHTTP(ctx, l, a.handler, a.log)
+	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownPatience)
+	defer cancel()
+	return errors.Join(err, a.inbox.Stop(patience), a.db.Close())
+}
+
+// serveHTTP serves a handler until ctx ends, then stops to accept and waits for running requests.
+func serveHTTP(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger) error {
+	server := api.NewHTTPServer(h, log)
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(l) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownPatience)
+	defer cancel()
+	if err := server.Shutdown(patience); err != nil {
+		return server.Close()
+	}
+	return nil
+}

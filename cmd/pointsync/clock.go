@@ -1,0 +1,58 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync/atomic"
+	"time"
+)
+
+// clock follows the clock of a sandbox over HTTP, so that QA can live through a year in a minute. It asks every time: a
+// request that follows a move of the clock must see the new time.
+type clock struct {
+	url    string
+	client http.Client
+	offset atomic.Int64 // nanoseconds from the machine's time, as last heard
+	log    *slog.Logger
+}
+
+// followClock answers the time of the clock at url, which must answer now. When it does not later, the last offset holds.
+func followClock(ctx context.Context, url string, log *slog.Logger) (func() time.Time, error) {
+	c := &clock{url: url, client: http.Client{Timeout: 2 * time.Second}, log: log}
+	if _, err := c.ask(ctx); err != nil {
+		return nil, fmt.Errorf("the clock at %s does not answer: %w", url, err)
+	}
+	return c.now, nil
+}
+
+func (c *clock) now() time.Time {
+	t, err := c.ask(context.Background())
+	if err != nil {
+		c.log.Warn("the clock does not answer; its last offset holds", "error", err)
+		return time.Now().Add(time.Duration(c.offset.Load()))
+	}
+	return t
+}
+
+func (c *clock) ask(ctx context.Context) (time.Time, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.url, nil)
+	if err != nil {
+		return time.Time{}, err
+	}
+	resp, err := c.client.Do(req)
+	if err != nil {
+		return time.Time{}, err
+	}
+	defer resp.Body.Close()
+	var answer struct {
+		Now time.Time `json:"now"`
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil || answer.Now.IsZero() {
+		return time.Time{}, fmt.Errorf("it answers %s and no {\"now\": …}", resp.Status)
+	}
+	c.offset.Store(int64(time.Until(answer.Now)))
+	return answer.Now, nil
+}

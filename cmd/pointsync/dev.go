@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/pointsync/pointsync/pkg/catalog"
+	"github.com/pointsync/pointsync/pkg/config"
+	"github.com/pointsync/pointsync/pkg/sandbox"
+	"github.com/pointsync/pointsync/pkg/token"
+)
+
+type devCmd struct {
+	Addr        string `help:"Where the API listens." default:"127.0.0.1:8080"`
+	SandboxAddr string `help:"Where the local Stripe listens." default:"127.0.0.1:12111"`
+	DataDir     string `help:"Where state is kept." default:".pointsync" type:"path"`
+	Catalog     string `help:"The catalogue; without it ./catalog.yaml, or the built-in one." type:"path"`
+}
+
+// Run runs everything until it is interrupted.
+func (d devCmd) Run(ctx context.Context) error {
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	s, err := startDev(ctx, d, log)
+	if err != nil {
+		return err
+	}
+	s.explain(d.DataDir)
+	return s.wait()
+}
+
+// devServer is the API and a local Stripe, side by side. They talk by HTTP alone.
+type devServer struct {
+	url        string
+	sandboxURL string
+	group      *errgroup.Group
+	stop       context.CancelFunc
+}
+
+// devKey opens the sandbox and nothing else.
+const devKey = "sk_test_pointsync_dev"
+
+// startDev starts both and sets the sandbox up for the API. They run until ctx ends or stop is called.
+func startDev(ctx context.Context, d devCmd, log *slog.Logger) (*devServer, error) {
+	if err := os.MkdirAll(d.DataDir, 0o700); err != nil {
+		return nil, fmt.Errorf("--data-dir: %w", err)
+	}
+	items, err := devCatalog(d.Catalog)
+	if err != nil {
+		return nil, err
+	}
+	stripeListener, err := net.Listen("tcp", d.SandboxAddr)
+	if err != nil {
+		return nil, fmt.Errorf("--sandbox-addr: %w", err)
+	}
+	apiListener, err := net.Listen("tcp", d.Addr)
+	if err != nil {
+		stripeListener.Close()
+		return nil, fmt.Errorf("--addr: %w", err)
+	}
+	ctx, stop := context.WithCancel(ctx)
+	s := &devServer{url: "http://" + apiListener.Addr().String(), sandboxURL: "http://" + stripeListener.Addr().String(), stop: stop}
+	s.group, ctx = errgroup.WithContext(ctx)
+	world, err := sandbox.New(sandbox.Options{DataDir: filepath.Join(d.DataDir, "sandbox"), Logger: log})
+	if err != nil {
+		stop()
+		return nil, errors.Join(err, stripeListener.Close(), apiListener.Close())
+	}
+	s.group.Go(func() error { return errors.Join(serveHTTP(ctx, stripeListener, world.Handler(), log), world.Close()) })
+	a, err := s.wire(ctx, d.DataDir, items, log)
+	if err != nil {
+		stop()
+		return nil, errors.Join(err, apiListener.Close(), s.group.Wait())
+	}
+	s.group.Go(func() error { return a.run(ctx, apiListener) })
+	return s, nil
+}
+
+// wire sets the sandbox up as `pointsync stripe setup` would, and makes the API's app.
+func (s *devServer) wire(ctx context.Context, dir string, items *catalog.Catalog, log *slog.Logger) (*app, error) {
+	now, err := followClock(ctx, s.sandboxURL+"/_sandbox/clock", log)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := kept(filepath.Join(dir, "signing-keys"), func() (string, error) { return token.GenerateKey("dev"), nil })
+	if err != nil {
+		return nil, err
+	}
+	c := config.Config{
+		DatabaseURL: config.Secret("sqlite://" + filepath.Join(dir, "pointsync.db")), StripeKey: devKey, StripeAPIBase: s.sandboxURL,
+		AllowedOrigins: []string{s.url}, SigningKeys: config.Secret(keys), Issuer: "pointsync", Audience: "pointsync",
+		PastDueGrace: 72 * time.Hour, RenewalGrace: 2 * time.Hour,
+	}
+	gateway, err := newGateway(c, now, log)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := gateway.EnsureCatalog(ctx, items); err != nil {
+		return nil, err
+	}
+	webhook := s.url + "/webhook"
+	endpoint, err := gateway.EnsureEndpoint(ctx, webhook)
+	if err != nil {
+		return nil, err
+	}
+	secret, err := keptSecret(filepath.Join(dir, "webhook-secrets.json"), webhook, endpoint.Secret)
+	if err != nil {
+		return nil, err
+	}
+	c.WebhookSecrets = []config.Secret{config.Secret(secret)}
+	return newApp(ctx, parts{config: c, catalog: items, now: now, log: log, migrate: true, shop: true, sandboxURL: s.sandboxURL})
+}
+
+// wait blocks until both have ended.
+func (s *devServer) wait() error { return s.group.Wait() }
+
+// explain prints what is where.
+func (s *devServer) explain(dir string) {
+	fmt.Printf(`pointsync is running. Nothing here moves real money.
+
+  demo shop   %[1]s/
+  API docs    %[1]s/docs
+  API         %[1]s
+  sandbox     %[2]s   a local Stripe; move its clock with
+              curl -X POST %[2]s/_sandbox/clock -H 'Content-Type: application/json' -d '{"advance_seconds":86400}'
+  state       %[3]s
+
+Try it:
+  curl %[1]s/auth/register -H 'Content-Type: application/json' -d '{"email":"ada@example.com","password":"correct horse battery"}'
+
+Stop with Ctrl-C.
+`, s.url, s.sandboxURL, dir)
+}
+
+// devCatalog reads the catalogue that is named, or ./catalog.yaml, or the one inside the program.
+func devCatalog(path string) (*catalog.Catalog, error) {
+	if path != "" {
+		return catalog.Load(path)
+	}
+	if _, err := os.Stat("catalog.yaml"); err == nil {
+		return catalog.Load("catalog.yaml")
+	}
+	return catalog.Default(), nil
+}
+
+// kept reads a file, or makes it, for its owner's eyes.
+func kept(path string, create func() (string, error)) (string, error) {
+	b, err := os.ReadFile(path)
+	if err == nil {
+		return string(b), nil
+	}
+	if !errors.Is(err, os.ErrNotExist) {
+		return "", err
+	}
+	content, err := create()
+	if err != nil {
+		return "", err
+	}
+	return content, os.WriteFile(path, []byte(content), 0o600)
+}
+
+// keptSecret keeps the secret of each webhook endpoint, which Stripe shows once only.
+func keptSecret(path, endpoint, shown string) (string, error) {
+	content, err := kept(path, func() (string, error) { return "{}", nil })
+	if err != nil {
+		return "", err
+	}
+	var secrets map[string]string
+	if err := json.Unmarshal([]byte(content), &secrets); err != nil {
+		return "", fmt.Errorf("%s is not readable: %w", path, err)
+	}
+	if shown == "" {
+		if secrets[endpoint] == "" {
+			return "", fmt.Errorf("the sandbox has an endpoint %s whose secret is lost: stop, remove %s and start again", endpoint, filepath.Dir(path))
+		}
+		return secrets[endpoint], nil
+	}
+	secrets[endpoint] = shown
+	b, err := json.MarshalIndent(secrets, "", "  ")
+	if err != nil {
+		return "", err
+	}
+	return shown, os.WriteFile(path, b, 0o600)
+}

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"encoding/json"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/pointsync/pointsync/"
+
+// rooms is the list of the design, lowest first: a room may import only rooms that stand before it.
+var rooms = []string{
+	"pkg/billing", "pkg/config", "pkg/catalog", "pkg/store", "pkg/stripegw", "pkg/token", "pkg/ledger", "pkg/reconcile",
+	"pkg/inbox", "pkg/account", "pkg/checkout", "api", "cmd/pointsync",
+}
+
+// doorkeepers are the only rooms that may know a library.
+var doorkeepers = map[string]string{
+	"gorm.io/":                        "pkg/store",
+	"github.com/stripe/stripe-go":     "pkg/stripegw",
+	"github.com/golang-jwt/jwt":       "pkg/token",
+	"github.com/labstack/echo":        "api",
+	"github.com/riverqueue/river":     "pkg/inbox pkg/store",
+	"github.com/caarlos0/env":         "pkg/config",
+	"github.com/alecthomas/kong":      "cmd/pointsync",
+	"github.com/alexedwards/argon2id": "pkg/account",
+}
+
+// TestImportsOnlyGoDown proves that every import of the product points down the list of rooms, that the sandbox is a world of
+// its own, and that each library is known to its own room alone.
+func TestImportsOnlyGoDown(t *testing.T) {
+	packages := listPackages(t)
+	if len(packages) < len(rooms) {
+		t.Fatalf("go list sees %d packages: is the test looking at the right tree?", len(packages))
+	}
+	for path, imports := range packages {
+		room := roomOf(path)
+		for _, imported := range imports {
+			if why := forbidden(room, imported); why != "" {
+				t.Errorf("%s imports %s: %s", path, imported, why)
+			}
+		}
+	}
+}
+
+// forbidden says why a room may not import something, "" when it may.
+func forbidden(room, imported string) string {
+	if ours, ok := strings.CutPrefix(imported, module); ok {
+		return forbiddenRoom(room, roomOf(ours))
+	}
+	for library, keepers := range doorkeepers {
+		if strings.HasPrefix(imported, library) && !slices.Contains(strings.Fields(keepers), room) {
+			return "only " + keepers + " may know it"
+		}
+	}
+	if room == "pkg/billing" && strings.Contains(strings.Split(imported, "/")[0], ".") {
+		return "the nouns import the standard library only"
+	}
+	return ""
+}
+
+func forbiddenRoom(room, other string) string {
+	switch {
+	case room == other:
+		return ""
+	case room == "pkg/sandbox":
+		return "the sandbox is a separate world"
+	case other == "pkg/sandbox" && room != "cmd/pointsync":
+		return "only cmd and tests enter the sandbox"
+	case other == "pkg/sandbox":
+		return ""
+	}
+	from, to := slices.Index(rooms, room), slices.Index(rooms, other)
+	if from < 0 || to < 0 {
+		return "a room that is not on the list"
+	}
+	if to > from {
+		return "imports only go down"
+	}
+	return ""
+}
+
+// roomOf answers the room that a package belongs to: itself, or the nearest folder above that is on the list.
+func roomOf(path string) string {
+	for _, room := range append([]string{"pkg/sandbox"}, rooms...) {
+		if path == room || strings.HasPrefix(path, room+"/") {
+			return room
+		}
+	}
+	return path
+}
+
+// listPackages answers the imports of every package of the product, tests and test helpers left out.
+func listPackages(t *testing.T) map[string][]string {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-json=ImportPath,Imports", "./...")
+	cmd.Dir = "../.."
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	packages := map[string][]string{}
+	for d := json.NewDecoder(strings.NewReader(string(out))); d.More(); {
+		var p struct {
+			ImportPath string
+			Imports    []string
+		}
+		if err := d.Decode(&p); err != nil {
+			t.Fatal(err)
+		}
+		path := strings.TrimPrefix(p.ImportPath, module)
+		if !strings.HasPrefix(path, "pkg/store/storetest") {
+			packages[path] = p.Imports
+		}
+	}
+	return packages
+}
+
+// TestForbidden proves that the rule above can fail.
+func TestForbidden(t *testing.T) {
+	for _, c := range []struct {
+		room, imported string
+		ok             bool
+	}{
+		{"api", module + "pkg/checkout", true},
+		{"pkg/ledger", module + "pkg/reconcile", false},
+		{"api", "gorm.io/gorm", false},
+		{"pkg/checkout", "github.com/stripe/stripe-go/v76", false},
+		{"pkg/sandbox", module + "pkg/billing", false},
+		{"api", module + "pkg/sandbox", false},
+		{"cmd/pointsync", module + "pkg/sandbox", true},
+		{"pkg/billing", "golang.org/x/sync/errgroup", false},
+		{"api", module + "pkg/elsewhere", false},
+	} {
+		if why := forbidden(c.room, c.imported); (why == "") != c.ok {
+			t.Errorf("%s imports %s: %q", c.room, c.imported, why)
+		}
+	}
+}

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/catalog"
+	"github.com/pointsync/pointsync/pkg/config"
+	"github.com/pointsync/pointsync/pkg/token"
+)
+
+type serveCmd struct{}
+
+// Run serves with the environment's configuration.
+func (serveCmd) Run(ctx context.Context) error {
+	c, err := config.Load(config.Database, config.Stripe, config.Server)
+	if err != nil {
+		return err
+	}
+	log := newLogger(c)
+	items, err := catalog.Load(c.Catalog)
+	if err != nil {
+		return fmt.Errorf("POINTSYNC_CATALOG: %w", err)
+	}
+	now := time.Now
+	if c.ClockURL != "" {
+		if now, err = followClock(ctx, c.ClockURL, log); err != nil {
+			return fmt.Errorf("POINTSYNC_CLOCK_URL: %w", err)
+		}
+		log.Warn("the time is that of a sandbox", "url", c.ClockURL)
+	}
+	a, err := newApp(ctx, parts{config: c, catalog: items, now: now, log: log})
+	if err != nil {
+		return err
+	}
+	l, err := net.Listen("tcp", c.Addr)
+	if err != nil {
+		a.db.Close()
+		return fmt.Errorf("POINTSYNC_ADDR: %w", err)
+	}
+	log.Info("serving", "addr", l.Addr().String(), "database", a.db.Dialect(), "live", c.Live())
+	return a.run(ctx, l)
+}
+
+func newLogger(c config.Config) *slog.Logger {
+	return slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: c.LogLevel}))
+}
+
+type migrateCmd struct{}
+
+// Run migrates the database.
+func (migrateCmd) Run(ctx context.Context) error {
+	c, err := config.Load(config.Database)
+	if err != nil {
+		return err
+	}
+	db, err := openStore(ctx, c, time.Now, true)
+	if err != nil {
+		return err
+	}
+	fmt.Println("The schema is up to date.")
+	return db.Close()
+}
+
+type keygenCmd struct {
+	Kid string `arg:"" optional:"" help:"The key's name, for rotation." default:"${kid}"`
+}
+
+// Run prints a new signing key.
+func (k keygenCmd) Run() error {
+	key := token.GenerateKey(k.Kid)
+	if _, err := token.ParseKeys(key); err != nil {
+		return err
+	}
+	fmt.Println(key)
+	return nil
+}
+
+type healthcheckCmd struct {
+	URL string `help:"Which address to ask." default:"http://127.0.0.1:8080/readyz"`
+}
+
+// Run asks a server whether it is ready.
+func (h healthcheckCmd) Run(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, h.URL, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	_, _ = io.Copy(io.Discard, resp.Body)
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s answers %s", h.URL, resp.Status)
+	}
+	return nil
+}

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/catalog"
+	"github.com/pointsync/pointsync/pkg/config"
+	"github.com/pointsync/pointsync/pkg/reconcile"
+	"github.com/pointsync/pointsync/pkg/stripegw"
+)
+
+type stripeCmd struct {
+	Setup     stripeSetupCmd     `cmd:"" help:"Create or update products, prices and the webhook endpoint from the catalogue. Safe to repeat."`
+	Check     stripeCheckCmd     `cmd:"" help:"Say whether Stripe is ready to work for us, and how to mend what is not."`
+	Reconcile stripeReconcileCmd `cmd:"" help:"Sync accounts with Stripe now."`
+}
+
+type stripeSetupCmd struct {
+	WebhookURL string `help:"Register this endpoint too, e.g. https://api.example.com/webhook, and print its secret, once."`
+}
+
+// Run sets Stripe up.
+func (s stripeSetupCmd) Run(ctx context.Context) error {
+	gateway, items, err := stripeAndCatalog()
+	if err != nil {
+		return err
+	}
+	changes, err := gateway.EnsureCatalog(ctx, items)
+	printChanges(changes, "The catalogue at Stripe is up to date.")
+	if err != nil || s.WebhookURL == "" {
+		return err
+	}
+	endpoint, err := gateway.EnsureEndpoint(ctx, s.WebhookURL)
+	printChanges(endpoint.Changes, "The webhook endpoint is up to date.")
+	if endpoint.Secret != "" {
+		fmt.Printf("\nIts secret is shown this once:\n  STRIPE_WEBHOOK_SECRET=%s\n", endpoint.Secret)
+	}
+	return err
+}
+
+func printChanges(changes []stripegw.Change, none string) {
+	if len(changes) == 0 {
+		fmt.Println(none)
+	}
+	for _, c := range changes {
+		fmt.Println("changed:", c)
+	}
+}
+
+type stripeCheckCmd struct {
+	WebhookURL string `help:"Check this endpoint too."`
+}
+
+// Run checks Stripe.
+func (s stripeCheckCmd) Run(ctx context.Context) error {
+	gateway, items, err := stripeAndCatalog()
+	if err != nil {
+		return err
+	}
+	findings, err := gateway.Check(ctx, items, s.WebhookURL, time.Now())
+	wrong := 0
+	for _, f := range findings {
+		if f.OK {
+			fmt.Println("ok    ", f.What)
+			continue
+		}
+		wrong++
+		fmt.Printf("WRONG  %s\n       mend: %s\n", f.What, f.Mend)
+	}
+	if err == nil && wrong > 0 {
+		err = fmt.Errorf("%d of %d findings are wrong", wrong, len(findings))
+	}
+	return err
+}
+
+func stripeAndCatalog() (*stripegw.Gateway, *catalog.Catalog, error) {
+	c, err := config.Load(config.Stripe)
+	if err != nil {
+		return nil, nil, err
+	}
+	items, err := catalog.Load(c.Catalog)
+	if err != nil {
+		return nil, nil, fmt.Errorf("POINTSYNC_CATALOG: %w", err)
+	}
+	gateway, err := newGateway(c, time.Now, slog.New(slog.DiscardHandler))
+	return gateway, items, err
+}
+
+type stripeReconcileCmd struct {
+	Email string `arg:"" optional:"" help:"Only this account."`
+}
+
+// Run syncs one account, or all that ever bought.
+func (s stripeReconcileCmd) Run(ctx context.Context) error {
+	c, err := config.Load(config.Database, config.Stripe)
+	if err != nil {
+		return err
+	}
+	items, err := catalog.Load(c.Catalog)
+	if err != nil {
+		return fmt.Errorf("POINTSYNC_CATALOG: %w", err)
+	}
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	now := time.Now
+	if c.ClockURL != "" {
+		if now, err = followClock(ctx, c.ClockURL, log); err != nil {
+			return err
+		}
+	}
+	db, err := openStore(ctx, c, now, false)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	gateway, err := newGateway(c, now, log)
+	if err != nil {
+		return err
+	}
+	syncer := reconcile.New(db, gateway, items, reconcile.Policy{PastDueGrace: c.PastDueGrace, RenewalGrace: c.RenewalGrace}, log)
+	if s.Email != "" {
+		a, err := db.AccountByEmail(ctx, s.Email)
+		if err != nil {
+			return err
+		}
+		return report(syncAll(ctx, syncer, []billing.AccountID{a.ID}))
+	}
+	var done, failed int
+	for last := billing.AccountID(""); ; {
+		ids, err := db.CustomerAccounts(ctx, last, 200)
+		if err != nil {
+			return err
+		}
+		if len(ids) == 0 {
+			return report(done, failed)
+		}
+		d, f := syncAll(ctx, syncer, ids)
+		done, failed, last = done+d, failed+f, ids[len(ids)-1]
+	}
+}
+
+func syncAll(ctx context.Context, syncer *reconcile.Syncer, ids []billing.AccountID) (done, failed int) {
+	for _, id := range ids {
+		if _, err := syncer.Sync(ctx, id); err != nil {
+			fmt.Fprintf(os.Stderr, "%s: %v\n", id, err)
+			failed++
+			continue
+		}
+		done++
+	}
+	return done, failed
+}
+
+func report(done, failed int) error {
+	fmt.Printf("%d accounts synced, %d failed\n", done, failed)
+	if failed > 0 {
+		return errors.New("some accounts could not be synced; run it again")
+	}
+	return nil
+}
