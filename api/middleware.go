@@ -48,7 +48,7 @@ func isWebhook(c echo.Context) bool { return c.Path() == "/webhook" }
 // observe measures requests by route. The label for the host stays empty: a caller could make endless values of it.
 func observe(o Options) echo.MiddlewareFunc {
 	return echoprometheus.NewMiddlewareWithConfig(echoprometheus.MiddlewareConfig{
-		Subsystem: "pointsync_http", Registerer: o.Metrics,
+		Subsystem: "pointsync_http", Registerer: o.Metrics, DoNotUseRequestPathFor404: true,
 		LabelFuncs: map[string]echoprometheus.LabelValueFunc{"host": func(echo.Context, error) string { return "" }},
 	})
 }

@@ -29,8 +29,9 @@ type Want struct {
 //
 // A customer that was deleted at Stripe has ended subscriptions and nothing more to show: the picture is then empty
 // but for the checkouts, without an error. A customer that Stripe never knew is an error (EStripeRefused), because
-// that means the key of another account or mode, and an empty picture would take every subscriber's access away. A
-// wanted session that Stripe does not know is left out. EStripeUnavailable; EStripeRefused also past maxObjects.
+// that means the key of another account or mode, and an empty picture would take every subscriber's access away. So
+// a picture without anything is believed only once Stripe has said that it knows the customer. A wanted session that
+// Stripe does not know is left out. EStripeUnavailable; EStripeRefused also past maxObjects.
 func (g *Gateway) Fetch(ctx context.Context, want Want) (billing.Snapshot, error) {
 	if err := need("the customer", string(want.Customer)); err != nil {
 		return billing.Snapshot{}, err
@@ -43,31 +44,42 @@ func (g *Gateway) Fetch(ctx context.Context, want Want) (billing.Snapshot, error
 	calls.Go(func() (err error) { s.Charges, err = g.charges(callsCtx, want.Customer); return })
 	calls.Go(func() (err error) { s.Checkouts, err = g.checkouts(callsCtx, want.Checkouts); return })
 	err := calls.Wait()
-	if isMissing(err, "customer") {
+	empty := len(s.Subscriptions)+len(s.Invoices)+len(s.Charges) == 0
+	switch {
+	case isMissing(err, "customer"):
 		return g.fetchDeleted(ctx, want, err)
-	}
-	if err != nil {
+	case err == nil && empty:
+		if _, err := g.isDeleted(ctx, want.Customer); err != nil {
+			return billing.Snapshot{}, g.failure(err, "show the customer")
+		}
+	case err != nil:
 		return billing.Snapshot{}, g.failure(err, "show the customer")
 	}
 	return s, nil
 }
 
-// fetchDeleted tells a deleted customer, which can still be read, from one that never was.
-func (g *Gateway) fetchDeleted(ctx context.Context, want Want, missing error) (billing.Snapshot, error) {
-	params := &stripe.CustomerParams{}
-	params.Context = ctx
-	c, err := g.api.Customers.Get(string(want.Customer), params)
+// fetchDeleted takes what is left of a customer whose lists are refused.
+func (g *Gateway) fetchDeleted(ctx context.Context, want Want, refused error) (billing.Snapshot, error) {
+	deleted, err := g.isDeleted(ctx, want.Customer)
+	if err == nil && !deleted {
+		err = refused
+	}
 	if err != nil {
 		return billing.Snapshot{}, g.failure(err, "show the customer")
-	}
-	if !c.Deleted {
-		return billing.Snapshot{}, g.failure(missing, "show the customer")
 	}
 	checkouts, err := g.checkouts(ctx, want.Checkouts)
 	if err != nil {
 		return billing.Snapshot{}, g.failure(err, "show the payment page")
 	}
 	return billing.Snapshot{CustomerID: want.Customer, Checkouts: checkouts}, nil
+}
+
+// isDeleted tells a customer that was deleted, whom Stripe still shows, from one that never was, which is an error.
+func (g *Gateway) isDeleted(ctx context.Context, id billing.CustomerID) (bool, error) {
+	params := &stripe.CustomerParams{}
+	params.Context = ctx
+	c, err := g.api.Customers.Get(string(id), params)
+	return c.Deleted, err
 }
 
 // each walks a list over all its pages. It bounds what one customer can make us read.

@@ -105,41 +105,51 @@ func TestFetch(t *testing.T) {
 	}
 }
 
-// A deleted customer has an empty picture; one that Stripe never knew is an error, because an empty picture of it
-// would take access away for a mistaken key.
-func TestFetchWithoutCustomer(t *testing.T) {
+// A picture without anything is that of a customer who bought nothing or was deleted; for one that Stripe never knew
+// it is an error, because there it would take access away for a mistaken key.
+func TestFetchOfNothing(t *testing.T) {
 	t.Parallel()
-	play := func(customer http.HandlerFunc) http.HandlerFunc {
-		return func(w http.ResponseWriter, r *http.Request) {
-			switch {
-			case strings.HasPrefix(r.URL.Path, "/v1/customers/"):
-				customer(w, r)
-			case strings.HasPrefix(r.URL.Path, "/v1/checkout/"):
-				playCustomer(w, r)
-			default:
-				refuse(w, 400, "invalid_request_error", "resource_missing", "customer", "No such customer: 'cus_1'")
-			}
-		}
+	listsRefused := func(w http.ResponseWriter) {
+		refuse(w, 400, "invalid_request_error", "resource_missing", "customer", "No such customer: 'cus_1'")
 	}
-	t.Run("Deleted", func(t *testing.T) {
-		t.Parallel()
-		g := newGateway(t, play(func(w http.ResponseWriter, r *http.Request) {
-			answer(w, 200, `{"id":"cus_1","object":"customer","deleted":true}`)
-		}))
-		s, err := g.Fetch(t.Context(), stripegw.Want{Customer: "cus_1", Checkouts: []billing.CheckoutID{"cs_1"}})
-		if err != nil || s.CustomerID != "cus_1" || len(s.Subscriptions)+len(s.Invoices)+len(s.Charges) != 0 || len(s.Checkouts) != 1 {
-			t.Errorf("got %+v, %v", s, err)
-		}
-	})
-	t.Run("Unknown", func(t *testing.T) {
-		t.Parallel()
-		g := newGateway(t, play(func(w http.ResponseWriter, r *http.Request) {
-			refuse(w, 404, "invalid_request_error", "resource_missing", "id", "No such customer: 'cus_1'")
-		}))
-		if _, err := g.Fetch(t.Context(), stripegw.Want{Customer: "cus_1"}); billing.CodeOf(err) != billing.EStripeRefused {
-			t.Errorf("got %v", err)
-		}
-	})
+	listsEmpty := func(w http.ResponseWriter) { answer(w, 200, list(false)) }
+	here := func(w http.ResponseWriter) { answer(w, 200, `{"id":"cus_1","object":"customer"}`) }
+	deleted := func(w http.ResponseWriter) { answer(w, 200, `{"id":"cus_1","object":"customer","deleted":true}`) }
+	unknown := func(w http.ResponseWriter) {
+		refuse(w, 404, "invalid_request_error", "resource_missing", "id", "No such customer: 'cus_1'")
+	}
+	for name, test := range map[string]struct {
+		lists, customer func(http.ResponseWriter)
+		code            billing.Code
+	}{
+		"BoughtNothing":   {listsEmpty, here, ""},
+		"Deleted":         {listsRefused, deleted, ""},
+		"DeletedEmpty":    {listsEmpty, deleted, ""},
+		"Unknown":         {listsRefused, unknown, billing.EStripeRefused},
+		"UnknownEmpty":    {listsEmpty, unknown, billing.EStripeRefused},
+		"HereButNotShown": {listsRefused, here, billing.EStripeRefused},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := newGateway(t, func(w http.ResponseWriter, r *http.Request) {
+				switch {
+				case strings.HasPrefix(r.URL.Path, "/v1/customers/"):
+					test.customer(w)
+				case strings.HasPrefix(r.URL.Path, "/v1/checkout/"):
+					playCustomer(w, r)
+				default:
+					test.lists(w)
+				}
+			})
+			s, err := g.Fetch(t.Context(), stripegw.Want{Customer: "cus_1", Checkouts: []billing.CheckoutID{"cs_1"}})
+			if billing.CodeOf(err) != test.code {
+				t.Fatalf("got %v, want %q", err, test.code)
+			}
+			if len(s.Subscriptions)+len(s.Invoices)+len(s.Charges) != 0 || (err == nil) != (len(s.Checkouts) == 1) {
+				t.Errorf("got %+v", s)
+			}
+		})
+	}
 }
 
 // One part that fails fails the picture: half a picture would look like a customer who lost something.
