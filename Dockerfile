@@ -17,8 +17,10 @@ RUN mkdir -p /out/data
 FROM scratch
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build --chown=65532:65532 /out/data /data
+COPY --from=build /src/catalog.yaml /catalog.yaml
 COPY --from=build /out/pointsync /pointsync
 ENV POINTSYNC_ADDR=0.0.0.0:8080
+ENV POINTSYNC_CATALOG=/catalog.yaml
 USER 65532:65532
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 CMD ["/pointsync", "healthcheck"]

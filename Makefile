@@ -3,14 +3,14 @@
 # Each step of `make check` says its name in one line, so that a log can be read at a glance.
 HEADLINE = @printf '\n== %s\n'
 POINTSYNC = go run ./cmd/pointsync
-NEWMAN = tools/node_modules/.package-lock.json
+NODE_TOOLS = tools/node_modules/.package-lock.json
 
 # TESTFLAGS go to `go test`: make test TESTFLAGS='-race -run Spend'
 TESTFLAGS ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help dev demo test bench generate check generated format vet lint tidy contract postman build docker-steps postgres race
+.PHONY: help dev demo test bench generate check generated format vet lint tidy contract postman browser build docker-steps postgres race
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -35,7 +35,7 @@ generate: ## write the generated code anew, after a change of openapi.yaml or ca
 	STRIPE_OPENAPI="$$(go -C tools list -m -f '{{.Dir}}' github.com/stripe/stripe-mock)/embedded/openapi" go generate ./...
 
 # The suite comes last, so that what it says stands at the end of a log.
-check: generated format vet lint tidy contract build docker-steps demo postman race ## all that must hold before a change lands
+check: generated format vet lint tidy contract build docker-steps demo postman browser race ## all that must hold before a change lands
 
 generated: ## the generated code is what `make generate` writes
 	$(HEADLINE) 'generated: the generated code is current'
@@ -58,13 +58,17 @@ tidy: ## go.mod and go.sum name what is used and nothing else
 	$(HEADLINE) 'tidy: go mod tidy'
 	go mod tidy -diff
 
-contract: $(NEWMAN) ## lint openapi.yaml
+contract: $(NODE_TOOLS) ## lint openapi.yaml
 	$(HEADLINE) 'contract: redocly lint'
 	tools/node_modules/.bin/redocly lint --config tools/redocly.yaml openapi.yaml
 
-postman: $(NEWMAN) ## run the Postman collection against a fresh `dev`
+postman: $(NODE_TOOLS) ## run the Postman collection against a fresh `dev`
 	$(HEADLINE) 'postman: the collection, against a fresh dev'
 	node .ci/postman.mjs
+
+browser: $(NODE_TOOLS) ## walk through the shop and the sandbox's pages in a real browser
+	$(HEADLINE) 'browser: the shop and the pages, in a real browser'
+	node .ci/browser.mjs
 
 build: ## build bin/pointsync: static, without cgo
 	$(HEADLINE) 'build: without cgo'
@@ -81,6 +85,6 @@ race:
 postgres:
 	@.ci/postgres
 
-$(NEWMAN): tools/package-lock.json
+$(NODE_TOOLS): tools/package-lock.json
 	npm ci --prefix tools --no-progress
 	@touch $@

@@ -17,10 +17,19 @@ import (
 // book is one account's points, told and asked in few words. Whatever it is told moves the clock by a millisecond, so
 // that ids sort in the order of the telling, and ends with an audit.
 type book struct {
-	t     *testing.T
+	t     failer
 	db    *store.DB
 	clock *storetest.Clock
 	id    billing.AccountID
+}
+
+// failer is what a *testing.T and a *rapid.T have in common.
+type failer interface {
+	Helper()
+	Failed() bool
+	Errorf(format string, args ...any)
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
 }
 
 // never is the life of a lot that does not run out.
@@ -192,10 +201,7 @@ func (b *book) wantSum(want billing.Points) {
 }
 
 // entriesOf lists all entries, oldest first.
-func entriesOf(t interface {
-	Helper()
-	Fatal(...any)
-}, db *store.DB, id billing.AccountID) []billing.Entry {
+func entriesOf(t failer, db *store.DB, id billing.AccountID) []billing.Entry {
 	t.Helper()
 	entries, err := db.Entries(context.Background(), id, "", 10_000)
 	if err != nil {

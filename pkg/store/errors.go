@@ -51,11 +51,16 @@ func away(err error) bool {
 		}
 		return pg.Code == "55P03" || lostRace(err) // lock_timeout
 	}
+	for _, sign := range []error{
+		driver.ErrBadConn, sql.ErrConnDone, net.ErrClosed, io.EOF, io.ErrUnexpectedEOF, context.DeadlineExceeded, sqlite3.BUSY, sqlite3.LOCKED,
+	} {
+		if errors.Is(err, sign) {
+			return true
+		}
+	}
 	var connect *pgconn.ConnectError
 	var network net.Error
-	return errors.As(err, &connect) || errors.As(err, &network) || errors.Is(err, driver.ErrBadConn) ||
-		errors.Is(err, sql.ErrConnDone) || errors.Is(err, context.DeadlineExceeded) || pgconn.SafeToRetry(err) ||
-		errors.Is(err, net.ErrClosed) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, sqlite3.BUSY) || errors.Is(err, sqlite3.LOCKED)
+	return errors.As(err, &connect) || errors.As(err, &network) || pgconn.SafeToRetry(err)
 }
 
 // lostRace says whether a transaction was chosen as the victim of a race and may simply be begun again.

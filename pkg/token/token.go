@@ -105,6 +105,9 @@ func (i *Issuer) Parse(raw string) (Claims, error) {
 	if len(raw) > maxLength {
 		return Claims{}, refuse(nil, "The access token is too long to be one of ours.")
 	}
+	if strings.ContainsAny(raw, "\r\n") { // base64 skips line ends, so one token could be written in many ways
+		return Claims{}, refuse(nil, "The access token is not valid.")
+	}
 	var w wire
 	_, err := jwt.ParseWithClaims(raw, &w, i.keyFor,
 		jwt.WithValidMethods([]string{"EdDSA"}), jwt.WithIssuer(i.issuer), jwt.WithAudience(i.audience),

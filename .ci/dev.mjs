@@ -1,0 +1,69 @@
+// Starts a fresh `pointsync dev` on free ports, in a folder of its own, hands its addresses to whoever asks, and ends it.
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+
+export const root = join(import.meta.dirname, '..');
+const startDeadline = 30_000; // milliseconds
+
+// withBinary hands over the path of a fresh binary in a folder that is gone when use has ended. It is built first and not run by
+// `go run`, which would pass no signal on to the server.
+export async function withBinary(use) {
+  const folder = mkdtempSync(join(tmpdir(), 'pointsync-check-'));
+  try {
+    const binary = join(folder, 'pointsync');
+    must(spawnSync('go', ['build', '-o', binary, './cmd/pointsync'], { cwd: root, stdio: 'inherit' }));
+    return await use(binary, folder);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+// withDev answers what use answers for the server: the number of failures.
+export async function withDev(binary, folder, use) {
+  const [api, sandbox] = await freePorts(2);
+  const dev = spawn(binary, ['dev', '--addr', api, '--sandbox-addr', sandbox,
+    '--data-dir', mkdtempSync(join(folder, 'data-'))], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+  let said = '';
+  for (const stream of [dev.stdout, dev.stderr]) stream.on('data', (text) => { said += text; });
+  const ended = once(dev, 'exit');
+  process.once('exit', () => dev.kill('SIGKILL')); // should this script fail in a way of its own
+  try {
+    await answers(`http://${api}/readyz`, dev);
+    const failed = await use({ base_url: `http://${api}`, sandbox_url: `http://${sandbox}` });
+    if (failed !== 0) console.error(`What the server said:\n${said}`);
+    return failed;
+  } catch (error) {
+    throw new Error(`${error.message}\n${said}`, { cause: error });
+  } finally {
+    dev.kill('SIGTERM');
+    await ended;
+  }
+}
+
+async function answers(url, server) {
+  for (const deadline = Date.now() + startDeadline; Date.now() < deadline; await pause(50)) {
+    if (server.exitCode !== null) throw new Error(`the server ended with code ${server.exitCode}`);
+    const answer = await fetch(url).catch(() => null);
+    if (answer?.ok) return;
+  }
+  throw new Error(`${url} did not answer in ${startDeadline} ms`);
+}
+
+// freePorts holds all of them at once, so that they differ.
+async function freePorts(count) {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
+  await Promise.all(servers.map((server) => once(server, 'listening')));
+  const addresses = servers.map((server) => `127.0.0.1:${server.address().port}`);
+  await Promise.all(servers.map((server) => new Promise((closed) => server.close(closed))));
+  return addresses;
+}
+
+function must({ status, error }) {
+  if (error) throw error;
+  if (status !== 0) throw new Error(`the build failed with code ${status}`);
+}

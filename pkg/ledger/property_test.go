@@ -1,0 +1,151 @@
+package ledger_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/store"
+	"github.com/pointsync/pointsync/pkg/store/storetest"
+)
+
+// step is one thing that happens to an account. Its numbers are read as the kind needs them.
+type step struct {
+	Kind   string
+	Amount billing.Points
+	Lasts  time.Duration // from now, possibly over already; never: without end
+	Which  int           // of three sources, or of the grants so far
+}
+
+func (s step) String() string { return fmt.Sprintf("%s %d %s #%d", s.Kind, s.Amount, s.Lasts, s.Which) }
+
+var steps = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) step {
+	return step{
+		Kind: rapid.SampledFrom([]string{
+			"grant", "grant", "replace", "spend", "spend", "spend", "spend", "pass", "pass", "clawback", "expire", "show", "again",
+		}).Draw(t, "kind"),
+		Amount: billing.Points(rapid.IntRange(0, 20).Draw(t, "amount")),
+		Lasts:  time.Duration(rapid.IntRange(-1, 6).Draw(t, "lasts")) * time.Hour,
+		Which:  rapid.IntRange(0, 5).Draw(t, "which"),
+	}
+}), 1, 40)
+
+// Proves on random histories that settling late is the same as settling at once: after every step the balance is that
+// of the plain model, the audit finds nothing, and in the end lots and entries are the model's too.
+func TestLedgerIsItsModel(t *testing.T) {
+	t.Parallel()
+	clock := storetest.NewClock()
+	db := storetest.OpenAt(t, store.SQLite, clock)
+	rapid.Check(t, func(r *rapid.T) {
+		play(r, newStory(t, db, clock), steps.Draw(r, "steps"))
+	})
+}
+
+// Proves the same on PostgreSQL, on fewer histories, that are the same in every run.
+func TestLedgerIsItsModelOnPostgres(t *testing.T) {
+	t.Parallel()
+	clock := storetest.NewClock()
+	db := storetest.OpenAt(t, store.Postgres, clock)
+	for seed := range 20 {
+		play(t, newStory(t, db, clock), steps.Example(seed))
+	}
+}
+
+// story is an account and the model that it must agree with.
+type story struct {
+	*book
+	model  model
+	grants int
+}
+
+func newStory(t *testing.T, db *store.DB, clock *storetest.Clock) *story {
+	return &story{book: &book{t: t, db: db, clock: clock, id: storetest.NewAccount(t, db).ID}}
+}
+
+func play(t failer, s *story, steps []step) {
+	s.book.t = t
+	for n, step := range steps {
+		s.model.passTime(s.clock.Now())
+		s.take(step)
+		s.tick()
+		s.model.passTime(s.clock.Now())
+		s.wantBalance(billing.Balance{Available: s.model.available(), Debt: s.model.debt})
+		if t.Failed() {
+			t.Fatalf("after step %d of %v", n+1, steps[:n+1])
+		}
+	}
+	s.wantLots(s.model.lotsText())
+	s.wantModelEntries()
+	if a, want := s.stored(), s.model.nextEnd(); a.Unsettled != 0 || (a.NextExpiry == nil) != (want == nil) || want != nil && !a.NextExpiry.Equal(*want) {
+		t.Errorf("stored %+v, want the next expiry %v", a, want)
+	}
+	if t.Failed() {
+		t.Fatalf("after %v", steps)
+	}
+}
+
+func (s *story) take(step step) {
+	s.book.t.Helper()
+	switch step.Kind {
+	case "grant", "replace", "again":
+		if step.Kind != "again" {
+			s.grants++
+		}
+		g := billing.Grant{
+			Key: s.key(s.grants), Source: fmt.Sprintf("source:%d", step.Which%3), Amount: step.Amount, Replaces: step.Kind == "replace",
+		}
+		if step.Lasts != never {
+			g.ExpiresAt = new(s.clock.Now().Add(step.Lasts))
+		}
+		s.model.grant(s.clock.Now(), g)
+		s.tryGrant(g)
+	case "spend":
+		n := max(1, step.Amount)
+		if s.model.spend(n) {
+			s.spend(n)
+		} else {
+			s.refused(n)
+		}
+	case "pass":
+		s.clock.Advance(max(time.Millisecond, step.Lasts))
+	case "clawback":
+		key := s.key(max(1, s.grants-step.Which))
+		total := step.Amount
+		if lot := s.model.find(key); lot != nil {
+			total = min(total, lot.granted)
+		}
+		s.model.clawback(key, total)
+		s.clawback(key, total)
+	case "expire":
+		source, at := fmt.Sprintf("source:%d", step.Which%3), new(s.clock.Now().Add(step.Lasts))
+		if step.Lasts == never {
+			at = nil
+		}
+		s.model.expire(source, at)
+		s.model.passTime(s.clock.Now())
+		s.expire(source, at)
+	case "show":
+		s.wantLots(s.model.lotsText())
+	}
+}
+
+func (s *story) key(n int) string { return fmt.Sprintf("%s:%d", s.id, n) }
+
+// wantModelEntries compares what happened, whatever the order: an expiry is entered when somebody comes to see it.
+func (s *story) wantModelEntries() {
+	s.book.t.Helper()
+	var got []string
+	for _, e := range entriesOf(s.book.t, s.db, s.id) {
+		got = append(got, fmt.Sprintf("%s %d", e.Kind, e.Amount))
+	}
+	slices.Sort(got)
+	want := slices.Sorted(slices.Values(s.model.entries))
+	if !slices.Equal(got, want) {
+		s.book.t.Errorf("the entries are\n%s\nwant\n%s", strings.Join(got, ", "), strings.Join(want, ", "))
+	}
+}

@@ -1,0 +1,207 @@
+package sandbox
+
+import (
+	"fmt"
+	"strconv"
+)
+
+// newInvoice makes an empty draft; s is nil for an invoice of no subscription.
+func (w *world) newInvoice(holder *customer, s *subscription, reason string) *invoice {
+	now := w.now()
+	made := &invoice{base: w.begin("in_1", "invoice"), AccountCountry: "US", AccountName: accountName, BillingReason: reason, Currency: string(holder.Currency),
+		Customer: holder.ID, CustomerAddress: holder.Address, CustomerEmail: holder.Email, CustomerName: holder.Name, CustomerPhone: holder.Phone,
+		Metadata: map[string]string{}, PeriodStart: now, PeriodEnd: now, Status: "draft", AutoAdvance: s != nil, TestClock: holder.TestClock,
+		SubscriptionDetails: map[string]any{"metadata": nil}}
+	made.Lines = newListOf[invoiceLine]("/v1/invoices/"+made.ID+"/lines", nil)
+	if s != nil {
+		made.Subscription, made.Currency = text(s.ID), s.Currency
+		made.SubscriptionDetails = map[string]any{"metadata": s.Metadata}
+	}
+	if made.Currency == "" {
+		made.Currency = "usd"
+	}
+	return w.Invoices.add(made)
+}
+
+func (i *invoice) addLine(line *invoiceLine) {
+	line.ID, line.Object, line.Invoice, line.AmountExcludingTax = newID("il_1", 23), "line_item", i.ID, line.Amount
+	line.Currency = i.Currency
+	if line.Metadata == nil {
+		line.Metadata = map[string]string{}
+	}
+	i.Lines.Data = append(i.Lines.Data, line)
+}
+
+// total adds the lines up.
+func (i *invoice) total() {
+	i.Total = 0
+	for _, line := range i.Lines.Data {
+		i.Total += line.Amount
+	}
+	i.Subtotal, i.SubtotalExcludingTax, i.TotalExcludingTax = i.Total, i.Total, i.Total
+	i.AmountDue = max(i.Total, 0)
+	i.AmountRemaining = i.AmountDue
+}
+
+// amountAfterBalance answers what is left to pay once the customer's credit is used.
+func (i *invoice) amountAfterBalance(holder *customer) int64 { return max(i.Total+holder.Balance, 0) }
+
+// addPeriodLines bills a subscription's current period, for nothing while it is on trial.
+func (w *world) addPeriodLines(i *invoice, s *subscription) {
+	for _, item := range s.Items.Data {
+		name := w.productName(item.Price)
+		line := &invoiceLine{Amount: item.amount(), Discountable: true, Period: period{Start: s.CurrentPeriodStart, End: s.CurrentPeriodEnd}, Price: item.Price,
+			Quantity: amountOf(item.Quantity), Subscription: text(s.ID), SubscriptionItem: item.ID, Type: "subscription", Metadata: s.Metadata,
+			Description:            text(fmt.Sprintf("%d × %s (at %s / %s)", item.Quantity, name, money(item.Price.UnitAmount, item.Price.Currency), item.Price.Recurring.Interval)),
+			UnitAmountExcludingTax: text(strconv.FormatInt(item.Price.UnitAmount, 10))}
+		if s.Status == "trialing" {
+			line.Amount, line.Description, line.UnitAmountExcludingTax = 0, text("Trial period for "+name), "0"
+		}
+		i.addLine(line)
+	}
+}
+
+func (w *world) extraLine(from purchase, now int64) *invoiceLine {
+	return &invoiceLine{Amount: from.price.UnitAmount * from.quantity, Discountable: true, Period: period{Start: now, End: now}, Price: from.price,
+		Quantity: amountOf(from.quantity), Type: "invoiceitem", InvoiceItem: newID("ii_1", 23), Description: text(w.productName(from.price)),
+		UnitAmountExcludingTax: text(strconv.FormatInt(from.price.UnitAmount, 10))}
+}
+
+func (w *world) productName(p *price) string {
+	if found := w.Products.get(p.Product); found != nil {
+		return found.Name
+	}
+	return p.Product
+}
+
+// addPendingItems moves the customer's waiting invoice items onto an invoice: those of its subscription and those of
+// none.
+func (w *world) addPendingItems(i *invoice, s *subscription) {
+	for _, item := range w.InvoiceItems.where(func(each *invoiceItem) bool {
+		return each.Invoice == "" && each.Customer == i.Customer && each.Currency == i.Currency &&
+			(each.Subscription == "" || s != nil && string(each.Subscription) == s.ID)
+	}) {
+		item.Invoice = text(i.ID)
+		i.addLine(&invoiceLine{Amount: item.Amount, Discountable: item.Discountable, Period: item.Period, Price: item.Price, Proration: item.Proration,
+			Quantity: amountOf(item.Quantity), Subscription: item.Subscription, Type: "invoiceitem", InvoiceItem: item.ID, Description: item.Description,
+			SubscriptionItem: item.Hidden.SubscriptionItem, Metadata: item.Metadata, UnitAmountExcludingTax: text(strconv.FormatInt(item.UnitAmount, 10))})
+	}
+}
+
+// finalize opens a draft: it gets its number and its payment intent, uses up the customer's credit, and is paid on
+// the spot when nothing is left to pay.
+func (w *world) finalize(i *invoice) {
+	holder, now := w.Customers.get(i.Customer), w.now()
+	i.StartingBalance = holder.Balance
+	i.AmountDue = i.amountAfterBalance(holder)
+	i.AmountRemaining = i.AmountDue
+	if left := holder.Balance + i.Total - i.AmountDue; left != holder.Balance {
+		w.change("customer.updated", holder, func() { holder.Balance = left })
+	}
+	i.EndingBalance = amountOf(holder.Balance)
+	i.Number = text(fmt.Sprintf("%s-%04d", holder.InvoicePrefix, holder.NextInvoiceSequence))
+	holder.NextInvoiceSequence++
+	i.Status, i.EffectiveAt, i.StatusTransitions.FinalizedAt = "open", stamp(now), stamp(now)
+	if i.AmountDue == 0 {
+		w.emit("invoice.finalized", i)
+		i.Attempted = true
+		w.settleInvoice(i, "")
+		return
+	}
+	intent := w.newIntent(i.AmountDue, i.Currency, i.Customer)
+	intent.Invoice, i.PaymentIntent = text(i.ID), text(intent.ID)
+	intent.Description = "Subscription creation"
+	if i.BillingReason != "subscription_create" {
+		intent.Description = text("Subscription update")
+	}
+	if i.Subscription == "" {
+		intent.Description = text("Payment for Invoice")
+	} else {
+		intent.SetupFutureUsage = "off_session"
+	}
+	w.emit("invoice.finalized", i)
+	w.emit("payment_intent.created", intent)
+}
+
+// payInvoice tries to collect an open invoice from a card (nil: there is none) and lets its subscription follow.
+func (w *world) payInvoice(i *invoice, method *paymentMethod, how attempt) *apiError {
+	intent := w.Intents.get(string(i.PaymentIntent))
+	var refusal *apiError
+	if method == nil {
+		e := &apiError{status: 402, Type: "card_error", Code: "missing", Message: "Cannot charge a customer that has no active card", Param: "customer"}
+		refusal = w.refusePayment(intent, nil, e, "")
+	} else {
+		refusal = w.pay(intent, method, how)
+	}
+	switch {
+	case refusal != nil:
+		w.invoiceFailed(i, intent)
+	case intent.Status == "requires_action":
+		w.change("invoice.updated", i, func() { i.Attempted, i.AttemptCount = true, i.AttemptCount+1 })
+		w.emit("invoice.payment_action_required", i)
+	default:
+		w.change("invoice.updated", i, func() { i.AttemptCount++ })
+		w.settleInvoice(i, string(intent.LatestCharge))
+	}
+	return refusal
+}
+
+// settleInvoice marks an invoice paid, by a charge or because nothing was due.
+func (w *world) settleInvoice(i *invoice, chargeID string) {
+	pay := func() {
+		i.Status, i.Paid, i.Attempted, i.Charge = "paid", true, true, text(chargeID)
+		i.AmountPaid, i.AmountRemaining, i.NextPaymentAttempt = i.AmountDue, 0, 0
+		i.StatusTransitions.PaidAt = stamp(w.now())
+	}
+	w.change("invoice.updated", i, pay)
+	w.emit("invoice.paid", i)
+	w.emit("invoice.payment_succeeded", i)
+	if s := w.Subscriptions.get(string(i.Subscription)); s != nil {
+		w.subscriptionPaid(s, i)
+	}
+}
+
+// invoiceFailed counts a failed attempt, plans the next one, and lets the subscription feel it.
+func (w *world) invoiceFailed(i *invoice, intent *paymentIntent) {
+	s := w.Subscriptions.get(string(i.Subscription))
+	renewing := s != nil && i.AutoAdvance && i.BillingReason != "subscription_create" && s.Hidden.PendingInvoice != i.ID && !s.ended()
+	before := render(i)
+	i.Attempted, i.AttemptCount, i.Charge, i.NextPaymentAttempt = true, i.AttemptCount+1, intent.LatestCharge, 0
+	if renewing && i.Hidden.Retries < len(w.retrySchedule) {
+		i.NextPaymentAttempt = stamp(w.now() + int64(w.retrySchedule[i.Hidden.Retries].Seconds()))
+	}
+	w.emit("invoice.payment_failed", i)
+	w.announce("invoice.updated", i, difference(before, render(i)))
+	if !renewing {
+		return
+	}
+	if s.Status == "active" || s.Status == "trialing" {
+		w.change("customer.subscription.updated", s, func() { s.Status = "past_due" })
+	}
+	if i.NextPaymentAttempt == 0 {
+		w.cancelSubscription(s, "payment_failed")
+	}
+}
+
+func (w *world) voidInvoice(i *invoice) {
+	i.Status, i.NextPaymentAttempt, i.AutoAdvance, i.StatusTransitions.VoidedAt = "void", 0, false, stamp(w.now())
+	w.emit("invoice.voided", i)
+	if intent := w.Intents.get(string(i.PaymentIntent)); intent != nil && intent.payable() {
+		w.cancelIntent(intent, "void_invoice")
+	}
+}
+
+// tendInvoice does an invoice's due work: opening a draft whose hour is over, or trying to collect again.
+func (w *world) tendInvoice(i *invoice) {
+	holder := w.Customers.get(i.Customer)
+	s := w.Subscriptions.get(string(i.Subscription))
+	if i.Status == "draft" {
+		w.change("invoice.updated", i, func() { i.WebhooksDeliveredAt = stamp(i.Created) })
+		w.finalize(i)
+	} else {
+		i.Hidden.Retries++
+	}
+	if i.Status == "open" {
+		w.payInvoice(i, w.cardFor(s, holder), offSession)
+	}
+}

@@ -1,0 +1,176 @@
+package sandbox
+
+// payer is what the payment page learns about who pays.
+type payer struct{ email, name string }
+
+// paySession pays an open session with a card, as the payer does on the page. It answers Stripe's error where it is
+// refused: the session then stays open and can be tried again. A session whose card asks for 3-D Secure is left with
+// Hidden.Challenge set.
+func (w *world) paySession(s *checkoutSession, method *paymentMethod, who payer, how attempt) error {
+	if s.Status != "open" {
+		return coded("checkout_session_not_open", "", "This Checkout Session is %s and can no longer be paid.", s.Status)
+	}
+	s.Hidden.Challenge = ""
+	holder := w.Customers.get(string(s.Customer))
+	if holder != nil && holder.Hidden.Deleted {
+		return noSuch("customer", holder.ID, "customer")
+	}
+	w.on(holder)
+	if who.email == "" && holder != nil {
+		who.email = string(holder.Email)
+	}
+	if who.email == "" {
+		who.email = string(s.CustomerEmail)
+	}
+	if who.email == "" {
+		who.email = string(method.BillingDetails.Email)
+	}
+	if who.email != "" {
+		method.BillingDetails.Email = text(who.email)
+	}
+	if who.name != "" {
+		method.BillingDetails.Name = text(who.name)
+	}
+	if s.Mode == "subscription" {
+		return w.paySubscriptionSession(s, holder, method, who, how)
+	}
+	return w.payPaymentSession(s, holder, method, who, how)
+}
+
+// sessionHolder makes the customer a session still lacks. It is kept on the session only when the session completes,
+// but a second attempt on the same page reuses it through the subscription or the intent.
+func (w *world) sessionHolder(who payer) *customer {
+	made := w.newCustomer(who.email, who.name)
+	w.emit("customer.created", made)
+	return made
+}
+
+func (w *world) payPaymentSession(s *checkoutSession, holder *customer, method *paymentMethod, who payer, how attempt) error {
+	intent := w.Intents.get(s.Hidden.Intent)
+	if holder == nil && intent != nil {
+		holder = w.Customers.get(string(intent.Customer))
+	}
+	if holder == nil && (s.CustomerCreation == "always" || s.Hidden.SaveCard != "") {
+		holder = w.sessionHolder(who)
+	}
+	if *s.AmountTotal == 0 {
+		w.completeSession(s, holder, method, who, "no_payment_required")
+		return nil
+	}
+	if intent == nil {
+		intent = w.newIntent(*s.AmountTotal, string(s.Currency), "")
+		intent.Metadata, intent.Description, intent.SetupFutureUsage = s.Hidden.IntentData, text(s.Hidden.Description), text(s.Hidden.SaveCard)
+		if holder != nil {
+			intent.Customer = text(holder.ID)
+		}
+		s.Hidden.Intent = intent.ID
+		w.emit("payment_intent.created", intent)
+	}
+	if holder != nil && s.Hidden.SaveCard != "" && method.attachable() == nil {
+		w.attach(method, holder)
+	}
+	if refusal := w.pay(intent, method, how); refusal != nil {
+		return refusal
+	}
+	if intent.Status == "requires_action" {
+		s.Hidden.Challenge = method.ID
+		return nil
+	}
+	s.PaymentIntent = text(intent.ID)
+	w.completeSession(s, holder, method, who, "paid")
+	return nil
+}
+
+// paySubscriptionSession begins the subscription and collects its first invoice. At this API version the subscription
+// exists, incomplete and with an open invoice, even while the card is refused; the next attempt pays that invoice.
+func (w *world) paySubscriptionSession(s *checkoutSession, holder *customer, method *paymentMethod, who payer, how attempt) error {
+	made := w.Subscriptions.get(s.Hidden.Subscription)
+	if made != nil && made.Status != "incomplete" {
+		made = nil // it was given up after 23 hours; a new attempt begins anew
+	}
+	if holder == nil && made != nil {
+		holder = w.Customers.get(made.Customer)
+	}
+	if holder == nil {
+		holder = w.sessionHolder(who)
+	}
+	saved := method.attachable() == nil
+	if saved {
+		w.attach(method, holder)
+	}
+	var first *invoice
+	if made == nil {
+		from := s.start(w, holder)
+		if saved {
+			from.method = method
+		}
+		made, first = w.startSubscription(from)
+		s.Hidden.Subscription = made.ID
+	} else {
+		first = w.Invoices.get(string(made.LatestInvoice))
+		if saved {
+			made.DefaultPaymentMethod = text(method.ID)
+		}
+	}
+	if first.Status == "open" {
+		if refusal := w.payInvoice(first, method, how); refusal != nil {
+			return refusal
+		}
+		if w.Intents.get(string(first.PaymentIntent)).Status == "requires_action" {
+			s.Hidden.Challenge = method.ID
+			return nil
+		}
+	}
+	s.Subscription, s.Invoice = text(made.ID), text(first.ID)
+	status := "paid"
+	if first.AmountPaid == 0 {
+		status = "no_payment_required"
+	}
+	w.completeSession(s, holder, method, who, status)
+	return nil
+}
+
+// start answers the subscription that a session sells.
+func (s *checkoutSession) start(w *world, holder *customer) start {
+	from := start{holder: holder, metadata: s.Hidden.SubMetadata, description: s.Hidden.Description, missing: s.Hidden.MissingCard, trialEnd: s.Hidden.TrialEnd}
+	if s.Hidden.TrialDays > 0 {
+		from.trialEnd = w.now() + s.Hidden.TrialDays*86400
+	}
+	for _, item := range s.Hidden.Items {
+		bought := purchase{item.Price, item.Quantity, nil}
+		if item.Price.Recurring != nil {
+			from.items = append(from.items, bought)
+		} else {
+			from.extras = append(from.extras, bought)
+		}
+	}
+	return from
+}
+
+func (w *world) completeSession(s *checkoutSession, holder *customer, method *paymentMethod, who payer, paymentStatus string) {
+	s.Status, s.PaymentStatus, s.URL, s.Hidden.Challenge = "complete", paymentStatus, "", ""
+	if holder != nil {
+		s.Customer = text(holder.ID)
+	}
+	s.CustomerDetails = &customerDetails{Address: method.BillingDetails.Address, Email: text(who.email), Name: method.BillingDetails.Name,
+		Phone: method.BillingDetails.Phone, TaxExempt: "none", TaxIDs: []any{}}
+	w.emit("checkout.session.completed", s)
+}
+
+// answerChallenge goes on after 3-D Secure: the payer authenticated, or refused.
+func (w *world) answerChallenge(s *checkoutSession, accepted bool) error {
+	method := w.PaymentMethods.get(s.Hidden.Challenge)
+	if method == nil || s.Status != "open" {
+		return coded("checkout_session_not_open", "", "This Checkout Session waits for no authentication.")
+	}
+	who := payer{string(method.BillingDetails.Email), string(method.BillingDetails.Name)}
+	if accepted {
+		return w.paySession(s, method, who, authenticated)
+	}
+	s.Hidden.Challenge = ""
+	intent := w.Intents.get(s.Hidden.Intent)
+	if made := w.Subscriptions.get(s.Hidden.Subscription); made != nil {
+		intent = w.Intents.get(string(w.Invoices.get(string(made.LatestInvoice)).PaymentIntent))
+	}
+	return w.reject(intent, method)
+}

@@ -1,0 +1,72 @@
+package sandbox
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"time"
+)
+
+// maxAdvance bounds one move of the clock, in seconds: ten years.
+const maxAdvance = 10 * 366 * 86400
+
+// flushTimeout bounds how long a flush waits, in real time.
+const flushTimeout = 10 * time.Second
+
+type clockAnswer struct {
+	Now string `json:"now"` // RFC 3339, UTC
+}
+
+func (s *Sandbox) showClock(out http.ResponseWriter, _ *http.Request) {
+	s.mu.Lock()
+	now := s.world.mainNow()
+	s.mu.Unlock()
+	answerJSON(out, http.StatusOK, clockAnswer{time.Unix(now, 0).UTC().Format(time.RFC3339)})
+}
+
+// advanceClock moves the clock; everything that falls due on the way is done, in order, before it answers.
+func (s *Sandbox) advanceClock(out http.ResponseWriter, r *http.Request) {
+	var wanted struct {
+		AdvanceSeconds *int64 `json:"advance_seconds"`
+	}
+	decoder := json.NewDecoder(http.MaxBytesReader(out, r.Body, maxBody))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&wanted); err != nil || wanted.AdvanceSeconds == nil {
+		answerJSON(out, http.StatusBadRequest, map[string]string{"error": `Send {"advance_seconds": N}.`})
+		return
+	}
+	by := *wanted.AdvanceSeconds
+	if by < 1 || by > maxAdvance {
+		answerJSON(out, http.StatusBadRequest, map[string]string{"error": "advance_seconds must be at least 1 and at most ten years: the clock never goes back."})
+		return
+	}
+	now := s.advance(by)
+	answerJSON(out, http.StatusOK, clockAnswer{time.Unix(now, 0).UTC().Format(time.RFC3339)})
+}
+
+func (s *Sandbox) advance(seconds int64) int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	w := s.world
+	w.runDue("", w.mainNow()+seconds)
+	w.ClockOffset += time.Duration(seconds) * time.Second
+	s.changed()
+	return w.mainNow()
+}
+
+// flushWebhooks waits until every delivery that is due has been tried, so that tests wait on a signal.
+func (s *Sandbox) flushWebhooks(out http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), flushTimeout)
+	defer cancel()
+	if !s.flush(ctx) {
+		answerJSON(out, http.StatusGatewayTimeout, map[string]any{"flushed": false})
+		return
+	}
+	answerJSON(out, http.StatusOK, map[string]any{"flushed": true})
+}
+
+func answerJSON(out http.ResponseWriter, status int, v any) {
+	out.Header().Set("Content-Type", "application/json")
+	out.WriteHeader(status)
+	json.NewEncoder(out).Encode(v) // the client is gone where this fails
+}

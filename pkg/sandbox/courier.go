@@ -1,0 +1,122 @@
+package sandbox
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"time"
+)
+
+// deliveryTimeout is how long an endpoint may take to answer, in real time.
+const deliveryTimeout = 10 * time.Second
+
+// couriers deliver events: one goroutine per endpoint, one event after the other, so that a receiver sees them nearly
+// in causal order. They hold the world's lock only to take a parcel and to record how it went.
+type couriers struct {
+	bells  map[string]chan struct{} // by endpoint; guarded by Sandbox.mu
+	flying map[string]bool          // endpoints with a parcel under way; guarded by Sandbox.mu
+	landed chan struct{}            // closed and replaced whenever an attempt ends; guarded by Sandbox.mu
+	client *http.Client
+}
+
+func newCouriers() *couriers {
+	return &couriers{bells: map[string]chan struct{}{}, flying: map[string]bool{}, landed: make(chan struct{}),
+		client: &http.Client{Timeout: deliveryTimeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+}
+
+// ring wakes an endpoint's courier, starting it first where it is new. The caller holds the world's lock.
+func (s *Sandbox) ring(endpointID string) {
+	bell := s.couriers.bells[endpointID]
+	if bell == nil {
+		bell = make(chan struct{}, 1)
+		s.couriers.bells[endpointID] = bell
+		s.running.Go(func() { s.courier(endpointID, bell) })
+	}
+	select {
+	case bell <- struct{}{}:
+	default: // it has been rung already
+	}
+}
+
+func (s *Sandbox) courier(endpointID string, bell <-chan struct{}) {
+	for {
+		select {
+		case <-s.stop.Done():
+			return
+		case <-bell:
+		}
+		for s.stop.Err() == nil && s.deliverNext(endpointID) {
+		}
+	}
+}
+
+// deliverNext sends one due delivery, and tells whether there was one.
+func (s *Sandbox) deliverNext(endpointID string) bool {
+	s.mu.Lock()
+	next := s.world.nextParcel(endpointID)
+	s.couriers.flying[endpointID] = next != nil
+	s.mu.Unlock()
+	if next == nil {
+		return false
+	}
+	delivered := s.send(next)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stop.Err() == nil { // a parcel cut off by Close counts as not tried
+		s.world.settle(next.delivery, delivered)
+	}
+	s.couriers.flying[endpointID] = false
+	close(s.couriers.landed)
+	s.couriers.landed = make(chan struct{})
+	s.changed()
+	return true
+}
+
+func (s *Sandbox) send(p *parcel) bool {
+	request, err := http.NewRequestWithContext(s.stop, http.MethodPost, p.url, bytes.NewReader(p.body))
+	if err != nil {
+		return false
+	}
+	request.Header.Set("Content-Type", "application/json; charset=utf-8")
+	request.Header.Set("User-Agent", "Stripe/1.0 (+https://stripe.com/docs/webhooks)")
+	request.Header.Set("Stripe-Signature", p.signature)
+	response, err := s.couriers.client.Do(request)
+	if err != nil {
+		s.log.Info("a webhook was not delivered", "url", p.url, "error", err)
+		return false
+	}
+	defer response.Body.Close()
+	io.Copy(io.Discard, io.LimitReader(response.Body, 1<<16)) // so that the connection can be used again
+	if response.StatusCode/100 != 2 {
+		s.log.Info("a webhook was refused", "url", p.url, "status", response.StatusCode)
+	}
+	return response.StatusCode/100 == 2
+}
+
+// flush waits until no delivery is under way or due. It tells whether that came to pass before the context ended.
+func (s *Sandbox) flush(ctx context.Context) bool {
+	for {
+		s.mu.Lock()
+		s.world.runDue("", s.world.mainNow())
+		idle, landed := s.idle(), s.couriers.landed
+		s.mu.Unlock()
+		if idle {
+			return true
+		}
+		select {
+		case <-landed:
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+func (s *Sandbox) idle() bool {
+	for _, id := range s.world.Deliveries.ids {
+		if s.world.Deliveries.get(id).Ready {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,102 @@
+package sandbox
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"strconv"
+	"time"
+)
+
+// delivery is one event on its way to one endpoint. It lives until the endpoint answered 2xx or the last retry failed.
+type delivery struct {
+	base
+	Event       string
+	Endpoint    string
+	Attempts    int
+	NextAttempt int64 // on the sandbox's clock
+	Ready       bool  // due, or being sent
+}
+
+// webhookBackoff is how long to wait after each failed attempt, on the sandbox's clock: quick at first, so that a
+// backend that restarts soon has its events, then up to three days in all as at Stripe.
+var webhookBackoff = []time.Duration{5 * time.Second, 30 * time.Second, 2 * time.Minute, 10 * time.Minute, time.Hour, 3 * time.Hour,
+	6 * time.Hour, 12 * time.Hour, 24 * time.Hour, 24 * time.Hour}
+
+// deliver queues an event for an endpoint; the courier sends it once the world's lock is free.
+func (w *world) deliver(e *event, endpoint *webhookEndpoint) {
+	w.Deliveries.add(&delivery{base: base{ID: newID("whd_", 24)}, Event: e.ID, Endpoint: endpoint.ID, Ready: true})
+	w.ring(endpoint.ID)
+}
+
+func (w *world) dropDeliveries(endpointID string) {
+	for _, each := range w.Deliveries.where(func(d *delivery) bool { return d.Endpoint == endpointID }) {
+		w.finishDelivery(each)
+	}
+}
+
+func (w *world) finishDelivery(d *delivery) {
+	if w.Deliveries.get(d.ID) == nil {
+		return
+	}
+	if e := w.Events.get(d.Event); e != nil && e.PendingWebhooks > 0 {
+		e.PendingWebhooks--
+	}
+	w.Deliveries.remove(d.ID)
+}
+
+// parcel is a delivery ready to be sent without the world.
+type parcel struct {
+	delivery, url, signature string
+	body                     []byte
+}
+
+// nextParcel packs the first delivery that is due for an endpoint. Every attempt is signed anew, at the time that the
+// sandbox's clock shows.
+func (w *world) nextParcel(endpointID string) *parcel {
+	for _, id := range w.Deliveries.ids {
+		d := w.Deliveries.get(id)
+		if d.Endpoint != endpointID || !d.Ready {
+			continue
+		}
+		endpoint, e := w.Endpoints.get(endpointID), w.Events.get(d.Event)
+		if endpoint == nil || e == nil {
+			continue
+		}
+		shown := render(e)
+		if endpoint.APIVersion != "" {
+			shown["api_version"] = string(endpoint.APIVersion)
+		}
+		body, err := json.MarshalIndent(shown, "", "  ")
+		if err != nil {
+			panic("sandbox: an event does not marshal: " + err.Error())
+		}
+		return &parcel{id, endpoint.URL, sign(body, endpoint.Hidden.Secret, w.mainNow()), body}
+	}
+	return nil
+}
+
+// settle records how an attempt went.
+func (w *world) settle(deliveryID string, delivered bool) {
+	d := w.Deliveries.get(deliveryID)
+	if d == nil {
+		return // its endpoint was deleted meanwhile
+	}
+	d.Attempts++
+	if delivered || d.Attempts > len(webhookBackoff) {
+		w.finishDelivery(d)
+		return
+	}
+	d.Ready, d.NextAttempt = false, w.mainNow()+int64(webhookBackoff[d.Attempts-1].Seconds())
+	w.plan(d)
+}
+
+// sign makes the Stripe-Signature header.
+func sign(body []byte, secret string, at int64) string {
+	t := strconv.FormatInt(at, 10)
+	mac := hmac.New(sha256.New, []byte(secret))
+	mac.Write([]byte(t + "."))
+	mac.Write(body)
+	return "t=" + t + ",v1=" + hex.EncodeToString(mac.Sum(nil))
+}

@@ -1,0 +1,244 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"runtime/debug"
+	"strings"
+
+	"github.com/pointsync/pointsync/pkg/sandbox/spec"
+)
+
+// maxBody bounds a request's body, in bytes.
+const maxBody = 1 << 20
+
+// call is one API request on its way through an operation, which runs under the world's lock.
+type call struct {
+	*world
+	p        spec.Params
+	id, item string // the ids in the URL, outer and inner
+	path     string
+	host     string // where the request reached the sandbox, as http://host:port
+}
+
+// operation does what a request asks, or answers an error of Stripe's shape. It answers an object, a page, or a map
+// that is already in its final form.
+type operation func(*call) (any, error)
+
+// api serves one operation: everything that is the same for all of them.
+func (s *Sandbox) api(pattern string, do operation) http.HandlerFunc {
+	fields, declared := spec.Operation(pattern)
+	if !declared {
+		panic("sandbox: no declared parameters for " + pattern) // a routing table that names an unknown operation
+	}
+	return func(out http.ResponseWriter, r *http.Request) {
+		requestID := newID("req_", 14)
+		key, refusal := authenticate(r)
+		if refusal != nil {
+			answerError(out, requestID, refusal)
+			return
+		}
+		values, refusal := readForm(out, r)
+		if refusal != nil {
+			answerError(out, requestID, refusal)
+			return
+		}
+		idempotencyKey := r.Header.Get("Idempotency-Key")
+		if r.Method != http.MethodPost || idempotencyKey == "" {
+			status, body := s.execute(r, fields, values, do, cause{RequestID: text(requestID)})
+			answer(out, requestID, status, body)
+			return
+		}
+		s.once(out, r, key, idempotencyKey, fields, values, do, requestID)
+	}
+}
+
+// once serves a request with an Idempotency-Key: the first one executes, later ones get its answer again.
+func (s *Sandbox) once(out http.ResponseWriter, r *http.Request, apiKey, shownKey string, fields map[string]*spec.Field, values url.Values, do operation, requestID string) {
+	if len(shownKey) > 255 {
+		answerError(out, requestID, invalid("", "Idempotency-Key is too long: it can have up to 255 characters."))
+		return
+	}
+	key, hash := apiKey+" "+shownKey, fingerprint(r, values)
+	out.Header().Set("Idempotency-Key", shownKey)
+	if !s.flights.take(key) {
+		answerError(out, requestID, &apiError{status: http.StatusConflict, Type: "idempotency_error", Code: "idempotency_key_in_use",
+			Message: "There is currently another in-progress request using this Idempotent Key (that probably means you submitted twice, and the other request is still going through): " + shownKey + "."})
+		return
+	}
+	defer s.flights.land(key)
+	s.mu.Lock()
+	saved, refusal := s.world.replayed(key, shownKey, hash)
+	s.mu.Unlock()
+	switch {
+	case refusal != nil:
+		answerError(out, requestID, refusal)
+	case saved != nil:
+		out.Header().Set("Idempotent-Replayed", "true")
+		out.Header().Set("Original-Request", saved.RequestID)
+		answer(out, requestID, saved.Status, saved.Body)
+	default:
+		out.Header().Set("Original-Request", requestID)
+		status, body := s.execute(r, fields, values, do, cause{text(requestID), text(shownKey)})
+		s.mu.Lock()
+		s.world.remember(key, &replay{Hash: hash, Status: status, Body: body, RequestID: requestID, At: s.world.mainNow()})
+		s.mu.Unlock()
+		answer(out, requestID, status, body)
+	}
+}
+
+// execute runs an operation under the world's lock and renders its answer.
+func (s *Sandbox) execute(r *http.Request, fields map[string]*spec.Field, values url.Values, do operation, why cause) (status int, body []byte) {
+	defer func() {
+		if broken := recover(); broken != nil {
+			s.log.Error("an operation broke", "path", r.URL.Path, "panic", broken, "stack", string(debug.Stack()))
+			status, body = http.StatusInternalServerError, encodeError(string(why.RequestID), &apiError{Type: "api_error", Message: "An unknown error occurred"})
+		}
+	}()
+	result, err := s.perform(r, fields, values, do, why)
+	if err != nil {
+		refusal := asAPIError(err)
+		if refusal == nil {
+			s.log.Error("an operation failed", "path", r.URL.Path, "error", err)
+			refusal = &apiError{status: http.StatusInternalServerError, Type: "api_error", Message: "An unknown error occurred"}
+		}
+		return refusal.status, encodeError(string(why.RequestID), refusal)
+	}
+	body, err = json.MarshalIndent(result, "", "  ")
+	if err != nil {
+		panic(fmt.Sprintf("an answer does not marshal: %v", err))
+	}
+	return http.StatusOK, body
+}
+
+func (s *Sandbox) perform(r *http.Request, fields map[string]*spec.Field, values url.Values, do operation, why cause) (map[string]any, error) {
+	params, err := spec.Parse(fields, values)
+	if err != nil {
+		return nil, err
+	}
+	if err := unserved(params); err != nil {
+		return nil, err
+	}
+	id, item := pathIDs(r)
+	var rendered map[string]any
+	err = s.inWorld(why, func(w *world) error {
+		result, err := do(&call{world: w, p: params, id: id, item: item, path: r.URL.Path, host: origin(r)})
+		if err != nil {
+			return err
+		}
+		rendered = render(result)
+		return w.expand(rendered, params.Texts("expand"))
+	})
+	return rendered, err
+}
+
+// inWorld runs a piece of work under the world's lock, with all due work done before and after it.
+func (s *Sandbox) inWorld(why cause, work func(*world) error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	w := s.world
+	w.runDue("", w.mainNow())
+	w.cause, w.clock = why, ""
+	defer func() {
+		clock := w.clock
+		w.cause, w.clock = cause{}, ""
+		if own := w.TestClocks.get(clock); own != nil {
+			w.runDue(clock, own.FrozenTime)
+		}
+		w.runDue("", w.mainNow())
+		s.changed()
+	}()
+	return work(w)
+}
+
+// unserved refuses parameters that would change money in ways the sandbox does not act out.
+func unserved(p spec.Params) error {
+	for _, name := range []string{"application_fee_amount", "application_fee_percent", "billing_thresholds", "coupon", "default_tax_rates", "discounts", "from_invoice",
+		"on_behalf_of", "pause_collection", "pending_invoice_item_interval", "promotion_code", "shipping_cost", "shipping_options", "transfer_data", "backdate_start_date"} {
+		if p.Has(name) && !p.Unset(name) {
+			return invalid(name, "The sandbox does not act on `%s`: leave it out.", name)
+		}
+	}
+	return nil
+}
+
+// pathIDs answers the ids in the URL, in their order.
+func pathIDs(r *http.Request) (id, item string) {
+	var ids []string
+	for _, segment := range strings.Split(r.Pattern, "/") {
+		if name, ok := strings.CutPrefix(segment, "{"); ok {
+			ids = append(ids, r.PathValue(strings.TrimSuffix(name, "}")))
+		}
+	}
+	ids = append(ids, "", "")
+	return ids[0], ids[1]
+}
+
+func origin(r *http.Request) string {
+	scheme := "http"
+	if r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https" {
+		scheme = "https"
+	}
+	return scheme + "://" + r.Host
+}
+
+// readForm reads the query and the form together, as Stripe does.
+func readForm(out http.ResponseWriter, r *http.Request) (url.Values, *apiError) {
+	values, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, invalid("", "Invalid query string: %v", err)
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(out, r.Body, maxBody))
+	if err != nil {
+		var tooLarge *http.MaxBytesError
+		if errors.As(err, &tooLarge) {
+			return nil, &apiError{status: http.StatusRequestEntityTooLarge, Type: "invalid_request_error", Message: "The request is too large."}
+		}
+		return nil, invalid("", "The request's body could not be read.")
+	}
+	if len(body) == 0 {
+		return values, nil
+	}
+	if kind := r.Header.Get("Content-Type"); kind != "" && !strings.HasPrefix(kind, "application/x-www-form-urlencoded") {
+		return nil, invalid("", "Invalid request (check that your POST content type is application/x-www-form-urlencoded). If you have any questions, we can help at https://support.stripe.com/.")
+	}
+	form, err := url.ParseQuery(string(body))
+	if err != nil {
+		return nil, invalid("", "Invalid form: %v", err)
+	}
+	for name, texts := range form {
+		values[name] = append(values[name], texts...)
+	}
+	return values, nil
+}
+
+func answer(out http.ResponseWriter, requestID string, status int, body []byte) {
+	header := out.Header()
+	header.Set("Content-Type", "application/json")
+	header.Set("Request-Id", requestID)
+	header.Set("Stripe-Version", apiVersion)
+	header.Set("Cache-Control", "no-cache, no-store")
+	out.WriteHeader(status)
+	out.Write(body) // the client is gone where this fails; there is nobody to tell
+}
+
+func answerError(out http.ResponseWriter, requestID string, e *apiError) {
+	answer(out, requestID, e.status, encodeError(requestID, e))
+}
+
+func encodeError(requestID string, e *apiError) []byte {
+	shown := *e
+	if shown.Code != "" && shown.DocURL == "" {
+		shown.DocURL = docURL(shown.Code)
+	}
+	shown.RequestLogURL = "https://dashboard.stripe.com/test/logs/" + requestID
+	body, err := json.MarshalIndent(map[string]any{"error": shown}, "", "  ")
+	if err != nil {
+		panic("sandbox: an error does not marshal: " + err.Error())
+	}
+	return body
+}

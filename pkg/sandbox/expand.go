@@ -1,0 +1,116 @@
+package sandbox
+
+import (
+	"strings"
+
+	"github.com/pointsync/pointsync/pkg/sandbox/spec"
+)
+
+// maxExpansion is Stripe's limit on the levels of expand[].
+const maxExpansion = 4
+
+// expand replaces ids by their objects, as the paths of expand[] ask.
+func (w *world) expand(answer map[string]any, paths []string) error {
+	for _, path := range paths {
+		segments := strings.Split(path, ".")
+		levels := 0
+		for _, segment := range segments {
+			if segment != "data" {
+				levels++
+			}
+		}
+		if levels > maxExpansion {
+			return invalid("expand", "You cannot expand more than 4 levels of a property. Property: %s", path)
+		}
+		if err := w.expandNode(answer, segments, path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// expandNode walks one path from an object or list.
+func (w *world) expandNode(node map[string]any, segments []string, path string) error {
+	if len(segments) == 0 {
+		return nil
+	}
+	object, _ := node["object"].(string)
+	if object == "list" {
+		if segments[0] != "data" {
+			return invalid("expand", "This property cannot be expanded (%s). You may want to try expanding 'data.%s' instead.", path, path)
+		}
+		items, _ := node["data"].([]any)
+		for _, item := range items {
+			if err := w.expandNode(asMap(item), segments[1:], path); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	for i := 1; i <= len(segments); i++ {
+		if name := strings.Join(segments[:i], "."); spec.Expandable(object, name) {
+			return w.expandField(node, segments[:i], segments[i:], path)
+		}
+	}
+	if child := asMap(node[segments[0]]); child["object"] != nil && len(segments) > 1 {
+		return w.expandNode(child, segments[1:], path) // an object or list that is always there: items, price
+	}
+	return invalid("expand", "This property cannot be expanded (%s).", path)
+}
+
+// expandField expands one field, which may lie in a nested hash, and goes on with the rest of the path.
+func (w *world) expandField(node map[string]any, field, rest []string, path string) error {
+	holder := node
+	for _, name := range field[:len(field)-1] {
+		holder = asMap(holder[name])
+	}
+	if holder == nil {
+		return nil // the hash that would hold it is null here
+	}
+	name := field[len(field)-1]
+	if holder[name] == nil {
+		if list := w.include(node, name); list != nil {
+			holder[name] = list
+		}
+	}
+	if id, isID := holder[name].(string); isID {
+		if found := w.find(id); found != nil {
+			holder[name] = w.show(found)
+		}
+	}
+	if next := asMap(holder[name]); next != nil {
+		return w.expandNode(next, rest, path)
+	}
+	return nil
+}
+
+// include answers the lists that an object carries only when asked for.
+func (w *world) include(node map[string]any, name string) map[string]any {
+	id, _ := node["id"].(string)
+	switch node["object"].(string) + "." + name {
+	case "checkout.session.line_items":
+		return wholeList(w.Sessions.get(id).Hidden.Items, "/v1/checkout/sessions/"+id+"/line_items")
+	case "charge.refunds":
+		refunds := w.Refunds.where(func(r *refund) bool { return string(r.Charge) == id })
+		return wholeList(newestFirst(refunds), "/v1/charges/"+id+"/refunds")
+	case "customer.subscriptions":
+		live := w.Subscriptions.where(func(s *subscription) bool { return s.Customer == id && s.Status != "canceled" })
+		return wholeList(newestFirst(live), "/v1/customers/"+id+"/subscriptions")
+	case "customer.sources", "customer.tax_ids":
+		return wholeList([]string{}, "/v1/customers/"+id+"/"+name)
+	}
+	return nil
+}
+
+// show renders an object, or what is left of a deleted one.
+func (w *world) show(v any) map[string]any {
+	if c, ok := v.(*customer); ok && c.Hidden.Deleted {
+		return deleted("customer", c.ID)
+	}
+	return render(v)
+}
+
+func asMap(v any) map[string]any {
+	m, _ := v.(map[string]any)
+	return m
+}

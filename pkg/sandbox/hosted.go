@@ -1,0 +1,215 @@
+package sandbox
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/pointsync/pointsync/pkg/sandbox/pages"
+)
+
+// suggestions are the cards that the pages offer to try.
+var suggestions = []pages.TestCard{
+	{Number: "4242 4242 4242 4242", Effect: "Succeeds"},
+	{Number: "4000 0000 0000 0002", Effect: "Is declined"},
+	{Number: "4000 0000 0000 9995", Effect: "Has insufficient funds"},
+	{Number: "4000 0000 0000 0341", Effect: "Can be saved, later charges fail"},
+	{Number: "4000 0027 6000 3184", Effect: "Asks for 3-D Secure"},
+}
+
+// draw answers an HTML page.
+func (s *Sandbox) draw(out http.ResponseWriter, status int, page func(io.Writer) error) {
+	var body bytes.Buffer
+	if err := page(&body); err != nil {
+		s.log.Error("a page was not drawn", "error", err)
+		http.Error(out, "the page could not be drawn", http.StatusInternalServerError)
+		return
+	}
+	header := out.Header()
+	header.Set("Content-Type", "text/html; charset=utf-8")
+	header.Set("Content-Security-Policy", pages.Policy())
+	header.Set("Cache-Control", "no-store")
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("Referrer-Policy", "no-referrer")
+	out.WriteHeader(status)
+	out.Write(body.Bytes()) // the client is gone where this fails
+}
+
+func (s *Sandbox) message(out http.ResponseWriter, status int, view pages.MessageView) {
+	s.draw(out, status, func(w io.Writer) error { return pages.Message(w, view) })
+}
+
+func (s *Sandbox) showIndex(out http.ResponseWriter, _ *http.Request) {
+	s.message(out, http.StatusOK, pages.MessageView{Title: "Sandbox", Text: "A local stand-in for Stripe at API version " + apiVersion + ". No money moves here. " +
+		"Point a client at this address with any key that begins with sk_test_.", Links: []pages.Link{{Text: "The sandbox's clock", URL: "/_sandbox/clock"}}})
+}
+
+func (s *Sandbox) showNothing(out http.ResponseWriter, _ *http.Request) {
+	s.message(out, http.StatusNotFound, pages.MessageView{Title: "Nothing here", Text: "This address leads nowhere in the sandbox.", Link: &pages.Link{Text: "To the front page", URL: "/"}})
+}
+
+// showCheckout is the payment page.
+func (s *Sandbox) showCheckout(out http.ResponseWriter, r *http.Request) {
+	s.checkoutPage(out, r, func(w *world, session *checkoutSession) error { return nil }, pages.CardForm{}, "")
+}
+
+// postCheckout is the payment page's form, and the bank's question's.
+func (s *Sandbox) postCheckout(out http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(out, r.Body, maxBody)
+	if err := r.ParseForm(); err != nil {
+		s.message(out, http.StatusBadRequest, pages.MessageView{Title: "That did not work", Text: "The form could not be read."})
+		return
+	}
+	if answer := r.PostForm.Get("challenge"); answer != "" {
+		s.checkoutPage(out, r, func(w *world, session *checkoutSession) error { return w.answerChallenge(session, answer == "accept") }, pages.CardForm{}, "")
+		return
+	}
+	entered := readCard(r.PostForm)
+	kept := pages.CardForm{Name: entered.name, Expiry: r.PostForm.Get("exp")}
+	s.checkoutPage(out, r, func(w *world, session *checkoutSession) error {
+		if session.Status != "open" {
+			return nil
+		}
+		if session.Customer == "" && session.CustomerEmail == "" && !strings.Contains(entered.email, "@") {
+			return coded("email_invalid", "email", "Enter an email address.")
+		}
+		method, err := w.enteredMethod(entered)
+		if err != nil {
+			return err
+		}
+		return w.paySession(session, method, payer{entered.email, entered.name}, onSession)
+	}, kept, entered.email)
+}
+
+// checkoutPage does a piece of work on a session and answers where it stands then: the merchant's success page, the
+// bank's question, the page with what went wrong, or that the session is over.
+func (s *Sandbox) checkoutPage(out http.ResponseWriter, r *http.Request, work func(*world, *checkoutSession) error, kept pages.CardForm, email string) {
+	var answer func()
+	err := s.inWorld(cause{}, func(w *world) error {
+		session := w.Sessions.get(r.PathValue("session"))
+		if session == nil {
+			return noSuch("checkout.session", r.PathValue("session"), "id")
+		}
+		failure := work(w, session)
+		switch {
+		case session.Status == "complete":
+			target := strings.ReplaceAll(string(session.SuccessURL), "{CHECKOUT_SESSION_ID}", session.ID)
+			answer = func() { http.Redirect(out, r, target, http.StatusSeeOther) }
+		case session.Status == "expired":
+			view := pages.MessageView{Title: "This page has expired", Text: "This payment page can no longer be used. Nothing was charged."}
+			if session.CancelURL != "" {
+				view.Link = &pages.Link{Text: "Back to the shop", URL: string(session.CancelURL)}
+			}
+			answer = func() { s.message(out, http.StatusGone, view) }
+		case session.Hidden.Challenge != "" && failure == nil:
+			view := w.challengeView(session, r.URL.Path)
+			answer = func() { s.draw(out, http.StatusOK, func(to io.Writer) error { return pages.Challenge(to, view) }) }
+		default:
+			view, status := w.checkoutView(session, r.URL.Path, kept, email), http.StatusOK
+			if failure != nil {
+				status = http.StatusPaymentRequired
+				view.Error = explain(failure, &view.Card.Errors)
+			}
+			answer = func() { s.draw(out, status, func(to io.Writer) error { return pages.Checkout(to, view) }) }
+		}
+		return nil
+	})
+	if err != nil {
+		s.message(out, http.StatusNotFound, pages.MessageView{Title: "No such page", Text: "There is no payment page at this address."})
+		return
+	}
+	answer()
+}
+
+// explain puts an error beside the field it concerns, or answers it for the whole page.
+func explain(err error, fields *pages.FieldErrors) string {
+	var e *apiError
+	if !errors.As(err, &e) {
+		return "Something went wrong. Try again."
+	}
+	switch e.Param {
+	case "number":
+		fields.Number = e.Message
+	case "exp_month", "exp_year":
+		fields.Expiry = e.Message
+	case "cvc":
+		fields.CVC = e.Message
+	case "email":
+		fields.Email = e.Message
+	default:
+		return e.Message
+	}
+	return ""
+}
+
+func (w *world) challengeView(session *checkoutSession, action string) pages.ChallengeView {
+	return pages.ChallengeView{Merchant: accountName, Amount: money(*session.AmountTotal, string(session.Currency)), Action: action,
+		CardLast4: w.PaymentMethods.get(session.Hidden.Challenge).Card.Last4, CancelURL: string(session.CancelURL)}
+}
+
+func (w *world) checkoutView(session *checkoutSession, action string, kept pages.CardForm, email string) pages.CheckoutView {
+	currency := string(session.Currency)
+	view := pages.CheckoutView{Merchant: accountName, Total: money(*session.AmountTotal, currency), Subscription: session.Mode == "subscription", Email: email,
+		Card: kept, Action: action, CancelURL: string(session.CancelURL), TestCards: suggestions}
+	if holder := w.Customers.get(string(session.Customer)); holder != nil && holder.Email != "" {
+		view.Email, view.EmailFixed = string(holder.Email), true
+	} else if session.CustomerEmail != "" {
+		view.Email, view.EmailFixed = string(session.CustomerEmail), true
+	}
+	repeating := int64(0)
+	for _, item := range session.Hidden.Items {
+		line := pages.Line{Description: item.Description, Quantity: item.Quantity, Amount: money(item.AmountTotal, currency)}
+		if cycle := item.Price.Recurring; cycle != nil {
+			repeating += item.Price.UnitAmount * item.Quantity
+			view.Interval = cycle.each()
+			line.Detail = money(item.Price.UnitAmount, currency) + " / " + cycle.each()
+		}
+		view.Lines = append(view.Lines, line)
+	}
+	view.Recurring = money(repeating, currency)
+	if days := session.Hidden.TrialDays; days == 1 {
+		view.Trial = "1 day"
+	} else if days > 1 {
+		view.Trial = strconv.FormatInt(days, 10) + " days"
+	} else if end := session.Hidden.TrialEnd; end > 0 {
+		view.Trial = "until " + day(end)
+	}
+	return view
+}
+
+// enteredCard is what somebody typed into a card form.
+type enteredCard struct {
+	number, cvc, name, email string
+	month, year              int64
+}
+
+func readCard(form url.Values) enteredCard {
+	entered := enteredCard{number: strings.NewReplacer(" ", "", "-", "").Replace(form.Get("card_number")), cvc: strings.TrimSpace(form.Get("cvc")),
+		name: strings.TrimSpace(form.Get("name")), email: strings.TrimSpace(form.Get("email"))}
+	month, year, found := strings.Cut(strings.ReplaceAll(form.Get("exp"), " ", ""), "/")
+	if !found && len(month) == 4 {
+		month, year = month[:2], month[2:]
+	}
+	entered.month, _ = strconv.ParseInt(month, 10, 64) // what is no number becomes month 0, which is refused as such
+	entered.year, _ = strconv.ParseInt(year, 10, 64)
+	if entered.year < 100 {
+		entered.year += 2000
+	}
+	return entered
+}
+
+// enteredMethod makes a payment method of what was typed, or says which field is wrong. A page always asks for the
+// security code.
+func (w *world) enteredMethod(entered enteredCard) (*paymentMethod, error) {
+	if refusal := checkCard(entered.number, entered.month, entered.year, entered.cvc, w.now()); refusal != nil {
+		return nil, refusal
+	}
+	if entered.cvc == "" {
+		return nil, coded("invalid_cvc", "cvc", "Your card's security code is invalid.")
+	}
+	return w.newMethod(entered.number, entered.month, entered.year, true), nil
+}

@@ -1,0 +1,25 @@
+package sandbox
+
+import "encoding/json"
+
+// text is a string that Stripe answers as null while it is empty.
+type text string
+
+func (t text) MarshalJSON() ([]byte, error) {
+	if t == "" {
+		return []byte("null"), nil
+	}
+	return json.Marshal(string(t))
+}
+
+// stamp is a time in Unix seconds that Stripe answers as null while it is not set.
+type stamp int64
+
+func (s stamp) MarshalJSON() ([]byte, error) {
+	if s == 0 {
+		return []byte("null"), nil
+	}
+	return json.Marshal(int64(s))
+}
+
+func amountOf(n int64) *int64 { return &n }

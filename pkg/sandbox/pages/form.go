@@ -1,0 +1,127 @@
+package pages
+
+// field is an input with its label, as templates/parts.html draws it.
+type field struct {
+	ID, Label, Hint, Value, Error string
+	Type, InputMode, Placeholder  string
+	MaxLength                     int
+	List                          string // the id of a list of suggestions
+	Optional                      bool
+}
+
+// fieldError is a line of the error summary: what is wrong, and the field it leads to.
+type fieldError struct{ ID, Text string }
+
+// cardFields are the fields that every card form has. Suggestions of numbers appear only with test cards to suggest.
+func (f CardForm) cardFields(suggest bool) []field {
+	number := field{ID: "card_number", Label: "Card number", Error: f.Errors.Number, Placeholder: "4242 4242 4242 4242",
+		Hint: "A test card only, never a real one.", InputMode: "numeric", MaxLength: 30}
+	if suggest {
+		number.List = "test-cards"
+	}
+	return []field{
+		number,
+		{ID: "exp", Label: "Expiry (MM / YY)", Value: f.Expiry, Error: f.Errors.Expiry, Placeholder: "12 / 34",
+			InputMode: "numeric", MaxLength: 9},
+		{ID: "cvc", Label: "Security code", Error: f.Errors.CVC, Placeholder: "123", InputMode: "numeric", MaxLength: 4},
+		{ID: "name", Label: "Name on card", Value: f.Name, Error: f.Errors.Name, MaxLength: 150, Optional: true},
+	}
+}
+
+// list is the summary of the errors, in the order of the fields.
+func (e FieldErrors) list() []fieldError {
+	all := []fieldError{
+		{"email", e.Email}, {"card_number", e.Number}, {"exp", e.Expiry}, {"cvc", e.CVC}, {"name", e.Name},
+	}
+	var wrong []fieldError
+	for _, f := range all {
+		if f.Text != "" {
+			wrong = append(wrong, f)
+		}
+	}
+	return wrong
+}
+
+// Problems is for the template: everything wrong with the last attempt.
+func (v CheckoutView) Problems() []fieldError { return v.Card.Errors.list() }
+
+// Fields is for the template: the card's fields.
+func (v CheckoutView) Fields() []field { return v.Card.cardFields(len(v.TestCards) > 0) }
+
+// EmailField is for the template.
+func (v CheckoutView) EmailField() field {
+	return field{ID: "email", Label: "Email", Value: v.Email, Error: v.Card.Errors.Email, Type: "email",
+		InputMode: "email", MaxLength: 254}
+}
+
+// Submit is for the template: what the button says will happen.
+func (v CheckoutView) Submit() string {
+	switch {
+	case v.Trial != "":
+		return "Start trial"
+	case v.Subscription:
+		return "Subscribe for " + v.Recurring
+	default:
+		return "Pay " + v.Total
+	}
+}
+
+// Problems is for the template: everything wrong with the last card.
+func (v PortalView) Problems() []fieldError { return v.Card.Errors.list() }
+
+// Fields is for the template: the card's fields.
+func (v PortalView) Fields() []field { return v.Card.cardFields(len(v.TestCards) > 0) }
+
+// CardFormOpen is for the template: the form stands open while it is the thing to do.
+func (v PortalView) CardFormOpen() bool { return v.PaymentCard == nil || len(v.Problems()) > 0 }
+
+// Ended is for the template: an ended subscription cannot be acted upon any more.
+func (s Subscription) Ended() bool { return s.Status == "canceled" || s.Status == "incomplete_expired" }
+
+// StatusText is for the template: Stripe's word as a person reads it, with what a person would ask next.
+func (s Subscription) StatusText() string {
+	switch {
+	case s.CancelAtPeriodEnd && !s.Ended():
+		return "ends soon"
+	case s.Status == "past_due":
+		return "payment overdue"
+	case s.Status == "trialing":
+		return "on trial"
+	case s.Status == "incomplete":
+		return "waiting for payment"
+	case s.Status == "incomplete_expired":
+		return "never started"
+	default:
+		return s.Status
+	}
+}
+
+// Tone is for the template: the colour that goes with the status. The words carry the meaning; colour only repeats it.
+func (s Subscription) Tone() string {
+	switch {
+	case s.Ended():
+		return "quiet"
+	case s.CancelAtPeriodEnd, s.Status == "incomplete", s.Status == "paused":
+		return "warn"
+	case s.Status == "past_due", s.Status == "unpaid":
+		return "bad"
+	default:
+		return "good"
+	}
+}
+
+// PeriodText is for the template: what happens at the end of the period.
+func (s Subscription) PeriodText() string {
+	switch {
+	case s.PeriodEnd == "":
+		return ""
+	case s.Ended():
+		return "Ended on " + s.PeriodEnd
+	case s.CancelAtPeriodEnd:
+		return "Cancelled; runs until " + s.PeriodEnd
+	case s.Status == "trialing":
+		return "First payment on " + s.PeriodEnd
+	default:
+		return "Renews on " + s.PeriodEnd
+	}
+}

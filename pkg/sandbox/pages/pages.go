@@ -1,0 +1,84 @@
+// Package pages draws the sandbox's hosted pages: the payment page, the card holder's confirmation, the billing portal
+// and plain messages. It owns their markup and look, and the wording of amounts of money.
+//
+// It refuses to know the sandbox's objects, its URLs and its rules: a view holds texts that are ready to be read, and
+// addresses that were decided elsewhere.
+//
+// Invariants: every page says that no real money moves; no page needs JavaScript, the network or another file; a card's
+// number and security code are never written back into a page; whatever a view holds is escaped by html/template; and a
+// page is written whole or not at all.
+package pages
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/base64"
+	"fmt"
+	"html/template"
+	"io"
+)
+
+//go:embed templates/*.html
+var files embed.FS
+
+//go:embed style.css
+var style string
+
+// Checkout writes the payment page. Its form posts card_number, exp (MM / YY), cvc, name and email to v.Action.
+func Checkout(w io.Writer, v CheckoutView) error { return draw(w, checkoutPage, v) }
+
+// Challenge writes the step in which the card holder's bank asks for consent. Its form posts challenge=accept or
+// challenge=refuse to v.Action.
+func Challenge(w io.Writer, v ChallengeView) error { return draw(w, challengePage, v) }
+
+// Portal writes the billing portal. Every form of it posts to v.Action: action=cancel, resume or change with
+// subscription (change also with price), and action=card with card_number, exp, cvc and name.
+func Portal(w io.Writer, v PortalView) error { return draw(w, portalPage, v) }
+
+// Message writes a page that only says something.
+func Message(w io.Writer, v MessageView) error { return draw(w, messagePage, v) }
+
+// Policy is the Content-Security-Policy that these pages live with: one inline style, known by its hash, and nothing
+// else. It names no form-action on purpose: browsers apply that to redirects too, and a paid form redirects to the
+// merchant's success page, which may be anywhere.
+func Policy() string {
+	sum := sha256.Sum256([]byte(style))
+	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
+		"'; img-src data:; base-uri 'none'; frame-ancestors 'none'"
+}
+
+var (
+	checkoutPage  = parse("checkout")
+	challengePage = parse("challenge")
+	portalPage    = parse("portal")
+	messagePage   = parse("message")
+)
+
+// parse joins a page with the layout and the parts that pages share. A template that does not parse is a fault of the
+// program, so it stops the start.
+func parse(name string) *template.Template {
+	return template.Must(template.New("layout.html").
+		Funcs(template.FuncMap{"style": func() template.CSS { return template.CSS(style) }, "pair": pair}).
+		ParseFS(files, "templates/layout.html", "templates/parts.html", "templates/"+name+".html"))
+}
+
+// pair hands a part two things at once, which a template call alone cannot.
+func pair(action string, row Subscription) any {
+	return struct {
+		Action string
+		Row    Subscription
+	}{action, row}
+}
+
+// draw renders into memory first, so that a fault in the middle leaves no half page behind a 200.
+func draw(w io.Writer, page *template.Template, view any) error {
+	var b bytes.Buffer
+	if err := page.Execute(&b, view); err != nil {
+		return fmt.Errorf("draw page: %w", err)
+	}
+	if _, err := w.Write(b.Bytes()); err != nil {
+		return fmt.Errorf("write page: %w", err)
+	}
+	return nil
+}

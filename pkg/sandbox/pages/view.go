@@ -1,0 +1,113 @@
+package pages
+
+// CheckoutView is what the payment page shows. All its texts are ready to be read; Amount makes those of money.
+type CheckoutView struct {
+	Merchant     string // who is paid
+	Lines        []Line
+	Total        string // what is paid now: "$19.00"; with a trial "$0.00"
+	Subscription bool   // mode subscription; else one payment
+	Interval     string // of a subscription: "month", "3 months"
+	Recurring    string // of a subscription: what each interval costs, "$19.00"
+	Trial        string // of a subscription that begins free: "14 days"
+	Email        string // what the customer typed before, or what the merchant knows
+	EmailFixed   bool   // the merchant's customer has this address: shown, not asked
+	Card         CardForm
+	Error        string // the reason why the whole payment failed: "Your card was declined."
+	Action       string // where the form posts to
+	CancelURL    string // "" where there is no way back
+	TestCards    []TestCard
+}
+
+// Line is a row of the order.
+type Line struct {
+	Description string
+	Detail      string // "" or a second, quieter line
+	Quantity    int64
+	Amount      string
+}
+
+// CardForm is what may be written back into a card form: never the number, never the security code.
+type CardForm struct {
+	Name   string
+	Expiry string
+	Errors FieldErrors
+}
+
+// FieldErrors say per field what is wrong with it; "" where nothing is.
+type FieldErrors struct {
+	Number, Expiry, CVC, Name, Email string
+}
+
+// TestCard is a number to try and what it does: {"4242 4242 4242 4242", "Succeeds"}.
+type TestCard struct {
+	Number string
+	Effect string
+}
+
+// ChallengeView is the bank's question in the card holder's confirmation step (3-D Secure).
+type ChallengeView struct {
+	Merchant  string
+	Amount    string // "" when a card is only being kept
+	CardLast4 string
+	Action    string
+	CancelURL string
+}
+
+// PortalView is the billing portal of one customer.
+type PortalView struct {
+	Merchant      string
+	Email         string
+	Flash         string // what the last action did: "Your plan was changed."
+	Error         string // why the last action failed
+	Subscriptions []Subscription
+	PaymentCard   *PaymentCard // nil when none is on file
+	Card          CardForm     // the form for another card
+	Invoices      []Invoice
+	TestCards     []TestCard
+	Action        string
+	ReturnURL     string
+}
+
+// Subscription is one row of the portal.
+type Subscription struct {
+	ID                string
+	Plan              string
+	Price             string // "$19.00 a month"
+	Status            string // Stripe's word
+	PeriodEnd         string // "5 February 2026"; "" when unknown
+	CancelAtPeriodEnd bool
+	Choices           []PriceChoice // other prices that it may change to
+}
+
+// PriceChoice is a price that a subscription may change to.
+type PriceChoice struct {
+	ID   string
+	Text string // "Basic, $9.00 a month"
+}
+
+// PaymentCard is the card on file, as far as it may be shown.
+type PaymentCard struct {
+	Brand, Last4, Expiry string
+}
+
+// Invoice is one row of the portal's list.
+type Invoice struct {
+	Number string
+	Date   string
+	Amount string
+	Status string
+	URL    string // "" when it cannot be opened
+}
+
+// MessageView is a page that only says something: a session that has expired, the sandbox's front page.
+type MessageView struct {
+	Title string
+	Text  string
+	Link  *Link // the one thing to do next
+	Links []Link
+}
+
+// Link is an address with its text.
+type Link struct {
+	Text, URL string
+}

@@ -1,0 +1,36 @@
+package sandbox
+
+import "time"
+
+// next answers the first end of a billing period after a time, counted from the anchor in whole intervals (Unix
+// seconds, UTC). Months keep the anchor's day and clamp it to the month's end: 31 Jan, 29 Feb, 31 Mar.
+func (r *recurring) next(anchor, after int64) int64 {
+	if anchor > after {
+		return anchor
+	}
+	start := time.Unix(anchor, 0).UTC()
+	shortest := map[string]int64{"day": 86400, "week": 7 * 86400, "month": 31 * 86400, "year": 366 * 86400}[r.Interval] * r.IntervalCount
+	for k := (after - anchor) / shortest; ; k++ {
+		if end := r.step(start, int(k*r.IntervalCount)).Unix(); end > after {
+			return end
+		}
+	}
+}
+
+func (r *recurring) step(start time.Time, n int) time.Time {
+	switch r.Interval {
+	case "day":
+		return start.AddDate(0, 0, n)
+	case "week":
+		return start.AddDate(0, 0, 7*n)
+	case "year":
+		n *= 12
+	}
+	first := time.Date(start.Year(), start.Month()+time.Month(n), 1, start.Hour(), start.Minute(), start.Second(), 0, time.UTC)
+	lastDay := first.AddDate(0, 1, -1).Day()
+	return first.AddDate(0, 0, min(start.Day(), lastDay)-1)
+}
+
+func (r *recurring) same(other *recurring) bool {
+	return r.Interval == other.Interval && r.IntervalCount == other.IntervalCount
+}

@@ -1,0 +1,94 @@
+package sandbox
+
+type refund struct {
+	base
+	Amount        int64             `json:"amount"`
+	Charge        text              `json:"charge"`
+	Currency      string            `json:"currency"`
+	Metadata      map[string]string `json:"metadata"`
+	PaymentIntent text              `json:"payment_intent"`
+	Reason        text              `json:"reason"`
+	Status        string            `json:"status"`
+}
+
+// createRefund gives money back, all that is left or a part of it. The session stays paid, and so do the invoice and
+// the subscription.
+func createRefund(c *call) (any, error) {
+	paid, err := c.refundable()
+	if err != nil {
+		return nil, err
+	}
+	left := paid.Amount - paid.AmountRefunded
+	amount := left
+	if c.p.Has("amount") {
+		amount = c.p.Int("amount")
+	}
+	switch {
+	case left == 0:
+		return nil, coded("charge_already_refunded", "", "Charge %s has already been refunded.", paid.ID)
+	case amount < 1:
+		return nil, coded("parameter_invalid_integer", "amount", "This value must be greater than or equal to 1.")
+	case amount > left:
+		return nil, invalid("amount", "Refund amount (%d) is greater than unrefunded amount on charge (%d)", amount, left)
+	}
+	c.on(c.Customers.get(string(paid.Customer)))
+	made := &refund{base: c.begin("re_3", "refund"), Amount: amount, Charge: text(paid.ID), Currency: paid.Currency, Metadata: mergedMetadata(nil, c.p),
+		PaymentIntent: paid.PaymentIntent, Reason: text(c.p.Text("reason")), Status: "succeeded"}
+	c.Refunds.add(made)
+	c.emit("refund.created", made)
+	c.change("charge.refunded", paid, func() {
+		paid.AmountRefunded += amount
+		paid.Refunded = paid.AmountRefunded == paid.Amount
+	})
+	return made, nil
+}
+
+func (c *call) refundable() (*charge, error) {
+	id := c.p.Text("charge")
+	if intentID := c.p.Text("payment_intent"); intentID != "" {
+		intent := c.Intents.get(intentID)
+		if intent == nil {
+			return nil, noSuch("payment_intent", intentID, "payment_intent")
+		}
+		if intent.Status != "succeeded" {
+			return nil, coded("payment_intent_unexpected_state", "payment_intent", "This PaymentIntent (%s) does not have a successful charge to refund.", intentID)
+		}
+		if id == "" {
+			id = string(intent.LatestCharge)
+		}
+	}
+	if id == "" {
+		return nil, coded("parameter_missing", "", "One of the following params should be provided for this request: payment_intent or charge.")
+	}
+	found := c.Charges.get(id)
+	if found == nil {
+		return nil, noSuch("charge", id, "charge")
+	}
+	if !found.Paid {
+		return nil, invalid("charge", "Charge %s has not been paid and cannot be refunded.", id)
+	}
+	return found, nil
+}
+
+func getRefund(c *call) (any, error) {
+	if found := c.Refunds.get(c.id); found != nil {
+		return found, nil
+	}
+	return nil, noSuch("refund", c.id, "id")
+}
+
+func listRefunds(c *call) (any, error) {
+	return list(c, &c.Refunds, "refund", func(each *refund) bool {
+		return (!c.p.Has("charge") || string(each.Charge) == c.p.Text("charge")) &&
+			(!c.p.Has("payment_intent") || string(each.PaymentIntent) == c.p.Text("payment_intent"))
+	})
+}
+
+func updateRefund(c *call) (any, error) {
+	found := c.Refunds.get(c.id)
+	if found == nil {
+		return nil, noSuch("refund", c.id, "id")
+	}
+	c.change("charge.refund.updated", found, func() { found.Metadata = mergedMetadata(found.Metadata, c.p) })
+	return found, nil
+}

@@ -1,0 +1,103 @@
+package sandbox
+
+// tendSubscription does one piece of a subscription's due work; what comes next is planned anew.
+func (w *world) tendSubscription(s *subscription) {
+	now := w.now()
+	switch {
+	case s.Status == "incomplete":
+		w.giveUpIncomplete(s)
+	case s.PendingUpdate != nil && now >= s.PendingUpdate.ExpiresAt:
+		w.dropPendingUpdate(s)
+	case s.Status == "trialing" && !s.Hidden.TrialNoticed && now >= int64(s.TrialEnd)-trialNotice:
+		s.Hidden.TrialNoticed = true
+		w.emit("customer.subscription.trial_will_end", s)
+	case s.CancelAt != 0 && now >= int64(s.CancelAt), s.CancelAtPeriodEnd && now >= s.CurrentPeriodEnd:
+		w.endAsAgreed(s)
+	case now >= s.CurrentPeriodEnd:
+		w.renew(s)
+	}
+}
+
+// giveUpIncomplete ends a subscription whose first payment never came.
+func (w *world) giveUpIncomplete(s *subscription) {
+	if owed := w.Invoices.get(string(s.LatestInvoice)); owed != nil && owed.Status == "open" {
+		w.voidInvoice(owed)
+	}
+	w.change("customer.subscription.updated", s, func() { s.Status, s.EndedAt = "incomplete_expired", stamp(w.now()) })
+}
+
+// endAsAgreed ends a subscription that was to end now; canceled_at stays the time of the decision, and
+// cancel_at_period_end stays true, as at Stripe.
+func (w *world) endAsAgreed(s *subscription) {
+	atPeriodEnd := s.CancelAtPeriodEnd
+	w.cancelSubscription(s, "cancellation_requested")
+	s.CancelAtPeriodEnd = atPeriodEnd
+}
+
+// renew moves a subscription into its next period and drafts the invoice for it, which is opened and charged when its
+// draft hour is over. A trial that ends is renewed in the same way: it becomes active at once and is charged an hour
+// later, so that a failing card shows as active, then past_due.
+func (w *world) renew(s *subscription) {
+	holder := w.Customers.get(s.Customer)
+	if s.Status == "trialing" && w.cardFor(s, holder) == nil && s.TrialSettings.EndBehavior.MissingPaymentMethod == "cancel" {
+		w.cancelSubscription(s, "cancellation_requested")
+		return
+	}
+	draft := w.newInvoice(holder, s, "subscription_cycle")
+	draft.PeriodStart, draft.PeriodEnd = s.CurrentPeriodStart, s.CurrentPeriodEnd
+	w.change("customer.subscription.updated", s, func() {
+		s.CurrentPeriodStart = s.CurrentPeriodEnd
+		s.CurrentPeriodEnd = s.cycle().next(s.BillingCycleAnchor, s.CurrentPeriodStart)
+		s.LatestInvoice = text(draft.ID)
+		if s.Status == "trialing" {
+			s.Status = "active"
+		}
+	})
+	w.addPeriodLines(draft, s)
+	w.addPendingItems(draft, s)
+	draft.total()
+	w.emit("invoice.created", draft)
+}
+
+// subscriptionPaid lets a subscription follow the payment of one of its invoices.
+func (w *world) subscriptionPaid(s *subscription, i *invoice) {
+	if s.PendingUpdate != nil && s.Hidden.PendingInvoice == i.ID {
+		w.applyPendingUpdate(s)
+		return
+	}
+	latest := string(s.LatestInvoice) == i.ID
+	switch {
+	case s.Status == "incomplete" && latest, s.Status == "past_due" && (latest || !w.owes(s)):
+		w.change("customer.subscription.updated", s, func() {
+			s.Status = "active"
+			if intent := w.Intents.get(string(i.PaymentIntent)); intent != nil && s.DefaultPaymentMethod == "" && s.saves() {
+				s.DefaultPaymentMethod = intent.PaymentMethod
+			}
+		})
+	}
+}
+
+func (s *subscription) saves() bool {
+	return s.PaymentSettings["save_default_payment_method"] == "on_subscription"
+}
+
+func (w *world) owes(s *subscription) bool {
+	return len(w.Invoices.where(func(i *invoice) bool { return string(i.Subscription) == s.ID && i.Status == "open" })) > 0
+}
+
+func (w *world) applyPendingUpdate(s *subscription) {
+	w.change("customer.subscription.updated", s, func() {
+		s.Items.Data = s.PendingUpdate.SubscriptionItems
+		s.PendingUpdate, s.Hidden.PendingInvoice = nil, ""
+	})
+	w.emit("customer.subscription.pending_update_applied", s)
+}
+
+// dropPendingUpdate gives a change up that was not paid for in time: the old plan stays, the invoice is voided.
+func (w *world) dropPendingUpdate(s *subscription) {
+	if owed := w.Invoices.get(s.Hidden.PendingInvoice); owed != nil && owed.Status == "open" {
+		w.voidInvoice(owed)
+	}
+	w.change("customer.subscription.updated", s, func() { s.PendingUpdate, s.Hidden.PendingInvoice = nil, "" })
+	w.emit("customer.subscription.pending_update_expired", s)
+}

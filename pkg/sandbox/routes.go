@@ -1,0 +1,135 @@
+package sandbox
+
+import (
+	"fmt"
+	"net/http"
+)
+
+// operations are the API that the sandbox serves, named as in Stripe's document, whose parameters each accepts.
+var operations = map[string]operation{
+	"GET /v1/account": getAccount,
+	"GET /v1/balance": getBalance,
+
+	"POST /v1/customers":                                            createCustomer,
+	"GET /v1/customers":                                             listCustomers,
+	"GET /v1/customers/{customer}":                                  getCustomer,
+	"POST /v1/customers/{customer}":                                 updateCustomer,
+	"DELETE /v1/customers/{customer}":                               deleteCustomer,
+	"GET /v1/customers/{customer}/payment_methods":                  listCustomerPaymentMethods,
+	"GET /v1/customers/{customer}/payment_methods/{payment_method}": getCustomerPaymentMethod,
+
+	"POST /v1/products":        createProduct,
+	"GET /v1/products":         listProducts,
+	"GET /v1/products/{id}":    getProduct,
+	"POST /v1/products/{id}":   updateProduct,
+	"DELETE /v1/products/{id}": deleteProduct,
+
+	"POST /v1/prices":         createPrice,
+	"GET /v1/prices":          listPrices,
+	"GET /v1/prices/{price}":  getPrice,
+	"POST /v1/prices/{price}": updatePrice,
+
+	"POST /v1/payment_methods":                         createPaymentMethod,
+	"GET /v1/payment_methods":                          listPaymentMethods,
+	"GET /v1/payment_methods/{payment_method}":         getPaymentMethod,
+	"POST /v1/payment_methods/{payment_method}":        updatePaymentMethod,
+	"POST /v1/payment_methods/{payment_method}/attach": attachPaymentMethod,
+	"POST /v1/payment_methods/{payment_method}/detach": detachPaymentMethod,
+
+	"POST /v1/payment_intents":                  createPaymentIntent,
+	"GET /v1/payment_intents":                   listPaymentIntents,
+	"GET /v1/payment_intents/{intent}":          getPaymentIntent,
+	"POST /v1/payment_intents/{intent}":         updatePaymentIntent,
+	"POST /v1/payment_intents/{intent}/confirm": confirmPaymentIntent,
+	"POST /v1/payment_intents/{intent}/cancel":  cancelPaymentIntent,
+
+	"GET /v1/charges":           listCharges,
+	"GET /v1/charges/{charge}":  getCharge,
+	"POST /v1/charges/{charge}": updateCharge,
+
+	"POST /v1/refunds":          createRefund,
+	"GET /v1/refunds":           listRefunds,
+	"GET /v1/refunds/{refund}":  getRefund,
+	"POST /v1/refunds/{refund}": updateRefund,
+
+	"POST /v1/checkout/sessions":                     createSession,
+	"GET /v1/checkout/sessions":                      listSessions,
+	"GET /v1/checkout/sessions/{session}":            getSession,
+	"POST /v1/checkout/sessions/{session}/expire":    expireSessionByHand,
+	"GET /v1/checkout/sessions/{session}/line_items": listSessionItems,
+	"GET /v1/payment_pages/{session}":                getPaymentPage,
+	"POST /v1/payment_pages/{session}/confirm":       confirmPaymentPage,
+
+	"POST /v1/subscriptions":                             createSubscription,
+	"GET /v1/subscriptions":                              listSubscriptions,
+	"GET /v1/subscriptions/{subscription_exposed_id}":    getSubscription,
+	"POST /v1/subscriptions/{subscription_exposed_id}":   updateSubscription,
+	"DELETE /v1/subscriptions/{subscription_exposed_id}": deleteSubscription,
+	"GET /v1/subscription_items":                         listSubscriptionItems,
+	"GET /v1/subscription_items/{item}":                  getSubscriptionItem,
+
+	"POST /v1/invoices":                              createInvoice,
+	"GET /v1/invoices":                               listInvoices,
+	"GET /v1/invoices/{invoice}":                     getInvoice,
+	"POST /v1/invoices/{invoice}":                    updateInvoice,
+	"DELETE /v1/invoices/{invoice}":                  deleteInvoice,
+	"GET /v1/invoices/{invoice}/lines":               listInvoiceLines,
+	"POST /v1/invoices/{invoice}/finalize":           finalizeInvoice,
+	"POST /v1/invoices/{invoice}/pay":                payInvoiceByHand,
+	"POST /v1/invoices/{invoice}/void":               voidInvoiceByHand,
+	"POST /v1/invoices/{invoice}/mark_uncollectible": markUncollectible,
+	"POST /v1/invoiceitems":                          createInvoiceItem,
+	"GET /v1/invoiceitems":                           listInvoiceItems,
+	"GET /v1/invoiceitems/{invoiceitem}":             getInvoiceItem,
+	"DELETE /v1/invoiceitems/{invoiceitem}":          deleteInvoiceItem,
+
+	"POST /v1/billing_portal/sessions":                       createPortalSession,
+	"POST /v1/billing_portal/configurations":                 createPortalConfiguration,
+	"GET /v1/billing_portal/configurations":                  listPortalConfigurations,
+	"GET /v1/billing_portal/configurations/{configuration}":  getPortalConfiguration,
+	"POST /v1/billing_portal/configurations/{configuration}": updatePortalConfiguration,
+
+	"GET /v1/events":      listEvents,
+	"GET /v1/events/{id}": getEvent,
+
+	"POST /v1/webhook_endpoints":                      createEndpoint,
+	"GET /v1/webhook_endpoints":                       listEndpoints,
+	"GET /v1/webhook_endpoints/{webhook_endpoint}":    getEndpoint,
+	"POST /v1/webhook_endpoints/{webhook_endpoint}":   updateEndpoint,
+	"DELETE /v1/webhook_endpoints/{webhook_endpoint}": deleteEndpoint,
+
+	"POST /v1/test_helpers/test_clocks":                      createTestClock,
+	"GET /v1/test_helpers/test_clocks":                       listTestClocks,
+	"GET /v1/test_helpers/test_clocks/{test_clock}":          getTestClock,
+	"DELETE /v1/test_helpers/test_clocks/{test_clock}":       deleteTestClock,
+	"POST /v1/test_helpers/test_clocks/{test_clock}/advance": advanceTestClock,
+}
+
+func (s *Sandbox) routes() http.Handler {
+	mux := http.NewServeMux()
+	for pattern, do := range operations {
+		mux.HandleFunc(pattern, s.api(pattern, do))
+	}
+	mux.HandleFunc("/v1/", unknownURL)
+	mux.HandleFunc("GET /_sandbox/clock", s.showClock)
+	mux.HandleFunc("POST /_sandbox/clock", s.advanceClock)
+	mux.HandleFunc("POST /_sandbox/webhooks/flush", s.flushWebhooks)
+	mux.HandleFunc("GET /c/pay/{session}", s.showCheckout)
+	mux.HandleFunc("POST /c/pay/{session}", s.postCheckout)
+	mux.HandleFunc("GET /p/session/{session}", s.showPortal)
+	mux.HandleFunc("POST /p/session/{session}", s.postPortal)
+	mux.HandleFunc("GET /{$}", s.showIndex)
+	mux.HandleFunc("/", s.showNothing)
+	return mux
+}
+
+func unknownURL(out http.ResponseWriter, r *http.Request) {
+	requestID := newID("req_", 14)
+	if _, refusal := authenticate(r); refusal != nil {
+		answerError(out, requestID, refusal)
+		return
+	}
+	e := invalid("", "%s", fmt.Sprintf("Unrecognized request URL (%s: %s). Please see https://stripe.com/docs or we can help at https://support.stripe.com/.", r.Method, r.URL.Path))
+	e.status = http.StatusNotFound
+	answerError(out, requestID, e)
+}

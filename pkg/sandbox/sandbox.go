@@ -1,0 +1,107 @@
+package sandbox
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// Options say how a sandbox starts.
+type Options struct {
+	// DataDir keeps the state over a restart; "" keeps it in memory.
+	DataDir string
+	Logger  *slog.Logger
+	// Start is what the clock shows at first; zero: the real time. It runs on from there.
+	Start time.Time
+	// RetrySchedule is how long to wait before each retry of a failed renewal; after the last one the subscription is
+	// canceled. Nil: 3, 5 and 7 days.
+	RetrySchedule []time.Duration
+}
+
+// Sandbox is a local Stripe.
+type Sandbox struct {
+	mu       sync.Mutex // guards world, couriers' maps and dirty; held for short, never during HTTP
+	world    *world
+	couriers *couriers
+	dirty    chan struct{} // there is something a snapshot does not have
+	path     string        // of the snapshot, "" for none
+	log      *slog.Logger
+	stop     context.Context
+	cancel   context.CancelFunc
+	running  sync.WaitGroup
+	flights  flights
+}
+
+// tick is how often due work is looked for while nobody asks anything.
+const tick = 250 * time.Millisecond
+
+// New starts a sandbox. Close stops it.
+func New(opts Options) (*Sandbox, error) {
+	s := &Sandbox{couriers: newCouriers(), dirty: make(chan struct{}, 1), log: opts.Logger, flights: flights{keys: map[string]bool{}}}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	s.stop, s.cancel = context.WithCancel(context.Background())
+	s.world = &world{realNow: time.Now, ring: s.ring, retrySchedule: opts.RetrySchedule, agendas: map[string]*agenda{}, Replays: map[string]*replay{}}
+	if s.world.retrySchedule == nil {
+		day := 24 * time.Hour
+		s.world.retrySchedule = []time.Duration{3 * day, 5 * day, 7 * day}
+	}
+	if !opts.Start.IsZero() {
+		s.world.ClockOffset = time.Until(opts.Start)
+	}
+	if err := s.load(opts.DataDir); err != nil {
+		s.cancel()
+		return nil, err
+	}
+	s.mu.Lock()
+	s.world.ensurePortalConfiguration()
+	s.world.planAll()
+	for _, id := range s.world.Endpoints.ids {
+		s.ring(id)
+	}
+	s.mu.Unlock()
+	s.running.Go(s.keepTime)
+	s.running.Go(s.keepSnapshot)
+	return s, nil
+}
+
+// Handler serves the API, the hosted pages and the sandbox's own controls.
+func (s *Sandbox) Handler() http.Handler { return s.routes() }
+
+// Close stops the deliveries and writes the snapshot.
+func (s *Sandbox) Close() error {
+	s.cancel()
+	s.running.Wait()
+	return s.save()
+}
+
+// keepTime does due work as real time passes.
+func (s *Sandbox) keepTime() {
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-s.stop.Done():
+			return
+		case <-ticker.C:
+		}
+		s.mu.Lock()
+		before := s.world.Sequence
+		s.world.runDue("", s.world.mainNow())
+		if s.world.Sequence != before {
+			s.changed()
+		}
+		s.mu.Unlock()
+	}
+}
+
+// changed marks the state as newer than its snapshot.
+func (s *Sandbox) changed() {
+	select {
+	case s.dirty <- struct{}{}:
+	default:
+	}
+}

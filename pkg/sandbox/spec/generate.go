@@ -1,0 +1,262 @@
+//go:build ignore
+
+// Generate distils Stripe's own OpenAPI document and fixtures (14 MB) into spec.json (what the sandbox serves,
+// and nothing else). Run it with the folder embedded/openapi of github.com/stripe/stripe-mock at v0.183.0,
+// the last version whose document is API 2023-10-16:
+//
+//	go run generate.go "$(go list -m -f '{{.Dir}}' github.com/stripe/stripe-mock)/embedded/openapi"
+package main
+
+import (
+	"encoding/json"
+	"log"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+type node = map[string]any
+
+// operations lists what the sandbox serves, as Stripe's document names it.
+var operations = []string{
+	"GET /v1/account", "GET /v1/balance",
+	"POST /v1/customers", "GET /v1/customers", "GET /v1/customers/{customer}", "POST /v1/customers/{customer}",
+	"DELETE /v1/customers/{customer}", "GET /v1/customers/{customer}/payment_methods",
+	"GET /v1/customers/{customer}/payment_methods/{payment_method}",
+	"POST /v1/products", "GET /v1/products", "GET /v1/products/{id}", "POST /v1/products/{id}", "DELETE /v1/products/{id}",
+	"POST /v1/prices", "GET /v1/prices", "GET /v1/prices/{price}", "POST /v1/prices/{price}",
+	"POST /v1/payment_methods", "GET /v1/payment_methods", "GET /v1/payment_methods/{payment_method}",
+	"POST /v1/payment_methods/{payment_method}", "POST /v1/payment_methods/{payment_method}/attach",
+	"POST /v1/payment_methods/{payment_method}/detach",
+	"POST /v1/payment_intents", "GET /v1/payment_intents", "GET /v1/payment_intents/{intent}", "POST /v1/payment_intents/{intent}",
+	"POST /v1/payment_intents/{intent}/confirm", "POST /v1/payment_intents/{intent}/cancel",
+	"GET /v1/charges", "GET /v1/charges/{charge}", "POST /v1/charges/{charge}",
+	"POST /v1/refunds", "GET /v1/refunds", "GET /v1/refunds/{refund}", "POST /v1/refunds/{refund}",
+	"POST /v1/checkout/sessions", "GET /v1/checkout/sessions", "GET /v1/checkout/sessions/{session}",
+	"POST /v1/checkout/sessions/{session}/expire", "GET /v1/checkout/sessions/{session}/line_items",
+	"POST /v1/subscriptions", "GET /v1/subscriptions", "GET /v1/subscriptions/{subscription_exposed_id}",
+	"POST /v1/subscriptions/{subscription_exposed_id}", "DELETE /v1/subscriptions/{subscription_exposed_id}",
+	"GET /v1/subscription_items", "GET /v1/subscription_items/{item}",
+	"POST /v1/invoices", "GET /v1/invoices", "GET /v1/invoices/{invoice}", "POST /v1/invoices/{invoice}", "GET /v1/invoices/{invoice}/lines", "DELETE /v1/invoices/{invoice}",
+	"POST /v1/invoices/{invoice}/pay", "POST /v1/invoices/{invoice}/void", "POST /v1/invoices/{invoice}/finalize",
+	"POST /v1/invoices/{invoice}/mark_uncollectible", "GET /v1/invoices/upcoming",
+	"POST /v1/invoiceitems", "GET /v1/invoiceitems", "GET /v1/invoiceitems/{invoiceitem}", "DELETE /v1/invoiceitems/{invoiceitem}",
+	"POST /v1/billing_portal/sessions", "POST /v1/billing_portal/configurations", "GET /v1/billing_portal/configurations",
+	"GET /v1/billing_portal/configurations/{configuration}", "POST /v1/billing_portal/configurations/{configuration}",
+	"GET /v1/events", "GET /v1/events/{id}",
+	"POST /v1/webhook_endpoints", "GET /v1/webhook_endpoints", "GET /v1/webhook_endpoints/{webhook_endpoint}",
+	"POST /v1/webhook_endpoints/{webhook_endpoint}", "DELETE /v1/webhook_endpoints/{webhook_endpoint}",
+	"POST /v1/test_helpers/test_clocks", "GET /v1/test_helpers/test_clocks", "GET /v1/test_helpers/test_clocks/{test_clock}",
+	"DELETE /v1/test_helpers/test_clocks/{test_clock}", "POST /v1/test_helpers/test_clocks/{test_clock}/advance",
+}
+
+// resources lists the objects that the sandbox renders.
+var resources = []string{
+	"account", "balance", "customer", "product", "price", "payment_method", "payment_intent", "charge", "refund", "checkout.session",
+	"item", "subscription", "subscription_item", "invoice", "line_item", "invoiceitem", "billing_portal.session",
+	"billing_portal.configuration", "event", "webhook_endpoint", "test_helpers.test_clock",
+}
+
+func main() {
+	log.SetFlags(0)
+	if len(os.Args) != 2 {
+		log.Fatal("usage: go run generate.go FOLDER_OF_spec3.json")
+	}
+	var document, fixtures node
+	read(filepath.Join(os.Args[1], "spec3.json"), &document)
+	read(filepath.Join(os.Args[1], "fixtures3.json"), &fixtures)
+	schemas := document["components"].(node)["schemas"].(node)
+	out := node{"operations": node{}, "blanks": node{}, "expandable": node{}}
+	for _, name := range operations {
+		out["operations"].(node)[name] = operation(document["paths"].(node), name)
+	}
+	for _, name := range resources {
+		schema := schemas[name].(node)
+		fixture := fixtures["resources"].(node)[name].(node)
+		out["blanks"].(node)[name] = blank(schemas, schema, fixture)
+		out["expandable"].(node)[name] = expandable(schemas, schema, fixture, "", 0)
+	}
+	text, err := json.Marshal(out)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := os.WriteFile("spec.json", append(text, '\n'), 0o644); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func read(path string, into *node) {
+	text, err := os.ReadFile(path)
+	if err == nil {
+		err = json.Unmarshal(text, into)
+	}
+	if err != nil {
+		log.Fatalf("%s: %v", path, err)
+	}
+}
+
+// operation answers the declared parameters, of the query or of the form alike.
+func operation(paths node, name string) node {
+	method, path, _ := strings.Cut(name, " ")
+	item, ok := paths[path].(node)
+	if !ok {
+		log.Fatalf("no such path: %s", path)
+	}
+	op := item[strings.ToLower(method)].(node)
+	fields := node{}
+	for _, p := range list(op["parameters"]) {
+		parameter := p.(node)
+		if parameter["in"] == "query" {
+			field := field(parameter["schema"].(node))
+			if parameter["required"] == true {
+				field["required"] = true
+			}
+			fields[parameter["name"].(string)] = field
+		}
+	}
+	if body, ok := op["requestBody"].(node); ok {
+		for _, media := range body["content"].(node) {
+			for key, value := range children(media.(node)["schema"].(node)) {
+				fields[key] = value
+			}
+		}
+	}
+	return fields
+}
+
+func children(schema node) node {
+	fields := node{}
+	properties, _ := schema["properties"].(node)
+	for key, value := range properties {
+		fields[key] = field(value.(node))
+	}
+	for _, key := range list(schema["required"]) {
+		fields[key.(string)].(node)["required"] = true
+	}
+	return fields
+}
+
+// field answers one parameter's shape; "any" lists alternatives, "unset" says that an empty string is allowed.
+func field(schema node) node {
+	if alternatives := list(schema["anyOf"]); alternatives != nil {
+		out := node{}
+		var kept []any
+		for _, alternative := range alternatives {
+			shape := field(alternative.(node))
+			if shape["unset"] == true && len(shape) == 2 {
+				out["unset"] = true
+				continue
+			}
+			kept = append(kept, shape)
+		}
+		if len(kept) == 1 {
+			for key, value := range kept[0].(node) {
+				out[key] = value
+			}
+			return out
+		}
+		out["any"] = kept
+		return out
+	}
+	out := node{}
+	switch schema["type"] {
+	case "array":
+		out["kind"] = "list"
+		out["item"] = field(schema["items"].(node))
+	case "object":
+		if fields := children(schema); len(fields) > 0 {
+			out["kind"] = "object"
+			out["fields"] = fields
+		} else if extra, ok := schema["additionalProperties"].(node); ok {
+			out["kind"] = "map"
+			out["item"] = field(extra)
+		} else {
+			out["kind"] = "map"
+		}
+	default:
+		out["kind"] = schema["type"]
+		if schema["format"] == "unix-time" {
+			out["time"] = true
+		}
+		if limit, ok := schema["maxLength"].(float64); ok && limit != 5000 {
+			out["max"] = limit
+		}
+		words := list(schema["enum"])
+		if slices.Contains(words, any("")) {
+			out["unset"] = true
+			words = slices.DeleteFunc(words, func(word any) bool { return word == "" })
+		}
+		if len(words) > 0 {
+			out["enum"] = words
+		}
+	}
+	return out
+}
+
+// blank answers the official fixture of an object without what belongs to that example alone: free text, ids and
+// numbers that may be null become null; words of an enum, flags, and empty shapes stay, as Stripe answers them.
+func blank(schemas, schema, fixture node) node {
+	out := node{}
+	properties, _ := schema["properties"].(node)
+	for key, value := range fixture {
+		property, _ := properties[key].(node)
+		// refunds is since 2022-11-15 absent unless expanded (the fixture shows it expanded); invoice_item stands on
+		// lines of one kind only, and cannot be null.
+		if key == "refunds" || key == "invoice_item" {
+			continue
+		}
+		child, isObject := value.(node)
+		_, isText := value.(string)
+		_, isNumber := value.(float64)
+		switch {
+		case property["nullable"] == true && (isNumber || isText && property["enum"] == nil):
+			out[key] = nil
+		case isObject:
+			out[key] = blank(schemas, resolve(schemas, property), child)
+		default:
+			out[key] = value
+		}
+	}
+	return out
+}
+
+func resolve(schemas, schema node) node {
+	if ref, ok := schema["$ref"].(string); ok {
+		return schemas[ref[strings.LastIndex(ref, "/")+1:]].(node)
+	}
+	if alternatives := list(schema["anyOf"]); len(alternatives) == 1 {
+		return resolve(schemas, alternatives[0].(node))
+	}
+	return schema
+}
+
+// expandable answers the dotted names of an object's fields that expand[] may name: ids that become objects, and
+// lists that are absent unless asked for.
+func expandable(schemas, schema, fixture node, prefix string, depth int) []string {
+	names := []string{}
+	properties, _ := schema["properties"].(node)
+	for key, value := range properties {
+		property := value.(node)
+		child := resolve(schemas, property)
+		_, isResource := child["x-resourceId"]
+		childProperties, _ := child["properties"].(node)
+		_, isList := childProperties["data"]
+		_, present := fixture[key]
+		switch {
+		case property["x-expansionResources"] != nil:
+			names = append(names, prefix+key)
+		case isList && (!present || key == "refunds") && prefix == "":
+			names = append(names, prefix+key)
+		case childProperties != nil && !isResource && !isList && depth < 2:
+			names = append(names, expandable(schemas, child, node{}, prefix+key+".", depth+1)...)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+func list(value any) []any {
+	items, _ := value.([]any)
+	return items
+}

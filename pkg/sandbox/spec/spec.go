@@ -1,0 +1,75 @@
+// Package spec owns what Stripe's own OpenAPI document (API 2023-10-16) says about the operations that the sandbox
+// serves: which parameters each takes, which keys each object carries, and which of them expand. It refuses to know
+// what any of them mean. Its data, spec.json, is distilled from the official document by generate.go and never
+// edited by hand.
+//
+//go:generate sh -c "go run generate.go $STRIPE_OPENAPI"
+package spec
+
+import (
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"slices"
+)
+
+//go:embed spec.json
+var document []byte
+
+// Field is the declared shape of one parameter.
+type Field struct {
+	Kind     string            `json:"kind"` // string, integer, number, boolean, object, map, list
+	Required bool              `json:"required"`
+	Unset    bool              `json:"unset"` // an empty string is allowed and unsets the value
+	Enum     []string          `json:"enum"`
+	Max      int               `json:"max"`
+	Time     bool              `json:"time"`
+	Fields   map[string]*Field `json:"fields"`
+	Item     *Field            `json:"item"`
+	Any      []*Field          `json:"any"` // alternatives, one of which must fit
+}
+
+var loaded = load()
+
+type contents struct {
+	Operations map[string]map[string]*Field `json:"operations"`
+	Blanks     map[string]map[string]any    `json:"blanks"`
+	Expandable map[string][]string          `json:"expandable"`
+}
+
+func load() contents {
+	var c contents
+	if err := json.Unmarshal(document, &c); err != nil {
+		panic(fmt.Sprintf("spec: the embedded spec.json does not parse: %v", err)) // a broken build, not bad input
+	}
+	// What Stripe serves to its own checkout page and its CLI but does not publish.
+	text := func() *Field { return &Field{Kind: "string"} }
+	expand := &Field{Kind: "list", Item: text()}
+	c.Operations["GET /v1/payment_pages/{session}"] = map[string]*Field{"expand": expand}
+	c.Operations["POST /v1/payment_pages/{session}/confirm"] = map[string]*Field{
+		"payment_method":  {Kind: "string", Required: true},
+		"expected_amount": {Kind: "integer"},
+		"email":           text(),
+		"key":             text(),
+		"eid":             text(),
+		"expand":          expand,
+	}
+	return c
+}
+
+// Operation answers the parameters of an operation such as "POST /v1/customers", and whether it is declared at all.
+func Operation(name string) (map[string]*Field, bool) {
+	fields, ok := loaded.Operations[name]
+	return fields, ok
+}
+
+// Blank answers the official keys of an object with neutral values. The caller must not change it.
+func Blank(object string) map[string]any { return loaded.Blanks[object] }
+
+// Expandable tells whether expand[] may name this dotted field of this object.
+func Expandable(object, field string) bool { return slices.Contains(loaded.Expandable[object], field) }
+
+// EventTypes answers the values that a webhook endpoint's enabled_events may take.
+func EventTypes() []string {
+	return loaded.Operations["POST /v1/webhook_endpoints"]["enabled_events"].Item.Enum
+}

@@ -1,0 +1,266 @@
+package sandbox
+
+import (
+	"fmt"
+
+	"github.com/pointsync/pointsync/pkg/sandbox/spec"
+)
+
+// purchase is one price and how many of it: a line of a session, an item of a subscription.
+type purchase struct {
+	price    *price
+	quantity int64
+	metadata map[string]string
+}
+
+// start is all that a new subscription begins with.
+type start struct {
+	holder      *customer
+	items       []purchase // recurring
+	extras      []purchase // one-time, on the first invoice
+	trialEnd    int64      // Unix seconds, 0: no trial
+	method      *paymentMethod
+	metadata    map[string]string
+	description string
+	missing     string // what a trial's end does without a payment method
+}
+
+const maxQuantity = 1_000_000
+
+// startSubscription makes a subscription with its first invoice, finalized and, when nothing is due, paid. Collecting
+// what is due is the caller's next step.
+func (w *world) startSubscription(from start) (*subscription, *invoice) {
+	now := w.now()
+	made := &subscription{base: w.begin("sub_1", "subscription"), BillingCycleAnchor: now, CurrentPeriodStart: now, Currency: from.items[0].price.Currency,
+		Customer: from.holder.ID, Description: text(from.description), Metadata: from.metadata, StartDate: now, Status: "incomplete", TestClock: from.holder.TestClock,
+		PaymentSettings: map[string]any{"payment_method_options": nil, "payment_method_types": nil, "save_default_payment_method": "off"},
+		TrialSettings:   trialSettings{endBehavior{"create_invoice"}}}
+	if from.missing != "" {
+		made.TrialSettings.EndBehavior.MissingPaymentMethod = from.missing
+	}
+	if from.method != nil {
+		made.DefaultPaymentMethod = text(from.method.ID)
+	}
+	if made.Metadata == nil {
+		made.Metadata = map[string]string{}
+	}
+	var items []*subscriptionItem
+	for _, each := range from.items {
+		items = append(items, w.newItem(made.ID, each))
+	}
+	made.Items = newListOf("/v1/subscription_items?subscription="+made.ID, items)
+	made.CurrentPeriodEnd = made.cycle().next(now, now)
+	if from.trialEnd > now {
+		made.Status, made.TrialStart, made.TrialEnd = "trialing", stamp(now), stamp(from.trialEnd)
+		made.BillingCycleAnchor, made.CurrentPeriodEnd = from.trialEnd, from.trialEnd
+	}
+	first := w.newInvoice(from.holder, made, "subscription_create")
+	w.addPeriodLines(first, made)
+	for _, each := range from.extras {
+		first.addLine(w.extraLine(each, now))
+	}
+	w.addPendingItems(first, made)
+	first.total()
+	made.LatestInvoice = text(first.ID)
+	if first.amountAfterBalance(from.holder) == 0 && made.Status == "incomplete" {
+		made.Status = "active"
+	}
+	w.Subscriptions.add(made)
+	if from.holder.Currency == "" {
+		from.holder.Currency = text(made.Currency)
+	}
+	w.emit("customer.subscription.created", made)
+	w.emit("invoice.created", first)
+	w.finalize(first)
+	return made, first
+}
+
+func (w *world) newItem(subscriptionID string, from purchase) *subscriptionItem {
+	item := &subscriptionItem{base: w.begin("si_", "subscription_item"), Metadata: from.metadata, Price: from.price, Quantity: from.quantity, Subscription: subscriptionID}
+	item.ID = newID("si_", 14)
+	if item.Metadata == nil {
+		item.Metadata = map[string]string{}
+	}
+	return item
+}
+
+func createSubscription(c *call) (any, error) {
+	p := c.p
+	holder, err := c.customerAt(p.Text("customer"), "customer")
+	if err != nil {
+		return nil, err
+	}
+	c.on(holder)
+	if p.Text("collection_method") == "send_invoice" {
+		return nil, invalid("collection_method", "The sandbox charges automatically only.")
+	}
+	if p.Has("billing_cycle_anchor") || p.Has("billing_cycle_anchor_config") {
+		return nil, invalid("billing_cycle_anchor", "The sandbox anchors a subscription at its start or its trial's end only.")
+	}
+	from := start{holder: holder, metadata: mergedMetadata(nil, p), description: p.Text("description"),
+		missing: p.Sub("trial_settings").Sub("end_behavior").Text("missing_payment_method")}
+	if from.items, err = c.purchases(p.List("items"), "items", "recurring"); err != nil {
+		return nil, err
+	}
+	if len(from.items) == 0 {
+		return nil, missing("items")
+	}
+	if from.extras, err = c.purchases(p.List("add_invoice_items"), "add_invoice_items", "one_time"); err != nil {
+		return nil, err
+	}
+	if from.trialEnd, err = c.trialEnd(p, from.items); err != nil {
+		return nil, err
+	}
+	if p.Int("cancel_at") != 0 && p.Int("cancel_at") <= c.now() {
+		return nil, invalid("cancel_at", "Invalid timestamp: cancel_at must be in the future.")
+	}
+	if from.method, err = c.offered("default_payment_method", holder); err != nil {
+		return nil, err
+	}
+	return c.beginSubscription(from)
+}
+
+// beginSubscription collects a new subscription's first invoice as payment_behavior says.
+func (c *call) beginSubscription(from start) (any, error) {
+	card := from.method
+	if card == nil {
+		card = c.cardFor(nil, from.holder)
+	}
+	behavior := c.p.Text("payment_behavior")
+	if card == nil && from.trialEnd == 0 && total(from) > 0 && behavior != "default_incomplete" {
+		return nil, coded("resource_missing", "", "This customer has no attached payment source or default payment method. Please consider adding a default payment method. "+
+			"For more information, visit https://stripe.com/docs/billing/subscriptions/payment-methods-setting#set-default-payment-method-for-automatic-collection.")
+	}
+	if behavior == "error_if_incomplete" && card != nil && from.trialEnd == 0 {
+		if refusal := testCards[card.Hidden.Number].decline; refusal != nil {
+			return nil, declinedError(refusal)
+		}
+	}
+	if from.method != nil && from.method.attachable() == nil {
+		c.attach(from.method, from.holder)
+	}
+	made, first := c.startSubscription(from)
+	if c.p.Flag("cancel_at_period_end") || c.p.Int("cancel_at") != 0 {
+		c.change("customer.subscription.updated", made, func() { c.setCancellation(made) })
+	}
+	if first.Status == "open" && behavior != "default_incomplete" {
+		how := onSession
+		if c.p.Flag("off_session") {
+			how = offSession
+		}
+		c.payInvoice(first, card, how) // a refusal shows as status incomplete, not as an error
+	}
+	return made, nil
+}
+
+func total(from start) int64 {
+	sum := int64(0)
+	for _, each := range append(append([]purchase{}, from.items...), from.extras...) {
+		sum += each.price.UnitAmount * each.quantity
+	}
+	return sum
+}
+
+// purchases reads a list of {price | price_data, quantity} and checks that all is of the wanted type, one currency
+// and, when recurring, one interval.
+func (c *call) purchases(entries []spec.Params, param, wanted string) ([]purchase, error) {
+	var out []purchase
+	if len(entries) > 100 {
+		return nil, invalid(param, "Array %s exceeded maximum 100 allowed elements.", param)
+	}
+	for i, entry := range entries {
+		at := fmt.Sprintf("%s[%d]", param, i)
+		found, err := c.priceOf(entry, at)
+		if err != nil {
+			return nil, err
+		}
+		if wanted != "" && found.Type != wanted {
+			return nil, invalid(at+"[price]", "The price specified is set to `type=%s` but this field only accepts prices with `type=%s`.", found.Type, wanted)
+		}
+		quantity := int64(1)
+		if entry.Has("quantity") {
+			quantity = entry.Int("quantity")
+		}
+		if quantity < 0 || quantity > maxQuantity || found.UnitAmount*quantity > maxAmount {
+			return nil, coded("parameter_invalid_integer", at+"[quantity]", "Invalid quantity: %d units of %d make more than 99999999, or are negative.", quantity, found.UnitAmount)
+		}
+		if len(out) > 0 && out[0].price.Currency != found.Currency {
+			return nil, invalid(at+"[price]", "The price specified supports currencies of `%s`. This doesn't match the expected currency: `%s`.", found.Currency, out[0].price.Currency)
+		}
+		if wanted == "recurring" && len(out) > 0 && !out[0].price.Recurring.same(found.Recurring) {
+			return nil, invalid(at+"[price]", "Currently, all prices on a subscription must have the same interval and interval count.")
+		}
+		out = append(out, purchase{found, quantity, mergedMetadata(nil, entry)})
+	}
+	return out, nil
+}
+
+// priceOf answers the price that an entry names or describes.
+func (c *call) priceOf(entry spec.Params, at string) (*price, error) {
+	if id := entry.Text("price"); id != "" {
+		found := c.Prices.get(id)
+		if found == nil {
+			return nil, noSuch("price", id, at+"[price]")
+		}
+		if !found.Active {
+			return nil, invalid(at+"[price]", "The price specified is inactive. This field only accepts active prices.")
+		}
+		copied := *found
+		return &copied, nil
+	}
+	data := entry.Sub("price_data")
+	if data == nil {
+		return nil, missing(at + "[price]")
+	}
+	return c.describedPrice(data, at)
+}
+
+// describedPrice makes a price that serves one purchase only, and its product where that is described as well.
+func (c *call) describedPrice(data spec.Params, at string) (*price, error) {
+	productID := data.Text("product")
+	var fresh *product
+	switch details := data.Sub("product_data"); {
+	case details != nil:
+		fresh = c.newProduct(details.Text("name"))
+		fresh.Description, fresh.Metadata = text(details.Text("description")), mergedMetadata(nil, details)
+		productID = fresh.ID
+	case productID == "":
+		return nil, missing(at + "[price_data][product]")
+	case c.Products.get(productID) == nil:
+		return nil, noSuch("product", productID, at+"[price_data][product]")
+	}
+	inline, err := c.inlinePrice(data, at+"[price_data]", productID)
+	if err != nil {
+		return nil, err
+	}
+	if fresh != nil {
+		c.Products.add(fresh)
+	}
+	inline.Active = false
+	return c.Prices.add(inline), nil
+}
+
+// trialEnd reads trial_end or trial_period_days; 0 means no trial.
+func (c *call) trialEnd(p spec.Params, items []purchase) (int64, error) {
+	const longest = 730 * 86400
+	end := p.Int("trial_end")
+	if p.Has("trial_period_days") {
+		if p.Has("trial_end") {
+			return 0, invalid("trial_end", "Cannot specify both trial_end and trial_period_days.")
+		}
+		days := p.Int("trial_period_days")
+		if days < 1 {
+			return 0, coded("parameter_invalid_integer", "trial_period_days", "The minimum number of trial period days is 1.")
+		}
+		end = c.now() + min(days, 731)*86400
+	}
+	switch {
+	case end == 0: // none, or trial_end=now
+		return 0, nil
+	case end <= c.now():
+		return 0, invalid("trial_end", "Invalid timestamp: must be an integer Unix timestamp in the future.")
+	case end > c.now()+longest:
+		return 0, invalid("trial_end", "Invalid trial_end: a trial lasts 730 days at most.")
+	}
+	return end, nil
+}

@@ -1,0 +1,217 @@
+package sandbox
+
+// incompleteLifetime is how long a first payment may take, in seconds: then incomplete becomes incomplete_expired.
+const incompleteLifetime = 23 * 3600
+
+// trialNotice is how long before its end a trial is announced to end, in seconds.
+const trialNotice = 3 * 86400
+
+type subscription struct {
+	base
+	BillingCycleAnchor   int64                    `json:"billing_cycle_anchor"`
+	CancelAt             stamp                    `json:"cancel_at"`
+	CancelAtPeriodEnd    bool                     `json:"cancel_at_period_end"`
+	CanceledAt           stamp                    `json:"canceled_at"`
+	CancellationDetails  cancellationDetails      `json:"cancellation_details"`
+	Currency             string                   `json:"currency"`
+	CurrentPeriodEnd     int64                    `json:"current_period_end"`
+	CurrentPeriodStart   int64                    `json:"current_period_start"`
+	Customer             string                   `json:"customer"`
+	DefaultPaymentMethod text                     `json:"default_payment_method"`
+	Description          text                     `json:"description"`
+	EndedAt              stamp                    `json:"ended_at"`
+	Items                listOf[subscriptionItem] `json:"items"`
+	LatestInvoice        text                     `json:"latest_invoice"`
+	Metadata             map[string]string        `json:"metadata"`
+	PaymentSettings      map[string]any           `json:"payment_settings"`
+	PendingUpdate        *pendingUpdate           `json:"pending_update"`
+	StartDate            int64                    `json:"start_date"`
+	Status               string                   `json:"status"`
+	TestClock            text                     `json:"test_clock"`
+	TrialEnd             stamp                    `json:"trial_end"`
+	TrialSettings        trialSettings            `json:"trial_settings"`
+	TrialStart           stamp                    `json:"trial_start"`
+	Hidden               struct {
+		TrialNoticed   bool   // customer.subscription.trial_will_end was sent
+		PendingInvoice string // the invoice whose payment applies PendingUpdate
+	} `json:"_sandbox"`
+}
+
+type cancellationDetails struct {
+	Comment  text `json:"comment"`
+	Feedback text `json:"feedback"`
+	Reason   text `json:"reason"`
+}
+
+type trialSettings struct {
+	EndBehavior endBehavior `json:"end_behavior"`
+}
+
+type endBehavior struct {
+	MissingPaymentMethod string `json:"missing_payment_method"`
+}
+
+// pendingUpdate is a change of items that waits for its invoice to be paid.
+type pendingUpdate struct {
+	BillingCycleAnchor stamp               `json:"billing_cycle_anchor"`
+	ExpiresAt          int64               `json:"expires_at"`
+	SubscriptionItems  []*subscriptionItem `json:"subscription_items"`
+	TrialEnd           stamp               `json:"trial_end"`
+	TrialFromPlan      *bool               `json:"trial_from_plan"`
+}
+
+type subscriptionItem struct {
+	base
+	Metadata     map[string]string `json:"metadata"`
+	Price        *price            `json:"price"`
+	Quantity     int64             `json:"quantity"`
+	Subscription string            `json:"subscription"`
+}
+
+func (i *subscriptionItem) amount() int64 { return i.Price.UnitAmount * i.Quantity }
+
+func (s *subscription) ended() bool {
+	return s.Status == "canceled" || s.Status == "incomplete_expired"
+}
+
+func (s *subscription) cycle() *recurring { return s.Items.Data[0].Price.Recurring }
+
+// nextDue answers when the subscription wants to be looked at again: the end of its period, of its trial (and the
+// notice before), of its patience with a first payment or a pending update.
+func (s *subscription) nextDue() int64 {
+	due := s.CurrentPeriodEnd
+	switch s.Status {
+	case "incomplete":
+		return s.Created + incompleteLifetime
+	case "trialing":
+		if !s.Hidden.TrialNoticed {
+			due = max(s.Created, int64(s.TrialEnd)-trialNotice)
+		}
+	case "active", "past_due":
+	default:
+		return 0
+	}
+	if s.CancelAt != 0 {
+		due = min(due, int64(s.CancelAt))
+	}
+	if s.PendingUpdate != nil {
+		due = min(due, s.PendingUpdate.ExpiresAt)
+	}
+	return due
+}
+
+// cardFor answers what a subscription's invoices are charged to: its own default, else the customer's; nil when
+// there is none. Stripe does not reach for other attached cards.
+func (w *world) cardFor(s *subscription, holder *customer) *paymentMethod {
+	if s != nil {
+		if method := w.PaymentMethods.get(string(s.DefaultPaymentMethod)); method != nil {
+			return method
+		}
+	}
+	return w.PaymentMethods.get(string(holder.InvoiceSettings.DefaultPaymentMethod))
+}
+
+// subscriptionAt finds a subscription by the id in the URL and goes to its clock.
+func (c *call) subscriptionAt(id, param string) (*subscription, error) {
+	found := c.Subscriptions.get(id)
+	if found == nil {
+		return nil, noSuch("subscription", id, param)
+	}
+	c.clock = string(found.TestClock)
+	return found, nil
+}
+
+func getSubscription(c *call) (any, error) { return c.subscriptionAt(c.id, "id") }
+
+// listSubscriptions leaves canceled ones out unless they are asked for, as Stripe does.
+func listSubscriptions(c *call) (any, error) {
+	p, status := c.p, c.p.Text("status")
+	matches := func(s *subscription) bool {
+		switch status {
+		case "all":
+			return true
+		case "":
+			return s.Status != "canceled" && s.Status != "incomplete_expired"
+		case "ended":
+			return s.ended()
+		}
+		return s.Status == status
+	}
+	startFilter, err := timeFilter(p, "current_period_start")
+	if err != nil {
+		return nil, err
+	}
+	endFilter, err := timeFilter(p, "current_period_end")
+	if err != nil {
+		return nil, err
+	}
+	return list(c, &c.Subscriptions, "subscription", func(s *subscription) bool {
+		return matches(s) && (!p.Has("customer") || s.Customer == p.Text("customer")) && startFilter(s.CurrentPeriodStart) && endFilter(s.CurrentPeriodEnd) &&
+			(!p.Has("price") || s.priced(p.Text("price"))) && (!p.Has("test_clock") || string(s.TestClock) == p.Text("test_clock"))
+	})
+}
+
+func (s *subscription) priced(priceID string) bool {
+	for _, item := range s.Items.Data {
+		if item.Price.ID == priceID {
+			return true
+		}
+	}
+	return false
+}
+
+// deleteSubscription cancels now; nothing is refunded.
+func deleteSubscription(c *call) (any, error) {
+	found, err := c.subscriptionAt(c.id, "id")
+	if err != nil {
+		return nil, err
+	}
+	if found.ended() {
+		return nil, noSuch("subscription", c.id, "id")
+	}
+	if c.p.Flag("invoice_now") || c.p.Flag("prorate") {
+		return nil, invalid("prorate", "The sandbox cancels without a final invoice: leave out invoice_now and prorate.")
+	}
+	if details := c.p.Sub("cancellation_details"); details != nil {
+		setText(&found.CancellationDetails.Comment, details, "comment")
+		setText(&found.CancellationDetails.Feedback, details, "feedback")
+	}
+	c.cancelSubscription(found, "cancellation_requested")
+	return found, nil
+}
+
+// cancelSubscription ends a subscription now. Its open and draft invoices stay but advance no more.
+func (w *world) cancelSubscription(s *subscription, reason string) {
+	for _, owed := range w.Invoices.where(func(i *invoice) bool {
+		return string(i.Subscription) == s.ID && (i.Status == "draft" || i.Status == "open")
+	}) {
+		w.change("invoice.updated", owed, func() { owed.AutoAdvance, owed.NextPaymentAttempt = false, 0 })
+	}
+	s.Status, s.EndedAt, s.CancelAtPeriodEnd, s.PendingUpdate = "canceled", stamp(w.now()), false, nil
+	if s.CanceledAt == 0 {
+		s.CanceledAt = stamp(w.now())
+	}
+	if s.CancellationDetails.Reason == "" {
+		s.CancellationDetails.Reason = text(reason)
+	}
+	w.emit("customer.subscription.deleted", s)
+}
+
+func listSubscriptionItems(c *call) (any, error) {
+	found, err := c.subscriptionAt(c.p.Text("subscription"), "subscription")
+	if err != nil {
+		return nil, err
+	}
+	return paginate(c, found.Items.Data, "subscription_item")
+}
+
+func getSubscriptionItem(c *call) (any, error) {
+	for _, id := range c.Subscriptions.ids {
+		for _, item := range c.Subscriptions.get(id).Items.Data {
+			if item.ID == c.id {
+				return item, nil
+			}
+		}
+	}
+	return nil, noSuch("subscription_item", c.id, "id")
+}
