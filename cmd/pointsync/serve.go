@@ -44,8 +44,22 @@ func (serveCmd) Run(ctx context.Context) error {
 		a.db.Close()
 		return fmt.Errorf("POINTSYNC_ADDR: %w", err)
 	}
+	go warnOfStripe(ctx, a, items, log)
 	log.Info("serving", "addr", l.Addr().String(), "database", a.db.Dialect(), "live", c.Live())
 	return a.run(ctx, l)
+}
+
+// warnOfStripe says at start what `pointsync stripe check` would. It hinders nothing: Stripe may be away just now.
+func warnOfStripe(ctx context.Context, a *app, items *catalog.Catalog, log *slog.Logger) {
+	findings, err := a.stripe.Check(ctx, items, "", time.Now())
+	if err != nil {
+		log.Warn("Stripe could not be checked", "error", err)
+	}
+	for _, f := range findings {
+		if !f.OK {
+			log.Warn("Stripe is not ready: "+f.What, "mend", f.Mend)
+		}
+	}
 }
 
 func newLogger(c config.Config) *slog.Logger {

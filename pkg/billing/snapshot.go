@@ -58,6 +58,8 @@ type StripeCheckout struct {
 	PaymentStatus   string // paid, unpaid, no_payment_required
 	PaymentIntentID PaymentIntentID
 	SubscriptionID  SubscriptionID
+	AmountSubtotal  int64 // before discounts and tax
+	Currency        string
 	ExpiresAt       time.Time
 }
 

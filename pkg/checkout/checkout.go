@@ -231,7 +231,15 @@ func (s *Service) open(ctx context.Context, a billing.Account, o billing.Order) 
 	if err != nil {
 		return o, err
 	}
-	err = s.db.InTx(ctx, func(tx *store.Tx) error {
+	if ask.TrialDays == 0 && (page.AmountSubtotal != o.Amount || page.Currency != o.Currency) {
+		return o, s.withdraw(ctx, o, page)
+	}
+	return s.note(ctx, o, page)
+}
+
+// note writes an order's page down, unless a request that ran beside this one has.
+func (s *Service) note(ctx context.Context, o billing.Order, page billing.StripeCheckout) (billing.Order, error) {
+	err := s.db.InTx(ctx, func(tx *store.Tx) (err error) {
 		if _, err := tx.LockAccount(ctx, o.AccountID); err != nil {
 			return err
 		}
@@ -242,6 +250,18 @@ func (s *Service) open(ctx context.Context, a billing.Account, o billing.Order) 
 		return tx.SaveOrder(ctx, o)
 	})
 	return o, err
+}
+
+// withdraw closes a page that asks for another amount than the catalogue does: the customer was promised the catalogue's.
+func (s *Service) withdraw(ctx context.Context, o billing.Order, page billing.StripeCheckout) error {
+	if _, err := s.note(ctx, o, page); err != nil {
+		return err
+	}
+	if err := s.stripe.ExpireCheckout(ctx, page.ID); err != nil {
+		return err
+	}
+	return billing.Errorf(billing.EStripeRefused,
+		"The price of %s at Stripe is not the one in the catalogue, so nothing is sold. The operator has to run pointsync stripe setup.", o.Item)
 }
 
 // Status answers an order and the account as they are now. A pending order is synced on the way, so that the success page

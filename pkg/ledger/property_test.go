@@ -74,7 +74,9 @@ func play(t failer, s *story, steps []step) {
 		s.take(step)
 		s.tick()
 		s.model.passTime(s.clock.Now())
-		s.wantBalance(billing.Balance{Available: s.model.available(), Debt: s.model.debt})
+		if step.Kind != "pass" { // looking would settle what ran out, and leave nothing of it for the next step to find
+			s.wantBalance(billing.Balance{Available: s.model.available(), Debt: s.model.debt})
+		}
 		if t.Failed() {
 			t.Fatalf("after step %d of %v", n+1, steps[:n+1])
 		}

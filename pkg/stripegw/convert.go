@@ -73,11 +73,13 @@ func fromStripeInvoiceLine(l *stripe.InvoiceLineItem) billing.StripeInvoiceLine 
 
 func fromStripeCheckout(s *stripe.CheckoutSession) billing.StripeCheckout {
 	to := billing.StripeCheckout{
-		ID:            billing.CheckoutID(s.ID),
-		URL:           s.URL,
-		Status:        string(s.Status),
-		PaymentStatus: string(s.PaymentStatus),
-		ExpiresAt:     at(s.ExpiresAt),
+		ID:             billing.CheckoutID(s.ID),
+		URL:            s.URL,
+		Status:         string(s.Status),
+		PaymentStatus:  string(s.PaymentStatus),
+		AmountSubtotal: s.AmountSubtotal,
+		Currency:       string(s.Currency),
+		ExpiresAt:      at(s.ExpiresAt),
 	}
 	if s.PaymentIntent != nil {
 		to.PaymentIntentID = billing.PaymentIntentID(s.PaymentIntent.ID)
