@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { root, withBinary, withDev } from './dev.mjs';
 
 const collections = join(root, 'docs/postman');
-const environment = join(collections, 'local.postman_environment.json');
+const environment = join(collections, 'dev.postman_environment.json');
 
 process.exitCode = await withBinary(async (binary, folder) => {
   const names = readdirSync(collections).filter((name) => name.endsWith('.postman_collection.json')).sort();

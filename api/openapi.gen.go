@@ -531,6 +531,9 @@ type InsufficientPoints = InsufficientPointsProblem
 // KeyReused defines model for KeyReused.
 type KeyReused = Problem
 
+// MediaType defines model for MediaType.
+type MediaType = Problem
+
 // NotFound defines model for NotFound.
 type NotFound = Problem
 
@@ -973,6 +976,8 @@ type InsufficientPointsApplicationProblemPlusJSONResponse InsufficientPointsProb
 
 type KeyReusedApplicationProblemPlusJSONResponse Problem
 
+type MediaTypeApplicationProblemPlusJSONResponse Problem
+
 type NotFoundApplicationProblemPlusJSONResponse Problem
 
 type StripeRefusedApplicationProblemPlusJSONResponse Problem
@@ -1078,6 +1083,38 @@ func (response Login401ApplicationProblemPlusJSONResponse) VisitLoginResponse(w 
 	return err
 }
 
+type Login413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response Login413ApplicationProblemPlusJSONResponse) VisitLoginResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Login415ApplicationProblemPlusJSONResponse struct {
+	MediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response Login415ApplicationProblemPlusJSONResponse) VisitLoginResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type Login429ApplicationProblemPlusJSONResponse struct {
 	TooManyApplicationProblemPlusJSONResponse
 }
@@ -1144,6 +1181,38 @@ func (response Logout400ApplicationProblemPlusJSONResponse) VisitLogoutResponse(
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Logout413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response Logout413ApplicationProblemPlusJSONResponse) VisitLogoutResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Logout415ApplicationProblemPlusJSONResponse struct {
+	MediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response Logout415ApplicationProblemPlusJSONResponse) VisitLogoutResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -1221,6 +1290,38 @@ func (response Refresh401ApplicationProblemPlusJSONResponse) VisitRefreshRespons
 	return err
 }
 
+type Refresh413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response Refresh413ApplicationProblemPlusJSONResponse) VisitRefreshResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Refresh415ApplicationProblemPlusJSONResponse struct {
+	MediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response Refresh415ApplicationProblemPlusJSONResponse) VisitRefreshResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type Refresh503ApplicationProblemPlusJSONResponse struct {
 	UnavailableApplicationProblemPlusJSONResponse
 }
@@ -1290,6 +1391,38 @@ func (response Register409ApplicationProblemPlusJSONResponse) VisitRegisterRespo
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Register413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response Register413ApplicationProblemPlusJSONResponse) VisitRegisterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Register415ApplicationProblemPlusJSONResponse struct {
+	MediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response Register415ApplicationProblemPlusJSONResponse) VisitRegisterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -1434,6 +1567,38 @@ func (response CreateCheckout409ApplicationProblemPlusJSONResponse) VisitCreateC
 	return err
 }
 
+type CreateCheckout413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateCheckout413ApplicationProblemPlusJSONResponse) VisitCreateCheckoutResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCheckout415ApplicationProblemPlusJSONResponse struct {
+	MediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateCheckout415ApplicationProblemPlusJSONResponse) VisitCreateCheckoutResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateCheckout422ApplicationProblemPlusJSONResponse struct {
 	KeyReusedApplicationProblemPlusJSONResponse
 }
@@ -1446,6 +1611,25 @@ func (response CreateCheckout422ApplicationProblemPlusJSONResponse) VisitCreateC
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCheckout429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response CreateCheckout429ApplicationProblemPlusJSONResponse) VisitCreateCheckoutResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -1878,6 +2062,38 @@ func (response SpendPoints402ApplicationProblemPlusJSONResponse) VisitSpendPoint
 	return err
 }
 
+type SpendPoints413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response SpendPoints413ApplicationProblemPlusJSONResponse) VisitSpendPointsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SpendPoints415ApplicationProblemPlusJSONResponse struct {
+	MediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response SpendPoints415ApplicationProblemPlusJSONResponse) VisitSpendPointsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type SpendPoints422ApplicationProblemPlusJSONResponse struct {
 	KeyReusedApplicationProblemPlusJSONResponse
 }
@@ -1981,6 +2197,38 @@ func (response CreatePortal409ApplicationProblemPlusJSONResponse) VisitCreatePor
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePortal413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CreatePortal413ApplicationProblemPlusJSONResponse) VisitCreatePortalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePortal415ApplicationProblemPlusJSONResponse struct {
+	MediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response CreatePortal415ApplicationProblemPlusJSONResponse) VisitCreatePortalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -2809,127 +3057,129 @@ func (sh *strictHandler) GetSubscription(ctx echo.Context) error {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H3vchs38uCroOZ+VbG9I4qkJDum6urOsZVEcWJ7JXldu5ZPBGeaJKIhMAEwohmdqu7jfb6HuAfbJ7lC",
-	"A5jBkMN/EtdO9n76JJIYoNFo9P/uuY0SMckFB65V1LuN4DOd5Bng/+egFBPc/KuKyYTKWdSLXgw1SJKJ",
-	"0YjxEWE8iqMbmhVgH86ZBHVFddSLuu3u0712Z699dNFp9zpHvXb7H1Ec5YK5pegNZRkdZBD12nGUwkDj",
-	"P2PI0qjXvosjCUMJanylxTXwqBflSl51PndnB7+3N/mL4kgVA5VIlmvcBi+yLI78bDD7aTz4IWFv2U/f",
-	"/+Pk7OKv5z89b8FBu5V0M7MrHHelZzlEveg7oBJkFEeFAolbnVCWRb2IpvS/O5y1EjGJ4oil5uskuWp3",
-	"fk2XQHZ3dxd79J4BTesoNt+QjGpc8OHI7XTbzfitY+c2SihPILui+ioHyUR6BTyNekOaKYijpJASeP0n",
-	"B0bXgdFuOzCGUkwWgCx/zTOKpynF1URwPc5m5qQ01YVCzGl2AwbTXCOGG9e4+8Oc453BKE1BItpPU5jk",
-	"QgPXZ5BndAZ4tCkEeI7eSVDAdUwoT0lfywL6MZmOgRM9BnINMzKmKWFaERgOIdFkAEMhoWWwlIxhQs2U",
-	"bj8DITKgPDJgnIGWM7yei2ueQyJ4qogWZEqZbpyLcQ0jkJY4cyrpBLTb1stCKtEw7cUYSJ/DZ32V4Ig+",
-	"EUPcRU5HEMDNzODfCpDmqDmdmOXsEzVAcqo1SDP2fzwSMv2fwPXjq4/tved0b/zr9YTne/pm7/dPt92n",
-	"d/9hTtbCrbRkfIQoKNGfzF7DbBHeN3QCiugxU0TCbwUoTYZCEglaMlAxKTj7rQCSgyQ0SURhTukachwF",
-	"NyBb5L0CQgnyJfL+/ekrfB5oMiYcpsSgkJu1WuQD02NRaMI0oURCDlQTpgglCo+C5IVMxlQBEZKoHHhq",
-	"8OQoMOpFT4edpJM+hb2D5Oho73DwFPae06Ojve7wWdpJOsNvaaftEWvpr8JsgIU9g4YQxRP6+WfgIz2O",
-	"et2joziaMO4/d+LwAD5eXn7udvYuLz8/g09/aUb3z2zC9CKWfxRTMqF8RqhGYpgIpZdRQYZThBCmMKRF",
-	"pqNetx0bcNmkmES9juFhE8bdp7iRaCWoXHBlpddLwYcZSxC+RODBIGPM84wl1IC6n0sxyGDyl1+VZYAl",
-	"+g0U2jKGC0MsjhjImCrChSYDUYzGmlA+02MjBmeAG3Q0dYWsQ8JvyDoC5nbYfh5Hmmk84TdCk1woxQYZ",
-	"EC6mFYY9XGo/8Xu4CzH0HxKGUS/6L/uV6N63v6r9d/ZRi4/Fy2ogAXtJGR8pkgqwO6JZJqbEcIa7ODox",
-	"TPGCIn99EPJe8BJ1U6bH9uYhyyXwmSmtWuRnYbQIwrjSQNOtsYigEo2wNiAQ19qzP+8Ch+s3ZJY55aoY",
-	"DlnCgOt3pUh+AB4P2sSKdkLVNaTIdIz06HRJJeiXiv8lytU6LHeX6E8B/QI3F8HBFm0hk+fPiQUY23PT",
-	"bXxei+hecYLfwxSkx6YeU16htEXeCHufp1SRFAZMQ3pcSmWmiNIsy0jBCwUpnvRrmJ2B+bQLLmMWMSsP",
-	"mVSamFktkVEu9BikF1leCBmBYx5BYsBPfsAml6jbrY5yTmAQabfUdE7ByGuY7bmRu2JP84Bsgg2z+Buh",
-	"vxcFf+gpvBFEFcmYCJmC3IwVHdYvxBChaEAcF3rP/rgLXJmlDBIgNuqD4d8zUUjLfM61ZDmcwXAHZGnn",
-	"ItJOhjehJEJzXiIHSbWQKBgHYFRYkW3ExI/aAf3Vl2lCn8IRe37ELnA4tzdaaoRiSAwy7cWv7VALkglx",
-	"TR71Lf+Y8YRYyEgyhuS6/9ieQMA1T1Aq7FoHoSRjN0BC9kweBQbV4xZ5OaZ8BFYZz6gRsPj/gGWZ4XC5",
-	"kJpm5NG7t+cXZN9+ery19H2RSaDpzAMyWHJ4AZh7VkzuRhg3YMEeZ6BnCw7H5pKYzVtW4s+5EuBz3D0F",
-	"SaZ0hmd5IcTPVI7gwScIZCDSGZlQY97dADnqHna//ZYMZtpAW1eU155B56A6g+/MtFoIkiGcDfjP6SwT",
-	"NN3TQuzZQbvi17glpuzS0opTsxHU6j3+fqF89lD0CWEtikyM9hhHhAmeQItcyBmhI8r4ZkIvoN1yTveU",
-	"akKdQZkZtFcO2gnq/NJuG8dE+20Qiv61Phrze2jN9x0pK7PFwNcQDFkGixu9H7gGEJz3nBZ6LCT7fQea",
-	"CxjWBMqwx2vgyJ9kwYkodIucWRceYRvaR526ODVQGoM6obqZtRThRnYjWckNzVhqN4PidSoFH5FEQmpA",
-	"oZkVs+95oGPvQsimLLWWGFdGQzXqPTJvq6leczHlxIh8kgocZ3Ve2EzYHiwI28ryw/VWCN0i2OkOBa/j",
-	"ySnVdEDVwv6NvGITOPa+E8etgSg6WVQUv8it+ZshDFp6S+9/4h2SU6m9r8zLI2bPA8kviiOQUhiQP95G",
-	"E1CKGhkU8WIyAEkmhdJkAIZ/ZECVJh1v/ZldRft0YlSF6O7TJneuHfDE5eAsUMdNhY1diZO5padjJxcN",
-	"qiVNtDHVFFpq6H5ys6Kzh2qaiREeRpoyMyfN3kmjvWkGqvRi58FXt1FOk2v8h2mYqLXA0+QaHc8WE1RK",
-	"OjOfjXq1xSwZ5YuzOIOcScOPP7opYwfgp3K0GPwK1hv00uibotAvJSBv3G7jaOCsg/QtDjJ4toEKJKHb",
-	"xsv8jSIeIOLCGq1Fj2EcFTJbMUVOR3BMeJFlKBWt/m2AsARBMsFHqJoxzfjILDAUcoLxkEKyKI7Mo5Yh",
-	"a1lAk8cyRLJFQm17FsJV+D6zJLolvl1kpXH7H5Cpe6f5N4oMaHJNMsavzd22/Cv02rbxws5j1tBes3+e",
-	"pYbRUGsFCEkMTXnWk9hrU8DcIoftec/wwoK/FZRrpmc1l21n/labO6OI4Nns2INgFG2RpVZ/C8+Qcf30",
-	"MNrG5xtHqkDVYxVmnbhRgPEPs+lCaTExIhaFRk5nhprIqVZESDZivGKvWSamkJLBrGYLHpP+7duzVydn",
-	"V6ev7voEgwl5RhNIW+SVRUUvsDf8LHbyTY5zjlDxbFcR5bnj5f9CHlC5Flcyt8pzNxdbXPVUaC8Hkb3b",
-	"De9v6X2sremnacRbpcttiTQXLly9H/RJI9KoUlMhkW2WZF5+WaODTvfbNVdubvcWkmCNpo2eeHCrwNJi",
-	"oLOEzE9ZixEdNtz9E67lbEvMOZVkkfuzEYe0R0aSon9bGpVXMc1umrnDIg8Y0Myw1yvaHPoslVfyFzKG",
-	"LCX//N//h6Qw0O7+Wxe+2dGG6yVW5GIgPjjXlGrYMyprk+CrgXTbwL7Txq+vmfVpAjcc8GOESDKUngO6",
-	"GW1OQBRHSUanRm4EVFDNMgFNjZq9jm5/8eMWGJBZC2GJ/TnOo72+xWDNGr4aadSg/h21LpZtriLHoO3G",
-	"ipcl2gb9LYhfmzm2UyI8FPVpmvb5PYMsPTFK/ZYbLbX/BgIpdf7bBd/YT+dv3xD3O2FcC+v/E+ks9rYX",
-	"N6aUUwWs0WN+wQgtKRMAWtE6HHgg4hLUpv0vj9IYdGTZ2yHaOhuZD/HtvCb/NcRTHeNnVgdAZFpPyEwU",
-	"ZGxUHdQfmNGDYENsbiHOPt3F0U8fXiMW6hw3GzXSTCJvljCbJUzIKnmLyrxqpsnPzXpoXgwylpBrmMXE",
-	"GPxPDwuZrUeHWd3CHOOO7LoWWrNWE6n99OH1+SI+rmG2ObcwGF1npeGETev/LLY2EO4hU8KEsCXPrOFl",
-	"sRUoUFdQSj3ca97tJim4hFikUSK4+bD9lEoUMoEmPd75AZwvbADGEiRa9Eg/vCQ9VQyu/vm//m/fcLE+",
-	"qoc9IVP8aj2hIT05ECrEhDuqoXytXPslkLrNlFDLxjlqNOvqiHifEy1It03UWEhN7DBVGXNZBvIbRcTU",
-	"Wxnhat12A5BvYPpnUIbbO9GG33qLZwdq6yk3dl3sctyIpp/RY5syhVE6FfuAm5qYY1GaFJyVLj+bTJn8",
-	"KzVOv0TjLa2zjgWrmZOaT4bIgiv054fgbsVnhkU2ZFm2eg9rZ7E8Z629evoq9IisVaoxH9X62hrV50q3",
-	"WMKWrI/KGTAMCYM8ct6O3CpfIG9cfHWD4w5dK8tZaLM/pPQElLsDnlrmlVNkceVRlPwMv6Usc+xuWPAU",
-	"0gZUNDFMxHJpHJSQB3ZCSYihpW7BrFH2HHetUczS23z6qm7dGna/Il+3luFoxm6cXOrWu4edsp15EVu3",
-	"xuaKSumhWamquEnXWyno5L4vi9xS3q9kUfe0mCf089UD7o/NSr1dxQS22mTTlcE15u3lldeltqnGU8OU",
-	"+p0ItncBw3qAEPvyJ++BDplfSg0epwDXBiTB9TiKoxlQ2cjoNzj8Oq5+sEpilQNuWGyJvXvgRUtGs6uU",
-	"zr4wpZW4C4gugKWR5Kpc0y2ILgyZ13H5C52RAWAqvCZcTO+BPZvlOj/x2ymkztVHiZVuhoJ9Pq3PYDLr",
-	"HtuqGy/KczojTFsv/j3Asbm2i24CBfIG0q0nnDvgMO8XV3L7X35Wr1z4+f4nds/zuCfetnwsE3pzqWks",
-	"9HUycxmG3VLNiJaaZveLEUrQheRrY4Q2bw8jgzZSqMUxFgs1x652F5Fa3GzlvqvvJC0JbdHwcEkNGx5T",
-	"4DNtcNyGqQ0Na1W6cAOjtQkPDU/ZLxbdqUpjDEFCRjW7wbxRMOwTYpszTBXpr8xn38AFgb964AIt2SG0",
-	"tuMm8nPZVvelv1q15e0cTWwXnapP1gRrUFy6jcthneGq59PR1tquK6T9Zr7kBcQ1lvs5ESRhxJQGs1Yc",
-	"VNGi88BN5HIbFul59z7r+eS9GFWZIBzQf+HS6zDRp0ds/SRZ4lGrF1tWapirumzSuXwd5qrNvFcN8s/u",
-	"qLbinAWJUy+40d3pNpIkRtV2b/x0Nopa/rEij7uJGZa65tLg4HwUcY1TFY/ofvxtmcFTVitaylidkvLt",
-	"s+dP288P2t1ut/3tuiOeQ/1aZ++Dce62uAJxCtN0tkuS2za05m/RSv6Eg6yQbrIGLmQBtibap++MRZGl",
-	"NnUeC01c1ZbVZ9DzGqaPBsypLJH+IkkpPjK/Oorn9914UvdJ5lnQdZaBZ8c1rjuHnJWrzyVNF1lWVrBL",
-	"IBxuME+vjHjOO70as+Pm+g7cNhxgUxOCTRmhbUowT2jfgVGanUfDicIp46mYukzEYFuYhcjh/l7w3Llp",
-	"GoKjGeXfKILeg3pm3jGBSa59lV8uGYaYfWKsH1Wlc18723mFOrwk/XIqpC1Cd1KbcXMtMtCAHgL/4apy",
-	"GqOLwDqXy7YNOVX6Ki0wKQXPFUcW3Hmfc4oFXI2qgG34MA/fibXXF86HPILPSVYodgOPd35WDfm4oUKO",
-	"tOQhbiTLuJmqmy7ee7V1VGq7yFujiG8S13baRRgxBzgpJNOzczO5BWJgtbryv+89nn/6cBE1pXdPAJPX",
-	"+8gD+zYr1SXferZNTtJX5y/Io5O0e3TUef44Jp0jMmG80KDKphXIFHwjDwfqWOvcppUzPhRNDTCyTNVK",
-	"xRSKDeTTmBOriB5LLGd2Isf8nIFWxCiSyjZpcEpC7Fic4IClV0Z/aF3yS/7kyYXZnGo9eULQaL9BtxPm",
-	"4rjCBlu/V8dF7DNIl2SPMGe+17GlYvPlJU986rWlz9ig1QAbl0Ukh+0ucbapLdy0S0wYmuP+bmF5IcV4",
-	"MtOK9G9A9o8J026zKSQsBXXJMS9/EvjrWuRUYy2eCo7rmPRtcSEt9Hjf2TZ9MsJhmH0EnzUKCIs4q0E8",
-	"eYIpgNOxyIDYagfVIk+evEDVBmGbCA6zpnHzjulv1Jzj+lFiLsjjFp4Tm4Bf7ez7l+Tg4OC5Yb7vL17a",
-	"ys8ko2yiLJVadJmhrqiEKMYTIJ3nz9rk0ZtiApIlr6iGx24zZ7ajiCGDc0M2lJP+XM1K35a0GNTOCGIK",
-	"2fpEGPw476SQdrexsw+xEiasGfFVMZccy2KuYUaQKVnqMcoSJSkMGWcayjv2ws80thLa95lxoUuzlKIz",
-	"FUCs93w7mx7BhjVum+ia8VjsLyuD6ZNHBsPPD4+ePW6RV0hGhqr75u72j8lvhdBA+pVzo285udkDVdco",
-	"+saQ5a1Lw4QzlgC3qUeuh8gvpxcuc9/yAdXb3xc5cJvM0RJytO8e2p8wHbh/orKMN4qjG5DWIRF1Wu1W",
-	"G0NxOXCas6gXHbTarQMbPhwj89tvTSHL9rAsa//X6bVq+YKfEaCGbZPFmeCnadSLfgCNSUlzPUq67faK",
-	"UqKGEiKbw/TRJXdFyC1depT5hEzTJUfZzknGxsIErujt63cueaoXKTbC5Kle1On89vcXf3/9+aUc/u38",
-	"6tnF7MNff3w7ejZObt7RnP2Syekppe+SH9+fCZtqtlmhD262sWQXWeEHGJDXMCPnoC1tPDvqPIvxHn7b",
-	"Pnj2+JgkNBkDet/NHbAcxd6CIehkjG11sF7StsIgBbcVcv1rlvZbNZEV9T5+ioP2WvVkNGWv3Q1INpwR",
-	"UUh72TECQkcKlWaQNyyB6JOZ1bKzTIwYt9aRajjun/Hn0l/3nUhn253z8rZUVRpNlAgpzb0dC6mADDCy",
-	"Pdu8GCtM/Lmr6wPmjt89hFatUVK5+Jrg8EP3vSvwbmPQqyca6siYIimYA8PKZDEagdGqsWjz0O6haepy",
-	"r/t/qxW2HbY76x95P1eGeth9vv4hXxp9F0dH7YONFqnqMFfQt+uoY6ULtqZBRafKtPJ0bWCeI2pR6JCq",
-	"F5rf+GsmJAGegiuTxcZWKFwgJd32oVEiDHtskReBc7EKto0pPmtUFlcp7EpsJgoyI/4M7IzP6X4LV8wA",
-	"+4A79tD2ghtT65xbfqO7dthsJyLfIViwkLoWNPeg6Z2S24nTMS1oyEypd2U78rAJm4YMVlCfe2Q5+Z3Q",
-	"ZDw38VRILC9LoEWcn53xEaG2XYxRbayQmADljtHrqcDqWwbKqtdMx0TZ5HirTeJGLjmWdd2Ia0jx/gyE",
-	"HtvgWmbvF87cMxYC5spnGWRlKwGrNSYZA66JGhvtyADjgLd6TJ2cHY3829Lzn0J2vMAuSrXwkbeg0Fip",
-	"Ed8XFSi7vbGfE9scZv6eVp2k6obmyltr41nLdaEzP+IPrg7NpUJvRNWdP4dGVFn3tvuOo+pdK0ob6DxB",
-	"Z8GvrSb9Qq+NSVw5PnjqWHszuSdVi4FlJp7vQvBQK8/1JfhYBa0wYFRlzUWFShdcbL5nrXn6qoPZrvVs",
-	"yE67bLvZaberrn0+wtNpt+8+lf0MgtU7zzdY/nshSUpZNiO2QMfCUmvyW6Xolcl4Dp53UoSAYL5BmAzX",
-	"3sL29Kew5CqUPvMyu9HXdX+jfOe3VXTzzqDHqdSJbUdBFMWEDU81nlQc4Tj33HLNBl1EtdJ0LUi/kFm/",
-	"RT6EQTBfwz7xqT+kH1TA92OsASH9H04uSLns/i1u6oqld/3WJf8wZhnSvc1a9/F+dB8xDRPcmacZwxhc",
-	"uwWC0sDgimNRQFy2tYW0dEc5v6TVtCwuG3Qd27PCF69H9WbDS0oAqyH7c01+gyYn2wmWsgXIXINzPNew",
-	"87atJAjvVXWnundBXKc2iQ0ZlJOELSBKLxXN81Ygz/ZzyRIbT/Fr1ptkh90Olk9CWfrfEPn/tWpTYG/D",
-	"hhdortfFrkVhrftAyWMw7SzMcFjWP3yBDzV3Rn9ab0leK0CxnUyRQ62tGFg8fVtAEjky8UwLeVZAGEFP",
-	"c1+DMddLJUrUlQalr2jnu25ysODD9De4ZRsx4eEm+zmd7c89uPXJ+q4xS1hk2XTF333DJZjNiJ0A13Mt",
-	"lRrcxOtaKzX0SUdYvpiDZhNlpaGPIyot3fWPVn1hUW3Z4Il62857KzslB8K6EMOxkanP93tBLj8CG0yg",
-	"aSqNxSOG9bqvUKJ5Zl0XaYFsCfSihrbTlnHZajIjo1wTdgOFDS659pqG4JDaqqg0DMZCXC86gIy+tVSE",
-	"YKvxnIYqhoc0mudlm16esrbMSpyHKHhfl/vNT91xo74YP6xK0O6WNK3e7JUV27zQY2se6fJwVrHIKsAa",
-	"RE+Z6182/bIeZ+sxXP1Q2Sb54ezlRzElQyorRdJc4ERMAPs8WXmHPi+miJrxBFIylGLiNVlhNe8p1ucs",
-	"YTKpSAxZmH/HQDM9/n2V7fUjDnmw6VXSqLjenGSWk8qpIYbV9sSpjYbnUiCLpJnNo2kOPk1AS1aixcUn",
-	"WzM6yfxXZfVgI6J+Zkq/9bWA26nd9mUPd/Hage5lIQ/nkrXKSXvX/fY+/ifr3MIirkpXG0j0Lbed5/4E",
-	"/sxaCLdqd4A0ERMOU3yhC5NKL+cqlbhZxkneeb/Iw6g3fAVD51mDOPMlSx9vN6LeBmK1L0XqVmPKdh7W",
-	"g4JUmQm9miqDlh0WUN+HI1portHpHmxDd7W6syZ/O+qcXEyPiUGFdRtIaiOCVAIZYQrfVyQyl55eynkE",
-	"k2mSCK6YDfRUbiRrNXEyHbMEs3JmZMqyjAyA+L72jiZ9EUJAkftBP6ulrPuk7Db1R+fd5W4CTr130F6o",
-	"e7AUt4r+/bvN6qRjVIucJbqQpa8R+BpCd8zWp2gH6fao0i+Im43pvGphtoq/YuIdrfLYaJYRhyZjgpEC",
-	"u7ssbVf3Z+PPY6a0kLOF7jRVBmUju266GmVJQbP79JQrltrUSZcaXCZI27hWQqV9v1e94TQMmFZVD3aX",
-	"NWkfnmK5wSB4P4S6Vk57veS2JJi8LfT8yk6/NbZtNqUzFdYptMgJw1eXTKltKFrLCA1Di5f8kvexRMDl",
-	"29mEPIRsdbtwuwX7/pqEpbZ5adlIudz7NYdp3becClCXfHkD8nrX8TiEnyly1D6wxrzQ5LDd7WHLV4NR",
-	"q/qX67rXM7Qu+YsSsxbkDOgNKPQy2SxGfMdOg/cYS0dKGf11XMeh6X7QXs2bwqqeX8Ug6kWH3W0Ce2HF",
-	"065D7fX6nrUaS1jdE27/K/L05di1hUUuff7/h1ddbktSWAu2xL3huyNIn+H9b+Dx3cAJ2/Ditnt6fB8k",
-	"Ps+DUoPlolFq2+ykWShelC0DyqCizfpQ1TuBXOwvoTKNib0SPsmW8VQRxm8ES0C1SPDeOxRC1mk7/xpE",
-	"+3rE8t1Ch+3nj1tLon+2U8LD0p2qfglLY2EO6C3eUFDr4PCviHzVAXbvYwpDPPm+CxLtY4wHba4Q/C3q",
-	"hFwzibk2+asrgZo74C+yCdeTQmBUukZox7WoQpWjZykLc4yGMK1SO/9ocZ+XwVs3v0rs5ocVgZm5F3gN",
-	"yzts1Ovlbg9MvF3pQD0DmjIOSv0BfagJtWlJO00AeonBMYLteGLL1piKbSVlTVleSIKr+2SDpK6lAbBA",
-	"0+eC9Gupmn33pjkOVc2X0kbfx1esNEa+fLrXl86zxJeV7yQr7cOCTYImThU3+cpexfL9z/alk2XFnG34",
-	"JcWkBnxzyti81rns6p3Xa8QfePv+xKrufeXc/Qv75+vjwx83kYI2ul09FC9UIs8Vw/8RaLv2xkQ6x+3G",
-	"GMNcLklcQB69ZjXmWlUEf/xkLGtkrM4ub6jRsT+XSS/7aI27NRcqTxLfVbdqmVMFX311iU+4NxwUK0Zc",
-	"5B9v5F3c2L+VVQl8wRM+gW/xoe+KGeOjXhl0KF92X3pmKrjqojqc3mO0YX5rSsel+wyrMV1ANZiifEdy",
-	"466cTwczLYKHrJLZ8NBrmKmY2ChrTFyQMcgSFknh8378VE4E3n26+38BAAD//w==",
+	"7H3rcts4lvCroPhNVScZWpZkO+nI9dX3pRN3tzudy9jOpGbirAWRRxJaFMAGQCtqr6v25/7eh9gHmyfZ",
+	"wgFIghR1s9VJembzK7ZJ4ODg3G+8CSIxTQUHrlXQuwngE52mCeD/z0EpJrj5r8qmUyrnQS94NtQgSSJG",
+	"I8ZHhPEgDK5pkoF9OWUS1BXVQS/otruP99qdvfbRRafd6xz12u2/B2GQCua2oteUJXSQQNBrh0EMA43/",
+	"GUMSB732bRhIGEpQ4ystJsCDXpAqedX51J0f/Nbe5F8QBiobqEiyVOMxeJYkYZCvBvOfxoMfIvaG/fT9",
+	"30/OLv5y/tPTFhy0W1E3MafC5670PIWgF3wHVIIMwiBTIPGoU8qSoBfQmP5/h7NWJKZBGLDY/DqKrtqd",
+	"X+IlkN3e3oY5es+AxlUUm9+QhGrc8P7I7XTbzfitYucmiCiPILmi+ioFyUR8BTwOekOaKAiDKJMSePVP",
+	"DoyuA6PddmAMpZguAFn8NU0o3qYUV1PB9TiZm5vSVGcKMafZNRhMc40Ybtzj9qu5x1uDURqDRLSfxjBN",
+	"hQauzyBN6BzwamPw8By8laCA65BQHpO+lhn0QzIbAyd6DGQCczKmMWFaERgOIdJkAEMhoWWwFI1hSs2S",
+	"7jwDIRKgPDBgnIGWc2TPxT3PIRI8VkQLMqNMN67FuIYRSEucKZV0Ctod63kmlWhY9mIMpM/hk76K8Ik+",
+	"EUM8RUpH4MHNzMO/ZiDNVXM6NdvZNyqApFRrkObZf3sgZPzvwPXDqw/tvad0b/zLZMrTPX2999vHm+7j",
+	"2z+Zm7VwKy0ZHyEKCvRH85cwX4T3NZ2CInrMFJHwawZKk6GQRIKWDFRIMs5+zYCkIAmNIpGZW5pAik/B",
+	"NcgWeaeAUIJyibx7d/oC3wcajQmHGTEo5GavFnnP9FhkmjBNKJGQAtWEKUKJwqsgaSajMVVAhCQqBR4b",
+	"PDkKDHrB42En6sSPYe8gOjraOxw8hr2n9Ohorzt8EneizvBb2mnniLX0V2LWw8KeQYOP4in99DPwkR4H",
+	"ve7RURhMGc9/7oT+BXy4vPzU7exdXn56Ah//3Izun9mU6UUs/yhmZEr5nFCNxDAVSi+jggSX8CGMYUiz",
+	"RAe9bjs04LJpNg16HSPDpoy7n8JGopWgUsGV1V7PBR8mLEL4IoEXg4IxTRMWUQPqfirFIIHpn39RVgAW",
+	"6DdQaCsYLgyxOGIgY6oIF5oMRDYaa0L5XI+NGpwDHtDR1BWKDgm/oujwhNth+2kYaKbxhl8LTVKhFBsk",
+	"QLiYlRjO4VL7UX6GWx9Df5IwDHrB/9kvVfe+/avaf2tftfhYZFYDCVgmZXykSCzAnogmiZgRIxluw+DE",
+	"CMULivL1Xsh7xgvUzZgeW85DkUvgE1NatcjPwlgRhHGlgcZbYxFBJRphbUAg7rVn/7wLHK4/kNnmlKts",
+	"OGQRA67fFir5Hng8aBOr2glVE4hR6Bjt0emSUtEvVf9LjKt1WO4usZ88+gVuGMHBFmyhk+v3xDyM7bnl",
+	"Nr6vRXSvuMHvYQYyx6YeU16itEVeC8vPM6pIDAOmIT4utDJTRGmWJCTjmYIYb/olzM/A/LQLKWM2MTsP",
+	"mVSamFUtkVEu9BhkrrJyJWQUjnkFiQF/yh/YhIm63fIqawqDSHukpnvynpzAfM89uSvxVAdkE2yYzV9B",
+	"zOgFAnuvazgHHuN9D0Q8J1QRfwHz4kao7RyVqH3HVZamQmqIydRASRCnDajNyif38Mk9fGRXqMUTzZz+",
+	"MvanOV6/fr4+ovO10N+LjN+XqF8LorJoTISMQW4m2Q+r8mWIUDQgiwu9Z/+4C/yYrQxNQWisMYOgucik",
+	"leXnWrIUzmC4Ay63axFpF0NCK3ja3JFIQVItJNoZAzAegUg20olHbY+dq9s0oU/hE3v5E7vAYe1stDCw",
+	"xZAYZFo5WjmhFiQRYkIe9K04nvOIWMhINIZo0n9ob8BTQieoZHdt0lGSsGsgvrYjDzz/9GGLPB9TPgLr",
+	"2yTU2CtWTrAkMQrD8C1NyIO3b84vyL796eHWxsyzRAKN5zkggyWX54G5Z62O3dg2DViw1+m5LYLDsWES",
+	"c3grmfN7Lu2hmrKMQZIZneNdXgjxM5UjuPcNOoHGFEnMetKqctyexrEEpdAoVJsJ7IPyDr4zy2oh7LpN",
+	"+E/pPBE03tNC7NmHdiqjF44EBJ2kHH+vKJ/fF31CWActEaM9xpVx1ASPoEUu5JzQEWWbKbquR7vFmu4t",
+	"1YQ6gzLz0F7x0E5Ql2/tjnFMdH4MQjFc2cfYyB4GR/qOlJE0vNCN98gyWNzT+16kBcF5x2mmx0Ky33Zg",
+	"CIIRTUi/xphG+SQzTkSmW+TMRkQJ29Dd7FTVqYESuDbwNIuWzD/IbjQruaYJi+1hUL3OpOAjEkmIDSg0",
+	"sWr2Hfdcll0o2ZjF1rHlyhj81Bl2zvCfcDHjxKh8EgtrEqELAZsp24MFZVs60rjfCqWbeSfdoeJ1Mjmm",
+	"mg6oWji/0VdsCsd5KMpJayCKThft7s/CNX81hEGL4PPdb7xDUip1HnrM9RGz94HkF4QBSCkMyB9ugiko",
+	"RY0OCng2HYAk00xpMgAjPxKgSpNO7kybUwX7dGpMheD24yY81/Zk4nJwFqjjusTGrtRJbevZ2MXjDKol",
+	"jYwHMFHo+GI0z62KsTOqaSJGeBlxzMyaNHkrjfWmGagiKZB6v7oJUhpN8D9Mw1StBZ5GE4zjW0xQKenc",
+	"/GzMqy1WSShfXMXFN5g08viDWzJ0AH4snhaDX8AG154be1Nk+rkElI3bHRwdnHWQvsGHDJ5t3gdJ6KaR",
+	"mb9RJAeIuCxRazEAGwaZTFYskdIRHBOeJQlqRWt/GyAsQZBE8BGaZkwzPjIbDIWcYnopkywIA/OqFcha",
+	"ZtAUAPaRbJFQOZ6FcBW+zyyJbolvl6hqPP57FOp5DuIbRQY0mpCE8YnhbSu//CB4Gxm2jllDe83pDhYb",
+	"QUOtFyAkMTSVi57Isk0GtU0O2/VA+8KGv2aUa6bnlQh4p87VhmcUETyZH+cgGENbJLG13/w7ZFw/Pgy2",
+	"CaGHgcrQ9FiFWaduFGA6yRw6U1pMjYpFpZHSuaEmcqoVEZKNGC/Fa5KIGcRkMK/4gsekf/Pm7MXJ2dXp",
+	"i9s+wdxMmtAI4hZ5YVHR8/yNfBW7+CbXWSNUvNtVRHnuZPnvKAPKSO1K4VYGQmup2lVv+f6ylyi92ZB/",
+	"i2BuZc98mUa8lbbclkhz2dfV58EQPyKNKjUTEsVmQebFLyt00Ol+u4blaqe3kHh7NB30JAe3zNMt5o0L",
+	"yPIlKym3wwbeP+FazrfEnDNJFqU/G3GIe2QkKaYLpDF5FdPsulk6LMqAAU2MeL2izZnkwnglfyZjSGLy",
+	"j//8LxLDQDv+txkRc6IN94usysW6Bu9eY6phz5isTYqvAtJNg/iOG389YTamCdxIwA8BIslQegoYZrQl",
+	"FkEYRAmdGb3hUUG5yhQ0NWb2Orp9lT+3IIDMXghLmN9jHe3VI3p7VvDVSKMG9W+pDbFsw4occ+AbG16W",
+	"aBvsN68cwKyxnRGRQ1Fdpumc3zNI4hNj1G950ML6byCQwua/WYiN/XT+5jVxfyeMa1HkCcLc9+LGlXKm",
+	"gHV6zF8w4U2KeopWsA4HORBhAWrT+ZcnvQw6kuTNEH2djdyH8KZuyX8J9VTF+Jm1ARCZNhIyFxkZG1MH",
+	"7Qdm7CDYEJtbqLOPt2Hw0/uXiIWqxE1GjTQTyeslwmaJELJG3qIxr5pp8lOzHZpmg4RFZALzkBiH//Fh",
+	"JpP16DC7W5hDPJHd10Jr9moitZ/evzxfxMcE5ptLC4PRdV4aLti0/89iawfhDjrFr69b8s4aWRZahQJV",
+	"A6Www3PLu92kBZcQizRGBDc/bL+kEpmMoMmOd3EAFwsbgPEEiRY90veZpKeywdU//uO/+0aK9dE87AkZ",
+	"46/WExrSkwOhRIx/ogrK1+q1V57WbaaESnHTUaNbV0XEu5RoQbptosZCamIfU6UzlyQgv1FEzHIvw9+t",
+	"224A8jXM/gjGcHsn1vCb3OPZgdl6yo1fF7qSQaLpJ4zYxkxhlk6FecJNTc21KE0yzoqQn61NjX5PizPf",
+	"opFLq6JjwWvmpBKTITLjCuP5PrhbyZlhlgxZkqw+w9pVrMxZ66+evvAjImuNaizvtbG2RvO5tC2WiCUb",
+	"o3IODEPCIA9ctCO1xhfIa5df3eC6/dDKchHaHA8pIgHF6YDHVnilFEVccRWFPMPfUpY4cTfMeAxxAyqa",
+	"BCZiuXAOCsg9P6EgRN9Tt2BWKLsmXSsUs5SbT19UvVsj7leUP1cKRs2zG9fquv3u4Kds516ENqyxuaFS",
+	"RGhWmipu0fVeCga57yoit9T3K0XUHT3mKf10dQ/+sUW+N6uEwFaHbGIZ3KPuL69kl8qhGm8NOxR2otje",
+	"egLrHkrs8998DrQv/GJq8DgDmBiQBNfjIAzmQGWjoN/g8qu4+sEaiWVJvRGxBfbugBctGU2uYjr/zJRW",
+	"4M4jOg+WRpIrS3e3IDo/ZV7F5Ss6JwPAzgJNuJjdAXu2aLi+8JsZxC7UR4nVboaC8/LkvILJ7Htsm5hy",
+	"VZ7SOWHaRvHvAI4tXV4MEyiQ1xBvvWDtgv0yatzJnX/5Xb1w6ee739gd7+OOeNvytUTozbWm8dDX6cxl",
+	"GHZbNSNaaprcLUcoQWeSr80R2ro9zAzaTKEWx9h71Zy72l1GavGwZfiuepK4ILRFx8MVNWx4TV7MtCFw",
+	"65c2NOxV2sINgtYWPDS8pV1Rdj2cqjTmECQkVLNrrBsFIz4htDXDVJH+yvaADUIQeaU1AudZyQ6hlRM3",
+	"kZ+rtror/VWaV29qNLFddqq6WBOsXq/uNiGHdY6rrpejrfVdV2j7zWLJC4hr7J50KkjCiCkNZq/Qa0rG",
+	"4IFbyNU2LNLz7mPW9eK9EE0ZLx3Qf+bK67DQp0dsOypZElGr9q6WZphrYm2yufK21lWHeaca9J89UWXH",
+	"mgeJSy+E0d3tNpIkZtV27/x0Nspafl2Zx93kDAtbc2lysJ5FXBNUxSu6m3xb5vAUzZ+WMlaXpHz75Onj",
+	"9tODdrfbbX+77oprqF8b7L03zt0RVyBOYZnOdkVy26bWci5aKZ/wIaukm7yBC5mBbTHPy3fGIktiMqbX",
+	"YBtNXBOctWcw8uqXj3rCqeg4/yxFKXlmfnUWLz93403dpZhnwdZZBp59rnHfGnJW7l4rms6SpBgIIIFw",
+	"uMY6vSLjWQ96NVbH1cY43DRcYNNMh00FoZ3xUCe078AYzS6i4VThjPFYzFwloncsrELkcPcoeOrCNA3J",
+	"0YTybxTB6EG1Mu+YwDTVedNkKhmmmPPC2Pypspx74nznFebwkvLLmZC2p99pbcYNWySgASME+Q9XZdAY",
+	"QwQ2uFxMwUip0ldxhkUpeK/4ZMZd9Dml2MDVaArY+Rl1+E6sv75wP+QBfIqSTLFreLjzu2qox/UNcqSl",
+	"HOJGsgybqbqJ8d6prbNS22XeGlV8k7q2yy7CiDXAUSaZnp+bxS0QA2vVFf/7PsfzT+8vgqby7ilg8Xof",
+	"ZWDfVqW64ttcbJOT+MX5M/LgJO4eHXWePgxJ54hMGc+07YzCs6FQyOeiOFDHWqe2rJzxoWiaJ5IkqtIq",
+	"plBtoJzGmlhF9Fhid7hTOebPCWhFjCGp7MwLZySETsQJDth6ZeyH1iW/5I8eXZjDqdajRwSd9msMO2Et",
+	"jmtssP17VVyEeQXpkuoR5tz3KrZUaH55yaO89NrSZ2jQaoANiyaSw3aXON/UNm7aLaYM3fGct7C9kGI+",
+	"mWlF+tcg+8eEaXfYGCIWg7rkWJc/9eJ1LXKqsRdPedd1TPq2uZBmerzvfJs+GeFjWH0EnzQqCIs4a0E8",
+	"eoQlgLOxSIDYbgfVIo8ePUPTBmGbCg7zpufqgelvVC1w/SAyDPKwhffEppDvdvb9c3JwcPDUCN93F89t",
+	"52eUUDZVlkotusyjrqmEKMYjIJ2nT9rkwetsCpJFL6iGh+4wZ3ZAiyEDbNGmnPRrPSt929JiUDsniCkU",
+	"61Nh8OOik0La04bOP8ROGL9nJO+KueTYFjOBOUGhZKnHGEuUxDBknGkoeOxZvtLYauh8bI9LXZqtFJ0r",
+	"D2K9l08H6hGc/+OOiaGZHIv9ZW0wffLAYPjp4dGThy3yAsnIUHXf8G7/mPyaCQ2kXwY3+laSmzNQNUHV",
+	"N4YkbV0aIZywCLgtPXIjWV6dXrjKfSsHVG9/X6TAbTFHS8jRvntpf8q0F/4JijbeIAyuQdqARNBptVtt",
+	"TMWlwGnKgl5w0Gq3Dmz6cIzCb781gyTZw7as/V9mE9XKG35GgBa2LRZngp/GQS/4ATQWJdVGvnTb7RWt",
+	"RA0tRLaG6YMr7gpQWrryKPMTCk1XHGUHURkfCwu4gjcv37riqV6g2AiLp3pBp/Pr35797eWn53L41/Or",
+	"Jxfz93/58c3oyTi6fktT9iqRs1NK30Y/vjsTttRss0YfPGxjyy6KwvcwIC9hTs5BW9p4ctR5EiIffts+",
+	"ePLwmEQ0GgNG3w0PWIliuWAIOhrjlCLsl7STRUjGbYdcf8LifquisoLeh4+hN62sWoymLNtdg2TDORGZ",
+	"tMyOGRA6Umg0g7xmEQQfzapWnCVixLj1jlTDdf+Mfy7idd+JeL7dPS+f8lWW0QSRkNLw7VhIBWSAme35",
+	"5s1YfuHPbdUeMDx+ex9atU5JGeJrgiN/dD8PBd5uDHr5RkMfGVMkBnNh2JksRiMwVjU2bR7aMzQtXZx1",
+	"/6+VxrbDdmf9K+9qbaiHnYP1LxWt5fjC0foXyqEh5o3u0422wO7r2zA4ah9sdI6y1XMFC7kZSFaB4TAh",
+	"tKXKYq6cdQxaanwjMu0zzsK4opyThSTAY3CduDiKDPUXxKTbPjR2ipHALfLMi1+W+bwxxXeNVeSakV0X",
+	"z1RBYjSsgZ3xmnm5wMUG2Huw8X0HQm7MELXI/0bsfNjsiqJoI9gTEbuhQXdhm9+fA3ZK0SfOUranR5VA",
+	"84C8o0BbdmoobQWBu1eWU/gJjca1hWdCYpNcBC3isgWMjwi1M4SMgWZV3RQod+pKzwT2EDNQ1klgOiTK",
+	"lvhbmxgPcsmxOe1aTCBGFh0IPbYpwsSyMK7cM34OVvwnCSTFQARr+0YJA66JGhsbzwDjgLfWWJVjHBn+",
+	"07LMH0IDPsPRWpUkWO4HostVIb5/NrW4W6HwKbJTdOqioJxgVvXIVwoGm/hbbjSe5U985XZjrWZ8I8bp",
+	"/DFMxzIMYscUOcbZtUW5geXmTbT8F7AnX9EJGC+uCELx2CmoZo6KynEPy9ztfCLEfT1uNyPiQ5lAxORd",
+	"WcEYZCpeCHfm45jN21cdrDyuVqZ22sVE2U67XQ6kzLNtnXb79mMxW8LbvfN0g+2/F5LElCVzYpulLCyV",
+	"+dVluWRRGOngeSuFDwjWfviFie0t4gD5LSzhtiJ/UVSa5j3236h8Ct8qunlr0ON8j8iOBiGKYvFMTjU5",
+	"qTjCcaHS5fZZMVGxGBOgBelnMum3yHs/IZnPE5jmZVik700j6IfYj0P6P5xckGLb/Rs81BWLb/utS/5+",
+	"zBKke9tBkNdeYCiPaZjiyXKaMbLHjb4gqHAMrjg2aITFxGaIi9CgixFbe9HissFis/ND8kECQXWO9pJ2",
+	"zPKR/dr8am/gzHa6qxjHUpvdj/fqD5W3XR0+X5U81b31cmyVRWz6pljEH8dRRAxpmrY8lbmfShbZ3Fa+",
+	"Z3X+uz95YvkilMX/D5H/f8uREZYbNmSg2tyRXWvbyiSIQsZgCaBfbbJsNP6CHGoe+v+4Om2/0gxkh/Si",
+	"hFrbvbF4+7aZJ3BkkgstlFkeYXjj+vN+mNpcmyBSVxqUvqKd77rRwUI8Oefglh2KhZcb7ad0vl97ceub",
+	"zSf4LBGRxQCcnPeNlGC2OnkKXNfGWzWE7NeNuWr4BADC8tm8gk3soYaZmp/LLuquf6OcqnwnS2qDHapT",
+	"Xe9sfxVCEduGjBJBPVMfB4SKZwQ215SPpxTDalugr2Rz/VHVsp6680y1hiHvVpbaZkOjNt0nDwwUNvfo",
+	"pq8aHkAGKIsWYDAWYrIYvDMm4FKthoP9U+pbPTmkQV28bsrPReuhVYL3sTm/rECuL91xT302EV12KN4u",
+	"GRG/2Qditvl8ztZi25VprZLaZf7dS64zN95u9nkjLzbau/qlYor2/cXLj2JGhlSWtq1h4EhMAceAWRWM",
+	"wUSmiJrzCGIylGKaG9fCOgMzbN9aImRiERmyMP8dA030+LdV7uCP+Mi9vcGCRsVkc5JZTiqnhhhWuzin",
+	"tlgilQJFJE1smVVzbnIKWrICLS593ZrTaZL/qmgubUTUz0zpN3mr6HaegP20ym249kH3aZ77S8lKY63l",
+	"9fx4H/5XdG7hpJedzQ0k+obbwYSfVVzdU/pcVKZhIE2EhMMMP5/EpNLLpUqpbpZJkrd5qOZ+1Ot/8KTz",
+	"pEGd5R1tH242ot4GYrWfIOuWzxTTXmxQB6kyEXo1VXoTXSyg+ZiWYGH2Sqd7sA3dVdoSmxIZaHNyMTsm",
+	"BhU2kiGpzeZSCWSEFZ5fkMhc90Kh5xFMpkkkuGI2g1ZGtqwjx8lszCIs2pqTGUsSMgCSf/bA0WTeo+JR",
+	"5L437myp6D4phpF97bK7OI0nqfcO2gttMZbiVtF//iXBKukY0yJlkc5kEf4EvobQnbDNK/i9bgw06RfU",
+	"zcZ0Xk64WyVfsS6TlmWONEmIQ5NxwUiGw3+WTjP8o8nnMVNayPnC8KKywLZRXDexRtFx0hzRPeWKxbay",
+	"1lWOF/XzNpsXUWm/pledRw4DplU5ot8V1dqXZ9iNMvA+H6Imylmvl9x2jJM3ma7v7Oxb49smMzpXfhtL",
+	"i5ww/FDQjNp5s5WCYT9ne8kveR87SFw5pq3XRMhWT5O3R7Bfi4pYbGfbFnO2i7NPOMyq4e5YgLrky+fT",
+	"V4fShz78TJGj9oF15oUmh+1uDycCG4xa07/Y1329o3XJnxWYtSAnQK9BYeDLFrniF60aAtrYWVTo6C8T",
+	"zfZd94P2atnkN339IgZBLzjsbpPO9Bvidl3DUG3/Wmux+M1f/vG/oExfjl3bd+a6K/4VPiy7LUlhq+CS",
+	"8EY+PEPmDQD/BEHoDYKwDZ9J/FqD0PfU0Odes8ty7Su1HbfTrHcviqEVRSrVltOo8qtULuMZURmHxHJd",
+	"XubNeKwI49eCRaBaxPuQJeo5Gxeuf9fUfu+0+LrVYfvpw9aSnKed1XG/UrVyYsfSDKADeotvZFRmiPwe",
+	"+b4qwO6LYH5iK913qbF9zGyhW+eDv0WnmhtnUvtQw+petOZvMCxKIjcVRWAuvkJox5XERVlfaSkLi7eG",
+	"MCsrf7+2bNdz7zO6n6Vo7gtkoH5YkV6qfaVuWIgJ4yQsD95g6ffKMPAZ0JhxUOorjARH1JaU7bSy6jmm",
+	"+AjOnAqt5GQqtO3CFZN/oYCxGln2CvKWpvE8f4UL0q9U8vbd5xQ5lI2NShuvBb8j1Ji/y0v1PncZriGS",
+	"3VQUvl/wrNBRK7M/Xzg2Wnwz3n6otmgLtVPtpJhWgG+uxavbzstY77w6COGe3PcHNtjvqkrvPr2iPgTC",
+	"/+Mmitbm6MuXwoV2+9rEh6+BtiufBaU1aTfGTOxyTeLKCjD2VxGuZdv7h4+3RtIaweqiCw2NaPbPRTXR",
+	"PsYU3J4LvU9RPjq6nAtVppDz/qa8H8NIUOxZcvULyJG3YeOQYlZWRnpv5JWRiy99l80ZH/WK1En+cSpS",
+	"xJdKuKqq2l8+x2jD+jYgEBZBQGw5dmlhb4niu+qNp3KRKawX8V6ydmzDSy9hrkJic8UhcalSr8JbRFle",
+	"UJUv5VTg7cfb/wkAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

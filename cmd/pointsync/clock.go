@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"sync/atomic"
@@ -53,6 +54,7 @@ func (c *clock) ask(ctx context.Context) (time.Time, error) {
 	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil || answer.Now.IsZero() {
 		return time.Time{}, fmt.Errorf("it answers %s and no {\"now\": …}", resp.Status)
 	}
+	_, _ = io.Copy(io.Discard, resp.Body) // to the end, so that the connection serves the next question
 	c.offset.Store(int64(time.Until(answer.Now)))
 	return answer.Now, nil
 }

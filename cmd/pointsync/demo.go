@@ -29,7 +29,7 @@ func (demoCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d := &demo{ctx: ctx, api: s.url, sandbox: s.sandboxURL, out: os.Stdout}
+	d := &demo{ctx: ctx, api: s.url, sandbox: s.sandboxURL, stopJobs: s.app.inbox.Stop, out: os.Stdout}
 	err = d.play()
 	s.stop()
 	if waitErr := s.wait(); err == nil {
@@ -45,6 +45,7 @@ func (demoCmd) Run(ctx context.Context) error {
 type demo struct {
 	ctx          context.Context
 	api, sandbox string
+	stopJobs     func(context.Context) error // of the server, so that it learns nothing more but by its requests
 	out          io.Writer
 	token        string
 	refresh      string

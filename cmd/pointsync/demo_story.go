@@ -64,6 +64,7 @@ func (d *demo) outside() {
 	for _, e := range endpoints["data"].([]any) {
 		d.stripe(200, http.MethodPost, "/v1/webhook_endpoints/"+answer(e.(map[string]any)).text("id"), url.Values{"disabled": {"true"}})
 	}
+	d.expect(d.stopJobs(d.ctx) == nil, "what was still being worked is done")
 	until := d.claims().number("subscription.until")
 	req := d.request(http.MethodGet, d.sandbox+"/_sandbox/clock", nil)
 	now, err := time.Parse(time.RFC3339, d.send(200, req, "sandbox clock").text("now"))

@@ -41,6 +41,7 @@ func (d devCmd) Run(ctx context.Context) error {
 type devServer struct {
 	url        string
 	sandboxURL string
+	app        *app
 	group      *errgroup.Group
 	stop       context.CancelFunc
 }
@@ -75,12 +76,12 @@ func startDev(ctx context.Context, d devCmd, log *slog.Logger) (*devServer, erro
 		return nil, errors.Join(err, stripeListener.Close(), apiListener.Close())
 	}
 	s.group.Go(func() error { return errors.Join(serveHTTP(ctx, stripeListener, world.Handler(), log), world.Close()) })
-	a, err := s.wire(ctx, d.DataDir, items, log)
+	s.app, err = s.wire(ctx, d.DataDir, items, log)
 	if err != nil {
 		stop()
 		return nil, errors.Join(err, apiListener.Close(), s.group.Wait())
 	}
-	s.group.Go(func() error { return a.run(ctx, apiListener) })
+	s.group.Go(func() error { return s.app.run(ctx, apiListener) })
 	return s, nil
 }
 

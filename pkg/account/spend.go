@@ -40,14 +40,14 @@ func (s *Service) Spend(ctx context.Context, c token.Claims, r ledger.SpendReque
 	var outcome reconcile.Outcome
 	if !c.InWindow(s.db.Now()) {
 		var err error
-		if outcome, err = s.syncer.ForUser(ctx, c.Account); err != nil {
+		if outcome, err = s.syncer.ForSpend(ctx, c.Account); err != nil {
 			return Spent{}, err
 		}
 	}
 	spent, err := ledger.Spend(ctx, s.db, c.Account, r)
 	if billing.CodeOf(err) == billing.EInsufficientPoints && outcome == "" {
 		// The webhook of a purchase may still be on its way.
-		if outcome, err = s.syncer.ForUser(ctx, c.Account); err != nil {
+		if outcome, err = s.syncer.ForSpend(ctx, c.Account); err != nil {
 			return Spent{}, err
 		}
 		spent, err = ledger.Spend(ctx, s.db, c.Account, r)

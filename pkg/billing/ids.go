@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Ids are a prefix that says what they name and 26 letters that sort by the time of their making: 48 bits of
-// milliseconds, 80 random bits.
+// Ids are a prefix that says what they name and 26 letters that sort by the time of their making: 56 bits of
+// microseconds, 72 random bits.
 type (
 	AccountID string // acc_…
 	OrderID   string // ord_…
@@ -33,8 +33,8 @@ var crockford = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPaddi
 // newID makes the letters of an id. Randomness alone makes it unique; time only makes it sort.
 func newID(prefix string, now time.Time) string {
 	var b [16]byte
-	binary.BigEndian.PutUint64(b[:8], uint64(now.UnixMilli())<<16)
-	rand.Read(b[6:]) // never fails: crypto/rand ends the program first
+	binary.BigEndian.PutUint64(b[:8], uint64(now.UnixMicro())<<8)
+	rand.Read(b[7:]) // never fails: crypto/rand ends the program first
 	return prefix + "_" + crockford.EncodeToString(b[:])
 }
 

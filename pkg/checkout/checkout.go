@@ -52,12 +52,15 @@ func (r Request) hash() string {
 	return hex.EncodeToString(sum[:])
 }
 
+// maxOpen bounds the unpaid orders of one account: every sync looks at each of them at Stripe.
+const maxOpen = 20
+
 // reuseMargin is how long an open page must still live to be handed out again.
 const reuseMargin = 5 * time.Minute
 
 // Create makes an order and its page at Stripe. A repeated request, by key or by asking for the same again while the
 // page is open, answers the order that is there; replayed says that the key had its effect before. Errors: EInvalid,
-// ESubscriptionExists, EConflict, EKeyReused, EStripeUnavailable, EStripeRefused.
+// ESubscriptionExists, EConflict, EKeyReused, ETooMany, EStripeUnavailable, EStripeRefused.
 func (s *Service) Create(ctx context.Context, id billing.AccountID, r Request) (o billing.Order, replayed bool, err error) {
 	draft, err := s.draft(id, r)
 	if err != nil {
@@ -155,6 +158,10 @@ func claim(ctx context.Context, tx *store.Tx, draft billing.Order) (o billing.Or
 		if reusable(o, draft, tx.Now) {
 			return o, nil, false, nil
 		}
+	}
+	if len(open) >= maxOpen {
+		return o, nil, false, &billing.Error{Code: billing.ETooMany, RetryAfter: time.Hour,
+			Message: "This account has too many unpaid orders. They run out within a day."}
 	}
 	draft.ID, draft.CreatedAt = billing.NewOrderID(tx.Now), tx.Now
 	draft.SuccessURL = strings.ReplaceAll(draft.SuccessURL, "{ORDER_ID}", string(draft.ID))
@@ -272,7 +279,7 @@ func (s *Service) Status(ctx context.Context, id billing.AccountID, order billin
 		return o, billing.Account{}, billing.Errorf(billing.ENotFound, "No such order.")
 	}
 	if err == nil && !o.Status.Final() {
-		if _, err = s.syncer.ForUser(ctx, id); err == nil {
+		if _, err = s.syncer.ForOrder(ctx, id); err == nil {
 			o, err = s.db.Order(ctx, id, order)
 		}
 	}

@@ -55,15 +55,15 @@ func Grant(ctx context.Context, tx *store.Tx, a billing.Account, g billing.Grant
 	return a, err == nil, err
 }
 
-// Expire gives the lots of a source another end, which may already have come. It settles first, so that what was spent
-// until now was spent from them.
+// Expire gives the lots of a source another end, later or earlier (nil: never), which may already have come. What was spent until now
+// was spent from them; a lot whose old end has come unnoticed lives on to the new one.
 func Expire(ctx context.Context, tx *store.Tx, a billing.Account, source string, at *time.Time) (billing.Account, error) {
-	a, lots, err := settle(ctx, tx, a)
+	a, lots, err := allocated(ctx, tx, a)
 	if err != nil {
 		return a, err
 	}
 	for i, l := range lots {
-		if l.Source != source || sameTime(l.ExpiresAt, at) {
+		if l.Source != source || l.Remaining == 0 || sameTime(l.ExpiresAt, at) {
 			continue
 		}
 		lots[i].ExpiresAt = at

@@ -95,8 +95,8 @@ func TestExpiryIsExact(t *testing.T) {
 		b.clock.Set(end.Add(-time.Microsecond))
 		b.spend(1)
 		b.clock.Set(end)
-		b.refused(1)
 		b.wantBalance(billing.Balance{})
+		b.refused(1)
 	})
 }
 
@@ -197,5 +197,25 @@ func TestExpire(t *testing.T) {
 		b.expire("subscription", new(b.clock.Now()))
 		b.wantBalance(billing.Balance{Available: 5})
 		b.wantLots("pack 5")
+	})
+}
+
+// Proves that a lot whose end nobody noticed lives on when it is given a later one, with what was spent of it taken out
+// and no entry of its end; and that a lot which was seen to end stays ended, whatever end its source is given.
+func TestExpireUnnoticed(t *testing.T) {
+	t.Parallel()
+	eachBook(t, func(t *testing.T, b *book) {
+		b.grantFrom("subscription", billing.Grant{Key: "in_1", Amount: 10}, time.Hour)
+		b.grant("other", 5, time.Hour)
+		b.spend(3)
+		b.clock.Advance(2 * time.Hour)
+		b.expire("subscription", new(b.clock.Now().Add(time.Hour)))
+		b.wantLots("in_1 7")
+		b.wantBalance(billing.Balance{Available: 7})
+		b.clock.Advance(2 * time.Hour)
+		b.refused(1)
+		b.expire("subscription", nil)
+		b.wantBalance(billing.Balance{})
+		b.wantEntries("grant 10 -> 10", "grant 5 -> 15", "spend -3 -> 12", "expire -5 -> 7", "expire -7 -> 0")
 	})
 }

@@ -33,7 +33,7 @@ var steps = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) step {
 		Lasts:  time.Duration(rapid.IntRange(-1, 6).Draw(t, "lasts")) * time.Hour,
 		Which:  rapid.IntRange(0, 5).Draw(t, "which"),
 	}
-}), 1, 40)
+}), 10, 30)
 
 // Proves on random histories that settling late is the same as settling at once: after every step the balance is that
 // of the plain model, the audit finds nothing, and in the end lots and entries are the model's too.
@@ -70,17 +70,21 @@ func newStory(t *testing.T, db *store.DB, clock *storetest.Clock) *story {
 func play(t failer, s *story, steps []step) {
 	s.book.t = t
 	for n, step := range steps {
-		s.model.passTime(s.clock.Now())
+		// Time alone is noticed by nobody, and expire may give a lot that ran out unnoticed a later end.
+		if step.Kind != "expire" && step.Kind != "pass" {
+			s.model.passTime(s.clock.Now())
+		}
 		s.take(step)
 		s.tick()
-		s.model.passTime(s.clock.Now())
 		if step.Kind != "pass" { // looking would settle what ran out, and leave nothing of it for the next step to find
+			s.model.passTime(s.clock.Now())
 			s.wantBalance(billing.Balance{Available: s.model.available(), Debt: s.model.debt})
 		}
 		if t.Failed() {
 			t.Fatalf("after step %d of %v", n+1, steps[:n+1])
 		}
 	}
+	s.model.passTime(s.clock.Now())
 	s.wantLots(s.model.lotsText())
 	s.wantModelEntries()
 	if a, want := s.stored(), s.model.nextEnd(); a.Unsettled != 0 || (a.NextExpiry == nil) != (want == nil) || want != nil && !a.NextExpiry.Equal(*want) {

@@ -34,19 +34,13 @@ func Show(ctx context.Context, db *store.DB, id billing.AccountID) (a billing.Ac
 	return a, lots, err
 }
 
-// settle allocates the spends since the last settlement to the lots in burn order, then ends the lots that have run
-// out. It answers the lots as they then are, those that ran out included, with nothing remaining.
+// settle allocates the spends since the last settlement, then ends the lots that have run out. It answers the lots as they
+// then are, those that ran out included, with nothing remaining.
 func settle(ctx context.Context, tx *store.Tx, a billing.Account) (billing.Account, []billing.Lot, error) {
 	before := a
-	lots, err := tx.Lots(ctx, a.ID)
+	a, lots, err := allocated(ctx, tx, a)
 	if err != nil {
 		return a, nil, err
-	}
-	if a.Unsettled > 0 {
-		if err := allocate(ctx, tx, lots, a.Unsettled); err != nil {
-			return a, nil, fmt.Errorf("ledger: account %s: %w", a.ID, err)
-		}
-		a.Unsettled = 0
 	}
 	if a, err = endLots(ctx, tx, a, lots, "expired", ranOut(tx.Now)); err != nil {
 		return a, nil, err
@@ -56,6 +50,20 @@ func settle(ctx context.Context, tx *store.Tx, a billing.Account) (billing.Accou
 		return a, lots, nil
 	}
 	return a, lots, tx.SavePoints(ctx, a)
+}
+
+// allocated reads the lots in burn order and takes the spends since the last settlement out of them. The caller saves
+// the account.
+func allocated(ctx context.Context, tx *store.Tx, a billing.Account) (billing.Account, []billing.Lot, error) {
+	lots, err := tx.Lots(ctx, a.ID)
+	if err != nil {
+		return a, nil, err
+	}
+	if err := allocate(ctx, tx, lots, a.Unsettled); err != nil {
+		return a, nil, fmt.Errorf("ledger: account %s: %w", a.ID, err)
+	}
+	a.Unsettled = 0
+	return a, lots, nil
 }
 
 // allocate takes n spent points out of the lots, in their order.

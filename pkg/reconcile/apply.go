@@ -43,15 +43,22 @@ func apply(ctx context.Context, db *store.DB, t billing.Ticket, d Decision) (app
 	return applied && err == nil, err
 }
 
-// applyPoints grants and ends lots. Grants come first: a late payment of a period that has ended is entered and then
-// runs out, so the history shows both.
+// applyPoints ends lots and grants. The ends come first, so that a lot which lives longer than was known is not ended by a
+// grant beside it, and once more last, for what was granted to a subscription that has ended meanwhile.
 func applyPoints(ctx context.Context, tx *store.Tx, a billing.Account, d Decision) (_ billing.Account, err error) {
+	if a, err = applyEnds(ctx, tx, a, d.Ends); err != nil || len(d.Grants) == 0 {
+		return a, err
+	}
 	for _, g := range d.Grants {
 		if a, _, err = ledger.Grant(ctx, tx, a, g); err != nil {
 			return a, err
 		}
 	}
-	for _, e := range d.Ends {
+	return applyEnds(ctx, tx, a, d.Ends)
+}
+
+func applyEnds(ctx context.Context, tx *store.Tx, a billing.Account, ends []End) (_ billing.Account, err error) {
+	for _, e := range ends {
 		if a, err = ledger.Expire(ctx, tx, a, e.Source, &e.At); err != nil {
 			return a, err
 		}

@@ -106,19 +106,31 @@ func window(s billing.StripeSubscription, in Input) *billing.Window {
 }
 
 // paidUntil is the end of the last period that was paid for. Stripe moves the current period when it begins, an hour
-// before it is charged: while the invoice of the current period is not paid, what was paid for ended when it began.
+// before it is charged, and moves it again while an older one is still owed: so it is the invoices that say. Where none
+// is owed it is the current period's end.
 func paidUntil(s billing.StripeSubscription, invoices []billing.StripeInvoice) time.Time {
+	var owedFrom, paid time.Time
 	for _, i := range invoices {
-		if i.SubscriptionID != s.ID || i.Settled() {
+		if i.SubscriptionID != s.ID {
 			continue
 		}
 		for _, l := range i.Lines {
-			if !l.Proration && !l.PeriodStart.Before(s.CurrentPeriodStart) {
-				return s.CurrentPeriodStart
+			switch {
+			case l.Proration:
+			case !i.Settled() && (owedFrom.IsZero() || l.PeriodStart.Before(owedFrom)):
+				owedFrom = l.PeriodStart
+			case i.Status == "paid" && l.PeriodEnd.After(paid):
+				paid = l.PeriodEnd
 			}
 		}
 	}
-	return s.CurrentPeriodEnd
+	if owedFrom.IsZero() {
+		return s.CurrentPeriodEnd
+	}
+	if paid.After(owedFrom) { // what is owed is older than what was paid last, or was not for a period of its own
+		owedFrom = paid
+	}
+	return minTime(owedFrom, s.CurrentPeriodEnd)
 }
 
 // lotsEnd is when a subscription's points end, other than as they were granted; nil when they stay.
@@ -136,9 +148,12 @@ func lotsEnd(s billing.StripeSubscription, in Input) *time.Time {
 	return nil
 }
 
-// decideRefunds notes every charge of which money went back. What it granted is looked up when it is applied.
+// decideRefunds notes every charge of which money went back. What it granted is looked up when it is applied. The order
+// is fixed because it decides from which lots the points of several refunds are taken.
 func (d *Decision) decideRefunds(in Input) {
-	for _, c := range in.Picture.Charges {
+	charges := slices.Clone(in.Picture.Charges)
+	slices.SortFunc(charges, func(a, b billing.StripeCharge) int { return cmp.Compare(a.ID, b.ID) })
+	for _, c := range charges {
 		if c.AmountRefunded <= 0 || c.Amount <= 0 {
 			continue
 		}

@@ -42,14 +42,18 @@ func (d *Decision) decideInvoices(in Input) {
 func (d *Decision) grantInvoice(in Input, i billing.StripeInvoice) {
 	var proration billing.Points
 	var prorationEnd time.Time
-	for _, l := range i.Lines {
+	lines := slices.Clone(i.Lines)
+	slices.SortFunc(lines, func(a, b billing.StripeInvoiceLine) int { return cmp.Compare(a.ID, b.ID) })
+	for _, l := range lines {
 		plan, known := in.Catalog.Plan(l.Item)
 		switch {
 		case !known:
 			d.Warnings = append(d.Warnings, fmt.Sprintf("invoice %s has a line for a price that the catalogue does not know: it grants nothing", i.ID))
 		case l.Proration:
 			proration += share(plan.Points, l.Amount, plan.Amount)
-			prorationEnd = l.PeriodEnd
+			if l.PeriodEnd.After(prorationEnd) {
+				prorationEnd = l.PeriodEnd
+			}
 		case l.Amount > 0:
 			d.grantLine(in, i, l, plan.Points*billing.Points(max(l.Quantity, 1)), plan.Name)
 		case i.BillingReason == "subscription_create" && plan.TrialPoints > 0:

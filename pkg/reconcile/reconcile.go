@@ -32,8 +32,10 @@ type Policy struct {
 }
 
 const (
-	// userBudget bounds the syncs that one account's own requests may cause: burst at once, then one each interval.
-	budgetBurst    = 5
+	// An account's own requests may cause so many syncs at once, then one each interval. A customer who comes back from
+	// paying may use some more than spends may, so that no row of spends makes them wait for the webhook.
+	budgetForSpend = 5
+	budgetForOrder = 8
 	budgetInterval = 10 * time.Second
 	// userPatience is how long a request waits for Stripe.
 	userPatience = 2 * time.Second
@@ -66,15 +68,24 @@ const (
 	Failed     Outcome = "failed"      // Stripe did not answer in time
 )
 
-// ForUser syncs because a request of the account's own needs it. It waits userPatience at the most, and calls that
+// ForSpend syncs because a spend needs it, and ForOrder because a customer looks at an order. Either waits userPatience at the most, and calls that
 // come while one is under way share it. A failure is an Outcome, not an error: the caller decides by what
 // the database knows. Errors: those of the database.
-func (s *Syncer) ForUser(ctx context.Context, id billing.AccountID) (Outcome, error) {
+func (s *Syncer) ForSpend(ctx context.Context, id billing.AccountID) (Outcome, error) {
+	return s.shared(ctx, id, budgetForSpend)
+}
+
+// ForOrder is explained at ForSpend.
+func (s *Syncer) ForOrder(ctx context.Context, id billing.AccountID) (Outcome, error) {
+	return s.shared(ctx, id, budgetForOrder)
+}
+
+func (s *Syncer) shared(ctx context.Context, id billing.AccountID, budget int) (Outcome, error) {
 	v, err, _ := s.flights.Do(string(id), func() (any, error) {
 		// Whoever came first may leave; the others still want the answer.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), userPatience)
 		defer cancel()
-		return s.forUser(ctx, id)
+		return s.forUser(ctx, id, budget)
 	})
 	if err != nil {
 		return Failed, err
@@ -82,8 +93,8 @@ func (s *Syncer) ForUser(ctx context.Context, id billing.AccountID) (Outcome, er
 	return v.(Outcome), nil
 }
 
-func (s *Syncer) forUser(ctx context.Context, id billing.AccountID) (Outcome, error) {
-	ticket, outcome, err := s.begin(ctx, id, true)
+func (s *Syncer) forUser(ctx context.Context, id billing.AccountID, budget int) (Outcome, error) {
+	ticket, outcome, err := s.begin(ctx, id, budget)
 	if err != nil || outcome != Synced {
 		return outcome, err
 	}
@@ -106,7 +117,7 @@ func (s *Syncer) forUser(ctx context.Context, id billing.AccountID) (Outcome, er
 func (s *Syncer) Sync(ctx context.Context, id billing.AccountID) (applied bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, jobPatience)
 	defer cancel()
-	ticket, outcome, err := s.begin(ctx, id, false)
+	ticket, outcome, err := s.begin(ctx, id, unlimited)
 	if err != nil || outcome != Synced {
 		return false, err
 	}
@@ -115,7 +126,7 @@ func (s *Syncer) Sync(ctx context.Context, id billing.AccountID) (applied bool, 
 
 // begin takes the account's next ticket. Events stored until now are tied to it: this sync looks at Stripe after they
 // were sent.
-func (s *Syncer) begin(ctx context.Context, id billing.AccountID, budgeted bool) (t billing.Ticket, outcome Outcome, err error) {
+func (s *Syncer) begin(ctx context.Context, id billing.AccountID, budget int) (t billing.Ticket, outcome Outcome, err error) {
 	outcome = Synced
 	err = s.db.InTx(ctx, func(tx *store.Tx) error {
 		a, err := tx.LockAccount(ctx, id)
@@ -127,9 +138,9 @@ func (s *Syncer) begin(ctx context.Context, id billing.AccountID, budgeted bool)
 			return nil
 		}
 		budgetAt := a.Sync.BudgetAt
-		if budgeted {
+		if budget != unlimited {
 			var ok bool
-			if budgetAt, ok = spendBudget(budgetAt, tx.Now); !ok {
+			if budgetAt, ok = spendBudget(budgetAt, tx.Now, budget); !ok {
 				outcome = NoBudget
 				return nil
 			}
@@ -147,13 +158,16 @@ func (s *Syncer) begin(ctx context.Context, id billing.AccountID, budgeted bool)
 	return t, outcome, err
 }
 
+// unlimited is the budget of syncs that no request of a user's causes.
+const unlimited = 0
+
 // spendBudget takes one sync out of a budget that is whole again at the given time.
-func spendBudget(wholeAt, now time.Time) (time.Time, bool) {
+func spendBudget(wholeAt, now time.Time, budget int) (time.Time, bool) {
 	if wholeAt.Before(now) {
 		wholeAt = now
 	}
 	next := wholeAt.Add(budgetInterval)
-	if next.Sub(now) > budgetBurst*budgetInterval {
+	if next.Sub(now) > time.Duration(budget)*budgetInterval {
 		return wholeAt, false
 	}
 	return next, true

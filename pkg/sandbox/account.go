@@ -6,8 +6,20 @@ const (
 )
 
 func getAccount(c *call) (any, error) {
-	return map[string]any{"id": accountID, "object": "account", "created": 1700000000, "charges_enabled": true, "details_submitted": true, "payouts_enabled": true,
-		"external_accounts": map[string]any{"object": "list", "data": []any{}, "has_more": false, "url": "/v1/accounts/" + accountID + "/external_accounts"}}, nil
+	return map[string]any{
+		"id":                accountID,
+		"object":            "account",
+		"created":           1700000000,
+		"charges_enabled":   true,
+		"details_submitted": true,
+		"payouts_enabled":   true,
+		"external_accounts": map[string]any{
+			"object":   "list",
+			"data":     []any{},
+			"has_more": false,
+			"url":      "/v1/accounts/" + accountID + "/external_accounts",
+		},
+	}, nil
 }
 
 // getBalance adds up what was charged and not given back, by currency.
@@ -21,7 +33,11 @@ func getBalance(c *call) (any, error) {
 	}
 	var available, pending, reserved []any
 	for _, currency := range order {
-		available = append(available, map[string]any{"amount": sums[currency], "currency": currency, "source_types": map[string]any{"card": sums[currency]}})
+		available = append(available, map[string]any{
+			"amount":       sums[currency],
+			"currency":     currency,
+			"source_types": map[string]any{"card": sums[currency]},
+		})
 		pending = append(pending, map[string]any{"amount": 0, "currency": currency, "source_types": map[string]any{"card": 0}})
 		reserved = append(reserved, map[string]any{"amount": 0, "currency": currency})
 	}

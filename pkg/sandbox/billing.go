@@ -8,10 +8,25 @@ import (
 // newInvoice makes an empty draft; s is nil for an invoice of no subscription.
 func (w *world) newInvoice(holder *customer, s *subscription, reason string) *invoice {
 	now := w.now()
-	made := &invoice{base: w.begin("in_1", "invoice"), AccountCountry: "US", AccountName: accountName, BillingReason: reason, Currency: string(holder.Currency),
-		Customer: holder.ID, CustomerAddress: holder.Address, CustomerEmail: holder.Email, CustomerName: holder.Name, CustomerPhone: holder.Phone,
-		Metadata: map[string]string{}, PeriodStart: now, PeriodEnd: now, Status: "draft", AutoAdvance: s != nil, TestClock: holder.TestClock,
-		SubscriptionDetails: map[string]any{"metadata": nil}}
+	made := &invoice{
+		base:                w.begin("in_1", "invoice"),
+		AccountCountry:      "US",
+		AccountName:         accountName,
+		BillingReason:       reason,
+		Currency:            string(holder.Currency),
+		Customer:            holder.ID,
+		CustomerAddress:     holder.Address,
+		CustomerEmail:       holder.Email,
+		CustomerName:        holder.Name,
+		CustomerPhone:       holder.Phone,
+		Metadata:            map[string]string{},
+		PeriodStart:         now,
+		PeriodEnd:           now,
+		Status:              "draft",
+		AutoAdvance:         s != nil,
+		TestClock:           holder.TestClock,
+		SubscriptionDetails: map[string]any{"metadata": nil},
+	}
 	made.Lines = newListOf[invoiceLine]("/v1/invoices/"+made.ID+"/lines", nil)
 	if s != nil {
 		made.Subscription, made.Currency = text(s.ID), s.Currency
@@ -50,10 +65,19 @@ func (i *invoice) amountAfterBalance(holder *customer) int64 { return max(i.Tota
 func (w *world) addPeriodLines(i *invoice, s *subscription) {
 	for _, item := range s.Items.Data {
 		name := w.productName(item.Price)
-		line := &invoiceLine{Amount: item.amount(), Discountable: true, Period: period{Start: s.CurrentPeriodStart, End: s.CurrentPeriodEnd}, Price: item.Price,
-			Quantity: amountOf(item.Quantity), Subscription: text(s.ID), SubscriptionItem: item.ID, Type: "subscription", Metadata: s.Metadata,
+		line := &invoiceLine{
+			Amount:                 item.amount(),
+			Discountable:           true,
+			Period:                 period{Start: s.CurrentPeriodStart, End: s.CurrentPeriodEnd},
+			Price:                  item.Price,
+			Quantity:               amountOf(item.Quantity),
+			Subscription:           text(s.ID),
+			SubscriptionItem:       item.ID,
+			Type:                   "subscription",
+			Metadata:               s.Metadata,
 			Description:            text(fmt.Sprintf("%d × %s (at %s / %s)", item.Quantity, name, money(item.Price.UnitAmount, item.Price.Currency), item.Price.Recurring.Interval)),
-			UnitAmountExcludingTax: text(strconv.FormatInt(item.Price.UnitAmount, 10))}
+			UnitAmountExcludingTax: text(strconv.FormatInt(item.Price.UnitAmount, 10)),
+		}
 		if s.Status == "trialing" {
 			line.Amount, line.Description, line.UnitAmountExcludingTax = 0, text("Trial period for "+name), "0"
 		}
@@ -62,9 +86,17 @@ func (w *world) addPeriodLines(i *invoice, s *subscription) {
 }
 
 func (w *world) extraLine(from purchase, now int64) *invoiceLine {
-	return &invoiceLine{Amount: from.price.UnitAmount * from.quantity, Discountable: true, Period: period{Start: now, End: now}, Price: from.price,
-		Quantity: amountOf(from.quantity), Type: "invoiceitem", InvoiceItem: newID("ii_1", 23), Description: text(w.productName(from.price)),
-		UnitAmountExcludingTax: text(strconv.FormatInt(from.price.UnitAmount, 10))}
+	return &invoiceLine{
+		Amount:                 from.price.UnitAmount * from.quantity,
+		Discountable:           true,
+		Period:                 period{Start: now, End: now},
+		Price:                  from.price,
+		Quantity:               amountOf(from.quantity),
+		Type:                   "invoiceitem",
+		InvoiceItem:            newID("ii_1", 23),
+		Description:            text(w.productName(from.price)),
+		UnitAmountExcludingTax: text(strconv.FormatInt(from.price.UnitAmount, 10)),
+	}
 }
 
 func (w *world) productName(p *price) string {
@@ -82,9 +114,21 @@ func (w *world) addPendingItems(i *invoice, s *subscription) {
 			(each.Subscription == "" || s != nil && string(each.Subscription) == s.ID)
 	}) {
 		item.Invoice = text(i.ID)
-		i.addLine(&invoiceLine{Amount: item.Amount, Discountable: item.Discountable, Period: item.Period, Price: item.Price, Proration: item.Proration,
-			Quantity: amountOf(item.Quantity), Subscription: item.Subscription, Type: "invoiceitem", InvoiceItem: item.ID, Description: item.Description,
-			SubscriptionItem: item.Hidden.SubscriptionItem, Metadata: item.Metadata, UnitAmountExcludingTax: text(strconv.FormatInt(item.UnitAmount, 10))})
+		i.addLine(&invoiceLine{
+			Amount:                 item.Amount,
+			Discountable:           item.Discountable,
+			Period:                 item.Period,
+			Price:                  item.Price,
+			Proration:              item.Proration,
+			Quantity:               amountOf(item.Quantity),
+			Subscription:           item.Subscription,
+			Type:                   "invoiceitem",
+			InvoiceItem:            item.ID,
+			Description:            item.Description,
+			SubscriptionItem:       item.Hidden.SubscriptionItem,
+			Metadata:               item.Metadata,
+			UnitAmountExcludingTax: text(strconv.FormatInt(item.UnitAmount, 10)),
+		})
 	}
 }
 
@@ -128,7 +172,13 @@ func (w *world) payInvoice(i *invoice, method *paymentMethod, how attempt) *apiE
 	intent := w.Intents.get(string(i.PaymentIntent))
 	var refusal *apiError
 	if method == nil {
-		e := &apiError{status: 402, Type: "card_error", Code: "missing", Message: "Cannot charge a customer that has no active card", Param: "customer"}
+		e := &apiError{
+			status:  402,
+			Type:    "card_error",
+			Code:    "missing",
+			Message: "Cannot charge a customer that has no active card",
+			Param:   "customer",
+		}
 		refusal = w.refusePayment(intent, nil, e, "")
 	} else {
 		refusal = w.pay(intent, method, how)

@@ -37,10 +37,20 @@ type outcome struct {
 
 // newCharge makes the charge of one attempt to pay an intent; refusal nil means that the money moved.
 func (w *world) newCharge(intent *paymentIntent, method *paymentMethod, refusal *decline) *charge {
-	made := &charge{base: w.begin("ch_3", "charge"), Amount: intent.Amount, BillingDetails: method.BillingDetails, Currency: intent.Currency,
-		Customer: intent.Customer, Description: intent.Description, Invoice: intent.Invoice, Metadata: intent.Metadata,
-		PaymentIntent: text(intent.ID), PaymentMethod: text(method.ID), ReceiptEmail: intent.ReceiptEmail,
-		PaymentMethodDetails: chargedCard(method, intent.Amount)}
+	made := &charge{
+		base:                 w.begin("ch_3", "charge"),
+		Amount:               intent.Amount,
+		BillingDetails:       method.BillingDetails,
+		Currency:             intent.Currency,
+		Customer:             intent.Customer,
+		Description:          intent.Description,
+		Invoice:              intent.Invoice,
+		Metadata:             intent.Metadata,
+		PaymentIntent:        text(intent.ID),
+		PaymentMethod:        text(method.ID),
+		ReceiptEmail:         intent.ReceiptEmail,
+		PaymentMethodDetails: chargedCard(method, intent.Amount),
+	}
 	if refusal == nil {
 		made.AmountCaptured, made.Captured, made.Paid, made.Status = intent.Amount, true, true, "succeeded"
 		made.Outcome = outcome{"approved_by_network", "", "normal", 20, "Payment complete.", "authorized"}
@@ -53,14 +63,17 @@ func (w *world) newCharge(intent *paymentIntent, method *paymentMethod, refusal 
 
 func chargedCard(method *paymentMethod, amount int64) map[string]any {
 	card := method.Card
-	return map[string]any{"type": "card", "card": map[string]any{
-		"amount_authorized": amount, "brand": card.Brand, "checks": card.Checks, "country": card.Country, "exp_month": card.ExpMonth, "exp_year": card.ExpYear,
-		"extended_authorization": map[string]any{"status": "disabled"}, "fingerprint": card.Fingerprint, "funding": card.Funding,
-		"incremental_authorization": map[string]any{"status": "unavailable"}, "installments": nil, "last4": card.Last4, "mandate": nil,
-		"multicapture": map[string]any{"status": "unavailable"}, "network": card.Brand, "network_token": map[string]any{"used": false},
-		"overcapture":    map[string]any{"maximum_amount_capturable": amount, "status": "unavailable"},
-		"three_d_secure": nil, "wallet": nil,
-	}}
+	return map[string]any{
+		"type": "card",
+		"card": map[string]any{
+			"amount_authorized": amount, "brand": card.Brand, "checks": card.Checks, "country": card.Country, "exp_month": card.ExpMonth, "exp_year": card.ExpYear,
+			"extended_authorization": map[string]any{"status": "disabled"}, "fingerprint": card.Fingerprint, "funding": card.Funding,
+			"incremental_authorization": map[string]any{"status": "unavailable"}, "installments": nil, "last4": card.Last4, "mandate": nil,
+			"multicapture": map[string]any{"status": "unavailable"}, "network": card.Brand, "network_token": map[string]any{"used": false},
+			"overcapture":    map[string]any{"maximum_amount_capturable": amount, "status": "unavailable"},
+			"three_d_secure": nil, "wallet": nil,
+		},
+	}
 }
 
 func getCharge(c *call) (any, error) {

@@ -132,7 +132,13 @@ func (w *world) paySubscriptionSession(s *checkoutSession, holder *customer, met
 
 // start answers the subscription that a session sells.
 func (s *checkoutSession) start(w *world, holder *customer) start {
-	from := start{holder: holder, metadata: s.Hidden.SubMetadata, description: s.Hidden.Description, missing: s.Hidden.MissingCard, trialEnd: s.Hidden.TrialEnd}
+	from := start{
+		holder:      holder,
+		metadata:    s.Hidden.SubMetadata,
+		description: s.Hidden.Description,
+		missing:     s.Hidden.MissingCard,
+		trialEnd:    s.Hidden.TrialEnd,
+	}
 	if s.Hidden.TrialDays > 0 {
 		from.trialEnd = w.now() + s.Hidden.TrialDays*86400
 	}
@@ -152,9 +158,15 @@ func (w *world) completeSession(s *checkoutSession, holder *customer, method *pa
 	if holder != nil {
 		s.Customer = text(holder.ID)
 	}
-	s.CustomerDetails = &customerDetails{Address: method.BillingDetails.Address, Email: text(who.email), Name: method.BillingDetails.Name,
-		Phone: method.BillingDetails.Phone, TaxExempt: "none", TaxIDs: []any{}}
-	w.emit("checkout.session.completed", s)
+	s.CustomerDetails = &customerDetails{
+		Address:   method.BillingDetails.Address,
+		Email:     text(who.email),
+		Name:      method.BillingDetails.Name,
+		Phone:     method.BillingDetails.Phone,
+		TaxExempt: "none",
+		TaxIDs:    []any{},
+	}
+	s.Hidden.Completed = w.emit("checkout.session.completed", s).ID
 }
 
 // answerChallenge goes on after 3-D Secure: the payer authenticated, or refused.

@@ -14,14 +14,14 @@ const maxAdvance = 10 * 366 * 86400
 const flushTimeout = 10 * time.Second
 
 type clockAnswer struct {
-	Now string `json:"now"` // RFC 3339, UTC
+	Now time.Time `json:"now"` // UTC, with fractions, so that those who follow it can tell one moment from the next
 }
 
 func (s *Sandbox) showClock(out http.ResponseWriter, _ *http.Request) {
 	s.mu.Lock()
-	now := s.world.mainNow()
+	now := s.world.mainTime()
 	s.mu.Unlock()
-	answerJSON(out, http.StatusOK, clockAnswer{time.Unix(now, 0).UTC().Format(time.RFC3339)})
+	answerJSON(out, http.StatusOK, clockAnswer{now})
 }
 
 // advanceClock moves the clock; everything that falls due on the way is done, in order, before it answers.
@@ -40,18 +40,17 @@ func (s *Sandbox) advanceClock(out http.ResponseWriter, r *http.Request) {
 		answerJSON(out, http.StatusBadRequest, map[string]string{"error": "advance_seconds must be at least 1 and at most ten years: the clock never goes back."})
 		return
 	}
-	now := s.advance(by)
-	answerJSON(out, http.StatusOK, clockAnswer{time.Unix(now, 0).UTC().Format(time.RFC3339)})
+	answerJSON(out, http.StatusOK, clockAnswer{s.advance(by)})
 }
 
-func (s *Sandbox) advance(seconds int64) int64 {
+func (s *Sandbox) advance(seconds int64) time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	w := s.world
 	w.runDue("", w.mainNow()+seconds)
 	w.ClockOffset += time.Duration(seconds) * time.Second
 	s.changed()
-	return w.mainNow()
+	return w.mainTime()
 }
 
 // flushWebhooks waits until every delivery that is due has been tried, so that tests wait on a signal.

@@ -21,8 +21,15 @@ type couriers struct {
 }
 
 func newCouriers() *couriers {
-	return &couriers{bells: map[string]chan struct{}{}, flying: map[string]bool{}, landed: make(chan struct{}),
-		client: &http.Client{Timeout: deliveryTimeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+	return &couriers{
+		bells:  map[string]chan struct{}{},
+		flying: map[string]bool{},
+		landed: make(chan struct{}),
+		client: &http.Client{
+			Timeout:       deliveryTimeout,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}
 }
 
 // ring wakes an endpoint's courier, starting it first where it is new. The caller holds the world's lock.
@@ -108,6 +115,28 @@ func (s *Sandbox) flush(ctx context.Context) bool {
 		case <-landed:
 		case <-ctx.Done():
 			return false
+		}
+	}
+}
+
+// awaitFirstAttempt waits until an event has been tried once at every endpoint that wants it.
+func (s *Sandbox) awaitFirstAttempt(ctx context.Context, eventID string) {
+	for {
+		s.mu.Lock()
+		tried, landed := true, s.couriers.landed
+		for _, id := range s.world.Deliveries.ids {
+			if d := s.world.Deliveries.get(id); d.Event == eventID && d.Attempts == 0 {
+				tried = false
+			}
+		}
+		s.mu.Unlock()
+		if tried {
+			return
+		}
+		select {
+		case <-landed:
+		case <-ctx.Done():
+			return
 		}
 	}
 }

@@ -46,8 +46,16 @@ func (w *world) customerAt(id, param string) (*customer, error) {
 }
 
 func (w *world) newCustomer(email, name string) *customer {
-	c := &customer{base: w.begin("cus_", "customer"), Email: text(email), Name: text(name), Metadata: map[string]string{},
-		NextInvoiceSequence: 1, PreferredLocales: []string{}, TaxExempt: "none", TestClock: text(w.clock)}
+	c := &customer{
+		base:                w.begin("cus_", "customer"),
+		Email:               text(email),
+		Name:                text(name),
+		Metadata:            map[string]string{},
+		NextInvoiceSequence: 1,
+		PreferredLocales:    []string{},
+		TaxExempt:           "none",
+		TestClock:           text(w.clock),
+	}
 	c.ID = newID("cus_", 14)
 	c.InvoicePrefix = strings.ToUpper(newID("", 8))
 	return w.Customers.add(c)
@@ -67,13 +75,18 @@ func createCustomer(c *call) (any, error) {
 	}
 	c.clock = clock
 	made := c.newCustomer("", "")
+	if settings := c.p.Sub("invoice_settings"); method != nil && settings.Text("default_payment_method") == c.p.Text("payment_method") {
+		method.Customer = text(made.ID) // it is about to be attached, and may be the default already
+		settings["default_payment_method"] = method.ID
+	}
 	if err := c.fillCustomer(made); err != nil {
 		c.Customers.remove(made.ID)
 		return nil, err
 	}
 	c.emit("customer.created", made)
 	if method != nil {
-		c.attach(method, made)
+		method.Customer = text(made.ID)
+		c.emit("payment_method.attached", method)
 	}
 	return made, nil
 }
@@ -106,7 +119,12 @@ func (c *call) fillCustomer(into *customer) error {
 			return invalid("invoice_settings[default_payment_method]", "The customer does not have a payment method with the ID %s. The payment method must be attached to the customer.", id)
 		}
 	}
-	for name, field := range map[string]*text{"description": &into.Description, "email": &into.Email, "name": &into.Name, "phone": &into.Phone} {
+	for name, field := range map[string]*text{
+		"description": &into.Description,
+		"email":       &into.Email,
+		"name":        &into.Name,
+		"phone":       &into.Phone,
+	} {
 		setText(field, p, name)
 	}
 	if p.Has("address") {

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/pointsync/pointsync/pkg/sandbox/spec"
@@ -66,8 +68,12 @@ func (s *Sandbox) once(out http.ResponseWriter, r *http.Request, apiKey, shownKe
 	key, hash := apiKey+" "+shownKey, fingerprint(r, values)
 	out.Header().Set("Idempotency-Key", shownKey)
 	if !s.flights.take(key) {
-		answerError(out, requestID, &apiError{status: http.StatusConflict, Type: "idempotency_error", Code: "idempotency_key_in_use",
-			Message: "There is currently another in-progress request using this Idempotent Key (that probably means you submitted twice, and the other request is still going through): " + shownKey + "."})
+		answerError(out, requestID, &apiError{
+			status:  http.StatusConflict,
+			Type:    "idempotency_error",
+			Code:    "idempotency_key_in_use",
+			Message: "There is currently another in-progress request using this Idempotent Key (that probably means you submitted twice, and the other request is still going through): " + shownKey + ".",
+		})
 		return
 	}
 	defer s.flights.land(key)
@@ -96,7 +102,10 @@ func (s *Sandbox) execute(r *http.Request, fields map[string]*spec.Field, values
 	defer func() {
 		if broken := recover(); broken != nil {
 			s.log.Error("an operation broke", "path", r.URL.Path, "panic", broken, "stack", string(debug.Stack()))
-			status, body = http.StatusInternalServerError, encodeError(string(why.RequestID), &apiError{Type: "api_error", Message: "An unknown error occurred"})
+			status, body = http.StatusInternalServerError, encodeError(string(why.RequestID), &apiError{
+				Type:    "api_error",
+				Message: "An unknown error occurred",
+			})
 		}
 	}()
 	result, err := s.perform(r, fields, values, do, why)
@@ -120,7 +129,7 @@ func (s *Sandbox) perform(r *http.Request, fields map[string]*spec.Field, values
 	if err != nil {
 		return nil, err
 	}
-	if err := unserved(params); err != nil {
+	if err := unserved(params, ""); err != nil {
 		return nil, err
 	}
 	id, item := pathIDs(r)
@@ -155,12 +164,31 @@ func (s *Sandbox) inWorld(why cause, work func(*world) error) error {
 	return work(w)
 }
 
-// unserved refuses parameters that would change money in ways the sandbox does not act out.
-func unserved(p spec.Params) error {
-	for _, name := range []string{"application_fee_amount", "application_fee_percent", "billing_thresholds", "coupon", "default_tax_rates", "discounts", "from_invoice",
-		"on_behalf_of", "pause_collection", "pending_invoice_item_interval", "promotion_code", "shipping_cost", "shipping_options", "transfer_data", "backdate_start_date"} {
-		if p.Has(name) && !p.Unset(name) {
-			return invalid(name, "The sandbox does not act on `%s`: leave it out.", name)
+// unservedNames are the parameters, at any depth, that would change money in ways the sandbox does not act out.
+var unservedNames = setOf([]string{"application_fee_amount", "application_fee_percent", "backdate_start_date", "billing_thresholds", "coupon", "default_tax_rates", "discounts",
+	"from_invoice", "on_behalf_of", "pause_collection", "pending_invoice_item_interval", "promotion_code", "shipping_cost", "shipping_options", "tax_rates", "transfer_data"})
+
+// unserved refuses what the sandbox would otherwise have to ignore, in the order of the names.
+func unserved(value any, at string) error {
+	switch value := value.(type) {
+	case []any:
+		for i, item := range value {
+			if err := unserved(item, fmt.Sprintf("%s[%d]", at, i)); err != nil {
+				return err
+			}
+		}
+	case spec.Params:
+		for _, name := range slices.Sorted(maps.Keys(value)) {
+			param := name
+			if at != "" {
+				param = at + "[" + name + "]"
+			}
+			if unservedNames[name] && !value.Unset(name) {
+				return invalid(param, "The sandbox does not act on `%s`: leave it out.", param)
+			}
+			if err := unserved(value[name], param); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -196,7 +224,11 @@ func readForm(out http.ResponseWriter, r *http.Request) (url.Values, *apiError) 
 	if err != nil {
 		var tooLarge *http.MaxBytesError
 		if errors.As(err, &tooLarge) {
-			return nil, &apiError{status: http.StatusRequestEntityTooLarge, Type: "invalid_request_error", Message: "The request is too large."}
+			return nil, &apiError{
+				status:  http.StatusRequestEntityTooLarge,
+				Type:    "invalid_request_error",
+				Message: "The request is too large.",
+			}
 		}
 		return nil, invalid("", "The request's body could not be read.")
 	}

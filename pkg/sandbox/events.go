@@ -47,8 +47,13 @@ func (w *world) announce(kind string, v any, previous map[string]any) *event {
 	if err != nil {
 		panic("sandbox: an event's object does not marshal: " + err.Error())
 	}
-	e := &event{base: w.begin("evt_1", "event"), APIVersion: apiVersion, Type: kind, Request: w.cause,
-		Data: eventData{Object: encoded, PreviousAttributes: previous}}
+	e := &event{
+		base:       w.begin("evt_1", "event"),
+		APIVersion: apiVersion,
+		Type:       kind,
+		Request:    w.cause,
+		Data:       eventData{Object: encoded, PreviousAttributes: previous},
+	}
 	w.Events.add(e)
 	for _, id := range w.Endpoints.ids {
 		endpoint := w.Endpoints.get(id)

@@ -2,15 +2,20 @@ package sandbox
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/pointsync/pointsync/pkg/sandbox/pages"
 )
+
+// patience is how long the payment page waits for the merchant's endpoint before it redirects, in real time.
+const patience = 10 * time.Second
 
 // suggestions are the cards that the pages offer to try.
 var suggestions = []pages.TestCard{
@@ -44,12 +49,23 @@ func (s *Sandbox) message(out http.ResponseWriter, status int, view pages.Messag
 }
 
 func (s *Sandbox) showIndex(out http.ResponseWriter, _ *http.Request) {
-	s.message(out, http.StatusOK, pages.MessageView{Title: "Sandbox", Text: "A local stand-in for Stripe at API version " + apiVersion + ". No money moves here. " +
-		"Point a client at this address with any key that begins with sk_test_.", Links: []pages.Link{{Text: "The sandbox's clock", URL: "/_sandbox/clock"}}})
+	s.message(out, http.StatusOK, pages.MessageView{
+		Title: "Sandbox",
+		Text: "A local stand-in for Stripe at API version " + apiVersion + ". No money moves here. " +
+			"Point a client at this address with any key that begins with sk_test_.",
+		Links: []pages.Link{{Text: "The sandbox's clock", URL: "/_sandbox/clock"}},
+	})
 }
 
 func (s *Sandbox) showNothing(out http.ResponseWriter, _ *http.Request) {
-	s.message(out, http.StatusNotFound, pages.MessageView{Title: "Nothing here", Text: "This address leads nowhere in the sandbox.", Link: &pages.Link{Text: "To the front page", URL: "/"}})
+	s.message(out, http.StatusNotFound, pages.MessageView{
+		Title: "Nothing here",
+		Text:  "This address leads nowhere in the sandbox.",
+		Link: &pages.Link{
+			Text: "To the front page",
+			URL:  "/",
+		},
+	})
 }
 
 // showCheckout is the payment page.
@@ -98,7 +114,11 @@ func (s *Sandbox) checkoutPage(out http.ResponseWriter, r *http.Request, work fu
 		switch {
 		case session.Status == "complete":
 			target := strings.ReplaceAll(string(session.SuccessURL), "{CHECKOUT_SESSION_ID}", session.ID)
-			answer = func() { http.Redirect(out, r, target, http.StatusSeeOther) }
+			completed := session.Hidden.Completed
+			answer = func() {
+				s.waitForMerchant(r.Context(), completed)
+				http.Redirect(out, r, target, http.StatusSeeOther)
+			}
 		case session.Status == "expired":
 			view := pages.MessageView{Title: "This page has expired", Text: "This payment page can no longer be used. Nothing was charged."}
 			if session.CancelURL != "" {
@@ -125,6 +145,14 @@ func (s *Sandbox) checkoutPage(out http.ResponseWriter, r *http.Request, work fu
 	answer()
 }
 
+// waitForMerchant gives the merchant's endpoint time to hear of a completed session before the payer comes back to the
+// shop, as Stripe does.
+func (s *Sandbox) waitForMerchant(ctx context.Context, eventID string) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	s.awaitFirstAttempt(ctx, eventID)
+}
+
 // explain puts an error beside the field it concerns, or answers it for the whole page.
 func explain(err error, fields *pages.FieldErrors) string {
 	var e *apiError
@@ -147,14 +175,27 @@ func explain(err error, fields *pages.FieldErrors) string {
 }
 
 func (w *world) challengeView(session *checkoutSession, action string) pages.ChallengeView {
-	return pages.ChallengeView{Merchant: accountName, Amount: money(*session.AmountTotal, string(session.Currency)), Action: action,
-		CardLast4: w.PaymentMethods.get(session.Hidden.Challenge).Card.Last4, CancelURL: string(session.CancelURL)}
+	return pages.ChallengeView{
+		Merchant:  accountName,
+		Amount:    money(*session.AmountTotal, string(session.Currency)),
+		Action:    action,
+		CardLast4: w.PaymentMethods.get(session.Hidden.Challenge).Card.Last4,
+		CancelURL: string(session.CancelURL),
+	}
 }
 
 func (w *world) checkoutView(session *checkoutSession, action string, kept pages.CardForm, email string) pages.CheckoutView {
 	currency := string(session.Currency)
-	view := pages.CheckoutView{Merchant: accountName, Total: money(*session.AmountTotal, currency), Subscription: session.Mode == "subscription", Email: email,
-		Card: kept, Action: action, CancelURL: string(session.CancelURL), TestCards: suggestions}
+	view := pages.CheckoutView{
+		Merchant:     accountName,
+		Total:        money(*session.AmountTotal, currency),
+		Subscription: session.Mode == "subscription",
+		Email:        email,
+		Card:         kept,
+		Action:       action,
+		CancelURL:    string(session.CancelURL),
+		TestCards:    suggestions,
+	}
 	if holder := w.Customers.get(string(session.Customer)); holder != nil && holder.Email != "" {
 		view.Email, view.EmailFixed = string(holder.Email), true
 	} else if session.CustomerEmail != "" {

@@ -114,7 +114,13 @@ func (s *Sandbox) portalPage(out http.ResponseWriter, r *http.Request, work func
 }
 
 func (w *world) portalView(session *portalSession, holder *customer, action string) pages.PortalView {
-	view := pages.PortalView{Merchant: accountName, Email: string(holder.Email), Action: action, ReturnURL: string(session.ReturnURL), TestCards: suggestions}
+	view := pages.PortalView{
+		Merchant:  accountName,
+		Email:     string(holder.Email),
+		Action:    action,
+		ReturnURL: string(session.ReturnURL),
+		TestCards: suggestions,
+	}
 	card := w.cardFor(nil, holder)
 	for _, s := range newestFirst(w.Subscriptions.where(func(s *subscription) bool { return s.Customer == holder.ID })) {
 		if card == nil {
@@ -123,17 +129,33 @@ func (w *world) portalView(session *portalSession, holder *customer, action stri
 		view.Subscriptions = append(view.Subscriptions, w.portalSubscription(s))
 	}
 	if card != nil {
-		view.PaymentCard = &pages.PaymentCard{Brand: card.Card.Brand, Last4: card.Card.Last4, Expiry: time.Date(int(card.Card.ExpYear), time.Month(card.Card.ExpMonth), 1, 0, 0, 0, 0, time.UTC).Format("01 / 06")}
+		view.PaymentCard = &pages.PaymentCard{
+			Brand:  card.Card.Brand,
+			Last4:  card.Card.Last4,
+			Expiry: time.Date(int(card.Card.ExpYear), time.Month(card.Card.ExpMonth), 1, 0, 0, 0, 0, time.UTC).Format("01 / 06"),
+		}
 	}
 	for _, i := range newestFirst(w.Invoices.where(func(i *invoice) bool { return i.Customer == holder.ID && i.Status != "draft" })) {
-		view.Invoices = append(view.Invoices, pages.Invoice{Number: string(i.Number), Date: day(i.Created), Amount: money(i.Total, i.Currency), Status: i.Status})
+		view.Invoices = append(view.Invoices, pages.Invoice{
+			Number: string(i.Number),
+			Date:   day(i.Created),
+			Amount: money(i.Total, i.Currency),
+			Status: i.Status,
+		})
 	}
 	return view
 }
 
 func (w *world) portalSubscription(s *subscription) pages.Subscription {
 	item := s.Items.Data[0]
-	row := pages.Subscription{ID: s.ID, Plan: w.productName(item.Price), Price: w.wordPrice(item.Price), Status: s.Status, PeriodEnd: day(s.CurrentPeriodEnd), CancelAtPeriodEnd: s.CancelAtPeriodEnd}
+	row := pages.Subscription{
+		ID:                s.ID,
+		Plan:              w.productName(item.Price),
+		Price:             w.wordPrice(item.Price),
+		Status:            s.Status,
+		PeriodEnd:         day(s.CurrentPeriodEnd),
+		CancelAtPeriodEnd: s.CancelAtPeriodEnd,
+	}
 	if s.ended() {
 		row.PeriodEnd = day(int64(s.EndedAt))
 	}

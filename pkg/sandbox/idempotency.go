@@ -55,8 +55,12 @@ func (w *world) replayed(key, shownKey, hash string) (*replay, *apiError) {
 		return nil, nil
 	}
 	if saved.Hash != hash {
-		return nil, &apiError{status: http.StatusBadRequest, Type: "idempotency_error", Message: "Keys for idempotent requests can only be used with the same parameters they were first used with. " +
-			"Try using a key other than '" + shownKey + "' if you meant to execute a different request."}
+		return nil, &apiError{
+			status: http.StatusBadRequest,
+			Type:   "idempotency_error",
+			Message: "Keys for idempotent requests can only be used with the same parameters they were first used with. " +
+				"Try using a key other than '" + shownKey + "' if you meant to execute a different request.",
+		}
 	}
 	return saved, nil
 }

@@ -1,10 +1,8 @@
 package sandbox
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/pointsync/pointsync/pkg/sandbox/spec"
 )
@@ -39,22 +37,22 @@ func (i *invoiceItem) when() int64 { return i.Date }
 
 func (w *world) newInvoiceItem(holder *customer, amount int64, currency, description string) *invoiceItem {
 	now := w.now()
-	return &invoiceItem{ID: newID("ii_1", 23), Object: "invoiceitem", Amount: amount, Currency: currency, Customer: holder.ID, Date: now, Description: text(description),
-		Discountable: true, Metadata: map[string]string{}, Period: period{Start: now, End: now}, Quantity: 1, TestClock: holder.TestClock,
-		UnitAmount: amount, UnitAmountDecimal: strconv.FormatInt(amount, 10)}
-}
-
-// addProration makes one side of a proration for an item's remaining period.
-func (c *call) addProration(s *subscription, item *subscriptionItem, amount int64, pattern string, date int64) {
-	name := c.productName(item.Price)
-	if item.Quantity != 1 {
-		name = fmt.Sprintf("%d × %s", item.Quantity, name)
+	return &invoiceItem{
+		ID:                newID("ii_1", 23),
+		Object:            "invoiceitem",
+		Amount:            amount,
+		Currency:          currency,
+		Customer:          holder.ID,
+		Date:              now,
+		Description:       text(description),
+		Discountable:      true,
+		Metadata:          map[string]string{},
+		Period:            period{Start: now, End: now},
+		Quantity:          1,
+		TestClock:         holder.TestClock,
+		UnitAmount:        amount,
+		UnitAmountDecimal: strconv.FormatInt(amount, 10),
 	}
-	made := c.newInvoiceItem(c.Customers.get(s.Customer), amount, s.Currency, fmt.Sprintf(pattern, name, time.Unix(date, 0).UTC().Format("02 Jan 2006")))
-	made.Discountable, made.Proration, made.Period = false, true, period{Start: date, End: s.CurrentPeriodEnd}
-	made.Price, made.Quantity, made.Subscription, made.Hidden.SubscriptionItem = item.Price, item.Quantity, text(s.ID), item.ID
-	c.InvoiceItems.add(made)
-	c.emit("invoiceitem.created", made)
 }
 
 func createInvoiceItem(c *call) (any, error) {

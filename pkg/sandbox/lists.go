@@ -46,7 +46,7 @@ func paginate[T any](c *call, items []*T, noun string) (any, error) {
 		return i, nil
 	}
 	result := &page{Object: "list", Data: []any{}, URL: c.path}
-	from, to := 0, len(items)
+	var from, to int
 	switch {
 	case after != "":
 		i, err := at(after, "starting_after")

@@ -27,9 +27,21 @@ type paymentIntent struct {
 }
 
 func (w *world) newIntent(amount int64, currency, customerID string) *paymentIntent {
-	made := &paymentIntent{base: w.begin("pi_3", "payment_intent"), Amount: amount, Currency: strings.ToLower(currency), Customer: text(customerID),
-		Metadata: map[string]string{}, PaymentMethodTypes: []string{"card"}, Status: "requires_payment_method",
-		PaymentMethodOptions: map[string]any{"card": map[string]any{"installments": nil, "mandate_options": nil, "network": nil, "request_three_d_secure": "automatic"}}}
+	made := &paymentIntent{
+		base:               w.begin("pi_3", "payment_intent"),
+		Amount:             amount,
+		Currency:           strings.ToLower(currency),
+		Customer:           text(customerID),
+		Metadata:           map[string]string{},
+		PaymentMethodTypes: []string{"card"},
+		Status:             "requires_payment_method",
+		PaymentMethodOptions: map[string]any{"card": map[string]any{
+			"installments":           nil,
+			"mandate_options":        nil,
+			"network":                nil,
+			"request_three_d_secure": "automatic",
+		}},
+	}
 	made.ClientSecret = made.ID + newID("_secret_", 25)
 	return w.Intents.add(made)
 }
@@ -84,8 +96,13 @@ func (w *world) refusePayment(intent *paymentIntent, method *paymentMethod, refu
 
 // reject is the payer refusing or failing 3-D Secure.
 func (w *world) reject(intent *paymentIntent, method *paymentMethod) *apiError {
-	e := &apiError{status: 402, Type: "card_error", Code: "payment_intent_authentication_failure", DocURL: docURL("payment_intent_authentication_failure"),
-		Message: "We are unable to authenticate your payment method. Please choose a different payment method and try again."}
+	e := &apiError{
+		status:  402,
+		Type:    "card_error",
+		Code:    "payment_intent_authentication_failure",
+		DocURL:  docURL("payment_intent_authentication_failure"),
+		Message: "We are unable to authenticate your payment method. Please choose a different payment method and try again.",
+	}
 	return w.refusePayment(intent, method, e, "")
 }
 
@@ -99,6 +116,9 @@ func createPaymentIntent(c *call) (any, error) {
 	}
 	if !validCurrency(strings.ToLower(p.Text("currency"))) {
 		return nil, invalid("currency", "Invalid currency: %s.", p.Text("currency"))
+	}
+	if least := leastAmount(strings.ToLower(p.Text("currency"))); p.Int("amount") < least {
+		return nil, coded("amount_too_small", "amount", "Amount must be at least %s", money(least, p.Text("currency")))
 	}
 	if p.Text("capture_method") == "manual" {
 		return nil, invalid("capture_method", "The sandbox captures at once only.")
@@ -205,14 +225,14 @@ func (c *call) confirm(intent *paymentIntent) (any, error) {
 	if c.p.Flag("off_session") {
 		how = offSession
 	}
+	if holder := c.Customers.get(string(intent.Customer)); holder != nil && intent.SetupFutureUsage != "" && method.attachable() == nil {
+		c.attach(method, holder)
+	}
 	if owner := c.Invoices.get(string(intent.Invoice)); owner != nil {
 		if refusal := c.payInvoice(owner, method, how); refusal != nil {
 			return nil, refusal
 		}
 		return intent, nil
-	}
-	if holder := c.Customers.get(string(intent.Customer)); holder != nil && intent.SetupFutureUsage != "" && method.attachable() == nil {
-		c.attach(method, holder)
 	}
 	if refusal := c.pay(intent, method, how); refusal != nil {
 		return nil, refusal

@@ -55,12 +55,24 @@ func emptyAddress() any { return addressOf(spec.Params{"line1": ""}) }
 func (w *world) newMethod(number string, month, year int64, cvc bool) *paymentMethod {
 	brand := testCards[number].brand
 	sum := sha256.Sum256([]byte(number))
-	method := &paymentMethod{base: w.begin("pm_1", "payment_method"), Metadata: map[string]string{}, Type: "card",
+	method := &paymentMethod{
+		base:           w.begin("pm_1", "payment_method"),
+		Metadata:       map[string]string{},
+		Type:           "card",
 		BillingDetails: billingDetails{Address: emptyAddress()},
-		Card: cardDetails{Brand: brand, Country: "US", DisplayBrand: brand, ExpMonth: month, ExpYear: year, Funding: "credit",
-			Fingerprint: base64.RawURLEncoding.EncodeToString(sum[:12]), Last4: number[len(number)-4:],
+		Card: cardDetails{
+			Brand:        brand,
+			Country:      "US",
+			DisplayBrand: brand,
+			ExpMonth:     month,
+			ExpYear:      year,
+			Funding:      "credit",
+			Fingerprint:  base64.RawURLEncoding.EncodeToString(sum[:12]),
+			Last4:        number[len(number)-4:],
 			Networks:     map[string]any{"available": []string{brand}, "preferred": nil},
-			ThreeDSecure: map[string]any{"supported": true}}}
+			ThreeDSecure: map[string]any{"supported": true},
+		},
+	}
 	if cvc {
 		method.Card.Checks.CVCCheck = "pass"
 	}

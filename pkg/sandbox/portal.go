@@ -34,17 +34,33 @@ func (w *world) ensurePortalConfiguration() {
 }
 
 func (w *world) newPortalConfiguration() *portalConfiguration {
-	made := &portalConfiguration{base: w.begin("bpc_1", "billing_portal.configuration"), Active: true, Metadata: map[string]string{},
+	made := &portalConfiguration{
+		base:            w.begin("bpc_1", "billing_portal.configuration"),
+		Active:          true,
+		Metadata:        map[string]string{},
 		BusinessProfile: map[string]any{"headline": nil, "privacy_policy_url": nil, "terms_of_service_url": nil},
 		LoginPage:       map[string]any{"enabled": false, "url": nil},
 		Features: map[string]any{
 			"customer_update":       map[string]any{"allowed_updates": []string{}, "enabled": false},
 			"invoice_history":       map[string]any{"enabled": true},
 			"payment_method_update": map[string]any{"enabled": true},
-			"subscription_cancel":   map[string]any{"cancellation_reason": map[string]any{"enabled": false, "options": []string{}}, "enabled": true, "mode": "at_period_end", "proration_behavior": "none"},
-			"subscription_pause":    map[string]any{"enabled": false},
-			"subscription_update":   map[string]any{"default_allowed_updates": []string{"price"}, "enabled": true, "proration_behavior": "always_invoice"},
-		}}
+			"subscription_cancel": map[string]any{
+				"cancellation_reason": map[string]any{
+					"enabled": false,
+					"options": []string{},
+				},
+				"enabled":            true,
+				"mode":               "at_period_end",
+				"proration_behavior": "none",
+			},
+			"subscription_pause": map[string]any{"enabled": false},
+			"subscription_update": map[string]any{
+				"default_allowed_updates": []string{"price"},
+				"enabled":                 true,
+				"proration_behavior":      "always_invoice",
+			},
+		},
+	}
 	made.Updated = made.Created
 	return w.PortalConfigs.add(made)
 }
@@ -138,8 +154,13 @@ func createPortalSession(c *call) (any, error) {
 			return nil, noSuch("configuration", id, "configuration")
 		}
 	}
-	made := &portalSession{base: c.begin("bps_1", "billing_portal.session"), Configuration: configuration.ID, Customer: holder.ID,
-		Locale: text(p.Text("locale")), ReturnURL: text(p.Text("return_url"))}
+	made := &portalSession{
+		base:          c.begin("bps_1", "billing_portal.session"),
+		Configuration: configuration.ID,
+		Customer:      holder.ID,
+		Locale:        text(p.Text("locale")),
+		ReturnURL:     text(p.Text("return_url")),
+	}
 	if made.ReturnURL == "" {
 		made.ReturnURL = configuration.DefaultReturnURL
 	}

@@ -99,8 +99,17 @@ func (c *call) inlinePrice(p spec.Params, prefix, productID string) (*price, err
 	if amount > maxAmount {
 		return nil, coded("amount_too_large", param("unit_amount"), "Amount must be no more than $999,999.99")
 	}
-	made := &price{base: c.begin("price_1", "price"), Active: true, Currency: strings.ToLower(p.Text("currency")), Metadata: map[string]string{},
-		Product: productID, TaxBehavior: "unspecified", Type: "one_time", UnitAmount: amount, UnitAmountDecimal: strconv.FormatInt(amount, 10)}
+	made := &price{
+		base:              c.begin("price_1", "price"),
+		Active:            true,
+		Currency:          strings.ToLower(p.Text("currency")),
+		Metadata:          map[string]string{},
+		Product:           productID,
+		TaxBehavior:       "unspecified",
+		Type:              "one_time",
+		UnitAmount:        amount,
+		UnitAmountDecimal: strconv.FormatInt(amount, 10),
+	}
 	if !validCurrency(made.Currency) {
 		return nil, invalid(param("currency"), "Invalid currency: %s. Stripe currently supports these currencies: usd, eur, gbp, jpy and other three-letter ISO codes", p.Text("currency"))
 	}
@@ -110,6 +119,9 @@ func (c *call) inlinePrice(p spec.Params, prefix, productID string) (*price, err
 	if r := p.Sub("recurring"); r != nil {
 		made.Type = "recurring"
 		made.Recurring = &recurring{Interval: r.Text("interval"), IntervalCount: 1, UsageType: "licensed"}
+		if r.Has("trial_period_days") {
+			return nil, invalid(param("recurring")+"[trial_period_days]", "The sandbox takes a trial from the subscription only, not from its price.")
+		}
 		if r.Text("usage_type") == "metered" {
 			return nil, invalid(param("recurring")+"[usage_type]", "The sandbox bills licensed usage only.")
 		}
@@ -121,6 +133,15 @@ func (c *call) inlinePrice(p spec.Params, prefix, productID string) (*price, err
 		}
 	}
 	return made, nil
+}
+
+// leastAmount is the smallest amount that Stripe charges, in the currency's smallest unit; where the sandbox does not
+// know better it is half a unit of two decimals.
+func leastAmount(currency string) int64 {
+	if currency == "gbp" {
+		return 30
+	}
+	return 50
 }
 
 func validCurrency(code string) bool {

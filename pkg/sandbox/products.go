@@ -25,7 +25,14 @@ type feature struct {
 }
 
 func (w *world) newProduct(name string) *product {
-	made := &product{base: w.begin("prod_", "product"), Active: true, Features: []feature{}, Images: []string{}, Name: name, Metadata: map[string]string{}}
+	made := &product{
+		base:     w.begin("prod_", "product"),
+		Active:   true,
+		Features: []feature{},
+		Images:   []string{},
+		Name:     name,
+		Metadata: map[string]string{},
+	}
 	made.ID = newID("prod_", 14)
 	made.Updated = made.Created
 	return made
@@ -80,8 +87,14 @@ func (c *call) fillProduct(into *product) error {
 			return noSuch("price", id, "default_price")
 		}
 	}
-	for name, field := range map[string]*text{"default_price": &into.DefaultPrice, "description": &into.Description,
-		"statement_descriptor": &into.StatementDescriptor, "tax_code": &into.TaxCode, "unit_label": &into.UnitLabel, "url": &into.URL} {
+	for name, field := range map[string]*text{
+		"default_price":        &into.DefaultPrice,
+		"description":          &into.Description,
+		"statement_descriptor": &into.StatementDescriptor,
+		"tax_code":             &into.TaxCode,
+		"unit_label":           &into.UnitLabel,
+		"url":                  &into.URL,
+	} {
 		setText(field, p, name)
 	}
 	if p.Has("active") {

@@ -32,8 +32,16 @@ func createRefund(c *call) (any, error) {
 		return nil, invalid("amount", "Refund amount (%d) is greater than unrefunded amount on charge (%d)", amount, left)
 	}
 	c.on(c.Customers.get(string(paid.Customer)))
-	made := &refund{base: c.begin("re_3", "refund"), Amount: amount, Charge: text(paid.ID), Currency: paid.Currency, Metadata: mergedMetadata(nil, c.p),
-		PaymentIntent: paid.PaymentIntent, Reason: text(c.p.Text("reason")), Status: "succeeded"}
+	made := &refund{
+		base:          c.begin("re_3", "refund"),
+		Amount:        amount,
+		Charge:        text(paid.ID),
+		Currency:      paid.Currency,
+		Metadata:      mergedMetadata(nil, c.p),
+		PaymentIntent: paid.PaymentIntent,
+		Reason:        text(c.p.Text("reason")),
+		Status:        "succeeded",
+	}
 	c.Refunds.add(made)
 	c.emit("refund.created", made)
 	c.change("charge.refunded", paid, func() {

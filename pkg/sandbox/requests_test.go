@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/pointsync/pointsync/pkg/sandbox"
+	"github.com/pointsync/pointsync/pkg/sandbox/spec"
 )
 
 // These tests prove the manners of the API: what it refuses and in which words, replays, expansion and lists.
@@ -48,6 +49,8 @@ func TestRefusals(t *testing.T) {
 		"IllegalExpand":      {"GET", "/v1/prices/" + price, "expand[]=recurring", 400, "", "expand", "This property cannot be expanded (recurring)."},
 		"ExpandWithoutData":  {"GET", "/v1/prices", "expand[]=product", 400, "", "expand", "This property cannot be expanded (product)."},
 		"ExpandTooDeep":      {"GET", "/v1/prices/" + price, "expand[]=a.b.c.d.e", 400, "", "expand", "You cannot expand more than 4 levels"},
+		"TooSmall":           {"POST", "/v1/payment_intents", "currency=usd&amount=49", 400, "amount_too_small", "amount", "Amount must be at least $0.50"},
+		"UnservedDeep":       {"POST", "/v1/checkout/sessions", "mode=payment&line_items[0][tax_rates][0]=txr_1", 400, "", "line_items[0][tax_rates]", "The sandbox does not act on"},
 		"Unserved":           {"POST", "/v1/customers", "coupon=x", 400, "", "coupon", "The sandbox does not act on `coupon`"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -207,5 +210,17 @@ func TestLookupKeys(t *testing.T) {
 	found := w.object("GET", "/v1/prices", "lookup_keys[]=pro&expand[]=data.product")["data"].([]any)
 	if len(found) != 1 || found[0].(map[string]any)["id"] != next || found[0].(map[string]any)["product"].(map[string]any)["name"] != "x" {
 		t.Fatalf("the key moved from %v to %v", old, found)
+	}
+}
+
+// Every operation whose parameters are declared is served.
+func TestEveryDeclaredOperationIsServed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sandbox.Options{})
+	for _, name := range spec.Operations() {
+		method, path, _ := strings.Cut(name, " ")
+		if _, body, _ := w.raw(method, strings.NewReplacer("{", "", "}", "").Replace(path), ""); strings.Contains(body, "Unrecognized request URL") {
+			t.Errorf("%s is declared and not served", name)
+		}
 	}
 }

@@ -3,6 +3,7 @@ package sandbox
 import (
 	"fmt"
 	"net/http"
+	"time"
 )
 
 // operations are the API that the sandbox serves, named as in Stripe's document, whose parameters each accepts.
@@ -67,9 +68,13 @@ var operations = map[string]operation{
 	"DELETE /v1/subscriptions/{subscription_exposed_id}": deleteSubscription,
 	"GET /v1/subscription_items":                         listSubscriptionItems,
 	"GET /v1/subscription_items/{item}":                  getSubscriptionItem,
+	"POST /v1/subscription_items":                        createSubscriptionItem,
+	"POST /v1/subscription_items/{item}":                 updateSubscriptionItem,
+	"DELETE /v1/subscription_items/{item}":               deleteSubscriptionItem,
 
 	"POST /v1/invoices":                              createInvoice,
 	"GET /v1/invoices":                               listInvoices,
+	"GET /v1/invoices/upcoming":                      upcomingInvoice,
 	"GET /v1/invoices/{invoice}":                     getInvoice,
 	"POST /v1/invoices/{invoice}":                    updateInvoice,
 	"DELETE /v1/invoices/{invoice}":                  deleteInvoice,
@@ -120,7 +125,18 @@ func (s *Sandbox) routes() http.Handler {
 	mux.HandleFunc("POST /p/session/{session}", s.postPortal)
 	mux.HandleFunc("GET /{$}", s.showIndex)
 	mux.HandleFunc("/", s.showNothing)
-	return mux
+	return s.dated(mux)
+}
+
+// dated makes every answer's Date follow the sandbox's clock: clients measure their clock's skew by it.
+func (s *Sandbox) dated(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
+		now := s.world.mainNow()
+		s.mu.Unlock()
+		out.Header().Set("Date", time.Unix(now, 0).UTC().Format(http.TimeFormat))
+		next.ServeHTTP(out, r)
+	})
 }
 
 func unknownURL(out http.ResponseWriter, r *http.Request) {

@@ -44,7 +44,13 @@ func New(opts Options) (*Sandbox, error) {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	s.stop, s.cancel = context.WithCancel(context.Background())
-	s.world = &world{realNow: time.Now, ring: s.ring, retrySchedule: opts.RetrySchedule, agendas: map[string]*agenda{}, Replays: map[string]*replay{}}
+	s.world = &world{
+		realNow:       time.Now,
+		ring:          s.ring,
+		retrySchedule: opts.RetrySchedule,
+		agendas:       map[string]*agenda{},
+		Replays:       map[string]*replay{},
+	}
 	if s.world.retrySchedule == nil {
 		day := 24 * time.Hour
 		s.world.retrySchedule = []time.Duration{3 * day, 5 * day, 7 * day}

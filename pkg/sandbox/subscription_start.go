@@ -23,6 +23,7 @@ type start struct {
 	metadata    map[string]string
 	description string
 	missing     string // what a trial's end does without a payment method
+	save        string // payment_settings.save_default_payment_method
 }
 
 const maxQuantity = 1_000_000
@@ -31,10 +32,20 @@ const maxQuantity = 1_000_000
 // what is due is the caller's next step.
 func (w *world) startSubscription(from start) (*subscription, *invoice) {
 	now := w.now()
-	made := &subscription{base: w.begin("sub_1", "subscription"), BillingCycleAnchor: now, CurrentPeriodStart: now, Currency: from.items[0].price.Currency,
-		Customer: from.holder.ID, Description: text(from.description), Metadata: from.metadata, StartDate: now, Status: "incomplete", TestClock: from.holder.TestClock,
-		PaymentSettings: map[string]any{"payment_method_options": nil, "payment_method_types": nil, "save_default_payment_method": "off"},
-		TrialSettings:   trialSettings{endBehavior{"create_invoice"}}}
+	made := &subscription{
+		base:               w.begin("sub_1", "subscription"),
+		BillingCycleAnchor: now,
+		CurrentPeriodStart: now,
+		Currency:           from.items[0].price.Currency,
+		Customer:           from.holder.ID,
+		Description:        text(from.description),
+		Metadata:           from.metadata,
+		StartDate:          now,
+		Status:             "incomplete",
+		TestClock:          from.holder.TestClock,
+		PaymentSettings:    paymentSettings(from.save),
+		TrialSettings:      trialSettings{endBehavior{"create_invoice"}},
+	}
 	if from.missing != "" {
 		made.TrialSettings.EndBehavior.MissingPaymentMethod = from.missing
 	}
@@ -75,8 +86,21 @@ func (w *world) startSubscription(from start) (*subscription, *invoice) {
 	return made, first
 }
 
+func paymentSettings(save string) map[string]any {
+	if save == "" {
+		save = "off"
+	}
+	return map[string]any{"payment_method_options": nil, "payment_method_types": nil, "save_default_payment_method": save}
+}
+
 func (w *world) newItem(subscriptionID string, from purchase) *subscriptionItem {
-	item := &subscriptionItem{base: w.begin("si_", "subscription_item"), Metadata: from.metadata, Price: from.price, Quantity: from.quantity, Subscription: subscriptionID}
+	item := &subscriptionItem{
+		base:         w.begin("si_", "subscription_item"),
+		Metadata:     from.metadata,
+		Price:        from.price,
+		Quantity:     from.quantity,
+		Subscription: subscriptionID,
+	}
 	item.ID = newID("si_", 14)
 	if item.Metadata == nil {
 		item.Metadata = map[string]string{}
@@ -97,8 +121,13 @@ func createSubscription(c *call) (any, error) {
 	if p.Has("billing_cycle_anchor") || p.Has("billing_cycle_anchor_config") {
 		return nil, invalid("billing_cycle_anchor", "The sandbox anchors a subscription at its start or its trial's end only.")
 	}
-	from := start{holder: holder, metadata: mergedMetadata(nil, p), description: p.Text("description"),
-		missing: p.Sub("trial_settings").Sub("end_behavior").Text("missing_payment_method")}
+	from := start{
+		holder:      holder,
+		metadata:    mergedMetadata(nil, p),
+		description: p.Text("description"),
+		missing:     p.Sub("trial_settings").Sub("end_behavior").Text("missing_payment_method"),
+		save:        p.Sub("payment_settings").Text("save_default_payment_method"),
+	}
 	if from.items, err = c.purchases(p.List("items"), "items", "recurring"); err != nil {
 		return nil, err
 	}

@@ -1,12 +1,5 @@
 package sandbox
 
-import (
-	"fmt"
-	"math/big"
-
-	"github.com/pointsync/pointsync/pkg/sandbox/spec"
-)
-
 // updateSubscription changes a subscription: its details, its cancellation, its trial and its items, with the
 // proration that was asked for.
 func updateSubscription(c *call) (any, error) {
@@ -66,7 +59,7 @@ func (c *call) setDetails(s *subscription, method *paymentMethod) {
 		s.DefaultPaymentMethod = ""
 	}
 	if save := c.p.Sub("payment_settings").Text("save_default_payment_method"); save != "" {
-		s.PaymentSettings = map[string]any{"payment_method_options": nil, "payment_method_types": nil, "save_default_payment_method": save}
+		s.PaymentSettings = paymentSettings(save)
 	}
 	if details := c.p.Sub("cancellation_details"); details != nil {
 		setText(&s.CancellationDetails.Comment, details, "comment")
@@ -111,81 +104,6 @@ func (c *call) setTrialEnd(s *subscription) {
 		s.Status, s.BillingCycleAnchor, s.CurrentPeriodStart = "active", now, now
 		s.CurrentPeriodEnd = s.cycle().next(now, now)
 	})
-}
-
-// wantedItems reads items[]: changes of items named by id, new ones, deleted ones. It changes nothing yet.
-func (c *call) wantedItems(s *subscription) (items []*subscriptionItem, changed bool, err error) {
-	entries := c.p.List("items")
-	for _, item := range s.Items.Data {
-		copied := *item
-		items = append(items, &copied)
-	}
-	for n, entry := range entries {
-		at := fmt.Sprintf("items[%d]", n)
-		index := -1
-		for i, item := range items {
-			if item.ID == entry.Text("id") {
-				index = i
-			}
-		}
-		switch {
-		case entry.Text("id") != "" && index < 0:
-			return nil, false, noSuch("subscription_item", entry.Text("id"), at+"[id]")
-		case index >= 0 && entry.Flag("deleted"):
-			items, changed = append(items[:index], items[index+1:]...), true
-			continue
-		case index < 0:
-			bought, err := c.purchases([]spec.Params{entry}, "items", "recurring")
-			if err != nil {
-				return nil, false, err
-			}
-			items, changed = append(items, c.newItem(s.ID, bought[0])), true
-			continue
-		}
-		touched, err := c.touchItem(items[index], entry, at)
-		if err != nil {
-			return nil, false, err
-		}
-		changed = changed || touched
-	}
-	return items, changed, checkItems(items, s.Currency)
-}
-
-func (c *call) touchItem(item *subscriptionItem, entry spec.Params, at string) (bool, error) {
-	before := *item
-	if entry.Has("price") || entry.Has("price_data") {
-		found, err := c.priceOf(entry, at)
-		if err != nil {
-			return false, err
-		}
-		if found.Recurring == nil {
-			return false, invalid(at+"[price]", "The price specified is set to `type=one_time` but this field only accepts prices with `type=recurring`.")
-		}
-		item.Price = found
-	}
-	if entry.Has("quantity") {
-		item.Quantity = entry.Int("quantity")
-	}
-	item.Metadata = mergedMetadata(item.Metadata, entry)
-	if item.Quantity < 0 || item.Quantity > maxQuantity || item.amount() > maxAmount {
-		return false, coded("parameter_invalid_integer", at+"[quantity]", "Invalid quantity: %d", item.Quantity)
-	}
-	return before.Price.ID != item.Price.ID || before.Quantity != item.Quantity || entry.Has("metadata"), nil
-}
-
-func checkItems(items []*subscriptionItem, currency string) error {
-	if len(items) == 0 {
-		return invalid("items", "A subscription must have at least one active plan.")
-	}
-	for _, item := range items {
-		if item.Price.Currency != currency {
-			return invalid("items", "The price specified only supports `%s`. This doesn't match the expected currency: `%s`.", item.Price.Currency, currency)
-		}
-		if !item.Price.Recurring.same(items[0].Price.Recurring) {
-			return invalid("items", "Currently, all prices on a subscription must have the same interval and interval count.")
-		}
-	}
-	return nil
 }
 
 // changeItems puts new items in force. Within the same interval the difference is prorated to the second; another
@@ -269,41 +187,4 @@ func (c *call) invoiceChange(s *subscription, holder *customer, wanted []*subscr
 		before["pending_update"] = nil
 		c.announce("customer.subscription.updated", s, difference(before, render(s)))
 	}
-}
-
-// prorate makes the credit for the unused time on the old items and the charge for the remaining time on the new
-// ones, for every item that changes. With a new cycle the new period is billed in full, so only the credit is due.
-func (c *call) prorate(s *subscription, wanted []*subscriptionItem, date int64, newCycle bool) {
-	length, left := s.CurrentPeriodEnd-s.CurrentPeriodStart, s.CurrentPeriodEnd-date
-	keeps := map[string]*subscriptionItem{}
-	for _, item := range wanted {
-		keeps[item.ID] = item
-	}
-	had := map[string]bool{}
-	for _, old := range s.Items.Data {
-		had[old.ID] = true
-		now := keeps[old.ID]
-		if now != nil && now.Price.ID == old.Price.ID && now.Quantity == old.Quantity && !newCycle {
-			continue
-		}
-		c.addProration(s, old, -share(old.amount(), left, length), "Unused time on %s after %s", date)
-		if now != nil && !newCycle {
-			c.addProration(s, now, share(now.amount(), left, length), "Remaining time on %s after %s", date)
-		}
-	}
-	for _, item := range wanted {
-		if !had[item.ID] && !newCycle {
-			c.addProration(s, item, share(item.amount(), left, length), "Remaining time on %s after %s", date)
-		}
-	}
-}
-
-// share answers amount × part / whole, rounded half up, without overflow.
-func share(amount, part, whole int64) int64 {
-	if whole <= 0 {
-		return 0
-	}
-	product := new(big.Int).Mul(big.NewInt(2*amount), big.NewInt(part))
-	product.Add(product, big.NewInt(whole))
-	return product.Div(product, big.NewInt(2*whole)).Int64()
 }

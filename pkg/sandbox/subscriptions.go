@@ -196,22 +196,3 @@ func (w *world) cancelSubscription(s *subscription, reason string) {
 	}
 	w.emit("customer.subscription.deleted", s)
 }
-
-func listSubscriptionItems(c *call) (any, error) {
-	found, err := c.subscriptionAt(c.p.Text("subscription"), "subscription")
-	if err != nil {
-		return nil, err
-	}
-	return paginate(c, found.Items.Data, "subscription_item")
-}
-
-func getSubscriptionItem(c *call) (any, error) {
-	for _, id := range c.Subscriptions.ids {
-		for _, item := range c.Subscriptions.get(id).Items.Data {
-			if item.ID == c.id {
-				return item, nil
-			}
-		}
-	}
-	return nil, noSuch("subscription_item", c.id, "id")
-}

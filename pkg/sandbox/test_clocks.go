@@ -15,7 +15,12 @@ const (
 )
 
 func createTestClock(c *call) (any, error) {
-	made := &testClock{base: c.begin("clock_1", "test_helpers.test_clock"), FrozenTime: c.p.Int("frozen_time"), Name: text(c.p.Text("name")), Status: "ready"}
+	made := &testClock{
+		base:       c.begin("clock_1", "test_helpers.test_clock"),
+		FrozenTime: c.p.Int("frozen_time"),
+		Name:       text(c.p.Text("name")),
+		Status:     "ready",
+	}
 	made.DeletesAfter = made.Created + testClockLifetime
 	if made.FrozenTime < 1 {
 		return nil, invalid("frozen_time", "Invalid timestamp: must be a positive Unix timestamp.")

@@ -25,8 +25,15 @@ func createEndpoint(c *call) (any, error) {
 	if p.Flag("connect") {
 		return nil, invalid("connect", "The sandbox has no connected accounts.")
 	}
-	made := &webhookEndpoint{base: c.begin("we_1", "webhook_endpoint"), APIVersion: text(p.Text("api_version")), Description: text(p.Text("description")),
-		EnabledEvents: p.Texts("enabled_events"), Metadata: mergedMetadata(nil, p), Status: "enabled", URL: p.Text("url")}
+	made := &webhookEndpoint{
+		base:          c.begin("we_1", "webhook_endpoint"),
+		APIVersion:    text(p.Text("api_version")),
+		Description:   text(p.Text("description")),
+		EnabledEvents: p.Texts("enabled_events"),
+		Metadata:      mergedMetadata(nil, p),
+		Status:        "enabled",
+		URL:           p.Text("url"),
+	}
 	made.Hidden.Secret = newID("whsec_", 32)
 	c.Endpoints.add(made)
 	shown := render(made)

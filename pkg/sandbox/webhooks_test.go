@@ -102,6 +102,17 @@ func TestReceiverCallsBack(t *testing.T) {
 	}
 }
 
+// The payer comes back to the shop only after the shop's endpoint has heard of the payment.
+func TestPageWaitsForTheMerchant(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sandbox.Options{})
+	r := w.receiver("checkout.session.completed", always(500))
+	page := w.checkout("payment", w.price(500, ""), "")["url"].(string)
+	if status, _, _ := w.browse("POST", page, card("4242424242424242")); status != 303 || len(r.all()) != 1 {
+		t.Fatalf("%d after %d deliveries", status, len(r.all()))
+	}
+}
+
 func TestDeliveriesAreNearlyCausal(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})

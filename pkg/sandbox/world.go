@@ -57,8 +57,11 @@ func (w *world) mainNow() int64 {
 	if w.at != 0 {
 		return w.at
 	}
-	return w.realNow().Add(w.ClockOffset).Unix()
+	return w.mainTime().Unix()
 }
+
+// mainTime is the sandbox's own clock; Stripe's objects show whole seconds of it.
+func (w *world) mainTime() time.Time { return w.realNow().Add(w.ClockOffset).UTC() }
 
 // on makes the customer's clock the one that the current operation lives on.
 func (w *world) on(c *customer) {

@@ -37,7 +37,8 @@ var operations = []string{
 	"POST /v1/checkout/sessions/{session}/expire", "GET /v1/checkout/sessions/{session}/line_items",
 	"POST /v1/subscriptions", "GET /v1/subscriptions", "GET /v1/subscriptions/{subscription_exposed_id}",
 	"POST /v1/subscriptions/{subscription_exposed_id}", "DELETE /v1/subscriptions/{subscription_exposed_id}",
-	"GET /v1/subscription_items", "GET /v1/subscription_items/{item}",
+	"GET /v1/subscription_items", "GET /v1/subscription_items/{item}", "POST /v1/subscription_items",
+	"POST /v1/subscription_items/{item}", "DELETE /v1/subscription_items/{item}",
 	"POST /v1/invoices", "GET /v1/invoices", "GET /v1/invoices/{invoice}", "POST /v1/invoices/{invoice}", "GET /v1/invoices/{invoice}/lines", "DELETE /v1/invoices/{invoice}",
 	"POST /v1/invoices/{invoice}/pay", "POST /v1/invoices/{invoice}/void", "POST /v1/invoices/{invoice}/finalize",
 	"POST /v1/invoices/{invoice}/mark_uncollectible", "GET /v1/invoices/upcoming",
@@ -201,9 +202,9 @@ func blank(schemas, schema, fixture node) node {
 	properties, _ := schema["properties"].(node)
 	for key, value := range fixture {
 		property, _ := properties[key].(node)
-		// refunds is since 2022-11-15 absent unless expanded (the fixture shows it expanded); invoice_item stands on
-		// lines of one kind only, and cannot be null.
-		if key == "refunds" || key == "invoice_item" {
+		// An id or a date of creation is never neutral; refunds is since 2022-11-15 absent unless expanded (the fixture
+		// shows it expanded); invoice_item stands on lines of one kind only, and cannot be null.
+		if key == "id" || key == "created" || key == "refunds" || key == "invoice_item" {
 			continue
 		}
 		child, isObject := value.(node)

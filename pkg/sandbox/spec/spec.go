@@ -73,3 +73,6 @@ func Expandable(object, field string) bool { return slices.Contains(loaded.Expan
 func EventTypes() []string {
 	return loaded.Operations["POST /v1/webhook_endpoints"]["enabled_events"].Item.Enum
 }
+
+// Operations answers the names of all declared operations, in order.
+func Operations() []string { return sortedKeys(loaded.Operations) }

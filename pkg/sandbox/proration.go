@@ -1,0 +1,57 @@
+package sandbox
+
+import (
+	"fmt"
+	"math/big"
+	"time"
+)
+
+// prorate makes the credit for the unused time on the old items and the charge for the remaining time on the new
+// ones, for every item that changes. With a new cycle the new period is billed in full, so only the credit is due.
+func (c *call) prorate(s *subscription, wanted []*subscriptionItem, date int64, newCycle bool) {
+	length, left := s.CurrentPeriodEnd-s.CurrentPeriodStart, s.CurrentPeriodEnd-date
+	keeps := map[string]*subscriptionItem{}
+	for _, item := range wanted {
+		keeps[item.ID] = item
+	}
+	had := map[string]bool{}
+	for _, old := range s.Items.Data {
+		had[old.ID] = true
+		now := keeps[old.ID]
+		if now != nil && now.Price.ID == old.Price.ID && now.Quantity == old.Quantity && !newCycle {
+			continue
+		}
+		c.addProration(s, old, -share(old.amount(), left, length), "Unused time on %s after %s", date)
+		if now != nil && !newCycle {
+			c.addProration(s, now, share(now.amount(), left, length), "Remaining time on %s after %s", date)
+		}
+	}
+	for _, item := range wanted {
+		if !had[item.ID] && !newCycle {
+			c.addProration(s, item, share(item.amount(), left, length), "Remaining time on %s after %s", date)
+		}
+	}
+}
+
+// share answers amount × part / whole, rounded half up, without overflow.
+func share(amount, part, whole int64) int64 {
+	if whole <= 0 {
+		return 0
+	}
+	product := new(big.Int).Mul(big.NewInt(2*amount), big.NewInt(part))
+	product.Add(product, big.NewInt(whole))
+	return product.Div(product, big.NewInt(2*whole)).Int64()
+}
+
+// addProration makes one side of a proration for an item's remaining period.
+func (c *call) addProration(s *subscription, item *subscriptionItem, amount int64, pattern string, date int64) {
+	name := c.productName(item.Price)
+	if item.Quantity != 1 {
+		name = fmt.Sprintf("%d × %s", item.Quantity, name)
+	}
+	made := c.newInvoiceItem(c.Customers.get(s.Customer), amount, s.Currency, fmt.Sprintf(pattern, name, time.Unix(date, 0).UTC().Format("02 Jan 2006")))
+	made.Discountable, made.Proration, made.Period = false, true, period{Start: date, End: s.CurrentPeriodEnd}
+	made.Price, made.Quantity, made.Subscription, made.Hidden.SubscriptionItem = item.Price, item.Quantity, text(s.ID), item.ID
+	c.InvoiceItems.add(made)
+	c.emit("invoiceitem.created", made)
+}
