@@ -16,7 +16,6 @@ import (
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/catalog"
-	"github.com/pointsync/pointsync/pkg/ledger"
 	"github.com/pointsync/pointsync/pkg/reconcile"
 	"github.com/pointsync/pointsync/pkg/store"
 	"github.com/pointsync/pointsync/pkg/stripegw"
@@ -179,50 +178,6 @@ func reusable(o, draft billing.Order, now time.Time) bool {
 		o.Amount == draft.Amount && o.ExpiresAt != nil && o.ExpiresAt.Sub(now) > reuseMargin
 }
 
-// openPlans lists the other plan orders of the account that a customer could still pay.
-func openPlans(ctx context.Context, tx *store.Tx, than billing.Order) ([]billing.Order, error) {
-	if than.Kind != billing.KindPlan {
-		return nil, nil
-	}
-	open, err := tx.OpenOrders(ctx, than.AccountID)
-	if err != nil {
-		return nil, err
-	}
-	var others []billing.Order
-	for _, o := range open {
-		if o.ID != than.ID && o.Kind == billing.KindPlan && o.CheckoutID != "" {
-			others = append(others, o)
-		}
-	}
-	return others, nil
-}
-
-// closeRivals ends the pages of older plan orders. Errors: EConflict when one was paid meanwhile.
-func (s *Service) closeRivals(ctx context.Context, rivals []billing.Order) error {
-	for _, o := range rivals {
-		err := s.stripe.ExpireCheckout(ctx, o.CheckoutID)
-		if err == nil || billing.CodeOf(err) == billing.EConflict {
-			continue // expired or paid: the sync below says which
-		}
-		return err
-	}
-	if len(rivals) == 0 {
-		return nil
-	}
-	if _, err := s.syncer.Sync(ctx, rivals[0].AccountID); err != nil {
-		return err
-	}
-	a, err := s.db.Account(ctx, rivals[0].AccountID)
-	if err != nil {
-		return err
-	}
-	if a.Subscription != nil && a.Subscription.Status.Live() {
-		return billing.Errorf(billing.ESubscriptionExists,
-			"This account has just got a subscription (%s). Change the plan in the billing portal (POST /portal).", a.Subscription.Plan)
-	}
-	return nil
-}
-
 // open makes the order's page at Stripe and writes its address down. If the second is cut off, the next request with the
 // order's key gets the same page from Stripe.
 func (s *Service) open(ctx context.Context, a billing.Account, o billing.Order) (billing.Order, error) {
@@ -269,40 +224,4 @@ func (s *Service) withdraw(ctx context.Context, o billing.Order, page billing.St
 	}
 	return billing.Errorf(billing.EStripeRefused,
 		"The price of %s at Stripe is not the one in the catalogue, so nothing is sold. The operator has to run pointsync stripe setup.", o.Item)
-}
-
-// Status answers an order and the account as they are now. A pending order is synced on the way, so that the success page
-// need not wait for the webhook; if Stripe does not answer, the answer is what the database knows. Errors: ENotFound.
-func (s *Service) Status(ctx context.Context, id billing.AccountID, order billing.OrderID) (billing.Order, billing.Account, error) {
-	o, err := s.db.Order(ctx, id, order)
-	if billing.CodeOf(err) == billing.ENotFound {
-		return o, billing.Account{}, billing.Errorf(billing.ENotFound, "No such order.")
-	}
-	if err == nil && !o.Status.Final() {
-		if _, err = s.syncer.ForOrder(ctx, id); err == nil {
-			o, err = s.db.Order(ctx, id, order)
-		}
-	}
-	if err != nil {
-		return o, billing.Account{}, err
-	}
-	a, err := ledger.Current(ctx, s.db, id)
-	return o, a, err
-}
-
-// Portal answers the address of Stripe's billing portal. Errors: EInvalid, EConflict for an account that never bought,
-// EStripeUnavailable, EStripeRefused.
-func (s *Service) Portal(ctx context.Context, id billing.AccountID, returnURL string) (string, error) {
-	target, err := s.origins.resolve("/return_url", returnURL, "/")
-	if err != nil {
-		return "", err
-	}
-	a, err := s.db.Account(ctx, id)
-	if err != nil {
-		return "", err
-	}
-	if a.CustomerID == "" {
-		return "", billing.Errorf(billing.EConflict, "This account has not bought anything yet.")
-	}
-	return s.stripe.PortalURL(ctx, a.CustomerID, target)
 }

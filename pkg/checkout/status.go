@@ -1,0 +1,44 @@
+package checkout
+
+import (
+	"context"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/ledger"
+)
+
+// Status answers an order and the account as they are now. A pending order is synced on the way, so that the success page
+// need not wait for the webhook; if Stripe does not answer, the answer is what the database knows. Errors: ENotFound.
+func (s *Service) Status(ctx context.Context, id billing.AccountID, order billing.OrderID) (billing.Order, billing.Account, error) {
+	o, err := s.db.Order(ctx, id, order)
+	if billing.CodeOf(err) == billing.ENotFound {
+		return o, billing.Account{}, billing.Errorf(billing.ENotFound, "No such order.")
+	}
+	if err == nil && !o.Status.Final() {
+		if _, err = s.syncer.ForOrder(ctx, id); err == nil {
+			o, err = s.db.Order(ctx, id, order)
+		}
+	}
+	if err != nil {
+		return o, billing.Account{}, err
+	}
+	a, err := ledger.Current(ctx, s.db, id)
+	return o, a, err
+}
+
+// Portal answers the address of Stripe's billing portal. Errors: EInvalid, EConflict for an account that never bought,
+// EStripeUnavailable, EStripeRefused.
+func (s *Service) Portal(ctx context.Context, id billing.AccountID, returnURL string) (string, error) {
+	target, err := s.origins.resolve("/return_url", returnURL, "/")
+	if err != nil {
+		return "", err
+	}
+	a, err := s.db.Account(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	if a.CustomerID == "" {
+		return "", billing.Errorf(billing.EConflict, "This account has not bought anything yet.")
+	}
+	return s.stripe.PortalURL(ctx, a.CustomerID, target)
+}
