@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"sync/atomic"
 	"time"
+
+	"github.com/pointsync/pointsync/pkg/config"
 )
 
 // clock follows the clock of a sandbox over HTTP, so that QA can live through a year in a minute. It asks every time: a
@@ -18,6 +20,19 @@ type clock struct {
 	client http.Client
 	offset atomic.Int64 // nanoseconds from the machine's time, as last heard
 	log    *slog.Logger
+}
+
+// clockOf answers the clock that the configuration names: the machine's, or a sandbox's.
+func clockOf(ctx context.Context, c config.Config, log *slog.Logger) (func() time.Time, error) {
+	if c.ClockURL == "" {
+		return time.Now, nil
+	}
+	log.Warn("the time is that of a sandbox", "url", c.ClockURL)
+	now, err := followClock(ctx, c.ClockURL, log)
+	if err != nil {
+		return nil, fmt.Errorf("POINTSYNC_CLOCK_URL: %w", err)
+	}
+	return now, nil
 }
 
 // followClock answers the time of the clock at url, which must answer now. When it does not later, the last offset holds.

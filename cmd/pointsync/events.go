@@ -88,12 +88,17 @@ func (e eventsReplayCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	db, err := openStore(ctx, c, time.Now, false)
+	log := slog.New(slog.DiscardHandler)
+	now, err := clockOf(ctx, c, log)
+	if err != nil {
+		return err
+	}
+	db, err := openStore(ctx, c, now, false)
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	in, err := inbox.New(inbox.Options{DB: db, Livemode: c.Live(), Log: slog.New(slog.DiscardHandler)})
+	in, err := inbox.New(inbox.Options{DB: db, Livemode: c.Live(), Log: log})
 	if err != nil {
 		return err
 	}

@@ -28,12 +28,9 @@ func (serveCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("POINTSYNC_CATALOG: %w", err)
 	}
-	now := time.Now
-	if c.ClockURL != "" {
-		if now, err = followClock(ctx, c.ClockURL, log); err != nil {
-			return fmt.Errorf("POINTSYNC_CLOCK_URL: %w", err)
-		}
-		log.Warn("the time is that of a sandbox", "url", c.ClockURL)
+	now, err := clockOf(ctx, c, log)
+	if err != nil {
+		return err
 	}
 	a, err := newApp(ctx, parts{config: c, catalog: items, now: now, log: log})
 	if err != nil {
@@ -51,7 +48,7 @@ func (serveCmd) Run(ctx context.Context) error {
 
 // warnOfStripe says at start what `pointsync stripe check` would. It hinders nothing: Stripe may be away just now.
 func warnOfStripe(ctx context.Context, a *app, items *catalog.Catalog, log *slog.Logger) {
-	findings, err := a.stripe.Check(ctx, items, "", time.Now())
+	findings, err := a.stripe.Check(ctx, items, "", a.db.Now())
 	if err != nil {
 		log.Warn("Stripe could not be checked", "error", err)
 	}

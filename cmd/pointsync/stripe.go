@@ -27,7 +27,7 @@ type stripeSetupCmd struct {
 
 // Run sets Stripe up.
 func (s stripeSetupCmd) Run(ctx context.Context) error {
-	gateway, items, err := stripeAndCatalog()
+	gateway, items, _, err := stripeAndCatalog(ctx)
 	if err != nil {
 		return err
 	}
@@ -59,11 +59,11 @@ type stripeCheckCmd struct {
 
 // Run checks Stripe.
 func (s stripeCheckCmd) Run(ctx context.Context) error {
-	gateway, items, err := stripeAndCatalog()
+	gateway, items, now, err := stripeAndCatalog(ctx)
 	if err != nil {
 		return err
 	}
-	findings, err := gateway.Check(ctx, items, s.WebhookURL, time.Now())
+	findings, err := gateway.Check(ctx, items, s.WebhookURL, now())
 	wrong := 0
 	for _, f := range findings {
 		if f.OK {
@@ -79,17 +79,22 @@ func (s stripeCheckCmd) Run(ctx context.Context) error {
 	return err
 }
 
-func stripeAndCatalog() (*stripegw.Gateway, *catalog.Catalog, error) {
+func stripeAndCatalog(ctx context.Context) (*stripegw.Gateway, *catalog.Catalog, func() time.Time, error) {
 	c, err := config.Load(config.Stripe)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	items, err := catalog.Load(c.Catalog)
 	if err != nil {
-		return nil, nil, fmt.Errorf("POINTSYNC_CATALOG: %w", err)
+		return nil, nil, nil, fmt.Errorf("POINTSYNC_CATALOG: %w", err)
 	}
-	gateway, err := newGateway(c, time.Now, slog.New(slog.DiscardHandler))
-	return gateway, items, err
+	log := slog.New(slog.DiscardHandler)
+	now, err := clockOf(ctx, c, log)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	gateway, err := newGateway(c, now, log)
+	return gateway, items, now, err
 }
 
 type stripeReconcileCmd struct {
@@ -107,11 +112,9 @@ func (s stripeReconcileCmd) Run(ctx context.Context) error {
 		return fmt.Errorf("POINTSYNC_CATALOG: %w", err)
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	now := time.Now
-	if c.ClockURL != "" {
-		if now, err = followClock(ctx, c.ClockURL, log); err != nil {
-			return err
-		}
+	now, err := clockOf(ctx, c, log)
+	if err != nil {
+		return err
 	}
 	db, err := openStore(ctx, c, now, false)
 	if err != nil {

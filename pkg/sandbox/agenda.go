@@ -44,6 +44,11 @@ func (w *world) nextDue(v any) (at int64, clock, id string) {
 		return v.nextDue(), string(v.TestClock), v.ID
 	case *invoice:
 		return v.nextDue(), string(v.TestClock), v.ID
+	case *charge:
+		if holder := w.Customers.get(string(v.Customer)); holder != nil {
+			clock = string(holder.TestClock)
+		}
+		return v.nextDue(), clock, v.ID
 	case *checkoutSession:
 		if v.Status == "open" {
 			return v.ExpiresAt, "", v.ID
@@ -79,7 +84,7 @@ func (w *world) runDue(clock string, until int64) {
 }
 
 func (w *world) findDue(id string) any {
-	for _, look := range []func(string) any{w.Subscriptions.find, w.Invoices.find, w.Sessions.find, w.Deliveries.find} {
+	for _, look := range []func(string) any{w.Subscriptions.find, w.Invoices.find, w.Charges.find, w.Sessions.find, w.Deliveries.find} {
 		if found := look(id); found != nil {
 			return found
 		}
@@ -103,6 +108,8 @@ func (w *world) perform(object any) {
 		w.tendSubscription(object)
 	case *invoice:
 		w.tendInvoice(object)
+	case *charge:
+		w.tendCharge(object)
 	case *checkoutSession:
 		w.expireSession(object)
 	case *delivery:
@@ -119,6 +126,9 @@ func (w *world) planAll() {
 	}
 	for _, id := range w.Invoices.ids {
 		w.plan(w.Invoices.get(id))
+	}
+	for _, id := range w.Charges.ids {
+		w.plan(w.Charges.get(id))
 	}
 	for _, id := range w.Sessions.ids {
 		w.plan(w.Sessions.get(id))

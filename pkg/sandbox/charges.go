@@ -23,6 +23,10 @@ type charge struct {
 	ReceiptEmail         text              `json:"receipt_email"`
 	Refunded             bool              `json:"refunded"`
 	Status               string            `json:"status"`
+	Hidden               struct {
+		Number   string // the test card, which may bring a dispute
+		Disputed bool   // it has brought it
+	} `json:"_sandbox"`
 }
 
 // outcome is what the network and Stripe's risk model said.
@@ -51,6 +55,7 @@ func (w *world) newCharge(intent *paymentIntent, method *paymentMethod, refusal 
 		ReceiptEmail:         intent.ReceiptEmail,
 		PaymentMethodDetails: chargedCard(method, intent.Amount),
 	}
+	made.Hidden.Number = method.Hidden.Number
 	if refusal == nil {
 		made.AmountCaptured, made.Captured, made.Paid, made.Status = intent.Amount, true, true, "succeeded"
 		made.Outcome = outcome{"approved_by_network", "", "normal", 20, "Payment complete.", "authorized"}

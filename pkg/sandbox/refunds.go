@@ -75,6 +75,9 @@ func (c *call) refundable() (*charge, error) {
 	if !found.Paid {
 		return nil, invalid("charge", "Charge %s has not been paid and cannot be refunded.", id)
 	}
+	if found.Disputed {
+		return nil, coded("charge_disputed", "", "Charge %s has been charged back; cannot issue a refund.", id)
+	}
 	return found, nil
 }
 

@@ -48,6 +48,11 @@ var operations = map[string]operation{
 	"GET /v1/charges/{charge}":  getCharge,
 	"POST /v1/charges/{charge}": updateCharge,
 
+	"GET /v1/disputes":                  listDisputes,
+	"GET /v1/disputes/{dispute}":        getDispute,
+	"POST /v1/disputes/{dispute}":       updateDispute,
+	"POST /v1/disputes/{dispute}/close": closeDisputeByHand,
+
 	"POST /v1/refunds":          createRefund,
 	"GET /v1/refunds":           listRefunds,
 	"GET /v1/refunds/{refund}":  getRefund,

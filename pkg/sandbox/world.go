@@ -18,6 +18,7 @@ type world struct {
 	Intents        table[paymentIntent]
 	Charges        table[charge]
 	Refunds        table[refund]
+	Disputes       table[dispute]
 	Sessions       table[checkoutSession]
 	Subscriptions  table[subscription]
 	Invoices       table[invoice]
@@ -77,7 +78,7 @@ func (w *world) begin(prefix, object string) base {
 // find answers any object by id, nil when there is none.
 func (w *world) find(id string) any {
 	for _, look := range []func(string) any{
-		w.Customers.find, w.Products.find, w.Prices.find, w.PaymentMethods.find, w.Intents.find, w.Charges.find, w.Refunds.find,
+		w.Customers.find, w.Products.find, w.Prices.find, w.PaymentMethods.find, w.Intents.find, w.Charges.find, w.Refunds.find, w.Disputes.find,
 		w.Sessions.find, w.Subscriptions.find, w.Invoices.find, w.InvoiceItems.find, w.PortalSessions.find, w.PortalConfigs.find,
 		w.Events.find, w.Endpoints.find, w.TestClocks.find,
 	} {

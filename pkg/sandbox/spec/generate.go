@@ -33,6 +33,7 @@ var operations = []string{
 	"POST /v1/payment_intents/{intent}/confirm", "POST /v1/payment_intents/{intent}/cancel",
 	"GET /v1/charges", "GET /v1/charges/{charge}", "POST /v1/charges/{charge}",
 	"POST /v1/refunds", "GET /v1/refunds", "GET /v1/refunds/{refund}", "POST /v1/refunds/{refund}",
+	"GET /v1/disputes", "GET /v1/disputes/{dispute}", "POST /v1/disputes/{dispute}", "POST /v1/disputes/{dispute}/close",
 	"POST /v1/checkout/sessions", "GET /v1/checkout/sessions", "GET /v1/checkout/sessions/{session}",
 	"POST /v1/checkout/sessions/{session}/expire", "GET /v1/checkout/sessions/{session}/line_items",
 	"POST /v1/subscriptions", "GET /v1/subscriptions", "GET /v1/subscriptions/{subscription_exposed_id}",
@@ -54,7 +55,7 @@ var operations = []string{
 
 // resources lists the objects that the sandbox renders.
 var resources = []string{
-	"account", "balance", "customer", "product", "price", "payment_method", "payment_intent", "charge", "refund", "checkout.session",
+	"account", "balance", "customer", "product", "price", "payment_method", "payment_intent", "charge", "refund", "dispute", "checkout.session",
 	"item", "subscription", "subscription_item", "invoice", "line_item", "invoiceitem", "billing_portal.session",
 	"billing_portal.configuration", "event", "webhook_endpoint", "test_helpers.test_clock",
 }

@@ -1,0 +1,166 @@
+package sandbox
+
+import (
+	"maps"
+
+	"github.com/pointsync/pointsync/pkg/sandbox/spec"
+)
+
+// dispute is a payer's bank taking a payment back, or asking about it.
+type dispute struct {
+	base
+	Amount              int64             `json:"amount"`
+	Charge              string            `json:"charge"`
+	Currency            string            `json:"currency"`
+	Evidence            map[string]any    `json:"evidence"`
+	EvidenceDetails     evidenceDetails   `json:"evidence_details"`
+	IsChargeRefundable  bool              `json:"is_charge_refundable"`
+	Metadata            map[string]string `json:"metadata"`
+	PaymentIntent       text              `json:"payment_intent"`
+	PaymentMethodDetail map[string]any    `json:"payment_method_details"`
+	Reason              string            `json:"reason"`
+	Status              string            `json:"status"`
+}
+
+type evidenceDetails struct {
+	DueBy           stamp `json:"due_by"`
+	HasEvidence     bool  `json:"has_evidence"`
+	PastDue         bool  `json:"past_due"`
+	SubmissionCount int64 `json:"submission_count"`
+}
+
+// evidencePeriod is how long a merchant may answer a dispute, in seconds.
+const evidencePeriod = 9 * 86400
+
+// disputeCards are the test cards whose successful payments the bank disputes; an inquiry moves no money.
+var disputeCards = map[string]struct {
+	reason  string
+	inquiry bool
+}{
+	"4000000000000259": {"fraudulent", false},
+	"4000000000002685": {"product_not_received", false},
+	"4000000000001976": {"fraudulent", true},
+}
+
+// nextDue answers when the payer's bank will dispute a charge: right after the payment.
+func (made *charge) nextDue() int64 {
+	if _, disputes := disputeCards[made.Hidden.Number]; disputes && made.Paid && !made.Hidden.Disputed {
+		return made.Created
+	}
+	return 0
+}
+
+// tendCharge opens the dispute that a test card brings.
+func (w *world) tendCharge(paid *charge) {
+	card := disputeCards[paid.Hidden.Number]
+	paid.Hidden.Disputed = true
+	evidence, _ := spec.Blank("dispute")["evidence"].(map[string]any)
+	made := &dispute{
+		base:               w.begin("dp_1", "dispute"),
+		Amount:             paid.Amount,
+		Charge:             paid.ID,
+		Currency:           paid.Currency,
+		Evidence:           maps.Clone(evidence),
+		EvidenceDetails:    evidenceDetails{DueBy: stamp(w.now() + evidencePeriod)},
+		IsChargeRefundable: card.inquiry,
+		Metadata:           map[string]string{},
+		PaymentIntent:      paid.PaymentIntent,
+		PaymentMethodDetail: map[string]any{"type": "card", "card": map[string]any{
+			"brand": "visa", "network_reason_code": "10.4",
+		}},
+		Reason: card.reason,
+		Status: "needs_response",
+	}
+	if card.inquiry {
+		made.Status = "warning_needs_response"
+	}
+	w.Disputes.add(made)
+	w.emit("charge.dispute.created", made)
+	if !card.inquiry {
+		w.change("charge.updated", paid, func() { paid.Disputed = true })
+		w.emit("charge.dispute.funds_withdrawn", made)
+	}
+}
+
+func (c *call) dispute() (*dispute, error) {
+	found := c.Disputes.get(c.id)
+	if found == nil {
+		return nil, noSuch("dispute", c.id, "id")
+	}
+	if paid := c.Charges.get(found.Charge); paid != nil {
+		c.on(c.Customers.get(string(paid.Customer)))
+	}
+	return found, nil
+}
+
+func getDispute(c *call) (any, error) { return c.dispute() }
+
+func listDisputes(c *call) (any, error) {
+	return list(c, &c.Disputes, "dispute", func(each *dispute) bool {
+		return (!c.p.Has("charge") || each.Charge == c.p.Text("charge")) &&
+			(!c.p.Has("payment_intent") || string(each.PaymentIntent) == c.p.Text("payment_intent"))
+	})
+}
+
+func (d *dispute) open() bool {
+	return d.Status == "needs_response" || d.Status == "warning_needs_response"
+}
+
+// updateDispute hands evidence in. Stripe's test words decide at once: winning_evidence and losing_evidence.
+func updateDispute(c *call) (any, error) {
+	found, err := c.dispute()
+	if err != nil {
+		return nil, err
+	}
+	evidence := c.p.Sub("evidence")
+	if evidence != nil && !found.open() {
+		return nil, invalid("", "This dispute is already closed or under review: its evidence can no longer be changed.")
+	}
+	submitted := evidence != nil && (!c.p.Has("submit") || c.p.Flag("submit"))
+	c.change("charge.dispute.updated", found, func() {
+		found.Metadata = mergedMetadata(found.Metadata, c.p)
+		shown := maps.Clone(found.Evidence)
+		for name, value := range evidence {
+			shown[name] = nullIfUnset(value)
+		}
+		found.Evidence = shown
+		found.EvidenceDetails.HasEvidence = found.EvidenceDetails.HasEvidence || evidence != nil
+		if submitted {
+			found.EvidenceDetails.SubmissionCount++
+			found.Status = map[bool]string{true: "warning_under_review", false: "under_review"}[found.IsChargeRefundable]
+		}
+	})
+	if word := evidence.Text("uncategorized_text"); submitted && (word == "winning_evidence" || word == "losing_evidence") {
+		c.closeDispute(found, word == "winning_evidence")
+	}
+	return found, nil
+}
+
+func closeDisputeByHand(c *call) (any, error) {
+	found, err := c.dispute()
+	if err != nil {
+		return nil, err
+	}
+	if !found.open() {
+		return nil, invalid("", "This dispute is already closed.")
+	}
+	c.closeDispute(found, false)
+	return found, nil
+}
+
+// closeDispute ends a dispute; won, the money comes back. An inquiry ends without either.
+func (w *world) closeDispute(d *dispute, won bool) {
+	moved := !d.IsChargeRefundable
+	switch {
+	case !moved:
+		d.Status = "warning_closed"
+	case won:
+		d.Status = "won"
+	default:
+		d.Status = "lost"
+	}
+	w.emit("charge.dispute.closed", d)
+	if won && moved {
+		w.emit("charge.dispute.funds_reinstated", d)
+	}
+}
