@@ -55,7 +55,16 @@ type demo struct {
 type answer map[string]any
 
 // play stops at the first step that is not as it should be.
-func (d *demo) play() (err error) {
+func (d *demo) play() error {
+	return d.guard(func() {
+		for _, part := range []func(){d.begin, d.buyPack, d.subscribe, d.outside, d.refused, d.cancel} {
+			part()
+		}
+	})
+}
+
+// guard turns the step that ends a play into an error.
+func (d *demo) guard(part func()) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			step, ok := r.(unexpected)
@@ -65,9 +74,7 @@ func (d *demo) play() (err error) {
 			err = step
 		}
 	}()
-	for _, part := range []func(){d.begin, d.buyPack, d.subscribe, d.outside, d.refused, d.cancel} {
-		part()
-	}
+	part()
 	return nil
 }
 

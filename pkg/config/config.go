@@ -6,6 +6,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/url"
@@ -27,8 +28,8 @@ func (s Secret) String() string {
 	return "[set]"
 }
 
-// GoString keeps %#v from showing what String hides.
-func (s Secret) GoString() string { return s.String() }
+// Format keeps every verb of fmt, %#v and %x among them, from showing what String hides.
+func (s Secret) Format(out fmt.State, _ rune) { _, _ = io.WriteString(out, s.String()) }
 
 // LogValue keeps it out of structured logs.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
@@ -148,6 +149,13 @@ func (c *Config) checkStripe(p *problems) {
 	if c.Catalog == "" {
 		p.missing("POINTSYNC_CATALOG", "the path of catalog.yaml")
 	}
+	switch {
+	case c.ClockURL == "":
+	case !isURL(c.ClockURL):
+		p.add("POINTSYNC_CLOCK_URL is not an address such as http://127.0.0.1:12111/_sandbox/clock")
+	case c.Live():
+		p.add("STRIPE_SECRET_KEY is a live key and POINTSYNC_CLOCK_URL is set: with real money the time is real")
+	}
 }
 
 func (c *Config) checkServer(p *problems) {
@@ -185,13 +193,6 @@ func (c *Config) checkServer(p *problems) {
 	if c.Issuer == "" || c.Audience == "" {
 		p.add("POINTSYNC_TOKEN_ISSUER and POINTSYNC_TOKEN_AUDIENCE must not be empty")
 	}
-	switch {
-	case c.ClockURL == "":
-	case !isURL(c.ClockURL):
-		p.add("POINTSYNC_CLOCK_URL is not an address such as http://127.0.0.1:12111/_sandbox/clock")
-	case c.Live():
-		p.add("STRIPE_SECRET_KEY is a live key and POINTSYNC_CLOCK_URL is set: with real money the time is real")
-	}
 }
 
 // Live says whether the key moves real money.
@@ -204,7 +205,8 @@ func isURL(s string) bool {
 	return err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https")
 }
 
-var placeholders = regexp.MustCompile(`(?i)change.?me|placeholder|your[_-]|xxx|\.\.\.|…|<|>|todo|replace.?me|\$\{`)
+// placeholders are what examples hold instead of a value. Each is too long or too odd to stand in a random secret by chance.
+var placeholders = regexp.MustCompile(`(?i)change.?me|placeholder|your[_-]|x{6}|[_:]x+$|\.\.\.|…|<|>|replace.?me|\$\{`)
 
 func isPlaceholder(s string) bool { return placeholders.MatchString(s) }
 

@@ -1,0 +1,218 @@
+package config
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// good is an environment that serves. Its values are also the secrets that must never be printed.
+var good = map[string]string{
+	"DATABASE_URL":              "postgres://pointsync:hunter2hunter2@db.example/pointsync",
+	"STRIPE_SECRET_KEY":         "sk_test_51secretsecret",
+	"STRIPE_WEBHOOK_SECRET":     "whsec_firstfirst1,whsec_secondsecond2",
+	"POINTSYNC_ALLOWED_ORIGINS": "https://shop.example,http://localhost:3000",
+	"POINTSYNC_SIGNING_KEYS":    "2026a:c2VlZHNlZWRzZWVkc2VlZHNlZWRzZWVkc2VlZHNlZWQ",
+}
+
+var secrets = []string{"hunter2hunter2", "sk_test_51secretsecret", "whsec_firstfirst1", "whsec_secondsecond2", "c2VlZHNlZWRzZWVk"}
+
+// everything is what serve needs.
+var everything = []Part{Database, Stripe, Server}
+
+// environment is the good one with changes; the value "-" leaves a setting out. Tests of this file cannot run in parallel: a process
+// has one environment.
+func environment(t *testing.T, changes map[string]string) {
+	t.Helper()
+	for _, name := range settings() {
+		t.Setenv(name, "") // so that what was there comes back
+		os.Unsetenv(name)
+	}
+	all := maps.Clone(good)
+	maps.Copy(all, changes)
+	for name, value := range all {
+		if value != "-" {
+			t.Setenv(name, value)
+		}
+	}
+}
+
+// TestLoad proves what a good environment means, defaults included.
+func TestLoad(t *testing.T) {
+	environment(t, nil)
+	c, err := Load(everything...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Addr != "127.0.0.1:8080" || c.MaxConns != 20 || c.Catalog != "catalog.yaml" || c.PastDueGrace.Hours() != 72 || c.RenewalGrace.Hours() != 2 ||
+		c.Issuer != "pointsync" || c.Audience != "pointsync" || c.LogLevel != slog.LevelInfo || c.AllowUnsafe || c.Live() {
+		t.Errorf("defaults: %+v", c)
+	}
+	if len(c.WebhookSecrets) != 2 || c.WebhookSecrets[1].Reveal() != "whsec_secondsecond2" || len(c.AllowedOrigins) != 2 {
+		t.Errorf("lists: %v %v", c.WebhookSecrets, c.AllowedOrigins)
+	}
+	environment(t, map[string]string{"STRIPE_SECRET_KEY": "rk_live_51secretsecret", "STRIPE_API_BASE": "https://api.stripe.com", "DATABASE_URL": "sqlite:///var/lib/x.db"})
+	if c, err := Load(everything...); err != nil || !c.Live() {
+		t.Errorf("a live environment: %v", err)
+	}
+}
+
+// mistake is one setting that cannot be meant, and a word that its sentence must have beside the name.
+type mistake struct{ name, value, says string }
+
+func mistakes() []mistake {
+	list := []mistake{
+		{"DATABASE_URL", "mysql://x@y/z", "must begin"}, {"DATABASE_URL", "sqlite://", "no file"}, {"DATABASE_URL", "app.db", "must begin"},
+		{"POINTSYNC_DATABASE_MAX_CONNS", "0", "from 2"}, {"POINTSYNC_DATABASE_MAX_CONNS", "many", "int"}, {"POINTSYNC_DATABASE_MAX_CONNS", "1001", "to 1000"},
+		{"POINTSYNC_ALLOW_UNSAFE_DATABASE", "perhaps", "bool"},
+		{"STRIPE_SECRET_KEY", "pk_test_51abc", "publishable"}, {"STRIPE_SECRET_KEY", "sk_51abc", "not a Stripe key"}, {"STRIPE_SECRET_KEY", "sk_test_51 abc", "not a Stripe key"},
+		{"STRIPE_SECRET_KEY", "sk_test_51abc\n", "not a Stripe key"},
+		{"STRIPE_API_BASE", "127.0.0.1:12111", "address"}, {"STRIPE_API_BASE", "ftp://x", "address"},
+		{"STRIPE_WEBHOOK_SECRET", "secret", "whsec_"}, {"STRIPE_WEBHOOK_SECRET", "whsec_", "whsec_"}, {"STRIPE_WEBHOOK_SECRET", "whsec_firstfirst1,", "whsec_"},
+		{"STRIPE_WEBHOOK_SECRET", "whsec_firstfirst1, whsec_secondsecond2", "whsec_"},
+		{"POINTSYNC_ADDR", "8080", "host:port"},
+		{"POINTSYNC_ALLOWED_ORIGINS", "*", "origin"}, {"POINTSYNC_ALLOWED_ORIGINS", "shop.example", "origin"}, {"POINTSYNC_ALLOWED_ORIGINS", "https://shop.example/", "origin"},
+		{"POINTSYNC_ALLOWED_ORIGINS", "https://u:p@shop.example", "origin"}, {"POINTSYNC_ALLOWED_ORIGINS", "javascript://x", "origin"},
+		{"POINTSYNC_ALLOWED_ORIGINS", "https://shop.example,", "origin"}, {"POINTSYNC_ALLOWED_ORIGINS", "https://shop.example?x", "origin"},
+		{"POINTSYNC_PAST_DUE_GRACE", "3 days", "Duration"}, {"POINTSYNC_PAST_DUE_GRACE", "-1h", "from 0"}, {"POINTSYNC_RENEWAL_GRACE", "200h", "to 168h"},
+		{"POINTSYNC_CLOCK_URL", "now", "address"}, {"POINTSYNC_LOG_LEVEL", "LOUD", "Level"},
+	}
+	for name := range good {
+		list = append(list, mistake{name, "-", "is not set"})
+	}
+	for _, name := range []string{"DATABASE_URL", "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET", "POINTSYNC_SIGNING_KEYS"} {
+		for _, value := range []string{"changeme", "your-key", "<key>", "sk_test_...", "sk_test_…", "${KEY}", "sk_test_xxxxxxxx"} {
+			list = append(list, mistake{name, value, "placeholder"})
+		}
+	}
+	for _, name := range settings() {
+		list = append(list, mistake{name, "", "is set but empty"}, mistake{name, "  ", "is set but empty"})
+	}
+	return list
+}
+
+// TestMistakes proves that every setting that cannot be meant is refused by a sentence that names it, and that no sentence repeats
+// a secret.
+func TestMistakes(t *testing.T) {
+	for _, m := range mistakes() {
+		t.Run(fmt.Sprintf("%s=%q", m.name, m.value), func(t *testing.T) {
+			environment(t, map[string]string{m.name: m.value})
+			_, err := Load(everything...)
+			if err == nil {
+				t.Fatal("it was accepted")
+			}
+			if !slices.ContainsFunc(lines(err), func(l string) bool { return strings.Contains(l, m.name) && strings.Contains(l, m.says) }) {
+				t.Errorf("no sentence with the name and %q: %v", m.says, err)
+			}
+			silent(t, err.Error())
+		})
+	}
+}
+
+// lines are the sentences of an error.
+func lines(err error) []string { return strings.Split(err.Error(), "\n")[1:] }
+
+// silent fails when a text holds a secret.
+func silent(t *testing.T, text string) {
+	t.Helper()
+	for _, s := range secrets {
+		if strings.Contains(text, s) {
+			t.Errorf("%q is printed: %s", s, text)
+		}
+	}
+}
+
+// TestAllAtOnce proves that one run says all that is wrong.
+func TestAllAtOnce(t *testing.T) {
+	wrong := map[string]string{
+		"DATABASE_URL": "-", "STRIPE_SECRET_KEY": "pk_test_1", "STRIPE_WEBHOOK_SECRET": "-", "POINTSYNC_ALLOWED_ORIGINS": "*", "POINTSYNC_SIGNING_KEYS": "changeme",
+		"POINTSYNC_ADDR": "x", "POINTSYNC_DATABASE_MAX_CONNS": "many", "POINTSYNC_LOG_LEVEL": "LOUD",
+	}
+	environment(t, wrong)
+	_, err := Load(everything...)
+	if err == nil {
+		t.Fatal("it was accepted")
+	}
+	for name := range wrong {
+		if !slices.ContainsFunc(lines(err), func(l string) bool { return strings.HasPrefix(l, "  - "+name+" ") }) {
+			t.Errorf("no sentence begins with %s: %v", name, err)
+		}
+	}
+}
+
+// TestRealMoney proves that a live key goes neither to a sandbox nor together with a clock that somebody can move.
+func TestRealMoney(t *testing.T) {
+	for _, key := range []string{"sk_live_51secretsecret", "rk_live_51secretsecret"} {
+		for _, name := range []string{"STRIPE_API_BASE", "POINTSYNC_CLOCK_URL"} {
+			environment(t, map[string]string{"STRIPE_SECRET_KEY": key, name: "http://127.0.0.1:12111"})
+			if _, err := Load(everything...); err == nil || !strings.Contains(err.Error(), "live key") || !strings.Contains(err.Error(), name) {
+				t.Errorf("%s with %s: %v", name, key[:8], err)
+			}
+			environment(t, map[string]string{name: "http://127.0.0.1:12111"})
+			if _, err := Load(everything...); err != nil {
+				t.Errorf("%s with a test key: %v", name, err)
+			}
+		}
+	}
+	// A command that does not serve heeds the clock too.
+	environment(t, map[string]string{"STRIPE_SECRET_KEY": "sk_live_51secretsecret", "POINTSYNC_CLOCK_URL": "http://127.0.0.1:12111"})
+	if _, err := Load(Database, Stripe); err == nil {
+		t.Error("a live key with a clock was accepted for a command")
+	}
+}
+
+// TestPartsAlone proves that a command asks for what it needs and no more.
+func TestPartsAlone(t *testing.T) {
+	environment(t, map[string]string{"STRIPE_SECRET_KEY": "-", "STRIPE_WEBHOOK_SECRET": "-", "POINTSYNC_ALLOWED_ORIGINS": "-", "POINTSYNC_SIGNING_KEYS": "-"})
+	if _, err := Load(Database); err != nil {
+		t.Error(err)
+	}
+	if _, err := Load(Database, Stripe); err == nil || len(lines(err)) != 1 {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestSecretsStaySecret proves that no way of printing a configuration shows a secret of it, and that one can still see whether it
+// is set.
+func TestSecretsStaySecret(t *testing.T) {
+	environment(t, nil)
+	c, err := Load(everything...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log strings.Builder
+	for _, h := range []slog.Handler{slog.NewJSONHandler(&log, nil), slog.NewTextHandler(&log, nil)} {
+		l := slog.New(h)
+		l.Info("configured", "config", c, "pointer", &c, "key", c.StripeKey, "secrets", c.WebhookSecrets)
+	}
+	asJSON, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts := []string{log.String(), string(asJSON)}
+	for _, format := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x", "%X"} {
+		texts = append(texts, fmt.Sprintf(format, c), fmt.Sprintf(format, &c), fmt.Sprintf(format, c.StripeKey), fmt.Sprintf(format, c.WebhookSecrets))
+	}
+	for _, text := range texts {
+		silent(t, text)
+		for _, s := range secrets {
+			silentHex(t, text, s)
+		}
+	}
+	if got := fmt.Sprintf("%v %v", c.StripeKey, Secret("")); got != "[set] [not set]" {
+		t.Errorf("got %s", got)
+	}
+}
+
+// silentHex fails when a text holds a secret in hexadecimal digits.
+func silentHex(t *testing.T, text, secret string) {
+	t.Helper()
+	if h := fmt.Sprintf("%x", secret); strings.Contains(strings.ToLower(text), h) {
+		t.Errorf("%q is printed in hexadecimal: %s", secret, text)
+	}
+}
