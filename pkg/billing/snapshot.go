@@ -57,6 +57,7 @@ type StripeCheckout struct {
 	Status          string // open, complete, expired
 	PaymentStatus   string // paid, unpaid, no_payment_required
 	PaymentIntentID PaymentIntentID
+	PaymentFailed   bool // complete, but the delayed payment has failed
 	SubscriptionID  SubscriptionID
 	AmountSubtotal  int64 // before discounts and tax
 	Currency        string

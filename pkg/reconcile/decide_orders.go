@@ -23,8 +23,11 @@ func (d *Decision) decideOrders(in Input) {
 			o.Status, o.URL = billing.OrderExpired, ""
 		case found && c.Status == "complete":
 			o.URL, o.PaymentIntentID, o.SubscriptionID = "", c.PaymentIntentID, c.SubscriptionID
-			if c.PaymentStatus == "paid" || c.PaymentStatus == "no_payment_required" {
+			switch {
+			case c.PaymentStatus == "paid" || c.PaymentStatus == "no_payment_required":
 				o = d.fulfil(in, o)
+			case c.PaymentFailed:
+				o.Status = billing.OrderFailed
 			}
 		case o.CheckoutID == "" && in.Now.Sub(o.CreatedAt) > orphanAge:
 			o.Status = billing.OrderExpired

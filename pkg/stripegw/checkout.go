@@ -102,6 +102,7 @@ func (g *Gateway) checkout(ctx context.Context, id billing.CheckoutID) (billing.
 	}
 	params := &stripe.CheckoutSessionParams{}
 	params.Context = ctx
+	params.AddExpand("payment_intent") // its status tells a delayed payment that failed from one under way
 	s, err := g.api.CheckoutSessions.Get(string(id), params)
 	if err != nil {
 		return billing.StripeCheckout{}, err

@@ -83,11 +83,17 @@ func fromStripeCheckout(s *stripe.CheckoutSession) billing.StripeCheckout {
 	}
 	if s.PaymentIntent != nil {
 		to.PaymentIntentID = billing.PaymentIntentID(s.PaymentIntent.ID)
+		to.PaymentFailed = s.Status == stripe.CheckoutSessionStatusComplete && failed(s.PaymentIntent)
 	}
 	if s.Subscription != nil {
 		to.SubscriptionID = billing.SubscriptionID(s.Subscription.ID)
 	}
 	return to
+}
+
+// failed says whether a payment that was under way has failed for good. It needs the intent expanded; a bare id says no.
+func failed(p *stripe.PaymentIntent) bool {
+	return p.Status == stripe.PaymentIntentStatusRequiresPaymentMethod || p.Status == stripe.PaymentIntentStatusCanceled
 }
 
 func fromStripeCharge(c *stripe.Charge) billing.StripeCharge {

@@ -47,6 +47,8 @@ func playCustomer(w http.ResponseWriter, r *http.Request) {
 		answer(w, 200, `{"id":"cs_1","object":"checkout.session","status":"complete","payment_status":"paid","payment_intent":"pi_1","subscription":null,"expires_at":7}`)
 	case "/v1/checkout/sessions/cs_2":
 		answer(w, 200, `{"id":"cs_2","object":"checkout.session","status":"open","payment_status":"unpaid","subscription":"sub_1","url":"https://x"}`)
+	case "/v1/checkout/sessions/cs_3":
+		answer(w, 200, `{"id":"cs_3","object":"checkout.session","status":"complete","payment_status":"unpaid","payment_intent":{"id":"pi_3","status":"requires_payment_method"}}`)
 	default:
 		refuse(w, 404, "invalid_request_error", "resource_missing", "session", "No such session")
 	}
@@ -72,7 +74,7 @@ func TestFetch(t *testing.T) {
 		playCustomer(w, r)
 	})
 	since := time.Unix(100, 0)
-	got, err := g.Fetch(t.Context(), stripegw.Want{Customer: "cus_1", InvoicesSince: &since, Checkouts: []billing.CheckoutID{"cs_1", "cs_x", "cs_2"}})
+	got, err := g.Fetch(t.Context(), stripegw.Want{Customer: "cus_1", InvoicesSince: &since, Checkouts: []billing.CheckoutID{"cs_1", "cs_x", "cs_2", "cs_3"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,6 +96,7 @@ func TestFetch(t *testing.T) {
 		Checkouts: []billing.StripeCheckout{
 			{ID: "cs_1", Status: "complete", PaymentStatus: "paid", PaymentIntentID: "pi_1", ExpiresAt: sec(7)},
 			{ID: "cs_2", URL: "https://x", Status: "open", PaymentStatus: "unpaid", SubscriptionID: "sub_1", ExpiresAt: sec(0)},
+			{ID: "cs_3", Status: "complete", PaymentStatus: "unpaid", PaymentIntentID: "pi_3", PaymentFailed: true, ExpiresAt: sec(0)},
 		},
 		Charges: []billing.StripeCharge{
 			{ID: "ch_1", PaymentIntentID: "pi_1", InvoiceID: "in_1", Amount: 900, AmountRefunded: 100},

@@ -1,0 +1,148 @@
+package reconcile_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/reconcile"
+)
+
+// granted is the grant of a line of an invoice, for a period that ends then.
+func granted(invoice, line string, points billing.Points, end time.Time, what string) billing.Grant {
+	return billing.Grant{
+		Key: "stripe:invoice:" + invoice + ":" + line, Source: source, Amount: points, ExpiresAt: ptr(end.Add(policy.RenewalGrace)),
+		Replaces: true, Description: what,
+	}
+}
+
+// Proves what each kind of invoice grants.
+func TestInvoiceGrants(t *testing.T) {
+	t.Parallel()
+	three, trial, free, foreign := line("il_1", march, april), line("il_1", march, april), line("il_1", march, april), line("il_1", march, april)
+	three.Quantity, three.Amount = 3, 2700
+	trial.Item, trial.Amount = "pro", 0
+	free.Amount = 0
+	foreign.Item = ""
+	packed := line("il_1", march, april)
+	packed.Item = "pack"
+	adHoc := invoice("in_1", "paid", "manual", line("il_1", march, april))
+	adHoc.SubscriptionID = ""
+	for _, c := range []struct {
+		name     string
+		invoice  billing.StripeInvoice
+		grants   []billing.Grant
+		warnings int
+	}{
+		{"FirstPeriod", invoice("in_1", "paid", "subscription_create", line("il_1", march, april)), []billing.Grant{granted("in_1", "il_1", 500, april, "Basic")}, 0},
+		{"Renewal", invoice("in_1", "paid", "subscription_cycle", line("il_1", april, april.AddDate(0, 1, 0))), []billing.Grant{granted("in_1", "il_1", 500, april.AddDate(0, 1, 0), "Basic")}, 0},
+		{"Quantity", invoice("in_1", "paid", "subscription_create", three), []billing.Grant{granted("in_1", "il_1", 1500, april, "Basic")}, 0},
+		{"Trial", invoice("in_1", "paid", "subscription_create", trial), []billing.Grant{granted("in_1", "il_1", 50, april, "Pro (trial)")}, 0},
+		{"TrialWithoutPoints", invoice("in_1", "paid", "subscription_create", free), nil, 0},
+		{"NothingPaidLater", invoice("in_1", "paid", "subscription_cycle", trial), nil, 0},
+		{"UnknownPrice", invoice("in_1", "paid", "subscription_create", foreign), nil, 1},
+		{"APackIsNoPlan", invoice("in_1", "paid", "subscription_create", packed), nil, 1},
+		{"NoSubscription", adHoc, nil, 0},
+		{"Open", invoice("in_1", "open", "subscription_cycle", line("il_1", march, april)), nil, 0},
+		{"Draft", invoice("in_1", "draft", "subscription_cycle", line("il_1", march, april)), nil, 0},
+		{"Void", invoice("in_1", "void", "subscription_cycle", line("il_1", march, april)), nil, 0},
+		{"Uncollectible", invoice("in_1", "uncollectible", "subscription_cycle", line("il_1", march, april)), nil, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			d := decide(billing.Snapshot{Invoices: []billing.StripeInvoice{c.invoice}})
+			same(t, "grants", d.Grants, c.grants)
+			if len(d.Warnings) != c.warnings {
+				t.Errorf("warnings %q", d.Warnings)
+			}
+		})
+	}
+}
+
+// Proves that a paid plan change grants the difference in proportion to the money, and that a change down, or down and up
+// again, grants nothing: only money that was paid does.
+func TestProrationGrants(t *testing.T) {
+	t.Parallel()
+	part := func(id, item string, amount int64) billing.StripeInvoiceLine {
+		return billing.StripeInvoiceLine{ID: id, Item: item, Amount: amount, Quantity: 1, Proration: true, PeriodStart: tenth, PeriodEnd: april}
+	}
+	renewal := line("il_9", april, april.AddDate(0, 1, 0))
+	for _, c := range []struct {
+		name   string
+		lines  []billing.StripeInvoiceLine
+		points billing.Points
+	}{
+		{"HalfAPeriodUp", []billing.StripeInvoiceLine{part("il_1", "basic", -450), part("il_2", "pro", 950)}, 600 - 250},
+		{"RoundedTowardsZero", []billing.StripeInvoiceLine{part("il_1", "basic", -1), part("il_2", "pro", 2)}, 1},
+		{"Down", []billing.StripeInvoiceLine{part("il_1", "pro", -950), part("il_2", "basic", 450)}, 0},
+		{"DownAndUpAgain", []billing.StripeInvoiceLine{part("il_1", "pro", -950), part("il_2", "basic", 450), part("il_3", "basic", -450), part("il_4", "pro", 950)}, 0},
+		{"NeverMoreThanThePlan", []billing.StripeInvoiceLine{part("il_1", "pro", 1_000_000)}, 1200},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			d := decide(billing.Snapshot{Invoices: []billing.StripeInvoice{invoice("in_1", "paid", "subscription_update", c.lines...)}})
+			var want []billing.Grant
+			if c.points > 0 {
+				want = []billing.Grant{{
+					Key: "stripe:invoice:in_1:proration", Source: source, Amount: c.points, ExpiresAt: ptr(april.Add(policy.RenewalGrace)), Description: "plan change",
+				}}
+			}
+			same(t, "grants", d.Grants, want)
+			unpaid := decide(billing.Snapshot{Invoices: []billing.StripeInvoice{invoice("in_1", "open", "subscription_update", c.lines...)}})
+			same(t, "grants of an unpaid change", unpaid.Grants, []billing.Grant(nil))
+		})
+	}
+	t.Run("OnTheNextRenewal", func(t *testing.T) {
+		t.Parallel()
+		d := decide(billing.Snapshot{Invoices: []billing.StripeInvoice{
+			invoice("in_1", "paid", "subscription_cycle", part("il_1", "basic", -450), part("il_2", "pro", 950), renewal),
+		}})
+		if len(d.Grants) != 2 || !d.Grants[0].Replaces || d.Grants[1].Replaces || d.Grants[1].Amount != 350 {
+			t.Errorf("the renewal must come first, or it would end the change's points: %+v", d.Grants)
+		}
+	})
+}
+
+// Proves that grants come oldest first, so that each period replaces the one before.
+func TestGrantsOldestFirst(t *testing.T) {
+	t.Parallel()
+	d := decide(billing.Snapshot{Invoices: []billing.StripeInvoice{
+		invoice("in_2", "paid", "subscription_cycle", line("il_2", march, april)),
+		invoice("in_1", "paid", "subscription_create", line("il_1", february, march)),
+	}})
+	same(t, "grants", d.Grants, []billing.Grant{granted("in_1", "il_1", 500, march, "Basic"), granted("in_2", "il_2", 500, april, "Basic")})
+}
+
+// Proves where the next picture begins: a day before the oldest invoice that may still change, or before the newest where all are
+// settled; and never earlier than it began before.
+func TestWatermark(t *testing.T) {
+	t.Parallel()
+	const day = 24 * time.Hour
+	older := func(status string) billing.StripeInvoice {
+		return invoice("in_1", status, "subscription_create", line("il_1", february, march))
+	}
+	newer := func(status string) billing.StripeInvoice {
+		return invoice("in_2", status, "subscription_cycle", line("il_2", march, april))
+	}
+	for _, c := range []struct {
+		name     string
+		invoices []billing.StripeInvoice
+		before   *time.Time
+		want     *time.Time
+	}{
+		{"NoInvoices", nil, nil, nil},
+		{"NoInvoicesKeepsIt", nil, &march, &march},
+		{"AllSettled", []billing.StripeInvoice{older("paid"), newer("void")}, nil, ptr(march.Add(-day))},
+		{"OlderOpen", []billing.StripeInvoice{older("open"), newer("paid")}, nil, ptr(february.Add(-day))},
+		{"OlderUncollectible", []billing.StripeInvoice{older("uncollectible"), newer("paid")}, nil, ptr(february.Add(-day))},
+		{"NewerDraft", []billing.StripeInvoice{older("paid"), newer("draft")}, &february, ptr(march.Add(-day))},
+		{"NeverBack", []billing.StripeInvoice{older("paid"), newer("open")}, &april, &april},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			in := input(billing.Snapshot{Invoices: c.invoices})
+			in.Account.Sync.InvoicesSince = c.before
+			same(t, "since", reconcile.Decide(in).InvoicesSince, c.want)
+		})
+	}
+}

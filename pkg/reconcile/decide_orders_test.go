@@ -1,0 +1,124 @@
+package reconcile_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/reconcile"
+)
+
+// Proves how each state of a payment page moves its order on, and that a pack's points come with the payment.
+func TestPackOrders(t *testing.T) {
+	t.Parallel()
+	pending := billing.Order{
+		ID: "ord_1", AccountID: "acc_1", Item: "pack", Kind: billing.KindPack, Quantity: 3, Points: 300, Status: billing.OrderPending,
+		CheckoutID: "cs_1", URL: "https://checkout.stripe.com/1", CreatedAt: tenth.Add(-time.Hour),
+	}
+	fulfilled, unpaid, failed, expired, orphan, old := pending, pending, pending, pending, pending, pending
+	failed.Status, failed.URL, failed.PaymentIntentID = billing.OrderFailed, "", "pi_1"
+	fulfilled.Status, fulfilled.URL, fulfilled.PaymentIntentID, fulfilled.FulfilledAt = billing.OrderFulfilled, "", "pi_1", &tenth
+	unpaid.URL, unpaid.PaymentIntentID = "", "pi_1"
+	expired.Status, expired.URL = billing.OrderExpired, ""
+	orphan.CheckoutID, orphan.URL = "", ""
+	old = orphan
+	old.CreatedAt = tenth.Add(-26 * time.Hour)
+	given := old
+	given.Status = billing.OrderExpired
+	lost := pending // Stripe does not know its page, which may be a fault of the picture
+	lost.CreatedAt = old.CreatedAt
+	grant := []billing.Grant{{Key: "stripe:checkout:cs_1", Source: "order:ord_1", Amount: 300, Description: "pack"}}
+	page := func(status, payment string) billing.StripeCheckout {
+		return billing.StripeCheckout{ID: "cs_1", Status: status, PaymentStatus: payment, PaymentIntentID: "pi_1", URL: "https://checkout.stripe.com/1"}
+	}
+	delayed := page("complete", "unpaid")
+	delayed.PaymentFailed = true
+	for _, c := range []struct {
+		name   string
+		before billing.Order
+		page   *billing.StripeCheckout
+		after  *billing.Order
+		grants []billing.Grant
+	}{
+		{"Paid", pending, ptr(page("complete", "paid")), &fulfilled, grant},
+		{"NothingToPay", pending, ptr(page("complete", "no_payment_required")), &fulfilled, grant},
+		{"CompleteButUnpaid", pending, ptr(page("complete", "unpaid")), &unpaid, nil},
+		{"PaidAfterThat", unpaid, ptr(page("complete", "paid")), &fulfilled, grant},
+		{"DelayedPaymentFailed", unpaid, &delayed, &failed, nil},
+		{"StillUnpaid", unpaid, ptr(page("complete", "unpaid")), nil, nil},
+		{"Open", pending, ptr(page("open", "unpaid")), nil, nil},
+		{"Expired", pending, ptr(page("expired", "unpaid")), &expired, nil},
+		{"NoPageYet", orphan, nil, nil, nil},
+		{"NoPageEver", old, nil, &given, nil},
+		{"PageUnknownToStripe", lost, nil, nil, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			p := billing.Snapshot{}
+			if c.page != nil {
+				p.Checkouts = []billing.StripeCheckout{{ID: "cs_other", Status: "complete", PaymentStatus: "paid"}, *c.page}
+			}
+			d := decide(p, c.before)
+			var orders []billing.Order
+			if c.after != nil {
+				orders = []billing.Order{*c.after}
+			}
+			same(t, "orders", d.Orders, orders)
+			same(t, "grants", d.Grants, c.grants)
+		})
+	}
+}
+
+// Proves that a plan's order is fulfilled once its subscription lives, and grants nothing itself: the invoice does.
+func TestPlanOrders(t *testing.T) {
+	t.Parallel()
+	pending := billing.Order{
+		ID: "ord_1", AccountID: "acc_1", Item: "basic", Kind: billing.KindPlan, Quantity: 1, Points: 500, Status: billing.OrderPending,
+		CheckoutID: "cs_1", URL: "https://checkout.stripe.com/1", CreatedAt: tenth.Add(-time.Hour),
+	}
+	paid, fulfilled := pending, pending
+	paid.Status, paid.URL, paid.SubscriptionID = billing.OrderPaid, "", sub
+	fulfilled = paid
+	fulfilled.Status, fulfilled.FulfilledAt = billing.OrderFulfilled, &tenth
+	other := subscription(billing.SubActive)
+	other.ID = "sub_other"
+	for _, c := range []struct {
+		name          string
+		before        billing.Order
+		subscriptions []billing.StripeSubscription
+		after         []billing.Order
+	}{
+		{"Active", pending, []billing.StripeSubscription{other, subscription(billing.SubActive)}, []billing.Order{fulfilled}},
+		{"Trialing", pending, []billing.StripeSubscription{subscription(billing.SubTrialing)}, []billing.Order{fulfilled}},
+		{"EndedSince", pending, []billing.StripeSubscription{subscription(billing.SubCanceled)}, []billing.Order{fulfilled}},
+		{"Incomplete", pending, []billing.StripeSubscription{subscription(billing.SubIncomplete)}, []billing.Order{paid}},
+		{"AnotherLives", pending, []billing.StripeSubscription{other}, []billing.Order{paid}},
+		{"StillPaid", paid, nil, nil},
+		{"LivesNow", paid, []billing.StripeSubscription{subscription(billing.SubActive)}, []billing.Order{fulfilled}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			d := decide(billing.Snapshot{
+				Subscriptions: c.subscriptions,
+				Checkouts:     []billing.StripeCheckout{{ID: "cs_1", Status: "complete", PaymentStatus: "paid", SubscriptionID: sub}},
+			}, c.before)
+			same(t, "orders", d.Orders, c.after)
+			same(t, "grants", d.Grants, []billing.Grant(nil))
+		})
+	}
+}
+
+// Proves that money which went back is noted for the invoice or the payment that it paid, and that what cannot be is left out.
+func TestRefunds(t *testing.T) {
+	t.Parallel()
+	d := decide(billing.Snapshot{Charges: []billing.StripeCharge{
+		{ID: "ch_4", Amount: 500, AmountRefunded: 700, PaymentIntentID: "pi_4"},
+		{ID: "ch_3", Amount: 0, AmountRefunded: 100, PaymentIntentID: "pi_3"},
+		{ID: "ch_2", Amount: 900, AmountRefunded: 300, PaymentIntentID: "pi_2", InvoiceID: "in_2"},
+		{ID: "ch_1", Amount: 500, PaymentIntentID: "pi_1"},
+	}})
+	same(t, "refunds", d.Refunds, []reconcile.Refund{
+		{Key: "stripe:invoice:in_2", PaymentIntentID: "pi_2", Refunded: 300, Amount: 900},
+		{PaymentIntentID: "pi_4", Refunded: 500, Amount: 500},
+	})
+}

@@ -1,0 +1,68 @@
+package reconcile_test
+
+import (
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/catalog"
+	"github.com/pointsync/pointsync/pkg/reconcile"
+)
+
+// The decisions are made in March 2030, on the tenth at noon; a subscription's period is that month.
+var (
+	february = time.Date(2030, time.February, 1, 0, 0, 0, 0, time.UTC)
+	march    = time.Date(2030, time.March, 1, 0, 0, 0, 0, time.UTC)
+	april    = time.Date(2030, time.April, 1, 0, 0, 0, 0, time.UTC)
+	tenth    = time.Date(2030, time.March, 10, 12, 0, 0, 0, time.UTC)
+)
+
+const (
+	sub    = billing.SubscriptionID("sub_1")
+	source = "subscription:sub_1"
+)
+
+var shop = &catalog.Catalog{
+	Plans: []billing.Plan{
+		{ID: "basic", Name: "Basic", Amount: 900, Currency: "usd", Interval: "month", Points: 500},
+		{ID: "pro", Name: "Pro", Amount: 1900, Currency: "usd", Interval: "month", Points: 1200, TrialDays: 14, TrialPoints: 50},
+	},
+	Packs: []billing.Pack{{ID: "pack", Name: "Pack", Amount: 500, Currency: "usd", Points: 100, MaxQuantity: 10}},
+}
+
+// decide decides about a picture of an account that knows nothing yet.
+func decide(p billing.Snapshot, orders ...billing.Order) reconcile.Decision {
+	return reconcile.Decide(input(p, orders...))
+}
+
+func input(p billing.Snapshot, orders ...billing.Order) reconcile.Input {
+	return reconcile.Input{Account: billing.Account{ID: "acc_1"}, Orders: orders, Picture: p, Now: tenth, Catalog: shop, Policy: policy}
+}
+
+// subscription is one of March, created in February.
+func subscription(status billing.SubscriptionStatus) billing.StripeSubscription {
+	return billing.StripeSubscription{
+		ID: sub, Status: status, Item: "basic", Quantity: 1, CurrentPeriodStart: march, CurrentPeriodEnd: april, Created: february,
+	}
+}
+
+// invoice is one of the subscription with the given lines, created when the first line's period begins.
+func invoice(id billing.InvoiceID, status, reason string, lines ...billing.StripeInvoiceLine) billing.StripeInvoice {
+	return billing.StripeInvoice{ID: id, SubscriptionID: sub, Status: status, BillingReason: reason, Created: lines[0].PeriodStart, Lines: lines}
+}
+
+// line is a period of the basic plan.
+func line(id string, start, end time.Time) billing.StripeInvoiceLine {
+	return billing.StripeInvoiceLine{ID: id, Item: "basic", Amount: 900, Quantity: 1, PeriodStart: start, PeriodEnd: end}
+}
+
+func ptr[T any](v T) *T { return &v }
+
+// same compares what a test wants with what it got, times and pointers by what they say.
+func same(t *testing.T, what string, got, want any) {
+	t.Helper()
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("%s:\n got %+v\nwant %+v", what, got, want)
+	}
+}
