@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
@@ -40,17 +41,22 @@ var emailPattern = regexp.MustCompile(`^[^\s@]{1,64}@[^\s@]+\.[^\s@]+$`)
 
 var pathParameter = regexp.MustCompile(`\{([^}]+)\}`)
 
-func loadContract() (*contract, error) {
-	doc, err := openapi3.NewLoader().LoadFromData(openAPI)
-	if err != nil {
-		return nil, fmt.Errorf("api: read the contract: %w", err)
-	}
+// defineFormats tells the library the formats that it leaves to us. Its registry is the process's and has no lock, so once.
+var defineFormats = sync.OnceFunc(func() {
 	openapi3.DefineStringFormatValidator("email", openapi3.NewCallbackValidator(func(s string) error {
 		if !emailPattern.MatchString(s) {
 			return errors.New("is not an email address")
 		}
 		return nil
 	}))
+})
+
+func loadContract() (*contract, error) {
+	doc, err := openapi3.NewLoader().LoadFromData(openAPI)
+	if err != nil {
+		return nil, fmt.Errorf("api: read the contract: %w", err)
+	}
+	defineFormats()
 	c := &contract{operations: map[string]*operation{}}
 	for path, item := range doc.Paths.Map() {
 		route := pathParameter.ReplaceAllString(path, ":$1")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
@@ -127,9 +128,9 @@ func (s stripeReconcileCmd) Run(ctx context.Context) error {
 	}
 	syncer := reconcile.New(db, gateway, items, reconcile.Policy{PastDueGrace: c.PastDueGrace, RenewalGrace: c.RenewalGrace}, log)
 	if s.Email != "" {
-		a, err := db.AccountByEmail(ctx, s.Email)
+		a, err := db.AccountByEmail(ctx, strings.ToLower(s.Email)) // as accounts spell it
 		if err != nil {
-			return err
+			return fmt.Errorf("account %s: %w", s.Email, err)
 		}
 		return report(syncAll(ctx, syncer, []billing.AccountID{a.ID}))
 	}

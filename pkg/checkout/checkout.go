@@ -69,19 +69,25 @@ func (s *Service) Create(ctx context.Context, id billing.AccountID, r Request) (
 	if err != nil {
 		return o, false, err
 	}
-	var rivals []billing.Order
 	err = s.db.InTx(ctx, func(tx *store.Tx) error {
-		o, rivals, replayed, err = claim(ctx, tx, draft)
+		o, replayed, err = claim(ctx, tx, draft)
 		return err
 	})
-	if err != nil || o.Status != billing.OrderPending || o.CheckoutID != "" {
+	if err != nil || o.Status != billing.OrderPending {
 		return o, replayed, err
 	}
-	if err := s.closeRivals(ctx, rivals); err != nil {
+	if o.CheckoutID == "" {
+		if o, err = s.open(ctx, a, o); err != nil {
+			return o, false, err
+		}
+	}
+	if o, err = s.leaveOnePlan(ctx, o); err != nil {
 		return o, false, err
 	}
-	o, err = s.open(ctx, a, o)
-	return o, replayed, err
+	if o.Status != billing.OrderPending && !replayed {
+		return o, false, billing.Errorf(billing.EConflict, "Another plan was ordered at the same time, and only the newest order's page can be paid.")
+	}
+	return o, replayed, nil
 }
 
 // draft turns a request into the order that it would be.
@@ -126,50 +132,45 @@ func (s *Service) ensureCustomer(ctx context.Context, id billing.AccountID) (bil
 	return s.db.Account(ctx, id)
 }
 
-// claim finds the order that the request already has, or makes one. rivals are older plan orders whose pages must be closed
-// before this one's is opened: two open pages could sell two subscriptions.
-func claim(ctx context.Context, tx *store.Tx, draft billing.Order) (o billing.Order, rivals []billing.Order, replayed bool, err error) {
+// claim finds the order that the request already has, or makes one.
+func claim(ctx context.Context, tx *store.Tx, draft billing.Order) (o billing.Order, replayed bool, err error) {
 	a, err := tx.LockAccount(ctx, draft.AccountID)
 	if err != nil {
-		return o, nil, false, err
+		return o, false, err
 	}
 	if draft.Key != "" {
 		o, err := tx.OrderByKey(ctx, a.ID, draft.Key)
 		switch {
 		case err == nil && o.RequestHash != draft.RequestHash:
-			return o, nil, false, billing.Errorf(billing.EKeyReused, "This Idempotency-Key was first used with another request. Use a new key for a new request.")
+			return o, false, billing.Errorf(billing.EKeyReused, "This Idempotency-Key was first used with another request. Use a new key for a new request.")
+		case err == nil && o.Status == billing.OrderPending:
+			return o, true, refuseSecond(a, o)
 		case err == nil:
-			rivals, err = openPlans(ctx, tx, o)
-			return o, rivals, true, err
+			return o, true, nil
 		case billing.CodeOf(err) != billing.ENotFound:
-			return o, nil, false, err
+			return o, false, err
 		}
 	}
-	if s := a.Subscription; draft.Kind == billing.KindPlan && s != nil && s.Status.Live() {
-		return o, nil, false, billing.Errorf(billing.ESubscriptionExists,
-			"This account has a subscription (%s, %s). Change the plan in the billing portal (POST /portal).", s.Plan, s.Status)
+	if err := refuseSecond(a, draft); err != nil {
+		return o, false, err
 	}
 	open, err := tx.OpenOrders(ctx, a.ID)
 	if err != nil {
-		return o, nil, false, err
+		return o, false, err
 	}
 	for _, o := range open {
-		if reusable(o, draft, tx.Now) {
-			return o, nil, false, nil
+		if reusable(o, draft, tx.Now) && !outdated(o, open) {
+			return o, false, nil
 		}
 	}
 	if len(open) >= maxOpen {
-		return o, nil, false, &billing.Error{Code: billing.ETooMany, RetryAfter: time.Hour,
+		return o, false, &billing.Error{Code: billing.ETooMany, RetryAfter: time.Hour,
 			Message: "This account has too many unpaid orders. They run out within a day."}
 	}
 	draft.ID, draft.CreatedAt = billing.NewOrderID(tx.Now), tx.Now
 	draft.SuccessURL = strings.ReplaceAll(draft.SuccessURL, "{ORDER_ID}", string(draft.ID))
 	draft.CancelURL = strings.ReplaceAll(draft.CancelURL, "{ORDER_ID}", string(draft.ID))
-	if err := tx.InsertOrder(ctx, draft); err != nil {
-		return o, nil, false, err
-	}
-	rivals, err = openPlans(ctx, tx, draft)
-	return draft, rivals, false, err
+	return draft, false, tx.InsertOrder(ctx, draft)
 }
 
 // reusable says whether an open order is just what is asked for again.

@@ -4,49 +4,83 @@ import (
 	"context"
 
 	"github.com/pointsync/pointsync/pkg/billing"
-	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// openPlans lists the other plan orders of the account that a customer could still pay.
-func openPlans(ctx context.Context, tx *store.Tx, than billing.Order) ([]billing.Order, error) {
-	if than.Kind != billing.KindPlan {
-		return nil, nil
-	}
-	open, err := tx.OpenOrders(ctx, than.AccountID)
-	if err != nil {
-		return nil, err
-	}
-	var others []billing.Order
-	for _, o := range open {
-		if o.ID != than.ID && o.Kind == billing.KindPlan && o.CheckoutID != "" {
-			others = append(others, o)
-		}
-	}
-	return others, nil
-}
+// Two open pages could sell two subscriptions. So of an account's plan orders with a page only the newest keeps it open,
+// whatever the order in which requests that race come to look: nobody ever closes the newest one's, and whoever writes a page
+// down last sees all the others.
 
-// closeRivals ends the pages of older plan orders. Errors: EConflict when one was paid meanwhile.
-func (s *Service) closeRivals(ctx context.Context, rivals []billing.Order) error {
-	for _, o := range rivals {
-		err := s.stripe.ExpireCheckout(ctx, o.CheckoutID)
-		if err == nil || billing.CodeOf(err) == billing.EConflict {
-			continue // expired or paid: the sync below says which
-		}
-		return err
-	}
-	if len(rivals) == 0 {
-		return nil
-	}
-	if _, err := s.syncer.Sync(ctx, rivals[0].AccountID); err != nil {
-		return err
-	}
-	a, err := s.db.Account(ctx, rivals[0].AccountID)
-	if err != nil {
-		return err
-	}
-	if a.Subscription != nil && a.Subscription.Status.Live() {
+// refuseSecond refuses to sell a plan to an account that has a live subscription. Errors: ESubscriptionExists.
+func refuseSecond(a billing.Account, o billing.Order) error {
+	if s := a.Subscription; o.Kind == billing.KindPlan && s != nil && s.Status.Live() {
 		return billing.Errorf(billing.ESubscriptionExists,
-			"This account has just got a subscription (%s). Change the plan in the billing portal (POST /portal).", a.Subscription.Plan)
+			"This account has a subscription (%s, %s). Change the plan in the billing portal (POST /portal).", s.Plan, s.Status)
 	}
 	return nil
+}
+
+// sellsPlan says whether a customer could still subscribe on the order's page.
+func sellsPlan(o billing.Order) bool { return o.Kind == billing.KindPlan && o.CheckoutID != "" }
+
+// outdated says whether a newer plan order has a page. Ids grow with time.
+func outdated(o billing.Order, open []billing.Order) bool {
+	for _, other := range open {
+		if sellsPlan(o) && sellsPlan(other) && other.ID > o.ID {
+			return true
+		}
+	}
+	return false
+}
+
+// leaveOnePlan closes the pages of all plan orders but the newest, which may be another than o, and answers o as it
+// then is. Errors: ESubscriptionExists when one was paid meanwhile; then none is left open.
+func (s *Service) leaveOnePlan(ctx context.Context, o billing.Order) (billing.Order, error) {
+	if o.Kind != billing.KindPlan {
+		return o, nil
+	}
+	open, err := s.db.OpenOrders(ctx, o.AccountID)
+	if err != nil {
+		return o, err
+	}
+	closed := 0
+	for _, other := range open {
+		if !outdated(other, open) {
+			continue
+		}
+		if err := s.closePage(ctx, other); err != nil {
+			return o, err
+		}
+		closed++
+	}
+	if closed == 0 {
+		return o, nil
+	}
+	if _, err := s.syncer.Sync(ctx, o.AccountID); err != nil {
+		return o, err
+	}
+	a, err := s.db.Account(ctx, o.AccountID)
+	if err != nil {
+		return o, err
+	}
+	if refusal := refuseSecond(a, o); refusal != nil {
+		for _, other := range open {
+			if err := s.closePage(ctx, other); err != nil {
+				return o, err
+			}
+		}
+		return o, refusal
+	}
+	return s.db.Order(ctx, o.AccountID, o.ID)
+}
+
+// closePage ends the page of a plan order, unless it was paid or ended already: the next sync says which.
+func (s *Service) closePage(ctx context.Context, o billing.Order) error {
+	if !sellsPlan(o) {
+		return nil
+	}
+	err := s.stripe.ExpireCheckout(ctx, o.CheckoutID)
+	if billing.CodeOf(err) == billing.EConflict {
+		return nil
+	}
+	return err
 }

@@ -15,6 +15,7 @@ import (
 	"database/sql"
 	"fmt"
 	"log/slog"
+	"regexp"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -51,6 +52,9 @@ const (
 	maxWorkers  = 8
 	jobTimeout  = 40 * time.Second
 	rescueAfter = time.Minute // a job whose process died is taken up again after this
+	// SQLite has no LISTEN, and on PostgreSQL the queue sends one notice each 100 ms at the most: a job that is inserted just
+	// after one, as most of a burst of events are, waits for the next look.
+	lookInterval = 100 * time.Millisecond
 )
 
 // New answers an Inbox that can receive; Start makes it work as well.
@@ -68,6 +72,7 @@ func New(o Options) (*Inbox, error) {
 		RescueStuckJobsAfter: rescueAfter,
 		MaxAttempts:          maxAttempts, // of the jobs that this client inserts
 		RetryPolicy:          backoff{},
+		FetchPollInterval:    lookInterval,
 		PeriodicJobs: []*river.PeriodicJob{river.NewPeriodicJob(river.PeriodicInterval(sweepInterval),
 			func() (river.JobArgs, *river.InsertOpts) { return sweepArgs{}, nil }, &river.PeriodicJobOpts{RunOnStart: true})},
 	}
@@ -75,8 +80,7 @@ func New(o Options) (*Inbox, error) {
 	switch in.db.Dialect() {
 	case store.Postgres:
 		in.jobs, err = river.NewClient(riverdatabasesql.NewWithPgxListener(in.db.SQL(), in.db.Listener().(*pgxpool.Pool)), cfg)
-	default: // no LISTEN there: look more often
-		cfg.FetchPollInterval = 100 * time.Millisecond
+	default:
 		in.jobs, err = river.NewClient(riversqlite.New(in.db.SQL()), cfg)
 	}
 	if err != nil {
@@ -117,10 +121,7 @@ func (in *Inbox) Accept(ctx context.Context, body []byte, signature string) erro
 // Receive stores an event and its job; a known event changes nothing. Errors: EUnavailable, upon which Stripe sends again.
 func (in *Inbox) Receive(ctx context.Context, e stripegw.Event) error {
 	return in.db.InTx(ctx, func(tx *store.Tx) error {
-		row := billing.InboxEvent{
-			ID: e.ID, Type: e.Type, APIVersion: e.APIVersion, Livemode: e.Livemode, ObjectType: e.ObjectType, ObjectID: e.ObjectID,
-			CustomerID: e.CustomerID, Status: billing.InboxPending, CreatedAt: e.Created, ReceivedAt: tx.Now,
-		}
+		row := toRowEvent(e, tx.Now)
 		account, err := in.route(ctx, tx, &row)
 		if err != nil {
 			return err
@@ -136,6 +137,23 @@ func (in *Inbox) Receive(ctx context.Context, e stripegw.Event) error {
 	})
 }
 
+// toRowEvent is what is kept of an event, made so that the database can keep it: an odd text or time must not make
+// Stripe send the event again for three days.
+func toRowEvent(e stripegw.Event, now time.Time) billing.InboxEvent {
+	created := e.Created
+	if year := created.Year(); year < 1970 || year > 9999 {
+		created = now
+	}
+	return billing.InboxEvent{
+		ID: billing.StripeEventID(clip(string(e.ID), maxIDText)), Type: clip(e.Type, maxIDText), APIVersion: clip(e.APIVersion, maxIDText),
+		Livemode: e.Livemode, ObjectType: clip(e.ObjectType, maxIDText), ObjectID: clip(e.ObjectID, maxIDText),
+		CustomerID: billing.CustomerID(clip(string(e.CustomerID), maxIDText)), Status: billing.InboxPending, CreatedAt: created, ReceivedAt: now,
+	}
+}
+
+// askable is an id as Stripe makes them. Another, "..", say, would make a path of its own and a job that never ends.
+var askable = regexp.MustCompile(`^[A-Za-z0-9_]+$`)
+
 // route finds the account that an event concerns and locks it, or says why there is none.
 func (in *Inbox) route(ctx context.Context, tx *store.Tx, e *billing.InboxEvent) (billing.Account, error) {
 	ignore := func(why string) (billing.Account, error) {
@@ -145,7 +163,7 @@ func (in *Inbox) route(ctx context.Context, tx *store.Tx, e *billing.InboxEvent)
 	switch {
 	case e.Livemode != in.livemode:
 		return ignore("it is of the other mode (live or test) than the server's key")
-	case e.CustomerID == "" && (e.ObjectType == "dispute" || e.ObjectType == "refund"):
+	case e.CustomerID == "" && (e.ObjectType == "dispute" || e.ObjectType == "refund") && askable.MatchString(e.ObjectID):
 		return billing.Account{}, nil // Stripe must be asked whose it is, which is a job's work
 	case e.CustomerID == "":
 		return ignore("it names no customer")

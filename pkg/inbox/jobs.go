@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -23,6 +24,7 @@ const (
 	overdueAfter  = 2 * time.Minute // an event that waits longer has lost its job, or its job keeps failing
 	sweepLimit    = 500
 	maxErrorText  = 500
+	maxIDText     = 1000 // far above what the gateway lets through: ids of 255 bytes
 )
 
 // waiting are the states in which a job still has its effect before it.
@@ -64,7 +66,7 @@ func (w *syncWorker) Work(ctx context.Context, job *river.Job[syncArgs]) error {
 	if err == nil {
 		return nil
 	}
-	note := func(tx *store.Tx) error { return tx.FailEvents(ctx, job.Args.Account, clip(err.Error())) }
+	note := func(tx *store.Tx) error { return tx.FailEvents(ctx, job.Args.Account, clip(err.Error(), maxErrorText)) }
 	if noteErr := w.db.InTx(ctx, note); noteErr != nil {
 		return fmt.Errorf("%w (and could not note it: %w)", err, noteErr)
 	}
@@ -133,6 +135,10 @@ func (in *Inbox) Sweep(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
+			// A job without an event behind it would end at once, and take with it an event that had just joined it.
+			if pending, err := tx.HasPendingEvents(ctx, id); err != nil || !pending {
+				return err
+			}
 			return in.enqueue(ctx, tx, syncArgs{Account: id, AfterTicket: a.Sync.TicketIssued})
 		})
 		if err != nil {
@@ -162,11 +168,13 @@ func (backoff) NextRetry(job *rivertype.JobRow) time.Time {
 	return time.Now().Add(wait/2 + rand.N(wait/2+1)) // the queue's clock is the real one, also where ours is moved
 }
 
-func clip(s string) string {
-	if len(s) > maxErrorText {
-		return s[:maxErrorText]
+// clip makes a text one that a column can keep: short, and valid UTF-8 without NUL, which PostgreSQL insists on.
+func clip(s string, n int) string {
+	s = strings.ReplaceAll(s, "\x00", "\uFFFD")
+	if len(s) > n {
+		s = s[:n]
 	}
-	return s
+	return strings.ToValidUTF8(s, "")
 }
 
 // quiet lets only what needs a person through: the queue logs its every start and stop.

@@ -1,0 +1,194 @@
+package api_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestStory proves that the whole story runs over HTTP on both databases, that every answer is one that the contract
+// declares, and that no operation of the contract is left out.
+func TestStory(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(t *testing.T, w *world) {
+		c := w.user(t)
+		c.logsInAndOut()
+		c.refreshes()
+		c.buysAPack()
+		c.spendsInside()
+		c.spendsOutside()
+		c.managesTheSubscription()
+		c.looksAround()
+		if missing := w.unseen(t); len(missing) > 0 {
+			t.Errorf("operations without a successful call: %v", missing)
+		}
+	})
+}
+
+// logsInAndOut ends with a login of its own.
+func (c *client) logsInAndOut() {
+	c.t.Helper()
+	login := map[string]any{"email": strings.ToUpper(c.email), "password": password}
+	taken := c.call(http.StatusConflict, http.MethodPost, "/auth/register", login)
+	c.expect(taken.text("type") == "/problems/email-taken", "an email is one however it is written: %s", taken.raw)
+
+	device := c.other()
+	session := device.call(http.StatusOK, http.MethodPost, "/auth/login", login)
+	c.expect(session.text("user.email") == c.email && session.at("subscription") == nil, "the session is of the account: %s", session.raw)
+	c.expect(device.refresh != c.refresh && device.claims().text("sid") != c.claims().text("sid"), "each login is one of its own")
+	device.call(http.StatusNoContent, http.MethodPost, "/auth/logout", map[string]any{"refresh_token": device.refresh})
+	device.call(http.StatusUnauthorized, http.MethodPost, "/auth/refresh", map[string]any{"refresh_token": device.refresh})
+	device.call(http.StatusNoContent, http.MethodPost, "/auth/logout", map[string]any{"refresh_token": "psr_never_heard_of"})
+
+	wrong := map[string]any{"email": c.email, "password": "not the password"}
+	nobody := map[string]any{"email": "nobody@example.com", "password": "not the password"}
+	one := device.call(http.StatusUnauthorized, http.MethodPost, "/auth/login", wrong)
+	other := device.call(http.StatusUnauthorized, http.MethodPost, "/auth/login", nobody)
+	c.expect(one.text("detail") == other.text("detail"), "nobody learns which emails have an account")
+
+	read := c.call(http.StatusOK, http.MethodGet, "/session", nil)
+	c.expect(read.at("refresh_token") == nil, "reading a session hands out no refresh token")
+}
+
+// refreshes proves the rotation, and that a token used twice ends the login for both who hold it.
+func (c *client) refreshes() {
+	c.t.Helper()
+	login := map[string]any{"email": c.email, "password": password}
+	device := c.other()
+	device.call(http.StatusOK, http.MethodPost, "/auth/login", login)
+	first := device.refresh
+	device.call(http.StatusOK, http.MethodPost, "/auth/refresh", map[string]any{"refresh_token": first})
+	second := device.refresh
+	c.expect(first != second, "a refresh hands out the next token")
+	device.call(http.StatusUnauthorized, http.MethodPost, "/auth/refresh", map[string]any{"refresh_token": first})
+	device.call(http.StatusUnauthorized, http.MethodPost, "/auth/refresh", map[string]any{"refresh_token": second})
+	c.call(http.StatusOK, http.MethodPost, "/auth/refresh", map[string]any{"refresh_token": c.refresh}) // another login lives on
+}
+
+// buysAPack proves that a repeat of a purchase is one purchase.
+func (c *client) buysAPack() {
+	c.t.Helper()
+	c.call(http.StatusOK, http.MethodGet, "/catalog", nil)
+	c.call(http.StatusConflict, http.MethodPost, "/portal", map[string]any{}) // never bought anything
+	want := map[string]any{"item": "pack_100", "quantity": 2, "success_url": shopURL + "/paid?order={ORDER_ID}"}
+	made := c.call(http.StatusCreated, http.MethodPost, "/checkout", want, "Idempotency-Key", "pack-1")
+	c.expect(made.header.Get("Idempotent-Replayed") == "", "the first answer is no replay")
+	again := c.call(http.StatusCreated, http.MethodPost, "/checkout", want, "Idempotency-Key", "pack-1")
+	c.expect(again.header.Get("Idempotent-Replayed") == "true" && again.text("url") == made.text("url"), "the same key answers the same page")
+	open := c.call(http.StatusCreated, http.MethodPost, "/checkout", want)
+	c.expect(open.text("order.id") == made.text("order.id"), "an open page is handed out again")
+	reused := c.call(http.StatusUnprocessableEntity, http.MethodPost, "/checkout", map[string]any{"item": "pack_1000"}, "Idempotency-Key", "pack-1")
+	c.expect(reused.text("type") == "/problems/idempotency-key-reused", "a key is one request's: %s", reused.raw)
+
+	path := "/checkout/" + made.text("order.id")
+	c.expect(c.call(http.StatusOK, http.MethodGet, path, nil).text("order.status") == "pending", "nothing is paid yet")
+	c.pay(made)
+	status := c.call(http.StatusOK, http.MethodGet, path, nil)
+	c.expect(status.text("order.status") == "fulfilled" && status.number("points.available") == 200, "fulfilled on coming back: %s", status.raw)
+	c.expect(c.claims().number("points") == 200, "the token says so too")
+	paid := c.call(http.StatusCreated, http.MethodPost, "/checkout", want, "Idempotency-Key", "pack-1")
+	c.expect(paid.at("url") == nil && paid.text("order.status") == "fulfilled", "the key of a paid order has no page any more: %s", paid.raw)
+	stranger := c.w.user(c.t)
+	stranger.call(http.StatusNotFound, http.MethodGet, path, nil)
+	c.w.flush()
+	c.expect(c.call(http.StatusOK, http.MethodGet, "/points", nil).number("available") == 200, "the webhooks that come later grant nothing more")
+}
+
+// spendsInside spends in the window that the token carries.
+func (c *client) spendsInside() {
+	c.t.Helper()
+	c.w.advance(time.Minute) // what the purchase took of the budget for asking Stripe grows again
+	c.buy("pro_monthly")
+	c.call(http.StatusConflict, http.MethodPost, "/checkout", map[string]any{"item": "basic_monthly"})
+	c.w.flush()
+
+	c.w.gate.goDown() // inside the window nobody asks Stripe
+	one := c.spend(http.StatusOK, 100, "Idempotency-Key", "spend-1")
+	c.expect(one.at("stale") == false && one.number("points.available") == 1300, "debited at once: %s", one.raw)
+	two := c.spend(http.StatusOK, 100, "Idempotency-Key", "spend-1")
+	c.expect(two.text("spend.id") == one.text("spend.id") && two.header.Get("Idempotent-Replayed") == "true" &&
+		two.number("points.available") == 1300, "one key is one debit: %s", two.raw)
+	c.expect(two.text("token") != one.text("token"), "a replay has a fresh token")
+	c.spend(http.StatusUnprocessableEntity, 99, "Idempotency-Key", "spend-1")
+	later := c.spend(http.StatusServiceUnavailable, 5000, "Idempotency-Key", "spend-2")
+	c.expect(later.text("type") == "/problems/stripe-unavailable" && later.at("token") == nil, "only a synced database refuses: %s", later.raw)
+	c.w.gate.fallSilent()
+	begin := time.Now()
+	c.spend(http.StatusServiceUnavailable, 5000)
+	c.expect(time.Since(begin) < 10*time.Second, "a silent Stripe is not waited for long")
+	c.w.gate.open()
+
+	refused := c.spend(http.StatusPaymentRequired, 5000, "Idempotency-Key", "spend-2")
+	c.expect(refused.number("points.available") == 1300 && c.claims().number("points") == 1300 && refused.text("token") == c.token,
+		"a refusal carries points and token: %s", refused.raw)
+	c.spend(http.StatusOK, 1, "Idempotency-Key", "spend-2") // a refused spend leaves its key unused
+}
+
+// spendsOutside spends after the token's window, when no webhook arrives.
+func (c *client) spendsOutside() {
+	c.t.Helper()
+	until := c.claims().number("subscription.until")
+	c.w.silence()
+	c.w.advance(time.Unix(int64(until), 0).Sub(c.w.now()) + 90*time.Minute) // a renewal is charged an hour after the period moved
+	c.spend(http.StatusUnauthorized, 1)                                     // the token has run out
+	c.call(http.StatusOK, http.MethodPost, "/auth/refresh", map[string]any{"refresh_token": c.refresh})
+	c.expect(c.claims().number("subscription.until") == until, "the database does not know of the renewal")
+
+	c.w.gate.goDown()
+	stale := c.spend(http.StatusOK, 1)
+	c.expect(stale.at("stale") == true, "decided by what the database knows: %s", stale.raw)
+	c.spend(http.StatusServiceUnavailable, 2000)
+	c.w.gate.open()
+	c.w.advance(time.Minute)
+	spent := c.spend(http.StatusOK, 1350) // of the pack's 200 and the renewal's 1200
+	c.expect(spent.at("stale") == false && spent.number("points.available") == 200+1200-1350, "the renewal was seen first: %s", spent.raw)
+	c.expect(c.claims().number("subscription.until") > until, "the fresh token has the new window")
+}
+
+// managesTheSubscription goes to the portal, and cancels at Stripe.
+func (c *client) managesTheSubscription() {
+	c.t.Helper()
+	portal := c.call(http.StatusCreated, http.MethodPost, "/portal", map[string]any{"return_url": shopURL + "/account"})
+	c.expect(portal.text("url") != "", "the portal has an address")
+	c.w.gate.goDown()
+	c.call(http.StatusServiceUnavailable, http.MethodPost, "/portal", map[string]any{})
+	c.call(http.StatusServiceUnavailable, http.MethodPost, "/checkout", map[string]any{"item": "pack_1000"})
+	c.w.gate.open()
+	c.expect(c.call(http.StatusOK, http.MethodGet, "/subscription", nil).text("subscription.status") == "active", "it is active")
+	id := c.w.ask(http.MethodGet, "/v1/subscriptions", nil)["data"].([]any)[0].(map[string]any)["id"].(string)
+	c.w.ask(http.MethodDelete, "/v1/subscriptions/"+id, nil)
+	refused := c.spend(http.StatusPaymentRequired, 1000)
+	c.expect(refused.text("subscription.status") == "canceled" && refused.at("subscription.until") == nil, "the spend noticed: %s", refused.raw)
+}
+
+// looksAround reads what is left to read.
+func (c *client) looksAround() {
+	c.t.Helper()
+	for _, path := range []string{"/healthz", "/readyz", "/metrics", "/openapi.yaml", "/docs"} {
+		c.call(http.StatusOK, http.MethodGet, path, nil)
+	}
+	c.w.ring(c.t, http.StatusOK, event("evt_by_hand", "cus_of_somebody"), c.w.secret, c.w.now())
+	c.verifiesItsToken()
+	total, pages := 0, 0
+	for cursor := ""; ; pages++ {
+		page := c.call(http.StatusOK, http.MethodGet, "/points/entries?limit=2"+cursor, nil)
+		for _, e := range page.list("entries") {
+			total += answer{json: e.(map[string]any)}.number("amount")
+		}
+		next := page.text("next_cursor")
+		if next == "" {
+			break
+		}
+		cursor = "&cursor=" + next
+	}
+	points := c.call(http.StatusOK, http.MethodGet, "/points", nil)
+	c.expect(total == points.number("available") && pages > 1, "%d pages of history add up to the balance: %d, %s", pages, total, points.raw)
+
+	first := c.call(http.StatusOK, http.MethodGet, "/orders?limit=1", nil)
+	second := c.call(http.StatusOK, http.MethodGet, "/orders?limit=100&cursor="+first.text("next_cursor"), nil)
+	newest, rest := first.list("orders"), second.list("orders")
+	c.expect(len(newest) == 1 && len(rest) == 2 && second.at("next_cursor") == nil, "three orders on two pages: %s %s", first.raw, second.raw)
+	oldest := answer{json: rest[1].(map[string]any)}
+	c.expect(oldest.text("item") == "pack_100" && oldest.number("quantity") == 2, "newest first: %s", second.raw)
+}

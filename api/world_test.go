@@ -1,0 +1,208 @@
+package api_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/pointsync/pointsync/api"
+	"github.com/pointsync/pointsync/pkg/account"
+	"github.com/pointsync/pointsync/pkg/catalog"
+	"github.com/pointsync/pointsync/pkg/checkout"
+	"github.com/pointsync/pointsync/pkg/inbox"
+	"github.com/pointsync/pointsync/pkg/reconcile"
+	"github.com/pointsync/pointsync/pkg/sandbox"
+	"github.com/pointsync/pointsync/pkg/store"
+	"github.com/pointsync/pointsync/pkg/store/storetest"
+	"github.com/pointsync/pointsync/pkg/stripegw"
+	"github.com/pointsync/pointsync/pkg/token"
+)
+
+const (
+	stripeKey = "sk_test_123"
+	shopURL   = "https://shop.example"
+	password  = "correct horse battery"
+)
+
+// world is the API, a local Stripe and a database of one test. All of them talk over HTTP, and the time of both sides is the
+// sandbox's.
+type world struct {
+	t      testing.TB
+	url    string // of the API
+	stripe string // of the sandbox itself, past the gate
+	gate   *gate  // what the API takes for Stripe
+	db     *store.DB
+	secret string // of the webhook endpoint
+	keys   token.Keys
+	offset atomic.Int64 // of the sandbox's clock from the machine's
+	seen   sync.Map     // the operations that were answered with success
+}
+
+// eachWorld runs a suite on both databases.
+func eachWorld(t *testing.T, f func(t *testing.T, w *world)) {
+	t.Helper()
+	for _, dialect := range storetest.Dialects {
+		t.Run(string(dialect), func(t *testing.T) {
+			t.Parallel()
+			f(t, newWorld(t, storetest.URL(t, dialect)))
+		})
+	}
+}
+
+// newWorld wires the rooms as the program does.
+func newWorld(t testing.TB, databaseURL string) *world {
+	t.Helper()
+	local, err := sandbox.New(sandbox.Options{})
+	must(t, err)
+	direct := httptest.NewServer(local.Handler())
+	w := &world{t: t, stripe: direct.URL, gate: &gate{next: local.Handler()}}
+	gated := httptest.NewServer(w.gate)
+	t.Cleanup(func() { gated.Close(); direct.Close(); must(t, local.Close()) })
+
+	w.db = storetest.OpenURL(t, databaseURL, w.now)
+	gateway, err := stripegw.New(stripegw.Options{Key: stripeKey, BaseURL: gated.URL, HTTPClient: gated.Client(), Now: w.now})
+	must(t, err)
+	items := catalog.Default()
+	_, err = gateway.EnsureCatalog(t.Context(), items)
+	must(t, err)
+	server := httptest.NewUnstartedServer(nil) // its address is known now, and its handler needs it
+	w.url = "http://" + server.Listener.Addr().String()
+	endpoint, err := gateway.EnsureEndpoint(t.Context(), w.url+"/webhook")
+	must(t, err)
+	w.secret = endpoint.Secret
+
+	server.Config.Handler = w.wire(gateway, items)
+	server.Start()
+	t.Cleanup(server.Close)
+	return w
+}
+
+// wire makes the API's handler, with its jobs at work.
+func (w *world) wire(gateway *stripegw.Gateway, items *catalog.Catalog) http.Handler {
+	t, log := w.t, slog.New(slog.DiscardHandler)
+	syncer := reconcile.New(w.db, gateway, items, reconcile.Policy{PastDueGrace: 72 * time.Hour, RenewalGrace: 2 * time.Hour}, log)
+	events, err := inbox.New(inbox.Options{DB: w.db, Stripe: gateway, Syncer: syncer, Secrets: []string{"whsec_being_rolled", w.secret}, Log: log})
+	must(t, err)
+	must(t, events.Start(t.Context()))
+	t.Cleanup(func() { must(t, events.Stop(context.Background())) })
+	w.keys, err = token.ParseKeys(token.GenerateKey("test"))
+	must(t, err)
+	tokens := token.NewIssuer(w.keys, "pointsync", "pointsync", w.now)
+	accounts, err := account.New(w.db, tokens, syncer, log)
+	must(t, err)
+	handler, err := api.New(api.Options{
+		DB: w.db, Accounts: accounts, Checkout: checkout.New(w.db, gateway, items, syncer, checkout.Origins{shopURL}), Inbox: events,
+		Tokens: tokens, Catalog: items, Origins: []string{shopURL}, Shop: true, SandboxURL: w.stripe, Log: log,
+	})
+	must(t, err)
+	return handler
+}
+
+func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.offset.Load())) }
+
+// advance moves the one clock; what falls due at Stripe on the way has happened when it returns.
+func (w *world) advance(d time.Duration) {
+	w.t.Helper()
+	body := `{"advance_seconds":` + strconv.Itoa(int(d.Seconds())) + `}`
+	resp, err := http.Post(w.stripe+"/_sandbox/clock", "application/json", strings.NewReader(body))
+	must(w.t, err)
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		w.t.Fatalf("the clock answers %s", resp.Status)
+	}
+	w.offset.Add(int64(d))
+}
+
+// flush waits until every webhook was sent and answered.
+func (w *world) flush() {
+	w.t.Helper()
+	resp, err := http.Post(w.stripe+"/_sandbox/webhooks/flush", "", nil)
+	must(w.t, err)
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		w.t.Fatalf("flushing the webhooks: %s", resp.Status)
+	}
+}
+
+// ask sends a form to the sandbox, past the gate, as Stripe's own tools do.
+func (w *world) ask(method, path string, form url.Values) map[string]any {
+	w.t.Helper()
+	req, err := http.NewRequestWithContext(w.t.Context(), method, w.stripe+path, strings.NewReader(form.Encode()))
+	must(w.t, err)
+	req.Header.Set("Authorization", "Bearer "+stripeKey)
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	resp, err := http.DefaultClient.Do(req)
+	must(w.t, err)
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	must(w.t, err)
+	if resp.StatusCode != http.StatusOK {
+		w.t.Fatalf("stripe %s %s: %d %s", method, path, resp.StatusCode, body)
+	}
+	var object map[string]any
+	must(w.t, json.Unmarshal(body, &object))
+	return object
+}
+
+// silence makes Stripe forget our webhook endpoint: from now on only a sync tells us anything.
+func (w *world) silence() {
+	w.t.Helper()
+	for _, e := range w.ask(http.MethodGet, "/v1/webhook_endpoints", nil)["data"].([]any) {
+		w.ask(http.MethodDelete, "/v1/webhook_endpoints/"+e.(map[string]any)["id"].(string), nil)
+	}
+}
+
+// gate stands between the API and the sandbox and fails, when told, as networks do.
+type gate struct {
+	next  http.Handler
+	fault atomic.Pointer[fault]
+}
+
+type fault struct {
+	hangs bool // never answer, instead of dropping the connection
+	over  chan struct{}
+}
+
+func (g *gate) ServeHTTP(out http.ResponseWriter, r *http.Request) {
+	f := g.fault.Load()
+	if f == nil {
+		g.next.ServeHTTP(out, r)
+		return
+	}
+	if f.hangs {
+		_, _ = io.Copy(io.Discard, r.Body) // only then does the server notice that the caller has left
+		select {
+		case <-r.Context().Done():
+		case <-f.over: // nor shall a job that was caught hold up the end of the test
+		}
+	}
+	panic(http.ErrAbortHandler)
+}
+
+// goDown drops every request; fallSilent never answers one; open ends both.
+func (g *gate) goDown()     { g.set(&fault{over: make(chan struct{})}) }
+func (g *gate) fallSilent() { g.set(&fault{hangs: true, over: make(chan struct{})}) }
+func (g *gate) open()       { g.set(nil) }
+
+func (g *gate) set(f *fault) {
+	if before := g.fault.Swap(f); before != nil {
+		close(before.over)
+	}
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

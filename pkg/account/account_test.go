@@ -1,0 +1,201 @@
+package account
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/store"
+	"github.com/pointsync/pointsync/pkg/store/storetest"
+	"github.com/pointsync/pointsync/pkg/token"
+)
+
+const password = "correct horse battery"
+
+// newService is a Service that nothing here makes ask Stripe.
+func newService(t *testing.T, db *store.DB) *Service {
+	t.Helper()
+	keys, err := token.ParseKeys(token.GenerateKey("test"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := New(db, token.NewIssuer(keys, "pointsync", "pointsync", db.Now), nil, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// TestRegister proves that an account is found again under every spelling of its email, is made once, and that the database
+// holds neither the password nor a refresh token that would open it.
+func TestRegister(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		s := newService(t, db)
+		made, err := s.Register(t.Context(), " Ada@Example.COM ", password)
+		if err != nil || made.Account.Email != "ada@example.com" {
+			t.Fatalf("got %+v, %v", made.Account, err)
+		}
+		if _, err := s.Register(t.Context(), "ADA@example.com", "another password"); billing.CodeOf(err) != billing.EEmailTaken {
+			t.Errorf("a second account: %v", err)
+		}
+		in, err := s.Login(t.Context(), "aDa@example.com", password)
+		if err != nil || in.Account.ID != made.Account.ID {
+			t.Errorf("logging in: %+v, %v", in.Account, err)
+		}
+		stored := dump(t, db)
+		for _, secret := range []string{password, made.Refresh, in.Refresh, made.Token} {
+			if strings.Contains(stored, secret) {
+				t.Errorf("the database holds %q", secret)
+			}
+		}
+		if !strings.Contains(stored, "$argon2id$v=19$m=65536,t=1,p=2$") {
+			t.Error("the password's hash is not argon2id at its agreed cost")
+		}
+	})
+}
+
+// dump is everything that the rooms of accounts and logins have stored.
+func dump(t *testing.T, db *store.DB) string {
+	t.Helper()
+	var b strings.Builder
+	for _, table := range []string{"accounts", "logins", "refresh_tokens"} {
+		rows, err := db.SQL().QueryContext(t.Context(), "SELECT * FROM "+table)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer rows.Close()
+		names, err := rows.Columns()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for rows.Next() {
+			values := make([]any, len(names))
+			for i := range values {
+				values[i] = new(any)
+			}
+			if err := rows.Scan(values...); err != nil {
+				t.Fatal(err)
+			}
+			for _, v := range values {
+				fmt.Fprintf(&b, "%s ", *v.(*any))
+			}
+		}
+		if err := rows.Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return b.String()
+}
+
+// TestNormalize proves which spellings are one email, and which are none.
+func TestNormalize(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"ada@example.com": "ada@example.com", " ADA@EXAMPLE.COM\n": "ada@example.com", "a.d+a@sub.example.com": "a.d+a@sub.example.com",
+	} {
+		if got, err := normalize(in); got != want || err != nil {
+			t.Errorf("%q became %q, %v", in, got, err)
+		}
+	}
+	for _, in := range []string{
+		"", "ada", "@example.com", "ada@", "Ada <ada@example.com>", "<ada@example.com>", "a@example.com, b@example.com", "a b@example.com",
+		"ada@example.com\r\nBcc: eve@example.com", strings.Repeat("a", 250) + "@example.com",
+	} {
+		if got, err := normalize(in); billing.CodeOf(err) != billing.EInvalid {
+			t.Errorf("%q became %q, %v", in, got, err)
+		}
+	}
+}
+
+// TestParallelRefresh proves that of many who present one refresh token exactly one gets the next, and that the login is then
+// ended for all of them: two parties held it.
+func TestParallelRefresh(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		s := newService(t, db)
+		made, err := s.Register(t.Context(), "ada@example.com", password)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var mu sync.Mutex
+		var next []string
+		var all sync.WaitGroup
+		for range 16 {
+			all.Go(func() {
+				out, err := s.Refresh(t.Context(), made.Refresh)
+				mu.Lock()
+				defer mu.Unlock()
+				if err == nil {
+					next = append(next, out.Refresh)
+				} else if billing.CodeOf(err) != billing.EUnauthorized {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if len(next) != 1 {
+			t.Fatalf("%d of them got a next token", len(next))
+		}
+		if _, err := s.Refresh(t.Context(), next[0]); billing.CodeOf(err) != billing.EUnauthorized {
+			t.Errorf("the login lives on: %v", err)
+		}
+	})
+}
+
+// TestRefresh proves that a login lives through refreshes until its end, that each token is new, and that a logout ends
+// that login alone, again and again without complaint.
+func TestRefresh(t *testing.T) {
+	t.Parallel()
+	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
+		s := newService(t, db)
+		first, err := s.Register(t.Context(), "ada@example.com", password)
+		if err != nil {
+			t.Fatal(err)
+		}
+		second, err := s.Login(t.Context(), "ada@example.com", password)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen := []string{first.Refresh, second.Refresh}
+		for range 5 {
+			clock.Advance(loginTTL / 6)
+			if first, err = s.Refresh(t.Context(), first.Refresh); err != nil || slices.Contains(seen, first.Refresh) {
+				t.Fatalf("refreshing: %q, %v", first.Refresh, err)
+			}
+			seen = append(seen, first.Refresh)
+		}
+		for range 2 {
+			if err := s.Logout(t.Context(), second.Refresh); err != nil {
+				t.Error(err)
+			}
+		}
+		if _, err := s.Refresh(t.Context(), second.Refresh); billing.CodeOf(err) != billing.EUnauthorized {
+			t.Errorf("after the logout: %v", err)
+		}
+		clock.Advance(loginTTL / 6)
+		if _, err := s.Refresh(t.Context(), first.Refresh); billing.CodeOf(err) != billing.EUnauthorized {
+			t.Errorf("after the login's end: %v", err)
+		}
+		if _, err := s.Refresh(t.Context(), "psr_unknown"); billing.CodeOf(err) != billing.EUnauthorized {
+			t.Errorf("an unknown token: %v", err)
+		}
+		if err := s.Logout(context.WithoutCancel(t.Context()), "psr_unknown"); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestGoneAccount proves that a valid token of an account that is gone opens nothing.
+func TestGoneAccount(t *testing.T) {
+	t.Parallel()
+	s := newService(t, storetest.Open(t, store.SQLite))
+	if _, err := s.Read(t.Context(), token.Claims{Account: "acc_gone", Login: "ses_1"}); billing.CodeOf(err) != billing.EUnauthorized {
+		t.Errorf("got %v", err)
+	}
+}

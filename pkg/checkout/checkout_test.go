@@ -1,0 +1,183 @@
+package checkout_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/checkout"
+	"github.com/pointsync/pointsync/pkg/store/storetest"
+)
+
+// isPage says whether a request to Stripe opens a payment page.
+func isPage(r *http.Request) bool {
+	return r.Method == http.MethodPost && r.URL.Path == "/v1/checkout/sessions"
+}
+
+// TestReplyLost proves that when Stripe has opened the page and its answer is lost, the same key gets that page: nothing is sold
+// twice, and meanwhile the order is there.
+func TestReplyLost(t *testing.T) {
+	t.Parallel()
+	eachShop(t, func(t *testing.T, s *shop) {
+		a := storetest.NewAccount(t, s.db)
+		s.intercept(func(out http.ResponseWriter, r *http.Request) {
+			if !isPage(r) {
+				s.sandbox.ServeHTTP(out, r)
+				return
+			}
+			s.sandbox.ServeHTTP(httptest.NewRecorder(), r)
+			panic(http.ErrAbortHandler)
+		})
+		request := checkout.Request{Item: "pack_100", Quantity: 3, Key: "one"}
+		if _, _, err := s.service.Create(t.Context(), a.ID, request); billing.CodeOf(err) != billing.EStripeUnavailable {
+			t.Fatalf("got %v", err)
+		}
+		s.intercept(nil)
+		pages := s.list("/v1/checkout/sessions")
+		o, replayed, err := s.service.Create(t.Context(), a.ID, request)
+		if err != nil || !replayed || len(pages) != 1 || string(o.CheckoutID) != pages[0]["id"] {
+			t.Errorf("got %+v, %t, %v; Stripe had %v", o, replayed, err, pages)
+		}
+		orders, err := s.db.Orders(t.Context(), a.ID, "", 10)
+		if err != nil || len(orders) != 1 || len(s.list("/v1/checkout/sessions")) != 1 {
+			t.Errorf("%d orders, %v", len(orders), err)
+		}
+		if o = s.pay(o); o.Status != billing.OrderFulfilled || o.Points != 300 {
+			t.Errorf("paid: %+v", o)
+		}
+	})
+}
+
+// TestCallerGone proves that a caller who leaves while Stripe is being asked can take the purchase up again.
+func TestCallerGone(t *testing.T) {
+	t.Parallel()
+	eachShop(t, func(t *testing.T, s *shop) {
+		a := storetest.NewAccount(t, s.db)
+		ctx, leave := context.WithCancel(t.Context())
+		defer leave()
+		s.intercept(func(out http.ResponseWriter, r *http.Request) {
+			s.sandbox.ServeHTTP(out, r)
+			if isPage(r) {
+				leave()
+				<-r.Context().Done()
+			}
+		})
+		request := checkout.Request{Item: "pro_monthly", Key: "one"}
+		if _, _, err := s.service.Create(ctx, a.ID, request); err == nil {
+			t.Fatal("a caller who left got an answer")
+		}
+		s.intercept(nil)
+		o := s.order(a.ID, request)
+		if pages := s.list("/v1/checkout/sessions"); len(pages) != 1 || string(o.CheckoutID) != pages[0]["id"] {
+			t.Errorf("%+v is not the page of %v", o, pages)
+		}
+	})
+}
+
+// TestRepeats proves what a repeated request answers: the page that is still open, or what became of the key's order.
+func TestRepeats(t *testing.T) {
+	t.Parallel()
+	eachShop(t, func(t *testing.T, s *shop) {
+		a, other := storetest.NewAccount(t, s.db), storetest.NewAccount(t, s.db)
+		keyed := checkout.Request{Item: "pack_100", Key: "one"}
+		first := s.order(a.ID, keyed)
+		if again := s.order(a.ID, checkout.Request{Item: "pack_100"}); again.ID != first.ID {
+			t.Errorf("the open page was not handed out again: %+v", again)
+		}
+		if two := s.order(a.ID, checkout.Request{Item: "pack_100", Quantity: 2}); two.ID == first.ID {
+			t.Error("another quantity is another order")
+		}
+		if theirs := s.order(other.ID, keyed); theirs.ID == first.ID {
+			t.Error("a key is its account's own")
+		}
+		if _, _, err := s.service.Create(t.Context(), a.ID, checkout.Request{Item: "pack_1000", Key: "one"}); billing.CodeOf(err) != billing.EKeyReused {
+			t.Errorf("another request under the key: %v", err)
+		}
+		s.pay(first)
+		if paid := s.order(a.ID, keyed); paid.ID != first.ID || paid.Status != billing.OrderFulfilled || paid.URL != "" {
+			t.Errorf("the key of a paid order: %+v", paid)
+		}
+		if next := s.order(a.ID, checkout.Request{Item: "pack_100"}); next.ID == first.ID {
+			t.Error("a paid order was handed out to be paid again")
+		}
+		if _, _, err := s.service.Status(t.Context(), other.ID, first.ID); billing.CodeOf(err) != billing.ENotFound {
+			t.Errorf("another's order: %v", err)
+		}
+	})
+}
+
+// TestOneSubscription proves that a live subscription refuses another plan in every way to ask for one: anew, under the key of an order
+// that was cut off before it had a page, and by a page that is still open.
+func TestOneSubscription(t *testing.T) {
+	t.Parallel()
+	eachShop(t, func(t *testing.T, s *shop) {
+		a := storetest.NewAccount(t, s.db)
+		s.intercept(func(out http.ResponseWriter, r *http.Request) {
+			if isPage(r) {
+				panic(http.ErrAbortHandler)
+			}
+			s.sandbox.ServeHTTP(out, r)
+		})
+		cutOff := checkout.Request{Item: "basic_monthly", Key: "cut off"}
+		if _, _, err := s.service.Create(t.Context(), a.ID, cutOff); err == nil {
+			t.Fatal("Stripe was down")
+		}
+		s.intercept(nil)
+		basic := s.order(a.ID, checkout.Request{Item: "basic_monthly", Key: "open"})
+		pro := s.order(a.ID, checkout.Request{Item: "pro_monthly"})
+		if n := s.openPages(); n != 1 {
+			t.Errorf("%d open pages", n)
+		}
+		if pro = s.pay(pro); pro.Status != billing.OrderFulfilled {
+			t.Fatalf("paid: %+v", pro)
+		}
+		for _, r := range []checkout.Request{{Item: "basic_monthly"}, {Item: "pro_monthly", Key: "another"}, cutOff} {
+			if _, _, err := s.service.Create(t.Context(), a.ID, r); billing.CodeOf(err) != billing.ESubscriptionExists {
+				t.Errorf("%+v: %v", r, err)
+			}
+		}
+		if o := s.order(a.ID, checkout.Request{Item: "basic_monthly", Key: "open"}); o.ID != basic.ID || o.Status != billing.OrderExpired || o.URL != "" {
+			t.Errorf("the key of the page that was closed: %+v", o)
+		}
+		if n := s.openPages(); n != 0 {
+			t.Errorf("%d open pages", n)
+		}
+		s.order(a.ID, checkout.Request{Item: "pack_100"}) // packs are sold all the same
+	})
+}
+
+// TestPaidMeanwhile proves that asking for another plan while the first one's page is being paid ends with one subscription.
+func TestPaidMeanwhile(t *testing.T) {
+	t.Parallel()
+	eachShop(t, func(t *testing.T, s *shop) {
+		a := storetest.NewAccount(t, s.db)
+		basic := s.order(a.ID, checkout.Request{Item: "basic_monthly"})
+		s.ask(http.MethodPost, "/v1/payment_pages/"+string(basic.CheckoutID)+"/confirm", map[string][]string{"payment_method": {"pm_card_visa"}})
+		if _, _, err := s.service.Create(t.Context(), a.ID, checkout.Request{Item: "pro_monthly"}); billing.CodeOf(err) != billing.ESubscriptionExists {
+			t.Errorf("got %v", err)
+		}
+		if n := s.openPages(); n != 0 {
+			t.Errorf("%d open pages", n)
+		}
+	})
+}
+
+// TestPortal proves that the portal is for those who have bought, and leads back to allowed places alone.
+func TestPortal(t *testing.T) {
+	t.Parallel()
+	eachShop(t, func(t *testing.T, s *shop) {
+		a := storetest.NewAccount(t, s.db)
+		if _, err := s.service.Portal(t.Context(), a.ID, ""); billing.CodeOf(err) != billing.EConflict {
+			t.Errorf("before the first purchase: %v", err)
+		}
+		s.order(a.ID, checkout.Request{Item: "pack_100"})
+		if url, err := s.service.Portal(t.Context(), a.ID, ""); err != nil || url == "" {
+			t.Errorf("got %q, %v", url, err)
+		}
+		if _, err := s.service.Portal(t.Context(), a.ID, "https://evil.example/"); billing.CodeOf(err) != billing.EInvalid {
+			t.Errorf("got %v", err)
+		}
+	})
+}

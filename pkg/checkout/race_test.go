@@ -1,0 +1,99 @@
+package checkout_test
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/checkout"
+	"github.com/pointsync/pointsync/pkg/store/storetest"
+)
+
+// TestOneCustomer proves that however many first purchases of an account race, it has one customer at Stripe, and that
+// the bound on unpaid orders holds among them.
+func TestOneCustomer(t *testing.T) {
+	t.Parallel()
+	eachShop(t, func(t *testing.T, s *shop) {
+		a := storetest.NewAccount(t, s.db)
+		var all sync.WaitGroup
+		for i := range 30 {
+			all.Go(func() {
+				_, _, err := s.service.Create(t.Context(), a.ID, checkout.Request{Item: "pack_100", Quantity: int64(1 + i%10), Key: fmt.Sprint("key-", i)})
+				if code := billing.CodeOf(err); err != nil && code != billing.ETooMany {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if got := s.list("/v1/customers"); len(got) != 1 {
+			t.Errorf("%d customers", len(got))
+		}
+		orders, err := s.db.Orders(t.Context(), a.ID, "", 100)
+		must(t, err)
+		if pages := s.openPages(); len(orders) != pages || pages > 20 || pages < 10 {
+			t.Errorf("%d orders, %d open pages", len(orders), pages)
+		}
+		customer := s.list("/v1/customers")[0]["id"]
+		for _, page := range s.list("/v1/checkout/sessions") {
+			if page["customer"] != customer {
+				t.Errorf("a page of %v, want %v", page["customer"], customer)
+			}
+		}
+	})
+}
+
+// TestParallelKey proves that one key is one order and one page, and that all who sent it are answered the same.
+func TestParallelKey(t *testing.T) {
+	t.Parallel()
+	eachShop(t, func(t *testing.T, s *shop) {
+		a := storetest.NewAccount(t, s.db)
+		var mu sync.Mutex
+		answers, first := map[string]int{}, 0
+		var all sync.WaitGroup
+		for range 10 {
+			all.Go(func() {
+				o, replayed, err := s.service.Create(t.Context(), a.ID, checkout.Request{Item: "pro_monthly", Key: "one"})
+				mu.Lock()
+				defer mu.Unlock()
+				if err != nil {
+					t.Error(err)
+				}
+				if !replayed {
+					first++
+				}
+				answers[string(o.ID)+" "+string(o.CheckoutID)+" "+o.URL]++
+			})
+		}
+		all.Wait()
+		if len(answers) != 1 || first != 1 || len(s.list("/v1/checkout/sessions")) != 1 {
+			t.Errorf("%d of 10 were first; answers: %v", first, answers)
+		}
+	})
+}
+
+// TestParallelPlans proves that plans asked for side by side leave one page that can be paid: two would sell two
+// subscriptions. Who comes too late is told so, or gets the page that is left.
+func TestParallelPlans(t *testing.T) {
+	t.Parallel()
+	eachShop(t, func(t *testing.T, s *shop) {
+		for round := range 5 {
+			a := storetest.NewAccount(t, s.db)
+			s.order(a.ID, checkout.Request{Item: "pack_100"}) // the customer is there: what races is the pages
+			before := s.openPages()
+			var all sync.WaitGroup
+			for i := range 4 {
+				item := []string{"basic_monthly", "pro_monthly"}[i%2]
+				all.Go(func() {
+					if _, _, err := s.service.Create(t.Context(), a.ID, checkout.Request{Item: item, Key: fmt.Sprint(item, i)}); err != nil && billing.CodeOf(err) != billing.EConflict {
+						t.Error(err)
+					}
+				})
+			}
+			all.Wait()
+			if open := s.openPages() - before; open != 1 {
+				t.Fatalf("round %d: %d open pages that sell a plan", round, open)
+			}
+		}
+	})
+}

@@ -1,0 +1,141 @@
+package checkout_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/catalog"
+	"github.com/pointsync/pointsync/pkg/checkout"
+	"github.com/pointsync/pointsync/pkg/reconcile"
+	"github.com/pointsync/pointsync/pkg/sandbox"
+	"github.com/pointsync/pointsync/pkg/store"
+	"github.com/pointsync/pointsync/pkg/store/storetest"
+	"github.com/pointsync/pointsync/pkg/stripegw"
+)
+
+const key = "sk_test_123"
+
+// shop is a Service over a database and a sandbox of its own.
+type shop struct {
+	t       *testing.T
+	db      *store.DB
+	service *checkout.Service
+	stripe  string                           // of the sandbox itself, past the interceptor
+	between atomic.Pointer[http.HandlerFunc] // stands in for the sandbox while it is set
+	sandbox http.Handler
+}
+
+// eachShop runs a suite on both databases.
+func eachShop(t *testing.T, f func(t *testing.T, s *shop)) {
+	t.Helper()
+	storetest.Each(t, func(t *testing.T, db *store.DB) { f(t, newShop(t, db)) })
+}
+
+func newShop(t *testing.T, db *store.DB) *shop {
+	t.Helper()
+	world, err := sandbox.New(sandbox.Options{})
+	must(t, err)
+	s := &shop{t: t, db: db, sandbox: world.Handler()}
+	direct := httptest.NewServer(s.sandbox)
+	gated := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
+		if h := s.between.Load(); h != nil {
+			(*h)(out, r)
+			return
+		}
+		s.sandbox.ServeHTTP(out, r)
+	}))
+	t.Cleanup(func() { gated.Close(); direct.Close(); must(t, world.Close()) })
+	s.stripe = direct.URL
+	gateway, err := stripegw.New(stripegw.Options{Key: key, BaseURL: gated.URL, HTTPClient: gated.Client()})
+	must(t, err)
+	items := catalog.Default()
+	_, err = gateway.EnsureCatalog(t.Context(), items)
+	must(t, err)
+	syncer := reconcile.New(db, gateway, items, reconcile.Policy{PastDueGrace: 72 * time.Hour, RenewalGrace: 2 * time.Hour}, slog.New(slog.DiscardHandler))
+	s.service = checkout.New(db, gateway, items, syncer, checkout.Origins{"https://shop.example"})
+	return s
+}
+
+// intercept puts a handler in the sandbox's place; nil takes it away.
+func (s *shop) intercept(h http.HandlerFunc) {
+	if h == nil {
+		s.between.Store(nil)
+		return
+	}
+	s.between.Store(&h)
+}
+
+// order asks for an item and must get it.
+func (s *shop) order(id billing.AccountID, r checkout.Request) billing.Order {
+	s.t.Helper()
+	o, _, err := s.service.Create(s.t.Context(), id, r)
+	must(s.t, err)
+	return o
+}
+
+// pay pays an order as a machine does, and comes back to the success page.
+func (s *shop) pay(o billing.Order) billing.Order {
+	s.t.Helper()
+	s.ask(http.MethodPost, "/v1/payment_pages/"+string(o.CheckoutID)+"/confirm", url.Values{
+		"payment_method": {"pm_card_visa"}, "expected_amount": {fmt.Sprint(o.Amount)},
+	})
+	o, _, err := s.service.Status(s.t.Context(), o.AccountID, o.ID)
+	must(s.t, err)
+	return o
+}
+
+// list answers the objects of one kind at Stripe.
+func (s *shop) list(path string) (objects []map[string]any) {
+	s.t.Helper()
+	for _, o := range s.ask(http.MethodGet, path+"?limit=100", nil)["data"].([]any) {
+		objects = append(objects, o.(map[string]any))
+	}
+	return objects
+}
+
+// openPages counts the pages at Stripe that could be paid.
+func (s *shop) openPages() (n int) {
+	s.t.Helper()
+	for _, page := range s.list("/v1/checkout/sessions") {
+		if page["status"] == "open" {
+			n++
+		}
+	}
+	return n
+}
+
+func (s *shop) ask(method, path string, form url.Values) map[string]any {
+	s.t.Helper()
+	req, err := http.NewRequestWithContext(s.t.Context(), method, s.stripe+path, strings.NewReader(form.Encode()))
+	must(s.t, err)
+	req.Header.Set("Authorization", "Bearer "+key)
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	resp, err := http.DefaultClient.Do(req)
+	must(s.t, err)
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	must(s.t, err)
+	if resp.StatusCode != http.StatusOK {
+		s.t.Fatalf("stripe %s %s: %d %s", method, path, resp.StatusCode, body)
+	}
+	var object map[string]any
+	must(s.t, json.Unmarshal(body, &object))
+	return object
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
