@@ -13,14 +13,12 @@ type Code string
 const (
 	EInvalid            Code = "validation"             // the request is well-formed but asks for something impossible
 	EUnauthorized       Code = "unauthorized"           // no valid credentials
-	EForbidden          Code = "forbidden"              // valid credentials, not allowed
 	ENotFound           Code = "not-found"              // not there, or another's
 	EConflict           Code = "conflict"               // the state of things does not allow it
 	EEmailTaken         Code = "email-taken"            // an account with that email exists
 	ESubscriptionExists Code = "subscription-exists"    // a live subscription refuses a second one
 	EInsufficientPoints Code = "insufficient-points"    // fewer points than asked for, on a synced database
 	EKeyReused          Code = "idempotency-key-reused" // the key was first used with another request
-	EKeyInUse           Code = "idempotency-key-in-use" // the first request with this key is still under way
 	ETooMany            Code = "too-many-requests"      // a budget is used up
 	EStripeUnavailable  Code = "stripe-unavailable"     // Stripe did not answer in time; try again
 	EStripeRefused      Code = "stripe-refused"         // Stripe answered no to a request of ours

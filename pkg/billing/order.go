@@ -40,8 +40,7 @@ type Order struct {
 	URL             string     // Stripe's page, while the order is pending
 	PaymentIntentID PaymentIntentID
 	SubscriptionID  SubscriptionID
-	Key             string // the caller's Idempotency-Key
-	RequestHash     string
+	RequestHash     string // of the request that made it
 	SuccessURL      string
 	CancelURL       string
 	ExpiresAt       *time.Time

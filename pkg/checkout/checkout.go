@@ -70,7 +70,7 @@ func (s *Service) Create(ctx context.Context, id billing.AccountID, r Request) (
 		return o, false, err
 	}
 	err = s.db.InTx(ctx, func(tx *store.Tx) error {
-		o, replayed, err = claim(ctx, tx, draft)
+		o, replayed, err = claim(ctx, tx, draft, r.Key)
 		return err
 	})
 	if err != nil || o.Status != billing.OrderPending {
@@ -92,7 +92,7 @@ func (s *Service) Create(ctx context.Context, id billing.AccountID, r Request) (
 
 // draft turns a request into the order that it would be.
 func (s *Service) draft(id billing.AccountID, r Request) (billing.Order, error) {
-	o := billing.Order{AccountID: id, Item: r.Item, Quantity: max(r.Quantity, 1), Status: billing.OrderPending, Key: r.Key, RequestHash: r.hash()}
+	o := billing.Order{AccountID: id, Item: r.Item, Quantity: max(r.Quantity, 1), Status: billing.OrderPending, RequestHash: r.hash()}
 	if plan, ok := s.catalog.Plan(r.Item); ok {
 		if o.Quantity != 1 {
 			return o, invalid("/quantity", "a plan is sold once")
@@ -132,16 +132,16 @@ func (s *Service) ensureCustomer(ctx context.Context, id billing.AccountID) (bil
 	return s.db.Account(ctx, id)
 }
 
-// claim finds the order that the request already has, or makes one.
-func claim(ctx context.Context, tx *store.Tx, draft billing.Order) (o billing.Order, replayed bool, err error) {
+// claim finds the order that the request's key was answered with before, or else the order for it, and ties the key to that.
+func claim(ctx context.Context, tx *store.Tx, draft billing.Order, key string) (o billing.Order, replayed bool, err error) {
 	a, err := tx.LockAccount(ctx, draft.AccountID)
 	if err != nil {
 		return o, false, err
 	}
-	if draft.Key != "" {
-		o, err := tx.OrderByKey(ctx, a.ID, draft.Key)
+	if key != "" {
+		o, hash, err := tx.OrderByKey(ctx, a.ID, key)
 		switch {
-		case err == nil && o.RequestHash != draft.RequestHash:
+		case err == nil && hash != draft.RequestHash:
 			return o, false, billing.Errorf(billing.EKeyReused, "This Idempotency-Key was first used with another request. Use a new key for a new request.")
 		case err == nil && o.Status == billing.OrderPending:
 			return o, true, refuseSecond(a, o)
@@ -151,26 +151,34 @@ func claim(ctx context.Context, tx *store.Tx, draft billing.Order) (o billing.Or
 			return o, false, err
 		}
 	}
-	if err := refuseSecond(a, draft); err != nil {
+	if o, err = findOrMake(ctx, tx, a, draft); err != nil || key == "" {
 		return o, false, err
+	}
+	return o, false, tx.InsertOrderKey(ctx, o, key, draft.RequestHash)
+}
+
+// findOrMake answers the order that waits for just what is asked for, on a page that is open, or makes the draft one.
+func findOrMake(ctx context.Context, tx *store.Tx, a billing.Account, draft billing.Order) (billing.Order, error) {
+	if err := refuseSecond(a, draft); err != nil {
+		return draft, err
 	}
 	open, err := tx.OpenOrders(ctx, a.ID)
 	if err != nil {
-		return o, false, err
+		return draft, err
 	}
 	for _, o := range open {
 		if reusable(o, draft, tx.Now) && !outdated(o, open) {
-			return o, false, nil
+			return o, nil
 		}
 	}
 	if len(open) >= maxOpen {
-		return o, false, &billing.Error{Code: billing.ETooMany, RetryAfter: time.Hour,
+		return draft, &billing.Error{Code: billing.ETooMany, RetryAfter: time.Hour,
 			Message: "This account has too many unpaid orders. They run out within a day."}
 	}
 	draft.ID, draft.CreatedAt = billing.NewOrderID(tx.Now), tx.Now
 	draft.SuccessURL = strings.ReplaceAll(draft.SuccessURL, "{ORDER_ID}", string(draft.ID))
 	draft.CancelURL = strings.ReplaceAll(draft.CancelURL, "{ORDER_ID}", string(draft.ID))
-	return draft, false, tx.InsertOrder(ctx, draft)
+	return draft, tx.InsertOrder(ctx, draft)
 }
 
 // reusable says whether an open order is just what is asked for again.

@@ -86,6 +86,10 @@ func TestRepeats(t *testing.T) {
 		if again := s.order(a.ID, checkout.Request{Item: "pack_100"}); again.ID != first.ID {
 			t.Errorf("the open page was not handed out again: %+v", again)
 		}
+		second := checkout.Request{Item: "pack_100", Key: "second"}
+		if again := s.order(a.ID, second); again.ID != first.ID {
+			t.Errorf("the open page was not handed out under another key: %+v", again)
+		}
 		if two := s.order(a.ID, checkout.Request{Item: "pack_100", Quantity: 2}); two.ID == first.ID {
 			t.Error("another quantity is another order")
 		}
@@ -98,6 +102,9 @@ func TestRepeats(t *testing.T) {
 		s.pay(first)
 		if paid := s.order(a.ID, keyed); paid.ID != first.ID || paid.Status != billing.OrderFulfilled || paid.URL != "" {
 			t.Errorf("the key of a paid order: %+v", paid)
+		}
+		if again := s.order(a.ID, second); again.ID != first.ID {
+			t.Errorf("the second key was answered with the first order, and is now with %+v", again)
 		}
 		if next := s.order(a.ID, checkout.Request{Item: "pack_100"}); next.ID == first.ID {
 			t.Error("a paid order was handed out to be paid again")

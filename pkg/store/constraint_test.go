@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 
@@ -57,8 +58,8 @@ func TestConstraints(t *testing.T) {
 	})
 }
 
-// Proves that one business fact grants one lot, whichever account asks for it, and that one account's two orders of one
-// key are one.
+// Proves that one business fact grants one lot, whichever account asks for it, and that a key of an account
+// leads to one order.
 func TestUniqueKeys(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -68,14 +69,19 @@ func TestUniqueKeys(t *testing.T) {
 		if err := write(db, func(ctx context.Context, tx *store.Tx) error { return tx.InsertLot(ctx, lot) }); err == nil {
 			t.Error("a grant key was used twice")
 		}
-		again := anOrder(db, a.ID)
-		again.CheckoutID = "cs_2"
-		if err := write(db, func(ctx context.Context, tx *store.Tx) error { return tx.InsertOrder(ctx, again) }); err == nil {
-			t.Error("two orders of one account have one key")
+		order, theirs := anOrder(db, a.ID), anOrder(db, other.ID)
+		order.CheckoutID, theirs.CheckoutID = "cs_2", "cs_3"
+		tie := func(o billing.Order) error {
+			return write(db, func(ctx context.Context, tx *store.Tx) error { return tx.InsertOrderKey(ctx, o, "key-1", "hash") })
 		}
-		again.AccountID = other.ID
-		if err := write(db, func(ctx context.Context, tx *store.Tx) error { return tx.InsertOrder(ctx, again) }); err != nil {
-			t.Errorf("the same key of another account: %v", err)
+		err := write(db, func(ctx context.Context, tx *store.Tx) error {
+			return errors.Join(tx.InsertOrder(ctx, order), tx.InsertOrder(ctx, theirs))
+		})
+		if err := errors.Join(err, tie(order), tie(theirs)); err != nil {
+			t.Fatalf("one key of two accounts: %v", err)
+		}
+		if tie(order) == nil {
+			t.Error("a key was tied to an order twice")
 		}
 	})
 }
@@ -111,7 +117,7 @@ func insertOneOfEach(t *testing.T, db *store.DB) billing.Account {
 func anOrder(db *store.DB, account billing.AccountID) billing.Order {
 	return billing.Order{
 		ID: billing.NewOrderID(db.Now()), AccountID: account, Item: "pack_5", Kind: billing.KindPack, Quantity: 1, Points: 5, Amount: 500,
-		Currency: "eur", Status: billing.OrderPending, CheckoutID: "cs_1", Key: "key-1", CreatedAt: db.Now(),
+		Currency: "eur", Status: billing.OrderPending, CheckoutID: "cs_1", CreatedAt: db.Now(),
 	}
 }
 

@@ -20,7 +20,6 @@ type orderRow struct {
 	URL             string `gorm:"not null"`
 	PaymentIntentID *string
 	SubscriptionID  *string
-	IdempotencyKey  *string
 	RequestHash     string `gorm:"not null"`
 	SuccessURL      string `gorm:"not null"`
 	CancelURL       string `gorm:"not null"`
@@ -31,6 +30,16 @@ type orderRow struct {
 
 func (orderRow) TableName() string { return "orders" }
 
+type orderKeyRow struct {
+	AccountID      string `gorm:"primaryKey"`
+	IdempotencyKey string `gorm:"primaryKey"`
+	RequestHash    string `gorm:"not null"`
+	OrderID        string `gorm:"not null"`
+	CreatedAt      stamp  `gorm:"not null;autoCreateTime:false"`
+}
+
+func (orderKeyRow) TableName() string { return "order_keys" }
+
 // Order reads one order of the account. Errors: ENotFound, also for another's order.
 func (r reads) Order(ctx context.Context, account billing.AccountID, id billing.OrderID) (billing.Order, error) {
 	var row orderRow
@@ -40,13 +49,15 @@ func (r reads) Order(ctx context.Context, account billing.AccountID, id billing.
 	return fromRowOrder(row), nil
 }
 
-// OrderByKey reads the order that the account made under an Idempotency-Key. Errors: ENotFound.
-func (r reads) OrderByKey(ctx context.Context, account billing.AccountID, key string) (billing.Order, error) {
-	var row orderRow
+// OrderByKey reads the order that a request with an Idempotency-Key was answered with, and the hash of that request.
+// Errors: ENotFound.
+func (r reads) OrderByKey(ctx context.Context, account billing.AccountID, key string) (o billing.Order, requestHash string, err error) {
+	var row orderKeyRow
 	if err := r.q(ctx).Where("account_id = ? AND idempotency_key = ?", string(account), key).Take(&row).Error; err != nil {
-		return billing.Order{}, translate(err)
+		return o, "", translate(err)
 	}
-	return fromRowOrder(row), nil
+	o, err = r.Order(ctx, account, billing.OrderID(row.OrderID))
+	return o, row.RequestHash, err
 }
 
 // OpenOrders lists the orders of the account that a sync still has to look at, oldest first.
@@ -94,6 +105,13 @@ func (tx *Tx) InsertOrder(ctx context.Context, o billing.Order) error {
 	return translate(tx.q(ctx).Create(&row).Error)
 }
 
+// InsertOrderKey remembers which order a request with an Idempotency-Key was answered with.
+func (tx *Tx) InsertOrderKey(ctx context.Context, o billing.Order, key, requestHash string) error {
+	return translate(tx.q(ctx).Create(&orderKeyRow{
+		AccountID: string(o.AccountID), IdempotencyKey: key, RequestHash: requestHash, OrderID: string(o.ID), CreatedAt: stamp{tx.Now},
+	}).Error)
+}
+
 // SaveOrder writes what a sync or Stripe's answer changes in an order. The caller holds the account's lock.
 func (tx *Tx) SaveOrder(ctx context.Context, o billing.Order) error {
 	row := toRowOrder(o)
@@ -108,7 +126,7 @@ func toRowOrder(o billing.Order) orderRow {
 		ID: string(o.ID), AccountID: string(o.AccountID), Item: o.Item, Kind: string(o.Kind), Quantity: o.Quantity,
 		Points: int64(o.Points), Amount: o.Amount, Currency: o.Currency, Status: string(o.Status),
 		CheckoutID: nullable(o.CheckoutID), URL: o.URL, PaymentIntentID: nullable(o.PaymentIntentID),
-		SubscriptionID: nullable(o.SubscriptionID), IdempotencyKey: nullable(o.Key), RequestHash: o.RequestHash,
+		SubscriptionID: nullable(o.SubscriptionID), RequestHash: o.RequestHash,
 		SuccessURL: o.SuccessURL, CancelURL: o.CancelURL, ExpiresAt: toStamp(o.ExpiresAt), CreatedAt: stamp{o.CreatedAt},
 		FulfilledAt: toStamp(o.FulfilledAt),
 	}
@@ -121,7 +139,7 @@ func fromRowOrder(row orderRow) billing.Order {
 		Status: billing.OrderStatus(row.Status), CheckoutID: fromNullable[billing.CheckoutID](row.CheckoutID), URL: row.URL,
 		PaymentIntentID: fromNullable[billing.PaymentIntentID](row.PaymentIntentID),
 		SubscriptionID:  fromNullable[billing.SubscriptionID](row.SubscriptionID),
-		Key:             fromNullable[string](row.IdempotencyKey), RequestHash: row.RequestHash, SuccessURL: row.SuccessURL,
+		RequestHash:     row.RequestHash, SuccessURL: row.SuccessURL,
 		CancelURL: row.CancelURL, ExpiresAt: fromStamp(row.ExpiresAt), CreatedAt: row.CreatedAt.Time, FulfilledAt: fromStamp(row.FulfilledAt),
 	}
 }

@@ -48,7 +48,6 @@ CREATE TABLE orders (
     url               text NOT NULL,
     payment_intent_id text,
     subscription_id   text,
-    idempotency_key   text,
     request_hash      text NOT NULL,
     success_url       text NOT NULL,
     cancel_url        text NOT NULL,
@@ -56,9 +55,19 @@ CREATE TABLE orders (
     created_at        datetime NOT NULL,
     fulfilled_at      datetime
 );
-CREATE UNIQUE INDEX orders_idempotency_key ON orders (account_id, idempotency_key);
 CREATE UNIQUE INDEX orders_checkout_id_key ON orders (checkout_id);
 CREATE INDEX orders_account_id ON orders (account_id, id);
+
+-- Which order a request with an Idempotency-Key was answered with. Several keys may have been answered with one order: a page
+-- that is open is handed out again.
+CREATE TABLE order_keys (
+    account_id      text NOT NULL REFERENCES accounts (id),
+    idempotency_key text NOT NULL,
+    request_hash    text NOT NULL,
+    order_id        text NOT NULL REFERENCES orders (id),
+    created_at      datetime NOT NULL,
+    PRIMARY KEY (account_id, idempotency_key)
+);
 
 CREATE TABLE lots (
     id          text PRIMARY KEY,
@@ -141,5 +150,6 @@ DROP TABLE refresh_tokens;
 DROP TABLE logins;
 DROP TABLE entries;
 DROP TABLE lots;
+DROP TABLE order_keys;
 DROP TABLE orders;
 DROP TABLE accounts;
