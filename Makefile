@@ -10,7 +10,7 @@ TESTFLAGS ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help dev demo test bench generate check generated format vet lint tidy contract postman browser build docker-steps postgres race
+.PHONY: help dev demo test bench generate check generated format vet lint tidy contract postman browser conformance build docker-steps postgres race
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -35,7 +35,7 @@ generate: ## write the generated code anew, after a change of openapi.yaml or ca
 	STRIPE_OPENAPI="$$(go -C tools list -m -f '{{.Dir}}' github.com/stripe/stripe-mock)/embedded/openapi" go generate ./...
 
 # The suite comes last, so that what it says stands at the end of a log.
-check: generated format vet lint tidy contract build docker-steps demo postman browser race ## all that must hold before a change lands
+check: generated format vet lint tidy contract build docker-steps demo postman browser conformance race ## all that must hold before a change lands
 
 generated: ## the generated code is what `make generate` writes
 	$(HEADLINE) 'generated: the generated code is current'
@@ -69,6 +69,11 @@ postman: $(NODE_TOOLS) ## run the Postman collection against a fresh `dev`
 browser: $(NODE_TOOLS) ## walk through the shop and the sandbox's pages in a real browser
 	$(HEADLINE) 'browser: the shop and the pages, in a real browser'
 	node .ci/browser.mjs
+
+conformance: ## hold the sandbox against Stripe's own document, fixtures and mock
+	$(HEADLINE) 'conformance: the sandbox against the official material'
+	go -C tools vet ./conformance
+	go -C tools test ./conformance
 
 build: ## build bin/pointsync: static, without cgo
 	$(HEADLINE) 'build: without cgo'

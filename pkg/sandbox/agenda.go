@@ -113,7 +113,7 @@ func (w *world) perform(object any) {
 	case *checkoutSession:
 		w.expireSession(object)
 	case *delivery:
-		object.Ready = true
+		object.Ready, object.Held = true, false
 		w.ring(object.Endpoint)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -17,6 +18,8 @@ type delivery struct {
 	Attempts    int
 	NextAttempt int64 // on the sandbox's clock
 	Ready       bool  // due, or being sent
+	Held        bool  // waits for the next event, to be sent after it
+	Basil       bool  // sent in the newer API version's shape
 }
 
 // webhookBackoff is how long to wait after each failed attempt, on the sandbox's clock: quick at first, so that a
@@ -24,10 +27,46 @@ type delivery struct {
 var webhookBackoff = []time.Duration{5 * time.Second, 30 * time.Second, 2 * time.Minute, 10 * time.Minute, time.Hour, 3 * time.Hour,
 	6 * time.Hour, 12 * time.Hour, 24 * time.Hour, 24 * time.Hour}
 
-// deliver queues an event for an endpoint; the courier sends it once the world's lock is free.
+// deliver queues an event for an endpoint; the courier sends it once the world's lock is free. This is where faults
+// strike: a dropped event is never sent, and Stripe believes that it was.
 func (w *world) deliver(e *event, endpoint *webhookEndpoint) {
-	w.Deliveries.add(&delivery{base: base{ID: newID("whd_", 24)}, Event: e.ID, Endpoint: endpoint.ID, Ready: true})
+	if w.strikeDelivery(faultDrop, e.Type) != nil {
+		return
+	}
+	e.PendingWebhooks++
+	made := &delivery{base: base{ID: newID("whd_", 24)}, Event: e.ID, Endpoint: endpoint.ID, Ready: true}
+	made.Basil = w.strikeDelivery(faultBasil, e.Type) != nil
+	if late := w.strikeDelivery(faultDelay, e.Type); late != nil {
+		made.Ready, made.NextAttempt = false, w.mainNow()+late.DelaySeconds
+	} else if late = w.strikeDelivery(faultReorder, e.Type); late != nil {
+		made.Ready, made.Held, made.NextAttempt = false, true, w.mainNow()+late.DelaySeconds
+	}
+	w.queue(made)
+	if w.strikeDelivery(faultDuplicate, e.Type) != nil {
+		again := *made
+		again.ID, again.Ready, again.Held = newID("whd_", 24), true, false
+		e.PendingWebhooks++
+		w.queue(&again)
+	}
+	if made.Ready {
+		w.releaseHeld(endpoint.ID)
+	}
 	w.ring(endpoint.ID)
+}
+
+func (w *world) queue(d *delivery) {
+	w.Deliveries.add(d)
+	w.plan(d)
+}
+
+// releaseHeld sends what was held back, the last first, now that a later event stands before it.
+func (w *world) releaseHeld(endpointID string) {
+	held := w.Deliveries.where(func(d *delivery) bool { return d.Held && d.Endpoint == endpointID })
+	for _, each := range slices.Backward(held) {
+		w.Deliveries.remove(each.ID)
+		each.Held, each.Ready = false, true
+		w.Deliveries.add(each)
+	}
 }
 
 func (w *world) dropDeliveries(endpointID string) {
@@ -67,6 +106,9 @@ func (w *world) nextParcel(endpointID string) *parcel {
 		shown := render(e)
 		if endpoint.APIVersion != "" {
 			shown["api_version"] = string(endpoint.APIVersion)
+		}
+		if d.Basil {
+			asBasil(shown)
 		}
 		body, err := json.MarshalIndent(shown, "", "  ")
 		if err != nil {

@@ -53,6 +53,11 @@ func (made *charge) nextDue() int64 {
 // tendCharge opens the dispute that a test card brings.
 func (w *world) tendCharge(paid *charge) {
 	card := disputeCards[paid.Hidden.Number]
+	w.openDispute(paid, card.reason, card.inquiry)
+}
+
+// openDispute takes a payment back, or with an inquiry only asks about it.
+func (w *world) openDispute(paid *charge, reason string, inquiry bool) *dispute {
 	paid.Hidden.Disputed = true
 	evidence, _ := spec.Blank("dispute")["evidence"].(map[string]any)
 	made := &dispute{
@@ -62,24 +67,25 @@ func (w *world) tendCharge(paid *charge) {
 		Currency:           paid.Currency,
 		Evidence:           maps.Clone(evidence),
 		EvidenceDetails:    evidenceDetails{DueBy: stamp(w.now() + evidencePeriod)},
-		IsChargeRefundable: card.inquiry,
+		IsChargeRefundable: inquiry,
 		Metadata:           map[string]string{},
 		PaymentIntent:      paid.PaymentIntent,
 		PaymentMethodDetail: map[string]any{"type": "card", "card": map[string]any{
 			"brand": "visa", "network_reason_code": "10.4",
 		}},
-		Reason: card.reason,
+		Reason: reason,
 		Status: "needs_response",
 	}
-	if card.inquiry {
+	if inquiry {
 		made.Status = "warning_needs_response"
 	}
 	w.Disputes.add(made)
 	w.emit("charge.dispute.created", made)
-	if !card.inquiry {
+	if !inquiry {
 		w.change("charge.updated", paid, func() { paid.Disputed = true })
 		w.emit("charge.dispute.funds_withdrawn", made)
 	}
+	return made
 }
 
 func (c *call) dispute() (*dispute, error) {

@@ -12,6 +12,8 @@
 //     next due work on the agenda. The agenda itself is derived: it is rebuilt from the objects at a restart.
 //   - Due work happens in time order, at its own time, however far the clock jumps.
 //   - Only keys of the official objects leave the house; what the sandbox keeps for itself lies under "_sandbox".
+//   - Faults strike on the way in and out (faults_api.go) and where a delivery is queued (deliveries.go); no operation
+//     knows of them.
 //
 // The way of a request: dispatch.go authenticates, checks parameters against spec and replays idempotent answers;
 // routes.go names the operation; a file per noun does it; render.go and expand.go write the answer.

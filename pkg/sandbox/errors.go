@@ -21,6 +21,7 @@ type apiError struct {
 	RequestLogURL string `json:"request_log_url,omitempty"`
 	PaymentIntent any    `json:"payment_intent,omitempty"`
 	PaymentMethod any    `json:"payment_method,omitempty"`
+	SetupIntent   any    `json:"setup_intent,omitempty"`
 }
 
 func (e *apiError) Error() string { return e.Message }

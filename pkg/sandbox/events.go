@@ -58,7 +58,6 @@ func (w *world) announce(kind string, v any, previous map[string]any) *event {
 	for _, id := range w.Endpoints.ids {
 		endpoint := w.Endpoints.get(id)
 		if endpoint.wants(kind) {
-			e.PendingWebhooks++
 			w.deliver(e, endpoint)
 		}
 	}

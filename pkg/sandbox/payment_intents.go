@@ -69,6 +69,9 @@ func (w *world) pay(intent *paymentIntent, method *paymentMethod, how attempt) *
 	if card.authenticates && how == offSession {
 		refusal = declinedUnauthorized
 	}
+	if paid, decided := w.verdict(intent); decided {
+		refusal = map[bool]*decline{false: declinedGeneric}[paid]
+	}
 	made := w.newCharge(intent, method, refusal)
 	intent.LatestCharge, intent.NextAction = text(made.ID), nil
 	if refusal == nil {
@@ -96,14 +99,17 @@ func (w *world) refusePayment(intent *paymentIntent, method *paymentMethod, refu
 
 // reject is the payer refusing or failing 3-D Secure.
 func (w *world) reject(intent *paymentIntent, method *paymentMethod) *apiError {
-	e := &apiError{
+	return w.refusePayment(intent, method, unauthenticated("payment_intent_authentication_failure"), "")
+}
+
+func unauthenticated(code string) *apiError {
+	return &apiError{
 		status:  402,
 		Type:    "card_error",
-		Code:    "payment_intent_authentication_failure",
-		DocURL:  docURL("payment_intent_authentication_failure"),
+		Code:    code,
+		DocURL:  docURL(code),
 		Message: "We are unable to authenticate your payment method. Please choose a different payment method and try again.",
 	}
-	return w.refusePayment(intent, method, e, "")
 }
 
 func createPaymentIntent(c *call) (any, error) {

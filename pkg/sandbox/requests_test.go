@@ -49,6 +49,7 @@ func TestRefusals(t *testing.T) {
 		"IllegalExpand":      {"GET", "/v1/prices/" + price, "expand[]=recurring", 400, "", "expand", "This property cannot be expanded (recurring)."},
 		"ExpandWithoutData":  {"GET", "/v1/prices", "expand[]=product", 400, "", "expand", "This property cannot be expanded (product)."},
 		"ExpandTooDeep":      {"GET", "/v1/prices/" + price, "expand[]=a.b.c.d.e", 400, "", "expand", "You cannot expand more than 4 levels"},
+		"MeantAlternative":   {"POST", "/v1/payment_methods", "type=card&card[exp_month]=1&card[exp_year]=2030", 400, "parameter_missing", "card[number]", ""},
 		"TooSmall":           {"POST", "/v1/payment_intents", "currency=usd&amount=49", 400, "amount_too_small", "amount", "Amount must be at least $0.50"},
 		"UnservedDeep":       {"POST", "/v1/checkout/sessions", "mode=payment&line_items[0][tax_rates][0]=txr_1", 400, "", "line_items[0][tax_rates]", "The sandbox does not act on"},
 		"Unserved":           {"POST", "/v1/customers", "coupon=x", 400, "", "coupon", "The sandbox does not act on `coupon`"},

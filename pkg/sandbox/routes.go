@@ -44,6 +44,13 @@ var operations = map[string]operation{
 	"POST /v1/payment_intents/{intent}/confirm": confirmPaymentIntent,
 	"POST /v1/payment_intents/{intent}/cancel":  cancelPaymentIntent,
 
+	"POST /v1/setup_intents":                  createSetupIntent,
+	"GET /v1/setup_intents":                   listSetupIntents,
+	"GET /v1/setup_intents/{intent}":          getSetupIntent,
+	"POST /v1/setup_intents/{intent}":         updateSetupIntent,
+	"POST /v1/setup_intents/{intent}/confirm": confirmSetupIntent,
+	"POST /v1/setup_intents/{intent}/cancel":  cancelSetupIntent,
+
 	"GET /v1/charges":           listCharges,
 	"GET /v1/charges/{charge}":  getCharge,
 	"POST /v1/charges/{charge}": updateCharge,
@@ -124,13 +131,23 @@ func (s *Sandbox) routes() http.Handler {
 	mux.HandleFunc("GET /_sandbox/clock", s.showClock)
 	mux.HandleFunc("POST /_sandbox/clock", s.advanceClock)
 	mux.HandleFunc("POST /_sandbox/webhooks/flush", s.flushWebhooks)
+	mux.HandleFunc("GET /_sandbox/faults", s.listFaults)
+	mux.HandleFunc("POST /_sandbox/faults", s.setFault)
+	mux.HandleFunc("DELETE /_sandbox/faults", s.clearFaults)
+	mux.HandleFunc("DELETE /_sandbox/faults/{fault}", s.clearFaults)
+	mux.HandleFunc("POST /_sandbox/subscriptions/{subscription}/next_invoice", s.decideNextInvoice)
+	mux.HandleFunc("POST /_sandbox/payments/{payment}/refund", s.refundByHand)
+	mux.HandleFunc("POST /_sandbox/payments/{payment}/dispute", s.disputeByHand)
+	mux.HandleFunc("POST /_sandbox/intents/{intent}/authenticate", s.authenticateByHand)
+	mux.HandleFunc("POST /_sandbox/disputes/{dispute}/close", s.decideDispute)
+	mux.HandleFunc("POST /_sandbox/events/{event}/resend", s.resendEvent)
 	mux.HandleFunc("GET /c/pay/{session}", s.showCheckout)
 	mux.HandleFunc("POST /c/pay/{session}", s.postCheckout)
 	mux.HandleFunc("GET /p/session/{session}", s.showPortal)
 	mux.HandleFunc("POST /p/session/{session}", s.postPortal)
 	mux.HandleFunc("GET /{$}", s.showIndex)
 	mux.HandleFunc("/", s.showNothing)
-	return s.dated(mux)
+	return s.dated(s.faulty(mux))
 }
 
 // dated makes every answer's Date follow the sandbox's clock: clients measure their clock's skew by it.

@@ -16,6 +16,7 @@ type world struct {
 	Prices         table[price]
 	PaymentMethods table[paymentMethod]
 	Intents        table[paymentIntent]
+	SetupIntents   table[setupIntent]
 	Charges        table[charge]
 	Refunds        table[refund]
 	Disputes       table[dispute]
@@ -29,12 +30,14 @@ type world struct {
 	Endpoints      table[webhookEndpoint]
 	TestClocks     table[testClock]
 	Deliveries     table[delivery]
+	Faults         table[fault]
 	Replays        map[string]*replay // saved answers by API key and Idempotency-Key
 
 	retrySchedule []time.Duration
 	realNow       func() time.Time
 	at            int64              // while due work of the main clock runs: its time
 	clock         string             // the test clock that the current operation lives on, "" for the main clock
+	verdicts      map[string]bool    // whether the next invoice of a subscription is paid, while a control decides that
 	cause         cause              // the request behind the current changes, zero for due work
 	agendas       map[string]*agenda // by test clock, "" for the main clock
 	ring          func(endpoint string)
@@ -78,7 +81,7 @@ func (w *world) begin(prefix, object string) base {
 // find answers any object by id, nil when there is none.
 func (w *world) find(id string) any {
 	for _, look := range []func(string) any{
-		w.Customers.find, w.Products.find, w.Prices.find, w.PaymentMethods.find, w.Intents.find, w.Charges.find, w.Refunds.find, w.Disputes.find,
+		w.Customers.find, w.Products.find, w.Prices.find, w.PaymentMethods.find, w.Intents.find, w.SetupIntents.find, w.Charges.find, w.Refunds.find, w.Disputes.find,
 		w.Sessions.find, w.Subscriptions.find, w.Invoices.find, w.InvoiceItems.find, w.PortalSessions.find, w.PortalConfigs.find,
 		w.Events.find, w.Endpoints.find, w.TestClocks.find,
 	} {

@@ -63,10 +63,11 @@ func check(field *Field, t *tree, param string) (any, error) {
 	return scalar(field, *t.text, param)
 }
 
-// alternative tries each declared shape; where none fits, the last refusal of a shape of the same form (text or not)
-// is the most telling one.
+// alternative tries each declared shape of the same form (text or not). Where none fits, the refusal of the shape that
+// knows most of the given names is the most telling one: the caller meant that shape. Of words the last one's is.
 func alternative(field *Field, t *tree, param string) (any, error) {
 	var refusal error
+	most := -1
 	for _, shape := range field.Any {
 		structured := shape.Kind == "object" || shape.Kind == "map" || shape.Kind == "list"
 		if structured == (t.text != nil) {
@@ -76,7 +77,15 @@ func alternative(field *Field, t *tree, param string) (any, error) {
 		if err == nil {
 			return value, nil
 		}
-		refusal = err
+		known := 0
+		for name := range t.children {
+			if shape.Fields[name] != nil {
+				known++
+			}
+		}
+		if known > most || !structured {
+			refusal, most = err, known
+		}
 	}
 	if refusal == nil {
 		refusal = &Problem{Param: param, Message: "Invalid " + param}

@@ -31,6 +31,8 @@ var operations = []string{
 	"POST /v1/payment_methods/{payment_method}/detach",
 	"POST /v1/payment_intents", "GET /v1/payment_intents", "GET /v1/payment_intents/{intent}", "POST /v1/payment_intents/{intent}",
 	"POST /v1/payment_intents/{intent}/confirm", "POST /v1/payment_intents/{intent}/cancel",
+	"POST /v1/setup_intents", "GET /v1/setup_intents", "GET /v1/setup_intents/{intent}", "POST /v1/setup_intents/{intent}",
+	"POST /v1/setup_intents/{intent}/confirm", "POST /v1/setup_intents/{intent}/cancel",
 	"GET /v1/charges", "GET /v1/charges/{charge}", "POST /v1/charges/{charge}",
 	"POST /v1/refunds", "GET /v1/refunds", "GET /v1/refunds/{refund}", "POST /v1/refunds/{refund}",
 	"GET /v1/disputes", "GET /v1/disputes/{dispute}", "POST /v1/disputes/{dispute}", "POST /v1/disputes/{dispute}/close",
@@ -55,7 +57,7 @@ var operations = []string{
 
 // resources lists the objects that the sandbox renders.
 var resources = []string{
-	"account", "balance", "customer", "product", "price", "payment_method", "payment_intent", "charge", "refund", "dispute", "checkout.session",
+	"account", "balance", "customer", "product", "price", "payment_method", "payment_intent", "setup_intent", "charge", "refund", "dispute", "checkout.session",
 	"item", "subscription", "subscription_item", "invoice", "line_item", "invoiceitem", "billing_portal.session",
 	"billing_portal.configuration", "event", "webhook_endpoint", "test_helpers.test_clock",
 }

@@ -1,0 +1,190 @@
+package sandbox
+
+// setupIntent saves a card for later without charging it.
+type setupIntent struct {
+	base
+	AutomaticPaymentMethods any               `json:"automatic_payment_methods"`
+	CancellationReason      text              `json:"cancellation_reason"`
+	ClientSecret            string            `json:"client_secret"`
+	Customer                text              `json:"customer"`
+	Description             text              `json:"description"`
+	LastSetupError          any               `json:"last_setup_error"`
+	Metadata                map[string]string `json:"metadata"`
+	NextAction              any               `json:"next_action"`
+	PaymentMethod           text              `json:"payment_method"`
+	PaymentMethodOptions    any               `json:"payment_method_options"`
+	PaymentMethodTypes      []string          `json:"payment_method_types"`
+	Status                  string            `json:"status"`
+	Usage                   string            `json:"usage"`
+}
+
+func createSetupIntent(c *call) (any, error) {
+	holder, method, err := c.setupParties(nil)
+	if err != nil {
+		return nil, err
+	}
+	c.on(holder)
+	made := &setupIntent{
+		base:               c.begin("seti_1", "setup_intent"),
+		Metadata:           map[string]string{},
+		PaymentMethodTypes: []string{"card"},
+		Status:             "requires_payment_method",
+		Usage:              "off_session",
+		PaymentMethodOptions: map[string]any{"card": map[string]any{
+			"mandate_options":        nil,
+			"network":                nil,
+			"request_three_d_secure": "automatic",
+		}},
+	}
+	made.ClientSecret = made.ID + newID("_secret_", 25)
+	if usage := c.p.Text("usage"); usage != "" {
+		made.Usage = usage
+	}
+	if c.p.Sub("automatic_payment_methods").Flag("enabled") {
+		made.AutomaticPaymentMethods = map[string]any{"allow_redirects": "always", "enabled": true}
+	}
+	c.fillSetup(made, holder, method)
+	c.SetupIntents.add(made)
+	c.emit("setup_intent.created", made)
+	if c.p.Flag("confirm") {
+		return c.setUp(made, onSession)
+	}
+	return made, nil
+}
+
+// setupParties answers the customer and the card that a request names; the customer is else that of the intent.
+func (c *call) setupParties(known *setupIntent) (holder *customer, method *paymentMethod, err error) {
+	if id := c.p.Text("customer"); id != "" {
+		if holder, err = c.customerAt(id, "customer"); err != nil {
+			return nil, nil, err
+		}
+	} else if known != nil {
+		holder = c.Customers.get(string(known.Customer))
+	}
+	for _, kind := range c.p.Texts("payment_method_types") {
+		if kind != "card" {
+			return nil, nil, invalid("payment_method_types", "The sandbox knows payment methods of type card only.")
+		}
+	}
+	method, err = c.offered("payment_method", holder)
+	return holder, method, err
+}
+
+func (c *call) fillSetup(into *setupIntent, holder *customer, method *paymentMethod) {
+	if holder != nil {
+		into.Customer = text(holder.ID)
+	}
+	setText(&into.Description, c.p, "description")
+	into.Metadata = mergedMetadata(into.Metadata, c.p)
+	if method != nil {
+		into.PaymentMethod, into.Status = text(method.ID), "requires_confirmation"
+	}
+}
+
+func (c *call) setupIntent() (*setupIntent, error) {
+	found := c.SetupIntents.get(c.id)
+	if found == nil {
+		e := noSuch("setupintent", c.id, "id")
+		e.Param = "intent"
+		return nil, e
+	}
+	c.on(c.Customers.get(string(found.Customer)))
+	return found, nil
+}
+
+// openSetup finds an intent that can still be changed.
+func (c *call) openSetup() (*setupIntent, error) {
+	found, err := c.setupIntent()
+	if err == nil && (found.Status == "succeeded" || found.Status == "canceled") {
+		e := coded("setup_intent_unexpected_state", "", "This SetupIntent's status is %s, so it cannot be changed, confirmed or canceled.", found.Status)
+		e.SetupIntent = render(found)
+		return nil, e
+	}
+	return found, err
+}
+
+func updateSetupIntent(c *call) (any, error) {
+	found, err := c.openSetup()
+	if err != nil {
+		return nil, err
+	}
+	holder, method, err := c.setupParties(found)
+	if err != nil {
+		return nil, err
+	}
+	c.fillSetup(found, holder, method) // Stripe announces no setup_intent.updated
+	return found, nil
+}
+
+func confirmSetupIntent(c *call) (any, error) {
+	found, err := c.openSetup()
+	if err != nil {
+		return nil, err
+	}
+	holder, method, err := c.setupParties(found)
+	if err != nil {
+		return nil, err
+	}
+	if method == nil && found.PaymentMethod == "" {
+		return nil, noMethodToSetUp()
+	}
+	c.fillSetup(found, holder, method)
+	return c.setUp(found, onSession)
+}
+
+func noMethodToSetUp() error {
+	return coded("setup_intent_unexpected_state", "payment_method", "You cannot confirm this SetupIntent because it's missing a payment method. "+
+		"Update the SetupIntent with a payment method and then confirm it again.")
+}
+
+// setUp saves the card, or asks for 3-D Secure first where it insists on that.
+func (w *world) setUp(s *setupIntent, how attempt) (any, error) {
+	method := w.PaymentMethods.get(string(s.PaymentMethod))
+	if method == nil {
+		return nil, noMethodToSetUp()
+	}
+	if testCards[method.Hidden.Number].authenticates && how == onSession {
+		s.Status = "requires_action"
+		s.NextAction = map[string]any{"type": "use_stripe_sdk", "use_stripe_sdk": map[string]any{"type": "three_d_secure_redirect"}}
+		w.emit("setup_intent.requires_action", s)
+		return s, nil
+	}
+	if refusal := method.attachable(); refusal != nil {
+		return nil, w.refuseSetup(s, method, asAPIError(refusal))
+	}
+	if holder := w.Customers.get(string(s.Customer)); holder != nil {
+		w.attach(method, holder)
+	}
+	s.Status, s.NextAction, s.LastSetupError = "succeeded", nil, nil
+	w.emit("setup_intent.succeeded", s)
+	return s, nil
+}
+
+// refuseSetup puts an intent back to requires_payment_method with the error that the payer sees.
+func (w *world) refuseSetup(s *setupIntent, method *paymentMethod, refusal *apiError) *apiError {
+	refusal.PaymentMethod = render(method)
+	shown := *refusal
+	s.Status, s.PaymentMethod, s.NextAction, s.LastSetupError = "requires_payment_method", "", nil, shown
+	w.emit("setup_intent.setup_failed", s)
+	refusal.SetupIntent = render(s)
+	return refusal
+}
+
+func cancelSetupIntent(c *call) (any, error) {
+	found, err := c.openSetup()
+	if err != nil {
+		return nil, err
+	}
+	found.Status, found.CancellationReason, found.NextAction = "canceled", text(c.p.Text("cancellation_reason")), nil
+	c.emit("setup_intent.canceled", found)
+	return found, nil
+}
+
+func getSetupIntent(c *call) (any, error) { return c.setupIntent() }
+
+func listSetupIntents(c *call) (any, error) {
+	return list(c, &c.SetupIntents, "setup_intent", func(each *setupIntent) bool {
+		return (!c.p.Has("customer") || string(each.Customer) == c.p.Text("customer")) &&
+			(!c.p.Has("payment_method") || string(each.PaymentMethod) == c.p.Text("payment_method"))
+	})
+}

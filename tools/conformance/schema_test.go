@@ -1,0 +1,134 @@
+package conformance
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+const day = 24 * time.Hour
+
+// deviations are what the sandbox answers otherwise than the document and its fixtures have it, on purpose.
+var deviations = map[string]string{
+	"charge.refunds is missing":         "since 2022-11-15 refunds are absent unless expanded; the fixture shows them expanded",
+	"line_item.invoice_item is missing": "only a line that came from an invoice item has one; the schema does not require it and forbids null",
+	"invoice.id is missing":             "an upcoming invoice is a preview and has no id, as Stripe documents it",
+}
+
+// unpublished are addresses that Stripe serves and does not document.
+const unpublished = "/v1/payment_pages/"
+
+// This test proves that every answer and every webhook of the sandbox has the shape that Stripe's own document gives
+// it at this API version: no key that Stripe does not know, and every key that Stripe's fixture of the object has.
+func TestSchema(t *testing.T) {
+	t.Parallel()
+	seen := &sightings{deviations: map[string]bool{}}
+	t.Cleanup(func() { // after all scenarios: the list of deviations never grows old
+		for what, reason := range deviations {
+			if !seen.deviations[what] || len(strings.Fields(reason)) < 4 {
+				t.Errorf("the deviation %q is none any more, or lacks a reason: %q", what, reason)
+			}
+		}
+		t.Logf("%d answers and %d webhooks were held against the document", seen.answers, seen.hooks)
+	})
+	for name, play := range scenarios {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			play(w)
+			w.lists()
+			w.ask("POST", "/_sandbox/webhooks/flush", "")
+			w.judge(seen)
+		})
+	}
+}
+
+// sightings are what all scenarios saw together.
+type sightings struct {
+	mu             sync.Mutex
+	deviations     map[string]bool
+	answers, hooks int
+}
+
+// judge holds all that was answered and sent against the document.
+func (w *world) judge(seen *sightings) {
+	w.t.Helper()
+	seen.mu.Lock()
+	defer seen.mu.Unlock()
+	seen.answers, seen.hooks = seen.answers+len(w.answers), seen.hooks+len(w.hooks)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	found := map[string]string{} // where each violation was seen first
+	see := func(where string, violations []string) {
+		for _, each := range violations {
+			if deviations[each] != "" {
+				seen.deviations[each] = true
+			} else if found[each] == "" {
+				found[each] = where
+			}
+		}
+	}
+	for _, each := range w.answers {
+		where := each.method + " " + each.path
+		schema, published := official().response(each.method, each.path, each.status)
+		switch {
+		case published:
+			see(where, official().violations(schema, each.body))
+		case !strings.HasPrefix(each.path, unpublished) && each.status != 404:
+			w.t.Errorf("%s: Stripe publishes no such operation", where)
+		}
+	}
+	for _, body := range w.hooks {
+		see("webhook "+string(body[:min(len(body), 60)]), official().announced(body))
+	}
+	for violation, where := range found {
+		w.t.Errorf("%s: %s", where, violation)
+	}
+	if len(w.hooks) == 0 || len(w.answers) < 20 {
+		w.t.Errorf("only %d answers and %d webhooks were seen", len(w.answers), len(w.hooks))
+	}
+}
+
+// lists reads every list, and every object on it once more by its id.
+func (w *world) lists() {
+	w.t.Helper()
+	for _, path := range []string{"customers", "products", "prices", "payment_intents", "setup_intents", "charges", "refunds", "disputes", "checkout/sessions", "subscriptions?status=all",
+		"invoices", "invoiceitems", "billing_portal/configurations", "events?limit=100", "webhook_endpoints", "test_helpers/test_clocks"} {
+		address, query, _ := strings.Cut(path, "?")
+		page := w.ask("GET", "/v1/"+address, query)["data"].([]any)
+		for _, each := range page[:min(len(page), 12)] {
+			w.ask("GET", "/v1/"+address+"/"+each.(node)["id"].(string), "")
+		}
+	}
+}
+
+// What is wrong is seen: an unknown key, a wrong type, a missing key and a missing fixture's key.
+func TestTheJudgeIsStrict(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	status, good := w.send("POST", "/v1/customers", "email=a@b.test")
+	schema, _ := official().response("POST", "/v1/customers", status)
+	if found := official().violations(schema, good); len(found) > 0 {
+		t.Fatalf("a good customer is refused: %v", found)
+	}
+	for wrong, change := range map[string][2]string{
+		"unknown":  {`"email":`, `"e_mail": 1, "email":`},
+		"type":     {`"livemode": false`, `"livemode": "no"`},
+		"required": {`"created":`, `"createt":`},
+		"fixture":  {`"next_invoice_sequence": 1,`, ``},
+	} {
+		text := strings.Replace(string(good), change[0], change[1], 1)
+		if text == string(good) {
+			t.Fatalf("the change %s does not apply to %s", wrong, good)
+		}
+		if found := official().violations(schema, []byte(text)); len(found) == 0 {
+			t.Errorf("%s: nothing is found", wrong)
+		}
+	}
+	hook := `{"id":"evt_1","object":"event","api_version":"2023-10-16","created":1,"livemode":false,"pending_webhooks":0,"request":null,"type":"customer.renamed","data":{"object":` + string(good) + `}}`
+	if found := official().announced([]byte(hook)); !slices.ContainsFunc(found, func(each string) bool { return strings.Contains(each, "customer.renamed") }) {
+		t.Errorf("an invented event is not seen: %v", found)
+	}
+}
