@@ -1,0 +1,238 @@
+package inbox_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+)
+
+// Proves that many events of one account wait for one job, and that its one sync answers them all.
+func TestEventsCollapse(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(w *world) {
+		a, _ := w.buyer()
+		b, _ := w.buyer()
+		for n := range 50 {
+			w.ring(fmt.Sprint("evt_", n), a.CustomerID)
+		}
+		w.ring("evt_b", b.CustomerID)
+		if n := w.count(unfinishedJobs); n != 2 {
+			w.t.Errorf("%d jobs for the events of two accounts", n)
+		}
+		w.start(w.t)
+		w.waitIdle()
+		if n := w.gate.fetches.Load(); n != 2 {
+			w.t.Errorf("%d fetches for two accounts", n)
+		}
+		if got := w.account(a.ID); got.Available != 100 || got.Sync.TicketIssued != 1 {
+			w.t.Errorf("%d points after %d syncs", got.Available, got.Sync.TicketIssued)
+		}
+	})
+}
+
+// Proves that an event which comes while a sync is under way has a sync of its own that begins after it: the one under way may
+// have looked already.
+func TestEventDuringSync(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(w *world) {
+		a := w.draft()
+		w.insert(a)
+		arrived, let := w.gate.hold()
+		w.start(w.t)
+		w.ring("evt_1", a.CustomerID)
+		wait(w.t, arrived, 3) // the first sync has looked: subscriptions, invoices, charges
+		w.gate.fail(nil)
+		o := w.sell(a, "pack_100")
+		w.insertOrder(o)
+		w.pay(o)
+		w.ring("evt_2", a.CustomerID)
+		w.wantStatus("evt_2", billing.InboxProcessed) // while the first is still held
+		first, second := w.event("evt_1"), w.event("evt_2")
+		if first.Ticket != 1 || second.Ticket != 2 || first.Status != billing.InboxProcessed {
+			w.t.Errorf("the first: %+v\nthe second: %+v", first, second)
+		}
+		let()
+		w.waitIdle()
+		if got := w.account(a.ID); got.Available != 100 || got.Sync.TicketApplied != 2 {
+			w.t.Errorf("%d points, ticket %d applied", got.Available, got.Sync.TicketApplied)
+		}
+	})
+}
+
+// Proves that a sync answers the events that were there when it began and no other: it may have looked before the change that
+// a later one tells of.
+func TestEventAfterSyncBegan(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(w *world) {
+		a := w.draft()
+		w.insert(a)
+		w.ring("evt_1", a.CustomerID)
+		arrived, let := w.gate.hold()
+		synced := make(chan error, 1)
+		go func() {
+			_, err := w.syncer.Sync(context.Background(), a.ID)
+			synced <- err
+		}()
+		wait(w.t, arrived, 3)
+		w.ring("evt_2", a.CustomerID)
+		let()
+		must(w.t, <-synced)
+		w.gate.fail(nil)
+		if first, second := w.event("evt_1"), w.event("evt_2"); first.Status != billing.InboxProcessed || second.Status != billing.InboxPending || second.Ticket != 0 {
+			w.t.Errorf("the first: %+v\nthe second: %+v", first, second)
+		}
+		w.start(w.t)
+		w.waitIdle()
+		if e := w.event("evt_2"); e.Status != billing.InboxProcessed || e.Ticket != 2 {
+			w.t.Errorf("%+v", e)
+		}
+	})
+}
+
+// Proves that a failing sync is noted on its events and tried again until Stripe is back.
+func TestStripeDown(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(w *world) {
+		a, _ := w.buyer()
+		w.gate.fail(refuses)
+		w.start(w.t)
+		w.ring("evt_1", a.CustomerID)
+		w.ring("evt_2", a.CustomerID)
+		waitFor(w.t, "the failure is noted", func() bool { return w.event("evt_1").Attempts > 0 })
+		if e := w.event("evt_1"); e.Status != billing.InboxPending || e.LastError == "" || e.ProcessedAt != nil {
+			w.t.Errorf("while Stripe is down: %+v", e)
+		}
+		w.gate.fail(nil)
+		w.waitIdle()
+		for _, id := range []string{"evt_1", "evt_2"} {
+			if e := w.event(id); e.Status != billing.InboxProcessed || e.LastError != "" {
+				w.t.Errorf("when Stripe is back: %+v", e)
+			}
+		}
+		if got := w.account(a.ID); got.Available != 100 {
+			w.t.Errorf("%d points", got.Available)
+		}
+	})
+}
+
+// Proves that the table is the truth: an event whose job was lost is rung for again once it is overdue, whether its account
+// is known or not, and an event that waits in order is left alone.
+func TestSweep(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(w *world) {
+		a, o := w.buyer()
+		refund := w.refund(o)
+		w.ring("evt_1", a.CustomerID)
+		must(w.t, w.deliver(eventOf("evt_2", "refund.created", fmt.Sprintf(`{"object":"refund","id":%q}`, refund))))
+		w.exec("DELETE FROM river_job")
+		must(w.t, w.inbox.Sweep(context.Background()))
+		if n := w.count(unfinishedJobs); n != 0 {
+			w.t.Errorf("%d jobs for events that have just come", n)
+		}
+		w.advance(3 * time.Minute)
+		must(w.t, w.inbox.Sweep(context.Background()))
+		must(w.t, w.inbox.Sweep(context.Background()))
+		if n := w.count(unfinishedJobs); n != 2 {
+			w.t.Errorf("%d jobs for two events", n)
+		}
+		w.start(w.t)
+		w.waitIdle()
+		if e := w.event("evt_2"); e.AccountID != a.ID || e.Status != billing.InboxProcessed {
+			w.t.Errorf("the event that did not name its customer: %+v", e)
+		}
+	})
+}
+
+// Proves that an event which does not say whose it is is resolved by asking Stripe, and is ignored where the customer is not ours
+// or Stripe does not know the object.
+func TestResolve(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(w *world) {
+		a, o := w.buyer()
+		disputes := map[string]string{"/v1/disputes/du_1": string(a.CustomerID), "/v1/disputes/du_2": "cus_foreign"}
+		w.gate.fail(func(out http.ResponseWriter, r *http.Request) {
+			customer, ok := disputes[r.URL.Path]
+			if !ok {
+				w.gate.next.ServeHTTP(out, r)
+				return
+			}
+			fmt.Fprintf(out, `{"id":"du","object":"dispute","charge":{"id":"ch","object":"charge","customer":%q}}`, customer)
+		})
+		w.start(w.t)
+		for id, object := range map[string]string{
+			"evt_refund":  fmt.Sprintf(`{"object":"refund","id":%q}`, w.refund(o)),
+			"evt_dispute": `{"object":"dispute","id":"du_1"}`,
+			"evt_foreign": `{"object":"dispute","id":"du_2"}`,
+			"evt_unknown": `{"object":"refund","id":"re_none"}`,
+		} {
+			must(w.t, w.deliver(eventOf(id, "an.event", object)))
+		}
+		w.waitIdle()
+		for _, id := range []string{"evt_refund", "evt_dispute"} {
+			if e := w.event(id); e.Status != billing.InboxProcessed || e.AccountID != a.ID {
+				w.t.Errorf("%+v", e)
+			}
+		}
+		for _, id := range []string{"evt_foreign", "evt_unknown"} {
+			if e := w.event(id); e.Status != billing.InboxIgnored || e.AccountID != "" || e.Reason == "" {
+				w.t.Errorf("%+v", e)
+			}
+		}
+		if got := w.account(a.ID); got.Available != 0 {
+			w.t.Errorf("%d points are left of a purchase that was refunded", got.Available)
+		}
+	})
+}
+
+// Proves that the operator can ring any event again: one that was processed, and one whose customer is ours only since; and
+// that one which concerns nobody, or is not there, is refused.
+func TestReplay(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(w *world) {
+		a := w.draft()
+		w.ring("evt_1", a.CustomerID)
+		if e := w.event("evt_1"); e.Status != billing.InboxIgnored {
+			w.t.Errorf("%+v", e)
+		}
+		if err := w.inbox.Replay(w.t.Context(), "evt_1"); billing.CodeOf(err) != billing.EConflict {
+			w.t.Errorf("an event of a customer that is not ours: %v", err)
+		}
+		if err := w.inbox.Replay(w.t.Context(), "evt_none"); billing.CodeOf(err) != billing.ENotFound {
+			w.t.Errorf("no such event: %v", err)
+		}
+		w.insert(a)
+		w.start(w.t)
+		for ticket := range int64(2) {
+			must(w.t, w.inbox.Replay(w.t.Context(), "evt_1"))
+			w.waitIdle()
+			if e := w.event("evt_1"); e.Status != billing.InboxProcessed || e.Ticket != ticket+1 || e.AccountID != a.ID || e.Reason != "" {
+				w.t.Errorf("replay %d: %+v", ticket+1, e)
+			}
+		}
+	})
+}
+
+// wait waits for n signals.
+func wait(t *testing.T, signals <-chan struct{}, n int) {
+	t.Helper()
+	deadline := time.After(patience)
+	for range n {
+		select {
+		case <-signals:
+		case <-deadline:
+			t.Fatal("a signal never came")
+		}
+	}
+}
+
+// refund gives the money of a purchase back and answers the refund's id.
+func (w *world) refund(o billing.Order) string {
+	w.t.Helper()
+	paid := w.ask(http.MethodGet, "/v1/checkout/sessions/"+string(o.CheckoutID), nil)
+	return w.ask(http.MethodPost, "/v1/refunds", url.Values{"payment_intent": {paid["payment_intent"].(string)}})["id"].(string)
+}

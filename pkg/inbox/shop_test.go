@@ -1,0 +1,128 @@
+package inbox_test
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/catalog"
+	"github.com/pointsync/pointsync/pkg/sandbox"
+	"github.com/pointsync/pointsync/pkg/stripegw"
+)
+
+// retryAfter is when a failed renewal is tried once more; then the subscription is canceled.
+const retryAfter = 72 * time.Hour
+
+// shop is a local Stripe with a gate before it. No webhook rings but those that a test delivers.
+type shop struct {
+	t       *testing.T
+	url     string // past the gate
+	gate    *gate
+	gateway *stripegw.Gateway
+	offset  atomic.Int64 // of the sandbox's clock from the machine's
+}
+
+func newShop(t *testing.T) *shop {
+	t.Helper()
+	local, err := sandbox.New(sandbox.Options{RetrySchedule: []time.Duration{retryAfter}})
+	must(t, err)
+	s := &shop{t: t, gate: &gate{next: local.Handler()}}
+	direct, gated := httptest.NewServer(local.Handler()), httptest.NewServer(s.gate)
+	t.Cleanup(func() { gated.Close(); direct.Close(); must(t, local.Close()) })
+	s.url = direct.URL
+	s.gateway, err = stripegw.New(stripegw.Options{Key: stripeKey, BaseURL: gated.URL, HTTPClient: gated.Client(), Now: s.now, MaxRetries: -1})
+	must(t, err)
+	_, err = s.gateway.EnsureCatalog(t.Context(), catalog.Default())
+	must(t, err)
+	return s
+}
+
+func (s *shop) now() time.Time { return time.Now().Add(time.Duration(s.offset.Load())) }
+
+// advance moves the one clock; what falls due at Stripe on the way has happened when it returns.
+func (s *shop) advance(d time.Duration) {
+	s.t.Helper()
+	s.post("/_sandbox/clock", "application/json", `{"advance_seconds":`+strconv.Itoa(int(d.Seconds()))+`}`)
+	s.offset.Add(int64(d))
+}
+
+// ask sends a form to the sandbox, past the gate, as Stripe's own tools do.
+func (s *shop) ask(method, path string, form url.Values) map[string]any {
+	s.t.Helper()
+	if method == http.MethodPost {
+		return s.post(path, "application/x-www-form-urlencoded", form.Encode())
+	}
+	return s.send(method, path, "", "")
+}
+
+func (s *shop) post(path, kind, body string) map[string]any {
+	s.t.Helper()
+	return s.send(http.MethodPost, path, kind, body)
+}
+
+func (s *shop) send(method, path, kind, body string) map[string]any {
+	s.t.Helper()
+	req, err := http.NewRequestWithContext(s.t.Context(), method, s.url+path, strings.NewReader(body))
+	must(s.t, err)
+	req.Header.Set("Authorization", "Bearer "+stripeKey)
+	if kind != "" {
+		req.Header.Set("Content-Type", kind)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	must(s.t, err)
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	must(s.t, err)
+	if resp.StatusCode != http.StatusOK {
+		s.t.Fatalf("%s %s: %d %s", method, path, resp.StatusCode, answer)
+	}
+	var object map[string]any
+	must(s.t, json.Unmarshal(answer, &object))
+	return object
+}
+
+// draft is an account with a customer at Stripe that no database knows yet.
+func (s *shop) draft() billing.Account {
+	s.t.Helper()
+	now := s.now().UTC().Truncate(time.Second)
+	a := billing.Account{ID: billing.NewAccountID(now), Sync: billing.SyncState{BudgetAt: now}, CreatedAt: now}
+	a.Email = strings.ReplaceAll(string(a.ID), "_", "-") + "@example.com"
+	var err error
+	a.CustomerID, err = s.gateway.CreateCustomer(s.t.Context(), a.ID, a.Email)
+	must(s.t, err)
+	return a
+}
+
+// sell opens the page of an order that no database knows yet.
+func (s *shop) sell(a billing.Account, item string) billing.Order {
+	s.t.Helper()
+	c, now := catalog.Default(), s.now().UTC().Truncate(time.Second)
+	o := billing.Order{
+		ID: billing.NewOrderID(now), AccountID: a.ID, Item: item, Quantity: 1, Status: billing.OrderPending,
+		SuccessURL: "https://shop.example/ok", CancelURL: "https://shop.example/no", CreatedAt: now,
+	}
+	if plan, ok := c.Plan(item); ok {
+		o.Kind, o.Points, o.Amount, o.Currency = billing.KindPlan, plan.Points, plan.Amount, plan.Currency
+	} else if pack, ok := c.Pack(item); ok {
+		o.Kind, o.Points, o.Amount, o.Currency = billing.KindPack, pack.Points, pack.Amount, pack.Currency
+	}
+	price, err := s.gateway.Price(s.t.Context(), item)
+	must(s.t, err)
+	page, err := s.gateway.CreateCheckout(s.t.Context(), stripegw.NewCheckout{Order: o, Customer: a.CustomerID, Price: price})
+	must(s.t, err)
+	o.CheckoutID, o.URL = page.ID, page.URL
+	return o
+}
+
+func (s *shop) pay(o billing.Order) map[string]any {
+	s.t.Helper()
+	return s.ask(http.MethodPost, "/v1/payment_pages/"+string(o.CheckoutID)+"/confirm", url.Values{"payment_method": {"pm_card_visa"}})
+}

@@ -1,0 +1,220 @@
+package inbox_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"log/slog"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/catalog"
+	"github.com/pointsync/pointsync/pkg/inbox"
+	"github.com/pointsync/pointsync/pkg/reconcile"
+	"github.com/pointsync/pointsync/pkg/store"
+	"github.com/pointsync/pointsync/pkg/store/storetest"
+)
+
+const (
+	stripeKey = "sk_test_123"
+	secret    = "whsec_test"
+	patience  = 30 * time.Second // for a signal that must come
+)
+
+// world is a shop and one replica of ours.
+type world struct {
+	*shop
+	t      *testing.T // the replica's, which may be a part of the shop's
+	db     *store.DB
+	syncer *reconcile.Syncer
+	inbox  *inbox.Inbox
+}
+
+// eachWorld runs a suite on both databases.
+func eachWorld(t *testing.T, f func(w *world)) {
+	t.Helper()
+	for _, dialect := range storetest.Dialects {
+		t.Run(string(dialect), func(t *testing.T) {
+			t.Parallel()
+			s := newShop(t)
+			f(s.replica(t, storetest.URL(t, dialect)))
+		})
+	}
+}
+
+// replica wires the rooms over a database as the program does; its jobs do not run before start.
+func (s *shop) replica(t *testing.T, databaseURL string) *world {
+	t.Helper()
+	log := slog.New(slog.DiscardHandler)
+	db := storetest.OpenURL(t, databaseURL, s.now)
+	syncer := reconcile.New(db, s.gateway, catalog.Default(), reconcile.Policy{PastDueGrace: 72 * time.Hour, RenewalGrace: 2 * time.Hour}, log)
+	events, err := inbox.New(inbox.Options{DB: db, Stripe: s.gateway, Syncer: syncer, Secrets: []string{"whsec_other", secret}, Log: log})
+	must(t, err)
+	return &world{shop: s, t: t, db: db, syncer: syncer, inbox: events}
+}
+
+// start lets the jobs run until the test ends.
+func (w *world) start(t *testing.T) {
+	t.Helper()
+	must(t, w.inbox.Start(t.Context()))
+	t.Cleanup(func() { must(t, w.inbox.Stop(context.Background())) })
+}
+
+// insert makes rows of an account and its orders.
+func (w *world) insert(a billing.Account, orders ...billing.Order) {
+	w.t.Helper()
+	ctx := context.Background()
+	must(w.t, w.db.InTx(ctx, func(tx *store.Tx) error {
+		if err := tx.InsertAccount(ctx, a); err != nil {
+			return err
+		}
+		for _, o := range orders {
+			if err := tx.InsertOrder(ctx, o); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+}
+
+func (w *world) insertOrder(o billing.Order) {
+	w.t.Helper()
+	must(w.t, w.db.InTx(context.Background(), func(tx *store.Tx) error { return tx.InsertOrder(context.Background(), o) }))
+}
+
+// buyer is an account with a paid order of a pack that only Stripe knows to be paid.
+func (w *world) buyer() (billing.Account, billing.Order) {
+	w.t.Helper()
+	a := w.draft()
+	o := w.sell(a, "pack_100")
+	w.insert(a, o)
+	w.pay(o)
+	return a, o
+}
+
+// deliver accepts a body that Stripe signed now.
+func (w *world) deliver(body string) error {
+	stamp := strconv.FormatInt(w.now().Unix(), 10)
+	mac := hmac.New(sha256.New, []byte(secret))
+	mac.Write([]byte(stamp + "." + body))
+	return w.inbox.Accept(context.Background(), []byte(body), "t="+stamp+",v1="+hex.EncodeToString(mac.Sum(nil)))
+}
+
+// ring delivers an event that says hardly more than whom to look at.
+func (w *world) ring(id string, customer billing.CustomerID) {
+	w.t.Helper()
+	must(w.t, w.deliver(eventOf(id, "customer.updated", fmt.Sprintf(`{"object":"customer","id":%q}`, customer))))
+}
+
+// eventOf is an event's body.
+func eventOf(id, kind, object string) string {
+	return fmt.Sprintf(`{"id":%q,"object":"event","type":%q,"api_version":"2023-10-16","created":1700000000,"livemode":false,"data":{"object":%s}}`, id, kind, object)
+}
+
+// event reads what became of an event.
+func (w *world) event(id string) billing.InboxEvent {
+	w.t.Helper()
+	e, err := w.db.Event(context.Background(), billing.StripeEventID(id))
+	must(w.t, err)
+	return e
+}
+
+func (w *world) account(id billing.AccountID) billing.Account {
+	w.t.Helper()
+	a, err := w.db.Account(context.Background(), id)
+	must(w.t, err)
+	return a
+}
+
+// count answers a query for one number.
+func (w *world) count(query string) (n int) {
+	w.t.Helper()
+	must(w.t, w.db.SQL().QueryRowContext(context.Background(), query).Scan(&n))
+	return n
+}
+
+// exec changes rows as no code of ours does.
+func (w *world) exec(statement string) {
+	w.t.Helper()
+	_, err := w.db.SQL().ExecContext(context.Background(), statement)
+	must(w.t, err)
+}
+
+// waitFor looks until something has come true.
+func waitFor(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	deadline, look := time.After(patience), time.NewTicker(5*time.Millisecond)
+	defer look.Stop()
+	for !ok() {
+		select {
+		case <-look.C:
+		case <-deadline:
+			t.Fatalf("never came true: %s", what)
+		}
+	}
+}
+
+const (
+	unfinishedJobs = "SELECT count(*) FROM river_job WHERE kind <> 'sweep' AND finalized_at IS NULL"
+	pendingEvents  = "SELECT count(*) FROM inbox_events WHERE status = 'pending'"
+)
+
+// waitIdle waits until every event is answered and no job is left.
+func (w *world) waitIdle() {
+	w.t.Helper()
+	waitFor(w.t, "every event is answered and no job is left", func() bool { return w.count(pendingEvents) == 0 && w.count(unfinishedJobs) == 0 })
+}
+
+// wantStatus waits until an event has come that far.
+func (w *world) wantStatus(id string, status billing.InboxStatus) {
+	w.t.Helper()
+	waitFor(w.t, id+" is "+string(status), func() bool { return w.event(id).Status == status })
+}
+
+// dump is what an account's rows say, without what differs from run to run: ids of ours, times of making, tickets.
+func (w *world) dump(id billing.AccountID) string {
+	w.t.Helper()
+	var out bytes.Buffer
+	for _, query := range []string{
+		`SELECT id, customer_id, available, held, debt, unsettled, next_expiry, version, sub_id, sub_plan, sub_status, sub_period_start, sub_period_end,
+			sub_cancels, window_from, window_until, invoices_since FROM accounts WHERE id = '%s'`,
+		`SELECT id, item, status, checkout_id, url, payment_intent_id, subscription_id, fulfilled_at IS NULL FROM orders WHERE account_id = '%s' ORDER BY checkout_id`,
+		`SELECT grant_key, source, granted, remaining, clawed_back, expires_at FROM lots WHERE account_id = '%s' ORDER BY grant_key`,
+		`SELECT e.seq, e.kind, e.amount, e.balance_after, e.description, l.grant_key FROM entries e LEFT JOIN lots l ON l.id = e.lot_id
+			WHERE e.account_id = '%s' ORDER BY e.seq`,
+	} {
+		w.dumpRows(&out, fmt.Sprintf(query, id))
+	}
+	return out.String()
+}
+
+func (w *world) dumpRows(out io.Writer, query string) {
+	w.t.Helper()
+	rows, err := w.db.SQL().QueryContext(context.Background(), query)
+	must(w.t, err)
+	defer rows.Close()
+	columns, err := rows.Columns()
+	must(w.t, err)
+	values, places := make([]any, len(columns)), make([]any, len(columns))
+	for n := range values {
+		places[n] = &values[n]
+	}
+	for rows.Next() {
+		must(w.t, rows.Scan(places...))
+		fmt.Fprintln(out, values...)
+	}
+	must(w.t, rows.Err())
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

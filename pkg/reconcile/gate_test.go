@@ -1,0 +1,108 @@
+package reconcile_test
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// picture is how many lists a fetch asks for where no order is open: subscriptions, invoices, charges.
+const picture = 3
+
+// patience is how long a test waits for a signal that must come.
+const patience = 30 * time.Second
+
+// gate stands between the syncer and the sandbox. It counts what is asked, fails as networks do, and keeps answers back.
+type gate struct {
+	next  http.Handler
+	asked atomic.Int64 // lists of subscriptions: one for each fetch
+	fault atomic.Pointer[http.HandlerFunc]
+	held  sync.Map // customer -> *hold
+}
+
+func (g *gate) ServeHTTP(out http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == "/v1/subscriptions" && r.Method == http.MethodGet {
+		g.asked.Add(1)
+	}
+	if f := g.fault.Load(); f != nil {
+		(*f)(out, r)
+		return
+	}
+	h, ok := g.held.Load(r.URL.Query().Get("customer"))
+	if !ok {
+		g.next.ServeHTTP(out, r)
+		return
+	}
+	answer := httptest.NewRecorder()
+	g.next.ServeHTTP(answer, r)
+	h.(*hold).keep(r)
+	for name, values := range answer.Header() {
+		out.Header()[name] = values
+	}
+	out.WriteHeader(answer.Code)
+	_, _ = out.Write(answer.Body.Bytes()) // the caller is gone where this fails
+}
+
+// fail sets how every request fails; nil lets them pass.
+func (g *gate) fail(f http.HandlerFunc) {
+	if f == nil {
+		g.fault.Store(nil)
+		return
+	}
+	g.fault.Store(&f)
+}
+
+// hangs never answers.
+func hangs(_ http.ResponseWriter, r *http.Request) {
+	_, _ = io.Copy(io.Discard, r.Body) // only then does the server notice that the caller has left
+	<-r.Context().Done()
+}
+
+// refuses answers as Stripe does when it is down.
+func refuses(out http.ResponseWriter, _ *http.Request) {
+	out.WriteHeader(http.StatusServiceUnavailable)
+}
+
+// hold keeps answers back that Stripe has given already: a slow network, not a slow Stripe.
+type hold struct {
+	arrived chan string // the list that was answered, once for each answer
+	release chan struct{}
+}
+
+// hold keeps the answers to one customer's lists back until let is called on it.
+func (g *gate) hold(customer string) *hold {
+	h := &hold{arrived: make(chan string, 100), release: make(chan struct{})}
+	g.held.Store(customer, h)
+	return h
+}
+
+// pass lets the answers to later requests through; those that are held stay so.
+func (g *gate) pass(customer string) { g.held.Delete(customer) }
+
+func (h *hold) keep(r *http.Request) {
+	h.arrived <- strings.TrimPrefix(r.URL.Path, "/v1/")
+	select {
+	case <-h.release:
+	case <-r.Context().Done():
+	}
+}
+
+// wait waits until n answers are held.
+func (h *hold) wait(t testing.TB, n int) {
+	t.Helper()
+	deadline := time.After(patience)
+	for range n {
+		select {
+		case <-h.arrived:
+		case <-deadline:
+			t.Fatal("the answers that were to be held never came")
+		}
+	}
+}
+
+func (h *hold) let() { close(h.release) }

@@ -1,0 +1,85 @@
+package reconcile_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"testing"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/store"
+)
+
+const (
+	inversions = 1000 / slowdown
+	inverters  = 4 // accounts side by side
+)
+
+// Proves that a picture which was taken earlier and arrives later never overwrites the later one: of each pair of syncs the
+// first one's answers are held on their way until Stripe has changed and the second sync was applied.
+func TestInversions(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, store.Postgres, nil)
+	for n := range inverters {
+		t.Run(fmt.Sprint("Account", n+1), func(t *testing.T) {
+			t.Parallel()
+			mine := &world{t: t, db: w.db, stripe: w.stripe, syncer: w.syncer, sandbox: w.sandbox, gate: w.gate}
+			a, subscription := mine.subscriber()
+			for i := range inversions / inverters {
+				cancels := i%2 == 0
+				mine.invert(a, func() {
+					mine.ask(http.MethodPost, "/v1/subscriptions/"+subscription, url.Values{"cancel_at_period_end": {fmt.Sprint(cancels)}})
+				})
+				if got := mine.account(a.ID); got.Subscription.CancelAtPeriodEnd != cancels {
+					t.Fatalf("inversion %d: cancels at the period's end: %v, and at Stripe %v", i, !cancels, cancels)
+				}
+			}
+			after := mine.account(a.ID)
+			if after.Sync.TicketApplied != after.Sync.TicketIssued || after.Sync.TicketIssued != 1+2*inversions/inverters {
+				t.Errorf("ticket %d of %d was applied last", after.Sync.TicketApplied, after.Sync.TicketIssued)
+			}
+			mine.wantPoints(a.ID, 500, 0)
+		})
+	}
+}
+
+// Proves that the later picture loses nothing when the earlier one is thrown away, and that none grants twice: a pack that is
+// paid between the two is fulfilled once.
+func TestInversionOfPurchase(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, store.Postgres, nil)
+	a := w.buyer()
+	for n := range billing.Points(10) {
+		o := w.order(a, "pack_100")
+		w.invert(a, func() { w.pay(o) })
+		if got := w.orderNow(o); got.Status != billing.OrderFulfilled {
+			t.Errorf("the order is %s", got.Status)
+		}
+		w.wantPoints(a.ID, 100*(n+1), 0)
+	}
+}
+
+// invert begins a sync, and before its picture arrives lets change happen and another sync come and go.
+func (w *world) invert(a billing.Account, change func()) {
+	w.t.Helper()
+	type result struct {
+		applied bool
+		err     error
+	}
+	h := w.gate.hold(string(a.CustomerID))
+	slow := make(chan result, 1)
+	go func() {
+		applied, err := w.syncer.Sync(w.t.Context(), a.ID)
+		slow <- result{applied, err}
+	}()
+	h.wait(w.t, picture)
+	w.gate.pass(string(a.CustomerID))
+	change()
+	w.sync(a)
+	h.let()
+	r := <-slow
+	must(w.t, r.err)
+	if r.applied {
+		w.t.Fatal("the earlier sync was applied after the later one")
+	}
+}

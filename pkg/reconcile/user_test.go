@@ -1,0 +1,188 @@
+package reconcile_test
+
+import (
+	"bytes"
+	"net/http"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/reconcile"
+	"github.com/pointsync/pointsync/pkg/store"
+	"github.com/pointsync/pointsync/pkg/store/storetest"
+)
+
+// wantOutcome syncs as a user's request does.
+func (w *world) wantOutcome(id billing.AccountID, want reconcile.Outcome) {
+	w.t.Helper()
+	got, err := w.syncer.ForSpend(w.t.Context(), id)
+	must(w.t, err)
+	if got != want {
+		w.t.Errorf("the outcome is %q, want %q", got, want)
+	}
+}
+
+// wantOutcomeOfOrder syncs again and again as a customer does who looks at an order.
+func (w *world) wantOutcomeOfOrder(id billing.AccountID, wants ...reconcile.Outcome) {
+	w.t.Helper()
+	for n, want := range wants {
+		got, err := w.syncer.ForOrder(w.t.Context(), id)
+		must(w.t, err)
+		if got != want {
+			w.t.Errorf("the outcome of look %d is %q, want %q", n+1, got, want)
+		}
+	}
+}
+
+// Proves that an account's own spends cause five syncs at once and then one each ten seconds, that the budget is whole
+// again after fifty, that a customer's look at an order has three more, that it is the account's alone, and that events
+// do not draw on it.
+func TestUserBudget(t *testing.T) {
+	t.Parallel()
+	for _, dialect := range storetest.Dialects {
+		t.Run(string(dialect), func(t *testing.T) {
+			t.Parallel()
+			clock := storetest.NewClock()
+			w := newWorld(t, dialect, clock.Now)
+			a, other := w.buyer(), w.buyer()
+			for _, step := range []struct {
+				after time.Duration
+				syncs int
+			}{{0, 5}, {9 * time.Second, 0}, {time.Second, 1}, {25 * time.Second, 2}, {5 * time.Second, 1}, {time.Hour, 5}} {
+				clock.Advance(step.after)
+				for range step.syncs {
+					w.wantOutcome(a.ID, reconcile.Synced)
+				}
+				w.wantOutcome(a.ID, reconcile.NoBudget)
+			}
+			w.wantOutcomeOfOrder(a.ID, reconcile.Synced, reconcile.Synced, reconcile.Synced, reconcile.NoBudget)
+			issued := w.account(a.ID).Sync.TicketIssued
+			w.wantOutcome(other.ID, reconcile.Synced)
+			w.sync(a)
+			if got := w.account(a.ID).Sync; issued != 17 || got.TicketIssued != 18 || got.TicketApplied != 18 {
+				t.Errorf("%d tickets before and %+v after: a refusal took one", issued, got)
+			}
+			asked := w.gate.asked.Load()
+			w.wantOutcome(a.ID, reconcile.NoBudget)
+			if w.gate.asked.Load() != asked {
+				t.Error("Stripe was asked without a budget")
+			}
+		})
+	}
+}
+
+// Proves that an account which never met Stripe is not synced, and an account that is not there is an error.
+func TestUserWithoutCustomer(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(w *world) {
+		a := storetest.NewAccount(w.t, w.db)
+		w.wantOutcome(a.ID, reconcile.NoCustomer)
+		if applied, err := w.syncer.Sync(w.t.Context(), a.ID); applied || err != nil {
+			w.t.Errorf("Sync answers %v, %v", applied, err)
+		}
+		if w.gate.asked.Load() != 0 || w.account(a.ID).Sync.TicketIssued != 0 {
+			w.t.Error("a ticket was taken or Stripe was asked")
+		}
+		if _, err := w.syncer.ForSpend(w.t.Context(), "acc_none"); billing.CodeOf(err) != billing.ENotFound {
+			w.t.Errorf("no such account: %v", err)
+		}
+	})
+}
+
+// Proves that a user waits two seconds for a Stripe that hangs and no longer, is told Failed as with one that is down, and that
+// the next sync mends what was missed.
+func TestUserStripeAway(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, store.Postgres, nil)
+	a := w.buyer()
+	o := w.order(a, "pack_100")
+	w.pay(o)
+	for _, c := range []struct {
+		name     string
+		fault    http.HandlerFunc
+		min, max time.Duration
+	}{
+		{"Hangs", hangs, 1900 * time.Millisecond, 8 * time.Second},
+		{"Down", refuses, 0, 8 * time.Second},
+	} {
+		w.gate.fail(c.fault)
+		begun := time.Now()
+		w.wantOutcome(a.ID, reconcile.Failed)
+		if took := time.Since(begun); took < c.min || took > c.max {
+			t.Errorf("%s: it took %v", c.name, took)
+		}
+	}
+	if got := w.orderNow(o); got.Status != billing.OrderPending {
+		t.Errorf("the order is %s without anybody having asked Stripe", got.Status)
+	}
+	w.gate.fail(nil)
+	w.wantOutcome(a.ID, reconcile.Synced)
+	w.wantPoints(a.ID, 100, 0)
+}
+
+// Proves that callers who come together share one fetch, one ticket and one piece of the budget.
+func TestUsersShareOneSync(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, store.Postgres, nil)
+	a := w.buyer()
+	w.pay(w.order(a, "pack_100"))
+	asked := w.gate.asked.Load()
+	h := w.gate.hold(string(a.CustomerID))
+	const callers = 50
+	outcomes := make(chan reconcile.Outcome, callers)
+	var answered sync.WaitGroup
+	for range callers {
+		answered.Go(func() { oneOfManyCallers(w, a.ID, outcomes) })
+	}
+	h.wait(t, picture) // a fetch is under way and cannot end
+	waitFor(t, func() bool { return waitingCallers() == callers })
+	h.let()
+	answered.Wait()
+	close(outcomes)
+	for outcome := range outcomes {
+		if outcome != reconcile.Synced {
+			t.Errorf("a caller was told %q", outcome)
+		}
+	}
+	if n, issued := w.gate.asked.Load()-asked, w.account(a.ID).Sync.TicketIssued; n != 1 || issued != 1 {
+		t.Errorf("%d fetches and %d tickets for %d callers", n, issued, callers)
+	}
+	w.wantPoints(a.ID, 100, 0)
+}
+
+func oneOfManyCallers(w *world, id billing.AccountID, outcomes chan<- reconcile.Outcome) {
+	outcome, err := w.syncer.ForSpend(w.t.Context(), id)
+	if err != nil {
+		w.t.Error(err)
+	}
+	outcomes <- outcome
+}
+
+// waitingCallers counts the goroutines of oneOfManyCallers that are inside ForSpend's flight. Only their stacks show it: to
+// hold them at a door of ours would prove something else.
+func waitingCallers() (n int) {
+	stacks := make([]byte, 4<<20)
+	stacks = stacks[:runtime.Stack(stacks, true)]
+	for stack := range bytes.SplitSeq(stacks, []byte("\n\n")) {
+		if bytes.Contains(stack, []byte("oneOfManyCallers")) && bytes.Contains(stack, []byte("singleflight.(*Group).Do")) {
+			n++
+		}
+	}
+	return n
+}
+
+// waitFor looks until something has come true.
+func waitFor(t *testing.T, ok func() bool) {
+	t.Helper()
+	deadline, look := time.After(patience), time.NewTicker(5*time.Millisecond)
+	defer look.Stop()
+	for !ok() {
+		select {
+		case <-look.C:
+		case <-deadline:
+			t.Fatal("what the test waits for never came true")
+		}
+	}
+}

@@ -1,0 +1,196 @@
+package reconcile_test
+
+import (
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/catalog"
+	"github.com/pointsync/pointsync/pkg/ledger"
+	"github.com/pointsync/pointsync/pkg/reconcile"
+	"github.com/pointsync/pointsync/pkg/sandbox"
+	"github.com/pointsync/pointsync/pkg/store"
+	"github.com/pointsync/pointsync/pkg/store/storetest"
+	"github.com/pointsync/pointsync/pkg/stripegw"
+)
+
+const stripeKey = "sk_test_123"
+
+var policy = reconcile.Policy{PastDueGrace: 72 * time.Hour, RenewalGrace: 2 * time.Hour}
+
+// world is a database and a local Stripe of one test, with a gate between them. No webhook rings: only a sync tells the
+// database anything. The time of both sides is the sandbox's, unless the test brings a clock for the database.
+type world struct {
+	t       *testing.T
+	db      *store.DB
+	stripe  *stripegw.Gateway
+	syncer  *reconcile.Syncer
+	sandbox string // past the gate
+	gate    *gate
+	offset  atomic.Int64 // of the sandbox's clock from the machine's
+}
+
+// eachWorld runs a suite on both databases.
+func eachWorld(t *testing.T, f func(w *world)) {
+	t.Helper()
+	for _, dialect := range storetest.Dialects {
+		t.Run(string(dialect), func(t *testing.T) {
+			t.Parallel()
+			f(newWorld(t, dialect, nil))
+		})
+	}
+}
+
+// newWorld wires the rooms as the program does. A nil now is the sandbox's clock.
+func newWorld(t *testing.T, dialect store.Dialect, now func() time.Time) *world {
+	t.Helper()
+	local, err := sandbox.New(sandbox.Options{})
+	must(t, err)
+	w := &world{t: t, gate: &gate{next: local.Handler()}}
+	direct, gated := httptest.NewServer(local.Handler()), httptest.NewServer(w.gate)
+	t.Cleanup(func() { gated.Close(); direct.Close(); must(t, local.Close()) })
+	w.sandbox = direct.URL
+	if now == nil {
+		now = w.now
+	}
+	w.db = storetest.OpenURL(t, storetest.URL(t, dialect), now)
+	w.stripe, err = stripegw.New(stripegw.Options{Key: stripeKey, BaseURL: gated.URL, HTTPClient: gated.Client(), Now: now, MaxRetries: -1})
+	must(t, err)
+	_, err = w.stripe.EnsureCatalog(t.Context(), catalog.Default())
+	must(t, err)
+	w.syncer = w.newSyncer()
+	return w
+}
+
+func (w *world) newSyncer() *reconcile.Syncer {
+	return reconcile.New(w.db, w.stripe, catalog.Default(), policy, slog.New(slog.DiscardHandler))
+}
+
+func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.offset.Load())) }
+
+// advance moves the one clock; what falls due at Stripe on the way has happened when it returns.
+func (w *world) advance(d time.Duration) {
+	w.t.Helper()
+	resp, err := http.Post(w.sandbox+"/_sandbox/clock", "application/json", strings.NewReader(`{"advance_seconds":`+strconv.Itoa(int(d.Seconds()))+`}`))
+	must(w.t, err)
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		w.t.Fatalf("the clock answers %s", resp.Status)
+	}
+	w.offset.Add(int64(d))
+}
+
+// ask sends a form to the sandbox, past the gate, as Stripe's own tools do.
+func (w *world) ask(method, path string, form url.Values) map[string]any {
+	w.t.Helper()
+	req, err := http.NewRequestWithContext(w.t.Context(), method, w.sandbox+path, strings.NewReader(form.Encode()))
+	must(w.t, err)
+	req.Header.Set("Authorization", "Bearer "+stripeKey)
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	resp, err := http.DefaultClient.Do(req)
+	must(w.t, err)
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	must(w.t, err)
+	if resp.StatusCode != http.StatusOK {
+		w.t.Fatalf("%s %s: %d %s", method, path, resp.StatusCode, body)
+	}
+	var object map[string]any
+	must(w.t, json.Unmarshal(body, &object))
+	return object
+}
+
+// buyer is an account with a customer at Stripe.
+func (w *world) buyer() billing.Account {
+	w.t.Helper()
+	a := storetest.NewAccount(w.t, w.db)
+	customer, err := w.stripe.CreateCustomer(w.t.Context(), a.ID, a.Email)
+	must(w.t, err)
+	must(w.t, w.db.InTx(w.t.Context(), func(tx *store.Tx) error { return tx.SetCustomer(w.t.Context(), a.ID, customer) }))
+	return w.account(a.ID)
+}
+
+// order is an order of an item with its page at Stripe, not yet paid.
+func (w *world) order(a billing.Account, item string) billing.Order {
+	w.t.Helper()
+	ctx, c := w.t.Context(), catalog.Default()
+	o := billing.Order{
+		ID: billing.NewOrderID(w.db.Now()), AccountID: a.ID, Item: item, Quantity: 1, Status: billing.OrderPending,
+		SuccessURL: "https://shop.example/ok", CancelURL: "https://shop.example/no", CreatedAt: w.db.Now(),
+	}
+	if plan, ok := c.Plan(item); ok {
+		o.Kind, o.Points, o.Amount, o.Currency = billing.KindPlan, plan.Points, plan.Amount, plan.Currency
+	} else if pack, ok := c.Pack(item); ok {
+		o.Kind, o.Points, o.Amount, o.Currency = billing.KindPack, pack.Points, pack.Amount, pack.Currency
+	}
+	price, err := w.stripe.Price(ctx, item)
+	must(w.t, err)
+	page, err := w.stripe.CreateCheckout(ctx, stripegw.NewCheckout{Order: o, Customer: a.CustomerID, Price: price})
+	must(w.t, err)
+	o.CheckoutID, o.URL = page.ID, page.URL
+	must(w.t, w.db.InTx(ctx, func(tx *store.Tx) error { return tx.InsertOrder(ctx, o) }))
+	return o
+}
+
+func (w *world) pay(o billing.Order) map[string]any {
+	w.t.Helper()
+	return w.ask(http.MethodPost, "/v1/payment_pages/"+string(o.CheckoutID)+"/confirm", url.Values{"payment_method": {"pm_card_visa"}})
+}
+
+// subscriber is a buyer who has paid for a plan, and whom the database knows as such.
+func (w *world) subscriber() (billing.Account, string) {
+	w.t.Helper()
+	a := w.buyer()
+	subscription := w.pay(w.order(a, "basic_monthly"))["subscription"].(string)
+	w.sync(a)
+	return w.account(a.ID), subscription
+}
+
+// sync syncs and wants it applied.
+func (w *world) sync(a billing.Account) {
+	w.t.Helper()
+	applied, err := w.syncer.Sync(w.t.Context(), a.ID)
+	must(w.t, err)
+	if !applied {
+		w.t.Fatal("the sync was not applied")
+	}
+}
+
+func (w *world) account(id billing.AccountID) billing.Account {
+	w.t.Helper()
+	a, err := w.db.Account(w.t.Context(), id)
+	must(w.t, err)
+	return a
+}
+
+func (w *world) orderNow(o billing.Order) billing.Order {
+	w.t.Helper()
+	o, err := w.db.Order(w.t.Context(), o.AccountID, o.ID)
+	must(w.t, err)
+	return o
+}
+
+// wantPoints compares what the account owns, and audits it.
+func (w *world) wantPoints(id billing.AccountID, available, debt billing.Points) {
+	w.t.Helper()
+	must(w.t, ledger.Audit(w.t.Context(), w.db, id))
+	if a := w.account(id); a.Available != available || a.Debt != debt {
+		w.t.Errorf("%d points are available and %d owed, want %d and %d", a.Available, a.Debt, available, debt)
+	}
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
