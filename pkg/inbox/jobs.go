@@ -62,15 +62,19 @@ func (w *syncWorker) Work(ctx context.Context, job *river.Job[syncArgs]) error {
 	if err != nil || !pending {
 		return err
 	}
-	_, err = w.syncer.Sync(ctx, job.Args.Account)
-	if err == nil {
+	if _, err = w.syncer.Sync(ctx, job.Args.Account); err == nil {
 		return nil
 	}
-	note := func(tx *store.Tx) error { return tx.FailEvents(ctx, job.Args.Account, clip(err.Error(), maxErrorText)) }
-	if noteErr := w.db.InTx(ctx, note); noteErr != nil {
-		return fmt.Errorf("%w (and could not note it: %w)", err, noteErr)
+	return noting(ctx, w.db, err, func(tx *store.Tx, why string) error { return tx.FailEvents(ctx, job.Args.Account, why) })
+}
+
+// noting writes a job's failure down on its events and answers it, so that the job is tried again.
+func noting(ctx context.Context, db *store.DB, failure error, note func(tx *store.Tx, why string) error) error {
+	why := clip(failure.Error(), maxErrorText)
+	if err := db.InTx(ctx, func(tx *store.Tx) error { return note(tx, why) }); err != nil {
+		return fmt.Errorf("%w (and could not note it: %w)", failure, err)
 	}
-	return err
+	return failure
 }
 
 // resolveArgs asks whose an event is that does not say so itself.
@@ -94,7 +98,7 @@ func (w *resolveWorker) Work(ctx context.Context, job *river.Job[resolveArgs]) e
 	}
 	customer, err := w.stripe.CustomerOf(ctx, e.ObjectType, e.ObjectID)
 	if err != nil && billing.CodeOf(err) != billing.ENotFound {
-		return err
+		return noting(ctx, w.inbox.db, err, func(tx *store.Tx, why string) error { return tx.FailEvent(ctx, e.ID, why) })
 	}
 	return w.inbox.db.InTx(ctx, func(tx *store.Tx) error {
 		a, err := tx.LockAccountByCustomer(ctx, customer)

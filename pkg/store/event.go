@@ -72,8 +72,16 @@ func (tx *Tx) ProcessEvents(ctx context.Context, account billing.AccountID, tick
 
 // FailEvents notes on the account's pending events that a sync for them failed, and why.
 func (tx *Tx) FailEvents(ctx context.Context, account billing.AccountID, why string) error {
-	return translate(tx.q(ctx).Model(&eventRow{}).
-		Where("account_id = ? AND status = ?", string(account), string(billing.InboxPending)).
+	return tx.failEvents(ctx, why, "account_id = ?", string(account))
+}
+
+// FailEvent notes on one pending event that the search for its account failed, and why.
+func (tx *Tx) FailEvent(ctx context.Context, id billing.StripeEventID, why string) error {
+	return tx.failEvents(ctx, why, "id = ?", string(id))
+}
+
+func (tx *Tx) failEvents(ctx context.Context, why, which, arg string) error {
+	return translate(tx.q(ctx).Model(&eventRow{}).Where(which, arg).Where("status = ?", string(billing.InboxPending)).
 		Updates(map[string]any{"attempts": gorm.Expr("attempts + 1"), "last_error": why}).Error)
 }
 
