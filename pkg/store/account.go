@@ -51,11 +51,6 @@ func (r reads) AccountByEmail(ctx context.Context, email string) (billing.Accoun
 	return r.account(ctx, "email = ?", email)
 }
 
-// AccountByCustomer reads one account by its Stripe customer. Errors: ENotFound.
-func (r reads) AccountByCustomer(ctx context.Context, id billing.CustomerID) (billing.Account, error) {
-	return r.account(ctx, "customer_id = ?", string(id))
-}
-
 func (r reads) account(ctx context.Context, where, arg string) (billing.Account, error) {
 	var row accountRow
 	if err := r.q(ctx).Where(where, arg).Take(&row).Error; err != nil {

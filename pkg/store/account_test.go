@@ -36,7 +36,11 @@ func TestAccountRoundTrip(t *testing.T) {
 		}
 		byID, err1 := db.Account(ctx, want.ID)
 		byEmail, err2 := db.AccountByEmail(ctx, want.Email)
-		byCustomer, err3 := db.AccountByCustomer(ctx, want.CustomerID)
+		var byCustomer billing.Account
+		err3 := write(db, func(ctx context.Context, tx *store.Tx) (err error) {
+			byCustomer, err = tx.LockAccountByCustomer(ctx, want.CustomerID)
+			return err
+		})
 		for i, got := range []billing.Account{byID, byEmail, byCustomer} {
 			if !reflect.DeepEqual(got, want) {
 				t.Errorf("read %d:\ngot  %+v\nwant %+v (%v, %v, %v)", i, got, want, err1, err2, err3)
