@@ -2,14 +2,11 @@ package api_test
 
 import (
 	"context"
-	"encoding/json"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -22,6 +19,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/inbox"
 	"github.com/pointsync/pointsync/pkg/reconcile"
 	"github.com/pointsync/pointsync/pkg/sandbox"
+	"github.com/pointsync/pointsync/pkg/sandbox/sandboxtest"
 	"github.com/pointsync/pointsync/pkg/store"
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 	"github.com/pointsync/pointsync/pkg/stripegw"
@@ -29,7 +27,7 @@ import (
 )
 
 const (
-	stripeKey = "sk_test_123"
+	stripeKey = sandboxtest.Key
 	shopURL   = "https://shop.example"
 	password  = "correct horse battery"
 )
@@ -113,45 +111,17 @@ func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.offset.L
 // advance moves the one clock; what falls due at Stripe on the way has happened when it returns.
 func (w *world) advance(d time.Duration) {
 	w.t.Helper()
-	body := `{"advance_seconds":` + strconv.Itoa(int(d.Seconds())) + `}`
-	resp, err := http.Post(w.stripe+"/_sandbox/clock", "application/json", strings.NewReader(body))
-	must(w.t, err)
-	resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		w.t.Fatalf("the clock answers %s", resp.Status)
-	}
+	sandboxtest.Advance(w.t, w.stripe, d)
 	w.offset.Add(int64(d))
 }
 
 // flush waits until every webhook was sent and answered.
-func (w *world) flush() {
-	w.t.Helper()
-	resp, err := http.Post(w.stripe+"/_sandbox/webhooks/flush", "", nil)
-	must(w.t, err)
-	resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		w.t.Fatalf("flushing the webhooks: %s", resp.Status)
-	}
-}
+func (w *world) flush() { w.t.Helper(); sandboxtest.Flush(w.t, w.stripe) }
 
 // ask sends a form to the sandbox, past the gate, as Stripe's own tools do.
 func (w *world) ask(method, path string, form url.Values) map[string]any {
 	w.t.Helper()
-	req, err := http.NewRequestWithContext(w.t.Context(), method, w.stripe+path, strings.NewReader(form.Encode()))
-	must(w.t, err)
-	req.Header.Set("Authorization", "Bearer "+stripeKey)
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	resp, err := http.DefaultClient.Do(req)
-	must(w.t, err)
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	must(w.t, err)
-	if resp.StatusCode != http.StatusOK {
-		w.t.Fatalf("stripe %s %s: %d %s", method, path, resp.StatusCode, body)
-	}
-	var object map[string]any
-	must(w.t, json.Unmarshal(body, &object))
-	return object
+	return sandboxtest.Ask(w.t, w.stripe, method, path, form)
 }
 
 // silence makes Stripe forget our webhook endpoint: from now on only a sync tells us anything.

@@ -1,14 +1,11 @@
 package checkout_test
 
 import (
-	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -18,12 +15,13 @@ import (
 	"github.com/pointsync/pointsync/pkg/checkout"
 	"github.com/pointsync/pointsync/pkg/reconcile"
 	"github.com/pointsync/pointsync/pkg/sandbox"
+	"github.com/pointsync/pointsync/pkg/sandbox/sandboxtest"
 	"github.com/pointsync/pointsync/pkg/store"
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
-const key = "sk_test_123"
+const key = sandboxtest.Key
 
 // shop is a Service over a database and a sandbox of its own.
 type shop struct {
@@ -116,21 +114,7 @@ func (s *shop) openPages() (n int) {
 
 func (s *shop) ask(method, path string, form url.Values) map[string]any {
 	s.t.Helper()
-	req, err := http.NewRequestWithContext(s.t.Context(), method, s.stripe+path, strings.NewReader(form.Encode()))
-	must(s.t, err)
-	req.Header.Set("Authorization", "Bearer "+key)
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	resp, err := http.DefaultClient.Do(req)
-	must(s.t, err)
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	must(s.t, err)
-	if resp.StatusCode != http.StatusOK {
-		s.t.Fatalf("stripe %s %s: %d %s", method, path, resp.StatusCode, body)
-	}
-	var object map[string]any
-	must(s.t, json.Unmarshal(body, &object))
-	return object
+	return sandboxtest.Ask(s.t, s.stripe, method, path, form)
 }
 
 func must(t *testing.T, err error) {

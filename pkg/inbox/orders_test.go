@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/sandbox/sandboxtest"
 	"github.com/pointsync/pointsync/pkg/store"
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
@@ -87,7 +88,7 @@ func (s *shop) record(t *testing.T) []life {
 	s.advance(month)
 	s.ask(http.MethodPost, "/v1/subscriptions/"+subscriptions[0], url.Values{"default_payment_method": {"pm_card_visa"}})
 	s.advance(retryAfter) // the one recovers, the other is given up
-	s.post("/_sandbox/webhooks/flush", "", "")
+	sandboxtest.Flush(s.t, s.url)
 	for _, body := range bodies() {
 		for n := range lives {
 			if strings.Contains(body, string(lives[n].account.CustomerID)) {

@@ -1,12 +1,9 @@
 package inbox_test
 
 import (
-	"encoding/json"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -15,6 +12,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/catalog"
 	"github.com/pointsync/pointsync/pkg/sandbox"
+	"github.com/pointsync/pointsync/pkg/sandbox/sandboxtest"
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
@@ -50,43 +48,14 @@ func (s *shop) now() time.Time { return time.Now().Add(time.Duration(s.offset.Lo
 // advance moves the one clock; what falls due at Stripe on the way has happened when it returns.
 func (s *shop) advance(d time.Duration) {
 	s.t.Helper()
-	s.post("/_sandbox/clock", "application/json", `{"advance_seconds":`+strconv.Itoa(int(d.Seconds()))+`}`)
+	sandboxtest.Advance(s.t, s.url, d)
 	s.offset.Add(int64(d))
 }
 
 // ask sends a form to the sandbox, past the gate, as Stripe's own tools do.
 func (s *shop) ask(method, path string, form url.Values) map[string]any {
 	s.t.Helper()
-	if method == http.MethodPost {
-		return s.post(path, "application/x-www-form-urlencoded", form.Encode())
-	}
-	return s.send(method, path, "", "")
-}
-
-func (s *shop) post(path, kind, body string) map[string]any {
-	s.t.Helper()
-	return s.send(http.MethodPost, path, kind, body)
-}
-
-func (s *shop) send(method, path, kind, body string) map[string]any {
-	s.t.Helper()
-	req, err := http.NewRequestWithContext(s.t.Context(), method, s.url+path, strings.NewReader(body))
-	must(s.t, err)
-	req.Header.Set("Authorization", "Bearer "+stripeKey)
-	if kind != "" {
-		req.Header.Set("Content-Type", kind)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	must(s.t, err)
-	defer resp.Body.Close()
-	answer, err := io.ReadAll(resp.Body)
-	must(s.t, err)
-	if resp.StatusCode != http.StatusOK {
-		s.t.Fatalf("%s %s: %d %s", method, path, resp.StatusCode, answer)
-	}
-	var object map[string]any
-	must(s.t, json.Unmarshal(answer, &object))
-	return object
+	return sandboxtest.Ask(s.t, s.url, method, path, form)
 }
 
 // draft is an account with a customer at Stripe that no database knows yet.

@@ -17,12 +17,13 @@ import (
 	"github.com/pointsync/pointsync/pkg/catalog"
 	"github.com/pointsync/pointsync/pkg/inbox"
 	"github.com/pointsync/pointsync/pkg/reconcile"
+	"github.com/pointsync/pointsync/pkg/sandbox/sandboxtest"
 	"github.com/pointsync/pointsync/pkg/store"
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
 const (
-	stripeKey = "sk_test_123"
+	stripeKey = sandboxtest.Key
 	secret    = "whsec_test"
 	patience  = 30 * time.Second // for a signal that must come
 )

@@ -1,14 +1,10 @@
 package reconcile_test
 
 import (
-	"encoding/json"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"strconv"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -18,12 +14,13 @@ import (
 	"github.com/pointsync/pointsync/pkg/ledger"
 	"github.com/pointsync/pointsync/pkg/reconcile"
 	"github.com/pointsync/pointsync/pkg/sandbox"
+	"github.com/pointsync/pointsync/pkg/sandbox/sandboxtest"
 	"github.com/pointsync/pointsync/pkg/store"
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
-const stripeKey = "sk_test_123"
+const stripeKey = sandboxtest.Key
 
 var policy = reconcile.Policy{PastDueGrace: 72 * time.Hour, RenewalGrace: 2 * time.Hour}
 
@@ -80,33 +77,14 @@ func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.offset.L
 // advance moves the one clock; what falls due at Stripe on the way has happened when it returns.
 func (w *world) advance(d time.Duration) {
 	w.t.Helper()
-	resp, err := http.Post(w.sandbox+"/_sandbox/clock", "application/json", strings.NewReader(`{"advance_seconds":`+strconv.Itoa(int(d.Seconds()))+`}`))
-	must(w.t, err)
-	resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		w.t.Fatalf("the clock answers %s", resp.Status)
-	}
+	sandboxtest.Advance(w.t, w.sandbox, d)
 	w.offset.Add(int64(d))
 }
 
 // ask sends a form to the sandbox, past the gate, as Stripe's own tools do.
 func (w *world) ask(method, path string, form url.Values) map[string]any {
 	w.t.Helper()
-	req, err := http.NewRequestWithContext(w.t.Context(), method, w.sandbox+path, strings.NewReader(form.Encode()))
-	must(w.t, err)
-	req.Header.Set("Authorization", "Bearer "+stripeKey)
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	resp, err := http.DefaultClient.Do(req)
-	must(w.t, err)
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	must(w.t, err)
-	if resp.StatusCode != http.StatusOK {
-		w.t.Fatalf("%s %s: %d %s", method, path, resp.StatusCode, body)
-	}
-	var object map[string]any
-	must(w.t, json.Unmarshal(body, &object))
-	return object
+	return sandboxtest.Ask(w.t, w.sandbox, method, path, form)
 }
 
 // buyer is an account with a customer at Stripe.
