@@ -70,10 +70,11 @@ browser: $(NODE_TOOLS) ## walk through the shop and the sandbox's pages in a rea
 	$(HEADLINE) 'browser: the shop and the pages, in a real browser'
 	node .ci/browser.mjs
 
-conformance: ## hold the sandbox against Stripe's own document, fixtures and mock
+conformance: $(NODE_TOOLS) ## hold the sandbox against Stripe's own document, fixtures, mock, second SDK and command line
 	$(HEADLINE) 'conformance: the sandbox against the official material'
 	go -C tools vet ./conformance
 	go -C tools test ./conformance
+	node --test tools/conformance/node/*.test.mjs
 
 build: ## build bin/pointsync: static, without cgo
 	$(HEADLINE) 'build: without cgo'
