@@ -11,6 +11,7 @@ import (
 	echojwt "github.com/labstack/echo-jwt/v4"
 	"github.com/labstack/echo/v4"
 	"github.com/labstack/echo/v4/middleware"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/token"
@@ -22,10 +23,10 @@ const (
 )
 
 // outermost installs what every request passes, in this order.
-func outermost(e *echo.Echo, o Options) {
+func outermost(e *echo.Echo, o Options, metrics *prometheus.Registry) {
 	e.Pre(requestID)
 	e.Use(
-		observe(o),
+		observe(metrics),
 		logRequests(o.Log),
 		middleware.RecoverWithConfig(middleware.RecoverConfig{LogErrorFunc: func(c echo.Context, err error, stack []byte) error {
 			o.Log.ErrorContext(c.Request().Context(), "panic", "error", err, "request_id", idOf(c), "stack", string(stack))
@@ -46,9 +47,9 @@ func outermost(e *echo.Echo, o Options) {
 func isWebhook(c echo.Context) bool { return c.Path() == "/webhook" }
 
 // observe measures requests by route. The label for the host stays empty: a caller could make endless values of it.
-func observe(o Options) echo.MiddlewareFunc {
+func observe(metrics *prometheus.Registry) echo.MiddlewareFunc {
 	return echoprometheus.NewMiddlewareWithConfig(echoprometheus.MiddlewareConfig{
-		Subsystem: "pointsync_http", Registerer: o.Metrics, DoNotUseRequestPathFor404: true,
+		Subsystem: "pointsync_http", Registerer: metrics, DoNotUseRequestPathFor404: true,
 		LabelFuncs: map[string]echoprometheus.LabelValueFunc{"host": func(echo.Context, error) string { return "" }},
 	})
 }

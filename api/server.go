@@ -32,10 +32,9 @@ type Options struct {
 	Inbox      *inbox.Inbox
 	Tokens     *token.Issuer
 	Catalog    *catalog.Catalog
-	Origins    []string             // that browsers may call from
-	Shop       bool                 // serve the demo shop at /
-	SandboxURL string               // that the shop links to, "" for none
-	Metrics    *prometheus.Registry // nil: a new one
+	Origins    []string // that browsers may call from
+	Shop       bool     // serve the demo shop at /
+	SandboxURL string   // that the shop links to, "" for none
 	Log        *slog.Logger
 }
 
@@ -57,21 +56,19 @@ func New(o Options) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.Metrics == nil {
-		o.Metrics = prometheus.NewRegistry()
-	}
+	metrics := prometheus.NewRegistry()
 	s := &server{db: o.DB, accounts: o.Accounts, checkout: o.Checkout, inbox: o.Inbox, tokens: o.Tokens, catalog: o.Catalog}
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.IPExtractor = echo.ExtractIPDirect() // a forwarded address is whatever the caller writes
 	e.Binder = strictBinder{}
 	e.HTTPErrorHandler = problemHandler(o.Log)
-	outermost(e, o)
+	outermost(e, o, metrics)
 	// Nobody reaches a handler without a valid token, or with a request that the contract does not know.
 	e.Use(authenticate(o.Tokens, contract), contract.validate)
 	RegisterHandlers(e, NewStrictHandler(s, nil))
 	e.POST("/webhook", s.receiveWebhook)
-	servePages(e, o)
+	servePages(e, o, metrics)
 	return e, nil
 }
 

@@ -96,7 +96,7 @@ func (w *world) wire(gateway *stripegw.Gateway, items *catalog.Catalog) http.Han
 	w.keys, err = token.ParseKeys(token.GenerateKey("test"))
 	must(t, err)
 	tokens := token.NewIssuer(w.keys, "pointsync", "pointsync", w.now)
-	accounts, err := account.New(w.db, tokens, syncer, log)
+	accounts, err := account.New(w.db, tokens, syncer)
 	must(t, err)
 	handler, err := api.New(api.Options{
 		DB: w.db, Accounts: accounts, Checkout: checkout.New(w.db, gateway, items, syncer, checkout.Origins{shopURL}), Inbox: events,

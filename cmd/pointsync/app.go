@@ -73,7 +73,7 @@ func newApp(ctx context.Context, p parts) (_ *app, err error) {
 		return nil, err
 	}
 	tokens := token.NewIssuer(keys, c.Issuer, c.Audience, p.now)
-	accounts, err := account.New(a.db, tokens, a.syncer, p.log)
+	accounts, err := account.New(a.db, tokens, a.syncer)
 	if err != nil {
 		return nil, err
 	}

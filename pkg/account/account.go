@@ -7,7 +7,6 @@ package account
 
 import (
 	"context"
-	"log/slog"
 	"net/mail"
 	"strings"
 	"time"
@@ -29,12 +28,11 @@ type Service struct {
 	syncer  *reconcile.Syncer
 	hashers chan struct{}
 	decoy   string
-	log     *slog.Logger
 }
 
 // New answers a Service.
-func New(db *store.DB, tokens *token.Issuer, syncer *reconcile.Syncer, log *slog.Logger) (*Service, error) {
-	s := &Service{db: db, tokens: tokens, syncer: syncer, hashers: make(chan struct{}, maxHashers), log: log}
+func New(db *store.DB, tokens *token.Issuer, syncer *reconcile.Syncer) (*Service, error) {
+	s := &Service{db: db, tokens: tokens, syncer: syncer, hashers: make(chan struct{}, maxHashers)}
 	var err error
 	s.decoy, err = s.hash(context.Background(), "no password of anybody's")
 	return s, err

@@ -3,7 +3,6 @@ package account
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -24,7 +23,7 @@ func newService(t *testing.T, db *store.DB) *Service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := New(db, token.NewIssuer(keys, "pointsync", "pointsync", db.Now), nil, slog.New(slog.DiscardHandler))
+	s, err := New(db, token.NewIssuer(keys, "pointsync", "pointsync", db.Now), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -69,7 +69,7 @@ const (
 )
 
 // ForSpend syncs because a spend needs it, and ForOrder because a customer looks at an order. Either waits userPatience at the most, and calls that
-// come while one is under way share it. A failure is an Outcome, not an error: the caller decides by what
+// come for the same reason while one is under way share it. A failure is an Outcome, not an error: the caller decides by what
 // the database knows. Errors: those of the database.
 func (s *Syncer) ForSpend(ctx context.Context, id billing.AccountID) (Outcome, error) {
 	return s.shared(ctx, id, budgetForSpend)
@@ -81,7 +81,7 @@ func (s *Syncer) ForOrder(ctx context.Context, id billing.AccountID) (Outcome, e
 }
 
 func (s *Syncer) shared(ctx context.Context, id billing.AccountID, budget int) (Outcome, error) {
-	v, err, _ := s.flights.Do(string(id), func() (any, error) {
+	v, err, _ := s.flights.Do(fmt.Sprint(id, "/", budget), func() (any, error) {
 		// Whoever came first may leave; the others still want the answer.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), userPatience)
 		defer cancel()
