@@ -166,9 +166,28 @@ func (s *Sandbox) inWorld(why cause, work func(*world) error) error {
 
 // unservedNames are the parameters, at any depth, that would change who pays how much, or from what, in ways the sandbox
 // does not act out.
-var unservedNames = setOf([]string{"application_fee_amount", "application_fee_percent", "attach_to_self", "backdate_start_date", "billing_thresholds", "coupon", "default_tax_rates", "discounts",
-	"flow_directions", "from_invoice", "on_behalf_of", "pause_collection", "payment_method_data", "pending_invoice_item_interval", "promotion_code", "shipping_cost",
-	"shipping_options", "single_use", "tax_rates", "transfer_data"})
+var unservedNames = setOf([]string{
+	"application_fee_amount",
+	"application_fee_percent",
+	"attach_to_self",
+	"backdate_start_date",
+	"billing_thresholds",
+	"coupon",
+	"default_tax_rates",
+	"discounts",
+	"flow_directions",
+	"from_invoice",
+	"on_behalf_of",
+	"pause_collection",
+	"payment_method_data",
+	"pending_invoice_item_interval",
+	"promotion_code",
+	"shipping_cost",
+	"shipping_options",
+	"single_use",
+	"tax_rates",
+	"transfer_data",
+})
 
 // unserved refuses what the sandbox would otherwise have to ignore, in the order of the names.
 func unserved(value any, at string) error {

@@ -8,11 +8,14 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"log"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -81,13 +84,36 @@ func main() {
 		out["blanks"].(node)[name] = blank(schemas, schema, fixture)
 		out["expandable"].(node)[name] = expandable(schemas, schema, fixture, "", 0)
 	}
-	text, err := json.Marshal(out)
-	if err != nil {
+	if err := os.WriteFile("spec.json", lines(out), 0o644); err != nil {
 		log.Fatal(err)
 	}
-	if err := os.WriteFile("spec.json", append(text, '\n'), 0o644); err != nil {
-		log.Fatal(err)
+}
+
+// lines writes one operation or object a line, so that a change of one shows as one line.
+func lines(out node) []byte {
+	var text bytes.Buffer
+	text.WriteString("{")
+	for i, part := range slices.Sorted(maps.Keys(out)) {
+		if i > 0 {
+			text.WriteString(",")
+		}
+		text.WriteString("\n" + strconv.Quote(part) + ": {")
+		entries := out[part].(node)
+		for j, name := range slices.Sorted(maps.Keys(entries)) {
+			if j > 0 {
+				text.WriteString(",")
+			}
+			entry, err := json.Marshal(entries[name])
+			if err != nil {
+				log.Fatal(err)
+			}
+			text.WriteString("\n" + strconv.Quote(name) + ": ")
+			text.Write(entry)
+		}
+		text.WriteString("\n}")
 	}
+	text.WriteString("\n}\n")
+	return text.Bytes()
 }
 
 func read(path string, into *node) {
