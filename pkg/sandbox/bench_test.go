@@ -2,6 +2,7 @@ package sandbox_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -90,15 +91,19 @@ func BenchmarkPaidCheckout(b *testing.B) {
 // BenchmarkYearOfRenewals advances customers with a monthly subscription by a year, and says what one renewal costs: it
 // grows with their number and no faster.
 func BenchmarkYearOfRenewals(b *testing.B) {
-	const customers = 100
-	w := newBench(b)
-	price := w.form("/v1/prices", "currency=usd&unit_amount=900&recurring[interval]=month&product_data[name]=Plan")
-	for range customers {
-		holder := w.form("/v1/customers", "payment_method=pm_card_visa&invoice_settings[default_payment_method]=pm_card_visa")
-		w.form("/v1/subscriptions", "customer="+holder+"&items[0][price]="+price)
+	for _, customers := range []int{100, 10_000} {
+		b.Run(fmt.Sprintf("Customers%d", customers), func(b *testing.B) {
+			w := newBench(b)
+			price := w.form("/v1/prices", "currency=usd&unit_amount=900&recurring[interval]=month&product_data[name]=Plan")
+			for range customers {
+				holder := w.form("/v1/customers", "payment_method=pm_card_visa&invoice_settings[default_payment_method]=pm_card_visa")
+				w.form("/v1/subscriptions", "customer="+holder+"&items[0][price]="+price)
+			}
+			for b.Loop() {
+				w.post("/_sandbox/clock", "application/json", `{"advance_seconds": 31536000}`)
+			}
+			b.ReportMetric(float64(b.Elapsed().Milliseconds())/float64(b.N*customers*12), "ms/renewal")
+			b.ReportMetric(b.Elapsed().Seconds()/float64(b.N), "s/year")
+		})
 	}
-	for b.Loop() {
-		w.post("/_sandbox/clock", "application/json", `{"advance_seconds": 31536000}`)
-	}
-	b.ReportMetric(float64(b.Elapsed().Milliseconds())/float64(b.N*customers*12), "ms/renewal")
 }

@@ -109,8 +109,8 @@ func (w *world) productName(p *price) string {
 // addPendingItems moves the customer's waiting invoice items onto an invoice: those of its subscription and those of
 // none.
 func (w *world) addPendingItems(i *invoice, s *subscription) {
-	for _, item := range w.InvoiceItems.where(func(each *invoiceItem) bool {
-		return each.Invoice == "" && each.Customer == i.Customer && each.Currency == i.Currency &&
+	for _, item := range w.InvoiceItems.among(i.Customer, func(each *invoiceItem) bool {
+		return each.Invoice == "" && each.Currency == i.Currency &&
 			(each.Subscription == "" || s != nil && string(each.Subscription) == s.ID)
 	}) {
 		item.Invoice = text(i.ID)
@@ -215,13 +215,13 @@ func (w *world) settleInvoice(i *invoice, chargeID string) {
 func (w *world) invoiceFailed(i *invoice, intent *paymentIntent) {
 	s := w.Subscriptions.get(string(i.Subscription))
 	renewing := s != nil && i.AutoAdvance && i.BillingReason != "subscription_create" && s.Hidden.PendingInvoice != i.ID && !s.ended()
-	before := render(i)
+	before := pictured(i)
 	i.Attempted, i.AttemptCount, i.Charge, i.NextPaymentAttempt = true, i.AttemptCount+1, intent.LatestCharge, 0
 	if renewing && i.Hidden.Retries < len(w.retrySchedule) {
 		i.NextPaymentAttempt = stamp(w.now() + int64(w.retrySchedule[i.Hidden.Retries].Seconds()))
 	}
 	w.emit("invoice.payment_failed", i)
-	w.announce("invoice.updated", i, difference(before, render(i)))
+	w.announce("invoice.updated", i, before)
 	if !renewing {
 		return
 	}

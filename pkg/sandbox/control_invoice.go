@@ -37,7 +37,7 @@ const mostSteps = 8
 // settleNext makes the next attempt: of an open invoice at once, of a draft when its hour is over.
 func (w *world) settleNext(s *subscription) (any, error) {
 	for range mostSteps {
-		waiting := w.Invoices.where(func(i *invoice) bool {
+		waiting := w.Invoices.among(s.Customer, func(i *invoice) bool {
 			return string(i.Subscription) == s.ID && (i.Status == "open" || i.Status == "draft" && i.AutoAdvance)
 		})
 		if len(waiting) == 0 {

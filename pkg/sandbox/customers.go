@@ -185,7 +185,7 @@ func deleteCustomer(c *call) (any, error) {
 }
 
 func (w *world) eraseCustomer(found *customer) {
-	for _, s := range w.Subscriptions.where(func(s *subscription) bool { return s.Customer == found.ID && !s.ended() }) {
+	for _, s := range w.Subscriptions.among(found.ID, func(s *subscription) bool { return !s.ended() }) {
 		w.cancelSubscription(s, "cancellation_requested")
 	}
 	w.emit("customer.deleted", found)

@@ -11,6 +11,8 @@
 //   - Every change that Stripe announces is announced: objects change through change and emit, which also put their
 //     next due work on the agenda. The agenda itself is derived: it is rebuilt from the objects at a restart.
 //   - Due work happens in time order, at its own time, however far the clock jumps.
+//   - An event is what its object was: it keeps a copy of the struct and is written out only when somebody looks. So what
+//     hangs off an object (a map, a list's element, a struct behind a pointer) is replaced and never changed in place.
 //   - Only keys of the official objects leave the house; what the sandbox keeps for itself lies under "_sandbox".
 //   - Faults strike on the way in and out (faults_api.go) and where a delivery is queued (deliveries.go); no operation
 //     knows of them.

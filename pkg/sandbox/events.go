@@ -2,12 +2,16 @@ package sandbox
 
 import (
 	"encoding/json"
+	"reflect"
 	"slices"
 	"strings"
 )
 
 // apiVersion is the version the sandbox speaks, the one stripe-go v76 pins.
 const apiVersion = "2023-10-16"
+
+// eventLifetime is how long an event can be looked up, in seconds of the sandbox's own clock: 30 days, as at Stripe.
+const eventLifetime = 30 * 86400
 
 // event is a snapshot of one change.
 type event struct {
@@ -18,11 +22,44 @@ type event struct {
 	PendingWebhooks int       `json:"pending_webhooks"`
 	Request         cause     `json:"request"`
 	Type            string    `json:"type"`
+	Hidden          struct {
+		At int64 // on the sandbox's own clock, whatever clock the object lives on
+	} `json:"_sandbox"`
 }
 
+// eventData holds the object as it was, and as it was before. Most events of a long simulation are never looked at, so
+// both are copies of the object's struct until somebody asks for the text. A copy shares what hangs off the object,
+// which is why maps, lists and structs behind pointers are replaced and never changed in place.
 type eventData struct {
+	now, before any // copies as pictured makes them; before is nil for an event that is no change
+
+	object, previous json.RawMessage // the text, once it was asked for
+}
+
+type eventText struct {
 	Object             json.RawMessage `json:"object"`
-	PreviousAttributes map[string]any  `json:"previous_attributes,omitempty"`
+	PreviousAttributes json.RawMessage `json:"previous_attributes,omitempty"`
+}
+
+func (d *eventData) MarshalJSON() ([]byte, error) {
+	if d.now != nil {
+		shown := render(d.now)
+		d.object = encode(shown)
+		if d.before != nil {
+			d.previous = encode(difference(render(d.before), shown))
+		}
+		d.now, d.before = nil, nil
+	}
+	return json.Marshal(eventText{d.object, d.previous})
+}
+
+func (d *eventData) UnmarshalJSON(content []byte) error {
+	var text eventText
+	if err := json.Unmarshal(content, &text); err != nil {
+		return err
+	}
+	d.object, d.previous = text.Object, text.PreviousAttributes
+	return nil
 }
 
 // emit announces an object as it is now and puts its next due work on the agenda.
@@ -31,30 +68,31 @@ func (w *world) emit(kind string, v any) *event { return w.announce(kind, v, nil
 // change lets an object change and announces it with the values it had before. A change that changes nothing
 // announces nothing.
 func (w *world) change(kind string, v any, mutate func()) {
-	before := render(v)
+	before := pictured(v)
 	mutate()
-	previous := difference(before, render(v))
-	if len(previous) == 0 {
+	if reflect.DeepEqual(before, pictured(v)) {
 		w.plan(v)
 		return
 	}
-	w.announce(kind, v, previous)
+	w.announce(kind, v, before)
 }
 
-func (w *world) announce(kind string, v any, previous map[string]any) *event {
+// announce makes the event of a change; before is what pictured answered of the object then.
+func (w *world) announce(kind string, v, before any) *event {
 	w.plan(v)
-	encoded, err := json.Marshal(render(v))
-	if err != nil {
-		panic("sandbox: an event's object does not marshal: " + err.Error())
-	}
 	e := &event{
 		base:       w.begin("evt_1", "event"),
 		APIVersion: apiVersion,
 		Type:       kind,
 		Request:    w.cause,
-		Data:       eventData{Object: encoded, PreviousAttributes: previous},
+		Data:       eventData{now: pictured(v), before: before},
 	}
+	e.Hidden.At = w.mainNow()
 	w.Events.add(e)
+	w.forgetEvents()
+	if w.witness != nil {
+		w.witness(e)
+	}
 	for _, id := range w.Endpoints.ids {
 		endpoint := w.Endpoints.get(id)
 		if endpoint.wants(kind) {
@@ -62,6 +100,19 @@ func (w *world) announce(kind string, v any, previous map[string]any) *event {
 		}
 	}
 	return e
+}
+
+// forgetEvents drops the events that are past their lifetime, which stand first. One that is still to be delivered is
+// kept, and those behind it with it.
+func (w *world) forgetEvents() {
+	oldest := w.mainNow() - eventLifetime
+	for len(w.Events.ids) > 0 {
+		first := w.Events.get(w.Events.ids[0])
+		if first.Hidden.At >= oldest || first.PendingWebhooks > 0 {
+			return
+		}
+		w.Events.remove(first.ID)
+	}
 }
 
 func (e *webhookEndpoint) wants(kind string) bool {

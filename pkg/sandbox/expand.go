@@ -94,7 +94,7 @@ func (w *world) include(node map[string]any, name string) map[string]any {
 		refunds := w.Refunds.where(func(r *refund) bool { return string(r.Charge) == id })
 		return wholeList(newestFirst(refunds), "/v1/charges/"+id+"/refunds")
 	case "customer.subscriptions":
-		live := w.Subscriptions.where(func(s *subscription) bool { return s.Customer == id && s.Status != "canceled" })
+		live := w.Subscriptions.among(id, func(s *subscription) bool { return s.Status != "canceled" })
 		return wholeList(newestFirst(live), "/v1/customers/"+id+"/subscriptions")
 	case "customer.sources", "customer.tax_ids":
 		return wholeList([]string{}, "/v1/customers/"+id+"/"+name)

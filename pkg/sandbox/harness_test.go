@@ -24,6 +24,8 @@ type world struct {
 	url     string
 	sandbox *sandbox.Sandbox
 	stripe  *client.API
+	seen    []map[string]any // by events, oldest first
+	listed  map[string]bool  // the ids of seen
 }
 
 func newWorld(t *testing.T, opts sandbox.Options) *world {
@@ -36,8 +38,12 @@ func newWorld(t *testing.T, opts sandbox.Options) *world {
 		t.Fatal(err)
 	}
 	server := httptest.NewServer(s.Handler())
+	verify := s.Witness()
 	t.Cleanup(func() {
 		server.Close()
+		if err := verify(); err != nil {
+			t.Error(err)
+		}
 		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
@@ -45,7 +51,7 @@ func newWorld(t *testing.T, opts sandbox.Options) *world {
 	config := &stripe.BackendConfig{URL: stripe.String(server.URL), MaxNetworkRetries: stripe.Int64(0), LeveledLogger: &stripe.LeveledLogger{Level: stripe.LevelNull}}
 	api := &client.API{}
 	api.Init("sk_test_sandbox", &stripe.Backends{API: stripe.GetBackendWithConfig(stripe.APIBackend, config)})
-	return &world{t: t, url: server.URL, sandbox: s, stripe: api}
+	return &world{t: t, url: server.URL, sandbox: s, stripe: api, listed: map[string]bool{}}
 }
 
 // must answers what the SDK answered, or fails the test.
@@ -171,22 +177,30 @@ func (w *world) subscribed(price, card string) (subscription, customer string) {
 	return paid["subscription"].(string), customer
 }
 
-// events answers the types of all events since a mark, oldest first.
+// events answers all events so far, oldest first, also those that were listed once and have been forgotten since.
 func (w *world) events() []map[string]any {
 	w.t.Helper()
-	var all []map[string]any
+	var fresh []map[string]any
 	after := ""
 	for {
 		page := w.object("GET", "/v1/events", "limit=100"+after)
 		for _, each := range page["data"].([]any) {
-			all = append(all, each.(map[string]any))
+			if event := each.(map[string]any); !w.listed[event["id"].(string)] {
+				fresh = append(fresh, event)
+			}
 		}
 		if page["has_more"] != true {
-			slices.Reverse(all)
-			return all
+			break
 		}
-		after = "&starting_after=" + all[len(all)-1]["id"].(string)
+		data := page["data"].([]any)
+		after = "&starting_after=" + data[len(data)-1].(map[string]any)["id"].(string)
 	}
+	slices.Reverse(fresh)
+	for _, each := range fresh {
+		w.listed[each["id"].(string)] = true
+	}
+	w.seen = append(w.seen, fresh...)
+	return slices.Clone(w.seen)
 }
 
 func types(events []map[string]any) []string {

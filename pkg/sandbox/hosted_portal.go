@@ -73,7 +73,7 @@ func (w *world) replaceCard(holder *customer, entered enteredCard) error {
 	method.BillingDetails.Email = holder.Email
 	w.attach(method, holder)
 	w.change("customer.updated", holder, func() { holder.InvoiceSettings.DefaultPaymentMethod = text(method.ID) })
-	for _, s := range w.Subscriptions.where(func(s *subscription) bool { return s.Customer == holder.ID && !s.ended() }) {
+	for _, s := range w.Subscriptions.among(holder.ID, func(s *subscription) bool { return !s.ended() }) {
 		w.change("customer.subscription.updated", s, func() { s.DefaultPaymentMethod = text(method.ID) })
 	}
 	return nil
@@ -122,7 +122,7 @@ func (w *world) portalView(session *portalSession, holder *customer, action stri
 		TestCards: suggestions,
 	}
 	card := w.cardFor(nil, holder)
-	for _, s := range newestFirst(w.Subscriptions.where(func(s *subscription) bool { return s.Customer == holder.ID })) {
+	for _, s := range newestFirst(w.Subscriptions.among(holder.ID, func(*subscription) bool { return true })) {
 		if card == nil {
 			card = w.cardFor(s, holder)
 		}
@@ -135,7 +135,7 @@ func (w *world) portalView(session *portalSession, holder *customer, action stri
 			Expiry: time.Date(int(card.Card.ExpYear), time.Month(card.Card.ExpMonth), 1, 0, 0, 0, 0, time.UTC).Format("01 / 06"),
 		}
 	}
-	for _, i := range newestFirst(w.Invoices.where(func(i *invoice) bool { return i.Customer == holder.ID && i.Status != "draft" })) {
+	for _, i := range newestFirst(w.Invoices.among(holder.ID, func(i *invoice) bool { return i.Status != "draft" })) {
 		view.Invoices = append(view.Invoices, pages.Invoice{
 			Number: string(i.Number),
 			Date:   day(i.Created),

@@ -26,10 +26,16 @@ func list[T any](c *call, t *table[T], noun string, match func(*T) bool) (any, e
 	if err != nil {
 		return nil, err
 	}
-	found := newestFirst(t.where(func(item *T) bool {
+	wanted := func(item *T) bool {
 		return created(any(item).(row).when()) && (match == nil || match(item))
-	}))
-	return paginate(c, found, noun)
+	}
+	var found []*T
+	if _, ok := any((*T)(nil)).(held); ok && c.p.Text("customer") != "" {
+		found = t.among(c.p.Text("customer"), wanted)
+	} else {
+		found = t.where(wanted)
+	}
+	return paginate(c, newestFirst(found), noun)
 }
 
 // paginate cuts a page out of rows that are already in the order of the list.

@@ -1,6 +1,10 @@
 package sandbox
 
-import "github.com/pointsync/pointsync/pkg/sandbox/spec"
+import (
+	"maps"
+
+	"github.com/pointsync/pointsync/pkg/sandbox/spec"
+)
 
 // portalSession lets a customer into the billing portal.
 type portalSession struct {
@@ -78,6 +82,7 @@ func (f *portalConfiguration) fill(p spec.Params) {
 		f.Active = p.Flag("active")
 	}
 	setText(&f.DefaultReturnURL, p, "default_return_url")
+	f.BusinessProfile, f.LoginPage, f.Features = maps.Clone(f.BusinessProfile), maps.Clone(f.LoginPage), maps.Clone(f.Features)
 	for name, value := range p.Sub("business_profile") {
 		f.BusinessProfile[name] = nullIfUnset(value)
 	}

@@ -26,6 +26,25 @@ func render(v any) map[string]any {
 	return out
 }
 
+// pictured answers a copy of an object as it stands, without what the sandbox keeps for itself: two of them are equal
+// when the object looks the same to Stripe's users.
+func pictured(v any) any {
+	copied := reflect.New(reflect.TypeOf(v).Elem())
+	copied.Elem().Set(reflect.ValueOf(v).Elem())
+	if hidden := copied.Elem().FieldByName("Hidden"); hidden.IsValid() {
+		hidden.SetZero()
+	}
+	return copied.Interface()
+}
+
+func encode(shown map[string]any) json.RawMessage {
+	encoded, err := json.Marshal(shown)
+	if err != nil {
+		panic(fmt.Sprintf("sandbox: a rendered object does not marshal: %v", err)) // it came from JSON
+	}
+	return encoded
+}
+
 func complete(node any) {
 	switch node := node.(type) {
 	case []any:

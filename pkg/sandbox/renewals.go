@@ -82,7 +82,7 @@ func (s *subscription) saves() bool {
 }
 
 func (w *world) owes(s *subscription) bool {
-	return len(w.Invoices.where(func(i *invoice) bool { return string(i.Subscription) == s.ID && i.Status == "open" })) > 0
+	return len(w.Invoices.among(s.Customer, func(i *invoice) bool { return string(i.Subscription) == s.ID && i.Status == "open" })) > 0
 }
 
 func (w *world) applyPendingUpdate(s *subscription) {

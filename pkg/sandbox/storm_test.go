@@ -30,6 +30,7 @@ func TestStorm(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			verify := s.Witness()
 			storm := &storm{t: t, random: rand.New(rand.NewPCG(seed, 0)), handler: s.Handler(), operations: spec.Operations()}
 			storm.seed()
 			for range 1500 {
@@ -37,6 +38,9 @@ func TestStorm(t *testing.T) {
 			}
 			if storm.succeeded < 100 {
 				t.Fatalf("only %d requests succeeded: the storm proves little", storm.succeeded)
+			}
+			if err := verify(); err != nil {
+				t.Fatal(err)
 			}
 			before := storm.picture()
 			if err := s.Close(); err != nil {

@@ -266,7 +266,8 @@ func (c *call) describedPrice(data spec.Params, at string) (*price, error) {
 		c.Products.add(fresh)
 	}
 	inline.Active = false
-	return c.Prices.add(inline), nil
+	copied := *c.Prices.add(inline)
+	return &copied, nil
 }
 
 // trialEnd reads trial_end or trial_period_days; 0 means no trial.

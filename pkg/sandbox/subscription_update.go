@@ -180,11 +180,11 @@ func (c *call) invoiceChange(s *subscription, holder *customer, wanted []*subscr
 	}
 	s.PendingUpdate = &pendingUpdate{ExpiresAt: c.now() + incompleteLifetime, SubscriptionItems: wanted}
 	s.Hidden.PendingInvoice = made.ID
-	before := render(s)
+	before := *s
+	before.PendingUpdate = nil
 	s.LatestInvoice = text(made.ID)
 	c.collectNow(made, s, holder) // paid at once, it applies the update on the way
 	if s.PendingUpdate != nil {
-		before["pending_update"] = nil
-		c.announce("customer.subscription.updated", s, difference(before, render(s)))
+		c.announce("customer.subscription.updated", s, pictured(&before))
 	}
 }

@@ -182,7 +182,7 @@ func deleteSubscription(c *call) (any, error) {
 
 // cancelSubscription ends a subscription now. Its open and draft invoices stay but advance no more.
 func (w *world) cancelSubscription(s *subscription, reason string) {
-	for _, owed := range w.Invoices.where(func(i *invoice) bool {
+	for _, owed := range w.Invoices.among(s.Customer, func(i *invoice) bool {
 		return string(i.Subscription) == s.ID && (i.Status == "draft" || i.Status == "open")
 	}) {
 		w.change("invoice.updated", owed, func() { owed.AutoAdvance, owed.NextPaymentAttempt = false, 0 })

@@ -1,6 +1,9 @@
 package sandbox
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"slices"
+)
 
 // row is what a table holds: something with an id and a time of creation.
 type row interface {
@@ -20,32 +23,61 @@ func (b *base) when() int64 { return b.Created }
 
 // table keeps rows by id and in the order of their creation, which is the (reversed) order of every list.
 type table[T any] struct {
-	rows map[string]*T
-	ids  []string
+	rows     map[string]*T
+	ids      []string
+	byHolder map[string][]*T // rows that are held, by customer
 }
+
+// held is a row that belongs to one customer for good, so that a table can find all of a customer's at once.
+type held interface{ holder() string }
+
+func (i *invoice) holder() string      { return i.Customer }
+func (i *invoiceItem) holder() string  { return i.Customer }
+func (s *subscription) holder() string { return s.Customer }
+func (c *charge) holder() string       { return string(c.Customer) }
 
 func (t *table[T]) get(id string) *T { return t.rows[id] }
 
 func (t *table[T]) add(item *T) *T {
 	if t.rows == nil {
-		t.rows = map[string]*T{}
+		t.rows, t.byHolder = map[string]*T{}, map[string][]*T{}
 	}
 	id := any(item).(row).key()
 	if _, present := t.rows[id]; !present {
 		t.ids = append(t.ids, id)
+		if each, ok := any(item).(held); ok {
+			t.byHolder[each.holder()] = append(t.byHolder[each.holder()], item)
+		}
 	}
 	t.rows[id] = item
 	return item
 }
 
 func (t *table[T]) remove(id string) {
+	item, present := t.rows[id]
+	if !present {
+		return
+	}
 	delete(t.rows, id)
-	for i, each := range t.ids {
-		if each == id {
-			t.ids = append(t.ids[:i], t.ids[i+1:]...)
-			return
+	if i := slices.Index(t.ids, id); i == 0 {
+		t.ids = t.ids[1:] // what leaves in the order of its coming costs nothing to take out
+	} else {
+		t.ids = slices.Delete(t.ids, i, i+1)
+	}
+	if each, ok := any(item).(held); ok {
+		t.byHolder[each.holder()] = slices.DeleteFunc(t.byHolder[each.holder()], func(other *T) bool { return other == item })
+	}
+}
+
+// among answers the matching rows of one customer, oldest first. The rows must be held.
+func (t *table[T]) among(holder string, match func(*T) bool) []*T {
+	var found []*T
+	for _, item := range t.byHolder[holder] {
+		if match(item) {
+			found = append(found, item)
 		}
 	}
+	return found
 }
 
 // where answers the rows that match, oldest first.

@@ -54,7 +54,7 @@ func (c *call) renewing() (*subscription, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, s := range c.Subscriptions.where(func(s *subscription) bool { return s.Customer == holder.ID && s.renews() }) {
+	for _, s := range c.Subscriptions.among(holder.ID, (*subscription).renews) {
 		c.on(holder)
 		return s, nil
 	}

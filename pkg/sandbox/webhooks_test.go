@@ -129,3 +129,32 @@ func TestDeliveriesAreNearlyCausal(t *testing.T) {
 	}
 	requireOrder(t, got, "customer.created", "customer.subscription.created", "invoice.paid", "checkout.session.completed")
 }
+
+// An event can be looked up for 30 days; one that is still to be delivered for longer.
+func TestEventsAreForgotten(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sandbox.Options{})
+	r := w.receiver("product.created", always(500))
+	w.object("POST", "/v1/customers", "")
+	w.object("POST", "/v1/products", "name=a")
+	w.flush()
+	customer, product := w.events()[0]["id"].(string), w.events()[1]["id"].(string)
+	w.advance(30*day + time.Second) // in one leap, so that the delivery is not tried on the way
+	w.object("POST", "/v1/customers", "")
+	if status, code, _, _ := w.refusal("GET", "/v1/events/"+customer, ""); status != 404 || code != "resource_missing" {
+		t.Fatalf("a customer's event of 30 days ago answers %d %s", status, code)
+	}
+	if pending := w.object("GET", "/v1/events/"+product, "")["pending_webhooks"]; pending != float64(1) {
+		t.Fatalf("an event that waits for its delivery has %v pending", pending)
+	}
+	w.flush()
+	r.mu.Lock()
+	r.answer = always(200)
+	r.mu.Unlock()
+	w.advance(time.Minute) // to the next try
+	w.flush()
+	w.object("POST", "/v1/customers", "")
+	if status, _, _, _ := w.refusal("GET", "/v1/events/"+product, ""); status != 404 {
+		t.Fatalf("a delivered event of 30 days ago answers %d", status)
+	}
+}

@@ -1,0 +1,43 @@
+package sandbox
+
+import (
+	"bytes"
+	"fmt"
+)
+
+// Witness writes every event's text at the moment it is made. What it answers compares that with the text that those
+// who look later get: it names the first event that has changed since, because something that hangs off its object was
+// changed in place.
+func (s *Sandbox) Witness() (verify func() error) {
+	type sight struct {
+		event *event
+		text  []byte
+	}
+	var seen []sight
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.world.witness = func(e *event) {
+		seen = append(seen, sight{e, written(eventData{now: e.Data.now, before: e.Data.before})})
+	}
+	return func() error {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for _, each := range seen {
+			if later := written(each.event.Data); !bytes.Equal(later, each.text) {
+				return fmt.Errorf("%s is no longer what it was:\n%s\n%s", each.event.Type, each.text, later)
+			}
+			if bytes.HasSuffix(each.text, []byte(`"previous_attributes":{}}`)) {
+				return fmt.Errorf("%s changes nothing: %s", each.event.Type, each.text)
+			}
+		}
+		return nil
+	}
+}
+
+func written(d eventData) []byte {
+	encoded, err := d.MarshalJSON()
+	if err != nil {
+		panic(err)
+	}
+	return encoded
+}
