@@ -28,12 +28,11 @@ type event struct {
 }
 
 // eventData holds the object as it was, and as it was before. Most events of a long simulation are never looked at, so
-// both are copies of the object's struct until somebody asks for the text. A copy shares what hangs off the object,
+// both are copies of the object's struct, written out only for those who look. A copy shares what hangs off the object,
 // which is why maps, lists and structs behind pointers are replaced and never changed in place.
 type eventData struct {
-	now, before any // copies as pictured makes them; before is nil for an event that is no change
-
-	object, previous json.RawMessage // the text, once it was asked for
+	now, before any       // copies as pictured makes them; before is nil for an event that is no change
+	text        eventText // what a snapshot keeps, once one was written or read
 }
 
 type eventText struct {
@@ -41,26 +40,35 @@ type eventText struct {
 	PreviousAttributes json.RawMessage `json:"previous_attributes,omitempty"`
 }
 
+func (d *eventData) shown() map[string]any {
+	if d.now == nil {
+		out := map[string]any{"object": decoded(d.text.Object)}
+		if d.text.PreviousAttributes != nil {
+			out["previous_attributes"] = decoded(d.text.PreviousAttributes)
+		}
+		return out
+	}
+	out := map[string]any{"object": render(d.now)}
+	if d.before != nil {
+		out["previous_attributes"] = difference(render(d.before), render(d.now))
+	}
+	return out
+}
+
+// MarshalJSON writes the text for a snapshot and keeps it, so that the next snapshot need not write it again.
 func (d *eventData) MarshalJSON() ([]byte, error) {
 	if d.now != nil {
-		shown := render(d.now)
-		d.object = encode(shown)
-		if d.before != nil {
-			d.previous = encode(difference(render(d.before), shown))
+		shown := d.shown()
+		d.text.Object = encode(shown["object"])
+		if previous, changed := shown["previous_attributes"]; changed {
+			d.text.PreviousAttributes = encode(previous)
 		}
 		d.now, d.before = nil, nil
 	}
-	return json.Marshal(eventText{d.object, d.previous})
+	return json.Marshal(d.text)
 }
 
-func (d *eventData) UnmarshalJSON(content []byte) error {
-	var text eventText
-	if err := json.Unmarshal(content, &text); err != nil {
-		return err
-	}
-	d.object, d.previous = text.Object, text.PreviousAttributes
-	return nil
-}
+func (d *eventData) UnmarshalJSON(content []byte) error { return json.Unmarshal(content, &d.text) }
 
 // emit announces an object as it is now and puts its next due work on the agenda.
 func (w *world) emit(kind string, v any) *event { return w.announce(kind, v, nil) }

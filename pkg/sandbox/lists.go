@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"encoding/json"
 	"slices"
 
 	"github.com/pointsync/pointsync/pkg/sandbox/spec"
@@ -134,14 +133,11 @@ func newListOf[T any](url string, items []*T) listOf[T] {
 }
 
 func wholeList(items any, url string) map[string]any {
-	encoded, err := json.Marshal(items)
-	if err != nil {
-		panic("sandbox: a list does not marshal: " + err.Error())
+	shown := render(map[string]any{"object": "list", "data": items, "has_more": false, "url": url})
+	if shown["data"] == nil {
+		shown["data"] = []any{}
 	}
-	if string(encoded) == "null" {
-		encoded = []byte("[]")
-	}
-	return render(map[string]any{"object": "list", "data": json.RawMessage(encoded), "has_more": false, "url": url})
+	return shown
 }
 
 func deleted(object, id string) map[string]any {
