@@ -11,7 +11,7 @@ import (
 const maxAdvance = 10 * 366 * 86400
 
 // flushTimeout bounds how long a flush waits, in real time.
-const flushTimeout = 10 * time.Second
+const flushTimeout = time.Minute
 
 type clockAnswer struct {
 	Now time.Time `json:"now"` // UTC, with fractions, so that those who follow it can tell one moment from the next

@@ -51,7 +51,7 @@ func newWorld(t *testing.T, opts sandbox.Options) *world {
 	config := &stripe.BackendConfig{URL: stripe.String(server.URL), MaxNetworkRetries: stripe.Int64(0), LeveledLogger: &stripe.LeveledLogger{Level: stripe.LevelNull}}
 	api := &client.API{}
 	api.Init("sk_test_sandbox", &stripe.Backends{API: stripe.GetBackendWithConfig(stripe.APIBackend, config)})
-	return &world{t: t, url: server.URL, sandbox: s, stripe: api, listed: map[string]bool{}}
+	return &world{t: t, url: server.URL, sandbox: s, stripe: api}
 }
 
 // must answers what the SDK answered, or fails the test.
@@ -123,7 +123,19 @@ func (w *world) refusal(method, path, form string) (status int, code, param, mes
 	return status, out.Error.Code, out.Error.Param, out.Error.Message
 }
 
+// advance moves the clock, in steps short enough that events sees every event before it is forgotten.
 func (w *world) advance(d time.Duration) {
+	w.t.Helper()
+	for step := min(d, 28*day); d > 0; d, step = d-step, min(d-step, 28*day) {
+		if d > day {
+			w.events()
+		}
+		w.leap(step)
+	}
+}
+
+// leap moves the clock at once.
+func (w *world) leap(d time.Duration) {
 	w.t.Helper()
 	body, err := json.Marshal(map[string]int64{"advance_seconds": int64(d.Seconds())})
 	if err != nil {
@@ -177,7 +189,7 @@ func (w *world) subscribed(price, card string) (subscription, customer string) {
 	return paid["subscription"].(string), customer
 }
 
-// events answers all events so far, oldest first, also those that were listed once and have been forgotten since.
+// events answers all events so far, oldest first, also those that have been forgotten since.
 func (w *world) events() []map[string]any {
 	w.t.Helper()
 	var fresh []map[string]any
@@ -196,6 +208,9 @@ func (w *world) events() []map[string]any {
 		after = "&starting_after=" + data[len(data)-1].(map[string]any)["id"].(string)
 	}
 	slices.Reverse(fresh)
+	if w.listed == nil {
+		w.listed = map[string]bool{}
+	}
 	for _, each := range fresh {
 		w.listed[each["id"].(string)] = true
 	}
