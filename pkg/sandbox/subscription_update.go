@@ -35,10 +35,17 @@ func updateSubscription(c *call) (any, error) {
 	if err := method.attachable(); err != nil {
 		return nil, err
 	}
+	redeemed, err := c.granted(p, "", redeemer{holder: holder, currency: s.Currency, subtotal: amountOf(subtotal(wanted))})
+	if err != nil {
+		return nil, err
+	}
 	if method != nil {
 		c.attach(method, holder)
 	}
 	c.change("customer.subscription.updated", s, func() { c.setDetails(s, method) })
+	if redeemed != nil {
+		c.discountSubscription(s, redeemed)
+	}
 	if p.Has("trial_end") {
 		c.setTrialEnd(s)
 	}
