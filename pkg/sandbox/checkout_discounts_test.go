@@ -3,6 +3,7 @@ package sandbox_test
 import (
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/pointsync/pointsync/pkg/sandbox"
@@ -166,6 +167,27 @@ func TestLastRedemption(t *testing.T) {
 	w.object("POST", "/v1/payment_pages/"+ids[1], "promotion_code=")
 	if paid := w.object("POST", "/v1/payment_pages/"+ids[1]+"/confirm", "payment_method=pm_card_visa"); paid["amount_total"] != 1000.0 {
 		t.Fatalf("without the code it costs %v", paid["amount_total"])
+	}
+}
+
+// Ten submits of one discounted page at once start one subscription and redeem its coupon once.
+func TestDiscountedSubmitRace(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sandbox.Options{})
+	w.coupon("id=HALF&percent_off=50&max_redemptions=2")
+	page := w.checkout("subscription", w.price(1000, "month"), "&discounts[0][coupon]=HALF")["url"].(string)
+	var group sync.WaitGroup
+	for range 10 {
+		group.Go(func() {
+			if status, _, _ := w.browse("POST", page, card("4242424242424242")); status != 303 {
+				t.Errorf("answers %d", status)
+			}
+		})
+	}
+	group.Wait()
+	subs, charges := w.object("GET", "/v1/subscriptions", "")["data"].([]any), w.object("GET", "/v1/charges", "")["data"].([]any)
+	if len(subs) != 1 || len(charges) != 1 || charges[0].(map[string]any)["amount"] != 500.0 || w.times("HALF") != 1.0 {
+		t.Fatalf("%d subscriptions, %d charges, redeemed %v times", len(subs), len(charges), w.times("HALF"))
 	}
 }
 

@@ -108,10 +108,11 @@ func noDiscount(noun, id string) *apiError {
 	return e
 }
 
-// removed shows a discount that is no more, which Stripe shows whole.
+// removed shows a discount that is no more, which Stripe shows whole but for its end.
 func removed(d *discount) map[string]any {
 	shown := render(d)
 	shown["deleted"] = true
+	delete(shown, "end")
 	return shown
 }
 

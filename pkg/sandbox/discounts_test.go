@@ -149,6 +149,25 @@ func TestInvoiceShowsDiscount(t *testing.T) {
 	}
 }
 
+// An amount in one money is never taken off a bill in another.
+func TestOtherMoney(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sandbox.Options{})
+	euros := w.coupon("amount_off=300&currency=eur&duration=forever")
+	holder := w.customer("coupon=" + euros)
+	w.object("POST", "/v1/invoiceitems", "amount=900&currency=usd&customer="+holder)
+	if i := w.object("POST", "/v1/invoices", "customer="+holder); i["total"] != 900.0 || i["discount"] != nil {
+		t.Fatalf("it comes to %v", i["total"])
+	}
+	other := w.customer("")
+	if status, _, param, _ := w.refusal("POST", "/v1/invoices", "customer="+other+"&discounts[0][coupon]="+euros); status != 400 || param != "discounts[0][coupon]" {
+		t.Fatalf("by name: %d %s", status, param)
+	}
+	if c := w.object("GET", "/v1/coupons/"+euros, ""); c["times_redeemed"] != 1.0 {
+		t.Fatalf("redeemed %v times", c["times_redeemed"])
+	}
+}
+
 func TestReach(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})

@@ -135,7 +135,7 @@ func (c *call) invoiceGrant(entry spec.Params, at string, holder *customer, i *i
 		}
 	}
 	for _, each := range near {
-		if each != nil && each.ID == id {
+		if each != nil && each.ID == id && each.Coupon.fits(currency) {
 			return invoiceGrant{known: each}, nil
 		}
 	}

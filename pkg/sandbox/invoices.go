@@ -149,16 +149,17 @@ func createInvoice(c *call) (any, error) {
 	if currency == "" {
 		currency = string(holder.Currency)
 	}
+	if currency == "" {
+		currency = "usd"
+	}
 	wanted, err := c.invoiceGrants(holder, nil, currency)
 	if err != nil {
 		return nil, err
 	}
 	made := c.newInvoice(holder, nil, "manual")
 	made.AutoAdvance, made.Description, made.Metadata = c.p.Flag("auto_advance"), text(c.p.Text("description")), mergedMetadata(nil, c.p)
-	if currency != "" {
-		made.Currency = currency
-		made.inheritDiscount(holder, nil, c.now())
-	}
+	made.Currency = currency
+	made.inheritDiscount(holder, nil, c.now())
 	if c.p.Has("discounts") {
 		c.discountInvoice(made, wanted)
 	}
