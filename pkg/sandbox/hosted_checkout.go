@@ -90,6 +90,7 @@ func (w *world) discountLine(s *checkoutSession) *pages.Discount {
 		Name:      string(d.Coupon.Name),
 		Terms:     d.Coupon.terms(s.Mode == "subscription"),
 		Amount:    money(-s.TotalDetails.AmountDiscount, string(s.Currency)),
+		Ends:      d.Coupon.Duration != "forever",
 		Removable: s.Hidden.PromotionCode != "" && s.AllowPromotionCodes != nil && *s.AllowPromotionCodes,
 	}
 	if code := w.PromotionCodes.get(string(d.PromotionCode)); code != nil {

@@ -45,7 +45,7 @@ func trialCheckout() pages.CheckoutView {
 func reducedCheckout() pages.CheckoutView {
 	v := planCheckout()
 	v.AskCode, v.Subtotal, v.Total = true, "$19.00", "$15.20"
-	v.Discount = &pages.Discount{Name: "FALL20", Terms: "20% off for 3 months", Amount: "−$3.80", Removable: true}
+	v.Discount = &pages.Discount{Name: "FALL20", Terms: "20% off for 3 months", Amount: "−$3.80", Ends: true, Removable: true}
 	return v
 }
 

@@ -36,6 +36,7 @@ type Discount struct {
 	Name      string // the promotion code, or the coupon's name
 	Terms     string // "25% off for 3 months"
 	Amount    string // "−$5.00"
+	Ends      bool   // of a subscription: later payments are without it
 	Removable bool   // the customer entered it, and may take it off again
 }
 

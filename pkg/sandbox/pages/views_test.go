@@ -61,7 +61,7 @@ func TestCheckout(t *testing.T) {
 	t.Run("Reduced", func(t *testing.T) {
 		t.Parallel()
 		html := drawn(t, pages.Checkout, reducedCheckout())
-		wants(t, html, "<strong>$15.20</strong>", "today", "Then $19.00 every month.", "Subtotal", "20% off for 3 months", "−$3.80", `name="code" value="remove"`, "Subscribe</button>")
+		wants(t, html, "<strong>$15.20</strong>", "today", "Then $19.00 every month once the discount ends.", "Subtotal", "20% off for 3 months", "−$3.80", `name="code" value="remove"`, "Subscribe</button>")
 		lacks(t, html, `name="promotion_code"`)
 	})
 	t.Run("Free", func(t *testing.T) {
