@@ -63,12 +63,17 @@ func (i *invoice) total() {
 // amountAfterBalance answers what is left to pay once the customer's credit is used.
 func (i *invoice) amountAfterBalance(holder *customer) int64 { return max(i.Total+holder.Balance, 0) }
 
+// billedWith keeps which discount the current period is billed with (nil: none), for prorations to give no more back.
+func (s *subscription) billedWith(d *discount) {
+	s.Hidden.PeriodDiscount = ""
+	if d != nil {
+		s.Hidden.PeriodDiscount = d.ID
+	}
+}
+
 // addPeriodLines bills a subscription's current period, for nothing while it is on trial.
 func (w *world) addPeriodLines(i *invoice, s *subscription) {
-	s.Hidden.PeriodDiscount = ""
-	if len(i.Hidden.Discounts) > 0 {
-		s.Hidden.PeriodDiscount = i.Hidden.Discounts[0].ID
-	}
+	s.billedWith(i.Discount)
 	for _, item := range s.Items.Data {
 		name := w.productName(item.Price)
 		line := &invoiceLine{

@@ -3,9 +3,9 @@ package sandbox
 // payer is what the payment page learns about who pays.
 type payer struct{ email, name string }
 
-// paySession pays an open session with a card (nil where it needs none), as the payer does on the page. It answers Stripe's error where it is
-// refused: the session then stays open and can be tried again. A session whose card asks for 3-D Secure is left with
-// Hidden.Challenge set.
+// paySession pays an open session with a card (nil where it needs none), as the payer does on the page. It answers
+// Stripe's error where it is refused: the session then stays open and can be tried again. A session whose card asks for
+// 3-D Secure is left with Hidden.Challenge set.
 func (w *world) paySession(s *checkoutSession, method *paymentMethod, who payer, how attempt) error {
 	if s.Status != "open" {
 		return coded("checkout_session_not_open", "", "This Checkout Session is %s and can no longer be paid.", s.Status)

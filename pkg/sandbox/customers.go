@@ -88,13 +88,15 @@ func createCustomer(c *call) (any, error) {
 		c.Customers.remove(made.ID)
 		return nil, err
 	}
+	if redeemed != nil {
+		made.Discount = c.newDiscount(redeemed)
+		made.Discount.Customer = text(made.ID)
+	}
 	c.emit("customer.created", made)
+	c.announceDiscount(nil, made.Discount)
 	if method != nil {
 		method.Customer = text(made.ID)
 		c.emit("payment_method.attached", method)
-	}
-	if redeemed != nil {
-		c.discountCustomer(made, redeemed)
 	}
 	return made, nil
 }

@@ -214,7 +214,7 @@ func TestOwnDiscountBeatsCustomers(t *testing.T) {
 	}
 	w.months(1)
 	requireBills(t, w.bills(id), 900, 600, 900, 600, 1000)
-	requireOrder(t, types(w.events()), "customer.created", "customer.updated", "customer.discount.created", "customer.subscription.created", "customer.discount.created",
+	requireOrder(t, types(w.events()), "customer.created", "customer.discount.created", "customer.subscription.created", "customer.discount.created",
 		"customer.discount.deleted", "customer.discount.updated", "customer.discount.deleted")
 	if status, code, _, _ := w.refusal("DELETE", "/v1/customers/"+holder+"/discount", ""); status != 404 || code != "resource_missing" {
 		t.Fatalf("there is none: %d %s", status, code)

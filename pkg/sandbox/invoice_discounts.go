@@ -14,9 +14,9 @@ type discountAmount struct {
 
 // inheritDiscount puts the discount that runs at a time on an invoice: its subscription's, else its customer's.
 func (i *invoice) inheritDiscount(holder *customer, s *subscription, at int64) {
-	i.Hidden.Discounts = nil
+	i.Discount, i.Hidden.Discounts = nil, nil
 	if running := discountOn(holder, s, at); running != nil && running.Coupon.fits(i.Currency) {
-		i.Hidden.Discounts = []*discount{running}
+		i.Discount, i.Hidden.Discounts = running, []*discount{running}
 	}
 }
 

@@ -10,12 +10,8 @@ import (
 // ones, for every item that changes. With a new cycle the new period is billed in full, so only the credit is due.
 func (c *call) prorate(s *subscription, wanted []*subscriptionItem, date int64, newCycle bool) {
 	length, left := s.CurrentPeriodEnd-s.CurrentPeriodStart, s.CurrentPeriodEnd-date
-	holder := c.Customers.get(s.Customer)
-	running := discountOn(holder, s, date)
-	was, is := s.netAmounts(s.Items.Data, c.Discounts.get(s.Hidden.PeriodDiscount)), s.netAmounts(wanted, running)
-	if s.Hidden.PeriodDiscount = ""; running != nil {
-		s.Hidden.PeriodDiscount = running.ID
-	}
+	was := s.netAmounts(s.Items.Data, c.Discounts.get(s.Hidden.PeriodDiscount))
+	is := s.netAmounts(wanted, discountOn(c.Customers.get(s.Customer), s, date))
 	keeps := map[string]*subscriptionItem{}
 	for _, item := range wanted {
 		keeps[item.ID] = item

@@ -138,6 +138,7 @@ func (c *call) changeItems(s *subscription, wanted []*subscriptionItem) error {
 	prorated := s.Status != "trialing" && s.Status != "incomplete" && behavior != "none"
 	if prorated {
 		c.prorate(s, wanted, date, newCycle)
+		s.billedWith(discountOn(holder, s, date))
 	}
 	if !invoicing {
 		c.change("customer.subscription.updated", s, func() { s.Items.Data = wanted })
