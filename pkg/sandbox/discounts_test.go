@@ -56,7 +56,14 @@ func TestDurations(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, sandbox.Options{})
 			id, _ := w.begun("", "&coupon="+w.coupon(c.coupon))
-			w.months(3)
+			if next := w.object("GET", "/v1/invoices/upcoming", "subscription="+id); next["total"] != float64(c.bills[1]) {
+				t.Fatalf("the next one comes to %v, want %v", next["total"], c.bills[1])
+			}
+			w.months(2)
+			if next := w.object("GET", "/v1/invoices/upcoming", "subscription="+id); next["total"] != float64(c.bills[3]) {
+				t.Fatalf("the last one comes to %v, want %v", next["total"], c.bills[3])
+			}
+			w.months(1)
 			requireBills(t, w.bills(id), c.bills...)
 			requireOrder(t, types(w.events()), "coupon.created", "customer.subscription.created", "customer.discount.created", "invoice.created", "invoice.paid")
 			if runs := w.subscription(id)["discount"] != nil; runs != c.runs {
@@ -244,12 +251,12 @@ func TestAllOff(t *testing.T) {
 func TestProrationsAreNet(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		coupon string
-		want   float64
+		coupon      string
+		want, again float64
 	}{
-		"Forever": {"percent_off=50&duration=forever", 500}, // 1000 less 500
-		"Once":    {"percent_off=50&duration=once", 1500},   // 2000 less 500
-		"Free":    {"percent_off=100&duration=forever", 0},
+		"Forever": {"percent_off=50&duration=forever", 500, 500}, // 1000 less 500, then 1500 less 1000
+		"Once":    {"percent_off=50&duration=once", 1500, 1000},  // 2000 less 500, then 3000 less 2000
+		"Free":    {"percent_off=100&duration=forever", 0, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -258,6 +265,10 @@ func TestProrationsAreNet(t *testing.T) {
 			changed := w.change(id, w.price(2000, "month"), "&proration_behavior=always_invoice")
 			if total := latest(changed)["total"]; !near(total, c.want) {
 				t.Fatalf("the change costs %v, want %v", total, c.want)
+			}
+			again := w.change(id, w.price(3000, "month"), "&proration_behavior=always_invoice")
+			if total := latest(again)["total"]; !near(total, c.again) {
+				t.Fatalf("the second change costs %v, want %v", total, c.again)
 			}
 		})
 	}
