@@ -1,6 +1,9 @@
 package sandbox
 
-import "container/heap"
+import (
+	"container/heap"
+	"strings"
+)
 
 // errand is due work: at this time, look at this object again. It says no more than that; what is to be done, and
 // whether anything is, follows from the object's state, so an errand too many does no harm.
@@ -49,6 +52,12 @@ func (w *world) nextDue(v any) (at int64, clock, id string) {
 			clock = string(holder.TestClock)
 		}
 		return v.nextDue(), clock, v.ID
+	case *customer:
+		return v.nextDue(), string(v.TestClock), v.ID
+	case *coupon:
+		return v.nextDue(), "", couponErrand + v.ID
+	case *promotionCode:
+		return v.nextDue(), "", v.ID
 	case *checkoutSession:
 		if v.Status == "open" {
 			return v.ExpiresAt, "", v.ID
@@ -83,8 +92,15 @@ func (w *world) runDue(clock string, until int64) {
 	}
 }
 
+// couponErrand marks an errand for a coupon, whose id is the caller's choice and could be that of something else.
+const couponErrand = "coupon "
+
 func (w *world) findDue(id string) any {
-	for _, look := range []func(string) any{w.Subscriptions.find, w.Invoices.find, w.Charges.find, w.Sessions.find, w.Deliveries.find} {
+	if id, isCoupon := strings.CutPrefix(id, couponErrand); isCoupon {
+		return w.Coupons.find(id)
+	}
+	for _, look := range []func(string) any{w.Subscriptions.find, w.Invoices.find, w.Charges.find, w.Sessions.find, w.Deliveries.find,
+		w.Customers.find, w.PromotionCodes.find} {
 		if found := look(id); found != nil {
 			return found
 		}
@@ -112,6 +128,12 @@ func (w *world) perform(object any) {
 		w.tendCharge(object)
 	case *checkoutSession:
 		w.expireSession(object)
+	case *customer:
+		w.tendCustomer(object)
+	case *coupon:
+		w.assessCoupon(object)
+	case *promotionCode:
+		w.assessCode(object)
 	case *delivery:
 		object.Ready, object.Held = true, false
 		w.ring(object.Endpoint)
@@ -132,6 +154,15 @@ func (w *world) planAll() {
 	}
 	for _, id := range w.Sessions.ids {
 		w.plan(w.Sessions.get(id))
+	}
+	for _, id := range w.Customers.ids {
+		w.plan(w.Customers.get(id))
+	}
+	for _, id := range w.Coupons.ids {
+		w.plan(w.Coupons.get(id))
+	}
+	for _, id := range w.PromotionCodes.ids {
+		w.plan(w.PromotionCodes.get(id))
 	}
 	for _, id := range w.Deliveries.ids {
 		w.plan(w.Deliveries.get(id))

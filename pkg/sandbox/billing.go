@@ -35,6 +35,7 @@ func (w *world) newInvoice(holder *customer, s *subscription, reason string) *in
 	if made.Currency == "" {
 		made.Currency = "usd"
 	}
+	made.inheritDiscount(holder, s, now)
 	return w.Invoices.add(made)
 }
 
@@ -47,13 +48,14 @@ func (i *invoice) addLine(line *invoiceLine) {
 	i.Lines.Data = append(i.Lines.Data, line)
 }
 
-// total adds the lines up.
+// total adds the lines up and takes the discounts off.
 func (i *invoice) total() {
-	i.Total = 0
+	i.Subtotal = 0
 	for _, line := range i.Lines.Data {
-		i.Total += line.Amount
+		i.Subtotal += line.Amount
 	}
-	i.Subtotal, i.SubtotalExcludingTax, i.TotalExcludingTax = i.Total, i.Total, i.Total
+	i.Total = i.Subtotal - i.reduce()
+	i.SubtotalExcludingTax, i.TotalExcludingTax = i.Subtotal, i.Total
 	i.AmountDue = max(i.Total, 0)
 	i.AmountRemaining = i.AmountDue
 }
@@ -61,8 +63,17 @@ func (i *invoice) total() {
 // amountAfterBalance answers what is left to pay once the customer's credit is used.
 func (i *invoice) amountAfterBalance(holder *customer) int64 { return max(i.Total+holder.Balance, 0) }
 
+// billedWith keeps which discount the current period is billed with (nil: none), for prorations to give no more back.
+func (s *subscription) billedWith(d *discount) {
+	s.Hidden.PeriodDiscount = ""
+	if d != nil {
+		s.Hidden.PeriodDiscount = d.ID
+	}
+}
+
 // addPeriodLines bills a subscription's current period, for nothing while it is on trial.
 func (w *world) addPeriodLines(i *invoice, s *subscription) {
+	s.billedWith(i.Discount)
 	for _, item := range s.Items.Data {
 		name := w.productName(item.Price)
 		line := &invoiceLine{
@@ -136,6 +147,7 @@ func (w *world) addPendingItems(i *invoice, s *subscription) {
 // the spot when nothing is left to pay.
 func (w *world) finalize(i *invoice) {
 	holder, now := w.Customers.get(i.Customer), w.now()
+	w.spendDiscounts(i, holder)
 	i.StartingBalance = holder.Balance
 	i.AmountDue = i.amountAfterBalance(holder)
 	i.AmountRemaining = i.AmountDue

@@ -41,6 +41,10 @@ func createSession(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	redeemed, err := c.sessionDiscount(holder, items)
+	if err != nil {
+		return nil, err
+	}
 	made := &checkoutSession{base: c.begin("cs_test_", "checkout.session"), Mode: mode, Status: "open", PaymentStatus: "unpaid"}
 	made.ID = newID("cs_test_a1", 56)
 	if err := c.setLife(made, items); err != nil {
@@ -48,6 +52,9 @@ func createSession(c *call) (any, error) {
 	}
 	c.describeSession(made, holder)
 	made.sell(c, items)
+	if err := c.discountSession(made, redeemed, "discounts"); err != nil {
+		return nil, err
+	}
 	return c.keepSession(made), nil
 }
 
@@ -135,10 +142,7 @@ func (c *call) sessionItems(mode string) ([]purchase, error) {
 	if err != nil {
 		return nil, err
 	}
-	sum := int64(0)
-	for _, item := range items {
-		sum += item.price.UnitAmount * item.quantity
-	}
+	sum := worth(items)
 	if least := leastAmount(items[0].price.Currency); mode == "payment" && sum > 0 && sum < least {
 		return nil, coded("amount_too_small", "", "The Checkout Session's total amount due must add up to at least %s.", money(least, items[0].price.Currency))
 	}
@@ -236,7 +240,8 @@ func (c *call) describeSession(made *checkoutSession, holder *customer) {
 	}
 }
 
-// sell puts the items into the session and adds them up; a trial makes what recurs free today.
+// sell puts the items into the session and adds them up; a trial makes what recurs free today. What is discounted is
+// discountSession's.
 func (s *checkoutSession) sell(c *call, items []purchase) {
 	sum := int64(0)
 	for _, each := range items {
@@ -248,7 +253,6 @@ func (s *checkoutSession) sell(c *call, items []purchase) {
 			ID:             newID("li_1", 23),
 			Object:         "item",
 			AmountSubtotal: amount,
-			AmountTotal:    amount,
 			Currency:       each.price.Currency,
 			Description:    c.productName(each.price),
 			Price:          each.price,

@@ -3,9 +3,9 @@ package sandbox
 // payer is what the payment page learns about who pays.
 type payer struct{ email, name string }
 
-// paySession pays an open session with a card, as the payer does on the page. It answers Stripe's error where it is
-// refused: the session then stays open and can be tried again. A session whose card asks for 3-D Secure is left with
-// Hidden.Challenge set.
+// paySession pays an open session with a card (nil where it needs none), as the payer does on the page. It answers
+// Stripe's error where it is refused: the session then stays open and can be tried again. A session whose card asks for
+// 3-D Secure is left with Hidden.Challenge set.
 func (w *world) paySession(s *checkoutSession, method *paymentMethod, who payer, how attempt) error {
 	if s.Status != "open" {
 		return coded("checkout_session_not_open", "", "This Checkout Session is %s and can no longer be paid.", s.Status)
@@ -16,25 +16,31 @@ func (w *world) paySession(s *checkoutSession, method *paymentMethod, who payer,
 		return noSuch("customer", holder.ID, "customer")
 	}
 	w.on(holder)
+	redeemed, err := w.sessionGrant(s, holder)
+	if err != nil {
+		return err
+	}
 	if who.email == "" && holder != nil {
 		who.email = string(holder.Email)
 	}
 	if who.email == "" {
 		who.email = string(s.CustomerEmail)
 	}
-	if who.email == "" {
-		who.email = string(method.BillingDetails.Email)
-	}
-	if who.email != "" {
-		method.BillingDetails.Email = text(who.email)
-	}
-	if who.name != "" {
-		method.BillingDetails.Name = text(who.name)
+	if method != nil {
+		if who.email == "" {
+			who.email = string(method.BillingDetails.Email)
+		}
+		if who.email != "" {
+			method.BillingDetails.Email = text(who.email)
+		}
+		if who.name != "" {
+			method.BillingDetails.Name = text(who.name)
+		}
 	}
 	if s.Mode == "subscription" {
-		return w.paySubscriptionSession(s, holder, method, who, how)
+		return w.paySubscriptionSession(s, holder, method, who, how, redeemed)
 	}
-	return w.payPaymentSession(s, holder, method, who, how)
+	return w.payPaymentSession(s, holder, method, who, how, redeemed)
 }
 
 // sessionHolder makes the customer a session still lacks. It is kept on the session only when the session completes,
@@ -45,7 +51,7 @@ func (w *world) sessionHolder(who payer) *customer {
 	return made
 }
 
-func (w *world) payPaymentSession(s *checkoutSession, holder *customer, method *paymentMethod, who payer, how attempt) error {
+func (w *world) payPaymentSession(s *checkoutSession, holder *customer, method *paymentMethod, who payer, how attempt, redeemed *grant) error {
 	intent := w.Intents.get(s.Hidden.Intent)
 	if holder == nil && intent != nil {
 		holder = w.Customers.get(string(intent.Customer))
@@ -54,6 +60,10 @@ func (w *world) payPaymentSession(s *checkoutSession, holder *customer, method *
 		holder = w.sessionHolder(who)
 	}
 	if *s.AmountTotal == 0 {
+		if intent != nil && intent.payable() { // of a declined attempt, before a discount took the rest
+			w.cancelIntent(intent, "automatic")
+		}
+		w.redeemSession(s, holder, redeemed)
 		w.completeSession(s, holder, method, who, "no_payment_required")
 		return nil
 	}
@@ -66,6 +76,7 @@ func (w *world) payPaymentSession(s *checkoutSession, holder *customer, method *
 		s.Hidden.Intent = intent.ID
 		w.emit("payment_intent.created", intent)
 	}
+	intent.Amount = *s.AmountTotal // a code entered since an earlier attempt makes it another; Stripe announces no update
 	if holder != nil && s.Hidden.SaveCard != "" && method.attachable() == nil {
 		w.attach(method, holder)
 	}
@@ -77,35 +88,51 @@ func (w *world) payPaymentSession(s *checkoutSession, holder *customer, method *
 		return nil
 	}
 	s.PaymentIntent = text(intent.ID)
+	w.redeemSession(s, holder, redeemed)
 	w.completeSession(s, holder, method, who, "paid")
 	return nil
 }
 
+// redeemSession redeems what a paid purchase was reduced by.
+func (w *world) redeemSession(s *checkoutSession, holder *customer, g *grant) {
+	if g == nil {
+		return
+	}
+	made := w.newDiscount(g)
+	made.CheckoutSession = text(s.ID)
+	if holder != nil {
+		made.Customer = text(holder.ID)
+	}
+	s.Hidden.Discount = made
+}
+
 // paySubscriptionSession begins the subscription and collects its first invoice. At this API version the subscription
 // exists, incomplete and with an open invoice, even while the card is refused; the next attempt pays that invoice.
-func (w *world) paySubscriptionSession(s *checkoutSession, holder *customer, method *paymentMethod, who payer, how attempt) error {
+func (w *world) paySubscriptionSession(s *checkoutSession, holder *customer, method *paymentMethod, who payer, how attempt, redeemed *grant) error {
 	made := w.Subscriptions.get(s.Hidden.Subscription)
-	if made != nil && made.Status != "incomplete" {
-		made = nil // it was given up after 23 hours; a new attempt begins anew
-	}
 	if holder == nil && made != nil {
 		holder = w.Customers.get(made.Customer)
 	}
-	if holder == nil {
+	if made != nil && made.Status != "incomplete" {
+		made = nil // it was given up, after 23 hours or for another price; a new attempt begins anew
+	}
+	if holder == nil || holder.Hidden.Deleted {
 		holder = w.sessionHolder(who)
 	}
-	saved := method.attachable() == nil
+	saved := method != nil && method.attachable() == nil
 	if saved {
 		w.attach(method, holder)
 	}
 	var first *invoice
 	if made == nil {
 		from := s.start(w, holder)
+		from.grant = redeemed
 		if saved {
 			from.method = method
 		}
 		made, first = w.startSubscription(from)
 		s.Hidden.Subscription = made.ID
+		s.Hidden.Discount = first.Discount
 	} else {
 		first = w.Invoices.get(string(made.LatestInvoice))
 		if saved {
@@ -158,14 +185,11 @@ func (w *world) completeSession(s *checkoutSession, holder *customer, method *pa
 	if holder != nil {
 		s.Customer = text(holder.ID)
 	}
-	s.CustomerDetails = &customerDetails{
-		Address:   method.BillingDetails.Address,
-		Email:     text(who.email),
-		Name:      method.BillingDetails.Name,
-		Phone:     method.BillingDetails.Phone,
-		TaxExempt: "none",
-		TaxIDs:    []any{},
+	details := customerDetails{Email: text(who.email), Name: text(who.name), TaxExempt: "none", TaxIDs: []any{}}
+	if method != nil {
+		details.Address, details.Name, details.Phone = method.BillingDetails.Address, method.BillingDetails.Name, method.BillingDetails.Phone
 	}
+	s.CustomerDetails = &details
 	s.Hidden.Completed = w.emit("checkout.session.completed", s).ID
 }
 

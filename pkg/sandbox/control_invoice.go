@@ -31,7 +31,7 @@ func (s *Sandbox) decideNextInvoice(out http.ResponseWriter, r *http.Request) {
 }
 
 // mostSteps bounds what may fall due between now and a subscription's next invoice: the notice of a trial's end, the
-// end of a change that waits, the end of the period, and the end of the draft hour.
+// end of a change that waits or of a discount, the end of the period, and the end of the draft hour.
 const mostSteps = 8
 
 // settleNext makes the next attempt: of an open invoice at once, of a draft when its hour is over.

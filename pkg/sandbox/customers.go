@@ -13,6 +13,7 @@ type customer struct {
 	Currency            text              `json:"currency"`
 	Delinquent          bool              `json:"delinquent"`
 	Description         text              `json:"description"`
+	Discount            *discount         `json:"discount"`
 	Email               text              `json:"email"`
 	InvoicePrefix       string            `json:"invoice_prefix"`
 	InvoiceSettings     invoiceSettings   `json:"invoice_settings"`
@@ -74,6 +75,10 @@ func createCustomer(c *call) (any, error) {
 		return nil, err
 	}
 	c.clock = clock
+	redeemed, err := c.granted(c.p, "", redeemer{})
+	if err != nil {
+		return nil, err
+	}
 	made := c.newCustomer("", "")
 	if settings := c.p.Sub("invoice_settings"); method != nil && settings.Text("default_payment_method") == c.p.Text("payment_method") {
 		method.Customer = text(made.ID) // it is about to be attached, and may be the default already
@@ -83,7 +88,12 @@ func createCustomer(c *call) (any, error) {
 		c.Customers.remove(made.ID)
 		return nil, err
 	}
+	if redeemed != nil {
+		made.Discount = c.newDiscount(redeemed)
+		made.Discount.Customer = text(made.ID)
+	}
 	c.emit("customer.created", made)
+	c.announceDiscount(nil, made.Discount)
 	if method != nil {
 		method.Customer = text(made.ID)
 		c.emit("payment_method.attached", method)
@@ -100,11 +110,18 @@ func updateCustomer(c *call) (any, error) {
 		return nil, noSuch("customer", c.id, "id")
 	}
 	c.on(found)
+	redeemed, err := c.granted(c.p, "", redeemer{holder: found})
+	if err != nil {
+		return nil, err
+	}
 	trial := *found
 	if err := c.fillCustomer(&trial); err != nil {
 		return nil, err
 	}
 	c.change("customer.updated", found, func() { *found = trial })
+	if redeemed != nil {
+		c.discountCustomer(found, redeemed)
+	}
 	return found, nil
 }
 

@@ -60,36 +60,76 @@ func (w *world) expandNode(node map[string]any, segments []string, path string) 
 
 // expandField expands one field, which may lie in a nested hash, and goes on with the rest of the path.
 func (w *world) expandField(node map[string]any, field, rest []string, path string) error {
-	holder := node
+	holders := []any{node}
 	for _, name := range field[:len(field)-1] {
-		holder = asMap(holder[name])
-	}
-	if holder == nil {
-		return nil // the hash that would hold it is null here
+		holders = within(holders, name) // none where the hash that would hold it is null
 	}
 	name := field[len(field)-1]
-	if holder[name] == nil {
-		if list := w.include(node, name); list != nil {
-			holder[name] = list
+	for _, each := range holders {
+		holder := asMap(each)
+		if holder == nil {
+			continue
 		}
-	}
-	if id, isID := holder[name].(string); isID {
-		if found := w.find(id); found != nil {
-			holder[name] = w.show(found)
+		if holder[name] == nil {
+			if part := w.include(node, name); part != nil {
+				holder[name] = part
+			}
 		}
-	}
-	if next := asMap(holder[name]); next != nil {
-		return w.expandNode(next, rest, path)
+		if ids, isList := holder[name].([]any); isList {
+			for i, id := range ids {
+				ids[i] = w.expanded(id)
+			}
+		} else if holder[name] != nil {
+			holder[name] = w.expanded(holder[name])
+		}
+		for _, next := range within([]any{holder}, name) {
+			if next := asMap(next); next != nil {
+				if err := w.expandNode(next, rest, path); err != nil {
+					return err
+				}
+			}
+		}
 	}
 	return nil
 }
 
-// include answers the lists that an object carries only when asked for.
-func (w *world) include(node map[string]any, name string) map[string]any {
+// within answers what lies under a name in each of the holders, the members of a list one by one.
+func within(holders []any, name string) []any {
+	var found []any
+	for _, holder := range holders {
+		if items, isList := asMap(holder)[name].([]any); isList {
+			found = append(found, items...)
+		} else {
+			found = append(found, asMap(holder)[name])
+		}
+	}
+	return found
+}
+
+// expanded answers the object where a value is the id of one, else the value.
+func (w *world) expanded(value any) any {
+	if id, isID := value.(string); isID {
+		if found := w.find(id); found != nil {
+			return w.show(found)
+		}
+	}
+	return value
+}
+
+// include answers the lists and parts that an object carries only when asked for, nil where it has none.
+func (w *world) include(node map[string]any, name string) any {
 	id, _ := node["id"].(string)
 	switch node["object"].(string) + "." + name {
 	case "checkout.session.line_items":
 		return wholeList(w.Sessions.get(id).Hidden.Items, "/v1/checkout/sessions/"+id+"/line_items")
+	case "checkout.session.breakdown":
+		return w.Sessions.get(id).breakdown()
+	case "item.discounts":
+		return w.lineDiscounts(id)
+	case "coupon.applies_to":
+		if found := w.Coupons.get(id); found != nil && len(found.Hidden.Products) > 0 {
+			return map[string]any{"products": found.Hidden.Products}
+		}
 	case "charge.refunds":
 		refunds := w.Refunds.where(func(r *refund) bool { return string(r.Charge) == id })
 		return wholeList(newestFirst(refunds), "/v1/charges/"+id+"/refunds")

@@ -84,6 +84,10 @@ func (s *Sandbox) postCheckout(out http.ResponseWriter, r *http.Request) {
 		s.checkoutPage(out, r, func(w *world, session *checkoutSession) error { return w.answerChallenge(session, answer == "accept") }, pages.CardForm{}, "")
 		return
 	}
+	if wish := r.PostForm.Get("code"); wish != "" {
+		s.postCode(out, r, wish)
+		return
+	}
 	entered := readCard(r.PostForm)
 	kept := pages.CardForm{Name: entered.name, Expiry: r.PostForm.Get("exp")}
 	s.checkoutPage(out, r, func(w *world, session *checkoutSession) error {
@@ -93,9 +97,12 @@ func (s *Sandbox) postCheckout(out http.ResponseWriter, r *http.Request) {
 		if session.Customer == "" && session.CustomerEmail == "" && !strings.Contains(entered.email, "@") {
 			return coded("email_invalid", "email", "Enter an email address.")
 		}
-		method, err := w.enteredMethod(entered)
-		if err != nil {
-			return err
+		var method *paymentMethod
+		if session.needsCard() {
+			var err error
+			if method, err = w.enteredMethod(entered); err != nil {
+				return err
+			}
 		}
 		return w.paySession(session, method, payer{entered.email, entered.name}, onSession)
 	}, kept, entered.email)
@@ -131,7 +138,7 @@ func (s *Sandbox) checkoutPage(out http.ResponseWriter, r *http.Request, work fu
 		default:
 			view, status := w.checkoutView(session, r.URL.Path, kept, email), http.StatusOK
 			if failure != nil {
-				status = http.StatusPaymentRequired
+				status, view.Code = http.StatusPaymentRequired, r.PostForm.Get("promotion_code")
 				view.Error = explain(failure, &view.Card.Errors)
 			}
 			answer = func() { s.draw(out, status, func(to io.Writer) error { return pages.Checkout(to, view) }) }
@@ -168,6 +175,8 @@ func explain(err error, fields *pages.FieldErrors) string {
 		fields.CVC = e.Message
 	case "email":
 		fields.Email = e.Message
+	case "promotion_code":
+		fields.Code = e.Message
 	default:
 		return e.Message
 	}
@@ -182,44 +191,6 @@ func (w *world) challengeView(session *checkoutSession, action string) pages.Cha
 		CardLast4: w.PaymentMethods.get(session.Hidden.Challenge).Card.Last4,
 		CancelURL: string(session.CancelURL),
 	}
-}
-
-func (w *world) checkoutView(session *checkoutSession, action string, kept pages.CardForm, email string) pages.CheckoutView {
-	currency := string(session.Currency)
-	view := pages.CheckoutView{
-		Merchant:     accountName,
-		Total:        money(*session.AmountTotal, currency),
-		Subscription: session.Mode == "subscription",
-		Email:        email,
-		Card:         kept,
-		Action:       action,
-		CancelURL:    string(session.CancelURL),
-		TestCards:    suggestions,
-	}
-	if holder := w.Customers.get(string(session.Customer)); holder != nil && holder.Email != "" {
-		view.Email, view.EmailFixed = string(holder.Email), true
-	} else if session.CustomerEmail != "" {
-		view.Email, view.EmailFixed = string(session.CustomerEmail), true
-	}
-	repeating := int64(0)
-	for _, item := range session.Hidden.Items {
-		line := pages.Line{Description: item.Description, Quantity: item.Quantity, Amount: money(item.AmountTotal, currency)}
-		if cycle := item.Price.Recurring; cycle != nil {
-			repeating += item.Price.UnitAmount * item.Quantity
-			view.Interval = cycle.each()
-			line.Detail = money(item.Price.UnitAmount, currency) + " / " + cycle.each()
-		}
-		view.Lines = append(view.Lines, line)
-	}
-	view.Recurring = money(repeating, currency)
-	if days := session.Hidden.TrialDays; days == 1 {
-		view.Trial = "1 day"
-	} else if days > 1 {
-		view.Trial = strconv.FormatInt(days, 10) + " days"
-	} else if end := session.Hidden.TrialEnd; end > 0 {
-		view.Trial = "until " + day(end)
-	}
-	return view
 }
 
 // enteredCard is what somebody typed into a card form.

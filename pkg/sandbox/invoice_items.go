@@ -62,6 +62,9 @@ func createInvoiceItem(c *call) (any, error) {
 		return nil, err
 	}
 	c.on(holder)
+	if len(p.List("discounts")) > 0 {
+		return nil, invalid("discounts", "The sandbox discounts whole invoices only: leave out `discounts` of an invoice item.")
+	}
 	currency := strings.ToLower(p.Text("currency"))
 	amount, description := p.Int("amount"), p.Text("description")
 	var priced *price

@@ -5,47 +5,53 @@ const draftHour = 3600
 
 type invoice struct {
 	base
-	AccountCountry       string                `json:"account_country"`
-	AccountName          string                `json:"account_name"`
-	AmountDue            int64                 `json:"amount_due"`
-	AmountPaid           int64                 `json:"amount_paid"`
-	AmountRemaining      int64                 `json:"amount_remaining"`
-	AttemptCount         int64                 `json:"attempt_count"`
-	Attempted            bool                  `json:"attempted"`
-	AutoAdvance          bool                  `json:"auto_advance"`
-	BillingReason        string                `json:"billing_reason"`
-	Charge               text                  `json:"charge"`
-	Currency             string                `json:"currency"`
-	Customer             string                `json:"customer"`
-	CustomerAddress      any                   `json:"customer_address"`
-	CustomerEmail        text                  `json:"customer_email"`
-	CustomerName         text                  `json:"customer_name"`
-	CustomerPhone        text                  `json:"customer_phone"`
-	DefaultPaymentMethod text                  `json:"default_payment_method"`
-	Description          text                  `json:"description"`
-	EffectiveAt          stamp                 `json:"effective_at"`
-	EndingBalance        *int64                `json:"ending_balance"`
-	Lines                listOf[invoiceLine]   `json:"lines"`
-	Metadata             map[string]string     `json:"metadata"`
-	NextPaymentAttempt   stamp                 `json:"next_payment_attempt"`
-	Number               text                  `json:"number"`
-	Paid                 bool                  `json:"paid"`
-	PaidOutOfBand        bool                  `json:"paid_out_of_band"`
-	PaymentIntent        text                  `json:"payment_intent"`
-	PeriodEnd            int64                 `json:"period_end"` // looks back: the period paid for is that of the lines
-	PeriodStart          int64                 `json:"period_start"`
-	StartingBalance      int64                 `json:"starting_balance"`
-	Status               string                `json:"status"`
-	StatusTransitions    statusTransitions     `json:"status_transitions"`
-	Subscription         text                  `json:"subscription"`
-	SubscriptionDetails  map[string]any        `json:"subscription_details"`
-	Subtotal             int64                 `json:"subtotal"`
-	SubtotalExcludingTax int64                 `json:"subtotal_excluding_tax"`
-	TestClock            text                  `json:"test_clock"`
-	Total                int64                 `json:"total"`
-	TotalExcludingTax    int64                 `json:"total_excluding_tax"`
-	WebhooksDeliveredAt  stamp                 `json:"webhooks_delivered_at"`
-	Hidden               struct{ Retries int } `json:"_sandbox"` // automatic retries so far
+	AccountCountry       string              `json:"account_country"`
+	AccountName          string              `json:"account_name"`
+	AmountDue            int64               `json:"amount_due"`
+	AmountPaid           int64               `json:"amount_paid"`
+	AmountRemaining      int64               `json:"amount_remaining"`
+	AttemptCount         int64               `json:"attempt_count"`
+	Attempted            bool                `json:"attempted"`
+	AutoAdvance          bool                `json:"auto_advance"`
+	BillingReason        string              `json:"billing_reason"`
+	Charge               text                `json:"charge"`
+	Currency             string              `json:"currency"`
+	Customer             string              `json:"customer"`
+	CustomerAddress      any                 `json:"customer_address"`
+	CustomerEmail        text                `json:"customer_email"`
+	CustomerName         text                `json:"customer_name"`
+	CustomerPhone        text                `json:"customer_phone"`
+	DefaultPaymentMethod text                `json:"default_payment_method"`
+	Description          text                `json:"description"`
+	Discount             *discount           `json:"discount"`
+	Discounts            []string            `json:"discounts"`
+	EffectiveAt          stamp               `json:"effective_at"`
+	EndingBalance        *int64              `json:"ending_balance"`
+	Lines                listOf[invoiceLine] `json:"lines"`
+	Metadata             map[string]string   `json:"metadata"`
+	NextPaymentAttempt   stamp               `json:"next_payment_attempt"`
+	Number               text                `json:"number"`
+	Paid                 bool                `json:"paid"`
+	PaidOutOfBand        bool                `json:"paid_out_of_band"`
+	PaymentIntent        text                `json:"payment_intent"`
+	PeriodEnd            int64               `json:"period_end"` // looks back: the period paid for is that of the lines
+	PeriodStart          int64               `json:"period_start"`
+	StartingBalance      int64               `json:"starting_balance"`
+	Status               string              `json:"status"`
+	StatusTransitions    statusTransitions   `json:"status_transitions"`
+	Subscription         text                `json:"subscription"`
+	SubscriptionDetails  map[string]any      `json:"subscription_details"`
+	Subtotal             int64               `json:"subtotal"`
+	SubtotalExcludingTax int64               `json:"subtotal_excluding_tax"`
+	TestClock            text                `json:"test_clock"`
+	Total                int64               `json:"total"`
+	TotalDiscountAmounts []discountAmount    `json:"total_discount_amounts"`
+	TotalExcludingTax    int64               `json:"total_excluding_tax"`
+	WebhooksDeliveredAt  stamp               `json:"webhooks_delivered_at"`
+	Hidden               struct {
+		Retries   int         // automatic retries so far
+		Discounts []*discount // in the order in which they apply
+	} `json:"_sandbox"`
 }
 
 type statusTransitions struct {
@@ -62,6 +68,7 @@ type invoiceLine struct {
 	AmountExcludingTax     int64             `json:"amount_excluding_tax"`
 	Currency               string            `json:"currency"`
 	Description            text              `json:"description"`
+	DiscountAmounts        []discountAmount  `json:"discount_amounts"`
 	Discountable           bool              `json:"discountable"`
 	Invoice                string            `json:"invoice"`
 	InvoiceItem            string            `json:"invoice_item,omitempty"`
@@ -138,10 +145,23 @@ func createInvoice(c *call) (any, error) {
 		return nil, invalid("subscription", "The sandbox invoices a subscription's prorations with proration_behavior=always_invoice only.")
 	}
 	c.on(holder)
+	currency := c.p.Text("currency")
+	if currency == "" {
+		currency = string(holder.Currency)
+	}
+	if currency == "" {
+		currency = "usd"
+	}
+	wanted, err := c.invoiceGrants(holder, nil, currency)
+	if err != nil {
+		return nil, err
+	}
 	made := c.newInvoice(holder, nil, "manual")
 	made.AutoAdvance, made.Description, made.Metadata = c.p.Flag("auto_advance"), text(c.p.Text("description")), mergedMetadata(nil, c.p)
-	if currency := c.p.Text("currency"); currency != "" {
-		made.Currency = currency
+	made.Currency = currency
+	made.inheritDiscount(holder, nil, c.now())
+	if c.p.Has("discounts") {
+		c.discountInvoice(made, wanted)
 	}
 	if c.p.Text("pending_invoice_items_behavior") != "exclude" {
 		c.addPendingItems(made, nil)
@@ -155,6 +175,19 @@ func updateInvoice(c *call) (any, error) {
 	found, err := c.invoice()
 	if err != nil {
 		return nil, err
+	}
+	wanted, err := c.invoiceGrants(c.Customers.get(found.Customer), found, found.Currency)
+	if err != nil {
+		return nil, err
+	}
+	if c.p.Has("discounts") {
+		if found.Status != "draft" {
+			return nil, coded("invoice_not_editable", "discounts", "Finalized invoices can't be updated in this way: its discounts are final.")
+		}
+		c.change("invoice.updated", found, func() {
+			c.discountInvoice(found, wanted)
+			found.total()
+		})
 	}
 	if found.Status == "draft" || found.Status == "open" {
 		c.change("invoice.updated", found, func() {

@@ -17,6 +17,21 @@ func getPaymentPage(c *call) (any, error) {
 	return c.pageOf(found), nil
 }
 
+// updatePaymentPage enters a promotion code without the HTML page; an empty one takes it off again.
+func updatePaymentPage(c *call) (any, error) {
+	found, err := c.session()
+	if err != nil {
+		return nil, err
+	}
+	if !c.p.Has("promotion_code") {
+		return nil, missing("promotion_code")
+	}
+	if err := c.enterCode(found, c.p.Text("promotion_code")); err != nil {
+		return nil, err
+	}
+	return c.pageOf(found), nil
+}
+
 // confirmPaymentPage pays a session without the HTML page, as Stripe's command-line client does.
 func confirmPaymentPage(c *call) (any, error) {
 	found, err := c.session()
@@ -32,6 +47,9 @@ func confirmPaymentPage(c *call) (any, error) {
 	method, err := c.offered("payment_method", c.Customers.get(string(found.Customer)))
 	if err != nil {
 		return nil, err
+	}
+	if method == nil && found.needsCard() {
+		return nil, missing("payment_method")
 	}
 	if err := c.paySession(found, method, payer{email: c.p.Text("email")}, onSession); err != nil {
 		return nil, err

@@ -34,3 +34,8 @@ func (r *recurring) step(start time.Time, n int) time.Time {
 func (r *recurring) same(other *recurring) bool {
 	return r.Interval == other.Interval && r.IntervalCount == other.IntervalCount
 }
+
+// monthsAfter answers the time so many months later, clamped to the month's end.
+func monthsAfter(start, months int64) int64 {
+	return (&recurring{Interval: "month"}).step(time.Unix(start, 0).UTC(), int(months)).Unix()
+}

@@ -10,6 +10,8 @@ import (
 // ones, for every item that changes. With a new cycle the new period is billed in full, so only the credit is due.
 func (c *call) prorate(s *subscription, wanted []*subscriptionItem, date int64, newCycle bool) {
 	length, left := s.CurrentPeriodEnd-s.CurrentPeriodStart, s.CurrentPeriodEnd-date
+	was := s.netAmounts(s.Items.Data, c.Discounts.get(s.Hidden.PeriodDiscount))
+	is := s.netAmounts(wanted, discountOn(c.Customers.get(s.Customer), s, date))
 	keeps := map[string]*subscriptionItem{}
 	for _, item := range wanted {
 		keeps[item.ID] = item
@@ -21,16 +23,33 @@ func (c *call) prorate(s *subscription, wanted []*subscriptionItem, date int64, 
 		if now != nil && now.Price.ID == old.Price.ID && now.Quantity == old.Quantity && !newCycle {
 			continue
 		}
-		c.addProration(s, old, -share(old.amount(), left, length), "Unused time on %s after %s", date)
+		c.addProration(s, old, -share(was[old.ID], left, length), "Unused time on %s after %s", date)
 		if now != nil && !newCycle {
-			c.addProration(s, now, share(now.amount(), left, length), "Remaining time on %s after %s", date)
+			c.addProration(s, now, share(is[now.ID], left, length), "Remaining time on %s after %s", date)
 		}
 	}
 	for _, item := range wanted {
 		if !had[item.ID] && !newCycle {
-			c.addProration(s, item, share(item.amount(), left, length), "Remaining time on %s after %s", date)
+			c.addProration(s, item, share(is[item.ID], left, length), "Remaining time on %s after %s", date)
 		}
 	}
+}
+
+// netAmounts answers what a period of each item costs once a discount (nil: none) has taken its part. Prorations are made
+// of these, and so are not discounted again: a credit gives back what was paid, not more.
+func (s *subscription) netAmounts(items []*subscriptionItem, d *discount) map[string]int64 {
+	lines := make([]reducible, len(items))
+	for i, item := range items {
+		lines[i] = reducible{left: item.amount(), product: item.Price.Product, discountable: true}
+	}
+	if d != nil && d.Coupon.fits(s.Currency) {
+		lines = d.after(lines)
+	}
+	net := map[string]int64{}
+	for i, item := range items {
+		net[item.ID] = lines[i].left
+	}
+	return net
 }
 
 // share answers amount × part / whole, rounded half up, without overflow.

@@ -6,6 +6,8 @@ func (w *world) tendSubscription(s *subscription) {
 	switch {
 	case s.Status == "incomplete":
 		w.giveUpIncomplete(s)
+	case s.Discount != nil && !s.Discount.runs(now):
+		w.discountSubscription(s, nil)
 	case s.PendingUpdate != nil && now >= s.PendingUpdate.ExpiresAt:
 		w.dropPendingUpdate(s)
 	case s.Status == "trialing" && !s.Hidden.TrialNoticed && now >= int64(s.TrialEnd)-trialNotice:

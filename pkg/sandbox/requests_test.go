@@ -52,7 +52,7 @@ func TestRefusals(t *testing.T) {
 		"MeantAlternative":   {"POST", "/v1/payment_methods", "type=card&card[exp_month]=1&card[exp_year]=2030", 400, "parameter_missing", "card[number]", ""},
 		"TooSmall":           {"POST", "/v1/payment_intents", "currency=usd&amount=49", 400, "amount_too_small", "amount", "Amount must be at least $0.50"},
 		"UnservedDeep":       {"POST", "/v1/checkout/sessions", "mode=payment&line_items[0][tax_rates][0]=txr_1", 400, "", "line_items[0][tax_rates]", "The sandbox does not act on"},
-		"Unserved":           {"POST", "/v1/customers", "coupon=x", 400, "", "coupon", "The sandbox does not act on `coupon`"},
+		"Unserved":           {"POST", "/v1/payment_intents", "amount=500&currency=usd&on_behalf_of=x", 400, "", "on_behalf_of", "The sandbox does not act on `on_behalf_of`"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

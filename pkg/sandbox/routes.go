@@ -30,6 +30,19 @@ var operations = map[string]operation{
 	"GET /v1/prices/{price}":  getPrice,
 	"POST /v1/prices/{price}": updatePrice,
 
+	"POST /v1/coupons":            createCoupon,
+	"GET /v1/coupons":             listCoupons,
+	"GET /v1/coupons/{coupon}":    getCoupon,
+	"POST /v1/coupons/{coupon}":   updateCoupon,
+	"DELETE /v1/coupons/{coupon}": deleteCoupon,
+
+	"POST /v1/promotion_codes":                                    createPromotionCode,
+	"GET /v1/promotion_codes":                                     listPromotionCodes,
+	"GET /v1/promotion_codes/{promotion_code}":                    getPromotionCode,
+	"POST /v1/promotion_codes/{promotion_code}":                   updatePromotionCode,
+	"DELETE /v1/customers/{customer}/discount":                    deleteCustomerDiscount,
+	"DELETE /v1/subscriptions/{subscription_exposed_id}/discount": deleteSubscriptionDiscount,
+
 	"POST /v1/payment_methods":                         createPaymentMethod,
 	"GET /v1/payment_methods":                          listPaymentMethods,
 	"GET /v1/payment_methods/{payment_method}":         getPaymentMethod,
@@ -71,6 +84,7 @@ var operations = map[string]operation{
 	"POST /v1/checkout/sessions/{session}/expire":    expireSessionByHand,
 	"GET /v1/checkout/sessions/{session}/line_items": listSessionItems,
 	"GET /v1/payment_pages/{session}":                getPaymentPage,
+	"POST /v1/payment_pages/{session}":               updatePaymentPage,
 	"POST /v1/payment_pages/{session}/confirm":       confirmPaymentPage,
 
 	"POST /v1/subscriptions":                             createSubscription,

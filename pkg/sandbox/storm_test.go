@@ -78,6 +78,9 @@ var (
 func (s *storm) seed() {
 	s.send("POST", "/v1/prices", url.Values{"currency": {"usd"}, "unit_amount": {"500"}, "product_data[name]": {"a"}, "recurring[interval]": {"month"}})
 	s.send("POST", "/v1/prices", url.Values{"currency": {"usd"}, "unit_amount": {"900"}, "product_data[name]": {"b"}})
+	s.send("POST", "/v1/coupons", url.Values{"id": {"co_half"}, "percent_off": {"50"}, "duration": {"repeating"}, "duration_in_months": {"2"}})
+	s.send("POST", "/v1/coupons", url.Values{"id": {"co_free"}, "percent_off": {"100"}, "max_redemptions": {"9"}})
+	s.send("POST", "/v1/promotion_codes", url.Values{"coupon": {"co_half"}, "code": {"HALF"}})
 	customer := s.send("POST", "/v1/customers", url.Values{"payment_method": {"pm_card_visa"}})
 	method := s.send("POST", "/v1/payment_methods/pm_card_chargeCustomerFail/attach", url.Values{"customer": {customer}})
 	s.send("POST", "/v1/subscriptions", url.Values{"customer": {customer}, "items[0][price]": {s.price()}, "default_payment_method": {method}})
@@ -171,7 +174,7 @@ func (s *storm) value(form url.Values, field *spec.Field, param string, depth in
 // prefixes tell which ids a parameter probably wants, by a word in its name; the longest word first.
 var prefixes = []struct{ word, prefix string }{
 	{"payment_method", "pm_"}, {"subscription_item", "si_"}, {"subscription", "sub_"}, {"session", "cs_"}, {"intent", "pi_"}, {"invoiceitem", "ii_"},
-	{"invoice", "in_"}, {"price", "price_"}, {"customer", "cus_"}, {"product", "prod_"}, {"charge", "ch_"}, {"dispute", "dp_"}, {"refund", "re_"}, {"clock", "clock_"},
+	{"promotion_code", "promo_"}, {"coupon", "co_"}, {"discount", "di_"}, {"invoice", "in_"}, {"price", "price_"}, {"customer", "cus_"}, {"product", "prod_"}, {"charge", "ch_"}, {"dispute", "dp_"}, {"refund", "re_"}, {"clock", "clock_"},
 	{"endpoint", "we_"}, {"configuration", "bpc_"}, {"event", "evt_"}, {"item", "si_"}, {"id", "si_"},
 }
 
@@ -239,7 +242,7 @@ func (s *storm) send(method, path string, form url.Values) string {
 func (s *storm) picture() map[string]string {
 	shown := map[string]string{}
 	for _, noun := range []string{"customers", "products", "prices", "payment_intents", "charges", "refunds", "disputes", "checkout/sessions", "subscriptions?status=all", "invoices",
-		"invoiceitems", "events", "webhook_endpoints", "test_helpers/test_clocks", "billing_portal/configurations"} {
+		"invoiceitems", "events", "coupons", "promotion_codes", "webhook_endpoints", "test_helpers/test_clocks", "billing_portal/configurations"} {
 		request := httptest.NewRequest("GET", "/v1/"+noun, nil)
 		request.Header.Set("Authorization", "Bearer sk_test_x")
 		shown[noun] = s.serve(request).Body.String()

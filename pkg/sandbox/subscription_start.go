@@ -24,6 +24,7 @@ type start struct {
 	description string
 	missing     string // what a trial's end does without a payment method
 	save        string // payment_settings.save_default_payment_method
+	grant       *grant // the coupon that it redeems, nil: none
 }
 
 const maxQuantity = 1_000_000
@@ -65,6 +66,10 @@ func (w *world) startSubscription(from start) (*subscription, *invoice) {
 		made.Status, made.TrialStart, made.TrialEnd = "trialing", stamp(now), stamp(from.trialEnd)
 		made.BillingCycleAnchor, made.CurrentPeriodEnd = from.trialEnd, from.trialEnd
 	}
+	if from.grant != nil {
+		made.Discount = w.newDiscount(from.grant)
+		made.Discount.Customer, made.Discount.Subscription = text(made.Customer), text(made.ID)
+	}
 	first := w.newInvoice(from.holder, made, "subscription_create")
 	w.addPeriodLines(first, made)
 	for _, each := range from.extras {
@@ -81,6 +86,7 @@ func (w *world) startSubscription(from start) (*subscription, *invoice) {
 		from.holder.Currency = text(made.Currency)
 	}
 	w.emit("customer.subscription.created", made)
+	w.announceDiscount(nil, made.Discount)
 	w.emit("invoice.created", first)
 	w.finalize(first)
 	return made, first
@@ -146,6 +152,10 @@ func createSubscription(c *call) (any, error) {
 	if from.method, err = c.offered("default_payment_method", holder); err != nil {
 		return nil, err
 	}
+	by := redeemer{holder: holder, currency: from.items[0].price.Currency, subtotal: amountOf(worth(from.items) + worth(from.extras))}
+	if from.grant, err = c.granted(p, "", by); err != nil {
+		return nil, err
+	}
 	return c.beginSubscription(from)
 }
 
@@ -156,11 +166,12 @@ func (c *call) beginSubscription(from start) (any, error) {
 		card = c.cardFor(nil, from.holder)
 	}
 	behavior := c.p.Text("payment_behavior")
-	if card == nil && from.trialEnd == 0 && total(from) > 0 && behavior != "default_incomplete" {
+	due := from.trialEnd == 0 && c.costs(from) > 0
+	if card == nil && due && behavior != "default_incomplete" {
 		return nil, coded("resource_missing", "", "This customer has no attached payment source or default payment method. Please consider adding a default payment method. "+
 			"For more information, visit https://stripe.com/docs/billing/subscriptions/payment-methods-setting#set-default-payment-method-for-automatic-collection.")
 	}
-	if behavior == "error_if_incomplete" && card != nil && from.trialEnd == 0 {
+	if behavior == "error_if_incomplete" && card != nil && due {
 		if refusal := testCards[card.Hidden.Number].decline; refusal != nil {
 			return nil, declinedError(refusal)
 		}
@@ -180,14 +191,6 @@ func (c *call) beginSubscription(from start) (any, error) {
 		c.payInvoice(first, card, how) // a refusal shows as status incomplete, not as an error
 	}
 	return made, nil
-}
-
-func total(from start) int64 {
-	sum := int64(0)
-	for _, each := range append(append([]purchase{}, from.items...), from.extras...) {
-		sum += each.price.UnitAmount * each.quantity
-	}
-	return sum
 }
 
 // purchases reads a list of {price | price_data, quantity} and checks that all is of the wanted type, one currency

@@ -35,10 +35,17 @@ func updateSubscription(c *call) (any, error) {
 	if err := method.attachable(); err != nil {
 		return nil, err
 	}
+	redeemed, err := c.granted(p, "", redeemer{holder: holder, currency: s.Currency, subtotal: amountOf(subtotal(wanted))})
+	if err != nil {
+		return nil, err
+	}
 	if method != nil {
 		c.attach(method, holder)
 	}
 	c.change("customer.subscription.updated", s, func() { c.setDetails(s, method) })
+	if redeemed != nil {
+		c.discountSubscription(s, redeemed)
+	}
 	if p.Has("trial_end") {
 		c.setTrialEnd(s)
 	}
@@ -131,6 +138,7 @@ func (c *call) changeItems(s *subscription, wanted []*subscriptionItem) error {
 	prorated := s.Status != "trialing" && s.Status != "incomplete" && behavior != "none"
 	if prorated {
 		c.prorate(s, wanted, date, newCycle)
+		s.billedWith(discountOn(holder, s, date))
 	}
 	if !invoicing {
 		c.change("customer.subscription.updated", s, func() { s.Items.Data = wanted })

@@ -19,6 +19,7 @@ type subscription struct {
 	Customer             string                   `json:"customer"`
 	DefaultPaymentMethod text                     `json:"default_payment_method"`
 	Description          text                     `json:"description"`
+	Discount             *discount                `json:"discount"`
 	EndedAt              stamp                    `json:"ended_at"`
 	Items                listOf[subscriptionItem] `json:"items"`
 	LatestInvoice        text                     `json:"latest_invoice"`
@@ -34,6 +35,7 @@ type subscription struct {
 	Hidden               struct {
 		TrialNoticed   bool   // customer.subscription.trial_will_end was sent
 		PendingInvoice string // the invoice whose payment applies PendingUpdate
+		PeriodDiscount string // the discount that the current period was billed with
 	} `json:"_sandbox"`
 }
 
@@ -96,6 +98,9 @@ func (s *subscription) nextDue() int64 {
 	}
 	if s.PendingUpdate != nil {
 		due = min(due, s.PendingUpdate.ExpiresAt)
+	}
+	if s.Discount != nil && s.Discount.End != 0 {
+		due = min(due, int64(s.Discount.End))
 	}
 	return due
 }

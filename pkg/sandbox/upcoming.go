@@ -21,6 +21,7 @@ func upcomingInvoice(c *call) (any, error) {
 	c.Invoices.remove(draft.ID)
 	draft.Created, draft.NextPaymentAttempt = s.CurrentPeriodEnd, stamp(s.CurrentPeriodEnd+draftHour)
 	draft.PeriodStart, draft.PeriodEnd = s.CurrentPeriodStart, s.CurrentPeriodEnd
+	draft.inheritDiscount(holder, s, s.CurrentPeriodEnd) // which may be over by then
 	c.addPeriodLines(draft, &next)
 	c.addPendingItems(draft, s)
 	for _, item := range c.InvoiceItems.where(func(i *invoiceItem) bool { return string(i.Invoice) == draft.ID }) {

@@ -13,6 +13,9 @@ type world struct {
 	Customers      table[customer]
 	Products       table[product]
 	Prices         table[price]
+	Coupons        table[coupon]
+	PromotionCodes table[promotionCode]
+	Discounts      table[discount] // all there ever were: invoices name them by id
 	PaymentMethods table[paymentMethod]
 	Intents        table[paymentIntent]
 	SetupIntents   table[setupIntent]
@@ -83,7 +86,7 @@ func (w *world) find(id string) any {
 	for _, look := range []func(string) any{
 		w.Customers.find, w.Products.find, w.Prices.find, w.PaymentMethods.find, w.Intents.find, w.SetupIntents.find, w.Charges.find, w.Refunds.find, w.Disputes.find,
 		w.Sessions.find, w.Subscriptions.find, w.Invoices.find, w.InvoiceItems.find, w.PortalSessions.find, w.PortalConfigs.find,
-		w.Events.find, w.Endpoints.find, w.TestClocks.find,
+		w.Events.find, w.Endpoints.find, w.TestClocks.find, w.PromotionCodes.find, w.Discounts.find,
 	} {
 		if found := look(id); found != nil {
 			return found

@@ -31,6 +31,8 @@ var scenarios = map[string]func(*world){
 	"Setup":            setup,
 	"Invoices":         invoices,
 	"Catalogue":        catalogue,
+	"Coupons":          coupons,
+	"PromotionCodes":   promotionCodes,
 	"Errors":           errors,
 }
 

@@ -94,7 +94,7 @@ func (w *world) judge(seen *sightings) {
 // lists reads every list, and every object on it once more by its id.
 func (w *world) lists() {
 	w.t.Helper()
-	for _, path := range []string{"customers", "products", "prices", "payment_intents", "setup_intents", "charges", "refunds", "disputes", "checkout/sessions", "subscriptions?status=all",
+	for _, path := range []string{"customers", "products", "prices", "payment_intents", "setup_intents", "charges", "refunds", "disputes", "checkout/sessions", "subscriptions?status=all", "coupons", "promotion_codes",
 		"invoices", "invoiceitems", "billing_portal/configurations", "events?limit=100", "webhook_endpoints", "test_helpers/test_clocks"} {
 		address, query, _ := strings.Cut(path, "?")
 		page := w.ask("GET", "/v1/"+address, query)["data"].([]any)

@@ -31,7 +31,7 @@ func (f CardForm) cardFields(suggest bool) []field {
 // list is the summary of the errors, in the order of the fields.
 func (e FieldErrors) list() []fieldError {
 	all := []fieldError{
-		{"email", e.Email}, {"card_number", e.Number}, {"exp", e.Expiry}, {"cvc", e.CVC}, {"name", e.Name},
+		{"promotion_code", e.Code}, {"email", e.Email}, {"card_number", e.Number}, {"exp", e.Expiry}, {"cvc", e.CVC}, {"name", e.Name},
 	}
 	var wrong []fieldError
 	for _, f := range all {
@@ -46,7 +46,15 @@ func (e FieldErrors) list() []fieldError {
 func (v CheckoutView) Problems() []fieldError { return v.Card.Errors.list() }
 
 // Fields is for the template: the card's fields.
-func (v CheckoutView) Fields() []field { return v.Card.cardFields(len(v.TestCards) > 0) }
+func (v CheckoutView) Fields() []field {
+	fields := v.Card.cardFields(len(v.TestCards) > 0)
+	if v.NoCard {
+		name := fields[len(fields)-1]
+		name.Label = "Name"
+		return []field{name}
+	}
+	return fields
+}
 
 // EmailField is for the template.
 func (v CheckoutView) EmailField() field {
@@ -54,11 +62,23 @@ func (v CheckoutView) EmailField() field {
 		InputMode: "email", MaxLength: 254}
 }
 
+// CodeField is for the template.
+func (v CheckoutView) CodeField() field {
+	return field{ID: "promotion_code", Label: "Promotion code", Value: v.Code, Error: v.Card.Errors.Code, MaxLength: 500}
+}
+
+// Later is for the template: a subscription whose first payment is another than those that follow.
+func (v CheckoutView) Later() bool { return v.Subscription && (v.Trial != "" || v.Discount != nil) }
+
 // Submit is for the template: what the button says will happen.
 func (v CheckoutView) Submit() string {
 	switch {
 	case v.Trial != "":
 		return "Start trial"
+	case v.Subscription && v.Discount != nil:
+		return "Subscribe"
+	case v.NoCard:
+		return "Complete order"
 	case v.Subscription:
 		return "Subscribe for " + v.Recurring
 	default:

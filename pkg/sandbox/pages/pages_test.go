@@ -42,6 +42,20 @@ func trialCheckout() pages.CheckoutView {
 	return v
 }
 
+func reducedCheckout() pages.CheckoutView {
+	v := planCheckout()
+	v.AskCode, v.Subtotal, v.Total = true, "$19.00", "$15.20"
+	v.Discount = &pages.Discount{Name: "FALL20", Terms: "20% off for 3 months", Amount: "−$3.80", Ends: true, Removable: true}
+	return v
+}
+
+func freeCheckout() pages.CheckoutView {
+	v := packCheckout()
+	v.NoCard, v.Subtotal, v.Total = true, v.Total, "$0.00"
+	v.Discount = &pages.Discount{Name: "Gift", Terms: "100% off", Amount: "−$10.00"}
+	return v
+}
+
 func failedCheckout() pages.CheckoutView {
 	v := packCheckout()
 	v.Error = "Your card was declined."
@@ -139,6 +153,8 @@ func everyPage(t *testing.T) map[string]string {
 		"checkout-plan":   drawn(t, pages.Checkout, planCheckout()),
 		"checkout-trial":  drawn(t, pages.Checkout, trialCheckout()),
 		"checkout-failed": drawn(t, pages.Checkout, failedCheckout()),
+		"checkout-off":    drawn(t, pages.Checkout, reducedCheckout()),
+		"checkout-free":   drawn(t, pages.Checkout, freeCheckout()),
 		"challenge":       drawn(t, pages.Challenge, challenge()),
 		"portal":          drawn(t, pages.Portal, portal()),
 		"portal-empty":    drawn(t, pages.Portal, pages.PortalView{Merchant: "Shop", Email: "a@b.example", Action: "/p", TestCards: testCards}),

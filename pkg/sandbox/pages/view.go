@@ -4,6 +4,10 @@ package pages
 type CheckoutView struct {
 	Merchant     string // who is paid
 	Lines        []Line
+	Subtotal     string // of a reduced order: what it comes to before
+	Discount     *Discount
+	AskCode      bool   // the customer may enter a promotion code
+	Code         string // the promotion code as it was typed
 	Total        string // what is paid now: "$19.00"; with a trial "$0.00"
 	Subscription bool   // mode subscription; else one payment
 	Interval     string // of a subscription: "month", "3 months"
@@ -11,6 +15,7 @@ type CheckoutView struct {
 	Trial        string // of a subscription that begins free: "14 days"
 	Email        string // what the customer typed before, or what the merchant knows
 	EmailFixed   bool   // the merchant's customer has this address: shown, not asked
+	NoCard       bool   // nothing is due, and no card is asked for
 	Card         CardForm
 	Error        string // the reason why the whole payment failed: "Your card was declined."
 	Action       string // where the form posts to
@@ -26,6 +31,15 @@ type Line struct {
 	Amount      string
 }
 
+// Discount is what an order is reduced by.
+type Discount struct {
+	Name      string // the promotion code, or the coupon's name
+	Terms     string // "25% off for 3 months"
+	Amount    string // "−$5.00"
+	Ends      bool   // of a subscription: later payments are without it
+	Removable bool   // the customer entered it, and may take it off again
+}
+
 // CardForm is what may be written back into a card form: never the number, never the security code.
 type CardForm struct {
 	Name   string
@@ -35,7 +49,7 @@ type CardForm struct {
 
 // FieldErrors say per field what is wrong with it; "" where nothing is.
 type FieldErrors struct {
-	Number, Expiry, CVC, Name, Email string
+	Number, Expiry, CVC, Name, Email, Code string
 }
 
 // TestCard is a number to try and what it does: {"4242 4242 4242 4242", "Succeeds"}.

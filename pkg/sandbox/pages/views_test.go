@@ -50,6 +50,26 @@ func TestCheckout(t *testing.T) {
 		t.Parallel()
 		wants(t, drawn(t, pages.Checkout, trialCheckout()), "14 days free, then $19.00 every month.", "Start trial</button>")
 	})
+	t.Run("Code asked", func(t *testing.T) {
+		t.Parallel()
+		v := packCheckout()
+		v.AskCode, v.Code, v.Card.Errors.Code = true, "WINTER", "This code is invalid."
+		html := drawn(t, pages.Checkout, v)
+		wants(t, html, `name="promotion_code" type="text" value="WINTER"`, `name="code" value="apply"`, `href="#promotion_code"`, "Pay $10.00</button>")
+		lacks(t, html, `value="remove"`, "Subtotal")
+	})
+	t.Run("Reduced", func(t *testing.T) {
+		t.Parallel()
+		html := drawn(t, pages.Checkout, reducedCheckout())
+		wants(t, html, "<strong>$15.20</strong>", "today", "Then $19.00 every month once the discount ends.", "Subtotal", "20% off for 3 months", "−$3.80", `name="code" value="remove"`, "Subscribe</button>")
+		lacks(t, html, `name="promotion_code"`)
+	})
+	t.Run("Free", func(t *testing.T) {
+		t.Parallel()
+		html := drawn(t, pages.Checkout, freeCheckout())
+		wants(t, html, "Complete order</button>", `name="email"`, `name="name"`)
+		lacks(t, html, `name="card_number"`, `name="cvc"`, "Test cards", `name="code"`)
+	})
 	t.Run("Refused", func(t *testing.T) {
 		t.Parallel()
 		html := drawn(t, pages.Checkout, failedCheckout())
@@ -130,10 +150,11 @@ func TestHostileInput(t *testing.T) {
 	const evil = `"><script>alert(1)</script><img src=x onerror=alert(1)>`
 	const link = "javascript:alert(1)"
 	cards := []pages.TestCard{{Number: evil, Effect: evil}}
-	form := pages.CardForm{Name: evil, Expiry: evil, Errors: pages.FieldErrors{Number: evil, Expiry: evil, CVC: evil, Name: evil, Email: evil}}
+	form := pages.CardForm{Name: evil, Expiry: evil, Errors: pages.FieldErrors{Number: evil, Expiry: evil, CVC: evil, Name: evil, Email: evil, Code: evil}}
+	off := &pages.Discount{Name: evil, Terms: evil, Amount: evil}
 	evilLink := pages.Link{Text: evil, URL: link}
 	for name, html := range map[string]string{
-		"checkout": drawn(t, pages.Checkout, pages.CheckoutView{Merchant: evil, Total: evil, Subscription: true, Interval: evil,
+		"checkout": drawn(t, pages.Checkout, pages.CheckoutView{Merchant: evil, Total: evil, Subtotal: evil, Discount: off, AskCode: true, Code: evil, Subscription: true, Interval: evil,
 			Recurring: evil, Trial: evil, Email: evil, Error: evil, Card: form, Action: link, CancelURL: link, TestCards: cards,
 			Lines: []pages.Line{{Description: evil, Detail: evil, Quantity: 1, Amount: evil}}}),
 		"challenge": drawn(t, pages.Challenge, pages.ChallengeView{Merchant: evil, Amount: evil, CardLast4: evil, Action: link, CancelURL: link}),

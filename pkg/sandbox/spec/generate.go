@@ -29,6 +29,9 @@ var operations = []string{
 	"GET /v1/customers/{customer}/payment_methods/{payment_method}",
 	"POST /v1/products", "GET /v1/products", "GET /v1/products/{id}", "POST /v1/products/{id}", "DELETE /v1/products/{id}",
 	"POST /v1/prices", "GET /v1/prices", "GET /v1/prices/{price}", "POST /v1/prices/{price}",
+	"POST /v1/coupons", "GET /v1/coupons", "GET /v1/coupons/{coupon}", "POST /v1/coupons/{coupon}", "DELETE /v1/coupons/{coupon}",
+	"POST /v1/promotion_codes", "GET /v1/promotion_codes", "GET /v1/promotion_codes/{promotion_code}", "POST /v1/promotion_codes/{promotion_code}",
+	"DELETE /v1/customers/{customer}/discount", "DELETE /v1/subscriptions/{subscription_exposed_id}/discount",
 	"POST /v1/payment_methods", "GET /v1/payment_methods", "GET /v1/payment_methods/{payment_method}",
 	"POST /v1/payment_methods/{payment_method}", "POST /v1/payment_methods/{payment_method}/attach",
 	"POST /v1/payment_methods/{payment_method}/detach",
@@ -63,6 +66,14 @@ var resources = []string{
 	"account", "balance", "customer", "product", "price", "payment_method", "payment_intent", "setup_intent", "charge", "refund", "dispute", "checkout.session",
 	"item", "subscription", "subscription_item", "invoice", "line_item", "invoiceitem", "billing_portal.session",
 	"billing_portal.configuration", "event", "webhook_endpoint", "test_helpers.test_clock",
+	"coupon", "promotion_code", "discount",
+}
+
+// onDemand names the parts that are neither ids nor paged lists and yet are absent unless expand[] asks for them.
+var onDemand = map[string][]string{
+	"coupon":           {"applies_to"},
+	"item":             {"discounts"},
+	"checkout.session": {"total_details.breakdown"},
 }
 
 func main() {
@@ -82,7 +93,9 @@ func main() {
 		schema := schemas[name].(node)
 		fixture := fixtures["resources"].(node)[name].(node)
 		out["blanks"].(node)[name] = blank(schemas, schema, fixture)
-		out["expandable"].(node)[name] = expandable(schemas, schema, fixture, "", 0)
+		fields := append(expandable(schemas, schema, fixture, "", 0), onDemand[name]...)
+		slices.Sort(fields)
+		out["expandable"].(node)[name] = fields
 	}
 	if err := os.WriteFile("spec.json", lines(out), 0o644); err != nil {
 		log.Fatal(err)
@@ -268,6 +281,9 @@ func expandable(schemas, schema, fixture node, prefix string, depth int) []strin
 	properties, _ := schema["properties"].(node)
 	for key, value := range properties {
 		property := value.(node)
+		if items, ok := property["items"].(node); ok {
+			property = items // a list of ids, or of hashes that hold ids
+		}
 		child := resolve(schemas, property)
 		_, isResource := child["x-resourceId"]
 		childProperties, _ := child["properties"].(node)

@@ -46,8 +46,9 @@ func load() contents {
 	text := func() *Field { return &Field{Kind: "string"} }
 	expand := &Field{Kind: "list", Item: text()}
 	c.Operations["GET /v1/payment_pages/{session}"] = map[string]*Field{"expand": expand}
+	c.Operations["POST /v1/payment_pages/{session}"] = map[string]*Field{"promotion_code": {Kind: "string", Unset: true}, "expand": expand}
 	c.Operations["POST /v1/payment_pages/{session}/confirm"] = map[string]*Field{
-		"payment_method":  {Kind: "string", Required: true},
+		"payment_method":  text(),
 		"expected_amount": {Kind: "integer"},
 		"email":           text(),
 		"key":             text(),

@@ -55,3 +55,6 @@ func (p Params) Map(name string) map[string]string {
 	}
 	return out
 }
+
+// Number answers a decimal parameter.
+func (p Params) Number(name string) float64 { n, _ := p[name].(float64); return n }
