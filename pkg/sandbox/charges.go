@@ -5,6 +5,7 @@ type charge struct {
 	Amount               int64             `json:"amount"`
 	AmountCaptured       int64             `json:"amount_captured"`
 	AmountRefunded       int64             `json:"amount_refunded"`
+	BalanceTransaction   text              `json:"balance_transaction"`
 	BillingDetails       billingDetails    `json:"billing_details"`
 	Captured             bool              `json:"captured"`
 	Currency             string            `json:"currency"`
@@ -22,6 +23,7 @@ type charge struct {
 	PaymentMethodDetails map[string]any    `json:"payment_method_details"`
 	ReceiptEmail         text              `json:"receipt_email"`
 	Refunded             bool              `json:"refunded"`
+	Shipping             any               `json:"shipping"`
 	Status               string            `json:"status"`
 	Hidden               struct {
 		Number   string // the test card, which may bring a dispute
@@ -39,7 +41,8 @@ type outcome struct {
 	Type          string `json:"type"`
 }
 
-// newCharge makes the charge of one attempt to pay an intent; refusal nil means that the money moved.
+// newCharge makes the charge of one attempt to pay an intent; refusal nil means that the bank agreed: the money moved,
+// or is only held where the intent is captured by hand.
 func (w *world) newCharge(intent *paymentIntent, method *paymentMethod, refusal *decline) *charge {
 	made := &charge{
 		base:                 w.begin("ch_3", "charge"),
@@ -54,11 +57,16 @@ func (w *world) newCharge(intent *paymentIntent, method *paymentMethod, refusal 
 		PaymentMethod:        text(method.ID),
 		ReceiptEmail:         intent.ReceiptEmail,
 		PaymentMethodDetails: chargedCard(method, intent.Amount),
+		Shipping:             intent.Shipping,
 	}
 	made.Hidden.Number = method.Hidden.Number
 	if refusal == nil {
-		made.AmountCaptured, made.Captured, made.Paid, made.Status = intent.Amount, true, true, "succeeded"
+		made.Paid, made.Status = true, "succeeded"
 		made.Outcome = outcome{"approved_by_network", "", "normal", 20, "Payment complete.", "authorized"}
+		if intent.CaptureMethod != "manual" {
+			made.AmountCaptured, made.Captured = intent.Amount, true
+			w.bookCharge(made)
+		}
 		return w.Charges.add(made)
 	}
 	made.Status, made.FailureCode, made.FailureMessage = "failed", text(refusal.code), text(refusal.message)

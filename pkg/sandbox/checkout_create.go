@@ -110,9 +110,6 @@ func (c *call) checkModeParams(mode string) error {
 	if data := c.p.Sub("subscription_data"); data.Has("billing_cycle_anchor") {
 		return invalid("subscription_data[billing_cycle_anchor]", "The sandbox anchors a subscription at its start or its trial's end only.")
 	}
-	if c.p.Sub("payment_intent_data").Text("capture_method") == "manual" {
-		return invalid("payment_intent_data[capture_method]", "The sandbox captures at once only.")
-	}
 	return nil
 }
 
@@ -207,6 +204,7 @@ func (c *call) describeSession(made *checkoutSession, holder *customer) {
 		made.AllowPromotionCodes = &allow
 	}
 	made.Hidden.IntentData = mergedMetadata(nil, p.Sub("payment_intent_data"))
+	made.Hidden.CaptureMethod = p.Sub("payment_intent_data").Text("capture_method")
 	made.Hidden.SaveCard = p.Sub("payment_intent_data").Text("setup_future_usage")
 	made.Hidden.Description = p.Sub("payment_intent_data").Text("description") + p.Sub("subscription_data").Text("description")
 	made.Hidden.SubMetadata = mergedMetadata(nil, p.Sub("subscription_data"))

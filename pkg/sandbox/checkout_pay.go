@@ -60,6 +60,9 @@ func (w *world) payPaymentSession(s *checkoutSession, holder *customer, method *
 	if intent == nil {
 		intent = w.newIntent(*s.AmountTotal, string(s.Currency), "")
 		intent.Metadata, intent.Description, intent.SetupFutureUsage = s.Hidden.IntentData, text(s.Hidden.Description), text(s.Hidden.SaveCard)
+		if s.Hidden.CaptureMethod != "" {
+			intent.CaptureMethod = s.Hidden.CaptureMethod
+		}
 		if holder != nil {
 			intent.Customer = text(holder.ID)
 		}
@@ -77,7 +80,11 @@ func (w *world) payPaymentSession(s *checkoutSession, holder *customer, method *
 		return nil
 	}
 	s.PaymentIntent = text(intent.ID)
-	w.completeSession(s, holder, method, who, "paid")
+	status := "paid"
+	if intent.Status != "succeeded" {
+		status = "unpaid" // the merchant is still to capture it
+	}
+	w.completeSession(s, holder, method, who, status)
 	return nil
 }
 

@@ -36,19 +36,20 @@ type checkoutSession struct {
 
 // sessionHidden is what a session needs to be paid and does not show.
 type sessionHidden struct {
-	Items        []*lineItem
-	PageURL      string            // kept when url becomes null
-	IntentData   map[string]string // payment_intent_data.metadata
-	Description  string            // …_data.description
-	SaveCard     string            // payment_intent_data.setup_future_usage
-	SubMetadata  map[string]string // subscription_data.metadata
-	TrialDays    int64
-	TrialEnd     int64
-	MissingCard  string
-	Intent       string // the intent of earlier declined attempts
-	Subscription string // the incomplete subscription of earlier declined attempts
-	Challenge    string // the method that waits for 3-D Secure
-	Completed    string // the event of its completion
+	Items         []*lineItem
+	PageURL       string            // kept when url becomes null
+	IntentData    map[string]string // payment_intent_data.metadata
+	Description   string            // …_data.description
+	SaveCard      string            // payment_intent_data.setup_future_usage
+	CaptureMethod string            // payment_intent_data.capture_method
+	SubMetadata   map[string]string // subscription_data.metadata
+	TrialDays     int64
+	TrialEnd      int64
+	MissingCard   string
+	Intent        string // the intent of earlier declined attempts
+	Subscription  string // the incomplete subscription of earlier declined attempts
+	Challenge     string // the method that waits for 3-D Secure
+	Completed     string // the event of its completion
 }
 
 type customerDetails struct {

@@ -5,10 +5,12 @@ import "strings"
 type paymentIntent struct {
 	base
 	Amount                  int64             `json:"amount"`
+	AmountCapturable        int64             `json:"amount_capturable"`
 	AmountReceived          int64             `json:"amount_received"`
 	AutomaticPaymentMethods any               `json:"automatic_payment_methods"`
 	CanceledAt              stamp             `json:"canceled_at"`
 	CancellationReason      text              `json:"cancellation_reason"`
+	CaptureMethod           string            `json:"capture_method"`
 	ClientSecret            string            `json:"client_secret"`
 	Currency                string            `json:"currency"`
 	Customer                text              `json:"customer"`
@@ -23,13 +25,18 @@ type paymentIntent struct {
 	PaymentMethodTypes      []string          `json:"payment_method_types"`
 	ReceiptEmail            text              `json:"receipt_email"`
 	SetupFutureUsage        text              `json:"setup_future_usage"`
+	Shipping                any               `json:"shipping"`
 	Status                  string            `json:"status"`
+	Hidden                  struct {
+		HeldUntil int64 // when the bank lets go of an amount that waits to be captured
+	} `json:"_sandbox"`
 }
 
 func (w *world) newIntent(amount int64, currency, customerID string) *paymentIntent {
 	made := &paymentIntent{
 		base:               w.begin("pi_3", "payment_intent"),
 		Amount:             amount,
+		CaptureMethod:      "automatic",
 		Currency:           strings.ToLower(currency),
 		Customer:           text(customerID),
 		Metadata:           map[string]string{},
@@ -76,8 +83,12 @@ func (w *world) pay(intent *paymentIntent, method *paymentMethod, how attempt) *
 	intent.LatestCharge, intent.NextAction = text(made.ID), nil
 	if refusal == nil {
 		w.emit("charge.succeeded", made)
-		intent.Status, intent.AmountReceived, intent.PaymentMethod, intent.LastPaymentError = "succeeded", intent.Amount, text(method.ID), nil
-		w.emit("payment_intent.succeeded", intent)
+		intent.PaymentMethod, intent.LastPaymentError = text(method.ID), nil
+		if made.Captured {
+			w.receive(intent, made.AmountCaptured)
+		} else {
+			w.hold(intent)
+		}
 		return nil
 	}
 	w.emit("charge.failed", made)
@@ -126,9 +137,6 @@ func createPaymentIntent(c *call) (any, error) {
 	if least := leastAmount(strings.ToLower(p.Text("currency"))); p.Int("amount") < least {
 		return nil, coded("amount_too_small", "amount", "Amount must be at least %s", money(least, p.Text("currency")))
 	}
-	if p.Text("capture_method") == "manual" {
-		return nil, invalid("capture_method", "The sandbox captures at once only.")
-	}
 	var holder *customer
 	if id := p.Text("customer"); id != "" {
 		var err error
@@ -160,6 +168,12 @@ func (c *call) fillIntent(into *paymentIntent, method *paymentMethod) {
 	setText(&into.Description, c.p, "description")
 	setText(&into.ReceiptEmail, c.p, "receipt_email")
 	setText(&into.SetupFutureUsage, c.p, "setup_future_usage")
+	if word := c.p.Text("capture_method"); word != "" {
+		into.CaptureMethod = word
+	}
+	if c.p.Has("shipping") {
+		into.Shipping = shippingOf(c.p.Sub("shipping"))
+	}
 	into.Metadata = mergedMetadata(into.Metadata, c.p)
 	if method != nil {
 		into.PaymentMethod, into.Status = text(method.ID), "requires_confirmation"
@@ -190,7 +204,7 @@ func updatePaymentIntent(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !found.payable() && (c.p.Has("amount") || method != nil) {
+	if !found.payable() && (c.p.Has("amount") || c.p.Has("capture_method") || method != nil) {
 		return nil, coded("payment_intent_unexpected_state", "", "This PaymentIntent's amount could not be updated because it has a status of %s.", found.Status)
 	}
 	if c.p.Has("amount") && (c.p.Int("amount") < 1 || c.p.Int("amount") > maxAmount) {
@@ -251,12 +265,15 @@ func cancelPaymentIntent(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !found.payable() {
+	if !found.payable() && found.Status != "requires_capture" {
 		return nil, coded("payment_intent_unexpected_state", "", "You cannot cancel this PaymentIntent because it has a status of %s. Only a PaymentIntent with one of the following statuses may be canceled: "+
 			"requires_payment_method, requires_capture, requires_confirmation, requires_action, processing.", found.Status)
 	}
 	if found.Invoice != "" {
 		return nil, invalid("", "You cannot cancel a PaymentIntent that belongs to an invoice: void the invoice.")
+	}
+	if found.Status == "requires_capture" {
+		c.releaseHold(c.Charges.get(string(found.LatestCharge)), "charge.refunded", "")
 	}
 	c.cancelIntent(found, c.p.Text("cancellation_reason"))
 	return found, nil
@@ -264,6 +281,7 @@ func cancelPaymentIntent(c *call) (any, error) {
 
 func (w *world) cancelIntent(intent *paymentIntent, reason string) {
 	intent.Status, intent.CanceledAt, intent.CancellationReason, intent.NextAction = "canceled", stamp(w.now()), text(reason), nil
+	intent.AmountCapturable = 0
 	w.emit("payment_intent.canceled", intent)
 }
 

@@ -11,6 +11,9 @@ var operations = map[string]operation{
 	"GET /v1/account": getAccount,
 	"GET /v1/balance": getBalance,
 
+	"GET /v1/balance_transactions":      listBalanceTransactions,
+	"GET /v1/balance_transactions/{id}": getBalanceTransaction,
+
 	"POST /v1/customers":                                            createCustomer,
 	"GET /v1/customers":                                             listCustomers,
 	"GET /v1/customers/{customer}":                                  getCustomer,
@@ -37,12 +40,16 @@ var operations = map[string]operation{
 	"POST /v1/payment_methods/{payment_method}/attach": attachPaymentMethod,
 	"POST /v1/payment_methods/{payment_method}/detach": detachPaymentMethod,
 
-	"POST /v1/payment_intents":                  createPaymentIntent,
-	"GET /v1/payment_intents":                   listPaymentIntents,
-	"GET /v1/payment_intents/{intent}":          getPaymentIntent,
-	"POST /v1/payment_intents/{intent}":         updatePaymentIntent,
-	"POST /v1/payment_intents/{intent}/confirm": confirmPaymentIntent,
-	"POST /v1/payment_intents/{intent}/cancel":  cancelPaymentIntent,
+	"POST /v1/payment_intents":                                  createPaymentIntent,
+	"GET /v1/payment_intents":                                   listPaymentIntents,
+	"GET /v1/payment_intents/{intent}":                          getPaymentIntent,
+	"POST /v1/payment_intents/{intent}":                         updatePaymentIntent,
+	"POST /v1/payment_intents/{intent}/confirm":                 confirmPaymentIntent,
+	"POST /v1/payment_intents/{intent}/cancel":                  cancelPaymentIntent,
+	"POST /v1/payment_intents/{intent}/capture":                 capturePaymentIntent,
+	"POST /v1/payment_intents/{intent}/increment_authorization": incrementAuthorization,
+	"POST /v1/payment_intents/{intent}/apply_customer_balance":  applyCustomerBalance,
+	"POST /v1/payment_intents/{intent}/verify_microdeposits":    verifyMicrodeposits,
 
 	"POST /v1/setup_intents":                  createSetupIntent,
 	"GET /v1/setup_intents":                   listSetupIntents,
@@ -60,10 +67,11 @@ var operations = map[string]operation{
 	"POST /v1/disputes/{dispute}":       updateDispute,
 	"POST /v1/disputes/{dispute}/close": closeDisputeByHand,
 
-	"POST /v1/refunds":          createRefund,
-	"GET /v1/refunds":           listRefunds,
-	"GET /v1/refunds/{refund}":  getRefund,
-	"POST /v1/refunds/{refund}": updateRefund,
+	"POST /v1/refunds":                 createRefund,
+	"GET /v1/refunds":                  listRefunds,
+	"GET /v1/refunds/{refund}":         getRefund,
+	"POST /v1/refunds/{refund}":        updateRefund,
+	"POST /v1/refunds/{refund}/cancel": cancelRefund,
 
 	"POST /v1/checkout/sessions":                     createSession,
 	"GET /v1/checkout/sessions":                      listSessions,

@@ -34,6 +34,9 @@ var operations = []string{
 	"POST /v1/payment_methods/{payment_method}/detach",
 	"POST /v1/payment_intents", "GET /v1/payment_intents", "GET /v1/payment_intents/{intent}", "POST /v1/payment_intents/{intent}",
 	"POST /v1/payment_intents/{intent}/confirm", "POST /v1/payment_intents/{intent}/cancel",
+	"POST /v1/payment_intents/{intent}/capture", "POST /v1/payment_intents/{intent}/increment_authorization",
+	"POST /v1/payment_intents/{intent}/apply_customer_balance", "POST /v1/payment_intents/{intent}/verify_microdeposits",
+	"GET /v1/balance_transactions", "GET /v1/balance_transactions/{id}", "POST /v1/refunds/{refund}/cancel",
 	"POST /v1/setup_intents", "GET /v1/setup_intents", "GET /v1/setup_intents/{intent}", "POST /v1/setup_intents/{intent}",
 	"POST /v1/setup_intents/{intent}/confirm", "POST /v1/setup_intents/{intent}/cancel",
 	"GET /v1/charges", "GET /v1/charges/{charge}", "POST /v1/charges/{charge}",
@@ -62,6 +65,7 @@ var operations = []string{
 var resources = []string{
 	"account", "balance", "customer", "product", "price", "payment_method", "payment_intent", "setup_intent", "charge", "refund", "dispute", "checkout.session",
 	"item", "subscription", "subscription_item", "invoice", "line_item", "invoiceitem", "billing_portal.session",
+	"balance_transaction",
 	"billing_portal.configuration", "event", "webhook_endpoint", "test_helpers.test_clock",
 }
 
