@@ -170,6 +170,12 @@ func (w *world) finalize(i *invoice) {
 // payInvoice tries to collect an open invoice from a card (nil: there is none) and lets its subscription follow.
 func (w *world) payInvoice(i *invoice, method *paymentMethod, how attempt) *apiError {
 	intent := w.Intents.get(string(i.PaymentIntent))
+	if intent.Status == "processing" { // the bank is being asked already; only a control makes it answer sooner
+		if paid, decided := w.verdict(intent); decided {
+			w.settleDebit(intent, map[bool]*decline{false: debitUnprocessed}[paid])
+		}
+		return nil
+	}
 	var refusal *apiError
 	if method == nil {
 		e := &apiError{
@@ -189,6 +195,11 @@ func (w *world) payInvoice(i *invoice, method *paymentMethod, how attempt) *apiE
 	case intent.Status == "requires_action":
 		w.change("invoice.updated", i, func() { i.Attempted, i.AttemptCount = true, i.AttemptCount+1 })
 		w.emit("invoice.payment_action_required", i)
+	case intent.Status == "processing": // the bank's answer plans the next attempt, if there is to be one
+		w.change("invoice.updated", i, func() { i.Attempted, i.AttemptCount, i.NextPaymentAttempt = true, i.AttemptCount+1, 0 })
+		if s := w.Subscriptions.get(string(i.Subscription)); s != nil && s.Status == "incomplete" {
+			w.change("customer.subscription.updated", s, func() { s.Status = "active" }) // Stripe trusts a first debit
+		}
 	default:
 		w.change("invoice.updated", i, func() { i.AttemptCount++ })
 		w.settleInvoice(i, string(intent.LatestCharge))
@@ -214,7 +225,7 @@ func (w *world) settleInvoice(i *invoice, chargeID string) {
 // invoiceFailed counts a failed attempt, plans the next one, and lets the subscription feel it.
 func (w *world) invoiceFailed(i *invoice, intent *paymentIntent) {
 	s := w.Subscriptions.get(string(i.Subscription))
-	renewing := s != nil && i.AutoAdvance && i.BillingReason != "subscription_create" && s.Hidden.PendingInvoice != i.ID && !s.ended()
+	renewing := s != nil && i.AutoAdvance && (i.BillingReason != "subscription_create" || s.Status == "active") && s.Hidden.PendingInvoice != i.ID && !s.ended()
 	before := render(i)
 	i.Attempted, i.AttemptCount, i.Charge, i.NextPaymentAttempt = true, i.AttemptCount+1, intent.LatestCharge, 0
 	if renewing && i.Hidden.Retries < len(w.retrySchedule) {

@@ -40,16 +40,23 @@ func (w *world) releaseHold(held *charge, kind, reason string) *refund {
 // uncaptured tells whether a bank still holds the money of a charge.
 func (c *charge) uncaptured() bool { return c.Paid && !c.Captured && !c.Refunded }
 
-// nextDue answers when the bank lets go of what an intent did not capture.
+// nextDue answers when a bank does something of itself: it lets go of what was not captured, or decides on a debit.
 func (i *paymentIntent) nextDue() int64 {
-	if i.Status == "requires_capture" {
+	switch i.Status {
+	case "requires_capture":
 		return i.Hidden.HeldUntil
+	case "processing":
+		return i.Hidden.SettlesAt
 	}
 	return 0
 }
 
-// tendIntent ends a hold that nobody captured.
+// tendIntent does what the bank decided: on a debit, or to end a hold that nobody captured.
 func (w *world) tendIntent(intent *paymentIntent) {
+	if intent.Status == "processing" {
+		w.settleDebit(intent, debitFates[w.PaymentMethods.get(string(intent.PaymentMethod)).Hidden.Number])
+		return
+	}
 	w.releaseHold(w.Charges.get(string(intent.LatestCharge)), "charge.expired", "expired_uncaptured_charge")
 	w.cancelIntent(intent, "automatic")
 }

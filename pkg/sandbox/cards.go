@@ -13,6 +13,10 @@ type testCard struct {
 	attaches bool
 	// authenticates: every payment asks the customer for 3-D Secure.
 	authenticates bool
+	// untilSetUp: it no longer does once it was set up for charges to come.
+	untilSetUp bool
+	// offSessionReady: it asks only while the customer is there.
+	offSessionReady bool
 }
 
 // decline is how a bank's refusal reads: Stripe's code, the bank's decline code, and the sentence shown to the payer.
@@ -54,6 +58,8 @@ var testCards = map[string]testCard{
 	"4000000000000127": {brand: "visa", decline: declinedCVC},
 	"4000000000000119": {brand: "visa", decline: declinedProcessing},
 	"4000000000000341": {brand: "visa", decline: declinedGeneric, attaches: true},
+	"4000002500003155": {brand: "visa", authenticates: true, attaches: true, untilSetUp: true},
+	"4000003800000446": {brand: "visa", authenticates: true, attaches: true, offSessionReady: true},
 	"4000002760003184": {brand: "visa", authenticates: true, attaches: true},
 	"4000008260003178": {brand: "visa", authenticates: true, attaches: true, decline: declinedFunds},
 	"4000008400001629": {brand: "visa", authenticates: true, attaches: true, decline: declinedGeneric},
@@ -86,8 +92,12 @@ var cardNames = map[string]string{
 	"chargeDeclinedProcessingError":        "4000000000000119",
 	"chargeCustomerFail":                   "4000000000000341",
 	"authenticationRequired":               "4000002760003184",
-	"authenticationRequiredOnSetup":        "4000002760003184",
+	"authenticationRequiredOnSetup":        "4000002500003155",
 	"threeDSecure2Required":                "4000002760003184",
+
+	"authenticationRequiredSetupForOffSession":              "4000003800000446",
+	"authenticationRequiredChargeDeclinedInsufficientFunds": "4000008260003178",
+	"threeDSecureRequiredChargeDeclined":                    "4000008400001629",
 }
 
 // namedCard answers the number behind pm_card_visa or tok_visa.

@@ -41,12 +41,16 @@ func createSession(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	types, err := c.sessionTypes(items[0].price.Currency)
+	if err != nil {
+		return nil, err
+	}
 	made := &checkoutSession{base: c.begin("cs_test_", "checkout.session"), Mode: mode, Status: "open", PaymentStatus: "unpaid"}
 	made.ID = newID("cs_test_a1", 56)
 	if err := c.setLife(made, items); err != nil {
 		return nil, err
 	}
-	c.describeSession(made, holder)
+	c.describeSession(made, holder, types)
 	made.sell(c, items)
 	return c.keepSession(made), nil
 }
@@ -88,6 +92,20 @@ func (c *call) sessionCustomer() (*customer, error) {
 		return nil, nil
 	}
 	return c.customerAt(id, "customer")
+}
+
+// sessionTypes reads by what a session may be paid: by card, unless it says otherwise.
+func (c *call) sessionTypes(currency string) ([]string, error) {
+	types := c.p.Texts("payment_method_types")
+	for i, kind := range types {
+		if kind != "card" && kind != "sepa_debit" {
+			return nil, invalid(fmt.Sprintf("payment_method_types[%d]", i), "The sandbox knows payment methods of the types card and sepa_debit only.")
+		}
+	}
+	if len(types) == 0 {
+		types = []string{"card"}
+	}
+	return types, checkDebitCurrency(types, currency, "payment_method_types")
 }
 
 // checkModeParams refuses what belongs to the other mode.
@@ -179,7 +197,7 @@ func (c *call) setLife(made *checkoutSession, items []purchase) error {
 	return nil
 }
 
-func (c *call) describeSession(made *checkoutSession, holder *customer) {
+func (c *call) describeSession(made *checkoutSession, holder *customer, types []string) {
 	p := c.p
 	for name, field := range map[string]*text{
 		"billing_address_collection": &made.BillingAddress,
@@ -197,7 +215,7 @@ func (c *call) describeSession(made *checkoutSession, holder *customer) {
 	}
 	made.Metadata = mergedMetadata(nil, p)
 	made.AutomaticTax = map[string]any{"enabled": false, "liability": nil, "status": nil}
-	made.PaymentMethodTypes = []string{"card"}
+	made.PaymentMethodTypes = types
 	made.PaymentMethodOptions = map[string]any{}
 	if p.Has("allow_promotion_codes") {
 		allow := p.Flag("allow_promotion_codes")

@@ -10,6 +10,9 @@ func (w *world) paySession(s *checkoutSession, method *paymentMethod, who payer,
 	if s.Status != "open" {
 		return coded("checkout_session_not_open", "", "This Checkout Session is %s and can no longer be paid.", s.Status)
 	}
+	if err := method.usable(s.PaymentMethodTypes, s.Hidden.CaptureMethod); err != nil {
+		return err
+	}
 	s.Hidden.Challenge = ""
 	holder := w.Customers.get(string(s.Customer))
 	if holder != nil && holder.Hidden.Deleted {
@@ -67,6 +70,7 @@ func (w *world) payPaymentSession(s *checkoutSession, holder *customer, method *
 			intent.Customer = text(holder.ID)
 		}
 		s.Hidden.Intent = intent.ID
+		intent.accept(s.PaymentMethodTypes)
 		w.emit("payment_intent.created", intent)
 	}
 	if holder != nil && s.Hidden.SaveCard != "" && method.attachable() == nil {
@@ -82,7 +86,7 @@ func (w *world) payPaymentSession(s *checkoutSession, holder *customer, method *
 	s.PaymentIntent = text(intent.ID)
 	status := "paid"
 	if intent.Status != "succeeded" {
-		status = "unpaid" // the merchant is still to capture it
+		status = "unpaid" // the merchant is still to capture it, or the bank to pay it
 	}
 	w.completeSession(s, holder, method, who, status)
 	return nil
@@ -130,7 +134,9 @@ func (w *world) paySubscriptionSession(s *checkoutSession, holder *customer, met
 	}
 	s.Subscription, s.Invoice = text(made.ID), text(first.ID)
 	status := "paid"
-	if first.AmountPaid == 0 {
+	if first.Status == "open" {
+		status = "unpaid" // the bank is still to pay it
+	} else if first.AmountPaid == 0 {
 		status = "no_payment_required"
 	}
 	w.completeSession(s, holder, method, who, status)

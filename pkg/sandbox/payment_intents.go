@@ -1,6 +1,9 @@
 package sandbox
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+)
 
 type paymentIntent struct {
 	base
@@ -29,98 +32,23 @@ type paymentIntent struct {
 	Status                  string            `json:"status"`
 	Hidden                  struct {
 		HeldUntil int64 // when the bank lets go of an amount that waits to be captured
+		SettlesAt int64 // when the bank decides on a debit
 	} `json:"_sandbox"`
 }
 
 func (w *world) newIntent(amount int64, currency, customerID string) *paymentIntent {
 	made := &paymentIntent{
-		base:               w.begin("pi_3", "payment_intent"),
-		Amount:             amount,
-		CaptureMethod:      "automatic",
-		Currency:           strings.ToLower(currency),
-		Customer:           text(customerID),
-		Metadata:           map[string]string{},
-		PaymentMethodTypes: []string{"card"},
-		Status:             "requires_payment_method",
-		PaymentMethodOptions: map[string]any{"card": map[string]any{
-			"installments":           nil,
-			"mandate_options":        nil,
-			"network":                nil,
-			"request_three_d_secure": "automatic",
-		}},
+		base:          w.begin("pi_3", "payment_intent"),
+		Amount:        amount,
+		CaptureMethod: "automatic",
+		Currency:      strings.ToLower(currency),
+		Customer:      text(customerID),
+		Metadata:      map[string]string{},
+		Status:        "requires_payment_method",
 	}
+	made.accept(typesFor(made.Currency))
 	made.ClientSecret = made.ID + newID("_secret_", 25)
 	return w.Intents.add(made)
-}
-
-// attempt says under which circumstances a payment is tried; it decides what 3-D Secure does.
-type attempt int
-
-const (
-	onSession     attempt = iota // the payer is there and can be asked
-	offSession                   // nobody is there: a card that insists on authentication fails
-	authenticated                // the payer has just passed 3-D Secure
-)
-
-// pay tries to pay an intent with a card. It answers Stripe's card error where the bank refused; an intent that waits
-// for the payer's authentication is no error and is left in requires_action.
-func (w *world) pay(intent *paymentIntent, method *paymentMethod, how attempt) *apiError {
-	card := testCards[method.Hidden.Number]
-	refusal := card.decline
-	if card.authenticates && how == onSession {
-		intent.PaymentMethod, intent.Status = text(method.ID), "requires_action"
-		intent.NextAction = map[string]any{"type": "use_stripe_sdk", "use_stripe_sdk": map[string]any{"type": "three_d_secure_redirect"}}
-		w.emit("payment_intent.requires_action", intent)
-		return nil
-	}
-	if card.authenticates && how == offSession {
-		refusal = declinedUnauthorized
-	}
-	if paid, decided := w.verdict(intent); decided {
-		refusal = map[bool]*decline{false: declinedGeneric}[paid]
-	}
-	made := w.newCharge(intent, method, refusal)
-	intent.LatestCharge, intent.NextAction = text(made.ID), nil
-	if refusal == nil {
-		w.emit("charge.succeeded", made)
-		intent.PaymentMethod, intent.LastPaymentError = text(method.ID), nil
-		if made.Captured {
-			w.receive(intent, made.AmountCaptured)
-		} else {
-			w.hold(intent)
-		}
-		return nil
-	}
-	w.emit("charge.failed", made)
-	return w.refusePayment(intent, method, declinedError(refusal), made.ID)
-}
-
-// refusePayment puts an intent back to requires_payment_method with the error that the payer sees.
-func (w *world) refusePayment(intent *paymentIntent, method *paymentMethod, refusal *apiError, chargeID string) *apiError {
-	refusal.Charge = chargeID
-	if method != nil {
-		refusal.PaymentMethod = render(method)
-	}
-	shown := *refusal
-	intent.Status, intent.PaymentMethod, intent.LastPaymentError, intent.NextAction = "requires_payment_method", "", shown, nil
-	w.emit("payment_intent.payment_failed", intent)
-	refusal.PaymentIntent = render(intent)
-	return refusal
-}
-
-// reject is the payer refusing or failing 3-D Secure.
-func (w *world) reject(intent *paymentIntent, method *paymentMethod) *apiError {
-	return w.refusePayment(intent, method, unauthenticated("payment_intent_authentication_failure"), "")
-}
-
-func unauthenticated(code string) *apiError {
-	return &apiError{
-		status:  402,
-		Type:    "card_error",
-		Code:    code,
-		DocURL:  docURL(code),
-		Message: "We are unable to authenticate your payment method. Please choose a different payment method and try again.",
-	}
 }
 
 func createPaymentIntent(c *call) (any, error) {
@@ -148,11 +76,19 @@ func createPaymentIntent(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	types, err := c.intentTypes(strings.ToLower(p.Text("currency")))
+	if err != nil {
+		return nil, err
+	}
+	if err := method.usable(types, p.Text("capture_method")); err != nil {
+		return nil, err
+	}
+	if method == nil && p.Flag("confirm") {
+		return nil, noMethodToPay()
+	}
 	c.on(holder)
 	made := c.newIntent(p.Int("amount"), p.Text("currency"), p.Text("customer"))
-	if types := p.Texts("payment_method_types"); len(types) > 0 {
-		made.PaymentMethodTypes = types
-	}
+	made.accept(types)
 	if p.Sub("automatic_payment_methods").Flag("enabled") {
 		made.AutomaticPaymentMethods = map[string]any{"allow_redirects": "always", "enabled": true}
 	}
@@ -162,6 +98,39 @@ func createPaymentIntent(c *call) (any, error) {
 		return c.confirm(made)
 	}
 	return made, nil
+}
+
+// intentTypes reads by what an intent may be paid.
+func (c *call) intentTypes(currency string) ([]string, error) {
+	types := c.p.Texts("payment_method_types")
+	if len(types) == 0 {
+		return typesFor(currency), nil
+	}
+	return types, checkDebitCurrency(types, currency, "payment_method_types")
+}
+
+// accept sets by what an intent may be paid, with the options that each kind has.
+func (i *paymentIntent) accept(types []string) {
+	options := map[string]any{}
+	for _, kind := range types {
+		switch kind {
+		case "card":
+			options[kind] = map[string]any{
+				"installments":           nil,
+				"mandate_options":        nil,
+				"network":                nil,
+				"request_three_d_secure": "automatic",
+			}
+		case "sepa_debit":
+			options[kind] = map[string]any{}
+		}
+	}
+	i.PaymentMethodTypes, i.PaymentMethodOptions = types, options
+}
+
+func noMethodToPay() error {
+	return coded("payment_intent_unexpected_state", "payment_method", "You cannot confirm this PaymentIntent because it's missing a payment method. "+
+		"You can either update the PaymentIntent with a payment method and then confirm it again, or confirm it again directly with a payment method.")
 }
 
 func (c *call) fillIntent(into *paymentIntent, method *paymentMethod) {
@@ -231,6 +200,14 @@ func confirmPaymentIntent(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if method == nil {
+		if method = c.PaymentMethods.get(string(found.PaymentMethod)); method == nil {
+			return nil, noMethodToPay()
+		}
+	}
+	if err := method.usable(found.PaymentMethodTypes, cmp.Or(c.p.Text("capture_method"), found.CaptureMethod)); err != nil {
+		return nil, err
+	}
 	c.fillIntent(found, method)
 	return c.confirm(found)
 }
@@ -238,8 +215,7 @@ func confirmPaymentIntent(c *call) (any, error) {
 func (c *call) confirm(intent *paymentIntent) (any, error) {
 	method := c.PaymentMethods.get(string(intent.PaymentMethod))
 	if method == nil {
-		return nil, coded("payment_intent_unexpected_state", "payment_method", "You cannot confirm this PaymentIntent because it's missing a payment method. "+
-			"You can either update the PaymentIntent with a payment method and then confirm it again, or confirm it again directly with a payment method.")
+		return nil, noMethodToPay()
 	}
 	how := onSession
 	if c.p.Flag("off_session") {

@@ -147,6 +147,7 @@ func (s *Sandbox) routes() http.Handler {
 	mux.HandleFunc("POST /_sandbox/payments/{payment}/refund", s.refundByHand)
 	mux.HandleFunc("POST /_sandbox/payments/{payment}/dispute", s.disputeByHand)
 	mux.HandleFunc("POST /_sandbox/intents/{intent}/authenticate", s.authenticateByHand)
+	mux.HandleFunc("POST /_sandbox/intents/{intent}/settle", s.settleByHand)
 	mux.HandleFunc("POST /_sandbox/disputes/{dispute}/close", s.decideDispute)
 	mux.HandleFunc("POST /_sandbox/events/{event}/resend", s.resendEvent)
 	mux.HandleFunc("GET /c/pay/{session}", s.showCheckout)

@@ -25,17 +25,12 @@ func createSetupIntent(c *call) (any, error) {
 	}
 	c.on(holder)
 	made := &setupIntent{
-		base:               c.begin("seti_1", "setup_intent"),
-		Metadata:           map[string]string{},
-		PaymentMethodTypes: []string{"card"},
-		Status:             "requires_payment_method",
-		Usage:              "off_session",
-		PaymentMethodOptions: map[string]any{"card": map[string]any{
-			"mandate_options":        nil,
-			"network":                nil,
-			"request_three_d_secure": "automatic",
-		}},
+		base:     c.begin("seti_1", "setup_intent"),
+		Metadata: map[string]string{},
+		Status:   "requires_payment_method",
+		Usage:    "off_session",
 	}
+	made.accept([]string{"card"})
 	made.ClientSecret = made.ID + newID("_secret_", 25)
 	if usage := c.p.Text("usage"); usage != "" {
 		made.Usage = usage
@@ -61,12 +56,19 @@ func (c *call) setupParties(known *setupIntent) (holder *customer, method *payme
 	} else if known != nil {
 		holder = c.Customers.get(string(known.Customer))
 	}
-	for _, kind := range c.p.Texts("payment_method_types") {
-		if kind != "card" {
-			return nil, nil, invalid("payment_method_types", "The sandbox knows payment methods of type card only.")
-		}
+	types := []string{"card"}
+	if known != nil {
+		types = known.PaymentMethodTypes
 	}
-	method, err = c.offered("payment_method", holder)
+	if given := c.p.Texts("payment_method_types"); len(given) > 0 {
+		if _, err := c.sessionTypes(""); err != nil {
+			return nil, nil, err
+		}
+		types = given
+	}
+	if method, err = c.offered("payment_method", holder); err == nil {
+		err = method.usable(types, "")
+	}
 	return holder, method, err
 }
 
@@ -74,11 +76,26 @@ func (c *call) fillSetup(into *setupIntent, holder *customer, method *paymentMet
 	if holder != nil {
 		into.Customer = text(holder.ID)
 	}
+	if types := c.p.Texts("payment_method_types"); len(types) > 0 {
+		into.accept(types)
+	}
 	setText(&into.Description, c.p, "description")
 	into.Metadata = mergedMetadata(into.Metadata, c.p)
 	if method != nil {
 		into.PaymentMethod, into.Status = text(method.ID), "requires_confirmation"
 	}
+}
+
+// accept sets by what an intent may be set up, with the options that each kind has.
+func (s *setupIntent) accept(types []string) {
+	options := map[string]any{}
+	for _, kind := range types {
+		options[kind] = map[string]any{}
+		if kind == "card" {
+			options[kind] = map[string]any{"mandate_options": nil, "network": nil, "request_three_d_secure": "automatic"}
+		}
+	}
+	s.PaymentMethodTypes, s.PaymentMethodOptions = types, options
 }
 
 func (c *call) setupIntent() (*setupIntent, error) {
@@ -143,9 +160,8 @@ func (w *world) setUp(s *setupIntent, how attempt) (any, error) {
 	if method == nil {
 		return nil, noMethodToSetUp()
 	}
-	if testCards[method.Hidden.Number].authenticates && how == onSession {
-		s.Status = "requires_action"
-		s.NextAction = map[string]any{"type": "use_stripe_sdk", "use_stripe_sdk": map[string]any{"type": "three_d_secure_redirect"}}
+	if method.asks(onSession) && how == onSession {
+		s.Status, s.NextAction = "requires_action", secureAction()
 		w.emit("setup_intent.requires_action", s)
 		return s, nil
 	}
@@ -155,6 +171,7 @@ func (w *world) setUp(s *setupIntent, how attempt) (any, error) {
 	if holder := w.Customers.get(string(s.Customer)); holder != nil {
 		w.attach(method, holder)
 	}
+	method.Hidden.SetUp = s.Usage == "off_session"
 	s.Status, s.NextAction, s.LastSetupError = "succeeded", nil, nil
 	w.emit("setup_intent.succeeded", s)
 	return s, nil
