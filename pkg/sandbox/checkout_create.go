@@ -21,9 +21,6 @@ func createSession(c *call) (any, error) {
 	if mode == "" {
 		return nil, missing("mode")
 	}
-	if mode == "setup" {
-		return nil, invalid("mode", "The sandbox serves the modes payment and subscription only.")
-	}
 	if ui := p.Text("ui_mode"); ui != "" && ui != "hosted" {
 		return nil, invalid("ui_mode", "The sandbox serves hosted pages only.")
 	}
@@ -33,6 +30,9 @@ func createSession(c *call) (any, error) {
 	holder, err := c.sessionCustomer()
 	if err != nil {
 		return nil, err
+	}
+	if mode == "setup" {
+		return c.createSetupSession(holder)
 	}
 	if err := c.checkModeParams(mode); err != nil {
 		return nil, err
@@ -110,9 +110,9 @@ func (c *call) sessionTypes(currency string) ([]string, error) {
 
 // checkModeParams refuses what belongs to the other mode.
 func (c *call) checkModeParams(mode string) error {
-	foreign := []string{"subscription_data", "payment_method_collection"}
+	foreign := []string{"subscription_data", "payment_method_collection", "setup_intent_data"}
 	if mode == "subscription" {
-		foreign = []string{"payment_intent_data", "customer_creation", "invoice_creation", "submit_type"}
+		foreign = []string{"payment_intent_data", "customer_creation", "invoice_creation", "submit_type", "setup_intent_data"}
 	}
 	for _, name := range foreign {
 		if c.p.Has(name) {

@@ -34,7 +34,10 @@ func (w *world) paySession(s *checkoutSession, method *paymentMethod, who payer,
 	if who.name != "" {
 		method.BillingDetails.Name = text(who.name)
 	}
-	if s.Mode == "subscription" {
+	switch s.Mode {
+	case "setup":
+		return w.paySetupSession(s, holder, method, who, how)
+	case "subscription":
 		return w.paySubscriptionSession(s, holder, method, who, how)
 	}
 	return w.payPaymentSession(s, holder, method, who, how)
@@ -193,6 +196,9 @@ func (w *world) answerChallenge(s *checkoutSession, accepted bool) error {
 		return w.paySession(s, method, who, authenticated)
 	}
 	s.Hidden.Challenge = ""
+	if setup := w.SetupIntents.get(string(s.SetupIntent)); setup != nil {
+		return w.refuseSetup(setup, method, unauthenticated("setup_intent_authentication_failure"))
+	}
 	intent := w.Intents.get(s.Hidden.Intent)
 	if made := w.Subscriptions.get(s.Hidden.Subscription); made != nil {
 		intent = w.Intents.get(string(w.Invoices.get(string(made.LatestInvoice)).PaymentIntent))

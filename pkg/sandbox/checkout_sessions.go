@@ -25,6 +25,7 @@ type checkoutSession struct {
 	PaymentMethodOptions any               `json:"payment_method_options"`
 	PaymentMethodTypes   []string          `json:"payment_method_types"`
 	PaymentStatus        string            `json:"payment_status"`
+	SetupIntent          text              `json:"setup_intent"`
 	Status               string            `json:"status"`
 	SubmitType           text              `json:"submit_type"`
 	Subscription         text              `json:"subscription"`
@@ -126,6 +127,9 @@ func (w *world) expireSession(s *checkoutSession) {
 	s.Status, s.URL = "expired", ""
 	if intent := w.Intents.get(s.Hidden.Intent); intent != nil && intent.payable() {
 		w.cancelIntent(intent, "automatic")
+	}
+	if intent := w.SetupIntents.get(string(s.SetupIntent)); intent != nil {
+		w.cancelSetup(intent, "")
 	}
 	w.emit("checkout.session.expired", s)
 }

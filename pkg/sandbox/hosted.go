@@ -70,7 +70,7 @@ func (s *Sandbox) showNothing(out http.ResponseWriter, _ *http.Request) {
 
 // showCheckout is the payment page.
 func (s *Sandbox) showCheckout(out http.ResponseWriter, r *http.Request) {
-	s.checkoutPage(out, r, func(w *world, session *checkoutSession) error { return nil }, pages.CardForm{}, "")
+	s.checkoutPage(out, r, func(w *world, session *checkoutSession) error { return nil }, entry{})
 }
 
 // postCheckout is the payment page's form, and the bank's question's.
@@ -81,11 +81,11 @@ func (s *Sandbox) postCheckout(out http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if answer := r.PostForm.Get("challenge"); answer != "" {
-		s.checkoutPage(out, r, func(w *world, session *checkoutSession) error { return w.answerChallenge(session, answer == "accept") }, pages.CardForm{}, "")
+		s.checkoutPage(out, r, func(w *world, session *checkoutSession) error { return w.answerChallenge(session, answer == "accept") }, entry{})
 		return
 	}
 	entered := readCard(r.PostForm)
-	kept := pages.CardForm{Name: entered.name, Expiry: r.PostForm.Get("exp")}
+	kept := entry{card: pages.CardForm{Name: entered.name, Expiry: r.PostForm.Get("exp")}, debit: readDebit(r.PostForm), email: entered.email}
 	s.checkoutPage(out, r, func(w *world, session *checkoutSession) error {
 		if session.Status != "open" {
 			return nil
@@ -93,17 +93,17 @@ func (s *Sandbox) postCheckout(out http.ResponseWriter, r *http.Request) {
 		if session.Customer == "" && session.CustomerEmail == "" && !strings.Contains(entered.email, "@") {
 			return coded("email_invalid", "email", "Enter an email address.")
 		}
-		method, err := w.enteredMethod(entered)
+		method, name, err := w.enteredWay(session, entered, kept.debit)
 		if err != nil {
 			return err
 		}
-		return w.paySession(session, method, payer{entered.email, entered.name}, onSession)
-	}, kept, entered.email)
+		return w.paySession(session, method, payer{entered.email, name}, onSession)
+	}, kept)
 }
 
 // checkoutPage does a piece of work on a session and answers where it stands then: the merchant's success page, the
 // bank's question, the page with what went wrong, or that the session is over.
-func (s *Sandbox) checkoutPage(out http.ResponseWriter, r *http.Request, work func(*world, *checkoutSession) error, kept pages.CardForm, email string) {
+func (s *Sandbox) checkoutPage(out http.ResponseWriter, r *http.Request, work func(*world, *checkoutSession) error, kept entry) {
 	var answer func()
 	err := s.inWorld(cause{}, func(w *world) error {
 		session := w.Sessions.get(r.PathValue("session"))
@@ -129,7 +129,7 @@ func (s *Sandbox) checkoutPage(out http.ResponseWriter, r *http.Request, work fu
 			view := w.challengeView(session, r.URL.Path)
 			answer = func() { s.draw(out, http.StatusOK, func(to io.Writer) error { return pages.Challenge(to, view) }) }
 		default:
-			view, status := w.checkoutView(session, r.URL.Path, kept, email), http.StatusOK
+			view, status := w.checkoutView(session, r.URL.Path, kept), http.StatusOK
 			if failure != nil {
 				status = http.StatusPaymentRequired
 				view.Error = explain(failure, &view.Card.Errors)
@@ -168,6 +168,10 @@ func explain(err error, fields *pages.FieldErrors) string {
 		fields.CVC = e.Message
 	case "email":
 		fields.Email = e.Message
+	case "iban":
+		fields.IBAN = e.Message
+	case "holder":
+		fields.Holder = e.Message
 	default:
 		return e.Message
 	}
@@ -175,23 +179,29 @@ func explain(err error, fields *pages.FieldErrors) string {
 }
 
 func (w *world) challengeView(session *checkoutSession, action string) pages.ChallengeView {
+	amount := ""
+	if session.Mode != "setup" {
+		amount = money(session.due(), string(session.Currency))
+	}
 	return pages.ChallengeView{
 		Merchant:  accountName,
-		Amount:    money(*session.AmountTotal, string(session.Currency)),
+		Amount:    amount,
 		Action:    action,
 		CardLast4: w.PaymentMethods.get(session.Hidden.Challenge).Card.Last4,
 		CancelURL: string(session.CancelURL),
 	}
 }
 
-func (w *world) checkoutView(session *checkoutSession, action string, kept pages.CardForm, email string) pages.CheckoutView {
+func (w *world) checkoutView(session *checkoutSession, action string, kept entry) pages.CheckoutView {
 	currency := string(session.Currency)
 	view := pages.CheckoutView{
 		Merchant:     accountName,
-		Total:        money(*session.AmountTotal, currency),
+		Total:        money(session.due(), currency),
 		Subscription: session.Mode == "subscription",
-		Email:        email,
-		Card:         kept,
+		Setup:        session.Mode == "setup",
+		Email:        kept.email,
+		Card:         kept.card,
+		Debit:        kept.debit.form(session),
 		Action:       action,
 		CancelURL:    string(session.CancelURL),
 		TestCards:    suggestions,

@@ -24,14 +24,10 @@ func createSetupIntent(c *call) (any, error) {
 		return nil, err
 	}
 	c.on(holder)
-	made := &setupIntent{
-		base:     c.begin("seti_1", "setup_intent"),
-		Metadata: map[string]string{},
-		Status:   "requires_payment_method",
-		Usage:    "off_session",
+	if method == nil && c.p.Flag("confirm") {
+		return nil, noMethodToSetUp()
 	}
-	made.accept([]string{"card"})
-	made.ClientSecret = made.ID + newID("_secret_", 25)
+	made := c.newSetup([]string{"card"})
 	if usage := c.p.Text("usage"); usage != "" {
 		made.Usage = usage
 	}
@@ -39,12 +35,23 @@ func createSetupIntent(c *call) (any, error) {
 		made.AutomaticPaymentMethods = map[string]any{"allow_redirects": "always", "enabled": true}
 	}
 	c.fillSetup(made, holder, method)
-	c.SetupIntents.add(made)
 	c.emit("setup_intent.created", made)
 	if c.p.Flag("confirm") {
 		return c.setUp(made, onSession)
 	}
 	return made, nil
+}
+
+func (w *world) newSetup(types []string) *setupIntent {
+	made := &setupIntent{
+		base:     w.begin("seti_1", "setup_intent"),
+		Metadata: map[string]string{},
+		Status:   "requires_payment_method",
+		Usage:    "off_session",
+	}
+	made.accept(types)
+	made.ClientSecret = made.ID + newID("_secret_", 25)
+	return w.SetupIntents.add(made)
 }
 
 // setupParties answers the customer and the card that a request names; the customer is else that of the intent.
@@ -116,6 +123,9 @@ func (c *call) openSetup() (*setupIntent, error) {
 		e := coded("setup_intent_unexpected_state", "", "This SetupIntent's status is %s, so it cannot be changed, confirmed or canceled.", found.Status)
 		e.SetupIntent = render(found)
 		return nil, e
+	}
+	if err == nil && c.pageOfSetup(found) != nil {
+		return nil, coded("setup_intent_unexpected_state", "", "This SetupIntent belongs to a Checkout Session: it is confirmed on the session's page, and canceled by expiring the session.")
 	}
 	return found, err
 }
@@ -192,9 +202,13 @@ func cancelSetupIntent(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	found.Status, found.CancellationReason, found.NextAction = "canceled", text(c.p.Text("cancellation_reason")), nil
-	c.emit("setup_intent.canceled", found)
+	c.cancelSetup(found, c.p.Text("cancellation_reason"))
 	return found, nil
+}
+
+func (w *world) cancelSetup(intent *setupIntent, reason string) {
+	intent.Status, intent.CancellationReason, intent.NextAction = "canceled", text(reason), nil
+	w.emit("setup_intent.canceled", intent)
 }
 
 func getSetupIntent(c *call) (any, error) { return c.setupIntent() }

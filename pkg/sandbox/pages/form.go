@@ -32,6 +32,7 @@ func (f CardForm) cardFields(suggest bool) []field {
 func (e FieldErrors) list() []fieldError {
 	all := []fieldError{
 		{"email", e.Email}, {"card_number", e.Number}, {"exp", e.Expiry}, {"cvc", e.CVC}, {"name", e.Name},
+		{"iban", e.IBAN}, {"holder", e.Holder},
 	}
 	var wrong []fieldError
 	for _, f := range all {
@@ -57,6 +58,8 @@ func (v CheckoutView) EmailField() field {
 // Submit is for the template: what the button says will happen.
 func (v CheckoutView) Submit() string {
 	switch {
+	case v.Setup:
+		return v.saves()
 	case v.Trial != "":
 		return "Start trial"
 	case v.Subscription:

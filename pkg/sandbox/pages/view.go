@@ -6,12 +6,14 @@ type CheckoutView struct {
 	Lines        []Line
 	Total        string // what is paid now: "$19.00"; with a trial "$0.00"
 	Subscription bool   // mode subscription; else one payment
+	Setup        bool   // mode setup: nothing is sold, a payment method is saved
 	Interval     string // of a subscription: "month", "3 months"
 	Recurring    string // of a subscription: what each interval costs, "$19.00"
 	Trial        string // of a subscription that begins free: "14 days"
 	Email        string // what the customer typed before, or what the merchant knows
 	EmailFixed   bool   // the merchant's customer has this address: shown, not asked
 	Card         CardForm
+	Debit        DebitForm
 	Error        string // the reason why the whole payment failed: "Your card was declined."
 	Action       string // where the form posts to
 	CancelURL    string // "" where there is no way back
@@ -35,7 +37,7 @@ type CardForm struct {
 
 // FieldErrors say per field what is wrong with it; "" where nothing is.
 type FieldErrors struct {
-	Number, Expiry, CVC, Name, Email string
+	Number, Expiry, CVC, Name, Email, IBAN, Holder string
 }
 
 // TestCard is a number to try and what it does: {"4242 4242 4242 4242", "Succeeds"}.
