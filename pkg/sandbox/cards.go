@@ -27,6 +27,7 @@ var (
 	declinedFunds        = &decline{"card_declined", "insufficient_funds", "Your card has insufficient funds."}
 	declinedLost         = &decline{"card_declined", "lost_card", "Your card was declined."}
 	declinedStolen       = &decline{"card_declined", "stolen_card", "Your card was declined."}
+	declinedFraud        = &decline{"card_declined", "fraudulent", "Your card was declined."}
 	declinedVelocity     = &decline{"card_declined", "card_velocity_exceeded", "Your card was declined for making repeated attempts too frequently or exceeding its amount limit."}
 	declinedExpired      = &decline{"expired_card", "expired_card", "Your card has expired."}
 	declinedCVC          = &decline{"incorrect_cvc", "incorrect_cvc", "Your card's security code is incorrect."}
@@ -43,10 +44,16 @@ var testCards = map[string]testCard{
 	"2223003122003222": {brand: "mastercard"},
 	"378282246310005":  {brand: "amex"},
 	"6011111111111117": {brand: "discover"},
+	"5200828282828210": {brand: "mastercard"},
+	"5105105105105100": {brand: "mastercard"},
+	"3056930009020004": {brand: "diners"},
+	"3566002020360505": {brand: "jcb"},
+	"6200000000000005": {brand: "unionpay"},
 	"4000000000000077": {brand: "visa"},
 	"4000000000000259": {brand: "visa"},
 	"4000000000002685": {brand: "visa"},
 	"4000000000001976": {brand: "visa"},
+	"4000000000005423": {brand: "visa"},
 	"4000000000007726": {brand: "visa"},
 	"4000000000005126": {brand: "visa"},
 	"4000000000000002": {brand: "visa", decline: declinedGeneric},
@@ -57,6 +64,7 @@ var testCards = map[string]testCard{
 	"4000000000000069": {brand: "visa", decline: declinedExpired},
 	"4000000000000127": {brand: "visa", decline: declinedCVC},
 	"4000000000000119": {brand: "visa", decline: declinedProcessing},
+	"4100000000000019": {brand: "visa", decline: declinedFraud, attaches: true},
 	"4000000000000341": {brand: "visa", decline: declinedGeneric, attaches: true},
 	"4000002500003155": {brand: "visa", authenticates: true, attaches: true, untilSetUp: true},
 	"4000003800000446": {brand: "visa", authenticates: true, attaches: true, offSessionReady: true},
@@ -72,10 +80,18 @@ var cardNames = map[string]string{
 	"mastercard":                           "5555555555554444",
 	"amex":                                 "378282246310005",
 	"discover":                             "6011111111111117",
+	"mastercard_debit":                     "5200828282828210",
+	"mastercard_prepaid":                   "5105105105105100",
+	"diners":                               "3056930009020004",
+	"jcb":                                  "3566002020360505",
+	"unionpay":                             "6200000000000005",
+	"radarBlock":                           "4100000000000019",
+	"chargeDeclinedFraudulent":             "4100000000000019",
 	"bypassPending":                        "4000000000000077",
 	"createDispute":                        "4000000000000259",
 	"createDisputeProductNotReceived":      "4000000000002685",
 	"createDisputeInquiry":                 "4000000000001976",
+	"createEarlyFraudWarning":              "4000000000005423",
 	"refundPending":                        "4000000000007726",
 	"refundFail":                           "4000000000005126",
 	"chargeDeclined":                       "4000000000000002",

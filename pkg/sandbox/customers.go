@@ -11,6 +11,7 @@ type customer struct {
 	Address             any               `json:"address"`
 	Balance             int64             `json:"balance"` // negative: credit that the next invoices use up
 	Currency            text              `json:"currency"`
+	DefaultSource       text              `json:"default_source"`
 	Delinquent          bool              `json:"delinquent"`
 	Description         text              `json:"description"`
 	Email               text              `json:"email"`
@@ -73,6 +74,10 @@ func createCustomer(c *call) (any, error) {
 	if err := method.attachable(); err != nil {
 		return nil, err
 	}
+	source, err := c.offeredSource()
+	if err != nil {
+		return nil, err
+	}
 	c.clock = clock
 	made := c.newCustomer("", "")
 	if settings := c.p.Sub("invoice_settings"); method != nil && settings.Text("default_payment_method") == c.p.Text("payment_method") {
@@ -87,6 +92,9 @@ func createCustomer(c *call) (any, error) {
 	if method != nil {
 		method.Customer = text(made.ID)
 		c.emit("payment_method.attached", method)
+	}
+	if source != nil {
+		c.addSource(source, made, true)
 	}
 	return made, nil
 }
@@ -104,7 +112,14 @@ func updateCustomer(c *call) (any, error) {
 	if err := c.fillCustomer(&trial); err != nil {
 		return nil, err
 	}
+	source, err := c.offeredSource()
+	if err != nil {
+		return nil, err
+	}
 	c.change("customer.updated", found, func() { *found = trial })
+	if source != nil {
+		c.addSource(source, found, true)
+	}
 	return found, nil
 }
 
@@ -118,6 +133,13 @@ func (c *call) fillCustomer(into *customer) error {
 		if string(method.Customer) != into.ID {
 			return invalid("invoice_settings[default_payment_method]", "The customer does not have a payment method with the ID %s. The payment method must be attached to the customer.", id)
 		}
+	}
+	if id := p.Text("default_source"); id != "" {
+		method := c.PaymentMethods.get(id)
+		if method == nil || !method.isSource() || string(method.Customer) != into.ID {
+			return noSuch("source", id, "default_source")
+		}
+		into.DefaultSource = text(id)
 	}
 	for name, field := range map[string]*text{
 		"description": &into.Description,

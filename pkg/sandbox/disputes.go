@@ -43,16 +43,29 @@ var disputeCards = map[string]struct {
 	"4000000000001976": {"fraudulent", true},
 }
 
-// nextDue answers when the payer's bank will dispute a charge: right after the payment.
+// nextDue answers when a bank does something of itself about a charge: it disputes it or warns of it right after the
+// payment, or lets go of one that no intent holds for capture.
 func (made *charge) nextDue() int64 {
-	if _, disputes := disputeCards[made.Hidden.Number]; disputes && made.Paid && !made.Hidden.Disputed {
+	_, disputes := disputeCards[made.Hidden.Number]
+	switch {
+	case made.uncaptured() && made.PaymentIntent == "":
+		return made.Created + holdLifetime
+	case (disputes || made.Hidden.Number == warnedCard) && made.Paid && made.Captured && !made.Hidden.Disputed:
 		return made.Created
 	}
 	return 0
 }
 
-// tendCharge opens the dispute that a test card brings.
+// tendCharge does what the bank does of itself.
 func (w *world) tendCharge(paid *charge) {
+	if paid.uncaptured() {
+		w.releaseHold(paid, "charge.expired", "expired_uncaptured_charge")
+		return
+	}
+	if paid.Hidden.Number == warnedCard {
+		w.warnOfFraud(paid)
+		return
+	}
 	card := disputeCards[paid.Hidden.Number]
 	w.openDispute(paid, card.reason, card.inquiry)
 }
@@ -89,6 +102,7 @@ func (w *world) openDispute(paid *charge, reason string, inquiry bool) *dispute 
 	if !inquiry {
 		w.change("charge.updated", paid, func() { paid.Disputed = true })
 		w.emit("charge.dispute.funds_withdrawn", made)
+		w.calm(paid)
 	}
 	return made
 }

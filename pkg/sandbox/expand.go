@@ -77,6 +77,9 @@ func (w *world) expandField(node map[string]any, field, rest []string, path stri
 		if found := w.find(id); found != nil {
 			holder[name] = w.show(found)
 		}
+		if method := w.PaymentMethods.get(id); method != nil && name == "default_source" {
+			holder[name] = render(method.card())
+		}
 	}
 	if next := asMap(holder[name]); next != nil {
 		return w.expandNode(next, rest, path)
@@ -96,7 +99,9 @@ func (w *world) include(node map[string]any, name string) map[string]any {
 	case "customer.subscriptions":
 		live := w.Subscriptions.where(func(s *subscription) bool { return s.Customer == id && s.Status != "canceled" })
 		return wholeList(newestFirst(live), "/v1/customers/"+id+"/subscriptions")
-	case "customer.sources", "customer.tax_ids":
+	case "customer.sources":
+		return wholeList(w.sources(id), "/v1/customers/"+id+"/sources")
+	case "customer.tax_ids":
 		return wholeList([]string{}, "/v1/customers/"+id+"/"+name)
 	}
 	return nil

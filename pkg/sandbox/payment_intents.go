@@ -53,17 +53,8 @@ func (w *world) newIntent(amount int64, currency, customerID string) *paymentInt
 
 func createPaymentIntent(c *call) (any, error) {
 	p := c.p
-	if p.Int("amount") < 1 {
-		return nil, coded("parameter_invalid_integer", "amount", "This value must be greater than or equal to 1.")
-	}
-	if p.Int("amount") > maxAmount {
-		return nil, coded("amount_too_large", "amount", "Amount must be no more than $999,999.99")
-	}
-	if !validCurrency(strings.ToLower(p.Text("currency"))) {
-		return nil, invalid("currency", "Invalid currency: %s.", p.Text("currency"))
-	}
-	if least := leastAmount(strings.ToLower(p.Text("currency"))); p.Int("amount") < least {
-		return nil, coded("amount_too_small", "amount", "Amount must be at least %s", money(least, p.Text("currency")))
+	if err := c.checkAmount(); err != nil {
+		return nil, err
 	}
 	var holder *customer
 	if id := p.Text("customer"); id != "" {

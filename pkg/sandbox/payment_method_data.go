@@ -48,6 +48,10 @@ func (c *call) describedCard(card spec.Params, at string) (*paymentMethod, error
 	if token := card.Text("token"); token != "" {
 		return c.redeem(token, within(at, "token"))
 	}
+	return c.numberedCard(card, at)
+}
+
+func (c *call) numberedCard(card spec.Params, at string) (*paymentMethod, error) {
 	for _, name := range []string{"number", "exp_month", "exp_year"} {
 		if !card.Has(name) {
 			return nil, missing(within(at, name))

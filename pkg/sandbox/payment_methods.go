@@ -260,6 +260,9 @@ func detachPaymentMethod(c *call) (any, error) {
 		if string(holder.InvoiceSettings.DefaultPaymentMethod) == method.ID {
 			c.change("customer.updated", holder, func() { holder.InvoiceSettings.DefaultPaymentMethod = "" })
 		}
+		if string(holder.DefaultSource) == method.ID {
+			c.change("customer.updated", holder, func() { holder.DefaultSource = "" })
+		}
 	}
 	c.change("payment_method.detached", method, func() { method.Customer = "" })
 	return method, nil

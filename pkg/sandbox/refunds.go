@@ -52,6 +52,7 @@ func createRefund(c *call) (any, error) {
 		paid.AmountRefunded += amount
 		paid.Refunded = paid.AmountRefunded == paid.Amount
 	})
+	c.calm(paid)
 	return made, nil
 }
 

@@ -22,6 +22,17 @@ var operations = map[string]operation{
 	"GET /v1/customers/{customer}/payment_methods":                  listCustomerPaymentMethods,
 	"GET /v1/customers/{customer}/payment_methods/{payment_method}": getCustomerPaymentMethod,
 
+	"POST /v1/customers/{customer}/sources":        createSource,
+	"GET /v1/customers/{customer}/sources":         listSources,
+	"GET /v1/customers/{customer}/sources/{id}":    getSource,
+	"POST /v1/customers/{customer}/sources/{id}":   updateSource,
+	"DELETE /v1/customers/{customer}/sources/{id}": deleteSource,
+	"POST /v1/tokens":                              createToken,
+	"GET /v1/tokens/{token}":                       getToken,
+
+	"GET /v1/radar/early_fraud_warnings":                       listEarlyFraudWarnings,
+	"GET /v1/radar/early_fraud_warnings/{early_fraud_warning}": getEarlyFraudWarning,
+
 	"POST /v1/products":        createProduct,
 	"GET /v1/products":         listProducts,
 	"GET /v1/products/{id}":    getProduct,
@@ -58,9 +69,11 @@ var operations = map[string]operation{
 	"POST /v1/setup_intents/{intent}/confirm": confirmSetupIntent,
 	"POST /v1/setup_intents/{intent}/cancel":  cancelSetupIntent,
 
-	"GET /v1/charges":           listCharges,
-	"GET /v1/charges/{charge}":  getCharge,
-	"POST /v1/charges/{charge}": updateCharge,
+	"GET /v1/charges":                   listCharges,
+	"GET /v1/charges/{charge}":          getCharge,
+	"POST /v1/charges":                  createCharge,
+	"POST /v1/charges/{charge}/capture": captureCharge,
+	"POST /v1/charges/{charge}":         updateCharge,
 
 	"GET /v1/disputes":                  listDisputes,
 	"GET /v1/disputes/{dispute}":        getDispute,

@@ -21,6 +21,8 @@ type world struct {
 	Refunds        table[refund]
 	Transactions   table[balanceTransaction]
 	Disputes       table[dispute]
+	Warnings       table[earlyFraudWarning]
+	Tokens         table[token]
 	Sessions       table[checkoutSession]
 	Subscriptions  table[subscription]
 	Invoices       table[invoice]
@@ -91,7 +93,7 @@ func (w *world) begin(prefix, object string) base {
 // find answers any object by id, nil when there is none.
 func (w *world) find(id string) any {
 	for _, look := range []func(string) any{
-		w.Customers.find, w.Products.find, w.Prices.find, w.PaymentMethods.find, w.Intents.find, w.SetupIntents.find, w.Charges.find, w.Refunds.find, w.Transactions.find, w.Disputes.find,
+		w.Customers.find, w.Products.find, w.Prices.find, w.PaymentMethods.find, w.Intents.find, w.SetupIntents.find, w.Charges.find, w.Refunds.find, w.Transactions.find, w.Disputes.find, w.Warnings.find, w.Tokens.find,
 		w.Sessions.find, w.Subscriptions.find, w.Invoices.find, w.InvoiceItems.find, w.PortalSessions.find, w.PortalConfigs.find,
 		w.Events.find, w.Endpoints.find, w.TestClocks.find,
 	} {
