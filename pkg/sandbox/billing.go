@@ -140,7 +140,9 @@ func (w *world) finalize(i *invoice) {
 	i.AmountDue = i.amountAfterBalance(holder)
 	i.AmountRemaining = i.AmountDue
 	if left := holder.Balance + i.Total - i.AmountDue; left != holder.Balance {
+		used := left - holder.Balance
 		w.change("customer.updated", holder, func() { holder.Balance = left })
+		w.enterBalance(holder, used, "applied_to_invoice").Invoice = text(i.ID)
 	}
 	i.EndingBalance = amountOf(holder.Balance)
 	i.Number = text(fmt.Sprintf("%s-%04d", holder.InvoicePrefix, holder.NextInvoiceSequence))

@@ -89,6 +89,9 @@ func createCustomer(c *call) (any, error) {
 		return nil, err
 	}
 	c.emit("customer.created", made)
+	if made.Balance != 0 {
+		c.enterBalance(made, made.Balance, "initial")
+	}
 	if method != nil {
 		method.Customer = text(made.ID)
 		c.emit("payment_method.attached", method)
@@ -116,7 +119,11 @@ func updateCustomer(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	moved := trial.Balance - found.Balance
 	c.change("customer.updated", found, func() { *found = trial })
+	if moved != 0 {
+		c.enterBalance(found, moved, "adjustment")
+	}
 	if source != nil {
 		c.addSource(source, found, true)
 	}

@@ -12,6 +12,7 @@ type world struct {
 	Sequence    int64
 
 	Customers      table[customer]
+	BalanceEntries table[balanceEntry]
 	Products       table[product]
 	Prices         table[price]
 	PaymentMethods table[paymentMethod]
@@ -93,7 +94,7 @@ func (w *world) begin(prefix, object string) base {
 // find answers any object by id, nil when there is none.
 func (w *world) find(id string) any {
 	for _, look := range []func(string) any{
-		w.Customers.find, w.Products.find, w.Prices.find, w.PaymentMethods.find, w.Intents.find, w.SetupIntents.find, w.Charges.find, w.Refunds.find, w.Transactions.find, w.Disputes.find, w.Warnings.find, w.Tokens.find,
+		w.Customers.find, w.Products.find, w.Prices.find, w.PaymentMethods.find, w.Intents.find, w.SetupIntents.find, w.Charges.find, w.Refunds.find, w.Transactions.find, w.Disputes.find, w.Warnings.find, w.Tokens.find, w.BalanceEntries.find,
 		w.Sessions.find, w.Subscriptions.find, w.Invoices.find, w.InvoiceItems.find, w.PortalSessions.find, w.PortalConfigs.find,
 		w.Events.find, w.Endpoints.find, w.TestClocks.find,
 	} {

@@ -39,6 +39,8 @@ var operations = []string{
 	"POST /v1/charges", "POST /v1/charges/{charge}/capture", "POST /v1/tokens", "GET /v1/tokens/{token}",
 	"POST /v1/customers/{customer}/sources", "GET /v1/customers/{customer}/sources", "GET /v1/customers/{customer}/sources/{id}",
 	"POST /v1/customers/{customer}/sources/{id}", "DELETE /v1/customers/{customer}/sources/{id}",
+	"POST /v1/customers/{customer}/balance_transactions", "GET /v1/customers/{customer}/balance_transactions",
+	"GET /v1/customers/{customer}/balance_transactions/{transaction}", "POST /v1/customers/{customer}/balance_transactions/{transaction}",
 	"GET /v1/radar/early_fraud_warnings", "GET /v1/radar/early_fraud_warnings/{early_fraud_warning}",
 	"GET /v1/balance_transactions", "GET /v1/balance_transactions/{id}", "POST /v1/refunds/{refund}/cancel",
 	"POST /v1/setup_intents", "GET /v1/setup_intents", "GET /v1/setup_intents/{intent}", "POST /v1/setup_intents/{intent}",
@@ -69,7 +71,7 @@ var operations = []string{
 var resources = []string{
 	"account", "balance", "customer", "product", "price", "payment_method", "payment_intent", "setup_intent", "charge", "refund", "dispute", "checkout.session",
 	"item", "subscription", "subscription_item", "invoice", "line_item", "invoiceitem", "billing_portal.session",
-	"balance_transaction", "card", "token", "radar.early_fraud_warning",
+	"balance_transaction", "card", "token", "customer_balance_transaction", "radar.early_fraud_warning",
 	"billing_portal.configuration", "event", "webhook_endpoint", "test_helpers.test_clock",
 }
 
