@@ -32,6 +32,11 @@ var scenarios = map[string]func(*world){
 	"Invoices":         invoices,
 	"Catalogue":        catalogue,
 	"Errors":           errors,
+	"Captures":         captures,
+	"BankDebits":       bankDebits,
+	"SetupSessions":    setupSessions,
+	"RefundFates":      refundFates,
+	"Sources":          sources,
 }
 
 func purchase(w *world) {
