@@ -179,7 +179,7 @@ func (w *world) payInvoice(i *invoice, method *paymentMethod, how attempt) *apiE
 		return nil
 	}
 	var refusal *apiError
-	if method == nil {
+	if method == nil || method.usable(intent.PaymentMethodTypes, "") != nil {
 		e := &apiError{
 			status:  402,
 			Type:    "card_error",

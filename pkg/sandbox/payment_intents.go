@@ -67,7 +67,7 @@ func createPaymentIntent(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	types, err := c.intentTypes(strings.ToLower(p.Text("currency")))
+	types, err := c.intentTypes(strings.ToLower(p.Text("currency")), typesFor(strings.ToLower(p.Text("currency"))))
 	if err != nil {
 		return nil, err
 	}
@@ -91,11 +91,16 @@ func createPaymentIntent(c *call) (any, error) {
 	return made, nil
 }
 
-// intentTypes reads by what an intent may be paid.
-func (c *call) intentTypes(currency string) ([]string, error) {
+// intentTypes reads by what an intent may be paid; known is what holds where the request does not say.
+func (c *call) intentTypes(currency string, known []string) ([]string, error) {
+	for kind := range c.p.Sub("payment_method_options") {
+		if c.p.Sub("payment_method_options").Sub(kind).Has("capture_method") {
+			return nil, invalid("payment_method_options["+kind+"][capture_method]", "The sandbox captures all kinds of payment methods alike: use `capture_method`.")
+		}
+	}
 	types := c.p.Texts("payment_method_types")
 	if len(types) == 0 {
-		return typesFor(currency), nil
+		return known, nil
 	}
 	return types, checkDebitCurrency(types, currency, "payment_method_types")
 }
@@ -170,6 +175,16 @@ func updatePaymentIntent(c *call) (any, error) {
 	if c.p.Has("amount") && (c.p.Int("amount") < 1 || c.p.Int("amount") > maxAmount) {
 		return nil, coded("parameter_invalid_integer", "amount", "This value must be greater than or equal to 1.")
 	}
+	types, err := c.intentTypes(found.Currency, found.PaymentMethodTypes)
+	if err != nil {
+		return nil, err
+	}
+	if err := method.usable(types, cmp.Or(c.p.Text("capture_method"), found.CaptureMethod)); err != nil {
+		return nil, err
+	}
+	if found.payable() {
+		found.accept(types)
+	}
 	if c.p.Has("amount") {
 		found.Amount = c.p.Int("amount")
 	}
@@ -196,9 +211,14 @@ func confirmPaymentIntent(c *call) (any, error) {
 			return nil, noMethodToPay()
 		}
 	}
-	if err := method.usable(found.PaymentMethodTypes, cmp.Or(c.p.Text("capture_method"), found.CaptureMethod)); err != nil {
+	types, err := c.intentTypes(found.Currency, found.PaymentMethodTypes)
+	if err != nil {
 		return nil, err
 	}
+	if err := method.usable(types, cmp.Or(c.p.Text("capture_method"), found.CaptureMethod)); err != nil {
+		return nil, err
+	}
+	found.accept(types)
 	c.fillIntent(found, method)
 	return c.confirm(found)
 }

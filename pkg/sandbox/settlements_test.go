@@ -124,6 +124,19 @@ func TestDebitOfASubscription(t *testing.T) {
 	})
 }
 
+// A bank account pays no invoice in dollars, though it be the customer's default.
+func TestDebitsAreInEuros(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sandbox.Options{})
+	method := w.debitMethod(goodIBAN)
+	customer := w.object("POST", "/v1/customers", "payment_method="+method+"&invoice_settings[default_payment_method]="+method)["id"].(string)
+	for price, want := range map[string]string{w.euros("month"): "active", w.price(900, "month"): "incomplete"} {
+		if made := w.object("POST", "/v1/subscriptions", "customer="+customer+"&items[0][price]="+price); made["status"] != want {
+			t.Errorf("in %v it is %v, want %v", made["currency"], made["status"], want)
+		}
+	}
+}
+
 func TestSettleByHand(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})
@@ -152,6 +165,7 @@ func TestDebitRefusals(t *testing.T) {
 	w := newWorld(t, sandbox.Options{})
 	method := w.debitMethod(goodIBAN)
 	session := w.checkout("payment", w.euros(""), "")["id"].(string)
+	dollars := w.object("POST", "/v1/payment_intents", "amount=500&currency=usd")["id"].(string)
 	before := len(w.events())
 	for name, c := range map[string]struct{ path, form, code, param string }{
 		"WrongCheckDigits":    {"payment_methods", "type=sepa_debit&sepa_debit[iban]=AT621904300234573201", "invalid_bank_account_iban", "sepa_debit[iban]"},
@@ -162,6 +176,8 @@ func TestDebitRefusals(t *testing.T) {
 		"CardsOnly":           {"payment_intents", "amount=500&currency=eur&payment_method_types[]=card&payment_method=" + method, "", "payment_method"},
 		"CardsOnlyOfASession": {"payment_pages/" + session + "/confirm", "payment_method=" + method, "", "payment_method"},
 		"HeldForCapture":      {"payment_intents", "amount=500&currency=eur&capture_method=manual&confirm=true&payment_method=" + method, "", "capture_method"},
+		"HeldByItsOptions":    {"payment_intents", "amount=500&currency=usd&payment_method_options[card][capture_method]=manual", "", "payment_method_options[card][capture_method]"},
+		"DollarsOfAnUpdate":   {"payment_intents/" + dollars, "payment_method_types[]=sepa_debit", "", "payment_method_types"},
 		"TwoMethods":          {"payment_intents", "amount=500&currency=eur&payment_method_data[type]=card&payment_method=" + method, "", "payment_method_data"},
 	} {
 		if status, code, param, message := w.refusal("POST", "/v1/"+c.path, c.form); status != 400 || code != c.code || param != c.param {
