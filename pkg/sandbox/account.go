@@ -21,25 +21,3 @@ func getAccount(c *call) (any, error) {
 		},
 	}, nil
 }
-
-// getBalance adds up what was charged and not given back, by currency.
-func getBalance(c *call) (any, error) {
-	sums, order := map[string]int64{"usd": 0}, []string{"usd"}
-	for _, each := range c.Charges.where(func(each *charge) bool { return each.Paid }) {
-		if _, seen := sums[each.Currency]; !seen {
-			order = append(order, each.Currency)
-		}
-		sums[each.Currency] += each.Amount - each.AmountRefunded
-	}
-	var available, pending, reserved []any
-	for _, currency := range order {
-		available = append(available, map[string]any{
-			"amount":       sums[currency],
-			"currency":     currency,
-			"source_types": map[string]any{"card": sums[currency]},
-		})
-		pending = append(pending, map[string]any{"amount": 0, "currency": currency, "source_types": map[string]any{"card": 0}})
-		reserved = append(reserved, map[string]any{"amount": 0, "currency": currency})
-	}
-	return map[string]any{"object": "balance", "available": available, "pending": pending, "connect_reserved": reserved}, nil
-}

@@ -48,10 +48,13 @@ func (w *world) nextDue(v any) (at int64, clock, id string) {
 	case *invoice:
 		return v.nextDue(), string(v.TestClock), v.ID
 	case *charge:
-		if holder := w.Customers.get(string(v.Customer)); holder != nil {
-			clock = string(holder.TestClock)
-		}
-		return v.nextDue(), clock, v.ID
+		return v.nextDue(), w.clockOf(string(v.Customer)), v.ID
+	case *paymentIntent:
+		return v.nextDue(), w.clockOf(string(v.Customer)), v.ID
+	case *refund:
+		return v.nextDue(), w.clockOf(w.payerOf(string(v.Charge))), v.ID
+	case *balanceTransaction:
+		return v.nextDue(), string(v.Hidden.Clock), v.ID
 	case *customer:
 		return v.nextDue(), string(v.TestClock), v.ID
 	case *coupon:
@@ -99,8 +102,8 @@ func (w *world) findDue(id string) any {
 	if id, isCoupon := strings.CutPrefix(id, couponErrand); isCoupon {
 		return w.Coupons.find(id)
 	}
-	for _, look := range []func(string) any{w.Subscriptions.find, w.Invoices.find, w.Charges.find, w.Sessions.find, w.Deliveries.find,
-		w.Customers.find, w.PromotionCodes.find} {
+	for _, look := range []func(string) any{w.Subscriptions.find, w.Invoices.find, w.Charges.find, w.Intents.find, w.Refunds.find, w.Transactions.find,
+		w.Sessions.find, w.Deliveries.find, w.Customers.find, w.PromotionCodes.find} {
 		if found := look(id); found != nil {
 			return found
 		}
@@ -126,6 +129,12 @@ func (w *world) perform(object any) {
 		w.tendInvoice(object)
 	case *charge:
 		w.tendCharge(object)
+	case *paymentIntent:
+		w.tendIntent(object)
+	case *refund:
+		w.meetFate(object)
+	case *balanceTransaction:
+		w.makeAvailable(object)
 	case *checkoutSession:
 		w.expireSession(object)
 	case *customer:
@@ -151,6 +160,15 @@ func (w *world) planAll() {
 	}
 	for _, id := range w.Charges.ids {
 		w.plan(w.Charges.get(id))
+	}
+	for _, id := range w.Intents.ids {
+		w.plan(w.Intents.get(id))
+	}
+	for _, id := range w.Refunds.ids {
+		w.plan(w.Refunds.get(id))
+	}
+	for _, id := range w.Transactions.ids {
+		w.plan(w.Transactions.get(id))
 	}
 	for _, id := range w.Sessions.ids {
 		w.plan(w.Sessions.get(id))

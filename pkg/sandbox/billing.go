@@ -152,7 +152,9 @@ func (w *world) finalize(i *invoice) {
 	i.AmountDue = i.amountAfterBalance(holder)
 	i.AmountRemaining = i.AmountDue
 	if left := holder.Balance + i.Total - i.AmountDue; left != holder.Balance {
+		used := left - holder.Balance
 		w.change("customer.updated", holder, func() { holder.Balance = left })
+		w.enterBalance(holder, used, "applied_to_invoice").Invoice = text(i.ID)
 	}
 	i.EndingBalance = amountOf(holder.Balance)
 	i.Number = text(fmt.Sprintf("%s-%04d", holder.InvoicePrefix, holder.NextInvoiceSequence))
@@ -182,8 +184,14 @@ func (w *world) finalize(i *invoice) {
 // payInvoice tries to collect an open invoice from a card (nil: there is none) and lets its subscription follow.
 func (w *world) payInvoice(i *invoice, method *paymentMethod, how attempt) *apiError {
 	intent := w.Intents.get(string(i.PaymentIntent))
+	if intent.Status == "processing" { // the bank is being asked already; only a control makes it answer sooner
+		if paid, decided := w.verdict(intent); decided {
+			w.settleDebit(intent, map[bool]*decline{false: debitUnprocessed}[paid])
+		}
+		return nil
+	}
 	var refusal *apiError
-	if method == nil {
+	if method == nil || method.usable(intent.PaymentMethodTypes, "") != nil {
 		e := &apiError{
 			status:  402,
 			Type:    "card_error",
@@ -201,6 +209,11 @@ func (w *world) payInvoice(i *invoice, method *paymentMethod, how attempt) *apiE
 	case intent.Status == "requires_action":
 		w.change("invoice.updated", i, func() { i.Attempted, i.AttemptCount = true, i.AttemptCount+1 })
 		w.emit("invoice.payment_action_required", i)
+	case intent.Status == "processing": // the bank's answer plans the next attempt, if there is to be one
+		w.change("invoice.updated", i, func() { i.Attempted, i.AttemptCount, i.NextPaymentAttempt = true, i.AttemptCount+1, 0 })
+		if s := w.Subscriptions.get(string(i.Subscription)); s != nil && s.Status == "incomplete" {
+			w.change("customer.subscription.updated", s, func() { s.Status = "active" }) // Stripe trusts a first debit
+		}
 	default:
 		w.change("invoice.updated", i, func() { i.AttemptCount++ })
 		w.settleInvoice(i, string(intent.LatestCharge))
@@ -226,7 +239,7 @@ func (w *world) settleInvoice(i *invoice, chargeID string) {
 // invoiceFailed counts a failed attempt, plans the next one, and lets the subscription feel it.
 func (w *world) invoiceFailed(i *invoice, intent *paymentIntent) {
 	s := w.Subscriptions.get(string(i.Subscription))
-	renewing := s != nil && i.AutoAdvance && i.BillingReason != "subscription_create" && s.Hidden.PendingInvoice != i.ID && !s.ended()
+	renewing := s != nil && i.AutoAdvance && (i.BillingReason != "subscription_create" || s.Status == "active") && s.Hidden.PendingInvoice != i.ID && !s.ended()
 	before := pictured(i)
 	i.Attempted, i.AttemptCount, i.Charge, i.NextPaymentAttempt = true, i.AttemptCount+1, intent.LatestCharge, 0
 	if renewing && i.Hidden.Retries < len(w.retrySchedule) {

@@ -13,6 +13,10 @@ type testCard struct {
 	attaches bool
 	// authenticates: every payment asks the customer for 3-D Secure.
 	authenticates bool
+	// untilSetUp: it no longer does once it was set up for charges to come.
+	untilSetUp bool
+	// offSessionReady: it asks only while the customer is there.
+	offSessionReady bool
 }
 
 // decline is how a bank's refusal reads: Stripe's code, the bank's decline code, and the sentence shown to the payer.
@@ -23,6 +27,7 @@ var (
 	declinedFunds        = &decline{"card_declined", "insufficient_funds", "Your card has insufficient funds."}
 	declinedLost         = &decline{"card_declined", "lost_card", "Your card was declined."}
 	declinedStolen       = &decline{"card_declined", "stolen_card", "Your card was declined."}
+	declinedFraud        = &decline{"card_declined", "fraudulent", "Your card was declined."}
 	declinedVelocity     = &decline{"card_declined", "card_velocity_exceeded", "Your card was declined for making repeated attempts too frequently or exceeding its amount limit."}
 	declinedExpired      = &decline{"expired_card", "expired_card", "Your card has expired."}
 	declinedCVC          = &decline{"incorrect_cvc", "incorrect_cvc", "Your card's security code is incorrect."}
@@ -39,10 +44,18 @@ var testCards = map[string]testCard{
 	"2223003122003222": {brand: "mastercard"},
 	"378282246310005":  {brand: "amex"},
 	"6011111111111117": {brand: "discover"},
+	"5200828282828210": {brand: "mastercard"},
+	"5105105105105100": {brand: "mastercard"},
+	"3056930009020004": {brand: "diners"},
+	"3566002020360505": {brand: "jcb"},
+	"6200000000000005": {brand: "unionpay"},
 	"4000000000000077": {brand: "visa"},
 	"4000000000000259": {brand: "visa"},
 	"4000000000002685": {brand: "visa"},
 	"4000000000001976": {brand: "visa"},
+	"4000000000005423": {brand: "visa"},
+	"4000000000007726": {brand: "visa"},
+	"4000000000005126": {brand: "visa"},
 	"4000000000000002": {brand: "visa", decline: declinedGeneric},
 	"4000000000009995": {brand: "visa", decline: declinedFunds},
 	"4000000000009987": {brand: "visa", decline: declinedLost},
@@ -51,7 +64,10 @@ var testCards = map[string]testCard{
 	"4000000000000069": {brand: "visa", decline: declinedExpired},
 	"4000000000000127": {brand: "visa", decline: declinedCVC},
 	"4000000000000119": {brand: "visa", decline: declinedProcessing},
+	"4100000000000019": {brand: "visa", decline: declinedFraud, attaches: true},
 	"4000000000000341": {brand: "visa", decline: declinedGeneric, attaches: true},
+	"4000002500003155": {brand: "visa", authenticates: true, attaches: true, untilSetUp: true},
+	"4000003800000446": {brand: "visa", authenticates: true, attaches: true, offSessionReady: true},
 	"4000002760003184": {brand: "visa", authenticates: true, attaches: true},
 	"4000008260003178": {brand: "visa", authenticates: true, attaches: true, decline: declinedFunds},
 	"4000008400001629": {brand: "visa", authenticates: true, attaches: true, decline: declinedGeneric},
@@ -64,10 +80,20 @@ var cardNames = map[string]string{
 	"mastercard":                           "5555555555554444",
 	"amex":                                 "378282246310005",
 	"discover":                             "6011111111111117",
+	"mastercard_debit":                     "5200828282828210",
+	"mastercard_prepaid":                   "5105105105105100",
+	"diners":                               "3056930009020004",
+	"jcb":                                  "3566002020360505",
+	"unionpay":                             "6200000000000005",
+	"radarBlock":                           "4100000000000019",
+	"chargeDeclinedFraudulent":             "4100000000000019",
 	"bypassPending":                        "4000000000000077",
 	"createDispute":                        "4000000000000259",
 	"createDisputeProductNotReceived":      "4000000000002685",
 	"createDisputeInquiry":                 "4000000000001976",
+	"createEarlyFraudWarning":              "4000000000005423",
+	"refundPending":                        "4000000000007726",
+	"refundFail":                           "4000000000005126",
 	"chargeDeclined":                       "4000000000000002",
 	"visa_chargeDeclined":                  "4000000000000002",
 	"chargeDeclinedInsufficientFunds":      "4000000000009995",
@@ -82,8 +108,12 @@ var cardNames = map[string]string{
 	"chargeDeclinedProcessingError":        "4000000000000119",
 	"chargeCustomerFail":                   "4000000000000341",
 	"authenticationRequired":               "4000002760003184",
-	"authenticationRequiredOnSetup":        "4000002760003184",
+	"authenticationRequiredOnSetup":        "4000002500003155",
 	"threeDSecure2Required":                "4000002760003184",
+
+	"authenticationRequiredSetupForOffSession":              "4000003800000446",
+	"authenticationRequiredChargeDeclinedInsufficientFunds": "4000008260003178",
+	"threeDSecureRequiredChargeDeclined":                    "4000008400001629",
 }
 
 // namedCard answers the number behind pm_card_visa or tok_visa.

@@ -5,6 +5,7 @@ type charge struct {
 	Amount               int64             `json:"amount"`
 	AmountCaptured       int64             `json:"amount_captured"`
 	AmountRefunded       int64             `json:"amount_refunded"`
+	BalanceTransaction   text              `json:"balance_transaction"`
 	BillingDetails       billingDetails    `json:"billing_details"`
 	Captured             bool              `json:"captured"`
 	Currency             string            `json:"currency"`
@@ -22,6 +23,7 @@ type charge struct {
 	PaymentMethodDetails map[string]any    `json:"payment_method_details"`
 	ReceiptEmail         text              `json:"receipt_email"`
 	Refunded             bool              `json:"refunded"`
+	Shipping             any               `json:"shipping"`
 	Status               string            `json:"status"`
 	Hidden               struct {
 		Number   string // the test card, which may bring a dispute
@@ -39,8 +41,8 @@ type outcome struct {
 	Type          string `json:"type"`
 }
 
-// newCharge makes the charge of one attempt to pay an intent; refusal nil means that the money moved.
-func (w *world) newCharge(intent *paymentIntent, method *paymentMethod, refusal *decline) *charge {
+// newCharge makes the charge of one attempt to pay an intent, pending until approve or refuse decide on it.
+func (w *world) newCharge(intent *paymentIntent, method *paymentMethod) *charge {
 	made := &charge{
 		base:                 w.begin("ch_3", "charge"),
 		Amount:               intent.Amount,
@@ -53,17 +55,41 @@ func (w *world) newCharge(intent *paymentIntent, method *paymentMethod, refusal 
 		PaymentIntent:        text(intent.ID),
 		PaymentMethod:        text(method.ID),
 		ReceiptEmail:         intent.ReceiptEmail,
-		PaymentMethodDetails: chargedCard(method, intent.Amount),
+		PaymentMethodDetails: charged(method, intent.Amount),
+		Shipping:             intent.Shipping,
 	}
 	made.Hidden.Number = method.Hidden.Number
-	if refusal == nil {
-		made.AmountCaptured, made.Captured, made.Paid, made.Status = intent.Amount, true, true, "succeeded"
-		made.Outcome = outcome{"approved_by_network", "", "normal", 20, "Payment complete.", "authorized"}
-		return w.Charges.add(made)
+	if method.Type != "card" {
+		made.ID = newID("py_3", 24)
 	}
-	made.Status, made.FailureCode, made.FailureMessage = "failed", text(refusal.code), text(refusal.message)
-	made.Outcome = outcome{"declined_by_network", text(refusal.declineCode), "normal", 20, "The bank returned the decline code `" + refusal.declineCode + "`.", "issuer_declined"}
 	return w.Charges.add(made)
+}
+
+// approve lets the money of a charge move, or with held only be kept for the merchant.
+func (w *world) approve(made *charge, held bool) {
+	made.Paid, made.Status = true, "succeeded"
+	made.Outcome = outcome{"approved_by_network", "", "normal", 20, "Payment complete.", "authorized"}
+	if !held {
+		made.AmountCaptured, made.Captured = made.Amount, true
+		w.bookCharge(made)
+	}
+}
+
+// refuse ends a charge as the payer's bank wants it.
+func (made *charge) refuse(why *decline) {
+	made.Status, made.FailureCode, made.FailureMessage = "failed", text(why.code), text(why.message)
+	made.Outcome = outcome{"declined_by_network", text(why.declineCode), "normal", 20, "The bank returned the decline code `" + why.declineCode + "`.", "issuer_declined"}
+}
+
+// charged says by what a charge was paid.
+func charged(method *paymentMethod, amount int64) map[string]any {
+	if method.Type == "sepa_debit" {
+		account := method.SepaDebit
+		return map[string]any{"type": "sepa_debit", "sepa_debit": map[string]any{
+			"bank_code": account.BankCode, "branch_code": account.BranchCode, "country": account.Country, "fingerprint": account.Fingerprint, "last4": account.Last4, "mandate": nil,
+		}}
+	}
+	return chargedCard(method, amount)
 }
 
 func chargedCard(method *paymentMethod, amount int64) map[string]any {

@@ -21,9 +21,6 @@ func createSession(c *call) (any, error) {
 	if mode == "" {
 		return nil, missing("mode")
 	}
-	if mode == "setup" {
-		return nil, invalid("mode", "The sandbox serves the modes payment and subscription only.")
-	}
 	if ui := p.Text("ui_mode"); ui != "" && ui != "hosted" {
 		return nil, invalid("ui_mode", "The sandbox serves hosted pages only.")
 	}
@@ -33,6 +30,9 @@ func createSession(c *call) (any, error) {
 	holder, err := c.sessionCustomer()
 	if err != nil {
 		return nil, err
+	}
+	if mode == "setup" {
+		return c.createSetupSession(holder)
 	}
 	if err := c.checkModeParams(mode); err != nil {
 		return nil, err
@@ -45,12 +45,16 @@ func createSession(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	types, err := c.sessionTypes(items[0].price.Currency)
+	if err != nil {
+		return nil, err
+	}
 	made := &checkoutSession{base: c.begin("cs_test_", "checkout.session"), Mode: mode, Status: "open", PaymentStatus: "unpaid"}
 	made.ID = newID("cs_test_a1", 56)
 	if err := c.setLife(made, items); err != nil {
 		return nil, err
 	}
-	c.describeSession(made, holder)
+	c.describeSession(made, holder, types)
 	made.sell(c, items)
 	if err := c.discountSession(made, redeemed, "discounts"); err != nil {
 		return nil, err
@@ -97,11 +101,25 @@ func (c *call) sessionCustomer() (*customer, error) {
 	return c.customerAt(id, "customer")
 }
 
+// sessionTypes reads by what a session may be paid: by card, unless it says otherwise.
+func (c *call) sessionTypes(currency string) ([]string, error) {
+	types := c.p.Texts("payment_method_types")
+	for i, kind := range types {
+		if kind != "card" && kind != "sepa_debit" {
+			return nil, invalid(fmt.Sprintf("payment_method_types[%d]", i), "The sandbox knows payment methods of the types card and sepa_debit only.")
+		}
+	}
+	if len(types) == 0 {
+		types = []string{"card"}
+	}
+	return types, checkDebitCurrency(types, currency, "payment_method_types")
+}
+
 // checkModeParams refuses what belongs to the other mode.
 func (c *call) checkModeParams(mode string) error {
-	foreign := []string{"subscription_data", "payment_method_collection"}
+	foreign := []string{"subscription_data", "payment_method_collection", "setup_intent_data"}
 	if mode == "subscription" {
-		foreign = []string{"payment_intent_data", "customer_creation", "invoice_creation", "submit_type"}
+		foreign = []string{"payment_intent_data", "customer_creation", "invoice_creation", "submit_type", "setup_intent_data"}
 	}
 	for _, name := range foreign {
 		if c.p.Has(name) {
@@ -116,9 +134,6 @@ func (c *call) checkModeParams(mode string) error {
 	}
 	if data := c.p.Sub("subscription_data"); data.Has("billing_cycle_anchor") {
 		return invalid("subscription_data[billing_cycle_anchor]", "The sandbox anchors a subscription at its start or its trial's end only.")
-	}
-	if c.p.Sub("payment_intent_data").Text("capture_method") == "manual" {
-		return invalid("payment_intent_data[capture_method]", "The sandbox captures at once only.")
 	}
 	return nil
 }
@@ -186,7 +201,7 @@ func (c *call) setLife(made *checkoutSession, items []purchase) error {
 	return nil
 }
 
-func (c *call) describeSession(made *checkoutSession, holder *customer) {
+func (c *call) describeSession(made *checkoutSession, holder *customer, types []string) {
 	p := c.p
 	for name, field := range map[string]*text{
 		"billing_address_collection": &made.BillingAddress,
@@ -204,13 +219,14 @@ func (c *call) describeSession(made *checkoutSession, holder *customer) {
 	}
 	made.Metadata = mergedMetadata(nil, p)
 	made.AutomaticTax = map[string]any{"enabled": false, "liability": nil, "status": nil}
-	made.PaymentMethodTypes = []string{"card"}
+	made.PaymentMethodTypes = types
 	made.PaymentMethodOptions = map[string]any{}
 	if p.Has("allow_promotion_codes") {
 		allow := p.Flag("allow_promotion_codes")
 		made.AllowPromotionCodes = &allow
 	}
 	made.Hidden.IntentData = mergedMetadata(nil, p.Sub("payment_intent_data"))
+	made.Hidden.CaptureMethod = p.Sub("payment_intent_data").Text("capture_method")
 	made.Hidden.SaveCard = p.Sub("payment_intent_data").Text("setup_future_usage")
 	made.Hidden.Description = p.Sub("payment_intent_data").Text("description") + p.Sub("subscription_data").Text("description")
 	made.Hidden.SubMetadata = mergedMetadata(nil, p.Sub("subscription_data"))

@@ -117,7 +117,7 @@ func (w *world) sessionGrant(s *checkoutSession, holder *customer) (*grant, erro
 // needsCard tells whether the payer is asked for a card: not for a purchase that costs nothing, nor for a subscription
 // that costs nothing today where the merchant does not insist.
 func (s *checkoutSession) needsCard() bool {
-	return *s.AmountTotal > 0 || s.Mode == "subscription" && s.PaymentMethodCollect != "if_required"
+	return s.due() > 0 || s.Mode == "setup" || s.Mode == "subscription" && s.PaymentMethodCollect != "if_required"
 }
 
 // breakdown is total_details.breakdown, shown when asked for.

@@ -10,6 +10,9 @@ func (w *world) paySession(s *checkoutSession, method *paymentMethod, who payer,
 	if s.Status != "open" {
 		return coded("checkout_session_not_open", "", "This Checkout Session is %s and can no longer be paid.", s.Status)
 	}
+	if err := method.usable(s.PaymentMethodTypes, s.Hidden.CaptureMethod); err != nil {
+		return err
+	}
 	s.Hidden.Challenge = ""
 	holder := w.Customers.get(string(s.Customer))
 	if holder != nil && holder.Hidden.Deleted {
@@ -37,7 +40,10 @@ func (w *world) paySession(s *checkoutSession, method *paymentMethod, who payer,
 			method.BillingDetails.Name = text(who.name)
 		}
 	}
-	if s.Mode == "subscription" {
+	switch s.Mode {
+	case "setup":
+		return w.paySetupSession(s, holder, method, who, how)
+	case "subscription":
 		return w.paySubscriptionSession(s, holder, method, who, how, redeemed)
 	}
 	return w.payPaymentSession(s, holder, method, who, how, redeemed)
@@ -70,10 +76,14 @@ func (w *world) payPaymentSession(s *checkoutSession, holder *customer, method *
 	if intent == nil {
 		intent = w.newIntent(*s.AmountTotal, string(s.Currency), "")
 		intent.Metadata, intent.Description, intent.SetupFutureUsage = s.Hidden.IntentData, text(s.Hidden.Description), text(s.Hidden.SaveCard)
+		if s.Hidden.CaptureMethod != "" {
+			intent.CaptureMethod = s.Hidden.CaptureMethod
+		}
 		if holder != nil {
 			intent.Customer = text(holder.ID)
 		}
 		s.Hidden.Intent = intent.ID
+		intent.accept(s.PaymentMethodTypes)
 		w.emit("payment_intent.created", intent)
 	}
 	intent.Amount = *s.AmountTotal // a code entered since an earlier attempt makes it another; Stripe announces no update
@@ -88,8 +98,12 @@ func (w *world) payPaymentSession(s *checkoutSession, holder *customer, method *
 		return nil
 	}
 	s.PaymentIntent = text(intent.ID)
+	status := "paid"
+	if intent.Status != "succeeded" {
+		status = "unpaid" // the merchant is still to capture it, or the bank to pay it
+	}
 	w.redeemSession(s, holder, redeemed)
-	w.completeSession(s, holder, method, who, "paid")
+	w.completeSession(s, holder, method, who, status)
 	return nil
 }
 
@@ -150,7 +164,9 @@ func (w *world) paySubscriptionSession(s *checkoutSession, holder *customer, met
 	}
 	s.Subscription, s.Invoice = text(made.ID), text(first.ID)
 	status := "paid"
-	if first.AmountPaid == 0 {
+	if first.Status == "open" {
+		status = "unpaid" // the bank is still to pay it
+	} else if first.AmountPaid == 0 {
 		status = "no_payment_required"
 	}
 	w.completeSession(s, holder, method, who, status)
@@ -204,6 +220,9 @@ func (w *world) answerChallenge(s *checkoutSession, accepted bool) error {
 		return w.paySession(s, method, who, authenticated)
 	}
 	s.Hidden.Challenge = ""
+	if setup := w.SetupIntents.get(string(s.SetupIntent)); setup != nil {
+		return w.refuseSetup(setup, method, unauthenticated("setup_intent_authentication_failure"))
+	}
 	intent := w.Intents.get(s.Hidden.Intent)
 	if made := w.Subscriptions.get(s.Hidden.Subscription); made != nil {
 		intent = w.Intents.get(string(w.Invoices.get(string(made.LatestInvoice)).PaymentIntent))

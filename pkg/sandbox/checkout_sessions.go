@@ -25,6 +25,7 @@ type checkoutSession struct {
 	PaymentMethodOptions any               `json:"payment_method_options"`
 	PaymentMethodTypes   []string          `json:"payment_method_types"`
 	PaymentStatus        string            `json:"payment_status"`
+	SetupIntent          text              `json:"setup_intent"`
 	Status               string            `json:"status"`
 	SubmitType           text              `json:"submit_type"`
 	Subscription         text              `json:"subscription"`
@@ -41,6 +42,7 @@ type sessionHidden struct {
 	IntentData    map[string]string // payment_intent_data.metadata
 	Description   string            // …_data.description
 	SaveCard      string            // payment_intent_data.setup_future_usage
+	CaptureMethod string            // payment_intent_data.capture_method
 	SubMetadata   map[string]string // subscription_data.metadata
 	TrialDays     int64
 	TrialEnd      int64
@@ -128,6 +130,9 @@ func (w *world) expireSession(s *checkoutSession) {
 	s.Status, s.URL = "expired", ""
 	if intent := w.Intents.get(s.Hidden.Intent); intent != nil && intent.payable() {
 		w.cancelIntent(intent, "automatic")
+	}
+	if intent := w.SetupIntents.get(string(s.SetupIntent)); intent != nil {
+		w.cancelSetup(intent, "")
 	}
 	w.emit("checkout.session.expired", s)
 }

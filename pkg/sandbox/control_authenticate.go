@@ -15,7 +15,11 @@ func (s *Sandbox) authenticateByHand(out http.ResponseWriter, r *http.Request) {
 		id, accepted := r.PathValue("intent"), wish.Outcome == "accepted"
 		if setup := w.SetupIntents.get(id); setup != nil && setup.Status == "requires_action" {
 			w.on(w.Customers.get(string(setup.Customer)))
-			w.authenticateSetup(setup, accepted)
+			if page := w.pageOfSetup(setup); page != nil {
+				w.answerChallenge(page, accepted)
+			} else {
+				w.authenticateSetup(setup, accepted)
+			}
 			return setup, nil
 		}
 		if intent := w.Intents.get(id); intent != nil && intent.Status == "requires_action" {

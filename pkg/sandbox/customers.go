@@ -11,6 +11,7 @@ type customer struct {
 	Address             any               `json:"address"`
 	Balance             int64             `json:"balance"` // negative: credit that the next invoices use up
 	Currency            text              `json:"currency"`
+	DefaultSource       text              `json:"default_source"`
 	Delinquent          bool              `json:"delinquent"`
 	Description         text              `json:"description"`
 	Discount            *discount         `json:"discount"`
@@ -74,6 +75,10 @@ func createCustomer(c *call) (any, error) {
 	if err := method.attachable(); err != nil {
 		return nil, err
 	}
+	source, err := c.offeredSource()
+	if err != nil {
+		return nil, err
+	}
 	c.clock = clock
 	redeemed, err := c.granted(c.p, "", redeemer{})
 	if err != nil {
@@ -94,9 +99,15 @@ func createCustomer(c *call) (any, error) {
 	}
 	c.emit("customer.created", made)
 	c.announceDiscount(nil, made.Discount)
+	if made.Balance != 0 {
+		c.enterBalance(made, made.Balance, "initial")
+	}
 	if method != nil {
 		method.Customer = text(made.ID)
 		c.emit("payment_method.attached", method)
+	}
+	if source != nil {
+		c.addSource(source, made, true)
 	}
 	return made, nil
 }
@@ -118,7 +129,18 @@ func updateCustomer(c *call) (any, error) {
 	if err := c.fillCustomer(&trial); err != nil {
 		return nil, err
 	}
+	source, err := c.offeredSource()
+	if err != nil {
+		return nil, err
+	}
+	moved := trial.Balance - found.Balance
 	c.change("customer.updated", found, func() { *found = trial })
+	if moved != 0 {
+		c.enterBalance(found, moved, "adjustment")
+	}
+	if source != nil {
+		c.addSource(source, found, true)
+	}
 	if redeemed != nil {
 		c.discountCustomer(found, redeemed)
 	}
@@ -135,6 +157,13 @@ func (c *call) fillCustomer(into *customer) error {
 		if string(method.Customer) != into.ID {
 			return invalid("invoice_settings[default_payment_method]", "The customer does not have a payment method with the ID %s. The payment method must be attached to the customer.", id)
 		}
+	}
+	if id := p.Text("default_source"); id != "" {
+		method := c.PaymentMethods.get(id)
+		if method == nil || !method.isSource() || string(method.Customer) != into.ID {
+			return noSuch("source", id, "default_source")
+		}
+		into.DefaultSource = text(id)
 	}
 	for name, field := range map[string]*text{
 		"description": &into.Description,

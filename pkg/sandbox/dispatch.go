@@ -177,7 +177,6 @@ var unservedNames = setOf([]string{
 	"from_invoice",
 	"on_behalf_of",
 	"pause_collection",
-	"payment_method_data",
 	"pending_invoice_item_interval",
 	"shipping_cost",
 	"shipping_options",

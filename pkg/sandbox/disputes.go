@@ -9,17 +9,18 @@ import (
 // dispute is a payer's bank taking a payment back, or asking about it.
 type dispute struct {
 	base
-	Amount              int64             `json:"amount"`
-	Charge              string            `json:"charge"`
-	Currency            string            `json:"currency"`
-	Evidence            map[string]any    `json:"evidence"`
-	EvidenceDetails     evidenceDetails   `json:"evidence_details"`
-	IsChargeRefundable  bool              `json:"is_charge_refundable"`
-	Metadata            map[string]string `json:"metadata"`
-	PaymentIntent       text              `json:"payment_intent"`
-	PaymentMethodDetail map[string]any    `json:"payment_method_details"`
-	Reason              string            `json:"reason"`
-	Status              string            `json:"status"`
+	Amount              int64                 `json:"amount"`
+	BalanceTransactions []*balanceTransaction `json:"balance_transactions"`
+	Charge              string                `json:"charge"`
+	Currency            string                `json:"currency"`
+	Evidence            map[string]any        `json:"evidence"`
+	EvidenceDetails     evidenceDetails       `json:"evidence_details"`
+	IsChargeRefundable  bool                  `json:"is_charge_refundable"`
+	Metadata            map[string]string     `json:"metadata"`
+	PaymentIntent       text                  `json:"payment_intent"`
+	PaymentMethodDetail map[string]any        `json:"payment_method_details"`
+	Reason              string                `json:"reason"`
+	Status              string                `json:"status"`
 }
 
 type evidenceDetails struct {
@@ -42,16 +43,29 @@ var disputeCards = map[string]struct {
 	"4000000000001976": {"fraudulent", true},
 }
 
-// nextDue answers when the payer's bank will dispute a charge: right after the payment.
+// nextDue answers when a bank does something of itself about a charge: it disputes it or warns of it right after the
+// payment, or lets go of one that no intent holds for capture.
 func (made *charge) nextDue() int64 {
-	if _, disputes := disputeCards[made.Hidden.Number]; disputes && made.Paid && !made.Hidden.Disputed {
+	_, disputes := disputeCards[made.Hidden.Number]
+	switch {
+	case made.uncaptured() && made.PaymentIntent == "":
+		return made.Created + holdLifetime
+	case (disputes || made.Hidden.Number == warnedCard) && made.Paid && made.Captured && !made.Hidden.Disputed:
 		return made.Created
 	}
 	return 0
 }
 
-// tendCharge opens the dispute that a test card brings.
+// tendCharge does what the bank does of itself.
 func (w *world) tendCharge(paid *charge) {
+	if paid.uncaptured() {
+		w.releaseHold(paid, "charge.expired", "expired_uncaptured_charge")
+		return
+	}
+	if paid.Hidden.Number == warnedCard {
+		w.warnOfFraud(paid)
+		return
+	}
 	card := disputeCards[paid.Hidden.Number]
 	w.openDispute(paid, card.reason, card.inquiry)
 }
@@ -80,10 +94,15 @@ func (w *world) openDispute(paid *charge, reason string, inquiry bool) *dispute 
 		made.Status = "warning_needs_response"
 	}
 	w.Disputes.add(made)
+	made.BalanceTransactions = []*balanceTransaction{}
+	if !inquiry {
+		w.bookDispute(made, -1)
+	}
 	w.emit("charge.dispute.created", made)
 	if !inquiry {
 		w.change("charge.updated", paid, func() { paid.Disputed = true })
 		w.emit("charge.dispute.funds_withdrawn", made)
+		w.calm(paid)
 	}
 	return made
 }
@@ -154,6 +173,23 @@ func closeDisputeByHand(c *call) (any, error) {
 	return found, nil
 }
 
+// bookDispute writes down that a dispute took the money and a fee (-1), or that both came back (1).
+func (w *world) bookDispute(d *dispute, sign int64) {
+	category, description := "dispute", "Chargeback withdrawal for "+d.Charge
+	if sign > 0 {
+		category, description = "dispute_reversal", "Chargeback reversal for "+d.Charge
+	}
+	w.bookAgainst(w.Charges.get(d.Charge), &balanceTransaction{
+		Amount:            sign * d.Amount,
+		Description:       text(description),
+		Fee:               -sign * disputeFee,
+		ReportingCategory: category,
+		Source:            text(d.ID),
+		Type:              "adjustment",
+	}, "Dispute fee")
+	d.BalanceTransactions = w.movementsOf(d.ID)
+}
+
 // closeDispute ends a dispute; won, the money comes back. An inquiry ends without either.
 func (w *world) closeDispute(d *dispute, won bool) {
 	moved := !d.IsChargeRefundable
@@ -164,6 +200,9 @@ func (w *world) closeDispute(d *dispute, won bool) {
 		d.Status = "won"
 	default:
 		d.Status = "lost"
+	}
+	if won && moved {
+		w.bookDispute(d, 1)
 	}
 	w.emit("charge.dispute.closed", d)
 	if won && moved {

@@ -62,7 +62,7 @@ func (w *world) expandNode(node map[string]any, segments []string, path string) 
 func (w *world) expandField(node map[string]any, field, rest []string, path string) error {
 	holders := []any{node}
 	for _, name := range field[:len(field)-1] {
-		holders = within(holders, name) // none where the hash that would hold it is null
+		holders = under(holders, name) // none where the hash that would hold it is null
 	}
 	name := field[len(field)-1]
 	for _, each := range holders {
@@ -77,12 +77,12 @@ func (w *world) expandField(node map[string]any, field, rest []string, path stri
 		}
 		if ids, isList := holder[name].([]any); isList {
 			for i, id := range ids {
-				ids[i] = w.expanded(id)
+				ids[i] = w.expanded(id, name)
 			}
 		} else if holder[name] != nil {
-			holder[name] = w.expanded(holder[name])
+			holder[name] = w.expanded(holder[name], name)
 		}
-		for _, next := range within([]any{holder}, name) {
+		for _, next := range under([]any{holder}, name) {
 			if next := asMap(next); next != nil {
 				if err := w.expandNode(next, rest, path); err != nil {
 					return err
@@ -93,8 +93,8 @@ func (w *world) expandField(node map[string]any, field, rest []string, path stri
 	return nil
 }
 
-// within answers what lies under a name in each of the holders, the members of a list one by one.
-func within(holders []any, name string) []any {
+// under answers what lies under a name in each of the holders, the members of a list one by one.
+func under(holders []any, name string) []any {
 	var found []any
 	for _, holder := range holders {
 		if items, isList := asMap(holder)[name].([]any); isList {
@@ -107,8 +107,11 @@ func within(holders []any, name string) []any {
 }
 
 // expanded answers the object where a value is the id of one, else the value.
-func (w *world) expanded(value any) any {
+func (w *world) expanded(value any, name string) any {
 	if id, isID := value.(string); isID {
+		if method := w.PaymentMethods.get(id); method != nil && name == "default_source" {
+			return render(method.card())
+		}
 		if found := w.find(id); found != nil {
 			return w.show(found)
 		}
@@ -136,7 +139,9 @@ func (w *world) include(node map[string]any, name string) any {
 	case "customer.subscriptions":
 		live := w.Subscriptions.among(id, func(s *subscription) bool { return s.Status != "canceled" })
 		return wholeList(newestFirst(live), "/v1/customers/"+id+"/subscriptions")
-	case "customer.sources", "customer.tax_ids":
+	case "customer.sources":
+		return wholeList(w.sources(id), "/v1/customers/"+id+"/sources")
+	case "customer.tax_ids":
 		return wholeList([]string{}, "/v1/customers/"+id+"/"+name)
 	}
 	return nil

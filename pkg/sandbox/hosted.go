@@ -70,7 +70,7 @@ func (s *Sandbox) showNothing(out http.ResponseWriter, _ *http.Request) {
 
 // showCheckout is the payment page.
 func (s *Sandbox) showCheckout(out http.ResponseWriter, r *http.Request) {
-	s.checkoutPage(out, r, func(w *world, session *checkoutSession) error { return nil }, pages.CardForm{}, "")
+	s.checkoutPage(out, r, func(w *world, session *checkoutSession) error { return nil }, entry{})
 }
 
 // postCheckout is the payment page's form, and the bank's question's.
@@ -81,7 +81,7 @@ func (s *Sandbox) postCheckout(out http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if answer := r.PostForm.Get("challenge"); answer != "" {
-		s.checkoutPage(out, r, func(w *world, session *checkoutSession) error { return w.answerChallenge(session, answer == "accept") }, pages.CardForm{}, "")
+		s.checkoutPage(out, r, func(w *world, session *checkoutSession) error { return w.answerChallenge(session, answer == "accept") }, entry{})
 		return
 	}
 	if wish := r.PostForm.Get("code"); wish != "" {
@@ -89,7 +89,7 @@ func (s *Sandbox) postCheckout(out http.ResponseWriter, r *http.Request) {
 		return
 	}
 	entered := readCard(r.PostForm)
-	kept := pages.CardForm{Name: entered.name, Expiry: r.PostForm.Get("exp")}
+	kept := entry{card: pages.CardForm{Name: entered.name, Expiry: r.PostForm.Get("exp")}, debit: readDebit(r.PostForm), email: entered.email}
 	s.checkoutPage(out, r, func(w *world, session *checkoutSession) error {
 		if session.Status != "open" {
 			return nil
@@ -97,20 +97,21 @@ func (s *Sandbox) postCheckout(out http.ResponseWriter, r *http.Request) {
 		if session.Customer == "" && session.CustomerEmail == "" && !strings.Contains(entered.email, "@") {
 			return coded("email_invalid", "email", "Enter an email address.")
 		}
+		name := entered.name
 		var method *paymentMethod
 		if session.needsCard() {
 			var err error
-			if method, err = w.enteredMethod(entered); err != nil {
+			if method, name, err = w.enteredWay(session, entered, kept.debit); err != nil {
 				return err
 			}
 		}
-		return w.paySession(session, method, payer{entered.email, entered.name}, onSession)
-	}, kept, entered.email)
+		return w.paySession(session, method, payer{entered.email, name}, onSession)
+	}, kept)
 }
 
 // checkoutPage does a piece of work on a session and answers where it stands then: the merchant's success page, the
 // bank's question, the page with what went wrong, or that the session is over.
-func (s *Sandbox) checkoutPage(out http.ResponseWriter, r *http.Request, work func(*world, *checkoutSession) error, kept pages.CardForm, email string) {
+func (s *Sandbox) checkoutPage(out http.ResponseWriter, r *http.Request, work func(*world, *checkoutSession) error, kept entry) {
 	var answer func()
 	err := s.inWorld(cause{}, func(w *world) error {
 		session := w.Sessions.get(r.PathValue("session"))
@@ -136,7 +137,7 @@ func (s *Sandbox) checkoutPage(out http.ResponseWriter, r *http.Request, work fu
 			view := w.challengeView(session, r.URL.Path)
 			answer = func() { s.draw(out, http.StatusOK, func(to io.Writer) error { return pages.Challenge(to, view) }) }
 		default:
-			view, status := w.checkoutView(session, r.URL.Path, kept, email), http.StatusOK
+			view, status := w.checkoutView(session, r.URL.Path, kept), http.StatusOK
 			if failure != nil {
 				status, view.Code = http.StatusPaymentRequired, r.PostForm.Get("promotion_code")
 				view.Error = explain(failure, &view.Card.Errors)
@@ -177,6 +178,10 @@ func explain(err error, fields *pages.FieldErrors) string {
 		fields.Email = e.Message
 	case "promotion_code":
 		fields.Code = e.Message
+	case "iban":
+		fields.IBAN = e.Message
+	case "holder":
+		fields.Holder = e.Message
 	default:
 		return e.Message
 	}
@@ -184,9 +189,13 @@ func explain(err error, fields *pages.FieldErrors) string {
 }
 
 func (w *world) challengeView(session *checkoutSession, action string) pages.ChallengeView {
+	amount := ""
+	if session.Mode != "setup" {
+		amount = money(session.due(), string(session.Currency))
+	}
 	return pages.ChallengeView{
 		Merchant:  accountName,
-		Amount:    money(*session.AmountTotal, string(session.Currency)),
+		Amount:    amount,
 		Action:    action,
 		CardLast4: w.PaymentMethods.get(session.Hidden.Challenge).Card.Last4,
 		CancelURL: string(session.CancelURL),

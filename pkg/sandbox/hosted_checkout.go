@@ -22,24 +22,30 @@ func (s *Sandbox) postCode(out http.ResponseWriter, r *http.Request, wish string
 			return invalid("promotion_code", "Enter a promotion code.")
 		}
 		return w.enterCode(session, typed)
-	}, pages.CardForm{}, "")
+	}, entry{})
 }
 
-func (w *world) checkoutView(session *checkoutSession, action string, kept pages.CardForm, email string) pages.CheckoutView {
+func (w *world) checkoutView(session *checkoutSession, action string, kept entry) pages.CheckoutView {
 	currency := string(session.Currency)
 	view := pages.CheckoutView{
 		Merchant:     accountName,
-		Total:        money(*session.AmountTotal, currency),
-		Subtotal:     money(*session.AmountSubtotal, currency),
+		Total:        money(session.due(), currency),
 		Discount:     w.discountLine(session),
 		AskCode:      session.AllowPromotionCodes != nil && *session.AllowPromotionCodes,
 		NoCard:       !session.needsCard(),
 		Subscription: session.Mode == "subscription",
-		Email:        email,
-		Card:         kept,
+		Setup:        session.Mode == "setup",
+		Email:        kept.email,
+		Card:         kept.card,
 		Action:       action,
 		CancelURL:    string(session.CancelURL),
 		TestCards:    suggestions,
+	}
+	if view.Discount != nil {
+		view.Subtotal = money(*session.AmountSubtotal, currency)
+	}
+	if !view.NoCard {
+		view.Debit = kept.debit.form(session)
 	}
 	if holder := w.Customers.get(string(session.Customer)); holder != nil && holder.Email != "" {
 		view.Email, view.EmailFixed = string(holder.Email), true

@@ -128,7 +128,7 @@ func (w *world) portalView(session *portalSession, holder *customer, action stri
 		}
 		view.Subscriptions = append(view.Subscriptions, w.portalSubscription(s))
 	}
-	if card != nil {
+	if card != nil && card.Type == "card" {
 		view.PaymentCard = &pages.PaymentCard{
 			Brand:  card.Card.Brand,
 			Last4:  card.Card.Last4,

@@ -1,6 +1,7 @@
 package sandbox_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -44,6 +45,7 @@ func TestRenewal(t *testing.T) {
 	events := w.events()[before:]
 	requireOrder(t, types(events), "customer.subscription.updated", "invoice.created", "invoice.finalized", "payment_intent.created",
 		"charge.succeeded", "payment_intent.succeeded", "invoice.updated", "invoice.paid", "invoice.payment_succeeded")
+	events = slices.DeleteFunc(events, func(e map[string]any) bool { return e["type"] == "balance.available" }) // of the first payment
 	moved := events[0]["data"].(map[string]any)["previous_attributes"].(map[string]any)
 	if moved["current_period_end"] != first["current_period_end"] || moved["latest_invoice"] != latest(first)["id"] {
 		t.Fatalf("previous_attributes do not tell the old period: %v", moved)

@@ -1,14 +1,19 @@
 package sandbox
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+)
 
 type paymentIntent struct {
 	base
 	Amount                  int64             `json:"amount"`
+	AmountCapturable        int64             `json:"amount_capturable"`
 	AmountReceived          int64             `json:"amount_received"`
 	AutomaticPaymentMethods any               `json:"automatic_payment_methods"`
 	CanceledAt              stamp             `json:"canceled_at"`
 	CancellationReason      text              `json:"cancellation_reason"`
+	CaptureMethod           string            `json:"capture_method"`
 	ClientSecret            string            `json:"client_secret"`
 	Currency                string            `json:"currency"`
 	Customer                text              `json:"customer"`
@@ -23,111 +28,33 @@ type paymentIntent struct {
 	PaymentMethodTypes      []string          `json:"payment_method_types"`
 	ReceiptEmail            text              `json:"receipt_email"`
 	SetupFutureUsage        text              `json:"setup_future_usage"`
+	Shipping                any               `json:"shipping"`
 	Status                  string            `json:"status"`
+	Hidden                  struct {
+		HeldUntil int64 // when the bank lets go of an amount that waits to be captured
+		SettlesAt int64 // when the bank decides on a debit
+	} `json:"_sandbox"`
 }
 
 func (w *world) newIntent(amount int64, currency, customerID string) *paymentIntent {
 	made := &paymentIntent{
-		base:               w.begin("pi_3", "payment_intent"),
-		Amount:             amount,
-		Currency:           strings.ToLower(currency),
-		Customer:           text(customerID),
-		Metadata:           map[string]string{},
-		PaymentMethodTypes: []string{"card"},
-		Status:             "requires_payment_method",
-		PaymentMethodOptions: map[string]any{"card": map[string]any{
-			"installments":           nil,
-			"mandate_options":        nil,
-			"network":                nil,
-			"request_three_d_secure": "automatic",
-		}},
+		base:          w.begin("pi_3", "payment_intent"),
+		Amount:        amount,
+		CaptureMethod: "automatic",
+		Currency:      strings.ToLower(currency),
+		Customer:      text(customerID),
+		Metadata:      map[string]string{},
+		Status:        "requires_payment_method",
 	}
+	made.accept(typesFor(made.Currency))
 	made.ClientSecret = made.ID + newID("_secret_", 25)
 	return w.Intents.add(made)
 }
 
-// attempt says under which circumstances a payment is tried; it decides what 3-D Secure does.
-type attempt int
-
-const (
-	onSession     attempt = iota // the payer is there and can be asked
-	offSession                   // nobody is there: a card that insists on authentication fails
-	authenticated                // the payer has just passed 3-D Secure
-)
-
-// pay tries to pay an intent with a card. It answers Stripe's card error where the bank refused; an intent that waits
-// for the payer's authentication is no error and is left in requires_action.
-func (w *world) pay(intent *paymentIntent, method *paymentMethod, how attempt) *apiError {
-	card := testCards[method.Hidden.Number]
-	refusal := card.decline
-	if card.authenticates && how == onSession {
-		intent.PaymentMethod, intent.Status = text(method.ID), "requires_action"
-		intent.NextAction = map[string]any{"type": "use_stripe_sdk", "use_stripe_sdk": map[string]any{"type": "three_d_secure_redirect"}}
-		w.emit("payment_intent.requires_action", intent)
-		return nil
-	}
-	if card.authenticates && how == offSession {
-		refusal = declinedUnauthorized
-	}
-	if paid, decided := w.verdict(intent); decided {
-		refusal = map[bool]*decline{false: declinedGeneric}[paid]
-	}
-	made := w.newCharge(intent, method, refusal)
-	intent.LatestCharge, intent.NextAction = text(made.ID), nil
-	if refusal == nil {
-		w.emit("charge.succeeded", made)
-		intent.Status, intent.AmountReceived, intent.PaymentMethod, intent.LastPaymentError = "succeeded", intent.Amount, text(method.ID), nil
-		w.emit("payment_intent.succeeded", intent)
-		return nil
-	}
-	w.emit("charge.failed", made)
-	return w.refusePayment(intent, method, declinedError(refusal), made.ID)
-}
-
-// refusePayment puts an intent back to requires_payment_method with the error that the payer sees.
-func (w *world) refusePayment(intent *paymentIntent, method *paymentMethod, refusal *apiError, chargeID string) *apiError {
-	refusal.Charge = chargeID
-	if method != nil {
-		refusal.PaymentMethod = render(method)
-	}
-	shown := *refusal
-	intent.Status, intent.PaymentMethod, intent.LastPaymentError, intent.NextAction = "requires_payment_method", "", shown, nil
-	w.emit("payment_intent.payment_failed", intent)
-	refusal.PaymentIntent = render(intent)
-	return refusal
-}
-
-// reject is the payer refusing or failing 3-D Secure.
-func (w *world) reject(intent *paymentIntent, method *paymentMethod) *apiError {
-	return w.refusePayment(intent, method, unauthenticated("payment_intent_authentication_failure"), "")
-}
-
-func unauthenticated(code string) *apiError {
-	return &apiError{
-		status:  402,
-		Type:    "card_error",
-		Code:    code,
-		DocURL:  docURL(code),
-		Message: "We are unable to authenticate your payment method. Please choose a different payment method and try again.",
-	}
-}
-
 func createPaymentIntent(c *call) (any, error) {
 	p := c.p
-	if p.Int("amount") < 1 {
-		return nil, coded("parameter_invalid_integer", "amount", "This value must be greater than or equal to 1.")
-	}
-	if p.Int("amount") > maxAmount {
-		return nil, coded("amount_too_large", "amount", "Amount must be no more than $999,999.99")
-	}
-	if !validCurrency(strings.ToLower(p.Text("currency"))) {
-		return nil, invalid("currency", "Invalid currency: %s.", p.Text("currency"))
-	}
-	if least := leastAmount(strings.ToLower(p.Text("currency"))); p.Int("amount") < least {
-		return nil, coded("amount_too_small", "amount", "Amount must be at least %s", money(least, p.Text("currency")))
-	}
-	if p.Text("capture_method") == "manual" {
-		return nil, invalid("capture_method", "The sandbox captures at once only.")
+	if err := c.checkAmount(); err != nil {
+		return nil, err
 	}
 	var holder *customer
 	if id := p.Text("customer"); id != "" {
@@ -140,11 +67,19 @@ func createPaymentIntent(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	types, err := c.intentTypes(strings.ToLower(p.Text("currency")), typesFor(strings.ToLower(p.Text("currency"))))
+	if err != nil {
+		return nil, err
+	}
+	if err := method.usable(types, p.Text("capture_method")); err != nil {
+		return nil, err
+	}
+	if method == nil && p.Flag("confirm") {
+		return nil, noMethodToPay()
+	}
 	c.on(holder)
 	made := c.newIntent(p.Int("amount"), p.Text("currency"), p.Text("customer"))
-	if types := p.Texts("payment_method_types"); len(types) > 0 {
-		made.PaymentMethodTypes = types
-	}
+	made.accept(types)
 	if p.Sub("automatic_payment_methods").Flag("enabled") {
 		made.AutomaticPaymentMethods = map[string]any{"allow_redirects": "always", "enabled": true}
 	}
@@ -156,10 +91,54 @@ func createPaymentIntent(c *call) (any, error) {
 	return made, nil
 }
 
+// intentTypes reads by what an intent may be paid; known is what holds where the request does not say.
+func (c *call) intentTypes(currency string, known []string) ([]string, error) {
+	for kind := range c.p.Sub("payment_method_options") {
+		if c.p.Sub("payment_method_options").Sub(kind).Has("capture_method") {
+			return nil, invalid("payment_method_options["+kind+"][capture_method]", "The sandbox captures all kinds of payment methods alike: use `capture_method`.")
+		}
+	}
+	types := c.p.Texts("payment_method_types")
+	if len(types) == 0 {
+		return known, nil
+	}
+	return types, checkDebitCurrency(types, currency, "payment_method_types")
+}
+
+// accept sets by what an intent may be paid, with the options that each kind has.
+func (i *paymentIntent) accept(types []string) {
+	options := map[string]any{}
+	for _, kind := range types {
+		switch kind {
+		case "card":
+			options[kind] = map[string]any{
+				"installments":           nil,
+				"mandate_options":        nil,
+				"network":                nil,
+				"request_three_d_secure": "automatic",
+			}
+		case "sepa_debit":
+			options[kind] = map[string]any{}
+		}
+	}
+	i.PaymentMethodTypes, i.PaymentMethodOptions = types, options
+}
+
+func noMethodToPay() error {
+	return coded("payment_intent_unexpected_state", "payment_method", "You cannot confirm this PaymentIntent because it's missing a payment method. "+
+		"You can either update the PaymentIntent with a payment method and then confirm it again, or confirm it again directly with a payment method.")
+}
+
 func (c *call) fillIntent(into *paymentIntent, method *paymentMethod) {
 	setText(&into.Description, c.p, "description")
 	setText(&into.ReceiptEmail, c.p, "receipt_email")
 	setText(&into.SetupFutureUsage, c.p, "setup_future_usage")
+	if word := c.p.Text("capture_method"); word != "" {
+		into.CaptureMethod = word
+	}
+	if c.p.Has("shipping") {
+		into.Shipping = shippingOf(c.p.Sub("shipping"))
+	}
 	into.Metadata = mergedMetadata(into.Metadata, c.p)
 	if method != nil {
 		into.PaymentMethod, into.Status = text(method.ID), "requires_confirmation"
@@ -190,11 +169,21 @@ func updatePaymentIntent(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !found.payable() && (c.p.Has("amount") || method != nil) {
+	if !found.payable() && (c.p.Has("amount") || c.p.Has("capture_method") || method != nil) {
 		return nil, coded("payment_intent_unexpected_state", "", "This PaymentIntent's amount could not be updated because it has a status of %s.", found.Status)
 	}
 	if c.p.Has("amount") && (c.p.Int("amount") < 1 || c.p.Int("amount") > maxAmount) {
 		return nil, coded("parameter_invalid_integer", "amount", "This value must be greater than or equal to 1.")
+	}
+	types, err := c.intentTypes(found.Currency, found.PaymentMethodTypes)
+	if err != nil {
+		return nil, err
+	}
+	if err := method.usable(types, cmp.Or(c.p.Text("capture_method"), found.CaptureMethod)); err != nil {
+		return nil, err
+	}
+	if found.payable() {
+		found.accept(types)
 	}
 	if c.p.Has("amount") {
 		found.Amount = c.p.Int("amount")
@@ -217,6 +206,19 @@ func confirmPaymentIntent(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if method == nil {
+		if method = c.PaymentMethods.get(string(found.PaymentMethod)); method == nil {
+			return nil, noMethodToPay()
+		}
+	}
+	types, err := c.intentTypes(found.Currency, found.PaymentMethodTypes)
+	if err != nil {
+		return nil, err
+	}
+	if err := method.usable(types, cmp.Or(c.p.Text("capture_method"), found.CaptureMethod)); err != nil {
+		return nil, err
+	}
+	found.accept(types)
 	c.fillIntent(found, method)
 	return c.confirm(found)
 }
@@ -224,8 +226,7 @@ func confirmPaymentIntent(c *call) (any, error) {
 func (c *call) confirm(intent *paymentIntent) (any, error) {
 	method := c.PaymentMethods.get(string(intent.PaymentMethod))
 	if method == nil {
-		return nil, coded("payment_intent_unexpected_state", "payment_method", "You cannot confirm this PaymentIntent because it's missing a payment method. "+
-			"You can either update the PaymentIntent with a payment method and then confirm it again, or confirm it again directly with a payment method.")
+		return nil, noMethodToPay()
 	}
 	how := onSession
 	if c.p.Flag("off_session") {
@@ -251,12 +252,15 @@ func cancelPaymentIntent(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !found.payable() {
+	if !found.payable() && found.Status != "requires_capture" {
 		return nil, coded("payment_intent_unexpected_state", "", "You cannot cancel this PaymentIntent because it has a status of %s. Only a PaymentIntent with one of the following statuses may be canceled: "+
 			"requires_payment_method, requires_capture, requires_confirmation, requires_action, processing.", found.Status)
 	}
 	if found.Invoice != "" {
 		return nil, invalid("", "You cannot cancel a PaymentIntent that belongs to an invoice: void the invoice.")
+	}
+	if found.Status == "requires_capture" {
+		c.releaseHold(c.Charges.get(string(found.LatestCharge)), "charge.refunded", "")
 	}
 	c.cancelIntent(found, c.p.Text("cancellation_reason"))
 	return found, nil
@@ -264,6 +268,7 @@ func cancelPaymentIntent(c *call) (any, error) {
 
 func (w *world) cancelIntent(intent *paymentIntent, reason string) {
 	intent.Status, intent.CanceledAt, intent.CancellationReason, intent.NextAction = "canceled", stamp(w.now()), text(reason), nil
+	intent.AmountCapturable = 0
 	w.emit("payment_intent.canceled", intent)
 }
 

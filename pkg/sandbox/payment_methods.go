@@ -11,12 +11,14 @@ import (
 type paymentMethod struct {
 	base
 	BillingDetails billingDetails    `json:"billing_details"`
-	Card           cardDetails       `json:"card"`
+	Card           cardDetails       `json:"card,omitzero"`
 	Customer       text              `json:"customer"`
 	Metadata       map[string]string `json:"metadata"`
+	SepaDebit      sepaDetails       `json:"sepa_debit,omitzero"`
 	Type           string            `json:"type"`
 	Hidden         struct {
-		Number string // a published test number; decides how charges go
+		Number string // a published test number, or an IBAN; decides how charges go
+		SetUp  bool   // the payer has authenticated it for charges to come
 	} `json:"_sandbox"`
 }
 
@@ -94,6 +96,12 @@ func (w *world) named(name string) *paymentMethod {
 // method of another customer is refused.
 func (c *call) offered(param string, holder *customer) (*paymentMethod, error) {
 	id := c.p.Text(param)
+	if data := c.p.Sub(param + "_data"); data != nil {
+		if id != "" {
+			return nil, invalid(param+"_data", "You may only specify one of these parameters: %s, %s_data.", param, param)
+		}
+		return c.describedMethod(data, param+"_data")
+	}
 	if id == "" {
 		return nil, nil
 	}
@@ -141,35 +149,11 @@ func (w *world) attach(method *paymentMethod, holder *customer) {
 }
 
 func createPaymentMethod(c *call) (any, error) {
-	if kind := c.p.Text("type"); kind != "card" {
-		if kind == "" {
-			return nil, missing("type")
-		}
-		return nil, invalid("type", "The sandbox knows payment methods of type card only.")
+	made, err := c.describedMethod(c.p, "")
+	if err != nil {
+		return nil, err
 	}
-	card := c.p.Sub("card")
-	var method *paymentMethod
-	if token := card.Text("token"); token != "" {
-		if method = c.named(token); method == nil {
-			return nil, noSuch("token", token, "card[token]")
-		}
-	} else {
-		for _, name := range []string{"number", "exp_month", "exp_year"} {
-			if !card.Has(name) {
-				return nil, missing("card[" + name + "]")
-			}
-		}
-		year := card.Int("exp_year")
-		if year < 100 {
-			year += 2000
-		}
-		if e := checkCard(card.Text("number"), card.Int("exp_month"), year, card.Text("cvc"), c.now()); e != nil {
-			return nil, e
-		}
-		method = c.newMethod(card.Text("number"), card.Int("exp_month"), year, card.Has("cvc"))
-	}
-	method.fill(c.p)
-	return method, nil
+	return made, nil
 }
 
 func (m *paymentMethod) fill(p spec.Params) {
@@ -275,6 +259,9 @@ func detachPaymentMethod(c *call) (any, error) {
 		c.on(holder)
 		if string(holder.InvoiceSettings.DefaultPaymentMethod) == method.ID {
 			c.change("customer.updated", holder, func() { holder.InvoiceSettings.DefaultPaymentMethod = "" })
+		}
+		if string(holder.DefaultSource) == method.ID {
+			c.change("customer.updated", holder, func() { holder.DefaultSource = "" })
 		}
 	}
 	c.change("payment_method.detached", method, func() { method.Customer = "" })

@@ -4,7 +4,7 @@ package sandbox
 func (w *world) pageOf(s *checkoutSession) map[string]any {
 	shown := render(s)
 	shown["session_id"] = s.ID
-	shown["total_summary"] = map[string]any{"due": *s.AmountTotal, "subtotal": *s.AmountSubtotal, "total": *s.AmountTotal}
+	shown["total_summary"] = map[string]any{"due": s.due(), "subtotal": s.AmountSubtotal, "total": s.AmountTotal}
 	shown["line_items"] = wholeList(s.Hidden.Items, "/v1/checkout/sessions/"+s.ID+"/line_items")
 	return shown
 }
@@ -41,8 +41,8 @@ func confirmPaymentPage(c *call) (any, error) {
 	if found.Status != "open" {
 		return nil, coded("checkout_session_not_open", "", "This Checkout Session is %s and can no longer be paid.", found.Status)
 	}
-	if c.p.Has("expected_amount") && c.p.Int("expected_amount") != *found.AmountTotal {
-		return nil, coded("checkout_amount_mismatch", "expected_amount", "The expected amount %d does not match the amount due, %d.", c.p.Int("expected_amount"), *found.AmountTotal)
+	if c.p.Has("expected_amount") && c.p.Int("expected_amount") != found.due() {
+		return nil, coded("checkout_amount_mismatch", "expected_amount", "The expected amount %d does not match the amount due, %d.", c.p.Int("expected_amount"), found.due())
 	}
 	method, err := c.offered("payment_method", c.Customers.get(string(found.Customer)))
 	if err != nil {

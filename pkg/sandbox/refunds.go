@@ -3,12 +3,20 @@ package sandbox
 type refund struct {
 	base
 	Amount        int64             `json:"amount"`
+	Transaction   text              `json:"balance_transaction"`
 	Charge        text              `json:"charge"`
 	Currency      string            `json:"currency"`
+	Destination   map[string]any    `json:"destination_details"`
 	Metadata      map[string]string `json:"metadata"`
 	PaymentIntent text              `json:"payment_intent"`
 	Reason        text              `json:"reason"`
 	Status        string            `json:"status"`
+	FailureReason string            `json:"failure_reason,omitempty"`
+	Reversal      string            `json:"failure_balance_transaction,omitempty"`
+	Hidden        struct {
+		Fate   string // the status that the payer's bank will give it, "" when it stays as it is
+		FateAt int64
+	} `json:"_sandbox"`
 }
 
 // createRefund gives money back, all that is left or a part of it. The session stays paid, and so do the invoice and
@@ -32,23 +40,55 @@ func createRefund(c *call) (any, error) {
 		return nil, invalid("amount", "Refund amount (%d) is greater than unrefunded amount on charge (%d)", amount, left)
 	}
 	c.on(c.Customers.get(string(paid.Customer)))
-	made := &refund{
-		base:          c.begin("re_3", "refund"),
-		Amount:        amount,
-		Charge:        text(paid.ID),
-		Currency:      paid.Currency,
-		Metadata:      mergedMetadata(nil, c.p),
-		PaymentIntent: paid.PaymentIntent,
-		Reason:        text(c.p.Text("reason")),
-		Status:        "succeeded",
+	if paid.uncaptured() {
+		return c.refundHold(paid, amount)
 	}
-	c.Refunds.add(made)
+	made := c.newRefund(paid, amount, c.p.Text("reason"))
+	made.Metadata = mergedMetadata(nil, c.p)
+	c.bookRefund(made, paid)
+	made.foretell(paid, c.now())
 	c.emit("refund.created", made)
 	c.change("charge.refunded", paid, func() {
 		paid.AmountRefunded += amount
 		paid.Refunded = paid.AmountRefunded == paid.Amount
 	})
+	c.calm(paid)
 	return made, nil
+}
+
+// refundHold gives back what was never captured, which is all of it or nothing.
+func (c *call) refundHold(held *charge, amount int64) (any, error) {
+	if held.PaymentIntent != "" {
+		return nil, coded("payment_intent_unexpected_state", "charge", "Charge %s belongs to a PaymentIntent that was not captured: cancel the PaymentIntent.", held.ID)
+	}
+	if amount != held.Amount {
+		return nil, invalid("amount", "Charge %s was not captured: it can only be refunded as a whole.", held.ID)
+	}
+	return c.releaseHold(held, "charge.refunded", c.p.Text("reason")), nil
+}
+
+// newRefund makes a refund that the caller completes and announces. One that gives back what was never captured moves
+// no money of the account's.
+func (w *world) newRefund(of *charge, amount int64, reason string) *refund {
+	return w.Refunds.add(&refund{
+		base:          w.begin("re_3", "refund"),
+		Amount:        amount,
+		Charge:        text(of.ID),
+		Currency:      of.Currency,
+		Destination:   of.destination(),
+		Metadata:      map[string]string{},
+		PaymentIntent: of.PaymentIntent,
+		Reason:        text(reason),
+		Status:        "succeeded",
+	})
+}
+
+// destination says where a refund goes: back to the card, or by transfer to the account that was debited.
+func (c *charge) destination() map[string]any {
+	if c.PaymentMethodDetails["type"] == "sepa_debit" {
+		return map[string]any{"type": "eu_bank_transfer", "eu_bank_transfer": map[string]any{"reference": nil, "reference_status": nil}}
+	}
+	return map[string]any{"type": "card", "card": map[string]any{"type": "reversal"}}
 }
 
 func (c *call) refundable() (*charge, error) {

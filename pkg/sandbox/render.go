@@ -101,9 +101,10 @@ func plainStruct(v reflect.Value) any {
 	out := make(map[string]any, len(fields)+16)
 	for _, each := range fields {
 		value := v.FieldByIndex(each.index)
-		if !each.omitEmpty || !empty(value) {
-			out[each.name] = plain(value)
+		if each.omitEmpty && empty(value) || each.omitZero && value.IsZero() {
+			continue
 		}
+		out[each.name] = plain(value)
 	}
 	complete(out)
 	return out
@@ -122,9 +123,9 @@ func empty(v reflect.Value) bool {
 
 // shownField is a field that is shown, by the name in its tag.
 type shownField struct {
-	index     []int
-	name      string
-	omitEmpty bool
+	index               []int
+	name                string
+	omitEmpty, omitZero bool
 }
 
 var shownFields sync.Map // of reflect.Type to []shownField
@@ -142,7 +143,7 @@ func fieldsOf(t reflect.Type) []shownField {
 		if name == "" {
 			name = each.Name
 		}
-		fields = append(fields, shownField{each.Index, name, options == "omitempty"})
+		fields = append(fields, shownField{each.Index, name, options == "omitempty", options == "omitzero"})
 	}
 	shownFields.Store(t, fields)
 	return fields

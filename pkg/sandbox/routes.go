@@ -11,6 +11,9 @@ var operations = map[string]operation{
 	"GET /v1/account": getAccount,
 	"GET /v1/balance": getBalance,
 
+	"GET /v1/balance_transactions":      listBalanceTransactions,
+	"GET /v1/balance_transactions/{id}": getBalanceTransaction,
+
 	"POST /v1/customers":                                            createCustomer,
 	"GET /v1/customers":                                             listCustomers,
 	"GET /v1/customers/{customer}":                                  getCustomer,
@@ -18,6 +21,21 @@ var operations = map[string]operation{
 	"DELETE /v1/customers/{customer}":                               deleteCustomer,
 	"GET /v1/customers/{customer}/payment_methods":                  listCustomerPaymentMethods,
 	"GET /v1/customers/{customer}/payment_methods/{payment_method}": getCustomerPaymentMethod,
+
+	"POST /v1/customers/{customer}/sources":                            createSource,
+	"GET /v1/customers/{customer}/sources":                             listSources,
+	"GET /v1/customers/{customer}/sources/{id}":                        getSource,
+	"POST /v1/customers/{customer}/sources/{id}":                       updateSource,
+	"DELETE /v1/customers/{customer}/sources/{id}":                     deleteSource,
+	"POST /v1/customers/{customer}/balance_transactions":               createBalanceEntry,
+	"GET /v1/customers/{customer}/balance_transactions":                listBalanceEntries,
+	"GET /v1/customers/{customer}/balance_transactions/{transaction}":  getBalanceEntry,
+	"POST /v1/customers/{customer}/balance_transactions/{transaction}": updateBalanceEntry,
+	"POST /v1/tokens":        createToken,
+	"GET /v1/tokens/{token}": getToken,
+
+	"GET /v1/radar/early_fraud_warnings":                       listEarlyFraudWarnings,
+	"GET /v1/radar/early_fraud_warnings/{early_fraud_warning}": getEarlyFraudWarning,
 
 	"POST /v1/products":        createProduct,
 	"GET /v1/products":         listProducts,
@@ -50,12 +68,16 @@ var operations = map[string]operation{
 	"POST /v1/payment_methods/{payment_method}/attach": attachPaymentMethod,
 	"POST /v1/payment_methods/{payment_method}/detach": detachPaymentMethod,
 
-	"POST /v1/payment_intents":                  createPaymentIntent,
-	"GET /v1/payment_intents":                   listPaymentIntents,
-	"GET /v1/payment_intents/{intent}":          getPaymentIntent,
-	"POST /v1/payment_intents/{intent}":         updatePaymentIntent,
-	"POST /v1/payment_intents/{intent}/confirm": confirmPaymentIntent,
-	"POST /v1/payment_intents/{intent}/cancel":  cancelPaymentIntent,
+	"POST /v1/payment_intents":                                  createPaymentIntent,
+	"GET /v1/payment_intents":                                   listPaymentIntents,
+	"GET /v1/payment_intents/{intent}":                          getPaymentIntent,
+	"POST /v1/payment_intents/{intent}":                         updatePaymentIntent,
+	"POST /v1/payment_intents/{intent}/confirm":                 confirmPaymentIntent,
+	"POST /v1/payment_intents/{intent}/cancel":                  cancelPaymentIntent,
+	"POST /v1/payment_intents/{intent}/capture":                 capturePaymentIntent,
+	"POST /v1/payment_intents/{intent}/increment_authorization": incrementAuthorization,
+	"POST /v1/payment_intents/{intent}/apply_customer_balance":  applyCustomerBalance,
+	"POST /v1/payment_intents/{intent}/verify_microdeposits":    verifyMicrodeposits,
 
 	"POST /v1/setup_intents":                  createSetupIntent,
 	"GET /v1/setup_intents":                   listSetupIntents,
@@ -64,19 +86,22 @@ var operations = map[string]operation{
 	"POST /v1/setup_intents/{intent}/confirm": confirmSetupIntent,
 	"POST /v1/setup_intents/{intent}/cancel":  cancelSetupIntent,
 
-	"GET /v1/charges":           listCharges,
-	"GET /v1/charges/{charge}":  getCharge,
-	"POST /v1/charges/{charge}": updateCharge,
+	"GET /v1/charges":                   listCharges,
+	"GET /v1/charges/{charge}":          getCharge,
+	"POST /v1/charges":                  createCharge,
+	"POST /v1/charges/{charge}/capture": captureCharge,
+	"POST /v1/charges/{charge}":         updateCharge,
 
 	"GET /v1/disputes":                  listDisputes,
 	"GET /v1/disputes/{dispute}":        getDispute,
 	"POST /v1/disputes/{dispute}":       updateDispute,
 	"POST /v1/disputes/{dispute}/close": closeDisputeByHand,
 
-	"POST /v1/refunds":          createRefund,
-	"GET /v1/refunds":           listRefunds,
-	"GET /v1/refunds/{refund}":  getRefund,
-	"POST /v1/refunds/{refund}": updateRefund,
+	"POST /v1/refunds":                 createRefund,
+	"GET /v1/refunds":                  listRefunds,
+	"GET /v1/refunds/{refund}":         getRefund,
+	"POST /v1/refunds/{refund}":        updateRefund,
+	"POST /v1/refunds/{refund}/cancel": cancelRefund,
 
 	"POST /v1/checkout/sessions":                     createSession,
 	"GET /v1/checkout/sessions":                      listSessions,
@@ -153,6 +178,7 @@ func (s *Sandbox) routes() http.Handler {
 	mux.HandleFunc("POST /_sandbox/payments/{payment}/refund", s.refundByHand)
 	mux.HandleFunc("POST /_sandbox/payments/{payment}/dispute", s.disputeByHand)
 	mux.HandleFunc("POST /_sandbox/intents/{intent}/authenticate", s.authenticateByHand)
+	mux.HandleFunc("POST /_sandbox/intents/{intent}/settle", s.settleByHand)
 	mux.HandleFunc("POST /_sandbox/disputes/{dispute}/close", s.decideDispute)
 	mux.HandleFunc("POST /_sandbox/events/{event}/resend", s.resendEvent)
 	mux.HandleFunc("GET /c/pay/{session}", s.showCheckout)

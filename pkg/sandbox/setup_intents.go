@@ -24,19 +24,10 @@ func createSetupIntent(c *call) (any, error) {
 		return nil, err
 	}
 	c.on(holder)
-	made := &setupIntent{
-		base:               c.begin("seti_1", "setup_intent"),
-		Metadata:           map[string]string{},
-		PaymentMethodTypes: []string{"card"},
-		Status:             "requires_payment_method",
-		Usage:              "off_session",
-		PaymentMethodOptions: map[string]any{"card": map[string]any{
-			"mandate_options":        nil,
-			"network":                nil,
-			"request_three_d_secure": "automatic",
-		}},
+	if method == nil && c.p.Flag("confirm") {
+		return nil, noMethodToSetUp()
 	}
-	made.ClientSecret = made.ID + newID("_secret_", 25)
+	made := c.newSetup([]string{"card"})
 	if usage := c.p.Text("usage"); usage != "" {
 		made.Usage = usage
 	}
@@ -44,12 +35,23 @@ func createSetupIntent(c *call) (any, error) {
 		made.AutomaticPaymentMethods = map[string]any{"allow_redirects": "always", "enabled": true}
 	}
 	c.fillSetup(made, holder, method)
-	c.SetupIntents.add(made)
 	c.emit("setup_intent.created", made)
 	if c.p.Flag("confirm") {
 		return c.setUp(made, onSession)
 	}
 	return made, nil
+}
+
+func (w *world) newSetup(types []string) *setupIntent {
+	made := &setupIntent{
+		base:     w.begin("seti_1", "setup_intent"),
+		Metadata: map[string]string{},
+		Status:   "requires_payment_method",
+		Usage:    "off_session",
+	}
+	made.accept(types)
+	made.ClientSecret = made.ID + newID("_secret_", 25)
+	return w.SetupIntents.add(made)
 }
 
 // setupParties answers the customer and the card that a request names; the customer is else that of the intent.
@@ -61,12 +63,19 @@ func (c *call) setupParties(known *setupIntent) (holder *customer, method *payme
 	} else if known != nil {
 		holder = c.Customers.get(string(known.Customer))
 	}
-	for _, kind := range c.p.Texts("payment_method_types") {
-		if kind != "card" {
-			return nil, nil, invalid("payment_method_types", "The sandbox knows payment methods of type card only.")
-		}
+	types := []string{"card"}
+	if known != nil {
+		types = known.PaymentMethodTypes
 	}
-	method, err = c.offered("payment_method", holder)
+	if given := c.p.Texts("payment_method_types"); len(given) > 0 {
+		if _, err := c.sessionTypes(""); err != nil {
+			return nil, nil, err
+		}
+		types = given
+	}
+	if method, err = c.offered("payment_method", holder); err == nil {
+		err = method.usable(types, "")
+	}
 	return holder, method, err
 }
 
@@ -74,11 +83,26 @@ func (c *call) fillSetup(into *setupIntent, holder *customer, method *paymentMet
 	if holder != nil {
 		into.Customer = text(holder.ID)
 	}
+	if types := c.p.Texts("payment_method_types"); len(types) > 0 {
+		into.accept(types)
+	}
 	setText(&into.Description, c.p, "description")
 	into.Metadata = mergedMetadata(into.Metadata, c.p)
 	if method != nil {
 		into.PaymentMethod, into.Status = text(method.ID), "requires_confirmation"
 	}
+}
+
+// accept sets by what an intent may be set up, with the options that each kind has.
+func (s *setupIntent) accept(types []string) {
+	options := map[string]any{}
+	for _, kind := range types {
+		options[kind] = map[string]any{}
+		if kind == "card" {
+			options[kind] = map[string]any{"mandate_options": nil, "network": nil, "request_three_d_secure": "automatic"}
+		}
+	}
+	s.PaymentMethodTypes, s.PaymentMethodOptions = types, options
 }
 
 func (c *call) setupIntent() (*setupIntent, error) {
@@ -99,6 +123,9 @@ func (c *call) openSetup() (*setupIntent, error) {
 		e := coded("setup_intent_unexpected_state", "", "This SetupIntent's status is %s, so it cannot be changed, confirmed or canceled.", found.Status)
 		e.SetupIntent = render(found)
 		return nil, e
+	}
+	if err == nil && c.pageOfSetup(found) != nil {
+		return nil, coded("setup_intent_unexpected_state", "", "This SetupIntent belongs to a Checkout Session: it is confirmed on the session's page, and canceled by expiring the session.")
 	}
 	return found, err
 }
@@ -143,9 +170,8 @@ func (w *world) setUp(s *setupIntent, how attempt) (any, error) {
 	if method == nil {
 		return nil, noMethodToSetUp()
 	}
-	if testCards[method.Hidden.Number].authenticates && how == onSession {
-		s.Status = "requires_action"
-		s.NextAction = map[string]any{"type": "use_stripe_sdk", "use_stripe_sdk": map[string]any{"type": "three_d_secure_redirect"}}
+	if method.asks(onSession) && how == onSession {
+		s.Status, s.NextAction = "requires_action", secureAction()
 		w.emit("setup_intent.requires_action", s)
 		return s, nil
 	}
@@ -155,6 +181,7 @@ func (w *world) setUp(s *setupIntent, how attempt) (any, error) {
 	if holder := w.Customers.get(string(s.Customer)); holder != nil {
 		w.attach(method, holder)
 	}
+	method.Hidden.SetUp = s.Usage == "off_session"
 	s.Status, s.NextAction, s.LastSetupError = "succeeded", nil, nil
 	w.emit("setup_intent.succeeded", s)
 	return s, nil
@@ -175,9 +202,13 @@ func cancelSetupIntent(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	found.Status, found.CancellationReason, found.NextAction = "canceled", text(c.p.Text("cancellation_reason")), nil
-	c.emit("setup_intent.canceled", found)
+	c.cancelSetup(found, c.p.Text("cancellation_reason"))
 	return found, nil
+}
+
+func (w *world) cancelSetup(intent *setupIntent, reason string) {
+	intent.Status, intent.CancellationReason, intent.NextAction = "canceled", text(reason), nil
+	w.emit("setup_intent.canceled", intent)
 }
 
 func getSetupIntent(c *call) (any, error) { return c.setupIntent() }

@@ -55,8 +55,8 @@ func TestSetupIntentRefusals(t *testing.T) {
 		"NoMethod":     {"POST", made + "/confirm", "", 400, "setup_intent_unexpected_state", "payment_method"},
 		"NoSuchMethod": {"POST", made + "/confirm", "payment_method=pm_x", 400, "resource_missing", "payment_method"},
 		"NoCustomer":   {"POST", made, "customer=cus_x", 400, "resource_missing", "customer"},
-		"OtherType":    {"POST", made, "payment_method_types[]=sepa_debit", 400, "", "payment_method_types"},
-		"Unserved":     {"POST", made + "/confirm", "payment_method_data[type]=alipay", 400, "", "payment_method_data"},
+		"OtherType":    {"POST", made, "payment_method_types[]=klarna", 400, "", "payment_method_types[0]"},
+		"Unserved":     {"POST", made + "/confirm", "payment_method_data[type]=alipay", 400, "", "payment_method_data[type]"},
 		"BadReason":    {"POST", made + "/cancel", "cancellation_reason=bored", 400, "", "cancellation_reason"},
 	} {
 		t.Run(name, func(t *testing.T) {

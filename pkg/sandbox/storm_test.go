@@ -167,14 +167,17 @@ func (s *storm) value(form url.Values, field *spec.Field, param string, depth in
 	case len(field.Enum) > 0:
 		form.Set(param, field.Enum[s.random.IntN(len(field.Enum))])
 	default:
-		form.Set(param, []string{s.named(param), s.named(param), s.named(param), s.id(), "usd", "http://127.0.0.1:1/x", "pm_card_visa", "pm_card_chargeCustomerFail", "pm_card_authenticationRequired", "pm_card_createDispute", "x"}[s.random.IntN(11)])
+		form.Set(param, []string{s.named(param), s.named(param), s.named(param), s.id(), "usd", "http://127.0.0.1:1/x", "pm_card_visa", "pm_card_chargeCustomerFail", "pm_card_authenticationRequired", "pm_card_createDispute", "pm_card_refundFail", "tok_visa",
+			"eur", "AT611904300234573201", "AT861904300235473202", "x"}[s.random.IntN(16)])
 	}
 }
 
 // prefixes tell which ids a parameter probably wants, by a word in its name; the longest word first.
 var prefixes = []struct{ word, prefix string }{
+	{"balance_transaction", "txn_"}, {"transaction", "cbtxn_"}, {"early_fraud", "issfr_"}, {"token", "tok_"}, {"source", "card_"},
 	{"payment_method", "pm_"}, {"subscription_item", "si_"}, {"subscription", "sub_"}, {"session", "cs_"}, {"intent", "pi_"}, {"invoiceitem", "ii_"},
-	{"promotion_code", "promo_"}, {"coupon", "co_"}, {"discount", "di_"}, {"invoice", "in_"}, {"price", "price_"}, {"customer", "cus_"}, {"product", "prod_"}, {"charge", "ch_"}, {"dispute", "dp_"}, {"refund", "re_"}, {"clock", "clock_"},
+	{"promotion_code", "promo_"}, {"coupon", "co_"}, {"discount", "di_"}, {"invoice", "in_"}, {"price", "price_"}, {"customer", "cus_"}, {"product", "prod_"},
+	{"charge", "ch_"}, {"dispute", "dp_"}, {"refund", "re_"}, {"clock", "clock_"},
 	{"endpoint", "we_"}, {"configuration", "bpc_"}, {"event", "evt_"}, {"item", "si_"}, {"id", "si_"},
 }
 
@@ -241,8 +244,9 @@ func (s *storm) send(method, path string, form url.Values) string {
 // picture answers what every list shows.
 func (s *storm) picture() map[string]string {
 	shown := map[string]string{}
-	for _, noun := range []string{"customers", "products", "prices", "payment_intents", "charges", "refunds", "disputes", "checkout/sessions", "subscriptions?status=all", "invoices",
-		"invoiceitems", "events", "coupons", "promotion_codes", "webhook_endpoints", "test_helpers/test_clocks", "billing_portal/configurations"} {
+	for _, noun := range []string{"customers", "products", "prices", "payment_intents", "charges", "refunds", "disputes", "balance_transactions", "radar/early_fraud_warnings",
+		"checkout/sessions", "subscriptions?status=all", "invoices", "invoiceitems", "events", "coupons", "promotion_codes", "webhook_endpoints", "test_helpers/test_clocks",
+		"billing_portal/configurations"} {
 		request := httptest.NewRequest("GET", "/v1/"+noun, nil)
 		request.Header.Set("Authorization", "Bearer sk_test_x")
 		shown[noun] = s.serve(request).Body.String()

@@ -106,14 +106,17 @@ func (s *subscription) nextDue() int64 {
 }
 
 // cardFor answers what a subscription's invoices are charged to: its own default, else the customer's; nil when
-// there is none. Stripe does not reach for other attached cards.
+// there is none. Stripe does not reach for other attached cards, but for the default source of old.
 func (w *world) cardFor(s *subscription, holder *customer) *paymentMethod {
 	if s != nil {
 		if method := w.PaymentMethods.get(string(s.DefaultPaymentMethod)); method != nil {
 			return method
 		}
 	}
-	return w.PaymentMethods.get(string(holder.InvoiceSettings.DefaultPaymentMethod))
+	if method := w.PaymentMethods.get(string(holder.InvoiceSettings.DefaultPaymentMethod)); method != nil {
+		return method
+	}
+	return w.PaymentMethods.get(string(holder.DefaultSource))
 }
 
 // subscriptionAt finds a subscription by the id in the URL and goes to its clock.

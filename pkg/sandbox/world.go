@@ -11,6 +11,7 @@ type world struct {
 	Sequence    int64
 
 	Customers      table[customer]
+	BalanceEntries table[balanceEntry]
 	Products       table[product]
 	Prices         table[price]
 	Coupons        table[coupon]
@@ -21,7 +22,10 @@ type world struct {
 	SetupIntents   table[setupIntent]
 	Charges        table[charge]
 	Refunds        table[refund]
+	Transactions   table[balanceTransaction]
 	Disputes       table[dispute]
+	Warnings       table[earlyFraudWarning]
+	Tokens         table[token]
 	Sessions       table[checkoutSession]
 	Subscriptions  table[subscription]
 	Invoices       table[invoice]
@@ -40,6 +44,7 @@ type world struct {
 	at            int64              // while due work of the main clock runs: its time
 	clock         string             // the test clock that the current operation lives on, "" for the main clock
 	verdicts      map[string]bool    // whether the next invoice of a subscription is paid, while a control decides that
+	sums          map[string]*sums   // what the movements add up to, nil until somebody asks
 	cause         cause              // the request behind the current changes, zero for due work
 	agendas       map[string]*agenda // by test clock, "" for the main clock
 	ring          func(endpoint string)
@@ -77,6 +82,14 @@ func (w *world) on(c *customer) {
 	}
 }
 
+// clockOf answers the clock that a customer lives on, "" for the main one.
+func (w *world) clockOf(customerID string) string {
+	if holder := w.Customers.get(customerID); holder != nil {
+		return string(holder.TestClock)
+	}
+	return ""
+}
+
 func (w *world) begin(prefix, object string) base {
 	return base{ID: newID(prefix, 24), Object: object, Created: w.now()}
 }
@@ -84,7 +97,7 @@ func (w *world) begin(prefix, object string) base {
 // find answers any object by id, nil when there is none.
 func (w *world) find(id string) any {
 	for _, look := range []func(string) any{
-		w.Customers.find, w.Products.find, w.Prices.find, w.PaymentMethods.find, w.Intents.find, w.SetupIntents.find, w.Charges.find, w.Refunds.find, w.Disputes.find,
+		w.Customers.find, w.Products.find, w.Prices.find, w.PaymentMethods.find, w.Intents.find, w.SetupIntents.find, w.Charges.find, w.Refunds.find, w.Transactions.find, w.Disputes.find, w.Warnings.find, w.Tokens.find, w.BalanceEntries.find,
 		w.Sessions.find, w.Subscriptions.find, w.Invoices.find, w.InvoiceItems.find, w.PortalSessions.find, w.PortalConfigs.find,
 		w.Events.find, w.Endpoints.find, w.TestClocks.find, w.PromotionCodes.find, w.Discounts.find,
 	} {

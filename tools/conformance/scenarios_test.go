@@ -34,6 +34,11 @@ var scenarios = map[string]func(*world){
 	"Coupons":          coupons,
 	"PromotionCodes":   promotionCodes,
 	"Errors":           errors,
+	"Captures":         captures,
+	"BankDebits":       bankDebits,
+	"SetupSessions":    setupSessions,
+	"RefundFates":      refundFates,
+	"Sources":          sources,
 }
 
 func purchase(w *world) {

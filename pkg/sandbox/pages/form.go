@@ -32,6 +32,7 @@ func (f CardForm) cardFields(suggest bool) []field {
 func (e FieldErrors) list() []fieldError {
 	all := []fieldError{
 		{"promotion_code", e.Code}, {"email", e.Email}, {"card_number", e.Number}, {"exp", e.Expiry}, {"cvc", e.CVC}, {"name", e.Name},
+		{"iban", e.IBAN}, {"holder", e.Holder},
 	}
 	var wrong []fieldError
 	for _, f := range all {
@@ -73,6 +74,8 @@ func (v CheckoutView) Later() bool { return v.Subscription && (v.Trial != "" || 
 // Submit is for the template: what the button says will happen.
 func (v CheckoutView) Submit() string {
 	switch {
+	case v.Setup:
+		return v.saves()
 	case v.Trial != "":
 		return "Start trial"
 	case v.Subscription && v.Discount != nil:

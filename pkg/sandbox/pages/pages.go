@@ -25,9 +25,9 @@ var files embed.FS
 //go:embed style.css
 var style string
 
-// Checkout writes the payment page. Its form posts card_number, exp (MM / YY), cvc, name and email to v.Action; where no
-// card is asked for, name and email only. The form for a promotion code posts code=apply with promotion_code, or
-// code=remove.
+// Checkout writes the payment page. Its form posts card_number, exp (MM / YY), cvc, name and email to v.Action; where it
+// takes a bank account, way=debit with iban and holder; where nothing is to be paid, name and email only. The form for a
+// promotion code posts code=apply with promotion_code, or code=remove.
 func Checkout(w io.Writer, v CheckoutView) error { return draw(w, checkoutPage, v) }
 
 // Challenge writes the step in which the card holder's bank asks for consent. Its form posts challenge=accept or

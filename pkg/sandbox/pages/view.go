@@ -10,6 +10,7 @@ type CheckoutView struct {
 	Code         string // the promotion code as it was typed
 	Total        string // what is paid now: "$19.00"; with a trial "$0.00"
 	Subscription bool   // mode subscription; else one payment
+	Setup        bool   // mode setup: nothing is sold, a payment method is saved
 	Interval     string // of a subscription: "month", "3 months"
 	Recurring    string // of a subscription: what each interval costs, "$19.00"
 	Trial        string // of a subscription that begins free: "14 days"
@@ -17,6 +18,7 @@ type CheckoutView struct {
 	EmailFixed   bool   // the merchant's customer has this address: shown, not asked
 	NoCard       bool   // nothing is due, and no card is asked for
 	Card         CardForm
+	Debit        DebitForm
 	Error        string // the reason why the whole payment failed: "Your card was declined."
 	Action       string // where the form posts to
 	CancelURL    string // "" where there is no way back
@@ -49,7 +51,7 @@ type CardForm struct {
 
 // FieldErrors say per field what is wrong with it; "" where nothing is.
 type FieldErrors struct {
-	Number, Expiry, CVC, Name, Email, Code string
+	Number, Expiry, CVC, Name, Email, IBAN, Holder, Code string
 }
 
 // TestCard is a number to try and what it does: {"4242 4242 4242 4242", "Succeeds"}.

@@ -70,6 +70,28 @@ func TestCheckout(t *testing.T) {
 		wants(t, html, "Complete order</button>", `name="email"`, `name="name"`)
 		lacks(t, html, `name="card_number"`, `name="cvc"`, "Test cards", `name="code"`)
 	})
+	t.Run("Setup", func(t *testing.T) {
+		t.Parallel()
+		html := drawn(t, pages.Checkout, pages.CheckoutView{Merchant: "Sandbox", Setup: true})
+		wants(t, html, "<title>Save a card for Sandbox", "<h1>Save a card</h1>", "Nothing is charged now", "Save card</button>", `name="card_number"`)
+		lacks(t, html, "Due today", "Pay ", `name="way"`, `name="iban"`)
+	})
+	t.Run("CardOrBankDebit", func(t *testing.T) {
+		t.Parallel()
+		view := packCheckout()
+		view.Debit = pages.DebitForm{Offered: true, Chosen: true, Holder: "Ada"}
+		view.Card.Errors.IBAN = "The IBAN is wrong."
+		html := drawn(t, pages.Checkout, view)
+		wants(t, html, `value="card"> Card`, `value="debit" checked`, `name="card_number"`, `id="iban" name="iban" type="text" value=""`, `value="Ada"`, `href="#iban"`, "Pay $10.00</button>")
+	})
+	t.Run("BankDebitOnly", func(t *testing.T) {
+		t.Parallel()
+		view := packCheckout()
+		view.Debit = pages.DebitForm{Offered: true, Only: true}
+		html := drawn(t, pages.Checkout, view)
+		wants(t, html, `<input type="hidden" name="way" value="debit">`, `name="iban"`, "<h1>Pay by bank debit</h1>")
+		lacks(t, html, `name="card_number"`, `type="radio"`, "Test cards")
+	})
 	t.Run("Refused", func(t *testing.T) {
 		t.Parallel()
 		html := drawn(t, pages.Checkout, failedCheckout())

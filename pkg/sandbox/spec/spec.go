@@ -55,6 +55,14 @@ func load() contents {
 		"eid":             text(),
 		"expand":          expand,
 	}
+	// The document leaves a card out of payment_method_data, which Stripe takes there as for a payment method.
+	card := c.Operations["POST /v1/payment_methods"]["card"]
+	for _, noun := range []string{"payment_intents", "setup_intents"} {
+		for _, path := range []string{"", "/{intent}", "/{intent}/confirm"} {
+			fields := c.Operations["POST /v1/"+noun+path]["payment_method_data"].Fields
+			fields["card"], fields["type"].Enum = card, append(fields["type"].Enum, "card")
+		}
+	}
 	return c
 }
 

@@ -13,6 +13,8 @@ const module = join(import.meta.dirname, '../../stripecli');
 
 const triggers = `
   charge.dispute.created charge.failed charge.refund.updated charge.refunded charge.succeeded checkout.session.completed
+  balance.available charge.captured checkout.session.async_payment_failed checkout.session.async_payment_succeeded
+  customer.source.created customer.source.updated payment_intent.amount_capturable_updated
   customer.created customer.deleted customer.updated customer.subscription.created customer.subscription.deleted
   customer.subscription.trial_will_end customer.subscription.updated
   invoice.created invoice.deleted invoice.finalized invoice.marked_uncollectible invoice.paid invoice.payment_failed
@@ -47,6 +49,7 @@ for (const scenario of [...triggers, ...Object.keys(named)]) {
     const { code, said } = await trigger(scenario);
     assert.equal(code, 0, said);
 
+    if (scenario.includes('.async_')) await control(world.url, '/_sandbox/clock', { advance_seconds: 3600 }); // the bank answers
     await control(world.url, '/_sandbox/webhooks/flush');
     const type = named[scenario] ?? scenario;
     const event = world.inbox.slice(seen)

@@ -1,0 +1,65 @@
+package sandbox
+
+import (
+	"maps"
+	"slices"
+)
+
+// balance is the account's money, by currency: what could be paid out, and what is on its way.
+type balance struct {
+	Object          string          `json:"object"`
+	Available       []balanceAmount `json:"available"`
+	ConnectReserved []balanceAmount `json:"connect_reserved"`
+	Pending         []balanceAmount `json:"pending"`
+}
+
+type balanceAmount struct {
+	Amount      int64            `json:"amount"`
+	Currency    string           `json:"currency"`
+	SourceTypes map[string]int64 `json:"source_types,omitempty"`
+}
+
+// sums are a currency's money.
+type sums struct{ available, pending int64 }
+
+// tally answers the sums of all movements, net of fees. They are added up once, then kept current by book and
+// makeAvailable, so that a balance costs the same however much was moved.
+func (w *world) tally() map[string]*sums {
+	if w.sums == nil {
+		w.sums = map[string]*sums{"usd": {}}
+		for _, id := range w.Transactions.ids {
+			w.count(w.Transactions.get(id), 1)
+		}
+	}
+	return w.sums
+}
+
+// count adds a movement to the sums, as it is now, or with -1 takes it out.
+func (w *world) count(each *balanceTransaction, sign int64) {
+	found := w.sums[each.Currency]
+	if found == nil {
+		found = &sums{}
+		w.sums[each.Currency] = found
+	}
+	if each.Status == "available" {
+		found.available += sign * each.Net
+	} else {
+		found.pending += sign * each.Net
+	}
+}
+
+// balance answers the account's money, in the order of the currencies' names.
+func (w *world) balance() *balance {
+	found, shown := w.tally(), &balance{Object: "balance"}
+	amount := func(n int64, currency string) balanceAmount {
+		return balanceAmount{n, currency, map[string]int64{"card": n}}
+	}
+	for _, currency := range slices.Sorted(maps.Keys(found)) {
+		shown.Available = append(shown.Available, amount(found[currency].available, currency))
+		shown.Pending = append(shown.Pending, amount(found[currency].pending, currency))
+		shown.ConnectReserved = append(shown.ConnectReserved, balanceAmount{0, currency, nil})
+	}
+	return shown
+}
+
+func getBalance(c *call) (any, error) { return c.balance(), nil }

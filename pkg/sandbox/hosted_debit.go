@@ -1,0 +1,50 @@
+package sandbox
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/pointsync/pointsync/pkg/sandbox/pages"
+)
+
+// entry is what a payment page may show again of what was typed into it.
+type entry struct {
+	card  pages.CardForm
+	debit enteredDebit
+	email string
+}
+
+// enteredDebit is the bank account that somebody typed into a payment page, and whether they chose to pay from it.
+type enteredDebit struct {
+	chosen       bool
+	iban, holder string
+}
+
+func readDebit(form url.Values) enteredDebit {
+	return enteredDebit{form.Get("way") == "debit", plainIBAN(form.Get("iban")), strings.TrimSpace(form.Get("holder"))}
+}
+
+// form answers the bank account's part of a session's page.
+func (d enteredDebit) form(s *checkoutSession) pages.DebitForm {
+	return pages.DebitForm{
+		Offered: slices.Contains(s.PaymentMethodTypes, "sepa_debit"),
+		Only:    !slices.Contains(s.PaymentMethodTypes, "card"),
+		Chosen:  d.chosen,
+		Holder:  d.holder,
+	}
+}
+
+// enteredWay makes a payment method of what was typed, a card or a bank account, and answers whose it is.
+func (w *world) enteredWay(s *checkoutSession, card enteredCard, debit enteredDebit) (*paymentMethod, string, error) {
+	switch {
+	case !debit.chosen || !slices.Contains(s.PaymentMethodTypes, "sepa_debit"):
+		made, err := w.enteredMethod(card)
+		return made, card.name, err
+	case !validIBAN(debit.iban):
+		return nil, "", coded("invalid_bank_account_iban", "iban", "The IBAN you provided is invalid.")
+	case debit.holder == "":
+		return nil, "", coded("parameter_missing", "holder", "Enter the name of the account's holder.")
+	}
+	return w.newDebitMethod(debit.iban), debit.holder, nil
+}

@@ -1,0 +1,82 @@
+package sandbox
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/pointsync/pointsync/pkg/sandbox/spec"
+)
+
+// typesFor answers the kinds of payment methods that the sandbox knows for a currency.
+func typesFor(currency string) []string {
+	if currency == "eur" {
+		return []string{"card", "sepa_debit"}
+	}
+	return []string{"card"}
+}
+
+// describedMethod makes the payment method that a request describes; at names the parameter that does, "" for the
+// request itself.
+func (c *call) describedMethod(p spec.Params, at string) (made *paymentMethod, err error) {
+	switch kind := p.Text("type"); kind {
+	case "":
+		return nil, missing(within(at, "type"))
+	case "card":
+		made, err = c.describedCard(p.Sub("card"), within(at, "card"))
+	case "sepa_debit":
+		made, err = c.describedDebit(p.Sub("sepa_debit"), within(at, "sepa_debit"))
+	default:
+		return nil, invalid(within(at, "type"), "The sandbox knows payment methods of the types card and sepa_debit only.")
+	}
+	if err != nil {
+		return nil, err
+	}
+	made.fill(p)
+	return made, nil
+}
+
+// within names a parameter inside another.
+func within(at, name string) string {
+	if at == "" {
+		return name
+	}
+	return at + "[" + name + "]"
+}
+
+// describedCard makes a card of a token or of a number.
+func (c *call) describedCard(card spec.Params, at string) (*paymentMethod, error) {
+	if token := card.Text("token"); token != "" {
+		return c.redeemToken(token, within(at, "token"))
+	}
+	return c.numberedCard(card, at)
+}
+
+func (c *call) numberedCard(card spec.Params, at string) (*paymentMethod, error) {
+	for _, name := range []string{"number", "exp_month", "exp_year"} {
+		if !card.Has(name) {
+			return nil, missing(within(at, name))
+		}
+	}
+	year := card.Int("exp_year")
+	if year < 100 {
+		year += 2000
+	}
+	if e := checkCard(card.Text("number"), card.Int("exp_month"), year, card.Text("cvc"), c.now()); e != nil {
+		return nil, e
+	}
+	return c.newMethod(card.Text("number"), card.Int("exp_month"), year, card.Has("cvc")), nil
+}
+
+// usable refuses a payment method that an intent does not accept, or that cannot hold money for a later capture.
+func (m *paymentMethod) usable(types []string, capture string) error {
+	switch {
+	case m == nil:
+		return nil
+	case !slices.Contains(types, m.Type):
+		return invalid("payment_method", "The PaymentMethod provided (%s) is not allowed for this PaymentIntent. "+
+			"Please attach a PaymentMethod with one of these types: %s.", m.Type, strings.Join(types, ", "))
+	case capture == "manual" && m.Type != "card":
+		return invalid("capture_method", "A payment method of type %s cannot be captured by hand: use the capture_method automatic.", m.Type)
+	}
+	return nil
+}
