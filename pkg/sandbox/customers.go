@@ -73,6 +73,9 @@ func createCustomer(c *call) (any, error) {
 	if err := method.attachable(); err != nil {
 		return nil, err
 	}
+	if err := checkTaxIDs(c.p.List("tax_id_data")); err != nil {
+		return nil, err
+	}
 	c.clock = clock
 	made := c.newCustomer("", "")
 	if settings := c.p.Sub("invoice_settings"); method != nil && settings.Text("default_payment_method") == c.p.Text("payment_method") {
@@ -83,7 +86,11 @@ func createCustomer(c *call) (any, error) {
 		c.Customers.remove(made.ID)
 		return nil, err
 	}
+	c.settleCash(made.ID, c.p.Sub("cash_balance"))
 	c.emit("customer.created", made)
+	for _, each := range c.p.List("tax_id_data") {
+		c.newTaxID(made, each.Text("type"), each.Text("value"))
+	}
 	if method != nil {
 		method.Customer = text(made.ID)
 		c.emit("payment_method.attached", method)
@@ -104,6 +111,7 @@ func updateCustomer(c *call) (any, error) {
 	if err := c.fillCustomer(&trial); err != nil {
 		return nil, err
 	}
+	c.settleCash(found.ID, c.p.Sub("cash_balance"))
 	c.change("customer.updated", found, func() { *found = trial })
 	return found, nil
 }

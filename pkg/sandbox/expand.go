@@ -35,7 +35,10 @@ func (w *world) expandNode(node map[string]any, segments []string, path string) 
 		return nil
 	}
 	object, _ := node["object"].(string)
-	if object == "list" {
+	if object == "list" || object == "search_result" {
+		if object == "search_result" && len(segments) == 1 && segments[0] == "total_count" {
+			return nil // the search itself has counted
+		}
 		if segments[0] != "data" {
 			return invalid("expand", "This property cannot be expanded (%s). You may want to try expanding 'data.%s' instead.", path, path)
 		}
@@ -96,8 +99,16 @@ func (w *world) include(node map[string]any, name string) map[string]any {
 	case "customer.subscriptions":
 		live := w.Subscriptions.where(func(s *subscription) bool { return s.Customer == id && s.Status != "canceled" })
 		return wholeList(newestFirst(live), "/v1/customers/"+id+"/subscriptions")
-	case "customer.sources", "customer.tax_ids":
+	case "customer.sources":
 		return wholeList([]string{}, "/v1/customers/"+id+"/"+name)
+	case "customer.tax_ids":
+		return wholeList(newestFirst(w.taxIDsOf(id)), "/v1/customers/"+id+"/tax_ids")
+	case "price.currency_options":
+		if found := w.Prices.get(id); found != nil { // one that was described for a single purchase is not kept
+			return found.currencyOptions()
+		}
+	case "customer.cash_balance":
+		return render(w.cashBalanceOf(id))
 	}
 	return nil
 }

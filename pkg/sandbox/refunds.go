@@ -5,7 +5,9 @@ type refund struct {
 	Amount        int64             `json:"amount"`
 	Charge        text              `json:"charge"`
 	Currency      string            `json:"currency"`
+	FailureReason string            `json:"failure_reason,omitempty"`
 	Metadata      map[string]string `json:"metadata"`
+	NextAction    *refundAction     `json:"next_action,omitempty"`
 	PaymentIntent text              `json:"payment_intent"`
 	Reason        text              `json:"reason"`
 	Status        string            `json:"status"`

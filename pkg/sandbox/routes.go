@@ -1,15 +1,39 @@
 package sandbox
 
 import (
-	"fmt"
 	"net/http"
 	"time"
+
+	"github.com/pointsync/pointsync/pkg/sandbox/spec"
 )
 
 // operations are the API that the sandbox serves, named as in Stripe's document, whose parameters each accepts.
 var operations = map[string]operation{
-	"GET /v1/account": getAccount,
-	"GET /v1/balance": getBalance,
+	"GET /v1/account":            getAccount,
+	"GET /v1/accounts/{account}": getAccountByID,
+	"GET /v1/balance":            getBalance,
+
+	"GET /v1/customers/search":       searchCustomers,
+	"GET /v1/charges/search":         searchCharges,
+	"GET /v1/invoices/search":        searchInvoices,
+	"GET /v1/payment_intents/search": searchIntents,
+	"GET /v1/prices/search":          searchPrices,
+	"GET /v1/products/search":        searchProducts,
+	"GET /v1/subscriptions/search":   searchSubscriptions,
+
+	"POST /v1/customers/{customer}/tax_ids":                                createTaxID,
+	"GET /v1/customers/{customer}/tax_ids":                                 listTaxIDs,
+	"GET /v1/customers/{customer}/tax_ids/{id}":                            getTaxID,
+	"DELETE /v1/customers/{customer}/tax_ids/{id}":                         deleteTaxID,
+	"GET /v1/customers/{customer}/cash_balance":                            getCashBalance,
+	"POST /v1/customers/{customer}/cash_balance":                           updateCashBalance,
+	"GET /v1/customers/{customer}/cash_balance_transactions":               listCashTransactions,
+	"GET /v1/customers/{customer}/cash_balance_transactions/{transaction}": getCashTransaction,
+	"POST /v1/customers/{customer}/funding_instructions":                   createFundingInstructions,
+	"POST /v1/test_helpers/customers/{customer}/fund_cash_balance":         fundCashBalance,
+
+	"POST /v1/refunds/{refund}/cancel":              cancelRefund,
+	"POST /v1/test_helpers/refunds/{refund}/expire": expireRefund,
 
 	"POST /v1/customers":                                            createCustomer,
 	"GET /v1/customers":                                             listCustomers,
@@ -138,6 +162,7 @@ func (s *Sandbox) routes() http.Handler {
 	mux.HandleFunc("POST /_sandbox/subscriptions/{subscription}/next_invoice", s.decideNextInvoice)
 	mux.HandleFunc("POST /_sandbox/payments/{payment}/refund", s.refundByHand)
 	mux.HandleFunc("POST /_sandbox/payments/{payment}/dispute", s.disputeByHand)
+	mux.HandleFunc("POST /_sandbox/refunds/{refund}/hold", s.holdRefund)
 	mux.HandleFunc("POST /_sandbox/intents/{intent}/authenticate", s.authenticateByHand)
 	mux.HandleFunc("POST /_sandbox/disputes/{dispute}/close", s.decideDispute)
 	mux.HandleFunc("POST /_sandbox/events/{event}/resend", s.resendEvent)
@@ -161,13 +186,18 @@ func (s *Sandbox) dated(next http.Handler) http.Handler {
 	})
 }
 
+// unknownURL tells what Stripe has and the sandbox does not act out from what Stripe does not have either.
 func unknownURL(out http.ResponseWriter, r *http.Request) {
 	requestID := newID("req_", 14)
 	if _, refusal := authenticate(r); refusal != nil {
 		answerError(out, requestID, refusal)
 		return
 	}
-	e := invalid("", "%s", fmt.Sprintf("Unrecognized request URL (%s: %s). Please see https://stripe.com/docs or we can help at https://support.stripe.com/.", r.Method, r.URL.Path))
+	if spec.Official(r.Method, r.URL.Path) {
+		answerError(out, requestID, invalid("", "The sandbox does not act out %s %s: see docs/sandbox.md.", r.Method, r.URL.Path))
+		return
+	}
+	e := invalid("", "Unrecognized request URL (%s: %s). Please see https://stripe.com/docs or we can help at https://support.stripe.com/.", r.Method, r.URL.Path)
 	e.status = http.StatusNotFound
 	answerError(out, requestID, e)
 }

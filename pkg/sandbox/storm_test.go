@@ -167,7 +167,7 @@ func (s *storm) value(form url.Values, field *spec.Field, param string, depth in
 // prefixes tell which ids a parameter probably wants, by a word in its name; the longest word first.
 var prefixes = []struct{ word, prefix string }{
 	{"payment_method", "pm_"}, {"subscription_item", "si_"}, {"subscription", "sub_"}, {"session", "cs_"}, {"intent", "pi_"}, {"invoiceitem", "ii_"},
-	{"invoice", "in_"}, {"price", "price_"}, {"customer", "cus_"}, {"product", "prod_"}, {"charge", "ch_"}, {"dispute", "dp_"}, {"refund", "re_"}, {"clock", "clock_"},
+	{"invoice", "in_"}, {"price", "price_"}, {"customer", "cus_"}, {"product", "prod_"}, {"charge", "ch_"}, {"dispute", "dp_"}, {"refund", "re_"}, {"clock", "clock_"}, {"tax_id", "txi_"}, {"transaction", "ccsbtxn_"},
 	{"endpoint", "we_"}, {"configuration", "bpc_"}, {"event", "evt_"}, {"item", "si_"}, {"id", "si_"},
 }
 
