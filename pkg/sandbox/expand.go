@@ -88,7 +88,7 @@ func (w *world) expandField(node map[string]any, field, rest []string, path stri
 }
 
 // include answers the lists that an object carries only when asked for.
-func (w *world) include(node map[string]any, name string) map[string]any {
+func (w *world) include(node map[string]any, name string) any {
 	id, _ := node["id"].(string)
 	switch node["object"].(string) + "." + name {
 	case "checkout.session.line_items":
@@ -106,6 +106,10 @@ func (w *world) include(node map[string]any, name string) map[string]any {
 	case "price.currency_options":
 		if found := w.Prices.get(id); found != nil { // one that was described for a single purchase is not kept
 			return found.currencyOptions()
+		}
+	case "billing_portal.configuration.products":
+		if products := w.PortalConfigs.get(id).Hidden.Products; products != nil {
+			return products
 		}
 	case "customer.cash_balance":
 		return render(w.cashBalanceOf(id))
