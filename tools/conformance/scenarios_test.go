@@ -32,6 +32,10 @@ var scenarios = map[string]func(*world){
 	"Invoices":         invoices,
 	"Catalogue":        catalogue,
 	"Errors":           errors,
+	"Searches":         searches,
+	"Belongings":       belongings,
+	"RefundThatWaits":  refundThatWaits,
+	"PortalFlows":      portalFlows,
 }
 
 func purchase(w *world) {
