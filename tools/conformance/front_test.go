@@ -108,4 +108,4 @@ func (f *front) all() []exchange {
 }
 
 // madeUp are the ids that stand in the SDK's tests for an object that would be there.
-var madeUp = regexp.MustCompile(`^(?:([a-z]+)(?:_test)?_(?:123|abc|ABC|xyz|x{4,})|gold)$`)
+var madeUp = regexp.MustCompile(`^(?:([a-z]+)(?:_test)?_(?:123|abc|ABC|xyz|x{4,})|gold|25OFF|Z4OV52SU)$`)

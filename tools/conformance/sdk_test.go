@@ -35,15 +35,16 @@ var (
 // sdkRefused lists the tests that the sandbox fails, each with the reason. Stripe's mock checks no state, so that some
 // of them ask for what Stripe itself refuses.
 var sdkRefused = map[string]string{
-	"charge/TestChargeSearch":                            "expects total_count without asking for it, which only Stripe's mock answers",
-	"checkout/session/TestCheckoutSessionNew":            "illegal at Stripe: a line item without a price, and subscription_data without the mode subscription",
-	"example/TestCheckoutSessionsPost":                   "illegal at Stripe: mode payment without line items; and shipping rates, which the sandbox does not act out",
-	"example/TestPaymentIntentsApplyCustomerBalancePost": "illegal at Stripe for a payment by card, and the sandbox has none out of a cash balance",
-	"example/TestPaymentIntentsPost4":                    "a payment with Przelewy24, which the sandbox does not have, in a currency that it does not take",
-	"example/TestPaymentIntentsVerifyMicrodepositsPost":  "illegal at Stripe for a payment by card, and the sandbox has no bank that sends small amounts",
-	"example/TestPaymentIntentsVerifyMicrodepositsPost2": "illegal at Stripe for a payment by card, and the sandbox has no bank that sends small amounts",
-	"price/TestPriceNew":                                 "illegal at Stripe: tiers without tiers_mode; and the sandbox sells by a fixed amount per unit only",
-	"subscription/TestSubscriptionNew":                   "illegal at Stripe: days_until_due with automatic charging",
+	"charge/TestChargeSearch":                              "expects total_count without asking for it, which only Stripe's mock answers",
+	"checkout/session/TestCheckoutSessionNew":              "illegal at Stripe: a line item without a price, and subscription_data without the mode subscription",
+	"example/TestCheckoutSessionsPost":                     "illegal at Stripe: mode payment without line items; and shipping rates, which the sandbox does not act out",
+	"example/TestPaymentIntentsApplyCustomerBalancePost":   "illegal at Stripe for a payment by card, and the sandbox has none out of a cash balance",
+	"example/TestPaymentIntentsIncrementAuthorizationPost": "no card of the sandbox offers it, as each says of itself under incremental_authorization",
+	"example/TestPaymentIntentsPost4":                      "a payment with Przelewy24, which the sandbox does not have, in a currency that it does not take",
+	"example/TestPaymentIntentsVerifyMicrodepositsPost":    "illegal at Stripe for a payment by card, and the sandbox has no bank that sends small amounts",
+	"example/TestPaymentIntentsVerifyMicrodepositsPost2":   "illegal at Stripe for a payment by card, and the sandbox has no bank that sends small amounts",
+	"price/TestPriceNew":                                   "illegal at Stripe: tiers without tiers_mode; and the sandbox sells by a fixed amount per unit only",
+	"subscription/TestSubscriptionNew":                     "illegal at Stripe: days_until_due with automatic charging",
 }
 
 // sdkAwaited are tests of what other branches bring. While one of them fails it counts neither way.

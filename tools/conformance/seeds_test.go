@@ -13,11 +13,12 @@ import (
 // seeder makes the objects that the SDK's tests only pretend to have, each in a state in which the request at hand is
 // allowed at Stripe.
 type seeder struct {
-	next   http.Handler
-	op     string     // the request at hand, its made-up ids left out: "POST /v1/invoices/{}/pay"
-	form   url.Values // and what it says
-	param  string     // the parameter that names the object, "" for the address
-	holder string     // the customer, to whom all of them belong
+	next      http.Handler
+	op        string     // the request at hand, its made-up ids left out: "POST /v1/invoices/{}/pay"
+	form      url.Values // and what it says
+	param     string     // the parameter that names the object, "" for the address
+	holder    string     // the customer, to whom all of them belong
+	reduction string     // the coupon, of which there is one as well
 }
 
 // seeds make an object of the kind that a made-up id says by its first letters, and answer its id.
@@ -31,7 +32,7 @@ var seeds = map[string]func(*seeder) string{
 	"card":  (*seeder).source,
 	"ba":    (*seeder).source, // the sandbox has no bank accounts: a card answers at their address
 	"pi":    (*seeder).intent,
-	"ch":    func(s *seeder) string { return s.field("/v1/payment_intents/"+s.intent(), "latest_charge") },
+	"ch":    (*seeder).charge,
 	"seti": func(s *seeder) string {
 		return s.made("/v1/setup_intents", "payment_method=pm_card_visa&customer="+s.customer())
 	},
@@ -68,6 +69,7 @@ var listed = map[string]string{
 	"/v1/refunds": "re", "/v1/disputes": "dp", "/v1/checkout/sessions": "cs", "/v1/subscriptions": "sub", "/v1/invoices": "in", "/v1/invoiceitems": "ii",
 	"/v1/events": "evt", "/v1/billing_portal/configurations": "bpc", "/v1/webhook_endpoints": "we", "/v1/test_helpers/test_clocks": "clock",
 	"/v1/coupons": "co", "/v1/balance_transactions": "txn", "/v1/promotion_codes": "promo", "/v1/charges/search": "ch",
+	"/v1/customers/{}/tax_ids": "txi", "/v1/customers/{}/balance_transactions": "cbtxn",
 }
 
 // begin looks at a request, and makes what it takes for granted without naming it.
@@ -79,26 +81,26 @@ func (s *seeder) begin(r *http.Request, form url.Values) {
 		}
 	}
 	s.op, s.form, s.param = r.Method+" "+strings.Join(segments, "/"), form, ""
-	if kind := listed[r.URL.Path]; kind != "" && r.Method == http.MethodGet {
+	if kind := listed[strings.TrimPrefix(s.op, "GET ")]; kind != "" {
 		seeds[kind](s)
-	}
-	if strings.HasPrefix(r.URL.Path, "/v1/coupons/25OFF") {
-		s.made("/v1/coupons", "id=25OFF&percent_off=25&duration=once")
 	}
 }
 
 // real answers the id of a fresh object for a made-up one, and everything else as it is.
 func (s *seeder) real(param, id string) string {
 	found := madeUp.FindStringSubmatch(id)
-	if found == nil {
+	if found == nil || param == "id" { // the caller's own choice of an id
 		return id
 	}
 	s.param = param
 	kind := found[1]
 	switch {
-	case kind == "" && strings.Contains(s.op, "/refunds"):
+	case kind != "":
+	case id != "gold":
+		kind = "co"
+	case strings.Contains(s.op, "/refunds"):
 		kind = "re"
-	case kind == "":
+	default:
 		kind = "price"
 	}
 	if seed := seeds[kind]; seed != nil {
@@ -159,6 +161,14 @@ func (s *seeder) intent() string {
 		form += "&confirm=true"
 	}
 	return s.made("/v1/payment_intents", form)
+}
+
+// charge belongs to a payment intent, but for one that is to be captured by itself.
+func (s *seeder) charge() string {
+	if strings.HasSuffix(s.op, "/capture") {
+		return s.made("/v1/charges", "amount=1000&currency=usd&capture=false&source=tok_visa")
+	}
+	return s.field("/v1/payment_intents/"+s.intent(), "latest_charge")
 }
 
 func (s *seeder) paid(card string) string {
@@ -230,7 +240,10 @@ func (s *seeder) clock() string {
 }
 
 func (s *seeder) coupon() string {
-	return s.made("/v1/coupons", "percent_off=25&duration=once")
+	if s.reduction == "" {
+		s.reduction = s.made("/v1/coupons", "percent_off=25&duration=forever")
+	}
+	return s.reduction
 }
 
 func (s *seeder) promotion() string {

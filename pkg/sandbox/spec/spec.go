@@ -1,8 +1,7 @@
 // Package spec owns what Stripe's own OpenAPI document (API 2023-10-16) says about the operations that the sandbox
 // serves: which parameters each takes, which keys each object carries, and which of them expand; and which operations
-// Stripe has besides. It refuses to know
-// what any of them mean. Its data, spec.json, is distilled from the official document by generate.go and never
-// edited by hand.
+// Stripe has besides. It refuses to know what any of them mean. Its data, spec.json, is distilled from the official
+// document by generate.go and never edited by hand.
 //
 //go:generate sh -c "go run generate.go $STRIPE_OPENAPI"
 package spec
