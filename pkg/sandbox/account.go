@@ -1,5 +1,7 @@
 package sandbox
 
+import "net/http"
+
 const (
 	accountID   = "acct_1SandboxSandbox1"
 	accountName = "Sandbox"
@@ -20,4 +22,14 @@ func getAccount(c *call) (any, error) {
 			"url":      "/v1/accounts/" + accountID + "/external_accounts",
 		},
 	}, nil
+}
+
+// getAccountByID knows the one account that there is.
+func getAccountByID(c *call) (any, error) {
+	if c.id == accountID {
+		return getAccount(c)
+	}
+	e := coded("account_invalid", "", "The provided key does not have access to account '%s' (or that account does not exist). Application access may have been revoked.", c.id)
+	e.status = http.StatusForbidden
+	return nil, e
 }

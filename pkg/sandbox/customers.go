@@ -75,6 +75,9 @@ func createCustomer(c *call) (any, error) {
 	if err := method.attachable(); err != nil {
 		return nil, err
 	}
+	if err := checkTaxIDs(c.p.List("tax_id_data")); err != nil {
+		return nil, err
+	}
 	source, err := c.offeredSource()
 	if err != nil {
 		return nil, err
@@ -93,12 +96,16 @@ func createCustomer(c *call) (any, error) {
 		c.Customers.remove(made.ID)
 		return nil, err
 	}
+	c.settleCash(made.ID, c.p.Sub("cash_balance"))
 	if redeemed != nil {
 		made.Discount = c.newDiscount(redeemed)
 		made.Discount.Customer = text(made.ID)
 	}
 	c.emit("customer.created", made)
 	c.announceDiscount(nil, made.Discount)
+	for _, each := range c.p.List("tax_id_data") {
+		c.newTaxID(made, each.Text("type"), each.Text("value"))
+	}
 	if made.Balance != 0 {
 		c.enterBalance(made, made.Balance, "initial")
 	}
@@ -133,6 +140,7 @@ func updateCustomer(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.settleCash(found.ID, c.p.Sub("cash_balance"))
 	moved := trial.Balance - found.Balance
 	c.change("customer.updated", found, func() { *found = trial })
 	if moved != 0 {

@@ -35,7 +35,10 @@ func (w *world) expandNode(node map[string]any, segments []string, path string) 
 		return nil
 	}
 	object, _ := node["object"].(string)
-	if object == "list" {
+	if object == "list" || object == "search_result" {
+		if object == "search_result" && len(segments) == 1 && segments[0] == "total_count" {
+			return nil // the search itself has counted
+		}
 		if segments[0] != "data" {
 			return invalid("expand", "This property cannot be expanded (%s). You may want to try expanding 'data.%s' instead.", path, path)
 		}
@@ -142,7 +145,17 @@ func (w *world) include(node map[string]any, name string) any {
 	case "customer.sources":
 		return wholeList(w.sources(id), "/v1/customers/"+id+"/sources")
 	case "customer.tax_ids":
-		return wholeList([]string{}, "/v1/customers/"+id+"/"+name)
+		return wholeList(newestFirst(w.taxIDsOf(id)), "/v1/customers/"+id+"/tax_ids")
+	case "price.currency_options":
+		if found := w.Prices.get(id); found != nil { // one that was described for a single purchase is not kept
+			return found.currencyOptions()
+		}
+	case "billing_portal.configuration.products":
+		if products := w.PortalConfigs.get(id).Hidden.Products; products != nil {
+			return products
+		}
+	case "customer.cash_balance":
+		return render(w.cashBalanceOf(id))
 	}
 	return nil
 }

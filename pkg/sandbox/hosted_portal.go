@@ -4,16 +4,25 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"net/url"
+	"strings"
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/sandbox/pages"
-	"github.com/pointsync/pointsync/pkg/sandbox/spec"
 )
 
-// showPortal is the billing portal of one customer.
+// visit is one look at a portal, or one form sent from it.
+type visit struct {
+	*world
+	session *portalSession
+	offer   *portalConfiguration
+	holder  *customer
+	flow    *portalFlow // the one thing to do, nil on the whole portal
+	home    string      // the whole portal's address
+}
+
+// showPortal is the billing portal of one customer, or the one thing in it that the customer was led there for.
 func (s *Sandbox) showPortal(out http.ResponseWriter, r *http.Request) {
-	s.portalPage(out, r, func(*world, *customer) (string, error) { return "", nil }, pages.CardForm{})
+	s.portalPage(out, r, nil, pages.CardForm{})
 }
 
 // postPortal does what one of the portal's forms asks.
@@ -24,77 +33,30 @@ func (s *Sandbox) postPortal(out http.ResponseWriter, r *http.Request) {
 		return
 	}
 	kept := pages.CardForm{Name: r.PostForm.Get("name"), Expiry: r.PostForm.Get("exp")}
-	s.portalPage(out, r, func(w *world, holder *customer) (string, error) {
-		if r.PostForm.Get("action") == "card" {
-			return "Your card was updated.", w.replaceCard(holder, readCard(r.PostForm))
-		}
-		return w.portalAction(holder, r.PostForm)
-	}, kept)
+	s.portalPage(out, r, func(v *visit) (string, error) { return v.act(r.PostForm) }, kept)
 }
 
-// portalAction changes one of the customer's own subscriptions, by the same operations that the API has.
-func (w *world) portalAction(holder *customer, form url.Values) (string, error) {
-	s := w.Subscriptions.get(form.Get("subscription"))
-	if s == nil || s.Customer != holder.ID {
-		return "", noSuch("subscription", form.Get("subscription"), "id")
-	}
-	change := func(p spec.Params) error {
-		_, err := updateSubscription(&call{world: w, p: p, id: s.ID})
-		return err
-	}
-	switch form.Get("action") {
-	case "cancel":
-		return "Your plan ends with its current period.", change(spec.Params{"cancel_at_period_end": true})
-	case "resume":
-		return "Your plan goes on.", change(spec.Params{"cancel_at_period_end": false})
-	case "change":
-		item := spec.Params{"id": s.Items.Data[0].ID, "price": form.Get("price")}
-		err := change(spec.Params{"items": []any{item}, "proration_behavior": "always_invoice", "payment_behavior": "pending_if_incomplete"})
-		if err == nil && s.PendingUpdate != nil {
-			return "", invalid("", "Your card was refused: your plan stays as it was.")
-		}
-		return "Your plan was changed.", err
-	}
-	return "", invalid("action", "This page knows no such action.")
-}
-
-// replaceCard makes a card the default of the customer and of all that renews.
-func (w *world) replaceCard(holder *customer, entered enteredCard) error {
-	method, err := w.enteredMethod(entered)
-	if err != nil {
-		return err
-	}
-	if err := method.attachable(); err != nil {
-		return err
-	}
-	if entered.name != "" {
-		method.BillingDetails.Name = text(entered.name)
-	}
-	method.BillingDetails.Email = holder.Email
-	w.attach(method, holder)
-	w.change("customer.updated", holder, func() { holder.InvoiceSettings.DefaultPaymentMethod = text(method.ID) })
-	for _, s := range w.Subscriptions.among(holder.ID, func(s *subscription) bool { return !s.ended() }) {
-		w.change("customer.subscription.updated", s, func() { s.DefaultPaymentMethod = text(method.ID) })
-	}
-	return nil
-}
-
-// portalPage does a piece of work for a portal's customer and draws the portal as it stands then.
-func (s *Sandbox) portalPage(out http.ResponseWriter, r *http.Request, work func(*world, *customer) (string, error), kept pages.CardForm) {
-	var view pages.PortalView
-	status := http.StatusOK
+// portalPage does a piece of work (nil: none) for a portal's customer and draws the portal as it stands then, or what
+// comes after the one thing that the customer came for.
+func (s *Sandbox) portalPage(out http.ResponseWriter, r *http.Request, work func(*visit) (string, error), kept pages.CardForm) {
+	var answer func()
 	err := s.inWorld(cause{}, func(w *world) error {
-		session := w.PortalSessions.get(r.PathValue("session"))
-		if session == nil {
-			return noSuch("billing_portal.session", r.PathValue("session"), "id")
-		}
-		holder, err := w.customerAt(session.Customer, "customer")
+		v, err := w.visit(r)
 		if err != nil {
 			return err
 		}
-		w.on(holder)
-		flash, failure := work(w, holder)
-		view = w.portalView(session, holder, r.URL.Path)
+		var flash string
+		var failure error
+		if work != nil {
+			flash, failure = work(v)
+		}
+		if work != nil && failure == nil && v.flow != nil {
+			if answer = s.completed(out, r, v, flash); answer != nil {
+				return nil
+			}
+			v.flow = nil
+		}
+		view, status := v.view(), http.StatusOK
 		view.Flash = flash
 		if failure != nil {
 			status, view.Flash, view.Card = http.StatusPaymentRequired, "", kept
@@ -104,38 +66,89 @@ func (s *Sandbox) portalPage(out http.ResponseWriter, r *http.Request, work func
 				status = http.StatusBadRequest
 			}
 		}
+		answer = func() { s.draw(out, status, func(to io.Writer) error { return pages.Portal(to, view) }) }
 		return nil
 	})
 	if err != nil {
 		s.message(out, http.StatusNotFound, pages.MessageView{Title: "No such page", Text: "There is no billing portal at this address."})
 		return
 	}
-	s.draw(out, status, func(to io.Writer) error { return pages.Portal(to, view) })
+	answer()
 }
 
-func (w *world) portalView(session *portalSession, holder *customer, action string) pages.PortalView {
-	view := pages.PortalView{
-		Merchant:  accountName,
-		Email:     string(holder.Email),
-		Action:    action,
-		ReturnURL: string(session.ReturnURL),
-		TestCards: suggestions,
+// visit finds whose portal an address is. What a flow was about may have ended since: then it is the whole portal.
+func (w *world) visit(r *http.Request) (*visit, error) {
+	session := w.PortalSessions.get(r.PathValue("session"))
+	if session == nil {
+		return nil, noSuch("billing_portal.session", r.PathValue("session"), "id")
 	}
-	card := w.cardFor(nil, holder)
-	for _, s := range newestFirst(w.Subscriptions.among(holder.ID, func(*subscription) bool { return true })) {
-		if card == nil {
-			card = w.cardFor(s, holder)
+	holder, err := w.customerAt(session.Customer, "customer")
+	if err != nil {
+		return nil, err
+	}
+	w.on(holder)
+	home, deep := strings.CutSuffix(r.URL.Path, flowPath)
+	v := &visit{world: w, session: session, offer: w.PortalConfigs.get(session.Configuration), holder: holder, home: home}
+	if deep && session.Flow != nil {
+		about := w.Subscriptions.get(session.Flow.subscription())
+		if session.Flow.subscription() == "" || about != nil && !about.ended() {
+			v.flow = session.Flow
 		}
-		view.Subscriptions = append(view.Subscriptions, w.portalSubscription(s))
 	}
-	if card != nil && card.Type == "card" {
+	return v, nil
+}
+
+// completed answers what follows the one thing that the customer came for: the merchant's page, a word of thanks, or
+// nil for the whole portal.
+func (s *Sandbox) completed(out http.ResponseWriter, r *http.Request, v *visit, flash string) func() {
+	switch then := v.flow.AfterCompletion; then.Type {
+	case "redirect":
+		return func() { http.Redirect(out, r, then.Redirect.ReturnURL, http.StatusSeeOther) }
+	case "hosted_confirmation":
+		view := pages.MessageView{Title: flash, Text: string(then.HostedConfirmation.CustomMessage)}
+		if v.session.ReturnURL != "" {
+			view.Link = &pages.Link{Text: "Return to " + accountName, URL: string(v.session.ReturnURL)}
+		}
+		return func() { s.message(out, http.StatusOK, view) }
+	}
+	return nil
+}
+
+// view is the portal as it stands.
+func (v *visit) view() pages.PortalView {
+	business, features := v.offer.BusinessProfile, v.offer.Features
+	view := pages.PortalView{
+		Merchant:     accountName,
+		Headline:     string(business.Headline),
+		Privacy:      string(business.PrivacyPolicyURL),
+		Terms:        string(business.TermsOfServiceURL),
+		Email:        string(v.holder.Email),
+		Action:       v.home,
+		ReturnURL:    string(v.session.ReturnURL),
+		TestCards:    suggestions,
+		NoCardUpdate: !features.PaymentMethodUpdate.Enabled,
+		NoInvoices:   !features.InvoiceHistory.Enabled,
+	}
+	if v.flow != nil {
+		view.Flow, view.Action = v.flow.Type, v.home+flowPath
+	}
+	card := v.cardFor(nil, v.holder)
+	for _, s := range newestFirst(v.Subscriptions.among(v.holder.ID, func(*subscription) bool { return true })) {
+		if card == nil {
+			card = v.cardFor(s, v.holder)
+		}
+		if v.flow == nil || s.ID == v.flow.subscription() {
+			view.Subscriptions = append(view.Subscriptions, v.row(s))
+		}
+	}
+	if card != nil {
 		view.PaymentCard = &pages.PaymentCard{
 			Brand:  card.Card.Brand,
 			Last4:  card.Card.Last4,
 			Expiry: time.Date(int(card.Card.ExpYear), time.Month(card.Card.ExpMonth), 1, 0, 0, 0, 0, time.UTC).Format("01 / 06"),
 		}
 	}
-	for _, i := range newestFirst(w.Invoices.among(holder.ID, func(i *invoice) bool { return i.Status != "draft" })) {
+	for _, i := range newestFirst(v.Invoices.among(v.holder.ID, func(i *invoice) bool { return i.Status != "draft" })) {
 		view.Invoices = append(view.Invoices, pages.Invoice{
 			Number: string(i.Number),
 			Date:   day(i.Created),
@@ -146,23 +159,41 @@ func (w *world) portalView(session *portalSession, holder *customer, action stri
 	return view
 }
 
-func (w *world) portalSubscription(s *subscription) pages.Subscription {
-	item := s.Items.Data[0]
+// row is one subscription with what the portal lets its customer do to it.
+func (v *visit) row(s *subscription) pages.Subscription {
+	item, cancel := s.Items.Data[0], v.offer.Features.SubscriptionCancel
 	row := pages.Subscription{
 		ID:                s.ID,
-		Plan:              w.productName(item.Price),
-		Price:             w.wordPrice(item.Price),
+		Plan:              v.productName(item.Price),
+		Price:             v.wordPrice(item.Price),
 		Status:            s.Status,
 		PeriodEnd:         day(s.CurrentPeriodEnd),
 		CancelAtPeriodEnd: s.CancelAtPeriodEnd,
+		NoCancel:          !cancel.Enabled || v.flow != nil && v.flow.SubscriptionCancel == nil,
+		CancelNow:         cancel.Mode == "immediately",
 	}
 	if s.ended() {
 		row.PeriodEnd = day(int64(s.EndedAt))
 	}
-	for _, other := range w.Prices.where(func(p *price) bool {
-		return p.Active && p.Recurring != nil && p.ID != item.Price.ID && p.Currency == s.Currency
-	}) {
-		row.Choices = append(row.Choices, pages.PriceChoice{ID: other.ID, Text: w.productName(other) + ", " + w.wordPrice(other)})
+	if cancel.CancellationReason.Enabled {
+		for _, reason := range cancel.CancellationReason.Options {
+			row.Reasons = append(row.Reasons, pages.Choice{ID: reason, Text: cancelReasons[reason]})
+		}
+	}
+	if v.flow != nil && v.flow.SubscriptionUpdateConfirm != nil {
+		wanted := v.flow.SubscriptionUpdateConfirm.Items[0]
+		target := v.Prices.get(string(wanted.Price))
+		row.Confirm = v.productName(target) + ", " + v.wordPrice(target)
+		if wanted.Quantity != nil {
+			row.ConfirmQuantity = *wanted.Quantity
+		}
+	}
+	if v.flow == nil || v.flow.SubscriptionUpdate != nil {
+		for _, other := range v.Prices.where(func(p *price) bool {
+			return v.offer.offers(p) && p.ID != item.Price.ID && p.Currency == s.Currency
+		}) {
+			row.Choices = append(row.Choices, pages.Choice{ID: other.ID, Text: v.productName(other) + ", " + v.wordPrice(other)})
+		}
 	}
 	return row
 }

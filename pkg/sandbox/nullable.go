@@ -23,3 +23,10 @@ func (s stamp) MarshalJSON() ([]byte, error) {
 }
 
 func amountOf(n int64) *int64 { return &n }
+
+func nullIfUnset(value any) any {
+	if value == "" {
+		return nil
+	}
+	return value
+}

@@ -20,6 +20,9 @@ type price struct {
 	Type              string            `json:"type"`
 	UnitAmount        int64             `json:"unit_amount"`
 	UnitAmountDecimal string            `json:"unit_amount_decimal"`
+	Hidden            struct {
+		CurrencyOptions map[string]currencyOption // shown when expanded
+	} `json:"_sandbox"`
 }
 
 type recurring struct {
@@ -116,6 +119,9 @@ func (c *call) inlinePrice(p spec.Params, prefix, productID string) (*price, err
 	if behavior := p.Text("tax_behavior"); behavior != "" {
 		made.TaxBehavior = behavior
 	}
+	if err := made.takeCurrencyOptions(p, param("currency_options")); err != nil {
+		return nil, err
+	}
 	if r := p.Sub("recurring"); r != nil {
 		made.Type = "recurring"
 		made.Recurring = &recurring{Interval: r.Text("interval"), IntervalCount: 1, UsageType: "licensed"}
@@ -167,9 +173,14 @@ func updatePrice(c *call) (any, error) {
 	if found == nil {
 		return nil, noSuch("price", c.id, "id")
 	}
+	trial := *found
+	if err := trial.takeCurrencyOptions(c.p, "currency_options"); err != nil {
+		return nil, err
+	}
 	if err := c.claimLookupKey(c.p.Text("lookup_key"), found.ID); err != nil {
 		return nil, err
 	}
+	found.Hidden.CurrencyOptions = trial.Hidden.CurrencyOptions
 	c.change("price.updated", found, func() {
 		if c.p.Has("active") {
 			found.Active = c.p.Flag("active")

@@ -56,22 +56,18 @@ func (w *world) meetFate(r *refund) {
 	}
 	w.change("charge.refund.updated", r, func() {
 		r.Status, r.FailureReason = fate, "expired_or_canceled_card"
-		r.Reversal = w.bookAgainst(paid, &balanceTransaction{
-			Amount:            r.Amount,
-			Description:       "REFUND FAILURE",
-			ReportingCategory: "refund_failure",
-			Source:            text(r.ID),
-			Type:              paid.kind("refund_failure"),
-		}, "").ID
+		w.bookReturn(r, paid)
 	})
 	w.change("charge.updated", paid, func() { paid.AmountRefunded, paid.Refunded = paid.AmountRefunded-r.Amount, false })
 }
 
-// cancelRefund is for refunds that wait for the payer to say where the money shall go; the sandbox makes none.
-func cancelRefund(c *call) (any, error) {
-	found := c.Refunds.get(c.id)
-	if found == nil {
-		return nil, noSuch("refund", c.id, "id")
-	}
-	return nil, invalid("", "Refund %s cannot be canceled because it has a status of %s. Only a refund with a status of requires_action may be canceled.", found.ID, found.Status)
+// bookReturn writes down that a refund's money comes back to the account.
+func (w *world) bookReturn(r *refund, paid *charge) {
+	r.Reversal = w.bookAgainst(paid, &balanceTransaction{
+		Amount:            r.Amount,
+		Description:       "REFUND FAILURE",
+		ReportingCategory: "refund_failure",
+		Source:            text(r.ID),
+		Type:              paid.kind("refund_failure"),
+	}, "").ID
 }

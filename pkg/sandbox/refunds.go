@@ -8,6 +8,7 @@ type refund struct {
 	Currency      string            `json:"currency"`
 	Destination   map[string]any    `json:"destination_details"`
 	Metadata      map[string]string `json:"metadata"`
+	NextAction    *refundAction     `json:"next_action,omitempty"`
 	PaymentIntent text              `json:"payment_intent"`
 	Reason        text              `json:"reason"`
 	Status        string            `json:"status"`

@@ -1,15 +1,39 @@
 package sandbox
 
 import (
-	"fmt"
 	"net/http"
 	"time"
+
+	"github.com/pointsync/pointsync/pkg/sandbox/spec"
 )
 
 // operations are the API that the sandbox serves, named as in Stripe's document, whose parameters each accepts.
 var operations = map[string]operation{
-	"GET /v1/account": getAccount,
-	"GET /v1/balance": getBalance,
+	"GET /v1/account":            getAccount,
+	"GET /v1/accounts/{account}": getAccountByID,
+	"GET /v1/balance":            getBalance,
+
+	"GET /v1/customers/search":       searchCustomers,
+	"GET /v1/charges/search":         searchCharges,
+	"GET /v1/invoices/search":        searchInvoices,
+	"GET /v1/payment_intents/search": searchIntents,
+	"GET /v1/prices/search":          searchPrices,
+	"GET /v1/products/search":        searchProducts,
+	"GET /v1/subscriptions/search":   searchSubscriptions,
+
+	"POST /v1/customers/{customer}/tax_ids":                                createTaxID,
+	"GET /v1/customers/{customer}/tax_ids":                                 listTaxIDs,
+	"GET /v1/customers/{customer}/tax_ids/{id}":                            getTaxID,
+	"DELETE /v1/customers/{customer}/tax_ids/{id}":                         deleteTaxID,
+	"GET /v1/customers/{customer}/cash_balance":                            getCashBalance,
+	"POST /v1/customers/{customer}/cash_balance":                           updateCashBalance,
+	"GET /v1/customers/{customer}/cash_balance_transactions":               listCashTransactions,
+	"GET /v1/customers/{customer}/cash_balance_transactions/{transaction}": getCashTransaction,
+	"POST /v1/customers/{customer}/funding_instructions":                   createFundingInstructions,
+	"POST /v1/test_helpers/customers/{customer}/fund_cash_balance":         fundCashBalance,
+
+	"POST /v1/refunds/{refund}/cancel":              cancelRefund,
+	"POST /v1/test_helpers/refunds/{refund}/expire": expireRefund,
 
 	"GET /v1/balance_transactions":      listBalanceTransactions,
 	"GET /v1/balance_transactions/{id}": getBalanceTransaction,
@@ -97,11 +121,10 @@ var operations = map[string]operation{
 	"POST /v1/disputes/{dispute}":       updateDispute,
 	"POST /v1/disputes/{dispute}/close": closeDisputeByHand,
 
-	"POST /v1/refunds":                 createRefund,
-	"GET /v1/refunds":                  listRefunds,
-	"GET /v1/refunds/{refund}":         getRefund,
-	"POST /v1/refunds/{refund}":        updateRefund,
-	"POST /v1/refunds/{refund}/cancel": cancelRefund,
+	"POST /v1/refunds":          createRefund,
+	"GET /v1/refunds":           listRefunds,
+	"GET /v1/refunds/{refund}":  getRefund,
+	"POST /v1/refunds/{refund}": updateRefund,
 
 	"POST /v1/checkout/sessions":                     createSession,
 	"GET /v1/checkout/sessions":                      listSessions,
@@ -177,6 +200,7 @@ func (s *Sandbox) routes() http.Handler {
 	mux.HandleFunc("POST /_sandbox/subscriptions/{subscription}/next_invoice", s.decideNextInvoice)
 	mux.HandleFunc("POST /_sandbox/payments/{payment}/refund", s.refundByHand)
 	mux.HandleFunc("POST /_sandbox/payments/{payment}/dispute", s.disputeByHand)
+	mux.HandleFunc("POST /_sandbox/refunds/{refund}/hold", s.holdRefund)
 	mux.HandleFunc("POST /_sandbox/intents/{intent}/authenticate", s.authenticateByHand)
 	mux.HandleFunc("POST /_sandbox/intents/{intent}/settle", s.settleByHand)
 	mux.HandleFunc("POST /_sandbox/disputes/{dispute}/close", s.decideDispute)
@@ -185,6 +209,10 @@ func (s *Sandbox) routes() http.Handler {
 	mux.HandleFunc("POST /c/pay/{session}", s.postCheckout)
 	mux.HandleFunc("GET /p/session/{session}", s.showPortal)
 	mux.HandleFunc("POST /p/session/{session}", s.postPortal)
+	mux.HandleFunc("GET /p/session/{session}/flow", s.showPortal)
+	mux.HandleFunc("POST /p/session/{session}/flow", s.postPortal)
+	mux.HandleFunc("GET /p/login/{configuration}", s.showLogin)
+	mux.HandleFunc("POST /p/login/{configuration}", s.postLogin)
 	mux.HandleFunc("GET /{$}", s.showIndex)
 	mux.HandleFunc("/", s.showNothing)
 	return s.dated(s.faulty(mux))
@@ -201,13 +229,18 @@ func (s *Sandbox) dated(next http.Handler) http.Handler {
 	})
 }
 
+// unknownURL tells what Stripe has and the sandbox does not act out from what Stripe does not have either.
 func unknownURL(out http.ResponseWriter, r *http.Request) {
 	requestID := newID("req_", 14)
 	if _, refusal := authenticate(r); refusal != nil {
 		answerError(out, requestID, refusal)
 		return
 	}
-	e := invalid("", "%s", fmt.Sprintf("Unrecognized request URL (%s: %s). Please see https://stripe.com/docs or we can help at https://support.stripe.com/.", r.Method, r.URL.Path))
+	if spec.Official(r.Method, r.URL.Path) {
+		answerError(out, requestID, invalid("", "The sandbox does not act out %s %s: see docs/sandbox.md.", r.Method, r.URL.Path))
+		return
+	}
+	e := invalid("", "Unrecognized request URL (%s: %s). Please see https://stripe.com/docs or we can help at https://support.stripe.com/.", r.Method, r.URL.Path)
 	e.status = http.StatusNotFound
 	answerError(out, requestID, e)
 }

@@ -177,7 +177,7 @@ var prefixes = []struct{ word, prefix string }{
 	{"balance_transaction", "txn_"}, {"transaction", "cbtxn_"}, {"early_fraud", "issfr_"}, {"token", "tok_"}, {"source", "card_"},
 	{"payment_method", "pm_"}, {"subscription_item", "si_"}, {"subscription", "sub_"}, {"session", "cs_"}, {"intent", "pi_"}, {"invoiceitem", "ii_"},
 	{"promotion_code", "promo_"}, {"coupon", "co_"}, {"discount", "di_"}, {"invoice", "in_"}, {"price", "price_"}, {"customer", "cus_"}, {"product", "prod_"},
-	{"charge", "ch_"}, {"dispute", "dp_"}, {"refund", "re_"}, {"clock", "clock_"},
+	{"charge", "ch_"}, {"dispute", "dp_"}, {"refund", "re_"}, {"clock", "clock_"}, {"tax_id", "txi_"}, {"transaction", "ccsbtxn_"},
 	{"endpoint", "we_"}, {"configuration", "bpc_"}, {"event", "evt_"}, {"item", "si_"}, {"id", "si_"},
 }
 

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/pointsync/pointsync/pkg/sandbox/spec"
 )
@@ -236,6 +237,9 @@ func (c *call) priceOf(entry spec.Params, at string) (*price, error) {
 		}
 		if !found.Active {
 			return nil, invalid(at+"[price]", "The price specified is inactive. This field only accepts active prices.")
+		}
+		if wanted := c.p.Text("currency"); wanted != "" && !strings.EqualFold(wanted, found.Currency) {
+			return nil, invalid("currency", "The sandbox sells a price in its own currency only, which is %s.", found.Currency)
 		}
 		copied := *found
 		return &copied, nil

@@ -30,6 +30,9 @@ type world struct {
 	Subscriptions  table[subscription]
 	Invoices       table[invoice]
 	InvoiceItems   table[invoiceItem]
+	TaxIDs         table[taxID]
+	CashBalances   table[cashBalance]
+	CashEntries    table[cashTransaction]
 	PortalSessions table[portalSession]
 	PortalConfigs  table[portalConfiguration]
 	Events         table[event]
@@ -97,9 +100,10 @@ func (w *world) begin(prefix, object string) base {
 // find answers any object by id, nil when there is none.
 func (w *world) find(id string) any {
 	for _, look := range []func(string) any{
-		w.Customers.find, w.Products.find, w.Prices.find, w.PaymentMethods.find, w.Intents.find, w.SetupIntents.find, w.Charges.find, w.Refunds.find, w.Transactions.find, w.Disputes.find, w.Warnings.find, w.Tokens.find, w.BalanceEntries.find,
-		w.Sessions.find, w.Subscriptions.find, w.Invoices.find, w.InvoiceItems.find, w.PortalSessions.find, w.PortalConfigs.find,
-		w.Events.find, w.Endpoints.find, w.TestClocks.find, w.PromotionCodes.find, w.Discounts.find,
+		w.Customers.find, w.Products.find, w.Prices.find, w.PaymentMethods.find, w.Intents.find, w.SetupIntents.find, w.Charges.find, w.Refunds.find,
+		w.Transactions.find, w.Disputes.find, w.Warnings.find, w.Tokens.find, w.BalanceEntries.find, w.Sessions.find, w.Subscriptions.find, w.Invoices.find,
+		w.InvoiceItems.find, w.TaxIDs.find, w.CashEntries.find, w.PortalSessions.find, w.PortalConfigs.find, w.Events.find, w.Endpoints.find,
+		w.TestClocks.find, w.PromotionCodes.find, w.Discounts.find,
 	} {
 		if found := look(id); found != nil {
 			return found

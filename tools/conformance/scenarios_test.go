@@ -39,6 +39,10 @@ var scenarios = map[string]func(*world){
 	"SetupSessions":    setupSessions,
 	"RefundFates":      refundFates,
 	"Sources":          sources,
+	"Searches":         searches,
+	"Belongings":       belongings,
+	"RefundThatWaits":  refundThatWaits,
+	"PortalFlows":      portalFlows,
 }
 
 func purchase(w *world) {

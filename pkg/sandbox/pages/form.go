@@ -96,7 +96,52 @@ func (v PortalView) Problems() []fieldError { return v.Card.Errors.list() }
 func (v PortalView) Fields() []field { return v.Card.cardFields(len(v.TestCards) > 0) }
 
 // CardFormOpen is for the template: the form stands open while it is the thing to do.
-func (v PortalView) CardFormOpen() bool { return v.PaymentCard == nil || len(v.Problems()) > 0 }
+func (v PortalView) CardFormOpen() bool {
+	return v.PaymentCard == nil || len(v.Problems()) > 0 || v.Flow == "payment_method_update"
+}
+
+// Heading is for the template: what the page is for.
+func (v PortalView) Heading() string {
+	switch v.Flow {
+	case "payment_method_update":
+		return "Update your card"
+	case "subscription_cancel":
+		return "Cancel your plan"
+	case "subscription_update":
+		return "Change your plan"
+	case "subscription_update_confirm":
+		return "Confirm your change"
+	default:
+		return "Billing"
+	}
+}
+
+// ShowSubscriptions, ShowCard and ShowInvoices are for the template: a flow shows what it is about and nothing else.
+func (v PortalView) ShowSubscriptions() bool { return v.Flow != "payment_method_update" }
+
+// ShowCard is for the template.
+func (v PortalView) ShowCard() bool { return v.Flow == "" || v.Flow == "payment_method_update" }
+
+// ShowInvoices is for the template.
+func (v PortalView) ShowInvoices() bool { return v.Flow == "" && !v.NoInvoices }
+
+// EmailField is for the template.
+func (v LoginView) EmailField() field {
+	return field{ID: "email", Label: "Email", Value: v.Email, Error: v.Error, Type: "email", InputMode: "email", MaxLength: 254}
+}
+
+// CancelText is for the template: what the button does.
+func (s Subscription) CancelText() string {
+	if s.CancelNow {
+		return "Cancel now"
+	}
+	return "Cancel subscription"
+}
+
+// Acts is for the template: whether there is anything to do to a subscription.
+func (s Subscription) Acts() bool {
+	return !s.Ended() && (!s.NoCancel || len(s.Choices) > 0 || s.Confirm != "")
+}
 
 // Ended is for the template: an ended subscription cannot be acted upon any more.
 func (s Subscription) Ended() bool { return s.Status == "canceled" || s.Status == "incomplete_expired" }

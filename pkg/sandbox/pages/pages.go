@@ -34,9 +34,12 @@ func Checkout(w io.Writer, v CheckoutView) error { return draw(w, checkoutPage, 
 // challenge=refuse to v.Action.
 func Challenge(w io.Writer, v ChallengeView) error { return draw(w, challengePage, v) }
 
-// Portal writes the billing portal. Every form of it posts to v.Action: action=cancel, resume or change with
-// subscription (change also with price), and action=card with card_number, exp, cvc and name.
+// Portal writes the billing portal. Every form of it posts to v.Action: action=cancel, resume, change or confirm with
+// subscription (change also with price, cancel with a reason), and action=card with card_number, exp, cvc and name.
 func Portal(w io.Writer, v PortalView) error { return draw(w, portalPage, v) }
+
+// Login writes the page at which customers ask for their portal. Its form posts email to v.Action.
+func Login(w io.Writer, v LoginView) error { return draw(w, loginPage, v) }
 
 // Message writes a page that only says something.
 func Message(w io.Writer, v MessageView) error { return draw(w, messagePage, v) }
@@ -54,6 +57,7 @@ var (
 	checkoutPage  = parse("checkout")
 	challengePage = parse("challenge")
 	portalPage    = parse("portal")
+	loginPage     = parse("login")
 	messagePage   = parse("message")
 )
 

@@ -65,7 +65,7 @@ func failedCheckout() pages.CheckoutView {
 }
 
 func portal() pages.PortalView {
-	choices := []pages.PriceChoice{{ID: "price_basic", Text: "Basic, $9.00 a month"}}
+	choices := []pages.Choice{{ID: "price_basic", Text: "Basic, $9.00 a month"}}
 	return pages.PortalView{
 		Merchant: "Pointsync Demo", Email: "ada@example.com", Flash: "Your card was saved.", Action: "/p/session/bps_1",
 		ReturnURL: "http://127.0.0.1:8080/", PaymentCard: &pages.PaymentCard{Brand: "Visa", Last4: "4242", Expiry: "12/34"},
@@ -145,6 +145,17 @@ func drawn[V any](t *testing.T, draw func(io.Writer, V) error, v V) string {
 	return b.String()
 }
 
+// portalFlow is a portal opened at the cancelling of one plan.
+func portalFlow() pages.PortalView {
+	v := portal()
+	v.Flow, v.Flash, v.Headline, v.Terms, v.Subscriptions = "subscription_cancel", "", "Sorry to see you go", "https://shop.test/terms", v.Subscriptions[:1]
+	row := v.Subscriptions[0]
+	row.Choices, row.CancelNow = nil, true
+	row.Reasons = []pages.Choice{{ID: "unused", Text: "I don’t use the service enough"}, {ID: "too_expensive", Text: "It’s too expensive"}}
+	v.Subscriptions = []pages.Subscription{row}
+	return v
+}
+
 // everyPage is one page of each kind and state.
 func everyPage(t *testing.T) map[string]string {
 	t.Helper()
@@ -158,6 +169,8 @@ func everyPage(t *testing.T) map[string]string {
 		"challenge":       drawn(t, pages.Challenge, challenge()),
 		"portal":          drawn(t, pages.Portal, portal()),
 		"portal-empty":    drawn(t, pages.Portal, pages.PortalView{Merchant: "Shop", Email: "a@b.example", Action: "/p", TestCards: testCards}),
+		"portal-flow":     drawn(t, pages.Portal, portalFlow()),
+		"login":           drawn(t, pages.Login, pages.LoginView{Merchant: "Shop", Email: "a@b", Error: "No customer has this email address.", Action: "/p/login/bpc_1"}),
 		"message":         drawn(t, pages.Message, message()),
 		"front":           drawn(t, pages.Message, frontPage()),
 	}

@@ -69,9 +69,15 @@ type ChallengeView struct {
 	CancelURL string
 }
 
-// PortalView is the billing portal of one customer.
+// PortalView is the billing portal of one customer, or with a Flow the one thing in it that the customer came for.
 type PortalView struct {
 	Merchant      string
+	Headline      string // the merchant's own words above it all
+	Privacy       string // addresses of the merchant's policies; "" where there is none
+	Terms         string
+	Flow          string // Stripe's word: payment_method_update, subscription_cancel, …
+	NoCardUpdate  bool   // the card is shown and stays
+	NoInvoices    bool   // the invoices are not shown at all
 	Email         string
 	Flash         string // what the last action did: "Your plan was changed."
 	Error         string // why the last action failed
@@ -92,13 +98,26 @@ type Subscription struct {
 	Status            string // Stripe's word
 	PeriodEnd         string // "5 February 2026"; "" when unknown
 	CancelAtPeriodEnd bool
-	Choices           []PriceChoice // other prices that it may change to
+	NoCancel          bool     // it can be neither cancelled nor kept
+	CancelNow         bool     // cancelling ends it at once
+	Reasons           []Choice // to ask why it is cancelled
+	Choices           []Choice // other prices that it may change to
+	Confirm           string   // the one price that it is asked to change to
+	ConfirmQuantity   int64    // 0 where it stays
 }
 
-// PriceChoice is a price that a subscription may change to.
-type PriceChoice struct {
+// Choice is an entry of a list: a price that a subscription may change to, a reason to leave.
+type Choice struct {
 	ID   string
 	Text string // "Basic, $9.00 a month"
+}
+
+// LoginView is the page at which customers ask for their portal.
+type LoginView struct {
+	Merchant string
+	Email    string
+	Error    string
+	Action   string
 }
 
 // PaymentCard is the card on file, as far as it may be shown.

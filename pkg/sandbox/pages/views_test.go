@@ -151,6 +151,53 @@ func TestPortal(t *testing.T) {
 	})
 }
 
+// TestPortalParts proves that a portal shows no more than it offers, and a flow no more than what it is about.
+func TestPortalParts(t *testing.T) {
+	t.Parallel()
+	portal := func(change func(*pages.PortalView, *pages.Subscription)) string {
+		v := portal()
+		v.Subscriptions = v.Subscriptions[:1]
+		change(&v, &v.Subscriptions[0])
+		return drawn(t, pages.Portal, v)
+	}
+	t.Run("Offers little", func(t *testing.T) {
+		t.Parallel()
+		html := portal(func(v *pages.PortalView, row *pages.Subscription) {
+			v.NoCardUpdate, v.NoInvoices, row.NoCancel, row.Choices = true, true, true, nil
+		})
+		wants(t, html, "ending in", "<h1>Billing</h1>")
+		lacks(t, html, "<form", `id="inv-title"`)
+	})
+	t.Run("Asks why", func(t *testing.T) {
+		t.Parallel()
+		html := portal(func(v *pages.PortalView, row *pages.Subscription) {
+			v.Headline, v.Privacy = "Thanks for staying", "https://shop.test/privacy"
+			row.CancelNow, row.Reasons = true, []pages.Choice{{ID: "unused", Text: "I don’t use it"}}
+		})
+		wants(t, html, `<label for="reason-sub_live">`, `<option value="unused">`, "Cancel now</button>", "Thanks for staying", `href="https://shop.test/privacy"`)
+		lacks(t, html, "Terms of service")
+	})
+	for flow, title := range map[string]string{
+		"payment_method_update":       "Update your card",
+		"subscription_cancel":         "Cancel your plan",
+		"subscription_update":         "Change your plan",
+		"subscription_update_confirm": "Confirm your change",
+	} {
+		t.Run(flow, func(t *testing.T) {
+			t.Parallel()
+			html := portal(func(v *pages.PortalView, row *pages.Subscription) {
+				v.Flow, row.Confirm, row.ConfirmQuantity = flow, "Gold", 3
+			})
+			wants(t, html, "<h1>"+title+"</h1>")
+			lacks(t, html, `id="inv-title"`)
+			if aboutCard := flow == "payment_method_update"; strings.Contains(html, "<details open>") != aboutCard || strings.Contains(html, `id="subs-title"`) == aboutCard ||
+				strings.Contains(html, "New plan: <strong>Gold</strong> × 3") == aboutCard {
+				t.Error("it shows something else than what it is about")
+			}
+		})
+	}
+}
+
 // TestStatus proves that every status of Stripe's reads as words, in a tone that the style knows.
 func TestStatus(t *testing.T) {
 	t.Parallel()
@@ -184,7 +231,9 @@ func TestHostileInput(t *testing.T) {
 			Action: link, ReturnURL: link, TestCards: cards, PaymentCard: &pages.PaymentCard{Brand: evil, Last4: evil, Expiry: evil},
 			Invoices: []pages.Invoice{{Number: evil, Date: evil, Amount: evil, Status: evil, URL: link}},
 			Subscriptions: []pages.Subscription{{ID: evil, Plan: evil, Price: evil, Status: evil, PeriodEnd: evil,
-				Choices: []pages.PriceChoice{{ID: evil, Text: evil}}}}}),
+				Choices: []pages.Choice{{ID: evil, Text: evil}}, Reasons: []pages.Choice{{ID: evil, Text: evil}}, Confirm: evil}},
+			Headline: evil, Privacy: link, Terms: link}),
+		"login":   drawn(t, pages.Login, pages.LoginView{Merchant: evil, Email: evil, Error: evil, Action: link}),
 		"message": drawn(t, pages.Message, pages.MessageView{Title: evil, Text: evil, Link: &evilLink, Links: []pages.Link{evilLink}}),
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -24,6 +24,9 @@ func object(fields map[string]*Field, t *tree, prefix string) (Params, error) {
 		if err != nil {
 			return nil, err
 		}
+		if field.As != "" {
+			name = field.As
+		}
 		out[name] = value
 	}
 	for _, name := range sortedKeys(fields) {
@@ -53,6 +56,9 @@ func check(field *Field, t *tree, param string) (any, error) {
 		}
 		return object(field.Fields, t, param)
 	case "map":
+		if field.Item != nil && field.Item.Kind == "object" {
+			return hashes(field.Item, t, param)
+		}
 		return mapping(t, param)
 	case "list":
 		return list(field, t, param)
@@ -110,6 +116,22 @@ func mapping(t *tree, param string) (any, error) {
 				strconv.Itoa(utf8.RuneCountInString(*child.text)) + " characters."}
 		}
 		out[name] = *child.text
+	}
+	return out, nil
+}
+
+// hashes reads objects by names that the caller chooses, such as amounts by currency.
+func hashes(item *Field, t *tree, param string) (any, error) {
+	if t.text != nil || t.appended != nil {
+		return nil, &Problem{Param: param, Message: "Invalid object"}
+	}
+	out := Params{}
+	for _, name := range sortedKeys(t.children) {
+		value, err := check(item, t.children[name], join(param, name))
+		if err != nil {
+			return nil, err
+		}
+		out[name] = value
 	}
 	return out, nil
 }

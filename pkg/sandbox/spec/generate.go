@@ -23,7 +23,15 @@ type node = map[string]any
 
 // operations lists what the sandbox serves, as Stripe's document names it.
 var operations = []string{
-	"GET /v1/account", "GET /v1/balance",
+	"GET /v1/account", "GET /v1/accounts/{account}", "GET /v1/balance",
+	"GET /v1/customers/search", "GET /v1/charges/search", "GET /v1/invoices/search", "GET /v1/payment_intents/search",
+	"GET /v1/prices/search", "GET /v1/products/search", "GET /v1/subscriptions/search",
+	"POST /v1/customers/{customer}/tax_ids", "GET /v1/customers/{customer}/tax_ids", "GET /v1/customers/{customer}/tax_ids/{id}",
+	"DELETE /v1/customers/{customer}/tax_ids/{id}",
+	"GET /v1/customers/{customer}/cash_balance", "POST /v1/customers/{customer}/cash_balance",
+	"GET /v1/customers/{customer}/cash_balance_transactions", "GET /v1/customers/{customer}/cash_balance_transactions/{transaction}",
+	"POST /v1/customers/{customer}/funding_instructions", "POST /v1/test_helpers/customers/{customer}/fund_cash_balance",
+	"POST /v1/refunds/{refund}/cancel", "POST /v1/test_helpers/refunds/{refund}/expire",
 	"POST /v1/customers", "GET /v1/customers", "GET /v1/customers/{customer}", "POST /v1/customers/{customer}",
 	"DELETE /v1/customers/{customer}", "GET /v1/customers/{customer}/payment_methods",
 	"GET /v1/customers/{customer}/payment_methods/{payment_method}",
@@ -76,14 +84,17 @@ var resources = []string{
 	"item", "subscription", "subscription_item", "invoice", "line_item", "invoiceitem", "billing_portal.session",
 	"balance_transaction", "card", "token", "customer_balance_transaction", "radar.early_fraud_warning",
 	"billing_portal.configuration", "event", "webhook_endpoint", "test_helpers.test_clock",
-	"coupon", "promotion_code", "discount",
+	"coupon", "promotion_code", "discount", "tax_id", "cash_balance", "customer_cash_balance_transaction", "funding_instructions",
 }
 
 // onDemand names the parts that are neither ids nor paged lists and yet are absent unless expand[] asks for them.
 var onDemand = map[string][]string{
-	"coupon":           {"applies_to"},
-	"item":             {"discounts"},
-	"checkout.session": {"total_details.breakdown"},
+	"coupon":                       {"applies_to"},
+	"item":                         {"discounts"},
+	"checkout.session":             {"total_details.breakdown"},
+	"customer":                     {"cash_balance"},
+	"price":                        {"currency_options"},
+	"billing_portal.configuration": {"features.subscription_update.products"},
 }
 
 func main() {
@@ -95,7 +106,7 @@ func main() {
 	read(filepath.Join(os.Args[1], "spec3.json"), &document)
 	read(filepath.Join(os.Args[1], "fixtures3.json"), &fixtures)
 	schemas := document["components"].(node)["schemas"].(node)
-	out := node{"operations": node{}, "blanks": node{}, "expandable": node{}}
+	out := node{"operations": node{}, "blanks": node{}, "expandable": node{}, "official": official(document["paths"].(node))}
 	for _, name := range operations {
 		out["operations"].(node)[name] = operation(document["paths"].(node), name)
 	}
@@ -110,6 +121,21 @@ func main() {
 	if err := os.WriteFile("spec.json", lines(out), 0o644); err != nil {
 		log.Fatal(err)
 	}
+}
+
+// official answers every address that Stripe has, with its methods: what the sandbox does not serve it tells from what
+// nobody does.
+func official(paths node) node {
+	out := node{}
+	for path, item := range paths {
+		var methods []string
+		for method := range item.(node) {
+			methods = append(methods, strings.ToUpper(method))
+		}
+		slices.Sort(methods)
+		out[path] = methods
+	}
+	return out
 }
 
 // lines writes one operation or object a line, so that a change of one shows as one line.

@@ -1,7 +1,7 @@
 // Package spec owns what Stripe's own OpenAPI document (API 2023-10-16) says about the operations that the sandbox
-// serves: which parameters each takes, which keys each object carries, and which of them expand. It refuses to know
-// what any of them mean. Its data, spec.json, is distilled from the official document by generate.go and never
-// edited by hand.
+// serves: which parameters each takes, which keys each object carries, and which of them expand; and which operations
+// Stripe has besides. It refuses to know what any of them mean. Its data, spec.json, is distilled from the official
+// document by generate.go and never edited by hand.
 //
 //go:generate sh -c "go run generate.go $STRIPE_OPENAPI"
 package spec
@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 //go:embed spec.json
@@ -24,6 +25,7 @@ type Field struct {
 	Enum     []string          `json:"enum"`
 	Max      int               `json:"max"`
 	Time     bool              `json:"time"`
+	As       string            `json:"-"` // the name it goes by now
 	Fields   map[string]*Field `json:"fields"`
 	Item     *Field            `json:"item"`
 	Any      []*Field          `json:"any"` // alternatives, one of which must fit
@@ -35,6 +37,7 @@ type contents struct {
 	Operations map[string]map[string]*Field `json:"operations"`
 	Blanks     map[string]map[string]any    `json:"blanks"`
 	Expandable map[string][]string          `json:"expandable"`
+	Official   map[string][]string          `json:"official"` // methods by path
 }
 
 func load() contents {
@@ -54,6 +57,14 @@ func load() contents {
 		"key":             text(),
 		"eid":             text(),
 		"expand":          expand,
+	}
+	// A price was called a plan once. Stripe still takes the old name and its document no longer has it.
+	plan := &Field{Kind: "string", As: "price"}
+	for _, name := range []string{"POST /v1/subscriptions", "POST /v1/subscriptions/{subscription_exposed_id}"} {
+		c.Operations[name]["items"].Item.Fields["plan"] = plan
+	}
+	for _, name := range []string{"POST /v1/subscription_items", "POST /v1/subscription_items/{item}"} {
+		c.Operations[name]["plan"] = plan
 	}
 	// The document leaves a card out of payment_method_data, which Stripe takes there as for a payment method.
 	card := c.Operations["POST /v1/payment_methods"]["card"]
@@ -81,6 +92,19 @@ func Expandable(object, field string) bool { return slices.Contains(loaded.Expan
 // EventTypes answers the values that a webhook endpoint's enabled_events may take.
 func EventTypes() []string {
 	return loaded.Operations["POST /v1/webhook_endpoints"]["enabled_events"].Item.Enum
+}
+
+// Official tells whether Stripe has this operation at this address, whether the sandbox serves it or not.
+func Official(method, path string) bool {
+	segments := strings.Split(path, "/")
+	for template, methods := range loaded.Official {
+		if slices.Contains(methods, method) && slices.EqualFunc(strings.Split(template, "/"), segments, func(name, segment string) bool {
+			return name == segment || strings.HasPrefix(name, "{") && segment != ""
+		}) {
+			return true
+		}
+	}
+	return false
 }
 
 // Operations answers the names of all declared operations, in order.
