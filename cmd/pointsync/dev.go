@@ -75,6 +75,7 @@ func startDev(ctx context.Context, d devCmd, log *slog.Logger) (*devServer, erro
 		stop()
 		return nil, errors.Join(err, stripeListener.Close(), apiListener.Close())
 	}
+	context.AfterFunc(ctx, world.EndStreams)
 	s.group.Go(func() error { return errors.Join(serveHTTP(ctx, stripeListener, world.Handler(), log), world.Close()) })
 	s.app, err = s.wire(ctx, d.DataDir, items, log)
 	if err != nil {

@@ -55,6 +55,7 @@ func (w *world) announce(kind string, v any, previous map[string]any) *event {
 		Data:       eventData{Object: encoded, PreviousAttributes: previous},
 	}
 	w.Events.add(e)
+	w.tell(notice{event: e.ID})
 	for _, id := range w.Endpoints.ids {
 		endpoint := w.Endpoints.get(id)
 		if endpoint.wants(kind) {

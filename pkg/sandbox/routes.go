@@ -141,13 +141,16 @@ func (s *Sandbox) routes() http.Handler {
 	mux.HandleFunc("POST /_sandbox/intents/{intent}/authenticate", s.authenticateByHand)
 	mux.HandleFunc("POST /_sandbox/disputes/{dispute}/close", s.decideDispute)
 	mux.HandleFunc("POST /_sandbox/events/{event}/resend", s.resendEvent)
+	mux.HandleFunc("GET /_sandbox/deliveries", s.listAttempts)
+	mux.HandleFunc("GET /_sandbox/stream", s.stream)
+	mux.HandleFunc("POST /_sandbox/webhook_endpoints/{endpoint}/roll", s.rollSecret)
 	mux.HandleFunc("GET /c/pay/{session}", s.showCheckout)
 	mux.HandleFunc("POST /c/pay/{session}", s.postCheckout)
 	mux.HandleFunc("GET /p/session/{session}", s.showPortal)
 	mux.HandleFunc("POST /p/session/{session}", s.postPortal)
 	mux.HandleFunc("GET /{$}", s.showIndex)
 	mux.HandleFunc("/", s.showNothing)
-	return s.dated(s.faulty(mux))
+	return s.dated(guarded(s.faulty(mux)))
 }
 
 // dated makes every answer's Date follow the sandbox's clock: clients measure their clock's skew by it.

@@ -41,6 +41,7 @@ type world struct {
 	cause         cause              // the request behind the current changes, zero for due work
 	agendas       map[string]*agenda // by test clock, "" for the main clock
 	ring          func(endpoint string)
+	tell          func(notice) // to those who listen to the stream
 }
 
 // cause is the API request that made an event happen.
