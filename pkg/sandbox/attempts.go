@@ -12,6 +12,7 @@ const keptAttempts = 500
 
 // deliveryAttempt is one try to deliver an event to an endpoint, and how it went.
 type deliveryAttempt struct {
+	ID          string `json:"id"`
 	Event       string `json:"event"`
 	Type        string `json:"type"`
 	Endpoint    string `json:"endpoint"`
@@ -25,9 +26,13 @@ type deliveryAttempt struct {
 	NextAttempt stamp  `json:"next_attempt"` // on the sandbox's clock; null where there is none
 }
 
+func (a *deliveryAttempt) key() string { return a.ID }
+func (a *deliveryAttempt) when() int64 { return a.At }
+
 // record keeps how an attempt went and tells it to whoever listens. The caller holds the world's lock.
 func (s *Sandbox) record(p *parcel, status int, problem string, took time.Duration) {
 	made := &deliveryAttempt{
+		ID:         newID("att_", 24),
 		Event:      p.event,
 		Type:       p.kind,
 		Endpoint:   p.endpoint,

@@ -149,6 +149,10 @@ func (s *Sandbox) routes() http.Handler {
 	mux.HandleFunc("GET /p/session/{session}", s.showPortal)
 	mux.HandleFunc("POST /p/session/{session}", s.postPortal)
 	mux.HandleFunc("GET /{$}", s.showIndex)
+	mux.HandleFunc("GET /panel/{book}", s.showBook)
+	mux.HandleFunc("GET /panel/object/{id}", s.showObject)
+	mux.HandleFunc("GET /panel/search", s.searchPanel)
+	mux.HandleFunc("POST /panel/{action}", s.actOnPanel(mux))
 	mux.HandleFunc("/", s.showNothing)
 	return s.dated(guarded(s.faulty(mux)))
 }

@@ -32,6 +32,7 @@ type Sandbox struct {
 	cancel   context.CancelFunc
 	running  sync.WaitGroup
 	streams  streams
+	said     sayings // guarded by mu
 	flights  flights
 }
 

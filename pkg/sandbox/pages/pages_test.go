@@ -77,11 +77,6 @@ func message() pages.MessageView {
 		Link: &pages.Link{Text: "Back to Pointsync Demo", URL: "http://127.0.0.1:8080/"}}
 }
 
-func frontPage() pages.MessageView {
-	return pages.MessageView{Title: "The sandbox is running", Text: "It answers the API at this address.",
-		Links: []pages.Link{{Text: "Events", URL: "/_sandbox/events"}, {Text: "The clock", URL: "/_sandbox/clock"}}}
-}
-
 var (
 	handlers   = regexp.MustCompile(`\son[a-z]+=`)
 	ids        = regexp.MustCompile(`\sid="([^"]+)"`)
@@ -143,7 +138,6 @@ func everyPage(t *testing.T) map[string]string {
 		"portal":          drawn(t, pages.Portal, portal()),
 		"portal-empty":    drawn(t, pages.Portal, pages.PortalView{Merchant: "Shop", Email: "a@b.example", Action: "/p", TestCards: testCards}),
 		"message":         drawn(t, pages.Message, message()),
-		"front":           drawn(t, pages.Message, frontPage()),
 	}
 }
 
