@@ -1,6 +1,7 @@
 // Writes the pictures of docs/screenshots/: the sandbox's pages, as they look after a few lively days in a shop.
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { pay } from './browser/card.mjs';
 import { withBrowser, withPage } from './browser/chromium.mjs';
 import { World, withReceiver } from './browser/world.mjs';
 import { root, withBinary, withSandbox } from './dev.mjs';
@@ -45,33 +46,28 @@ async function lively(world, receiver) {
 }
 
 async function picture(browser, world, shown) {
-  const take = (name, address, options = {}, act = async () => {}) => withPage(browser, options, async (page) => {
+  const take = (name, address, { whole = true, ...options } = {}, act = async () => {}) => withPage(browser, options, async (page) => {
     await page.goto(address);
     await act(page);
     await page.evaluate(() => document.activeElement?.blur());
-    await page.screenshot({ path: join(folder, `${name}.png`), fullPage: options.whole ?? true });
+    await page.screenshot({ path: join(folder, `${name}.png`), fullPage: whole });
     console.log(`  ok  docs/screenshots/${name}.png`);
   });
   const phone = { viewport: { width: 390, height: 844 } };
-  const dark = { colorScheme: 'dark' };
-  const pay = async () => (await world.session('payment', shown.pack, { 'line_items[0][quantity]': '3' })).url;
+  const desk = { viewport: { width: 1280, height: 800 }, whole: false };
+  const order = async () => (await world.session('payment', shown.pack, { 'line_items[0][quantity]': '3' })).url;
   const card = (number) => async (page) => {
-    await page.getByLabel('Email').fill('ada@example.com');
-    await page.getByLabel('Card number').fill(number);
-    await page.getByLabel(/^Expiry/).fill('12 / 34');
-    await page.getByLabel('Security code').fill('123');
-    await page.getByLabel('Name on card').fill('Ada Lovelace');
-    await page.getByRole('button', { name: /^Pay/ }).click();
+    await pay(page, { number });
     await page.locator('.alert, .choices').first().waitFor();
   };
-  await take('checkout', await pay());
-  await take('declined', await pay(), {}, card('4000000000000002'));
-  await take('3-d-secure', await pay(), {}, card('4000002760003184'));
+  await take('checkout', await order());
+  await take('declined', await order(), {}, card('4000000000000002'));
+  await take('3-d-secure', await order(), {}, card('4000002760003184'));
   await take('checkout-trial-phone', shown.session.url, phone);
   await take('portal', await world.portal(shown.ada.customer));
-  await take('panel', world.url, { whole: false });
-  await take('panel-dark', world.url, { ...dark, whole: false });
+  await take('panel', world.url, desk);
+  await take('panel-dark', world.url, { ...desk, colorScheme: 'dark' });
   await take('panel-phone', world.url, { ...phone, whole: false });
-  await take('panel-customer', `${world.url}/panel/object/${shown.ada.customer}`, { whole: false });
-  await take('panel-event', `${world.url}/panel/object/${shown.event}`, { whole: false });
+  await take('panel-customer', `${world.url}/panel/object/${shown.ada.customer}`, desk);
+  await take('panel-event', `${world.url}/panel/object/${shown.event}`, desk);
 }

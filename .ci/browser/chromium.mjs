@@ -37,3 +37,21 @@ export async function withPage(browser, options, use) {
     await context.close();
   }
 }
+
+// stepper says each step in one line.
+export function stepper(page) {
+  return async (name, act) => {
+    try {
+      await act();
+    } catch (error) {
+      throw new Error(`${name}: ${error.message}\nat ${page.url()}`, { cause: error });
+    }
+    console.log(`  ok  ${name}`);
+    if (process.env.SHOTS) await page.screenshot({ path: join(process.env.SHOTS, `${name.replaceAll(/\W+/g, '-')}.png`), fullPage: true });
+  };
+}
+
+// must fails with a sentence where something is not as it should be.
+export function must(holds, sentence) {
+  if (!holds) throw new Error(sentence);
+}

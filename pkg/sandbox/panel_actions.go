@@ -74,7 +74,7 @@ func (s *Sandbox) actOnPanel(api http.Handler) http.HandlerFunc {
 		s.mu.Lock()
 		now := s.world.mainTime()
 		s.mu.Unlock()
-		wanted := made(url.PathEscape(r.PostForm.Get("id")), r.PostForm, now)
+		wanted := made(url.PathEscape(r.PostForm.Get("object")), r.PostForm, now)
 		status, answer := ask(api, r, wanted)
 		if page, _ := answer["url"].(string); wanted.said == "" && status == http.StatusOK {
 			http.Redirect(out, r, page, http.StatusSeeOther)

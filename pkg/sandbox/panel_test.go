@@ -90,22 +90,22 @@ func TestPanelActs(t *testing.T) {
 	id, customer := w.subscribed(w.price(1900, "month"), "pm_card_visa")
 	page := "/panel/object/" + id
 	requireText(t, w.panel(page), "Pay next", "Fail next", "Cancel now", "jo@shop.test", "Events about it", "customer.subscription.created", `<a href="/panel/object/`+customer+`">`)
-	requireText(t, w.press(page, "failed", url.Values{"id": {id}}), "The next invoice is not paid:", "past due")
-	requireText(t, w.press(page, "paid", url.Values{"id": {id}}), "The next invoice is paid:", "active")
+	requireText(t, w.press(page, "failed", url.Values{"object": {id}}), "The next invoice is not paid:", "past due")
+	requireText(t, w.press(page, "paid", url.Values{"object": {id}}), "The next invoice is paid:", "active")
 	charge := w.object("GET", "/v1/charges", "limit=1")["data"].([]any)[0].(map[string]any)["id"].(string)
 	paid := "/panel/object/" + charge
-	requireText(t, w.press(paid, "refund", url.Values{"id": {charge}, "amount": {"400"}}), "The payment is refunded:", "partly refunded", "$4.00")
-	requireText(t, w.press(paid, "refund", url.Values{"id": {charge}, "amount": {"lots"}}), `role="alert"`)
-	requireText(t, w.press(paid, "dispute", url.Values{"id": {charge}}), "The payment is disputed:", "needs response")
+	requireText(t, w.press(paid, "refund", url.Values{"object": {charge}, "amount": {"400"}}), "The payment is refunded:", "partly refunded", "$4.00")
+	requireText(t, w.press(paid, "refund", url.Values{"object": {charge}, "amount": {"lots"}}), `role="alert"`)
+	requireText(t, w.press(paid, "dispute", url.Values{"object": {charge}}), "The payment is disputed:", "needs response")
 	requireText(t, w.panel("/"), "Waiting for you", "Win", "Lose")
 	dispute := w.object("GET", "/v1/disputes", "")["data"].([]any)[0].(map[string]any)["id"].(string)
-	requireText(t, w.press("/panel/disputes", "won", url.Values{"id": {dispute}}), "decided for the merchant", "won")
-	requireText(t, w.press(page, "cancel", url.Values{"id": {id}}), "The subscription is canceled.", "canceled")
-	requireText(t, w.press(page, "cancel", url.Values{"id": {"../prices"}}), `role="alert"`)
+	requireText(t, w.press("/panel/disputes", "won", url.Values{"object": {dispute}}), "decided for the merchant", "won")
+	requireText(t, w.press(page, "cancel", url.Values{"object": {id}}), "The subscription is canceled.", "canceled")
+	requireText(t, w.press(page, "cancel", url.Values{"object": {"../prices"}}), `role="alert"`)
 	session := w.checkout("payment", w.price(500, ""), "")
 	requireText(t, w.panel("/panel/checkout"), `href="`+session["url"].(string)+`"`, "Payment page")
-	requireText(t, w.press("/panel/checkout", "expire", url.Values{"id": {session["id"].(string)}}), "has expired", "expired")
-	status, _, portal := w.browse("POST", w.url+"/panel/portal", url.Values{"id": {customer}})
+	requireText(t, w.press("/panel/checkout", "expire", url.Values{"object": {session["id"].(string)}}), "has expired", "expired")
+	status, _, portal := w.browse("POST", w.url+"/panel/portal", url.Values{"object": {customer}})
 	if status != 303 || !strings.HasPrefix(portal, w.url+"/p/session/") {
 		t.Fatalf("the portal is %d %s", status, portal)
 	}
@@ -122,8 +122,8 @@ func TestPanelAuthenticates(t *testing.T) {
 	}
 	first, second := wait(), wait()
 	requireText(t, w.panel("/"), "Waiting for you", "requires action", "Accept 3-D Secure")
-	requireText(t, w.press("/", "accepted", url.Values{"id": {first}}), "The payer confirmed.")
-	requireText(t, w.press("/", "refused", url.Values{"id": {second}}), "The payer refused.")
+	requireText(t, w.press("/", "accepted", url.Values{"object": {first}}), "The payer confirmed.")
+	requireText(t, w.press("/", "refused", url.Values{"object": {second}}), "The payer refused.")
 	if html := w.panel("/"); strings.Contains(html, "Waiting for you") {
 		t.Fatal("something waits still")
 	}
@@ -142,13 +142,13 @@ func TestPanelWebhooks(t *testing.T) {
 	event := w.events()[0]["id"].(string)
 	requireText(t, w.panel("/panel/events"), "customer.created", "to be tried again")
 	requireText(t, w.panel("/panel/object/"+event), "no. 1", "503", "failed")
-	requireText(t, w.press("/panel/deliveries", "resend", url.Values{"id": {event}, "endpoint": {endpoint}}), "The event is sent again.")
+	requireText(t, w.press("/panel/deliveries", "resend", url.Values{"object": {event}, "endpoint": {endpoint}}), "The event is sent again.")
 	w.flush()
 	requireText(t, w.panel("/panel/object/"+event), "delivered", "200")
-	rolled := w.press("/panel/endpoints", "roll", url.Values{"id": {endpoint}, "expires_in_seconds": {"86400"}})
+	rolled := w.press("/panel/endpoints", "roll", url.Values{"object": {endpoint}, "expires_in_seconds": {"86400"}})
 	requireText(t, rolled, "has a new secret", "<code>whsec_", "1 old secret valid")
-	requireText(t, w.press("/panel/endpoints", "disable", url.Values{"id": {endpoint}}), "disabled", "Enable")
-	requireText(t, w.press("/panel/endpoints", "enable", url.Values{"id": {endpoint}}), "enabled", "Disable")
+	requireText(t, w.press("/panel/endpoints", "disable", url.Values{"object": {endpoint}}), "disabled", "Enable")
+	requireText(t, w.press("/panel/endpoints", "enable", url.Values{"object": {endpoint}}), "enabled", "Disable")
 	requireText(t, w.press("/panel/endpoints", "endpoint", url.Values{"url": {"http://127.0.0.1:1/x"}, "events": {"invoice.paid charge.failed"}}), "The endpoint is added:", "<code>whsec_", "2 types")
 	requireText(t, w.press("/panel/endpoints", "endpoint", url.Values{"url": {"nowhere"}, "events": {"*"}}), "Invalid URL")
 }
@@ -168,7 +168,7 @@ func TestPanelFaults(t *testing.T) {
 	}
 	requireText(t, w.panel("/panel/faults"), "1 of 1")
 	faults := w.object("GET", "/_sandbox/faults", "")["data"].([]any)
-	requireText(t, w.press("/panel/faults", "clear", url.Values{"id": {faults[0].(map[string]any)["id"].(string)}}), "The fault is cleared.", "20 % of them")
+	requireText(t, w.press("/panel/faults", "clear", url.Values{"object": {faults[0].(map[string]any)["id"].(string)}}), "The fault is cleared.", "20 % of them")
 	requireText(t, w.press("/panel/faults", "clear", nil), "All faults are cleared.", "No fault is set")
 }
 

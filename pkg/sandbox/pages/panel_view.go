@@ -78,7 +78,7 @@ type Cell struct {
 	Figures      bool // set in figures of one width, at the right
 }
 
-// Act is something to do: a button that posts ID to Action, or a link.
+// Act is something to do: a button that posts ID as object to Action, or a link.
 type Act struct {
 	Action, ID, Text string
 	Danger           bool
