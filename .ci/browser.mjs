@@ -1,6 +1,6 @@
 // Walks through the demo shop and the sandbox's pages in a real browser, as people would, and holds every page of the sandbox
 // against the rules of accessibility. Screenshots of the steps go to the folder named by SHOTS, if any.
-import { accessibility } from './browser/accessibility.mjs';
+import { accessibility, newcomer } from './browser/accessibility.mjs';
 import { checkout } from './browser/checkout.mjs';
 import { withBrowser } from './browser/chromium.mjs';
 import { panel } from './browser/panel.mjs';
@@ -12,6 +12,7 @@ import { withBinary, withDev } from './dev.mjs';
 
 process.exitCode = await withBinary((binary, folder) => withDev(binary, folder, (urls) => withBrowser(async (browser) => {
   const world = new World(urls.sandbox_url);
+  await newcomer(browser, world);
   await shop(browser, urls);
   await checkout(browser, world);
   await portal(browser, world);

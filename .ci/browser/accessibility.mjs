@@ -1,5 +1,5 @@
 // Holds every page of the sandbox against the rules of WCAG 2.1, level A and AA, as far as axe-core can tell: in light and
-// dark, on a desk and on a phone.
+// dark and at the width of a phone.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -9,20 +9,30 @@ import { withPage } from './chromium.mjs';
 
 const axe = readFileSync(createRequire(join(root, 'tools/package.json')).resolve('axe-core/axe.min.js'), 'utf8');
 const rules = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'];
-const sizes = [{ width: 1280, height: 900 }, { width: 390, height: 844 }];
+const looks = [
+  { colorScheme: 'light', width: 1280, height: 900 },
+  { colorScheme: 'dark', width: 1280, height: 900 },
+  { colorScheme: 'light', width: 390, height: 844 },
+];
 
-export const accessibility = (browser, world) => withPage(browser, { bypassCSP: true, reducedMotion: 'reduce' }, async (page) => {
+// newcomer holds the panel of a sandbox in which nothing has happened yet, so it comes before everything else.
+export const newcomer = (browser, world) => hold(browser, { 'the panel of a newcomer': async (page) => {
+  await page.goto(world.url);
+  await page.getByRole('heading', { name: 'Nothing has happened here yet' }).waitFor();
+} });
+
+export const accessibility = async (browser, world) => hold(browser, await everyPage(world));
+
+const hold = (browser, pages) => withPage(browser, { bypassCSP: true, reducedMotion: 'reduce' }, async (page) => {
   const failures = [];
-  for (const [name, open] of Object.entries(await everyPage(world))) {
+  for (const [name, open] of Object.entries(pages)) {
     await open(page);
     await page.evaluate(axe);
     const found = [];
-    for (const colorScheme of ['light', 'dark']) {
-      for (const size of sizes) {
-        await page.emulateMedia({ colorScheme });
-        await page.setViewportSize(size);
-        found.push(...(await violations(page)).map((violation) => `${name}, ${colorScheme}, ${size.width} px: ${violation}`));
-      }
+    for (const { colorScheme, ...size } of looks) {
+      await page.emulateMedia({ colorScheme });
+      await page.setViewportSize(size);
+      found.push(...(await violations(page)).map((violation) => `${name}, ${colorScheme}, ${size.width} px: ${violation}`));
     }
     if (found.length === 0) console.log(`  ok  accessible: ${name}`);
     failures.push(...found);

@@ -131,7 +131,7 @@ func (s *devServer) explain(dir string) {
   demo shop   %[1]s/
   API docs    %[1]s/docs
   API         %[1]s
-  sandbox     %[2]s   a local Stripe; move its clock with
+  sandbox     %[2]s   a local Stripe and, in a browser, its control panel; a script moves its clock with
               curl -X POST %[2]s/_sandbox/clock -H 'Content-Type: application/json' -d '{"advance_seconds":86400}'
   state       %[3]s
 

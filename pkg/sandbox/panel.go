@@ -40,8 +40,10 @@ func (s *Sandbox) drawPanel(out http.ResponseWriter, r *http.Request, here strin
 func (s *Sandbox) showIndex(out http.ResponseWriter, r *http.Request) {
 	s.drawPanel(out, r, "", func(w *world) *pages.PanelView {
 		view := &pages.PanelView{Title: "Overview"}
-		if len(w.Customers.ids)+len(w.Sessions.ids) == 0 {
+		if len(w.Customers.ids)+len(w.Sessions.ids)+len(w.Intents.ids)+len(w.SetupIntents.ids) == 0 {
 			view.Start = startAt(r)
+			view.Tables = []pages.Table{s.bookOf(w, *bookAt("events"), panelGlance, "", nil)}
+			return view
 		}
 		waiting := s.bookOf(w, book{path: "waiting", title: "Waiting for you", columns: []string{"What", "Amount", "Since"}, all: (*world).waiting}, panelGlance, "", nil)
 		if len(waiting.Rows) > 0 {
@@ -77,12 +79,13 @@ func (s *Sandbox) showBook(out http.ResponseWriter, r *http.Request) {
 			return nil
 		}
 		shown := s.bookOf(w, *found, panelPage, r.URL.Query().Get("after"), nil)
+		shown.Alone = true
 		view := &pages.PanelView{Title: found.title, Tables: []pages.Table{shown}}
 		switch path {
 		case "faults":
 			view.Faults = &pages.FaultForm{Calls: callFaults, Deliveries: deliveryFaults}
 			if len(shown.Rows) > 0 {
-				view.Acts = []pages.Act{{Action: "clear", Text: "Clear all", Danger: true}}
+				view.Tables[0].Acts = []pages.Act{{Action: "clear", Text: "Clear all", Danger: true}}
 			}
 		case "endpoints":
 			view.Endpoints = true
@@ -109,7 +112,7 @@ func (s *Sandbox) searchPanel(out http.ResponseWriter, r *http.Request) {
 			holder := v.(*customer)
 			return like != "" && (strings.Contains(strings.ToLower(string(holder.Email)), like) || strings.Contains(strings.ToLower(string(holder.Name)), like))
 		})
-		shown.Older = "" // whoever sees more than a page of them can say it more exactly
+		shown.Alone, shown.Older = true, "" // whoever sees more than a page of them can say it more exactly
 		return &pages.PanelView{Title: "Find “" + wanted + "”", Query: wanted, Tables: []pages.Table{shown}}
 	})
 }
@@ -124,7 +127,7 @@ func (w *world) panelNav(here string) []pages.NavItem {
 
 func (w *world) panelClock() pages.Clock {
 	now := w.mainTime()
-	clock := pages.Clock{Date: now.Format("Mon 2 January 2006"), Time: now.Format("15:04:05"), Millis: now.UnixMilli(), Distance: "In step with real time", First: firstOfNext(now).Format("2 Jan")}
+	clock := pages.Clock{Date: now.Format("Mon 2 Jan 2006"), Time: now.Format("15:04:05"), Millis: now.UnixMilli(), Distance: "In step with real time", First: firstOfNext(now).Format("2 Jan")}
 	switch offset := w.ClockOffset.Round(time.Second); {
 	case offset >= time.Second:
 		clock.Distance = wordDuration(offset) + " ahead of real time"

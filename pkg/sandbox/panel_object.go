@@ -31,6 +31,10 @@ func (s *Sandbox) showObject(out http.ResponseWriter, r *http.Request) {
 			Acts:  s.objectActs(w, found),
 			JSON:  w.linked(shown),
 		}
+		switch found.(type) {
+		case *paymentIntent, *charge:
+			view.Title = line.Cells[0].Text + " by " + line.Title
+		}
 		for _, each := range related {
 			belongs := s.bookOf(w, each, panelGlance*2, "", func(v any) bool { return w.refers(v, id) })
 			if belongs.Older = ""; len(belongs.Rows) > 0 {

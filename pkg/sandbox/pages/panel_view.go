@@ -29,7 +29,7 @@ type NavItem struct {
 
 // Clock is the sandbox's clock as the panel shows it.
 type Clock struct {
-	Date, Time string // "Mon 15 January 2024", "12:00:00"
+	Date, Time string // "Mon 15 Jan 2024", "12:00:00"
 	Millis     int64  // the same in Unix milliseconds, for the script that lets it run
 	Distance   string // "31 days ahead of real time"
 	First      string // the first of the next month: "1 Feb"
@@ -62,6 +62,8 @@ type Table struct {
 	All       string // where the whole list is
 	Older     string // where it goes on
 	Compact   bool   // in little room
+	Alone     bool   // it is what the page is about, and its title the page's
+	Acts      []Act  // of the whole table
 }
 
 // Row is one thing in a table.

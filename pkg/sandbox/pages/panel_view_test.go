@@ -16,7 +16,7 @@ func TestPanel(t *testing.T) {
 	html := drawn(t, pages.Panel, pages.PanelView{
 		Title: "Payments",
 		Nav:   []pages.NavItem{{Text: "Overview", URL: "/"}, {Text: "Payments", URL: "/panel/payments", Count: 2, Here: true}},
-		Clock: pages.Clock{Date: "Mon 15 January 2024", Time: "12:00:00", Millis: 1705320000000, Distance: "31 days ahead of real time", First: "1 Feb"},
+		Clock: pages.Clock{Date: "Mon 15 Jan 2024", Time: "12:00:00", Millis: 1705320000000, Distance: "31 days ahead of real time", First: "1 Feb"},
 		Flash: pages.Flash{Text: "The payment is refunded:", Link: &pages.Link{Text: "re_1", URL: "/panel/object/re_1"}},
 		Tables: []pages.Table{
 			{ID: "payments", Title: "Payments", Columns: []string{"Payment", "Amount"}, Older: "/panel/payments?after=pi_1", Rows: []pages.Row{{
