@@ -2,7 +2,6 @@ package sandbox
 
 import (
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -22,7 +21,6 @@ const (
 func (s *Sandbox) drawPanel(out http.ResponseWriter, r *http.Request, here string, work func(*world) *pages.PanelView) {
 	s.mu.Lock()
 	w := s.world
-	w.runDue("", w.mainNow())
 	view := work(w)
 	if view != nil {
 		view.Nav, view.Clock, view.Flash = w.panelNav(here), w.panelClock(), s.said.take(r.URL.Query().Get("said"))
@@ -146,10 +144,6 @@ func startAt(r *http.Request) *pages.Start {
 	host, port := at.Hostname(), at.Port()
 	if port == "" {
 		port = map[string]string{"http": "80", "https": "443"}[at.Scheme]
-	}
-	if strings.Contains(host, ":") {
-		host = net.JoinHostPort(host, "")
-		host = strings.TrimSuffix(host, ":")
 	}
 	return &pages.Start{Base: base, Host: host, Port: port}
 }

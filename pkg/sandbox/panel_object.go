@@ -28,7 +28,7 @@ func (s *Sandbox) showObject(out http.ResponseWriter, r *http.Request) {
 			Kind:  capital(words(noun)) + " " + id,
 			Badge: line.Badge,
 			Facts: w.facts(found, line),
-			Acts:  s.objectActs(w, found),
+			Acts:  w.objectActs(found),
 			JSON:  w.linked(shown),
 		}
 		switch found.(type) {
@@ -78,7 +78,7 @@ func homeOf(v any) string {
 }
 
 // objectActs are the row's, and what needs more room than a row has.
-func (s *Sandbox) objectActs(w *world, v any) []pages.Act {
+func (w *world) objectActs(v any) []pages.Act {
 	acts := w.acts(v)
 	for i, act := range acts {
 		if act.Action == "refund" {

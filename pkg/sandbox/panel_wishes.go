@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"math"
 	"net/url"
 	"slices"
 	"strconv"
@@ -76,7 +77,7 @@ func wishFault(_ string, form url.Values, _ time.Time) wish {
 	}
 	if form.Get("often") == "share" {
 		percent, err := strconv.ParseFloat(form.Get("amount"), 64)
-		if err != nil || percent != percent {
+		if err != nil || math.IsNaN(percent) {
 			percent = -1
 		}
 		body["share"] = max(-1, min(percent, 1000)) / 100

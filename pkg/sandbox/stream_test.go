@@ -4,7 +4,9 @@ import (
 	"bufio"
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -98,8 +100,8 @@ func TestStream(t *testing.T) {
 	}
 }
 
-// A listener that does not read neither holds up the sandbox nor fills its memory, and the number of listeners is bounded.
-func TestStreamIsBounded(t *testing.T) {
+// The number of listeners is bounded.
+func TestStreamsAreBounded(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})
 	for range 64 {
@@ -108,5 +110,44 @@ func TestStreamIsBounded(t *testing.T) {
 	if status, body, _ := w.raw("GET", "/_sandbox/stream", ""); status != 503 || !strings.Contains(body, "streams open already") {
 		t.Fatalf("one too many: %d %s", status, body)
 	}
-	w.object("POST", "/v1/customers", "")
+}
+
+// stuck is a connection whose other end does not read until it is released.
+type stuck struct {
+	header  http.Header
+	joined  chan struct{}
+	release chan struct{}
+	once    sync.Once
+}
+
+func (s *stuck) Header() http.Header { return s.header }
+func (s *stuck) WriteHeader(int)     {}
+func (s *stuck) Flush()              {}
+func (s *stuck) Write(content []byte) (int, error) {
+	s.once.Do(func() { close(s.joined) })
+	<-s.release
+	return len(content), nil
+}
+
+// A listener that does not read holds nothing up, and is let go when too much waits for it.
+func TestStreamOfAStuckListener(t *testing.T) {
+	t.Parallel()
+	s := must[*sandbox.Sandbox](t)(sandbox.New(sandbox.Options{}))
+	t.Cleanup(func() { s.Close() })
+	handler := s.Handler()
+	listener, ended := &stuck{header: http.Header{}, joined: make(chan struct{}), release: make(chan struct{})}, make(chan struct{})
+	go func() {
+		defer close(ended)
+		handler.ServeHTTP(listener, httptest.NewRequest("GET", "http://127.0.0.1/_sandbox/stream", nil))
+	}()
+	<-listener.joined
+	for range 5000 {
+		handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("POST", "http://127.0.0.1/_sandbox/clock", strings.NewReader(`{"advance_seconds":1}`)))
+	}
+	close(listener.release)
+	select {
+	case <-ended:
+	case <-time.After(10 * time.Second):
+		t.Fatal("it listens still")
+	}
 }

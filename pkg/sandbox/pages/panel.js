@@ -28,7 +28,7 @@
   }
 
   function swap(old, next) {
-    if (!old || old.innerHTML === next.innerHTML) return;
+    if (!old || (old.drawn ?? old.innerHTML) === next.innerHTML) return;
     if (old.contains(document.activeElement)) {
       old.addEventListener('focusout', () => setTimeout(look), { once: true });
       return;
@@ -36,7 +36,8 @@
     const rows = (part) => [...part.querySelectorAll('[data-row]')];
     const known = new Set(rows(old).map((row) => row.dataset.row));
     const put = document.importNode(next, true);
-    for (const row of rows(put)) row.classList.toggle('fresh', !known.has(row.dataset.row));
+    put.drawn = next.innerHTML; // without the marks of what is new
+    for (const row of rows(put)) if (!known.has(row.dataset.row)) row.classList.add('fresh');
     old.replaceWith(put);
   }
 
