@@ -64,8 +64,7 @@ func (s *Sandbox) attempts(match func(*deliveryAttempt) bool) []*deliveryAttempt
 }
 
 func (s *Sandbox) listAttempts(out http.ResponseWriter, _ *http.Request) {
-	s.mu.Lock()
-	found := s.attempts(nil)
-	s.mu.Unlock()
+	var found []*deliveryAttempt
+	s.look(func(*world) { found = s.attempts(nil) })
 	answerJSON(out, http.StatusOK, map[string]any{"data": found})
 }

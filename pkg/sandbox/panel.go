@@ -17,15 +17,21 @@ const (
 	panelEvents = 24 // rows of the events beside the overview
 )
 
+// look reads the world under its lock, which is free again even if a look should break.
+func (s *Sandbox) look(work func(*world)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	work(s.world)
+}
+
 // drawPanel answers a page of the panel that work fills under the world's lock; nil means that there is none.
 func (s *Sandbox) drawPanel(out http.ResponseWriter, r *http.Request, here string, work func(*world) *pages.PanelView) {
-	s.mu.Lock()
-	w := s.world
-	view := work(w)
-	if view != nil {
-		view.Nav, view.Clock, view.Flash = w.panelNav(here), w.panelClock(), s.said.take(r.URL.Query().Get("said"))
-	}
-	s.mu.Unlock()
+	var view *pages.PanelView
+	s.look(func(w *world) {
+		if view = work(w); view != nil {
+			view.Nav, view.Clock, view.Flash = w.panelNav(here), w.panelClock(), s.said.take(r.URL.Query().Get("said"))
+		}
+	})
 	if view == nil {
 		s.showNothing(out, r)
 		return
@@ -43,9 +49,9 @@ func (s *Sandbox) showIndex(out http.ResponseWriter, r *http.Request) {
 			view.Tables = []pages.Table{s.bookOf(w, *bookAt("events"), panelGlance, "", nil)}
 			return view
 		}
-		waiting := s.bookOf(w, book{path: "waiting", title: "Waiting for you", columns: []string{"What", "Amount", "Since"}, all: (*world).waiting}, panelGlance, "", nil)
-		if len(waiting.Rows) > 0 {
-			view.Tables = append(view.Tables, waiting)
+		open := s.bookOf(w, book{path: "waiting", title: "Waiting for you", columns: []string{"What", "Amount", "Since"}, all: waiting}, panelGlance, "", nil)
+		if open.Older = ""; len(open.Rows) > 0 {
+			view.Tables = append(view.Tables, open)
 		}
 		for _, each := range books {
 			if each.glance {
@@ -95,10 +101,9 @@ func (s *Sandbox) showBook(out http.ResponseWriter, r *http.Request) {
 // searchPanel finds things by id, and customers by what their email or name contains. What is found alone is shown at once.
 func (s *Sandbox) searchPanel(out http.ResponseWriter, r *http.Request) {
 	wanted := strings.TrimSpace(r.URL.Query().Get("q"))
-	s.mu.Lock()
-	found := s.world.find(wanted)
-	s.mu.Unlock()
-	if found != nil {
+	known := false
+	s.look(func(w *world) { known = w.find(wanted) != nil })
+	if known {
 		http.Redirect(out, r, objectPath(wanted), http.StatusSeeOther)
 		return
 	}

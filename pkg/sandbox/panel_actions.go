@@ -71,9 +71,8 @@ func (s *Sandbox) actOnPanel(api http.Handler) http.HandlerFunc {
 			s.showNothing(out, r)
 			return
 		}
-		s.mu.Lock()
-		now := s.world.mainTime()
-		s.mu.Unlock()
+		var now time.Time
+		s.look(func(w *world) { now = w.mainTime() })
 		wanted := made(url.PathEscape(r.PostForm.Get("object")), r.PostForm, now)
 		status, answer := ask(api, r, wanted)
 		if page, _ := answer["url"].(string); wanted.said == "" && status == http.StatusOK {
@@ -82,9 +81,7 @@ func (s *Sandbox) actOnPanel(api http.Handler) http.HandlerFunc {
 		}
 		back := returnPath(r)
 		query := back.Query()
-		s.mu.Lock()
-		query.Set("said", s.said.put(wanted.outcome(status, answer)))
-		s.mu.Unlock()
+		s.look(func(*world) { query.Set("said", s.said.put(wanted.outcome(status, answer))) })
 		back.RawQuery = query.Encode()
 		http.Redirect(out, r, back.String(), http.StatusSeeOther)
 	}

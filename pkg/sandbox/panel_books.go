@@ -93,11 +93,11 @@ func living(w *world) seq {
 }
 
 // waiting yields what goes on only when somebody decides: 3-D Secure, and disputes.
-func (w *world) waiting() seq {
+func waiting(w *world) seq {
 	return func(yield func(any) bool) {
 		for _, all := range []seq{newest(&w.Intents), newest(&w.SetupIntents), newest(&w.Disputes)} {
 			for v := range all {
-				if w.undecided(v) && !yield(v) {
+				if undecided(v) && !yield(v) {
 					return
 				}
 			}
@@ -105,7 +105,7 @@ func (w *world) waiting() seq {
 	}
 }
 
-func (w *world) undecided(v any) bool {
+func undecided(v any) bool {
 	switch v := v.(type) {
 	case *paymentIntent:
 		return v.Status == "requires_action"

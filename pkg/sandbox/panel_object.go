@@ -12,9 +12,8 @@ import (
 // the API answers it.
 func (s *Sandbox) showObject(out http.ResponseWriter, r *http.Request) {
 	id := r.PathValue("id")
-	s.mu.Lock()
-	home := homeOf(s.world.find(id))
-	s.mu.Unlock()
+	var home string
+	s.look(func(w *world) { home = homeOf(w.find(id)) })
 	s.drawPanel(out, r, home, func(w *world) *pages.PanelView {
 		found := w.find(id)
 		if found == nil {

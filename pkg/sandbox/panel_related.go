@@ -18,7 +18,7 @@ var related = []book{
 	*bookAt("refunds"),
 	*bookAt("disputes"),
 	{path: "cards", title: "Payment methods", columns: []string{"Payment method", "Since"}, all: func(w *world) seq { return newest(&w.PaymentMethods) }},
-	{path: "setups", title: "Setup intents", columns: []string{"Setup intent", "When"}, all: func(w *world) seq { return newest(&w.SetupIntents) }},
+	{path: "setups", title: "Setup intents", columns: []string{"Setup intent", "Amount", "When"}, all: func(w *world) seq { return newest(&w.SetupIntents) }},
 	*bookAt("checkout"),
 	*bookAt("customers"),
 	*bookAt("deliveries"),

@@ -54,7 +54,7 @@ func (s *Sandbox) moneyRow(w *world, v any, made *pages.Row) {
 		made.Cells = []pages.Cell{{Text: money(v.Amount, v.Currency), Figures: true}, w.whenCell(v.Created)}
 	case *setupIntent:
 		made.Title, made.Detail = "Card to keep", w.wordCustomer(string(v.Customer))
-		made.Cells = []pages.Cell{w.whenCell(v.Created)}
+		made.Cells = []pages.Cell{{Text: "none"}, w.whenCell(v.Created)}
 	case *charge:
 		made.Title, made.Detail = w.wordMethod(string(v.PaymentMethod)), string(v.FailureMessage)
 		made.Cells = []pages.Cell{{Text: money(v.Amount, v.Currency), Figures: true}, w.whenCell(v.Created)}

@@ -124,21 +124,18 @@ func (s *Sandbox) word(n notice) string {
 	name, shown := "faults", any(struct{}{})
 	switch {
 	case n.event != "":
-		s.mu.Lock()
-		found := s.world.Events.get(n.event)
-		if found != nil {
-			name, shown = "event", render(found)
-		}
-		s.mu.Unlock()
-		if found == nil {
+		s.look(func(w *world) {
+			if found := w.Events.get(n.event); found != nil {
+				name, shown = "event", render(found)
+			}
+		})
+		if name != "event" {
 			return ""
 		}
 	case n.attempt != nil:
 		name, shown = "attempt", n.attempt
 	case n.clock:
-		s.mu.Lock()
-		name, shown = "clock", clockAnswer{s.world.mainTime()}
-		s.mu.Unlock()
+		s.look(func(w *world) { name, shown = "clock", clockAnswer{w.mainTime()} })
 	}
 	data, err := json.Marshal(shown)
 	if err != nil {
