@@ -40,7 +40,7 @@ func recentEvents(w *world) seq {
 // refers tells whether a thing belongs on the page of the object with an id.
 func (w *world) refers(v any, id string) bool {
 	if e, is := v.(*event); is {
-		text, err := json.Marshal(e)
+		text, err := json.Marshal(render(e))
 		return err == nil && e.ID != id && bytes.Contains(text, []byte(`"`+id+`"`))
 	}
 	return slices.Contains(w.references(v), id)
