@@ -10,7 +10,7 @@ TESTFLAGS ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help dev demo test bench generate check generated format vet lint tidy contract postman browser conformance speed build docker-steps postgres race
+.PHONY: help dev demo test bench generate screenshots check generated format vet lint tidy contract postman browser conformance speed build docker-steps postgres race
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -33,6 +33,9 @@ bench: postgres ## run the benchmarks
 generate: ## write the generated code anew, after a change of openapi.yaml or catalog.yaml
 	go -C tools mod download github.com/stripe/stripe-mock
 	STRIPE_OPENAPI="$$(go -C tools list -m -f '{{.Dir}}' github.com/stripe/stripe-mock)/embedded/openapi" go generate ./...
+
+screenshots: $(NODE_TOOLS) ## take the pictures of the sandbox's pages in docs/screenshots anew
+	node .ci/screenshots.mjs
 
 # The suite comes last, so that what it says stands at the end of a log.
 check: generated format vet lint tidy contract build docker-steps demo postman browser conformance speed race ## all that must hold before a change lands
@@ -66,7 +69,7 @@ postman: $(NODE_TOOLS) ## run the Postman collection against a fresh `dev`
 	$(HEADLINE) 'postman: the collection, against a fresh dev'
 	node .ci/postman.mjs
 
-browser: $(NODE_TOOLS) ## walk through the shop and the sandbox's pages in a real browser
+browser: $(NODE_TOOLS) ## walk through the shop and the sandbox's pages in a real browser, and hold them against WCAG 2.1
 	$(HEADLINE) 'browser: the shop and the pages, in a real browser'
 	node .ci/browser.mjs
 

@@ -26,15 +26,25 @@ export async function withBinary(use) {
 // withDev answers what use answers for the server: the number of failures.
 export async function withDev(binary, folder, use) {
   const [api, sandbox] = await freePorts(2);
-  const dev = spawn(binary, ['dev', '--addr', api, '--sandbox-addr', sandbox,
-    '--data-dir', mkdtempSync(join(folder, 'data-'))], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+  return running(binary, ['dev', '--addr', api, '--sandbox-addr', sandbox, '--data-dir', mkdtempSync(join(folder, 'data-'))], folder,
+    `http://${api}/readyz`, () => use({ base_url: `http://${api}`, sandbox_url: `http://${sandbox}` }));
+}
+
+// withSandbox does the same for a sandbox alone.
+export async function withSandbox(binary, folder, use) {
+  const [sandbox] = await freePorts(1);
+  return running(binary, ['sandbox', '--addr', sandbox], folder, `http://${sandbox}/_sandbox/clock`, () => use(`http://${sandbox}`));
+}
+
+async function running(binary, args, folder, sign, use) {
+  const dev = spawn(binary, args, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
   let said = '';
   for (const stream of [dev.stdout, dev.stderr]) stream.on('data', (text) => { said += text; });
   const ended = once(dev, 'exit');
   process.once('exit', () => dev.kill('SIGKILL')); // should this script fail in a way of its own
   try {
-    await answers(`http://${api}/readyz`, dev);
-    const failed = await use({ base_url: `http://${api}`, sandbox_url: `http://${sandbox}` });
+    await answers(sign, dev);
+    const failed = await use();
     if (failed !== 0) console.error(`What the server said:\n${said}`);
     return failed;
   } catch (error) {

@@ -75,6 +75,7 @@ func startDev(ctx context.Context, d devCmd, log *slog.Logger) (*devServer, erro
 		stop()
 		return nil, errors.Join(err, stripeListener.Close(), apiListener.Close())
 	}
+	context.AfterFunc(ctx, world.EndStreams)
 	s.group.Go(func() error { return errors.Join(serveHTTP(ctx, stripeListener, world.Handler(), log), world.Close()) })
 	s.app, err = s.wire(ctx, d.DataDir, items, log)
 	if err != nil {
@@ -130,7 +131,7 @@ func (s *devServer) explain(dir string) {
   demo shop   %[1]s/
   API docs    %[1]s/docs
   API         %[1]s
-  sandbox     %[2]s   a local Stripe; move its clock with
+  sandbox     %[2]s   a local Stripe and, in a browser, its control panel; a script moves its clock with
               curl -X POST %[2]s/_sandbox/clock -H 'Content-Type: application/json' -d '{"advance_seconds":86400}'
   state       %[3]s
 

@@ -49,6 +49,7 @@ func (s *Sandbox) advance(seconds int64) time.Time {
 	w := s.world
 	w.runDue("", w.mainNow()+seconds)
 	w.ClockOffset += time.Duration(seconds) * time.Second
+	w.tell(notice{clock: true})
 	s.changed()
 	return w.mainTime()
 }

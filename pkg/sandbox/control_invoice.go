@@ -66,6 +66,7 @@ func (w *world) moveTo(at int64) {
 		return
 	}
 	w.ClockOffset += time.Duration(max(0, at-w.mainNow())) * time.Second
+	w.tell(notice{clock: true})
 }
 
 // verdict answers how a payment goes where a control has decided that; it holds for one attempt.

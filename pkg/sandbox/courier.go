@@ -18,6 +18,7 @@ type couriers struct {
 	flying map[string]bool          // endpoints with a parcel under way; guarded by Sandbox.mu
 	landed chan struct{}            // closed and replaced whenever an attempt ends; guarded by Sandbox.mu
 	client *http.Client
+	log    []*deliveryAttempt // the last attempts, oldest first; guarded by Sandbox.mu
 }
 
 func newCouriers() *couriers {
@@ -67,11 +68,13 @@ func (s *Sandbox) deliverNext(endpointID string) bool {
 	if next == nil {
 		return false
 	}
-	delivered := s.send(next)
+	began := time.Now()
+	status, problem := s.send(next)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stop.Err() == nil { // a parcel cut off by Close counts as not tried
-		s.world.settle(next.delivery, delivered)
+		s.world.settle(next.delivery, problem == "")
+		s.record(next, status, problem, time.Since(began))
 	}
 	s.couriers.flying[endpointID] = false
 	close(s.couriers.landed)
@@ -80,10 +83,11 @@ func (s *Sandbox) deliverNext(endpointID string) bool {
 	return true
 }
 
-func (s *Sandbox) send(p *parcel) bool {
+// send answers the endpoint's HTTP status, 0 for none, and what was wrong, "" for nothing.
+func (s *Sandbox) send(p *parcel) (status int, problem string) {
 	request, err := http.NewRequestWithContext(s.stop, http.MethodPost, p.url, bytes.NewReader(p.body))
 	if err != nil {
-		return false
+		return 0, err.Error()
 	}
 	request.Header.Set("Content-Type", "application/json; charset=utf-8")
 	request.Header.Set("User-Agent", "Stripe/1.0 (+https://stripe.com/docs/webhooks)")
@@ -91,14 +95,15 @@ func (s *Sandbox) send(p *parcel) bool {
 	response, err := s.couriers.client.Do(request)
 	if err != nil {
 		s.log.Info("a webhook was not delivered", "url", p.url, "error", err)
-		return false
+		return 0, err.Error()
 	}
 	defer response.Body.Close()
 	io.Copy(io.Discard, io.LimitReader(response.Body, 1<<16)) // so that the connection can be used again
 	if response.StatusCode/100 != 2 {
 		s.log.Info("a webhook was refused", "url", p.url, "status", response.StatusCode)
+		return response.StatusCode, "The endpoint answered " + response.Status + "."
 	}
-	return response.StatusCode/100 == 2
+	return response.StatusCode, ""
 }
 
 // flush waits until no delivery is under way or due. It tells whether that came to pass before the context ended.

@@ -88,6 +88,8 @@ func (w *world) finishDelivery(d *delivery) {
 // parcel is a delivery ready to be sent without the world.
 type parcel struct {
 	delivery, url, signature string
+	event, kind, endpoint    string
+	attempt                  int // counted from 1
 	body                     []byte
 }
 
@@ -114,7 +116,16 @@ func (w *world) nextParcel(endpointID string) *parcel {
 		if err != nil {
 			panic("sandbox: an event does not marshal: " + err.Error())
 		}
-		return &parcel{id, endpoint.URL, sign(body, endpoint.Hidden.Secret, w.mainNow()), body}
+		return &parcel{
+			delivery:  id,
+			url:       endpoint.URL,
+			signature: sign(body, w.mainNow(), endpoint.secrets(w.mainNow())),
+			event:     e.ID,
+			kind:      e.Type,
+			endpoint:  endpoint.ID,
+			attempt:   d.Attempts + 1,
+			body:      body,
+		}
 	}
 	return nil
 }
@@ -134,11 +145,15 @@ func (w *world) settle(deliveryID string, delivered bool) {
 	w.plan(d)
 }
 
-// sign makes the Stripe-Signature header.
-func sign(body []byte, secret string, at int64) string {
+// sign makes the Stripe-Signature header, with one v1 for each secret that is valid.
+func sign(body []byte, at int64, secrets []string) string {
 	t := strconv.FormatInt(at, 10)
-	mac := hmac.New(sha256.New, []byte(secret))
-	mac.Write([]byte(t + "."))
-	mac.Write(body)
-	return "t=" + t + ",v1=" + hex.EncodeToString(mac.Sum(nil))
+	header := "t=" + t
+	for _, secret := range secrets {
+		mac := hmac.New(sha256.New, []byte(secret))
+		mac.Write([]byte(t + "."))
+		mac.Write(body)
+		header += ",v1=" + hex.EncodeToString(mac.Sum(nil))
+	}
+	return header
 }

@@ -1,6 +1,6 @@
 // Package sandbox is a local Stripe: a stateful server of the API at version 2023-10-16, with its hosted payment
-// page, billing portal, signed webhook deliveries and one clock that can be moved. It owns a world of customers,
-// prices, subscriptions, invoices and payments, and behaves as Stripe documents and as was observed of it.
+// page, billing portal, control panel, signed webhook deliveries and one clock that can be moved. It owns a world of
+// customers, prices, subscriptions, invoices and payments, and behaves as Stripe documents and as was observed of it.
 //
 // It refuses to know the backend that talks to it: everything goes over HTTP, and nothing of the product is imported.
 //
@@ -14,6 +14,8 @@
 //   - An event is what its object was: it keeps a copy of the struct and is written out only when somebody looks. So what
 //     hangs off an object (a map, a list's element, a struct behind a pointer) is replaced and never changed in place.
 //   - Only keys of the official objects leave the house; what the sandbox keeps for itself lies under "_sandbox".
+//   - Whatever the panel can do, a script can: each of its buttons is a request of the API or of the controls
+//     (panel_actions.go). Neither panel nor controls serve another site's page (guard.go).
 //   - Faults strike on the way in and out (faults_api.go) and where a delivery is queued (deliveries.go); no operation
 //     knows of them.
 //

@@ -98,9 +98,7 @@ func (w *world) announce(kind string, v, before any) *event {
 	e.Hidden.At = w.mainNow()
 	w.Events.add(e)
 	w.forgetEvents()
-	if w.witness != nil {
-		w.witness(e)
-	}
+	w.tell(notice{event: e.ID})
 	for _, id := range w.Endpoints.ids {
 		endpoint := w.Endpoints.get(id)
 		if endpoint.wants(kind) {

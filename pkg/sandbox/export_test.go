@@ -16,8 +16,12 @@ func (s *Sandbox) Witness() (verify func() error) {
 	var seen []sight
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.world.witness = func(e *event) {
-		seen = append(seen, sight{e, written(eventData{now: e.Data.now, before: e.Data.before})})
+	tell := s.world.tell
+	s.world.tell = func(n notice) {
+		if e := s.world.Events.get(n.event); e != nil {
+			seen = append(seen, sight{e, written(eventData{now: e.Data.now, before: e.Data.before})})
+		}
+		tell(n)
 	}
 	return func() error {
 		s.mu.Lock()

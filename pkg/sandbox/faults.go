@@ -148,6 +148,7 @@ func (s *Sandbox) setFault(out http.ResponseWriter, r *http.Request) {
 			return nil, invalid("", "There are %d faults already: clear some.", maxFaults)
 		}
 		made.ID = newID("fault_", 14)
+		w.tell(notice{faults: true})
 		return render(w.Faults.add(made)), nil
 	})
 }
@@ -174,6 +175,7 @@ func (s *Sandbox) clearFaults(out http.ResponseWriter, r *http.Request) {
 			w.Faults.remove(each.ID)
 			cleared++
 		}
+		w.tell(notice{faults: true})
 		return map[string]any{"cleared": cleared}, nil
 	})
 }

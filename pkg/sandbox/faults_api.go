@@ -22,6 +22,7 @@ func (s *Sandbox) faulty(next http.Handler) http.Handler {
 		s.mu.Lock()
 		struck := s.world.strikeCall(r.Method, r.URL.Path)
 		if struck != nil {
+			s.world.tell(notice{faults: true})
 			s.changed()
 		}
 		s.mu.Unlock()

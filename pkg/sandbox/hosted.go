@@ -26,8 +26,13 @@ var suggestions = []pages.TestCard{
 	{Number: "4000 0027 6000 3184", Effect: "Asks for 3-D Secure"},
 }
 
-// draw answers an HTML page.
+// draw answers one of the hosted pages.
 func (s *Sandbox) draw(out http.ResponseWriter, status int, page func(io.Writer) error) {
+	s.drawUnder(out, status, pages.Policy(), "no-referrer", page)
+}
+
+// drawUnder answers an HTML page under a policy.
+func (s *Sandbox) drawUnder(out http.ResponseWriter, status int, policy, referrer string, page func(io.Writer) error) {
 	var body bytes.Buffer
 	if err := page(&body); err != nil {
 		s.log.Error("a page was not drawn", "error", err)
@@ -36,10 +41,10 @@ func (s *Sandbox) draw(out http.ResponseWriter, status int, page func(io.Writer)
 	}
 	header := out.Header()
 	header.Set("Content-Type", "text/html; charset=utf-8")
-	header.Set("Content-Security-Policy", pages.Policy())
+	header.Set("Content-Security-Policy", policy)
 	header.Set("Cache-Control", "no-store")
 	header.Set("X-Content-Type-Options", "nosniff")
-	header.Set("Referrer-Policy", "no-referrer")
+	header.Set("Referrer-Policy", referrer)
 	out.WriteHeader(status)
 	out.Write(body.Bytes()) // the client is gone where this fails
 }
@@ -48,21 +53,12 @@ func (s *Sandbox) message(out http.ResponseWriter, status int, view pages.Messag
 	s.draw(out, status, func(w io.Writer) error { return pages.Message(w, view) })
 }
 
-func (s *Sandbox) showIndex(out http.ResponseWriter, _ *http.Request) {
-	s.message(out, http.StatusOK, pages.MessageView{
-		Title: "Sandbox",
-		Text: "A local stand-in for Stripe at API version " + apiVersion + ". No money moves here. " +
-			"Point a client at this address with any key that begins with sk_test_.",
-		Links: []pages.Link{{Text: "The sandbox's clock", URL: "/_sandbox/clock"}},
-	})
-}
-
 func (s *Sandbox) showNothing(out http.ResponseWriter, _ *http.Request) {
 	s.message(out, http.StatusNotFound, pages.MessageView{
 		Title: "Nothing here",
 		Text:  "This address leads nowhere in the sandbox.",
 		Link: &pages.Link{
-			Text: "To the front page",
+			Text: "To the control panel",
 			URL:  "/",
 		},
 	})

@@ -205,6 +205,9 @@ func (s *Sandbox) routes() http.Handler {
 	mux.HandleFunc("POST /_sandbox/intents/{intent}/settle", s.settleByHand)
 	mux.HandleFunc("POST /_sandbox/disputes/{dispute}/close", s.decideDispute)
 	mux.HandleFunc("POST /_sandbox/events/{event}/resend", s.resendEvent)
+	mux.HandleFunc("GET /_sandbox/deliveries", s.listAttempts)
+	mux.HandleFunc("GET /_sandbox/stream", s.stream)
+	mux.HandleFunc("POST /_sandbox/webhook_endpoints/{endpoint}/roll", s.rollSecret)
 	mux.HandleFunc("GET /c/pay/{session}", s.showCheckout)
 	mux.HandleFunc("POST /c/pay/{session}", s.postCheckout)
 	mux.HandleFunc("GET /p/session/{session}", s.showPortal)
@@ -214,8 +217,12 @@ func (s *Sandbox) routes() http.Handler {
 	mux.HandleFunc("GET /p/login/{configuration}", s.showLogin)
 	mux.HandleFunc("POST /p/login/{configuration}", s.postLogin)
 	mux.HandleFunc("GET /{$}", s.showIndex)
+	mux.HandleFunc("GET /panel/{book}", s.showBook)
+	mux.HandleFunc("GET /panel/object/{id}", s.showObject)
+	mux.HandleFunc("GET /panel/search", s.searchPanel)
+	mux.HandleFunc("POST /panel/{action}", s.actOnPanel(mux))
 	mux.HandleFunc("/", s.showNothing)
-	return s.dated(s.faulty(mux))
+	return s.dated(guarded(s.faulty(mux)))
 }
 
 // dated makes every answer's Date follow the sandbox's clock: clients measure their clock's skew by it.

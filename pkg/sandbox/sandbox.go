@@ -31,6 +31,8 @@ type Sandbox struct {
 	stop     context.Context
 	cancel   context.CancelFunc
 	running  sync.WaitGroup
+	streams  streams
+	said     sayings // guarded by mu
 	flights  flights
 }
 
@@ -47,6 +49,7 @@ func New(opts Options) (*Sandbox, error) {
 	s.world = &world{
 		realNow:       time.Now,
 		ring:          s.ring,
+		tell:          s.streams.tell,
 		retrySchedule: opts.RetrySchedule,
 		agendas:       map[string]*agenda{},
 		Replays:       map[string]*replay{},

@@ -97,7 +97,7 @@ func (s *storm) price() string {
 
 func (s *storm) step() {
 	if s.random.IntN(40) == 0 {
-		s.serve(httptest.NewRequest("POST", "/_sandbox/clock", strings.NewReader(fmt.Sprintf(`{"advance_seconds":%d}`, 1+s.random.IntN(20*86400)))))
+		s.serve(httptest.NewRequest("POST", "http://127.0.0.1/_sandbox/clock", strings.NewReader(fmt.Sprintf(`{"advance_seconds":%d}`, 1+s.random.IntN(20*86400)))))
 		return
 	}
 	name := s.operations[s.random.IntN(len(s.operations))]

@@ -9,7 +9,8 @@ type webhookEndpoint struct {
 	Status        string            `json:"status"`
 	URL           string            `json:"url"`
 	Hidden        struct {
-		Secret string
+		Secret  string
+		Retired []retiredSecret // rolled away, and valid for a while yet
 	} `json:"_sandbox"`
 }
 

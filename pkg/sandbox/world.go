@@ -51,7 +51,7 @@ type world struct {
 	cause         cause              // the request behind the current changes, zero for due work
 	agendas       map[string]*agenda // by test clock, "" for the main clock
 	ring          func(endpoint string)
-	witness       func(*event) // set by tests only: sees every event at the moment it is made
+	tell          func(notice) // to those who listen to the stream
 }
 
 // cause is the API request that made an event happen.

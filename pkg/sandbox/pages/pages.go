@@ -1,19 +1,17 @@
-// Package pages draws the sandbox's hosted pages: the payment page, the card holder's confirmation, the billing portal
-// and plain messages. It owns their markup and look, and the wording of amounts of money.
+// Package pages draws the sandbox's hosted pages: the payment page, the card holder's confirmation, the billing portal,
+// the control panel and plain messages. It owns their markup and look, and the wording of amounts of money.
 //
 // It refuses to know the sandbox's objects, its URLs and its rules: a view holds texts that are ready to be read, and
 // addresses that were decided elsewhere.
 //
-// Invariants: every page says that no real money moves; no page needs JavaScript, the network or another file; a card's
-// number and security code are never written back into a page; whatever a view holds is escaped by html/template; and a
-// page is written whole or not at all.
+// Invariants: every page says that no real money moves; no page needs JavaScript (the panel has a script that spares its
+// reader the reloading), the network or another file; a card's number and security code are never written back into a
+// page; whatever a view holds is escaped by html/template; and a page is written whole or not at all.
 package pages
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"embed"
-	"encoding/base64"
 	"fmt"
 	"html/template"
 	"io"
@@ -48,9 +46,8 @@ func Message(w io.Writer, v MessageView) error { return draw(w, messagePage, v) 
 // else. It names no form-action on purpose: browsers apply that to redirects too, and a paid form redirects to the
 // merchant's success page, which may be anywhere.
 func Policy() string {
-	sum := sha256.Sum256([]byte(style))
-	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
-		"'; img-src data:; base-uri 'none'; frame-ancestors 'none'"
+	return "default-src 'none'; style-src " + hashed(style) +
+		"; img-src data:; base-uri 'none'; frame-ancestors 'none'"
 }
 
 var (
@@ -63,9 +60,15 @@ var (
 
 // parse joins a page with the layout and the parts that pages share. A template that does not parse is a fault of the
 // program, so it stops the start.
-func parse(name string) *template.Template {
+func parse(name string) *template.Template { return parseWith(name, style) }
+
+func parseWith(name, look string) *template.Template {
 	return template.Must(template.New("layout.html").
-		Funcs(template.FuncMap{"style": func() template.CSS { return template.CSS(style) }, "pair": pair}).
+		Funcs(template.FuncMap{
+			"style":  func() template.CSS { return template.CSS(look) },
+			"script": func() template.JS { return template.JS(panelScript) },
+			"pair":   pair,
+		}).
 		ParseFS(files, "templates/layout.html", "templates/parts.html", "templates/"+name+".html"))
 }
 

@@ -91,11 +91,6 @@ func message() pages.MessageView {
 		Link: &pages.Link{Text: "Back to Pointsync Demo", URL: "http://127.0.0.1:8080/"}}
 }
 
-func frontPage() pages.MessageView {
-	return pages.MessageView{Title: "The sandbox is running", Text: "It answers the API at this address.",
-		Links: []pages.Link{{Text: "Events", URL: "/_sandbox/events"}, {Text: "The clock", URL: "/_sandbox/clock"}}}
-}
-
 var (
 	handlers   = regexp.MustCompile(`\son[a-z]+=`)
 	ids        = regexp.MustCompile(`\sid="([^"]+)"`)
@@ -172,7 +167,6 @@ func everyPage(t *testing.T) map[string]string {
 		"portal-flow":     drawn(t, pages.Portal, portalFlow()),
 		"login":           drawn(t, pages.Login, pages.LoginView{Merchant: "Shop", Email: "a@b", Error: "No customer has this email address.", Action: "/p/login/bpc_1"}),
 		"message":         drawn(t, pages.Message, message()),
-		"front":           drawn(t, pages.Message, frontPage()),
 	}
 }
 

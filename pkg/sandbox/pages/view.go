@@ -134,12 +134,11 @@ type Invoice struct {
 	URL    string // "" when it cannot be opened
 }
 
-// MessageView is a page that only says something: a session that has expired, the sandbox's front page.
+// MessageView is a page that only says something: a session that has expired, an address that leads nowhere.
 type MessageView struct {
 	Title string
 	Text  string
 	Link  *Link // the one thing to do next
-	Links []Link
 }
 
 // Link is an address with its text.

@@ -234,7 +234,7 @@ func TestHostileInput(t *testing.T) {
 				Choices: []pages.Choice{{ID: evil, Text: evil}}, Reasons: []pages.Choice{{ID: evil, Text: evil}}, Confirm: evil}},
 			Headline: evil, Privacy: link, Terms: link}),
 		"login":   drawn(t, pages.Login, pages.LoginView{Merchant: evil, Email: evil, Error: evil, Action: link}),
-		"message": drawn(t, pages.Message, pages.MessageView{Title: evil, Text: evil, Link: &evilLink, Links: []pages.Link{evilLink}}),
+		"message": drawn(t, pages.Message, pages.MessageView{Title: evil, Text: evil, Link: &evilLink}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -1,0 +1,109 @@
+// Holds every page of the sandbox against the rules of WCAG 2.1, level A and AA, as far as axe-core can tell: in light and
+// dark and at the width of a phone.
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { root } from '../dev.mjs';
+import { fill, pay } from './card.mjs';
+import { withPage } from './chromium.mjs';
+
+const axe = readFileSync(createRequire(join(root, 'tools/package.json')).resolve('axe-core/axe.min.js'), 'utf8');
+const rules = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'];
+const looks = [
+  { colorScheme: 'light', width: 1280, height: 900 },
+  { colorScheme: 'dark', width: 1280, height: 900 },
+  { colorScheme: 'light', width: 390, height: 844 },
+];
+
+// newcomer holds the panel of a sandbox in which nothing has happened yet, so it comes before everything else.
+export const newcomer = (browser, world) => hold(browser, { 'the panel of a newcomer': async (page) => {
+  await page.goto(world.url);
+  await page.getByRole('heading', { name: 'Nothing has happened here yet' }).waitFor();
+} });
+
+export const accessibility = async (browser, world) => hold(browser, await everyPage(world));
+
+const hold = (browser, pages) => withPage(browser, { bypassCSP: true, reducedMotion: 'reduce' }, async (page) => {
+  const failures = [];
+  for (const [name, open] of Object.entries(pages)) {
+    await open(page);
+    await page.evaluate(axe);
+    const found = [];
+    for (const { colorScheme, ...size } of looks) {
+      await page.emulateMedia({ colorScheme });
+      await page.setViewportSize(size);
+      found.push(...(await violations(page)).map((violation) => `${name}, ${colorScheme}, ${size.width} px: ${violation}`));
+    }
+    if (found.length === 0) console.log(`  ok  accessible: ${name}`);
+    failures.push(...found);
+  }
+  if (failures.length > 0) throw new Error(`not accessible:\n${failures.join('\n')}`);
+});
+
+// violations answers what axe found, and whether the page can be read without scrolling sideways (WCAG 1.4.10), which it does not see.
+async function violations(page) {
+  const { violations: found } = await page.evaluate((tags) => axe.run(document, { runOnly: tags, resultTypes: ['violations'], preload: false }), rules);
+  const said = found.map(({ id, nodes: [first, ...more] }) => `${id} at ${first.target.join(' ')}${more.length > 0 ? ` and ${more.length} more` : ''}: ${first.failureSummary.replaceAll(/\s+/g, ' ')}`);
+  const wider = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  if (wider > 0) said.push(`the page is ${wider} px wider than the window`);
+  return said;
+}
+
+async function everyPage(world) {
+  const [pack, plan] = [await world.price('100 points', 500), await world.price('Pro plan', 1900, 'month')];
+  const { customer, subscription } = await world.subscribed(plan, 'ida@example.com', 'Ida Rhodes');
+  const ending = await world.subscribed(plan, 'mary@example.com', 'Mary Keller');
+  await world.ask(`/v1/subscriptions/${ending.subscription}`, { cancel_at_period_end: 'true' });
+  const { payment_intent } = await world.paid(await world.session('payment', pack, { customer }));
+  await world.control(`payments/${payment_intent}/dispute`, {});
+  await world.ask('/v1/payment_intents', { amount: '900', currency: 'usd', customer, payment_method: 'pm_card_authenticationRequired', confirm: 'true', return_url: world.url });
+  await world.control('faults', { kind: 'webhook_delay', events: 'invoice.*', share: 0.2, seed: 7 });
+  const clock = await world.ask('/v1/test_helpers/test_clocks', { frozen_time: '1900000000', name: 'Far away' });
+  const event = (await world.ask('/v1/events?limit=1')).data[0];
+  const over = await world.session('payment', pack);
+  await world.ask(`/v1/checkout/sessions/${over.id}/expire`, {});
+  const at = (address) => (page) => page.goto(new URL(address, world.url).href);
+  const paying = (session, card) => async (page) => {
+    await page.goto((await session()).url);
+    await pay(page, card);
+    await page.locator('.alert, .choices').first().waitFor();
+  };
+  const once = () => world.session('payment', pack);
+  return {
+    'the payment page': async (page) => page.goto((await once()).url),
+    'the payment page of a subscription': async (page) => page.goto((await world.session('subscription', plan, { customer })).url),
+    'the payment page of a trial': async (page) => page.goto((await world.session('subscription', plan, { 'subscription_data[trial_period_days]': '14' })).url),
+    'the payment page with a wrong field': paying(once, { number: '4242424242424241' }),
+    'the payment page after a decline': paying(once, { number: '4000000000000002' }),
+    '3-D Secure': paying(once, { number: '4000002760003184' }),
+    'an expired payment page': at(over.url ?? `/c/pay/${over.id}`),
+    'an address that leads nowhere': at('/nowhere'),
+    'the portal': at(await world.portal(customer)),
+    'the portal of a subscription that ends': at(await world.portal(ending.customer)),
+    'the portal of a stranger': at(await world.portal(await world.customer('new@example.com', 'New'))),
+    'the portal after a refused card': async (page) => {
+      await page.goto(await world.portal(customer));
+      await page.getByText('Use another card').click();
+      await fill(page, { number: '4242424242424241' });
+      await page.getByRole('button', { name: 'Save card' }).click();
+      await page.getByRole('alert').waitFor();
+    },
+    'the panel': at('/'),
+    'the panel after an action': async (page) => {
+      await page.goto(world.url);
+      await page.getByRole('button', { name: '+1 hour' }).click();
+      await page.getByRole('status').waitFor();
+    },
+    'the panel after a refused action': async (page) => {
+      await page.goto(`${world.url}/panel/endpoints`);
+      await page.getByLabel('URL').fill('ftp:nowhere');
+      await page.getByRole('button', { name: 'Add endpoint' }).click();
+      await page.getByRole('alert').waitFor();
+    },
+    ...Object.fromEntries(['subscriptions', 'checkout', 'payments', 'invoices', 'customers', 'disputes', 'refunds', 'events', 'deliveries', 'endpoints', 'faults', 'catalog', 'clocks']
+      .map((book) => [`the panel's ${book}`, at(`/panel/${book}`)])),
+    ...Object.fromEntries(Object.entries({ 'a customer': customer, 'a subscription': subscription, 'a payment': payment_intent, 'an event': event.id, 'a test clock': clock.id })
+      .map(([name, id]) => [`the panel's page of ${name}`, at(`/panel/object/${id}`)])),
+    'the panel\'s search': at('/panel/search?q=example'),
+  };
+}

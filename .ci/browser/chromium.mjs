@@ -1,0 +1,57 @@
+// Starts the browser that the walks share, and listens for what a page complains about.
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { root } from '../dev.mjs';
+
+const { chromium } = createRequire(join(root, 'tools/package.json'))('playwright-core');
+const patience = 15_000; // milliseconds, for one step
+
+// withBrowser hands over a browser that is closed when use has ended.
+export async function withBrowser(use) {
+  const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
+  if (!executablePath) throw new Error('no Chromium: install the package chromium, or Google Chrome');
+  const browser = await chromium.launch({
+    executablePath,
+    args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run'],
+  });
+  try {
+    return await use(browser);
+  } finally {
+    await browser.close();
+  }
+}
+
+// withPage hands over a page in a context of its own, and fails when a script or the policy of a page complained.
+export async function withPage(browser, options, use) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+  const complaints = [];
+  context.on('weberror', (error) => complaints.push(`a script failed: ${error.error().message}`));
+  context.on('console', (line) => { if (line.text().includes('Content Security Policy')) complaints.push(line.text()); });
+  try {
+    const page = await context.newPage();
+    page.setDefaultTimeout(patience);
+    await use(page);
+    if (complaints.length > 0) throw new Error(complaints.join('\n'));
+  } finally {
+    await context.close();
+  }
+}
+
+// stepper says each step in one line.
+export function stepper(page) {
+  return async (name, act) => {
+    try {
+      await act();
+    } catch (error) {
+      throw new Error(`${name}: ${error.message}\nat ${page.url()}`, { cause: error });
+    }
+    console.log(`  ok  ${name}`);
+    if (process.env.SHOTS) await page.screenshot({ path: join(process.env.SHOTS, `${name.replaceAll(/\W+/g, '-')}.png`), fullPage: true });
+  };
+}
+
+// must fails with a sentence where something is not as it should be.
+export function must(holds, sentence) {
+  if (!holds) throw new Error(sentence);
+}

@@ -1,0 +1,73 @@
+// Writes the pictures of docs/screenshots/: the sandbox's pages, as they look after a few lively days in a shop.
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { pay } from './browser/card.mjs';
+import { withBrowser, withPage } from './browser/chromium.mjs';
+import { World, withReceiver } from './browser/world.mjs';
+import { root, withBinary, withSandbox } from './dev.mjs';
+
+const folder = join(root, 'docs/screenshots');
+mkdirSync(folder, { recursive: true });
+
+let healthy = true;
+process.exitCode = await withBinary((binary, data) => withSandbox(binary, data, (url) => withReceiver(() => (healthy ? 200 : 503), async (receiver) => {
+  const world = new World(url);
+  const shown = await lively(world, receiver);
+  await withBrowser((browser) => picture(browser, world, shown));
+  return 0;
+})));
+
+// lively plays a few days: two subscribers, packs sold, a dispute, a payment that waits, a receiver that was down.
+async function lively(world, receiver) {
+  await world.ask('/v1/webhook_endpoints', { url: receiver, 'enabled_events[]': '*' });
+  const [pro, basic] = [await world.price('Pro plan', 1900, 'month'), await world.price('Basic plan', 900, 'month')];
+  const pack = await world.price('100 points', 500);
+  const ada = await world.subscribed(pro, 'ada@example.com', 'Ada Lovelace');
+  const grace = await world.subscribed(basic, 'grace@example.com', 'Grace Hopper');
+  await world.control('clock', { advance_seconds: 31 * 86_400 + 7_300 });
+  const sold = await world.paid(await world.session('payment', pack, { customer_email: 'linus@example.com' }));
+  await world.control(`payments/${sold.payment_intent}/dispute`, {});
+  await world.paid(await world.session('payment', pack, { customer: ada.customer }));
+  await world.control(`subscriptions/${grace.subscription}/next_invoice`, { outcome: 'failed' });
+  await world.control('webhooks/flush', {});
+  healthy = false;
+  const alan = await world.subscribed(pro, 'alan@example.com', 'Alan Turing');
+  await world.control('webhooks/flush', {});
+  healthy = true;
+  await world.control('clock', { advance_seconds: 60 });
+  await world.control('webhooks/flush', {});
+  const waiting = await world.customer('edsger@example.com', 'Edsger Dijkstra');
+  await world.ask('/v1/payment_intents', { amount: '4200', currency: 'usd', customer: waiting, payment_method: 'pm_card_authenticationRequired', confirm: 'true', return_url: world.url });
+  await world.session('subscription', basic, { customer_email: 'barbara@example.com' });
+  await world.control('faults', { kind: 'webhook_duplicate', events: 'invoice.*', share: 0.2, seed: 7 });
+  await world.control('webhooks/flush', {});
+  const events = (await world.ask('/v1/events?type=customer.subscription.created&limit=1')).data;
+  return { pro, pack, ada, alan, event: events[0].id, session: await world.session('subscription', pro, { customer_email: 'ada@example.com', 'subscription_data[trial_period_days]': '14' }) };
+}
+
+async function picture(browser, world, shown) {
+  const take = (name, address, { whole = true, ...options } = {}, act = async () => {}) => withPage(browser, options, async (page) => {
+    await page.goto(address);
+    await act(page);
+    await page.evaluate(() => document.activeElement?.blur());
+    await page.screenshot({ path: join(folder, `${name}.png`), fullPage: whole });
+    console.log(`  ok  docs/screenshots/${name}.png`);
+  });
+  const phone = { viewport: { width: 390, height: 844 } };
+  const desk = { viewport: { width: 1280, height: 800 }, whole: false };
+  const order = async () => (await world.session('payment', shown.pack, { 'line_items[0][quantity]': '3' })).url;
+  const card = (number) => async (page) => {
+    await pay(page, { number });
+    await page.locator('.alert, .choices').first().waitFor();
+  };
+  await take('checkout', await order());
+  await take('declined', await order(), {}, card('4000000000000002'));
+  await take('3-d-secure', await order(), {}, card('4000002760003184'));
+  await take('checkout-trial-phone', shown.session.url, phone);
+  await take('portal', await world.portal(shown.ada.customer));
+  await take('panel', world.url, desk);
+  await take('panel-dark', world.url, { ...desk, colorScheme: 'dark' });
+  await take('panel-phone', world.url, { ...phone, whole: false });
+  await take('panel-customer', `${world.url}/panel/object/${shown.ada.customer}`, desk);
+  await take('panel-event', `${world.url}/panel/object/${shown.event}`, desk);
+}
