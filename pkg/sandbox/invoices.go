@@ -5,47 +5,56 @@ const draftHour = 3600
 
 type invoice struct {
 	base
-	AccountCountry       string                `json:"account_country"`
-	AccountName          string                `json:"account_name"`
-	AmountDue            int64                 `json:"amount_due"`
-	AmountPaid           int64                 `json:"amount_paid"`
-	AmountRemaining      int64                 `json:"amount_remaining"`
-	AttemptCount         int64                 `json:"attempt_count"`
-	Attempted            bool                  `json:"attempted"`
-	AutoAdvance          bool                  `json:"auto_advance"`
-	BillingReason        string                `json:"billing_reason"`
-	Charge               text                  `json:"charge"`
-	Currency             string                `json:"currency"`
-	Customer             string                `json:"customer"`
-	CustomerAddress      any                   `json:"customer_address"`
-	CustomerEmail        text                  `json:"customer_email"`
-	CustomerName         text                  `json:"customer_name"`
-	CustomerPhone        text                  `json:"customer_phone"`
-	DefaultPaymentMethod text                  `json:"default_payment_method"`
-	Description          text                  `json:"description"`
-	EffectiveAt          stamp                 `json:"effective_at"`
-	EndingBalance        *int64                `json:"ending_balance"`
-	Lines                listOf[invoiceLine]   `json:"lines"`
-	Metadata             map[string]string     `json:"metadata"`
-	NextPaymentAttempt   stamp                 `json:"next_payment_attempt"`
-	Number               text                  `json:"number"`
-	Paid                 bool                  `json:"paid"`
-	PaidOutOfBand        bool                  `json:"paid_out_of_band"`
-	PaymentIntent        text                  `json:"payment_intent"`
-	PeriodEnd            int64                 `json:"period_end"` // looks back: the period paid for is that of the lines
-	PeriodStart          int64                 `json:"period_start"`
-	StartingBalance      int64                 `json:"starting_balance"`
-	Status               string                `json:"status"`
-	StatusTransitions    statusTransitions     `json:"status_transitions"`
-	Subscription         text                  `json:"subscription"`
-	SubscriptionDetails  map[string]any        `json:"subscription_details"`
-	Subtotal             int64                 `json:"subtotal"`
-	SubtotalExcludingTax int64                 `json:"subtotal_excluding_tax"`
-	TestClock            text                  `json:"test_clock"`
-	Total                int64                 `json:"total"`
-	TotalExcludingTax    int64                 `json:"total_excluding_tax"`
-	WebhooksDeliveredAt  stamp                 `json:"webhooks_delivered_at"`
-	Hidden               struct{ Retries int } `json:"_sandbox"` // automatic retries so far
+	AccountCountry       string              `json:"account_country"`
+	AccountName          string              `json:"account_name"`
+	AmountDue            int64               `json:"amount_due"`
+	AmountPaid           int64               `json:"amount_paid"`
+	AmountRemaining      int64               `json:"amount_remaining"`
+	AttemptCount         int64               `json:"attempt_count"`
+	Attempted            bool                `json:"attempted"`
+	AutoAdvance          bool                `json:"auto_advance"`
+	BillingReason        string              `json:"billing_reason"`
+	Charge               text                `json:"charge"`
+	CollectionMethod     string              `json:"collection_method"`
+	Currency             string              `json:"currency"`
+	CustomFields         []customField       `json:"custom_fields"`
+	Customer             string              `json:"customer"`
+	CustomerAddress      any                 `json:"customer_address"`
+	CustomerEmail        text                `json:"customer_email"`
+	CustomerName         text                `json:"customer_name"`
+	CustomerPhone        text                `json:"customer_phone"`
+	DefaultPaymentMethod text                `json:"default_payment_method"`
+	Description          text                `json:"description"`
+	DueDate              stamp               `json:"due_date"`
+	EffectiveAt          stamp               `json:"effective_at"`
+	EndingBalance        *int64              `json:"ending_balance"`
+	Footer               text                `json:"footer"`
+	Lines                listOf[invoiceLine] `json:"lines"`
+	Metadata             map[string]string   `json:"metadata"`
+	NextPaymentAttempt   stamp               `json:"next_payment_attempt"`
+	Number               text                `json:"number"`
+	Paid                 bool                `json:"paid"`
+	PaidOutOfBand        bool                `json:"paid_out_of_band"`
+	PaymentIntent        text                `json:"payment_intent"`
+	PeriodEnd            int64               `json:"period_end"` // looks back: the period paid for is that of the lines
+	PeriodStart          int64               `json:"period_start"`
+	StartingBalance      int64               `json:"starting_balance"`
+	Status               string              `json:"status"`
+	StatusTransitions    statusTransitions   `json:"status_transitions"`
+	Subscription         text                `json:"subscription"`
+	SubscriptionDetails  map[string]any      `json:"subscription_details"`
+	ProrationDate        int64               `json:"subscription_proration_date,omitempty"` // of a preview only
+	Subtotal             int64               `json:"subtotal"`
+	SubtotalExcludingTax int64               `json:"subtotal_excluding_tax"`
+	TestClock            text                `json:"test_clock"`
+	Total                int64               `json:"total"`
+	TotalExcludingTax    int64               `json:"total_excluding_tax"`
+	WebhooksDeliveredAt  stamp               `json:"webhooks_delivered_at"`
+	Hidden               struct {
+		Retries      int   // automatic retries so far
+		DaysUntilDue int64 // from finalization to DueDate, 0 where DueDate was given
+		Overdue      bool  // DueDate passed, and the subscription felt it
+	} `json:"_sandbox"`
 }
 
 type statusTransitions struct {
@@ -63,7 +72,7 @@ type invoiceLine struct {
 	Currency               string            `json:"currency"`
 	Description            text              `json:"description"`
 	Discountable           bool              `json:"discountable"`
-	Invoice                string            `json:"invoice"`
+	Invoice                text              `json:"invoice"`
 	InvoiceItem            string            `json:"invoice_item,omitempty"`
 	Metadata               map[string]string `json:"metadata"`
 	Period                 period            `json:"period"`
@@ -84,17 +93,6 @@ type period struct {
 func (l *invoiceLine) key() string { return l.ID }
 func (l *invoiceLine) when() int64 { return 0 }
 
-// nextDue answers when the invoice wants to be looked at again: the end of its draft hour or its next retry.
-func (i *invoice) nextDue() int64 {
-	switch {
-	case i.Status == "draft" && i.AutoAdvance:
-		return i.Created + draftHour
-	case i.Status == "open" && i.AutoAdvance:
-		return int64(i.NextPaymentAttempt)
-	}
-	return 0
-}
-
 func (c *call) invoice() (*invoice, error) {
 	found := c.Invoices.get(c.id)
 	if found == nil {
@@ -110,7 +108,7 @@ func listInvoices(c *call) (any, error) {
 	p := c.p
 	return list(c, &c.Invoices, "invoice", func(each *invoice) bool {
 		return (!p.Has("customer") || each.Customer == p.Text("customer")) && (!p.Has("subscription") || string(each.Subscription) == p.Text("subscription")) &&
-			(!p.Has("status") || each.Status == p.Text("status")) && (!p.Has("collection_method") || p.Text("collection_method") == "charge_automatically")
+			(!p.Has("status") || each.Status == p.Text("status")) && (!p.Has("collection_method") || each.CollectionMethod == p.Text("collection_method"))
 	})
 }
 
@@ -120,54 +118,6 @@ func listInvoiceLines(c *call) (any, error) {
 		return nil, err
 	}
 	return paginate(c, found.Lines.Data, "line_item")
-}
-
-// createInvoice makes a draft out of the customer's pending invoice items.
-func createInvoice(c *call) (any, error) {
-	if c.p.Text("customer") == "" {
-		return nil, missing("customer")
-	}
-	holder, err := c.customerAt(c.p.Text("customer"), "customer")
-	if err != nil {
-		return nil, err
-	}
-	if c.p.Text("collection_method") == "send_invoice" {
-		return nil, invalid("collection_method", "The sandbox charges automatically only.")
-	}
-	if c.p.Has("subscription") {
-		return nil, invalid("subscription", "The sandbox invoices a subscription's prorations with proration_behavior=always_invoice only.")
-	}
-	c.on(holder)
-	made := c.newInvoice(holder, nil, "manual")
-	made.AutoAdvance, made.Description, made.Metadata = c.p.Flag("auto_advance"), text(c.p.Text("description")), mergedMetadata(nil, c.p)
-	if currency := c.p.Text("currency"); currency != "" {
-		made.Currency = currency
-	}
-	if c.p.Text("pending_invoice_items_behavior") != "exclude" {
-		c.addPendingItems(made, nil)
-	}
-	made.total()
-	c.emit("invoice.created", made)
-	return made, nil
-}
-
-func updateInvoice(c *call) (any, error) {
-	found, err := c.invoice()
-	if err != nil {
-		return nil, err
-	}
-	if found.Status == "draft" || found.Status == "open" {
-		c.change("invoice.updated", found, func() {
-			setText(&found.Description, c.p, "description")
-			if c.p.Has("auto_advance") {
-				found.AutoAdvance = c.p.Flag("auto_advance")
-			}
-			found.Metadata = mergedMetadata(found.Metadata, c.p)
-		})
-		return found, nil
-	}
-	c.change("invoice.updated", found, func() { found.Metadata = mergedMetadata(found.Metadata, c.p) })
-	return found, nil
 }
 
 func deleteInvoice(c *call) (any, error) {
@@ -207,7 +157,7 @@ func payInvoiceByHand(c *call) (any, error) {
 	switch found.Status {
 	case "paid":
 		return nil, invalid("", "Invoice is already paid")
-	case "void", "uncollectible":
+	case "void":
 		return nil, coded("invoice_not_editable", "", "This invoice can no longer be paid: its status is %s.", found.Status)
 	}
 	method, err := c.offered("payment_method", holder)
@@ -226,7 +176,7 @@ func payInvoiceByHand(c *call) (any, error) {
 		return found, nil
 	}
 	if method == nil {
-		method = c.cardFor(c.Subscriptions.get(string(found.Subscription)), holder)
+		method = c.cardOf(found)
 	}
 	how := offSession
 	if c.p.Has("off_session") && !c.p.Flag("off_session") {
@@ -234,6 +184,9 @@ func payInvoiceByHand(c *call) (any, error) {
 	}
 	if refusal := c.payInvoice(found, method, how); refusal != nil {
 		return nil, refusal
+	}
+	if intent := c.Intents.get(string(found.PaymentIntent)); intent.Status == "requires_action" {
+		return nil, actionRequired(intent)
 	}
 	return found, nil
 }
@@ -258,7 +211,6 @@ func markUncollectible(c *call) (any, error) {
 	if found.Status != "open" {
 		return nil, coded("invoice_not_editable", "", "You can only mark an open invoice as uncollectible; this one is %s.", found.Status)
 	}
-	found.Status, found.NextPaymentAttempt, found.StatusTransitions.MarkedUncollectibleAt = "uncollectible", 0, stamp(c.now())
-	c.emit("invoice.marked_uncollectible", found)
+	c.giveUpInvoice(found)
 	return found, nil
 }

@@ -42,8 +42,12 @@ func TestRenewal(t *testing.T) {
 		t.Fatalf("the renewal is not paid after its draft hour: %v", paid)
 	}
 	events := w.events()[before:]
-	requireOrder(t, types(events), "customer.subscription.updated", "invoice.created", "invoice.finalized", "payment_intent.created",
+	requireOrder(t, types(events), "invoice.upcoming", "customer.subscription.updated", "invoice.created", "invoice.finalized", "payment_intent.created",
 		"charge.succeeded", "payment_intent.succeeded", "invoice.updated", "invoice.paid", "invoice.payment_succeeded")
+	if events[0]["type"] != "invoice.upcoming" {
+		t.Fatalf("the renewal is not announced before: %v", events[0]["type"])
+	}
+	events = events[1:]
 	moved := events[0]["data"].(map[string]any)["previous_attributes"].(map[string]any)
 	if moved["current_period_end"] != first["current_period_end"] || moved["latest_invoice"] != latest(first)["id"] {
 		t.Fatalf("previous_attributes do not tell the old period: %v", moved)

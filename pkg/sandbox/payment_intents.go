@@ -60,7 +60,8 @@ const (
 func (w *world) pay(intent *paymentIntent, method *paymentMethod, how attempt) *apiError {
 	card := testCards[method.Hidden.Number]
 	refusal := card.decline
-	if card.authenticates && how == onSession {
+	paid, decided := w.verdict(intent)
+	if card.authenticates && !decided && (how == onSession || how == offSession && intent.Invoice != "") { // an invoice waits for its payer, to whom Stripe writes
 		intent.PaymentMethod, intent.Status = text(method.ID), "requires_action"
 		intent.NextAction = map[string]any{"type": "use_stripe_sdk", "use_stripe_sdk": map[string]any{"type": "three_d_secure_redirect"}}
 		w.emit("payment_intent.requires_action", intent)
@@ -69,7 +70,7 @@ func (w *world) pay(intent *paymentIntent, method *paymentMethod, how attempt) *
 	if card.authenticates && how == offSession {
 		refusal = declinedUnauthorized
 	}
-	if paid, decided := w.verdict(intent); decided {
+	if decided {
 		refusal = map[bool]*decline{false: declinedGeneric}[paid]
 	}
 	made := w.newCharge(intent, method, refusal)

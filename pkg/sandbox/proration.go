@@ -6,6 +6,24 @@ import (
 	"time"
 )
 
+// How the two sides of a proration read.
+const (
+	unusedTime    = "Unused time on %s after %s"
+	remainingTime = "Remaining time on %s after %s"
+)
+
+// prorationDate reads proration_date, which lies within the current period; it is now where it is not given.
+func (c *call) prorationDate(s *subscription) (int64, error) {
+	given := c.p.Int("proration_date")
+	if given == 0 {
+		return c.now(), nil
+	}
+	if given < s.CurrentPeriodStart || given > s.CurrentPeriodEnd {
+		return 0, invalid("proration_date", "Invalid proration_date: must be within the current period of the subscription.")
+	}
+	return given, nil
+}
+
 // prorate makes the credit for the unused time on the old items and the charge for the remaining time on the new
 // ones, for every item that changes. With a new cycle the new period is billed in full, so only the credit is due.
 func (c *call) prorate(s *subscription, wanted []*subscriptionItem, date int64, newCycle bool) {
@@ -21,14 +39,14 @@ func (c *call) prorate(s *subscription, wanted []*subscriptionItem, date int64, 
 		if now != nil && now.Price.ID == old.Price.ID && now.Quantity == old.Quantity && !newCycle {
 			continue
 		}
-		c.addProration(s, old, -share(old.amount(), left, length), "Unused time on %s after %s", date)
+		c.addProration(s, old, -share(old.amount(), left, length), unusedTime, date)
 		if now != nil && !newCycle {
-			c.addProration(s, now, share(now.amount(), left, length), "Remaining time on %s after %s", date)
+			c.addProration(s, now, share(now.amount(), left, length), remainingTime, date)
 		}
 	}
 	for _, item := range wanted {
 		if !had[item.ID] && !newCycle {
-			c.addProration(s, item, share(item.amount(), left, length), "Remaining time on %s after %s", date)
+			c.addProration(s, item, share(item.amount(), left, length), remainingTime, date)
 		}
 	}
 }
@@ -54,4 +72,18 @@ func (c *call) addProration(s *subscription, item *subscriptionItem, amount int6
 	made.Price, made.Quantity, made.Subscription, made.Hidden.SubscriptionItem = item.Price, item.Quantity, text(s.ID), item.ID
 	c.InvoiceItems.add(made)
 	c.emit("invoiceitem.created", made)
+}
+
+// anchoredAhead tells whether the current period is a first one that is cut short by an anchor to come.
+func (s *subscription) anchoredAhead() bool {
+	return s.Status != "trialing" && s.BillingCycleAnchor > s.CurrentPeriodStart
+}
+
+// periodAmount is what an item costs for the current period.
+func (s *subscription) periodAmount(item *subscriptionItem) int64 {
+	if !s.anchoredAhead() {
+		return item.amount()
+	}
+	whole := s.CurrentPeriodEnd - s.cycle().last(s.BillingCycleAnchor, s.CurrentPeriodEnd-1)
+	return share(item.amount(), s.CurrentPeriodEnd-s.CurrentPeriodStart, whole)
 }

@@ -24,12 +24,16 @@ type start struct {
 	description string
 	missing     string // what a trial's end does without a payment method
 	save        string // payment_settings.save_default_payment_method
+	terms       terms
+	anchor      int64 // of the billing cycle, where that is not the start: Unix seconds in the future
+	stubFree    bool  // the time until the anchor is not charged
 }
 
 const maxQuantity = 1_000_000
 
 // startSubscription makes a subscription with its first invoice, finalized and, when nothing is due, paid. Collecting
-// what is due is the caller's next step.
+// what is due is the caller's next step. Where it is to be sent the invoice stays a draft for its hour, and there is
+// none (nil) where the time until the anchor is free.
 func (w *world) startSubscription(from start) (*subscription, *invoice) {
 	now := w.now()
 	made := &subscription{
@@ -45,6 +49,10 @@ func (w *world) startSubscription(from start) (*subscription, *invoice) {
 		TestClock:          from.holder.TestClock,
 		PaymentSettings:    paymentSettings(from.save),
 		TrialSettings:      trialSettings{endBehavior{"create_invoice"}},
+		CollectionMethod:   chargeAutomatically,
+	}
+	if from.terms.method == sendInvoice {
+		made.CollectionMethod, made.DaysUntilDue, made.Status = sendInvoice, from.terms.days, "active"
 	}
 	if from.missing != "" {
 		made.TrialSettings.EndBehavior.MissingPaymentMethod = from.missing
@@ -65,25 +73,44 @@ func (w *world) startSubscription(from start) (*subscription, *invoice) {
 		made.Status, made.TrialStart, made.TrialEnd = "trialing", stamp(now), stamp(from.trialEnd)
 		made.BillingCycleAnchor, made.CurrentPeriodEnd = from.trialEnd, from.trialEnd
 	}
-	first := w.newInvoice(from.holder, made, "subscription_create")
-	w.addPeriodLines(first, made)
-	for _, each := range from.extras {
-		first.addLine(w.extraLine(each, now))
-	}
-	w.addPendingItems(first, made)
-	first.total()
-	made.LatestInvoice = text(first.ID)
-	if first.amountAfterBalance(from.holder) == 0 && made.Status == "incomplete" {
-		made.Status = "active"
+	if from.anchor != 0 {
+		made.BillingCycleAnchor, made.CurrentPeriodEnd = from.anchor, from.anchor
 	}
 	w.Subscriptions.add(made)
 	if from.holder.Currency == "" {
 		from.holder.Currency = text(made.Currency)
 	}
+	first := w.firstInvoice(made, from)
+	if len(first.Lines.Data) == 0 {
+		w.Invoices.remove(first.ID)
+		made.Status = "active"
+		w.emit("customer.subscription.created", made)
+		return made, nil
+	}
+	made.LatestInvoice = text(first.ID)
+	if first.amountAfterBalance(from.holder) == 0 && made.Status == "incomplete" {
+		made.Status = "active"
+	}
 	w.emit("customer.subscription.created", made)
 	w.emit("invoice.created", first)
-	w.finalize(first)
+	if !made.sends() && !w.preview {
+		w.finalize(first)
+	}
 	return made, first
+}
+
+// firstInvoice drafts what a new subscription begins with.
+func (w *world) firstInvoice(made *subscription, from start) *invoice {
+	first := w.newInvoice(from.holder, made, "subscription_create")
+	if !from.stubFree {
+		w.addPeriodLines(first, made)
+	}
+	for _, each := range from.extras {
+		first.addLine(w.extraLine(each, w.now()))
+	}
+	w.addPendingItems(first, made)
+	first.total()
+	return first
 }
 
 func paymentSettings(save string) map[string]any {
@@ -115,11 +142,8 @@ func createSubscription(c *call) (any, error) {
 		return nil, err
 	}
 	c.on(holder)
-	if p.Text("collection_method") == "send_invoice" {
-		return nil, invalid("collection_method", "The sandbox charges automatically only.")
-	}
-	if p.Has("billing_cycle_anchor") || p.Has("billing_cycle_anchor_config") {
-		return nil, invalid("billing_cycle_anchor", "The sandbox anchors a subscription at its start or its trial's end only.")
+	if p.Has("billing_cycle_anchor_config") {
+		return nil, invalid("billing_cycle_anchor_config", "The sandbox takes an anchor as a timestamp only: send billing_cycle_anchor.")
 	}
 	from := start{
 		holder:      holder,
@@ -140,6 +164,12 @@ func createSubscription(c *call) (any, error) {
 	if from.trialEnd, err = c.trialEnd(p, from.items); err != nil {
 		return nil, err
 	}
+	if from.terms, err = c.terms(p, terms{method: chargeAutomatically}); err != nil {
+		return nil, err
+	}
+	if err := c.readAnchor(&from); err != nil {
+		return nil, err
+	}
 	if p.Int("cancel_at") != 0 && p.Int("cancel_at") <= c.now() {
 		return nil, invalid("cancel_at", "Invalid timestamp: cancel_at must be in the future.")
 	}
@@ -156,11 +186,12 @@ func (c *call) beginSubscription(from start) (any, error) {
 		card = c.cardFor(nil, from.holder)
 	}
 	behavior := c.p.Text("payment_behavior")
-	if card == nil && from.trialEnd == 0 && total(from) > 0 && behavior != "default_incomplete" {
+	charged := from.terms.method == chargeAutomatically && from.trialEnd == 0 && !(from.stubFree && len(from.extras) == 0)
+	if card == nil && charged && total(from) > 0 && behavior != "default_incomplete" {
 		return nil, coded("resource_missing", "", "This customer has no attached payment source or default payment method. Please consider adding a default payment method. "+
 			"For more information, visit https://stripe.com/docs/billing/subscriptions/payment-methods-setting#set-default-payment-method-for-automatic-collection.")
 	}
-	if behavior == "error_if_incomplete" && card != nil && from.trialEnd == 0 {
+	if behavior == "error_if_incomplete" && card != nil && charged {
 		if refusal := testCards[card.Hidden.Number].decline; refusal != nil {
 			return nil, declinedError(refusal)
 		}
@@ -172,7 +203,7 @@ func (c *call) beginSubscription(from start) (any, error) {
 	if c.p.Flag("cancel_at_period_end") || c.p.Int("cancel_at") != 0 {
 		c.change("customer.subscription.updated", made, func() { c.setCancellation(made) })
 	}
-	if first.Status == "open" && behavior != "default_incomplete" {
+	if first != nil && first.Status == "open" && behavior != "default_incomplete" {
 		how := onSession
 		if c.p.Flag("off_session") {
 			how = offSession
@@ -267,29 +298,4 @@ func (c *call) describedPrice(data spec.Params, at string) (*price, error) {
 	}
 	inline.Active = false
 	return c.Prices.add(inline), nil
-}
-
-// trialEnd reads trial_end or trial_period_days; 0 means no trial.
-func (c *call) trialEnd(p spec.Params, items []purchase) (int64, error) {
-	const longest = 730 * 86400
-	end := p.Int("trial_end")
-	if p.Has("trial_period_days") {
-		if p.Has("trial_end") {
-			return 0, invalid("trial_end", "Cannot specify both trial_end and trial_period_days.")
-		}
-		days := p.Int("trial_period_days")
-		if days < 1 {
-			return 0, coded("parameter_invalid_integer", "trial_period_days", "The minimum number of trial period days is 1.")
-		}
-		end = c.now() + min(days, 731)*86400
-	}
-	switch {
-	case end == 0: // none, or trial_end=now
-		return 0, nil
-	case end <= c.now():
-		return 0, invalid("trial_end", "Invalid timestamp: must be an integer Unix timestamp in the future.")
-	case end > c.now()+longest:
-		return 0, invalid("trial_end", "Invalid trial_end: a trial lasts 730 days at most.")
-	}
-	return end, nil
 }

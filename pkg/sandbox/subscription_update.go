@@ -18,8 +18,23 @@ func updateSubscription(c *call) (any, error) {
 	if at := p.Int("cancel_at"); at != 0 && at <= c.now() {
 		return nil, invalid("cancel_at", "Invalid timestamp: cancel_at must be in the future.")
 	}
-	if p.Text("billing_cycle_anchor") == "now" {
-		return nil, invalid("billing_cycle_anchor", "The sandbox resets the anchor only when the interval changes.")
+	reset := p.Text("billing_cycle_anchor") == "now"
+	if reset && (s.Status == "trialing" || p.Has("trial_end")) {
+		return nil, invalid("billing_cycle_anchor", "The billing cycle of a subscription on trial is anchored at the trial's end.")
+	}
+	agreed, err := c.terms(p, terms{method: s.CollectionMethod, days: s.DaysUntilDue})
+	if err != nil {
+		return nil, err
+	}
+	if err := c.checkPause(p); err != nil {
+		return nil, err
+	}
+	extras, err := c.purchases(p.List("add_invoice_items"), "add_invoice_items", "one_time")
+	if err != nil {
+		return nil, err
+	}
+	if len(extras) > 0 && extras[0].price.Currency != s.Currency {
+		return nil, invalid("add_invoice_items[0][price]", "The price specified only supports `%s`. This doesn't match the expected currency: `%s`.", extras[0].price.Currency, s.Currency)
 	}
 	wanted, changed, err := c.wantedItems(s)
 	if err != nil {
@@ -27,6 +42,9 @@ func updateSubscription(c *call) (any, error) {
 	}
 	if _, exact := p["trial_end"].(int64); exact && p.Int("trial_end") <= c.now() {
 		return nil, invalid("trial_end", "Invalid timestamp: must be an integer Unix timestamp in the future.")
+	}
+	if p.Has("trial_end") && (s.Status == "paused" || s.Status == "incomplete") {
+		return nil, invalid("trial_end", "The trial of a subscription that is %s cannot change.", s.Status)
 	}
 	method, err := c.offered("default_payment_method", holder)
 	if err != nil {
@@ -38,16 +56,34 @@ func updateSubscription(c *call) (any, error) {
 	if method != nil {
 		c.attach(method, holder)
 	}
-	c.change("customer.subscription.updated", s, func() { c.setDetails(s, method) })
+	if _, err := c.prorationDate(s); err != nil {
+		return nil, err
+	}
+	c.change("customer.subscription.updated", s, func() {
+		c.setDetails(s, method)
+		s.CollectionMethod, s.DaysUntilDue = agreed.method, agreed.days
+	})
+	c.addExtras(s, holder, extras)
 	if p.Has("trial_end") {
 		c.setTrialEnd(s)
 	}
-	if changed {
+	if changed || reset {
 		if err := c.changeItems(s, wanted); err != nil {
 			return nil, err
 		}
 	}
 	return s, nil
+}
+
+// addExtras adds what is bought once to the subscription's next invoice.
+func (c *call) addExtras(s *subscription, holder *customer, extras []purchase) {
+	for _, each := range extras {
+		made := c.newInvoiceItem(holder, each.price.UnitAmount*each.quantity, s.Currency, c.productName(each.price))
+		made.Price, made.Quantity, made.Subscription = each.price, each.quantity, text(s.ID)
+		made.UnitAmount, made.UnitAmountDecimal = each.price.UnitAmount, each.price.UnitAmountDecimal
+		c.InvoiceItems.add(made)
+		c.emit("invoiceitem.created", made)
+	}
 }
 
 func (c *call) setDetails(s *subscription, method *paymentMethod) {
@@ -65,6 +101,10 @@ func (c *call) setDetails(s *subscription, method *paymentMethod) {
 		setText(&s.CancellationDetails.Comment, details, "comment")
 		setText(&s.CancellationDetails.Feedback, details, "feedback")
 	}
+	if missing := c.p.Sub("trial_settings").Sub("end_behavior").Text("missing_payment_method"); missing != "" {
+		s.TrialSettings = trialSettings{endBehavior{missing}}
+	}
+	s.setPause(c.p)
 	c.setCancellation(s)
 }
 
@@ -87,6 +127,9 @@ func (c *call) setCancellation(s *subscription) {
 // setTrialEnd moves a trial's end; "now" ends it, which bills the first period at once.
 func (c *call) setTrialEnd(s *subscription) {
 	if end := c.p.Int("trial_end"); end != 0 {
+		if c.p.Text("proration_behavior") != "none" && (s.Status == "active" || s.Status == "past_due") {
+			c.prorate(s, s.Items.Data, c.now(), true) // what was paid for is not on trial
+		}
 		c.change("customer.subscription.updated", s, func() {
 			if s.TrialStart == 0 {
 				s.TrialStart = stamp(c.now())
@@ -95,96 +138,107 @@ func (c *call) setTrialEnd(s *subscription) {
 		})
 		return
 	}
-	if s.Status != "trialing" {
+	if s.Status != "trialing" || c.endsUnpaid(s) {
 		return
 	}
-	now := c.now()
-	s.TrialEnd = stamp(now)
-	c.billNow(s, "subscription_cycle", func() {
-		s.Status, s.BillingCycleAnchor, s.CurrentPeriodStart = "active", now, now
-		s.CurrentPeriodEnd = s.cycle().next(now, now)
-	})
+	next := *s
+	next.Status, next.TrialEnd = "active", stamp(c.now())
+	next.beginCycle(c.now())
+	c.invoiceMove(s, &next, true)
+}
+
+// beginCycle moves a subscription into a period that starts at a time and anchors its cycle there.
+func (s *subscription) beginCycle(at int64) {
+	s.BillingCycleAnchor, s.CurrentPeriodStart, s.CurrentPeriodEnd = at, at, s.cycle().next(at, at)
 }
 
 // changeItems puts new items in force. Within the same interval the difference is prorated to the second; another
-// interval starts a new period now and bills it at once.
+// interval, or a reset of the anchor, starts a new period now and bills it at once.
 func (c *call) changeItems(s *subscription, wanted []*subscriptionItem) error {
 	behavior := c.p.Text("proration_behavior")
 	if behavior == "" {
 		behavior = "create_prorations"
 	}
-	holder, now := c.Customers.get(s.Customer), c.now()
-	date := now
-	if given := c.p.Int("proration_date"); given != 0 {
-		if given < s.CurrentPeriodStart || given > s.CurrentPeriodEnd {
-			return invalid("proration_date", "Invalid proration_date: must be within the current period of the subscription.")
-		}
-		date = given
+	date, err := c.prorationDate(s)
+	if err != nil {
+		return err
 	}
-	newCycle := !wanted[0].Price.Recurring.same(s.cycle())
-	invoicing := s.Status != "trialing" && s.Status != "incomplete" && (newCycle || behavior == "always_invoice")
-	if invoicing && c.p.Text("payment_behavior") == "error_if_incomplete" {
-		if card := c.cardFor(s, holder); card == nil || testCards[card.Hidden.Number].decline != nil {
+	begun := s.Status != "trialing" && s.Status != "incomplete" && s.Status != "paused"
+	newCycle := begun && (c.p.Text("billing_cycle_anchor") == "now" || !wanted[0].Price.Recurring.same(s.cycle()))
+	invoicing := newCycle || begun && behavior == "always_invoice"
+	if invoicing && c.p.Text("payment_behavior") == "error_if_incomplete" && !s.sends() {
+		if card := c.cardFor(s, c.Customers.get(s.Customer)); card == nil || testCards[card.Hidden.Number].decline != nil {
 			return declinedError(declinedGeneric)
 		}
 	}
-	prorated := s.Status != "trialing" && s.Status != "incomplete" && behavior != "none"
-	if prorated {
+	if begun && behavior != "none" {
 		c.prorate(s, wanted, date, newCycle)
 	}
 	if !invoicing {
 		c.change("customer.subscription.updated", s, func() { s.Items.Data = wanted })
 		return nil
 	}
+	next := *s
+	next.Items.Data = wanted
 	if newCycle {
-		c.billNow(s, "subscription_update", func() {
-			s.Items.Data, s.BillingCycleAnchor, s.CurrentPeriodStart = wanted, now, now
-			s.CurrentPeriodEnd = s.cycle().next(now, now)
-		})
+		next.beginCycle(c.now())
+	}
+	if c.p.Text("payment_behavior") == "pending_if_incomplete" {
+		c.invoicePending(s, &next, newCycle)
 		return nil
 	}
-	c.invoiceChange(s, holder, wanted)
+	c.invoiceMove(s, &next, newCycle)
 	return nil
 }
 
-// billNow moves a subscription into a period that starts now, and invoices and collects it at once.
-func (c *call) billNow(s *subscription, reason string, move func()) {
-	holder := c.Customers.get(s.Customer)
-	made := c.newInvoice(holder, s, reason)
-	c.change("customer.subscription.updated", s, func() {
-		move()
-		s.LatestInvoice = text(made.ID)
-	})
-	c.addPeriodLines(made, s)
-	c.collectNow(made, s, holder)
+// invoiceMove puts a subscription's next state in force and invoices it at once: what waits, and with a new cycle its
+// first period. A failure shows as past_due.
+func (c *call) invoiceMove(s, next *subscription, newCycle bool) {
+	reason := "subscription_update"
+	if s.Status == "trialing" {
+		reason = "subscription_cycle"
+	}
+	made := c.newInvoice(c.Customers.get(s.Customer), s, reason)
+	if newCycle {
+		c.addPeriodLines(made, next)
+	}
+	next.LatestInvoice = text(made.ID)
+	c.change("customer.subscription.updated", s, func() { *s = *next })
+	c.collectAtOnce(made, s)
 }
 
-func (c *call) collectNow(made *invoice, s *subscription, holder *customer) {
-	c.addPendingItems(made, s)
-	made.total()
-	c.emit("invoice.created", made)
-	c.finalize(made)
-	if made.Status == "open" {
-		c.payInvoice(made, c.cardFor(s, holder), offSession)
+// invoicePending invoices a change that waits until it is paid for; until then the old state stays in force.
+func (c *call) invoicePending(s, next *subscription, newCycle bool) {
+	made := c.newInvoice(c.Customers.get(s.Customer), s, "subscription_update")
+	waiting := &pendingUpdate{ExpiresAt: c.now() + incompleteLifetime, SubscriptionItems: next.Items.Data}
+	if newCycle {
+		c.addPeriodLines(made, next)
+		waiting.BillingCycleAnchor = stamp(next.BillingCycleAnchor)
 	}
-}
-
-// invoiceChange invoices a proration at once. With pending_if_incomplete new items wait until it is paid; otherwise
-// they are in force whatever the card says, and a failure shows as past_due.
-func (c *call) invoiceChange(s *subscription, holder *customer, wanted []*subscriptionItem) {
-	made := c.newInvoice(holder, s, "subscription_update")
-	if c.p.Text("payment_behavior") != "pending_if_incomplete" {
-		c.change("customer.subscription.updated", s, func() { s.Items.Data, s.LatestInvoice = wanted, text(made.ID) })
-		c.collectNow(made, s, holder)
-		return
-	}
-	s.PendingUpdate = &pendingUpdate{ExpiresAt: c.now() + incompleteLifetime, SubscriptionItems: wanted}
-	s.Hidden.PendingInvoice = made.ID
+	s.PendingUpdate, s.Hidden.PendingInvoice = waiting, made.ID
 	before := render(s)
 	s.LatestInvoice = text(made.ID)
-	c.collectNow(made, s, holder) // paid at once, it applies the update on the way
+	c.collectAtOnce(made, s) // paid at once, it applies the update on the way
 	if s.PendingUpdate != nil {
 		before["pending_update"] = nil
 		c.announce("customer.subscription.updated", s, difference(before, render(s)))
 	}
+}
+
+// collectAtOnce opens and collects an invoice without a draft hour, together with all that waits for one.
+func (w *world) collectAtOnce(made *invoice, s *subscription) {
+	w.addPendingItems(made, s)
+	made.total()
+	made.AutoAdvance = !s.withholds("keep_as_draft")
+	w.emit("invoice.created", made)
+	w.openNow(made)
+}
+
+// openNow opens and collects an announced draft. In a preview it stays one, and where collection is paused so.
+func (w *world) openNow(made *invoice) {
+	if w.preview || w.Subscriptions.get(string(made.Subscription)).withholds("keep_as_draft") {
+		return
+	}
+	w.finalize(made)
+	w.collect(made)
 }

@@ -10,6 +10,7 @@ import (
 type world struct {
 	ClockOffset time.Duration
 	Sequence    int64
+	Settings    settings
 
 	Customers      table[customer]
 	Products       table[product]
@@ -33,14 +34,14 @@ type world struct {
 	Faults         table[fault]
 	Replays        map[string]*replay // saved answers by API key and Idempotency-Key
 
-	retrySchedule []time.Duration
-	realNow       func() time.Time
-	at            int64              // while due work of the main clock runs: its time
-	clock         string             // the test clock that the current operation lives on, "" for the main clock
-	verdicts      map[string]bool    // whether the next invoice of a subscription is paid, while a control decides that
-	cause         cause              // the request behind the current changes, zero for due work
-	agendas       map[string]*agenda // by test clock, "" for the main clock
-	ring          func(endpoint string)
+	realNow  func() time.Time
+	at       int64              // while due work of the main clock runs: its time
+	clock    string             // the test clock that the current operation lives on, "" for the main clock
+	verdicts map[string]bool    // whether the next invoice of a subscription is paid, while a control decides that
+	cause    cause              // the request behind the current changes, zero for due work
+	agendas  map[string]*agenda // by test clock, "" for the main clock
+	ring     func(endpoint string)
+	preview  bool // nothing here lasts: drafts are looked at and not opened
 }
 
 // cause is the API request that made an event happen.

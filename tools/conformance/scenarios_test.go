@@ -32,6 +32,12 @@ var scenarios = map[string]func(*world){
 	"Invoices":         invoices,
 	"Catalogue":        catalogue,
 	"Errors":           errors,
+	"Unpaid":           unpaidForGood,
+	"Pausing":          pausing,
+	"Previews":         previews,
+	"Anchors":          anchors,
+	"Sending":          sending,
+	"Unattended":       unattended,
 }
 
 func purchase(w *world) {
@@ -235,7 +241,7 @@ func invoices(w *world) {
 	}
 	draft := func() string {
 		item()
-		return w.ask("POST", "/v1/invoices", "customer="+customer+"&description=x&metadata[a]=b")["id"].(string)
+		return w.ask("POST", "/v1/invoices", "pending_invoice_items_behavior=include&customer="+customer+"&description=x&metadata[a]=b")["id"].(string)
 	}
 	w.ask("DELETE", "/v1/invoiceitems/"+item(), "")
 	w.ask("POST", "/v1/invoiceitems", "customer="+customer+"&price="+w.price(300, ""))

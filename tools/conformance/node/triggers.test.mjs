@@ -14,8 +14,9 @@ const module = join(import.meta.dirname, '../../stripecli');
 const triggers = `
   charge.dispute.created charge.failed charge.refund.updated charge.refunded charge.succeeded checkout.session.completed
   customer.created customer.deleted customer.updated customer.subscription.created customer.subscription.deleted
-  customer.subscription.trial_will_end customer.subscription.updated
-  invoice.created invoice.deleted invoice.finalized invoice.marked_uncollectible invoice.paid invoice.payment_failed
+  customer.subscription.paused customer.subscription.trial_will_end customer.subscription.updated
+  invoice.created invoice.deleted invoice.finalized invoice.marked_uncollectible invoice.paid invoice.payment_action_required
+  invoice.payment_failed invoice.sent
   invoice.payment_succeeded invoice.updated invoice.voided invoiceitem.created invoiceitem.deleted
   payment_intent.canceled payment_intent.created payment_intent.payment_failed payment_intent.requires_action
   payment_intent.succeeded payment_method.attached price.created price.updated product.created product.deleted
