@@ -44,6 +44,8 @@ func (w *world) nextDue(v any) (at int64, clock, id string) {
 		return v.nextDue(), string(v.TestClock), v.ID
 	case *invoice:
 		return v.nextDue(), string(v.TestClock), v.ID
+	case *subscriptionSchedule:
+		return v.nextDue(), string(v.TestClock), v.ID
 	case *charge:
 		if holder := w.Customers.get(string(v.Customer)); holder != nil {
 			clock = string(holder.TestClock)
@@ -84,7 +86,7 @@ func (w *world) runDue(clock string, until int64) {
 }
 
 func (w *world) findDue(id string) any {
-	for _, look := range []func(string) any{w.Subscriptions.find, w.Invoices.find, w.Charges.find, w.Sessions.find, w.Deliveries.find} {
+	for _, look := range []func(string) any{w.Subscriptions.find, w.Invoices.find, w.Schedules.find, w.Charges.find, w.Sessions.find, w.Deliveries.find} {
 		if found := look(id); found != nil {
 			return found
 		}
@@ -108,6 +110,8 @@ func (w *world) perform(object any) {
 		w.tendSubscription(object)
 	case *invoice:
 		w.tendInvoice(object)
+	case *subscriptionSchedule:
+		w.followSchedule(object)
 	case *charge:
 		w.tendCharge(object)
 	case *checkoutSession:
@@ -126,6 +130,9 @@ func (w *world) planAll() {
 	}
 	for _, id := range w.Invoices.ids {
 		w.plan(w.Invoices.get(id))
+	}
+	for _, id := range w.Schedules.ids {
+		w.plan(w.Schedules.get(id))
 	}
 	for _, id := range w.Charges.ids {
 		w.plan(w.Charges.get(id))

@@ -71,7 +71,7 @@ func (w *world) cardOf(i *invoice) *paymentMethod {
 // drives tells whether an invoice's failure is its subscription's: not that of a first payment, which the subscription
 // waits for, nor of a change that waits, nor of an invoice made by hand.
 func (i *invoice) drives(s *subscription) bool {
-	return s != nil && !s.ended() && i.AutoAdvance && i.BillingReason != "subscription_create" && i.BillingReason != "manual" && s.Hidden.PendingInvoice != i.ID
+	return s != nil && !s.ended() && s.Status != "incomplete" && i.AutoAdvance && i.BillingReason != "manual" && s.Hidden.PendingInvoice != i.ID
 }
 
 // invoiceFailed counts a failed attempt, plans the next one, and lets the subscription feel it.

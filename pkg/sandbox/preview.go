@@ -34,6 +34,7 @@ func (w *world) fork(holder *customer, s *subscription) *world {
 		return fork
 	}
 	keep(&fork.Subscriptions, s)
+	keep(&fork.Schedules, w.Schedules.get(string(s.Schedule)))
 	keep(&fork.PaymentMethods, w.PaymentMethods.get(string(s.DefaultPaymentMethod)))
 	keep(&fork.Invoices, w.Invoices.get(string(s.LatestInvoice)))
 	return fork

@@ -36,7 +36,8 @@ func (w *world) giveUpIncomplete(s *subscription) {
 // later, so that a failing card shows as active, then past_due.
 func (w *world) renew(s *subscription) {
 	holder := w.Customers.get(s.Customer)
-	if w.endsUnpaid(s) {
+	w.followSchedule(w.Schedules.get(string(s.Schedule)))
+	if w.now() < s.CurrentPeriodEnd || s.ended() || w.endsUnpaid(s) {
 		return
 	}
 	draft := w.newInvoice(holder, s, "subscription_cycle")

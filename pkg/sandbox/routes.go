@@ -85,6 +85,13 @@ var operations = map[string]operation{
 	"POST /v1/subscription_items/{item}":                 updateSubscriptionItem,
 	"DELETE /v1/subscription_items/{item}":               deleteSubscriptionItem,
 
+	"POST /v1/subscription_schedules":                    createSchedule,
+	"GET /v1/subscription_schedules":                     listSchedules,
+	"GET /v1/subscription_schedules/{schedule}":          getSchedule,
+	"POST /v1/subscription_schedules/{schedule}":         updateSchedule,
+	"POST /v1/subscription_schedules/{schedule}/cancel":  cancelSchedule,
+	"POST /v1/subscription_schedules/{schedule}/release": releaseSchedule,
+
 	"POST /v1/invoices":                              createInvoice,
 	"GET /v1/invoices":                               listInvoices,
 	"GET /v1/invoices/upcoming":                      upcomingInvoice,

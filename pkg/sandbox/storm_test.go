@@ -166,7 +166,7 @@ func (s *storm) value(form url.Values, field *spec.Field, param string, depth in
 
 // prefixes tell which ids a parameter probably wants, by a word in its name; the longest word first.
 var prefixes = []struct{ word, prefix string }{
-	{"payment_method", "pm_"}, {"subscription_item", "si_"}, {"subscription", "sub_"}, {"session", "cs_"}, {"intent", "pi_"}, {"invoiceitem", "ii_"},
+	{"payment_method", "pm_"}, {"subscription_item", "si_"}, {"schedule", "sub_sched_"}, {"subscription", "sub_1"}, {"session", "cs_"}, {"intent", "pi_"}, {"invoiceitem", "ii_"},
 	{"invoice", "in_"}, {"price", "price_"}, {"customer", "cus_"}, {"product", "prod_"}, {"charge", "ch_"}, {"dispute", "dp_"}, {"refund", "re_"}, {"clock", "clock_"},
 	{"endpoint", "we_"}, {"configuration", "bpc_"}, {"event", "evt_"}, {"item", "si_"}, {"id", "si_"},
 }
@@ -235,7 +235,7 @@ func (s *storm) send(method, path string, form url.Values) string {
 func (s *storm) picture() map[string]string {
 	shown := map[string]string{}
 	for _, noun := range []string{"customers", "products", "prices", "payment_intents", "charges", "refunds", "disputes", "checkout/sessions", "subscriptions?status=all", "invoices",
-		"invoiceitems", "events", "webhook_endpoints", "test_helpers/test_clocks", "billing_portal/configurations"} {
+		"invoiceitems", "subscription_schedules", "events", "webhook_endpoints", "test_helpers/test_clocks", "billing_portal/configurations"} {
 		request := httptest.NewRequest("GET", "/v1/"+noun, nil)
 		request.Header.Set("Authorization", "Bearer sk_test_x")
 		shown[noun] = s.serve(request).Body.String()

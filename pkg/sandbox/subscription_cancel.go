@@ -50,6 +50,7 @@ func (w *world) endSubscription(s *subscription, reason string) {
 		s.CancellationDetails.Reason = text(reason)
 	}
 	w.emit("customer.subscription.deleted", s)
+	w.abandonSchedule(s)
 }
 
 // endInvoiced ends a subscription and invoices the items of its own that still wait.

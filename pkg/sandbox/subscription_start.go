@@ -25,8 +25,9 @@ type start struct {
 	missing     string // what a trial's end does without a payment method
 	save        string // payment_settings.save_default_payment_method
 	terms       terms
-	anchor      int64 // of the billing cycle, where that is not the start: Unix seconds in the future
-	stubFree    bool  // the time until the anchor is not charged
+	anchor      int64  // of the billing cycle, where that is not the start: Unix seconds in the future
+	stubFree    bool   // the time until the anchor is not charged
+	schedule    string // that begins it
 }
 
 const maxQuantity = 1_000_000
@@ -50,6 +51,10 @@ func (w *world) startSubscription(from start) (*subscription, *invoice) {
 		PaymentSettings:    paymentSettings(from.save),
 		TrialSettings:      trialSettings{endBehavior{"create_invoice"}},
 		CollectionMethod:   chargeAutomatically,
+		Schedule:           text(from.schedule),
+	}
+	if from.schedule != "" {
+		made.Status = "active"
 	}
 	if from.terms.method == sendInvoice {
 		made.CollectionMethod, made.DaysUntilDue, made.Status = sendInvoice, from.terms.days, "active"
@@ -93,7 +98,7 @@ func (w *world) startSubscription(from start) (*subscription, *invoice) {
 	}
 	w.emit("customer.subscription.created", made)
 	w.emit("invoice.created", first)
-	if !made.sends() && !w.preview {
+	if !made.sends() && from.schedule == "" && !w.preview {
 		w.finalize(first)
 	}
 	return made, first

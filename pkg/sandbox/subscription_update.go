@@ -36,6 +36,9 @@ func updateSubscription(c *call) (any, error) {
 	if len(extras) > 0 && extras[0].price.Currency != s.Currency {
 		return nil, invalid("add_invoice_items[0][price]", "The price specified only supports `%s`. This doesn't match the expected currency: `%s`.", extras[0].price.Currency, s.Currency)
 	}
+	if s.Schedule != "" && (p.Has("cancel_at") || p.Has("cancel_at_period_end")) {
+		return nil, invalid("", "The subscription is managed by the subscription schedule `%s`, and updating any cancelation behavior directly is not allowed. Please update the schedule instead.", s.Schedule)
+	}
 	wanted, changed, err := c.wantedItems(s)
 	if err != nil {
 		return nil, err
@@ -163,15 +166,14 @@ func (c *call) changeItems(s *subscription, wanted []*subscriptionItem) error {
 	if err != nil {
 		return err
 	}
-	begun := s.Status != "trialing" && s.Status != "incomplete" && s.Status != "paused"
-	newCycle := begun && (c.p.Text("billing_cycle_anchor") == "now" || !wanted[0].Price.Recurring.same(s.cycle()))
-	invoicing := newCycle || begun && behavior == "always_invoice"
+	newCycle := s.begun() && (c.p.Text("billing_cycle_anchor") == "now" || !wanted[0].Price.Recurring.same(s.cycle()))
+	invoicing := newCycle || s.begun() && behavior == "always_invoice"
 	if invoicing && c.p.Text("payment_behavior") == "error_if_incomplete" && !s.sends() {
 		if card := c.cardFor(s, c.Customers.get(s.Customer)); card == nil || testCards[card.Hidden.Number].decline != nil {
 			return declinedError(declinedGeneric)
 		}
 	}
-	if begun && behavior != "none" {
+	if s.begun() && behavior != "none" {
 		c.prorate(s, wanted, date, newCycle)
 	}
 	if !invoicing {

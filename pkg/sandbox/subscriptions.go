@@ -31,6 +31,7 @@ type subscription struct {
 	PauseCollection      *pauseCollection         `json:"pause_collection"`
 	PaymentSettings      map[string]any           `json:"payment_settings"`
 	PendingUpdate        *pendingUpdate           `json:"pending_update"`
+	Schedule             text                     `json:"schedule"`
 	StartDate            int64                    `json:"start_date"`
 	Status               string                   `json:"status"`
 	TestClock            text                     `json:"test_clock"`
@@ -79,6 +80,11 @@ func (i *subscriptionItem) amount() int64 { return i.Price.UnitAmount * i.Quanti
 
 func (s *subscription) ended() bool {
 	return s.Status == "canceled" || s.Status == "incomplete_expired"
+}
+
+// begun tells whether a subscription has begun to be billed and goes on.
+func (s *subscription) begun() bool {
+	return s.Status == "active" || s.Status == "past_due" || s.Status == "unpaid"
 }
 
 func (s *subscription) cycle() *recurring { return s.Items.Data[0].Price.Recurring }

@@ -25,6 +25,7 @@ type world struct {
 	Subscriptions  table[subscription]
 	Invoices       table[invoice]
 	InvoiceItems   table[invoiceItem]
+	Schedules      table[subscriptionSchedule]
 	PortalSessions table[portalSession]
 	PortalConfigs  table[portalConfiguration]
 	Events         table[event]
@@ -83,7 +84,7 @@ func (w *world) begin(prefix, object string) base {
 func (w *world) find(id string) any {
 	for _, look := range []func(string) any{
 		w.Customers.find, w.Products.find, w.Prices.find, w.PaymentMethods.find, w.Intents.find, w.SetupIntents.find, w.Charges.find, w.Refunds.find, w.Disputes.find,
-		w.Sessions.find, w.Subscriptions.find, w.Invoices.find, w.InvoiceItems.find, w.PortalSessions.find, w.PortalConfigs.find,
+		w.Sessions.find, w.Subscriptions.find, w.Invoices.find, w.InvoiceItems.find, w.Schedules.find, w.PortalSessions.find, w.PortalConfigs.find,
 		w.Events.find, w.Endpoints.find, w.TestClocks.find,
 	} {
 		if found := look(id); found != nil {

@@ -80,3 +80,26 @@ func unattended(w *world) {
 	w.refused(http.StatusPaymentRequired, "POST", "/v1/invoices/"+invoice["id"].(string)+"/pay", "")
 	w.ask("POST", "/_sandbox/intents/"+invoice["payment_intent"].(node)["id"].(string)+"/authenticate", `{"outcome":"accepted"}`)
 }
+
+func schedules(w *world) {
+	customer := w.ask("POST", "/v1/customers", "payment_method=pm_card_visa&invoice_settings[default_payment_method]=pm_card_visa")["id"].(string)
+	low, high := w.price(900, "month"), w.price(1900, "month")
+	phases := "&phases[0][items][0][price]=" + low + "&phases[0][iterations]=1&phases[0][metadata][a]=b&phases[1][items][0][price]=" + high + "&phases[1][items][0][quantity]=2"
+	led := w.ask("POST", "/v1/subscription_schedules", "end_behavior=cancel&start_date=now&customer="+customer+phases)
+	w.ask("GET", "/v1/subscriptions/"+led["subscription"].(string), "expand[]=schedule")
+	later := fmt.Sprint(time.Date(2024, 2, 1, 0, 0, 0, 0, time.UTC).Unix())
+	planned := w.ask("POST", "/v1/subscription_schedules", "start_date="+later+"&customer="+customer+phases)["id"].(string)
+	w.ask("POST", "/v1/subscription_schedules/"+planned, "metadata[a]=b")
+	dropped := w.ask("POST", "/v1/subscription_schedules", "start_date="+later+"&customer="+customer+phases)["id"].(string)
+	w.ask("POST", "/v1/subscription_schedules/"+dropped+"/cancel", "")
+	w.advance(35 * day)
+	w.ask("POST", "/v1/subscription_schedules/"+planned+"/release", "expand[]=customer")
+	w.advance(30 * day)
+	if status := w.ask("GET", "/v1/subscription_schedules/"+led["id"].(string), "")["status"]; status != "completed" {
+		w.t.Fatalf("it is %v", status)
+	}
+	id, _ := w.subscribed(low, "")
+	adopted := w.ask("POST", "/v1/subscription_schedules", "from_subscription="+id)["id"].(string)
+	w.ask("POST", "/v1/subscription_schedules/"+adopted+"/cancel", "prorate=true")
+	w.ask("GET", "/v1/subscription_schedules", "customer="+customer+"&scheduled=false")
+}

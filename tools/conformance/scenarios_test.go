@@ -38,6 +38,7 @@ var scenarios = map[string]func(*world){
 	"Anchors":          anchors,
 	"Sending":          sending,
 	"Unattended":       unattended,
+	"Schedules":        schedules,
 }
 
 func purchase(w *world) {

@@ -46,6 +46,8 @@ var operations = []string{
 	"POST /v1/subscriptions/{subscription}/resume",
 	"GET /v1/subscription_items", "GET /v1/subscription_items/{item}", "POST /v1/subscription_items",
 	"POST /v1/subscription_items/{item}", "DELETE /v1/subscription_items/{item}",
+	"POST /v1/subscription_schedules", "GET /v1/subscription_schedules", "GET /v1/subscription_schedules/{schedule}",
+	"POST /v1/subscription_schedules/{schedule}", "POST /v1/subscription_schedules/{schedule}/cancel", "POST /v1/subscription_schedules/{schedule}/release",
 	"POST /v1/invoices", "GET /v1/invoices", "GET /v1/invoices/{invoice}", "POST /v1/invoices/{invoice}", "GET /v1/invoices/{invoice}/lines", "DELETE /v1/invoices/{invoice}",
 	"POST /v1/invoices/{invoice}/pay", "POST /v1/invoices/{invoice}/void", "POST /v1/invoices/{invoice}/finalize",
 	"POST /v1/invoices/{invoice}/mark_uncollectible", "GET /v1/invoices/upcoming", "GET /v1/invoices/upcoming/lines", "POST /v1/invoices/{invoice}/send",
@@ -62,7 +64,7 @@ var operations = []string{
 // resources lists the objects that the sandbox renders.
 var resources = []string{
 	"account", "balance", "customer", "product", "price", "payment_method", "payment_intent", "setup_intent", "charge", "refund", "dispute", "checkout.session",
-	"item", "subscription", "subscription_item", "invoice", "line_item", "invoiceitem", "billing_portal.session",
+	"item", "subscription", "subscription_item", "subscription_schedule", "invoice", "line_item", "invoiceitem", "billing_portal.session",
 	"billing_portal.configuration", "event", "webhook_endpoint", "test_helpers.test_clock",
 }
 

@@ -21,6 +21,7 @@ const triggers = `
   payment_intent.canceled payment_intent.created payment_intent.payment_failed payment_intent.requires_action
   payment_intent.succeeded payment_method.attached price.created price.updated product.created product.deleted
   product.updated setup_intent.canceled setup_intent.created setup_intent.setup_failed setup_intent.succeeded
+  subscription_schedule.canceled subscription_schedule.created subscription_schedule.released subscription_schedule.updated
 `.trim().split(/\s+/);
 
 // The client names two scenarios after no event; this is what they bring about.
