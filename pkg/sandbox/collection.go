@@ -38,7 +38,9 @@ func (w *world) tendInvoice(i *invoice) {
 	case i.sends():
 		w.lapse(i, s)
 	default:
-		i.Hidden.Retries++
+		if i.AttemptCount > 0 {
+			i.Hidden.Retries++
+		}
 		w.payInvoice(i, w.cardOf(i), offSession)
 	}
 }

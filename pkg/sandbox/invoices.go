@@ -136,6 +136,7 @@ func deleteInvoice(c *call) (any, error) {
 	return deleted("invoice", found.ID), nil
 }
 
+// finalizeInvoice opens a draft; one that advances by itself is charged an hour later.
 func finalizeInvoice(c *call) (any, error) {
 	found, err := c.invoice()
 	if err != nil {
@@ -143,6 +144,12 @@ func finalizeInvoice(c *call) (any, error) {
 	}
 	if found.Status != "draft" {
 		return nil, coded("invoice_not_editable", "", "This invoice is already finalized, you can't re-finalize a non-draft invoice.")
+	}
+	if c.p.Has("auto_advance") {
+		found.AutoAdvance = c.p.Flag("auto_advance")
+	}
+	if found.AutoAdvance && !found.sends() {
+		found.NextPaymentAttempt = stamp(c.now() + draftHour)
 	}
 	c.finalize(found)
 	return found, nil

@@ -63,6 +63,24 @@ func TestInvoiceItemUpdate(t *testing.T) {
 	}
 }
 
+// A draft that is opened by hand and advances by itself is charged an hour later; one that does not waits.
+func TestFinalizeByHand(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sandbox.Options{})
+	customer := w.cardHolder()
+	for advance, want := range map[string]string{"true": "paid", "false": "open"} {
+		w.object("POST", "/v1/invoiceitems", "amount=300&currency=usd&customer="+customer)
+		id := w.object("POST", "/v1/invoices", "pending_invoice_items_behavior=include&customer="+customer)["id"].(string)
+		if open := w.object("POST", "/v1/invoices/"+id+"/finalize", "auto_advance="+advance); open["status"] != "open" || (open["next_payment_attempt"] != nil) != (advance == "true") {
+			t.Fatalf("finalized, it is %v", open)
+		}
+		w.advance(time.Hour)
+		if invoice := w.object("GET", "/v1/invoices/"+id, ""); invoice["status"] != want {
+			t.Fatalf("with auto_advance=%s it is %v an hour later", advance, invoice["status"])
+		}
+	}
+}
+
 // An invoice's own card comes before its customer's.
 func TestInvoiceDefaultCard(t *testing.T) {
 	t.Parallel()

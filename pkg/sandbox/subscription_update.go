@@ -1,81 +1,93 @@
 package sandbox
 
+// subscriptionChange is what an update asks for, read and checked.
+type subscriptionChange struct {
+	terms  terms
+	extras []purchase
+	method *paymentMethod // the new default, nil for none
+	items  []*subscriptionItem
+	moves  bool // the items change, or the billing cycle begins anew
+}
+
 // updateSubscription changes a subscription: its details, its cancellation, its trial and its items, with the
 // proration that was asked for.
 func updateSubscription(c *call) (any, error) {
-	p := c.p
 	s, err := c.subscriptionAt(c.id, "id")
 	if err != nil {
 		return nil, err
 	}
 	holder := c.Customers.get(s.Customer)
-	if s.ended() && (len(p) > 1 || !p.Has("metadata")) {
-		return nil, invalid("", "A canceled subscription can only update its cancellation_details and metadata.")
+	if err := c.checkDates(s); err != nil {
+		return nil, err
 	}
-	if p.Has("cancel_at") && p.Flag("cancel_at_period_end") {
-		return nil, invalid("cancel_at", "You may only specify one of these parameters: cancel_at, cancel_at_period_end.")
-	}
-	if at := p.Int("cancel_at"); at != 0 && at <= c.now() {
-		return nil, invalid("cancel_at", "Invalid timestamp: cancel_at must be in the future.")
-	}
-	reset := p.Text("billing_cycle_anchor") == "now"
-	if reset && (s.Status == "trialing" || p.Has("trial_end")) {
-		return nil, invalid("billing_cycle_anchor", "The billing cycle of a subscription on trial is anchored at the trial's end.")
-	}
-	agreed, err := c.terms(p, terms{method: s.CollectionMethod, days: s.DaysUntilDue})
+	wish, err := c.readChange(s, holder)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.checkPause(p); err != nil {
-		return nil, err
-	}
-	extras, err := c.purchases(p.List("add_invoice_items"), "add_invoice_items", "one_time")
-	if err != nil {
-		return nil, err
-	}
-	if len(extras) > 0 && extras[0].price.Currency != s.Currency {
-		return nil, invalid("add_invoice_items[0][price]", "The price specified only supports `%s`. This doesn't match the expected currency: `%s`.", extras[0].price.Currency, s.Currency)
-	}
-	if s.Schedule != "" && (p.Has("cancel_at") || p.Has("cancel_at_period_end")) {
-		return nil, invalid("", "The subscription is managed by the subscription schedule `%s`, and updating any cancelation behavior directly is not allowed. Please update the schedule instead.", s.Schedule)
-	}
-	wanted, changed, err := c.wantedItems(s)
-	if err != nil {
-		return nil, err
-	}
-	if _, exact := p["trial_end"].(int64); exact && p.Int("trial_end") <= c.now() {
-		return nil, invalid("trial_end", "Invalid timestamp: must be an integer Unix timestamp in the future.")
-	}
-	if p.Has("trial_end") && (s.Status == "paused" || s.Status == "incomplete") {
-		return nil, invalid("trial_end", "The trial of a subscription that is %s cannot change.", s.Status)
-	}
-	method, err := c.offered("default_payment_method", holder)
-	if err != nil {
-		return nil, err
-	}
-	if err := method.attachable(); err != nil {
-		return nil, err
-	}
-	if method != nil {
-		c.attach(method, holder)
-	}
-	if _, err := c.prorationDate(s); err != nil {
-		return nil, err
+	if wish.method != nil {
+		c.attach(wish.method, holder)
 	}
 	c.change("customer.subscription.updated", s, func() {
-		c.setDetails(s, method)
-		s.CollectionMethod, s.DaysUntilDue = agreed.method, agreed.days
+		c.setDetails(s, wish.method)
+		s.CollectionMethod, s.DaysUntilDue = wish.terms.method, wish.terms.days
 	})
-	c.addExtras(s, holder, extras)
-	if p.Has("trial_end") {
+	c.addExtras(s, holder, wish.extras)
+	if c.p.Has("trial_end") {
 		c.setTrialEnd(s)
 	}
-	if changed || reset {
-		if err := c.changeItems(s, wanted); err != nil {
+	if wish.moves {
+		if err := c.changeItems(s, wish.items); err != nil {
 			return nil, err
 		}
 	}
 	return s, nil
+}
+
+// checkDates refuses what an update says about a subscription's end, trial and cycle where that cannot be.
+func (c *call) checkDates(s *subscription) error {
+	p := c.p
+	_, exact := p["trial_end"].(int64)
+	at := p.Int("cancel_at")
+	switch {
+	case s.ended() && (len(p) > 1 || !p.Has("metadata")):
+		return invalid("", "A canceled subscription can only update its cancellation_details and metadata.")
+	case p.Has("cancel_at") && p.Flag("cancel_at_period_end"):
+		return invalid("cancel_at", "You may only specify one of these parameters: cancel_at, cancel_at_period_end.")
+	case at != 0 && at <= c.now():
+		return invalid("cancel_at", "Invalid timestamp: cancel_at must be in the future.")
+	case s.Schedule != "" && (p.Has("cancel_at") || p.Has("cancel_at_period_end")):
+		return invalid("", "The subscription is managed by the subscription schedule `%s`, and updating any cancelation behavior directly is not allowed. Please update the schedule instead.", s.Schedule)
+	case p.Text("billing_cycle_anchor") == "now" && (!s.begun() || p.Has("trial_end")):
+		return invalid("billing_cycle_anchor", "The billing cycle of a subscription that is %s, or that goes on trial, cannot begin anew.", s.Status)
+	case exact && p.Int("trial_end") <= c.now():
+		return invalid("trial_end", "Invalid timestamp: must be an integer Unix timestamp in the future.")
+	case p.Has("trial_end") && (s.Status == "paused" || s.Status == "incomplete"):
+		return invalid("trial_end", "The trial of a subscription that is %s cannot change.", s.Status)
+	}
+	if _, err := c.prorationDate(s); err != nil {
+		return err
+	}
+	return c.checkPause(p)
+}
+
+func (c *call) readChange(s *subscription, holder *customer) (wish subscriptionChange, err error) {
+	if wish.terms, err = c.terms(c.p, terms{method: s.CollectionMethod, days: s.DaysUntilDue}); err != nil {
+		return wish, err
+	}
+	if wish.extras, err = c.purchases(c.p.List("add_invoice_items"), "add_invoice_items", "one_time"); err != nil {
+		return wish, err
+	}
+	if len(wish.extras) > 0 && wish.extras[0].price.Currency != s.Currency {
+		return wish, invalid("add_invoice_items[0][price]", "The price specified only supports `%s`. This doesn't match the expected currency: `%s`.", wish.extras[0].price.Currency, s.Currency)
+	}
+	if wish.items, wish.moves, err = c.wantedItems(s); err != nil {
+		return wish, err
+	}
+	wish.moves = wish.moves || c.p.Text("billing_cycle_anchor") == "now"
+	if wish.method, err = c.offered("default_payment_method", holder); err != nil {
+		return wish, err
+	}
+	return wish, wish.method.attachable()
 }
 
 // addExtras adds what is bought once to the subscription's next invoice.

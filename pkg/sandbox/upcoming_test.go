@@ -142,6 +142,10 @@ func TestPreview(t *testing.T) {
 			t.Fatalf("until its anchor it is %v", shown["amount_due"])
 		}
 	})
+}
+
+func TestPreviewOfChanges(t *testing.T) {
+	t.Parallel()
 	t.Run("Ends", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, inApril)
