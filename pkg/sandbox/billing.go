@@ -155,6 +155,7 @@ func (w *world) finalize(i *invoice) {
 	i.Number = text(fmt.Sprintf("%s-%04d", holder.InvoicePrefix, holder.NextInvoiceSequence))
 	holder.NextInvoiceSequence++
 	i.Status, i.EffectiveAt, i.StatusTransitions.FinalizedAt = "open", stamp(now), stamp(now)
+	i.HostedInvoiceURL = w.invoiceURL(i)
 	i.fixDueDate(now)
 	if i.AmountDue == 0 {
 		w.emit("invoice.finalized", i)

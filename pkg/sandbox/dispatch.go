@@ -135,6 +135,7 @@ func (s *Sandbox) perform(r *http.Request, fields map[string]*spec.Field, values
 	id, item := pathIDs(r)
 	var rendered map[string]any
 	err = s.inWorld(why, func(w *world) error {
+		w.Address = origin(r)
 		result, err := do(&call{world: w, p: params, id: id, item: item, path: r.URL.Path, host: origin(r)})
 		if err != nil {
 			return err

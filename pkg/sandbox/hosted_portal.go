@@ -141,6 +141,7 @@ func (w *world) portalView(session *portalSession, holder *customer, action stri
 			Date:   day(i.Created),
 			Amount: money(i.Total, i.Currency),
 			Status: i.Status,
+			URL:    invoicePath(i),
 		})
 	}
 	return view

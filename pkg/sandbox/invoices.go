@@ -29,6 +29,7 @@ type invoice struct {
 	EffectiveAt          stamp               `json:"effective_at"`
 	EndingBalance        *int64              `json:"ending_balance"`
 	Footer               text                `json:"footer"`
+	HostedInvoiceURL     text                `json:"hosted_invoice_url"`
 	Lines                listOf[invoiceLine] `json:"lines"`
 	Metadata             map[string]string   `json:"metadata"`
 	NextPaymentAttempt   stamp               `json:"next_payment_attempt"`

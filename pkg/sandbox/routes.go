@@ -156,6 +156,8 @@ func (s *Sandbox) routes() http.Handler {
 	mux.HandleFunc("POST /_sandbox/events/{event}/resend", s.resendEvent)
 	mux.HandleFunc("GET /c/pay/{session}", s.showCheckout)
 	mux.HandleFunc("POST /c/pay/{session}", s.postCheckout)
+	mux.HandleFunc("GET /i/{invoice}", s.showInvoice)
+	mux.HandleFunc("POST /i/{invoice}", s.postInvoice)
 	mux.HandleFunc("GET /p/session/{session}", s.showPortal)
 	mux.HandleFunc("POST /p/session/{session}", s.postPortal)
 	mux.HandleFunc("GET /{$}", s.showIndex)

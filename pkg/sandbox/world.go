@@ -11,6 +11,7 @@ type world struct {
 	ClockOffset time.Duration
 	Sequence    int64
 	Settings    settings
+	Address     string // where the last request reached the sandbox, as http://host:port
 
 	Customers      table[customer]
 	Products       table[product]
