@@ -33,6 +33,17 @@ func TestAnchorAhead(t *testing.T) {
 			t.Fatalf("the first whole period is %v", latest(sub)["amount_paid"])
 		}
 	})
+	t.Run("CanceledBefore", func(t *testing.T) {
+		t.Parallel()
+		for more, want := range map[string]float64{"": -1000, "&proration_behavior=none": 0} {
+			w, sub := begin(t, more)
+			w.advance(5 * day)
+			w.object("DELETE", "/v1/subscriptions/"+sub["id"].(string), "invoice_now=true&prorate=true")
+			if credit := w.object("GET", "/v1/customers/"+sub["customer"].(string), "")["balance"]; !near(credit, want) {
+				t.Fatalf("10 of the 15 days%s give back %v", more, credit)
+			}
+		}
+	})
 	t.Run("Free", func(t *testing.T) {
 		t.Parallel()
 		w, sub := begin(t, "&proration_behavior=none")

@@ -10,13 +10,13 @@ func (s *subscription) sends() bool { return s.CollectionMethod == sendInvoice }
 
 // sendWithin makes an invoice one that is sent, due so many days after it is opened.
 func (i *invoice) sendWithin(days int64) {
-	i.CollectionMethod, i.Hidden.DaysUntilDue, i.DueDate = sendInvoice, days, stamp(i.Created+days*86400)
+	i.CollectionMethod, i.Hidden.DaysUntilDue, i.DueDate = sendInvoice, &days, stamp(i.Created+days*86400)
 }
 
 // fixDueDate counts the days until an invoice is due from when it was opened.
 func (i *invoice) fixDueDate(now int64) {
-	if i.sends() && i.Hidden.DaysUntilDue > 0 {
-		i.DueDate = stamp(now + i.Hidden.DaysUntilDue*86400)
+	if i.sends() && i.Hidden.DaysUntilDue != nil {
+		i.DueDate = stamp(now + *i.Hidden.DaysUntilDue*86400)
 	}
 }
 
@@ -65,10 +65,8 @@ func (c *call) terms(p spec.Params, inForce terms) (terms, error) {
 
 // terms answers how an invoice is collected now.
 func (i *invoice) terms() terms {
-	now := terms{method: i.CollectionMethod}
-	if i.sends() && i.Hidden.DaysUntilDue > 0 {
-		now.days = amountOf(i.Hidden.DaysUntilDue)
-	} else if i.sends() {
+	now := terms{method: i.CollectionMethod, days: i.Hidden.DaysUntilDue}
+	if i.sends() && now.days == nil {
 		now.date = int64(i.DueDate)
 	}
 	return now
@@ -76,7 +74,7 @@ func (i *invoice) terms() terms {
 
 // agree puts terms in force for an invoice.
 func (i *invoice) agree(to terms) {
-	i.CollectionMethod, i.DueDate, i.Hidden.DaysUntilDue = to.method, stamp(to.date), 0
+	i.CollectionMethod, i.DueDate, i.Hidden.DaysUntilDue, i.Hidden.Overdue = to.method, stamp(to.date), nil, false
 	if to.method == sendInvoice && to.days != nil {
 		i.sendWithin(*to.days)
 	}

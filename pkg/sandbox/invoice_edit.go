@@ -1,6 +1,12 @@
 package sandbox
 
-import "github.com/pointsync/pointsync/pkg/sandbox/spec"
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/pointsync/pointsync/pkg/sandbox/spec"
+)
 
 // customField is a line of the merchant's own on an invoice's head.
 type customField struct {
@@ -42,7 +48,8 @@ func createInvoice(c *call) (any, error) {
 			return nil, coded("invoice_no_subscription_line_items", "subscription", "Nothing to invoice for subscription %s", s.ID)
 		}
 	}
-	if currency := c.p.Text("currency"); currency != "" && !validCurrency(currency) {
+	currency := strings.ToLower(c.p.Text("currency"))
+	if currency != "" && (!validCurrency(currency) || s != nil && currency != s.Currency) {
 		return nil, invalid("currency", "Invalid currency: %s.", currency)
 	}
 	edit, err := c.invoiceEdit(terms{method: chargeAutomatically}, holder)
@@ -51,7 +58,7 @@ func createInvoice(c *call) (any, error) {
 	}
 	made := c.newInvoice(holder, s, "manual")
 	made.AutoAdvance = c.p.Flag("auto_advance")
-	if currency := c.p.Text("currency"); currency != "" {
+	if currency != "" {
 		made.Currency = currency
 	}
 	edit(made)
@@ -68,7 +75,9 @@ func createInvoice(c *call) (any, error) {
 
 // pendingItems answers a subscription's own waiting invoice items.
 func (w *world) pendingItems(s *subscription) []*invoiceItem {
-	return w.InvoiceItems.where(func(each *invoiceItem) bool { return each.Invoice == "" && string(each.Subscription) == s.ID })
+	return w.InvoiceItems.where(func(each *invoiceItem) bool {
+		return each.Invoice == "" && string(each.Subscription) == s.ID && each.Currency == s.Currency
+	})
 }
 
 // invoiceEdit checks what a request says about an invoice and answers the edit, which cannot fail any more.
@@ -116,7 +125,7 @@ func updateInvoice(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	for name := range c.p {
+	for _, name := range slices.Sorted(maps.Keys(c.p)) {
 		open := found.Status == "open" || found.Status == "uncollectible"
 		if found.Status != "draft" && !(open && finalEdits[name]) && name != "metadata" && name != "expand" {
 			return nil, coded("invoice_not_editable", name, "Finalized invoices can't be updated in this way: `%s` of an invoice that is %s.", name, found.Status)

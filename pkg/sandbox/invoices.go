@@ -52,9 +52,9 @@ type invoice struct {
 	TotalExcludingTax    int64               `json:"total_excluding_tax"`
 	WebhooksDeliveredAt  stamp               `json:"webhooks_delivered_at"`
 	Hidden               struct {
-		Retries      int   // automatic retries so far
-		DaysUntilDue int64 // from finalization to DueDate, 0 where DueDate was given
-		Overdue      bool  // DueDate passed, and the subscription felt it
+		Retries      int    // automatic retries so far
+		DaysUntilDue *int64 // from finalization to DueDate, nil where DueDate was given
+		Overdue      bool   // DueDate passed, and the subscription felt it
 	} `json:"_sandbox"`
 }
 

@@ -27,7 +27,10 @@ func (c *call) prorationDate(s *subscription) (int64, error) {
 // prorate makes the credit for the unused time on the old items and the charge for the remaining time on the new
 // ones, for every item that changes. With a new cycle the new period is billed in full, so only the credit is due.
 func (c *call) prorate(s *subscription, wanted []*subscriptionItem, date int64, newCycle bool) {
-	length, left := s.CurrentPeriodEnd-s.CurrentPeriodStart, s.CurrentPeriodEnd-date
+	if s.Hidden.StubFree && s.anchoredAhead() {
+		return // nothing was paid for this time, and nothing is
+	}
+	length, left := s.wholePeriod(), s.CurrentPeriodEnd-date
 	keeps := map[string]*subscriptionItem{}
 	for _, item := range wanted {
 		keeps[item.ID] = item
@@ -79,11 +82,15 @@ func (s *subscription) anchoredAhead() bool {
 	return s.Status != "trialing" && s.BillingCycleAnchor > s.CurrentPeriodStart
 }
 
+// wholePeriod is how long, in seconds, the period is that an item's price pays for.
+func (s *subscription) wholePeriod() int64 {
+	if s.anchoredAhead() {
+		return s.CurrentPeriodEnd - s.cycle().last(s.BillingCycleAnchor, s.CurrentPeriodEnd-1)
+	}
+	return s.CurrentPeriodEnd - s.CurrentPeriodStart
+}
+
 // periodAmount is what an item costs for the current period.
 func (s *subscription) periodAmount(item *subscriptionItem) int64 {
-	if !s.anchoredAhead() {
-		return item.amount()
-	}
-	whole := s.CurrentPeriodEnd - s.cycle().last(s.BillingCycleAnchor, s.CurrentPeriodEnd-1)
-	return share(item.amount(), s.CurrentPeriodEnd-s.CurrentPeriodStart, whole)
+	return share(item.amount(), s.CurrentPeriodEnd-s.CurrentPeriodStart, s.wholePeriod())
 }

@@ -2,6 +2,8 @@ package sandbox
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/sandbox/spec"
@@ -84,7 +86,7 @@ func (c *call) phases(holder *customer, begins int64, currency string) ([]schedu
 	var phases []schedulePhase
 	for n, entry := range entries {
 		at := fmt.Sprintf("phases[%d]", n)
-		for name := range entry {
+		for _, name := range slices.Sorted(maps.Keys(entry)) {
 			if !phaseNames[name] {
 				return nil, invalid(at+"["+name+"]", "The sandbox does not act on `%s` of a phase: leave it out.", name)
 			}

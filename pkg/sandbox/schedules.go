@@ -68,14 +68,13 @@ func getSchedule(c *call) (any, error) { return c.schedule() }
 
 func listSchedules(c *call) (any, error) {
 	p := c.p
-	canceled, _ := timeFilter(p, "canceled_at")
-	completed, _ := timeFilter(p, "completed_at")
-	released, _ := timeFilter(p, "released_at")
+	happened := func(name string, at stamp) bool {
+		matches, err := timeFilter(p, name)
+		return !p.Has(name) || err == nil && at != 0 && matches(int64(at))
+	}
 	return list(c, &c.Schedules, "subscription_schedule", func(s *subscriptionSchedule) bool {
 		return (!p.Has("customer") || s.Customer == p.Text("customer")) && (!p.Has("scheduled") || (s.Status == "not_started") == p.Flag("scheduled")) &&
-			(!p.Has("canceled_at") || s.CanceledAt != 0 && canceled(int64(s.CanceledAt))) &&
-			(!p.Has("completed_at") || s.CompletedAt != 0 && completed(int64(s.CompletedAt))) &&
-			(!p.Has("released_at") || s.ReleasedAt != 0 && released(int64(s.ReleasedAt)))
+			happened("canceled_at", s.CanceledAt) && happened("completed_at", s.CompletedAt) && happened("released_at", s.ReleasedAt)
 	})
 }
 

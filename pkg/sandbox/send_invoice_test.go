@@ -21,6 +21,18 @@ func TestSendInvoice(t *testing.T) {
 	t.Parallel()
 	t.Run("Subscription", sentSubscription)
 	t.Run("ByHand", sentByHand)
+	t.Run("DueAtOnce", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, sandbox.Options{})
+		customer := w.object("POST", "/v1/customers", "email=jo@shop.test")["id"].(string)
+		w.object("POST", "/v1/invoiceitems", "amount=700&currency=usd&customer="+customer)
+		id := w.object("POST", "/v1/invoices", "pending_invoice_items_behavior=include&collection_method=send_invoice&days_until_due=0&customer="+customer)["id"].(string)
+		w.advance(time.Hour)
+		sent := w.object("POST", "/v1/invoices/"+id+"/send", "")
+		if sent["due_date"] != sent["status_transitions"].(map[string]any)["finalized_at"] {
+			t.Fatalf("it is due %v", sent["due_date"])
+		}
+	})
 	t.Run("SwitchedLater", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, sandbox.Options{})

@@ -89,7 +89,7 @@ func (w *world) newSubscription(from start) *subscription {
 		made.BillingCycleAnchor, made.CurrentPeriodEnd = from.trialEnd, from.trialEnd
 	}
 	if from.anchor != 0 {
-		made.BillingCycleAnchor, made.CurrentPeriodEnd = from.anchor, from.anchor
+		made.BillingCycleAnchor, made.CurrentPeriodEnd, made.Hidden.StubFree = from.anchor, from.anchor, from.stubFree
 	}
 	return made
 }

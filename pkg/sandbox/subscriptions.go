@@ -39,6 +39,7 @@ type subscription struct {
 	TrialSettings        trialSettings            `json:"trial_settings"`
 	TrialStart           stamp                    `json:"trial_start"`
 	Hidden               struct {
+		StubFree       bool   // the time until an anchor to come is not charged
 		TrialNoticed   bool   // customer.subscription.trial_will_end was sent
 		Noticed        int64  // the period's end that invoice.upcoming was last sent for
 		PendingInvoice string // the invoice whose payment applies PendingUpdate

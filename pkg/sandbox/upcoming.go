@@ -2,7 +2,9 @@ package sandbox
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
+	"slices"
 
 	"github.com/pointsync/pointsync/pkg/sandbox/spec"
 )
@@ -40,7 +42,7 @@ var previewNames = setOf([]string{
 })
 
 func (c *call) foresee() (*upcoming, error) {
-	for name := range c.p {
+	for _, name := range slices.Sorted(maps.Keys(c.p)) {
 		if !previewNames[name] {
 			return nil, invalid(name, "The sandbox's preview does not act on `%s`: leave it out.", name)
 		}
@@ -51,6 +53,7 @@ func (c *call) foresee() (*upcoming, error) {
 	}
 	c.on(holder)
 	fork := c.fork(holder, s)
+	now := fork.now()
 	inner := &call{world: fork, host: c.host}
 	if err := inner.previewItems(c.p.List("invoice_items"), holder, s); err != nil {
 		return nil, err
@@ -69,7 +72,7 @@ func (c *call) foresee() (*upcoming, error) {
 	shown := fork.asUpcoming(made, url.Values{"customer": {holder.ID}, "subscription": {c.p.Text("subscription")}})
 	if c.p.Has("subscription_items") || c.p.Has("subscription_proration_date") || c.p.Flag("subscription_cancel_now") {
 		if shown.ProrationDate = c.p.Int("subscription_proration_date"); shown.ProrationDate == 0 {
-			shown.ProrationDate = c.now()
+			shown.ProrationDate = now
 		}
 	}
 	return shown, nil
