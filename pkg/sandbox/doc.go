@@ -10,6 +10,8 @@
 //   - An operation validates before it changes anything, so a refused request (4xx but 402) leaves no trace.
 //   - Every change that Stripe announces is announced: objects change through change and emit, which also put their
 //     next due work on the agenda. The agenda itself is derived: it is rebuilt from the objects at a restart.
+//   - A preview is the operation itself, done in a copy of its customer's world that is thrown away (preview.go). What
+//     hangs off an object is therefore never changed in place, but replaced.
 //   - Due work happens in time order, at its own time, however far the clock jumps.
 //   - Only keys of the official objects leave the house; what the sandbox keeps for itself lies under "_sandbox".
 //   - Faults strike on the way in and out (faults_api.go) and where a delivery is queued (deliveries.go); no operation

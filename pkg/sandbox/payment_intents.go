@@ -61,7 +61,8 @@ func (w *world) pay(intent *paymentIntent, method *paymentMethod, how attempt) *
 	card := testCards[method.Hidden.Number]
 	refusal := card.decline
 	paid, decided := w.verdict(intent)
-	if card.authenticates && !decided && (how == onSession || how == offSession && intent.Invoice != "") { // an invoice waits for its payer, to whom Stripe writes
+	asked := how == onSession || how == offSession && intent.Invoice != "" // an invoice waits for its payer, to whom Stripe writes
+	if card.authenticates && asked && !decided {
 		intent.PaymentMethod, intent.Status = text(method.ID), "requires_action"
 		intent.NextAction = map[string]any{"type": "use_stripe_sdk", "use_stripe_sdk": map[string]any{"type": "three_d_secure_redirect"}}
 		w.emit("payment_intent.requires_action", intent)
