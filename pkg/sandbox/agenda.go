@@ -47,6 +47,8 @@ func (w *world) nextDue(v any) (at int64, clock, id string) {
 		return v.nextDue(), string(v.TestClock), v.ID
 	case *invoice:
 		return v.nextDue(), string(v.TestClock), v.ID
+	case *subscriptionSchedule:
+		return v.nextDue(), string(v.TestClock), v.ID
 	case *charge:
 		return v.nextDue(), w.clockOf(string(v.Customer)), v.ID
 	case *paymentIntent:
@@ -102,8 +104,8 @@ func (w *world) findDue(id string) any {
 	if id, isCoupon := strings.CutPrefix(id, couponErrand); isCoupon {
 		return w.Coupons.find(id)
 	}
-	for _, look := range []func(string) any{w.Subscriptions.find, w.Invoices.find, w.Charges.find, w.Intents.find, w.Refunds.find, w.Transactions.find,
-		w.Sessions.find, w.Deliveries.find, w.Customers.find, w.PromotionCodes.find} {
+	for _, look := range []func(string) any{w.Subscriptions.find, w.Invoices.find, w.Schedules.find, w.Charges.find, w.Intents.find, w.Refunds.find,
+		w.Transactions.find, w.Sessions.find, w.Deliveries.find, w.Customers.find, w.PromotionCodes.find} {
 		if found := look(id); found != nil {
 			return found
 		}
@@ -127,6 +129,8 @@ func (w *world) perform(object any) {
 		w.tendSubscription(object)
 	case *invoice:
 		w.tendInvoice(object)
+	case *subscriptionSchedule:
+		w.followSchedule(object)
 	case *charge:
 		w.tendCharge(object)
 	case *paymentIntent:
@@ -157,6 +161,9 @@ func (w *world) planAll() {
 	}
 	for _, id := range w.Invoices.ids {
 		w.plan(w.Invoices.get(id))
+	}
+	for _, id := range w.Schedules.ids {
+		w.plan(w.Schedules.get(id))
 	}
 	for _, id := range w.Charges.ids {
 		w.plan(w.Charges.get(id))

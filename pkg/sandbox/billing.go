@@ -24,6 +24,7 @@ func (w *world) newInvoice(holder *customer, s *subscription, reason string) *in
 		PeriodEnd:           now,
 		Status:              "draft",
 		AutoAdvance:         s != nil,
+		CollectionMethod:    chargeAutomatically,
 		TestClock:           holder.TestClock,
 		SubscriptionDetails: map[string]any{"metadata": nil},
 	}
@@ -31,6 +32,9 @@ func (w *world) newInvoice(holder *customer, s *subscription, reason string) *in
 	if s != nil {
 		made.Subscription, made.Currency = text(s.ID), s.Currency
 		made.SubscriptionDetails = map[string]any{"metadata": s.Metadata}
+		if s.sends() {
+			made.sendWithin(*s.DaysUntilDue)
+		}
 	}
 	if made.Currency == "" {
 		made.Currency = "usd"
@@ -40,7 +44,7 @@ func (w *world) newInvoice(holder *customer, s *subscription, reason string) *in
 }
 
 func (i *invoice) addLine(line *invoiceLine) {
-	line.ID, line.Object, line.Invoice, line.AmountExcludingTax = newID("il_1", 23), "line_item", i.ID, line.Amount
+	line.ID, line.Object, line.Invoice, line.AmountExcludingTax = newID("il_1", 23), "line_item", text(i.ID), line.Amount
 	line.Currency = i.Currency
 	if line.Metadata == nil {
 		line.Metadata = map[string]string{}
@@ -77,8 +81,9 @@ func (w *world) addPeriodLines(i *invoice, s *subscription) {
 	for _, item := range s.Items.Data {
 		name := w.productName(item.Price)
 		line := &invoiceLine{
-			Amount:                 item.amount(),
+			Amount:                 s.periodAmount(item),
 			Discountable:           true,
+			Proration:              s.anchoredAhead(),
 			Period:                 period{Start: s.CurrentPeriodStart, End: s.CurrentPeriodEnd},
 			Price:                  item.Price,
 			Quantity:               amountOf(item.Quantity),
@@ -120,10 +125,14 @@ func (w *world) productName(p *price) string {
 // addPendingItems moves the customer's waiting invoice items onto an invoice: those of its subscription and those of
 // none.
 func (w *world) addPendingItems(i *invoice, s *subscription) {
-	for _, item := range w.InvoiceItems.among(i.Customer, func(each *invoiceItem) bool {
+	w.addItems(i, w.InvoiceItems.among(i.Customer, func(each *invoiceItem) bool {
 		return each.Invoice == "" && each.Currency == i.Currency &&
 			(each.Subscription == "" || s != nil && string(each.Subscription) == s.ID)
-	}) {
+	}))
+}
+
+func (w *world) addItems(i *invoice, items []*invoiceItem) {
+	for _, item := range items {
 		item.Invoice = text(i.ID)
 		i.addLine(&invoiceLine{
 			Amount:                 item.Amount,
@@ -160,6 +169,8 @@ func (w *world) finalize(i *invoice) {
 	i.Number = text(fmt.Sprintf("%s-%04d", holder.InvoicePrefix, holder.NextInvoiceSequence))
 	holder.NextInvoiceSequence++
 	i.Status, i.EffectiveAt, i.StatusTransitions.FinalizedAt = "open", stamp(now), stamp(now)
+	i.HostedInvoiceURL = w.invoiceURL(i)
+	i.fixDueDate(now)
 	if i.AmountDue == 0 {
 		w.emit("invoice.finalized", i)
 		i.Attempted = true
@@ -206,6 +217,8 @@ func (w *world) payInvoice(i *invoice, method *paymentMethod, how attempt) *apiE
 	switch {
 	case refusal != nil:
 		w.invoiceFailed(i, intent)
+	case intent.Status == "requires_action" && how == offSession:
+		w.invoiceFailed(i, intent)
 	case intent.Status == "requires_action":
 		w.change("invoice.updated", i, func() { i.Attempted, i.AttemptCount = true, i.AttemptCount+1 })
 		w.emit("invoice.payment_action_required", i)
@@ -236,47 +249,10 @@ func (w *world) settleInvoice(i *invoice, chargeID string) {
 	}
 }
 
-// invoiceFailed counts a failed attempt, plans the next one, and lets the subscription feel it.
-func (w *world) invoiceFailed(i *invoice, intent *paymentIntent) {
-	s := w.Subscriptions.get(string(i.Subscription))
-	renewing := s != nil && i.AutoAdvance && (i.BillingReason != "subscription_create" || s.Status == "active") && s.Hidden.PendingInvoice != i.ID && !s.ended()
-	before := pictured(i)
-	i.Attempted, i.AttemptCount, i.Charge, i.NextPaymentAttempt = true, i.AttemptCount+1, intent.LatestCharge, 0
-	if renewing && i.Hidden.Retries < len(w.retrySchedule) {
-		i.NextPaymentAttempt = stamp(w.now() + int64(w.retrySchedule[i.Hidden.Retries].Seconds()))
-	}
-	w.emit("invoice.payment_failed", i)
-	w.announce("invoice.updated", i, before)
-	if !renewing {
-		return
-	}
-	if s.Status == "active" || s.Status == "trialing" {
-		w.change("customer.subscription.updated", s, func() { s.Status = "past_due" })
-	}
-	if i.NextPaymentAttempt == 0 {
-		w.cancelSubscription(s, "payment_failed")
-	}
-}
-
 func (w *world) voidInvoice(i *invoice) {
 	i.Status, i.NextPaymentAttempt, i.AutoAdvance, i.StatusTransitions.VoidedAt = "void", 0, false, stamp(w.now())
 	w.emit("invoice.voided", i)
 	if intent := w.Intents.get(string(i.PaymentIntent)); intent != nil && intent.payable() {
 		w.cancelIntent(intent, "void_invoice")
-	}
-}
-
-// tendInvoice does an invoice's due work: opening a draft whose hour is over, or trying to collect again.
-func (w *world) tendInvoice(i *invoice) {
-	holder := w.Customers.get(i.Customer)
-	s := w.Subscriptions.get(string(i.Subscription))
-	if i.Status == "draft" {
-		w.change("invoice.updated", i, func() { i.WebhooksDeliveredAt = stamp(i.Created) })
-		w.finalize(i)
-	} else {
-		i.Hidden.Retries++
-	}
-	if i.Status == "open" {
-		w.payInvoice(i, w.cardFor(s, holder), offSession)
 	}
 }

@@ -19,9 +19,9 @@ func (c *call) sessionDiscount(holder *customer, items []purchase) (*grant, erro
 	return redeemed, err
 }
 
-// preview answers the discount that paying a session will make, or that its customer has already: a coupon is redeemed
+// foreseenDiscount answers the discount that paying a session will make, or that its customer has already: a coupon is redeemed
 // when a session is paid.
-func (w *world) preview(s *checkoutSession, g *grant) *discount {
+func (w *world) foreseenDiscount(s *checkoutSession, g *grant) *discount {
 	if g == nil {
 		holder := w.Customers.get(string(s.Customer))
 		if s.Mode == "subscription" && holder != nil && holder.Discount.runs(w.now()) && holder.Discount.Coupon.fits(string(s.Currency)) {
@@ -43,7 +43,7 @@ func (w *world) preview(s *checkoutSession, g *grant) *discount {
 // discountSession prices a session anew with what is granted (nil: nothing). It refuses a purchase that would come to
 // less than the least amount that can be charged, and then changes nothing.
 func (w *world) discountSession(s *checkoutSession, g *grant, param string) error {
-	shown := w.preview(s, g)
+	shown := w.foreseenDiscount(s, g)
 	lines := make([]reducible, len(s.Hidden.Items))
 	for i, item := range s.Hidden.Items {
 		lines[i] = reducible{item.AmountSubtotal, item.Price.Product, true}

@@ -20,6 +20,8 @@ func (s *Sandbox) decideNextInvoice(out http.ResponseWriter, r *http.Request) {
 			return nil, invalid("outcome", "outcome must be paid or failed.")
 		case found.ended() || found.CancelAtPeriodEnd || found.CancelAt != 0:
 			return nil, invalid("", "This subscription has ended or is to end: it has no next invoice.")
+		case found.PauseCollection != nil:
+			return nil, invalid("", "The collection of this subscription's invoices is paused.")
 		case w.cardFor(found, w.Customers.get(found.Customer)) == nil:
 			return nil, invalid("", "This subscription has no card to charge.")
 		}

@@ -115,7 +115,7 @@ func TestInvoiceShowsDiscount(t *testing.T) {
 	for _, amount := range []string{"333", "333", "335"} {
 		w.object("POST", "/v1/invoiceitems", "amount="+amount+"&currency=usd&customer="+holder)
 	}
-	invoice := w.object("POST", "/v1/invoices", "expand[]=discounts&expand[]=total_discount_amounts.discount&customer="+holder+
+	invoice := w.object("POST", "/v1/invoices", "expand[]=discounts&expand[]=total_discount_amounts.discount&pending_invoice_items_behavior=include&customer="+holder+
 		"&discounts[0][coupon]="+w.coupon("percent_off=50")+"&discounts[1][coupon]="+w.coupon("amount_off=100&currency=usd"))
 	if invoice["subtotal"] != 1001.0 || invoice["total"] != 399.0 || invoice["amount_due"] != 399.0 || invoice["discount"] != nil {
 		t.Fatalf("%v", invoice)
@@ -163,7 +163,7 @@ func TestOtherMoney(t *testing.T) {
 	euros := w.coupon("amount_off=300&currency=eur&duration=forever")
 	holder := w.customer("coupon=" + euros)
 	w.object("POST", "/v1/invoiceitems", "amount=900&currency=usd&customer="+holder)
-	if i := w.object("POST", "/v1/invoices", "customer="+holder); i["total"] != 900.0 || i["discount"] != nil {
+	if i := w.object("POST", "/v1/invoices", "pending_invoice_items_behavior=include&customer="+holder); i["total"] != 900.0 || i["discount"] != nil {
 		t.Fatalf("it comes to %v", i["total"])
 	}
 	other := w.customer("")
@@ -184,7 +184,7 @@ func TestReach(t *testing.T) {
 	draft := func(coupon string) map[string]any {
 		w.object("POST", "/v1/invoiceitems", "customer="+holder+"&price="+wanted)
 		w.object("POST", "/v1/invoiceitems", "customer="+holder+"&price="+other)
-		return w.object("POST", "/v1/invoices", "customer="+holder+"&discounts[0][coupon]="+w.coupon(coupon))
+		return w.object("POST", "/v1/invoices", "pending_invoice_items_behavior=include&customer="+holder+"&discounts[0][coupon]="+w.coupon(coupon))
 	}
 	if i := draft("percent_off=10&applies_to[products][0]=" + product); i["total"] != 1400.0 {
 		t.Fatalf("for one product: %v", i["total"])

@@ -135,6 +135,7 @@ func (s *Sandbox) perform(r *http.Request, fields map[string]*spec.Field, values
 	id, item := pathIDs(r)
 	var rendered map[string]any
 	err = s.inWorld(why, func(w *world) error {
+		w.Address = origin(r)
 		result, err := do(&call{world: w, p: params, id: id, item: item, path: r.URL.Path, host: origin(r)})
 		if err != nil {
 			return err
@@ -172,11 +173,11 @@ var unservedNames = setOf([]string{
 	"attach_to_self",
 	"backdate_start_date",
 	"billing_thresholds",
+	"clear_usage",
 	"default_tax_rates",
 	"flow_directions",
 	"from_invoice",
 	"on_behalf_of",
-	"pause_collection",
 	"pending_invoice_item_interval",
 	"shipping_cost",
 	"shipping_options",

@@ -10,6 +10,8 @@
 //   - An operation validates before it changes anything, so a refused request (4xx but 402) leaves no trace.
 //   - Every change that Stripe announces is announced: objects change through change and emit, which also put their
 //     next due work on the agenda. The agenda itself is derived: it is rebuilt from the objects at a restart.
+//   - A preview is the operation itself, done in a copy of its customer's world that is thrown away (preview.go). What
+//     hangs off an object is therefore never changed in place, but replaced.
 //   - Due work happens in time order, at its own time, however far the clock jumps.
 //   - An event is what its object was: it keeps a copy of the struct and is written out only when somebody looks. So what
 //     hangs off an object (a map, a list's element, a struct behind a pointer) is replaced and never changed in place.

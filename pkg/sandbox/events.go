@@ -87,6 +87,9 @@ func (w *world) change(kind string, v any, mutate func()) {
 
 // announce makes the event of a change; before is what pictured answered of the object then.
 func (w *world) announce(kind string, v, before any) *event {
+	if w.preview {
+		return &event{} // nobody is told of what is only tried out
+	}
 	w.plan(v)
 	e := &event{
 		base:       w.begin("evt_1", "event"),

@@ -218,6 +218,11 @@ func (w *world) events() []map[string]any {
 	return slices.Clone(w.seen)
 }
 
+// lessBalance leaves out that money has become available, which is told two days after every payment.
+func lessBalance(events []map[string]any) []map[string]any {
+	return slices.DeleteFunc(slices.Clone(events), func(e map[string]any) bool { return e["type"] == "balance.available" })
+}
+
 func types(events []map[string]any) []string {
 	var names []string
 	for _, each := range events {

@@ -154,6 +154,7 @@ func (v *visit) view() pages.PortalView {
 			Date:   day(i.Created),
 			Amount: money(i.Total, i.Currency),
 			Status: i.Status,
+			URL:    invoicePath(i),
 		})
 	}
 	return view

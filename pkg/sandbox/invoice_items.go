@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"maps"
 	"strconv"
 	"strings"
 
@@ -65,32 +66,6 @@ func createInvoiceItem(c *call) (any, error) {
 	if len(p.List("discounts")) > 0 {
 		return nil, invalid("discounts", "The sandbox discounts whole invoices only: leave out `discounts` of an invoice item.")
 	}
-	currency := strings.ToLower(p.Text("currency"))
-	amount, description := p.Int("amount"), p.Text("description")
-	var priced *price
-	if p.Has("price") || p.Has("price_data") {
-		bought, err := c.purchases([]spec.Params{p}, "items", "one_time")
-		if err != nil {
-			return nil, err
-		}
-		priced, currency, amount = bought[0].price, bought[0].price.Currency, bought[0].price.UnitAmount*bought[0].quantity
-		if description == "" {
-			description = c.productName(priced)
-		}
-	} else if p.Has("unit_amount") {
-		amount = p.Int("unit_amount") * max(p.Int("quantity"), 1)
-	} else if !p.Has("amount") {
-		return nil, missing("amount")
-	}
-	if currency == "" {
-		currency = string(holder.Currency)
-	}
-	if !validCurrency(currency) {
-		return nil, missing("currency")
-	}
-	if amount > maxAmount || amount < -maxAmount {
-		return nil, coded("amount_too_large", "amount", "Amount must be no more than $999,999.99")
-	}
 	if id := p.Text("subscription"); id != "" {
 		if s := c.Subscriptions.get(id); s == nil || s.Customer != holder.ID {
 			return nil, noSuch("subscription", id, "subscription")
@@ -103,8 +78,18 @@ func createInvoiceItem(c *call) (any, error) {
 	if target != nil && target.Status != "draft" {
 		return nil, coded("invoice_not_editable", "invoice", "The invoice %s is already finalized and cannot be changed.", target.ID)
 	}
-	made := c.newInvoiceItem(holder, amount, currency, description)
-	made.Price, made.Subscription, made.Metadata = priced, text(p.Text("subscription")), mergedMetadata(nil, p)
+	currency := strings.ToLower(p.Text("currency"))
+	if currency == "" {
+		currency = string(holder.Currency)
+	}
+	made := c.newInvoiceItem(holder, 0, currency, "")
+	if !p.Has("price") && !p.Has("price_data") && !p.Has("unit_amount") && !p.Has("amount") {
+		return nil, missing("amount")
+	}
+	if err := c.fillInvoiceItem(made); err != nil {
+		return nil, err
+	}
+	made.Subscription = text(p.Text("subscription"))
 	c.InvoiceItems.add(made)
 	c.emit("invoiceitem.created", made)
 	if target != nil {
@@ -114,6 +99,97 @@ func createInvoiceItem(c *call) (any, error) {
 		})
 	}
 	return made, nil
+}
+
+// fillInvoiceItem takes over what was given: what is sold, for how much, and when. The item may be left half filled
+// where it answers an error.
+func (c *call) fillInvoiceItem(into *invoiceItem) error {
+	p := c.p
+	if p.Has("quantity") {
+		into.Quantity = p.Int("quantity")
+	}
+	unit := into.UnitAmount
+	switch {
+	case p.Has("price") || p.Has("price_data"):
+		p = maps.Clone(p)
+		p["quantity"] = into.Quantity
+		bought, err := c.purchases([]spec.Params{p}, "items", "one_time")
+		if err != nil {
+			return err
+		}
+		into.Price, into.Currency, unit = bought[0].price, bought[0].price.Currency, bought[0].price.UnitAmount
+		if into.Description == "" {
+			into.Description = text(c.productName(into.Price))
+		}
+	case p.Has("unit_amount"):
+		unit = p.Int("unit_amount")
+	case p.Has("amount"):
+		if p.Has("quantity") {
+			return invalid("quantity", "You may only specify one of these parameters: amount, quantity.")
+		}
+		into.Quantity, unit = 1, p.Int("amount")
+	}
+	if !validCurrency(into.Currency) {
+		return missing("currency")
+	}
+	if into.Quantity < 0 || into.Quantity > maxQuantity {
+		return coded("parameter_invalid_integer", "quantity", "Invalid quantity: %d", into.Quantity)
+	}
+	if unit > maxAmount || unit < -maxAmount || unit*into.Quantity > maxAmount || unit*into.Quantity < -maxAmount {
+		return coded("amount_too_large", "amount", "Amount must be no more than $999,999.99")
+	}
+	into.UnitAmount, into.UnitAmountDecimal, into.Amount = unit, strconv.FormatInt(unit, 10), unit*into.Quantity
+	setText(&into.Description, p, "description")
+	if p.Has("discountable") {
+		into.Discountable = p.Flag("discountable")
+	}
+	if span := p.Sub("period"); span != nil {
+		if span.Int("end") < span.Int("start") {
+			return invalid("period[end]", "A period cannot end before it starts.")
+		}
+		into.Period = period{Start: span.Int("start"), End: span.Int("end")}
+	}
+	into.Metadata = mergedMetadata(into.Metadata, p)
+	return nil
+}
+
+// updateInvoiceItem changes an item that waits, or whose invoice is a draft yet; the draft follows.
+func updateInvoiceItem(c *call) (any, error) {
+	found := c.InvoiceItems.get(c.id)
+	if found == nil {
+		return nil, noSuch("invoiceitem", c.id, "id")
+	}
+	c.clock = string(found.TestClock)
+	owner := c.Invoices.get(string(found.Invoice))
+	if owner != nil && owner.Status != "draft" {
+		return nil, coded("invoice_not_editable", "", "The invoice %s is already finalized and its items cannot be changed.", owner.ID)
+	}
+	changed := *found
+	if err := c.fillInvoiceItem(&changed); err != nil {
+		return nil, err
+	}
+	if changed.Currency != found.Currency {
+		return nil, invalid("price", "The price specified only supports `%s`. This doesn't match the expected currency: `%s`.", changed.Currency, found.Currency)
+	}
+	*found = changed // Stripe announces no invoiceitem.updated at this version
+	if owner != nil {
+		c.change("invoice.updated", owner, func() { c.redrawItem(owner, found) })
+	}
+	return found, nil
+}
+
+// redrawItem draws the line of an item anew on the draft that it is on.
+func (w *world) redrawItem(i *invoice, item *invoiceItem) {
+	kept := i.Lines.Data
+	i.Lines.Data = nil
+	for _, line := range kept {
+		if line.InvoiceItem == item.ID {
+			w.addItems(i, []*invoiceItem{item})
+		} else {
+			i.Lines.Data = append(i.Lines.Data, line)
+		}
+	}
+	i.total()
 }
 
 func getInvoiceItem(c *call) (any, error) {

@@ -15,7 +15,9 @@ type invoice struct {
 	AutoAdvance          bool                `json:"auto_advance"`
 	BillingReason        string              `json:"billing_reason"`
 	Charge               text                `json:"charge"`
+	CollectionMethod     string              `json:"collection_method"`
 	Currency             string              `json:"currency"`
+	CustomFields         []customField       `json:"custom_fields"`
 	Customer             string              `json:"customer"`
 	CustomerAddress      any                 `json:"customer_address"`
 	CustomerEmail        text                `json:"customer_email"`
@@ -25,8 +27,11 @@ type invoice struct {
 	Description          text                `json:"description"`
 	Discount             *discount           `json:"discount"`
 	Discounts            []string            `json:"discounts"`
+	DueDate              stamp               `json:"due_date"`
 	EffectiveAt          stamp               `json:"effective_at"`
 	EndingBalance        *int64              `json:"ending_balance"`
+	Footer               text                `json:"footer"`
+	HostedInvoiceURL     text                `json:"hosted_invoice_url"`
 	Lines                listOf[invoiceLine] `json:"lines"`
 	Metadata             map[string]string   `json:"metadata"`
 	NextPaymentAttempt   stamp               `json:"next_payment_attempt"`
@@ -41,6 +46,7 @@ type invoice struct {
 	StatusTransitions    statusTransitions   `json:"status_transitions"`
 	Subscription         text                `json:"subscription"`
 	SubscriptionDetails  map[string]any      `json:"subscription_details"`
+	ProrationDate        int64               `json:"subscription_proration_date,omitempty"` // of a preview only
 	Subtotal             int64               `json:"subtotal"`
 	SubtotalExcludingTax int64               `json:"subtotal_excluding_tax"`
 	TestClock            text                `json:"test_clock"`
@@ -49,8 +55,10 @@ type invoice struct {
 	TotalExcludingTax    int64               `json:"total_excluding_tax"`
 	WebhooksDeliveredAt  stamp               `json:"webhooks_delivered_at"`
 	Hidden               struct {
-		Retries   int         // automatic retries so far
-		Discounts []*discount // in the order in which they apply
+		Retries      int         // automatic retries so far
+		DaysUntilDue *int64      // from finalization to DueDate, nil where DueDate was given
+		Overdue      bool        // DueDate passed, and the subscription felt it
+		Discounts    []*discount // in the order in which they apply
 	} `json:"_sandbox"`
 }
 
@@ -70,7 +78,7 @@ type invoiceLine struct {
 	Description            text              `json:"description"`
 	DiscountAmounts        []discountAmount  `json:"discount_amounts"`
 	Discountable           bool              `json:"discountable"`
-	Invoice                string            `json:"invoice"`
+	Invoice                text              `json:"invoice"`
 	InvoiceItem            string            `json:"invoice_item,omitempty"`
 	Metadata               map[string]string `json:"metadata"`
 	Period                 period            `json:"period"`
@@ -91,17 +99,6 @@ type period struct {
 func (l *invoiceLine) key() string { return l.ID }
 func (l *invoiceLine) when() int64 { return 0 }
 
-// nextDue answers when the invoice wants to be looked at again: the end of its draft hour or its next retry.
-func (i *invoice) nextDue() int64 {
-	switch {
-	case i.Status == "draft" && i.AutoAdvance:
-		return i.Created + draftHour
-	case i.Status == "open" && i.AutoAdvance:
-		return int64(i.NextPaymentAttempt)
-	}
-	return 0
-}
-
 func (c *call) invoice() (*invoice, error) {
 	found := c.Invoices.get(c.id)
 	if found == nil {
@@ -117,7 +114,7 @@ func listInvoices(c *call) (any, error) {
 	p := c.p
 	return list(c, &c.Invoices, "invoice", func(each *invoice) bool {
 		return (!p.Has("customer") || each.Customer == p.Text("customer")) && (!p.Has("subscription") || string(each.Subscription) == p.Text("subscription")) &&
-			(!p.Has("status") || each.Status == p.Text("status")) && (!p.Has("collection_method") || p.Text("collection_method") == "charge_automatically")
+			(!p.Has("status") || each.Status == p.Text("status")) && (!p.Has("collection_method") || each.CollectionMethod == p.Text("collection_method"))
 	})
 }
 
@@ -127,80 +124,6 @@ func listInvoiceLines(c *call) (any, error) {
 		return nil, err
 	}
 	return paginate(c, found.Lines.Data, "line_item")
-}
-
-// createInvoice makes a draft out of the customer's pending invoice items.
-func createInvoice(c *call) (any, error) {
-	if c.p.Text("customer") == "" {
-		return nil, missing("customer")
-	}
-	holder, err := c.customerAt(c.p.Text("customer"), "customer")
-	if err != nil {
-		return nil, err
-	}
-	if c.p.Text("collection_method") == "send_invoice" {
-		return nil, invalid("collection_method", "The sandbox charges automatically only.")
-	}
-	if c.p.Has("subscription") {
-		return nil, invalid("subscription", "The sandbox invoices a subscription's prorations with proration_behavior=always_invoice only.")
-	}
-	c.on(holder)
-	currency := c.p.Text("currency")
-	if currency == "" {
-		currency = string(holder.Currency)
-	}
-	if currency == "" {
-		currency = "usd"
-	}
-	wanted, err := c.invoiceGrants(holder, nil, currency)
-	if err != nil {
-		return nil, err
-	}
-	made := c.newInvoice(holder, nil, "manual")
-	made.AutoAdvance, made.Description, made.Metadata = c.p.Flag("auto_advance"), text(c.p.Text("description")), mergedMetadata(nil, c.p)
-	made.Currency = currency
-	made.inheritDiscount(holder, nil, c.now())
-	if c.p.Has("discounts") {
-		c.discountInvoice(made, wanted)
-	}
-	if c.p.Text("pending_invoice_items_behavior") != "exclude" {
-		c.addPendingItems(made, nil)
-	}
-	made.total()
-	c.emit("invoice.created", made)
-	return made, nil
-}
-
-func updateInvoice(c *call) (any, error) {
-	found, err := c.invoice()
-	if err != nil {
-		return nil, err
-	}
-	wanted, err := c.invoiceGrants(c.Customers.get(found.Customer), found, found.Currency)
-	if err != nil {
-		return nil, err
-	}
-	if c.p.Has("discounts") {
-		if found.Status != "draft" {
-			return nil, coded("invoice_not_editable", "discounts", "Finalized invoices can't be updated in this way: its discounts are final.")
-		}
-		c.change("invoice.updated", found, func() {
-			c.discountInvoice(found, wanted)
-			found.total()
-		})
-	}
-	if found.Status == "draft" || found.Status == "open" {
-		c.change("invoice.updated", found, func() {
-			setText(&found.Description, c.p, "description")
-			if c.p.Has("auto_advance") {
-				found.AutoAdvance = c.p.Flag("auto_advance")
-			}
-			found.Metadata = mergedMetadata(found.Metadata, c.p)
-		})
-		return found, nil
-	}
-	c.change("invoice.updated", found, func() { found.Metadata = mergedMetadata(found.Metadata, c.p) })
-	return found, nil
 }
 
 func deleteInvoice(c *call) (any, error) {
@@ -219,6 +142,7 @@ func deleteInvoice(c *call) (any, error) {
 	return deleted("invoice", found.ID), nil
 }
 
+// finalizeInvoice opens a draft; one that advances by itself is charged an hour later.
 func finalizeInvoice(c *call) (any, error) {
 	found, err := c.invoice()
 	if err != nil {
@@ -226,6 +150,12 @@ func finalizeInvoice(c *call) (any, error) {
 	}
 	if found.Status != "draft" {
 		return nil, coded("invoice_not_editable", "", "This invoice is already finalized, you can't re-finalize a non-draft invoice.")
+	}
+	if c.p.Has("auto_advance") {
+		found.AutoAdvance = c.p.Flag("auto_advance")
+	}
+	if found.AutoAdvance && !found.sends() {
+		found.NextPaymentAttempt = stamp(c.now() + draftHour)
 	}
 	c.finalize(found)
 	return found, nil
@@ -240,7 +170,7 @@ func payInvoiceByHand(c *call) (any, error) {
 	switch found.Status {
 	case "paid":
 		return nil, invalid("", "Invoice is already paid")
-	case "void", "uncollectible":
+	case "void":
 		return nil, coded("invoice_not_editable", "", "This invoice can no longer be paid: its status is %s.", found.Status)
 	}
 	method, err := c.offered("payment_method", holder)
@@ -259,7 +189,7 @@ func payInvoiceByHand(c *call) (any, error) {
 		return found, nil
 	}
 	if method == nil {
-		method = c.cardFor(c.Subscriptions.get(string(found.Subscription)), holder)
+		method = c.cardOf(found)
 	}
 	how := offSession
 	if c.p.Has("off_session") && !c.p.Flag("off_session") {
@@ -267,6 +197,9 @@ func payInvoiceByHand(c *call) (any, error) {
 	}
 	if refusal := c.payInvoice(found, method, how); refusal != nil {
 		return nil, refusal
+	}
+	if intent := c.Intents.get(string(found.PaymentIntent)); intent.Status == "requires_action" {
+		return nil, actionRequired(intent)
 	}
 	return found, nil
 }
@@ -291,7 +224,6 @@ func markUncollectible(c *call) (any, error) {
 	if found.Status != "open" {
 		return nil, coded("invoice_not_editable", "", "You can only mark an open invoice as uncollectible; this one is %s.", found.Status)
 	}
-	found.Status, found.NextPaymentAttempt, found.StatusTransitions.MarkedUncollectibleAt = "uncollectible", 0, stamp(c.now())
-	c.emit("invoice.marked_uncollectible", found)
+	c.giveUpInvoice(found)
 	return found, nil
 }

@@ -1,7 +1,6 @@
 package sandbox_test
 
 import (
-	"slices"
 	"testing"
 	"time"
 
@@ -43,9 +42,13 @@ func TestRenewal(t *testing.T) {
 		t.Fatalf("the renewal is not paid after its draft hour: %v", paid)
 	}
 	events := w.events()[before:]
-	requireOrder(t, types(events), "customer.subscription.updated", "invoice.created", "invoice.finalized", "payment_intent.created",
+	requireOrder(t, types(events), "invoice.upcoming", "customer.subscription.updated", "invoice.created", "invoice.finalized", "payment_intent.created",
 		"charge.succeeded", "payment_intent.succeeded", "invoice.updated", "invoice.paid", "invoice.payment_succeeded")
-	events = slices.DeleteFunc(events, func(e map[string]any) bool { return e["type"] == "balance.available" }) // of the first payment
+	events = lessBalance(events)
+	if events[0]["type"] != "invoice.upcoming" {
+		t.Fatalf("the renewal is not announced before: %v", events[0]["type"])
+	}
+	events = events[1:]
 	moved := events[0]["data"].(map[string]any)["previous_attributes"].(map[string]any)
 	if moved["current_period_end"] != first["current_period_end"] || moved["latest_invoice"] != latest(first)["id"] {
 		t.Fatalf("previous_attributes do not tell the old period: %v", moved)

@@ -18,7 +18,8 @@ func (w *world) pay(intent *paymentIntent, method *paymentMethod, how attempt) *
 		return nil
 	}
 	refusal := testCards[method.Hidden.Number].decline
-	if method.asks(how) && how == onSession {
+	asked := how == onSession || how == offSession && intent.Invoice != "" // an invoice waits for its payer, to whom Stripe writes
+	if method.asks(how) && asked && !decided {
 		intent.PaymentMethod, intent.Status = text(method.ID), "requires_action"
 		intent.NextAction = secureAction()
 		w.emit("payment_intent.requires_action", intent)

@@ -9,13 +9,34 @@ func (r *recurring) next(anchor, after int64) int64 {
 		return anchor
 	}
 	start := time.Unix(anchor, 0).UTC()
-	shortest := map[string]int64{"day": 86400, "week": 7 * 86400, "month": 31 * 86400, "year": 366 * 86400}[r.Interval] * r.IntervalCount
-	for k := (after - anchor) / shortest; ; k++ {
+	for k := (after - anchor) / r.longest(); ; k++ {
 		if end := r.step(start, int(k*r.IntervalCount)).Unix(); end > after {
 			return end
 		}
 	}
 }
+
+// last answers the end of a billing period that is nearest before a time, or at it. The anchor may lie ahead of the time.
+func (r *recurring) last(anchor, at int64) int64 {
+	start := time.Unix(anchor, 0).UTC()
+	k := int64(0)
+	if anchor <= at {
+		k = (at - anchor) / r.longest()
+	}
+	for r.step(start, int((k+1)*r.IntervalCount)).Unix() <= at {
+		k++
+	}
+	for r.step(start, int(k*r.IntervalCount)).Unix() > at {
+		k--
+	}
+	return r.step(start, int(k*r.IntervalCount)).Unix()
+}
+
+// longestSeconds are the seconds that an interval has at most.
+var longestSeconds = map[string]int64{"day": 86400, "week": 7 * 86400, "month": 31 * 86400, "year": 366 * 86400}
+
+// longest answers the most seconds that a period can have.
+func (r *recurring) longest() int64 { return longestSeconds[r.Interval] * r.IntervalCount }
 
 func (r *recurring) step(start time.Time, n int) time.Time {
 	switch r.Interval {

@@ -134,6 +134,9 @@ func TestSubscriptionItems(t *testing.T) {
 	if invoice := latest(w.subscription(id)); !near(invoice["amount_paid"], 300) || extra["subscription"] != id {
 		t.Fatalf("half a month of two at 3 is 3: %v", invoice["amount_paid"])
 	}
+	if status, _, param, _ := w.refusal("POST", "/v1/subscriptions/"+id, "items[0][clear_usage]=true&items[0][id]="+extra["id"].(string)); status != 400 || param != "items[0][clear_usage]" {
+		t.Fatalf("what the sandbox does not meter is cleared: %d %s", status, param)
+	}
 	item := "/v1/subscription_items/" + extra["id"].(string)
 	if changed := w.object("POST", item, "quantity=1&proration_behavior=none"); changed["quantity"] != float64(1) {
 		t.Fatalf("it is %v", changed)

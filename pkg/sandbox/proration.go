@@ -6,10 +6,31 @@ import (
 	"time"
 )
 
+// How the two sides of a proration read.
+const (
+	unusedTime    = "Unused time on %s after %s"
+	remainingTime = "Remaining time on %s after %s"
+)
+
+// prorationDate reads proration_date, which lies within the current period; it is now where it is not given.
+func (c *call) prorationDate(s *subscription) (int64, error) {
+	given := c.p.Int("proration_date")
+	if given == 0 {
+		return c.now(), nil
+	}
+	if given < s.CurrentPeriodStart || given > s.CurrentPeriodEnd {
+		return 0, invalid("proration_date", "Invalid proration_date: must be within the current period of the subscription.")
+	}
+	return given, nil
+}
+
 // prorate makes the credit for the unused time on the old items and the charge for the remaining time on the new
 // ones, for every item that changes. With a new cycle the new period is billed in full, so only the credit is due.
 func (c *call) prorate(s *subscription, wanted []*subscriptionItem, date int64, newCycle bool) {
-	length, left := s.CurrentPeriodEnd-s.CurrentPeriodStart, s.CurrentPeriodEnd-date
+	if s.Hidden.StubFree && s.anchoredAhead() {
+		return // nothing was paid for this time, and nothing is
+	}
+	length, left := s.wholePeriod(), s.CurrentPeriodEnd-date
 	was := s.netAmounts(s.Items.Data, c.Discounts.get(s.Hidden.PeriodDiscount))
 	is := s.netAmounts(wanted, discountOn(c.Customers.get(s.Customer), s, date))
 	keeps := map[string]*subscriptionItem{}
@@ -23,14 +44,14 @@ func (c *call) prorate(s *subscription, wanted []*subscriptionItem, date int64, 
 		if now != nil && now.Price.ID == old.Price.ID && now.Quantity == old.Quantity && !newCycle {
 			continue
 		}
-		c.addProration(s, old, -share(was[old.ID], left, length), "Unused time on %s after %s", date)
+		c.addProration(s, old, -share(was[old.ID], left, length), unusedTime, date)
 		if now != nil && !newCycle {
-			c.addProration(s, now, share(is[now.ID], left, length), "Remaining time on %s after %s", date)
+			c.addProration(s, now, share(is[now.ID], left, length), remainingTime, date)
 		}
 	}
 	for _, item := range wanted {
 		if !had[item.ID] && !newCycle {
-			c.addProration(s, item, share(is[item.ID], left, length), "Remaining time on %s after %s", date)
+			c.addProration(s, item, share(is[item.ID], left, length), remainingTime, date)
 		}
 	}
 }
@@ -73,4 +94,22 @@ func (c *call) addProration(s *subscription, item *subscriptionItem, amount int6
 	made.Price, made.Quantity, made.Subscription, made.Hidden.SubscriptionItem = item.Price, item.Quantity, text(s.ID), item.ID
 	c.InvoiceItems.add(made)
 	c.emit("invoiceitem.created", made)
+}
+
+// anchoredAhead tells whether the current period is a first one that is cut short by an anchor to come.
+func (s *subscription) anchoredAhead() bool {
+	return s.Status != "trialing" && s.BillingCycleAnchor > s.CurrentPeriodStart
+}
+
+// wholePeriod is how long, in seconds, the period is that an item's price pays for.
+func (s *subscription) wholePeriod() int64 {
+	if s.anchoredAhead() {
+		return s.CurrentPeriodEnd - s.cycle().last(s.BillingCycleAnchor, s.CurrentPeriodEnd-1)
+	}
+	return s.CurrentPeriodEnd - s.CurrentPeriodStart
+}
+
+// periodAmount is what an item costs for the current period.
+func (s *subscription) periodAmount(item *subscriptionItem) int64 {
+	return share(item.amount(), s.CurrentPeriodEnd-s.CurrentPeriodStart, s.wholePeriod())
 }

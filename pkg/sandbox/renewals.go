@@ -13,10 +13,15 @@ func (w *world) tendSubscription(s *subscription) {
 	case s.Status == "trialing" && !s.Hidden.TrialNoticed && now >= int64(s.TrialEnd)-trialNotice:
 		s.Hidden.TrialNoticed = true
 		w.emit("customer.subscription.trial_will_end", s)
+	case s.PauseCollection != nil && s.PauseCollection.ResumesAt != 0 && now >= int64(s.PauseCollection.ResumesAt):
+		w.change("customer.subscription.updated", s, func() { s.PauseCollection = nil })
 	case s.CancelAt != 0 && now >= int64(s.CancelAt), s.CancelAtPeriodEnd && now >= s.CurrentPeriodEnd:
-		w.endAsAgreed(s)
-	case now >= s.CurrentPeriodEnd:
+		w.endInvoiced(s)
+	case now >= s.CurrentPeriodEnd && s.Status != "paused":
 		w.renew(s)
+	case s.wantsNotice() && now >= s.CurrentPeriodEnd-renewalNotice:
+		s.Hidden.Noticed = s.CurrentPeriodEnd
+		w.announceRenewal(s)
 	}
 }
 
@@ -28,25 +33,18 @@ func (w *world) giveUpIncomplete(s *subscription) {
 	w.change("customer.subscription.updated", s, func() { s.Status, s.EndedAt = "incomplete_expired", stamp(w.now()) })
 }
 
-// endAsAgreed ends a subscription that was to end now; canceled_at stays the time of the decision, and
-// cancel_at_period_end stays true, as at Stripe.
-func (w *world) endAsAgreed(s *subscription) {
-	atPeriodEnd := s.CancelAtPeriodEnd
-	w.cancelSubscription(s, "cancellation_requested")
-	s.CancelAtPeriodEnd = atPeriodEnd
-}
-
 // renew moves a subscription into its next period and drafts the invoice for it, which is opened and charged when its
 // draft hour is over. A trial that ends is renewed in the same way: it becomes active at once and is charged an hour
 // later, so that a failing card shows as active, then past_due.
 func (w *world) renew(s *subscription) {
 	holder := w.Customers.get(s.Customer)
-	if s.Status == "trialing" && w.cardFor(s, holder) == nil && s.TrialSettings.EndBehavior.MissingPaymentMethod == "cancel" {
-		w.cancelSubscription(s, "cancellation_requested")
+	w.followSchedule(w.Schedules.get(string(s.Schedule)))
+	if w.now() < s.CurrentPeriodEnd || s.ended() || w.endsUnpaid(s) {
 		return
 	}
 	draft := w.newInvoice(holder, s, "subscription_cycle")
 	draft.PeriodStart, draft.PeriodEnd = s.CurrentPeriodStart, s.CurrentPeriodEnd
+	draft.AutoAdvance = s.Status != "unpaid" && !s.withholds("keep_as_draft")
 	w.change("customer.subscription.updated", s, func() {
 		s.CurrentPeriodStart = s.CurrentPeriodEnd
 		s.CurrentPeriodEnd = s.cycle().next(s.BillingCycleAnchor, s.CurrentPeriodStart)
@@ -69,7 +67,9 @@ func (w *world) subscriptionPaid(s *subscription, i *invoice) {
 	}
 	latest := string(s.LatestInvoice) == i.ID
 	switch {
-	case s.Status == "incomplete" && latest, s.Status == "past_due" && (latest || !w.owes(s)):
+	case s.Status == "paused" && latest:
+		w.unpause(s)
+	case s.Status == "incomplete" && latest, (s.Status == "past_due" || s.Status == "unpaid") && (latest || !w.owes(s)):
 		w.change("customer.subscription.updated", s, func() {
 			s.Status = "active"
 			if intent := w.Intents.get(string(i.PaymentIntent)); intent != nil && s.DefaultPaymentMethod == "" && s.saves() {
@@ -90,6 +90,9 @@ func (w *world) owes(s *subscription) bool {
 func (w *world) applyPendingUpdate(s *subscription) {
 	w.change("customer.subscription.updated", s, func() {
 		s.Items.Data = s.PendingUpdate.SubscriptionItems
+		if anchor := int64(s.PendingUpdate.BillingCycleAnchor); anchor != 0 {
+			s.beginCycle(anchor)
+		}
 		s.PendingUpdate, s.Hidden.PendingInvoice = nil, ""
 	})
 	w.emit("customer.subscription.pending_update_applied", s)

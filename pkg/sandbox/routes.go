@@ -140,15 +140,24 @@ var operations = map[string]operation{
 	"GET /v1/subscriptions/{subscription_exposed_id}":    getSubscription,
 	"POST /v1/subscriptions/{subscription_exposed_id}":   updateSubscription,
 	"DELETE /v1/subscriptions/{subscription_exposed_id}": deleteSubscription,
+	"POST /v1/subscriptions/{subscription}/resume":       resumeSubscription,
 	"GET /v1/subscription_items":                         listSubscriptionItems,
 	"GET /v1/subscription_items/{item}":                  getSubscriptionItem,
 	"POST /v1/subscription_items":                        createSubscriptionItem,
 	"POST /v1/subscription_items/{item}":                 updateSubscriptionItem,
 	"DELETE /v1/subscription_items/{item}":               deleteSubscriptionItem,
 
+	"POST /v1/subscription_schedules":                    createSchedule,
+	"GET /v1/subscription_schedules":                     listSchedules,
+	"GET /v1/subscription_schedules/{schedule}":          getSchedule,
+	"POST /v1/subscription_schedules/{schedule}":         updateSchedule,
+	"POST /v1/subscription_schedules/{schedule}/cancel":  cancelSchedule,
+	"POST /v1/subscription_schedules/{schedule}/release": releaseSchedule,
+
 	"POST /v1/invoices":                              createInvoice,
 	"GET /v1/invoices":                               listInvoices,
 	"GET /v1/invoices/upcoming":                      upcomingInvoice,
+	"GET /v1/invoices/upcoming/lines":                upcomingLines,
 	"GET /v1/invoices/{invoice}":                     getInvoice,
 	"POST /v1/invoices/{invoice}":                    updateInvoice,
 	"DELETE /v1/invoices/{invoice}":                  deleteInvoice,
@@ -157,9 +166,11 @@ var operations = map[string]operation{
 	"POST /v1/invoices/{invoice}/pay":                payInvoiceByHand,
 	"POST /v1/invoices/{invoice}/void":               voidInvoiceByHand,
 	"POST /v1/invoices/{invoice}/mark_uncollectible": markUncollectible,
+	"POST /v1/invoices/{invoice}/send":               sendInvoiceByHand,
 	"POST /v1/invoiceitems":                          createInvoiceItem,
 	"GET /v1/invoiceitems":                           listInvoiceItems,
 	"GET /v1/invoiceitems/{invoiceitem}":             getInvoiceItem,
+	"POST /v1/invoiceitems/{invoiceitem}":            updateInvoiceItem,
 	"DELETE /v1/invoiceitems/{invoiceitem}":          deleteInvoiceItem,
 
 	"POST /v1/billing_portal/sessions":                       createPortalSession,
@@ -192,6 +203,8 @@ func (s *Sandbox) routes() http.Handler {
 	mux.HandleFunc("/v1/", unknownURL)
 	mux.HandleFunc("GET /_sandbox/clock", s.showClock)
 	mux.HandleFunc("POST /_sandbox/clock", s.advanceClock)
+	mux.HandleFunc("GET /_sandbox/settings", s.showSettings)
+	mux.HandleFunc("POST /_sandbox/settings", s.changeSettings)
 	mux.HandleFunc("POST /_sandbox/webhooks/flush", s.flushWebhooks)
 	mux.HandleFunc("GET /_sandbox/faults", s.listFaults)
 	mux.HandleFunc("POST /_sandbox/faults", s.setFault)
@@ -210,6 +223,8 @@ func (s *Sandbox) routes() http.Handler {
 	mux.HandleFunc("POST /_sandbox/webhook_endpoints/{endpoint}/roll", s.rollSecret)
 	mux.HandleFunc("GET /c/pay/{session}", s.showCheckout)
 	mux.HandleFunc("POST /c/pay/{session}", s.postCheckout)
+	mux.HandleFunc("GET /i/{invoice}", s.showInvoice)
+	mux.HandleFunc("POST /i/{invoice}", s.postInvoice)
 	mux.HandleFunc("GET /p/session/{session}", s.showPortal)
 	mux.HandleFunc("POST /p/session/{session}", s.postPortal)
 	mux.HandleFunc("GET /p/session/{session}/flow", s.showPortal)

@@ -2,8 +2,10 @@ package sandbox
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 )
@@ -15,9 +17,12 @@ type Options struct {
 	Logger  *slog.Logger
 	// Start is what the clock shows at first; zero: the real time. It runs on from there.
 	Start time.Time
-	// RetrySchedule is how long to wait before each retry of a failed renewal; after the last one the subscription is
-	// canceled. Nil: 3, 5 and 7 days.
+	// RetrySchedule is how long to wait before each retry of a failed renewal. Nil: as the snapshot has it, else 3, 5 and
+	// 7 days.
 	RetrySchedule []time.Duration
+	// AfterLastRetry is what becomes of a subscription when the last retry fails: cancel, unpaid, or past_due (it stays
+	// so). "": as the snapshot has it, else cancel.
+	AfterLastRetry string
 }
 
 // Sandbox is a local Stripe.
@@ -41,22 +46,20 @@ const tick = 250 * time.Millisecond
 
 // New starts a sandbox. Close stops it.
 func New(opts Options) (*Sandbox, error) {
+	if opts.AfterLastRetry != "" && !slices.Contains(afterLastRetry, opts.AfterLastRetry) {
+		return nil, fmt.Errorf("AfterLastRetry is %q, and must be cancel, unpaid, or past_due", opts.AfterLastRetry)
+	}
 	s := &Sandbox{couriers: newCouriers(), dirty: make(chan struct{}, 1), log: opts.Logger, flights: flights{keys: map[string]bool{}}}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	s.stop, s.cancel = context.WithCancel(context.Background())
 	s.world = &world{
-		realNow:       time.Now,
-		ring:          s.ring,
-		tell:          s.streams.tell,
-		retrySchedule: opts.RetrySchedule,
-		agendas:       map[string]*agenda{},
-		Replays:       map[string]*replay{},
-	}
-	if s.world.retrySchedule == nil {
-		day := 24 * time.Hour
-		s.world.retrySchedule = []time.Duration{3 * day, 5 * day, 7 * day}
+		realNow: time.Now,
+		ring:    s.ring,
+		tell:    s.streams.tell,
+		agendas: map[string]*agenda{},
+		Replays: map[string]*replay{},
 	}
 	if !opts.Start.IsZero() {
 		s.world.ClockOffset = time.Until(opts.Start)
@@ -66,6 +69,7 @@ func New(opts Options) (*Sandbox, error) {
 		return nil, err
 	}
 	s.mu.Lock()
+	s.world.Settings.adopt(opts)
 	s.world.ensurePortalConfiguration()
 	s.world.planAll()
 	for _, id := range s.world.Endpoints.ids {

@@ -175,9 +175,9 @@ func (s *storm) value(form url.Values, field *spec.Field, param string, depth in
 // prefixes tell which ids a parameter probably wants, by a word in its name; the longest word first.
 var prefixes = []struct{ word, prefix string }{
 	{"balance_transaction", "txn_"}, {"transaction", "cbtxn_"}, {"early_fraud", "issfr_"}, {"token", "tok_"}, {"source", "card_"},
-	{"payment_method", "pm_"}, {"subscription_item", "si_"}, {"subscription", "sub_"}, {"session", "cs_"}, {"intent", "pi_"}, {"invoiceitem", "ii_"},
-	{"promotion_code", "promo_"}, {"coupon", "co_"}, {"discount", "di_"}, {"invoice", "in_"}, {"price", "price_"}, {"customer", "cus_"}, {"product", "prod_"},
-	{"charge", "ch_"}, {"dispute", "dp_"}, {"refund", "re_"}, {"clock", "clock_"}, {"tax_id", "txi_"}, {"transaction", "ccsbtxn_"},
+	{"payment_method", "pm_"}, {"subscription_item", "si_"}, {"schedule", "sub_sched_"}, {"subscription", "sub_1"}, {"session", "cs_"}, {"intent", "pi_"},
+	{"invoiceitem", "ii_"}, {"promotion_code", "promo_"}, {"coupon", "co_"}, {"discount", "di_"}, {"invoice", "in_"}, {"price", "price_"}, {"customer", "cus_"},
+	{"product", "prod_"}, {"charge", "ch_"}, {"dispute", "dp_"}, {"refund", "re_"}, {"clock", "clock_"}, {"tax_id", "txi_"}, {"transaction", "ccsbtxn_"},
 	{"endpoint", "we_"}, {"configuration", "bpc_"}, {"event", "evt_"}, {"item", "si_"}, {"id", "si_"},
 }
 
@@ -245,8 +245,8 @@ func (s *storm) send(method, path string, form url.Values) string {
 func (s *storm) picture() map[string]string {
 	shown := map[string]string{}
 	for _, noun := range []string{"customers", "products", "prices", "payment_intents", "charges", "refunds", "disputes", "balance_transactions", "radar/early_fraud_warnings",
-		"checkout/sessions", "subscriptions?status=all", "invoices", "invoiceitems", "events", "coupons", "promotion_codes", "webhook_endpoints", "test_helpers/test_clocks",
-		"billing_portal/configurations"} {
+		"checkout/sessions", "subscriptions?status=all", "invoices", "invoiceitems", "subscription_schedules", "events", "coupons", "promotion_codes", "webhook_endpoints",
+		"test_helpers/test_clocks", "billing_portal/configurations"} {
 		request := httptest.NewRequest("GET", "/v1/"+noun, nil)
 		request.Header.Set("Authorization", "Bearer sk_test_x")
 		shown[noun] = s.serve(request).Body.String()

@@ -1,19 +1,5 @@
 package sandbox
 
-import (
-	"fmt"
-	"strings"
-
-	"github.com/pointsync/pointsync/pkg/sandbox/spec"
-)
-
-// purchase is one price and how many of it: a line of a session, an item of a subscription.
-type purchase struct {
-	price    *price
-	quantity int64
-	metadata map[string]string
-}
-
 // start is all that a new subscription begins with.
 type start struct {
 	holder      *customer
@@ -26,13 +12,43 @@ type start struct {
 	missing     string // what a trial's end does without a payment method
 	save        string // payment_settings.save_default_payment_method
 	grant       *grant // the coupon that it redeems, nil: none
+	terms       terms
+	anchor      int64  // of the billing cycle, where that is not the start: Unix seconds in the future
+	stubFree    bool   // the time until the anchor is not charged
+	schedule    string // that begins it
 }
 
-const maxQuantity = 1_000_000
-
 // startSubscription makes a subscription with its first invoice, finalized and, when nothing is due, paid. Collecting
-// what is due is the caller's next step.
+// what is due is the caller's next step. Where it is to be sent the invoice stays a draft for its hour, and there is
+// none (nil) where the time until the anchor is free.
 func (w *world) startSubscription(from start) (*subscription, *invoice) {
+	made := w.newSubscription(from)
+	w.Subscriptions.add(made)
+	if from.holder.Currency == "" {
+		from.holder.Currency = text(made.Currency)
+	}
+	first := w.firstInvoice(made, from)
+	if len(first.Lines.Data) == 0 {
+		w.Invoices.remove(first.ID)
+		made.Status = "active"
+		w.emit("customer.subscription.created", made)
+		w.announceDiscount(nil, made.Discount)
+		return made, nil
+	}
+	made.LatestInvoice = text(first.ID)
+	if first.amountAfterBalance(from.holder) == 0 && made.Status == "incomplete" {
+		made.Status = "active"
+	}
+	w.emit("customer.subscription.created", made)
+	w.announceDiscount(nil, made.Discount)
+	w.emit("invoice.created", first)
+	if !made.sends() && from.schedule == "" && !w.preview {
+		w.finalize(first)
+	}
+	return made, first
+}
+
+func (w *world) newSubscription(from start) *subscription {
 	now := w.now()
 	made := &subscription{
 		base:               w.begin("sub_1", "subscription"),
@@ -47,6 +63,14 @@ func (w *world) startSubscription(from start) (*subscription, *invoice) {
 		TestClock:          from.holder.TestClock,
 		PaymentSettings:    paymentSettings(from.save),
 		TrialSettings:      trialSettings{endBehavior{"create_invoice"}},
+		CollectionMethod:   chargeAutomatically,
+		Schedule:           text(from.schedule),
+	}
+	if from.schedule != "" {
+		made.Status = "active"
+	}
+	if from.terms.method == sendInvoice {
+		made.CollectionMethod, made.DaysUntilDue, made.Status = sendInvoice, from.terms.days, "active"
 	}
 	if from.missing != "" {
 		made.TrialSettings.EndBehavior.MissingPaymentMethod = from.missing
@@ -67,30 +91,28 @@ func (w *world) startSubscription(from start) (*subscription, *invoice) {
 		made.Status, made.TrialStart, made.TrialEnd = "trialing", stamp(now), stamp(from.trialEnd)
 		made.BillingCycleAnchor, made.CurrentPeriodEnd = from.trialEnd, from.trialEnd
 	}
+	if from.anchor != 0 {
+		made.BillingCycleAnchor, made.CurrentPeriodEnd, made.Hidden.StubFree = from.anchor, from.anchor, from.stubFree
+	}
 	if from.grant != nil {
 		made.Discount = w.newDiscount(from.grant)
 		made.Discount.Customer, made.Discount.Subscription = text(made.Customer), text(made.ID)
 	}
+	return made
+}
+
+// firstInvoice drafts what a new subscription begins with.
+func (w *world) firstInvoice(made *subscription, from start) *invoice {
 	first := w.newInvoice(from.holder, made, "subscription_create")
-	w.addPeriodLines(first, made)
+	if !from.stubFree {
+		w.addPeriodLines(first, made)
+	}
 	for _, each := range from.extras {
-		first.addLine(w.extraLine(each, now))
+		first.addLine(w.extraLine(each, w.now()))
 	}
 	w.addPendingItems(first, made)
 	first.total()
-	made.LatestInvoice = text(first.ID)
-	if first.amountAfterBalance(from.holder) == 0 && made.Status == "incomplete" {
-		made.Status = "active"
-	}
-	w.Subscriptions.add(made)
-	if from.holder.Currency == "" {
-		from.holder.Currency = text(made.Currency)
-	}
-	w.emit("customer.subscription.created", made)
-	w.announceDiscount(nil, made.Discount)
-	w.emit("invoice.created", first)
-	w.finalize(first)
-	return made, first
+	return first
 }
 
 func paymentSettings(save string) map[string]any {
@@ -122,11 +144,8 @@ func createSubscription(c *call) (any, error) {
 		return nil, err
 	}
 	c.on(holder)
-	if p.Text("collection_method") == "send_invoice" {
-		return nil, invalid("collection_method", "The sandbox charges automatically only.")
-	}
-	if p.Has("billing_cycle_anchor") || p.Has("billing_cycle_anchor_config") {
-		return nil, invalid("billing_cycle_anchor", "The sandbox anchors a subscription at its start or its trial's end only.")
+	if p.Has("billing_cycle_anchor_config") {
+		return nil, invalid("billing_cycle_anchor_config", "The sandbox takes an anchor as a timestamp only: send billing_cycle_anchor.")
 	}
 	from := start{
 		holder:      holder,
@@ -145,6 +164,12 @@ func createSubscription(c *call) (any, error) {
 		return nil, err
 	}
 	if from.trialEnd, err = c.trialEnd(p, from.items); err != nil {
+		return nil, err
+	}
+	if from.terms, err = c.terms(p, terms{method: chargeAutomatically}); err != nil {
+		return nil, err
+	}
+	if err := c.readAnchor(&from); err != nil {
 		return nil, err
 	}
 	if p.Int("cancel_at") != 0 && p.Int("cancel_at") <= c.now() {
@@ -167,12 +192,12 @@ func (c *call) beginSubscription(from start) (any, error) {
 		card = c.cardFor(nil, from.holder)
 	}
 	behavior := c.p.Text("payment_behavior")
-	due := from.trialEnd == 0 && c.costs(from) > 0
-	if card == nil && due && behavior != "default_incomplete" {
+	charged := from.terms.method == chargeAutomatically && from.trialEnd == 0 && !(from.stubFree && len(from.extras) == 0) && c.costs(from) > 0
+	if card == nil && charged && behavior != "default_incomplete" {
 		return nil, coded("resource_missing", "", "This customer has no attached payment source or default payment method. Please consider adding a default payment method. "+
 			"For more information, visit https://stripe.com/docs/billing/subscriptions/payment-methods-setting#set-default-payment-method-for-automatic-collection.")
 	}
-	if behavior == "error_if_incomplete" && card != nil && due {
+	if behavior == "error_if_incomplete" && card != nil && charged {
 		if refusal := testCards[card.Hidden.Number].decline; refusal != nil {
 			return nil, declinedError(refusal)
 		}
@@ -184,7 +209,7 @@ func (c *call) beginSubscription(from start) (any, error) {
 	if c.p.Flag("cancel_at_period_end") || c.p.Int("cancel_at") != 0 {
 		c.change("customer.subscription.updated", made, func() { c.setCancellation(made) })
 	}
-	if first.Status == "open" && behavior != "default_incomplete" {
+	if first != nil && first.Status == "open" && behavior != "default_incomplete" {
 		how := onSession
 		if c.p.Flag("off_session") {
 			how = offSession
@@ -192,112 +217,4 @@ func (c *call) beginSubscription(from start) (any, error) {
 		c.payInvoice(first, card, how) // a refusal shows as status incomplete, not as an error
 	}
 	return made, nil
-}
-
-// purchases reads a list of {price | price_data, quantity} and checks that all is of the wanted type, one currency
-// and, when recurring, one interval.
-func (c *call) purchases(entries []spec.Params, param, wanted string) ([]purchase, error) {
-	var out []purchase
-	if len(entries) > 100 {
-		return nil, invalid(param, "Array %s exceeded maximum 100 allowed elements.", param)
-	}
-	for i, entry := range entries {
-		at := fmt.Sprintf("%s[%d]", param, i)
-		found, err := c.priceOf(entry, at)
-		if err != nil {
-			return nil, err
-		}
-		if wanted != "" && found.Type != wanted {
-			return nil, invalid(at+"[price]", "The price specified is set to `type=%s` but this field only accepts prices with `type=%s`.", found.Type, wanted)
-		}
-		quantity := int64(1)
-		if entry.Has("quantity") {
-			quantity = entry.Int("quantity")
-		}
-		if quantity < 0 || quantity > maxQuantity || found.UnitAmount*quantity > maxAmount {
-			return nil, coded("parameter_invalid_integer", at+"[quantity]", "Invalid quantity: %d units of %d make more than 99999999, or are negative.", quantity, found.UnitAmount)
-		}
-		if len(out) > 0 && out[0].price.Currency != found.Currency {
-			return nil, invalid(at+"[price]", "The price specified supports currencies of `%s`. This doesn't match the expected currency: `%s`.", found.Currency, out[0].price.Currency)
-		}
-		if wanted == "recurring" && len(out) > 0 && !out[0].price.Recurring.same(found.Recurring) {
-			return nil, invalid(at+"[price]", "Currently, all prices on a subscription must have the same interval and interval count.")
-		}
-		out = append(out, purchase{found, quantity, mergedMetadata(nil, entry)})
-	}
-	return out, nil
-}
-
-// priceOf answers the price that an entry names or describes.
-func (c *call) priceOf(entry spec.Params, at string) (*price, error) {
-	if id := entry.Text("price"); id != "" {
-		found := c.Prices.get(id)
-		if found == nil {
-			return nil, noSuch("price", id, at+"[price]")
-		}
-		if !found.Active {
-			return nil, invalid(at+"[price]", "The price specified is inactive. This field only accepts active prices.")
-		}
-		if wanted := c.p.Text("currency"); wanted != "" && !strings.EqualFold(wanted, found.Currency) {
-			return nil, invalid("currency", "The sandbox sells a price in its own currency only, which is %s.", found.Currency)
-		}
-		copied := *found
-		return &copied, nil
-	}
-	data := entry.Sub("price_data")
-	if data == nil {
-		return nil, missing(at + "[price]")
-	}
-	return c.describedPrice(data, at)
-}
-
-// describedPrice makes a price that serves one purchase only, and its product where that is described as well.
-func (c *call) describedPrice(data spec.Params, at string) (*price, error) {
-	productID := data.Text("product")
-	var fresh *product
-	switch details := data.Sub("product_data"); {
-	case details != nil:
-		fresh = c.newProduct(details.Text("name"))
-		fresh.Description, fresh.Metadata = text(details.Text("description")), mergedMetadata(nil, details)
-		productID = fresh.ID
-	case productID == "":
-		return nil, missing(at + "[price_data][product]")
-	case c.Products.get(productID) == nil:
-		return nil, noSuch("product", productID, at+"[price_data][product]")
-	}
-	inline, err := c.inlinePrice(data, at+"[price_data]", productID)
-	if err != nil {
-		return nil, err
-	}
-	if fresh != nil {
-		c.Products.add(fresh)
-	}
-	inline.Active = false
-	copied := *c.Prices.add(inline)
-	return &copied, nil
-}
-
-// trialEnd reads trial_end or trial_period_days; 0 means no trial.
-func (c *call) trialEnd(p spec.Params, items []purchase) (int64, error) {
-	const longest = 730 * 86400
-	end := p.Int("trial_end")
-	if p.Has("trial_period_days") {
-		if p.Has("trial_end") {
-			return 0, invalid("trial_end", "Cannot specify both trial_end and trial_period_days.")
-		}
-		days := p.Int("trial_period_days")
-		if days < 1 {
-			return 0, coded("parameter_invalid_integer", "trial_period_days", "The minimum number of trial period days is 1.")
-		}
-		end = c.now() + min(days, 731)*86400
-	}
-	switch {
-	case end == 0: // none, or trial_end=now
-		return 0, nil
-	case end <= c.now():
-		return 0, invalid("trial_end", "Invalid timestamp: must be an integer Unix timestamp in the future.")
-	case end > c.now()+longest:
-		return 0, invalid("trial_end", "Invalid trial_end: a trial lasts 730 days at most.")
-	}
-	return end, nil
 }

@@ -1,60 +1,112 @@
 package sandbox
 
+// subscriptionChange is what an update asks for, read and checked.
+type subscriptionChange struct {
+	terms  terms
+	extras []purchase
+	method *paymentMethod // the new default, nil for none
+	grant  *grant         // the coupon that it redeems, nil for none
+	items  []*subscriptionItem
+	moves  bool // the items change, or the billing cycle begins anew
+}
+
 // updateSubscription changes a subscription: its details, its cancellation, its trial and its items, with the
 // proration that was asked for.
 func updateSubscription(c *call) (any, error) {
-	p := c.p
 	s, err := c.subscriptionAt(c.id, "id")
 	if err != nil {
 		return nil, err
 	}
 	holder := c.Customers.get(s.Customer)
-	if s.ended() && (len(p) > 1 || !p.Has("metadata")) {
-		return nil, invalid("", "A canceled subscription can only update its cancellation_details and metadata.")
+	if err := c.checkDates(s); err != nil {
+		return nil, err
 	}
-	if p.Has("cancel_at") && p.Flag("cancel_at_period_end") {
-		return nil, invalid("cancel_at", "You may only specify one of these parameters: cancel_at, cancel_at_period_end.")
-	}
-	if at := p.Int("cancel_at"); at != 0 && at <= c.now() {
-		return nil, invalid("cancel_at", "Invalid timestamp: cancel_at must be in the future.")
-	}
-	if p.Text("billing_cycle_anchor") == "now" {
-		return nil, invalid("billing_cycle_anchor", "The sandbox resets the anchor only when the interval changes.")
-	}
-	wanted, changed, err := c.wantedItems(s)
+	wish, err := c.readChange(s, holder)
 	if err != nil {
 		return nil, err
 	}
-	if _, exact := p["trial_end"].(int64); exact && p.Int("trial_end") <= c.now() {
-		return nil, invalid("trial_end", "Invalid timestamp: must be an integer Unix timestamp in the future.")
+	if wish.method != nil {
+		c.attach(wish.method, holder)
 	}
-	method, err := c.offered("default_payment_method", holder)
-	if err != nil {
-		return nil, err
+	c.change("customer.subscription.updated", s, func() {
+		c.setDetails(s, wish.method)
+		s.CollectionMethod, s.DaysUntilDue = wish.terms.method, wish.terms.days
+	})
+	if wish.grant != nil {
+		c.discountSubscription(s, wish.grant)
 	}
-	if err := method.attachable(); err != nil {
-		return nil, err
-	}
-	redeemed, err := c.granted(p, "", redeemer{holder: holder, currency: s.Currency, subtotal: amountOf(subtotal(wanted))})
-	if err != nil {
-		return nil, err
-	}
-	if method != nil {
-		c.attach(method, holder)
-	}
-	c.change("customer.subscription.updated", s, func() { c.setDetails(s, method) })
-	if redeemed != nil {
-		c.discountSubscription(s, redeemed)
-	}
-	if p.Has("trial_end") {
+	c.addExtras(s, holder, wish.extras)
+	if c.p.Has("trial_end") {
 		c.setTrialEnd(s)
 	}
-	if changed {
-		if err := c.changeItems(s, wanted); err != nil {
+	if wish.moves {
+		if err := c.changeItems(s, wish.items); err != nil {
 			return nil, err
 		}
 	}
 	return s, nil
+}
+
+// checkDates refuses what an update says about a subscription's end, trial and cycle where that cannot be.
+func (c *call) checkDates(s *subscription) error {
+	p := c.p
+	_, exact := p["trial_end"].(int64)
+	at := p.Int("cancel_at")
+	switch {
+	case s.ended() && (len(p) > 1 || !p.Has("metadata")):
+		return invalid("", "A canceled subscription can only update its cancellation_details and metadata.")
+	case p.Has("cancel_at") && p.Flag("cancel_at_period_end"):
+		return invalid("cancel_at", "You may only specify one of these parameters: cancel_at, cancel_at_period_end.")
+	case at != 0 && at <= c.now():
+		return invalid("cancel_at", "Invalid timestamp: cancel_at must be in the future.")
+	case s.Schedule != "" && (p.Has("cancel_at") || p.Has("cancel_at_period_end")):
+		return invalid("", "The subscription is managed by the subscription schedule `%s`, and updating any cancelation behavior directly is not allowed. Please update the schedule instead.", s.Schedule)
+	case p.Text("billing_cycle_anchor") == "now" && (!s.begun() || p.Has("trial_end")):
+		return invalid("billing_cycle_anchor", "The billing cycle of a subscription that is %s, or that goes on trial, cannot begin anew.", s.Status)
+	case exact && p.Int("trial_end") <= c.now():
+		return invalid("trial_end", "Invalid timestamp: must be an integer Unix timestamp in the future.")
+	case p.Has("trial_end") && (s.Status == "paused" || s.Status == "incomplete"):
+		return invalid("trial_end", "The trial of a subscription that is %s cannot change.", s.Status)
+	}
+	if _, err := c.prorationDate(s); err != nil {
+		return err
+	}
+	return c.checkPause(p)
+}
+
+func (c *call) readChange(s *subscription, holder *customer) (wish subscriptionChange, err error) {
+	if wish.terms, err = c.terms(c.p, terms{method: s.CollectionMethod, days: s.DaysUntilDue}); err != nil {
+		return wish, err
+	}
+	if wish.extras, err = c.purchases(c.p.List("add_invoice_items"), "add_invoice_items", "one_time"); err != nil {
+		return wish, err
+	}
+	if len(wish.extras) > 0 && wish.extras[0].price.Currency != s.Currency {
+		return wish, invalid("add_invoice_items[0][price]", "The price specified only supports `%s`. This doesn't match the expected currency: `%s`.", wish.extras[0].price.Currency, s.Currency)
+	}
+	if wish.items, wish.moves, err = c.wantedItems(s); err != nil {
+		return wish, err
+	}
+	wish.moves = wish.moves || c.p.Text("billing_cycle_anchor") == "now"
+	if wish.method, err = c.offered("default_payment_method", holder); err != nil {
+		return wish, err
+	}
+	if err := wish.method.attachable(); err != nil {
+		return wish, err
+	}
+	wish.grant, err = c.granted(c.p, "", redeemer{holder: holder, currency: s.Currency, subtotal: amountOf(subtotal(wish.items))})
+	return wish, err
+}
+
+// addExtras adds what is bought once to the subscription's next invoice.
+func (c *call) addExtras(s *subscription, holder *customer, extras []purchase) {
+	for _, each := range extras {
+		made := c.newInvoiceItem(holder, each.price.UnitAmount*each.quantity, s.Currency, c.productName(each.price))
+		made.Price, made.Quantity, made.Subscription = each.price, each.quantity, text(s.ID)
+		made.UnitAmount, made.UnitAmountDecimal = each.price.UnitAmount, each.price.UnitAmountDecimal
+		c.InvoiceItems.add(made)
+		c.emit("invoiceitem.created", made)
+	}
 }
 
 func (c *call) setDetails(s *subscription, method *paymentMethod) {
@@ -72,6 +124,10 @@ func (c *call) setDetails(s *subscription, method *paymentMethod) {
 		setText(&s.CancellationDetails.Comment, details, "comment")
 		setText(&s.CancellationDetails.Feedback, details, "feedback")
 	}
+	if missing := c.p.Sub("trial_settings").Sub("end_behavior").Text("missing_payment_method"); missing != "" {
+		s.TrialSettings = trialSettings{endBehavior{missing}}
+	}
+	s.setPause(c.p)
 	c.setCancellation(s)
 }
 
@@ -94,6 +150,9 @@ func (c *call) setCancellation(s *subscription) {
 // setTrialEnd moves a trial's end; "now" ends it, which bills the first period at once.
 func (c *call) setTrialEnd(s *subscription) {
 	if end := c.p.Int("trial_end"); end != 0 {
+		if c.p.Text("proration_behavior") != "none" && (s.Status == "active" || s.Status == "past_due") {
+			c.prorate(s, s.Items.Data, c.now(), true) // what was paid for is not on trial
+		}
 		c.change("customer.subscription.updated", s, func() {
 			if s.TrialStart == 0 {
 				s.TrialStart = stamp(c.now())
@@ -102,97 +161,106 @@ func (c *call) setTrialEnd(s *subscription) {
 		})
 		return
 	}
-	if s.Status != "trialing" {
+	if s.Status != "trialing" || c.endsUnpaid(s) {
 		return
 	}
-	now := c.now()
-	s.TrialEnd = stamp(now)
-	c.billNow(s, "subscription_cycle", func() {
-		s.Status, s.BillingCycleAnchor, s.CurrentPeriodStart = "active", now, now
-		s.CurrentPeriodEnd = s.cycle().next(now, now)
-	})
+	next := *s
+	next.Status, next.TrialEnd = "active", stamp(c.now())
+	next.beginCycle(c.now())
+	c.invoiceMove(s, &next, true)
+}
+
+// beginCycle moves a subscription into a period that starts at a time and anchors its cycle there.
+func (s *subscription) beginCycle(at int64) {
+	s.BillingCycleAnchor, s.CurrentPeriodStart, s.CurrentPeriodEnd = at, at, s.cycle().next(at, at)
 }
 
 // changeItems puts new items in force. Within the same interval the difference is prorated to the second; another
-// interval starts a new period now and bills it at once.
+// interval, or a reset of the anchor, starts a new period now and bills it at once.
 func (c *call) changeItems(s *subscription, wanted []*subscriptionItem) error {
 	behavior := c.p.Text("proration_behavior")
 	if behavior == "" {
 		behavior = "create_prorations"
 	}
-	holder, now := c.Customers.get(s.Customer), c.now()
-	date := now
-	if given := c.p.Int("proration_date"); given != 0 {
-		if given < s.CurrentPeriodStart || given > s.CurrentPeriodEnd {
-			return invalid("proration_date", "Invalid proration_date: must be within the current period of the subscription.")
-		}
-		date = given
+	date, err := c.prorationDate(s)
+	if err != nil {
+		return err
 	}
-	newCycle := !wanted[0].Price.Recurring.same(s.cycle())
-	invoicing := s.Status != "trialing" && s.Status != "incomplete" && (newCycle || behavior == "always_invoice")
-	if invoicing && c.p.Text("payment_behavior") == "error_if_incomplete" {
-		if card := c.cardFor(s, holder); card == nil || testCards[card.Hidden.Number].decline != nil {
+	newCycle := s.begun() && (c.p.Text("billing_cycle_anchor") == "now" || !wanted[0].Price.Recurring.same(s.cycle()))
+	invoicing := newCycle || s.begun() && behavior == "always_invoice"
+	if invoicing && c.p.Text("payment_behavior") == "error_if_incomplete" && !s.sends() {
+		if card := c.cardFor(s, c.Customers.get(s.Customer)); card == nil || testCards[card.Hidden.Number].decline != nil {
 			return declinedError(declinedGeneric)
 		}
 	}
-	prorated := s.Status != "trialing" && s.Status != "incomplete" && behavior != "none"
-	if prorated {
+	if s.begun() && behavior != "none" {
 		c.prorate(s, wanted, date, newCycle)
-		s.billedWith(discountOn(holder, s, date))
+		s.billedWith(discountOn(c.Customers.get(s.Customer), s, date))
 	}
 	if !invoicing {
 		c.change("customer.subscription.updated", s, func() { s.Items.Data = wanted })
 		return nil
 	}
+	next := *s
+	next.Items.Data = wanted
 	if newCycle {
-		c.billNow(s, "subscription_update", func() {
-			s.Items.Data, s.BillingCycleAnchor, s.CurrentPeriodStart = wanted, now, now
-			s.CurrentPeriodEnd = s.cycle().next(now, now)
-		})
+		next.beginCycle(c.now())
+	}
+	if c.p.Text("payment_behavior") == "pending_if_incomplete" {
+		c.invoicePending(s, &next, newCycle)
 		return nil
 	}
-	c.invoiceChange(s, holder, wanted)
+	c.invoiceMove(s, &next, newCycle)
 	return nil
 }
 
-// billNow moves a subscription into a period that starts now, and invoices and collects it at once.
-func (c *call) billNow(s *subscription, reason string, move func()) {
-	holder := c.Customers.get(s.Customer)
-	made := c.newInvoice(holder, s, reason)
-	c.change("customer.subscription.updated", s, func() {
-		move()
-		s.LatestInvoice = text(made.ID)
-	})
-	c.addPeriodLines(made, s)
-	c.collectNow(made, s, holder)
+// invoiceMove puts a subscription's next state in force and invoices it at once: what waits, and with a new cycle its
+// first period. A failure shows as past_due.
+func (c *call) invoiceMove(s, next *subscription, newCycle bool) {
+	reason := "subscription_update"
+	if s.Status == "trialing" {
+		reason = "subscription_cycle"
+	}
+	made := c.newInvoice(c.Customers.get(s.Customer), s, reason)
+	if newCycle {
+		c.addPeriodLines(made, next)
+	}
+	next.LatestInvoice = text(made.ID)
+	c.change("customer.subscription.updated", s, func() { *s = *next })
+	c.collectAtOnce(made, s)
 }
 
-func (c *call) collectNow(made *invoice, s *subscription, holder *customer) {
-	c.addPendingItems(made, s)
-	made.total()
-	c.emit("invoice.created", made)
-	c.finalize(made)
-	if made.Status == "open" {
-		c.payInvoice(made, c.cardFor(s, holder), offSession)
+// invoicePending invoices a change that waits until it is paid for; until then the old state stays in force.
+func (c *call) invoicePending(s, next *subscription, newCycle bool) {
+	made := c.newInvoice(c.Customers.get(s.Customer), s, "subscription_update")
+	waiting := &pendingUpdate{ExpiresAt: c.now() + incompleteLifetime, SubscriptionItems: next.Items.Data}
+	if newCycle {
+		c.addPeriodLines(made, next)
+		waiting.BillingCycleAnchor = stamp(next.BillingCycleAnchor)
+	}
+	before := pictured(s)
+	s.PendingUpdate, s.Hidden.PendingInvoice = waiting, made.ID
+	s.LatestInvoice = text(made.ID)
+	c.collectAtOnce(made, s) // paid at once, it applies the update on the way
+	if s.PendingUpdate != nil {
+		c.announce("customer.subscription.updated", s, before)
 	}
 }
 
-// invoiceChange invoices a proration at once. With pending_if_incomplete new items wait until it is paid; otherwise
-// they are in force whatever the card says, and a failure shows as past_due.
-func (c *call) invoiceChange(s *subscription, holder *customer, wanted []*subscriptionItem) {
-	made := c.newInvoice(holder, s, "subscription_update")
-	if c.p.Text("payment_behavior") != "pending_if_incomplete" {
-		c.change("customer.subscription.updated", s, func() { s.Items.Data, s.LatestInvoice = wanted, text(made.ID) })
-		c.collectNow(made, s, holder)
+// collectAtOnce opens and collects an invoice without a draft hour, together with all that waits for one.
+func (w *world) collectAtOnce(made *invoice, s *subscription) {
+	w.addPendingItems(made, s)
+	made.total()
+	made.AutoAdvance = !s.withholds("keep_as_draft")
+	w.emit("invoice.created", made)
+	w.openNow(made)
+}
+
+// openNow opens and collects an announced draft. In a preview it stays one, and where collection is paused so.
+func (w *world) openNow(made *invoice) {
+	if w.preview || w.Subscriptions.get(string(made.Subscription)).withholds("keep_as_draft") {
 		return
 	}
-	s.PendingUpdate = &pendingUpdate{ExpiresAt: c.now() + incompleteLifetime, SubscriptionItems: wanted}
-	s.Hidden.PendingInvoice = made.ID
-	before := *s
-	before.PendingUpdate = nil
-	s.LatestInvoice = text(made.ID)
-	c.collectNow(made, s, holder) // paid at once, it applies the update on the way
-	if s.PendingUpdate != nil {
-		c.announce("customer.subscription.updated", s, pictured(&before))
-	}
+	w.finalize(made)
+	w.collect(made)
 }

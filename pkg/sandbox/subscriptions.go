@@ -6,6 +6,9 @@ const incompleteLifetime = 23 * 3600
 // trialNotice is how long before its end a trial is announced to end, in seconds.
 const trialNotice = 3 * 86400
 
+// renewalNotice is how long before a renewal its invoice is announced by invoice.upcoming, in seconds.
+const renewalNotice = 7 * 86400
+
 type subscription struct {
 	base
 	BillingCycleAnchor   int64                    `json:"billing_cycle_anchor"`
@@ -13,10 +16,12 @@ type subscription struct {
 	CancelAtPeriodEnd    bool                     `json:"cancel_at_period_end"`
 	CanceledAt           stamp                    `json:"canceled_at"`
 	CancellationDetails  cancellationDetails      `json:"cancellation_details"`
+	CollectionMethod     string                   `json:"collection_method"`
 	Currency             string                   `json:"currency"`
 	CurrentPeriodEnd     int64                    `json:"current_period_end"`
 	CurrentPeriodStart   int64                    `json:"current_period_start"`
 	Customer             string                   `json:"customer"`
+	DaysUntilDue         *int64                   `json:"days_until_due"`
 	DefaultPaymentMethod text                     `json:"default_payment_method"`
 	Description          text                     `json:"description"`
 	Discount             *discount                `json:"discount"`
@@ -24,8 +29,10 @@ type subscription struct {
 	Items                listOf[subscriptionItem] `json:"items"`
 	LatestInvoice        text                     `json:"latest_invoice"`
 	Metadata             map[string]string        `json:"metadata"`
+	PauseCollection      *pauseCollection         `json:"pause_collection"`
 	PaymentSettings      map[string]any           `json:"payment_settings"`
 	PendingUpdate        *pendingUpdate           `json:"pending_update"`
+	Schedule             text                     `json:"schedule"`
 	StartDate            int64                    `json:"start_date"`
 	Status               string                   `json:"status"`
 	TestClock            text                     `json:"test_clock"`
@@ -33,7 +40,9 @@ type subscription struct {
 	TrialSettings        trialSettings            `json:"trial_settings"`
 	TrialStart           stamp                    `json:"trial_start"`
 	Hidden               struct {
+		StubFree       bool   // the time until an anchor to come is not charged
 		TrialNoticed   bool   // customer.subscription.trial_will_end was sent
+		Noticed        int64  // the period's end that invoice.upcoming was last sent for
 		PendingInvoice string // the invoice whose payment applies PendingUpdate
 		PeriodDiscount string // the discount that the current period was billed with
 	} `json:"_sandbox"`
@@ -76,10 +85,15 @@ func (s *subscription) ended() bool {
 	return s.Status == "canceled" || s.Status == "incomplete_expired"
 }
 
+// begun tells whether a subscription has begun to be billed and goes on.
+func (s *subscription) begun() bool {
+	return s.Status == "active" || s.Status == "past_due" || s.Status == "unpaid"
+}
+
 func (s *subscription) cycle() *recurring { return s.Items.Data[0].Price.Recurring }
 
-// nextDue answers when the subscription wants to be looked at again: the end of its period, of its trial (and the
-// notice before), of its patience with a first payment or a pending update.
+// nextDue answers when the subscription wants to be looked at again: the end of its period (and the notice before), of
+// its trial (likewise), of its pause, of its patience with a first payment or a pending update.
 func (s *subscription) nextDue() int64 {
 	due := s.CurrentPeriodEnd
 	switch s.Status {
@@ -89,20 +103,44 @@ func (s *subscription) nextDue() int64 {
 		if !s.Hidden.TrialNoticed {
 			due = max(s.Created, int64(s.TrialEnd)-trialNotice)
 		}
-	case "active", "past_due":
+	case "active", "past_due", "unpaid":
+	case "paused":
+		due = 0 // it stands still until it is resumed
 	default:
 		return 0
 	}
-	if s.CancelAt != 0 {
-		due = min(due, int64(s.CancelAt))
+	if s.wantsNotice() {
+		due = sooner(due, max(s.Created, s.CurrentPeriodEnd-renewalNotice))
 	}
 	if s.PendingUpdate != nil {
-		due = min(due, s.PendingUpdate.ExpiresAt)
+		due = sooner(due, s.PendingUpdate.ExpiresAt)
 	}
-	if s.Discount != nil && s.Discount.End != 0 {
-		due = min(due, int64(s.Discount.End))
+	if s.Discount != nil {
+		due = sooner(due, int64(s.Discount.End))
 	}
-	return due
+	if s.PauseCollection != nil {
+		due = sooner(due, int64(s.PauseCollection.ResumesAt))
+	}
+	return sooner(due, int64(s.CancelAt))
+}
+
+// sooner answers the earlier of two times, either of which may be 0: never.
+func sooner(a, b int64) int64 {
+	if a == 0 || b == 0 {
+		return max(a, b)
+	}
+	return min(a, b)
+}
+
+// wantsNotice tells whether invoice.upcoming is still to be sent for the next renewal. A period that is no longer than
+// the notice has none.
+func (s *subscription) wantsNotice() bool {
+	return s.renews() && s.Hidden.Noticed != s.CurrentPeriodEnd && s.CurrentPeriodEnd-s.CurrentPeriodStart > renewalNotice
+}
+
+func (s *subscription) renews() bool {
+	return (s.Status == "active" || s.Status == "trialing" || s.Status == "past_due") && !s.CancelAtPeriodEnd &&
+		(s.CancelAt == 0 || int64(s.CancelAt) > s.CurrentPeriodEnd)
 }
 
 // cardFor answers what a subscription's invoices are charged to: its own default, else the customer's; nil when
@@ -155,6 +193,7 @@ func listSubscriptions(c *call) (any, error) {
 	}
 	return list(c, &c.Subscriptions, "subscription", func(s *subscription) bool {
 		return matches(s) && (!p.Has("customer") || s.Customer == p.Text("customer")) && startFilter(s.CurrentPeriodStart) && endFilter(s.CurrentPeriodEnd) &&
+			(!p.Has("collection_method") || s.CollectionMethod == p.Text("collection_method")) &&
 			(!p.Has("price") || s.priced(p.Text("price"))) && (!p.Has("test_clock") || string(s.TestClock) == p.Text("test_clock"))
 	})
 }
@@ -166,41 +205,4 @@ func (s *subscription) priced(priceID string) bool {
 		}
 	}
 	return false
-}
-
-// deleteSubscription cancels now; nothing is refunded.
-func deleteSubscription(c *call) (any, error) {
-	found, err := c.subscriptionAt(c.id, "id")
-	if err != nil {
-		return nil, err
-	}
-	if found.ended() {
-		return nil, noSuch("subscription", c.id, "id")
-	}
-	if c.p.Flag("invoice_now") || c.p.Flag("prorate") {
-		return nil, invalid("prorate", "The sandbox cancels without a final invoice: leave out invoice_now and prorate.")
-	}
-	if details := c.p.Sub("cancellation_details"); details != nil {
-		setText(&found.CancellationDetails.Comment, details, "comment")
-		setText(&found.CancellationDetails.Feedback, details, "feedback")
-	}
-	c.cancelSubscription(found, "cancellation_requested")
-	return found, nil
-}
-
-// cancelSubscription ends a subscription now. Its open and draft invoices stay but advance no more.
-func (w *world) cancelSubscription(s *subscription, reason string) {
-	for _, owed := range w.Invoices.among(s.Customer, func(i *invoice) bool {
-		return string(i.Subscription) == s.ID && (i.Status == "draft" || i.Status == "open")
-	}) {
-		w.change("invoice.updated", owed, func() { owed.AutoAdvance, owed.NextPaymentAttempt = false, 0 })
-	}
-	s.Status, s.EndedAt, s.CancelAtPeriodEnd, s.PendingUpdate = "canceled", stamp(w.now()), false, nil
-	if s.CanceledAt == 0 {
-		s.CanceledAt = stamp(w.now())
-	}
-	if s.CancellationDetails.Reason == "" {
-		s.CancellationDetails.Reason = text(reason)
-	}
-	w.emit("customer.subscription.deleted", s)
 }

@@ -9,6 +9,8 @@ import (
 type world struct {
 	ClockOffset time.Duration
 	Sequence    int64
+	Settings    settings
+	Address     string // where the last request reached the sandbox, as http://host:port
 
 	Customers      table[customer]
 	BalanceEntries table[balanceEntry]
@@ -33,6 +35,7 @@ type world struct {
 	TaxIDs         table[taxID]
 	CashBalances   table[cashBalance]
 	CashEntries    table[cashTransaction]
+	Schedules      table[subscriptionSchedule]
 	PortalSessions table[portalSession]
 	PortalConfigs  table[portalConfiguration]
 	Events         table[event]
@@ -42,16 +45,16 @@ type world struct {
 	Faults         table[fault]
 	Replays        map[string]*replay // saved answers by API key and Idempotency-Key
 
-	retrySchedule []time.Duration
-	realNow       func() time.Time
-	at            int64              // while due work of the main clock runs: its time
-	clock         string             // the test clock that the current operation lives on, "" for the main clock
-	verdicts      map[string]bool    // whether the next invoice of a subscription is paid, while a control decides that
-	sums          map[string]*sums   // what the movements add up to, nil until somebody asks
-	cause         cause              // the request behind the current changes, zero for due work
-	agendas       map[string]*agenda // by test clock, "" for the main clock
-	ring          func(endpoint string)
-	tell          func(notice) // to those who listen to the stream
+	realNow  func() time.Time
+	at       int64              // while due work of the main clock runs: its time
+	clock    string             // the test clock that the current operation lives on, "" for the main clock
+	verdicts map[string]bool    // whether the next invoice of a subscription is paid, while a control decides that
+	sums     map[string]*sums   // what the movements add up to, nil until somebody asks
+	cause    cause              // the request behind the current changes, zero for due work
+	agendas  map[string]*agenda // by test clock, "" for the main clock
+	ring     func(endpoint string)
+	tell     func(notice) // to those who listen to the stream
+	preview  bool         // nothing here lasts: drafts are looked at and not opened
 }
 
 // cause is the API request that made an event happen.
@@ -101,8 +104,8 @@ func (w *world) begin(prefix, object string) base {
 func (w *world) find(id string) any {
 	for _, look := range []func(string) any{
 		w.Customers.find, w.Products.find, w.Prices.find, w.PaymentMethods.find, w.Intents.find, w.SetupIntents.find, w.Charges.find, w.Refunds.find,
-		w.Transactions.find, w.Disputes.find, w.Warnings.find, w.Tokens.find, w.BalanceEntries.find, w.Sessions.find, w.Subscriptions.find, w.Invoices.find,
-		w.InvoiceItems.find, w.TaxIDs.find, w.CashEntries.find, w.PortalSessions.find, w.PortalConfigs.find, w.Events.find, w.Endpoints.find,
+		w.Transactions.find, w.Disputes.find, w.Warnings.find, w.Tokens.find, w.BalanceEntries.find, w.Sessions.find, w.Subscriptions.find, w.Schedules.find,
+		w.Invoices.find, w.InvoiceItems.find, w.TaxIDs.find, w.CashEntries.find, w.PortalSessions.find, w.PortalConfigs.find, w.Events.find, w.Endpoints.find,
 		w.TestClocks.find, w.PromotionCodes.find, w.Discounts.find,
 	} {
 		if found := look(id); found != nil {

@@ -43,6 +43,13 @@ var scenarios = map[string]func(*world){
 	"Belongings":       belongings,
 	"RefundThatWaits":  refundThatWaits,
 	"PortalFlows":      portalFlows,
+	"Unpaid":           unpaidForGood,
+	"Pausing":          pausing,
+	"Previews":         previews,
+	"Anchors":          anchors,
+	"Sending":          sending,
+	"Unattended":       unattended,
+	"Schedules":        schedules,
 }
 
 func purchase(w *world) {
@@ -246,7 +253,7 @@ func invoices(w *world) {
 	}
 	draft := func() string {
 		item()
-		return w.ask("POST", "/v1/invoices", "customer="+customer+"&description=x&metadata[a]=b")["id"].(string)
+		return w.ask("POST", "/v1/invoices", "pending_invoice_items_behavior=include&customer="+customer+"&description=x&metadata[a]=b")["id"].(string)
 	}
 	w.ask("DELETE", "/v1/invoiceitems/"+item(), "")
 	w.ask("POST", "/v1/invoiceitems", "customer="+customer+"&price="+w.price(300, ""))

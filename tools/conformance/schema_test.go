@@ -99,7 +99,7 @@ func (w *world) judge(seen *sightings) {
 func (w *world) lists() {
 	w.t.Helper()
 	for _, path := range []string{"customers", "products", "prices", "payment_intents", "setup_intents", "charges", "refunds", "disputes", "checkout/sessions", "subscriptions?status=all", "coupons", "promotion_codes",
-		"invoices", "invoiceitems", "billing_portal/configurations", "events?limit=100", "webhook_endpoints", "test_helpers/test_clocks"} {
+		"invoices", "invoiceitems", "subscription_schedules", "billing_portal/configurations", "events?limit=100", "webhook_endpoints", "test_helpers/test_clocks"} {
 		address, query, _ := strings.Cut(path, "?")
 		page := w.ask("GET", "/v1/"+address, query)["data"].([]any)
 		for _, each := range page[:min(len(page), 12)] {

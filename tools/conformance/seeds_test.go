@@ -276,7 +276,7 @@ func (s *seeder) first(path string) string {
 }
 
 func (s *seeder) ask(method, path, form string) node {
-	request := httptest.NewRequest(method, path, strings.NewReader(form))
+	request := httptest.NewRequest(method, "http://127.0.0.1"+path, strings.NewReader(form))
 	request.Header.Set("Authorization", "Bearer sk_test_seeds")
 	if form != "" {
 		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")

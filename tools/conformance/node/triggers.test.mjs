@@ -16,12 +16,14 @@ const triggers = `
   balance.available charge.captured checkout.session.async_payment_failed checkout.session.async_payment_succeeded
   customer.source.created customer.source.updated payment_intent.amount_capturable_updated
   customer.created customer.deleted customer.updated customer.subscription.created customer.subscription.deleted
-  customer.subscription.trial_will_end customer.subscription.updated
-  invoice.created invoice.deleted invoice.finalized invoice.marked_uncollectible invoice.paid invoice.payment_failed
+  customer.subscription.paused customer.subscription.trial_will_end customer.subscription.updated
+  invoice.created invoice.deleted invoice.finalized invoice.marked_uncollectible invoice.paid invoice.payment_action_required
+  invoice.payment_failed invoice.sent
   invoice.payment_succeeded invoice.updated invoice.voided invoiceitem.created invoiceitem.deleted
   payment_intent.canceled payment_intent.created payment_intent.payment_failed payment_intent.requires_action
   payment_intent.succeeded payment_method.attached price.created price.updated product.created product.deleted
   product.updated setup_intent.canceled setup_intent.created setup_intent.setup_failed setup_intent.succeeded
+  subscription_schedule.canceled subscription_schedule.created subscription_schedule.released subscription_schedule.updated
 `.trim().split(/\s+/);
 
 // The client names two scenarios after no event; this is what they bring about.

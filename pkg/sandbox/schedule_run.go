@@ -1,0 +1,192 @@
+package sandbox
+
+import (
+	"maps"
+
+	"github.com/pointsync/pointsync/pkg/sandbox/spec"
+)
+
+// followSchedule does what a schedule has for now: to begin, to go on to the next phase, or to end. It may be asked
+// at any time, so that a subscription whose period ends with the phase can let its schedule go first.
+func (w *world) followSchedule(s *subscriptionSchedule) {
+	switch {
+	case s == nil || !s.live() || w.now() < s.nextDue():
+	case s.Status == "not_started":
+		w.beginSchedule(s, "subscription_schedule.updated")
+	default:
+		next := s.at(w.now())
+		if next < 0 {
+			w.completeSchedule(s)
+			return
+		}
+		w.change("subscription_schedule.updated", s, func() { s.CurrentPhase = s.Phases[next].span() })
+		w.enterPhase(s, next, s.Phases[next].ProrationBehavior)
+	}
+}
+
+// beginSchedule starts the subscription of a schedule with its first phase. The first invoice is a draft for its hour,
+// as a renewal's, so that a failing card shows as active, then past_due.
+func (w *world) beginSchedule(s *subscriptionSchedule, kind string) {
+	phase, holder := s.Phases[0], w.Customers.get(s.Customer)
+	if holder.Hidden.Deleted {
+		w.endSchedule(s, "canceled")
+		return
+	}
+	from := start{
+		holder:      holder,
+		trialEnd:    int64(phase.TrialEnd),
+		method:      w.PaymentMethods.get(string(phase.DefaultPaymentMethod)),
+		metadata:    phase.Metadata,
+		description: string(phase.Description),
+		schedule:    s.ID,
+	}
+	for _, item := range phase.Items {
+		from.items = append(from.items, purchase{w.priceNow(item.Price), item.Quantity, item.Metadata})
+	}
+	made, _ := w.startSubscription(from)
+	begin := func() { s.Status, s.Subscription, s.CurrentPhase = "active", text(made.ID), phase.span() }
+	if kind == "subscription_schedule.created" {
+		begin()
+		w.emit(kind, s)
+		return
+	}
+	w.change(kind, s, begin)
+}
+
+// priceNow answers a copy of a price, for an item to hold.
+func (w *world) priceNow(id string) *price {
+	copied := *w.Prices.get(id)
+	return &copied
+}
+
+// enterPhase makes a schedule's subscription what a phase says. Where the phase begins with a period there is nothing
+// to prorate: the renewal bills the new items.
+func (w *world) enterPhase(schedule *subscriptionSchedule, n int, behavior string) {
+	s, phase, now := w.Subscriptions.get(string(schedule.Subscription)), schedule.Phases[n], w.now()
+	if s == nil || s.ended() {
+		return
+	}
+	w.change("customer.subscription.updated", s, func() {
+		if phase.DefaultPaymentMethod != "" {
+			s.DefaultPaymentMethod = phase.DefaultPaymentMethod
+		}
+		if phase.Description != "" {
+			s.Description = phase.Description
+		}
+		if len(phase.Metadata) > 0 {
+			merged := maps.Clone(s.Metadata)
+			maps.Copy(merged, phase.Metadata)
+			s.Metadata = merged
+		}
+	})
+	if now >= s.CurrentPeriodEnd {
+		behavior = "none"
+	}
+	c := w.asCall(s.ID, spec.Params{"proration_behavior": behavior})
+	if int64(phase.TrialEnd) > now && phase.TrialEnd != s.TrialEnd {
+		c.p["trial_end"] = int64(phase.TrialEnd)
+		c.setTrialEnd(s)
+	}
+	reset := phase.BillingCycleAnchor == "phase_start" && phase.StartDate == now && s.CurrentPeriodStart != now
+	if reset {
+		c.p["billing_cycle_anchor"] = "now"
+	}
+	if wanted, changed := w.phaseItems(s, phase); changed || reset {
+		c.changeItems(s, wanted) // nothing in these parameters can be refused
+	}
+}
+
+// phaseItems answers the items that a phase wants; those that are there are kept in their order, with another price or
+// quantity.
+func (w *world) phaseItems(s *subscription, phase schedulePhase) (items []*subscriptionItem, changed bool) {
+	changed = len(s.Items.Data) != len(phase.Items)
+	for n, wanted := range phase.Items {
+		if n >= len(s.Items.Data) {
+			items = append(items, w.newItem(s.ID, purchase{w.priceNow(wanted.Price), wanted.Quantity, wanted.Metadata}))
+			continue
+		}
+		item := *s.Items.Data[n]
+		if item.Price.ID != wanted.Price || item.Quantity != wanted.Quantity {
+			item.Price, item.Quantity, changed = w.priceNow(wanted.Price), wanted.Quantity, true
+		}
+		items = append(items, &item)
+	}
+	return items, changed
+}
+
+// completeSchedule ends a schedule whose last phase is over, and with it its subscription, or leaves that alone.
+func (w *world) completeSchedule(s *subscriptionSchedule) {
+	led := w.Subscriptions.get(string(s.Subscription))
+	w.endSchedule(s, "completed")
+	switch {
+	case led == nil || led.ended():
+	case s.EndBehavior == "cancel":
+		w.endInvoiced(led)
+	default:
+		w.change("customer.subscription.updated", led, func() { led.Schedule = "" })
+	}
+}
+
+// endSchedule ends a schedule as completed, canceled, aborted or released, and announces that.
+func (w *world) endSchedule(s *subscriptionSchedule, how string) {
+	now := stamp(w.now())
+	s.CurrentPhase, s.Status = nil, how
+	switch how {
+	case "completed":
+		s.CompletedAt = now
+	case "released":
+		s.ReleasedAt = now
+	default:
+		s.Status, s.CanceledAt = "canceled", now
+	}
+	if how == "released" || how == "completed" && s.EndBehavior == "release" {
+		s.ReleasedSubscription, s.Subscription = s.Subscription, ""
+	}
+	w.emit("subscription_schedule."+how, s)
+}
+
+// abandonSchedule ends the schedule of a subscription that was canceled.
+func (w *world) abandonSchedule(s *subscription) {
+	schedule := w.Schedules.get(string(s.Schedule))
+	if schedule == nil || !schedule.live() {
+		return
+	}
+	how := "canceled"
+	if s.CancellationDetails.Reason == "payment_failed" {
+		how = "aborted"
+	}
+	w.endSchedule(schedule, how)
+}
+
+// cancelSchedule ends a schedule and its subscription now, with a last invoice that gives the unused time back unless
+// the request says otherwise.
+func cancelSchedule(c *call) (any, error) {
+	found, err := c.liveSchedule("cancel")
+	if err != nil {
+		return nil, err
+	}
+	if found.Status == "not_started" {
+		c.endSchedule(found, "canceled")
+		return found, nil
+	}
+	inner := c.asCall(string(found.Subscription), spec.Params{})
+	for _, name := range []string{"invoice_now", "prorate"} {
+		inner.p[name] = !c.p.Has(name) || c.p.Flag(name)
+	}
+	_, err = deleteSubscription(inner) // which ends its schedule
+	return found, err
+}
+
+// releaseSchedule leaves a subscription as it is, led by nobody any more.
+func releaseSchedule(c *call) (any, error) {
+	found, err := c.liveSchedule("release")
+	if err != nil {
+		return nil, err
+	}
+	led := c.Subscriptions.get(string(found.Subscription))
+	c.endSchedule(found, "released")
+	if led != nil {
+		c.change("customer.subscription.updated", led, func() { led.Schedule = "" })
+	}
+	return found, nil
+}

@@ -1,0 +1,82 @@
+package sandbox
+
+import (
+	"net/http"
+	"slices"
+	"time"
+)
+
+// settings are what an account decides once, in Stripe's dashboard, about renewals that fail.
+type settings struct {
+	AfterLastRetry string          // cancel, unpaid or past_due
+	RetrySchedule  []time.Duration // how long to wait before each retry
+}
+
+// mostRetries and longestRetry bound what the control accepts; Stripe's own schedules are shorter.
+const (
+	mostRetries  = 8
+	longestRetry = 60 // days
+)
+
+var afterLastRetry = []string{"cancel", "unpaid", "past_due"}
+
+// adopt takes over what the options say. What they leave open stays as a snapshot has it, or becomes Stripe's default.
+func (s *settings) adopt(opts Options) {
+	if opts.AfterLastRetry != "" {
+		s.AfterLastRetry = opts.AfterLastRetry
+	}
+	if opts.RetrySchedule != nil {
+		s.RetrySchedule = opts.RetrySchedule
+	}
+	if s.AfterLastRetry == "" {
+		s.AfterLastRetry = "cancel"
+	}
+	if s.RetrySchedule == nil {
+		day := 24 * time.Hour
+		s.RetrySchedule = []time.Duration{3 * day, 5 * day, 7 * day}
+	}
+}
+
+// shown is how the control tells the settings, times in days.
+func (s *settings) shown() map[string]any {
+	days := []float64{}
+	for _, wait := range s.RetrySchedule {
+		days = append(days, wait.Hours()/24)
+	}
+	return map[string]any{"after_last_retry": s.AfterLastRetry, "retry_days": days}
+}
+
+func (s *Sandbox) showSettings(out http.ResponseWriter, r *http.Request) {
+	s.control(out, r, nil, func(w *world) (any, error) { return w.Settings.shown(), nil })
+}
+
+// changeSettings changes what is given; retries that are planned already keep their time.
+func (s *Sandbox) changeSettings(out http.ResponseWriter, r *http.Request) {
+	var wish struct {
+		AfterLastRetry *string    `json:"after_last_retry"`
+		RetryDays      *[]float64 `json:"retry_days"`
+	}
+	s.control(out, r, &wish, func(w *world) (any, error) {
+		changed := w.Settings
+		if wish.AfterLastRetry != nil {
+			if changed.AfterLastRetry = *wish.AfterLastRetry; !slices.Contains(afterLastRetry, changed.AfterLastRetry) {
+				return nil, invalid("after_last_retry", "after_last_retry must be one of cancel, unpaid, or past_due.")
+			}
+		}
+		if wish.RetryDays != nil {
+			if len(*wish.RetryDays) > mostRetries {
+				return nil, invalid("retry_days", "retry_days can list at most %d retries.", mostRetries)
+			}
+			changed.RetrySchedule = []time.Duration{}
+			for _, days := range *wish.RetryDays {
+				wait := time.Duration(days * float64(24*time.Hour)).Truncate(time.Second)
+				if days > longestRetry || wait < time.Second {
+					return nil, invalid("retry_days", "Each of retry_days must be at least a second and at most %d days.", longestRetry)
+				}
+				changed.RetrySchedule = append(changed.RetrySchedule, wait)
+			}
+		}
+		w.Settings = changed
+		return w.Settings.shown(), nil
+	})
+}
