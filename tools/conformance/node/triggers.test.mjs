@@ -11,19 +11,22 @@ import { control, openWorld } from './world.mjs';
 
 const module = join(import.meta.dirname, '../../stripecli');
 
+// Left out are the scenarios of objects that the sandbox does not have (accounts, identity, issuing, payment links, payouts,
+// plans, quotes, reports, and the cash that payment_intent.partially_funded draws on), and payment_method.detached: its own
+// script asks for the address /v1/payment_methods/${payment_method_attach.id}/detach, letter by letter.
 const triggers = `
-  charge.dispute.created charge.failed charge.refund.updated charge.refunded charge.succeeded checkout.session.completed
-  balance.available charge.captured checkout.session.async_payment_failed checkout.session.async_payment_succeeded
-  customer.source.created customer.source.updated payment_intent.amount_capturable_updated
-  customer.created customer.deleted customer.updated customer.subscription.created customer.subscription.deleted
-  customer.subscription.paused customer.subscription.trial_will_end customer.subscription.updated
-  invoice.created invoice.deleted invoice.finalized invoice.marked_uncollectible invoice.paid invoice.payment_action_required
-  invoice.payment_failed invoice.sent
-  invoice.payment_succeeded invoice.updated invoice.voided invoiceitem.created invoiceitem.deleted
-  payment_intent.canceled payment_intent.created payment_intent.payment_failed payment_intent.requires_action
-  payment_intent.succeeded payment_method.attached price.created price.updated product.created product.deleted
-  product.updated setup_intent.canceled setup_intent.created setup_intent.setup_failed setup_intent.succeeded
-  subscription_schedule.canceled subscription_schedule.created subscription_schedule.released subscription_schedule.updated
+  balance.available charge.captured charge.dispute.created charge.failed charge.refund.updated charge.refunded
+  charge.succeeded checkout.session.async_payment_failed checkout.session.async_payment_succeeded
+  checkout.session.completed customer.created customer.deleted customer.source.created customer.source.updated
+  customer.subscription.created customer.subscription.deleted customer.subscription.paused
+  customer.subscription.trial_will_end customer.subscription.updated customer.updated invoice.created invoice.deleted
+  invoice.finalized invoice.marked_uncollectible invoice.paid invoice.payment_action_required invoice.payment_failed
+  invoice.payment_succeeded invoice.sent invoice.updated invoice.voided invoiceitem.created invoiceitem.deleted
+  payment_intent.amount_capturable_updated payment_intent.canceled payment_intent.created
+  payment_intent.payment_failed payment_intent.requires_action payment_intent.succeeded payment_method.attached
+  price.created price.updated product.created product.deleted product.updated setup_intent.canceled
+  setup_intent.created setup_intent.setup_failed setup_intent.succeeded subscription_schedule.canceled
+  subscription_schedule.created subscription_schedule.released subscription_schedule.updated
 `.trim().split(/\s+/);
 
 // The client names two scenarios after no event; this is what they bring about.
