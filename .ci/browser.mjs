@@ -7,6 +7,7 @@ import { panel } from './browser/panel.mjs';
 import { plain } from './browser/plain.mjs';
 import { portal } from './browser/portal.mjs';
 import { shop } from './browser/shop.mjs';
+import { ways } from './browser/ways.mjs';
 import { World } from './browser/world.mjs';
 import { withBinary, withDev } from './dev.mjs';
 
@@ -15,6 +16,7 @@ process.exitCode = await withBinary((binary, folder) => withDev(binary, folder, 
   await newcomer(browser, world);
   await shop(browser, urls);
   await checkout(browser, world);
+  await ways(browser, world);
   await portal(browser, world);
   await panel(browser, world);
   await plain(browser, world);

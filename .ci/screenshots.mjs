@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { pay } from './browser/card.mjs';
 import { withBrowser, withPage } from './browser/chromium.mjs';
+import { bothWays, euros, reduced } from './browser/ways.mjs';
 import { World, withReceiver } from './browser/world.mjs';
 import { root, withBinary, withSandbox } from './dev.mjs';
 
@@ -45,6 +46,13 @@ async function lively(world, receiver) {
   return { pro, pack, ada, alan, event: events[0].id, session: await world.session('subscription', pro, { customer_email: 'ada@example.com', 'subscription_data[trial_period_days]': '14' }) };
 }
 
+// discounted answers the page of a purchase in euros with a promotion code applied, which takes cards and bank accounts.
+async function discounted(world) {
+  const { code, session } = await reduced(world, await euros(world, 900), bothWays);
+  await world.ask(`/v1/payment_pages/${session.id}`, { promotion_code: code });
+  return session.url;
+}
+
 async function picture(browser, world, shown) {
   const take = (name, address, { whole = true, ...options } = {}, act = async () => {}) => withPage(browser, options, async (page) => {
     await page.goto(address);
@@ -64,6 +72,7 @@ async function picture(browser, world, shown) {
   await take('declined', await order(), {}, card('4000000000000002'));
   await take('3-d-secure', await order(), {}, card('4000002760003184'));
   await take('checkout-trial-phone', shown.session.url, phone);
+  await take('checkout-code', await discounted(world), {}, async (page) => { await page.getByLabel('Bank debit (SEPA)').check(); });
   await take('portal', await world.portal(shown.ada.customer));
   await take('panel', world.url, desk);
   await take('panel-dark', world.url, { ...desk, colorScheme: 'dark' });

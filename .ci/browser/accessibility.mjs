@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { root } from '../dev.mjs';
 import { fill, pay } from './card.mjs';
 import { withPage } from './chromium.mjs';
+import { bothWays, cancelling, euros, login, owing, reduced } from './ways.mjs';
 
 const axe = readFileSync(createRequire(join(root, 'tools/package.json')).resolve('axe-core/axe.min.js'), 'utf8');
 const rules = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'];
@@ -76,6 +77,24 @@ async function everyPage(world) {
     'the payment page with a wrong field': paying(once, { number: '4242424242424241' }),
     'the payment page after a decline': paying(once, { number: '4000000000000002' }),
     '3-D Secure': paying(once, { number: '4000002760003184' }),
+    'the payment page with a wrong code': async (page) => {
+      await page.goto((await reduced(world, pack)).session.url);
+      await page.getByLabel('Promotion code').fill('NOTHING');
+      await page.getByRole('button', { name: 'Apply code' }).click();
+      await page.getByRole('alert').waitFor();
+    },
+    'the payment page at a discount': async (page) => {
+      const { code, session } = await reduced(world, pack);
+      await page.goto(session.url);
+      await page.getByLabel('Promotion code').fill(code);
+      await page.getByRole('button', { name: 'Apply code' }).click();
+      await page.getByRole('button', { name: `Remove ${code}` }).waitFor();
+    },
+    'the payment page that takes a bank account': at((await world.session('payment', await euros(world, 900), bothWays)).url),
+    'the page that saves a card': at((await world.ask('/v1/checkout/sessions', { mode: 'setup', currency: 'usd', customer, success_url: `${world.url}/paid` })).url),
+    'an invoice to pay': at((await owing(world, customer)).hosted_invoice_url),
+    'the portal\'s login': at(await login(world)),
+    'the portal at one thing': at((await cancelling(world, customer, subscription)).url),
     'an expired payment page': at(over.url ?? `/c/pay/${over.id}`),
     'an address that leads nowhere': at('/nowhere'),
     'the portal': at(await world.portal(customer)),
