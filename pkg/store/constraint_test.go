@@ -38,6 +38,7 @@ func TestConstraints(t *testing.T) {
 		"inbox_events_pending":         `UPDATE inbox_events SET status = 'processed'`,
 		"lots_account_id_fkey":         `UPDATE lots SET account_id = 'acc_nobody'`,
 		"entries_lot_id_fkey":          `UPDATE entries SET lot_id = 'lot_nowhere'`,
+		"audit_runs_kind":              `UPDATE audit_runs SET kind = 'other'`,
 		"inbox_events_account_id_fkey": `UPDATE inbox_events SET account_id = 'acc_nobody'`,
 	}
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
