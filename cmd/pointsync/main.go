@@ -23,6 +23,8 @@ type cli struct {
 	Migrate     migrateCmd     `cmd:"" help:"Bring the database's schema up to this program's version."`
 	Stripe      stripeCmd      `cmd:"" help:"Set up, check and reconcile the Stripe account."`
 	Audit       auditCmd       `cmd:"" help:"Say where the database breaks a rule that always holds. Ends with 1 when it does, with 2 when that could not be told."`
+	Explain     explainCmd     `cmd:"" help:"Tell an account's story: events, syncs, orders, points, in order."`
+	User        userCmd        `cmd:"" help:"Give an account a role."`
 	Events      eventsCmd      `cmd:"" help:"Look at Stripe's events as they were received, and replay them."`
 	Keygen      keygenCmd      `cmd:"" help:"Make a signing key for POINTSYNC_SIGNING_KEYS."`
 	Healthcheck healthcheckCmd `cmd:"" help:"Ask a running server whether it is ready; for containers."`

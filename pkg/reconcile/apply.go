@@ -2,6 +2,9 @@ package reconcile
 
 import (
 	"context"
+	"fmt"
+	"strings"
+	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/ledger"
@@ -14,9 +17,13 @@ func apply(ctx context.Context, db *store.DB, t billing.Ticket, d Decision) (app
 	err = db.InTx(ctx, func(tx *store.Tx) error {
 		a, ok, err := tx.ApplyTicket(ctx, t.Account.ID, t.Number, d.InvoicesSince)
 		applied = ok
-		if err != nil || !ok {
+		if err != nil {
 			return err
 		}
+		if !ok {
+			return tx.EndSync(ctx, a.ID, t.Number, billing.SyncEnd{Outcome: billing.SyncOutrun, Version: a.Version})
+		}
+		before := a.Subscription
 		if a, err = applyPoints(ctx, tx, a, d); err != nil {
 			return err
 		}
@@ -38,9 +45,38 @@ func apply(ctx context.Context, db *store.DB, t billing.Ticket, d Decision) (app
 				return err
 			}
 		}
+		if err := tx.EndSync(ctx, a.ID, t.Number, billing.SyncEnd{Outcome: billing.SyncApplied, Detail: changes(before, d), Version: a.Version}); err != nil {
+			return err
+		}
 		return tx.ProcessEvents(ctx, a.ID, t.Number)
 	})
 	return applied && err == nil, err
+}
+
+// changes says for an operator what a decision changes that leaves no other trace: points have their entries.
+func changes(before *billing.Subscription, d Decision) string {
+	var parts []string
+	if !sameSubscription(before, d.Subscription) {
+		parts = append(parts, "subscription "+state(before)+" → "+state(d.Subscription))
+	}
+	for _, o := range d.Orders {
+		parts = append(parts, fmt.Sprintf("order %s %s", o.ID, o.Status))
+	}
+	return strings.Join(append(parts, d.Warnings...), "; ")
+}
+
+func state(s *billing.Subscription) string {
+	if s == nil {
+		return "none"
+	}
+	words := s.Plan + " " + string(s.Status)
+	if s.CancelAtPeriodEnd {
+		words += ", cancels"
+	}
+	if s.Window != nil {
+		words += " until " + s.Window.Until.UTC().Format(time.RFC3339)
+	}
+	return words
 }
 
 // applyPoints ends lots and grants. The ends come first, so that a lot which lives longer than was known is not ended by a
