@@ -6,7 +6,6 @@ package audit
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
@@ -20,10 +19,6 @@ const (
 	BatchSize = 100
 	// jobless is how long an event may wait without a job: the sweeper gives it a new one within two and a half minutes.
 	jobless = 5 * time.Minute
-	// stepBatches bounds one step of the periodic walk, which shall be slow rather than felt.
-	stepBatches = 5
-	// runEvery is the least time from the begin of one periodic walk to the next.
-	runEvery = time.Hour
 )
 
 // Batch is what came of looking at some accounts.
@@ -59,72 +54,4 @@ func Next(ctx context.Context, db *store.DB, after billing.AccountID, limit int)
 		}
 	}
 	return b, nil
-}
-
-// Step does the next piece of the periodic walk, and notes how far it has come. Where two replicas take the same step, one of them counts.
-func Step(ctx context.Context, db *store.DB, log *slog.Logger) error {
-	before, err := db.AuditRun(ctx, billing.RunAudit)
-	if err != nil {
-		return err
-	}
-	run, due := begin(before, db.Now())
-	if !due {
-		return nil
-	}
-	for n := 0; n < stepBatches && run.EndedAt == nil; n++ {
-		b, err := Next(ctx, db, run.Cursor, BatchSize)
-		if err != nil {
-			return err
-		}
-		for _, v := range b.Violations {
-			log.ErrorContext(ctx, "a rule that always holds is broken", "account", v.Account, "rule", v.Rule, "detail", v.Detail)
-		}
-		run.Cursor, run.Accounts, run.Findings = b.Last, run.Accounts+int64(b.Accounts), run.Findings+int64(len(b.Violations))
-		if b.Accounts < BatchSize {
-			end(&run, db.Now())
-		}
-	}
-	return db.InTx(ctx, func(tx *store.Tx) error {
-		now, err := tx.LockAuditRun(ctx, run.Kind)
-		if err != nil || now.Cursor != before.Cursor || !sameTime(now.BeganAt, before.BeganAt) || !sameTime(now.EndedAt, before.EndedAt) {
-			return err
-		}
-		return tx.SaveAuditRun(ctx, run)
-	})
-}
-
-// Record notes a walk that somebody did by hand from the first account to the last one, so that the metrics show it.
-func Record(ctx context.Context, db *store.DB, kind billing.RunKind, began time.Time, accounts, findings int64) error {
-	return db.InTx(ctx, func(tx *store.Tx) error {
-		run, err := tx.LockAuditRun(ctx, kind)
-		if err != nil {
-			return err
-		}
-		run.BeganAt, run.Cursor, run.Accounts, run.Findings = &began, "", accounts, findings
-		end(&run, tx.Now)
-		return tx.SaveAuditRun(ctx, run)
-	})
-}
-
-// begin goes on with a run that is under way, or begins the next one when it is due.
-func begin(run billing.AuditRun, now time.Time) (_ billing.AuditRun, due bool) {
-	switch {
-	case run.BeganAt != nil && run.EndedAt == nil:
-		return run, true
-	case run.BeganAt != nil && now.Before(run.BeganAt.Add(runEvery)):
-		return run, false
-	}
-	run.BeganAt, run.EndedAt, run.Cursor, run.Accounts, run.Findings = &now, nil, "", 0, 0
-	return run, true
-}
-
-func end(run *billing.AuditRun, now time.Time) {
-	run.EndedAt, run.LastEndedAt, run.LastFindings = &now, &now, run.Findings
-}
-
-func sameTime(a, b *time.Time) bool {
-	if a == nil || b == nil {
-		return a == b
-	}
-	return a.Equal(*b)
 }

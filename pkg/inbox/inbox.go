@@ -65,6 +65,7 @@ func New(o Options) (*Inbox, error) {
 	river.AddWorker(workers, &resolveWorker{inbox: in, stripe: o.Stripe})
 	river.AddWorker(workers, &sweepWorker{inbox: in})
 	river.AddWorker(workers, &auditWorker{db: o.DB, log: o.Log})
+	river.AddWorker(workers, &driftWorker{db: o.DB, syncer: o.Syncer, log: o.Log})
 	cfg := &river.Config{
 		Queues:               map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: maxWorkers}},
 		Workers:              workers,
@@ -74,7 +75,7 @@ func New(o Options) (*Inbox, error) {
 		MaxAttempts:          maxAttempts, // of the jobs that this client inserts
 		RetryPolicy:          backoff{},
 		FetchPollInterval:    lookInterval,
-		PeriodicJobs:         []*river.PeriodicJob{periodic(sweepInterval, sweepArgs{}, nil), periodic(auditInterval, auditArgs{}, oneWaits)},
+		PeriodicJobs:         periodicJobs(),
 	}
 	var err error
 	switch in.db.Dialect() {

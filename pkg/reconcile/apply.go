@@ -123,7 +123,7 @@ func applyRefund(ctx context.Context, tx *store.Tx, a billing.Account, r Refund)
 		return a, err
 	}
 	for _, l := range lots {
-		if a, err = ledger.Clawback(ctx, tx, a, l.GrantKey, share(l.Granted, r.Refunded, r.Amount), "refunded"); err != nil {
+		if a, err = ledger.Clawback(ctx, tx, a, l.GrantKey, r.due(l), "refunded"); err != nil {
 			return a, err
 		}
 	}

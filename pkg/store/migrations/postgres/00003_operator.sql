@@ -52,7 +52,11 @@ INSERT INTO audit_runs (kind, cursor_id, accounts, findings, last_findings) VALU
 -- An operator looks at all events of an account, not at the pending ones alone.
 CREATE INDEX inbox_events_account_id ON inbox_events (account_id, received_at);
 
+-- The comparison with Stripe looks at all lots of an account, not at those with points left alone.
+CREATE INDEX lots_account_id ON lots (account_id, id);
+
 -- +goose Down
+DROP INDEX lots_account_id;
 DROP INDEX inbox_events_account_id;
 DROP TABLE audit_runs;
 DROP TABLE syncs;
