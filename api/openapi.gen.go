@@ -408,7 +408,7 @@ type Lot struct {
 	Id        string     `json:"id"`
 	Remaining int64      `json:"remaining"`
 
-	// Source What the points belong to: `subscription:sub_…` or `order:ord_…`.
+	// Source What the points belong to: `subscription:sub_…`, `order:ord_…` or `admin`.
 	Source string `json:"source"`
 }
 

@@ -89,7 +89,7 @@ func adjust(ctx context.Context, tx *store.Tx, a billing.Account, r Adjustment) 
 			Fields: []billing.FieldError{{Pointer: "/expires_at", Message: "must be in the future"}}}
 	}
 	a, _, err := ledger.Grant(ctx, tx, a, billing.Grant{
-		Key: "admin:" + string(a.ID) + ":" + r.Key, Source: "admin:" + r.Key, Amount: r.Amount, ExpiresAt: r.ExpiresAt, Description: r.Reason,
+		Key: "admin:" + string(a.ID) + ":" + r.Key, Source: "admin", Amount: r.Amount, ExpiresAt: r.ExpiresAt, Description: r.Reason,
 	})
 	return a, err
 }

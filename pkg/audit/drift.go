@@ -24,6 +24,7 @@ type Comparison struct {
 // Compared is what came of one account.
 type Compared struct {
 	Account billing.AccountID
+	LeftOut bool // because an event waits
 	Found   []billing.Drift
 	Left    []billing.Drift // after the repair, or all of it where none was asked for
 	Err     error           // it could not be told
@@ -37,7 +38,7 @@ func (c *Comparison) Account(ctx context.Context, id billing.AccountID) (r Compa
 	}
 	if c.LeaveWaiting {
 		if waits, err := c.DB.HasPendingEvents(ctx, id); err != nil || waits {
-			r.Err = err
+			r.LeftOut, r.Err = waits, err
 			return r
 		}
 	}

@@ -19,6 +19,9 @@ const (
 	driftBatch = 16
 	driftPace  = 500 * time.Millisecond
 	driftEvery = 24 * time.Hour
+	// stripeAway is after how many accounts in a row the walk takes Stripe, and not the accounts, for the reason, and keeps its place. One that
+	// Stripe never answers for is passed by, lest it stop the walk for ever.
+	stripeAway = 2
 )
 
 // walk is a look at all accounts that comes back by itself, step by step.
@@ -60,15 +63,25 @@ func StepDrift(ctx context.Context, db *store.DB, syncer *reconcile.Syncer, log 
 		if err != nil {
 			return out, err
 		}
+		held, silent := 0, 0 // accounts after out.last, and those among them for which Stripe did not answer
 		for _, id := range ids {
 			r := c.Account(ctx, id)
-			if ctx.Err() != nil || billing.CodeOf(r.Err) == billing.EStripeUnavailable { // the next step looks at this account
-				return out, nil
+			if ctx.Err() != nil {
+				return out, nil // the next step looks at this account
 			}
-			out.accounts, out.findings, out.last = out.accounts+1, out.findings+len(r.Found), id
 			r.log(ctx, log)
+			held++
+			switch {
+			case billing.CodeOf(r.Err) == billing.EStripeUnavailable:
+				if silent++; silent == stripeAway {
+					return out, nil // and at all of these
+				}
+			case r.LeftOut && silent > 0: // it does not show that Stripe answers
+			default:
+				out.accounts, out.findings, out.last, held, silent = out.accounts+held, out.findings+len(r.Found), id, 0, 0
+			}
 		}
-		out.done = len(ids) < limit
+		out.done = len(ids) < limit && held == 0
 		return out, nil
 	}
 	return w.step(ctx, db)

@@ -3,6 +3,7 @@ package inbox_test
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"testing"
 	"time"
 
@@ -11,7 +12,7 @@ import (
 )
 
 // TestPeriodicDrift proves that the server's own comparison with Stripe finds and repairs what no webhook told of, leaves alone an account with an
-// event that waits, keeps its place while Stripe is away, and comes back a day later.
+// event that waits, keeps its place while Stripe is away, passes by an account that Stripe never answers for, and comes back a day later.
 func TestPeriodicDrift(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -26,13 +27,26 @@ func TestPeriodicDrift(t *testing.T) {
 		w.advance(time.Second) // ids sort by time
 		told, _ := w.buyer()
 		w.ring("evt_told", told.CustomerID) // and no job runs
+		w.advance(time.Second)
+		other, _ := w.buyer()
 		w.gate.fail(refuses)
 		if run := step(); run.Accounts != 0 || run.Cursor != "" || run.EndedAt != nil || run.LastEndedAt != nil {
 			w.t.Errorf("Stripe away: %+v", run)
 		}
+		w.gate.fail(func(out http.ResponseWriter, r *http.Request) {
+			if r.URL.Query().Get("customer") == string(lost.CustomerID) {
+				refuses(out, r)
+				return
+			}
+			w.gate.next.ServeHTTP(out, r)
+		})
+		if run := step(); run.Accounts != 3 || run.Cursor != other.ID || run.EndedAt == nil || run.Findings != 2 || w.account(lost.ID).Available != 0 {
+			w.t.Errorf("no answer for one account alone: %+v", run)
+		}
 		w.gate.fail(nil)
+		w.advance(24 * time.Hour)
 		run := step()
-		if run.Accounts != 2 || run.Findings != 2 || run.LastFindings != 2 || run.EndedAt == nil { // the order, and its grant
+		if run.Accounts != 3 || run.Findings != 2 || run.LastFindings != 2 || run.EndedAt == nil { // the order, and its grant
 			w.t.Errorf("the run: %+v", run)
 		}
 		if w.account(lost.ID).Available != 100 || w.account(told.ID).Available != 0 {

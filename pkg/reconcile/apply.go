@@ -11,8 +11,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// apply makes a decision so, in one transaction under the account's lock. It answers false, and changes nothing, when
-// the picture of a later ticket was applied before.
+// apply makes a decision so, in one transaction under the account's lock. It answers false, and changes nothing but the note of
+// this sync, when the picture of a later ticket was applied before.
 func apply(ctx context.Context, db *store.DB, t billing.Ticket, d Decision) (applied bool, err error) {
 	err = db.InTx(ctx, func(tx *store.Tx) error {
 		a, ok, err := tx.ApplyTicket(ctx, t.Account.ID, t.Number, d.InvoicesSince)
