@@ -16,12 +16,31 @@ import (
 	openapi_types "github.com/oapi-codegen/runtime/types"
 )
 
+// Defines values for AdminAccountRole.
+const (
+	AdminAccountRoleAdmin AdminAccountRole = "admin"
+	AdminAccountRoleUser  AdminAccountRole = "user"
+)
+
+// Valid indicates whether the value is a known member of the AdminAccountRole enum.
+func (e AdminAccountRole) Valid() bool {
+	switch e {
+	case AdminAccountRoleAdmin:
+		return true
+	case AdminAccountRoleUser:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for EntryKind.
 const (
-	EntryKindClawback EntryKind = "clawback"
-	EntryKindExpire   EntryKind = "expire"
-	EntryKindGrant    EntryKind = "grant"
-	EntryKindSpend    EntryKind = "spend"
+	EntryKindClawback   EntryKind = "clawback"
+	EntryKindCorrection EntryKind = "correction"
+	EntryKindExpire     EntryKind = "expire"
+	EntryKindGrant      EntryKind = "grant"
+	EntryKindSpend      EntryKind = "spend"
 )
 
 // Valid indicates whether the value is a known member of the EntryKind enum.
@@ -29,11 +48,58 @@ func (e EntryKind) Valid() bool {
 	switch e {
 	case EntryKindClawback:
 		return true
+	case EntryKindCorrection:
+		return true
 	case EntryKindExpire:
 		return true
 	case EntryKindGrant:
 		return true
 	case EntryKindSpend:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MomentKind.
+const (
+	AccountRegistered MomentKind = "account.registered"
+	AdminActed        MomentKind = "admin.acted"
+	EventProcessed    MomentKind = "event.processed"
+	EventReceived     MomentKind = "event.received"
+	LoginBegan        MomentKind = "login.began"
+	LoginEnded        MomentKind = "login.ended"
+	OrderFulfilled    MomentKind = "order.fulfilled"
+	OrderMade         MomentKind = "order.made"
+	PointsMoved       MomentKind = "points.moved"
+	SyncBegan         MomentKind = "sync.began"
+	SyncEnded         MomentKind = "sync.ended"
+)
+
+// Valid indicates whether the value is a known member of the MomentKind enum.
+func (e MomentKind) Valid() bool {
+	switch e {
+	case AccountRegistered:
+		return true
+	case AdminActed:
+		return true
+	case EventProcessed:
+		return true
+	case EventReceived:
+		return true
+	case LoginBegan:
+		return true
+	case LoginEnded:
+		return true
+	case OrderFulfilled:
+		return true
+	case OrderMade:
+		return true
+	case PointsMoved:
+		return true
+	case SyncBegan:
+		return true
+	case SyncEnded:
 		return true
 	default:
 		return false
@@ -163,6 +229,36 @@ func (e SubscriptionStatus) Valid() bool {
 	}
 }
 
+// Adjustment defines model for Adjustment.
+type Adjustment struct {
+	Entry  Entry  `json:"entry"`
+	Points Points `json:"points"`
+}
+
+// AdminAccount defines model for AdminAccount.
+type AdminAccount struct {
+	CreatedAt time.Time `json:"created_at"`
+
+	// CustomerId Stripe's customer; null before the first purchase.
+	CustomerId *string `json:"customer_id"`
+
+	// Email Example: ada@example.com
+	Email        Email            `json:"email"`
+	Id           string           `json:"id"`
+	LastSyncedAt *time.Time       `json:"last_synced_at"`
+	Points       Points           `json:"points"`
+	Role         AdminAccountRole `json:"role"`
+
+	// Subscription Null when there never was one.
+	Subscription *Subscription `json:"subscription"`
+
+	// Version Grows with every change that a token mirrors: the claim `ver`.
+	Version int64 `json:"version"`
+}
+
+// AdminAccountRole defines model for AdminAccount.Role.
+type AdminAccountRole string
+
 // Catalog defines model for Catalog.
 type Catalog struct {
 	Packs []Pack `json:"packs"`
@@ -203,6 +299,15 @@ type CheckoutStatus struct {
 	// Subscription Null when there never was one.
 	Subscription *Subscription `json:"subscription"`
 	Token        string        `json:"token"`
+}
+
+// CorrectionRequest defines model for CorrectionRequest.
+type CorrectionRequest struct {
+	// Amount How many to take away.
+	Amount int64 `json:"amount"`
+
+	// Reason The entry's description: the customer reads it.
+	Reason string `json:"reason"`
 }
 
 // Credentials defines model for Credentials.
@@ -246,6 +351,17 @@ type FieldError struct {
 
 	// Pointer A JSON pointer into the body, or the name of the header or query parameter.
 	Pointer string `json:"pointer"`
+}
+
+// GrantRequest defines model for GrantRequest.
+type GrantRequest struct {
+	Amount int64 `json:"amount"`
+
+	// ExpiresAt When what is left of the points runs out; never without it.
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+
+	// Reason The entry's description: the customer reads it.
+	Reason string `json:"reason"`
 }
 
 // InsufficientPointsProblem defines model for InsufficientPointsProblem.
@@ -292,12 +408,35 @@ type Lot struct {
 	Id        string     `json:"id"`
 	Remaining int64      `json:"remaining"`
 
-	// Source What the points belong to: `subscription:sub_…` or `order:ord_…`.
+	// Source What the points belong to: `subscription:sub_…`, `order:ord_…` or `admin`.
 	Source string `json:"source"`
 }
 
 // Metadata Up to 20 short strings of the caller's own.
 type Metadata map[string]string
+
+// Moment defines model for Moment.
+type Moment struct {
+	// Amount Of a movement of points, signed.
+	Amount *int64    `json:"amount"`
+	At     time.Time `json:"at"`
+
+	// BalanceAfter Of a movement of points: available + held − debt after it.
+	BalanceAfter *int64     `json:"balance_after"`
+	Kind         MomentKind `json:"kind"`
+
+	// Ref The id of what the moment is about; the ticket of a sync.
+	Ref string `json:"ref"`
+
+	// Text A sentence for people.
+	Text string `json:"text"`
+
+	// Version The account's version after a movement of points or a sync.
+	Version *int64 `json:"version"`
+}
+
+// MomentKind defines model for Moment.Kind.
+type MomentKind string
 
 // NewCredentials defines model for NewCredentials.
 type NewCredentials struct {
@@ -497,12 +636,24 @@ type Subscription struct {
 // SubscriptionStatus Stripe's word.
 type SubscriptionStatus string
 
+// Timeline defines model for Timeline.
+type Timeline struct {
+	Moments    []Moment `json:"moments"`
+	NextCursor *string  `json:"next_cursor"`
+}
+
 // User defines model for User.
 type User struct {
 	// Email Example: ada@example.com
 	Email Email  `json:"email"`
 	Id    string `json:"id"`
 }
+
+// AccountID Example: acc_01jd0000000000000000000000
+type AccountID = string
+
+// AdminKey defines model for AdminKey.
+type AdminKey = string
 
 // Cursor defines model for Cursor.
 type Cursor = string
@@ -552,6 +703,33 @@ type Unavailable = Problem
 // Validation defines model for Validation.
 type Validation = Problem
 
+// FindAccountsParams defines parameters for FindAccounts.
+type FindAccountsParams struct {
+	// Email The whole address, however it is cased.
+	Email Email `form:"email" json:"email"`
+}
+
+// CorrectPointsParams defines parameters for CorrectPoints.
+type CorrectPointsParams struct {
+	// IdempotencyKey Names this request for retries, unique per account that is adjusted, kept forever. Admins' keys and customers' keys do not meet.
+	IdempotencyKey AdminKey `json:"Idempotency-Key"`
+}
+
+// GrantPointsParams defines parameters for GrantPoints.
+type GrantPointsParams struct {
+	// IdempotencyKey Names this request for retries, unique per account that is adjusted, kept forever. Admins' keys and customers' keys do not meet.
+	IdempotencyKey AdminKey `json:"Idempotency-Key"`
+}
+
+// GetTimelineParams defines parameters for GetTimeline.
+type GetTimelineParams struct {
+	// Limit How many at the most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `next_cursor` of the page before.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
 // CreateCheckoutParams defines parameters for CreateCheckout.
 type CreateCheckoutParams struct {
 	// IdempotencyKey Names this request for retries, unique per account, kept forever. Use a fresh UUID for each new intention. Without it a repeat is a second purchase or spend.
@@ -582,6 +760,12 @@ type SpendPointsParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// CorrectPointsJSONRequestBody defines body for CorrectPoints for application/json ContentType.
+type CorrectPointsJSONRequestBody = CorrectionRequest
+
+// GrantPointsJSONRequestBody defines body for GrantPoints for application/json ContentType.
+type GrantPointsJSONRequestBody = GrantRequest
+
 // LoginJSONRequestBody defines body for Login for application/json ContentType.
 type LoginJSONRequestBody = Credentials
 
@@ -608,6 +792,21 @@ type ServerInterface interface {
 	// GetJWKS The public keys that verify our tokens
 	// (GET /.well-known/jwks.json)
 	GetJWKS(ctx echo.Context) error
+	// FindAccounts Find the account with an email
+	// (GET /admin/accounts)
+	FindAccounts(ctx echo.Context, params FindAccountsParams) error
+	// GetAccount One account as it is now
+	// (GET /admin/accounts/{account_id})
+	GetAccount(ctx echo.Context, accountId AccountID) error
+	// CorrectPoints Take points away
+	// (POST /admin/accounts/{account_id}/corrections)
+	CorrectPoints(ctx echo.Context, accountId AccountID, params CorrectPointsParams) error
+	// GrantPoints Give points
+	// (POST /admin/accounts/{account_id}/grants)
+	GrantPoints(ctx echo.Context, accountId AccountID, params GrantPointsParams) error
+	// GetTimeline What happened to an account, latest first
+	// (GET /admin/accounts/{account_id}/timeline)
+	GetTimeline(ctx echo.Context, accountId AccountID, params GetTimelineParams) error
 	// Login Log in with email and password
 	// (POST /auth/login)
 	Login(ctx echo.Context) error
@@ -669,6 +868,148 @@ func (w *ServerInterfaceWrapper) GetJWKS(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetJWKS(ctx)
+	return err
+}
+
+// FindAccounts converts echo context to params.
+func (w *ServerInterfaceWrapper) FindAccounts(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params FindAccountsParams
+	// ------------- Required query parameter "email" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "email", ctx.QueryParams(), &params.Email, runtime.BindQueryParameterOptions{Type: "string", Format: "email"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter email: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.FindAccounts(ctx, params)
+	return err
+}
+
+// GetAccount converts echo context to params.
+func (w *ServerInterfaceWrapper) GetAccount(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "account_id" -------------
+	var accountId AccountID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "account_id", ctx.Param("account_id"), &accountId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter account_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetAccount(ctx, accountId)
+	return err
+}
+
+// CorrectPoints converts echo context to params.
+func (w *ServerInterfaceWrapper) CorrectPoints(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "account_id" -------------
+	var accountId AccountID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "account_id", ctx.Param("account_id"), &accountId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter account_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CorrectPointsParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey AdminKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CorrectPoints(ctx, accountId, params)
+	return err
+}
+
+// GrantPoints converts echo context to params.
+func (w *ServerInterfaceWrapper) GrantPoints(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "account_id" -------------
+	var accountId AccountID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "account_id", ctx.Param("account_id"), &accountId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter account_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GrantPointsParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey AdminKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GrantPoints(ctx, accountId, params)
+	return err
+}
+
+// GetTimeline converts echo context to params.
+func (w *ServerInterfaceWrapper) GetTimeline(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "account_id" -------------
+	var accountId AccountID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "account_id", ctx.Param("account_id"), &accountId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter account_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetTimelineParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetTimeline(ctx, accountId, params)
 	return err
 }
 
@@ -956,6 +1297,11 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/points", wrapper.GetPoints, options.OperationMiddlewares["getPoints"]...)
 	router.GET(options.BaseURL+"/points/entries", wrapper.ListEntries, options.OperationMiddlewares["listEntries"]...)
 	router.POST(options.BaseURL+"/points/spend", wrapper.SpendPoints, options.OperationMiddlewares["spendPoints"]...)
+	router.GET(options.BaseURL+"/admin/accounts", wrapper.FindAccounts, options.OperationMiddlewares["findAccounts"]...)
+	router.GET(options.BaseURL+"/admin/accounts/:account_id", wrapper.GetAccount, options.OperationMiddlewares["getAccount"]...)
+	router.GET(options.BaseURL+"/admin/accounts/:account_id/timeline", wrapper.GetTimeline, options.OperationMiddlewares["getTimeline"]...)
+	router.POST(options.BaseURL+"/admin/accounts/:account_id/grants", wrapper.GrantPoints, options.OperationMiddlewares["grantPoints"]...)
+	router.POST(options.BaseURL+"/admin/accounts/:account_id/corrections", wrapper.CorrectPoints, options.OperationMiddlewares["correctPoints"]...)
 	router.GET(options.BaseURL+"/.well-known/jwks.json", wrapper.GetJWKS, options.OperationMiddlewares["getJWKS"]...)
 	router.GET(options.BaseURL+"/healthz", wrapper.GetHealth, options.OperationMiddlewares["getHealth"]...)
 	router.GET(options.BaseURL+"/readyz", wrapper.GetReadiness, options.OperationMiddlewares["getReadiness"]...)
@@ -1019,6 +1365,590 @@ func (response GetJWKS200JSONResponse) VisitGetJWKSResponse(w http.ResponseWrite
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FindAccountsRequestObject struct {
+	Params FindAccountsParams
+}
+
+type FindAccountsResponseObject interface {
+	VisitFindAccountsResponse(w http.ResponseWriter) error
+}
+
+type FindAccounts200JSONResponse struct {
+	Accounts []AdminAccount `json:"accounts"`
+}
+
+func (response FindAccounts200JSONResponse) VisitFindAccountsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FindAccounts400ApplicationProblemPlusJSONResponse struct {
+	ValidationApplicationProblemPlusJSONResponse
+}
+
+func (response FindAccounts400ApplicationProblemPlusJSONResponse) VisitFindAccountsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FindAccounts401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response FindAccounts401ApplicationProblemPlusJSONResponse) VisitFindAccountsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FindAccounts404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response FindAccounts404ApplicationProblemPlusJSONResponse) VisitFindAccountsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FindAccounts503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response FindAccounts503ApplicationProblemPlusJSONResponse) VisitFindAccountsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccountRequestObject struct {
+	AccountId AccountID `json:"account_id"`
+}
+
+type GetAccountResponseObject interface {
+	VisitGetAccountResponse(w http.ResponseWriter) error
+}
+
+type GetAccount200JSONResponse AdminAccount
+
+func (response GetAccount200JSONResponse) VisitGetAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccount400ApplicationProblemPlusJSONResponse struct {
+	ValidationApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccount400ApplicationProblemPlusJSONResponse) VisitGetAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccount401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccount401ApplicationProblemPlusJSONResponse) VisitGetAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccount404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccount404ApplicationProblemPlusJSONResponse) VisitGetAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccount503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccount503ApplicationProblemPlusJSONResponse) VisitGetAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectPointsRequestObject struct {
+	AccountId AccountID `json:"account_id"`
+	Params    CorrectPointsParams
+	Body      *CorrectPointsJSONRequestBody
+}
+
+type CorrectPointsResponseObject interface {
+	VisitCorrectPointsResponse(w http.ResponseWriter) error
+}
+
+type CorrectPoints201ResponseHeaders struct {
+	IdempotentReplayed *bool
+}
+
+type CorrectPoints201JSONResponse struct {
+	Body    Adjustment
+	Headers CorrectPoints201ResponseHeaders
+}
+
+func (response CorrectPoints201JSONResponse) VisitCorrectPointsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectPoints400ApplicationProblemPlusJSONResponse struct {
+	ValidationApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectPoints400ApplicationProblemPlusJSONResponse) VisitCorrectPointsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectPoints401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectPoints401ApplicationProblemPlusJSONResponse) VisitCorrectPointsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectPoints404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectPoints404ApplicationProblemPlusJSONResponse) VisitCorrectPointsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectPoints409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectPoints409ApplicationProblemPlusJSONResponse) VisitCorrectPointsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectPoints413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectPoints413ApplicationProblemPlusJSONResponse) VisitCorrectPointsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectPoints415ApplicationProblemPlusJSONResponse struct {
+	MediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectPoints415ApplicationProblemPlusJSONResponse) VisitCorrectPointsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectPoints422ApplicationProblemPlusJSONResponse struct {
+	KeyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectPoints422ApplicationProblemPlusJSONResponse) VisitCorrectPointsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectPoints503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectPoints503ApplicationProblemPlusJSONResponse) VisitCorrectPointsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GrantPointsRequestObject struct {
+	AccountId AccountID `json:"account_id"`
+	Params    GrantPointsParams
+	Body      *GrantPointsJSONRequestBody
+}
+
+type GrantPointsResponseObject interface {
+	VisitGrantPointsResponse(w http.ResponseWriter) error
+}
+
+type GrantPoints201ResponseHeaders struct {
+	IdempotentReplayed *bool
+}
+
+type GrantPoints201JSONResponse struct {
+	Body    Adjustment
+	Headers GrantPoints201ResponseHeaders
+}
+
+func (response GrantPoints201JSONResponse) VisitGrantPointsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GrantPoints400ApplicationProblemPlusJSONResponse struct {
+	ValidationApplicationProblemPlusJSONResponse
+}
+
+func (response GrantPoints400ApplicationProblemPlusJSONResponse) VisitGrantPointsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GrantPoints401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GrantPoints401ApplicationProblemPlusJSONResponse) VisitGrantPointsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GrantPoints404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GrantPoints404ApplicationProblemPlusJSONResponse) VisitGrantPointsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GrantPoints413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response GrantPoints413ApplicationProblemPlusJSONResponse) VisitGrantPointsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GrantPoints415ApplicationProblemPlusJSONResponse struct {
+	MediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response GrantPoints415ApplicationProblemPlusJSONResponse) VisitGrantPointsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GrantPoints422ApplicationProblemPlusJSONResponse struct {
+	KeyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response GrantPoints422ApplicationProblemPlusJSONResponse) VisitGrantPointsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GrantPoints503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GrantPoints503ApplicationProblemPlusJSONResponse) VisitGrantPointsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTimelineRequestObject struct {
+	AccountId AccountID `json:"account_id"`
+	Params    GetTimelineParams
+}
+
+type GetTimelineResponseObject interface {
+	VisitGetTimelineResponse(w http.ResponseWriter) error
+}
+
+type GetTimeline200JSONResponse Timeline
+
+func (response GetTimeline200JSONResponse) VisitGetTimelineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTimeline400ApplicationProblemPlusJSONResponse struct {
+	ValidationApplicationProblemPlusJSONResponse
+}
+
+func (response GetTimeline400ApplicationProblemPlusJSONResponse) VisitGetTimelineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTimeline401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetTimeline401ApplicationProblemPlusJSONResponse) VisitGetTimelineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTimeline404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetTimeline404ApplicationProblemPlusJSONResponse) VisitGetTimelineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTimeline503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetTimeline503ApplicationProblemPlusJSONResponse) VisitGetTimelineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -2422,6 +3352,21 @@ type StrictServerInterface interface {
 	// GetJWKS The public keys that verify our tokens
 	// (GET /.well-known/jwks.json)
 	GetJWKS(ctx context.Context, request GetJWKSRequestObject) (GetJWKSResponseObject, error)
+	// FindAccounts Find the account with an email
+	// (GET /admin/accounts)
+	FindAccounts(ctx context.Context, request FindAccountsRequestObject) (FindAccountsResponseObject, error)
+	// GetAccount One account as it is now
+	// (GET /admin/accounts/{account_id})
+	GetAccount(ctx context.Context, request GetAccountRequestObject) (GetAccountResponseObject, error)
+	// CorrectPoints Take points away
+	// (POST /admin/accounts/{account_id}/corrections)
+	CorrectPoints(ctx context.Context, request CorrectPointsRequestObject) (CorrectPointsResponseObject, error)
+	// GrantPoints Give points
+	// (POST /admin/accounts/{account_id}/grants)
+	GrantPoints(ctx context.Context, request GrantPointsRequestObject) (GrantPointsResponseObject, error)
+	// GetTimeline What happened to an account, latest first
+	// (GET /admin/accounts/{account_id}/timeline)
+	GetTimeline(ctx context.Context, request GetTimelineRequestObject) (GetTimelineResponseObject, error)
 	// Login Log in with email and password
 	// (POST /auth/login)
 	Login(ctx context.Context, request LoginRequestObject) (LoginResponseObject, error)
@@ -2501,6 +3446,180 @@ func (sh *strictHandler) GetJWKS(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(GetJWKSResponseObject); ok {
 		return validResponse.VisitGetJWKSResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// FindAccounts operation middleware
+func (sh *strictHandler) FindAccounts(ctx echo.Context, params FindAccountsParams) error {
+	var request FindAccountsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.FindAccounts(ctx.Request().Context(), request.(FindAccountsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "FindAccounts")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(FindAccountsResponseObject); ok {
+		return validResponse.VisitFindAccountsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetAccount operation middleware
+func (sh *strictHandler) GetAccount(ctx echo.Context, accountId AccountID) error {
+	var request GetAccountRequestObject
+
+	request.AccountId = accountId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAccount(ctx.Request().Context(), request.(GetAccountRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAccount")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetAccountResponseObject); ok {
+		return validResponse.VisitGetAccountResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CorrectPoints operation middleware
+func (sh *strictHandler) CorrectPoints(ctx echo.Context, accountId AccountID, params CorrectPointsParams) error {
+	var request CorrectPointsRequestObject
+
+	request.AccountId = accountId
+	request.Params = params
+
+	var body CorrectPointsJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CorrectPoints(ctx.Request().Context(), request.(CorrectPointsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CorrectPoints")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CorrectPointsResponseObject); ok {
+		return validResponse.VisitCorrectPointsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GrantPoints operation middleware
+func (sh *strictHandler) GrantPoints(ctx echo.Context, accountId AccountID, params GrantPointsParams) error {
+	var request GrantPointsRequestObject
+
+	request.AccountId = accountId
+	request.Params = params
+
+	var body GrantPointsJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GrantPoints(ctx.Request().Context(), request.(GrantPointsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GrantPoints")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GrantPointsResponseObject); ok {
+		return validResponse.VisitGrantPointsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetTimeline operation middleware
+func (sh *strictHandler) GetTimeline(ctx echo.Context, accountId AccountID, params GetTimelineParams) error {
+	var request GetTimelineRequestObject
+
+	request.AccountId = accountId
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetTimeline(ctx.Request().Context(), request.(GetTimelineRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetTimeline")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetTimelineResponseObject); ok {
+		return validResponse.VisitGetTimelineResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -65,7 +65,7 @@ func New(o Options) (http.Handler, error) {
 	e.HTTPErrorHandler = problemHandler(o.Log)
 	outermost(e, o, metrics)
 	// Nobody reaches a handler without a valid token, or with a request that the contract does not know.
-	e.Use(authenticate(o.Tokens, contract), contract.validate)
+	e.Use(authenticate(o.Tokens, contract), adminsOnly(o.Accounts), contract.validate)
 	RegisterHandlers(e, NewStrictHandler(s, nil))
 	e.POST("/webhook", s.receiveWebhook)
 	servePages(e, o, metrics)

@@ -20,6 +20,7 @@ func TestStory(t *testing.T) {
 		c.spendsOutside()
 		c.managesTheSubscription()
 		c.looksAround()
+		c.meetsTheAdmin()
 		if missing := w.unseen(t); len(missing) > 0 {
 			t.Errorf("operations without a successful call: %v", missing)
 		}

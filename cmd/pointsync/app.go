@@ -37,12 +37,13 @@ type parts struct {
 
 // app is the wired server.
 type app struct {
-	db      *store.DB
-	stripe  *stripegw.Gateway
-	syncer  *reconcile.Syncer
-	inbox   *inbox.Inbox
-	handler http.Handler
-	log     *slog.Logger
+	db       *store.DB
+	stripe   *stripegw.Gateway
+	syncer   *reconcile.Syncer
+	inbox    *inbox.Inbox
+	accounts *account.Service
+	handler  http.Handler
+	log      *slog.Logger
 }
 
 // newApp wires the rooms, from the bottom up.
@@ -73,12 +74,11 @@ func newApp(ctx context.Context, p parts) (_ *app, err error) {
 		return nil, err
 	}
 	tokens := token.NewIssuer(keys, c.Issuer, c.Audience, p.now)
-	accounts, err := account.New(a.db, tokens, a.syncer)
-	if err != nil {
+	if a.accounts, err = account.New(a.db, tokens, a.syncer); err != nil {
 		return nil, err
 	}
 	a.handler, err = api.New(api.Options{
-		DB: a.db, Accounts: accounts, Checkout: checkout.New(a.db, a.stripe, p.catalog, a.syncer, c.AllowedOrigins),
+		DB: a.db, Accounts: a.accounts, Checkout: checkout.New(a.db, a.stripe, p.catalog, a.syncer, c.AllowedOrigins),
 		Inbox: a.inbox, Tokens: tokens, Catalog: p.catalog, Origins: c.AllowedOrigins, Shop: p.shop, SandboxURL: p.sandboxURL, Log: p.log,
 	})
 	return a, err

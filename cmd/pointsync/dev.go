@@ -13,6 +13,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/pointsync/pointsync/pkg/account"
+	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/catalog"
 	"github.com/pointsync/pointsync/pkg/config"
 	"github.com/pointsync/pointsync/pkg/sandbox"
@@ -82,8 +84,27 @@ func startDev(ctx context.Context, d devCmd, log *slog.Logger) (*devServer, erro
 		stop()
 		return nil, errors.Join(err, apiListener.Close(), s.group.Wait())
 	}
+	if err := s.app.ensureAdmin(ctx); err != nil {
+		stop()
+		return nil, errors.Join(err, apiListener.Close(), s.group.Wait(), s.app.db.Close())
+	}
 	s.group.Go(func() error { return s.app.run(ctx, apiListener) })
 	return s, nil
+}
+
+// The admin of `dev`, whom everybody may be: there is nothing real to have power over.
+const (
+	devAdmin    = "admin@example.com"
+	devPassword = "correct horse battery"
+)
+
+// ensureAdmin makes the admin of `dev`.
+func (a *app) ensureAdmin(ctx context.Context) error {
+	if _, err := a.accounts.Register(ctx, devAdmin, devPassword); err != nil && billing.CodeOf(err) != billing.EEmailTaken {
+		return err
+	}
+	_, err := account.SetRole(ctx, a.db, devAdmin, billing.RoleAdmin)
+	return err
 }
 
 // wire sets the sandbox up as `pointsync stripe setup` would, and makes the API's app.
@@ -134,12 +155,13 @@ func (s *devServer) explain(dir string) {
   sandbox     %[2]s   a local Stripe and, in a browser, its control panel; a script moves its clock with
               curl -X POST %[2]s/_sandbox/clock -H 'Content-Type: application/json' -d '{"advance_seconds":86400}'
   state       %[3]s
+  admin       %[4]s with the password "%[5]s"
 
 Try it:
-  curl %[1]s/auth/register -H 'Content-Type: application/json' -d '{"email":"ada@example.com","password":"correct horse battery"}'
+  curl %[1]s/auth/register -H 'Content-Type: application/json' -d '{"email":"ada@example.com","password":"%[5]s"}'
 
 Stop with Ctrl-C.
-`, s.url, s.sandboxURL, dir)
+`, s.url, s.sandboxURL, dir, devAdmin, devPassword)
 }
 
 // devCatalog reads the catalogue that is named, or ./catalog.yaml, or the one inside the program.

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -21,6 +22,9 @@ type cli struct {
 	Sandbox     sandboxCmd     `cmd:"" help:"Run the local Stripe alone."`
 	Migrate     migrateCmd     `cmd:"" help:"Bring the database's schema up to this program's version."`
 	Stripe      stripeCmd      `cmd:"" help:"Set up, check and reconcile the Stripe account."`
+	Audit       auditCmd       `cmd:"" help:"Say where the database breaks a rule that always holds. Ends with 1 when it does, with 2 when that could not be told."`
+	Explain     explainCmd     `cmd:"" help:"Tell an account's story: events, syncs, orders, points, in order."`
+	User        userCmd        `cmd:"" help:"Give an account a role."`
 	Events      eventsCmd      `cmd:"" help:"Look at Stripe's events as they were received, and replay them."`
 	Keygen      keygenCmd      `cmd:"" help:"Make a signing key for POINTSYNC_SIGNING_KEYS."`
 	Healthcheck healthcheckCmd `cmd:"" help:"Ask a running server whether it is ready; for containers."`
@@ -34,6 +38,23 @@ func main() {
 		kong.Vars{"kid": time.Now().UTC().Format("20060102")})
 	if err := app.Run(); err != nil {
 		fmt.Fprintln(os.Stderr, "pointsync:", err)
-		os.Exit(1)
+		os.Exit(exitCode(err))
 	}
+}
+
+// ending is an error with an exit code of its own, for commands whose code is an answer.
+type ending struct {
+	code int
+	error
+}
+
+func (e ending) Unwrap() error { return e.error }
+
+// exitCode is 1 for a command that failed, unless the command tells its endings apart.
+func exitCode(err error) int {
+	var e ending
+	if errors.As(err, &e) {
+		return e.code
+	}
+	return 1
 }

@@ -115,10 +115,10 @@ func TestServeFollowsTheClock(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if said := p.run(0, "stripe", "reconcile", "ADA@example.com"); !strings.Contains(said, "1 accounts synced") {
+	if said := p.run(0, "stripe", "reconcile", "ADA@example.com"); !strings.Contains(said, "1 accounts compared, 0 differ") {
 		t.Errorf("reconcile says %q", said)
 	}
-	if said := p.run(1, "stripe", "reconcile", "nobody@example.com"); !strings.Contains(said, "nobody@example.com") {
+	if said := p.run(2, "stripe", "reconcile", "nobody@example.com"); !strings.Contains(said, "nobody@example.com") {
 		t.Errorf("reconcile of nobody says %q", said)
 	}
 }

@@ -12,7 +12,7 @@ const module = "github.com/pointsync/pointsync/"
 
 // rooms is the list of the design, lowest first: a room may import only rooms that stand before it.
 var rooms = []string{
-	"pkg/billing", "pkg/config", "pkg/catalog", "pkg/store", "pkg/stripegw", "pkg/token", "pkg/ledger", "pkg/reconcile",
+	"pkg/billing", "pkg/config", "pkg/catalog", "pkg/store", "pkg/stripegw", "pkg/token", "pkg/ledger", "pkg/reconcile", "pkg/audit",
 	"pkg/inbox", "pkg/account", "pkg/checkout", "api", "cmd/pointsync",
 }
 

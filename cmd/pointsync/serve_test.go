@@ -52,7 +52,7 @@ func TestServeTwoReplicas(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantEventsProcessed(t, p)
-	if said := p.run(0, "stripe", "reconcile"); !strings.Contains(said, "1 accounts synced, 0 failed") {
+	if said := p.run(0, "stripe", "reconcile"); !strings.Contains(said, "1 accounts compared, 0 differ") {
 		t.Errorf("reconcile says %q", said)
 	}
 	one.terminate()

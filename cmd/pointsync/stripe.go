@@ -2,24 +2,19 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"strings"
 	"time"
 
-	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/catalog"
 	"github.com/pointsync/pointsync/pkg/config"
-	"github.com/pointsync/pointsync/pkg/reconcile"
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
 type stripeCmd struct {
 	Setup     stripeSetupCmd     `cmd:"" help:"Create or update products, prices and the webhook endpoint from the catalogue. Safe to repeat."`
 	Check     stripeCheckCmd     `cmd:"" help:"Say whether Stripe is ready to work for us, and how to mend what is not."`
-	Reconcile stripeReconcileCmd `cmd:"" help:"Sync accounts with Stripe now."`
+	Reconcile stripeReconcileCmd `cmd:"" help:"Compare accounts with Stripe and repair what differs. Ends with 1 when a difference is left, with 2 when that could not be told."`
 }
 
 type stripeSetupCmd struct {
@@ -96,74 +91,4 @@ func stripeAndCatalog(ctx context.Context) (*stripegw.Gateway, *catalog.Catalog,
 	}
 	gateway, err := newGateway(c, now, log)
 	return gateway, items, now, err
-}
-
-type stripeReconcileCmd struct {
-	Email string `arg:"" optional:"" help:"Only this account."`
-}
-
-// Run syncs one account, or all that ever bought.
-func (s stripeReconcileCmd) Run(ctx context.Context) error {
-	c, err := config.Load(config.Database, config.Stripe)
-	if err != nil {
-		return err
-	}
-	items, err := catalog.Load(c.Catalog)
-	if err != nil {
-		return fmt.Errorf("POINTSYNC_CATALOG: %w", err)
-	}
-	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	now, err := clockOf(ctx, c, log)
-	if err != nil {
-		return err
-	}
-	db, err := openStore(ctx, c, now, false)
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	gateway, err := newGateway(c, now, log)
-	if err != nil {
-		return err
-	}
-	syncer := reconcile.New(db, gateway, items, reconcile.Policy{PastDueGrace: c.PastDueGrace, RenewalGrace: c.RenewalGrace}, log)
-	if s.Email != "" {
-		a, err := db.AccountByEmail(ctx, strings.ToLower(s.Email)) // as accounts spell it
-		if err != nil {
-			return fmt.Errorf("account %s: %w", s.Email, err)
-		}
-		return report(syncAll(ctx, syncer, []billing.AccountID{a.ID}))
-	}
-	var done, failed int
-	for last := billing.AccountID(""); ; {
-		ids, err := db.CustomerAccounts(ctx, last, 200)
-		if err != nil {
-			return err
-		}
-		if len(ids) == 0 {
-			return report(done, failed)
-		}
-		d, f := syncAll(ctx, syncer, ids)
-		done, failed, last = done+d, failed+f, ids[len(ids)-1]
-	}
-}
-
-func syncAll(ctx context.Context, syncer *reconcile.Syncer, ids []billing.AccountID) (done, failed int) {
-	for _, id := range ids {
-		if _, err := syncer.Sync(ctx, id); err != nil {
-			fmt.Fprintf(os.Stderr, "%s: %v\n", id, err)
-			failed++
-			continue
-		}
-		done++
-	}
-	return done, failed
-}
-
-func report(done, failed int) error {
-	fmt.Printf("%d accounts synced, %d failed\n", done, failed)
-	if failed > 0 {
-		return errors.New("some accounts could not be synced; run it again")
-	}
-	return nil
 }

@@ -8,6 +8,7 @@ type Account struct {
 	Email        string     // lower case
 	PasswordHash string     // argon2id, in its own encoded form
 	CustomerID   CustomerID // "" until the first checkout
+	Role         Role       // "" is RoleUser
 
 	Balance
 	Unsettled  Points     // spends not yet allocated to lots
@@ -18,6 +19,14 @@ type Account struct {
 	Sync         SyncState
 	CreatedAt    time.Time
 }
+
+// Role is what somebody may do beside using the product. It stands in the account's row and in no token.
+type Role string
+
+const (
+	RoleUser  Role = "user"
+	RoleAdmin Role = "admin" // sees every account, and grants and corrects points
+)
 
 // SyncState is the account's place in the order of syncs with Stripe.
 type SyncState struct {

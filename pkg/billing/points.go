@@ -28,6 +28,8 @@ const (
 	EntrySpend    EntryKind = "spend"    // points used
 	EntryExpire   EntryKind = "expire"   // a lot ran out
 	EntryClawback EntryKind = "clawback" // the money behind a grant went back
+
+	EntryCorrection EntryKind = "correction" // an admin took points away
 )
 
 // Entry is one movement of points. Entries are appended and never changed.

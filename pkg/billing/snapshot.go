@@ -6,6 +6,7 @@ import "time"
 // Its words are Stripe's.
 type Snapshot struct {
 	CustomerID    CustomerID
+	Deleted       bool // at Stripe: then it has nothing more to show, though it had
 	Subscriptions []StripeSubscription
 	Invoices      []StripeInvoice
 	Checkouts     []StripeCheckout // of the orders that were open

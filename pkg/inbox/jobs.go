@@ -23,6 +23,7 @@ const (
 	sweepInterval = 30 * time.Second
 	overdueAfter  = 2 * time.Minute // an event that waits longer has lost its job, or its job keeps failing
 	sweepLimit    = 500
+	syncsKept     = 30 * 24 * time.Hour
 	maxErrorText  = 500
 	maxIDText     = 1000 // far above what the gateway lets through: ids of 255 bytes
 )
@@ -126,7 +127,7 @@ func (w *sweepWorker) Work(ctx context.Context, _ *river.Job[sweepArgs]) error {
 	return w.inbox.Sweep(ctx)
 }
 
-// Sweep rings again for events that wait too long, and drops logins that ran out.
+// Sweep rings again for events that wait too long, and drops logins that ran out and syncs of long ago.
 func (in *Inbox) Sweep(ctx context.Context) error {
 	before := in.db.Now().Add(-overdueAfter)
 	accounts, err := in.db.OverdueAccounts(ctx, before, sweepLimit)
@@ -161,7 +162,12 @@ func (in *Inbox) Sweep(ctx context.Context) error {
 	if n := len(accounts) + len(events); n > 0 {
 		in.log.WarnContext(ctx, "events waited too long and were rung for again", "accounts", len(accounts), "unrouted", len(events))
 	}
-	return in.db.InTx(ctx, func(tx *store.Tx) error { return tx.DeleteOldLogins(ctx) })
+	return in.db.InTx(ctx, func(tx *store.Tx) error {
+		if err := tx.DeleteOldSyncs(ctx, tx.Now.Add(-syncsKept), sweepLimit); err != nil {
+			return err
+		}
+		return tx.DeleteOldLogins(ctx)
+	})
 }
 
 // backoff retries after 1, 2, 4 … seconds, a minute at the most: a sync is cheap, and somebody waits for it.

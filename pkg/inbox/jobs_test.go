@@ -151,6 +151,23 @@ func TestSweep(t *testing.T) {
 	})
 }
 
+// Proves that the syncs of the last thirty days are remembered and older ones forgotten.
+func TestSweepForgetsSyncs(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(w *world) {
+		a, _ := w.buyer()
+		for range 2 {
+			_, err := w.syncer.Sync(context.Background(), a.ID)
+			must(w.t, err)
+			w.advance(20 * 24 * time.Hour)
+		}
+		must(w.t, w.inbox.Sweep(context.Background()))
+		if n := w.count("SELECT count(*) FROM syncs"); n != 1 {
+			w.t.Errorf("%d syncs are remembered, want that of 20 days ago alone", n)
+		}
+	})
+}
+
 // Proves that an event which does not say whose it is is resolved by asking Stripe, and is ignored where the customer is not ours
 // or Stripe does not know the object.
 func TestResolve(t *testing.T) {

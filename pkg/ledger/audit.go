@@ -10,6 +10,7 @@ import (
 
 // Audit says what is wrong with an account's points, nil when nothing is: the balance must be the sum of the entries,
 // and the lots must hold just the points that are available, held, or spent and not yet settled.
+// Errors: *billing.Violation, ENotFound, and the database's.
 func Audit(ctx context.Context, db *store.DB, id billing.AccountID) error {
 	return db.InTx(ctx, func(tx *store.Tx) error {
 		a, err := tx.LockAccount(ctx, id)
@@ -22,14 +23,18 @@ func Audit(ctx context.Context, db *store.DB, id billing.AccountID) error {
 		}
 		switch {
 		case a.Available < 0 || a.Held < 0 || a.Debt < 0 || (a.Debt > 0 && a.Available > 0):
-			return fmt.Errorf("account %s: available %d, held %d, debt %d", id, a.Available, a.Held, a.Debt)
+			return broken(id, "balance", "available %d, held %d, debt %d", a.Available, a.Held, a.Debt)
 		case sums.Entries != a.Total():
-			return fmt.Errorf("account %s: the entries add up to %d and the balance is %d", id, sums.Entries, a.Total())
+			return broken(id, "entries-sum", "the entries add up to %d and the balance is %d", sums.Entries, a.Total())
 		case sums.Breaks != 0:
-			return fmt.Errorf("account %s: %d entries do not follow from the one before", id, sums.Breaks)
+			return broken(id, "entries-chain", "%d entries do not follow from the one before", sums.Breaks)
 		case sums.Remaining != a.Available+a.Held+a.Unsettled:
-			return fmt.Errorf("account %s: the lots hold %d points and the account %d", id, sums.Remaining, a.Available+a.Held+a.Unsettled)
+			return broken(id, "lots-sum", "the lots hold %d points and the account %d", sums.Remaining, a.Available+a.Held+a.Unsettled)
 		}
 		return nil
 	})
+}
+
+func broken(id billing.AccountID, rule, format string, args ...any) error {
+	return &billing.Violation{Account: id, Rule: rule, Detail: fmt.Sprintf(format, args...)}
 }

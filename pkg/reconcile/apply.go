@@ -2,21 +2,28 @@ package reconcile
 
 import (
 	"context"
+	"fmt"
+	"strings"
+	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/ledger"
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// apply makes a decision so, in one transaction under the account's lock. It answers false, and changes nothing, when
-// the picture of a later ticket was applied before.
+// apply makes a decision so, in one transaction under the account's lock. It answers false, and changes nothing but the note of
+// this sync, when the picture of a later ticket was applied before.
 func apply(ctx context.Context, db *store.DB, t billing.Ticket, d Decision) (applied bool, err error) {
 	err = db.InTx(ctx, func(tx *store.Tx) error {
 		a, ok, err := tx.ApplyTicket(ctx, t.Account.ID, t.Number, d.InvoicesSince)
 		applied = ok
-		if err != nil || !ok {
+		if err != nil {
 			return err
 		}
+		if !ok {
+			return tx.EndSync(ctx, a.ID, t.Number, billing.SyncEnd{Outcome: billing.SyncOutrun, Version: a.Version})
+		}
+		before := a.Subscription
 		if a, err = applyPoints(ctx, tx, a, d); err != nil {
 			return err
 		}
@@ -38,9 +45,38 @@ func apply(ctx context.Context, db *store.DB, t billing.Ticket, d Decision) (app
 				return err
 			}
 		}
+		if err := tx.EndSync(ctx, a.ID, t.Number, billing.SyncEnd{Outcome: billing.SyncApplied, Detail: changes(before, d), Version: a.Version}); err != nil {
+			return err
+		}
 		return tx.ProcessEvents(ctx, a.ID, t.Number)
 	})
 	return applied && err == nil, err
+}
+
+// changes says for an operator what a decision changes that leaves no other trace: points have their entries.
+func changes(before *billing.Subscription, d Decision) string {
+	var parts []string
+	if !sameSubscription(before, d.Subscription) {
+		parts = append(parts, "subscription "+state(before)+" → "+state(d.Subscription))
+	}
+	for _, o := range d.Orders {
+		parts = append(parts, fmt.Sprintf("order %s %s", o.ID, o.Status))
+	}
+	return strings.Join(append(parts, d.Warnings...), "; ")
+}
+
+func state(s *billing.Subscription) string {
+	if s == nil {
+		return "none"
+	}
+	words := s.Plan + " " + string(s.Status)
+	if s.CancelAtPeriodEnd {
+		words += ", cancels"
+	}
+	if s.Window != nil {
+		words += " until " + s.Window.Until.UTC().Format(time.RFC3339)
+	}
+	return words
 }
 
 // applyPoints ends lots and grants. The ends come first, so that a lot which lives longer than was known is not ended by a
@@ -87,7 +123,7 @@ func applyRefund(ctx context.Context, tx *store.Tx, a billing.Account, r Refund)
 		return a, err
 	}
 	for _, l := range lots {
-		if a, err = ledger.Clawback(ctx, tx, a, l.GrantKey, share(l.Granted, r.Refunded, r.Amount), "refunded"); err != nil {
+		if a, err = ledger.Clawback(ctx, tx, a, l.GrantKey, r.due(l), "refunded"); err != nil {
 			return a, err
 		}
 	}

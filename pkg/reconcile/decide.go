@@ -47,6 +47,9 @@ type Refund struct {
 	Amount          int64
 }
 
+// due is how many of a lot's points shall have gone back in all.
+func (r Refund) due(l billing.Lot) billing.Points { return share(l.Granted, r.Refunded, r.Amount) }
+
 // Decide is pure: the same input gives the same decision, in any order of the picture's lists.
 func Decide(in Input) Decision {
 	d := Decision{InvoicesSince: in.Account.Sync.InvoicesSince}

@@ -15,6 +15,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/singleflight"
@@ -72,20 +73,26 @@ const (
 // come for the same reason while one is under way share it. A failure is an Outcome, not an error: the caller decides by what
 // the database knows. Errors: those of the database.
 func (s *Syncer) ForSpend(ctx context.Context, id billing.AccountID) (Outcome, error) {
-	return s.shared(ctx, id, budgetForSpend)
+	return s.shared(ctx, id, wish{billing.CauseSpend, budgetForSpend})
 }
 
 // ForOrder is explained at ForSpend.
 func (s *Syncer) ForOrder(ctx context.Context, id billing.AccountID) (Outcome, error) {
-	return s.shared(ctx, id, budgetForOrder)
+	return s.shared(ctx, id, wish{billing.CauseOrder, budgetForOrder})
 }
 
-func (s *Syncer) shared(ctx context.Context, id billing.AccountID, budget int) (Outcome, error) {
-	v, err, _ := s.flights.Do(fmt.Sprint(id, "/", budget), func() (any, error) {
+// wish is who wants a sync, and how many of them an account may cause at once.
+type wish struct {
+	cause  billing.SyncCause
+	budget int
+}
+
+func (s *Syncer) shared(ctx context.Context, id billing.AccountID, w wish) (Outcome, error) {
+	v, err, _ := s.flights.Do(fmt.Sprint(id, "/", w.cause), func() (any, error) {
 		// Whoever came first may leave; the others still want the answer.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), userPatience)
 		defer cancel()
-		return s.forUser(ctx, id, budget)
+		return s.forUser(ctx, id, w)
 	})
 	if err != nil {
 		return Failed, err
@@ -93,8 +100,8 @@ func (s *Syncer) shared(ctx context.Context, id billing.AccountID, budget int) (
 	return v.(Outcome), nil
 }
 
-func (s *Syncer) forUser(ctx context.Context, id billing.AccountID, budget int) (Outcome, error) {
-	ticket, outcome, err := s.begin(ctx, id, budget)
+func (s *Syncer) forUser(ctx context.Context, id billing.AccountID, w wish) (Outcome, error) {
+	ticket, outcome, err := s.begin(ctx, id, w)
 	if err != nil || outcome != Synced {
 		return outcome, err
 	}
@@ -112,12 +119,12 @@ func (s *Syncer) forUser(ctx context.Context, id billing.AccountID, budget int) 
 	return Failed, err
 }
 
-// Sync syncs because an event or the operator asks for it. applied is false when a later sync was applied before this one
+// Sync syncs because an event asks for it. applied is false when a later sync was applied before this one
 // could be, which is as good. Errors: EStripeUnavailable, EStripeRefused, and the database's.
 func (s *Syncer) Sync(ctx context.Context, id billing.AccountID) (applied bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, jobPatience)
 	defer cancel()
-	ticket, outcome, err := s.begin(ctx, id, unlimited)
+	ticket, outcome, err := s.begin(ctx, id, wish{billing.CauseEvent, unlimited})
 	if err != nil || outcome != Synced {
 		return false, err
 	}
@@ -126,7 +133,7 @@ func (s *Syncer) Sync(ctx context.Context, id billing.AccountID) (applied bool, 
 
 // begin takes the account's next ticket. Events stored until now are tied to it: this sync looks at Stripe after they
 // were sent.
-func (s *Syncer) begin(ctx context.Context, id billing.AccountID, budget int) (t billing.Ticket, outcome Outcome, err error) {
+func (s *Syncer) begin(ctx context.Context, id billing.AccountID, w wish) (t billing.Ticket, outcome Outcome, err error) {
 	outcome = Synced
 	err = s.db.InTx(ctx, func(tx *store.Tx) error {
 		a, err := tx.LockAccount(ctx, id)
@@ -138,9 +145,9 @@ func (s *Syncer) begin(ctx context.Context, id billing.AccountID, budget int) (t
 			return nil
 		}
 		budgetAt := a.Sync.BudgetAt
-		if budget != unlimited {
+		if w.budget != unlimited {
 			var ok bool
-			if budgetAt, ok = spendBudget(budgetAt, tx.Now, budget); !ok {
+			if budgetAt, ok = spendBudget(budgetAt, tx.Now, w.budget); !ok {
 				outcome = NoBudget
 				return nil
 			}
@@ -149,6 +156,9 @@ func (s *Syncer) begin(ctx context.Context, id billing.AccountID, budget int) (t
 			return err
 		}
 		t = billing.Ticket{Number: a.Sync.TicketIssued + 1, Account: a}
+		if err := tx.BeginSync(ctx, id, t.Number, w.cause); err != nil {
+			return err
+		}
 		if err := tx.StampEvents(ctx, id, t.Number); err != nil {
 			return err
 		}
@@ -177,7 +187,9 @@ func spendBudget(wholeAt, now time.Time, budget int) (time.Time, bool) {
 func (s *Syncer) finish(ctx context.Context, t billing.Ticket) (bool, error) {
 	picture, err := s.fetch(ctx, t)
 	if err != nil {
-		return false, fmt.Errorf("fetch account %s from Stripe: %w", t.Account.ID, err)
+		err = fmt.Errorf("fetch account %s from Stripe: %w", t.Account.ID, err)
+		s.noteFailure(ctx, t, err)
+		return false, err
 	}
 	d := Decide(Input{Account: t.Account, Orders: t.Orders, Picture: picture, Now: s.db.Now(), Catalog: s.catalog, Policy: s.policy})
 	for _, w := range d.Warnings {
@@ -185,9 +197,30 @@ func (s *Syncer) finish(ctx context.Context, t billing.Ticket) (bool, error) {
 	}
 	applied, err := apply(ctx, s.db, t, d)
 	if err != nil {
-		return false, fmt.Errorf("apply to account %s: %w", t.Account.ID, err)
+		err = fmt.Errorf("apply to account %s: %w", t.Account.ID, err)
+		s.noteFailure(ctx, t, err)
+		return false, err
 	}
 	return applied, nil
+}
+
+const (
+	// notePatience is how long the note of a failed sync may take: its context may have ended already.
+	notePatience = time.Second
+	maxNoteText  = 500
+)
+
+// noteFailure writes down for an operator why a sync failed. When that fails as well, the log has it all the same.
+func (s *Syncer) noteFailure(ctx context.Context, t billing.Ticket, failure error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), notePatience)
+	defer cancel()
+	why := []rune(strings.ReplaceAll(strings.ToValidUTF8(failure.Error(), ""), "\x00", ""))
+	err := s.db.InTx(ctx, func(tx *store.Tx) error {
+		return tx.EndSync(ctx, t.Account.ID, t.Number, billing.SyncEnd{Outcome: billing.SyncFailed, Detail: string(why[:min(len(why), maxNoteText)])})
+	})
+	if err != nil {
+		s.log.WarnContext(ctx, "the failure of a sync could not be noted", "account", t.Account.ID, "failure", failure, "error", err)
+	}
 }
 
 func (s *Syncer) fetch(ctx context.Context, t billing.Ticket) (billing.Snapshot, error) {

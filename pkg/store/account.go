@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -17,10 +18,11 @@ type accountRow struct {
 	Email          string `gorm:"not null;uniqueIndex:accounts_email_key"`
 	PasswordHash   string `gorm:"not null"`
 	CustomerID     *string
-	Available      int64 `gorm:"not null"`
-	Held           int64 `gorm:"not null"`
-	Debt           int64 `gorm:"not null"`
-	Unsettled      int64 `gorm:"not null"`
+	Role           string `gorm:"not null;default:user"` // written always; the default is for an older program during an upgrade
+	Available      int64  `gorm:"not null"`
+	Held           int64  `gorm:"not null"`
+	Debt           int64  `gorm:"not null"`
+	Unsettled      int64  `gorm:"not null"`
 	NextExpiry     *stamp
 	Version        int64 `gorm:"not null"`
 	SubID          *string
@@ -138,6 +140,11 @@ func (tx *Tx) SetCustomer(ctx context.Context, id billing.AccountID, customer bi
 		Update("customer_id", string(customer)).Error)
 }
 
+// SetRole gives an account that this transaction holds the lock of another role.
+func (tx *Tx) SetRole(ctx context.Context, id billing.AccountID, role billing.Role) error {
+	return tx.saveAccount(ctx, id, map[string]any{"role": string(role)})
+}
+
 // IssueTicket hands out the account's next sync ticket and writes down its budget.
 func (tx *Tx) IssueTicket(ctx context.Context, id billing.AccountID, budgetAt time.Time) error {
 	return tx.saveAccount(ctx, id, map[string]any{
@@ -169,7 +176,7 @@ func (tx *Tx) saveAccount(ctx context.Context, id billing.AccountID, columns map
 func toRowAccount(a billing.Account) accountRow {
 	row := accountRow{
 		ID: string(a.ID), Email: strings.ToLower(a.Email), PasswordHash: a.PasswordHash, CustomerID: nullable(a.CustomerID),
-		Available: int64(a.Available), Held: int64(a.Held), Debt: int64(a.Debt), Unsettled: int64(a.Unsettled),
+		Role: string(cmp.Or(a.Role, billing.RoleUser)), Available: int64(a.Available), Held: int64(a.Held), Debt: int64(a.Debt), Unsettled: int64(a.Unsettled),
 		NextExpiry: toStamp(a.NextExpiry), Version: a.Version,
 		TicketIssued: a.Sync.TicketIssued, TicketApplied: a.Sync.TicketApplied, BudgetAt: stamp{a.Sync.BudgetAt},
 		InvoicesSince: toStamp(a.Sync.InvoicesSince), LastSyncedAt: toStamp(a.Sync.LastSyncedAt), CreatedAt: stamp{a.CreatedAt},
@@ -187,7 +194,7 @@ func toRowAccount(a billing.Account) accountRow {
 
 func fromRowAccount(row accountRow) billing.Account {
 	a := billing.Account{
-		ID: billing.AccountID(row.ID), Email: row.Email, PasswordHash: row.PasswordHash,
+		ID: billing.AccountID(row.ID), Email: row.Email, PasswordHash: row.PasswordHash, Role: billing.Role(row.Role),
 		CustomerID: fromNullable[billing.CustomerID](row.CustomerID),
 		Balance:    billing.Balance{Available: billing.Points(row.Available), Held: billing.Points(row.Held), Debt: billing.Points(row.Debt)},
 		Unsettled:  billing.Points(row.Unsettled), NextExpiry: fromStamp(row.NextExpiry), Version: row.Version,

@@ -19,7 +19,7 @@ func TestAccountRoundTrip(t *testing.T) {
 		ctx := context.Background()
 		at := func(d time.Duration) *time.Time { v := clock.Now().Add(d); return &v }
 		want := billing.Account{
-			ID: "acc_1", Email: "a@example.com", PasswordHash: "2030-01-01T12:00:00Z", CustomerID: "cus_'; --",
+			ID: "acc_1", Email: "a@example.com", PasswordHash: "2030-01-01T12:00:00Z", CustomerID: "cus_'; --", Role: billing.RoleAdmin,
 			Balance: billing.Balance{Available: 7, Held: 2}, Unsettled: 3, NextExpiry: at(time.Microsecond), Version: 9,
 			Subscription: &billing.Subscription{
 				ID: "sub_1", Plan: "pro", Status: billing.SubPastDue, CurrentPeriodStart: *at(1), CurrentPeriodEnd: *at(time.Hour),

@@ -32,12 +32,19 @@ func TestConstraints(t *testing.T) {
 		"lots_granted":                 `UPDATE lots SET granted = -1, remaining = -1, clawed_back = -1`,
 		"lots_remaining":               `UPDATE lots SET remaining = granted + 1`,
 		"lots_clawed_back":             `UPDATE lots SET clawed_back = granted + 1`,
-		"entries_kind":                 `UPDATE entries SET kind = 'gift'`,
+		"entries_kind":                 `UPDATE entries SET kind = 'gift', amount = -1`,
 		"entries_sign":                 `UPDATE entries SET kind = 'spend'`,
 		"inbox_events_status":          `UPDATE inbox_events SET status = 'lost'`,
 		"inbox_events_pending":         `UPDATE inbox_events SET status = 'processed'`,
 		"lots_account_id_fkey":         `UPDATE lots SET account_id = 'acc_nobody'`,
 		"entries_lot_id_fkey":          `UPDATE entries SET lot_id = 'lot_nowhere'`,
+		"audit_runs_kind":              `UPDATE audit_runs SET kind = 'other'`,
+		"accounts_role":                `UPDATE accounts SET role = 'root'`,
+		"syncs_cause":                  `UPDATE syncs SET cause = 'whim'`,
+		"syncs_outcome":                `UPDATE syncs SET outcome = 'lost', ended_at = began_at`,
+		"syncs_ended":                  `UPDATE syncs SET ended_at = began_at`,
+		"admin_actions_action":         `UPDATE admin_actions SET action = 'whim'`,
+		"admin_actions_entry":          `UPDATE admin_actions SET action = 'grant'`,
 		"inbox_events_account_id_fkey": `UPDATE inbox_events SET account_id = 'acc_nobody'`,
 	}
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -86,7 +93,7 @@ func TestUniqueKeys(t *testing.T) {
 	})
 }
 
-// insertOneOfEach makes an account with an order, a lot, an entry and an event.
+// insertOneOfEach makes an account with an order, a lot, an entry, an event, a sync and an act of an admin.
 func insertOneOfEach(t *testing.T, db *store.DB) billing.Account {
 	t.Helper()
 	a := storetest.NewAccount(t, db)
@@ -102,6 +109,13 @@ func insertOneOfEach(t *testing.T, db *store.DB) billing.Account {
 			ID: "evt_1", Type: "invoice.paid", AccountID: a.ID, Status: billing.InboxPending, CreatedAt: tx.Now, ReceivedAt: tx.Now,
 		})
 		if err != nil {
+			return err
+		}
+		if err := tx.BeginSync(ctx, a.ID, 1, billing.CauseEvent); err != nil {
+			return err
+		}
+		action := billing.AdminAction{ID: billing.NewActionID(tx.Now), AccountID: a.ID, Action: billing.ActionRole, CreatedAt: tx.Now}
+		if err := tx.InsertAdminAction(ctx, action); err != nil {
 			return err
 		}
 		return tx.AppendEntry(ctx, billing.Entry{

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"maps"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -82,11 +83,19 @@ func TestSchemasAreOne(t *testing.T) {
 
 func schemaText(t *testing.T, dialect string) string {
 	t.Helper()
-	b, err := os.ReadFile("migrations/" + dialect + "/00001_init.sql")
-	if err != nil {
-		t.Fatal(err)
+	files, err := filepath.Glob("migrations/" + dialect + "/*.sql")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%d migrations: %v", len(files), err)
 	}
-	text := regexp.MustCompile(`(?m)--.*$`).ReplaceAllString(string(b), "")
+	var all strings.Builder
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Write(b)
+	}
+	text := regexp.MustCompile(`(?m)--.*$`).ReplaceAllString(all.String(), "")
 	return strings.Join(strings.Fields(text), " ")
 }
 

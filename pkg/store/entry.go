@@ -57,6 +57,24 @@ func (r reads) EntryByKey(ctx context.Context, account billing.AccountID, key st
 	return e, err == nil, err
 }
 
+// Entry reads one entry of the account. Errors: ENotFound.
+func (r reads) Entry(ctx context.Context, account billing.AccountID, id billing.EntryID) (billing.Entry, error) {
+	return r.entry(ctx, "account_id = ? AND id = ?", string(account), string(id))
+}
+
+// EntryAt reads the entry that brought the account to a version. Errors: ENotFound.
+func (r reads) EntryAt(ctx context.Context, account billing.AccountID, version int64) (billing.Entry, error) {
+	return r.entry(ctx, "account_id = ? AND seq = ?", string(account), version)
+}
+
+func (r reads) entry(ctx context.Context, where string, args ...any) (billing.Entry, error) {
+	var row entryRow
+	if err := r.q(ctx).Where(where, args...).Take(&row).Error; err != nil {
+		return billing.Entry{}, translate(err)
+	}
+	return fromRowEntry(row)
+}
+
 // Entries lists the account's entries, newest first, before the one with id before ("" begins at the newest).
 func (r reads) Entries(ctx context.Context, account billing.AccountID, before billing.EntryID, limit int) ([]billing.Entry, error) {
 	q := r.q(ctx).Where("account_id = ?", string(account))

@@ -26,10 +26,17 @@ func (lotRow) TableName() string { return "lots" }
 
 // Lots lists the account's lots with points left, in burn order: soonest expiry first, then oldest.
 func (r reads) Lots(ctx context.Context, account billing.AccountID) ([]billing.Lot, error) {
+	return r.lots(r.q(ctx).Where("account_id = ? AND remaining > 0", string(account)).Order("expires_at IS NULL, expires_at, id"))
+}
+
+// AllLots lists every lot that the account ever had, oldest first.
+func (r reads) AllLots(ctx context.Context, account billing.AccountID) ([]billing.Lot, error) {
+	return r.lots(r.q(ctx).Where("account_id = ?", string(account)).Order("id"))
+}
+
+func (r reads) lots(q *gorm.DB) ([]billing.Lot, error) {
 	var rows []lotRow
-	err := r.q(ctx).Where("account_id = ? AND remaining > 0", string(account)).
-		Order("expires_at IS NULL, expires_at, id").Find(&rows).Error
-	if err != nil {
+	if err := q.Find(&rows).Error; err != nil {
 		return nil, translate(err)
 	}
 	lots := make([]billing.Lot, len(rows))
@@ -51,17 +58,8 @@ func (r reads) LotByGrant(ctx context.Context, key string) (lot billing.Lot, ok 
 
 // LotsByGrant lists the account's lots that a business fact granted: those under its key itself, and under its key and a colon and more.
 func (r reads) LotsByGrant(ctx context.Context, account billing.AccountID, key string) ([]billing.Lot, error) {
-	var rows []lotRow
-	err := r.q(ctx).Where("account_id = ? AND (grant_key = ? OR substr(grant_key, 1, ?) = ?)",
-		string(account), key, len(key)+1, key+":").Order("id").Find(&rows).Error
-	if err != nil {
-		return nil, translate(err)
-	}
-	lots := make([]billing.Lot, len(rows))
-	for i, row := range rows {
-		lots[i] = fromRowLot(row)
-	}
-	return lots, nil
+	return r.lots(r.q(ctx).Where("account_id = ? AND (grant_key = ? OR substr(grant_key, 1, ?) = ?)",
+		string(account), key, len(key)+1, key+":").Order("id"))
 }
 
 // InsertLot appends a lot. A grant key that exists is an error: the caller looks for it under the account's lock.

@@ -75,6 +75,11 @@ func (r reads) OrderByPaymentIntent(ctx context.Context, account billing.Account
 	return orders[0], true, nil
 }
 
+// OrdersWithPayment lists the account's orders that a payment paid for, oldest first.
+func (r reads) OrdersWithPayment(ctx context.Context, account billing.AccountID) ([]billing.Order, error) {
+	return r.orders(ctx, "id", 0, "account_id = ? AND payment_intent_id IS NOT NULL", string(account))
+}
+
 // Orders lists the account's orders, newest first, before the one with id before ("" begins at the newest).
 func (r reads) Orders(ctx context.Context, account billing.AccountID, before billing.OrderID, limit int) ([]billing.Order, error) {
 	if before == "" {

@@ -49,7 +49,7 @@ func (g *Gateway) Fetch(ctx context.Context, want Want) (billing.Snapshot, error
 	case isMissing(err, "customer"):
 		return g.fetchDeleted(ctx, want, err)
 	case err == nil && empty:
-		if _, err := g.isDeleted(ctx, want.Customer); err != nil {
+		if s.Deleted, err = g.isDeleted(ctx, want.Customer); err != nil {
 			return billing.Snapshot{}, g.failure(err, "show the customer")
 		}
 	case err != nil:
@@ -71,7 +71,7 @@ func (g *Gateway) fetchDeleted(ctx context.Context, want Want, refused error) (b
 	if err != nil {
 		return billing.Snapshot{}, g.failure(err, "show the payment page")
 	}
-	return billing.Snapshot{CustomerID: want.Customer, Checkouts: checkouts}, nil
+	return billing.Snapshot{CustomerID: want.Customer, Deleted: true, Checkouts: checkouts}, nil
 }
 
 // isDeleted tells a customer that was deleted, whom Stripe still shows, from one that never was, which is an error.

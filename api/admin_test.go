@@ -1,0 +1,149 @@
+package api_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/pointsync/pointsync/pkg/account"
+	"github.com/pointsync/pointsync/pkg/billing"
+)
+
+// admin is somebody new whom the command line has given the role.
+func (w *world) admin(t testing.TB) *client {
+	t.Helper()
+	c := w.user(t)
+	changed, err := account.SetRole(t.Context(), w.db, c.email, billing.RoleAdmin)
+	must(t, err)
+	c.expect(changed, "a new account is no admin")
+	return c
+}
+
+// meetsTheAdmin proves what an admin can see and do, and that the customer sees it too.
+func (c *client) meetsTheAdmin() {
+	c.t.Helper()
+	admin, before := c.w.admin(c.t), c.call(http.StatusOK, http.MethodGet, "/points", nil).number("available")
+	found := admin.call(http.StatusOK, http.MethodGet, "/admin/accounts?email="+strings.ToUpper(c.email), nil).list("accounts")
+	c.expect(len(found) == 1, "found by email, however it is cased: %v", found)
+	path := "/admin/accounts/" + answer{json: found[0].(map[string]any)}.text("id")
+	one := admin.call(http.StatusOK, http.MethodGet, path, nil)
+	c.expect(one.text("email") == c.email && one.number("points.available") == before && strings.HasPrefix(one.text("customer_id"), "cus_"), "the account: %s", one.raw)
+	none := admin.call(http.StatusOK, http.MethodGet, "/admin/accounts?email=nobody@example.com", nil)
+	c.expect(len(none.list("accounts")) == 0, "nobody has this email: %s", none.raw)
+
+	gift := map[string]any{"amount": 50, "reason": "sorry", "expires_at": "2099-01-01T01:00:00+01:00"}
+	given := admin.call(http.StatusCreated, http.MethodPost, path+"/grants", gift, "Idempotency-Key", "g1")
+	gift["expires_at"] = "2099-01-01T00:00:00Z" // another word for the same time
+	again := admin.call(http.StatusCreated, http.MethodPost, path+"/grants", gift, "Idempotency-Key", "g1")
+	c.expect(given.number("points.available") == before+50 && again.text("entry.id") == given.text("entry.id") &&
+		given.header.Get("Idempotent-Replayed") == "" && again.header.Get("Idempotent-Replayed") == "true", "one gift: %s", again.raw)
+	taken := admin.call(http.StatusCreated, http.MethodPost, path+"/corrections", map[string]any{"amount": 20, "reason": "too many"}, "Idempotency-Key", "g2")
+	c.expect(taken.number("entry.amount") == -20 && taken.text("entry.kind") == "correction" && taken.number("points.available") == before+30, "taken: %s", taken.raw)
+	admin.call(http.StatusUnprocessableEntity, http.MethodPost, path+"/corrections", map[string]any{"amount": 21, "reason": "too many"}, "Idempotency-Key", "g2")
+	refused := admin.call(http.StatusConflict, http.MethodPost, path+"/corrections", map[string]any{"amount": before + 31, "reason": "all"}, "Idempotency-Key", "g3")
+	c.expect(refused.text("type") == "/problems/conflict", "a correction makes no debt: %s", refused.raw)
+	entries := c.call(http.StatusOK, http.MethodGet, "/points/entries?limit=2", nil)
+	c.expect(strings.Contains(string(entries.raw), "too many") && !strings.Contains(string(entries.raw), admin.claims().text("sub")),
+		"the customer reads why, and not who: %s", entries.raw)
+	c.readsTheStory(admin, path+"/timeline")
+}
+
+// readsTheStory proves that the timeline tells of what this client has lived through, in small pages as in large ones.
+func (c *client) readsTheStory(admin *client, path string) {
+	c.t.Helper()
+	var small, large []string
+	for cursor := ""; ; {
+		page := admin.call(http.StatusOK, http.MethodGet, path+"?limit=5"+cursor, nil)
+		for _, m := range page.list("moments") {
+			moment := answer{json: m.(map[string]any)}
+			small = append(small, moment.text("at")+" "+moment.text("kind")+" "+moment.text("text"))
+		}
+		if cursor = page.text("next_cursor"); cursor == "" {
+			break
+		}
+		cursor = "&cursor=" + cursor
+	}
+	for _, m := range admin.call(http.StatusOK, http.MethodGet, path+"?limit=100", nil).list("moments") {
+		moment := answer{json: m.(map[string]any)}
+		large = append(large, moment.text("at")+" "+moment.text("kind")+" "+moment.text("text"))
+	}
+	story := strings.Join(small, "\n")
+	c.expect(strings.HasPrefix(story, strings.Join(large, "\n")), "pages of 5 and of 100 tell one story:\n%s", story)
+	for _, part := range []string{
+		"account.registered registered as " + c.email, "login.began", "login.ended", "ordered 2 × pack_100 for 1000 usd", "order.fulfilled",
+		"Stripe sent checkout.session.completed about checkout.session", "event.processed", "the customer looked at an order", "a spend asked for it",
+		"subscription none → pro_monthly active", "failed: fetch account", "200 points granted: pack_100", "100 points spent",
+		"points ran out", "→ pro_monthly canceled", "granted points: sorry", "20 points taken away by an admin: too many",
+	} {
+		c.expect(strings.Contains(story, part), "the story holds %q:\n%s", part, story)
+	}
+}
+
+// TestAdminsOnly proves that to everybody who is not an admin there is nothing at an admin's address, whether what they send is right or
+// not, from the moment on in which they are none; and that nothing of it has an effect.
+func TestAdminsOnly(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(t *testing.T, w *world) {
+		c, admin := w.user(t), w.admin(t)
+		id := c.claims().text("sub")
+		requests := []refusal{
+			{"find", http.MethodGet, "/admin/accounts?email=" + c.email, nil, nil, 404, "not-found", ""},
+			{"find nothing", http.MethodGet, "/admin/accounts", nil, nil, 404, "not-found", ""},
+			{"own account", http.MethodGet, "/admin/accounts/" + id, nil, nil, 404, "not-found", ""},
+			{"no account", http.MethodGet, "/admin/accounts/1", nil, nil, 404, "not-found", ""},
+			{"timeline", http.MethodGet, "/admin/accounts/" + id + "/timeline", nil, nil, 404, "not-found", ""},
+			{"grant", http.MethodPost, "/admin/accounts/" + id + "/grants", `{"amount":5,"reason":"r"}`, []string{"Idempotency-Key", "k"}, 404, "not-found", ""},
+			{"bad grant", http.MethodPost, "/admin/accounts/" + id + "/grants", `nothing`, nil, 404, "not-found", ""},
+			{"correction", http.MethodPost, "/admin/accounts/" + id + "/corrections", `{"amount":5,"reason":"r"}`, []string{"Idempotency-Key", "k"}, 404, "not-found", ""},
+			{"method", http.MethodDelete, "/admin/accounts", nil, nil, 404, "not-found", ""},
+			{"elsewhere", http.MethodGet, "/admin/elsewhere", nil, nil, 404, "not-found", ""},
+		}
+		_, err := account.SetRole(t.Context(), w.db, admin.email, billing.RoleUser) // their token is as good as before
+		must(t, err)
+		for _, r := range requests {
+			t.Run(r.name, func(t *testing.T) { r.holds(t, c.other()); r.holds(t, admin.other()) })
+		}
+		stranger := &client{t: t, w: w}
+		stranger.call(http.StatusUnauthorized, http.MethodGet, "/admin/accounts/"+id, nil)
+		if points := c.call(http.StatusOK, http.MethodGet, "/points", nil).number("available"); points != 0 {
+			t.Errorf("a stranger's grant gave %d points", points)
+		}
+	})
+}
+
+// TestAdminRefusals proves that an admin's requests are held to the contract like everybody's.
+func TestAdminRefusals(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(t *testing.T, w *world) {
+		c, admin := w.user(t), w.admin(t)
+		path := "/admin/accounts/" + c.claims().text("sub")
+		nobody := "/admin/accounts/acc_01jd0000000000000000000000"
+		key := []string{"Idempotency-Key", "k"}
+		for _, r := range []refusal{
+			{"no email", http.MethodGet, "/admin/accounts", nil, nil, 400, "validation", "email"},
+			{"email that is none", http.MethodGet, "/admin/accounts?email=ada", nil, nil, 400, "validation", "email"},
+			{"id that is none", http.MethodGet, "/admin/accounts/1", nil, nil, 400, "validation", "account_id"},
+			{"nobody", http.MethodGet, nobody, nil, nil, 404, "not-found", ""},
+			{"nobody's timeline", http.MethodGet, nobody + "/timeline", nil, nil, 404, "not-found", ""},
+			{"nobody's points", http.MethodPost, nobody + "/grants", `{"amount":5,"reason":"r"}`, key, 404, "not-found", ""},
+			{"cursor", http.MethodGet, path + "/timeline?cursor=%20", nil, nil, 400, "validation", "cursor"},
+			{"cursor of another list", http.MethodGet, path + "/timeline?cursor=ent_01jd0000000000000000000000", nil, nil, 400, "validation", "cursor"},
+			{"limit", http.MethodGet, path + "/timeline?limit=101", nil, nil, 400, "validation", "limit"},
+			{"no key", http.MethodPost, path + "/grants", `{"amount":5,"reason":"r"}`, nil, 400, "validation", "Idempotency-Key"},
+			{"no reason", http.MethodPost, path + "/grants", `{"amount":5}`, key, 400, "validation", "/reason"},
+			{"reason empty", http.MethodPost, path + "/corrections", `{"amount":5,"reason":""}`, key, 400, "validation", "/reason"},
+			{"reason too long", http.MethodPost, path + "/grants", map[string]any{"amount": 5, "reason": strings.Repeat("r", 501)}, key, 400, "validation", "/reason"},
+			{"nothing", http.MethodPost, path + "/grants", `{"amount":0,"reason":"r"}`, key, 400, "validation", "/amount"},
+			{"a negative correction", http.MethodPost, path + "/corrections", `{"amount":-5,"reason":"r"}`, key, 400, "validation", "/amount"},
+			{"too many", http.MethodPost, path + "/grants", `{"amount":8796093022209,"reason":"r"}`, key, 400, "validation", "/amount"},
+			{"expiry in the past", http.MethodPost, path + "/grants", `{"amount":5,"reason":"r","expires_at":"2020-01-01T00:00:00Z"}`, key, 400, "validation", "/expires_at"},
+			{"expiry that is none", http.MethodPost, path + "/grants", `{"amount":5,"reason":"r","expires_at":"tomorrow"}`, key, 400, "validation", "/expires_at"},
+			{"more than there is", http.MethodPost, path + "/corrections", `{"amount":5,"reason":"r"}`, key, 409, "conflict", ""},
+		} {
+			t.Run(r.name, func(t *testing.T) { r.holds(t, admin.other()) })
+		}
+		if points := c.call(http.StatusOK, http.MethodGet, "/points", nil).number("available"); points != 0 {
+			t.Errorf("a refused request gave %d points", points)
+		}
+	})
+}

@@ -1,0 +1,64 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/store"
+)
+
+// scrapePatience is how long a look at the metrics waits for the database.
+const scrapePatience = 2 * time.Second
+
+// runMetrics shows how the walks over all accounts came out. It reads the database at each look, so that every replica
+// says the same, whichever of them took the steps, and also after a restart.
+type runMetrics struct {
+	db             *store.DB
+	found, lastRun map[billing.RunKind]*prometheus.Desc
+}
+
+func newRunMetrics(db *store.DB) *runMetrics {
+	describe := func(name, help string) *prometheus.Desc { return prometheus.NewDesc(name, help, nil, nil) }
+	return &runMetrics{
+		db: db,
+		found: map[billing.RunKind]*prometheus.Desc{
+			billing.RunAudit: describe("pointsync_audit_violations", "Broken rules that the last complete audit found, or the one under way if it has found more."),
+			billing.RunDrift: describe("pointsync_drift_findings", "Differences from Stripe that the last complete comparison found, or the one under way if it has found more."),
+		},
+		lastRun: map[billing.RunKind]*prometheus.Desc{
+			billing.RunAudit: describe("pointsync_audit_last_run_timestamp_seconds", "When the last complete audit ended; absent when there was none."),
+			billing.RunDrift: describe("pointsync_drift_last_run_timestamp_seconds", "When the last complete comparison with Stripe ended; absent when there was none."),
+		},
+	}
+}
+
+// Describe lists the metrics.
+func (m *runMetrics) Describe(out chan<- *prometheus.Desc) {
+	for kind := range m.found {
+		out <- m.found[kind]
+		out <- m.lastRun[kind]
+	}
+}
+
+// Collect reads the metrics. Where the database does not answer they are absent, and the rest of the page is there all the same.
+func (m *runMetrics) Collect(out chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), scrapePatience)
+	defer cancel()
+	runs, err := m.db.AuditRuns(ctx)
+	if err != nil {
+		return
+	}
+	for _, run := range runs {
+		found := run.LastFindings
+		if run.EndedAt == nil {
+			found = max(found, run.Findings)
+		}
+		out <- prometheus.MustNewConstMetric(m.found[run.Kind], prometheus.GaugeValue, float64(found))
+		if run.LastEndedAt != nil {
+			out <- prometheus.MustNewConstMetric(m.lastRun[run.Kind], prometheus.GaugeValue, float64(run.LastEndedAt.Unix()))
+		}
+	}
+}

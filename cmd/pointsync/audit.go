@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"text/tabwriter"
+
+	"github.com/pointsync/pointsync/pkg/audit"
+	"github.com/pointsync/pointsync/pkg/billing"
+)
+
+// maxListed bounds what a report lists; it counts all.
+const maxListed = 10_000
+
+type auditCmd struct {
+	After string `help:"Go on after this account, as an audit that was stopped says."`
+	JSON  bool   `name:"json" help:"Print one JSON object."`
+}
+
+// auditReport is what an audit found, and how far it came.
+type auditReport struct {
+	Accounts   int64            `json:"accounts"`
+	Found      int64            `json:"found"`
+	Complete   bool             `json:"complete"`
+	Last       string           `json:"last"`
+	Violations []violationEntry `json:"violations"`
+}
+
+type violationEntry struct {
+	Account string `json:"account"`
+	Rule    string `json:"rule"`
+	Detail  string `json:"detail"`
+}
+
+// Run audits all accounts.
+func (a auditCmd) Run(ctx context.Context) error {
+	r, err := a.audit(ctx)
+	if printErr := r.print(os.Stdout, a.JSON); err == nil {
+		err = printErr
+	}
+	switch {
+	case err != nil && r.Last != "":
+		return ending{2, fmt.Errorf("%w; go on with --after %s", err, r.Last)}
+	case err != nil:
+		return ending{2, err}
+	case r.Found > 0:
+		return ending{1, fmt.Errorf("%d rules that always hold are broken", r.Found)}
+	}
+	return nil
+}
+
+// audit answers what it found until the end, or until it failed or was stopped.
+func (a auditCmd) audit(ctx context.Context) (auditReport, error) {
+	r := auditReport{Last: a.After, Violations: []violationEntry{}}
+	db, err := openForCommand(ctx)
+	if err != nil {
+		return r, err
+	}
+	defer db.Close()
+	for began := db.Now(); ; {
+		b, err := audit.Next(ctx, db, billing.AccountID(r.Last), audit.BatchSize)
+		if err != nil {
+			return r, err
+		}
+		r.add(b)
+		if b.Accounts < audit.BatchSize {
+			r.Complete = true
+			if a.After != "" { // it is not the whole
+				return r, nil
+			}
+			return r, audit.Record(ctx, db, billing.RunAudit, began, r.Accounts, r.Found)
+		}
+	}
+}
+
+func (r *auditReport) add(b audit.Batch) {
+	r.Accounts, r.Found, r.Last = r.Accounts+int64(b.Accounts), r.Found+int64(len(b.Violations)), string(b.Last)
+	for _, v := range b.Violations {
+		if len(r.Violations) < maxListed {
+			r.Violations = append(r.Violations, violationEntry{string(v.Account), v.Rule, v.Detail})
+		}
+	}
+}
+
+func (r *auditReport) print(out io.Writer, asJSON bool) error {
+	if asJSON {
+		return printJSON(out, r)
+	}
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	if len(r.Violations) > 0 {
+		fmt.Fprintln(w, "ACCOUNT\tRULE\tDETAIL")
+	}
+	for _, v := range r.Violations {
+		fmt.Fprintf(w, "%s\t%s\t%s\n", v.Account, v.Rule, v.Detail)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(out, "%d accounts looked at, %d violations\n", r.Accounts, r.Found)
+	return err
+}
+
+func printJSON(out io.Writer, v any) error {
+	e := json.NewEncoder(out)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}

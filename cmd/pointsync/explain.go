@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/pointsync/pointsync/pkg/account"
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/ledger"
+	"github.com/pointsync/pointsync/pkg/store"
+)
+
+const (
+	// pageOfStory is how many moments are read at once.
+	pageOfStory = 500
+	// maxStory bounds what is told in one go.
+	maxStory = 100_000
+)
+
+type explainCmd struct {
+	Email string `arg:"" help:"The account's email."`
+	Limit int    `help:"How many moments, the last ones." default:"200"`
+	JSON  bool   `name:"json" help:"Print one JSON object a line, as GET /admin/accounts/{id}/timeline shows them."`
+}
+
+// Run tells an account's story, the oldest moment first: a terminal ends at the newest.
+func (e explainCmd) Run(ctx context.Context) error {
+	if e.Limit < 1 || e.Limit > maxStory {
+		return fmt.Errorf("--limit must be from 1 to %d", maxStory)
+	}
+	db, err := openForCommand(ctx)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	a, err := db.AccountByEmail(ctx, strings.ToLower(e.Email)) // as accounts spell it
+	if err != nil {
+		return fmt.Errorf("account %s: %w", e.Email, err)
+	}
+	story, more, err := readStory(ctx, db, a.ID, e.Limit)
+	if err != nil {
+		return err
+	}
+	if e.JSON {
+		return printStoryJSON(os.Stdout, story)
+	}
+	if a, err = ledger.Current(ctx, db, a.ID); err != nil {
+		return err
+	}
+	return printStory(os.Stdout, a, story, more)
+}
+
+// readStory answers the last moments, oldest first, and whether there are older ones.
+func readStory(ctx context.Context, db *store.DB, id billing.AccountID, limit int) (story []account.Told, more bool, err error) {
+	for cursor := ""; ; {
+		page, next, err := account.Timeline(ctx, db, id, cursor, min(pageOfStory, limit-len(story)))
+		if err != nil {
+			return nil, false, err
+		}
+		story = append(story, page...)
+		if next == "" || len(story) == limit {
+			slices.Reverse(story)
+			return story, next != "", nil
+		}
+		cursor = next
+	}
+}
+
+// printStory writes a line a moment, under the day it was on.
+func printStory(out io.Writer, a billing.Account, story []account.Told, more bool) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s  %s  %s\n", a.ID, a.Email, a.Role)
+	fmt.Fprintf(&b, "%d points available, %d held, %d owed; version %d\n", a.Available, a.Held, a.Debt, a.Version)
+	if s := a.Subscription; s != nil {
+		fmt.Fprintf(&b, "subscription %s: %s is %s until %s\n", s.ID, s.Plan, s.Status, s.CurrentPeriodEnd.UTC().Format(time.DateTime))
+	}
+	if more {
+		b.WriteString("\n… older moments are left out (--limit)\n")
+	}
+	day := ""
+	for _, m := range story {
+		if d := m.At.UTC().Format(time.DateOnly); d != day {
+			day = d
+			fmt.Fprintf(&b, "\n%s\n", day)
+		}
+		fmt.Fprintf(&b, "  %s  %-17s %s%s\n", m.At.UTC().Format("15:04:05.000"), m.Kind, m.Text, reference(m))
+	}
+	_, err := io.WriteString(out, strings.Map(harmless, b.String()))
+	return err
+}
+
+// harmless keeps a customer's words from moving the operator's cursor.
+func harmless(r rune) rune {
+	if unicode.IsControl(r) && r != '\n' {
+		return unicode.ReplacementChar
+	}
+	return r
+}
+
+// reference is the id of what a moment is about, where the sentence does not name it.
+func reference(m account.Told) string {
+	switch m.Kind {
+	case billing.MomentOrderMade, billing.MomentOrderFulfilled, billing.MomentEventReceived, billing.MomentEventProcessed:
+		return "  (" + m.Ref + ")"
+	}
+	return ""
+}
+
+// momentLine is a moment as the API shows it.
+type momentLine struct {
+	At           time.Time          `json:"at"`
+	Kind         billing.MomentKind `json:"kind"`
+	Ref          string             `json:"ref"`
+	Text         string             `json:"text"`
+	Amount       *billing.Points    `json:"amount"`
+	BalanceAfter *billing.Points    `json:"balance_after"`
+	Version      *int64             `json:"version"`
+}
+
+func printStoryJSON(out io.Writer, story []account.Told) error {
+	e := json.NewEncoder(out)
+	for _, m := range story {
+		line := momentLine{At: m.At, Kind: m.Kind, Ref: m.Ref, Text: m.Text}
+		if m.Kind == billing.MomentPoints {
+			line.Amount, line.BalanceAfter = &m.Amount, &m.Balance
+		}
+		if m.Version != 0 {
+			line.Version = &m.Version
+		}
+		if err := e.Encode(line); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,188 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/audit"
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/catalog"
+	"github.com/pointsync/pointsync/pkg/config"
+	"github.com/pointsync/pointsync/pkg/reconcile"
+)
+
+type stripeReconcileCmd struct {
+	Email  string  `arg:"" optional:"" help:"Only this account."`
+	DryRun bool    `help:"Report and change nothing."`
+	JSON   bool    `name:"json" help:"Print one JSON object."`
+	After  string  `help:"Go on after this account, as a run that was stopped says."`
+	Rate   float64 `help:"Accounts a second; each asks Stripe about 4 times, and Stripe allows 25 calls a second with a test key, 100 with a live one." default:"4"`
+}
+
+// driftReport is what a comparison with Stripe found, and how far it came.
+type driftReport struct {
+	Accounts  int64        `json:"accounts"`
+	Differing int64        `json:"differing"`
+	Found     int64        `json:"found"`
+	Left      int64        `json:"left"`
+	Failed    int64        `json:"failed"`
+	DryRun    bool         `json:"dry_run"`
+	Complete  bool         `json:"complete"`
+	Last      string       `json:"last"`
+	Drift     []driftEntry `json:"drift"`
+	Errors    []driftError `json:"errors"`
+}
+
+type driftEntry struct {
+	Account  string `json:"account"`
+	Kind     string `json:"kind"`
+	Ref      string `json:"ref"`
+	Detail   string `json:"detail"`
+	Repaired bool   `json:"repaired"`
+}
+
+type driftError struct {
+	Account string `json:"account"`
+	Error   string `json:"error"`
+}
+
+// Run compares one account, or all that ever bought.
+func (s stripeReconcileCmd) Run(ctx context.Context) error {
+	if s.Rate <= 0 || s.Rate > 1000 {
+		return ending{2, fmt.Errorf("--rate must be above 0 and up to 1000")}
+	}
+	r := &driftReport{DryRun: s.DryRun, Last: s.After, Drift: []driftEntry{}, Errors: []driftError{}}
+	err := s.compare(ctx, r)
+	if printErr := r.print(os.Stdout, s.JSON); err == nil {
+		err = printErr
+	}
+	switch {
+	case err != nil && r.Last != "":
+		return ending{2, fmt.Errorf("%w; go on with --after %s", err, r.Last)}
+	case err != nil:
+		return ending{2, err}
+	case r.Failed > 0:
+		return ending{2, fmt.Errorf("%d accounts could not be compared; run it again", r.Failed)}
+	case r.Left > 0:
+		return ending{1, fmt.Errorf("%d differences from Stripe are left", r.Left)}
+	}
+	return nil
+}
+
+// compare fills in the report until the end, or until it failed or was stopped.
+func (s stripeReconcileCmd) compare(ctx context.Context, r *driftReport) error {
+	c, closeAll, err := s.comparison(ctx)
+	if err != nil {
+		return err
+	}
+	defer closeAll()
+	if s.Email != "" {
+		a, err := c.DB.AccountByEmail(ctx, strings.ToLower(s.Email)) // as accounts spell it
+		if err != nil {
+			return fmt.Errorf("account %s: %w", s.Email, err)
+		}
+		r.add(c.Account(ctx, a.ID))
+		r.Complete = true
+		return nil
+	}
+	for began := c.DB.Now(); ; {
+		ids, err := c.DB.CustomerAccounts(ctx, billing.AccountID(r.Last), audit.BatchSize)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			compared := c.Account(ctx, id)
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			r.add(compared)
+		}
+		if len(ids) < audit.BatchSize {
+			r.Complete = true
+			if s.After != "" { // it is not the whole
+				return nil
+			}
+			return audit.Record(ctx, c.DB, billing.RunDrift, began, r.Accounts, r.Found)
+		}
+	}
+}
+
+// comparison wires what a comparison needs, from the environment.
+func (s stripeReconcileCmd) comparison(ctx context.Context) (_ *audit.Comparison, closeAll func() error, err error) {
+	c, err := config.Load(config.Database, config.Stripe)
+	if err != nil {
+		return nil, nil, err
+	}
+	items, err := catalog.Load(c.Catalog)
+	if err != nil {
+		return nil, nil, fmt.Errorf("POINTSYNC_CATALOG: %w", err)
+	}
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
+	now, err := clockOf(ctx, c, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	gateway, err := newGateway(c, now, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	db, err := openStore(ctx, c, now, false)
+	if err != nil {
+		return nil, nil, err
+	}
+	syncer := reconcile.New(db, gateway, items, reconcile.Policy{PastDueGrace: c.PastDueGrace, RenewalGrace: c.RenewalGrace}, log)
+	return &audit.Comparison{DB: db, Syncer: syncer, Repair: !s.DryRun, Pace: time.Duration(float64(time.Second) / s.Rate)}, db.Close, nil
+}
+
+func (r *driftReport) add(c audit.Compared) {
+	r.Accounts++
+	r.Last = string(c.Account)
+	if c.Err != nil {
+		r.Failed++
+		if len(r.Errors) < maxListed {
+			r.Errors = append(r.Errors, driftError{string(c.Account), c.Err.Error()})
+		}
+	}
+	if len(c.Found) > 0 {
+		r.Differing++
+	}
+	r.Found, r.Left = r.Found+int64(len(c.Found)), r.Left+int64(len(c.Left))
+	left := map[billing.Drift]bool{}
+	for _, d := range c.Left {
+		d.Detail = "" // the same difference may look another way now
+		left[d] = true
+	}
+	for _, d := range c.Found {
+		if len(r.Drift) < maxListed {
+			r.Drift = append(r.Drift, driftEntry{string(d.Account), string(d.Kind), d.Ref, d.Detail, c.Err == nil && !left[billing.Drift{Account: d.Account, Kind: d.Kind, Ref: d.Ref}]})
+		}
+	}
+}
+
+func (r *driftReport) print(out io.Writer, asJSON bool) error {
+	if asJSON {
+		return printJSON(out, r)
+	}
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	if len(r.Drift) > 0 {
+		fmt.Fprintln(w, "ACCOUNT\tKIND\tREF\tREPAIRED\tDETAIL")
+	}
+	for _, d := range r.Drift {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%v\t%s\n", d.Account, d.Kind, d.Ref, d.Repaired, d.Detail)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	for _, e := range r.Errors {
+		fmt.Fprintf(out, "%s: %s\n", e.Account, e.Error)
+	}
+	_, err := fmt.Fprintf(out, "%d accounts compared, %d differ: %d differences, %d left; %d accounts could not be compared\n",
+		r.Accounts, r.Differing, r.Found, r.Left, r.Failed)
+	return err
+}

@@ -1,0 +1,37 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/pointsync/pointsync/pkg/account"
+	"github.com/pointsync/pointsync/pkg/billing"
+)
+
+type userCmd struct {
+	Role userRoleCmd `cmd:"" help:"Make an account an admin, or a user again. It counts from its next request on."`
+}
+
+type userRoleCmd struct {
+	Email string `arg:"" help:"The account's email."`
+	Role  string `arg:"" help:"admin or user." enum:"admin,user"`
+}
+
+// Run gives a role.
+func (u userRoleCmd) Run(ctx context.Context) error {
+	db, err := openForCommand(ctx)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	changed, err := account.SetRole(ctx, db, u.Email, billing.Role(u.Role))
+	if err != nil {
+		return fmt.Errorf("account %s: %w", u.Email, err)
+	}
+	if !changed {
+		fmt.Printf("%s has the role %s already.\n", u.Email, u.Role)
+		return nil
+	}
+	fmt.Printf("%s has the role %s now.\n", u.Email, u.Role)
+	return nil
+}

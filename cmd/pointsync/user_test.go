@@ -1,0 +1,94 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/ledger"
+	"github.com/pointsync/pointsync/pkg/store"
+	"github.com/pointsync/pointsync/pkg/store/storetest"
+)
+
+// TestUserRoleAndExplain proves that the command line makes an admin, says so, and tells an account's story with what it itself did, as
+// text and as JSON, with no control character of a customer's reaching the terminal.
+func TestUserRoleAndExplain(t *testing.T) {
+	t.Parallel()
+	for _, dialect := range storetest.Dialects {
+		t.Run(string(dialect), func(t *testing.T) {
+			t.Parallel()
+			url := storetest.URL(t, dialect)
+			db := storetest.OpenURL(t, url, nil)
+			p := program{t: t}.with("DATABASE_URL=" + url)
+			a := storetest.NewAccount(t, db)
+			if said := p.run(0, "user", "role", strings.ToUpper(a.Email), "admin"); !strings.Contains(said, "has the role admin now") {
+				t.Errorf("user role says %q", said)
+			}
+			if said := p.run(0, "user", "role", a.Email, "admin"); !strings.Contains(said, "already") {
+				t.Errorf("once more it says %q", said)
+			}
+			if now, err := db.Account(context.Background(), a.ID); err != nil || now.Role != billing.RoleAdmin {
+				t.Errorf("the role is %q (%v)", now.Role, err)
+			}
+			p.run(1, "user", "role", "nobody@example.com", "admin")
+			if out, err := p.command("user", "role", a.Email, "root").CombinedOutput(); err == nil {
+				t.Errorf("somebody became root: %s", out)
+			}
+			move(t, db, a.ID)
+			explained(t, p, a)
+		})
+	}
+}
+
+// move grants some points and spends some, with a description that would clear a screen.
+func move(t *testing.T, db *store.DB, id billing.AccountID) {
+	t.Helper()
+	ctx := context.Background()
+	err := db.InTx(ctx, func(tx *store.Tx) error {
+		a, err := tx.LockAccount(ctx, id)
+		if err == nil {
+			_, _, err = ledger.Grant(ctx, tx, a, billing.Grant{Key: "k", Amount: 100, Description: "a gift"})
+		}
+		return err
+	})
+	if err == nil {
+		_, err = ledger.Spend(ctx, db, id, ledger.SpendRequest{Amount: 30, Description: "clear\x1b[2J"})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func explained(t *testing.T, p program, a billing.Account) {
+	t.Helper()
+	said := p.run(0, "explain", strings.ToUpper(a.Email))
+	at := -1
+	for _, part := range []string{
+		string(a.ID) + "  " + a.Email + "  admin", "70 points available", "registered as " + a.Email, "the command line changed the role from user to admin",
+		"100 points granted: a gift; the balance is 100", "30 points spent: clear\uFFFD[2J; the balance is 70",
+	} {
+		next := strings.Index(said, part)
+		if next <= at {
+			t.Errorf("%q is not there, or not in its place:\n%s", part, said)
+		}
+		at = next
+	}
+	if said := p.run(0, "explain", a.Email, "--limit", "1"); strings.Contains(said, "registered") || !strings.Contains(said, "older moments are left out") {
+		t.Errorf("the last moment alone: %s", said)
+	}
+	lines := bufio.NewScanner(strings.NewReader(p.run(0, "explain", "--json", a.Email)))
+	var last momentLine
+	for lines.Scan() {
+		if err := json.Unmarshal(lines.Bytes(), &last); err != nil {
+			t.Fatalf("%v: %s", err, lines.Text())
+		}
+	}
+	if last.Kind != billing.MomentPoints || *last.Amount != -30 || *last.BalanceAfter != 70 || *last.Version == 0 {
+		t.Errorf("the last line is %+v", last)
+	}
+	p.run(1, "explain", "nobody@example.com")
+	p.run(1, "explain", a.Email, "--limit", "0")
+}

@@ -1,0 +1,122 @@
+package account
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/ledger"
+	"github.com/pointsync/pointsync/pkg/store"
+	"github.com/pointsync/pointsync/pkg/token"
+)
+
+// Adjustment is an admin's wish to give points or to take them away.
+type Adjustment struct {
+	Action    billing.ActionKind // ActionGrant or ActionCorrection
+	Amount    billing.Points     // positive either way
+	Reason    string             // the entry's description: the customer reads it too
+	ExpiresAt *time.Time         // of a grant; nil: never
+	Key       string             // the admin's Idempotency-Key, unique for the account that is adjusted
+}
+
+// Adjusted is the answer to an Adjustment.
+type Adjusted struct {
+	Entry    billing.Entry
+	Account  billing.Account
+	Replayed bool
+}
+
+// hash tells two requests apart that come under one key, whoever sends them.
+func (r Adjustment) hash() string {
+	b, _ := json.Marshal([]any{r.Action, r.Amount, r.Reason, r.ExpiresAt}) // cannot fail: texts, a number, a time of the contract's
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
+// RequireAdmin refuses everybody whose row does not say admin, whatever their token says, as if there were nothing.
+// Errors: ENotFound.
+func (s *Service) RequireAdmin(ctx context.Context, c token.Claims) error {
+	a, err := s.db.Account(ctx, c.Account)
+	if err == nil && a.Role != billing.RoleAdmin {
+		err = billing.Errorf(billing.ENotFound, "There is nothing at this address.")
+	}
+	return err
+}
+
+// Adjust does what an admin wishes, once for each key. All of it happens under the account's lock, so that of two requests with
+// one key the second finds what the first one did. Errors: ENotFound, EConflict (fewer points than to take away), EKeyReused, EInvalid.
+func (s *Service) Adjust(ctx context.Context, by, id billing.AccountID, r Adjustment) (out Adjusted, err error) {
+	err = s.db.InTx(ctx, func(tx *store.Tx) error {
+		a, err := tx.LockAccount(ctx, id)
+		if err != nil {
+			return err
+		}
+		first, used, err := tx.AdminActionByKey(ctx, id, r.Key)
+		switch {
+		case err != nil:
+			return err
+		case used && first.RequestHash != r.hash():
+			return billing.Errorf(billing.EKeyReused, "This Idempotency-Key was first used with another request. Use a new key for a new request.")
+		case used:
+			out = Adjusted{Account: a, Replayed: true}
+			out.Entry, err = tx.Entry(ctx, id, first.EntryID)
+			return err
+		}
+		out = Adjusted{}
+		if out.Account, err = adjust(ctx, tx, a, r); err != nil {
+			return err
+		}
+		if out.Entry, err = tx.EntryAt(ctx, id, out.Account.Version); err != nil {
+			return err
+		}
+		return tx.InsertAdminAction(ctx, billing.AdminAction{
+			ID: billing.NewActionID(tx.Now), AccountID: id, AdminID: by, Action: r.Action, EntryID: out.Entry.ID, Reason: r.Reason,
+			Key: r.Key, RequestHash: r.hash(), CreatedAt: tx.Now,
+		})
+	})
+	return out, err
+}
+
+func adjust(ctx context.Context, tx *store.Tx, a billing.Account, r Adjustment) (billing.Account, error) {
+	if r.Action == billing.ActionCorrection {
+		return ledger.Correct(ctx, tx, a, r.Amount, r.Reason)
+	}
+	if r.ExpiresAt != nil && !r.ExpiresAt.After(tx.Now) {
+		return a, &billing.Error{Code: billing.EInvalid, Message: "The request is not valid: expires_at must be in the future.",
+			Fields: []billing.FieldError{{Pointer: "/expires_at", Message: "must be in the future"}}}
+	}
+	a, _, err := ledger.Grant(ctx, tx, a, billing.Grant{
+		Key: "admin:" + string(a.ID) + ":" + r.Key, Source: "admin", Amount: r.Amount, ExpiresAt: r.ExpiresAt, Description: r.Reason,
+	})
+	return a, err
+}
+
+// SetRole gives the account with an email a role, and notes it. It is for the command line: no request makes an admin.
+// Errors: ENotFound.
+func SetRole(ctx context.Context, db *store.DB, email string, role billing.Role) (changed bool, err error) {
+	email, err = normalize(email)
+	if err != nil {
+		return false, err
+	}
+	err = db.InTx(ctx, func(tx *store.Tx) error {
+		found, err := tx.AccountByEmail(ctx, email)
+		if err != nil {
+			return err
+		}
+		a, err := tx.LockAccount(ctx, found.ID)
+		changed = a.Role != role
+		if err != nil || !changed {
+			return err
+		}
+		if err := tx.SetRole(ctx, a.ID, role); err != nil {
+			return err
+		}
+		return tx.InsertAdminAction(ctx, billing.AdminAction{
+			ID: billing.NewActionID(tx.Now), AccountID: a.ID, Action: billing.ActionRole, Reason: "from " + string(a.Role) + " to " + string(role), CreatedAt: tx.Now,
+		})
+	})
+	return changed, err
+}

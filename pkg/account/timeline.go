@@ -1,0 +1,151 @@
+package account
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/store"
+)
+
+// Told is a moment of an account's story in a plain sentence.
+type Told struct {
+	billing.Moment
+	Text string
+}
+
+// Timeline tells what happened to an account, latest first, and where the next page begins ("" where there is none). It holds what
+// the tables hold: registering, logins, orders, Stripe's events, the syncs of the last 30 days, every movement of points, and what
+// admins did. A refused spend leaves no row, lest refusals cost a write; the sync that it caused is there.
+// Errors: EInvalid for a cursor that is none of ours, ENotFound.
+func Timeline(ctx context.Context, db *store.DB, id billing.AccountID, cursor string, limit int) (story []Told, next string, err error) {
+	before, err := parseCursor(cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	if _, err := db.Account(ctx, id); err != nil {
+		return nil, "", err
+	}
+	moments, err := db.Timeline(ctx, id, before, limit+1)
+	if err != nil {
+		return nil, "", err
+	}
+	if len(moments) > limit {
+		moments = moments[:limit]
+		next = formatCursor(moments[limit-1].Position)
+	}
+	for _, m := range moments {
+		story = append(story, Told{m, tell(m)})
+	}
+	return story, next, nil
+}
+
+// tell makes a sentence of a moment.
+func tell(m billing.Moment) string {
+	one, two, three := m.Parts[0], m.Parts[1], m.Parts[2]
+	switch m.Kind {
+	case billing.MomentRegistered:
+		return "registered as " + one
+	case billing.MomentLoginBegan:
+		return "logged in"
+	case billing.MomentLoginEnded:
+		return "the login was ended"
+	case billing.MomentOrderMade:
+		return fmt.Sprintf("ordered %s × %s for %s", two, one, three)
+	case billing.MomentOrderFulfilled:
+		return fmt.Sprintf("the order of %s was fulfilled%s", one, suffix(" and later ", strings.TrimPrefix(two, "fulfilled")))
+	case billing.MomentEventReceived:
+		return fmt.Sprintf("Stripe sent %s about %s%s", one, two, suffix("; ", strings.TrimSuffix(three, "; ")))
+	case billing.MomentEventProcessed:
+		return fmt.Sprintf("sync %s answered %s", two, one)
+	case billing.MomentSyncBegan:
+		return fmt.Sprintf("sync %s began: %s", m.Ref, causes[billing.SyncCause(one)])
+	case billing.MomentSyncEnded:
+		return fmt.Sprintf("sync %s %s%s", m.Ref, outcomes[billing.SyncOutcome(one)], suffix(": ", two))
+	case billing.MomentPoints:
+		return tellPoints(m)
+	case billing.MomentAdmin:
+		return tellAdmin(one, two, three)
+	}
+	return string(m.Kind)
+}
+
+var causes = map[billing.SyncCause]string{
+	billing.CauseEvent: "an event asked for it", billing.CauseSpend: "a spend asked for it", billing.CauseOrder: "the customer looked at an order",
+	billing.CauseOperator: "the operator asked for it",
+}
+
+var outcomes = map[billing.SyncOutcome]string{
+	billing.SyncApplied: "was applied", billing.SyncOutrun: "was outrun by a later one", billing.SyncFailed: "failed",
+}
+
+var verbs = map[billing.EntryKind]string{
+	billing.EntryGrant: "granted", billing.EntrySpend: "spent", billing.EntryExpire: "ran out", billing.EntryClawback: "clawed back",
+	billing.EntryCorrection: "taken away by an admin",
+}
+
+func tellPoints(m billing.Moment) string {
+	amount := m.Amount
+	if amount < 0 {
+		amount = -amount
+	}
+	verb, ok := verbs[billing.EntryKind(m.Parts[0])]
+	if !ok {
+		verb = m.Parts[0]
+	}
+	return fmt.Sprintf("%d points %s%s; the balance is %d", amount, verb, suffix(": ", m.Parts[1]), m.Balance)
+}
+
+func tellAdmin(action, admin, reason string) string {
+	who := "the command line"
+	if admin != "" {
+		who = "admin " + admin
+	}
+	switch billing.ActionKind(action) {
+	case billing.ActionRole:
+		return fmt.Sprintf("%s changed the role %s", who, reason)
+	case billing.ActionGrant:
+		return fmt.Sprintf("%s granted points: %s", who, reason)
+	}
+	return fmt.Sprintf("%s took points away: %s", who, reason)
+}
+
+// suffix puts words behind a sentence where there are any.
+func suffix(before, words string) string {
+	if words == "" {
+		return ""
+	}
+	return before + words
+}
+
+// formatCursor writes a position so that a URL can hold it.
+func formatCursor(p billing.Position) string {
+	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%d %d %d %s", p.At.UnixMicro(), p.Rank, p.Number, p.Ref))
+}
+
+func parseCursor(cursor string) (p billing.Position, err error) {
+	if cursor == "" {
+		return store.EndOfTime, nil
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(cursor)
+	parts := strings.SplitN(string(raw), " ", 4)
+	var numbers [3]int64
+	for i := 0; i < 3 && err == nil; i++ {
+		if len(parts) != 4 {
+			err = strconv.ErrSyntax
+			break
+		}
+		numbers[i], err = strconv.ParseInt(parts[i], 10, 64)
+	}
+	at := time.UnixMicro(numbers[0]).UTC()
+	if err != nil || at.Year() < 1970 || at.Year() > 9999 || numbers[1] < 0 || numbers[1] > 9 || strings.ContainsRune(parts[3], 0) || !utf8.ValidString(parts[3]) {
+		return p, &billing.Error{Code: billing.EInvalid, Message: "The request is not valid: cursor is none that a page ended with.",
+			Fields: []billing.FieldError{{Pointer: "cursor", Message: "is none that a page ended with"}}}
+	}
+	return billing.Position{At: at, Rank: numbers[1], Number: numbers[2], Ref: parts[3]}, nil
+}

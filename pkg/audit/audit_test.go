@@ -1,0 +1,261 @@
+package audit_test
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/audit"
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/ledger"
+	"github.com/pointsync/pointsync/pkg/store"
+	"github.com/pointsync/pointsync/pkg/store/storetest"
+)
+
+// breaks are rows that no code of ours writes: each statement breaks one rule of one account. $ACC stands for it.
+var breaks = map[string][]string{
+	"balance":       nil, // the schema refuses it: TestConstraints
+	"entries-sum":   {`UPDATE accounts SET available = available + 1, unsettled = unsettled - 1 WHERE id = '$ACC'`},
+	"entries-chain": {`UPDATE entries SET balance_after = balance_after + 1 WHERE account_id = '$ACC' AND kind = 'spend'`},
+	"lots-sum":      {`UPDATE accounts SET unsettled = unsettled + 1 WHERE id = '$ACC'`},
+	"next-expiry": {
+		`UPDATE accounts SET next_expiry = NULL WHERE id = '$ACC'`,
+		`UPDATE lots SET expires_at = '2031-05-01T00:00:00.000000Z' WHERE account_id = '$ACC' AND expires_at IS NOT NULL`,
+	},
+	"window": {`UPDATE accounts SET sub_status = 'unpaid' WHERE id = '$ACC'`},
+	"order-times": {
+		`UPDATE orders SET fulfilled_at = NULL WHERE account_id = '$ACC' AND kind = 'pack'`,
+		`UPDATE orders SET status = 'pending' WHERE account_id = '$ACC' AND kind = 'plan'`,
+	},
+	"order-grant": {
+		`UPDATE lots SET grant_key = 'stripe:invoice:in_9' WHERE account_id = '$ACC' AND substr(grant_key, 1, 15) = 'stripe:checkout'`,
+		`UPDATE orders SET points = points + 1 WHERE account_id = '$ACC' AND kind = 'pack'`,
+	},
+	"grant-order": {`UPDATE orders SET status = 'expired', fulfilled_at = NULL WHERE account_id = '$ACC' AND kind = 'pack'`},
+	"lot-entries": {
+		`UPDATE lots SET clawed_back = clawed_back + 1 WHERE account_id = '$ACC'`,
+		`UPDATE lots SET granted = granted + 1 WHERE account_id = '$ACC' AND expires_at IS NOT NULL`,
+		`UPDATE entries SET lot_id = NULL WHERE account_id = '$ACC' AND kind = 'grant'`,
+	},
+	"event-ticket": {
+		`UPDATE inbox_events SET ticket = 9 WHERE account_id = '$ACC' AND status = 'processed'`,
+		`UPDATE inbox_events SET ticket = NULL WHERE account_id = '$ACC' AND status = 'processed'`,
+	},
+	"event-job": {
+		`UPDATE inbox_events SET received_at = '2029-12-31T00:00:00.000000Z' WHERE account_id = '$ACC' AND status = 'pending'`,
+	},
+}
+
+// TestRules proves that an account in the midst of life breaks no rule, and that each rule is seen to be broken when one row is, in the
+// account that it is in and in no other.
+func TestRules(t *testing.T) {
+	t.Parallel()
+	for rule, statements := range breaks {
+		for n, statement := range statements {
+			t.Run(rule, func(t *testing.T) {
+				t.Parallel()
+				storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
+					before, broken, after := live(t, db, "1"), live(t, db, "2"), live(t, db, "3")
+					clock.Advance(time.Second)
+					if found := all(t, db, 2); len(found) != 0 {
+						t.Fatalf("of sound accounts: %v", found)
+					}
+					exec(t, db, strings.ReplaceAll(statement, "$ACC", string(broken.ID)))
+					found := all(t, db, 2)
+					if !slices.ContainsFunc(found, func(v billing.Violation) bool { return v.Rule == rule }) {
+						t.Errorf("statement %d: the rule %s is not among %v", n, rule, found)
+					}
+					for _, v := range found {
+						if v.Account != broken.ID || v.Account == before.ID || v.Account == after.ID || v.Detail == "" {
+							t.Errorf("of a sound account: %v", v)
+						}
+					}
+				})
+			})
+		}
+	}
+}
+
+// TestEventWithoutAccount proves that an event which waits for its account is found too when its job is lost, once, and that a job keeps
+// an event from being found.
+func TestEventWithoutAccount(t *testing.T) {
+	t.Parallel()
+	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
+		a := storetest.NewAccount(t, db)
+		storetest.NewAccount(t, db)
+		write(t, db, func(ctx context.Context, tx *store.Tx) error {
+			_, err := tx.InsertEvent(ctx, event("evt_lost", "", billing.InboxPending, tx.Now))
+			return err
+		})
+		if found := all(t, db, 1); len(found) != 0 {
+			t.Errorf("an event just received: %v", found)
+		}
+		clock.Advance(time.Hour)
+		if found := all(t, db, 1); len(found) != 1 || found[0].Rule != "event-job" || found[0].Account != "" {
+			t.Errorf("found %v", found)
+		}
+		insertJob(t, db, "resolve", `{"event":"evt_lost"}`)
+		write(t, db, func(ctx context.Context, tx *store.Tx) error {
+			_, err := tx.InsertEvent(ctx, event("evt_waits", a.ID, billing.InboxPending, tx.Now.Add(-time.Hour)))
+			return err
+		})
+		insertJob(t, db, "sync", `{"account":"`+string(a.ID)+`","after_ticket":0}`)
+		if found := all(t, db, 1); len(found) != 0 {
+			t.Errorf("with jobs: %v", found)
+		}
+	})
+}
+
+// TestStep proves that the periodic walk is done in bounded steps which go on where the last one stopped, comes back an hour later,
+// keeps the last run's count meanwhile, and counts every account once also when several replicas step at a time.
+func TestStep(t *testing.T) {
+	t.Parallel()
+	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
+		const accounts = 5*audit.BatchSize + 1
+		for range accounts - 1 {
+			storetest.NewAccount(t, db)
+		}
+		clock.Advance(time.Second) // ids sort by time
+		last := storetest.NewAccount(t, db)
+		exec(t, db, `UPDATE accounts SET unsettled = 1 WHERE id = '`+string(last.ID)+`'`)
+		step := func() billing.AuditRun { t.Helper(); return steps(t, db, 1) }
+
+		if run := step(); run.Accounts != 5*audit.BatchSize || run.Findings != 0 || run.EndedAt != nil || run.LastEndedAt != nil {
+			t.Errorf("after one step: %+v", run)
+		}
+		run := step()
+		if run.Accounts != accounts || run.Findings != 1 || run.EndedAt == nil || run.LastFindings != 1 || run.LastEndedAt == nil {
+			t.Errorf("after two steps: %+v", run)
+		}
+		clock.Advance(time.Hour - time.Microsecond)
+		if again := step(); !again.BeganAt.Equal(*run.BeganAt) || again.Accounts != accounts {
+			t.Errorf("too early: %+v", again)
+		}
+		clock.Advance(time.Microsecond)
+		exec(t, db, `UPDATE accounts SET unsettled = 0`)
+		if run := step(); run.Accounts != 5*audit.BatchSize || run.LastFindings != 1 || run.EndedAt != nil {
+			t.Errorf("an hour later: %+v", run)
+		}
+		if run := step(); run.LastFindings != 0 || run.Findings != 0 || run.EndedAt == nil {
+			t.Errorf("at the second run's end: %+v", run)
+		}
+		clock.Advance(2 * time.Hour)
+		if run := steps(t, db, 4); run.Accounts != 5*audit.BatchSize && run.Accounts != accounts {
+			t.Errorf("of four at once: %+v", run)
+		}
+	})
+}
+
+// steps takes one step on several replicas at once.
+func steps(t *testing.T, db *store.DB, replicas int) billing.AuditRun {
+	t.Helper()
+	var group sync.WaitGroup
+	for range replicas {
+		group.Go(func() {
+			if err := audit.Step(context.Background(), db, slog.New(slog.DiscardHandler)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	run, err := db.AuditRun(context.Background(), billing.RunAudit)
+	must(t, err)
+	return run
+}
+
+// live makes an account that has bought a pack and a plan, spent, had a refund, and got events.
+func live(t *testing.T, db *store.DB, n string) billing.Account {
+	t.Helper()
+	a := storetest.NewAccount(t, db)
+	now := db.Now()
+	write(t, db, func(ctx context.Context, tx *store.Tx) error {
+		must(t, tx.SetCustomer(ctx, a.ID, billing.CustomerID("cus_"+n)))
+		pack := billing.Order{
+			ID: billing.NewOrderID(now), AccountID: a.ID, Item: "pack_100", Kind: billing.KindPack, Quantity: 1, Points: 100, Amount: 500, Currency: "usd",
+			Status: billing.OrderFulfilled, CheckoutID: billing.CheckoutID("cs_" + n), CreatedAt: now, FulfilledAt: &now,
+		}
+		plan := pack
+		plan.ID, plan.Kind, plan.Item, plan.CheckoutID = billing.NewOrderID(now), billing.KindPlan, "pro_monthly", billing.CheckoutID("cs_plan"+n)
+		must(t, tx.InsertOrder(ctx, pack))
+		must(t, tx.InsertOrder(ctx, plan))
+		_, err := tx.InsertEvent(ctx, event("evt_"+n, a.ID, billing.InboxPending, now))
+		must(t, err)
+		must(t, tx.IssueTicket(ctx, a.ID, now))
+		must(t, tx.StampEvents(ctx, a.ID, 1))
+		a, _, err := tx.ApplyTicket(ctx, a.ID, 1, nil)
+		must(t, err)
+		end := now.Add(24 * time.Hour)
+		a = grant(t, tx, a, billing.Grant{Key: "stripe:checkout:cs_" + n, Source: "order:" + string(pack.ID), Amount: 100})
+		a = grant(t, tx, a, billing.Grant{Key: "stripe:invoice:in_" + n + ":il", Source: "subscription:sub_" + n, Amount: 50, ExpiresAt: &end})
+		a, err = ledger.Clawback(ctx, tx, a, "stripe:checkout:cs_"+n, 20, "refund")
+		must(t, err)
+		a.Subscription = &billing.Subscription{
+			ID: billing.SubscriptionID("sub_" + n), Plan: "pro_monthly", Status: billing.SubActive, CurrentPeriodStart: now, CurrentPeriodEnd: end,
+			Window: &billing.Window{From: now, Until: end},
+		}
+		must(t, tx.SaveSubscription(ctx, a))
+		must(t, tx.ProcessEvents(ctx, a.ID, 1))
+		_, err = tx.InsertEvent(ctx, event("evt_new"+n, a.ID, billing.InboxPending, now))
+		return err
+	})
+	_, err := ledger.Spend(context.Background(), db, a.ID, ledger.SpendRequest{Amount: 7})
+	must(t, err)
+	return a
+}
+
+func grant(t *testing.T, tx *store.Tx, a billing.Account, g billing.Grant) billing.Account {
+	t.Helper()
+	a, _, err := ledger.Grant(context.Background(), tx, a, g)
+	must(t, err)
+	return a
+}
+
+func event(id string, account billing.AccountID, status billing.InboxStatus, at time.Time) billing.InboxEvent {
+	return billing.InboxEvent{ID: billing.StripeEventID(id), Type: "invoice.paid", AccountID: account, Status: status, CreatedAt: at, ReceivedAt: at}
+}
+
+// insertJob inserts a job of package inbox's as its own library does.
+func insertJob(t *testing.T, db *store.DB, kind, args string) {
+	t.Helper()
+	if db.Dialect() == store.SQLite {
+		args = `jsonb('` + args + `')`
+	} else {
+		args = `'` + args + `'`
+	}
+	exec(t, db, `INSERT INTO river_job (kind, args, max_attempts) VALUES ('`+kind+`', `+args+`, 1)`)
+}
+
+// all walks over all accounts in batches.
+func all(t *testing.T, db *store.DB, batch int) (found []billing.Violation) {
+	t.Helper()
+	for last := billing.AccountID(""); ; {
+		b, err := audit.Next(context.Background(), db, last, batch)
+		must(t, err)
+		found, last = append(found, b.Violations...), b.Last
+		if b.Accounts < batch {
+			return found
+		}
+	}
+}
+
+func exec(t *testing.T, db *store.DB, statement string) {
+	t.Helper()
+	_, err := db.SQL().ExecContext(context.Background(), statement)
+	must(t, err)
+}
+
+func write(t *testing.T, db *store.DB, f func(ctx context.Context, tx *store.Tx) error) {
+	t.Helper()
+	must(t, db.InTx(context.Background(), func(tx *store.Tx) error { return f(context.Background(), tx) }))
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,26 @@
+package billing
+
+// DriftKind says in what the database and Stripe differ; docs/drift.md lists the kinds.
+type DriftKind string
+
+const (
+	DriftMissing      DriftKind = "missing"             // a subscription that one side alone has
+	DriftStatus       DriftKind = "status"              // its status, or whether it ends with the period
+	DriftPrice        DriftKind = "price"               // its plan
+	DriftPeriod       DriftKind = "period"              // its current period
+	DriftWindow       DriftKind = "window"              // the access window that follows from it
+	DriftSecond       DriftKind = "second-subscription" // more than one live subscription
+	DriftOrder        DriftKind = "order"               // an open order that has come further
+	DriftGrant        DriftKind = "grant-missing"       // paid, and not granted
+	DriftPayment      DriftKind = "payment-missing"     // granted, and not paid
+	DriftClawback     DriftKind = "clawback-missing"    // money went back, and its points did not
+	DriftPointsExpiry DriftKind = "points-expiry"       // points that shall end at another time
+)
+
+// Drift is one difference between an account and its customer at Stripe.
+type Drift struct {
+	Account AccountID
+	Kind    DriftKind
+	Ref     string // Stripe's id, or ours, of what differs
+	Detail  string
+}

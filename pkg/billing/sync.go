@@ -1,0 +1,27 @@
+package billing
+
+// SyncCause says who wanted an account synced.
+type SyncCause string
+
+const (
+	CauseEvent    SyncCause = "event"    // Stripe told us to look
+	CauseSpend    SyncCause = "spend"    // a spend outside the window, or for lack of points
+	CauseOrder    SyncCause = "order"    // a customer looks at an order
+	CauseOperator SyncCause = "operator" // a command, or the comparison with Stripe
+)
+
+// SyncOutcome says what came of a sync; docs/states.md draws it.
+type SyncOutcome string
+
+const (
+	SyncApplied SyncOutcome = "applied"
+	SyncOutrun  SyncOutcome = "outrun" // one that began later was applied first
+	SyncFailed  SyncOutcome = "failed"
+)
+
+// SyncEnd is how a sync ended.
+type SyncEnd struct {
+	Outcome SyncOutcome
+	Detail  string // what it changed, or why it failed
+	Version int64  // of the account as it was left, 0 where it was not looked at
+}

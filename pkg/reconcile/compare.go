@@ -1,0 +1,170 @@
+package reconcile
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+)
+
+// Books are what the database has of an account beside its row and its open orders.
+type Books struct {
+	Lots   []billing.Lot   // all, those that are used up included
+	Orders []billing.Order // those that a payment paid for
+}
+
+// Compare says in what an account differs from a picture of all of its customer at Stripe. It is pure: the picture is decided as a
+// sync would decide it, and the decision is held against what is there, so no rule is written down twice. A picture that begins
+// at the watermark will not do: it would take the payments before it for missing.
+func Compare(in Input, books Books) []billing.Drift {
+	c := comparison{in: in, books: books, decision: Decide(in)}
+	c.subscription()
+	c.orders()
+	c.grants()
+	c.payments()
+	c.clawbacks()
+	c.expiries()
+	return c.found
+}
+
+type comparison struct {
+	in       Input
+	books    Books
+	decision Decision
+	found    []billing.Drift
+}
+
+func (c *comparison) report(kind billing.DriftKind, ref, format string, args ...any) {
+	c.found = append(c.found, billing.Drift{Account: c.in.Account.ID, Kind: kind, Ref: ref, Detail: fmt.Sprintf(format, args...)})
+}
+
+func (c *comparison) subscription() {
+	ours, theirs := c.in.Account.Subscription, c.decision.Subscription
+	switch {
+	case sameSubscription(ours, theirs):
+	case ours == nil:
+		c.report(billing.DriftMissing, string(theirs.ID), "Stripe has the subscription, %s, and the database none", state(theirs))
+	case ours.ID != theirs.ID:
+		c.report(billing.DriftMissing, string(theirs.ID), "it counts at Stripe, %s; in the database %s does", state(theirs), ours.ID)
+	case !c.pictured(ours.ID):
+		c.report(billing.DriftMissing, string(ours.ID), "the database has the subscription, %s, and Stripe has none of this id", state(ours))
+	default:
+		c.terms(*ours, *theirs)
+	}
+	var live []string
+	for _, s := range c.in.Picture.Subscriptions {
+		if s.Status.Live() {
+			live = append(live, string(s.ID))
+		}
+	}
+	if len(live) > 1 {
+		c.report(billing.DriftSecond, string(theirs.ID), "it counts, and these are live at once: %s", strings.Join(live, ", "))
+	}
+}
+
+// terms compares two views of one subscription. The window follows from the rest, so it is named only where it differs alone.
+func (c *comparison) terms(ours, theirs billing.Subscription) {
+	ref, before := string(ours.ID), len(c.found)
+	if ours.Status != theirs.Status || ours.CancelAtPeriodEnd != theirs.CancelAtPeriodEnd {
+		c.report(billing.DriftStatus, ref, "Stripe: %s; database: %s", state(&theirs), state(&ours))
+	}
+	if ours.Plan != theirs.Plan {
+		c.report(billing.DriftPrice, ref, "Stripe: %q; database: %q", theirs.Plan, ours.Plan)
+	}
+	if !ours.CurrentPeriodStart.Equal(theirs.CurrentPeriodStart) || !ours.CurrentPeriodEnd.Equal(theirs.CurrentPeriodEnd) {
+		c.report(billing.DriftPeriod, ref, "Stripe: until %s; database: until %s", day(theirs.CurrentPeriodEnd), day(ours.CurrentPeriodEnd))
+	}
+	if len(c.found) == before {
+		c.report(billing.DriftWindow, ref, "should be %s and is %s", state(&theirs), state(&ours))
+	}
+}
+
+func (c *comparison) pictured(id billing.SubscriptionID) bool {
+	for _, s := range c.in.Picture.Subscriptions {
+		if s.ID == id {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *comparison) orders() {
+	before := map[billing.OrderID]billing.OrderStatus{}
+	for _, o := range c.in.Orders {
+		before[o.ID] = o.Status
+	}
+	for _, o := range c.decision.Orders {
+		c.report(billing.DriftOrder, string(o.ID), "it should be %s and is %s", o.Status, before[o.ID])
+	}
+}
+
+// grants wants every grant that is decided to have its lot.
+func (c *comparison) grants() {
+	granted := map[string]bool{}
+	for _, l := range c.books.Lots {
+		granted[l.GrantKey] = true
+	}
+	for _, g := range c.decision.Grants {
+		if !granted[g.Key] {
+			c.report(billing.DriftGrant, g.Key, "%d points were paid for and not granted: %s", g.Amount, g.Description)
+		}
+	}
+}
+
+// payments wants every lot that a payment granted to have it. A customer who was deleted takes the invoices along, and they were paid.
+func (c *comparison) payments() {
+	if c.in.Picture.Deleted {
+		return
+	}
+	invoices, intents := map[string]bool{}, map[billing.PaymentIntentID]bool{}
+	for _, i := range c.in.Picture.Invoices {
+		invoices[InvoiceKey(i.ID)] = i.Status == "paid"
+	}
+	for _, charge := range c.in.Picture.Charges {
+		intents[charge.PaymentIntentID] = true
+	}
+	for _, l := range c.books.Lots {
+		if id, ok := strings.CutPrefix(l.GrantKey, InvoiceKey("")); ok {
+			invoice, _, _ := strings.Cut(id, ":")
+			if !invoices[InvoiceKey(billing.InvoiceID(invoice))] {
+				c.report(billing.DriftPayment, string(l.ID), "%d points were granted for invoice %s, which is not paid", l.Granted, invoice)
+			}
+		}
+	}
+	for _, o := range c.books.Orders {
+		if o.Kind == billing.KindPack && (o.Status == billing.OrderFulfilled || o.Status == billing.OrderRefunded) && !intents[o.PaymentIntentID] {
+			c.report(billing.DriftPayment, string(o.ID), "the order is %s and Stripe has no charge of %s", o.Status, o.PaymentIntentID)
+		}
+	}
+}
+
+// clawbacks wants every lot to have given back the share of the money that went back.
+func (c *comparison) clawbacks() {
+	for _, r := range c.decision.Refunds {
+		key := r.Key
+		for _, o := range c.books.Orders {
+			if key == "" && o.PaymentIntentID == r.PaymentIntentID {
+				key = CheckoutKey(o.CheckoutID)
+			}
+		}
+		for _, l := range c.books.Lots {
+			if due := r.due(l); key != "" && (l.GrantKey == key || strings.HasPrefix(l.GrantKey, key+":")) && l.ClawedBack < due {
+				c.report(billing.DriftClawback, string(l.ID), "%d of %d went back, so %d of %d points should have, and %d did", r.Refunded, r.Amount, due, l.Granted, l.ClawedBack)
+			}
+		}
+	}
+}
+
+// expiries wants the lots of a subscription that ended, or is behind, to end when the decision says.
+func (c *comparison) expiries() {
+	for _, e := range c.decision.Ends {
+		for _, l := range c.books.Lots {
+			if l.Source == e.Source && l.Remaining > 0 && (l.ExpiresAt == nil || !l.ExpiresAt.Equal(e.At)) {
+				c.report(billing.DriftPointsExpiry, string(l.ID), "%d points of %s should end at %s", l.Remaining, l.Source, day(e.At))
+			}
+		}
+	}
+}
+
+func day(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -1,0 +1,84 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/store"
+)
+
+// maxComparisons is how often a comparison begins anew because the account was synced in the midst of it.
+const maxComparisons = 3
+
+// Drift says in what an account differs from its customer at Stripe, and changes nothing. It looks at everything that Stripe has of
+// the customer, however old. Errors: EStripeUnavailable, EStripeRefused (also for a customer that Stripe never knew), EConflict for an account
+// that was synced each time it was looked at, and the database's.
+func (s *Syncer) Drift(ctx context.Context, id billing.AccountID) ([]billing.Drift, error) {
+	ctx, cancel := context.WithTimeout(ctx, jobPatience)
+	defer cancel()
+	for range maxComparisons {
+		before, _, err := s.open(ctx, id)
+		if err != nil || before.Account.CustomerID == "" {
+			return nil, err
+		}
+		picture, err := s.fetch(ctx, everything(before))
+		if err != nil {
+			return nil, fmt.Errorf("fetch account %s from Stripe: %w", id, err)
+		}
+		after, books, err := s.open(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		// A sync that was applied meanwhile may have seen a newer Stripe than this picture: the difference would be none.
+		if sameTickets(before.Account.Sync, after.Account.Sync) && len(before.Orders) == len(after.Orders) {
+			return Compare(Input{
+				Account: after.Account, Orders: after.Orders, Picture: picture, Now: s.db.Now(), Catalog: s.catalog, Policy: s.policy,
+			}, books), nil
+		}
+	}
+	return nil, billing.Errorf(billing.EConflict, "The account %s was synced each time it was compared.", id)
+}
+
+// Repair syncs an account from everything that Stripe has of the customer, and says what is left of the drift: what only a person can mend.
+// Errors: those of Drift.
+func (s *Syncer) Repair(ctx context.Context, id billing.AccountID) (left []billing.Drift, err error) {
+	within, cancel := context.WithTimeout(ctx, jobPatience)
+	defer cancel()
+	ticket, outcome, err := s.begin(within, id, wish{billing.CauseOperator, unlimited})
+	if err != nil || outcome != Synced {
+		return nil, err
+	}
+	if _, err := s.finish(within, everything(ticket)); err != nil {
+		return nil, err
+	}
+	return s.Drift(ctx, id)
+}
+
+// everything lets a ticket look at invoices of any age, as if none had been seen yet.
+func everything(t billing.Ticket) billing.Ticket {
+	t.Account.Sync.InvoicesSince = nil
+	return t
+}
+
+// open reads what the database has of an account, all of one moment.
+func (s *Syncer) open(ctx context.Context, id billing.AccountID) (t billing.Ticket, b Books, err error) {
+	err = s.db.InTx(ctx, func(tx *store.Tx) (err error) {
+		if t.Account, err = tx.LockAccount(ctx, id); err != nil {
+			return err
+		}
+		if t.Orders, err = tx.OpenOrders(ctx, id); err != nil {
+			return err
+		}
+		if b.Orders, err = tx.OrdersWithPayment(ctx, id); err != nil {
+			return err
+		}
+		b.Lots, err = tx.AllLots(ctx, id)
+		return err
+	})
+	return t, b, err
+}
+
+func sameTickets(a, b billing.SyncState) bool {
+	return a.TicketIssued == b.TicketIssued && a.TicketApplied == b.TicketApplied
+}

@@ -1,0 +1,183 @@
+package reconcile_test
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/ledger"
+	"github.com/pointsync/pointsync/pkg/store"
+	"github.com/pointsync/pointsync/pkg/store/storetest"
+)
+
+// wantDrift compares the kinds of drift that an account has.
+func (w *world) wantDrift(a billing.Account, want ...billing.DriftKind) {
+	w.t.Helper()
+	found, err := w.syncer.Drift(w.t.Context(), a.ID)
+	must(w.t, err)
+	var got []string
+	for _, d := range found {
+		got = append(got, string(d.Kind))
+	}
+	var wanted []string
+	for _, k := range want {
+		wanted = append(wanted, string(k))
+	}
+	if strings.Join(got, " ") != strings.Join(wanted, " ") {
+		w.t.Errorf("got %q, want %q: %v", got, wanted, found)
+	}
+}
+
+// repaired repairs an account, and wants so much left.
+func (w *world) repaired(a billing.Account, left ...billing.DriftKind) {
+	w.t.Helper()
+	rest, err := w.syncer.Repair(w.t.Context(), a.ID)
+	must(w.t, err)
+	if len(rest) != len(left) {
+		w.t.Errorf("left: %v, want %v", rest, left)
+	}
+	w.wantDrift(a, left...)
+	must(w.t, ledger.Audit(w.t.Context(), w.db, a.ID))
+}
+
+func (w *world) exec(statement, id string) {
+	w.t.Helper()
+	_, err := w.db.SQL().ExecContext(context.Background(), strings.ReplaceAll(statement, "$ID", id))
+	must(w.t, err)
+}
+
+// Proves that an account which was synced has no drift, that whatever happens at Stripe without a sync shows as drift without anything being
+// changed, and that a repair leaves none: a purchase, a refund, a renewal that fails, the end.
+func TestDriftOfALife(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(w *world) {
+		a := w.buyer()
+		w.wantDrift(a)
+		id := w.pay(w.order(a, "basic_monthly"))["subscription"].(string)
+		pack := w.order(a, "pack_100")
+		w.pay(pack)
+		w.wantDrift(a, billing.DriftMissing, billing.DriftOrder, billing.DriftOrder, billing.DriftGrant, billing.DriftGrant)
+		w.wantPoints(a.ID, 0, 0)
+		w.repaired(a)
+		w.wantPoints(a.ID, 600, 0)
+
+		intent := string(w.orderNow(pack).PaymentIntentID)
+		w.ask(http.MethodPost, "/v1/refunds", url.Values{"payment_intent": {intent}, "amount": {"100"}})
+		w.wantDrift(a, billing.DriftClawback)
+		w.repaired(a)
+		w.wantPoints(a.ID, 580, 0)
+
+		w.useCard(id, "pm_card_chargeCustomerFail")
+		w.renew(a)
+		w.wantDrift(a)
+		w.advance(policy.PastDueGrace)
+		w.wantDrift(a)
+		w.ask(http.MethodDelete, "/v1/subscriptions/"+id, nil)
+		w.wantDrift(a, billing.DriftStatus, billing.DriftPointsExpiry)
+		w.repaired(a)
+		w.ask(http.MethodDelete, "/v1/customers/"+string(a.CustomerID), nil)
+		w.wantDrift(a)
+	})
+}
+
+// Proves that a repair sees what no sync looks at any more: a payment long before the watermark whose points were never granted.
+func TestRepairBehindTheWatermark(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(w *world) {
+		a, _ := w.subscriber()
+		lots, err := w.db.AllLots(w.t.Context(), a.ID)
+		must(w.t, err)
+		for range 3 {
+			w.renew(a)
+		}
+		w.wantDrift(a)
+		w.exec(`UPDATE lots SET grant_key = 'lost' WHERE id = '$ID'`, string(lots[0].ID))
+		w.sync(a)
+		w.wantDrift(a, billing.DriftGrant)
+		w.repaired(a)
+		if _, granted, err := w.db.LotByGrant(w.t.Context(), lots[0].GrantKey); err != nil || !granted {
+			w.t.Errorf("granted: %v, %v", granted, err)
+		}
+		if now, err := ledger.Current(w.t.Context(), w.db, a.ID); err != nil || now.Available != 500 {
+			w.t.Errorf("%d points, %v: those of a period long over run out at once", now.Available, err)
+		}
+	})
+}
+
+// Proves that what only a person can mend is left, and said again: two subscriptions that bill, and points that nobody paid for; and that
+// what a row alone got wrong is mended.
+func TestRepairLeaves(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(w *world) {
+		a := w.buyer()
+		one, two := w.order(a, "basic_monthly"), w.order(a, "basic_monthly")
+		w.pay(one)
+		w.pay(two)
+		w.sync(a)
+		must(w.t, w.db.InTx(w.t.Context(), func(tx *store.Tx) error {
+			locked, err := tx.LockAccount(w.t.Context(), a.ID)
+			if err != nil {
+				return err
+			}
+			_, _, err = ledger.Grant(w.t.Context(), tx, locked, billing.Grant{Key: "stripe:invoice:in_nowhere:il_1", Source: "x", Amount: 5})
+			return err
+		}))
+		w.exec(`UPDATE accounts SET sub_plan = 'pro_monthly', window_until = window_from WHERE id = '$ID'`, string(a.ID))
+		w.wantDrift(a, billing.DriftPrice, billing.DriftSecond, billing.DriftPayment)
+		w.repaired(a, billing.DriftSecond, billing.DriftPayment)
+	})
+}
+
+// Proves that a Stripe which does not answer, or never knew the customer, is an error and no drift, and changes nothing; and that an account
+// without a customer has none.
+func TestDriftUntold(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, store.Postgres, nil)
+	a, _ := w.subscriber()
+	before := w.account(a.ID)
+	w.gate.fail(refuses)
+	if found, err := w.syncer.Drift(t.Context(), a.ID); billing.CodeOf(err) != billing.EStripeUnavailable || found != nil {
+		t.Errorf("Stripe away: %v, %v", found, err)
+	}
+	w.gate.fail(newWorld(t, store.SQLite, nil).gate.next.ServeHTTP)
+	if found, err := w.syncer.Drift(t.Context(), a.ID); billing.CodeOf(err) != billing.EStripeRefused || found != nil {
+		t.Errorf("another Stripe: %v, %v", found, err)
+	}
+	w.gate.fail(nil)
+	if after := w.account(a.ID); after.Version != before.Version || after.Sync.TicketIssued != before.Sync.TicketIssued {
+		t.Errorf("a comparison changed the account: %+v", after)
+	}
+	if left, err := w.syncer.Repair(t.Context(), storetest.NewAccount(t, w.db).ID); err != nil || left != nil {
+		t.Errorf("without a customer: %v, %v", left, err)
+	}
+}
+
+// Proves that an account which is synced while it is compared is compared anew: its picture is older than the database, and the
+// difference between the two is no drift.
+func TestDriftDuringSync(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(w *world) {
+		a, id := w.subscriber()
+		h := w.gate.hold(string(a.CustomerID))
+		type result struct {
+			found []billing.Drift
+			err   error
+		}
+		slow := make(chan result, 1)
+		go func() {
+			found, err := w.syncer.Drift(context.Background(), a.ID)
+			slow <- result{found, err}
+		}()
+		h.wait(w.t, picture)
+		w.gate.pass(string(a.CustomerID))
+		w.ask(http.MethodPost, "/v1/subscriptions/"+id, url.Values{"cancel_at_period_end": {"true"}})
+		w.sync(a)
+		h.let()
+		if r := <-slow; r.err != nil || len(r.found) != 0 {
+			w.t.Errorf("found %v, %v", r.found, r.err)
+		}
+	})
+}

@@ -1,0 +1,82 @@
+package reconcile_test
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/reconcile"
+	"github.com/pointsync/pointsync/pkg/store"
+)
+
+// notes are the account's syncs as an operator reads of them, oldest first: kind, and the first word or two.
+func (w *world) notes(id billing.AccountID) (all []string) {
+	w.t.Helper()
+	moments, err := w.db.Timeline(context.Background(), id, store.EndOfTime, 1000)
+	must(w.t, err)
+	for _, m := range moments {
+		if strings.HasPrefix(string(m.Kind), "sync.") {
+			all = append(all, m.Ref+" "+m.Parts[0])
+		}
+	}
+	slices.Reverse(all)
+	return all
+}
+
+// Proves that every sync leaves a note of who wanted it and what came of it: applied with what it changed, outrun, or failed with why;
+// and that a spend which needs no sync leaves none.
+func TestSyncsAreNoted(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(w *world) {
+		a, _ := w.subscriber()
+		w.invert(a, func() {})
+		w.gate.fail(refuses)
+		w.wantOutcome(a.ID, reconcile.Failed)
+		w.gate.fail(nil)
+		if _, err := w.syncer.ForOrder(w.t.Context(), a.ID); err != nil {
+			w.t.Error(err)
+		}
+		want := []string{
+			"1 event", "1 applied", "2 event", "3 event", "3 applied", "2 outrun", "4 spend", "4 failed", "5 order", "5 applied",
+		}
+		if got := w.notes(a.ID); !slices.Equal(got, want) {
+			w.t.Errorf("the notes are\n%q, want\n%q", got, want)
+		}
+		details := w.details(a.ID)
+		if !strings.Contains(details, "1 subscription none → basic_monthly active until ") || !strings.Contains(details, "4 fetch account") {
+			w.t.Errorf("the notes say\n%s", details)
+		}
+		if moments, err := w.db.Timeline(w.t.Context(), a.ID, store.EndOfTime, 1); err != nil || moments[0].Version != w.account(a.ID).Version {
+			w.t.Errorf("the last sync left version %+v (%v), the account has %d", moments, err, w.account(a.ID).Version)
+		}
+	})
+}
+
+func (w *world) details(id billing.AccountID) string {
+	w.t.Helper()
+	moments, err := w.db.Timeline(context.Background(), id, store.EndOfTime, 1000)
+	must(w.t, err)
+	var all []string
+	for _, m := range moments {
+		if m.Kind == billing.MomentSyncEnded {
+			all = append(all, m.Ref+" "+m.Parts[1])
+		}
+	}
+	return strings.Join(all, "\n")
+}
+
+// Proves that the note of a failure is written also where the failure was the end of the caller's patience, without the key.
+func TestFailureIsNotedLate(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(w *world) {
+		a := w.buyer()
+		w.gate.fail(func(out http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+		w.wantOutcome(a.ID, reconcile.Failed)
+		if got := w.notes(a.ID); !slices.Equal(got, []string{"1 spend", "1 failed"}) || strings.Contains(w.details(a.ID), stripeKey) {
+			w.t.Errorf("the notes are %q: %s", got, w.details(a.ID))
+		}
+	})
+}

@@ -1,0 +1,79 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+)
+
+// AuditScope says which rows an audit looks at.
+type AuditScope struct {
+	After, Last   billing.AccountID // accounts after the first and up to the last
+	CheckoutKey   string            // how the grant keys of orders begin
+	PendingBefore time.Time         // an event that has waited since before must have a job
+}
+
+// rules are queries for rows that break a rule. Each is one statement, so that it sees all its tables at one moment and needs no
+// lock: a rule never finds the half of a transaction that is under way.
+var rules = []struct{ name, query string }{
+	{"next-expiry", `SELECT a.id AS account, 'the account does not know when its next lot runs out' AS detail FROM accounts a
+		WHERE a.id > @after AND a.id <= @last
+		AND a.next_expiry IS DISTINCT FROM (SELECT MIN(expires_at) FROM lots l WHERE l.account_id = a.id AND l.remaining > 0)`},
+	{"window", `SELECT a.id AS account, 'the subscription is ' || a.sub_status || ' and has a window' AS detail FROM accounts a
+		WHERE a.id > @after AND a.id <= @last AND a.window_until IS NOT NULL AND a.sub_status NOT IN ('active', 'trialing', 'past_due')`},
+	{"order-times", `SELECT o.account_id AS account, 'order ' || o.id || ' is ' || o.status || ', which its fulfilled_at denies' AS detail FROM orders o
+		WHERE o.account_id > @after AND o.account_id <= @last AND (o.status IN ('fulfilled', 'refunded')) <> (o.fulfilled_at IS NOT NULL)`},
+	{"order-grant", `SELECT o.account_id AS account, 'order ' || o.id || ' is ' || o.status || ' and its points were not granted' AS detail
+		FROM orders o LEFT JOIN lots l ON l.grant_key = @key || o.checkout_id AND l.account_id = o.account_id
+		WHERE o.account_id > @after AND o.account_id <= @last AND o.kind = 'pack' AND o.status IN ('fulfilled', 'refunded')
+		AND (l.id IS NULL OR l.granted <> o.points)`},
+	{"grant-order", `SELECT l.account_id AS account, 'lot ' || l.id || ' was granted for an order that is not fulfilled' AS detail
+		FROM lots l LEFT JOIN orders o ON l.grant_key = @key || o.checkout_id AND o.account_id = l.account_id AND o.status IN ('fulfilled', 'refunded')
+		WHERE l.account_id > @after AND l.account_id <= @last AND substr(l.grant_key, 1, length(@key)) = @key AND o.id IS NULL`},
+	{"lot-entries", `SELECT l.account_id AS account, 'lot ' || l.id || ' and its entries tell two stories' AS detail
+		FROM lots l LEFT JOIN (SELECT lot_id, SUM(CASE kind WHEN 'grant' THEN 1 ELSE 0 END) AS grants,
+			SUM(CASE kind WHEN 'grant' THEN amount ELSE 0 END) AS granted, SUM(CASE kind WHEN 'clawback' THEN -amount ELSE 0 END) AS clawed_back
+			FROM entries WHERE account_id > @after AND account_id <= @last AND lot_id IS NOT NULL GROUP BY lot_id) e ON e.lot_id = l.id
+		WHERE l.account_id > @after AND l.account_id <= @last
+		AND (e.lot_id IS NULL OR e.grants <> 1 OR e.granted <> l.granted OR e.clawed_back <> l.clawed_back)`},
+	{"event-ticket", `SELECT e.account_id AS account, 'event ' || e.id || ' is processed, and no sync after its receipt was applied' AS detail
+		FROM inbox_events e JOIN accounts a ON a.id = e.account_id
+		WHERE e.account_id > @after AND e.account_id <= @last AND e.status = 'processed' AND (e.ticket IS NULL OR e.ticket > a.ticket_applied)`},
+	// The kinds of jobs and their arguments are those of package inbox.
+	{"event-job", `SELECT e.account_id AS account, 'event ' || e.id || ' waits, and no job is left for it' AS detail FROM inbox_events e
+		WHERE e.account_id > @after AND e.account_id <= @last AND e.status = 'pending' AND e.received_at < @before
+		AND e.account_id NOT IN (SELECT args ->> 'account' FROM river_job WHERE kind = 'sync' AND finalized_at IS NULL)`},
+	// Events whose account is not known yet are looked at once a run, with its first accounts.
+	{"event-job", `SELECT '' AS account, 'event ' || e.id || ' waits for its account, and no job is left for it' AS detail FROM inbox_events e
+		WHERE @after = '' AND e.account_id IS NULL AND e.status = 'pending' AND e.received_at < @before
+		AND e.id NOT IN (SELECT args ->> 'event' FROM river_job WHERE kind = 'resolve' AND finalized_at IS NULL)`},
+}
+
+// maxViolations bounds what one rule reports of one batch.
+const maxViolations = 1000
+
+// Violations answers the rows in a scope that break a rule which ties several tables together.
+func (r reads) Violations(ctx context.Context, scope AuditScope) ([]billing.Violation, error) {
+	values := map[string]any{
+		"after": string(scope.After), "last": string(scope.Last), "key": scope.CheckoutKey, "before": stamp{scope.PendingBefore}, "limit": maxViolations,
+	}
+	var all []billing.Violation
+	for _, rule := range rules {
+		var found []struct{ Account, Detail string }
+		if err := r.q(ctx).Raw(rule.query+" ORDER BY account, detail LIMIT @limit", values).Scan(&found).Error; err != nil {
+			return nil, translate(err)
+		}
+		for _, f := range found {
+			all = append(all, billing.Violation{Account: billing.AccountID(f.Account), Rule: rule.name, Detail: f.Detail})
+		}
+	}
+	return all, nil
+}
+
+// AccountIDs lists ids of accounts in order, after the given one.
+func (r reads) AccountIDs(ctx context.Context, after billing.AccountID, limit int) ([]billing.AccountID, error) {
+	var ids []billing.AccountID
+	err := r.q(ctx).Model(&accountRow{}).Where("id > ?", string(after)).Order("id").Limit(limit).Pluck("id", &ids).Error
+	return ids, translate(err)
+}

@@ -1,0 +1,41 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+)
+
+type syncRow struct {
+	AccountID string `gorm:"primaryKey"`
+	Ticket    int64  `gorm:"primaryKey;autoIncrement:false"`
+	Cause     string `gorm:"not null"`
+	BeganAt   stamp  `gorm:"not null"`
+	EndedAt   *stamp
+	Outcome   *string
+	Detail    string `gorm:"not null"`
+	Version   *int64
+}
+
+func (syncRow) TableName() string { return "syncs" }
+
+// BeginSync notes that a sync took a ticket, and why.
+func (tx *Tx) BeginSync(ctx context.Context, id billing.AccountID, ticket int64, cause billing.SyncCause) error {
+	return translate(tx.q(ctx).Create(&syncRow{AccountID: string(id), Ticket: ticket, Cause: string(cause), BeganAt: stamp{tx.Now}}).Error)
+}
+
+// EndSync notes what came of a sync.
+func (tx *Tx) EndSync(ctx context.Context, id billing.AccountID, ticket int64, end billing.SyncEnd) error {
+	columns := map[string]any{"ended_at": stamp{tx.Now}, "outcome": string(end.Outcome), "detail": end.Detail}
+	if end.Version != 0 {
+		columns["version"] = end.Version
+	}
+	return translate(tx.q(ctx).Model(&syncRow{}).Where("account_id = ? AND ticket = ?", string(id), ticket).Updates(columns).Error)
+}
+
+// DeleteOldSyncs forgets syncs that began before the given time, up to limit of them.
+func (tx *Tx) DeleteOldSyncs(ctx context.Context, before time.Time, limit int) error {
+	return translate(tx.q(ctx).Exec(`DELETE FROM syncs WHERE (account_id, ticket) IN
+		(SELECT account_id, ticket FROM syncs WHERE began_at < ? ORDER BY began_at LIMIT ?)`, stamp{before}, limit).Error)
+}

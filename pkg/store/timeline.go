@@ -1,0 +1,94 @@
+package store
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+)
+
+// chapter is one kind of moment: a query's parts. Those that are not written are empty.
+type chapter struct {
+	kind                     billing.MomentKind
+	rank                     string // a digit: causes before effects
+	at, number, ref          string
+	one, two, three          string
+	amount, balance, version string
+	from                     string // the table, and what of it beside the account
+}
+
+// chapters are all that a timeline is put together from. An account's own row has it under another name.
+var chapters = []chapter{
+	{kind: billing.MomentRegistered, rank: "0", at: "created_at", ref: "id", one: "email", from: "(SELECT *, id AS account_id FROM accounts) a WHERE true"},
+	{kind: billing.MomentLoginBegan, rank: "1", at: "created_at", ref: "id", from: "logins WHERE true"},
+	{kind: billing.MomentLoginEnded, rank: "1", at: "revoked_at", ref: "id", from: "logins WHERE revoked_at IS NOT NULL"},
+	{kind: billing.MomentAdmin, rank: "5", at: "created_at", ref: "id", one: "action", two: "COALESCE(admin_id, '')", three: "reason", from: "admin_actions WHERE true"},
+	{kind: billing.MomentOrderMade, rank: "1", at: "created_at", ref: "id", one: "item", two: "CAST(quantity AS text)",
+		three: "CAST(amount AS text) || ' ' || currency", from: "orders WHERE true"},
+	{kind: billing.MomentOrderFulfilled, rank: "5", at: "fulfilled_at", ref: "id", one: "item", two: "status", from: "orders WHERE fulfilled_at IS NOT NULL"},
+	{kind: billing.MomentEventReceived, rank: "2", at: "received_at", ref: "id", one: "type", two: "object_type || ' ' || object_id",
+		three: "CASE status WHEN 'ignored' THEN 'ignored: ' || reason WHEN 'pending' THEN 'pending; ' || last_error ELSE '' END", from: "inbox_events WHERE true"},
+	{kind: billing.MomentEventProcessed, rank: "6", at: "processed_at", number: "COALESCE(ticket, 0)", ref: "id", one: "type", two: "CAST(ticket AS text)",
+		from: "inbox_events WHERE processed_at IS NOT NULL"},
+	{kind: billing.MomentSyncBegan, rank: "3", at: "began_at", number: "ticket", ref: "CAST(ticket AS text)", one: "cause", from: "syncs WHERE true"},
+	{kind: billing.MomentPoints, rank: "4", at: "created_at", number: "seq", ref: "id", one: "kind", two: "description", three: "COALESCE(lot_id, '')",
+		amount: "amount", balance: "balance_after", version: "seq", from: "entries WHERE true"},
+	{kind: billing.MomentSyncEnded, rank: "7", at: "ended_at", number: "ticket", ref: "CAST(ticket AS text)", one: "outcome", two: "detail",
+		version: "COALESCE(version, 0)", from: "syncs WHERE ended_at IS NOT NULL"},
+}
+
+// query reads the moments of one kind before a position, latest first. Each kind is limited by itself, before all are put together.
+func (c chapter) query() string {
+	or := func(s, other string) string {
+		if s == "" {
+			return other
+		}
+		return s
+	}
+	number := or(c.number, "CAST(0 AS bigint)")
+	position := strings.Join([]string{c.at, c.rank, number, c.ref}, ", ")
+	return "SELECT * FROM (SELECT " + c.at + " AS at, " + c.rank + " AS rank, " + number + " AS number, " + c.ref + " AS ref, '" + string(c.kind) + "' AS kind, " +
+		or(c.one, "''") + " AS one, " + or(c.two, "''") + " AS two, " + or(c.three, "''") + " AS three, " +
+		or(c.amount, "0") + " AS amount, " + or(c.balance, "0") + " AS balance, " + or(c.version, "0") + " AS version FROM " + c.from +
+		" AND account_id = @account AND (" + position + ") < (@at, @rank, @number, @ref) ORDER BY " + c.at + " DESC, " + number + " DESC, " + c.ref +
+		" DESC LIMIT @limit) AS " + strings.ReplaceAll(string(c.kind), ".", "_")
+}
+
+var timelineQuery = func() string {
+	queries := make([]string, len(chapters))
+	for i, c := range chapters {
+		queries[i] = c.query()
+	}
+	return strings.Join(queries, " UNION ALL ") + " ORDER BY at DESC, rank DESC, number DESC, ref DESC LIMIT @limit"
+}()
+
+// EndOfTime is the position after everything.
+var EndOfTime = billing.Position{At: time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)}
+
+type momentRow struct {
+	At                       stamp
+	Rank, Number             int64
+	Ref, Kind                string
+	One, Two, Three          string
+	Amount, Balance, Version int64
+}
+
+// Timeline lists what happened to an account before a position, latest first.
+func (r reads) Timeline(ctx context.Context, account billing.AccountID, before billing.Position, limit int) ([]billing.Moment, error) {
+	var rows []momentRow
+	err := r.q(ctx).Raw(timelineQuery, map[string]any{
+		"account": string(account), "at": stamp{before.At}, "rank": before.Rank, "number": before.Number, "ref": before.Ref, "limit": limit,
+	}).Scan(&rows).Error
+	if err != nil {
+		return nil, translate(err)
+	}
+	moments := make([]billing.Moment, len(rows))
+	for i, row := range rows {
+		moments[i] = billing.Moment{
+			Position: billing.Position{At: row.At.Time, Rank: row.Rank, Number: row.Number, Ref: row.Ref}, Kind: billing.MomentKind(row.Kind),
+			Parts: [3]string{row.One, row.Two, row.Three}, Amount: billing.Points(row.Amount), Balance: billing.Points(row.Balance), Version: row.Version,
+		}
+	}
+	return moments, nil
+}
