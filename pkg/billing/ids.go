@@ -14,6 +14,7 @@ type (
 	OrderID   string // ord_…
 	EntryID   string // ent_…
 	LotID     string // lot_…
+	HoldID    string // hld_…
 	SessionID string // ses_…: a login, not a Stripe Checkout Session
 )
 
@@ -42,6 +43,7 @@ func NewAccountID(now time.Time) AccountID { return AccountID(newID("acc", now))
 func NewOrderID(now time.Time) OrderID     { return OrderID(newID("ord", now)) }
 func NewEntryID(now time.Time) EntryID     { return EntryID(newID("ent", now)) }
 func NewLotID(now time.Time) LotID         { return LotID(newID("lot", now)) }
+func NewHoldID(now time.Time) HoldID       { return HoldID(newID("hld", now)) }
 func NewSessionID(now time.Time) SessionID { return SessionID(newID("ses", now)) }
 
 // NewTokenID names one access token (the claim jti).

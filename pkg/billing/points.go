@@ -28,6 +28,9 @@ const (
 	EntrySpend    EntryKind = "spend"    // points used
 	EntryExpire   EntryKind = "expire"   // a lot ran out
 	EntryClawback EntryKind = "clawback" // the money behind a grant went back
+	EntryHold     EntryKind = "hold"     // points set aside
+	EntryCapture  EntryKind = "capture"  // points used that were held; what was not used of the hold went back
+	EntryRelease  EntryKind = "release"  // a hold's points went back, on demand or because its time was over
 )
 
 // Entry is one movement of points. Entries are appended and never changed.
@@ -36,12 +39,14 @@ type Entry struct {
 	AccountID    AccountID
 	Kind         EntryKind
 	Amount       Points // signed
+	Held         Points // signed: into (positive) or out of a hold
 	BalanceAfter Points // Balance.Total() after this entry
 	Seq          int64  // Account.Version after this entry: the order in which entries were made, which times only come near
 	Description  string
 	Metadata     map[string]string
 	LotID        LotID  // for grants, expiries and clawbacks
-	Key          string // the caller's Idempotency-Key, for spends
+	HoldID       HoldID // for holds, captures and releases
+	Key          string // the caller's Idempotency-Key
 	RequestHash  string // of the request that first used Key
 	CreatedAt    time.Time
 }
@@ -54,8 +59,10 @@ type Lot struct {
 	Source     string // what the points belong to, e.g. "subscription:sub_…" or "order:ord_…"
 	Granted    Points
 	Remaining  Points     // as of the last settlement
+	Held       Points     // in active holds
 	ClawedBack Points     // how much of Granted went back because its money did
 	ExpiresAt  *time.Time // nil: never
+	EndedAt    *time.Time // when it was seen to end; from then on nothing remains, and what a hold returns expires
 	CreatedAt  time.Time
 }
 

@@ -64,6 +64,7 @@ func New(o Options) (*Inbox, error) {
 	river.AddWorker(workers, &syncWorker{db: o.DB, syncer: o.Syncer})
 	river.AddWorker(workers, &resolveWorker{inbox: in, stripe: o.Stripe})
 	river.AddWorker(workers, &sweepWorker{inbox: in})
+	river.AddWorker(workers, &holdsWorker{db: o.DB})
 	cfg := &river.Config{
 		Queues:               map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: maxWorkers}},
 		Workers:              workers,
@@ -73,8 +74,7 @@ func New(o Options) (*Inbox, error) {
 		MaxAttempts:          maxAttempts, // of the jobs that this client inserts
 		RetryPolicy:          backoff{},
 		FetchPollInterval:    lookInterval,
-		PeriodicJobs: []*river.PeriodicJob{river.NewPeriodicJob(river.PeriodicInterval(sweepInterval),
-			func() (river.JobArgs, *river.InsertOpts) { return sweepArgs{}, nil }, &river.PeriodicJobOpts{RunOnStart: true})},
+		PeriodicJobs:         []*river.PeriodicJob{every(sweepInterval, sweepArgs{}), every(holdsInterval, holdsArgs{})},
 	}
 	var err error
 	switch in.db.Dialect() {

@@ -9,7 +9,8 @@ import (
 )
 
 // Audit says what is wrong with an account's points, nil when nothing is: the balance must be the sum of the entries,
-// and the lots must hold just the points that are available, held, or spent and not yet settled.
+// the lots must have just the points that are available, held, or spent and not yet settled, and what is held must be what
+// the active holds set aside.
 func Audit(ctx context.Context, db *store.DB, id billing.AccountID) error {
 	return db.InTx(ctx, func(tx *store.Tx) error {
 		a, err := tx.LockAccount(ctx, id)
@@ -27,8 +28,13 @@ func Audit(ctx context.Context, db *store.DB, id billing.AccountID) error {
 			return fmt.Errorf("account %s: the entries add up to %d and the balance is %d", id, sums.Entries, a.Total())
 		case sums.Breaks != 0:
 			return fmt.Errorf("account %s: %d entries do not follow from the one before", id, sums.Breaks)
-		case sums.Remaining != a.Available+a.Held+a.Unsettled:
-			return fmt.Errorf("account %s: the lots hold %d points and the account %d", id, sums.Remaining, a.Available+a.Held+a.Unsettled)
+		case sums.Remaining != a.Available+a.Unsettled:
+			return fmt.Errorf("account %s: the lots have %d points left and the account %d", id, sums.Remaining, a.Available+a.Unsettled)
+		case sums.EntriesHeld != a.Held || sums.LotsHeld != a.Held || sums.Holds != a.Held:
+			return fmt.Errorf("account %s: it holds %d points, its entries %d, its lots %d, its active holds %d",
+				id, a.Held, sums.EntriesHeld, sums.LotsHeld, sums.Holds)
+		case sums.Astray != 0:
+			return fmt.Errorf("account %s: %d holds and lots do not have the points that they should", id, sums.Astray)
 		}
 		return nil
 	})

@@ -7,6 +7,9 @@
 // runs out, is clawed back or is shown. Between two settlements the set of lots does not change, so the late allocation
 // is exact. A spend never passes the next expiry without settling first, so points that ran out are never spent.
 //
+// A hold takes its points out of the lots at once, in burn order, and keeps them whatever becomes of the lots meanwhile. What
+// it gives back pays debt first, then returns to where it came from; where that lot has ended, it expires.
+//
 // Functions that take a *store.Tx expect the account as it was locked in that transaction, and answer it as they left it.
 package ledger
 
@@ -46,7 +49,9 @@ func Grant(ctx context.Context, tx *store.Tx, a billing.Account, g billing.Grant
 	}
 	a.Debt -= pays
 	a.Available += lot.Remaining
-	a.NextExpiry = store.NextExpiry(append(lots, lot))
+	if a.NextExpiry, err = nextExpiry(ctx, tx, a, append(lots, lot)); err != nil {
+		return a, false, err
+	}
 	a.Version++
 	if err := tx.SavePoints(ctx, a); err != nil {
 		return a, false, err
@@ -63,7 +68,7 @@ func Expire(ctx context.Context, tx *store.Tx, a billing.Account, source string,
 		return a, err
 	}
 	for i, l := range lots {
-		if l.Source != source || l.Remaining == 0 || sameTime(l.ExpiresAt, at) {
+		if l.Source != source || l.EndedAt != nil || l.Remaining+l.Held == 0 || sameTime(l.ExpiresAt, at) {
 			continue
 		}
 		lots[i].ExpiresAt = at
@@ -71,10 +76,9 @@ func Expire(ctx context.Context, tx *store.Tx, a billing.Account, source string,
 			return a, err
 		}
 	}
-	if a, err = endLots(ctx, tx, a, lots, "expired", ranOut(tx.Now)); err != nil {
+	if a, err = passTime(ctx, tx, a, lots); err != nil {
 		return a, err
 	}
-	a.NextExpiry = store.NextExpiry(lots)
 	return a, tx.SavePoints(ctx, a)
 }
 
@@ -128,8 +132,11 @@ func takeBack(ctx context.Context, tx *store.Tx, a billing.Account, lots []billi
 	}
 	a.Available -= n - missing
 	a.Debt += missing
-	a.NextExpiry = store.NextExpiry(lots)
 	a.Version++
+	var err error
+	if a.NextExpiry, err = nextExpiry(ctx, tx, a, lots); err != nil {
+		return a, err
+	}
 	return a, tx.SavePoints(ctx, a)
 }
 

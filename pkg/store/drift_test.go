@@ -6,6 +6,7 @@ import (
 	"errors"
 	"maps"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -82,12 +83,19 @@ func TestSchemasAreOne(t *testing.T) {
 
 func schemaText(t *testing.T, dialect string) string {
 	t.Helper()
-	b, err := os.ReadFile("migrations/" + dialect + "/00001_init.sql")
-	if err != nil {
-		t.Fatal(err)
+	files, err := filepath.Glob("migrations/" + dialect + "/*.sql") // in their order
+	if err != nil || len(files) == 0 {
+		t.Fatal("no migrations", err)
 	}
-	text := regexp.MustCompile(`(?m)--.*$`).ReplaceAllString(string(b), "")
-	return strings.Join(strings.Fields(text), " ")
+	var text strings.Builder
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text.Write(b)
+	}
+	return strings.Join(strings.Fields(regexp.MustCompile(`(?m)--.*$`).ReplaceAllString(text.String(), "")), " ")
 }
 
 type columnType struct {
