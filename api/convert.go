@@ -87,10 +87,14 @@ func toAPIMetadata(m map[string]string) Metadata {
 }
 
 func toAPIPlan(p billing.Plan) Plan {
-	return Plan{
+	out := Plan{
 		Id: p.ID, Name: p.Name, Description: p.Description, Amount: p.Amount, Currency: p.Currency, Interval: PlanInterval(p.Interval),
 		Points: int64(p.Points), TrialDays: p.TrialDays,
 	}
+	if p.Rollover != billing.RolloverAll {
+		out.Rollover = new(int64(p.Rollover))
+	}
+	return out
 }
 
 func toAPIPack(p billing.Pack) Pack {

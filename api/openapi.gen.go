@@ -24,6 +24,7 @@ const (
 	EntryKindGrant    EntryKind = "grant"
 	EntryKindHold     EntryKind = "hold"
 	EntryKindRelease  EntryKind = "release"
+	EntryKindRollover EntryKind = "rollover"
 	EntryKindSpend    EntryKind = "spend"
 )
 
@@ -41,6 +42,8 @@ func (e EntryKind) Valid() bool {
 	case EntryKindHold:
 		return true
 	case EntryKindRelease:
+		return true
+	case EntryKindRollover:
 		return true
 	case EntryKindSpend:
 		return true
@@ -256,7 +259,7 @@ type Email = openapi_types.Email
 
 // Entry defines model for Entry.
 type Entry struct {
-	// Amount Signed: grants are positive. Zero where points only went into a hold or came back.
+	// Amount Signed: grants are positive. Zero where points only went into a hold or came back, or live on in the next period.
 	Amount int64 `json:"amount"`
 
 	// BalanceAfter available + held − debt after this entry.
@@ -487,8 +490,11 @@ type Plan struct {
 	Name        string       `json:"name"`
 
 	// Points Granted for each paid interval.
-	Points    int64 `json:"points"`
-	TrialDays int64 `json:"trial_days"`
+	Points int64 `json:"points"`
+
+	// Rollover How many unused points live on in the next paid interval at the most; null for all of them.
+	Rollover  *int64 `json:"rollover"`
+	TrialDays int64  `json:"trial_days"`
 }
 
 // PlanInterval defines model for Plan.Interval.

@@ -28,6 +28,7 @@ const (
 	EntrySpend    EntryKind = "spend"    // points used
 	EntryExpire   EntryKind = "expire"   // a lot ran out
 	EntryClawback EntryKind = "clawback" // the money behind a grant went back
+	EntryRollover EntryKind = "rollover" // points of a period live on in the next one
 	EntryHold     EntryKind = "hold"     // points set aside
 	EntryCapture  EntryKind = "capture"  // points used that were held; what was not used of the hold went back
 	EntryRelease  EntryKind = "release"  // a hold's points went back, on demand or because its time was over
@@ -72,6 +73,15 @@ type Grant struct {
 	Source      string
 	Amount      Points
 	ExpiresAt   *time.Time
-	Replaces    bool // the older lots of the same Source end when this one begins
+	Replaces    bool   // the older lots of the same Source end when this one begins
+	Rollover    Points // so many of their points live on as long as this lot; the rest ends
 	Description string
+
+	// Next names the grant of a later period that may have come first, because this one was paid late. Then nothing is
+	// replaced, and what there is beside the later lot lives on in its period, NextRollover points at the most.
+	Next         string
+	NextRollover Points
 }
+
+// RolloverAll is the Rollover of a plan whose points all live on.
+const RolloverAll = MaxPoints

@@ -31,7 +31,8 @@ type StripeInvoice struct {
 	SubscriptionID SubscriptionID
 	Status         string // draft, open, paid, uncollectible, void
 	BillingReason  string
-	AmountPaid     int64
+	AmountPaid     int64 // in money: what the customer's balance paid is not in it
+	Total          int64 // after discounts and tax; negative when it credits the customer
 	Created        time.Time
 	Lines          []StripeInvoiceLine
 }

@@ -34,8 +34,15 @@ func Grant(ctx context.Context, tx *store.Tx, a billing.Account, g billing.Grant
 	if err != nil {
 		return a, false, err
 	}
-	if g.Replaces && (g.ExpiresAt == nil || g.ExpiresAt.After(tx.Now)) { // a late payment of a period long over ends no newer one
-		if a, err = endLots(ctx, tx, a, lots, "replaced by the next period", func(l billing.Lot) bool { return l.Source == g.Source }); err != nil {
+	var later billing.Lot
+	var late bool
+	if g.Next != "" {
+		if later, late, err = tx.LotByGrant(ctx, g.Next); err != nil {
+			return a, false, err
+		}
+	}
+	if g.Replaces && !late && (g.ExpiresAt == nil || g.ExpiresAt.After(tx.Now)) { // a late payment of a period long over ends no newer one
+		if a, err = rollOver(ctx, tx, a, lots, g.Rollover, g.ExpiresAt, func(l billing.Lot) bool { return l.Source == g.Source }); err != nil {
 			return a, false, err
 		}
 	}
@@ -49,14 +56,21 @@ func Grant(ctx context.Context, tx *store.Tx, a billing.Account, g billing.Grant
 	}
 	a.Debt -= pays
 	a.Available += lot.Remaining
-	if a.NextExpiry, err = nextExpiry(ctx, tx, a, append(lots, lot)); err != nil {
-		return a, false, err
-	}
 	a.Version++
-	if err := tx.SavePoints(ctx, a); err != nil {
+	if err := appendEntry(ctx, tx, a, billing.EntryGrant, g.Amount, g.Description, lot.ID); err != nil {
 		return a, false, err
 	}
-	err = appendEntry(ctx, tx, a, billing.EntryGrant, g.Amount, g.Description, lot.ID)
+	lots = append(lots, lot)
+	if late {
+		beside := func(l billing.Lot) bool { return l.Source == g.Source && l.ID != later.ID }
+		if a, err = rollOver(ctx, tx, a, lots, g.NextRollover, later.ExpiresAt, beside); err != nil {
+			return a, false, err
+		}
+	}
+	if a.NextExpiry, err = nextExpiry(ctx, tx, a, lots); err != nil {
+		return a, false, err
+	}
+	err = tx.SavePoints(ctx, a)
 	return a, err == nil, err
 }
 

@@ -123,12 +123,33 @@ func (m *model) grant(now time.Time, g billing.Grant) {
 		return
 	}
 	if g.Replaces && (g.ExpiresAt == nil || g.ExpiresAt.After(now)) {
-		m.end(func(l *modelLot) bool { return l.source == g.Source })
+		m.rollOver(g)
 	}
 	pays := min(m.debt, g.Amount)
 	m.debt -= pays
 	m.lots = append(m.lots, &modelLot{nr: len(m.lots), key: g.Key, source: g.Source, granted: g.Amount, remaining: g.Amount - pays, end: g.ExpiresAt})
 	m.enter(billing.EntryGrant, g.Amount)
+}
+
+// rollOver ends the older lots of a grant's source, but for so many points of those that end last.
+func (m *model) rollOver(g billing.Grant) {
+	left := g.Rollover
+	older := m.inUse(func(l *modelLot) bool { return l.source == g.Source && !l.ended && l.remaining+m.holdsOf(l) > 0 })
+	for _, l := range slices.Backward(older) {
+		if left == 0 {
+			m.end(func(other *modelLot) bool { return other == l })
+			continue
+		}
+		kept := min(left, l.remaining)
+		if gone := l.remaining - kept; gone > 0 {
+			m.enter(billing.EntryExpire, -gone)
+		}
+		if kept > 0 {
+			m.enter(billing.EntryRollover, 0)
+		}
+		l.remaining, l.end = kept, g.ExpiresAt
+		left -= kept
+	}
 }
 
 func (m *model) spend(n billing.Points) bool {

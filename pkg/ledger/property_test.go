@@ -27,7 +27,7 @@ func (s step) String() string { return fmt.Sprintf("%s %d %s #%d", s.Kind, s.Amo
 var steps = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) step {
 	return step{
 		Kind: rapid.SampledFrom([]string{
-			"grant", "grant", "replace", "spend", "spend", "spend", "spend", "pass", "pass", "clawback", "expire", "show", "again",
+			"grant", "grant", "replace", "rollover", "spend", "spend", "spend", "spend", "pass", "pass", "clawback", "expire", "show", "again",
 			"hold", "hold", "capture", "release",
 		}).Draw(t, "kind"),
 		Amount: billing.Points(rapid.IntRange(0, 20).Draw(t, "amount")),
@@ -100,12 +100,15 @@ func play(t failer, s *story, steps []step) {
 func (s *story) take(step step) {
 	s.book.t.Helper()
 	switch step.Kind {
-	case "grant", "replace", "again":
+	case "grant", "replace", "rollover", "again":
 		if step.Kind != "again" {
 			s.grants++
 		}
 		g := billing.Grant{
-			Key: s.key(s.grants), Source: fmt.Sprintf("source:%d", step.Which%3), Amount: step.Amount, Replaces: step.Kind == "replace",
+			Key: s.key(s.grants), Source: fmt.Sprintf("source:%d", step.Which%3), Amount: step.Amount, Replaces: step.Kind == "replace" || step.Kind == "rollover",
+		}
+		if step.Kind == "rollover" {
+			g.Rollover = billing.Points(3 * step.Which)
 		}
 		if step.Lasts != never {
 			g.ExpiresAt = new(s.clock.Now().Add(step.Lasts))

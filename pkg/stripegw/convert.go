@@ -55,6 +55,7 @@ func fromStripeInvoice(i *stripe.Invoice) billing.StripeInvoice {
 		Status:        string(i.Status),
 		BillingReason: string(i.BillingReason),
 		AmountPaid:    i.AmountPaid,
+		Total:         i.Total,
 		Created:       at(i.Created),
 	}
 	if i.Subscription != nil {

@@ -33,7 +33,7 @@ func playCustomer(w http.ResponseWriter, r *http.Request) {
 	case "/v1/invoices":
 		if q.Get("starting_after") == "" {
 			answer(w, 200, list(true, `{"id":"in_1","object":"invoice","status":"paid","billing_reason":"subscription_cycle","subscription":"sub_1",`+
-				`"amount_paid":900,"created":6,"lines":{"has_more":true,"data":[{"id":"il_0"}]}}`))
+				`"amount_paid":900,"total":950,"created":6,"lines":{"has_more":true,"data":[{"id":"il_0"}]}}`))
 			return
 		}
 		answer(w, 200, list(false, `{"id":"in_2","object":"invoice","status":"draft","lines":{"has_more":false,"data":[{"id":"il_3","amount":1}]}}`))
@@ -87,7 +87,7 @@ func TestFetch(t *testing.T) {
 			{ID: "sub_3", Status: billing.SubTrialing, CurrentPeriodStart: sec(0), CurrentPeriodEnd: sec(0), Created: sec(0)},
 		},
 		Invoices: []billing.StripeInvoice{
-			{ID: "in_1", SubscriptionID: "sub_1", Status: "paid", BillingReason: "subscription_cycle", AmountPaid: 900, Created: sec(6), Lines: []billing.StripeInvoiceLine{
+			{ID: "in_1", SubscriptionID: "sub_1", Status: "paid", BillingReason: "subscription_cycle", AmountPaid: 900, Total: 950, Created: sec(6), Lines: []billing.StripeInvoiceLine{
 				{ID: "il_1", Item: "basic", Amount: -450, Quantity: 1, Proration: true, PeriodStart: sec(1), PeriodEnd: sec(2)},
 				{ID: "il_2", Amount: 900, Quantity: 1, PeriodStart: sec(10), PeriodEnd: sec(20)},
 			}},

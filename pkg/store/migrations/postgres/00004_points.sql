@@ -37,11 +37,12 @@ CREATE INDEX lots_left ON lots (account_id) WHERE remaining > 0 OR held > 0;
 ALTER TABLE entries ADD COLUMN held bigint NOT NULL DEFAULT 0;
 ALTER TABLE entries ADD COLUMN hold_id text CONSTRAINT entries_hold_id_fkey REFERENCES holds (id);
 ALTER TABLE entries DROP CONSTRAINT entries_kind;
-ALTER TABLE entries ADD CONSTRAINT entries_kind CHECK (kind IN ('grant', 'spend', 'expire', 'clawback', 'hold', 'capture', 'release'));
+ALTER TABLE entries ADD CONSTRAINT entries_kind CHECK (kind IN
+    ('grant', 'spend', 'expire', 'clawback', 'hold', 'capture', 'release', 'rollover'));
 ALTER TABLE entries DROP CONSTRAINT entries_sign;
 ALTER TABLE entries ADD CONSTRAINT entries_sign CHECK (CASE
     WHEN kind = 'grant' THEN amount >= 0
-    WHEN kind IN ('hold', 'release') THEN amount = 0
+    WHEN kind IN ('hold', 'release', 'rollover') THEN amount = 0
     ELSE amount < 0 END);
 ALTER TABLE entries ADD CONSTRAINT entries_held CHECK (CASE kind
     WHEN 'hold' THEN held > 0
@@ -51,7 +52,7 @@ ALTER TABLE entries ADD CONSTRAINT entries_held CHECK (CASE kind
 ALTER TABLE entries ADD CONSTRAINT entries_hold CHECK ((kind IN ('hold', 'capture', 'release')) = (hold_id IS NOT NULL));
 
 -- +goose Down
--- Possible only while no point was ever held: the history of holds has no place in the older schema.
+-- Possible only while the history has none of the new kinds: it has no place in the older schema.
 ALTER TABLE entries DROP CONSTRAINT entries_hold;
 ALTER TABLE entries DROP CONSTRAINT entries_held;
 ALTER TABLE entries DROP CONSTRAINT entries_sign;
