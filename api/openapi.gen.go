@@ -24,6 +24,7 @@ const (
 	EntryKindGrant    EntryKind = "grant"
 	EntryKindHold     EntryKind = "hold"
 	EntryKindRelease  EntryKind = "release"
+	EntryKindRestore  EntryKind = "restore"
 	EntryKindRollover EntryKind = "rollover"
 	EntryKindSpend    EntryKind = "spend"
 )
@@ -42,6 +43,8 @@ func (e EntryKind) Valid() bool {
 	case EntryKindHold:
 		return true
 	case EntryKindRelease:
+		return true
+	case EntryKindRestore:
 		return true
 	case EntryKindRollover:
 		return true

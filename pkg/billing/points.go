@@ -28,6 +28,7 @@ const (
 	EntrySpend    EntryKind = "spend"    // points used
 	EntryExpire   EntryKind = "expire"   // a lot ran out
 	EntryClawback EntryKind = "clawback" // the money behind a grant went back
+	EntryRestore  EntryKind = "restore"  // that money came back after all
 	EntryRollover EntryKind = "rollover" // points of a period live on in the next one
 	EntryHold     EntryKind = "hold"     // points set aside
 	EntryCapture  EntryKind = "capture"  // points used that were held; what was not used of the hold went back
@@ -60,6 +61,7 @@ type Lot struct {
 	Source     string // what the points belong to, e.g. "subscription:sub_…" or "order:ord_…"
 	Granted    Points
 	Remaining  Points     // as of the last settlement
+	ClawedOwn  Points     // how much of that this lot had; other lots, or debt, had the rest
 	Held       Points     // in active holds
 	ClawedBack Points     // how much of Granted went back because its money did
 	ExpiresAt  *time.Time // nil: never

@@ -72,4 +72,6 @@ type StripeCharge struct {
 	InvoiceID       InvoiceID
 	Amount          int64
 	AmountRefunded  int64
+	AmountDisputed  int64 // that the payer's bank took back and has not given back; an inquiry takes nothing
+	Disputed        bool  // there is a dispute, whatever became of it
 }

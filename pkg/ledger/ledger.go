@@ -96,64 +96,6 @@ func Expire(ctx context.Context, tx *store.Tx, a billing.Account, source string,
 	return a, tx.SavePoints(ctx, a)
 }
 
-// Clawback takes back, of the lot that key granted, so much that `total` points have gone back in all; asking for no more
-// than has gone back already changes nothing. They come from the lot itself, then from other lots in burn order; what
-// is still missing becomes debt.
-func Clawback(ctx context.Context, tx *store.Tx, a billing.Account, key string, total billing.Points, why string) (billing.Account, error) {
-	lot, ok, err := tx.LotByGrant(ctx, key)
-	if err != nil || !ok || lot.AccountID != a.ID || total <= lot.ClawedBack {
-		return a, err
-	}
-	if total > lot.Granted {
-		return a, fmt.Errorf("ledger: %d points to claw back of %d granted under %q", total, lot.Granted, key)
-	}
-	a, lots, err := settle(ctx, tx, a)
-	if err != nil {
-		return a, err
-	}
-	delta := total - lot.ClawedBack
-	if a, err = takeBack(ctx, tx, a, lots, lot.ID, delta); err != nil {
-		return a, err
-	}
-	if lot, _, err = tx.LotByGrant(ctx, key); err != nil { // its remaining points may have changed
-		return a, err
-	}
-	lot.ClawedBack = total
-	if err := tx.SaveLot(ctx, lot); err != nil {
-		return a, err
-	}
-	return a, appendEntry(ctx, tx, a, billing.EntryClawback, -delta, why, lot.ID)
-}
-
-// takeBack lowers lots by n points in all, the named one first; what they lack becomes debt.
-func takeBack(ctx context.Context, tx *store.Tx, a billing.Account, lots []billing.Lot, first billing.LotID, n billing.Points) (billing.Account, error) {
-	missing := n
-	for _, own := range []bool{true, false} {
-		for i := range lots {
-			if (lots[i].ID == first) != own {
-				continue
-			}
-			part := min(missing, lots[i].Remaining)
-			if part == 0 {
-				continue
-			}
-			lots[i].Remaining -= part
-			missing -= part
-			if err := tx.SaveLot(ctx, lots[i]); err != nil {
-				return a, err
-			}
-		}
-	}
-	a.Available -= n - missing
-	a.Debt += missing
-	a.Version++
-	var err error
-	if a.NextExpiry, err = nextExpiry(ctx, tx, a, lots); err != nil {
-		return a, err
-	}
-	return a, tx.SavePoints(ctx, a)
-}
-
 func appendEntry(ctx context.Context, tx *store.Tx, a billing.Account, kind billing.EntryKind, amount billing.Points, why string, lot billing.LotID) error {
 	return tx.AppendEntry(ctx, billing.Entry{
 		ID: billing.NewEntryID(tx.Now), AccountID: a.ID, Kind: kind, Amount: amount, BalanceAfter: a.Total(), Seq: a.Version,

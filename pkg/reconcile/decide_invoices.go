@@ -145,6 +145,7 @@ func (d *Decision) grantChange(in Input, i billing.StripeInvoice, c planChange) 
 	d.Grants = append(d.Grants, g)
 	d.noteLater(in, i, c.end)
 }
+
 // share is points in proportion to money, points·part/whole, rounded towards zero. A part greater than the whole, which no
 // real invoice has, counts as the whole.
 func share(points billing.Points, part, whole int64) billing.Points {

@@ -31,6 +31,7 @@ func TestConstraints(t *testing.T) {
 		"orders_status":                `UPDATE orders SET status = 'lost'`,
 		"lots_granted":                 `UPDATE lots SET granted = -1, remaining = -1, clawed_back = -1`,
 		"lots_remaining":               `UPDATE lots SET remaining = -1`,
+		"lots_clawed_own":              `UPDATE lots SET clawed_own = 1`,
 		"lots_held":                    `UPDATE lots SET remaining = granted + 1`,
 		"lots_clawed_back":             `UPDATE lots SET clawed_back = granted + 1`,
 		"entries_kind":                 `UPDATE entries SET kind = 'gift'`,

@@ -32,16 +32,20 @@ ALTER TABLE lots ADD COLUMN held bigint NOT NULL DEFAULT 0
 ALTER TABLE lots ADD COLUMN ended_at timestamptz;
 DROP INDEX lots_left;
 CREATE INDEX lots_left ON lots (account_id) WHERE remaining > 0 OR held > 0;
+-- Of what was clawed back, how much the lot itself had. The rest came from elsewhere, and goes elsewhere when it is restored.
+ALTER TABLE lots ADD COLUMN clawed_own bigint NOT NULL DEFAULT 0
+    CONSTRAINT lots_clawed_own CHECK (clawed_own >= 0 AND clawed_own <= clawed_back);
 
 -- An entry moves `amount` into or out of the account, and `held` of it into or out of a hold.
 ALTER TABLE entries ADD COLUMN held bigint NOT NULL DEFAULT 0;
 ALTER TABLE entries ADD COLUMN hold_id text CONSTRAINT entries_hold_id_fkey REFERENCES holds (id);
 ALTER TABLE entries DROP CONSTRAINT entries_kind;
 ALTER TABLE entries ADD CONSTRAINT entries_kind CHECK (kind IN
-    ('grant', 'spend', 'expire', 'clawback', 'hold', 'capture', 'release', 'rollover'));
+    ('grant', 'spend', 'expire', 'clawback', 'hold', 'capture', 'release', 'rollover', 'restore'));
 ALTER TABLE entries DROP CONSTRAINT entries_sign;
 ALTER TABLE entries ADD CONSTRAINT entries_sign CHECK (CASE
     WHEN kind = 'grant' THEN amount >= 0
+    WHEN kind = 'restore' THEN amount > 0
     WHEN kind IN ('hold', 'release', 'rollover') THEN amount = 0
     ELSE amount < 0 END);
 ALTER TABLE entries ADD CONSTRAINT entries_held CHECK (CASE kind
@@ -63,6 +67,7 @@ ALTER TABLE entries DROP COLUMN hold_id;
 ALTER TABLE entries DROP COLUMN held;
 DROP INDEX lots_left;
 CREATE INDEX lots_left ON lots (account_id) WHERE remaining > 0;
+ALTER TABLE lots DROP COLUMN clawed_own;
 ALTER TABLE lots DROP COLUMN ended_at;
 ALTER TABLE lots DROP COLUMN held;
 DROP TABLE hold_parts;
