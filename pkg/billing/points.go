@@ -62,6 +62,7 @@ type Lot struct {
 	Granted    Points
 	Remaining  Points     // as of the last settlement
 	ClawedOwn  Points     // how much of that this lot had; other lots, or debt, had the rest
+	Expired    Points     // how much of Granted expired unused
 	Held       Points     // in active holds
 	ClawedBack Points     // how much of Granted went back because its money did
 	ExpiresAt  *time.Time // nil: never

@@ -11,7 +11,7 @@ import (
 
 // Clawback takes back, of the lot that key granted, so much that `total` points have gone back in all; asking for no more
 // than has gone back already changes nothing. They come from the lot itself, then from other lots in burn order; what
-// is still missing becomes debt.
+// is still missing becomes debt. What expired unused of the lot went already: nobody owes points that nobody had.
 func Clawback(ctx context.Context, tx *store.Tx, a billing.Account, key string, total billing.Points, why string) (billing.Account, error) {
 	lot, ok, err := tx.LotByGrant(ctx, key)
 	if err != nil || !ok || lot.AccountID != a.ID || total <= lot.ClawedBack {
@@ -23,6 +23,12 @@ func Clawback(ctx context.Context, tx *store.Tx, a billing.Account, key string, 
 	a, lots, err := settle(ctx, tx, a)
 	if err != nil {
 		return a, err
+	}
+	if lot, _, err = tx.LotByGrant(ctx, key); err != nil { // settling may have changed it
+		return a, err
+	}
+	if total = min(total, lot.Granted-lot.Expired); total <= lot.ClawedBack {
+		return a, nil
 	}
 	delta := total - lot.ClawedBack
 	a, own, err := takeBack(ctx, tx, a, lots, lot.ID, delta)

@@ -24,6 +24,7 @@ type modelLot struct {
 	nr                             int // in the order of granting
 	key, source                    string
 	granted, remaining, clawedBack billing.Points
+	clawedOwn, expired             billing.Points
 	end                            *time.Time
 	ended                          bool // it was seen to end: nothing comes back to it
 }
@@ -73,6 +74,7 @@ func (m *model) end(which func(*modelLot) bool) {
 		}
 		if l.remaining > 0 {
 			m.enter(billing.EntryExpire, -l.remaining)
+			l.expired += l.remaining
 		}
 		l.remaining, l.ended = 0, true
 	}
@@ -143,6 +145,7 @@ func (m *model) rollOver(g billing.Grant) {
 		kept := min(left, l.remaining)
 		if gone := l.remaining - kept; gone > 0 {
 			m.enter(billing.EntryExpire, -gone)
+			l.expired += gone
 		}
 		if kept > 0 {
 			m.enter(billing.EntryRollover, 0)
@@ -163,13 +166,41 @@ func (m *model) spend(n billing.Points) bool {
 
 func (m *model) clawback(key string, total billing.Points) {
 	own := m.find(key)
-	if own == nil || total <= own.clawedBack {
+	if own == nil {
+		return
+	}
+	if total = min(total, own.granted-own.expired); total <= own.clawedBack {
 		return
 	}
 	n := total - own.clawedBack
 	own.clawedBack = total
+	own.clawedOwn += min(n, own.remaining)
 	m.debt += m.take(append([]*modelLot{own}, m.burnOrder()...), n)
 	m.enter(billing.EntryClawback, -n)
+}
+
+// restore gives back what other lots had, or debt, before what the lot itself had.
+func (m *model) restore(now time.Time, key string, total billing.Points) {
+	own := m.find(key)
+	if own == nil || total >= own.clawedBack {
+		return
+	}
+	back := own.clawedBack - total
+	other := min(back, own.clawedBack-own.clawedOwn)
+	own.clawedBack, own.clawedOwn = total, own.clawedOwn-(back-other)
+	m.enter(billing.EntryRestore, back)
+	for _, part := range []struct {
+		lot    *modelLot
+		points billing.Points
+	}{{&modelLot{nr: len(m.lots), key: "restored", source: "restored"}, other}, {own, back - other}} {
+		pays := min(m.debt, part.points)
+		m.debt -= pays
+		part.lot.remaining += part.points - pays
+		if part.lot != own && part.lot.remaining > 0 {
+			m.lots = append(m.lots, part.lot)
+		}
+	}
+	m.passTime(now)
 }
 
 func (m *model) expire(source string, at *time.Time) {

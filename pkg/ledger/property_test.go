@@ -28,7 +28,7 @@ var steps = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) step {
 	return step{
 		Kind: rapid.SampledFrom([]string{
 			"grant", "grant", "replace", "rollover", "spend", "spend", "spend", "spend", "pass", "pass", "clawback", "expire", "show", "again",
-			"hold", "hold", "capture", "release",
+			"hold", "hold", "capture", "release", "restore",
 		}).Draw(t, "kind"),
 		Amount: billing.Points(rapid.IntRange(0, 20).Draw(t, "amount")),
 		Lasts:  time.Duration(rapid.IntRange(-1, 6).Draw(t, "lasts")) * time.Hour,
@@ -141,6 +141,10 @@ func (s *story) take(step step) {
 		}
 		s.model.clawback(key, total)
 		s.clawback(key, total)
+	case "restore":
+		key := s.key(max(1, s.grants-step.Which))
+		s.model.restore(s.clock.Now(), key, step.Amount)
+		s.restore(key, step.Amount)
 	case "expire":
 		source, at := fmt.Sprintf("source:%d", step.Which%3), new(s.clock.Now().Add(step.Lasts))
 		if step.Lasts == never {

@@ -88,3 +88,23 @@ func TestRestoreAfterTheEnd(t *testing.T) {
 		})
 	}
 }
+
+// Proves that a refund of a period that is long over makes no debt of points that expired unused, of however much it is, and does
+// of those that were spent.
+func TestClawbackAfterTheEnd(t *testing.T) {
+	t.Parallel()
+	eachBook(t, func(t *testing.T, b *book) {
+		b.grant("month", 10, time.Hour)
+		b.grant("pack", 5, never)
+		b.spend(4)
+		b.clock.Advance(2 * time.Hour)
+		b.clawback("month", 3) // and nobody had seen it end
+		b.wantLots("pack 2")
+		b.clawback("month", 10)
+		b.clawback("month", 10)
+		b.wantLots("pack 1")
+		b.restore("month", 0)
+		b.wantBalance(billing.Balance{Available: 5})
+		b.wantEntries("grant 10 -> 10", "grant 5 -> 15", "spend -4 -> 11", "expire -6 -> 5", "clawback -3 -> 2", "clawback -1 -> 1", "restore 4 -> 5")
+	})
+}

@@ -28,6 +28,7 @@ func rollOver(ctx context.Context, tx *store.Tx, a billing.Account, lots []billi
 		kept := min(limit, l.Remaining)
 		limit -= kept
 		lots[i].Remaining, lots[i].ExpiresAt = kept, until
+		lots[i].Expired += l.Remaining - kept
 		if err := tx.SaveLot(ctx, lots[i]); err != nil {
 			return a, err
 		}

@@ -123,6 +123,7 @@ func endLots(ctx context.Context, tx *store.Tx, a billing.Account, lots []billin
 		}
 		gone := l.Remaining
 		lots[i].Remaining = 0
+		lots[i].Expired += gone
 		if l.EndedAt == nil {
 			lots[i].EndedAt = &tx.Now
 		}

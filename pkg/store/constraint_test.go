@@ -32,6 +32,7 @@ func TestConstraints(t *testing.T) {
 		"lots_granted":                 `UPDATE lots SET granted = -1, remaining = -1, clawed_back = -1`,
 		"lots_remaining":               `UPDATE lots SET remaining = -1`,
 		"lots_clawed_own":              `UPDATE lots SET clawed_own = 1`,
+		"lots_expired":                 `UPDATE lots SET expired = granted + 1`,
 		"lots_held":                    `UPDATE lots SET remaining = granted + 1`,
 		"lots_clawed_back":             `UPDATE lots SET clawed_back = granted + 1`,
 		"entries_kind":                 `UPDATE entries SET kind = 'gift'`,

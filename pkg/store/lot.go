@@ -19,6 +19,7 @@ type lotRow struct {
 	Remaining  int64  `gorm:"not null"`
 	ClawedBack int64  `gorm:"not null"`
 	ClawedOwn  int64  `gorm:"not null;default:0"`
+	Expired    int64  `gorm:"not null;default:0"`
 	Held       int64  `gorm:"not null;default:0"`
 	ExpiresAt  *stamp
 	EndedAt    *stamp
@@ -71,8 +72,8 @@ func (r reads) LotsByGrant(ctx context.Context, account billing.AccountID, key s
 func (tx *Tx) InsertLot(ctx context.Context, l billing.Lot) error {
 	row := lotRow{
 		ID: string(l.ID), AccountID: string(l.AccountID), GrantKey: l.GrantKey, Source: l.Source, Granted: int64(l.Granted),
-		Remaining: int64(l.Remaining), ClawedBack: int64(l.ClawedBack), ClawedOwn: int64(l.ClawedOwn), Held: int64(l.Held), ExpiresAt: toStamp(l.ExpiresAt),
-		EndedAt: toStamp(l.EndedAt), CreatedAt: stamp{l.CreatedAt},
+		Remaining: int64(l.Remaining), ClawedBack: int64(l.ClawedBack), ClawedOwn: int64(l.ClawedOwn), Expired: int64(l.Expired),
+		Held: int64(l.Held), ExpiresAt: toStamp(l.ExpiresAt), EndedAt: toStamp(l.EndedAt), CreatedAt: stamp{l.CreatedAt},
 	}
 	return translate(tx.q(ctx).Create(&row).Error)
 }
@@ -80,7 +81,7 @@ func (tx *Tx) InsertLot(ctx context.Context, l billing.Lot) error {
 // SaveLot writes what changes in a lot. The caller holds the account's lock.
 func (tx *Tx) SaveLot(ctx context.Context, l billing.Lot) error {
 	return translate(tx.q(ctx).Model(&lotRow{}).Where("id = ?", string(l.ID)).Updates(map[string]any{
-		"remaining": int64(l.Remaining), "clawed_back": int64(l.ClawedBack), "clawed_own": int64(l.ClawedOwn), "held": int64(l.Held),
+		"remaining": int64(l.Remaining), "clawed_back": int64(l.ClawedBack), "clawed_own": int64(l.ClawedOwn), "expired": int64(l.Expired), "held": int64(l.Held),
 		"expires_at": toStamp(l.ExpiresAt), "ended_at": toStamp(l.EndedAt),
 	}).Error)
 }
@@ -100,6 +101,6 @@ func fromRowLot(row lotRow) billing.Lot {
 	return billing.Lot{
 		ID: billing.LotID(row.ID), AccountID: billing.AccountID(row.AccountID), GrantKey: row.GrantKey, Source: row.Source,
 		Granted: billing.Points(row.Granted), Remaining: billing.Points(row.Remaining), ClawedBack: billing.Points(row.ClawedBack),
-		ClawedOwn: billing.Points(row.ClawedOwn), Held: billing.Points(row.Held), ExpiresAt: fromStamp(row.ExpiresAt), EndedAt: fromStamp(row.EndedAt), CreatedAt: row.CreatedAt.Time,
+		ClawedOwn: billing.Points(row.ClawedOwn), Expired: billing.Points(row.Expired), Held: billing.Points(row.Held), ExpiresAt: fromStamp(row.ExpiresAt), EndedAt: fromStamp(row.EndedAt), CreatedAt: row.CreatedAt.Time,
 	}
 }

@@ -35,6 +35,9 @@ CREATE INDEX lots_left ON lots (account_id) WHERE remaining > 0 OR held > 0;
 -- Of what was clawed back, how much the lot itself had. The rest came from elsewhere, and goes elsewhere when it is restored.
 ALTER TABLE lots ADD COLUMN clawed_own integer NOT NULL DEFAULT 0
     CONSTRAINT lots_clawed_own CHECK (clawed_own >= 0 AND clawed_own <= clawed_back);
+-- How much of a lot expired unused: a refund that comes later finds it gone, and makes no debt of it.
+ALTER TABLE lots ADD COLUMN expired integer NOT NULL DEFAULT 0
+    CONSTRAINT lots_expired CHECK (expired >= 0 AND expired <= granted);
 
 -- An entry moves `amount` into or out of the account, and `held` of it into or out of a hold.
 ALTER TABLE entries ADD COLUMN held integer NOT NULL DEFAULT 0;
@@ -67,6 +70,7 @@ ALTER TABLE entries DROP COLUMN hold_id;
 ALTER TABLE entries DROP COLUMN held;
 DROP INDEX lots_left;
 CREATE INDEX lots_left ON lots (account_id) WHERE remaining > 0;
+ALTER TABLE lots DROP COLUMN expired;
 ALTER TABLE lots DROP COLUMN clawed_own;
 ALTER TABLE lots DROP COLUMN ended_at;
 ALTER TABLE lots DROP COLUMN held;
