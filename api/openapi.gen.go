@@ -420,7 +420,7 @@ type Lot struct {
 	// Remaining Of these all add up to `available`.
 	Remaining int64 `json:"remaining"`
 
-	// Source What the points belong to: `subscription:sub_…` or `order:ord_…`.
+	// Source What the points belong to: `subscription:sub_…` or `order:ord_…`, with `:restored` after a dispute that was won.
 	Source string `json:"source"`
 }
 
