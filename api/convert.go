@@ -43,14 +43,31 @@ func toAPIOrder(o billing.Order) Order {
 
 func toAPILot(l billing.Lot) Lot {
 	return Lot{
-		Id: string(l.ID), Source: l.Source, Granted: int64(l.Granted), Remaining: int64(l.Remaining), ExpiresAt: l.ExpiresAt, CreatedAt: l.CreatedAt,
+		Id: string(l.ID), Source: l.Source, Granted: int64(l.Granted), Remaining: int64(l.Remaining), Held: int64(l.Held), ExpiresAt: l.ExpiresAt, CreatedAt: l.CreatedAt,
 	}
 }
 
 func toAPIEntry(e billing.Entry) Entry {
-	return Entry{
-		Id: string(e.ID), Kind: EntryKind(e.Kind), Amount: int64(e.Amount), BalanceAfter: int64(e.BalanceAfter), Description: e.Description,
-		Metadata: toAPIMetadata(e.Metadata), CreatedAt: e.CreatedAt,
+	out := Entry{
+		Id: string(e.ID), Kind: EntryKind(e.Kind), Amount: int64(e.Amount), Held: int64(e.Held), BalanceAfter: int64(e.BalanceAfter),
+		Description: e.Description, Metadata: toAPIMetadata(e.Metadata), CreatedAt: e.CreatedAt,
+	}
+	if e.HoldID != "" {
+		out.HoldId = new(string(e.HoldID))
+	}
+	return out
+}
+
+func toAPIHold(h billing.Hold) Hold {
+	return Hold{
+		Id: HoldID(h.ID), Amount: int64(h.Amount), Captured: int64(h.Captured), Status: HoldStatus(h.Status), Description: h.Description,
+		Metadata: toAPIMetadata(h.Metadata), ExpiresAt: h.ExpiresAt, CreatedAt: h.CreatedAt, EndedAt: h.EndedAt,
+	}
+}
+
+func toAPIHoldEnded(h account.Held) HoldEnded {
+	return HoldEnded{
+		Hold: toAPIHold(h.Hold), Points: toAPIPoints(h.Account.Balance), Subscription: toAPISubscription(h.Account.Subscription), Token: h.Token,
 	}
 }
 
@@ -70,10 +87,14 @@ func toAPIMetadata(m map[string]string) Metadata {
 }
 
 func toAPIPlan(p billing.Plan) Plan {
-	return Plan{
+	out := Plan{
 		Id: p.ID, Name: p.Name, Description: p.Description, Amount: p.Amount, Currency: p.Currency, Interval: PlanInterval(p.Interval),
 		Points: int64(p.Points), TrialDays: p.TrialDays,
 	}
+	if p.Rollover != billing.RolloverAll {
+		out.Rollover = new(int64(p.Rollover))
+	}
+	return out
 }
 
 func toAPIPack(p billing.Pack) Pack {

@@ -30,7 +30,7 @@ func TestRefusals(t *testing.T) {
 	eachWorld(t, func(t *testing.T, w *world) {
 		c := w.user(t)
 		c.buy("pack_100")
-		for _, list := range [][]refusal{badBodies(), badAmounts(), badKeys(), badQueries(), badTokens(w, c), badPurchases(), badCredentials()} {
+		for _, list := range [][]refusal{badBodies(), badAmounts(), badKeys(), badQueries(), badTokens(w, c), badHolds(), badPurchases(), badCredentials()} {
 			for _, r := range list {
 				t.Run(r.name, func(t *testing.T) { r.holds(t, c.other()) })
 			}
@@ -163,6 +163,36 @@ func badQueries() (list []refusal) {
 		refusal{"order id", http.MethodGet, "/checkout/1", nil, nil, 400, "validation", "order_id"},
 		refusal{"order id hostile", http.MethodGet, "/checkout/ord_'%20OR%201=1", nil, nil, 400, "validation", "order_id"},
 		refusal{"order id of nobody", http.MethodGet, "/checkout/ord_01jd0000000000000000000000", nil, nil, 404, "not-found", ""})
+}
+
+func badHolds() (list []refusal) {
+	for _, c := range []struct{ name, body, pointer string }{
+		{"hold of nothing", `{"amount":0}`, "/amount"},
+		{"hold without amount", `{}`, "/amount"},
+		{"hold of a part of a point", `{"amount":1.5}`, "/amount"},
+		{"hold of more than there can be", `{"amount":8796093022209}`, "/amount"},
+		{"hold for no time", `{"amount":1,"ttl_seconds":0}`, "/ttl_seconds"},
+		{"hold for too long", `{"amount":1,"ttl_seconds":604801}`, "/ttl_seconds"},
+		{"hold for a text", `{"amount":1,"ttl_seconds":"900"}`, "/ttl_seconds"},
+		{"hold with an end of the client's", `{"amount":1,"expires_at":"2030-01-01T00:00:00Z"}`, ""},
+		{"hold with metadata nested", `{"amount":1,"metadata":{"a":{}}}`, "/metadata/a"},
+	} {
+		list = append(list, refusal{c.name, http.MethodPost, "/points/holds", c.body, nil, 400, "validation", c.pointer})
+	}
+	const nobodys = "/points/holds/hld_01jd0000000000000000000000"
+	return append(list,
+		refusal{"hold with an empty key", http.MethodPost, "/points/holds", `{"amount":1}`, []string{"Idempotency-Key", ""}, 400, "validation", "Idempotency-Key"},
+		refusal{"hold id", http.MethodGet, "/points/holds/1", nil, nil, 400, "validation", "hold_id"},
+		refusal{"hold id of an order", http.MethodPost, "/points/holds/ord_01jd0000000000000000000000/release", nil, nil, 400, "validation", "hold_id"},
+		refusal{"hold of nobody", http.MethodGet, nobodys, nil, nil, 404, "not-found", ""},
+		refusal{"capture of nobody's", http.MethodPost, nobodys + "/capture", `{}`, nil, 404, "not-found", ""},
+		refusal{"capture of nothing", http.MethodPost, nobodys + "/capture", `{"amount":0}`, nil, 400, "validation", "/amount"},
+		refusal{"capture of less than nothing", http.MethodPost, nobodys + "/capture", `{"amount":-1}`, nil, 400, "validation", "/amount"},
+		refusal{"release of nobody's", http.MethodPost, nobodys + "/release", nil, nil, 404, "not-found", ""},
+		refusal{"release with a body", http.MethodPost, nobodys + "/release", `{}`, nil, 400, "validation", ""},
+		refusal{"holds past the last page", http.MethodGet, "/points/holds?limit=101", nil, nil, 400, "validation", "limit"},
+		refusal{"hold by a method it does not take", http.MethodDelete, nobodys, nil, nil, 405, "method-not-allowed", ""},
+	)
 }
 
 func badTokens(w *world, c *client) (list []refusal) {

@@ -17,6 +17,7 @@ func TestStory(t *testing.T) {
 		c.refreshes()
 		c.buysAPack()
 		c.spendsInside()
+		c.holdsPoints()
 		c.spendsOutside()
 		c.managesTheSubscription()
 		c.looksAround()

@@ -19,7 +19,7 @@ type Spent struct {
 	Replayed bool
 }
 
-// RefusedSpend is a refusal for lack of points. It carries what the client's session is refreshed with.
+// RefusedSpend is a refusal of a spend or a hold for lack of points. It carries what the client's session is refreshed with.
 type RefusedSpend struct {
 	Cause   *billing.Error
 	Account billing.Account
@@ -29,43 +29,53 @@ type RefusedSpend struct {
 func (e *RefusedSpend) Error() string { return e.Cause.Error() }
 func (e *RefusedSpend) Unwrap() error { return e.Cause }
 
-// Spend debits points for a caller who holds the given token.
+// Spend debits points for a caller who holds the given token, with a look at Stripe where synced says so.
+// Errors: *RefusedSpend (EInsufficientPoints), EStripeUnavailable, EKeyReused, EInvalid.
+func (s *Service) Spend(ctx context.Context, c token.Claims, r ledger.SpendRequest) (Spent, error) {
+	var spent ledger.Spent
+	outcome, err := s.synced(ctx, c, r.Amount, func() (_ billing.Account, err error) {
+		spent, err = ledger.Spend(ctx, s.db, c.Account, r)
+		return spent.Account, err
+	})
+	if err != nil {
+		return Spent{}, err
+	}
+	raw, err := s.Mint(spent.Account, c)
+	return Spent{Entry: spent.Entry, Account: spent.Account, Token: raw, Stale: outcome == reconcile.Failed, Replayed: spent.Replayed}, err
+}
+
+// synced takes points with a look at Stripe before it or before refusing it. take answers the account as it left it.
 //
-//	inside the token's window: debit at once; lacking points, sync once and try again
-//	outside: sync first, then debit, a second and separate update that may be refused
+//	inside the token's window: take at once; lacking points, sync once and try again
+//	outside: sync first, then take, a second and separate update that may be refused
 //
 // Only a database that was synced, or needs no sync, refuses; where Stripe did not answer and the points known here do not
-// suffice, the error is EStripeUnavailable. Errors: *RefusedSpend (EInsufficientPoints), EStripeUnavailable, EKeyReused, EInvalid.
-func (s *Service) Spend(ctx context.Context, c token.Claims, r ledger.SpendRequest) (Spent, error) {
-	var outcome reconcile.Outcome
+// suffice, the error is EStripeUnavailable.
+func (s *Service) synced(ctx context.Context, c token.Claims, amount billing.Points, take func() (billing.Account, error)) (outcome reconcile.Outcome, err error) {
 	if !c.InWindow(s.db.Now()) {
-		var err error
 		if outcome, err = s.syncer.ForSpend(ctx, c.Account); err != nil {
-			return Spent{}, err
+			return outcome, err
 		}
 	}
-	spent, err := ledger.Spend(ctx, s.db, c.Account, r)
+	a, err := take()
 	if billing.CodeOf(err) == billing.EInsufficientPoints && outcome == "" {
 		// The webhook of a purchase may still be on its way.
 		if outcome, err = s.syncer.ForSpend(ctx, c.Account); err != nil {
-			return Spent{}, err
+			return outcome, err
 		}
-		spent, err = ledger.Spend(ctx, s.db, c.Account, r)
+		a, err = take()
 	}
 	switch billing.CodeOf(err) {
-	case "":
-		raw, err := s.Mint(spent.Account, c)
-		return Spent{Entry: spent.Entry, Account: spent.Account, Token: raw, Stale: outcome == reconcile.Failed, Replayed: spent.Replayed}, err
 	case billing.EInsufficientPoints:
-		return Spent{}, s.refuse(c, r, spent.Account, outcome, err)
+		return outcome, s.refuse(c, amount, a, outcome, err)
 	case billing.ENotFound:
-		return Spent{}, billing.Errorf(billing.EUnauthorized, "This account does not exist any more.")
+		return outcome, billing.Errorf(billing.EUnauthorized, "This account does not exist any more.")
 	}
-	return Spent{}, err
+	return outcome, err
 }
 
 // refuse answers a lack of points: with a fresh token when the database may refuse, else with a plea to come again.
-func (s *Service) refuse(c token.Claims, r ledger.SpendRequest, a billing.Account, outcome reconcile.Outcome, cause error) error {
+func (s *Service) refuse(c token.Claims, amount billing.Points, a billing.Account, outcome reconcile.Outcome, cause error) error {
 	if outcome == reconcile.Failed {
 		return &billing.Error{Code: billing.EStripeUnavailable, Err: cause, RetryAfter: 2 * time.Second,
 			Message: "Stripe did not answer, and the points known here do not suffice. Try again with the same Idempotency-Key."}
@@ -75,7 +85,7 @@ func (s *Service) refuse(c token.Claims, r ledger.SpendRequest, a billing.Accoun
 		return err
 	}
 	return &RefusedSpend{
-		Cause:   billing.Errorf(billing.EInsufficientPoints, "%d points asked for and %d available.", r.Amount, a.Available),
+		Cause:   billing.Errorf(billing.EInsufficientPoints, "%d points asked for and %d available.", amount, a.Available),
 		Account: a, Token: raw,
 	}
 }

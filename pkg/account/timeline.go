@@ -86,19 +86,19 @@ var outcomes = map[billing.SyncOutcome]string{
 
 var verbs = map[billing.EntryKind]string{
 	billing.EntryGrant: "granted", billing.EntrySpend: "spent", billing.EntryExpire: "ran out", billing.EntryClawback: "clawed back",
-	billing.EntryCorrection: "taken away by an admin",
+	billing.EntryRestore: "given back", billing.EntryHold: "set aside", billing.EntryCapture: "used of what was set aside",
+	billing.EntryRelease: "set aside no longer", billing.EntryCorrection: "taken away by an admin",
 }
 
 func tellPoints(m billing.Moment) string {
-	amount := m.Amount
-	if amount < 0 {
-		amount = -amount
+	kind, points := billing.EntryKind(m.Parts[0]), fmt.Sprint(m.Amount)
+	switch kind {
+	case billing.EntryRollover:
+		return fmt.Sprintf("points live on in the next period%s; the balance is %d", suffix(": ", m.Parts[1]), m.Balance)
+	case billing.EntryHold, billing.EntryRelease: // they move nothing but what is held
+		points = m.Parts[2]
 	}
-	verb, ok := verbs[billing.EntryKind(m.Parts[0])]
-	if !ok {
-		verb = m.Parts[0]
-	}
-	return fmt.Sprintf("%d points %s%s; the balance is %d", amount, verb, suffix(": ", m.Parts[1]), m.Balance)
+	return fmt.Sprintf("%s points %s%s; the balance is %d", strings.TrimPrefix(points, "-"), verbs[kind], suffix(": ", m.Parts[1]), m.Balance)
 }
 
 func tellAdmin(action, admin, reason string) string {

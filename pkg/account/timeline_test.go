@@ -32,6 +32,8 @@ func TestTimeline(t *testing.T) {
 			"sync.began sync 2 began: a spend asked for it", "sync.ended sync 2 failed: Stripe did not answer",
 			"points.moved 5 points granted: sorry; the balance is 78", "admin.acted admin " + string(admin.ID) + " granted points: sorry",
 			"event.received Stripe sent invoice.paid about charge ch_1; ignored: because", "event.received Stripe sent customer.updated about charge ch_1; pending",
+			"points.moved 30 points set aside: one film; the balance is 78", "points.moved 20 points used of what was set aside: one film; the balance is 58",
+			"points.moved 8 points set aside: another; the balance is 58", "points.moved 8 points set aside no longer: released; the balance is 58",
 			"login.ended the login was ended", "admin.acted the command line changed the role from user to admin",
 		}
 		for _, limit := range []int{1, 2, 3, 7, 100} {
@@ -39,9 +41,9 @@ func TestTimeline(t *testing.T) {
 				t.Errorf("in pages of %d:\n%s\nwant\n%s", limit, strings.Join(got, "\n"), strings.Join(want, "\n"))
 			}
 		}
-		first, _, err := Timeline(context.Background(), db, a.ID, "", 14)
-		if err != nil || first[5].Amount != 5 || first[5].Balance != 78 || first[5].Version == 0 {
-			t.Errorf("a movement of points has its numbers: %+v, %v", first[5], err)
+		first, _, err := Timeline(context.Background(), db, a.ID, "", 18)
+		if err != nil || first[9].Amount != 5 || first[9].Balance != 78 || first[9].Version == 0 {
+			t.Errorf("a movement of points has its numbers: %+v, %v", first[9], err)
 		}
 	})
 }
@@ -107,6 +109,7 @@ func live(t *testing.T, db *store.DB, clock *storetest.Clock, admin billing.Acco
 	do(func(ctx context.Context, tx *store.Tx) error {
 		return receive(ctx, tx, a.ID, billing.StripeEventID("evt_new"+n), "customer.updated")
 	})
+	hold(t, db, clock, a.ID)
 	clock.Advance(time.Second)
 	do(func(ctx context.Context, tx *store.Tx) error { return tx.RevokeLogin(ctx, login.ID) })
 	clock.Advance(time.Second)
@@ -114,6 +117,27 @@ func live(t *testing.T, db *store.DB, clock *storetest.Clock, admin billing.Acco
 		t.Fatal(err)
 	}
 	return a
+}
+
+// hold sets points aside twice, and uses some of the first and none of the second.
+func hold(t *testing.T, db *store.DB, clock *storetest.Clock, id billing.AccountID) {
+	t.Helper()
+	set := func(amount billing.Points, what string) billing.HoldID {
+		t.Helper()
+		clock.Advance(time.Second)
+		made, err := ledger.Hold(t.Context(), db, id, ledger.HoldRequest{Amount: amount, TTL: time.Minute, Description: what})
+		if err != nil {
+			t.Fatal(err)
+		}
+		clock.Advance(time.Second)
+		return made.Hold.ID
+	}
+	if _, err := ledger.Capture(t.Context(), db, id, ledger.CaptureRequest{Hold: set(30, "one film"), Amount: 20}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ledger.Release(t.Context(), db, id, ledger.ReleaseRequest{Hold: set(8, "another")}); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // purchase is all of a purchase and its refund in one transaction.

@@ -22,7 +22,10 @@ var breaks = map[string][]string{
 	"entries-sum":   {`UPDATE accounts SET available = available + 1, unsettled = unsettled - 1 WHERE id = '$ACC'`},
 	"entries-chain": {`UPDATE entries SET balance_after = balance_after + 1 WHERE account_id = '$ACC' AND kind = 'spend'`},
 	"lots-sum":      {`UPDATE accounts SET unsettled = unsettled + 1 WHERE id = '$ACC'`},
+	"held-sum":      {`UPDATE holds SET amount = amount + 1 WHERE account_id = '$ACC'`},
+	"hold-parts":    {`UPDATE hold_parts SET points = points + 1 WHERE hold_id IN (SELECT id FROM holds WHERE account_id = '$ACC')`},
 	"next-expiry": {
+		`UPDATE holds SET expires_at = '2029-12-31T00:00:00.000000Z' WHERE account_id = '$ACC' AND status = 'active'`,
 		`UPDATE accounts SET next_expiry = NULL WHERE id = '$ACC'`,
 		`UPDATE lots SET expires_at = '2031-05-01T00:00:00.000000Z' WHERE account_id = '$ACC' AND expires_at IS NOT NULL`,
 	},
@@ -202,7 +205,9 @@ func live(t *testing.T, db *store.DB, n string) billing.Account {
 		_, err = tx.InsertEvent(ctx, event("evt_new"+n, a.ID, billing.InboxPending, now))
 		return err
 	})
-	_, err := ledger.Spend(context.Background(), db, a.ID, ledger.SpendRequest{Amount: 7})
+	_, err := ledger.Hold(context.Background(), db, a.ID, ledger.HoldRequest{Amount: 5, TTL: 48 * time.Hour})
+	must(t, err)
+	_, err = ledger.Spend(context.Background(), db, a.ID, ledger.SpendRequest{Amount: 7})
 	must(t, err)
 	return a
 }

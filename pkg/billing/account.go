@@ -12,7 +12,7 @@ type Account struct {
 
 	Balance
 	Unsettled  Points     // spends not yet allocated to lots
-	NextExpiry *time.Time // when the next lot with points left expires
+	NextExpiry *time.Time // when the next lot with points left, or the next active hold, expires
 	Version    int64      // grows with every change that a token mirrors
 
 	Subscription *Subscription // the window in force, nil when there never was a subscription

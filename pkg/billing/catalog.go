@@ -9,6 +9,7 @@ type Plan struct {
 	Points                Points // granted for each paid period
 	TrialDays             int64
 	TrialPoints           Points
+	Rollover              Points // unused points that live on in the next paid period, at the most
 }
 
 // Pack is points for one payment. They do not expire.

@@ -15,6 +15,7 @@ type (
 	EntryID   string // ent_…
 	LotID     string // lot_…
 	ActionID  string // act_…: what an admin did
+	HoldID    string // hld_…
 	SessionID string // ses_…: a login, not a Stripe Checkout Session
 )
 
@@ -44,6 +45,7 @@ func NewOrderID(now time.Time) OrderID     { return OrderID(newID("ord", now)) }
 func NewEntryID(now time.Time) EntryID     { return EntryID(newID("ent", now)) }
 func NewLotID(now time.Time) LotID         { return LotID(newID("lot", now)) }
 func NewActionID(now time.Time) ActionID   { return ActionID(newID("act", now)) }
+func NewHoldID(now time.Time) HoldID       { return HoldID(newID("hld", now)) }
 func NewSessionID(now time.Time) SessionID { return SessionID(newID("ses", now)) }
 
 // NewTokenID names one access token (the claim jti).

@@ -28,6 +28,11 @@ const (
 	EntrySpend    EntryKind = "spend"    // points used
 	EntryExpire   EntryKind = "expire"   // a lot ran out
 	EntryClawback EntryKind = "clawback" // the money behind a grant went back
+	EntryRestore  EntryKind = "restore"  // that money came back after all
+	EntryRollover EntryKind = "rollover" // points of a period live on in the next one
+	EntryHold     EntryKind = "hold"     // points set aside
+	EntryCapture  EntryKind = "capture"  // points used that were held; what was not used of the hold went back
+	EntryRelease  EntryKind = "release"  // a hold's points went back, on demand or because its time was over
 
 	EntryCorrection EntryKind = "correction" // an admin took points away
 )
@@ -38,12 +43,14 @@ type Entry struct {
 	AccountID    AccountID
 	Kind         EntryKind
 	Amount       Points // signed
+	Held         Points // signed: into (positive) or out of a hold
 	BalanceAfter Points // Balance.Total() after this entry
 	Seq          int64  // Account.Version after this entry: the order in which entries were made, which times only come near
 	Description  string
 	Metadata     map[string]string
 	LotID        LotID  // for grants, expiries and clawbacks
-	Key          string // the caller's Idempotency-Key, for spends
+	HoldID       HoldID // for holds, captures and releases
+	Key          string // the caller's Idempotency-Key
 	RequestHash  string // of the request that first used Key
 	CreatedAt    time.Time
 }
@@ -56,8 +63,12 @@ type Lot struct {
 	Source     string // what the points belong to, e.g. "subscription:sub_…" or "order:ord_…"
 	Granted    Points
 	Remaining  Points     // as of the last settlement
+	ClawedOwn  Points     // how much of that this lot had; other lots, or debt, had the rest
+	Expired    Points     // how much of Granted expired unused
+	Held       Points     // in active holds
 	ClawedBack Points     // how much of Granted went back because its money did
 	ExpiresAt  *time.Time // nil: never
+	EndedAt    *time.Time // when it was seen to end; from then on nothing remains, and what a hold returns expires
 	CreatedAt  time.Time
 }
 
@@ -67,6 +78,15 @@ type Grant struct {
 	Source      string
 	Amount      Points
 	ExpiresAt   *time.Time
-	Replaces    bool // the older lots of the same Source end when this one begins
+	Replaces    bool   // the older lots of the same Source end when this one begins
+	Rollover    Points // so many of their points live on as long as this lot; the rest ends
 	Description string
+
+	// Next names the grant of a later period that may have come first, because this one was paid late. Then nothing is
+	// replaced, and what there is beside the later lot lives on in its period, NextRollover points at the most.
+	Next         string
+	NextRollover Points
 }
+
+// RolloverAll is the Rollover of a plan whose points all live on.
+const RolloverAll = MaxPoints

@@ -32,7 +32,8 @@ type StripeInvoice struct {
 	SubscriptionID SubscriptionID
 	Status         string // draft, open, paid, uncollectible, void
 	BillingReason  string
-	AmountPaid     int64
+	AmountPaid     int64 // in money: what the customer's balance paid is not in it
+	Total          int64 // after discounts and tax; negative when it credits the customer
 	Created        time.Time
 	Lines          []StripeInvoiceLine
 }
@@ -72,4 +73,6 @@ type StripeCharge struct {
 	InvoiceID       InvoiceID
 	Amount          int64
 	AmountRefunded  int64
+	AmountDisputed  int64 // that the payer's bank took back and has not given back; an inquiry takes nothing
+	Disputed        bool  // there is a dispute, whatever became of it
 }

@@ -105,6 +105,14 @@ func TestParseRefuses(t *testing.T) {
 		"IntervalMissing":      {"currency: usd\nplans: [{id: a, name: A, amount: 1, points: 1}]", `interval ""`},
 		"TrialTooLong":         {"currency: usd\nplans: [{" + plan + ", trial_days: 731}]", "trial_days 731"},
 		"TrialPointsAlone":     {"currency: usd\nplans: [{" + plan + ", trial_points: 5}]", "without trial_days"},
+		"RolloverWord":         {"currency: usd\nplans: [{" + plan + ", rollover: some}]", "line 2: rollover is none, all, or {cap: 100}"},
+		"RolloverKey":          {"currency: usd\nplans: [{" + plan + ", rollover: {limit: 5}}]", "rollover is none"},
+		"RolloverNumber":       {"currency: usd\nplans: [{" + plan + ", rollover: 5}]", "rollover is none"},
+		"RolloverList":         {"currency: usd\nplans: [{" + plan + ", rollover: [all]}]", "rollover is none"},
+		"RolloverCapText":      {"currency: usd\nplans: [{" + plan + ", rollover: {cap: many}}]", "many"},
+		"RolloverCapZero":      {"currency: usd\nplans: [{" + plan + ", rollover: {cap: 0}}]", "rollover cap 0 is outside 1 to"},
+		"RolloverCapTooLarge":  {"currency: usd\nplans: [{" + plan + ", rollover: {cap: 8796094}}]", "rollover cap 8796094"},
+		"RolloverOfPack":       {"currency: usd\npacks: [{" + pack + ", rollover: all}]", "rollover"},
 		"QuantityZero":         {"currency: usd\npacks: [{" + pack + ", max_quantity: 0}]", "max_quantity 0"},
 		"QuantityTooMany":      {"currency: usd\npacks: [{" + pack + ", max_quantity: 101}]", "max_quantity 101"},
 		"QuantityCostsTooMuch": {"currency: usd\npacks: [{id: a, name: A, amount: 50000000, points: 1, max_quantity: 2}]", "more than 99999999"},
@@ -117,6 +125,27 @@ func TestParseRefuses(t *testing.T) {
 				t.Errorf("got %v, want it to say %q", err, test.want)
 			}
 		})
+	}
+}
+
+// A plan's rollover is one of two words or a limit; left out, nothing goes over.
+func TestRollover(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]billing.Points{
+		"": 0, "rollover: none": 0, "rollover: all": billing.RolloverAll, "rollover: {cap: 7}": 7, "rollover:\n      cap: 7": 7,
+	} {
+		c, err := catalog.Parse(strings.NewReader(`
+currency: usd
+plans:
+  - id: a
+    name: A
+    amount: 1
+    interval: month
+    points: 1
+    ` + text))
+		if err != nil || c.Plans[0].Rollover != want {
+			t.Errorf("%q: got %+v (%v), want %d", text, c, err, want)
+		}
 	}
 }
 

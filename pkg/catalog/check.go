@@ -94,6 +94,9 @@ func (p plan) check(found *findings, place string) {
 	if !slices.Contains(intervals, p.Interval) {
 		found.add(place, "interval %q is not one of %s", p.Interval, strings.Join(intervals, ", "))
 	}
+	if p.Rollover.cap != nil {
+		checkNumber(found, place, "rollover cap", p.Rollover.cap, 1, maxPoints)
+	}
 	if p.TrialDays != nil {
 		checkNumber(found, place, "trial_days", p.TrialDays, 0, maxTrialDays)
 	}

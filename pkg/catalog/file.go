@@ -48,9 +48,37 @@ type item struct {
 
 type plan struct {
 	item        `yaml:",inline"`
-	Interval    string `yaml:"interval"`
-	TrialDays   *whole `yaml:"trial_days"`
-	TrialPoints *whole `yaml:"trial_points"`
+	Interval    string   `yaml:"interval"`
+	TrialDays   *whole   `yaml:"trial_days"`
+	TrialPoints *whole   `yaml:"trial_points"`
+	Rollover    rollover `yaml:"rollover"`
+}
+
+// rollover is written none, all, or {cap: 100}.
+type rollover struct {
+	all bool
+	cap *whole
+}
+
+// UnmarshalYAML takes one of the two words, or a mapping with the one key.
+func (r *rollover) UnmarshalYAML(node *yaml.Node) error {
+	switch {
+	case node.Kind == yaml.ScalarNode && (node.Value == "none" || node.Value == "all"):
+		r.all = node.Value == "all"
+		return nil
+	case node.Kind == yaml.MappingNode && len(node.Content) == 2 && node.Content[0].Value == "cap":
+		r.cap = new(whole)
+		return node.Content[1].Decode(r.cap)
+	}
+	return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: rollover is none, all, or {cap: 100}", node.Line)}}
+}
+
+// points is how many go over at the most.
+func (r rollover) points() billing.Points {
+	if r.all {
+		return billing.RolloverAll
+	}
+	return billing.Points(or(r.cap, 0))
 }
 
 type pack struct {
@@ -86,6 +114,7 @@ func (f *file) catalog() *Catalog {
 			Points:      billing.Points(*p.Points),
 			TrialDays:   or(p.TrialDays, 0),
 			TrialPoints: billing.Points(or(p.TrialPoints, 0)),
+			Rollover:    p.Rollover.points(),
 		})
 	}
 	for _, p := range f.Packs {

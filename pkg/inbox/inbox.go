@@ -66,6 +66,7 @@ func New(o Options) (*Inbox, error) {
 	river.AddWorker(workers, &sweepWorker{inbox: in})
 	river.AddWorker(workers, &auditWorker{db: o.DB, log: o.Log})
 	river.AddWorker(workers, &driftWorker{db: o.DB, syncer: o.Syncer, log: o.Log})
+	river.AddWorker(workers, &holdsWorker{db: o.DB})
 	cfg := &river.Config{
 		Queues:               map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: maxWorkers}},
 		Workers:              workers,

@@ -160,7 +160,7 @@ func (b *book) wantVersion(want int64) {
 	}
 }
 
-// wantLots compares the lots in burn order, written "key points, key points".
+// wantLots compares the lots in burn order, written "key points, key points+held".
 func (b *book) wantLots(want string) {
 	b.t.Helper()
 	_, lots, err := ledger.Show(context.Background(), b.db, b.id)
@@ -169,12 +169,23 @@ func (b *book) wantLots(want string) {
 	}
 	var got []string
 	for _, l := range lots {
-		got = append(got, fmt.Sprintf("%s %d", l.GrantKey, l.Remaining))
+		key, _, _ := strings.Cut(l.GrantKey, "restore:")
+		if key == "" {
+			key = "restored" // under a key that nobody knows before
+		}
+		got = append(got, lotText(key, l.Remaining, l.Held))
 	}
 	if strings.Join(got, ", ") != want {
 		b.t.Errorf("the lots are %q, want %q", strings.Join(got, ", "), want)
 	}
 	b.tick()
+}
+
+func lotText(key string, remaining, held billing.Points) string {
+	if held == 0 {
+		return fmt.Sprintf("%s %d", key, remaining)
+	}
+	return fmt.Sprintf("%s %d+%d", key, remaining, held)
 }
 
 // wantEntries compares the entries, oldest first, written "kind amount -> balance after".

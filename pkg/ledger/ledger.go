@@ -7,6 +7,9 @@
 // runs out, is clawed back or is shown. Between two settlements the set of lots does not change, so the late allocation
 // is exact. A spend never passes the next expiry without settling first, so points that ran out are never spent.
 //
+// A hold takes its points out of the lots at once, in burn order, and keeps them whatever becomes of the lots meanwhile. What
+// it gives back pays debt first, then returns to where it came from; where that lot has ended, it expires.
+//
 // Functions that take a *store.Tx expect the account as it was locked in that transaction, and answer it as they left it.
 package ledger
 
@@ -31,8 +34,15 @@ func Grant(ctx context.Context, tx *store.Tx, a billing.Account, g billing.Grant
 	if err != nil {
 		return a, false, err
 	}
-	if g.Replaces && (g.ExpiresAt == nil || g.ExpiresAt.After(tx.Now)) { // a late payment of a period long over ends no newer one
-		if a, err = endLots(ctx, tx, a, lots, "replaced by the next period", func(l billing.Lot) bool { return l.Source == g.Source }); err != nil {
+	var later billing.Lot
+	var late bool
+	if g.Next != "" {
+		if later, late, err = tx.LotByGrant(ctx, g.Next); err != nil {
+			return a, false, err
+		}
+	}
+	if g.Replaces && !late && (g.ExpiresAt == nil || g.ExpiresAt.After(tx.Now)) { // a late payment of a period long over ends no newer one
+		if a, err = rollOver(ctx, tx, a, lots, g.Rollover, g.ExpiresAt, func(l billing.Lot) bool { return l.Source == g.Source }); err != nil {
 			return a, false, err
 		}
 	}
@@ -46,12 +56,21 @@ func Grant(ctx context.Context, tx *store.Tx, a billing.Account, g billing.Grant
 	}
 	a.Debt -= pays
 	a.Available += lot.Remaining
-	a.NextExpiry = store.NextExpiry(append(lots, lot))
 	a.Version++
-	if err := tx.SavePoints(ctx, a); err != nil {
+	if err := appendEntry(ctx, tx, a, billing.EntryGrant, g.Amount, g.Description, lot.ID); err != nil {
 		return a, false, err
 	}
-	err = appendEntry(ctx, tx, a, billing.EntryGrant, g.Amount, g.Description, lot.ID)
+	lots = append(lots, lot)
+	if late {
+		beside := func(l billing.Lot) bool { return l.Source == g.Source && l.ID != later.ID }
+		if a, err = rollOver(ctx, tx, a, lots, g.NextRollover, later.ExpiresAt, beside); err != nil {
+			return a, false, err
+		}
+	}
+	if a.NextExpiry, err = nextExpiry(ctx, tx, a, lots); err != nil {
+		return a, false, err
+	}
+	err = tx.SavePoints(ctx, a)
 	return a, err == nil, err
 }
 
@@ -63,7 +82,7 @@ func Expire(ctx context.Context, tx *store.Tx, a billing.Account, source string,
 		return a, err
 	}
 	for i, l := range lots {
-		if l.Source != source || l.Remaining == 0 || sameTime(l.ExpiresAt, at) {
+		if l.Source != source || l.EndedAt != nil || l.Remaining+l.Held == 0 || sameTime(l.ExpiresAt, at) {
 			continue
 		}
 		lots[i].ExpiresAt = at
@@ -71,65 +90,9 @@ func Expire(ctx context.Context, tx *store.Tx, a billing.Account, source string,
 			return a, err
 		}
 	}
-	if a, err = endLots(ctx, tx, a, lots, "expired", ranOut(tx.Now)); err != nil {
+	if a, err = passTime(ctx, tx, a, lots); err != nil {
 		return a, err
 	}
-	a.NextExpiry = store.NextExpiry(lots)
-	return a, tx.SavePoints(ctx, a)
-}
-
-// Clawback takes back, of the lot that key granted, so much that `total` points have gone back in all; asking for no more
-// than has gone back already changes nothing. They come from the lot itself, then from other lots in burn order; what
-// is still missing becomes debt.
-func Clawback(ctx context.Context, tx *store.Tx, a billing.Account, key string, total billing.Points, why string) (billing.Account, error) {
-	lot, ok, err := tx.LotByGrant(ctx, key)
-	if err != nil || !ok || lot.AccountID != a.ID || total <= lot.ClawedBack {
-		return a, err
-	}
-	if total > lot.Granted {
-		return a, fmt.Errorf("ledger: %d points to claw back of %d granted under %q", total, lot.Granted, key)
-	}
-	a, lots, err := settle(ctx, tx, a)
-	if err != nil {
-		return a, err
-	}
-	delta := total - lot.ClawedBack
-	if a, err = takeBack(ctx, tx, a, lots, lot.ID, delta); err != nil {
-		return a, err
-	}
-	if lot, _, err = tx.LotByGrant(ctx, key); err != nil { // its remaining points may have changed
-		return a, err
-	}
-	lot.ClawedBack = total
-	if err := tx.SaveLot(ctx, lot); err != nil {
-		return a, err
-	}
-	return a, appendEntry(ctx, tx, a, billing.EntryClawback, -delta, why, lot.ID)
-}
-
-// takeBack lowers lots by n points in all, the named one first; what they lack becomes debt.
-func takeBack(ctx context.Context, tx *store.Tx, a billing.Account, lots []billing.Lot, first billing.LotID, n billing.Points) (billing.Account, error) {
-	missing := n
-	for _, own := range []bool{true, false} {
-		for i := range lots {
-			if (lots[i].ID == first) != own {
-				continue
-			}
-			part := min(missing, lots[i].Remaining)
-			if part == 0 {
-				continue
-			}
-			lots[i].Remaining -= part
-			missing -= part
-			if err := tx.SaveLot(ctx, lots[i]); err != nil {
-				return a, err
-			}
-		}
-	}
-	a.Available -= n - missing
-	a.Debt += missing
-	a.NextExpiry = store.NextExpiry(lots)
-	a.Version++
 	return a, tx.SavePoints(ctx, a)
 }
 

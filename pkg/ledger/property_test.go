@@ -27,7 +27,8 @@ func (s step) String() string { return fmt.Sprintf("%s %d %s #%d", s.Kind, s.Amo
 var steps = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) step {
 	return step{
 		Kind: rapid.SampledFrom([]string{
-			"grant", "grant", "replace", "spend", "spend", "spend", "spend", "pass", "pass", "clawback", "expire", "show", "again",
+			"grant", "grant", "replace", "rollover", "spend", "spend", "spend", "spend", "pass", "pass", "clawback", "expire", "show", "again",
+			"hold", "hold", "capture", "release", "restore",
 		}).Draw(t, "kind"),
 		Amount: billing.Points(rapid.IntRange(0, 20).Draw(t, "amount")),
 		Lasts:  time.Duration(rapid.IntRange(-1, 6).Draw(t, "lasts")) * time.Hour,
@@ -61,6 +62,7 @@ type story struct {
 	*book
 	model  model
 	grants int
+	holds  []billing.HoldID
 }
 
 func newStory(t *testing.T, db *store.DB, clock *storetest.Clock) *story {
@@ -78,7 +80,7 @@ func play(t failer, s *story, steps []step) {
 		s.tick()
 		if step.Kind != "pass" { // looking would settle what ran out, and leave nothing of it for the next step to find
 			s.model.passTime(s.clock.Now())
-			s.wantBalance(billing.Balance{Available: s.model.available(), Debt: s.model.debt})
+			s.wantBalance(billing.Balance{Available: s.model.available(), Held: s.model.held(), Debt: s.model.debt})
 		}
 		if t.Failed() {
 			t.Fatalf("after step %d of %v", n+1, steps[:n+1])
@@ -98,12 +100,15 @@ func play(t failer, s *story, steps []step) {
 func (s *story) take(step step) {
 	s.book.t.Helper()
 	switch step.Kind {
-	case "grant", "replace", "again":
+	case "grant", "replace", "rollover", "again":
 		if step.Kind != "again" {
 			s.grants++
 		}
 		g := billing.Grant{
-			Key: s.key(s.grants), Source: fmt.Sprintf("source:%d", step.Which%3), Amount: step.Amount, Replaces: step.Kind == "replace",
+			Key: s.key(s.grants), Source: fmt.Sprintf("source:%d", step.Which%3), Amount: step.Amount, Replaces: step.Kind == "replace" || step.Kind == "rollover",
+		}
+		if step.Kind == "rollover" {
+			g.Rollover = billing.Points(3 * step.Which)
 		}
 		if step.Lasts != never {
 			g.ExpiresAt = new(s.clock.Now().Add(step.Lasts))
@@ -117,6 +122,15 @@ func (s *story) take(step step) {
 		} else {
 			s.refused(n)
 		}
+	case "hold":
+		n, lasts := max(1, step.Amount), max(time.Hour, step.Lasts)
+		if s.model.hold(n, s.clock.Now().Add(lasts)) {
+			s.holds = append(s.holds, s.hold(n, lasts).ID)
+		} else {
+			s.refusedHold(n)
+		}
+	case "capture", "release":
+		s.endHold(step)
 	case "pass":
 		s.clock.Advance(max(time.Millisecond, step.Lasts))
 	case "clawback":
@@ -127,6 +141,10 @@ func (s *story) take(step step) {
 		}
 		s.model.clawback(key, total)
 		s.clawback(key, total)
+	case "restore":
+		key := s.key(max(1, s.grants-step.Which))
+		s.model.restore(s.clock.Now(), key, step.Amount)
+		s.restore(key, step.Amount)
 	case "expire":
 		source, at := fmt.Sprintf("source:%d", step.Which%3), new(s.clock.Now().Add(step.Lasts))
 		if step.Lasts == never {
@@ -137,6 +155,27 @@ func (s *story) take(step step) {
 		s.expire(source, at)
 	case "show":
 		s.wantLots(s.model.lotsText())
+	}
+}
+
+// endHold captures or releases one of the last holds, if there is one.
+func (s *story) endHold(step step) {
+	s.book.t.Helper()
+	n := len(s.holds) - 1 - step.Which
+	if n < 0 {
+		return
+	}
+	id, hold, now := s.holds[n], s.model.holds[n], s.clock.Now()
+	switch points := hold.points(); {
+	case points == 0:
+		s.ended(id)
+	case step.Kind == "release":
+		s.model.release(now, hold)
+		s.release(id)
+	default:
+		points = min(points, max(1, step.Amount))
+		s.model.capture(now, hold, points)
+		s.capture(id, points)
 	}
 }
 

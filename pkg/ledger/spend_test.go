@@ -149,11 +149,17 @@ func TestAudit(t *testing.T) {
 		"Entry":   `UPDATE entries SET amount = amount + 1 WHERE kind = 'grant'`,
 		"Lot":     `UPDATE lots SET remaining = remaining - 1`,
 		"Spend":   `UPDATE accounts SET unsettled = unsettled - 1`,
+		"Held":    `UPDATE entries SET held = held + 1 WHERE kind = 'hold'`,
+		"Hold":    `UPDATE holds SET amount = amount + 1`,
+		"Part":    `UPDATE hold_parts SET points = points + 1`,
+		"LotHeld": `UPDATE lots SET held = held - 1`,
+		"Ended":   `UPDATE lots SET ended_at = created_at`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			eachBook(t, func(t *testing.T, b *book) {
 				b.grant("pack", 10, never)
+				b.hold(3, time.Hour)
 				b.spend(2)
 				if _, err := b.db.SQL().Exec(statement); err != nil {
 					t.Fatal(err)

@@ -102,7 +102,7 @@ func applyEnds(ctx context.Context, tx *store.Tx, a billing.Account, ends []End)
 	return a, nil
 }
 
-// applyRefund claws back, of everything that the refunded money granted, the same proportion.
+// applyRefund claws back, of everything that the refunded money granted, the same proportion, and restores what is more than that.
 func applyRefund(ctx context.Context, tx *store.Tx, a billing.Account, r Refund) (billing.Account, error) {
 	key := r.Key
 	if key == "" {
@@ -111,11 +111,8 @@ func applyRefund(ctx context.Context, tx *store.Tx, a billing.Account, r Refund)
 			return a, err
 		}
 		key = CheckoutKey(o.CheckoutID)
-		if r.Refunded == r.Amount && o.Status == billing.OrderFulfilled {
-			o.Status = billing.OrderRefunded
-			if err := tx.SaveOrder(ctx, o); err != nil {
-				return a, err
-			}
+		if err := saveRefunded(ctx, tx, o, r.Refunded == r.Amount); err != nil {
+			return a, err
 		}
 	}
 	lots, err := tx.LotsByGrant(ctx, a.ID, key)
@@ -123,11 +120,30 @@ func applyRefund(ctx context.Context, tx *store.Tx, a billing.Account, r Refund)
 		return a, err
 	}
 	for _, l := range lots {
-		if a, err = ledger.Clawback(ctx, tx, a, l.GrantKey, r.due(l), "refunded"); err != nil {
+		total := share(l.Granted, r.Refunded, r.Amount)
+		if total < l.ClawedBack {
+			a, err = ledger.Restore(ctx, tx, a, l.GrantKey, total, "the money came back")
+		} else {
+			a, err = ledger.Clawback(ctx, tx, a, l.GrantKey, total, "the money went back")
+		}
+		if err != nil {
 			return a, err
 		}
 	}
 	return a, nil
+}
+
+// saveRefunded moves a fulfilled order to refunded, and back when its money came again.
+func saveRefunded(ctx context.Context, tx *store.Tx, o billing.Order, whole bool) error {
+	switch {
+	case whole && o.Status == billing.OrderFulfilled:
+		o.Status = billing.OrderRefunded
+	case !whole && o.Status == billing.OrderRefunded:
+		o.Status = billing.OrderFulfilled
+	default:
+		return nil
+	}
+	return tx.SaveOrder(ctx, o)
 }
 
 func sameSubscription(a, b *billing.Subscription) bool {

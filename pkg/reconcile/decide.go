@@ -38,8 +38,9 @@ type End struct {
 	At     time.Time
 }
 
-// Refund says that Refunded of the Amount that paid for a grant went back. Its grant is that of an invoice (Key) or that of
-// the order that the payment paid for.
+// Refund says that Refunded of the Amount that paid for a grant is back with the payer now, by refunds and disputes. After a
+// dispute that was won it may be less than before, or nothing. Its grant is that of an invoice (Key) or that of the order that
+// the payment paid for.
 type Refund struct {
 	Key             string
 	PaymentIntentID billing.PaymentIntentID
@@ -47,8 +48,10 @@ type Refund struct {
 	Amount          int64
 }
 
-// due is how many of a lot's points shall have gone back in all.
-func (r Refund) due(l billing.Lot) billing.Points { return share(l.Granted, r.Refunded, r.Amount) }
+// due is how many of a lot's points must have gone back in all: no more than did not expire unused.
+func (r Refund) due(l billing.Lot) billing.Points {
+	return min(share(l.Granted, r.Refunded, r.Amount), l.Granted-l.Expired)
+}
 
 // Decide is pure: the same input gives the same decision, in any order of the picture's lists.
 func Decide(in Input) Decision {
@@ -151,16 +154,16 @@ func lotsEnd(s billing.StripeSubscription, in Input) *time.Time {
 	return nil
 }
 
-// decideRefunds notes every charge of which money went back. What it granted is looked up when it is applied. The order
-// is fixed because it decides from which lots the points of several refunds are taken.
+// decideRefunds notes every charge of which money went back, or did and came again. What it granted is looked up when it is
+// applied. The order is fixed because it decides from which lots the points of several refunds are taken.
 func (d *Decision) decideRefunds(in Input) {
 	charges := slices.Clone(in.Picture.Charges)
 	slices.SortFunc(charges, func(a, b billing.StripeCharge) int { return cmp.Compare(a.ID, b.ID) })
 	for _, c := range charges {
-		if c.AmountRefunded <= 0 || c.Amount <= 0 {
+		if c.AmountRefunded <= 0 && !c.Disputed || c.Amount <= 0 {
 			continue
 		}
-		r := Refund{PaymentIntentID: c.PaymentIntentID, Refunded: min(c.AmountRefunded, c.Amount), Amount: c.Amount}
+		r := Refund{PaymentIntentID: c.PaymentIntentID, Refunded: min(c.AmountRefunded+c.AmountDisputed, c.Amount), Amount: c.Amount}
 		if c.InvoiceID != "" {
 			r.Key = InvoiceKey(c.InvoiceID)
 		}

@@ -26,6 +26,8 @@ func TestInvoiceGrants(t *testing.T) {
 	foreign.Item = ""
 	packed := line("il_1", march, april)
 	packed.Item = "pack"
+	trialGrant := granted("in_1", "il_1", 50, april, "Pro (trial)")
+	trialGrant.Rollover = 7
 	adHoc := invoice("in_1", "paid", "manual", line("il_1", march, april))
 	adHoc.SubscriptionID = ""
 	for _, c := range []struct {
@@ -37,7 +39,7 @@ func TestInvoiceGrants(t *testing.T) {
 		{"FirstPeriod", invoice("in_1", "paid", "subscription_create", line("il_1", march, april)), []billing.Grant{granted("in_1", "il_1", 500, april, "Basic")}, 0},
 		{"Renewal", invoice("in_1", "paid", "subscription_cycle", line("il_1", april, april.AddDate(0, 1, 0))), []billing.Grant{granted("in_1", "il_1", 500, april.AddDate(0, 1, 0), "Basic")}, 0},
 		{"Quantity", invoice("in_1", "paid", "subscription_create", three), []billing.Grant{granted("in_1", "il_1", 1500, april, "Basic")}, 0},
-		{"Trial", invoice("in_1", "paid", "subscription_create", trial), []billing.Grant{granted("in_1", "il_1", 50, april, "Pro (trial)")}, 0},
+		{"Trial", invoice("in_1", "paid", "subscription_create", trial), []billing.Grant{trialGrant}, 0},
 		{"TrialWithoutPoints", invoice("in_1", "paid", "subscription_create", free), nil, 0},
 		{"NothingPaidLater", invoice("in_1", "paid", "subscription_cycle", trial), nil, 0},
 		{"UnknownPrice", invoice("in_1", "paid", "subscription_create", foreign), nil, 1},
@@ -92,6 +94,30 @@ func TestProrationGrants(t *testing.T) {
 			same(t, "grants of an unpaid change", unpaid.Grants, []billing.Grant(nil))
 		})
 	}
+	t.Run("PaidByAnEarlierCredit", func(t *testing.T) {
+		t.Parallel()
+		up := invoice("in_1", "paid", "subscription_update", part("il_1", "basic", -450), part("il_2", "pro", 950))
+		up.AmountPaid = 0
+		same(t, "grants", decide(billing.Snapshot{Invoices: []billing.StripeInvoice{up}}).Grants, []billing.Grant(nil))
+		up.AmountPaid = up.Total / 2
+		if d := decide(billing.Snapshot{Invoices: []billing.StripeInvoice{up}}); len(d.Grants) != 1 || d.Grants[0].Amount != 175 {
+			t.Errorf("half of it was paid in money: %+v", d.Grants)
+		}
+	})
+	t.Run("ToAnotherInterval", func(t *testing.T) {
+		t.Parallel()
+		anew := line("il_2", tenth, tenth.AddDate(0, 2, 0))
+		anew.Item, anew.Amount = "pro", 1900
+		up := invoice("in_1", "paid", "subscription_update", part("il_1", "basic", -450), anew)
+		want := []billing.Grant{{
+			Key: "stripe:invoice:in_1:proration", Source: source, Amount: 1200 - 250, ExpiresAt: ptr(anew.PeriodEnd.Add(policy.RenewalGrace)),
+			Replaces: true, Rollover: billing.RolloverAll, Description: "plan change",
+		}}
+		same(t, "grants", decide(billing.Snapshot{Invoices: []billing.StripeInvoice{up}}).Grants, want)
+		anew.Item, anew.Amount = "basic", 900
+		down := invoice("in_1", "paid", "subscription_update", part("il_1", "pro", -1900), anew)
+		same(t, "grants of the way back", decide(billing.Snapshot{Invoices: []billing.StripeInvoice{down}}).Grants, []billing.Grant(nil))
+	})
 	t.Run("OnTheNextRenewal", func(t *testing.T) {
 		t.Parallel()
 		d := decide(billing.Snapshot{Invoices: []billing.StripeInvoice{
@@ -110,7 +136,26 @@ func TestGrantsOldestFirst(t *testing.T) {
 		invoice("in_2", "paid", "subscription_cycle", line("il_2", march, april)),
 		invoice("in_1", "paid", "subscription_create", line("il_1", february, march)),
 	}})
-	same(t, "grants", d.Grants, []billing.Grant{granted("in_1", "il_1", 500, march, "Basic"), granted("in_2", "il_2", 500, april, "Basic")})
+	first := granted("in_1", "il_1", 500, march, "Basic")
+	first.Next = "stripe:invoice:in_2:il_2"
+	same(t, "grants", d.Grants, []billing.Grant{first, granted("in_2", "il_2", 500, april, "Basic")})
+}
+
+// Proves that each period's grant says how many of the older points live on in it, as its own plan has it, and that the grant of
+// an older period, which may have been paid late, names the newest one.
+func TestRolloverOfGrants(t *testing.T) {
+	t.Parallel()
+	may := april.AddDate(0, 1, 0)
+	pro := line("il_3", april, may)
+	pro.Item, pro.Amount = "pro", 1900
+	d := decide(billing.Snapshot{Invoices: []billing.StripeInvoice{
+		invoice("in_3", "paid", "subscription_cycle", pro), invoice("in_2", "open", "subscription_cycle", line("il_2", march, april)),
+		invoice("in_1", "paid", "subscription_create", line("il_1", february, march)),
+	}})
+	first, third := granted("in_1", "il_1", 500, march, "Basic"), granted("in_3", "il_3", 1200, may, "Pro")
+	first.Next, first.NextRollover = "stripe:invoice:in_3:il_3", 7
+	third.Rollover = 7
+	same(t, "grants", d.Grants, []billing.Grant{first, third})
 }
 
 // Proves where the next picture begins: a day before the oldest invoice that may still change, or before the newest where all are

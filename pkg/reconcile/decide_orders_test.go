@@ -108,7 +108,7 @@ func TestPlanOrders(t *testing.T) {
 	}
 }
 
-// Proves that money which went back is noted for the invoice or the payment that it paid, and that what cannot be is left out.
+// Proves that money which went back, by refund or dispute, is noted for the invoice or the payment that it paid, and that what cannot be is left out.
 func TestRefunds(t *testing.T) {
 	t.Parallel()
 	d := decide(billing.Snapshot{Charges: []billing.StripeCharge{
@@ -116,9 +116,15 @@ func TestRefunds(t *testing.T) {
 		{ID: "ch_3", Amount: 0, AmountRefunded: 100, PaymentIntentID: "pi_3"},
 		{ID: "ch_2", Amount: 900, AmountRefunded: 300, PaymentIntentID: "pi_2", InvoiceID: "in_2"},
 		{ID: "ch_1", Amount: 500, PaymentIntentID: "pi_1"},
+		{ID: "ch_5", Amount: 900, AmountRefunded: 300, AmountDisputed: 400, Disputed: true, PaymentIntentID: "pi_5"},
+		{ID: "ch_6", Amount: 900, AmountRefunded: 300, AmountDisputed: 900, Disputed: true, PaymentIntentID: "pi_6"},
+		{ID: "ch_7", Amount: 900, Disputed: true, PaymentIntentID: "pi_7"}, // won, or an inquiry
 	}})
 	same(t, "refunds", d.Refunds, []reconcile.Refund{
 		{Key: "stripe:invoice:in_2", PaymentIntentID: "pi_2", Refunded: 300, Amount: 900},
 		{PaymentIntentID: "pi_4", Refunded: 500, Amount: 500},
+		{PaymentIntentID: "pi_5", Refunded: 700, Amount: 900},
+		{PaymentIntentID: "pi_6", Refunded: 900, Amount: 900},
+		{PaymentIntentID: "pi_7", Refunded: 0, Amount: 900},
 	})
 }

@@ -81,6 +81,7 @@ func drawInput(t *rapid.T) reconcile.Input {
 				Quantity: 1, Proration: rapid.Bool().Draw(t, "proration"), PeriodStart: start, PeriodEnd: start.AddDate(0, 1, 0),
 			})
 		}
+		i.Total, i.AmountPaid = rapid.Int64Range(-2000, 2000).Draw(t, "total"), rapid.Int64Range(0, 2000).Draw(t, "paid")
 		p.Invoices = append(p.Invoices, i)
 	}
 	in := input(p)

@@ -26,7 +26,7 @@ const (
 var shop = &catalog.Catalog{
 	Plans: []billing.Plan{
 		{ID: "basic", Name: "Basic", Amount: 900, Currency: "usd", Interval: "month", Points: 500},
-		{ID: "pro", Name: "Pro", Amount: 1900, Currency: "usd", Interval: "month", Points: 1200, TrialDays: 14, TrialPoints: 50},
+		{ID: "pro", Name: "Pro", Amount: 1900, Currency: "usd", Interval: "month", Points: 1200, TrialDays: 14, TrialPoints: 50, Rollover: 7},
 	},
 	Packs: []billing.Pack{{ID: "pack", Name: "Pack", Amount: 500, Currency: "usd", Points: 100, MaxQuantity: 10}},
 }
@@ -47,9 +47,16 @@ func subscription(status billing.SubscriptionStatus) billing.StripeSubscription 
 	}
 }
 
-// invoice is one of the subscription with the given lines, created when the first line's period begins.
+// invoice is one of the subscription with the given lines, created when the first line's period begins, and paid in money.
 func invoice(id billing.InvoiceID, status, reason string, lines ...billing.StripeInvoiceLine) billing.StripeInvoice {
-	return billing.StripeInvoice{ID: id, SubscriptionID: sub, Status: status, BillingReason: reason, Created: lines[0].PeriodStart, Lines: lines}
+	i := billing.StripeInvoice{ID: id, SubscriptionID: sub, Status: status, BillingReason: reason, Created: lines[0].PeriodStart, Lines: lines}
+	for _, l := range lines {
+		i.Total += l.Amount
+	}
+	if status == "paid" {
+		i.AmountPaid = max(0, i.Total)
+	}
+	return i
 }
 
 // line is a period of the basic plan.

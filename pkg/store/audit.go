@@ -17,9 +17,11 @@ type AuditScope struct {
 // rules are queries for rows that break a rule. Each is one statement, so that it sees all its tables at one moment and needs no
 // lock: a rule never finds the half of a transaction that is under way.
 var rules = []struct{ name, query string }{
-	{"next-expiry", `SELECT a.id AS account, 'the account does not know when its next lot runs out' AS detail FROM accounts a
+	{"next-expiry", `SELECT a.id AS account, 'the account does not know when its next lot runs out or its next hold ends' AS detail FROM accounts a
 		WHERE a.id > @after AND a.id <= @last
-		AND a.next_expiry IS DISTINCT FROM (SELECT MIN(expires_at) FROM lots l WHERE l.account_id = a.id AND l.remaining > 0)`},
+		AND a.next_expiry IS DISTINCT FROM (SELECT MIN(expires_at) FROM (
+			SELECT expires_at FROM lots l WHERE l.account_id = a.id AND l.remaining > 0
+			UNION ALL SELECT expires_at FROM holds h WHERE h.account_id = a.id AND h.status = 'active') ends)`},
 	{"window", `SELECT a.id AS account, 'the subscription is ' || a.sub_status || ' and has a window' AS detail FROM accounts a
 		WHERE a.id > @after AND a.id <= @last AND a.window_until IS NOT NULL AND a.sub_status NOT IN ('active', 'trialing', 'past_due')`},
 	{"order-times", `SELECT o.account_id AS account, 'order ' || o.id || ' is ' || o.status || ', which its fulfilled_at denies' AS detail FROM orders o
@@ -33,9 +35,10 @@ var rules = []struct{ name, query string }{
 		WHERE l.account_id > @after AND l.account_id <= @last AND substr(l.grant_key, 1, length(@key)) = @key AND o.id IS NULL`},
 	{"lot-entries", `SELECT l.account_id AS account, 'lot ' || l.id || ' and its entries tell two stories' AS detail
 		FROM lots l LEFT JOIN (SELECT lot_id, SUM(CASE kind WHEN 'grant' THEN 1 ELSE 0 END) AS grants,
-			SUM(CASE kind WHEN 'grant' THEN amount ELSE 0 END) AS granted, SUM(CASE kind WHEN 'clawback' THEN -amount ELSE 0 END) AS clawed_back
+			SUM(CASE kind WHEN 'grant' THEN amount ELSE 0 END) AS granted, SUM(CASE WHEN kind IN ('clawback', 'restore') THEN -amount ELSE 0 END) AS clawed_back
 			FROM entries WHERE account_id > @after AND account_id <= @last AND lot_id IS NOT NULL GROUP BY lot_id) e ON e.lot_id = l.id
 		WHERE l.account_id > @after AND l.account_id <= @last
+		AND substr(l.grant_key, 1, 8) <> 'restore:' -- what a won dispute brought back has no grant of its own
 		AND (e.lot_id IS NULL OR e.grants <> 1 OR e.granted <> l.granted OR e.clawed_back <> l.clawed_back)`},
 	{"event-ticket", `SELECT e.account_id AS account, 'event ' || e.id || ' is processed, and no sync after its receipt was applied' AS detail
 		FROM inbox_events e JOIN accounts a ON a.id = e.account_id

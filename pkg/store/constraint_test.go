@@ -30,10 +30,20 @@ func TestConstraints(t *testing.T) {
 		"orders_amount":                `UPDATE orders SET amount = -1`,
 		"orders_status":                `UPDATE orders SET status = 'lost'`,
 		"lots_granted":                 `UPDATE lots SET granted = -1, remaining = -1, clawed_back = -1`,
-		"lots_remaining":               `UPDATE lots SET remaining = granted + 1`,
+		"lots_remaining":               `UPDATE lots SET remaining = -1`,
+		"lots_clawed_own":              `UPDATE lots SET clawed_own = 1`,
+		"lots_expired":                 `UPDATE lots SET expired = granted + 1`,
+		"lots_held":                    `UPDATE lots SET remaining = granted + 1`,
 		"lots_clawed_back":             `UPDATE lots SET clawed_back = granted + 1`,
 		"entries_kind":                 `UPDATE entries SET kind = 'gift', amount = -1`,
 		"entries_sign":                 `UPDATE entries SET kind = 'spend'`,
+		"entries_held":                 `UPDATE entries SET held = 1`,
+		"entries_hold":                 `UPDATE entries SET hold_id = 'hld_1'`,
+		"holds_amount":                 `UPDATE holds SET amount = 0`,
+		"holds_status":                 `UPDATE holds SET status = 'lost', ended_at = created_at`,
+		"holds_captured":               `UPDATE holds SET captured = 1`,
+		"holds_ended":                  `UPDATE holds SET status = 'released'`,
+		"hold_parts_points":            `UPDATE hold_parts SET points = 0`,
 		"inbox_events_status":          `UPDATE inbox_events SET status = 'lost'`,
 		"inbox_events_pending":         `UPDATE inbox_events SET status = 'processed'`,
 		"lots_account_id_fkey":         `UPDATE lots SET account_id = 'acc_nobody'`,
@@ -45,6 +55,9 @@ func TestConstraints(t *testing.T) {
 		"syncs_ended":                  `UPDATE syncs SET ended_at = began_at`,
 		"admin_actions_action":         `UPDATE admin_actions SET action = 'whim'`,
 		"admin_actions_entry":          `UPDATE admin_actions SET action = 'grant'`,
+		"entries_hold_id_fkey":         `UPDATE entries SET kind = 'hold', amount = 0, held = 1, hold_id = 'hld_nowhere'`,
+		"holds_account_id_fkey":        `UPDATE holds SET account_id = 'acc_nobody'`,
+		"hold_parts_lot_id_fkey":       `UPDATE hold_parts SET lot_id = 'lot_nowhere'`,
 		"inbox_events_account_id_fkey": `UPDATE inbox_events SET account_id = 'acc_nobody'`,
 	}
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -93,7 +106,7 @@ func TestUniqueKeys(t *testing.T) {
 	})
 }
 
-// insertOneOfEach makes an account with an order, a lot, an entry, an event, a sync and an act of an admin.
+// insertOneOfEach makes an account with an order, a lot, a hold, an entry, an event, a sync and an act of an admin.
 func insertOneOfEach(t *testing.T, db *store.DB) billing.Account {
 	t.Helper()
 	a := storetest.NewAccount(t, db)
@@ -103,6 +116,10 @@ func insertOneOfEach(t *testing.T, db *store.DB) billing.Account {
 			return err
 		}
 		if err := tx.InsertLot(ctx, lot); err != nil {
+			return err
+		}
+		hold := billing.Hold{ID: billing.NewHoldID(tx.Now), AccountID: a.ID, Amount: 5, Status: billing.HoldActive, ExpiresAt: tx.Now, CreatedAt: tx.Now}
+		if err := tx.InsertHold(ctx, hold, []billing.HoldPart{{LotID: lot.ID, Points: 5}}); err != nil {
 			return err
 		}
 		_, err := tx.InsertEvent(ctx, billing.InboxEvent{

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 
@@ -15,11 +16,13 @@ type entryRow struct {
 	AccountID      string `gorm:"not null"`
 	Kind           string `gorm:"not null"`
 	Amount         int64  `gorm:"not null"`
+	Held           int64  `gorm:"not null;default:0"`
 	BalanceAfter   int64  `gorm:"not null"`
 	Seq            int64  `gorm:"not null"`
 	Description    string `gorm:"not null"`
 	Metadata       string `gorm:"not null"`
 	LotID          *string
+	HoldID         *string
 	IdempotencyKey *string
 	RequestHash    string `gorm:"not null"`
 	CreatedAt      stamp  `gorm:"not null;autoCreateTime:false"`
@@ -98,44 +101,67 @@ func (r reads) Entries(ctx context.Context, account billing.AccountID, before bi
 
 // Sums are what an audit compares: everything that the account's rows add up to.
 type Sums struct {
-	Entries   billing.Points // all amounts
-	Remaining billing.Points // of all lots
-	Breaks    int64          // entries whose balance is not the one before plus their amount
+	Entries     billing.Points // all amounts
+	EntriesHeld billing.Points // all that went into holds, less what came out
+	Remaining   billing.Points // of all lots
+	LotsHeld    billing.Points
+	Holds       billing.Points // of the active ones
+	Breaks      int64          // entries whose balance is not the one before plus their amount
+	Astray      int64          // holds and lots that the parts of holds do not add up to, and ended lots with points left
 }
 
-// Sums adds up an account's entries and lots.
+// Sums adds up an account's entries, lots and holds.
 func (r reads) Sums(ctx context.Context, account billing.AccountID) (s Sums, err error) {
 	err = r.q(ctx).Raw(`SELECT
-		CAST(COALESCE((SELECT SUM(amount) FROM entries WHERE account_id = ?), 0) AS bigint) AS entries,
-		CAST(COALESCE((SELECT SUM(remaining) FROM lots WHERE account_id = ?), 0) AS bigint) AS remaining,
+		CAST(COALESCE((SELECT SUM(amount) FROM entries WHERE account_id = @id), 0) AS bigint) AS entries,
+		CAST(COALESCE((SELECT SUM(held) FROM entries WHERE account_id = @id), 0) AS bigint) AS entries_held,
+		CAST(COALESCE((SELECT SUM(remaining) FROM lots WHERE account_id = @id), 0) AS bigint) AS remaining,
+		CAST(COALESCE((SELECT SUM(held) FROM lots WHERE account_id = @id), 0) AS bigint) AS lots_held,
+		CAST(COALESCE((SELECT SUM(amount) FROM holds WHERE account_id = @id AND status = 'active'), 0) AS bigint) AS holds,
 		(SELECT COUNT(*) FROM (SELECT balance_after - amount AS wants, LAG(balance_after, 1, 0) OVER (ORDER BY seq) AS has
-			FROM entries WHERE account_id = ?) AS steps WHERE wants <> has) AS breaks`,
-		string(account), string(account), string(account)).Scan(&s).Error
+			FROM entries WHERE account_id = @id) AS steps WHERE wants <> has) AS breaks,
+		(SELECT COUNT(*) FROM holds WHERE account_id = @id AND amount <>
+			(SELECT COALESCE(SUM(points), 0) FROM hold_parts WHERE hold_id = holds.id)) +
+		(SELECT COUNT(*) FROM lots WHERE account_id = @id AND (ended_at IS NOT NULL AND remaining > 0 OR held <>
+			(SELECT COALESCE(SUM(points), 0) FROM hold_parts JOIN holds ON holds.id = hold_id
+				WHERE lot_id = lots.id AND status = 'active'))) AS astray`,
+		sql.Named("id", string(account))).Scan(&s).Error
 	return s, translate(err)
 }
 
 func toRowEntry(e billing.Entry) (entryRow, error) {
-	if e.Metadata == nil {
-		e.Metadata = map[string]string{}
-	}
-	metadata, err := json.Marshal(e.Metadata)
+	metadata, err := toRowMetadata(e.Metadata)
 	return entryRow{
-		ID: string(e.ID), AccountID: string(e.AccountID), Kind: string(e.Kind), Amount: int64(e.Amount),
-		BalanceAfter: int64(e.BalanceAfter), Seq: e.Seq, Description: e.Description, Metadata: string(metadata), LotID: nullable(e.LotID),
+		ID: string(e.ID), AccountID: string(e.AccountID), Kind: string(e.Kind), Amount: int64(e.Amount), Held: int64(e.Held),
+		BalanceAfter: int64(e.BalanceAfter), Seq: e.Seq, Description: e.Description, Metadata: metadata, LotID: nullable(e.LotID), HoldID: nullable(e.HoldID),
 		IdempotencyKey: nullable(e.Key), RequestHash: e.RequestHash, CreatedAt: stamp{e.CreatedAt},
 	}, err
 }
 
 func fromRowEntry(row entryRow) (billing.Entry, error) {
-	var metadata map[string]string
-	err := json.Unmarshal([]byte(row.Metadata), &metadata)
-	if len(metadata) == 0 {
-		metadata = nil // as the entry had it when it was made
-	}
+	metadata, err := fromRowMetadata(row.Metadata)
 	return billing.Entry{
 		ID: billing.EntryID(row.ID), AccountID: billing.AccountID(row.AccountID), Kind: billing.EntryKind(row.Kind),
 		Amount: billing.Points(row.Amount), BalanceAfter: billing.Points(row.BalanceAfter), Seq: row.Seq, Description: row.Description,
-		Metadata: metadata, LotID: fromNullable[billing.LotID](row.LotID), Key: fromNullable[string](row.IdempotencyKey),
+		Metadata: metadata, Held: billing.Points(row.Held), LotID: fromNullable[billing.LotID](row.LotID),
+		HoldID: fromNullable[billing.HoldID](row.HoldID), Key: fromNullable[string](row.IdempotencyKey),
 		RequestHash: row.RequestHash, CreatedAt: row.CreatedAt.Time,
 	}, err
+}
+
+func toRowMetadata(m map[string]string) (string, error) {
+	if m == nil {
+		m = map[string]string{}
+	}
+	b, err := json.Marshal(m)
+	return string(b), err
+}
+
+// fromRowMetadata answers none as nil, as it was when it was written.
+func fromRowMetadata(text string) (m map[string]string, err error) {
+	err = json.Unmarshal([]byte(text), &m)
+	if len(m) == 0 {
+		m = nil
+	}
+	return m, err
 }

@@ -11,11 +11,21 @@ import (
 
 // Models are all rows that the package keeps; a new one belongs in this list, or the drift test fails for its table.
 var Models = []any{
-	&accountRow{}, &orderRow{}, &orderKeyRow{}, &lotRow{}, &entryRow{}, &loginRow{}, &refreshTokenRow{}, &eventRow{}, &runRow{}, &syncRow{}, &adminActionRow{},
+	&accountRow{}, &orderRow{}, &orderKeyRow{}, &lotRow{}, &entryRow{}, &holdRow{}, &holdPartRow{}, &loginRow{}, &refreshTokenRow{}, &eventRow{}, &runRow{}, &syncRow{}, &adminActionRow{},
 }
 
 // GORM is the handle below, for the drift test.
 func (d *DB) GORM() *gorm.DB { return d.db }
+
+// MigrateDown takes the schema back to the given version.
+func (d *DB) MigrateDown(ctx context.Context, version int64) error {
+	p, err := d.provider()
+	if err != nil {
+		return err
+	}
+	_, err = p.DownTo(ctx, version)
+	return err
+}
 
 // ValidateJobs says what the job queue's own migrations lack.
 func (d *DB) ValidateJobs(ctx context.Context) ([]string, error) {

@@ -18,15 +18,19 @@ type lotRow struct {
 	Granted    int64  `gorm:"not null"`
 	Remaining  int64  `gorm:"not null"`
 	ClawedBack int64  `gorm:"not null"`
+	ClawedOwn  int64  `gorm:"not null;default:0"`
+	Expired    int64  `gorm:"not null;default:0"`
+	Held       int64  `gorm:"not null;default:0"`
 	ExpiresAt  *stamp
+	EndedAt    *stamp
 	CreatedAt  stamp `gorm:"not null;autoCreateTime:false"`
 }
 
 func (lotRow) TableName() string { return "lots" }
 
-// Lots lists the account's lots with points left, in burn order: soonest expiry first, then oldest.
+// Lots lists the account's lots with points left or held, in burn order: soonest expiry first, then oldest.
 func (r reads) Lots(ctx context.Context, account billing.AccountID) ([]billing.Lot, error) {
-	return r.lots(r.q(ctx).Where("account_id = ? AND remaining > 0", string(account)).Order("expires_at IS NULL, expires_at, id"))
+	return r.lots(r.q(ctx).Where("account_id = ? AND (remaining > 0 OR held > 0)", string(account)).Order("expires_at IS NULL, expires_at, id"))
 }
 
 // AllLots lists every lot that the account ever had, oldest first.
@@ -66,7 +70,8 @@ func (r reads) LotsByGrant(ctx context.Context, account billing.AccountID, key s
 func (tx *Tx) InsertLot(ctx context.Context, l billing.Lot) error {
 	row := lotRow{
 		ID: string(l.ID), AccountID: string(l.AccountID), GrantKey: l.GrantKey, Source: l.Source, Granted: int64(l.Granted),
-		Remaining: int64(l.Remaining), ClawedBack: int64(l.ClawedBack), ExpiresAt: toStamp(l.ExpiresAt), CreatedAt: stamp{l.CreatedAt},
+		Remaining: int64(l.Remaining), ClawedBack: int64(l.ClawedBack), ClawedOwn: int64(l.ClawedOwn), Expired: int64(l.Expired),
+		Held: int64(l.Held), ExpiresAt: toStamp(l.ExpiresAt), EndedAt: toStamp(l.EndedAt), CreatedAt: stamp{l.CreatedAt},
 	}
 	return translate(tx.q(ctx).Create(&row).Error)
 }
@@ -74,15 +79,16 @@ func (tx *Tx) InsertLot(ctx context.Context, l billing.Lot) error {
 // SaveLot writes what changes in a lot. The caller holds the account's lock.
 func (tx *Tx) SaveLot(ctx context.Context, l billing.Lot) error {
 	return translate(tx.q(ctx).Model(&lotRow{}).Where("id = ?", string(l.ID)).Updates(map[string]any{
-		"remaining": int64(l.Remaining), "clawed_back": int64(l.ClawedBack), "expires_at": toStamp(l.ExpiresAt),
+		"remaining": int64(l.Remaining), "clawed_back": int64(l.ClawedBack), "clawed_own": int64(l.ClawedOwn), "expired": int64(l.Expired), "held": int64(l.Held),
+		"expires_at": toStamp(l.ExpiresAt), "ended_at": toStamp(l.EndedAt),
 	}).Error)
 }
 
-// NextExpiry is the earliest time at which one of the lots runs out.
+// NextExpiry is the earliest time at which one of the lots runs out, of those that have not been seen to.
 func NextExpiry(lots []billing.Lot) *time.Time {
 	var next *time.Time
 	for _, l := range lots {
-		if l.Remaining > 0 && l.ExpiresAt != nil && (next == nil || l.ExpiresAt.Before(*next)) {
+		if l.Remaining+l.Held > 0 && l.EndedAt == nil && l.ExpiresAt != nil && (next == nil || l.ExpiresAt.Before(*next)) {
 			next = l.ExpiresAt
 		}
 	}
@@ -93,6 +99,6 @@ func fromRowLot(row lotRow) billing.Lot {
 	return billing.Lot{
 		ID: billing.LotID(row.ID), AccountID: billing.AccountID(row.AccountID), GrantKey: row.GrantKey, Source: row.Source,
 		Granted: billing.Points(row.Granted), Remaining: billing.Points(row.Remaining), ClawedBack: billing.Points(row.ClawedBack),
-		ExpiresAt: fromStamp(row.ExpiresAt), CreatedAt: row.CreatedAt.Time,
+		ClawedOwn: billing.Points(row.ClawedOwn), Expired: billing.Points(row.Expired), Held: billing.Points(row.Held), ExpiresAt: fromStamp(row.ExpiresAt), EndedAt: fromStamp(row.EndedAt), CreatedAt: row.CreatedAt.Time,
 	}
 }

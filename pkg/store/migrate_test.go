@@ -38,6 +38,25 @@ func TestMigrate(t *testing.T) {
 	}
 }
 
+// Proves that every migration after the first release's leads back as well, and then forth again.
+func TestMigrateDown(t *testing.T) {
+	t.Parallel()
+	const first = 2 // the schema of the first release, and River's
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		ctx := context.Background()
+		if err := db.MigrateDown(ctx, first); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.CheckMigrated(ctx); err == nil {
+			t.Error("nothing was taken back")
+		}
+		if err := db.Migrate(ctx); err != nil {
+			t.Fatal(err)
+		}
+		insertOneOfEach(t, db)
+	})
+}
+
 // Proves that replicas which start together may all migrate: each ends with a migrated database. SQLite has one node,
 // whose one program migrates.
 func TestMigrateTogether(t *testing.T) {

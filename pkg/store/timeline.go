@@ -32,7 +32,7 @@ var chapters = []chapter{
 	{kind: billing.MomentEventProcessed, rank: "6", at: "processed_at", number: "COALESCE(ticket, 0)", ref: "id", one: "type", two: "CAST(ticket AS text)",
 		from: "inbox_events WHERE processed_at IS NOT NULL"},
 	{kind: billing.MomentSyncBegan, rank: "3", at: "began_at", number: "ticket", ref: "CAST(ticket AS text)", one: "cause", from: "syncs WHERE true"},
-	{kind: billing.MomentPoints, rank: "4", at: "created_at", number: "seq", ref: "id", one: "kind", two: "description", three: "COALESCE(lot_id, '')",
+	{kind: billing.MomentPoints, rank: "4", at: "created_at", number: "seq", ref: "id", one: "kind", two: "description", three: "CAST(held AS text)",
 		amount: "amount", balance: "balance_after", version: "seq", from: "entries WHERE true"},
 	{kind: billing.MomentSyncEnded, rank: "7", at: "ended_at", number: "ticket", ref: "CAST(ticket AS text)", one: "outcome", two: "detail",
 		version: "COALESCE(version, 0)", from: "syncs WHERE ended_at IS NOT NULL"},

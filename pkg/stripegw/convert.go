@@ -55,6 +55,7 @@ func fromStripeInvoice(i *stripe.Invoice) billing.StripeInvoice {
 		Status:        string(i.Status),
 		BillingReason: string(i.BillingReason),
 		AmountPaid:    i.AmountPaid,
+		Total:         i.Total,
 		Created:       at(i.Created),
 	}
 	if i.Subscription != nil {
@@ -97,7 +98,7 @@ func failed(p *stripe.PaymentIntent) bool {
 }
 
 func fromStripeCharge(c *stripe.Charge) billing.StripeCharge {
-	to := billing.StripeCharge{ID: c.ID, Amount: c.Amount, AmountRefunded: c.AmountRefunded}
+	to := billing.StripeCharge{ID: c.ID, Amount: c.Amount, AmountRefunded: c.AmountRefunded, Disputed: c.Disputed}
 	if c.PaymentIntent != nil {
 		to.PaymentIntentID = billing.PaymentIntentID(c.PaymentIntent.ID)
 	}
@@ -105,6 +106,16 @@ func fromStripeCharge(c *stripe.Charge) billing.StripeCharge {
 		to.InvoiceID = billing.InvoiceID(c.Invoice.ID)
 	}
 	return to
+}
+
+// withdrawn is what a dispute took. An inquiry (warning_…) moves no money, a dispute that was won gave it back, and one
+// that a refund ended is counted with the refunds.
+func withdrawn(d *stripe.Dispute) int64 {
+	switch d.Status {
+	case stripe.DisputeStatusNeedsResponse, stripe.DisputeStatusUnderReview, stripe.DisputeStatusLost:
+		return d.Amount
+	}
+	return 0
 }
 
 // at reads Stripe's seconds.

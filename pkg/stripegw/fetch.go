@@ -24,7 +24,7 @@ type Want struct {
 }
 
 // Fetch takes a picture of one customer: subscriptions in every state, invoices with all their lines, the wanted
-// checkout sessions, and charges. The calls run side by side, so the parts may be some milliseconds apart; each is
+// checkout sessions, and charges with what was refunded and disputed of them. The calls run side by side, so the parts may be some milliseconds apart; each is
 // at least as new as the call of Fetch.
 //
 // A customer that was deleted at Stripe has ended subscriptions and nothing more to show: the picture is then empty
@@ -153,11 +153,28 @@ func (g *Gateway) lines(ctx context.Context, i *stripe.Invoice) ([]billing.Strip
 func (g *Gateway) charges(ctx context.Context, customer billing.CustomerID) ([]billing.StripeCharge, error) {
 	list := g.api.Charges.List(&stripe.ChargeListParams{ListParams: listParams(ctx), Customer: stripe.String(string(customer))})
 	var found []billing.StripeCharge
-	err := each(list.Iter, "charges", func() error {
-		found = append(found, fromStripeCharge(list.Charge()))
-		return nil
+	err := each(list.Iter, "charges", func() (err error) {
+		c := fromStripeCharge(list.Charge())
+		if c.Disputed {
+			c.AmountDisputed, err = g.disputed(ctx, c.ID)
+		}
+		found = append(found, c)
+		return err
 	})
 	return found, err
+}
+
+// disputed is what all disputes about a charge took together. They do not come with it.
+func (g *Gateway) disputed(ctx context.Context, charge string) (sum int64, err error) {
+	if err := need("the charge", charge); err != nil {
+		return 0, err
+	}
+	list := g.api.Disputes.List(&stripe.DisputeListParams{ListParams: listParams(ctx), Charge: stripe.String(charge)})
+	err = each(list.Iter, "disputes", func() error {
+		sum += withdrawn(list.Dispute())
+		return nil
+	})
+	return sum, err
 }
 
 func (g *Gateway) checkouts(ctx context.Context, ids []billing.CheckoutID) ([]billing.StripeCheckout, error) {

@@ -33,7 +33,7 @@ func playCustomer(w http.ResponseWriter, r *http.Request) {
 	case "/v1/invoices":
 		if q.Get("starting_after") == "" {
 			answer(w, 200, list(true, `{"id":"in_1","object":"invoice","status":"paid","billing_reason":"subscription_cycle","subscription":"sub_1",`+
-				`"amount_paid":900,"created":6,"lines":{"has_more":true,"data":[{"id":"il_0"}]}}`))
+				`"amount_paid":900,"total":950,"created":6,"lines":{"has_more":true,"data":[{"id":"il_0"}]}}`))
 			return
 		}
 		answer(w, 200, list(false, `{"id":"in_2","object":"invoice","status":"draft","lines":{"has_more":false,"data":[{"id":"il_3","amount":1}]}}`))
@@ -41,8 +41,17 @@ func playCustomer(w http.ResponseWriter, r *http.Request) {
 		answer(w, 200, list(false, `{"id":"il_1","amount":-450,"quantity":1,"proration":true,"period":{"start":1,"end":2},"price":{"metadata":{"pointsync_item":"basic"}}}`,
 			`{"id":"il_2","amount":900,"quantity":1,"period":{"start":10,"end":20},"price":null}`))
 	case "/v1/charges":
-		answer(w, 200, list(false, `{"id":"ch_1","object":"charge","amount":900,"amount_refunded":100,"payment_intent":"pi_1","invoice":"in_1"}`,
+		answer(w, 200, list(false, `{"id":"ch_1","object":"charge","amount":900,"amount_refunded":100,"payment_intent":"pi_1","invoice":"in_1","disputed":true}`,
 			`{"id":"ch_2","object":"charge","amount":5,"payment_intent":null,"invoice":null}`))
+	case "/v1/disputes":
+		if q.Get("charge") != "ch_1" {
+			refuse(w, 400, "invalid_request_error", "resource_missing", "charge", "No such charge")
+			return
+		}
+		answer(w, 200, list(false, `{"id":"dp_1","status":"lost","amount":1}`, `{"id":"dp_2","status":"needs_response","amount":20}`,
+			`{"id":"dp_3","status":"under_review","amount":300}`, `{"id":"dp_4","status":"won","amount":4000}`,
+			`{"id":"dp_5","status":"warning_needs_response","amount":4000}`, `{"id":"dp_6","status":"warning_under_review","amount":4000}`,
+			`{"id":"dp_7","status":"warning_closed","amount":4000}`, `{"id":"dp_8","status":"charge_refunded","amount":4000}`))
 	case "/v1/checkout/sessions/cs_1":
 		answer(w, 200, `{"id":"cs_1","object":"checkout.session","status":"complete","payment_status":"paid","payment_intent":"pi_1","subscription":null,"expires_at":7}`)
 	case "/v1/checkout/sessions/cs_2":
@@ -59,7 +68,7 @@ func TestFetch(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, func(w http.ResponseWriter, r *http.Request) {
 		q := r.URL.Query()
-		if strings.Count(r.URL.Path, "/") == 2 && q.Get("customer") != "cus_1" {
+		if strings.Count(r.URL.Path, "/") == 2 && r.URL.Path != "/v1/disputes" && q.Get("customer") != "cus_1" {
 			t.Errorf("%s is not about the customer", r.URL)
 		}
 		if r.URL.Path == "/v1/subscriptions" && q.Get("status") != "all" {
@@ -87,7 +96,7 @@ func TestFetch(t *testing.T) {
 			{ID: "sub_3", Status: billing.SubTrialing, CurrentPeriodStart: sec(0), CurrentPeriodEnd: sec(0), Created: sec(0)},
 		},
 		Invoices: []billing.StripeInvoice{
-			{ID: "in_1", SubscriptionID: "sub_1", Status: "paid", BillingReason: "subscription_cycle", AmountPaid: 900, Created: sec(6), Lines: []billing.StripeInvoiceLine{
+			{ID: "in_1", SubscriptionID: "sub_1", Status: "paid", BillingReason: "subscription_cycle", AmountPaid: 900, Total: 950, Created: sec(6), Lines: []billing.StripeInvoiceLine{
 				{ID: "il_1", Item: "basic", Amount: -450, Quantity: 1, Proration: true, PeriodStart: sec(1), PeriodEnd: sec(2)},
 				{ID: "il_2", Amount: 900, Quantity: 1, PeriodStart: sec(10), PeriodEnd: sec(20)},
 			}},
@@ -99,7 +108,7 @@ func TestFetch(t *testing.T) {
 			{ID: "cs_3", Status: "complete", PaymentStatus: "unpaid", PaymentIntentID: "pi_3", PaymentFailed: true, ExpiresAt: sec(0)},
 		},
 		Charges: []billing.StripeCharge{
-			{ID: "ch_1", PaymentIntentID: "pi_1", InvoiceID: "in_1", Amount: 900, AmountRefunded: 100},
+			{ID: "ch_1", PaymentIntentID: "pi_1", InvoiceID: "in_1", Amount: 900, AmountRefunded: 100, AmountDisputed: 321, Disputed: true},
 			{ID: "ch_2", Amount: 5},
 		},
 	}

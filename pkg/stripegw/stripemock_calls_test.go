@@ -42,6 +42,9 @@ func sellingCalls() []mockCall {
 		{"FetchManyLines", []string{"GET /v1/invoices/in_1/lines"}, map[string]string{
 			"GET /v1/invoices": list(false, `{"id":"in_1","lines":{"has_more":true}}`),
 		}, fetch},
+		{"FetchDisputes", []string{"GET /v1/disputes"}, map[string]string{
+			"GET /v1/charges": list(false, `{"id":"ch_1","disputed":true}`),
+		}, fetch},
 		{"FetchManyPages", []string{"GET /v1/subscriptions (next page)", "GET /v1/invoices (next page)", "GET /v1/charges (next page)"}, map[string]string{
 			"GET /v1/subscriptions": list(true, `{"id":"sub_1"}`),
 			"GET /v1/invoices":      list(true, `{"id":"in_1","lines":{}}`),

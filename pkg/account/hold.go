@@ -1,0 +1,51 @@
+package account
+
+import (
+	"context"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/ledger"
+	"github.com/pointsync/pointsync/pkg/reconcile"
+	"github.com/pointsync/pointsync/pkg/token"
+)
+
+// Held is the answer to a request about a hold.
+type Held struct {
+	Hold     billing.Hold
+	Account  billing.Account
+	Token    string // mirrors Account
+	Stale    bool   // Stripe should have been asked first and did not answer
+	Replayed bool
+}
+
+// Hold sets points aside for a caller who holds the given token, with a look at Stripe just as a spend has.
+// Errors: *RefusedSpend (EInsufficientPoints), ETooMany, EStripeUnavailable, EKeyReused, EInvalid.
+func (s *Service) Hold(ctx context.Context, c token.Claims, r ledger.HoldRequest) (Held, error) {
+	var held ledger.Held
+	outcome, err := s.synced(ctx, c, r.Amount, func() (_ billing.Account, err error) {
+		held, err = ledger.Hold(ctx, s.db, c.Account, r)
+		return held.Account, err
+	})
+	return s.answer(c, held, outcome, err)
+}
+
+// Capture spends what a hold set aside. Its points are there whatever Stripe says, so nobody asks.
+// Errors: ENotFound, EConflict (the hold has ended), EInvalid, EKeyReused.
+func (s *Service) Capture(ctx context.Context, c token.Claims, r ledger.CaptureRequest) (Held, error) {
+	held, err := ledger.Capture(ctx, s.db, c.Account, r)
+	return s.answer(c, held, "", err)
+}
+
+// Release gives back what a hold set aside. Errors: ENotFound, EConflict (the hold has ended), EKeyReused.
+func (s *Service) Release(ctx context.Context, c token.Claims, r ledger.ReleaseRequest) (Held, error) {
+	held, err := ledger.Release(ctx, s.db, c.Account, r)
+	return s.answer(c, held, "", err)
+}
+
+func (s *Service) answer(c token.Claims, h ledger.Held, outcome reconcile.Outcome, err error) (Held, error) {
+	if err != nil {
+		return Held{}, err
+	}
+	raw, err := s.Mint(h.Account, c)
+	return Held{Hold: h.Hold, Account: h.Account, Token: raw, Stale: outcome == reconcile.Failed, Replayed: h.Replayed}, err
+}

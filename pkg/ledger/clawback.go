@@ -1,0 +1,126 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/store"
+)
+
+// Clawback takes back, of the lot that key granted, so much that `total` points have gone back in all; asking for no more
+// than has gone back already changes nothing. They come from the lot itself, then from other lots in burn order; what
+// is still missing becomes debt. What expired unused of the lot went already: nobody owes points that nobody had.
+func Clawback(ctx context.Context, tx *store.Tx, a billing.Account, key string, total billing.Points, why string) (billing.Account, error) {
+	lot, ok, err := tx.LotByGrant(ctx, key)
+	if err != nil || !ok || lot.AccountID != a.ID || total <= lot.ClawedBack {
+		return a, err
+	}
+	if total > lot.Granted {
+		return a, fmt.Errorf("ledger: %d points to claw back of %d granted under %q", total, lot.Granted, key)
+	}
+	a, lots, err := settle(ctx, tx, a)
+	if err != nil {
+		return a, err
+	}
+	if lot, _, err = tx.LotByGrant(ctx, key); err != nil { // settling may have changed it
+		return a, err
+	}
+	if total = min(total, lot.Granted-lot.Expired); total <= lot.ClawedBack {
+		return a, nil
+	}
+	delta := total - lot.ClawedBack
+	a, own, err := takeBack(ctx, tx, a, lots, lot.ID, delta)
+	if err != nil {
+		return a, err
+	}
+	if lot, _, err = tx.LotByGrant(ctx, key); err != nil { // its remaining points may have changed
+		return a, err
+	}
+	lot.ClawedBack, lot.ClawedOwn = total, lot.ClawedOwn+own
+	if err := tx.SaveLot(ctx, lot); err != nil {
+		return a, err
+	}
+	return a, appendEntry(ctx, tx, a, billing.EntryClawback, -delta, why, lot.ID)
+}
+
+// takeBack lowers lots by n points in all, the named one first; what they lack becomes debt. It answers what that one had.
+func takeBack(ctx context.Context, tx *store.Tx, a billing.Account, lots []billing.Lot, first billing.LotID, n billing.Points) (_ billing.Account, had billing.Points, err error) {
+	missing := n
+	for _, own := range []bool{true, false} {
+		for i := range lots {
+			if (lots[i].ID == first) != own {
+				continue
+			}
+			part := min(missing, lots[i].Remaining)
+			if part == 0 {
+				continue
+			}
+			lots[i].Remaining -= part
+			missing -= part
+			if own {
+				had = part
+			}
+			if err := tx.SaveLot(ctx, lots[i]); err != nil {
+				return a, had, err
+			}
+		}
+	}
+	a.Available -= n - missing
+	a.Debt += missing
+	a.Version++
+	if a.NextExpiry, err = nextExpiry(ctx, tx, a, lots); err != nil {
+		return a, had, err
+	}
+	return a, had, tx.SavePoints(ctx, a)
+}
+
+// Restore gives back, of the lot that key granted, so much that no more than `total` points are clawed back in all; asking for as
+// much as is clawed back, or more, changes nothing. Debt is paid first. What the lot itself had returns to it, and expires
+// where it has ended meanwhile. What other lots had, or debt, comes as a lot of its own without an end: the lots that it came
+// from are not remembered, and nobody shall lose bought points by a dispute that came to nothing.
+func Restore(ctx context.Context, tx *store.Tx, a billing.Account, key string, total billing.Points, why string) (billing.Account, error) {
+	lot, ok, err := tx.LotByGrant(ctx, key)
+	if err != nil || !ok || lot.AccountID != a.ID || total < 0 || total >= lot.ClawedBack {
+		return a, err
+	}
+	a, lots, err := settle(ctx, tx, a)
+	if err != nil {
+		return a, err
+	}
+	if lot, _, err = tx.LotByGrant(ctx, key); err != nil { // settling may have changed it
+		return a, err
+	}
+	back := lot.ClawedBack - total
+	elsewhere := min(back, lot.ClawedBack-lot.ClawedOwn)
+	own := back - elsewhere
+	lot.ClawedBack, lot.ClawedOwn = total, lot.ClawedOwn-own
+
+	pays := min(a.Debt, back)
+	free := elsewhere - min(pays, elsewhere)
+	own -= pays - min(pays, elsewhere)
+	lot.Remaining += own
+	a.Debt -= pays
+	a.Available += free + own
+	a.Version++
+	if err := tx.SaveLot(ctx, lot); err != nil {
+		return a, err
+	}
+	if err := appendEntry(ctx, tx, a, billing.EntryRestore, back, why, lot.ID); err != nil {
+		return a, err
+	}
+	lots = append(slices.DeleteFunc(lots, func(l billing.Lot) bool { return l.ID == lot.ID }), lot)
+	if free > 0 {
+		id := billing.NewLotID(tx.Now)
+		fresh := billing.Lot{ID: id, AccountID: a.ID, GrantKey: "restore:" + string(id), Source: lot.Source + ":restored", Granted: free, Remaining: free, CreatedAt: tx.Now}
+		if err := tx.InsertLot(ctx, fresh); err != nil {
+			return a, err
+		}
+		lots = append(lots, fresh)
+	}
+	if a, err = passTime(ctx, tx, a, lots); err != nil {
+		return a, err
+	}
+	return a, tx.SavePoints(ctx, a)
+}

@@ -1,0 +1,154 @@
+package ledger
+
+import (
+	"context"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/store"
+)
+
+const (
+	// MaxHoldTTL is how long a hold may keep points. What must be kept longer is held anew.
+	MaxHoldTTL = 7 * 24 * time.Hour
+	// maxActiveHolds bounds what one account can make the settlement of its holds read.
+	maxActiveHolds = 1000
+)
+
+// HoldRequest asks for points to be set aside. Key is the caller's Idempotency-Key, "" for none.
+type HoldRequest struct {
+	Amount      billing.Points
+	TTL         time.Duration
+	Description string
+	Metadata    map[string]string
+	Key         string
+}
+
+// CaptureRequest spends an active hold: Amount of it, or all where Amount is 0. The rest goes back.
+type CaptureRequest struct {
+	Hold   billing.HoldID
+	Amount billing.Points
+	Key    string
+}
+
+// ReleaseRequest gives an active hold back.
+type ReleaseRequest struct {
+	Hold billing.HoldID
+	Key  string
+}
+
+// Held is what came of a request about a hold, and the account as it was left. Replayed says that the key had its effect
+// before; the hold and the account are then as they are now.
+type Held struct {
+	Hold     billing.Hold
+	Account  billing.Account
+	Replayed bool
+}
+
+// Hold sets points aside: they leave `available` for `held`, and the lots for the hold, in burn order. It asks nobody but
+// the database. Errors: EInsufficientPoints (the key stays unused), ETooMany, EKeyReused, EInvalid, ENotFound.
+func Hold(ctx context.Context, db *store.DB, id billing.AccountID, r HoldRequest) (Held, error) {
+	if r.Amount < 1 || r.Amount > billing.MaxPoints {
+		return Held{}, billing.Errorf(billing.EInvalid, "The amount must be from 1 to %d points.", billing.MaxPoints)
+	}
+	if r.TTL < time.Second || r.TTL > MaxHoldTTL {
+		return Held{}, billing.Errorf(billing.EInvalid, "A hold lasts from 1 second to %d.", int(MaxHoldTTL.Seconds()))
+	}
+	if len(r.Metadata) == 0 {
+		r.Metadata = nil // one form for none, now and when the hold is read again
+	}
+	var refused error
+	k := keyed{id, r.Key, requestHash("hold", r.Amount, r.TTL, r.Description, r.Metadata)}
+	h, err := k.once(ctx, db, func(tx *store.Tx, a billing.Account, lots []billing.Lot) (h billing.Hold, _ billing.Account, err error) {
+		if a.Available < r.Amount {
+			refused = billing.Errorf(billing.EInsufficientPoints, "%d points asked for and %d available.", r.Amount, a.Available)
+			return h, a, nil // what was settled on the way stays settled
+		}
+		if n, err := tx.CountActiveHolds(ctx, id); err != nil {
+			return h, a, err
+		} else if n >= maxActiveHolds {
+			e := billing.Errorf(billing.ETooMany, "%d holds are active already. Capture or release some.", n)
+			e.RetryAfter = time.Minute
+			return h, a, e
+		}
+		h = billing.Hold{
+			ID: billing.NewHoldID(tx.Now), AccountID: id, Amount: r.Amount, Status: billing.HoldActive, Description: r.Description,
+			Metadata: r.Metadata, ExpiresAt: tx.Now.Add(r.TTL), CreatedAt: tx.Now,
+		}
+		a, err = setAside(ctx, tx, a, lots, h, k)
+		return h, a, err
+	})
+	if err == nil && h.Hold.ID == "" {
+		err = refused
+	}
+	return h, err
+}
+
+// Capture spends what a hold set aside. Errors: ENotFound, EConflict (the hold has ended), EInvalid (more than it holds), EKeyReused.
+func Capture(ctx context.Context, db *store.DB, id billing.AccountID, r CaptureRequest) (Held, error) {
+	if r.Amount < 0 || r.Amount > billing.MaxPoints {
+		return Held{}, billing.Errorf(billing.EInvalid, "The amount must be from 1 to %d points.", billing.MaxPoints)
+	}
+	k := keyed{id, r.Key, requestHash("capture", r.Hold, r.Amount)}
+	return k.end(ctx, db, r.Hold, func(h *billing.Hold, e *billing.Entry) error {
+		if r.Amount > h.Amount {
+			return &billing.Error{Code: billing.EInvalid, Message: "The request is not valid: amount is more than the hold has.",
+				Fields: []billing.FieldError{{Pointer: "/amount", Message: "is more than the hold has"}}}
+		}
+		h.Status, h.Captured = billing.HoldCaptured, r.Amount
+		if r.Amount == 0 {
+			h.Captured = h.Amount
+		}
+		e.Kind, e.Description, e.Metadata = billing.EntryCapture, h.Description, h.Metadata
+		return nil
+	})
+}
+
+// Release gives back what a hold set aside. Errors: ENotFound, EConflict (the hold has ended), EKeyReused.
+func Release(ctx context.Context, db *store.DB, id billing.AccountID, r ReleaseRequest) (Held, error) {
+	k := keyed{id, r.Key, requestHash("release", r.Hold)}
+	return k.end(ctx, db, r.Hold, func(h *billing.Hold, e *billing.Entry) error {
+		h.Status = billing.HoldReleased
+		e.Kind, e.Description = billing.EntryRelease, "released"
+		return nil
+	})
+}
+
+// ReadHold answers a hold as it is now. Errors: ENotFound.
+func ReadHold(ctx context.Context, db *store.DB, account billing.AccountID, id billing.HoldID) (billing.Hold, error) {
+	if _, err := Current(ctx, db, account); err != nil {
+		return billing.Hold{}, err
+	}
+	return known(db.Hold(ctx, account, id))
+}
+
+// ListHolds answers holds as they are now, newest first, before the one with id before.
+func ListHolds(ctx context.Context, db *store.DB, account billing.AccountID, before billing.HoldID, limit int) ([]billing.Hold, error) {
+	if _, err := Current(ctx, db, account); err != nil {
+		return nil, err
+	}
+	return db.Holds(ctx, account, before, limit)
+}
+
+// ReleaseDue settles accounts with holds whose time is over, so many at the most, and answers how many there were. It
+// is for when nobody looks at them: whoever does settles first.
+func ReleaseDue(ctx context.Context, db *store.DB, limit int) (int, error) {
+	ids, err := db.HoldersDue(ctx, db.Now(), limit)
+	if err != nil {
+		return 0, err
+	}
+	for n, id := range ids {
+		if _, _, err := Show(ctx, db, id); err != nil {
+			return n, err
+		}
+	}
+	return len(ids), nil
+}
+
+// known says of a hold that is not there what it is.
+func known(h billing.Hold, err error) (billing.Hold, error) {
+	if billing.CodeOf(err) == billing.ENotFound {
+		err = billing.Errorf(billing.ENotFound, "No such hold.")
+	}
+	return h, err
+}

@@ -1,0 +1,175 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/store"
+)
+
+// keyed is a request of an account's under its Idempotency-Key.
+type keyed struct {
+	account billing.AccountID
+	key     string // "" for none
+	hash    string
+}
+
+// move changes a settled account and its lots, and answers the hold that it was about.
+type move func(tx *store.Tx, a billing.Account, lots []billing.Lot) (billing.Hold, billing.Account, error)
+
+// once makes a move, unless the key had its effect before. Holds walk the lots, so unlike a spend they take the account's
+// lock first, and look for the key under it. What move answers as an error is undone.
+func (k keyed) once(ctx context.Context, db *store.DB, do move) (h Held, err error) {
+	err = db.InTx(ctx, func(tx *store.Tx) error {
+		h = Held{}
+		a, err := tx.LockAccount(ctx, k.account)
+		if err != nil {
+			return err
+		}
+		a, lots, err := settle(ctx, tx, a)
+		if err != nil {
+			return err
+		}
+		if k.key != "" {
+			first, used, err := tx.EntryByKey(ctx, k.account, k.key)
+			switch {
+			case err != nil:
+				return err
+			case used && first.RequestHash != k.hash:
+				return keyReused()
+			case used:
+				h.Account, h.Replayed = a, true
+				h.Hold, err = known(tx.Hold(ctx, k.account, first.HoldID))
+				return err
+			}
+		}
+		h.Hold, h.Account, err = do(tx, a, lots)
+		return err
+	})
+	return h, err
+}
+
+// end ends an active hold as the caller says.
+func (k keyed) end(ctx context.Context, db *store.DB, id billing.HoldID, how func(*billing.Hold, *billing.Entry) error) (Held, error) {
+	return k.once(ctx, db, func(tx *store.Tx, a billing.Account, lots []billing.Lot) (billing.Hold, billing.Account, error) {
+		h, err := known(tx.Hold(ctx, k.account, id))
+		if err != nil {
+			return h, a, err
+		}
+		if h.Status != billing.HoldActive {
+			return h, a, billing.Errorf(billing.EConflict, "This hold has ended: it is %s.", h.Status)
+		}
+		e := billing.Entry{Key: k.key, RequestHash: k.hash}
+		if err := how(&h, &e); err != nil {
+			return h, a, err
+		}
+		if h, a, err = endHold(ctx, tx, a, lots, h, e); err != nil {
+			return h, a, err
+		}
+		if a, err = passTime(ctx, tx, a, lots); err != nil { // what went back to a lot that has ended
+			return h, a, err
+		}
+		return h, a, tx.SavePoints(ctx, a)
+	})
+}
+
+// setAside takes a new hold's points out of the lots, in burn order.
+func setAside(ctx context.Context, tx *store.Tx, a billing.Account, lots []billing.Lot, h billing.Hold, k keyed) (billing.Account, error) {
+	var parts []billing.HoldPart
+	missing := h.Amount
+	for i := range lots {
+		part := min(missing, lots[i].Remaining)
+		if part == 0 {
+			continue
+		}
+		missing -= part
+		lots[i].Remaining -= part
+		lots[i].Held += part
+		parts = append(parts, billing.HoldPart{LotID: lots[i].ID, Points: part})
+		if err := tx.SaveLot(ctx, lots[i]); err != nil {
+			return a, err
+		}
+	}
+	if missing != 0 {
+		return a, fmt.Errorf("ledger: account %s: %d points were held that no lot has", a.ID, missing)
+	}
+	if err := tx.InsertHold(ctx, h, parts); err != nil {
+		return a, err
+	}
+	a.Available -= h.Amount
+	a.Held += h.Amount
+	a.Version++
+	if a.NextExpiry == nil || h.ExpiresAt.Before(*a.NextExpiry) {
+		a.NextExpiry = &h.ExpiresAt
+	}
+	if err := tx.SavePoints(ctx, a); err != nil {
+		return a, err
+	}
+	return a, tx.AppendEntry(ctx, billing.Entry{
+		ID: billing.NewEntryID(tx.Now), AccountID: a.ID, Kind: billing.EntryHold, Held: h.Amount, BalanceAfter: a.Total(), Seq: a.Version,
+		Description: h.Description, Metadata: h.Metadata, HoldID: h.ID, Key: k.key, RequestHash: k.hash, CreatedAt: tx.Now,
+	})
+}
+
+// endHold takes what was captured of a hold out of the account, in burn order, pays debt with the rest, and gives back to
+// the lots what is left then, also to those that have ended: the caller lets time pass after it, and saves the account.
+func endHold(ctx context.Context, tx *store.Tx, a billing.Account, lots []billing.Lot, h billing.Hold, e billing.Entry) (billing.Hold, billing.Account, error) {
+	parts, err := tx.HoldParts(ctx, h.ID)
+	if err != nil {
+		return h, a, err
+	}
+	from := make(map[billing.LotID]billing.Points, len(parts))
+	for _, p := range parts {
+		from[p.LotID] = p.Points
+	}
+	captured, found := h.Captured, billing.Points(0)
+	for i := range lots {
+		part := from[lots[i].ID]
+		if part == 0 {
+			continue
+		}
+		used := min(captured, part)
+		pays := min(a.Debt, part-used)
+		back := part - used - pays
+		captured -= used
+		found += part
+		a.Debt -= pays
+		a.Available += back
+		lots[i].Held -= part
+		lots[i].Remaining += back
+		if err := tx.SaveLot(ctx, lots[i]); err != nil {
+			return h, a, err
+		}
+	}
+	if found != h.Amount {
+		return h, a, fmt.Errorf("ledger: account %s: the lots have %d points of the hold %s and not %d", a.ID, found, h.ID, h.Amount)
+	}
+	h.EndedAt = &tx.Now
+	if err := tx.EndHold(ctx, h); err != nil {
+		return h, a, err
+	}
+	a.Held -= h.Amount
+	a.Version++
+	e.ID, e.AccountID, e.HoldID, e.CreatedAt = billing.NewEntryID(tx.Now), a.ID, h.ID, tx.Now
+	e.Amount, e.Held, e.BalanceAfter, e.Seq = -h.Captured, -h.Amount, a.Total(), a.Version
+	return h, a, tx.AppendEntry(ctx, e)
+}
+
+// releaseDue gives back what is in holds whose time is over.
+func releaseDue(ctx context.Context, tx *store.Tx, a billing.Account, lots []billing.Lot) (billing.Account, error) {
+	if a.Held == 0 {
+		return a, nil
+	}
+	due, err := tx.DueHolds(ctx, a.ID, tx.Now, maxActiveHolds)
+	if err != nil {
+		return a, err
+	}
+	for _, h := range due {
+		h.Status = billing.HoldExpired
+		if _, a, err = endHold(ctx, tx, a, lots, h, billing.Entry{Kind: billing.EntryRelease, Description: "expired"}); err != nil {
+			return a, err
+		}
+	}
+	return a, nil
+}

@@ -1,0 +1,108 @@
+package reconcile_test
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/reconcile"
+)
+
+// payWith pays an order with a test card, and lets the payer's bank dispute it if that is what the card is for.
+func (w *world) payWith(a billing.Account, o billing.Order, card string) {
+	w.t.Helper()
+	w.ask(http.MethodPost, "/v1/payment_pages/"+string(o.CheckoutID)+"/confirm", url.Values{"payment_method": {card}})
+	w.sync(a)
+	w.advance(time.Minute)
+	w.sync(a)
+}
+
+// closeDispute ends the only dispute there is.
+func (w *world) closeDispute(a billing.Account, evidence string) {
+	w.t.Helper()
+	id := w.ask(http.MethodGet, "/v1/disputes", nil)["data"].([]any)[0].(map[string]any)["id"].(string)
+	w.ask(http.MethodPost, "/v1/disputes/"+id, url.Values{"evidence[uncategorized_text]": {evidence}, "submit": {"true"}})
+	w.sync(a)
+}
+
+// Proves that a dispute takes the points of what it takes back, wherever they are, that one which is lost keeps them, and that
+// one which is won gives them back once: several syncs at once on two replicas, and another after, change nothing more.
+func TestDispute(t *testing.T) {
+	t.Parallel()
+	for _, won := range []bool{true, false} {
+		t.Run("Won="+strconv.FormatBool(won), func(t *testing.T) {
+			t.Parallel()
+			eachWorld(t, func(w *world) {
+				a := w.buyer()
+				w.pay(w.order(a, "pack_100"))
+				o := w.order(a, "pack_100")
+				w.pay(w.order(a, "pack_1000"))
+				w.sync(a)
+				w.spend(a, 1050) // of 1100
+				w.payWith(a, o, "pm_card_createDispute")
+				w.wantPoints(a.ID, 50, 0)
+				if got := w.orderNow(o).Status; got != billing.OrderRefunded {
+					w.t.Errorf("the disputed order is %s", got)
+				}
+				want, evidence, status := billing.Points(50), "losing_evidence", billing.OrderRefunded
+				if won {
+					want, evidence, status = 150, "winning_evidence", billing.OrderFulfilled
+				}
+				w.closeDispute(a, evidence)
+				w.wantPoints(a.ID, want, 0)
+				before := len(w.entries(a))
+				replicas := []*reconcile.Syncer{w.syncer, w.newSyncer()}
+				var syncs sync.WaitGroup
+				for n := range 6 {
+					syncs.Go(func() {
+						if _, err := replicas[n%2].Sync(w.t.Context(), a.ID); err != nil {
+							w.t.Error(err)
+						}
+					})
+				}
+				syncs.Wait()
+				w.wantPoints(a.ID, want, 0)
+				if got := w.orderNow(o).Status; got != status || len(w.entries(a)) != before {
+					w.t.Errorf("the order is %s, and there are %d entries after %d", got, len(w.entries(a)), before)
+				}
+			})
+		})
+	}
+}
+
+// Proves that the points of a disputed purchase which are spent already are owed, also those of a subscription's period, and that
+// the debt is gone when the dispute is won.
+func TestDisputeOfSpentPoints(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(w *world) {
+		a, id := w.subscriber()
+		w.spend(a, 450)
+		invoice := w.ask(http.MethodGet, "/v1/subscriptions/"+id, nil)["latest_invoice"].(string)
+		intent := w.ask(http.MethodGet, "/v1/invoices/"+invoice, nil)["payment_intent"].(string)
+		w.ask(http.MethodPost, "/_sandbox/payments/"+intent+"/dispute", nil)
+		w.sync(a)
+		w.wantPoints(a.ID, 0, 450)
+		w.closeDispute(a, "winning_evidence")
+		w.wantPoints(a.ID, 50, 0)
+	})
+}
+
+// Proves that an inquiry, which moves no money, takes no points, however it ends.
+func TestInquiry(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(w *world) {
+		a := w.buyer()
+		o := w.order(a, "pack_100")
+		w.payWith(a, o, "pm_card_createDisputeInquiry")
+		w.wantPoints(a.ID, 100, 0)
+		w.closeDispute(a, "losing_evidence")
+		w.wantPoints(a.ID, 100, 0)
+		if got := w.orderNow(o).Status; got != billing.OrderFulfilled || len(w.entries(a)) != 1 {
+			w.t.Errorf("the order is %s, and there are %d entries", got, len(w.entries(a)))
+		}
+	})
+}
