@@ -1,0 +1,169 @@
+package simtest
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/ledger"
+)
+
+const (
+	// endPatience is how long, in real time, the database may take to agree with Stripe once all webhooks are delivered. A
+	// sync that was killed in the middle is taken up by the queue after a minute, and the queue looks every half a minute.
+	endPatience = 150 * time.Second
+	// finishPatience is how long a client's last try may take once faults have stopped.
+	finishPatience = time.Minute
+	// maxDeliveryRounds bounds how often the clock is moved for webhooks that wait for their next attempt: it doubles each
+	// time, from a minute to three days in all.
+	maxDeliveryRounds = 13
+)
+
+// checkSafety holds what must hold at any time, at a moment when no client is waiting for an answer.
+func (w *world) checkSafety() {
+	for _, s := range w.servers {
+		if s.diedAlone() {
+			w.violate(nil, "the server %s ended by itself:\n%s", s.addr, s.said.String())
+		}
+		if said := s.said.about(`"panic"`, 3); len(said) > 0 {
+			w.violate(nil, "the server %s says %q", s.addr, said)
+		}
+	}
+	for _, u := range w.users {
+		if err := w.checkUser(u); err != nil {
+			w.violate(u, "the checks themselves failed: %v", err)
+		}
+	}
+}
+
+func (w *world) checkUser(u *user) error {
+	if err := ledger.Audit(w.ctx, w.db, billing.AccountID(u.account)); err != nil {
+		w.violate(u, "audit: %v", err)
+	}
+	entries, err := w.entries(u)
+	if err != nil {
+		return err
+	}
+	u.checkJournal(entries)
+	return u.checkTokens(w.ctx)
+}
+
+// entries reads all entries of a user, newest first.
+func (w *world) entries(u *user) (all []billing.Entry, err error) {
+	const page = 500
+	for before := billing.EntryID(""); ; {
+		some, err := w.db.Entries(w.ctx, billing.AccountID(u.account), before, page)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, some...)
+		if len(some) < page {
+			return all, nil
+		}
+		before = some[page-1].ID
+	}
+}
+
+// settle is the second phase. Faults stop, clients come to an end with what is open, webhooks are delivered; then the
+// database must agree with Stripe, by the inbox alone unless webhooks were lost. It answers how long that took.
+func (w *world) settle() time.Duration {
+	w.clearFaults()
+	w.api.mend()
+	if w.database != nil {
+		w.database.mend()
+	}
+	for _, s := range w.running() {
+		w.startServer(s)
+	}
+	var wait sync.WaitGroup
+	for _, u := range w.users {
+		wait.Go(func() { u.finish(finishPatience) })
+	}
+	wait.Wait()
+	if err := w.deliverAll(); err != nil {
+		w.violate(nil, "%v", err)
+		return 0
+	}
+	if w.lost.Load() {
+		w.note(-1, "webhooks were lost, so the nightly reconcile runs")
+		if _, err := w.command("stripe", "reconcile"); err != nil {
+			w.violate(nil, "%v", err)
+		}
+	}
+	begin := time.Now()
+	w.awaitAgreement(begin.Add(endPatience))
+	return time.Since(begin)
+}
+
+// deliverAll moves the clock until every webhook that still waited for another attempt has been answered.
+func (w *world) deliverAll() error {
+	for round := range maxDeliveryRounds {
+		w.control(w.ctx, "POST", "webhooks/flush", nil)
+		waiting, err := w.all("/v1/events", url.Values{"delivery_success": {"false"}})
+		if err != nil {
+			return err
+		}
+		if len(waiting) == 0 {
+			return nil
+		}
+		w.advance(time.Minute << round)
+	}
+	return fmt.Errorf("webhooks are not delivered although the servers are well")
+}
+
+// awaitAgreement waits until the database agrees with Stripe about every user and no event waits, or says what is wrong.
+func (w *world) awaitAgreement(deadline time.Time) {
+	for try := 0; ; try++ {
+		who, why := w.firstDisagreement(w.ctx)
+		if why == "" {
+			return
+		}
+		if time.Now().After(deadline) {
+			w.violate(who, "faults stopped %s ago and the database does not agree with Stripe: %s", endPatience, why)
+			return
+		}
+		pause(w.ctx, try)
+	}
+}
+
+func (w *world) firstDisagreement(ctx context.Context) (*user, string) {
+	pending, err := w.db.Events(ctx, billing.InboxPending, 1)
+	if err != nil {
+		return nil, err.Error()
+	}
+	if len(pending) > 0 {
+		return nil, fmt.Sprintf("the event %s (%s) of account %s is pending; its last error: %q", pending[0].ID, pending[0].Type, pending[0].AccountID, pending[0].LastError)
+	}
+	for _, u := range w.users {
+		why, err := w.disagreement(ctx, u)
+		if err != nil {
+			return u, err.Error()
+		}
+		if why != "" {
+			return u, why
+		}
+	}
+	return nil, ""
+}
+
+// summary counts what the simulation did.
+func (w *world) summary() string {
+	spends, acks, refusals := 0, 0, 0
+	for _, u := range w.users {
+		for _, in := range u.spends {
+			spends++
+			switch in.state {
+			case acknowledged:
+				acks++
+			case refused:
+				refusals++
+			}
+		}
+	}
+	_, faults := w.control(w.ctx, http.MethodGet, "faults", nil)
+	return fmt.Sprintf("%d spends (%d acknowledged, %d refused), %d kills, %d faults left", spends, acks, refusals, w.kills.Load(), len(faults.list("data")))
+}

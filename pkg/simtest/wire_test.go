@@ -1,0 +1,151 @@
+package simtest
+
+import (
+	"io"
+	"net"
+	"sync"
+	"testing"
+)
+
+// wire is a piece of network that can be cut: it passes connections on to the targets in turn. Told to, it ends the
+// connection of the next answer after so many bytes of it, when whatever the answer reports has happened already.
+type wire struct {
+	listener net.Listener
+
+	mu      sync.Mutex
+	targets []string
+	next    int
+	cuts    []int // after how many bytes the next answers end
+	live    map[net.Conn]bool
+}
+
+func newWire(t testing.TB, targets ...string) *wire {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &wire{listener: listener, targets: targets, live: map[net.Conn]bool{}}
+	go w.accept()
+	t.Cleanup(func() { listener.Close(); w.cutAll() })
+	return w
+}
+
+func (w *wire) addr() string { return w.listener.Addr().String() }
+
+func (w *wire) accept() {
+	for {
+		near, err := w.listener.Accept()
+		if err != nil {
+			return // closed
+		}
+		go w.pass(near)
+	}
+}
+
+// pass joins a connection with one to the next target.
+func (w *wire) pass(near net.Conn) {
+	defer near.Close()
+	target := w.nextTarget()
+	if target == "" {
+		return
+	}
+	far, err := net.Dial("tcp", target)
+	if err != nil {
+		return // its server is down: the caller sees the connection end
+	}
+	defer far.Close()
+	w.keep(near, far)
+	defer w.forget(near, far)
+	go func() {
+		defer far.Close()
+		_, _ = io.Copy(far, near)
+	}()
+	w.answers(near, far)
+}
+
+// answers copies what comes back, until a cut or the end.
+func (w *wire) answers(near, far net.Conn) {
+	buffer := make([]byte, 32<<10)
+	for {
+		n, err := far.Read(buffer)
+		if n > 0 {
+			if limit, cut := w.takeCut(); cut {
+				_, _ = near.Write(buffer[:min(n, limit)])
+				return
+			}
+			if _, err := near.Write(buffer[:n]); err != nil {
+				return
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+func (w *wire) nextTarget() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.targets) == 0 {
+		return ""
+	}
+	w.next++
+	return w.targets[w.next%len(w.targets)]
+}
+
+func (w *wire) setTargets(targets []string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.targets = targets
+}
+
+func (w *wire) takeCut() (int, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.cuts) == 0 {
+		return 0, false
+	}
+	limit := w.cuts[0]
+	w.cuts = w.cuts[1:]
+	return limit, true
+}
+
+// cutAnswer ends the connection of the next answer after so many bytes of it.
+func (w *wire) cutAnswer(afterBytes int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.cuts = append(w.cuts, afterBytes)
+}
+
+// mend forgets the cuts that have not struck.
+func (w *wire) mend() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.cuts = nil
+}
+
+// cutAll ends all connections now.
+func (w *wire) cutAll() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for c := range w.live {
+		c.Close()
+	}
+}
+
+func (w *wire) keep(conns ...net.Conn) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, c := range conns {
+		w.live[c] = true
+	}
+}
+
+func (w *wire) forget(conns ...net.Conn) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, c := range conns {
+		delete(w.live, c)
+	}
+}
