@@ -63,6 +63,18 @@ type request struct {
 	key          string
 }
 
+const (
+	callPatience  = 5 * time.Second  // how long a client waits for one answer
+	loginPatience = 60 * time.Second // the same where a password is hashed, which costs much on a busy machine
+)
+
+func (r request) patience() time.Duration {
+	if strings.HasPrefix(r.path, "/auth/") {
+		return loginPatience
+	}
+	return callPatience
+}
+
 // send sends a request once, over the wire that may be cut, under the token given.
 func (u *user) send(r request, token string) (a answer, err error) {
 	var body io.Reader = http.NoBody
@@ -73,7 +85,9 @@ func (u *user) send(r request, token string) (a answer, err error) {
 		}
 		body = strings.NewReader(string(b))
 	}
-	req, err := http.NewRequestWithContext(u.w.ctx, r.method, "http://"+u.w.api.addr()+r.path, body)
+	ctx, cancel := context.WithTimeout(u.w.ctx, r.patience())
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, r.method, "http://"+u.w.api.addr()+r.path, body)
 	if err != nil {
 		return a, err
 	}
@@ -229,7 +243,7 @@ func (u *user) login() {
 // register makes the account. A registration whose answer was lost is found by logging in.
 func (u *user) register() {
 	body := map[string]any{"email": u.email, "password": password}
-	a, _, ok := u.insist(request{method: "POST", path: "/auth/register", body: body}, "", 30*time.Second)
+	a, _, ok := u.insist(request{method: "POST", path: "/auth/register", body: body}, "", 2*loginPatience)
 	if ok && a.status == http.StatusConflict {
 		u.login()
 	}

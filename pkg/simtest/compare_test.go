@@ -71,7 +71,10 @@ func (s atStripe) counting() object {
 
 func (s atStripe) compareSubscription(a billing.Account) string {
 	want, has := s.counting(), a.Subscription
+	going := slices.DeleteFunc(slices.Clone(s.subscriptions), func(sub object) bool { return !live(sub.text("status")) })
 	switch {
+	case len(going) > 1:
+		return fmt.Sprintf("%d subscriptions of one customer go on: %s and %s", len(going), going[0].text("id"), going[1].text("id"))
 	case want == nil && has == nil:
 		return ""
 	case want == nil || has == nil:

@@ -64,7 +64,9 @@ func shrinkFailure(t *testing.T, s size, dialect store.Dialect) {
 // simulate runs one simulation: the plan under faults, checked whenever it is at rest, then the end without faults.
 func simulate(t *testing.T, s size, dialect store.Dialect) {
 	w := newWorld(t, s, dialect)
-	w.registerAll()
+	for _, u := range w.users {
+		u.register()
+	}
 	for n, steps := range makePlan(s) {
 		w.begin(fmt.Sprintf("wave %d", n))
 		w.play(steps)
@@ -88,13 +90,6 @@ func (w *world) begin(what string) {
 	w.current = what
 }
 
-func (w *world) registerAll() {
-	var wait sync.WaitGroup
-	for _, u := range w.users {
-		wait.Go(u.register)
-	}
-	wait.Wait()
-}
 
 // play does the steps of a wave at the same time; those of one user, and the world's, one after the other.
 func (w *world) play(steps wave) {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/sandbox/sandboxtest"
@@ -42,8 +43,10 @@ func toObjects(v any) []object {
 	return found
 }
 
-// maxAsk bounds how often Stripe is asked for one thing while it has faults.
-const maxAsk = 60
+const (
+	maxAsk         = 60 // how often Stripe is asked for one thing while it has faults
+	stripePatience = 15 * time.Second
+)
 
 // ask asks Stripe as its dashboard and its own pages do, and repeats, under one key, what a fault struck.
 func (w *world) ask(method, path string, form url.Values) (o object, status int) {
@@ -88,7 +91,9 @@ func (w *world) control(ctx context.Context, method, path string, wish map[strin
 }
 
 func (w *world) receive(req *http.Request) (int, object) {
-	resp, err := w.http.Do(req)
+	ctx, cancel := context.WithTimeout(req.Context(), stripePatience)
+	defer cancel()
+	resp, err := w.http.Do(req.WithContext(ctx))
 	if err != nil {
 		return 0, nil
 	}

@@ -8,7 +8,10 @@ import (
 )
 
 // order is a purchase that the client was given a page for.
-type order struct{ id, session string }
+type order struct {
+	id, session, key string
+	body             map[string]any
+}
 
 // userVerbs are what users do. A new ability of the product is one function and one line here.
 var userVerbs = []weighted[func(*user, *rand.Rand)]{
@@ -18,8 +21,9 @@ var userVerbs = []weighted[func(*user, *rand.Rand)]{
 	{"send one key several times at once", 6, (*user).spendCopies},
 	{"repeat a key of before", 8, (*user).repeatKey},
 	{"use a key for another amount", 3, (*user).misuseKey},
-	{"buy points", 14, (*user).buyPack},
+	{"buy points", 18, (*user).buyPack},
 	{"subscribe", 10, (*user).subscribe},
+	{"order again under a key of before", 4, (*user).repeatOrder},
 	{"look at an order", 5, (*user).lookAtOrder},
 	{"read the session", 3, (*user).readSession},
 	{"refresh", 3, (*user).refreshNow},
@@ -139,7 +143,7 @@ func (u *user) misuseKey(r *rand.Rand) {
 func (u *user) buyPack(r *rand.Rand) {
 	body := map[string]any{"item": "odd"}
 	if r.IntN(3) > 0 {
-		body = map[string]any{"item": "small", "quantity": 1 + r.IntN(3)}
+		body = map[string]any{"item": "small", "quantity": 1 + r.IntN(6)}
 	}
 	u.buy(r, body)
 }
@@ -151,12 +155,13 @@ func (u *user) subscribe(r *rand.Rand) {
 // buy orders an item under a key, mostly pays for it, and mostly comes back to the success page.
 func (u *user) buy(r *rand.Rand, body map[string]any) {
 	card, pays, again, returns := pick(r, cards), r.IntN(10) < 9, r.IntN(2) == 0, r.IntN(3) > 0
-	a, _, ok := u.insist(request{method: "POST", path: "/checkout", key: u.w.newKey("buy"), body: body}, "", patience)
+	made := order{key: u.w.newKey("buy"), body: body}
+	a, _, ok := u.insist(made.request(), "", patience)
 	u.w.note(u.number, "order %v: %s %s", body, a, a.text("session_id"))
 	if !ok || a.status != http.StatusCreated {
 		return // no answer, or there is a subscription already
 	}
-	made := order{a.text("order.id"), a.text("session_id")}
+	made.id, made.session = a.text("order.id"), a.text("session_id")
 	u.mu.Lock()
 	u.orders = append(u.orders, made)
 	u.mu.Unlock()
@@ -172,6 +177,26 @@ func (u *user) buy(r *rand.Rand, body map[string]any) {
 	}
 }
 
+func (o order) request() request {
+	return request{method: "POST", path: "/checkout", key: o.key, body: o.body}
+}
+
+// repeatOrder asks again under a key that was answered: with the same order, or not at all where a subscription has come
+// between.
+func (u *user) repeatOrder(r *rand.Rand) {
+	o, ok := u.someOrder(r)
+	if !ok {
+		return
+	}
+	a, _, ok := u.insist(o.request(), "", patience)
+	if !ok || a.status == http.StatusConflict {
+		return
+	}
+	if a.status != http.StatusCreated || a.text("order.id") != o.id || !a.replayed {
+		u.w.violate(u, "the key %s made the order %s, and its repeat answers %s %s", o.key, o.id, a, a.text("order.id"))
+	}
+}
+
 func (u *user) pay(o order, card string) int {
 	_, status := u.w.ask("POST", "/v1/payment_pages/"+o.session+"/confirm", url.Values{"payment_method": {card}})
 	return status
@@ -184,12 +209,18 @@ func (u *user) look(o order) {
 	}
 }
 
-func (u *user) lookAtOrder(r *rand.Rand) {
+func (u *user) someOrder(r *rand.Rand) (order, bool) {
 	u.mu.Lock()
-	orders := u.orders
-	u.mu.Unlock()
-	if len(orders) > 0 {
-		u.look(orders[r.IntN(len(orders))])
+	defer u.mu.Unlock()
+	if len(u.orders) == 0 {
+		return order{}, false
+	}
+	return u.orders[r.IntN(len(u.orders))], true
+}
+
+func (u *user) lookAtOrder(r *rand.Rand) {
+	if o, ok := u.someOrder(r); ok {
+		u.look(o)
 	}
 }
 

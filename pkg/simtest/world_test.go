@@ -50,16 +50,12 @@ type world struct {
 	current    string // the wave that runs
 }
 
-// callPatience is how long a client waits for one answer.
-const callPatience = 5 * time.Second
-
 var shownSecret = regexp.MustCompile(`STRIPE_WEBHOOK_SECRET=(whsec_\S+)`)
 
 // newWorld makes everything and starts the first server. The servers follow the sandbox's clock.
 func newWorld(t testing.TB, s size, dialect store.Dialect) *world {
 	t.Helper()
 	w := &world{t: t, ctx: t.Context(), size: s, dialect: dialect, http: &http.Client{
-		Timeout:   callPatience,
 		Transport: &http.Transport{DisableKeepAlives: true}, // one connection for each try, and no tries of its own
 	}}
 	local, err := sandbox.New(sandbox.Options{})
