@@ -32,6 +32,7 @@ type StripeInvoice struct {
 	Status         string // draft, open, paid, uncollectible, void
 	BillingReason  string
 	AmountPaid     int64
+	CreditUsed     int64 // what was paid out of the customer's balance, such as a change of plan down had given back
 	Created        time.Time
 	Lines          []StripeInvoiceLine
 }

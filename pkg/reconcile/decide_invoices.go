@@ -38,13 +38,16 @@ func (d *Decision) decideInvoices(in Input) {
 }
 
 // grantInvoice grants on what was paid, never on a period that merely began. A line for a period grants the plan's
-// points; a line of nothing in the first invoice is a trial; lines of a plan change grant the difference in proportion.
+// points; a line of nothing in the first invoice is a trial; lines of a plan change grant the difference in proportion, as far as
+// it was paid with money: a change down gives a credit back and takes no points, so a change up on that credit brings none.
 func (d *Decision) grantInvoice(in Input, i billing.StripeInvoice) {
 	var proration billing.Points
+	var total int64
 	var prorationEnd time.Time
 	lines := slices.Clone(i.Lines)
 	slices.SortFunc(lines, func(a, b billing.StripeInvoiceLine) int { return cmp.Compare(a.ID, b.ID) })
 	for _, l := range lines {
+		total += l.Amount
 		plan, known := in.Catalog.Plan(l.Item)
 		switch {
 		case !known:
@@ -59,6 +62,9 @@ func (d *Decision) grantInvoice(in Input, i billing.StripeInvoice) {
 		case i.BillingReason == "subscription_create" && plan.TrialPoints > 0:
 			d.grantLine(in, i, l, plan.TrialPoints, plan.Name+" (trial)")
 		}
+	}
+	if i.CreditUsed > 0 {
+		proration = share(proration, total-min(i.CreditUsed, total), total)
 	}
 	if proration > 0 {
 		end := prorationEnd.Add(in.Policy.RenewalGrace)

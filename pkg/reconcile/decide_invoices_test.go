@@ -92,6 +92,17 @@ func TestProrationGrants(t *testing.T) {
 			same(t, "grants of an unpaid change", unpaid.Grants, []billing.Grant(nil))
 		})
 	}
+	t.Run("UpOnCredit", func(t *testing.T) {
+		t.Parallel()
+		for credit, points := range map[int64]billing.Points{500: 0, 600: 0, 250: 175, 1: 349} {
+			up := invoice("in_1", "paid", "subscription_update", part("il_1", "basic", -450), part("il_2", "pro", 950))
+			up.CreditUsed = credit
+			d := decide(billing.Snapshot{Invoices: []billing.StripeInvoice{up}})
+			if granted := append(d.Grants, billing.Grant{})[0].Amount; granted != points {
+				t.Errorf("of 500 to pay, %d came from a credit, and %d points were granted instead of %d", credit, granted, points)
+			}
+		}
+	})
 	t.Run("OnTheNextRenewal", func(t *testing.T) {
 		t.Parallel()
 		d := decide(billing.Snapshot{Invoices: []billing.StripeInvoice{

@@ -55,6 +55,7 @@ func fromStripeInvoice(i *stripe.Invoice) billing.StripeInvoice {
 		Status:        string(i.Status),
 		BillingReason: string(i.BillingReason),
 		AmountPaid:    i.AmountPaid,
+		CreditUsed:    max(i.EndingBalance-i.StartingBalance, 0), // a credit is a negative balance
 		Created:       at(i.Created),
 	}
 	if i.Subscription != nil {
