@@ -54,7 +54,7 @@ func (c claims) subscription() string {
 // in the middle of a transaction as well.
 var historyDDL = map[store.Dialect][]string{
 	store.Postgres: {
-		`CREATE TABLE sim_history (account_id text, version bigint, available bigint, held bigint, debt bigint, sub text,
+		`CREATE TABLE sim_history (account_id text, version bigint, available bigint, held bigint, debt bigint, sub text, sub_id text, period bigint,
 			PRIMARY KEY (account_id, version, available, held, debt, sub))`,
 		`CREATE FUNCTION sim_remember() RETURNS trigger AS $$ BEGIN
 			INSERT INTO sim_history SELECT id, version, available, held, debt, ` + pgSub + ` FROM accounts WHERE id = NEW.id ON CONFLICT DO NOTHING;
@@ -63,7 +63,7 @@ var historyDDL = map[store.Dialect][]string{
 			FOR EACH ROW EXECUTE FUNCTION sim_remember()`,
 	},
 	store.SQLite: {
-		`CREATE TABLE sim_history (account_id text, version bigint, available bigint, held bigint, debt bigint, sub text,
+		`CREATE TABLE sim_history (account_id text, version bigint, available bigint, held bigint, debt bigint, sub text, sub_id text, period bigint,
 			PRIMARY KEY (account_id, version, available, held, debt, sub))`,
 		`CREATE TRIGGER sim_remember_insert AFTER INSERT ON accounts BEGIN ` + sqliteRemember + `; END`,
 		`CREATE TRIGGER sim_remember_update AFTER UPDATE ON accounts BEGIN ` + sqliteRemember + `; END`,
@@ -72,10 +72,11 @@ var historyDDL = map[store.Dialect][]string{
 
 const (
 	pgSub = `COALESCE(sub_plan || '|' || sub_status || '|' || COALESCE(EXTRACT(EPOCH FROM window_from)::bigint::text, '')
-		|| '|' || COALESCE(EXTRACT(EPOCH FROM window_until)::bigint::text, ''), '')`
+		|| '|' || COALESCE(EXTRACT(EPOCH FROM window_until)::bigint::text, ''), ''), COALESCE(sub_id, ''),
+		COALESCE(EXTRACT(EPOCH FROM sub_period_start)::bigint, 0)`
 	sqliteRemember = `INSERT OR IGNORE INTO sim_history SELECT id, version, available, held, debt,
-		COALESCE(sub_plan || '|' || sub_status || '|' || COALESCE(strftime('%s', window_from), '') || '|' || COALESCE(strftime('%s', window_until), ''), '')
-		FROM accounts WHERE id = NEW.id`
+		COALESCE(sub_plan || '|' || sub_status || '|' || COALESCE(strftime('%s', window_from), '') || '|' || COALESCE(strftime('%s', window_until), ''), ''),
+		COALESCE(sub_id, ''), CAST(COALESCE(strftime('%s', sub_period_start), 0) AS integer) FROM accounts WHERE id = NEW.id`
 )
 
 func rememberHistory(ctx context.Context, db *store.DB) error {
@@ -87,44 +88,70 @@ func rememberHistory(ctx context.Context, db *store.DB) error {
 	return nil
 }
 
-// checkTokens holds every token that the user was ever given against the states that the database really had.
-func (u *user) checkTokens(ctx context.Context) error {
+// past is one state that an account's row once had.
+type past struct {
+	version, points int64
+	sub, subID      string // as a token states it; and its id
+	period          int64  // when its period began, in Unix seconds
+}
+
+// history reads every state that the user's row ever had, oldest first.
+func (u *user) history(ctx context.Context, account string) (all []past, err error) {
+	rows, err := u.w.db.SQL().QueryContext(ctx, `SELECT version, available, sub, sub_id, period FROM sim_history WHERE account_id = $1 ORDER BY version`, account)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var p past
+		if err := rows.Scan(&p.version, &p.points, &p.sub, &p.subID, &p.period); err != nil {
+			return nil, err
+		}
+		all = append(all, p)
+	}
+	return all, rows.Err()
+}
+
+// checkHistory holds the past of the user's row against itself, and every token that they were given against that past.
+func (u *user) checkHistory(ctx context.Context) error {
 	u.mu.Lock()
 	said, account := u.claims, u.account
 	u.claims = nil
 	u.mu.Unlock()
-	if len(said) == 0 {
-		return nil
-	}
-	rows, err := u.w.db.SQL().QueryContext(ctx, `SELECT version, available, held, debt, sub FROM sim_history WHERE account_id = $1 ORDER BY version`, account)
+	all, err := u.history(ctx, account)
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
-	type seen struct {
+	for n := 1; n < len(all); n++ {
+		u.checkSuccession(all[n-1], all[n])
+	}
+	type stated struct {
 		version, points int64
 		sub             string
 	}
-	was, versions := map[seen]bool{}, map[int64]int{}
-	for rows.Next() {
-		var s seen
-		var held, debt int64
-		if err := rows.Scan(&s.version, &s.points, &held, &debt, &s.sub); err != nil {
-			return err
-		}
-		was[s] = true
-		versions[s.version]++
-	}
-	for version, states := range versions {
-		if states > 1 && u.w.dialect == store.Postgres {
-			u.w.violate(u, "version %d of its row was %d different states", version, states)
-		}
+	was := map[stated]bool{}
+	for _, p := range all {
+		was[stated{p.version, p.points, p.sub}] = true
 	}
 	for _, c := range said {
-		if !was[seen{c.Version, c.Points, c.subscription()}] || c.Account != account {
+		if !was[stated{c.Version, c.Points, c.subscription()}] || c.Account != account {
 			u.w.violate(u, "a token states what the database never was: account %s, version %d, %d points, subscription %q",
 				c.Account, c.Version, c.Points, c.subscription())
 		}
 	}
-	return rows.Err()
+	return nil
+}
+
+// checkSuccession says what one state of a row may follow another: of a higher version, and never an older picture of Stripe, where
+// a subscription that ended stays so and its period only moves on.
+func (u *user) checkSuccession(before, after past) {
+	switch {
+	case before.version == after.version && u.w.dialect == store.Postgres:
+		u.w.violate(u, "version %d of its row was two states: %+v and %+v", after.version, before, after)
+	case before.subID != after.subID || before.subID == "":
+	case after.period < before.period:
+		u.w.violate(u, "an older picture of Stripe followed a newer one: %+v after %+v", after, before)
+	case strings.Contains(before.sub, "|canceled|") && !strings.Contains(after.sub, "|canceled|"):
+		u.w.violate(u, "a subscription came back from its end: %+v after %+v", after, before)
+	}
 }

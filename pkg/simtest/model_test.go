@@ -18,7 +18,6 @@ type atStripe struct {
 	packs                                                 map[string]int64 // points that a paid session sold, by its id
 }
 
-
 // readStripe reads everything of a user from Stripe's lists.
 func (w *world) readStripe(u *user) (s atStripe, err error) {
 	if s.customers, err = w.all("/v1/customers", url.Values{"email": {u.email}}); err != nil || len(s.customers) == 0 {
@@ -91,9 +90,12 @@ func (s atStripe) lotsDue(items *catalog.Catalog) map[string]due {
 	return lots
 }
 
+// addInvoice adds what a paid invoice granted. What a change of plan grants is what was paid for it: a customer who goes down,
+// is credited, and goes up again on that credit has paid nothing for it.
 func addInvoice(lots map[string]due, invoice object, items *catalog.Catalog) {
-	prorated, lines := new(big.Rat), int64(0)
+	prorated, lines, total := new(big.Rat), int64(0), int64(0)
 	for _, line := range invoice.list("lines.data") {
+		total += line.number("amount")
 		plan, known := items.Plan(itemOf(line))
 		if !known {
 			continue
@@ -109,6 +111,9 @@ func addInvoice(lots map[string]due, invoice object, items *catalog.Catalog) {
 		case invoice.text("billing_reason") == "subscription_create" && plan.TrialPoints > 0:
 			lots[key] = due{granted: int64(plan.TrialPoints), until: &end}
 		}
+	}
+	if paid := invoice.number("amount_paid"); paid < total {
+		prorated.Mul(prorated, big.NewRat(paid, total))
 	}
 	if whole := new(big.Int).Quo(prorated.Num(), prorated.Denom()).Int64(); whole > 0 {
 		lots["stripe:invoice:"+invoice.text("id")+":proration"] = due{granted: whole, slack: lines}

@@ -3,7 +3,6 @@ package simtest
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"net/url"
 	"sync"
 	"time"
@@ -13,9 +12,6 @@ import (
 )
 
 const (
-	// endPatience is how long, in real time, the database may take to agree with Stripe once all webhooks are delivered. A
-	// sync that was killed in the middle is taken up by the queue after a minute, and the queue looks every half a minute.
-	endPatience = 150 * time.Second
 	// finishPatience is how long a client's last try may take once faults have stopped.
 	finishPatience = time.Minute
 	// maxDeliveryRounds bounds how often the clock is moved for webhooks that wait for their next attempt: it doubles each
@@ -23,8 +19,8 @@ const (
 	maxDeliveryRounds = 13
 )
 
-// checkSafety holds what must hold at any time, at a moment when no client is waiting for an answer.
-func (w *world) checkSafety() {
+// checkSafety holds what must hold at any time, at a moment when no client is waiting for an answer, about the given users.
+func (w *world) checkSafety(about []*user) {
 	for _, s := range w.servers {
 		if s.diedAlone() {
 			w.violate(nil, "the server %s ended by itself:\n%s", s.addr, s.said.String())
@@ -33,7 +29,7 @@ func (w *world) checkSafety() {
 			w.violate(nil, "the server %s says %q", s.addr, said)
 		}
 	}
-	for _, u := range w.users {
+	for _, u := range about {
 		if err := w.checkUser(u); err != nil {
 			w.violate(u, "the checks themselves failed: %v", err)
 		}
@@ -49,7 +45,7 @@ func (w *world) checkUser(u *user) error {
 		return err
 	}
 	u.checkJournal(entries)
-	return u.checkTokens(w.ctx)
+	return u.checkHistory(w.ctx)
 }
 
 // entries reads all entries of a user, newest first.
@@ -95,7 +91,7 @@ func (w *world) settle() time.Duration {
 		}
 	}
 	begin := time.Now()
-	w.awaitAgreement(begin.Add(endPatience))
+	w.awaitAgreement(begin.Add(*agreement))
 	return time.Since(begin)
 }
 
@@ -123,7 +119,7 @@ func (w *world) awaitAgreement(deadline time.Time) {
 			return
 		}
 		if time.Now().After(deadline) {
-			w.violate(who, "faults stopped %s ago and the database does not agree with Stripe: %s", endPatience, why)
+			w.violate(who, "faults stopped %s ago and the database does not agree with Stripe: %s", *agreement, why)
 			return
 		}
 		pause(w.ctx, try)
@@ -152,18 +148,15 @@ func (w *world) firstDisagreement(ctx context.Context) (*user, string) {
 
 // summary counts what the simulation did.
 func (w *world) summary() string {
-	spends, acks, refusals := 0, 0, 0
+	spends := map[state]int{}
 	for _, u := range w.users {
 		for _, in := range u.spends {
-			spends++
-			switch in.state {
-			case acknowledged:
-				acks++
-			case refused:
-				refusals++
-			}
+			spends[in.state]++
 		}
 	}
-	_, faults := w.control(w.ctx, http.MethodGet, "faults", nil)
-	return fmt.Sprintf("%d spends (%d acknowledged, %d refused), %d kills, %d faults left", spends, acks, refusals, w.kills.Load(), len(faults.list("data")))
+	w.count("cut to clients", w.api.strikes())
+	if w.database != nil {
+		w.count("cut to the database", w.database.strikes())
+	}
+	return fmt.Sprintf("%d spends acknowledged and %d refused; faults that struck: %v", spends[acknowledged], spends[refused], w.struck)
 }

@@ -16,6 +16,7 @@ type wire struct {
 	targets []string
 	next    int
 	cuts    []int // after how many bytes the next answers end
+	struck  int64 // how many answers and connections were cut
 	live    map[net.Conn]bool
 }
 
@@ -106,6 +107,7 @@ func (w *wire) takeCut() (int, bool) {
 	if len(w.cuts) == 0 {
 		return 0, false
 	}
+	w.struck++
 	limit := w.cuts[0]
 	w.cuts = w.cuts[1:]
 	return limit, true
@@ -130,8 +132,15 @@ func (w *wire) cutAll() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for c := range w.live {
+		w.struck++
 		c.Close()
 	}
+}
+
+func (w *wire) strikes() int64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.struck
 }
 
 func (w *wire) keep(conns ...net.Conn) {

@@ -40,14 +40,14 @@ type world struct {
 	servers  []*server // the second one runs at times, on PostgreSQL only
 	users    []*user
 
-	keys  atomic.Int64
-	kills atomic.Int64
-	lost  atomic.Bool // whether webhooks were lost: then only a reconcile can tell
+	keys atomic.Int64
+	lost atomic.Bool // whether webhooks were lost: then only a reconcile can tell
 
 	mu         sync.Mutex
 	notes      []note
 	violations []violation
-	current    string // the wave that runs
+	struck     map[string]int64 // how often faults of each kind have struck
+	current    string           // the wave that runs
 }
 
 var shownSecret = regexp.MustCompile(`STRIPE_WEBHOOK_SECRET=(whsec_\S+)`)
@@ -55,7 +55,7 @@ var shownSecret = regexp.MustCompile(`STRIPE_WEBHOOK_SECRET=(whsec_\S+)`)
 // newWorld makes everything and starts the first server. The servers follow the sandbox's clock.
 func newWorld(t testing.TB, s size, dialect store.Dialect) *world {
 	t.Helper()
-	w := &world{t: t, ctx: t.Context(), size: s, dialect: dialect, http: &http.Client{
+	w := &world{t: t, ctx: t.Context(), size: s, dialect: dialect, struck: map[string]int64{}, http: &http.Client{
 		Transport: &http.Transport{DisableKeepAlives: true}, // one connection for each try, and no tries of its own
 	}}
 	local, err := sandbox.New(sandbox.Options{})

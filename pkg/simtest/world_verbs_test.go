@@ -11,10 +11,10 @@ const day = 24 * time.Hour
 
 // worldVerbs are what happens to users, to Stripe and to the servers.
 var worldVerbs = []weighted[func(*world, *rand.Rand)]{
-	{"minutes pass", 10, func(w *world, r *rand.Rand) { w.advance(minutes(1+r.IntN(40))) }},
-	{"hours pass", 8, func(w *world, r *rand.Rand) { w.advance(minutes(60+r.IntN(1380))) }},
-	{"days pass", 6, func(w *world, r *rand.Rand) { w.advance(day+minutes(r.IntN(9*1440))) }},
-	{"a month passes", 4, func(w *world, r *rand.Rand) { w.advance(28*day+minutes(r.IntN(20*1440))) }},
+	{"minutes pass", 10, func(w *world, r *rand.Rand) { w.advance(minutes(1 + r.IntN(40))) }},
+	{"hours pass", 8, func(w *world, r *rand.Rand) { w.advance(minutes(60 + r.IntN(1380))) }},
+	{"days pass", 6, func(w *world, r *rand.Rand) { w.advance(day + minutes(r.IntN(9*1440))) }},
+	{"a month passes", 4, func(w *world, r *rand.Rand) { w.advance(28*day + minutes(r.IntN(20*1440))) }},
 	{"webhooks are lost", 4, func(w *world, r *rand.Rand) { w.lost.Store(true); w.share("webhook_drop", r, 0.5, nil) }},
 	{"webhooks come twice", 6, func(w *world, r *rand.Rand) { w.share("webhook_duplicate", r, 0.6, nil) }},
 	{"webhooks come late", 6, func(w *world, r *rand.Rand) {
@@ -65,9 +65,20 @@ func (w *world) silence(r *rand.Rand) {
 	w.note(-1, "the next %s hangs: %d", endpoint, status)
 }
 
+// clearFaults ends Stripe's faults, and counts what they did.
 func (w *world) clearFaults() {
+	_, faults := w.control(w.ctx, "GET", "faults", nil)
+	for _, f := range faults.list("data") {
+		w.count(f.text("kind"), f.number("struck"))
+	}
 	status, _ := w.control(w.ctx, "DELETE", "faults", nil)
 	w.note(-1, "Stripe is well again: %d", status)
+}
+
+func (w *world) count(kind string, n int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.struck[kind] += n
 }
 
 // cutSome cuts the next few answers, each after some bytes: none, in its header, or in its body.
@@ -97,7 +108,7 @@ func (w *world) killServer(r *rand.Rand) {
 	running := w.running()
 	s := running[r.IntN(len(running))]
 	w.note(-1, "%s is killed", s.addr)
-	w.kills.Add(1)
+	w.count("kill", 1)
 	s.kill()
 	w.startServer(s)
 }
