@@ -9,7 +9,7 @@ NODE_TOOLS = tools/node_modules/.package-lock.json
 SEED ?= 1
 SEEDS ?= 25
 USERS ?= 4
-STEPS ?= 80
+STEPS ?= 60
 DATABASE ?=
 SIMFLAGS ?=
 # A simulation waits more than it computes, so several run at a time.
@@ -90,7 +90,7 @@ speed: ## print what a paid checkout and a year of 10,000 customers' renewals co
 	$(HEADLINE) 'speed: the sandbox'
 	go test -run '^$$' -bench 'PaidCheckout|YearOfRenewals' ./pkg/sandbox
 
-sim: postgres ## simulate the whole under faults: make sim SEED=7 SEEDS=1 USERS=4 STEPS=80 DATABASE=sqlite
+sim: postgres ## simulate the whole under faults: make sim SEED=7 SEEDS=1 USERS=4 STEPS=60 DATABASE=sqlite
 	$(HEADLINE) 'sim: $(SEEDS) seeds from $(SEED), $(USERS) users and $(STEPS) steps each, on both databases'
 	$(SIMULATE) -timeout 24h -args -seed=$(SEED) -seeds=$(SEEDS) -users=$(USERS) -steps=$(STEPS) -database=$(DATABASE) $(SIMFLAGS)
 

@@ -3,8 +3,32 @@ package simtest
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
+	"testing"
 )
+
+// TestPlan proves that a seed decides the plan, that fewer steps are the beginning of the same plan, and that a few seeds bring
+// every verb.
+func TestPlan(t *testing.T) {
+	t.Parallel()
+	drawn := map[string]bool{}
+	for seed := range uint64(20) {
+		whole, part := slices.Concat(makePlan(size{seed, 4, 100})...), slices.Concat(makePlan(size{seed, 4, 37})...)
+		if !slices.Equal(whole, slices.Concat(makePlan(size{seed, 4, 100})...)) {
+			t.Errorf("seed %d makes two plans", seed)
+		}
+		if len(whole) != 100 || !slices.Equal(whole[:37], part) {
+			t.Errorf("37 steps of seed %d are not the beginning of 100", seed)
+		}
+		for _, s := range whole {
+			drawn[s.verb] = true
+		}
+	}
+	if all := len(userVerbs) + len(worldVerbs); len(drawn) != all {
+		t.Errorf("%d of %d verbs were drawn", len(drawn), all)
+	}
+}
 
 // size says how large a simulation is, and which one.
 type size struct {

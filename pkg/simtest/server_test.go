@@ -18,13 +18,9 @@ import (
 	"time"
 )
 
-// binary builds the program once for all simulations.
+// binary builds the program once for all simulations, into a folder that goes with them.
 var binary = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "pointsync-sim-")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "pointsync")
+	path := filepath.Join(binaryDir, "pointsync")
 	out, err := exec.Command("go", "build", "-o", path, "github.com/pointsync/pointsync/cmd/pointsync").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
@@ -32,11 +28,16 @@ var binary = sync.OnceValues(func() (string, error) {
 	return path, nil
 })
 
+var binaryDir string
+
 func TestMain(m *testing.M) {
-	code := m.Run()
-	if path, err := binary(); err == nil {
-		os.RemoveAll(filepath.Dir(path))
+	var err error
+	if binaryDir, err = os.MkdirTemp("", "pointsync-sim-"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
+	code := m.Run()
+	os.RemoveAll(binaryDir)
 	os.Exit(code)
 }
 
