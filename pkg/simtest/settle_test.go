@@ -69,6 +69,7 @@ func (w *world) entries(u *user) (all []billing.Entry, err error) {
 func (w *world) settle() time.Duration {
 	w.clearFaults()
 	w.api.mend()
+	w.toStripe.mend()
 	if w.database != nil {
 		w.database.mend()
 	}
@@ -155,6 +156,7 @@ func (w *world) summary() string {
 		}
 	}
 	w.count("cut to clients", w.api.strikes())
+	w.count("late from Stripe", w.toStripe.strikes())
 	if w.database != nil {
 		w.count("cut to the database", w.database.strikes())
 	}

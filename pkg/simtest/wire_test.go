@@ -5,10 +5,12 @@ import (
 	"net"
 	"sync"
 	"testing"
+	"time"
 )
 
-// wire is a piece of network that can be cut: it passes connections on to the targets in turn. Told to, it ends the
-// connection of the next answer after so many bytes of it, when whatever the answer reports has happened already.
+// wire is a piece of network that can be cut and slow: it passes connections on to the targets in turn. Told to, it ends the
+// connection of the next answer after so many bytes of it, when whatever the answer reports has happened already; or it
+// lets the answer wait on its way.
 type wire struct {
 	listener net.Listener
 
@@ -16,7 +18,8 @@ type wire struct {
 	targets []string
 	next    int
 	cuts    []int // after how many bytes the next answers end
-	struck  int64 // how many answers and connections were cut
+	late    []time.Duration
+	struck  int64 // how many answers were cut or late, and connections cut
 	live    map[net.Conn]bool
 }
 
@@ -71,6 +74,9 @@ func (w *wire) answers(near, far net.Conn) {
 	for {
 		n, err := far.Read(buffer)
 		if n > 0 {
+			if wait, late := w.takeDelay(); late {
+				<-time.After(wait)
+			}
 			if limit, cut := w.takeCut(); cut {
 				_, _ = near.Write(buffer[:min(n, limit)])
 				return
@@ -113,6 +119,25 @@ func (w *wire) takeCut() (int, bool) {
 	return limit, true
 }
 
+func (w *wire) takeDelay() (time.Duration, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.late) == 0 {
+		return 0, false
+	}
+	w.struck++
+	wait := w.late[0]
+	w.late = w.late[1:]
+	return wait, true
+}
+
+// delayAnswer lets the next answer wait on its way.
+func (w *wire) delayAnswer(by time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.late = append(w.late, by)
+}
+
 // cutAnswer ends the connection of the next answer after so many bytes of it.
 func (w *wire) cutAnswer(afterBytes int) {
 	w.mu.Lock()
@@ -120,11 +145,11 @@ func (w *wire) cutAnswer(afterBytes int) {
 	w.cuts = append(w.cuts, afterBytes)
 }
 
-// mend forgets the cuts that have not struck.
+// mend forgets the cuts and delays that have not struck.
 func (w *wire) mend() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.cuts = nil
+	w.cuts, w.late = nil, nil
 }
 
 // cutAll ends all connections now.

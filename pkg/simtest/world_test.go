@@ -35,6 +35,7 @@ type world struct {
 	stripe   string // the sandbox's address
 	db       *store.DB
 	api      *wire // between clients and servers, and between Stripe and servers
+	toStripe *wire // between servers and Stripe
 	database *wire // between servers and PostgreSQL; nil on SQLite, which has no wire
 	env      []string
 	servers  []*server // the second one runs at times, on PostgreSQL only
@@ -62,7 +63,7 @@ func newWorld(t testing.TB, s size, dialect store.Dialect) *world {
 	w.must(err)
 	server := httptest.NewServer(local.Handler())
 	t.Cleanup(func() { server.CloseClientConnections(); server.Close(); w.must(local.Close()) })
-	w.stripe = server.URL
+	w.stripe, w.toStripe = server.URL, newWire(t, server.Listener.Addr().String())
 	w.catalog, err = catalog.Load("testdata/catalog.yaml")
 	w.must(err)
 
@@ -90,7 +91,7 @@ func (w *world) prepareServers(databaseURL string) {
 	path, err := os.Getwd()
 	w.must(err)
 	w.env = []string{
-		"DATABASE_URL=" + databaseURL, "STRIPE_SECRET_KEY=" + sandboxtest.Key, "STRIPE_API_BASE=" + w.stripe,
+		"DATABASE_URL=" + databaseURL, "STRIPE_SECRET_KEY=" + sandboxtest.Key, "STRIPE_API_BASE=http://" + w.toStripe.addr(),
 		"POINTSYNC_CLOCK_URL=" + w.stripe + "/_sandbox/clock", "POINTSYNC_CATALOG=" + path + "/testdata/catalog.yaml",
 		"POINTSYNC_SIGNING_KEYS=" + token.GenerateKey("sim"), "POINTSYNC_ALLOWED_ORIGINS=https://app.example.com",
 	}

@@ -26,6 +26,7 @@ var worldVerbs = []weighted[func(*world, *rand.Rand)]{
 	{"Stripe's objects are locked", 4, func(w *world, r *rand.Rand) { w.share("api_lock_timeout", r, 0.3, nil) }},
 	{"Stripe fails", 5, func(w *world, r *rand.Rand) { w.share("api_error", r, 0.3, map[string]any{"executed": r.IntN(2) == 0}) }},
 	{"Stripe's answers are cut off", 5, func(w *world, r *rand.Rand) { w.share("api_cut_off", r, 0.3, nil) }},
+	{"Stripe's answers are late", 10, (*world).delayStripe},
 	{"Stripe falls silent for a call", 1, (*world).silence},
 	{"Stripe is well again", 12, func(w *world, _ *rand.Rand) { w.clearFaults() }},
 	{"answers to clients are cut", 10, func(w *world, r *rand.Rand) { cutSome(w.api, r) }},
@@ -85,6 +86,13 @@ func (w *world) count(kind string, n int64) {
 func cutSome(on *wire, r *rand.Rand) {
 	for range 1 + r.IntN(4) {
 		on.cutAnswer(r.IntN(700))
+	}
+}
+
+// delayStripe lets some answers arrive when what they say may have been overtaken: that is what sync tickets are for.
+func (w *world) delayStripe(r *rand.Rand) {
+	for range 1 + r.IntN(10) {
+		w.toStripe.delayAnswer(time.Duration(50+r.IntN(1500)) * time.Millisecond)
 	}
 }
 
