@@ -23,6 +23,7 @@ var userVerbs = []weighted[func(*user, *rand.Rand)]{
 	{"use a key for another amount", 3, (*user).misuseKey},
 	{"buy points", 18, (*user).buyPack},
 	{"subscribe", 10, (*user).subscribe},
+	{"pay on a page of before", 6, (*user).payOld},
 	{"order again under a key of before", 4, (*user).repeatOrder},
 	{"look at an order", 5, (*user).lookAtOrder},
 	{"read the session", 3, (*user).readSession},
@@ -32,7 +33,7 @@ var userVerbs = []weighted[func(*user, *rand.Rand)]{
 	{"resume", 3, (*user).resume},
 	{"cancel at once", 2, (*user).cancelNow},
 	{"change the plan", 5, (*user).changePlan},
-	{"get money back", 5, (*user).getRefund},
+	{"get money back", 8, (*user).getRefund},
 	{"dispute a payment", 2, (*user).dispute},
 	{"decide a dispute", 1, (*user).decideDispute},
 	{"have a card that will fail", 2, func(u *user, _ *rand.Rand) { u.swapCard("pm_card_chargeCustomerFail") }},
@@ -51,16 +52,25 @@ var cards = []weighted[string]{
 
 const maxSpend = 150
 
-func (u *user) spendSome(r *rand.Rand) { u.try(u.newIntent(1+r.Int64N(maxSpend)), "", patience) }
+// amount is a little of what people have, and at times most of it.
+func amount(r *rand.Rand) int64 {
+	n := 1 + r.Int64N(maxSpend)
+	if r.IntN(4) == 0 {
+		return 4 * n
+	}
+	return n
+}
+
+func (u *user) spendSome(r *rand.Rand) { u.try(u.newIntent(amount(r)), "", patience) }
 
 func (u *user) spendStale(r *rand.Rand) {
-	u.try(u.newIntent(1+r.Int64N(maxSpend)), u.stale(r.IntN(maxOld)), patience)
+	u.try(u.newIntent(amount(r)), u.stale(r.IntN(maxOld)), patience)
 }
 
 func (u *user) spendTogether(r *rand.Rand) {
 	var wait sync.WaitGroup
 	for range 2 + r.IntN(4) {
-		in, token := u.newIntent(1+r.Int64N(maxSpend)), u.stale(r.IntN(maxOld))
+		in, token := u.newIntent(amount(r)), u.stale(r.IntN(maxOld))
 		wait.Go(func() { u.try(in, token, patience) })
 	}
 	wait.Wait()
@@ -69,7 +79,7 @@ func (u *user) spendTogether(r *rand.Rand) {
 // spendCopies sends one request several times at once. A copy may be refused and another one, when points have come, not;
 // so the acknowledgements are judged first.
 func (u *user) spendCopies(r *rand.Rand) {
-	in := u.newIntent(1 + r.Int64N(maxSpend))
+	in := u.newIntent(amount(r))
 	in.unsure = true // whichever copy comes first, the others are repeats
 	answers, definite := make([]answer, 2+r.IntN(4)), true
 	var wait sync.WaitGroup
@@ -154,7 +164,7 @@ func (u *user) subscribe(r *rand.Rand) {
 
 // buy orders an item under a key, mostly pays for it, and mostly comes back to the success page.
 func (u *user) buy(r *rand.Rand, body map[string]any) {
-	card, pays, again, returns := pick(r, cards), r.IntN(10) < 9, r.IntN(2) == 0, r.IntN(3) > 0
+	card, pays, again, returns := pick(r, cards), r.IntN(10) < 8, r.IntN(2) == 0, r.IntN(3) > 0
 	made := order{key: u.w.newKey("buy"), body: body}
 	a, _, ok := u.insist(made.request(), "", patience)
 	u.w.note(u.number, "order %v: %s %s", body, a, a.text("session_id"))
@@ -200,6 +210,14 @@ func (u *user) repeatOrder(r *rand.Rand) {
 func (u *user) pay(o order, card string) int {
 	_, status := u.w.ask("POST", "/v1/payment_pages/"+o.session+"/confirm", url.Values{"payment_method": {card}})
 	return status
+}
+
+// payOld pays on a page that was left open, if it still is.
+func (u *user) payOld(r *rand.Rand) {
+	if o, ok := u.someOrder(r); ok {
+		status := u.pay(o, "pm_card_visa")
+		u.w.note(u.number, "pay %s of before: %d", o.session, status)
+	}
 }
 
 func (u *user) look(o order) {

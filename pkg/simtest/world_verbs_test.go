@@ -31,7 +31,7 @@ var worldVerbs = []weighted[func(*world, *rand.Rand)]{
 	{"Stripe is well again", 12, func(w *world, _ *rand.Rand) { w.clearFaults() }},
 	{"answers to clients are cut", 10, func(w *world, r *rand.Rand) { cutSome(w.api, r) }},
 	{"clients' connections are cut", 5, func(w *world, _ *rand.Rand) { w.api.cutAll() }},
-	{"the database's answers are cut", 8, (*world).cutDatabaseAnswers},
+	{"the database's answers are cut", 10, (*world).cutDatabaseAnswers},
 	{"the database's connections are cut", 4, (*world).cutDatabase},
 	{"a server is killed", 9, (*world).killServer},
 	{"a server is restarted", 3, (*world).restartServer},
@@ -99,7 +99,7 @@ func (w *world) delayStripe(r *rand.Rand) {
 // cutDatabaseAnswers may cut the answer to a commit, of which the server then cannot know whether it happened.
 func (w *world) cutDatabaseAnswers(r *rand.Rand) {
 	if w.database != nil {
-		for range 1 + r.IntN(3) {
+		for range 1 + r.IntN(8) {
 			w.database.cutAnswer(r.IntN(60))
 		}
 	}
