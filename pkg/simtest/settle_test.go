@@ -112,6 +112,9 @@ func (w *world) deliverAll() error {
 	return fmt.Errorf("webhooks are not delivered although the servers are well")
 }
 
+// worthTelling is after how many looks a passing run says what it waited for.
+const worthTelling = 100
+
 // awaitAgreement waits until the database agrees with Stripe about every user and no event waits, or says what is wrong.
 func (w *world) awaitAgreement(deadline time.Time) {
 	for try := 0; ; try++ {
@@ -119,12 +122,34 @@ func (w *world) awaitAgreement(deadline time.Time) {
 		if why == "" {
 			return
 		}
+		if try == worthTelling {
+			w.t.Logf("it takes long: %s; the jobs that wait: %v", why, w.waitingJobs())
+		}
 		if time.Now().After(deadline) {
 			w.violate(who, "faults stopped %s ago and the database does not agree with Stripe: %s", *agreement, why)
 			return
 		}
 		pause(w.ctx, try)
 	}
+}
+
+// waitingJobs shows the queue's rows that have not come to an end.
+func (w *world) waitingJobs() (jobs []string) {
+	rows, err := w.db.SQL().QueryContext(w.ctx, `SELECT kind, state, attempt, attempted_at FROM river_job WHERE state NOT IN ('completed', 'discarded', 'cancelled')`)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var kind, state string
+		var attempt int
+		var at any
+		if err := rows.Scan(&kind, &state, &attempt, &at); err != nil {
+			return []string{err.Error()}
+		}
+		jobs = append(jobs, fmt.Sprintf("%s is %s, attempt %d at %v", kind, state, attempt, at))
+	}
+	return jobs
 }
 
 func (w *world) firstDisagreement(ctx context.Context) (*user, string) {

@@ -18,11 +18,13 @@ var userVerbs = []weighted[func(*user, *rand.Rand)]{
 	{"spend", 24, (*user).spendSome},
 	{"spend under an old token", 10, (*user).spendStale},
 	{"spend several at once", 8, (*user).spendTogether},
+	{"spend while the database is cut", 8, (*user).spendOverCuts},
 	{"send one key several times at once", 6, (*user).spendCopies},
 	{"repeat a key of before", 8, (*user).repeatKey},
 	{"use a key for another amount", 3, (*user).misuseKey},
 	{"buy points", 18, (*user).buyPack},
 	{"subscribe", 10, (*user).subscribe},
+	{"order two plans and pay for both", 4, (*user).subscribeTwice},
 	{"pay on a page of before", 6, (*user).payOld},
 	{"order again under a key of before", 4, (*user).repeatOrder},
 	{"look at an order", 5, (*user).lookAtOrder},
@@ -74,6 +76,12 @@ func (u *user) spendTogether(r *rand.Rand) {
 		wait.Go(func() { u.try(in, token, patience) })
 	}
 	wait.Wait()
+}
+
+// spendOverCuts aims the cuts of the database's answers at a spend: at its debit, its entry or its commit.
+func (u *user) spendOverCuts(r *rand.Rand) {
+	u.w.cutDatabaseAnswers(r)
+	u.spendTogether(r)
 }
 
 // spendCopies sends one request several times at once. A copy may be refused and another one, when points have come, not;
@@ -162,19 +170,41 @@ func (u *user) subscribe(r *rand.Rand) {
 	u.buy(r, map[string]any{"item": []string{"basic", "pro", "weekly"}[r.IntN(3)]})
 }
 
-// buy orders an item under a key, mostly pays for it, and mostly comes back to the success page.
-func (u *user) buy(r *rand.Rand, body map[string]any) {
-	card, pays, again, returns := pick(r, cards), r.IntN(10) < 8, r.IntN(2) == 0, r.IntN(3) > 0
+// subscribeTwice tries to get two subscriptions at once, of which one at the most may come about.
+func (u *user) subscribeTwice(*rand.Rand) {
+	var wait sync.WaitGroup
+	for _, item := range []string{"basic", "weekly"} {
+		wait.Go(func() {
+			if made, ok := u.order(map[string]any{"item": item}); ok {
+				u.w.note(u.number, "pay %s, one of two plans: %d", made.session, u.pay(made, "pm_card_visa"))
+			}
+		})
+	}
+	wait.Wait()
+}
+
+// order orders an item under a key of its own. It answers false where there is no answer, or a subscription already.
+func (u *user) order(body map[string]any) (order, bool) {
 	made := order{key: u.w.newKey("buy"), body: body}
 	a, _, ok := u.insist(made.request(), "", patience)
 	u.w.note(u.number, "order %v: %s %s", body, a, a.text("session_id"))
 	if !ok || a.status != http.StatusCreated {
-		return // no answer, or there is a subscription already
+		return made, false
 	}
 	made.id, made.session = a.text("order.id"), a.text("session_id")
 	u.mu.Lock()
+	defer u.mu.Unlock()
 	u.orders = append(u.orders, made)
-	u.mu.Unlock()
+	return made, true
+}
+
+// buy orders an item, mostly pays for it, and mostly comes back to the success page.
+func (u *user) buy(r *rand.Rand, body map[string]any) {
+	card, pays, again, returns := pick(r, cards), r.IntN(10) < 8, r.IntN(2) == 0, r.IntN(3) > 0
+	made, ok := u.order(body)
+	if !ok {
+		return
+	}
 	if pays {
 		status := u.pay(made, card.do)
 		u.w.note(u.number, "pay %s with a card that is %s: %d", made.session, card.name, status)
