@@ -17,11 +17,14 @@ type wire struct {
 	mu      sync.Mutex
 	targets []string
 	next    int
-	cuts    []int // after how many bytes the next answers end
+	cuts    []cut
 	late    []time.Duration
 	struck  int64 // how many answers were cut or late, and connections cut
 	live    map[net.Conn]bool
 }
+
+// cut ends the connection of an answer after so many bytes of it, once so many answers have passed unharmed.
+type cut struct{ skip, after int }
 
 func newWire(t testing.TB, targets ...string) *wire {
 	t.Helper()
@@ -77,7 +80,7 @@ func (w *wire) answers(near, far net.Conn) {
 			if wait, late := w.takeDelay(); late {
 				<-time.After(wait)
 			}
-			if limit, cut := w.takeCut(); cut {
+			if limit, strikes := w.takeCut(); strikes {
 				_, _ = near.Write(buffer[:min(n, limit)])
 				return
 			}
@@ -113,8 +116,13 @@ func (w *wire) takeCut() (int, bool) {
 	if len(w.cuts) == 0 {
 		return 0, false
 	}
+	next := &w.cuts[0]
+	if next.skip > 0 {
+		next.skip--
+		return 0, false
+	}
 	w.struck++
-	limit := w.cuts[0]
+	limit := next.after
 	w.cuts = w.cuts[1:]
 	return limit, true
 }
@@ -138,11 +146,10 @@ func (w *wire) delayAnswer(by time.Duration) {
 	w.late = append(w.late, by)
 }
 
-// cutAnswer ends the connection of the next answer after so many bytes of it.
-func (w *wire) cutAnswer(afterBytes int) {
+func (w *wire) cutAnswer(c cut) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.cuts = append(w.cuts, afterBytes)
+	w.cuts = append(w.cuts, c)
 }
 
 // mend forgets the cuts and delays that have not struck.

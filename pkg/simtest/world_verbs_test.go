@@ -85,7 +85,7 @@ func (w *world) count(kind string, n int64) {
 // cutSome cuts the next few answers, each after some bytes: none, in its header, or in its body.
 func cutSome(on *wire, r *rand.Rand) {
 	for range 1 + r.IntN(4) {
-		on.cutAnswer(r.IntN(700))
+		on.cutAnswer(cut{after: r.IntN(700)})
 	}
 }
 
@@ -96,11 +96,12 @@ func (w *world) delayStripe(r *rand.Rand) {
 	}
 }
 
-// cutDatabaseAnswers may cut the answer to a commit, of which the server then cannot know whether it happened.
+// cutDatabaseAnswers lets some answers pass between the cuts, or none would ever reach the middle of a transaction. It may cut the
+// answer to a commit, of which the server then cannot know whether it happened.
 func (w *world) cutDatabaseAnswers(r *rand.Rand) {
 	if w.database != nil {
-		for range 1 + r.IntN(8) {
-			w.database.cutAnswer(r.IntN(60))
+		for range 1 + r.IntN(6) {
+			w.database.cutAnswer(cut{skip: r.IntN(12), after: r.IntN(60)})
 		}
 	}
 }
