@@ -210,17 +210,13 @@ func (u *user) keep(a answer) {
 // renew replaces a token that ran out: by the refresh token, or, where that is used up, by logging in.
 func (u *user) renew(refused string) {
 	u.mu.Lock()
-	refresh, beaten := u.refresh, u.token != refused
-	u.refresh = "" // a second use would end the login: so whoever comes next logs in
-	u.mu.Unlock()
-	if beaten {
-		u.mu.Lock()
-		if u.refresh == "" {
-			u.refresh = refresh
-		}
+	if u.token != refused {
 		u.mu.Unlock()
 		return // somebody else has renewed it meanwhile, or this was an old one
 	}
+	refresh := u.refresh
+	u.refresh = "" // a second use would end the login: so whoever comes next logs in
+	u.mu.Unlock()
 	if refresh != "" {
 		a, err := u.send(request{method: "POST", path: "/auth/refresh", body: map[string]any{"refresh_token": refresh}}, "")
 		if err == nil && a.status == http.StatusOK {

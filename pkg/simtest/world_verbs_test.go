@@ -52,9 +52,6 @@ func (w *world) share(kind string, r *rand.Rand, most float64, more map[string]a
 	for name, value := range more {
 		wish[name] = value
 	}
-	if executed, ok := wish["executed"].(bool); ok && !executed {
-		delete(wish, "executed")
-	}
 	status, _ := w.control(w.ctx, "POST", "faults", wish)
 	w.note(-1, "fault %v: %d", wish, status)
 }
