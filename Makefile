@@ -5,12 +5,22 @@ HEADLINE = @printf '\n== %s\n'
 POINTSYNC = go run ./cmd/pointsync
 NODE_TOOLS = tools/node_modules/.package-lock.json
 
+# What `make sim` simulates: SEEDS seeds from SEED on, each on both databases unless DATABASE names one.
+SEED ?= 1
+SEEDS ?= 25
+USERS ?= 4
+STEPS ?= 60
+DATABASE ?=
+SIMFLAGS ?=
+# A simulation waits more than it computes, so several run at a time.
+SIMULATE = go run ./pkg/store/storetest/pgtest -- go test ./pkg/simtest -count=1 -v -run '^TestSimulation$$' -parallel 6
+
 # TESTFLAGS go to `go test`: make test TESTFLAGS='-race -run Spend'
 TESTFLAGS ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help dev demo test bench generate screenshots check generated format vet lint tidy contract postman browser conformance speed build docker-steps postgres race
+.PHONY: help dev demo test bench generate screenshots check generated format vet lint tidy contract postman browser conformance speed sim sim-long build docker-steps postgres race
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -38,7 +48,7 @@ screenshots: $(NODE_TOOLS) ## take the pictures of the sandbox's pages in docs/s
 	node .ci/screenshots.mjs
 
 # The suite comes last, so that what it says stands at the end of a log.
-check: generated format vet lint tidy contract build docker-steps demo postman browser conformance speed race ## all that must hold before a change lands
+check: generated format vet lint tidy contract build docker-steps demo postman browser conformance speed sim race ## all that must hold before a change lands
 
 generated: ## the generated code is what `make generate` writes
 	$(HEADLINE) 'generated: the generated code is current'
@@ -82,6 +92,15 @@ conformance: $(NODE_TOOLS) ## hold the sandbox against Stripe's own document, fi
 speed: ## print what a paid checkout and a year of 10,000 customers' renewals cost in the sandbox
 	$(HEADLINE) 'speed: the sandbox'
 	go test -run '^$$' -bench 'PaidCheckout|YearOfRenewals' ./pkg/sandbox
+
+sim: postgres ## simulate the whole under faults: make sim SEED=7 SEEDS=1 USERS=4 STEPS=60 DATABASE=sqlite
+	$(HEADLINE) 'sim: $(SEEDS) seeds from $(SEED), $(USERS) users and $(STEPS) steps each, on both databases'
+	$(SIMULATE) -timeout 24h -args -seed=$(SEED) -seeds=$(SEEDS) -users=$(USERS) -steps=$(STEPS) -database=$(DATABASE) $(SIMFLAGS)
+
+sim-long: SEEDS = 1
+sim-long: USERS = 40
+sim-long: STEPS = 4000
+sim-long: sim ## simulate a larger shop for longer; prints a report for each database
 
 build: ## build bin/pointsync: static, without cgo
 	$(HEADLINE) 'build: without cgo'

@@ -29,7 +29,7 @@ var doorkeepers = map[string]string{
 }
 
 // TestImportsOnlyGoDown proves that every import of the product points down the list of rooms, that the sandbox is a world of
-// its own, and that each library is known to its own room alone.
+// its own, that the simulation is made of tests alone, and that each library is known to its own room alone.
 func TestImportsOnlyGoDown(t *testing.T) {
 	packages := listPackages(t)
 	if len(packages) < len(rooms) {
@@ -67,6 +67,8 @@ func forbiddenRoom(room, other string) string {
 		return ""
 	case room == "pkg/sandbox":
 		return "the sandbox is a separate world"
+	case room == "pkg/simtest" || other == "pkg/simtest":
+		return "the simulation is made of tests alone"
 	case other == "pkg/sandbox" && room != "cmd/pointsync":
 		return "only cmd and tests enter the sandbox"
 	case other == "pkg/sandbox":
@@ -84,7 +86,7 @@ func forbiddenRoom(room, other string) string {
 
 // roomOf answers the room that a package belongs to: itself, or the nearest folder above that is on the list.
 func roomOf(path string) string {
-	for _, room := range append([]string{"pkg/sandbox"}, rooms...) {
+	for _, room := range append([]string{"pkg/sandbox", "pkg/simtest"}, rooms...) {
 		if path == room || strings.HasPrefix(path, room+"/") {
 			return room
 		}
@@ -133,6 +135,8 @@ func TestForbidden(t *testing.T) {
 		{"cmd/pointsync", module + "pkg/sandbox", true},
 		{"pkg/billing", "golang.org/x/sync/errgroup", false},
 		{"api", module + "pkg/elsewhere", false},
+		{"cmd/pointsync", module + "pkg/simtest", false},
+		{"pkg/simtest", module + "pkg/store", false},
 	} {
 		if why := forbidden(c.room, c.imported); (why == "") != c.ok {
 			t.Errorf("%s imports %s: %q", c.room, c.imported, why)

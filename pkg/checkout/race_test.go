@@ -2,6 +2,7 @@ package checkout_test
 
 import (
 	"fmt"
+	"net/http"
 	"sync"
 	"testing"
 
@@ -94,6 +95,32 @@ func TestParallelPlans(t *testing.T) {
 			if open := s.openPages() - before; open != 1 {
 				t.Fatalf("round %d: %d open pages that sell a plan", round, open)
 			}
+		}
+	})
+}
+
+// TestPlanPaidDuringAnother proves that a plan which is paid, and whose order is fulfilled, while another one's page is being
+// opened is seen: the other page is closed and refused, or it would sell a second subscription.
+func TestPlanPaidDuringAnother(t *testing.T) {
+	t.Parallel()
+	eachShop(t, func(t *testing.T, s *shop) {
+		a := storetest.NewAccount(t, s.db)
+		first := s.order(a.ID, checkout.Request{Item: "basic_monthly"})
+		s.intercept(func(out http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodPost && r.URL.Path == "/v1/checkout/sessions" {
+				s.intercept(nil)
+				if paid := s.pay(first); paid.Status != billing.OrderFulfilled {
+					t.Errorf("the first order is %s", paid.Status)
+				}
+			}
+			s.sandbox.ServeHTTP(out, r)
+		})
+		_, _, err := s.service.Create(t.Context(), a.ID, checkout.Request{Item: "pro_monthly"})
+		if billing.CodeOf(err) != billing.ESubscriptionExists {
+			t.Errorf("a second plan, ordered while the first was paid, answers %v", err)
+		}
+		if open := s.openPages(); open != 0 {
+			t.Errorf("%d open pages could sell a second subscription", open)
 		}
 	})
 }

@@ -52,12 +52,13 @@ func (s *Service) leaveOnePlan(ctx context.Context, o billing.Order) (billing.Or
 		}
 		closed++
 	}
-	if closed == 0 {
-		return o, nil
+	if closed > 0 {
+		if _, err := s.syncer.Sync(ctx, o.AccountID); err != nil {
+			return o, err
+		}
 	}
-	if _, err := s.syncer.Sync(ctx, o.AccountID); err != nil {
-		return o, err
-	}
+	// Also where none was closed: an order that was paid and fulfilled since ours was claimed is no open one any more, and then
+	// its subscription is on the account.
 	a, err := s.db.Account(ctx, o.AccountID)
 	if err != nil {
 		return o, err

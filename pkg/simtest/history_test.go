@@ -1,0 +1,157 @@
+package simtest
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/pointsync/pointsync/pkg/store"
+)
+
+// claims are what a token says that the database must once have been.
+type claims struct {
+	Account string `json:"sub"`
+	Version int64  `json:"ver"`
+	Points  int64  `json:"points"`
+	Sub     *struct {
+		Plan   string `json:"plan"`
+		Status string `json:"status"`
+		From   *int64 `json:"from"`
+		Until  *int64 `json:"until"`
+	} `json:"subscription"`
+}
+
+func readClaims(raw string) (c claims, err error) {
+	parts := strings.Split(raw, ".")
+	if len(parts) != 3 {
+		return c, fmt.Errorf("it has %d parts", len(parts))
+	}
+	b, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil {
+		return c, err
+	}
+	return c, json.Unmarshal(b, &c)
+}
+
+// subscription is the claim as the history writes it.
+func (c claims) subscription() string {
+	if c.Sub == nil {
+		return ""
+	}
+	number := func(n *int64) string {
+		if n == nil {
+			return ""
+		}
+		return fmt.Sprint(*n)
+	}
+	return strings.Join([]string{c.Sub.Plan, c.Sub.Status, number(c.Sub.From), number(c.Sub.Until)}, "|")
+}
+
+// historyDDL lets the database itself write down every state of an account's row. On PostgreSQL that is done at the end of
+// the transaction, so that only states which others could see are kept; SQLite knows no such trigger, and keeps those
+// in the middle of a transaction as well.
+var historyDDL = map[store.Dialect][]string{
+	store.Postgres: {
+		`CREATE TABLE sim_history (account_id text, version bigint, available bigint, held bigint, debt bigint, sub text, sub_id text, period bigint,
+			PRIMARY KEY (account_id, version, available, held, debt, sub))`,
+		`CREATE FUNCTION sim_remember() RETURNS trigger AS $$ BEGIN
+			INSERT INTO sim_history SELECT id, version, available, held, debt, ` + pgSub + ` FROM accounts WHERE id = NEW.id ON CONFLICT DO NOTHING;
+			RETURN NULL; END $$ LANGUAGE plpgsql`,
+		`CREATE CONSTRAINT TRIGGER sim_remember AFTER INSERT OR UPDATE ON accounts DEFERRABLE INITIALLY DEFERRED
+			FOR EACH ROW EXECUTE FUNCTION sim_remember()`,
+	},
+	store.SQLite: {
+		`CREATE TABLE sim_history (account_id text, version bigint, available bigint, held bigint, debt bigint, sub text, sub_id text, period bigint,
+			PRIMARY KEY (account_id, version, available, held, debt, sub))`,
+		`CREATE TRIGGER sim_remember_insert AFTER INSERT ON accounts BEGIN ` + sqliteRemember + `; END`,
+		`CREATE TRIGGER sim_remember_update AFTER UPDATE ON accounts BEGIN ` + sqliteRemember + `; END`,
+	},
+}
+
+const (
+	pgSub = `COALESCE(sub_plan || '|' || sub_status || '|' || COALESCE(EXTRACT(EPOCH FROM window_from)::bigint::text, '')
+		|| '|' || COALESCE(EXTRACT(EPOCH FROM window_until)::bigint::text, ''), ''), COALESCE(sub_id, ''),
+		COALESCE(EXTRACT(EPOCH FROM sub_period_start)::bigint, 0)`
+	sqliteRemember = `INSERT OR IGNORE INTO sim_history SELECT id, version, available, held, debt,
+		COALESCE(sub_plan || '|' || sub_status || '|' || COALESCE(strftime('%s', window_from), '') || '|' || COALESCE(strftime('%s', window_until), ''), ''),
+		COALESCE(sub_id, ''), CAST(COALESCE(strftime('%s', sub_period_start), 0) AS integer) FROM accounts WHERE id = NEW.id`
+)
+
+func rememberHistory(ctx context.Context, db *store.DB) error {
+	for _, statement := range historyDDL[db.Dialect()] {
+		if _, err := db.SQL().ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("%w: %s", err, statement)
+		}
+	}
+	return nil
+}
+
+// past is one state that an account's row once had.
+type past struct {
+	version, points int64
+	sub, subID      string // as a token states it; and its id
+	period          int64  // when its period began, in Unix seconds
+}
+
+// history reads every state that the user's row ever had, oldest first.
+func (u *user) history(ctx context.Context, account string) (all []past, err error) {
+	rows, err := u.w.db.SQL().QueryContext(ctx, `SELECT version, available, sub, sub_id, period FROM sim_history WHERE account_id = $1 ORDER BY version`, account)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var p past
+		if err := rows.Scan(&p.version, &p.points, &p.sub, &p.subID, &p.period); err != nil {
+			return nil, err
+		}
+		all = append(all, p)
+	}
+	return all, rows.Err()
+}
+
+// checkHistory holds the past of the user's row against itself, and every token that they were given against that past.
+func (u *user) checkHistory(ctx context.Context) error {
+	u.mu.Lock()
+	said, account := u.claims, u.account
+	u.claims = nil
+	u.mu.Unlock()
+	all, err := u.history(ctx, account)
+	if err != nil {
+		return err
+	}
+	for n := 1; n < len(all); n++ {
+		u.checkSuccession(all[n-1], all[n])
+	}
+	type stated struct {
+		version, points int64
+		sub             string
+	}
+	was := map[stated]bool{}
+	for _, p := range all {
+		was[stated{p.version, p.points, p.sub}] = true
+	}
+	for _, c := range said {
+		if !was[stated{c.Version, c.Points, c.subscription()}] || c.Account != account {
+			u.w.violate(u, "a token states what the database never was: account %s, version %d, %d points, subscription %q",
+				c.Account, c.Version, c.Points, c.subscription())
+		}
+	}
+	return nil
+}
+
+// checkSuccession says what one state of a row may follow another: of a higher version, and never an older picture of Stripe, where
+// a subscription that ended stays so and its period only moves on.
+func (u *user) checkSuccession(before, after past) {
+	switch {
+	case before.version == after.version && u.w.dialect == store.Postgres:
+		u.w.violate(u, "version %d of its row was two states: %+v and %+v", after.version, before, after)
+	case before.subID != after.subID || before.subID == "":
+	case after.period < before.period:
+		u.w.violate(u, "an older picture of Stripe followed a newer one: %+v after %+v", after, before)
+	case strings.Contains(before.sub, "|canceled|") && !strings.Contains(after.sub, "|canceled|"):
+		u.w.violate(u, "a subscription came back from its end: %+v after %+v", after, before)
+	}
+}

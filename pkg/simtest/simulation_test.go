@@ -1,0 +1,137 @@
+package simtest
+
+import (
+	"flag"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/store"
+	"github.com/pointsync/pointsync/pkg/store/storetest"
+)
+
+var (
+	firstSeed = flag.Uint64("seed", 1, "the first seed")
+	seeds     = flag.Int("seeds", 2, "how many seeds, one after the other")
+	users     = flag.Int("users", 4, "how many users each simulation has")
+	steps     = flag.Int("steps", 60, "how many steps each simulation has")
+	onlyOn    = flag.String("database", "", "postgres or sqlite; both where it is not given")
+	shrink    = flag.Bool("shrink", false, "look for fewer steps that fail as well")
+	// A sync that was killed in the middle is taken up by the queue after a minute, and the queue looks every half a minute.
+	agreement = flag.Duration("patience", 150*time.Second, "how long, in real time, the database may take at the end to agree with Stripe")
+	showPlan  = flag.Bool("plan", false, "print the plan of the first seed, and do nothing")
+)
+
+// TestSimulation proves, for every seed on both databases, that nothing is lost and nothing happens twice while faults
+// rain, and that once they stop the database says what Stripe says.
+func TestSimulation(t *testing.T) {
+	t.Parallel()
+	if *showPlan {
+		t.Log("\n" + printPlan(makePlan(size{*firstSeed, *users, *steps})))
+		return
+	}
+	for n := range *seeds {
+		for _, dialect := range storetest.Dialects {
+			if *onlyOn != "" && *onlyOn != string(dialect) {
+				continue
+			}
+			s := size{*firstSeed + uint64(n), *users, *steps}
+			t.Run(fmt.Sprintf("seed=%d/%s", s.seed, dialect), func(t *testing.T) {
+				t.Parallel()
+				simulate(t, s, dialect)
+				if t.Failed() && *shrink {
+					shrinkFailure(t, s, dialect)
+				}
+			})
+		}
+	}
+}
+
+// shrinkFailure looks for the shortest beginning of the plan that fails as well, by halving. What depends on real time may
+// not fail again.
+func shrinkFailure(t *testing.T, s size, dialect store.Dialect) {
+	passes, fails := 0, s.steps
+	for fails-passes > 1 {
+		s.steps = (passes + fails) / 2
+		if t.Run(fmt.Sprintf("steps=%d", s.steps), func(t *testing.T) { simulate(t, s, dialect) }) {
+			passes = s.steps
+		} else {
+			fails = s.steps
+		}
+	}
+	t.Logf("the shortest beginning of the plan that failed has %d steps", fails)
+}
+
+// simulate runs one simulation: the plan under faults, checked whenever it is at rest, then the end without faults.
+func simulate(t *testing.T, s size, dialect store.Dialect) {
+	w := newWorld(t, s, dialect)
+	for _, u := range w.users {
+		u.register()
+	}
+	for n, steps := range makePlan(s) {
+		w.begin(fmt.Sprintf("wave %d", n))
+		w.play(steps)
+		if w.checkSafety(w.concerned(n, steps)); len(w.broken()) > 0 {
+			w.tell()
+			return
+		}
+	}
+	w.begin("the end")
+	took := w.settle()
+	if w.checkSafety(w.users); len(w.broken()) > 0 {
+		w.tell()
+		return
+	}
+	t.Logf("%s; the database agreed with Stripe %s after the last webhook", w.summary(), took.Round(time.Millisecond))
+}
+
+// checkAllEvery is after how many waves everybody is checked, and not only those who took part in the last one.
+const checkAllEvery = 10
+
+// concerned are the users to be checked after a wave.
+func (w *world) concerned(n int, steps wave) []*user {
+	if n%checkAllEvery == 0 {
+		return w.users
+	}
+	var who []*user
+	for _, s := range steps {
+		if s.user >= 0 && !slices.Contains(who, w.users[s.user]) {
+			who = append(who, w.users[s.user])
+		}
+	}
+	return who
+}
+
+func (w *world) begin(what string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.current = what
+}
+
+// play does the steps of a wave at the same time; those of one user, and the world's, one after the other.
+func (w *world) play(steps wave) {
+	lines := map[int][]step{}
+	for _, s := range steps {
+		lines[s.user] = append(lines[s.user], s)
+	}
+	var wait sync.WaitGroup
+	for _, line := range lines {
+		wait.Go(func() {
+			for _, s := range line {
+				w.do(s)
+			}
+		})
+	}
+	wait.Wait()
+}
+
+func (w *world) do(s step) {
+	w.note(s.user, "%s", s)
+	if s.user < 0 {
+		find(worldVerbs, s.verb)(w, s.rand())
+		return
+	}
+	find(userVerbs, s.verb)(w.users[s.user], s.rand())
+}

@@ -1,0 +1,256 @@
+package simtest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/sandbox/sandboxtest"
+)
+
+// object is an object of Stripe's as it answers it.
+type object map[string]any
+
+func (o object) text(path string) string   { s, _ := o.at(path).(string); return s }
+func (o object) number(path string) int64  { n, _ := o.at(path).(float64); return int64(n) }
+func (o object) flag(path string) bool     { b, _ := o.at(path).(bool); return b }
+func (o object) list(path string) []object { return toObjects(o.at(path)) }
+
+func (o object) at(path string) any {
+	var v any = map[string]any(o)
+	for name := range strings.SplitSeq(path, ".") {
+		m, _ := v.(map[string]any)
+		v = m[name]
+	}
+	return v
+}
+
+func toObjects(v any) []object {
+	items, _ := v.([]any)
+	found := make([]object, 0, len(items))
+	for _, each := range items {
+		if m, ok := each.(map[string]any); ok {
+			found = append(found, m)
+		}
+	}
+	return found
+}
+
+const (
+	maxAsk         = 60 // how often Stripe is asked for one thing while it has faults
+	stripePatience = 15 * time.Second
+)
+
+// ask asks Stripe as its dashboard and its own pages do, and repeats, under one key, what a fault struck.
+func (w *world) ask(method, path string, form url.Values) (o object, status int) {
+	key := w.newKey("dashboard")
+	for try := 0; try < maxAsk && w.ctx.Err() == nil; try++ {
+		status, o = w.askOnce(method, path, form, key)
+		if status != 0 && status != http.StatusTooManyRequests && status < http.StatusInternalServerError {
+			return o, status
+		}
+		pause(w.ctx, try)
+	}
+	return o, status
+}
+
+func (w *world) askOnce(method, path string, form url.Values, key string) (int, object) {
+	address, body := w.stripe+path, io.Reader(http.NoBody)
+	if method == http.MethodPost {
+		body = strings.NewReader(form.Encode())
+	} else if len(form) > 0 {
+		address += "?" + form.Encode()
+	}
+	req, err := http.NewRequestWithContext(w.ctx, method, address, body)
+	if err != nil {
+		return 0, nil
+	}
+	req.Header.Set("Authorization", "Bearer "+sandboxtest.Key)
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if method == http.MethodPost {
+		req.Header.Set("Idempotency-Key", key)
+	}
+	return w.receive(req)
+}
+
+// control uses one of the sandbox's own controls, which no fault strikes.
+func (w *world) control(ctx context.Context, method, path string, wish map[string]any) (int, object) {
+	b, _ := json.Marshal(wish) // cannot fail: numbers and texts
+	req, err := http.NewRequestWithContext(ctx, method, w.stripe+"/_sandbox/"+path, strings.NewReader(string(b)))
+	if err != nil {
+		return 0, nil
+	}
+	return w.receive(req)
+}
+
+func (w *world) receive(req *http.Request) (int, object) {
+	ctx, cancel := context.WithTimeout(req.Context(), stripePatience)
+	defer cancel()
+	resp, err := w.http.Do(req.WithContext(ctx))
+	if err != nil {
+		return 0, nil
+	}
+	defer resp.Body.Close()
+	var o object
+	if err := json.NewDecoder(resp.Body).Decode(&o); err != nil {
+		return 0, nil
+	}
+	return resp.StatusCode, o
+}
+
+// all reads a whole list of Stripe's.
+func (w *world) all(path string, form url.Values) ([]object, error) {
+	var found []object
+	query := url.Values{"limit": {"100"}}
+	for name, values := range form {
+		query[name] = values
+	}
+	for {
+		page, status := w.ask("GET", path, query)
+		if status != http.StatusOK {
+			return nil, fmt.Errorf("GET %s answers %d", path, status)
+		}
+		items := page.list("data")
+		found = append(found, items...)
+		if !page.flag("has_more") || len(items) == 0 {
+			return found, nil
+		}
+		query.Set("starting_after", items[len(items)-1].text("id"))
+	}
+}
+
+// customerID answers the user's customer, "" before there is one.
+func (u *user) customerID() string {
+	u.mu.Lock()
+	known := u.customer
+	u.mu.Unlock()
+	if known != "" {
+		return known
+	}
+	found, err := u.w.all("/v1/customers", url.Values{"email": {u.email}})
+	if err != nil || len(found) == 0 {
+		return ""
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.customer = found[0].text("id")
+	return u.customer
+}
+
+// subscription answers one that has not ended, false where there is none.
+func (u *user) subscription() (object, bool) {
+	customer := u.customerID()
+	if customer == "" {
+		return nil, false
+	}
+	found, err := u.w.all("/v1/subscriptions", url.Values{"customer": {customer}})
+	if err != nil || len(found) == 0 {
+		return nil, false
+	}
+	return found[0], true
+}
+
+func (u *user) change(what string, form url.Values) {
+	s, ok := u.subscription()
+	if !ok {
+		return
+	}
+	_, status := u.w.ask("POST", "/v1/subscriptions/"+s.text("id"), form)
+	u.w.note(u.number, "%s %s: %d", what, s.text("id"), status)
+}
+
+func (u *user) cancelLater(*rand.Rand) {
+	u.change("cancel at the period's end", url.Values{"cancel_at_period_end": {"true"}})
+}
+
+func (u *user) resume(*rand.Rand) { u.change("resume", url.Values{"cancel_at_period_end": {"false"}}) }
+
+func (u *user) swapCard(card string) {
+	u.change("pay from now on with "+card+",", url.Values{"default_payment_method": {card}})
+}
+
+func (u *user) cancelNow(*rand.Rand) {
+	if s, ok := u.subscription(); ok {
+		_, status := u.w.ask("DELETE", "/v1/subscriptions/"+s.text("id"), nil)
+		u.w.note(u.number, "cancel %s now: %d", s.text("id"), status)
+	}
+}
+
+// changePlan changes to another plan, as the portal does: invoiced at once, or not at all.
+func (u *user) changePlan(r *rand.Rand) {
+	wanted, behavior := []string{"basic", "pro"}[r.IntN(2)], "always_invoice"
+	if r.IntN(4) == 0 {
+		behavior = "none"
+	}
+	s, ok := u.subscription()
+	if !ok {
+		return
+	}
+	prices, err := u.w.all("/v1/prices", url.Values{"lookup_keys[]": {billing.LookupKey(wanted)}})
+	items := s.list("items.data")
+	if err != nil || len(prices) == 0 || len(items) == 0 || items[0].text("price.id") == prices[0].text("id") {
+		return
+	}
+	form := url.Values{"items[0][id]": {items[0].text("id")}, "items[0][price]": {prices[0].text("id")}, "proration_behavior": {behavior}}
+	if behavior == "always_invoice" {
+		form.Set("payment_behavior", "pending_if_incomplete")
+	}
+	_, status := u.w.ask("POST", "/v1/subscriptions/"+s.text("id"), form)
+	u.w.note(u.number, "change %s to %s (%s): %d", s.text("id"), wanted, behavior, status)
+}
+
+// paid picks one of the user's payments.
+func (u *user) paid(r *rand.Rand) (object, bool) {
+	customer := u.customerID()
+	if customer == "" {
+		return nil, false
+	}
+	charges, err := u.w.all("/v1/charges", url.Values{"customer": {customer}})
+	n := r.IntN(1 << 20)
+	if err != nil || len(charges) == 0 {
+		return nil, false
+	}
+	return charges[n%len(charges)], true
+}
+
+func (u *user) getRefund(r *rand.Rand) {
+	whole, share := r.IntN(3) == 0, 1+r.Int64N(99)
+	c, ok := u.paid(r)
+	if !ok {
+		return
+	}
+	wish := map[string]any{}
+	if !whole {
+		wish["amount"] = max(1, c.number("amount")*share/100)
+	}
+	status, _ := u.w.control(u.w.ctx, "POST", "payments/"+c.text("id")+"/refund", wish)
+	u.w.note(u.number, "refund %v of %s: %d", wish["amount"], c.text("id"), status)
+}
+
+func (u *user) dispute(r *rand.Rand) {
+	inquiry := r.IntN(3) == 0
+	if c, ok := u.paid(r); ok {
+		status, _ := u.w.control(u.w.ctx, "POST", "payments/"+c.text("id")+"/dispute", map[string]any{"inquiry": inquiry})
+		u.w.note(u.number, "dispute %s: %d", c.text("id"), status)
+	}
+}
+
+func (u *user) decideDispute(r *rand.Rand) {
+	outcome := []string{"won", "lost"}[r.IntN(2)]
+	c, ok := u.paid(r)
+	if !ok {
+		return
+	}
+	found, err := u.w.all("/v1/disputes", url.Values{"charge": {c.text("id")}})
+	if err == nil && len(found) > 0 {
+		status, _ := u.w.control(u.w.ctx, "POST", "disputes/"+found[0].text("id")+"/close", map[string]any{"outcome": outcome})
+		u.w.note(u.number, "the dispute of %s is %s: %d", c.text("id"), outcome, status)
+	}
+}

@@ -1,0 +1,279 @@
+package simtest
+
+import (
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"sync"
+)
+
+// order is a purchase that the client was given a page for.
+type order struct {
+	id, session, key string
+	body             map[string]any
+}
+
+// userVerbs are what users do. A new ability of the product is one function and one line here.
+var userVerbs = []weighted[func(*user, *rand.Rand)]{
+	{"spend", 24, (*user).spendSome},
+	{"spend under an old token", 10, (*user).spendStale},
+	{"spend several at once", 8, (*user).spendTogether},
+	{"spend while the database is cut", 8, (*user).spendOverCuts},
+	{"send one key several times at once", 6, (*user).spendCopies},
+	{"repeat a key of before", 8, (*user).repeatKey},
+	{"use a key for another amount", 3, (*user).misuseKey},
+	{"buy points", 18, (*user).buyPack},
+	{"subscribe", 10, (*user).subscribe},
+	{"order two plans and pay for both", 4, (*user).subscribeTwice},
+	{"pay on a page of before", 6, (*user).payOld},
+	{"order again under a key of before", 4, (*user).repeatOrder},
+	{"look at an order", 5, (*user).lookAtOrder},
+	{"read the session", 3, (*user).readSession},
+	{"refresh", 3, (*user).refreshNow},
+	{"log in", 1, func(u *user, _ *rand.Rand) { u.login() }},
+	{"cancel", 3, (*user).cancelLater},
+	{"resume", 3, (*user).resume},
+	{"cancel at once", 2, (*user).cancelNow},
+	{"change the plan", 5, (*user).changePlan},
+	{"get money back", 8, (*user).getRefund},
+	{"dispute a payment", 2, (*user).dispute},
+	{"decide a dispute", 1, (*user).decideDispute},
+	{"have a card that will fail", 2, func(u *user, _ *rand.Rand) { u.swapCard("pm_card_chargeCustomerFail") }},
+	{"have a good card again", 2, func(u *user, _ *rand.Rand) { u.swapCard("pm_card_visa") }},
+}
+
+// cards are what people pay with; the good one more often.
+var cards = []weighted[string]{
+	{"good", 12, "pm_card_visa"},
+	{"declined", 3, "pm_card_visa_chargeDeclined"},
+	{"without funds", 1, "pm_card_visa_chargeDeclinedInsufficientFunds"},
+	{"fails later", 1, "pm_card_chargeCustomerFail"},
+	{"disputed", 1, "pm_card_createDispute"},
+	{"asked about", 1, "pm_card_createDisputeInquiry"},
+}
+
+const maxSpend = 150
+
+// amount is a little of what people have, and at times most of it.
+func amount(r *rand.Rand) int64 {
+	n := 1 + r.Int64N(maxSpend)
+	if r.IntN(4) == 0 {
+		return 4 * n
+	}
+	return n
+}
+
+func (u *user) spendSome(r *rand.Rand) { u.try(u.newIntent(amount(r)), "", patience) }
+
+func (u *user) spendStale(r *rand.Rand) {
+	u.try(u.newIntent(amount(r)), u.stale(r.IntN(maxOld)), patience)
+}
+
+func (u *user) spendTogether(r *rand.Rand) {
+	var wait sync.WaitGroup
+	for range 2 + r.IntN(4) {
+		in, token := u.newIntent(amount(r)), u.stale(r.IntN(maxOld))
+		wait.Go(func() { u.try(in, token, patience) })
+	}
+	wait.Wait()
+}
+
+// spendOverCuts aims the cuts of the database's answers at a spend: at its debit, its entry or its commit.
+func (u *user) spendOverCuts(r *rand.Rand) {
+	u.w.cutDatabaseAnswers(r)
+	u.spendTogether(r)
+}
+
+// spendCopies sends one request several times at once. A copy may be refused and another one, when points have come, not;
+// so the acknowledgements are judged first.
+func (u *user) spendCopies(r *rand.Rand) {
+	in := u.newIntent(amount(r))
+	in.unsure = true // whichever copy comes first, the others are repeats
+	answers, definite := make([]answer, 2+r.IntN(4)), true
+	var wait sync.WaitGroup
+	var mu sync.Mutex
+	for i := range answers {
+		wait.Go(func() {
+			a, _, ok := u.insist(in.request(), "", patience)
+			mu.Lock()
+			defer mu.Unlock()
+			answers[i], definite = a, definite && ok
+		})
+	}
+	wait.Wait()
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	first := 0
+	for _, a := range answers {
+		if a.status == http.StatusOK {
+			if !a.replayed {
+				first++
+			}
+			a.replayed = true
+			u.judge(in, a)
+		}
+	}
+	if first > 1 {
+		u.w.violate(u, "%d copies of %s say that they were the first", first, in.key)
+	}
+	for _, a := range answers {
+		if a.status != http.StatusOK && a.status != 0 && in.state != acknowledged && definite {
+			u.judge(in, a)
+		}
+	}
+}
+
+// before picks a spend of before, nil where there is none.
+func (u *user) before(r *rand.Rand, wanted func(*intent) bool) *intent {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	var fitting []*intent
+	for _, in := range u.spends {
+		if wanted(in) {
+			fitting = append(fitting, in)
+		}
+	}
+	if len(fitting) == 0 {
+		return nil
+	}
+	return fitting[r.IntN(len(fitting))]
+}
+
+func (u *user) repeatKey(r *rand.Rand) {
+	if in := u.before(r, func(*intent) bool { return true }); in != nil {
+		u.try(in, u.stale(r.IntN(maxOld)), patience)
+	}
+}
+
+// misuseKey uses a key that had its effect for another request, which must be refused and have none.
+func (u *user) misuseKey(r *rand.Rand) {
+	in := u.before(r, func(in *intent) bool { return in.state == acknowledged })
+	if in == nil {
+		return
+	}
+	other := intent{key: in.key, amount: in.amount + 1 + r.Int64N(maxSpend)}
+	a, _, ok := u.insist(other.request(), "", patience)
+	if ok && a.status != http.StatusUnprocessableEntity {
+		u.w.violate(u, "the key %s of %d points, used again for %d, answers %s", in.key, in.amount, other.amount, a)
+	}
+}
+
+func (u *user) buyPack(r *rand.Rand) {
+	body := map[string]any{"item": "odd"}
+	if r.IntN(3) > 0 {
+		body = map[string]any{"item": "small", "quantity": 1 + r.IntN(6)}
+	}
+	u.buy(r, body)
+}
+
+func (u *user) subscribe(r *rand.Rand) {
+	u.buy(r, map[string]any{"item": []string{"basic", "pro", "weekly"}[r.IntN(3)]})
+}
+
+// subscribeTwice tries to get two subscriptions at once, of which one at the most may come about.
+func (u *user) subscribeTwice(*rand.Rand) {
+	var wait sync.WaitGroup
+	for _, item := range []string{"basic", "weekly"} {
+		wait.Go(func() {
+			if made, ok := u.order(map[string]any{"item": item}); ok {
+				u.w.note(u.number, "pay %s, one of two plans: %d", made.session, u.pay(made, "pm_card_visa"))
+			}
+		})
+	}
+	wait.Wait()
+}
+
+// order orders an item under a key of its own. It answers false where there is no answer, or a subscription already.
+func (u *user) order(body map[string]any) (order, bool) {
+	made := order{key: u.w.newKey("buy"), body: body}
+	a, _, ok := u.insist(made.request(), "", patience)
+	u.w.note(u.number, "order %v: %s %s", body, a, a.text("session_id"))
+	if !ok || a.status != http.StatusCreated {
+		return made, false
+	}
+	made.id, made.session = a.text("order.id"), a.text("session_id")
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.orders = append(u.orders, made)
+	return made, true
+}
+
+// buy orders an item, mostly pays for it, and mostly comes back to the success page.
+func (u *user) buy(r *rand.Rand, body map[string]any) {
+	card, pays, again, returns := pick(r, cards), r.IntN(10) < 8, r.IntN(2) == 0, r.IntN(3) > 0
+	made, ok := u.order(body)
+	if !ok {
+		return
+	}
+	if pays {
+		status := u.pay(made, card.do)
+		u.w.note(u.number, "pay %s with a card that is %s: %d", made.session, card.name, status)
+		if status == http.StatusPaymentRequired && again {
+			u.pay(made, "pm_card_visa")
+		}
+	}
+	if returns {
+		u.look(made)
+	}
+}
+
+func (o order) request() request {
+	return request{method: "POST", path: "/checkout", key: o.key, body: o.body}
+}
+
+// repeatOrder asks again under a key that was answered: with the same order, or not at all where a subscription has come
+// between.
+func (u *user) repeatOrder(r *rand.Rand) {
+	o, ok := u.someOrder(r)
+	if !ok {
+		return
+	}
+	a, _, ok := u.insist(o.request(), "", patience)
+	if !ok || a.status == http.StatusConflict {
+		return
+	}
+	if a.status != http.StatusCreated || a.text("order.id") != o.id || !a.replayed {
+		u.w.violate(u, "the key %s made the order %s, and its repeat answers %s %s", o.key, o.id, a, a.text("order.id"))
+	}
+}
+
+func (u *user) pay(o order, card string) int {
+	_, status := u.w.ask("POST", "/v1/payment_pages/"+o.session+"/confirm", url.Values{"payment_method": {card}})
+	return status
+}
+
+// payOld pays on a page that was left open, if it still is.
+func (u *user) payOld(r *rand.Rand) {
+	if o, ok := u.someOrder(r); ok {
+		status := u.pay(o, "pm_card_visa")
+		u.w.note(u.number, "pay %s of before: %d", o.session, status)
+	}
+}
+
+func (u *user) look(o order) {
+	a, _, ok := u.insist(request{method: "GET", path: "/checkout/" + o.id}, "", patience)
+	if ok && a.status != http.StatusOK {
+		u.w.violate(u, "its own order %s answers %s", o.id, a)
+	}
+}
+
+func (u *user) someOrder(r *rand.Rand) (order, bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if len(u.orders) == 0 {
+		return order{}, false
+	}
+	return u.orders[r.IntN(len(u.orders))], true
+}
+
+func (u *user) lookAtOrder(r *rand.Rand) {
+	if o, ok := u.someOrder(r); ok {
+		u.look(o)
+	}
+}
+
+func (u *user) readSession(*rand.Rand) {
+	u.insist(request{method: "GET", path: "/session"}, "", patience)
+}
+
+func (u *user) refreshNow(*rand.Rand) { u.renew(u.current()) }

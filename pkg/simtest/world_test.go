@@ -1,0 +1,191 @@
+package simtest
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/catalog"
+	"github.com/pointsync/pointsync/pkg/sandbox"
+	"github.com/pointsync/pointsync/pkg/sandbox/sandboxtest"
+	"github.com/pointsync/pointsync/pkg/store"
+	"github.com/pointsync/pointsync/pkg/store/storetest"
+	"github.com/pointsync/pointsync/pkg/token"
+)
+
+// world is one simulation: the servers, the local Stripe, the database, the wires between them, and the users.
+type world struct {
+	t       testing.TB
+	ctx     context.Context
+	size    size
+	dialect store.Dialect
+	catalog *catalog.Catalog
+	http    *http.Client
+
+	stripe   string // the sandbox's address
+	db       *store.DB
+	api      *wire // between clients and servers, and between Stripe and servers
+	toStripe *wire // between servers and Stripe
+	database *wire // between servers and PostgreSQL; nil on SQLite, which has no wire
+	env      []string
+	servers  []*server // the second one runs at times, on PostgreSQL only
+	users    []*user
+
+	keys atomic.Int64
+	lost atomic.Bool // whether webhooks were lost: then only a reconcile can tell
+
+	mu         sync.Mutex
+	notes      []note
+	violations []violation
+	struck     map[string]int64 // how often faults of each kind have struck
+	current    string           // the wave that runs
+}
+
+var shownSecret = regexp.MustCompile(`STRIPE_WEBHOOK_SECRET=(whsec_\S+)`)
+
+// newWorld makes everything and starts the first server. The servers follow the sandbox's clock.
+func newWorld(t testing.TB, s size, dialect store.Dialect) *world {
+	t.Helper()
+	w := &world{t: t, ctx: t.Context(), size: s, dialect: dialect, struck: map[string]int64{}, http: &http.Client{
+		Transport: &http.Transport{DisableKeepAlives: true}, // one connection for each try, and no tries of its own
+	}}
+	local, err := sandbox.New(sandbox.Options{})
+	w.must(err)
+	server := httptest.NewServer(local.Handler())
+	t.Cleanup(func() { server.CloseClientConnections(); server.Close(); w.must(local.Close()) })
+	w.stripe, w.toStripe = server.URL, newWire(t, server.Listener.Addr().String())
+	w.catalog, err = catalog.Load("testdata/catalog.yaml")
+	w.must(err)
+
+	databaseURL := storetest.URL(t, dialect)
+	w.db = storetest.OpenURL(t, databaseURL, w.now)
+	w.must(rememberHistory(w.ctx, w.db))
+	if dialect == store.Postgres {
+		u, err := url.Parse(databaseURL)
+		w.must(err)
+		w.database = newWire(t, u.Host)
+		u.Host = w.database.addr()
+		databaseURL = u.String()
+	}
+	w.prepareServers(databaseURL)
+	w.must(w.servers[0].start())
+	for n := range s.users {
+		w.users = append(w.users, &user{w: w, number: n, email: fmt.Sprintf("user%d@example.com", n)})
+	}
+	return w
+}
+
+// prepareServers sets Stripe up as an operator does, and makes two servers of the same settings.
+func (w *world) prepareServers(databaseURL string) {
+	w.api = newWire(w.t)
+	path, err := os.Getwd()
+	w.must(err)
+	w.env = []string{
+		"DATABASE_URL=" + databaseURL, "STRIPE_SECRET_KEY=" + sandboxtest.Key, "STRIPE_API_BASE=http://" + w.toStripe.addr(),
+		"POINTSYNC_CLOCK_URL=" + w.stripe + "/_sandbox/clock", "POINTSYNC_CATALOG=" + path + "/testdata/catalog.yaml",
+		"POINTSYNC_SIGNING_KEYS=" + token.GenerateKey("sim"), "POINTSYNC_ALLOWED_ORIGINS=https://app.example.com",
+	}
+	said, err := w.command("stripe", "setup", "--webhook-url", "http://"+w.api.addr()+"/webhook")
+	w.must(err)
+	secret := shownSecret.FindStringSubmatch(said)
+	if secret == nil {
+		w.t.Fatalf("setup shows no secret:\n%s", said)
+	}
+	w.env = append(w.env, "STRIPE_WEBHOOK_SECRET="+secret[1])
+	w.servers = []*server{newServer(w.t, w.env), newServer(w.t, w.env)}
+	w.api.setTargets([]string{w.servers[0].addr})
+}
+
+// command runs one of the program's commands to its end.
+func (w *world) command(args ...string) (string, error) {
+	path, err := binary()
+	if err != nil {
+		return "", err
+	}
+	cmd := exec.CommandContext(w.ctx, path, args...)
+	cmd.Env = w.env
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("pointsync %v: %w\n%s", args, err, out)
+	}
+	return string(out), err
+}
+
+// now is the sandbox's clock, for what the test itself does in the database.
+func (w *world) now() time.Time {
+	_, o := w.control(context.Background(), "GET", "clock", nil)
+	now, err := time.Parse(time.RFC3339Nano, o.text("now"))
+	if err != nil {
+		w.t.Errorf("the sandbox's clock does not answer: %v", err)
+		return time.Now()
+	}
+	return now
+}
+
+// targets are the addresses that requests go to.
+func (w *world) targets() []string {
+	w.api.mu.Lock()
+	defer w.api.mu.Unlock()
+	return slices.Clone(w.api.targets)
+}
+
+// running are the servers that are meant to run.
+func (w *world) running() []*server {
+	targets := w.targets()
+	var found []*server
+	for _, s := range w.servers {
+		if slices.Contains(targets, s.addr) {
+			found = append(found, s)
+		}
+	}
+	return found
+}
+
+func (w *world) newKey(what string) string { return fmt.Sprintf("%s-%d", what, w.keys.Add(1)) }
+
+func (w *world) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// note is something that happened, for the story that a failure tells. The user is -1 where it concerns all.
+type note struct {
+	user int
+	text string
+}
+
+func (w *world) note(user int, format string, args ...any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.notes = append(w.notes, note{user, fmt.Sprintf("%s: ", w.current) + fmt.Sprintf(format, args...)})
+}
+
+// violation is a rule that was broken.
+type violation struct {
+	user *user // nil where it concerns all
+	text string
+}
+
+func (w *world) violate(u *user, format string, args ...any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.violations = append(w.violations, violation{u, fmt.Sprintf(format, args...)})
+}
+
+func (w *world) broken() []violation {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.violations)
+}
