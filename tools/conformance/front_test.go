@@ -3,11 +3,13 @@ package conformance
 import (
 	"bytes"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -91,10 +93,11 @@ func (f *front) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 	out.Write(kept.Body.Bytes()) // the client is gone where this fails
 }
 
+// replaced goes by name, for a refund's payment_intent is that of its charge, which must be there by then.
 func (f *front) replaced(values url.Values) url.Values {
 	fresh := url.Values{}
-	for name, texts := range values {
-		for _, each := range texts {
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		for _, each := range values[name] {
 			fresh.Add(name, f.seeds.real(name, each))
 		}
 	}
