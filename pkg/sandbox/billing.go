@@ -249,9 +249,11 @@ func (w *world) settleInvoice(i *invoice, chargeID string) {
 	}
 }
 
+// voidInvoice gives up an open invoice; what it took of the customer's balance goes back.
 func (w *world) voidInvoice(i *invoice) {
 	i.Status, i.NextPaymentAttempt, i.AutoAdvance, i.StatusTransitions.VoidedAt = "void", 0, false, stamp(w.now())
 	w.emit("invoice.voided", i)
+	w.unapplyBalance(i)
 	if intent := w.Intents.get(string(i.PaymentIntent)); intent != nil && intent.payable() {
 		w.cancelIntent(intent, "void_invoice")
 	}

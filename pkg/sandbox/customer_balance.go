@@ -33,6 +33,17 @@ func (w *world) enterBalance(holder *customer, amount int64, kind string) *balan
 	return w.BalanceEntries.add(made)
 }
 
+// unapplyBalance gives a customer back what a finalized invoice took of the balance.
+func (w *world) unapplyBalance(i *invoice) {
+	holder := w.Customers.get(i.Customer)
+	if holder.Hidden.Deleted || i.EndingBalance == nil || *i.EndingBalance == i.StartingBalance {
+		return
+	}
+	applied := *i.EndingBalance - i.StartingBalance
+	w.change("customer.updated", holder, func() { holder.Balance -= applied })
+	w.enterBalance(holder, -applied, "unapplied_from_invoice").Invoice = text(i.ID)
+}
+
 func createBalanceEntry(c *call) (any, error) {
 	holder, err := c.customerAt(c.id, "customer")
 	if err != nil {

@@ -1,6 +1,7 @@
 package sandbox_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/pointsync/pointsync/pkg/sandbox"
@@ -40,5 +41,30 @@ func TestCustomerBalance(t *testing.T) {
 	}
 	if status, _, _, _ := w.refusal("GET", path+"/cbtxn_x", ""); status != 404 {
 		t.Fatalf("one that is not there: %d", status)
+	}
+}
+
+// This test proves that voiding an invoice gives back the credit that it had used up, or the debt that it had collected, once.
+func TestVoidedInvoiceGivesBalanceBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sandbox.Options{})
+	for _, balance := range []string{"-300", "300"} {
+		customer := w.object("POST", "/v1/customers", "balance="+balance)["id"].(string)
+		w.object("POST", "/v1/invoiceitems", "currency=usd&amount=1000&customer="+customer)
+		invoice := w.object("POST", "/v1/invoices", "pending_invoice_items_behavior=include&customer="+customer)["id"].(string)
+		w.object("POST", "/v1/invoices/"+invoice+"/finalize", "")
+		if left := w.object("GET", "/v1/customers/"+customer, "")["balance"]; left != float64(0) {
+			t.Fatalf("finalized, it leaves a balance of %v", left)
+		}
+		w.object("POST", "/v1/invoices/"+invoice+"/void", "")
+		if status, _, _, _ := w.refusal("POST", "/v1/invoices/"+invoice+"/void", ""); status != 400 {
+			t.Fatalf("voided twice: %d", status)
+		}
+		entries := w.object("GET", "/v1/customers/"+customer+"/balance_transactions", "")["data"].([]any)
+		last := entries[0].(map[string]any)
+		if now := w.object("GET", "/v1/customers/"+customer, "")["balance"]; fmt.Sprint(now) != balance || len(entries) != 3 ||
+			last["type"] != "unapplied_from_invoice" || last["invoice"] != invoice || last["amount"] != now {
+			t.Fatalf("voided, the balance is %v after %v", now, entries)
+		}
 	}
 }
