@@ -42,10 +42,8 @@ func (a auditCmd) Run(ctx context.Context) error {
 		err = printErr
 	}
 	switch {
-	case err != nil && r.Last != "":
-		return ending{2, fmt.Errorf("%w; go on with --after %s", err, r.Last)}
 	case err != nil:
-		return ending{2, err}
+		return stopped(err, r.Last)
 	case r.Found > 0:
 		return ending{1, fmt.Errorf("%d rules that always hold are broken", r.Found)}
 	}
@@ -101,6 +99,14 @@ func (r *auditReport) print(out io.Writer, asJSON bool) error {
 	}
 	_, err := fmt.Fprintf(out, "%d accounts looked at, %d violations\n", r.Accounts, r.Found)
 	return err
+}
+
+// stopped says how to go on with a walk over all accounts that did not come to its end.
+func stopped(err error, last string) error {
+	if last == "" {
+		return ending{2, err}
+	}
+	return ending{2, fmt.Errorf("%w; go on with --after %s", err, last)}
 }
 
 func printJSON(out io.Writer, v any) error {

@@ -63,10 +63,8 @@ func (s stripeReconcileCmd) Run(ctx context.Context) error {
 		err = printErr
 	}
 	switch {
-	case err != nil && r.Last != "":
-		return ending{2, fmt.Errorf("%w; go on with --after %s", err, r.Last)}
 	case err != nil:
-		return ending{2, err}
+		return stopped(err, r.Last)
 	case r.Failed > 0:
 		return ending{2, fmt.Errorf("%d accounts could not be compared; run it again", r.Failed)}
 	case r.Left > 0:

@@ -4,12 +4,10 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
-	"github.com/pointsync/pointsync/pkg/reconcile"
 )
 
 // payWith pays an order with a test card, and lets the payer's bank dispute it if that is what the card is for.
@@ -55,16 +53,7 @@ func TestDispute(t *testing.T) {
 				w.closeDispute(a, evidence)
 				w.wantPoints(a.ID, want, 0)
 				before := len(w.entries(a))
-				replicas := []*reconcile.Syncer{w.syncer, w.newSyncer()}
-				var syncs sync.WaitGroup
-				for n := range 6 {
-					syncs.Go(func() {
-						if _, err := replicas[n%2].Sync(w.t.Context(), a.ID); err != nil {
-							w.t.Error(err)
-						}
-					})
-				}
-				syncs.Wait()
+				w.syncTogether(a, 6)
 				w.wantPoints(a.ID, want, 0)
 				if got := w.orderNow(o).Status; got != status || len(w.entries(a)) != before {
 					w.t.Errorf("the order is %s, and there are %d entries after %d", got, len(w.entries(a)), before)

@@ -4,13 +4,11 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/ledger"
-	"github.com/pointsync/pointsync/pkg/reconcile"
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
@@ -25,16 +23,7 @@ func TestFulfilledOnce(t *testing.T) {
 			w.t.Errorf("before it was paid the order is %+v", got)
 		}
 		w.pay(o)
-		replicas := []*reconcile.Syncer{w.syncer, w.newSyncer()}
-		var syncs sync.WaitGroup
-		for n := range 8 {
-			syncs.Go(func() {
-				if _, err := replicas[n%2].Sync(w.t.Context(), a.ID); err != nil {
-					w.t.Error(err)
-				}
-			})
-		}
-		syncs.Wait()
+		w.syncTogether(a, 8)
 		w.sync(a)
 		if got := w.orderNow(o); got.Status != billing.OrderFulfilled || got.URL != "" || got.PaymentIntentID == "" || got.FulfilledAt == nil {
 			w.t.Errorf("after it was paid the order is %+v", got)

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -141,6 +142,21 @@ func (w *world) sync(a billing.Account) {
 	if !applied {
 		w.t.Fatal("the sync was not applied")
 	}
+}
+
+// syncTogether syncs n times at once, on two replicas by turns.
+func (w *world) syncTogether(a billing.Account, n int) {
+	w.t.Helper()
+	replicas := []*reconcile.Syncer{w.syncer, w.newSyncer()}
+	var syncs sync.WaitGroup
+	for i := range n {
+		syncs.Go(func() {
+			if _, err := replicas[i%2].Sync(w.t.Context(), a.ID); err != nil {
+				w.t.Error(err)
+			}
+		})
+	}
+	syncs.Wait()
 }
 
 func (w *world) account(id billing.AccountID) billing.Account {

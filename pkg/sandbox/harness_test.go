@@ -54,6 +54,22 @@ func newWorld(t *testing.T, opts sandbox.Options) *world {
 	return &world{t: t, url: server.URL, sandbox: s, stripe: api}
 }
 
+// started runs a sandbox that keeps its state in a folder, until it is stopped: the next one goes on from there.
+func started(t *testing.T, dir string) (w *world, stop func()) {
+	t.Helper()
+	s, err := sandbox.New(sandbox.Options{DataDir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(s.Handler())
+	return &world{t: t, url: server.URL, sandbox: s}, func() {
+		server.Close()
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // must answers what the SDK answered, or fails the test.
 func must[T any](t *testing.T) func(T, error) T {
 	return func(v T, err error) T {

@@ -2,7 +2,6 @@ package sandbox_test
 
 import (
 	"encoding/json"
-	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -15,20 +14,7 @@ import (
 func TestRestart(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	start := func() (*world, func()) {
-		s, err := sandbox.New(sandbox.Options{DataDir: dir})
-		if err != nil {
-			t.Fatal(err)
-		}
-		server := httptest.NewServer(s.Handler())
-		return &world{t: t, url: server.URL, sandbox: s}, func() {
-			server.Close()
-			if err := s.Close(); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	w, stop := start()
+	w, stop := started(t, dir)
 	w.advance(400 * day)
 	id, customer := w.subscribed(w.price(1000, "month"), "pm_card_visa")
 	w.switchCard(customer, id, "pm_card_chargeCustomerFail")
@@ -42,7 +28,7 @@ func TestRestart(t *testing.T) {
 	}
 	stop()
 
-	w, stop = start()
+	w, stop = started(t, dir)
 	defer stop()
 	for i, path := range paths {
 		if _, body, _ := w.raw("GET", path, "limit=100"); body != before[i] {

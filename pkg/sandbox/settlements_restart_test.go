@@ -1,7 +1,6 @@
 package sandbox_test
 
 import (
-	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -13,20 +12,7 @@ import (
 func TestBanksDecideAfterARestart(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	start := func() (*world, func()) {
-		s, err := sandbox.New(sandbox.Options{DataDir: dir})
-		if err != nil {
-			t.Fatal(err)
-		}
-		server := httptest.NewServer(s.Handler())
-		return &world{t: t, url: server.URL, sandbox: s}, func() {
-			server.Close()
-			if err := s.Close(); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	w, stop := start()
+	w, stop := started(t, dir)
 	session := w.debited("payment", w.euros(""), goodIBAN)["id"].(string)
 	held := w.held()["id"].(string)
 	back := w.object("POST", "/v1/refunds", "payment_intent="+w.paid("2000", "pm_card_refundPending")["id"].(string))["id"].(string)
@@ -34,7 +20,7 @@ func TestBanksDecideAfterARestart(t *testing.T) {
 	_, before, _ := w.raw("GET", "/v1/balance", "")
 	stop()
 
-	w, stop = start()
+	w, stop = started(t, dir)
 	defer stop()
 	if _, now, _ := w.raw("GET", "/v1/balance", ""); now != before {
 		t.Fatalf("the balance was %s and is %s", before, now)

@@ -89,11 +89,6 @@ func Blank(object string) map[string]any { return loaded.Blanks[object] }
 // Expandable tells whether expand[] may name this dotted field of this object.
 func Expandable(object, field string) bool { return slices.Contains(loaded.Expandable[object], field) }
 
-// EventTypes answers the values that a webhook endpoint's enabled_events may take.
-func EventTypes() []string {
-	return loaded.Operations["POST /v1/webhook_endpoints"]["enabled_events"].Item.Enum
-}
-
 // Official tells whether Stripe has this operation at this address, whether the sandbox serves it or not.
 func Official(method, path string) bool {
 	segments := strings.Split(path, "/")
