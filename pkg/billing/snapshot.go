@@ -32,7 +32,7 @@ type StripeInvoice struct {
 	SubscriptionID SubscriptionID
 	Status         string // draft, open, paid, uncollectible, void
 	BillingReason  string
-	AmountPaid     int64 // in money: what the customer's balance paid is not in it
+	AmountPaid     int64 // in money, also past Stripe: what the customer's balance paid is not in it
 	Total          int64 // after discounts and tax; negative when it credits the customer
 	Created        time.Time
 	Lines          []StripeInvoiceLine
@@ -46,6 +46,7 @@ type StripeInvoiceLine struct {
 	ID          string
 	Item        string
 	Amount      int64
+	UnitAmount  int64 // what the price asks for one, as whoever subscribed then still pays it; 0 when it does not say
 	Quantity    int64
 	Proration   bool
 	PeriodStart time.Time
@@ -72,6 +73,7 @@ type StripeCharge struct {
 	PaymentIntentID PaymentIntentID
 	InvoiceID       InvoiceID
 	Amount          int64
+	Paid            bool // it succeeded, whatever became of the money
 	AmountRefunded  int64
 	AmountDisputed  int64 // that the payer's bank took back and has not given back; an inquiry takes nothing
 	Disputed        bool  // there is a dispute, whatever became of it

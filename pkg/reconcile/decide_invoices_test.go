@@ -123,10 +123,55 @@ func TestProrationGrants(t *testing.T) {
 		d := decide(billing.Snapshot{Invoices: []billing.StripeInvoice{
 			invoice("in_1", "paid", "subscription_cycle", part("il_1", "basic", -450), part("il_2", "pro", 950), renewal),
 		}})
-		if len(d.Grants) != 2 || !d.Grants[0].Replaces || d.Grants[1].Replaces || d.Grants[1].Amount != 350 {
-			t.Errorf("the renewal must come first, or it would end the change's points: %+v", d.Grants)
-		}
+		want := granted("in_1", "il_9", 500+350, april.AddDate(0, 1, 0), "Basic")
+		same(t, "grants", d.Grants, []billing.Grant{want})
 	})
+}
+
+// Proves that an invoice brings what was paid of it in money: credits count, whether the balance or a line of the invoice paid with
+// them; a discount does not; and that an old price counts as what it was.
+func TestPartPaid(t *testing.T) {
+	t.Parallel()
+	back := billing.StripeInvoiceLine{ID: "il_0", Item: "pro", Amount: -950, Quantity: 1, Proration: true, PeriodStart: tenth, PeriodEnd: march}
+	old := line("il_2", march, april)
+	old.Amount, old.UnitAmount, old.Proration = 300, 600, true
+	seats := line("il_3", march, april)
+	seats.Amount, seats.Quantity, seats.Proration = 1350, 3, true
+	dear := line("il_4", march, april)
+	dear.Item, dear.Amount = "pro", 1900
+	for _, c := range []struct {
+		name        string
+		reason      string
+		lines       []billing.StripeInvoiceLine
+		total, paid int64
+		points      billing.Points
+	}{
+		{"Whole", "subscription_cycle", []billing.StripeInvoiceLine{line("il_1", march, april)}, 900, 900, 500},
+		{"HalfByBalance", "subscription_cycle", []billing.StripeInvoiceLine{line("il_1", march, april)}, 900, 450, 250},
+		{"ByBalance", "subscription_cycle", []billing.StripeInvoiceLine{line("il_1", march, april)}, 900, 0, 0},
+		{"WithAnOldDebt", "subscription_cycle", []billing.StripeInvoiceLine{line("il_1", march, april)}, 900, 1000, 500},
+		{"HalfDiscount", "subscription_cycle", []billing.StripeInvoiceLine{line("il_1", march, april)}, 450, 450, 500},
+		{"WholeDiscount", "subscription_cycle", []billing.StripeInvoiceLine{line("il_1", march, april)}, 0, 0, 500},
+		{"WholeDiscountOfAChange", "subscription_update", []billing.StripeInvoiceLine{line("il_1", march, april)}, 0, 0, 0},
+		{"CreditOnTheInvoice", "subscription_cycle", []billing.StripeInvoiceLine{back, dear}, 950, 950, 600},
+		{"CreditPaysAll", "subscription_cycle", []billing.StripeInvoiceLine{back, line("il_1", march, april)}, 0, 0, 0},
+		{"CreditIsMore", "subscription_cycle", []billing.StripeInvoiceLine{back, line("il_1", march, april)}, -50, 0, 0},
+		{"OldPrice", "subscription_update", []billing.StripeInvoiceLine{old}, 300, 300, 250},
+		{"Seats", "subscription_update", []billing.StripeInvoiceLine{seats}, 1350, 1350, 750},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			i := invoice("in_1", "paid", c.reason, c.lines...)
+			i.Total, i.AmountPaid = c.total, c.paid
+			var got billing.Points
+			for _, g := range decide(billing.Snapshot{Invoices: []billing.StripeInvoice{i}}).Grants {
+				got += g.Amount
+			}
+			if told := reconcile.InvoicePoints(shop, i); got != c.points || told != got {
+				t.Errorf("granted %d and told %d, want %d", got, told, c.points)
+			}
+		})
+	}
 }
 
 // Proves that grants come oldest first, so that each period replaces the one before.

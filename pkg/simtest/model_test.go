@@ -6,6 +6,7 @@ import (
 	"math/big"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
@@ -115,39 +116,49 @@ func (s atStripe) lotsDue(items *catalog.Catalog) map[string]due {
 	return lots
 }
 
-// addInvoice adds what a paid invoice granted. What a change of plan grants is what was paid for it: a customer who goes down,
-// is credited, and goes up again on that credit has paid nothing for it.
+// addInvoice adds what a paid invoice granted: the sum over its lines, so much of it as was paid in money. What a change down gives
+// back pays for no points when it is used up: a customer who goes up again on it has paid nothing.
 func addInvoice(lots map[string]due, invoice object, items *catalog.Catalog) {
-	prorated, lines, total := new(big.Rat), int64(0), int64(0)
-	begins := beginsAnew(invoice)
+	sum, lines, total := new(big.Rat), int64(0), int64(0)
+	key, begins := "stripe:invoice:"+invoice.text("id")+":proration", beginsAnew(invoice)
 	var until *time.Time
-	for _, line := range invoice.list("lines.data") {
+	for _, line := range sortedLines(invoice) {
 		total += line.number("amount")
 		plan, known := items.Plan(itemOf(line))
 		if !known {
 			continue
 		}
 		end := time.Unix(line.number("period.end"), 0).UTC()
-		key := "stripe:invoice:" + invoice.text("id") + ":" + line.text("id")
+		own := "stripe:invoice:" + invoice.text("id") + ":" + line.text("id")
 		switch {
 		case line.flag("proration"):
-			prorated.Add(prorated, big.NewRat(int64(plan.Points)*line.number("amount"), plan.Amount))
+			sum.Add(sum, big.NewRat(int64(plan.Points)*line.number("amount"), plan.Amount))
 			lines++
-		case begins: // the points of the old plan live on beside the difference
-			prorated.Add(prorated, big.NewRat(int64(plan.Points)*line.number("quantity"), 1))
-			until = &end
+			continue
 		case line.number("amount") > 0:
-			lots[key] = due{granted: int64(plan.Points) * line.number("quantity"), until: &end}
+			sum.Add(sum, big.NewRat(int64(plan.Points)*line.number("quantity"), 1))
 		case invoice.text("billing_reason") == "subscription_create" && plan.TrialPoints > 0:
-			lots[key] = due{granted: int64(plan.TrialPoints), until: &end}
+			lots[own] = due{granted: int64(plan.TrialPoints), until: &end}
+			continue
+		default:
+			continue
 		}
+		if until == nil && !begins {
+			key = own
+		}
+		until = &end
 	}
 	if paid := invoice.number("amount_paid"); paid < total {
-		prorated.Mul(prorated, big.NewRat(paid, total))
+		sum.Mul(sum, big.NewRat(paid, total))
+		lines++
 	}
-	if whole := new(big.Int).Quo(prorated.Num(), prorated.Denom()).Int64(); whole > 0 {
-		lots["stripe:invoice:"+invoice.text("id")+":proration"] = due{granted: whole, slack: lines, until: until}
+	if whole := new(big.Int).Quo(sum.Num(), sum.Denom()).Int64(); whole > 0 {
+		lots[key] = due{granted: whole, slack: lines, until: until}
 	}
+}
+
+func sortedLines(invoice object) []object {
+	return slices.SortedFunc(slices.Values(invoice.list("lines.data")), func(a, b object) int { return strings.Compare(a.text("id"), b.text("id")) })
 }
 
 // beginsAnew tells whether a change of plan began a period of another length at once, which its invoice bills in full.

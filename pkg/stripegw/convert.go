@@ -58,6 +58,9 @@ func fromStripeInvoice(i *stripe.Invoice) billing.StripeInvoice {
 		Total:         i.Total,
 		Created:       at(i.Created),
 	}
+	if i.PaidOutOfBand { // the operator says that the rest came some other way
+		to.AmountPaid = max(i.AmountPaid, i.AmountDue)
+	}
 	if i.Subscription != nil {
 		to.SubscriptionID = billing.SubscriptionID(i.Subscription.ID)
 	}
@@ -66,6 +69,9 @@ func fromStripeInvoice(i *stripe.Invoice) billing.StripeInvoice {
 
 func fromStripeInvoiceLine(l *stripe.InvoiceLineItem) billing.StripeInvoiceLine {
 	to := billing.StripeInvoiceLine{ID: l.ID, Item: itemOf(l.Price), Amount: l.Amount, Quantity: l.Quantity, Proration: l.Proration}
+	if l.Price != nil {
+		to.UnitAmount = l.Price.UnitAmount
+	}
 	if l.Period != nil {
 		to.PeriodStart, to.PeriodEnd = at(l.Period.Start), at(l.Period.End)
 	}
@@ -98,7 +104,7 @@ func failed(p *stripe.PaymentIntent) bool {
 }
 
 func fromStripeCharge(c *stripe.Charge) billing.StripeCharge {
-	to := billing.StripeCharge{ID: c.ID, Amount: c.Amount, AmountRefunded: c.AmountRefunded, Disputed: c.Disputed}
+	to := billing.StripeCharge{ID: c.ID, Amount: c.Amount, Paid: c.Paid, AmountRefunded: c.AmountRefunded, Disputed: c.Disputed}
 	if c.PaymentIntent != nil {
 		to.PaymentIntentID = billing.PaymentIntentID(c.PaymentIntent.ID)
 	}

@@ -33,15 +33,15 @@ func playCustomer(w http.ResponseWriter, r *http.Request) {
 	case "/v1/invoices":
 		if q.Get("starting_after") == "" {
 			answer(w, 200, list(true, `{"id":"in_1","object":"invoice","status":"paid","billing_reason":"subscription_cycle","subscription":"sub_1",`+
-				`"amount_paid":900,"total":950,"created":6,"lines":{"has_more":true,"data":[{"id":"il_0"}]}}`))
+				`"amount_paid":0,"amount_due":900,"paid_out_of_band":true,"total":950,"created":6,"lines":{"has_more":true,"data":[{"id":"il_0"}]}}`))
 			return
 		}
 		answer(w, 200, list(false, `{"id":"in_2","object":"invoice","status":"draft","lines":{"has_more":false,"data":[{"id":"il_3","amount":1}]}}`))
 	case "/v1/invoices/in_1/lines":
-		answer(w, 200, list(false, `{"id":"il_1","amount":-450,"quantity":1,"proration":true,"period":{"start":1,"end":2},"price":{"metadata":{"pointsync_item":"basic"}}}`,
+		answer(w, 200, list(false, `{"id":"il_1","amount":-450,"quantity":1,"proration":true,"period":{"start":1,"end":2},"price":{"unit_amount":900,"metadata":{"pointsync_item":"basic"}}}`,
 			`{"id":"il_2","amount":900,"quantity":1,"period":{"start":10,"end":20},"price":null}`))
 	case "/v1/charges":
-		answer(w, 200, list(false, `{"id":"ch_1","object":"charge","amount":900,"amount_refunded":100,"payment_intent":"pi_1","invoice":"in_1","disputed":true}`,
+		answer(w, 200, list(false, `{"id":"ch_1","object":"charge","amount":900,"paid":true,"amount_refunded":100,"payment_intent":"pi_1","invoice":"in_1","disputed":true}`,
 			`{"id":"ch_2","object":"charge","amount":5,"payment_intent":null,"invoice":null}`))
 	case "/v1/disputes":
 		if q.Get("charge") != "ch_1" {
@@ -97,7 +97,7 @@ func TestFetch(t *testing.T) {
 		},
 		Invoices: []billing.StripeInvoice{
 			{ID: "in_1", SubscriptionID: "sub_1", Status: "paid", BillingReason: "subscription_cycle", AmountPaid: 900, Total: 950, Created: sec(6), Lines: []billing.StripeInvoiceLine{
-				{ID: "il_1", Item: "basic", Amount: -450, Quantity: 1, Proration: true, PeriodStart: sec(1), PeriodEnd: sec(2)},
+				{ID: "il_1", Item: "basic", Amount: -450, UnitAmount: 900, Quantity: 1, Proration: true, PeriodStart: sec(1), PeriodEnd: sec(2)},
 				{ID: "il_2", Amount: 900, Quantity: 1, PeriodStart: sec(10), PeriodEnd: sec(20)},
 			}},
 			{ID: "in_2", Status: "draft", Created: sec(0), Lines: []billing.StripeInvoiceLine{{ID: "il_3", Amount: 1}}},
@@ -108,7 +108,7 @@ func TestFetch(t *testing.T) {
 			{ID: "cs_3", Status: "complete", PaymentStatus: "unpaid", PaymentIntentID: "pi_3", PaymentFailed: true, ExpiresAt: sec(0)},
 		},
 		Charges: []billing.StripeCharge{
-			{ID: "ch_1", PaymentIntentID: "pi_1", InvoiceID: "in_1", Amount: 900, AmountRefunded: 100, AmountDisputed: 321, Disputed: true},
+			{ID: "ch_1", PaymentIntentID: "pi_1", InvoiceID: "in_1", Amount: 900, Paid: true, AmountRefunded: 100, AmountDisputed: 321, Disputed: true},
 			{ID: "ch_2", Amount: 5},
 		},
 	}
