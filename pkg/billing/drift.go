@@ -14,6 +14,7 @@ const (
 	DriftGrant        DriftKind = "grant-missing"       // paid, and not granted
 	DriftPayment      DriftKind = "payment-missing"     // granted, and not paid
 	DriftClawback     DriftKind = "clawback-missing"    // money went back, and its points did not
+	DriftRestore      DriftKind = "restore-missing"     // money came back, and its points did not
 	DriftPointsExpiry DriftKind = "points-expiry"       // points that shall end at another time
 )
 

@@ -33,10 +33,8 @@ func apply(ctx context.Context, db *store.DB, t billing.Ticket, d Decision) (app
 			}
 		}
 		// After the orders: what was refunded may have been fulfilled a moment ago.
-		for _, r := range d.Refunds {
-			if a, err = applyRefund(ctx, tx, a, r); err != nil {
-				return err
-			}
+		if a, err = applyRefunds(ctx, tx, a, d); err != nil {
+			return err
 		}
 		if !sameSubscription(a.Subscription, d.Subscription) {
 			a.Subscription = d.Subscription
@@ -100,50 +98,6 @@ func applyEnds(ctx context.Context, tx *store.Tx, a billing.Account, ends []End)
 		}
 	}
 	return a, nil
-}
-
-// applyRefund claws back, of everything that the refunded money granted, the same proportion, and restores what is more than that.
-func applyRefund(ctx context.Context, tx *store.Tx, a billing.Account, r Refund) (billing.Account, error) {
-	key := r.Key
-	if key == "" {
-		o, ok, err := tx.OrderByPaymentIntent(ctx, a.ID, r.PaymentIntentID)
-		if err != nil || !ok {
-			return a, err
-		}
-		key = CheckoutKey(o.CheckoutID)
-		if err := saveRefunded(ctx, tx, o, r.Refunded == r.Amount); err != nil {
-			return a, err
-		}
-	}
-	lots, err := tx.LotsByGrant(ctx, a.ID, key)
-	if err != nil {
-		return a, err
-	}
-	for _, l := range lots {
-		total := share(l.Granted, r.Refunded, r.Amount)
-		if total < l.ClawedBack {
-			a, err = ledger.Restore(ctx, tx, a, l.GrantKey, total, "the money came back")
-		} else {
-			a, err = ledger.Clawback(ctx, tx, a, l.GrantKey, total, "the money went back")
-		}
-		if err != nil {
-			return a, err
-		}
-	}
-	return a, nil
-}
-
-// saveRefunded moves a fulfilled order to refunded, and back when its money came again.
-func saveRefunded(ctx context.Context, tx *store.Tx, o billing.Order, whole bool) error {
-	switch {
-	case whole && o.Status == billing.OrderFulfilled:
-		o.Status = billing.OrderRefunded
-	case !whole && o.Status == billing.OrderRefunded:
-		o.Status = billing.OrderFulfilled
-	default:
-		return nil
-	}
-	return tx.SaveOrder(ctx, o)
 }
 
 func sameSubscription(a, b *billing.Subscription) bool {

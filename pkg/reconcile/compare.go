@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -139,18 +140,17 @@ func (c *comparison) payments() {
 	}
 }
 
-// clawbacks wants every lot to have given back the share of the money that went back.
+// clawbacks wants every lot to have given back the share of the money that is back, no less and no more.
 func (c *comparison) clawbacks() {
-	for _, r := range c.decision.Refunds {
-		key := r.Key
-		for _, o := range c.books.Orders {
-			if key == "" && o.PaymentIntentID == r.PaymentIntentID {
-				key = CheckoutKey(o.CheckoutID)
-			}
-		}
+	for _, r := range append(slices.Clone(c.decision.Refunds), c.decision.Kept...) {
+		key := r.keyAmong(c.books.Orders)
 		for _, l := range c.books.Lots {
-			if due := r.due(l); key != "" && (l.GrantKey == key || strings.HasPrefix(l.GrantKey, key+":")) && l.ClawedBack < due {
+			switch due, most := r.due(l), share(l.Granted, r.Refunded, r.Amount); {
+			case key == "" || !grantedBy(l, key):
+			case l.ClawedBack < due:
 				c.report(billing.DriftClawback, string(l.ID), "%d of %d went back, so %d of %d points should have, and %d did", r.Refunded, r.Amount, due, l.Granted, l.ClawedBack)
+			case l.ClawedBack > most:
+				c.report(billing.DriftRestore, string(l.ID), "only %d of %d went back, so %d of %d points should have, and %d did", r.Refunded, r.Amount, most, l.Granted, l.ClawedBack)
 			}
 		}
 	}

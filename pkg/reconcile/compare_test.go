@@ -70,7 +70,10 @@ func TestCompare(t *testing.T) {
 		"OrderNotPaid":       {func(in *reconcile.Input, _ *reconcile.Books) { in.Picture.Charges = in.Picture.Charges[:1] }, "payment-missing ord_1"},
 		"RefundOfOrder":      {func(_ *reconcile.Input, b *reconcile.Books) { b.Lots[1].ClawedBack = 19 }, "clawback-missing lot_2"},
 		"RefundOfInvoice":    {func(in *reconcile.Input, _ *reconcile.Books) { in.Picture.Charges[0].AmountRefunded = 900 }, "clawback-missing lot_1"},
-		"MoreClawedThanPaid": {func(_ *reconcile.Input, b *reconcile.Books) { b.Lots[1].ClawedBack = 50 }, ""}, // a dispute's, or a person's
+		"MoreClawedThanPaid": {func(_ *reconcile.Input, b *reconcile.Books) { b.Lots[1].ClawedBack = 50 }, "restore-missing lot_2"},
+		"ClawedAndKept": {func(in *reconcile.Input, b *reconcile.Books) {
+			in.Picture.Charges[0].Paid, b.Lots[0].ClawedBack = true, 1
+		}, "restore-missing lot_1"},
 		"PointsOutliveTheEnd": {func(in *reconcile.Input, _ *reconcile.Books) {
 			in.Picture.Subscriptions[0].Status, in.Picture.Subscriptions[0].EndedAt = billing.SubCanceled, &tenth
 		}, "status sub_1, points-expiry lot_1"},

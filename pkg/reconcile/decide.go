@@ -28,6 +28,7 @@ type Decision struct {
 	Grants        []billing.Grant
 	Ends          []End
 	Refunds       []Refund
+	Kept          []Refund        // charges of which nothing is back: what was taken for them before, by a refund that failed later, is restored
 	Orders        []billing.Order // those that changed
 	Warnings      []string
 }
@@ -160,14 +161,17 @@ func (d *Decision) decideRefunds(in Input) {
 	charges := slices.Clone(in.Picture.Charges)
 	slices.SortFunc(charges, func(a, b billing.StripeCharge) int { return cmp.Compare(a.ID, b.ID) })
 	for _, c := range charges {
-		if c.AmountRefunded <= 0 && !c.Disputed || c.Amount <= 0 {
-			continue
-		}
 		r := Refund{PaymentIntentID: c.PaymentIntentID, Refunded: min(c.AmountRefunded+c.AmountDisputed, c.Amount), Amount: c.Amount}
 		if c.InvoiceID != "" {
 			r.Key = InvoiceKey(c.InvoiceID)
 		}
-		d.Refunds = append(d.Refunds, r)
+		switch {
+		case c.Amount <= 0:
+		case c.AmountRefunded > 0 || c.Disputed:
+			d.Refunds = append(d.Refunds, r)
+		case c.Paid: // a payment that failed says nothing of the one that succeeded after it
+			d.Kept = append(d.Kept, r)
+		}
 	}
 }
 

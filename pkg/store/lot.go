@@ -66,6 +66,11 @@ func (r reads) LotsByGrant(ctx context.Context, account billing.AccountID, key s
 		string(account), key, len(key)+1, key+":").Order("id"))
 }
 
+// ClawedLots lists the account's lots of which something is clawed back.
+func (r reads) ClawedLots(ctx context.Context, account billing.AccountID) ([]billing.Lot, error) {
+	return r.lots(r.q(ctx).Where("account_id = ? AND clawed_back > 0", string(account)).Order("id"))
+}
+
 // InsertLot appends a lot. A grant key that exists is an error: the caller looks for it under the account's lock.
 func (tx *Tx) InsertLot(ctx context.Context, l billing.Lot) error {
 	row := lotRow{

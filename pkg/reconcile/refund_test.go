@@ -1,0 +1,88 @@
+package reconcile_test
+
+import (
+	"net/http"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+)
+
+// failingRefunds is a test card whose refunds fail an hour after they seemed to succeed.
+const failingRefunds = "4000000000005126"
+
+// Proves that a refund which fails later gives back what it took, of a pack with its order and of a period, spent or not, and once:
+// syncs at once on two replicas, and another after, change nothing more. A payment that was refused before the one that went through
+// says nothing.
+func TestRefundThatFails(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(w *world) {
+		a := w.buyer()
+		card := w.ask(http.MethodPost, "/v1/payment_methods", url.Values{
+			"type": {"card"}, "card[number]": {failingRefunds}, "card[exp_month]": {"12"}, "card[exp_year]": {"2034"}, "card[cvc]": {"123"},
+		})["id"].(string)
+		pack, plan := w.order(a, "pack_100"), w.order(a, "basic_monthly")
+		w.refusedOn(pack)
+		for _, o := range []billing.Order{pack, plan} {
+			w.ask(http.MethodPost, "/v1/payment_pages/"+string(o.CheckoutID)+"/confirm", url.Values{"payment_method": {card}})
+		}
+		w.sync(a)
+		w.spend(a, 550) // of 600
+		charges := w.ask(http.MethodGet, "/v1/charges", url.Values{"customer": {string(a.CustomerID)}})["data"].([]any)
+		for _, each := range charges {
+			if charge := each.(map[string]any); charge["paid"] == true {
+				w.ask(http.MethodPost, "/v1/refunds", url.Values{"charge": {charge["id"].(string)}})
+			}
+		}
+		w.sync(a)
+		w.wantPoints(a.ID, 0, 550)
+		if got := w.orderNow(pack).Status; got != billing.OrderRefunded {
+			w.t.Errorf("the refunded order is %s", got)
+		}
+		w.advance(2 * time.Hour)
+		w.wantDrift(a, billing.DriftRestore, billing.DriftRestore)
+		w.syncTogether(a, 4)
+		w.wantPoints(a.ID, 50, 0)
+		if got := w.orderNow(pack).Status; got != billing.OrderFulfilled {
+			w.t.Errorf("the order whose refund failed is %s", got)
+		}
+		before := len(w.entries(a))
+		w.sync(a)
+		if after := len(w.entries(a)); after != before {
+			w.t.Errorf("another sync made %d entries more", after-before)
+		}
+		w.wantDrift(a)
+	})
+}
+
+// Proves that a payment which was refused on the page before another went through restores nothing that a refund took.
+func TestRefusedPaymentRestoresNothing(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(w *world) {
+		a := w.buyer()
+		pack := w.order(a, "pack_100")
+		w.refusedOn(pack)
+		w.pay(pack)
+		w.sync(a)
+		w.ask(http.MethodPost, "/v1/refunds", url.Values{"payment_intent": {string(w.orderNow(pack).PaymentIntentID)}})
+		w.sync(a)
+		w.sync(a)
+		w.wantPoints(a.ID, 0, 0)
+		w.wantDrift(a)
+	})
+}
+
+// refusedOn tries to pay an order with a card that is declined.
+func (w *world) refusedOn(o billing.Order) {
+	w.t.Helper()
+	req, err := http.NewRequestWithContext(w.t.Context(), http.MethodPost, w.sandbox+"/v1/payment_pages/"+string(o.CheckoutID)+"/confirm?payment_method=pm_card_visa_chargeDeclined", nil)
+	must(w.t, err)
+	req.Header.Set("Authorization", "Bearer "+stripeKey)
+	resp, err := http.DefaultClient.Do(req)
+	must(w.t, err)
+	must(w.t, resp.Body.Close())
+	if resp.StatusCode != http.StatusPaymentRequired {
+		w.t.Fatalf("a declined card is answered %d", resp.StatusCode)
+	}
+}
