@@ -40,6 +40,7 @@ func outermost(e *echo.Echo, o Options, metrics *prometheus.Registry) {
 			MaxAge:          600,
 		}),
 		secureHeaders,
+		letGo(o.Leaving),
 		middleware.BodyLimitWithConfig(middleware.BodyLimitConfig{Limit: maxBody, Skipper: isWebhook}),
 	)
 }

@@ -1025,7 +1025,7 @@ type ServerInterface interface {
 	// CreatePortal Get the address of Stripe's billing portal for the caller
 	// (POST /portal)
 	CreatePortal(ctx echo.Context) error
-	// GetReadiness Can it serve, that is, does the database answer
+	// GetReadiness Should it be sent requests, that is, the database answers and the server is not about to end
 	// (GET /readyz)
 	GetReadiness(ctx echo.Context) error
 	// GetSession The caller's account, with a token minted from the database
@@ -4373,7 +4373,7 @@ type StrictServerInterface interface {
 	// CreatePortal Get the address of Stripe's billing portal for the caller
 	// (POST /portal)
 	CreatePortal(ctx context.Context, request CreatePortalRequestObject) (CreatePortalResponseObject, error)
-	// GetReadiness Can it serve, that is, does the database answer
+	// GetReadiness Should it be sent requests, that is, the database answers and the server is not about to end
 	// (GET /readyz)
 	GetReadiness(ctx context.Context, request GetReadinessRequestObject) (GetReadinessResponseObject, error)
 	// GetSession The caller's account, with a token minted from the database

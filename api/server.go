@@ -32,9 +32,10 @@ type Options struct {
 	Inbox      *inbox.Inbox
 	Tokens     *token.Issuer
 	Catalog    *catalog.Catalog
-	Origins    []string // that browsers may call from
-	Shop       bool     // serve the demo shop at /
-	SandboxURL string   // that the shop links to, "" for none
+	Origins    []string        // that browsers may call from
+	Shop       bool            // serve the demo shop at /
+	SandboxURL string          // that the shop links to, "" for none
+	Leaving    <-chan struct{} // closed when the server is about to end: it is then not ready, and lets go of connections; nil for never
 	Log        *slog.Logger
 }
 
@@ -46,6 +47,7 @@ type server struct {
 	inbox    *inbox.Inbox
 	tokens   *token.Issuer
 	catalog  *catalog.Catalog
+	leaving  <-chan struct{}
 }
 
 var _ StrictServerInterface = (*server)(nil)
@@ -57,7 +59,7 @@ func New(o Options) (http.Handler, error) {
 		return nil, err
 	}
 	metrics := prometheus.NewRegistry()
-	s := &server{db: o.DB, accounts: o.Accounts, checkout: o.Checkout, inbox: o.Inbox, tokens: o.Tokens, catalog: o.Catalog}
+	s := &server{db: o.DB, accounts: o.Accounts, checkout: o.Checkout, inbox: o.Inbox, tokens: o.Tokens, catalog: o.Catalog, leaving: o.Leaving}
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.IPExtractor = echo.ExtractIPDirect() // a forwarded address is whatever the caller writes

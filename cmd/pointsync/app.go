@@ -43,6 +43,8 @@ type app struct {
 	inbox    *inbox.Inbox
 	accounts *account.Service
 	handler  http.Handler
+	delay    time.Duration // between the end of readiness and that of listening
+	leaving  chan struct{} // closed when the server is about to end
 	log      *slog.Logger
 }
 
@@ -53,7 +55,7 @@ func newApp(ctx context.Context, p parts) (_ *app, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("POINTSYNC_SIGNING_KEYS: %w", err)
 	}
-	a := &app{log: p.log}
+	a := &app{log: p.log, delay: c.ShutdownDelay, leaving: make(chan struct{})}
 	a.db, err = openStore(ctx, c, p.now, p.migrate)
 	if err != nil {
 		return nil, err
@@ -79,7 +81,7 @@ func newApp(ctx context.Context, p parts) (_ *app, err error) {
 	}
 	a.handler, err = api.New(api.Options{
 		DB: a.db, Accounts: a.accounts, Checkout: checkout.New(a.db, a.stripe, p.catalog, a.syncer, c.AllowedOrigins),
-		Inbox: a.inbox, Tokens: tokens, Catalog: p.catalog, Origins: c.AllowedOrigins, Shop: p.shop, SandboxURL: p.sandboxURL, Log: p.log,
+		Inbox: a.inbox, Tokens: tokens, Catalog: p.catalog, Origins: c.AllowedOrigins, Shop: p.shop, SandboxURL: p.sandboxURL, Leaving: a.leaving, Log: p.log,
 	})
 	return a, err
 }
@@ -113,12 +115,18 @@ func reveal(secrets []config.Secret) []string {
 	return plain
 }
 
-// run serves until ctx ends, then lets what is under way finish.
+// run serves until ctx ends and the delay is over, then lets what is under way finish.
 func (a *app) run(ctx context.Context, l net.Listener) error {
 	if err := a.inbox.Start(ctx); err != nil {
 		return err
 	}
-	err := serveHTTP(ctx, l, a.handler, a.log)
+	listening, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	defer context.AfterFunc(ctx, func() {
+		close(a.leaving)
+		time.AfterFunc(a.delay, stop)
+	})()
+	err := serveHTTP(listening, l, a.handler, a.log)
 	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownPatience)
 	defer cancel()
 	return errors.Join(err, a.inbox.Stop(patience), a.db.Close())

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/pointsync/pointsync/pkg/store"
@@ -167,4 +168,37 @@ func withOption(url, name string) string {
 		sep = "&"
 	}
 	return url + sep + "options=-c%20" + name + "%3Doff"
+}
+
+// TestServeLeaves proves that a server which is asked to end first says that it is not ready, still serves meanwhile, each answer
+// closing its connection, and then ends well.
+func TestServeLeaves(t *testing.T) {
+	t.Parallel()
+	stripe, database := newSandbox(t), "sqlite://"+t.TempDir()+"/p.db"
+	p := program{t: t}.with("DATABASE_URL="+database, "STRIPE_SECRET_KEY=sk_test_123", "STRIPE_API_BASE="+stripe, "POINTSYNC_CATALOG="+catalogPath(t),
+		"POINTSYNC_SIGNING_KEYS="+token.GenerateKey("a"), "POINTSYNC_ALLOWED_ORIGINS=https://app.example.com", "STRIPE_WEBHOOK_SECRET=whsec_notyetknown",
+		"POINTSYNC_ADDR=127.0.0.1:0", "POINTSYNC_SHUTDOWN_DELAY=5s")
+	p.run(0, "migrate")
+	r := p.serve()
+	get := func(path string) *http.Response {
+		resp, err := http.Get(r.url + path)
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", path, err, r.said)
+		}
+		resp.Body.Close()
+		return resp
+	}
+	if ready := get("/readyz"); ready.StatusCode != http.StatusOK || ready.Close {
+		t.Errorf("before: %s, closes %v", ready.Status, ready.Close)
+	}
+	if err := r.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the server is not ready any more", func() bool { return get("/readyz").StatusCode == http.StatusServiceUnavailable })
+	if served := get("/catalog"); served.StatusCode != http.StatusOK || !served.Close {
+		t.Errorf("after: %s, closes %v", served.Status, served.Close)
+	}
+	if err := r.cmd.Wait(); err != nil {
+		t.Errorf("the server ended with %v:\n%s", err, r.said)
+	}
 }

@@ -56,6 +56,7 @@ type Config struct {
 	Audience       string        `env:"POINTSYNC_TOKEN_AUDIENCE" envDefault:"pointsync"`
 	PastDueGrace   time.Duration `env:"POINTSYNC_PAST_DUE_GRACE" envDefault:"72h"`
 	RenewalGrace   time.Duration `env:"POINTSYNC_RENEWAL_GRACE" envDefault:"2h"`
+	ShutdownDelay  time.Duration `env:"POINTSYNC_SHUTDOWN_DELAY" envDefault:"0s"`
 	ClockURL       string        `env:"POINTSYNC_CLOCK_URL"`
 	LogLevel       slog.Level    `env:"POINTSYNC_LOG_LEVEL" envDefault:"INFO"`
 }
@@ -189,6 +190,9 @@ func (c *Config) checkServer(p *problems) {
 	}
 	if c.PastDueGrace < 0 || c.RenewalGrace < 0 || c.PastDueGrace > 90*24*time.Hour || c.RenewalGrace > 7*24*time.Hour {
 		p.add("POINTSYNC_PAST_DUE_GRACE must be from 0 to 2160h and POINTSYNC_RENEWAL_GRACE from 0 to 168h")
+	}
+	if c.ShutdownDelay < 0 || c.ShutdownDelay > 5*time.Minute {
+		p.add("POINTSYNC_SHUTDOWN_DELAY must be from 0s to 5m")
 	}
 	if c.Issuer == "" || c.Audience == "" {
 		p.add("POINTSYNC_TOKEN_ISSUER and POINTSYNC_TOKEN_AUDIENCE must not be empty")
