@@ -35,6 +35,7 @@ type world struct {
 	sandbox string // past the gate
 	gate    *gate
 	offset  atomic.Int64 // of the sandbox's clock from the machine's
+	lived   int          // how many have lived a recorded life again
 }
 
 // eachWorld runs a suite on both databases.

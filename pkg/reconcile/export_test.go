@@ -1,0 +1,19 @@
+package reconcile
+
+import (
+	"context"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+)
+
+// Begin and Finish are the two ends of a sync, for tests that bring pictures of their own and say which comes when.
+func (s *Syncer) Begin(ctx context.Context, id billing.AccountID) (billing.Ticket, error) {
+	t, _, err := s.begin(ctx, id, wish{billing.CauseEvent, unlimited})
+	return t, err
+}
+
+// Finish decides and applies as finish does, about a picture that was fetched before.
+func (s *Syncer) Finish(ctx context.Context, t billing.Ticket, picture billing.Snapshot) (applied bool, err error) {
+	d := Decide(Input{Account: t.Account, Orders: t.Orders, Picture: picture, Now: s.db.Now(), Catalog: s.catalog, Policy: s.policy})
+	return apply(ctx, s.db, t, d)
+}
