@@ -149,6 +149,7 @@ func (w *world) perform(object any) {
 		w.assessCode(object)
 	case *delivery:
 		object.Ready, object.Held = true, false
+		w.lay(object)
 		w.ring(object.Endpoint)
 	}
 }
@@ -190,6 +191,7 @@ func (w *world) planAll() {
 		w.plan(w.PromotionCodes.get(id))
 	}
 	for _, id := range w.Deliveries.ids {
+		w.lay(w.Deliveries.get(id))
 		w.plan(w.Deliveries.get(id))
 	}
 }

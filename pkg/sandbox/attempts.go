@@ -47,6 +47,10 @@ func (s *Sandbox) record(p *parcel, status int, problem string, took time.Durati
 	if waiting := s.world.Deliveries.get(p.delivery); waiting != nil {
 		made.NextAttempt = stamp(waiting.NextAttempt)
 	}
+	s.couriers.tally.Tried++
+	if made.Delivered {
+		s.couriers.tally.Delivered++
+	}
 	log := append(s.couriers.log, made)
 	s.couriers.log = log[max(0, len(log)-keptAttempts):]
 	s.streams.tell(notice{attempt: made})
@@ -65,6 +69,7 @@ func (s *Sandbox) attempts(match func(*deliveryAttempt) bool) []*deliveryAttempt
 
 func (s *Sandbox) listAttempts(out http.ResponseWriter, _ *http.Request) {
 	var found []*deliveryAttempt
-	s.look(func(*world) { found = s.attempts(nil) })
-	answerJSON(out, http.StatusOK, map[string]any{"data": found})
+	var counted tally
+	s.look(func(*world) { found, counted = s.attempts(nil), s.couriers.tally })
+	answerJSON(out, http.StatusOK, map[string]any{"data": found, "since_start": counted})
 }

@@ -26,7 +26,12 @@ type bench struct {
 
 func newBench(b *testing.B) *bench {
 	b.Helper()
-	s, err := sandbox.New(sandbox.Options{Start: time.Date(2024, 1, 15, 12, 0, 0, 0, time.UTC)})
+	return newBenchOf(b, sandbox.Options{Start: time.Date(2024, 1, 15, 12, 0, 0, 0, time.UTC)})
+}
+
+func newBenchOf(b *testing.B, options sandbox.Options) *bench {
+	b.Helper()
+	s, err := sandbox.New(options)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -12,21 +12,34 @@ import (
 const deliveryTimeout = 10 * time.Second
 
 // couriers deliver events: one goroutine per endpoint, one event after the other, so that a receiver sees them nearly
-// in causal order. They hold the world's lock only to take a parcel and to record how it went.
+// in causal order, unless the sandbox was told to have more. They hold the world's lock only to take a parcel and to record
+// how it went.
 type couriers struct {
+	each   int                      // how many there are for each endpoint
 	bells  map[string]chan struct{} // by endpoint; guarded by Sandbox.mu
-	flying map[string]bool          // endpoints with a parcel under way; guarded by Sandbox.mu
+	flying int                      // parcels under way; guarded by Sandbox.mu
 	landed chan struct{}            // closed and replaced whenever an attempt ends; guarded by Sandbox.mu
+	tally  tally                    // guarded by Sandbox.mu
 	client *http.Client
 	log    []*deliveryAttempt // the last attempts, oldest first; guarded by Sandbox.mu
 }
 
-func newCouriers() *couriers {
+// tally counts attempts since the sandbox started.
+type tally struct {
+	Tried     int64 `json:"tried"`
+	Delivered int64 `json:"delivered"`
+}
+
+func newCouriers(each int) *couriers {
+	each = max(each, 1)
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost = each
 	return &couriers{
+		each:   each,
 		bells:  map[string]chan struct{}{},
-		flying: map[string]bool{},
 		landed: make(chan struct{}),
 		client: &http.Client{
+			Transport:     transport,
 			Timeout:       deliveryTimeout,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
@@ -39,48 +52,73 @@ func (s *Sandbox) ring(endpointID string) {
 	if bell == nil {
 		bell = make(chan struct{}, 1)
 		s.couriers.bells[endpointID] = bell
-		s.running.Go(func() { s.courier(endpointID, bell) })
+		for range s.couriers.each {
+			s.running.Go(func() { s.courier(endpointID, bell) })
+		}
 	}
+	strike(bell)
+}
+
+func strike(bell chan struct{}) {
 	select {
 	case bell <- struct{}{}:
 	default: // it has been rung already
 	}
 }
 
-func (s *Sandbox) courier(endpointID string, bell <-chan struct{}) {
+func (s *Sandbox) courier(endpointID string, bell chan struct{}) {
 	for {
 		select {
 		case <-s.stop.Done():
 			return
 		case <-bell:
 		}
-		for s.stop.Err() == nil && s.deliverNext(endpointID) {
+		for s.stop.Err() == nil && s.deliverNext(endpointID, bell) {
 		}
 	}
 }
 
-// deliverNext sends one due delivery, and tells whether there was one.
-func (s *Sandbox) deliverNext(endpointID string) bool {
+// deliverNext sends one due delivery, and tells whether there was one. Where there is another one it wakes a colleague.
+func (s *Sandbox) deliverNext(endpointID string, bell chan struct{}) bool {
 	s.mu.Lock()
 	next := s.world.nextParcel(endpointID)
-	s.couriers.flying[endpointID] = next != nil
-	s.mu.Unlock()
 	if next == nil {
+		s.mu.Unlock()
 		return false
 	}
+	s.couriers.flying++
+	if s.world.mailbag(endpointID).next(s.world) != nil {
+		strike(bell)
+	}
+	s.mu.Unlock()
+	next.seal()
 	began := time.Now()
 	status, problem := s.send(next)
+	if status == 0 {
+		s.catchBreath()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stop.Err() == nil { // a parcel cut off by Close counts as not tried
 		s.world.settle(next.delivery, problem == "")
 		s.record(next, status, problem, time.Since(began))
 	}
-	s.couriers.flying[endpointID] = false
+	s.couriers.flying--
 	close(s.couriers.landed)
 	s.couriers.landed = make(chan struct{})
 	s.changed()
 	return true
+}
+
+// breath is how long a courier rests, in real time, where nobody answered: an endpoint that restarts would otherwise use up the first
+// attempt of everything that waits.
+const breath = 50 * time.Millisecond
+
+func (s *Sandbox) catchBreath() {
+	select {
+	case <-time.After(breath):
+	case <-s.stop.Done():
+	}
 }
 
 // send answers the endpoint's HTTP status, 0 for none, and what was wrong, "" for nothing.
@@ -147,8 +185,11 @@ func (s *Sandbox) awaitFirstAttempt(ctx context.Context, eventID string) {
 }
 
 func (s *Sandbox) idle() bool {
-	for _, id := range s.world.Deliveries.ids {
-		if s.world.Deliveries.get(id).Ready {
+	if s.couriers.flying > 0 {
+		return false
+	}
+	for _, bag := range s.world.mailbags {
+		if bag.next(s.world) != nil {
 			return false
 		}
 	}

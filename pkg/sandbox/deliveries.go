@@ -56,23 +56,62 @@ func (w *world) deliver(e *event, endpoint *webhookEndpoint) {
 
 func (w *world) queue(d *delivery) {
 	w.Deliveries.add(d)
+	w.lay(d)
 	w.plan(d)
 }
 
 // releaseHeld sends what was held back, the last first, now that a later event stands before it.
 func (w *world) releaseHeld(endpointID string) {
-	held := w.Deliveries.where(func(d *delivery) bool { return d.Held && d.Endpoint == endpointID })
-	for _, each := range slices.Backward(held) {
-		w.Deliveries.remove(each.ID)
-		each.Held, each.Ready = false, true
-		w.Deliveries.add(each)
+	bag := w.mailbag(endpointID)
+	for _, each := range slices.Backward(bag.held) {
+		if each.Held && w.Deliveries.get(each.ID) == each { // else its time came first
+			each.Held, each.Ready = false, true
+			bag.ready = append(bag.ready, each)
+		}
 	}
+	bag.held = nil
 }
 
 func (w *world) dropDeliveries(endpointID string) {
 	for _, each := range w.Deliveries.where(func(d *delivery) bool { return d.Endpoint == endpointID }) {
 		w.finishDelivery(each)
 	}
+}
+
+// mailbag is what waits for the couriers of one endpoint, so that nobody need look through all deliveries: those that are due, in the
+// order in which they are to be sent, and those that are held back for the next event. Each may be gone meanwhile.
+type mailbag struct{ ready, held []*delivery }
+
+func (w *world) mailbag(endpointID string) *mailbag {
+	if w.mailbags == nil {
+		w.mailbags = map[string]*mailbag{}
+	}
+	if w.mailbags[endpointID] == nil {
+		w.mailbags[endpointID] = &mailbag{}
+	}
+	return w.mailbags[endpointID]
+}
+
+// lay puts a delivery where the couriers look.
+func (w *world) lay(d *delivery) {
+	bag := w.mailbag(d.Endpoint)
+	switch {
+	case d.Ready:
+		bag.ready = append(bag.ready, d)
+	case d.Held:
+		bag.held = append(bag.held, d)
+	}
+}
+
+// next answers the first delivery that is due, nil where there is none. It stays in the bag.
+func (b *mailbag) next(w *world) *delivery {
+	for len(b.ready) > 0 && w.Deliveries.get(b.ready[0].ID) != b.ready[0] {
+		b.ready = b.ready[1:]
+	}
+	if len(b.ready) == 0 {
+		return nil
+	}
+	return b.ready[0]
 }
 
 func (w *world) finishDelivery(d *delivery) {
@@ -87,22 +126,25 @@ func (w *world) finishDelivery(d *delivery) {
 
 // parcel is a delivery ready to be sent without the world.
 type parcel struct {
-	delivery, url, signature string
-	event, kind, endpoint    string
-	attempt                  int // counted from 1
-	body                     []byte
+	delivery, url         string
+	event, kind, endpoint string
+	attempt               int // counted from 1
+	shown                 map[string]any
+	at                    int64 // when it was taken, on the sandbox's clock
+	secrets               []string
+	body                  []byte // these two once it is sealed
+	signature             string
 }
 
-// nextParcel packs the first delivery that is due for an endpoint. Every attempt is signed anew, at the time that the
-// sandbox's clock shows.
+// nextParcel takes and packs the first delivery that is due for an endpoint. Every attempt is signed anew, at the time that
+// the sandbox's clock shows.
 func (w *world) nextParcel(endpointID string) *parcel {
-	for _, id := range w.Deliveries.ids {
-		d := w.Deliveries.get(id)
-		if d.Endpoint != endpointID || !d.Ready {
-			continue
-		}
+	bag := w.mailbag(endpointID)
+	for d := bag.next(w); d != nil; d = bag.next(w) {
+		bag.ready = bag.ready[1:]
 		endpoint, e := w.Endpoints.get(endpointID), w.Events.get(d.Event)
 		if endpoint == nil || e == nil {
+			w.finishDelivery(d)
 			continue
 		}
 		shown := render(e)
@@ -112,22 +154,28 @@ func (w *world) nextParcel(endpointID string) *parcel {
 		if d.Basil {
 			asBasil(shown)
 		}
-		body, err := json.MarshalIndent(shown, "", "  ")
-		if err != nil {
-			panic("sandbox: an event does not marshal: " + err.Error())
-		}
 		return &parcel{
-			delivery:  id,
-			url:       endpoint.URL,
-			signature: sign(body, w.mainNow(), endpoint.secrets(w.mainNow())),
-			event:     e.ID,
-			kind:      e.Type,
-			endpoint:  endpoint.ID,
-			attempt:   d.Attempts + 1,
-			body:      body,
+			delivery: d.ID,
+			url:      endpoint.URL,
+			event:    e.ID,
+			kind:     e.Type,
+			endpoint: endpoint.ID,
+			attempt:  d.Attempts + 1,
+			shown:    shown,
+			at:       w.mainNow(),
+			secrets:  endpoint.secrets(w.mainNow()),
 		}
 	}
 	return nil
+}
+
+// seal writes the parcel's body and signs it. The world's lock need not be held.
+func (p *parcel) seal() {
+	body, err := json.MarshalIndent(p.shown, "", "  ")
+	if err != nil {
+		panic("sandbox: an event does not marshal: " + err.Error())
+	}
+	p.body, p.signature = body, sign(body, p.at, p.secrets)
 }
 
 // settle records how an attempt went.

@@ -23,6 +23,9 @@ type Options struct {
 	// AfterLastRetry is what becomes of a subscription when the last retry fails: cancel, unpaid, or past_due (it stays
 	// so). "": as the snapshot has it, else cancel.
 	AfterLastRetry string
+	// Couriers is how many deliveries to one endpoint may be under way at once, as at Stripe. Zero: one, and the endpoint sees
+	// events nearly in causal order.
+	Couriers int
 }
 
 // Sandbox is a local Stripe.
@@ -49,7 +52,7 @@ func New(opts Options) (*Sandbox, error) {
 	if opts.AfterLastRetry != "" && !slices.Contains(afterLastRetry, opts.AfterLastRetry) {
 		return nil, fmt.Errorf("AfterLastRetry is %q, and must be cancel, unpaid, or past_due", opts.AfterLastRetry)
 	}
-	s := &Sandbox{couriers: newCouriers(), dirty: make(chan struct{}, 1), log: opts.Logger, flights: flights{keys: map[string]bool{}}}
+	s := &Sandbox{couriers: newCouriers(opts.Couriers), dirty: make(chan struct{}, 1), log: opts.Logger, flights: flights{keys: map[string]bool{}}}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}

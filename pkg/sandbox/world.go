@@ -46,12 +46,13 @@ type world struct {
 	Replays        map[string]*replay // saved answers by API key and Idempotency-Key
 
 	realNow  func() time.Time
-	at       int64              // while due work of the main clock runs: its time
-	clock    string             // the test clock that the current operation lives on, "" for the main clock
-	verdicts map[string]bool    // whether the next invoice of a subscription is paid, while a control decides that
-	sums     map[string]*sums   // what the movements add up to, nil until somebody asks
-	cause    cause              // the request behind the current changes, zero for due work
-	agendas  map[string]*agenda // by test clock, "" for the main clock
+	at       int64               // while due work of the main clock runs: its time
+	clock    string              // the test clock that the current operation lives on, "" for the main clock
+	verdicts map[string]bool     // whether the next invoice of a subscription is paid, while a control decides that
+	sums     map[string]*sums    // what the movements add up to, nil until somebody asks
+	cause    cause               // the request behind the current changes, zero for due work
+	agendas  map[string]*agenda  // by test clock, "" for the main clock
+	mailbags map[string]*mailbag // by endpoint
 	ring     func(endpoint string)
 	tell     func(notice) // to those who listen to the stream
 	preview  bool         // nothing here lasts: drafts are looked at and not opened
