@@ -55,15 +55,6 @@ func (s *server) ListOrders(ctx context.Context, r ListOrdersRequestObject) (Lis
 	return ListOrders200JSONResponse{Orders: each(orders, toAPIOrder), NextCursor: next}, nil
 }
 
-// GetSubscription answers the caller's subscription.
-func (s *server) GetSubscription(ctx context.Context, _ GetSubscriptionRequestObject) (GetSubscriptionResponseObject, error) {
-	session, err := s.accounts.Read(ctx, caller(ctx))
-	if err != nil {
-		return nil, err
-	}
-	return GetSubscription200JSONResponse{Subscription: toAPISubscription(session.Account.Subscription)}, nil
-}
-
 // CreatePortal answers the address of the billing portal.
 func (s *server) CreatePortal(ctx context.Context, r CreatePortalRequestObject) (CreatePortalResponseObject, error) {
 	url, err := s.checkout.Portal(ctx, caller(ctx).Account, value(r.Body.ReturnUrl))

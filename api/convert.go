@@ -27,6 +27,10 @@ func toAPISubscription(s *billing.Subscription) *Subscription {
 	}
 	out := &Subscription{
 		Plan: s.Plan, Status: SubscriptionStatus(s.Status), CurrentPeriodEnd: s.CurrentPeriodEnd, CancelAtPeriodEnd: s.CancelAtPeriodEnd,
+		Quantity: s.Quantity,
+	}
+	if next := s.Scheduled; next != nil {
+		out.ScheduledChange = &ScheduledChange{Plan: next.Plan, Quantity: next.Quantity, At: next.At}
 	}
 	if s.Window != nil {
 		out.From, out.Until = &s.Window.From, &s.Window.Until
@@ -89,7 +93,7 @@ func toAPIMetadata(m map[string]string) Metadata {
 func toAPIPlan(p billing.Plan) Plan {
 	out := Plan{
 		Id: p.ID, Name: p.Name, Description: p.Description, Amount: p.Amount, Currency: p.Currency, Interval: PlanInterval(p.Interval),
-		Points: int64(p.Points), TrialDays: p.TrialDays,
+		Points: int64(p.Points), TrialDays: p.TrialDays, MaxQuantity: p.MaxQuantity,
 	}
 	if p.Rollover != billing.RolloverAll {
 		out.Rollover = new(int64(p.Rollover))

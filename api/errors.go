@@ -11,6 +11,7 @@ import (
 
 	"github.com/pointsync/pointsync/pkg/account"
 	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/checkout"
 )
 
 // kind is how a code looks from outside. Its type is /problems/ and the code.
@@ -28,6 +29,7 @@ var problems = map[billing.Code]kind{
 	billing.EEmailTaken:         {http.StatusConflict, "Email taken"},
 	billing.ESubscriptionExists: {http.StatusConflict, "Already subscribed"},
 	billing.EInsufficientPoints: {http.StatusPaymentRequired, "Not enough points"},
+	billing.EPaymentRequired:    {http.StatusPaymentRequired, "Payment required"},
 	billing.EKeyReused:          {http.StatusUnprocessableEntity, "Idempotency-Key reused"},
 	billing.ETooMany:            {http.StatusTooManyRequests, "Too many requests"},
 	billing.EStripeUnavailable:  {http.StatusServiceUnavailable, "Stripe does not answer"},
@@ -51,7 +53,7 @@ var httpCodes = map[int]billing.Code{
 	http.StatusMethodNotAllowed: codeMethod, http.StatusRequestEntityTooLarge: codeTooLarge, http.StatusUnsupportedMediaType: codeMediaType,
 }
 
-// problem is the body of every error. The members of a refused spend are absent elsewhere.
+// problem is the body of every error. The members of a refused spend and of a payment to be made are absent elsewhere.
 type problem struct {
 	Type      string        `json:"type"`
 	Title     string        `json:"title"`
@@ -60,6 +62,11 @@ type problem struct {
 	RequestID string        `json:"request_id"`
 	Errors    *[]FieldError `json:"errors,omitempty"`
 	*refusedSpend
+	*paymentRequired
+}
+
+type paymentRequired struct {
+	PaymentURL *string `json:"payment_url"`
 }
 
 type refusedSpend struct {
@@ -85,6 +92,13 @@ func problemHandler(log *slog.Logger) echo.HTTPErrorHandler {
 		var refused *account.RefusedSpend
 		if errors.As(err, &refused) {
 			p.refusedSpend = &refusedSpend{toAPIPoints(refused.Account.Balance), toAPISubscription(refused.Account.Subscription), refused.Token}
+		}
+		var unpaid *checkout.PaymentRequired
+		if errors.As(err, &unpaid) {
+			p.paymentRequired = &paymentRequired{}
+			if unpaid.URL != "" {
+				p.PaymentURL = &unpaid.URL
+			}
 		}
 		if k.status >= http.StatusInternalServerError {
 			log.ErrorContext(c.Request().Context(), "request failed", "error", err, "route", c.Path(), "request_id", p.RequestID)

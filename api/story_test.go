@@ -19,6 +19,7 @@ func TestStory(t *testing.T) {
 		c.spendsInside()
 		c.holdsPoints()
 		c.spendsOutside()
+		c.changesTheSubscription()
 		c.managesTheSubscription()
 		c.looksAround()
 		c.meetsTheAdmin()

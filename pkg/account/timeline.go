@@ -59,6 +59,8 @@ func tell(m billing.Moment) string {
 		return fmt.Sprintf("ordered %s × %s for %s", two, one, three)
 	case billing.MomentOrderFulfilled:
 		return fmt.Sprintf("the order of %s was fulfilled%s", one, suffix(" and later ", strings.TrimPrefix(two, "fulfilled")))
+	case billing.MomentChange:
+		return tellChange(one, two, three)
 	case billing.MomentEventReceived:
 		return fmt.Sprintf("Stripe sent %s about %s%s", one, two, suffix("; ", strings.TrimSuffix(three, "; ")))
 	case billing.MomentEventProcessed:
@@ -77,11 +79,31 @@ func tell(m billing.Moment) string {
 
 var causes = map[billing.SyncCause]string{
 	billing.CauseEvent: "an event asked for it", billing.CauseSpend: "a spend asked for it", billing.CauseOrder: "the customer looked at an order",
+	billing.CauseChange: "the customer changes the subscription",
 	billing.CauseOperator: "the operator asked for it",
 }
 
 var outcomes = map[billing.SyncOutcome]string{
 	billing.SyncApplied: "was applied", billing.SyncOutrun: "was outrun by a later one", billing.SyncFailed: "failed",
+}
+
+var wishes = map[string]string{
+	string(billing.ChangePlan): "to change the subscription to ", string(billing.ChangeCancel): "to cancel the subscription",
+	string(billing.ChangeResume): "to resume the subscription",
+}
+
+var answers = map[string]string{
+	string(billing.ChangePending): "not answered yet", string(billing.ChangeDone): "done", string(billing.ChangeUnpaid): "it waits for a payment",
+	string(billing.ChangeFailed): "it failed",
+}
+
+// tellChange tells what was asked for a subscription, and how that stands.
+func tellChange(kindAndStatus, wanted, detail string) string {
+	kind, status, _ := strings.Cut(kindAndStatus, " ")
+	if kind != string(billing.ChangePlan) {
+		wanted = ""
+	}
+	return "asked " + wishes[kind] + strings.TrimPrefix(wanted, "0 × ") + ": " + answers[status] + suffix("; ", detail)
 }
 
 var verbs = map[billing.EntryKind]string{

@@ -9,6 +9,7 @@ type Plan struct {
 	Points                Points // granted for each paid period
 	TrialDays             int64
 	TrialPoints           Points
+	MaxQuantity           int64  // seats that one subscription may have; points and amount are for each
 	Rollover              Points // unused points that live on in the next paid period, at the most
 }
 

@@ -7,6 +7,8 @@ const (
 	DriftMissing      DriftKind = "missing"             // a subscription that one side alone has
 	DriftStatus       DriftKind = "status"              // its status, or whether it ends with the period
 	DriftPrice        DriftKind = "price"               // its plan
+	DriftQuantity     DriftKind = "quantity"            // its seats
+	DriftScheduled    DriftKind = "scheduled-change"    // what it will be from a time on
 	DriftPeriod       DriftKind = "period"              // its current period
 	DriftWindow       DriftKind = "window"              // the access window that follows from it
 	DriftSecond       DriftKind = "second-subscription" // more than one live subscription

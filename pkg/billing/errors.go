@@ -18,6 +18,7 @@ const (
 	EEmailTaken         Code = "email-taken"            // an account with that email exists
 	ESubscriptionExists Code = "subscription-exists"    // a live subscription refuses a second one
 	EInsufficientPoints Code = "insufficient-points"    // fewer points than asked for, on a synced database
+	EPaymentRequired    Code = "payment-required"       // a change of a subscription waits for a payment that its customer has to make
 	EKeyReused          Code = "idempotency-key-reused" // the key was first used with another request
 	ETooMany            Code = "too-many-requests"      // a budget is used up
 	EStripeUnavailable  Code = "stripe-unavailable"     // Stripe did not answer in time; try again

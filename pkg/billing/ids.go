@@ -16,6 +16,7 @@ type (
 	LotID     string // lot_…
 	ActionID  string // act_…: what an admin did
 	HoldID    string // hld_…
+	ChangeID  string // chg_…: a change of a subscription that was asked for
 	SessionID string // ses_…: a login, not a Stripe Checkout Session
 )
 
@@ -28,6 +29,8 @@ type (
 	StripeEventID   string // evt_…
 	PriceID         string // price_…
 	PaymentIntentID string // pi_…
+	ScheduleID      string // sub_sched_…
+	PromotionCodeID string // promo_…
 )
 
 var crockford = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
@@ -46,6 +49,7 @@ func NewEntryID(now time.Time) EntryID     { return EntryID(newID("ent", now)) }
 func NewLotID(now time.Time) LotID         { return LotID(newID("lot", now)) }
 func NewActionID(now time.Time) ActionID   { return ActionID(newID("act", now)) }
 func NewHoldID(now time.Time) HoldID       { return HoldID(newID("hld", now)) }
+func NewChangeID(now time.Time) ChangeID   { return ChangeID(newID("chg", now)) }
 func NewSessionID(now time.Time) SessionID { return SessionID(newID("ses", now)) }
 
 // NewTokenID names one access token (the claim jti).

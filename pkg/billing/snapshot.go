@@ -22,6 +22,7 @@ type StripeSubscription struct {
 	CurrentPeriodStart time.Time
 	CurrentPeriodEnd   time.Time
 	CancelAtPeriodEnd  bool
+	Scheduled          *ScheduledChange // by a schedule that leads it; nil for none
 	EndedAt            *time.Time
 	Created            time.Time
 }
@@ -45,6 +46,7 @@ func (i StripeInvoice) Settled() bool { return i.Status == "paid" || i.Status ==
 type StripeInvoiceLine struct {
 	ID          string
 	Item        string
+	Description string
 	Amount      int64
 	UnitAmount  int64 // what the price asks for one, as whoever subscribed then still pays it; 0 when it does not say
 	Quantity    int64

@@ -29,11 +29,38 @@ func (s SubscriptionStatus) Live() bool {
 type Subscription struct {
 	ID                 SubscriptionID
 	Plan               string // the catalogue's id, "" for a price the catalogue does not know
+	Quantity           int64  // seats
 	Status             SubscriptionStatus
 	CurrentPeriodStart time.Time
 	CurrentPeriodEnd   time.Time
 	CancelAtPeriodEnd  bool
-	Window             *Window // nil: no access
+	Scheduled          *ScheduledChange // nil: it goes on as it is
+	Window             *Window          // nil: no access
+}
+
+// ScheduledChange is what a subscription will be from a time on.
+type ScheduledChange struct {
+	Plan     string // the catalogue's id, "" for a price the catalogue does not know
+	Quantity int64
+	At       time.Time
+}
+
+// Equal compares two subscriptions, of which either may be nil.
+func (s *Subscription) Equal(other *Subscription) bool {
+	if s == nil || other == nil {
+		return s == other
+	}
+	x, y := *s, *other
+	x.Window, y.Window, x.Scheduled, y.Scheduled = nil, nil, nil, nil
+	// Times are UTC and whole seconds on both sides.
+	return x == y && same(s.Window, other.Window) && same(s.Scheduled, other.Scheduled)
+}
+
+func same[T comparable](a, b *T) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return *a == *b
 }
 
 // Window is the time in which a spend need not ask Stripe first.

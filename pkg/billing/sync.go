@@ -7,6 +7,7 @@ const (
 	CauseEvent    SyncCause = "event"    // Stripe told us to look
 	CauseSpend    SyncCause = "spend"    // a spend outside the window, or for lack of points
 	CauseOrder    SyncCause = "order"    // a customer looks at an order
+	CauseChange   SyncCause = "change"   // a customer changes the subscription
 	CauseOperator SyncCause = "operator" // a command, or the comparison with Stripe
 )
 

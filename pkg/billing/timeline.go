@@ -11,6 +11,7 @@ const (
 	MomentLoginEnded     MomentKind = "login.ended"
 	MomentOrderMade      MomentKind = "order.made"
 	MomentOrderFulfilled MomentKind = "order.fulfilled"
+	MomentChange         MomentKind = "subscription.changed"
 	MomentEventReceived  MomentKind = "event.received"
 	MomentEventProcessed MomentKind = "event.processed"
 	MomentSyncBegan      MomentKind = "sync.began"

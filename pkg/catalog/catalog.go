@@ -28,6 +28,8 @@ const maxFileBytes = 1 << 20
 type Catalog struct {
 	Plans []billing.Plan
 	Packs []billing.Pack
+	// AllowPromotionCodes lets customers type a promotion code on Stripe's page.
+	AllowPromotionCodes bool
 }
 
 // Load reads the catalogue of a file.

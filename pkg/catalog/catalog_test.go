@@ -60,7 +60,7 @@ packs:
 	if len(c.Plans) != 2 || c.Plans[0].ID != "z" || c.Plans[1].ID != "a" {
 		t.Fatalf("plans out of order: %+v", c.Plans)
 	}
-	want := billing.Plan{ID: "z", Name: "Z", Amount: 1, Currency: "eur", Interval: "year", Points: 1, TrialDays: 730, TrialPoints: 7}
+	want := billing.Plan{ID: "z", Name: "Z", Amount: 1, Currency: "eur", Interval: "year", Points: 1, TrialDays: 730, TrialPoints: 7, MaxQuantity: 1}
 	if c.Plans[0] != want {
 		t.Errorf("got %+v, want %+v", c.Plans[0], want)
 	}

@@ -94,6 +94,7 @@ func (p plan) check(found *findings, place string) {
 	if !slices.Contains(intervals, p.Interval) {
 		found.add(place, "interval %q is not one of %s", p.Interval, strings.Join(intervals, ", "))
 	}
+	p.checkQuantity(found, place, p.MaxQuantity)
 	if p.Rollover.cap != nil {
 		checkNumber(found, place, "rollover cap", p.Rollover.cap, 1, maxPoints)
 	}
@@ -108,14 +109,17 @@ func (p plan) check(found *findings, place string) {
 	}
 }
 
-func (p pack) check(found *findings, place string) {
-	if p.MaxQuantity == nil {
+func (p pack) check(found *findings, place string) { p.checkQuantity(found, place, p.MaxQuantity) }
+
+// checkQuantity bounds how many of an item are bought at once. Left out, it is one.
+func (i item) checkQuantity(found *findings, place string, most *whole) {
+	if most == nil {
 		return
 	}
-	checkNumber(found, place, "max_quantity", p.MaxQuantity, 1, maxQuantity)
+	checkNumber(found, place, "max_quantity", most, 1, maxQuantity)
 	// Both factors are at most eight digits here or already reported, so the product does not overflow.
-	if p.Amount != nil && *p.Amount <= maxAmount && *p.MaxQuantity <= maxQuantity && *p.Amount**p.MaxQuantity > maxAmount {
-		found.add(place, "max_quantity %d of them would cost more than %d, the most that Stripe charges at once", *p.MaxQuantity, maxAmount)
+	if i.Amount != nil && *i.Amount <= maxAmount && *most <= maxQuantity && *i.Amount**most > maxAmount {
+		found.add(place, "max_quantity %d of them would cost more than %d, the most that Stripe charges at once", *most, maxAmount)
 	}
 }
 

@@ -32,6 +32,7 @@ func (w *whole) UnmarshalYAML(node *yaml.Node) error {
 // file is catalog.yaml as it is written. Numbers are pointers, so that a zero and a missing one are told apart.
 type file struct {
 	Currency string `yaml:"currency"`
+	Codes    bool   `yaml:"allow_promotion_codes"`
 	Plans    []plan `yaml:"plans"`
 	Packs    []pack `yaml:"packs"`
 }
@@ -52,6 +53,7 @@ type plan struct {
 	TrialDays   *whole   `yaml:"trial_days"`
 	TrialPoints *whole   `yaml:"trial_points"`
 	Rollover    rollover `yaml:"rollover"`
+	MaxQuantity *whole   `yaml:"max_quantity"`
 }
 
 // rollover is written none, all, or {cap: 100}.
@@ -104,7 +106,7 @@ func decode(text []byte) (*file, error) {
 
 // catalog turns a checked file into billing's nouns, with what was left out filled in.
 func (f *file) catalog() *Catalog {
-	c := &Catalog{Plans: make([]billing.Plan, 0, len(f.Plans)), Packs: make([]billing.Pack, 0, len(f.Packs))}
+	c := &Catalog{AllowPromotionCodes: f.Codes, Plans: make([]billing.Plan, 0, len(f.Plans)), Packs: make([]billing.Pack, 0, len(f.Packs))}
 	for _, p := range f.Plans {
 		c.Plans = append(c.Plans, billing.Plan{
 			ID: p.ID, Name: p.Name, Description: p.Description,
@@ -115,6 +117,7 @@ func (f *file) catalog() *Catalog {
 			TrialDays:   or(p.TrialDays, 0),
 			TrialPoints: billing.Points(or(p.TrialPoints, 0)),
 			Rollover:    p.Rollover.points(),
+			MaxQuantity: or(p.MaxQuantity, 1),
 		})
 	}
 	for _, p := range f.Packs {

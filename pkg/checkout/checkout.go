@@ -94,10 +94,10 @@ func (s *Service) Create(ctx context.Context, id billing.AccountID, r Request) (
 func (s *Service) draft(id billing.AccountID, r Request) (billing.Order, error) {
 	o := billing.Order{AccountID: id, Item: r.Item, Quantity: max(r.Quantity, 1), Status: billing.OrderPending, RequestHash: r.hash()}
 	if plan, ok := s.catalog.Plan(r.Item); ok {
-		if o.Quantity != 1 {
-			return o, invalid("/quantity", "a plan is sold once")
+		if err := seats(plan, o.Quantity); err != nil {
+			return o, err
 		}
-		o.Kind, o.Points, o.Amount, o.Currency = billing.KindPlan, plan.Points, plan.Amount, plan.Currency
+		o.Kind, o.Points, o.Amount, o.Currency = billing.KindPlan, plan.Points*billing.Points(o.Quantity), plan.Amount*o.Quantity, plan.Currency
 	} else if pack, ok := s.catalog.Pack(r.Item); ok {
 		if o.Quantity > pack.MaxQuantity {
 			return o, invalid("/quantity", "at most %d of this pack at once", pack.MaxQuantity)

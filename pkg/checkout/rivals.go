@@ -14,7 +14,7 @@ import (
 func refuseSecond(a billing.Account, o billing.Order) error {
 	if s := a.Subscription; o.Kind == billing.KindPlan && s != nil && s.Status.Live() {
 		return billing.Errorf(billing.ESubscriptionExists,
-			"This account has a subscription (%s, %s). Change the plan in the billing portal (POST /portal).", s.Plan, s.Status)
+			"This account has a subscription (%s, %s). Change its plan (POST /subscription/change).", s.Plan, s.Status)
 	}
 	return nil
 }

@@ -28,6 +28,7 @@ type shop struct {
 	t       *testing.T
 	db      *store.DB
 	service *checkout.Service
+	syncer  *reconcile.Syncer
 	stripe  string                           // of the sandbox itself, past the interceptor
 	between atomic.Pointer[http.HandlerFunc] // stands in for the sandbox while it is set
 	sandbox http.Handler
@@ -40,6 +41,12 @@ func eachShop(t *testing.T, f func(t *testing.T, s *shop)) {
 }
 
 func newShop(t *testing.T, db *store.DB) *shop {
+	t.Helper()
+	return stock(t, db, catalog.Default(), stripegw.Options{})
+}
+
+// stock makes a shop that sells the given items.
+func stock(t *testing.T, db *store.DB, items *catalog.Catalog, o stripegw.Options) *shop {
 	t.Helper()
 	world, err := sandbox.New(sandbox.Options{})
 	must(t, err)
@@ -54,13 +61,13 @@ func newShop(t *testing.T, db *store.DB) *shop {
 	}))
 	t.Cleanup(func() { gated.Close(); direct.Close(); must(t, world.Close()) })
 	s.stripe = direct.URL
-	gateway, err := stripegw.New(stripegw.Options{Key: key, BaseURL: gated.URL, HTTPClient: gated.Client()})
+	o.Key, o.BaseURL, o.HTTPClient = key, gated.URL, gated.Client()
+	gateway, err := stripegw.New(o)
 	must(t, err)
-	items := catalog.Default()
 	_, err = gateway.EnsureCatalog(t.Context(), items)
 	must(t, err)
-	syncer := reconcile.New(db, gateway, items, reconcile.Policy{PastDueGrace: 72 * time.Hour, RenewalGrace: 2 * time.Hour}, slog.New(slog.DiscardHandler))
-	s.service = checkout.New(db, gateway, items, syncer, checkout.Origins{"https://shop.example"})
+	s.syncer = reconcile.New(db, gateway, items, reconcile.Policy{PastDueGrace: 72 * time.Hour, RenewalGrace: 2 * time.Hour}, slog.New(slog.DiscardHandler))
+	s.service = checkout.New(db, gateway, items, s.syncer, checkout.Origins{"https://shop.example"})
 	return s
 }
 

@@ -36,7 +36,7 @@ func apply(ctx context.Context, db *store.DB, t billing.Ticket, d Decision) (app
 		if a, err = applyRefunds(ctx, tx, a, d); err != nil {
 			return err
 		}
-		if !sameSubscription(a.Subscription, d.Subscription) {
+		if !a.Subscription.Equal(d.Subscription) {
 			a.Subscription = d.Subscription
 			a.Version++
 			if err := tx.SaveSubscription(ctx, a); err != nil {
@@ -54,7 +54,7 @@ func apply(ctx context.Context, db *store.DB, t billing.Ticket, d Decision) (app
 // changes says for an operator what a decision changes that leaves no other trace: points have their entries.
 func changes(before *billing.Subscription, d Decision) string {
 	var parts []string
-	if !sameSubscription(before, d.Subscription) {
+	if !before.Equal(d.Subscription) {
 		parts = append(parts, "subscription "+state(before)+" → "+state(d.Subscription))
 	}
 	for _, o := range d.Orders {
@@ -68,6 +68,12 @@ func state(s *billing.Subscription) string {
 		return "none"
 	}
 	words := s.Plan + " " + string(s.Status)
+	if s.Quantity != 1 {
+		words = fmt.Sprintf("%d × %s", s.Quantity, words)
+	}
+	if next := s.Scheduled; next != nil {
+		words += fmt.Sprintf(", %d × %s from %s", next.Quantity, next.Plan, day(next.At))
+	}
 	if s.CancelAtPeriodEnd {
 		words += ", cancels"
 	}
@@ -98,19 +104,4 @@ func applyEnds(ctx context.Context, tx *store.Tx, a billing.Account, ends []End)
 		}
 	}
 	return a, nil
-}
-
-func sameSubscription(a, b *billing.Subscription) bool {
-	if a == nil || b == nil {
-		return a == b
-	}
-	x, y := *a, *b
-	x.Window, y.Window = nil, nil
-	if x != y { // times are UTC and whole seconds on both sides
-		return false
-	}
-	if a.Window == nil || b.Window == nil {
-		return a.Window == b.Window
-	}
-	return *a.Window == *b.Window
 }

@@ -43,7 +43,7 @@ func (c *comparison) report(kind billing.DriftKind, ref, format string, args ...
 func (c *comparison) subscription() {
 	ours, theirs := c.in.Account.Subscription, c.decision.Subscription
 	switch {
-	case sameSubscription(ours, theirs):
+	case ours.Equal(theirs):
 	case ours == nil:
 		c.report(billing.DriftMissing, string(theirs.ID), "Stripe has the subscription, %s, and the database none", state(theirs))
 	case ours.ID != theirs.ID:
@@ -72,6 +72,12 @@ func (c *comparison) terms(ours, theirs billing.Subscription) {
 	}
 	if ours.Plan != theirs.Plan {
 		c.report(billing.DriftPrice, ref, "Stripe: %q; database: %q", theirs.Plan, ours.Plan)
+	}
+	if ours.Quantity != theirs.Quantity {
+		c.report(billing.DriftQuantity, ref, "Stripe: %d; database: %d", theirs.Quantity, ours.Quantity)
+	}
+	if x, y := theirs.Scheduled, ours.Scheduled; (x == nil) != (y == nil) || x != nil && *x != *y {
+		c.report(billing.DriftScheduled, ref, "Stripe: %s; database: %s", state(&theirs), state(&ours))
 	}
 	if !ours.CurrentPeriodStart.Equal(theirs.CurrentPeriodStart) || !ours.CurrentPeriodEnd.Equal(theirs.CurrentPeriodEnd) {
 		c.report(billing.DriftPeriod, ref, "Stripe: until %s; database: until %s", day(theirs.CurrentPeriodEnd), day(ours.CurrentPeriodEnd))

@@ -86,15 +86,15 @@ func (d *Decision) decideSubscription(in Input) {
 	case len(subs) > 0:
 		s := subs[0]
 		d.Subscription = &billing.Subscription{
-			ID: s.ID, Plan: s.Item, Status: s.Status, CurrentPeriodStart: s.CurrentPeriodStart, CurrentPeriodEnd: s.CurrentPeriodEnd,
-			CancelAtPeriodEnd: s.CancelAtPeriodEnd, Window: window(s, in),
+			ID: s.ID, Plan: s.Item, Quantity: s.Quantity, Status: s.Status, CurrentPeriodStart: s.CurrentPeriodStart, CurrentPeriodEnd: s.CurrentPeriodEnd,
+			CancelAtPeriodEnd: s.CancelAtPeriodEnd, Scheduled: s.Scheduled, Window: window(s, in),
 		}
 		if len(subs) > 1 && subs[1].Status.Live() {
 			d.Warnings = append(d.Warnings, fmt.Sprintf("the customer has more than one live subscription: %s counts, %s does not", s.ID, subs[1].ID))
 		}
 	case in.Account.Subscription != nil: // gone from Stripe, with its customer
 		gone := *in.Account.Subscription
-		gone.Status, gone.Window, gone.CancelAtPeriodEnd = billing.SubCanceled, nil, false
+		gone.Status, gone.Window, gone.CancelAtPeriodEnd, gone.Scheduled = billing.SubCanceled, nil, false, nil
 		d.Subscription = &gone
 		d.Ends = append(d.Ends, End{Source: subscriptionSource(gone.ID), At: in.Now})
 	}

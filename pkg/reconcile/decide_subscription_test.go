@@ -37,7 +37,7 @@ func TestWindowOfStatus(t *testing.T) {
 			s.CancelAtPeriodEnd = true
 			d := decide(billing.Snapshot{Subscriptions: []billing.StripeSubscription{s}, Invoices: []billing.StripeInvoice{owed}})
 			same(t, "subscription", d.Subscription, &billing.Subscription{
-				ID: sub, Plan: "basic", Status: c.status, CurrentPeriodStart: march, CurrentPeriodEnd: april, CancelAtPeriodEnd: true, Window: c.window,
+				ID: sub, Plan: "basic", Quantity: 1, Status: c.status, CurrentPeriodStart: march, CurrentPeriodEnd: april, CancelAtPeriodEnd: true, Window: c.window,
 			})
 			same(t, "ends", d.Ends, c.ends)
 			same(t, "grants", d.Grants, []billing.Grant(nil))

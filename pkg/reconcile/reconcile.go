@@ -37,7 +37,9 @@ const (
 	// paying may use some more than spends may, so that no row of spends makes them wait for the webhook.
 	budgetForSpend = 5
 	budgetForOrder = 8
-	budgetInterval = 10 * time.Second
+	// A change of plan is looked at before it is made, perhaps more than once.
+	budgetForChange = 12
+	budgetInterval  = 10 * time.Second
 	// userPatience is how long a request waits for Stripe.
 	userPatience = 2 * time.Second
 	// jobPatience is how long a job does.
@@ -81,6 +83,11 @@ func (s *Syncer) ForOrder(ctx context.Context, id billing.AccountID) (Outcome, e
 	return s.shared(ctx, id, wish{billing.CauseOrder, budgetForOrder})
 }
 
+// ForChange syncs because a customer wants to change the subscription. It is explained at ForSpend.
+func (s *Syncer) ForChange(ctx context.Context, id billing.AccountID) (Outcome, error) {
+	return s.shared(ctx, id, wish{billing.CauseChange, budgetForChange})
+}
+
 // wish is who wants a sync, and how many of them an account may cause at once.
 type wish struct {
 	cause  billing.SyncCause
@@ -122,9 +129,19 @@ func (s *Syncer) forUser(ctx context.Context, id billing.AccountID, w wish) (Out
 // Sync syncs because an event asks for it. applied is false when a later sync was applied before this one
 // could be, which is as good. Errors: EStripeUnavailable, EStripeRefused, and the database's.
 func (s *Syncer) Sync(ctx context.Context, id billing.AccountID) (applied bool, err error) {
+	return s.sync(ctx, id, billing.CauseEvent)
+}
+
+// AfterChange syncs because Stripe has been asked for a change. It costs nothing of the budget: ForChange, before it, did. Errors: those of Sync.
+func (s *Syncer) AfterChange(ctx context.Context, id billing.AccountID) error {
+	_, err := s.sync(ctx, id, billing.CauseChange)
+	return err
+}
+
+func (s *Syncer) sync(ctx context.Context, id billing.AccountID, cause billing.SyncCause) (applied bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, jobPatience)
 	defer cancel()
-	ticket, outcome, err := s.begin(ctx, id, wish{billing.CauseEvent, unlimited})
+	ticket, outcome, err := s.begin(ctx, id, wish{cause, unlimited})
 	if err != nil || outcome != Synced {
 		return false, err
 	}

@@ -213,6 +213,9 @@ func voidInvoiceByHand(c *call) (any, error) {
 		return nil, coded("invoice_not_editable", "", "You can only void an open or uncollectible invoice; this one is %s.", found.Status)
 	}
 	c.voidInvoice(found)
+	if s := c.Subscriptions.get(string(found.Subscription)); s != nil && s.PendingUpdate != nil && s.Hidden.PendingInvoice == found.ID {
+		c.dropPendingUpdate(s)
+	}
 	return found, nil
 }
 

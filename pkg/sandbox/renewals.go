@@ -98,7 +98,7 @@ func (w *world) applyPendingUpdate(s *subscription) {
 	w.emit("customer.subscription.pending_update_applied", s)
 }
 
-// dropPendingUpdate gives a change up that was not paid for in time: the old plan stays, the invoice is voided.
+// dropPendingUpdate gives a change up that was not paid for in time, or that another one replaces: the old plan stays, the invoice is voided.
 func (w *world) dropPendingUpdate(s *subscription) {
 	if owed := w.Invoices.get(s.Hidden.PendingInvoice); owed != nil && owed.Status == "open" {
 		w.voidInvoice(owed)

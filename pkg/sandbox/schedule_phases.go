@@ -47,7 +47,7 @@ const (
 
 // phaseNames are the parameters of a phase that the sandbox acts on.
 var phaseNames = setOf([]string{
-	"billing_cycle_anchor", "currency", "default_payment_method", "description", "end_date", "items", "iterations", "metadata",
+	"billing_cycle_anchor", "coupon", "currency", "default_payment_method", "description", "end_date", "items", "iterations", "metadata",
 	"proration_behavior", "start_date", "trial", "trial_end",
 })
 
@@ -70,6 +70,9 @@ func phaseOf(s *subscription) schedulePhase {
 	phase.Currency, phase.EndDate, phase.DefaultPaymentMethod = s.Currency, s.CurrentPeriodEnd, s.DefaultPaymentMethod
 	if s.Status == "trialing" {
 		phase.TrialEnd = s.TrialEnd
+	}
+	if s.Discount != nil {
+		phase.Coupon = text(s.Discount.Coupon.ID)
 	}
 	for _, item := range s.Items.Data {
 		phase.Items = append(phase.Items, newPhaseItem(item.Price.ID, item.Quantity, item.Metadata))
@@ -126,6 +129,10 @@ func (c *call) phase(entry spec.Params, begins int64, at string) (*schedulePhase
 		return nil, invalid(at+"[start_date]", "A phase must start where the phase before it ends, at %d.", begins)
 	}
 	setText(&phase.BillingCycleAnchor, entry, "billing_cycle_anchor")
+	setText(&phase.Coupon, entry, "coupon")
+	if phase.Coupon != "" && c.Coupons.get(string(phase.Coupon)) == nil {
+		return nil, noSuch("coupon", string(phase.Coupon), at+"[coupon]")
+	}
 	setText(&phase.DefaultPaymentMethod, entry, "default_payment_method")
 	setText(&phase.Description, entry, "description")
 	phase.Metadata = mergedMetadata(nil, entry)

@@ -79,6 +79,7 @@ func (w *world) enterPhase(schedule *subscriptionSchedule, n int, behavior strin
 			s.Metadata = merged
 		}
 	})
+	w.enterCoupon(s, phase)
 	if now >= s.CurrentPeriodEnd {
 		behavior = "none"
 	}
@@ -93,6 +94,18 @@ func (w *world) enterPhase(schedule *subscriptionSchedule, n int, behavior strin
 	}
 	if wanted, changed := w.phaseItems(s, phase); changed || reset {
 		c.changeItems(s, wanted) // nothing in these parameters can be refused
+	}
+}
+
+// enterCoupon gives a subscription a phase's coupon. One that it has stays as it is; a phase that names none ends it.
+func (w *world) enterCoupon(s *subscription, phase schedulePhase) {
+	found := w.Coupons.get(string(phase.Coupon))
+	switch {
+	case s.Discount == nil && found == nil, s.Discount != nil && found != nil && s.Discount.Coupon.ID == found.ID:
+	case found == nil || !found.Valid:
+		w.discountSubscription(s, nil)
+	default:
+		w.discountSubscription(s, &grant{coupon: found})
 	}
 }
 

@@ -193,6 +193,9 @@ func (c *call) changeItems(s *subscription, wanted []*subscriptionItem) error {
 			return declinedError(declinedGeneric)
 		}
 	}
+	if s.PendingUpdate != nil {
+		c.dropPendingUpdate(s) // the later change takes its place
+	}
 	if s.begun() && behavior != "none" {
 		c.prorate(s, wanted, date, newCycle)
 		s.billedWith(discountOn(c.Customers.get(s.Customer), s, date))

@@ -14,31 +14,35 @@ import (
 )
 
 type accountRow struct {
-	ID             string `gorm:"primaryKey"`
-	Email          string `gorm:"not null;uniqueIndex:accounts_email_key"`
-	PasswordHash   string `gorm:"not null"`
-	CustomerID     *string
-	Role           string `gorm:"not null;default:user"` // written always; the default is for an older program during an upgrade
-	Available      int64  `gorm:"not null"`
-	Held           int64  `gorm:"not null"`
-	Debt           int64  `gorm:"not null"`
-	Unsettled      int64  `gorm:"not null"`
-	NextExpiry     *stamp
-	Version        int64 `gorm:"not null"`
-	SubID          *string
-	SubPlan        string `gorm:"not null"`
-	SubStatus      *string
-	SubPeriodStart *stamp
-	SubPeriodEnd   *stamp
-	SubCancels     bool `gorm:"not null"`
-	WindowFrom     *stamp
-	WindowUntil    *stamp
-	TicketIssued   int64 `gorm:"not null"`
-	TicketApplied  int64 `gorm:"not null"`
-	BudgetAt       stamp `gorm:"not null"`
-	InvoicesSince  *stamp
-	LastSyncedAt   *stamp
-	CreatedAt      stamp `gorm:"not null;autoCreateTime:false"`
+	ID              string `gorm:"primaryKey"`
+	Email           string `gorm:"not null;uniqueIndex:accounts_email_key"`
+	PasswordHash    string `gorm:"not null"`
+	CustomerID      *string
+	Role            string `gorm:"not null;default:user"` // written always; the default is for an older program during an upgrade
+	Available       int64  `gorm:"not null"`
+	Held            int64  `gorm:"not null"`
+	Debt            int64  `gorm:"not null"`
+	Unsettled       int64  `gorm:"not null"`
+	NextExpiry      *stamp
+	Version         int64 `gorm:"not null"`
+	SubID           *string
+	SubPlan         string `gorm:"not null"`
+	SubQuantity     *int64
+	SubStatus       *string
+	SubPeriodStart  *stamp
+	SubPeriodEnd    *stamp
+	SubCancels      bool `gorm:"not null"`
+	SubNextPlan     *string
+	SubNextQuantity *int64
+	SubNextAt       *stamp
+	WindowFrom      *stamp
+	WindowUntil     *stamp
+	TicketIssued    int64 `gorm:"not null"`
+	TicketApplied   int64 `gorm:"not null"`
+	BudgetAt        stamp `gorm:"not null"`
+	InvoicesSince   *stamp
+	LastSyncedAt    *stamp
+	CreatedAt       stamp `gorm:"not null;autoCreateTime:false"`
 }
 
 func (accountRow) TableName() string { return "accounts" }
@@ -128,8 +132,9 @@ func (tx *Tx) SavePoints(ctx context.Context, a billing.Account) error {
 func (tx *Tx) SaveSubscription(ctx context.Context, a billing.Account) error {
 	row := toRowAccount(a)
 	return tx.saveAccount(ctx, a.ID, map[string]any{
-		"sub_id": row.SubID, "sub_plan": row.SubPlan, "sub_status": row.SubStatus,
+		"sub_id": row.SubID, "sub_plan": row.SubPlan, "sub_quantity": row.SubQuantity, "sub_status": row.SubStatus,
 		"sub_period_start": row.SubPeriodStart, "sub_period_end": row.SubPeriodEnd, "sub_cancels": row.SubCancels,
+		"sub_next_plan": row.SubNextPlan, "sub_next_quantity": row.SubNextQuantity, "sub_next_at": row.SubNextAt,
 		"window_from": row.WindowFrom, "window_until": row.WindowUntil, "version": a.Version,
 	})
 }
@@ -181,14 +186,7 @@ func toRowAccount(a billing.Account) accountRow {
 		TicketIssued: a.Sync.TicketIssued, TicketApplied: a.Sync.TicketApplied, BudgetAt: stamp{a.Sync.BudgetAt},
 		InvoicesSince: toStamp(a.Sync.InvoicesSince), LastSyncedAt: toStamp(a.Sync.LastSyncedAt), CreatedAt: stamp{a.CreatedAt},
 	}
-	if s := a.Subscription; s != nil {
-		status := string(s.Status)
-		row.SubID, row.SubPlan, row.SubStatus, row.SubCancels = nullable(s.ID), s.Plan, &status, s.CancelAtPeriodEnd
-		row.SubPeriodStart, row.SubPeriodEnd = &stamp{s.CurrentPeriodStart}, &stamp{s.CurrentPeriodEnd}
-		if s.Window != nil {
-			row.WindowFrom, row.WindowUntil = &stamp{s.Window.From}, &stamp{s.Window.Until}
-		}
-	}
+	row.setSubscription(a.Subscription)
 	return row
 }
 
@@ -204,14 +202,6 @@ func fromRowAccount(row accountRow) billing.Account {
 		},
 		CreatedAt: row.CreatedAt.Time,
 	}
-	if row.SubID != nil {
-		a.Subscription = &billing.Subscription{
-			ID: billing.SubscriptionID(*row.SubID), Plan: row.SubPlan, Status: billing.SubscriptionStatus(*row.SubStatus),
-			CurrentPeriodStart: row.SubPeriodStart.Time, CurrentPeriodEnd: row.SubPeriodEnd.Time, CancelAtPeriodEnd: row.SubCancels,
-		}
-		if row.WindowFrom != nil {
-			a.Subscription.Window = &billing.Window{From: row.WindowFrom.Time, Until: row.WindowUntil.Time}
-		}
-	}
+	a.Subscription = row.subscription()
 	return a
 }

@@ -16,49 +16,56 @@ import (
 func TestConstraints(t *testing.T) {
 	t.Parallel()
 	broken := map[string]string{
-		"accounts_available":           `UPDATE accounts SET available = -1`,
-		"accounts_held":                `UPDATE accounts SET held = -1`,
-		"accounts_debt":                `UPDATE accounts SET debt = 1, available = 1`,
-		"accounts_unsettled":           `UPDATE accounts SET unsettled = -1`,
-		"accounts_sub_status":          `UPDATE accounts SET sub_id = 'sub_1', sub_status = 'asleep'`,
-		"accounts_tickets":             `UPDATE accounts SET ticket_applied = 1`,
-		"accounts_window":              `UPDATE accounts SET window_from = created_at`,
-		"accounts_sub":                 `UPDATE accounts SET sub_status = 'active'`,
-		"orders_kind":                  `UPDATE orders SET kind = 'gift'`,
-		"orders_quantity":              `UPDATE orders SET quantity = 0`,
-		"orders_points":                `UPDATE orders SET points = -1`,
-		"orders_amount":                `UPDATE orders SET amount = -1`,
-		"orders_status":                `UPDATE orders SET status = 'lost'`,
-		"lots_granted":                 `UPDATE lots SET granted = -1, remaining = -1, clawed_back = -1`,
-		"lots_remaining":               `UPDATE lots SET remaining = -1`,
-		"lots_clawed_own":              `UPDATE lots SET clawed_own = 1`,
-		"lots_expired":                 `UPDATE lots SET expired = granted + 1`,
-		"lots_held":                    `UPDATE lots SET remaining = granted + 1`,
-		"lots_clawed_back":             `UPDATE lots SET clawed_back = granted + 1`,
-		"entries_kind":                 `UPDATE entries SET kind = 'gift', amount = -1`,
-		"entries_sign":                 `UPDATE entries SET kind = 'spend'`,
-		"entries_held":                 `UPDATE entries SET held = 1`,
-		"entries_hold":                 `UPDATE entries SET hold_id = 'hld_1'`,
-		"holds_amount":                 `UPDATE holds SET amount = 0`,
-		"holds_status":                 `UPDATE holds SET status = 'lost', ended_at = created_at`,
-		"holds_captured":               `UPDATE holds SET captured = 1`,
-		"holds_ended":                  `UPDATE holds SET status = 'released'`,
-		"hold_parts_points":            `UPDATE hold_parts SET points = 0`,
-		"inbox_events_status":          `UPDATE inbox_events SET status = 'lost'`,
-		"inbox_events_pending":         `UPDATE inbox_events SET status = 'processed'`,
-		"lots_account_id_fkey":         `UPDATE lots SET account_id = 'acc_nobody'`,
-		"entries_lot_id_fkey":          `UPDATE entries SET lot_id = 'lot_nowhere'`,
-		"audit_runs_kind":              `UPDATE audit_runs SET kind = 'other'`,
-		"accounts_role":                `UPDATE accounts SET role = 'root'`,
-		"syncs_cause":                  `UPDATE syncs SET cause = 'whim'`,
-		"syncs_outcome":                `UPDATE syncs SET outcome = 'lost', ended_at = began_at`,
-		"syncs_ended":                  `UPDATE syncs SET ended_at = began_at`,
-		"admin_actions_action":         `UPDATE admin_actions SET action = 'whim'`,
-		"admin_actions_entry":          `UPDATE admin_actions SET action = 'grant'`,
-		"entries_hold_id_fkey":         `UPDATE entries SET kind = 'hold', amount = 0, held = 1, hold_id = 'hld_nowhere'`,
-		"holds_account_id_fkey":        `UPDATE holds SET account_id = 'acc_nobody'`,
-		"hold_parts_lot_id_fkey":       `UPDATE hold_parts SET lot_id = 'lot_nowhere'`,
-		"inbox_events_account_id_fkey": `UPDATE inbox_events SET account_id = 'acc_nobody'`,
+		"accounts_available":            `UPDATE accounts SET available = -1`,
+		"accounts_held":                 `UPDATE accounts SET held = -1`,
+		"accounts_debt":                 `UPDATE accounts SET debt = 1, available = 1`,
+		"accounts_unsettled":            `UPDATE accounts SET unsettled = -1`,
+		"accounts_sub_status":           `UPDATE accounts SET sub_id = 'sub_1', sub_status = 'asleep'`,
+		"accounts_tickets":              `UPDATE accounts SET ticket_applied = 1`,
+		"accounts_window":               `UPDATE accounts SET window_from = created_at`,
+		"accounts_sub":                  `UPDATE accounts SET sub_status = 'active'`,
+		"orders_kind":                   `UPDATE orders SET kind = 'gift'`,
+		"orders_quantity":               `UPDATE orders SET quantity = 0`,
+		"orders_points":                 `UPDATE orders SET points = -1`,
+		"orders_amount":                 `UPDATE orders SET amount = -1`,
+		"orders_status":                 `UPDATE orders SET status = 'lost'`,
+		"lots_granted":                  `UPDATE lots SET granted = -1, remaining = -1, clawed_back = -1`,
+		"lots_remaining":                `UPDATE lots SET remaining = -1`,
+		"lots_clawed_own":               `UPDATE lots SET clawed_own = 1`,
+		"lots_expired":                  `UPDATE lots SET expired = granted + 1`,
+		"lots_held":                     `UPDATE lots SET remaining = granted + 1`,
+		"lots_clawed_back":              `UPDATE lots SET clawed_back = granted + 1`,
+		"entries_kind":                  `UPDATE entries SET kind = 'gift', amount = -1`,
+		"entries_sign":                  `UPDATE entries SET kind = 'spend'`,
+		"entries_held":                  `UPDATE entries SET held = 1`,
+		"entries_hold":                  `UPDATE entries SET hold_id = 'hld_1'`,
+		"holds_amount":                  `UPDATE holds SET amount = 0`,
+		"holds_status":                  `UPDATE holds SET status = 'lost', ended_at = created_at`,
+		"holds_captured":                `UPDATE holds SET captured = 1`,
+		"holds_ended":                   `UPDATE holds SET status = 'released'`,
+		"hold_parts_points":             `UPDATE hold_parts SET points = 0`,
+		"inbox_events_status":           `UPDATE inbox_events SET status = 'lost'`,
+		"inbox_events_pending":          `UPDATE inbox_events SET status = 'processed'`,
+		"lots_account_id_fkey":          `UPDATE lots SET account_id = 'acc_nobody'`,
+		"entries_lot_id_fkey":           `UPDATE entries SET lot_id = 'lot_nowhere'`,
+		"audit_runs_kind":               `UPDATE audit_runs SET kind = 'other'`,
+		"accounts_role":                 `UPDATE accounts SET role = 'root'`,
+		"accounts_sub_quantity":         `UPDATE accounts SET sub_quantity = -1`,
+		"accounts_sub_next":             `UPDATE accounts SET sub_next_plan = 'pro'`,
+		"subscription_changes_kind":     `UPDATE subscription_changes SET kind = 'whim'`,
+		"subscription_changes_quantity": `UPDATE subscription_changes SET quantity = -1`,
+		"subscription_changes_status":   `UPDATE subscription_changes SET status = 'lost', ended_at = created_at`,
+		"subscription_changes_unpaid":   `UPDATE subscription_changes SET status = 'unpaid', ended_at = created_at`,
+		"subscription_changes_ended":    `UPDATE subscription_changes SET status = 'done'`,
+		"syncs_cause":                   `UPDATE syncs SET cause = 'whim'`,
+		"syncs_outcome":                 `UPDATE syncs SET outcome = 'lost', ended_at = began_at`,
+		"syncs_ended":                   `UPDATE syncs SET ended_at = began_at`,
+		"admin_actions_action":          `UPDATE admin_actions SET action = 'whim'`,
+		"admin_actions_entry":           `UPDATE admin_actions SET action = 'grant'`,
+		"entries_hold_id_fkey":          `UPDATE entries SET kind = 'hold', amount = 0, held = 1, hold_id = 'hld_nowhere'`,
+		"holds_account_id_fkey":         `UPDATE holds SET account_id = 'acc_nobody'`,
+		"hold_parts_lot_id_fkey":        `UPDATE hold_parts SET lot_id = 'lot_nowhere'`,
+		"inbox_events_account_id_fkey":  `UPDATE inbox_events SET account_id = 'acc_nobody'`,
 	}
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		insertOneOfEach(t, db)
@@ -135,6 +142,9 @@ func insertOneOfEach(t *testing.T, db *store.DB) billing.Account {
 		if err := tx.InsertAdminAction(ctx, action); err != nil {
 			return err
 		}
+		if err := tx.InsertChange(ctx, aChange(db, a.ID)); err != nil {
+			return err
+		}
 		return tx.AppendEntry(ctx, billing.Entry{
 			ID: billing.NewEntryID(tx.Now), AccountID: a.ID, Kind: billing.EntryGrant, Amount: 5, LotID: lot.ID, CreatedAt: tx.Now,
 		})
@@ -149,6 +159,13 @@ func anOrder(db *store.DB, account billing.AccountID) billing.Order {
 	return billing.Order{
 		ID: billing.NewOrderID(db.Now()), AccountID: account, Item: "pack_5", Kind: billing.KindPack, Quantity: 1, Points: 5, Amount: 500,
 		Currency: "eur", Status: billing.OrderPending, CheckoutID: "cs_1", CreatedAt: db.Now(),
+	}
+}
+
+func aChange(db *store.DB, account billing.AccountID) billing.SubscriptionChange {
+	return billing.SubscriptionChange{
+		ID: billing.NewChangeID(db.Now()), AccountID: account, Kind: billing.ChangePlan, Plan: "pro", Status: billing.ChangePending,
+		LeaseUntil: db.Now(), CreatedAt: db.Now(),
 	}
 }
 

@@ -27,6 +27,8 @@ var chapters = []chapter{
 	{kind: billing.MomentOrderMade, rank: "1", at: "created_at", ref: "id", one: "item", two: "CAST(quantity AS text)",
 		three: "CAST(amount AS text) || ' ' || currency", from: "orders WHERE true"},
 	{kind: billing.MomentOrderFulfilled, rank: "5", at: "fulfilled_at", ref: "id", one: "item", two: "status", from: "orders WHERE fulfilled_at IS NOT NULL"},
+	{kind: billing.MomentChange, rank: "1", at: "created_at", ref: "id", one: "kind || ' ' || status", two: "CAST(quantity AS text) || ' × ' || plan", three: "detail",
+		from: "subscription_changes WHERE true"},
 	{kind: billing.MomentEventReceived, rank: "2", at: "received_at", ref: "id", one: "type", two: "object_type || ' ' || object_id",
 		three: "CASE status WHEN 'ignored' THEN 'ignored: ' || reason WHEN 'pending' THEN 'pending; ' || last_error ELSE '' END", from: "inbox_events WHERE true"},
 	{kind: billing.MomentEventProcessed, rank: "6", at: "processed_at", number: "COALESCE(ticket, 0)", ref: "id", one: "type", two: "CAST(ticket AS text)",

@@ -68,7 +68,7 @@ func fromStripeInvoice(i *stripe.Invoice) billing.StripeInvoice {
 }
 
 func fromStripeInvoiceLine(l *stripe.InvoiceLineItem) billing.StripeInvoiceLine {
-	to := billing.StripeInvoiceLine{ID: l.ID, Item: itemOf(l.Price), Amount: l.Amount, Quantity: l.Quantity, Proration: l.Proration}
+	to := billing.StripeInvoiceLine{ID: l.ID, Item: itemOf(l.Price), Description: l.Description, Amount: l.Amount, Quantity: l.Quantity, Proration: l.Proration}
 	if l.Price != nil {
 		to.UnitAmount = l.Price.UnitAmount
 	}

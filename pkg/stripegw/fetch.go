@@ -100,15 +100,19 @@ func listParams(ctx context.Context) stripe.ListParams {
 }
 
 func (g *Gateway) subscriptions(ctx context.Context, customer billing.CustomerID) ([]billing.StripeSubscription, error) {
-	list := g.api.Subscriptions.List(&stripe.SubscriptionListParams{
+	params := &stripe.SubscriptionListParams{
 		ListParams: listParams(ctx),
 		Customer:   stripe.String(string(customer)),
 		Status:     stripe.String("all"), // without it, ended ones are left out
-	})
+	}
+	params.AddExpand("data.schedule")
+	list := g.api.Subscriptions.List(params)
 	var found []billing.StripeSubscription
-	err := each(list.Iter, "subscriptions", func() error {
-		found = append(found, fromStripeSubscription(list.Subscription()))
-		return nil
+	err := each(list.Iter, "subscriptions", func() (err error) {
+		s := fromStripeSubscription(list.Subscription())
+		s.Scheduled, err = g.scheduled(ctx, list.Subscription())
+		found = append(found, s)
+		return err
 	})
 	return found, err
 }

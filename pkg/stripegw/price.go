@@ -18,6 +18,7 @@ const priceLife = time.Minute
 type priceCache struct {
 	mu    sync.Mutex
 	items map[string]cachedPrice
+	sells map[billing.PriceID]string // the items of prices; for good, as their metadata is
 }
 
 type cachedPrice struct {
@@ -47,6 +48,60 @@ func (c *priceCache) forget(item string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.items, item)
+}
+
+func (c *priceCache) itemOf(id billing.PriceID) (string, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	item, known := c.sells[id]
+	return item, known
+}
+
+func (c *priceCache) learn(id billing.PriceID, item string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.sells == nil || len(c.sells) >= maxObjects { // forgetting costs a call
+		c.sells = map[billing.PriceID]string{}
+	}
+	c.sells[id] = item
+}
+
+// itemOfPrice names the catalogue's item that a price sells, whose id alone is known.
+func (g *Gateway) itemOfPrice(ctx context.Context, id billing.PriceID) (string, error) {
+	if item, known := g.prices.itemOf(id); known {
+		return item, nil
+	}
+	if err := need("the price", string(id)); err != nil {
+		return "", err
+	}
+	params := &stripe.PriceParams{}
+	params.Context = ctx
+	p, err := g.api.Prices.Get(string(id), params)
+	if isMissing(err, "") {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	item := itemOf(p)
+	if item != "" {
+		g.prices.learn(id, item)
+	}
+	return item, nil
+}
+
+// PlanPrice is the price that a plan is sold at, which must be the catalogue's: what a customer is told is what is charged.
+// EStripeRefused: there is none, or another amount. EStripeUnavailable.
+func (g *Gateway) PlanPrice(ctx context.Context, plan billing.Plan) (billing.PriceID, error) {
+	p, err := g.lookUpPrice(ctx, plan.ID)
+	if err != nil {
+		return "", g.failure(err, "show its prices")
+	}
+	if p == nil || p.UnitAmount != plan.Amount || string(p.Currency) != plan.Currency || p.Recurring == nil || string(p.Recurring.Interval) != plan.Interval {
+		return "", billing.Errorf(billing.EStripeRefused,
+			"The price of %s at Stripe is not the one in the catalogue, so nothing is changed. The operator has to run pointsync stripe setup.", plan.ID)
+	}
+	return billing.PriceID(p.ID), nil
 }
 
 // Price finds the price that sells an item now. EStripeRefused: there is none, setup was not run. EStripeUnavailable.

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -135,7 +136,7 @@ func TestStripeMockRefusesNothing(t *testing.T) {
 			}
 		}
 	})
-	for _, c := range append(append(sellingCalls(), setupCalls()...), customerOfCalls()...) {
+	for _, c := range slices.Concat(sellingCalls(), changingCalls(), setupCalls(), customerOfCalls()) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			r := &recorder{asked: map[string]int{}, replies: c.replies}

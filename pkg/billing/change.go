@@ -1,0 +1,83 @@
+package billing
+
+import "time"
+
+// ChangeKind is what a customer asked for a subscription.
+type ChangeKind string
+
+const (
+	ChangePlan   ChangeKind = "change" // another plan or quantity
+	ChangeCancel ChangeKind = "cancel"
+	ChangeResume ChangeKind = "resume" // to go on as it was
+)
+
+// ChangeStatus is how far a change has come; docs/states.md draws it.
+type ChangeStatus string
+
+const (
+	ChangePending ChangeStatus = "pending" // Stripe may have been asked
+	ChangeDone    ChangeStatus = "done"    // Stripe has done it, or will at the period's end
+	ChangeUnpaid  ChangeStatus = "unpaid"  // it waits for an invoice that the customer has to pay
+	ChangeFailed  ChangeStatus = "failed"  // Stripe refused it, it was not paid, or another one took its place
+)
+
+// CancelTime is when a subscription shall end.
+type CancelTime string
+
+const (
+	CancelNow         CancelTime = "now"
+	CancelAtPeriodEnd CancelTime = "period_end"
+)
+
+// SubscriptionChange is a change of a subscription that was asked for. Its row stands before Stripe is asked.
+type SubscriptionChange struct {
+	ID          ChangeID
+	AccountID   AccountID
+	Kind        ChangeKind
+	Plan        string // wanted; "" for a cancellation or its undoing
+	Quantity    int64  // wanted; 0 for none in particular
+	Key         string // the caller's Idempotency-Key, "" for none
+	RequestHash string
+	Status      ChangeStatus
+	Steps       *ChangeSteps // nil until it is decided what Stripe will be asked
+	Owed        OwedInvoice  // of one that waits for a payment
+	Problem     Code         // of one that failed
+	Detail      string       // of one that failed
+	LeaseUntil  time.Time    // until then somebody may be at work on it, and no other change begins
+	CreatedAt   time.Time
+	EndedAt     *time.Time
+}
+
+// ChangeSteps are the requests that a change makes of Stripe, in this order. They are written down before the first one and never
+// decided again, so that whoever takes a change up asks for the same.
+type ChangeSteps struct {
+	Subscription  SubscriptionID
+	Void          InvoiceID    `json:",omitempty"` // of an earlier change that waits for its payment: it is given up
+	Release       ScheduleID   `json:",omitempty"` // of an earlier change at the period's end: it is taken back
+	Uncancel      bool         `json:",omitempty"` // an end with the period
+	Undate        bool         `json:",omitempty"` // an end at a date
+	Action        ChangeAction `json:",omitempty"`
+	Item          string       `json:",omitempty"` // si_…
+	Price         PriceID      `json:",omitempty"`
+	Quantity      int64        `json:",omitempty"`
+	ProrationDate int64        `json:",omitempty"` // seconds; 0 for the time at which Stripe is asked
+}
+
+// ChangeAction is the last step of a change.
+type ChangeAction string
+
+const (
+	ActionNone      ChangeAction = ""           // the steps before it were all
+	ActionCharge    ChangeAction = "charge"     // other items now, invoiced at once
+	ActionSwap      ChangeAction = "swap"       // other items now, at no charge: a trial
+	ActionSchedule  ChangeAction = "schedule"   // other items at the period's end
+	ActionCancel    ChangeAction = "cancel"     // at the period's end
+	ActionCancelNow ChangeAction = "cancel_now" // at once
+	ActionRestart   ChangeAction = "resume"     // a paused subscription bills again
+)
+
+// OwedInvoice is an invoice and the page at Stripe where its customer can pay it.
+type OwedInvoice struct {
+	ID  InvoiceID
+	URL string
+}

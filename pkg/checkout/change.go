@@ -1,0 +1,227 @@
+package checkout
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/ledger"
+	"github.com/pointsync/pointsync/pkg/store"
+)
+
+// A change of a subscription goes like a purchase: its row is written before Stripe is asked, and every request to Stripe carries a key
+// derived from the row. The row is claimed first, one at a time for each account; then it is decided from Stripe's own view what will be
+// asked, and that is written down as well; then it is asked. Whoever takes a change up that was cut off asks for the very same.
+
+const (
+	// lease is how long a change keeps others out when it is cut off: longer than anybody is at work on it.
+	lease = time.Minute
+	// changePatience bounds the work of one request on a change.
+	changePatience = 45 * time.Second
+	// changeLife is how long a change can be taken up: Stripe forgets idempotency keys after a day.
+	changeLife = 23 * time.Hour
+)
+
+// ChangeRequest asks for another plan or quantity. Key is the caller's Idempotency-Key, "" for none.
+type ChangeRequest struct {
+	Plan          string
+	Quantity      int64 // 0: as many as now
+	ProrationDate int64 // of a preview, in seconds; 0 for none
+	Key           string
+}
+
+// CancelRequest asks for the end of the subscription.
+type CancelRequest struct {
+	At  billing.CancelTime
+	Key string
+}
+
+// Changed is the account after a change. Replayed says that the key had its effect before.
+type Changed struct {
+	Account  billing.Account
+	Replayed bool
+}
+
+// PaymentRequired is a change that waits until the customer has paid an invoice at Stripe. URL is "" where there is no such page.
+type PaymentRequired struct {
+	Cause *billing.Error
+	URL   string
+}
+
+func (e *PaymentRequired) Error() string { return e.Cause.Error() }
+func (e *PaymentRequired) Unwrap() error { return e.Cause }
+
+// Change gives the subscription another plan or quantity: up now, down at the period's end. Errors: EInvalid, EConflict,
+// *PaymentRequired (EPaymentRequired), EKeyReused, ETooMany, EStripeUnavailable, EStripeRefused.
+func (s *Service) Change(ctx context.Context, id billing.AccountID, r ChangeRequest) (Changed, error) {
+	plan, err := s.wantedPlan(r)
+	if err != nil {
+		return Changed{}, err
+	}
+	draft := billing.SubscriptionChange{AccountID: id, Kind: billing.ChangePlan, Plan: r.Plan, Quantity: r.Quantity, Key: r.Key}
+	draft.RequestHash = hashOf("change", r.Plan, r.Quantity, r.ProrationDate)
+	return s.perform(ctx, draft, func(ctx context.Context, v view) (billing.ChangeSteps, error) { return s.planChange(ctx, v, plan, r) })
+}
+
+// Cancel ends the subscription, with its period or at once. Errors: those of Change.
+func (s *Service) Cancel(ctx context.Context, id billing.AccountID, r CancelRequest) (Changed, error) {
+	draft := billing.SubscriptionChange{AccountID: id, Kind: billing.ChangeCancel, Key: r.Key, RequestHash: hashOf("cancel", r.At)}
+	return s.perform(ctx, draft, func(_ context.Context, v view) (billing.ChangeSteps, error) { return planCancel(v, r.At) })
+}
+
+// Resume takes a cancellation or a change that is to come back, or lets a paused subscription bill again. Errors: those of Change.
+func (s *Service) Resume(ctx context.Context, id billing.AccountID, key string) (Changed, error) {
+	draft := billing.SubscriptionChange{AccountID: id, Kind: billing.ChangeResume, Key: key, RequestHash: hashOf("resume")}
+	return s.perform(ctx, draft, func(_ context.Context, v view) (billing.ChangeSteps, error) { return planResume(v) })
+}
+
+func hashOf(parts ...any) string {
+	b, _ := json.Marshal(parts) // cannot fail: texts and numbers
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
+// planner decides what Stripe is asked for, or refuses.
+type planner func(context.Context, view) (billing.ChangeSteps, error)
+
+func (s *Service) perform(ctx context.Context, draft billing.SubscriptionChange, plan planner) (Changed, error) {
+	ctx, cancel := context.WithTimeout(ctx, changePatience)
+	defer cancel()
+	c, replayed, err := s.claimChange(ctx, draft)
+	if err != nil {
+		return Changed{}, err
+	}
+	if c.Status == billing.ChangePending && c.Steps == nil {
+		if c, err = s.decideChange(ctx, c, plan); err != nil {
+			return Changed{}, err
+		}
+	}
+	switch c.Status {
+	case billing.ChangePending:
+		c, err = s.carryOut(ctx, c)
+	case billing.ChangeUnpaid:
+		c, err = s.lookAtPayment(ctx, c)
+	}
+	if err != nil {
+		return Changed{}, err
+	}
+	if err := outcome(c); err != nil {
+		return Changed{}, err
+	}
+	a, err := ledger.Current(ctx, s.db, c.AccountID)
+	return Changed{Account: a, Replayed: replayed}, err
+}
+
+// claimChange finds the change that the key was first used for, or writes a new one down, of which an account has one at a time.
+func (s *Service) claimChange(ctx context.Context, draft billing.SubscriptionChange) (c billing.SubscriptionChange, replayed bool, err error) {
+	err = s.db.InTx(ctx, func(tx *store.Tx) error {
+		if _, err := tx.LockAccount(ctx, draft.AccountID); err != nil {
+			return err
+		}
+		if draft.Key != "" {
+			known, ok, err := tx.ChangeByKey(ctx, draft.AccountID, draft.Key)
+			if err != nil {
+				return err
+			}
+			if ok {
+				replayed = true
+				c, err = takeUp(ctx, tx, known, draft)
+				return err
+			}
+		}
+		if err := makeRoom(ctx, tx, draft.AccountID); err != nil {
+			return err
+		}
+		c, replayed = draft, false
+		c.ID, c.Status, c.CreatedAt, c.LeaseUntil = billing.NewChangeID(tx.Now), billing.ChangePending, tx.Now, tx.Now.Add(lease)
+		return tx.InsertChange(ctx, c)
+	})
+	return c, replayed, err
+}
+
+// takeUp answers the change of a repeated request, which keeps others out for another while where it is not done.
+func takeUp(ctx context.Context, tx *store.Tx, c, draft billing.SubscriptionChange) (billing.SubscriptionChange, error) {
+	if c.RequestHash != draft.RequestHash {
+		return c, billing.Errorf(billing.EKeyReused, "This Idempotency-Key was first used with another request. Use a new key for a new request.")
+	}
+	if c.Status != billing.ChangePending {
+		return c, nil
+	}
+	if tx.Now.Sub(c.CreatedAt) > changeLife {
+		end(&c, tx.Now, billing.Errorf(billing.EConflict, "This request was cut off too long ago to be taken up. Look at the subscription, and ask again under another key."))
+	} else {
+		c.LeaseUntil = tx.Now.Add(lease)
+	}
+	return c, tx.SaveChange(ctx, c)
+}
+
+// makeRoom refuses a second change beside one that somebody may be at work on. One that was cut off, and that nobody took up, is given up:
+// what it did at Stripe is there, and what it did not do will not be done.
+func makeRoom(ctx context.Context, tx *store.Tx, id billing.AccountID) error {
+	other, ok, err := tx.PendingChange(ctx, id)
+	if err != nil || !ok {
+		return err
+	}
+	if left := other.LeaseUntil.Sub(tx.Now); left > 0 {
+		return &billing.Error{Code: billing.EConflict, RetryAfter: left, Message: "Another change of this subscription is under way. Try again in a moment."}
+	}
+	end(&other, tx.Now, billing.Errorf(billing.EConflict, "This request was cut off, and another change was asked for since. Look at the subscription, and ask again under another key."))
+	return tx.SaveChange(ctx, other)
+}
+
+// decideChange writes down what Stripe will be asked for. A change that is refused, or that Stripe's view could not be had for, is forgotten, and
+// its key is unused.
+func (s *Service) decideChange(ctx context.Context, c billing.SubscriptionChange, plan planner) (billing.SubscriptionChange, error) {
+	var steps billing.ChangeSteps
+	v, err := s.look(ctx, c.AccountID)
+	if err == nil {
+		steps, err = plan(ctx, v)
+	}
+	if err != nil {
+		s.forget(ctx, c)
+		return c, err
+	}
+	err = s.inChange(ctx, c, func(tx *store.Tx, now *billing.SubscriptionChange) error {
+		if now.Status != billing.ChangePending || now.Steps != nil { // a request beside this one was faster
+			return nil
+		}
+		now.Steps = &steps
+		now.LeaseUntil = tx.Now.Add(lease)
+		return tx.SaveChange(ctx, *now)
+	}, &c)
+	if billing.CodeOf(err) == billing.ENotFound { // forgotten by a request beside this one
+		err = &billing.Error{Code: billing.EConflict, RetryAfter: time.Second, Message: "The same request was made twice at once. Repeat it."}
+	}
+	return c, err
+}
+
+// forget takes a change back of which nothing was asked of Stripe. When that fails as well, its lease runs out.
+func (s *Service) forget(ctx context.Context, c billing.SubscriptionChange) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	_ = s.inChange(ctx, c, func(tx *store.Tx, now *billing.SubscriptionChange) error {
+		if now.Status != billing.ChangePending || now.Steps != nil {
+			return nil
+		}
+		return tx.DeleteChange(ctx, now.ID)
+	}, &c)
+}
+
+// inChange runs fn on a change as it is now, under its account's lock, and answers it as fn left it.
+func (s *Service) inChange(ctx context.Context, c billing.SubscriptionChange, fn func(*store.Tx, *billing.SubscriptionChange) error, out *billing.SubscriptionChange) error {
+	return s.db.InTx(ctx, func(tx *store.Tx) error {
+		if _, err := tx.LockAccount(ctx, c.AccountID); err != nil {
+			return err
+		}
+		now, err := tx.Change(ctx, c.AccountID, c.ID)
+		if err != nil {
+			return err
+		}
+		err = fn(tx, &now)
+		*out = now
+		return err
+	})
+}

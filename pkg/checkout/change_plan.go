@@ -1,0 +1,200 @@
+package checkout
+
+import (
+	"context"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/reconcile"
+	"github.com/pointsync/pointsync/pkg/stripegw"
+)
+
+// previewLife is how long the date of a preview holds, and with it the amount that it said.
+const previewLife = 10 * time.Minute
+
+// view is what a change is decided by: the subscription as Stripe has it.
+type view struct {
+	terms stripegw.Terms
+	now   time.Time
+}
+
+// look syncs an account and answers its subscription as Stripe has it now. Errors: EConflict where there is none, ETooMany, EStripeUnavailable,
+// EStripeRefused.
+func (s *Service) look(ctx context.Context, id billing.AccountID) (v view, err error) {
+	outcome, err := s.syncer.ForChange(ctx, id)
+	if err != nil {
+		return v, err
+	}
+	switch outcome {
+	case reconcile.NoBudget:
+		return v, &billing.Error{Code: billing.ETooMany, RetryAfter: 10 * time.Second, Message: "This subscription was looked at too often. Try again in a moment."}
+	case reconcile.Failed:
+		return v, &billing.Error{Code: billing.EStripeUnavailable, RetryAfter: 2 * time.Second, Message: "Stripe did not answer in time; try again shortly."}
+	}
+	a, err := s.db.Account(ctx, id)
+	if err != nil {
+		return v, err
+	}
+	if a.Subscription == nil {
+		return v, billing.Errorf(billing.EConflict, "This account has no subscription. Buy one (POST /checkout).")
+	}
+	terms, err := s.stripe.Subscription(ctx, a.Subscription.ID)
+	return view{terms: terms, now: s.db.Now()}, err
+}
+
+// wantedPlan finds what is asked for in the catalogue.
+func (s *Service) wantedPlan(r ChangeRequest) (billing.Plan, error) {
+	plan, ok := s.catalog.Plan(r.Plan)
+	if !ok {
+		return plan, invalid("/plan", "is not a plan of the catalogue")
+	}
+	return plan, seats(plan, max(r.Quantity, 1))
+}
+
+func seats(plan billing.Plan, quantity int64) error {
+	if quantity > plan.MaxQuantity {
+		return invalid("/quantity", "at most %d of this plan", plan.MaxQuantity)
+	}
+	return nil
+}
+
+// move is a change of plan or quantity, before it is written as steps.
+type move struct {
+	action   billing.ChangeAction
+	quantity int64
+}
+
+// decideMove says whether a change happens now or at the period's end. Dearer is now, at the customer's cost; cheaper waits for the end of what was
+// paid for. A longer interval is now, a shorter one waits. Errors: EConflict, EInvalid.
+func decideMove(v view, plan billing.Plan, r ChangeRequest) (m move, err error) {
+	t := v.terms
+	if err := changeable(t.Status); err != nil {
+		return m, err
+	}
+	m.quantity = r.Quantity
+	if m.quantity == 0 {
+		m.quantity = max(t.Quantity, 1)
+	}
+	if err := seats(plan, m.quantity); err != nil {
+		return m, err
+	}
+	if plan.Currency != t.Currency {
+		return m, invalid("/plan", "is sold in %s, and the subscription is in %s", plan.Currency, t.Currency)
+	}
+	interval, now := intervalDays[plan.Interval], intervalDays[t.Interval]*t.IntervalCount
+	switch {
+	case plan.ID == t.Item && m.quantity == t.Quantity:
+		if t.Schedule == "" && t.Waiting == "" {
+			return m, billing.Errorf(billing.EConflict, "The subscription is of this plan and quantity already. If it is to end, POST /subscription/resume keeps it.")
+		}
+		m.action = billing.ActionNone // what is under way is taken back
+	case t.Status == billing.SubTrialing:
+		m.action = billing.ActionSwap
+	case interval < now, interval == now && plan.Amount*m.quantity < t.UnitAmount*t.Quantity:
+		m.action = billing.ActionSchedule
+	default:
+		m.action = billing.ActionCharge
+	}
+	return m, nil
+}
+
+// intervalDays compares intervals; it measures nothing.
+var intervalDays = map[string]int64{"day": 1, "week": 7, "month": 30, "year": 365}
+
+// changeable refuses a change in a state that has to be mended first.
+func changeable(status billing.SubscriptionStatus) error {
+	var why string
+	switch status {
+	case billing.SubActive, billing.SubTrialing:
+		return nil
+	case billing.SubPastDue:
+		why = "The last payment failed. Pay it in the billing portal (POST /portal) first."
+	case billing.SubUnpaid:
+		why = "Payments are owed. Pay them in the billing portal (POST /portal) first, or cancel now."
+	case billing.SubIncomplete:
+		why = "The first payment is not made yet. Finish it, or cancel now and subscribe anew."
+	case billing.SubPaused:
+		why = "The subscription is paused. Resume it (POST /subscription/resume) first."
+	default:
+		why = "The subscription has ended. Subscribe anew (POST /checkout)."
+	}
+	return billing.Errorf(billing.EConflict, "%s", why)
+}
+
+// planChange is the steps to another plan or quantity. What was to come before, by a schedule, a cancellation or an unpaid change, goes first.
+func (s *Service) planChange(ctx context.Context, v view, plan billing.Plan, r ChangeRequest) (billing.ChangeSteps, error) {
+	m, err := decideMove(v, plan, r)
+	if err != nil {
+		return billing.ChangeSteps{}, err
+	}
+	steps := takeBack(v.terms)
+	steps.Action = m.action
+	if m.action == billing.ActionNone {
+		steps.Uncancel, steps.Undate = false, false
+		return steps, nil
+	}
+	if m.action == billing.ActionCharge {
+		if steps.ProrationDate, err = prorationDate(v, r.ProrationDate); err != nil {
+			return steps, err
+		}
+	}
+	steps.Item, steps.Quantity = v.terms.ItemID, m.quantity
+	steps.Price, err = s.stripe.PlanPrice(ctx, plan)
+	return steps, err
+}
+
+// prorationDate takes the date of a fresh preview.
+func prorationDate(v view, seconds int64) (int64, error) {
+	if seconds == 0 {
+		return 0, nil
+	}
+	at := time.Unix(seconds, 0)
+	if at.After(v.now) || v.now.Sub(at) > previewLife || at.Before(v.terms.CurrentPeriodStart) {
+		return 0, invalid("/proration_date", "is not that of a preview of the last %d minutes", int(previewLife.Minutes()))
+	}
+	return seconds, nil
+}
+
+// takeBack is the steps that leave a subscription as it is, with nothing to come.
+func takeBack(t stripegw.Terms) billing.ChangeSteps {
+	return billing.ChangeSteps{Subscription: t.ID, Void: t.Waiting, Release: t.Schedule, Uncancel: t.CancelAtPeriodEnd, Undate: t.EndsAt != nil}
+}
+
+func planCancel(v view, at billing.CancelTime) (billing.ChangeSteps, error) {
+	t := v.terms
+	steps := takeBack(t)
+	steps.Uncancel, steps.Undate = false, false
+	switch t.Status {
+	case billing.SubCanceled, billing.SubIncompleteExpired:
+		return steps, billing.Errorf(billing.EConflict, "The subscription has ended already.")
+	}
+	if at == billing.CancelNow {
+		steps.Release, steps.Action = "", billing.ActionCancelNow // a schedule ends with its subscription
+		return steps, nil
+	}
+	switch t.Status {
+	case billing.SubActive, billing.SubTrialing, billing.SubPastDue:
+	default:
+		return steps, billing.Errorf(billing.EConflict, "The subscription is %s: it has no period to end with. Cancel it now ({\"at\": \"now\"}).", t.Status)
+	}
+	if t.CancelAtPeriodEnd {
+		return steps, billing.Errorf(billing.EConflict, "The subscription ends with its period already.")
+	}
+	steps.Action = billing.ActionCancel
+	return steps, nil
+}
+
+func planResume(v view) (billing.ChangeSteps, error) {
+	t := v.terms
+	steps := takeBack(t)
+	steps.Void = ""
+	switch {
+	case t.Status == billing.SubPaused:
+		steps.Action = billing.ActionRestart
+	case t.Status == billing.SubCanceled, t.Status == billing.SubIncompleteExpired:
+		return steps, billing.Errorf(billing.EConflict, "The subscription has ended and cannot be resumed. Subscribe anew (POST /checkout).")
+	case steps.Release == "" && !steps.Uncancel && !steps.Undate:
+		return steps, billing.Errorf(billing.EConflict, "There is nothing to resume: the subscription goes on as it is.")
+	}
+	return steps, nil
+}

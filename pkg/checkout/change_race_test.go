@@ -1,0 +1,310 @@
+package checkout_test
+
+import (
+	"fmt"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/checkout"
+)
+
+// ask is one request for a change, under a key.
+type ask func(s *planShop, id billing.AccountID, key string) (checkout.Changed, error)
+
+func changeTo(plan string, quantity int64) ask {
+	return func(s *planShop, id billing.AccountID, key string) (checkout.Changed, error) {
+		return s.service.Change(s.t.Context(), id, checkout.ChangeRequest{Plan: plan, Quantity: quantity, Key: key})
+	}
+}
+
+func cancelAt(at billing.CancelTime) ask {
+	return func(s *planShop, id billing.AccountID, key string) (checkout.Changed, error) {
+		return s.service.Cancel(s.t.Context(), id, checkout.CancelRequest{At: at, Key: key})
+	}
+}
+
+func resume(s *planShop, id billing.AccountID, key string) (checkout.Changed, error) {
+	return s.service.Resume(s.t.Context(), id, key)
+}
+
+// TestChangeCutOff proves that a change which is cut off at any of its requests to Stripe, before it arrived or after it had its effect, is
+// taken up by its repeat and has one effect in all.
+func TestChangeCutOff(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		before []ask
+		do     ask
+		state  string
+	}{
+		"Up":               {nil, changeTo("pro", 1), "active pro"},
+		"UpWhileScheduled": {[]ask{changeTo("yearly", 1), changeTo("basic", 1)}, changeTo("yearly", 1), "active yearly"},
+		"UpWhileEnding":    {[]ask{cancelAt(billing.CancelAtPeriodEnd)}, changeTo("team", 2), "active team × 2"},
+		"Down":             {[]ask{changeTo("pro", 1)}, changeTo("basic", 1), "active pro then basic"},
+		"DownAgain":        {[]ask{changeTo("pro", 1), changeTo("team", 1)}, changeTo("basic", 1), "active pro then basic"},
+		"Cancel":           {[]ask{changeTo("pro", 1), changeTo("basic", 1)}, cancelAt(billing.CancelAtPeriodEnd), "active pro ends"},
+		"CancelNow":        {[]ask{changeTo("pro", 1), changeTo("basic", 1)}, cancelAt(billing.CancelNow), "canceled pro"},
+		"Resume":           {[]ask{changeTo("pro", 1), changeTo("basic", 1)}, resume, "active pro"},
+		"ResumeEnding":     {[]ask{cancelAt(billing.CancelAtPeriodEnd)}, resume, "active basic"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			eachPlanShop(t, func(t *testing.T, s *planShop) {
+				begin := func() billing.Account {
+					a := s.subscriber("basic", 1)
+					for i, before := range c.before {
+						changed, err := before(s, a.ID, fmt.Sprint("before-", i))
+						must(t, err)
+						a = changed.Account
+					}
+					s.advance(time.Hour)
+					return a
+				}
+				whole := begin()
+				seen := s.cutAt(0, false)
+				done, err := c.do(s, whole.ID, "key")
+				s.intercept(nil)
+				must(t, err)
+				invoices, points := len(s.of("/v1/invoices", whole)), done.Account.Available
+				for n := int64(1); n <= seen.Load(); n++ {
+					for _, late := range []bool{false, true} {
+						a := begin()
+						s.cutAt(n, late)
+						_, cut := c.do(s, a.ID, "key")
+						s.intercept(nil)
+						if cut != nil {
+							s.refused(cut, billing.EStripeUnavailable)
+						}
+						again, err := c.do(s, a.ID, "key")
+						if err != nil || cut == nil && !again.Replayed {
+							t.Fatalf("cut at %d, late %t: %v, then %v", n, late, cut, err)
+						}
+						s.wants(a, c.state, points)
+						if got := len(s.of("/v1/invoices", a)); got != invoices {
+							t.Errorf("cut at %d, late %t: %d invoices, want %d", n, late, got, invoices)
+						}
+					}
+				}
+			})
+		})
+	}
+}
+
+// TestOneChangeTogether proves that copies of one request have one effect, and that all of them are answered alike.
+func TestOneChangeTogether(t *testing.T) {
+	t.Parallel()
+	eachPlanShop(t, func(t *testing.T, s *planShop) {
+		for _, c := range []struct {
+			do    ask
+			state string
+		}{{changeTo("pro", 1), "active pro"}, {cancelAt(billing.CancelAtPeriodEnd), "active basic ends"}, {cancelAt(billing.CancelNow), "canceled basic"}} {
+			a := s.subscriber("basic", 1)
+			var all sync.WaitGroup
+			for range 10 {
+				all.Go(func() {
+					if _, err := c.do(s, a.ID, "one"); err != nil && !passing(err) {
+						t.Error(err)
+					}
+				})
+			}
+			all.Wait()
+			done, err := c.do(s, a.ID, "one")
+			must(t, err)
+			s.wants(a, c.state, done.Account.Available)
+			if n := len(s.of("/v1/invoices", a)); n > 2 {
+				t.Errorf("%s: %d invoices", c.state, n)
+			}
+		}
+	})
+}
+
+// passing says whether an error asks to repeat the request.
+func passing(err error) bool {
+	switch billing.CodeOf(err) {
+	case billing.EConflict, billing.EStripeUnavailable, billing.ETooMany:
+		return true
+	}
+	return false
+}
+
+// TestChangesTogether proves that different changes of one account that are asked for at once end in the state of one of them, or of one after
+// the other: Stripe and the database agree on it, and nothing was charged that did not happen.
+func TestChangesTogether(t *testing.T) {
+	t.Parallel()
+	eachPlanShop(t, func(t *testing.T, s *planShop) {
+		for round := range 5 {
+			a := s.subscriber("basic", 1)
+			asks := []ask{changeTo("pro", 1), changeTo("team", 3), cancelAt(billing.CancelAtPeriodEnd), changeTo("yearly", 1)}
+			var all sync.WaitGroup
+			var mu sync.Mutex
+			done := 0
+			for i, do := range asks {
+				all.Go(func() {
+					_, err := do(s, a.ID, fmt.Sprint("key-", i))
+					if err != nil && !passing(err) {
+						t.Error(err)
+					}
+					mu.Lock()
+					defer mu.Unlock()
+					if err == nil {
+						done++
+					}
+				})
+			}
+			all.Wait()
+			if done == 0 {
+				t.Fatalf("round %d: nothing was done", round)
+			}
+			a, err := s.db.Account(t.Context(), a.ID)
+			must(t, err)
+			s.wants(a, stateOf(a.Subscription), a.Available)
+			if got := len(s.of("/v1/invoices", a)); got > 1+done {
+				t.Errorf("round %d: %d invoices after %d changes", round, got, done)
+			}
+		}
+	})
+}
+
+// TestSecondChangeWaits proves that no change begins beside one that somebody is at work on, and that one which was cut off and not taken up
+// is given up for the next one: what it was not answered for is not done behind its customer's back.
+func TestSecondChangeWaits(t *testing.T) {
+	t.Parallel()
+	eachPlanShop(t, func(t *testing.T, s *planShop) {
+		a := s.subscriber("basic", 1)
+		s.intercept(func(out http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodPost {
+				_, err := cancelAt(billing.CancelAtPeriodEnd)(s, a.ID, "beside")
+				s.refused(err, billing.EConflict)
+				panic(http.ErrAbortHandler)
+			}
+			s.sandbox.ServeHTTP(out, r)
+		})
+		up := changeTo("pro", 1)
+		_, err := up(s, a.ID, "cut")
+		s.refused(err, billing.EStripeUnavailable)
+		s.intercept(nil)
+		_, err = cancelAt(billing.CancelAtPeriodEnd)(s, a.ID, "early")
+		s.refused(err, billing.EConflict)
+		s.advance(2 * time.Minute)
+		_, err = cancelAt(billing.CancelAtPeriodEnd)(s, a.ID, "later")
+		must(t, err)
+		_, err = up(s, a.ID, "cut")
+		s.refused(err, billing.EConflict)
+		s.wants(a, "active basic ends", 500)
+
+		b := s.subscriber("basic", 1)
+		s.intercept(func(out http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodPost {
+				panic(http.ErrAbortHandler)
+			}
+			s.sandbox.ServeHTTP(out, r)
+		})
+		_, err = up(s, b.ID, "old")
+		s.refused(err, billing.EStripeUnavailable)
+		s.intercept(nil)
+		s.advance(day) // Stripe has forgotten the key: a repeat could charge twice
+		_, err = up(s, b.ID, "old")
+		s.refused(err, billing.EConflict)
+		s.wants(b, "active basic", 500)
+	})
+}
+
+// TestChangeCallerGone proves that whoever leaves while Stripe is asked can take the change up.
+func TestChangeStripeDown(t *testing.T) {
+	t.Parallel()
+	eachPlanShop(t, func(t *testing.T, s *planShop) {
+		a := s.subscriber("basic", 1)
+		s.intercept(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+		_, err := changeTo("pro", 1)(s, a.ID, "key")
+		s.refused(err, billing.EStripeUnavailable)
+		s.intercept(nil)
+		// Nothing was asked of Stripe, so the key is unused.
+		_, err = cancelAt(billing.CancelAtPeriodEnd)(s, a.ID, "key")
+		must(t, err)
+		s.wants(a, "active basic ends", 500)
+	})
+}
+
+// TestPaidLater proves that a change whose payment is refused, or has to be confirmed, leaves the plan as it was and is made once the customer
+// pays on Stripe's page; the repeat of its request says how it stands.
+func TestPaidLater(t *testing.T) {
+	t.Parallel()
+	eachPlanShop(t, func(t *testing.T, s *planShop) {
+		up := changeTo("pro", 1)
+		for method, confirms := range map[string]bool{"pm_card_chargeCustomerFail": false, "pm_card_authenticationRequired": true} {
+			a := s.subscriber("basic", 1)
+			s.card(a, method)
+			_, err := up(s, a.ID, "key")
+			page := s.owed(err)
+			s.wants(a, "active basic", 500)
+			_, err = up(s, a.ID, "key")
+			if s.owed(err) != page {
+				t.Error("a repeat leads to another page")
+			}
+			if confirms {
+				s.browse(page, typed("4000002760003184"))
+				s.browse(page, map[string][]string{"challenge": {"accept"}})
+			} else {
+				s.browse(page, typed("4242424242424242"))
+			}
+			again, err := up(s, a.ID, "key")
+			if err != nil || !again.Replayed || again.Account.Available <= 500 {
+				t.Errorf("%s: %+v, %v", method, again, err)
+			}
+			s.wants(a, "active pro", again.Account.Available)
+			if n := len(s.of("/v1/invoices", a)); n != 2 {
+				t.Errorf("%d invoices", n)
+			}
+		}
+	})
+}
+
+// TestUnpaidGivenUp proves that a change which waits for its payment gives way to the next one, and cannot be paid any more.
+func TestUnpaidGivenUp(t *testing.T) {
+	t.Parallel()
+	eachPlanShop(t, func(t *testing.T, s *planShop) {
+		for _, next := range []ask{changeTo("basic", 1), cancelAt(billing.CancelAtPeriodEnd), changeTo("team", 2), cancelAt(billing.CancelNow)} {
+			a := s.subscriber("basic", 1)
+			s.card(a, "pm_card_chargeCustomerFail")
+			_, err := changeTo("pro", 1)(s, a.ID, "key")
+			s.owed(err)
+			unpaid := s.of("/v1/invoices", a)[0]["id"].(string)
+			s.card(a, "pm_card_visa")
+			_, err = next(s, a.ID, "next")
+			must(t, err)
+			if status := s.ask(http.MethodGet, "/v1/invoices/"+unpaid, nil)["status"]; status != "void" {
+				t.Errorf("the unpaid invoice is %v", status)
+			}
+			_, err = changeTo("pro", 1)(s, a.ID, "key")
+			s.refused(err, billing.EConflict)
+			a, err = s.db.Account(t.Context(), a.ID)
+			must(t, err)
+			s.wants(a, stateOf(a.Subscription), a.Available)
+		}
+	})
+}
+
+// TestPaidMeanwhileOfChange proves that a change which finds the one before it paid at the last moment says so and does nothing.
+func TestChangePaidMeanwhile(t *testing.T) {
+	t.Parallel()
+	eachPlanShop(t, func(t *testing.T, s *planShop) {
+		a := s.subscriber("basic", 1)
+		s.card(a, "pm_card_chargeCustomerFail")
+		_, err := changeTo("pro", 1)(s, a.ID, "key")
+		page := s.owed(err)
+		s.intercept(func(out http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodPost {
+				s.intercept(nil)
+				s.browse(page, typed("4242424242424242"))
+			}
+			s.sandbox.ServeHTTP(out, r)
+		})
+		_, err = cancelAt(billing.CancelAtPeriodEnd)(s, a.ID, "next")
+		s.refused(err, billing.EConflict)
+		a, err = s.db.Account(t.Context(), a.ID)
+		must(t, err)
+		s.wants(a, "active pro", a.Available)
+	})
+}

@@ -1,0 +1,188 @@
+package checkout_test
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/catalog"
+	"github.com/pointsync/pointsync/pkg/checkout"
+	"github.com/pointsync/pointsync/pkg/ledger"
+	"github.com/pointsync/pointsync/pkg/sandbox/sandboxtest"
+	"github.com/pointsync/pointsync/pkg/store"
+	"github.com/pointsync/pointsync/pkg/store/storetest"
+	"github.com/pointsync/pointsync/pkg/stripegw"
+)
+
+// plans is a catalogue to change plans in.
+const plans = `
+currency: usd
+plans:
+  - {id: basic, name: Basic, amount: 900, interval: month, points: 500}
+  - {id: pro, name: Pro, amount: 1900, interval: month, points: 1200}
+  - {id: team, name: Team, amount: 1000, interval: month, points: 600, max_quantity: 20}
+  - {id: yearly, name: Yearly, amount: 9000, interval: year, points: 14000}
+  - {id: try, name: Try, amount: 1200, interval: month, points: 700, trial_days: 14, trial_points: 50}
+  - {id: euro, name: Euro, amount: 900, interval: month, points: 500, currency: eur}
+packs:
+  - {id: pack, name: Pack, amount: 500, points: 100}
+`
+
+// planShop is a shop of plans with one clock for both sides, whose gateway repeats nothing by itself.
+type planShop struct {
+	*shop
+	offset *atomic.Int64
+}
+
+func eachPlanShop(t *testing.T, f func(t *testing.T, s *planShop)) {
+	t.Helper()
+	for _, dialect := range storetest.Dialects {
+		t.Run(string(dialect), func(t *testing.T) {
+			t.Parallel()
+			f(t, newPlanShop(t, dialect))
+		})
+	}
+}
+
+func newPlanShop(t *testing.T, dialect store.Dialect) *planShop {
+	t.Helper()
+	items, err := catalog.Parse(strings.NewReader(plans))
+	must(t, err)
+	offset := new(atomic.Int64)
+	now := func() time.Time { return time.Now().Add(time.Duration(offset.Load())) }
+	db := storetest.OpenURL(t, storetest.URL(t, dialect), now)
+	return &planShop{stock(t, db, items, stripegw.Options{MaxRetries: -1, Now: now}), offset}
+}
+
+func (s *planShop) advance(d time.Duration) {
+	s.t.Helper()
+	sandboxtest.Advance(s.t, s.stripe, d)
+	s.offset.Add(int64(d))
+}
+
+// subscriber has paid for a plan, and looked at it ten days later.
+func (s *planShop) subscriber(plan string, quantity int64) billing.Account {
+	s.t.Helper()
+	a := storetest.NewAccount(s.t, s.db)
+	o := s.order(a.ID, checkout.Request{Item: plan, Quantity: quantity})
+	s.ask(http.MethodPost, "/v1/payment_pages/"+string(o.CheckoutID)+"/confirm", url.Values{"payment_method": {"pm_card_visa"}})
+	_, a, err := s.service.Status(s.t.Context(), a.ID, o.ID)
+	must(s.t, err)
+	return a
+}
+
+func (s *planShop) change(id billing.AccountID, r checkout.ChangeRequest) billing.Account {
+	s.t.Helper()
+	c, err := s.service.Change(s.t.Context(), id, r)
+	must(s.t, err)
+	return c.Account
+}
+
+// refused wants an error of a code.
+func (s *planShop) refused(err error, code billing.Code) {
+	s.t.Helper()
+	if billing.CodeOf(err) != code {
+		s.t.Errorf("got %v, want %s", err, code)
+	}
+}
+
+// owed wants a change to wait for a payment, and answers the page where it is made.
+func (s *planShop) owed(err error) string {
+	s.t.Helper()
+	var unpaid *checkout.PaymentRequired
+	if !errors.As(err, &unpaid) || billing.CodeOf(err) != billing.EPaymentRequired || !strings.HasPrefix(unpaid.URL, "http") {
+		s.t.Fatalf("got %v, want a page to pay at", err)
+	}
+	return unpaid.URL
+}
+
+// wants compares the subscription and the points, and holds the account against its own books and against Stripe.
+func (s *planShop) wants(a billing.Account, state string, available billing.Points) {
+	s.t.Helper()
+	must(s.t, ledger.Audit(s.t.Context(), s.db, a.ID))
+	a, err := s.db.Account(s.t.Context(), a.ID)
+	must(s.t, err)
+	if got := stateOf(a.Subscription); got != state || a.Available != available {
+		s.t.Errorf("it is %q with %d points, want %q with %d", got, a.Available, state, available)
+	}
+	if _, pending, err := s.db.PendingChange(s.t.Context(), a.ID); pending || err != nil {
+		s.t.Errorf("a change is still pending, %v", err)
+	}
+	drift, err := s.syncer.Drift(s.t.Context(), a.ID)
+	must(s.t, err)
+	if len(drift) > 0 {
+		s.t.Errorf("Stripe says otherwise: %+v", drift)
+	}
+}
+
+// stateOf is a subscription in a few words.
+func stateOf(sub *billing.Subscription) string {
+	words := []string{string(sub.Status), sub.Plan}
+	if sub.Quantity != 1 {
+		words = append(words, "×", string(rune('0'+sub.Quantity)))
+	}
+	if sub.CancelAtPeriodEnd {
+		words = append(words, "ends")
+	}
+	if next := sub.Scheduled; next != nil {
+		words = append(words, "then", next.Plan)
+		if next.Quantity != 1 {
+			words = append(words, "×", string(rune('0'+next.Quantity)))
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+// of lists the objects of one kind at Stripe that are the account's.
+func (s *planShop) of(path string, a billing.Account) (mine []map[string]any) {
+	s.t.Helper()
+	for _, o := range s.ask(http.MethodGet, path+"?limit=100&customer="+string(a.CustomerID), nil)["data"].([]any) {
+		mine = append(mine, o.(map[string]any))
+	}
+	return mine
+}
+
+// card makes another card the one that an account's subscription is charged to.
+func (s *planShop) card(a billing.Account, method string) {
+	s.t.Helper()
+	form := url.Values{"customer": {string(a.CustomerID)}}
+	id := s.ask(http.MethodPost, "/v1/payment_methods/"+method+"/attach", form)["id"].(string)
+	s.ask(http.MethodPost, "/v1/subscriptions/"+string(a.Subscription.ID), url.Values{"default_payment_method": {id}})
+}
+
+// browse posts a form to a page of Stripe's as a customer does.
+func (s *planShop) browse(page string, form url.Values) {
+	s.t.Helper()
+	resp, err := http.PostForm(page, form)
+	must(s.t, err)
+	must(s.t, resp.Body.Close())
+	if resp.StatusCode != http.StatusOK {
+		s.t.Fatalf("%s answers %d", page, resp.StatusCode)
+	}
+}
+
+func typed(number string) url.Values {
+	return url.Values{"card_number": {number}, "exp": {"12/60"}, "cvc": {"123"}, "name": {"Jo"}}
+}
+
+// cutAt lets the n-th request to Stripe go wrong, before it arrives or after it had its effect, and answers how many came.
+func (s *planShop) cutAt(n int64, late bool) *atomic.Int64 {
+	seen := new(atomic.Int64)
+	s.intercept(func(out http.ResponseWriter, r *http.Request) {
+		if seen.Add(1) != n {
+			s.sandbox.ServeHTTP(out, r)
+			return
+		}
+		if late {
+			s.sandbox.ServeHTTP(httptest.NewRecorder(), r)
+		}
+		panic(http.ErrAbortHandler)
+	})
+	return seen
+}

@@ -1,0 +1,123 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"gorm.io/gorm"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+)
+
+type changeRow struct {
+	ID             string `gorm:"primaryKey"`
+	AccountID      string `gorm:"not null"`
+	Kind           string `gorm:"not null"`
+	Plan           string `gorm:"not null"`
+	Quantity       int64  `gorm:"not null"`
+	IdempotencyKey *string
+	RequestHash    string `gorm:"not null"`
+	Status         string `gorm:"not null"`
+	Steps          string `gorm:"not null"` // JSON, "" until they are decided
+	InvoiceID      *string
+	PaymentURL     string `gorm:"not null"`
+	Problem        string `gorm:"not null"`
+	Detail         string `gorm:"not null"`
+	LeaseUntil     stamp  `gorm:"not null"`
+	CreatedAt      stamp  `gorm:"not null;autoCreateTime:false"`
+	EndedAt        *stamp
+}
+
+func (changeRow) TableName() string { return "subscription_changes" }
+
+// Change reads one change of the account's subscription. Errors: ENotFound.
+func (r reads) Change(ctx context.Context, account billing.AccountID, id billing.ChangeID) (billing.SubscriptionChange, error) {
+	c, ok, err := r.change(ctx, "account_id = ? AND id = ?", string(account), string(id))
+	if err == nil && !ok {
+		err = billing.Errorf(billing.ENotFound, "No such change.")
+	}
+	return c, err
+}
+
+// ChangeByKey reads the change that was asked for under an Idempotency-Key; ok is false when the key is unused.
+func (r reads) ChangeByKey(ctx context.Context, account billing.AccountID, key string) (_ billing.SubscriptionChange, ok bool, err error) {
+	return r.change(ctx, "account_id = ? AND idempotency_key = ?", string(account), key)
+}
+
+// PendingChange reads the account's change that is not decided yet; ok is false when there is none.
+func (r reads) PendingChange(ctx context.Context, account billing.AccountID) (_ billing.SubscriptionChange, ok bool, err error) {
+	return r.change(ctx, "account_id = ? AND status = ?", string(account), string(billing.ChangePending))
+}
+
+func (r reads) change(ctx context.Context, where string, args ...any) (c billing.SubscriptionChange, ok bool, err error) {
+	var row changeRow
+	err = r.q(ctx).Where(where, args...).Take(&row).Error
+	if errors.Is(err, gorm.ErrRecordNotFound) {
+		return c, false, nil
+	}
+	if err != nil {
+		return c, false, translate(err)
+	}
+	c, err = fromRowChange(row)
+	return c, err == nil, err
+}
+
+// InsertChange appends a change. The caller holds the account's lock, and has looked under it for the key and for another one that is pending.
+func (tx *Tx) InsertChange(ctx context.Context, c billing.SubscriptionChange) error {
+	row, err := toRowChange(c)
+	if err != nil {
+		return err
+	}
+	return translate(tx.q(ctx).Create(&row).Error)
+}
+
+// SaveChange writes how far a change has come. The caller holds the account's lock.
+func (tx *Tx) SaveChange(ctx context.Context, c billing.SubscriptionChange) error {
+	row, err := toRowChange(c)
+	if err != nil {
+		return err
+	}
+	return translate(tx.q(ctx).Model(&changeRow{}).Where("id = ?", row.ID).Updates(map[string]any{
+		"status": row.Status, "steps": row.Steps, "invoice_id": row.InvoiceID, "payment_url": row.PaymentURL, "problem": row.Problem,
+		"detail": row.Detail, "lease_until": row.LeaseUntil, "ended_at": row.EndedAt,
+	}).Error)
+}
+
+// DeleteChange forgets a change of which nothing was asked of Stripe, so that its key is unused. The caller holds the account's lock.
+func (tx *Tx) DeleteChange(ctx context.Context, id billing.ChangeID) error {
+	return translate(tx.q(ctx).Where("id = ?", string(id)).Delete(&changeRow{}).Error)
+}
+
+func toRowChange(c billing.SubscriptionChange) (changeRow, error) {
+	row := changeRow{
+		ID: string(c.ID), AccountID: string(c.AccountID), Kind: string(c.Kind), Plan: c.Plan, Quantity: c.Quantity,
+		IdempotencyKey: nullable(c.Key), RequestHash: c.RequestHash, Status: string(c.Status), InvoiceID: nullable(c.Owed.ID),
+		PaymentURL: c.Owed.URL, Problem: string(c.Problem), Detail: c.Detail, LeaseUntil: stamp{c.LeaseUntil},
+		CreatedAt: stamp{c.CreatedAt}, EndedAt: toStamp(c.EndedAt),
+	}
+	if c.Steps == nil {
+		return row, nil
+	}
+	steps, err := json.Marshal(c.Steps)
+	row.Steps = string(steps)
+	return row, err
+}
+
+func fromRowChange(row changeRow) (billing.SubscriptionChange, error) {
+	c := billing.SubscriptionChange{
+		ID: billing.ChangeID(row.ID), AccountID: billing.AccountID(row.AccountID), Kind: billing.ChangeKind(row.Kind), Plan: row.Plan,
+		Quantity: row.Quantity, Key: fromNullable[string](row.IdempotencyKey), RequestHash: row.RequestHash, Status: billing.ChangeStatus(row.Status),
+		Owed:    billing.OwedInvoice{ID: fromNullable[billing.InvoiceID](row.InvoiceID), URL: row.PaymentURL},
+		Problem: billing.Code(row.Problem), Detail: row.Detail, LeaseUntil: row.LeaseUntil.Time, CreatedAt: row.CreatedAt.Time, EndedAt: fromStamp(row.EndedAt),
+	}
+	if row.Steps == "" {
+		return c, nil
+	}
+	c.Steps = new(billing.ChangeSteps)
+	if err := json.Unmarshal([]byte(row.Steps), c.Steps); err != nil {
+		return c, fmt.Errorf("store: the steps of change %s: %w", row.ID, err)
+	}
+	return c, nil
+}

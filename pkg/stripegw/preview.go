@@ -1,0 +1,40 @@
+package stripegw
+
+import (
+	"context"
+
+	stripe "github.com/stripe/stripe-go/v76"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+)
+
+// PreviewCharge answers the invoice that ChargeItem would make at the same proration date, as if it had been paid. EStripeUnavailable,
+// EStripeRefused.
+func (g *Gateway) PreviewCharge(ctx context.Context, n NewItem) (billing.StripeInvoice, error) {
+	n.Key = "none, for nothing is written"
+	if err := n.check(); err != nil {
+		return billing.StripeInvoice{}, err
+	}
+	params := &stripe.InvoiceUpcomingParams{
+		Subscription: stripe.String(string(n.Subscription)),
+		SubscriptionItems: []*stripe.SubscriptionItemsParams{{
+			ID: stripe.String(n.Item), Price: stripe.String(string(n.Price)), Quantity: stripe.Int64(n.Quantity),
+		}},
+		SubscriptionProrationBehavior: stripe.String("always_invoice"),
+		SubscriptionProrationDate:     stripe.Int64(n.ProrationDate),
+	}
+	params.Context = ctx
+	i, err := g.api.Invoices.Upcoming(params)
+	if err != nil {
+		return billing.StripeInvoice{}, g.failure(err, "preview the change")
+	}
+	to := fromStripeInvoice(i)
+	to.ID, to.Status, to.BillingReason, to.AmountPaid, to.SubscriptionID = "in_preview", "paid", "subscription_update", i.AmountDue, n.Subscription
+	if i.Lines == nil || i.Lines.HasMore { // what does not fit one answer is no change that a customer asked for
+		return to, billing.Errorf(billing.EStripeRefused, "Stripe's preview has more lines than it shows.")
+	}
+	for _, l := range i.Lines.Data {
+		to.Lines = append(to.Lines, fromStripeInvoiceLine(l))
+	}
+	return to, nil
+}

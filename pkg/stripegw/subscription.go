@@ -1,0 +1,245 @@
+package stripegw
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	stripe "github.com/stripe/stripe-go/v76"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+)
+
+// Terms is a subscription with what one has to know to change it.
+type Terms struct {
+	billing.StripeSubscription
+	ItemID        string // si_…
+	UnitAmount    int64  // of one seat for one interval, as it is charged now
+	Currency      string
+	Interval      string // day, week, month, year
+	IntervalCount int64
+	Schedule      billing.ScheduleID // that leads it, "" for none
+	EndsAt        *time.Time         // the date that somebody set for its end, other than its period's
+	Waiting       billing.InvoiceID  // of a change that waits for its payment, "" for none
+}
+
+// Subscription answers a subscription as Stripe has it now. EStripeUnavailable, EStripeRefused.
+func (g *Gateway) Subscription(ctx context.Context, id billing.SubscriptionID) (Terms, error) {
+	if err := need("the subscription", string(id)); err != nil {
+		return Terms{}, err
+	}
+	params := &stripe.SubscriptionParams{}
+	params.Context = ctx
+	params.AddExpand("schedule")
+	params.AddExpand("latest_invoice")
+	s, err := g.api.Subscriptions.Get(string(id), params)
+	if err != nil {
+		return Terms{}, g.failure(err, "show the subscription")
+	}
+	to := Terms{StripeSubscription: fromStripeSubscription(s), Currency: string(s.Currency)}
+	if !s.CancelAtPeriodEnd {
+		to.EndsAt = atOrNil(s.CancelAt)
+	}
+	if to.Scheduled, err = g.scheduled(ctx, s); err != nil {
+		return Terms{}, g.failure(err, "show the subscription")
+	}
+	if s.Items != nil {
+		for _, i := range s.Items.Data {
+			if i.Price == nil || itemOf(i.Price) != to.Item || i.Price.Recurring == nil {
+				continue
+			}
+			to.ItemID, to.UnitAmount, to.Quantity = i.ID, i.Price.UnitAmount, i.Quantity
+			to.Interval, to.IntervalCount = string(i.Price.Recurring.Interval), max(i.Price.Recurring.IntervalCount, 1)
+			break
+		}
+	}
+	if s.Schedule != nil && !ended(s.Schedule) {
+		to.Schedule = billing.ScheduleID(s.Schedule.ID)
+	}
+	if s.PendingUpdate != nil && s.LatestInvoice != nil && s.LatestInvoice.Status == stripe.InvoiceStatusOpen {
+		to.Waiting = billing.InvoiceID(s.LatestInvoice.ID)
+	}
+	return to, nil
+}
+
+// NewItem is another price and quantity for a subscription. Key is the idempotency key.
+type NewItem struct {
+	Subscription  billing.SubscriptionID
+	Item          string // si_…
+	Price         billing.PriceID
+	Quantity      int64
+	ProrationDate int64 // seconds; 0 for now
+	Key           string
+}
+
+func (n NewItem) check() error {
+	for what, id := range map[string]string{"the subscription": string(n.Subscription), "the item": n.Item, "the price": string(n.Price), "the key": n.Key} {
+		if err := need(what, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (n NewItem) params(ctx context.Context) *stripe.SubscriptionParams {
+	params := &stripe.SubscriptionParams{Items: []*stripe.SubscriptionItemsParams{{
+		ID: stripe.String(n.Item), Price: stripe.String(string(n.Price)), Quantity: stripe.Int64(n.Quantity),
+	}}}
+	params.Context = ctx
+	params.SetIdempotencyKey(n.Key)
+	return params
+}
+
+// ChargeItem gives a subscription another price and quantity now and invoices the difference at once. While that invoice is not paid the
+// old ones stay; it is then answered, with the page where the customer can pay it. EStripeUnavailable, EStripeRefused, EPaymentRequired where
+// there is nothing to charge and no page.
+// Source: https://stripe.com/docs/billing/subscriptions/pending-updates
+func (g *Gateway) ChargeItem(ctx context.Context, n NewItem) (owed billing.OwedInvoice, err error) {
+	if err := n.check(); err != nil {
+		return owed, err
+	}
+	params := n.params(ctx)
+	params.ProrationBehavior = stripe.String("always_invoice")
+	params.PaymentBehavior = stripe.String("pending_if_incomplete")
+	if n.ProrationDate != 0 {
+		params.ProrationDate = stripe.Int64(n.ProrationDate)
+	}
+	params.AddExpand("latest_invoice")
+	s, err := g.api.Subscriptions.Update(string(n.Subscription), params)
+	if err != nil {
+		return owed, g.payFailure(err, "change the subscription")
+	}
+	if s.PendingUpdate == nil {
+		return owed, nil
+	}
+	return fromStripeOwed(s.LatestInvoice), nil
+}
+
+// SwapItem gives a subscription another price and quantity now, without a charge: one on trial. EStripeUnavailable, EStripeRefused.
+func (g *Gateway) SwapItem(ctx context.Context, n NewItem) error {
+	if err := n.check(); err != nil {
+		return err
+	}
+	params := n.params(ctx)
+	params.ProrationBehavior = stripe.String("none")
+	_, err := g.api.Subscriptions.Update(string(n.Subscription), params)
+	return g.failure(err, "change the subscription")
+}
+
+// CancelAtPeriodEnd lets a subscription end with its period. EStripeUnavailable, EStripeRefused.
+func (g *Gateway) CancelAtPeriodEnd(ctx context.Context, id billing.SubscriptionID, key string) error {
+	return g.setEnd(ctx, id, key, &stripe.SubscriptionParams{CancelAtPeriodEnd: stripe.Bool(true)})
+}
+
+// KeepSubscription takes a cancellation at the period's end back. EStripeUnavailable, EStripeRefused.
+func (g *Gateway) KeepSubscription(ctx context.Context, id billing.SubscriptionID, key string) error {
+	return g.setEnd(ctx, id, key, &stripe.SubscriptionParams{CancelAtPeriodEnd: stripe.Bool(false)})
+}
+
+// KeepPastDate takes a cancellation at a date back. EStripeUnavailable, EStripeRefused.
+func (g *Gateway) KeepPastDate(ctx context.Context, id billing.SubscriptionID, key string) error {
+	params := &stripe.SubscriptionParams{}
+	params.AddExtra("cancel_at", "") // an empty text unsets it, and the library's number cannot be one
+	return g.setEnd(ctx, id, key, params)
+}
+
+func (g *Gateway) setEnd(ctx context.Context, id billing.SubscriptionID, key string, params *stripe.SubscriptionParams) error {
+	if err := need("the subscription", string(id)); err != nil {
+		return err
+	}
+	params.Context = ctx
+	params.SetIdempotencyKey(key)
+	_, err := g.api.Subscriptions.Update(string(id), params)
+	return g.failure(err, "change the end of the subscription")
+}
+
+// CancelNow ends a subscription at once; nothing is paid back. One that has ended is left as it is. EStripeUnavailable, EStripeRefused.
+func (g *Gateway) CancelNow(ctx context.Context, id billing.SubscriptionID, key string) error {
+	if err := need("the subscription", string(id)); err != nil {
+		return err
+	}
+	params := &stripe.SubscriptionCancelParams{}
+	params.Context = ctx
+	params.SetIdempotencyKey(key)
+	_, err := g.api.Subscriptions.Cancel(string(id), params)
+	if isMissing(err, "") {
+		if t, lookErr := g.Subscription(ctx, id); lookErr == nil && !t.Status.Live() {
+			return nil
+		}
+	}
+	return g.failure(err, "cancel the subscription")
+}
+
+// RestartSubscription lets a paused subscription begin a new period now. While that is not paid it stays paused, and the invoice is
+// answered. EStripeUnavailable, EStripeRefused, EPaymentRequired.
+func (g *Gateway) RestartSubscription(ctx context.Context, id billing.SubscriptionID, key string) (owed billing.OwedInvoice, err error) {
+	if err := need("the subscription", string(id)); err != nil {
+		return owed, err
+	}
+	params := &stripe.SubscriptionResumeParams{BillingCycleAnchor: stripe.String("now")}
+	params.Context = ctx
+	params.SetIdempotencyKey(key)
+	params.AddExpand("latest_invoice")
+	s, err := g.api.Subscriptions.Resume(string(id), params)
+	if err != nil {
+		return owed, g.payFailure(err, "resume the subscription")
+	}
+	if s.Status != stripe.SubscriptionStatusPaused && s.Status != stripe.SubscriptionStatusPastDue {
+		return owed, nil
+	}
+	return fromStripeOwed(s.LatestInvoice), nil
+}
+
+// Owed answers an invoice and whether it is still to be paid, was paid, or will not be. EStripeUnavailable, EStripeRefused.
+func (g *Gateway) Owed(ctx context.Context, id billing.InvoiceID) (owed billing.OwedInvoice, status string, err error) {
+	if err := need("the invoice", string(id)); err != nil {
+		return owed, "", err
+	}
+	params := &stripe.InvoiceParams{}
+	params.Context = ctx
+	i, err := g.api.Invoices.Get(string(id), params)
+	if err != nil {
+		return owed, "", g.failure(err, "show the invoice")
+	}
+	return fromStripeOwed(i), string(i.Status), nil
+}
+
+// VoidInvoice gives up an invoice, and with it the change that waits for its payment. EConflict: it has been paid. EStripeUnavailable,
+// EStripeRefused.
+func (g *Gateway) VoidInvoice(ctx context.Context, id billing.InvoiceID, key string) error {
+	if err := need("the invoice", string(id)); err != nil {
+		return err
+	}
+	params := &stripe.InvoiceVoidInvoiceParams{}
+	params.Context = ctx
+	params.SetIdempotencyKey(key)
+	_, err := g.api.Invoices.VoidInvoice(string(id), params)
+	if !isBadRequest(err) {
+		return g.failure(err, "give the unpaid change up")
+	}
+	switch _, status, lookErr := g.Owed(ctx, id); {
+	case lookErr == nil && status == string(stripe.InvoiceStatusVoid):
+		return nil
+	case lookErr == nil && status == string(stripe.InvoiceStatusPaid):
+		return billing.Wrap(g.failure(err, "give the unpaid change up"), billing.EConflict,
+			"The change before this one has just been paid for. Look at the subscription, and ask again under another key if this is still wanted.")
+	}
+	return g.failure(err, "give the unpaid change up")
+}
+
+func fromStripeOwed(i *stripe.Invoice) billing.OwedInvoice {
+	if i == nil {
+		return billing.OwedInvoice{}
+	}
+	return billing.OwedInvoice{ID: billing.InvoiceID(i.ID), URL: i.HostedInvoiceURL}
+}
+
+// payFailure is failure, but for a refusal to charge: that is the customer's to mend.
+func (g *Gateway) payFailure(err error, action string) error {
+	var said *stripe.Error
+	if errors.As(err, &said) && said.HTTPStatusCode == http.StatusPaymentRequired {
+		return billing.Wrap(g.failure(err, action), billing.EPaymentRequired, "The payment was refused. Enter another card in the billing portal (POST /portal), then ask again under another key.")
+	}
+	return g.failure(err, action)
+}
