@@ -191,3 +191,21 @@ func TestPausedResumes(t *testing.T) {
 		}
 	})
 }
+
+// TestChangeOfPrice proves that nothing is changed to a price that is not the catalogue's.
+func TestChangeOfPrice(t *testing.T) {
+	t.Parallel()
+	eachPlanShop(t, func(t *testing.T, s *planShop) {
+		a := s.subscriber("basic", 1)
+		product := s.ask("GET", "/v1/prices?lookup_keys[]=pointsync_pro", nil)["data"].([]any)[0].(map[string]any)["product"].(string)
+		s.ask("POST", "/v1/prices", url.Values{
+			"product": {product}, "unit_amount": {"2900"}, "currency": {"usd"}, "recurring[interval]": {"month"},
+			"lookup_key": {"pointsync_pro"}, "transfer_lookup_key": {"true"}, "metadata[pointsync_item]": {"pro"},
+		})
+		_, err := s.service.Preview(t.Context(), a.ID, checkout.ChangeRequest{Plan: "pro"})
+		s.refused(err, billing.EStripeRefused)
+		_, err = s.service.Change(t.Context(), a.ID, checkout.ChangeRequest{Plan: "pro", Key: "key"})
+		s.refused(err, billing.EStripeRefused)
+		s.wants(a, "active basic", 500)
+	})
+}

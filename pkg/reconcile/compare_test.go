@@ -21,7 +21,7 @@ func paidMarch() (reconcile.Input, reconcile.Books) {
 		},
 	})
 	in.Account.Subscription = &billing.Subscription{
-		ID: sub, Plan: "basic", Status: billing.SubActive, CurrentPeriodStart: march, CurrentPeriodEnd: april, Window: &billing.Window{From: march, Until: april},
+		ID: sub, Plan: "basic", Quantity: 1, Status: billing.SubActive, CurrentPeriodStart: march, CurrentPeriodEnd: april, Window: &billing.Window{From: march, Until: april},
 	}
 	return in, reconcile.Books{
 		Lots: []billing.Lot{
@@ -48,8 +48,16 @@ func TestCompare(t *testing.T) {
 		"Status":                     {func(in *reconcile.Input, _ *reconcile.Books) { in.Account.Subscription.Status = billing.SubTrialing }, "status sub_1"},
 		"Cancels":                    {func(in *reconcile.Input, _ *reconcile.Books) { in.Account.Subscription.CancelAtPeriodEnd = true }, "status sub_1"},
 		"Price":                      {func(in *reconcile.Input, _ *reconcile.Books) { in.Account.Subscription.Plan = "pro" }, "price sub_1"},
-		"Period":                     {func(in *reconcile.Input, _ *reconcile.Books) { in.Account.Subscription.CurrentPeriodEnd = march }, "period sub_1"},
-		"Window":                     {func(in *reconcile.Input, _ *reconcile.Books) { in.Account.Subscription.Window = nil }, "window sub_1"},
+		"Quantity":                   {func(in *reconcile.Input, _ *reconcile.Books) { in.Account.Subscription.Quantity = 2 }, "quantity sub_1"},
+		"Scheduled": {func(in *reconcile.Input, _ *reconcile.Books) {
+			in.Account.Subscription.Scheduled = &billing.ScheduledChange{Plan: "pro", Quantity: 1, At: april}
+		}, "scheduled-change sub_1"},
+		"ScheduledOtherwise": {func(in *reconcile.Input, _ *reconcile.Books) {
+			in.Account.Subscription.Scheduled = &billing.ScheduledChange{Plan: "pro", Quantity: 1, At: april}
+			in.Picture.Subscriptions[0].Scheduled = &billing.ScheduledChange{Plan: "pro", Quantity: 2, At: april}
+		}, "scheduled-change sub_1"},
+		"Period": {func(in *reconcile.Input, _ *reconcile.Books) { in.Account.Subscription.CurrentPeriodEnd = march }, "period sub_1"},
+		"Window": {func(in *reconcile.Input, _ *reconcile.Books) { in.Account.Subscription.Window = nil }, "window sub_1"},
 		"SecondSubscription": {func(in *reconcile.Input, _ *reconcile.Books) {
 			second := subscription(billing.SubActive)
 			second.ID, second.Created = "sub_0", february.Add(-time.Hour)

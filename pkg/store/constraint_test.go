@@ -113,6 +113,30 @@ func TestUniqueKeys(t *testing.T) {
 	})
 }
 
+// Proves that of one account one change of its subscription is pending at a time, and that a key is of one change.
+func TestOnePendingChange(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		a, other := insertOneOfEach(t, db), storetest.NewAccount(t, db)
+		insert := func(c billing.SubscriptionChange) error {
+			return write(db, func(ctx context.Context, tx *store.Tx) error { return tx.InsertChange(ctx, c) })
+		}
+		if insert(aChange(db, a.ID)) == nil {
+			t.Error("two changes of one account are pending")
+		}
+		done, again := aChange(db, a.ID), aChange(db, a.ID)
+		now := db.Now()
+		done.Status, done.EndedAt, done.Key = billing.ChangeDone, &now, "key"
+		again.Status, again.EndedAt, again.Key = billing.ChangeDone, &now, "key"
+		if err := errors.Join(insert(done), insert(aChange(db, other.ID))); err != nil {
+			t.Fatal(err)
+		}
+		if insert(again) == nil {
+			t.Error("a key was used for two changes")
+		}
+	})
+}
+
 // insertOneOfEach makes an account with an order, a lot, a hold, an entry, an event, a sync and an act of an admin.
 func insertOneOfEach(t *testing.T, db *store.DB) billing.Account {
 	t.Helper()
