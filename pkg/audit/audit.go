@@ -17,7 +17,7 @@ import (
 const (
 	// BatchSize is how many accounts are looked at in one go.
 	BatchSize = 100
-	// jobless is how long an event may wait without a job: the sweeper gives it a new one within two and a half minutes.
+	// jobless is how long an event may wait while nobody looks after it: the sweeper does within half a minute, unless thousands wait.
 	jobless = 5 * time.Minute
 )
 

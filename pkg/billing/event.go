@@ -30,3 +30,13 @@ const (
 	InboxProcessed InboxStatus = "processed" // a sync that began after its receipt was applied
 	InboxIgnored   InboxStatus = "ignored"   // it concerns no account of ours
 )
+
+// EventWalk is how far the walk over Stripe's own list of events has come. The list has the newest first.
+type EventWalk struct {
+	SeenUntil *time.Time // every event made before this was offered to the inbox; nil: never looked
+	Since     *time.Time // the walk under way goes back to here; nil: none is
+	Until     *time.Time // and this is when it began
+	After     StripeEventID
+	LookedAt  *time.Time // when the last whole walk ended
+	Found     int64      // events that no webhook had brought, ever
+}

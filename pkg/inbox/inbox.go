@@ -3,7 +3,7 @@
 // An event is a doorbell: it says which customer to look at, and nothing of it is ever applied. Its row and the job that
 // answers it are written in one transaction. The table is the truth and the job queue only a means: an event is
 // *processed* when a sync that began after its receipt was applied, whichever job or request caused that sync, and a
-// sweeper rings again for events that a lost job left behind. It refuses to know what a sync does.
+// sweeper answers events that a lost, dead or failing job left behind. It refuses to know what a sync does.
 //
 // Many events of one account collapse into one waiting job: a job is unique by account and by the account's last sync
 // ticket. As soon as a sync has begun (which takes the next ticket), a new event gets a job of its own. Both
@@ -42,10 +42,13 @@ type Options struct {
 // Inbox receives events and works their jobs.
 type Inbox struct {
 	db       *store.DB
+	stripe   *stripegw.Gateway
+	syncer   *reconcile.Syncer
 	secrets  []string
 	livemode bool
 	log      *slog.Logger
 	jobs     *river.Client[*sql.Tx]
+	sweeper  *sweeper // nil before Start
 }
 
 const (
@@ -59,11 +62,11 @@ const (
 
 // New answers an Inbox that can receive; Start makes it work as well.
 func New(o Options) (*Inbox, error) {
-	in := &Inbox{db: o.DB, secrets: o.Secrets, livemode: o.Livemode, log: o.Log}
+	in := &Inbox{db: o.DB, stripe: o.Stripe, syncer: o.Syncer, secrets: o.Secrets, livemode: o.Livemode, log: o.Log}
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &syncWorker{db: o.DB, syncer: o.Syncer})
-	river.AddWorker(workers, &resolveWorker{inbox: in, stripe: o.Stripe})
-	river.AddWorker(workers, &sweepWorker{inbox: in})
+	river.AddWorker(workers, &resolveWorker{inbox: in})
+	river.AddWorker(workers, &forgetWorker{inbox: in})
 	river.AddWorker(workers, &auditWorker{db: o.DB, log: o.Log})
 	river.AddWorker(workers, &driftWorker{db: o.DB, syncer: o.Syncer, log: o.Log})
 	river.AddWorker(workers, &holdsWorker{db: o.DB})
@@ -97,11 +100,16 @@ func (in *Inbox) Start(ctx context.Context) error {
 	if err := in.jobs.Start(context.WithoutCancel(ctx)); err != nil {
 		return fmt.Errorf("inbox: start jobs: %w", err)
 	}
+	in.sweeper = in.startSweeper(ctx)
 	return nil
 }
 
 // Stop lets running jobs finish until ctx ends, then cuts them off; what was cut off is taken up again later.
 func (in *Inbox) Stop(ctx context.Context) error {
+	if in.sweeper != nil {
+		in.sweeper.stop() // what it cuts off, another look takes up
+		<-in.sweeper.ended
+	}
 	if err := in.jobs.Stop(ctx); err != nil {
 		return in.jobs.StopAndCancel(context.WithoutCancel(ctx))
 	}

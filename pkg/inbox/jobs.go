@@ -14,18 +14,14 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/reconcile"
 	"github.com/pointsync/pointsync/pkg/store"
-	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
 const (
-	maxAttempts   = 50 // about three quarters of an hour; then the sweeper begins anew
-	maxBackoff    = time.Minute
-	sweepInterval = 30 * time.Second
-	overdueAfter  = 2 * time.Minute // an event that waits longer has lost its job, or its job keeps failing
-	sweepLimit    = 500
-	syncsKept     = 30 * 24 * time.Hour
-	maxErrorText  = 500
-	maxIDText     = 1000 // far above what the gateway lets through: ids of 255 bytes
+	maxAttempts  = 50 // of jobs for which nobody else would try again
+	firstTries   = 6  // of a job that answers an event: about half a minute, then the sweeper goes on
+	maxBackoff   = time.Minute
+	maxErrorText = 500
+	maxIDText    = 1000 // far above what the gateway lets through: ids of 255 bytes
 )
 
 // waiting are the states in which a job still has its effect before it.
@@ -36,7 +32,9 @@ var waiting = []rivertype.JobState{
 
 // enqueue inserts a job in the transaction of what caused it, unless the same one waits already.
 func (in *Inbox) enqueue(ctx context.Context, tx *store.Tx, args river.JobArgs) error {
-	_, err := in.jobs.InsertTx(ctx, tx.SQL(), args, &river.InsertOpts{UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: waiting}})
+	_, err := in.jobs.InsertTx(ctx, tx.SQL(), args, &river.InsertOpts{
+		MaxAttempts: firstTries, UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: waiting},
+	})
 	if err != nil {
 		return fmt.Errorf("inbox: insert job: %w", err)
 	}
@@ -87,21 +85,25 @@ func (resolveArgs) Kind() string { return "resolve" }
 
 type resolveWorker struct {
 	river.WorkerDefaults[resolveArgs]
-	inbox  *Inbox
-	stripe *stripegw.Gateway
+	inbox *Inbox
 }
 
 // Work asks Stripe for the customer and rings for their account.
 func (w *resolveWorker) Work(ctx context.Context, job *river.Job[resolveArgs]) error {
-	e, err := w.inbox.db.Event(ctx, job.Args.Event)
+	return w.inbox.resolve(ctx, job.Args.Event)
+}
+
+// resolve asks Stripe whose an event is and rings for their account.
+func (in *Inbox) resolve(ctx context.Context, id billing.StripeEventID) error {
+	e, err := in.db.Event(ctx, id)
 	if err != nil {
 		return err
 	}
-	customer, err := w.stripe.CustomerOf(ctx, e.ObjectType, e.ObjectID)
+	customer, err := in.stripe.CustomerOf(ctx, e.ObjectType, e.ObjectID)
 	if err != nil && billing.CodeOf(err) != billing.ENotFound {
-		return noting(ctx, w.inbox.db, err, func(tx *store.Tx, why string) error { return tx.FailEvent(ctx, e.ID, why) })
+		return noting(ctx, in.db, err, func(tx *store.Tx, why string) error { return tx.FailEvent(ctx, e.ID, why) })
 	}
-	return w.inbox.db.InTx(ctx, func(tx *store.Tx) error {
+	return in.db.InTx(ctx, func(tx *store.Tx) error {
 		a, err := tx.LockAccountByCustomer(ctx, customer)
 		if billing.CodeOf(err) == billing.ENotFound {
 			return tx.IgnoreEvent(ctx, e.ID, "its customer is not ours")
@@ -109,64 +111,7 @@ func (w *resolveWorker) Work(ctx context.Context, job *river.Job[resolveArgs]) e
 		if err != nil {
 			return err
 		}
-		return w.inbox.ring(ctx, tx, e.ID, a)
-	})
-}
-
-type sweepArgs struct{}
-
-func (sweepArgs) Kind() string { return "sweep" }
-
-type sweepWorker struct {
-	river.WorkerDefaults[sweepArgs]
-	inbox *Inbox
-}
-
-// Work sweeps.
-func (w *sweepWorker) Work(ctx context.Context, _ *river.Job[sweepArgs]) error {
-	return w.inbox.Sweep(ctx)
-}
-
-// Sweep rings again for events that wait too long, and drops logins that ran out and syncs of long ago.
-func (in *Inbox) Sweep(ctx context.Context) error {
-	before := in.db.Now().Add(-overdueAfter)
-	accounts, err := in.db.OverdueAccounts(ctx, before, sweepLimit)
-	if err != nil {
-		return err
-	}
-	for _, id := range accounts {
-		err := in.db.InTx(ctx, func(tx *store.Tx) error {
-			a, err := tx.LockAccount(ctx, id)
-			if err != nil {
-				return err
-			}
-			// A job without an event behind it would end at once, and take with it an event that had just joined it.
-			if pending, err := tx.HasPendingEvents(ctx, id); err != nil || !pending {
-				return err
-			}
-			return in.enqueue(ctx, tx, syncArgs{Account: id, AfterTicket: a.Sync.TicketIssued})
-		})
-		if err != nil {
-			return err
-		}
-	}
-	events, err := in.db.UnroutedEvents(ctx, before, sweepLimit)
-	if err != nil {
-		return err
-	}
-	for _, id := range events {
-		if err := in.db.InTx(ctx, func(tx *store.Tx) error { return in.enqueue(ctx, tx, resolveArgs{Event: id}) }); err != nil {
-			return err
-		}
-	}
-	if n := len(accounts) + len(events); n > 0 {
-		in.log.WarnContext(ctx, "events waited too long and were rung for again", "accounts", len(accounts), "unrouted", len(events))
-	}
-	return in.db.InTx(ctx, func(tx *store.Tx) error {
-		if err := tx.DeleteOldSyncs(ctx, tx.Now.Add(-syncsKept), sweepLimit); err != nil {
-			return err
-		}
-		return tx.DeleteOldLogins(ctx)
+		return in.ring(ctx, tx, e.ID, a)
 	})
 }
 

@@ -123,36 +123,8 @@ func TestStripeDown(t *testing.T) {
 	})
 }
 
-// Proves that the table is the truth: an event whose job was lost is rung for again once it is overdue, whether its account
-// is known or not, and an event that waits in order is left alone.
-func TestSweep(t *testing.T) {
-	t.Parallel()
-	eachWorld(t, func(w *world) {
-		a, o := w.buyer()
-		refund := w.refund(o)
-		w.ring("evt_1", a.CustomerID)
-		must(w.t, w.deliver(eventOf("evt_2", "refund.created", fmt.Sprintf(`{"object":"refund","id":%q}`, refund))))
-		w.exec("DELETE FROM river_job")
-		must(w.t, w.inbox.Sweep(context.Background()))
-		if n := w.count(unfinishedJobs); n != 0 {
-			w.t.Errorf("%d jobs for events that have just come", n)
-		}
-		w.advance(3 * time.Minute)
-		must(w.t, w.inbox.Sweep(context.Background()))
-		must(w.t, w.inbox.Sweep(context.Background()))
-		if n := w.count(unfinishedJobs); n != 2 {
-			w.t.Errorf("%d jobs for two events", n)
-		}
-		w.start(w.t)
-		w.waitIdle()
-		if e := w.event("evt_2"); e.AccountID != a.ID || e.Status != billing.InboxProcessed {
-			w.t.Errorf("the event that did not name its customer: %+v", e)
-		}
-	})
-}
-
 // Proves that the syncs of the last thirty days are remembered and older ones forgotten.
-func TestSweepForgetsSyncs(t *testing.T) {
+func TestForgetsSyncs(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
 		a, _ := w.buyer()
@@ -161,7 +133,7 @@ func TestSweepForgetsSyncs(t *testing.T) {
 			must(w.t, err)
 			w.advance(20 * 24 * time.Hour)
 		}
-		must(w.t, w.inbox.Sweep(context.Background()))
+		must(w.t, w.inbox.Forget(context.Background()))
 		if n := w.count("SELECT count(*) FROM syncs"); n != 1 {
 			w.t.Errorf("%d syncs are remembered, want that of 20 days ago alone", n)
 		}

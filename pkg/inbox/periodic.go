@@ -25,7 +25,7 @@ var oneWaits = &river.InsertOpts{UniqueOpts: river.UniqueOpts{ByState: waiting}}
 func periodicJobs() []*river.PeriodicJob {
 	atOnce := &river.PeriodicJobOpts{RunOnStart: true}
 	return []*river.PeriodicJob{
-		river.NewPeriodicJob(river.PeriodicInterval(sweepInterval), func() (river.JobArgs, *river.InsertOpts) { return sweepArgs{}, nil }, atOnce),
+		river.NewPeriodicJob(river.PeriodicInterval(forgetEvery), func() (river.JobArgs, *river.InsertOpts) { return forgetArgs{}, nil }, atOnce),
 		river.NewPeriodicJob(river.PeriodicInterval(holdsInterval), func() (river.JobArgs, *river.InsertOpts) { return holdsArgs{}, nil }, atOnce),
 		river.NewPeriodicJob(river.PeriodicInterval(auditInterval), func() (river.JobArgs, *river.InsertOpts) { return auditArgs{}, oneWaits }, atOnce),
 		river.NewPeriodicJob(river.PeriodicInterval(driftInterval), func() (river.JobArgs, *river.InsertOpts) { return driftArgs{}, oneWaits }, nil),

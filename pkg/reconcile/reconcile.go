@@ -69,29 +69,31 @@ const (
 	NoCustomer Outcome = "no-customer" // nothing was ever sold to the account: the database knows all there is
 	NoBudget   Outcome = "no-budget"   // the account asked too often; the database alone decides
 	Failed     Outcome = "failed"      // Stripe did not answer in time
+	Answered   Outcome = "answered"    // no event waits too long, or another sync for it has begun
 )
 
 // ForSpend syncs because a spend needs it, and ForOrder because a customer looks at an order. Either waits userPatience at the most, and calls that
 // come for the same reason while one is under way share it. A failure is an Outcome, not an error: the caller decides by what
 // the database knows. Errors: those of the database.
 func (s *Syncer) ForSpend(ctx context.Context, id billing.AccountID) (Outcome, error) {
-	return s.shared(ctx, id, wish{billing.CauseSpend, budgetForSpend})
+	return s.shared(ctx, id, wish{cause: billing.CauseSpend, budget: budgetForSpend})
 }
 
 // ForOrder is explained at ForSpend.
 func (s *Syncer) ForOrder(ctx context.Context, id billing.AccountID) (Outcome, error) {
-	return s.shared(ctx, id, wish{billing.CauseOrder, budgetForOrder})
+	return s.shared(ctx, id, wish{cause: billing.CauseOrder, budget: budgetForOrder})
 }
 
 // ForChange syncs because a customer wants to change the subscription. It is explained at ForSpend.
 func (s *Syncer) ForChange(ctx context.Context, id billing.AccountID) (Outcome, error) {
-	return s.shared(ctx, id, wish{billing.CauseChange, budgetForChange})
+	return s.shared(ctx, id, wish{cause: billing.CauseChange, budget: budgetForChange})
 }
 
 // wish is who wants a sync, and how many of them an account may cause at once.
 type wish struct {
 	cause  billing.SyncCause
 	budget int
+	since  time.Time // not zero: only if an event has waited since before, and no sync for an event has begun since
 }
 
 func (s *Syncer) shared(ctx context.Context, id billing.AccountID, w wish) (Outcome, error) {
@@ -129,19 +131,25 @@ func (s *Syncer) forUser(ctx context.Context, id billing.AccountID, w wish) (Out
 // Sync syncs because an event asks for it. applied is false when a later sync was applied before this one
 // could be, which is as good. Errors: EStripeUnavailable, EStripeRefused, and the database's.
 func (s *Syncer) Sync(ctx context.Context, id billing.AccountID) (applied bool, err error) {
-	return s.sync(ctx, id, billing.CauseEvent)
+	return s.sync(ctx, id, wish{cause: billing.CauseEvent})
+}
+
+// SyncOverdue is Sync, and does nothing unless an event of the account waits since before the given time and no sync for an event has begun
+// since. That is looked at under the account's lock, so of many who want it at once one alone syncs.
+func (s *Syncer) SyncOverdue(ctx context.Context, id billing.AccountID, since time.Time) (applied bool, err error) {
+	return s.sync(ctx, id, wish{cause: billing.CauseEvent, since: since})
 }
 
 // AfterChange syncs because Stripe has been asked for a change. It costs nothing of the budget: ForChange, before it, did. Errors: those of Sync.
 func (s *Syncer) AfterChange(ctx context.Context, id billing.AccountID) error {
-	_, err := s.sync(ctx, id, billing.CauseChange)
+	_, err := s.sync(ctx, id, wish{cause: billing.CauseChange})
 	return err
 }
 
-func (s *Syncer) sync(ctx context.Context, id billing.AccountID, cause billing.SyncCause) (applied bool, err error) {
+func (s *Syncer) sync(ctx context.Context, id billing.AccountID, w wish) (applied bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, jobPatience)
 	defer cancel()
-	ticket, outcome, err := s.begin(ctx, id, wish{cause, unlimited})
+	ticket, outcome, err := s.begin(ctx, id, w)
 	if err != nil || outcome != Synced {
 		return false, err
 	}
@@ -160,6 +168,12 @@ func (s *Syncer) begin(ctx context.Context, id billing.AccountID, w wish) (t bil
 		if a.CustomerID == "" {
 			outcome = NoCustomer
 			return nil
+		}
+		if !w.since.IsZero() {
+			if overdue, err := tx.IsOverdue(ctx, id, w.since); err != nil || !overdue {
+				outcome = Answered
+				return err
+			}
 		}
 		budgetAt := a.Sync.BudgetAt
 		if w.budget != unlimited {

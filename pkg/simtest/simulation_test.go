@@ -19,8 +19,7 @@ var (
 	steps     = flag.Int("steps", 60, "how many steps each simulation has")
 	onlyOn    = flag.String("database", "", "postgres or sqlite; both where it is not given")
 	shrink    = flag.Bool("shrink", false, "look for fewer steps that fail as well")
-	// A sync that was killed in the middle is taken up by the queue after a minute, and the queue looks every half a minute.
-	agreement = flag.Duration("patience", 150*time.Second, "how long, in real time, the database may take at the end to agree with Stripe")
+	agreement = flag.Duration("patience", time.Minute, "how long, in real time, the database may take at the end to agree with Stripe")
 	showPlan  = flag.Bool("plan", false, "print the plan of the first seed, and do nothing")
 )
 

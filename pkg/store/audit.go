@@ -11,7 +11,7 @@ import (
 type AuditScope struct {
 	After, Last   billing.AccountID // accounts after the first and up to the last
 	CheckoutKey   string            // how the grant keys of orders begin
-	PendingBefore time.Time         // an event that has waited since before must have a job
+	PendingBefore time.Time         // an event that has waited since before must have a job, or a look of the sweeper's since then
 }
 
 // rules are queries for rows that break a rule. Each is one statement, so that it sees all its tables at one moment and needs no
@@ -44,12 +44,13 @@ var rules = []struct{ name, query string }{
 		FROM inbox_events e JOIN accounts a ON a.id = e.account_id
 		WHERE e.account_id > @after AND e.account_id <= @last AND e.status = 'processed' AND (e.ticket IS NULL OR e.ticket > a.ticket_applied)`},
 	// The kinds of jobs and their arguments are those of package inbox.
-	{"event-job", `SELECT e.account_id AS account, 'event ' || e.id || ' waits, and no job is left for it' AS detail FROM inbox_events e
+	{"event-job", `SELECT e.account_id AS account, 'event ' || e.id || ' waits, and nobody looks after it' AS detail FROM inbox_events e
 		WHERE e.account_id > @after AND e.account_id <= @last AND e.status = 'pending' AND e.received_at < @before
-		AND e.account_id NOT IN (SELECT args ->> 'account' FROM river_job WHERE kind = 'sync' AND finalized_at IS NULL)`},
+		AND e.account_id NOT IN (SELECT args ->> 'account' FROM river_job WHERE kind = 'sync' AND finalized_at IS NULL)
+		AND NOT EXISTS (SELECT 1 FROM syncs s WHERE s.account_id = e.account_id AND s.cause = 'event' AND s.began_at >= @before)`},
 	// Events whose account is not known yet are looked at once a run, with its first accounts.
-	{"event-job", `SELECT '' AS account, 'event ' || e.id || ' waits for its account, and no job is left for it' AS detail FROM inbox_events e
-		WHERE @after = '' AND e.account_id IS NULL AND e.status = 'pending' AND e.received_at < @before
+	{"event-job", `SELECT '' AS account, 'event ' || e.id || ' waits for its account, and nobody looks after it' AS detail FROM inbox_events e
+		WHERE @after = '' AND e.account_id IS NULL AND e.status = 'pending' AND e.received_at < @before AND (e.tried_at IS NULL OR e.tried_at < @before)
 		AND e.id NOT IN (SELECT args ->> 'event' FROM river_job WHERE kind = 'resolve' AND finalized_at IS NULL)`},
 }
 

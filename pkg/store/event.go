@@ -27,6 +27,7 @@ type eventRow struct {
 	LastError   string `gorm:"not null"`
 	CreatedAt   stamp  `gorm:"not null;autoCreateTime:false"`
 	ReceivedAt  stamp  `gorm:"not null"`
+	TriedAt     *stamp // when the sweeper last asked whose it is
 	ProcessedAt *stamp
 }
 
@@ -121,21 +122,45 @@ func (r reads) HasPendingEvents(ctx context.Context, account billing.AccountID) 
 	return err == nil, translate(err)
 }
 
-// OverdueAccounts lists accounts with an event pending since before the given time.
-func (r reads) OverdueAccounts(ctx context.Context, before time.Time, limit int) ([]billing.AccountID, error) {
+// overdue are events that have waited since before @since and for whose account no sync for an event has begun since then. A user's
+// own syncs do not count: they give up sooner, and who asks often must not put off the answer.
+const overdue = `FROM inbox_events e WHERE e.status = 'pending' AND e.account_id IS NOT NULL AND e.received_at < @since
+	AND NOT EXISTS (SELECT 1 FROM syncs s WHERE s.account_id = e.account_id AND s.cause = 'event' AND s.began_at >= @since)`
+
+// OverdueAccounts lists accounts whose events have waited since before the given time and are nobody's work. Their order is by chance, so that
+// many that keep failing do not hide the others, and replicas that look at once do not begin with the same one.
+func (r reads) OverdueAccounts(ctx context.Context, since time.Time, limit int) ([]billing.AccountID, error) {
 	var ids []billing.AccountID
-	err := r.q(ctx).Model(&eventRow{}).Distinct("account_id").
-		Where("status = ? AND account_id IS NOT NULL AND received_at < ?", string(billing.InboxPending), stamp{before}).
-		Order("account_id").Limit(limit).Pluck("account_id", &ids).Error
+	err := r.q(ctx).Raw("SELECT id FROM (SELECT DISTINCT e.account_id AS id "+overdue+") found ORDER BY random() LIMIT @limit",
+		map[string]any{"since": stamp{since}, "limit": limit}).Scan(&ids).Error
 	return ids, translate(err)
 }
 
-// UnroutedEvents lists events pending since before the given time whose account is not known yet.
-func (r reads) UnroutedEvents(ctx context.Context, before time.Time, limit int) ([]billing.StripeEventID, error) {
+// IsOverdue says whether OverdueAccounts would list an account, whose lock this transaction holds.
+func (tx *Tx) IsOverdue(ctx context.Context, id billing.AccountID, since time.Time) (bool, error) {
+	var found int64
+	err := tx.q(ctx).Raw("SELECT count(*) "+overdue+" AND e.account_id = @id", map[string]any{"since": stamp{since}, "id": string(id)}).Scan(&found).Error
+	return found > 0, translate(err)
+}
+
+// unrouted are events that have waited since before the given time, whose account is not known, and which nobody has tried since.
+func unrouted(q *gorm.DB, since time.Time) *gorm.DB {
+	return q.Model(&eventRow{}).Where("status = ? AND account_id IS NULL AND received_at < ? AND (tried_at IS NULL OR tried_at < ?)",
+		string(billing.InboxPending), stamp{since}, stamp{since})
+}
+
+// UnroutedEvents lists events pending since before the given time whose account is not known yet, and which are nobody's work, in an order by
+// chance as OverdueAccounts.
+func (r reads) UnroutedEvents(ctx context.Context, since time.Time, limit int) ([]billing.StripeEventID, error) {
 	var ids []billing.StripeEventID
-	err := r.q(ctx).Model(&eventRow{}).Where("status = ? AND account_id IS NULL AND received_at < ?", string(billing.InboxPending), stamp{before}).
-		Order("received_at").Limit(limit).Pluck("id", &ids).Error
+	err := unrouted(r.q(ctx), since).Order("random()").Limit(limit).Pluck("id", &ids).Error
 	return ids, translate(err)
+}
+
+// TryEvent notes that somebody begins to ask whose an event is. It is one conditional update, so of many who want to one alone may.
+func (tx *Tx) TryEvent(ctx context.Context, id billing.StripeEventID, since time.Time) (bool, error) {
+	res := unrouted(tx.q(ctx), since).Where("id = ?", string(id)).Update("tried_at", stamp{tx.Now})
+	return res.RowsAffected == 1, translate(res.Error)
 }
 
 func fromRowEvent(row eventRow) billing.InboxEvent {

@@ -1,0 +1,155 @@
+package inbox
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/riverqueue/river"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/store"
+)
+
+const (
+	// sweepInterval and overdueAfter together are what keeps the promise of a minute: an event that nobody answers is seen after
+	// both at the latest, and what is left of the minute is for the sync itself.
+	sweepInterval = 10 * time.Second
+	overdueAfter  = 15 * time.Second
+	sweepLimit    = 500
+	sweepWorkers  = 4 // of one replica: a Stripe that is away, and comes back to a long queue, is asked by no more at once
+	syncsKept     = 30 * 24 * time.Hour
+	forgetLimit   = 500
+	forgetEvery   = 30 * time.Second
+)
+
+// sweeper is a loop of each replica's own. It needs no leader and no job: the queue elects its leader anew a while after one died,
+// takes up what a dead process left running after a minute, and until then that job's place is taken.
+type sweeper struct {
+	inbox *Inbox
+	stop  context.CancelFunc
+	ended chan struct{}
+}
+
+func (in *Inbox) startSweeper(ctx context.Context) *sweeper {
+	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s := &sweeper{inbox: in, stop: stop, ended: make(chan struct{})}
+	go s.run(ctx)
+	return s
+}
+
+func (s *sweeper) run(ctx context.Context) {
+	defer close(s.ended)
+	for ctx.Err() == nil {
+		if err := s.inbox.Sweep(ctx); err != nil && ctx.Err() == nil {
+			s.inbox.log.WarnContext(ctx, "the search for events that wait too long failed", "error", err)
+		}
+		pause := time.NewTimer(sweepInterval - rand.N(sweepInterval/5)) // replicas that began together do not stay so
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			pause.Stop()
+		}
+	}
+}
+
+// Sweep answers events that have waited too long, whatever became of their jobs: it syncs their accounts, unless a sync for an event has
+// begun meanwhile, and asks again whose those are that do not say so. Any number of replicas may sweep at once.
+func (in *Inbox) Sweep(ctx context.Context) error {
+	since := in.db.Now().Add(-overdueAfter)
+	accounts, err := in.db.OverdueAccounts(ctx, since, sweepLimit)
+	if err != nil {
+		return err
+	}
+	events, err := in.db.UnroutedEvents(ctx, since, sweepLimit)
+	if err != nil {
+		return err
+	}
+	var failed atomic.Int64
+	note := func(err error, what string, id any) {
+		if err != nil && failed.Add(1) == 1 { // one tells enough of a Stripe that is away
+			in.log.WarnContext(ctx, "an event that waited too long is still not answered", what, id, "error", err)
+		}
+	}
+	var work []func()
+	for _, id := range accounts {
+		work = append(work, func() { note(in.answer(ctx, id, since), "account", id) })
+	}
+	for _, id := range events {
+		work = append(work, func() { note(in.resolveAgain(ctx, id, since), "event", id) })
+	}
+	together(ctx, work, sweepWorkers)
+	if len(work) > 0 {
+		in.log.WarnContext(ctx, "events waited too long and were looked at again", "accounts", len(accounts), "unrouted", len(events), "failed", failed.Load())
+	}
+	return nil
+}
+
+// answer syncs an account for its events that wait.
+func (in *Inbox) answer(ctx context.Context, id billing.AccountID, since time.Time) error {
+	_, err := in.syncer.SyncOverdue(ctx, id, since)
+	if err == nil {
+		return nil
+	}
+	return noting(ctx, in.db, err, func(tx *store.Tx, why string) error { return tx.FailEvents(ctx, id, why) })
+}
+
+// resolveAgain asks whose an event is, unless another replica has begun to.
+func (in *Inbox) resolveAgain(ctx context.Context, id billing.StripeEventID, since time.Time) error {
+	mine := false
+	err := in.db.InTx(ctx, func(tx *store.Tx) (err error) {
+		mine, err = tx.TryEvent(ctx, id, since)
+		return err
+	})
+	if err != nil || !mine {
+		return err
+	}
+	return in.resolve(ctx, id)
+}
+
+// together does work on so many goroutines, and leaves out what is left when ctx ends.
+func together(ctx context.Context, work []func(), workers int) {
+	next := make(chan func())
+	var done sync.WaitGroup
+	for range min(workers, len(work)) {
+		done.Go(func() {
+			for do := range next {
+				do()
+			}
+		})
+	}
+	for _, do := range work {
+		if ctx.Err() != nil {
+			break
+		}
+		next <- do
+	}
+	close(next)
+	done.Wait()
+}
+
+type forgetArgs struct{}
+
+func (forgetArgs) Kind() string { return "forget" }
+
+type forgetWorker struct {
+	river.WorkerDefaults[forgetArgs]
+	inbox *Inbox
+}
+
+// Work drops logins that ran out and syncs of long ago.
+func (w *forgetWorker) Work(ctx context.Context, _ *river.Job[forgetArgs]) error {
+	return w.inbox.Forget(ctx)
+}
+
+// Forget drops logins that ran out and syncs of long ago.
+func (in *Inbox) Forget(ctx context.Context) error {
+	return in.db.InTx(ctx, func(tx *store.Tx) error {
+		if err := tx.DeleteOldSyncs(ctx, tx.Now.Add(-syncsKept), forgetLimit); err != nil {
+			return err
+		}
+		return tx.DeleteOldLogins(ctx)
+	})
+}

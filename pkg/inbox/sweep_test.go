@@ -1,0 +1,136 @@
+package inbox_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/store"
+	"github.com/pointsync/pointsync/pkg/store/storetest"
+)
+
+// Proves that the table is the truth: an event whose job was lost, or is held by a process that died, is answered once it is overdue,
+// whether its account is known or not, and an event that waits in order is left alone.
+func TestSweep(t *testing.T) {
+	t.Parallel()
+	for name, fate := range map[string]string{
+		"Lost": "DELETE FROM river_job", "Dead": "UPDATE river_job SET state = 'running', attempt = 1, attempted_at = created_at",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			eachWorld(t, func(w *world) {
+				a, o := w.buyer()
+				refund := w.refund(o)
+				w.ring("evt_1", a.CustomerID)
+				must(w.t, w.deliver(eventOf("evt_2", "refund.created", fmt.Sprintf(`{"object":"refund","id":%q}`, refund))))
+				w.exec(fate)
+				w.sweep()
+				if n := w.count(pendingEvents); n != 2 || w.gate.fetches.Load() != 0 {
+					w.t.Errorf("%d of 2 events wait after a look at events that have just come", n)
+				}
+				w.advance(20 * time.Second)
+				w.sweep() // the first one, and whose the second one is
+				w.advance(20 * time.Second)
+				w.sweep()
+				if n := w.count(pendingEvents); n != 0 {
+					w.t.Errorf("%d events wait after the sweeper's looks", n)
+				}
+				if e := w.event("evt_2"); e.AccountID != a.ID || e.Status != billing.InboxProcessed {
+					w.t.Errorf("the event that did not name its customer: %+v", e)
+				}
+			})
+		})
+	}
+}
+
+// Proves that a sync for the account which has begun is waited for, whoever's; that it is not waited for longer than its time; and that a
+// user's own failing syncs do not put the answer off.
+func TestSweepWaitsForSyncs(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(w *world) {
+		a, _ := w.buyer()
+		w.ring("evt_1", a.CustomerID)
+		w.advance(20 * time.Second)
+		w.gate.fail(refuses)
+		if _, err := w.syncer.Sync(context.Background(), a.ID); err == nil {
+			w.t.Fatal("Stripe is down and the sync says nothing")
+		}
+		w.gate.fail(nil)
+		w.sweep()
+		if e := w.event("evt_1"); e.Status != billing.InboxPending || w.account(a.ID).Sync.TicketIssued != 1 {
+			w.t.Errorf("a sync had just begun: %+v", e)
+		}
+		w.advance(20 * time.Second)
+		w.gate.fail(refuses)
+		_, err := w.syncer.ForSpend(context.Background(), a.ID)
+		must(w.t, err)
+		w.gate.fail(nil)
+		w.sweep()
+		if e := w.event("evt_1"); e.Status != billing.InboxProcessed {
+			w.t.Errorf("a spend put the answer off: %+v", e)
+		}
+	})
+}
+
+// Proves that of many replicas that sweep at once one alone syncs an account, and one alone asks whose an event is.
+func TestSweepTogether(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	database := storetest.URL(t, store.Postgres)
+	replicas := []*world{s.replica(t, database), s.replica(t, database), s.replica(t, database)}
+	w := replicas[0]
+	const buyers = 10
+	accounts := make([]billing.Account, buyers)
+	for n := range accounts {
+		accounts[n], _ = w.buyer()
+		w.ring(fmt.Sprint("evt_", n), accounts[n].CustomerID)
+	}
+	w.exec("DELETE FROM river_job")
+	w.advance(20 * time.Second)
+	var sweeps sync.WaitGroup
+	for _, each := range replicas {
+		for range 3 {
+			sweeps.Go(each.sweep)
+		}
+	}
+	sweeps.Wait()
+	for _, a := range accounts {
+		if got := w.account(a.ID); got.Available != 100 || got.Sync.TicketIssued != 1 {
+			t.Errorf("%d points after %d syncs", got.Available, got.Sync.TicketIssued)
+		}
+	}
+}
+
+// Proves that an event whose every sync fails is answered soon after Stripe is back, when its job has been given up long ago.
+func TestSweepAfterStripeWasAway(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(w *world) {
+		a, _ := w.buyer()
+		w.ring("evt_1", a.CustomerID)
+		w.exec("DELETE FROM river_job")
+		w.gate.fail(refuses)
+		for range 3 {
+			w.advance(20 * time.Second)
+			w.sweep()
+		}
+		if e := w.event("evt_1"); e.Status != billing.InboxPending || e.Attempts != 3 || e.LastError == "" {
+			w.t.Errorf("while Stripe is down: %+v", e)
+		}
+		w.gate.fail(nil)
+		w.advance(20 * time.Second)
+		w.sweep()
+		if e := w.event("evt_1"); e.Status != billing.InboxProcessed || w.account(a.ID).Available != 100 {
+			w.t.Errorf("when Stripe is back: %+v", e)
+		}
+	})
+}
+
+func (w *world) sweep() {
+	w.t.Helper()
+	if err := w.inbox.Sweep(context.Background()); err != nil {
+		w.t.Error(err)
+	}
+}

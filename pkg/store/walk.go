@@ -1,0 +1,51 @@
+package store
+
+import (
+	"context"
+
+	"gorm.io/gorm"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+)
+
+type walkRow struct {
+	Kind      string `gorm:"primaryKey"`
+	SeenUntil *stamp
+	WalkSince *stamp
+	WalkUntil *stamp
+	WalkAfter string `gorm:"not null"`
+	LookedAt  *stamp
+	Found     int64 `gorm:"not null"`
+}
+
+func (walkRow) TableName() string { return "event_walks" }
+
+// theWalk is the key of the one row.
+const theWalk = "backfill"
+
+// EventWalk reads how far the walk over Stripe's list of events has come.
+func (r reads) EventWalk(ctx context.Context) (billing.EventWalk, error) {
+	var row walkRow
+	err := r.q(ctx).Where("kind = ?", theWalk).Take(&row).Error
+	w := billing.EventWalk{SeenUntil: fromStamp(row.SeenUntil), After: billing.StripeEventID(row.WalkAfter), LookedAt: fromStamp(row.LookedAt), Found: row.Found}
+	if row.WalkSince != nil {
+		w.Since, w.Until = &row.WalkSince.Time, &row.WalkUntil.Time
+	}
+	return w, translate(err)
+}
+
+// SaveEventWalk writes how far the walk has come, and adds what it found on the way. It answers false, and changes nothing, when somebody
+// else went on from where this one did.
+func (tx *Tx) SaveEventWalk(ctx context.Context, from, to billing.EventWalk, found int64) (bool, error) {
+	q := tx.q(ctx).Model(&walkRow{}).Where("kind = ? AND walk_after = ?", theWalk, string(from.After))
+	if from.Until == nil {
+		q = q.Where("walk_until IS NULL")
+	} else {
+		q = q.Where("walk_until = ?", stamp{*from.Until})
+	}
+	res := q.Updates(map[string]any{
+		"seen_until": toStamp(to.SeenUntil), "walk_since": toStamp(to.Since), "walk_until": toStamp(to.Until), "walk_after": string(to.After),
+		"looked_at": toStamp(to.LookedAt), "found": gorm.Expr("found + ?", found),
+	})
+	return res.RowsAffected == 1, translate(res.Error)
+}
