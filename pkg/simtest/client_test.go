@@ -24,8 +24,9 @@ type user struct {
 	refresh  string
 	old      []string // tokens held before, the newest last
 	claims   []claims // what every token said that has not been held against the database yet
-	spends   []*intent
+	journal  []*intent
 	orders   []order
+	wishes   []*wish // the last few, about the subscription
 }
 
 const password = "correct horse battery"

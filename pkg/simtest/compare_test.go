@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/catalog"
 )
 
 // The policies as docs/states.md states them; the servers run with the same.
@@ -30,21 +31,22 @@ func (s atStripe) ends() map[string]time.Time {
 // span is from the earliest to the latest of some times, both zero where there is none.
 type span struct{ from, to time.Time }
 
-// carried answers to which ends changes of plan that began a period anew have carried the points of a subscription, by its
-// source as lots name it.
-func (s atStripe) carried() map[string]span {
+// carried answers to which ends points of a subscription may have gone over, by its source as lots name it: into a period that a
+// change of plan began anew, and into one whose plan lets them.
+func (s atStripe) carried(items *catalog.Catalog) map[string]span {
 	ends := map[string]span{}
 	for _, invoice := range s.invoices {
-		if invoice.text("status") != "paid" || !beginsAnew(invoice) {
+		if invoice.text("status") != "paid" {
 			continue
 		}
 		for _, line := range invoice.list("lines.data") {
-			if line.flag("proration") {
+			plan, _ := items.Plan(itemOf(line))
+			if line.flag("proration") || line.number("amount") == 0 || !beginsAnew(invoice) && plan.Rollover == 0 {
 				continue
 			}
 			source, end := "subscription:"+invoice.text("subscription"), time.Unix(line.number("period.end"), 0).UTC()
 			have, known := ends[source]
-			if !known || end.Before(have.from) {
+			if beginsAnew(invoice) && (have.from.IsZero() || end.Before(have.from)) {
 				have.from = end
 			}
 			if !known || end.After(have.to) {
@@ -129,26 +131,41 @@ func (s atStripe) compareSubscription(a billing.Account) string {
 		return at + fmt.Sprintf("Stripe says %s and the account %s", want.text("status"), has.Status)
 	case len(items) > 0 && itemOf(items[0]) != has.Plan:
 		return at + fmt.Sprintf("Stripe says %s and the account %s", itemOf(items[0]), has.Plan)
+	case len(items) > 0 && items[0].number("quantity") != has.Quantity:
+		return at + fmt.Sprintf("Stripe says %d seats and the account %d", items[0].number("quantity"), has.Quantity)
 	case !start.Equal(has.CurrentPeriodStart) || !end.Equal(has.CurrentPeriodEnd):
 		return at + fmt.Sprintf("Stripe says %s to %s and the account %s to %s", start, end, has.CurrentPeriodStart, has.CurrentPeriodEnd)
 	case want.flag("cancel_at_period_end") != has.CancelAtPeriodEnd:
 		return at + fmt.Sprintf("Stripe says cancel_at_period_end %v and the account %v", want.flag("cancel_at_period_end"), has.CancelAtPeriodEnd)
 	}
-	if why := checkWindow(want.text("status"), start, end, has.Window); why != "" {
+	if why := checkWindow(want.text("status"), start, end, s.paidUntil(want.text("id")), has.Window); why != "" {
 		return at + why
 	}
 	return ""
 }
 
-// checkWindow holds the access window against the table in docs/states.md.
-func checkWindow(status string, start, end time.Time, has *billing.Window) string {
+// paidUntil answers when the last period that was paid for, or the trial, ends.
+func (s atStripe) paidUntil(subscription string) (until time.Time) {
+	for _, invoice := range s.invoices {
+		for _, line := range invoice.list("lines.data") {
+			end := time.Unix(line.number("period.end"), 0).UTC()
+			if invoice.text("subscription") == subscription && invoice.text("status") == "paid" && !line.flag("proration") && end.After(until) {
+				until = end
+			}
+		}
+	}
+	return until
+}
+
+// checkWindow holds the access window against the table in docs/states.md. Retries of one period may go on in the next one.
+func checkWindow(status string, start, end, paidUntil time.Time, has *billing.Window) string {
 	switch status {
 	case "active", "trialing":
 		if has == nil || !has.From.Equal(start) || !has.Until.Equal(end) {
 			return fmt.Sprintf("%s from %s to %s and the window is %v", status, start, end, has)
 		}
 	case "past_due":
-		if has == nil || has.Until.After(end.Add(pastDueGrace)) || has.Until.Before(start) {
+		if has == nil || has.Until.After(end.Add(pastDueGrace)) || has.Until.Before(start) && has.Until.Before(paidUntil) {
 			return fmt.Sprintf("past_due in the period from %s to %s and the window is %v", start, end, has)
 		}
 	default:

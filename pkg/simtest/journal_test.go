@@ -3,18 +3,22 @@ package simtest
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// intent is one spend that a client wants, under one key, and what it was told about it.
+// intent is one movement of points that a client wants, under one key, and what it was told about it.
 type intent struct {
+	kind   billing.EntryKind // spend, hold, capture, release; grant and correction are an admin's
 	key    string
-	amount int64
+	amount int64         // of a capture: how many of the hold's points
+	ttl    time.Duration // of a hold
+	of     *intent       // the hold that a capture or a release ends
 	state  state
 	unsure bool   // some try had no answer, so an older copy of the request may have had its effect
-	spend  string // the id that was acknowledged
+	effect string // the id that was acknowledged: of a hold, or of an entry
 }
 
 type state string
@@ -28,21 +32,56 @@ const (
 // patience is how long a client insists while faults rain; what is still open then is tried again later.
 const patience = 4 * time.Second
 
-func (u *user) newIntent(amount int64) *intent {
+func (u *user) intend(in intent) *intent {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	in := &intent{key: fmt.Sprintf("u%d-%d", u.number, len(u.spends)), amount: amount, state: open}
-	u.spends = append(u.spends, in)
-	return in
+	in.key, in.state = fmt.Sprintf("u%d-%d", u.number, len(u.journal)), open
+	u.journal = append(u.journal, &in)
+	return &in
 }
 
-func (in *intent) request() request {
-	return request{method: "POST", path: "/points/spend", key: in.key, body: map[string]any{"amount": in.amount, "description": in.key}}
+func (u *user) newSpend(amount int64) *intent {
+	return u.intend(intent{kind: billing.EntrySpend, amount: amount})
 }
 
-// try asks for a spend until there is a definite answer, and writes down what it was.
+// byAdmin says whether an admin sends the request, under the admin's token.
+func (in *intent) byAdmin() bool {
+	return in.kind == billing.EntryGrant || in.kind == billing.EntryCorrection
+}
+
+// request is the intent as it is sent. An admin's entry carries no key that a customer sees, so its reason does.
+func (u *user) request(in *intent) request {
+	r := request{method: "POST", key: in.key}
+	switch in.kind {
+	case billing.EntrySpend:
+		r.path, r.body = "/points/spend", map[string]any{"amount": in.amount, "description": in.key}
+	case billing.EntryHold:
+		r.path, r.body = "/points/holds", map[string]any{"amount": in.amount, "ttl_seconds": int64(in.ttl.Seconds()), "description": in.key}
+	case billing.EntryCapture:
+		r.path, r.body = "/points/holds/"+in.of.effect+"/capture", map[string]any{"amount": in.amount}
+	case billing.EntryRelease:
+		r.path = "/points/holds/" + in.of.effect + "/release"
+	case billing.EntryGrant:
+		r.path, r.body = "/admin/accounts/"+u.account+"/grants", map[string]any{"amount": in.amount, "reason": adminReason + in.key}
+	case billing.EntryCorrection:
+		r.path, r.body = "/admin/accounts/"+u.account+"/corrections", map[string]any{"amount": in.amount, "reason": adminReason + in.key}
+	}
+	return r
+}
+
+const adminReason = "the admin's "
+
+// ask sends an intent until there is a definite answer.
+func (u *user) ask(in *intent, token string, patience time.Duration) (a answer, unsure, ok bool) {
+	if in.byAdmin() {
+		return u.w.admin.insist(u.request(in), "", patience)
+	}
+	return u.insist(u.request(in), token, patience)
+}
+
+// try asks for a movement until there is a definite answer, and writes down what it was.
 func (u *user) try(in *intent, token string, patience time.Duration) {
-	a, unsure, ok := u.insist(in.request(), token, patience)
+	a, unsure, ok := u.ask(in, token, patience)
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	in.unsure = in.unsure || unsure
@@ -55,67 +94,140 @@ func (u *user) try(in *intent, token string, patience time.Duration) {
 
 // judge holds a definite answer against what the client was told before. The caller holds u.mu.
 func (u *user) judge(in *intent, a answer) {
-	u.w.note(u.number, "spend %d under %s: %s", in.amount, in.key, a)
+	u.w.note(u.number, "%s %d under %s: %s", in.kind, in.amount, in.key, a)
 	switch a.status {
-	case http.StatusOK:
-		id := a.text("spend.id")
+	case http.StatusOK, http.StatusCreated:
+		id, amount := in.said(a)
 		switch {
-		case a.number("spend.amount") != in.amount:
-			u.w.violate(u, "%d points asked for under %s and %d spent", in.amount, in.key, a.number("spend.amount"))
-		case in.state == acknowledged && in.spend != id:
-			u.w.violate(u, "the key %s had two effects: %s and %s", in.key, in.spend, id)
+		case amount != in.amount:
+			u.w.violate(u, "%s: %d points asked for under %s and the answer says %d", in.kind, in.amount, in.key, amount)
+		case in.state == acknowledged && in.effect != id:
+			u.w.violate(u, "the key %s had two effects: %s and %s", in.key, in.effect, id)
 		case in.state == acknowledged && !a.replayed:
 			u.w.violate(u, "a repeat of %s does not say that it is one", in.key)
 		case in.state != acknowledged && a.replayed && !in.unsure:
 			u.w.violate(u, "the first answer to %s says that it is a repeat", in.key)
 		}
-		in.state, in.spend = acknowledged, id
-	case http.StatusPaymentRequired:
+		in.state, in.effect = acknowledged, id
+	case in.refusal():
 		if in.state == acknowledged {
-			u.w.violate(u, "the spend %s under %s was acknowledged, and its repeat is refused", in.spend, in.key)
+			u.w.violate(u, "the %s %s under %s was acknowledged, and its repeat is refused", in.kind, in.effect, in.key)
 			return
 		}
 		in.state = refused
 	default:
-		u.w.violate(u, "a spend of %d under %s answers %s", in.amount, in.key, a)
+		u.w.violate(u, "a %s of %d under %s answers %s", in.kind, in.amount, in.key, a)
 	}
 }
 
-// checkJournal holds what the client was told against the account's entries: an acknowledged spend is there, with its amount,
-// once; a refused one is not; and there is no spend that nobody asked for.
+// said is what an answer says that it did: the id of what came of it, and the points.
+func (in *intent) said(a answer) (id string, amount int64) {
+	switch in.kind {
+	case billing.EntrySpend:
+		return a.text("spend.id"), a.number("spend.amount")
+	case billing.EntryHold:
+		return a.text("hold.id"), a.number("hold.amount")
+	case billing.EntryCapture:
+		return a.text("hold.id"), a.number("hold.captured")
+	case billing.EntryRelease:
+		return a.text("hold.id"), in.amount - a.number("hold.captured")
+	case billing.EntryCorrection:
+		return a.text("entry.id"), -a.number("entry.amount")
+	}
+	return a.text("entry.id"), a.number("entry.amount")
+}
+
+// refusal is the status of an answer that says no: for lack of points, or because the hold has ended.
+func (in *intent) refusal() int {
+	switch in.kind {
+	case billing.EntrySpend, billing.EntryHold:
+		return http.StatusPaymentRequired
+	case billing.EntryGrant:
+		return 0
+	}
+	return http.StatusConflict
+}
+
+// entry is what the ledger must have of an intent that had its effect: points, and points into holds.
+func (in *intent) entry() (amount, held int64) {
+	switch in.kind {
+	case billing.EntryHold:
+		return 0, in.amount
+	case billing.EntryCapture:
+		return -in.amount, -in.of.amount
+	case billing.EntryRelease:
+		return 0, -in.amount
+	case billing.EntryGrant:
+		return in.amount, 0
+	}
+	return -in.amount, 0
+}
+
+// keyOf answers the key of an entry that somebody asked for, "" for any other.
+func keyOf(e billing.Entry) string {
+	if reason, isAdmins := strings.CutPrefix(e.Description, adminReason); isAdmins && e.Key == "" {
+		return reason
+	}
+	return e.Key
+}
+
+// checkJournal holds what the client was told against the account's entries: what was acknowledged is there, with its amount,
+// once; what was refused is not; and there is nothing that nobody asked for.
 func (u *user) checkJournal(entries []billing.Entry) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	byKey := map[string][]billing.Entry{}
 	for _, e := range entries {
-		if e.Kind == billing.EntrySpend {
-			byKey[e.Key] = append(byKey[e.Key], e)
+		if key := keyOf(e); key != "" {
+			byKey[key] = append(byKey[key], e)
+		} else if e.Kind == billing.EntrySpend || e.Kind == billing.EntryHold || e.Kind == billing.EntryCapture || e.Kind == billing.EntryCorrection {
+			u.w.violate(u, "nobody asked for the %s of %d points", e.Kind, e.Amount)
 		}
 	}
-	for _, in := range u.spends {
+	for _, in := range u.journal {
 		found := byKey[in.key]
 		delete(byKey, in.key)
-		switch {
-		case len(found) > 1:
+		if len(found) > 1 {
 			u.w.violate(u, "the key %s has %d entries", in.key, len(found))
-		case len(found) == 1 && int64(found[0].Amount) != -in.amount:
-			u.w.violate(u, "%d points were asked for under %s and its entry has %d", in.amount, in.key, found[0].Amount)
-		case in.state == acknowledged && (len(found) == 0 || string(found[0].ID) != in.spend):
-			u.w.violate(u, "the spend %s of %d points under %s was acknowledged and is lost", in.spend, in.amount, in.key)
+			continue
+		}
+		if len(found) == 1 {
+			u.checkEntry(in, found[0])
+		}
+		switch {
+		case in.state == acknowledged && len(found) == 0:
+			u.w.violate(u, "the %s %s of %d points under %s was acknowledged and is lost", in.kind, in.effect, in.amount, in.key)
 		case in.state == refused && !in.unsure && len(found) == 1:
-			u.w.violate(u, "the spend of %d points under %s was refused and is there", in.amount, in.key)
+			u.w.violate(u, "the %s of %d points under %s was refused and is there", in.kind, in.amount, in.key)
 		}
 	}
 	for key, found := range byKey {
-		u.w.violate(u, "nobody asked for the spend of %d points under %q", -found[0].Amount, key)
+		u.w.violate(u, "nobody asked for the %s of %d points under %q", found[0].Kind, found[0].Amount, key)
+	}
+	u.checkHolds(entries)
+}
+
+func (u *user) checkEntry(in *intent, e billing.Entry) {
+	amount, held := in.entry()
+	id := string(e.ID)
+	if in.kind == billing.EntryHold || in.of != nil {
+		id = string(e.HoldID)
+	}
+	switch {
+	case e.Kind != in.kind:
+		u.w.violate(u, "a %s was asked for under %s and its entry is a %s", in.kind, in.key, e.Kind)
+	case int64(e.Amount) != amount || int64(e.Held) != held:
+		u.w.violate(u, "the %s of %d points under %s has an entry of %d, held %d", in.kind, in.amount, in.key, e.Amount, e.Held)
+	case in.state == acknowledged && id != in.effect:
+		u.w.violate(u, "the %s under %s was acknowledged as %s and is %s", in.kind, in.key, in.effect, id)
 	}
 }
 
-// finish asks again for every spend that is still open, now that faults have stopped.
+// finish asks again for everything that is still open, now that faults have stopped.
 func (u *user) finish(patience time.Duration) {
 	u.mu.Lock()
 	waiting := []*intent{}
-	for _, in := range u.spends {
+	for _, in := range u.journal {
 		if in.state == open {
 			waiting = append(waiting, in)
 		}

@@ -161,11 +161,15 @@ func sortedLines(invoice object) []object {
 	return slices.SortedFunc(slices.Values(invoice.list("lines.data")), func(a, b object) int { return strings.Compare(a.text("id"), b.text("id")) })
 }
 
-// beginsAnew tells whether a change of plan began a period of another length at once, which its invoice bills in full.
+// beginsAnew tells whether a change of plan began a period of another length at once, which its invoice bills in full, and credited
+// what was left of the old one. Where nothing was credited the new period is one like any other.
 func beginsAnew(invoice object) bool {
-	return invoice.text("billing_reason") == "subscription_update" && slices.ContainsFunc(invoice.list("lines.data"), func(line object) bool {
-		return !line.flag("proration") && line.number("amount") > 0
-	})
+	has := func(wanted func(line object) bool) bool {
+		return slices.ContainsFunc(invoice.list("lines.data"), wanted)
+	}
+	return invoice.text("billing_reason") == "subscription_update" &&
+		has(func(line object) bool { return line.flag("proration") && line.number("amount") <= 0 }) &&
+		has(func(line object) bool { return !line.flag("proration") && line.number("amount") > 0 })
 }
 
 // moneyBack answers how much of the money that a lot was granted for went back, by refunds and disputes, and how much it was.
@@ -198,6 +202,7 @@ func (w *world) disagreement(ctx context.Context, u *user) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	now := w.db.Now()
 	a, _, err := ledger.Show(ctx, w.db, billing.AccountID(u.account))
 	if err != nil {
 		return "", err
@@ -222,17 +227,48 @@ func (w *world) disagreement(ctx context.Context, u *user) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return s.compareOrders(orders), nil
+	if why := s.compareOrders(orders); why != "" {
+		return why, nil
+	}
+	return w.disagreementWithin(ctx, u, now)
+}
+
+// disagreementWithin says how what Stripe does not know, holds and admins' gifts, differs from the account's entries, after an account
+// was settled at that time.
+func (w *world) disagreementWithin(ctx context.Context, u *user, now time.Time) (string, error) {
+	const most = 10_000
+	a, err := w.db.Account(ctx, billing.AccountID(u.account))
+	if err != nil {
+		return "", err
+	}
+	holds, err := w.db.Holds(ctx, a.ID, "", most)
+	if err != nil {
+		return "", err
+	}
+	gifts, err := w.db.LotsByGrant(ctx, a.ID, "admin:"+string(a.ID))
+	if err != nil {
+		return "", err
+	}
+	entries, err := w.entries(u)
+	if err != nil {
+		return "", err
+	}
+	if why := compareHolds(a, holds, entries, now); why != "" {
+		return why, nil
+	}
+	return compareGifts(gifts, entries), nil
 }
 
 func (s atStripe) compareLots(lots []billing.Lot, w *world) string {
 	wanted := s.lotsDue(w.catalog)
-	ended, carried := s.ends(), s.carried()
+	ended, carried := s.ends(), s.carried(w.catalog)
 	for _, lot := range lots {
 		want, ok := wanted[lot.GrantKey]
 		delete(wanted, lot.GrantKey)
 		off := want.granted - int64(lot.Granted)
 		switch {
+		case !ok && lot.Granted == 0: // a period that a credit paid for: unused points may go over into it
+			continue
 		case !ok:
 			return fmt.Sprintf("%d points were granted for %s, which Stripe does not call paid", lot.Granted, lot.GrantKey)
 		case off > want.slack || -off > want.slack:

@@ -1,10 +1,8 @@
 package simtest
 
 import (
-	"context"
 	"fmt"
 	"net/url"
-	"sync"
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
@@ -28,12 +26,15 @@ func (w *world) checkSafety(about []*user) {
 		if said := s.said.about(`"panic"`, 3); len(said) > 0 {
 			w.violate(nil, "the server %s says %q", s.addr, said)
 		}
-	}
-	for _, u := range about {
-		if err := w.checkUser(u); err != nil {
-			w.violate(u, "the checks themselves failed: %v", err)
+		if said := s.said.about("a rule that always holds is broken", 3); len(said) > 0 {
+			w.violate(nil, "the periodic audit of the server %s says %q", s.addr, said)
 		}
 	}
+	w.inParallel(checkers, len(about), func(n int) {
+		if err := w.checkUser(about[n]); err != nil {
+			w.violate(about[n], "the checks themselves failed: %v", err)
+		}
+	})
 }
 
 func (w *world) checkUser(u *user) error {
@@ -64,42 +65,56 @@ func (w *world) entries(u *user) (all []billing.Entry, err error) {
 	}
 }
 
+// settled is how long the second phase took, in real time.
+type settled struct {
+	inbox, reconcile time.Duration // zero where no webhook was lost
+	agreement        time.Duration
+}
+
 // settle is the second phase. Faults stop, clients come to an end with what is open, webhooks are delivered; then the
-// database must agree with Stripe, by the inbox alone unless webhooks were lost. It answers how long that took.
-func (w *world) settle() time.Duration {
+// database must agree with Stripe, by the inbox alone unless webhooks were lost.
+func (w *world) settle() (took settled) {
 	w.clearFaults()
 	w.api.mend()
-	w.toStripe.mend()
+	if w.toStripe != nil {
+		w.toStripe.mend()
+	}
 	if w.database != nil {
 		w.database.mend()
 	}
 	for _, s := range w.running() {
 		w.startServer(s)
 	}
-	var wait sync.WaitGroup
-	for _, u := range w.users {
-		wait.Go(func() { u.finish(finishPatience) })
-	}
-	wait.Wait()
+	w.inParallel(atOnce, len(w.users), func(n int) { w.users[n].finish(finishPatience) })
 	if err := w.deliverAll(); err != nil {
 		w.violate(nil, "%v", err)
-		return 0
-	}
-	if w.lost.Load() {
-		w.note(-1, "webhooks were lost, so the nightly reconcile runs")
-		if _, err := w.command("stripe", "reconcile"); err != nil {
-			w.violate(nil, "%v", err)
-		}
+		return took
 	}
 	begin := time.Now()
-	w.awaitAgreement(begin.Add(*agreement))
-	return time.Since(begin)
+	deadline := begin.Add(*agreement)
+	if w.lost.Load() {
+		w.awaitInbox(deadline)
+		took.inbox = time.Since(begin)
+		w.t.Logf("the inbox was empty %s after the last webhook", took.inbox.Round(time.Millisecond))
+		w.note(-1, "webhooks were lost, so the nightly reconcile runs")
+		begin = time.Now()
+		if _, err := w.command("stripe", "reconcile", "--rate", "1000"); err != nil {
+			w.violate(nil, "%v", err)
+		}
+		took.reconcile = time.Since(begin)
+		w.t.Logf("`stripe reconcile` took %s", took.reconcile.Round(time.Millisecond))
+		begin = time.Now()
+		deadline = begin.Add(*agreement)
+	}
+	w.awaitAgreement(deadline)
+	took.agreement = time.Since(begin)
+	return took
 }
 
 // deliverAll moves the clock until every webhook that still waited for another attempt has been answered.
 func (w *world) deliverAll() error {
 	for round := range maxDeliveryRounds {
-		w.control(w.ctx, "POST", "webhooks/flush", nil)
+		w.flush()
 		waiting, err := w.all("/v1/events", url.Values{"delivery_success": {"false"}})
 		if err != nil {
 			return err
@@ -115,22 +130,80 @@ func (w *world) deliverAll() error {
 // worthTelling is after how many looks a passing run says what it waited for.
 const worthTelling = 100
 
+// flush waits until all webhooks that are due were tried.
+func (w *world) flush() {
+	for try := 0; try < maxFlushes && w.ctx.Err() == nil; try++ {
+		if _, o := w.controlFor(w.ctx, flushPatience, "POST", "webhooks/flush", nil); o.flag("flushed") {
+			return
+		}
+	}
+	w.violate(nil, "webhooks are due and are not tried")
+}
+
+const (
+	maxFlushes    = 30
+	flushPatience = 90 * time.Second // the sandbox itself gives up after a minute
+)
+
+// awaitInbox waits until no event waits any more, or patience ends, upon which the comparison says so.
+func (w *world) awaitInbox(deadline time.Time) {
+	for try := 0; time.Now().Before(deadline) && w.pendingEvent() != ""; try++ {
+		pause(w.ctx, try)
+	}
+}
+
 // awaitAgreement waits until the database agrees with Stripe about every user and no event waits, or says what is wrong.
 func (w *world) awaitAgreement(deadline time.Time) {
+	waiting := w.users
 	for try := 0; ; try++ {
-		who, why := w.firstDisagreement(w.ctx)
+		why, who := w.pendingEvent(), (*user)(nil)
 		if why == "" {
-			return
+			if waiting, why = w.disagreeing(waiting); why == "" {
+				return
+			}
+			who = waiting[0]
 		}
 		if try == worthTelling {
 			w.t.Logf("it takes long: %s; the jobs that wait: %v", why, w.waitingJobs())
 		}
 		if time.Now().After(deadline) {
-			w.violate(who, "faults stopped %s ago and the database does not agree with Stripe: %s", *agreement, why)
+			w.violate(who, "faults stopped %s ago and the database does not agree with Stripe about %d users: %s", *agreement, len(waiting), why)
 			return
 		}
 		pause(w.ctx, try)
 	}
+}
+
+// disagreeing answers those of the users about whom the database differs from Stripe, and how it does about the first of them.
+func (w *world) disagreeing(among []*user) (found []*user, why string) {
+	reasons := make([]string, len(among))
+	w.inParallel(checkers, len(among), func(n int) {
+		var err error
+		if reasons[n], err = w.disagreement(w.ctx, among[n]); err != nil {
+			reasons[n] = err.Error()
+		}
+	})
+	for n, reason := range reasons {
+		if reason == "" {
+			continue
+		}
+		if found = append(found, among[n]); why == "" {
+			why = fmt.Sprintf("user %d: %s", among[n].number, reason)
+		}
+	}
+	return found, why
+}
+
+// pendingEvent describes an event that waits, "" where none does.
+func (w *world) pendingEvent() string {
+	pending, err := w.db.Events(w.ctx, billing.InboxPending, 1)
+	switch {
+	case err != nil:
+		return err.Error()
+	case len(pending) > 0:
+		return fmt.Sprintf("the event %s (%s) of account %s is pending; its last error: %q", pending[0].ID, pending[0].Type, pending[0].AccountID, pending[0].LastError)
+	}
+	return ""
 }
 
 // waitingJobs shows the queue's rows that have not come to an end.
@@ -152,38 +225,26 @@ func (w *world) waitingJobs() (jobs []string) {
 	return jobs
 }
 
-func (w *world) firstDisagreement(ctx context.Context) (*user, string) {
-	pending, err := w.db.Events(ctx, billing.InboxPending, 1)
-	if err != nil {
-		return nil, err.Error()
-	}
-	if len(pending) > 0 {
-		return nil, fmt.Sprintf("the event %s (%s) of account %s is pending; its last error: %q", pending[0].ID, pending[0].Type, pending[0].AccountID, pending[0].LastError)
-	}
-	for _, u := range w.users {
-		why, err := w.disagreement(ctx, u)
-		if err != nil {
-			return u, err.Error()
-		}
-		if why != "" {
-			return u, why
-		}
-	}
-	return nil, ""
-}
-
 // summary counts what the simulation did.
 func (w *world) summary() string {
-	spends := map[state]int{}
-	for _, u := range w.users {
-		for _, in := range u.spends {
-			spends[in.state]++
-		}
-	}
+	told := w.told()
 	w.count("cut to clients", w.api.strikes())
-	w.count("late from Stripe", w.toStripe.strikes())
+	if w.toStripe != nil {
+		w.count("late from Stripe", w.toStripe.strikes())
+	}
 	if w.database != nil {
 		w.count("cut to the database", w.database.strikes())
 	}
-	return fmt.Sprintf("%d spends acknowledged and %d refused; faults that struck: %v", spends[acknowledged], spends[refused], w.struck)
+	return fmt.Sprintf("%v; faults that struck: %v", told, w.struck)
+}
+
+// told counts what users were told, by kind and answer.
+func (w *world) told() map[string]int {
+	told := map[string]int{}
+	for _, u := range w.users {
+		for _, in := range u.journal {
+			told[fmt.Sprintf("%s %s", in.kind, in.state)]++
+		}
+	}
+	return told
 }

@@ -65,10 +65,13 @@ func shrinkFailure(t *testing.T, s size, dialect store.Dialect) {
 
 // simulate runs one simulation: the plan under faults, checked whenever it is at rest, then the end without faults.
 func simulate(t *testing.T, s size, dialect store.Dialect) {
-	w := newWorld(t, s, dialect)
+	w := newWorld(t, s, dialect, true)
+	w.again = fmt.Sprintf("make sim SEED=%d SEEDS=1 USERS=%d STEPS=%d DATABASE=%s", s.seed, s.users, s.steps, dialect)
 	for _, u := range w.users {
 		u.register()
 	}
+	w.admin.register()
+	w.appointAdmin()
 	for n, steps := range makePlan(s) {
 		w.begin(fmt.Sprintf("wave %d", n))
 		w.play(steps)
@@ -83,7 +86,7 @@ func simulate(t *testing.T, s size, dialect store.Dialect) {
 		w.tell()
 		return
 	}
-	t.Logf("%s; the database agreed with Stripe %s after the last webhook", w.summary(), took.Round(time.Millisecond))
+	t.Logf("%s; the database agreed with Stripe %s after the last webhook", w.summary(), took.agreement.Round(time.Millisecond))
 }
 
 // checkAllEvery is after how many waves everybody is checked, and not only those who took part in the last one.
@@ -133,4 +136,28 @@ func (w *world) do(s step) {
 		return
 	}
 	find(userVerbs, s.verb)(w.users[s.user], s.rand())
+}
+
+const (
+	atOnce   = 24 // users who act at the same time, where there are many
+	checkers = 6  // users who are checked at the same time
+	couriers = 16 // deliveries of webhooks under way at the same time
+)
+
+// inParallel does n pieces of work, so many at once, beginning them in their order.
+func (w *world) inParallel(width, n int, do func(int)) {
+	work := make(chan int)
+	var wait sync.WaitGroup
+	for range min(width, n) {
+		wait.Go(func() {
+			for each := range work {
+				do(each)
+			}
+		})
+	}
+	for each := range n {
+		work <- each
+	}
+	close(work)
+	wait.Wait()
 }

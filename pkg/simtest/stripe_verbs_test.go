@@ -77,23 +77,27 @@ func (w *world) askOnce(method, path string, form url.Values, key string) (int, 
 	if method == http.MethodPost {
 		req.Header.Set("Idempotency-Key", key)
 	}
-	return w.receive(req)
+	return w.receive(req, stripePatience)
 }
 
 // control uses one of the sandbox's own controls, which no fault strikes.
 func (w *world) control(ctx context.Context, method, path string, wish map[string]any) (int, object) {
+	return w.controlFor(ctx, stripePatience, method, path, wish)
+}
+
+func (w *world) controlFor(ctx context.Context, patience time.Duration, method, path string, wish map[string]any) (int, object) {
 	b, _ := json.Marshal(wish) // cannot fail: numbers and texts
 	req, err := http.NewRequestWithContext(ctx, method, w.stripe+"/_sandbox/"+path, strings.NewReader(string(b)))
 	if err != nil {
 		return 0, nil
 	}
-	return w.receive(req)
+	return w.receive(req, patience)
 }
 
-func (w *world) receive(req *http.Request) (int, object) {
-	ctx, cancel := context.WithTimeout(req.Context(), stripePatience)
+func (w *world) receive(req *http.Request, patience time.Duration) (int, object) {
+	ctx, cancel := context.WithTimeout(req.Context(), patience)
 	defer cancel()
-	resp, err := w.http.Do(req.WithContext(ctx))
+	resp, err := w.dashboard.Do(req.WithContext(ctx))
 	if err != nil {
 		return 0, nil
 	}
@@ -185,7 +189,7 @@ func (u *user) cancelNow(*rand.Rand) {
 
 // changePlan changes to another plan, as the portal does: invoiced at once, or not at all.
 func (u *user) changePlan(r *rand.Rand) {
-	wanted, behavior := []string{"basic", "pro"}[r.IntN(2)], "always_invoice"
+	wanted, behavior := []string{"basic", "pro", "saver"}[r.IntN(3)], "always_invoice"
 	if r.IntN(4) == 0 {
 		behavior = "none"
 	}

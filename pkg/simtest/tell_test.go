@@ -2,6 +2,7 @@ package simtest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/pointsync/pointsync/pkg/billing"
@@ -45,22 +46,23 @@ func (w *world) tell() {
 			fmt.Fprintf(&out, "  %s says %.400s\n", s.addr, line)
 		}
 	}
-	fmt.Fprintf(&out, "to see it again: make sim SEED=%d SEEDS=1 USERS=%d STEPS=%d DATABASE=%s\n", w.size.seed, w.size.users, w.size.steps, w.dialect)
+	fmt.Fprintf(&out, "to see it again: %s\n", w.again)
 	w.t.Errorf("%d rules were broken\n%s", len(broken), out.String())
 }
 
 func (w *world) tellNotes(out *strings.Builder, who *user) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	var told []string
-	for _, n := range w.notes {
-		if n.user < 0 || who == nil || n.user == who.number {
-			told = append(told, n.text)
+	told := slices.Clone(w.notes[-1])
+	for user, notes := range w.notes {
+		if user >= 0 && (who == nil || user == who.number) {
+			told = append(told, notes...)
 		}
 	}
+	slices.SortFunc(told, func(a, b note) int { return a.number - b.number })
 	fmt.Fprintln(out, "what led to it:")
-	for _, text := range told[max(0, len(told)-maxTold):] {
-		fmt.Fprintf(out, "  %s\n", text)
+	for _, n := range told[max(0, len(told)-maxTold):] {
+		fmt.Fprintf(out, "  %s\n", n.text)
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
+
+	"github.com/pointsync/pointsync/pkg/billing"
 )
 
 // order is a purchase that the client was given a page for.
@@ -22,6 +24,15 @@ var userVerbs = []weighted[func(*user, *rand.Rand)]{
 	{"send one key several times at once", 6, (*user).spendCopies},
 	{"repeat a key of before", 8, (*user).repeatKey},
 	{"use a key for another amount", 3, (*user).misuseKey},
+	{"hold", 8, (*user).holdSome},
+	{"hold and spend at once", 4, (*user).holdAndSpend},
+	{"send one hold several times at once", 3, func(u *user, r *rand.Rand) { u.sendCopies(u.newHold(r), 2+r.IntN(4)) }},
+	{"hold and end it", 8, (*user).holdAndEnd},
+	{"end a hold", 8, (*user).endHold},
+	{"end a hold in several ways at once", 4, (*user).endHoldTogether},
+	{"capture more than a hold has", 2, (*user).captureTooMuch},
+	{"be given points", 4, (*user).beGiven},
+	{"be corrected", 3, (*user).beCorrected},
 	{"buy points", 18, (*user).buyPack},
 	{"subscribe", 10, (*user).subscribe},
 	{"order two plans and pay for both", 4, (*user).subscribeTwice},
@@ -35,6 +46,11 @@ var userVerbs = []weighted[func(*user, *rand.Rand)]{
 	{"resume", 3, (*user).resume},
 	{"cancel at once", 2, (*user).cancelNow},
 	{"change the plan", 5, (*user).changePlan},
+	{"change the plan in the app", 6, (*user).changeInApp},
+	{"ask for one change several times at once", 2, (*user).changeByCopies},
+	{"cancel in the app", 2, (*user).cancelInApp},
+	{"resume in the app", 2, (*user).resumeInApp},
+	{"repeat a wish of before", 3, (*user).repeatWish},
 	{"get money back", 8, (*user).getRefund},
 	{"dispute a payment", 2, (*user).dispute},
 	{"decide a dispute", 1, (*user).decideDispute},
@@ -63,16 +79,16 @@ func amount(r *rand.Rand) int64 {
 	return n
 }
 
-func (u *user) spendSome(r *rand.Rand) { u.try(u.newIntent(amount(r)), "", patience) }
+func (u *user) spendSome(r *rand.Rand) { u.try(u.newSpend(amount(r)), "", patience) }
 
 func (u *user) spendStale(r *rand.Rand) {
-	u.try(u.newIntent(amount(r)), u.stale(r.IntN(maxOld)), patience)
+	u.try(u.newSpend(amount(r)), u.stale(r.IntN(maxOld)), patience)
 }
 
 func (u *user) spendTogether(r *rand.Rand) {
 	var wait sync.WaitGroup
 	for range 2 + r.IntN(4) {
-		in, token := u.newIntent(amount(r)), u.stale(r.IntN(maxOld))
+		in, token := u.newSpend(amount(r)), u.stale(r.IntN(maxOld))
 		wait.Go(func() { u.try(in, token, patience) })
 	}
 	wait.Wait()
@@ -84,17 +100,18 @@ func (u *user) spendOverCuts(r *rand.Rand) {
 	u.spendTogether(r)
 }
 
-// spendCopies sends one request several times at once. A copy may be refused and another one, when points have come, not;
+func (u *user) spendCopies(r *rand.Rand) { u.sendCopies(u.newSpend(amount(r)), 2+r.IntN(4)) }
+
+// sendCopies sends one request several times at once. A copy may be refused and another one, when points have come, not;
 // so the acknowledgements are judged first.
-func (u *user) spendCopies(r *rand.Rand) {
-	in := u.newIntent(amount(r))
+func (u *user) sendCopies(in *intent, n int) {
 	in.unsure = true // whichever copy comes first, the others are repeats
-	answers, definite := make([]answer, 2+r.IntN(4)), true
+	answers, definite := make([]answer, n), true
 	var wait sync.WaitGroup
 	var mu sync.Mutex
 	for i := range answers {
 		wait.Go(func() {
-			a, _, ok := u.insist(in.request(), "", patience)
+			a, _, ok := u.ask(in, "", patience)
 			mu.Lock()
 			defer mu.Unlock()
 			answers[i], definite = a, definite && ok
@@ -104,8 +121,9 @@ func (u *user) spendCopies(r *rand.Rand) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	first := 0
+	succeeded := func(a answer) bool { return a.status == http.StatusOK || a.status == http.StatusCreated }
 	for _, a := range answers {
-		if a.status == http.StatusOK {
+		if succeeded(a) {
 			if !a.replayed {
 				first++
 			}
@@ -117,21 +135,24 @@ func (u *user) spendCopies(r *rand.Rand) {
 		u.w.violate(u, "%d copies of %s say that they were the first", first, in.key)
 	}
 	for _, a := range answers {
-		if a.status != http.StatusOK && a.status != 0 && in.state != acknowledged && definite {
+		if !succeeded(a) && a.status != 0 && in.state != acknowledged && definite {
 			u.judge(in, a)
 		}
 	}
 }
 
-// before picks a spend of before, nil where there is none.
-func (u *user) before(r *rand.Rand, wanted func(*intent) bool) *intent {
+// before picks an intent of before, of those that are wanted and that the sieves let through; nil where there is none.
+func (u *user) before(r *rand.Rand, wanted func(*intent) bool, sieves ...func([]*intent) []*intent) *intent {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	var fitting []*intent
-	for _, in := range u.spends {
+	for _, in := range u.journal {
 		if wanted(in) {
 			fitting = append(fitting, in)
 		}
+	}
+	for _, sieve := range sieves {
+		fitting = sieve(fitting)
 	}
 	if len(fitting) == 0 {
 		return nil
@@ -145,16 +166,19 @@ func (u *user) repeatKey(r *rand.Rand) {
 	}
 }
 
-// misuseKey uses a key that had its effect for another request, which must be refused and have none.
+// misuseKey uses a key that had its effect for another request, of its kind or as a spend, which must be refused and have none.
 func (u *user) misuseKey(r *rand.Rand) {
 	in := u.before(r, func(in *intent) bool { return in.state == acknowledged })
 	if in == nil {
 		return
 	}
-	other := intent{key: in.key, amount: in.amount + 1 + r.Int64N(maxSpend)}
-	a, _, ok := u.insist(other.request(), "", patience)
+	other := intent{kind: in.kind, key: in.key, amount: in.amount + 1 + r.Int64N(maxSpend), ttl: in.ttl, of: in.of}
+	if !in.byAdmin() && (in.kind == billing.EntryRelease || r.IntN(2) == 0) {
+		other.kind = billing.EntrySpend
+	}
+	a, _, ok := u.ask(&other, "", patience)
 	if ok && a.status != http.StatusUnprocessableEntity {
-		u.w.violate(u, "the key %s of %d points, used again for %d, answers %s", in.key, in.amount, other.amount, a)
+		u.w.violate(u, "the key %s of a %s of %d points, used again for a %s of %d, answers %s", in.key, in.kind, in.amount, other.kind, other.amount, a)
 	}
 }
 
@@ -167,7 +191,7 @@ func (u *user) buyPack(r *rand.Rand) {
 }
 
 func (u *user) subscribe(r *rand.Rand) {
-	u.buy(r, map[string]any{"item": []string{"basic", "pro", "weekly"}[r.IntN(3)]})
+	u.buy(r, somePlan(r, "item"))
 }
 
 // subscribeTwice tries to get two subscriptions at once, of which one at the most may come about.

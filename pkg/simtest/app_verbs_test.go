@@ -1,0 +1,142 @@
+package simtest
+
+import (
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+)
+
+// wish is what a customer wants of their subscription, under one key, and whether they were told that it is so.
+type wish struct {
+	path, key    string
+	body         map[string]any
+	done, unsure bool
+}
+
+func (u *user) wish(path string, body map[string]any) *wish {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	made := &wish{path: path, key: u.w.newKey("wish"), body: body}
+	u.wishes = append(u.wishes, made)
+	u.wishes = u.wishes[max(0, len(u.wishes)-maxOld):]
+	return made
+}
+
+func (w *wish) request() request {
+	r := request{method: "POST", path: w.path, key: w.key}
+	if w.body != nil {
+		r.body = w.body
+	}
+	return r
+}
+
+func (u *user) askFor(wanted *wish) {
+	a, unsure, ok := u.insist(wanted.request(), "", patience)
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	wanted.unsure = wanted.unsure || unsure || !ok
+	if ok {
+		u.judgeWish(wanted, a)
+	}
+}
+
+// judgeWish holds a definite answer against the one before, and what it shows against what was asked for. The caller holds u.mu.
+func (u *user) judgeWish(wanted *wish, a answer) {
+	u.w.note(u.number, "%s %v under %s: %s", wanted.path, wanted.body, wanted.key, a)
+	switch a.status {
+	case http.StatusOK:
+		switch plan := wanted.body["plan"]; {
+		case wanted.done && !a.replayed:
+			u.w.violate(u, "a repeat of %s does not say that it is one", wanted.key)
+		case !wanted.done && a.replayed && !wanted.unsure:
+			u.w.violate(u, "the first answer to %s says that it is a repeat", wanted.key)
+		case plan != nil && !a.replayed && a.at("subscription") != nil && a.at("subscription.plan") != plan && a.at("subscription.scheduled_change.plan") != plan:
+			u.w.violate(u, "a change to %v shows %v and then %v", plan, a.at("subscription.plan"), a.at("subscription.scheduled_change"))
+		}
+		wanted.done = true
+	case http.StatusPaymentRequired, http.StatusConflict, http.StatusTooManyRequests:
+		if wanted.done {
+			u.w.violate(u, "%s under %s was acknowledged, and its repeat answers %s", wanted.path, wanted.key, a)
+		}
+	default:
+		u.w.violate(u, "%s %v under %s answers %s", wanted.path, wanted.body, wanted.key, a)
+	}
+}
+
+// somePlan is a plan, named as the request names it, and at times several seats.
+func somePlan(r *rand.Rand, as string) map[string]any {
+	body := map[string]any{as: []string{"basic", "pro", "saver", "weekly"}[r.IntN(4)]}
+	if body[as] == "basic" && r.IntN(2) == 0 {
+		body["quantity"] = 1 + r.IntN(5)
+	}
+	return body
+}
+
+// changeInApp changes plan or seats, at times for what a preview said.
+func (u *user) changeInApp(r *rand.Rand) {
+	body := somePlan(r, "plan")
+	if r.IntN(2) == 0 {
+		a, _, ok := u.insist(request{method: "POST", path: "/subscription/preview", body: body}, "", patience)
+		if !ok || a.status != http.StatusOK {
+			return
+		}
+		body = maps.Clone(body)
+		body["quantity"] = a.number("quantity")
+		if a.at("proration_date") != nil {
+			body["proration_date"] = a.number("proration_date")
+		}
+	}
+	u.askFor(u.wish("/subscription/change", body))
+}
+
+// changeByCopies sends one change several times at once, of which one alone may be the first. A copy that finds another one under way
+// may be refused.
+func (u *user) changeByCopies(r *rand.Rand) {
+	wanted := u.wish("/subscription/change", somePlan(r, "plan"))
+	answers := make([]answer, 2+r.IntN(3))
+	var wait sync.WaitGroup
+	for n := range answers {
+		wait.Go(func() { answers[n], _, _ = u.insist(wanted.request(), "", patience) })
+	}
+	wait.Wait()
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	wanted.unsure = true
+	first := 0
+	for _, a := range answers {
+		if a.status != http.StatusOK {
+			continue
+		}
+		if !a.replayed {
+			first++
+		}
+		a.replayed = true
+		u.judgeWish(wanted, a)
+	}
+	if first > 1 {
+		u.w.violate(u, "%d copies of %s say that they were the first", first, wanted.key)
+	}
+}
+
+func (u *user) cancelInApp(r *rand.Rand) {
+	body := map[string]any{}
+	if r.IntN(4) == 0 {
+		body["at"] = "now"
+	}
+	u.askFor(u.wish("/subscription/cancel", body))
+}
+
+func (u *user) resumeInApp(*rand.Rand) { u.askFor(u.wish("/subscription/resume", nil)) }
+
+func (u *user) repeatWish(r *rand.Rand) {
+	u.mu.Lock()
+	var wanted *wish
+	if len(u.wishes) > 0 {
+		wanted = u.wishes[r.IntN(len(u.wishes))]
+	}
+	u.mu.Unlock()
+	if wanted != nil {
+		u.askFor(wanted)
+	}
+}
