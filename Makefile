@@ -15,6 +15,14 @@ SIMFLAGS ?=
 # A simulation waits more than it computes, so several run at a time.
 SIMULATE = go run ./pkg/store/storetest/pgtest -- go test ./pkg/simtest -count=1 -v -run '^TestSimulation$$' -parallel 6
 
+# What `make sim-long` simulates on PostgreSQL: so many users, until so many webhooks were taken, or for so long.
+LONG_USERS ?= 10000
+LONG_EVENTS ?= 1000000
+LONG_FOR ?= 6h
+LONG_REPORT ?= $(CURDIR)/docs/simulation-long.md
+SIMULATE_LONG = go run ./pkg/store/storetest/pgtest -- go test ./pkg/simtest -count=1 -v -run '^TestLong$$' -timeout 24h \
+	-args -seed=$(SEED) -long-for=$(LONG_FOR) -long-report=$(LONG_REPORT) -patience=30m
+
 # TESTFLAGS go to `go test`: make test TESTFLAGS='-race -run Spend'
 TESTFLAGS ?=
 
@@ -97,10 +105,11 @@ sim: postgres ## simulate the whole under faults: make sim SEED=7 SEEDS=1 USERS=
 	$(HEADLINE) 'sim: $(SEEDS) seeds from $(SEED), $(USERS) users and $(STEPS) steps each, on both databases'
 	$(SIMULATE) -timeout 24h -args -seed=$(SEED) -seeds=$(SEEDS) -users=$(USERS) -steps=$(STEPS) -database=$(DATABASE) $(SIMFLAGS)
 
-sim-long: SEEDS = 1
-sim-long: USERS = 40
-sim-long: STEPS = 4000
-sim-long: sim ## simulate a larger shop for longer; prints a report for each database
+sim-long: postgres ## simulate a large shop for months: LONG_USERS, LONG_EVENTS, LONG_FOR; writes docs/simulation-long.md
+	$(HEADLINE) 'sim-long: $(LONG_USERS) users and $(LONG_EVENTS) webhooks on PostgreSQL, a twentieth of both on SQLite'
+	printf '# The long simulation\n\nWritten by `make sim-long`; [simulation.md](simulation.md) says what it does.\n\n' > $(LONG_REPORT)
+	GOGC=300 $(SIMULATE_LONG) -database=postgres -long-users=$(LONG_USERS) -long-events=$(LONG_EVENTS)
+	GOGC=300 $(SIMULATE_LONG) -database=sqlite -long-users=$$(($(LONG_USERS) / 20)) -long-events=$$(($(LONG_EVENTS) / 20))
 
 build: ## build bin/pointsync: static, without cgo
 	$(HEADLINE) 'build: without cgo'

@@ -1,0 +1,82 @@
+package simtest
+
+import (
+	"log/slog"
+	"runtime"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/reconcile"
+	"github.com/pointsync/pointsync/pkg/sandbox/sandboxtest"
+	"github.com/pointsync/pointsync/pkg/stripegw"
+)
+
+// longSample is one of how many users is checked after each round; whoever has so many tokens unchecked is checked anyway.
+const (
+	longSample = 60
+	maxClaims  = 64
+)
+
+func (l *long) checkSome() {
+	var who []*user
+	for _, u := range l.users[:l.joined] {
+		if l.r.IntN(longSample) == 0 || u.unchecked() > maxClaims {
+			who = append(who, u)
+		}
+	}
+	l.checked += len(who)
+	l.checkSafety(who)
+}
+
+// compareSome holds some users against Stripe, as the end does all of them: a rule that the model and the product do not share shows early.
+// Each is synced first, for a webhook of theirs may have been lost.
+func (l *long) compareSome() {
+	who := make([]*user, 0, compared)
+	for range min(compared, l.joined) {
+		who = append(who, l.users[l.r.IntN(l.joined)])
+	}
+	l.compared += len(who)
+	l.inParallel(checkers, len(who), func(n int) {
+		if why := l.differs(who[n]); why != "" {
+			l.violate(who[n], "synced a moment ago, the database does not agree with Stripe: %s", why)
+		}
+	})
+}
+
+const (
+	compared     = 12 // users after each round
+	compareTries = 25 // until a sync went well, for calls of Stripe fail all the time
+)
+
+func (l *long) differs(u *user) (why string) {
+	for try := range compareTries {
+		a, err := l.db.Account(l.ctx, billing.AccountID(u.account))
+		if err != nil || a.CustomerID == "" {
+			return ""
+		}
+		if _, err = l.syncer.Sync(l.ctx, a.ID); err == nil {
+			if why, err = l.disagreement(l.ctx, u); err == nil && why == "" {
+				return ""
+			}
+		}
+		if err != nil {
+			why = err.Error()
+		}
+		pause(l.ctx, try)
+	}
+	return why
+}
+
+func newSyncer(w *world) (*reconcile.Syncer, error) {
+	gateway, err := stripegw.New(stripegw.Options{Key: sandboxtest.Key, BaseURL: w.stripe, Now: w.now})
+	if err != nil {
+		return nil, err
+	}
+	policy := reconcile.Policy{PastDueGrace: pastDueGrace, RenewalGrace: renewalGrace}
+	return reconcile.New(w.db, gateway, w.catalog, policy, slog.New(slog.DiscardHandler)), nil
+}
+
+func (l *long) watchHeap() {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	l.heap = max(l.heap, m.HeapInuse)
+}

@@ -1,0 +1,254 @@
+package simtest
+
+import (
+	"flag"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"net/url"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/reconcile"
+	"github.com/pointsync/pointsync/pkg/store"
+	"github.com/pointsync/pointsync/pkg/store/storetest"
+)
+
+var (
+	longUsers  = flag.Int("long-users", 20, "how many users the long simulation has")
+	longEvents = flag.Int64("long-events", 800, "how many deliveries of webhooks the long simulation goes on for")
+	longFor    = flag.Duration("long-for", 24*time.Hour, "how long, in real time, the long simulation plays at the most")
+	longReport = flag.String("long-report", "", "where the long simulation adds its report")
+)
+
+// TestLong proves of many customers over months what TestSimulation proves of a few: while they renew, spend, hold, buy and are
+// refunded, while servers are killed again and again and a share of all webhooks comes twice, in another order or never, nothing
+// acknowledged is lost and nothing happens twice; and that, once faults stop, the database says of every one of them what Stripe says.
+func TestLong(t *testing.T) {
+	t.Parallel()
+	for _, dialect := range storetest.Dialects {
+		if *onlyOn != "" && *onlyOn != string(dialect) {
+			continue
+		}
+		t.Run(string(dialect), func(t *testing.T) {
+			t.Parallel()
+			l := newLong(t, size{seed: *firstSeed, users: *longUsers}, dialect)
+			l.run()
+			l.report()
+		})
+	}
+}
+
+const (
+	maxRounds     = 128
+	eventsOfRound = 100 // at the least
+	hoursOfMonth  = 730
+	// eventsOfRenewal is about how many events one renewal brings, where the endpoint asks for every type.
+	eventsOfRenewal = 9
+)
+
+// longRounds is about how many moves of the clock there are until all events were delivered.
+func longRounds() int { return int(max(1, min(maxRounds, *longEvents/eventsOfRound))) }
+
+// long is a simulation of many users, without a plan that is made beforehand: rounds, each from one move of the clock to the next, go
+// on until enough webhooks were delivered. Nothing about a round is kept but the counts, the users' journals and their last notes.
+type long struct {
+	*world
+	r                 *rand.Rand
+	began             time.Time
+	joined            int // users who have subscribed
+	rounds            int
+	steps             int
+	checked, compared int // looks at one user in the middle, and comparisons of one with Stripe
+	syncer            *reconcile.Syncer
+	played            time.Duration
+	settled           settled
+	heap              uint64 // the most that this process held, sandbox included, in bytes
+}
+
+func newLong(t *testing.T, s size, dialect store.Dialect) *long {
+	l := &long{world: newWorld(t, s, dialect, false), r: rand.New(rand.NewPCG(s.seed, uint64(s.users))), began: time.Now()}
+	l.again = fmt.Sprintf("make sim-long SEED=%d LONG_USERS=%d LONG_EVENTS=%d", s.seed, s.users, *longEvents)
+	var err error
+	l.syncer, err = newSyncer(l.world)
+	l.must(err)
+	l.askForEverything()
+	l.enrol()
+	l.lost.Store(true)
+	for kind, share := range longFaults {
+		l.strikeShare(kind, share, l.r.Uint32())
+	}
+	return l
+}
+
+// longFaults strike such a share of all webhooks, and of all calls of Stripe, from the first moment to the last one.
+var longFaults = map[string]float64{
+	"webhook_drop": 0.05, "webhook_duplicate": 0.10, "webhook_reorder": 0.10, "webhook_basil": 0.05,
+	"api_rate_limit": 0.005, "api_lock_timeout": 0.005, "api_error": 0.01, "api_cut_off": 0.005,
+}
+
+func (w *world) strikeShare(kind string, share float64, seed uint32) {
+	wish := map[string]any{"kind": kind, "share": share, "seed": seed}
+	status, _ := w.control(w.ctx, "POST", "faults", wish)
+	w.note(-1, "fault %v: %d", wish, status)
+}
+
+// askForEverything makes Stripe send events of all types, as an endpoint does that somebody made by hand: a renewal then brings
+// several times as many.
+func (l *long) askForEverything() {
+	found, err := l.all("/v1/webhook_endpoints", nil)
+	l.must(err)
+	for _, endpoint := range found {
+		if _, status := l.ask("POST", "/v1/webhook_endpoints/"+endpoint.text("id"), url.Values{"enabled_events[]": {"*"}}); status != 200 {
+			l.t.Fatalf("the endpoint cannot be changed: %d", status)
+		}
+	}
+}
+
+// run plays rounds until enough was delivered, and then settles.
+func (l *long) run() {
+	for l.delivered() < *longEvents && time.Since(l.began) < *longFor && len(l.broken()) == 0 {
+		l.round()
+	}
+	l.played = time.Since(l.began)
+	if len(l.broken()) == 0 {
+		l.begin("the end")
+		l.settled = l.settle()
+		l.checkSafety(l.users)
+	}
+	if len(l.broken()) > 0 {
+		l.tell()
+	}
+}
+
+// delivered is how often a server took an event.
+func (l *long) delivered() int64 {
+	_, o := l.control(l.ctx, "GET", "deliveries", nil)
+	return o.number("since_start.delivered")
+}
+
+// round moves the clock, lets users join and act while the webhooks of the move are on their way and something happens to the servers
+// and wires, waits until what is due was delivered, and checks some users.
+func (l *long) round() {
+	l.rounds++
+	began := time.Now()
+	l.begin(fmt.Sprintf("round %d", l.rounds))
+	l.advance(l.stride())
+	lines := l.lines()
+	happenings := l.happenings(len(lines))
+	var world sync.WaitGroup
+	line := make(chan func(), len(happenings))
+	world.Go(func() {
+		for happens := range line {
+			happens()
+		}
+	})
+	l.inParallel(atOnce, len(lines)+1, func(n int) {
+		for _, h := range happenings {
+			if h.before == n {
+				line <- h.do
+			}
+		}
+		if n < len(lines) {
+			lines[n]()
+		}
+	})
+	close(line)
+	acted := time.Since(began)
+	l.flush()
+	world.Wait()
+	flushed := time.Since(began)
+	l.checkSome()
+	l.compareSome()
+	l.watchHeap()
+	l.t.Logf("round %d: %d users, %d acted in %s, delivered after %s, checked after %s; %d events delivered in %s, %d MB", l.rounds, l.joined, len(lines),
+		acted.Round(time.Millisecond), flushed.Round(time.Millisecond), time.Since(began).Round(time.Millisecond), l.delivered(),
+		time.Since(l.began).Round(time.Second), l.heap>>20)
+}
+
+// stride is how far a round moves the clock: so far that all rounds together bring the events that are wanted.
+func (l *long) stride() time.Duration {
+	perHour := float64(l.size.users*eventsOfRenewal) / hoursOfMonth
+	hours := float64(*longEvents) / float64(longRounds()) / perHour
+	return time.Duration(min(max(hours, 1), 20*24) * (0.5 + l.r.Float64()) * float64(time.Hour))
+}
+
+// lines are what users do in a round, each a few steps one after the other. In the first tenth of the rounds they join.
+func (l *long) lines() (lines []func()) {
+	before := l.joined
+	for range min(len(l.users)-l.joined, 1+len(l.users)*10/longRounds()) {
+		u, r := l.users[l.joined], rand.New(rand.NewPCG(l.r.Uint64(), uint64(l.joined)))
+		l.joined++
+		lines = append(lines, func() { u.join(r) })
+	}
+	who := map[int]bool{}
+	for range (before + 19) / 20 {
+		who[l.r.IntN(before)] = true
+	}
+	for _, n := range slices.Sorted(maps.Keys(who)) {
+		u, r := l.users[n], rand.New(rand.NewPCG(l.r.Uint64(), uint64(n)))
+		steps := 1 + r.IntN(3)
+		l.steps += steps
+		lines = append(lines, func() {
+			for range steps {
+				verb := pick(r, userVerbs)
+				l.note(u.number, "%s", verb.name)
+				verb.do(u, r)
+			}
+		})
+	}
+	l.r.Shuffle(len(lines), func(i, j int) { lines[i], lines[j] = lines[j], lines[i] })
+	return lines
+}
+
+// happening is what happens to servers and wires when the users have come so far.
+type happening struct {
+	before int
+	do     func()
+}
+
+// longVerbs are what happens in a round besides: a server is killed in every one.
+var longVerbs = []weighted[func(*world, *rand.Rand)]{
+	{"answers to clients are cut", 4, func(w *world, r *rand.Rand) { cutSome(w.api, r) }},
+	{"clients' connections are cut", 2, func(w *world, _ *rand.Rand) { w.api.cutAll() }},
+	{"the database ends all connections", 3, (*world).endSessions},
+	{"a server is restarted", 2, (*world).restartServer},
+	{"there are two servers, or one", 2, (*world).changeReplicas},
+}
+
+// endSessions lets PostgreSQL end every connection of the servers, wherever in a transaction it is.
+func (w *world) endSessions(*rand.Rand) {
+	if w.dialect != store.Postgres {
+		return
+	}
+	n, err := w.db.SQL().ExecContext(w.ctx, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = $1`, applicationName)
+	if err != nil {
+		w.violate(nil, "the database does not end connections: %v", err)
+		return
+	}
+	ended, _ := n.RowsAffected()
+	w.count("connections that the database ended", ended)
+}
+
+func (l *long) happenings(among int) (all []happening) {
+	add := func(before int, name string, do func(*world, *rand.Rand)) {
+		r := rand.New(rand.NewPCG(l.r.Uint64(), uint64(l.rounds)))
+		l.steps++
+		all = append(all, happening{before, func() {
+			l.note(-1, "%s", name)
+			do(l.world, r)
+		}})
+	}
+	for range 2 {
+		verb := pick(l.r, longVerbs)
+		add(l.r.IntN(among+1), verb.name, verb.do)
+	}
+	when := l.r.IntN(among + 1)
+	if l.r.IntN(3) == 0 {
+		when = among // while the rest of the webhooks are delivered
+	}
+	add(when, "a server is killed", (*world).killServer)
+	return all
+}

@@ -1,0 +1,59 @@
+package simtest
+
+import (
+	"math/rand/v2"
+	"net/http"
+	"slices"
+
+	"github.com/alexedwards/argon2id"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/store"
+)
+
+// cheapHash is a password's hash that costs nearly nothing to verify: the costs stand in the hash itself. Ten thousand people who
+// register would keep the machine busy with nothing else for half an hour.
+var cheapHash = &argon2id.Params{Memory: 8, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32}
+
+// enrol makes all accounts, as registering does, but for the price of the password's hash. They log in as everybody does.
+func (l *long) enrol() {
+	hash, err := argon2id.CreateHash(password, cheapHash)
+	l.must(err)
+	everybody := append(slices.Clone(l.users), l.admin)
+	l.inParallel(checkers, len(everybody), func(n int) {
+		u := everybody[n]
+		err := l.db.InTx(l.ctx, func(tx *store.Tx) error {
+			a := billing.Account{
+				ID: billing.NewAccountID(tx.Now), Email: u.email, PasswordHash: hash, Version: 1, Sync: billing.SyncState{BudgetAt: tx.Now}, CreatedAt: tx.Now,
+			}
+			u.account = string(a.ID)
+			return tx.InsertAccount(l.ctx, a)
+		})
+		if err != nil {
+			l.violate(u, "cannot be enrolled: %v", err)
+		}
+	})
+	l.admin.login()
+	l.appointAdmin()
+}
+
+// joinTries is how often somebody tries to get a subscription, whatever happens to servers and wires meanwhile.
+const joinTries = 5
+
+// join logs in and subscribes.
+func (u *user) join(r *rand.Rand) {
+	u.login()
+	item := []string{"basic", "pro", "saver", "weekly"}[r.IntN(4)]
+	for range joinTries {
+		made, ok := u.order(map[string]any{"item": item})
+		if ok && u.pay(made, "pm_card_visa") == http.StatusOK {
+			return
+		}
+	}
+}
+
+func (u *user) unchecked() int {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return len(u.claims)
+}
