@@ -39,10 +39,15 @@ func toAPISubscription(s *billing.Subscription) *Subscription {
 }
 
 func toAPIOrder(o billing.Order) Order {
-	return Order{
+	out := Order{
 		Id: OrderID(o.ID), Item: o.Item, Kind: OrderKind(o.Kind), Quantity: o.Quantity, Amount: o.Amount, Currency: o.Currency,
 		Points: int64(o.Points), Status: OrderStatus(o.Status), CreatedAt: o.CreatedAt, ExpiresAt: o.ExpiresAt, FulfilledAt: o.FulfilledAt,
+		Automatic: o.Automatic,
 	}
+	if o.DeclineCode != "" {
+		out.DeclineCode = &o.DeclineCode
+	}
+	return out
 }
 
 func toAPILot(l billing.Lot) Lot {

@@ -307,6 +307,57 @@ func (e SubscriptionPreviewEffect) Valid() bool {
 	}
 }
 
+// Defines values for TopUpReason.
+const (
+	AuthenticationRequired TopUpReason = "authentication_required"
+	Declined               TopUpReason = "declined"
+	LessThannil            TopUpReason = "<nil>"
+	NoPaymentMethod        TopUpReason = "no_payment_method"
+	PackGone               TopUpReason = "pack_gone"
+	PriceChanged           TopUpReason = "price_changed"
+)
+
+// Valid indicates whether the value is a known member of the TopUpReason enum.
+func (e TopUpReason) Valid() bool {
+	switch e {
+	case AuthenticationRequired:
+		return true
+	case Declined:
+		return true
+	case LessThannil:
+		return true
+	case NoPaymentMethod:
+		return true
+	case PackGone:
+		return true
+	case PriceChanged:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TopUpStatus.
+const (
+	NeedsAttention TopUpStatus = "needs_attention"
+	Off            TopUpStatus = "off"
+	On             TopUpStatus = "on"
+)
+
+// Valid indicates whether the value is a known member of the TopUpStatus enum.
+func (e TopUpStatus) Valid() bool {
+	switch e {
+	case NeedsAttention:
+		return true
+	case Off:
+		return true
+	case On:
+		return true
+	default:
+		return false
+	}
+}
+
 // Adjustment defines model for Adjustment.
 type Adjustment struct {
 	Entry  Entry  `json:"entry"`
@@ -370,6 +421,9 @@ type CheckoutRequest struct {
 
 	// Quantity Packs, or the seats of a plan; `max_quantity` of the item at the most.
 	Quantity *int64 `json:"quantity,omitempty"`
+
+	// SavePaymentMethod Packs: keep the payment method, so that it can be charged while the customer is away (`PUT /points/top-up`). Stripe's page says so to the customer. A plan's is kept anyway.
+	SavePaymentMethod *bool `json:"save_payment_method,omitempty"`
 
 	// SuccessUrl Where Stripe sends the customer after paying. Its origin must be allowed by the operator; `{ORDER_ID}` is replaced. Default: the first allowed origin.
 	SuccessUrl *string `json:"success_url,omitempty"`
@@ -615,9 +669,15 @@ type NewCredentials struct {
 // Order defines model for Order.
 type Order struct {
 	// Amount In all, before tax and discounts, in the smallest unit of the currency.
-	Amount    int64     `json:"amount"`
+	Amount int64 `json:"amount"`
+
+	// Automatic A top-up made it: it has no page, a saved payment method is charged.
+	Automatic bool      `json:"automatic"`
 	CreatedAt time.Time `json:"created_at"`
 	Currency  string    `json:"currency"`
+
+	// DeclineCode Why an automatic order failed, in Stripe's word.
+	DeclineCode *string `json:"decline_code"`
 
 	// ExpiresAt When Stripe's page runs out.
 	ExpiresAt   *time.Time `json:"expires_at"`
@@ -918,6 +978,56 @@ type Timeline struct {
 	NextCursor *string  `json:"next_cursor"`
 }
 
+// TopUp defines model for TopUp.
+type TopUp struct {
+	// Amount What one top-up costs, in the smallest unit of the currency.
+	Amount   int64  `json:"amount"`
+	Currency string `json:"currency"`
+
+	// MonthlyAmount What a month comes to at the most.
+	MonthlyAmount int64  `json:"monthly_amount"`
+	MonthlyLimit  int64  `json:"monthly_limit"`
+	Pack          string `json:"pack"`
+
+	// Points What one top-up grants; 0 when the catalogue has the pack no more.
+	Points   int64 `json:"points"`
+	Quantity int64 `json:"quantity"`
+
+	// Reason Why it needs attention.
+	Reason    *TopUpReason `json:"reason"`
+	Status    TopUpStatus  `json:"status"`
+	Threshold int64        `json:"threshold"`
+
+	// UsedThisMonth Top-ups of this month that were paid or may still be.
+	UsedThisMonth int64 `json:"used_this_month"`
+}
+
+// TopUpReason Why it needs attention.
+type TopUpReason string
+
+// TopUpStatus defines model for TopUp.Status.
+type TopUpStatus string
+
+// TopUpAnswer defines model for TopUpAnswer.
+type TopUpAnswer struct {
+	TopUp *TopUp `json:"top_up"`
+}
+
+// TopUpRequest defines model for TopUpRequest.
+type TopUpRequest struct {
+	Enabled bool `json:"enabled"`
+
+	// MonthlyLimit Top-ups in a calendar month (UTC), at the most.
+	MonthlyLimit int64 `json:"monthly_limit"`
+
+	// Pack The id of a pack of the catalogue.
+	Pack     string `json:"pack"`
+	Quantity *int64 `json:"quantity,omitempty"`
+
+	// Threshold A pack is bought when fewer points are available.
+	Threshold int64 `json:"threshold"`
+}
+
 // User defines model for User.
 type User struct {
 	// Email Example: ada@example.com
@@ -972,6 +1082,9 @@ type TooLarge = Problem
 
 // TooMany defines model for TooMany.
 type TooMany = Problem
+
+// TopUpState defines model for TopUpState.
+type TopUpState = TopUpAnswer
 
 // Unauthorized defines model for Unauthorized.
 type Unauthorized = Problem
@@ -1114,6 +1227,9 @@ type CaptureHoldJSONRequestBody = CaptureRequest
 // SpendPointsJSONRequestBody defines body for SpendPoints for application/json ContentType.
 type SpendPointsJSONRequestBody = SpendRequest
 
+// PutTopUpJSONRequestBody defines body for PutTopUp for application/json ContentType.
+type PutTopUpJSONRequestBody = TopUpRequest
+
 // CreatePortalJSONRequestBody defines body for CreatePortal for application/json ContentType.
 type CreatePortalJSONRequestBody = PortalRequest
 
@@ -1197,6 +1313,15 @@ type ServerInterface interface {
 	// SpendPoints Spend points
 	// (POST /points/spend)
 	SpendPoints(ctx echo.Context, params SpendPointsParams) error
+	// DeleteTopUp Forget the caller's automatic top-up
+	// (DELETE /points/top-up)
+	DeleteTopUp(ctx echo.Context) error
+	// GetTopUp The caller's automatic top-up
+	// (GET /points/top-up)
+	GetTopUp(ctx echo.Context) error
+	// PutTopUp Buy a pack by itself whenever the points run low
+	// (PUT /points/top-up)
+	PutTopUp(ctx echo.Context) error
 	// CreatePortal Get the address of Stripe's billing portal for the caller
 	// (POST /portal)
 	CreatePortal(ctx echo.Context) error
@@ -1708,6 +1833,33 @@ func (w *ServerInterfaceWrapper) SpendPoints(ctx echo.Context) error {
 	return err
 }
 
+// DeleteTopUp converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteTopUp(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteTopUp(ctx)
+	return err
+}
+
+// GetTopUp converts echo context to params.
+func (w *ServerInterfaceWrapper) GetTopUp(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetTopUp(ctx)
+	return err
+}
+
+// PutTopUp converts echo context to params.
+func (w *ServerInterfaceWrapper) PutTopUp(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PutTopUp(ctx)
+	return err
+}
+
 // CreatePortal converts echo context to params.
 func (w *ServerInterfaceWrapper) CreatePortal(ctx echo.Context) error {
 	var err error
@@ -1905,6 +2057,9 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/points", wrapper.GetPoints, options.OperationMiddlewares["getPoints"]...)
 	router.GET(options.BaseURL+"/points/entries", wrapper.ListEntries, options.OperationMiddlewares["listEntries"]...)
 	router.POST(options.BaseURL+"/points/spend", wrapper.SpendPoints, options.OperationMiddlewares["spendPoints"]...)
+	router.DELETE(options.BaseURL+"/points/top-up", wrapper.DeleteTopUp, options.OperationMiddlewares["deleteTopUp"]...)
+	router.GET(options.BaseURL+"/points/top-up", wrapper.GetTopUp, options.OperationMiddlewares["getTopUp"]...)
+	router.PUT(options.BaseURL+"/points/top-up", wrapper.PutTopUp, options.OperationMiddlewares["putTopUp"]...)
 	router.GET(options.BaseURL+"/admin/accounts", wrapper.FindAccounts, options.OperationMiddlewares["findAccounts"]...)
 	router.GET(options.BaseURL+"/admin/accounts/:account_id", wrapper.GetAccount, options.OperationMiddlewares["getAccount"]...)
 	router.GET(options.BaseURL+"/admin/accounts/:account_id/timeline", wrapper.GetTimeline, options.OperationMiddlewares["getTimeline"]...)
@@ -1949,6 +2104,8 @@ type TooManyApplicationProblemPlusJSONResponse struct {
 
 	Headers TooManyResponseHeaders
 }
+
+type TopUpStateJSONResponse TopUpAnswer
 
 type UnauthorizedApplicationProblemPlusJSONResponse Problem
 
@@ -4294,6 +4451,249 @@ func (response SpendPoints503ApplicationProblemPlusJSONResponse) VisitSpendPoint
 	return err
 }
 
+type DeleteTopUpRequestObject struct {
+}
+
+type DeleteTopUpResponseObject interface {
+	VisitDeleteTopUpResponse(w http.ResponseWriter) error
+}
+
+type DeleteTopUp204Response struct {
+}
+
+func (response DeleteTopUp204Response) VisitDeleteTopUpResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteTopUp401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteTopUp401ApplicationProblemPlusJSONResponse) VisitDeleteTopUpResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteTopUp503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteTopUp503ApplicationProblemPlusJSONResponse) VisitDeleteTopUpResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTopUpRequestObject struct {
+}
+
+type GetTopUpResponseObject interface {
+	VisitGetTopUpResponse(w http.ResponseWriter) error
+}
+
+type GetTopUp200JSONResponse struct{ TopUpStateJSONResponse }
+
+func (response GetTopUp200JSONResponse) VisitGetTopUpResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTopUp401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetTopUp401ApplicationProblemPlusJSONResponse) VisitGetTopUpResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTopUp503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetTopUp503ApplicationProblemPlusJSONResponse) VisitGetTopUpResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutTopUpRequestObject struct {
+	Body *PutTopUpJSONRequestBody
+}
+
+type PutTopUpResponseObject interface {
+	VisitPutTopUpResponse(w http.ResponseWriter) error
+}
+
+type PutTopUp200JSONResponse struct{ TopUpStateJSONResponse }
+
+func (response PutTopUp200JSONResponse) VisitPutTopUpResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutTopUp400ApplicationProblemPlusJSONResponse struct {
+	ValidationApplicationProblemPlusJSONResponse
+}
+
+func (response PutTopUp400ApplicationProblemPlusJSONResponse) VisitPutTopUpResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutTopUp401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response PutTopUp401ApplicationProblemPlusJSONResponse) VisitPutTopUpResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutTopUp409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response PutTopUp409ApplicationProblemPlusJSONResponse) VisitPutTopUpResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutTopUp413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response PutTopUp413ApplicationProblemPlusJSONResponse) VisitPutTopUpResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutTopUp415ApplicationProblemPlusJSONResponse struct {
+	MediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response PutTopUp415ApplicationProblemPlusJSONResponse) VisitPutTopUpResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutTopUp502ApplicationProblemPlusJSONResponse struct {
+	StripeRefusedApplicationProblemPlusJSONResponse
+}
+
+func (response PutTopUp502ApplicationProblemPlusJSONResponse) VisitPutTopUpResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(502)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutTopUp503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response PutTopUp503ApplicationProblemPlusJSONResponse) VisitPutTopUpResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreatePortalRequestObject struct {
 	Body *CreatePortalJSONRequestBody
 }
@@ -5363,6 +5763,15 @@ type StrictServerInterface interface {
 	// SpendPoints Spend points
 	// (POST /points/spend)
 	SpendPoints(ctx context.Context, request SpendPointsRequestObject) (SpendPointsResponseObject, error)
+	// DeleteTopUp Forget the caller's automatic top-up
+	// (DELETE /points/top-up)
+	DeleteTopUp(ctx context.Context, request DeleteTopUpRequestObject) (DeleteTopUpResponseObject, error)
+	// GetTopUp The caller's automatic top-up
+	// (GET /points/top-up)
+	GetTopUp(ctx context.Context, request GetTopUpRequestObject) (GetTopUpResponseObject, error)
+	// PutTopUp Buy a pack by itself whenever the points run low
+	// (PUT /points/top-up)
+	PutTopUp(ctx context.Context, request PutTopUpRequestObject) (PutTopUpResponseObject, error)
 	// CreatePortal Get the address of Stripe's billing portal for the caller
 	// (POST /portal)
 	CreatePortal(ctx context.Context, request CreatePortalRequestObject) (CreatePortalResponseObject, error)
@@ -6189,6 +6598,98 @@ func (sh *strictHandler) SpendPoints(ctx echo.Context, params SpendPointsParams)
 		return err
 	} else if validResponse, ok := response.(SpendPointsResponseObject); ok {
 		return validResponse.VisitSpendPointsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteTopUp operation middleware
+func (sh *strictHandler) DeleteTopUp(ctx echo.Context) error {
+	var request DeleteTopUpRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteTopUp(ctx.Request().Context(), request.(DeleteTopUpRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteTopUp")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteTopUpResponseObject); ok {
+		return validResponse.VisitDeleteTopUpResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetTopUp operation middleware
+func (sh *strictHandler) GetTopUp(ctx echo.Context) error {
+	var request GetTopUpRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetTopUp(ctx.Request().Context(), request.(GetTopUpRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetTopUp")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetTopUpResponseObject); ok {
+		return validResponse.VisitGetTopUpResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PutTopUp operation middleware
+func (sh *strictHandler) PutTopUp(ctx echo.Context) error {
+	var request PutTopUpRequestObject
+
+	var body PutTopUpJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PutTopUp(ctx.Request().Context(), request.(PutTopUpRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PutTopUp")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PutTopUpResponseObject); ok {
+		return validResponse.VisitPutTopUpResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

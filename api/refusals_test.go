@@ -30,7 +30,7 @@ func TestRefusals(t *testing.T) {
 	eachWorld(t, func(t *testing.T, w *world) {
 		c := w.user(t)
 		c.buy("pack_100")
-		for _, list := range [][]refusal{badBodies(), badAmounts(), badKeys(), badQueries(), badTokens(w, c), badHolds(), badPurchases(), badChanges(), badCredentials()} {
+		for _, list := range [][]refusal{badBodies(), badAmounts(), badKeys(), badQueries(), badTokens(w, c), badHolds(), badTopUps(), badPurchases(), badChanges(), badCredentials()} {
 			for _, r := range list {
 				t.Run(r.name, func(t *testing.T) { r.holds(t, c.other()) })
 			}
@@ -192,6 +192,27 @@ func badHolds() (list []refusal) {
 		refusal{"release with a body", http.MethodPost, nobodys + "/release", `{}`, nil, 400, "validation", ""},
 		refusal{"holds past the last page", http.MethodGet, "/points/holds?limit=101", nil, nil, 400, "validation", "limit"},
 		refusal{"hold by a method it does not take", http.MethodDelete, nobodys, nil, nil, 405, "method-not-allowed", ""},
+	)
+}
+
+func badTopUps() (list []refusal) {
+	for _, c := range []struct{ name, body, pointer string }{
+		{"top-up of a plan", `{"enabled":true,"pack":"pro_monthly","threshold":10,"monthly_limit":1}`, "/pack"},
+		{"top-up of nothing", `{"enabled":true,"threshold":10,"monthly_limit":1}`, "/pack"},
+		{"top-up without a limit", `{"enabled":true,"pack":"pack_100","threshold":10}`, "/monthly_limit"},
+		{"top-up with no limit", `{"enabled":true,"pack":"pack_100","threshold":10,"monthly_limit":0}`, "/monthly_limit"},
+		{"top-up with too high a limit", `{"enabled":true,"pack":"pack_100","threshold":10,"monthly_limit":101}`, "/monthly_limit"},
+		{"top-up below nothing", `{"enabled":true,"pack":"pack_100","threshold":0,"monthly_limit":1}`, "/threshold"},
+		{"top-up of too many", `{"enabled":true,"pack":"pack_100","quantity":11,"threshold":10,"monthly_limit":1}`, "/quantity"},
+		{"top-up at a price of the client's", `{"enabled":true,"pack":"pack_100","threshold":10,"monthly_limit":1,"amount":1}`, ""},
+		{"top-up with a card of the client's", `{"enabled":true,"pack":"pack_100","threshold":10,"monthly_limit":1,"payment_method":"pm_1"}`, ""},
+	} {
+		list = append(list, refusal{c.name, http.MethodPut, "/points/top-up", c.body, nil, 400, "validation", c.pointer})
+	}
+	return append(list,
+		refusal{"top-up without a saved card", http.MethodPut, "/points/top-up", `{"enabled":true,"pack":"pack_100","threshold":10,"monthly_limit":1}`, nil, 409, "conflict", ""},
+		refusal{"top-up by a method it does not take", http.MethodPost, "/points/top-up", `{}`, nil, 405, "method-not-allowed", ""},
+		refusal{"top-up of nobody", http.MethodGet, "/points/top-up", nil, []string{"Authorization", "-"}, 401, "unauthorized", ""},
 	)
 }
 

@@ -29,6 +29,7 @@ type Options struct {
 	DB         *store.DB
 	Accounts   *account.Service
 	Checkout   *checkout.Service
+	TopUps     *checkout.TopUps
 	Inbox      *inbox.Inbox
 	Tokens     *token.Issuer
 	Catalog    *catalog.Catalog
@@ -44,6 +45,7 @@ type server struct {
 	db       *store.DB
 	accounts *account.Service
 	checkout *checkout.Service
+	topUps   *checkout.TopUps
 	inbox    *inbox.Inbox
 	tokens   *token.Issuer
 	catalog  *catalog.Catalog
@@ -59,7 +61,7 @@ func New(o Options) (http.Handler, error) {
 		return nil, err
 	}
 	metrics := prometheus.NewRegistry()
-	s := &server{db: o.DB, accounts: o.Accounts, checkout: o.Checkout, inbox: o.Inbox, tokens: o.Tokens, catalog: o.Catalog, leaving: o.Leaving}
+	s := &server{db: o.DB, accounts: o.Accounts, checkout: o.Checkout, topUps: o.TopUps, inbox: o.Inbox, tokens: o.Tokens, catalog: o.Catalog, leaving: o.Leaving}
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.IPExtractor = echo.ExtractIPDirect() // a forwarded address is whatever the caller writes

@@ -22,6 +22,7 @@ func TestStory(t *testing.T) {
 		c.changesTheSubscription()
 		c.managesTheSubscription()
 		c.looksAround()
+		c.toppedUp()
 		c.meetsTheAdmin()
 		if missing := w.unseen(t); len(missing) > 0 {
 			t.Errorf("operations without a successful call: %v", missing)

@@ -89,7 +89,11 @@ func newWorld(t testing.TB, databaseURL string) *world {
 func (w *world) wire(gateway *stripegw.Gateway, items *catalog.Catalog) http.Handler {
 	t, log := w.t, slog.New(slog.DiscardHandler)
 	syncer := reconcile.New(w.db, gateway, items, reconcile.Policy{PastDueGrace: 72 * time.Hour, RenewalGrace: 2 * time.Hour}, log)
-	events, err := inbox.New(inbox.Options{DB: w.db, Stripe: gateway, Syncer: syncer, Secrets: []string{"whsec_being_rolled", w.secret}, Log: log})
+	topUps := checkout.NewTopUps(w.db, gateway, items, syncer, 10*time.Minute, log)
+	events, err := inbox.New(inbox.Options{
+		DB: w.db, Stripe: gateway, Syncer: syncer, Secrets: []string{"whsec_being_rolled", w.secret}, Log: log,
+		Chores: []inbox.Chore{{Name: "top_up", Every: checkout.TopUpInterval, Do: topUps.Run}},
+	})
 	must(t, err)
 	must(t, events.Start(t.Context()))
 	t.Cleanup(func() { must(t, events.Stop(context.Background())) })
@@ -99,7 +103,7 @@ func (w *world) wire(gateway *stripegw.Gateway, items *catalog.Catalog) http.Han
 	accounts, err := account.New(w.db, tokens, syncer)
 	must(t, err)
 	handler, err := api.New(api.Options{
-		DB: w.db, Accounts: accounts, Checkout: checkout.New(w.db, gateway, items, syncer, checkout.Origins{shopURL}), Inbox: events,
+		DB: w.db, Accounts: accounts, Checkout: checkout.New(w.db, gateway, items, syncer, checkout.Origins{shopURL}), TopUps: topUps, Inbox: events,
 		Tokens: tokens, Catalog: items, Origins: []string{shopURL}, Shop: true, SandboxURL: w.stripe, Log: log,
 	})
 	must(t, err)

@@ -69,8 +69,10 @@ func newApp(ctx context.Context, p parts) (_ *app, err error) {
 		return nil, err
 	}
 	a.syncer = reconcile.New(a.db, a.stripe, p.catalog, reconcile.Policy{PastDueGrace: c.PastDueGrace, RenewalGrace: c.RenewalGrace}, p.log)
+	topUps := checkout.NewTopUps(a.db, a.stripe, p.catalog, a.syncer, c.TopUpCoolOff, p.log)
 	a.inbox, err = inbox.New(inbox.Options{
 		DB: a.db, Stripe: a.stripe, Syncer: a.syncer, Secrets: reveal(c.WebhookSecrets), Livemode: c.Live(), Log: p.log,
+		Chores: []inbox.Chore{{Name: "top_up", Every: checkout.TopUpInterval, Do: topUps.Run}},
 	})
 	if err != nil {
 		return nil, err
@@ -80,7 +82,7 @@ func newApp(ctx context.Context, p parts) (_ *app, err error) {
 		return nil, err
 	}
 	a.handler, err = api.New(api.Options{
-		DB: a.db, Accounts: a.accounts, Checkout: checkout.New(a.db, a.stripe, p.catalog, a.syncer, c.AllowedOrigins),
+		DB: a.db, Accounts: a.accounts, Checkout: checkout.New(a.db, a.stripe, p.catalog, a.syncer, c.AllowedOrigins), TopUps: topUps,
 		Inbox: a.inbox, Tokens: tokens, Catalog: p.catalog, Origins: c.AllowedOrigins, Shop: p.shop, SandboxURL: p.sandboxURL, Leaving: a.leaving, Log: p.log,
 	})
 	return a, err

@@ -9,8 +9,8 @@ const (
 	OrderPending   OrderStatus = "pending"   // waiting for the customer on Stripe's page
 	OrderPaid      OrderStatus = "paid"      // Stripe has the money (or needs none); what it bought is not yet granted
 	OrderFulfilled OrderStatus = "fulfilled" // points granted
-	OrderExpired   OrderStatus = "expired"   // the page ran out unpaid
-	OrderFailed    OrderStatus = "failed"    // a delayed payment failed
+	OrderExpired   OrderStatus = "expired"   // the page ran out unpaid, or nothing was charged in time
+	OrderFailed    OrderStatus = "failed"    // a delayed payment failed, or the charge of an automatic order did
 	OrderRefunded  OrderStatus = "refunded"  // the money went back in full
 )
 
@@ -25,7 +25,11 @@ const (
 	KindPack ItemKind = "pack"
 )
 
-// Order is one purchase: an item of the catalogue, and the Stripe Checkout Session that sells it.
+// DeclineAuthentication is the decline code of a bank that wants its customer to authenticate, who is not there.
+const DeclineAuthentication = "authentication_required"
+
+// Order is one purchase: an item of the catalogue, and the Stripe Checkout Session that sells it. An automatic one has no session: a
+// saved payment method is charged.
 type Order struct {
 	ID              OrderID
 	AccountID       AccountID
@@ -46,4 +50,11 @@ type Order struct {
 	ExpiresAt       *time.Time
 	CreatedAt       time.Time
 	FulfilledAt     *time.Time
+	Automatic       bool   // made by a top-up
+	DeclineCode     string // why an automatic order failed, in Stripe's word
+}
+
+// Uncharged says whether an automatic order still waits for its charge, as far as is known.
+func (o Order) Uncharged() bool {
+	return o.Automatic && o.Status == OrderPending && o.PaymentIntentID == ""
 }

@@ -11,6 +11,7 @@ type Snapshot struct {
 	Invoices      []StripeInvoice
 	Checkouts     []StripeCheckout // of the orders that were open
 	Charges       []StripeCharge
+	Intents       []StripeIntent // of the automatic order that was open
 }
 
 // StripeSubscription is a subscription as Stripe has it now.
@@ -79,4 +80,17 @@ type StripeCharge struct {
 	AmountRefunded  int64
 	AmountDisputed  int64 // that the payer's bank took back and has not given back; an inquiry takes nothing
 	Disputed        bool  // there is a dispute, whatever became of it
+}
+
+// StripeIntent is a payment intent that an automatic order made.
+type StripeIntent struct {
+	ID          PaymentIntentID
+	OrderID     OrderID
+	Status      string
+	DeclineCode string // why it was not paid; "" while nothing was refused
+}
+
+// Payable says whether somebody could still pay the intent, though its charge has failed.
+func (i StripeIntent) Payable() bool {
+	return i.Status == "requires_payment_method" || i.Status == "requires_confirmation" || i.Status == "requires_action"
 }

@@ -41,12 +41,17 @@ type Request struct {
 	Quantity   int64
 	SuccessURL string
 	CancelURL  string
+	SaveMethod bool // keep the payment method for charges while the customer is away; that of a plan is kept anyway
 	Key        string
 }
 
 // hash tells two requests apart that come under one key.
 func (r Request) hash() string {
-	b, _ := json.Marshal([]any{"checkout", r.Item, r.Quantity, r.SuccessURL, r.CancelURL}) // cannot fail
+	parts := []any{"checkout", r.Item, r.Quantity, r.SuccessURL, r.CancelURL}
+	if r.SaveMethod { // a hash that was stored before there was the choice stays right
+		parts = append(parts, "save")
+	}
+	b, _ := json.Marshal(parts) // cannot fail
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:])
 }
@@ -77,7 +82,7 @@ func (s *Service) Create(ctx context.Context, id billing.AccountID, r Request) (
 		return o, replayed, err
 	}
 	if o.CheckoutID == "" {
-		if o, err = s.open(ctx, a, o); err != nil {
+		if o, err = s.open(ctx, a, o, r.SaveMethod); err != nil {
 			return o, false, err
 		}
 	}
@@ -188,13 +193,13 @@ func reusable(o, draft billing.Order, now time.Time) bool {
 }
 
 // open makes the order's page at Stripe and writes its address down. If the second is cut off, the next request with the
-// order's key gets the same page from Stripe.
-func (s *Service) open(ctx context.Context, a billing.Account, o billing.Order) (billing.Order, error) {
+// order's key, which is the same in all its parts, gets the same page from Stripe.
+func (s *Service) open(ctx context.Context, a billing.Account, o billing.Order, saveMethod bool) (billing.Order, error) {
 	price, err := s.stripe.Price(ctx, o.Item)
 	if err != nil {
 		return o, err
 	}
-	ask := stripegw.NewCheckout{Order: o, Customer: a.CustomerID, Price: price}
+	ask := stripegw.NewCheckout{Order: o, Customer: a.CustomerID, Price: price, SaveMethod: saveMethod}
 	if plan, ok := s.catalog.Plan(o.Item); ok && a.Subscription == nil { // one trial for each account
 		ask.TrialDays = plan.TrialDays
 	}

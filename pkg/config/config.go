@@ -57,6 +57,7 @@ type Config struct {
 	PastDueGrace   time.Duration `env:"POINTSYNC_PAST_DUE_GRACE" envDefault:"72h"`
 	RenewalGrace   time.Duration `env:"POINTSYNC_RENEWAL_GRACE" envDefault:"2h"`
 	ShutdownDelay  time.Duration `env:"POINTSYNC_SHUTDOWN_DELAY" envDefault:"0s"`
+	TopUpCoolOff   time.Duration `env:"POINTSYNC_TOP_UP_COOL_OFF" envDefault:"10m"`
 	ClockURL       string        `env:"POINTSYNC_CLOCK_URL"`
 	LogLevel       slog.Level    `env:"POINTSYNC_LOG_LEVEL" envDefault:"INFO"`
 }
@@ -193,6 +194,9 @@ func (c *Config) checkServer(p *problems) {
 	}
 	if c.ShutdownDelay < 0 || c.ShutdownDelay > 5*time.Minute {
 		p.add("POINTSYNC_SHUTDOWN_DELAY must be from 0s to 5m")
+	}
+	if c.TopUpCoolOff < time.Minute || c.TopUpCoolOff > 24*time.Hour {
+		p.add("POINTSYNC_TOP_UP_COOL_OFF must be from 1m to 24h")
 	}
 	if c.Issuer == "" || c.Audience == "" {
 		p.add("POINTSYNC_TOKEN_ISSUER and POINTSYNC_TOKEN_AUDIENCE must not be empty")

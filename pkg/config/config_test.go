@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // good is an environment that serves. Its values are also the secrets that must never be printed.
@@ -50,7 +51,7 @@ func TestLoad(t *testing.T) {
 		t.Fatal(err)
 	}
 	if c.Addr != "127.0.0.1:8080" || c.MaxConns != 20 || c.Catalog != "catalog.yaml" || c.PastDueGrace.Hours() != 72 || c.RenewalGrace.Hours() != 2 ||
-		c.Issuer != "pointsync" || c.Audience != "pointsync" || c.LogLevel != slog.LevelInfo || c.ShutdownDelay != 0 || c.AllowUnsafe || c.Live() {
+		c.Issuer != "pointsync" || c.Audience != "pointsync" || c.LogLevel != slog.LevelInfo || c.ShutdownDelay != 0 || c.TopUpCoolOff != 10*time.Minute || c.AllowUnsafe || c.Live() {
 		t.Errorf("defaults: %+v", c)
 	}
 	if len(c.WebhookSecrets) != 2 || c.WebhookSecrets[1].Reveal() != "whsec_secondsecond2" || len(c.AllowedOrigins) != 2 {
@@ -76,6 +77,7 @@ func mistakes() []mistake {
 		{"STRIPE_WEBHOOK_SECRET", "secret", "whsec_"}, {"STRIPE_WEBHOOK_SECRET", "whsec_", "whsec_"}, {"STRIPE_WEBHOOK_SECRET", "whsec_firstfirst1,", "whsec_"},
 		{"STRIPE_WEBHOOK_SECRET", "whsec_firstfirst1, whsec_secondsecond2", "whsec_"},
 		{"POINTSYNC_ADDR", "8080", "host:port"},
+		{"POINTSYNC_TOP_UP_COOL_OFF", "59s", "from 1m"}, {"POINTSYNC_TOP_UP_COOL_OFF", "25h", "to 24h"},
 		{"POINTSYNC_SHUTDOWN_DELAY", "-1s", "to 5m"}, {"POINTSYNC_SHUTDOWN_DELAY", "6m", "to 5m"}, {"POINTSYNC_SHUTDOWN_DELAY", "10", "Duration"},
 		{"POINTSYNC_ALLOWED_ORIGINS", "*", "origin"}, {"POINTSYNC_ALLOWED_ORIGINS", "shop.example", "origin"}, {"POINTSYNC_ALLOWED_ORIGINS", "https://shop.example/", "origin"},
 		{"POINTSYNC_ALLOWED_ORIGINS", "https://u:p@shop.example", "origin"}, {"POINTSYNC_ALLOWED_ORIGINS", "javascript://x", "origin"},

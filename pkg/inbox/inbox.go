@@ -36,6 +36,7 @@ type Options struct {
 	Syncer   *reconcile.Syncer
 	Secrets  []string // of the webhook endpoint; several while one is rolled
 	Livemode bool     // events of the other mode are kept and ignored
+	Chores   []Chore  // of the rooms above
 	Log      *slog.Logger
 }
 
@@ -70,6 +71,7 @@ func New(o Options) (*Inbox, error) {
 	river.AddWorker(workers, &auditWorker{db: o.DB, log: o.Log})
 	river.AddWorker(workers, &driftWorker{db: o.DB, syncer: o.Syncer, log: o.Log})
 	river.AddWorker(workers, &holdsWorker{db: o.DB})
+	river.AddWorker(workers, &choreWorker{chores: o.Chores})
 	cfg := &river.Config{
 		Queues:               map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: maxWorkers}},
 		Workers:              workers,
@@ -79,7 +81,7 @@ func New(o Options) (*Inbox, error) {
 		MaxAttempts:          maxAttempts, // of the jobs that this client inserts
 		RetryPolicy:          backoff{},
 		FetchPollInterval:    lookInterval,
-		PeriodicJobs:         periodicJobs(),
+		PeriodicJobs:         append(periodicJobs(), periodicChores(o.Chores)...),
 	}
 	var err error
 	switch in.db.Dialect() {

@@ -28,7 +28,7 @@ func apply(ctx context.Context, db *store.DB, t billing.Ticket, d Decision) (app
 			return err
 		}
 		for _, o := range d.Orders {
-			if err := tx.SaveOrder(ctx, o); err != nil {
+			if err := saveOrder(ctx, tx, o); err != nil {
 				return err
 			}
 		}
@@ -51,6 +51,29 @@ func apply(ctx context.Context, db *store.DB, t billing.Ticket, d Decision) (app
 	return applied && err == nil, err
 }
 
+// saveOrder writes an order, and where it was automatic and has ended, what that means for the top-up that made it.
+// It is counted once, though two syncs that ran side by side saw the order end.
+func saveOrder(ctx context.Context, tx *store.Tx, o billing.Order) error {
+	if !o.Automatic {
+		return tx.SaveOrder(ctx, o)
+	}
+	before, err := tx.Order(ctx, o.AccountID, o.ID)
+	if err != nil {
+		return err
+	}
+	if err := tx.SaveOrder(ctx, o); err != nil || before.Status.Final() {
+		return err
+	}
+	t, err := tx.TopUp(ctx, o.AccountID)
+	if billing.CodeOf(err) == billing.ENotFound { // deleted meanwhile
+		return nil
+	}
+	if err != nil || t.After(o) == t {
+		return err
+	}
+	return tx.SaveTopUp(ctx, t.After(o))
+}
+
 // changes says for an operator what a decision changes that leaves no other trace: points have their entries.
 func changes(before *billing.Subscription, d Decision) string {
 	var parts []string
@@ -58,7 +81,11 @@ func changes(before *billing.Subscription, d Decision) string {
 		parts = append(parts, "subscription "+state(before)+" → "+state(d.Subscription))
 	}
 	for _, o := range d.Orders {
-		parts = append(parts, fmt.Sprintf("order %s %s", o.ID, o.Status))
+		part := fmt.Sprintf("order %s %s", o.ID, o.Status)
+		if o.DeclineCode != "" {
+			part += " (" + o.DeclineCode + ")"
+		}
+		parts = append(parts, part)
 	}
 	return strings.Join(append(parts, d.Warnings...), "; ")
 }

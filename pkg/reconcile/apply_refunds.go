@@ -45,7 +45,7 @@ func keptAfterAll(ctx context.Context, tx *store.Tx, a billing.Account, kept []R
 func (r Refund) keyAmong(orders []billing.Order) string {
 	for _, o := range orders {
 		if r.Key == "" && o.PaymentIntentID == r.PaymentIntentID {
-			return CheckoutKey(o.CheckoutID)
+			return orderKey(o)
 		}
 	}
 	return r.Key
@@ -64,7 +64,7 @@ func applyRefund(ctx context.Context, tx *store.Tx, a billing.Account, r Refund)
 		if err != nil || !ok {
 			return a, err
 		}
-		key = CheckoutKey(o.CheckoutID)
+		key = orderKey(o)
 		if err := saveRefunded(ctx, tx, o, r.Refunded == r.Amount); err != nil {
 			return a, err
 		}

@@ -64,9 +64,18 @@ func Decide(in Input) Decision {
 	return d
 }
 
-// CheckoutKey and InvoiceKey name the business facts that grant points.
-func CheckoutKey(id billing.CheckoutID) string { return "stripe:checkout:" + string(id) }
-func InvoiceKey(id billing.InvoiceID) string   { return "stripe:invoice:" + string(id) }
+// CheckoutKey, IntentKey and InvoiceKey name the business facts that grant points.
+func CheckoutKey(id billing.CheckoutID) string    { return "stripe:checkout:" + string(id) }
+func IntentKey(id billing.PaymentIntentID) string { return "stripe:payment_intent:" + string(id) }
+func InvoiceKey(id billing.InvoiceID) string      { return "stripe:invoice:" + string(id) }
+
+// orderKey names what paid for a pack: its page, or, of an automatic order, the payment itself.
+func orderKey(o billing.Order) string {
+	if o.Automatic {
+		return IntentKey(o.PaymentIntentID)
+	}
+	return CheckoutKey(o.CheckoutID)
+}
 
 func subscriptionSource(id billing.SubscriptionID) string { return "subscription:" + string(id) }
 

@@ -10,6 +10,14 @@ import (
 // still have led to one after a day.
 const orphanAge = 25 * time.Hour
 
+const (
+	// ChargeAge is how old an automatic order may be when its charge is asked for. Far below a day, for which Stripe keeps the idempotency
+	// key; and nobody wants to pay for points that ran low long ago.
+	ChargeAge = time.Hour
+	// UnchargedAge is when an automatic order without a payment is given up: whatever was asked for until ChargeAge is there by then.
+	UnchargedAge = ChargeAge + 10*time.Minute
+)
+
 // decideOrders moves the open orders on by what their checkout sessions say.
 func (d *Decision) decideOrders(in Input) {
 	sessions := make(map[billing.CheckoutID]billing.StripeCheckout, len(in.Picture.Checkouts))
@@ -18,6 +26,12 @@ func (d *Decision) decideOrders(in Input) {
 	}
 	for _, o := range in.Orders {
 		before := o
+		if o.Automatic {
+			if o = d.decideAutomatic(in, o); o != before {
+				d.Orders = append(d.Orders, o)
+			}
+			continue
+		}
 		switch c, found := sessions[o.CheckoutID]; {
 		case found && c.Status == "expired":
 			o.Status, o.URL = billing.OrderExpired, ""
@@ -45,7 +59,7 @@ func (d *Decision) fulfil(in Input, o billing.Order) billing.Order {
 	switch o.Kind {
 	case billing.KindPack:
 		d.Grants = append(d.Grants, billing.Grant{
-			Key: CheckoutKey(o.CheckoutID), Source: "order:" + string(o.ID), Amount: o.Points, Description: o.Item,
+			Key: orderKey(o), Source: "order:" + string(o.ID), Amount: o.Points, Description: o.Item,
 		})
 		o.Status, o.FulfilledAt = billing.OrderFulfilled, &in.Now
 	case billing.KindPlan:
@@ -56,4 +70,35 @@ func (d *Decision) fulfil(in Input, o billing.Order) billing.Order {
 		}
 	}
 	return o
+}
+
+// decideAutomatic moves an automatic order on by what its payment intent says. One that could still be paid is not the end of it, though
+// its charge has failed: whoever charges cancels it first, lest it be paid when nobody waits for it any more. Until then the order does
+// not know it, which is how that job finds its work.
+func (d *Decision) decideAutomatic(in Input, o billing.Order) billing.Order {
+	i, found := intentOf(o, in.Picture.Intents)
+	switch {
+	case !found && o.PaymentIntentID == "" && o.Status == billing.OrderPending && in.Now.Sub(o.CreatedAt) > UnchargedAge:
+		o.Status = billing.OrderExpired
+	case !found:
+	case i.Status == "succeeded":
+		o.PaymentIntentID = i.ID
+		return d.fulfil(in, o)
+	case i.Status == "canceled":
+		o.PaymentIntentID, o.Status, o.DeclineCode = i.ID, billing.OrderFailed, i.DeclineCode
+	case i.Payable():
+		o.PaymentIntentID = ""
+	default: // the bank takes its time
+		o.PaymentIntentID = i.ID
+	}
+	return o
+}
+
+func intentOf(o billing.Order, intents []billing.StripeIntent) (billing.StripeIntent, bool) {
+	for _, i := range intents {
+		if i.OrderID == o.ID {
+			return i, true
+		}
+	}
+	return billing.StripeIntent{}, false
 }

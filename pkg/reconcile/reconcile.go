@@ -257,7 +257,10 @@ func (s *Syncer) noteFailure(ctx context.Context, t billing.Ticket, failure erro
 func (s *Syncer) fetch(ctx context.Context, t billing.Ticket) (billing.Snapshot, error) {
 	want := stripegw.Want{Customer: t.Account.CustomerID, InvoicesSince: t.Account.Sync.InvoicesSince}
 	for _, o := range t.Orders {
-		if o.CheckoutID != "" {
+		switch {
+		case o.Automatic:
+			want.Automatic = &o
+		case o.CheckoutID != "":
 			want.Checkouts = append(want.Checkouts, o.CheckoutID)
 		}
 	}

@@ -66,6 +66,14 @@ func TestConstraints(t *testing.T) {
 		"holds_account_id_fkey":         `UPDATE holds SET account_id = 'acc_nobody'`,
 		"hold_parts_lot_id_fkey":        `UPDATE hold_parts SET lot_id = 'lot_nowhere'`,
 		"inbox_events_account_id_fkey":  `UPDATE inbox_events SET account_id = 'acc_nobody'`,
+		"orders_automatic":              `UPDATE orders SET automatic = true`,
+		"top_ups_status":                `UPDATE top_ups SET status = 'asleep'`,
+		"top_ups_reason":                `UPDATE top_ups SET status = 'needs_attention'`,
+		"top_ups_quantity":              `UPDATE top_ups SET quantity = 0`,
+		"top_ups_amount":                `UPDATE top_ups SET amount = 0`,
+		"top_ups_threshold":             `UPDATE top_ups SET threshold = 0`,
+		"top_ups_monthly_limit":         `UPDATE top_ups SET monthly_limit = 0`,
+		"top_ups_declines":              `UPDATE top_ups SET declines = -1`,
 	}
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		insertOneOfEach(t, db)
@@ -162,6 +170,10 @@ func insertOneOfEach(t *testing.T, db *store.DB) billing.Account {
 		if err := tx.BeginSync(ctx, a.ID, 1, billing.CauseEvent); err != nil {
 			return err
 		}
+		topUp := billing.TopUp{AccountID: a.ID, Status: billing.TopUpOn, Pack: "pack_5", Quantity: 1, Amount: 500, Currency: "eur", Threshold: 5, MonthlyLimit: 1, DueAt: tx.Now, CreatedAt: tx.Now}
+		if err := tx.SaveTopUp(ctx, topUp); err != nil {
+			return err
+		}
 		action := billing.AdminAction{ID: billing.NewActionID(tx.Now), AccountID: a.ID, Action: billing.ActionRole, CreatedAt: tx.Now}
 		if err := tx.InsertAdminAction(ctx, action); err != nil {
 			return err
@@ -177,6 +189,33 @@ func insertOneOfEach(t *testing.T, db *store.DB) billing.Account {
 		t.Fatal(err)
 	}
 	return a
+}
+
+// Proves that an account has one open automatic order at a time, whatever the code above does, and that one that has ended makes room.
+func TestOneOpenTopUp(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		a := storetest.NewAccount(t, db)
+		insert := func() (o billing.Order, err error) {
+			o = anOrder(db, a.ID)
+			o.CheckoutID, o.Automatic = "", true
+			return o, write(db, func(ctx context.Context, tx *store.Tx) error { return tx.InsertOrder(ctx, o) })
+		}
+		first, err := insert()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := insert(); err == nil {
+			t.Error("two automatic orders are open")
+		}
+		first.Status = billing.OrderFailed
+		if err := write(db, func(ctx context.Context, tx *store.Tx) error { return tx.SaveOrder(ctx, first) }); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := insert(); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 func anOrder(db *store.DB, account billing.AccountID) billing.Order {

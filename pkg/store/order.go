@@ -26,6 +26,8 @@ type orderRow struct {
 	ExpiresAt       *stamp
 	CreatedAt       stamp `gorm:"not null;autoCreateTime:false"`
 	FulfilledAt     *stamp
+	Automatic       bool   `gorm:"not null;default:false"`
+	DeclineCode     string `gorm:"not null;default:''"`
 }
 
 func (orderRow) TableName() string { return "orders" }
@@ -123,6 +125,7 @@ func (tx *Tx) SaveOrder(ctx context.Context, o billing.Order) error {
 	return translate(tx.q(ctx).Model(&orderRow{}).Where("id = ?", row.ID).Updates(map[string]any{
 		"status": row.Status, "checkout_id": row.CheckoutID, "url": row.URL, "payment_intent_id": row.PaymentIntentID,
 		"subscription_id": row.SubscriptionID, "expires_at": row.ExpiresAt, "fulfilled_at": row.FulfilledAt,
+		"decline_code": row.DeclineCode,
 	}).Error)
 }
 
@@ -133,7 +136,7 @@ func toRowOrder(o billing.Order) orderRow {
 		CheckoutID: nullable(o.CheckoutID), URL: o.URL, PaymentIntentID: nullable(o.PaymentIntentID),
 		SubscriptionID: nullable(o.SubscriptionID), RequestHash: o.RequestHash,
 		SuccessURL: o.SuccessURL, CancelURL: o.CancelURL, ExpiresAt: toStamp(o.ExpiresAt), CreatedAt: stamp{o.CreatedAt},
-		FulfilledAt: toStamp(o.FulfilledAt),
+		FulfilledAt: toStamp(o.FulfilledAt), Automatic: o.Automatic, DeclineCode: o.DeclineCode,
 	}
 }
 
@@ -146,5 +149,6 @@ func fromRowOrder(row orderRow) billing.Order {
 		SubscriptionID:  fromNullable[billing.SubscriptionID](row.SubscriptionID),
 		RequestHash:     row.RequestHash, SuccessURL: row.SuccessURL,
 		CancelURL: row.CancelURL, ExpiresAt: fromStamp(row.ExpiresAt), CreatedAt: row.CreatedAt.Time, FulfilledAt: fromStamp(row.FulfilledAt),
+		Automatic: row.Automatic, DeclineCode: row.DeclineCode,
 	}
 }

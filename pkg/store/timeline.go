@@ -25,7 +25,7 @@ var chapters = []chapter{
 	{kind: billing.MomentLoginEnded, rank: "1", at: "revoked_at", ref: "id", from: "logins WHERE revoked_at IS NOT NULL"},
 	{kind: billing.MomentAdmin, rank: "5", at: "created_at", ref: "id", one: "action", two: "COALESCE(admin_id, '')", three: "reason", from: "admin_actions WHERE true"},
 	{kind: billing.MomentOrderMade, rank: "1", at: "created_at", ref: "id", one: "item", two: "CAST(quantity AS text)",
-		three: "CAST(amount AS text) || ' ' || currency", from: "orders WHERE true"},
+		three: "CAST(amount AS text) || ' ' || currency || CASE WHEN automatic THEN ', automatically' ELSE '' END", from: "orders WHERE true"},
 	{kind: billing.MomentOrderFulfilled, rank: "5", at: "fulfilled_at", ref: "id", one: "item", two: "status", from: "orders WHERE fulfilled_at IS NOT NULL"},
 	{kind: billing.MomentChange, rank: "1", at: "created_at", ref: "id", one: "kind || ' ' || status", two: "CAST(quantity AS text) || ' × ' || plan", three: "detail",
 		from: "subscription_changes WHERE true"},

@@ -10,10 +10,11 @@ import (
 
 // NewCheckout is one order, ready to be sold on Stripe's page.
 type NewCheckout struct {
-	Order     billing.Order
-	Customer  billing.CustomerID
-	Price     billing.PriceID
-	TrialDays int64 // plans only; 0 for none
+	Order      billing.Order
+	Customer   billing.CustomerID
+	Price      billing.PriceID
+	TrialDays  int64 // plans only; 0 for none
+	SaveMethod bool  // packs only: Stripe tells the customer on its page
 }
 
 // CreateCheckout opens the page that sells an order. Its idempotency key is the order's, so a repeat answers the
@@ -71,6 +72,9 @@ func checkoutParams(n NewCheckout) (*stripe.CheckoutSessionParams, error) {
 	case billing.KindPack:
 		params.Mode = stripe.String(string(stripe.CheckoutSessionModePayment))
 		params.PaymentIntentData = &stripe.CheckoutSessionPaymentIntentDataParams{Metadata: ours}
+		if n.SaveMethod {
+			params.PaymentIntentData.SetupFutureUsage = stripe.String(string(stripe.PaymentIntentSetupFutureUsageOffSession))
+		}
 	default:
 		return nil, billing.Errorf(billing.EInternal, "an order of kind %q cannot be sold", o.Kind)
 	}

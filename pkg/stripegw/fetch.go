@@ -21,10 +21,11 @@ type Want struct {
 	Customer      billing.CustomerID
 	InvoicesSince *time.Time           // created then or later; nil for all
 	Checkouts     []billing.CheckoutID // sessions that a sync still looks at
+	Automatic     *billing.Order       // the open automatic order, nil for none: there is one at a time
 }
 
 // Fetch takes a picture of one customer: subscriptions in every state, invoices with all their lines, the wanted
-// checkout sessions, and charges with what was refunded and disputed of them. The calls run side by side, so the parts may be some milliseconds apart; each is
+// checkout sessions, the open automatic order's payment, and charges with what was refunded and disputed of them. The calls run side by side, so the parts may be some milliseconds apart; each is
 // at least as new as the call of Fetch.
 //
 // A customer that was deleted at Stripe has ended subscriptions and nothing more to show: the picture is then empty
@@ -43,6 +44,7 @@ func (g *Gateway) Fetch(ctx context.Context, want Want) (billing.Snapshot, error
 	calls.Go(func() (err error) { s.Invoices, err = g.invoices(callsCtx, want.Customer, want.InvoicesSince); return })
 	calls.Go(func() (err error) { s.Charges, err = g.charges(callsCtx, want.Customer); return })
 	calls.Go(func() (err error) { s.Checkouts, err = g.checkouts(callsCtx, want.Checkouts); return })
+	calls.Go(func() (err error) { s.Intents, err = g.intents(callsCtx, want); return })
 	err := calls.Wait()
 	empty := len(s.Subscriptions)+len(s.Invoices)+len(s.Charges) == 0
 	switch {
@@ -71,7 +73,11 @@ func (g *Gateway) fetchDeleted(ctx context.Context, want Want, refused error) (b
 	if err != nil {
 		return billing.Snapshot{}, g.failure(err, "show the payment page")
 	}
-	return billing.Snapshot{CustomerID: want.Customer, Deleted: true, Checkouts: checkouts}, nil
+	intents, err := g.intents(ctx, want)
+	if err != nil && !isMissing(err, "customer") {
+		return billing.Snapshot{}, g.failure(err, "show the payment")
+	}
+	return billing.Snapshot{CustomerID: want.Customer, Deleted: true, Checkouts: checkouts, Intents: intents}, nil
 }
 
 // isDeleted tells a customer that was deleted, whom Stripe still shows, from one that never was, which is an error.
@@ -179,6 +185,18 @@ func (g *Gateway) disputed(ctx context.Context, charge string) (sum int64, err e
 		return nil
 	})
 	return sum, err
+}
+
+// intents is what the open automatic order made, where there is one.
+func (g *Gateway) intents(ctx context.Context, want Want) ([]billing.StripeIntent, error) {
+	if want.Automatic == nil {
+		return nil, nil
+	}
+	i, ok, err := g.orderIntent(ctx, want.Customer, *want.Automatic)
+	if err != nil || !ok {
+		return nil, err
+	}
+	return []billing.StripeIntent{i}, nil
 }
 
 func (g *Gateway) checkouts(ctx context.Context, ids []billing.CheckoutID) ([]billing.StripeCheckout, error) {

@@ -64,6 +64,49 @@ func sellingCalls() []mockCall {
 	}
 }
 
+// chargingCalls is what charging a saved payment method asks.
+func chargingCalls() []mockCall {
+	o := billing.Order{ID: "ord_1", AccountID: "acc_1", Item: "p", Kind: billing.KindPack, Quantity: 2, Amount: 1000, Currency: "usd", Automatic: true, CreatedAt: time.Now()}
+	known := o
+	known.PaymentIntentID = "pi_1"
+	want := stripegw.Want{Customer: "cus_1", Automatic: &o}
+	return []mockCall{
+		{"OrderIntent", []string{"GET /v1/payment_intents"}, nil, func(ctx context.Context, g *stripegw.Gateway) error {
+			_, _, err := g.OrderIntent(ctx, "cus_1", o)
+			return err
+		}},
+		{"OrderIntentKnown", []string{"GET /v1/payment_intents/pi_1"}, nil, func(ctx context.Context, g *stripegw.Gateway) error {
+			_, _, err := g.OrderIntent(ctx, "cus_1", known)
+			return err
+		}},
+		{"FetchAutomatic", []string{"GET /v1/payment_intents"}, nil, func(ctx context.Context, g *stripegw.Gateway) error {
+			_, err := g.Fetch(ctx, want)
+			return err
+		}},
+		{"SavedMethod", []string{"GET /v1/customers/cus_1", "GET /v1/subscriptions", "GET /v1/payment_methods"}, map[string]string{
+			"GET /v1/customers/cus_1": `{"id":"cus_1"}`, "GET /v1/subscriptions": list(false, `{"id":"sub_1"}`),
+		}, func(ctx context.Context, g *stripegw.Gateway) error {
+			_, err := g.SavedMethod(ctx, "cus_1")
+			return err
+		}},
+		{"ChargeSaved", []string{"GET /v1/prices", "POST /v1/payment_intents"}, map[string]string{
+			"GET /v1/prices": list(false, `{"id":"price_1","active":true,"lookup_key":"pointsync_p","unit_amount":500,"currency":"usd"}`),
+		}, func(ctx context.Context, g *stripegw.Gateway) error {
+			_, err := g.ChargeSaved(ctx, o, "cus_1", "pm_1")
+			return err
+		}},
+		{"CancelIntent", []string{"POST /v1/payment_intents/pi_1/cancel"}, nil, func(ctx context.Context, g *stripegw.Gateway) error {
+			return g.CancelIntent(ctx, "pi_1")
+		}},
+		{"CreateCheckoutSaving", []string{"POST /v1/checkout/sessions"}, nil, func(ctx context.Context, g *stripegw.Gateway) error {
+			pack := o
+			pack.SuccessURL, pack.CancelURL = "https://shop.example/ok", "https://shop.example/no"
+			_, err := g.CreateCheckout(ctx, stripegw.NewCheckout{Order: pack, Customer: "cus_1", Price: "price_1", SaveMethod: true})
+			return err
+		}},
+	}
+}
+
 // setupCalls is what an operator's commands ask.
 func setupCalls() []mockCall {
 	const hook = "https://shop.example/webhook"

@@ -136,7 +136,7 @@ func TestStripeMockRefusesNothing(t *testing.T) {
 			}
 		}
 	})
-	for _, c := range slices.Concat(sellingCalls(), changingCalls(), setupCalls(), customerOfCalls()) {
+	for _, c := range slices.Concat(sellingCalls(), chargingCalls(), changingCalls(), setupCalls(), customerOfCalls()) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			r := &recorder{asked: map[string]int{}, replies: c.replies}

@@ -1,0 +1,155 @@
+package checkout
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/catalog"
+	"github.com/pointsync/pointsync/pkg/reconcile"
+	"github.com/pointsync/pointsync/pkg/store"
+	"github.com/pointsync/pointsync/pkg/stripegw"
+)
+
+// TopUps buys packs for customers whose points run low and who asked for it, by charging a payment method that they saved. A job does it
+// (topup_run.go); a spend does no work for it.
+type TopUps struct {
+	db      *store.DB
+	stripe  *stripegw.Gateway
+	catalog *catalog.Catalog
+	syncer  *reconcile.Syncer
+	coolOff time.Duration
+	log     *slog.Logger
+}
+
+// NewTopUps answers TopUps that leave coolOff between two attempts for one account.
+func NewTopUps(db *store.DB, stripe *stripegw.Gateway, c *catalog.Catalog, syncer *reconcile.Syncer, coolOff time.Duration, log *slog.Logger) *TopUps {
+	return &TopUps{db: db, stripe: stripe, catalog: c, syncer: syncer, coolOff: coolOff, log: log}
+}
+
+// TopUpWish is what a customer asks for. What it costs is the catalogue's to say.
+type TopUpWish struct {
+	Enabled      bool
+	Pack         string
+	Quantity     int64 // 0 is 1
+	Threshold    billing.Points
+	MonthlyLimit int64
+}
+
+// TopUpState is a top-up and what it has done this month.
+type TopUpState struct {
+	billing.TopUp
+	Points billing.Points // of one top-up; 0 where the pack is gone
+	Used   int64          // this month
+}
+
+// Get reads the account's top-up, nil when there is none.
+func (s *TopUps) Get(ctx context.Context, id billing.AccountID) (*TopUpState, error) {
+	t, err := s.db.TopUp(ctx, id)
+	if billing.CodeOf(err) == billing.ENotFound {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	begin, _ := billing.MonthOf(s.db.Now())
+	made, err := s.db.AutomaticOrders(ctx, id, begin)
+	if err != nil {
+		return nil, err
+	}
+	state := &TopUpState{TopUp: t, Used: counted(made, begin)}
+	if pack, ok := s.catalog.Pack(t.Pack); ok {
+		state.Points = pack.Points * billing.Points(t.Quantity)
+	}
+	return state, nil
+}
+
+// Put makes the account's top-up what the customer wishes. One that is turned on needs a saved payment method, and begins anew: what was
+// declined before is forgotten, the cool-off and the month's count are not. Errors: EInvalid, EConflict, EStripeUnavailable,
+// EStripeRefused.
+func (s *TopUps) Put(ctx context.Context, id billing.AccountID, w TopUpWish) (*TopUpState, error) {
+	t, err := s.draft(id, w)
+	if err != nil {
+		return nil, err
+	}
+	if w.Enabled {
+		if err := s.needMethod(ctx, id); err != nil {
+			return nil, err
+		}
+	}
+	err = s.db.InTx(ctx, func(tx *store.Tx) error {
+		if _, err := tx.LockAccount(ctx, id); err != nil {
+			return err
+		}
+		t.CreatedAt, t.DueAt = tx.Now, tx.Now
+		switch before, err := tx.TopUp(ctx, id); {
+		case err == nil:
+			t.CreatedAt = before.CreatedAt
+		case billing.CodeOf(err) != billing.ENotFound:
+			return err
+		}
+		return tx.SaveTopUp(ctx, t)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.Get(ctx, id)
+}
+
+// Delete forgets the account's top-up. An order that it has made already goes its way.
+func (s *TopUps) Delete(ctx context.Context, id billing.AccountID) error {
+	return s.db.InTx(ctx, func(tx *store.Tx) error {
+		if _, err := tx.LockAccount(ctx, id); err != nil {
+			return err
+		}
+		return tx.DeleteTopUp(ctx, id)
+	})
+}
+
+// draft turns a wish into the top-up that it would be.
+func (s *TopUps) draft(id billing.AccountID, w TopUpWish) (billing.TopUp, error) {
+	t := billing.TopUp{
+		AccountID: id, Status: billing.TopUpOff, Pack: w.Pack, Quantity: max(w.Quantity, 1), Threshold: w.Threshold, MonthlyLimit: w.MonthlyLimit,
+	}
+	if w.Enabled {
+		t.Status = billing.TopUpOn
+	}
+	pack, ok := s.catalog.Pack(w.Pack)
+	switch {
+	case !ok:
+		return t, invalid("/pack", "is no pack of the catalogue")
+	case t.Quantity > pack.MaxQuantity:
+		return t, invalid("/quantity", "at most %d of this pack at once", pack.MaxQuantity)
+	}
+	t.Amount, t.Currency = pack.Amount*t.Quantity, pack.Currency
+	return t, nil
+}
+
+// needMethod refuses to turn a top-up on that would have nothing to charge.
+func (s *TopUps) needMethod(ctx context.Context, id billing.AccountID) error {
+	a, err := s.db.Account(ctx, id)
+	if err != nil {
+		return err
+	}
+	var method billing.PaymentMethodID
+	if a.CustomerID != "" {
+		if method, err = s.stripe.SavedMethod(ctx, a.CustomerID); err != nil {
+			return err
+		}
+	}
+	if method == "" {
+		return billing.Errorf(billing.EConflict, "No payment method is saved. Buy a pack with save_payment_method, subscribe, or add a card in the billing portal (POST /portal).")
+	}
+	return nil
+}
+
+// counted is how many automatic orders count towards the limit of the month that began then: all but those that brought nothing.
+func counted(made []billing.Order, begin time.Time) (n int64) {
+	for _, o := range made {
+		if !o.CreatedAt.Before(begin) && o.Status != billing.OrderFailed && o.Status != billing.OrderExpired {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,271 @@
+package checkout_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/ledger"
+	"github.com/pointsync/pointsync/pkg/reconcile"
+	"github.com/pointsync/pointsync/pkg/store"
+)
+
+// together runs both replicas n times each, all at once.
+func (s *tops) together(n int, others ...func()) {
+	s.t.Helper()
+	var all sync.WaitGroup
+	for _, r := range s.replicas {
+		for range n {
+			all.Go(func() {
+				if err := r.Run(s.t.Context()); err != nil {
+					s.t.Error(err)
+				}
+			})
+		}
+	}
+	for _, f := range others {
+		all.Go(f)
+	}
+	all.Wait()
+}
+
+// settled runs until no order waits, and proves that every charge at Stripe has its order and its points, once.
+func (s *tops) settled(id billing.AccountID, want int) {
+	s.t.Helper()
+	s.run()
+	paid, granted := 0, 0
+	for _, i := range s.intents() {
+		if i["status"] == "succeeded" {
+			paid++
+		}
+	}
+	for _, o := range s.automatic(id) {
+		if o.Status == billing.OrderFulfilled {
+			granted++
+		}
+	}
+	if paid != want || granted != want {
+		s.t.Errorf("%d charges and %d grants, want %d", paid, granted, want)
+	}
+	lots, err := s.db.LotsByGrant(s.t.Context(), id, "stripe:checkout:")
+	if err != nil || len(lots) != 0 {
+		s.t.Errorf("%+v, %v", lots, err)
+	}
+	must(s.t, ledger.Audit(s.t.Context(), s.db, id))
+}
+
+// TestTopUpTogether proves that a hundred spends that cross the threshold, while two replicas look, are one charge at Stripe and one grant.
+func TestTopUpTogether(t *testing.T) {
+	t.Parallel()
+	s := newTops(t, store.Postgres)
+	a := s.buyer()
+	s.put(a.ID, wish)
+	spends := make([]func(), 100)
+	for i := range spends {
+		spends[i] = func() {
+			if _, err := ledger.Spend(t.Context(), s.db, a.ID, ledger.SpendRequest{Amount: 1}); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	s.together(10, spends...)
+	s.settled(a.ID, 1)
+	if got := s.account(a.ID).Available; got != 100 {
+		t.Errorf("%d points", got)
+	}
+}
+
+// TestTopUpCoolOff proves that the time between two attempts holds, whoever looks, also when the customer sets the top-up anew or
+// deletes it meanwhile; and that it counts from an attempt that was declined.
+func TestTopUpCoolOff(t *testing.T) {
+	t.Parallel()
+	s := newTops(t, store.Postgres)
+	a := s.buyer()
+	s.put(a.ID, wish)
+	s.spend(a.ID, 60)
+	s.together(3)
+	s.settled(a.ID, 1)
+	s.spend(a.ID, 100)
+	s.advance(coolOff - time.Minute)
+	must(t, s.replicas[0].Delete(t.Context(), a.ID))
+	s.put(a.ID, wish)
+	s.together(3)
+	s.settled(a.ID, 1)
+	s.advance(time.Minute)
+	s.card(a, "pm_card_chargeCustomerFail")
+	s.together(3)
+	s.put(a.ID, wish)
+	s.card(a, "pm_card_visa")
+	s.together(3)
+	if got := s.automatic(a.ID); len(got) != 2 {
+		t.Errorf("%d orders: a declined one is an attempt too", len(got))
+	}
+	s.advance(coolOff)
+	s.together(3)
+	s.settled(a.ID, 2)
+}
+
+// TestTopUpMonth proves that the month's limit holds among replicas and over all that a customer may set, and that the next month
+// begins anew, at midnight UTC.
+func TestTopUpMonth(t *testing.T) {
+	t.Parallel()
+	s := newTops(t, store.Postgres)
+	a := s.buyer()
+	_, next := billing.MonthOf(s.now())
+	if next.Sub(s.now()) < 24*time.Hour { // the whole test fits into one month
+		s.advance(next.Sub(s.now()))
+		_, next = billing.MonthOf(s.now())
+	}
+	twice := wish
+	twice.MonthlyLimit = 2
+	s.put(a.ID, twice)
+	s.spend(a.ID, 60)
+	for range 4 {
+		s.together(3)
+		if left := s.account(a.ID).Available; left > 0 {
+			s.spend(a.ID, left)
+		}
+		s.advance(coolOff)
+		s.put(a.ID, twice)
+	}
+	s.settled(a.ID, 2)
+	s.advance(next.Sub(s.now()) - time.Minute)
+	s.together(3)
+	s.settled(a.ID, 2)
+	s.advance(2 * time.Minute)
+	s.together(3)
+	s.settled(a.ID, 3)
+	if got := s.get(a.ID); got.Used != 1 {
+		t.Errorf("%+v", got)
+	}
+}
+
+// TestTopUpRaisedLimit proves that a customer who raises the limit need not wait for the next month.
+func TestTopUpRaisedLimit(t *testing.T) {
+	t.Parallel()
+	s := newTops(t, store.Postgres)
+	a := s.buyer()
+	w := wish
+	w.MonthlyLimit = 1
+	s.put(a.ID, w)
+	s.spend(a.ID, 60)
+	s.run()
+	s.advance(coolOff)
+	s.spend(a.ID, 100)
+	s.settled(a.ID, 1)
+	w.MonthlyLimit = 2
+	s.put(a.ID, w)
+	s.settled(a.ID, 2)
+}
+
+// lose lets Stripe do what it is asked for and drops the answer.
+func (s *tops) lose(out http.ResponseWriter, r *http.Request) {
+	if !isCharge(r) {
+		s.sandbox.ServeHTTP(out, r)
+		return
+	}
+	s.sandbox.ServeHTTP(httptest.NewRecorder(), r)
+	panic(http.ErrAbortHandler)
+}
+
+// TestTopUpReplyLost proves that a charge whose answer is lost is one charge and has its points, whoever looks next: the job, by any
+// card and however late, also when the customer has turned the top-up off; or a sync that a webhook asked for.
+func TestTopUpReplyLost(t *testing.T) {
+	t.Parallel()
+	for name, next := range map[string]func(s *tops, a billing.Account){
+		"job":         func(s *tops, _ billing.Account) { s.together(3) },
+		"other card":  func(s *tops, a billing.Account) { s.card(a, "pm_card_mastercard"); s.together(3) },
+		"much later":  func(s *tops, _ billing.Account) { s.advance(26 * time.Hour); s.together(3) },
+		"turned off":  func(s *tops, a billing.Account) { must(s.t, s.replicas[0].Delete(s.t.Context(), a.ID)); s.together(3) },
+		"webhook":     func(s *tops, a billing.Account) { _, err := s.syncer.Sync(s.t.Context(), a.ID); must(s.t, err) },
+		"key is gone": func(s *tops, _ billing.Account) { s.advance(reconcile.ChargeAge + time.Minute); s.together(3) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newTops(t, store.Postgres)
+			a := s.buyer()
+			s.put(a.ID, wish)
+			s.spend(a.ID, 60)
+			s.intercept(s.lose)
+			s.run()
+			s.intercept(nil)
+			if got := s.automatic(a.ID); len(got) != 1 || got[0].Status != billing.OrderPending || len(s.intents()) != 1 {
+				t.Fatalf("%+v, %v", got, s.intents())
+			}
+			next(s, a)
+			s.settled(a.ID, 1)
+		})
+	}
+}
+
+// TestTopUpDeclineLost proves that a declined charge whose answer is lost is cancelled by whoever looks next.
+func TestTopUpDeclineLost(t *testing.T) {
+	t.Parallel()
+	s := newTops(t, store.Postgres)
+	a := s.buyer()
+	s.put(a.ID, wish)
+	s.card(a, "pm_card_chargeCustomerFail")
+	s.spend(a.ID, 60)
+	s.intercept(s.lose)
+	s.run()
+	s.intercept(nil)
+	_, err := s.syncer.Sync(t.Context(), a.ID) // a webhook of the declined charge
+	must(t, err)
+	if got := s.automatic(a.ID)[0].Status; got != billing.OrderPending {
+		t.Errorf("given up while it could be paid: %s", got)
+	}
+	s.together(3)
+	if got, i := s.get(a.ID), s.intents(); got.Declines != 1 || len(i) != 1 || i[0]["status"] != "canceled" || s.automatic(a.ID)[0].Status != billing.OrderFailed {
+		t.Errorf("%+v, %v", got, i)
+	}
+}
+
+// TestTopUpNeverAsked proves that an order that could not be charged in time is given up and not charged any more, and that nothing is
+// charged for a customer who turned the top-up off before Stripe was asked.
+func TestTopUpNeverAsked(t *testing.T) {
+	t.Parallel()
+	s := newTops(t, store.Postgres)
+	down := func(out http.ResponseWriter, r *http.Request) {
+		if isCharge(r) {
+			panic(http.ErrAbortHandler)
+		}
+		s.sandbox.ServeHTTP(out, r)
+	}
+	late, off := s.buyer(), s.buyer()
+	for _, a := range []billing.Account{late, off} {
+		s.put(a.ID, wish)
+		s.spend(a.ID, 60)
+	}
+	s.intercept(down)
+	s.run()
+	s.intercept(nil)
+	gone := wish
+	gone.Enabled = false
+	s.put(off.ID, gone)
+	s.run() // charges the one that still wants it
+	if got := s.automatic(late.ID)[0].Status; got != billing.OrderFulfilled || s.automatic(off.ID)[0].Status != billing.OrderPending {
+		t.Errorf("%s, %s", got, s.automatic(off.ID)[0].Status)
+	}
+	s.spend(late.ID, 100)
+	s.advance(coolOff)
+	s.intercept(down)
+	s.run()
+	s.intercept(nil)
+	s.advance(reconcile.ChargeAge)
+	s.run()
+	if n := len(s.intents()); n != 1 {
+		t.Errorf("%d charges: one came too late", n)
+	}
+	s.advance(reconcile.UnchargedAge - reconcile.ChargeAge + time.Minute)
+	s.run() // gives them up
+	s.run() // and begins anew where that is wanted
+	if got := s.automatic(off.ID); len(got) != 1 || got[0].Status != billing.OrderExpired {
+		t.Errorf("turned off: %+v", got)
+	}
+	if got := s.automatic(late.ID); len(got) != 3 || got[1].Status != billing.OrderExpired || got[0].Status != billing.OrderFulfilled || len(s.intents()) != 2 {
+		t.Errorf("too late: %+v", got)
+	}
+}

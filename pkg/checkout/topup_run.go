@@ -1,0 +1,224 @@
+package checkout
+
+import (
+	"context"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/ledger"
+	"github.com/pointsync/pointsync/pkg/reconcile"
+	"github.com/pointsync/pointsync/pkg/store"
+)
+
+const (
+	// TopUpInterval is how long points may stay low before somebody looks.
+	TopUpInterval = 5 * time.Second
+
+	topUpBatch    = 100
+	maxBatches    = 20 // of one run; the next one begins anew
+	maxCharges    = 4  // at once
+	chargeTimeout = 15 * time.Second
+)
+
+// Run makes the orders that are due, then charges those that wait for it, also those that another process left behind. It may run on
+// several replicas at once and may end anywhere: an order is written before Stripe is asked, one account has one at a time, and who takes
+// an order up looks first whether it was charged. What fails for one account is logged, and tried again by the next run.
+func (s *TopUps) Run(ctx context.Context) error {
+	after := billing.AccountID("")
+	for range maxBatches {
+		due, err := s.db.DueTopUps(ctx, s.db.Now(), after, topUpBatch)
+		if err != nil {
+			return err
+		}
+		for _, id := range due {
+			if err := s.order(ctx, id); err != nil {
+				s.log.WarnContext(ctx, "a top-up could not be ordered", "account", id, "error", err)
+			}
+			after = id
+		}
+		if len(due) < topUpBatch {
+			break
+		}
+	}
+	return s.chargeAll(ctx)
+}
+
+// order makes the account's next automatic order, if all the rules allow it. All of them are decided under the account's lock, by its row
+// and its orders.
+func (s *TopUps) order(ctx context.Context, id billing.AccountID) error {
+	if _, err := ledger.Current(ctx, s.db, id); err != nil { // settles what time has brought
+		return err
+	}
+	return s.db.InTx(ctx, func(tx *store.Tx) error {
+		a, err := tx.LockAccount(ctx, id)
+		if err != nil {
+			return err
+		}
+		t, err := tx.TopUp(ctx, id)
+		if billing.CodeOf(err) == billing.ENotFound {
+			return nil
+		}
+		if err != nil || t.Status != billing.TopUpOn || a.Available >= t.Threshold {
+			return err
+		}
+		next, err := s.allowedAt(ctx, tx, t)
+		if err != nil || next == nil {
+			return err
+		}
+		if t.DueAt = *next; next.After(tx.Now) {
+			return tx.SaveTopUp(ctx, t)
+		}
+		o, why := s.automatic(t)
+		if why != "" {
+			return tx.SaveTopUp(ctx, t.Stopped(why))
+		}
+		o.ID, o.CreatedAt = billing.NewOrderID(tx.Now), tx.Now
+		if err := tx.InsertOrder(ctx, o); err != nil {
+			return err
+		}
+		t.DueAt = tx.Now.Add(s.coolOff)
+		return tx.SaveTopUp(ctx, t)
+	})
+}
+
+// allowedAt is when the next order may be made as far as the orders before it say: now, when the cool-off is over, or next month. It is nil
+// while one is open.
+func (s *TopUps) allowedAt(ctx context.Context, tx *store.Tx, t billing.TopUp) (*time.Time, error) {
+	open, err := tx.OpenOrders(ctx, t.AccountID)
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range open {
+		if o.Automatic {
+			return nil, nil
+		}
+	}
+	begin, next := billing.MonthOf(tx.Now)
+	since := begin
+	if cool := tx.Now.Add(-s.coolOff); cool.Before(begin) {
+		since = cool
+	}
+	made, err := tx.AutomaticOrders(ctx, t.AccountID, since)
+	if err != nil {
+		return nil, err
+	}
+	if counted(made, begin) >= t.MonthlyLimit {
+		return &next, nil
+	}
+	at := tx.Now
+	if n := len(made); n > 0 {
+		if over := made[n-1].CreatedAt.Add(s.coolOff); over.After(at) {
+			at = over
+		}
+	}
+	return &at, nil
+}
+
+// automatic is the order that a top-up makes, or why it makes none: the customer agreed to a pack and an amount.
+func (s *TopUps) automatic(t billing.TopUp) (billing.Order, billing.TopUpReason) {
+	pack, ok := s.catalog.Pack(t.Pack)
+	switch {
+	case !ok || t.Quantity > pack.MaxQuantity:
+		return billing.Order{}, billing.TopUpPackGone
+	case pack.Amount*t.Quantity != t.Amount || pack.Currency != t.Currency:
+		return billing.Order{}, billing.TopUpPriceChanged
+	}
+	return billing.Order{
+		AccountID: t.AccountID, Item: pack.ID, Kind: billing.KindPack, Quantity: t.Quantity, Points: pack.Points * billing.Points(t.Quantity),
+		Amount: t.Amount, Currency: t.Currency, Status: billing.OrderPending, Automatic: true,
+	}, ""
+}
+
+// chargeAll takes up every order that is not known to be charged.
+func (s *TopUps) chargeAll(ctx context.Context) error {
+	after := billing.OrderID("")
+	for range maxBatches {
+		waiting, err := s.db.UnchargedOrders(ctx, after, topUpBatch)
+		if err != nil {
+			return err
+		}
+		var charges errgroup.Group
+		charges.SetLimit(maxCharges)
+		for _, o := range waiting {
+			charges.Go(func() error {
+				ctx, cancel := context.WithTimeout(ctx, chargeTimeout)
+				defer cancel()
+				if err := s.charge(ctx, o); err != nil {
+					s.log.WarnContext(ctx, "an automatic order could not be charged", "account", o.AccountID, "order", o.ID, "error", err)
+				}
+				return nil
+			})
+			after = o.ID
+		}
+		_ = charges.Wait()
+		if len(waiting) < topUpBatch {
+			break
+		}
+	}
+	return nil
+}
+
+// charge brings an order to its payment, and lets a sync decide what came of it. It looks before it asks, so that what was asked for by a
+// process that died, or whose answer was lost, is found. What cannot be asked for is left to be given up by a sync when it is old enough.
+func (s *TopUps) charge(ctx context.Context, o billing.Order) error {
+	a, err := s.db.Account(ctx, o.AccountID)
+	if err != nil {
+		return err
+	}
+	i, found, err := s.stripe.OrderIntent(ctx, a.CustomerID, o)
+	if err != nil {
+		return err
+	}
+	age := s.db.Now().Sub(o.CreatedAt)
+	if !found {
+		if i, found, err = s.ask(ctx, a, o, age); err != nil {
+			return err
+		}
+	}
+	switch {
+	case found && i.Payable():
+		if err := s.stripe.CancelIntent(ctx, i.ID); err != nil {
+			return err
+		}
+	case !found && age <= reconcile.UnchargedAge:
+		return nil
+	}
+	_, err = s.syncer.Sync(ctx, o.AccountID)
+	return err
+}
+
+// ask charges the saved payment method, if the customer still wants it and it is not too late.
+func (s *TopUps) ask(ctx context.Context, a billing.Account, o billing.Order, age time.Duration) (i billing.StripeIntent, asked bool, err error) {
+	t, err := s.db.TopUp(ctx, o.AccountID)
+	if billing.CodeOf(err) == billing.ENotFound {
+		return i, false, nil
+	}
+	if err != nil || t.Status != billing.TopUpOn || age >= reconcile.ChargeAge {
+		return i, false, err
+	}
+	method, err := s.stripe.SavedMethod(ctx, a.CustomerID)
+	if err != nil {
+		return i, false, err
+	}
+	if method == "" {
+		return i, false, s.stop(ctx, o.AccountID, billing.TopUpNoMethod)
+	}
+	i, err = s.stripe.ChargeSaved(ctx, o, a.CustomerID, method)
+	return i, err == nil, err
+}
+
+// stop lets a top-up wait for its customer, unless it is on no more.
+func (s *TopUps) stop(ctx context.Context, id billing.AccountID, why billing.TopUpReason) error {
+	return s.db.InTx(ctx, func(tx *store.Tx) error {
+		if _, err := tx.LockAccount(ctx, id); err != nil {
+			return err
+		}
+		t, err := tx.TopUp(ctx, id)
+		if err != nil || t.Status != billing.TopUpOn {
+			return err
+		}
+		return tx.SaveTopUp(ctx, t.Stopped(why))
+	})
+}

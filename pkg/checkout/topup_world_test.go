@@ -1,0 +1,152 @@
+package checkout_test
+
+import (
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/catalog"
+	"github.com/pointsync/pointsync/pkg/checkout"
+	"github.com/pointsync/pointsync/pkg/ledger"
+	"github.com/pointsync/pointsync/pkg/reconcile"
+	"github.com/pointsync/pointsync/pkg/sandbox/sandboxtest"
+	"github.com/pointsync/pointsync/pkg/store"
+	"github.com/pointsync/pointsync/pkg/store/storetest"
+	"github.com/pointsync/pointsync/pkg/stripegw"
+)
+
+const coolOff = 10 * time.Minute
+
+// tops is a shop with top-ups on two replicas, and one clock.
+type tops struct {
+	*shop
+	offset   atomic.Int64
+	replicas [2]*checkout.TopUps
+	syncer   *reconcile.Syncer
+	catalog  *catalog.Catalog // of both replicas; a test may change it between two runs
+}
+
+// eachTops runs a suite on both databases.
+func eachTops(t *testing.T, f func(t *testing.T, s *tops)) {
+	t.Helper()
+	for _, dialect := range storetest.Dialects {
+		t.Run(string(dialect), func(t *testing.T) {
+			t.Parallel()
+			f(t, newTops(t, dialect))
+		})
+	}
+}
+
+func newTops(t *testing.T, dialect store.Dialect) *tops {
+	t.Helper()
+	s := &tops{catalog: catalog.Default()}
+	url := storetest.URL(t, dialect)
+	s.shop = newShop(t, storetest.OpenURL(t, url, s.now))
+	gated := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
+		if h := s.between.Load(); h != nil {
+			(*h)(out, r)
+			return
+		}
+		s.sandbox.ServeHTTP(out, r)
+	}))
+	t.Cleanup(gated.Close)
+	for i := range s.replicas {
+		db := storetest.OpenURL(t, url, s.now)
+		gateway, err := stripegw.New(stripegw.Options{Key: key, BaseURL: gated.URL, HTTPClient: gated.Client(), MaxRetries: -1})
+		must(t, err)
+		log := slog.New(slog.DiscardHandler)
+		s.syncer = reconcile.New(db, gateway, s.catalog, reconcile.Policy{PastDueGrace: 72 * time.Hour, RenewalGrace: 2 * time.Hour}, log)
+		s.replicas[i] = checkout.NewTopUps(db, gateway, s.catalog, s.syncer, coolOff, log)
+	}
+	return s
+}
+
+func (s *tops) now() time.Time { return time.Now().Add(time.Duration(s.offset.Load())) }
+
+// advance moves the one clock.
+func (s *tops) advance(d time.Duration) {
+	s.t.Helper()
+	sandboxtest.Advance(s.t, s.stripe, d)
+	s.offset.Add(int64(d))
+}
+
+// buyer is an account with 100 points and a saved card that has none in its portal's settings.
+func (s *tops) buyer() billing.Account {
+	s.t.Helper()
+	a := storetest.NewAccount(s.t, s.db)
+	s.pay(s.order(a.ID, checkout.Request{Item: "pack_100", SaveMethod: true}))
+	return s.account(a.ID)
+}
+
+func (s *tops) account(id billing.AccountID) billing.Account {
+	s.t.Helper()
+	a, err := s.db.Account(s.t.Context(), id)
+	must(s.t, err)
+	return a
+}
+
+// wish is a top-up of 100 points for 5 dollars as soon as there are fewer than 50.
+var wish = checkout.TopUpWish{Enabled: true, Pack: "pack_100", Threshold: 50, MonthlyLimit: 10}
+
+func (s *tops) put(id billing.AccountID, w checkout.TopUpWish) {
+	s.t.Helper()
+	_, err := s.replicas[0].Put(s.t.Context(), id, w)
+	must(s.t, err)
+}
+
+func (s *tops) get(id billing.AccountID) checkout.TopUpState {
+	s.t.Helper()
+	t, err := s.replicas[0].Get(s.t.Context(), id)
+	must(s.t, err)
+	return *t
+}
+
+func (s *tops) spend(id billing.AccountID, n billing.Points) {
+	s.t.Helper()
+	_, err := ledger.Spend(s.t.Context(), s.db, id, ledger.SpendRequest{Amount: n})
+	must(s.t, err)
+}
+
+func (s *tops) run() { s.t.Helper(); must(s.t, s.replicas[0].Run(s.t.Context())) }
+
+// automatic lists the automatic orders, newest first.
+func (s *tops) automatic(id billing.AccountID) (found []billing.Order) {
+	s.t.Helper()
+	orders, err := s.db.Orders(s.t.Context(), id, "", 100)
+	must(s.t, err)
+	for _, o := range orders {
+		if o.Automatic {
+			found = append(found, o)
+		}
+	}
+	return found
+}
+
+// intents lists what automatic orders made at Stripe: those of pages have no off-session item in their metadata.
+func (s *tops) intents() (found []map[string]any) {
+	s.t.Helper()
+	for _, i := range s.list("/v1/payment_intents") {
+		if i["metadata"].(map[string]any)[billing.MetadataItem] != nil {
+			found = append(found, i)
+		}
+	}
+	return found
+}
+
+// card makes a test card the customer's default.
+func (s *tops) card(a billing.Account, name string) string {
+	s.t.Helper()
+	id := s.ask(http.MethodPost, "/v1/payment_methods/"+name+"/attach", url.Values{"customer": {string(a.CustomerID)}})["id"].(string)
+	s.ask(http.MethodPost, "/v1/customers/"+string(a.CustomerID), url.Values{"invoice_settings[default_payment_method]": {id}})
+	return id
+}
+
+// isCharge says whether a request to Stripe charges a saved card.
+func isCharge(r *http.Request) bool {
+	return r.Method == http.MethodPost && r.URL.Path == "/v1/payment_intents"
+}
