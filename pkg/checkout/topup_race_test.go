@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -267,5 +268,45 @@ func TestTopUpNeverAsked(t *testing.T) {
 	}
 	if got := s.automatic(late.ID); len(got) != 3 || got[1].Status != billing.OrderExpired || got[0].Status != billing.OrderFulfilled || len(s.intents()) != 2 {
 		t.Errorf("too late: %+v", got)
+	}
+}
+
+// TestTopUpDeclineCounted proves that a declined charge is counted once, though two syncs that run side by side see its order end.
+func TestTopUpDeclineCounted(t *testing.T) {
+	t.Parallel()
+	s := newTops(t, store.Postgres)
+	a := s.buyer()
+	s.put(a.ID, wish)
+	s.card(a, "pm_card_chargeCustomerFail")
+	s.spend(a.ID, 60)
+	s.intercept(s.lose)
+	s.run()
+	s.intercept(nil)
+	s.ask(http.MethodPost, "/v1/payment_intents/"+s.intents()[0]["id"].(string)+"/cancel", nil)
+	sync := func() {
+		if _, err := s.syncer.Sync(t.Context(), a.ID); err != nil {
+			t.Error(err)
+		}
+	}
+	var looks atomic.Int32
+	secondLooks, firstIsApplied, secondIsApplied := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	s.intercept(func(out http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/v1/subscriptions" {
+			switch looks.Add(1) {
+			case 1:
+				go func() { defer close(secondIsApplied); sync() }()
+				<-secondLooks
+			case 2:
+				close(secondLooks)
+				<-firstIsApplied
+			}
+		}
+		s.sandbox.ServeHTTP(out, r)
+	})
+	sync()
+	close(firstIsApplied)
+	<-secondIsApplied
+	if got := s.get(a.ID).Declines; got != 1 {
+		t.Errorf("one declined charge is counted %d times", got)
 	}
 }
