@@ -11,7 +11,7 @@ import (
 func (s *server) CreateCheckout(ctx context.Context, r CreateCheckoutRequestObject) (CreateCheckoutResponseObject, error) {
 	order, replayed, err := s.checkout.Create(ctx, caller(ctx).Account, checkout.Request{
 		Item: r.Body.Item, Quantity: value(r.Body.Quantity), SuccessURL: value(r.Body.SuccessUrl), CancelURL: value(r.Body.CancelUrl),
-		SaveMethod: value(r.Body.SavePaymentMethod), Key: value(r.Params.IdempotencyKey),
+		SaveMethod: value(r.Body.SavePaymentMethod), Promotion: value(r.Body.PromotionCode), Key: value(r.Params.IdempotencyKey),
 	})
 	if err != nil {
 		return nil, err

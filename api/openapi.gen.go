@@ -419,6 +419,9 @@ type CheckoutRequest struct {
 	// Item The id of a plan or pack of the catalogue.
 	Item string `json:"item"`
 
+	// PromotionCode The code that the customer typed, upper case or lower. It lowers what is paid and changes no points.
+	PromotionCode *string `json:"promotion_code,omitempty"`
+
 	// Quantity Packs, or the seats of a plan; `max_quantity` of the item at the most.
 	Quantity *int64 `json:"quantity,omitempty"`
 

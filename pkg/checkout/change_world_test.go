@@ -38,6 +38,7 @@ packs:
 type planShop struct {
 	*shop
 	offset *atomic.Int64
+	items  *catalog.Catalog
 }
 
 func eachPlanShop(t *testing.T, f func(t *testing.T, s *planShop)) {
@@ -57,7 +58,7 @@ func newPlanShop(t *testing.T, dialect store.Dialect) *planShop {
 	offset := new(atomic.Int64)
 	now := func() time.Time { return time.Now().Add(time.Duration(offset.Load())) }
 	db := storetest.OpenURL(t, storetest.URL(t, dialect), now)
-	return &planShop{stock(t, db, items, stripegw.Options{MaxRetries: -1, Now: now}), offset}
+	return &planShop{stock(t, db, items, stripegw.Options{MaxRetries: -1, Now: now}), offset, items}
 }
 
 func (s *planShop) advance(d time.Duration) {

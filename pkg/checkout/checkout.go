@@ -7,10 +7,8 @@
 package checkout
 
 import (
+	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"strings"
 	"time"
 
@@ -41,7 +39,8 @@ type Request struct {
 	Quantity   int64
 	SuccessURL string
 	CancelURL  string
-	SaveMethod bool // keep the payment method for charges while the customer is away; that of a plan is kept anyway
+	SaveMethod bool   // keep the payment method for charges while the customer is away; that of a plan is kept anyway
+	Promotion  string // the promotion code that the customer typed, "" for none
 	Key        string
 }
 
@@ -51,9 +50,10 @@ func (r Request) hash() string {
 	if r.SaveMethod { // a hash that was stored before there was the choice stays right
 		parts = append(parts, "save")
 	}
-	b, _ := json.Marshal(parts) // cannot fail
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:])
+	if r.Promotion != "" {
+		parts = append(parts, "promotion", r.Promotion)
+	}
+	return hashOf(parts...)
 }
 
 // maxOpen bounds the unpaid orders of one account: every sync looks at each of them at Stripe.
@@ -74,6 +74,10 @@ func (s *Service) Create(ctx context.Context, id billing.AccountID, r Request) (
 	if err != nil {
 		return o, false, err
 	}
+	promotion, err := s.promotion(ctx, a, r)
+	if err != nil {
+		return o, false, err
+	}
 	err = s.db.InTx(ctx, func(tx *store.Tx) error {
 		o, replayed, err = claim(ctx, tx, draft, r.Key)
 		return err
@@ -82,7 +86,7 @@ func (s *Service) Create(ctx context.Context, id billing.AccountID, r Request) (
 		return o, replayed, err
 	}
 	if o.CheckoutID == "" {
-		if o, err = s.open(ctx, a, o, r.SaveMethod); err != nil {
+		if o, err = s.open(ctx, a, o, r.SaveMethod, promotion); err != nil {
 			return o, false, err
 		}
 	}
@@ -194,16 +198,21 @@ func reusable(o, draft billing.Order, now time.Time) bool {
 
 // open makes the order's page at Stripe and writes its address down. If the second is cut off, the next request with the
 // order's key, which is the same in all its parts, gets the same page from Stripe.
-func (s *Service) open(ctx context.Context, a billing.Account, o billing.Order, saveMethod bool) (billing.Order, error) {
+func (s *Service) open(ctx context.Context, a billing.Account, o billing.Order, saveMethod bool, promotion billing.PromotionCodeID) (billing.Order, error) {
 	price, err := s.stripe.Price(ctx, o.Item)
 	if err != nil {
 		return o, err
 	}
-	ask := stripegw.NewCheckout{Order: o, Customer: a.CustomerID, Price: price, SaveMethod: saveMethod}
+	ask := stripegw.NewCheckout{
+		Order: o, Customer: a.CustomerID, Price: price, SaveMethod: saveMethod, Promotion: promotion, AllowPromotions: s.catalog.AllowPromotionCodes,
+	}
 	if plan, ok := s.catalog.Plan(o.Item); ok && a.Subscription == nil { // one trial for each account
 		ask.TrialDays = plan.TrialDays
 	}
 	page, err := s.stripe.CreateCheckout(ctx, ask)
+	if billing.CodeOf(err) == billing.EInvalid { // the promotion code does not apply
+		return o, cmp.Or(s.forgetOrder(ctx, o), notApplicable())
+	}
 	if err != nil {
 		return o, err
 	}

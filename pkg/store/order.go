@@ -119,6 +119,15 @@ func (tx *Tx) InsertOrderKey(ctx context.Context, o billing.Order, key, requestH
 	}).Error)
 }
 
+// DeleteOrder forgets an order that has no page, and its keys. One that has one is left as it is. The caller holds the account's lock.
+func (tx *Tx) DeleteOrder(ctx context.Context, o billing.Order) error {
+	without := tx.q(ctx).Model(&orderRow{}).Select("id").Where("id = ? AND account_id = ? AND checkout_id IS NULL", string(o.ID), string(o.AccountID))
+	if err := tx.q(ctx).Where("order_id IN (?)", without).Delete(&orderKeyRow{}).Error; err != nil {
+		return translate(err)
+	}
+	return translate(tx.q(ctx).Where("id IN (?)", without).Delete(&orderRow{}).Error)
+}
+
 // SaveOrder writes what a sync or Stripe's answer changes in an order. The caller holds the account's lock.
 func (tx *Tx) SaveOrder(ctx context.Context, o billing.Order) error {
 	row := toRowOrder(o)

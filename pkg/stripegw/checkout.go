@@ -15,10 +15,14 @@ type NewCheckout struct {
 	Price      billing.PriceID
 	TrialDays  int64 // plans only; 0 for none
 	SaveMethod bool  // packs only: Stripe tells the customer on its page
+	// Promotion is applied, "" for none; without one AllowPromotions lets the customer type a code on the page.
+	Promotion       billing.PromotionCodeID
+	AllowPromotions bool
 }
 
 // CreateCheckout opens the page that sells an order. Its idempotency key is the order's, so a repeat answers the
-// same page; a repeat with another price is refused by Stripe. EStripeUnavailable, EStripeRefused.
+// same page; a repeat with another price is refused by Stripe. EStripeUnavailable, EStripeRefused, EInvalid where the promotion does not
+// apply to the purchase.
 func (g *Gateway) CreateCheckout(ctx context.Context, n NewCheckout) (billing.StripeCheckout, error) {
 	params, err := checkoutParams(n)
 	if err != nil {
@@ -29,6 +33,9 @@ func (g *Gateway) CreateCheckout(ctx context.Context, n NewCheckout) (billing.St
 	if err != nil {
 		if isBadRequest(err) {
 			g.prices.forget(n.Order.Item) // it may have been archived since we looked it up
+		}
+		if n.Promotion != "" && refusesDiscount(err) {
+			return billing.StripeCheckout{}, billing.Wrap(g.failure(err, "open the payment page"), billing.EInvalid, "The promotion code does not apply to this purchase.")
 		}
 		return billing.StripeCheckout{}, g.failure(err, "open the payment page")
 	}
@@ -61,6 +68,12 @@ func checkoutParams(n NewCheckout) (*stripe.CheckoutSessionParams, error) {
 	params.SetIdempotencyKey("checkout-" + string(o.ID))
 	if o.ExpiresAt != nil {
 		params.ExpiresAt = stripe.Int64(o.ExpiresAt.Unix())
+	}
+	switch {
+	case n.Promotion != "":
+		params.Discounts = []*stripe.CheckoutSessionDiscountParams{{PromotionCode: stripe.String(string(n.Promotion))}}
+	case n.AllowPromotions:
+		params.AllowPromotionCodes = stripe.Bool(true)
 	}
 	switch o.Kind {
 	case billing.KindPlan:

@@ -56,11 +56,31 @@ func changingCalls() []mockCall {
 			func(ctx context.Context, g *stripegw.Gateway) error { return g.VoidInvoice(ctx, "in_1", "key") }},
 		{"PreviewCharge", []string{"GET /v1/invoices/upcoming"}, map[string]string{"GET /v1/invoices/upcoming": `{"lines":{"data":[]}}`},
 			func(ctx context.Context, g *stripegw.Gateway) error { _, err := g.PreviewCharge(ctx, item); return err }},
+		{"PromotionCode", []string{"GET /v1/promotion_codes"}, map[string]string{
+			"GET /v1/promotion_codes": list(false, `{"id":"promo_1","active":true,"code":"half","coupon":{"valid":true}}`),
+		}, func(ctx context.Context, g *stripegw.Gateway) error {
+			_, err := g.PromotionCode(ctx, "HALF", "cus_1")
+			return err
+		}},
+		{"CheckoutWithPromotion", []string{"POST /v1/checkout/sessions"}, nil, func(ctx context.Context, g *stripegw.Gateway) error {
+			_, err := g.CreateCheckout(ctx, stripegw.NewCheckout{Order: aPack(), Customer: "cus_1", Price: "price_1", Promotion: "promo_1"})
+			return err
+		}},
+		{"CheckoutAllowsPromotions", []string{"POST /v1/checkout/sessions"}, nil, func(ctx context.Context, g *stripegw.Gateway) error {
+			_, err := g.CreateCheckout(ctx, stripegw.NewCheckout{Order: aPack(), Customer: "cus_1", Price: "price_1", AllowPromotions: true})
+			return err
+		}},
 		{"PlanPrice", []string{"GET /v1/prices"}, map[string]string{
 			"GET /v1/prices": list(false, `{"id":"price_1","active":true,"lookup_key":"pointsync_basic","unit_amount":900,"currency":"usd","recurring":{"interval":"month"}}`),
 		}, func(ctx context.Context, g *stripegw.Gateway) error {
 			_, err := g.PlanPrice(ctx, billing.Plan{ID: "basic", Amount: 900, Currency: "usd", Interval: "month"})
 			return err
 		}},
+	}
+}
+
+func aPack() billing.Order {
+	return billing.Order{
+		ID: "ord_1", AccountID: "acc_1", Item: "pack", Kind: billing.KindPack, Quantity: 1, SuccessURL: "https://shop.example/ok", CancelURL: "https://shop.example/no",
 	}
 }

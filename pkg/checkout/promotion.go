@@ -1,0 +1,47 @@
+package checkout
+
+import (
+	"context"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/store"
+)
+
+// A promotion code lowers what a purchase costs and changes no points: the operator gave it away. What it is worth and for whom is
+// Stripe's to say.
+
+func notApplicable() error {
+	return invalid("/promotion_code", "is unknown, used up, or not for this purchase")
+}
+
+// promotion looks up the code that a customer typed. A repeat whose order has its page needs none: by then its own purchase may have used
+// the code up. Errors: EInvalid.
+func (s *Service) promotion(ctx context.Context, a billing.Account, r Request) (billing.PromotionCodeID, error) {
+	if r.Promotion == "" {
+		return "", nil
+	}
+	if r.Key != "" {
+		o, _, err := s.db.OrderByKey(ctx, a.ID, r.Key)
+		if err == nil && (o.CheckoutID != "" || o.Status != billing.OrderPending) {
+			return "", nil
+		}
+		if err != nil && billing.CodeOf(err) != billing.ENotFound {
+			return "", err
+		}
+	}
+	id, err := s.stripe.PromotionCode(ctx, r.Promotion, a.CustomerID)
+	if billing.CodeOf(err) == billing.ENotFound {
+		return "", notApplicable()
+	}
+	return id, err
+}
+
+// forgetOrder takes an order back that never had a page, so that its key is unused.
+func (s *Service) forgetOrder(ctx context.Context, o billing.Order) error {
+	return s.db.InTx(ctx, func(tx *store.Tx) error {
+		if _, err := tx.LockAccount(ctx, o.AccountID); err != nil {
+			return err
+		}
+		return tx.DeleteOrder(ctx, o)
+	})
+}
