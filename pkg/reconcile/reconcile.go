@@ -111,18 +111,17 @@ func (s *Syncer) shared(ctx context.Context, id billing.AccountID, w wish) (Outc
 
 func (s *Syncer) forUser(ctx context.Context, id billing.AccountID, w wish) (Outcome, error) {
 	ticket, outcome, err := s.begin(ctx, id, w)
-	if err != nil || outcome != Synced {
-		return outcome, err
+	if err == nil && outcome == Synced {
+		_, err = s.finish(ctx, ticket)
 	}
-	_, err = s.finish(ctx, ticket)
 	switch billing.CodeOf(err) {
 	case "":
-		return Synced, nil
+		return outcome, nil
 	case billing.EStripeUnavailable, billing.EStripeRefused:
 		s.log.WarnContext(ctx, "sync for a user failed", "account", id, "error", err)
 		return Failed, nil
 	}
-	if ctx.Err() != nil {
+	if ctx.Err() != nil { // patience ended, be it with Stripe or with others who change this account
 		return Failed, nil
 	}
 	return Failed, err

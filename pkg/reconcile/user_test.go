@@ -2,6 +2,7 @@ package reconcile_test
 
 import (
 	"bytes"
+	"context"
 	"net/http"
 	"runtime"
 	"sync"
@@ -185,4 +186,32 @@ func waitFor(t *testing.T, ok func() bool) {
 			t.Fatal("what the test waits for never came true")
 		}
 	}
+}
+
+// Proves that a request which waits too long for others who change its account goes on without a sync, instead of failing.
+func TestImpatientBeforeBegin(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(w *world) {
+		a := w.buyer()
+		locked, done := make(chan struct{}), make(chan struct{})
+		release := sync.OnceFunc(func() { close(done) })
+		w.t.Cleanup(release)
+		var wait sync.WaitGroup
+		wait.Go(func() {
+			err := w.db.InTx(context.Background(), func(tx *store.Tx) error {
+				_, err := tx.LockAccount(context.Background(), a.ID)
+				close(locked)
+				<-done
+				return err
+			})
+			if err != nil {
+				w.t.Error(err)
+			}
+		})
+		<-locked
+		w.wantOutcome(a.ID, reconcile.Failed)
+		release()
+		wait.Wait()
+		w.wantOutcome(a.ID, reconcile.Synced)
+	})
 }

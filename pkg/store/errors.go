@@ -53,6 +53,7 @@ func away(err error) bool {
 	}
 	for _, sign := range []error{
 		driver.ErrBadConn, sql.ErrConnDone, net.ErrClosed, io.EOF, io.ErrUnexpectedEOF, context.DeadlineExceeded, sqlite3.BUSY, sqlite3.LOCKED,
+		sql.ErrTxDone, // its context ended first, so it was rolled back before it could be committed
 	} {
 		if errors.Is(err, sign) {
 			return true

@@ -2,9 +2,11 @@ package store_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -105,6 +107,30 @@ func TestLockAccount(t *testing.T) {
 		}
 		if err := all.Wait(); err != nil || accountOf(t, db, a.ID).Available != 20 {
 			t.Errorf("got %d (%v), want 20", accountOf(t, db, a.ID).Available, err)
+		}
+	})
+}
+
+// Proves that a transaction whose time is over before it commits has changed nothing, and ends as something that may be tried again.
+func TestInTxOutOfTime(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		a := storetest.NewAccount(t, db)
+		ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
+		defer cancel()
+		err := db.InTx(ctx, func(tx *store.Tx) error {
+			if err := tx.SetCustomer(ctx, a.ID, "cus_1"); err != nil {
+				return err
+			}
+			<-ctx.Done()
+			for { // until it was rolled back behind our back
+				if _, err := tx.SQL().ExecContext(context.Background(), "SELECT 1"); errors.Is(err, sql.ErrTxDone) {
+					return nil
+				}
+			}
+		})
+		if got := accountOf(t, db, a.ID); billing.CodeOf(err) != billing.EUnavailable || got.CustomerID != "" {
+			t.Errorf("got %v, and the customer %q stayed", err, got.CustomerID)
 		}
 	})
 }
