@@ -33,9 +33,16 @@ func adminsOnly(accounts *account.Service) echo.MiddlewareFunc {
 	}
 }
 
-// FindAccounts answers the account with an email.
+// FindAccounts answers the account with an email, or those that are parked.
 func (s *server) FindAccounts(ctx context.Context, r FindAccountsRequestObject) (FindAccountsResponseObject, error) {
-	found, err := s.db.AccountByEmail(ctx, strings.ToLower(string(r.Params.Email)))
+	switch p := r.Params; {
+	case (p.Email == nil) == (p.Parked == nil):
+		return nil, &billing.Error{Code: billing.EInvalid, Message: "The request is not valid: give email or parked=true, and not both.",
+			Fields: []billing.FieldError{{Pointer: "email", Message: "either this or parked=true"}}}
+	case p.Parked != nil:
+		return s.parkedAccounts(ctx, billing.AccountID(value(p.Cursor)), limitOf(p.Limit))
+	}
+	found, err := s.db.AccountByEmail(ctx, strings.ToLower(string(*r.Params.Email)))
 	if billing.CodeOf(err) == billing.ENotFound {
 		return FindAccounts200JSONResponse{Accounts: []AdminAccount{}}, nil
 	}
@@ -47,6 +54,36 @@ func (s *server) FindAccounts(ctx context.Context, r FindAccountsRequestObject) 
 		return nil, err
 	}
 	return FindAccounts200JSONResponse{Accounts: []AdminAccount{toAPIAdminAccount(a)}}, nil
+}
+
+func (s *server) parkedAccounts(ctx context.Context, after billing.AccountID, limit int) (FindAccountsResponseObject, error) {
+	parked, err := s.db.ParkedAccounts(ctx, after, limit+1)
+	if err != nil {
+		return nil, err
+	}
+	answer := FindAccounts200JSONResponse{}
+	if len(parked) > limit {
+		parked = parked[:limit]
+		next := string(parked[limit-1].ID)
+		answer.NextCursor = &next
+	}
+	answer.Accounts = each(parked, toAPIAdminAccount)
+	return answer, nil
+}
+
+// UnparkAccount lets the grants of a parked account through.
+func (s *server) UnparkAccount(ctx context.Context, r UnparkAccountRequestObject) (UnparkAccountResponseObject, error) {
+	a, replayed, err := s.accounts.Unpark(ctx, billing.AccountID(r.AccountId), account.Unparking{
+		By: caller(ctx).Account, Reason: r.Body.Reason, Key: r.Params.IdempotencyKey,
+	})
+	if err != nil {
+		return nil, err
+	}
+	answer := UnparkAccount200JSONResponse{Body: toAPIAdminAccount(a)}
+	if replayed {
+		answer.Headers.IdempotentReplayed = &replayed
+	}
+	return answer, nil
 }
 
 // GetAccount answers one account.
@@ -114,6 +151,9 @@ func toAPIAdminAccount(a billing.Account) AdminAccount {
 	if a.CustomerID != "" {
 		customer := string(a.CustomerID)
 		out.CustomerId = &customer
+	}
+	if p := a.Parking; p.At != nil {
+		out.Parked = &Parked{Since: *p.At, Reason: p.Reason}
 	}
 	return out
 }

@@ -4,9 +4,11 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pointsync/pointsync/pkg/account"
 	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/store"
 )
 
 // admin is somebody new whom the command line has given the role.
@@ -45,7 +47,51 @@ func (c *client) meetsTheAdmin() {
 	entries := c.call(http.StatusOK, http.MethodGet, "/points/entries?limit=2", nil)
 	c.expect(strings.Contains(string(entries.raw), "too many") && !strings.Contains(string(entries.raw), admin.claims().text("sub")),
 		"the customer reads why, and not who: %s", entries.raw)
+	c.waitsAndComes(admin, path)
 	c.readsTheStory(admin, path+"/timeline")
+}
+
+// waitsAndComes proves that a parked account is found, that its grants wait while an admin's own come, and that an admin lets them through
+// once: the points are there with the answer.
+func (c *client) waitsAndComes(admin *client, path string) {
+	c.t.Helper()
+	reason := map[string]any{"reason": "known to us"}
+	refused := admin.call(http.StatusConflict, http.MethodPost, path+"/unpark", reason, "Idempotency-Key", "u1")
+	c.expect(refused.text("type") == "/problems/conflict", "nothing waits: %s", refused.raw)
+	c.expect(len(admin.call(http.StatusOK, http.MethodGet, "/admin/accounts?parked=true", nil).list("accounts")) == 0, "nobody is parked")
+	c.park(path)
+	parked := admin.call(http.StatusOK, http.MethodGet, "/admin/accounts?parked=true&limit=1", nil)
+	c.expect(len(parked.list("accounts")) == 1 && strings.Contains(string(parked.raw), c.email) && parked.text("next_cursor") == "", "parked: %s", parked.raw)
+	metrics := string(c.call(http.StatusOK, http.MethodGet, "/metrics", nil).raw)
+	c.expect(strings.Contains(metrics, "\npointsync_parked_accounts 1\n"), "the metrics count it")
+	before := admin.call(http.StatusOK, http.MethodGet, path, nil)
+	c.expect(before.text("parked.reason") == "more than a test allows", "parked: %s", before.raw)
+	c.w.advance(time.Minute) // the budget for asking Stripe grows again
+	made := c.call(http.StatusCreated, http.MethodPost, "/checkout", map[string]any{"item": "pack_100"})
+	c.pay(made)
+	order := c.call(http.StatusOK, http.MethodGet, "/checkout/"+made.text("order.id"), nil)
+	c.expect(order.text("order.status") == "paid", "the order waits: %s", order.raw)
+	given := admin.call(http.StatusCreated, http.MethodPost, path+"/grants", map[string]any{"amount": 1, "reason": "meanwhile"}, "Idempotency-Key", "g4")
+	c.expect(given.number("points.available") == before.number("points.available")+1, "an admin's grant waits for nobody: %s", given.raw)
+	now := admin.call(http.StatusOK, http.MethodPost, path+"/unpark", reason, "Idempotency-Key", "u1")
+	c.expect(now.number("points.available") == before.number("points.available")+101 && now.text("parked") == "" && now.header.Get("Idempotent-Replayed") == "", "let through: %s", now.raw)
+	again := admin.call(http.StatusOK, http.MethodPost, path+"/unpark", reason, "Idempotency-Key", "u1")
+	c.expect(again.text("version") == now.text("version") && again.header.Get("Idempotent-Replayed") == "true", "once: %s", again.raw)
+	admin.call(http.StatusUnprocessableEntity, http.MethodPost, path+"/unpark", map[string]any{"reason": "another"}, "Idempotency-Key", "u1")
+}
+
+// park parks the client's account, as a sync does that would pass the operator's bounds.
+func (c *client) park(path string) {
+	c.t.Helper()
+	ctx, id := c.t.Context(), billing.AccountID(strings.TrimPrefix(path, "/admin/accounts/"))
+	must(c.t, c.w.db.InTx(ctx, func(tx *store.Tx) error {
+		a, err := tx.LockAccount(ctx, id)
+		if err != nil {
+			return err
+		}
+		a.Parking = billing.Parking{At: &tx.Now, Reason: "more than a test allows"}
+		return tx.SaveParking(ctx, a)
+	}))
 }
 
 // readsTheStory proves that the timeline tells of what this client has lived through, in small pages as in large ones.
@@ -74,6 +120,7 @@ func (c *client) readsTheStory(admin *client, path string) {
 		"Stripe sent checkout.session.completed about checkout.session", "event.processed", "the customer looked at an order", "a spend asked for it",
 		"subscription none → pro_monthly active", "failed: fetch account", "200 points granted: pack_100", "100 points spent",
 		"points ran out", "→ pro_monthly canceled", "granted points: sorry", "20 points taken away by an admin: too many",
+		"parked, 1 grants of 100 points wait: more than a test allows", "let the grants through that waited: known to us", "the operator asked for it",
 	} {
 		c.expect(strings.Contains(story, part), "the story holds %q:\n%s", part, story)
 	}
@@ -93,6 +140,8 @@ func TestAdminsOnly(t *testing.T) {
 			{"no account", http.MethodGet, "/admin/accounts/1", nil, nil, 404, "not-found", ""},
 			{"timeline", http.MethodGet, "/admin/accounts/" + id + "/timeline", nil, nil, 404, "not-found", ""},
 			{"grant", http.MethodPost, "/admin/accounts/" + id + "/grants", `{"amount":5,"reason":"r"}`, []string{"Idempotency-Key", "k"}, 404, "not-found", ""},
+			{"parked", http.MethodGet, "/admin/accounts?parked=true", nil, nil, 404, "not-found", ""},
+			{"unpark", http.MethodPost, "/admin/accounts/" + id + "/unpark", `{"reason":"r"}`, []string{"Idempotency-Key", "k"}, 404, "not-found", ""},
 			{"bad grant", http.MethodPost, "/admin/accounts/" + id + "/grants", `nothing`, nil, 404, "not-found", ""},
 			{"correction", http.MethodPost, "/admin/accounts/" + id + "/corrections", `{"amount":5,"reason":"r"}`, []string{"Idempotency-Key", "k"}, 404, "not-found", ""},
 			{"method", http.MethodDelete, "/admin/accounts", nil, nil, 404, "not-found", ""},
@@ -121,6 +170,13 @@ func TestAdminRefusals(t *testing.T) {
 		key := []string{"Idempotency-Key", "k"}
 		for _, r := range []refusal{
 			{"no email", http.MethodGet, "/admin/accounts", nil, nil, 400, "validation", "email"},
+			{"email and parked", http.MethodGet, "/admin/accounts?parked=true&email=a@example.com", nil, nil, 400, "validation", "email"},
+			{"parked not", http.MethodGet, "/admin/accounts?parked=false", nil, nil, 400, "validation", "parked"},
+			{"cursor of parked", http.MethodGet, "/admin/accounts?parked=true&cursor=ent_01jd0000000000000000000000", nil, nil, 400, "validation", "cursor"},
+			{"unpark nobody", http.MethodPost, nobody + "/unpark", `{"reason":"r"}`, key, 404, "not-found", ""},
+			{"unpark without a key", http.MethodPost, path + "/unpark", `{"reason":"r"}`, nil, 400, "validation", "Idempotency-Key"},
+			{"unpark without a reason", http.MethodPost, path + "/unpark", `{}`, key, 400, "validation", "/reason"},
+			{"unpark what is not parked", http.MethodPost, path + "/unpark", `{"reason":"r"}`, key, 409, "conflict", ""},
 			{"email that is none", http.MethodGet, "/admin/accounts?email=ada", nil, nil, 400, "validation", "email"},
 			{"id that is none", http.MethodGet, "/admin/accounts/1", nil, nil, 400, "validation", "account_id"},
 			{"nobody", http.MethodGet, nobody, nil, nil, 404, "not-found", ""},

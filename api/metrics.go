@@ -18,12 +18,14 @@ const scrapePatience = 2 * time.Second
 type runMetrics struct {
 	db             *store.DB
 	found, lastRun map[billing.RunKind]*prometheus.Desc
+	parked         *prometheus.Desc
 }
 
 func newRunMetrics(db *store.DB) *runMetrics {
 	describe := func(name, help string) *prometheus.Desc { return prometheus.NewDesc(name, help, nil, nil) }
 	return &runMetrics{
-		db: db,
+		db:     db,
+		parked: describe("pointsync_parked_accounts", "Accounts whose grants wait for a person to let them through."),
 		found: map[billing.RunKind]*prometheus.Desc{
 			billing.RunAudit: describe("pointsync_audit_violations", "Broken rules that the last complete audit found, or the one under way if it has found more."),
 			billing.RunDrift: describe("pointsync_drift_findings", "Differences from Stripe that the last complete comparison found, or the one under way if it has found more."),
@@ -37,6 +39,7 @@ func newRunMetrics(db *store.DB) *runMetrics {
 
 // Describe lists the metrics.
 func (m *runMetrics) Describe(out chan<- *prometheus.Desc) {
+	out <- m.parked
 	for kind := range m.found {
 		out <- m.found[kind]
 		out <- m.lastRun[kind]
@@ -47,6 +50,9 @@ func (m *runMetrics) Describe(out chan<- *prometheus.Desc) {
 func (m *runMetrics) Collect(out chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), scrapePatience)
 	defer cancel()
+	if parked, err := m.db.CountParked(ctx); err == nil {
+		out <- prometheus.MustNewConstMetric(m.parked, prometheus.GaugeValue, float64(parked))
+	}
 	runs, err := m.db.AuditRuns(ctx)
 	if err != nil {
 		return

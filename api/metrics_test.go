@@ -16,7 +16,7 @@ func TestRunMetrics(t *testing.T) {
 		c := &client{t: t, w: w}
 		must(t, audit.Record(t.Context(), w.db, billing.RunDrift, w.now(), 10, 3))
 		page := string(c.call(http.StatusOK, http.MethodGet, "/metrics", nil).raw)
-		for _, want := range []string{"\npointsync_drift_findings 3\n", "\npointsync_drift_last_run_timestamp_seconds 1", "\npointsync_audit_violations 0\n"} {
+		for _, want := range []string{"\npointsync_drift_findings 3\n", "\npointsync_drift_last_run_timestamp_seconds 1", "\npointsync_audit_violations 0\n", "\npointsync_parked_accounts 0\n"} {
 			c.expect(strings.Contains(page, want), "the metrics have %q: %s", want, page)
 		}
 	})

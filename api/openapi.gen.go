@@ -358,6 +358,21 @@ func (e TopUpStatus) Valid() bool {
 	}
 }
 
+// Defines values for FindAccountsParamsParked.
+const (
+	True FindAccountsParamsParked = true
+)
+
+// Valid indicates whether the value is a known member of the FindAccountsParamsParked enum.
+func (e FindAccountsParamsParked) Valid() bool {
+	switch e {
+	case True:
+		return true
+	default:
+		return false
+	}
+}
+
 // Adjustment defines model for Adjustment.
 type Adjustment struct {
 	Entry  Entry  `json:"entry"`
@@ -372,11 +387,14 @@ type AdminAccount struct {
 	CustomerId *string `json:"customer_id"`
 
 	// Email Example: ada@example.com
-	Email        Email            `json:"email"`
-	Id           string           `json:"id"`
-	LastSyncedAt *time.Time       `json:"last_synced_at"`
-	Points       Points           `json:"points"`
-	Role         AdminAccountRole `json:"role"`
+	Email        Email      `json:"email"`
+	Id           string     `json:"id"`
+	LastSyncedAt *time.Time `json:"last_synced_at"`
+
+	// Parked Since when grants wait for a person, and why; null while none do.
+	Parked *Parked          `json:"parked"`
+	Points Points           `json:"points"`
+	Role   AdminAccountRole `json:"role"`
 
 	// Subscription Null when there never was one.
 	Subscription *Subscription `json:"subscription"`
@@ -723,6 +741,12 @@ type Pack struct {
 	Points      int64  `json:"points"`
 }
 
+// Parked Since when grants wait for a person, and why; null while none do.
+type Parked struct {
+	Reason string    `json:"reason"`
+	Since  time.Time `json:"since"`
+}
+
 // PaymentRequiredProblem defines model for PaymentRequiredProblem.
 type PaymentRequiredProblem struct {
 	Detail string        `json:"detail"`
@@ -1031,6 +1055,12 @@ type TopUpRequest struct {
 	Threshold int64 `json:"threshold"`
 }
 
+// UnparkRequest defines model for UnparkRequest.
+type UnparkRequest struct {
+	// Reason Why the grants may come; it is kept.
+	Reason string `json:"reason"`
+}
+
 // User defines model for User.
 type User struct {
 	// Email Example: ada@example.com
@@ -1101,8 +1131,20 @@ type Validation = Problem
 // FindAccountsParams defines parameters for FindAccounts.
 type FindAccountsParams struct {
 	// Email The whole address, however it is cased.
-	Email Email `form:"email" json:"email"`
+	Email *Email `form:"email,omitempty" json:"email,omitempty"`
+
+	// Parked The accounts whose grants wait for a person, because more would be granted in a day than the operator's bounds allow.
+	Parked *FindAccountsParamsParked `form:"parked,omitempty" json:"parked,omitempty"`
+
+	// Limit How many at the most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `next_cursor` of the page before, of parked accounts.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
+
+// FindAccountsParamsParked defines parameters for FindAccounts.
+type FindAccountsParamsParked bool
 
 // CorrectPointsParams defines parameters for CorrectPoints.
 type CorrectPointsParams struct {
@@ -1123,6 +1165,12 @@ type GetTimelineParams struct {
 
 	// Cursor The `next_cursor` of the page before.
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// UnparkAccountParams defines parameters for UnparkAccount.
+type UnparkAccountParams struct {
+	// IdempotencyKey Names this request for retries, unique per account that is adjusted, kept forever. Admins' keys and customers' keys do not meet.
+	IdempotencyKey AdminKey `json:"Idempotency-Key"`
 }
 
 // CreateCheckoutParams defines parameters for CreateCheckout.
@@ -1206,6 +1254,9 @@ type CorrectPointsJSONRequestBody = CorrectionRequest
 // GrantPointsJSONRequestBody defines body for GrantPoints for application/json ContentType.
 type GrantPointsJSONRequestBody = GrantRequest
 
+// UnparkAccountJSONRequestBody defines body for UnparkAccount for application/json ContentType.
+type UnparkAccountJSONRequestBody = UnparkRequest
+
 // LoginJSONRequestBody defines body for Login for application/json ContentType.
 type LoginJSONRequestBody = Credentials
 
@@ -1250,7 +1301,7 @@ type ServerInterface interface {
 	// GetJWKS The public keys that verify our tokens
 	// (GET /.well-known/jwks.json)
 	GetJWKS(ctx echo.Context) error
-	// FindAccounts Find the account with an email
+	// FindAccounts Find the account with an email, or those that are parked
 	// (GET /admin/accounts)
 	FindAccounts(ctx echo.Context, params FindAccountsParams) error
 	// GetAccount One account as it is now
@@ -1265,6 +1316,9 @@ type ServerInterface interface {
 	// GetTimeline What happened to an account, latest first
 	// (GET /admin/accounts/{account_id}/timeline)
 	GetTimeline(ctx echo.Context, accountId AccountID, params GetTimelineParams) error
+	// UnparkAccount Let the grants of a parked account through
+	// (POST /admin/accounts/{account_id}/unpark)
+	UnparkAccount(ctx echo.Context, accountId AccountID, params UnparkAccountParams) error
 	// Login Log in with email and password
 	// (POST /auth/login)
 	Login(ctx echo.Context) error
@@ -1371,11 +1425,32 @@ func (w *ServerInterfaceWrapper) FindAccounts(ctx echo.Context) error {
 
 	// Parameter object where we will unmarshal all parameters from the context
 	var params FindAccountsParams
-	// ------------- Required query parameter "email" -------------
+	// ------------- Optional query parameter "email" -------------
 
-	err = runtime.BindQueryParameterWithOptions("form", true, true, "email", ctx.QueryParams(), &params.Email, runtime.BindQueryParameterOptions{Type: "string", Format: "email"})
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "email", ctx.QueryParams(), &params.Email, runtime.BindQueryParameterOptions{Type: "string", Format: "email"})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter email: %s", err))
+	}
+
+	// ------------- Optional query parameter "parked" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "parked", ctx.QueryParams(), &params.Parked, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter parked: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
@@ -1504,6 +1579,44 @@ func (w *ServerInterfaceWrapper) GetTimeline(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetTimeline(ctx, accountId, params)
+	return err
+}
+
+// UnparkAccount converts echo context to params.
+func (w *ServerInterfaceWrapper) UnparkAccount(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "account_id" -------------
+	var accountId AccountID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "account_id", ctx.Param("account_id"), &accountId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter account_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UnparkAccountParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey AdminKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UnparkAccount(ctx, accountId, params)
 	return err
 }
 
@@ -2068,6 +2181,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/admin/accounts/:account_id/timeline", wrapper.GetTimeline, options.OperationMiddlewares["getTimeline"]...)
 	router.POST(options.BaseURL+"/admin/accounts/:account_id/grants", wrapper.GrantPoints, options.OperationMiddlewares["grantPoints"]...)
 	router.POST(options.BaseURL+"/admin/accounts/:account_id/corrections", wrapper.CorrectPoints, options.OperationMiddlewares["correctPoints"]...)
+	router.POST(options.BaseURL+"/admin/accounts/:account_id/unpark", wrapper.UnparkAccount, options.OperationMiddlewares["unparkAccount"]...)
 	router.GET(options.BaseURL+"/points/holds", wrapper.ListHolds, options.OperationMiddlewares["listHolds"]...)
 	router.POST(options.BaseURL+"/points/holds", wrapper.CreateHold, options.OperationMiddlewares["createHold"]...)
 	router.GET(options.BaseURL+"/points/holds/:hold_id", wrapper.GetHold, options.OperationMiddlewares["getHold"]...)
@@ -2153,7 +2267,8 @@ type FindAccountsResponseObject interface {
 }
 
 type FindAccounts200JSONResponse struct {
-	Accounts []AdminAccount `json:"accounts"`
+	Accounts   []AdminAccount `json:"accounts"`
+	NextCursor *string        `json:"next_cursor"`
 }
 
 func (response FindAccounts200JSONResponse) VisitFindAccountsResponse(w http.ResponseWriter) error {
@@ -2714,6 +2829,171 @@ type GetTimeline503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetTimeline503ApplicationProblemPlusJSONResponse) VisitGetTimelineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UnparkAccountRequestObject struct {
+	AccountId AccountID `json:"account_id"`
+	Params    UnparkAccountParams
+	Body      *UnparkAccountJSONRequestBody
+}
+
+type UnparkAccountResponseObject interface {
+	VisitUnparkAccountResponse(w http.ResponseWriter) error
+}
+
+type UnparkAccount200ResponseHeaders struct {
+	IdempotentReplayed *bool
+}
+
+type UnparkAccount200JSONResponse struct {
+	Body    AdminAccount
+	Headers UnparkAccount200ResponseHeaders
+}
+
+func (response UnparkAccount200JSONResponse) VisitUnparkAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UnparkAccount400ApplicationProblemPlusJSONResponse struct {
+	ValidationApplicationProblemPlusJSONResponse
+}
+
+func (response UnparkAccount400ApplicationProblemPlusJSONResponse) VisitUnparkAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UnparkAccount401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response UnparkAccount401ApplicationProblemPlusJSONResponse) VisitUnparkAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UnparkAccount404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response UnparkAccount404ApplicationProblemPlusJSONResponse) VisitUnparkAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UnparkAccount409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response UnparkAccount409ApplicationProblemPlusJSONResponse) VisitUnparkAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UnparkAccount413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response UnparkAccount413ApplicationProblemPlusJSONResponse) VisitUnparkAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UnparkAccount415ApplicationProblemPlusJSONResponse struct {
+	MediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response UnparkAccount415ApplicationProblemPlusJSONResponse) VisitUnparkAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UnparkAccount422ApplicationProblemPlusJSONResponse struct {
+	KeyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response UnparkAccount422ApplicationProblemPlusJSONResponse) VisitUnparkAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UnparkAccount503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response UnparkAccount503ApplicationProblemPlusJSONResponse) VisitUnparkAccountResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -5700,7 +5980,7 @@ type StrictServerInterface interface {
 	// GetJWKS The public keys that verify our tokens
 	// (GET /.well-known/jwks.json)
 	GetJWKS(ctx context.Context, request GetJWKSRequestObject) (GetJWKSResponseObject, error)
-	// FindAccounts Find the account with an email
+	// FindAccounts Find the account with an email, or those that are parked
 	// (GET /admin/accounts)
 	FindAccounts(ctx context.Context, request FindAccountsRequestObject) (FindAccountsResponseObject, error)
 	// GetAccount One account as it is now
@@ -5715,6 +5995,9 @@ type StrictServerInterface interface {
 	// GetTimeline What happened to an account, latest first
 	// (GET /admin/accounts/{account_id}/timeline)
 	GetTimeline(ctx context.Context, request GetTimelineRequestObject) (GetTimelineResponseObject, error)
+	// UnparkAccount Let the grants of a parked account through
+	// (POST /admin/accounts/{account_id}/unpark)
+	UnparkAccount(ctx context.Context, request UnparkAccountRequestObject) (UnparkAccountResponseObject, error)
 	// Login Log in with email and password
 	// (POST /auth/login)
 	Login(ctx context.Context, request LoginRequestObject) (LoginResponseObject, error)
@@ -6004,6 +6287,55 @@ func (sh *strictHandler) GetTimeline(ctx echo.Context, accountId AccountID, para
 		return err
 	} else if validResponse, ok := response.(GetTimelineResponseObject); ok {
 		return validResponse.VisitGetTimelineResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UnparkAccount operation middleware
+func (sh *strictHandler) UnparkAccount(ctx echo.Context, accountId AccountID, params UnparkAccountParams) error {
+	var request UnparkAccountRequestObject
+
+	request.AccountId = accountId
+	request.Params = params
+
+	var body UnparkAccountJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UnparkAccount(ctx.Request().Context(), request.(UnparkAccountRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UnparkAccount")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UnparkAccountResponseObject); ok {
+		return validResponse.VisitUnparkAccountResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/pointsync/pointsync/api"
 	"github.com/pointsync/pointsync/pkg/account"
+	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/catalog"
 	"github.com/pointsync/pointsync/pkg/checkout"
 	"github.com/pointsync/pointsync/pkg/config"
@@ -68,7 +69,7 @@ func newApp(ctx context.Context, p parts) (_ *app, err error) {
 	if a.stripe, err = newGateway(c, p.now, p.log); err != nil {
 		return nil, err
 	}
-	a.syncer = reconcile.New(a.db, a.stripe, p.catalog, reconcile.Policy{PastDueGrace: c.PastDueGrace, RenewalGrace: c.RenewalGrace}, p.log)
+	a.syncer = reconcile.New(a.db, a.stripe, p.catalog, policyOf(c), p.log)
 	topUps := checkout.NewTopUps(a.db, a.stripe, p.catalog, a.syncer, c.TopUpCoolOff, p.log)
 	a.inbox, err = inbox.New(inbox.Options{
 		DB: a.db, Stripe: a.stripe, Syncer: a.syncer, Secrets: reveal(c.WebhookSecrets), Livemode: c.Live(), Log: p.log,
@@ -86,6 +87,13 @@ func newApp(ctx context.Context, p parts) (_ *app, err error) {
 		Inbox: a.inbox, Tokens: tokens, Catalog: p.catalog, Origins: c.AllowedOrigins, Shop: p.shop, SandboxURL: p.sandboxURL, Leaving: a.leaving, Log: p.log,
 	})
 	return a, err
+}
+
+// policyOf is what the operator decides about syncs.
+func policyOf(c config.Config) reconcile.Policy {
+	return reconcile.Policy{
+		PastDueGrace: c.PastDueGrace, RenewalGrace: c.RenewalGrace, ParkGrants: c.ParkGrants, ParkPoints: billing.Points(c.ParkPoints),
+	}
 }
 
 // openStore opens the database, and sees to it that its schema fits.

@@ -134,7 +134,7 @@ func (s stripeReconcileCmd) comparison(ctx context.Context) (_ *audit.Comparison
 	if err != nil {
 		return nil, nil, err
 	}
-	syncer := reconcile.New(db, gateway, items, reconcile.Policy{PastDueGrace: c.PastDueGrace, RenewalGrace: c.RenewalGrace}, log)
+	syncer := reconcile.New(db, gateway, items, policyOf(c), log)
 	return &audit.Comparison{DB: db, Syncer: syncer, Repair: !s.DryRun, Pace: time.Duration(float64(time.Second) / s.Rate)}, db.Close, nil
 }
 

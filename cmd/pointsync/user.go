@@ -3,13 +3,15 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/pointsync/pointsync/pkg/account"
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
 type userCmd struct {
-	Role userRoleCmd `cmd:"" help:"Make an account an admin, or a user again. It counts from its next request on."`
+	Role   userRoleCmd   `cmd:"" help:"Make an account an admin, or a user again. It counts from its next request on."`
+	Unpark userUnparkCmd `cmd:"" help:"Let the grants of a parked account through. A running server makes them within a minute."`
 }
 
 type userRoleCmd struct {
@@ -33,5 +35,28 @@ func (u userRoleCmd) Run(ctx context.Context) error {
 		return nil
 	}
 	fmt.Printf("%s has the role %s now.\n", u.Email, u.Role)
+	return nil
+}
+
+type userUnparkCmd struct {
+	Email  string `arg:"" help:"The account's email."`
+	Reason string `help:"Why the grants may come; it is kept." default:"looked at"`
+}
+
+// Run lets an account's grants through.
+func (u userUnparkCmd) Run(ctx context.Context) error {
+	db, err := openForCommand(ctx)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	a, err := db.AccountByEmail(ctx, strings.ToLower(u.Email))
+	if err == nil {
+		_, err = account.Unpark(ctx, db, a.ID, account.Unparking{Reason: u.Reason})
+	}
+	if err != nil {
+		return fmt.Errorf("account %s: %w", u.Email, err)
+	}
+	fmt.Printf("%s is parked no longer: a running server grants what waited within a minute.\n", u.Email)
 	return nil
 }

@@ -92,3 +92,35 @@ func explained(t *testing.T, p program, a billing.Account) {
 	p.run(1, "explain", "nobody@example.com")
 	p.run(1, "explain", a.Email, "--limit", "0")
 }
+
+// TestUserUnpark proves that the command line lets a parked account's grants through, says so, and refuses where nothing waits.
+func TestUserUnpark(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	url := storetest.URL(t, store.SQLite)
+	db := storetest.OpenURL(t, url, nil)
+	p := program{t: t}.with("DATABASE_URL=" + url)
+	a := storetest.NewAccount(t, db)
+	p.run(1, "user", "unpark", a.Email)
+	p.run(1, "user", "unpark", "nobody@example.com")
+	err := db.InTx(ctx, func(tx *store.Tx) error {
+		locked, err := tx.LockAccount(ctx, a.ID)
+		if err != nil {
+			return err
+		}
+		locked.Parking = billing.Parking{At: &tx.Now, Reason: "too many"}
+		return tx.SaveParking(ctx, locked)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if said := p.run(0, "user", "unpark", strings.ToUpper(a.Email), "--reason", "known to us"); !strings.Contains(said, "parked no longer") {
+		t.Errorf("user unpark says %q", said)
+	}
+	if now, err := db.Account(ctx, a.ID); err != nil || now.Parking.At != nil || !now.Parking.Approved || now.Sync.NextGrantAt == nil {
+		t.Errorf("afterwards %+v (%v)", now.Parking, err)
+	}
+	if said := p.run(0, "explain", a.Email); !strings.Contains(said, "the command line let the grants through that waited: known to us") {
+		t.Errorf("the story: %s", said)
+	}
+}

@@ -79,8 +79,7 @@ func tell(m billing.Moment) string {
 
 var causes = map[billing.SyncCause]string{
 	billing.CauseEvent: "an event asked for it", billing.CauseSpend: "a spend asked for it", billing.CauseOrder: "the customer looked at an order",
-	billing.CauseChange:   "the customer changes the subscription",
-	billing.CauseOperator: "the operator asked for it",
+	billing.CauseChange: "the customer changes the subscription", billing.CauseOperator: "the operator asked for it", billing.CauseDue: "points fell due",
 }
 
 var outcomes = map[billing.SyncOutcome]string{
@@ -133,6 +132,8 @@ func tellAdmin(action, admin, reason string) string {
 		return fmt.Sprintf("%s changed the role %s", who, reason)
 	case billing.ActionGrant:
 		return fmt.Sprintf("%s granted points: %s", who, reason)
+	case billing.ActionUnpark:
+		return fmt.Sprintf("%s let the grants through that waited: %s", who, reason)
 	}
 	return fmt.Sprintf("%s took points away: %s", who, reason)
 }

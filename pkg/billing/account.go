@@ -17,7 +17,17 @@ type Account struct {
 
 	Subscription *Subscription // the window in force, nil when there never was a subscription
 	Sync         SyncState
+	Parking      Parking
 	CreatedAt    time.Time
+}
+
+// Parking says whether an account's grants wait for a person, because more would be granted in a day than the operator's bounds
+// allow.
+type Parking struct {
+	At       *time.Time // since when; nil while nothing waits
+	Reason   string
+	Approved bool       // somebody let them through: the next sync makes them, however many
+	EndedAt  *time.Time // when that was last: the bounds count anew from then
 }
 
 // Role is what somebody may do beside using the product. It stands in the account's row and in no token.
@@ -35,6 +45,7 @@ type SyncState struct {
 	BudgetAt      time.Time  // when the budget of user-caused syncs is whole again
 	InvoicesSince *time.Time // invoices created before this are settled and need no second look
 	LastSyncedAt  *time.Time
+	NextGrantAt   *time.Time // when the next points fall due that are paid for already
 }
 
 // Ticket is the right to apply one picture of Stripe, taken before the picture is.

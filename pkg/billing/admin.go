@@ -22,4 +22,5 @@ const (
 	ActionGrant      ActionKind = "grant"
 	ActionCorrection ActionKind = "correction"
 	ActionRole       ActionKind = "role"
+	ActionUnpark     ActionKind = "unpark"
 )

@@ -17,6 +17,7 @@ const (
 	DriftPayment      DriftKind = "payment-missing"     // granted, and not paid
 	DriftClawback     DriftKind = "clawback-missing"    // money went back, and its points did not
 	DriftRestore      DriftKind = "restore-missing"     // money came back, and its points did not
+	DriftParked       DriftKind = "parked"              // grants that wait for a person
 	DriftPointsExpiry DriftKind = "points-expiry"       // points that shall end at another time
 )
 

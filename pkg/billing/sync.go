@@ -8,7 +8,8 @@ const (
 	CauseSpend    SyncCause = "spend"    // a spend outside the window, or for lack of points
 	CauseOrder    SyncCause = "order"    // a customer looks at an order
 	CauseChange   SyncCause = "change"   // a customer changes the subscription
-	CauseOperator SyncCause = "operator" // a command, or the comparison with Stripe
+	CauseOperator SyncCause = "operator" // a command, an admin, or the comparison with Stripe
+	CauseDue      SyncCause = "due"      // points that were paid for fell due
 )
 
 // SyncOutcome says what came of a sync; docs/states.md draws it.

@@ -58,6 +58,8 @@ type Config struct {
 	RenewalGrace   time.Duration `env:"POINTSYNC_RENEWAL_GRACE" envDefault:"2h"`
 	ShutdownDelay  time.Duration `env:"POINTSYNC_SHUTDOWN_DELAY" envDefault:"0s"`
 	TopUpCoolOff   time.Duration `env:"POINTSYNC_TOP_UP_COOL_OFF" envDefault:"10m"`
+	ParkGrants     int64         `env:"POINTSYNC_PARK_GRANTS" envDefault:"100"`
+	ParkPoints     int64         `env:"POINTSYNC_PARK_POINTS" envDefault:"10000000"`
 	ClockURL       string        `env:"POINTSYNC_CLOCK_URL"`
 	LogLevel       slog.Level    `env:"POINTSYNC_LOG_LEVEL" envDefault:"INFO"`
 }
@@ -197,6 +199,9 @@ func (c *Config) checkServer(p *problems) {
 	}
 	if c.TopUpCoolOff < time.Minute || c.TopUpCoolOff > 24*time.Hour {
 		p.add("POINTSYNC_TOP_UP_COOL_OFF must be from 1m to 24h")
+	}
+	if c.ParkGrants < 0 || c.ParkPoints < 0 {
+		p.add("POINTSYNC_PARK_GRANTS and POINTSYNC_PARK_POINTS must not be negative; 0 is no bound")
 	}
 	if c.Issuer == "" || c.Audience == "" {
 		p.add("POINTSYNC_TOKEN_ISSUER and POINTSYNC_TOKEN_AUDIENCE must not be empty")

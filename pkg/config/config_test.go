@@ -50,7 +50,7 @@ func TestLoad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Addr != "127.0.0.1:8080" || c.MaxConns != 20 || c.Catalog != "catalog.yaml" || c.PastDueGrace.Hours() != 72 || c.RenewalGrace.Hours() != 2 ||
+	if c.Addr != "127.0.0.1:8080" || c.MaxConns != 20 || c.Catalog != "catalog.yaml" || c.PastDueGrace.Hours() != 72 || c.RenewalGrace.Hours() != 2 || c.ParkGrants != 100 || c.ParkPoints != 10_000_000 ||
 		c.Issuer != "pointsync" || c.Audience != "pointsync" || c.LogLevel != slog.LevelInfo || c.ShutdownDelay != 0 || c.TopUpCoolOff != 10*time.Minute || c.AllowUnsafe || c.Live() {
 		t.Errorf("defaults: %+v", c)
 	}
@@ -83,6 +83,7 @@ func mistakes() []mistake {
 		{"POINTSYNC_ALLOWED_ORIGINS", "https://u:p@shop.example", "origin"}, {"POINTSYNC_ALLOWED_ORIGINS", "javascript://x", "origin"},
 		{"POINTSYNC_ALLOWED_ORIGINS", "https://shop.example,", "origin"}, {"POINTSYNC_ALLOWED_ORIGINS", "https://shop.example?x", "origin"},
 		{"POINTSYNC_PAST_DUE_GRACE", "3 days", "Duration"}, {"POINTSYNC_PAST_DUE_GRACE", "-1h", "from 0"}, {"POINTSYNC_RENEWAL_GRACE", "200h", "to 168h"},
+		{"POINTSYNC_PARK_GRANTS", "-1", "negative"}, {"POINTSYNC_PARK_POINTS", "-5", "negative"}, {"POINTSYNC_PARK_POINTS", "many", "int64"},
 		{"POINTSYNC_CLOCK_URL", "now", "address"}, {"POINTSYNC_LOG_LEVEL", "LOUD", "Level"},
 	}
 	for name := range good {

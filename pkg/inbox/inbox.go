@@ -72,6 +72,8 @@ func New(o Options) (*Inbox, error) {
 	river.AddWorker(workers, &driftWorker{db: o.DB, syncer: o.Syncer, log: o.Log})
 	river.AddWorker(workers, &holdsWorker{db: o.DB})
 	river.AddWorker(workers, &choreWorker{chores: o.Chores})
+	river.AddWorker(workers, &lookForDueWorker{inbox: in})
+	river.AddWorker(workers, &dueWorker{db: o.DB, syncer: o.Syncer})
 	cfg := &river.Config{
 		Queues:               map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: maxWorkers}},
 		Workers:              workers,

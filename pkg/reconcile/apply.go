@@ -13,8 +13,10 @@ import (
 
 // apply makes a decision so, in one transaction under the account's lock. It answers false, and changes nothing but the note of
 // this sync, when the picture of a later ticket was applied before.
-func apply(ctx context.Context, db *store.DB, t billing.Ticket, d Decision) (applied bool, err error) {
-	err = db.InTx(ctx, func(tx *store.Tx) error {
+func (s *Syncer) apply(ctx context.Context, t billing.Ticket, decided Decision) (applied bool, err error) {
+	var was, is billing.Parking
+	err = s.db.InTx(ctx, func(tx *store.Tx) error {
+		d := decided
 		a, ok, err := tx.ApplyTicket(ctx, t.Account.ID, t.Number, d.InvoicesSince)
 		applied = ok
 		if err != nil {
@@ -24,6 +26,11 @@ func apply(ctx context.Context, db *store.DB, t billing.Ticket, d Decision) (app
 			return tx.EndSync(ctx, a.ID, t.Number, billing.SyncEnd{Outcome: billing.SyncOutrun, Version: a.Version})
 		}
 		before := a.Subscription
+		was = a.Parking
+		if a, d, err = s.park(ctx, tx, a, t.Orders, d); err != nil {
+			return err
+		}
+		is = a.Parking
 		if a, err = applyPoints(ctx, tx, a, d); err != nil {
 			return err
 		}
@@ -35,6 +42,11 @@ func apply(ctx context.Context, db *store.DB, t billing.Ticket, d Decision) (app
 		// After the orders: what was refunded may have been fulfilled a moment ago.
 		if a, err = applyRefunds(ctx, tx, a, d); err != nil {
 			return err
+		}
+		if !sameTime(a.Sync.NextGrantAt, d.NextGrantAt) {
+			if err := tx.SaveNextGrant(ctx, a.ID, d.NextGrantAt); err != nil {
+				return err
+			}
 		}
 		if !a.Subscription.Equal(d.Subscription) {
 			a.Subscription = d.Subscription
@@ -48,7 +60,11 @@ func apply(ctx context.Context, db *store.DB, t billing.Ticket, d Decision) (app
 		}
 		return tx.ProcessEvents(ctx, a.ID, t.Number)
 	})
-	return applied && err == nil, err
+	if applied = applied && err == nil; applied && was.At == nil && is.At != nil {
+		s.log.WarnContext(ctx, "an account is parked: its grants wait", "account", t.Account.ID, "email", t.Account.Email, "reason", is.Reason,
+			"mend", "see what happened with `pointsync explain EMAIL`; let the grants through with `pointsync user unpark EMAIL`")
+	}
+	return applied, err
 }
 
 // saveOrder writes an order, and where it was automatic and has ended, what that means for the top-up that made it.
@@ -131,4 +147,10 @@ func applyEnds(ctx context.Context, tx *store.Tx, a billing.Account, ends []End)
 		}
 	}
 	return a, nil
+}
+func sameTime(a, b *time.Time) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.Equal(*b)
 }

@@ -20,6 +20,7 @@ type Books struct {
 // at the watermark will not do: it would take the payments before it for missing.
 func Compare(in Input, books Books) []billing.Drift {
 	c := comparison{in: in, books: books, decision: Decide(in)}
+	c.parked()
 	c.subscription()
 	c.orders()
 	c.grants()
@@ -104,6 +105,21 @@ func (c *comparison) orders() {
 	for _, o := range c.decision.Orders {
 		c.report(billing.DriftOrder, string(o.ID), "it should be %s and is %s", o.Status, before[o.ID])
 	}
+}
+
+// parked takes what waits for a person out of the decision: it is no drift that a repair may mend.
+func (c *comparison) parked() {
+	if c.in.Account.Parking.At == nil {
+		return
+	}
+	granted := map[string]bool{}
+	for _, l := range c.books.Lots {
+		granted[l.GrantKey] = true
+	}
+	if w := c.decision.waiting(granted); w.grants > 0 {
+		c.report(billing.DriftParked, string(c.in.Account.ID), "%s: %s", w, c.in.Account.Parking.Reason)
+	}
+	c.decision.holdBack(c.in.Orders)
 }
 
 // grants wants every grant that is decided to have its lot.

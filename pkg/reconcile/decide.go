@@ -25,6 +25,7 @@ type Input struct {
 type Decision struct {
 	Subscription  *billing.Subscription // nil when there never was one
 	InvoicesSince *time.Time
+	NextGrantAt   *time.Time // when the next points fall due that are paid for already
 	Grants        []billing.Grant
 	Ends          []End
 	Refunds       []Refund

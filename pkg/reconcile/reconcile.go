@@ -26,10 +26,14 @@ import (
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
-// Policy is what the operator decides about time.
+// Policy is what the operator decides about time, and about how much may be granted unseen.
 type Policy struct {
 	PastDueGrace time.Duration // access and points while Stripe retries a failed renewal
 	RenewalGrace time.Duration // a period's points outlive it so long: Stripe charges a renewal about an hour late
+
+	// An account that would be granted more within a day is parked. 0 is no bound.
+	ParkGrants int64
+	ParkPoints billing.Points
 }
 
 const (
@@ -89,6 +93,11 @@ func (s *Syncer) ForChange(ctx context.Context, id billing.AccountID) (Outcome, 
 	return s.shared(ctx, id, wish{cause: billing.CauseChange, budget: budgetForChange})
 }
 
+// ForOperator syncs because an admin wants to see what comes of it. It is explained at ForSpend, and bounded by no budget.
+func (s *Syncer) ForOperator(ctx context.Context, id billing.AccountID) (Outcome, error) {
+	return s.shared(ctx, id, wish{cause: billing.CauseOperator})
+}
+
 // wish is who wants a sync, and how many of them an account may cause at once.
 type wish struct {
 	cause  billing.SyncCause
@@ -125,6 +134,11 @@ func (s *Syncer) forUser(ctx context.Context, id billing.AccountID, w wish) (Out
 		return Failed, nil
 	}
 	return Failed, err
+}
+
+// SyncDue syncs because points that were paid for have fallen due. It is explained at Sync.
+func (s *Syncer) SyncDue(ctx context.Context, id billing.AccountID) (applied bool, err error) {
+	return s.sync(ctx, id, wish{cause: billing.CauseDue})
 }
 
 // Sync syncs because an event asks for it. applied is false when a later sync was applied before this one
@@ -225,7 +239,7 @@ func (s *Syncer) finish(ctx context.Context, t billing.Ticket) (bool, error) {
 	for _, w := range d.Warnings {
 		s.log.WarnContext(ctx, w, "account", t.Account.ID)
 	}
-	applied, err := apply(ctx, s.db, t, d)
+	applied, err := s.apply(ctx, t, d)
 	if err != nil {
 		err = fmt.Errorf("apply to account %s: %w", t.Account.ID, err)
 		s.noteFailure(ctx, t, err)

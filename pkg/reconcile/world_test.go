@@ -34,6 +34,7 @@ type world struct {
 	syncer  *reconcile.Syncer
 	sandbox string // past the gate
 	gate    *gate
+	policy  reconcile.Policy
 	offset  atomic.Int64 // of the sandbox's clock from the machine's
 	lived   int          // how many have lived a recorded life again
 }
@@ -54,7 +55,7 @@ func newWorld(t *testing.T, dialect store.Dialect, now func() time.Time) *world 
 	t.Helper()
 	local, err := sandbox.New(sandbox.Options{})
 	must(t, err)
-	w := &world{t: t, gate: &gate{next: local.Handler()}}
+	w := &world{t: t, gate: &gate{next: local.Handler()}, policy: policy}
 	direct, gated := httptest.NewServer(local.Handler()), httptest.NewServer(w.gate)
 	t.Cleanup(func() { gated.Close(); direct.Close(); must(t, local.Close()) })
 	w.sandbox = direct.URL
@@ -71,7 +72,7 @@ func newWorld(t *testing.T, dialect store.Dialect, now func() time.Time) *world 
 }
 
 func (w *world) newSyncer() *reconcile.Syncer {
-	return reconcile.New(w.db, w.stripe, catalog.Default(), policy, slog.New(slog.DiscardHandler))
+	return reconcile.New(w.db, w.stripe, catalog.Default(), w.policy, slog.New(slog.DiscardHandler))
 }
 
 func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.offset.Load())) }

@@ -42,6 +42,11 @@ type accountRow struct {
 	BudgetAt        stamp `gorm:"not null"`
 	InvoicesSince   *stamp
 	LastSyncedAt    *stamp
+	ParkedAt        *stamp
+	ParkedReason    string `gorm:"not null;default:''"`
+	UnparkedAt      *stamp
+	GrantsApproved  bool `gorm:"not null;default:false"`
+	NextGrantAt     *stamp
 	CreatedAt       stamp `gorm:"not null;autoCreateTime:false"`
 }
 
@@ -184,7 +189,8 @@ func toRowAccount(a billing.Account) accountRow {
 		Role: string(cmp.Or(a.Role, billing.RoleUser)), Available: int64(a.Available), Held: int64(a.Held), Debt: int64(a.Debt), Unsettled: int64(a.Unsettled),
 		NextExpiry: toStamp(a.NextExpiry), Version: a.Version,
 		TicketIssued: a.Sync.TicketIssued, TicketApplied: a.Sync.TicketApplied, BudgetAt: stamp{a.Sync.BudgetAt},
-		InvoicesSince: toStamp(a.Sync.InvoicesSince), LastSyncedAt: toStamp(a.Sync.LastSyncedAt), CreatedAt: stamp{a.CreatedAt},
+		InvoicesSince: toStamp(a.Sync.InvoicesSince), LastSyncedAt: toStamp(a.Sync.LastSyncedAt), NextGrantAt: toStamp(a.Sync.NextGrantAt),
+		ParkedAt: toStamp(a.Parking.At), ParkedReason: a.Parking.Reason, UnparkedAt: toStamp(a.Parking.EndedAt), GrantsApproved: a.Parking.Approved, CreatedAt: stamp{a.CreatedAt},
 	}
 	row.setSubscription(a.Subscription)
 	return row
@@ -198,8 +204,9 @@ func fromRowAccount(row accountRow) billing.Account {
 		Unsettled:  billing.Points(row.Unsettled), NextExpiry: fromStamp(row.NextExpiry), Version: row.Version,
 		Sync: billing.SyncState{
 			TicketIssued: row.TicketIssued, TicketApplied: row.TicketApplied, BudgetAt: row.BudgetAt.Time,
-			InvoicesSince: fromStamp(row.InvoicesSince), LastSyncedAt: fromStamp(row.LastSyncedAt),
+			InvoicesSince: fromStamp(row.InvoicesSince), LastSyncedAt: fromStamp(row.LastSyncedAt), NextGrantAt: fromStamp(row.NextGrantAt),
 		},
+		Parking:   billing.Parking{At: fromStamp(row.ParkedAt), Reason: row.ParkedReason, Approved: row.GrantsApproved, EndedAt: fromStamp(row.UnparkedAt)},
 		CreatedAt: row.CreatedAt.Time,
 	}
 	a.Subscription = row.subscription()

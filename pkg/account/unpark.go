@@ -1,0 +1,77 @@
+package account
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/ledger"
+	"github.com/pointsync/pointsync/pkg/store"
+)
+
+// Unparking is a person's word that the grants of a parked account may come.
+type Unparking struct {
+	By     billing.AccountID // "" for the command line
+	Reason string
+	Key    string // the admin's Idempotency-Key, "" for the command line
+}
+
+func (u Unparking) hash() string {
+	b, _ := json.Marshal([]any{billing.ActionUnpark, u.Reason}) // cannot fail: texts
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
+// Unpark lets a parked account's grants through, once for each key, and syncs, so that they are there; where Stripe does not
+// answer, the job that looks for points that fell due does it within a minute. A repeat changes nothing and answers the account as it is now.
+// Errors: ENotFound, EConflict (it is not parked), EKeyReused.
+func (s *Service) Unpark(ctx context.Context, id billing.AccountID, u Unparking) (a billing.Account, replayed bool, err error) {
+	if replayed, err = Unpark(ctx, s.db, id, u); err != nil {
+		return a, false, err
+	}
+	if !replayed {
+		if _, err := s.syncer.ForOperator(ctx, id); err != nil {
+			return a, false, err
+		}
+	}
+	a, err = ledger.Current(ctx, s.db, id)
+	return a, replayed, err
+}
+
+// Unpark is the part of it that needs no Stripe. The next sync grants what waited.
+func Unpark(ctx context.Context, db *store.DB, id billing.AccountID, u Unparking) (replayed bool, err error) {
+	err = db.InTx(ctx, func(tx *store.Tx) error {
+		replayed = false
+		a, err := tx.LockAccount(ctx, id)
+		if err != nil {
+			return err
+		}
+		if u.Key != "" {
+			first, used, err := tx.AdminActionByKey(ctx, id, u.Key)
+			switch {
+			case err != nil:
+				return err
+			case used && first.RequestHash != u.hash():
+				return billing.Errorf(billing.EKeyReused, "This Idempotency-Key was first used with another request. Use a new key for a new request.")
+			case used:
+				replayed = true
+				return nil
+			}
+		}
+		if a.Parking.At == nil {
+			return billing.Errorf(billing.EConflict, "The account is not parked: nothing waits.")
+		}
+		a.Parking = billing.Parking{Approved: true, EndedAt: &tx.Now}
+		a.Sync.NextGrantAt = &tx.Now
+		if err := tx.SaveParking(ctx, a); err != nil {
+			return err
+		}
+		return tx.InsertAdminAction(ctx, billing.AdminAction{
+			ID: billing.NewActionID(tx.Now), AccountID: id, AdminID: u.By, Action: billing.ActionUnpark, Reason: u.Reason,
+			Key: u.Key, RequestHash: u.hash(), CreatedAt: tx.Now,
+		})
+	})
+	return replayed, err
+}

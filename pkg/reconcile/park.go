@@ -1,0 +1,119 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/store"
+)
+
+const (
+	// fromStripe begins the keys of all grants that a sync makes. An admin's have another.
+	fromStripe = "stripe:"
+	parkSpan   = 24 * time.Hour
+)
+
+// park holds an account's grants back where more would be granted in a day than the operator's bounds allow: a person looks first. Nothing
+// is lost by it. The watermark stays where it is and the orders stay paid, so that every later sync decides about the same
+// grants; the rest of the decision is applied as usual. What waited when a person let the account go is granted whole by the next
+// sync, and the bounds count anew from there. The caller holds the account's lock.
+func (s *Syncer) park(ctx context.Context, tx *store.Tx, a billing.Account, orders []billing.Order, d Decision) (billing.Account, Decision, error) {
+	before := a.Sync.InvoicesSince
+	a.Sync.InvoicesSince = d.InvoicesSince // as ApplyTicket wrote it
+	w, err := freshGrants(ctx, tx, d)
+	if err != nil {
+		return a, d, err
+	}
+	switch {
+	case a.Parking.At != nil:
+	case a.Parking.Approved:
+		a.Parking.Approved, a.Parking.EndedAt = false, &tx.Now
+		return a, d, tx.SaveParking(ctx, a)
+	case w.grants == 0:
+		return a, d, nil
+	default:
+		over, err := s.overBounds(ctx, tx, a, w)
+		if err != nil || over == "" {
+			return a, d, err
+		}
+		a.Parking.At, a.Parking.Reason = &tx.Now, over
+	}
+	d.holdBack(orders)
+	d.InvoicesSince, a.Sync.InvoicesSince, a.Sync.NextGrantAt = before, before, nil
+	if w.grants > 0 {
+		d.Warnings = append(d.Warnings, fmt.Sprintf("parked, %s: %s", w, a.Parking.Reason))
+	}
+	return a, d, tx.SaveParking(ctx, a)
+}
+
+// overBounds says which bound the fresh grants would pass, with what was granted in the last day already; "" for none.
+func (s *Syncer) overBounds(ctx context.Context, tx *store.Tx, a billing.Account, w waiting) (string, error) {
+	since := tx.Now.Add(-parkSpan)
+	if a.Parking.EndedAt != nil && a.Parking.EndedAt.After(since) {
+		since = *a.Parking.EndedAt
+	}
+	grants, points, err := tx.GrantedSince(ctx, a.ID, fromStripe, since)
+	if err != nil {
+		return "", err
+	}
+	switch p := s.policy; {
+	case p.ParkGrants > 0 && grants+w.grants > p.ParkGrants:
+		return fmt.Sprintf("%d grants within 24 hours, more than %d", grants+w.grants, p.ParkGrants), nil
+	case p.ParkPoints > 0 && points+w.points > p.ParkPoints:
+		return fmt.Sprintf("%d points within 24 hours, more than %d", points+w.points, p.ParkPoints), nil
+	}
+	return "", nil
+}
+
+// waiting is what a decision grants that was not granted before.
+type waiting struct {
+	grants int64
+	points billing.Points
+}
+
+func (w waiting) String() string {
+	return fmt.Sprintf("%d grants of %d points wait", w.grants, w.points)
+}
+
+func freshGrants(ctx context.Context, tx *store.Tx, d Decision) (waiting, error) {
+	if len(d.Grants) == 0 {
+		return waiting{}, nil
+	}
+	keys := make([]string, len(d.Grants))
+	for n, g := range d.Grants {
+		keys[n] = g.Key
+	}
+	known, err := tx.KnownGrants(ctx, keys)
+	return d.waiting(known), err
+}
+
+func (d *Decision) waiting(granted map[string]bool) (w waiting) {
+	for _, g := range d.Grants {
+		if !granted[g.Key] {
+			w.grants++
+			w.points += g.Amount
+		}
+	}
+	return w
+}
+
+// holdBack takes the grants out of a decision, and leaves the orders paid that they would have fulfilled.
+func (d *Decision) holdBack(before []billing.Order) {
+	d.Grants, d.NextGrantAt = nil, nil
+	was := map[billing.OrderID]billing.Order{}
+	for _, o := range before {
+		was[o.ID] = o
+	}
+	var orders []billing.Order
+	for _, o := range d.Orders {
+		if o.Status == billing.OrderFulfilled {
+			o.Status, o.FulfilledAt = billing.OrderPaid, nil
+		}
+		if o != was[o.ID] {
+			orders = append(orders, o)
+		}
+	}
+	d.Orders = orders
+}

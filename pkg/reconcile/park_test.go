@@ -1,0 +1,135 @@
+package reconcile_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/store"
+)
+
+// bounded gives the world's syncer bounds on what is granted in a day.
+func (w *world) bounded(grants int64, points billing.Points) {
+	w.policy.ParkGrants, w.policy.ParkPoints = grants, points
+	w.syncer = w.newSyncer()
+}
+
+// unpark is a person's word, without the note that package account makes of it.
+func (w *world) unpark(a billing.Account) {
+	w.t.Helper()
+	must(w.t, w.db.InTx(w.t.Context(), func(tx *store.Tx) error {
+		locked, err := tx.LockAccount(w.t.Context(), a.ID)
+		if err != nil {
+			return err
+		}
+		locked.Parking = billing.Parking{Approved: true, EndedAt: &tx.Now}
+		return tx.SaveParking(w.t.Context(), locked)
+	}))
+}
+
+func (w *world) wantParked(a billing.Account, reason string) {
+	w.t.Helper()
+	switch p := w.account(a.ID).Parking; {
+	case (p.At != nil) != (reason != ""), !strings.Contains(p.Reason, reason):
+		w.t.Errorf("parked: %+v, want %q", p, reason)
+	}
+}
+
+// Proves that a sync which would grant more than the bounds allow parks the account: no grant comes, orders stay paid, and the rest of the
+// sync is applied as usual; that nothing is lost, however much time and however many syncs pass; and that a person's word lets
+// all of it through once, whereafter the bounds count anew.
+func TestPark(t *testing.T) {
+	t.Parallel()
+	for name, bounds := range map[string]struct {
+		grants int64
+		points billing.Points
+		reason string
+	}{"Grants": {2, 0, "3 grants within 24 hours, more than 2"}, "Points": {0, 650, "700 points within 24 hours, more than 650"}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			eachWorld(t, func(w *world) {
+				w.bounded(bounds.grants, bounds.points)
+				a, id := w.subscriber() // 500 points
+				first, second := w.order(a, "pack_100"), w.order(a, "pack_100")
+				w.pay(first)
+				w.sync(a)
+				w.wantParked(a, "")
+				w.pay(second)
+				w.sync(a)
+				w.wantPoints(a.ID, 600, 0)
+				w.wantParked(a, bounds.reason)
+				w.wantDrift(a, billing.DriftParked)
+				w.repaired(a, billing.DriftParked)
+				if got := w.orderNow(second); got.Status != billing.OrderPaid || got.FulfilledAt != nil {
+					w.t.Errorf("the order that waits is %s", got.Status)
+				}
+				w.whileParked(a, first, id)
+				w.unpark(a)
+				w.syncTogether(a, 4)
+				w.wantParked(a, "")
+				w.wantPoints(a.ID, 100+500, 0) // the second pack, and the renewal; the first pack was refunded
+				if got := w.orderNow(second).Status; got != billing.OrderFulfilled {
+					w.t.Errorf("the order that waited is %s", got)
+				}
+				w.wantDrift(a)
+				third := w.order(a, "pack_100")
+				w.pay(third)
+				w.sync(a)
+				w.wantParked(a, "")
+				w.wantPoints(a.ID, 700, 0)
+			})
+		})
+	}
+}
+
+// whileParked lets a refund, two renewals and a cancelling happen to a parked account.
+func (w *world) whileParked(a billing.Account, refunded billing.Order, subscription string) {
+	w.t.Helper()
+	w.ask(http.MethodPost, "/v1/refunds", url.Values{"payment_intent": {string(w.orderNow(refunded).PaymentIntentID)}})
+	w.sync(a)
+	w.wantPoints(a.ID, 500, 0)
+	w.renew(a)
+	w.renew(a)
+	w.advance(7 * 24 * time.Hour)
+	w.ask(http.MethodPost, "/v1/subscriptions/"+subscription, url.Values{"cancel_at_period_end": {"true"}})
+	w.sync(a)
+	if s := w.account(a.ID).Subscription; !s.CancelAtPeriodEnd {
+		w.t.Error("a parked account's subscription is not kept up with")
+	}
+	w.wantDrift(a, billing.DriftParked)
+}
+
+// Proves that syncs at once on two replicas, each with another picture, together grant no more than the bound: it is counted under the
+// account's lock.
+func TestParkTogether(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, store.Postgres, nil)
+	w.bounded(3, 0)
+	a := w.buyer()
+	for range 6 {
+		w.pay(w.order(a, "pack_100"))
+		w.syncTogether(a, 3)
+	}
+	w.sync(a)
+	w.wantPoints(a.ID, 300, 0)
+	w.wantParked(a, "grants within 24 hours, more than 3")
+}
+
+// Proves that grants of more than a day ago count no longer.
+func TestParkSpan(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(w *world) {
+		w.bounded(1, 0)
+		a := w.buyer()
+		for n := range billing.Points(3) {
+			w.pay(w.order(a, "pack_100"))
+			w.sync(a)
+			w.wantPoints(a.ID, 100*(n+1), 0)
+			w.wantParked(a, "")
+			w.advance(25 * time.Hour)
+		}
+	})
+}
