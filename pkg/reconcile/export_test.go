@@ -15,5 +15,5 @@ func (s *Syncer) Begin(ctx context.Context, id billing.AccountID) (billing.Ticke
 // Finish decides and applies as finish does, about a picture that was fetched before.
 func (s *Syncer) Finish(ctx context.Context, t billing.Ticket, picture billing.Snapshot) (applied bool, err error) {
 	d := Decide(Input{Account: t.Account, Orders: t.Orders, Picture: picture, Now: s.db.Now(), Catalog: s.catalog, Policy: s.policy})
-	return apply(ctx, s.db, t, d)
+	return s.apply(ctx, t, d)
 }
