@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"github.com/pointsync/pointsync/pkg/account"
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/token"
@@ -100,6 +101,7 @@ func toAPIPlan(p billing.Plan) Plan {
 		Id: p.ID, Name: p.Name, Description: p.Description, Amount: p.Amount, Currency: p.Currency, Interval: PlanInterval(p.Interval),
 		Points: int64(p.Points), TrialDays: p.TrialDays, MaxQuantity: p.MaxQuantity,
 	}
+	out.GrantInterval = PlanGrantInterval(cmp.Or(p.GrantInterval, p.Interval))
 	if p.Rollover != billing.RolloverAll {
 		out.Rollover = new(int64(p.Rollover))
 	}

@@ -196,24 +196,48 @@ func (e OrderStatus) Valid() bool {
 	}
 }
 
+// Defines values for PlanGrantInterval.
+const (
+	PlanGrantIntervalDay   PlanGrantInterval = "day"
+	PlanGrantIntervalMonth PlanGrantInterval = "month"
+	PlanGrantIntervalWeek  PlanGrantInterval = "week"
+	PlanGrantIntervalYear  PlanGrantInterval = "year"
+)
+
+// Valid indicates whether the value is a known member of the PlanGrantInterval enum.
+func (e PlanGrantInterval) Valid() bool {
+	switch e {
+	case PlanGrantIntervalDay:
+		return true
+	case PlanGrantIntervalMonth:
+		return true
+	case PlanGrantIntervalWeek:
+		return true
+	case PlanGrantIntervalYear:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PlanInterval.
 const (
-	Day   PlanInterval = "day"
-	Month PlanInterval = "month"
-	Week  PlanInterval = "week"
-	Year  PlanInterval = "year"
+	PlanIntervalDay   PlanInterval = "day"
+	PlanIntervalMonth PlanInterval = "month"
+	PlanIntervalWeek  PlanInterval = "week"
+	PlanIntervalYear  PlanInterval = "year"
 )
 
 // Valid indicates whether the value is a known member of the PlanInterval enum.
 func (e PlanInterval) Valid() bool {
 	switch e {
-	case Day:
+	case PlanIntervalDay:
 		return true
-	case Month:
+	case PlanIntervalMonth:
 		return true
-	case Week:
+	case PlanIntervalWeek:
 		return true
-	case Year:
+	case PlanIntervalYear:
 		return true
 	default:
 		return false
@@ -765,23 +789,29 @@ type PaymentRequiredProblem struct {
 // Plan defines model for Plan.
 type Plan struct {
 	// Amount Per interval, in the smallest unit of the currency.
-	Amount      int64        `json:"amount"`
-	Currency    string       `json:"currency"`
-	Description string       `json:"description"`
-	Id          string       `json:"id"`
-	Interval    PlanInterval `json:"interval"`
+	Amount      int64  `json:"amount"`
+	Currency    string `json:"currency"`
+	Description string `json:"description"`
+
+	// GrantInterval How often the points come: with each paid interval, or month by month of a paid year.
+	GrantInterval PlanGrantInterval `json:"grant_interval"`
+	Id            string            `json:"id"`
+	Interval      PlanInterval      `json:"interval"`
 
 	// MaxQuantity How many seats one subscription may have; amount and points are for each.
 	MaxQuantity int64  `json:"max_quantity"`
 	Name        string `json:"name"`
 
-	// Points Granted for each paid interval.
+	// Points Granted each `grant_interval`.
 	Points int64 `json:"points"`
 
 	// Rollover How many unused points live on in the next paid interval at the most; null for all of them.
 	Rollover  *int64 `json:"rollover"`
 	TrialDays int64  `json:"trial_days"`
 }
+
+// PlanGrantInterval How often the points come: with each paid interval, or month by month of a paid year.
+type PlanGrantInterval string
 
 // PlanInterval defines model for Plan.Interval.
 type PlanInterval string

@@ -6,11 +6,20 @@ type Plan struct {
 	Amount                int64
 	Currency              string // ISO 4217, lower case
 	Interval              string // "day", "week", "month" or "year"
-	Points                Points // granted for each paid period
+	GrantInterval         string // "month" for a yearly plan whose points come month by month; else ""
+	Points                Points // granted for each paid period, or each month of it
 	TrialDays             int64
 	TrialPoints           Points
 	MaxQuantity           int64  // seats that one subscription may have; points and amount are for each
 	Rollover              Points // unused points that live on in the next paid period, at the most
+}
+
+// PeriodPoints is what a whole paid period brings.
+func (p Plan) PeriodPoints() Points {
+	if p.GrantInterval != "" {
+		return 12 * p.Points
+	}
+	return p.Points
 }
 
 // Pack is points for one payment. They do not expire.

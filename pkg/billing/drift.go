@@ -14,6 +14,7 @@ const (
 	DriftSecond       DriftKind = "second-subscription" // more than one live subscription
 	DriftOrder        DriftKind = "order"               // an open order that has come further
 	DriftGrant        DriftKind = "grant-missing"       // paid, and not granted
+	DriftGrantAmount  DriftKind = "grant-amount"        // granted, but not as much as was paid for
 	DriftPayment      DriftKind = "payment-missing"     // granted, and not paid
 	DriftClawback     DriftKind = "clawback-missing"    // money went back, and its points did not
 	DriftRestore      DriftKind = "restore-missing"     // money came back, and its points did not

@@ -95,6 +95,9 @@ func (p plan) check(found *findings, place string) {
 		found.add(place, "interval %q is not one of %s", p.Interval, strings.Join(intervals, ", "))
 	}
 	p.checkQuantity(found, place, p.MaxQuantity)
+	if p.GrantEvery != "" && (p.GrantEvery != "month" || p.Interval != "year") {
+		found.add(place, "grant_interval %q with interval %q: it is month, and only for interval year", p.GrantEvery, p.Interval)
+	}
 	if p.Rollover.cap != nil {
 		checkNumber(found, place, "rollover cap", p.Rollover.cap, 1, maxPoints)
 	}

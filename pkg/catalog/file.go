@@ -50,6 +50,7 @@ type item struct {
 type plan struct {
 	item        `yaml:",inline"`
 	Interval    string   `yaml:"interval"`
+	GrantEvery  string   `yaml:"grant_interval"`
 	TrialDays   *whole   `yaml:"trial_days"`
 	TrialPoints *whole   `yaml:"trial_points"`
 	Rollover    rollover `yaml:"rollover"`
@@ -110,14 +111,15 @@ func (f *file) catalog() *Catalog {
 	for _, p := range f.Plans {
 		c.Plans = append(c.Plans, billing.Plan{
 			ID: p.ID, Name: p.Name, Description: p.Description,
-			Amount:      int64(*p.Amount),
-			Currency:    f.currencyOf(p.item),
-			Interval:    p.Interval,
-			Points:      billing.Points(*p.Points),
-			TrialDays:   or(p.TrialDays, 0),
-			TrialPoints: billing.Points(or(p.TrialPoints, 0)),
-			Rollover:    p.Rollover.points(),
-			MaxQuantity: or(p.MaxQuantity, 1),
+			Amount:        int64(*p.Amount),
+			Currency:      f.currencyOf(p.item),
+			Interval:      p.Interval,
+			GrantInterval: p.GrantEvery,
+			Points:        billing.Points(*p.Points),
+			TrialDays:     or(p.TrialDays, 0),
+			TrialPoints:   billing.Points(or(p.TrialPoints, 0)),
+			Rollover:      p.Rollover.points(),
+			MaxQuantity:   or(p.MaxQuantity, 1),
 		})
 	}
 	for _, p := range f.Packs {

@@ -122,15 +122,18 @@ func (c *comparison) parked() {
 	c.decision.holdBack(c.in.Orders)
 }
 
-// grants wants every grant that is decided to have its lot.
+// grants wants every grant that is decided to have its lot, and one that still runs to have its points.
 func (c *comparison) grants() {
-	granted := map[string]bool{}
+	granted := map[string]billing.Lot{}
 	for _, l := range c.books.Lots {
-		granted[l.GrantKey] = true
+		granted[l.GrantKey] = l
 	}
 	for _, g := range c.decision.Grants {
-		if !granted[g.Key] {
+		switch l, found := granted[g.Key]; {
+		case !found:
 			c.report(billing.DriftGrant, g.Key, "%d points were paid for and not granted: %s", g.Amount, g.Description)
+		case l.Granted != g.Amount && (g.ExpiresAt == nil || g.ExpiresAt.After(c.in.Now)):
+			c.report(billing.DriftGrantAmount, string(l.ID), "%d points were paid for and %d granted: %s", g.Amount, l.Granted, g.Description)
 		}
 	}
 }

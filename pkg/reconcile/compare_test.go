@@ -72,7 +72,11 @@ func TestCompare(t *testing.T) {
 			in.Orders = []billing.Order{{ID: "ord_2", Kind: billing.KindPack, Status: billing.OrderPending, CheckoutID: "cs_2", Points: 100}}
 			in.Picture.Checkouts = []billing.StripeCheckout{{ID: "cs_2", Status: "complete", PaymentStatus: "paid", PaymentIntentID: "pi_3"}}
 		}, "order ord_2, grant-missing stripe:checkout:cs_2"},
-		"InvoiceNotGranted":  {func(_ *reconcile.Input, b *reconcile.Books) { b.Lots = b.Lots[1:] }, "grant-missing stripe:invoice:in_1:il_1"},
+		"InvoiceNotGranted": {func(_ *reconcile.Input, b *reconcile.Books) { b.Lots = b.Lots[1:] }, "grant-missing stripe:invoice:in_1:il_1"},
+		"AnotherAmount":     {func(_ *reconcile.Input, b *reconcile.Books) { b.Lots[0].Granted = 501 }, "grant-amount lot_1"},
+		"AmountOfAPeriodOver": {func(in *reconcile.Input, b *reconcile.Books) {
+			b.Lots[0].Granted, in.Now = 501, april.Add(policy.RenewalGrace)
+		}, ""},
 		"InvoiceNotPaid":     {func(in *reconcile.Input, _ *reconcile.Books) { in.Picture.Invoices[0].Status = "void" }, "payment-missing lot_1"},
 		"InvoiceGone":        {func(in *reconcile.Input, _ *reconcile.Books) { in.Picture.Invoices = nil }, "payment-missing lot_1"},
 		"OrderNotPaid":       {func(in *reconcile.Input, _ *reconcile.Books) { in.Picture.Charges = in.Picture.Charges[:1] }, "payment-missing ord_1"},

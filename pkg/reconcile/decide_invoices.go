@@ -19,14 +19,21 @@ func (d *Decision) decideInvoices(in Input) {
 	slices.SortFunc(invoices, func(a, b billing.StripeInvoice) int {
 		return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID))
 	})
+	var due []dueGrant
+	later := map[billing.InvoiceID]bool{}
 	for _, i := range invoices {
 		if i.Status == "paid" && i.SubscriptionID != "" {
-			d.grantInvoice(in, i)
+			granted, more := d.grantInvoice(in, i)
+			due, later[i.ID] = append(due, granted...), more
 		}
+	}
+	slices.SortStableFunc(due, func(a, b dueGrant) int { return a.at.Compare(b.at) })
+	for _, g := range due {
+		d.Grants = append(d.Grants, g.grant)
 	}
 	d.noteLater()
 	for n, i := range invoices {
-		if !i.Settled() || n == len(invoices)-1 {
+		if !i.Settled() || later[i.ID] || n == len(invoices)-1 {
 			since := i.Created.Add(-watermarkMargin)
 			if d.InvoicesSince == nil || since.After(*d.InvoicesSince) {
 				d.InvoicesSince = &since
@@ -36,24 +43,47 @@ func (d *Decision) decideInvoices(in Input) {
 	}
 }
 
+// dueGrant is a grant and when it fell due. Of those that fall due at once the older invoice's comes first: a period's
+// points replace the older ones, those of a change of plan stand beside.
+type dueGrant struct {
+	at    time.Time
+	grant billing.Grant
+}
+
 // grantInvoice grants on what was paid, never on a period that merely began. A period that a credit paid for grants no points; where
-// unused ones roll over it grants just that, so that they live on as in any period that was paid.
-func (d *Decision) grantInvoice(in Input, i billing.StripeInvoice) {
+// unused ones roll over it grants just that, so that they live on as in any period that was paid. Of points that come month by month it grants
+// those of the months that have begun, and says whether the invoice must be looked at again: until its period is over.
+func (d *Decision) grantInvoice(in Input, i billing.StripeInvoice) (due []dueGrant, more bool) {
 	p := readInvoice(in.Catalog, i)
 	d.Warnings = append(d.Warnings, p.warnings...)
-	amount := paidShare(p.points, i) + p.trial
-	if carries := p.begins && !p.anew && p.rollover() > 0; amount == 0 && !carries {
-		return
+	stop := stopped(in, i)
+	for n, s := range p.slices(anchorOf(in, i, p)) {
+		at := s.at
+		if n == 0 {
+			at = i.Created
+		} else if stop != nil && !at.Before(*stop) {
+			break
+		} else if at.After(in.Now) {
+			if d.NextGrantAt == nil || at.Before(*d.NextGrantAt) {
+				d.NextGrantAt = &at
+			}
+			break
+		}
+		amount := paidShare(s.points, i)
+		if n == 0 {
+			amount += p.trial
+		}
+		rollover := p.rollover(n)
+		if carries := p.begins && (!p.anew || n > 0) && rollover > 0; amount == 0 && !carries {
+			continue
+		}
+		end := s.end.Add(in.Policy.RenewalGrace)
+		due = append(due, dueGrant{at, billing.Grant{
+			Key: p.sliceKey(n), Source: subscriptionSource(i.SubscriptionID), Amount: amount, ExpiresAt: &end,
+			Replaces: p.begins, Rollover: rollover, Description: p.describe(i),
+		}})
 	}
-	end := p.end.Add(in.Policy.RenewalGrace)
-	g := billing.Grant{
-		Key: p.key, Source: subscriptionSource(i.SubscriptionID), Amount: amount, ExpiresAt: &end,
-		Replaces: p.begins, Description: p.describe(i),
-	}
-	if p.begins {
-		g.Rollover = p.rollover()
-	}
-	d.Grants = append(d.Grants, g)
+	return due, p.monthly && p.end.After(in.Now)
 }
 
 // noteLater tells each grant which one of a later period of the same subscription there is. It matters where that one was granted

@@ -18,6 +18,9 @@ type purchase struct {
 	begins   bool           // a period: its points take the place of those before
 	anew     bool           // by a change of plan, which credits what was left of the old period
 	points   billing.Points // negative where more is given back than bought
+	whole    billing.Points // of these, what its period's lines stand for
+	monthly  bool           // its points come month by month
+	start    time.Time
 	trial    billing.Points // for a period of nothing: no money decides about these
 	end      time.Time
 	warnings []string
@@ -27,7 +30,11 @@ type purchase struct {
 // be paid in money.
 func InvoicePoints(c *catalog.Catalog, i billing.StripeInvoice) billing.Points {
 	p := readInvoice(c, i)
-	return paidShare(p.points, i) + p.trial
+	sum := p.trial
+	for _, s := range p.slices(p.end.AddDate(-1, 0, 0)) {
+		sum += paidShare(s.points, i)
+	}
+	return sum
 }
 
 // readInvoice adds up the lines. One for a period stands for the plan's points, one of a change of plan for a share of them, negative
@@ -38,7 +45,7 @@ func readInvoice(c *catalog.Catalog, i billing.StripeInvoice) purchase {
 	slices.SortFunc(lines, func(a, b billing.StripeInvoiceLine) int { return cmp.Compare(a.ID, b.ID) })
 	for _, l := range lines {
 		plan, known := c.Plan(l.Item)
-		whole := plan.Points * billing.Points(max(l.Quantity, 1))
+		whole := plan.PeriodPoints() * billing.Points(max(l.Quantity, 1))
 		switch {
 		case !known:
 			p.warnings = append(p.warnings, fmt.Sprintf("invoice %s has a line for a price that the catalogue does not know: it grants nothing", i.ID))
@@ -47,6 +54,7 @@ func readInvoice(c *catalog.Catalog, i billing.StripeInvoice) purchase {
 			p.points += share(whole, l.Amount, cmp.Or(l.UnitAmount, plan.Amount)*max(l.Quantity, 1))
 		case l.Amount > 0:
 			p.points += whole
+			p.whole += whole
 			p.begin(i, l, plan)
 		case i.BillingReason == "subscription_create" && plan.TrialPoints > 0:
 			p.trial += plan.TrialPoints
@@ -54,8 +62,11 @@ func readInvoice(c *catalog.Catalog, i billing.StripeInvoice) purchase {
 		default:
 			continue
 		}
+		if l.Amount > 0 && plan.GrantInterval != "" {
+			p.monthly = true
+		}
 		if l.PeriodEnd.After(p.end) {
-			p.end = l.PeriodEnd
+			p.start, p.end = l.PeriodStart, l.PeriodEnd
 		}
 	}
 	return p
@@ -71,10 +82,13 @@ func (p *purchase) begin(i billing.StripeInvoice, l billing.StripeInvoiceLine, p
 	}
 }
 
-// rollover is how many of the older points live on in the period. The points of the plan before a change stay, for as long as the
-// new period: the difference leaves them out.
-func (p purchase) rollover() billing.Points {
-	if p.anew {
+// rollover is how many of the older points live on in the n-th month of the period, or in the period. The points of the plan before a
+// change stay, for as long as the new period: the difference leaves them out.
+func (p purchase) rollover(n int) billing.Points {
+	switch {
+	case !p.begins:
+		return 0
+	case p.anew && n == 0:
 		return billing.RolloverAll
 	}
 	return p.plan.Rollover

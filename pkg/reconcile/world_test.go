@@ -103,17 +103,22 @@ func (w *world) buyer() billing.Account {
 // order is an order of an item with its page at Stripe, not yet paid.
 func (w *world) order(a billing.Account, item string) billing.Order {
 	w.t.Helper()
-	ctx, c := w.t.Context(), catalog.Default()
-	o := billing.Order{
-		ID: billing.NewOrderID(w.db.Now()), AccountID: a.ID, Item: item, Quantity: 1, Status: billing.OrderPending,
-		SuccessURL: "https://shop.example/ok", CancelURL: "https://shop.example/no", CreatedAt: w.db.Now(),
-	}
+	c, o := catalog.Default(), billing.Order{Item: item}
 	if plan, ok := c.Plan(item); ok {
 		o.Kind, o.Points, o.Amount, o.Currency = billing.KindPlan, plan.Points, plan.Amount, plan.Currency
 	} else if pack, ok := c.Pack(item); ok {
 		o.Kind, o.Points, o.Amount, o.Currency = billing.KindPack, pack.Points, pack.Amount, pack.Currency
 	}
-	price, err := w.stripe.Price(ctx, item)
+	return w.orderAs(a, o)
+}
+
+// orderAs opens the page of an order whose item and price are given.
+func (w *world) orderAs(a billing.Account, o billing.Order) billing.Order {
+	w.t.Helper()
+	ctx := w.t.Context()
+	o.ID, o.AccountID, o.Quantity, o.Status, o.CreatedAt = billing.NewOrderID(w.db.Now()), a.ID, 1, billing.OrderPending, w.db.Now()
+	o.SuccessURL, o.CancelURL = "https://shop.example/ok", "https://shop.example/no"
+	price, err := w.stripe.Price(ctx, o.Item)
 	must(w.t, err)
 	page, err := w.stripe.CreateCheckout(ctx, stripegw.NewCheckout{Order: o, Customer: a.CustomerID, Price: price})
 	must(w.t, err)
