@@ -1,6 +1,7 @@
 package catalog_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -179,5 +180,20 @@ func TestLoad(t *testing.T) {
 	}
 	if _, err := catalog.Load(path); err == nil || !strings.Contains(err.Error(), "bad.yaml") {
 		t.Errorf("got %v, want it to name the file", err)
+	}
+}
+
+// Proves that a yearly plan may grant month by month, and no other may.
+func TestGrantInterval(t *testing.T) {
+	t.Parallel()
+	const text = "currency: usd\nplans: [{id: p, name: P, amount: 9000, interval: %s, grant_interval: %s, points: 500}]\n"
+	c, err := catalog.Parse(strings.NewReader(fmt.Sprintf(text, "year", "month")))
+	if err != nil || c.Plans[0].GrantInterval != "month" || c.Plans[0].PeriodPoints() != 6000 {
+		t.Errorf("%+v, %v", c, err)
+	}
+	for _, wrong := range [][2]string{{"month", "month"}, {"year", "week"}, {"year", "year"}} {
+		if _, err := catalog.Parse(strings.NewReader(fmt.Sprintf(text, wrong[0], wrong[1]))); err == nil || !strings.Contains(err.Error(), "grant_interval") {
+			t.Errorf("%v: %v", wrong, err)
+		}
 	}
 }
