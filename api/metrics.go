@@ -19,13 +19,17 @@ type runMetrics struct {
 	db             *store.DB
 	found, lastRun map[billing.RunKind]*prometheus.Desc
 	parked         *prometheus.Desc
+
+	backfilled, lastLook *prometheus.Desc
 }
 
 func newRunMetrics(db *store.DB) *runMetrics {
 	describe := func(name, help string) *prometheus.Desc { return prometheus.NewDesc(name, help, nil, nil) }
 	return &runMetrics{
-		db:     db,
-		parked: describe("pointsync_parked_accounts", "Accounts whose grants wait for a person to let them through."),
+		db:         db,
+		parked:     describe("pointsync_parked_accounts", "Accounts whose grants wait for a person to let them through."),
+		backfilled: describe("pointsync_backfill_events_total", "Events that no webhook had brought and that were taken from Stripe's list."),
+		lastLook:   describe("pointsync_backfill_last_look_timestamp_seconds", "When the last whole look at Stripe's list of events ended; absent when there was none."),
 		found: map[billing.RunKind]*prometheus.Desc{
 			billing.RunAudit: describe("pointsync_audit_violations", "Broken rules that the last complete audit found, or the one under way if it has found more."),
 			billing.RunDrift: describe("pointsync_drift_findings", "Differences from Stripe that the last complete comparison found, or the one under way if it has found more."),
@@ -44,6 +48,20 @@ func (m *runMetrics) Describe(out chan<- *prometheus.Desc) {
 		out <- m.found[kind]
 		out <- m.lastRun[kind]
 	}
+	out <- m.backfilled
+	out <- m.lastLook
+}
+
+// collectWalk shows how the walk over Stripe's list of events stands.
+func (m *runMetrics) collectWalk(ctx context.Context, out chan<- prometheus.Metric) {
+	walk, err := m.db.EventWalk(ctx)
+	if err != nil {
+		return
+	}
+	out <- prometheus.MustNewConstMetric(m.backfilled, prometheus.CounterValue, float64(walk.Found))
+	if walk.LookedAt != nil {
+		out <- prometheus.MustNewConstMetric(m.lastLook, prometheus.GaugeValue, float64(walk.LookedAt.Unix()))
+	}
 }
 
 // Collect reads the metrics. Where the database does not answer they are absent, and the rest of the page is there all the same.
@@ -53,6 +71,7 @@ func (m *runMetrics) Collect(out chan<- prometheus.Metric) {
 	if parked, err := m.db.CountParked(ctx); err == nil {
 		out <- prometheus.MustNewConstMetric(m.parked, prometheus.GaugeValue, float64(parked))
 	}
+	m.collectWalk(ctx, out)
 	runs, err := m.db.AuditRuns(ctx)
 	if err != nil {
 		return

@@ -72,7 +72,7 @@ func newApp(ctx context.Context, p parts) (_ *app, err error) {
 	a.syncer = reconcile.New(a.db, a.stripe, p.catalog, policyOf(c), p.log)
 	topUps := checkout.NewTopUps(a.db, a.stripe, p.catalog, a.syncer, c.TopUpCoolOff, p.log)
 	a.inbox, err = inbox.New(inbox.Options{
-		DB: a.db, Stripe: a.stripe, Syncer: a.syncer, Secrets: reveal(c.WebhookSecrets), Livemode: c.Live(), Log: p.log,
+		DB: a.db, Stripe: a.stripe, Syncer: a.syncer, Secrets: reveal(c.WebhookSecrets), Livemode: c.Live(), Log: p.log, BackfillInterval: c.Backfill,
 		Chores: []inbox.Chore{{Name: "top_up", Every: checkout.TopUpInterval, Do: topUps.Run}},
 	})
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math"
 	"os"
 	"text/tabwriter"
 	"time"
@@ -12,12 +13,14 @@ import (
 	"github.com/pointsync/pointsync/pkg/config"
 	"github.com/pointsync/pointsync/pkg/inbox"
 	"github.com/pointsync/pointsync/pkg/store"
+	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
 type eventsCmd struct {
-	List   eventsListCmd   `cmd:"" help:"The events last received."`
-	Show   eventsShowCmd   `cmd:"" help:"One event and what became of it."`
-	Replay eventsReplayCmd `cmd:"" help:"Make an event pending again: a running server will sync its account."`
+	List     eventsListCmd     `cmd:"" help:"The events last received."`
+	Show     eventsShowCmd     `cmd:"" help:"One event and what became of it."`
+	Backfill eventsBackfillCmd `cmd:"" help:"Take events whose webhooks were lost from Stripe's own list, as a running server does every few minutes."`
+	Replay   eventsReplayCmd   `cmd:"" help:"Make an event pending again: a running server will sync its account."`
 }
 
 type eventsListCmd struct {
@@ -84,29 +87,77 @@ type eventsReplayCmd struct {
 
 // Run replays one event.
 func (e eventsReplayCmd) Run(ctx context.Context) error {
-	c, err := config.Load(config.Database, config.Stripe)
+	in, closeAll, err := inboxForCommand(ctx)
 	if err != nil {
 		return err
 	}
-	log := slog.New(slog.DiscardHandler)
-	now, err := clockOf(ctx, c, log)
-	if err != nil {
-		return err
-	}
-	db, err := openStore(ctx, c, now, false)
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	in, err := inbox.New(inbox.Options{DB: db, Livemode: c.Live(), Log: log})
-	if err != nil {
-		return err
-	}
+	defer closeAll()
 	if err := in.Replay(ctx, billing.StripeEventID(e.ID)); err != nil {
 		return fmt.Errorf("event %s: %w", e.ID, err)
 	}
 	fmt.Println("The event is pending again.")
 	return nil
+}
+
+type eventsBackfillCmd struct {
+	Since time.Duration `help:"Go back so far; without it, to the last look. Stripe lists events of 30 days." placeholder:"48h"`
+}
+
+// Run walks over Stripe's list of events to its end.
+func (e eventsBackfillCmd) Run(ctx context.Context) error {
+	if e.Since < 0 || e.Since > stripegw.EventLifetime {
+		return fmt.Errorf("--since must be from 0 to %s", stripegw.EventLifetime)
+	}
+	in, closeAll, err := inboxForCommand(ctx)
+	if err != nil {
+		return err
+	}
+	defer closeAll()
+	if e.Since > 0 {
+		if err := in.Rewind(ctx, e.Since); err != nil {
+			return err
+		}
+	}
+	out, err := in.Backfill(ctx, math.MaxInt)
+	fmt.Printf("%d events looked at, %d of them were missing, %d could not be stored.\n", out.Seen, out.Found, out.Failed)
+	switch {
+	case err != nil:
+		return fmt.Errorf("the walk stopped and goes on where it did when it is run again: %w", err)
+	case out.TooOld:
+		return ending{1, fmt.Errorf("the last look was longer ago than the 30 days that Stripe lists events for: run pointsync stripe reconcile")}
+	case out.Failed > 0:
+		return ending{1, fmt.Errorf("%d events could not be stored: run pointsync stripe reconcile", out.Failed)}
+	case !out.Through:
+		return ending{2, fmt.Errorf("a running server walks just now: look at its log")}
+	}
+	return nil
+}
+
+// inboxForCommand is an inbox that can receive and replay, and works no job.
+func inboxForCommand(ctx context.Context) (_ *inbox.Inbox, closeAll func() error, err error) {
+	c, err := config.Load(config.Database, config.Stripe)
+	if err != nil {
+		return nil, nil, err
+	}
+	log := slog.New(slog.DiscardHandler)
+	now, err := clockOf(ctx, c, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	gateway, err := newGateway(c, now, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	db, err := openStore(ctx, c, now, false)
+	if err != nil {
+		return nil, nil, err
+	}
+	in, err := inbox.New(inbox.Options{DB: db, Stripe: gateway, Livemode: c.Live(), Log: log})
+	if err != nil {
+		db.Close()
+		return nil, nil, err
+	}
+	return in, db.Close, nil
 }
 
 func openForCommand(ctx context.Context) (*store.DB, error) {

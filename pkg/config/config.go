@@ -60,6 +60,7 @@ type Config struct {
 	TopUpCoolOff   time.Duration `env:"POINTSYNC_TOP_UP_COOL_OFF" envDefault:"10m"`
 	ParkGrants     int64         `env:"POINTSYNC_PARK_GRANTS" envDefault:"100"`
 	ParkPoints     int64         `env:"POINTSYNC_PARK_POINTS" envDefault:"10000000"`
+	Backfill       time.Duration `env:"POINTSYNC_BACKFILL_INTERVAL" envDefault:"5m"`
 	ClockURL       string        `env:"POINTSYNC_CLOCK_URL"`
 	LogLevel       slog.Level    `env:"POINTSYNC_LOG_LEVEL" envDefault:"INFO"`
 }
@@ -202,6 +203,9 @@ func (c *Config) checkServer(p *problems) {
 	}
 	if c.ParkGrants < 0 || c.ParkPoints < 0 {
 		p.add("POINTSYNC_PARK_GRANTS and POINTSYNC_PARK_POINTS must not be negative; 0 is no bound")
+	}
+	if c.Backfill < time.Second || c.Backfill > 24*time.Hour {
+		p.add("POINTSYNC_BACKFILL_INTERVAL must be from 1s to 24h")
 	}
 	if c.Issuer == "" || c.Audience == "" {
 		p.add("POINTSYNC_TOKEN_ISSUER and POINTSYNC_TOKEN_AUDIENCE must not be empty")

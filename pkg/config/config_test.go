@@ -84,6 +84,7 @@ func mistakes() []mistake {
 		{"POINTSYNC_ALLOWED_ORIGINS", "https://shop.example,", "origin"}, {"POINTSYNC_ALLOWED_ORIGINS", "https://shop.example?x", "origin"},
 		{"POINTSYNC_PAST_DUE_GRACE", "3 days", "Duration"}, {"POINTSYNC_PAST_DUE_GRACE", "-1h", "from 0"}, {"POINTSYNC_RENEWAL_GRACE", "200h", "to 168h"},
 		{"POINTSYNC_PARK_GRANTS", "-1", "negative"}, {"POINTSYNC_PARK_POINTS", "-5", "negative"}, {"POINTSYNC_PARK_POINTS", "many", "int64"},
+		{"POINTSYNC_BACKFILL_INTERVAL", "0s", "from 1s"}, {"POINTSYNC_BACKFILL_INTERVAL", "25h", "to 24h"}, {"POINTSYNC_BACKFILL_INTERVAL", "5", "Duration"},
 		{"POINTSYNC_CLOCK_URL", "now", "address"}, {"POINTSYNC_LOG_LEVEL", "LOUD", "Level"},
 	}
 	for name := range good {

@@ -38,6 +38,8 @@ type Options struct {
 	Livemode bool     // events of the other mode are kept and ignored
 	Chores   []Chore  // of the rooms above
 	Log      *slog.Logger
+
+	BackfillInterval time.Duration // from one walk over Stripe's list of events to the next; 0: none by itself
 }
 
 // Inbox receives events and works their jobs.
@@ -74,6 +76,7 @@ func New(o Options) (*Inbox, error) {
 	river.AddWorker(workers, &choreWorker{chores: o.Chores})
 	river.AddWorker(workers, &lookForDueWorker{inbox: in})
 	river.AddWorker(workers, &dueWorker{db: o.DB, syncer: o.Syncer})
+	river.AddWorker(workers, &backfillWorker{inbox: in})
 	cfg := &river.Config{
 		Queues:               map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: maxWorkers}},
 		Workers:              workers,
@@ -83,7 +86,7 @@ func New(o Options) (*Inbox, error) {
 		MaxAttempts:          maxAttempts, // of the jobs that this client inserts
 		RetryPolicy:          backoff{},
 		FetchPollInterval:    lookInterval,
-		PeriodicJobs:         append(periodicJobs(), periodicChores(o.Chores)...),
+		PeriodicJobs:         append(periodicJobs(o.BackfillInterval), periodicChores(o.Chores)...),
 	}
 	var err error
 	switch in.db.Dialect() {

@@ -22,15 +22,20 @@ const (
 var oneWaits = &river.InsertOpts{UniqueOpts: river.UniqueOpts{ByState: waiting}}
 
 // periodicJobs are those that come back for ever. The comparison with Stripe begins a minute after the server did: it may do without.
-func periodicJobs() []*river.PeriodicJob {
+func periodicJobs(backfillInterval time.Duration) []*river.PeriodicJob {
 	atOnce := &river.PeriodicJobOpts{RunOnStart: true}
-	return []*river.PeriodicJob{
+	jobs := []*river.PeriodicJob{
 		river.NewPeriodicJob(river.PeriodicInterval(forgetEvery), func() (river.JobArgs, *river.InsertOpts) { return forgetArgs{}, nil }, atOnce),
 		river.NewPeriodicJob(river.PeriodicInterval(holdsInterval), func() (river.JobArgs, *river.InsertOpts) { return holdsArgs{}, nil }, atOnce),
 		river.NewPeriodicJob(river.PeriodicInterval(dueInterval), func() (river.JobArgs, *river.InsertOpts) { return lookForDueArgs{}, nil }, atOnce),
 		river.NewPeriodicJob(river.PeriodicInterval(auditInterval), func() (river.JobArgs, *river.InsertOpts) { return auditArgs{}, oneWaits }, atOnce),
 		river.NewPeriodicJob(river.PeriodicInterval(driftInterval), func() (river.JobArgs, *river.InsertOpts) { return driftArgs{}, oneWaits }, nil),
 	}
+	if backfillInterval > 0 {
+		backfill := func() (river.JobArgs, *river.InsertOpts) { return backfillArgs{}, oneWaits }
+		jobs = append(jobs, river.NewPeriodicJob(river.PeriodicInterval(backfillInterval), backfill, atOnce))
+	}
+	return jobs
 }
 
 type auditArgs struct{}

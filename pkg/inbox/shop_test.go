@@ -26,6 +26,8 @@ type shop struct {
 	gate    *gate
 	gateway *stripegw.Gateway
 	offset  atomic.Int64 // of the sandbox's clock from the machine's
+
+	backfill time.Duration // of replicas made from now on; 0: they do not look at Stripe's list by themselves
 }
 
 func newShop(t *testing.T) *shop {

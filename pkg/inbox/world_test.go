@@ -55,7 +55,9 @@ func (s *shop) replica(t *testing.T, databaseURL string) *world {
 	log := slog.New(slog.DiscardHandler)
 	db := storetest.OpenURL(t, databaseURL, s.now)
 	syncer := reconcile.New(db, s.gateway, catalog.Default(), reconcile.Policy{PastDueGrace: 72 * time.Hour, RenewalGrace: 2 * time.Hour}, log)
-	events, err := inbox.New(inbox.Options{DB: db, Stripe: s.gateway, Syncer: syncer, Secrets: []string{"whsec_other", secret}, Log: log})
+	events, err := inbox.New(inbox.Options{
+		DB: db, Stripe: s.gateway, Syncer: syncer, Secrets: []string{"whsec_other", secret}, Log: log, BackfillInterval: s.backfill,
+	})
 	must(t, err)
 	return &world{shop: s, t: t, db: db, syncer: syncer, inbox: events}
 }

@@ -143,16 +143,21 @@ func decodeEvent(body []byte) (Event, error) {
 		Livemode:   envelope.Livemode,
 		Created:    at(envelope.Created),
 	}
+	e.readObject(envelope.Data.Object)
+	return e, nil
+}
+
+// readObject reads which object an event is about, and whose that is.
+func (e *Event) readObject(raw json.RawMessage) {
 	var object map[string]json.RawMessage
-	if json.Unmarshal(envelope.Data.Object, &object) != nil {
-		return e, nil
+	if json.Unmarshal(raw, &object) != nil {
+		return
 	}
 	e.ObjectType, e.ObjectID = text(object["object"]), text(object["id"])
 	e.CustomerID = billing.CustomerID(idOf(object["customer"]))
 	if e.ObjectType == "customer" {
 		e.CustomerID = billing.CustomerID(e.ObjectID)
 	}
-	return e, nil
 }
 
 // text is a JSON string of a sane length, or "".

@@ -54,6 +54,10 @@ func sellingCalls() []mockCall {
 			"GET /v1/subscriptions": missing, "GET /v1/invoices": missing, "GET /v1/charges": missing,
 			"GET /v1/customers/cus_1": `{"id":"cus_1","deleted":true}`,
 		}, fetch},
+		{"Events", []string{"GET /v1/events (next page)"}, map[string]string{"GET /v1/events": list(false)}, func(ctx context.Context, g *stripegw.Gateway) error {
+			_, err := g.Events(ctx, since, "evt_1")
+			return err
+		}},
 		{"PortalURL", []string{"POST /v1/billing_portal/sessions"}, nil, func(ctx context.Context, g *stripegw.Gateway) error {
 			_, err := g.PortalURL(ctx, "cus_1", "https://shop.example/")
 			return err

@@ -1,0 +1,159 @@
+package inbox
+
+import (
+	"context"
+	"time"
+
+	"github.com/riverqueue/river"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/store"
+	"github.com/pointsync/pointsync/pkg/stripegw"
+)
+
+const (
+	// backfillOverlap is how far a walk goes back behind the last one: Stripe lists an event a while after the time it bears.
+	backfillOverlap = 10 * time.Minute
+	// backfillPace is from one page to the next: 4 calls a second of the 25 that Stripe allows with a test key, 100 with a live one.
+	backfillPace = 250 * time.Millisecond
+	// backfillPages is how many pages one job reads; the next one goes on.
+	backfillPages = 60
+)
+
+// Backfilled is what came of a walk over Stripe's list of events, or of a part of it.
+type Backfilled struct {
+	Seen    int  // events of our types
+	Found   int  // of them those that no webhook had brought
+	Failed  int  // of them those that could not be stored; their accounts are left to `stripe reconcile`
+	TooOld  bool // the last look is longer ago than Stripe lists events
+	Through bool // the walk came to its end
+}
+
+// Backfill walks over Stripe's list of events, newest first, back to where the last walk began, and receives those that the inbox does not
+// have: their webhooks were lost. It goes on where one that was stopped left off, and reads so many pages at the most. Two at once do no harm; one
+// of them gives way. Errors: those of the database and of Stripe, after which the walk can go on.
+func (in *Inbox) Backfill(ctx context.Context, pages int) (Backfilled, error) {
+	var out Backfilled
+	walk, err := in.db.EventWalk(ctx)
+	if err != nil {
+		return out, err
+	}
+	for range pages {
+		from := walk
+		if walk.Until == nil {
+			if walk, out.TooOld, err = in.beginWalk(ctx, walk); err != nil {
+				return out, err
+			}
+		}
+		page, err := in.stripe.Events(ctx, *walk.Since, walk.After)
+		if billing.CodeOf(err) == billing.EStripeRefused && walk.After != "" {
+			walk.After = "" // the event that the walk stopped at is not listed any more: from the beginning
+			page, err = in.stripe.Events(ctx, *walk.Since, "")
+		}
+		if err != nil {
+			return out, err
+		}
+		found, err := in.receiveMissing(ctx, page, &out)
+		if err != nil {
+			return out, err
+		}
+		if walk.After = page.Last; !page.More {
+			now := in.db.Now()
+			walk = billing.EventWalk{SeenUntil: walk.Until, LookedAt: &now}
+			out.Through = true
+		}
+		mine := false
+		err = in.db.InTx(ctx, func(tx *store.Tx) (err error) {
+			mine, err = tx.SaveEventWalk(ctx, from, walk, int64(found))
+			return err
+		})
+		if err != nil || !mine || out.Through {
+			return out, err
+		}
+		select {
+		case <-time.After(backfillPace):
+		case <-ctx.Done():
+			return out, ctx.Err()
+		}
+	}
+	return out, nil
+}
+
+// beginWalk says how far back a new walk goes: to where the last one began; where there was none, to the newest event that a webhook brought.
+func (in *Inbox) beginWalk(ctx context.Context, walk billing.EventWalk) (_ billing.EventWalk, tooOld bool, err error) {
+	now := in.db.Now()
+	since := now.Add(-time.Hour)
+	if walk.SeenUntil != nil {
+		since = *walk.SeenUntil
+	} else if newest, err := in.db.Events(ctx, "", 1); err != nil {
+		return walk, false, err
+	} else if len(newest) > 0 {
+		since = newest[0].ReceivedAt
+	}
+	since = since.Add(-backfillOverlap)
+	if oldest := now.Add(-stripegw.EventLifetime); since.Before(oldest) {
+		in.log.ErrorContext(ctx, "Stripe lists events of 30 days only, and the last look at them is longer ago: run pointsync stripe reconcile", "last_look", since.Add(backfillOverlap))
+		since, tooOld = oldest, true
+	}
+	walk.Since, walk.Until, walk.After = &since, &now, ""
+	return walk, tooOld, nil
+}
+
+// receiveMissing receives the events of a page that the inbox does not have. One that cannot be stored does not stop the walk; a database that is away does.
+func (in *Inbox) receiveMissing(ctx context.Context, page stripegw.EventPage, out *Backfilled) (found int, err error) {
+	for _, e := range page.Events {
+		out.Seen++
+		_, err := in.db.Event(ctx, billing.StripeEventID(clip(string(e.ID), maxIDText)))
+		if err == nil {
+			continue
+		}
+		if billing.CodeOf(err) == billing.ENotFound {
+			err = in.Receive(ctx, e)
+		}
+		switch {
+		case err == nil:
+			found++
+			out.Found++
+		case ctx.Err() != nil || in.db.Ping(ctx) != nil: // it is the database, not the event
+			return found, err
+		default:
+			out.Failed++
+			in.log.ErrorContext(ctx, "an event that no webhook brought could not be stored", "event", e.ID, "type", e.Type, "error", err)
+		}
+	}
+	if found > 0 {
+		in.log.WarnContext(ctx, "webhooks were lost; their events were taken from Stripe's list", "events", found)
+	}
+	return found, nil
+}
+
+// Rewind lets the next walk go back so far.
+func (in *Inbox) Rewind(ctx context.Context, by time.Duration) error {
+	walk, err := in.db.EventWalk(ctx)
+	if err != nil {
+		return err
+	}
+	return in.db.InTx(ctx, func(tx *store.Tx) error {
+		to := tx.Now.Add(backfillOverlap - by) // a walk takes the overlap off again
+		_, err := tx.SaveEventWalk(ctx, walk, billing.EventWalk{SeenUntil: &to, LookedAt: walk.LookedAt}, 0)
+		return err
+	})
+}
+
+type backfillArgs struct{}
+
+func (backfillArgs) Kind() string { return "backfill" }
+
+type backfillWorker struct {
+	river.WorkerDefaults[backfillArgs]
+	inbox *Inbox
+}
+
+// Work walks on. Where the walk is longer than a job, the job comes again at once.
+func (w *backfillWorker) Work(ctx context.Context, _ *river.Job[backfillArgs]) error {
+	out, err := w.inbox.Backfill(ctx, backfillPages)
+	if err == nil && !out.Through && out.Seen > 0 {
+		return river.JobSnooze(time.Second)
+	}
+	return err
+}

@@ -1,0 +1,91 @@
+package inbox_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/store"
+	"github.com/pointsync/pointsync/pkg/store/storetest"
+)
+
+// Proves that events whose webhooks were all lost are taken from Stripe's list, over several pages, also when the walk is stopped between two; that one which cannot be stored stops nothing; and that a second walk finds nothing new.
+func TestBackfill(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(w *world) {
+		ctx := context.Background()
+		const buyers = 30 // their events fill more than a page
+		var accounts []billing.Account
+		for range buyers {
+			a, _ := w.buyer()
+			accounts = append(accounts, a)
+		}
+		poison := w.newestOf("checkout.session.completed")
+		if w.db.Dialect() == store.SQLite {
+			w.exec("CREATE TRIGGER poison BEFORE INSERT ON inbox_events WHEN NEW.id = '" + poison + "' BEGIN SELECT RAISE(ABORT, 'poison'); END")
+		} else {
+			w.exec("ALTER TABLE inbox_events ADD CONSTRAINT poison CHECK (id <> '" + poison + "')")
+		}
+		first, err := w.inbox.Backfill(ctx, 1)
+		if err != nil || first.Through || first.Found == 0 {
+			w.t.Fatalf("the first page: %+v, %v", first, err)
+		}
+		rest, err := w.inbox.Backfill(ctx, 100)
+		if err != nil || !rest.Through || rest.TooOld || first.Failed+rest.Failed != 1 || first.Found+rest.Found != first.Seen+rest.Seen-1 {
+			w.t.Fatalf("the rest: %+v after %+v, %v", rest, first, err)
+		}
+		again, err := w.inbox.Backfill(ctx, 100)
+		if err != nil || again.Found != 0 || again.Failed != 1 {
+			w.t.Errorf("again: %+v, %v", again, err)
+		}
+		if walk, err := w.db.EventWalk(ctx); err != nil || walk.Found != int64(first.Found+rest.Found) || walk.LookedAt == nil || walk.Until != nil {
+			w.t.Errorf("the walk says %+v, %v", walk, err)
+		}
+		w.advance(20 * time.Second)
+		w.sweep()
+		for _, a := range accounts[:buyers-1] {
+			if got := w.account(a.ID); got.Available != 100 {
+				w.t.Errorf("%d points", got.Available)
+			}
+		}
+	})
+}
+
+// Proves that a look which is longer ago than Stripe lists events says so, and that the next one is content again.
+func TestBackfillTooOld(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(w *world) {
+		for n, tooOld := range []bool{false, true, false} {
+			if got, err := w.inbox.Backfill(context.Background(), 100); err != nil || got.TooOld != tooOld || !got.Through {
+				w.t.Errorf("look %d: %+v, %v", n, got, err)
+			}
+			if n == 0 {
+				w.advance(40 * 24 * time.Hour)
+			}
+		}
+	})
+}
+
+// Proves that a running server looks by itself.
+func TestPeriodicBackfill(t *testing.T) {
+	t.Parallel()
+	for _, dialect := range storetest.Dialects {
+		t.Run(string(dialect), func(t *testing.T) {
+			t.Parallel()
+			s := newShop(t)
+			s.backfill = time.Hour // it begins with one
+			w := s.replica(t, storetest.URL(t, dialect))
+			a, _ := w.buyer()
+			w.start(t)
+			waitFor(t, "the purchase that no webhook told of is there", func() bool { return w.account(a.ID).Available == 100 })
+		})
+	}
+}
+
+// newestOf is the last event of a type at Stripe.
+func (w *world) newestOf(kind string) string {
+	w.t.Helper()
+	found := w.ask("GET", "/v1/events?limit=1&type="+kind, nil)["data"].([]any)
+	return found[0].(map[string]any)["id"].(string)
+}
