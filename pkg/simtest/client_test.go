@@ -114,6 +114,12 @@ func (u *user) send(r request, token string) (a answer, err error) {
 			return a, fmt.Errorf("no JSON: %w", err)
 		}
 	}
+	if a.status == http.StatusServiceUnavailable {
+		u.w.away.Add(1)
+		if resp.Header.Get("Retry-After") == "" || resp.Header.Get("Content-Type") != "application/problem+json" {
+			u.w.violate(u, "%s %s answers 503 without saying when to come again, or as %q", r.method, r.path, resp.Header.Get("Content-Type"))
+		}
+	}
 	if a.status == http.StatusInternalServerError {
 		u.w.violate(u, "%s %s answers %d: %.300s", r.method, r.path, a.status, raw)
 	}
@@ -139,6 +145,7 @@ func (u *user) insist(r request, first string, patience time.Duration) (a answer
 			return a, unsure, false
 		case lost(a, err):
 			unsure = true
+			u.w.failed.Add(1)
 			pause(u.w.ctx, try)
 		case a.status == http.StatusUnauthorized:
 			u.renew(token)

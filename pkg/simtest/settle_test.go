@@ -19,6 +19,15 @@ const (
 
 // checkSafety holds what must hold at any time, at a moment when no client is waiting for an answer, about the given users.
 func (w *world) checkSafety(about []*user) {
+	w.checkServers()
+	w.inParallel(checkers, len(about), func(n int) {
+		if err := w.checkUser(about[n]); err != nil {
+			w.violate(about[n], "the checks themselves failed: %v", err)
+		}
+	})
+}
+
+func (w *world) checkServers() {
 	for _, s := range w.servers {
 		if s.diedAlone() {
 			w.violate(nil, "the server %s ended by itself:\n%s", s.addr, s.said.String())
@@ -30,14 +39,17 @@ func (w *world) checkSafety(about []*user) {
 			w.violate(nil, "the periodic audit of the server %s says %q", s.addr, said)
 		}
 	}
-	w.inParallel(checkers, len(about), func(n int) {
-		if err := w.checkUser(about[n]); err != nil {
-			w.violate(about[n], "the checks themselves failed: %v", err)
-		}
-	})
 }
 
 func (w *world) checkUser(u *user) error {
+	if err := w.checkBooks(u); err != nil {
+		return err
+	}
+	return u.checkHistory(w.ctx)
+}
+
+// checkBooks audits a user's account, and holds it against what they were told.
+func (w *world) checkBooks(u *user) error {
 	if err := ledger.Audit(w.ctx, w.db, billing.AccountID(u.account)); err != nil {
 		w.violate(u, "audit: %v", err)
 	}
@@ -46,7 +58,7 @@ func (w *world) checkUser(u *user) error {
 		return err
 	}
 	u.checkJournal(entries)
-	return u.checkHistory(w.ctx)
+	return nil
 }
 
 // entries reads all entries of a user, newest first.

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"regexp"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -45,8 +46,10 @@ type world struct {
 	users    []*user
 	admin    *user // gives points and takes them away
 
-	keys atomic.Int64
-	lost atomic.Bool // whether webhooks were lost: then only a reconcile can tell
+	keys   atomic.Int64
+	lost   atomic.Bool  // whether webhooks were lost: then only a reconcile can tell
+	failed atomic.Int64 // tries of clients that had no definite answer
+	away   atomic.Int64 // those of them that were answered 503
 
 	mu         sync.Mutex
 	notes      map[int][]note // the last of each user, and of the world
@@ -65,23 +68,12 @@ var shownSecret = regexp.MustCompile(`STRIPE_WEBHOOK_SECRET=(whsec_\S+)`)
 // PostgreSQL straight, which costs half as much.
 func newWorld(t testing.TB, s size, dialect store.Dialect, wires bool) *world {
 	t.Helper()
-	w := &world{t: t, ctx: t.Context(), size: s, dialect: dialect, struck: map[string]int64{}, http: &http.Client{
-		Transport: &http.Transport{DisableKeepAlives: true}, // one connection for each try, and no tries of its own
-	}, dashboard: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}, notes: map[int][]note{}}
-	local, err := sandbox.New(sandbox.Options{Couriers: couriers})
-	w.must(err)
-	server := httptest.NewServer(local.Handler())
-	t.Cleanup(func() { server.CloseClientConnections(); server.Close(); w.must(local.Close()) })
-	w.stripe = server.URL
-	if wires {
-		w.toStripe = newWire(t, server.Listener.Addr().String())
-	}
-	w.catalog, err = catalog.Load("testdata/catalog.yaml")
-	w.must(err)
-
 	databaseURL := storetest.URL(t, dialect)
-	w.db = storetest.OpenURL(t, databaseURL, w.now)
+	w := newShop(t, s, dialect, databaseURL)
 	w.must(rememberHistory(w.ctx, w.db))
+	if wires {
+		w.toStripe = newWire(t, strings.TrimPrefix(w.stripe, "http://"))
+	}
 	if dialect == store.Postgres {
 		u, err := url.Parse(databaseURL)
 		w.must(err)
@@ -94,8 +86,26 @@ func newWorld(t testing.TB, s size, dialect store.Dialect, wires bool) *world {
 		u.RawQuery = query.Encode()
 		databaseURL = u.String()
 	}
-	w.prepareServers(databaseURL)
-	w.must(w.servers[0].start())
+	w.open(databaseURL, 2)
+	return w
+}
+
+// newShop makes all but the servers, in a database that is migrated: the local Stripe, the test's own look at the database, and
+// the users.
+func newShop(t testing.TB, s size, dialect store.Dialect, databaseURL string) *world {
+	t.Helper()
+	w := &world{t: t, ctx: t.Context(), size: s, dialect: dialect, struck: map[string]int64{}, http: &http.Client{
+		Transport: &http.Transport{DisableKeepAlives: true}, // one connection for each try, and no tries of its own
+	}, dashboard: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}, notes: map[int][]note{}}
+	local, err := sandbox.New(sandbox.Options{Couriers: couriers})
+	w.must(err)
+	server := httptest.NewServer(local.Handler())
+	t.Cleanup(func() { server.CloseClientConnections(); server.Close(); w.must(local.Close()) })
+	w.stripe = server.URL
+	w.catalog, err = catalog.Load("testdata/catalog.yaml")
+	w.must(err)
+
+	w.db = storetest.OpenURL(t, databaseURL, w.now)
 	w.admin = &user{w: w, number: len(w.users) + s.users, email: adminEmail}
 	for n := range s.users {
 		w.users = append(w.users, &user{w: w, number: n, email: fmt.Sprintf("user%d@example.com", n)})
@@ -103,8 +113,9 @@ func newWorld(t testing.TB, s size, dialect store.Dialect, wires bool) *world {
 	return w
 }
 
-// prepareServers sets Stripe up as an operator does, and makes two servers of the same settings.
-func (w *world) prepareServers(databaseURL string) {
+// open sets Stripe up as an operator does, makes servers of the same settings, and starts the first one.
+func (w *world) open(databaseURL string, servers int, more ...string) {
+	w.t.Helper()
 	w.api = newWire(w.t)
 	path, err := os.Getwd()
 	w.must(err)
@@ -124,8 +135,12 @@ func (w *world) prepareServers(databaseURL string) {
 		w.t.Fatalf("setup shows no secret:\n%s", said)
 	}
 	w.env = append(w.env, "STRIPE_WEBHOOK_SECRET="+secret[1])
-	w.servers = []*server{newServer(w.t, w.env), newServer(w.t, w.env)}
+	w.env = append(w.env, more...)
+	for range servers {
+		w.servers = append(w.servers, newServer(w.t, w.env))
+	}
 	w.api.setTargets([]string{w.servers[0].addr})
+	w.must(w.servers[0].start())
 }
 
 // command runs one of the program's commands to its end.

@@ -32,18 +32,19 @@ exit $ended`
 // errEnded says that a server ended before it could be used.
 var errEnded = errors.New("the test server ended early")
 
-// launching is a server about to be started: its command, the folder to remove after it, the user it runs as
-// (nil: ours) and the URL at which it will answer.
+// launching is a server about to be started: its command, the shell between us and it, the folder to remove after it, the
+// user it runs as (nil: ours) and the URL at which it will answer.
 type launching struct {
-	argv  []string
-	dir   string
-	owner *syscall.Credential
-	url   string
+	keeper string
+	argv   []string
+	dir    string
+	owner  *syscall.Credential
+	url    string
 }
 
 // launch starts the server and waits until it answers. Errors: errEnded when it did not live that long.
 func launch(ctx context.Context, l launching) (*Server, error) {
-	cmd := exec.Command("/bin/sh", append([]string{"-c", keeper, "keeper", l.dir}, l.argv...)...)
+	cmd := exec.Command("/bin/sh", append([]string{"-c", l.keeper, "keeper", l.dir}, l.argv...)...)
 	cmd.Dir, cmd.Env = l.dir, cleanEnv()
 	// A session of its own, so that Ctrl-C at the terminal reaches us alone and we end the server in order.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Credential: l.owner}

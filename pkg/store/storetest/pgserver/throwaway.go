@@ -44,13 +44,17 @@ func startCluster(ctx context.Context, bin string) (*Server, error) {
 		if err := initCluster(ctx, bin, dir, password, owner); err != nil {
 			return nil, errors.Join(err, os.RemoveAll(dir))
 		}
-		return launch(ctx, launching{
-			dir: dir, owner: owner, url: serverURL(password, port),
-			argv: []string{filepath.Join(bin, "postgres"), "-D", filepath.Join(dir, "data"),
-				"-p", port, "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
-				"-c", maxConnections, "-c", "timezone=UTC"},
-		})
+		return launch(ctx, clusterLaunch(bin, dir, password, port, owner))
 	})
+}
+
+func clusterLaunch(bin, dir, password, port string, owner *syscall.Credential) launching {
+	return launching{
+		dir: dir, owner: owner, url: serverURL(password, port), keeper: keeper,
+		argv: []string{filepath.Join(bin, "postgres"), "-D", filepath.Join(dir, "data"),
+			"-p", port, "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
+			"-c", maxConnections, "-c", "timezone=UTC"},
+	}
 }
 
 // initCluster asks for a password even on the loopback: a superuser of PostgreSQL may run programs, and other users
@@ -83,7 +87,7 @@ func startContainer(ctx context.Context) (*Server, error) {
 			return nil, err
 		}
 		password := rand.Text()
-		return launch(ctx, launching{dir: dir, url: serverURL(password, port), argv: containerCommand(port, password)})
+		return launch(ctx, launching{dir: dir, url: serverURL(password, port), keeper: keeper, argv: containerCommand(port, password)})
 	})
 }
 

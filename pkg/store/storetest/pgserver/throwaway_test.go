@@ -37,6 +37,45 @@ func TestStartCluster(t *testing.T) {
 	}
 }
 
+// Proves that a server which is killed comes back at its address with what was committed, and goes with its files after Stop.
+func TestSupervised(t *testing.T) {
+	t.Parallel()
+	server, err := StartSupervised(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Stop()
+	dir, started := askString(t, server.URL, "SHOW data_directory"), askString(t, server.URL, "SELECT pg_postmaster_start_time()::text")
+	db, err := sql.Open("pgx", server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Exec("CREATE TABLE marks AS SELECT 7 AS n"); err != nil {
+		t.Fatal(err)
+	}
+	db.Close()
+	for range 3 {
+		if n, err := server.Kill(); err != nil || n < 2 {
+			t.Fatalf("killed %d processes: %v", n, err)
+		}
+		if err := waitUntilUp(t.Context(), server.URL, nil); err != nil {
+			t.Fatal(err)
+		}
+		if again := askString(t, server.URL, "SELECT pg_postmaster_start_time()::text"); again == started {
+			t.Error("it was not killed")
+		}
+		if n := askString(t, server.URL, "SELECT n::text FROM marks"); n != "7" {
+			t.Errorf("what was committed is %q", n)
+		}
+	}
+	if err := server.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Dir(dir)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%s is still there", dir)
+	}
+}
+
 // Proves that a server which cannot run is reported with what it said, after a few tries on other ports.
 func TestErrEnded(t *testing.T) {
 	t.Parallel()
@@ -44,7 +83,7 @@ func TestErrEnded(t *testing.T) {
 	_, err := retryPorts(func(port string) (*Server, error) {
 		tries++
 		return launch(t.Context(), launching{
-			dir: t.TempDir(), url: serverURL("none", port), argv: []string{"sh", "-c", "echo port taken >&2; exit 1"},
+			dir: t.TempDir(), url: serverURL("none", port), keeper: keeper, argv: []string{"sh", "-c", "echo port taken >&2; exit 1"},
 		})
 	})
 	if !errors.Is(err, errEnded) || tries != maxTries {

@@ -1,0 +1,106 @@
+//go:build unix
+
+package pgserver
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+)
+
+// supervisor is a keeper that starts the server again whenever it ends, as whoever runs a database lets it be done. What is
+// left of the server that ended may still hold its memory, and then a start fails: the next one follows.
+const supervisor = `
+dir=$1; shift
+exec 3<&0 </dev/null
+{ cat; touch "$dir/over"; while [ -e "$dir/over" ]; do kill -QUIT "$(head -n 1 "$dir/data/postmaster.pid")"; sleep 0.1; done; } <&3 >/dev/null 2>&1 &
+exec 3<&-
+until [ -e "$dir/over" ]; do "$@" & wait $!; done
+rm -rf "$dir"`
+
+// Supervised is a throwaway server that may be killed: whatever ends it, it is started again, at the same address with the
+// same data.
+type Supervised struct {
+	*Server
+	pidFile string
+}
+
+// StartSupervised makes a new cluster of the PostgreSQL installed here, whatever TEST_DATABASE_URL names: nobody else may be
+// using a server that is to be killed. The caller stops it.
+func StartSupervised(ctx context.Context) (*Supervised, error) {
+	bin := findBinaries()
+	if bin == "" {
+		return nil, errNone
+	}
+	ctx, cancel := context.WithTimeout(ctx, clusterDeadline)
+	defer cancel()
+	owner, err := unprivileged()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := makeFolder(owner)
+	if err != nil {
+		return nil, err
+	}
+	password := rand.Text()
+	if err := initCluster(ctx, bin, dir, password, owner); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	port, err := freePort()
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	l := clusterLaunch(bin, dir, password, port, owner)
+	l.keeper = supervisor
+	server, err := launch(ctx, l)
+	if err != nil {
+		return nil, err
+	}
+	return &Supervised{Server: server, pidFile: filepath.Join(dir, "data", "postmaster.pid")}, nil
+}
+
+// Kill kills the server and all of its processes at once, as a power cut of its machine would. It answers how many they were.
+func (s *Supervised) Kill() (int, error) {
+	b, err := os.ReadFile(s.pidFile)
+	if err != nil {
+		return 0, fmt.Errorf("kill the test server: %w", err)
+	}
+	first, _, _ := bytes.Cut(b, []byte("\n"))
+	postmaster, err := strconv.Atoi(string(first))
+	if err != nil {
+		return 0, fmt.Errorf("kill the test server: its pid is %q", first)
+	}
+	// Its own processes are its children. It is stopped first, so that it makes no more of them.
+	if err := syscall.Kill(postmaster, syscall.SIGSTOP); err != nil {
+		return 0, fmt.Errorf("kill the test server: %w", err)
+	}
+	out, err := exec.Command("ps", "-A", "-o", "pid=,ppid=").Output()
+	if err != nil {
+		return 0, fmt.Errorf("list the test server's processes: %w", err)
+	}
+	killed := 0
+	for line := range bytes.Lines(out) {
+		fields := bytes.Fields(line)
+		if len(fields) != 2 || string(fields[1]) != string(first) {
+			continue
+		}
+		pid, err := strconv.Atoi(string(fields[0]))
+		if err != nil {
+			return killed, fmt.Errorf("list the test server's processes: %w", err)
+		}
+		if syscall.Kill(pid, syscall.SIGKILL) == nil { // one that has ended meanwhile needs no killing
+			killed++
+		}
+	}
+	if err := syscall.Kill(postmaster, syscall.SIGKILL); err != nil {
+		return killed, fmt.Errorf("kill the test server: %w", err)
+	}
+	return killed + 1, nil
+}
