@@ -23,12 +23,16 @@ LONG_REPORT ?= $(CURDIR)/docs/simulation-long.md
 SIMULATE_LONG = go run ./pkg/store/storetest/pgtest -- go test ./pkg/simtest -count=1 -v -run '^TestLong$$' -timeout 24h \
 	-args -seed=$(SEED) -long-for=$(LONG_FOR) -long-report=$(LONG_REPORT) -patience=30m
 
+# The proofs of docs/proofs.md that are not the simulation. Plain `go test` runs them in their short form; `-full` in full.
+PROOFS = ^Test(ThreeReplicas|PostgresKilled|ServerKilledOnSQLite|KeysTogether|RepliesCut|StaleTokens|ManyLies|ManyPoisons|RefundAgainstSpend|AnyOrderOfPictures)$$
+PROVE = go run ./pkg/store/storetest/pgtest -- go test ./pkg/simtest ./pkg/inbox ./pkg/reconcile -count=1 -v -run '$(PROOFS)' -parallel 4
+
 # TESTFLAGS go to `go test`: make test TESTFLAGS='-race -run Spend'
 TESTFLAGS ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help dev demo test bench generate screenshots check generated format vet lint tidy contract postman browser conformance speed sim sim-long build docker-steps postgres race
+.PHONY: help dev demo test bench generate screenshots check generated format vet lint tidy contract postman browser conformance speed sim sim-long proofs counts build docker-steps postgres race
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -110,6 +114,14 @@ sim-long: postgres ## simulate a large shop for months: LONG_USERS, LONG_EVENTS,
 	printf '# The long simulation\n\nWritten by `make sim-long`; [simulation.md](simulation.md) says what it does.\n\n' > $(LONG_REPORT)
 	GOGC=300 $(SIMULATE_LONG) -database=postgres -long-users=$(LONG_USERS) -long-events=$(LONG_EVENTS)
 	GOGC=300 $(SIMULATE_LONG) -database=sqlite -long-users=$$(($(LONG_USERS) / 20)) -long-events=$$(($(LONG_EVENTS) / 20))
+
+proofs: postgres ## run the proofs of docs/proofs.md in their short form, as the suite does
+	$(HEADLINE) 'proofs: restarts, kills and counts'
+	$(PROVE)
+
+counts: postgres ## run them in full, which takes long; prints the report
+	$(HEADLINE) 'counts: the proofs in full'
+	$(PROVE) -timeout 6h -args -full
 
 build: ## build bin/pointsync: static, without cgo
 	$(HEADLINE) 'build: without cgo'

@@ -103,10 +103,15 @@ func (w *world) buyer() (billing.Account, billing.Order) {
 
 // deliver accepts a body that Stripe signed now.
 func (w *world) deliver(body string) error {
-	stamp := strconv.FormatInt(w.now().Unix(), 10)
+	return w.inbox.Accept(context.Background(), []byte(body), signed(body, secret, w.now()))
+}
+
+// signed is the header that Stripe would send with a body.
+func signed(body, secret string, at time.Time) string {
+	stamp := strconv.FormatInt(at.Unix(), 10)
 	mac := hmac.New(sha256.New, []byte(secret))
 	mac.Write([]byte(stamp + "." + body))
-	return w.inbox.Accept(context.Background(), []byte(body), "t="+stamp+",v1="+hex.EncodeToString(mac.Sum(nil)))
+	return "t=" + stamp + ",v1=" + hex.EncodeToString(mac.Sum(nil))
 }
 
 // ring delivers an event that says hardly more than whom to look at.

@@ -86,7 +86,7 @@ func (u *user) send(r request, token string) (a answer, err error) {
 		}
 		body = strings.NewReader(string(b))
 	}
-	ctx, cancel := context.WithTimeout(u.w.ctx, r.patience())
+	ctx, cancel := context.WithTimeout(u.w.ctx, max(r.patience(), u.w.answerWithin))
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, r.method, "http://"+u.w.api.addr()+r.path, body)
 	if err != nil {

@@ -5,4 +5,7 @@
 //
 // One seed decides the whole plan: who does what, in which order, with which amounts, and which faults strike. How the
 // steps of one wave interleave inside the server is real time and no seed decides it.
+//
+// On the same servers stand the proofs of docs/proofs.md: that restarts and kills lose nothing, and
+// counts that leave no room.
 package simtest

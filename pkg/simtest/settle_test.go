@@ -50,15 +50,19 @@ func (w *world) checkUser(u *user) error {
 
 // checkBooks audits a user's account, and holds it against what they were told.
 func (w *world) checkBooks(u *user) error {
-	if err := ledger.Audit(w.ctx, w.db, billing.AccountID(u.account)); err != nil {
-		w.violate(u, "audit: %v", err)
-	}
+	w.audit(u)
 	entries, err := w.entries(u)
 	if err != nil {
 		return err
 	}
 	u.checkJournal(entries)
 	return nil
+}
+
+func (w *world) audit(u *user) {
+	if err := ledger.Audit(w.ctx, w.db, billing.AccountID(u.account)); err != nil {
+		w.violate(u, "audit: %v", err)
+	}
 }
 
 // entries reads all entries of a user, newest first.

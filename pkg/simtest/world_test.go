@@ -36,6 +36,8 @@ type world struct {
 	// dashboard is the client of those who act at Stripe itself.
 	dashboard *http.Client
 
+	answerWithin time.Duration // how long clients wait for an answer, where that is longer than usual
+
 	stripe   string // the sandbox's address
 	db       *store.DB
 	api      *wire // between clients and servers, and between Stripe and servers
