@@ -1,6 +1,7 @@
 package simtest
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -121,7 +122,7 @@ func (u *user) send(r request, token string) (a answer, err error) {
 		}
 	}
 	if a.status == http.StatusInternalServerError {
-		u.w.violate(u, "%s %s answers %d: %.300s", r.method, r.path, a.status, raw)
+		u.w.violate(u, "%s %s answers %d: %.300s", r.method, r.path, a.status, bytes.TrimSpace(raw))
 	}
 	u.keep(a)
 	return a, nil

@@ -110,7 +110,10 @@ func (u *user) endHoldTogether(r *rand.Rand) {
 func (u *user) captureTooMuch(r *rand.Rand) {
 	hold := u.held(r, false)
 	if hold == nil {
-		return
+		hold = u.newHold(r)
+		if u.try(hold, "", patience); hold.state != acknowledged {
+			return
+		}
 	}
 	key := u.w.newKey("too-much")
 	a, _, ok := u.insist(request{

@@ -2,6 +2,7 @@ package simtest
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -38,16 +39,28 @@ func (w *world) tell() {
 		w.tellStripe(&out, who)
 	}
 	for _, s := range w.servers {
-		text := ""
-		if who != nil {
-			text = who.account
-		}
-		for _, line := range s.said.about(text, maxLines) {
-			fmt.Fprintf(&out, "  %s says %.400s\n", s.addr, line)
+		for _, text := range subjects(broken, who) {
+			for _, line := range s.said.about(text, maxLines) {
+				fmt.Fprintf(&out, "  %s says %.400s\n", s.addr, line)
+			}
 		}
 	}
 	fmt.Fprintf(&out, "to see it again: %s\n", w.again)
 	w.t.Errorf("%d rules were broken\n%s", len(broken), out.String())
+}
+
+var requestID = regexp.MustCompile(`req_[0-9a-z]+`)
+
+// subjects are the texts by which the servers' lines are chosen: the user's account, and requests that a violation names.
+func subjects(broken []violation, who *user) (texts []string) {
+	if who == nil {
+		return []string{""}
+	}
+	texts = append(texts, who.account)
+	for _, v := range broken {
+		texts = append(texts, requestID.FindAllString(v.text, -1)...)
+	}
+	return texts
 }
 
 func (w *world) tellNotes(out *strings.Builder, who *user) {

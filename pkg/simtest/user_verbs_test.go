@@ -30,7 +30,7 @@ var userVerbs = []weighted[func(*user, *rand.Rand)]{
 	{"hold and end it", 8, (*user).holdAndEnd},
 	{"end a hold", 8, (*user).endHold},
 	{"end a hold in several ways at once", 4, (*user).endHoldTogether},
-	{"capture more than a hold has", 2, (*user).captureTooMuch},
+	{"capture more than a hold has", 5, (*user).captureTooMuch},
 	{"be given points", 4, (*user).beGiven},
 	{"be corrected", 3, (*user).beCorrected},
 	{"buy points", 18, (*user).buyPack},
