@@ -38,6 +38,7 @@ func (l *long) figures() (lines [][2]string) {
 	told := l.told()
 	add("users", "%d, of whom %d subscribed", len(l.users), l.joined)
 	add("steps of users and of the world", "%d, in %d rounds", l.steps+l.joined, l.rounds)
+	add("time that passed on the clock", "%d days", int(l.now().Sub(l.opened).Hours()/24))
 	add("deliveries of webhooks", "%d, of which %d were answered 2xx", sent.number("since_start.tried"), sent.number("since_start.delivered"))
 	add("different events stored", "%d", stored)
 	for _, kind := range []string{"webhook_duplicate", "webhook_reorder", "webhook_drop", "webhook_basil"} {
@@ -45,6 +46,7 @@ func (l *long) figures() (lines [][2]string) {
 	}
 	add("calls of Stripe that a fault struck", "%d", l.struck["api_rate_limit"]+l.struck["api_lock_timeout"]+l.struck["api_error"]+l.struck["api_cut_off"])
 	add("servers killed (SIGKILL)", "%d", l.struck["kill"])
+	add("connections that PostgreSQL ended", "%d", l.struck[sessionsEnded])
 	for _, kind := range []billing.EntryKind{billing.EntrySpend, billing.EntryHold, billing.EntryCapture, billing.EntryRelease, billing.EntryGrant, billing.EntryCorrection} {
 		add(string(kind)+"s that users asked for", "%d acknowledged, %d refused", told[string(kind)+" acknowledged"], told[string(kind)+" refused"])
 	}

@@ -58,7 +58,8 @@ type long struct {
 	*world
 	r                 *rand.Rand
 	began             time.Time
-	joined            int // users who have subscribed
+	opened            time.Time // on the clock of the sandbox
+	joined            int       // users who have subscribed
 	rounds            int
 	steps             int
 	checked, compared int // looks at one user in the middle, and comparisons of one with Stripe
@@ -74,6 +75,7 @@ func newLong(t *testing.T, s size, dialect store.Dialect) *long {
 	var err error
 	l.syncer, err = newSyncer(l.world)
 	l.must(err)
+	l.opened = l.now()
 	l.askForEverything()
 	l.enrol()
 	l.lost.Store(true)
@@ -218,6 +220,8 @@ var longVerbs = []weighted[func(*world, *rand.Rand)]{
 	{"there are two servers, or one", 2, (*world).changeReplicas},
 }
 
+const sessionsEnded = "connections that the database ended"
+
 // endSessions lets PostgreSQL end every connection of the servers, wherever in a transaction it is.
 func (w *world) endSessions(*rand.Rand) {
 	if w.dialect != store.Postgres {
@@ -229,7 +233,7 @@ func (w *world) endSessions(*rand.Rand) {
 		return
 	}
 	ended, _ := n.RowsAffected()
-	w.count("connections that the database ended", ended)
+	w.count(sessionsEnded, ended)
 }
 
 func (l *long) happenings(among int) (all []happening) {
