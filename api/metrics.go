@@ -87,3 +87,45 @@ func (m *runMetrics) Collect(out chan<- prometheus.Metric) {
 		}
 	}
 }
+
+// outgoingMetrics shows how outgoing events fare. It reads the database at each look, so that every replica says the same.
+type outgoingMetrics struct {
+	db                                 *store.DB
+	pending, oldest, delivered, failed *prometheus.Desc
+}
+
+func newOutgoingMetrics(db *store.DB) *outgoingMetrics {
+	describe := func(name, help string) *prometheus.Desc { return prometheus.NewDesc(name, help, nil, nil) }
+	return &outgoingMetrics{
+		db:        db,
+		pending:   describe("pointsync_outgoing_events_pending", "Outgoing events that an endpoint has not accepted yet, one for each endpoint."),
+		oldest:    describe("pointsync_outgoing_events_oldest_pending_seconds", "For how long the oldest of them has waited; 0 where there is none."),
+		delivered: describe("pointsync_outgoing_events_delivered_total", "Outgoing events that the present endpoints accepted, ever."),
+		failed:    describe("pointsync_outgoing_events_failed_total", "Outgoing events that were given up at the present endpoints, ever."),
+	}
+}
+
+// Describe lists the metrics.
+func (m *outgoingMetrics) Describe(out chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{m.pending, m.oldest, m.delivered, m.failed} {
+		out <- d
+	}
+}
+
+// Collect reads the metrics. Where the database does not answer they are absent.
+func (m *outgoingMetrics) Collect(out chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), scrapePatience)
+	defer cancel()
+	o, err := m.db.Outgoing(ctx)
+	if err != nil {
+		return
+	}
+	waited := 0.0
+	if o.Oldest != nil {
+		waited = m.db.Now().Sub(*o.Oldest).Seconds()
+	}
+	out <- prometheus.MustNewConstMetric(m.pending, prometheus.GaugeValue, float64(o.Pending))
+	out <- prometheus.MustNewConstMetric(m.oldest, prometheus.GaugeValue, waited)
+	out <- prometheus.MustNewConstMetric(m.delivered, prometheus.CounterValue, float64(o.Delivered))
+	out <- prometheus.MustNewConstMetric(m.failed, prometheus.CounterValue, float64(o.Failed))
+}

@@ -47,3 +47,20 @@ func (s *server) SpendPoints(ctx context.Context, r SpendPointsRequestObject) (S
 	}
 	return answer, nil
 }
+
+// GetThreshold answers how few points are low.
+func (s *server) GetThreshold(ctx context.Context, _ GetThresholdRequestObject) (GetThresholdResponseObject, error) {
+	own, err := s.accounts.Threshold(ctx, caller(ctx))
+	if err != nil {
+		return nil, err
+	}
+	return GetThreshold200JSONResponse{Points: (*int64)(own), Default: int64(s.lowPoints)}, nil
+}
+
+// SetThreshold says how few points are low.
+func (s *server) SetThreshold(ctx context.Context, r SetThresholdRequestObject) (SetThresholdResponseObject, error) {
+	if err := s.accounts.SetThreshold(ctx, caller(ctx), (*billing.Points)(r.Body.Points)); err != nil {
+		return nil, err
+	}
+	return SetThreshold200JSONResponse{Points: r.Body.Points, Default: int64(s.lowPoints)}, nil
+}

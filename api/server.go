@@ -17,9 +17,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/pointsync/pointsync/pkg/account"
+	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/catalog"
 	"github.com/pointsync/pointsync/pkg/checkout"
 	"github.com/pointsync/pointsync/pkg/inbox"
+	"github.com/pointsync/pointsync/pkg/outbox"
 	"github.com/pointsync/pointsync/pkg/store"
 	"github.com/pointsync/pointsync/pkg/token"
 )
@@ -31,8 +33,10 @@ type Options struct {
 	Checkout   *checkout.Service
 	TopUps     *checkout.TopUps
 	Inbox      *inbox.Inbox
+	Post       *outbox.Post
 	Tokens     *token.Issuer
 	Catalog    *catalog.Catalog
+	LowPoints  billing.Points  // how few points are low where the customer says nothing else
 	Origins    []string        // that browsers may call from
 	Shop       bool            // serve the demo shop at /
 	SandboxURL string          // that the shop links to, "" for none
@@ -47,9 +51,12 @@ type server struct {
 	checkout *checkout.Service
 	topUps   *checkout.TopUps
 	inbox    *inbox.Inbox
+	post     *outbox.Post
 	tokens   *token.Issuer
 	catalog  *catalog.Catalog
 	leaving  <-chan struct{}
+
+	lowPoints billing.Points
 }
 
 var _ StrictServerInterface = (*server)(nil)
@@ -61,7 +68,10 @@ func New(o Options) (http.Handler, error) {
 		return nil, err
 	}
 	metrics := prometheus.NewRegistry()
-	s := &server{db: o.DB, accounts: o.Accounts, checkout: o.Checkout, topUps: o.TopUps, inbox: o.Inbox, tokens: o.Tokens, catalog: o.Catalog, leaving: o.Leaving}
+	s := &server{
+		db: o.DB, accounts: o.Accounts, checkout: o.Checkout, topUps: o.TopUps, inbox: o.Inbox, post: o.Post, tokens: o.Tokens, catalog: o.Catalog, lowPoints: o.LowPoints,
+		leaving: o.Leaving,
+	}
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.IPExtractor = echo.ExtractIPDirect() // a forwarded address is whatever the caller writes

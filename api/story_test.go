@@ -24,6 +24,7 @@ func TestStory(t *testing.T) {
 		c.looksAround()
 		c.toppedUp()
 		c.meetsTheAdmin()
+		c.wantsToBeTold()
 		if missing := w.unseen(t); len(missing) > 0 {
 			t.Errorf("operations without a successful call: %v", missing)
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/catalog"
 	"github.com/pointsync/pointsync/pkg/checkout"
 	"github.com/pointsync/pointsync/pkg/inbox"
+	"github.com/pointsync/pointsync/pkg/outbox"
 	"github.com/pointsync/pointsync/pkg/reconcile"
 	"github.com/pointsync/pointsync/pkg/sandbox"
 	"github.com/pointsync/pointsync/pkg/sandbox/sandboxtest"
@@ -30,6 +31,7 @@ const (
 	stripeKey = sandboxtest.Key
 	shopURL   = "https://shop.example"
 	password  = "correct horse battery"
+	lowPoints = 20
 )
 
 // world is the API, a local Stripe and a database of one test. All of them talk over HTTP, and the time of both sides is the
@@ -68,6 +70,7 @@ func newWorld(t testing.TB, databaseURL string) *world {
 	t.Cleanup(func() { gated.Close(); direct.Close(); must(t, local.Close()) })
 
 	w.db = storetest.OpenURL(t, databaseURL, w.now)
+	outbox.Attach(w.db, lowPoints)
 	gateway, err := stripegw.New(stripegw.Options{Key: stripeKey, BaseURL: gated.URL, HTTPClient: gated.Client(), Now: w.now})
 	must(t, err)
 	items := catalog.Default()
@@ -91,7 +94,7 @@ func (w *world) wire(gateway *stripegw.Gateway, items *catalog.Catalog) http.Han
 	syncer := reconcile.New(w.db, gateway, items, reconcile.Policy{PastDueGrace: 72 * time.Hour, RenewalGrace: 2 * time.Hour}, log)
 	topUps := checkout.NewTopUps(w.db, gateway, items, syncer, 10*time.Minute, log)
 	events, err := inbox.New(inbox.Options{
-		DB: w.db, Stripe: gateway, Syncer: syncer, Secrets: []string{"whsec_being_rolled", w.secret}, Log: log,
+		DB: w.db, Stripe: gateway, Syncer: syncer, Secrets: []string{"whsec_being_rolled", w.secret}, Local: true, Log: log,
 		Chores: []inbox.Chore{{Name: "top_up", Every: checkout.TopUpInterval, Do: topUps.Run}},
 	})
 	must(t, err)
@@ -103,7 +106,7 @@ func (w *world) wire(gateway *stripegw.Gateway, items *catalog.Catalog) http.Han
 	accounts, err := account.New(w.db, tokens, syncer)
 	must(t, err)
 	handler, err := api.New(api.Options{
-		DB: w.db, Accounts: accounts, Checkout: checkout.New(w.db, gateway, items, syncer, checkout.Origins{shopURL}), TopUps: topUps, Inbox: events,
+		DB: w.db, Accounts: accounts, Checkout: checkout.New(w.db, gateway, items, syncer, checkout.Origins{shopURL}), TopUps: topUps, Inbox: events, Post: outbox.NewPost(w.db, true), LowPoints: lowPoints,
 		Tokens: tokens, Catalog: items, Origins: []string{shopURL}, Shop: true, SandboxURL: w.stripe, Log: log,
 	})
 	must(t, err)

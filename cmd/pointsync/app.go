@@ -16,6 +16,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/checkout"
 	"github.com/pointsync/pointsync/pkg/config"
 	"github.com/pointsync/pointsync/pkg/inbox"
+	"github.com/pointsync/pointsync/pkg/outbox"
 	"github.com/pointsync/pointsync/pkg/reconcile"
 	"github.com/pointsync/pointsync/pkg/store"
 	"github.com/pointsync/pointsync/pkg/stripegw"
@@ -72,7 +73,7 @@ func newApp(ctx context.Context, p parts) (_ *app, err error) {
 	a.syncer = reconcile.New(a.db, a.stripe, p.catalog, policyOf(c), p.log)
 	topUps := checkout.NewTopUps(a.db, a.stripe, p.catalog, a.syncer, c.TopUpCoolOff, p.log)
 	a.inbox, err = inbox.New(inbox.Options{
-		DB: a.db, Stripe: a.stripe, Syncer: a.syncer, Secrets: reveal(c.WebhookSecrets), Livemode: c.Live(), Log: p.log, BackfillInterval: c.Backfill,
+		DB: a.db, Stripe: a.stripe, Syncer: a.syncer, Secrets: reveal(c.WebhookSecrets), Livemode: c.Live(), Local: c.LocalWebhooks, Log: p.log, BackfillInterval: c.Backfill,
 		Chores: []inbox.Chore{{Name: "top_up", Every: checkout.TopUpInterval, Do: topUps.Run}},
 	})
 	if err != nil {
@@ -84,7 +85,8 @@ func newApp(ctx context.Context, p parts) (_ *app, err error) {
 	}
 	a.handler, err = api.New(api.Options{
 		DB: a.db, Accounts: a.accounts, Checkout: checkout.New(a.db, a.stripe, p.catalog, a.syncer, c.AllowedOrigins), TopUps: topUps,
-		Inbox: a.inbox, Tokens: tokens, Catalog: p.catalog, Origins: c.AllowedOrigins, Shop: p.shop, SandboxURL: p.sandboxURL, Leaving: a.leaving, Log: p.log,
+		Inbox: a.inbox, Post: outbox.NewPost(a.db, c.LocalWebhooks), LowPoints: billing.Points(c.LowPoints),
+		Tokens: tokens, Catalog: p.catalog, Origins: c.AllowedOrigins, Shop: p.shop, SandboxURL: p.sandboxURL, Leaving: a.leaving, Log: p.log,
 	})
 	return a, err
 }
@@ -102,6 +104,7 @@ func openStore(ctx context.Context, c config.Config, now func() time.Time, migra
 	if err != nil {
 		return nil, err
 	}
+	outbox.Attach(db, billing.Points(c.LowPoints))
 	fit := db.CheckMigrated
 	if migrate {
 		fit = db.Migrate

@@ -26,6 +26,7 @@ type cli struct {
 	Explain     explainCmd     `cmd:"" help:"Tell an account's story: events, syncs, orders, points, in order."`
 	User        userCmd        `cmd:"" help:"Give an account a role."`
 	Events      eventsCmd      `cmd:"" help:"Look at Stripe's events as they were received, and replay them."`
+	Webhooks    webhooksCmd    `cmd:"" help:"Have endpoints of your own told of points, orders and subscriptions."`
 	Keygen      keygenCmd      `cmd:"" help:"Make a signing key for POINTSYNC_SIGNING_KEYS."`
 	Healthcheck healthcheckCmd `cmd:"" help:"Ask a running server whether it is ready; for containers."`
 }

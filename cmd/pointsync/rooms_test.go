@@ -12,7 +12,7 @@ const module = "github.com/pointsync/pointsync/"
 
 // rooms is the list of the design, lowest first: a room may import only rooms that stand before it.
 var rooms = []string{
-	"pkg/billing", "pkg/config", "pkg/catalog", "pkg/store", "pkg/stripegw", "pkg/token", "pkg/ledger", "pkg/reconcile", "pkg/audit",
+	"pkg/billing", "pkg/config", "pkg/catalog", "pkg/store", "pkg/stripegw", "pkg/token", "pkg/outbox", "pkg/ledger", "pkg/reconcile", "pkg/audit",
 	"pkg/inbox", "pkg/account", "pkg/checkout", "api", "cmd/pointsync",
 }
 
@@ -26,6 +26,7 @@ var doorkeepers = map[string]string{
 	"github.com/caarlos0/env":         "pkg/config",
 	"github.com/alecthomas/kong":      "cmd/pointsync",
 	"github.com/alexedwards/argon2id": "pkg/account",
+	"github.com/standard-webhooks/":   "pkg/outbox",
 }
 
 // TestImportsOnlyGoDown proves that every import of the product points down the list of rooms, that the sandbox is a world of

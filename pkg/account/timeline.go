@@ -20,8 +20,8 @@ type Told struct {
 }
 
 // Timeline tells what happened to an account, latest first, and where the next page begins ("" where there is none). It holds what
-// the tables hold: registering, logins, orders, Stripe's events, the syncs of the last 30 days, every movement of points, and what
-// admins did. A refused spend leaves no row, lest refusals cost a write; the sync that it caused is there.
+// the tables hold: registering, logins, orders, Stripe's events, the syncs of the last 30 days, every movement of points, what
+// admins did, and the outgoing events of the last 30 days. A refused spend leaves no row, lest refusals cost a write; the sync that it caused is there.
 // Errors: EInvalid for a cursor that is none of ours, ENotFound.
 func Timeline(ctx context.Context, db *store.DB, id billing.AccountID, cursor string, limit int) (story []Told, next string, err error) {
 	before, err := parseCursor(cursor)
@@ -73,6 +73,8 @@ func tell(m billing.Moment) string {
 		return tellPoints(m)
 	case billing.MomentAdmin:
 		return tellAdmin(one, two, three)
+	case billing.MomentTold:
+		return fmt.Sprintf("%s is told %s: %s", two, one, three)
 	}
 	return string(m.Kind)
 }

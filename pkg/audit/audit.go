@@ -39,7 +39,7 @@ func Next(ctx context.Context, db *store.DB, after billing.AccountID, limit int)
 		b.Last = ids[len(ids)-1]
 	}
 	b.Violations, err = db.Violations(ctx, store.AuditScope{
-		After: after, Last: b.Last, CheckoutKey: reconcile.CheckoutKey(""), PendingBefore: db.Now().Add(-jobless),
+		After: after, Last: b.Last, CheckoutKey: reconcile.CheckoutKey(""), PendingBefore: db.Now().Add(-jobless), DueBefore: time.Now().Add(-jobless),
 	})
 	if err != nil {
 		return Batch{}, err

@@ -51,6 +51,9 @@ var breaks = map[string][]string{
 	"event-job": {
 		`UPDATE inbox_events SET received_at = '2029-12-31T00:00:00.000000Z' WHERE account_id = '$ACC' AND status = 'pending'`,
 	},
+	"outgoing-job": {
+		`UPDATE deliveries SET created_at = '2029-12-31T00:00:00.000000Z' WHERE account_id = '$ACC'`,
+	},
 }
 
 // TestRules proves that an account in the midst of life breaks no rule, and that each rule is seen to be broken when one row is, in the
@@ -109,6 +112,42 @@ func TestEventWithoutAccount(t *testing.T) {
 		insertJob(t, db, "sync", `{"account":"`+string(a.ID)+`","after_ticket":0}`)
 		if found := all(t, db, 1); len(found) != 0 {
 			t.Errorf("with jobs: %v", found)
+		}
+	})
+}
+
+// TestOutgoingWithoutJob proves that an outgoing event about no account is found too when its job is lost, and that a job, a time
+// that has not come, or a disabled endpoint keeps it from being found.
+func TestOutgoingWithoutJob(t *testing.T) {
+	t.Parallel()
+	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
+		storetest.NewAccount(t, db)
+		storetest.NewAccount(t, db)
+		write(t, db, func(ctx context.Context, tx *store.Tx) error {
+			_, err := tx.InsertWebhook(ctx, billing.Webhook{ID: "whk_1", CreatedAt: tx.Now}, 1)
+			must(t, err)
+			return tx.InsertDeliveries(ctx, billing.Delivery{ID: "msg_1", WebhookID: "whk_1", Type: billing.OutTest, CreatedAt: tx.Now})
+		})
+		if found := all(t, db, 1); len(found) != 0 {
+			t.Errorf("an event just written: %v", found)
+		}
+		clock.Advance(time.Hour)
+		if found := all(t, db, 1); len(found) != 1 || found[0].Rule != "outgoing-job" || found[0].Account != "" {
+			t.Errorf("found %v", found)
+		}
+		for _, c := range []struct{ does, undoes string }{
+			{`UPDATE deliveries SET next_at = '2999-01-01T00:00:00.000000Z'`, `UPDATE deliveries SET next_at = '1970-01-01T00:00:00.000000Z'`},
+			{`UPDATE webhooks SET disabled_at = created_at, disabled_why = 'gone'`, `UPDATE webhooks SET disabled_at = NULL, disabled_why = ''`},
+		} {
+			exec(t, db, c.does)
+			if found := all(t, db, 1); len(found) != 0 {
+				t.Errorf("after %s: %v", c.does, found)
+			}
+			exec(t, db, c.undoes)
+		}
+		insertJob(t, db, "deliver", `{"webhook":"whk_1"}`)
+		if found := all(t, db, 1); len(found) != 0 {
+			t.Errorf("with a job: %v", found)
 		}
 	})
 }
@@ -176,6 +215,9 @@ func live(t *testing.T, db *store.DB, n string) billing.Account {
 	a := storetest.NewAccount(t, db)
 	now := db.Now()
 	write(t, db, func(ctx context.Context, tx *store.Tx) error {
+		_, err := tx.InsertWebhook(ctx, billing.Webhook{ID: billing.WebhookID("whk_" + n), CreatedAt: now}, 3)
+		must(t, err)
+		must(t, tx.InsertDeliveries(ctx, billing.Delivery{ID: billing.NewMessageID(now), WebhookID: billing.WebhookID("whk_" + n), AccountID: a.ID, Type: billing.OutPointsLow, CreatedAt: now}))
 		must(t, tx.SetCustomer(ctx, a.ID, billing.CustomerID("cus_"+n)))
 		pack := billing.Order{
 			ID: billing.NewOrderID(now), AccountID: a.ID, Item: "pack_100", Kind: billing.KindPack, Quantity: 1, Points: 100, Amount: 500, Currency: "usd",
@@ -185,7 +227,7 @@ func live(t *testing.T, db *store.DB, n string) billing.Account {
 		plan.ID, plan.Kind, plan.Item, plan.CheckoutID = billing.NewOrderID(now), billing.KindPlan, "pro_monthly", billing.CheckoutID("cs_plan"+n)
 		must(t, tx.InsertOrder(ctx, pack))
 		must(t, tx.InsertOrder(ctx, plan))
-		_, err := tx.InsertEvent(ctx, event("evt_"+n, a.ID, billing.InboxPending, now))
+		_, err = tx.InsertEvent(ctx, event("evt_"+n, a.ID, billing.InboxPending, now))
 		must(t, err)
 		must(t, tx.IssueTicket(ctx, a.ID, now))
 		must(t, tx.StampEvents(ctx, a.ID, 1))

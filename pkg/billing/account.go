@@ -14,6 +14,7 @@ type Account struct {
 	Unsettled  Points     // spends not yet allocated to lots
 	NextExpiry *time.Time // when the next lot with points left, or the next active hold, expires
 	Version    int64      // grows with every change that a token mirrors
+	LowPoints  *Points    // how few available points are low to the customer; nil: what the operator says, 0: none are
 
 	Subscription *Subscription // the window in force, nil when there never was a subscription
 	Sync         SyncState

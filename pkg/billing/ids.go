@@ -18,6 +18,8 @@ type (
 	HoldID    string // hld_…
 	ChangeID  string // chg_…: a change of a subscription that was asked for
 	SessionID string // ses_…: a login, not a Stripe Checkout Session
+	WebhookID string // whk_…: an endpoint of the operator's
+	MessageID string // msg_…: an event on its way to such endpoints
 )
 
 // Stripe's ids are kept apart from ours by type.
@@ -52,6 +54,8 @@ func NewActionID(now time.Time) ActionID   { return ActionID(newID("act", now)) 
 func NewHoldID(now time.Time) HoldID       { return HoldID(newID("hld", now)) }
 func NewChangeID(now time.Time) ChangeID   { return ChangeID(newID("chg", now)) }
 func NewSessionID(now time.Time) SessionID { return SessionID(newID("ses", now)) }
+func NewWebhookID(now time.Time) WebhookID { return WebhookID(newID("whk", now)) }
+func NewMessageID(now time.Time) MessageID { return MessageID(newID("msg", now)) }
 
 // NewTokenID names one access token (the claim jti).
 func NewTokenID(now time.Time) string { return newID("tok", now) }

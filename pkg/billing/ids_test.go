@@ -29,7 +29,7 @@ func TestIDs(t *testing.T) {
 	}
 	for prefix, id := range map[string]string{
 		"acc_": string(billing.NewAccountID(times[0])), "ord_": string(billing.NewOrderID(times[0])), "ent_": string(ids[0]),
-		"lot_": string(billing.NewLotID(times[0])), "hld_": string(billing.NewHoldID(times[0])), "ses_": string(billing.NewSessionID(times[0])), "tok_": billing.NewTokenID(times[0]),
+		"lot_": string(billing.NewLotID(times[0])), "hld_": string(billing.NewHoldID(times[0])), "ses_": string(billing.NewSessionID(times[0])), "whk_": string(billing.NewWebhookID(times[0])), "msg_": string(billing.NewMessageID(times[0])), "tok_": billing.NewTokenID(times[0]),
 	} {
 		if id[:4] != prefix || !form.MatchString(id) {
 			t.Errorf("got %s, want %s…", id, prefix)

@@ -18,6 +18,7 @@ const (
 	MomentSyncEnded      MomentKind = "sync.ended"
 	MomentPoints         MomentKind = "points.moved"
 	MomentAdmin          MomentKind = "admin.acted"
+	MomentTold           MomentKind = "endpoint.told"
 )
 
 // Moment is one thing that happened to an account. What its parts mean depends on its kind: see package account, which

@@ -61,6 +61,8 @@ type Config struct {
 	ParkGrants     int64         `env:"POINTSYNC_PARK_GRANTS" envDefault:"100"`
 	ParkPoints     int64         `env:"POINTSYNC_PARK_POINTS" envDefault:"10000000"`
 	Backfill       time.Duration `env:"POINTSYNC_BACKFILL_INTERVAL" envDefault:"5m"`
+	LowPoints      int64         `env:"POINTSYNC_LOW_POINTS" envDefault:"0"`
+	LocalWebhooks  bool          `env:"POINTSYNC_ALLOW_LOCAL_WEBHOOKS"`
 	ClockURL       string        `env:"POINTSYNC_CLOCK_URL"`
 	LogLevel       slog.Level    `env:"POINTSYNC_LOG_LEVEL" envDefault:"INFO"`
 }
@@ -126,6 +128,9 @@ func (c *Config) checkDatabase(p *problems) {
 	}
 	if c.MaxConns < 2 || c.MaxConns > 1000 {
 		p.add("POINTSYNC_DATABASE_MAX_CONNS must be from 2 to 1000")
+	}
+	if c.LowPoints < 0 || c.LowPoints > 1<<43 { // whoever writes points tells of low ones
+		p.add("POINTSYNC_LOW_POINTS must be from 0 to %d", int64(1)<<43)
 	}
 }
 

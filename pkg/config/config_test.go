@@ -51,7 +51,7 @@ func TestLoad(t *testing.T) {
 		t.Fatal(err)
 	}
 	if c.Addr != "127.0.0.1:8080" || c.MaxConns != 20 || c.Catalog != "catalog.yaml" || c.PastDueGrace.Hours() != 72 || c.RenewalGrace.Hours() != 2 || c.ParkGrants != 100 || c.ParkPoints != 10_000_000 ||
-		c.Issuer != "pointsync" || c.Audience != "pointsync" || c.LogLevel != slog.LevelInfo || c.ShutdownDelay != 0 || c.TopUpCoolOff != 10*time.Minute || c.AllowUnsafe || c.Live() {
+		c.Issuer != "pointsync" || c.Audience != "pointsync" || c.LogLevel != slog.LevelInfo || c.ShutdownDelay != 0 || c.TopUpCoolOff != 10*time.Minute || c.AllowUnsafe || c.LocalWebhooks || c.LowPoints != 0 || c.Live() {
 		t.Errorf("defaults: %+v", c)
 	}
 	if len(c.WebhookSecrets) != 2 || c.WebhookSecrets[1].Reveal() != "whsec_secondsecond2" || len(c.AllowedOrigins) != 2 {
@@ -85,6 +85,8 @@ func mistakes() []mistake {
 		{"POINTSYNC_PAST_DUE_GRACE", "3 days", "Duration"}, {"POINTSYNC_PAST_DUE_GRACE", "-1h", "from 0"}, {"POINTSYNC_RENEWAL_GRACE", "200h", "to 168h"},
 		{"POINTSYNC_PARK_GRANTS", "-1", "negative"}, {"POINTSYNC_PARK_POINTS", "-5", "negative"}, {"POINTSYNC_PARK_POINTS", "many", "int64"},
 		{"POINTSYNC_BACKFILL_INTERVAL", "0s", "from 1s"}, {"POINTSYNC_BACKFILL_INTERVAL", "25h", "to 24h"}, {"POINTSYNC_BACKFILL_INTERVAL", "5", "Duration"},
+		{"POINTSYNC_LOW_POINTS", "-1", "from 0"}, {"POINTSYNC_LOW_POINTS", "8796093022209", "to 8796093022208"}, {"POINTSYNC_LOW_POINTS", "few", "int64"},
+		{"POINTSYNC_ALLOW_LOCAL_WEBHOOKS", "perhaps", "bool"},
 		{"POINTSYNC_CLOCK_URL", "now", "address"}, {"POINTSYNC_LOG_LEVEL", "LOUD", "Level"},
 	}
 	for name := range good {

@@ -32,8 +32,13 @@ var waiting = []rivertype.JobState{
 
 // enqueue inserts a job in the transaction of what caused it, unless the same one waits already.
 func (in *Inbox) enqueue(ctx context.Context, tx *store.Tx, args river.JobArgs) error {
+	return in.enqueueAt(ctx, tx, args, time.Time{})
+}
+
+// enqueueAt is enqueue for a job that waits until a time.
+func (in *Inbox) enqueueAt(ctx context.Context, tx *store.Tx, args river.JobArgs, at time.Time) error {
 	_, err := in.jobs.InsertTx(ctx, tx.SQL(), args, &river.InsertOpts{
-		MaxAttempts: firstTries, UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: waiting},
+		MaxAttempts: firstTries, UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: waiting}, ScheduledAt: at,
 	})
 	if err != nil {
 		return fmt.Errorf("inbox: insert job: %w", err)

@@ -10,6 +10,7 @@ import (
 	"github.com/riverqueue/river"
 
 	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/outbox"
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
@@ -56,7 +57,7 @@ func (s *sweeper) run(ctx context.Context) {
 }
 
 // Sweep answers events that have waited too long, whatever became of their jobs: it syncs their accounts, unless a sync for an event has
-// begun meanwhile, and asks again whose those are that do not say so. Any number of replicas may sweep at once.
+// begun meanwhile, and asks again whose those are that do not say so. For outgoing events that are due it asks for jobs. Any number of replicas may sweep at once.
 func (in *Inbox) Sweep(ctx context.Context) error {
 	since := in.db.Now().Add(-overdueAfter)
 	accounts, err := in.db.OverdueAccounts(ctx, since, sweepLimit)
@@ -84,7 +85,7 @@ func (in *Inbox) Sweep(ctx context.Context) error {
 	if len(work) > 0 {
 		in.log.WarnContext(ctx, "events waited too long and were looked at again", "accounts", len(accounts), "unrouted", len(events), "failed", failed.Load())
 	}
-	return nil
+	return in.callCouriers(ctx)
 }
 
 // answer syncs an account for its events that wait.
@@ -139,13 +140,16 @@ type forgetWorker struct {
 	inbox *Inbox
 }
 
-// Work drops logins that ran out and syncs of long ago.
+// Work drops logins that ran out, and syncs and deliveries of long ago.
 func (w *forgetWorker) Work(ctx context.Context, _ *river.Job[forgetArgs]) error {
 	return w.inbox.Forget(ctx)
 }
 
-// Forget drops logins that ran out and syncs of long ago.
+// Forget drops logins that ran out, and syncs and deliveries of long ago.
 func (in *Inbox) Forget(ctx context.Context) error {
+	if err := outbox.Sweep(ctx, in.db, forgetLimit); err != nil {
+		return err
+	}
 	return in.db.InTx(ctx, func(tx *store.Tx) error {
 		if err := tx.DeleteOldSyncs(ctx, tx.Now.Add(-syncsKept), forgetLimit); err != nil {
 			return err

@@ -16,6 +16,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/catalog"
 	"github.com/pointsync/pointsync/pkg/inbox"
+	"github.com/pointsync/pointsync/pkg/outbox"
 	"github.com/pointsync/pointsync/pkg/reconcile"
 	"github.com/pointsync/pointsync/pkg/sandbox/sandboxtest"
 	"github.com/pointsync/pointsync/pkg/store"
@@ -54,9 +55,10 @@ func (s *shop) replica(t *testing.T, databaseURL string) *world {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	db := storetest.OpenURL(t, databaseURL, s.now)
+	outbox.Attach(db, 0)
 	syncer := reconcile.New(db, s.gateway, catalog.Default(), reconcile.Policy{PastDueGrace: 72 * time.Hour, RenewalGrace: 2 * time.Hour}, log)
 	events, err := inbox.New(inbox.Options{
-		DB: db, Stripe: s.gateway, Syncer: syncer, Secrets: []string{"whsec_other", secret}, Log: log, BackfillInterval: s.backfill,
+		DB: db, Stripe: s.gateway, Syncer: syncer, Secrets: []string{"whsec_other", secret}, Local: true, Log: log, BackfillInterval: s.backfill,
 	})
 	must(t, err)
 	return &world{shop: s, t: t, db: db, syncer: syncer, inbox: events}

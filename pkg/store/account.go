@@ -25,6 +25,7 @@ type accountRow struct {
 	Unsettled       int64  `gorm:"not null"`
 	NextExpiry      *stamp
 	Version         int64 `gorm:"not null"`
+	LowPoints       *int64
 	SubID           *string
 	SubPlan         string `gorm:"not null"`
 	SubQuantity     *int64
@@ -96,7 +97,9 @@ func (tx *Tx) LockAccount(ctx context.Context, id billing.AccountID) (billing.Ac
 	if err := tx.q(ctx).Clauses(clause.Locking{Strength: "UPDATE"}).Where("id = ?", string(id)).Take(&row).Error; err != nil {
 		return billing.Account{}, translate(err)
 	}
-	return fromRowAccount(row), nil
+	a := fromRowAccount(row)
+	tx.saw(a)
+	return a, nil
 }
 
 // LockAccountByCustomer is LockAccount by the Stripe customer. Errors: ENotFound.
@@ -105,14 +108,36 @@ func (tx *Tx) LockAccountByCustomer(ctx context.Context, id billing.CustomerID) 
 	if err := tx.q(ctx).Clauses(clause.Locking{Strength: "UPDATE"}).Where("customer_id = ?", string(id)).Take(&row).Error; err != nil {
 		return billing.Account{}, translate(err)
 	}
-	return fromRowAccount(row), nil
+	a := fromRowAccount(row)
+	tx.saw(a)
+	return a, nil
 }
+
+// saw notes an account for whoever is told of changes.
+func (tx *Tx) saw(a billing.Account) {
+	if tx.facts != nil {
+		tx.facts.saw(a)
+	}
+}
+
+// debitedRow is an account's row after a debit, and beside it what endpoints want: asking with the same statement costs a
+// spend nothing.
+type debitedRow struct {
+	Account accountRow `gorm:"embedded"`
+	Wanted  string
+}
+
+func (debitedRow) TableName() string { return "accounts" }
 
 // Debit lowers the available points by n if there are as many and no lot has run out by tx.Now. It is one statement, so it
 // needs no lock before it. It answers false, and changes nothing, when the condition does not hold.
 func (tx *Tx) Debit(ctx context.Context, id billing.AccountID, n billing.Points) (billing.Account, bool, error) {
-	var row accountRow
-	res := tx.q(ctx).Model(&row).Clauses(clause.Returning{}).
+	var row debitedRow
+	back := clause.Returning{Columns: []clause.Column{{Name: "*", Raw: true}}}
+	if tx.facts != nil {
+		back.Columns = append(back.Columns, clause.Column{Name: wantedQuery + " AS wanted", Raw: true})
+	}
+	res := tx.q(ctx).Model(&row).Clauses(back).
 		Where("id = ? AND available >= ? AND (next_expiry IS NULL OR next_expiry > ?)", string(id), int64(n), stamp{tx.Now}).
 		Updates(map[string]any{
 			"available": gorm.Expr("available - ?", int64(n)),
@@ -122,11 +147,20 @@ func (tx *Tx) Debit(ctx context.Context, id billing.AccountID, n billing.Points)
 	if res.Error != nil {
 		return billing.Account{}, false, translate(res.Error)
 	}
-	return fromRowAccount(row), res.RowsAffected == 1, nil
+	a := fromRowAccount(row.Account)
+	if res.RowsAffected == 1 && tx.facts != nil {
+		before := a
+		before.Available += n
+		tx.saw(before)
+		tx.saw(a)
+		tx.wanted = &row.Wanted
+	}
+	return a, res.RowsAffected == 1, nil
 }
 
 // SavePoints writes the points of an account that this transaction holds the lock of.
 func (tx *Tx) SavePoints(ctx context.Context, a billing.Account) error {
+	tx.saw(a)
 	return tx.saveAccount(ctx, a.ID, map[string]any{
 		"available": int64(a.Available), "held": int64(a.Held), "debt": int64(a.Debt), "unsettled": int64(a.Unsettled),
 		"next_expiry": toStamp(a.NextExpiry), "version": a.Version,
@@ -135,6 +169,9 @@ func (tx *Tx) SavePoints(ctx context.Context, a billing.Account) error {
 
 // SaveSubscription writes the subscription and its window, on an account that this transaction holds the lock of.
 func (tx *Tx) SaveSubscription(ctx context.Context, a billing.Account) error {
+	if tx.saw(a); tx.facts != nil {
+		tx.facts.Of(a.ID).Subscription = true
+	}
 	row := toRowAccount(a)
 	return tx.saveAccount(ctx, a.ID, map[string]any{
 		"sub_id": row.SubID, "sub_plan": row.SubPlan, "sub_quantity": row.SubQuantity, "sub_status": row.SubStatus,
@@ -153,6 +190,11 @@ func (tx *Tx) SetCustomer(ctx context.Context, id billing.AccountID, customer bi
 // SetRole gives an account that this transaction holds the lock of another role.
 func (tx *Tx) SetRole(ctx context.Context, id billing.AccountID, role billing.Role) error {
 	return tx.saveAccount(ctx, id, map[string]any{"role": string(role)})
+}
+
+// SetLowPoints writes how few points are low to the customer, on an account that this transaction holds the lock of.
+func (tx *Tx) SetLowPoints(ctx context.Context, id billing.AccountID, points *billing.Points) error {
+	return tx.saveAccount(ctx, id, map[string]any{"low_points": (*int64)(points)})
 }
 
 // IssueTicket hands out the account's next sync ticket and writes down its budget.
@@ -187,7 +229,7 @@ func toRowAccount(a billing.Account) accountRow {
 	row := accountRow{
 		ID: string(a.ID), Email: strings.ToLower(a.Email), PasswordHash: a.PasswordHash, CustomerID: nullable(a.CustomerID),
 		Role: string(cmp.Or(a.Role, billing.RoleUser)), Available: int64(a.Available), Held: int64(a.Held), Debt: int64(a.Debt), Unsettled: int64(a.Unsettled),
-		NextExpiry: toStamp(a.NextExpiry), Version: a.Version,
+		NextExpiry: toStamp(a.NextExpiry), Version: a.Version, LowPoints: (*int64)(a.LowPoints),
 		TicketIssued: a.Sync.TicketIssued, TicketApplied: a.Sync.TicketApplied, BudgetAt: stamp{a.Sync.BudgetAt},
 		InvoicesSince: toStamp(a.Sync.InvoicesSince), LastSyncedAt: toStamp(a.Sync.LastSyncedAt), NextGrantAt: toStamp(a.Sync.NextGrantAt),
 		ParkedAt: toStamp(a.Parking.At), ParkedReason: a.Parking.Reason, UnparkedAt: toStamp(a.Parking.EndedAt), GrantsApproved: a.Parking.Approved, CreatedAt: stamp{a.CreatedAt},
@@ -201,7 +243,7 @@ func fromRowAccount(row accountRow) billing.Account {
 		ID: billing.AccountID(row.ID), Email: row.Email, PasswordHash: row.PasswordHash, Role: billing.Role(row.Role),
 		CustomerID: fromNullable[billing.CustomerID](row.CustomerID),
 		Balance:    billing.Balance{Available: billing.Points(row.Available), Held: billing.Points(row.Held), Debt: billing.Points(row.Debt)},
-		Unsettled:  billing.Points(row.Unsettled), NextExpiry: fromStamp(row.NextExpiry), Version: row.Version,
+		Unsettled:  billing.Points(row.Unsettled), NextExpiry: fromStamp(row.NextExpiry), Version: row.Version, LowPoints: (*billing.Points)(row.LowPoints),
 		Sync: billing.SyncState{
 			TicketIssued: row.TicketIssued, TicketApplied: row.TicketApplied, BudgetAt: row.BudgetAt.Time,
 			InvoicesSince: fromStamp(row.InvoicesSince), LastSyncedAt: fromStamp(row.LastSyncedAt), NextGrantAt: fromStamp(row.NextGrantAt),

@@ -12,7 +12,14 @@ type AuditScope struct {
 	After, Last   billing.AccountID // accounts after the first and up to the last
 	CheckoutKey   string            // how the grant keys of orders begin
 	PendingBefore time.Time         // an event that has waited since before must have a job, or a look of the sweeper's since then
+	DueBefore     time.Time         // so must an outgoing one that was due before, by the machine's clock
 }
+
+const (
+	outgoingDetail = `'outgoing event ' || d.id || ' waits, and no job is left for it' AS detail FROM deliveries d JOIN webhooks w ON w.id = d.webhook_id`
+	outgoingWaits  = `w.disabled_at IS NULL AND d.status = 'pending' AND d.created_at < @before AND d.next_at < @due
+		AND d.webhook_id NOT IN (SELECT args ->> 'webhook' FROM river_job WHERE kind = 'deliver' AND finalized_at IS NULL)`
+)
 
 // rules are queries for rows that break a rule. Each is one statement, so that it sees all its tables at one moment and needs no
 // lock: a rule never finds the half of a transaction that is under way.
@@ -52,6 +59,10 @@ var rules = []struct{ name, query string }{
 	{"event-job", `SELECT '' AS account, 'event ' || e.id || ' waits for its account, and nobody looks after it' AS detail FROM inbox_events e
 		WHERE @after = '' AND e.account_id IS NULL AND e.status = 'pending' AND e.received_at < @before AND (e.tried_at IS NULL OR e.tried_at < @before)
 		AND e.id NOT IN (SELECT args ->> 'event' FROM river_job WHERE kind = 'resolve' AND finalized_at IS NULL)`},
+	{"outgoing-job", `SELECT d.account_id AS account, ` + outgoingDetail + `
+		WHERE d.account_id > @after AND d.account_id <= @last AND ` + outgoingWaits},
+	// Tests concern no account.
+	{"outgoing-job", `SELECT '' AS account, ` + outgoingDetail + ` WHERE @after = '' AND d.account_id IS NULL AND ` + outgoingWaits},
 }
 
 // maxViolations bounds what one rule reports of one batch.
@@ -60,7 +71,7 @@ const maxViolations = 1000
 // Violations answers the rows in a scope that break a rule which ties several tables together.
 func (r reads) Violations(ctx context.Context, scope AuditScope) ([]billing.Violation, error) {
 	values := map[string]any{
-		"after": string(scope.After), "last": string(scope.Last), "key": scope.CheckoutKey, "before": stamp{scope.PendingBefore}, "limit": maxViolations,
+		"after": string(scope.After), "last": string(scope.Last), "key": scope.CheckoutKey, "before": stamp{scope.PendingBefore}, "due": stamp{scope.DueBefore}, "limit": maxViolations,
 	}
 	var all []billing.Violation
 	for _, rule := range rules {

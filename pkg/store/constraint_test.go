@@ -74,6 +74,13 @@ func TestConstraints(t *testing.T) {
 		"top_ups_threshold":             `UPDATE top_ups SET threshold = 0`,
 		"top_ups_monthly_limit":         `UPDATE top_ups SET monthly_limit = 0`,
 		"top_ups_declines":              `UPDATE top_ups SET declines = -1`,
+		"accounts_low_points":           `UPDATE accounts SET low_points = -1`,
+		"webhooks_old_secret":           `UPDATE webhooks SET old_secret = 'whsec_old'`,
+		"webhooks_disabled":             `UPDATE webhooks SET disabled_at = created_at`,
+		"deliveries_status":             `UPDATE deliveries SET status = 'lost'`,
+		"deliveries_attempts":           `UPDATE deliveries SET attempts = -1`,
+		"deliveries_delivered":          `UPDATE deliveries SET status = 'delivered'`,
+		"deliveries_account_id_fkey":    `UPDATE deliveries SET account_id = 'acc_nobody'`,
 	}
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		insertOneOfEach(t, db)
@@ -145,7 +152,7 @@ func TestOnePendingChange(t *testing.T) {
 	})
 }
 
-// insertOneOfEach makes an account with an order, a lot, a hold, an entry, an event, a sync and an act of an admin.
+// insertOneOfEach makes an account with an order, a lot, a hold, an entry, an event, a sync, an act of an admin, and an endpoint that is told.
 func insertOneOfEach(t *testing.T, db *store.DB) billing.Account {
 	t.Helper()
 	a := storetest.NewAccount(t, db)
@@ -179,6 +186,13 @@ func insertOneOfEach(t *testing.T, db *store.DB) billing.Account {
 			return err
 		}
 		if err := tx.InsertChange(ctx, aChange(db, a.ID)); err != nil {
+			return err
+		}
+		if _, err := tx.InsertWebhook(ctx, billing.Webhook{ID: billing.NewWebhookID(tx.Now), CreatedAt: tx.Now}, 1); err != nil {
+			return err
+		}
+		told := billing.Delivery{ID: billing.NewMessageID(tx.Now), AccountID: a.ID, Type: billing.OutPointsGranted, Body: "{}", CreatedAt: tx.Now}
+		if err := tx.InsertDeliveries(ctx, told); err != nil {
 			return err
 		}
 		return tx.AppendEntry(ctx, billing.Entry{

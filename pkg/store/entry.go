@@ -43,6 +43,9 @@ func (tx *Tx) AppendEntry(ctx context.Context, e billing.Entry) error {
 	if errors.Is(err, gorm.ErrDuplicatedKey) {
 		return ErrKeyUsed
 	}
+	if err == nil && tx.facts != nil {
+		tx.facts.Entries = append(tx.facts.Entries, e)
+	}
 	return translate(err)
 }
 

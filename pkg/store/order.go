@@ -130,6 +130,13 @@ func (tx *Tx) DeleteOrder(ctx context.Context, o billing.Order) error {
 
 // SaveOrder writes what a sync or Stripe's answer changes in an order. The caller holds the account's lock.
 func (tx *Tx) SaveOrder(ctx context.Context, o billing.Order) error {
+	if tx.facts != nil {
+		before, err := tx.Order(ctx, o.AccountID, o.ID)
+		if err != nil {
+			return err
+		}
+		tx.facts.Orders = append(tx.facts.Orders, OrderChange{before.Status, o})
+	}
 	row := toRowOrder(o)
 	return translate(tx.q(ctx).Model(&orderRow{}).Where("id = ?", row.ID).Updates(map[string]any{
 		"status": row.Status, "checkout_id": row.CheckoutID, "url": row.URL, "payment_intent_id": row.PaymentIntentID,

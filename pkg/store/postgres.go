@@ -39,7 +39,7 @@ func openPostgres(ctx context.Context, o Options) (*DB, error) {
 		closeAll()
 		return nil, fmt.Errorf("open PostgreSQL: %w", err)
 	}
-	return &DB{reads: reads{g}, sql: sqlDB, dialect: Postgres, now: o.Now, close: closeAll, listener: pool}, nil
+	return &DB{reads: reads{g}, told: make(chan struct{}, 1), sql: sqlDB, dialect: Postgres, now: o.Now, close: closeAll, listener: pool}, nil
 }
 
 // checkDurable refuses a server that answers "committed" before the commit would survive a power cut: an acknowledged

@@ -41,5 +41,5 @@ func openSQLite(ctx context.Context, o Options) (*DB, error) {
 		sqlDB.Close()
 		return nil, fmt.Errorf("open SQLite: %w", err)
 	}
-	return &DB{reads: reads{g}, sql: sqlDB, dialect: SQLite, now: o.Now, close: sqlDB.Close}, nil
+	return &DB{reads: reads{g}, told: make(chan struct{}, 1), sql: sqlDB, dialect: SQLite, now: o.Now, close: sqlDB.Close}, nil
 }

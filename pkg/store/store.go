@@ -36,6 +36,8 @@ type DB struct {
 	now      func() time.Time
 	close    func() error
 	listener any // *pgxpool.Pool on PostgreSQL, for whoever wants LISTEN
+	tell     func(ctx context.Context, tx *Tx, f *Facts) error
+	told     chan struct{}
 }
 
 // Dialect names the two databases.
@@ -93,8 +95,12 @@ func (d *DB) Ping(ctx context.Context) error {
 // Tx is one transaction. Now is its one reading of the clock.
 type Tx struct {
 	reads
-	Now time.Time
-	sql *sql.Tx
+	Now     time.Time
+	sql     *sql.Tx
+	dialect Dialect
+	facts   *Facts  // nil where nobody is told
+	wanted  *string // what endpoints want, once somebody has asked
+	rings   bool    // whether there is something to deliver once it is committed
 }
 
 // SQL is the transaction itself, for jobs that must be inserted with what caused them.
@@ -109,9 +115,26 @@ const maxTries = 4
 func (d *DB) InTx(ctx context.Context, fn func(tx *Tx) error) error {
 	now := d.now().UTC().Truncate(time.Microsecond)
 	for try := 1; ; try++ {
+		var rings bool
 		err := d.db.WithContext(ctx).Transaction(func(g *gorm.DB) error {
-			return fn(&Tx{reads: reads{g}, Now: now, sql: g.Statement.ConnPool.(*sql.Tx)})
+			tx := &Tx{reads: reads{g}, Now: now, sql: g.Statement.ConnPool.(*sql.Tx), dialect: d.dialect}
+			if d.tell != nil {
+				tx.facts = &Facts{}
+			}
+			if err := fn(tx); err != nil {
+				return err
+			}
+			if tx.facts != nil && !tx.facts.none() {
+				if err := d.tell(ctx, tx, tx.facts); err != nil {
+					return err
+				}
+			}
+			rings = tx.rings
+			return nil
 		})
+		if err == nil && rings {
+			d.ring()
+		}
 		if err == nil || !lostRace(err) || try == maxTries {
 			coded, _ := withCode(err)
 			return coded

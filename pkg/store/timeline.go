@@ -38,6 +38,8 @@ var chapters = []chapter{
 		amount: "amount", balance: "balance_after", version: "seq", from: "entries WHERE true"},
 	{kind: billing.MomentSyncEnded, rank: "7", at: "ended_at", number: "ticket", ref: "CAST(ticket AS text)", one: "outcome", two: "detail",
 		version: "COALESCE(version, 0)", from: "syncs WHERE ended_at IS NOT NULL"},
+	{kind: billing.MomentTold, rank: "8", at: "created_at", ref: "id || ' ' || webhook_id", one: "type", two: "webhook_id",
+		three: "status || CASE WHEN status <> 'delivered' AND last_error <> '' THEN ' after ' || attempts || ' attempts: ' || last_error ELSE '' END", from: "deliveries WHERE true"},
 }
 
 // query reads the moments of one kind before a position, latest first. Each kind is limited by itself, before all are put together.

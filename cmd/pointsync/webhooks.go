@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/config"
+	"github.com/pointsync/pointsync/pkg/outbox"
+	"github.com/pointsync/pointsync/pkg/store"
+)
+
+type webhooksCmd struct {
+	List   webhooksListCmd   `cmd:"" help:"The endpoints that are told of events, and how they fare."`
+	Add    webhooksAddCmd    `cmd:"" help:"Have an endpoint told of events; prints its secret, once."`
+	Remove webhooksRemoveCmd `cmd:"" help:"Forget an endpoint, its secrets and its deliveries."`
+	Roll   webhooksRollCmd   `cmd:"" help:"Give an endpoint a new secret; prints it, once. The old one signs as well for 24 hours."`
+}
+
+// withPost opens the database for a command about endpoints.
+func withPost(ctx context.Context, f func(db *store.DB, post *outbox.Post) error) error {
+	c, err := config.Load(config.Database)
+	if err != nil {
+		return err
+	}
+	db, err := openStore(ctx, c, time.Now, false)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	return f(db, outbox.NewPost(db, c.LocalWebhooks))
+}
+
+type webhooksListCmd struct{}
+
+// Run lists endpoints, without their secrets.
+func (webhooksListCmd) Run(ctx context.Context) error {
+	return withPost(ctx, func(db *store.DB, _ *outbox.Post) error {
+		hooks, err := db.Webhooks(ctx)
+		if err != nil {
+			return err
+		}
+		return printWebhooks(os.Stdout, hooks)
+	})
+}
+
+func printWebhooks(out io.Writer, hooks []billing.Webhook) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "WEBHOOK\tADDRESS\tTYPES\tDELIVERED\tFAILED\tDISABLED")
+	for _, h := range hooks {
+		types := "all"
+		if h.Types != nil {
+			names := make([]string, len(h.Types))
+			for i, t := range h.Types {
+				names[i] = string(t)
+			}
+			types = strings.Join(names, ",")
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%s\n", h.ID, h.URL, types, h.Delivered, h.Failed, h.DisabledWhy)
+	}
+	return w.Flush()
+}
+
+type webhooksAddCmd struct {
+	URL   string   `arg:"" help:"https://…"`
+	Types []string `help:"What to tell, such as points.low,order.fulfilled; everything without it."`
+}
+
+// Run adds an endpoint.
+func (a webhooksAddCmd) Run(ctx context.Context) error {
+	return withPost(ctx, func(_ *store.DB, post *outbox.Post) error {
+		wish := outbox.Wish{URL: a.URL}
+		for _, t := range a.Types {
+			wish.Types = append(wish.Types, billing.OutgoingType(t))
+		}
+		w, err := post.Add(ctx, wish)
+		if err != nil {
+			return err
+		}
+		fmt.Printf("webhook  %s\nsecret   %s\n", w.ID, w.Secret.Reveal())
+		return nil
+	})
+}
+
+type webhooksRemoveCmd struct {
+	ID string `arg:"" help:"whk_…"`
+}
+
+// Run removes an endpoint.
+func (r webhooksRemoveCmd) Run(ctx context.Context) error {
+	return withPost(ctx, func(_ *store.DB, post *outbox.Post) error {
+		if err := post.Remove(ctx, billing.WebhookID(r.ID)); err != nil {
+			return fmt.Errorf("webhook %s: %w", r.ID, err)
+		}
+		fmt.Println("The webhook is gone.")
+		return nil
+	})
+}
+
+type webhooksRollCmd struct {
+	ID string `arg:"" help:"whk_…"`
+}
+
+// Run rolls a secret.
+func (r webhooksRollCmd) Run(ctx context.Context) error {
+	return withPost(ctx, func(_ *store.DB, post *outbox.Post) error {
+		w, err := post.Roll(ctx, billing.WebhookID(r.ID))
+		if err != nil {
+			return fmt.Errorf("webhook %s: %w", r.ID, err)
+		}
+		fmt.Printf("secret   %s\nuntil    %s the old one signs as well\n", w.Secret.Reveal(), w.OldUntil.UTC().Format(time.RFC3339))
+		return nil
+	})
+}

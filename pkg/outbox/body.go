@@ -1,0 +1,93 @@
+package outbox
+
+import (
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+)
+
+// event is the body that is signed and sent. openapi.yaml has it as OutgoingEvent; docs/events.md explains it.
+type event struct {
+	Type      billing.OutgoingType `json:"type"`
+	Timestamp time.Time            `json:"timestamp"`
+	Data      any                  `json:"data"`
+}
+
+// data is what all events about an account have, and what each of them is about. Points and version are those that the transaction
+// left: of two events the one with the higher version knows better.
+type data struct {
+	AccountID    billing.AccountID `json:"account_id"`
+	Version      int64             `json:"version"`
+	Points       points            `json:"points"`
+	Entry        *entry            `json:"entry,omitempty"`        // points.*, but not points.low
+	Threshold    *billing.Points   `json:"threshold,omitempty"`    // points.low
+	Order        *order            `json:"order,omitempty"`        // order.*
+	Subscription *subscription     `json:"subscription,omitempty"` // subscription.changed
+}
+
+type points struct {
+	Available billing.Points `json:"available"`
+	Held      billing.Points `json:"held"`
+	Debt      billing.Points `json:"debt"`
+}
+
+type entry struct {
+	ID           billing.EntryID   `json:"id"`
+	Kind         billing.EntryKind `json:"kind"`
+	Amount       billing.Points    `json:"amount"`
+	BalanceAfter billing.Points    `json:"balance_after"`
+	HoldID       *billing.HoldID   `json:"hold_id"`
+}
+
+type order struct {
+	ID       billing.OrderID     `json:"id"`
+	Item     string              `json:"item"`
+	Quantity int64               `json:"quantity"`
+	Points   billing.Points      `json:"points"`
+	Amount   int64               `json:"amount"`
+	Currency string              `json:"currency"`
+	Status   billing.OrderStatus `json:"status"`
+}
+
+type subscription struct {
+	Plan              string                     `json:"plan"`
+	Status            billing.SubscriptionStatus `json:"status"`
+	From              *time.Time                 `json:"from"`
+	Until             *time.Time                 `json:"until"`
+	CurrentPeriodEnd  time.Time                  `json:"current_period_end"`
+	CancelAtPeriodEnd bool                       `json:"cancel_at_period_end"`
+	Quantity          int64                      `json:"quantity"`
+	ScheduledChange   *scheduledChange           `json:"scheduled_change"`
+}
+
+type scheduledChange struct {
+	Plan     string    `json:"plan"`
+	Quantity int64     `json:"quantity"`
+	At       time.Time `json:"at"`
+}
+
+func toEntry(e billing.Entry) *entry {
+	out := entry{ID: e.ID, Kind: e.Kind, Amount: e.Amount, BalanceAfter: e.BalanceAfter}
+	if e.HoldID != "" {
+		out.HoldID = &e.HoldID
+	}
+	return &out
+}
+
+func toOrder(o billing.Order) *order {
+	return &order{ID: o.ID, Item: o.Item, Quantity: o.Quantity, Points: o.Points, Amount: o.Amount, Currency: o.Currency, Status: o.Status}
+}
+
+func toSubscription(s *billing.Subscription) *subscription {
+	if s == nil {
+		return nil
+	}
+	out := subscription{Plan: s.Plan, Status: s.Status, CurrentPeriodEnd: s.CurrentPeriodEnd, CancelAtPeriodEnd: s.CancelAtPeriodEnd, Quantity: s.Quantity}
+	if next := s.Scheduled; next != nil {
+		out.ScheduledChange = &scheduledChange{next.Plan, next.Quantity, next.At}
+	}
+	if s.Window != nil {
+		out.From, out.Until = &s.Window.From, &s.Window.Until
+	}
+	return &out
+}

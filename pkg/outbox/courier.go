@@ -1,0 +1,186 @@
+package outbox
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/store"
+)
+
+// delays are the pauses after each failed attempt but the last, as the scheme recommends them.
+var delays = []time.Duration{
+	5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour, 10 * time.Hour, 14 * time.Hour, 20 * time.Hour, 24 * time.Hour,
+}
+
+const (
+	atOnce = 8   // accounts that are told at a time, at one endpoint
+	batch  = 100 // deliveries read at once
+	// runTime is how long one job delivers before it lets another one go on. With one attempt more it stays below a job's timeout.
+	runTime = 20 * time.Second
+	// lease is how long an endpoint stays taken by a job whose process died.
+	lease = 45 * time.Second
+)
+
+// Courier delivers.
+type Courier struct {
+	db     *store.DB
+	client *http.Client
+	now    func() time.Time
+	log    *slog.Logger
+}
+
+// NewCourier answers a Courier. local is explained at NewPost. now is the machine's clock: receivers hold a signature's time against
+// theirs, and jobs are due by it, also where the product's clock is another.
+func NewCourier(db *store.DB, local bool, now func() time.Time, log *slog.Logger) *Courier {
+	return &Courier{db: db, client: newClient(local), now: now, log: log}
+}
+
+// Run delivers what is due at an endpoint, for a while. One job at a time does: busy is true when another one is at it. To one
+// account's events belongs one line, in which each is first tried after the one before it; one that fails does not keep the others.
+// next is when the endpoint is to be looked at again, nil when nothing waits. Errors: the database's.
+func (c *Courier) Run(ctx context.Context, id billing.WebhookID) (next *time.Time, busy bool, err error) {
+	began := c.now()
+	until := began.Add(lease).UTC().Truncate(time.Microsecond)
+	var w billing.Webhook
+	var ok, known bool
+	err = c.db.InTx(ctx, func(tx *store.Tx) error {
+		w, ok, known, err = tx.TakeWebhook(ctx, id, began, until)
+		return err
+	})
+	if err != nil || !ok {
+		return nil, known && err == nil, err
+	}
+	runErr := c.deliver(ctx, w, began.Add(runTime))
+	// Also where the job was cut off: nobody shall wait for the lease then.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	err = c.db.InTx(ctx, func(tx *store.Tx) error { return tx.LeaveWebhook(ctx, id, until) })
+	if runErr != nil {
+		return nil, false, runErr
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	next, err = c.db.NextDelivery(ctx, id)
+	return next, false, err
+}
+
+// deliver makes attempts until nothing is due, the endpoint is gone for good, or the time is over.
+func (c *Courier) deliver(ctx context.Context, w billing.Webhook, end time.Time) error {
+	for c.now().Before(end) {
+		due, err := c.db.DueDeliveries(ctx, w.ID, c.now(), batch)
+		if err != nil || len(due) == 0 {
+			return err
+		}
+		lines := map[billing.AccountID][]billing.Delivery{}
+		for _, d := range due {
+			lines[d.AccountID] = append(lines[d.AccountID], d)
+		}
+		group, together := errgroup.WithContext(ctx)
+		group.SetLimit(atOnce)
+		for _, line := range lines {
+			group.Go(func() error {
+				for _, d := range line {
+					if !c.now().Before(end) {
+						return nil
+					}
+					if gone, err := c.attempt(together, w, d); err != nil || gone {
+						return err
+					}
+				}
+				return nil
+			})
+		}
+		if err := group.Wait(); err != nil {
+			return err
+		}
+		if now, err := c.db.Webhook(ctx, w.ID); err != nil || now.DisabledAt != nil {
+			return unless(err, billing.ENotFound)
+		} else {
+			w = now // a secret may have been rolled meanwhile
+		}
+	}
+	return nil
+}
+
+// attempt sends one event and notes what came of it. An attempt that was cut off is not noted: whether it arrived, nobody knows, so it
+// is made again.
+func (c *Courier) attempt(ctx context.Context, w billing.Webhook, d billing.Delivery) (gone bool, err error) {
+	a := send(ctx, c.client, w, d, c.now())
+	if ctx.Err() != nil {
+		return false, ctx.Err()
+	}
+	after := c.outcome(d, a)
+	gone = a.status == http.StatusGone
+	err = c.db.InTx(ctx, func(tx *store.Tx) error {
+		hook, err := tx.LockWebhook(ctx, w.ID) // before any delivery, as everybody does
+		if err != nil {
+			return unless(err, billing.ENotFound) // removed meanwhile
+		}
+		if err := tx.SaveAttempt(ctx, d, after); err != nil || !gone {
+			return err
+		}
+		hook.DisabledAt, hook.DisabledWhy = &tx.Now, "it answered 410 Gone"
+		if err := tx.SaveWebhook(ctx, hook); err != nil {
+			return err
+		}
+		return tx.GiveUpDeliveries(ctx, w.ID, disabled(hook))
+	})
+	if err == nil && after.Status == billing.DeliveryFailed {
+		c.log.WarnContext(ctx, "an outgoing event was given up", "webhook", w.ID, "event", d.ID, "type", d.Type, "attempts", after.Attempts, "error", a.err)
+	}
+	return gone, err
+}
+
+// outcome is a delivery after an attempt.
+func (c *Courier) outcome(d billing.Delivery, a answer) billing.Delivery {
+	now := c.now().UTC().Truncate(time.Microsecond)
+	d.TriedAt, d.LastStatus, d.LastError = &now, a.status, a.err
+	d.Attempts++
+	switch {
+	case a.err == "":
+		d.Status, d.DeliveredAt = billing.DeliveryDelivered, &now
+	case int(d.Attempts) > len(delays) || a.status == http.StatusGone:
+		d.Status = billing.DeliveryFailed
+	default:
+		pause := delays[d.Attempts-1]
+		d.NextAt = now.Add(pause + rand.N(pause/5+1)) // lest an endpoint that comes back is met by all at once
+	}
+	return d
+}
+
+func disabled(w billing.Webhook) string { return "the webhook was disabled: " + w.DisabledWhy }
+
+func unless(err error, code billing.Code) error {
+	if billing.CodeOf(err) == code {
+		return nil
+	}
+	return err
+}
+
+// keepFor is how long deliveries that ended are kept.
+const keepFor = 30 * 24 * time.Hour
+
+// Sweep fails what waits at endpoints that are disabled, and forgets deliveries of long ago and of endpoints that are gone.
+func Sweep(ctx context.Context, db *store.DB, limit int) error {
+	hooks, err := db.Webhooks(ctx)
+	if err != nil {
+		return err
+	}
+	return db.InTx(ctx, func(tx *store.Tx) error {
+		for _, w := range hooks {
+			if w.DisabledAt != nil { // written while it was being disabled
+				if err := tx.GiveUpDeliveries(ctx, w.ID, disabled(w)); err != nil {
+					return err
+				}
+			}
+		}
+		return tx.DeleteDeliveries(ctx, tx.Now.Add(-keepFor), limit)
+	})
+}

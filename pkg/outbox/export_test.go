@@ -1,0 +1,22 @@
+package outbox
+
+import (
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+)
+
+// What tests look at from outside.
+var (
+	Delays  = delays
+	IsLocal = isLocal
+	Lease   = lease
+)
+
+// Sign is the signature header of a delivery.
+func Sign(w billing.Webhook, d billing.Delivery, now time.Time) (string, error) {
+	return sign(w, d, now)
+}
+
+// Hurry makes the courier wait for an answer no longer than this.
+func (c *Courier) Hurry(timeout time.Duration) { c.client.Timeout = timeout }

@@ -1,0 +1,204 @@
+package outbox_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/ledger"
+	"github.com/pointsync/pointsync/pkg/outbox"
+	"github.com/pointsync/pointsync/pkg/store"
+	"github.com/pointsync/pointsync/pkg/store/storetest"
+)
+
+// Proves which facts are told, in which order, and with what: the account as the transaction left it, and the entry, the order or
+// the subscription that it is about. Holds, releases, rollovers and what moves nothing are not told.
+func TestTold(t *testing.T) {
+	t.Parallel()
+	eachOffice(t, func(o *office) {
+		w := o.add("https://example.com/hook")
+		id := o.account(1000)
+		entry := o.spend(id, 10)
+		ctx := context.Background()
+		held, err := ledger.Hold(ctx, o.db, id, ledger.HoldRequest{Amount: 100, TTL: time.Hour})
+		must(t, err)
+		_, err = ledger.Capture(ctx, o.db, id, ledger.CaptureRequest{Hold: held.Hold.ID, Amount: 40})
+		must(t, err)
+		other, err := ledger.Hold(ctx, o.db, id, ledger.HoldRequest{Amount: 100, TTL: time.Hour})
+		must(t, err)
+		_, err = ledger.Release(ctx, o.db, id, ledger.ReleaseRequest{Hold: other.Hold.ID})
+		must(t, err)
+		end := o.db.Now().Add(time.Hour)
+		o.grant(id, billing.Grant{Key: "lasts an hour", Source: "test", Amount: 50, ExpiresAt: &end})
+		o.grant(id, billing.Grant{Key: "nothing", Source: "test"})
+		o.clock.Advance(time.Hour)
+		_, err = ledger.Current(ctx, o.db, id)
+		must(t, err)
+		o.change(id, func(ctx context.Context, tx *store.Tx, a billing.Account) error {
+			if a, err = ledger.Correct(ctx, tx, a, 1, "too many"); err != nil {
+				return err
+			}
+			if a, err = ledger.Clawback(ctx, tx, a, "first:"+string(id), 500, "refund"); err != nil {
+				return err
+			}
+			_, err := ledger.Restore(ctx, tx, a, "first:"+string(id), 0, "won")
+			return err
+		})
+		want := []billing.OutgoingType{
+			"points.granted", "points.spent", "points.spent", "points.granted", "points.expired", "points.corrected", "points.clawed_back", "points.restored",
+		}
+		if got := o.kinds(w, 0); !slices.Equal(got, want) {
+			t.Fatalf("told %v, want %v", got, want)
+		}
+		sent := o.sent(w)
+		var spent struct {
+			Type      string
+			Timestamp time.Time
+			Data      struct {
+				AccountID billing.AccountID `json:"account_id"`
+				Version   int64
+				Points    map[string]int64
+				Entry     map[string]any
+			}
+		}
+		must(t, json.Unmarshal([]byte(sent[1].Body), &spent))
+		d := spent.Data
+		if spent.Type != "points.spent" || spent.Timestamp.IsZero() || d.AccountID != id || d.Version != entry.Seq || d.Points["available"] != 990 ||
+			d.Entry["id"] != string(entry.ID) || d.Entry["amount"] != -10.0 || d.Entry["balance_after"] != 990.0 || d.Entry["hold_id"] != nil {
+			t.Errorf("a spend is told as %s", sent[1].Body)
+		}
+		for _, d := range sent {
+			if d.Status != billing.DeliveryPending || d.AccountID != id || d.Attempts != 0 {
+				t.Errorf("%+v", d)
+			}
+		}
+	})
+}
+
+// Proves that an order and a subscription are told when they change, and that an order which is fulfilled a second time, because its
+// money came back, is not.
+func TestToldOfOrders(t *testing.T) {
+	t.Parallel()
+	eachOffice(t, func(o *office) {
+		w := o.add("https://example.com/hook")
+		a := storetest.NewAccount(t, o.db)
+		order := billing.Order{
+			ID: billing.NewOrderID(o.db.Now()), AccountID: a.ID, Item: "pack_100", Kind: billing.KindPack, Quantity: 1, Points: 100, Amount: 500, Currency: "usd",
+			Status: billing.OrderPending, CreatedAt: o.db.Now(),
+		}
+		o.change(a.ID, func(ctx context.Context, tx *store.Tx, _ billing.Account) error { return tx.InsertOrder(ctx, order) })
+		for _, status := range []billing.OrderStatus{
+			billing.OrderPaid, billing.OrderFulfilled, billing.OrderFulfilled, billing.OrderRefunded, billing.OrderFulfilled, billing.OrderRefunded, billing.OrderFailed, billing.OrderExpired,
+		} {
+			order.Status = status
+			o.change(a.ID, func(ctx context.Context, tx *store.Tx, _ billing.Account) error { return tx.SaveOrder(ctx, order) })
+		}
+		o.change(a.ID, func(ctx context.Context, tx *store.Tx, a billing.Account) error {
+			a.Subscription = &billing.Subscription{ID: "sub_1", Plan: "pro_monthly", Status: billing.SubActive, CurrentPeriodStart: tx.Now, CurrentPeriodEnd: tx.Now}
+			a.Version++
+			return tx.SaveSubscription(ctx, a)
+		})
+		want := []billing.OutgoingType{"order.fulfilled", "order.refunded", "order.refunded", "order.failed", "subscription.changed"}
+		if got := o.kinds(w, 0); !slices.Equal(got, want) {
+			t.Errorf("told %v, want %v", got, want)
+		}
+	})
+}
+
+// Proves that a fact and its event are one: a transaction that is undone leaves neither, and where the event cannot be written there is
+// no fact.
+func TestEventAndFactAreOne(t *testing.T) {
+	t.Parallel()
+	eachOffice(t, func(o *office) {
+		w := o.add("https://example.com/hook")
+		id := o.account(1000)
+		ctx := context.Background()
+		undone := errors.New("undone")
+		err := o.db.InTx(ctx, func(tx *store.Tx) error {
+			a, err := tx.LockAccount(ctx, id)
+			must(t, err)
+			if _, err := ledger.Correct(ctx, tx, a, 950, "undone"); err != nil {
+				return err
+			}
+			return undone
+		})
+		if !errors.Is(err, undone) || len(o.sent(w)) != 1 {
+			t.Errorf("after %v there are the events %v", err, o.kinds(w, 0))
+		}
+		_, err = o.db.SQL().ExecContext(ctx, "ALTER TABLE deliveries RENAME TO mislaid")
+		must(t, err)
+		if _, err := ledger.Spend(ctx, o.db, id, ledger.SpendRequest{Amount: 950}); err == nil {
+			t.Error("a spend went through untold")
+		}
+		_, err = o.db.SQL().ExecContext(ctx, "ALTER TABLE mislaid RENAME TO deliveries")
+		must(t, err)
+		a, err := o.db.Account(ctx, id)
+		must(t, err)
+		if a.Available != 1000 || len(o.sent(w)) != 1 {
+			t.Errorf("%d points available, told %v", a.Available, o.kinds(w, 0))
+		}
+	})
+}
+
+// Proves that endpoints are told what they asked for and nothing else, each event under one id, and that nothing is written where
+// nobody wants it.
+func TestWanted(t *testing.T) {
+	t.Parallel()
+	eachOffice(t, func(o *office) {
+		o.spend(o.account(10), 1)
+		count := func() (n int) {
+			must(t, o.db.SQL().QueryRow("SELECT count(*) FROM deliveries").Scan(&n))
+			return n
+		}
+		if n := count(); n != 0 {
+			t.Fatalf("%d events to nobody", n)
+		}
+		spends, lows, all := o.add("https://example.com/1", billing.OutPointsSpent), o.add("https://example.com/2", billing.OutPointsLow), o.add("https://example.com/3")
+		off := o.add("https://example.com/4")
+		o.disable(off)
+		id := o.account(low)
+		o.spend(id, 1)
+		if got := o.kinds(spends, 0); !slices.Equal(got, []billing.OutgoingType{"points.spent"}) {
+			t.Errorf("who wants spends is told %v", got)
+		}
+		if got := o.kinds(lows, 0); !slices.Equal(got, []billing.OutgoingType{"points.low"}) {
+			t.Errorf("who wants low points is told %v", got)
+		}
+		if got := o.kinds(all, 0); !slices.Equal(got, []billing.OutgoingType{"points.granted", "points.spent", "points.low"}) {
+			t.Errorf("who wants all is told %v", got)
+		}
+		if o.sent(all)[1].ID != o.sent(spends)[0].ID || o.sent(all)[2].ID != o.sent(lows)[0].ID || count() != 5 {
+			t.Error("an event has an id for each endpoint, or went to one that is disabled")
+		}
+	})
+}
+
+// disable does as an answer of 410 would.
+func (o *office) disable(w billing.Webhook) {
+	o.t.Helper()
+	ctx := context.Background()
+	must(o.t, o.db.InTx(ctx, func(tx *store.Tx) error {
+		w, err := tx.LockWebhook(ctx, w.ID)
+		must(o.t, err)
+		w.DisabledAt, w.DisabledWhy = &tx.Now, "it answered 410 Gone"
+		return tx.SaveWebhook(ctx, w)
+	}))
+}
+
+// Proves that a threshold is the customer's where they gave one, and the operator's where not.
+func TestThreshold(t *testing.T) {
+	t.Parallel()
+	five, none := billing.Points(5), billing.Points(0)
+	for _, c := range []struct {
+		own  *billing.Points
+		want billing.Points
+	}{{nil, low}, {&five, 5}, {&none, 0}} {
+		if got := outbox.Threshold(billing.Account{LowPoints: c.own}, low); got != c.want {
+			t.Errorf("got %d, want %d", got, c.want)
+		}
+	}
+}

@@ -1,0 +1,75 @@
+package outbox_test
+
+import (
+	"context"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/outbox"
+)
+
+// Proves that what ended is forgotten after thirty days and what waits is not, that nothing waits at a disabled endpoint, and that an
+// endpoint's events go with it.
+func TestSweep(t *testing.T) {
+	t.Parallel()
+	eachOffice(t, func(o *office) {
+		rc := newReceiver(t, func(n int, out http.ResponseWriter, _ *http.Request) {
+			if n > 0 {
+				out.WriteHeader(http.StatusInternalServerError)
+			}
+		})
+		w, silent := o.listens(rc), o.add("https://example.com/silent")
+		o.account(1000)
+		o.run(w)
+		o.clock.Advance(time.Second)
+		o.account(1000)
+		o.run(w)
+		sweep := func() { t.Helper(); must(t, outbox.Sweep(context.Background(), o.db, 1)) }
+		o.clock.Advance(30*24*time.Hour - time.Second)
+		if sweep(); len(o.sent(w)) != 2 {
+			t.Error("forgotten too early")
+		}
+		o.clock.Advance(2 * time.Second)
+		sweep()
+		if left := o.sent(w); len(left) != 1 || left[0].Status != billing.DeliveryPending {
+			t.Errorf("left %+v", left)
+		}
+		o.disable(silent)
+		sweep()
+		for _, d := range o.sent(silent) {
+			if d.Status == billing.DeliveryPending {
+				t.Errorf("at a disabled endpoint: %+v", d)
+			}
+		}
+		must(t, o.post.Remove(context.Background(), w.ID))
+		if n := len(o.sent(w)); n != 0 {
+			t.Errorf("%d events of an endpoint that was removed", n)
+		}
+	})
+}
+
+// Proves that what is counted is what there is.
+func TestCounts(t *testing.T) {
+	t.Parallel()
+	eachOffice(t, func(o *office) {
+		ctx := context.Background()
+		if got, err := o.db.Outgoing(ctx); err != nil || got.Pending != 0 || got.Oldest != nil {
+			t.Errorf("of nothing: %+v %v", got, err)
+		}
+		rc := newReceiver(t, nil)
+		w := o.listens(rc)
+		o.account(1)
+		o.run(w)
+		began := o.db.Now()
+		o.account(1)
+		o.clock.Advance(time.Minute)
+		o.account(1)
+		got, err := o.db.Outgoing(ctx)
+		must(t, err)
+		if got.Pending != 2 || got.Delivered != 1 || got.Failed != 0 || got.Oldest == nil || !got.Oldest.Equal(began) {
+			t.Errorf("%+v, want the oldest of %v", got, began)
+		}
+	})
+}

@@ -1,0 +1,194 @@
+package outbox
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/store"
+)
+
+const (
+	// MaxWebhooks bounds the endpoints: every event may be a row for each of them, and each may keep one job busy.
+	MaxWebhooks = 16
+	// OldSecretLives is how long a secret that was rolled signs beside its successor.
+	OldSecretLives = 24 * time.Hour
+	// secretBytes are as many as the scheme recommends.
+	secretBytes = 32
+	maxURL      = 2000
+)
+
+// Wish is where to and of what an endpoint wants to be told. Types nil is all.
+type Wish struct {
+	URL   string
+	Types []billing.OutgoingType
+}
+
+// Post keeps the operator's endpoints.
+type Post struct {
+	db    *store.DB
+	local bool
+}
+
+// NewPost answers a Post. local lets endpoints be plain http and on this machine or network: fine for development alone.
+func NewPost(db *store.DB, local bool) *Post { return &Post{db: db, local: local} }
+
+// Add makes an endpoint with a secret of its own. Errors: EInvalid, EConflict when there are as many as there may be.
+func (p *Post) Add(ctx context.Context, wish Wish) (w billing.Webhook, err error) {
+	if wish, err = p.check(wish); err != nil {
+		return w, err
+	}
+	err = p.db.InTx(ctx, func(tx *store.Tx) error {
+		w = billing.Webhook{ID: billing.NewWebhookID(tx.Now), URL: wish.URL, Types: wish.Types, Secret: newSecret(), CreatedAt: tx.Now}
+		ok, err := tx.InsertWebhook(ctx, w, MaxWebhooks)
+		if err == nil && !ok {
+			err = billing.Errorf(billing.EConflict, "There are %d webhooks already. Remove one first.", MaxWebhooks)
+		}
+		return err
+	})
+	return w, err
+}
+
+// Change tells an endpoint elsewhere, or of other things, and enables one that was disabled. Errors: EInvalid, ENotFound.
+func (p *Post) Change(ctx context.Context, id billing.WebhookID, wish Wish) (billing.Webhook, error) {
+	wish, err := p.check(wish)
+	if err != nil {
+		return billing.Webhook{}, err
+	}
+	return p.save(ctx, id, func(w *billing.Webhook) {
+		w.URL, w.Types, w.DisabledAt, w.DisabledWhy = wish.URL, wish.Types, nil, ""
+	})
+}
+
+// Roll gives an endpoint a new secret. The one it had signs as well for OldSecretLives; one that was rolled before is gone. Errors: ENotFound.
+func (p *Post) Roll(ctx context.Context, id billing.WebhookID) (billing.Webhook, error) {
+	return p.save(ctx, id, func(w *billing.Webhook) {
+		until := time.Now().Add(OldSecretLives) // of the machine's clock, as signatures are
+		w.OldSecret, w.OldUntil, w.Secret = w.Secret, &until, newSecret()
+	})
+}
+
+func (p *Post) save(ctx context.Context, id billing.WebhookID, change func(*billing.Webhook)) (w billing.Webhook, err error) {
+	err = p.db.InTx(ctx, func(tx *store.Tx) error {
+		if w, err = tx.LockWebhook(ctx, id); err != nil {
+			return unknown(err)
+		}
+		change(&w)
+		return tx.SaveWebhook(ctx, w)
+	})
+	return w, err
+}
+
+// Remove forgets an endpoint, its secrets and its deliveries. Errors: ENotFound.
+func (p *Post) Remove(ctx context.Context, id billing.WebhookID) error {
+	return p.db.InTx(ctx, func(tx *store.Tx) error { return tx.DeleteWebhook(ctx, id) })
+}
+
+// Test sends an endpoint an event about nothing. Errors: ENotFound, EConflict when it is disabled.
+func (p *Post) Test(ctx context.Context, id billing.WebhookID) (d billing.Delivery, err error) {
+	err = p.db.InTx(ctx, func(tx *store.Tx) error {
+		if err := enabled(tx.LockWebhook(ctx, id)); err != nil {
+			return err
+		}
+		body, err := json.Marshal(event{billing.OutTest, tx.Now, map[string]any{}})
+		if err != nil {
+			return err
+		}
+		test := billing.Delivery{ID: billing.NewMessageID(time.Now()), WebhookID: id, Type: billing.OutTest, Body: string(body), CreatedAt: tx.Now}
+		if err := tx.InsertDeliveries(ctx, test); err != nil {
+			return err
+		}
+		d, err = tx.Delivery(ctx, id, test.ID)
+		return err
+	})
+	return d, err
+}
+
+// Resend delivers an event to an endpoint again, under the same id, whatever became of it before. Errors: ENotFound, EConflict when the
+// endpoint is disabled.
+func (p *Post) Resend(ctx context.Context, id billing.WebhookID, message billing.MessageID) (d billing.Delivery, err error) {
+	err = p.db.InTx(ctx, func(tx *store.Tx) error {
+		if err := enabled(tx.LockWebhook(ctx, id)); err != nil {
+			return err
+		}
+		before, err := tx.Delivery(ctx, id, message)
+		if billing.CodeOf(err) == billing.ENotFound {
+			return billing.Errorf(billing.ENotFound, "This webhook was sent no such event.")
+		}
+		if err != nil {
+			return err
+		}
+		again := before
+		again.Status, again.Attempts, again.NextAt, again.DeliveredAt = billing.DeliveryPending, 0, store.AtOnce, nil
+		if err := tx.SaveAttempt(ctx, before, again); err != nil {
+			return err
+		}
+		d, err = tx.Delivery(ctx, id, message)
+		return err
+	})
+	return d, err
+}
+
+func enabled(w billing.Webhook, err error) error {
+	if err == nil && w.DisabledAt != nil {
+		return billing.Errorf(billing.EConflict, "This webhook is disabled: %s. Save it again to enable it.", w.DisabledWhy)
+	}
+	return unknown(err)
+}
+
+func unknown(err error) error {
+	if billing.CodeOf(err) == billing.ENotFound {
+		return billing.Errorf(billing.ENotFound, "No such webhook.")
+	}
+	return err
+}
+
+// check refuses an address that nothing would be sent to, or that carries a password, and makes one list for the same types.
+func (p *Post) check(wish Wish) (Wish, error) {
+	u, err := url.Parse(wish.URL)
+	switch {
+	case err != nil || u.Hostname() == "" || len(wish.URL) > maxURL || u.Fragment != "" || u.Opaque != "":
+		return wish, invalid("/url", "is not the address of an endpoint")
+	case u.User != nil:
+		return wish, invalid("/url", "must not hold a user or a password: the signature says who sends")
+	case u.Scheme != "https" && (u.Scheme != "http" || !p.local):
+		return wish, invalid("/url", "must begin with https://")
+	case !p.local && isLocal(u.Hostname()):
+		return wish, invalid("/url", "must not be an address of this machine or of a private network")
+	}
+	for _, t := range wish.Types {
+		if !slices.Contains(billing.OutgoingTypes, t) {
+			return wish, invalid("/types", "holds a type that there is not")
+		}
+	}
+	if len(wish.Types) == 0 {
+		wish.Types = nil
+		return wish, nil
+	}
+	wish.Types = slices.Compact(slices.Sorted(slices.Values(wish.Types)))
+	return wish, nil
+}
+
+func invalid(pointer, message string) error {
+	return &billing.Error{Code: billing.EInvalid, Message: "The request is not valid: " + pointer[1:] + " " + message + ".",
+		Fields: []billing.FieldError{{Pointer: pointer, Message: message}}}
+}
+
+func newSecret() billing.SigningSecret {
+	var b [secretBytes]byte
+	rand.Read(b[:]) // never fails: crypto/rand ends the program first
+	return billing.SigningSecret("whsec_" + base64.StdEncoding.EncodeToString(b[:]))
+}
+
+// Deliveries lists what an endpoint was told, newest first, before the one with id before; status "" is any. Errors: ENotFound.
+func (p *Post) Deliveries(ctx context.Context, id billing.WebhookID, status billing.DeliveryStatus, before billing.MessageID, limit int) ([]billing.Delivery, error) {
+	if _, err := p.db.Webhook(ctx, id); err != nil {
+		return nil, unknown(err)
+	}
+	return p.db.Deliveries(ctx, id, status, before, limit)
+}

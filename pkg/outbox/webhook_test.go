@@ -1,0 +1,125 @@
+package outbox_test
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/outbox"
+)
+
+var discard = slog.New(slog.DiscardHandler)
+
+func logTo(out io.Writer) *slog.Logger { return slog.New(slog.NewJSONHandler(out, nil)) }
+
+func asJSON(t *testing.T, v any) string {
+	t.Helper()
+	b, err := json.Marshal(v)
+	must(t, err)
+	return string(b)
+}
+
+// Proves which addresses an endpoint may have: https on the internet, and what else only where it is allowed.
+func TestAddresses(t *testing.T) {
+	t.Parallel()
+	eachOffice(t, func(o *office) {
+		strict := outbox.NewPost(o.db, false)
+		for url, where := range map[string]string{ // s: strict, l: where local is allowed
+			"https://example.com/hook": "sl", "https://example.com:8443/a?b=c": "sl", "http://example.com/": "l", "http://127.0.0.1:9/": "l", "https://10.0.0.1/": "l",
+			"https://localhost/": "l", "https://[::1]/": "l", "ftp://example.com": "", "https://": "", "example.com": "", "": "", "https://u:p@example.com": "",
+			"https://u@example.com": "", "https://example.com/#x": "", "mailto:a@example.com": "", "https://example.com/" + strings.Repeat("x", 2000): "", "//example.com": "",
+		} {
+			for post, letter := range map[*outbox.Post]string{strict: "s", o.post: "l"} {
+				w, err := post.Add(context.Background(), outbox.Wish{URL: url})
+				if (err == nil) != strings.Contains(where, letter) || err != nil && billing.CodeOf(err) != billing.EInvalid {
+					t.Errorf("%s in mode %s: %v", url, letter, err)
+				}
+				if err == nil {
+					must(t, post.Remove(context.Background(), w.ID))
+				}
+			}
+		}
+	})
+}
+
+// Proves what an endpoint is made of, and that it can be changed, and not after it is gone.
+func TestWebhook(t *testing.T) {
+	t.Parallel()
+	eachOffice(t, func(o *office) {
+		ctx := context.Background()
+		w := o.add("https://example.com/hook", billing.OutPointsSpent, billing.OutPointsLow, billing.OutPointsSpent)
+		key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(w.Secret.Reveal(), "whsec_"))
+		if err != nil || len(key) != 32 || !strings.HasPrefix(w.Secret.Reveal(), "whsec_") {
+			t.Errorf("the secret has %d bytes, %v", len(key), err)
+		}
+		if len(w.Types) != 2 || len(o.webhook(w).Types) != 2 || o.webhook(w).Secret != w.Secret {
+			t.Errorf("%+v", o.webhook(w))
+		}
+		if _, err := o.post.Add(ctx, outbox.Wish{URL: w.URL, Types: []billing.OutgoingType{billing.OutTest}}); billing.CodeOf(err) != billing.EInvalid {
+			t.Errorf("a type that nobody can ask for: %v", err)
+		}
+		w, err = o.post.Change(ctx, w.ID, outbox.Wish{URL: "https://example.com/new"})
+		if must(t, err); w.Types != nil || o.webhook(w).URL != "https://example.com/new" || o.webhook(w).Secret == "" {
+			t.Errorf("%+v", w)
+		}
+		must(t, o.post.Remove(ctx, w.ID))
+		_, change := o.post.Change(ctx, w.ID, outbox.Wish{URL: w.URL})
+		_, roll := o.post.Roll(ctx, w.ID)
+		_, test := o.post.Test(ctx, w.ID)
+		_, resend := o.post.Resend(ctx, w.ID, "msg_1")
+		for _, err := range []error{change, roll, test, resend, o.post.Remove(ctx, w.ID)} {
+			if billing.CodeOf(err) != billing.ENotFound {
+				t.Errorf("of an endpoint that is gone: %v", err)
+			}
+		}
+		if _, err := o.post.Resend(ctx, o.add(w.URL).ID, "msg_1"); billing.CodeOf(err) != billing.ENotFound {
+			t.Errorf("an event that was never sent: %v", err)
+		}
+	})
+}
+
+// Proves that a test event goes to the endpoint that it is asked for, and to no other, whatever they want.
+func TestTest(t *testing.T) {
+	t.Parallel()
+	eachOffice(t, func(o *office) {
+		rc := newReceiver(t, nil)
+		w, other := o.listens(rc, billing.OutPointsLow), o.add("https://example.com")
+		d, err := o.post.Test(context.Background(), w.ID)
+		must(t, err)
+		o.run(w)
+		got := rc.parcels()
+		if len(got) != 1 || got[0].valid != nil || got[0].body["type"] != "webhook.test" || got[0].id != string(d.ID) || len(o.sent(other)) != 0 {
+			t.Errorf("received %+v", got)
+		}
+	})
+}
+
+// Proves that there are no more endpoints than there may be, also when many are made at once.
+func TestMaxWebhooks(t *testing.T) {
+	t.Parallel()
+	eachOffice(t, func(o *office) {
+		var all sync.WaitGroup
+		var refused atomic.Int64
+		for range outbox.MaxWebhooks + 4 {
+			all.Go(func() {
+				_, err := o.post.Add(context.Background(), outbox.Wish{URL: "https://example.com"})
+				if billing.CodeOf(err) == billing.EConflict {
+					refused.Add(1)
+				} else if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if hooks, err := o.db.Webhooks(context.Background()); err != nil || len(hooks) != outbox.MaxWebhooks || refused.Load() != 4 {
+			t.Errorf("%d webhooks, %d refused, %v", len(hooks), refused.Load(), err)
+		}
+	})
+}

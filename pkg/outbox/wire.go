@@ -1,0 +1,143 @@
+package outbox
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+)
+
+const (
+	// attemptTimeout is how long an endpoint may take for its answer, as the scheme recommends.
+	attemptTimeout = 15 * time.Second
+	// maxAnswer is how much of an answer is read, and thrown away: so much for a connection that can be used again.
+	maxAnswer   = 64 << 10
+	maxErrorLen = 300
+)
+
+// answer is what came of one attempt.
+type answer struct {
+	status int64  // 0 where there was none
+	err    string // "" where the endpoint accepted
+}
+
+// newClient sends to endpoints: it follows no redirect, for the signature is for one address alone, and asks no proxy.
+func newClient(local bool) *http.Client {
+	dialer := &net.Dialer{Timeout: attemptTimeout}
+	if !local {
+		// At the connection itself: a name may lead elsewhere than it did when the endpoint was added.
+		dialer.Control = func(_, address string, _ syscall.RawConn) error {
+			if host, _, err := net.SplitHostPort(address); err != nil || isLocal(host) {
+				return errors.New("its name leads to this machine or a private network")
+			}
+			return nil
+		}
+	}
+	return &http.Client{
+		Timeout: attemptTimeout,
+		Transport: &http.Transport{
+			DialContext: dialer.DialContext, ForceAttemptHTTP2: true, TLSHandshakeTimeout: attemptTimeout, IdleConnTimeout: time.Minute,
+			MaxIdleConnsPerHost: atOnce, MaxResponseHeaderBytes: maxAnswer,
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// send makes one attempt.
+func send(ctx context.Context, client *http.Client, w billing.Webhook, d billing.Delivery, now time.Time) answer {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.URL, strings.NewReader(d.Body))
+	if err != nil {
+		return answer{err: plain(err)}
+	}
+	signature, err := sign(w, d, now)
+	if err != nil {
+		return answer{err: plain(err)}
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("User-Agent", "pointsync")
+	req.Header.Set(standardwebhooks.HeaderWebhookID, string(d.ID))
+	req.Header.Set(standardwebhooks.HeaderWebhookTimestamp, strconv.FormatInt(now.Unix(), 10))
+	req.Header.Set(standardwebhooks.HeaderWebhookSignature, signature)
+	resp, err := client.Do(req)
+	if err != nil {
+		return answer{err: plain(err)}
+	}
+	defer resp.Body.Close()
+	_, _ = io.CopyN(io.Discard, resp.Body, maxAnswer) // the status alone decides
+	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+		return answer{int64(resp.StatusCode), "the endpoint answered " + strconv.Itoa(resp.StatusCode)}
+	}
+	return answer{status: int64(resp.StatusCode)}
+}
+
+// sign signs with the secret, and with the one before while that lives.
+func sign(w billing.Webhook, d billing.Delivery, now time.Time) (string, error) {
+	secrets := []billing.SigningSecret{w.Secret}
+	if w.OldUntil != nil && now.Before(*w.OldUntil) {
+		secrets = append(secrets, w.OldSecret)
+	}
+	var signatures []string
+	for _, s := range secrets {
+		signer, err := standardwebhooks.NewWebhook(s.Reveal())
+		if err != nil {
+			return "", errors.New("a secret of this webhook is not base64") // the cause might repeat it
+		}
+		signature, err := signer.Sign(string(d.ID), now, []byte(d.Body))
+		if err != nil {
+			return "", err
+		}
+		signatures = append(signatures, signature)
+	}
+	return strings.Join(signatures, " "), nil
+}
+
+// plain says what went wrong without the address, in which an operator may have put a secret.
+func plain(err error) string {
+	var of *url.Error
+	if errors.As(err, &of) {
+		if of.Timeout() {
+			return "the endpoint did not answer in time"
+		}
+		err = of.Err
+	}
+	s := strings.ToValidUTF8(strings.ReplaceAll(err.Error(), "\x00", ""), "")
+	return s[:min(len(s), maxErrorLen)]
+}
+
+// shared are addresses that are neither of the internet nor called private by the library.
+var shared = []netip.Prefix{
+	netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("100.64.0.0/10"), netip.MustParsePrefix("192.0.0.0/24"), netip.MustParsePrefix("198.18.0.0/15"),
+	netip.MustParsePrefix("240.0.0.0/4"), netip.MustParsePrefix("64:ff9b::/96"), netip.MustParsePrefix("2002::/16"),
+}
+
+// isLocal says whether a host is this machine, or an address of a private or special network. A name is not looked up here.
+func isLocal(host string) bool {
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	if zone := strings.IndexByte(host, '%'); zone >= 0 {
+		host = host[:zone]
+	}
+	ip, err := netip.ParseAddr(host)
+	if err != nil {
+		return false
+	}
+	ip = ip.Unmap()
+	for _, p := range shared {
+		if p.Contains(ip) {
+			return true
+		}
+	}
+	return !ip.IsGlobalUnicast() || ip.IsPrivate()
+}

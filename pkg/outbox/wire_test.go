@@ -1,0 +1,92 @@
+package outbox_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/outbox"
+)
+
+// Proves that nothing is sent to this machine where that is not allowed, whatever the address is called.
+func TestLocalRefused(t *testing.T) {
+	t.Parallel()
+	eachOffice(t, func(o *office) {
+		rc := newReceiver(t, nil)
+		w := o.listens(rc) // added while it was allowed, or by a name that led elsewhere then
+		o.account(1000)
+		strict := outbox.NewCourier(o.db, false, o.wall, discard)
+		_, _, err := strict.Run(context.Background(), w.ID)
+		must(t, err)
+		if d := o.sent(w)[0]; len(rc.parcels()) != 0 || d.Attempts != 1 || !strings.Contains(d.LastError, "private network") {
+			t.Errorf("%d deliveries, %+v", len(rc.parcels()), d)
+		}
+	})
+	for host, local := range map[string]bool{
+		"127.0.0.1": true, "127.9.9.9": true, "::1": true, "10.0.0.1": true, "172.16.5.4": true, "192.168.1.1": true, "169.254.169.254": true, "fe80::1%eth0": true,
+		"fd00::1": true, "0.0.0.0": true, "::": true, "100.64.0.1": true, "::ffff:10.0.0.1": true, "255.255.255.255": true, "224.0.0.1": true, "64:ff9b::7f00:1": true,
+		"localhost": true, "api.localhost": true, "example.com": false, "93.184.215.14": false, "2606:2800:21f:cb07:6820:80da:af6b:8b2c": false,
+	} {
+		if got := outbox.IsLocal(host); got != local {
+			t.Errorf("%s: local is %v", host, got)
+		}
+	}
+}
+
+// Proves that both secrets sign for a day after a secret was rolled, and then the new one alone.
+func TestRoll(t *testing.T) {
+	t.Parallel()
+	eachOffice(t, func(o *office) {
+		rc := newReceiver(t, nil)
+		w := o.listens(rc)
+		rolled, err := o.post.Roll(context.Background(), w.ID)
+		must(t, err)
+		if rolled.Secret == w.Secret || rolled.OldSecret != w.Secret {
+			t.Fatal("the secret was not rolled")
+		}
+		for _, key := range []billing.SigningSecret{w.Secret, rolled.Secret} {
+			rc.mu.Lock()
+			rc.key = key
+			rc.mu.Unlock()
+			o.account(1)
+			o.run(w)
+			if got := rc.parcels(); got[len(got)-1].valid != nil {
+				t.Errorf("within the day: %v", got[len(got)-1].valid)
+			}
+		}
+		d := o.sent(w)[0]
+		for at, signatures := range map[time.Duration]int{outbox.OldSecretLives - time.Minute: 2, outbox.OldSecretLives + time.Minute: 1} {
+			signature, err := outbox.Sign(rolled, d, time.Now().Add(at))
+			if must(t, err); len(strings.Fields(signature)) != signatures {
+				t.Errorf("after %v: %s", at, signature)
+			}
+		}
+	})
+}
+
+// Proves the signature against the example that all of the official libraries test with.
+func TestSignature(t *testing.T) {
+	t.Parallel()
+	w := billing.Webhook{Secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}
+	d := billing.Delivery{ID: "msg_p5jXN8AQM9LWM0D4loKWxJek", Body: `{"test": 2432232314}`}
+	got, err := outbox.Sign(w, d, time.Unix(1614265330, 0))
+	if err != nil || got != "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=" {
+		t.Errorf("%s %v", got, err)
+	}
+}
+
+// Proves that a secret is shown by no verb, in no log and in no JSON.
+func TestSecretsAreNotPrinted(t *testing.T) {
+	t.Parallel()
+	w := billing.Webhook{Secret: "whsec_very", OldSecret: "whsec_secret"}
+	var log strings.Builder
+	logTo(&log).Info("webhook", "webhook", w, "secret", w.Secret)
+	for _, text := range []string{fmt.Sprintf("%v %+v %#v %s %x %q", w, w, w.Secret, w.Secret, w.Secret, w.OldSecret), asJSON(t, w), log.String()} {
+		if strings.Contains(text, "very") || strings.Contains(text, "whsec") || strings.Contains(text, fmt.Sprintf("%x", "very")) {
+			t.Errorf("%s", text)
+		}
+	}
+}
