@@ -211,7 +211,7 @@ type happening struct {
 	do     func()
 }
 
-// longVerbs are what happens in a round besides: a server is killed in every one.
+// longVerbs are what happens in a round besides: a server is killed twice in every one.
 var longVerbs = []weighted[func(*world, *rand.Rand)]{
 	{"answers to clients are cut", 4, func(w *world, r *rand.Rand) { cutSome(w.api, r) }},
 	{"clients' connections are cut", 2, func(w *world, _ *rand.Rand) { w.api.cutAll() }},
@@ -249,10 +249,7 @@ func (l *long) happenings(among int) (all []happening) {
 		verb := pick(l.r, longVerbs)
 		add(l.r.IntN(among+1), verb.name, verb.do)
 	}
-	when := l.r.IntN(among + 1)
-	if l.r.IntN(3) == 0 {
-		when = among // while the rest of the webhooks are delivered
-	}
-	add(when, "a server is killed", (*world).killServer)
+	add(l.r.IntN(among+1), "a server is killed", (*world).killServer)
+	add(among, "a server is killed", (*world).killServer) // while the rest of the webhooks are delivered
 	return all
 }
