@@ -310,3 +310,36 @@ func TestTopUpDeclineCounted(t *testing.T) {
 		t.Errorf("one declined charge is counted %d times", got)
 	}
 }
+
+// TestTopUpAskedTwice proves that two replicas which both have looked, found nothing and ask are one charge: the key is the order's.
+func TestTopUpAskedTwice(t *testing.T) {
+	t.Parallel()
+	s := newTops(t, store.Postgres)
+	a := s.buyer()
+	s.put(a.ID, wish)
+	s.spend(a.ID, 60)
+	s.intercept(func(out http.ResponseWriter, r *http.Request) {
+		if isCharge(r) {
+			panic(http.ErrAbortHandler)
+		}
+		s.sandbox.ServeHTTP(out, r)
+	})
+	s.run() // leaves the order behind, for both to take up
+	var asks atomic.Int32
+	bothAsk := make(chan struct{})
+	s.intercept(func(out http.ResponseWriter, r *http.Request) {
+		if isCharge(r) {
+			if asks.Add(1) == 2 {
+				close(bothAsk)
+			}
+			<-bothAsk
+		}
+		s.sandbox.ServeHTTP(out, r)
+	})
+	s.together(1)
+	s.intercept(nil)
+	s.settled(a.ID, 1)
+	if asks.Load() < 2 {
+		t.Errorf("%d asked", asks.Load())
+	}
+}
