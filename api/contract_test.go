@@ -40,6 +40,7 @@ var openSpec = sync.OnceValues(func() (*spec, error) {
 func init() {
 	openapi3filter.RegisterBodyDecoder("text/html", openapi3filter.PlainBodyDecoder)
 	openapi3filter.RegisterBodyDecoder("application/yaml", openapi3filter.PlainBodyDecoder)
+	openapi3filter.RegisterBodyDecoder("text/event-stream", openapi3filter.PlainBodyDecoder)
 }
 
 // holdAgainstContract proves the contract in both directions: the answer is one that it declares, and a request that it

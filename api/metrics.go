@@ -6,12 +6,19 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/pointsync/pointsync/pkg/account"
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
 // scrapePatience is how long a look at the metrics waits for the database.
 const scrapePatience = 2 * time.Second
+
+// newStreamMetric counts the streams of this process.
+func newStreamMetric(accounts *account.Service) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "pointsync_session_streams", Help: "Session streams that are open at this server."},
+		func() float64 { return float64(accounts.Followers()) })
+}
 
 // runMetrics shows how the walks over all accounts came out. It reads the database at each look, so that every replica
 // says the same, whichever of them took the steps, and also after a restart.

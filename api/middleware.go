@@ -35,7 +35,7 @@ func outermost(e *echo.Echo, o Options, metrics *prometheus.Registry) {
 		middleware.CORSWithConfig(middleware.CORSConfig{
 			AllowOriginFunc: func(origin string) (bool, error) { return allowed(o.Origins, origin), nil },
 			AllowMethods:    []string{http.MethodGet, http.MethodPost},
-			AllowHeaders:    []string{"Authorization", "Content-Type", "Idempotency-Key", "X-Request-Id"},
+			AllowHeaders:    []string{"Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", "X-Request-Id"},
 			ExposeHeaders:   []string{"Idempotent-Replayed", "Retry-After", "X-Request-Id"},
 			MaxAge:          600,
 		}),

@@ -18,7 +18,7 @@ const docsPolicy = "default-src 'none'; script-src 'self' 'unsafe-inline'; style
 
 // servePages installs what is not JSON.
 func servePages(e *echo.Echo, o Options, metrics *prometheus.Registry) {
-	metrics.MustRegister(newRunMetrics(o.DB), newOutgoingMetrics(o.DB), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	metrics.MustRegister(newRunMetrics(o.DB), newOutgoingMetrics(o.DB), newStreamMetric(o.Accounts), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	e.GET("/metrics", echo.WrapHandler(promhttp.HandlerFor(metrics, promhttp.HandlerOpts{})))
 	e.GET("/openapi.yaml", func(c echo.Context) error { return c.Blob(http.StatusOK, "application/yaml", openAPI) })
 	docs := echo.WrapHandler(v5emb.New("pointsync", "/openapi.yaml", "/docs"))

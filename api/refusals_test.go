@@ -30,7 +30,7 @@ func TestRefusals(t *testing.T) {
 	eachWorld(t, func(t *testing.T, w *world) {
 		c := w.user(t)
 		c.buy("pack_100")
-		for _, list := range [][]refusal{badBodies(), badAmounts(), badKeys(), badQueries(), badTokens(w, c), badHolds(), badTopUps(), badPurchases(), badChanges(), badCredentials()} {
+		for _, list := range [][]refusal{badBodies(), badAmounts(), badKeys(), badQueries(), badTokens(w, c), badHolds(), badTopUps(), badPurchases(), badChanges(), badCredentials(), badStreams()} {
 			for _, r := range list {
 				t.Run(r.name, func(t *testing.T) { r.holds(t, c.other()) })
 			}

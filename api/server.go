@@ -40,7 +40,7 @@ type Options struct {
 	Origins    []string        // that browsers may call from
 	Shop       bool            // serve the demo shop at /
 	SandboxURL string          // that the shop links to, "" for none
-	Leaving    <-chan struct{} // closed when the server is about to end: it is then not ready, and lets go of connections; nil for never
+	Leaving    <-chan struct{} // closed when the server is about to end: it is then not ready, and lets go of connections and streams; nil for never
 	Log        *slog.Logger
 }
 
@@ -82,6 +82,7 @@ func New(o Options) (http.Handler, error) {
 	e.Use(authenticate(o.Tokens, contract), adminsOnly(o.Accounts), contract.validate)
 	RegisterHandlers(e, NewStrictHandler(s, nil))
 	e.POST("/webhook", s.receiveWebhook)
+	e.GET("/session/stream", s.streamSession)
 	servePages(e, o, metrics)
 	return e, nil
 }

@@ -15,6 +15,7 @@ func TestStory(t *testing.T) {
 		c := w.user(t)
 		c.logsInAndOut()
 		c.refreshes()
+		c.followsItsSession()
 		c.buysAPack()
 		c.spendsInside()
 		c.holdsPoints()

@@ -44,8 +44,9 @@ type world struct {
 	db     *store.DB
 	secret string // of the webhook endpoint
 	keys   token.Keys
-	offset atomic.Int64 // of the sandbox's clock from the machine's
-	seen   sync.Map     // the operations that were answered with success
+	wire   func(leaving <-chan struct{}) http.Handler // makes another server on the same database
+	offset atomic.Int64                               // of the sandbox's clock from the machine's
+	seen   sync.Map                                   // the operations that were answered with success
 }
 
 // eachWorld runs a suite on both databases.
@@ -82,14 +83,17 @@ func newWorld(t testing.TB, databaseURL string) *world {
 	must(t, err)
 	w.secret = endpoint.Secret
 
-	server.Config.Handler = w.wire(gateway, items)
+	w.keys, err = token.ParseKeys(token.GenerateKey("test"))
+	must(t, err)
+	w.wire = func(leaving <-chan struct{}) http.Handler { return w.wired(gateway, items, leaving) }
+	server.Config.Handler = w.wire(nil)
 	server.Start()
 	t.Cleanup(server.Close)
 	return w
 }
 
-// wire makes the API's handler, with its jobs at work.
-func (w *world) wire(gateway *stripegw.Gateway, items *catalog.Catalog) http.Handler {
+// wired makes the API's handler, with its jobs at work.
+func (w *world) wired(gateway *stripegw.Gateway, items *catalog.Catalog, leaving <-chan struct{}) http.Handler {
 	t, log := w.t, slog.New(slog.DiscardHandler)
 	syncer := reconcile.New(w.db, gateway, items, reconcile.Policy{PastDueGrace: 72 * time.Hour, RenewalGrace: 2 * time.Hour}, log)
 	topUps := checkout.NewTopUps(w.db, gateway, items, syncer, 10*time.Minute, log)
@@ -100,14 +104,12 @@ func (w *world) wire(gateway *stripegw.Gateway, items *catalog.Catalog) http.Han
 	must(t, err)
 	must(t, events.Start(t.Context()))
 	t.Cleanup(func() { must(t, events.Stop(context.Background())) })
-	w.keys, err = token.ParseKeys(token.GenerateKey("test"))
-	must(t, err)
 	tokens := token.NewIssuer(w.keys, "pointsync", "pointsync", w.now)
 	accounts, err := account.New(w.db, tokens, syncer)
 	must(t, err)
 	handler, err := api.New(api.Options{
 		DB: w.db, Accounts: accounts, Checkout: checkout.New(w.db, gateway, items, syncer, checkout.Origins{shopURL}), TopUps: topUps, Inbox: events, Post: outbox.NewPost(w.db, true), LowPoints: lowPoints,
-		Tokens: tokens, Catalog: items, Origins: []string{shopURL}, Shop: true, SandboxURL: w.stripe, Log: log,
+		Tokens: tokens, Catalog: items, Origins: []string{shopURL}, Shop: true, SandboxURL: w.stripe, Leaving: leaving, Log: log,
 	})
 	must(t, err)
 	return handler

@@ -17,8 +17,8 @@ import (
 var shownSecret = regexp.MustCompile(`STRIPE_WEBHOOK_SECRET=(whsec_\S+)`)
 
 // TestServeTwoReplicas proves that an operator's way from an empty PostgreSQL to two servers behind one address works as
-// documented: every command on the way, a purchase begun on one replica and spent on the other, one key on both at once, and
-// an orderly end.
+// documented: every command on the way, a purchase begun on one replica and spent on the other, one key on both at once, a
+// stream on one that tells what the other spends, and an orderly end, of the stream too.
 func TestServeTwoReplicas(t *testing.T) {
 	t.Parallel()
 	stripe, addr := newSandbox(t), freeAddr(t)
@@ -52,12 +52,15 @@ func TestServeTwoReplicas(t *testing.T) {
 	if err := playTwoReplicas(d, two.url); err != nil {
 		t.Fatal(err)
 	}
+	d.api = one.url
+	hears := wantStream(t, d, two.url)
 	wantEventsProcessed(t, p)
 	if said := p.run(0, "stripe", "reconcile"); !strings.Contains(said, "1 accounts compared, 0 differ") {
 		t.Errorf("reconcile says %q", said)
 	}
 	one.terminate()
 	two.terminate()
+	hears(`"reason":"server_ending"`)
 	for _, r := range []*replica{one, two} {
 		if strings.Contains(r.said.String(), secret[1]) || strings.Contains(r.said.String(), "sk_test_123") {
 			t.Error("a secret is in the log")

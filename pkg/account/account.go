@@ -28,11 +28,12 @@ type Service struct {
 	syncer  *reconcile.Syncer
 	hashers chan struct{}
 	decoy   string
+	watches *watches
 }
 
 // New answers a Service.
 func New(db *store.DB, tokens *token.Issuer, syncer *reconcile.Syncer) (*Service, error) {
-	s := &Service{db: db, tokens: tokens, syncer: syncer, hashers: make(chan struct{}, maxHashers)}
+	s := &Service{db: db, tokens: tokens, syncer: syncer, hashers: make(chan struct{}, maxHashers), watches: newWatches(db.LoginStates, db.Now)}
 	var err error
 	s.decoy, err = s.hash(context.Background(), "no password of anybody's")
 	return s, err

@@ -65,6 +65,17 @@ type Login struct {
 	RevokedAt *time.Time
 }
 
+// LoginState is what an open stream of a login's session is held against.
+type LoginState struct {
+	Version    int64      // of the account
+	NextExpiry *time.Time // of the account's lots
+	ExpiresAt  time.Time
+	RevokedAt  *time.Time
+}
+
+// Lives says whether the login may still be used. The zero state, of a login that is not there, does not live.
+func (s LoginState) Lives(now time.Time) bool { return s.RevokedAt == nil && now.Before(s.ExpiresAt) }
+
 // RefreshToken is one use of a Login. Only its hash is stored.
 type RefreshToken struct {
 	Hash      string

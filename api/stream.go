@@ -1,0 +1,145 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/pointsync/pointsync/pkg/account"
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/token"
+)
+
+const (
+	streamTime     = 10 * time.Minute // at the most: load balancers spread what comes anew, and the first token still lives
+	streamPulse    = 15 * time.Second // how often a quiet stream shows that it lives
+	streamPatience = 10 * time.Second // for one write, and for one read of the account
+)
+
+// Why a stream ends.
+const (
+	loginEnded   = "login_ended"
+	timeOver     = "time_over"
+	serverEnding = "server_ending"
+)
+
+// streamSession tells the caller's session anew whenever the account changes. The generated server answers whole bodies, so it
+// stands outside.
+func (s *server) streamSession(c echo.Context) error {
+	if closed(s.leaving) {
+		return billing.Errorf(billing.EUnavailable, "This server is about to end.")
+	}
+	ctx, who := c.Request().Context(), caller(c.Request().Context())
+	watch, err := s.accounts.Follow(ctx, who)
+	if err != nil {
+		return err
+	}
+	defer watch.Close()
+	session, err := s.accounts.Read(ctx, who) // while an error can still be a problem
+	if err != nil {
+		return err
+	}
+	out := beginEvents(c)
+	known, err := strconv.ParseInt(c.Request().Header.Get("Last-Event-ID"), 10, 64)
+	if err != nil || known != session.Account.Version {
+		out.session(session)
+	}
+	watch.Tell(session.Account.Version)
+	s.follow(ctx, out, watch, session.Account.Version, lengthOf(c))
+	return nil
+}
+
+// lengthOf is how long the caller wants the stream to last; the contract has checked it.
+func lengthOf(c echo.Context) time.Duration {
+	if seconds, err := strconv.Atoi(c.QueryParam("seconds")); err == nil {
+		return time.Duration(seconds) * time.Second
+	}
+	return streamTime
+}
+
+// follow writes what happens after a version that was told, until the stream is over or its reader has gone.
+func (s *server) follow(ctx context.Context, out *events, watch *account.Watch, told int64, length time.Duration) {
+	over, pulse := time.NewTimer(length), time.NewTicker(streamPulse)
+	defer over.Stop()
+	defer pulse.Stop()
+	for out.err == nil {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.leaving:
+			out.end(serverEnding)
+			return
+		case <-over.C:
+			out.end(timeOver)
+			return
+		case <-pulse.C:
+			out.write(": still here\n\n")
+		case <-watch.News:
+			if watch.Ended() {
+				out.end(loginEnded)
+				return
+			}
+			session, err := s.readFor(ctx, caller(ctx))
+			if err != nil || session.Account.Version == told {
+				continue // the signal comes again as long as the account is of another version than was told
+			}
+			told = session.Account.Version
+			out.session(session)
+			watch.Tell(told)
+		}
+	}
+}
+
+func (s *server) readFor(ctx context.Context, who token.Claims) (account.Session, error) {
+	ctx, cancel := context.WithTimeout(ctx, streamPatience)
+	defer cancel()
+	return s.accounts.Read(ctx, who)
+}
+
+// events writes server-sent events. Nothing is kept for a reader that is slow: a write that takes too long ends the stream.
+type events struct {
+	out        http.ResponseWriter
+	connection *http.ResponseController
+	err        error // the first one; the reader has gone, and there is nobody to tell
+}
+
+// beginEvents sends the header. The server's limits are for requests that end by themselves, so each write has its own.
+func beginEvents(c echo.Context) *events {
+	header := c.Response().Header()
+	header.Set(echo.HeaderContentType, "text/event-stream")
+	header.Set("X-Accel-Buffering", "no") // or nginx would keep what happens to itself
+	e := &events{out: c.Response(), connection: http.NewResponseController(c.Response().Writer)}
+	e.err = e.connection.SetReadDeadline(time.Time{})
+	e.write("retry: 2000\n\n")
+	return e
+}
+
+func (e *events) session(s account.Session) {
+	data, err := json.Marshal(toAPISession(s))
+	if err != nil {
+		e.err = err
+		return
+	}
+	e.write(fmt.Sprintf("event: session\nid: %d\ndata: %s\n\n", s.Account.Version, data))
+}
+
+func (e *events) end(reason string) {
+	e.write(fmt.Sprintf("event: end\ndata: {\"reason\":%q}\n\n", reason))
+}
+
+func (e *events) write(text string) {
+	if e.err == nil {
+		e.err = e.connection.SetWriteDeadline(time.Now().Add(streamPatience))
+	}
+	if e.err == nil {
+		_, e.err = e.out.Write([]byte(text))
+	}
+	if e.err == nil {
+		e.err = e.connection.Flush()
+	}
+}

@@ -1,0 +1,283 @@
+package api_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pointsync/pointsync/api"
+	"github.com/pointsync/pointsync/pkg/store"
+	"github.com/pointsync/pointsync/pkg/store/storetest"
+)
+
+// server is another server on the world's database.
+func (w *world) server(t *testing.T, leaving <-chan struct{}) string {
+	t.Helper()
+	s := httptest.NewServer(w.wire(leaving))
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+// told is one event of a stream; a comment has its text alone.
+type told struct {
+	name, id, comment string
+	answer
+}
+
+// follower reads a stream of a client's.
+type follower struct {
+	c     *client
+	told  chan told // closed when the stream has ended
+	leave func()
+}
+
+// follow opens a stream at a server.
+func (c *client) follow(t *testing.T, server, query string, header ...string) *follower {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server+"/session/stream"+query, nil)
+	must(t, err)
+	req.Header.Set("Authorization", "Bearer "+c.token)
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	resp, err := http.DefaultClient.Do(req)
+	must(t, err)
+	if kind := resp.Header.Get("Content-Type"); resp.StatusCode != http.StatusOK || kind != "text/event-stream" {
+		t.Fatalf("the stream answers %d %s", resp.StatusCode, kind)
+	}
+	f := &follower{c: &client{t: t, w: c.w, email: c.email}, told: make(chan told, 100), leave: func() { resp.Body.Close() }}
+	t.Cleanup(f.leave)
+	go func() {
+		defer close(f.told)
+		lines := bufio.NewScanner(resp.Body)
+		for e := (told{}); lines.Scan(); {
+			name, value, _ := strings.Cut(lines.Text(), ":")
+			value = strings.TrimPrefix(value, " ")
+			switch {
+			case name == "" && value != "":
+				f.told <- told{comment: value}
+			case name == "event":
+				e.name = value
+			case name == "id":
+				e.id = value
+			case name == "data":
+				e.raw = []byte(value)
+				_ = json.Unmarshal(e.raw, &e.json)
+			case name == "" && e.name != "":
+				f.told <- e
+				e = told{}
+			}
+		}
+	}()
+	return f
+}
+
+// next waits for the next event that is no comment, and takes over its token.
+func (f *follower) next() told {
+	f.c.t.Helper()
+	deadline := time.After(20 * time.Second)
+	for {
+		select {
+		case e, open := <-f.told:
+			if !open {
+				f.c.t.Fatal("the stream ended")
+			}
+			if e.comment == "" {
+				f.c.keep(e.answer)
+				return e
+			}
+		case <-deadline:
+			f.c.t.Fatal("nothing is told")
+		}
+	}
+}
+
+// until waits for points.
+func (f *follower) until(available int) told {
+	f.c.t.Helper()
+	for {
+		e := f.next()
+		f.c.expect(e.name == "session" && e.id == strconv.Itoa(f.c.claims().number("ver")), "a session with its version: %s %s", e.id, e.raw)
+		if e.number("points.available") == available {
+			f.c.expect(f.c.claims().number("points") == available, "the token says so too")
+			return e
+		}
+	}
+}
+
+// wantEnd waits for the end, and its reason.
+func (f *follower) wantEnd(reason string) {
+	f.c.t.Helper()
+	e := f.next()
+	for e.name == "session" {
+		e = f.next()
+	}
+	f.c.expect(e.name == "end" && e.text("reason") == reason, "it ends with %s: %s %s", reason, e.name, e.raw)
+	if _, open := <-f.told; open {
+		f.c.t.Fatal("something is told after the end")
+	}
+}
+
+// followsItsSession proves that a stream that nothing happens on tells the session once and ends in its time.
+func (c *client) followsItsSession() {
+	c.t.Helper()
+	said := string(c.call(http.StatusOK, http.MethodGet, "/session/stream?seconds=1", nil).raw)
+	c.expect(strings.Count(said, "event: session\n") == 1 && strings.HasSuffix(said, "event: end\ndata: {\"reason\":\"time_over\"}\n\n"), "once, and the end: %s", said)
+	known := string(c.call(http.StatusOK, http.MethodGet, "/session/stream?seconds=1", nil, "Last-Event-ID", strconv.Itoa(c.claims().number("ver"))).raw)
+	c.expect(!strings.Contains(known, "event: session"), "what is known is not told again: %s", known)
+	older := string(c.call(http.StatusOK, http.MethodGet, "/session/stream?seconds=1", nil, "Last-Event-ID", "0").raw)
+	c.expect(strings.Contains(older, "event: session"), "who knows an older version is told: %s", older)
+}
+
+func badStreams() (list []refusal) {
+	for query, pointer := range map[string]string{"seconds=0": "seconds", "seconds=601": "seconds", "seconds=-1": "seconds", "seconds=x": "seconds", "seconds=": "seconds", "seconds=1.5": "seconds"} {
+		list = append(list, refusal{"stream " + query, http.MethodGet, "/session/stream?" + query, nil, nil, 400, "validation", pointer})
+	}
+	for _, id := range []string{"", "x", "-1", "1.5", "1e3", strings.Repeat("9", 19)} {
+		list = append(list, refusal{"stream after " + id, http.MethodGet, "/session/stream?seconds=1", nil, []string{"Last-Event-ID", id}, 400, "validation", "Last-Event-ID"})
+	}
+	return append(list,
+		refusal{"stream of nobody", http.MethodGet, "/session/stream?seconds=1", nil, []string{"Authorization", "-"}, 401, "unauthorized", ""},
+		refusal{"stream with a body", http.MethodGet, "/session/stream?seconds=1", `{}`, nil, 400, "validation", ""},
+		refusal{"stream by a method it does not take", http.MethodPost, "/session/stream", `{}`, nil, 405, "method-not-allowed", ""})
+}
+
+// TestSessionStream proves that an open stream tells what another server of the same database changed: a purchase that only its
+// webhook tells of, a spend, points that come back by themselves; and that who comes again is told only what it does not know.
+func TestSessionStream(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(t *testing.T, w *world) {
+		c := w.user(t)
+		other := w.server(t, nil)
+		f := c.follow(t, other, "")
+		f.until(0)
+		session := c.call(http.StatusOK, http.MethodGet, "/session", nil)
+		c.expect(f.c.claims().text("sid") == c.claims().text("sid") && f.c.claims().text("sub") == session.text("user.id"), "by the same login")
+
+		c.pay(c.call(http.StatusCreated, http.MethodPost, "/checkout", map[string]any{"item": "pack_100"}))
+		w.flush()
+		f.until(100)
+		c.spend(http.StatusOK, 10)
+		last := f.until(90)
+		f.leave()
+
+		again := c.follow(t, other, "", "Last-Event-ID", last.id)
+		c.spend(http.StatusOK, 1)
+		first := again.next()
+		c.expect(first.number("points.available") == 89, "nothing is told twice: %s", first.raw)
+		c.call(http.StatusCreated, http.MethodPost, "/points/holds", map[string]any{"amount": 9, "ttl_seconds": 60})
+		held := again.until(80)
+		c.expect(held.number("points.held") == 9, "held: %s", held.raw)
+		w.advance(time.Minute)
+		back := again.until(89)
+		c.expect(back.number("points.held") == 0, "the hold's time is over: %s", back.raw)
+	})
+}
+
+// TestStreamOfEndedLogin proves that a stream ends with its login and not with another of the same account, and that the access token,
+// which nobody can take back, opens no further one.
+func TestStreamOfEndedLogin(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(t *testing.T, w *world) {
+		c := w.user(t)
+		device := c.other()
+		device.call(http.StatusOK, http.MethodPost, "/auth/login", map[string]any{"email": c.email, "password": password})
+		stays, ends := c.follow(t, w.url, ""), device.follow(t, w.server(t, nil), "")
+		stays.until(0)
+		ends.until(0)
+		c.call(http.StatusNoContent, http.MethodPost, "/auth/logout", map[string]any{"refresh_token": device.refresh})
+		ends.wantEnd("login_ended")
+		device.call(http.StatusUnauthorized, http.MethodGet, "/session/stream?seconds=1", nil)
+		c.buy("pack_100")
+		stays.until(100)
+	})
+}
+
+// TestStreamLimits proves that one account's streams are few, that the metrics count them, and that one that is left makes room.
+func TestStreamLimits(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(t *testing.T, w *world) {
+		c := w.user(t)
+		var open []*follower
+		for range 5 {
+			open = append(open, c.follow(t, w.url, ""))
+		}
+		refused := c.call(http.StatusTooManyRequests, http.MethodGet, "/session/stream", nil)
+		c.expect(refused.text("type") == "/problems/too-many-requests" && refused.header.Get("Retry-After") != "", "refused: %s", refused.raw)
+		metrics := string(c.call(http.StatusOK, http.MethodGet, "/metrics", nil).raw)
+		c.expect(strings.Contains(metrics, "\npointsync_session_streams 5\n"), "the metrics count them")
+		w.user(t).follow(t, w.url, "").until(0) // another's are another's
+		open[0].leave()
+		deadline := time.After(20 * time.Second)
+		for look := time.NewTicker(20 * time.Millisecond); ; {
+			select {
+			case <-deadline:
+				t.Fatal("a stream that was left makes no room")
+			case <-look.C:
+			}
+			a, err := c.do(http.MethodGet, "/session/stream?seconds=1", nil)
+			must(t, err)
+			if a.status == http.StatusOK {
+				look.Stop()
+				return
+			}
+		}
+	})
+}
+
+// TestStreamsEndWithServer proves that a server that is about to end ends its streams at once and begins none, and that who comes to
+// another server misses nothing.
+func TestStreamsEndWithServer(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(t *testing.T, w *world) {
+		c, leaving := w.user(t), make(chan struct{})
+		server := httptest.NewServer(w.wire(leaving))
+		f := c.follow(t, server.URL, "")
+		last := f.next()
+		begin := time.Now()
+		close(leaving)
+		f.wantEnd("server_ending")
+		ending := &client{t: t, w: &world{url: server.URL}, token: c.token}
+		a := ending.call(http.StatusServiceUnavailable, http.MethodGet, "/session/stream", nil)
+		c.expect(a.header.Get("Retry-After") != "", "come again: %s", a.raw)
+		server.Close() // waits for all requests
+		c.expect(time.Since(begin) < 10*time.Second, "at once")
+		c.buy("pack_100")
+		c.follow(t, w.url, "", "Last-Event-ID", last.id).until(100)
+	})
+}
+
+// TestStreamOutlivesLimits proves that the limits for requests, which are set short here, do not cut a stream, that a quiet one shows that
+// it lives, and that it ends when its time is over.
+func TestStreamOutlivesLimits(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.URL(t, store.SQLite))
+	c := w.user(t)
+	server := api.NewHTTPServer(w.wire(nil), slog.New(slog.DiscardHandler))
+	server.ReadTimeout, server.WriteTimeout = 2*time.Second, 2*time.Second
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	go func() { _ = server.Serve(l) }()
+	t.Cleanup(func() { server.Close() })
+	f := c.follow(t, fmt.Sprintf("http://%s", l.Addr()), "?seconds=17")
+	f.until(0)
+	beats := 0
+	for e := range f.told {
+		if e.comment != "" {
+			beats++
+		} else {
+			c.expect(e.name == "end" && e.text("reason") == "time_over", "it ends with its time: %s", e.raw)
+			c.expect(beats == 1, "%d signs of life in 17 seconds", beats)
+			return
+		}
+	}
+	t.Fatal("the stream was cut")
+}

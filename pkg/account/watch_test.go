@@ -1,0 +1,121 @@
+package account
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/token"
+)
+
+// looker stands in for the database, where what is counted is how often it is asked.
+type looker struct {
+	looks, logins int
+	version       int64
+	nextExpiry    *time.Time
+}
+
+func (l *looker) look(_ context.Context, ids []billing.SessionID) (map[billing.SessionID]billing.LoginState, error) {
+	l.looks++
+	l.logins = len(ids)
+	states := map[billing.SessionID]billing.LoginState{}
+	for _, id := range ids {
+		states[id] = billing.LoginState{Version: l.version, NextExpiry: l.nextExpiry, ExpiresAt: time.Now().Add(time.Hour)}
+	}
+	return states, nil
+}
+
+func claims(account, login int) token.Claims {
+	return token.Claims{Account: billing.AccountID(fmt.Sprint("acc_", account)), Login: billing.SessionID(fmt.Sprint("ses_", login))}
+}
+
+// TestWatchesShareOneLook proves that however many follow, the database is asked once each half second, that who is slow finds one signal,
+// and that nobody asks, and no goroutine stays, when the last one has left; the bubble would not end with one.
+func TestWatchesShareOneLook(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		db := &looker{version: 7}
+		s := newWatches(db.look, time.Now)
+		var all []*Watch
+		for i := range 300 {
+			w, err := s.join(claims(i/3, i/3)) // three of each login
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.Tell(7)
+			all = append(all, w)
+		}
+		time.Sleep(10*time.Second + lookEvery/2) // of the bubble's clock
+		if db.looks != 20 || db.logins != 100 {
+			t.Errorf("%d looks at %d logins in ten seconds", db.looks, db.logins)
+		}
+		if len(all[0].News) != 0 {
+			t.Error("there is news although nothing changed")
+		}
+		db.version = 8
+		time.Sleep(10 * time.Second)
+		for _, w := range all {
+			if len(w.News) != 1 || w.Ended() {
+				t.Fatalf("%d signals, ended %v", len(w.News), w.Ended())
+			}
+			w.Close()
+			w.Close() // once more does no harm
+		}
+		looked := db.looks
+		time.Sleep(time.Minute)
+		if db.looks != looked || len(s.accounts) != 0 {
+			t.Errorf("%d looks after the last has left; %d accounts", db.looks-looked, len(s.accounts))
+		}
+		again, err := s.join(claims(1, 1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-again.News
+		again.Close()
+	})
+}
+
+// TestWatchOfPointsThatRunOut proves that there is news when points run out, though nobody has changed the account for it.
+func TestWatchOfPointsThatRunOut(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		at := time.Now().Add(time.Minute)
+		s := newWatches((&looker{nextExpiry: &at}).look, time.Now)
+		w, err := s.join(claims(1, 1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer w.Close()
+		begin := time.Now()
+		<-w.News
+		if took := time.Since(begin); took < time.Minute || took > time.Minute+lookEvery || w.Ended() {
+			t.Errorf("told after %v, ended %v", took, w.Ended())
+		}
+	})
+}
+
+// TestWatchLimits proves that one account has few followers and a process many, but not without end.
+func TestWatchLimits(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newWatches((&looker{}).look, time.Now)
+		for i := range maxFollowers {
+			w, err := s.join(claims(i/maxAccountFollowers, i))
+			if err != nil {
+				t.Fatalf("follower %d: %v", i, err)
+			}
+			defer w.Close()
+			if i == maxAccountFollowers-1 {
+				if _, err := s.join(claims(0, i)); billing.CodeOf(err) != billing.ETooMany {
+					t.Errorf("one more of an account: %v", err)
+				}
+			}
+		}
+		if _, err := s.join(claims(maxFollowers, 0)); billing.CodeOf(err) != billing.ETooMany {
+			t.Errorf("one more of the process: %v", err)
+		}
+	})
+}
