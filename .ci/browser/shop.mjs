@@ -1,5 +1,5 @@
-// The demo shop, as a customer of it: register, buy a pack with a declined and then a good card, spend, subscribe, and cancel
-// in the portal.
+// The demo shop, as a customer of it: register, buy a pack with a declined and then a good card, spend, see what another device
+// spends, subscribe, and cancel in the portal.
 import { pay } from './card.mjs';
 import { stepper, withPage } from './chromium.mjs';
 
@@ -36,11 +36,15 @@ async function story(page, urls) {
     await page.getByRole('button', { name: 'Spend points' }).click();
     await page.locator('#alert').filter({ hasText: '70' }).waitFor();
   });
+  await step('what another device spends shows by itself', async () => {
+    await spendElsewhere(urls, 10);
+    await points(60);
+  });
   await step('subscribe', async () => {
     await buy(page, urls, 'Pro');
     await pay(page);
     await page.waitForURL(`${urls.base_url}/**`);
-    await points(1270);
+    await points(1260);
     await page.locator('#subscription').filter({ hasText: 'active' }).waitFor();
   });
   await step('cancel in the portal', async () => {
@@ -53,6 +57,16 @@ async function story(page, urls) {
     await page.goto(`${urls.base_url}/docs`);
     await page.getByText('/points/spend').first().waitFor();
   });
+}
+
+async function spendElsewhere(urls, amount) {
+  const post = async (path, body, headers = {}) => {
+    const answer = await fetch(urls.base_url + path, { method: 'POST', headers: { 'Content-Type': 'application/json', ...headers }, body: JSON.stringify(body) });
+    if (!answer.ok) throw new Error(`${path} answers ${answer.status}`);
+    return answer.json();
+  };
+  const { token } = await post('/auth/login', { email: 'ada@example.com', password: 'correct horse battery' });
+  await post('/points/spend', { amount }, { Authorization: `Bearer ${token}`, 'Idempotency-Key': 'elsewhere' });
 }
 
 async function buy(page, urls, name) {

@@ -1,5 +1,6 @@
 // The demo shop's client of the API: the session it holds, and how it asks. It is served in one piece with shop.js, and
-// calls three functions of that: render, when the session held has changed; log, after each request; say, while it repeats.
+// calls four functions of that: render, when the session held has changed; log, after each request; say, while it repeats;
+// showEntries, when the stream told of a change.
 //
 // One rule keeps it current: wherever a JSON answer has a member `token`, problems included, it replaces the token held.
 // The server's clock may be moved while one tries things, so nothing here compares the server's times with the browser's.
@@ -44,6 +45,7 @@ function hold(answer) {
 
 // forget ends the session here. Keys of undecided requests stay: whoever logs in again asks the same question.
 function forget() {
+  unfollow();
   session = null;
   sessionStorage.removeItem("session");
   sessionStorage.removeItem("spent");
@@ -124,6 +126,70 @@ async function insist(path, body) {
 function newKey() {
   if (crypto.randomUUID) return crypto.randomUUID();
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("");
+}
+
+// ---- Staying current -----------------------------------------------------------------------------------------------
+
+// follow reads the session's stream while somebody is logged in: what another device, a renewal or a payment changes shows by itself.
+// Where there is no stream nothing is missing, for every answer brings a token; so it never complains.
+let following = null;
+
+async function follow() {
+  if (following) return;
+  following = new AbortController();
+  const mine = following.signal;
+  for (let failures = 0; session && !mine.aborted;) {
+    try {
+      const reason = await readStream(mine);
+      failures = 0;
+      if (reason === "login_ended") await refresh(); // which says that it has ended, or that another tab has gone on
+    } catch (failure) {
+      if (failure.status === 401) await refresh().catch(() => {});
+      failures++;
+    }
+    if (session && !mine.aborted) await pause(Math.min(1000 * 2 ** failures, 60000) * (0.75 + Math.random() / 2));
+  }
+}
+
+function unfollow() {
+  following?.abort();
+  following = null;
+}
+
+// readStream reads one stream to its end and answers the reason that it gives.
+async function readStream(left) {
+  const silent = new AbortController(); // the server says something every 15 seconds, or is not there any more
+  let watchdog = setTimeout(() => silent.abort(), 40000);
+  try {
+    const response = await fetch("/session/stream", {
+      headers: { Accept: "text/event-stream, application/problem+json", Authorization: `Bearer ${session.token}`, "Last-Event-ID": String(claimsOf(session.token).ver) },
+      cache: "no-store", signal: AbortSignal.any([left, silent.signal]),
+    });
+    if (!response.ok) throw new Failure(response.status);
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    for (let text = "", reason = ""; ;) {
+      const { done, value } = await reader.read();
+      if (done) return reason;
+      clearTimeout(watchdog);
+      watchdog = setTimeout(() => silent.abort(), 40000);
+      const events = (text + value).split("\n\n");
+      text = events.pop(); // not whole yet
+      for (const event of events) {
+        const field = (name) => event.match(new RegExp(`^${name}: (.*)$`, "m"))?.[1];
+        if (field("event") === "end") reason = JSON.parse(field("data")).reason;
+        if (field("event") === "session" && !left.aborted) changed(JSON.parse(field("data")));
+      }
+    }
+  } finally {
+    clearTimeout(watchdog);
+  }
+}
+
+// changed takes over a session that the stream tells, and shows the history anew where it is new here.
+function changed(answer) {
+  const before = claimsOf(session?.token ?? "").ver;
+  hold(answer);
+  if (claimsOf(answer.token).ver > before) showEntries().catch(() => {});
 }
 
 // ---- One refresh for all -------------------------------------------------------------------------------------------

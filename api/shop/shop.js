@@ -215,6 +215,7 @@ async function showEntries(from = null) {
 
 // arrive is what happens once someone is logged in: after logging in, and on every load of the page.
 async function arrive() {
+  follow();
   const orderID = new URLSearchParams(location.search).get("order_id");
   if (orderID) return watch(orderID);
   await Promise.all([call("GET", "/session"), showEntries()]);
@@ -231,6 +232,10 @@ byId("spend").addEventListener("submit", (event) => {
 byId("logout").addEventListener("click", (event) => act(event.currentTarget, leave));
 byId("portal").addEventListener("click", (event) => act(event.currentTarget, openPortal));
 byId("older").addEventListener("click", (event) => act(event.currentTarget, () => showEntries(cursor)));
+document.addEventListener("visibilitychange", () => { // a browser opens few connections to one server, for all its tabs
+  if (document.hidden) unfollow();
+  else if (session) follow();
+});
 addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); }); // back from the payment page
 
 render();
