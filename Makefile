@@ -24,7 +24,7 @@ SIMULATE_LONG = go run ./pkg/store/storetest/pgtest -- go test ./pkg/simtest -co
 	-args -seed=$(SEED) -long-for=$(LONG_FOR) -long-report=$(LONG_REPORT) -patience=30m
 
 # The proofs of docs/proofs.md that are not the simulation. Plain `go test` runs them in their short form; `-full` in full.
-PROOFS = ^Test(ThreeReplicas|PostgresKilled|ServerKilledOnSQLite|KeysTogether|RepliesCut|StaleTokens|ManyLies|ManyPoisons|RefundAgainstSpend|AnyOrderOfPictures)$$
+PROOFS = ^Test(Linearizable|ThreeReplicas|PostgresKilled|ServerKilledOnSQLite|KeysTogether|RepliesCut|StaleTokens|ManyLies|ManyPoisons|RefundAgainstSpend|AnyOrderOfPictures)$$
 PROVE = go run ./pkg/store/storetest/pgtest -- go test ./pkg/simtest ./pkg/inbox ./pkg/reconcile -count=1 -v -run '$(PROOFS)' -parallel 4
 
 # TESTFLAGS go to `go test`: make test TESTFLAGS='-race -run Spend'
