@@ -210,7 +210,7 @@ func TestStreamLimits(t *testing.T) {
 		for range 5 {
 			open = append(open, c.follow(t, w.url, ""))
 		}
-		refused := c.call(http.StatusTooManyRequests, http.MethodGet, "/session/stream", nil)
+		refused := c.call(http.StatusTooManyRequests, http.MethodGet, "/session/stream?seconds=1", nil)
 		c.expect(refused.text("type") == "/problems/too-many-requests" && refused.header.Get("Retry-After") != "", "refused: %s", refused.raw)
 		metrics := string(c.call(http.StatusOK, http.MethodGet, "/metrics", nil).raw)
 		c.expect(strings.Contains(metrics, "\npointsync_session_streams 5\n"), "the metrics count them")
@@ -246,7 +246,7 @@ func TestStreamsEndWithServer(t *testing.T) {
 		close(leaving)
 		f.wantEnd("server_ending")
 		ending := &client{t: t, w: &world{url: server.URL}, token: c.token}
-		a := ending.call(http.StatusServiceUnavailable, http.MethodGet, "/session/stream", nil)
+		a := ending.call(http.StatusServiceUnavailable, http.MethodGet, "/session/stream?seconds=1", nil)
 		c.expect(a.header.Get("Retry-After") != "", "come again: %s", a.raw)
 		server.Close() // waits for all requests
 		c.expect(time.Since(begin) < 10*time.Second, "at once")
