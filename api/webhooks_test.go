@@ -159,18 +159,27 @@ func TestWebhookRefusals(t *testing.T) {
 		} {
 			t.Run(r.name, func(t *testing.T) { r.holds(t, admin.other()) })
 		}
+		// An endpoint that there is, so that an admin would be answered otherwise.
+		made := admin.call(http.StatusCreated, http.MethodPost, "/admin/webhooks", map[string]any{"url": "https://example.com/0"})
+		path := "/admin/webhooks/" + made.text("webhook.id")
+		tested := admin.call(http.StatusAccepted, http.MethodPost, path+"/test", nil).text("event_id")
 		for _, r := range []refusal{
 			{"list", http.MethodGet, "/admin/webhooks", nil, nil, 404, "not-found", ""},
 			{"add", http.MethodPost, "/admin/webhooks", `{"url":"https://example.com"}`, nil, 404, "not-found", ""},
-			{"change", http.MethodPut, gone, `{}`, nil, 404, "not-found", ""},
-			{"remove", http.MethodDelete, gone, nil, nil, 404, "not-found", ""},
-			{"look", http.MethodGet, gone + "/deliveries", nil, nil, 404, "not-found", ""},
+			{"change", http.MethodPut, path, `{"url":"https://example.com/mine"}`, nil, 404, "not-found", ""},
+			{"remove", http.MethodDelete, path, nil, nil, 404, "not-found", ""},
+			{"roll", http.MethodPost, path + "/roll", nil, nil, 404, "not-found", ""},
+			{"test", http.MethodPost, path + "/test", nil, nil, 404, "not-found", ""},
+			{"look", http.MethodGet, path + "/deliveries", nil, nil, 404, "not-found", ""},
+			{"resend", http.MethodPost, path + "/deliveries/" + tested + "/resend", nil, nil, 404, "not-found", ""},
 		} {
 			t.Run("stranger "+r.name, func(t *testing.T) { r.holds(t, c.other()) })
 		}
+		kept := admin.call(http.StatusOK, http.MethodGet, "/admin/webhooks", nil)
+		admin.expect(len(kept.list("webhooks")) == 1 && strings.Contains(string(kept.raw), "https://example.com/0"), "a stranger changed something: %s", kept.raw)
 		(&client{t: t, w: w}).call(http.StatusUnauthorized, http.MethodPut, "/points/threshold", `{"points":1}`)
-		for n := range 16 {
-			admin.call(http.StatusCreated, http.MethodPost, "/admin/webhooks", map[string]any{"url": fmt.Sprintf("https://example.com/%d", n)})
+		for n := range 15 {
+			admin.call(http.StatusCreated, http.MethodPost, "/admin/webhooks", map[string]any{"url": fmt.Sprintf("https://example.com/%d", n+1)})
 		}
 		full := admin.call(http.StatusConflict, http.MethodPost, "/admin/webhooks", map[string]any{"url": "https://example.com"})
 		admin.expect(full.text("type") == "/problems/conflict", "as many as there may be: %s", full.raw)

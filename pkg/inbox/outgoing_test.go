@@ -112,6 +112,26 @@ func TestOutgoingJobLost(t *testing.T) {
 	})
 }
 
+// Proves that what is forgotten of long ago includes events that ended, and none that waits.
+func TestForgetsDeliveries(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(w *world) {
+		id := w.rich()
+		w.endpoint(nil)
+		for _, key := range []string{"ended", "waits", "ended lately"} {
+			w.grant(id, key)
+			if key != "waits" {
+				w.exec("UPDATE deliveries SET status = 'delivered', delivered_at = created_at WHERE id = (SELECT max(id) FROM deliveries)")
+			}
+			w.advance(20 * 24 * time.Hour)
+		}
+		must(w.t, w.inbox.Forget(context.Background()))
+		if all, waiting := w.count("SELECT count(*) FROM deliveries"), w.count(pendingDeliveries); all != 2 || waiting != 1 {
+			w.t.Errorf("%d events are remembered, %d of them wait; want that of 20 days ago and the one that waits", all, waiting)
+		}
+	})
+}
+
 // Proves that a failed event is tried again by a job that waits for its time.
 func TestOutgoingRetry(t *testing.T) {
 	t.Parallel()

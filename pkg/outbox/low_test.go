@@ -114,6 +114,25 @@ func TestNotLowBetween(t *testing.T) {
 	})
 }
 
+// Proves that a way down in several steps of one transaction is told once, as it ends.
+func TestLowInSteps(t *testing.T) {
+	t.Parallel()
+	eachOffice(t, func(o *office) {
+		w, id := o.add("https://example.com/hook", billing.OutPointsLow), o.account(200)
+		o.change(id, func(ctx context.Context, tx *store.Tx, a billing.Account) (err error) {
+			for _, n := range []billing.Points{50, 60, 1} {
+				if a, err = ledger.Correct(ctx, tx, a, n, "r"); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if sent := o.sent(w); len(sent) != 1 || !strings.Contains(sent[0].Body, `"available":89`) {
+			t.Errorf("told %v", sent)
+		}
+	})
+}
+
 // Proves on PostgreSQL that of 100 spends at once, one of which crosses the threshold, just one tells of it.
 func TestLowTogether(t *testing.T) {
 	t.Parallel()

@@ -47,6 +47,15 @@ func TestSweep(t *testing.T) {
 		if n := len(o.sent(w)); n != 0 {
 			t.Errorf("%d events of an endpoint that was removed", n)
 		}
+		gone := o.add("https://example.com/gone")
+		o.account(1000)
+		// As where an event was written while its endpoint was being removed.
+		_, err := o.db.SQL().Exec("DELETE FROM webhooks WHERE url = 'https://example.com/gone'")
+		must(t, err)
+		sweep()
+		if n := len(o.sent(gone)); n != 0 {
+			t.Errorf("%d events of no endpoint", n)
+		}
 	})
 }
 

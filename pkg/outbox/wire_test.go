@@ -28,7 +28,7 @@ func TestLocalRefused(t *testing.T) {
 	for host, local := range map[string]bool{
 		"127.0.0.1": true, "127.9.9.9": true, "::1": true, "10.0.0.1": true, "172.16.5.4": true, "192.168.1.1": true, "169.254.169.254": true, "fe80::1%eth0": true,
 		"fd00::1": true, "0.0.0.0": true, "::": true, "100.64.0.1": true, "::ffff:10.0.0.1": true, "255.255.255.255": true, "224.0.0.1": true, "64:ff9b::7f00:1": true,
-		"localhost": true, "api.localhost": true, "example.com": false, "93.184.215.14": false, "2606:2800:21f:cb07:6820:80da:af6b:8b2c": false,
+		"::ffff:100.64.0.1": true, "64:ff9b::7f00:1%eth0": true, "localhost": true, "api.localhost": true, "example.com": false, "93.184.215.14": false, "2606:2800:21f:cb07:6820:80da:af6b:8b2c": false,
 	} {
 		if got := outbox.IsLocal(host); got != local {
 			t.Errorf("%s: local is %v", host, got)
