@@ -32,7 +32,7 @@ func (s *server) GetCheckout(ctx context.Context, r GetCheckoutRequestObject) (G
 	if err != nil {
 		return nil, err
 	}
-	token, err := s.accounts.Mint(a, caller(ctx))
+	token, err := s.accounts.Mint(ctx, a, caller(ctx))
 	if err != nil {
 		return nil, err
 	}

@@ -64,7 +64,7 @@ func (s *server) changed(ctx context.Context, c checkout.Changed, err error) (Su
 	if err != nil {
 		return SubscriptionChanged{}, err
 	}
-	token, err := s.accounts.Mint(c.Account, caller(ctx))
+	token, err := s.accounts.Mint(ctx, c.Account, caller(ctx))
 	return SubscriptionChanged{
 		Subscription: toAPISubscription(c.Account.Subscription), Points: toAPIPoints(c.Account.Balance), Token: token,
 	}, err

@@ -115,13 +115,24 @@ func (s *Service) Read(ctx context.Context, c token.Claims) (Session, error) {
 	if err != nil {
 		return Session{}, err
 	}
-	return s.session(a, c.Login, "")
+	raw, claims, err := s.renew(ctx, a, c)
+	return Session{Token: raw, ExpiresAt: claims.ExpiresAt, Account: a, login: c.Login}, err
 }
 
 // Mint makes a fresh token for a caller from an account just read.
-func (s *Service) Mint(a billing.Account, c token.Claims) (string, error) {
-	raw, _, err := s.tokens.Mint(a, c.Login)
+func (s *Service) Mint(ctx context.Context, a billing.Account, c token.Claims) (string, error) {
+	raw, _, err := s.renew(ctx, a, c)
 	return raw, err
+}
+
+// renew makes a fresh token for who holds one. It lives longer than that one only while the login does, or whoever was logged out
+// could stay for ever. What was done is done, so a database that does not answer this question spoils no answer.
+func (s *Service) renew(ctx context.Context, a billing.Account, c token.Claims) (string, token.Claims, error) {
+	states, err := s.db.LoginStates(ctx, []billing.SessionID{c.Login})
+	if err != nil || !states[c.Login].Lives(s.db.Now()) {
+		return s.tokens.MintInstead(a, c)
+	}
+	return s.tokens.Mint(a, c.Login)
 }
 
 func (s *Service) session(a billing.Account, login billing.SessionID, refresh string) (Session, error) {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/store"
@@ -186,6 +187,53 @@ func TestRefresh(t *testing.T) {
 		}
 		if err := s.Logout(context.WithoutCancel(t.Context()), "psr_unknown"); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// TestTokensEndWithTheirLogin proves that whoever is logged out, but goes on asking with the token they hold, is out when that token
+// would have ended, however often they were answered a fresh one; and that whoever is not stays in.
+func TestTokensEndWithTheirLogin(t *testing.T) {
+	t.Parallel()
+	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
+		s := newService(t, db)
+		in, err := s.Register(t.Context(), "ada@example.com", password)
+		if err != nil {
+			t.Fatal(err)
+		}
+		read := func() token.Claims {
+			t.Helper()
+			c, err := s.tokens.Parse(in.Token)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if in, err = s.Read(t.Context(), c); err != nil {
+				t.Fatal(err)
+			}
+			if c, err = s.tokens.Parse(in.Token); err != nil {
+				t.Fatal(err)
+			}
+			return c
+		}
+		for range 3 {
+			clock.Advance(token.TTL / 2)
+			if c := read(); !c.ExpiresAt.Equal(clock.Now().Add(token.TTL)) {
+				t.Fatalf("while logged in, a token of %v ends at %v", clock.Now(), c.ExpiresAt)
+			}
+		}
+		end := clock.Now().Add(token.TTL)
+		if err := db.InTx(t.Context(), func(tx *store.Tx) error { return tx.RevokeLogin(t.Context(), in.login) }); err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			clock.Advance(token.TTL / 4)
+			if c := read(); !c.ExpiresAt.Equal(end) {
+				t.Fatalf("after the logout, a token of %v ends at %v, want %v", clock.Now(), c.ExpiresAt, end)
+			}
+		}
+		clock.Advance(token.TTL/4 + time.Minute)
+		if _, err := s.tokens.Parse(in.Token); billing.CodeOf(err) != billing.EUnauthorized {
+			t.Errorf("after the token's end: %v", err)
 		}
 	})
 }

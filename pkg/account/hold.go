@@ -26,26 +26,26 @@ func (s *Service) Hold(ctx context.Context, c token.Claims, r ledger.HoldRequest
 		held, err = ledger.Hold(ctx, s.db, c.Account, r)
 		return held.Account, err
 	})
-	return s.answer(c, held, outcome, err)
+	return s.answer(ctx, c, held, outcome, err)
 }
 
 // Capture spends what a hold set aside. Its points are there whatever Stripe says, so nobody asks.
 // Errors: ENotFound, EConflict (the hold has ended), EInvalid, EKeyReused.
 func (s *Service) Capture(ctx context.Context, c token.Claims, r ledger.CaptureRequest) (Held, error) {
 	held, err := ledger.Capture(ctx, s.db, c.Account, r)
-	return s.answer(c, held, "", err)
+	return s.answer(ctx, c, held, "", err)
 }
 
 // Release gives back what a hold set aside. Errors: ENotFound, EConflict (the hold has ended), EKeyReused.
 func (s *Service) Release(ctx context.Context, c token.Claims, r ledger.ReleaseRequest) (Held, error) {
 	held, err := ledger.Release(ctx, s.db, c.Account, r)
-	return s.answer(c, held, "", err)
+	return s.answer(ctx, c, held, "", err)
 }
 
-func (s *Service) answer(c token.Claims, h ledger.Held, outcome reconcile.Outcome, err error) (Held, error) {
+func (s *Service) answer(ctx context.Context, c token.Claims, h ledger.Held, outcome reconcile.Outcome, err error) (Held, error) {
 	if err != nil {
 		return Held{}, err
 	}
-	raw, err := s.Mint(h.Account, c)
+	raw, err := s.Mint(ctx, h.Account, c)
 	return Held{Hold: h.Hold, Account: h.Account, Token: raw, Stale: outcome == reconcile.Failed, Replayed: h.Replayed}, err
 }

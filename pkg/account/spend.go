@@ -40,7 +40,7 @@ func (s *Service) Spend(ctx context.Context, c token.Claims, r ledger.SpendReque
 	if err != nil {
 		return Spent{}, err
 	}
-	raw, err := s.Mint(spent.Account, c)
+	raw, err := s.Mint(ctx, spent.Account, c)
 	return Spent{Entry: spent.Entry, Account: spent.Account, Token: raw, Stale: outcome == reconcile.Failed, Replayed: spent.Replayed}, err
 }
 
@@ -67,7 +67,7 @@ func (s *Service) synced(ctx context.Context, c token.Claims, amount billing.Poi
 	}
 	switch billing.CodeOf(err) {
 	case billing.EInsufficientPoints:
-		return outcome, s.refuse(c, amount, a, outcome, err)
+		return outcome, s.refuse(ctx, c, amount, a, outcome, err)
 	case billing.ENotFound:
 		return outcome, billing.Errorf(billing.EUnauthorized, "This account does not exist any more.")
 	}
@@ -75,12 +75,12 @@ func (s *Service) synced(ctx context.Context, c token.Claims, amount billing.Poi
 }
 
 // refuse answers a lack of points: with a fresh token when the database may refuse, else with a plea to come again.
-func (s *Service) refuse(c token.Claims, amount billing.Points, a billing.Account, outcome reconcile.Outcome, cause error) error {
+func (s *Service) refuse(ctx context.Context, c token.Claims, amount billing.Points, a billing.Account, outcome reconcile.Outcome, cause error) error {
 	if outcome == reconcile.Failed {
 		return &billing.Error{Code: billing.EStripeUnavailable, Err: cause, RetryAfter: 2 * time.Second,
 			Message: "Stripe did not answer, and the points known here do not suffice. Try again with the same Idempotency-Key."}
 	}
-	raw, err := s.Mint(a, c)
+	raw, err := s.Mint(ctx, a, c)
 	if err != nil {
 		return err
 	}

@@ -83,8 +83,17 @@ func NewIssuer(keys Keys, issuer, audience string, now func() time.Time) *Issuer
 // Mint makes a token that mirrors the account, for one login.
 func (i *Issuer) Mint(a billing.Account, login billing.SessionID) (string, Claims, error) {
 	now := i.now().UTC().Truncate(time.Second)
+	return i.mint(a, login, now, now.Add(TTL))
+}
+
+// MintInstead makes a token for who holds the given one, and lets it live as long as that one: its login has ended.
+func (i *Issuer) MintInstead(a billing.Account, held Claims) (string, Claims, error) {
+	return i.mint(a, held.Login, i.now().UTC().Truncate(time.Second), held.ExpiresAt)
+}
+
+func (i *Issuer) mint(a billing.Account, login billing.SessionID, now, until time.Time) (string, Claims, error) {
 	c := Claims{
-		Account: a.ID, Login: login, ID: billing.NewTokenID(now), IssuedAt: now, ExpiresAt: now.Add(TTL),
+		Account: a.ID, Login: login, ID: billing.NewTokenID(now), IssuedAt: now, ExpiresAt: until,
 		Version: a.Version, Points: a.Available,
 	}
 	if s := a.Subscription; s != nil {
