@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -94,35 +95,50 @@ func (c *client) park(path string) {
 	}))
 }
 
-// readsTheStory proves that the timeline tells of what this client has lived through, in small pages as in large ones.
+// hasAStory reads of syncs while they are kept: a month later they are forgotten. What it wants is there whether a webhook's sync came first or not:
+// the customer looked at the order before it was paid, and Stripe was away for a spend.
+func (c *client) hasAStory() {
+	c.t.Helper()
+	story := strings.Join(c.w.admin(c.t).moments("/admin/accounts/"+c.claims().text("sub")+"/timeline", 100), "\n")
+	for _, part := range []string{
+		"began: the customer looked at an order", "began: a spend asked for it", "failed: fetch account", "was applied: ", "subscription none → pro_monthly active",
+	} {
+		c.expect(strings.Contains(story, part), "the story holds %q:\n%s", part, story)
+	}
+}
+
+// readsTheStory proves that the timeline tells of what this client has lived through, in small pages as in large ones. Syncs of before
+// the month that passed are forgotten first, so that they are not while it is read.
 func (c *client) readsTheStory(admin *client, path string) {
 	c.t.Helper()
-	var small, large []string
-	for cursor := ""; ; {
-		page := admin.call(http.StatusOK, http.MethodGet, path+"?limit=5"+cursor, nil)
-		for _, m := range page.list("moments") {
-			moment := answer{json: m.(map[string]any)}
-			small = append(small, moment.text("at")+" "+moment.text("kind")+" "+moment.text("text"))
-		}
-		if cursor = page.text("next_cursor"); cursor == "" {
-			break
-		}
-		cursor = "&cursor=" + cursor
-	}
-	for _, m := range admin.call(http.StatusOK, http.MethodGet, path+"?limit=100", nil).list("moments") {
-		moment := answer{json: m.(map[string]any)}
-		large = append(large, moment.text("at")+" "+moment.text("kind")+" "+moment.text("text"))
-	}
-	story := strings.Join(small, "\n")
-	c.expect(strings.HasPrefix(story, strings.Join(large, "\n")), "pages of 5 and of 100 tell one story:\n%s", story)
+	must(c.t, c.w.inbox.Forget(c.t.Context()))
+	story := strings.Join(admin.moments(path, 5), "\n")
+	large := strings.Join(admin.moments(path, 100), "\n")
+	c.expect(story == large, "pages of 5 and of 100 tell one story:\n%s\n\n%s", story, large)
 	for _, part := range []string{
 		"account.registered registered as " + c.email, "login.began", "login.ended", "ordered 2 × pack_100 for 1000 usd", "order.fulfilled",
 		"Stripe sent checkout.session.completed about checkout.session", "event.processed", "the customer looked at an order", "a spend asked for it",
-		"subscription none → pro_monthly active", "failed: fetch account", "200 points granted: pack_100", "100 points spent",
+		"failed: fetch account", "200 points granted: pack_100", "100 points spent",
 		"points ran out", "→ pro_monthly canceled", "granted points: sorry", "20 points taken away by an admin: too many",
 		"parked, 1 grants of 100 points wait: more than a test allows", "let the grants through that waited: known to us", "the operator asked for it",
 	} {
 		c.expect(strings.Contains(story, part), "the story holds %q:\n%s", part, story)
+	}
+}
+
+// moments reads a whole timeline, page by page.
+func (c *client) moments(path string, limit int) (all []string) {
+	c.t.Helper()
+	for cursor := ""; ; {
+		page := c.call(http.StatusOK, http.MethodGet, path+"?limit="+strconv.Itoa(limit)+cursor, nil)
+		for _, m := range page.list("moments") {
+			moment := answer{json: m.(map[string]any)}
+			all = append(all, moment.text("at")+" "+moment.text("kind")+" "+moment.text("text"))
+		}
+		if cursor = page.text("next_cursor"); cursor == "" {
+			return all
+		}
+		cursor = "&cursor=" + cursor
 	}
 }
 

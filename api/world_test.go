@@ -42,6 +42,7 @@ type world struct {
 	stripe string // of the sandbox itself, past the gate
 	gate   *gate  // what the API takes for Stripe
 	db     *store.DB
+	inbox  *inbox.Inbox
 	secret string // of the webhook endpoint
 	keys   token.Keys
 	wire   func(leaving <-chan struct{}) http.Handler // makes another server on the same database
@@ -102,6 +103,7 @@ func (w *world) wired(gateway *stripegw.Gateway, items *catalog.Catalog, leaving
 		Chores: []inbox.Chore{{Name: "top_up", Every: checkout.TopUpInterval, Do: topUps.Run}},
 	})
 	must(t, err)
+	w.inbox = events
 	must(t, events.Start(t.Context()))
 	t.Cleanup(func() { must(t, events.Stop(context.Background())) })
 	tokens := token.NewIssuer(w.keys, "pointsync", "pointsync", w.now)
