@@ -77,17 +77,26 @@ func TestLowOnce(t *testing.T) {
 				return err
 			})
 		})
-		own := billing.Points(10)
-		step("an own threshold", false, func() {
-			o.change(id, func(ctx context.Context, tx *store.Tx, a billing.Account) error {
-				return tx.SetLowPoints(ctx, a.ID, &own)
-			})
+	})
+}
+
+// Proves that an account's own threshold counts, and not the operator's.
+func TestOwnThreshold(t *testing.T) {
+	t.Parallel()
+	eachOffice(t, func(o *office) {
+		w := o.add("https://example.com/hook", billing.OutPointsLow)
+		id, own := o.account(low), billing.Points(10)
+		o.change(id, func(ctx context.Context, tx *store.Tx, a billing.Account) error {
+			return tx.SetLowPoints(ctx, a.ID, &own)
 		})
-		step("a spend above it", false, func() { o.spend(id, 40) })
-		step("a spend below it", true, func() { o.spend(id, 1) })
-		last := o.sent(w)[want-1]
-		if part := `"threshold":10`; !strings.Contains(last.Body, part) || !strings.Contains(last.Body, `"available":9`) {
-			t.Errorf("%s: %s is not in it", last.Body, part)
+		o.spend(id, low-own)
+		if sent := o.sent(w); len(sent) != 0 {
+			t.Fatalf("told at the operator's threshold: %v", sent)
+		}
+		o.spend(id, 1)
+		sent := o.sent(w)
+		if len(sent) != 1 || !strings.Contains(sent[0].Body, `"threshold":10`) || !strings.Contains(sent[0].Body, `"available":9`) {
+			t.Errorf("told %v", sent)
 		}
 	})
 }

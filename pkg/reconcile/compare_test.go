@@ -33,71 +33,74 @@ func paidMarch() (reconcile.Input, reconcile.Books) {
 	}
 }
 
+// differences hold what is changed of paidMarch, and the drift that it is.
+var differences = map[string]struct {
+	change func(in *reconcile.Input, b *reconcile.Books)
+	want   string // kind and ref of each
+}{
+	"None":                       {func(*reconcile.Input, *reconcile.Books) {}, ""},
+	"SubscriptionOnlyAtStripe":   {func(in *reconcile.Input, _ *reconcile.Books) { in.Account.Subscription = nil }, "missing sub_1"},
+	"SubscriptionOnlyInDatabase": {func(in *reconcile.Input, _ *reconcile.Books) { in.Picture.Subscriptions = nil }, "missing sub_1, points-expiry lot_1"},
+	"AnotherSubscription":        {func(in *reconcile.Input, _ *reconcile.Books) { in.Account.Subscription.ID = "sub_0" }, "missing sub_1"},
+	"Status":                     {func(in *reconcile.Input, _ *reconcile.Books) { in.Account.Subscription.Status = billing.SubTrialing }, "status sub_1"},
+	"Cancels":                    {func(in *reconcile.Input, _ *reconcile.Books) { in.Account.Subscription.CancelAtPeriodEnd = true }, "status sub_1"},
+	"Price":                      {func(in *reconcile.Input, _ *reconcile.Books) { in.Account.Subscription.Plan = "pro" }, "price sub_1"},
+	"Quantity":                   {func(in *reconcile.Input, _ *reconcile.Books) { in.Account.Subscription.Quantity = 2 }, "quantity sub_1"},
+	"Scheduled": {func(in *reconcile.Input, _ *reconcile.Books) {
+		in.Account.Subscription.Scheduled = &billing.ScheduledChange{Plan: "pro", Quantity: 1, At: april}
+	}, "scheduled-change sub_1"},
+	"ScheduledOtherwise": {func(in *reconcile.Input, _ *reconcile.Books) {
+		in.Account.Subscription.Scheduled = &billing.ScheduledChange{Plan: "pro", Quantity: 1, At: april}
+		in.Picture.Subscriptions[0].Scheduled = &billing.ScheduledChange{Plan: "pro", Quantity: 2, At: april}
+	}, "scheduled-change sub_1"},
+	"Period": {func(in *reconcile.Input, _ *reconcile.Books) { in.Account.Subscription.CurrentPeriodEnd = march }, "period sub_1"},
+	"Window": {func(in *reconcile.Input, _ *reconcile.Books) { in.Account.Subscription.Window = nil }, "window sub_1"},
+	"SecondSubscription": {func(in *reconcile.Input, _ *reconcile.Books) {
+		second := subscription(billing.SubActive)
+		second.ID, second.Created = "sub_0", february.Add(-time.Hour)
+		in.Picture.Subscriptions = append(in.Picture.Subscriptions, second)
+	}, "second-subscription sub_1"},
+	"EndedBesideALiveOne": {func(in *reconcile.Input, _ *reconcile.Books) {
+		ended := subscription(billing.SubCanceled)
+		ended.ID, ended.EndedAt = "sub_0", &february
+		in.Picture.Subscriptions = append(in.Picture.Subscriptions, ended)
+	}, ""},
+	"OrderBehind": {func(in *reconcile.Input, b *reconcile.Books) {
+		in.Orders = []billing.Order{{ID: "ord_2", Kind: billing.KindPack, Status: billing.OrderPending, CheckoutID: "cs_2", Points: 100}}
+		in.Picture.Checkouts = []billing.StripeCheckout{{ID: "cs_2", Status: "complete", PaymentStatus: "paid", PaymentIntentID: "pi_3"}}
+	}, "order ord_2, grant-missing stripe:checkout:cs_2"},
+	"InvoiceNotGranted": {func(_ *reconcile.Input, b *reconcile.Books) { b.Lots = b.Lots[1:] }, "grant-missing stripe:invoice:in_1:il_1"},
+	"AnotherAmount":     {func(_ *reconcile.Input, b *reconcile.Books) { b.Lots[0].Granted = 501 }, "grant-amount lot_1"},
+	"AmountOfAPeriodOver": {func(in *reconcile.Input, b *reconcile.Books) {
+		b.Lots[0].Granted, in.Now = 501, april.Add(policy.RenewalGrace)
+	}, ""},
+	"InvoiceNotPaid":     {func(in *reconcile.Input, _ *reconcile.Books) { in.Picture.Invoices[0].Status = "void" }, "payment-missing lot_1"},
+	"InvoiceGone":        {func(in *reconcile.Input, _ *reconcile.Books) { in.Picture.Invoices = nil }, "payment-missing lot_1"},
+	"OrderNotPaid":       {func(in *reconcile.Input, _ *reconcile.Books) { in.Picture.Charges = in.Picture.Charges[:1] }, "payment-missing ord_1"},
+	"RefundOfOrder":      {func(_ *reconcile.Input, b *reconcile.Books) { b.Lots[1].ClawedBack = 19 }, "clawback-missing lot_2"},
+	"RefundOfInvoice":    {func(in *reconcile.Input, _ *reconcile.Books) { in.Picture.Charges[0].AmountRefunded = 900 }, "clawback-missing lot_1"},
+	"MoreClawedThanPaid": {func(_ *reconcile.Input, b *reconcile.Books) { b.Lots[1].ClawedBack = 50 }, "restore-missing lot_2"},
+	"ClawedAndKept": {func(in *reconcile.Input, b *reconcile.Books) {
+		in.Picture.Charges[0].Paid, b.Lots[0].ClawedBack = true, 1
+	}, "restore-missing lot_1"},
+	"PointsOutliveTheEnd": {func(in *reconcile.Input, _ *reconcile.Books) {
+		in.Picture.Subscriptions[0].Status, in.Picture.Subscriptions[0].EndedAt = billing.SubCanceled, &tenth
+	}, "status sub_1, points-expiry lot_1"},
+	"Deleted": {func(in *reconcile.Input, _ *reconcile.Books) {
+		in.Picture = billing.Snapshot{Deleted: true}
+	}, "missing sub_1, points-expiry lot_1"},
+	"DeletedAndKnown": {func(in *reconcile.Input, b *reconcile.Books) {
+		in.Picture = billing.Snapshot{Deleted: true}
+		in.Account.Subscription.Status, in.Account.Subscription.Window = billing.SubCanceled, nil
+		b.Lots[0].Remaining = 0
+	}, ""},
+}
+
 // Proves each kind of drift: an account that is as it should be has none, and one that differs in one thing has that one, and no other
 // that does not follow from it.
 func TestCompare(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]struct {
-		change func(in *reconcile.Input, b *reconcile.Books)
-		want   string // kind and ref of each
-	}{
-		"None":                       {func(*reconcile.Input, *reconcile.Books) {}, ""},
-		"SubscriptionOnlyAtStripe":   {func(in *reconcile.Input, _ *reconcile.Books) { in.Account.Subscription = nil }, "missing sub_1"},
-		"SubscriptionOnlyInDatabase": {func(in *reconcile.Input, _ *reconcile.Books) { in.Picture.Subscriptions = nil }, "missing sub_1, points-expiry lot_1"},
-		"AnotherSubscription":        {func(in *reconcile.Input, _ *reconcile.Books) { in.Account.Subscription.ID = "sub_0" }, "missing sub_1"},
-		"Status":                     {func(in *reconcile.Input, _ *reconcile.Books) { in.Account.Subscription.Status = billing.SubTrialing }, "status sub_1"},
-		"Cancels":                    {func(in *reconcile.Input, _ *reconcile.Books) { in.Account.Subscription.CancelAtPeriodEnd = true }, "status sub_1"},
-		"Price":                      {func(in *reconcile.Input, _ *reconcile.Books) { in.Account.Subscription.Plan = "pro" }, "price sub_1"},
-		"Quantity":                   {func(in *reconcile.Input, _ *reconcile.Books) { in.Account.Subscription.Quantity = 2 }, "quantity sub_1"},
-		"Scheduled": {func(in *reconcile.Input, _ *reconcile.Books) {
-			in.Account.Subscription.Scheduled = &billing.ScheduledChange{Plan: "pro", Quantity: 1, At: april}
-		}, "scheduled-change sub_1"},
-		"ScheduledOtherwise": {func(in *reconcile.Input, _ *reconcile.Books) {
-			in.Account.Subscription.Scheduled = &billing.ScheduledChange{Plan: "pro", Quantity: 1, At: april}
-			in.Picture.Subscriptions[0].Scheduled = &billing.ScheduledChange{Plan: "pro", Quantity: 2, At: april}
-		}, "scheduled-change sub_1"},
-		"Period": {func(in *reconcile.Input, _ *reconcile.Books) { in.Account.Subscription.CurrentPeriodEnd = march }, "period sub_1"},
-		"Window": {func(in *reconcile.Input, _ *reconcile.Books) { in.Account.Subscription.Window = nil }, "window sub_1"},
-		"SecondSubscription": {func(in *reconcile.Input, _ *reconcile.Books) {
-			second := subscription(billing.SubActive)
-			second.ID, second.Created = "sub_0", february.Add(-time.Hour)
-			in.Picture.Subscriptions = append(in.Picture.Subscriptions, second)
-		}, "second-subscription sub_1"},
-		"EndedBesideALiveOne": {func(in *reconcile.Input, _ *reconcile.Books) {
-			ended := subscription(billing.SubCanceled)
-			ended.ID, ended.EndedAt = "sub_0", &february
-			in.Picture.Subscriptions = append(in.Picture.Subscriptions, ended)
-		}, ""},
-		"OrderBehind": {func(in *reconcile.Input, b *reconcile.Books) {
-			in.Orders = []billing.Order{{ID: "ord_2", Kind: billing.KindPack, Status: billing.OrderPending, CheckoutID: "cs_2", Points: 100}}
-			in.Picture.Checkouts = []billing.StripeCheckout{{ID: "cs_2", Status: "complete", PaymentStatus: "paid", PaymentIntentID: "pi_3"}}
-		}, "order ord_2, grant-missing stripe:checkout:cs_2"},
-		"InvoiceNotGranted": {func(_ *reconcile.Input, b *reconcile.Books) { b.Lots = b.Lots[1:] }, "grant-missing stripe:invoice:in_1:il_1"},
-		"AnotherAmount":     {func(_ *reconcile.Input, b *reconcile.Books) { b.Lots[0].Granted = 501 }, "grant-amount lot_1"},
-		"AmountOfAPeriodOver": {func(in *reconcile.Input, b *reconcile.Books) {
-			b.Lots[0].Granted, in.Now = 501, april.Add(policy.RenewalGrace)
-		}, ""},
-		"InvoiceNotPaid":     {func(in *reconcile.Input, _ *reconcile.Books) { in.Picture.Invoices[0].Status = "void" }, "payment-missing lot_1"},
-		"InvoiceGone":        {func(in *reconcile.Input, _ *reconcile.Books) { in.Picture.Invoices = nil }, "payment-missing lot_1"},
-		"OrderNotPaid":       {func(in *reconcile.Input, _ *reconcile.Books) { in.Picture.Charges = in.Picture.Charges[:1] }, "payment-missing ord_1"},
-		"RefundOfOrder":      {func(_ *reconcile.Input, b *reconcile.Books) { b.Lots[1].ClawedBack = 19 }, "clawback-missing lot_2"},
-		"RefundOfInvoice":    {func(in *reconcile.Input, _ *reconcile.Books) { in.Picture.Charges[0].AmountRefunded = 900 }, "clawback-missing lot_1"},
-		"MoreClawedThanPaid": {func(_ *reconcile.Input, b *reconcile.Books) { b.Lots[1].ClawedBack = 50 }, "restore-missing lot_2"},
-		"ClawedAndKept": {func(in *reconcile.Input, b *reconcile.Books) {
-			in.Picture.Charges[0].Paid, b.Lots[0].ClawedBack = true, 1
-		}, "restore-missing lot_1"},
-		"PointsOutliveTheEnd": {func(in *reconcile.Input, _ *reconcile.Books) {
-			in.Picture.Subscriptions[0].Status, in.Picture.Subscriptions[0].EndedAt = billing.SubCanceled, &tenth
-		}, "status sub_1, points-expiry lot_1"},
-		"Deleted": {func(in *reconcile.Input, _ *reconcile.Books) {
-			in.Picture = billing.Snapshot{Deleted: true}
-		}, "missing sub_1, points-expiry lot_1"},
-		"DeletedAndKnown": {func(in *reconcile.Input, b *reconcile.Books) {
-			in.Picture = billing.Snapshot{Deleted: true}
-			in.Account.Subscription.Status, in.Account.Subscription.Window = billing.SubCanceled, nil
-			b.Lots[0].Remaining = 0
-		}, ""},
-	} {
+	for name, c := range differences {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			in, books := paidMarch()

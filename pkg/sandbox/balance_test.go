@@ -93,24 +93,26 @@ func TestBalance(t *testing.T) {
 		w.paid("2000", "pm_card_createDisputeInquiry")
 		w.requireMoney(0, 1912)
 	})
-	t.Run("TheListNarrows", func(t *testing.T) {
-		t.Parallel()
-		w := newWorld(t, sandbox.Options{})
-		made := w.paid("2000", "pm_card_visa")
-		w.object("POST", "/v1/refunds", "payment_intent="+made["id"].(string))
-		w.object("POST", "/v1/payment_intents", "amount=900&currency=eur&confirm=true&payment_method=pm_card_visa")
-		for filter, want := range map[string]int{"": 3, "type=refund": 1, "currency=eur": 1, "source=" + made["latest_charge"].(map[string]any)["id"].(string): 1, "type=payout": 0} {
-			if got := w.object("GET", "/v1/balance_transactions", filter)["data"].([]any); len(got) != want {
-				t.Errorf("%q finds %d, want %d", filter, len(got), want)
-			}
+}
+
+// This test proves that the list of movements narrows as asked, and refuses what it cannot tell.
+func TestBalanceList(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sandbox.Options{})
+	made := w.paid("2000", "pm_card_visa")
+	w.object("POST", "/v1/refunds", "payment_intent="+made["id"].(string))
+	w.object("POST", "/v1/payment_intents", "amount=900&currency=eur&confirm=true&payment_method=pm_card_visa")
+	for filter, want := range map[string]int{"": 3, "type=refund": 1, "currency=eur": 1, "source=" + made["latest_charge"].(map[string]any)["id"].(string): 1, "type=payout": 0} {
+		if got := w.object("GET", "/v1/balance_transactions", filter)["data"].([]any); len(got) != want {
+			t.Errorf("%q finds %d, want %d", filter, len(got), want)
 		}
-		if status, _, _, _ := w.refusal("GET", "/v1/balance_transactions/txn_x", ""); status != 404 {
-			t.Errorf("one that is not there: %d", status)
-		}
-		if status, _, param, _ := w.refusal("GET", "/v1/balance_transactions", "payout=po_x"); status != 400 || param != "payout" {
-			t.Errorf("those of a payout: %d %s", status, param)
-		}
-	})
+	}
+	if status, _, _, _ := w.refusal("GET", "/v1/balance_transactions/txn_x", ""); status != 404 {
+		t.Errorf("one that is not there: %d", status)
+	}
+	if status, _, param, _ := w.refusal("GET", "/v1/balance_transactions", "payout=po_x"); status != 400 || param != "payout" {
+		t.Errorf("those of a payout: %d %s", status, param)
+	}
 }
 
 // This test proves that a refund whose fate is decided later begins and ends as its test card says, and that the money

@@ -72,6 +72,15 @@ func TestParallelRequests(t *testing.T) {
 	if refunded := w.object("GET", "/v1/charges/"+charge, "")["amount_refunded"]; refunded != float64(100*each) {
 		t.Errorf("refunds were lost: %v", refunded)
 	}
+	w.requireAnnounced(r, map[string]int{
+		"customer.updated": each, "customer.created": each + 1, "checkout.session.completed": 1, "charge.succeeded": 2, "payment_intent.succeeded": 2,
+		"refund.created": each, "charge.refunded": each, "product.created": 2,
+	})
+}
+
+// requireAnnounced wants so many events of each type to have been made, and delivered.
+func (w *world) requireAnnounced(r *receiver, wanted map[string]int) {
+	w.t.Helper()
 	counts, delivered := map[string]int{}, map[string]int{}
 	for _, event := range w.events() {
 		counts[event["type"].(string)]++
@@ -83,12 +92,9 @@ func TestParallelRequests(t *testing.T) {
 			}
 		}
 	}
-	for name, want := range map[string]int{
-		"customer.updated": each, "customer.created": each + 1, "checkout.session.completed": 1, "charge.succeeded": 2, "payment_intent.succeeded": 2,
-		"refund.created": each, "charge.refunded": each, "product.created": 2,
-	} {
+	for name, want := range wanted {
 		if counts[name] != want || delivered[name] != want {
-			t.Errorf("%s: want %d, %d were made and %d delivered", name, want, counts[name], delivered[name])
+			w.t.Errorf("%s: want %d, %d were made and %d delivered", name, want, counts[name], delivered[name])
 		}
 	}
 }
