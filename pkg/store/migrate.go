@@ -19,6 +19,9 @@ var migrations embed.FS
 
 // Migrate brings the schema up to this program's version. Several replicas may call it at once: on PostgreSQL they
 // take turns by an advisory lock.
+//
+// All databases are made by the same statements in the same order. A database that has a later migration and lacks an earlier one, as only a
+// program between two releases can have left it, is refused rather than given the earlier one late: such a database is made anew.
 func (d *DB) Migrate(ctx context.Context) error {
 	p, err := d.provider()
 	if err != nil {
