@@ -3,6 +3,7 @@ package account
 import (
 	"context"
 	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,12 +14,15 @@ import (
 
 // looker stands in for the database, where what is counted is how often it is asked.
 type looker struct {
+	mu            sync.Mutex
 	looks, logins int
 	version       int64
 	nextExpiry    *time.Time
 }
 
 func (l *looker) look(_ context.Context, ids []billing.SessionID) (map[billing.SessionID]billing.LoginState, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.looks++
 	l.logins = len(ids)
 	states := map[billing.SessionID]billing.LoginState{}
@@ -26,6 +30,19 @@ func (l *looker) look(_ context.Context, ids []billing.SessionID) (map[billing.S
 		states[id] = billing.LoginState{Version: l.version, NextExpiry: l.nextExpiry, ExpiresAt: time.Now().Add(time.Hour)}
 	}
 	return states, nil
+}
+
+// seen answers how often the database was asked, and for how many logins the last time.
+func (l *looker) seen() (looks, logins int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.looks, l.logins
+}
+
+func (l *looker) change(version int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.version = version
 }
 
 func claims(account, login int) token.Claims {
@@ -49,13 +66,13 @@ func TestWatchesShareOneLook(t *testing.T) {
 			all = append(all, w)
 		}
 		time.Sleep(10*time.Second + lookEvery/2) // of the bubble's clock
-		if db.looks != 20 || db.logins != 100 {
-			t.Errorf("%d looks at %d logins in ten seconds", db.looks, db.logins)
+		if looks, logins := db.seen(); looks != 20 || logins != 100 {
+			t.Errorf("%d looks at %d logins in ten seconds", looks, logins)
 		}
 		if len(all[0].News) != 0 {
 			t.Error("there is news although nothing changed")
 		}
-		db.version = 8
+		db.change(8)
 		time.Sleep(10 * time.Second)
 		for _, w := range all {
 			if len(w.News) != 1 || w.Ended() {
@@ -64,10 +81,10 @@ func TestWatchesShareOneLook(t *testing.T) {
 			w.Close()
 			w.Close() // once more does no harm
 		}
-		looked := db.looks
+		looked, _ := db.seen()
 		time.Sleep(time.Minute)
-		if db.looks != looked || len(s.accounts) != 0 {
-			t.Errorf("%d looks after the last has left; %d accounts", db.looks-looked, len(s.accounts))
+		if looks, _ := db.seen(); looks != looked || len(s.accounts) != 0 {
+			t.Errorf("%d looks after the last has left; %d accounts", looks-looked, len(s.accounts))
 		}
 		again, err := s.join(claims(1, 1))
 		if err != nil {
