@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"log/slog"
 	"regexp"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -35,11 +36,10 @@ type Options struct {
 	DB       *store.DB
 	Stripe   *stripegw.Gateway
 	Syncer   *reconcile.Syncer
-	Secrets  []string         // of the webhook endpoint; several while one is rolled
-	Livemode bool             // events of the other mode are kept and ignored
-	Local    bool             // endpoints of the operator's may be plain http, on this machine or network
-	Wall     func() time.Time // the machine's clock, by which jobs are due; nil: time.Now
-	Chores   []Chore          // of the rooms above
+	Secrets  []string // of the webhook endpoint; several while one is rolled
+	Livemode bool     // events of the other mode are kept and ignored
+	Local    bool     // endpoints of the operator's may be plain http, on this machine or network
+	Chores   []Chore  // of the rooms above
 	Log      *slog.Logger
 
 	BackfillInterval time.Duration // from one walk over Stripe's list of events to the next; 0: none by itself
@@ -52,12 +52,10 @@ type Inbox struct {
 	syncer   *reconcile.Syncer
 	secrets  []string
 	livemode bool
-	wall     func() time.Time
 	log      *slog.Logger
 	jobs     *river.Client[*sql.Tx]
-	sweeper  *sweeper           // nil before Start
-	deafen   context.CancelFunc // ends listening
-	deaf     chan struct{}      // closed when it has ended
+	stop     context.CancelFunc // ends the loops, nil before Start
+	loops    sync.WaitGroup
 }
 
 const (
@@ -71,10 +69,7 @@ const (
 
 // New answers an Inbox that can receive; Start makes it work as well.
 func New(o Options) (*Inbox, error) {
-	if o.Wall == nil {
-		o.Wall = time.Now
-	}
-	in := &Inbox{db: o.DB, stripe: o.Stripe, syncer: o.Syncer, secrets: o.Secrets, livemode: o.Livemode, wall: o.Wall, log: o.Log}
+	in := &Inbox{db: o.DB, stripe: o.Stripe, syncer: o.Syncer, secrets: o.Secrets, livemode: o.Livemode, log: o.Log}
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &syncWorker{db: o.DB, syncer: o.Syncer})
 	river.AddWorker(workers, &resolveWorker{inbox: in})
@@ -86,7 +81,7 @@ func New(o Options) (*Inbox, error) {
 	river.AddWorker(workers, &lookForDueWorker{inbox: in})
 	river.AddWorker(workers, &dueWorker{db: o.DB, syncer: o.Syncer})
 	river.AddWorker(workers, &backfillWorker{inbox: in})
-	river.AddWorker(workers, &deliverWorker{inbox: in, courier: outbox.NewCourier(o.DB, o.Local, o.Wall, o.Log)})
+	river.AddWorker(workers, &deliverWorker{inbox: in, courier: outbox.NewCourier(o.DB, o.Local, time.Now, o.Log)})
 	cfg := &river.Config{
 		Queues: map[string]river.QueueConfig{
 			river.QueueDefault: {MaxWorkers: maxWorkers}, outgoingQueue: {MaxWorkers: outbox.MaxWebhooks}, // each endpoint has its own
@@ -119,20 +114,17 @@ func (in *Inbox) Start(ctx context.Context) error {
 	if err := in.jobs.Start(context.WithoutCancel(ctx)); err != nil {
 		return fmt.Errorf("inbox: start jobs: %w", err)
 	}
-	in.sweeper = in.startSweeper(ctx)
-	ctx, in.deafen = context.WithCancel(context.WithoutCancel(ctx))
-	in.deaf = make(chan struct{})
-	go func() { defer close(in.deaf); in.listen(ctx) }()
+	ctx, in.stop = context.WithCancel(context.WithoutCancel(ctx))
+	in.loops.Go(func() { in.keepSweeping(ctx) })
+	in.loops.Go(func() { in.listen(ctx) })
 	return nil
 }
 
 // Stop lets running jobs finish until ctx ends, then cuts them off; what was cut off is taken up again later.
 func (in *Inbox) Stop(ctx context.Context) error {
-	if in.sweeper != nil {
-		in.deafen()
-		<-in.deaf
-		in.sweeper.stop() // what it cuts off, another look takes up
-		<-in.sweeper.ended
+	if in.stop != nil {
+		in.stop() // what this cuts off, another look takes up
+		in.loops.Wait()
 	}
 	if err := in.jobs.Stop(ctx); err != nil {
 		return in.jobs.StopAndCancel(context.WithoutCancel(ctx))

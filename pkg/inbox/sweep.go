@@ -3,11 +3,11 @@ package inbox
 import (
 	"context"
 	"math/rand/v2"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/riverqueue/river"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/outbox"
@@ -26,26 +26,12 @@ const (
 	forgetEvery   = 30 * time.Second
 )
 
-// sweeper is a loop of each replica's own. It needs no leader and no job: the queue elects its leader anew a while after one died,
+// keepSweeping is a loop of each replica's own. It needs no leader and no job: the queue elects its leader anew a while after one died,
 // takes up what a dead process left running after a minute, and until then that job's place is taken.
-type sweeper struct {
-	inbox *Inbox
-	stop  context.CancelFunc
-	ended chan struct{}
-}
-
-func (in *Inbox) startSweeper(ctx context.Context) *sweeper {
-	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
-	s := &sweeper{inbox: in, stop: stop, ended: make(chan struct{})}
-	go s.run(ctx)
-	return s
-}
-
-func (s *sweeper) run(ctx context.Context) {
-	defer close(s.ended)
+func (in *Inbox) keepSweeping(ctx context.Context) {
 	for ctx.Err() == nil {
-		if err := s.inbox.Sweep(ctx); err != nil && ctx.Err() == nil {
-			s.inbox.log.WarnContext(ctx, "the search for events that wait too long failed", "error", err)
+		if err := in.Sweep(ctx); err != nil && ctx.Err() == nil {
+			in.log.WarnContext(ctx, "the search for events that wait too long failed", "error", err)
 		}
 		pause := time.NewTimer(sweepInterval - rand.N(sweepInterval/5)) // replicas that began together do not stay so
 		select {
@@ -74,15 +60,24 @@ func (in *Inbox) Sweep(ctx context.Context) error {
 			in.log.WarnContext(ctx, "an event that waited too long is still not answered", what, id, "error", err)
 		}
 	}
-	var work []func()
+	var looks errgroup.Group
+	looks.SetLimit(sweepWorkers)
+	look := func(what string, id any, do func() error) {
+		looks.Go(func() error {
+			if ctx.Err() == nil {
+				note(do(), what, id)
+			}
+			return nil
+		})
+	}
 	for _, id := range accounts {
-		work = append(work, func() { note(in.answer(ctx, id, since), "account", id) })
+		look("account", id, func() error { return in.answer(ctx, id, since) })
 	}
 	for _, id := range events {
-		work = append(work, func() { note(in.resolveAgain(ctx, id, since), "event", id) })
+		look("event", id, func() error { return in.resolveAgain(ctx, id, since) })
 	}
-	together(ctx, work, sweepWorkers)
-	if len(work) > 0 {
+	_ = looks.Wait() // each has told its own failure
+	if len(accounts)+len(events) > 0 {
 		in.log.WarnContext(ctx, "events waited too long and were looked at again", "accounts", len(accounts), "unrouted", len(events), "failed", failed.Load())
 	}
 	return in.callCouriers(ctx)
@@ -108,27 +103,6 @@ func (in *Inbox) resolveAgain(ctx context.Context, id billing.StripeEventID, sin
 		return err
 	}
 	return in.resolve(ctx, id)
-}
-
-// together does work on so many goroutines, and leaves out what is left when ctx ends.
-func together(ctx context.Context, work []func(), workers int) {
-	next := make(chan func())
-	var done sync.WaitGroup
-	for range min(workers, len(work)) {
-		done.Go(func() {
-			for do := range next {
-				do()
-			}
-		})
-	}
-	for _, do := range work {
-		if ctx.Err() != nil {
-			break
-		}
-		next <- do
-	}
-	close(next)
-	done.Wait()
 }
 
 type forgetArgs struct{}
