@@ -128,17 +128,25 @@ func (tx *Tx) GiveUpDeliveries(ctx context.Context, id billing.WebhookID, why st
 
 // DeleteDeliveries forgets what was made before the given time and is not pending, and what belongs to no endpoint any more, up to limit each.
 func (tx *Tx) DeleteDeliveries(ctx context.Context, before time.Time, limit int) error {
-	for _, which := range []string{
-		"created_at < @before AND status <> 'pending' ORDER BY created_at",
-		"webhook_id NOT IN (SELECT id FROM webhooks)",
-	} {
-		err := tx.q(ctx).Exec(`DELETE FROM deliveries WHERE (webhook_id, id) IN (SELECT webhook_id, id FROM deliveries WHERE `+which+` LIMIT @limit)`,
-			map[string]any{"before": stamp{before}, "limit": limit}).Error
-		if err != nil {
-			return translate(err)
+	err := tx.deleteDeliveries(ctx, "created_at < ? AND status <> 'pending' ORDER BY created_at", stamp{before}, limit)
+	// From endpoint to endpoint by the index: looking for one that is gone among all deliveries would read all of them.
+	for after := ""; err == nil; {
+		var next struct{ Webhook, Known *string }
+		err = tx.q(ctx).Raw(`SELECT d.webhook, w.id AS known FROM (SELECT MIN(webhook_id) AS webhook FROM deliveries WHERE webhook_id > ?) d
+			LEFT JOIN webhooks w ON w.id = d.webhook`, after).Scan(&next).Error
+		if err != nil || next.Webhook == nil {
+			break
+		}
+		after = *next.Webhook
+		if next.Known == nil {
+			err = tx.deleteDeliveries(ctx, "webhook_id = ?", after, limit)
 		}
 	}
-	return nil
+	return translate(err)
+}
+
+func (tx *Tx) deleteDeliveries(ctx context.Context, where string, arg any, limit int) error {
+	return tx.q(ctx).Exec(`DELETE FROM deliveries WHERE (webhook_id, id) IN (SELECT webhook_id, id FROM deliveries WHERE `+where+` LIMIT ?)`, arg, limit).Error
 }
 
 // Outgoing counts deliveries: those that wait, since when the one that waits longest does, and those that ended, ever.
