@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
@@ -22,10 +23,10 @@ const (
 func (s *Syncer) park(ctx context.Context, tx *store.Tx, a billing.Account, orders []billing.Order, d Decision) (billing.Account, Decision, error) {
 	before := a.Sync.InvoicesSince
 	a.Sync.InvoicesSince = d.InvoicesSince // as ApplyTicket wrote it
-	w, err := freshGrants(ctx, tx, d)
-	if err != nil {
+	if err := d.dropGranted(ctx, tx); err != nil {
 		return a, d, err
 	}
+	w := d.waiting(nil)
 	switch {
 	case a.Parking.At != nil:
 	case a.Parking.Approved:
@@ -77,18 +78,24 @@ func (w waiting) String() string {
 	return fmt.Sprintf("%d grants of %d points wait", w.grants, w.points)
 }
 
-func freshGrants(ctx context.Context, tx *store.Tx, d Decision) (waiting, error) {
+// dropGranted leaves of a decision's grants those that were not made before: one question for all, and none for each in the ledger.
+func (d *Decision) dropGranted(ctx context.Context, tx *store.Tx) error {
 	if len(d.Grants) == 0 {
-		return waiting{}, nil
+		return nil
 	}
 	keys := make([]string, len(d.Grants))
 	for n, g := range d.Grants {
 		keys[n] = g.Key
 	}
 	known, err := tx.KnownGrants(ctx, keys)
-	return d.waiting(known), err
+	if err != nil {
+		return err
+	}
+	d.Grants = slices.DeleteFunc(slices.Clone(d.Grants), func(g billing.Grant) bool { return known[g.Key] }) // InTx may begin anew: the decision's own list stays
+	return nil
 }
 
+// waiting is what a decision grants that is not among what was granted.
 func (d *Decision) waiting(granted map[string]bool) (w waiting) {
 	for _, g := range d.Grants {
 		if !granted[g.Key] {
