@@ -61,14 +61,8 @@ func (s *server) parkedAccounts(ctx context.Context, after billing.AccountID, li
 	if err != nil {
 		return nil, err
 	}
-	answer := FindAccounts200JSONResponse{}
-	if len(parked) > limit {
-		parked = parked[:limit]
-		next := string(parked[limit-1].ID)
-		answer.NextCursor = &next
-	}
-	answer.Accounts = each(parked, toAPIAdminAccount)
-	return answer, nil
+	parked, next := page(parked, limit, func(a billing.Account) string { return string(a.ID) })
+	return FindAccounts200JSONResponse{Accounts: each(parked, toAPIAdminAccount), NextCursor: next}, nil
 }
 
 // UnparkAccount lets the grants of a parked account through.

@@ -2,6 +2,7 @@ package api
 
 import (
 	"cmp"
+
 	"github.com/pointsync/pointsync/pkg/account"
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/token"

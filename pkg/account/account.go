@@ -109,14 +109,19 @@ func (s *Service) Login(ctx context.Context, email, password string) (Session, e
 // Read answers the session of a caller who holds a valid token, with a fresh one. Errors: EUnauthorized when the account is gone.
 func (s *Service) Read(ctx context.Context, c token.Claims) (Session, error) {
 	a, err := ledger.Current(ctx, s.db, c.Account)
-	if billing.CodeOf(err) == billing.ENotFound {
-		return Session{}, billing.Errorf(billing.EUnauthorized, "This account does not exist any more.")
-	}
 	if err != nil {
-		return Session{}, err
+		return Session{}, gone(err)
 	}
 	raw, claims, err := s.renew(ctx, a, c)
 	return Session{Token: raw, ExpiresAt: claims.ExpiresAt, Account: a, login: c.Login}, err
+}
+
+// gone says of a caller whose account is not there that they are nobody.
+func gone(err error) error {
+	if billing.CodeOf(err) == billing.ENotFound {
+		return billing.Errorf(billing.EUnauthorized, "This account does not exist any more.")
+	}
+	return err
 }
 
 // Mint makes a fresh token for a caller from an account just read.

@@ -2,9 +2,6 @@ package account
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
@@ -31,9 +28,7 @@ type Adjusted struct {
 
 // hash tells two requests apart that come under one key, whoever sends them.
 func (r Adjustment) hash() string {
-	b, _ := json.Marshal([]any{r.Action, r.Amount, r.Reason, r.ExpiresAt}) // cannot fail: texts, a number, a time of the contract's
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:])
+	return billing.RequestHash(r.Action, r.Amount, r.Reason, r.ExpiresAt)
 }
 
 // RequireAdmin refuses everybody whose row does not say admin, whatever their token says, as if there were nothing.
@@ -59,7 +54,7 @@ func (s *Service) Adjust(ctx context.Context, by, id billing.AccountID, r Adjust
 		case err != nil:
 			return err
 		case used && first.RequestHash != r.hash():
-			return billing.Errorf(billing.EKeyReused, "This Idempotency-Key was first used with another request. Use a new key for a new request.")
+			return billing.KeyReused()
 		case used:
 			out = Adjusted{Account: a, Replayed: true}
 			out.Entry, err = tx.Entry(ctx, id, first.EntryID)
@@ -85,8 +80,7 @@ func adjust(ctx context.Context, tx *store.Tx, a billing.Account, r Adjustment) 
 		return ledger.Correct(ctx, tx, a, r.Amount, r.Reason)
 	}
 	if r.ExpiresAt != nil && !r.ExpiresAt.After(tx.Now) {
-		return a, &billing.Error{Code: billing.EInvalid, Message: "The request is not valid: expires_at must be in the future.",
-			Fields: []billing.FieldError{{Pointer: "/expires_at", Message: "must be in the future"}}}
+		return a, billing.Invalid("/expires_at", "must be in the future")
 	}
 	a, _, err := ledger.Grant(ctx, tx, a, billing.Grant{
 		Key: "admin:" + string(a.ID) + ":" + r.Key, Source: "admin", Amount: r.Amount, ExpiresAt: r.ExpiresAt, Description: r.Reason,

@@ -65,13 +65,10 @@ func (s *Service) synced(ctx context.Context, c token.Claims, amount billing.Poi
 		}
 		a, err = take()
 	}
-	switch billing.CodeOf(err) {
-	case billing.EInsufficientPoints:
+	if billing.CodeOf(err) == billing.EInsufficientPoints {
 		return outcome, s.refuse(ctx, c, amount, a, outcome, err)
-	case billing.ENotFound:
-		return outcome, billing.Errorf(billing.EUnauthorized, "This account does not exist any more.")
 	}
-	return outcome, err
+	return outcome, gone(err)
 }
 
 // refuse answers a lack of points: with a fresh token when the database may refuse, else with a plea to come again.

@@ -23,11 +23,3 @@ func (s *Service) SetThreshold(ctx context.Context, c token.Claims, points *bill
 		return tx.SetLowPoints(ctx, c.Account, points)
 	}))
 }
-
-// gone says of a caller whose account is not there that they are nobody.
-func gone(err error) error {
-	if billing.CodeOf(err) == billing.ENotFound {
-		return billing.Errorf(billing.EUnauthorized, "This account does not exist any more.")
-	}
-	return err
-}

@@ -2,9 +2,6 @@ package account
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/ledger"
@@ -19,9 +16,7 @@ type Unparking struct {
 }
 
 func (u Unparking) hash() string {
-	b, _ := json.Marshal([]any{billing.ActionUnpark, u.Reason}) // cannot fail: texts
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:])
+	return billing.RequestHash(billing.ActionUnpark, u.Reason)
 }
 
 // Unpark lets a parked account's grants through, once for each key, and syncs, so that they are there; where Stripe does not
@@ -54,7 +49,7 @@ func Unpark(ctx context.Context, db *store.DB, id billing.AccountID, u Unparking
 			case err != nil:
 				return err
 			case used && first.RequestHash != u.hash():
-				return billing.Errorf(billing.EKeyReused, "This Idempotency-Key was first used with another request. Use a new key for a new request.")
+				return billing.KeyReused()
 			case used:
 				replayed = true
 				return nil

@@ -110,7 +110,7 @@ func (w walk) step(ctx context.Context, db *store.DB) error {
 	ctx = context.WithoutCancel(ctx) // what was looked at is noted also when the server stops
 	return db.InTx(ctx, func(tx *store.Tx) error {
 		now, err := tx.LockAuditRun(ctx, run.Kind)
-		if err != nil || now.Cursor != before.Cursor || !sameTime(now.BeganAt, before.BeganAt) || !sameTime(now.EndedAt, before.EndedAt) {
+		if err != nil || now.Cursor != before.Cursor || !billing.SameTime(now.BeganAt, before.BeganAt) || !billing.SameTime(now.EndedAt, before.EndedAt) {
 			return err
 		}
 		return tx.SaveAuditRun(ctx, run)
@@ -144,11 +144,4 @@ func begin(run billing.AuditRun, now time.Time, every time.Duration) (_ billing.
 
 func end(run *billing.AuditRun, now time.Time) {
 	run.EndedAt, run.LastEndedAt, run.LastFindings = &now, &now, run.Findings
-}
-
-func sameTime(a, b *time.Time) bool {
-	if a == nil || b == nil {
-		return a == b
-	}
-	return a.Equal(*b)
 }

@@ -4,3 +4,13 @@
 //
 // It imports the standard library only and does nothing: no storage, no HTTP, no clock of its own.
 package billing
+
+import "time"
+
+// SameTime compares times that may be absent.
+func SameTime(a, b *time.Time) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.Equal(*b)
+}

@@ -2,9 +2,6 @@ package checkout
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
@@ -62,26 +59,20 @@ func (s *Service) Change(ctx context.Context, id billing.AccountID, r ChangeRequ
 		return Changed{}, err
 	}
 	draft := billing.SubscriptionChange{AccountID: id, Kind: billing.ChangePlan, Plan: r.Plan, Quantity: r.Quantity, Key: r.Key}
-	draft.RequestHash = hashOf("change", r.Plan, r.Quantity, r.ProrationDate)
+	draft.RequestHash = billing.RequestHash("change", r.Plan, r.Quantity, r.ProrationDate)
 	return s.perform(ctx, draft, func(ctx context.Context, v view) (billing.ChangeSteps, error) { return s.planChange(ctx, v, plan, r) })
 }
 
 // Cancel ends the subscription, with its period or at once. Errors: those of Change.
 func (s *Service) Cancel(ctx context.Context, id billing.AccountID, r CancelRequest) (Changed, error) {
-	draft := billing.SubscriptionChange{AccountID: id, Kind: billing.ChangeCancel, Key: r.Key, RequestHash: hashOf("cancel", r.At)}
+	draft := billing.SubscriptionChange{AccountID: id, Kind: billing.ChangeCancel, Key: r.Key, RequestHash: billing.RequestHash("cancel", r.At)}
 	return s.perform(ctx, draft, func(_ context.Context, v view) (billing.ChangeSteps, error) { return planCancel(v, r.At) })
 }
 
 // Resume takes a cancellation or a change that is to come back, or lets a paused subscription bill again. Errors: those of Change.
 func (s *Service) Resume(ctx context.Context, id billing.AccountID, key string) (Changed, error) {
-	draft := billing.SubscriptionChange{AccountID: id, Kind: billing.ChangeResume, Key: key, RequestHash: hashOf("resume")}
+	draft := billing.SubscriptionChange{AccountID: id, Kind: billing.ChangeResume, Key: key, RequestHash: billing.RequestHash("resume")}
 	return s.perform(ctx, draft, func(_ context.Context, v view) (billing.ChangeSteps, error) { return planResume(v) })
-}
-
-func hashOf(parts ...any) string {
-	b, _ := json.Marshal(parts) // cannot fail: texts and numbers
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:])
 }
 
 // planner decides what Stripe is asked for, or refuses.
@@ -145,7 +136,7 @@ func (s *Service) claimChange(ctx context.Context, draft billing.SubscriptionCha
 // takeUp answers the change of a repeated request, which keeps others out for another while where it is not done.
 func takeUp(ctx context.Context, tx *store.Tx, c, draft billing.SubscriptionChange) (billing.SubscriptionChange, error) {
 	if c.RequestHash != draft.RequestHash {
-		return c, billing.Errorf(billing.EKeyReused, "This Idempotency-Key was first used with another request. Use a new key for a new request.")
+		return c, billing.KeyReused()
 	}
 	if c.Status != billing.ChangePending {
 		return c, nil

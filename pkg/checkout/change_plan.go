@@ -46,14 +46,14 @@ func (s *Service) look(ctx context.Context, id billing.AccountID) (v view, err e
 func (s *Service) wantedPlan(r ChangeRequest) (billing.Plan, error) {
 	plan, ok := s.catalog.Plan(r.Plan)
 	if !ok {
-		return plan, invalid("/plan", "is not a plan of the catalogue")
+		return plan, billing.Invalid("/plan", "is not a plan of the catalogue")
 	}
 	return plan, seats(plan, max(r.Quantity, 1))
 }
 
 func seats(plan billing.Plan, quantity int64) error {
 	if quantity > plan.MaxQuantity {
-		return invalid("/quantity", "at most %d of this plan", plan.MaxQuantity)
+		return billing.Invalid("/quantity", "at most %d of this plan", plan.MaxQuantity)
 	}
 	return nil
 }
@@ -79,7 +79,7 @@ func decideMove(v view, plan billing.Plan, r ChangeRequest) (m move, err error) 
 		return m, err
 	}
 	if plan.Currency != t.Currency {
-		return m, invalid("/plan", "is sold in %s, and the subscription is in %s", plan.Currency, t.Currency)
+		return m, billing.Invalid("/plan", "is sold in %s, and the subscription is in %s", plan.Currency, t.Currency)
 	}
 	interval, now := intervalDays[plan.Interval], intervalDays[t.Interval]*t.IntervalCount
 	switch {
@@ -150,7 +150,7 @@ func prorationDate(v view, seconds int64) (int64, error) {
 	}
 	at := time.Unix(seconds, 0)
 	if at.After(v.now) || v.now.Sub(at) > previewLife || at.Before(v.terms.CurrentPeriodStart) {
-		return 0, invalid("/proration_date", "is not that of a preview of the last %d minutes", int(previewLife.Minutes()))
+		return 0, billing.Invalid("/proration_date", "is not that of a preview of the last %d minutes", int(previewLife.Minutes()))
 	}
 	return seconds, nil
 }

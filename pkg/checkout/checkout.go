@@ -46,14 +46,7 @@ type Request struct {
 
 // hash tells two requests apart that come under one key.
 func (r Request) hash() string {
-	parts := []any{"checkout", r.Item, r.Quantity, r.SuccessURL, r.CancelURL}
-	if r.SaveMethod { // a hash that was stored before there was the choice stays right
-		parts = append(parts, "save")
-	}
-	if r.Promotion != "" {
-		parts = append(parts, "promotion", r.Promotion)
-	}
-	return hashOf(parts...)
+	return billing.RequestHash("checkout", r.Item, r.Quantity, r.SuccessURL, r.CancelURL, r.SaveMethod, r.Promotion)
 }
 
 // maxOpen bounds the unpaid orders of one account: every sync looks at each of them at Stripe.
@@ -109,11 +102,11 @@ func (s *Service) draft(id billing.AccountID, r Request) (billing.Order, error) 
 		o.Kind, o.Points, o.Amount, o.Currency = billing.KindPlan, plan.Points*billing.Points(o.Quantity), plan.Amount*o.Quantity, plan.Currency
 	} else if pack, ok := s.catalog.Pack(r.Item); ok {
 		if o.Quantity > pack.MaxQuantity {
-			return o, invalid("/quantity", "at most %d of this pack at once", pack.MaxQuantity)
+			return o, billing.Invalid("/quantity", "at most %d of this pack at once", pack.MaxQuantity)
 		}
 		o.Kind, o.Points, o.Amount, o.Currency = billing.KindPack, pack.Points*billing.Points(o.Quantity), pack.Amount*o.Quantity, pack.Currency
 	} else {
-		return o, invalid("/item", "is not in the catalogue")
+		return o, billing.Invalid("/item", "is not in the catalogue")
 	}
 	var err error
 	if o.SuccessURL, err = s.origins.resolve("/success_url", r.SuccessURL, "/?order_id={ORDER_ID}"); err != nil {
@@ -151,7 +144,7 @@ func claim(ctx context.Context, tx *store.Tx, draft billing.Order, key string) (
 		o, hash, err := tx.OrderByKey(ctx, a.ID, key)
 		switch {
 		case err == nil && hash != draft.RequestHash:
-			return o, false, billing.Errorf(billing.EKeyReused, "This Idempotency-Key was first used with another request. Use a new key for a new request.")
+			return o, false, billing.KeyReused()
 		case err == nil && o.Status == billing.OrderPending:
 			return o, true, refuseSecond(a, o)
 		case err == nil:

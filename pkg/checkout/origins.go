@@ -1,7 +1,6 @@
 package checkout
 
 import (
-	"fmt"
 	"net/url"
 	"slices"
 
@@ -19,16 +18,9 @@ func (o Origins) resolve(pointer, address, fallback string) (string, error) {
 	u, err := url.Parse(address)
 	switch {
 	case err != nil, u.Host == "", u.User != nil, u.Opaque != "":
-		return "", invalid(pointer, "is not a full address such as https://app.example.com/paid")
+		return "", billing.Invalid(pointer, "is not a full address such as https://app.example.com/paid")
 	case !slices.Contains(o, u.Scheme+"://"+u.Host):
-		return "", invalid(pointer, "its origin %s://%s is not one that the operator allows", u.Scheme, u.Host)
+		return "", billing.Invalid(pointer, "its origin %s://%s is not one that the operator allows", u.Scheme, u.Host)
 	}
 	return address, nil
-}
-
-// invalid says what is wrong with one part of the request.
-func invalid(pointer, format string, args ...any) error {
-	message := fmt.Sprintf(format, args...)
-	return &billing.Error{Code: billing.EInvalid, Message: pointer[1:] + " " + message + ".",
-		Fields: []billing.FieldError{{Pointer: pointer, Message: message}}}
 }

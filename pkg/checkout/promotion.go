@@ -11,7 +11,7 @@ import (
 // Stripe's to say.
 
 func notApplicable() error {
-	return invalid("/promotion_code", "is unknown, used up, or not for this purchase")
+	return billing.Invalid("/promotion_code", "is unknown, used up, or not for this purchase")
 }
 
 // promotion looks up the code that a customer typed. A repeat whose order has its page needs none: by then its own purchase may have used

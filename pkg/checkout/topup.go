@@ -118,9 +118,9 @@ func (s *TopUps) draft(id billing.AccountID, w TopUpWish) (billing.TopUp, error)
 	pack, ok := s.catalog.Pack(w.Pack)
 	switch {
 	case !ok:
-		return t, invalid("/pack", "is no pack of the catalogue")
+		return t, billing.Invalid("/pack", "is no pack of the catalogue")
 	case t.Quantity > pack.MaxQuantity:
-		return t, invalid("/quantity", "at most %d of this pack at once", pack.MaxQuantity)
+		return t, billing.Invalid("/quantity", "at most %d of this pack at once", pack.MaxQuantity)
 	}
 	t.Amount, t.Currency = pack.Amount*t.Quantity, pack.Currency
 	return t, nil

@@ -58,7 +58,7 @@ func Hold(ctx context.Context, db *store.DB, id billing.AccountID, r HoldRequest
 		r.Metadata = nil // one form for none, now and when the hold is read again
 	}
 	var refused error
-	k := keyed{id, r.Key, requestHash("hold", r.Amount, r.TTL, r.Description, r.Metadata)}
+	k := keyed{id, r.Key, billing.RequestHash("hold", r.Amount, r.TTL, r.Description, r.Metadata)}
 	h, err := k.once(ctx, db, func(tx *store.Tx, a billing.Account, lots []billing.Lot) (h billing.Hold, _ billing.Account, err error) {
 		if a.Available < r.Amount {
 			refused = billing.Errorf(billing.EInsufficientPoints, "%d points asked for and %d available.", r.Amount, a.Available)
@@ -89,7 +89,7 @@ func Capture(ctx context.Context, db *store.DB, id billing.AccountID, r CaptureR
 	if r.Amount < 0 || r.Amount > billing.MaxPoints {
 		return Held{}, billing.Errorf(billing.EInvalid, "The amount must be from 1 to %d points.", billing.MaxPoints)
 	}
-	k := keyed{id, r.Key, requestHash("capture", r.Hold, r.Amount)}
+	k := keyed{id, r.Key, billing.RequestHash("capture", r.Hold, r.Amount)}
 	return k.end(ctx, db, r.Hold, func(h *billing.Hold, e *billing.Entry) error {
 		if r.Amount > h.Amount {
 			return &billing.Error{Code: billing.EInvalid, Message: "The request is not valid: amount is more than the hold has.",
@@ -106,7 +106,7 @@ func Capture(ctx context.Context, db *store.DB, id billing.AccountID, r CaptureR
 
 // Release gives back what a hold set aside. Errors: ENotFound, EConflict (the hold has ended), EKeyReused.
 func Release(ctx context.Context, db *store.DB, id billing.AccountID, r ReleaseRequest) (Held, error) {
-	k := keyed{id, r.Key, requestHash("release", r.Hold)}
+	k := keyed{id, r.Key, billing.RequestHash("release", r.Hold)}
 	return k.end(ctx, db, r.Hold, func(h *billing.Hold, e *billing.Entry) error {
 		h.Status = billing.HoldReleased
 		e.Kind, e.Description = billing.EntryRelease, "released"

@@ -37,7 +37,7 @@ func (k keyed) once(ctx context.Context, db *store.DB, do move) (h Held, err err
 			case err != nil:
 				return err
 			case used && first.RequestHash != k.hash:
-				return keyReused()
+				return billing.KeyReused()
 			case used:
 				h.Account, h.Replayed = a, true
 				h.Hold, err = known(tx.Hold(ctx, k.account, first.HoldID))

@@ -82,7 +82,7 @@ func Expire(ctx context.Context, tx *store.Tx, a billing.Account, source string,
 		return a, err
 	}
 	for i, l := range lots {
-		if l.Source != source || l.EndedAt != nil || l.Remaining+l.Held == 0 || sameTime(l.ExpiresAt, at) {
+		if l.Source != source || l.EndedAt != nil || l.Remaining+l.Held == 0 || billing.SameTime(l.ExpiresAt, at) {
 			continue
 		}
 		lots[i].ExpiresAt = at

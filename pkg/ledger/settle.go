@@ -45,7 +45,7 @@ func settle(ctx context.Context, tx *store.Tx, a billing.Account) (billing.Accou
 	if a, err = passTime(ctx, tx, a, lots); err != nil {
 		return a, nil, err
 	}
-	if a.Balance == before.Balance && a.Unsettled == before.Unsettled && sameTime(a.NextExpiry, before.NextExpiry) {
+	if a.Balance == before.Balance && a.Unsettled == before.Unsettled && billing.SameTime(a.NextExpiry, before.NextExpiry) {
 		return a, lots, nil
 	}
 	return a, lots, tx.SavePoints(ctx, a)
@@ -144,11 +144,4 @@ func endLots(ctx context.Context, tx *store.Tx, a billing.Account, lots []billin
 
 func ranOut(now time.Time) func(billing.Lot) bool {
 	return func(l billing.Lot) bool { return l.EndedAt != nil || l.ExpiresAt != nil && !l.ExpiresAt.After(now) }
-}
-
-func sameTime(a, b *time.Time) bool {
-	if a == nil || b == nil {
-		return a == b
-	}
-	return a.Equal(*b)
 }

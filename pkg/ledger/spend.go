@@ -2,9 +2,6 @@ package ledger
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -22,18 +19,7 @@ type SpendRequest struct {
 
 // hash tells two requests apart that come under one key.
 func (r SpendRequest) hash() string {
-	return requestHash("spend", r.Amount, r.Description, r.Metadata)
-}
-
-// requestHash is of whatever makes two requests different: numbers, strings, and maps, which are written in key order.
-func requestHash(parts ...any) string {
-	b, _ := json.Marshal(parts) // cannot fail for these
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:])
-}
-
-func keyReused() error {
-	return billing.Errorf(billing.EKeyReused, "This Idempotency-Key was first used with another request. Use a new key for a new request.")
+	return billing.RequestHash("spend", r.Amount, r.Description, r.Metadata)
 }
 
 // Spent is a spend's outcome: its entry, and the account as it was left. Replayed says that the key had its effect
@@ -123,7 +109,7 @@ func replay(ctx context.Context, db *store.DB, id billing.AccountID, r SpendRequ
 		return Spent{}, fmt.Errorf("ledger: key used, but no entry has it")
 	}
 	if first.RequestHash != r.hash() {
-		return Spent{}, keyReused()
+		return Spent{}, billing.KeyReused()
 	}
 	a, err := Current(ctx, db, id)
 	return Spent{Entry: first, Account: a, Replayed: true}, err

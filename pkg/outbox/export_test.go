@@ -11,6 +11,8 @@ var (
 	Delays  = delays
 	IsLocal = isLocal
 	Lease   = lease
+
+	Threshold = threshold
 )
 
 // Sign is the signature header of a delivery.

@@ -22,8 +22,8 @@ func Attach(db *store.DB, low billing.Points) {
 	db.BeforeCommit(func(ctx context.Context, tx *store.Tx, f *store.Facts) error { return tell(ctx, tx, f, low) })
 }
 
-// Threshold is how few available points are low for an account.
-func Threshold(a billing.Account, low billing.Points) billing.Points {
+// threshold is how few available points are low for an account.
+func threshold(a billing.Account, low billing.Points) billing.Points {
 	if a.LowPoints != nil {
 		return *a.LowPoints
 	}
@@ -93,7 +93,7 @@ func all(f *store.Facts, low billing.Points) (list []told) {
 		if c.Subscription {
 			list = append(list, told{billing.OutSubscriptionChanged, c.After.ID, func(d *data) { d.Subscription = toSubscription(c.After.Subscription) }})
 		}
-		if limit := Threshold(c.After, low); c.Before.Available >= limit && c.After.Available < limit {
+		if limit := threshold(c.After, low); c.Before.Available >= limit && c.After.Available < limit {
 			list = append(list, told{billing.OutPointsLow, c.After.ID, func(d *data) { d.Threshold = &limit }})
 		}
 	}

@@ -153,17 +153,17 @@ func (p *Post) check(wish Wish) (Wish, error) {
 	u, err := url.Parse(wish.URL)
 	switch {
 	case err != nil || u.Hostname() == "" || len(wish.URL) > maxURL || u.Fragment != "" || u.Opaque != "":
-		return wish, invalid("/url", "is not the address of an endpoint")
+		return wish, billing.Invalid("/url", "is not the address of an endpoint")
 	case u.User != nil:
-		return wish, invalid("/url", "must not hold a user or a password: the signature says who sends")
+		return wish, billing.Invalid("/url", "must not hold a user or a password: the signature says who sends")
 	case u.Scheme != "https" && (u.Scheme != "http" || !p.local):
-		return wish, invalid("/url", "must begin with https://")
+		return wish, billing.Invalid("/url", "must begin with https://")
 	case !p.local && isLocal(u.Hostname()):
-		return wish, invalid("/url", "must not be an address of this machine or of a private network")
+		return wish, billing.Invalid("/url", "must not be an address of this machine or of a private network")
 	}
 	for _, t := range wish.Types {
 		if !slices.Contains(billing.OutgoingTypes, t) {
-			return wish, invalid("/types", "holds a type that there is not")
+			return wish, billing.Invalid("/types", "holds a type that there is not")
 		}
 	}
 	if len(wish.Types) == 0 {
@@ -172,11 +172,6 @@ func (p *Post) check(wish Wish) (Wish, error) {
 	}
 	wish.Types = slices.Compact(slices.Sorted(slices.Values(wish.Types)))
 	return wish, nil
-}
-
-func invalid(pointer, message string) error {
-	return &billing.Error{Code: billing.EInvalid, Message: "The request is not valid: " + pointer[1:] + " " + message + ".",
-		Fields: []billing.FieldError{{Pointer: pointer, Message: message}}}
 }
 
 func newSecret() billing.SigningSecret {

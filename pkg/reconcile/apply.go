@@ -43,7 +43,7 @@ func (s *Syncer) apply(ctx context.Context, t billing.Ticket, decided Decision) 
 		if a, err = applyRefunds(ctx, tx, a, d); err != nil {
 			return err
 		}
-		if !sameTime(a.Sync.NextGrantAt, d.NextGrantAt) {
+		if !billing.SameTime(a.Sync.NextGrantAt, d.NextGrantAt) {
 			if err := tx.SaveNextGrant(ctx, a.ID, d.NextGrantAt); err != nil {
 				return err
 			}
@@ -147,10 +147,4 @@ func applyEnds(ctx context.Context, tx *store.Tx, a billing.Account, ends []End)
 		}
 	}
 	return a, nil
-}
-func sameTime(a, b *time.Time) bool {
-	if a == nil || b == nil {
-		return a == b
-	}
-	return a.Equal(*b)
 }

@@ -11,15 +11,12 @@ import (
 // PreviewCharge answers the invoice that ChargeItem would make at the same proration date, as if it had been paid. EStripeUnavailable,
 // EStripeRefused.
 func (g *Gateway) PreviewCharge(ctx context.Context, n NewItem) (billing.StripeInvoice, error) {
-	n.Key = "none, for nothing is written"
 	if err := n.check(); err != nil {
 		return billing.StripeInvoice{}, err
 	}
 	params := &stripe.InvoiceUpcomingParams{
-		Subscription: stripe.String(string(n.Subscription)),
-		SubscriptionItems: []*stripe.SubscriptionItemsParams{{
-			ID: stripe.String(n.Item), Price: stripe.String(string(n.Price)), Quantity: stripe.Int64(n.Quantity),
-		}},
+		Subscription:                  stripe.String(string(n.Subscription)),
+		SubscriptionItems:             n.items(),
 		SubscriptionProrationBehavior: stripe.String("always_invoice"),
 		SubscriptionProrationDate:     stripe.Int64(n.ProrationDate),
 	}

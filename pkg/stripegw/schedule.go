@@ -57,7 +57,7 @@ func ended(s *stripe.SubscriptionSchedule) bool {
 // of a phase after that. Cut off between the two, the schedule changes nothing, and a repeat under the same key goes on with it.
 // EStripeUnavailable, EStripeRefused.
 func (g *Gateway) ScheduleItem(ctx context.Context, n NewItem) error {
-	if err := n.check(); err != nil {
+	if err := n.checkWrite(); err != nil {
 		return err
 	}
 	begin := &stripe.SubscriptionScheduleParams{FromSubscription: stripe.String(string(n.Subscription))}

@@ -73,19 +73,19 @@ type NewItem struct {
 	Key           string
 }
 
+// check is for whoever reads; whoever writes needs a key as well.
 func (n NewItem) check() error {
-	for what, id := range map[string]string{"the subscription": string(n.Subscription), "the item": n.Item, "the price": string(n.Price), "the key": n.Key} {
-		if err := need(what, id); err != nil {
-			return err
-		}
-	}
-	return nil
+	return errors.Join(need("the subscription", string(n.Subscription)), need("the item", n.Item), need("the price", string(n.Price)))
+}
+
+func (n NewItem) checkWrite() error { return errors.Join(n.check(), need("the key", n.Key)) }
+
+func (n NewItem) items() []*stripe.SubscriptionItemsParams {
+	return []*stripe.SubscriptionItemsParams{{ID: stripe.String(n.Item), Price: stripe.String(string(n.Price)), Quantity: stripe.Int64(n.Quantity)}}
 }
 
 func (n NewItem) params(ctx context.Context) *stripe.SubscriptionParams {
-	params := &stripe.SubscriptionParams{Items: []*stripe.SubscriptionItemsParams{{
-		ID: stripe.String(n.Item), Price: stripe.String(string(n.Price)), Quantity: stripe.Int64(n.Quantity),
-	}}}
+	params := &stripe.SubscriptionParams{Items: n.items()}
 	params.Context = ctx
 	params.SetIdempotencyKey(n.Key)
 	return params
@@ -96,7 +96,7 @@ func (n NewItem) params(ctx context.Context) *stripe.SubscriptionParams {
 // there is nothing to charge and no page.
 // Source: https://stripe.com/docs/billing/subscriptions/pending-updates
 func (g *Gateway) ChargeItem(ctx context.Context, n NewItem) (owed billing.OwedInvoice, err error) {
-	if err := n.check(); err != nil {
+	if err := n.checkWrite(); err != nil {
 		return owed, err
 	}
 	params := n.params(ctx)
@@ -118,7 +118,7 @@ func (g *Gateway) ChargeItem(ctx context.Context, n NewItem) (owed billing.OwedI
 
 // SwapItem gives a subscription another price and quantity now, without a charge: one on trial. EStripeUnavailable, EStripeRefused.
 func (g *Gateway) SwapItem(ctx context.Context, n NewItem) error {
-	if err := n.check(); err != nil {
+	if err := n.checkWrite(); err != nil {
 		return err
 	}
 	params := n.params(ctx)
