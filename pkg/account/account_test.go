@@ -18,7 +18,7 @@ import (
 const password = "correct horse battery"
 
 // newService is a Service that nothing here makes ask Stripe.
-func newService(t *testing.T, db *store.DB) *Service {
+func newService(t testing.TB, db *store.DB) *Service {
 	t.Helper()
 	keys, err := token.ParseKeys(token.GenerateKey("test"))
 	if err != nil {
