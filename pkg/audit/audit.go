@@ -19,6 +19,8 @@ const (
 	BatchSize = 100
 	// jobless is how long an event may wait while nobody looks after it: the sweeper does within half a minute, unless thousands wait.
 	jobless = 5 * time.Minute
+	// overdue is how long points that fell due may be late: a job brings them within a minute, as long as Stripe answers.
+	overdue = time.Hour
 )
 
 // Batch is what came of looking at some accounts.
@@ -39,7 +41,8 @@ func Next(ctx context.Context, db *store.DB, after billing.AccountID, limit int)
 		b.Last = ids[len(ids)-1]
 	}
 	b.Violations, err = db.Violations(ctx, store.AuditScope{
-		After: after, Last: b.Last, CheckoutKey: reconcile.CheckoutKey(""), PendingBefore: db.Now().Add(-jobless), DueBefore: time.Now().Add(-jobless),
+		After: after, Last: b.Last, CheckoutKey: reconcile.CheckoutKey(""), IntentKey: reconcile.IntentKey(""),
+		PendingBefore: db.Now().Add(-jobless), DueBefore: time.Now().Add(-jobless), GrantBefore: db.Now().Add(-overdue),
 	})
 	if err != nil {
 		return Batch{}, err

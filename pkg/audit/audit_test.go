@@ -36,9 +36,14 @@ var breaks = map[string][]string{
 	},
 	"order-grant": {
 		`UPDATE lots SET grant_key = 'stripe:invoice:in_9' WHERE account_id = '$ACC' AND substr(grant_key, 1, 15) = 'stripe:checkout'`,
+		`UPDATE lots SET grant_key = 'stripe:invoice:in_9' WHERE account_id = '$ACC' AND substr(grant_key, 1, 21) = 'stripe:payment_intent'`,
 		`UPDATE orders SET points = points + 1 WHERE account_id = '$ACC' AND kind = 'pack'`,
 	},
-	"grant-order": {`UPDATE orders SET status = 'expired', fulfilled_at = NULL WHERE account_id = '$ACC' AND kind = 'pack'`},
+	"grant-order": {
+		`UPDATE orders SET status = 'expired', fulfilled_at = NULL WHERE account_id = '$ACC' AND kind = 'pack'`,
+		`UPDATE orders SET status = 'failed', fulfilled_at = NULL WHERE account_id = '$ACC' AND automatic`,
+	},
+	"grant-due": {`UPDATE accounts SET next_grant_at = '2029-12-31T00:00:00.000000Z' WHERE id = '$ACC'`},
 	"lot-entries": {
 		`UPDATE lots SET clawed_back = clawed_back + 1 WHERE account_id = '$ACC'`,
 		`UPDATE lots SET granted = granted + 1 WHERE account_id = '$ACC' AND expires_at IS NOT NULL`,
@@ -152,6 +157,27 @@ func TestOutgoingWithoutJob(t *testing.T) {
 	})
 }
 
+// TestGrantDue proves that points which were paid for and have not come are found an hour after they fell due, but for those that wait
+// for a person.
+func TestGrantDue(t *testing.T) {
+	t.Parallel()
+	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
+		a, parked := storetest.NewAccount(t, db), storetest.NewAccount(t, db)
+		for _, id := range []billing.AccountID{a.ID, parked.ID} {
+			write(t, db, func(ctx context.Context, tx *store.Tx) error { return tx.SaveNextGrant(ctx, id, &tx.Now) })
+		}
+		exec(t, db, `UPDATE accounts SET parked_at = created_at, parked_reason = 'too many' WHERE id = '`+string(parked.ID)+`'`)
+		clock.Advance(time.Hour)
+		if found := all(t, db, 1); len(found) != 0 {
+			t.Errorf("not an hour late: %v", found)
+		}
+		clock.Advance(time.Microsecond)
+		if found := all(t, db, 1); len(found) != 1 || found[0].Rule != "grant-due" || found[0].Account != a.ID {
+			t.Errorf("late: %v", found)
+		}
+	})
+}
+
 // TestStep proves that the periodic walk is done in bounded steps which go on where the last one stopped, comes back an hour later,
 // keeps the last run's count meanwhile, and counts every account once also when several replicas step at a time.
 func TestStep(t *testing.T) {
@@ -225,8 +251,11 @@ func live(t *testing.T, db *store.DB, n string) billing.Account {
 		}
 		plan := pack
 		plan.ID, plan.Kind, plan.Item, plan.CheckoutID = billing.NewOrderID(now), billing.KindPlan, "pro_monthly", billing.CheckoutID("cs_plan"+n)
-		must(t, tx.InsertOrder(ctx, pack))
-		must(t, tx.InsertOrder(ctx, plan))
+		automatic := pack
+		automatic.ID, automatic.CheckoutID, automatic.PaymentIntentID, automatic.Automatic = billing.NewOrderID(now), "", billing.PaymentIntentID("pi_"+n), true
+		for _, o := range []billing.Order{pack, plan, automatic} {
+			must(t, tx.InsertOrder(ctx, o))
+		}
 		_, err = tx.InsertEvent(ctx, event("evt_"+n, a.ID, billing.InboxPending, now))
 		must(t, err)
 		must(t, tx.IssueTicket(ctx, a.ID, now))
@@ -235,6 +264,7 @@ func live(t *testing.T, db *store.DB, n string) billing.Account {
 		must(t, err)
 		end := now.Add(24 * time.Hour)
 		a = grant(t, tx, a, billing.Grant{Key: "stripe:checkout:cs_" + n, Source: "order:" + string(pack.ID), Amount: 100})
+		a = grant(t, tx, a, billing.Grant{Key: "stripe:payment_intent:pi_" + n, Source: "order:" + string(automatic.ID), Amount: 100})
 		a = grant(t, tx, a, billing.Grant{Key: "stripe:invoice:in_" + n + ":il", Source: "subscription:sub_" + n, Amount: 50, ExpiresAt: &end})
 		a, err = ledger.Clawback(ctx, tx, a, "stripe:checkout:cs_"+n, 20, "refund")
 		must(t, err)

@@ -11,14 +11,17 @@ import (
 type AuditScope struct {
 	After, Last   billing.AccountID // accounts after the first and up to the last
 	CheckoutKey   string            // how the grant keys of orders begin
+	IntentKey     string            // and those of automatic ones
 	PendingBefore time.Time         // an event that has waited since before must have a job, or a look of the sweeper's since then
 	DueBefore     time.Time         // so must an outgoing one that was due before, by the machine's clock
+	GrantBefore   time.Time         // points that fell due before must have come
 }
 
 const (
 	outgoingDetail = `'outgoing event ' || d.id || ' waits, and no job is left for it' AS detail FROM deliveries d JOIN webhooks w ON w.id = d.webhook_id`
 	outgoingWaits  = `w.disabled_at IS NULL AND d.status = 'pending' AND d.created_at < @before AND d.next_at < @due
 		AND d.webhook_id NOT IN (SELECT args ->> 'webhook' FROM river_job WHERE kind = 'deliver' AND finalized_at IS NULL)`
+	orderKey = `CASE WHEN o.automatic THEN @intent || o.payment_intent_id ELSE @key || o.checkout_id END`
 )
 
 // rules are queries for rows that break a rule. Each is one statement, so that it sees all its tables at one moment and needs no
@@ -34,12 +37,15 @@ var rules = []struct{ name, query string }{
 	{"order-times", `SELECT o.account_id AS account, 'order ' || o.id || ' is ' || o.status || ', which its fulfilled_at denies' AS detail FROM orders o
 		WHERE o.account_id > @after AND o.account_id <= @last AND (o.status IN ('fulfilled', 'refunded')) <> (o.fulfilled_at IS NOT NULL)`},
 	{"order-grant", `SELECT o.account_id AS account, 'order ' || o.id || ' is ' || o.status || ' and its points were not granted' AS detail
-		FROM orders o LEFT JOIN lots l ON l.grant_key = @key || o.checkout_id AND l.account_id = o.account_id
+		FROM orders o LEFT JOIN lots l ON l.grant_key = ` + orderKey + ` AND l.account_id = o.account_id
 		WHERE o.account_id > @after AND o.account_id <= @last AND o.kind = 'pack' AND o.status IN ('fulfilled', 'refunded')
 		AND (l.id IS NULL OR l.granted <> o.points)`},
 	{"grant-order", `SELECT l.account_id AS account, 'lot ' || l.id || ' was granted for an order that is not fulfilled' AS detail
-		FROM lots l LEFT JOIN orders o ON l.grant_key = @key || o.checkout_id AND o.account_id = l.account_id AND o.status IN ('fulfilled', 'refunded')
-		WHERE l.account_id > @after AND l.account_id <= @last AND substr(l.grant_key, 1, length(@key)) = @key AND o.id IS NULL`},
+		FROM lots l LEFT JOIN orders o ON l.grant_key = ` + orderKey + ` AND o.account_id = l.account_id AND o.status IN ('fulfilled', 'refunded')
+		WHERE l.account_id > @after AND l.account_id <= @last 
+		AND (substr(l.grant_key, 1, length(@key)) = @key OR substr(l.grant_key, 1, length(@intent)) = @intent) AND o.id IS NULL`},
+	{"grant-due", `SELECT a.id AS account, 'points that were paid for fell due more than an hour ago and have not come' AS detail FROM accounts a
+		WHERE a.id > @after AND a.id <= @last AND a.parked_at IS NULL AND a.next_grant_at < @granted`},
 	{"lot-entries", `SELECT l.account_id AS account, 'lot ' || l.id || ' and its entries tell two stories' AS detail
 		FROM lots l LEFT JOIN (SELECT lot_id, SUM(CASE kind WHEN 'grant' THEN 1 ELSE 0 END) AS grants,
 			SUM(CASE kind WHEN 'grant' THEN amount ELSE 0 END) AS granted, SUM(CASE WHEN kind IN ('clawback', 'restore') THEN -amount ELSE 0 END) AS clawed_back
@@ -71,7 +77,8 @@ const maxViolations = 1000
 // Violations answers the rows in a scope that break a rule which ties several tables together.
 func (r reads) Violations(ctx context.Context, scope AuditScope) ([]billing.Violation, error) {
 	values := map[string]any{
-		"after": string(scope.After), "last": string(scope.Last), "key": scope.CheckoutKey, "before": stamp{scope.PendingBefore}, "due": stamp{scope.DueBefore}, "limit": maxViolations,
+		"after": string(scope.After), "last": string(scope.Last), "key": scope.CheckoutKey, "intent": scope.IntentKey, "before": stamp{scope.PendingBefore}, "due": stamp{scope.DueBefore},
+		"granted": stamp{scope.GrantBefore}, "limit": maxViolations,
 	}
 	var all []billing.Violation
 	for _, rule := range rules {
