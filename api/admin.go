@@ -95,7 +95,11 @@ func (s *server) GetTimeline(ctx context.Context, r GetTimelineRequestObject) (G
 	if err != nil {
 		return nil, err
 	}
-	answer := GetTimeline200JSONResponse{Moments: each(story, toAPIMoment)}
+	topUp, err := s.topUps.Get(ctx, billing.AccountID(r.AccountId))
+	if err != nil {
+		return nil, err
+	}
+	answer := GetTimeline200JSONResponse{Moments: each(story, toAPIMoment), TopUp: toAPITopUp(topUp)}
 	if next != "" {
 		answer.NextCursor = &next
 	}

@@ -1265,6 +1265,7 @@ type ThresholdRequest struct {
 type Timeline struct {
 	Moments    []Moment `json:"moments"`
 	NextCursor *string  `json:"next_cursor"`
+	TopUp      *TopUp   `json:"top_up"`
 }
 
 // TopUp defines model for TopUp.

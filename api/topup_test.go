@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"net/http"
+	"reflect"
 	"testing"
 	"time"
 )
@@ -44,7 +45,8 @@ func (c *client) waitFor(what string, done func() bool) {
 	}
 }
 
-// TestSavedCard proves that a pack's page keeps the card only where it is asked to, and that then a top-up can be turned on.
+// TestSavedCard proves that a pack's page keeps the card only where it is asked to, that then a top-up can be turned on, and that the
+// account's timeline shows it to admins.
 func TestSavedCard(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
@@ -57,6 +59,10 @@ func TestSavedCard(t *testing.T) {
 		c.pay(plain)
 		c.call(http.StatusConflict, http.MethodPut, "/points/top-up", want)
 		c.pay(saving)
-		c.call(http.StatusOK, http.MethodPut, "/points/top-up", want)
+		admin, timeline := w.admin(t), "/admin/accounts/"+c.claims().text("sub")+"/timeline?limit=1"
+		c.expect(admin.call(http.StatusOK, http.MethodGet, timeline, nil).at("top_up") == nil, "there is none yet")
+		set := c.call(http.StatusOK, http.MethodPut, "/points/top-up", want)
+		shown := admin.call(http.StatusOK, http.MethodGet, timeline, nil)
+		c.expect(reflect.DeepEqual(shown.at("top_up"), set.at("top_up")), "the timeline shows it: %s", shown.raw)
 	})
 }

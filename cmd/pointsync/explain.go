@@ -54,7 +54,11 @@ func (e explainCmd) Run(ctx context.Context) error {
 	if a, err = ledger.Current(ctx, db, a.ID); err != nil {
 		return err
 	}
-	return printStory(os.Stdout, a, story, more)
+	topUp, err := db.TopUp(ctx, a.ID)
+	if err != nil && billing.CodeOf(err) != billing.ENotFound {
+		return err
+	}
+	return printStory(os.Stdout, a, topUp, story, more)
 }
 
 // readStory answers the last moments, oldest first, and whether there are older ones.
@@ -73,13 +77,16 @@ func readStory(ctx context.Context, db *store.DB, id billing.AccountID, limit in
 	}
 }
 
-// printStory writes a line a moment, under the day it was on.
-func printStory(out io.Writer, a billing.Account, story []account.Told, more bool) error {
+// printStory writes a line a moment, under the day it was on, after what the account is now. The top-up's status is "" where there is none.
+func printStory(out io.Writer, a billing.Account, topUp billing.TopUp, story []account.Told, more bool) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s  %s  %s\n", a.ID, a.Email, a.Role)
 	fmt.Fprintf(&b, "%d points available, %d held, %d owed; version %d\n", a.Available, a.Held, a.Debt, a.Version)
 	if s := a.Subscription; s != nil {
 		fmt.Fprintf(&b, "subscription %s: %s is %s until %s\n", s.ID, s.Plan, s.Status, s.CurrentPeriodEnd.UTC().Format(time.DateTime))
+	}
+	if t := topUp; t.Status != "" {
+		fmt.Fprintf(&b, "top-up %s: %d × %s for %d %s below %d points, at most %d a month\n", topUpStatus(t), t.Quantity, t.Pack, t.Amount, t.Currency, t.Threshold, t.MonthlyLimit)
 	}
 	if more {
 		b.WriteString("\n… older moments are left out (--limit)\n")
@@ -94,6 +101,14 @@ func printStory(out io.Writer, a billing.Account, story []account.Told, more boo
 	}
 	_, err := io.WriteString(out, strings.Map(harmless, b.String()))
 	return err
+}
+
+// topUpStatus is the status, and why it needs attention.
+func topUpStatus(t billing.TopUp) string {
+	if t.Reason == "" {
+		return string(t.Status)
+	}
+	return fmt.Sprintf("%s (%s)", t.Status, t.Reason)
 }
 
 // harmless keeps a customer's words from moving the operator's cursor.

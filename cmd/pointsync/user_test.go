@@ -38,6 +38,10 @@ func TestUserRoleAndExplain(t *testing.T) {
 				t.Errorf("somebody became root: %s", out)
 			}
 			move(t, db, a.ID)
+			if said := p.run(0, "explain", a.Email); strings.Contains(said, "top-up") {
+				t.Errorf("there is no top-up, and yet: %s", said)
+			}
+			topUp(t, db, a.ID)
 			explained(t, p, a)
 		})
 	}
@@ -62,12 +66,27 @@ func move(t *testing.T, db *store.DB, id billing.AccountID) {
 	}
 }
 
+// topUp gives the account a top-up that was declined too often.
+func topUp(t *testing.T, db *store.DB, id billing.AccountID) {
+	t.Helper()
+	err := db.InTx(context.Background(), func(tx *store.Tx) error {
+		return tx.SaveTopUp(context.Background(), billing.TopUp{
+			AccountID: id, Status: billing.TopUpAttention, Reason: billing.TopUpDeclined, Pack: "pack_100", Quantity: 2, Amount: 1000, Currency: "usd",
+			Threshold: 50, MonthlyLimit: 3, Declines: 3, DueAt: tx.Now, CreatedAt: tx.Now,
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func explained(t *testing.T, p program, a billing.Account) {
 	t.Helper()
 	said := p.run(0, "explain", strings.ToUpper(a.Email))
 	at := -1
 	for _, part := range []string{
-		string(a.ID) + "  " + a.Email + "  admin", "70 points available", "registered as " + a.Email, "the command line changed the role from user to admin",
+		string(a.ID) + "  " + a.Email + "  admin", "70 points available",
+		"top-up needs_attention (declined): 2 × pack_100 for 1000 usd below 50 points, at most 3 a month", "registered as " + a.Email, "the command line changed the role from user to admin",
 		"100 points granted: a gift; the balance is 100", "30 points spent: clear\uFFFD[2J; the balance is 70",
 	} {
 		next := strings.Index(said, part)
