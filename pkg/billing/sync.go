@@ -10,6 +10,7 @@ const (
 	CauseChange   SyncCause = "change"   // a customer changes the subscription
 	CauseOperator SyncCause = "operator" // a command, an admin, or the comparison with Stripe
 	CauseDue      SyncCause = "due"      // points that were paid for fell due
+	CauseTopUp    SyncCause = "top_up"   // an automatic order was charged, or could not be
 )
 
 // SyncOutcome says what came of a sync; docs/states.md draws it.

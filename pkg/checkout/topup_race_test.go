@@ -196,6 +196,7 @@ func TestTopUpReplyLost(t *testing.T) {
 			if got := s.automatic(a.ID); len(got) != 1 || got[0].Status != billing.OrderPending || len(s.intents()) != 1 {
 				t.Fatalf("%+v, %v", got, s.intents())
 			}
+			s.untilRetried()
 			next(s, a)
 			s.settled(a.ID, 1)
 		})
@@ -218,6 +219,7 @@ func TestTopUpDeclineLost(t *testing.T) {
 	if got := s.automatic(a.ID)[0].Status; got != billing.OrderPending {
 		t.Errorf("given up while it could be paid: %s", got)
 	}
+	s.untilRetried()
 	s.together(3)
 	if got, i := s.get(a.ID), s.intents(); got.Declines != 1 || len(i) != 1 || i[0]["status"] != "canceled" || s.automatic(a.ID)[0].Status != billing.OrderFailed {
 		t.Errorf("%+v, %v", got, i)
@@ -246,6 +248,7 @@ func TestTopUpNeverAsked(t *testing.T) {
 	gone := wish
 	gone.Enabled = false
 	s.put(off.ID, gone)
+	s.untilRetried()
 	s.run() // charges the one that still wants it
 	if got := s.automatic(late.ID)[0].Status; got != billing.OrderFulfilled || s.automatic(off.ID)[0].Status != billing.OrderPending {
 		t.Errorf("%s, %s", got, s.automatic(off.ID)[0].Status)
@@ -325,6 +328,7 @@ func TestTopUpAskedTwice(t *testing.T) {
 		s.sandbox.ServeHTTP(out, r)
 	})
 	s.run() // leaves the order behind, for both to take up
+	s.untilRetried()
 	var asks atomic.Int32
 	bothAsk := make(chan struct{})
 	s.intercept(func(out http.ResponseWriter, r *http.Request) {

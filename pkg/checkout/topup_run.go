@@ -20,6 +20,7 @@ const (
 	maxBatches    = 20 // of one run; the next one begins anew
 	maxCharges    = 4  // at once
 	chargeTimeout = 15 * time.Second
+	maxChargeWait = 5 * time.Minute // from one try to charge an order to the next
 )
 
 // Run makes the orders that are due, then charges those that wait for it, also those that another process left behind. It may run on
@@ -46,7 +47,7 @@ func (s *TopUps) Run(ctx context.Context) error {
 }
 
 // order makes the account's next automatic order, if all the rules allow it. All of them are decided under the account's lock, by its row
-// and its orders.
+// and its orders: what the customer turns off or deletes meanwhile must buy nothing, and saving the top-up must not bring it back.
 func (s *TopUps) order(ctx context.Context, id billing.AccountID) error {
 	if _, err := ledger.Current(ctx, s.db, id); err != nil { // settles what time has brought
 		return err
@@ -135,21 +136,14 @@ func (s *TopUps) automatic(t billing.TopUp) (billing.Order, billing.TopUpReason)
 func (s *TopUps) chargeAll(ctx context.Context) error {
 	after := billing.OrderID("")
 	for range maxBatches {
-		waiting, err := s.db.UnchargedOrders(ctx, after, topUpBatch)
+		waiting, err := s.db.UnchargedOrders(ctx, s.db.Now(), after, topUpBatch)
 		if err != nil {
 			return err
 		}
 		var charges errgroup.Group
 		charges.SetLimit(maxCharges)
 		for _, o := range waiting {
-			charges.Go(func() error {
-				ctx, cancel := context.WithTimeout(ctx, chargeTimeout)
-				defer cancel()
-				if err := s.charge(ctx, o); err != nil {
-					s.log.WarnContext(ctx, "an automatic order could not be charged", "account", o.AccountID, "order", o.ID, "error", err)
-				}
-				return nil
-			})
+			charges.Go(func() error { s.try(ctx, o); return nil })
 			after = o.ID
 		}
 		_ = charges.Wait()
@@ -160,33 +154,56 @@ func (s *TopUps) chargeAll(ctx context.Context) error {
 	return nil
 }
 
+// try charges an order. One that waits on, because Stripe refused, did not answer or was not asked, waits as long again as it is old,
+// maxChargeWait at the most: after 5, 10, 20 … seconds, since the job looks every TopUpInterval.
+func (s *TopUps) try(ctx context.Context, o billing.Order) {
+	within, cancel := context.WithTimeout(ctx, chargeTimeout)
+	defer cancel()
+	waits, err := s.charge(within, o)
+	if err != nil {
+		s.log.WarnContext(ctx, "an automatic order could not be charged", "account", o.AccountID, "order", o.ID, "error", err)
+	}
+	if err == nil && !waits {
+		return
+	}
+	err = s.db.InTx(ctx, func(tx *store.Tx) error {
+		if _, err := tx.LockAccount(ctx, o.AccountID); err != nil {
+			return err
+		}
+		return tx.PutOffCharge(ctx, o.ID, tx.Now.Add(min(tx.Now.Sub(o.CreatedAt), maxChargeWait)))
+	})
+	if err != nil {
+		s.log.WarnContext(ctx, "an automatic order could not be put off", "account", o.AccountID, "order", o.ID, "error", err)
+	}
+}
+
 // charge brings an order to its payment, and lets a sync decide what came of it. It looks before it asks, so that what was asked for by a
-// process that died, or whose answer was lost, is found. What cannot be asked for is left to be given up by a sync when it is old enough.
-func (s *TopUps) charge(ctx context.Context, o billing.Order) error {
+// process that died, or whose answer was lost, is found. What cannot be asked for waits, to be given up by a sync when it is old enough.
+func (s *TopUps) charge(ctx context.Context, o billing.Order) (waits bool, err error) {
 	a, err := s.db.Account(ctx, o.AccountID)
 	if err != nil {
-		return err
+		return true, err
 	}
 	i, found, err := s.stripe.OrderIntent(ctx, a.CustomerID, o)
 	if err != nil {
-		return err
+		return true, err
 	}
 	age := s.db.Now().Sub(o.CreatedAt)
 	if !found {
 		if i, found, err = s.ask(ctx, a, o, age); err != nil {
-			return err
+			return true, err
 		}
 	}
 	switch {
 	case found && i.Payable():
 		if err := s.stripe.CancelIntent(ctx, i.ID); err != nil {
-			return err
+			return true, err
 		}
 	case !found && age <= reconcile.UnchargedAge:
-		return nil
+		return true, nil
 	}
-	_, err = s.syncer.Sync(ctx, o.AccountID)
-	return err
+	_, err = s.syncer.SyncTopUp(ctx, o.AccountID)
+	return false, err
 }
 
 // ask charges the saved payment method, if the customer still wants it and it is not too late.

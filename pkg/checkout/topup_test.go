@@ -3,9 +3,12 @@ package checkout_test
 import (
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/pointsync/pointsync/pkg/account"
+	"github.com/pointsync/pointsync/pkg/audit"
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/checkout"
 	"github.com/pointsync/pointsync/pkg/ledger"
@@ -38,6 +41,9 @@ func TestTopUp(t *testing.T) {
 		if got := s.account(a.ID).Available; got != 149 {
 			t.Errorf("%d points", got)
 		}
+		if story := s.story(a.ID); !strings.Contains(story, "sync.began sync 2 began: an automatic order asked for it\n") {
+			t.Errorf("the timeline does not say who wanted the sync:\n%s", story)
+		}
 		lots, err := s.db.LotsByGrant(t.Context(), a.ID, "stripe:payment_intent:"+string(orders[0].PaymentIntentID))
 		if err != nil || len(lots) != 1 {
 			t.Errorf("%+v, %v", lots, err)
@@ -45,8 +51,29 @@ func TestTopUp(t *testing.T) {
 		if got := s.get(a.ID); got.Used != 1 || got.Status != billing.TopUpOn || got.Points != 100 || got.Amount != 500 {
 			t.Errorf("%+v", got)
 		}
+		s.sound()
 		s.refunds(a, orders[0])
+		s.sound()
 	})
+}
+
+// story is the account's timeline.
+func (s *tops) story(id billing.AccountID) (story string) {
+	s.t.Helper()
+	moments, _, err := account.Timeline(s.t.Context(), s.db, id, "", 100)
+	must(s.t, err)
+	for _, m := range moments {
+		story += string(m.Kind) + " " + m.Text + "\n"
+	}
+	return story
+}
+
+// sound proves that the audit finds nothing.
+func (s *tops) sound() {
+	s.t.Helper()
+	if b, err := audit.Next(s.t.Context(), s.db, "", audit.BatchSize); err != nil || len(b.Violations) != 0 || b.Accounts == 0 {
+		s.t.Errorf("the audit: %+v, %v", b, err)
+	}
 }
 
 // refunds gives the money of an automatic order back.
@@ -241,6 +268,7 @@ func TestTopUpStops(t *testing.T) {
 			t.Errorf("another price at Stripe: %+v", got)
 		}
 		s.catalog.Packs[0] = dearer
+		s.untilRetried()
 		for _, m := range s.list("/v1/customers/" + string(a.CustomerID) + "/payment_methods") {
 			s.ask(http.MethodPost, "/v1/payment_methods/"+m["id"].(string)+"/detach", nil)
 		}

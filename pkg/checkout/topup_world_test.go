@@ -29,6 +29,8 @@ type tops struct {
 	replicas [2]*checkout.TopUps
 	syncer   *reconcile.Syncer
 	catalog  *catalog.Catalog // of both replicas; a test may change it between two runs
+	url      string           // of the database
+	gated    *httptest.Server // what the replicas take for Stripe
 }
 
 // eachTops runs a suite on both databases.
@@ -44,26 +46,31 @@ func eachTops(t *testing.T, f func(t *testing.T, s *tops)) {
 
 func newTops(t *testing.T, dialect store.Dialect) *tops {
 	t.Helper()
-	s := &tops{catalog: catalog.Default()}
-	url := storetest.URL(t, dialect)
-	s.shop = newShop(t, storetest.OpenURL(t, url, s.now))
-	gated := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
+	s := &tops{catalog: catalog.Default(), url: storetest.URL(t, dialect)}
+	s.shop = newShop(t, storetest.OpenURL(t, s.url, s.now))
+	s.gated = httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
 		if h := s.between.Load(); h != nil {
 			(*h)(out, r)
 			return
 		}
 		s.sandbox.ServeHTTP(out, r)
 	}))
-	t.Cleanup(gated.Close)
+	t.Cleanup(s.gated.Close)
+	s.wire(reconcile.Policy{PastDueGrace: 72 * time.Hour, RenewalGrace: 2 * time.Hour})
+	return s
+}
+
+// wire makes the replicas.
+func (s *tops) wire(p reconcile.Policy) {
+	s.t.Helper()
 	for i := range s.replicas {
-		db := storetest.OpenURL(t, url, s.now)
-		gateway, err := stripegw.New(stripegw.Options{Key: key, BaseURL: gated.URL, HTTPClient: gated.Client(), MaxRetries: -1})
-		must(t, err)
+		db := storetest.OpenURL(s.t, s.url, s.now)
+		gateway, err := stripegw.New(stripegw.Options{Key: key, BaseURL: s.gated.URL, HTTPClient: s.gated.Client(), MaxRetries: -1})
+		must(s.t, err)
 		log := slog.New(slog.DiscardHandler)
-		s.syncer = reconcile.New(db, gateway, s.catalog, reconcile.Policy{PastDueGrace: 72 * time.Hour, RenewalGrace: 2 * time.Hour}, log)
+		s.syncer = reconcile.New(db, gateway, s.catalog, p, log)
 		s.replicas[i] = checkout.NewTopUps(db, gateway, s.catalog, s.syncer, coolOff, log)
 	}
-	return s
 }
 
 func (s *tops) now() time.Time { return time.Now().Add(time.Duration(s.offset.Load())) }
@@ -145,6 +152,9 @@ func (s *tops) card(a billing.Account, name string) string {
 	s.ask(http.MethodPost, "/v1/customers/"+string(a.CustomerID), url.Values{"invoice_settings[default_payment_method]": {id}})
 	return id
 }
+
+// untilRetried moves the clock to when an order that could not be charged a moment ago is tried again.
+func (s *tops) untilRetried() { s.t.Helper(); s.advance(time.Minute) }
 
 // isCharge says whether a request to Stripe charges a saved card.
 func isCharge(r *http.Request) bool {

@@ -141,6 +141,11 @@ func (s *Syncer) SyncDue(ctx context.Context, id billing.AccountID) (applied boo
 	return s.sync(ctx, id, wish{cause: billing.CauseDue})
 }
 
+// SyncTopUp syncs because an automatic order was charged, or is given up. It is explained at Sync.
+func (s *Syncer) SyncTopUp(ctx context.Context, id billing.AccountID) (applied bool, err error) {
+	return s.sync(ctx, id, wish{cause: billing.CauseTopUp})
+}
+
 // Sync syncs because an event asks for it. applied is false when a later sync was applied before this one
 // could be, which is as good. Errors: EStripeUnavailable, EStripeRefused, and the database's.
 func (s *Syncer) Sync(ctx context.Context, id billing.AccountID) (applied bool, err error) {

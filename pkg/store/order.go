@@ -28,6 +28,7 @@ type orderRow struct {
 	FulfilledAt     *stamp
 	Automatic       bool   `gorm:"not null;default:false"`
 	DeclineCode     string `gorm:"not null;default:''"`
+	ChargeAfter     *stamp // written by PutOffCharge alone
 }
 
 func (orderRow) TableName() string { return "orders" }

@@ -47,14 +47,20 @@ func (r reads) DueTopUps(ctx context.Context, now time.Time, after billing.Accou
 	return ids, translate(err)
 }
 
-// UnchargedOrders lists the automatic orders after the given one whose charge is not known to be made, oldest first.
-func (r reads) UnchargedOrders(ctx context.Context, after billing.OrderID, limit int) ([]billing.Order, error) {
-	return r.orders(ctx, "id", limit, "automatic AND status = 'pending' AND payment_intent_id IS NULL AND id > ?", string(after))
+// UnchargedOrders lists the automatic orders after the given one whose charge is not known to be made and not put off, oldest first.
+func (r reads) UnchargedOrders(ctx context.Context, now time.Time, after billing.OrderID, limit int) ([]billing.Order, error) {
+	return r.orders(ctx, "id", limit, "automatic AND status = 'pending' AND payment_intent_id IS NULL AND (charge_after IS NULL OR charge_after <= ?) AND id > ?",
+		stamp{now}, string(after))
 }
 
 // AutomaticOrders lists the account's automatic orders that were made at or after a time, oldest first.
 func (r reads) AutomaticOrders(ctx context.Context, account billing.AccountID, since time.Time) ([]billing.Order, error) {
 	return r.orders(ctx, "created_at, id", 0, "automatic AND account_id = ? AND created_at >= ?", string(account), stamp{since})
+}
+
+// PutOffCharge lets nobody try to charge an automatic order before a time. The caller holds the account's lock.
+func (tx *Tx) PutOffCharge(ctx context.Context, id billing.OrderID, until time.Time) error {
+	return translate(tx.q(ctx).Model(&orderRow{}).Where("id = ?", string(id)).Update("charge_after", stamp{until}).Error)
 }
 
 // SaveTopUp writes the account's top-up, whether there was one or not. The caller holds the account's lock.

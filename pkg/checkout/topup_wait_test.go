@@ -1,0 +1,176 @@
+package checkout_test
+
+import (
+	"context"
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/checkout"
+	"github.com/pointsync/pointsync/pkg/reconcile"
+	"github.com/pointsync/pointsync/pkg/store"
+)
+
+// TestTopUpRefused proves that an order whose charge Stripe goes on refusing is tried again after pauses that grow with its age up to a
+// bound, whichever replica looks, and is charged once Stripe does.
+func TestTopUpRefused(t *testing.T) {
+	t.Parallel()
+	const bound = 5 * time.Minute
+	eachTops(t, func(t *testing.T, s *tops) {
+		a := s.buyer()
+		s.put(a.ID, wish)
+		s.spend(a.ID, 60)
+		var asks atomic.Int64
+		s.intercept(func(out http.ResponseWriter, r *http.Request) {
+			if !isCharge(r) {
+				s.sandbox.ServeHTTP(out, r)
+				return
+			}
+			asks.Add(1)
+			out.WriteHeader(http.StatusBadRequest)
+			_, _ = out.Write([]byte(`{"error": {"type": "invalid_request_error", "message": "Your account cannot currently make live charges."}}`))
+		})
+		var before, after []time.Time // of each run that asked
+		for n := range int(30 * time.Minute / checkout.TopUpInterval) {
+			known, began := asks.Load(), s.now()
+			must(t, s.replicas[n%2].Run(t.Context()))
+			if asks.Load() > known {
+				before, after = append(before, began), append(after, s.now())
+			}
+			s.offset.Add(int64(checkout.TopUpInterval))
+		}
+		if n := len(before); n < 6 || n > 20 || asks.Load() != int64(n) {
+			t.Fatalf("%d runs asked %d times", n, asks.Load())
+		}
+		made := s.automatic(a.ID)[0].CreatedAt
+		for n := range before[1:] {
+			if pause, age := after[n+1].Sub(before[n]), before[n].Sub(made); pause < min(age, bound) || pause > bound+time.Minute {
+				t.Errorf("a pause of %s after %s", pause, age)
+			}
+		}
+		s.intercept(nil)
+		s.offset.Add(int64(bound))
+		s.settled(a.ID, 1)
+	})
+}
+
+// TestTopUpParked proves that an automatic order which parks its account stays paid and open, so that nothing more is bought however much
+// time passes, and that its points come once a person lets them through.
+func TestTopUpParked(t *testing.T) {
+	t.Parallel()
+	eachTops(t, func(t *testing.T, s *tops) {
+		s.wire(reconcile.Policy{PastDueGrace: 72 * time.Hour, RenewalGrace: 2 * time.Hour, ParkGrants: 1})
+		a := s.buyer()
+		s.put(a.ID, wish)
+		s.spend(a.ID, 60)
+		for range 3 {
+			s.together(2)
+			_, err := s.syncer.Sync(t.Context(), a.ID) // a webhook
+			must(t, err)
+			orders, intents := s.automatic(a.ID), s.intents()
+			if len(orders) != 1 || orders[0].Status != billing.OrderPaid || orders[0].FulfilledAt != nil || len(intents) != 1 || intents[0]["status"] != "succeeded" {
+				t.Fatalf("%+v\n%v", orders, intents)
+			}
+			if got := s.account(a.ID); got.Parking.At == nil || got.Available != 40 {
+				t.Fatalf("%+v, %+v", got.Parking, got.Balance)
+			}
+			s.advance(12 * time.Hour)
+		}
+		s.sound()
+		s.unpark(a.ID)
+		s.together(2)
+		_, err := s.syncer.SyncDue(t.Context(), a.ID) // as a job asks for after unparking
+		must(t, err)
+		if got := s.account(a.ID); got.Parking.At != nil || got.Available != 140 || s.get(a.ID).Used != 1 {
+			t.Errorf("after unparking: %+v, %+v", got.Parking, got.Balance)
+		}
+		s.settled(a.ID, 1)
+		s.sound()
+		if drift, err := s.syncer.Drift(t.Context(), a.ID); err != nil || len(drift) != 0 {
+			t.Errorf("%+v, %v", drift, err)
+		}
+		s.advance(24 * time.Hour)
+		s.spend(a.ID, 100)
+		s.together(2)
+		s.settled(a.ID, 2)
+	})
+}
+
+// unpark is a person's word, without the note that package account makes of it.
+func (s *tops) unpark(id billing.AccountID) {
+	s.t.Helper()
+	s.change(id, func(ctx context.Context, tx *store.Tx, a billing.Account) error {
+		a.Parking = billing.Parking{Approved: true, EndedAt: &tx.Now}
+		return tx.SaveParking(ctx, a)
+	})
+}
+
+// change writes under the account's lock.
+func (s *tops) change(id billing.AccountID, f func(ctx context.Context, tx *store.Tx, a billing.Account) error) {
+	s.t.Helper()
+	ctx := s.t.Context()
+	must(s.t, s.db.InTx(ctx, func(tx *store.Tx) error {
+		a, err := tx.LockAccount(ctx, id)
+		if err != nil {
+			return err
+		}
+		return f(ctx, tx, a)
+	}))
+}
+
+// TestTopUpUndoneMeanwhile proves that the job decides under the account's lock: what a customer turns off or deletes while it looks buys
+// nothing, and is not brought back.
+func TestTopUpUndoneMeanwhile(t *testing.T) {
+	t.Parallel()
+	for name, undo := range map[string]func(ctx context.Context, tx *store.Tx, t billing.TopUp) error{
+		"TurnedOff": func(ctx context.Context, tx *store.Tx, t billing.TopUp) error {
+			t.Status = billing.TopUpOff
+			return tx.SaveTopUp(ctx, t)
+		},
+		"Deleted": func(ctx context.Context, tx *store.Tx, t billing.TopUp) error {
+			return tx.DeleteTopUp(ctx, t.AccountID)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newTops(t, store.Postgres)
+			a := s.buyer()
+			s.put(a.ID, wish)
+			s.spend(a.ID, 60)
+			ran := make(chan error, 1)
+			s.change(a.ID, func(ctx context.Context, tx *store.Tx, _ billing.Account) error {
+				top, err := tx.TopUp(ctx, a.ID)
+				must(t, err)
+				must(t, undo(ctx, tx, top))
+				go func() { ran <- s.replicas[0].Run(ctx) }()
+				s.waitForLock()
+				return nil
+			})
+			must(t, <-ran)
+			if orders := s.automatic(a.ID); len(orders) != 0 {
+				t.Errorf("it was bought: %+v", orders)
+			}
+			if got, err := s.replicas[0].Get(t.Context(), a.ID); err != nil || got != nil && got.Status != billing.TopUpOff {
+				t.Errorf("it is back: %+v, %v", got, err)
+			}
+		})
+	}
+}
+
+// waitForLock waits until somebody waits for a lock of this database.
+func (s *tops) waitForLock() {
+	s.t.Helper()
+	deadline, tick := time.After(time.Minute), time.NewTicker(5*time.Millisecond)
+	defer tick.Stop()
+	for waiting := 0; waiting == 0; {
+		must(s.t, s.db.SQL().QueryRowContext(s.t.Context(),
+			`SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&waiting))
+		select {
+		case <-tick.C:
+		case <-deadline:
+			s.t.Fatal("nobody waits for a lock")
+		}
+	}
+}
