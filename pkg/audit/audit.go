@@ -19,8 +19,6 @@ const (
 	BatchSize = 100
 	// jobless is how long an event may wait while nobody looks after it: the sweeper does within half a minute, unless thousands wait.
 	jobless = 5 * time.Minute
-	// overdue is how long points that fell due may be late: a job brings them within a minute, as long as Stripe answers.
-	overdue = time.Hour
 )
 
 // Batch is what came of looking at some accounts.
@@ -42,7 +40,7 @@ func Next(ctx context.Context, db *store.DB, after billing.AccountID, limit int)
 	}
 	b.Violations, err = db.Violations(ctx, store.AuditScope{
 		After: after, Last: b.Last, CheckoutKey: reconcile.CheckoutKey(""), IntentKey: reconcile.IntentKey(""),
-		PendingBefore: db.Now().Add(-jobless), DueBefore: time.Now().Add(-jobless), GrantBefore: db.Now().Add(-overdue),
+		PendingBefore: db.Now().Add(-jobless), DueBefore: time.Now().Add(-jobless),
 	})
 	if err != nil {
 		return Batch{}, err

@@ -43,7 +43,6 @@ var breaks = map[string][]string{
 		`UPDATE orders SET status = 'expired', fulfilled_at = NULL WHERE account_id = '$ACC' AND kind = 'pack'`,
 		`UPDATE orders SET status = 'failed', fulfilled_at = NULL WHERE account_id = '$ACC' AND automatic`,
 	},
-	"grant-due": {`UPDATE accounts SET next_grant_at = '2029-12-31T00:00:00.000000Z' WHERE id = '$ACC'`},
 	"lot-entries": {
 		`UPDATE lots SET clawed_back = clawed_back + 1 WHERE account_id = '$ACC'`,
 		`UPDATE lots SET granted = granted + 1 WHERE account_id = '$ACC' AND expires_at IS NOT NULL`,
@@ -153,27 +152,6 @@ func TestOutgoingWithoutJob(t *testing.T) {
 		insertJob(t, db, "deliver", `{"webhook":"whk_1"}`)
 		if found := all(t, db, 1); len(found) != 0 {
 			t.Errorf("with a job: %v", found)
-		}
-	})
-}
-
-// TestGrantDue proves that points which were paid for and have not come are found an hour after they fell due, but for those that wait
-// for a person.
-func TestGrantDue(t *testing.T) {
-	t.Parallel()
-	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
-		a, parked := storetest.NewAccount(t, db), storetest.NewAccount(t, db)
-		for _, id := range []billing.AccountID{a.ID, parked.ID} {
-			write(t, db, func(ctx context.Context, tx *store.Tx) error { return tx.SaveNextGrant(ctx, id, &tx.Now) })
-		}
-		exec(t, db, `UPDATE accounts SET parked_at = created_at, parked_reason = 'too many' WHERE id = '`+string(parked.ID)+`'`)
-		clock.Advance(time.Hour)
-		if found := all(t, db, 1); len(found) != 0 {
-			t.Errorf("not an hour late: %v", found)
-		}
-		clock.Advance(time.Microsecond)
-		if found := all(t, db, 1); len(found) != 1 || found[0].Rule != "grant-due" || found[0].Account != a.ID {
-			t.Errorf("late: %v", found)
 		}
 	})
 }

@@ -14,7 +14,6 @@ type AuditScope struct {
 	IntentKey     string            // and those of automatic ones
 	PendingBefore time.Time         // an event that has waited since before must have a job, or a look of the sweeper's since then
 	DueBefore     time.Time         // so must an outgoing one that was due before, by the machine's clock
-	GrantBefore   time.Time         // points that fell due before must have come
 }
 
 const (
@@ -44,8 +43,6 @@ var rules = []struct{ name, query string }{
 		FROM lots l LEFT JOIN orders o ON l.grant_key = ` + orderKey + ` AND o.account_id = l.account_id AND o.status IN ('fulfilled', 'refunded')
 		WHERE l.account_id > @after AND l.account_id <= @last 
 		AND (substr(l.grant_key, 1, length(@key)) = @key OR substr(l.grant_key, 1, length(@intent)) = @intent) AND o.id IS NULL`},
-	{"grant-due", `SELECT a.id AS account, 'points that were paid for fell due more than an hour ago and have not come' AS detail FROM accounts a
-		WHERE a.id > @after AND a.id <= @last AND a.parked_at IS NULL AND a.next_grant_at < @granted`},
 	{"lot-entries", `SELECT l.account_id AS account, 'lot ' || l.id || ' and its entries tell two stories' AS detail
 		FROM lots l LEFT JOIN (SELECT lot_id, SUM(CASE kind WHEN 'grant' THEN 1 ELSE 0 END) AS grants,
 			SUM(CASE kind WHEN 'grant' THEN amount ELSE 0 END) AS granted, SUM(CASE WHEN kind IN ('clawback', 'restore') THEN -amount ELSE 0 END) AS clawed_back
@@ -78,7 +75,7 @@ const maxViolations = 1000
 func (r reads) Violations(ctx context.Context, scope AuditScope) ([]billing.Violation, error) {
 	values := map[string]any{
 		"after": string(scope.After), "last": string(scope.Last), "key": scope.CheckoutKey, "intent": scope.IntentKey, "before": stamp{scope.PendingBefore}, "due": stamp{scope.DueBefore},
-		"granted": stamp{scope.GrantBefore}, "limit": maxViolations,
+		"limit": maxViolations,
 	}
 	var all []billing.Violation
 	for _, rule := range rules {
