@@ -55,6 +55,10 @@ func (u *user) judgeWish(wanted *wish, a answer) {
 			u.w.violate(u, "a change to %v shows %v and then %v", plan, a.at("subscription.plan"), a.at("subscription.scheduled_change"))
 		}
 		wanted.done = true
+	case http.StatusBadRequest: // as many seats as there are, of a plan that has fewer
+		if wanted.body["plan"] == nil || wanted.body["quantity"] != nil || wanted.done {
+			u.w.violate(u, "%s %v under %s answers %s", wanted.path, wanted.body, wanted.key, a)
+		}
 	case http.StatusPaymentRequired, http.StatusConflict, http.StatusTooManyRequests:
 		if wanted.done {
 			u.w.violate(u, "%s under %s was acknowledged, and its repeat answers %s", wanted.path, wanted.key, a)
@@ -66,7 +70,7 @@ func (u *user) judgeWish(wanted *wish, a answer) {
 
 // somePlan is a plan, named as the request names it, and at times several seats.
 func somePlan(r *rand.Rand, as string) map[string]any {
-	body := map[string]any{as: []string{"basic", "pro", "saver", "weekly"}[r.IntN(4)]}
+	body := map[string]any{as: []string{"basic", "pro", "saver", "weekly", "yearly"}[r.IntN(5)]}
 	if body[as] == "basic" && r.IntN(2) == 0 {
 		body["quantity"] = 1 + r.IntN(5)
 	}

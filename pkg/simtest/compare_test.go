@@ -135,6 +135,8 @@ func (s atStripe) compareSubscription(a billing.Account) string {
 		return at + fmt.Sprintf("Stripe says %d seats and the account %d", items[0].number("quantity"), has.Quantity)
 	case !start.Equal(has.CurrentPeriodStart) || !end.Equal(has.CurrentPeriodEnd):
 		return at + fmt.Sprintf("Stripe says %s to %s and the account %s to %s", start, end, has.CurrentPeriodStart, has.CurrentPeriodEnd)
+	case s.comesNext(want) != coming(has.Scheduled):
+		return at + fmt.Sprintf("Stripe says that it becomes %q and the account %q", s.comesNext(want), coming(has.Scheduled))
 	case want.flag("cancel_at_period_end") != has.CancelAtPeriodEnd:
 		return at + fmt.Sprintf("Stripe says cancel_at_period_end %v and the account %v", want.flag("cancel_at_period_end"), has.CancelAtPeriodEnd)
 	}
@@ -142,6 +144,24 @@ func (s atStripe) compareSubscription(a billing.Account) string {
 		return at + why
 	}
 	return ""
+}
+
+// comesNext says what a subscription becomes, and when, "" where it goes on as it is.
+func (s atStripe) comesNext(sub object) string {
+	phase, known := s.scheduled[sub.text("id")]
+	items, have := phase.list("items"), sub.list("items.data")
+	if !known || len(items) == 0 || len(have) == 0 || !live(sub.text("status")) ||
+		items[0].text("price.id") == have[0].text("price.id") && items[0].number("quantity") == have[0].number("quantity") {
+		return ""
+	}
+	return coming(&billing.ScheduledChange{Plan: itemOf(items[0]), Quantity: items[0].number("quantity"), At: time.Unix(phase.number("start_date"), 0)})
+}
+
+func coming(c *billing.ScheduledChange) string {
+	if c == nil {
+		return ""
+	}
+	return fmt.Sprintf("%d × %s at %d", c.Quantity, c.Plan, c.At.Unix())
 }
 
 // paidUntil answers when the last period that was paid for, or the trial, ends.
@@ -183,6 +203,9 @@ func (s atStripe) compareOrders(orders []billing.Order) string {
 		sessions[session.text("id")] = session
 	}
 	for _, o := range orders {
+		if o.Automatic {
+			continue
+		}
 		session, known := sessions[string(o.CheckoutID)]
 		delete(sessions, string(o.CheckoutID))
 		fits := true

@@ -90,21 +90,21 @@ func rememberHistory(ctx context.Context, db *store.DB) error {
 
 // past is one state that an account's row once had.
 type past struct {
-	version, points int64
-	sub, subID      string // as a token states it; and its id
-	period          int64  // when its period began, in Unix seconds
+	version, points, held, debt int64
+	sub, subID                  string // as a token states it; and its id
+	period                      int64  // when its period began, in Unix seconds
 }
 
 // history reads every state that the user's row ever had, oldest first.
 func (u *user) history(ctx context.Context, account string) (all []past, err error) {
-	rows, err := u.w.db.SQL().QueryContext(ctx, `SELECT version, available, sub, sub_id, period FROM sim_history WHERE account_id = $1 ORDER BY version`, account)
+	rows, err := u.w.db.SQL().QueryContext(ctx, `SELECT version, available, held, debt, sub, sub_id, period FROM sim_history WHERE account_id = $1 ORDER BY version`, account)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var p past
-		if err := rows.Scan(&p.version, &p.points, &p.sub, &p.subID, &p.period); err != nil {
+		if err := rows.Scan(&p.version, &p.points, &p.held, &p.debt, &p.sub, &p.subID, &p.period); err != nil {
 			return nil, err
 		}
 		all = append(all, p)

@@ -35,7 +35,7 @@ func (l *long) figures() (lines [][2]string) {
 	}
 	_, sent := l.control(l.ctx, "GET", "deliveries", nil)
 	stored := l.count1("SELECT count(*) FROM inbox_events")
-	told := l.told()
+	told := l.answers()
 	add("users", "%d, of whom %d subscribed", len(l.users), l.joined)
 	add("steps of users and of the world", "%d, in %d rounds", l.steps+l.joined, l.rounds)
 	add("time that passed on the clock", "%d days", int(l.now().Sub(l.opened).Hours()/24))
@@ -58,7 +58,7 @@ func (l *long) figures() (lines [][2]string) {
 	add("users compared with Stripe in the middle", "%d times; all of them at the end", l.compared)
 	add("under faults", "%s", l.played.Round(time.Second))
 	add("the inbox was empty", "%s after the last webhook", l.settled.inbox.Round(10*time.Millisecond))
-	add("`stripe reconcile` of all accounts", "%s", l.settled.reconcile.Round(10*time.Millisecond))
+	add("what webhooks had lost was taken up", "in %s", l.settled.recovery.Round(10*time.Millisecond))
 	add("the database agreed with Stripe about everybody", "%s after that", l.settled.agreement.Round(10*time.Millisecond))
 	add("wall time in all", "%s, on %d cores", time.Since(l.began).Round(time.Second), runtime.NumCPU())
 	add("rules broken", "**%d**", len(l.broken()))

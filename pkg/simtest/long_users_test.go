@@ -43,9 +43,9 @@ const joinTries = 5
 // join logs in and subscribes.
 func (u *user) join(r *rand.Rand) {
 	u.login()
-	item := []string{"basic", "pro", "saver", "weekly"}[r.IntN(4)]
+	body := somePlan(r, "item")
 	for range joinTries {
-		made, ok := u.order(map[string]any{"item": item})
+		made, ok := u.order(body)
 		if ok && u.pay(made, "pm_card_visa") == http.StatusOK {
 			return
 		}

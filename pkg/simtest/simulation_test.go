@@ -66,6 +66,7 @@ func shrinkFailure(t *testing.T, s size, dialect store.Dialect) {
 // simulate runs one simulation: the plan under faults, checked whenever it is at rest, then the end without faults.
 func simulate(t *testing.T, s size, dialect store.Dialect) {
 	w := newWorld(t, s, dialect, true)
+	w.listen()
 	w.again = fmt.Sprintf("make sim SEED=%d SEEDS=1 USERS=%d STEPS=%d DATABASE=%s", s.seed, s.users, s.steps, dialect)
 	for _, u := range w.users {
 		u.register()

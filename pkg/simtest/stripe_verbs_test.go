@@ -189,7 +189,7 @@ func (u *user) cancelNow(*rand.Rand) {
 
 // changePlan changes to another plan, as the portal does: invoiced at once, or not at all.
 func (u *user) changePlan(r *rand.Rand) {
-	wanted, behavior := []string{"basic", "pro", "saver"}[r.IntN(3)], "always_invoice"
+	wanted, behavior := []string{"basic", "pro", "saver", "yearly"}[r.IntN(4)], "always_invoice"
 	if r.IntN(4) == 0 {
 		behavior = "none"
 	}

@@ -33,6 +33,8 @@ var userVerbs = []weighted[func(*user, *rand.Rand)]{
 	{"capture more than a hold has", 5, (*user).captureTooMuch},
 	{"be given points", 4, (*user).beGiven},
 	{"be corrected", 3, (*user).beCorrected},
+	{"have packs bought by themselves", 8, (*user).setTopUp},
+	{"have no packs bought any more", 1, (*user).forgetTopUp},
 	{"buy points", 18, (*user).buyPack},
 	{"subscribe", 10, (*user).subscribe},
 	{"order two plans and pay for both", 4, (*user).subscribeTwice},
@@ -187,6 +189,7 @@ func (u *user) buyPack(r *rand.Rand) {
 	if r.IntN(3) > 0 {
 		body = map[string]any{"item": "small", "quantity": 1 + r.IntN(6)}
 	}
+	body["save_payment_method"] = r.IntN(2) == 0
 	u.buy(r, body)
 }
 

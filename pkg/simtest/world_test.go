@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/catalog"
+	"github.com/pointsync/pointsync/pkg/outbox"
 	"github.com/pointsync/pointsync/pkg/sandbox"
 	"github.com/pointsync/pointsync/pkg/sandbox/sandboxtest"
 	"github.com/pointsync/pointsync/pkg/store"
@@ -46,7 +47,8 @@ type world struct {
 	env      []string
 	servers  []*server // the second one runs at times, on PostgreSQL only
 	users    []*user
-	admin    *user // gives points and takes them away
+	admin    *user     // gives points and takes them away
+	endpoint *endpoint // the operator's own, where there is one
 
 	keys   atomic.Int64
 	lost   atomic.Bool  // whether webhooks were lost: then only a reconcile can tell
@@ -108,6 +110,7 @@ func newShop(t testing.TB, s size, dialect store.Dialect, databaseURL string) *w
 	w.must(err)
 
 	w.db = storetest.OpenURL(t, databaseURL, w.now)
+	outbox.Attach(w.db, lowPoints)
 	w.admin = &user{w: w, number: len(w.users) + s.users, email: adminEmail}
 	for n := range s.users {
 		w.users = append(w.users, &user{w: w, number: n, email: fmt.Sprintf("user%d@example.com", n)})
@@ -129,6 +132,11 @@ func (w *world) open(databaseURL string, servers int, more ...string) {
 		"DATABASE_URL=" + databaseURL, "STRIPE_SECRET_KEY=" + sandboxtest.Key, "STRIPE_API_BASE=" + stripe,
 		"POINTSYNC_CLOCK_URL=" + w.stripe + "/_sandbox/clock", "POINTSYNC_CATALOG=" + path + "/testdata/catalog.yaml",
 		"GOGC=400", "POINTSYNC_SIGNING_KEYS=" + token.GenerateKey("sim"), "POINTSYNC_ALLOWED_ORIGINS=https://app.example.com",
+		"POINTSYNC_ALLOW_LOCAL_WEBHOOKS=true", fmt.Sprintf("POINTSYNC_LOW_POINTS=%d", lowPoints),
+		"POINTSYNC_TOP_UP_COOL_OFF=" + topUpCoolOff.String(),
+	}
+	if w.size.seed%2 == 0 { // else it is the default, so that most of what was lost stays so until the end
+		w.env = append(w.env, "POINTSYNC_BACKFILL_INTERVAL=3s")
 	}
 	said, err := w.command("stripe", "setup", "--webhook-url", "http://"+w.api.addr()+"/webhook")
 	w.must(err)
