@@ -19,6 +19,8 @@ const (
 	BatchSize = 100
 	// jobless is how long an event may wait while nobody looks after it: the sweeper does within half a minute, unless thousands wait.
 	jobless = 5 * time.Minute
+	// clockMargin is how far Stripe's clock may be ahead of ours, by which a subscription ends.
+	clockMargin = 5 * time.Minute
 )
 
 // Batch is what came of looking at some accounts.
@@ -40,7 +42,7 @@ func Next(ctx context.Context, db *store.DB, after billing.AccountID, limit int)
 	}
 	b.Violations, err = db.Violations(ctx, store.AuditScope{
 		After: after, Last: b.Last, CheckoutKey: reconcile.CheckoutKey(""), IntentKey: reconcile.IntentKey(""),
-		PendingBefore: db.Now().Add(-jobless), DueBefore: time.Now().Add(-jobless),
+		EndedBy: db.Now().Add(clockMargin), PendingBefore: db.Now().Add(-jobless), DueBefore: time.Now().Add(-jobless),
 	})
 	if err != nil {
 		return Batch{}, err

@@ -29,7 +29,8 @@ var breaks = map[string][]string{
 		`UPDATE accounts SET next_expiry = NULL WHERE id = '$ACC'`,
 		`UPDATE lots SET expires_at = '2031-05-01T00:00:00.000000Z' WHERE account_id = '$ACC' AND expires_at IS NOT NULL`,
 	},
-	"window": {`UPDATE accounts SET sub_status = 'unpaid' WHERE id = '$ACC'`},
+	"window":       {`UPDATE accounts SET sub_status = 'unpaid' WHERE id = '$ACC'`},
+	"ended-points": {`UPDATE accounts SET sub_status = 'canceled', window_from = NULL, window_until = NULL WHERE id = '$ACC'`},
 	"order-times": {
 		`UPDATE orders SET fulfilled_at = NULL WHERE account_id = '$ACC' AND kind = 'pack'`,
 		`UPDATE orders SET status = 'pending' WHERE account_id = '$ACC' AND kind = 'plan'`,

@@ -14,6 +14,7 @@ type AuditScope struct {
 	IntentKey     string            // and those of automatic ones
 	PendingBefore time.Time         // an event that has waited since before must have a job, or a look of the sweeper's since then
 	DueBefore     time.Time         // so must an outgoing one that was due before, by the machine's clock
+	EndedBy       time.Time         // points of a subscription that has ended must have ended by then
 }
 
 const (
@@ -33,6 +34,10 @@ var rules = []struct{ name, query string }{
 			UNION ALL SELECT expires_at FROM holds h WHERE h.account_id = a.id AND h.status = 'active') ends)`},
 	{"window", `SELECT a.id AS account, 'the subscription is ' || a.sub_status || ' and has a window' AS detail FROM accounts a
 		WHERE a.id > @after AND a.id <= @last AND a.window_until IS NOT NULL AND a.sub_status NOT IN ('active', 'trialing', 'past_due')`},
+	{"ended-points", `SELECT a.id AS account, 'lot ' || l.id || ' has points left of ' || l.source || ', which has ended' AS detail
+		FROM accounts a JOIN lots l ON l.account_id = a.id AND l.source = 'subscription:' || a.sub_id
+		WHERE a.id > @after AND a.id <= @last AND a.sub_status IN ('canceled', 'incomplete_expired')
+		AND l.remaining > 0 AND (l.expires_at IS NULL OR l.expires_at > @ended)`},
 	{"order-times", `SELECT o.account_id AS account, 'order ' || o.id || ' is ' || o.status || ', which its fulfilled_at denies' AS detail FROM orders o
 		WHERE o.account_id > @after AND o.account_id <= @last AND (o.status IN ('fulfilled', 'refunded')) <> (o.fulfilled_at IS NOT NULL)`},
 	{"order-grant", `SELECT o.account_id AS account, 'order ' || o.id || ' is ' || o.status || ' and its points were not granted' AS detail
@@ -75,7 +80,7 @@ const maxViolations = 1000
 func (r reads) Violations(ctx context.Context, scope AuditScope) ([]billing.Violation, error) {
 	values := map[string]any{
 		"after": string(scope.After), "last": string(scope.Last), "key": scope.CheckoutKey, "intent": scope.IntentKey, "before": stamp{scope.PendingBefore}, "due": stamp{scope.DueBefore},
-		"limit": maxViolations,
+		"ended": stamp{scope.EndedBy}, "limit": maxViolations,
 	}
 	var all []billing.Violation
 	for _, rule := range rules {
