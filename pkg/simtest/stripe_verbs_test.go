@@ -8,7 +8,9 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
@@ -175,6 +177,22 @@ func (u *user) cancelLater(*rand.Rand) {
 }
 
 func (u *user) resume(*rand.Rand) { u.change("resume", url.Values{"cancel_at_period_end": {"false"}}) }
+
+// changeUnderSync asks for more points than there are, so that a sync looks at Stripe, whose answers are late, and changes the subscription
+// when most of them are on their way: the webhook comes before that sync is applied, which knows nothing of it.
+func (u *user) changeUnderSync(r *rand.Rand) {
+	cancels, after := r.IntN(3) > 0, time.Duration(50+r.IntN(700))*time.Millisecond
+	if u.w.toStripe != nil {
+		for range 6 {
+			u.w.toStripe.delayAnswer(time.Duration(200+r.IntN(300)) * time.Millisecond)
+		}
+	}
+	var wait sync.WaitGroup
+	wait.Go(func() { u.try(u.newSpend(1_000_000), "", patience) })
+	time.Sleep(after)
+	u.change("cancel or resume while a sync reads", url.Values{"cancel_at_period_end": {strconv.FormatBool(cancels)}})
+	wait.Wait()
+}
 
 func (u *user) swapCard(card string) {
 	u.change("pay from now on with "+card+",", url.Values{"default_payment_method": {card}})

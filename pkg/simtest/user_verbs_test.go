@@ -56,6 +56,7 @@ var userVerbs = []weighted[func(*user, *rand.Rand)]{
 	{"get money back", 8, (*user).getRefund},
 	{"dispute a payment", 2, (*user).dispute},
 	{"decide a dispute", 1, (*user).decideDispute},
+	{"cancel or resume while a sync reads", 5, (*user).changeUnderSync},
 	{"have a card that will fail", 2, func(u *user, _ *rand.Rand) { u.swapCard("pm_card_chargeCustomerFail") }},
 	{"have a good card again", 2, func(u *user, _ *rand.Rand) { u.swapCard("pm_card_visa") }},
 }
