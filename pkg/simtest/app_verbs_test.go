@@ -125,7 +125,7 @@ func (u *user) changeByCopies(r *rand.Rand) {
 
 func (u *user) cancelInApp(r *rand.Rand) {
 	body := map[string]any{}
-	if r.IntN(4) == 0 {
+	if r.IntN(2) == 0 {
 		body["at"] = "now"
 	}
 	u.askFor(u.wish("/subscription/cancel", body))

@@ -46,7 +46,7 @@ var userVerbs = []weighted[func(*user, *rand.Rand)]{
 	{"log in", 1, func(u *user, _ *rand.Rand) { u.login() }},
 	{"cancel", 3, (*user).cancelLater},
 	{"resume", 3, (*user).resume},
-	{"cancel at once", 2, (*user).cancelNow},
+	{"cancel at once", 4, (*user).cancelNow},
 	{"change the plan", 5, (*user).changePlan},
 	{"change the plan in the app", 6, (*user).changeInApp},
 	{"ask for one change several times at once", 2, (*user).changeByCopies},
@@ -56,7 +56,7 @@ var userVerbs = []weighted[func(*user, *rand.Rand)]{
 	{"get money back", 8, (*user).getRefund},
 	{"dispute a payment", 2, (*user).dispute},
 	{"decide a dispute", 1, (*user).decideDispute},
-	{"cancel or resume while a sync reads", 5, (*user).changeUnderSync},
+	{"cancel, and resume while a sync reads it", 6, (*user).changeUnderSync},
 	{"have a card that will fail", 2, func(u *user, _ *rand.Rand) { u.swapCard("pm_card_chargeCustomerFail") }},
 	{"have a good card again", 2, func(u *user, _ *rand.Rand) { u.swapCard("pm_card_visa") }},
 }
