@@ -2,8 +2,11 @@ package api_test
 
 import (
 	"net/http"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pointsync/pointsync/pkg/audit"
 	"github.com/pointsync/pointsync/pkg/billing"
@@ -18,6 +21,30 @@ func TestRunMetrics(t *testing.T) {
 		page := string(c.call(http.StatusOK, http.MethodGet, "/metrics", nil).raw)
 		for _, want := range []string{"\npointsync_drift_findings 3\n", "\npointsync_drift_last_run_timestamp_seconds 1", "\npointsync_audit_violations 0\n", "\npointsync_parked_accounts 0\n"} {
 			c.expect(strings.Contains(page, want), "the metrics have %q: %s", want, page)
+		}
+	})
+}
+
+// TestBackfillMetrics proves that the metrics say how many events no webhook had brought, and when the last look at Stripe's list ended.
+func TestBackfillMetrics(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(t *testing.T, w *world) {
+		c := w.user(t)
+		w.silence()
+		c.pay(c.call(http.StatusCreated, http.MethodPost, "/checkout", map[string]any{"item": "pack_100"}))
+		page := string(c.call(http.StatusOK, http.MethodGet, "/metrics", nil).raw)
+		c.expect(strings.Contains(page, "\npointsync_backfill_events_total 0\n") && !strings.Contains(page, "\npointsync_backfill_last_look"), "before the first look: %s", page)
+		for range 2 { // the second look finds nothing more
+			before := w.now().Unix()
+			_, err := w.inbox.Backfill(t.Context(), 100)
+			must(t, err)
+			page = string(c.call(http.StatusOK, http.MethodGet, "/metrics", nil).raw)
+			c.expect(strings.Contains(page, "\npointsync_backfill_events_total 2\n"), "the page's event and the payment's: %s", page)
+			value := regexp.MustCompile(`\npointsync_backfill_last_look_timestamp_seconds (.+)\n`).FindStringSubmatch(page)
+			c.expect(len(value) == 2, "when it was: %s", page)
+			ended, err := strconv.ParseFloat(value[1], 64)
+			c.expect(err == nil && int64(ended) >= before && int64(ended) <= w.now().Unix(), "it ended at %s", value[1])
+			w.advance(time.Hour)
 		}
 	})
 }

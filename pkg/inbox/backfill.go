@@ -53,8 +53,7 @@ func (in *Inbox) Backfill(ctx context.Context, pages int) (Backfilled, error) {
 		if err != nil {
 			return out, err
 		}
-		found, err := in.receiveMissing(ctx, page, &out)
-		if err != nil {
+		if err := in.receiveMissing(ctx, page, &out); err != nil {
 			return out, err
 		}
 		if walk.After = page.Last; !page.More {
@@ -64,7 +63,7 @@ func (in *Inbox) Backfill(ctx context.Context, pages int) (Backfilled, error) {
 		}
 		mine := false
 		err = in.db.InTx(ctx, func(tx *store.Tx) (err error) {
-			mine, err = tx.SaveEventWalk(ctx, from, walk, int64(found))
+			mine, err = tx.SaveEventWalk(ctx, from, walk)
 			return err
 		})
 		if err != nil || !mine || out.Through {
@@ -100,22 +99,25 @@ func (in *Inbox) beginWalk(ctx context.Context, walk billing.EventWalk) (_ billi
 }
 
 // receiveMissing receives the events of a page that the inbox does not have. One that cannot be stored does not stop the walk; a database that is away does.
-func (in *Inbox) receiveMissing(ctx context.Context, page stripegw.EventPage, out *Backfilled) (found int, err error) {
+func (in *Inbox) receiveMissing(ctx context.Context, page stripegw.EventPage, out *Backfilled) error {
+	found := 0
 	for _, e := range page.Events {
 		out.Seen++
 		_, err := in.db.Event(ctx, billing.StripeEventID(clip(string(e.ID), maxIDText)))
 		if err == nil {
 			continue
 		}
+		isNew := false
 		if billing.CodeOf(err) == billing.ENotFound {
-			err = in.Receive(ctx, e)
+			isNew, err = in.receiveListed(ctx, e)
 		}
 		switch {
-		case err == nil:
+		case isNew && err == nil:
 			found++
 			out.Found++
+		case err == nil: // somebody else received it in between
 		case ctx.Err() != nil || in.db.Ping(ctx) != nil: // it is the database, not the event
-			return found, err
+			return err
 		default:
 			out.Failed++
 			in.log.ErrorContext(ctx, "an event that no webhook brought could not be stored", "event", e.ID, "type", e.Type, "error", err)
@@ -124,7 +126,18 @@ func (in *Inbox) receiveMissing(ctx context.Context, page stripegw.EventPage, ou
 	if found > 0 {
 		in.log.WarnContext(ctx, "webhooks were lost; their events were taken from Stripe's list", "events", found)
 	}
-	return found, nil
+	return nil
+}
+
+// receiveListed is Receive for an event of Stripe's list, and counts it where it is new.
+func (in *Inbox) receiveListed(ctx context.Context, e stripegw.Event) (isNew bool, err error) {
+	err = in.db.InTx(ctx, func(tx *store.Tx) (err error) {
+		if isNew, err = in.receive(ctx, tx, e); err != nil || !isNew {
+			return err
+		}
+		return tx.CountBackfilled(ctx)
+	})
+	return isNew, err
 }
 
 // Rewind lets the next walk go back so far.
@@ -135,7 +148,7 @@ func (in *Inbox) Rewind(ctx context.Context, by time.Duration) error {
 	}
 	return in.db.InTx(ctx, func(tx *store.Tx) error {
 		to := tx.Now.Add(backfillOverlap - by) // a walk takes the overlap off again
-		_, err := tx.SaveEventWalk(ctx, walk, billing.EventWalk{SeenUntil: &to, LookedAt: walk.LookedAt}, 0)
+		_, err := tx.SaveEventWalk(ctx, walk, billing.EventWalk{SeenUntil: &to, LookedAt: walk.LookedAt})
 		return err
 	})
 }

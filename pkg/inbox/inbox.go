@@ -147,20 +147,26 @@ func (in *Inbox) Accept(ctx context.Context, body []byte, signature string) erro
 // Receive stores an event and its job; a known event changes nothing. Errors: EUnavailable, upon which Stripe sends again.
 func (in *Inbox) Receive(ctx context.Context, e stripegw.Event) error {
 	return in.db.InTx(ctx, func(tx *store.Tx) error {
-		row := toRowEvent(e, tx.Now)
-		account, err := in.route(ctx, tx, &row)
-		if err != nil {
-			return err
-		}
-		isNew, err := tx.InsertEvent(ctx, row)
-		if err != nil || !isNew || row.Status == billing.InboxIgnored {
-			return err
-		}
-		if row.AccountID == "" {
-			return in.enqueue(ctx, tx, resolveArgs{Event: row.ID})
-		}
-		return in.enqueue(ctx, tx, syncArgs{Account: account.ID, AfterTicket: account.Sync.TicketIssued})
+		_, err := in.receive(ctx, tx, e)
+		return err
 	})
+}
+
+// receive is Receive within a transaction, and says whether the event is new.
+func (in *Inbox) receive(ctx context.Context, tx *store.Tx, e stripegw.Event) (isNew bool, err error) {
+	row := toRowEvent(e, tx.Now)
+	account, err := in.route(ctx, tx, &row)
+	if err != nil {
+		return false, err
+	}
+	isNew, err = tx.InsertEvent(ctx, row)
+	switch {
+	case err != nil || !isNew || row.Status == billing.InboxIgnored:
+		return isNew, err
+	case row.AccountID == "":
+		return true, in.enqueue(ctx, tx, resolveArgs{Event: row.ID})
+	}
+	return true, in.enqueue(ctx, tx, syncArgs{Account: account.ID, AfterTicket: account.Sync.TicketIssued})
 }
 
 // toRowEvent is what is kept of an event, made so that the database can keep it: an odd text or time must not make

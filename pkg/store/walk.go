@@ -34,9 +34,15 @@ func (r reads) EventWalk(ctx context.Context) (billing.EventWalk, error) {
 	return w, translate(err)
 }
 
-// SaveEventWalk writes how far the walk has come, and adds what it found on the way. It answers false, and changes nothing, when somebody
+// CountBackfilled counts an event that no webhook had brought, in the transaction that stores it: so it is counted once, whoever else walks
+// and whatever dies.
+func (tx *Tx) CountBackfilled(ctx context.Context) error {
+	return translate(tx.q(ctx).Model(&walkRow{}).Where("kind = ?", theWalk).Update("found", gorm.Expr("found + 1")).Error)
+}
+
+// SaveEventWalk writes how far the walk has come. It answers false, and changes nothing, when somebody
 // else went on from where this one did.
-func (tx *Tx) SaveEventWalk(ctx context.Context, from, to billing.EventWalk, found int64) (bool, error) {
+func (tx *Tx) SaveEventWalk(ctx context.Context, from, to billing.EventWalk) (bool, error) {
 	q := tx.q(ctx).Model(&walkRow{}).Where("kind = ? AND walk_after = ?", theWalk, string(from.After))
 	if from.Until == nil {
 		q = q.Where("walk_until IS NULL")
@@ -45,7 +51,7 @@ func (tx *Tx) SaveEventWalk(ctx context.Context, from, to billing.EventWalk, fou
 	}
 	res := q.Updates(map[string]any{
 		"seen_until": toStamp(to.SeenUntil), "walk_since": toStamp(to.Since), "walk_until": toStamp(to.Until), "walk_after": string(to.After),
-		"looked_at": toStamp(to.LookedAt), "found": gorm.Expr("found + ?", found),
+		"looked_at": toStamp(to.LookedAt),
 	})
 	return res.RowsAffected == 1, translate(res.Error)
 }
