@@ -5,7 +5,9 @@ import (
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/ledger"
 	"github.com/pointsync/pointsync/pkg/store"
+	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
 // park parks an account, or lets its grants through, as a person's word does.
@@ -47,4 +49,39 @@ func TestUnparkedGrantsCome(t *testing.T) {
 			w.t.Errorf("afterwards %+v and %+v", got.Parking, got.Sync)
 		}
 	})
+}
+
+// Proves that a month of a paid year which has fallen due is granted by the job alone: no event rings, and nobody looks at the account.
+func TestYearNobodyLooks(t *testing.T) {
+	t.Parallel()
+	for _, dialect := range storetest.Dialects {
+		t.Run(string(dialect), func(t *testing.T) {
+			t.Parallel()
+			s := newShop(t)
+			s.sells(billing.Plan{ID: "basic_year", Name: "Basic, by the year", Amount: 9000, Currency: "usd", Interval: "year", GrantInterval: "month", Points: 500})
+			w := s.replica(t, storetest.URL(t, dialect))
+			a := w.draft()
+			o := w.sell(a, "basic_year")
+			w.insert(a, o)
+			w.pay(o)
+			_, err := w.syncer.Sync(t.Context(), a.ID)
+			must(t, err)
+			_, err = ledger.Spend(t.Context(), w.db, a.ID, ledger.SpendRequest{Amount: 100})
+			must(t, err)
+			got := w.account(a.ID)
+			if got.Available != 400 || got.Sync.NextGrantAt == nil {
+				t.Fatalf("the first month: %+v, %+v", got.Balance, got.Sync)
+			}
+			w.advance(got.Sync.NextGrantAt.Sub(w.now()) + time.Second)
+			w.start(t)
+			waitFor(t, "the second month is there", func() bool { return w.account(a.ID).Available == 500 })
+			if next := w.account(a.ID).Sync.NextGrantAt; next == nil || !next.After(*got.Sync.NextGrantAt) {
+				t.Errorf("the third month comes at %v", next)
+			}
+			if n := w.count("SELECT count(*) FROM syncs WHERE cause = 'due'"); n != 1 {
+				t.Errorf("%d syncs because points fell due", n)
+			}
+			must(t, ledger.Audit(t.Context(), w.db, a.ID))
+		})
+	}
 }

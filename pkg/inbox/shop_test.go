@@ -26,6 +26,7 @@ type shop struct {
 	gate    *gate
 	gateway *stripegw.Gateway
 	offset  atomic.Int64 // of the sandbox's clock from the machine's
+	items   *catalog.Catalog
 
 	backfill time.Duration // of replicas made from now on; 0: they do not look at Stripe's list by themselves
 }
@@ -34,15 +35,22 @@ func newShop(t *testing.T) *shop {
 	t.Helper()
 	local, err := sandbox.New(sandbox.Options{RetrySchedule: []time.Duration{retryAfter}})
 	must(t, err)
-	s := &shop{t: t, gate: &gate{next: local.Handler()}}
+	s := &shop{t: t, gate: &gate{next: local.Handler()}, items: catalog.Default()}
 	direct, gated := httptest.NewServer(local.Handler()), httptest.NewServer(s.gate)
 	t.Cleanup(func() { gated.Close(); direct.Close(); must(t, local.Close()) })
 	s.url = direct.URL
 	s.gateway, err = stripegw.New(stripegw.Options{Key: stripeKey, BaseURL: gated.URL, HTTPClient: gated.Client(), Now: s.now, MaxRetries: -1})
 	must(t, err)
-	_, err = s.gateway.EnsureCatalog(t.Context(), catalog.Default())
-	must(t, err)
+	s.sells()
 	return s
+}
+
+// sells puts plans beside the default ones, for replicas made from now on.
+func (s *shop) sells(plans ...billing.Plan) {
+	s.t.Helper()
+	s.items.Plans = append(s.items.Plans, plans...)
+	_, err := s.gateway.EnsureCatalog(s.t.Context(), s.items)
+	must(s.t, err)
 }
 
 func (s *shop) now() time.Time { return time.Now().Add(time.Duration(s.offset.Load())) }
@@ -75,7 +83,7 @@ func (s *shop) draft() billing.Account {
 // sell opens the page of an order that no database knows yet.
 func (s *shop) sell(a billing.Account, item string) billing.Order {
 	s.t.Helper()
-	c, now := catalog.Default(), s.now().UTC().Truncate(time.Second)
+	c, now := s.items, s.now().UTC().Truncate(time.Second)
 	o := billing.Order{
 		ID: billing.NewOrderID(now), AccountID: a.ID, Item: item, Quantity: 1, Status: billing.OrderPending,
 		SuccessURL: "https://shop.example/ok", CancelURL: "https://shop.example/no", CreatedAt: now,

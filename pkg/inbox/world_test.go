@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
-	"github.com/pointsync/pointsync/pkg/catalog"
 	"github.com/pointsync/pointsync/pkg/inbox"
 	"github.com/pointsync/pointsync/pkg/outbox"
 	"github.com/pointsync/pointsync/pkg/reconcile"
@@ -56,7 +55,7 @@ func (s *shop) replica(t *testing.T, databaseURL string) *world {
 	log := slog.New(slog.DiscardHandler)
 	db := storetest.OpenURL(t, databaseURL, s.now)
 	outbox.Attach(db, 0)
-	syncer := reconcile.New(db, s.gateway, catalog.Default(), reconcile.Policy{PastDueGrace: 72 * time.Hour, RenewalGrace: 2 * time.Hour}, log)
+	syncer := reconcile.New(db, s.gateway, s.items, reconcile.Policy{PastDueGrace: 72 * time.Hour, RenewalGrace: 2 * time.Hour}, log)
 	events, err := inbox.New(inbox.Options{
 		DB: db, Stripe: s.gateway, Syncer: syncer, Secrets: []string{"whsec_other", secret}, Local: true, Log: log, BackfillInterval: s.backfill,
 	})

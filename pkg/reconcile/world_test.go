@@ -115,12 +115,18 @@ func (w *world) order(a billing.Account, item string) billing.Order {
 // orderAs opens the page of an order whose item and price are given.
 func (w *world) orderAs(a billing.Account, o billing.Order) billing.Order {
 	w.t.Helper()
+	return w.orderWithTrial(a, o, 0)
+}
+
+// orderWithTrial is orderAs for a plan that begins with so many days of trial.
+func (w *world) orderWithTrial(a billing.Account, o billing.Order, days int64) billing.Order {
+	w.t.Helper()
 	ctx := w.t.Context()
 	o.ID, o.AccountID, o.Quantity, o.Status, o.CreatedAt = billing.NewOrderID(w.db.Now()), a.ID, 1, billing.OrderPending, w.db.Now()
 	o.SuccessURL, o.CancelURL = "https://shop.example/ok", "https://shop.example/no"
 	price, err := w.stripe.Price(ctx, o.Item)
 	must(w.t, err)
-	page, err := w.stripe.CreateCheckout(ctx, stripegw.NewCheckout{Order: o, Customer: a.CustomerID, Price: price})
+	page, err := w.stripe.CreateCheckout(ctx, stripegw.NewCheckout{Order: o, Customer: a.CustomerID, Price: price, TrialDays: days})
 	must(w.t, err)
 	o.CheckoutID, o.URL = page.ID, page.URL
 	must(w.t, w.db.InTx(ctx, func(tx *store.Tx) error { return tx.InsertOrder(ctx, o) }))

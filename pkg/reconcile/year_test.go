@@ -1,0 +1,106 @@
+package reconcile_test
+
+import (
+	"net/http"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+)
+
+// months lives through months of a paid year: in each, what came for the last one is spent in part and its rest replaced.
+func (w *world) months(a billing.Account, from, to int) {
+	w.t.Helper()
+	for n := from; n <= to; n++ {
+		w.spend(a, 100)
+		w.toNextGrant(a)
+		w.sync(a)
+		w.wantPoints(a.ID, 500, 0)
+		if got := w.granted(a); got != n {
+			w.t.Fatalf("in month %d there are %d grants of a month", n, got)
+		}
+	}
+}
+
+// granted counts the months that were granted.
+func (w *world) granted(a billing.Account) (n int) {
+	w.t.Helper()
+	for _, e := range w.entries(a) {
+		if e.Kind == billing.EntryGrant && e.Amount == 500 {
+			n++
+		}
+	}
+	return n
+}
+
+// Proves that a yearly plan which grants by the month grants its trial's points for the trial, then twelve months, each on the day on which
+// the paid year began and not the trial, and goes on with the first month of the next year.
+func TestYearAfterTrial(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(w *world) {
+		plan := basicYear
+		plan.TrialDays, plan.TrialPoints = 14, 50
+		w.sells(plan)
+		a := w.buyer()
+		o := billing.Order{Item: plan.ID, Kind: billing.KindPlan, Points: plan.Points, Amount: plan.Amount, Currency: plan.Currency}
+		w.pay(w.orderWithTrial(a, o, plan.TrialDays))
+		w.sync(a)
+		w.wantStatus(a, billing.SubTrialing, true)
+		w.wantPoints(a.ID, 50, 0)
+		if next := w.account(a.ID).Sync.NextGrantAt; next != nil {
+			w.t.Errorf("in the trial, points shall come at %v", next)
+		}
+		w.renew(a) // into the paid year
+		w.wantStatus(a, billing.SubActive, true)
+		w.wantPoints(a.ID, 500, 0)
+		w.wantDrift(a)
+		now := w.account(a.ID)
+		begin := now.Subscription.CurrentPeriodStart
+		if day := begin.Day(); day <= 28 && !now.Sync.NextGrantAt.Equal(begin.AddDate(0, 1, 0)) {
+			w.t.Errorf("the second month comes at %v; the paid year began at %v", now.Sync.NextGrantAt, begin)
+		}
+		w.months(a, 2, 12)
+		if next := w.account(a.ID).Sync.NextGrantAt; next != nil {
+			w.t.Errorf("after twelve months, points shall come at %v", next)
+		}
+		w.wantDrift(a)
+		w.renew(a)
+		w.wantPoints(a.ID, 500, 0)
+		if n := w.granted(a); n != 13 || w.account(a.ID).Sync.NextGrantAt == nil {
+			w.t.Errorf("the second year: %d months, %+v", n, w.account(a.ID).Sync)
+		}
+	})
+}
+
+// Proves that the months of a paid year go on to its end after the customer cancelled for then, and that none comes and none is left once
+// it has ended.
+func TestYearCancelledAtItsEnd(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(w *world) {
+		c := w.sells(basicYear)
+		a := w.buyer()
+		id := w.pay(w.orderOf(c, a, "basic_year"))["subscription"].(string)
+		w.sync(a)
+		w.months(a, 2, 3)
+		w.ask(http.MethodPost, "/v1/subscriptions/"+id, url.Values{"cancel_at_period_end": {"true"}})
+		w.sync(a)
+		w.wantPoints(a.ID, 500, 0)
+		if s := w.account(a.ID).Subscription; !s.CancelAtPeriodEnd {
+			w.t.Errorf("%+v", s)
+		}
+		w.months(a, 4, 12)
+		w.wantDrift(a)
+		w.advance(w.account(a.ID).Subscription.CurrentPeriodEnd.Sub(w.now()) + time.Hour)
+		w.sync(a)
+		w.wantStatus(a, billing.SubCanceled, false)
+		w.wantPoints(a.ID, 0, 0)
+		w.advance(62 * 24 * time.Hour)
+		w.sync(a)
+		w.wantPoints(a.ID, 0, 0)
+		w.wantDrift(a)
+		if n := w.granted(a); n != 12 || w.account(a.ID).Sync.NextGrantAt != nil {
+			w.t.Errorf("%d months were granted; %+v", n, w.account(a.ID).Sync)
+		}
+	})
+}
