@@ -118,6 +118,54 @@ func TestParkTogether(t *testing.T) {
 	w.wantParked(a, "grants within 24 hours, more than 3")
 }
 
+// Proves that a sync decides about parking by what it finds once it has the account's lock: a person's word that another sync has used up
+// meanwhile lets nothing more through.
+func TestParkDecidesUnderLock(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, store.Postgres, nil)
+	w.bounded(1, 0)
+	a := w.buyer()
+	w.pay(w.order(a, "pack_100"))
+	w.pay(w.order(a, "pack_100"))
+	w.unpark(a)
+	held := w.gate.hold(string(a.CustomerID))
+	synced := make(chan error, 1)
+	go func() { _, err := w.syncer.Sync(t.Context(), a.ID); synced <- err }()
+	held.wait(t, 1) // its ticket is taken
+	must(t, w.db.InTx(t.Context(), func(tx *store.Tx) error {
+		locked, err := tx.LockAccount(t.Context(), a.ID)
+		if err != nil {
+			return err
+		}
+		locked.Parking = billing.Parking{EndedAt: &tx.Now} // as the sync leaves it that made the grants
+		if err := tx.SaveParking(t.Context(), locked); err != nil {
+			return err
+		}
+		held.let()
+		w.waitForLock()
+		return nil
+	}))
+	must(t, <-synced)
+	w.wantParked(a, "2 grants within 24 hours, more than 1")
+	w.wantPoints(a.ID, 0, 0)
+}
+
+// waitForLock waits until somebody waits for a lock of this database.
+func (w *world) waitForLock() {
+	w.t.Helper()
+	deadline, tick := time.After(patience), time.NewTicker(5*time.Millisecond)
+	defer tick.Stop()
+	for waiting := 0; waiting == 0; {
+		must(w.t, w.db.SQL().QueryRowContext(w.t.Context(),
+			`SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&waiting))
+		select {
+		case <-tick.C:
+		case <-deadline:
+			w.t.Fatal("nobody waits for a lock")
+		}
+	}
+}
+
 // Proves that grants of more than a day ago count no longer.
 func TestParkSpan(t *testing.T) {
 	t.Parallel()
