@@ -1,5 +1,6 @@
-// Walks through the demo shop and the sandbox's pages in a real browser, as people would, and holds every page of the sandbox
+// Walks through the demo shop and the sandbox's pages in a real browser, as people would, and holds each page
 // against the rules of accessibility. Screenshots of the steps go to the folder named by SHOTS, if any.
+import { join } from 'node:path';
 import { accessibility, newcomer } from './browser/accessibility.mjs';
 import { checkout } from './browser/checkout.mjs';
 import { withBrowser } from './browser/chromium.mjs';
@@ -7,14 +8,18 @@ import { panel } from './browser/panel.mjs';
 import { plain } from './browser/plain.mjs';
 import { portal } from './browser/portal.mjs';
 import { shop } from './browser/shop.mjs';
+import { subscriber } from './browser/subscriber.mjs';
+import { topUp } from './browser/topup.mjs';
 import { ways } from './browser/ways.mjs';
 import { World } from './browser/world.mjs';
-import { withBinary, withDev } from './dev.mjs';
+import { root, withBinary, withDev } from './dev.mjs';
 
 process.exitCode = await withBinary((binary, folder) => withDev(binary, folder, (urls) => withBrowser(async (browser) => {
   const world = new World(urls.sandbox_url);
   await newcomer(browser, world);
-  await shop(browser, urls);
+  await shop(browser, urls, world);
+  await subscriber(browser, urls, world);
+  await topUp(browser, urls, world);
   await checkout(browser, world);
   await ways(browser, world);
   await portal(browser, world);
@@ -22,4 +27,4 @@ process.exitCode = await withBinary((binary, folder) => withDev(binary, folder, 
   await plain(browser, world);
   await accessibility(browser, world);
   return 0;
-})));
+}), ['--catalog', join(root, '.ci/browser/catalog.yaml')]));

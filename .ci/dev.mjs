@@ -23,10 +23,10 @@ export async function withBinary(use) {
   }
 }
 
-// withDev answers what use answers for the server: the number of failures.
-export async function withDev(binary, folder, use) {
+// withDev answers what use answers for the server: the number of failures. more are flags of `pointsync dev`.
+export async function withDev(binary, folder, use, more = []) {
   const [api, sandbox] = await freePorts(2);
-  return running(binary, ['dev', '--addr', api, '--sandbox-addr', sandbox, '--data-dir', mkdtempSync(join(folder, 'data-'))], folder,
+  return running(binary, ['dev', '--addr', api, '--sandbox-addr', sandbox, '--data-dir', mkdtempSync(join(folder, 'data-')), ...more], folder,
     `http://${api}/readyz`, () => use({ base_url: `http://${api}`, sandbox_url: `http://${sandbox}` }));
 }
 

@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
@@ -26,14 +27,23 @@ func servePages(e *echo.Echo, o Options, metrics *prometheus.Registry) {
 	e.GET("/docs/*", withPolicy(docsPolicy, docs))
 	e.GET("/problems/:code", describeProblem)
 	if o.Shop {
-		e.GET("/", file(shop.Page(o.SandboxURL), "text/html; charset=utf-8"))
-		e.GET("/shop.css", file(shop.CSS, "text/css; charset=utf-8"))
-		e.GET("/shop.js", file(shop.JS, "text/javascript; charset=utf-8"))
+		page := shop.Page(o.SandboxURL)
+		e.GET("/", withPolicy(shop.Policy, func(c echo.Context) error { return c.Blob(http.StatusOK, "text/html; charset=utf-8", page) }))
+		e.GET("/shop/:file", withPolicy(shop.Policy, shopFile))
 	}
 }
 
-func file(content []byte, kind string) echo.HandlerFunc {
-	return withPolicy(shop.Policy, func(c echo.Context) error { return c.Blob(http.StatusOK, kind, content) })
+// shopFile answers a module of the shop's, or its style.
+func shopFile(c echo.Context) error {
+	content, err := shop.Files.ReadFile(c.Param("file"))
+	if err != nil {
+		return echo.ErrNotFound
+	}
+	kind := "text/javascript; charset=utf-8"
+	if strings.HasSuffix(c.Param("file"), ".css") {
+		kind = "text/css; charset=utf-8"
+	}
+	return c.Blob(http.StatusOK, kind, content)
 }
 
 func withPolicy(policy string, next echo.HandlerFunc) echo.HandlerFunc {

@@ -1,20 +1,7 @@
-// Holds every page of the sandbox against the rules of WCAG 2.1, level A and AA, as far as axe-core can tell: in light and
-// dark and at the width of a phone.
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
-import { root } from '../dev.mjs';
+// Holds every page of the sandbox against the rules of accessibility.
+import { hold } from './axe.mjs';
 import { fill, pay } from './card.mjs';
-import { withPage } from './chromium.mjs';
 import { bothWays, cancelling, euros, login, owing, reduced } from './ways.mjs';
-
-const axe = readFileSync(createRequire(join(root, 'tools/package.json')).resolve('axe-core/axe.min.js'), 'utf8');
-const rules = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'];
-const looks = [
-  { colorScheme: 'light', width: 1280, height: 900 },
-  { colorScheme: 'dark', width: 1280, height: 900 },
-  { colorScheme: 'light', width: 390, height: 844 },
-];
 
 // newcomer holds the panel of a sandbox in which nothing has happened yet, so it comes before everything else.
 export const newcomer = (browser, world) => hold(browser, { 'the panel of a newcomer': async (page) => {
@@ -23,32 +10,6 @@ export const newcomer = (browser, world) => hold(browser, { 'the panel of a newc
 } });
 
 export const accessibility = async (browser, world) => hold(browser, await everyPage(world));
-
-const hold = (browser, pages) => withPage(browser, { bypassCSP: true, reducedMotion: 'reduce' }, async (page) => {
-  const failures = [];
-  for (const [name, open] of Object.entries(pages)) {
-    await open(page);
-    await page.evaluate(axe);
-    const found = [];
-    for (const { colorScheme, ...size } of looks) {
-      await page.emulateMedia({ colorScheme });
-      await page.setViewportSize(size);
-      found.push(...(await violations(page)).map((violation) => `${name}, ${colorScheme}, ${size.width} px: ${violation}`));
-    }
-    if (found.length === 0) console.log(`  ok  accessible: ${name}`);
-    failures.push(...found);
-  }
-  if (failures.length > 0) throw new Error(`not accessible:\n${failures.join('\n')}`);
-});
-
-// violations answers what axe found, and whether the page can be read without scrolling sideways (WCAG 1.4.10), which it does not see.
-async function violations(page) {
-  const { violations: found } = await page.evaluate((tags) => axe.run(document, { runOnly: tags, resultTypes: ['violations'], preload: false }), rules);
-  const said = found.map(({ id, nodes: [first, ...more] }) => `${id} at ${first.target.join(' ')}${more.length > 0 ? ` and ${more.length} more` : ''}: ${first.failureSummary.replaceAll(/\s+/g, ' ')}`);
-  const wider = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-  if (wider > 0) said.push(`the page is ${wider} px wider than the window`);
-  return said;
-}
 
 async function everyPage(world) {
   const [pack, plan] = [await world.price('100 points', 500), await world.price('Pro plan', 1900, 'month')];

@@ -47,8 +47,13 @@ export function stepper(page) {
       throw new Error(`${name}: ${error.message}\nat ${page.url()}`, { cause: error });
     }
     console.log(`  ok  ${name}`);
-    if (process.env.SHOTS) await page.screenshot({ path: join(process.env.SHOTS, `${name.replaceAll(/\W+/g, '-')}.png`), fullPage: true });
+    await shoot(page, name);
   };
+}
+
+// shoot takes a picture of a page, where the folder for them is named by SHOTS.
+export async function shoot(page, name) {
+  if (process.env.SHOTS) await page.screenshot({ path: join(process.env.SHOTS, `${name.replaceAll(/\W+/g, '-')}.png`), fullPage: true });
 }
 
 // must fails with a sentence where something is not as it should be.

@@ -1,50 +1,67 @@
-// The demo shop, as a customer of it: register, buy a pack with a declined and then a good card, spend, see what another device
-// spends, subscribe, and cancel in the portal.
+// The demo shop, as a customer of it: register, buy a pack at a reduced price with a declined and then a good card, spend, see what
+// another device spends, subscribe, and cancel in the portal.
+import { accessible } from './axe.mjs';
 import { pay } from './card.mjs';
 import { stepper, withPage } from './chromium.mjs';
+import { order, password, payAndReturn, points, register, said, spend } from './customer.mjs';
 
-export const shop = (browser, urls) => withPage(browser, {}, (page) => story(page, urls));
+const email = 'ada@example.com';
 
-async function story(page, urls) {
+export const shop = (browser, urls, world) => withPage(browser, {}, (page) => story(page, urls, world));
+
+async function story(page, urls, world) {
   const step = stepper(page);
-  const points = (n) => page.locator('#available').filter({ hasText: new RegExp(`^${n.toLocaleString('en')}$|^${n}$`) }).waitFor();
-
-  await step('register in the shop', async () => {
+  await step('look at the shop', async () => {
     await page.goto(urls.base_url);
-    await page.getByLabel('Email').fill('ada@example.com');
-    await page.getByLabel('Password').fill('correct horse battery');
-    await page.getByRole('button', { name: 'Register' }).click();
-    await points(0);
+    await page.getByRole('heading', { name: 'Basic' }).waitFor();
+    await accessible(page, 'the shop before logging in');
   });
-  await step('order a pack', () => buy(page, urls, '100 points'));
+  await step('a wrong password is told in its place', async () => {
+    await page.getByLabel('Email').fill(email);
+    await page.getByLabel('Password').fill(password);
+    await page.getByRole('button', { name: 'Log in' }).click();
+    await page.locator('#gate .told.alert').filter({ hasText: 'Not authenticated' }).waitFor();
+  });
+  await step('register in the shop', () => register(page, urls, email));
+  await step('a promotion code that is none is told at its field', async () => {
+    await page.getByLabel('Promotion code').fill('NOTHING');
+    await page.getByRole('button', { name: 'Buy 100 points', exact: true }).click();
+    await said(page, 'For sale', 'Promotion code:');
+    await page.locator('#promotion[aria-invalid=true]').waitFor();
+    await accessible(page, 'the shop with a wrong promotion code');
+  });
+  await step('order a pack at a reduced price', async () => {
+    const coupon = await world.ask('/v1/coupons', { percent_off: '20', duration: 'once' });
+    const { code } = await world.ask('/v1/promotion_codes', { coupon: coupon.id });
+    await page.getByLabel('Promotion code').fill(code.toLowerCase());
+    await order(page, urls, 'Buy 100 points');
+    await page.getByRole('button', { name: 'Pay $4.00' }).waitFor();
+  });
   await step('a declined card is told on the page', async () => {
     await pay(page, { number: '4000000000000002' });
     await page.getByRole('alert').first().waitFor();
   });
   await step('a good card pays and leads back', async () => {
-    await pay(page);
-    await page.waitForURL(`${urls.base_url}/**`);
-    await points(100);
+    await payAndReturn(page, urls);
+    await points(page, 100);
+    await page.locator('#told').filter({ hasText: 'The order is paid and brings 100 points.' }).waitFor();
   });
   await step('spend', async () => {
-    await page.getByRole('spinbutton', { name: 'Points' }).fill('30');
-    await page.getByRole('button', { name: 'Spend points' }).click();
-    await points(70);
+    await spend(page, 30);
+    await points(page, 70);
   });
   await step('a spend of too much is refused', async () => {
-    await page.getByRole('spinbutton', { name: 'Points' }).fill('1000');
-    await page.getByRole('button', { name: 'Spend points' }).click();
-    await page.locator('#alert').filter({ hasText: '70' }).waitFor();
+    await spend(page, 1000);
+    await said(page, 'Spend', 'Not enough points. 1000 points asked for and 70 available');
   });
   await step('what another device spends shows by itself', async () => {
     await spendElsewhere(urls, 10);
-    await points(60);
+    await points(page, 60);
   });
   await step('subscribe', async () => {
-    await buy(page, urls, 'Pro');
-    await pay(page);
-    await page.waitForURL(`${urls.base_url}/**`);
-    await points(1260);
+    await order(page, urls, 'Subscribe Pro');
+    await payAndReturn(page, urls);
+    await points(page, 1260);
     await page.locator('#subscription').filter({ hasText: 'active' }).waitFor();
   });
   await step('cancel in the portal', async () => {
@@ -65,12 +82,6 @@ async function spendElsewhere(urls, amount) {
     if (!answer.ok) throw new Error(`${path} answers ${answer.status}`);
     return answer.json();
   };
-  const { token } = await post('/auth/login', { email: 'ada@example.com', password: 'correct horse battery' });
+  const { token } = await post('/auth/login', { email, password });
   await post('/points/spend', { amount }, { Authorization: `Bearer ${token}`, 'Idempotency-Key': 'elsewhere' });
-}
-
-async function buy(page, urls, name) {
-  const item = page.locator('#catalog').locator('li, article, .item, .good').filter({ hasText: name }).first();
-  await item.getByRole('button').click();
-  await page.waitForURL(`${urls.sandbox_url}/**`);
 }

@@ -1,16 +1,15 @@
 // Package shop is the demo shop: one page that does with the API what a frontend team's own page would do. It owns the
-// page, its style and its script, and nothing else: it is a client and knows the API by its contract alone.
+// page, its style and its modules, and nothing else: it is a client and knows the API by its contract alone.
 //
-// Invariants: page, style and script are served from the API's own origin; nothing is loaded from anywhere else; there is no
+// Invariants: page, style and modules are served from the API's own origin; nothing is loaded from anywhere else; there is no
 // inline script, style or event handler, so Policy can be strict; and the shop never decides anything about money or
 // points, it only shows answers.
 package shop
 
 import (
 	"bytes"
-	_ "embed" // the page travels inside the program
+	"embed"
 	"html"
-	"slices"
 )
 
 // HTML is the page, served at "/". Page makes it point to another sandbox.
@@ -18,20 +17,10 @@ import (
 //go:embed shop.html
 var HTML []byte
 
-// CSS is the style, served at "/shop.css" as text/css.
+// Files are what the page is made of beside HTML: its style and its modules, served under "/shop/" by their names.
 //
-//go:embed shop.css
-var CSS []byte
-
-// JS is the script, served at "/shop.js" as text/javascript: the client of the API, then the page around it.
-var JS = slices.Concat(clientJS, pageJS)
-
-var (
-	//go:embed client.js
-	clientJS []byte
-	//go:embed shop.js
-	pageJS []byte
-)
+//go:embed shop.css *.js
+var Files embed.FS
 
 // SandboxURL is where the page looks for the sandbox as it stands.
 const SandboxURL = "http://127.0.0.1:12111/"

@@ -1,6 +1,7 @@
 package shop_test
 
 import (
+	"io/fs"
 	"regexp"
 	"strings"
 	"testing"
@@ -8,47 +9,114 @@ import (
 	"github.com/pointsync/pointsync/api/shop"
 )
 
+// modules answers the page's scripts by their names.
+func modules(t *testing.T) map[string]string {
+	t.Helper()
+	names, err := fs.Glob(shop.Files, "*.js")
+	if err != nil || len(names) == 0 {
+		t.Fatalf("modules: %v, %v", names, err)
+	}
+	found := map[string]string{}
+	for _, name := range names {
+		found[name] = read(t, name)
+	}
+	return found
+}
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	content, err := shop.Files.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
+}
+
 // TestPolicyHolds proves that the page needs nothing that its policy forbids: no inline script, style or handler, and
 // nothing from another origin.
 func TestPolicyHolds(t *testing.T) {
 	t.Parallel()
-	page := string(shop.HTML)
+	page, style := string(shop.HTML), read(t, "shop.css")
 	for _, never := range []string{`<script>`, `<style`, ` style="`, `<script src="http`, `<link rel="stylesheet" href="http`, "@import"} {
-		if strings.Contains(page+string(shop.CSS), never) {
+		if strings.Contains(page+style, never) {
 			t.Errorf("the page has %q", never)
 		}
 	}
 	if m := regexp.MustCompile(`\son[a-z]+="`).FindString(page); m != "" {
 		t.Errorf("the page has an event handler: %q", m)
 	}
-	for _, never := range []string{"innerHTML", "insertAdjacentHTML", "document.write", "eval(", ".style.", "localStorage."} {
-		if strings.Contains(string(shop.JS), never) {
-			t.Errorf("the script has %q", never)
+	for name, script := range modules(t) {
+		for _, never := range []string{"innerHTML", "insertAdjacentHTML", "document.write", "eval(", ".style.", "localStorage."} {
+			if strings.Contains(script, never) {
+				t.Errorf("%s has %q", name, never)
+			}
 		}
 	}
-	if strings.Contains(string(shop.CSS), "url(") {
+	if strings.Contains(style, "url(") {
 		t.Error("the style loads something")
 	}
 }
 
-// TestScriptFindsItsPage proves that every element the script asks for by id stands in the page, and that every label
-// names a field.
+// TestScriptFindsItsPage proves that every element a module asks for by id stands in the page, and that every label
+// names a field and every field has one.
 func TestScriptFindsItsPage(t *testing.T) {
 	t.Parallel()
 	page := string(shop.HTML)
-	for _, m := range regexp.MustCompile(`byId\("([^"]+)"\)`).FindAllStringSubmatch(string(shop.JS), -1) {
-		if !strings.Contains(page, ` id="`+m[1]+`"`) {
-			t.Errorf("the page has no element %q", m[1])
+	for name, script := range modules(t) {
+		for _, m := range regexp.MustCompile(`byId\("([^"]+)"\)`).FindAllStringSubmatch(script, -1) {
+			if strings.Count(page, ` id="`+m[1]+`"`) != 1 {
+				t.Errorf("%s wants one element %q of the page", name, m[1])
+			}
 		}
 	}
 	labels := regexp.MustCompile(`<label for="([^"]+)">`).FindAllStringSubmatch(page, -1)
-	if fields := strings.Count(page, "<input"); fields != len(labels) {
+	if fields := len(regexp.MustCompile(`<(input|select|textarea)\b`).FindAllString(page, -1)); fields != len(labels) {
 		t.Errorf("%d fields and %d labels", fields, len(labels))
 	}
 	for _, m := range labels {
-		if !strings.Contains(page, `<input id="`+m[1]+`"`) {
+		if !regexp.MustCompile(`<(input|select|textarea) [^>]*\bid="` + m[1] + `"`).MatchString(page) {
 			t.Errorf("label for %q names no field", m[1])
 		}
+	}
+}
+
+// TestModulesFindEachOther proves that what a module imports is a module of the shop's that exports it, that nothing is imported in
+// vain, and that the modules form no circle, in which one would be run before what it needs.
+func TestModulesFindEachOther(t *testing.T) {
+	t.Parallel()
+	all := modules(t)
+	imports := regexp.MustCompile(`(?m)^import \{ ([^}]+) \} from "\./([^"]+)";$`)
+	of := map[string][]string{}
+	for name, script := range all {
+		found := imports.FindAllStringSubmatch(script, -1)
+		if len(found) != len(regexp.MustCompile(`(?m)^import\b`).FindAllString(script, -1)) {
+			t.Errorf("%s imports in another way than { names } from a neighbour", name)
+		}
+		for _, m := range found {
+			of[name] = append(of[name], m[2])
+			for what := range strings.SplitSeq(m[1], ", ") {
+				if !regexp.MustCompile(`(?m)^export (async )?(function|const|let|class) ` + what + `\b`).MatchString(all[m[2]]) {
+					t.Errorf("%s wants %s of %s, which exports no such thing", name, what, m[2])
+				}
+				if len(regexp.MustCompile(`\b`+what+`\b`).FindAllString(imports.ReplaceAllString(script, ""), -1)) == 0 {
+					t.Errorf("%s imports %s and never uses it", name, what)
+				}
+			}
+		}
+	}
+	var visit func(name string, above []string)
+	visit = func(name string, above []string) {
+		for _, other := range above {
+			if other == name {
+				t.Fatalf("a circle: %v, %s", above, name)
+			}
+		}
+		for _, next := range of[name] {
+			visit(next, append(above[:len(above):len(above)], name))
+		}
+	}
+	for name := range all {
+		visit(name, nil)
 	}
 }
 

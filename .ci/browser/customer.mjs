@@ -1,0 +1,37 @@
+// What every customer of the demo shop does.
+import { pay } from './card.mjs';
+
+export const password = 'correct horse battery';
+
+export async function register(page, urls, email) {
+  await page.goto(urls.base_url);
+  await page.getByLabel('Email').fill(email);
+  await page.getByLabel('Password').fill(password);
+  await page.getByRole('button', { name: 'Register' }).click();
+  await points(page, 0);
+}
+
+// points waits until the shop shows so many.
+export const points = (page, n) => page.locator('#available').filter({ hasText: new RegExp(`^${n.toLocaleString('en')}$`) }).waitFor();
+
+// said waits until a section tells something.
+export const said = (page, section, text) => page.getByRole('region', { name: section }).locator('.told').filter({ hasText: text }).waitFor();
+
+// order presses the button of something for sale, which leads to the payment page.
+export async function order(page, urls, name) {
+  await page.getByRole('button', { name, exact: true }).click();
+  await page.waitForURL(`${urls.sandbox_url}/**`);
+}
+
+export async function payAndReturn(page, urls) {
+  await pay(page);
+  await page.waitForURL(`${urls.base_url}/**`);
+}
+
+export async function spend(page, amount) {
+  await page.getByRole('spinbutton', { name: 'Points', exact: true }).fill(String(amount));
+  await page.getByRole('button', { name: 'Spend points' }).click();
+}
+
+// customerID asks the sandbox for who has an email address.
+export const customerID = async (world, email) => (await world.ask(`/v1/customers?email=${encodeURIComponent(email)}`)).data[0].id;

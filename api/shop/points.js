@@ -1,0 +1,70 @@
+// Points: the balance, spending, the history, how few are low, and what the token says of them.
+import { call, insist } from "./client.js";
+import { byId, count, el, facts, onClick, onSubmit, say, when } from "./page.js";
+import { claimsOf, onSession, session } from "./session.js";
+
+onSession(() => {
+  for (const name of ["available", "held", "debt"]) byId(name).textContent = count(session?.points?.[name] ?? 0);
+  if (session) showClaims(claimsOf(session.token));
+  else byId("entries").replaceChildren();
+});
+
+function showClaims(claims) {
+  const stamp = (seconds) => (seconds ? when(seconds * 1000) : "–");
+  const inWindow = claims.subscription?.from <= claims.iat && claims.iat < claims.subscription?.until;
+  facts(byId("claims"), [
+    ["Version of the account", claims.ver ?? "–"],
+    ["Points", claims.points ?? "–"],
+    ["Subscription", claims.subscription ? `${claims.subscription.plan}, ${claims.subscription.status}` : "none"],
+    ["Window", claims.subscription?.until ? `${stamp(claims.subscription.from)} to ${stamp(claims.subscription.until)}` : "none"],
+    ["A spend when it was new", inWindow ? "inside the window: debited at once" : "outside the window: Stripe is asked first"],
+    ["Made", stamp(claims.iat)],
+    ["Runs out", stamp(claims.exp)],
+  ]);
+  byId("raw").textContent = JSON.stringify(claims, null, 2);
+}
+
+// ---- Spending ------------------------------------------------------------------------------------------------------
+
+onSubmit(byId("spend"), async (form) => {
+  const body = { amount: Number(form.elements.amount.value) };
+  const description = form.elements.description.value.trim();
+  if (description) body.description = description;
+  const answer = await insist("/points/spend", body, (text) => say(text, form));
+  say(`Spent ${count(answer.spend.amount)} points.` + (answer.stale ? " Stripe did not answer, so the database alone decided." : ""), form);
+  await showEntries();
+});
+
+// ---- The history ---------------------------------------------------------------------------------------------------
+
+let cursor = null;
+
+export async function showEntries(from = null) {
+  const page = await call("GET", `/points/entries?limit=10${from ? `&cursor=${encodeURIComponent(from)}` : ""}`);
+  const rows = page.entries.map((e) => el("tr", {},
+    el("th", { scope: "row" }, e.description || e.kind, el("small", {}, `${e.kind}, ${when(e.created_at)}`)),
+    el("td", { className: `num ${e.amount < 0 ? "less" : "more"}` }, (e.amount < 0 ? "−" : "+") + count(Math.abs(e.amount))),
+    el("td", { className: "num" }, count(e.balance_after))));
+  if (from) byId("entries").append(...rows);
+  else byId("entries").replaceChildren(...rows);
+  cursor = page.next_cursor;
+  byId("older").hidden = !cursor;
+  byId("no-entries").hidden = byId("entries").children.length > 0;
+}
+
+onClick(byId("older"), () => showEntries(cursor));
+
+// ---- How few are low -----------------------------------------------------------------------------------------------
+
+// Below the threshold the operator's own systems are told, which may write an email, say.
+export async function showThreshold(answer = null) {
+  const { points, default: usual } = answer ?? await call("GET", "/points/threshold");
+  byId("low").value = points ?? "";
+  byId("low-usual").textContent = `Empty is for the shop’s own choice: ${usual ? `below ${count(usual)}` : "never"}.`;
+}
+
+onSubmit(byId("threshold"), async (form) => {
+  const points = form.elements.points.value;
+  await showThreshold(await call("PUT", "/points/threshold", { points: points === "" ? null : Number(points) }));
+  say("Saved.", form);
+});

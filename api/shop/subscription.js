@@ -1,0 +1,156 @@
+// The subscription: another plan or more seats, with the price before it is paid; the end of it; and going on.
+import { catalog, planOf, seats } from "./catalog.js";
+import { call, insist, unpaidAt } from "./client.js";
+import { byId, complain, conceal, count, day, el, facts, go, money, onClick, onSubmit, pageAt, reveal, say } from "./page.js";
+import { showEntries } from "./points.js";
+import { onSession, session } from "./session.js";
+
+const over = ["canceled", "incomplete_expired"];
+
+// live says whether a subscription refuses a second one, and so is changed rather than bought.
+export const live = (s) => Boolean(s) && ![...over, "incomplete"].includes(s.status);
+
+// ---- What there is, and what may be done about it --------------------------------------------------------------------
+
+function showSubscription() {
+  const s = session?.subscription;
+  byId("plan").hidden = !s || over.includes(s.status);
+  facts(byId("subscription"), !s ? [["Plan", "none"]] : [
+    ["Plan", seats(s.plan, s.quantity)],
+    ["Status", s.status.replaceAll("_", " ")],
+    ["Access", s.until ? `until ${day(s.until)}` : "none"],
+    ...(byId("plan").hidden ? [] : [["Next", next(s)]]),
+  ]);
+  if (byId("plan").hidden) return hideSteps();
+  const changeable = ["active", "trialing"].includes(s.status);
+  byId("change").hidden = !changeable;
+  byId("state").textContent = { // what the server would refuse is said here before it is asked for
+    incomplete: "The first payment is not made yet. Make it under “Manage billing”, or cancel.",
+    past_due: "The last payment failed. Pay it under “Manage billing”.",
+    unpaid: "Payments are owed. Pay them under “Manage billing”, or cancel.",
+    paused: "It is paused. To resume begins a new period, which is charged at once.",
+  }[s.status] ?? `${seats(s.plan, s.quantity)} ${next(s)}.`;
+  byId("resume").hidden = !s.cancel_at_period_end && !s.scheduled_change && s.status !== "paused";
+  byId("resume").textContent = s.status === "paused" ? "Resume and pay" : s.scheduled_change ? `Stay with ${seats(s.plan, s.quantity)}` : "Keep the subscription";
+  const atEnd = (changeable || s.status === "past_due") && !s.cancel_at_period_end;
+  byId("at-end").hidden = !atEnd;
+  byId("at-end-hint").textContent = `On ${day(s.current_period_end)}. Until then everything stays as it is, and you can take it back.`;
+  showOwed();
+}
+
+function next(s) {
+  if (s.scheduled_change) return `becomes ${seats(s.scheduled_change.plan, s.scheduled_change.quantity)} on ${day(s.scheduled_change.at)}`;
+  return `${s.cancel_at_period_end ? "ends" : "renews"} on ${day(s.current_period_end)}`;
+}
+
+function hideSteps() {
+  conceal(byId("offer"));
+  conceal(byId("cancel"));
+}
+
+// ---- Another plan, or more seats -----------------------------------------------------------------------------------
+
+// showPlans fills the choice of plans, once the catalogue is there.
+export function showPlans() {
+  byId("to").replaceChildren(...catalog.plans.map((p) => el("option", { value: p.id }, `${p.name}, ${money(p.amount, p.currency)} every ${p.interval}`)));
+  showSeats();
+  showSubscription();
+}
+
+function showSeats() {
+  const most = planOf(byId("to").value)?.max_quantity ?? 1;
+  byId("seats-field").hidden = most === 1;
+  byId("seats").max = most;
+}
+
+byId("to").addEventListener("change", showSeats);
+onSubmit(byId("change"), (form) => preview(form.elements.plan.value, Number(form.elements.quantity.value)));
+onSubmit(byId("offer"), () => ask("/subscription/change", offered));
+onClick(byId("no-offer"), () => conceal(byId("offer")));
+
+let offered = null; // the change that the preview on the page is of
+
+// preview shows what a change comes to. Its proration date is sent with the change: the charge is then just the one shown.
+export async function preview(plan, quantity) {
+  byId("to").value = plan;
+  byId("seats").value = quantity;
+  showSeats();
+  quantity = Math.min(quantity, planOf(plan).max_quantity);
+  const p = await call("POST", "/subscription/preview", { plan, quantity });
+  offered = { plan, quantity, ...(p.proration_date && { proration_date: p.proration_date }) };
+  const now = p.effect === "now";
+  byId("offer-title").textContent = `${seats(plan, p.quantity)} ${now ? "from now on" : `from ${day(p.at)} on`}`;
+  byId("offer-lines").replaceChildren(...p.lines.map((line) => row(line.description, money(line.amount, p.currency))));
+  byId("offer-due").textContent = money(p.amount_due, p.currency);
+  const { amount, currency, interval } = planOf(plan);
+  byId("offer-hint").textContent = [
+    p.points ? `Paying it brings ${count(p.points)} points at once.` : "",
+    now ? "" : `Until then you keep what you have paid for. Then it costs ${money(amount * p.quantity, currency)} every ${interval}.`,
+    session.subscription?.cancel_at_period_end ? "Your cancellation is taken back." : "",
+  ].filter(Boolean).join(" ");
+  byId("accept").textContent = p.amount_due ? `Pay ${money(p.amount_due, p.currency)} and change` : now ? "Change now" : `Change on ${day(p.at)}`;
+  reveal(byId("offer"));
+}
+
+const row = (name, value) => el("tr", {}, el("th", { scope: "row" }, name), el("td", { className: "num" }, value));
+
+// ask asks for a change of the subscription, and says what it is then. Where the outcome is unknown the step stays open, so that
+// its button asks the same question again.
+async function ask(path, body) {
+  const near = byId("plan");
+  const again = owed() !== undefined;
+  try {
+    const { subscription: s } = await insist(path, body, (text) => say(text, near));
+    say(over.includes(s.status) ? "The subscription has ended." : `${seats(s.plan, s.quantity)} ${next(s)}.`, near);
+    hideSteps();
+    await showEntries();
+  } catch (failure) {
+    if (!failure.undecided) hideSteps();
+    if (!failure.unpaid) throw failure;
+    showOwed();
+    if (again) say("It is not paid yet.", near);
+    else byId("owed").focus();
+  } finally {
+    showOwed();
+  }
+}
+
+// ---- A change that waits for its payment -----------------------------------------------------------------------------
+
+const owed = () => ["/subscription/change", "/subscription/resume"].map((path) => ({ path, ...unpaidAt(path) })).find(({ problem }) => problem);
+
+function showOwed() {
+  const problem = owed()?.problem;
+  byId("owed").hidden = !problem;
+  if (!problem) return;
+  byId("owed-text").replaceChildren(el("strong", {}, `${problem.title}. `), problem.detail);
+  byId("pay").href = pageAt(problem.payment_url);
+}
+
+// lookAtOwed asks again, under the same key: it is answered how the change stands, and nothing is charged a second time.
+export async function lookAtOwed() {
+  const waiting = owed();
+  if (waiting) await ask(waiting.path, waiting.body).catch((failure) => complain(failure, byId("plan")));
+}
+
+onClick(byId("paid"), lookAtOwed);
+onClick(byId("give-up"), () => { // the plan that it has takes a waiting change back
+  const { plan, quantity } = session.subscription;
+  return ask("/subscription/change", { plan, quantity });
+});
+
+// ---- The end, and going on -----------------------------------------------------------------------------------------
+
+onClick(byId("leave"), () => {
+  byId(byId("at-end").hidden ? "now" : "period_end").checked = true;
+  reveal(byId("cancel"));
+});
+onClick(byId("stay"), () => {
+  conceal(byId("cancel"));
+  byId("leave").focus();
+});
+onSubmit(byId("cancel"), (form) => ask("/subscription/cancel", { at: form.elements.at.value }));
+onClick(byId("resume"), () => ask("/subscription/resume"));
+onClick(byId("portal"), async () => go((await call("POST", "/portal", { return_url: `${location.origin}/` })).url));
+
+onSession(showSubscription);
