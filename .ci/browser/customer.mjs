@@ -1,5 +1,6 @@
 // What every customer of the demo shop does.
 import { pay } from './card.mjs';
+import { must } from './chromium.mjs';
 
 export const password = 'correct horse battery';
 
@@ -35,3 +36,21 @@ export async function spend(page, amount) {
 
 // customerID asks the sandbox for who has an email address.
 export const customerID = async (world, email) => (await world.ask(`/v1/customers?email=${encodeURIComponent(email)}`)).data[0].id;
+
+const keyed = /\/(checkout|points\/spend|subscription\/(change|cancel|resume))$/;
+
+// keys notes under which keys the shop asks for what moves points or money: {path: [key, …]}.
+export function keys(page) {
+  const sent = {};
+  page.on('request', (request) => {
+    const { pathname } = new URL(request.url());
+    if (request.method() !== 'POST' || !keyed.test(pathname)) return;
+    (sent[pathname] ??= []).push(request.headers()['idempotency-key']);
+  });
+  return sent;
+}
+
+// allKeyed fails where a request was sent without a key, or where none was sent at all to one of paths.
+export function allKeyed(sent, ...paths) {
+  for (const path of paths) must(sent[path]?.length > 0 && sent[path].every(Boolean), `${path} was asked under ${JSON.stringify(sent[path])}`);
+}

@@ -2,8 +2,8 @@
 // another device spends, subscribe, and cancel in the portal.
 import { accessible } from './axe.mjs';
 import { pay } from './card.mjs';
-import { stepper, withPage } from './chromium.mjs';
-import { order, password, payAndReturn, points, register, said, spend } from './customer.mjs';
+import { must, stepper, withPage } from './chromium.mjs';
+import { allKeyed, keys, order, password, payAndReturn, points, register, said, spend } from './customer.mjs';
 
 const email = 'ada@example.com';
 
@@ -11,6 +11,7 @@ export const shop = (browser, urls, world) => withPage(browser, {}, (page) => st
 
 async function story(page, urls, world) {
   const step = stepper(page);
+  const sent = keys(page);
   await step('look at the shop', async () => {
     await page.goto(urls.base_url);
     await page.getByRole('heading', { name: 'Basic' }).waitFor();
@@ -46,9 +47,16 @@ async function story(page, urls, world) {
     await points(page, 100);
     await page.locator('#told').filter({ hasText: 'The order is paid and brings 100 points.' }).waitFor();
   });
-  await step('spend', async () => {
+  await step('spend, though the first answer is lost', async () => {
+    await page.route('**/points/spend', async (route) => {
+      await route.fetch();
+      await route.abort();
+    }, { times: 1 });
     await spend(page, 30);
+    await said(page, 'Spend', 'Spent 30 points.');
     await points(page, 70);
+    await page.locator('#log').getByText('200 (replayed)').waitFor();
+    must(sent['/points/spend'].length === 2 && new Set(sent['/points/spend']).size === 1, `it was asked under ${sent['/points/spend']}`);
   });
   await step('a spend of too much is refused', async () => {
     await spend(page, 1000);
@@ -70,6 +78,7 @@ async function story(page, urls, world) {
     await page.getByRole('button', { name: /cancel/i }).first().click();
     await page.getByText(/ends|resume/i).first().waitFor();
   });
+  await step('each order and each spend had its key', () => allKeyed(sent, '/checkout', '/points/spend'));
   await step('read the API documentation', async () => {
     await page.goto(`${urls.base_url}/docs`);
     await page.getByText('/points/spend').first().waitFor();

@@ -3,12 +3,13 @@
 import { accessible } from './axe.mjs';
 import { pay } from './card.mjs';
 import { must, stepper, withPage } from './chromium.mjs';
-import { customerID, order, payAndReturn, points, register, said } from './customer.mjs';
+import { allKeyed, customerID, keys, order, payAndReturn, points, register, said } from './customer.mjs';
 
 const email = 'hedy@example.com';
 
 export const subscriber = (browser, urls, world) => withPage(browser, {}, async (page) => {
   const step = stepper(page);
+  const sent = keys(page);
   await step('subscribe to the small plan', async () => {
     await register(page, urls, email);
     await order(page, urls, 'Subscribe Basic');
@@ -18,6 +19,11 @@ export const subscriber = (browser, urls, world) => withPage(browser, {}, async 
   await changes(page, step);
   await refused(page, urls, world, step);
   await ends(page, step);
+  await step('each change had its key', () => {
+    allKeyed(sent, '/subscription/change', '/subscription/cancel', '/subscription/resume');
+    const [, , first, again, givenUp] = sent['/subscription/change'];
+    must(first === again && again !== givenUp, 'an unpaid change is asked for under its own key, and another under another');
+  });
 });
 
 const button = (page, name) => page.getByRole('region', { name: 'Your plan' }).getByRole('button', { name, exact: true });
@@ -113,6 +119,7 @@ async function ends(page, step) {
     await page.getByLabel('At once').check();
     await button(page, 'Cancel subscription').click();
     await page.getByRole('button', { name: 'Subscribe Pro', exact: true }).waitFor();
-    await page.locator('#subscription').filter({ hasText: 'canceled' }).waitFor();
+    await page.locator('#told').filter({ hasText: 'The subscription has ended.' }).waitFor();
+    await page.getByRole('region', { name: 'Your plan' }).waitFor({ state: 'hidden' });
   });
 }

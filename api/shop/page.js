@@ -69,8 +69,11 @@ export const go = (url) => location.assign(pageAt(url));
 
 // ---- Telling -------------------------------------------------------------------------------------------------------
 
-// Each section has a place where it tells how things went; what belongs to none is told at the top of the page.
-const placeOf = (near) => near?.closest("section")?.querySelector(".told") ?? byId("told");
+// Each section has a place where it tells how things went. What belongs to none, or to one that is gone, is told at the top.
+function placeOf(near) {
+  const section = near?.closest("section");
+  return (section && !section.closest("[hidden]") && section.querySelector(".told")) || byId("told");
+}
 
 export function say(text, near) {
   tell(placeOf(near), "flash", text);

@@ -60,7 +60,7 @@ onClick(byId("older"), () => showEntries(cursor));
 export async function showThreshold(answer = null) {
   const { points, default: usual } = answer ?? await call("GET", "/points/threshold");
   byId("low").value = points ?? "";
-  byId("low-usual").textContent = `Empty is for the shop’s own choice: ${usual ? `below ${count(usual)}` : "never"}.`;
+  byId("low-hint").textContent = usual ? `Empty is for the shop’s own choice, below ${count(usual)}; 0 is for never.` : "Empty is for never.";
 }
 
 onSubmit(byId("threshold"), async (form) => {

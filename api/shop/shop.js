@@ -16,6 +16,9 @@ onSession(() => {
   for (const id of ["account", "settings", "books", "who"]) byId(id).hidden = !session;
   byId("gate").hidden = session !== null;
   byId("email").textContent = session?.user?.email ?? "";
+  if (session) return;
+  document.querySelectorAll("form").forEach((form) => form.reset()); // what one typed is not the next one's
+  document.querySelectorAll("section .told").forEach((place) => place.replaceChildren());
 });
 
 onRequest((method, path, outcome) => {
@@ -33,7 +36,6 @@ onSubmit(byId("login"), async (form, button) => {
   const way = button.value === "register" ? "register" : "login";
   const got = await send("POST", `/auth/${way}`, { email: form.elements.email.value.trim(), password: form.elements.password.value });
   if (!got.ok) throw new Failure(got.status, got.answer, got.wait);
-  form.reset();
   hold(got.answer);
   say(way === "register" ? "Welcome. Your account is ready." : "You are logged in.");
   await arrive();

@@ -63,9 +63,13 @@ function showSeats() {
   byId("seats").max = most;
 }
 
-byId("to").addEventListener("change", showSeats);
+byId("to").addEventListener("change", () => {
+  const { plan, quantity } = session.subscription;
+  byId("seats").value = byId("to").value === plan ? quantity : 1;
+  showSeats();
+});
 onSubmit(byId("change"), (form) => preview(form.elements.plan.value, Number(form.elements.quantity.value)));
-onSubmit(byId("offer"), () => ask("/subscription/change", offered));
+onSubmit(byId("offer"), () => change("/subscription/change", offered));
 onClick(byId("no-offer"), () => conceal(byId("offer")));
 
 let offered = null; // the change that the preview on the page is of
@@ -94,22 +98,25 @@ export async function preview(plan, quantity) {
 
 const row = (name, value) => el("tr", {}, el("th", { scope: "row" }, name), el("td", { className: "num" }, value));
 
-// ask asks for a change of the subscription, and says what it is then. Where the outcome is unknown the step stays open, so that
-// its button asks the same question again.
+// change asks for a change, and takes the reader to the payment that it waits for, if there is one.
+async function change(path, body) {
+  if (!await ask(path, body)) byId("owed").focus();
+}
+
+// ask says what the subscription is after a change, and answers whether it is made: else it waits for a payment. Where the outcome is
+// unknown the step stays open, so that its button asks the same question again.
 async function ask(path, body) {
   const near = byId("plan");
-  const again = owed() !== undefined;
   try {
     const { subscription: s } = await insist(path, body, (text) => say(text, near));
     say(over.includes(s.status) ? "The subscription has ended." : `${seats(s.plan, s.quantity)} ${next(s)}.`, near);
     hideSteps();
     await showEntries();
+    return true;
   } catch (failure) {
     if (!failure.undecided) hideSteps();
     if (!failure.unpaid) throw failure;
-    showOwed();
-    if (again) say("It is not paid yet.", near);
-    else byId("owed").focus();
+    return false;
   } finally {
     showOwed();
   }
@@ -127,16 +134,21 @@ function showOwed() {
   byId("pay").href = pageAt(problem.payment_url);
 }
 
-// lookAtOwed asks again, under the same key: it is answered how the change stands, and nothing is charged a second time.
-export async function lookAtOwed() {
+// askOwed asks again, under the same key: it is answered how the change stands, and nothing is charged a second time.
+async function askOwed() {
   const waiting = owed();
-  if (waiting) await ask(waiting.path, waiting.body).catch((failure) => complain(failure, byId("plan")));
+  return !waiting || ask(waiting.path, waiting.body);
 }
 
-onClick(byId("paid"), lookAtOwed);
+// lookAtOwed does so for nobody in particular, who is told when that has changed.
+export const lookAtOwed = () => askOwed().catch((failure) => complain(failure, byId("plan")));
+
+onClick(byId("paid"), async (button) => {
+  if (!await askOwed()) say("It is not paid yet.", button);
+});
 onClick(byId("give-up"), () => { // the plan that it has takes a waiting change back
   const { plan, quantity } = session.subscription;
-  return ask("/subscription/change", { plan, quantity });
+  return change("/subscription/change", { plan, quantity });
 });
 
 // ---- The end, and going on -----------------------------------------------------------------------------------------
@@ -149,8 +161,8 @@ onClick(byId("stay"), () => {
   conceal(byId("cancel"));
   byId("leave").focus();
 });
-onSubmit(byId("cancel"), (form) => ask("/subscription/cancel", { at: form.elements.at.value }));
-onClick(byId("resume"), () => ask("/subscription/resume"));
+onSubmit(byId("cancel"), (form) => change("/subscription/cancel", { at: form.elements.at.value }));
+onClick(byId("resume"), () => change("/subscription/resume"));
 onClick(byId("portal"), async () => go((await call("POST", "/portal", { return_url: `${location.origin}/` })).url));
 
 onSession(showSubscription);

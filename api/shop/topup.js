@@ -2,7 +2,7 @@
 // what it costs is shown before, and what the answer says it costs has to be the same.
 import { catalog, loadCatalog, packOf } from "./catalog.js";
 import { call } from "./client.js";
-import { byId, count, el, money, onClick, onSubmit, say } from "./page.js";
+import { byId, count, el, hush, money, onClick, onSubmit, say } from "./page.js";
 import { onSession, session } from "./session.js";
 
 const reasons = {
@@ -51,6 +51,7 @@ export async function fillTopUp() {
 }
 
 function show(topUp) {
+  if (topUp?.status !== held?.status) hush(form); // what was told of it is over
   held = topUp;
   const { status = "off", reason, used_this_month: used, monthly_limit: limit } = held ?? {};
   byId("top-up-state").textContent = status === "on" ? `It is on. Bought this month: ${used} of ${limit} at the most.` : status === "off" ? "It is off." : "";
