@@ -176,6 +176,7 @@ func (c *client) looksAround() {
 	}
 	c.w.ring(c.t, http.StatusOK, event("evt_by_hand", "cus_of_somebody"), c.w.secret, c.w.now())
 	c.verifiesItsToken()
+	c.findsTheShop()
 	total, pages := 0, 0
 	for cursor := ""; ; pages++ {
 		page := c.call(http.StatusOK, http.MethodGet, "/points/entries?limit=2"+cursor, nil)

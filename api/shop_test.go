@@ -1,0 +1,27 @@
+package api_test
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/pointsync/pointsync/api/shop"
+)
+
+// findsTheShop opens the demo shop's page and all it is made of, and nothing that is not for readers.
+func (c *client) findsTheShop() {
+	c.t.Helper()
+	kinds := map[string]string{"js": "text/javascript; charset=utf-8", "css": "text/css; charset=utf-8"}
+	names, err := shop.Files.ReadDir(".")
+	must(c.t, err)
+	for _, n := range names {
+		_, ending, _ := strings.Cut(n.Name(), ".")
+		a := c.call(http.StatusOK, http.MethodGet, "/shop/"+n.Name(), nil)
+		c.expect(a.header.Get("Content-Type") == kinds[ending] && a.header.Get("Content-Security-Policy") == shop.Policy && len(a.raw) > 0,
+			"%s is sent as what it is, under the policy: %v", n.Name(), a.header)
+	}
+	page := string(c.call(http.StatusOK, http.MethodGet, "/", nil).raw)
+	c.expect(strings.Contains(page, `"/shop/shop.js"`) && strings.Contains(page, `"/shop/shop.css"`), "the page loads them from there")
+	for _, path := range []string{"/shop/", "/shop/none.js", "/shop/shop.go", "/shop/..%2Fshop.js", "/shop.js"} {
+		c.call(http.StatusNotFound, http.MethodGet, path, nil)
+	}
+}
