@@ -95,7 +95,7 @@ async function refused(page, urls, world, step) {
   });
   await step('the change is made when one comes back', async () => {
     await page.goto(urls.base_url);
-    await said(page, 'Your plan', 'Team, 2 seats renews on');
+    await said(page, 'Your plan', 'Team (2 seats) renews on');
     await page.locator('#owed').waitFor({ state: 'hidden' });
     await use('pm_card_visa');
   });
@@ -107,12 +107,12 @@ async function ends(page, step) {
     await page.getByRole('group', { name: 'When shall the subscription end?' }).waitFor();
     await accessible(page, 'the shop before a cancellation');
     await button(page, 'Cancel subscription').click();
-    await said(page, 'Your plan', 'Team, 2 seats ends on');
+    await said(page, 'Your plan', 'Team (2 seats) ends on');
     await accessible(page, 'the shop with a subscription that ends');
   });
   await step('resume', async () => {
     await button(page, 'Keep the subscription').click();
-    await said(page, 'Your plan', 'Team, 2 seats renews on');
+    await said(page, 'Your plan', 'Team (2 seats) renews on');
   });
   await step('cancel at once', async () => {
     await button(page, 'Cancel subscription…').click();

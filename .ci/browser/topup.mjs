@@ -21,6 +21,16 @@ export const topUp = (browser, urls, world) => withPage(browser, {}, async (page
     await payAndReturn(page, urls);
     await points(page, 100);
   });
+  await step('a price that is not the one shown is not agreed to', async () => {
+    await page.route('**/points/top-up', async (route) => {
+      const response = await route.fetch();
+      const { top_up: answer } = await response.json();
+      await route.fulfill({ response, json: { top_up: { ...answer, amount: answer.amount + 1 } } });
+    }, { times: 1 });
+    await press('Switch on');
+    await said(page, 'Automatic top-up', 'The price has changed, so it is off.');
+    await section.getByText('It is off.', { exact: true }).waitFor();
+  });
   await step('set a top-up up, with its price', async () => {
     await section.getByLabel('How many').fill('2');
     await section.getByLabel('Below points').fill('60');

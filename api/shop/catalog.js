@@ -14,5 +14,5 @@ const nameOf = (id) => planOf(id)?.name ?? (id || "A plan that is not for sale")
 // seats names a plan, and how many seats of it where it is sold by the seat.
 export function seats(id, quantity) {
   const counted = quantity > 1 || planOf(id)?.max_quantity > 1;
-  return nameOf(id) + (counted ? `, ${quantity} ${quantity === 1 ? "seat" : "seats"}` : "");
+  return nameOf(id) + (counted ? ` (${quantity} ${quantity === 1 ? "seat" : "seats"})` : "");
 }
