@@ -6,6 +6,10 @@ export const password = 'correct horse battery';
 
 export async function register(page, urls, email) {
   await page.goto(urls.base_url);
+  await enter(page, email);
+}
+
+export async function enter(page, email) {
   await page.getByLabel('Email').fill(email);
   await page.getByLabel('Password').fill(password);
   await page.getByRole('button', { name: 'Register' }).click();

@@ -1,8 +1,8 @@
 // Automatic top-up in the demo shop: refused without a saved card, set up, a pack bought by itself, and what becomes of it when the card
 // is gone; and how few points are low.
 import { accessible } from './axe.mjs';
-import { stepper, withPage } from './chromium.mjs';
-import { customerID, order, payAndReturn, points, register, said, spend } from './customer.mjs';
+import { must, stepper, withPage } from './chromium.mjs';
+import { customerID, enter, order, payAndReturn, points, register, said, spend } from './customer.mjs';
 
 const email = 'radia@example.com';
 
@@ -65,5 +65,12 @@ export const topUp = (browser, urls, world) => withPage(browser, {}, async (page
     await said(page, 'Low points', 'Saved.');
     await page.reload();
     await page.waitForFunction(() => document.getElementById('low').value === '25');
+  });
+  await step('the next customer finds nothing of it', async () => {
+    await page.getByLabel('Promotion code').fill('SECRET');
+    await page.getByRole('button', { name: 'Log out' }).click();
+    await enter(page, 'next@example.com');
+    const left = await page.evaluate(() => ['promotion', 'low', 'below'].map((id) => document.getElementById(id).value));
+    must(left.join() === ',,50', `there is ${left}`);
   });
 });

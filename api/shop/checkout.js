@@ -20,6 +20,7 @@ export function showCatalog() {
   byId("catalog").setAttribute("aria-busy", "false");
   onSession(() => {
     byId("terms").hidden = !session;
+    if (!session) byId("terms").querySelectorAll("input").forEach((input) => Object.assign(input, { value: "", checked: false }));
     cards.forEach((fit) => fit());
   });
 }
