@@ -17,7 +17,7 @@ export async function enter(page, email) {
 }
 
 // points waits until the shop shows so many.
-export const points = (page, n) => page.locator('#available').filter({ hasText: new RegExp(`^${n.toLocaleString('en')}$`) }).waitFor();
+export const points = (page, n, options) => page.locator('#available').filter({ hasText: new RegExp(`^${n.toLocaleString('en')}$`) }).waitFor(options);
 
 // said waits until a section tells something.
 export const said = (page, section, text) => page.getByRole('region', { name: section }).locator('.told').filter({ hasText: text }).waitFor();

@@ -4,6 +4,7 @@ import { accessible } from './axe.mjs';
 import { must, stepper, withPage } from './chromium.mjs';
 import { customerID, enter, order, payAndReturn, points, register, said, spend } from './customer.mjs';
 
+const patient = { timeout: 60_000 }; // milliseconds: the job looks every 5 seconds, and so does the shop
 const email = 'radia@example.com';
 
 export const topUp = (browser, urls, world) => withPage(browser, {}, async (page) => {
@@ -42,15 +43,15 @@ export const topUp = (browser, urls, world) => withPage(browser, {}, async (page
   });
   await step('points that run low are bought by themselves', async () => {
     await spend(page, 50);
-    await points(page, 250);
-    await section.getByText('Bought this month: 1 of 3 at the most.').waitFor();
+    await points(page, 250, patient);
+    await section.getByText('Bought this month: 1 of 3 at the most.').waitFor(patient);
     await page.locator('#entries').getByText('+200').waitFor();
   });
   await step('without a card the top-up needs attention', async () => {
     const customer = await customerID(world, email);
     for (const { id } of (await world.ask(`/v1/customers/${customer}/payment_methods`)).data) await world.ask(`/v1/payment_methods/${id}/detach`, {});
     await spend(page, 200);
-    await section.getByText('Needs your attention. No payment method is saved any more.').waitFor();
+    await section.getByText('Needs your attention. No payment method is saved any more.').waitFor(patient);
     await accessible(page, 'the shop with a top-up that needs attention');
   });
   await step('switch it off, and forget it', async () => {

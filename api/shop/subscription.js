@@ -59,7 +59,7 @@ export function showPlans() {
 
 function showSeats() {
   const most = planOf(byId("to").value)?.max_quantity ?? 1;
-  byId("seats-field").hidden = most === 1;
+  byId("seats-field").hidden = byId("seats").disabled = most === 1; // what is hidden must not keep the form from being sent
   byId("seats").max = most;
 }
 
@@ -111,7 +111,7 @@ async function ask(path, body) {
     const { subscription: s } = await insist(path, body, (text) => say(text, near));
     say(over.includes(s.status) ? "The subscription has ended." : `${seats(s.plan, s.quantity)} ${next(s)}.`, near);
     hideSteps();
-    await showEntries();
+    showEntries().catch(() => {}); // the change is made, whether its entries can be shown now or not
     return true;
   } catch (failure) {
     if (!failure.undecided) hideSteps();
