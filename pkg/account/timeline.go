@@ -82,7 +82,8 @@ func tell(m billing.Moment) string {
 var causes = map[billing.SyncCause]string{
 	billing.CauseEvent: "an event asked for it", billing.CauseSpend: "a spend asked for it", billing.CauseOrder: "the customer looked at an order",
 	billing.CauseChange: "the customer changes the subscription", billing.CauseOperator: "the operator asked for it", billing.CauseDue: "points fell due",
-	billing.CauseTopUp: "an automatic order asked for it",
+	billing.CauseTopUp:  "an automatic order asked for it",
+	billing.CauseExpiry: "points ran out",
 }
 
 var outcomes = map[billing.SyncOutcome]string{

@@ -11,6 +11,7 @@ const (
 	CauseOperator SyncCause = "operator" // a command, an admin, or the comparison with Stripe
 	CauseDue      SyncCause = "due"      // points that were paid for fell due
 	CauseTopUp    SyncCause = "top_up"   // an automatic order was charged, or could not be
+	CauseExpiry   SyncCause = "expiry"   // points ran out while a subscription lives
 )
 
 // SyncOutcome says what came of a sync; docs/states.md draws it.

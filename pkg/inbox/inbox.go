@@ -80,6 +80,8 @@ func New(o Options) (*Inbox, error) {
 	river.AddWorker(workers, &choreWorker{chores: o.Chores})
 	river.AddWorker(workers, &lookForDueWorker{inbox: in})
 	river.AddWorker(workers, &dueWorker{db: o.DB, syncer: o.Syncer})
+	river.AddWorker(workers, &lookForExpiredWorker{inbox: in})
+	river.AddWorker(workers, &expireWorker{db: o.DB, syncer: o.Syncer})
 	river.AddWorker(workers, &backfillWorker{inbox: in})
 	river.AddWorker(workers, &deliverWorker{inbox: in, courier: outbox.NewCourier(o.DB, o.Local, time.Now, o.Log)})
 	cfg := &river.Config{

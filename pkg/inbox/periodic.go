@@ -28,6 +28,7 @@ func periodicJobs(backfillInterval time.Duration) []*river.PeriodicJob {
 		river.NewPeriodicJob(river.PeriodicInterval(forgetEvery), func() (river.JobArgs, *river.InsertOpts) { return forgetArgs{}, nil }, atOnce),
 		river.NewPeriodicJob(river.PeriodicInterval(holdsInterval), func() (river.JobArgs, *river.InsertOpts) { return holdsArgs{}, nil }, atOnce),
 		river.NewPeriodicJob(river.PeriodicInterval(dueInterval), func() (river.JobArgs, *river.InsertOpts) { return lookForDueArgs{}, nil }, atOnce),
+		river.NewPeriodicJob(river.PeriodicInterval(expiryInterval), func() (river.JobArgs, *river.InsertOpts) { return lookForExpiredArgs{}, onceOnly }, atOnce),
 		river.NewPeriodicJob(river.PeriodicInterval(auditInterval), func() (river.JobArgs, *river.InsertOpts) { return auditArgs{}, oneWaits }, atOnce),
 		river.NewPeriodicJob(river.PeriodicInterval(driftInterval), func() (river.JobArgs, *river.InsertOpts) { return driftArgs{}, oneWaits }, nil),
 	}

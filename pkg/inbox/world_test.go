@@ -170,7 +170,7 @@ func waitFor(t *testing.T, what string, ok func() bool) {
 }
 
 const (
-	unfinishedJobs = "SELECT count(*) FROM river_job WHERE kind NOT IN ('forget', 'release_holds', 'look_for_due') AND finalized_at IS NULL"
+	unfinishedJobs = "SELECT count(*) FROM river_job WHERE kind NOT IN ('forget', 'release_holds', 'look_for_due', 'look_for_expired') AND finalized_at IS NULL"
 	pendingEvents  = "SELECT count(*) FROM inbox_events WHERE status = 'pending'"
 )
 

@@ -146,6 +146,11 @@ func (s *Syncer) SyncTopUp(ctx context.Context, id billing.AccountID) (applied b
 	return s.sync(ctx, id, wish{cause: billing.CauseTopUp})
 }
 
+// SyncExpiry syncs because points ran out while a subscription lives. It is explained at Sync.
+func (s *Syncer) SyncExpiry(ctx context.Context, id billing.AccountID) (applied bool, err error) {
+	return s.sync(ctx, id, wish{cause: billing.CauseExpiry})
+}
+
 // Sync syncs because an event asks for it. applied is false when a later sync was applied before this one
 // could be, which is as good. Errors: EStripeUnavailable, EStripeRefused, and the database's.
 func (s *Syncer) Sync(ctx context.Context, id billing.AccountID) (applied bool, err error) {

@@ -71,6 +71,21 @@ func (r reads) ClawedLots(ctx context.Context, account billing.AccountID) ([]bil
 	return r.lots(r.q(ctx).Where("account_id = ? AND clawed_back > 0", string(account)).Order("id"))
 }
 
+// RanOut lists accounts with lots that ran out and were not seen to, the longest overdue first; those with a live subscription, for which
+// Stripe is asked, stand last, so that a Stripe that is away keeps only them waiting.
+func (r reads) RanOut(ctx context.Context, now time.Time, limit int) ([]billing.Account, error) {
+	var rows []accountRow
+	err := r.q(ctx).Table("accounts").Select("accounts.*").
+		Joins(`JOIN (SELECT account_id, MIN(expires_at) AS since FROM lots WHERE expires_at <= ? AND expires_at IS NOT NULL AND ended_at IS NULL
+			AND (remaining > 0 OR held > 0) GROUP BY account_id) ended ON ended.account_id = accounts.id`, stamp{now}).
+		Order("CASE WHEN sub_status IN ('trialing', 'active', 'past_due', 'unpaid', 'paused') THEN 1 ELSE 0 END, since, id").Limit(limit).Find(&rows).Error
+	accounts := make([]billing.Account, len(rows))
+	for i, row := range rows {
+		accounts[i] = fromRowAccount(row)
+	}
+	return accounts, translate(err)
+}
+
 // InsertLot appends a lot. A grant key that exists is an error: the caller looks for it under the account's lock.
 func (tx *Tx) InsertLot(ctx context.Context, l billing.Lot) error {
 	row := lotRow{

@@ -1,0 +1,187 @@
+package inbox_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/inbox"
+	"github.com/pointsync/pointsync/pkg/ledger"
+	"github.com/pointsync/pointsync/pkg/outbox"
+	"github.com/pointsync/pointsync/pkg/store"
+	"github.com/pointsync/pointsync/pkg/store/storetest"
+)
+
+// lends makes an account with points that last an hour, to which 50 are few, and no customer at Stripe.
+func (w *world) lends() billing.AccountID {
+	w.t.Helper()
+	ctx, id, few := context.Background(), storetest.NewAccount(w.t, w.db).ID, billing.Points(50)
+	must(w.t, w.db.InTx(ctx, func(tx *store.Tx) error {
+		a, err := tx.LockAccount(ctx, id)
+		if err != nil {
+			return err
+		}
+		end := tx.Now.Add(time.Hour)
+		if _, _, err = ledger.Grant(ctx, tx, a, billing.Grant{Key: "lent:" + string(id), Source: "test", Amount: 100, ExpiresAt: &end}); err != nil {
+			return err
+		}
+		return tx.SetLowPoints(ctx, id, &few)
+	}))
+	return id
+}
+
+// wantsExpiry makes an endpoint that is told when points run out or low.
+func (w *world) wantsExpiry() {
+	w.t.Helper()
+	wish := outbox.Wish{URL: "https://example.com/hook", Types: []billing.OutgoingType{billing.OutPointsExpired, billing.OutPointsLow}}
+	_, err := outbox.NewPost(w.db, false).Add(context.Background(), wish)
+	must(w.t, err)
+}
+
+func (w *world) told(id billing.AccountID, kind billing.OutgoingType) int {
+	w.t.Helper()
+	return w.count(fmt.Sprintf("SELECT count(*) FROM deliveries WHERE account_id = '%s' AND type = '%s'", id, kind))
+}
+
+func (w *world) expired(id billing.AccountID) int {
+	w.t.Helper()
+	return w.count(fmt.Sprintf("SELECT count(*) FROM entries WHERE account_id = '%s' AND kind = 'expire'", id))
+}
+
+// Proves that points which ran out are told of, and that they are few now, though nobody looks at the account; the version moves with
+// them, and what has not run out stays.
+func TestExpiryIsTold(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(w *world) {
+		w.wantsExpiry()
+		id, early := w.lends(), w.account(w.rich())
+		before := w.account(id).Version
+		w.advance(time.Hour)
+		w.start(w.t)
+		waitFor(w.t, "both are told", func() bool {
+			return w.told(id, billing.OutPointsExpired) == 1 && w.told(id, billing.OutPointsLow) == 1
+		})
+		if a := w.account(id); a.Available != 0 || a.Version != before+1 || a.NextExpiry != nil || w.expired(id) != 1 {
+			w.t.Errorf("%d points, version %d after %d, %d entries", a.Available, a.Version, before, w.expired(id))
+		}
+		if a := w.account(early.ID); a.Available != early.Available || a.Version != early.Version {
+			w.t.Errorf("points without an end: %+v", a.Balance)
+		}
+		must(w.t, ledger.Audit(w.t.Context(), w.db, id))
+	})
+}
+
+// Proves that replicas which look at once, while users look as well, end each lot once and tell of it once; and that nobody is asked about
+// an account that has no subscription.
+func TestExpiryTogether(t *testing.T) {
+	t.Parallel()
+	for _, dialect := range storetest.Dialects {
+		t.Run(string(dialect), func(t *testing.T) {
+			t.Parallel()
+			s, database := newShop(t), storetest.URL(t, dialect)
+			w := s.replica(t, database)
+			replicas := []*inbox.Inbox{w.inbox, w.inbox} // SQLite has one node
+			if dialect == store.Postgres {
+				replicas[1] = s.replica(t, database).inbox
+			}
+			w.wantsExpiry()
+			ids := make([]billing.AccountID, 20)
+			for n := range ids {
+				ids[n] = w.lends()
+			}
+			w.advance(time.Hour)
+			var all sync.WaitGroup
+			for n := range 4 {
+				all.Go(func() {
+					if err := replicas[n%2].EndLots(context.Background()); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			all.Go(func() {
+				for _, id := range ids {
+					if _, err := ledger.Current(context.Background(), w.db, id); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+			all.Wait()
+			for _, id := range ids {
+				if e, x, low := w.expired(id), w.told(id, billing.OutPointsExpired), w.told(id, billing.OutPointsLow); e != 1 || x != 1 || low != 1 {
+					t.Errorf("%d entries, told %d times of the end and %d times of few points", e, x, low)
+				}
+			}
+			if n := w.count(unfinishedJobs); n != 0 {
+				t.Errorf("%d jobs", n)
+			}
+		})
+	}
+}
+
+// Proves that an account which cannot be settled keeps no other one waiting, and is looked at again.
+func TestExpiryOfBrokenAccount(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(w *world) {
+		broken, whole := w.lends(), w.lends()
+		w.exec("UPDATE accounts SET unsettled = 1000 WHERE id = '" + string(broken) + "'")
+		w.advance(time.Hour)
+		must(w.t, w.inbox.EndLots(w.t.Context()))
+		if w.expired(broken) != 0 || w.expired(whole) != 1 {
+			w.t.Errorf("%d entries of the broken account, %d of the other", w.expired(broken), w.expired(whole))
+		}
+		w.exec("UPDATE accounts SET unsettled = 0 WHERE id = '" + string(broken) + "'")
+		must(w.t, w.inbox.EndLots(w.t.Context()))
+		if w.expired(broken) != 1 {
+			w.t.Error("it is forgotten")
+		}
+	})
+}
+
+// Proves that points of a subscription that lives are not ended before Stripe was asked: where all webhooks of a renewal that failed
+// were lost, they go on as long as they should, and end then; while Stripe is away they wait.
+func TestExpiryAsksStripe(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(w *world) {
+		a := w.draft()
+		o := w.sell(a, "basic_monthly")
+		w.insert(a, o)
+		id := w.pay(o)["subscription"].(string)
+		_, err := w.syncer.Sync(w.t.Context(), a.ID)
+		must(w.t, err)
+		w.ask(http.MethodPost, "/v1/subscriptions/"+id, url.Values{"default_payment_method": {"pm_card_chargeCustomerFail"}})
+		w.start(w.t)
+		w.gate.fail(refuses)
+		w.advance(w.account(a.ID).NextExpiry.Sub(w.now()) + time.Minute)
+		failed := func() bool {
+			return w.count("SELECT count(*) FROM syncs WHERE cause = 'expiry' AND outcome = 'failed'") > 0
+		}
+		waitFor(w.t, "Stripe was asked and did not answer", func() bool { return w.look() && failed() })
+		if got := w.account(a.ID); got.Available != 500 || w.expired(a.ID) != 0 {
+			w.t.Fatalf("Stripe did not answer, and %d points are left", got.Available)
+		}
+		w.gate.fail(nil)
+		waitFor(w.t, "Stripe has answered", func() bool { return w.account(a.ID).Subscription.Status == billing.SubPastDue })
+		waitFor(w.t, "no job is left", func() bool { return w.count(unfinishedJobs) == 0 })
+		if got := w.account(a.ID); got.Available != 500 || w.expired(a.ID) != 0 {
+			w.t.Fatalf("the renewal is tried again, and %d points are left", got.Available)
+		}
+		w.advance(w.account(a.ID).NextExpiry.Sub(w.now()) + time.Minute)
+		waitFor(w.t, "the points have ended", func() bool { return w.look() && w.account(a.ID).Available == 0 })
+		if w.expired(a.ID) != 1 {
+			w.t.Errorf("%d entries", w.expired(a.ID))
+		}
+		must(w.t, ledger.Audit(w.t.Context(), w.db, a.ID))
+	})
+}
+
+// look is the look that the leader takes every while, at once.
+func (w *world) look() bool {
+	w.t.Helper()
+	must(w.t, w.inbox.EndLots(w.t.Context()))
+	return true
+}
