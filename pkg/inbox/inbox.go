@@ -54,6 +54,7 @@ type Inbox struct {
 	livemode bool
 	log      *slog.Logger
 	jobs     *river.Client[*sql.Tx]
+	sweeps   time.Duration      // from one look of the sweeper to the next
 	stop     context.CancelFunc // ends the loops, nil before Start
 	loops    sync.WaitGroup
 }
@@ -69,7 +70,7 @@ const (
 
 // New answers an Inbox that can receive; Start makes it work as well.
 func New(o Options) (*Inbox, error) {
-	in := &Inbox{db: o.DB, stripe: o.Stripe, syncer: o.Syncer, secrets: o.Secrets, livemode: o.Livemode, log: o.Log}
+	in := &Inbox{db: o.DB, stripe: o.Stripe, syncer: o.Syncer, secrets: o.Secrets, livemode: o.Livemode, log: o.Log, sweeps: sweepInterval}
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &syncWorker{db: o.DB, syncer: o.Syncer})
 	river.AddWorker(workers, &resolveWorker{inbox: in})

@@ -66,13 +66,15 @@ func (w *world) next(came chan string) string {
 
 const pendingDeliveries = "SELECT count(*) FROM deliveries WHERE status = 'pending'"
 
-// Proves that what happens here is delivered by jobs, at once, once, and that what no ring was heard for is delivered by the sweeper.
+// Proves that what happens here is delivered by jobs, at once, once, and that what is there when a server begins is delivered too. The
+// sweeper does not look a second time: it is the ring of each commit that is heard.
 func TestOutgoing(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
 		id := w.rich()
 		_, came := w.endpoint(nil)
 		w.grant(id, "before the server began")
+		w.inbox.NoSweeper()
 		w.start(w.t)
 		first := w.next(came)
 		for n := range 20 {
@@ -108,6 +110,35 @@ func TestOutgoingJobLost(t *testing.T) {
 			t.Fatalf("%d jobs after the first was lost", n)
 		}
 		w.start(w.t)
+		w.next(came)
+	})
+}
+
+// Proves that a job which finds its endpoint taken comes again by itself: the one that has it may be past its last look, and what was
+// written since would wait for the sweeper.
+func TestOutgoingTaken(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(w *world) {
+		ctx, id := context.Background(), w.rich()
+		hook, came := w.endpoint(nil)
+		w.inbox.NoSweeper()
+		w.start(w.t)
+		until := time.Now().Add(time.Hour).Truncate(time.Microsecond)
+		must(w.t, w.db.InTx(ctx, func(tx *store.Tx) error {
+			_, ok, _, err := tx.TakeWebhook(ctx, hook.ID, time.Now(), until)
+			if err == nil && !ok {
+				t.Error("somebody else has it")
+			}
+			return err
+		}))
+		w.grant(id, "written meanwhile")
+		waitFor(w.t, "a job has found it taken", func() bool {
+			return w.count("SELECT count(*) FROM river_job WHERE kind = 'deliver' AND attempted_at IS NOT NULL AND state <> 'running'") == 1
+		})
+		if n := len(came); n != 0 {
+			t.Errorf("%d events came from a job that does not have the endpoint", n)
+		}
+		must(w.t, w.db.InTx(ctx, func(tx *store.Tx) error { return tx.LeaveWebhook(ctx, hook.ID, until) }))
 		w.next(came)
 	})
 }

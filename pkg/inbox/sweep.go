@@ -33,7 +33,7 @@ func (in *Inbox) keepSweeping(ctx context.Context) {
 		if err := in.Sweep(ctx); err != nil && ctx.Err() == nil {
 			in.log.WarnContext(ctx, "the search for events that wait too long failed", "error", err)
 		}
-		pause := time.NewTimer(sweepInterval - rand.N(sweepInterval/5)) // replicas that began together do not stay so
+		pause := time.NewTimer(in.sweeps - rand.N(in.sweeps/5)) // replicas that began together do not stay so
 		select {
 		case <-pause.C:
 		case <-ctx.Done():
