@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -117,6 +118,14 @@ func (c *client) wantsToBeTold() {
 	admin.comesToSay("/admin/accounts/"+c.claims().text("sub")+"/timeline", made.text("webhook.id")+" is told points.low: delivered")
 	admin.call(http.StatusNoContent, http.MethodDelete, path, nil)
 	admin.call(http.StatusNotFound, http.MethodDelete, path, nil)
+	deeds, err := c.w.db.WebhookActions(c.t.Context(), 10)
+	must(c.t, err)
+	var did []string
+	for _, d := range deeds {
+		c.expect(string(d.AdminID) == admin.claims().text("sub") && string(d.WebhookID) == made.text("webhook.id"), "who did what to which: %+v", d)
+		did = append(did, string(d.Action))
+	}
+	c.expect(slices.Equal(did, []string{"webhook.remove", "webhook.change", "webhook.roll", "webhook.add"}), "what the admin did is noted, latest first: %q", did)
 }
 
 // TestWebhookRefusals proves that requests about endpoints and thresholds are held to the contract.

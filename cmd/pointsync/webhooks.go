@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -16,10 +17,11 @@ import (
 )
 
 type webhooksCmd struct {
-	List   webhooksListCmd   `cmd:"" help:"The endpoints that are told of events, and how they fare."`
-	Add    webhooksAddCmd    `cmd:"" help:"Have an endpoint told of events; prints its secret, once."`
-	Remove webhooksRemoveCmd `cmd:"" help:"Forget an endpoint, its secrets and its deliveries."`
-	Roll   webhooksRollCmd   `cmd:"" help:"Give an endpoint a new secret; prints it, once. The old one signs as well for 24 hours."`
+	List    webhooksListCmd    `cmd:"" help:"The endpoints that are told of events, and how they fare."`
+	Add     webhooksAddCmd     `cmd:"" help:"Have an endpoint told of events; prints its secret, once."`
+	Remove  webhooksRemoveCmd  `cmd:"" help:"Forget an endpoint, its secrets and its deliveries."`
+	Roll    webhooksRollCmd    `cmd:"" help:"Give an endpoint a new secret; prints it, once. The old one signs as well for 24 hours."`
+	History webhooksHistoryCmd `cmd:"" help:"Who added, changed, rolled and removed endpoints, latest first."`
 }
 
 // withPost opens the database for a command about endpoints.
@@ -78,7 +80,7 @@ func (a webhooksAddCmd) Run(ctx context.Context) error {
 		for _, t := range a.Types {
 			wish.Types = append(wish.Types, billing.OutgoingType(t))
 		}
-		w, err := post.Add(ctx, wish)
+		w, err := post.Add(ctx, "", wish)
 		if err != nil {
 			return err
 		}
@@ -94,7 +96,7 @@ type webhooksRemoveCmd struct {
 // Run removes an endpoint.
 func (r webhooksRemoveCmd) Run(ctx context.Context) error {
 	return withPost(ctx, func(_ *store.DB, post *outbox.Post) error {
-		if err := post.Remove(ctx, billing.WebhookID(r.ID)); err != nil {
+		if err := post.Remove(ctx, "", billing.WebhookID(r.ID)); err != nil {
 			return fmt.Errorf("webhook %s: %w", r.ID, err)
 		}
 		fmt.Println("The webhook is gone.")
@@ -109,11 +111,32 @@ type webhooksRollCmd struct {
 // Run rolls a secret.
 func (r webhooksRollCmd) Run(ctx context.Context) error {
 	return withPost(ctx, func(_ *store.DB, post *outbox.Post) error {
-		w, err := post.Roll(ctx, billing.WebhookID(r.ID))
+		w, err := post.Roll(ctx, "", billing.WebhookID(r.ID))
 		if err != nil {
 			return fmt.Errorf("webhook %s: %w", r.ID, err)
 		}
 		fmt.Printf("secret   %s\nuntil    %s the old one signs as well\n", w.Secret.Reveal(), w.OldUntil.UTC().Format(time.RFC3339))
 		return nil
+	})
+}
+
+type webhooksHistoryCmd struct {
+	Limit int `default:"100" help:"So many at the most."`
+}
+
+// Run tells who did what to endpoints, those that are gone included.
+func (h webhooksHistoryCmd) Run(ctx context.Context) error {
+	return withPost(ctx, func(db *store.DB, _ *outbox.Post) error {
+		deeds, err := db.WebhookActions(ctx, h.Limit)
+		if err != nil {
+			return err
+		}
+		w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(w, "AT\tWHO\tDID\tWEBHOOK\tTOLD")
+		for _, a := range deeds {
+			did := strings.TrimPrefix(string(a.Action), "webhook.")
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", a.CreatedAt.UTC().Format(time.RFC3339), cmp.Or(string(a.AdminID), "the command line"), did, a.WebhookID, a.Reason)
+		}
+		return w.Flush()
 	})
 }

@@ -2,10 +2,11 @@ package billing
 
 import "time"
 
-// AdminAction is something that a person with power over an account did to it.
+// AdminAction is something that a person with power did to an account, or to an endpoint of the operator's.
 type AdminAction struct {
 	ID          ActionID
-	AccountID   AccountID
+	AccountID   AccountID // "" for what was done to an endpoint
+	WebhookID   WebhookID // "" for what was done to an account
 	AdminID     AccountID // "" for the command line
 	Action      ActionKind
 	EntryID     EntryID // the movement of points that came of it, "" where none did
@@ -23,4 +24,9 @@ const (
 	ActionCorrection ActionKind = "correction"
 	ActionRole       ActionKind = "role"
 	ActionUnpark     ActionKind = "unpark"
+
+	ActionWebhookAdd    ActionKind = "webhook.add"
+	ActionWebhookChange ActionKind = "webhook.change"
+	ActionWebhookRoll   ActionKind = "webhook.roll"
+	ActionWebhookRemove ActionKind = "webhook.remove"
 )

@@ -39,7 +39,7 @@ func (w *world) lends() billing.AccountID {
 func (w *world) wantsExpiry() {
 	w.t.Helper()
 	wish := outbox.Wish{URL: "https://example.com/hook", Types: []billing.OutgoingType{billing.OutPointsExpired, billing.OutPointsLow}}
-	_, err := outbox.NewPost(w.db, false).Add(context.Background(), wish)
+	_, err := outbox.NewPost(w.db, false).Add(context.Background(), "", wish)
 	must(w.t, err)
 }
 

@@ -187,7 +187,7 @@ func TestGone(t *testing.T) {
 		if _, err := o.post.Test(ctx, w.ID); billing.CodeOf(err) != billing.EConflict {
 			t.Errorf("testing it: %v", err)
 		}
-		_, err := o.post.Change(ctx, w.ID, outbox.Wish{URL: rc.url})
+		_, err := o.post.Change(ctx, "", w.ID, outbox.Wish{URL: rc.url})
 		must(t, err)
 		if o.spend(id, 1); len(o.sent(w)) != 4 {
 			t.Error("it is still disabled")

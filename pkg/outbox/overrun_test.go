@@ -111,7 +111,7 @@ func TestRollDuringJob(t *testing.T) {
 			if n > 0 {
 				return
 			}
-			rolled, err := o.post.Roll(context.Background(), w.ID)
+			rolled, err := o.post.Roll(context.Background(), "", w.ID)
 			if err != nil {
 				t.Error(err)
 			}

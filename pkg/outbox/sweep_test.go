@@ -43,7 +43,7 @@ func TestSweep(t *testing.T) {
 				t.Errorf("at a disabled endpoint: %+v", d)
 			}
 		}
-		must(t, o.post.Remove(context.Background(), w.ID))
+		must(t, o.post.Remove(context.Background(), "", w.ID))
 		if n := len(o.sent(w)); n != 0 {
 			t.Errorf("%d events of an endpoint that was removed", n)
 		}

@@ -5,8 +5,10 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
@@ -38,8 +40,9 @@ type Post struct {
 // NewPost answers a Post. local lets endpoints be plain http and on this machine or network: fine for development alone.
 func NewPost(db *store.DB, local bool) *Post { return &Post{db: db, local: local} }
 
-// Add makes an endpoint with a secret of its own. Errors: EInvalid, EConflict when there are as many as there may be.
-func (p *Post) Add(ctx context.Context, wish Wish) (w billing.Webhook, err error) {
+// Add makes an endpoint with a secret of its own. by is the admin who wants it, here and below, "" for the command line: it is noted
+// with the deed. Errors: EInvalid, EConflict when there are as many as there may be.
+func (p *Post) Add(ctx context.Context, by billing.AccountID, wish Wish) (w billing.Webhook, err error) {
 	if wish, err = p.check(wish); err != nil {
 		return w, err
 	}
@@ -49,44 +52,79 @@ func (p *Post) Add(ctx context.Context, wish Wish) (w billing.Webhook, err error
 		if err == nil && !ok {
 			err = billing.Errorf(billing.EConflict, "There are %d webhooks already. Remove one first.", MaxWebhooks)
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return note(ctx, tx, by, billing.ActionWebhookAdd, w)
 	})
 	return w, err
 }
 
 // Change tells an endpoint elsewhere, or of other things, and enables one that was disabled. Errors: EInvalid, ENotFound.
-func (p *Post) Change(ctx context.Context, id billing.WebhookID, wish Wish) (billing.Webhook, error) {
+func (p *Post) Change(ctx context.Context, by billing.AccountID, id billing.WebhookID, wish Wish) (billing.Webhook, error) {
 	wish, err := p.check(wish)
 	if err != nil {
 		return billing.Webhook{}, err
 	}
-	return p.save(ctx, id, func(w *billing.Webhook) {
+	return p.save(ctx, by, billing.ActionWebhookChange, id, func(w *billing.Webhook) {
 		w.URL, w.Types, w.DisabledAt, w.DisabledWhy = wish.URL, wish.Types, nil, ""
 	})
 }
 
 // Roll gives an endpoint a new secret. The one it had signs as well for OldSecretLives; one that was rolled before is gone. Errors: ENotFound.
-func (p *Post) Roll(ctx context.Context, id billing.WebhookID) (billing.Webhook, error) {
-	return p.save(ctx, id, func(w *billing.Webhook) {
+func (p *Post) Roll(ctx context.Context, by billing.AccountID, id billing.WebhookID) (billing.Webhook, error) {
+	return p.save(ctx, by, billing.ActionWebhookRoll, id, func(w *billing.Webhook) {
 		until := time.Now().Add(OldSecretLives) // of the machine's clock, as signatures are
 		w.OldSecret, w.OldUntil, w.Secret = w.Secret, &until, newSecret()
 	})
 }
 
-func (p *Post) save(ctx context.Context, id billing.WebhookID, change func(*billing.Webhook)) (w billing.Webhook, err error) {
+func (p *Post) save(ctx context.Context, by billing.AccountID, did billing.ActionKind, id billing.WebhookID, change func(*billing.Webhook)) (w billing.Webhook, err error) {
 	err = p.db.InTx(ctx, func(tx *store.Tx) error {
 		if w, err = tx.LockWebhook(ctx, id); err != nil {
 			return unknown(err)
 		}
 		change(&w)
-		return tx.SaveWebhook(ctx, w)
+		if err := tx.SaveWebhook(ctx, w); err != nil {
+			return err
+		}
+		return note(ctx, tx, by, did, w)
 	})
 	return w, err
 }
 
 // Remove forgets an endpoint, its secrets and its deliveries. Errors: ENotFound.
-func (p *Post) Remove(ctx context.Context, id billing.WebhookID) error {
-	return p.db.InTx(ctx, func(tx *store.Tx) error { return tx.DeleteWebhook(ctx, id) })
+func (p *Post) Remove(ctx context.Context, by billing.AccountID, id billing.WebhookID) error {
+	return p.db.InTx(ctx, func(tx *store.Tx) error {
+		w, err := tx.LockWebhook(ctx, id)
+		if err != nil {
+			return unknown(err)
+		}
+		if err := tx.DeleteWebhook(ctx, id); err != nil {
+			return err
+		}
+		return note(ctx, tx, by, billing.ActionWebhookRemove, w)
+	})
+}
+
+// note writes down who did what to an endpoint, and how that left it. Of the address it keeps the host alone: an operator may have put
+// a secret in the rest, and notes outlive endpoints.
+func note(ctx context.Context, tx *store.Tx, by billing.AccountID, did billing.ActionKind, w billing.Webhook) error {
+	told := "everything"
+	if w.Types != nil {
+		names := make([]string, len(w.Types))
+		for i, t := range w.Types {
+			names[i] = string(t)
+		}
+		told = strings.Join(names, ", ")
+	}
+	u, err := url.Parse(w.URL)
+	if err != nil {
+		return errors.New("outbox: the address of an endpoint is none") // the cause would repeat it
+	}
+	return tx.InsertAdminAction(ctx, billing.AdminAction{
+		ID: billing.NewActionID(tx.Now), WebhookID: w.ID, AdminID: by, Action: did, Reason: u.Host + ": " + told, CreatedAt: tx.Now,
+	})
 }
 
 // Test sends an endpoint an event about nothing. Errors: ENotFound, EConflict when it is disabled.

@@ -4,12 +4,15 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/outbox"
@@ -37,12 +40,12 @@ func TestAddresses(t *testing.T) {
 			"https://u@example.com": "", "https://example.com/#x": "", "mailto:a@example.com": "", "https://example.com/" + strings.Repeat("x", 2000): "", "//example.com": "",
 		} {
 			for post, letter := range map[*outbox.Post]string{strict: "s", o.post: "l"} {
-				w, err := post.Add(context.Background(), outbox.Wish{URL: url})
+				w, err := post.Add(context.Background(), "", outbox.Wish{URL: url})
 				if (err == nil) != strings.Contains(where, letter) || err != nil && billing.CodeOf(err) != billing.EInvalid {
 					t.Errorf("%s in mode %s: %v", url, letter, err)
 				}
 				if err == nil {
-					must(t, post.Remove(context.Background(), w.ID))
+					must(t, post.Remove(context.Background(), "", w.ID))
 				}
 			}
 		}
@@ -62,25 +65,68 @@ func TestWebhook(t *testing.T) {
 		if len(w.Types) != 2 || len(o.webhook(w).Types) != 2 || o.webhook(w).Secret != w.Secret {
 			t.Errorf("%+v", o.webhook(w))
 		}
-		if _, err := o.post.Add(ctx, outbox.Wish{URL: w.URL, Types: []billing.OutgoingType{billing.OutTest}}); billing.CodeOf(err) != billing.EInvalid {
+		if _, err := o.post.Add(ctx, "", outbox.Wish{URL: w.URL, Types: []billing.OutgoingType{billing.OutTest}}); billing.CodeOf(err) != billing.EInvalid {
 			t.Errorf("a type that nobody can ask for: %v", err)
 		}
-		w, err = o.post.Change(ctx, w.ID, outbox.Wish{URL: "https://example.com/new"})
+		w, err = o.post.Change(ctx, "", w.ID, outbox.Wish{URL: "https://example.com/new"})
 		if must(t, err); w.Types != nil || o.webhook(w).URL != "https://example.com/new" || o.webhook(w).Secret == "" {
 			t.Errorf("%+v", w)
 		}
-		must(t, o.post.Remove(ctx, w.ID))
-		_, change := o.post.Change(ctx, w.ID, outbox.Wish{URL: w.URL})
-		_, roll := o.post.Roll(ctx, w.ID)
+		must(t, o.post.Remove(ctx, "", w.ID))
+		_, change := o.post.Change(ctx, "", w.ID, outbox.Wish{URL: w.URL})
+		_, roll := o.post.Roll(ctx, "", w.ID)
 		_, test := o.post.Test(ctx, w.ID)
 		_, resend := o.post.Resend(ctx, w.ID, "msg_1")
-		for _, err := range []error{change, roll, test, resend, o.post.Remove(ctx, w.ID)} {
+		for _, err := range []error{change, roll, test, resend, o.post.Remove(ctx, "", w.ID)} {
 			if billing.CodeOf(err) != billing.ENotFound {
 				t.Errorf("of an endpoint that is gone: %v", err)
 			}
 		}
 		if _, err := o.post.Resend(ctx, o.add(w.URL).ID, "msg_1"); billing.CodeOf(err) != billing.ENotFound {
 			t.Errorf("an event that was never sent: %v", err)
+		}
+	})
+}
+
+// Proves that what is done to an endpoint is noted with who did it, in the same transaction, and stays when the endpoint is gone; that
+// nothing is noted of what was refused; and that no secret and no path of an address is kept.
+func TestDeeds(t *testing.T) {
+	t.Parallel()
+	eachOffice(t, func(o *office) {
+		ctx, admin := context.Background(), o.account(0)
+		w, err := o.post.Add(ctx, admin, outbox.Wish{URL: "https://example.com/very-secret", Types: []billing.OutgoingType{billing.OutPointsSpent, billing.OutPointsLow}})
+		must(t, err)
+		o.clock.Advance(time.Second)
+		_, err = o.post.Change(ctx, "", w.ID, outbox.Wish{URL: "https://example.org:8443/?token=very-secret"})
+		must(t, err)
+		o.clock.Advance(time.Second)
+		_, err = o.post.Roll(ctx, admin, w.ID)
+		must(t, err)
+		if _, err := o.post.Change(ctx, "acc_nobody", w.ID, outbox.Wish{URL: "https://example.net"}); err == nil || o.webhook(w).URL == "https://example.net" {
+			t.Errorf("a deed that cannot be noted is done: %v", err)
+		}
+		o.clock.Advance(time.Second)
+		must(t, o.post.Remove(ctx, admin, w.ID))
+		_, add := o.post.Add(ctx, admin, outbox.Wish{URL: "nowhere"})
+		_, roll := o.post.Roll(ctx, admin, w.ID)
+		if remove := o.post.Remove(ctx, admin, w.ID); add == nil || roll == nil || remove == nil {
+			t.Errorf("not refused: %v, %v, %v", add, roll, remove)
+		}
+		deeds, err := o.db.WebhookActions(ctx, 10)
+		must(t, err)
+		var got []string
+		for _, d := range slices.Backward(deeds) {
+			if d.WebhookID != w.ID || d.AccountID != "" || d.CreatedAt.IsZero() {
+				t.Errorf("%+v", d)
+			}
+			got = append(got, fmt.Sprintf("%s by %q: %s", d.Action, d.AdminID, d.Reason))
+		}
+		want := []string{
+			fmt.Sprintf("webhook.add by %q: example.com: points.low, points.spent", admin), `webhook.change by "": example.org:8443: everything`,
+			fmt.Sprintf("webhook.roll by %q: example.org:8443: everything", admin), fmt.Sprintf("webhook.remove by %q: example.org:8443: everything", admin),
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("noted %q, want %q", got, want)
 		}
 	})
 }
@@ -109,7 +155,7 @@ func TestMaxWebhooks(t *testing.T) {
 		var refused atomic.Int64
 		for range outbox.MaxWebhooks + 4 {
 			all.Go(func() {
-				_, err := o.post.Add(context.Background(), outbox.Wish{URL: "https://example.com"})
+				_, err := o.post.Add(context.Background(), "", outbox.Wish{URL: "https://example.com"})
 				if billing.CodeOf(err) == billing.EConflict {
 					refused.Add(1)
 				} else if err != nil {

@@ -42,7 +42,7 @@ func TestRoll(t *testing.T) {
 	eachOffice(t, func(o *office) {
 		rc := newReceiver(t, nil)
 		w := o.listens(rc)
-		rolled, err := o.post.Roll(context.Background(), w.ID)
+		rolled, err := o.post.Roll(context.Background(), "", w.ID)
 		must(t, err)
 		if rolled.Secret == w.Secret || rolled.OldSecret != w.Secret {
 			t.Fatal("the secret was not rolled")

@@ -59,6 +59,7 @@ var broken = map[string]string{
 	"syncs_ended":                   `UPDATE syncs SET ended_at = began_at`,
 	"admin_actions_action":          `UPDATE admin_actions SET action = 'whim'`,
 	"admin_actions_entry":           `UPDATE admin_actions SET action = 'grant'`,
+	"admin_actions_about":           `UPDATE admin_actions SET webhook_id = 'whk_1'`,
 	"entries_hold_id_fkey":          `UPDATE entries SET kind = 'hold', amount = 0, held = 1, hold_id = 'hld_nowhere'`,
 	"holds_account_id_fkey":         `UPDATE holds SET account_id = 'acc_nobody'`,
 	"hold_parts_lot_id_fkey":        `UPDATE hold_parts SET lot_id = 'lot_nowhere'`,
