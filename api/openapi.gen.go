@@ -911,7 +911,7 @@ type OrderPage struct {
 // OutgoingEvent What is posted to an endpoint. Not an answer of this API: an event that pointsync sends, with the headers `webhook-id`,
 // `webhook-timestamp` and `webhook-signature`. docs/events.md explains each type.
 type OutgoingEvent struct {
-	// Data The account as the transaction left it, and what the event is about.
+	// Data The account as the transaction left it, and what the event is about. Ignore members that you do not know.
 	Data OutgoingEventData `json:"data"`
 
 	// Timestamp When it happened.
@@ -921,7 +921,7 @@ type OutgoingEvent struct {
 	Type string `json:"type"`
 }
 
-// OutgoingEventData The account as the transaction left it, and what the event is about.
+// OutgoingEventData The account as the transaction left it, and what the event is about. Ignore members that you do not know.
 type OutgoingEventData struct {
 	AccountId *string `json:"account_id,omitempty"`
 
