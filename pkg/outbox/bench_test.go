@@ -1,0 +1,50 @@
+package outbox_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/ledger"
+	"github.com/pointsync/pointsync/pkg/outbox"
+	"github.com/pointsync/pointsync/pkg/store"
+	"github.com/pointsync/pointsync/pkg/store/storetest"
+)
+
+// BenchmarkSpendTold shows what a spend costs more where an endpoint is told of it, and that it costs no more where there is none, or one
+// that is told of other things. Nothing is delivered meanwhile: that is no part of a spend.
+func BenchmarkSpendTold(b *testing.B) {
+	for _, dialect := range storetest.Dialects {
+		for _, c := range []struct {
+			name  string
+			wants []billing.OutgoingType // nil: there is no endpoint
+		}{
+			{"endpoint=none", nil},
+			{"endpoint=of_grants", []billing.OutgoingType{billing.OutPointsGranted}},
+			{"endpoint=of_spends", []billing.OutgoingType{billing.OutPointsSpent}},
+		} {
+			b.Run(string(dialect)+"/"+c.name, func(b *testing.B) {
+				db, ctx := storetest.Open(b, dialect), context.Background()
+				outbox.Attach(db, 0)
+				id := storetest.NewAccount(b, db).ID
+				must(b, db.InTx(ctx, func(tx *store.Tx) error {
+					a, err := tx.LockAccount(ctx, id)
+					if err != nil {
+						return err
+					}
+					_, _, err = ledger.Grant(ctx, tx, a, billing.Grant{Key: "bench", Source: "bench", Amount: 1 << 30})
+					return err
+				}))
+				if c.wants != nil {
+					_, err := outbox.NewPost(db, false).Add(ctx, "", outbox.Wish{URL: "https://example.com/hook", Types: c.wants})
+					must(b, err)
+				}
+				for b.Loop() {
+					if _, err := ledger.Spend(ctx, db, id, ledger.SpendRequest{Amount: 1}); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}
