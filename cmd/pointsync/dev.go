@@ -121,6 +121,7 @@ func (s *devServer) wire(ctx context.Context, dir string, items *catalog.Catalog
 		DatabaseURL: config.Secret("sqlite://" + filepath.Join(dir, "pointsync.db")), StripeKey: devKey, StripeAPIBase: s.sandboxURL,
 		AllowedOrigins: []string{s.url}, SigningKeys: config.Secret(keys), Issuer: "pointsync", Audience: "pointsync",
 		PastDueGrace: 72 * time.Hour, RenewalGrace: 2 * time.Hour, Backfill: 5 * time.Minute, LocalWebhooks: true,
+		// No cool-off between automatic top-ups: whoever tries them need not wait for the second one.
 	}
 	gateway, err := newGateway(c, now, log)
 	if err != nil {

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
@@ -130,19 +131,22 @@ func ListHolds(ctx context.Context, db *store.DB, account billing.AccountID, bef
 	return db.Holds(ctx, account, before, limit)
 }
 
-// ReleaseDue settles accounts with holds whose time is over, so many at the most, and answers how many there were. It
-// is for when nobody looks at them: whoever does settles first.
+// ReleaseDue settles accounts with holds whose time is over, so many at the most, and answers how many of them it settled. It is for when nobody
+// looks at them: whoever does settles first. One that cannot be settled keeps no other one waiting; the first such error is answered.
 func ReleaseDue(ctx context.Context, db *store.DB, limit int) (int, error) {
 	ids, err := db.HoldersDue(ctx, db.Now(), limit)
 	if err != nil {
 		return 0, err
 	}
-	for n, id := range ids {
-		if _, _, err := Show(ctx, db, id); err != nil {
-			return n, err
+	settled := 0
+	for _, id := range ids {
+		if _, _, failed := Show(ctx, db, id); failed == nil {
+			settled++
+		} else if err == nil {
+			err = fmt.Errorf("account %s: %w", id, failed)
 		}
 	}
-	return len(ids), nil
+	return settled, err
 }
 
 // known says of a hold that is not there what it is.

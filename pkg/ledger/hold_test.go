@@ -3,6 +3,7 @@ package ledger_test
 import (
 	"context"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -98,6 +99,28 @@ func TestReleaseDue(t *testing.T) {
 		}
 		if b.stored().NextExpiry != nil {
 			t.Errorf("something is still due: %v", b.stored().NextExpiry)
+		}
+	})
+}
+
+// Proves that an account which cannot be settled keeps no other one's points from coming back, and is named.
+func TestReleaseDueOfBrokenAccount(t *testing.T) {
+	t.Parallel()
+	eachBook(t, func(t *testing.T, b *book) {
+		other := *b
+		other.id = storetest.NewAccount(t, b.db).ID
+		for _, book := range []*book{b, &other} {
+			book.grant("pack:"+string(book.id), 10, never)
+		}
+		b.hold(1, time.Hour)
+		other.hold(4, 2*time.Hour)
+		if _, err := b.db.SQL().Exec("UPDATE accounts SET unsettled = 1000 WHERE id = '" + string(b.id) + "'"); err != nil {
+			t.Fatal(err)
+		}
+		b.clock.Advance(3 * time.Hour)
+		n, err := ledger.ReleaseDue(context.Background(), b.db, 10)
+		if n != 1 || err == nil || !strings.Contains(err.Error(), string(b.id)) || b.stored().Held != 1 || other.stored().Held != 0 {
+			t.Errorf("%d accounts settled (%v), %d and %d points held", n, err, b.stored().Held, other.stored().Held)
 		}
 	})
 }
