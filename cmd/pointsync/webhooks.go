@@ -121,11 +121,14 @@ func (r webhooksRollCmd) Run(ctx context.Context) error {
 }
 
 type webhooksHistoryCmd struct {
-	Limit int `default:"100" help:"So many at the most."`
+	Limit int `help:"How many at the most." default:"100"`
 }
 
 // Run tells who did what to endpoints, those that are gone included.
 func (h webhooksHistoryCmd) Run(ctx context.Context) error {
+	if h.Limit < 1 || h.Limit > 10_000 {
+		return fmt.Errorf("--limit must be from 1 to 10000")
+	}
 	return withPost(ctx, func(db *store.DB, _ *outbox.Post) error {
 		deeds, err := db.WebhookActions(ctx, h.Limit)
 		if err != nil {

@@ -43,6 +43,7 @@ func TestWebhooksCommands(t *testing.T) {
 			p.run(0, "webhooks", "remove", id)
 			p.run(1, "webhooks", "remove", id)
 			p.run(1, "webhooks", "roll", id)
+			p.run(1, "webhooks", "history", "--limit", "0")
 			told := p.run(0, "webhooks", "history", "--limit", "3")
 			if deeds := regexp.MustCompile(`(?m)the command line +(\w+) +`+id).FindAllStringSubmatch(told, -1); len(deeds) != 2 || deeds[0][1] != "remove" || deeds[1][1] != "roll" {
 				t.Errorf("history says %q", told)

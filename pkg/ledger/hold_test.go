@@ -74,15 +74,22 @@ func TestHoldExpires(t *testing.T) {
 	})
 }
 
+// besideAnother makes another account in the same database, and gives so many points without an end to both.
+func (b *book) besideAnother(t *testing.T, points billing.Points) *book {
+	t.Helper()
+	other := *b
+	other.id = storetest.NewAccount(t, b.db).ID
+	for _, book := range []*book{b, &other} {
+		book.grant("pack:"+string(book.id), points, never)
+	}
+	return &other
+}
+
 // Proves that points come back also when nobody looks, of just the accounts whose time is over.
 func TestReleaseDue(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {
-		other := *b
-		other.id = storetest.NewAccount(t, b.db).ID
-		for _, book := range []*book{b, &other} {
-			book.grant("pack:"+string(book.id), 10, never)
-		}
+		other := b.besideAnother(t, 10)
 		b.hold(1, time.Hour)
 		b.hold(2, 3*time.Hour)
 		other.hold(4, 2*time.Hour)
@@ -107,11 +114,7 @@ func TestReleaseDue(t *testing.T) {
 func TestReleaseDueOfBrokenAccount(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {
-		other := *b
-		other.id = storetest.NewAccount(t, b.db).ID
-		for _, book := range []*book{b, &other} {
-			book.grant("pack:"+string(book.id), 10, never)
-		}
+		other := b.besideAnother(t, 10)
 		b.hold(1, time.Hour)
 		other.hold(4, 2*time.Hour)
 		if _, err := b.db.SQL().Exec("UPDATE accounts SET unsettled = 1000 WHERE id = '" + string(b.id) + "'"); err != nil {
