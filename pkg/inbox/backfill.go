@@ -103,7 +103,7 @@ func (in *Inbox) receiveMissing(ctx context.Context, page stripegw.EventPage, ou
 	found := 0
 	for _, e := range page.Events {
 		out.Seen++
-		_, err := in.db.Event(ctx, billing.StripeEventID(clip(string(e.ID), maxIDText)))
+		_, err := in.db.Event(ctx, storableID(e.ID))
 		if err == nil {
 			continue
 		}

@@ -23,6 +23,7 @@ import (
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverdatabasesql"
 	"github.com/riverqueue/river/riverdriver/riversqlite"
+	"github.com/riverqueue/river/rivertype"
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/outbox"
@@ -96,6 +97,7 @@ func New(o Options) (*Inbox, error) {
 		MaxAttempts:          maxAttempts, // of the jobs that this client inserts
 		RetryPolicy:          backoff{},
 		FetchPollInterval:    lookInterval,
+		Middleware:           []rivertype.Middleware{&storableErrors{}},
 		PeriodicJobs:         append(periodicJobs(o.BackfillInterval), periodicChores(o.Chores)...),
 	}
 	var err error
@@ -180,11 +182,13 @@ func toRowEvent(e stripegw.Event, now time.Time) billing.InboxEvent {
 		created = now
 	}
 	return billing.InboxEvent{
-		ID: billing.StripeEventID(clip(string(e.ID), maxIDText)), Type: clip(e.Type, maxIDText), APIVersion: clip(e.APIVersion, maxIDText),
-		Livemode: e.Livemode, ObjectType: clip(e.ObjectType, maxIDText), ObjectID: clip(e.ObjectID, maxIDText),
-		CustomerID: billing.CustomerID(clip(string(e.CustomerID), maxIDText)), Status: billing.InboxPending, CreatedAt: created, ReceivedAt: now,
+		ID: storableID(e.ID), Type: storableID(e.Type), APIVersion: storableID(e.APIVersion),
+		Livemode: e.Livemode, ObjectType: storableID(e.ObjectType), ObjectID: storableID(e.ObjectID),
+		CustomerID: storableID(e.CustomerID), Status: billing.InboxPending, CreatedAt: created, ReceivedAt: now,
 	}
 }
+
+func storableID[T ~string](id T) T { return T(billing.Storable(string(id), maxIDText)) }
 
 // askable is an id as Stripe makes them. Another, "..", say, would make a path of its own and a job that never ends.
 var askable = regexp.MustCompile(`^[A-Za-z0-9_]+$`)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"strings"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -17,11 +16,12 @@ import (
 )
 
 const (
-	maxAttempts  = 50 // of jobs for which nobody else would try again
-	firstTries   = 6  // of a job that answers an event: about half a minute, then the sweeper goes on
-	maxBackoff   = time.Minute
-	maxErrorText = 500
-	maxIDText    = 1000 // far above what the gateway lets through: ids of 255 bytes
+	maxAttempts     = 50 // of jobs for which nobody else would try again
+	firstTries      = 6  // of a job that answers an event: about half a minute, then the sweeper goes on
+	maxBackoff      = time.Minute
+	maxErrorText    = 500
+	maxJobErrorText = 10_000
+	maxIDText       = 1000 // far above what the gateway lets through: ids of 255 bytes
 )
 
 // waiting are the states in which a job still has its effect before it.
@@ -74,7 +74,7 @@ func (w *syncWorker) Work(ctx context.Context, job *river.Job[syncArgs]) error {
 
 // noting writes a job's failure down on its events and answers it, so that the job is tried again.
 func noting(ctx context.Context, db *store.DB, failure error, note func(tx *store.Tx, why string) error) error {
-	why := clip(failure.Error(), maxErrorText)
+	why := billing.Storable(failure.Error(), maxErrorText)
 	if err := db.InTx(ctx, func(tx *store.Tx) error { return note(tx, why) }); err != nil {
 		return fmt.Errorf("%w (and could not note it: %w)", failure, err)
 	}
@@ -128,14 +128,28 @@ func (backoff) NextRetry(job *rivertype.JobRow) time.Time {
 	return time.Now().Add(wait/2 + rand.N(wait/2+1)) // the queue's clock is the real one, also where ours is moved
 }
 
-// clip makes a text one that a column can keep: short, and valid UTF-8 without NUL, which PostgreSQL insists on.
-func clip(s string, n int) string {
-	s = strings.ReplaceAll(s, "\x00", "\uFFFD")
-	if len(s) > n {
-		s = s[:n]
+// storableErrors lets the queue keep what a job failed with: its column refuses an error with a NUL in it, and the job would stay
+// *running* until it is rescued.
+type storableErrors struct{ river.MiddlewareDefaults }
+
+func (*storableErrors) Work(ctx context.Context, _ *rivertype.JobRow, work func(context.Context) error) error {
+	err := work(ctx)
+	if err == nil {
+		return nil
 	}
-	return strings.ToValidUTF8(s, "")
+	if text := billing.Storable(err.Error(), maxJobErrorText); text != err.Error() {
+		return storableError{text, err}
+	}
+	return err
 }
+
+type storableError struct {
+	text  string
+	cause error
+}
+
+func (e storableError) Error() string { return e.text }
+func (e storableError) Unwrap() error { return e.cause }
 
 // quiet lets only what needs a person through: the queue logs its every start and stop.
 type quiet struct{ slog.Handler }

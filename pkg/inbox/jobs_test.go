@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -227,4 +228,33 @@ func (w *world) refund(o billing.Order) string {
 	w.t.Helper()
 	paid := w.ask(http.MethodGet, "/v1/checkout/sessions/"+string(o.CheckoutID), nil)
 	return w.ask(http.MethodPost, "/v1/refunds", url.Values{"payment_intent": {paid["payment_intent"].(string)}})["id"].(string)
+}
+
+// Proves that a failure is noted and tried again whatever Stripe's words for it are: with a NUL, broken UTF-8, or letters that a cut falls
+// into. The queue keeps a job's errors as JSON, and PostgreSQL refuses a NUL there too: the job would stay running for ever.
+func TestAnyFailureIsNoted(t *testing.T) {
+	t.Parallel()
+	for name, words := range map[string]string{
+		"NUL": `no \u0000 go`, "two bytes": strings.Repeat("ä", 5000), "two bytes, odd": "x" + strings.Repeat("ä", 5000),
+		"four bytes": strings.Repeat("😀", 3000), "broken": "no \xff go", "half a pair": `no \ud83d go`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			eachWorld(t, func(w *world) {
+				a, _ := w.buyer()
+				w.gate.fail(func(out http.ResponseWriter, _ *http.Request) {
+					out.WriteHeader(http.StatusBadRequest)
+					fmt.Fprintf(out, `{"error":{"type":"invalid_request_error","message":"%s"}}`, words)
+				})
+				w.start(w.t)
+				w.ring("evt_odd", a.CustomerID)
+				waitFor(w.t, "the failure is noted", func() bool { return w.event("evt_odd").Attempts > 0 })
+				waitFor(w.t, "the job waits for its next attempt", func() bool {
+					return w.count("SELECT count(*) FROM river_job WHERE kind = 'sync' AND attempt > 0 AND state <> 'running'") == 1
+				})
+				w.gate.fail(nil)
+				w.wantStatus("evt_odd", billing.InboxProcessed)
+			})
+		})
+	}
 }

@@ -111,8 +111,7 @@ func plain(err error) string {
 		}
 		err = of.Err
 	}
-	s := strings.ToValidUTF8(strings.ReplaceAll(err.Error(), "\x00", ""), "")
-	return s[:min(len(s), maxErrorLen)]
+	return billing.Storable(err.Error(), maxErrorLen)
 }
 
 // shared are addresses that are neither of the internet nor called private by the library.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/reconcile"
@@ -79,4 +80,34 @@ func TestFailureIsNotedLate(t *testing.T) {
 			w.t.Errorf("the notes are %q: %s", got, w.details(a.ID))
 		}
 	})
+}
+
+// Proves that words of Stripe's that no database takes keep no sync from being applied: a decline's code with a NUL in it goes into the
+// order and into the sync's note, and both are kept with a sign in its place.
+func TestOddWordsAreKept(t *testing.T) {
+	t.Parallel()
+	for _, code := range []string{"do_not\x00_honor", "do_not\xff_honor", strings.Repeat("x", 254) + "ä"} {
+		eachWorld(t, func(w *world) {
+			a := w.buyer()
+			must(t, w.db.InTx(t.Context(), func(tx *store.Tx) error {
+				failed := billing.Order{
+					ID: billing.NewOrderID(tx.Now), AccountID: a.ID, Item: "pack_100", Kind: billing.KindPack, Quantity: 1, Points: 100, Amount: 500,
+					Currency: "usd", Status: billing.OrderFailed, Automatic: true, DeclineCode: code, CreatedAt: tx.Now,
+				}
+				if err := tx.InsertOrder(t.Context(), failed); err != nil {
+					return err
+				}
+				if err := tx.IssueTicket(t.Context(), a.ID, tx.Now); err != nil {
+					return err
+				}
+				if err := tx.BeginSync(t.Context(), a.ID, 1, billing.CauseEvent); err != nil {
+					return err
+				}
+				return tx.EndSync(t.Context(), a.ID, 1, billing.SyncEnd{Outcome: billing.SyncApplied, Detail: "order failed (" + code + ")"})
+			}))
+			if details := w.details(a.ID); !utf8.ValidString(details) || !strings.Contains(details, "order failed (") {
+				w.t.Errorf("the note says %q", details)
+			}
+		})
+	}
 }

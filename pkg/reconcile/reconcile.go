@@ -15,7 +15,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"strings"
 	"time"
 
 	"golang.org/x/sync/singleflight"
@@ -268,9 +267,8 @@ const (
 func (s *Syncer) noteFailure(ctx context.Context, t billing.Ticket, failure error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), notePatience)
 	defer cancel()
-	why := []rune(strings.ReplaceAll(strings.ToValidUTF8(failure.Error(), ""), "\x00", ""))
 	err := s.db.InTx(ctx, func(tx *store.Tx) error {
-		return tx.EndSync(ctx, t.Account.ID, t.Number, billing.SyncEnd{Outcome: billing.SyncFailed, Detail: string(why[:min(len(why), maxNoteText)])})
+		return tx.EndSync(ctx, t.Account.ID, t.Number, billing.SyncEnd{Outcome: billing.SyncFailed, Detail: billing.Storable(failure.Error(), maxNoteText)})
 	})
 	if err != nil {
 		s.log.WarnContext(ctx, "the failure of a sync could not be noted", "account", t.Account.ID, "failure", failure, "error", err)

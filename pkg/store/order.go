@@ -146,6 +146,9 @@ func (tx *Tx) SaveOrder(ctx context.Context, o billing.Order) error {
 	}).Error)
 }
 
+// maxCode bounds a code of Stripe's.
+const maxCode = 255
+
 func toRowOrder(o billing.Order) orderRow {
 	return orderRow{
 		ID: string(o.ID), AccountID: string(o.AccountID), Item: o.Item, Kind: string(o.Kind), Quantity: o.Quantity,
@@ -153,7 +156,8 @@ func toRowOrder(o billing.Order) orderRow {
 		CheckoutID: nullable(o.CheckoutID), URL: o.URL, PaymentIntentID: nullable(o.PaymentIntentID),
 		SubscriptionID: nullable(o.SubscriptionID), RequestHash: o.RequestHash,
 		SuccessURL: o.SuccessURL, CancelURL: o.CancelURL, ExpiresAt: toStamp(o.ExpiresAt), CreatedAt: stamp{o.CreatedAt},
-		FulfilledAt: toStamp(o.FulfilledAt), Automatic: o.Automatic, DeclineCode: o.DeclineCode,
+		FulfilledAt: toStamp(o.FulfilledAt), Automatic: o.Automatic,
+		DeclineCode: billing.Storable(o.DeclineCode, maxCode),
 	}
 }
 

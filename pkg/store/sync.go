@@ -25,9 +25,12 @@ func (tx *Tx) BeginSync(ctx context.Context, id billing.AccountID, ticket int64,
 	return translate(tx.q(ctx).Create(&syncRow{AccountID: string(id), Ticket: ticket, Cause: string(cause), BeganAt: stamp{tx.Now}}).Error)
 }
 
+// maxDetail bounds the note of a sync: what it changed may hold words of Stripe's.
+const maxDetail = 10_000
+
 // EndSync notes what came of a sync.
 func (tx *Tx) EndSync(ctx context.Context, id billing.AccountID, ticket int64, end billing.SyncEnd) error {
-	columns := map[string]any{"ended_at": stamp{tx.Now}, "outcome": string(end.Outcome), "detail": end.Detail}
+	columns := map[string]any{"ended_at": stamp{tx.Now}, "outcome": string(end.Outcome), "detail": billing.Storable(end.Detail, maxDetail)}
 	if end.Version != 0 {
 		columns["version"] = end.Version
 	}
