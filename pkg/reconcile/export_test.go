@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"strings"
 
 	"github.com/pointsync/pointsync/pkg/billing"
 )
@@ -16,4 +17,16 @@ func (s *Syncer) Begin(ctx context.Context, id billing.AccountID) (billing.Ticke
 func (s *Syncer) Finish(ctx context.Context, t billing.Ticket, picture billing.Snapshot) (applied bool, err error) {
 	d := Decide(Input{Account: t.Account, Orders: t.Orders, Picture: picture, Now: s.db.Now(), Catalog: s.catalog, Policy: s.policy})
 	return s.apply(ctx, t, d)
+}
+
+// Waiting counts the flights of an account whose ticket is not taken yet.
+func Waiting(s *Syncer, id billing.AccountID) (n int) {
+	s.flights.mu.Lock()
+	defer s.flights.mu.Unlock()
+	for key, f := range s.flights.last {
+		if strings.HasPrefix(key, string(id)+"/") && !f.departed {
+			n++
+		}
+	}
+	return n
 }

@@ -17,8 +17,6 @@ import (
 	"log/slog"
 	"time"
 
-	"golang.org/x/sync/singleflight"
-
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/catalog"
 	"github.com/pointsync/pointsync/pkg/store"
@@ -56,7 +54,7 @@ type Syncer struct {
 	catalog *catalog.Catalog
 	policy  Policy
 	log     *slog.Logger
-	flights singleflight.Group
+	flights flights
 }
 
 // New answers a Syncer over one database and one Stripe.
@@ -75,9 +73,10 @@ const (
 	Answered   Outcome = "answered"    // no event waits too long, or another sync for it has begun
 )
 
-// ForSpend syncs because a spend needs it, and ForOrder because a customer looks at an order. Either waits userPatience at the most, and calls that
-// come for the same reason while one is under way share it. A failure is an Outcome, not an error: the caller decides by what
-// the database knows. Errors: those of the database.
+// ForSpend syncs because a spend needs it, and ForOrder because a customer looks at an order. The picture it rests on began after the
+// call: calls that come for the same reason share a sync until its ticket is taken, and those that come later wait for the next. A sync
+// takes userPatience at the most. A failure is an Outcome, not an error: the caller decides by what the database knows. Errors: those of
+// the database.
 func (s *Syncer) ForSpend(ctx context.Context, id billing.AccountID) (Outcome, error) {
 	return s.shared(ctx, id, wish{cause: billing.CauseSpend, budget: budgetForSpend})
 }
@@ -105,20 +104,21 @@ type wish struct {
 }
 
 func (s *Syncer) shared(ctx context.Context, id billing.AccountID, w wish) (Outcome, error) {
-	v, err, _ := s.flights.Do(fmt.Sprint(id, "/", w.cause), func() (any, error) {
-		// Whoever came first may leave; the others still want the answer.
+	outcome, err := s.flights.join(fmt.Sprint(id, "/", w.cause), func(depart func()) (Outcome, error) {
+		// The first caller may leave; the others still want the outcome.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), userPatience)
 		defer cancel()
-		return s.forUser(ctx, id, w)
+		return s.forUser(ctx, id, w, depart)
 	})
 	if err != nil {
 		return Failed, err
 	}
-	return v.(Outcome), nil
+	return outcome, nil
 }
 
-func (s *Syncer) forUser(ctx context.Context, id billing.AccountID, w wish) (Outcome, error) {
+func (s *Syncer) forUser(ctx context.Context, id billing.AccountID, w wish, depart func()) (Outcome, error) {
 	ticket, outcome, err := s.begin(ctx, id, w)
+	depart()
 	if err == nil && outcome == Synced {
 		_, err = s.finish(ctx, ticket)
 	}

@@ -1,0 +1,86 @@
+package reconcile_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/reconcile"
+	"github.com/pointsync/pointsync/pkg/store"
+	"github.com/pointsync/pointsync/pkg/store/storetest"
+)
+
+// Proves that a request which begins after a payment is not told by a picture from before it. A first sync has asked Stripe, which said
+// "unpaid", and the answer is on its way. The customer pays for 100 points; then a second request comes for the same reason. When it is
+// told Synced, the database must have the 100: the picture that it rests on began after it came. It is so for a spend, for a look at the
+// order and for a change of the subscription.
+func TestLateCallerSeesItsPayment(t *testing.T) {
+	t.Parallel()
+	for _, dialect := range storetest.Dialects {
+		for cause, ask := range map[string]func(*reconcile.Syncer, context.Context, billing.AccountID) (reconcile.Outcome, error){
+			"spend": (*reconcile.Syncer).ForSpend, "order": (*reconcile.Syncer).ForOrder, "change": (*reconcile.Syncer).ForChange,
+		} {
+			t.Run(string(dialect)+"/"+cause, func(t *testing.T) {
+				t.Parallel()
+				lateCaller(newWorld(t, dialect, nil), ask)
+			})
+		}
+	}
+}
+
+func lateCaller(w *world, ask func(*reconcile.Syncer, context.Context, billing.AccountID) (reconcile.Outcome, error)) {
+	a := w.buyer()
+	o := w.order(a, "pack_100")
+	h := w.gate.hold(string(a.CustomerID))
+	early, late := make(chan reconcile.Outcome, 1), make(chan reconcile.Outcome, 1)
+	call := func(told chan reconcile.Outcome) {
+		outcome, err := ask(w.syncer, w.t.Context(), a.ID)
+		if err != nil {
+			w.t.Error(err)
+		}
+		told <- outcome
+	}
+	go call(early)
+	h.wait(w.t, picture) // the first picture is taken, and shows an unpaid order
+	w.gate.pass(string(a.CustomerID))
+	w.pay(o)
+	go call(late)
+	waitFor(w.t, func() bool { return reconcile.Waiting(w.syncer, a.ID) == 1 })
+	h.let()
+	if got := <-early; got != reconcile.Synced {
+		w.t.Errorf("the first caller was told %q", got)
+	}
+	if got := <-late; got != reconcile.Synced {
+		w.t.Errorf("the second caller was told %q", got)
+	}
+	w.wantPoints(a.ID, 100, 0)
+}
+
+// Proves that a request which waits for the next sync does not wait for a Stripe that the sync before it found away: it fails with it, and
+// Stripe is asked once.
+func TestLateCallerFailsWithTheFirst(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, store.SQLite, nil)
+	a := w.buyer()
+	h := w.gate.hold(string(a.CustomerID))
+	told := make(chan reconcile.Outcome, 2)
+	call := func() {
+		outcome, err := w.syncer.ForSpend(t.Context(), a.ID)
+		if err != nil {
+			t.Error(err)
+		}
+		told <- outcome
+	}
+	go call()
+	h.wait(t, picture) // and is never let go: the first sync fails when its time is over
+	go call()
+	waitFor(t, func() bool { return reconcile.Waiting(w.syncer, a.ID) == 1 })
+	for range 2 {
+		if got := <-told; got != reconcile.Failed {
+			t.Errorf("a caller was told %q", got)
+		}
+	}
+	if issued := w.account(a.ID).Sync.TicketIssued; issued != 1 {
+		t.Errorf("%d tickets", issued)
+	}
+}
