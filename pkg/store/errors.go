@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -17,7 +18,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// translate gives a database's error the code that callers decide by, or at least says where it came from.
+// translate gives a database's error the code that callers decide by, or at least notes where it came from.
 func translate(err error) error {
 	if coded, ok := withCode(err); ok {
 		return coded
@@ -41,7 +42,8 @@ func withCode(err error) (_ error, ok bool) {
 	return err, false
 }
 
-// away says whether the database was out of reach or too busy, so that the same call may succeed later.
+// away reports whether the database was out of reach or too busy, so that the same call may succeed later. A statement that
+// the database refused is not: a broken rule stays broken however often it is tried.
 func away(err error) bool {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
@@ -49,19 +51,30 @@ func away(err error) bool {
 		case "08", "53", "57": // connection, resources, shutdown
 			return true
 		}
-		return pg.Code == "55P03" || lostRace(err) // lock_timeout
+		return pg.Code == "55P03" || pg.Code == "58030" || lostRace(err) // lock_timeout, io_error
 	}
 	for _, sign := range []error{
-		driver.ErrBadConn, sql.ErrConnDone, net.ErrClosed, io.EOF, io.ErrUnexpectedEOF, context.DeadlineExceeded, sqlite3.BUSY, sqlite3.LOCKED,
+		driver.ErrBadConn, sql.ErrConnDone, net.ErrClosed, io.EOF, io.ErrUnexpectedEOF, context.DeadlineExceeded,
 		sql.ErrTxDone, // its context ended first, so it was rolled back before it could be committed
 	} {
 		if errors.Is(err, sign) {
 			return true
 		}
 	}
+	// Before net.Error: SQLite's errors have the methods Timeout and Temporary, so every one of them would pass for it.
+	var lite sqlite3.ErrorCode
+	if errors.As(err, &lite) {
+		return slices.Contains(liteAway, lite)
+	}
 	var connect *pgconn.ConnectError
 	var network net.Error
 	return errors.As(err, &connect) || errors.As(err, &network) || pgconn.SafeToRetry(err)
+}
+
+// liteAway are SQLite's codes for what has nothing to do with the statement: locks of others, an interrupted wait, and a
+// machine that is short of disk, memory or files. They are what the classes 08, 53 and 57 and 58030 are on PostgreSQL.
+var liteAway = []sqlite3.ErrorCode{
+	sqlite3.BUSY, sqlite3.LOCKED, sqlite3.PROTOCOL, sqlite3.INTERRUPT, sqlite3.FULL, sqlite3.NOMEM, sqlite3.IOERR, sqlite3.CANTOPEN,
 }
 
 // lostRace says whether a transaction was chosen as the victim of a race and may simply be begun again.

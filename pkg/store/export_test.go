@@ -48,3 +48,6 @@ func StampText(t time.Time) string {
 	v, _ := stamp{t}.Value() // never fails
 	return v.(string)
 }
+
+// Translate gives a database's error its code.
+func Translate(err error) error { return translate(err) }
