@@ -78,11 +78,15 @@ func TestSettings(t *testing.T) {
 	if shown := w.control(200, "GET", "settings", ""); shown["after_last_retry"] != "cancel" || len(shown["retry_days"].([]any)) != 3 {
 		t.Fatalf("the defaults are %v", shown)
 	}
-	for _, wrong := range []string{`{"after_last_retry":"forgive"}`, `{"retry_days":[0]}`, `{"retry_days":[61]}`, `{"retry_days":[1,1,1,1,1,1,1,1,1]}`, `{"retry_day":[1]}`, `{"retry_days":[1e300]}`} {
+	for _, wrong := range []string{`{"after_last_retry":"forgive"}`, `{"retry_days":[0]}`, `{"retry_days":[61]}`, `{"retry_days":[1,1,1,1,1,1,1,1,1]}`, `{"retry_day":[1]}`, `{"retry_days":[1e300]}`, `{"debit_hours":0}`, `{"debit_hours":337}`, `{"debit_hours":1e300}`} {
 		w.control(400, "POST", "settings", wrong)
 	}
 	w.control(200, "POST", "settings", `{"retry_days":[0.5]}`)
 	if shown := w.control(200, "GET", "settings", ""); shown["after_last_retry"] != "cancel" || shown["retry_days"].([]any)[0] != 0.5 {
+		t.Fatalf("changed, they are %v", shown)
+	}
+
+	if shown := w.control(200, "POST", "settings", `{"debit_hours":72}`); shown["debit_hours"] != 72.0 || shown["retry_days"].([]any)[0] != 0.5 {
 		t.Fatalf("changed, they are %v", shown)
 	}
 

@@ -6,16 +6,19 @@ import (
 	"time"
 )
 
-// settings are what an account decides once, in Stripe's dashboard, about renewals that fail.
+// settings are what an account decides once, in Stripe's dashboard, about renewals that fail, and how long banks take.
 type settings struct {
 	AfterLastRetry string          // cancel, unpaid or past_due
 	RetrySchedule  []time.Duration // how long to wait before each retry
+	DebitTakes     time.Duration   // how long a bank takes over a debit; 0: bankHour
 }
 
 // mostRetries and longestRetry bound what the control accepts; Stripe's own schedules are shorter.
 const (
 	mostRetries  = 8
 	longestRetry = 60 // days
+	// longestDebit is how long a bank may take over a debit, in hours: Stripe gives a SEPA debit up to 14 days.
+	longestDebit = 14 * 24
 )
 
 var afterLastRetry = []string{"cancel", "unpaid", "past_due"}
@@ -43,18 +46,27 @@ func (s *settings) shown() map[string]any {
 	for _, wait := range s.RetrySchedule {
 		days = append(days, wait.Hours()/24)
 	}
-	return map[string]any{"after_last_retry": s.AfterLastRetry, "retry_days": days}
+	return map[string]any{"after_last_retry": s.AfterLastRetry, "retry_days": days, "debit_hours": float64(s.debitSeconds()) / 3600}
+}
+
+// debitSeconds is how long a bank takes over a debit.
+func (s *settings) debitSeconds() int64 {
+	if s.DebitTakes == 0 {
+		return bankHour
+	}
+	return int64(s.DebitTakes.Seconds())
 }
 
 func (s *Sandbox) showSettings(out http.ResponseWriter, r *http.Request) {
 	s.control(out, r, nil, func(w *world) (any, error) { return w.Settings.shown(), nil })
 }
 
-// changeSettings changes what is given; retries that are planned already keep their time.
+// changeSettings changes what is given; retries that are planned already, and debits under way, keep their time.
 func (s *Sandbox) changeSettings(out http.ResponseWriter, r *http.Request) {
 	var wish struct {
 		AfterLastRetry *string    `json:"after_last_retry"`
 		RetryDays      *[]float64 `json:"retry_days"`
+		DebitHours     *float64   `json:"debit_hours"`
 	}
 	s.control(out, r, &wish, func(w *world) (any, error) {
 		changed := w.Settings
@@ -74,6 +86,12 @@ func (s *Sandbox) changeSettings(out http.ResponseWriter, r *http.Request) {
 					return nil, invalid("retry_days", "Each of retry_days must be at least a second and at most %d days.", longestRetry)
 				}
 				changed.RetrySchedule = append(changed.RetrySchedule, wait)
+			}
+		}
+		if hours := wish.DebitHours; hours != nil {
+			changed.DebitTakes = time.Duration(*hours * float64(time.Hour)).Truncate(time.Second)
+			if *hours > longestDebit || changed.DebitTakes < time.Second {
+				return nil, invalid("debit_hours", "debit_hours must be at least a second and at most %d hours.", longestDebit)
 			}
 		}
 		w.Settings = changed

@@ -2,13 +2,14 @@ package sandbox
 
 import "net/http"
 
-// debit asks the payer's bank for the money. It takes the bank an hour to answer; the intent is processing until then.
+// debit asks the payer's bank for the money. It takes the bank an hour to answer, or what the settings say; the
+// intent is processing until then.
 func (w *world) debit(intent *paymentIntent, method *paymentMethod) {
 	made := w.newCharge(intent, method)
 	made.Captured, made.AmountCaptured, made.Status = true, intent.Amount, "pending"
 	made.Outcome = outcome{"approved_by_network", "", "not_assessed", 0, "Payment pending.", "authorized"}
 	intent.LatestCharge, intent.PaymentMethod, intent.LastPaymentError, intent.NextAction = text(made.ID), text(method.ID), nil, nil
-	intent.Status, intent.Hidden.SettlesAt = "processing", w.now()+bankHour
+	intent.Status, intent.Hidden.SettlesAt = "processing", w.now()+w.Settings.debitSeconds()
 	w.emit("charge.pending", made)
 	w.emit("payment_intent.processing", intent)
 }

@@ -109,6 +109,18 @@ func TestDebitOfASubscription(t *testing.T) {
 			t.Fatalf("after all retries it is %v", w.subscription(id)["status"])
 		}
 	})
+	t.Run("TakesAsLongAsTheSettingsSay", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, sandbox.Options{})
+		w.control(200, "POST", "settings", `{"debit_hours":72}`)
+		id := w.debited("subscription", w.euros("month"), goodIBAN)["subscription"].(string)
+		if w.advance(71 * time.Hour); latest(w.subscription(id))["status"] != "open" {
+			t.Fatalf("an hour before its time its invoice is %v", latest(w.subscription(id))["status"])
+		}
+		if w.advance(time.Hour); latest(w.subscription(id))["status"] != "paid" {
+			t.Fatalf("at its time its invoice is %v", latest(w.subscription(id))["status"])
+		}
+	})
 	t.Run("IsNotAskedTwice", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, sandbox.Options{})
