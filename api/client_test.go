@@ -82,6 +82,7 @@ func (c *client) do(method, path string, body any, header ...string) (a answer, 
 	if c.token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.token)
 	}
+	req.Header.Set("Origin", shopURL) // as a web app's requests have
 	for i := 0; i+1 < len(header); i += 2 {
 		if header[i+1] == "-" {
 			req.Header.Del(header[i])
@@ -104,6 +105,9 @@ func (c *client) do(method, path string, body any, header ...string) (a answer, 
 		}
 	}
 	operation, err := holdAgainstContract(req, sent, a)
+	if err == nil {
+		err = heldHeaders(req, a.header)
+	}
 	if err != nil {
 		return a, fmt.Errorf("%s %s with %.200q answered %d %.600s: %w", method, path, sent, a.status, a.raw, err)
 	}

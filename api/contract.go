@@ -30,6 +30,7 @@ type contract struct {
 }
 
 type operation struct {
+	method string
 	path   string
 	item   *openapi3.PathItem
 	spec   *openapi3.Operation
@@ -62,7 +63,7 @@ func loadContract() (*contract, error) {
 		route := pathParameter.ReplaceAllString(path, ":$1")
 		for method, spec := range item.Operations() {
 			c.operations[method+" "+route] = &operation{
-				path: path, item: item, spec: spec, doc: doc, public: spec.Security != nil && len(*spec.Security) == 0,
+				method: method, path: path, item: item, spec: spec, doc: doc, public: spec.Security != nil && len(*spec.Security) == 0,
 			}
 		}
 	}
@@ -98,7 +99,10 @@ func (c *contract) validate(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		err := openapi3filter.ValidateRequest(ctx.Request().Context(), &openapi3filter.RequestValidationInput{
 			Request: ctx.Request(), PathParams: params, Route: op.route(ctx.Request().Method),
-			Options: &openapi3filter.Options{MultiError: true, AuthenticationFunc: openapi3filter.NoopAuthenticationFunc},
+			Options: &openapi3filter.Options{
+				MultiError: true, AuthenticationFunc: openapi3filter.NoopAuthenticationFunc,
+				SkipSettingDefaults: true, // it would take null for a member that is not there
+			},
 		})
 		if err != nil {
 			return validationError(err)
@@ -112,7 +116,7 @@ func (c *contract) validate(next echo.HandlerFunc) echo.HandlerFunc {
 func checkBody(r *http.Request, op *operation) error {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		return err
+		return unreadable(err)
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	if op.spec.RequestBody == nil {
@@ -140,6 +144,20 @@ func checkBody(r *http.Request, op *operation) error {
 			return invalid("", "the body holds more than one JSON value")
 		}
 	}
+}
+
+// unreadable is what a body that cannot be read to its end is told: cut off, slower than the server waits, or in chunks that are none.
+// It is the sender's fault, or the network's, and never ours.
+func unreadable(err error) error {
+	var known *echo.HTTPError
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &known): // it is too large
+		return err
+	case errors.As(err, &tooLarge):
+		return echo.ErrStatusRequestEntityTooLarge
+	}
+	return invalid("", "the body could not be read to its end")
 }
 
 // checkHeaders refuses a declared header that is there but empty: it would silently count as absent.

@@ -13,6 +13,9 @@ const defaultHoldSeconds = 900
 
 // CreateHold sets points aside, and answers with a fresh token either way.
 func (s *server) CreateHold(ctx context.Context, r CreateHoldRequestObject) (CreateHoldResponseObject, error) {
+	if err := checkMetadata(value(r.Body.Metadata)); err != nil {
+		return nil, err
+	}
 	seconds := int64(defaultHoldSeconds)
 	if r.Body.TtlSeconds != nil {
 		seconds = *r.Body.TtlSeconds

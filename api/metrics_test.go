@@ -48,3 +48,40 @@ func TestBackfillMetrics(t *testing.T) {
 		}
 	})
 }
+
+// TestMetricsAreBounded proves that callers cannot make new time series: whatever methods, addresses and hosts they invent, a request
+// counts under a value that there was before.
+func TestMetricsAreBounded(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(t *testing.T, w *world) {
+		c := &client{t: t, w: w}
+		odd := func(n int) {
+			name := strconv.Itoa(n)
+			for _, r := range []struct{ method, path string }{
+				{"ZZ" + name, "/points"}, {"ZZ" + name, "/nothing"}, {"get" + name, "/docs/" + name}, {http.MethodGet, "/nothing" + name}, {http.MethodGet, "/problems/" + name},
+				{http.MethodGet, "/shop/" + name}, {http.MethodGet, "/checkout/" + name}, {http.MethodDelete, "/checkout/" + name}, {"propfind", "/docs/" + name},
+			} {
+				req, err := http.NewRequestWithContext(t.Context(), r.method, w.url+r.path, nil)
+				must(t, err)
+				req.Host = "host" + name + ".example"
+				resp, err := http.DefaultClient.Do(req)
+				must(t, err)
+				must(t, resp.Body.Close())
+			}
+		}
+		count := func() int {
+			page := string(c.call(http.StatusOK, http.MethodGet, "/metrics", nil).raw)
+			c.expect(strings.Contains(page, `method="OTHER"`) && !strings.Contains(page, "ZZ"), "methods that nobody knows are one: %s", page)
+			return strings.Count(page, "\npointsync_http_")
+		}
+		odd(0)
+		count() // the scrape itself is a request, and has its series from here on
+		before := count()
+		for n := range 50 {
+			odd(n + 1)
+		}
+		if after := count(); after != before {
+			t.Errorf("%d lines of requests became %d", before, after)
+		}
+	})
+}

@@ -23,35 +23,41 @@ const (
 )
 
 // outermost installs what every request passes, in this order.
-func outermost(e *echo.Echo, o Options, metrics *prometheus.Registry) {
+func outermost(e *echo.Echo, o Options, contract *contract, metrics *prometheus.Registry) {
 	e.Pre(requestID)
 	e.Use(
-		observe(metrics),
+		observe(metrics, contract),
 		logRequests(o.Log),
 		middleware.RecoverWithConfig(middleware.RecoverConfig{LogErrorFunc: func(c echo.Context, err error, stack []byte) error {
 			o.Log.ErrorContext(c.Request().Context(), "panic", "error", err, "request_id", idOf(c), "stack", string(stack))
 			return err
 		}}),
-		middleware.CORSWithConfig(middleware.CORSConfig{
-			AllowOriginFunc: func(origin string) (bool, error) { return allowed(o.Origins, origin), nil },
-			AllowMethods:    []string{http.MethodGet, http.MethodPost},
-			AllowHeaders:    []string{"Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", "X-Request-Id"},
-			ExposeHeaders:   []string{"Idempotent-Replayed", "Retry-After", "X-Request-Id"},
-			MaxAge:          600,
-		}),
+		crossOrigin(contract, o.Origins),
 		secureHeaders,
 		letGo(o.Leaving),
 		middleware.BodyLimitWithConfig(middleware.BodyLimitConfig{Limit: maxBody, Skipper: isWebhook}),
 	)
 }
 
-func isWebhook(c echo.Context) bool { return c.Path() == "/webhook" }
+func isWebhook(c echo.Context) bool { return c.Path() == webhookPath }
 
-// observe measures requests by route. The label for the host stays empty: a caller could make endless values of it.
-func observe(metrics *prometheus.Registry) echo.MiddlewareFunc {
+// observe measures requests by route. Every label has few values, or a caller could fill the memory with new ones: the host's stays empty,
+// a method of no operation is OTHER, and an address that no route has is the empty one.
+func observe(metrics *prometheus.Registry, contract *contract) echo.MiddlewareFunc {
+	known := map[string]bool{http.MethodHead: true, http.MethodOptions: true}
+	for _, op := range contract.operations {
+		known[op.method] = true
+	}
+	method := func(c echo.Context, _ error) string {
+		if m := c.Request().Method; known[m] {
+			return m
+		}
+		return "OTHER"
+	}
+
 	return echoprometheus.NewMiddlewareWithConfig(echoprometheus.MiddlewareConfig{
 		Subsystem: "pointsync_http", Registerer: metrics, DoNotUseRequestPathFor404: true,
-		LabelFuncs: map[string]echoprometheus.LabelValueFunc{"host": func(echo.Context, error) string { return "" }},
+		LabelFuncs: map[string]echoprometheus.LabelValueFunc{"host": func(echo.Context, error) string { return "" }, "method": method},
 	})
 }
 

@@ -675,7 +675,7 @@ type Entry struct {
 	Id     string    `json:"id"`
 	Kind   EntryKind `json:"kind"`
 
-	// Metadata Up to 20 short strings of the caller's own.
+	// Metadata Up to 20 short strings of the caller's own, under keys of 1 to 40 characters.
 	Metadata Metadata `json:"metadata"`
 }
 
@@ -726,7 +726,7 @@ type Hold struct {
 	// Id Example: hld_01jd0000000000000000000000
 	Id HoldID `json:"id"`
 
-	// Metadata Up to 20 short strings of the caller's own.
+	// Metadata Up to 20 short strings of the caller's own, under keys of 1 to 40 characters.
 	Metadata Metadata   `json:"metadata"`
 	Status   HoldStatus `json:"status"`
 }
@@ -772,7 +772,7 @@ type HoldRequest struct {
 	Amount      int64   `json:"amount"`
 	Description *string `json:"description,omitempty"`
 
-	// Metadata Up to 20 short strings of the caller's own.
+	// Metadata Up to 20 short strings of the caller's own, under keys of 1 to 40 characters.
 	Metadata *Metadata `json:"metadata,omitempty"`
 
 	// TtlSeconds After how many seconds the points come back by themselves; 7 days at the most.
@@ -832,7 +832,7 @@ type Lot struct {
 	Source string `json:"source"`
 }
 
-// Metadata Up to 20 short strings of the caller's own.
+// Metadata Up to 20 short strings of the caller's own, under keys of 1 to 40 characters.
 type Metadata map[string]string
 
 // Moment defines model for Moment.
@@ -1125,7 +1125,7 @@ type Spend struct {
 	Description  string    `json:"description"`
 	Id           string    `json:"id"`
 
-	// Metadata Up to 20 short strings of the caller's own.
+	// Metadata Up to 20 short strings of the caller's own, under keys of 1 to 40 characters.
 	Metadata Metadata `json:"metadata"`
 }
 
@@ -1135,7 +1135,7 @@ type SpendRequest struct {
 	Amount      int64   `json:"amount"`
 	Description *string `json:"description,omitempty"`
 
-	// Metadata Up to 20 short strings of the caller's own.
+	// Metadata Up to 20 short strings of the caller's own, under keys of 1 to 40 characters.
 	Metadata *Metadata `json:"metadata,omitempty"`
 }
 

@@ -31,6 +31,9 @@ func (s *server) ListEntries(ctx context.Context, r ListEntriesRequestObject) (L
 
 // SpendPoints spends, and answers with a fresh token either way.
 func (s *server) SpendPoints(ctx context.Context, r SpendPointsRequestObject) (SpendPointsResponseObject, error) {
+	if err := checkMetadata(value(r.Body.Metadata)); err != nil {
+		return nil, err
+	}
 	spent, err := s.accounts.Spend(ctx, caller(ctx), ledger.SpendRequest{
 		Amount: billing.Points(r.Body.Amount), Description: value(r.Body.Description), Metadata: value(r.Body.Metadata),
 		Key: value(r.Params.IdempotencyKey),

@@ -97,6 +97,10 @@ func badBodies() []refusal {
 		invalidSpend("metadata nested", `{"amount":1,"metadata":{"a":{"b":"c"}}}`, "/metadata/a"),
 		invalidSpend("metadata value too long", map[string]any{"amount": 1, "metadata": map[string]string{"a": strings.Repeat("x", 501)}}, "/metadata/a"),
 		invalidSpend("metadata with too many", map[string]any{"amount": 1, "metadata": many(21)}, "/metadata"),
+		invalidSpend("metadata under a long name", map[string]any{"amount": 1, "metadata": map[string]string{strings.Repeat("ä", 41): "v"}}, "/metadata"),
+		invalidSpend("metadata under a name as long as a body", map[string]any{"amount": 1, "metadata": map[string]string{strings.Repeat("k", 60_000): "v"}}, "/metadata"),
+		invalidSpend("metadata under no name", `{"amount":1,"metadata":{"":"v"}}`, "/metadata"),
+		invalidSpend("metadata null", `{"amount":1,"metadata":null}`, "/metadata"),
 		invalidSpend("deep", deep[:60_000], ""),
 		{"form", http.MethodPost, "/points/spend", `amount=1`, []string{"Content-Type", "-", "Content-Type", "application/x-www-form-urlencoded"}, 415, "unsupported-media-type", ""},
 		{"no type", http.MethodPost, "/points/spend", `{"amount":1}`, []string{"Content-Type", "-"}, 415, "unsupported-media-type", ""},
@@ -175,6 +179,8 @@ func badHolds() (list []refusal) {
 		{"hold for too long", `{"amount":1,"ttl_seconds":604801}`, "/ttl_seconds"},
 		{"hold for a text", `{"amount":1,"ttl_seconds":"900"}`, "/ttl_seconds"},
 		{"hold with an end of the client's", `{"amount":1,"expires_at":"2030-01-01T00:00:00Z"}`, ""},
+		{"hold for null", `{"amount":1,"ttl_seconds":null}`, "/ttl_seconds"},
+		{"hold with metadata under a long name", `{"amount":1,"metadata":{"` + strings.Repeat("k", 41) + `":"v"}}`, "/metadata"},
 		{"hold with metadata nested", `{"amount":1,"metadata":{"a":{}}}`, "/metadata/a"},
 	} {
 		list = append(list, refusal{c.name, http.MethodPost, "/points/holds", c.body, nil, 400, "validation", c.pointer})
@@ -204,6 +210,7 @@ func badTopUps() (list []refusal) {
 		{"top-up with too high a limit", `{"enabled":true,"pack":"pack_100","threshold":10,"monthly_limit":101}`, "/monthly_limit"},
 		{"top-up below nothing", `{"enabled":true,"pack":"pack_100","threshold":0,"monthly_limit":1}`, "/threshold"},
 		{"top-up of too many", `{"enabled":true,"pack":"pack_100","quantity":11,"threshold":10,"monthly_limit":1}`, "/quantity"},
+		{"top-up of null", `{"enabled":true,"pack":"pack_100","quantity":null,"threshold":10,"monthly_limit":1}`, "/quantity"},
 		{"top-up at a price of the client's", `{"enabled":true,"pack":"pack_100","threshold":10,"monthly_limit":1,"amount":1}`, ""},
 		{"top-up with a card of the client's", `{"enabled":true,"pack":"pack_100","threshold":10,"monthly_limit":1,"payment_method":"pm_1"}`, ""},
 	} {
@@ -257,6 +264,8 @@ func badPurchases() (list []refusal) {
 		{"two of a plan", `{"item":"pro_monthly","quantity":2}`, "/quantity"},
 		{"more than a pack allows", `{"item":"pack_100","quantity":11}`, "/quantity"},
 		{"none of a pack", `{"item":"pack_100","quantity":0}`, "/quantity"},
+		{"null of a pack", `{"item":"pack_100","quantity":null}`, "/quantity"},
+		{"success_url of null", `{"item":"pack_100","success_url":null}`, "/success_url"},
 		{"minus one of a pack", `{"item":"pack_100","quantity":-1}`, "/quantity"},
 		{"one and a half of a pack", `{"item":"pack_100","quantity":1.5}`, "/quantity"},
 		{"unknown promotion code", `{"item":"pack_100","promotion_code":"NOSUCH"}`, "/promotion_code"},

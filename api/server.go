@@ -77,11 +77,11 @@ func New(o Options) (http.Handler, error) {
 	e.IPExtractor = echo.ExtractIPDirect() // a forwarded address is whatever the caller writes
 	e.Binder = strictBinder{}
 	e.HTTPErrorHandler = problemHandler(o.Log)
-	outermost(e, o, metrics)
+	outermost(e, o, contract, metrics)
 	// Nobody reaches a handler without a valid token, or with a request that the contract does not know.
 	e.Use(authenticate(o.Tokens, contract), adminsOnly(o.Accounts), contract.validate)
 	RegisterHandlers(e, NewStrictHandler(s, nil))
-	e.POST("/webhook", s.receiveWebhook)
+	e.POST(webhookPath, s.receiveWebhook)
 	e.GET("/session/stream", s.streamSession)
 	servePages(e, o, metrics)
 	return e, nil

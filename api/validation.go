@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sort"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
@@ -12,6 +13,19 @@ import (
 
 	"github.com/pointsync/pointsync/pkg/billing"
 )
+
+// maxMetadataKey is the contract's, in characters. OpenAPI 3.0 has no word for the names of members.
+const maxMetadataKey = 40
+
+// checkMetadata refuses names that are empty or too long.
+func checkMetadata(m Metadata) error {
+	for key := range m {
+		if n := utf8.RuneCountInString(key); n < 1 || n > maxMetadataKey {
+			return billing.Invalid("/metadata", "a key has from 1 to %d characters", maxMetadataKey)
+		}
+	}
+	return nil
+}
 
 func (op *operation) route(method string) *routers.Route {
 	return &routers.Route{Spec: op.doc, Path: op.path, PathItem: op.item, Method: method, Operation: op.spec}

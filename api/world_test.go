@@ -37,17 +37,18 @@ const (
 // world is the API, a local Stripe and a database of one test. All of them talk over HTTP, and the time of both sides is the
 // sandbox's.
 type world struct {
-	t      testing.TB
-	url    string // of the API
-	stripe string // of the sandbox itself, past the gate
-	gate   *gate  // what the API takes for Stripe
-	db     *store.DB
-	inbox  *inbox.Inbox
-	secret string // of the webhook endpoint
-	keys   token.Keys
-	wire   func(leaving <-chan struct{}) http.Handler // makes another server on the same database
-	offset atomic.Int64                               // of the sandbox's clock from the machine's
-	seen   sync.Map                                   // the operations that were answered with success
+	t        testing.TB
+	url      string // of the API
+	stripe   string // of the sandbox itself, past the gate
+	gate     *gate  // what the API takes for Stripe
+	db       *store.DB
+	inbox    *inbox.Inbox
+	secret   string // of the webhook endpoint
+	keys     token.Keys
+	wire     func(leaving <-chan struct{}) http.Handler                   // makes another server on the same database
+	wireWith func(leaving <-chan struct{}, log *slog.Logger) http.Handler // with a log
+	offset   atomic.Int64                                                 // of the sandbox's clock from the machine's
+	seen     sync.Map                                                     // the operations that were answered with success
 }
 
 // eachWorld runs a suite on both databases.
@@ -86,7 +87,10 @@ func newWorld(t testing.TB, databaseURL string) *world {
 
 	w.keys, err = token.ParseKeys(token.GenerateKey("test"))
 	must(t, err)
-	w.wire = func(leaving <-chan struct{}) http.Handler { return w.wired(gateway, items, leaving) }
+	w.wireWith = func(leaving <-chan struct{}, log *slog.Logger) http.Handler {
+		return w.wired(gateway, items, leaving, log)
+	}
+	w.wire = func(leaving <-chan struct{}) http.Handler { return w.wireWith(leaving, slog.New(slog.DiscardHandler)) }
 	server.Config.Handler = w.wire(nil)
 	server.Start()
 	t.Cleanup(server.Close)
@@ -94,8 +98,8 @@ func newWorld(t testing.TB, databaseURL string) *world {
 }
 
 // wired makes the API's handler, with its jobs at work.
-func (w *world) wired(gateway *stripegw.Gateway, items *catalog.Catalog, leaving <-chan struct{}) http.Handler {
-	t, log := w.t, slog.New(slog.DiscardHandler)
+func (w *world) wired(gateway *stripegw.Gateway, items *catalog.Catalog, leaving <-chan struct{}, log *slog.Logger) http.Handler {
+	t := w.t
 	syncer := reconcile.New(w.db, gateway, items, reconcile.Policy{PastDueGrace: 72 * time.Hour, RenewalGrace: 2 * time.Hour}, log)
 	topUps := checkout.NewTopUps(w.db, gateway, items, syncer, 10*time.Minute, log)
 	events, err := inbox.New(inbox.Options{

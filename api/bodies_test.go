@@ -1,0 +1,95 @@
+package api_test
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pointsync/pointsync/api"
+)
+
+// TestUnreadableBodies proves of every operation that a body which cannot be read to its end is refused as the sender's fault, with 4xx and
+// no line of an error: a chunk's size that is no number, chunks that end too early, fewer bytes than promised, and none for as long as the
+// server waits. Where a caller is not who they say, that comes first; a request without a body has nothing to read.
+func TestUnreadableBodies(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(t *testing.T, w *world) {
+		var told syncBuffer
+		log := slog.New(slog.NewTextHandler(&told, &slog.HandlerOptions{Level: slog.LevelError}))
+		server := api.NewHTTPServer(w.wireWith(nil, log), log)
+		server.ReadTimeout = 300 * time.Millisecond // which the real one has too, of 15 s
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		must(t, err)
+		go func() { _ = server.Serve(l) }()
+		t.Cleanup(func() { must(t, server.Close()) })
+		admin := w.admin(t)
+		for _, c := range append(crossings(t), crossing{id: "receiveWebhook", method: http.MethodPost, path: "/webhook"}) {
+			if c.method == http.MethodGet && c.id != "getPoints" {
+				continue // the same check, and the slow one waits each time
+			}
+			for name, b := range map[string]struct{ header, body string }{
+				"chunk size":  {"Transfer-Encoding: chunked", "ZZ\r\n{}\r\n0\r\n\r\n"},
+				"chunk cut":   {"Transfer-Encoding: chunked", "40\r\n{\"amount\":"},
+				"chunk end":   {"Transfer-Encoding: chunked", "2\r\n{}XX0\r\n\r\n"},
+				"fewer bytes": {"Content-Length: 100", `{"amount":1`},
+				"slow":        {"Content-Length: 100", ``},
+			} {
+				stays := name == "slow"
+				status := rawRequest(t, l.Addr().String(), fmt.Sprintf("%s %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nIdempotency-Key: k\r\n%s\r\n\r\n%s",
+					c.method, c.path, admin.token, b.header, b.body), stays)
+				if status < 400 || status > 499 {
+					t.Errorf("%s, %s: answered %d", c.id, name, status)
+				}
+			}
+		}
+		if told.String() != "" {
+			t.Errorf("told as faults of ours: %s", told.String())
+		}
+	})
+}
+
+// rawRequest sends bytes, ends its side of the connection unless it stays, and answers the status that came.
+func rawRequest(t *testing.T, address, request string, stays bool) int {
+	t.Helper()
+	conn, err := net.Dial("tcp", address)
+	must(t, err)
+	defer conn.Close()
+	_, err = conn.Write([]byte(request))
+	must(t, err)
+	if !stays {
+		must(t, conn.(*net.TCPConn).CloseWrite())
+	}
+	must(t, conn.SetReadDeadline(time.Now().Add(30*time.Second)))
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Errorf("no answer to %.80q: %v", request, err)
+		return 0
+	}
+	resp.Body.Close()
+	return resp.StatusCode
+}
+
+// syncBuffer is a log that many write to.
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *syncBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *syncBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return strings.TrimSpace(s.b.String())
+}

@@ -1,0 +1,49 @@
+package api
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/labstack/echo/v4"
+	"github.com/labstack/echo/v4/middleware"
+)
+
+const requestIDHeader = "X-Request-Id" // every request may have it, and every answer has it
+
+// crossOrigin lets pages of the allowed origins call every operation. Which methods and headers a browser may send, and which
+// headers of an answer a script may read, follow from the contract, so an operation that is added there works from a page at once.
+func crossOrigin(contract *contract, origins []string) echo.MiddlewareFunc {
+	methods, sent, shown := contract.crossing()
+	return middleware.CORSWithConfig(middleware.CORSConfig{
+		AllowOriginFunc: func(origin string) (bool, error) { return allowed(origins, origin), nil },
+		AllowMethods:    methods, AllowHeaders: sent, ExposeHeaders: shown, MaxAge: 600,
+	})
+}
+
+// crossing returns the methods, the request's and the answer's headers of all operations that a browser may call: all but Stripe's webhook.
+func (c *contract) crossing() (methods, sent, shown []string) {
+	method, request, answer := map[string]bool{}, map[string]bool{requestIDHeader: true}, map[string]bool{requestIDHeader: true}
+	for _, op := range c.operations {
+		if op.path == webhookPath {
+			continue
+		}
+		method[op.method] = true
+		if !op.public {
+			request["Authorization"] = true
+		}
+		if op.spec.RequestBody != nil {
+			request["Content-Type"] = true
+		}
+		for _, p := range op.spec.Parameters {
+			if p.Value.In == "header" {
+				request[p.Value.Name] = true
+			}
+		}
+		for _, r := range op.spec.Responses.Map() {
+			for name := range r.Value.Headers {
+				answer[name] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(method)), slices.Sorted(maps.Keys(request)), slices.Sorted(maps.Keys(answer))
+}
