@@ -253,6 +253,21 @@ func (e OutgoingEventEntryKind) Valid() bool {
 	}
 }
 
+// Defines values for OutgoingEventTopUpStatus.
+const (
+	OutgoingEventTopUpStatusNeedsAttention OutgoingEventTopUpStatus = "needs_attention"
+)
+
+// Valid indicates whether the value is a known member of the OutgoingEventTopUpStatus enum.
+func (e OutgoingEventTopUpStatus) Valid() bool {
+	switch e {
+	case OutgoingEventTopUpStatusNeedsAttention:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for OutgoingType.
 const (
 	OutgoingTypeOrderFailed         OutgoingType = "order.failed"
@@ -266,6 +281,7 @@ const (
 	OutgoingTypePointsRestored      OutgoingType = "points.restored"
 	OutgoingTypePointsSpent         OutgoingType = "points.spent"
 	OutgoingTypeSubscriptionChanged OutgoingType = "subscription.changed"
+	OutgoingTypeTopUpNeedsAttention OutgoingType = "top_up.needs_attention"
 )
 
 // Valid indicates whether the value is a known member of the OutgoingType enum.
@@ -292,6 +308,8 @@ func (e OutgoingType) Valid() bool {
 	case OutgoingTypePointsSpent:
 		return true
 	case OutgoingTypeSubscriptionChanged:
+		return true
+	case OutgoingTypeTopUpNeedsAttention:
 		return true
 	default:
 		return false
@@ -435,28 +453,34 @@ func (e SubscriptionPreviewEffect) Valid() bool {
 
 // Defines values for TopUpReason.
 const (
-	AuthenticationRequired TopUpReason = "authentication_required"
-	Declined               TopUpReason = "declined"
-	LessThannil            TopUpReason = "<nil>"
-	NoPaymentMethod        TopUpReason = "no_payment_method"
-	PackGone               TopUpReason = "pack_gone"
-	PriceChanged           TopUpReason = "price_changed"
+	TopUpReasonAuthenticationRequired TopUpReason = "authentication_required"
+	TopUpReasonDeclined               TopUpReason = "declined"
+	TopUpReasonDisputed               TopUpReason = "disputed"
+	TopUpReasonLessThannil            TopUpReason = "<nil>"
+	TopUpReasonNoPaymentMethod        TopUpReason = "no_payment_method"
+	TopUpReasonPackGone               TopUpReason = "pack_gone"
+	TopUpReasonPriceChanged           TopUpReason = "price_changed"
+	TopUpReasonRefunded               TopUpReason = "refunded"
 )
 
 // Valid indicates whether the value is a known member of the TopUpReason enum.
 func (e TopUpReason) Valid() bool {
 	switch e {
-	case AuthenticationRequired:
+	case TopUpReasonAuthenticationRequired:
 		return true
-	case Declined:
+	case TopUpReasonDeclined:
 		return true
-	case LessThannil:
+	case TopUpReasonDisputed:
 		return true
-	case NoPaymentMethod:
+	case TopUpReasonLessThannil:
 		return true
-	case PackGone:
+	case TopUpReasonNoPaymentMethod:
 		return true
-	case PriceChanged:
+	case TopUpReasonPackGone:
+		return true
+	case TopUpReasonPriceChanged:
+		return true
+	case TopUpReasonRefunded:
 		return true
 	default:
 		return false
@@ -465,19 +489,19 @@ func (e TopUpReason) Valid() bool {
 
 // Defines values for TopUpStatus.
 const (
-	NeedsAttention TopUpStatus = "needs_attention"
-	Off            TopUpStatus = "off"
-	On             TopUpStatus = "on"
+	TopUpStatusNeedsAttention TopUpStatus = "needs_attention"
+	TopUpStatusOff            TopUpStatus = "off"
+	TopUpStatusOn             TopUpStatus = "on"
 )
 
 // Valid indicates whether the value is a known member of the TopUpStatus enum.
 func (e TopUpStatus) Valid() bool {
 	switch e {
-	case NeedsAttention:
+	case TopUpStatusNeedsAttention:
 		return true
-	case Off:
+	case TopUpStatusOff:
 		return true
-	case On:
+	case TopUpStatusOn:
 		return true
 	default:
 		return false
@@ -938,6 +962,9 @@ type OutgoingEventData struct {
 	// Threshold Of points.low.
 	Threshold *int64 `json:"threshold,omitempty"`
 
+	// TopUp The automatic top-up that stopped and waits for its customer.
+	TopUp *OutgoingEventTopUp `json:"top_up,omitempty"`
+
 	// Version Grows with every change. Of two events about an account the one with the higher version knows better.
 	Version *int64 `json:"version,omitempty"`
 }
@@ -968,6 +995,22 @@ type OutgoingEventOrder struct {
 	Quantity int64  `json:"quantity"`
 	Status   string `json:"status"`
 }
+
+// OutgoingEventTopUp The automatic top-up that stopped and waits for its customer.
+type OutgoingEventTopUp struct {
+	// Amount What one top-up costs, in the currency's smallest unit.
+	Amount   int64  `json:"amount"`
+	Currency string `json:"currency"`
+	Pack     string `json:"pack"`
+	Quantity int64  `json:"quantity"`
+
+	// Reason As in `TopUp`.
+	Reason string                   `json:"reason"`
+	Status OutgoingEventTopUpStatus `json:"status"`
+}
+
+// OutgoingEventTopUpStatus defines model for OutgoingEventTopUp.Status.
+type OutgoingEventTopUpStatus string
 
 // OutgoingType defines model for OutgoingType.
 type OutgoingType string

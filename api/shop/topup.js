@@ -10,6 +10,8 @@ const reasons = {
   authentication_required: "Your bank wants you to confirm payments. Buy a pack with “Keep my card” ticked, then switch it on again.",
   no_payment_method: "No payment method is saved any more. Buy a pack with “Keep my card” ticked, then switch it on again.",
   price_changed: "The pack has another price now. Look at it below, and switch it on again if you agree.",
+  disputed: "The bank took a payment of this account back.",
+  refunded: "Money of this account went back, so nothing more is bought by itself.",
   pack_gone: "The pack is not sold any more. Choose another one.",
 };
 

@@ -22,13 +22,14 @@ const (
 	OutOrderFulfilled      OutgoingType = "order.fulfilled"
 	OutOrderRefunded       OutgoingType = "order.refunded"
 	OutOrderFailed         OutgoingType = "order.failed"
+	OutTopUpAttention      OutgoingType = "top_up.needs_attention"
 	OutTest                OutgoingType = "webhook.test" // on demand, to one endpoint
 )
 
 // OutgoingTypes are all types that an endpoint can ask for. A test is sent to whoever asks for the test.
 var OutgoingTypes = []OutgoingType{
 	OutPointsGranted, OutPointsSpent, OutPointsExpired, OutPointsClawedBack, OutPointsRestored, OutPointsCorrected, OutPointsLow,
-	OutSubscriptionChanged, OutOrderFulfilled, OutOrderRefunded, OutOrderFailed,
+	OutSubscriptionChanged, OutOrderFulfilled, OutOrderRefunded, OutOrderFailed, OutTopUpAttention,
 }
 
 // SigningSecret signs what is sent to an endpoint: whsec_ and base64. It prints as its presence alone.

@@ -82,6 +82,14 @@ type StripeCharge struct {
 	Disputed        bool  // there is a dispute, whatever became of it
 }
 
+// Returned is what of a charge is with its payer again.
+type Returned struct {
+	ChargeID        string
+	PaymentIntentID PaymentIntentID
+	Refunded        int64
+	Disputed        int64
+}
+
 // StripeIntent is a payment intent that an automatic order made.
 type StripeIntent struct {
 	ID          PaymentIntentID

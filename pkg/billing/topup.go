@@ -20,6 +20,8 @@ const (
 	TopUpNoMethod       TopUpReason = "no_payment_method"       // there is none left that is saved
 	TopUpPriceChanged   TopUpReason = "price_changed"           // the customer agreed to another amount
 	TopUpPackGone       TopUpReason = "pack_gone"               // the catalogue does not have it any more
+	TopUpDisputed       TopUpReason = "disputed"                // a dispute took money of any payment of the account
+	TopUpRefunded       TopUpReason = "refunded"                // an automatic order was, or another refund would cause a purchase
 )
 
 // MaxDeclines is how many charges in a row may be declined.

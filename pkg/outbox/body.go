@@ -23,6 +23,7 @@ type data struct {
 	Threshold    *billing.Points   `json:"threshold,omitempty"`    // points.low
 	Order        *order            `json:"order,omitempty"`        // order.*
 	Subscription *subscription     `json:"subscription,omitempty"` // subscription.changed
+	TopUp        *topUp            `json:"top_up,omitempty"`       // top_up.needs_attention
 }
 
 type points struct {
@@ -47,6 +48,15 @@ type order struct {
 	Amount   int64               `json:"amount"`
 	Currency string              `json:"currency"`
 	Status   billing.OrderStatus `json:"status"`
+}
+
+type topUp struct {
+	Status   billing.TopUpStatus `json:"status"`
+	Reason   billing.TopUpReason `json:"reason"`
+	Pack     string              `json:"pack"`
+	Quantity int64               `json:"quantity"`
+	Amount   int64               `json:"amount"`
+	Currency string              `json:"currency"`
 }
 
 type subscription struct {
@@ -76,6 +86,10 @@ func toEntry(e billing.Entry) *entry {
 
 func toOrder(o billing.Order) *order {
 	return &order{ID: o.ID, Item: o.Item, Quantity: o.Quantity, Points: o.Points, Amount: o.Amount, Currency: o.Currency, Status: o.Status}
+}
+
+func toTopUp(t billing.TopUp) *topUp {
+	return &topUp{Status: t.Status, Reason: t.Reason, Pack: t.Pack, Quantity: t.Quantity, Amount: t.Amount, Currency: t.Currency}
 }
 
 func toSubscription(s *billing.Subscription) *subscription {

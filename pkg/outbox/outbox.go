@@ -89,6 +89,9 @@ func all(f *store.Facts, low billing.Points) (list []told) {
 			list = append(list, told{kind, o.After.AccountID, func(d *data) { d.Order = toOrder(o.After) }})
 		}
 	}
+	for _, t := range f.Stopped {
+		list = append(list, told{billing.OutTopUpAttention, t.AccountID, func(d *data) { d.TopUp = toTopUp(t) }})
+	}
 	for _, c := range f.Changes {
 		if c.Subscription {
 			list = append(list, told{billing.OutSubscriptionChanged, c.After.ID, func(d *data) { d.Subscription = toSubscription(c.After.Subscription) }})

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -201,4 +202,31 @@ func TestThreshold(t *testing.T) {
 			t.Errorf("got %d, want %d", got, c.want)
 		}
 	}
+}
+
+// Proves that a top-up that stops is told once for each stop, with its reason, and that switching it on or off tells nothing.
+func TestToldOfTopUps(t *testing.T) {
+	t.Parallel()
+	eachOffice(t, func(o *office) {
+		w := o.add("https://example.com/hook")
+		a := storetest.NewAccount(t, o.db)
+		on := billing.TopUp{
+			AccountID: a.ID, Status: billing.TopUpOn, Pack: "pack_100", Quantity: 1, Amount: 500, Currency: "usd", Threshold: 50, MonthlyLimit: 2,
+			DueAt: o.db.Now(), CreatedAt: o.db.Now(),
+		}
+		off := on
+		off.Status = billing.TopUpOff
+		disputed, declined := on.Stopped(billing.TopUpDisputed), on.Stopped(billing.TopUpDeclined)
+		for _, next := range []billing.TopUp{on, disputed, disputed, on, declined, off} {
+			o.change(a.ID, func(ctx context.Context, tx *store.Tx, _ billing.Account) error { return tx.SaveTopUp(ctx, next) })
+		}
+		want := []billing.OutgoingType{"top_up.needs_attention", "top_up.needs_attention"}
+		if got := o.kinds(w, 0); !slices.Equal(got, want) {
+			t.Fatalf("told %v, want %v", got, want)
+		}
+		body := o.sent(w)[0].Body
+		if !strings.Contains(body, `"top_up":{"status":"needs_attention","reason":"disputed","pack":"pack_100","quantity":1,"amount":500,"currency":"usd"}`) {
+			t.Errorf("told %s", body)
+		}
+	})
 }

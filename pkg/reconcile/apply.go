@@ -43,6 +43,9 @@ func (s *Syncer) apply(ctx context.Context, t billing.Ticket, decided Decision) 
 		if a, err = applyRefunds(ctx, tx, a, d); err != nil {
 			return err
 		}
+		if err := applyReturned(ctx, tx, a, d.Returned); err != nil {
+			return err
+		}
 		if !billing.SameTime(a.Sync.NextGrantAt, d.NextGrantAt) {
 			if err := tx.SaveNextGrant(ctx, a.ID, d.NextGrantAt); err != nil {
 				return err

@@ -29,8 +29,9 @@ type Decision struct {
 	Grants        []billing.Grant
 	Ends          []End
 	Refunds       []Refund
-	Kept          []Refund        // charges of which nothing is back: what was taken for them before, by a refund that failed later, is restored
-	Orders        []billing.Order // those that changed
+	Kept          []Refund           // charges of which nothing is back: what was taken for them before, by a refund that failed later, is restored
+	Orders        []billing.Order    // those that changed
+	Returned      []billing.Returned // of each charge in the picture, what is with its payer again
 	Warnings      []string
 }
 
@@ -62,6 +63,7 @@ func Decide(in Input) Decision {
 	d.decideInvoices(in)
 	d.decideOrders(in)
 	d.decideRefunds(in)
+	d.decideReturned(in)
 	return d
 }
 

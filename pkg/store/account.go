@@ -102,10 +102,12 @@ func (tx *Tx) LockAccount(ctx context.Context, id billing.AccountID) (billing.Ac
 	return a, nil
 }
 
-// LockAccountByCustomer is LockAccount by the Stripe customer. Errors: ENotFound.
+// LockAccountByCustomer is LockAccount by the Stripe customer that the account has or had. Errors: ENotFound.
 func (tx *Tx) LockAccountByCustomer(ctx context.Context, id billing.CustomerID) (billing.Account, error) {
 	var row accountRow
-	if err := tx.q(ctx).Clauses(clause.Locking{Strength: "UPDATE"}).Where("customer_id = ?", string(id)).Take(&row).Error; err != nil {
+	err := tx.q(ctx).Clauses(clause.Locking{Strength: "UPDATE"}).
+		Where("customer_id = ? OR id = (SELECT account_id FROM former_customers WHERE customer_id = ?)", string(id), string(id)).Take(&row).Error
+	if err != nil {
 		return billing.Account{}, translate(err)
 	}
 	a := fromRowAccount(row)
@@ -172,13 +174,19 @@ func (tx *Tx) SaveSubscription(ctx context.Context, a billing.Account) error {
 	if tx.saw(a); tx.facts != nil {
 		tx.facts.Of(a.ID).Subscription = true
 	}
-	row := toRowAccount(a)
-	return tx.saveAccount(ctx, a.ID, map[string]any{
+	columns := subscriptionColumns(toRowAccount(a))
+	columns["version"] = a.Version
+	return tx.saveAccount(ctx, a.ID, columns)
+}
+
+// subscriptionColumns are the columns of an account's row that hold its subscription.
+func subscriptionColumns(row accountRow) map[string]any {
+	return map[string]any{
 		"sub_id": row.SubID, "sub_plan": row.SubPlan, "sub_quantity": row.SubQuantity, "sub_status": row.SubStatus,
 		"sub_period_start": row.SubPeriodStart, "sub_period_end": row.SubPeriodEnd, "sub_cancels": row.SubCancels,
 		"sub_next_plan": row.SubNextPlan, "sub_next_quantity": row.SubNextQuantity, "sub_next_at": row.SubNextAt,
-		"window_from": row.WindowFrom, "window_until": row.WindowUntil, "version": a.Version,
-	})
+		"window_from": row.WindowFrom, "window_until": row.WindowUntil,
+	}
 }
 
 // SetCustomer ties the account to its Stripe customer, once and for all; a second call changes nothing.

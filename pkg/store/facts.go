@@ -11,6 +11,7 @@ type Facts struct {
 	Changes []*Change // of accounts, in the order in which they were first seen
 	Entries []billing.Entry
 	Orders  []OrderChange
+	Stopped []billing.TopUp // that came to need attention
 }
 
 // OrderChange is an order as it was written, and what it was before.
@@ -25,7 +26,7 @@ type Change struct {
 	Subscription  bool // whether its subscription was written
 }
 
-func (f *Facts) none() bool { return len(f.Changes)+len(f.Entries)+len(f.Orders) == 0 }
+func (f *Facts) none() bool { return len(f.Changes)+len(f.Entries)+len(f.Orders)+len(f.Stopped) == 0 }
 
 // Of answers the change of an account that the transaction has seen, nil for another.
 func (f *Facts) Of(id billing.AccountID) *Change {

@@ -66,6 +66,15 @@ func (tx *Tx) PutOffCharge(ctx context.Context, id billing.OrderID, until time.T
 // SaveTopUp writes the account's top-up, whether there was one or not. The caller holds the account's lock.
 func (tx *Tx) SaveTopUp(ctx context.Context, t billing.TopUp) error {
 	t.UpdatedAt = tx.Now
+	if tx.facts != nil && t.Status == billing.TopUpAttention {
+		before, err := tx.TopUp(ctx, t.AccountID)
+		if err != nil && billing.CodeOf(err) != billing.ENotFound {
+			return err
+		}
+		if before.Status != billing.TopUpAttention {
+			tx.facts.Stopped = append(tx.facts.Stopped, t)
+		}
+	}
 	row := toRowTopUp(t)
 	return translate(tx.q(ctx).Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "account_id"}}, UpdateAll: true}).Create(&row).Error)
 }
