@@ -24,7 +24,7 @@ import (
 func served(t *testing.T, stripe, databaseURL string) program {
 	t.Helper()
 	return program{t: t}.with("DATABASE_URL="+databaseURL, "STRIPE_SECRET_KEY=sk_test_123", "STRIPE_API_BASE="+stripe, "POINTSYNC_CATALOG="+catalogPath(t),
-		"POINTSYNC_SIGNING_KEYS="+token.GenerateKey("a"), "POINTSYNC_ALLOWED_ORIGINS=https://app.example.com", "STRIPE_WEBHOOK_SECRET=whsec_12345678",
+		"POINTSYNC_SIGNING_KEYS="+token.GenerateKey("a"), "POINTSYNC_ALLOWED_ORIGINS=https://app.example.com", "STRIPE_WEBHOOK_SECRET=whsec_q7Lx2VbT9mKdR4wZpHc8NfYs3JgAe5Uo",
 		"POINTSYNC_ADDR=127.0.0.1:0")
 }
 

@@ -24,7 +24,7 @@ func TestServeTwoReplicas(t *testing.T) {
 	stripe, addr := newSandbox(t), freeAddr(t)
 	p := program{t: t}.with("DATABASE_URL="+storetest.Empty(t, store.Postgres), "STRIPE_SECRET_KEY=sk_test_123", "STRIPE_API_BASE="+stripe,
 		"POINTSYNC_CATALOG="+catalogPath(t), "POINTSYNC_SIGNING_KEYS="+token.GenerateKey("a"), "POINTSYNC_ALLOWED_ORIGINS=https://app.example.com",
-		"STRIPE_WEBHOOK_SECRET=whsec_notyetknown", "POINTSYNC_CLOCK_URL="+stripe+"/_sandbox/clock")
+		"STRIPE_WEBHOOK_SECRET=whsec_notyetknownq7Lx2VbT9mKdR4w", "POINTSYNC_CLOCK_URL="+stripe+"/_sandbox/clock")
 
 	if said := p.run(1, "serve"); !strings.Contains(said, "pointsync migrate") {
 		t.Errorf("serve before migrate says %q", said)
@@ -126,7 +126,7 @@ func wantEventsProcessed(t *testing.T, p program) {
 func TestServeRefuses(t *testing.T) {
 	t.Parallel()
 	good := []string{
-		"DATABASE_URL=sqlite://" + t.TempDir() + "/p.db", "STRIPE_SECRET_KEY=sk_test_123", "STRIPE_WEBHOOK_SECRET=whsec_12345678", "POINTSYNC_CATALOG=" + catalogPath(t),
+		"DATABASE_URL=sqlite://" + t.TempDir() + "/p.db", "STRIPE_SECRET_KEY=sk_test_123", "STRIPE_WEBHOOK_SECRET=whsec_q7Lx2VbT9mKdR4wZpHc8NfYs3JgAe5Uo", "POINTSYNC_CATALOG=" + catalogPath(t),
 		"POINTSYNC_SIGNING_KEYS=" + token.GenerateKey("a"), "POINTSYNC_ALLOWED_ORIGINS=https://app.example.com",
 	}
 	for _, c := range []struct{ set, names string }{
@@ -135,7 +135,7 @@ func TestServeRefuses(t *testing.T) {
 		{"STRIPE_SECRET_KEY=", "STRIPE_SECRET_KEY"},
 		{"STRIPE_SECRET_KEY=pk_test_123", "STRIPE_SECRET_KEY"},
 		{"STRIPE_SECRET_KEY=sk_test_...", "STRIPE_SECRET_KEY"},
-		{"STRIPE_WEBHOOK_SECRET=whsec_12345678,", "STRIPE_WEBHOOK_SECRET"},
+		{"STRIPE_WEBHOOK_SECRET=whsec_q7Lx2VbT9mKdR4wZpHc8NfYs3JgAe5Uo,", "STRIPE_WEBHOOK_SECRET"},
 		{"STRIPE_WEBHOOK_SECRET=whsec_xxxxxxxx", "STRIPE_WEBHOOK_SECRET"},
 		{"POINTSYNC_CATALOG=/nowhere.yaml", "POINTSYNC_CATALOG"},
 		{"POINTSYNC_ADDR=8080", "POINTSYNC_ADDR"},
@@ -179,7 +179,7 @@ func TestServeLeaves(t *testing.T) {
 	t.Parallel()
 	stripe, database := newSandbox(t), "sqlite://"+t.TempDir()+"/p.db"
 	p := program{t: t}.with("DATABASE_URL="+database, "STRIPE_SECRET_KEY=sk_test_123", "STRIPE_API_BASE="+stripe, "POINTSYNC_CATALOG="+catalogPath(t),
-		"POINTSYNC_SIGNING_KEYS="+token.GenerateKey("a"), "POINTSYNC_ALLOWED_ORIGINS=https://app.example.com", "STRIPE_WEBHOOK_SECRET=whsec_notyetknown",
+		"POINTSYNC_SIGNING_KEYS="+token.GenerateKey("a"), "POINTSYNC_ALLOWED_ORIGINS=https://app.example.com", "STRIPE_WEBHOOK_SECRET=whsec_notyetknownq7Lx2VbT9mKdR4w",
 		"POINTSYNC_ADDR=127.0.0.1:0", "POINTSYNC_SHUTDOWN_DELAY=5s")
 	p.run(0, "migrate")
 	r := p.serve()

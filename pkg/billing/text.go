@@ -17,3 +17,25 @@ func Storable(s string, limit int) string {
 	}
 	return s[:limit]
 }
+
+// leastLetters is how many different bytes a secret has at the least. Of 32 random ones some 30 differ, of 32 random letters and digits
+// some 25; 12 or fewer do not happen by chance.
+const leastLetters = 12
+
+// Guessable reports whether a secret was typed and not made at random: too few different bytes, such as all zero or one word again and
+// again, or a run such as 0, 1, 2.
+func Guessable(secret string) bool {
+	different, steps := map[byte]bool{}, map[byte]int{}
+	for i := range len(secret) {
+		different[secret[i]] = true
+		if i > 0 {
+			steps[secret[i]-secret[i-1]]++
+		}
+	}
+	for _, same := range steps {
+		if same > len(secret)/2 {
+			return true
+		}
+	}
+	return len(different) < leastLetters
+}

@@ -1,6 +1,7 @@
 package billing_test
 
 import (
+	"crypto/rand"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -36,3 +37,30 @@ func TestStorable(t *testing.T) {
 		}
 	}
 }
+
+// TestGuessable proves that what somebody typed is told from what was made at random, for the lengths of Stripe's secrets and our seeds.
+func TestGuessable(t *testing.T) {
+	t.Parallel()
+	ascending := make([]byte, 32)
+	for i := range ascending {
+		ascending[i] = byte(i)
+	}
+	for _, secret := range []string{
+		"", "12345678", strings.Repeat("\x00", 32), strings.Repeat("\xff", 32), strings.Repeat("a", 32), strings.Repeat("secret", 6), string(ascending),
+		"abcdefghijklmnopqrstuvwxyz012345", strings.Repeat("0123456789", 4),
+	} {
+		if !billing.Guessable(secret) {
+			t.Errorf("%q passes for random", secret)
+		}
+	}
+	for range 2000 {
+		if seed := make([]byte, 32); fill(seed) && billing.Guessable(string(seed)) {
+			t.Errorf("%x is called guessable", seed)
+		}
+		if words := rand.Text(); billing.Guessable(words) { // 26 letters and digits
+			t.Errorf("%s is called guessable", words)
+		}
+	}
+}
+
+func fill(b []byte) bool { n, err := rand.Read(b); return n == len(b) && err == nil }

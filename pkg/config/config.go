@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/caarlos0/env/v11"
+
+	"github.com/pointsync/pointsync/pkg/billing"
 )
 
 // Secret is text that prints as its presence alone. Reveal it where it is used.
@@ -168,6 +170,10 @@ func (c *Config) checkStripe(p *problems) {
 	}
 }
 
+// minWebhookSecret is how many letters a webhook secret has at the least after its whsec_; Stripe's have 32. Who guesses it can tell us
+// of any customer, and make us ask Stripe again and again.
+const minWebhookSecret = 24
+
 func (c *Config) checkServer(p *problems) {
 	if len(c.WebhookSecrets) == 0 {
 		p.missing("STRIPE_WEBHOOK_SECRET", "whsec_… as printed by pointsync stripe setup --webhook-url; comma-separated while one is rolled")
@@ -176,8 +182,10 @@ func (c *Config) checkServer(p *problems) {
 		switch {
 		case isPlaceholder(s.Reveal()):
 			p.placeholder("STRIPE_WEBHOOK_SECRET")
-		case !strings.HasPrefix(s.Reveal(), "whsec_") || len(s) < 14 || strings.TrimSpace(s.Reveal()) != s.Reveal():
+		case !strings.HasPrefix(s.Reveal(), "whsec_") || strings.TrimSpace(s.Reveal()) != s.Reveal():
 			p.add("STRIPE_WEBHOOK_SECRET holds something that is not a webhook secret: each begins with whsec_")
+		case len(s) < len("whsec_")+minWebhookSecret || billing.Guessable(strings.TrimPrefix(s.Reveal(), "whsec_")):
+			p.add("STRIPE_WEBHOOK_SECRET holds a whsec_ that anybody could guess: take the one that Stripe made")
 		}
 	}
 	if _, _, err := net.SplitHostPort(c.Addr); err != nil {

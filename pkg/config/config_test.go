@@ -16,12 +16,12 @@ import (
 var good = map[string]string{
 	"DATABASE_URL":              "postgres://pointsync:hunter2hunter2@db.example/pointsync",
 	"STRIPE_SECRET_KEY":         "sk_test_51secretsecret",
-	"STRIPE_WEBHOOK_SECRET":     "whsec_firstfirst1,whsec_secondsecond2",
+	"STRIPE_WEBHOOK_SECRET":     "whsec_q7Lx2VbT9mKdR4wZpHc8NfYs3JgAe5Uo,whsec_B6tWn1XyGq0ZkPv4SdMh7RrCu9EoTfLj",
 	"POINTSYNC_ALLOWED_ORIGINS": "https://shop.example,http://localhost:3000",
 	"POINTSYNC_SIGNING_KEYS":    "2026a:c2VlZHNlZWRzZWVkc2VlZHNlZWRzZWVkc2VlZHNlZWQ",
 }
 
-var secrets = []string{"hunter2hunter2", "sk_test_51secretsecret", "whsec_firstfirst1", "whsec_secondsecond2", "c2VlZHNlZWRzZWVk"}
+var secrets = []string{"hunter2hunter2", "sk_test_51secretsecret", "whsec_q7Lx2VbT9mKdR4wZpHc8NfYs3JgAe5Uo", "whsec_B6tWn1XyGq0ZkPv4SdMh7RrCu9EoTfLj", "c2VlZHNlZWRzZWVk"}
 
 // everything is what serve needs.
 var everything = []Part{Database, Stripe, Server}
@@ -54,7 +54,7 @@ func TestLoad(t *testing.T) {
 		c.Issuer != "pointsync" || c.Audience != "pointsync" || c.LogLevel != slog.LevelInfo || c.ShutdownDelay != 0 || c.TopUpCoolOff != 10*time.Minute || c.AllowUnsafe || c.LocalWebhooks || c.LowPoints != 0 || c.Live() {
 		t.Errorf("defaults: %+v", c)
 	}
-	if len(c.WebhookSecrets) != 2 || c.WebhookSecrets[1].Reveal() != "whsec_secondsecond2" || len(c.AllowedOrigins) != 2 {
+	if len(c.WebhookSecrets) != 2 || c.WebhookSecrets[1].Reveal() != "whsec_B6tWn1XyGq0ZkPv4SdMh7RrCu9EoTfLj" || len(c.AllowedOrigins) != 2 {
 		t.Errorf("lists: %v %v", c.WebhookSecrets, c.AllowedOrigins)
 	}
 	environment(t, map[string]string{"STRIPE_SECRET_KEY": "rk_live_51secretsecret", "STRIPE_API_BASE": "https://api.stripe.com", "DATABASE_URL": "sqlite:///var/lib/x.db"})
@@ -74,8 +74,10 @@ func mistakes() []mistake {
 		{"STRIPE_SECRET_KEY", "pk_test_51abc", "publishable"}, {"STRIPE_SECRET_KEY", "sk_51abc", "not a Stripe key"}, {"STRIPE_SECRET_KEY", "sk_test_51 abc", "not a Stripe key"},
 		{"STRIPE_SECRET_KEY", "sk_test_51abc\n", "not a Stripe key"},
 		{"STRIPE_API_BASE", "127.0.0.1:12111", "address"}, {"STRIPE_API_BASE", "ftp://x", "address"},
-		{"STRIPE_WEBHOOK_SECRET", "secret", "whsec_"}, {"STRIPE_WEBHOOK_SECRET", "whsec_", "whsec_"}, {"STRIPE_WEBHOOK_SECRET", "whsec_firstfirst1,", "whsec_"},
-		{"STRIPE_WEBHOOK_SECRET", "whsec_firstfirst1, whsec_secondsecond2", "whsec_"},
+		{"STRIPE_WEBHOOK_SECRET", "secret", "whsec_"}, {"STRIPE_WEBHOOK_SECRET", "whsec_", "whsec_"}, {"STRIPE_WEBHOOK_SECRET", "whsec_12345678", "guess"},
+		{"STRIPE_WEBHOOK_SECRET", "whsec_" + strings.Repeat("a", 32), "guess"}, {"STRIPE_WEBHOOK_SECRET", "whsec_secretsecretsecretsecretsecret", "guess"},
+		{"STRIPE_WEBHOOK_SECRET", "whsec_q7Lx2VbT9mKdR4wZpHc8NfY", "guess"}, {"STRIPE_WEBHOOK_SECRET", "whsec_q7Lx2VbT9mKdR4wZpHc8NfYs3JgAe5Uo,", "whsec_"},
+		{"STRIPE_WEBHOOK_SECRET", "whsec_q7Lx2VbT9mKdR4wZpHc8NfYs3JgAe5Uo, whsec_B6tWn1XyGq0ZkPv4SdMh7RrCu9EoTfLj", "whsec_"},
 		{"POINTSYNC_ADDR", "8080", "host:port"},
 		{"POINTSYNC_TOP_UP_COOL_OFF", "59s", "from 1m"}, {"POINTSYNC_TOP_UP_COOL_OFF", "25h", "to 24h"},
 		{"POINTSYNC_SHUTDOWN_DELAY", "-1s", "to 5m"}, {"POINTSYNC_SHUTDOWN_DELAY", "6m", "to 5m"}, {"POINTSYNC_SHUTDOWN_DELAY", "10", "Duration"},

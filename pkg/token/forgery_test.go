@@ -18,7 +18,8 @@ import (
 
 var (
 	b64  = base64.RawURLEncoding
-	seed = []byte("0123456789abcdef0123456789abcdef")
+	sum  = sha256.Sum256([]byte("the seed of these tests"))
+	seed = sum[:]
 	ours = ed25519.NewKeyFromSeed(seed)
 )
 

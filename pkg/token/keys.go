@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+
+	"github.com/pointsync/pointsync/pkg/billing"
 )
 
 // Key is one Ed25519 signing key.
@@ -34,6 +36,9 @@ func ParseKeys(s string) (Keys, error) {
 		raw, err := base64.RawURLEncoding.Strict().DecodeString(seed)
 		if err != nil || len(raw) != ed25519.SeedSize {
 			return nil, fmt.Errorf("the seed of signing key %q is not 32 bytes in base64url (make one with pointsync keygen)", kid)
+		}
+		if billing.Guessable(string(raw)) {
+			return nil, fmt.Errorf("the seed of signing key %q was not made at random, so anybody could sign (make one with pointsync keygen)", kid)
 		}
 		if seen[kid] {
 			return nil, fmt.Errorf("two signing keys have the kid %q", kid)

@@ -1,6 +1,7 @@
 package token_test
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"strings"
 	"testing"
@@ -68,6 +69,10 @@ func TestErrBadKeys(t *testing.T) {
 		"ThreeParts":  "k:" + secret + ":x",
 		"TwoOfOneKid": "k:" + secret + ",k:" + secret,
 		"LastEmpty":   "k:" + secret + ",",
+		"AllZero":     "k:" + b64.EncodeToString(make([]byte, 32)),
+		"AllOnes":     "k:" + b64.EncodeToString(bytes.Repeat([]byte{0xff}, 32)),
+		"OneWord":     "k:" + b64.EncodeToString(bytes.Repeat([]byte("password"), 4)),
+		"SecondZero":  "j:" + secret + ",k:" + b64.EncodeToString(make([]byte, 32)),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
