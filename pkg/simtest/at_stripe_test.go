@@ -4,20 +4,26 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
+	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/catalog"
 )
 
 // atStripe is all that Stripe has of one customer.
 type atStripe struct {
-	customers, subscriptions, invoices, sessions, charges, intents []object
-	packs                                                          map[string]int64  // points that a paid session sold, by its id
-	taken                                                          map[string]int64  // money that disputes took and have not given back, by charge
-	scheduled                                                      map[string]object // what subscriptions become, by their id: the phase that comes next
+	catalog                                                                *catalog.Catalog // for prices that do not say what they sell
+	customers, subscriptions, invoices, sessions, charges, intents, prices []object
+	packs                                                                  map[string]int64     // points that a paid session sold, by its id
+	taken                                                                  map[string]int64     // money that disputes took and have not given back, by charge
+	phases                                                                 map[string][]object  // what subscriptions become, by their id: the phases to come
+	scheduledEnd                                                           map[string]time.Time // when they are to end, where a schedule ends them
 }
 
 // readStripe reads everything of a user from Stripe's lists.
 func (w *world) readStripe(u *user) (s atStripe, err error) {
+	s.catalog = w.catalog
 	if s.customers, err = w.all("/v1/customers", url.Values{"email": {u.email}}); err != nil || len(s.customers) == 0 {
 		return s, err
 	}
@@ -37,10 +43,17 @@ func (w *world) readStripe(u *user) (s atStripe, err error) {
 	if s.intents, err = w.all("/v1/payment_intents", of); err != nil {
 		return s, err
 	}
+	for _, active := range []string{"true", "false"} {
+		prices, err := w.all("/v1/prices", url.Values{"active": {active}})
+		if err != nil {
+			return s, err
+		}
+		s.prices = append(s.prices, prices...)
+	}
 	if s.taken, err = w.takenByDisputes(s.charges); err != nil {
 		return s, err
 	}
-	if s.scheduled, err = w.scheduled(s.subscriptions); err != nil {
+	if err := w.readSchedules(&s); err != nil {
 		return s, err
 	}
 	s.packs = map[string]int64{}
@@ -53,8 +66,8 @@ func (w *world) readStripe(u *user) (s atStripe, err error) {
 			return s, err
 		}
 		for _, line := range lines {
-			pack, _ := w.catalog.Pack(itemOf(line))
-			s.packs[session.text("id")] += int64(pack.Points) * line.number("quantity")
+			pack, _ := s.termsOf(line)
+			s.packs[session.text("id")] += pack.points * line.number("quantity")
 		}
 	}
 	return s, nil
@@ -88,24 +101,43 @@ func paidSession(session object) bool {
 // itemOf names what a line sells. The names of the catalogue's items stand in the metadata of their prices.
 func itemOf(line object) string { return line.text("price.metadata." + billing.MetadataItem) }
 
-// scheduled reads which phase comes next for each subscription that a schedule leads.
-func (w *world) scheduled(subscriptions []object) (map[string]object, error) {
-	next := map[string]object{}
-	for _, sub := range subscriptions {
+// readSchedules reads which phases come next for each subscription that a schedule leads, and when such a schedule ends it.
+func (w *world) readSchedules(s *atStripe) error {
+	s.phases, s.scheduledEnd = map[string][]object{}, map[string]time.Time{}
+	for _, sub := range s.subscriptions {
 		id := sub.text("schedule")
 		if id == "" {
 			continue
 		}
 		schedule, status := w.ask("GET", "/v1/subscription_schedules/"+id, url.Values{"expand[]": {"phases.items.price"}})
 		if status != http.StatusOK {
-			return nil, fmt.Errorf("the schedule %s answers %d", id, status)
+			return fmt.Errorf("the schedule %s answers %d", id, status)
 		}
-		for _, phase := range schedule.list("phases") {
-			if schedule.text("status") == "active" && phase.number("start_date") >= schedule.number("current_phase.end_date") {
-				next[sub.text("id")] = phase
+		phases := schedule.list("phases")
+		if schedule.text("status") != "active" || len(phases) == 0 {
+			continue
+		}
+		if schedule.text("end_behavior") == "cancel" {
+			s.scheduledEnd[sub.text("id")] = at(phases[len(phases)-1].number("end_date"))
+		}
+		for _, phase := range phases {
+			if phase.number("start_date") < schedule.number("current_phase.end_date") {
+				continue
+			}
+			if !slices.ContainsFunc(phase.list("items"), isOurs) {
+				s.scheduledEnd[sub.text("id")] = at(phase.number("start_date"))
 				break
 			}
+			s.phases[sub.text("id")] = append(s.phases[sub.text("id")], phase)
 		}
 	}
-	return next, nil
+	return nil
+}
+
+// isOurs reports whether an item or a line sells something of ours.
+func isOurs(line object) bool { return itemOf(line) != "" }
+
+// ours are the subscriptions that sell something of ours; what else the customer has is no business of the product's.
+func (s atStripe) ours() []object {
+	return slices.DeleteFunc(slices.Clone(s.subscriptions), func(sub object) bool { return !slices.ContainsFunc(sub.list("items.data"), isOurs) })
 }

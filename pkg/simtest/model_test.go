@@ -1,43 +1,36 @@
 package simtest
 
 import (
-	"context"
-	"fmt"
-	"math/big"
+	"cmp"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/pointsync/pointsync/pkg/billing"
-	"github.com/pointsync/pointsync/pkg/catalog"
-	"github.com/pointsync/pointsync/pkg/ledger"
 )
 
-// due is what one lot should be: how much was granted, and how much of that went back.
+// due is one lot as docs/grants.md says that it should be.
 type due struct {
-	granted, back int64
-	slack         int64      // points that rounding may take
-	until         *time.Time // a subscription's points last at least so long, while nothing ended them
-	most          bool       // granted is the most that it may be: what exactly is not computed here
+	granted, back int64      // points, and how many of them went back with their money
+	source        string     // what the lot belongs to, "" where that is not looked at
+	from          time.Time  // when the period began that it was bought for
+	until         *time.Time // the lot's own end, where nothing moves it
+	monthly       bool       // one of the months of a year
+	most          bool       // granted is the most that it may be: how a change spreads over its months is not computed here
 	perhaps       bool       // it may not have been granted at all
 }
 
 // lotsDue computes, from Stripe's lists alone, which lots the customer should have been granted: the model that
 // knows nothing of how the product does it.
-func (s atStripe) lotsDue(items *catalog.Catalog, now time.Time) map[string]due {
+func (s atStripe) lotsDue(now time.Time) map[string]due {
 	lots := map[string]due{}
-	s.addAutomatic(lots, items)
+	s.addAutomatic(lots)
 	for id, points := range s.packs {
 		lots["stripe:checkout:"+id] = due{granted: points}
 	}
-	for _, invoice := range s.invoices {
-		if invoice.text("status") == "paid" && invoice.text("subscription") != "" {
-			s.addInvoice(lots, invoice, items, now)
-		}
+	for _, paid := range s.paidInvoices() {
+		s.addInvoice(lots, paid, now)
 	}
 	for key, lot := range lots {
-		back, amount := s.moneyBack(key)
-		if amount > 0 && !lot.most {
+		if back, amount := s.moneyBack(key); amount > 0 && !lot.most {
 			lot.back = lot.granted * back / amount
 			lots[key] = lot
 		}
@@ -45,190 +38,161 @@ func (s atStripe) lotsDue(items *catalog.Catalog, now time.Time) map[string]due 
 	return lots
 }
 
-// addInvoice adds what a paid invoice granted: the sum over its lines, so much of it as was paid in money. What a change down gives
-// back pays for no points when it is used up: a customer who goes up again on it has paid nothing.
-func (s atStripe) addInvoice(lots map[string]due, invoice object, items *catalog.Catalog, now time.Time) {
-	sum, lines, total := new(big.Rat), int64(0), int64(0)
-	key, begins, monthly := "stripe:invoice:"+invoice.text("id")+":proration", beginsAnew(invoice), false
-	var from, until *time.Time
-	for _, line := range sortedLines(invoice) {
-		total += line.number("amount")
-		plan, known := items.Plan(itemOf(line))
-		if !known {
+// bought is what a paid invoice sold: so many points for a period that begins and ends so.
+type bought struct {
+	invoice  object
+	key      string
+	points   int64
+	month    int64 // of them each month of a year, where nothing was credited
+	sold     terms // of the line that gives the period
+	from, to time.Time
+	period   bool // it pays a period, and not only the rest of one
+	anew     bool // a change of interval began the period, which takes nothing from older points
+}
+
+// paidInvoices reads what was paid for our subscriptions, in the order in which the invoices were made.
+func (s atStripe) paidInvoices() (all []bought) {
+	invoices := slices.SortedFunc(slices.Values(s.invoices), func(a, b object) int {
+		return cmp.Or(cmp.Compare(a.number("status_transitions.finalized_at"), b.number("status_transitions.finalized_at")), strings.Compare(a.text("id"), b.text("id")))
+	})
+	known := int64(0) // how much of the customer's debt has bought points since the last payment
+	for _, invoice := range invoices {
+		if invoice.text("status") != "paid" {
 			continue
 		}
-		monthly = monthly || plan.GrantInterval != "" && line.number("amount") > 0
-		begin, end := time.Unix(line.number("period.start"), 0).UTC(), time.Unix(line.number("period.end"), 0).UTC()
-		if plan.GrantInterval != "" {
-			plan.Points *= 12
+		before, after := max(0, invoice.number("starting_balance")), max(0, invoice.number("ending_balance"))
+		if paidMoney(invoice) > 0 {
+			known = 0
 		}
-		own := "stripe:invoice:" + invoice.text("id") + ":" + line.text("id")
+		if invoice.text("billing_reason") == "subscription_update" {
+			before = max(before, known)
+		}
+		owed := max(0, after-before)
+		known = max(known, after)
+		if one, ok := s.readInvoice(invoice, owed); ok && invoice.text("subscription") != "" {
+			all = append(all, one)
+		}
+	}
+	return all
+}
+
+// paidMoney is what was paid for an invoice, past Stripe as well.
+func paidMoney(invoice object) int64 {
+	if invoice.flag("paid_out_of_band") {
+		return max(invoice.number("amount_paid"), invoice.number("amount_due"))
+	}
+	return invoice.number("amount_paid")
+}
+
+// readInvoice counts the points of a paid invoice as grants.md does, and finds its key and period. It is not ok where no line is ours.
+func (s atStripe) readInvoice(invoice object, owed int64) (b bought, ok bool) {
+	b.invoice = invoice
+	sum, credited, gifts := int64(0), false, int64(0)
+	id, update := invoice.text("id"), invoice.text("billing_reason") == "subscription_update"
+	var period, change object
+	for _, line := range invoice.list("lines.data") {
+		t, ours := s.termsOf(line)
+		amount := line.number("amount")
 		switch {
+		case !ours && amount < 0:
+			gifts += amount
+		case !ours:
 		case line.flag("proration"):
-			sum.Add(sum, big.NewRat(int64(plan.Points)*line.number("amount"), plan.Amount))
-			lines++
-			continue
-		case line.number("amount") > 0:
-			sum.Add(sum, big.NewRat(int64(plan.Points)*line.number("quantity"), 1))
-		case invoice.text("billing_reason") == "subscription_create" && plan.TrialPoints > 0:
-			lots[own] = due{granted: int64(plan.TrialPoints), until: &end}
-			continue
-		default:
-			continue
-		}
-		if until == nil && !begins {
-			key = own
-		}
-		from, until = &begin, &end
-	}
-	if paid := invoice.number("amount_paid"); paid < total {
-		sum.Mul(sum, big.NewRat(paid, total))
-		lines++
-	}
-	if whole := new(big.Int).Quo(sum.Num(), sum.Denom()).Int64(); whole > 0 {
-		lots[key] = due{granted: whole, slack: lines, until: until}
-		if monthly {
-			s.addMonths(lots, key, invoice, from, now)
-		}
-	}
-}
-
-func sortedLines(invoice object) []object {
-	return slices.SortedFunc(slices.Values(invoice.list("lines.data")), func(a, b object) int { return strings.Compare(a.text("id"), b.text("id")) })
-}
-
-// beginsAnew tells whether a change of plan began a period of another length at once, which its invoice bills in full, and credited
-// what was left of the old one. Where nothing was credited the new period is one like any other.
-func beginsAnew(invoice object) bool {
-	has := func(wanted func(line object) bool) bool {
-		return slices.ContainsFunc(invoice.list("lines.data"), wanted)
-	}
-	return invoice.text("billing_reason") == "subscription_update" &&
-		has(func(line object) bool { return line.flag("proration") && line.number("amount") <= 0 }) &&
-		has(func(line object) bool { return !line.flag("proration") && line.number("amount") > 0 })
-}
-
-// moneyBack answers how much of the money that a lot was granted for went back, by refunds and disputes, and how much it was.
-func (s atStripe) moneyBack(key string) (back, amount int64) {
-	for _, session := range s.sessions {
-		if key == "stripe:checkout:"+session.text("id") {
-			for _, c := range s.charges {
-				if c.text("payment_intent") != "" && c.text("payment_intent") == session.text("payment_intent") && c.flag("paid") {
-					return s.backOf(c), c.number("amount")
-				}
+			sum += t.whole() * amount / t.amount // Go's division rounds towards zero
+			credited = credited || amount < 0
+			if amount > 0 {
+				change = laterLine(change, line)
 			}
+		case amount == 0 && invoice.text("billing_reason") == "subscription_create":
+			sum += t.trial
+			period = laterLine(period, line)
+		default:
+			sum += t.whole() * line.number("quantity")
+			b.month = t.points * line.number("quantity")
+			period = laterLine(period, line)
 		}
 	}
-	for _, c := range s.charges {
-		if key == "stripe:payment_intent:"+c.text("payment_intent") && c.flag("paid") {
-			return s.backOf(c), c.number("amount")
-		}
+	b.points, b.period, b.anew = s.moneyShare(invoice, sum, owed, credited, gifts), period != nil, update && credited && period != nil
+	b.key = "stripe:invoice:" + id + ":proration"
+	if period != nil && (!update || !credited) {
+		b.key = "stripe:invoice:" + id + ":" + period.text("id")
 	}
-	for _, c := range s.charges {
-		if invoice := c.text("invoice"); invoice != "" && c.flag("paid") && len(key) > len("stripe:invoice:")+len(invoice) &&
-			key[:len("stripe:invoice:")+len(invoice)] == "stripe:invoice:"+invoice {
-			return s.backOf(c), c.number("amount")
-		}
+	if period == nil {
+		period = change
 	}
-	return 0, 0
+	if period == nil {
+		return b, false // nothing but credits
+	}
+	b.sold, _ = s.termsOf(period)
+	b.from, b.to = at(period.number("period.start")), at(period.number("period.end"))
+	return b, true
 }
 
-func (s atStripe) backOf(charge object) int64 {
-	return min(charge.number("amount_refunded")+s.taken[charge.text("id")], charge.number("amount"))
+func laterLine(a, b object) object {
+	if a == nil || cmp.Or(cmp.Compare(b.number("period.end"), a.number("period.end")), strings.Compare(a.text("id"), b.text("id"))) > 0 {
+		return b
+	}
+	return a
 }
 
-// disagreement says how the database differs from what Stripe's lists say of a user, "" when it does not.
-func (w *world) disagreement(ctx context.Context, u *user) (string, error) {
-	s, err := w.readStripe(u)
-	if err != nil {
-		return "", err
+func at(seconds int64) time.Time { return time.Unix(seconds, 0).UTC() }
+
+// moneyShare is how many of an invoice's points no credit paid for. Negative lines of the operator's are gifts.
+func (s atStripe) moneyShare(invoice object, sum, owed int64, credited bool, gifts int64) int64 {
+	total := invoice.number("total")
+	switch {
+	case sum <= 0:
+		return 0
+	case total > 0:
+		return sum * min(total, paidMoney(invoice)+owed) / total
+	case invoice.text("billing_reason") == "subscription_update":
+		return 0
+	case !credited || total-gifts > 0:
+		return sum
 	}
-	now := w.db.Now()
-	a, _, err := ledger.Show(ctx, w.db, billing.AccountID(u.account))
-	if err != nil {
-		return "", err
+	return 0
+}
+
+// addInvoice adds what a paid invoice granted: one lot, or one for each month of a year that has begun.
+func (s atStripe) addInvoice(lots map[string]due, b bought, now time.Time) {
+	lot := due{granted: b.points, source: "subscription:" + b.invoice.text("subscription"), from: b.from}
+	if paid := s.paidLate(b); !paid.IsZero() {
+		lot.source, lot.from, lot.until = "invoice:"+b.invoice.text("id"), paid, new(b.sold.later(paid, 1))
+		b.from, b.to = paid, *lot.until
 	}
 	switch {
-	case len(s.customers) > 1:
-		return fmt.Sprintf("Stripe has %d customers for one account", len(s.customers)), nil
-	case len(s.customers) == 1 && a.CustomerID != "" && s.customers[0].text("id") != string(a.CustomerID):
-		return fmt.Sprintf("the account's customer is %s and Stripe's %s", a.CustomerID, s.customers[0].text("id")), nil
+	case b.points <= 0:
+		lot.perhaps = true
+		lots[b.key] = lot
+	case b.sold.monthly:
+		s.addMonths(lots, b, lot, now)
+	default:
+		lots[b.key] = lot
 	}
-	lots, err := w.db.LotsByGrant(ctx, a.ID, "stripe")
-	if err != nil {
-		return "", err
-	}
-	if why := s.compareLots(lots, w, now); why != "" {
-		return why, nil
-	}
-	if why := s.compareSubscription(a); why != "" {
-		return why, nil
-	}
-	orders, err := w.db.Orders(ctx, a.ID, "", 1000)
-	if err != nil {
-		return "", err
-	}
-	if why := s.compareOrders(orders); why != "" {
-		return why, nil
-	}
-	if why := s.compareAutomatic(orders, u.monthlyLimit(), now); why != "" {
-		return why, nil
-	}
-	return w.disagreementWithin(ctx, u, now)
 }
 
-// disagreementWithin says how what Stripe does not know, holds and admins' gifts, differs from the account's entries, after an account
-// was settled at that time.
-func (w *world) disagreementWithin(ctx context.Context, u *user, now time.Time) (string, error) {
-	const most = 10_000
-	a, err := w.db.Account(ctx, billing.AccountID(u.account))
-	if err != nil {
-		return "", err
+// paidLate is when an invoice was paid after its subscription had ended, zero where it was not.
+func (s atStripe) paidLate(b bought) time.Time {
+	ended, over := s.ends()["subscription:"+b.invoice.text("subscription")]
+	if paid := at(b.invoice.number("status_transitions.paid_at")); over && paid.After(ended) {
+		return paid
 	}
-	holds, err := w.db.Holds(ctx, a.ID, "", most)
-	if err != nil {
-		return "", err
-	}
-	gifts, err := w.db.LotsByGrant(ctx, a.ID, "admin:"+string(a.ID))
-	if err != nil {
-		return "", err
-	}
-	entries, err := w.entries(u)
-	if err != nil {
-		return "", err
-	}
-	if why := compareHolds(a, holds, entries, now); why != "" {
-		return why, nil
-	}
-	return compareGifts(gifts, entries), nil
+	return time.Time{}
 }
 
-func (s atStripe) compareLots(lots []billing.Lot, w *world, now time.Time) string {
-	wanted := s.lotsDue(w.catalog, now)
-	ended, carried := s.ends(), s.carried(w.catalog)
-	for _, lot := range lots {
-		want, ok := wanted[lot.GrantKey]
-		delete(wanted, lot.GrantKey)
-		off := want.granted - int64(lot.Granted)
-		switch {
-		case !ok && lot.Granted == 0: // a period that a credit paid for: unused points may go over into it
-			continue
-		case !ok:
-			return fmt.Sprintf("%d points were granted for %s, which Stripe does not call paid", lot.Granted, lot.GrantKey)
-		case off > want.slack && !want.most || -off > want.slack:
-			return fmt.Sprintf("%s should have granted %d points and granted %d", lot.GrantKey, want.granted, lot.Granted)
-		case !want.most && (min(want.back, int64(lot.Granted-lot.Expired))-int64(lot.ClawedBack) > want.slack || int64(lot.ClawedBack)-want.back > want.slack): // what expired unused owes nobody
-			return fmt.Sprintf("of %s %d points should be clawed back and %d are", lot.GrantKey, want.back, lot.ClawedBack)
+// moneyBack returns how much of the money that a lot was granted for went back, by refunds and disputes, and how much it was: of all
+// payments of an invoice together.
+func (s atStripe) moneyBack(key string) (back, amount int64) {
+	for _, c := range s.charges {
+		intent, invoice := c.text("payment_intent"), c.text("invoice")
+		of := invoice != "" && strings.HasPrefix(key, "stripe:invoice:"+invoice+":") || intent != "" && key == "stripe:payment_intent:"+intent
+		for _, session := range s.sessions {
+			of = of || key == "stripe:checkout:"+session.text("id") && intent != "" && intent == session.text("payment_intent")
 		}
-		if why := checkExpiry(lot, want, ended, carried[lot.Source]); why != "" {
-			return why
+		if of && c.flag("paid") && c.text("status") == "succeeded" {
+			back += min(c.number("amount_refunded")+s.taken[c.text("id")], c.number("amount"))
+			amount += c.number("amount")
 		}
 	}
-	for key, want := range wanted {
-		if want.perhaps {
-			continue
-		}
-		return fmt.Sprintf("%s should have granted %d points and granted none", key, want.granted)
-	}
-	return ""
+	return back, amount
 }

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
-	"github.com/pointsync/pointsync/pkg/catalog"
 )
 
 // topUpCoolOff is the servers' setting: shorter than most steps of the clock.
@@ -49,18 +48,6 @@ func (s atStripe) automatic() map[string][]object {
 		}
 	}
 	return by
-}
-
-// addAutomatic adds what was bought by itself: as many packs as were paid for.
-func (s atStripe) addAutomatic(lots map[string]due, items *catalog.Catalog) {
-	for _, intents := range s.automatic() {
-		for _, intent := range intents {
-			pack, known := items.Pack(intent.text("metadata." + billing.MetadataItem))
-			if known && intent.text("status") == "succeeded" {
-				lots["stripe:payment_intent:"+intent.text("id")] = due{granted: int64(pack.Points) * intent.number("amount") / pack.Amount}
-			}
-		}
-	}
 }
 
 // compareAutomatic holds automatic orders against their payments: one for each at the most, none that could still be paid by hand, as many

@@ -5,26 +5,28 @@ import (
 	"time"
 )
 
-// addMonths puts months in the place of a year that was paid at once and whose points come month by month: each that has begun, while the
-// subscription and some of the money are there, has an equal part. Of what a change of plan bought it only says how much that is at the most.
-func (s atStripe) addMonths(lots map[string]due, key string, invoice object, from *time.Time, now time.Time) {
-	year := lots[key]
-	delete(lots, key)
-	ended, over := s.ends()["subscription:"+invoice.text("subscription")]
-	back, amount := s.moneyBack(key)
-	plain := invoice.text("billing_reason") != "subscription_update" && from != nil
-	if !plain {
+// addMonths adds the months of a year that was paid and whose points come month by month: each that has begun, while the subscription and
+// some of the money are there. What a credit took is taken from the first months. Of what a change bought for the rest of a year it only
+// says how much that is at the most.
+func (s atStripe) addMonths(lots map[string]due, b bought, lot due, now time.Time) {
+	ended, over := s.ends()[lot.source]
+	back, amount := s.moneyBack(b.key)
+	lot.monthly = true
+	if !b.period {
+		lot.most, lot.perhaps = true, true
 		for n := range 13 {
-			lots[monthKey(key, n)] = due{granted: year.granted, slack: year.slack, until: nil, most: true, perhaps: true}
+			lots[monthKey(b.key, n)] = lot
 		}
 		return
 	}
 	for n := range 12 {
-		begins, ends := monthsLater(*from, n), monthsLater(*from, n+1)
+		begins := monthsLater(b.from, n)
 		if n > 0 && (begins.After(now) || over && !begins.Before(ended)) {
 			return
 		}
-		lots[monthKey(key, n)] = due{granted: year.granted / 12, slack: year.slack + 1, until: &ends, perhaps: n > 0 && amount > 0 && back >= amount}
+		lot.from, lot.granted = begins, min(max(0, b.points-b.month*int64(11-n)), b.month)
+		lot.perhaps = lot.granted == 0 || n > 0 && amount > 0 && back >= amount
+		lots[monthKey(b.key, n)] = lot
 	}
 }
 

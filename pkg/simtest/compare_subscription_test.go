@@ -1,0 +1,124 @@
+package simtest
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+)
+
+// live says whether a subscription in this status goes on.
+func live(status string) bool {
+	return slices.Contains([]string{"trialing", "active", "past_due", "unpaid", "paused"}, status)
+}
+
+// counting is the subscription that the account should show: of ours the paid one, then the newest.
+func (s atStripe) counting() object {
+	ours := s.ours()
+	if len(ours) == 0 {
+		return nil
+	}
+	rank := func(sub object) int {
+		return slices.Index([]string{"incomplete", "paused", "unpaid", "past_due", "trialing", "active"}, sub.text("status"))
+	}
+	return slices.MaxFunc(ours, func(a, b object) int {
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.number("created"), b.number("created")), cmp.Compare(a.text("id"), b.text("id")))
+	})
+}
+
+func (s atStripe) compareSubscription(a billing.Account) string {
+	want, has := s.counting(), a.Subscription
+	going := slices.DeleteFunc(s.ours(), func(sub object) bool { return !live(sub.text("status")) })
+	switch {
+	case len(going) > 1:
+		return fmt.Sprintf("%d subscriptions of one customer go on: %s and %s", len(going), going[0].text("id"), going[1].text("id"))
+	case want == nil && has == nil:
+		return ""
+	case want == nil || has == nil:
+		return fmt.Sprintf("Stripe has %d subscriptions of ours and the account shows %+v", len(s.ours()), has)
+	}
+	start, end := at(want.number("current_period_start")), at(want.number("current_period_end"))
+	about := fmt.Sprintf("the subscription %s: ", want.text("id"))
+	items := want.list("items.data")
+	switch {
+	case want.text("id") != string(has.ID):
+		return about + fmt.Sprintf("the account shows %s", has.ID)
+	case want.text("status") != string(has.Status):
+		return about + fmt.Sprintf("Stripe says %s and the account %s", want.text("status"), has.Status)
+	case len(items) > 0 && itemOf(items[0]) != has.Plan:
+		return about + fmt.Sprintf("Stripe says %s and the account %s", itemOf(items[0]), has.Plan)
+	case len(items) > 0 && items[0].number("quantity") != has.Quantity:
+		return about + fmt.Sprintf("Stripe says %d seats and the account %d", items[0].number("quantity"), has.Quantity)
+	case !start.Equal(has.CurrentPeriodStart) || !end.Equal(has.CurrentPeriodEnd):
+		return about + fmt.Sprintf("Stripe says %s to %s and the account %s to %s", start, end, has.CurrentPeriodStart, has.CurrentPeriodEnd)
+	case s.comesNext(want) != coming(has.Scheduled):
+		return about + fmt.Sprintf("Stripe says that it becomes %q and the account %q", s.comesNext(want), coming(has.Scheduled))
+	case want.flag("cancel_at_period_end") != has.CancelAtPeriodEnd:
+		return about + fmt.Sprintf("Stripe says cancel_at_period_end %v and the account %v", want.flag("cancel_at_period_end"), has.CancelAtPeriodEnd)
+	}
+	if why := s.checkWindow(want, has.Window); why != "" {
+		return about + why
+	}
+	return ""
+}
+
+// comesNext is what a subscription becomes, and when: the first phase to come that sells something else of ours, "" where it goes on as it is.
+func (s atStripe) comesNext(sub object) string {
+	have := sub.list("items.data")
+	for _, phase := range s.phases[sub.text("id")] {
+		items := phase.list("items")
+		if len(items) == 0 || len(have) == 0 || !live(sub.text("status")) {
+			break
+		}
+		if items[0].text("price.id") != have[0].text("price.id") || items[0].number("quantity") != have[0].number("quantity") {
+			return coming(&billing.ScheduledChange{Plan: itemOf(items[0]), Quantity: items[0].number("quantity"), At: at(phase.number("start_date"))})
+		}
+	}
+	return ""
+}
+
+func coming(c *billing.ScheduledChange) string {
+	if c == nil {
+		return ""
+	}
+	return fmt.Sprintf("%d × %s at %d", c.Quantity, c.Plan, c.At.Unix())
+}
+
+// paidUntil is when the last period of a subscription that was paid for ends, the year's as a whole.
+func (s atStripe) paidUntil(sub object) (until time.Time) {
+	for _, b := range s.paidInvoices() {
+		if b.invoice.text("subscription") == sub.text("id") && b.period && b.to.After(until) {
+			until = b.to
+		}
+	}
+	return until
+}
+
+// checkWindow holds the access window against the table in docs/states.md.
+func (s atStripe) checkWindow(sub object, has *billing.Window) string {
+	from, until := at(sub.number("current_period_start")), at(sub.number("current_period_end"))
+	switch status := sub.text("status"); status {
+	case "active", "trialing":
+	case "past_due":
+		if !s.paymentUnderWay(sub) {
+			until = s.paidUntil(sub).Add(pastDueGrace)
+		}
+		if has != nil {
+			from = has.From // which period's it is does not matter
+		}
+	default:
+		if has != nil {
+			return fmt.Sprintf("%s and the window is %v", status, has)
+		}
+		return ""
+	}
+	if ends := s.endsAt(sub); ends != nil && ends.Before(until) {
+		until = *ends
+	}
+	if has == nil || !has.From.Equal(from) || !has.Until.Equal(until) {
+		return fmt.Sprintf("the window is %v and should be from %s to %s", has, from, until)
+	}
+	return ""
+}

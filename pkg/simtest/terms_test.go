@@ -1,0 +1,102 @@
+package simtest
+
+import (
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+)
+
+// terms are what was sold, as the price at Stripe says: amount and points for one.
+type terms struct {
+	amount, points, trial int64
+	rollover              int64 // so many points may live on in the next period
+	monthly               bool  // the points of a year come month by month
+	interval              string
+	count                 int
+}
+
+// termsOf reads what a line or an item sells. It is not ours where its price does not name an item.
+func (s atStripe) termsOf(line object) (t terms, ours bool) {
+	price := func(name string) string { return line.text("price.metadata." + name) }
+	if price(billing.MetadataItem) == "" {
+		return t, false
+	}
+	t = terms{
+		amount: line.number("price.unit_amount"), points: number(price("pointsync_points")), trial: number(price("pointsync_trial_points")),
+		monthly:  price("pointsync_grant_interval") == "month",
+		interval: line.text("price.recurring.interval"), count: int(line.number("price.recurring.interval_count")),
+	}
+	if t.rollover = number(price("pointsync_rollover")); price("pointsync_rollover") == "all" {
+		t.rollover = math.MaxInt64
+	}
+	if price("pointsync_points") == "" {
+		s.fromCatalog(line, &t)
+	}
+	return t, true
+}
+
+// fromCatalog fills in what a price without terms sells.
+func (s atStripe) fromCatalog(line object, t *terms) {
+	item := itemOf(line)
+	if plan, ok := s.catalog.Plan(item); ok {
+		t.points, t.trial, t.rollover, t.monthly = int64(plan.Points), int64(plan.TrialPoints), int64(plan.Rollover), plan.GrantInterval != ""
+	}
+	if pack, ok := s.catalog.Pack(item); ok {
+		t.points = int64(pack.Points)
+	}
+}
+
+func number(text string) int64 {
+	n, _ := strconv.ParseInt(text, 10, 64) // 0 where there is none
+	return n
+}
+
+// whole are the points of a whole period.
+func (t terms) whole() int64 {
+	if t.monthly {
+		return 12 * t.points
+	}
+	return t.points
+}
+
+// later is n periods later, counted as Stripe counts; n months where points come month by month.
+func (t terms) later(from time.Time, n int) time.Time {
+	n *= max(1, t.count)
+	switch {
+	case t.monthly:
+		return monthsLater(from, n)
+	case t.interval == "month":
+		return monthsLater(from, n)
+	case t.interval == "year":
+		return monthsLater(from, 12*n)
+	case t.interval == "week":
+		return from.AddDate(0, 0, 7*n)
+	}
+	return from.AddDate(0, 0, n)
+}
+
+// addAutomatic adds what was bought by itself: as many packs as were paid for, each for the price that there was then.
+func (s atStripe) addAutomatic(lots map[string]due) {
+	for _, intents := range s.automatic() {
+		for _, intent := range intents {
+			if pack, known := s.priceThen(intent); known && intent.text("status") == "succeeded" {
+				lots["stripe:payment_intent:"+intent.text("id")] = due{granted: pack.points * (intent.number("amount") / pack.amount)}
+			}
+		}
+	}
+}
+
+// priceThen are the terms of what a payment names, by the newest price that is not newer than it.
+func (s atStripe) priceThen(intent object) (t terms, known bool) {
+	newest := int64(-1)
+	for _, price := range s.prices {
+		made := price.number("created")
+		if price.text("metadata."+billing.MetadataItem) == intent.text("metadata."+billing.MetadataItem) && made > newest && made <= intent.number("created") {
+			t, known = s.termsOf(object{"price": map[string]any(price)})
+			newest = made
+		}
+	}
+	return t, known
+}
