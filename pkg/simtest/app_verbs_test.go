@@ -31,7 +31,8 @@ func (w *wish) request() request {
 	return r
 }
 
-func (u *user) askFor(wanted *wish) {
+// askFor asks for a wish and returns the status of the definite answer, 0 where there was none.
+func (u *user) askFor(wanted *wish) int {
 	a, unsure, ok := u.insist(wanted.request(), "", patience)
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -39,6 +40,7 @@ func (u *user) askFor(wanted *wish) {
 	if ok {
 		u.judgeWish(wanted, a)
 	}
+	return a.status
 }
 
 // judgeWish holds a definite answer against the one before, and what it shows against what was asked for. The caller holds u.mu.
@@ -56,6 +58,9 @@ func (u *user) judgeWish(wanted *wish, a answer) {
 		}
 		wanted.done = true
 	case http.StatusBadRequest: // as many seats as there are, of a plan that has fewer
+		if u.w.changed.Load() { // or a plan that is no longer sold
+			break
+		}
 		if wanted.body["plan"] == nil || wanted.body["quantity"] != nil || wanted.done {
 			u.w.violate(u, "%s %v under %s answers %s", wanted.path, wanted.body, wanted.key, a)
 		}

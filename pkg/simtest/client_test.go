@@ -18,16 +18,18 @@ type user struct {
 	number int
 	email  string
 
-	mu       sync.Mutex
-	account  string // its id, once registered
-	customer string // at Stripe, once known
-	token    string
-	refresh  string
-	old      []string // tokens held before, the newest last
-	claims   []claims // what every token said that has not been held against the database yet
-	journal  []*intent
-	orders   []order
-	wishes   []*wish // the last few, about the subscription
+	mu         sync.Mutex
+	account    string    // its id, once registered
+	customer   string    // at Stripe, once known
+	switchedOn time.Time // when packs were last wanted to be bought by themselves, on Stripe's clock
+	gone       []string  // customers of theirs that were deleted at Stripe
+	token      string
+	refresh    string
+	old        []string // tokens held before, the newest last
+	claims     []claims // what every token said that has not been held against the database yet
+	journal    []*intent
+	orders     []order
+	wishes     []*wish // the last few, about the subscription
 }
 
 const password = "correct horse battery"

@@ -71,6 +71,7 @@ type long struct {
 
 func newLong(t *testing.T, s size, dialect store.Dialect) *long {
 	l := &long{world: newWorld(t, s, dialect, false), r: rand.New(rand.NewPCG(s.seed, uint64(s.users))), began: time.Now()}
+	l.steady = true
 	l.again = fmt.Sprintf("make sim-long SEED=%d LONG_USERS=%d LONG_EVENTS=%d", s.seed, s.users, *longEvents)
 	var err error
 	l.syncer, err = newSyncer(l.world)

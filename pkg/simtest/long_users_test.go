@@ -43,6 +43,11 @@ const joinTries = 5
 // join logs in and subscribes.
 func (u *user) join(r *rand.Rand) {
 	u.login()
+	u.enter(r)
+}
+
+// enter subscribes to some plan.
+func (u *user) enter(r *rand.Rand) {
 	body := somePlan(r, "item")
 	for range joinTries {
 		made, ok := u.order(body)

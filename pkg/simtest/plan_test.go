@@ -75,8 +75,14 @@ func makePlan(s size) []wave {
 			if world := r.IntN(100) < worldShare; world {
 				one.verb = pick(r, worldVerbs).name
 				r.IntN(s.users) // as many numbers are drawn for every step
+				if *favour != "" && one.seed%2 == 0 && has(worldVerbs, *favour) {
+					one.verb = *favour
+				}
 			} else {
 				one.verb = pick(r, userVerbs).name
+				if *favour != "" && one.seed%3 == 0 && has(userVerbs, *favour) {
+					one.verb = *favour
+				}
 				one.user = r.IntN(s.users)
 			}
 			if made++; made <= s.steps {
@@ -116,6 +122,10 @@ func find[F any](table []weighted[F], name string) F {
 		}
 	}
 	panic("no such verb: " + name)
+}
+
+func has[F any](table []weighted[F], name string) bool {
+	return slices.ContainsFunc(table, func(each weighted[F]) bool { return each.name == name })
 }
 
 func printPlan(plan []wave) string {

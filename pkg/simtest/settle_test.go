@@ -124,6 +124,9 @@ func (w *world) settle() (took settled) {
 	}
 	w.awaitAgreement(deadline)
 	took.agreement = time.Since(begin)
+	if len(w.broken()) == 0 {
+		w.checkEndings()
+	}
 	return took
 }
 

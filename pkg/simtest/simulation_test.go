@@ -73,6 +73,8 @@ func simulate(t *testing.T, s size, dialect store.Dialect) {
 	}
 	w.admin.register()
 	w.appointAdmin()
+	w.begin("the opening")
+	w.play(makeOpening(s))
 	for n, steps := range makePlan(s) {
 		w.begin(fmt.Sprintf("wave %d", n))
 		w.play(steps)
@@ -136,7 +138,11 @@ func (w *world) do(s step) {
 		find(worldVerbs, s.verb)(w, s.rand())
 		return
 	}
-	find(userVerbs, s.verb)(w.users[s.user], s.rand())
+	table := userVerbs
+	if s.number < 0 {
+		table = opening
+	}
+	find(table, s.verb)(w.users[s.user], s.rand())
 }
 
 const (

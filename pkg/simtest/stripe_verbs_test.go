@@ -8,10 +8,10 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
-	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/sandbox/sandboxtest"
 )
 
@@ -148,17 +148,18 @@ func (u *user) customerID() string {
 	return u.customer
 }
 
-// subscription answers one that has not ended, false where there is none.
+// subscription returns one of ours that has not ended, false where there is none.
 func (u *user) subscription() (object, bool) {
 	customer := u.customerID()
 	if customer == "" {
 		return nil, false
 	}
 	found, err := u.w.all("/v1/subscriptions", url.Values{"customer": {customer}})
-	if err != nil || len(found) == 0 {
+	n := slices.IndexFunc(found, func(s object) bool { return planOf(s) != "" })
+	if err != nil || n < 0 {
 		return nil, false
 	}
-	return found[0], true
+	return found[n], true
 }
 
 func (u *user) change(what string, form url.Values) {
@@ -206,11 +207,14 @@ func (u *user) changePlan(r *rand.Rand) {
 	if r.IntN(4) == 0 {
 		behavior = "none"
 	}
-	s, ok := u.subscription()
-	if !ok {
-		return
+	if s, ok := u.subscription(); ok {
+		u.changeAtStripe(s, wanted, behavior)
 	}
-	prices, err := u.w.all("/v1/prices", url.Values{"lookup_keys[]": {billing.LookupKey(wanted)}})
+}
+
+// changeAtStripe gives a subscription another plan. What is invoiced at once waits for its payment.
+func (u *user) changeAtStripe(s object, wanted, behavior string) {
+	prices, err := u.w.all("/v1/prices", lookupKey(wanted))
 	items := s.list("items.data")
 	if err != nil || len(prices) == 0 || len(items) == 0 || items[0].text("price.id") == prices[0].text("id") {
 		return

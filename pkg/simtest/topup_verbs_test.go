@@ -24,7 +24,12 @@ func (u *user) setTopUp(r *rand.Rand) {
 	}
 	a, _, ok := u.insist(request{method: "PUT", path: "/points/top-up", body: body}, "", patience)
 	u.w.note(u.number, "top up by %v: %s", body, a)
-	if ok && a.status != http.StatusOK && a.status != http.StatusConflict {
+	now := u.w.now()
+	u.mu.Lock()
+	u.switchedOn = now
+	u.mu.Unlock()
+	retired := u.w.changed.Load() && (a.status == http.StatusBadRequest || a.status == http.StatusNotFound)
+	if ok && a.status != http.StatusOK && a.status != http.StatusConflict && !retired {
 		u.w.violate(u, "setting a top-up answers %s", a)
 	}
 }

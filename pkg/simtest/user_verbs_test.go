@@ -59,6 +59,12 @@ var userVerbs = []weighted[func(*user, *rand.Rand)]{
 	{"cancel, and resume while a sync reads it", 6, (*user).changeUnderSync},
 	{"have a card that will fail", 2, func(u *user, _ *rand.Rand) { u.swapCard("pm_card_chargeCustomerFail") }},
 	{"have a good card again", 2, func(u *user, _ *rand.Rand) { u.swapCard("pm_card_visa") }},
+	{"pay an open invoice", 4, (*user).payOpenInvoice},
+	{"have the bank decide", 4, (*user).decideDebit},
+	{"pay by debit from now on", 3, (*user).swapToDebit},
+	{"be given an end by an operator", 4, (*user).setEnd},
+	{"have the collection paused", 3, (*user).pauseCollection},
+	{"be given goodwill", 3, (*user).giveGoodwill},
 }
 
 // cards are what people pay with; the good one more often.

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
 	"os/exec"
 	"regexp"
 	"slices"
@@ -50,6 +49,12 @@ type world struct {
 	admin    *user     // gives points and takes them away
 	endpoint *endpoint // the operator's own, where there is one
 
+	shelf       string      // where the servers read the catalogue
+	changed     atomic.Bool // whether the operator changed it
+	steady      bool        // the clock is not the users' to move
+	foreignOnce sync.Once
+	foreign     string // a price that is none of ours
+
 	keys   atomic.Int64
 	lost   atomic.Bool  // whether webhooks were lost: then only a reconcile can tell
 	failed atomic.Int64 // tries of clients that had no definite answer
@@ -62,6 +67,9 @@ type world struct {
 	struck     map[string]int64 // how often faults of each kind have struck
 	current    string           // the wave that runs
 }
+
+// debitHours is how long banks take over a debit: longer than any grace but that of a payment that failed.
+const debitHours = 30
 
 // applicationName is how PostgreSQL knows the servers' connections from the test's own.
 const applicationName = "pointsync"
@@ -106,6 +114,8 @@ func newShop(t testing.TB, s size, dialect store.Dialect, databaseURL string) *w
 	server := httptest.NewServer(local.Handler())
 	t.Cleanup(func() { server.CloseClientConnections(); server.Close(); w.must(local.Close()) })
 	w.stripe = server.URL
+	status, _ := w.control(w.ctx, "POST", "settings", map[string]any{"debit_hours": debitHours})
+	w.note(-1, "bank debits take %d hours: %d", debitHours, status)
 	w.catalog, err = catalog.Load("testdata/catalog.yaml")
 	w.must(err)
 
@@ -122,15 +132,13 @@ func newShop(t testing.TB, s size, dialect store.Dialect, databaseURL string) *w
 func (w *world) open(databaseURL string, servers int, more ...string) {
 	w.t.Helper()
 	w.api = newWire(w.t)
-	path, err := os.Getwd()
-	w.must(err)
 	stripe := w.stripe
 	if w.toStripe != nil {
 		stripe = "http://" + w.toStripe.addr()
 	}
 	w.env = []string{
 		"DATABASE_URL=" + databaseURL, "STRIPE_SECRET_KEY=" + sandboxtest.Key, "STRIPE_API_BASE=" + stripe,
-		"POINTSYNC_CLOCK_URL=" + w.stripe + "/_sandbox/clock", "POINTSYNC_CATALOG=" + path + "/testdata/catalog.yaml",
+		"POINTSYNC_CLOCK_URL=" + w.stripe + "/_sandbox/clock", "POINTSYNC_CATALOG=" + w.stock(),
 		"GOGC=400", "POINTSYNC_SIGNING_KEYS=" + token.GenerateKey("sim"), "POINTSYNC_ALLOWED_ORIGINS=https://app.example.com",
 		"POINTSYNC_ALLOW_LOCAL_WEBHOOKS=true", fmt.Sprintf("POINTSYNC_LOW_POINTS=%d", lowPoints),
 		"POINTSYNC_TOP_UP_COOL_OFF=" + topUpCoolOff.String(),

@@ -1,0 +1,136 @@
+package simtest
+
+import (
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+)
+
+// ibans are accounts that pay, and one that fails, each in the bank's own time.
+var ibans = []weighted[string]{
+	{"pays", 3, "AT611904300234573201"},
+	{"fails", 1, "AT861904300235473202"},
+}
+
+// debit makes a payment method of a bank account; one of the user's customer where it has one.
+func (u *user) debit(iban string) string {
+	made, ok := u.atStripe("a bank account", "POST", "/v1/payment_methods", url.Values{
+		"type": {"sepa_debit"}, "sepa_debit[iban]": {iban}, "billing_details[name]": {"A Customer"}, "billing_details[email]": {u.email},
+	})
+	if !ok {
+		return ""
+	}
+	if customer := u.customerID(); customer != "" {
+		u.atStripe("kept", "POST", "/v1/payment_methods/"+made.text("id")+"/attach", url.Values{"customer": {customer}})
+	}
+	return made.text("id")
+}
+
+// subscribeByDebit pays for a first period from a bank account: the order waits for the bank, and fails with it.
+func (u *user) subscribeByDebit(r *rand.Rand) {
+	method := u.debit(pick(r, ibans).do)
+	u.start(somePlan(r, "item"), method)
+	if r.IntN(2) == 0 {
+		u.decideDebit(r)
+	}
+}
+
+func (u *user) buyPackByDebit(r *rand.Rand) {
+	method := u.debit(pick(r, ibans).do)
+	body := map[string]any{"item": "small", "quantity": 1 + r.IntN(6)}
+	made, ok := u.order(body)
+	if !ok {
+		return
+	}
+	status := u.pay(made, method)
+	u.w.note(u.number, "pay %s by debit: %d", made.session, status)
+	if r.IntN(2) == 0 {
+		u.look(made)
+	}
+	if status == http.StatusOK && r.IntN(2) == 0 {
+		if next, ok := u.order(body); ok && next.session == made.session {
+			u.w.violate(u, "the page %s is complete and was handed out again, under another key", made.session)
+		}
+	}
+}
+
+// swapToDebit pays for what comes from a bank account.
+func (u *user) swapToDebit(r *rand.Rand) {
+	if _, ok := u.subscription(); ok {
+		u.swapCard(u.debit(pick(r, ibans).do))
+	}
+}
+
+// renewByDebit lets a renewal wait for the bank, which decides at once, in its own time, or after the old points' grace.
+func (u *user) renewByDebit(r *rand.Rand) {
+	s, ok := u.subscribed(r)
+	if !ok {
+		return
+	}
+	u.swapCard(u.debit(pick(r, ibans).do))
+	if !u.w.reach(periodEnd(s).Add(minutes(70))) {
+		return
+	}
+	u.spendSome(r)
+	if r.IntN(2) == 0 {
+		u.w.reach(periodEnd(s).Add(minutes(150 + r.IntN(1440)))) // past the grace
+		u.readSession(r)
+		u.spendSome(r)
+		u.checkKept(s)
+	}
+	if r.IntN(2) == 0 {
+		u.decideDebit(r)
+	}
+}
+
+// changeByDebit changes up where the money takes its time: no second invoice, and never two debits.
+func (u *user) changeByDebit(r *rand.Rand) {
+	if _, ok := u.having("basic"); !ok {
+		return
+	}
+	u.swapCard(u.debit(pick(r, ibans).do))
+	wanted := u.wish("/subscription/change", map[string]any{"plan": "pro"})
+	u.askFor(wanted)
+	if r.IntN(2) == 0 {
+		u.askFor(wanted)
+	}
+	if r.IntN(2) == 0 {
+		u.askFor(u.wish("/subscription/change", map[string]any{"plan": "pro"}))
+	}
+	if asked := u.atBank(); len(asked) > 1 {
+		u.w.violate(u, "the bank was asked for one change %d times: %s and %s", len(asked), asked[0].text("id"), asked[1].text("id"))
+	}
+	if r.IntN(2) == 0 {
+		u.decideDebit(r)
+	}
+}
+
+// atBank are the payments of changes that a bank has still to decide.
+func (u *user) atBank() (waiting []object) {
+	invoices := u.openInvoices()
+	for _, invoice := range invoices {
+		if invoice.text("billing_reason") == "subscription_update" && u.processing([]object{invoice}) {
+			waiting = append(waiting, invoice)
+		}
+	}
+	return waiting
+}
+
+// decideDebit lets the user's bank decide what it is processing.
+func (u *user) decideDebit(r *rand.Rand) {
+	outcome := []string{"succeeded", "succeeded", "failed"}[r.IntN(3)]
+	customer := u.customerID()
+	if customer == "" {
+		return
+	}
+	intents, err := u.w.all("/v1/payment_intents", url.Values{"customer": {customer}})
+	if err != nil {
+		return
+	}
+	for _, intent := range intents {
+		if intent.text("status") == "processing" {
+			status, _ := u.w.control(u.w.ctx, "POST", "intents/"+intent.text("id")+"/settle", map[string]any{"outcome": outcome})
+			u.w.note(u.number, "the bank decides %s: %s: %d", intent.text("id"), outcome, status)
+		}
+	}
+}

@@ -1,0 +1,100 @@
+package simtest
+
+import (
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+)
+
+// automaticPayments are those that top-ups made and that were paid, of the user's present customer.
+func (u *user) automaticPayments() (paid []object) {
+	customer := u.customerID()
+	if customer == "" {
+		return nil
+	}
+	var s atStripe
+	var err error
+	of := url.Values{"customer": {customer}}
+	if s.intents, err = u.w.all("/v1/payment_intents", of); err != nil {
+		return nil
+	}
+	if s.sessions, err = u.w.all("/v1/checkout/sessions", of); err != nil {
+		return nil
+	}
+	for _, intents := range s.automatic() {
+		for _, intent := range intents {
+			if intent.text("status") == "succeeded" {
+				paid = append(paid, intent)
+			}
+		}
+	}
+	return paid
+}
+
+// undoTopUp takes the money of an automatic order back, by a refund or a dispute, and spends what is left: the points that go must
+// not be what buys the next pack.
+func (u *user) undoTopUp(r *rand.Rand) {
+	paid := u.automaticPayments()
+	if len(paid) == 0 { // let one come about
+		u.start(map[string]any{"item": "small", "save_payment_method": true}, "pm_card_visa")
+		u.setTopUp(r)
+		u.spendAll()
+		u.w.reach(u.w.now().Add(time.Minute))
+		u.w.flush()
+		paid = u.automaticPayments()
+	}
+	if len(paid) == 0 {
+		return
+	}
+	latest := paid[0]
+	for _, intent := range paid {
+		if intent.number("created") > latest.number("created") {
+			latest = intent
+		}
+	}
+	how, wish := "dispute", map[string]any{}
+	if r.IntN(2) == 0 {
+		if how = "refund"; r.IntN(2) == 0 {
+			wish["amount"] = 1 + latest.number("amount")/2
+		}
+	}
+	status, _ := u.w.control(u.w.ctx, "POST", "payments/"+latest.text("id")+"/"+how, wish)
+	u.w.note(u.number, "%s of the automatic %s: %d", how, latest.text("id"), status)
+	u.w.reach(u.w.now().Add(topUpCoolOff + time.Minute))
+	u.spendAll()
+}
+
+// payDuringSync pays for a pack while a refused spend's look at Stripe is under way, and then spends what the pack brings: only a picture
+// that began after the request may refuse it.
+func (u *user) payDuringSync(r *rand.Rand) {
+	u.w.reach(u.w.now().Add(2 * time.Minute)) // for the budget of looks
+	made, ok := u.order(map[string]any{"item": "small", "quantity": 6})
+	if !ok {
+		return
+	}
+	u.w.control(u.w.ctx, "POST", "faults", map[string]any{"kind": "webhook_delay", "delay_seconds": 600, "next": 6})
+	if u.w.toStripe != nil {
+		for range 5 {
+			u.w.toStripe.delayAnswer(time.Duration(150+r.IntN(200)) * time.Millisecond)
+		}
+	}
+	var wait sync.WaitGroup
+	wait.Go(func() { u.try(u.newSpend(1_000_000), "", patience) })
+	had, debt := u.shown()
+	status := u.pay(made, "pm_card_visa")
+	u.w.note(u.number, "pay %s while Stripe is asked: %d", made.session, status)
+	in := u.newSpend(had + 1)
+	a, unsure, definite := u.ask(in, "", patience)
+	wait.Wait()
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if in.unsure = unsure || !definite; !definite {
+		return
+	}
+	if a.status == http.StatusPaymentRequired && status == http.StatusOK && !unsure && debt == 0 {
+		u.w.violate(u, "%s was paid, and a spend after that, of a point more than there was, answers %s", made.session, a)
+	}
+	u.judge(in, a)
+}

@@ -1,0 +1,187 @@
+package simtest
+
+import (
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+)
+
+// changeInDraftHour changes plan or seats after the period moved and before its invoice is charged: what the change brings belongs
+// to the period that has just begun, and the renewal that is paid an hour later ends none of it.
+func (u *user) changeInDraftHour(r *rand.Rand) {
+	s, ok := u.subscribed(r)
+	if !ok || !u.w.reach(periodEnd(s).Add(minutes(1+r.IntN(50)))) {
+		return
+	}
+	u.changeSomehow(r)
+	u.w.reach(periodEnd(s).Add(minutes(130)))
+	u.w.flush()
+	if r.IntN(2) == 0 {
+		u.spendAll()
+	}
+}
+
+// changeSomehow changes the plan in each of the ways that there are: at once in the app, at Stripe at once or with the renewal.
+func (u *user) changeSomehow(r *rand.Rand) {
+	switch r.IntN(4) {
+	case 0:
+		u.askFor(u.wish("/subscription/change", map[string]any{"plan": "pro"}))
+	case 1:
+		u.changeInApp(r)
+	case 2:
+		if s, ok := u.subscription(); ok {
+			u.changeAtStripe(s, "pro", []string{"create_prorations", "always_invoice"}[r.IntN(2)])
+		}
+	default:
+		u.changePlan(r)
+	}
+}
+
+// holdOverRenewal holds all points a minute before a renewal and gives them back after it: what a plan lets roll over is no more for it.
+func (u *user) holdOverRenewal(r *rand.Rand) {
+	s, ok := u.having([]string{"pro", "pro", "pro", "basic"}[r.IntN(4)])
+	if !ok || !u.w.reach(periodEnd(s).Add(-time.Minute)) {
+		return
+	}
+	all, _ := u.shown()
+	if all == 0 {
+		return
+	}
+	hold := u.intend(intent{kind: billing.EntryHold, amount: all - r.Int64N(all)/4, ttl: 4*time.Hour + minutes(r.IntN(4*1440))})
+	if u.try(hold, "", patience); hold.state != acknowledged {
+		return
+	}
+	u.w.reach(periodEnd(s).Add(minutes(61 + r.IntN(90))))
+	u.w.flush()
+	if r.IntN(5) > 0 {
+		u.try(u.end(hold, r), "", patience)
+	}
+}
+
+// failRenewal lets a subscription's renewal fail, and returns it as it then is.
+func (u *user) failRenewal(r *rand.Rand) (object, bool) {
+	s, ok := u.subscribed(r)
+	if !ok {
+		return nil, false
+	}
+	u.swapCard("pm_card_chargeCustomerFail")
+	if !u.w.reach(periodEnd(s).Add(minutes(61 + r.IntN(30)))) {
+		return nil, false
+	}
+	return u.again(s), true
+}
+
+// payAfterEnd pays the invoice of a renewal that failed, once the subscription was cancelled: the points live one period from then.
+func (u *user) payAfterEnd(r *rand.Rand) {
+	if _, ok := u.failRenewal(r); !ok {
+		return
+	}
+	if r.IntN(3) == 0 {
+		u.askFor(u.wish("/subscription/cancel", map[string]any{"at": "now"}))
+	} else {
+		u.cancelNow(r)
+	}
+	u.w.reach(u.w.now().Add(minutes(r.IntN(5 * 1440))))
+	for _, invoice := range u.openInvoices() {
+		u.payInvoice(invoice, "pm_card_visa")
+	}
+	u.w.flush()
+	if r.IntN(2) == 0 {
+		u.spendAll()
+	}
+}
+
+// lookBeforeSync lets a renewal fail while its webhooks are late, and reads the session past the end of the period's points and before
+// a sync knows: a read ends nothing that a sync would keep.
+func (u *user) lookBeforeSync(r *rand.Rand) {
+	s, ok := u.subscribed(r)
+	if !ok {
+		return
+	}
+	u.swapCard("pm_card_chargeCustomerFail")
+	u.readSession(r)
+	u.w.control(u.w.ctx, "POST", "faults", map[string]any{"kind": "webhook_delay", "delay_seconds": 4 * 3600, "next": 12})
+	if !u.w.reach(periodEnd(s).Add(minutes(125 + r.IntN(60)))) {
+		return
+	}
+	u.readSession(r)
+	u.spendSome(r)
+	u.checkKept(s)
+}
+
+// checkKept says where points of the last paid period of a subscription ran out although Stripe still tries to charge the next one, or a
+// bank has not decided yet: they last 72 hours, or until the bank decides (docs/states.md).
+func (u *user) checkKept(s object) {
+	s = u.again(s)
+	invoices, err := u.w.all("/v1/invoices", url.Values{"customer": {s.text("customer")}, "subscription": {s.text("id")}})
+	if err != nil || s.number("cancel_at") != 0 || s.text("schedule") != "" || planOf(s) == "yearly" {
+		return
+	}
+	var paid object
+	until := int64(0)
+	for _, invoice := range invoices {
+		for _, line := range invoice.list("lines.data") {
+			if end := line.number("period.end"); invoice.text("status") == "paid" && itemOf(line) != "" && !line.flag("proration") && end > until {
+				paid, until = invoice, end
+			}
+		}
+	}
+	retrying := s.text("status") == "past_due" && u.w.now().Unix() < until+int64((pastDueGrace-time.Minute).Seconds())
+	if paid == nil || !retrying && !(s.text("status") == "active" && u.processing(invoices)) {
+		return
+	}
+	lots, err := u.w.db.LotsByGrant(u.w.ctx, billing.AccountID(u.account), "stripe:invoice:"+paid.text("id"))
+	for _, lot := range lots {
+		if err == nil && lot.Expired > 0 {
+			u.w.violate(u, "%d points of %s ran out while %s is %s and its next payment is not decided", lot.Expired, lot.GrantKey, s.text("id"), s.text("status"))
+		}
+	}
+}
+
+// processing reports whether a bank still has to decide about one of the invoices that are open.
+func (u *user) processing(invoices []object) bool {
+	for _, invoice := range invoices {
+		if id := invoice.text("payment_intent"); id != "" && invoice.text("status") == "open" {
+			if intent, _ := u.w.ask("GET", "/v1/payment_intents/"+id, nil); intent.text("status") == "processing" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// payOpenInvoice pays what is open, on its page: late, or what a refused change left.
+func (u *user) payOpenInvoice(r *rand.Rand) {
+	if found := u.openInvoices(); len(found) > 0 {
+		u.payInvoice(found[r.IntN(len(found))], pick(r, cards).do)
+	}
+}
+
+// changeBeforeEnd cancels, has a card that fails, and asks for a plan that costs more: a refusal leaves what was arranged as it was.
+func (u *user) changeBeforeEnd(r *rand.Rand) {
+	s, ok := u.subscribed(r)
+	if !ok {
+		return
+	}
+	switch r.IntN(4) {
+	case 0:
+		u.change("cancel on a day", url.Values{"cancel_at": {seconds(u.w.now().Add(day + minutes(r.IntN(20*1440))))}})
+	case 1:
+		u.cancelLater(r)
+	default:
+		u.askFor(u.wish("/subscription/cancel", map[string]any{}))
+	}
+	u.swapCard("pm_card_chargeCustomerFail")
+	before := u.again(s)
+	refused := u.askFor(u.wish("/subscription/change", []map[string]any{{"plan": "pro"}, {"plan": "yearly"}, {"plan": "basic", "quantity": 5}}[r.IntN(3)]))
+	after := u.again(s)
+	if refused == http.StatusPaymentRequired && before.number("cancel_at") != 0 && after.number("cancel_at") == 0 && live(after.text("status")) {
+		u.w.violate(u, "%s was to end at %d; a change was refused, and now it goes on for ever", s.text("id"), before.number("cancel_at"))
+	}
+	if r.IntN(2) == 0 {
+		u.swapCard("pm_card_visa")
+	}
+}

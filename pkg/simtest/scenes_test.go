@@ -1,0 +1,136 @@
+package simtest
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+)
+
+var favour = flag.String("favour", "", "a verb that every third step of users is, or every other one of the world, to look at it more closely")
+
+// furthest bounds how far one verb moves the clock to the moment that it is about.
+const furthest = 45 * day
+
+// reach moves the clock to a moment, unless it is over already. It returns false where that is too far, or where the clock is not the
+// users' to move.
+func (w *world) reach(at time.Time) bool {
+	by := at.Sub(w.now())
+	if by > furthest || by > 0 && w.steady {
+		return false
+	}
+	if by > 0 {
+		w.advance(by.Truncate(time.Second) + time.Second)
+	}
+	return true
+}
+
+// opening is what users begin with, before the plan: most have a subscription, so that there is something to change, renew and end.
+var opening = []weighted[func(*user, *rand.Rand)]{
+	{"has a plan", 6, func(u *user, r *rand.Rand) { u.enter(r) }},
+	{"has a plan and a top-up", 2, func(u *user, r *rand.Rand) { u.enter(r); u.setTopUp(r) }},
+	{"has a plan that rolls over", 2, func(u *user, _ *rand.Rand) { u.having("pro") }},
+	{"has nothing", 2, func(*user, *rand.Rand) {}},
+}
+
+// makeOpening makes the step that each user begins with.
+func makeOpening(s size) (steps wave) {
+	r := rand.New(rand.NewPCG(^s.seed, uint64(s.users)))
+	for n := range s.users {
+		steps = append(steps, step{number: -1 - n, user: n, verb: pick(r, opening).name, seed: r.Uint64()})
+	}
+	return steps
+}
+
+// planOf is the item that a subscription of ours has, "" for anybody else's.
+func planOf(sub object) string {
+	if items := sub.list("items.data"); len(items) > 0 {
+		return itemOf(items[0])
+	}
+	return ""
+}
+
+func periodEnd(sub object) time.Time { return time.Unix(sub.number("current_period_end"), 0) }
+
+// subscribed returns the user's subscription, and subscribes to some plan first where there is none.
+func (u *user) subscribed(r *rand.Rand) (object, bool) {
+	if s, ok := u.subscription(); ok {
+		return s, true
+	}
+	return u.start(somePlan(r, "item"), "pm_card_visa")
+}
+
+// having returns the user's subscription to this very plan, and subscribes or changes to it where need be.
+func (u *user) having(plan string) (object, bool) {
+	s, ok := u.subscription()
+	if !ok {
+		return u.start(map[string]any{"item": plan}, "pm_card_visa")
+	}
+	if planOf(s) != plan {
+		u.changeAtStripe(s, plan, "always_invoice")
+		s, ok = u.subscription()
+	}
+	return s, ok && planOf(s) == plan
+}
+
+func (u *user) start(body map[string]any, method string) (object, bool) {
+	made, ok := u.order(body)
+	if !ok {
+		return nil, false
+	}
+	status := u.pay(made, method)
+	u.w.note(u.number, "pay %s with %s: %d", made.session, method, status)
+	u.look(made)
+	return u.subscription()
+}
+
+// again reads a subscription of before.
+func (u *user) again(s object) object {
+	found, _ := u.w.ask("GET", "/v1/subscriptions/"+s.text("id"), nil)
+	return found
+}
+
+// tell asks Stripe for something and notes the answer.
+func (u *user) atStripe(what, method, path string, form url.Values) (object, bool) {
+	o, status := u.w.ask(method, path, form)
+	u.w.note(u.number, "%s: %s %s %v: %d %s", what, method, path, form, status, o.text("error.message"))
+	return o, status == http.StatusOK
+}
+
+// shown is how many points the user is shown, and how many they owe.
+func (u *user) shown() (available, debt int64) {
+	a, _, ok := u.insist(request{method: "GET", path: "/session"}, "", patience)
+	if !ok {
+		return 0, 0
+	}
+	return a.number("points.available"), a.number("points.debt")
+}
+
+// spendAll spends what the user is shown, so that points that should not be there are used, and points that should are missed.
+func (u *user) spendAll() {
+	if n, _ := u.shown(); n > 0 {
+		u.try(u.newSpend(n), "", patience)
+	}
+}
+
+// openInvoices are those of ours that can still be paid.
+func (u *user) openInvoices() []object {
+	customer := u.customerID()
+	if customer == "" {
+		return nil
+	}
+	found, _ := u.w.all("/v1/invoices", url.Values{"customer": {customer}, "status": {"open"}})
+	return found
+}
+
+func (u *user) payInvoice(invoice object, method string) {
+	u.atStripe("pay an open invoice", "POST", "/v1/invoices/"+invoice.text("id")+"/pay", url.Values{"payment_method": {method}})
+}
+
+func seconds(t time.Time) string { return fmt.Sprint(t.Unix()) }
+
+func lookupKey(item string) url.Values { return url.Values{"lookup_keys[]": {billing.LookupKey(item)}} }
