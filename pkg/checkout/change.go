@@ -119,11 +119,16 @@ func (s *Service) claimChange(ctx context.Context, draft billing.SubscriptionCha
 			}
 			if ok {
 				replayed = true
-				c, err = takeUp(ctx, tx, known, draft)
-				return err
+				if c, err = takeUp(ctx, tx, known, draft); err != nil || c.Status == billing.ChangeDone || c.Status == billing.ChangeFailed {
+					return err
+				}
+				return takeRequest(ctx, tx, draft.AccountID, billing.RequestSubscription)
 			}
 		}
 		if err := makeRoom(ctx, tx, draft.AccountID); err != nil {
+			return err
+		}
+		if err := takeRequest(ctx, tx, draft.AccountID, billing.RequestSubscription); err != nil {
 			return err
 		}
 		c, replayed = draft, false

@@ -53,12 +53,18 @@ func eachPlanShop(t *testing.T, f func(t *testing.T, s *planShop)) {
 
 func newPlanShop(t *testing.T, dialect store.Dialect) *planShop {
 	t.Helper()
-	items, err := catalog.Parse(strings.NewReader(plans))
-	must(t, err)
+	items := planItems(t)
 	offset := new(atomic.Int64)
 	now := func() time.Time { return time.Now().Add(time.Duration(offset.Load())) }
 	db := storetest.OpenURL(t, storetest.URL(t, dialect), now)
 	return &planShop{stock(t, db, items, stripegw.Options{MaxRetries: -1, Now: now}), offset, items}
+}
+
+func planItems(t *testing.T) *catalog.Catalog {
+	t.Helper()
+	items, err := catalog.Parse(strings.NewReader(plans))
+	must(t, err)
+	return items
 }
 
 func (s *planShop) advance(d time.Duration) {

@@ -63,6 +63,9 @@ func (s *Service) Create(ctx context.Context, id billing.AccountID, r Request) (
 	if err != nil {
 		return o, false, err
 	}
+	if err := s.admit(ctx, id, r.Key); err != nil {
+		return o, false, err
+	}
 	a, err := s.ensureCustomer(ctx, id)
 	if err != nil {
 		return o, false, err

@@ -35,6 +35,9 @@ func (s *Service) Preview(ctx context.Context, id billing.AccountID, r ChangeReq
 	if err != nil {
 		return p, err
 	}
+	if err := lockAndTake(ctx, s.db, id, billing.RequestSubscription); err != nil {
+		return p, err
+	}
 	v, err := s.look(ctx, id)
 	if err != nil {
 		return p, err

@@ -15,7 +15,7 @@ func notApplicable() error {
 }
 
 // promotion looks up the code that a customer typed. A repeat whose order has its page needs none: by then its own purchase may have used
-// the code up. Errors: EInvalid.
+// the code up. Errors: EInvalid, ETooMany.
 func (s *Service) promotion(ctx context.Context, a billing.Account, r Request) (billing.PromotionCodeID, error) {
 	if r.Promotion == "" {
 		return "", nil
@@ -28,6 +28,9 @@ func (s *Service) promotion(ctx context.Context, a billing.Account, r Request) (
 		if err != nil && billing.CodeOf(err) != billing.ENotFound {
 			return "", err
 		}
+	}
+	if err := lockAndTake(ctx, s.db, a.ID, billing.RequestPromotion); err != nil {
+		return "", err
 	}
 	id, err := s.stripe.PromotionCode(ctx, r.Promotion, a.CustomerID)
 	if billing.CodeOf(err) == billing.ENotFound {

@@ -27,7 +27,7 @@ func (s *Service) Status(ctx context.Context, id billing.AccountID, order billin
 }
 
 // Portal answers the address of Stripe's billing portal. Errors: EInvalid, EConflict for an account that never bought,
-// EStripeUnavailable, EStripeRefused.
+// ETooMany, EStripeUnavailable, EStripeRefused.
 func (s *Service) Portal(ctx context.Context, id billing.AccountID, returnURL string) (string, error) {
 	target, err := s.origins.resolve("/return_url", returnURL, "/")
 	if err != nil {
@@ -39,6 +39,9 @@ func (s *Service) Portal(ctx context.Context, id billing.AccountID, returnURL st
 	}
 	if a.CustomerID == "" {
 		return "", billing.Errorf(billing.EConflict, "This account has not bought anything yet.")
+	}
+	if err := lockAndTake(ctx, s.db, id, billing.RequestPortal); err != nil {
+		return "", err
 	}
 	return s.stripe.PortalURL(ctx, a.CustomerID, target)
 }

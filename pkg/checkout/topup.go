@@ -66,8 +66,8 @@ func (s *TopUps) Get(ctx context.Context, id billing.AccountID) (*TopUpState, er
 }
 
 // Put makes the account's top-up what the customer wishes. One that is turned on needs a saved payment method, and begins anew: what was
-// declined before is forgotten, the cool-off and the month's count are not. Errors: EInvalid, EConflict, EStripeUnavailable,
-// EStripeRefused.
+// declined before is forgotten, the cool-off and the month's count are not. Errors: EInvalid, EConflict, ETooMany,
+// EStripeUnavailable, EStripeRefused.
 func (s *TopUps) Put(ctx context.Context, id billing.AccountID, w TopUpWish) (*TopUpState, error) {
 	t, err := s.draft(id, w)
 	if err != nil {
@@ -134,6 +134,9 @@ func (s *TopUps) needMethod(ctx context.Context, id billing.AccountID) error {
 	}
 	var method billing.PaymentMethodID
 	if a.CustomerID != "" {
+		if err := lockAndTake(ctx, s.db, id, billing.RequestTopUp); err != nil {
+			return err
+		}
 		if method, err = s.stripe.SavedMethod(ctx, a.CustomerID); err != nil {
 			return err
 		}

@@ -226,14 +226,8 @@ const unlimited = 0
 
 // spendBudget takes one sync out of a budget that is whole again at the given time.
 func spendBudget(wholeAt, now time.Time, budget int) (time.Time, bool) {
-	if wholeAt.Before(now) {
-		wholeAt = now
-	}
-	next := wholeAt.Add(budgetInterval)
-	if next.Sub(now) > time.Duration(budget)*budgetInterval {
-		return wholeAt, false
-	}
-	return next, true
+	next, wait := billing.Budget{Burst: budget, Every: budgetInterval}.Take(wholeAt, now)
+	return next, wait == 0
 }
 
 // finish is the rest of a sync whose ticket is taken.

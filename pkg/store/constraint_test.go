@@ -84,6 +84,8 @@ var broken = map[string]string{
 	"deliveries_status":                `UPDATE deliveries SET status = 'lost'`,
 	"deliveries_attempts":              `UPDATE deliveries SET attempts = -1`,
 	"deliveries_delivered":             `UPDATE deliveries SET status = 'delivered'`,
+	"request_budgets_kind":             `UPDATE request_budgets SET kind = 'whim'`,
+	"request_budgets_account_id_fkey":  `UPDATE request_budgets SET account_id = 'acc_nobody'`,
 	"deliveries_account_id_fkey":       `UPDATE deliveries SET account_id = 'acc_nobody'`,
 }
 
@@ -197,6 +199,9 @@ func insertOneOfEach(t *testing.T, db *store.DB) billing.Account {
 			return err
 		}
 		if err := tx.SaveStripeLink(ctx, billing.StripeLink{AccountID: "acct_1"}); err != nil {
+			return err
+		}
+		if err := tx.SaveRequestBudget(ctx, a.ID, billing.RequestPortal, tx.Now); err != nil {
 			return err
 		}
 		action := billing.AdminAction{ID: billing.NewActionID(tx.Now), AccountID: a.ID, Action: billing.ActionRole, CreatedAt: tx.Now}

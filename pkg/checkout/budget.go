@@ -1,0 +1,53 @@
+package checkout
+
+import (
+	"context"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/store"
+)
+
+// Every request that asks Stripe comes out of a budget first, one for each account and kind of request, kept in the database so that
+// replicas count together. A repeat that the database alone can reply to costs nothing.
+
+// takeRequest takes one request out of an account's budget. The caller holds the account's lock. Errors: ETooMany.
+func takeRequest(ctx context.Context, tx *store.Tx, id billing.AccountID, kind billing.RequestKind) error {
+	wholeAt, err := tx.RequestBudget(ctx, id, kind)
+	if err != nil {
+		return err
+	}
+	next, wait := billing.RequestBudgets[kind].Take(wholeAt, tx.Now)
+	if wait > 0 {
+		return &billing.Error{Code: billing.ETooMany, RetryAfter: wait, Message: "This account asked for this too often in a short time. Try again in a moment."}
+	}
+	return tx.SaveRequestBudget(ctx, id, kind, next)
+}
+
+// lockAndTake is takeRequest in a transaction of its own.
+func lockAndTake(ctx context.Context, db *store.DB, id billing.AccountID, kind billing.RequestKind) error {
+	return db.InTx(ctx, func(tx *store.Tx) error {
+		if _, err := tx.LockAccount(ctx, id); err != nil {
+			return err
+		}
+		return takeRequest(ctx, tx, id, kind)
+	})
+}
+
+// admit takes a checkout out of the account's budget, unless its key has its page already, or needs none any more. Errors: ETooMany.
+func (s *Service) admit(ctx context.Context, id billing.AccountID, key string) error {
+	return s.db.InTx(ctx, func(tx *store.Tx) error {
+		if _, err := tx.LockAccount(ctx, id); err != nil {
+			return err
+		}
+		if key != "" {
+			o, _, err := tx.OrderByKey(ctx, id, key)
+			if err == nil && (o.CheckoutID != "" || o.Status != billing.OrderPending) {
+				return nil
+			}
+			if err != nil && billing.CodeOf(err) != billing.ENotFound {
+				return err
+			}
+		}
+		return takeRequest(ctx, tx, id, billing.RequestCheckout)
+	})
+}

@@ -1,0 +1,215 @@
+package checkout_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/checkout"
+	"github.com/pointsync/pointsync/pkg/reconcile"
+	"github.com/pointsync/pointsync/pkg/store/storetest"
+	"github.com/pointsync/pointsync/pkg/stripegw"
+)
+
+// budgetShop is a shop of plans on two replicas of one database, whose clock a test can stop, and which counts what reaches Stripe.
+type budgetShop struct {
+	*shop
+	stopped  atomic.Pointer[time.Time]
+	services [2]*checkout.Service
+	topUps   [2]*checkout.TopUps
+	mu       sync.Mutex
+	asked    map[string]int // requests at Stripe by method and path
+}
+
+func eachBudgetShop(t *testing.T, f func(t *testing.T, s *budgetShop)) {
+	t.Helper()
+	for _, dialect := range storetest.Dialects {
+		t.Run(string(dialect), func(t *testing.T) {
+			t.Parallel()
+			s := &budgetShop{asked: map[string]int{}}
+			address := storetest.URL(t, dialect)
+			s.shop = stock(t, storetest.OpenURL(t, address, s.now), planItems(t), stripegw.Options{MaxRetries: -1, Now: s.now})
+			counted := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
+				s.mu.Lock()
+				s.asked[r.Method+" "+r.URL.Path]++
+				s.mu.Unlock()
+				s.sandbox.ServeHTTP(out, r)
+			}))
+			t.Cleanup(counted.Close)
+			for n := range s.services {
+				db := storetest.OpenURL(t, address, s.now)
+				gateway, err := stripegw.New(stripegw.Options{Key: key, BaseURL: counted.URL, HTTPClient: counted.Client(), MaxRetries: -1, Now: s.now})
+				must(t, err)
+				items, log := planItems(t), slog.New(slog.DiscardHandler)
+				syncer := reconcile.New(db, gateway, items, reconcile.Policy{PastDueGrace: 72 * time.Hour, RenewalGrace: 2 * time.Hour}, log)
+				s.services[n] = checkout.New(db, gateway, items, syncer, checkout.Origins{"https://shop.example"})
+				s.topUps[n] = checkout.NewTopUps(db, gateway, items, syncer, coolOff, log)
+			}
+			s.service = s.services[0]
+			f(t, s)
+		})
+	}
+}
+
+// now is the machine's time until the test stops it.
+func (s *budgetShop) now() time.Time {
+	if at := s.stopped.Load(); at != nil {
+		return *at
+	}
+	return time.Now()
+}
+
+// stop stops the clock, or moves the stopped one.
+func (s *budgetShop) stop(later time.Duration) {
+	at := s.now().Add(later)
+	s.stopped.Store(&at)
+}
+
+func (s *budgetShop) at(request string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.asked[request]
+}
+
+// buyer is a customer of a plan, with a key that has its order.
+func (s *budgetShop) buyer() billing.Account {
+	s.t.Helper()
+	a := storetest.NewAccount(s.t, s.db)
+	o := s.order(a.ID, checkout.Request{Item: "basic", Key: "first"})
+	s.ask(http.MethodPost, "/v1/payment_pages/"+string(o.CheckoutID)+"/confirm", url.Values{"payment_method": {"pm_card_visa"}})
+	_, a, err := s.service.Status(s.t.Context(), a.ID, o.ID)
+	must(s.t, err)
+	return a
+}
+
+// requests are the kinds of request that ask Stripe: how one is made, by the n-th caller, and a request at Stripe that only it causes.
+var requests = map[billing.RequestKind]struct {
+	ask    func(ctx context.Context, s *budgetShop, replica int, id billing.AccountID, n int) error
+	stripe string
+}{
+	billing.RequestCheckout: {func(ctx context.Context, s *budgetShop, replica int, id billing.AccountID, n int) error {
+		_, _, err := s.services[replica].Create(ctx, id, checkout.Request{Item: "pack", Quantity: 1, SuccessURL: fmt.Sprint("https://shop.example/", n)})
+		return err
+	}, "POST /v1/checkout/sessions"},
+	billing.RequestPromotion: {func(ctx context.Context, s *budgetShop, replica int, id billing.AccountID, n int) error {
+		_, _, err := s.services[replica].Create(ctx, id, checkout.Request{Item: "pack", Promotion: fmt.Sprint("GUESS", n)})
+		return err
+	}, "GET /v1/promotion_codes"},
+	billing.RequestPortal: {func(ctx context.Context, s *budgetShop, replica int, id billing.AccountID, _ int) error {
+		_, err := s.services[replica].Portal(ctx, id, "")
+		return err
+	}, "POST /v1/billing_portal/sessions"},
+	billing.RequestTopUp: {func(ctx context.Context, s *budgetShop, replica int, id billing.AccountID, _ int) error {
+		_, err := s.topUps[replica].Put(ctx, id, checkout.TopUpWish{Enabled: true, Pack: "pack", Threshold: 5, MonthlyLimit: 1})
+		return err
+	}, "GET /v1/customers/{customer}"},
+	billing.RequestSubscription: {func(ctx context.Context, s *budgetShop, replica int, id billing.AccountID, _ int) error {
+		_, err := s.services[replica].Preview(ctx, id, checkout.ChangeRequest{Plan: "pro"})
+		return err
+	}, "POST /v1/invoices/create_preview"},
+}
+
+// Proves that of 60 requests of an account at once, by way of two replicas, no more reach Stripe than the budget of their kind has, that all
+// others are told when to come again, and that just then one more goes through. Neither another kind nor another account is kept waiting.
+func TestRequestBudgets(t *testing.T) {
+	t.Parallel()
+	eachBudgetShop(t, func(t *testing.T, s *budgetShop) {
+		buyers, other := map[billing.RequestKind]billing.Account{}, s.buyer()
+		for kind := range requests {
+			buyers[kind] = s.buyer()
+		}
+		for kind, r := range requests {
+			a := buyers[kind]
+			s.stop(time.Hour) // all budgets are whole, and no time passes
+			budget, path := billing.RequestBudgets[kind], strings.ReplaceAll(r.stripe, "{customer}", string(a.CustomerID))
+			before := s.at(path)
+			var mu sync.Mutex
+			var waits []time.Duration
+			var all sync.WaitGroup
+			for n := range 60 {
+				all.Go(func() {
+					var e *billing.Error
+					if err := r.ask(t.Context(), s, n%2, a.ID, n); errors.As(err, &e) && e.Code == billing.ETooMany {
+						mu.Lock()
+						waits = append(waits, e.RetryAfter)
+						mu.Unlock()
+					}
+				})
+			}
+			all.Wait()
+			// A preview also takes a sync of a budget of its own, so fewer than 20 of them may come as far as the invoice.
+			if got := s.at(path) - before; got > budget.Burst || kind != billing.RequestSubscription && got != budget.Burst || len(waits) < 60-budget.Burst {
+				t.Errorf("%s: of 60 requests %d reached Stripe and %d were refused, want %d and %d", kind, got, len(waits), budget.Burst, 60-budget.Burst)
+			}
+			for _, wait := range waits {
+				if wait <= 0 || wait > max(budget.Every, 10*time.Second) {
+					t.Errorf("%s: come again in %s", kind, wait)
+				}
+			}
+			if err := r.ask(t.Context(), s, 0, other.ID, 60); billing.CodeOf(err) == billing.ETooMany {
+				t.Errorf("%s: another account was refused: %v", kind, err)
+			}
+			s.stop(budget.Every)
+			if err := r.ask(t.Context(), s, 1, a.ID, 61); billing.CodeOf(err) == billing.ETooMany {
+				t.Errorf("%s: refused when it was to come again: %v", kind, err)
+			}
+			if err := r.ask(t.Context(), s, 0, a.ID, 62); billing.CodeOf(err) != billing.ETooMany {
+				t.Errorf("%s: two went through when one was due: %v", kind, err)
+			}
+		}
+	})
+}
+
+// Proves that a repeat whose reply is in the database costs nothing of the budget, and is given when that is used up: the order of a key, a change
+// that is done. A repeat that has to look at Stripe does cost: a change that waits for its payment.
+func TestRequestBudgetOfRepeats(t *testing.T) {
+	t.Parallel()
+	eachBudgetShop(t, func(t *testing.T, s *budgetShop) {
+		a := s.buyer()
+		s.stop(time.Hour)
+		change := func(plan, key string) error {
+			_, err := s.service.Change(t.Context(), a.ID, checkout.ChangeRequest{Plan: plan, Key: key})
+			return err
+		}
+		must(t, change("pro", "done"))
+		for range 2 * billing.RequestBudgets[billing.RequestCheckout].Burst {
+			if _, replayed, err := s.service.Create(t.Context(), a.ID, checkout.Request{Item: "basic", Key: "first"}); err != nil || !replayed {
+				t.Fatalf("the repeat of an order: %v", err)
+			}
+			must(t, change("pro", "done"))
+		}
+		s.decline(a)
+		s.stop(time.Hour)
+		paid := 0
+		for range 30 {
+			switch err := change("yearly", "waits"); billing.CodeOf(err) {
+			case billing.EPaymentRequired:
+				paid++
+			case billing.ETooMany:
+			default:
+				t.Fatalf("got %v", err)
+			}
+		}
+		if want := billing.RequestBudgets[billing.RequestSubscription].Burst; paid != want {
+			t.Errorf("%d of 30 repeats asked Stripe, want %d", paid, want)
+		}
+	})
+}
+
+// decline lets the customer's card be declined from now on.
+func (s *budgetShop) decline(a billing.Account) {
+	s.t.Helper()
+	method := s.ask(http.MethodPost, "/v1/payment_methods/pm_card_chargeCustomerFail/attach", url.Values{"customer": {string(a.CustomerID)}})
+	s.ask(http.MethodPost, "/v1/customers/"+string(a.CustomerID), url.Values{"invoice_settings[default_payment_method]": {method["id"].(string)}})
+	s.ask(http.MethodPost, "/v1/subscriptions/"+string(a.Subscription.ID), url.Values{"default_payment_method": {method["id"].(string)}})
+}
