@@ -29,7 +29,10 @@ func toAPISubscription(s *billing.Subscription) *Subscription {
 	}
 	out := &Subscription{
 		Plan: s.Plan, Status: SubscriptionStatus(s.Status), CurrentPeriodEnd: s.CurrentPeriodEnd, CancelAtPeriodEnd: s.CancelAtPeriodEnd,
-		Quantity: s.Quantity,
+		Quantity: s.Quantity, EndsAt: s.EndsAt,
+	}
+	if s.CollectionPaused != nil {
+		out.CollectionPaused = &CollectionPause{Until: s.CollectionPaused.Until}
 	}
 	if next := s.Scheduled; next != nil {
 		out.ScheduledChange = &ScheduledChange{Plan: next.Plan, Quantity: next.Quantity, At: next.At}

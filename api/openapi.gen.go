@@ -631,6 +631,12 @@ type CheckoutStatus struct {
 	Token        string        `json:"token"`
 }
 
+// CollectionPause The collection of invoices is paused. The status stays as it is, but nothing is charged and no points come. Null while invoices are collected.
+type CollectionPause struct {
+	// Until When collection goes on by itself; null for not before `POST /subscription/resume`.
+	Until *time.Time `json:"until"`
+}
+
 // CorrectionRequest defines model for CorrectionRequest.
 type CorrectionRequest struct {
 	// Amount How many to take away.
@@ -1202,8 +1208,15 @@ type Status struct {
 
 // Subscription Null when there never was one.
 type Subscription struct {
-	CancelAtPeriodEnd bool      `json:"cancel_at_period_end"`
-	CurrentPeriodEnd  time.Time `json:"current_period_end"`
+	// CancelAtPeriodEnd Whether `ends_at` is the end of the present period.
+	CancelAtPeriodEnd bool `json:"cancel_at_period_end"`
+
+	// CollectionPaused The collection of invoices is paused. The status stays as it is, but nothing is charged and no points come. Null while invoices are collected.
+	CollectionPaused *CollectionPause `json:"collection_paused"`
+	CurrentPeriodEnd time.Time        `json:"current_period_end"`
+
+	// EndsAt When the subscription ends, however that was set: by a cancellation, by a date or a schedule that the operator set, or in the portal. Null while it goes on. Access and points end then.
+	EndsAt *time.Time `json:"ends_at"`
 
 	// From Begin of the access window; null when there is none.
 	From *time.Time `json:"from"`

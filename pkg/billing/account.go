@@ -17,6 +17,7 @@ type Account struct {
 	LowPoints  *Points    // how few available points are low to the customer; nil: what the operator says, 0: none are
 
 	Subscription *Subscription // the window in force, nil when there never was a subscription
+	TrialUsedAt  *time.Time    // since when no subscription of the account may begin with a trial
 	Sync         SyncState
 	Parking      Parking
 	CreatedAt    time.Time

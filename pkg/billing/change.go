@@ -15,11 +15,21 @@ const (
 type ChangeStatus string
 
 const (
-	ChangePending ChangeStatus = "pending" // Stripe may have been asked
-	ChangeDone    ChangeStatus = "done"    // Stripe has done it, or will at the period's end
-	ChangeUnpaid  ChangeStatus = "unpaid"  // it waits for an invoice that the customer has to pay
-	ChangeFailed  ChangeStatus = "failed"  // Stripe refused it, it was not paid, or another one took its place
+	ChangePending    ChangeStatus = "pending"    // Stripe may have been asked
+	ChangeDone       ChangeStatus = "done"       // Stripe has done it, or will at the period's end
+	ChangeUnpaid     ChangeStatus = "unpaid"     // it waits for an invoice that the customer has to pay
+	ChangeProcessing ChangeStatus = "processing" // Stripe has made it, and a bank has not yet paid its invoice
+	ChangeInvoiced   ChangeStatus = "invoiced"   // Stripe has made it, and its invoice was sent to the customer
+	ChangeFailed     ChangeStatus = "failed"     // Stripe refused it, it was not paid, or another one took its place
 )
+
+// Decided reports whether nothing more becomes of a change in this state.
+func (s ChangeStatus) Decided() bool { return s == ChangeDone || s == ChangeFailed }
+
+// Waiting reports whether a change in this state waits for its invoice to be paid.
+func (s ChangeStatus) Waiting() bool {
+	return s == ChangeUnpaid || s == ChangeProcessing || s == ChangeInvoiced
+}
 
 // CancelTime is when a subscription shall end.
 type CancelTime string
@@ -44,6 +54,7 @@ type SubscriptionChange struct {
 	Problem     Code         // of one that failed
 	Detail      string       // of one that failed
 	LeaseUntil  time.Time    // until then somebody may be at work on it, and no other change begins
+	LookAt      *time.Time   // when a job looks at it next; nil for one that is decided
 	CreatedAt   time.Time
 	EndedAt     *time.Time
 }

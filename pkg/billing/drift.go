@@ -5,10 +5,11 @@ type DriftKind string
 
 const (
 	DriftMissing      DriftKind = "missing"             // a subscription that one side alone has
-	DriftStatus       DriftKind = "status"              // its status, or whether it ends with the period
+	DriftStatus       DriftKind = "status"              // its status, or whether it ends with its period
 	DriftPrice        DriftKind = "price"               // its plan
 	DriftQuantity     DriftKind = "quantity"            // its seats
 	DriftScheduled    DriftKind = "scheduled-change"    // what it will be from a time on
+	DriftEnd          DriftKind = "end"                 // when it ends, or whether its collection is paused
 	DriftPeriod       DriftKind = "period"              // its current period
 	DriftWindow       DriftKind = "window"              // the access window that follows from it
 	DriftSecond       DriftKind = "second-subscription" // more than one live subscription

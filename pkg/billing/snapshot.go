@@ -23,7 +23,9 @@ type StripeSubscription struct {
 	CurrentPeriodStart time.Time
 	CurrentPeriodEnd   time.Time
 	CancelAtPeriodEnd  bool
+	EndsAt             *time.Time       // the earliest end that is set, by whatever; nil for none
 	Scheduled          *ScheduledChange // by a schedule that leads it; nil for none
+	CollectionPaused   *CollectionPause // nil: invoices are collected
 	EndedAt            *time.Time
 	Created            time.Time
 }

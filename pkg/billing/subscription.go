@@ -33,9 +33,16 @@ type Subscription struct {
 	Status             SubscriptionStatus
 	CurrentPeriodStart time.Time
 	CurrentPeriodEnd   time.Time
-	CancelAtPeriodEnd  bool
+	CancelAtPeriodEnd  bool             // it ends with the present period, however that was set
+	EndsAt             *time.Time       // when it ends, however that was set; nil: it goes on
 	Scheduled          *ScheduledChange // nil: it goes on as it is
+	CollectionPaused   *CollectionPause // nil: invoices are collected
 	Window             *Window          // nil: no access
+}
+
+// CollectionPause is a pause of the collection of a subscription's invoices. The subscription stays active.
+type CollectionPause struct {
+	Until *time.Time // when collection goes on; nil: until somebody resumes it
 }
 
 // ScheduledChange is what a subscription will be from a time on.
@@ -52,8 +59,18 @@ func (s *Subscription) Equal(other *Subscription) bool {
 	}
 	x, y := *s, *other
 	x.Window, y.Window, x.Scheduled, y.Scheduled = nil, nil, nil, nil
+	x.EndsAt, y.EndsAt, x.CollectionPaused, y.CollectionPaused = nil, nil, nil, nil
 	// Times are UTC and whole seconds on both sides.
-	return x == y && same(s.Window, other.Window) && same(s.Scheduled, other.Scheduled)
+	return x == y && same(s.Window, other.Window) && same(s.Scheduled, other.Scheduled) && SameTime(s.EndsAt, other.EndsAt) &&
+		s.CollectionPaused.Equal(other.CollectionPaused)
+}
+
+// Equal compares two pauses, of which either may be nil.
+func (p *CollectionPause) Equal(other *CollectionPause) bool {
+	if p == nil || other == nil {
+		return p == other
+	}
+	return SameTime(p.Until, other.Until)
 }
 
 func same[T comparable](a, b *T) bool {

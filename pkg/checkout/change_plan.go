@@ -157,7 +157,7 @@ func prorationDate(v view, seconds int64) (int64, error) {
 
 // takeBack is the steps that leave a subscription as it is, with nothing to come.
 func takeBack(t stripegw.Terms) billing.ChangeSteps {
-	return billing.ChangeSteps{Subscription: t.ID, Void: t.Waiting, Release: t.Schedule, Uncancel: t.CancelAtPeriodEnd, Undate: t.EndsAt != nil}
+	return billing.ChangeSteps{Subscription: t.ID, Void: t.Waiting, Release: t.Schedule, Uncancel: t.Cancels, Undate: t.HasEndDate}
 }
 
 func planCancel(v view, at billing.CancelTime) (billing.ChangeSteps, error) {
@@ -177,8 +177,8 @@ func planCancel(v view, at billing.CancelTime) (billing.ChangeSteps, error) {
 	default:
 		return steps, billing.Errorf(billing.EConflict, "The subscription is %s: it has no period to end with. Cancel it now ({\"at\": \"now\"}).", t.Status)
 	}
-	if t.CancelAtPeriodEnd {
-		return steps, billing.Errorf(billing.EConflict, "The subscription ends with its period already.")
+	if t.EndsAt != nil && !t.EndsAt.After(t.CurrentPeriodEnd) { // an earlier end is never moved outwards
+		return steps, billing.Errorf(billing.EConflict, "The subscription ends on %s already.", t.EndsAt.UTC().Format(time.RFC3339))
 	}
 	steps.Action = billing.ActionCancel
 	return steps, nil

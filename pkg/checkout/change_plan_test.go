@@ -36,7 +36,7 @@ func TestWhatMayBeDone(t *testing.T) {
 			}
 		}
 		v, ending := viewOf(status), viewOf(status)
-		ending.terms.CancelAtPeriodEnd = true
+		ending.terms.CancelAtPeriodEnd, ending.terms.Cancels = true, true
 		_, err := decideMove(v, plan, ChangeRequest{Plan: "pro"})
 		note(err)
 		_, err = planCancel(v, billing.CancelAtPeriodEnd)

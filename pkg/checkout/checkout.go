@@ -202,7 +202,7 @@ func (s *Service) open(ctx context.Context, a billing.Account, o billing.Order, 
 	ask := stripegw.NewCheckout{
 		Order: o, Customer: a.CustomerID, Price: price, SaveMethod: saveMethod, Promotion: promotion, AllowPromotions: s.catalog.AllowPromotionCodes,
 	}
-	if plan, ok := s.catalog.Plan(o.Item); ok && a.Subscription == nil { // one trial for each account
+	if plan, ok := s.catalog.Plan(o.Item); ok && a.TrialUsedAt == nil { // one trial for each account, ever
 		ask.TrialDays = plan.TrialDays
 	}
 	page, err := s.stripe.CreateCheckout(ctx, ask)

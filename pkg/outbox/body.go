@@ -66,8 +66,14 @@ type subscription struct {
 	Until             *time.Time                 `json:"until"`
 	CurrentPeriodEnd  time.Time                  `json:"current_period_end"`
 	CancelAtPeriodEnd bool                       `json:"cancel_at_period_end"`
+	EndsAt            *time.Time                 `json:"ends_at"`
 	Quantity          int64                      `json:"quantity"`
 	ScheduledChange   *scheduledChange           `json:"scheduled_change"`
+	CollectionPaused  *collectionPause           `json:"collection_paused"`
+}
+
+type collectionPause struct {
+	Until *time.Time `json:"until"`
 }
 
 type scheduledChange struct {
@@ -96,7 +102,10 @@ func toSubscription(s *billing.Subscription) *subscription {
 	if s == nil {
 		return nil
 	}
-	out := subscription{Plan: s.Plan, Status: s.Status, CurrentPeriodEnd: s.CurrentPeriodEnd, CancelAtPeriodEnd: s.CancelAtPeriodEnd, Quantity: s.Quantity}
+	out := subscription{Plan: s.Plan, Status: s.Status, CurrentPeriodEnd: s.CurrentPeriodEnd, CancelAtPeriodEnd: s.CancelAtPeriodEnd, EndsAt: s.EndsAt, Quantity: s.Quantity}
+	if s.CollectionPaused != nil {
+		out.CollectionPaused = &collectionPause{s.CollectionPaused.Until}
+	}
 	if next := s.Scheduled; next != nil {
 		out.ScheduledChange = &scheduledChange{next.Plan, next.Quantity, next.At}
 	}

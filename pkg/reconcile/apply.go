@@ -51,6 +51,11 @@ func (s *Syncer) apply(ctx context.Context, t billing.Ticket, decided Decision) 
 				return err
 			}
 		}
+		if d.UsesTrial && a.TrialUsedAt == nil {
+			if err := tx.UseTrial(ctx, a.ID); err != nil {
+				return err
+			}
+		}
 		if !a.Subscription.Equal(d.Subscription) {
 			a.Subscription = d.Subscription
 			a.Version++
@@ -120,8 +125,14 @@ func state(s *billing.Subscription) string {
 	if next := s.Scheduled; next != nil {
 		words += fmt.Sprintf(", %d × %s from %s", next.Quantity, next.Plan, day(next.At))
 	}
-	if s.CancelAtPeriodEnd {
+	switch {
+	case s.CancelAtPeriodEnd:
 		words += ", cancels"
+	case s.EndsAt != nil:
+		words += ", ends " + day(*s.EndsAt)
+	}
+	if s.CollectionPaused != nil {
+		words += ", collection paused"
 	}
 	if s.Window != nil {
 		words += " until " + s.Window.Until.UTC().Format(time.RFC3339)

@@ -42,20 +42,20 @@ func (c *comparison) report(kind billing.DriftKind, ref, format string, args ...
 }
 
 func (c *comparison) subscription() {
-	ours, theirs := c.in.Account.Subscription, c.decision.Subscription
+	known, theirs := c.in.Account.Subscription, c.decision.Subscription
 	switch {
-	case ours.Equal(theirs):
-	case ours == nil:
+	case known.Equal(theirs):
+	case known == nil:
 		c.report(billing.DriftMissing, string(theirs.ID), "Stripe has the subscription, %s, and the database none", state(theirs))
-	case ours.ID != theirs.ID:
-		c.report(billing.DriftMissing, string(theirs.ID), "it counts at Stripe, %s; in the database %s does", state(theirs), ours.ID)
-	case !c.pictured(ours.ID):
-		c.report(billing.DriftMissing, string(ours.ID), "the database has the subscription, %s, and Stripe has none of this id", state(ours))
+	case known.ID != theirs.ID:
+		c.report(billing.DriftMissing, string(theirs.ID), "it counts at Stripe, %s; in the database %s does", state(theirs), known.ID)
+	case !c.pictured(known.ID):
+		c.report(billing.DriftMissing, string(known.ID), "the database has the subscription, %s, and Stripe has none of this id with an item of ours", state(known))
 	default:
-		c.terms(*ours, *theirs)
+		c.terms(*known, *theirs)
 	}
 	var live []string
-	for _, s := range c.in.Picture.Subscriptions {
+	for _, s := range ours(c.in.Picture.Subscriptions) {
 		if s.Status.Live() {
 			live = append(live, string(s.ID))
 		}
@@ -68,8 +68,11 @@ func (c *comparison) subscription() {
 // terms compares two views of one subscription. The window follows from the rest, so it is named only where it differs alone.
 func (c *comparison) terms(ours, theirs billing.Subscription) {
 	ref, before := string(ours.ID), len(c.found)
-	if ours.Status != theirs.Status || ours.CancelAtPeriodEnd != theirs.CancelAtPeriodEnd {
+	switch {
+	case ours.Status != theirs.Status || ours.CancelAtPeriodEnd != theirs.CancelAtPeriodEnd:
 		c.report(billing.DriftStatus, ref, "Stripe: %s; database: %s", state(&theirs), state(&ours))
+	case !billing.SameTime(ours.EndsAt, theirs.EndsAt) || !ours.CollectionPaused.Equal(theirs.CollectionPaused):
+		c.report(billing.DriftEnd, ref, "Stripe: %s; database: %s", state(&theirs), state(&ours))
 	}
 	if ours.Plan != theirs.Plan {
 		c.report(billing.DriftPrice, ref, "Stripe: %q; database: %q", theirs.Plan, ours.Plan)
@@ -89,7 +92,7 @@ func (c *comparison) terms(ours, theirs billing.Subscription) {
 }
 
 func (c *comparison) pictured(id billing.SubscriptionID) bool {
-	for _, s := range c.in.Picture.Subscriptions {
+	for _, s := range ours(c.in.Picture.Subscriptions) {
 		if s.ID == id {
 			return true
 		}

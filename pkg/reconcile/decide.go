@@ -2,7 +2,6 @@ package reconcile
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"time"
 
@@ -24,6 +23,7 @@ type Input struct {
 // keyed by the business fact, the rest is absolute.
 type Decision struct {
 	Subscription  *billing.Subscription // nil when there never was one
+	UsesTrial     bool                  // the account has had a subscription: no later one begins with a trial
 	InvoicesSince *time.Time
 	NextGrantAt   *time.Time // when the next points fall due that are paid for already
 	Grants        []billing.Grant
@@ -82,44 +82,14 @@ func orderKey(o billing.Order) string {
 
 func subscriptionSource(id billing.SubscriptionID) string { return "subscription:" + string(id) }
 
-// decideSubscription picks the subscription that counts (a live one before one that is not, then the newest), and its
-// window; and it ends the points of every subscription that has ended.
-func (d *Decision) decideSubscription(in Input) {
-	subs := slices.Clone(in.Picture.Subscriptions)
-	slices.SortFunc(subs, func(a, b billing.StripeSubscription) int {
-		return cmp.Or(compareBool(b.Status.Live(), a.Status.Live()), b.Created.Compare(a.Created), cmp.Compare(b.ID, a.ID))
-	})
-	for _, s := range subs {
-		if end := lotsEnd(s, in); end != nil {
-			d.Ends = append(d.Ends, End{Source: subscriptionSource(s.ID), At: *end})
-		}
-	}
-	switch {
-	case len(subs) > 0:
-		s := subs[0]
-		d.Subscription = &billing.Subscription{
-			ID: s.ID, Plan: s.Item, Quantity: s.Quantity, Status: s.Status, CurrentPeriodStart: s.CurrentPeriodStart, CurrentPeriodEnd: s.CurrentPeriodEnd,
-			CancelAtPeriodEnd: s.CancelAtPeriodEnd, Scheduled: s.Scheduled, Window: window(s, in),
-		}
-		if len(subs) > 1 && subs[1].Status.Live() {
-			d.Warnings = append(d.Warnings, fmt.Sprintf("the customer has more than one live subscription: %s counts, %s does not", s.ID, subs[1].ID))
-		}
-	case in.Account.Subscription != nil: // gone from Stripe, with its customer
-		gone := *in.Account.Subscription
-		gone.Status, gone.Window, gone.CancelAtPeriodEnd, gone.Scheduled = billing.SubCanceled, nil, false, nil
-		d.Subscription = &gone
-		d.Ends = append(d.Ends, End{Source: subscriptionSource(gone.ID), At: in.Now})
-	}
-}
-
 // window is the time in which a spend need not ask Stripe first.
 func window(s billing.StripeSubscription, in Input) *billing.Window {
 	switch s.Status {
 	case billing.SubActive, billing.SubTrialing:
-		return &billing.Window{From: s.CurrentPeriodStart, Until: s.CurrentPeriodEnd}
+		return &billing.Window{From: s.CurrentPeriodStart, Until: endOf(s, s.CurrentPeriodEnd)}
 	case billing.SubPastDue:
 		paid := paidUntil(s, in.Picture.Invoices)
-		return &billing.Window{From: minTime(s.CurrentPeriodStart, paid), Until: paid.Add(in.Policy.PastDueGrace)}
+		return &billing.Window{From: minTime(s.CurrentPeriodStart, paid), Until: endOf(s, paid.Add(in.Policy.PastDueGrace))}
 	}
 	return nil
 }
@@ -185,16 +155,6 @@ func (d *Decision) decideRefunds(in Input) {
 			d.Kept = append(d.Kept, r)
 		}
 	}
-}
-
-func compareBool(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case a:
-		return 1
-	}
-	return -1
 }
 
 func minTime(a, b time.Time) time.Time {

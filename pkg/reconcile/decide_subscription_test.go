@@ -1,7 +1,6 @@
 package reconcile_test
 
 import (
-	"strings"
 	"testing"
 	"time"
 
@@ -160,13 +159,103 @@ func TestSubscriptionGone(t *testing.T) {
 	}
 }
 
-// Proves that a price which the catalogue does not know still counts as a subscription, of no plan.
-func TestUnknownPlan(t *testing.T) {
+// Proves that a subscription whose price is ours counts though the catalogue lost its item, and one without an item of ours does not: it is
+// somebody else's, hides nothing, ends nothing, uses up no trial and is no warning.
+func TestWhoseSubscription(t *testing.T) {
 	t.Parallel()
-	s := subscription(billing.SubActive)
-	s.Item = ""
-	d := decide(billing.Snapshot{Subscriptions: []billing.StripeSubscription{s}})
-	if d.Subscription == nil || d.Subscription.Plan != "" || d.Subscription.Window == nil || strings.Join(d.Warnings, "") != "" {
-		t.Errorf("got %+v", d)
+	foreign := subscription(billing.SubActive)
+	foreign.ID, foreign.Item, foreign.Created = "sub_foreign", "", march
+	ended := foreign
+	ended.ID, ended.Status, ended.EndedAt = "sub_foreign_ended", billing.SubCanceled, ptr(tenth)
+	vanished := subscription(billing.SubActive)
+	vanished.Item = "gone"
+	for _, c := range []struct {
+		name   string
+		subs   []billing.StripeSubscription
+		counts billing.SubscriptionID
+	}{
+		{"Alone", []billing.StripeSubscription{foreign}, ""},
+		{"NewerThanOurs", []billing.StripeSubscription{foreign, subscription(billing.SubActive)}, sub},
+		{"LiveBesideOursUnpaid", []billing.StripeSubscription{foreign, subscription(billing.SubUnpaid)}, sub},
+		{"LiveBesideOursEnded", []billing.StripeSubscription{foreign, subscription(billing.SubCanceled)}, sub},
+		{"Ended", []billing.StripeSubscription{ended}, ""},
+		{"OfAnItemThatVanished", []billing.StripeSubscription{vanished, foreign}, sub},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			in := input(billing.Snapshot{Subscriptions: c.subs})
+			d := reconcile.Decide(in)
+			if got := d.Subscription; c.counts == "" && got != nil || c.counts != "" && (got == nil || got.ID != c.counts) {
+				t.Errorf("%+v counts, want %q", got, c.counts)
+			}
+			if len(d.Warnings) > 0 || d.UsesTrial != (c.counts != "") {
+				t.Errorf("warnings %q, a trial is used: %t", d.Warnings, d.UsesTrial)
+			}
+			for _, end := range d.Ends {
+				if end.Source != source {
+					t.Errorf("the points of %s end", end.Source)
+				}
+			}
+			for _, drift := range reconcile.Compare(in, reconcile.Books{}) {
+				if drift.Kind == billing.DriftSecond || drift.Ref == "sub_foreign" {
+					t.Errorf("drift: %+v", drift)
+				}
+			}
+		})
+	}
+}
+
+// Proves that of two subscriptions the paid one counts, whichever is newer: an older active one before a newer one whose first payment
+// failed, waits, or is a debit that the bank has not decided.
+func TestPaidOneCounts(t *testing.T) {
+	t.Parallel()
+	for _, status := range []billing.SubscriptionStatus{
+		billing.SubIncomplete, billing.SubPastDue, billing.SubUnpaid, billing.SubPaused, billing.SubTrialing, billing.SubActive, billing.SubIncompleteExpired,
+	} {
+		t.Run(string(status), func(t *testing.T) {
+			t.Parallel()
+			older, newer := subscription(billing.SubActive), subscription(status)
+			newer.ID, newer.Created = "sub_new", march
+			first := invoice("in_first", "open", "subscription_create", line("il_1", march, april))
+			first.SubscriptionID = newer.ID
+			d := decide(billing.Snapshot{Subscriptions: []billing.StripeSubscription{newer, older}, Invoices: []billing.StripeInvoice{first}})
+			if d.Subscription.ID != older.ID {
+				t.Errorf("%s counts, and the older one is paid", d.Subscription.ID)
+			}
+			older.Status = billing.SubPastDue
+			d = decide(billing.Snapshot{Subscriptions: []billing.StripeSubscription{newer, older}, Invoices: []billing.StripeInvoice{first}})
+			if paid := status == billing.SubTrialing || status == billing.SubActive || status == billing.SubPastDue; paid != (d.Subscription.ID == newer.ID) {
+				t.Errorf("beside an older one that is past due %s counts", d.Subscription.ID)
+			}
+		})
+	}
+}
+
+// Proves that the window of a subscription ends with it, where that is earlier than its status says: at a date ten days ahead, and in the
+// grace of a renewal that failed; a later end moves nothing.
+func TestWindowEndsWithSubscription(t *testing.T) {
+	t.Parallel()
+	owed := invoice("in_march", "open", "subscription_cycle", line("il_1", march, april))
+	for _, c := range []struct {
+		name   string
+		status billing.SubscriptionStatus
+		ends   time.Time
+		until  time.Time
+	}{
+		{"InThePeriod", billing.SubActive, march.AddDate(0, 0, 10), march.AddDate(0, 0, 10)},
+		{"InTheTrial", billing.SubTrialing, march.AddDate(0, 0, 10), march.AddDate(0, 0, 10)},
+		{"WithThePeriod", billing.SubActive, april, april},
+		{"Later", billing.SubActive, april.AddDate(0, 0, 1), april},
+		{"InTheGrace", billing.SubPastDue, march.AddDate(0, 0, 1), march.AddDate(0, 0, 1)}, // the grace is 72 hours
+		{"AfterTheGrace", billing.SubPastDue, march.AddDate(0, 0, 10), march.AddDate(0, 0, 3)},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := subscription(c.status)
+			s.EndsAt = &c.ends
+			d := decide(billing.Snapshot{Subscriptions: []billing.StripeSubscription{s}, Invoices: []billing.StripeInvoice{owed}})
+			same(t, "window", d.Subscription.Window, &billing.Window{From: march, Until: c.until})
+			same(t, "end", d.Subscription.EndsAt, &c.ends)
+		})
 	}
 }

@@ -36,6 +36,10 @@ type accountRow struct {
 	SubNextPlan     *string
 	SubNextQuantity *int64
 	SubNextAt       *stamp
+	SubEndsAt       *stamp
+	SubPaused       bool `gorm:"not null;default:false"`
+	SubPausedUntil  *stamp
+	TrialUsedAt     *stamp
 	WindowFrom      *stamp
 	WindowUntil     *stamp
 	TicketIssued    int64 `gorm:"not null"`
@@ -185,6 +189,7 @@ func subscriptionColumns(row accountRow) map[string]any {
 		"sub_id": row.SubID, "sub_plan": row.SubPlan, "sub_quantity": row.SubQuantity, "sub_status": row.SubStatus,
 		"sub_period_start": row.SubPeriodStart, "sub_period_end": row.SubPeriodEnd, "sub_cancels": row.SubCancels,
 		"sub_next_plan": row.SubNextPlan, "sub_next_quantity": row.SubNextQuantity, "sub_next_at": row.SubNextAt,
+		"sub_ends_at": row.SubEndsAt, "sub_paused": row.SubPaused, "sub_paused_until": row.SubPausedUntil,
 		"window_from": row.WindowFrom, "window_until": row.WindowUntil,
 	}
 }
@@ -193,6 +198,12 @@ func subscriptionColumns(row accountRow) map[string]any {
 func (tx *Tx) SetCustomer(ctx context.Context, id billing.AccountID, customer billing.CustomerID) error {
 	return translate(tx.q(ctx).Model(&accountRow{}).Where("id = ? AND customer_id IS NULL", string(id)).
 		Update("customer_id", string(customer)).Error)
+}
+
+// UseTrial notes that the account has had its subscription: no later one begins with a trial. It is noted once and never taken back.
+func (tx *Tx) UseTrial(ctx context.Context, id billing.AccountID) error {
+	return translate(tx.q(ctx).Model(&accountRow{}).Where("id = ? AND trial_used_at IS NULL", string(id)).
+		Update("trial_used_at", stamp{tx.Now}).Error)
 }
 
 // SetRole gives an account that this transaction holds the lock of another role.
@@ -242,6 +253,7 @@ func toRowAccount(a billing.Account) accountRow {
 		InvoicesSince: toStamp(a.Sync.InvoicesSince), LastSyncedAt: toStamp(a.Sync.LastSyncedAt), NextGrantAt: toStamp(a.Sync.NextGrantAt),
 		ParkedAt: toStamp(a.Parking.At), ParkedReason: a.Parking.Reason, UnparkedAt: toStamp(a.Parking.EndedAt), GrantsApproved: a.Parking.Approved, CreatedAt: stamp{a.CreatedAt},
 	}
+	row.TrialUsedAt = toStamp(a.TrialUsedAt)
 	row.setSubscription(a.Subscription)
 	return row
 }
@@ -259,6 +271,6 @@ func fromRowAccount(row accountRow) billing.Account {
 		Parking:   billing.Parking{At: fromStamp(row.ParkedAt), Reason: row.ParkedReason, Approved: row.GrantsApproved, EndedAt: fromStamp(row.UnparkedAt)},
 		CreatedAt: row.CreatedAt.Time,
 	}
-	a.Subscription = row.subscription()
+	a.Subscription, a.TrialUsedAt = row.subscription(), fromStamp(row.TrialUsedAt)
 	return a
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"gorm.io/gorm"
 
@@ -26,7 +27,8 @@ type changeRow struct {
 	Problem        string `gorm:"not null"`
 	Detail         string `gorm:"not null"`
 	LeaseUntil     stamp  `gorm:"not null"`
-	CreatedAt      stamp  `gorm:"not null;autoCreateTime:false"`
+	LookAt         *stamp
+	CreatedAt      stamp `gorm:"not null;autoCreateTime:false"`
 	EndedAt        *stamp
 }
 
@@ -49,6 +51,33 @@ func (r reads) ChangeByKey(ctx context.Context, account billing.AccountID, key s
 // PendingChange reads the account's change that is not decided yet; ok is false when there is none.
 func (r reads) PendingChange(ctx context.Context, account billing.AccountID) (_ billing.SubscriptionChange, ok bool, err error) {
 	return r.change(ctx, "account_id = ? AND status = ?", string(account), string(billing.ChangePending))
+}
+
+// WaitingChanges lists the account's changes that wait for their invoice to be paid.
+func (r reads) WaitingChanges(ctx context.Context, account billing.AccountID) ([]billing.SubscriptionChange, error) {
+	waiting := []string{string(billing.ChangeUnpaid), string(billing.ChangeProcessing), string(billing.ChangeInvoiced)}
+	return r.changes(r.q(ctx).Where("account_id = ? AND status IN ?", string(account), waiting).Order("id"))
+}
+
+// DueChanges lists changes that are to be looked at, in the order of their ids, after the given one.
+func (r reads) DueChanges(ctx context.Context, now time.Time, after billing.ChangeID, limit int) ([]billing.SubscriptionChange, error) {
+	return r.changes(r.q(ctx).Where("look_at <= ? AND id > ?", stamp{now}, string(after)).Order("id").Limit(limit))
+}
+
+func (r reads) changes(query *gorm.DB) ([]billing.SubscriptionChange, error) {
+	var rows []changeRow
+	if err := query.Find(&rows).Error; err != nil {
+		return nil, translate(err)
+	}
+	found := make([]billing.SubscriptionChange, 0, len(rows))
+	for _, row := range rows {
+		c, err := fromRowChange(row)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, c)
+	}
+	return found, nil
 }
 
 func (r reads) change(ctx context.Context, where string, args ...any) (c billing.SubscriptionChange, ok bool, err error) {
@@ -81,8 +110,18 @@ func (tx *Tx) SaveChange(ctx context.Context, c billing.SubscriptionChange) erro
 	}
 	return translate(tx.q(ctx).Model(&changeRow{}).Where("id = ?", row.ID).Updates(map[string]any{
 		"status": row.Status, "steps": row.Steps, "invoice_id": row.InvoiceID, "payment_url": row.PaymentURL, "problem": row.Problem,
-		"detail": row.Detail, "lease_until": row.LeaseUntil, "ended_at": row.EndedAt,
+		"detail": row.Detail, "lease_until": row.LeaseUntil, "look_at": row.LookAt, "ended_at": row.EndedAt,
 	}).Error)
+}
+
+// WakeChanges lets the job look now at the account's changes that wait for one of these invoices.
+func (tx *Tx) WakeChanges(ctx context.Context, account billing.AccountID, invoices []billing.InvoiceID) error {
+	if len(invoices) == 0 {
+		return nil
+	}
+	return translate(tx.q(ctx).Model(&changeRow{}).
+		Where("account_id = ? AND look_at > ? AND invoice_id IN ?", string(account), stamp{tx.Now}, invoices).
+		Update("look_at", stamp{tx.Now}).Error)
 }
 
 // DeleteChange forgets a change of which nothing was asked of Stripe, so that its key is unused. The caller holds the account's lock.
@@ -94,8 +133,14 @@ func toRowChange(c billing.SubscriptionChange) (changeRow, error) {
 	row := changeRow{
 		ID: string(c.ID), AccountID: string(c.AccountID), Kind: string(c.Kind), Plan: c.Plan, Quantity: c.Quantity,
 		IdempotencyKey: nullable(c.Key), RequestHash: c.RequestHash, Status: string(c.Status), InvoiceID: nullable(c.Owed.ID),
-		PaymentURL: c.Owed.URL, Problem: string(c.Problem), Detail: c.Detail, LeaseUntil: stamp{c.LeaseUntil},
+		PaymentURL: c.Owed.URL, Problem: string(c.Problem), Detail: c.Detail, LeaseUntil: stamp{c.LeaseUntil}, LookAt: toStamp(c.LookAt),
 		CreatedAt: stamp{c.CreatedAt}, EndedAt: toStamp(c.EndedAt),
+	}
+	switch {
+	case c.Status.Decided():
+		row.LookAt = nil
+	case c.Status == billing.ChangePending && (c.LookAt == nil || c.LookAt.Before(c.LeaseUntil)): // nobody is at work on it then
+		row.LookAt = &row.LeaseUntil
 	}
 	if c.Steps == nil {
 		return row, nil
@@ -110,7 +155,8 @@ func fromRowChange(row changeRow) (billing.SubscriptionChange, error) {
 		ID: billing.ChangeID(row.ID), AccountID: billing.AccountID(row.AccountID), Kind: billing.ChangeKind(row.Kind), Plan: row.Plan,
 		Quantity: row.Quantity, Key: fromNullable[string](row.IdempotencyKey), RequestHash: row.RequestHash, Status: billing.ChangeStatus(row.Status),
 		Owed:    billing.OwedInvoice{ID: fromNullable[billing.InvoiceID](row.InvoiceID), URL: row.PaymentURL},
-		Problem: billing.Code(row.Problem), Detail: row.Detail, LeaseUntil: row.LeaseUntil.Time, CreatedAt: row.CreatedAt.Time, EndedAt: fromStamp(row.EndedAt),
+		Problem: billing.Code(row.Problem), Detail: row.Detail, LeaseUntil: row.LeaseUntil.Time, LookAt: fromStamp(row.LookAt),
+		CreatedAt: row.CreatedAt.Time, EndedAt: fromStamp(row.EndedAt),
 	}
 	if row.Steps == "" {
 		return c, nil

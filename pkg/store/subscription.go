@@ -13,6 +13,10 @@ func (row *accountRow) setSubscription(s *billing.Subscription) {
 		plan, seats := next.Plan, next.Quantity
 		row.SubNextPlan, row.SubNextQuantity, row.SubNextAt = &plan, &seats, &stamp{next.At}
 	}
+	row.SubEndsAt = toStamp(s.EndsAt)
+	if s.CollectionPaused != nil {
+		row.SubPaused, row.SubPausedUntil = true, toStamp(s.CollectionPaused.Until)
+	}
 	if s.Window != nil {
 		row.WindowFrom, row.WindowUntil = &stamp{s.Window.From}, &stamp{s.Window.Until}
 	}
@@ -31,6 +35,10 @@ func (row *accountRow) subscription() *billing.Subscription {
 	}
 	if row.SubNextPlan != nil {
 		s.Scheduled = &billing.ScheduledChange{Plan: *row.SubNextPlan, Quantity: *row.SubNextQuantity, At: row.SubNextAt.Time}
+	}
+	s.EndsAt = fromStamp(row.SubEndsAt)
+	if row.SubPaused {
+		s.CollectionPaused = &billing.CollectionPause{Until: fromStamp(row.SubPausedUntil)}
 	}
 	if row.WindowFrom != nil {
 		s.Window = &billing.Window{From: row.WindowFrom.Time, Until: row.WindowUntil.Time}

@@ -24,8 +24,7 @@ func itemOf(p *stripe.Price) string {
 	return ""
 }
 
-// fromStripeSubscription takes the first item whose price is ours: we sell subscriptions of one item, and another
-// that an operator added by hand must not hide it.
+// fromStripeSubscription does without what comes, which lookAhead tells. One without an item of ours has no Item.
 func fromStripeSubscription(s *stripe.Subscription) billing.StripeSubscription {
 	to := billing.StripeSubscription{
 		ID:                 billing.SubscriptionID(s.ID),
@@ -36,14 +35,11 @@ func fromStripeSubscription(s *stripe.Subscription) billing.StripeSubscription {
 		EndedAt:            atOrNil(s.EndedAt),
 		Created:            at(s.Created),
 	}
-	if s.Items == nil {
-		return to
+	if p := s.PauseCollection; p != nil && p.Behavior != "" {
+		to.CollectionPaused = &billing.CollectionPause{Until: atOrNil(p.ResumesAt)}
 	}
-	for _, i := range s.Items.Data {
-		if item := itemOf(i.Price); item != "" {
-			to.Item, to.Quantity = item, i.Quantity
-			break
-		}
+	if i := itemOfOurs(s); i != nil {
+		to.Item, to.Quantity = itemOf(i.Price), i.Quantity
 	}
 	return to
 }

@@ -116,7 +116,9 @@ func (g *Gateway) subscriptions(ctx context.Context, customer billing.CustomerID
 	var found []billing.StripeSubscription
 	err := each(list.Iter, "subscriptions", func() (err error) {
 		s := fromStripeSubscription(list.Subscription())
-		s.Scheduled, err = g.scheduled(ctx, list.Subscription())
+		if s.Item != "" {
+			err = g.lookAhead(ctx, list.Subscription(), &s)
+		}
 		found = append(found, s)
 		return err
 	})

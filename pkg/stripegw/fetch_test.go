@@ -91,7 +91,7 @@ func TestFetch(t *testing.T) {
 	want := billing.Snapshot{
 		CustomerID: "cus_1",
 		Subscriptions: []billing.StripeSubscription{
-			{ID: "sub_1", Status: billing.SubActive, Item: "basic", Quantity: 2, CurrentPeriodStart: sec(10), CurrentPeriodEnd: sec(20), CancelAtPeriodEnd: true, EndedAt: &ended, Created: sec(5)},
+			{ID: "sub_1", Status: billing.SubActive, Item: "basic", Quantity: 2, CurrentPeriodStart: sec(10), CurrentPeriodEnd: sec(20), CancelAtPeriodEnd: true, EndsAt: &ended, EndedAt: &ended, Created: sec(5)},
 			{ID: "sub_2", Status: billing.SubCanceled, Item: "pro", Quantity: 1, CurrentPeriodStart: sec(0), CurrentPeriodEnd: sec(0), Created: sec(0)},
 			{ID: "sub_3", Status: billing.SubTrialing, CurrentPeriodStart: sec(0), CurrentPeriodEnd: sec(0), Created: sec(0)},
 		},

@@ -2,30 +2,79 @@ package stripegw
 
 import (
 	"context"
+	"time"
 
 	stripe "github.com/stripe/stripe-go/v76"
 
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// scheduled is what a subscription will be once the current phase of its schedule, which has to be expanded, is over. Nil where
-// it then goes on as it is.
-func (g *Gateway) scheduled(ctx context.Context, s *stripe.Subscription) (*billing.ScheduledChange, error) {
-	if s.Schedule == nil || s.Schedule.Status != stripe.SubscriptionScheduleStatusActive || s.Schedule.CurrentPhase == nil {
-		return nil, nil
+// lookAhead notes what becomes of a subscription of ours: when it ends, by whatever that was set, and what it will be from a time on. Its
+// schedule has to be expanded.
+func (g *Gateway) lookAhead(ctx context.Context, s *stripe.Subscription, to *billing.StripeSubscription) error {
+	if to.EndedAt != nil {
+		to.EndsAt = to.EndedAt
+		return nil
 	}
-	for _, phase := range s.Schedule.Phases {
-		if phase.StartDate < s.Schedule.CurrentPhase.EndDate || len(phase.Items) == 0 || phase.Items[0].Price == nil {
+	if to.EndsAt = atOrNil(s.CancelAt); s.CancelAtPeriodEnd {
+		to.EndsAt = earlier(to.EndsAt, s.CurrentPeriodEnd)
+	}
+	if err := g.lookAtSchedule(ctx, s, to); err != nil {
+		return err
+	}
+	to.CancelAtPeriodEnd = to.EndsAt != nil && to.EndsAt.Equal(to.CurrentPeriodEnd)
+	return nil
+}
+
+func (g *Gateway) lookAtSchedule(ctx context.Context, s *stripe.Subscription, to *billing.StripeSubscription) error {
+	led, ours := s.Schedule, itemOfOurs(s)
+	if led == nil || ours == nil || led.Status != stripe.SubscriptionScheduleStatusActive || led.CurrentPhase == nil {
+		return nil
+	}
+	for _, phase := range led.Phases {
+		if phase.StartDate < led.CurrentPhase.EndDate {
 			continue
 		}
-		wanted := phase.Items[0]
-		if s.Items != nil && len(s.Items.Data) > 0 && s.Items.Data[0].Price.ID == wanted.Price.ID && s.Items.Data[0].Quantity == wanted.Quantity {
-			return nil, nil
+		wanted, item, err := g.phaseItem(ctx, phase, ours.Price.ID, to.Item)
+		if err != nil {
+			return err
 		}
-		item, err := g.itemOfPrice(ctx, billing.PriceID(wanted.Price.ID))
-		return &billing.ScheduledChange{Plan: item, Quantity: wanted.Quantity, At: at(phase.StartDate)}, err
+		if wanted == nil { // what we sold is not in it any more
+			to.EndsAt = earlier(to.EndsAt, phase.StartDate)
+			return nil
+		}
+		if to.Scheduled == nil && (wanted.Price.ID != ours.Price.ID || wanted.Quantity != ours.Quantity) {
+			to.Scheduled = &billing.ScheduledChange{Plan: item, Quantity: wanted.Quantity, At: at(phase.StartDate)}
+		}
 	}
-	return nil, nil
+	if led.EndBehavior == stripe.SubscriptionScheduleEndBehaviorCancel && len(led.Phases) > 0 {
+		to.EndsAt = earlier(to.EndsAt, led.Phases[len(led.Phases)-1].EndDate)
+	}
+	return nil
+}
+
+// phaseItem returns the item of a phase that is ours, and which of the catalogue's it is. The price that the subscription has now is known.
+func (g *Gateway) phaseItem(ctx context.Context, phase *stripe.SubscriptionSchedulePhase, price, item string) (*stripe.SubscriptionSchedulePhaseItem, string, error) {
+	for _, wanted := range phase.Items {
+		if wanted.Price == nil {
+			continue
+		}
+		if wanted.Price.ID == price {
+			return wanted, item, nil
+		}
+		if found, err := g.itemOfPrice(ctx, billing.PriceID(wanted.Price.ID)); err != nil || found != "" {
+			return wanted, found, err
+		}
+	}
+	return nil, "", nil
+}
+
+// earlier returns the earlier of two times, of which the first may be nil.
+func earlier(t *time.Time, seconds int64) *time.Time {
+	if other := at(seconds); t == nil || other.Before(*t) {
+		return &other
+	}
+	return t
 }
 
 // ReleaseSchedule lets a subscription go on as it is, led by no schedule any more. A schedule that has ended is released already.

@@ -11,7 +11,7 @@ import (
 func changingCalls() []mockCall {
 	item := stripegw.NewItem{Subscription: "sub_1", Item: "si_1", Price: "price_1", Quantity: 2, ProrationDate: 1700000000, Key: "key"}
 	phases := `"phases":[{"start_date":1,"end_date":2,"trial_end":2,"coupon":"half","default_payment_method":"pm_1","items":[{"price":"price_0","quantity":1}]}]`
-	scheduled := `{"id":"sub_1","items":{"data":[]},"schedule":{"id":"sub_sched_1","status":"active","current_phase":{"start_date":1,"end_date":2},"phases":[{"start_date":2,"items":[{"price":"price_1","quantity":1}]}]}}`
+	scheduled := `{"id":"sub_1","items":{"data":[{"id":"si_1","price":{"id":"price_0","metadata":{"pointsync_item":"basic"}}}]},"schedule":{"id":"sub_sched_1","status":"active","current_phase":{"start_date":1,"end_date":2},"phases":[{"start_date":2,"items":[{"price":"price_1","quantity":1}]}]}}`
 	return []mockCall{
 		{"Subscription", []string{"GET /v1/subscriptions/sub_1"}, nil, func(ctx context.Context, g *stripegw.Gateway) error {
 			_, err := g.Subscription(ctx, "sub_1")

@@ -4,64 +4,11 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"time"
 
 	stripe "github.com/stripe/stripe-go/v76"
 
 	"github.com/pointsync/pointsync/pkg/billing"
 )
-
-// Terms is a subscription with what one has to know to change it.
-type Terms struct {
-	billing.StripeSubscription
-	ItemID        string // si_…
-	UnitAmount    int64  // of one seat for one interval, as it is charged now
-	Currency      string
-	Interval      string // day, week, month, year
-	IntervalCount int64
-	Schedule      billing.ScheduleID // that leads it, "" for none
-	EndsAt        *time.Time         // the date that somebody set for its end, other than its period's
-	Waiting       billing.InvoiceID  // of a change that waits for its payment, "" for none
-}
-
-// Subscription answers a subscription as Stripe has it now. EStripeUnavailable, EStripeRefused.
-func (g *Gateway) Subscription(ctx context.Context, id billing.SubscriptionID) (Terms, error) {
-	if err := need("the subscription", string(id)); err != nil {
-		return Terms{}, err
-	}
-	params := &stripe.SubscriptionParams{}
-	params.Context = ctx
-	params.AddExpand("schedule")
-	params.AddExpand("latest_invoice")
-	s, err := g.api.Subscriptions.Get(string(id), params)
-	if err != nil {
-		return Terms{}, g.failure(err, "show the subscription")
-	}
-	to := Terms{StripeSubscription: fromStripeSubscription(s), Currency: string(s.Currency)}
-	if !s.CancelAtPeriodEnd {
-		to.EndsAt = atOrNil(s.CancelAt)
-	}
-	if to.Scheduled, err = g.scheduled(ctx, s); err != nil {
-		return Terms{}, g.failure(err, "show the subscription")
-	}
-	if s.Items != nil {
-		for _, i := range s.Items.Data {
-			if i.Price == nil || itemOf(i.Price) != to.Item || i.Price.Recurring == nil {
-				continue
-			}
-			to.ItemID, to.UnitAmount, to.Quantity = i.ID, i.Price.UnitAmount, i.Quantity
-			to.Interval, to.IntervalCount = string(i.Price.Recurring.Interval), max(i.Price.Recurring.IntervalCount, 1)
-			break
-		}
-	}
-	if s.Schedule != nil && !ended(s.Schedule) {
-		to.Schedule = billing.ScheduleID(s.Schedule.ID)
-	}
-	if s.PendingUpdate != nil && s.LatestInvoice != nil && s.LatestInvoice.Status == stripe.InvoiceStatusOpen {
-		to.Waiting = billing.InvoiceID(s.LatestInvoice.ID)
-	}
-	return to, nil
-}
 
 // NewItem is another price and quantity for a subscription. Key is the idempotency key.
 type NewItem struct {

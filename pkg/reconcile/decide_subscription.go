@@ -1,0 +1,95 @@
+package reconcile
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+)
+
+// ours returns the subscriptions with an item of ours, sold or not. Those of somebody else are the same customer's and none of our business.
+func ours(subscriptions []billing.StripeSubscription) []billing.StripeSubscription {
+	return slices.DeleteFunc(slices.Clone(subscriptions), func(s billing.StripeSubscription) bool { return s.Item == "" })
+}
+
+// decideSubscription picks the subscription that counts, the paid one before one that is not, then the newest, and its window; and it ends
+// the points of every subscription that has ended.
+func (d *Decision) decideSubscription(in Input) {
+	subs := ours(in.Picture.Subscriptions)
+	slices.SortFunc(subs, func(a, b billing.StripeSubscription) int {
+		return cmp.Or(cmp.Compare(rank(a, in), rank(b, in)), b.Created.Compare(a.Created), cmp.Compare(b.ID, a.ID))
+	})
+	for _, s := range subs {
+		d.UsesTrial = d.UsesTrial || begun(s)
+		if end := lotsEnd(s, in); end != nil {
+			d.Ends = append(d.Ends, End{Source: subscriptionSource(s.ID), At: *end})
+		}
+	}
+	switch {
+	case len(subs) > 0:
+		s := subs[0]
+		d.Subscription = &billing.Subscription{
+			ID:                 s.ID,
+			Plan:               s.Item,
+			Quantity:           s.Quantity,
+			Status:             s.Status,
+			CurrentPeriodStart: s.CurrentPeriodStart,
+			CurrentPeriodEnd:   s.CurrentPeriodEnd,
+			CancelAtPeriodEnd:  s.CancelAtPeriodEnd,
+			EndsAt:             s.EndsAt,
+			Scheduled:          s.Scheduled,
+			CollectionPaused:   s.CollectionPaused,
+			Window:             window(s, in),
+		}
+		if len(subs) > 1 && subs[1].Status.Live() {
+			d.Warnings = append(d.Warnings, fmt.Sprintf("the customer has more than one live subscription: %s counts, %s does not", s.ID, subs[1].ID))
+		}
+	case in.Account.Subscription != nil: // gone from Stripe, with its customer
+		gone := *in.Account.Subscription
+		gone.Status, gone.Window, gone.CancelAtPeriodEnd, gone.EndsAt, gone.Scheduled, gone.CollectionPaused = billing.SubCanceled, nil, false, nil, nil, nil
+		d.Subscription = &gone
+		d.Ends = append(d.Ends, End{Source: subscriptionSource(gone.ID), At: in.Now})
+	}
+}
+
+// rank orders subscriptions by how far they are paid: a newer one that waits for its first payment must not hide one that is paid.
+func rank(s billing.StripeSubscription, in Input) int {
+	switch s.Status {
+	case billing.SubActive:
+		if owesFirst(s, in.Picture.Invoices) { // a bank is asked: Stripe trusts a first debit
+			return 2
+		}
+		return 0
+	case billing.SubTrialing:
+		return 1
+	case billing.SubPastDue:
+		return 3
+	case billing.SubUnpaid, billing.SubPaused:
+		return 4
+	case billing.SubIncomplete:
+		return 5
+	}
+	return 6
+}
+
+// owesFirst reports whether the first invoice of a subscription is not paid.
+func owesFirst(s billing.StripeSubscription, invoices []billing.StripeInvoice) bool {
+	return slices.ContainsFunc(invoices, func(i billing.StripeInvoice) bool {
+		return i.SubscriptionID == s.ID && i.BillingReason == "subscription_create" && !i.Settled()
+	})
+}
+
+// begun reports whether a subscription ever gave anything: a trial, or a period that was paid or trusted to be.
+func begun(s billing.StripeSubscription) bool {
+	return s.Status != billing.SubIncomplete && s.Status != billing.SubIncompleteExpired
+}
+
+// endOf returns at, or the end of the subscription where that is earlier.
+func endOf(s billing.StripeSubscription, at time.Time) time.Time {
+	if s.EndsAt != nil {
+		return minTime(at, *s.EndsAt)
+	}
+	return at
+}

@@ -1,0 +1,108 @@
+package stripegw
+
+import (
+	"context"
+	"time"
+
+	stripe "github.com/stripe/stripe-go/v76"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+)
+
+// Terms is a subscription of ours with what one has to know to change it.
+type Terms struct {
+	billing.StripeSubscription
+	ItemID        string // si_…
+	Price         billing.PriceID
+	UnitAmount    int64 // of one seat for one interval, as it is charged now
+	Currency      string
+	Interval      string // day, week, month, year
+	IntervalCount int64
+	Schedule      billing.ScheduleID // that leads it, "" for none
+	Cancels       bool               // with its period, by a cancellation of its own and not by a schedule
+	HasEndDate    bool               // somebody set a date for its end, other than its period's
+	CanceledAt    *time.Time         // when its end was last decided
+	Waiting       billing.InvoiceID  // of a change that waits for its payment, "" for none
+	UnderWay      bool               // a bank has been asked to pay its latest invoice and has not answered
+	PaysLater     bool               // by bank debit, or by an invoice that is sent: Stripe makes no change of it wait for its payment
+}
+
+// Subscription returns a subscription as Stripe has it now. Errors: EStripeUnavailable, EStripeRefused.
+func (g *Gateway) Subscription(ctx context.Context, id billing.SubscriptionID) (Terms, error) {
+	if err := need("the subscription", string(id)); err != nil {
+		return Terms{}, err
+	}
+	params := &stripe.SubscriptionParams{}
+	params.Context = ctx
+	for _, part := range []string{"schedule", "latest_invoice.payment_intent", "default_payment_method", "customer.invoice_settings.default_payment_method"} {
+		params.AddExpand(part)
+	}
+	s, err := g.api.Subscriptions.Get(string(id), params)
+	if err != nil {
+		return Terms{}, g.failure(err, "show the subscription")
+	}
+	to := Terms{StripeSubscription: fromStripeSubscription(s), Currency: string(s.Currency), CanceledAt: atOrNil(s.CanceledAt)}
+	to.Cancels, to.HasEndDate = s.CancelAtPeriodEnd, !s.CancelAtPeriodEnd && s.CancelAt != 0
+	if err := g.lookAhead(ctx, s, &to.StripeSubscription); err != nil {
+		return Terms{}, g.failure(err, "show the subscription")
+	}
+	if i := itemOfOurs(s); i != nil && i.Price.Recurring != nil {
+		to.ItemID, to.Price, to.UnitAmount, to.Quantity = i.ID, billing.PriceID(i.Price.ID), i.Price.UnitAmount, i.Quantity
+		to.Interval, to.IntervalCount = string(i.Price.Recurring.Interval), max(i.Price.Recurring.IntervalCount, 1)
+	}
+	if s.Schedule != nil && !ended(s.Schedule) {
+		to.Schedule = billing.ScheduleID(s.Schedule.ID)
+	}
+	if i := s.LatestInvoice; i != nil && i.Status == stripe.InvoiceStatusOpen {
+		to.UnderWay = isUnderWay(i)
+		if s.PendingUpdate != nil {
+			to.Waiting = billing.InvoiceID(i.ID)
+		}
+	}
+	to.PaysLater = s.CollectionMethod == stripe.SubscriptionCollectionMethodSendInvoice || isDebit(chargedMethod(s))
+	return to, nil
+}
+
+// itemOfOurs returns the first item whose price is ours, nil for none: we sell subscriptions of one item, and another that an operator
+// added must not hide it.
+func itemOfOurs(s *stripe.Subscription) *stripe.SubscriptionItem {
+	if s.Items == nil {
+		return nil
+	}
+	for _, i := range s.Items.Data {
+		if itemOf(i.Price) != "" {
+			return i
+		}
+	}
+	return nil
+}
+
+// chargedMethod returns what Stripe charges a subscription's invoices to, nil where that is none, or one of the older kind.
+// Source: https://stripe.com/docs/api/subscriptions/object#subscription_object-default_payment_method
+func chargedMethod(s *stripe.Subscription) *stripe.PaymentMethod {
+	if s.DefaultPaymentMethod != nil {
+		return s.DefaultPaymentMethod
+	}
+	if s.DefaultSource != nil || s.Customer == nil || s.Customer.InvoiceSettings == nil {
+		return nil
+	}
+	return s.Customer.InvoiceSettings.DefaultPaymentMethod
+}
+
+// isDebit reports whether a payment method is a bank account that is debited: its bank takes days to answer.
+func isDebit(m *stripe.PaymentMethod) bool {
+	if m == nil {
+		return false
+	}
+	switch m.Type {
+	case stripe.PaymentMethodTypeSEPADebit, stripe.PaymentMethodTypeUSBankAccount, stripe.PaymentMethodTypeBACSDebit,
+		stripe.PaymentMethodTypeAUBECSDebit, stripe.PaymentMethodTypeACSSDebit:
+		return true
+	}
+	return false
+}
+
+// isUnderWay reports whether an invoice's payment, which has to be expanded, has been asked for and is not decided.
+func isUnderWay(i *stripe.Invoice) bool {
+	return i.PaymentIntent != nil && i.PaymentIntent.Status == stripe.PaymentIntentStatusProcessing
+}
