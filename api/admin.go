@@ -13,6 +13,22 @@ import (
 	"github.com/pointsync/pointsync/pkg/token"
 )
 
+// presentOnly refuses callers whose account is gone, at every operation that needs one. Admins' addresses have a stricter check.
+func presentOnly(accounts *account.Service) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			claims, ok := c.Get("user").(token.Claims)
+			if !ok || strings.HasPrefix(c.Path(), "/admin/") {
+				return next(c)
+			}
+			if err := accounts.RequirePresent(c.Request().Context(), claims); err != nil {
+				return err
+			}
+			return next(c)
+		}
+	}
+}
+
 // adminsOnly shows the admin's addresses to nobody else. It stands before the contract's check, which would tell by its answers
 // that there is something.
 func adminsOnly(accounts *account.Service) echo.MiddlewareFunc {

@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
@@ -90,6 +91,9 @@ func (c *contract) validate(next echo.HandlerFunc) echo.HandlerFunc {
 		if err := checkBody(ctx.Request(), op); err != nil {
 			return err
 		}
+		if err := checkTexts(ctx); err != nil {
+			return err
+		}
 		if err := checkHeaders(ctx.Request(), op); err != nil {
 			return err
 		}
@@ -145,6 +149,25 @@ func checkBody(r *http.Request, op *operation) error {
 		}
 	}
 }
+
+// checkTexts refuses a NUL and broken UTF-8 in the address, as checkBody does in the body: no database would take them.
+func checkTexts(ctx echo.Context) error {
+	for name, values := range ctx.QueryParams() {
+		for _, text := range append([]string{name}, values...) {
+			if !storable(text) {
+				return invalid(billing.Storable(name, 100), "text must be UTF-8, without the character U+0000")
+			}
+		}
+	}
+	for i, name := range ctx.ParamNames() {
+		if !storable(ctx.ParamValues()[i]) {
+			return invalid(name, "text must be UTF-8, without the character U+0000")
+		}
+	}
+	return nil
+}
+
+func storable(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }
 
 // unreadable is what a body that cannot be read to its end is told: cut off, slower than the server waits, or in chunks that are none.
 // It is the sender's fault, or the network's, and never ours.

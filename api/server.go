@@ -79,7 +79,7 @@ func New(o Options) (http.Handler, error) {
 	e.HTTPErrorHandler = problemHandler(o.Log)
 	outermost(e, o, contract, metrics)
 	// Nobody reaches a handler without a valid token, or with a request that the contract does not know.
-	e.Use(authenticate(o.Tokens, contract), adminsOnly(o.Accounts), contract.validate)
+	e.Use(authenticate(o.Tokens, contract), presentOnly(o.Accounts), adminsOnly(o.Accounts), contract.validate)
 	RegisterHandlers(e, NewStrictHandler(s, nil))
 	e.POST(webhookPath, s.receiveWebhook)
 	e.GET("/session/stream", s.streamSession)

@@ -116,7 +116,17 @@ func (s *Service) Read(ctx context.Context, c token.Claims) (Session, error) {
 	return Session{Token: raw, ExpiresAt: claims.ExpiresAt, Account: a, login: c.Login}, err
 }
 
-// gone says of a caller whose account is not there that they are nobody.
+// RequirePresent refuses a caller whose account is gone, whatever they ask for: lists would otherwise be empty and single things not found.
+// Errors: EUnauthorized.
+func (s *Service) RequirePresent(ctx context.Context, c token.Claims) error {
+	present, err := s.db.HasAccount(ctx, c.Account)
+	if err == nil && !present {
+		err = gone(billing.Errorf(billing.ENotFound, "No such account."))
+	}
+	return err
+}
+
+// gone says of a caller whose account is not there that they are no one.
 func gone(err error) error {
 	if billing.CodeOf(err) == billing.ENotFound {
 		return billing.Errorf(billing.EUnauthorized, "This account does not exist any more.")

@@ -21,7 +21,7 @@ func TestRole(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		s := newService(t, db)
 		a := storetest.NewAccount(t, db)
-		claims := token.Claims{Account: a.ID}
+		claims := token.Claims{Account: a.ID, Login: login(t, db, a.ID)}
 		want := func(code billing.Code) {
 			t.Helper()
 			if err := s.RequireAdmin(t.Context(), claims); billing.CodeOf(err) != code {
@@ -46,7 +46,7 @@ func TestRole(t *testing.T) {
 				t.Errorf("%s became an admin", email)
 			}
 		}
-		if err := s.RequireAdmin(t.Context(), token.Claims{Account: "acc_gone"}); billing.CodeOf(err) != billing.ENotFound {
+		if err := s.RequireAdmin(t.Context(), token.Claims{Account: "acc_gone"}); billing.CodeOf(err) != billing.EUnauthorized {
 			t.Errorf("of an account that is gone: %v", err)
 		}
 	})
@@ -149,4 +149,12 @@ func sound(t *testing.T, db *store.DB, id billing.AccountID) {
 	if err := ledger.Audit(context.Background(), db, id); err != nil {
 		t.Error(err)
 	}
+}
+
+// login makes a login of an account's that lives.
+func login(t *testing.T, db *store.DB, id billing.AccountID) billing.SessionID {
+	t.Helper()
+	l := billing.Login{ID: billing.NewSessionID(db.Now()), AccountID: id, CreatedAt: db.Now(), ExpiresAt: db.Now().Add(time.Hour)}
+	must(t, db.InTx(t.Context(), func(tx *store.Tx) error { return tx.InsertLogin(t.Context(), l) }))
+	return l.ID
 }

@@ -57,6 +57,13 @@ type accountRow struct {
 
 func (accountRow) TableName() string { return "accounts" }
 
+// HasAccount reports whether an account is there.
+func (r reads) HasAccount(ctx context.Context, id billing.AccountID) (bool, error) {
+	var n int64
+	err := r.q(ctx).Model(&accountRow{}).Where("id = ?", string(id)).Count(&n).Error
+	return n == 1, translate(err)
+}
+
 // Account reads one account. Errors: ENotFound.
 func (r reads) Account(ctx context.Context, id billing.AccountID) (billing.Account, error) {
 	return r.account(ctx, "id = ?", string(id))

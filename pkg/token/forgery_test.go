@@ -74,6 +74,8 @@ func TestErrWrongPart(t *testing.T) {
 		"WrongIss": {"iss": "https://other.example"}, "NoIss": {"iss": missing}, "WrongAud": {"aud": "other"}, "NoAud": {"aud": missing},
 		"Expired": {"exp": epoch.Add(-time.Minute).Unix()}, "NoExp": {"exp": missing}, "ExpText": {"exp": "never"},
 		"NbfLater": {"nbf": later}, "IatLater": {"iat": later}, "NoIat": {"iat": missing},
+		"NulInSub": {"sub": "acc_\u0000"}, "NulInSid": {"sid": "ses_\u00001"}, "NulInJti": {"jti": "tok\u0000"}, "SpaceInSub": {"sub": "acc_1 "}, "LongSub": {"sub": strings.Repeat("a", 65)},
+		"NulInPlan": {"subscription": map[string]any{"plan": "a\u0000", "status": "active"}}, "NulElsewhere": {"name": "a\u0000"}, "LettersInSub": {"sub": "acc_ä"},
 		"NegativePoints": {"points": -1}, "NegativeVer": {"ver": -1}, "PointsText": {"points": "5"}, "HalfAPoint": {"points": 0.5},
 	}
 	changed := func(good, change map[string]any) string {
@@ -137,6 +139,8 @@ func TestErrForged(t *testing.T) {
 		"TrailingJSON":     sign(ours, header, claims+"{}"),
 		"NoObject":         sign(ours, header, `["acc_1"]`),
 		"Null":             sign(ours, header, `null`),
+		"BrokenSub":        sign(ours, header, strings.Replace(claims, "acc_1", "acc_\xff", 1)),
+		"BrokenElsewhere":  sign(ours, header, strings.Replace(claims, "{", "{\"x\":\"\xc3(\",", 1)),
 		"TooLong":          sign(ours, header, strings.Replace(claims, "{", `{"x":"`+strings.Repeat("x", 4096)+`",`, 1)),
 		"Empty":            "",
 		"Dots":             "..",

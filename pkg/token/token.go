@@ -10,8 +10,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/golang-jwt/jwt/v5"
 
@@ -150,10 +152,18 @@ func (i *Issuer) keyFor(t *jwt.Token) (any, error) {
 	return nil, fmt.Errorf("unknown kid")
 }
 
-// checkPayload refuses what the library accepts: a missing subject, and members that stand twice, of which readers
-// would pick different ones.
+// idPattern is what our ids are made of. Another text, with a NUL or broken UTF-8 in it, would be a fault of the database's.
+var idPattern = regexp.MustCompile(`^[A-Za-z0-9_]{1,64}$`)
+
+// checkPayload refuses what the library accepts: a missing subject, ids that are none of ours, and members that stand twice, of which
+// readers would pick different ones.
 func checkPayload(raw string, w wire) error {
-	if w.Subject == "" || w.SID == "" || w.ID == "" || w.IssuedAt == nil || w.Ver < 0 || w.Points < 0 {
+	for _, id := range []string{w.Subject, w.SID, w.ID} {
+		if !idPattern.MatchString(id) {
+			return errors.New("an id is missing or not one of ours")
+		}
+	}
+	if w.IssuedAt == nil || w.Ver < 0 || w.Points < 0 {
 		return errors.New("a claim is missing")
 	}
 	parts := strings.Split(raw, ".")
@@ -161,6 +171,9 @@ func checkPayload(raw string, w wire) error {
 		b, err := jwt.NewParser(jwt.WithStrictDecoding()).DecodeSegment(part)
 		if err != nil {
 			return err
+		}
+		if !utf8.Valid(b) || strings.Contains(string(b), `\u0000`) {
+			return errors.New("a text that no database takes")
 		}
 		if err := noDoubles(json.NewDecoder(strings.NewReader(string(b)))); err != nil {
 			return err
