@@ -1,10 +1,12 @@
 // Runs every collection in docs/postman against a fresh `pointsync dev`. The collections find it by the variables base_url
-// and sandbox_url. Before that, it fails where they leave out an operation of the contract.
+// and sandbox_url. Before that, it fails where they leave out an operation of the contract;
+// after that, it runs the snippet of docs/tokens.md.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root, withBinary, withDev } from './dev.mjs';
+import { checkSnippets } from './snippets.mjs';
 
 const collections = join(root, 'docs/postman');
 const environment = join(collections, 'dev.postman_environment.json');
@@ -26,7 +28,7 @@ process.exitCode = await withBinary(async (binary, folder) => {
     const failed = await withDev(binary, folder, (urls) => newman(join(collections, name), urls));
     if (failed !== 0) return failed;
   }
-  return 0;
+  return withDev(binary, folder, ({ base_url }) => checkSnippets(base_url));
 });
 
 async function newman(collection, urls) {

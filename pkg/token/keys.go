@@ -18,8 +18,8 @@ type Key struct {
 	public  ed25519.PublicKey
 }
 
-// Keys are the keys in force: the first signs, all are accepted. To rotate, put the new key first, and drop the old one
-// once every token it signed has run out (TTL).
+// Keys are the keys in force: the first signs, all are accepted and published. A new key is put last until every replica and verifier
+// knows it, then first, and the old one is dropped once every token that it signed has expired (TTL).
 type Keys []Key
 
 var kidPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,32}$`)

@@ -1,0 +1,120 @@
+package api_test
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/store"
+	"github.com/pointsync/pointsync/pkg/store/storetest"
+	"github.com/pointsync/pointsync/pkg/token"
+)
+
+// runSnippet calls the snippet as another service would: its arguments are the API's address and tokens, and it prints a line for each.
+const runSnippet = `package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/pointsync/pointsync/verify"
+)
+
+func main() {
+	for _, raw := range os.Args[2:] {
+		claims, err := verify.Claims(raw, os.Args[1], "pointsync", "pointsync")
+		if err != nil {
+			fmt.Println("refused")
+			continue
+		}
+		fmt.Println(claims["sub"])
+	}
+}
+`
+
+// Proves that the Go snippet of docs/tokens.md, as it stands there, takes our tokens from servers whose clocks are a little ahead or behind, and
+// refuses those that have expired, are not for it, were changed, or are not ours. .ci/snippets.mjs does the same for the other snippet.
+func TestGoSnippet(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.URL(t, store.SQLite))
+	mint := func(keys token.Keys, audience string, ahead time.Duration) string {
+		i := token.NewIssuer(keys, "pointsync", audience, func() time.Time { return time.Now().Add(ahead) })
+		raw, _, err := i.Mint(billing.Account{ID: "acc_1"}, "ses_1")
+		must(t, err)
+		return raw
+	}
+	foreign, err := token.ParseKeys(token.GenerateKey("test"))
+	must(t, err)
+	unknown, err := token.ParseKeys(token.GenerateKey("other"))
+	must(t, err)
+	fresh := mint(w.keys, "pointsync", 0)
+	cases := []struct{ what, token, want string }{
+		{"fresh", fresh, "acc_1"},
+		{"of a clock 3 s ahead", mint(w.keys, "pointsync", 3*time.Second), "acc_1"},
+		{"of a clock 3 s behind", mint(w.keys, "pointsync", -3*time.Second), "acc_1"},
+		{"of a clock 10 min ahead", mint(w.keys, "pointsync", 10*time.Minute), "refused"},
+		{"expired 2 min ago", mint(w.keys, "pointsync", -token.TTL-2*time.Minute), "refused"},
+		{"for another audience", mint(w.keys, "elsewhere", 0), "refused"},
+		{"of another key under our name", mint(foreign, "pointsync", 0), "refused"},
+		{"of an unknown key", mint(unknown, "pointsync", 0), "refused"},
+		{"changed", fresh[:len(fresh)-4] + "AAAA", "refused"},
+		{"unsigned", "eyJhbGciOiJub25lIiwidHlwIjoiSldUIiwia2lkIjoidGVzdCJ9" + fresh[strings.IndexByte(fresh, '.'):], "refused"},
+	}
+	args := []string{"run", "-mod=mod", ".", w.url}
+	for _, c := range cases {
+		args = append(args, c.token)
+	}
+	run := exec.CommandContext(t.Context(), "go", args...)
+	run.Dir = moduleWith(t, map[string]string{"main.go": runSnippet, "verify/verify.go": snippet(t, "go")})
+	run.Env = append(os.Environ(), "GOFLAGS=", "GOWORK=off", "GOPROXY=off")
+	var stderr bytes.Buffer
+	run.Stderr = &stderr
+	out, err := run.Output()
+	if err != nil {
+		t.Fatalf("%v: %s", err, &stderr)
+	}
+	lines := strings.Fields(string(out))
+	if len(lines) != len(cases) {
+		t.Fatalf("%q", out)
+	}
+	for n, c := range cases {
+		if lines[n] != c.want {
+			t.Errorf("a token %s: %s, want %s", c.what, lines[n], c.want)
+		}
+	}
+}
+
+// snippet reads a block of code from docs/tokens.md.
+func snippet(t *testing.T, language string) string {
+	t.Helper()
+	page, err := os.ReadFile("../docs/tokens.md")
+	must(t, err)
+	_, code, found := strings.Cut(string(page), "\n```"+language+"\n")
+	code, _, ended := strings.Cut(code, "\n```\n")
+	if !found || !ended {
+		t.Fatalf("docs/tokens.md has no %s", language)
+	}
+	return code + "\n"
+}
+
+// moduleWith writes a module with the requirements of ours, whose libraries are on this machine already.
+func moduleWith(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, name := range []string{"go.mod", "go.sum"} {
+		text, err := os.ReadFile(filepath.Join("..", name))
+		must(t, err)
+		files[name] = string(text)
+	}
+	for name, text := range files {
+		path := filepath.Join(dir, name)
+		must(t, os.MkdirAll(filepath.Dir(path), 0o700))
+		must(t, os.WriteFile(path, []byte(text), 0o600))
+	}
+	return dir
+}
