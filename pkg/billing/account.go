@@ -55,6 +55,10 @@ type Ticket struct {
 	Number  int64
 	Account Account // as it was when the ticket was taken
 	Orders  []Order // those that a sync still has to look at
+
+	Named      []StripeObject // by events that wait: charges, or a refund or dispute of one
+	AllCharges bool           // the picture shows every charge, and not the newest and the named ones alone
+	Former     []CustomerID   // that the account had before, where all charges are looked at
 }
 
 // Login is one refresh-token family: a device that logged in.

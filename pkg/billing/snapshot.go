@@ -84,6 +84,12 @@ type StripeCharge struct {
 	Disputed        bool  // there is a dispute, whatever became of it
 }
 
+// StripeObject names an object at Stripe, as an event does.
+type StripeObject struct {
+	Type string
+	ID   string
+}
+
 // Returned is what of a charge is with its payer again.
 type Returned struct {
 	ChargeID        string

@@ -61,9 +61,11 @@ type Inbox struct {
 }
 
 const (
-	maxWorkers  = 8
-	jobTimeout  = 40 * time.Second
-	rescueAfter = time.Minute // a job whose process died is taken up again after this
+	maxWorkers = 8
+	jobTimeout = 40 * time.Second
+	// driftTimeout is for a step of the comparison with Stripe: the comparison of an account may take 5 minutes.
+	driftTimeout = 6 * time.Minute
+	rescueAfter  = time.Minute // a job whose process died is taken up again after this
 	// SQLite has no LISTEN, and on PostgreSQL the queue sends one notice each 100 ms at the most: a job that is inserted just
 	// after one, as most of a burst of events are, waits for the next look.
 	lookInterval = 100 * time.Millisecond

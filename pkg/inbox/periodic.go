@@ -65,6 +65,9 @@ type driftWorker struct {
 	log    *slog.Logger
 }
 
+// Timeout lets a step read all that Stripe has of a customer with many thousands of charges.
+func (*driftWorker) Timeout(*river.Job[driftArgs]) time.Duration { return driftTimeout }
+
 // Work does one step of the comparison with Stripe.
 func (w *driftWorker) Work(ctx context.Context, _ *river.Job[driftArgs]) error {
 	return audit.StepDrift(ctx, w.db, w.syncer, w.log)

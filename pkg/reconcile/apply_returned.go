@@ -1,7 +1,9 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
+	"slices"
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/store"
@@ -14,6 +16,7 @@ func (d *Decision) decideReturned(in Input) {
 			ChargeID: c.ID, PaymentIntentID: c.PaymentIntentID, Refunded: c.AmountRefunded, Disputed: c.AmountDisputed,
 		})
 	}
+	slices.SortFunc(d.Returned, func(a, b billing.Returned) int { return cmp.Compare(a.ChargeID, b.ChargeID) })
 }
 
 // applyReturned stops the top-up where money went back that no sync has seen before: what is known is not news, or a customer could never

@@ -11,8 +11,9 @@ import (
 
 // Books are what the database has of an account beside its row and its open orders.
 type Books struct {
-	Lots   []billing.Lot   // all, those that are used up included
-	Orders []billing.Order // those that a payment paid for
+	Lots   []billing.Lot            // all, those that are used up included
+	Orders []billing.Order          // those that a payment paid for
+	Former []billing.FormerCustomer // that the account had at Stripe before
 }
 
 // Compare says in what an account differs from a picture of all of its customer at Stripe. It is pure: the picture is decided as a
@@ -141,7 +142,8 @@ func (c *comparison) grants() {
 	}
 }
 
-// payments wants every lot that a payment granted to have it. A customer who was deleted takes the invoices along, and they were paid.
+// payments wants every lot that a payment granted to have it. A customer who was deleted takes the invoices along, and they were paid: what
+// was bought before the account had its present customer is not looked for.
 func (c *comparison) payments() {
 	if c.in.Picture.Deleted {
 		return
@@ -153,8 +155,14 @@ func (c *comparison) payments() {
 	for _, charge := range c.in.Picture.Charges {
 		intents[charge.PaymentIntentID] = true
 	}
+	var since time.Time
+	for _, f := range c.books.Former {
+		if f.EndedAt.After(since) {
+			since = f.EndedAt
+		}
+	}
 	for _, l := range c.books.Lots {
-		if id, ok := strings.CutPrefix(l.GrantKey, InvoiceKey("")); ok {
+		if id, ok := strings.CutPrefix(l.GrantKey, InvoiceKey("")); ok && !l.CreatedAt.Before(since) {
 			invoice, _, _ := strings.Cut(id, ":")
 			if !invoices[InvoiceKey(billing.InvoiceID(invoice))] {
 				c.report(billing.DriftPayment, string(l.ID), "%d points were granted for invoice %s, which is not paid", l.Granted, invoice)
@@ -162,7 +170,7 @@ func (c *comparison) payments() {
 		}
 	}
 	for _, o := range c.books.Orders {
-		if o.Kind == billing.KindPack && (o.Status == billing.OrderFulfilled || o.Status == billing.OrderRefunded) && !intents[o.PaymentIntentID] {
+		if o.Kind == billing.KindPack && !o.CreatedAt.Before(since) && (o.Status == billing.OrderFulfilled || o.Status == billing.OrderRefunded) && !intents[o.PaymentIntentID] {
 			c.report(billing.DriftPayment, string(o.ID), "the order is %s and Stripe has no charge of %s", o.Status, o.PaymentIntentID)
 		}
 	}

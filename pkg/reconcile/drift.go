@@ -15,18 +15,18 @@ const maxComparisons = 3
 // the customer, however old. Errors: EStripeUnavailable, EStripeRefused (also for a customer that Stripe never knew), EConflict for an account
 // that was synced each time it was looked at, and the database's.
 func (s *Syncer) Drift(ctx context.Context, id billing.AccountID) ([]billing.Drift, error) {
-	ctx, cancel := context.WithTimeout(ctx, jobPatience)
+	ctx, cancel := context.WithTimeout(ctx, wholePatience)
 	defer cancel()
 	for range maxComparisons {
-		before, _, err := s.open(ctx, id)
+		before, books, err := s.open(ctx, id)
 		if err != nil || before.Account.CustomerID == "" {
 			return nil, err
 		}
-		picture, err := s.fetch(ctx, everything(before))
+		picture, err := s.fetch(ctx, everything(before, books.Former))
 		if err != nil {
 			return nil, fmt.Errorf("fetch account %s from Stripe: %w", id, err)
 		}
-		after, books, err := s.open(ctx, id)
+		after, books, err := s.open(ctx, id) // as they are now
 		if err != nil {
 			return nil, err
 		}
@@ -43,21 +43,28 @@ func (s *Syncer) Drift(ctx context.Context, id billing.AccountID) ([]billing.Dri
 // Repair syncs an account from everything that Stripe has of the customer, and says what is left of the drift: what only a person can mend.
 // Errors: those of Drift.
 func (s *Syncer) Repair(ctx context.Context, id billing.AccountID) (left []billing.Drift, err error) {
-	within, cancel := context.WithTimeout(ctx, jobPatience)
+	within, cancel := context.WithTimeout(ctx, wholePatience)
 	defer cancel()
 	ticket, outcome, err := s.begin(within, id, wish{cause: billing.CauseOperator})
 	if err != nil || outcome != Synced {
 		return nil, err
 	}
-	if _, err := s.finish(within, everything(ticket)); err != nil {
+	former, err := s.db.FormerCustomers(within, id)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.finish(within, everything(ticket, former)); err != nil {
 		return nil, err
 	}
 	return s.Drift(ctx, id)
 }
 
-// everything lets a ticket look at invoices of any age, as if none had been seen yet.
-func everything(t billing.Ticket) billing.Ticket {
-	t.Account.Sync.InvoicesSince = nil
+// everything lets a ticket look at invoices and charges of any age, as if none had been seen yet.
+func everything(t billing.Ticket, former []billing.FormerCustomer) billing.Ticket {
+	t.Account.Sync.InvoicesSince, t.AllCharges = nil, true
+	for _, c := range former {
+		t.Former = append(t.Former, c.ID)
+	}
 	return t
 }
 
@@ -71,6 +78,9 @@ func (s *Syncer) open(ctx context.Context, id billing.AccountID) (t billing.Tick
 			return err
 		}
 		if b.Orders, err = tx.OrdersWithPayment(ctx, id); err != nil {
+			return err
+		}
+		if b.Former, err = tx.FormerCustomers(ctx, id); err != nil {
 			return err
 		}
 		b.Lots, err = tx.AllLots(ctx, id)

@@ -45,6 +45,10 @@ const (
 	userPatience = 2 * time.Second
 	// jobPatience is how long a job does.
 	jobPatience = 30 * time.Second
+	// wholePatience is how long a comparison does with all that Stripe has of a customer: 100 objects a call.
+	wholePatience = 5 * time.Minute
+	// maxNamed is how many charges a sync fetches one by one. Where events name more, it reads the whole list.
+	maxNamed = 50
 )
 
 // Syncer syncs accounts.
@@ -215,6 +219,12 @@ func (s *Syncer) begin(ctx context.Context, id billing.AccountID, w wish) (t bil
 		if err := tx.StampEvents(ctx, id, t.Number); err != nil {
 			return err
 		}
+		if t.Named, err = tx.NamedCharges(ctx, id, maxNamed+1); err != nil {
+			return err
+		}
+		if len(t.Named) > maxNamed {
+			t.Named, t.AllCharges = nil, true
+		}
 		t.Orders, err = tx.OpenOrders(ctx, id)
 		return err
 	})
@@ -270,7 +280,9 @@ func (s *Syncer) noteFailure(ctx context.Context, t billing.Ticket, failure erro
 }
 
 func (s *Syncer) fetch(ctx context.Context, t billing.Ticket) (billing.Snapshot, error) {
-	want := stripegw.Want{Customer: t.Account.CustomerID, InvoicesSince: t.Account.Sync.InvoicesSince}
+	want := stripegw.Want{
+		Customer: t.Account.CustomerID, InvoicesSince: t.Account.Sync.InvoicesSince, Named: t.Named, AllCharges: t.AllCharges, Former: t.Former,
+	}
 	for _, o := range t.Orders {
 		switch {
 		case o.Automatic:

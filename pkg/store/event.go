@@ -86,6 +86,15 @@ func (tx *Tx) failEvents(ctx context.Context, why, which, arg string) error {
 		Updates(map[string]any{"attempts": gorm.Expr("attempts + 1"), "last_error": why}).Error)
 }
 
+// NamedCharges lists the charges, and refunds and disputes of charges, that the account's pending events are about.
+func (r reads) NamedCharges(ctx context.Context, account billing.AccountID, limit int) ([]billing.StripeObject, error) {
+	var named []billing.StripeObject
+	err := r.q(ctx).Model(&eventRow{}).Distinct("object_type AS type, object_id AS id").
+		Where("account_id = ? AND status = ? AND object_type IN ?", string(account), string(billing.InboxPending), []string{"charge", "refund", "dispute"}).
+		Order("object_type, object_id").Limit(limit).Scan(&named).Error
+	return named, translate(err)
+}
+
 // Event reads one event. Errors: ENotFound.
 func (r reads) Event(ctx context.Context, id billing.StripeEventID) (billing.InboxEvent, error) {
 	var row eventRow

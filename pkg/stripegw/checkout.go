@@ -113,13 +113,18 @@ func (g *Gateway) ExpireCheckout(ctx context.Context, id billing.CheckoutID) err
 	return g.failure(err, "close the payment page")
 }
 
+// expandedOfCheckout comes with each session: the payment's status tells a delayed one that failed from one under way.
+var expandedOfCheckout = []string{"payment_intent"}
+
 func (g *Gateway) checkout(ctx context.Context, id billing.CheckoutID) (billing.StripeCheckout, error) {
 	if err := need("the checkout", string(id)); err != nil {
 		return billing.StripeCheckout{}, err
 	}
 	params := &stripe.CheckoutSessionParams{}
 	params.Context = ctx
-	params.AddExpand("payment_intent") // its status tells a delayed payment that failed from one under way
+	for _, member := range expandedOfCheckout {
+		params.AddExpand(member)
+	}
 	s, err := g.api.CheckoutSessions.Get(string(id), params)
 	if err != nil {
 		return billing.StripeCheckout{}, err

@@ -11,28 +11,31 @@ import (
 )
 
 const (
-	pageSize    = 100           // Stripe's most
-	maxObjects  = 20 * pageSize // of one kind in one picture
-	maxParallel = 4             // calls of one Fetch at once; Stripe allows a test account 25 a second
+	pageSize    = 100             // Stripe's most
+	maxObjects  = 1000 * pageSize // of one kind in one picture: more is a fault at Stripe, not a customer
+	maxParallel = 4               // calls of one Fetch at once; Stripe allows a test account 25 a second
 )
 
 // Want says what a picture shall show.
 type Want struct {
 	Customer      billing.CustomerID
-	InvoicesSince *time.Time           // created then or later; nil for all
-	Checkouts     []billing.CheckoutID // sessions that a sync still looks at
-	Automatic     *billing.Order       // the open automatic order, nil for none: there is one at a time
+	InvoicesSince *time.Time             // created then or later; nil for all
+	Checkouts     []billing.CheckoutID   // sessions that a sync still looks at
+	Named         []billing.StripeObject // charges that are looked at however old, or a refund or dispute of one
+	AllCharges    bool                   // not the newest and the named ones alone
+	Former        []billing.CustomerID   // customers that the account had before: where all charges are wanted, theirs too
+	Automatic     *billing.Order         // the open automatic order, nil for none: there is one at a time
 }
 
 // Fetch takes a picture of one customer: subscriptions in every state, invoices with all their lines, the wanted
-// checkout sessions, the open automatic order's payment, and charges with what was refunded and disputed of them. The calls run side by side, so the parts may be some milliseconds apart; each is
-// at least as new as the call of Fetch.
+// checkout sessions, the open automatic order's payment, and charges with what was refunded and disputed of them: the newest 100 and those
+// that are named. The calls run side by side, so the parts may be some milliseconds apart; each is at least as new as the call of Fetch.
 //
 // A customer that was deleted at Stripe has ended subscriptions and nothing more to show: the picture is then empty
 // but for the checkouts, without an error. A customer that Stripe never knew is an error (EStripeRefused), because
 // that means the key of another account or mode, and an empty picture would take every subscriber's access away. So
 // a picture without anything is believed only once Stripe has said that it knows the customer. A wanted session that
-// Stripe does not know is left out. EStripeUnavailable; EStripeRefused also past maxObjects.
+// Stripe does not know is left out. EStripeUnavailable, EStripeRefused.
 func (g *Gateway) Fetch(ctx context.Context, want Want) (billing.Snapshot, error) {
 	if err := need("the customer", string(want.Customer)); err != nil {
 		return billing.Snapshot{}, err
@@ -42,8 +45,8 @@ func (g *Gateway) Fetch(ctx context.Context, want Want) (billing.Snapshot, error
 	calls.SetLimit(maxParallel)
 	calls.Go(func() (err error) { s.Subscriptions, err = g.subscriptions(callsCtx, want.Customer); return })
 	calls.Go(func() (err error) { s.Invoices, err = g.invoices(callsCtx, want.Customer, want.InvoicesSince); return })
-	calls.Go(func() (err error) { s.Charges, err = g.charges(callsCtx, want.Customer); return })
-	calls.Go(func() (err error) { s.Checkouts, err = g.checkouts(callsCtx, want.Checkouts); return })
+	calls.Go(func() (err error) { s.Charges, err = g.charges(callsCtx, want); return })
+	calls.Go(func() (err error) { s.Checkouts, err = g.checkouts(callsCtx, want.Customer, want.Checkouts); return })
 	calls.Go(func() (err error) { s.Intents, err = g.intents(callsCtx, want); return })
 	err := calls.Wait()
 	empty := len(s.Subscriptions)+len(s.Invoices)+len(s.Charges) == 0
@@ -69,7 +72,7 @@ func (g *Gateway) fetchDeleted(ctx context.Context, want Want, refused error) (b
 	if err != nil {
 		return billing.Snapshot{}, g.failure(err, "show the customer")
 	}
-	checkouts, err := g.checkouts(ctx, want.Checkouts)
+	checkouts, err := g.checkouts(ctx, want.Customer, want.Checkouts)
 	if err != nil {
 		return billing.Snapshot{}, g.failure(err, "show the payment page")
 	}
@@ -77,7 +80,15 @@ func (g *Gateway) fetchDeleted(ctx context.Context, want Want, refused error) (b
 	if err != nil && !isMissing(err, "customer") {
 		return billing.Snapshot{}, g.failure(err, "show the payment")
 	}
-	return billing.Snapshot{CustomerID: want.Customer, Deleted: true, Checkouts: checkouts, Intents: intents}, nil
+	named := chargeSet{byID: map[string]*stripe.Charge{}}
+	if err := g.addNamed(ctx, want, &named); err != nil {
+		return billing.Snapshot{}, g.failure(err, "show the payment")
+	}
+	charges, err := g.withDisputes(ctx, named.list)
+	if err != nil {
+		return billing.Snapshot{}, g.failure(err, "show the payment")
+	}
+	return billing.Snapshot{CustomerID: want.Customer, Deleted: true, Checkouts: checkouts, Intents: intents, Charges: charges}, nil
 }
 
 // isDeleted tells a customer that was deleted, whom Stripe still shows, from one that never was, which is an error.
@@ -162,33 +173,6 @@ func (g *Gateway) lines(ctx context.Context, i *stripe.Invoice) ([]billing.Strip
 	return found, err
 }
 
-func (g *Gateway) charges(ctx context.Context, customer billing.CustomerID) ([]billing.StripeCharge, error) {
-	list := g.api.Charges.List(&stripe.ChargeListParams{ListParams: listParams(ctx), Customer: stripe.String(string(customer))})
-	var found []billing.StripeCharge
-	err := each(list.Iter, "charges", func() (err error) {
-		c := fromStripeCharge(list.Charge())
-		if c.Disputed {
-			c.AmountDisputed, err = g.disputed(ctx, c.ID)
-		}
-		found = append(found, c)
-		return err
-	})
-	return found, err
-}
-
-// disputed is what all disputes about a charge took together. They do not come with it.
-func (g *Gateway) disputed(ctx context.Context, charge string) (sum int64, err error) {
-	if err := need("the charge", charge); err != nil {
-		return 0, err
-	}
-	list := g.api.Disputes.List(&stripe.DisputeListParams{ListParams: listParams(ctx), Charge: stripe.String(charge)})
-	err = each(list.Iter, "disputes", func() error {
-		sum += withdrawn(list.Dispute())
-		return nil
-	})
-	return sum, err
-}
-
 // intents is what the open automatic order made, where there is one.
 func (g *Gateway) intents(ctx context.Context, want Want) ([]billing.StripeIntent, error) {
 	if want.Automatic == nil {
@@ -199,19 +183,4 @@ func (g *Gateway) intents(ctx context.Context, want Want) ([]billing.StripeInten
 		return nil, err
 	}
 	return []billing.StripeIntent{i}, nil
-}
-
-func (g *Gateway) checkouts(ctx context.Context, ids []billing.CheckoutID) ([]billing.StripeCheckout, error) {
-	var found []billing.StripeCheckout
-	for _, id := range ids {
-		c, err := g.checkout(ctx, id)
-		if isMissing(err, "") {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		found = append(found, c)
-	}
-	return found, nil
 }

@@ -52,10 +52,13 @@ func playCustomer(w http.ResponseWriter, r *http.Request) {
 			`{"id":"dp_3","status":"under_review","amount":300}`, `{"id":"dp_4","status":"won","amount":4000}`,
 			`{"id":"dp_5","status":"warning_needs_response","amount":4000}`, `{"id":"dp_6","status":"warning_under_review","amount":4000}`,
 			`{"id":"dp_7","status":"warning_closed","amount":4000}`, `{"id":"dp_8","status":"charge_refunded","amount":4000}`))
+	case "/v1/checkout/sessions": // the newest, over more than one page; cs_3 is not among them
+		answer(w, 200, list(true,
+			`{"id":"cs_9","object":"checkout.session","status":"open"}`,
+			`{"id":"cs_2","object":"checkout.session","status":"open","payment_status":"unpaid","subscription":"sub_1","url":"https://x"}`,
+			`{"id":"cs_1","object":"checkout.session","status":"complete","payment_status":"paid","payment_intent":"pi_1","subscription":null,"expires_at":7}`))
 	case "/v1/checkout/sessions/cs_1":
 		answer(w, 200, `{"id":"cs_1","object":"checkout.session","status":"complete","payment_status":"paid","payment_intent":"pi_1","subscription":null,"expires_at":7}`)
-	case "/v1/checkout/sessions/cs_2":
-		answer(w, 200, `{"id":"cs_2","object":"checkout.session","status":"open","payment_status":"unpaid","subscription":"sub_1","url":"https://x"}`)
 	case "/v1/checkout/sessions/cs_3":
 		answer(w, 200, `{"id":"cs_3","object":"checkout.session","status":"complete","payment_status":"unpaid","payment_intent":{"id":"pi_3","status":"requires_payment_method"}}`)
 	default:
@@ -201,11 +204,11 @@ func TestFetchIsBounded(t *testing.T) {
 		}
 		answer(w, 200, list(true, page...))
 	})
-	_, err := g.Fetch(t.Context(), stripegw.Want{Customer: "cus_1"})
-	if billing.CodeOf(err) != billing.EStripeRefused || !strings.Contains(err.Error(), "more than 2000 charges") {
+	_, err := g.Fetch(t.Context(), stripegw.Want{Customer: "cus_1", AllCharges: true})
+	if billing.CodeOf(err) != billing.EStripeRefused || !strings.Contains(err.Error(), "more than 100000 charges") {
 		t.Errorf("got %v", err)
 	}
-	if n := pages.Load(); n != 21 {
+	if n := pages.Load(); n != 1001 {
 		t.Errorf("%d pages were read", n)
 	}
 }

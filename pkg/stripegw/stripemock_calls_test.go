@@ -45,11 +45,23 @@ func sellingCalls() []mockCall {
 		{"FetchDisputes", []string{"GET /v1/disputes"}, map[string]string{
 			"GET /v1/charges": list(false, `{"id":"ch_1","disputed":true}`),
 		}, fetch},
-		{"FetchManyPages", []string{"GET /v1/subscriptions (next page)", "GET /v1/invoices (next page)", "GET /v1/charges (next page)"}, map[string]string{
+		{"FetchManyPages", []string{"GET /v1/subscriptions (next page)", "GET /v1/invoices (next page)", "GET /v1/charges (next page)", "GET /v1/checkout/sessions"}, map[string]string{
 			"GET /v1/subscriptions": list(true, `{"id":"sub_1"}`),
 			"GET /v1/invoices":      list(true, `{"id":"in_1","lines":{}}`),
 			"GET /v1/charges":       list(true, `{"id":"ch_1"}`),
-		}, fetch},
+		}, func(ctx context.Context, g *stripegw.Gateway) error {
+			_, err := g.Fetch(ctx, stripegw.Want{Customer: "cus_1", AllCharges: true, Checkouts: []billing.CheckoutID{"cs_1", "cs_2", "cs_3"}})
+			return err
+		}},
+		{"FetchNamed", []string{"GET /v1/charges/ch_2", "GET /v1/refunds/re_1", "GET /v1/disputes/dp_1", "GET /v1/invoices/in_1"}, map[string]string{
+			"GET /v1/charges":       list(true, `{"id":"ch_1","created":50,"customer":"cus_1","invoice":"in_1","amount_refunded":1}`),
+			"GET /v1/invoices/in_1": `{"id":"in_1","created":40,"status_transitions":{"paid_at":60}}`,
+		}, func(ctx context.Context, g *stripegw.Gateway) error {
+			_, err := g.Fetch(ctx, stripegw.Want{Customer: "cus_1", Named: []billing.StripeObject{
+				{Type: "charge", ID: "ch_2"}, {Type: "refund", ID: "re_1"}, {Type: "dispute", ID: "dp_1"},
+			}})
+			return err
+		}},
 		{"FetchDeleted", []string{"GET /v1/customers/cus_1"}, map[string]string{
 			"GET /v1/subscriptions": missing, "GET /v1/invoices": missing, "GET /v1/charges": missing,
 			"GET /v1/customers/cus_1": `{"id":"cus_1","deleted":true}`,

@@ -1,0 +1,95 @@
+package reconcile_test
+
+import (
+	"net/http"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/store"
+)
+
+// Proves that money which goes back of a charge behind the newest 100 is clawed back: by the sync that its event asks for, whether it names the
+// charge, its refund or its dispute, and, where every event is lost, by the comparison with Stripe and its repair. An ordinary sync that no
+// event asks for does not see it: that is what its fixed number of calls costs. The pack brought 100 points; all its money goes back, so
+// 0 are left of them.
+func TestMoneyBackOfAnOldCharge(t *testing.T) {
+	t.Parallel()
+	refund := func(w *world, o billing.Order) billing.StripeObject {
+		re := w.ask(http.MethodPost, "/v1/refunds", url.Values{"payment_intent": {string(o.PaymentIntentID)}})
+		return billing.StripeObject{Type: "refund", ID: re["id"].(string)}
+	}
+	charge := func(w *world, o billing.Order) billing.StripeObject {
+		return billing.StripeObject{Type: "charge", ID: w.ask(http.MethodGet, "/v1/refunds/"+refund(w, o).ID, nil)["charge"].(string)}
+	}
+	dispute := func(w *world, _ billing.Order) billing.StripeObject {
+		disputes := w.ask(http.MethodGet, "/v1/disputes", nil)["data"].([]any)
+		return billing.StripeObject{Type: "dispute", ID: disputes[0].(map[string]any)["id"].(string)}
+	}
+	for name, c := range map[string]struct {
+		card string
+		back func(w *world, o billing.Order) billing.StripeObject
+	}{
+		"Refund": {"pm_card_visa", refund}, "Charge": {"pm_card_visa", charge}, "Dispute": {"pm_card_createDispute", dispute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			eachWorld(t, func(w *world) {
+				a, o := w.buried(c.card)
+				object := c.back(w, o)
+				w.sync(a)
+				w.wantPoints(a.ID, 100, 0)
+				must(w.t, w.db.InTx(w.t.Context(), func(tx *store.Tx) error {
+					_, err := tx.InsertEvent(w.t.Context(), billing.InboxEvent{
+						ID: "evt_back", Type: "charge.refunded", ObjectType: object.Type, ObjectID: object.ID, AccountID: a.ID, Status: billing.InboxPending,
+						CreatedAt: tx.Now, ReceivedAt: tx.Now,
+					})
+					return err
+				}))
+				w.sync(a)
+				w.wantPoints(a.ID, 0, 0)
+				w.sync(a)
+				w.wantPoints(a.ID, 0, 0)
+			})
+		})
+		t.Run(name+"/EventLost", func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, store.SQLite, nil)
+			a, o := w.buried(c.card)
+			c.back(w, o)
+			drift, err := w.syncer.Drift(t.Context(), a.ID)
+			if err != nil || len(drift) != 1 || drift[0].Kind != billing.DriftClawback {
+				t.Errorf("the comparison finds %+v, %v", drift, err)
+			}
+			if left, err := w.syncer.Repair(t.Context(), a.ID); err != nil || len(left) != 0 {
+				t.Errorf("the repair leaves %+v, %v", left, err)
+			}
+			w.wantPoints(a.ID, 0, 0)
+		})
+	}
+}
+
+// buried is a buyer whose pack of 100 points was paid with a card, and has 100 newer charges since.
+func (w *world) buried(card string) (billing.Account, billing.Order) {
+	w.t.Helper()
+	a := w.buyer()
+	o := w.order(a, "pack_100")
+	w.ask(http.MethodPost, "/v1/payment_pages/"+string(o.CheckoutID)+"/confirm", url.Values{"payment_method": {card}})
+	w.advance(time.Second) // Stripe lists by whole seconds
+	w.bury(a)
+	w.sync(a)
+	w.wantPoints(a.ID, 100, 0)
+	return a, w.orderNow(o)
+}
+
+// bury makes 100 charges of the customer that are newer than all before.
+func (w *world) bury(a billing.Account) {
+	w.t.Helper()
+	for range 100 {
+		w.ask(http.MethodPost, "/v1/payment_intents", url.Values{
+			"amount": {"500"}, "currency": {"usd"}, "customer": {string(a.CustomerID)}, "payment_method": {"pm_card_visa"}, "confirm": {"true"},
+			"automatic_payment_methods[enabled]": {"true"}, "automatic_payment_methods[allow_redirects]": {"never"},
+		})
+	}
+}
