@@ -21,26 +21,20 @@ type atStripe struct {
 	scheduledEnd                                                           map[string]time.Time // when they are to end, where a schedule ends them
 }
 
-// readStripe reads everything of a user from Stripe's lists.
+// readStripe reads everything of a user from Stripe's lists, also of customers that were deleted.
 func (w *world) readStripe(u *user) (s atStripe, err error) {
 	s.catalog = w.catalog
-	if s.customers, err = w.all("/v1/customers", url.Values{"email": {u.email}}); err != nil || len(s.customers) == 0 {
+	if s.customers, err = w.all("/v1/customers", url.Values{"email": {u.email}}); err != nil || len(s.customers)+len(u.customers()) == 0 {
 		return s, err
 	}
-	of := url.Values{"customer": {s.customers[0].text("id")}}
-	if s.subscriptions, err = w.all("/v1/subscriptions", url.Values{"customer": of["customer"], "status": {"all"}}); err != nil {
-		return s, err
+	for path, into := range map[string]*[]object{
+		"/v1/invoices": &s.invoices, "/v1/checkout/sessions": &s.sessions, "/v1/charges": &s.charges, "/v1/payment_intents": &s.intents,
+	} {
+		if *into, err = u.listed(path, nil); err != nil {
+			return s, err
+		}
 	}
-	if s.invoices, err = w.all("/v1/invoices", of); err != nil {
-		return s, err
-	}
-	if s.sessions, err = w.all("/v1/checkout/sessions", of); err != nil {
-		return s, err
-	}
-	if s.charges, err = w.all("/v1/charges", of); err != nil {
-		return s, err
-	}
-	if s.intents, err = w.all("/v1/payment_intents", of); err != nil {
+	if s.subscriptions, err = u.listed("/v1/subscriptions", url.Values{"status": {"all"}}); err != nil {
 		return s, err
 	}
 	for _, active := range []string{"true", "false"} {

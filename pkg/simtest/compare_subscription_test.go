@@ -55,11 +55,33 @@ func (s atStripe) compareSubscription(a billing.Account) string {
 		return about + fmt.Sprintf("Stripe says %s to %s and the account %s to %s", start, end, has.CurrentPeriodStart, has.CurrentPeriodEnd)
 	case s.comesNext(want) != coming(has.Scheduled):
 		return about + fmt.Sprintf("Stripe says that it becomes %q and the account %q", s.comesNext(want), coming(has.Scheduled))
-	case want.flag("cancel_at_period_end") != has.CancelAtPeriodEnd:
-		return about + fmt.Sprintf("Stripe says cancel_at_period_end %v and the account %v", want.flag("cancel_at_period_end"), has.CancelAtPeriodEnd)
+	}
+	if why := s.compareComing(want, has); why != "" {
+		return about + why
 	}
 	if why := s.checkWindow(want, has.Window); why != "" {
 		return about + why
+	}
+	return ""
+}
+
+// compareComing holds what is to come of a subscription that goes on: its end, however that was set, and a pause of its collection.
+func (s atStripe) compareComing(sub object, has *billing.Subscription) string {
+	ends := s.endsAt(sub)
+	if !live(sub.text("status")) {
+		return ""
+	}
+	withPeriod := ends != nil && ends.Equal(has.CurrentPeriodEnd)
+	pause, resumes := sub.at("pause_collection"), sub.number("pause_collection.resumes_at")
+	switch {
+	case (ends == nil) != (has.EndsAt == nil) || ends != nil && !ends.Equal(*has.EndsAt):
+		return fmt.Sprintf("it ends at %v and the account says %v", ends, has.EndsAt)
+	case withPeriod != has.CancelAtPeriodEnd:
+		return fmt.Sprintf("it ends with its period: %v; and the account says %v", withPeriod, has.CancelAtPeriodEnd)
+	case (pause != nil) != (has.CollectionPaused != nil):
+		return fmt.Sprintf("its collection is paused: %v; and the account says %v", pause, has.CollectionPaused)
+	case pause != nil && (resumes != 0) != (has.CollectionPaused.Until != nil):
+		return fmt.Sprintf("its collection goes on at %d and the account says %v", resumes, has.CollectionPaused.Until)
 	}
 	return ""
 }
