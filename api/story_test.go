@@ -58,7 +58,7 @@ func (c *client) logsInAndOut() {
 	c.expect(read.at("refresh_token") == nil, "reading a session hands out no refresh token")
 }
 
-// refreshes proves the rotation, and that a token used twice ends the login for both who hold it.
+// refreshes proves the rotation, that a lost answer ends nothing, and that a token used after its successor ends the login for both who hold it.
 func (c *client) refreshes() {
 	c.t.Helper()
 	login := map[string]any{"email": c.email, "password": password}
@@ -68,8 +68,10 @@ func (c *client) refreshes() {
 	device.call(http.StatusOK, http.MethodPost, "/auth/refresh", map[string]any{"refresh_token": first})
 	second := device.refresh
 	c.expect(first != second, "a refresh hands out the next token")
+	device.call(http.StatusOK, http.MethodPost, "/auth/refresh", map[string]any{"refresh_token": first}) // as if that answer had been lost
+	device.call(http.StatusOK, http.MethodPost, "/auth/refresh", map[string]any{"refresh_token": device.refresh})
 	device.call(http.StatusUnauthorized, http.MethodPost, "/auth/refresh", map[string]any{"refresh_token": first})
-	device.call(http.StatusUnauthorized, http.MethodPost, "/auth/refresh", map[string]any{"refresh_token": second})
+	device.call(http.StatusUnauthorized, http.MethodPost, "/auth/refresh", map[string]any{"refresh_token": device.refresh})
 	c.call(http.StatusOK, http.MethodPost, "/auth/refresh", map[string]any{"refresh_token": c.refresh}) // another login lives on
 }
 

@@ -1,8 +1,8 @@
 // Package account owns who somebody is and what they hold: registering, logging in, refreshing, the session answer, and
 // the spend, because a spend begins with the token that the caller holds and ends with the one it shall hold next.
 //
-// Access tokens mirror the account's row; refresh tokens are opaque, stored as hashes, and good for one use: a second use
-// means that two parties hold it, and ends the whole login. It refuses to know HTTP and Stripe's objects.
+// Access tokens mirror the account's row; refresh tokens are opaque, stored as hashes, and good for one use
+// and, for minutes, for a lost answer: a true second use means that two parties hold it, and ends the whole login. It refuses to know HTTP and Stripe's objects.
 package account
 
 import (

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -111,41 +110,6 @@ func TestNormalize(t *testing.T) {
 			t.Errorf("%q became %q, %v", in, got, err)
 		}
 	}
-}
-
-// TestParallelRefresh proves that of many who present one refresh token exactly one gets the next, and that the login is then
-// ended for all of them: two parties held it.
-func TestParallelRefresh(t *testing.T) {
-	t.Parallel()
-	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		s := newService(t, db)
-		made, err := s.Register(t.Context(), "ada@example.com", password)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var mu sync.Mutex
-		var next []string
-		var all sync.WaitGroup
-		for range 16 {
-			all.Go(func() {
-				out, err := s.Refresh(t.Context(), made.Refresh)
-				mu.Lock()
-				defer mu.Unlock()
-				if err == nil {
-					next = append(next, out.Refresh)
-				} else if billing.CodeOf(err) != billing.EUnauthorized {
-					t.Error(err)
-				}
-			})
-		}
-		all.Wait()
-		if len(next) != 1 {
-			t.Fatalf("%d of them got a next token", len(next))
-		}
-		if _, err := s.Refresh(t.Context(), next[0]); billing.CodeOf(err) != billing.EUnauthorized {
-			t.Errorf("the login lives on: %v", err)
-		}
-	})
 }
 
 // TestRefresh proves that a login lives through refreshes until its end, that each token is new, and that a logout ends

@@ -6,13 +6,21 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/ledger"
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-const refreshPrefix = "psr_"
+const (
+	refreshPrefix = "psr_"
+	// refreshGrace is how long after its first use a refresh token works once more, where the answer to that was lost: a phone that lost its
+	// network comes back within minutes. It works no more as soon as one that came from it was used.
+	refreshGrace = 10 * time.Minute
+	// maxSuccessors bounds how many tokens come from one.
+	maxSuccessors = 20
+)
 
 // newRefresh makes a refresh token and the hash that is stored of it. It has 256 random bits, so a plain hash is enough.
 func newRefresh() (raw, hash string) {
@@ -33,24 +41,26 @@ func (s *Service) beginLogin(ctx context.Context, tx *store.Tx, a billing.Accoun
 	if err := tx.InsertLogin(ctx, login); err != nil {
 		return Session{}, err
 	}
-	return s.nextRefresh(ctx, tx, a, login.ID)
+	return s.nextRefresh(ctx, tx, a, login.ID, "")
 }
 
-func (s *Service) nextRefresh(ctx context.Context, tx *store.Tx, a billing.Account, login billing.SessionID) (Session, error) {
+func (s *Service) nextRefresh(ctx context.Context, tx *store.Tx, a billing.Account, login billing.SessionID, predecessor string) (Session, error) {
 	raw, hash := newRefresh()
-	if err := tx.InsertRefreshToken(ctx, billing.RefreshToken{Hash: hash, LoginID: login, CreatedAt: tx.Now}); err != nil {
+	if err := tx.InsertRefreshToken(ctx, billing.RefreshToken{Hash: hash, LoginID: login, Predecessor: predecessor, CreatedAt: tx.Now}); err != nil {
 		return Session{}, err
 	}
 	return s.session(a, login, raw)
 }
 
-// Refresh exchanges a refresh token for a fresh session. A token that was used before revokes its login: one of the two who
-// hold it is a thief, and nobody can tell which. Errors: EUnauthorized.
+// Refresh exchanges a refresh token for a fresh session. One that was used before works again for refreshGrace, as long as none that came
+// from it was used: its answer was lost. Else two parties hold tokens of one login, no one can tell which of them is the thief, and the login
+// ends. Errors: EUnauthorized, ETooMany.
 func (s *Service) Refresh(ctx context.Context, raw string) (Session, error) {
 	var out Session
 	var refused *billing.Error
 	err := s.db.InTx(ctx, func(tx *store.Tx) error {
-		login, first, err := tx.UseRefreshToken(ctx, hashRefresh(raw))
+		refused = nil
+		token, login, err := tx.LockRefreshToken(ctx, hashRefresh(raw))
 		if billing.CodeOf(err) == billing.ENotFound {
 			refused = billing.Errorf(billing.EUnauthorized, "The refresh token is not known. Log in again.")
 			return nil
@@ -58,15 +68,23 @@ func (s *Service) Refresh(ctx context.Context, raw string) (Session, error) {
 		if err != nil {
 			return err
 		}
-		refused = refuseRefresh(login, first, tx)
-		if refused != nil {
+		if refused, err = refuseRefresh(ctx, tx, token, login); err != nil {
+			return err
+		}
+		switch {
+		case refused != nil && refused.Code == billing.ETooMany:
+			return nil
+		case refused != nil:
 			return tx.RevokeLogin(ctx, login.ID) // committed with the refusal
+		}
+		if err := tx.UseRefreshToken(ctx, token.Hash); err != nil {
+			return err
 		}
 		a, err := tx.Account(ctx, login.AccountID)
 		if err != nil {
 			return err
 		}
-		out, err = s.nextRefresh(ctx, tx, a, login.ID)
+		out, err = s.nextRefresh(ctx, tx, a, login.ID, token.Hash)
 		return err
 	})
 	switch {
@@ -92,16 +110,37 @@ func (s *Service) current(ctx context.Context, out Session) (Session, error) {
 	return fresh, nil
 }
 
-func refuseRefresh(login billing.Login, first bool, tx *store.Tx) *billing.Error {
+// refuseRefresh returns why a refresh token is not exchanged, or nil. ETooMany alone leaves the login as it is.
+func refuseRefresh(ctx context.Context, tx *store.Tx, t billing.RefreshToken, login billing.Login) (*billing.Error, error) {
 	switch {
 	case login.RevokedAt != nil:
-		return billing.Errorf(billing.EUnauthorized, "This login was ended. Log in again.")
-	case !first:
-		return billing.Errorf(billing.EUnauthorized, "The refresh token was used before, so this login is ended. Log in again.")
+		return billing.Errorf(billing.EUnauthorized, "This login was ended. Log in again."), nil
 	case !tx.Now.Before(login.ExpiresAt):
-		return billing.Errorf(billing.EUnauthorized, "This login has run out. Log in again.")
+		return billing.Errorf(billing.EUnauthorized, "This login has run out. Log in again."), nil
 	}
-	return nil
+	reused := billing.Errorf(billing.EUnauthorized, "The refresh token was used before, so this login is ended. Log in again.")
+	if t.UsedAt == nil { // its first use; another one of the same predecessor may have been used
+		if t.Predecessor == "" {
+			return nil, nil
+		}
+		_, used, err := tx.Successors(ctx, t.Predecessor)
+		if err != nil || used == 0 {
+			return nil, err
+		}
+		return reused, nil
+	}
+	successors, used, err := tx.Successors(ctx, t.Hash)
+	switch {
+	case err != nil:
+		return nil, err
+	case used > 0 || !tx.Now.Before(t.UsedAt.Add(refreshGrace)):
+		return reused, nil
+	case successors >= maxSuccessors:
+		e := billing.Errorf(billing.ETooMany, "The refresh token was exchanged too often. Use the last answer, or try again later.")
+		e.RetryAfter = refreshGrace
+		return e, nil
+	}
+	return nil, nil
 }
 
 // Logout ends the login of a refresh token. An unknown one is fine: it ends nothing.

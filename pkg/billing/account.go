@@ -83,8 +83,9 @@ func (s LoginState) Lives(now time.Time) bool { return s.RevokedAt == nil && now
 
 // RefreshToken is one use of a Login. Only its hash is stored.
 type RefreshToken struct {
-	Hash      string
-	LoginID   SessionID
-	CreatedAt time.Time
-	UsedAt    *time.Time // set when it was exchanged for the next one
+	Hash        string
+	LoginID     SessionID
+	Predecessor string // the hash of the one that it was exchanged for, "" for a login's first
+	CreatedAt   time.Time
+	UsedAt      *time.Time // when it was first exchanged for the next one
 }

@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 
+	"gorm.io/gorm/clause"
+
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
@@ -17,10 +19,11 @@ type loginRow struct {
 func (loginRow) TableName() string { return "logins" }
 
 type refreshTokenRow struct {
-	Hash      string `gorm:"primaryKey"`
-	LoginID   string `gorm:"not null"`
-	CreatedAt stamp  `gorm:"not null;autoCreateTime:false"`
-	UsedAt    *stamp
+	Hash        string `gorm:"primaryKey"`
+	LoginID     string `gorm:"not null"`
+	CreatedAt   stamp  `gorm:"not null;autoCreateTime:false"`
+	UsedAt      *stamp
+	Predecessor *string
 }
 
 func (refreshTokenRow) TableName() string { return "refresh_tokens" }
@@ -34,28 +37,43 @@ func (tx *Tx) InsertLogin(ctx context.Context, l billing.Login) error {
 
 // InsertRefreshToken appends the next refresh token of a login.
 func (tx *Tx) InsertRefreshToken(ctx context.Context, t billing.RefreshToken) error {
-	return translate(tx.q(ctx).Create(&refreshTokenRow{Hash: t.Hash, LoginID: string(t.LoginID), CreatedAt: stamp{t.CreatedAt}}).Error)
+	return translate(tx.q(ctx).Create(&refreshTokenRow{
+		Hash: t.Hash, LoginID: string(t.LoginID), CreatedAt: stamp{t.CreatedAt}, Predecessor: nullable(t.Predecessor),
+	}).Error)
 }
 
-// UseRefreshToken marks a refresh token as used and answers its login. first is false when it was used before. It is one
-// conditional update, so of two parallel uses one alone is first. Errors: ENotFound.
-func (tx *Tx) UseRefreshToken(ctx context.Context, hash string) (login billing.Login, first bool, err error) {
-	res := tx.q(ctx).Model(&refreshTokenRow{}).Where("hash = ? AND used_at IS NULL", hash).Update("used_at", stamp{tx.Now})
-	if res.Error != nil {
-		return billing.Login{}, false, translate(res.Error)
-	}
-	var token refreshTokenRow
-	if err := tx.q(ctx).Where("hash = ?", hash).Take(&token).Error; err != nil {
-		return billing.Login{}, false, translate(err)
+// LockRefreshToken reads a refresh token and locks its login, so that of two uses of a login's tokens the second sees what the first did.
+// Errors: ENotFound.
+func (tx *Tx) LockRefreshToken(ctx context.Context, hash string) (billing.RefreshToken, billing.Login, error) {
+	id, err := tx.LoginOf(ctx, hash)
+	if err != nil {
+		return billing.RefreshToken{}, billing.Login{}, err
 	}
 	var row loginRow
-	if err := tx.q(ctx).Where("id = ?", token.LoginID).Take(&row).Error; err != nil {
-		return billing.Login{}, false, translate(err)
+	if err := tx.q(ctx).Clauses(clause.Locking{Strength: "UPDATE"}).Where("id = ?", string(id)).Take(&row).Error; err != nil {
+		return billing.RefreshToken{}, billing.Login{}, translate(err)
 	}
-	return billing.Login{
-		ID: billing.SessionID(row.ID), AccountID: billing.AccountID(row.AccountID), CreatedAt: row.CreatedAt.Time,
-		ExpiresAt: row.ExpiresAt.Time, RevokedAt: fromStamp(row.RevokedAt),
-	}, res.RowsAffected == 1, nil
+	var token refreshTokenRow // read under the lock
+	if err := tx.q(ctx).Where("hash = ?", hash).Take(&token).Error; err != nil {
+		return billing.RefreshToken{}, billing.Login{}, translate(err)
+	}
+	return billing.RefreshToken{
+			Hash: token.Hash, LoginID: id, Predecessor: fromNullable[string](token.Predecessor), CreatedAt: token.CreatedAt.Time, UsedAt: fromStamp(token.UsedAt),
+		}, billing.Login{
+			ID: id, AccountID: billing.AccountID(row.AccountID), CreatedAt: row.CreatedAt.Time, ExpiresAt: row.ExpiresAt.Time, RevokedAt: fromStamp(row.RevokedAt),
+		}, nil
+}
+
+// Successors counts the refresh tokens that came from one, and those of them that were used.
+func (r reads) Successors(ctx context.Context, hash string) (all, used int64, err error) {
+	var n struct{ Total, Used int64 }
+	err = r.q(ctx).Model(&refreshTokenRow{}).Select("COUNT(*) AS total, COUNT(used_at) AS used").Where("predecessor = ?", hash).Scan(&n).Error
+	return n.Total, n.Used, translate(err)
+}
+
+// UseRefreshToken notes that a refresh token was used, when it was not before. The caller holds its login's lock.
+func (tx *Tx) UseRefreshToken(ctx context.Context, hash string) error {
+	return translate(tx.q(ctx).Model(&refreshTokenRow{}).Where("hash = ? AND used_at IS NULL", hash).Update("used_at", stamp{tx.Now}).Error)
 }
 
 // LoginOf answers the login that a refresh token belongs to, used or not. Errors: ENotFound.

@@ -2,50 +2,13 @@ package store_test
 
 import (
 	"context"
-	"sync/atomic"
 	"testing"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/store"
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
-
-// Proves that of parallel uses of one refresh token one alone is the first, and that the others learn whose it is, so
-// that they can revoke it.
-func TestUseRefreshTokenTogether(t *testing.T) {
-	t.Parallel()
-	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		login := newLogin(t, db, time.Hour)
-		start := make(chan struct{})
-		var firsts atomic.Int64
-		var all errgroup.Group
-		for range 12 {
-			all.Go(func() error {
-				<-start
-				var first bool
-				err := write(db, func(ctx context.Context, tx *store.Tx) error {
-					got, ok, err := tx.UseRefreshToken(ctx, "hash")
-					if got.ID != login.ID && err == nil {
-						t.Errorf("got the login %q, want %q", got.ID, login.ID)
-					}
-					first = ok
-					return err
-				})
-				if first {
-					firsts.Add(1)
-				}
-				return err
-			})
-		}
-		close(start)
-		if err := all.Wait(); err != nil || firsts.Load() != 1 {
-			t.Errorf("%d uses were the first (%v), want 1", firsts.Load(), err)
-		}
-	})
-}
 
 // Proves that a revoked login says so, and keeps the time of the first revocation.
 func TestRevokeLogin(t *testing.T) {
@@ -60,7 +23,7 @@ func TestRevokeLogin(t *testing.T) {
 			clock.Advance(time.Minute)
 		}
 		err := write(db, func(ctx context.Context, tx *store.Tx) error {
-			got, _, err := tx.UseRefreshToken(ctx, "hash")
+			_, got, err := tx.LockRefreshToken(ctx, "hash")
 			if err == nil && (got.RevokedAt == nil || !got.RevokedAt.Equal(revoked)) {
 				t.Errorf("revoked at %v, want %v", got.RevokedAt, revoked)
 			}

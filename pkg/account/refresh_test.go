@@ -1,0 +1,170 @@
+package account
+
+import (
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/store"
+	"github.com/pointsync/pointsync/pkg/store/storetest"
+)
+
+// device is one login's refresh tokens, by the names that a test gives them.
+type device struct {
+	t *testing.T
+	s *Service
+}
+
+func newDevice(t *testing.T, db *store.DB) (device, string) {
+	t.Helper()
+	d := device{t, newService(t, db)}
+	made, err := d.s.Register(t.Context(), "ada@example.com", password)
+	must(t, err)
+	return d, made.Refresh
+}
+
+// next presents a token that works, and returns its successor.
+func (d device) next(held string) string {
+	d.t.Helper()
+	out, err := d.s.Refresh(d.t.Context(), held)
+	must(d.t, err)
+	return out.Refresh
+}
+
+// ended presents a token that ends the login, or belongs to one that has ended.
+func (d device) ended(held string) {
+	d.t.Helper()
+	if _, err := d.s.Refresh(d.t.Context(), held); billing.CodeOf(err) != billing.EUnauthorized {
+		d.t.Errorf("got %v, want a login that has ended", err)
+	}
+}
+
+// TestLostRefresh proves that a client whose answers were lost goes on with the token it holds, up to 10 minutes after that was first used, and
+// that the login then lives on: answers lost once, three times in a row, and one after another along the way.
+func TestLostRefresh(t *testing.T) {
+	t.Parallel()
+	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
+		d, a := newDevice(t, db)
+		d.next(a) // lost
+		clock.Advance(refreshGrace - time.Microsecond)
+		b := d.next(a)
+		clock.Advance(time.Hour) // b was not used yet, so it has no end but the login's
+		for range 3 {
+			d.next(b) // lost
+			clock.Advance(2 * time.Minute)
+		}
+		c := d.next(b)
+		d.next(c) // lost
+		for range 4 {
+			c = d.next(c)
+		}
+		clock.Advance(time.Hour)
+		d.next(c)
+	})
+}
+
+// TestStolenRefresh proves that a true second use ends the login, for whoever holds a token of it: after the grace; after a successor was
+// used, also within the grace and also by the other party; and by the second of two successors.
+func TestStolenRefresh(t *testing.T) {
+	t.Parallel()
+	for name, story := range map[string]func(d device, clock *storetest.Clock, a string) (alive string){
+		"AfterTheGrace": func(d device, clock *storetest.Clock, a string) string {
+			b := d.next(a)
+			clock.Advance(refreshGrace) // 10 minutes to the microsecond are too late
+			d.ended(a)
+			return b
+		},
+		"AfterItsSuccessor": func(d device, _ *storetest.Clock, a string) string {
+			b := d.next(a)
+			c := d.next(b)
+			d.ended(a)
+			return c
+		},
+		"OfTwoSuccessorsTheSecond": func(d device, _ *storetest.Clock, a string) string {
+			thiefs, owners := d.next(a), d.next(a)
+			c := d.next(owners)
+			d.ended(thiefs)
+			return c
+		},
+		"TheThiefWasFaster": func(d device, clock *storetest.Clock, a string) string {
+			owners, thiefs := d.next(a), d.next(a)
+			c := d.next(thiefs)
+			clock.Advance(time.Hour)
+			d.ended(owners)
+			return c
+		},
+		"LongAgo": func(d device, _ *storetest.Clock, a string) string {
+			b := d.next(a)
+			c := d.next(b)
+			e := d.next(c)
+			d.ended(a)
+			return e
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
+				d, a := newDevice(t, db)
+				d.ended(story(d, clock, a))
+			})
+		})
+	}
+}
+
+// TestParallelRefresh proves that of many who present one refresh token at once each gets a successor, one alone of which goes on: as soon as a
+// second one is used, the login has ended for all.
+func TestParallelRefresh(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		d, a := newDevice(t, db)
+		together := func(held []string) (next []string) {
+			var mu sync.Mutex
+			var all sync.WaitGroup
+			for _, token := range held {
+				all.Go(func() {
+					out, err := d.s.Refresh(t.Context(), token)
+					mu.Lock()
+					defer mu.Unlock()
+					if err == nil {
+						next = append(next, out.Refresh)
+					} else if billing.CodeOf(err) != billing.EUnauthorized {
+						t.Error(err)
+					}
+				})
+			}
+			all.Wait()
+			return next
+		}
+		var same []string
+		for range 16 {
+			same = append(same, a)
+		}
+		siblings := together(same)
+		if len(siblings) != 16 {
+			t.Fatalf("%d of 16 got a successor", len(siblings))
+		}
+		on := together(siblings)
+		if len(on) != 1 {
+			t.Fatalf("%d of the successors went on, want 1", len(on))
+		}
+		d.ended(on[0])
+	})
+}
+
+// TestRefreshIsBounded proves that one token has 20 successors at the most, that one more is refused for a while and not for good, and that none of
+// that ends the login.
+func TestRefreshIsBounded(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		d, a := newDevice(t, db)
+		var last string
+		for range maxSuccessors {
+			last = d.next(a)
+		}
+		if _, err := d.s.Refresh(t.Context(), a); billing.CodeOf(err) != billing.ETooMany {
+			t.Errorf("one more: %v", err)
+		}
+		d.next(last)
+	})
+}
