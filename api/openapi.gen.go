@@ -642,7 +642,7 @@ type CorrectionRequest struct {
 	// Amount How many to take away.
 	Amount int64 `json:"amount"`
 
-	// Reason The entry's description: the customer reads it.
+	// Reason The entry's description: the customer reads it. Spaces and invisible characters alone are no reason.
 	Reason string `json:"reason"`
 }
 
@@ -733,7 +733,7 @@ type GrantRequest struct {
 	// ExpiresAt When what is left of the points runs out; never without it.
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
 
-	// Reason The entry's description: the customer reads it.
+	// Reason The entry's description: the customer reads it. Spaces and invisible characters alone are no reason.
 	Reason string `json:"reason"`
 }
 
@@ -1376,7 +1376,7 @@ type TopUpRequest struct {
 
 // UnparkRequest defines model for UnparkRequest.
 type UnparkRequest struct {
-	// Reason Why the grants may come; it is kept.
+	// Reason Why the grants may come; it is kept. Spaces and invisible characters alone are no reason.
 	Reason string `json:"reason"`
 }
 

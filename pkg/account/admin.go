@@ -52,6 +52,9 @@ func (s *Service) RequireAdmin(ctx context.Context, c token.Claims) error {
 // Adjust does what an admin wishes, once for each key. All of it happens under the account's lock, so that of two requests with
 // one key the second finds what the first one did. Errors: ENotFound, EConflict (fewer points than to take away), EKeyReused, EInvalid.
 func (s *Service) Adjust(ctx context.Context, by, id billing.AccountID, r Adjustment) (out Adjusted, err error) {
+	if err := billing.NeedReason(r.Reason); err != nil {
+		return out, err
+	}
 	err = s.db.InTx(ctx, func(tx *store.Tx) error {
 		a, err := tx.LockAccount(ctx, id)
 		if err != nil {

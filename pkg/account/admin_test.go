@@ -102,6 +102,14 @@ func TestAdjustRefusals(t *testing.T) {
 		refused(billing.EConflict, a.ID, Adjustment{Action: billing.ActionCorrection, Amount: 1})
 		refused(billing.EInvalid, a.ID, Adjustment{Action: billing.ActionGrant, Amount: 1, ExpiresAt: &now})
 		refused(billing.ENotFound, "acc_nobody", Adjustment{Action: billing.ActionGrant, Amount: 1})
+		for _, blank := range []string{"", "  ", "\u200b\u00a0", "\u3164"} {
+			for _, action := range []billing.ActionKind{billing.ActionGrant, billing.ActionCorrection} {
+				_, err := s.Adjust(t.Context(), a.ID, a.ID, Adjustment{Action: action, Amount: 1, Reason: blank, Key: "k"})
+				if _, unparked := Unpark(t.Context(), db, a.ID, Unparking{Reason: blank}); billing.CodeOf(err) != billing.EInvalid || billing.CodeOf(unparked) != billing.EInvalid {
+					t.Errorf("the reason %q: %v, %v", blank, err, unparked)
+				}
+			}
+		}
 		done, err := s.Adjust(t.Context(), a.ID, a.ID, Adjustment{Action: billing.ActionGrant, Amount: 5, Reason: "because", Key: "k"})
 		if err != nil || done.Replayed || done.Account.Available != 5 {
 			t.Errorf("under the key that was refused before: %+v, %v", done, err)

@@ -21,7 +21,7 @@ func (u Unparking) hash() string {
 
 // Unpark lets a parked account's grants through, once for each key, and syncs, so that they are there; where Stripe does not
 // answer, the job that looks for points that fell due does it within a minute. A repeat changes nothing and answers the account as it is now.
-// Errors: ENotFound, EConflict (it is not parked), EKeyReused.
+// Errors: ENotFound, EConflict (it is not parked), EKeyReused, EInvalid.
 func (s *Service) Unpark(ctx context.Context, id billing.AccountID, u Unparking) (a billing.Account, replayed bool, err error) {
 	if replayed, err = Unpark(ctx, s.db, id, u); err != nil {
 		return a, false, err
@@ -37,6 +37,9 @@ func (s *Service) Unpark(ctx context.Context, id billing.AccountID, u Unparking)
 
 // Unpark is the part of it that needs no Stripe. The next sync grants what waited.
 func Unpark(ctx context.Context, db *store.DB, id billing.AccountID, u Unparking) (replayed bool, err error) {
+	if err := billing.NeedReason(u.Reason); err != nil {
+		return false, err
+	}
 	err = db.InTx(ctx, func(tx *store.Tx) error {
 		replayed = false
 		a, err := tx.LockAccount(ctx, id)

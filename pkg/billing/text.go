@@ -2,8 +2,26 @@ package billing
 
 import (
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
+
+// Blank reports whether a text shows nothing: it is empty, or holds only spaces, controls and characters that are invisible by their nature,
+// such as U+200B (zero width space), U+00AD (soft hyphen), U+3164 (Hangul filler), U+2800 (the empty Braille pattern) or accents without a letter.
+func Blank(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool {
+		return unicode.In(r, unicode.L, unicode.N, unicode.P, unicode.S) && r != '\u2800' && r != unicode.ReplacementChar &&
+			!unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r)
+	})
+}
+
+// NeedReason refuses a reason that says nothing to the person who reads it later. Errors: EInvalid.
+func NeedReason(reason string) error {
+	if Blank(reason) {
+		return Invalid("/reason", "must say something")
+	}
+	return nil
+}
 
 // Storable returns a text from outside as either database can keep it, in at most limit bytes: PostgreSQL refuses a NUL
 // and broken UTF-8, and a cut inside a letter breaks it. What cannot be kept becomes U+FFFD; the cut is before a letter.

@@ -64,3 +64,22 @@ func TestGuessable(t *testing.T) {
 }
 
 func fill(b []byte) bool { n, err := rand.Read(b); return n == len(b) && err == nil }
+
+// TestBlank proves that what shows nothing is no reason, whichever of Unicode's ways to show nothing it uses, and that a single sign of any
+// script is one.
+func TestBlank(t *testing.T) {
+	t.Parallel()
+	for _, s := range []string{
+		"", " ", "\t\r\n", "\u00a0", "\u2003\u3000", "\u200b", "\u200d\ufeff", "\u00ad", "\u202e", "\u2800", "\u3164", "\uffa0\u115f", "\u034f", "\u0301",
+		"\ufe0f", "\U000e0041", "\x00", "\u2028", "\ufffd", "\ue000", "\x1b\x07",
+	} {
+		if !billing.Blank(s) || billing.CodeOf(billing.NeedReason(s)) != billing.EInvalid {
+			t.Errorf("%q is a reason", s)
+		}
+	}
+	for _, s := range []string{"a", " x ", "?", "7", "ä", "е\u0301", "理", "ب", "\u200bok", "€", "👍", "👨\u200d👩"} {
+		if billing.Blank(s) || billing.NeedReason(s) != nil {
+			t.Errorf("%q is no reason", s)
+		}
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -192,6 +193,8 @@ func (p *Post) check(wish Wish) (Wish, error) {
 	switch {
 	case err != nil || u.Hostname() == "" || len(wish.URL) > maxURL || u.Fragment != "" || u.Opaque != "":
 		return wish, billing.Invalid("/url", "is not the address of an endpoint")
+	case badPort(u):
+		return wish, billing.Invalid("/url", "must have a port from 1 to 65535, or none")
 	case u.User != nil:
 		return wish, billing.Invalid("/url", "must not hold a user or a password: the signature says who sends")
 	case u.Scheme != "https" && (u.Scheme != "http" || !p.local):
@@ -210,6 +213,15 @@ func (p *Post) check(wish Wish) (Wish, error) {
 	}
 	wish.Types = slices.Compact(slices.Sorted(slices.Values(wish.Types)))
 	return wish, nil
+}
+
+// badPort reports whether an address names a port that nothing can listen at.
+func badPort(u *url.URL) bool {
+	if u.Port() == "" {
+		return false
+	}
+	port, err := strconv.ParseUint(u.Port(), 10, 16)
+	return err != nil || port == 0
 }
 
 func newSecret() billing.SigningSecret {

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
@@ -112,31 +111,4 @@ func plain(err error) string {
 		err = of.Err
 	}
 	return billing.Storable(err.Error(), maxErrorLen)
-}
-
-// shared are addresses that are neither of the internet nor called private by the library.
-var shared = []netip.Prefix{
-	netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("100.64.0.0/10"), netip.MustParsePrefix("192.0.0.0/24"), netip.MustParsePrefix("198.18.0.0/15"),
-	netip.MustParsePrefix("240.0.0.0/4"), netip.MustParsePrefix("64:ff9b::/96"), netip.MustParsePrefix("2002::/16"),
-}
-
-// isLocal says whether a host is this machine, or an address of a private or special network. A name is not looked up here.
-func isLocal(host string) bool {
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return true
-	}
-	if zone := strings.IndexByte(host, '%'); zone >= 0 {
-		host = host[:zone]
-	}
-	ip, err := netip.ParseAddr(host)
-	if err != nil {
-		return false
-	}
-	ip = ip.Unmap()
-	for _, p := range shared {
-		if p.Contains(ip) {
-			return true
-		}
-	}
-	return !ip.IsGlobalUnicast() || ip.IsPrivate()
 }
