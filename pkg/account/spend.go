@@ -50,7 +50,7 @@ func (s *Service) Spend(ctx context.Context, c token.Claims, r ledger.SpendReque
 //	outside: sync first, then take, a second and separate update that may be refused
 //
 // Only a database that was synced, or needs no sync, refuses; where Stripe did not answer and the points known here do not
-// suffice, the error is EStripeUnavailable.
+// suffice, the error is EStripeUnavailable. It is that as well where points are overdue and the account's budget of syncs is used up.
 func (s *Service) synced(ctx context.Context, c token.Claims, amount billing.Points, take func() (billing.Account, error)) (outcome reconcile.Outcome, err error) {
 	if !c.InWindow(s.db.Now()) {
 		if outcome, err = s.syncer.ForSpend(ctx, c.Account); err != nil {
@@ -73,7 +73,7 @@ func (s *Service) synced(ctx context.Context, c token.Claims, amount billing.Poi
 
 // refuse answers a lack of points: with a fresh token when the database may refuse, else with a plea to come again.
 func (s *Service) refuse(ctx context.Context, c token.Claims, amount billing.Points, a billing.Account, outcome reconcile.Outcome, cause error) error {
-	if outcome == reconcile.Failed {
+	if outcome == reconcile.Failed || a.Overdue(s.db.Now()) {
 		return &billing.Error{Code: billing.EStripeUnavailable, Err: cause, RetryAfter: 2 * time.Second,
 			Message: "Stripe did not answer, and the points known here do not suffice. Try again with the same Idempotency-Key."}
 	}

@@ -43,6 +43,7 @@ type Watch struct {
 	who   token.Claims
 	news  chan struct{}
 	told  int64
+	due   time.Time // the next expiry that was signalled last
 	ended bool
 }
 
@@ -152,8 +153,12 @@ func (s *watches) lookAtAll(ctx context.Context) {
 	for _, w := range followers {
 		state := states[w.who.Login]
 		w.ended = !state.Lives(now)
-		// Points that have run out are settled by who reads the account, not before.
-		if w.ended || state.Version != w.told || (state.NextExpiry != nil && !state.NextExpiry.After(now)) {
+		// Points that have run out are settled by who reads the account, not before. One signal is enough: overdue ones wait for a sync.
+		due := state.NextExpiry != nil && !state.NextExpiry.After(now) && !state.NextExpiry.Equal(w.due)
+		if due {
+			w.due = *state.NextExpiry
+		}
+		if w.ended || state.Version != w.told || due {
 			select {
 			case w.news <- struct{}{}:
 			default:

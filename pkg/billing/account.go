@@ -70,6 +70,10 @@ type Login struct {
 	RevokedAt *time.Time
 }
 
+// Overdue reports whether points of a live subscription have come to their end and wait for a sync. It is right of an account that was
+// settled just now.
+func (a Account) Overdue(now time.Time) bool { return a.NextExpiry != nil && !a.NextExpiry.After(now) }
+
 // LoginState is what an open stream of a login's session is held against.
 type LoginState struct {
 	Version    int64      // of the account

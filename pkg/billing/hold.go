@@ -30,4 +30,5 @@ type Hold struct {
 type HoldPart struct {
 	LotID  LotID
 	Points Points
+	Since  *time.Time // when the period began that the lot lived in; nil: it was of none
 }

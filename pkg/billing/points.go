@@ -67,6 +67,8 @@ type Lot struct {
 	Expired    Points     // how much of Granted expired unused
 	Held       Points     // in active holds
 	ClawedBack Points     // how much of Granted went back because its money did
+	Period     *Period    // that it lives in: the one it was granted for, or the last one it rolled over into; nil: it is of no subscription
+	Origin     *time.Time // when the period began that it was granted for; nil just where Period is
 	ExpiresAt  *time.Time // nil: never
 	EndedAt    *time.Time // when it was seen to end; from then on nothing remains, and what a hold returns expires
 	CreatedAt  time.Time
@@ -78,15 +80,30 @@ type Grant struct {
 	Source      string
 	Amount      Points
 	ExpiresAt   *time.Time
-	Replaces    bool   // the older lots of the same Source end when this one begins
-	Rollover    Points // so many of their points live on as long as this lot; the rest ends
+	Period      *Period // of the subscription that Source names; nil: it is of none
+	Replaces    bool    // it begins its Period: lots of earlier periods of the same Source end
+	Rollover    Points  // so many of their points live on as long as this lot
 	Description string
-
-	// Next names the grant of a later period that may have come first, because this one was paid late. Then nothing is
-	// replaced, and what there is beside the later lot lives on in its period, NextRollover points at the most.
-	Next         string
-	NextRollover Points
 }
+
+// Period is a period of a subscription: from Start, until before End.
+type Period struct {
+	Start, End time.Time
+	Inner      bool // it is one of the months of a longer period, and not the last: its end never moves
+}
+
+// BegunPeriod is a period that a grant began.
+type BegunPeriod struct {
+	AccountID AccountID
+	Source    string
+	Period
+	ExpiresAt *time.Time // of the lot that was granted for it
+	Rollover  Points     // how many points of earlier periods may live on in it
+	Carried   Points     // how many do, or did before they were used
+}
+
+// Room is how many more points of earlier periods may live on in the period.
+func (p BegunPeriod) Room() Points { return p.Rollover - p.Carried }
 
 // RolloverAll is the Rollover of a plan whose points all live on.
 const RolloverAll = MaxPoints

@@ -38,6 +38,7 @@ type StripeInvoice struct {
 	BillingReason  string
 	AmountPaid     int64 // in money, also past Stripe: what the customer's balance paid is not in it
 	Total          int64 // after discounts and tax; negative when it credits the customer
+	UnderWay       bool  // it is open, and its payment is being processed: a bank debit takes days
 	Created        time.Time
 	Lines          []StripeInvoiceLine
 }

@@ -78,7 +78,7 @@ type expireWorker struct {
 	syncer *reconcile.Syncer
 }
 
-// Work syncs the account and then ends what still ran out, unless somebody has looked meanwhile.
+// Work syncs the account and then ends what is still overdue. Where Stripe does not answer it ends nothing: points wait.
 func (w *expireWorker) Work(ctx context.Context, job *river.Job[expireArgs]) error {
 	a, err := w.db.Account(ctx, job.Args.Account)
 	if err != nil || a.NextExpiry == nil || a.NextExpiry.After(w.db.Now()) {
@@ -87,6 +87,5 @@ func (w *expireWorker) Work(ctx context.Context, job *river.Job[expireArgs]) err
 	if _, err := w.syncer.SyncExpiry(ctx, a.ID); err != nil {
 		return err
 	}
-	_, _, err = ledger.Show(ctx, w.db, a.ID)
-	return err
+	return ledger.EndOverdue(ctx, w.db, a.ID)
 }

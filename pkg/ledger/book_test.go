@@ -81,6 +81,9 @@ func (b *book) grantFrom(source string, g billing.Grant, lasts time.Duration) {
 	if lasts != never {
 		g.ExpiresAt = new(b.clock.Now().Add(lasts))
 	}
+	if g.Replaces && g.Period == nil || source == "subscription" {
+		g.Period = &billing.Period{Start: b.clock.Now(), End: b.clock.Now().Add(lasts)}
+	}
 	if !b.tryGrant(g) {
 		b.t.Fatalf("%s granted nothing", g.Key)
 	}
@@ -111,7 +114,12 @@ func (b *book) clawback(key string, total billing.Points) {
 func (b *book) expire(source string, at *time.Time) {
 	b.t.Helper()
 	b.tell(func(ctx context.Context, tx *store.Tx, a billing.Account) error {
-		_, err := ledger.Expire(ctx, tx, a, source, at)
+		_, err := ledger.Expire(ctx, tx, a, func(l billing.Lot) billing.Lot {
+			if l.Source == source {
+				l.ExpiresAt = at
+			}
+			return l
+		})
 		return err
 	})
 }
@@ -169,16 +177,20 @@ func (b *book) wantLots(want string) {
 	}
 	var got []string
 	for _, l := range lots {
-		key, _, _ := strings.Cut(l.GrantKey, "restore:")
-		if key == "" {
-			key = "restored" // under a key that nobody knows before
-		}
-		got = append(got, lotText(key, l.Remaining, l.Held))
+		got = append(got, lotText(keyOf(l), l.Remaining, l.Held))
 	}
 	if strings.Join(got, ", ") != want {
 		b.t.Errorf("the lots are %q, want %q", strings.Join(got, ", "), want)
 	}
 	b.tick()
+}
+
+// keyOf is what a lot is called: its grant's key, or "restored" where no one knows its key before.
+func keyOf(l billing.Lot) string {
+	if key, _, _ := strings.Cut(l.GrantKey, "restore:"); key != "" {
+		return key
+	}
+	return "restored"
 }
 
 func lotText(key string, remaining, held billing.Points) string {

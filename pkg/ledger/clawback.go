@@ -20,7 +20,7 @@ func Clawback(ctx context.Context, tx *store.Tx, a billing.Account, key string, 
 	if total > lot.Granted {
 		return a, fmt.Errorf("ledger: %d points to claw back of %d granted under %q", total, lot.Granted, key)
 	}
-	a, lots, err := settle(ctx, tx, a)
+	a, lots, err := settle(ctx, tx, a, byClock(a, tx.Now))
 	if err != nil {
 		return a, err
 	}
@@ -85,7 +85,7 @@ func Restore(ctx context.Context, tx *store.Tx, a billing.Account, key string, t
 	if err != nil || !ok || lot.AccountID != a.ID || total < 0 || total >= lot.ClawedBack {
 		return a, err
 	}
-	a, lots, err := settle(ctx, tx, a)
+	a, lots, err := settle(ctx, tx, a, byClock(a, tx.Now))
 	if err != nil {
 		return a, err
 	}
@@ -119,7 +119,7 @@ func Restore(ctx context.Context, tx *store.Tx, a billing.Account, key string, t
 		}
 		lots = append(lots, fresh)
 	}
-	if a, err = passTime(ctx, tx, a, lots); err != nil {
+	if a, err = passTime(ctx, tx, a, lots, byClock(a, tx.Now)); err != nil {
 		return a, err
 	}
 	return a, tx.SavePoints(ctx, a)

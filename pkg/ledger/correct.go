@@ -14,7 +14,7 @@ func Correct(ctx context.Context, tx *store.Tx, a billing.Account, n billing.Poi
 	if n < 1 || n > billing.MaxPoints {
 		return a, billing.Errorf(billing.EInvalid, "The amount must be from 1 to %d points.", billing.MaxPoints)
 	}
-	a, _, err := settle(ctx, tx, a)
+	a, _, err := settle(ctx, tx, a, byClock(a, tx.Now))
 	if err != nil {
 		return a, err
 	}

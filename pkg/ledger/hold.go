@@ -61,7 +61,7 @@ func Hold(ctx context.Context, db *store.DB, id billing.AccountID, r HoldRequest
 	var refused error
 	k := keyed{id, r.Key, billing.RequestHash("hold", r.Amount, r.TTL, r.Description, r.Metadata)}
 	h, err := k.once(ctx, db, func(tx *store.Tx, a billing.Account, lots []billing.Lot) (h billing.Hold, _ billing.Account, err error) {
-		if a.Available < r.Amount {
+		if usable(a, lots, tx.Now) < r.Amount {
 			refused = billing.Errorf(billing.EInsufficientPoints, "%d points asked for and %d available.", r.Amount, a.Available)
 			return h, a, nil // what was settled on the way stays settled
 		}

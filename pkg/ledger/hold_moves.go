@@ -27,7 +27,7 @@ func (k keyed) once(ctx context.Context, db *store.DB, do move) (h Held, err err
 		if err != nil {
 			return err
 		}
-		a, lots, err := settle(ctx, tx, a)
+		a, lots, err := settle(ctx, tx, a, byClock(a, tx.Now))
 		if err != nil {
 			return err
 		}
@@ -67,26 +67,30 @@ func (k keyed) end(ctx context.Context, db *store.DB, id billing.HoldID, how fun
 		if h, a, err = endHold(ctx, tx, a, lots, h, e); err != nil {
 			return h, a, err
 		}
-		if a, err = passTime(ctx, tx, a, lots); err != nil { // what went back to a lot that has ended
+		if a, err = passTime(ctx, tx, a, lots, byClock(a, tx.Now)); err != nil { // what went back to a lot that has ended
 			return h, a, err
 		}
 		return h, a, tx.SavePoints(ctx, a)
 	})
 }
 
-// setAside takes a new hold's points out of the lots, in burn order.
+// setAside takes a new hold's points out of the lots that are not overdue, in burn order.
 func setAside(ctx context.Context, tx *store.Tx, a billing.Account, lots []billing.Lot, h billing.Hold, k keyed) (billing.Account, error) {
 	var parts []billing.HoldPart
-	missing := h.Amount
+	missing, late := h.Amount, overdue(a, tx.Now)
 	for i := range lots {
 		part := min(missing, lots[i].Remaining)
-		if part == 0 {
+		if part == 0 || late(lots[i]) {
 			continue
 		}
 		missing -= part
 		lots[i].Remaining -= part
 		lots[i].Held += part
-		parts = append(parts, billing.HoldPart{LotID: lots[i].ID, Points: part})
+		taken := billing.HoldPart{LotID: lots[i].ID, Points: part}
+		if p := lots[i].Period; p != nil {
+			taken.Since = &p.Start
+		}
+		parts = append(parts, taken)
 		if err := tx.SaveLot(ctx, lots[i]); err != nil {
 			return a, err
 		}
@@ -113,19 +117,21 @@ func setAside(ctx context.Context, tx *store.Tx, a billing.Account, lots []billi
 }
 
 // endHold takes what was captured of a hold out of the account, in burn order, pays debt with the rest, and gives back to
-// the lots what is left then, also to those that have ended: the caller lets time pass after it, and saves the account.
+// the lots what is left then, also to those that have ended: the caller lets time pass after it, and saves the account. What came back
+// to a lot that lives in a later period now is cut by that one's rollover.
 func endHold(ctx context.Context, tx *store.Tx, a billing.Account, lots []billing.Lot, h billing.Hold, e billing.Entry) (billing.Hold, billing.Account, error) {
 	parts, err := tx.HoldParts(ctx, h.ID)
 	if err != nil {
 		return h, a, err
 	}
-	from := make(map[billing.LotID]billing.Points, len(parts))
+	from := make(map[billing.LotID]billing.HoldPart, len(parts))
 	for _, p := range parts {
-		from[p.LotID] = p.Points
+		from[p.LotID] = p
 	}
 	captured, found := h.Captured, billing.Points(0)
+	var all []returned
 	for i := range lots {
-		part := from[lots[i].ID]
+		part := from[lots[i].ID].Points
 		if part == 0 {
 			continue
 		}
@@ -138,6 +144,7 @@ func endHold(ctx context.Context, tx *store.Tx, a billing.Account, lots []billin
 		a.Available += back
 		lots[i].Held -= part
 		lots[i].Remaining += back
+		all = append(all, returned{lot: i, points: back, part: from[lots[i].ID]})
 		if err := tx.SaveLot(ctx, lots[i]); err != nil {
 			return h, a, err
 		}
@@ -153,7 +160,11 @@ func endHold(ctx context.Context, tx *store.Tx, a billing.Account, lots []billin
 	a.Version++
 	e.ID, e.AccountID, e.HoldID, e.CreatedAt = billing.NewEntryID(tx.Now), a.ID, h.ID, tx.Now
 	e.Amount, e.Held, e.BalanceAfter, e.Seq = -h.Captured, -h.Amount, a.Total(), a.Version
-	return h, a, tx.AppendEntry(ctx, e)
+	if err := tx.AppendEntry(ctx, e); err != nil {
+		return h, a, err
+	}
+	a, err = cross(ctx, tx, a, lots, all)
+	return h, a, err
 }
 
 // releaseDue gives back what is in holds whose time is over.

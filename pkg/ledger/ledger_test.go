@@ -123,7 +123,8 @@ func TestReplaces(t *testing.T) {
 		b.spend(3)
 		b.grantFrom("subscription", billing.Grant{Key: "in_2", Amount: 10, Replaces: true}, 2*time.Hour)
 		b.wantLots("in_2 10, pack 5")
-		b.grantFrom("subscription", billing.Grant{Key: "in_0", Amount: 10, Replaces: true}, -time.Hour)
+		old := billing.Period{Start: storetest.Epoch.Add(-2 * time.Hour), End: storetest.Epoch.Add(-time.Hour)}
+		b.tryGrant(billing.Grant{Key: "in_0", Source: "subscription", Amount: 10, Replaces: true, Period: &old, ExpiresAt: &old.End})
 		b.wantBalance(billing.Balance{Available: 15})
 		b.wantLots("in_2 10, pack 5")
 		b.wantSum(15)

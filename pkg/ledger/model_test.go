@@ -3,7 +3,6 @@ package ledger_test
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -11,214 +10,400 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// model is what the ledger must look like from outside, in the plainest way: every spend is taken out of the lots at
-// once, and what time has brought is done before anything else happens. It is right where it is easy to see so.
+// model is an account's points in the most literal way: every single point is a thing that lies somewhere, and what docs/grants.md,
+// docs/states.md and the decisions 3, 7 and 8 say is done to it one by one, at once. It was written from those pages alone.
 type model struct {
-	lots    []*modelLot  // oldest first
-	holds   []*modelHold // oldest first
-	debt    billing.Points
-	entries []string // "kind amount"
+	lots     []*modelLot     // oldest first
+	holds    []*modelHold    // oldest first
+	renewals []*modelRenewal // in the order in which they were paid
+	debt     billing.Points
+	live     bool     // the account has a subscription that goes on
+	entries  []string // "kind amount"
+}
+
+// place is where a point is.
+type place int
+
+const (
+	free    place = iota
+	held          // set aside by a hold
+	used          // spent, captured, or gone into a debt
+	clawed        // taken back with its money
+	expired       // ran out unused
+)
+
+type modelPoint struct {
+	lot  *modelLot
+	at   place
+	hold *modelHold // while it is held
 }
 
 type modelLot struct {
-	nr                             int // in the order of granting
-	key, source                    string
-	granted, remaining, clawedBack billing.Points
-	clawedOwn, expired             billing.Points
-	end                            *time.Time
-	ended                          bool // it was seen to end: nothing comes back to it
+	nr          int // in the order of granting
+	key, source string
+	origin      time.Time // when the period began that it was granted for; zero where it is of none
+	lives       time.Time // when the period began that it lives in now
+	end         *time.Time
+	ended       bool // it was seen to end: what comes back to it expires
+	points      []*modelPoint
+	elsewhere   billing.Points // clawed back for this lot, but out of other lots, or as debt
 }
 
-// modelHold is an active hold, or, without points, one that has ended.
+// modelHold is a hold, active while points of it are held.
 type modelHold struct {
-	from map[*modelLot]billing.Points
-	end  time.Time
+	end   time.Time
+	since map[*modelLot]time.Time // when the period began that a lot lived in when the hold was made
 }
 
-func (h *modelHold) points() (sum billing.Points) {
-	for _, n := range h.from {
-		sum += n
+// modelRenewal is a paid period that took over points of earlier ones: so many it may, so many it did.
+type modelRenewal struct {
+	source       string
+	period       time.Time
+	end          *time.Time
+	cap, carried billing.Points
+}
+
+func (l *modelLot) in(at place) (found []*modelPoint) {
+	for _, p := range l.points {
+		if p.at == at {
+			found = append(found, p)
+		}
 	}
-	return sum
+	return found
 }
 
-func (m *model) held() (sum billing.Points) {
-	for _, h := range m.holds {
-		sum += h.points()
-	}
-	return sum
+func (l *modelLot) count(at place) billing.Points { return billing.Points(len(l.in(at))) }
+
+// before reports whether a lot lives in an earlier period than that of a renewal.
+func (l *modelLot) before(r *modelRenewal) bool {
+	return l.source == r.source && !l.lives.IsZero() && l.lives.Before(r.period)
 }
 
-func (m *model) available() (sum billing.Points) {
+func (m *model) total(at place) (sum billing.Points) {
 	for _, l := range m.lots {
-		sum += l.remaining
+		sum += l.count(at)
 	}
 	return sum
 }
 
-// passTime gives back what is in holds whose time is over, and ends the lots that have run out by now.
+func (m *model) available() billing.Points { return m.total(free) }
+func (m *model) held() billing.Points      { return m.total(held) }
+
+// burnOrder is how points are used: those that end first come first, then the older ones.
+func (m *model) burnOrder() []*modelLot {
+	return slices.SortedStableFunc(slices.Values(m.lots), func(a, b *modelLot) int {
+		switch {
+		case a.end == nil && b.end == nil:
+			return cmp.Compare(a.nr, b.nr)
+		case a.end == nil:
+			return 1
+		case b.end == nil:
+			return -1
+		}
+		return cmp.Or(a.end.Compare(*b.end), cmp.Compare(a.nr, b.nr))
+	})
+}
+
+// first returns the n points of a place that are used first.
+func (m *model) first(at place, n billing.Points) (found []*modelPoint) {
+	for _, l := range m.burnOrder() {
+		found = append(found, l.in(at)...)
+	}
+	return found[:min(int(n), len(found))]
+}
+
+func move(points []*modelPoint, to place) {
+	for _, p := range points {
+		p.at, p.hold = to, nil
+	}
+}
+
+// passTime releases the holds whose time is over, then ends the lots that have run out.
 func (m *model) passTime(now time.Time) {
-	due := slices.DeleteFunc(slices.Clone(m.holds), func(h *modelHold) bool { return h.points() == 0 || h.end.After(now) })
+	var due []*modelHold
+	for _, h := range m.holds {
+		if m.pointsOf(h) > 0 && !h.end.After(now) {
+			due = append(due, h)
+		}
+	}
 	slices.SortStableFunc(due, func(a, b *modelHold) int { return a.end.Compare(b.end) })
 	for _, h := range due {
-		m.giveBack(h, 0)
 		m.enter(billing.EntryRelease, 0)
+		m.giveBack(h)
 	}
-	m.end(func(l *modelLot) bool { return l.ended || l.end != nil && !l.end.After(now) })
+	for _, l := range m.lots {
+		if l.ended || l.over(now) && !m.overdue(l, now) {
+			m.endLot(l)
+		}
+	}
 }
 
-func (m *model) end(which func(*modelLot) bool) {
+func (l *modelLot) over(now time.Time) bool { return l.end != nil && !l.end.After(now) }
+
+// overdue reports whether a lot has run out and waits for a sync: Stripe may give it a later end.
+func (m *model) overdue(l *modelLot, now time.Time) bool {
+	return m.live && !l.lives.IsZero() && !l.ended && l.over(now)
+}
+
+// sync ends what is overdue after Stripe was asked.
+func (m *model) sync(now time.Time) {
+	m.passTime(now)
 	for _, l := range m.lots {
-		if !which(l) {
+		if l.over(now) {
+			m.endLot(l)
+		}
+	}
+}
+
+// endLot ends a lot: its free points are gone, those in holds stay there.
+func (m *model) endLot(l *modelLot) {
+	m.expire(l, l.in(free))
+	l.ended = true
+}
+
+func (m *model) expire(l *modelLot, points []*modelPoint) {
+	if len(points) > 0 {
+		move(points, expired)
+		m.enter(billing.EntryExpire, -billing.Points(len(points)))
+	}
+}
+
+// grant adds a lot, once for each key. One that replaces is the payment of a period: what is left of earlier periods goes over into it.
+// Where a later period is paid already, the lot goes over into that one at once.
+func (m *model) grant(now time.Time, g billing.Grant) {
+	if m.find(g.Key) != nil {
+		return
+	}
+	l := &modelLot{nr: len(m.lots), key: g.Key, source: g.Source, end: g.ExpiresAt}
+	if g.Period != nil {
+		l.origin, l.lives = g.Period.Start, g.Period.Start
+	}
+	later := m.later(l)
+	if g.Replaces && later == nil {
+		r := &modelRenewal{source: g.Source, period: l.lives, end: g.ExpiresAt, cap: g.Rollover}
+		m.renewals = append(m.renewals, r)
+		m.carryOver(r)
+	}
+	m.enter(billing.EntryGrant, g.Amount)
+	for range g.Amount {
+		l.points = append(l.points, m.payDebt(&modelPoint{lot: l}))
+	}
+	m.lots = append(m.lots, l)
+	if later != nil {
+		m.countAgain(later)
+	}
+}
+
+// later is the newest paid period after the one that a lot is for.
+func (m *model) later(l *modelLot) (found *modelRenewal) {
+	for _, r := range m.renewals {
+		if l.before(r) && (found == nil || r.period.After(found.period)) {
+			found = r
+		}
+	}
+	return found
+}
+
+// carryOver lets points of earlier periods live on in one that begins, those of the newest period before the others.
+func (m *model) carryOver(r *modelRenewal) {
+	m.keep(r, func(l *modelLot) bool { return l.before(r) })
+}
+
+// countAgain lets a period that has begun take over the points of one that was paid late: as many as it would have, had they been there
+// when it began, so less what of the points that it took over is there no more.
+func (m *model) countAgain(r *modelRenewal) {
+	there := billing.Points(0)
+	for _, l := range m.lots {
+		if l.source == r.source && l.lives.Equal(r.period) && l.origin.Before(r.period) {
+			there += l.count(free)
+		}
+	}
+	r.carried = max(0, r.carried-there)
+	m.keep(r, func(l *modelLot) bool {
+		return l.source == r.source && !l.origin.IsZero() && l.origin.Before(r.period) && !l.lives.After(r.period)
+	})
+}
+
+// keep moves lots into a period, with as many of their free points as there is room for.
+func (m *model) keep(r *modelRenewal, which func(*modelLot) bool) {
+	lots := slices.DeleteFunc(slices.Clone(m.lots), func(l *modelLot) bool { return !which(l) || l.ended || l.count(free)+l.count(held) == 0 })
+	slices.SortFunc(lots, newerFirst)
+	for _, l := range lots {
+		if r.cap == 0 {
+			m.endLot(l)
 			continue
 		}
-		if l.remaining > 0 {
-			m.enter(billing.EntryExpire, -l.remaining)
-			l.expired += l.remaining
+		there := l.in(free)
+		kept := min(len(there), int(max(0, r.cap-r.carried)))
+		m.expire(l, there[kept:])
+		if kept > 0 && !l.lives.Equal(r.period) {
+			m.enter(billing.EntryRollover, 0)
 		}
-		l.remaining, l.ended = 0, true
+		r.carried += billing.Points(kept)
+		l.lives, l.end = r.period, r.end
 	}
 }
 
-func (m *model) hold(n billing.Points, end time.Time) bool {
-	if m.available() < n {
+func (m *model) payDebt(p *modelPoint) *modelPoint {
+	if m.debt > 0 {
+		m.debt--
+		move([]*modelPoint{p}, used)
+	}
+	return p
+}
+
+// spendable are the n points that are used first, of those that are not overdue; nil where there are not so many.
+func (m *model) spendable(now time.Time, n billing.Points) []*modelPoint {
+	points := slices.DeleteFunc(m.first(free, m.available()), func(p *modelPoint) bool { return m.overdue(p.lot, now) })
+	if len(points) < int(n) {
+		return nil
+	}
+	return points[:n]
+}
+
+func (m *model) spend(now time.Time, n billing.Points) bool {
+	points := m.spendable(now, n)
+	if points == nil {
 		return false
 	}
-	h := &modelHold{from: map[*modelLot]billing.Points{}, end: end}
-	for _, l := range m.burnOrder() {
-		part := min(n, l.remaining)
-		h.from[l] = part
-		l.remaining -= part
-		n -= part
+	move(points, used)
+	m.enter(billing.EntrySpend, -n)
+	return true
+}
+
+func (m *model) hold(now time.Time, n billing.Points, lasts time.Duration) bool {
+	points := m.spendable(now, n)
+	if points == nil {
+		return false
+	}
+	h := &modelHold{end: now.Add(lasts), since: map[*modelLot]time.Time{}}
+	for _, p := range points {
+		p.at, p.hold = held, h
+		h.since[p.lot] = p.lot.lives
 	}
 	m.holds = append(m.holds, h)
 	m.enter(billing.EntryHold, 0)
 	return true
 }
 
-// capture spends n points of a hold, and release none: the rest goes back.
+func (m *model) pointsOf(h *modelHold) billing.Points { return billing.Points(len(m.inHold(h))) }
+
+func (m *model) inHold(h *modelHold) (found []*modelPoint) {
+	return slices.DeleteFunc(m.first(held, m.held()), func(p *modelPoint) bool { return p.hold != h })
+}
+
+// capture spends n points of a hold; the rest goes back.
 func (m *model) capture(now time.Time, h *modelHold, n billing.Points) {
-	m.giveBack(h, n)
 	m.enter(billing.EntryCapture, -n)
+	move(m.inHold(h)[:n], used)
+	m.giveBack(h)
 	m.passTime(now)
 }
 
 func (m *model) release(now time.Time, h *modelHold) {
-	m.giveBack(h, 0)
 	m.enter(billing.EntryRelease, 0)
+	m.giveBack(h)
 	m.passTime(now)
 }
 
-func (m *model) giveBack(h *modelHold, used billing.Points) {
-	for _, l := range inBurnOrder(slices.Collect(maps.Keys(h.from))) {
-		back := h.from[l] - min(used, h.from[l])
-		used -= h.from[l] - back
-		pays := min(m.debt, back)
-		m.debt -= pays
-		l.remaining += back - pays
+// giveBack returns a hold's points: they pay debt first, then go where they came from. What a renewal would not have taken over, had it
+// been there at the renewal, expires; of the lot for the newest period last.
+func (m *model) giveBack(h *modelHold) {
+	var back []*modelPoint
+	for _, p := range m.inHold(h) {
+		if m.payDebt(p); p.at == held {
+			back = append(back, p)
+		}
 	}
-	h.from = nil
+	slices.SortStableFunc(back, func(a, b *modelPoint) int { return newerFirst(a.lot, b.lot) })
+	over := map[*modelLot][]*modelPoint{}
+	for _, p := range back {
+		if p.lot.ended || m.carries(p.lot, h) {
+			move([]*modelPoint{p}, free) // what comes back to a lot that ended expires when time is looked at
+		} else {
+			over[p.lot] = append(over[p.lot], p)
+		}
+	}
+	for _, l := range m.lots {
+		m.expire(l, over[l])
+	}
 }
 
-func (m *model) grant(now time.Time, g billing.Grant) {
-	if m.find(g.Key) != nil {
-		return
-	}
-	if g.Replaces && (g.ExpiresAt == nil || g.ExpiresAt.After(now)) {
-		m.rollOver(g)
-	}
-	pays := min(m.debt, g.Amount)
-	m.debt -= pays
-	m.lots = append(m.lots, &modelLot{nr: len(m.lots), key: g.Key, source: g.Source, granted: g.Amount, remaining: g.Amount - pays, end: g.ExpiresAt})
-	m.enter(billing.EntryGrant, g.Amount)
-}
-
-// rollOver ends the older lots of a grant's source, but for so many points of those that end last.
-func (m *model) rollOver(g billing.Grant) {
-	left := g.Rollover
-	older := m.inUse(func(l *modelLot) bool { return l.source == g.Source && !l.ended && l.remaining+m.holdsOf(l) > 0 })
-	for _, l := range slices.Backward(older) {
-		if left == 0 {
-			m.end(func(other *modelLot) bool { return other == l })
+// carries reports whether each renewal since a hold was made has room for one more point of a lot, and counts it in those that have.
+func (m *model) carries(l *modelLot, h *modelHold) bool {
+	since := slices.SortedFunc(slices.Values(m.renewals), func(a, b *modelRenewal) int { return a.period.Compare(b.period) })
+	for _, r := range since {
+		if l.source != r.source || h.since[l].IsZero() || !h.since[l].Before(r.period) {
 			continue
 		}
-		kept := min(left, l.remaining)
-		if gone := l.remaining - kept; gone > 0 {
-			m.enter(billing.EntryExpire, -gone)
-			l.expired += gone
+		if r.carried >= r.cap {
+			return false
 		}
-		if kept > 0 {
-			m.enter(billing.EntryRollover, 0)
-		}
-		l.remaining, l.end = kept, g.ExpiresAt
-		left -= kept
+		r.carried++
 	}
-}
-
-func (m *model) spend(n billing.Points) bool {
-	if m.available() < n {
-		return false
-	}
-	m.take(m.burnOrder(), n)
-	m.enter(billing.EntrySpend, -n)
 	return true
 }
 
+// newerFirst orders lots by the period that they were granted for.
+func newerFirst(a, b *modelLot) int {
+	return -cmp.Or(a.origin.Compare(b.origin), cmp.Compare(a.nr, b.nr))
+}
+
+// clawback takes back of a lot what of its money went back: out of the lot itself, then out of others, then as debt. Points that ran out
+// unused are owed by no one.
 func (m *model) clawback(key string, total billing.Points) {
 	own := m.find(key)
 	if own == nil {
 		return
 	}
-	if total = min(total, own.granted-own.expired); total <= own.clawedBack {
+	had := billing.Points(len(own.points)) - own.count(expired)
+	n := min(total, had) - own.clawedBack()
+	if n <= 0 {
 		return
 	}
-	n := total - own.clawedBack
-	own.clawedBack = total
-	own.clawedOwn += min(n, own.remaining)
-	m.debt += m.take(append([]*modelLot{own}, m.burnOrder()...), n)
 	m.enter(billing.EntryClawback, -n)
+	mine := own.in(free)
+	mine = mine[:min(int(n), len(mine))]
+	move(mine, clawed)
+	missing := n - billing.Points(len(mine))
+	others := m.first(free, missing)
+	move(others, used)
+	own.elsewhere += missing
+	m.debt += missing - billing.Points(len(others))
 }
 
-// restore gives back what other lots had, or debt, before what the lot itself had.
+func (l *modelLot) clawedBack() billing.Points { return l.count(clawed) + l.elsewhere }
+
+// restore gives back what was clawed back beyond a total: first what others had, or what is owed, in a lot that does not end; then what the
+// lot itself had.
 func (m *model) restore(now time.Time, key string, total billing.Points) {
 	own := m.find(key)
-	if own == nil || total >= own.clawedBack {
+	if own == nil || total >= own.clawedBack() {
 		return
 	}
-	back := own.clawedBack - total
-	other := min(back, own.clawedBack-own.clawedOwn)
-	own.clawedBack, own.clawedOwn = total, own.clawedOwn-(back-other)
-	m.enter(billing.EntryRestore, back)
-	for _, part := range []struct {
-		lot    *modelLot
-		points billing.Points
-	}{{&modelLot{nr: len(m.lots), key: "restored", source: "restored"}, other}, {own, back - other}} {
-		pays := min(m.debt, part.points)
-		m.debt -= pays
-		part.lot.remaining += part.points - pays
-		if part.lot != own && part.lot.remaining > 0 {
-			m.lots = append(m.lots, part.lot)
-		}
+	n := own.clawedBack() - total
+	m.enter(billing.EntryRestore, n)
+	other := min(n, own.elsewhere)
+	own.elsewhere -= other
+	again := &modelLot{nr: len(m.lots), key: "restored", source: "restored"}
+	for range other {
+		again.points = append(again.points, m.payDebt(&modelPoint{lot: again}))
+	}
+	m.lots = append(m.lots, again)
+	for _, p := range own.in(clawed)[:n-other] {
+		move([]*modelPoint{p}, free)
+		m.payDebt(p)
 	}
 	m.passTime(now)
 }
 
-func (m *model) expire(source string, at *time.Time) {
+// moveEnd gives the lots of a source another end, unless they were seen to end.
+func (m *model) moveEnd(source string, at *time.Time) {
 	for _, l := range m.lots {
-		if l.source == source && !l.ended && (l.remaining > 0 || m.holdsOf(l) > 0) {
+		if l.source == source && !l.ended && l.count(free)+l.count(held) > 0 {
 			l.end = at
 		}
 	}
-}
-
-// take lowers the lots in their order by n in all, and answers what they lack.
-func (m *model) take(lots []*modelLot, n billing.Points) billing.Points {
-	for _, l := range lots {
-		part := min(n, l.remaining)
-		l.remaining -= part
-		n -= part
-	}
-	return n
 }
 
 func (m *model) find(key string) *modelLot {
@@ -230,65 +415,42 @@ func (m *model) find(key string) *modelLot {
 	return nil
 }
 
-// burnOrder is the lots with points left: soonest end first, then oldest.
-func (m *model) burnOrder() []*modelLot {
-	return m.inUse(func(l *modelLot) bool { return l.remaining > 0 })
-}
-
-func (m *model) inUse(which func(*modelLot) bool) []*modelLot {
-	return inBurnOrder(slices.DeleteFunc(slices.Clone(m.lots), func(l *modelLot) bool { return !which(l) }))
-}
-
-func inBurnOrder(lots []*modelLot) []*modelLot {
-	slices.SortStableFunc(lots, func(a, b *modelLot) int {
-		switch {
-		case a.end != nil && b.end != nil && !a.end.Equal(*b.end):
-			return a.end.Compare(*b.end)
-		case (a.end == nil) != (b.end == nil):
-			return cmp.Compare(boolToInt(a.end == nil), boolToInt(b.end == nil))
-		}
-		return cmp.Compare(a.nr, b.nr)
-	})
-	return lots
-}
-
-func (m *model) holdsOf(l *modelLot) (sum billing.Points) {
-	for _, h := range m.holds {
-		sum += h.from[l]
-	}
-	return sum
-}
-
-// nextEnd is when the next thing happens by itself.
+// nextEnd is when the next thing happens with time alone.
 func (m *model) nextEnd() (next *time.Time) {
+	sooner := func(t *time.Time) {
+		if t != nil && (next == nil || t.Before(*next)) {
+			next = t
+		}
+	}
 	for _, l := range m.lots {
-		if !l.ended && l.end != nil && l.remaining+m.holdsOf(l) > 0 && (next == nil || l.end.Before(*next)) {
-			next = l.end
+		if !l.ended && l.count(free)+l.count(held) > 0 {
+			sooner(l.end)
 		}
 	}
 	for _, h := range m.holds {
-		if h.points() > 0 && (next == nil || h.end.Before(*next)) {
-			next = &h.end
+		if m.pointsOf(h) > 0 {
+			sooner(&h.end)
 		}
 	}
 	return next
 }
 
+// lotsText lists the lots with points left in burn order, then those of which all is held, in the order of their keys: their turn comes when a
+// hold ends.
 func (m *model) lotsText() string {
-	var texts []string
-	for _, l := range m.inUse(func(l *modelLot) bool { return l.remaining > 0 || m.holdsOf(l) > 0 }) {
-		texts = append(texts, lotText(l.key, l.remaining, m.holdsOf(l)))
+	var texts, rest []string
+	for _, l := range m.burnOrder() {
+		switch text := lotText(l.key, l.count(free), l.count(held)); {
+		case l.count(free) > 0:
+			texts = append(texts, text)
+		case l.count(held) > 0:
+			rest = append(rest, text)
+		}
 	}
-	return strings.Join(texts, ", ")
+	slices.Sort(rest)
+	return strings.Join(append(texts, rest...), ", ")
 }
 
 func (m *model) enter(kind billing.EntryKind, amount billing.Points) {
 	m.entries = append(m.entries, fmt.Sprintf("%s %d", kind, amount))
-}
-
-func boolToInt(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }

@@ -1,6 +1,7 @@
 package ledger_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/ledger"
 	"github.com/pointsync/pointsync/pkg/store"
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
@@ -27,8 +29,8 @@ func (s step) String() string { return fmt.Sprintf("%s %d %s #%d", s.Kind, s.Amo
 var steps = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) step {
 	return step{
 		Kind: rapid.SampledFrom([]string{
-			"grant", "grant", "replace", "rollover", "spend", "spend", "spend", "spend", "pass", "pass", "clawback", "expire", "show", "again",
-			"hold", "hold", "capture", "release", "restore",
+			"grant", "grant", "period", "rollover", "rollover", "late", "change", "early change", "spend", "spend", "spend", "spend", "pass", "pass", "clawback", "expire", "show", "again",
+			"hold", "hold", "capture", "release", "restore", "subscription", "subscription", "sync",
 		}).Draw(t, "kind"),
 		Amount: billing.Points(rapid.IntRange(0, 20).Draw(t, "amount")),
 		Lasts:  time.Duration(rapid.IntRange(-1, 6).Draw(t, "lasts")) * time.Hour,
@@ -62,18 +64,19 @@ type story struct {
 	*book
 	model  model
 	grants int
+	newest map[string]int // the number of the newest period, by source
 	holds  []billing.HoldID
 }
 
 func newStory(t *testing.T, db *store.DB, clock *storetest.Clock) *story {
-	return &story{book: &book{t: t, db: db, clock: clock, id: storetest.NewAccount(t, db).ID}}
+	return &story{newest: map[string]int{}, book: &book{t: t, db: db, clock: clock, id: storetest.NewAccount(t, db).ID}}
 }
 
 func play(t failer, s *story, steps []step) {
 	s.book.t = t
 	for n, step := range steps {
-		// Time alone is noticed by nobody, and expire may give a lot that ran out unnoticed a later end.
-		if step.Kind != "expire" && step.Kind != "pass" {
+		// Time alone is noticed by no one, expire may give a lot that ran out unnoticed a later end, and so may a subscription that lives again.
+		if step.Kind != "expire" && step.Kind != "pass" && step.Kind != "subscription" {
 			s.model.passTime(s.clock.Now())
 		}
 		s.take(step)
@@ -87,7 +90,7 @@ func play(t failer, s *story, steps []step) {
 		}
 	}
 	s.model.passTime(s.clock.Now())
-	s.wantLots(s.model.lotsText())
+	s.wantModelLots()
 	s.wantModelEntries()
 	if a, want := s.stored(), s.model.nextEnd(); a.Unsettled != 0 || (a.NextExpiry == nil) != (want == nil) || want != nil && !a.NextExpiry.Equal(*want) {
 		t.Errorf("stored %+v, want the next expiry %v", a, want)
@@ -100,31 +103,20 @@ func play(t failer, s *story, steps []step) {
 func (s *story) take(step step) {
 	s.book.t.Helper()
 	switch step.Kind {
-	case "grant", "replace", "rollover", "again":
-		if step.Kind != "again" {
-			s.grants++
-		}
-		g := billing.Grant{
-			Key: s.key(s.grants), Source: fmt.Sprintf("source:%d", step.Which%3), Amount: step.Amount, Replaces: step.Kind == "replace" || step.Kind == "rollover",
-		}
-		if step.Kind == "rollover" {
-			g.Rollover = billing.Points(3 * step.Which)
-		}
-		if step.Lasts != never {
-			g.ExpiresAt = new(s.clock.Now().Add(step.Lasts))
-		}
+	case "grant", "period", "rollover", "late", "change", "early change", "again":
+		g := s.newGrant(step)
 		s.model.grant(s.clock.Now(), g)
 		s.tryGrant(g)
 	case "spend":
 		n := max(1, step.Amount)
-		if s.model.spend(n) {
+		if s.model.spend(s.clock.Now(), n) {
 			s.spend(n)
 		} else {
 			s.refused(n)
 		}
 	case "hold":
 		n, lasts := max(1, step.Amount), max(time.Hour, step.Lasts)
-		if s.model.hold(n, s.clock.Now().Add(lasts)) {
+		if s.model.hold(s.clock.Now(), n, lasts) {
 			s.holds = append(s.holds, s.hold(n, lasts).ID)
 		} else {
 			s.refusedHold(n)
@@ -137,7 +129,7 @@ func (s *story) take(step step) {
 		key := s.key(max(1, s.grants-step.Which))
 		total := step.Amount
 		if lot := s.model.find(key); lot != nil {
-			total = min(total, lot.granted)
+			total = min(total, billing.Points(len(lot.points)))
 		}
 		s.model.clawback(key, total)
 		s.clawback(key, total)
@@ -150,12 +142,52 @@ func (s *story) take(step step) {
 		if step.Lasts == never {
 			at = nil
 		}
-		s.model.expire(source, at)
-		s.model.passTime(s.clock.Now())
+		s.model.moveEnd(source, at)
+		s.model.sync(s.clock.Now())
 		s.expire(source, at)
+	case "subscription":
+		s.model.live = step.Which%2 == 0
+		s.subscribe(s.model.live)
+		s.model.passTime(s.clock.Now())
+	case "sync":
+		s.model.sync(s.clock.Now())
+		s.endOverdue()
 	case "show":
-		s.wantLots(s.model.lotsText())
+		s.wantModelLots()
 	}
+}
+
+// newGrant is a pack, or something of a subscription: a period, begun in its turn, or paid late when the next one has begun; or a change in the
+// newest period, or in the next one before that is paid.
+func (s *story) newGrant(step step) billing.Grant {
+	if step.Kind != "again" {
+		s.grants++
+	}
+	g := billing.Grant{Key: s.key(s.grants), Source: fmt.Sprintf("source:%d", step.Which%3), Amount: step.Amount}
+	if step.Lasts != never {
+		g.ExpiresAt = new(s.clock.Now().Add(step.Lasts))
+	}
+	newest := s.newest[g.Source]
+	begins := storetest.Epoch.AddDate(0, 0, newest)
+	switch step.Kind {
+	case "grant", "again":
+		return g
+	case "period", "rollover":
+		begins = begins.AddDate(0, 0, 2)
+		s.newest[g.Source] += 2
+	case "late":
+		begins = begins.AddDate(0, 0, -1-2*(step.Which/3))
+	case "change":
+		begins = begins.Add(time.Hour)
+	case "early change":
+		begins = begins.AddDate(0, 0, 2).Add(time.Hour)
+	}
+	g.Period = &billing.Period{Start: begins, End: begins.AddDate(0, 0, 2)}
+	g.Replaces = !strings.HasSuffix(step.Kind, "change")
+	if step.Kind != "period" && g.Replaces {
+		g.Rollover = billing.Points(3 * step.Which)
+	}
+	return g
 }
 
 // endHold captures or releases one of the last holds, if there is one.
@@ -166,7 +198,7 @@ func (s *story) endHold(step step) {
 		return
 	}
 	id, hold, now := s.holds[n], s.model.holds[n], s.clock.Now()
-	switch points := hold.points(); {
+	switch points := s.model.pointsOf(hold); {
 	case points == 0:
 		s.ended(id)
 	case step.Kind == "release":
@@ -180,6 +212,49 @@ func (s *story) endHold(step step) {
 }
 
 func (s *story) key(n int) string { return fmt.Sprintf("%s:%d", s.id, n) }
+
+// subscribe lets the account's subscription go on, or be over.
+func (s *story) subscribe(live bool) {
+	s.book.t.Helper()
+	s.tell(func(ctx context.Context, tx *store.Tx, a billing.Account) error {
+		a.Subscription = &billing.Subscription{ID: "sub_1", Status: billing.SubCanceled}
+		if live {
+			a.Subscription.Status = billing.SubActive
+		}
+		return tx.SaveSubscription(ctx, a)
+	})
+}
+
+func (s *story) endOverdue() {
+	s.book.t.Helper()
+	if err := ledger.EndOverdue(context.Background(), s.db, s.id); err != nil {
+		s.book.t.Fatal(err)
+	}
+	s.tick()
+}
+
+// wantModelLots compares the lots as the model lists them.
+func (s *story) wantModelLots() {
+	s.book.t.Helper()
+	_, lots, err := ledger.Show(context.Background(), s.db, s.id)
+	if err != nil {
+		s.book.t.Fatal(err)
+	}
+	var texts, rest []string
+	for _, l := range lots {
+		text := lotText(keyOf(l), l.Remaining, l.Held)
+		if l.Remaining > 0 {
+			texts = append(texts, text)
+		} else {
+			rest = append(rest, text)
+		}
+	}
+	slices.Sort(rest)
+	if got, want := strings.Join(append(texts, rest...), ", "), s.model.lotsText(); got != want {
+		s.book.t.Errorf("the lots are %q, want %q", got, want)
+	}
+	s.tick()
+}
 
 // wantModelEntries compares what happened, whatever the order: an expiry is entered when somebody comes to see it.
 func (s *story) wantModelEntries() {

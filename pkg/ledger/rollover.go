@@ -1,49 +1,156 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"time"
+	"slices"
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// rollOver gives so many points of the chosen lots a new end, those of the lot that would end last before the others, and ends
-// the rest. They stay in their lots, so a refund finds them where it looks first. What is held of a lot that lives on lives on
-// with it and does not count. The caller saves the account.
-func rollOver(ctx context.Context, tx *store.Tx, a billing.Account, lots []billing.Lot, limit billing.Points, until *time.Time, which func(billing.Lot) bool) (billing.Account, error) {
-	for i := len(lots) - 1; i >= 0; i-- {
+// begin begins the period of a grant that replaces: points of earlier periods live on in it as far as its rollover allows, and end
+// else. Lots of the period itself, as of a change up that was paid before the renewal, stay as they are. The caller saves the account.
+func begin(ctx context.Context, tx *store.Tx, a billing.Account, lots []billing.Lot, g billing.Grant) (billing.Account, error) {
+	p := billing.BegunPeriod{AccountID: a.ID, Source: g.Source, Period: *g.Period, ExpiresAt: g.ExpiresAt, Rollover: g.Rollover}
+	earlier := func(l billing.Lot) bool {
+		return l.Source == p.Source && l.Period != nil && l.Period.Start.Before(p.Start)
+	}
+	a, carried, err := rollOver(ctx, tx, a, lots, p, p.Rollover, earlier)
+	if err != nil {
+		return a, err
+	}
+	p.Carried = carried
+	return a, tx.BeginPeriod(ctx, p)
+}
+
+// catchUp rolls a lot that was paid late over into the newest period of its source, where that began later than its own. All that is
+// free of earlier periods is cut once more, by the cap less what was spent of what the period carried: in all no more lives on, or was
+// spent, than if the lot had been paid in time. The caller saves the account.
+func catchUp(ctx context.Context, tx *store.Tx, a billing.Account, lots []billing.Lot, late billing.Lot) (billing.Account, error) {
+	if late.Period == nil {
+		return a, nil
+	}
+	p, ok, err := tx.NewestPeriod(ctx, a.ID, late.Source)
+	if err != nil || !ok || !p.Start.After(late.Period.Start) {
+		return a, err
+	}
+	earlier := func(l billing.Lot) bool {
+		return l.Source == p.Source && l.Origin != nil && l.Origin.Before(p.Start)
+	}
+	var free billing.Points
+	for _, l := range lots {
+		if earlier(l) && l.ID != late.ID && l.EndedAt == nil {
+			free += l.Remaining
+		}
+	}
+	spent := max(0, p.Carried-free)
+	a, carried, err := rollOver(ctx, tx, a, lots, p, p.Rollover-spent, earlier)
+	if err != nil {
+		return a, err
+	}
+	p.Carried = spent + carried
+	return a, tx.SaveCarried(ctx, p)
+}
+
+// rollOver moves so many points of the chosen lots into a period, those granted for the newest period before the others, and ends the
+// rest. They stay in their lots, so a refund finds them where it looks first. What is held of a lot that lives on lives on with it; it is
+// counted when it comes back. It returns how many points it moved. The caller saves the account.
+func rollOver(ctx context.Context, tx *store.Tx, a billing.Account, lots []billing.Lot, into billing.BegunPeriod, limit billing.Points, which func(billing.Lot) bool) (billing.Account, billing.Points, error) {
+	left := limit
+	for _, i := range newestFirst(lots, which) {
 		l := lots[i]
-		if !which(l) || l.EndedAt != nil || l.Remaining+l.Held == 0 {
+		if l.EndedAt != nil || l.Remaining+l.Held == 0 {
 			continue
 		}
-		if limit == 0 {
+		if left == 0 {
 			var err error
 			if a, err = endLots(ctx, tx, a, lots[i:i+1], "replaced by the next period", which); err != nil {
-				return a, err
+				return a, 0, err
 			}
 			continue
 		}
-		kept := min(limit, l.Remaining)
-		limit -= kept
-		lots[i].Remaining, lots[i].ExpiresAt = kept, until
-		lots[i].Expired += l.Remaining - kept
-		if err := tx.SaveLot(ctx, lots[i]); err != nil {
+		kept := min(left, l.Remaining)
+		left -= kept
+		moved := l.Period == nil || l.Period.Start.Before(into.Start)
+		lots[i].Period, lots[i].ExpiresAt = &into.Period, into.ExpiresAt
+		var err error
+		if a, err = cut(ctx, tx, a, &lots[i], l.Remaining-kept); err != nil {
+			return a, 0, err
+		}
+		if kept > 0 && moved {
+			a.Version++
+			why := fmt.Sprintf("%d points go over into the next period", kept)
+			if err := appendEntry(ctx, tx, a, billing.EntryRollover, 0, why, l.ID); err != nil {
+				return a, 0, err
+			}
+		}
+	}
+	return a, limit - left, nil
+}
+
+// newestFirst lists the indexes of the chosen lots, those granted for the newest period first, then the newest lots.
+func newestFirst(lots []billing.Lot, which func(billing.Lot) bool) []int {
+	var chosen []int
+	for i, l := range lots {
+		if which(l) {
+			chosen = append(chosen, i)
+		}
+	}
+	slices.SortFunc(chosen, func(i, j int) int {
+		return cmp.Or(lots[j].Origin.Compare(*lots[i].Origin), cmp.Compare(lots[j].ID, lots[i].ID))
+	})
+	return chosen
+}
+
+// cut saves a lot and takes n of its points out of the account: they are more than goes over.
+func cut(ctx context.Context, tx *store.Tx, a billing.Account, l *billing.Lot, n billing.Points) (billing.Account, error) {
+	l.Remaining -= n
+	l.Expired += n
+	if err := tx.SaveLot(ctx, *l); err != nil || n == 0 {
+		return a, err
+	}
+	a.Available -= n
+	a.Version++
+	return a, appendEntry(ctx, tx, a, billing.EntryExpire, -n, "more than goes over into the next period", l.ID)
+}
+
+// returned is what a hold gave back to a lot, which lived in a period that began at since when the hold was made.
+type returned struct {
+	lot    int // index
+	points billing.Points
+	part   billing.HoldPart
+}
+
+// cross lets what a hold gave back go over into the periods that have begun since it was made, as if it had been there then: each lets
+// through what is left of its rollover. A lot that has ended keeps nothing anyway. The caller saves the account.
+func cross(ctx context.Context, tx *store.Tx, a billing.Account, lots []billing.Lot, back []returned) (billing.Account, error) {
+	by := map[int]returned{}
+	for _, r := range back {
+		by[r.lot] = r
+	}
+	indexes := newestFirst(lots, func(l billing.Lot) bool { return l.Origin != nil && l.EndedAt == nil })
+	for _, i := range indexes {
+		r, ok := by[i]
+		if !ok || r.points == 0 || r.part.Since == nil {
+			continue
+		}
+		begun, err := tx.PeriodsSince(ctx, a.ID, lots[i].Source, *r.part.Since)
+		if err != nil {
 			return a, err
 		}
-		if gone := l.Remaining - kept; gone > 0 {
-			a.Available -= gone
-			a.Version++
-			if err := appendEntry(ctx, tx, a, billing.EntryExpire, -gone, "more than goes over into the next period", l.ID); err != nil {
-				return a, err
+		kept := r.points
+		for _, p := range begun {
+			kept = min(kept, p.Room())
+			if p.Carried += kept; kept > 0 {
+				if err := tx.SaveCarried(ctx, p); err != nil {
+					return a, err
+				}
 			}
 		}
-		if kept > 0 {
-			a.Version++
-			if err := appendEntry(ctx, tx, a, billing.EntryRollover, 0, fmt.Sprintf("%d points go over into the next period", kept), l.ID); err != nil {
-				return a, err
-			}
+		if a, err = cut(ctx, tx, a, &lots[i], r.points-kept); err != nil {
+			return a, err
 		}
 	}
 	return a, nil

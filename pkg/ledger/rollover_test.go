@@ -96,13 +96,16 @@ func TestRolloverOfLatePayment(t *testing.T) {
 func (b *book) payPeriod(name string, rollover billing.Points, firstLasts time.Duration) {
 	b.t.Helper()
 	g := billing.Grant{Key: string(b.id) + ":" + name, Source: "subscription", Amount: 10, Replaces: true, Rollover: rollover}
-	lasts := 9 * time.Hour
+	lasts, start := 9*time.Hour, storetest.Epoch
 	switch name {
 	case "trial":
 		g.Amount, lasts = 5, time.Hour
 	case "first":
-		g.Next, g.NextRollover, lasts = string(b.id)+":second", rollover, firstLasts
+		lasts, start = firstLasts, start.Add(time.Minute)
+	case "second":
+		start = start.Add(2 * time.Minute)
 	}
+	g.Period = &billing.Period{Start: start, End: start.Add(time.Minute)}
 	g.ExpiresAt = new(b.clock.Now().Add(lasts))
 	if !b.tryGrant(g) || b.tryGrant(g) {
 		b.t.Errorf("%s was not granted just once", name)

@@ -9,7 +9,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// Current reads an account as it is now: when a lot ran out since the last look, it is settled first. Errors: ENotFound.
+// Current reads an account as it is now: when a lot ran out since the last look, it is settled first. Where NextExpiry lies in the past
+// after that, points are overdue. Errors: ENotFound.
 func Current(ctx context.Context, db *store.DB, id billing.AccountID) (billing.Account, error) {
 	a, err := db.Account(ctx, id)
 	if err != nil || a.NextExpiry == nil || a.NextExpiry.After(db.Now()) {
@@ -19,13 +20,13 @@ func Current(ctx context.Context, db *store.DB, id billing.AccountID) (billing.A
 	return a, err
 }
 
-// Show settles an account and answers it with its lots in burn order. Errors: ENotFound.
+// Show settles an account and returns it with its lots in burn order. Errors: ENotFound.
 func Show(ctx context.Context, db *store.DB, id billing.AccountID) (a billing.Account, lots []billing.Lot, err error) {
 	err = db.InTx(ctx, func(tx *store.Tx) error {
 		if a, err = tx.LockAccount(ctx, id); err != nil {
 			return err
 		}
-		if a, _, err = settle(ctx, tx, a); err != nil {
+		if a, _, err = settle(ctx, tx, a, byClock(a, tx.Now)); err != nil {
 			return err
 		}
 		lots, err = tx.Lots(ctx, id)
@@ -34,15 +35,27 @@ func Show(ctx context.Context, db *store.DB, id billing.AccountID) (a billing.Ac
 	return a, lots, err
 }
 
-// settle allocates the spends since the last settlement, then does what time has brought. It answers the lots as they then
-// are, those that ran out included, with nothing remaining.
-func settle(ctx context.Context, tx *store.Tx, a billing.Account) (billing.Account, []billing.Lot, error) {
+// EndOverdue ends all lots of an account that have run out, for who has just synced it. Errors: ENotFound.
+func EndOverdue(ctx context.Context, db *store.DB, id billing.AccountID) error {
+	return db.InTx(ctx, func(tx *store.Tx) error {
+		a, err := tx.LockAccount(ctx, id)
+		if err != nil {
+			return err
+		}
+		_, _, err = settle(ctx, tx, a, ranOut(tx.Now))
+		return err
+	})
+}
+
+// settle allocates the spends since the last settlement, then does what time has brought: the lots that ends chooses end. It returns the
+// lots as they then are, those that ended included, with nothing remaining.
+func settle(ctx context.Context, tx *store.Tx, a billing.Account, ends func(billing.Lot) bool) (billing.Account, []billing.Lot, error) {
 	before := a
 	a, lots, err := allocated(ctx, tx, a)
 	if err != nil {
 		return a, nil, err
 	}
-	if a, err = passTime(ctx, tx, a, lots); err != nil {
+	if a, err = passTime(ctx, tx, a, lots, ends); err != nil {
 		return a, nil, err
 	}
 	if a.Balance == before.Balance && a.Unsettled == before.Unsettled && billing.SameTime(a.NextExpiry, before.NextExpiry) {
@@ -51,14 +64,13 @@ func settle(ctx context.Context, tx *store.Tx, a billing.Account) (billing.Accou
 	return a, lots, tx.SavePoints(ctx, a)
 }
 
-// passTime gives back what is in holds whose time is over, then ends the lots that have run out, and notes what falls due
-// next. The caller saves the account.
-func passTime(ctx context.Context, tx *store.Tx, a billing.Account, lots []billing.Lot) (billing.Account, error) {
+// passTime releases expired holds, ends the lots that ends chooses, and recomputes NextExpiry. The caller saves the account.
+func passTime(ctx context.Context, tx *store.Tx, a billing.Account, lots []billing.Lot, ends func(billing.Lot) bool) (billing.Account, error) {
 	a, err := releaseDue(ctx, tx, a, lots)
 	if err != nil {
 		return a, err
 	}
-	if a, err = endLots(ctx, tx, a, lots, "expired", ranOut(tx.Now)); err != nil {
+	if a, err = endLots(ctx, tx, a, lots, "expired", ends); err != nil {
 		return a, err
 	}
 	a.NextExpiry, err = nextExpiry(ctx, tx, a, lots)
@@ -142,6 +154,30 @@ func endLots(ctx context.Context, tx *store.Tx, a billing.Account, lots []billin
 	return a, nil
 }
 
+// ranOut chooses the lots whose end has come, and those that have ended before.
 func ranOut(now time.Time) func(billing.Lot) bool {
 	return func(l billing.Lot) bool { return l.EndedAt != nil || l.ExpiresAt != nil && !l.ExpiresAt.After(now) }
+}
+
+// byClock chooses of these the lots that may end without a look at Stripe: overdue ones may not.
+func byClock(a billing.Account, now time.Time) func(billing.Lot) bool {
+	late := overdue(a, now)
+	return func(l billing.Lot) bool { return ranOut(now)(l) && !late(l) }
+}
+
+// overdue chooses the lots of a live subscription whose end has come and that were not ended: Stripe may have given them a later one.
+func overdue(a billing.Account, now time.Time) func(billing.Lot) bool {
+	live := a.Subscription != nil && a.Subscription.Status.Live()
+	return func(l billing.Lot) bool { return live && l.Period != nil && l.EndedAt == nil && ranOut(now)(l) }
+}
+
+// usable is how many points a spend or a hold may take: the available ones, less those of overdue lots.
+func usable(a billing.Account, lots []billing.Lot, now time.Time) billing.Points {
+	n, late := a.Available, overdue(a, now)
+	for _, l := range lots {
+		if late(l) {
+			n -= l.Remaining
+		}
+	}
+	return n
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/store"
@@ -74,7 +75,7 @@ func Spend(ctx context.Context, db *store.DB, id billing.AccountID, r SpendReque
 }
 
 // debitSlowly is for when the one statement found too little or a lot that has run out: under the lock it looks for the
-// key (a copy of this request may have taken the last points), settles, and tries once more.
+// key (a copy of this request may have taken the last points), settles, and tries once more, beside the overdue lots where there are some.
 func debitSlowly(ctx context.Context, tx *store.Tx, id billing.AccountID, r SpendRequest) (billing.Account, bool, error) {
 	a, err := tx.LockAccount(ctx, id)
 	if err != nil {
@@ -89,14 +90,33 @@ func debitSlowly(ctx context.Context, tx *store.Tx, id billing.AccountID, r Spen
 			return a, false, store.ErrKeyUsed
 		}
 	}
-	if a, _, err = settle(ctx, tx, a); err != nil {
+	a, lots, err := settle(ctx, tx, a, byClock(a, tx.Now))
+	if err != nil {
 		return a, false, err
+	}
+	if a.NextExpiry != nil && !a.NextExpiry.After(tx.Now) {
+		return debitBeside(ctx, tx, a, lots, r.Amount)
 	}
 	after, ok, err := tx.Debit(ctx, id, r.Amount)
 	if !ok {
 		return a, false, err
 	}
 	return after, true, nil
+}
+
+// debitBeside takes n points out of the lots that are not overdue, if they have as many. They are allocated at once: left unsettled,
+// the overdue ones would pay, because they stand first in burn order.
+func debitBeside(ctx context.Context, tx *store.Tx, a billing.Account, lots []billing.Lot, n billing.Points) (billing.Account, bool, error) {
+	if usable(a, lots, tx.Now) < n {
+		return a, false, nil
+	}
+	current := slices.DeleteFunc(slices.Clone(lots), overdue(a, tx.Now))
+	if err := allocate(ctx, tx, current, n); err != nil {
+		return a, false, fmt.Errorf("ledger: account %s: %w", a.ID, err)
+	}
+	a.Available -= n
+	a.Version++
+	return a, true, tx.SavePoints(ctx, a)
 }
 
 // replay answers a request whose key had its effect before.

@@ -109,7 +109,12 @@ func TestNotLowBetween(t *testing.T) {
 		id, end := o.account(0), o.db.Now().Add(time.Hour)
 		o.grant(id, billing.Grant{Key: "1", Source: "sub", Amount: 200, ExpiresAt: &end})
 		o.change(id, func(ctx context.Context, tx *store.Tx, a billing.Account) error {
-			a, err := ledger.Expire(ctx, tx, a, "sub", &tx.Now)
+			a, err := ledger.Expire(ctx, tx, a, func(l billing.Lot) billing.Lot {
+				if l.Source == "sub" {
+					l.ExpiresAt = &tx.Now
+				}
+				return l
+			})
 			must(t, err)
 			if a.Available != 0 {
 				t.Errorf("%d points", a.Available)

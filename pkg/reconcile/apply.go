@@ -140,12 +140,9 @@ func state(s *billing.Subscription) string {
 	return words
 }
 
-// applyPoints ends lots and grants. The ends come first, so that a lot which lives longer than was known is not ended by a
-// grant beside it, and once more last, for what was granted to a subscription that has ended meanwhile.
+// applyPoints grants, then ends lots. The grants come first: a paid renewal finds the points of the last period, however late a sync sees
+// it. A lot that was granted to a subscription which has ended ends at once.
 func applyPoints(ctx context.Context, tx *store.Tx, a billing.Account, d Decision) (_ billing.Account, err error) {
-	if a, err = applyEnds(ctx, tx, a, d.Ends); err != nil || len(d.Grants) == 0 {
-		return a, err
-	}
 	for _, g := range d.Grants {
 		if a, _, err = ledger.Grant(ctx, tx, a, g); err != nil {
 			return a, err
@@ -156,7 +153,7 @@ func applyPoints(ctx context.Context, tx *store.Tx, a billing.Account, d Decisio
 
 func applyEnds(ctx context.Context, tx *store.Tx, a billing.Account, ends []End) (_ billing.Account, err error) {
 	for _, e := range ends {
-		if a, err = ledger.Expire(ctx, tx, a, e.Source, &e.At); err != nil {
+		if a, err = ledger.Expire(ctx, tx, a, e.of); err != nil {
 			return a, err
 		}
 	}

@@ -192,12 +192,12 @@ func (c *comparison) clawbacks() {
 	}
 }
 
-// expiries wants the lots of a subscription that ended, or is behind, to end when the decision says.
+// expiries wants the lots of a subscription to end when the decision says.
 func (c *comparison) expiries() {
 	for _, e := range c.decision.Ends {
 		for _, l := range c.books.Lots {
-			if l.Source == e.Source && l.Remaining > 0 && (l.ExpiresAt == nil || !l.ExpiresAt.Equal(e.At)) {
-				c.report(billing.DriftPointsExpiry, string(l.ID), "%d points of %s should end at %s", l.Remaining, l.Source, day(e.At))
+			if to := e.of(l); l.Remaining > 0 && !billing.SameTime(l.ExpiresAt, to.ExpiresAt) {
+				c.report(billing.DriftPointsExpiry, string(l.ID), "%d points of %s should end at %s", l.Remaining, l.Source, day(*to.ExpiresAt))
 			}
 		}
 	}

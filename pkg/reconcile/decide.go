@@ -35,12 +35,6 @@ type Decision struct {
 	Warnings      []string
 }
 
-// End gives the lots of a source another end.
-type End struct {
-	Source string
-	At     time.Time
-}
-
 // Refund says that Refunded of the Amount that paid for a grant is back with the payer now, by refunds and disputes. After a
 // dispute that was won it may be less than before, or nothing. Its grant is that of an invoice (Key) or that of the order that
 // the payment paid for.
@@ -88,51 +82,15 @@ func window(s billing.StripeSubscription, in Input) *billing.Window {
 	case billing.SubActive, billing.SubTrialing:
 		return &billing.Window{From: s.CurrentPeriodStart, Until: endOf(s, s.CurrentPeriodEnd)}
 	case billing.SubPastDue:
-		paid := paidUntil(s, in.Picture.Invoices)
-		return &billing.Window{From: minTime(s.CurrentPeriodStart, paid), Until: endOf(s, paid.Add(in.Policy.PastDueGrace))}
-	}
-	return nil
-}
-
-// paidUntil is the end of the last period that was paid for. Stripe moves the current period when it begins, an hour
-// before it is charged, and moves it again while an older one is still owed: so it is the invoices that say. Where none
-// is owed it is the current period's end.
-func paidUntil(s billing.StripeSubscription, invoices []billing.StripeInvoice) time.Time {
-	var owedFrom, paid time.Time
-	for _, i := range invoices {
-		if i.SubscriptionID != s.ID {
-			continue
+		paid, grace := s.CurrentPeriodEnd, in.Policy.PastDueGrace
+		switch u := firstUnpaid(s, in.Picture.Invoices); {
+		case u == nil:
+		case u.underWay:
+			grace = 0
+		default:
+			paid = minTime(u.from, paid)
 		}
-		for _, l := range i.Lines {
-			switch {
-			case l.Proration:
-			case !i.Settled() && (owedFrom.IsZero() || l.PeriodStart.Before(owedFrom)):
-				owedFrom = l.PeriodStart
-			case i.Status == "paid" && l.PeriodEnd.After(paid):
-				paid = l.PeriodEnd
-			}
-		}
-	}
-	if owedFrom.IsZero() {
-		return s.CurrentPeriodEnd
-	}
-	if paid.After(owedFrom) { // what is owed is older than what was paid last, or was not for a period of its own
-		owedFrom = paid
-	}
-	return minTime(owedFrom, s.CurrentPeriodEnd)
-}
-
-// lotsEnd is when a subscription's points end, other than as they were granted; nil when they stay.
-func lotsEnd(s billing.StripeSubscription, in Input) *time.Time {
-	switch s.Status {
-	case billing.SubCanceled, billing.SubIncompleteExpired:
-		if s.EndedAt != nil {
-			return s.EndedAt
-		}
-		return &in.Now
-	case billing.SubPastDue:
-		end := paidUntil(s, in.Picture.Invoices).Add(max(in.Policy.PastDueGrace, in.Policy.RenewalGrace))
-		return &end
+		return &billing.Window{From: minTime(s.CurrentPeriodStart, paid), Until: endOf(s, paid.Add(grace))}
 	}
 	return nil
 }

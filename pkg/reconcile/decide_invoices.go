@@ -31,7 +31,6 @@ func (d *Decision) decideInvoices(in Input) {
 	for _, g := range due {
 		d.Grants = append(d.Grants, g.grant)
 	}
-	d.noteLater()
 	for n, i := range invoices {
 		if !i.Settled() || later[i.ID] || n == len(invoices)-1 {
 			since := i.Created.Add(-watermarkMargin)
@@ -80,24 +79,8 @@ func (d *Decision) grantInvoice(in Input, i billing.StripeInvoice) (due []dueGra
 		end := s.end.Add(in.Policy.RenewalGrace)
 		due = append(due, dueGrant{at, billing.Grant{
 			Key: p.sliceKey(n), Source: subscriptionSource(i.SubscriptionID), Amount: amount, ExpiresAt: &end,
-			Replaces: p.begins, Rollover: rollover, Description: p.describe(i),
+			Period: &billing.Period{Start: s.at, End: s.end, Inner: s.end.Before(p.end)}, Replaces: p.begins, Rollover: rollover, Description: p.describe(i),
 		}})
 	}
 	return due, p.monthly && p.end.After(in.Now)
-}
-
-// noteLater tells each grant which one of a later period of the same subscription there is. It matters where that one was granted
-// first, because this one was paid late. Of two that end at once it is always the same one.
-func (d *Decision) noteLater() {
-	for n := range d.Grants {
-		g, end := &d.Grants[n], d.Grants[n].ExpiresAt
-		for _, other := range d.Grants {
-			if other.Source != g.Source || !other.Replaces || other.ExpiresAt.Before(*end) {
-				continue
-			}
-			if other.ExpiresAt.After(*end) || g.Next != "" && other.Key < g.Next {
-				end, g.Next, g.NextRollover = other.ExpiresAt, other.Key, other.Rollover
-			}
-		}
-	}
 }

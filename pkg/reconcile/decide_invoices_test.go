@@ -8,11 +8,11 @@ import (
 	"github.com/pointsync/pointsync/pkg/reconcile"
 )
 
-// granted is the grant of a line of an invoice, for a period that ends then.
+// granted is the grant of a line of an invoice, for the month that ends then.
 func granted(invoice, line string, points billing.Points, end time.Time, what string) billing.Grant {
 	return billing.Grant{
 		Key: "stripe:invoice:" + invoice + ":" + line, Source: source, Amount: points, ExpiresAt: ptr(end.Add(policy.RenewalGrace)),
-		Replaces: true, Description: what,
+		Period: &billing.Period{Start: end.AddDate(0, -1, 0), End: end}, Replaces: true, Description: what,
 	}
 }
 
@@ -86,7 +86,8 @@ func TestProrationGrants(t *testing.T) {
 			var want []billing.Grant
 			if c.points > 0 {
 				want = []billing.Grant{{
-					Key: "stripe:invoice:in_1:proration", Source: source, Amount: c.points, ExpiresAt: ptr(april.Add(policy.RenewalGrace)), Description: "plan change",
+					Key: "stripe:invoice:in_1:proration", Source: source, Amount: c.points, ExpiresAt: ptr(april.Add(policy.RenewalGrace)),
+					Period: &billing.Period{Start: tenth, End: april}, Description: "plan change",
 				}}
 			}
 			same(t, "grants", d.Grants, want)
@@ -111,6 +112,7 @@ func TestProrationGrants(t *testing.T) {
 		up := invoice("in_1", "paid", "subscription_update", part("il_1", "basic", -450), anew)
 		want := []billing.Grant{{
 			Key: "stripe:invoice:in_1:proration", Source: source, Amount: 1200 - 250, ExpiresAt: ptr(anew.PeriodEnd.Add(policy.RenewalGrace)),
+			Period:   &billing.Period{Start: tenth, End: anew.PeriodEnd},
 			Replaces: true, Rollover: billing.RolloverAll, Description: "plan change",
 		}}
 		same(t, "grants", decide(billing.Snapshot{Invoices: []billing.StripeInvoice{up}}).Grants, want)
@@ -181,13 +183,10 @@ func TestGrantsOldestFirst(t *testing.T) {
 		invoice("in_2", "paid", "subscription_cycle", line("il_2", march, april)),
 		invoice("in_1", "paid", "subscription_create", line("il_1", february, march)),
 	}})
-	first := granted("in_1", "il_1", 500, march, "Basic")
-	first.Next = "stripe:invoice:in_2:il_2"
-	same(t, "grants", d.Grants, []billing.Grant{first, granted("in_2", "il_2", 500, april, "Basic")})
+	same(t, "grants", d.Grants, []billing.Grant{granted("in_1", "il_1", 500, march, "Basic"), granted("in_2", "il_2", 500, april, "Basic")})
 }
 
-// Proves that each period's grant says how many of the older points live on in it, as its own plan has it, and that the grant of
-// an older period, which may have been paid late, names the newest one.
+// Proves that each period's grant says how many of the older points live on in it, as its own plan has it.
 func TestRolloverOfGrants(t *testing.T) {
 	t.Parallel()
 	may := april.AddDate(0, 1, 0)
@@ -198,7 +197,6 @@ func TestRolloverOfGrants(t *testing.T) {
 		invoice("in_1", "paid", "subscription_create", line("il_1", february, march)),
 	}})
 	first, third := granted("in_1", "il_1", 500, march, "Basic"), granted("in_3", "il_3", 1200, may, "Pro")
-	first.Next, first.NextRollover = "stripe:invoice:in_3:il_3", 7
 	third.Rollover = 7
 	same(t, "grants", d.Grants, []billing.Grant{first, third})
 }

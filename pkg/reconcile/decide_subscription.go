@@ -14,8 +14,8 @@ func ours(subscriptions []billing.StripeSubscription) []billing.StripeSubscripti
 	return slices.DeleteFunc(slices.Clone(subscriptions), func(s billing.StripeSubscription) bool { return s.Item == "" })
 }
 
-// decideSubscription picks the subscription that counts, the paid one before one that is not, then the newest, and its window; and it ends
-// the points of every subscription that has ended.
+// decideSubscription picks the subscription that counts, the paid one before one that is not, then the newest, and its window; and it says
+// when the points of each end.
 func (d *Decision) decideSubscription(in Input) {
 	subs := ours(in.Picture.Subscriptions)
 	slices.SortFunc(subs, func(a, b billing.StripeSubscription) int {
@@ -23,9 +23,7 @@ func (d *Decision) decideSubscription(in Input) {
 	})
 	for _, s := range subs {
 		d.UsesTrial = d.UsesTrial || begun(s)
-		if end := lotsEnd(s, in); end != nil {
-			d.Ends = append(d.Ends, End{Source: subscriptionSource(s.ID), At: *end})
-		}
+		d.Ends = append(d.Ends, lotsEnd(s, in))
 	}
 	switch {
 	case len(subs) > 0:
@@ -50,7 +48,7 @@ func (d *Decision) decideSubscription(in Input) {
 		gone := *in.Account.Subscription
 		gone.Status, gone.Window, gone.CancelAtPeriodEnd, gone.EndsAt, gone.Scheduled, gone.CollectionPaused = billing.SubCanceled, nil, false, nil, nil, nil
 		d.Subscription = &gone
-		d.Ends = append(d.Ends, End{Source: subscriptionSource(gone.ID), At: in.Now})
+		d.Ends = append(d.Ends, End{Source: subscriptionSource(gone.ID), Ended: &in.Now})
 	}
 }
 

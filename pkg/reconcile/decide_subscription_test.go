@@ -8,8 +8,9 @@ import (
 	"github.com/pointsync/pointsync/pkg/reconcile"
 )
 
-// Proves the design's table from Stripe's status to the window, and which states end the period's points. In all of them
-// the renewal of March is owed, which matters to past_due alone.
+// Proves the design's table from Stripe's status to the window, and when the points of February end. In all of them
+// the renewal of March is owed, which matters to past_due alone: they end at their period's end and two hours, there 72 hours, and where the
+// subscription has ended, then.
 func TestWindowOfStatus(t *testing.T) {
 	t.Parallel()
 	owed := invoice("in_march", "open", "subscription_cycle", line("il_1", march, april))
@@ -18,17 +19,17 @@ func TestWindowOfStatus(t *testing.T) {
 	for _, c := range []struct {
 		status billing.SubscriptionStatus
 		window *billing.Window
-		ends   []reconcile.End
+		end    time.Time
 	}{
-		{billing.SubActive, period, nil},
-		{billing.SubTrialing, period, nil},
-		{billing.SubPastDue, grace, []reconcile.End{{Source: source, At: march.Add(policy.PastDueGrace)}}},
-		{billing.SubIncomplete, nil, nil},
-		{billing.SubIncompleteExpired, nil, []reconcile.End{{Source: source, At: tenth}}},
-		{billing.SubUnpaid, nil, nil},
-		{billing.SubPaused, nil, nil},
-		{billing.SubCanceled, nil, []reconcile.End{{Source: source, At: tenth}}},
-		{"a status of the future", nil, nil},
+		{billing.SubActive, period, march.Add(policy.RenewalGrace)},
+		{billing.SubTrialing, period, march.Add(policy.RenewalGrace)},
+		{billing.SubPastDue, grace, march.Add(policy.PastDueGrace)},
+		{billing.SubIncomplete, nil, march.Add(policy.RenewalGrace)},
+		{billing.SubIncompleteExpired, nil, tenth},
+		{billing.SubUnpaid, nil, march.Add(policy.RenewalGrace)},
+		{billing.SubPaused, nil, march.Add(policy.RenewalGrace)},
+		{billing.SubCanceled, nil, tenth},
+		{"a status of the future", nil, march.Add(policy.RenewalGrace)},
 	} {
 		t.Run(string(c.status), func(t *testing.T) {
 			t.Parallel()
@@ -38,7 +39,7 @@ func TestWindowOfStatus(t *testing.T) {
 			same(t, "subscription", d.Subscription, &billing.Subscription{
 				ID: sub, Plan: "basic", Quantity: 1, Status: c.status, CurrentPeriodStart: march, CurrentPeriodEnd: april, CancelAtPeriodEnd: true, Window: c.window,
 			})
-			same(t, "ends", d.Ends, c.ends)
+			same(t, "end", endOf(d, lotOf(february, march)), c.end)
 			same(t, "grants", d.Grants, []billing.Grant(nil))
 		})
 	}
@@ -84,7 +85,7 @@ func TestPastDueCountsFromWhatWasPaid(t *testing.T) {
 				from = c.paid
 			}
 			same(t, "window", d.Subscription.Window, &billing.Window{From: from, Until: c.paid.Add(policy.PastDueGrace)})
-			same(t, "ends", d.Ends, []reconcile.End{{Source: source, At: c.paid.Add(policy.PastDueGrace)}})
+			same(t, "end", endOf(d, lotOf(c.paid.AddDate(0, -1, 0), c.paid)), c.paid.Add(policy.PastDueGrace))
 		})
 	}
 }
@@ -96,7 +97,7 @@ func TestPastDueLongerRenewalGrace(t *testing.T) {
 	in.Policy = reconcile.Policy{PastDueGrace: time.Hour, RenewalGrace: 2 * time.Hour}
 	d := reconcile.Decide(in)
 	same(t, "window", d.Subscription.Window, &billing.Window{From: march, Until: april.Add(time.Hour)})
-	same(t, "ends", d.Ends, []reconcile.End{{Source: source, At: april.Add(2 * time.Hour)}})
+	same(t, "end", endOf(d, lotOf(march, april)), april.Add(2*time.Hour))
 }
 
 // Proves that a canceled subscription's points end when it ended, also long after.
@@ -105,7 +106,7 @@ func TestCanceledEndsPoints(t *testing.T) {
 	s := subscription(billing.SubCanceled)
 	s.EndedAt = ptr(march.AddDate(0, 0, 5))
 	d := decide(billing.Snapshot{Subscriptions: []billing.StripeSubscription{s}})
-	same(t, "ends", d.Ends, []reconcile.End{{Source: source, At: *s.EndedAt}})
+	same(t, "end", endOf(d, lotOf(march, april)), *s.EndedAt)
 	same(t, "window", d.Subscription.Window, (*billing.Window)(nil))
 }
 
@@ -133,8 +134,14 @@ func TestWhichSubscriptionCounts(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			d := decide(billing.Snapshot{Subscriptions: c.subs})
-			if d.Subscription.ID != c.counts || len(d.Ends) != c.ends || len(d.Warnings) != c.warnings {
-				t.Errorf("%s counts, %d ends, warnings %q", d.Subscription.ID, len(d.Ends), d.Warnings)
+			ends := 0
+			for _, e := range d.Ends {
+				if e.Ended != nil {
+					ends++
+				}
+			}
+			if d.Subscription.ID != c.counts || ends != c.ends || len(d.Warnings) != c.warnings {
+				t.Errorf("%s counts, %d end, warnings %q", d.Subscription.ID, ends, d.Warnings)
 			}
 		})
 	}
@@ -153,7 +160,7 @@ func TestSubscriptionGone(t *testing.T) {
 	in.Account.Subscription = &known
 	gone := known
 	gone.Status, gone.CancelAtPeriodEnd, gone.Window = billing.SubCanceled, false, nil
-	same(t, "gone", reconcile.Decide(in), reconcile.Decision{Subscription: &gone, Ends: []reconcile.End{{Source: source, At: tenth}}})
+	same(t, "gone", reconcile.Decide(in), reconcile.Decision{Subscription: &gone, Ends: []reconcile.End{{Source: source, Ended: &tenth}}})
 	if known.Status != billing.SubActive {
 		t.Error("the decision changed the account that it was given")
 	}

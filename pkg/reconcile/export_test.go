@@ -30,3 +30,6 @@ func Waiting(s *Syncer, id billing.AccountID) (n int) {
 	}
 	return n
 }
+
+// Of returns a lot with the end that it has.
+func (e End) Of(l billing.Lot) billing.Lot { return e.of(l) }

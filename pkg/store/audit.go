@@ -30,7 +30,7 @@ var rules = []struct{ name, query string }{
 	{"next-expiry", `SELECT a.id AS account, 'the account does not know when its next lot runs out or its next hold ends' AS detail FROM accounts a
 		WHERE a.id > @after AND a.id <= @last
 		AND a.next_expiry IS DISTINCT FROM (SELECT MIN(expires_at) FROM (
-			SELECT expires_at FROM lots l WHERE l.account_id = a.id AND l.remaining > 0
+			SELECT expires_at FROM lots l WHERE l.account_id = a.id AND (l.remaining > 0 OR l.held > 0) AND l.ended_at IS NULL
 			UNION ALL SELECT expires_at FROM holds h WHERE h.account_id = a.id AND h.status = 'active') ends)`},
 	{"window", `SELECT a.id AS account, 'the subscription is ' || a.sub_status || ' and has a window' AS detail FROM accounts a
 		WHERE a.id > @after AND a.id <= @last AND a.window_until IS NOT NULL AND a.sub_status NOT IN ('active', 'trialing', 'past_due')`},

@@ -26,6 +26,7 @@ type holdPartRow struct {
 	HoldID string `gorm:"primaryKey"`
 	LotID  string `gorm:"primaryKey"`
 	Points int64  `gorm:"not null"`
+	Since  *stamp
 }
 
 func (holdPartRow) TableName() string { return "hold_parts" }
@@ -75,7 +76,7 @@ func (r reads) HoldParts(ctx context.Context, id billing.HoldID) ([]billing.Hold
 	}
 	parts := make([]billing.HoldPart, len(rows))
 	for i, row := range rows {
-		parts[i] = billing.HoldPart{LotID: billing.LotID(row.LotID), Points: billing.Points(row.Points)}
+		parts[i] = billing.HoldPart{LotID: billing.LotID(row.LotID), Points: billing.Points(row.Points), Since: fromStamp(row.Since)}
 	}
 	return parts, nil
 }
@@ -119,7 +120,7 @@ func (tx *Tx) InsertHold(ctx context.Context, h billing.Hold, parts []billing.Ho
 	}
 	rows := make([]holdPartRow, len(parts))
 	for i, p := range parts {
-		rows[i] = holdPartRow{HoldID: string(h.ID), LotID: string(p.LotID), Points: int64(p.Points)}
+		rows[i] = holdPartRow{HoldID: string(h.ID), LotID: string(p.LotID), Points: int64(p.Points), Since: toStamp(p.Since)}
 	}
 	return translate(tx.q(ctx).CreateInBatches(&rows, maxInsert).Error)
 }

@@ -24,6 +24,11 @@ type lotRow struct {
 	ExpiresAt  *stamp
 	EndedAt    *stamp
 	CreatedAt  stamp `gorm:"not null;autoCreateTime:false"`
+
+	PeriodStart  *stamp
+	PeriodEnd    *stamp
+	PeriodInner  bool `gorm:"not null;default:false"`
+	PeriodOrigin *stamp
 }
 
 func (lotRow) TableName() string { return "lots" }
@@ -93,15 +98,22 @@ func (tx *Tx) InsertLot(ctx context.Context, l billing.Lot) error {
 		Remaining: int64(l.Remaining), ClawedBack: int64(l.ClawedBack), ClawedOwn: int64(l.ClawedOwn), Expired: int64(l.Expired),
 		Held: int64(l.Held), ExpiresAt: toStamp(l.ExpiresAt), EndedAt: toStamp(l.EndedAt), CreatedAt: stamp{l.CreatedAt},
 	}
+	if p := l.Period; p != nil {
+		row.PeriodStart, row.PeriodEnd, row.PeriodInner, row.PeriodOrigin = &stamp{p.Start}, &stamp{p.End}, p.Inner, toStamp(l.Origin)
+	}
 	return translate(tx.q(ctx).Create(&row).Error)
 }
 
 // SaveLot writes what changes in a lot. The caller holds the account's lock.
 func (tx *Tx) SaveLot(ctx context.Context, l billing.Lot) error {
-	return translate(tx.q(ctx).Model(&lotRow{}).Where("id = ?", string(l.ID)).Updates(map[string]any{
+	columns := map[string]any{
 		"remaining": int64(l.Remaining), "clawed_back": int64(l.ClawedBack), "clawed_own": int64(l.ClawedOwn), "expired": int64(l.Expired), "held": int64(l.Held),
 		"expires_at": toStamp(l.ExpiresAt), "ended_at": toStamp(l.EndedAt),
-	}).Error)
+	}
+	if p := l.Period; p != nil {
+		columns["period_start"], columns["period_end"], columns["period_inner"] = stamp{p.Start}, stamp{p.End}, p.Inner
+	}
+	return translate(tx.q(ctx).Model(&lotRow{}).Where("id = ?", string(l.ID)).Updates(columns).Error)
 }
 
 // NextExpiry is the earliest time at which one of the lots runs out, of those that have not been seen to.
@@ -116,9 +128,14 @@ func NextExpiry(lots []billing.Lot) *time.Time {
 }
 
 func fromRowLot(row lotRow) billing.Lot {
-	return billing.Lot{
+	l := billing.Lot{
 		ID: billing.LotID(row.ID), AccountID: billing.AccountID(row.AccountID), GrantKey: row.GrantKey, Source: row.Source,
 		Granted: billing.Points(row.Granted), Remaining: billing.Points(row.Remaining), ClawedBack: billing.Points(row.ClawedBack),
 		ClawedOwn: billing.Points(row.ClawedOwn), Expired: billing.Points(row.Expired), Held: billing.Points(row.Held), ExpiresAt: fromStamp(row.ExpiresAt), EndedAt: fromStamp(row.EndedAt), CreatedAt: row.CreatedAt.Time,
+		Origin: fromStamp(row.PeriodOrigin),
 	}
+	if row.PeriodStart != nil && row.PeriodEnd != nil {
+		l.Period = &billing.Period{Start: row.PeriodStart.Time, End: row.PeriodEnd.Time, Inner: row.PeriodInner}
+	}
+	return l
 }

@@ -54,6 +54,9 @@ func fromStripeInvoice(i *stripe.Invoice) billing.StripeInvoice {
 		Total:         i.Total,
 		Created:       at(i.Created),
 	}
+	if i.Status == stripe.InvoiceStatusOpen && i.PaymentIntent != nil {
+		to.UnderWay = i.PaymentIntent.Status == stripe.PaymentIntentStatusProcessing
+	}
 	if i.PaidOutOfBand { // the operator says that the rest came some other way
 		to.AmountPaid = max(i.AmountPaid, i.AmountDue)
 	}

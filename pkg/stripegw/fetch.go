@@ -141,6 +141,7 @@ func (g *Gateway) invoices(ctx context.Context, customer billing.CustomerID, sin
 	if since != nil {
 		params.CreatedRange = &stripe.RangeQueryParams{GreaterThanOrEqual: since.Unix()}
 	}
+	params.AddExpand("data.payment_intent") // whether a payment is under way
 	list := g.api.Invoices.List(params)
 	var found []billing.StripeInvoice
 	err := each(list.Iter, "invoices", func() error {

@@ -1,0 +1,122 @@
+package reconcile
+
+import (
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+)
+
+// End says when the lots of one subscription end. It is absolute: of a lot's own end it takes no notice, so that the pictures of a
+// subscription may come in any order. docs/grants.md has the rules with numbers.
+type End struct {
+	Source  string
+	Ended   *time.Time     // the subscription has ended: all its lots end then
+	Current billing.Period // as Stripe has it now
+	Trial   bool           // Current is a trial, which may have been put over a period that was running
+	Grace   time.Duration  // how long lots of Current outlive it
+	Renewal time.Duration  // and those of other periods theirs
+	Unpaid  *time.Time     // the first period that is not paid begins then: lots of earlier ones end at Until; nil: all is paid
+	Until   time.Time
+	By      *time.Time // the end of the subscription that is known already: no lot lasts longer
+}
+
+// lotsEnd returns when the lots of a subscription end.
+func lotsEnd(s billing.StripeSubscription, in Input) End {
+	e := End{
+		Source: subscriptionSource(s.ID), Current: billing.Period{Start: s.CurrentPeriodStart, End: s.CurrentPeriodEnd},
+		Trial: s.Status == billing.SubTrialing, Grace: in.Policy.RenewalGrace, Renewal: in.Policy.RenewalGrace, By: s.EndsAt,
+	}
+	switch s.Status {
+	case billing.SubCanceled, billing.SubIncompleteExpired:
+		e.Ended = &in.Now
+		if s.EndedAt != nil {
+			e.Ended = s.EndedAt
+		}
+		return e
+	}
+	grace := in.Policy.RenewalGrace
+	if s.Status == billing.SubPastDue {
+		grace = max(in.Policy.PastDueGrace, in.Policy.RenewalGrace)
+	}
+	switch u := firstUnpaid(s, in.Picture.Invoices); {
+	case u == nil:
+		e.Grace = grace
+	case u.underWay:
+		e.Unpaid, e.Until = &u.from, s.CurrentPeriodEnd.Add(in.Policy.RenewalGrace)
+	default:
+		e.Unpaid, e.Until = &u.from, minTime(u.from, s.CurrentPeriodEnd).Add(grace)
+	}
+	return e
+}
+
+// of returns a lot with the end that it has by e. The lot of another source stays as it is.
+func (e End) of(l billing.Lot) billing.Lot {
+	if l.Source != e.Source {
+		return l
+	}
+	if e.Ended != nil {
+		l.ExpiresAt = e.Ended
+		return l
+	}
+	if l.Period == nil {
+		return l
+	}
+	p := *l.Period
+	end := p.End.Add(e.Renewal)
+	switch {
+	case p.Inner:
+	case e.Unpaid != nil && p.Start.Before(*e.Unpaid):
+		end = e.Until
+	case !p.Start.Before(e.Current.Start) || e.Trial && p.End.After(e.Current.Start):
+		p.End = e.Current.End
+		end = p.End.Add(e.Grace)
+	}
+	if e.By != nil {
+		end = minTime(end, *e.By)
+	}
+	l.Period, l.ExpiresAt = &p, &end
+	return l
+}
+
+// unpaid is a period that was not paid for yet.
+type unpaid struct {
+	from     time.Time
+	underWay bool // its payment
+}
+
+// firstUnpaid returns the first period after the last one that was paid for whose invoice waits for money, nil when there is none. Stripe
+// moves the current period when it begins, an hour before it is charged, and moves it again while an older one is still owed: so it is
+// the invoices that say. A draft waits as well. What is older than a period that was paid is owed, and ends no points.
+func firstUnpaid(s billing.StripeSubscription, invoices []billing.StripeInvoice) *unpaid {
+	var paid time.Time
+	each := func(settled bool, visit func(billing.StripeInvoice, billing.StripeInvoiceLine)) {
+		for _, i := range invoices {
+			if i.SubscriptionID != s.ID || i.Settled() != settled {
+				continue
+			}
+			for _, l := range i.Lines {
+				if !l.Proration && l.Item != "" {
+					visit(i, l)
+				}
+			}
+		}
+	}
+	each(true, func(i billing.StripeInvoice, l billing.StripeInvoiceLine) {
+		if i.Status == "paid" && l.PeriodEnd.After(paid) {
+			paid = l.PeriodEnd
+		}
+	})
+	var first *unpaid
+	each(false, func(i billing.StripeInvoice, l billing.StripeInvoiceLine) {
+		u := unpaid{from: l.PeriodStart, underWay: i.UnderWay}
+		if paid.After(u.from) { // the period was paid for in part, as by a change of plan
+			u.from = paid
+		}
+		switch {
+		case !l.PeriodEnd.After(paid):
+		case first == nil || u.from.Before(first.from) || u.from.Equal(first.from) && !u.underWay:
+			first = &u
+		}
+	})
+	return first
+}
