@@ -120,6 +120,15 @@ func move(points []*modelPoint, to place) {
 
 // passTime releases the holds whose time is over, then ends the lots that have run out.
 func (m *model) passTime(now time.Time) {
+	m.releaseDue(now)
+	for _, l := range m.lots {
+		if l.ended || l.over(now) && !m.overdue(l, now) {
+			m.endLot(l)
+		}
+	}
+}
+
+func (m *model) releaseDue(now time.Time) {
 	var due []*modelHold
 	for _, h := range m.holds {
 		if m.pointsOf(h) > 0 && !h.end.After(now) {
@@ -130,11 +139,6 @@ func (m *model) passTime(now time.Time) {
 	for _, h := range due {
 		m.enter(billing.EntryRelease, 0)
 		m.giveBack(h)
-	}
-	for _, l := range m.lots {
-		if l.ended || l.over(now) && !m.overdue(l, now) {
-			m.endLot(l)
-		}
 	}
 }
 
@@ -174,6 +178,7 @@ func (m *model) grant(now time.Time, g billing.Grant) {
 	if m.find(g.Key) != nil {
 		return
 	}
+	m.releaseDue(now)
 	l := &modelLot{nr: len(m.lots), key: g.Key, source: g.Source, end: g.ExpiresAt}
 	if g.Period != nil {
 		l.origin, l.lives = g.Period.Start, g.Period.Start

@@ -21,7 +21,7 @@ type step struct {
 	Kind   string
 	Amount billing.Points
 	Lasts  time.Duration // from now, possibly over already; never: without end
-	Which  int           // of three sources, or of the grants so far
+	Which  int           // of two sources, or of the grants so far
 }
 
 func (s step) String() string { return fmt.Sprintf("%s %d %s #%d", s.Kind, s.Amount, s.Lasts, s.Which) }
@@ -33,7 +33,7 @@ var steps = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) step {
 			"hold", "hold", "capture", "release", "restore", "subscription", "subscription", "sync",
 		}).Draw(t, "kind"),
 		Amount: billing.Points(rapid.IntRange(0, 20).Draw(t, "amount")),
-		Lasts:  time.Duration(rapid.IntRange(-1, 6).Draw(t, "lasts")) * time.Hour,
+		Lasts:  time.Duration(rapid.SampledFrom([]int{-1, 0, 1, 1, 2, 2, 3, 6}).Draw(t, "lasts")) * time.Hour,
 		Which:  rapid.IntRange(0, 5).Draw(t, "which"),
 	}
 }), 10, 30)
@@ -62,10 +62,11 @@ func TestLedgerIsItsModelOnPostgres(t *testing.T) {
 // story is an account and the model that it must agree with.
 type story struct {
 	*book
-	model  model
-	grants int
-	newest map[string]int // the number of the newest period, by source
-	holds  []billing.HoldID
+	model    model
+	grants   int
+	newest   map[string]int // the number of the newest period, by source
+	rollover billing.Points // of the periods in examples
+	holds    []billing.HoldID
 }
 
 func newStory(t *testing.T, db *store.DB, clock *storetest.Clock) *story {
@@ -75,8 +76,7 @@ func newStory(t *testing.T, db *store.DB, clock *storetest.Clock) *story {
 func play(t failer, s *story, steps []step) {
 	s.book.t = t
 	for n, step := range steps {
-		// Time alone is noticed by no one, expire may give a lot that ran out unnoticed a later end, and so may a subscription that lives again.
-		if step.Kind != "expire" && step.Kind != "pass" && step.Kind != "subscription" {
+		if s.noticesTime(step) {
 			s.model.passTime(s.clock.Now())
 		}
 		s.take(step)
@@ -98,6 +98,12 @@ func play(t failer, s *story, steps []step) {
 	if t.Failed() {
 		t.Fatalf("after %v", steps)
 	}
+}
+
+// noticesTime reports whether a step ends first what ran out. Time alone does not. A sync may give such a lot a later end, or carry it over into
+// a period that it sees late, and with a subscription that lives again it waits for the next sync.
+func (s *story) noticesTime(step step) bool {
+	return !slices.Contains([]string{"pass", "expire", "subscription", "period", "rollover", "late", "change", "early change"}, step.Kind)
 }
 
 func (s *story) take(step step) {
@@ -138,7 +144,7 @@ func (s *story) take(step step) {
 		s.model.restore(s.clock.Now(), key, step.Amount)
 		s.restore(key, step.Amount)
 	case "expire":
-		source, at := fmt.Sprintf("source:%d", step.Which%3), new(s.clock.Now().Add(step.Lasts))
+		source, at := fmt.Sprintf("source:%d", step.Which%2), new(s.clock.Now().Add(step.Lasts))
 		if step.Lasts == never {
 			at = nil
 		}
@@ -146,7 +152,7 @@ func (s *story) take(step step) {
 		s.model.sync(s.clock.Now())
 		s.expire(source, at)
 	case "subscription":
-		s.model.live = step.Which%2 == 0
+		s.model.live = step.Which < 4
 		s.subscribe(s.model.live)
 		s.model.passTime(s.clock.Now())
 	case "sync":
@@ -163,7 +169,7 @@ func (s *story) newGrant(step step) billing.Grant {
 	if step.Kind != "again" {
 		s.grants++
 	}
-	g := billing.Grant{Key: s.key(s.grants), Source: fmt.Sprintf("source:%d", step.Which%3), Amount: step.Amount}
+	g := billing.Grant{Key: s.key(s.grants), Source: fmt.Sprintf("source:%d", step.Which%2), Amount: step.Amount}
 	if step.Lasts != never {
 		g.ExpiresAt = new(s.clock.Now().Add(step.Lasts))
 	}
@@ -176,7 +182,7 @@ func (s *story) newGrant(step step) billing.Grant {
 		begins = begins.AddDate(0, 0, 2)
 		s.newest[g.Source] += 2
 	case "late":
-		begins = begins.AddDate(0, 0, -1-2*(step.Which/3))
+		begins = begins.AddDate(0, 0, -1-2*(step.Which/4))
 	case "change":
 		begins = begins.Add(time.Hour)
 	case "early change":
