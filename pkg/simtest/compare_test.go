@@ -123,6 +123,8 @@ func (s atStripe) compareOrders(orders []billing.Order) string {
 			fits = o.Status == billing.OrderExpired
 		case paidSession(session):
 			fits = o.Status == billing.OrderFulfilled || o.Status == billing.OrderRefunded
+		case session.text("status") == "complete":
+			fits = o.Status == s.afterDebit(session)
 		default:
 			fits = o.Status == billing.OrderPending
 		}
@@ -136,4 +138,20 @@ func (s atStripe) compareOrders(orders []billing.Order) string {
 		}
 	}
 	return ""
+}
+
+// afterDebit is what an order is whose page is complete and not paid: it waits for the bank, until that has refused.
+func (s atStripe) afterDebit(session object) billing.OrderStatus {
+	id := session.text("payment_intent")
+	for _, invoice := range s.invoices {
+		if invoice.text("id") == session.text("invoice") && id == "" {
+			id = invoice.text("payment_intent")
+		}
+	}
+	for _, intent := range s.intents {
+		if intent.text("id") == id && intent.text("status") == "processing" {
+			return billing.OrderPending
+		}
+	}
+	return billing.OrderFailed
 }
