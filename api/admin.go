@@ -58,7 +58,10 @@ func (s *server) FindAccounts(ctx context.Context, r FindAccountsRequestObject) 
 	case p.Parked != nil:
 		return s.parkedAccounts(ctx, billing.AccountID(value(p.Cursor)), limitOf(p.Limit))
 	}
-	found, err := s.db.AccountByEmail(ctx, strings.ToLower(string(*r.Params.Email)))
+	found, err := account.ByEmail(ctx, s.db, string(*r.Params.Email))
+	if billing.CodeOf(err) == billing.EInvalid {
+		return nil, billing.Invalid("email", "is not an email address")
+	}
 	if billing.CodeOf(err) == billing.ENotFound {
 		return FindAccounts200JSONResponse{Accounts: []AdminAccount{}}, nil
 	}

@@ -557,7 +557,9 @@ type AdminAccount struct {
 	// CustomerId Stripe's customer; null before the first purchase.
 	CustomerId *string `json:"customer_id"`
 
-	// Email Example: ada@example.com
+	// Email Kept in one spelling: in lower case, without spaces around it, its domain as DNS has it. Invisible characters are refused.
+	//
+	// Example: ada@example.com
 	Email        Email      `json:"email"`
 	Id           string     `json:"id"`
 	LastSyncedAt *time.Time `json:"last_synced_at"`
@@ -648,7 +650,9 @@ type CorrectionRequest struct {
 
 // Credentials defines model for Credentials.
 type Credentials struct {
-	// Email Example: ada@example.com
+	// Email Kept in one spelling: in lower case, without spaces around it, its domain as DNS has it. Invisible characters are refused.
+	//
+	// Example: ada@example.com
 	Email    Email  `json:"email"`
 	Password string `json:"password"`
 }
@@ -684,7 +688,9 @@ type DeliveryPage struct {
 	NextCursor *string    `json:"next_cursor"`
 }
 
-// Email Example: ada@example.com
+// Email Kept in one spelling: in lower case, without spaces around it, its domain as DNS has it. Invisible characters are refused.
+//
+// Example: ada@example.com
 type Email = openapi_types.Email
 
 // Entry defines model for Entry.
@@ -890,7 +896,9 @@ type MomentKind string
 
 // NewCredentials defines model for NewCredentials.
 type NewCredentials struct {
-	// Email Example: ada@example.com
+	// Email Kept in one spelling: in lower case, without spaces around it, its domain as DNS has it. Invisible characters are refused.
+	//
+	// Example: ada@example.com
 	Email    Email  `json:"email"`
 	Password string `json:"password"`
 }
@@ -1382,7 +1390,9 @@ type UnparkRequest struct {
 
 // User defines model for User.
 type User struct {
-	// Email Example: ada@example.com
+	// Email Kept in one spelling: in lower case, without spaces around it, its domain as DNS has it. Invisible characters are refused.
+	//
+	// Example: ada@example.com
 	Email Email  `json:"email"`
 	Id    string `json:"id"`
 }

@@ -40,7 +40,7 @@ func (e explainCmd) Run(ctx context.Context) error {
 		return err
 	}
 	defer db.Close()
-	a, err := db.AccountByEmail(ctx, strings.ToLower(e.Email)) // as accounts spell it
+	a, err := account.ByEmail(ctx, db, e.Email)
 	if err != nil {
 		return fmt.Errorf("account %s: %w", e.Email, err)
 	}

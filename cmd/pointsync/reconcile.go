@@ -6,10 +6,10 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"strings"
 	"text/tabwriter"
 	"time"
 
+	"github.com/pointsync/pointsync/pkg/account"
 	"github.com/pointsync/pointsync/pkg/audit"
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/catalog"
@@ -81,7 +81,7 @@ func (s stripeReconcileCmd) compare(ctx context.Context, r *driftReport) error {
 	}
 	defer closeAll()
 	if s.Email != "" {
-		a, err := c.DB.AccountByEmail(ctx, strings.ToLower(s.Email)) // as accounts spell it
+		a, err := account.ByEmail(ctx, c.DB, s.Email)
 		if err != nil {
 			return fmt.Errorf("account %s: %w", s.Email, err)
 		}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/pointsync/pointsync/pkg/account"
 	"github.com/pointsync/pointsync/pkg/billing"
@@ -50,7 +49,7 @@ func (u userUnparkCmd) Run(ctx context.Context) error {
 		return err
 	}
 	defer db.Close()
-	a, err := db.AccountByEmail(ctx, strings.ToLower(u.Email))
+	a, err := account.ByEmail(ctx, db, u.Email)
 	if err == nil {
 		_, err = account.Unpark(ctx, db, a.ID, account.Unparking{Reason: u.Reason})
 	}

@@ -7,8 +7,6 @@ package account
 
 import (
 	"context"
-	"net/mail"
-	"strings"
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
@@ -51,7 +49,7 @@ type Session struct {
 
 // Register makes an account and logs its maker in. Errors: EInvalid, EEmailTaken, ETooMany.
 func (s *Service) Register(ctx context.Context, email, password string) (Session, error) {
-	email, err := normalize(email)
+	email, err := NormalizeEmail(email)
 	if err != nil {
 		return Session{}, err
 	}
@@ -77,7 +75,7 @@ func (s *Service) Register(ctx context.Context, email, password string) (Session
 // Login checks an email and a password. Errors: EUnauthorized (the same for an unknown email and a wrong password), ETooMany.
 func (s *Service) Login(ctx context.Context, email, password string) (Session, error) {
 	wrong := billing.Errorf(billing.EUnauthorized, "The email or the password is wrong.")
-	email, err := normalize(email)
+	email, err := NormalizeEmail(email)
 	if err != nil {
 		return Session{}, wrong
 	}
@@ -153,15 +151,4 @@ func (s *Service) renew(ctx context.Context, a billing.Account, c token.Claims) 
 func (s *Service) session(a billing.Account, login billing.SessionID, refresh string) (Session, error) {
 	raw, claims, err := s.tokens.Mint(a, login)
 	return Session{Token: raw, ExpiresAt: claims.ExpiresAt, Refresh: refresh, Account: a, login: login}, err
-}
-
-// normalize makes one spelling of an email: the address alone, in lower case.
-func normalize(email string) (string, error) {
-	email = strings.ToLower(strings.TrimSpace(email))
-	parsed, err := mail.ParseAddress(email)
-	if err != nil || parsed.Address != email || len(email) > 254 {
-		return "", &billing.Error{Code: billing.EInvalid, Message: "The email is not an address.",
-			Fields: []billing.FieldError{{Pointer: "/email", Message: "is not an email address"}}}
-	}
-	return email, nil
 }

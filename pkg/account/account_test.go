@@ -92,26 +92,6 @@ func dump(t *testing.T, db *store.DB) string {
 	return b.String()
 }
 
-// TestNormalize proves which spellings are one email, and which are none.
-func TestNormalize(t *testing.T) {
-	t.Parallel()
-	for in, want := range map[string]string{
-		"ada@example.com": "ada@example.com", " ADA@EXAMPLE.COM\n": "ada@example.com", "a.d+a@sub.example.com": "a.d+a@sub.example.com",
-	} {
-		if got, err := normalize(in); got != want || err != nil {
-			t.Errorf("%q became %q, %v", in, got, err)
-		}
-	}
-	for _, in := range []string{
-		"", "ada", "@example.com", "ada@", "Ada <ada@example.com>", "<ada@example.com>", "a@example.com, b@example.com", "a b@example.com",
-		"ada@example.com\r\nBcc: eve@example.com", strings.Repeat("a", 250) + "@example.com",
-	} {
-		if got, err := normalize(in); billing.CodeOf(err) != billing.EInvalid {
-			t.Errorf("%q became %q, %v", in, got, err)
-		}
-	}
-}
-
 // TestRefresh proves that a login lives through refreshes until its end, that each token is new, and that a logout ends
 // that login alone, again and again without complaint.
 func TestRefresh(t *testing.T) {

@@ -102,7 +102,7 @@ func adjust(ctx context.Context, tx *store.Tx, a billing.Account, r Adjustment) 
 // SetRole gives the account with an email a role, and notes it. It is for the command line: no request makes an admin.
 // Errors: ENotFound.
 func SetRole(ctx context.Context, db *store.DB, email string, role billing.Role) (changed bool, err error) {
-	email, err = normalize(email)
+	email, err = NormalizeEmail(email)
 	if err != nil {
 		return false, err
 	}
