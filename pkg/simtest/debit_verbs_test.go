@@ -63,7 +63,7 @@ func (u *user) swapToDebit(r *rand.Rand) {
 
 // renewByDebit lets a renewal wait for the bank, which decides at once, in its own time, or after the old points' grace.
 func (u *user) renewByDebit(r *rand.Rand) {
-	s, ok := u.subscribed(r)
+	s, ok := u.renewing(r)
 	if !ok {
 		return
 	}
@@ -85,17 +85,19 @@ func (u *user) renewByDebit(r *rand.Rand) {
 
 // changeByDebit changes up where the money takes its time: no second invoice, and never two debits.
 func (u *user) changeByDebit(r *rand.Rand) {
-	if _, ok := u.having("basic"); !ok {
+	s, ok := u.renewing(r)
+	if !ok {
 		return
 	}
 	u.swapCard(u.debit(pick(r, ibans).do))
-	wanted := u.wish("/subscription/change", map[string]any{"plan": "pro"})
+	up := dearer(s)
+	wanted := u.wish("/subscription/change", up)
 	u.askFor(wanted)
 	if r.IntN(2) == 0 {
 		u.askFor(wanted)
 	}
 	if r.IntN(2) == 0 {
-		u.askFor(u.wish("/subscription/change", map[string]any{"plan": "pro"}))
+		u.askFor(u.wish("/subscription/change", up))
 	}
 	if asked := u.atBank(); len(asked) > 1 {
 		u.w.violate(u, "the bank was asked for one change %d times: %s and %s", len(asked), asked[0].text("id"), asked[1].text("id"))

@@ -132,7 +132,7 @@ func (u *user) checkServed() error {
 	if len(u.gone) == 0 {
 		return nil
 	}
-	u.w.advance(time.Minute) // for the budget of looks at Stripe
+	u.w.advance(15 * time.Minute) // for the budgets
 	a, _, ok := u.insist(request{method: "POST", path: "/checkout", key: u.w.newKey("last"), body: map[string]any{"item": "small"}}, "", finishPatience)
 	if !ok || a.status != http.StatusCreated {
 		return fmt.Errorf("after the customer was deleted at Stripe, buying a pack answers %s", a)

@@ -42,7 +42,7 @@ func (u *user) undoTopUp(r *rand.Rand) {
 		u.setTopUp(r)
 		u.spendAll()
 		u.w.reach(u.w.now().Add(time.Minute))
-		u.w.flush()
+		u.w.calm()
 		paid = u.automaticPayments()
 	}
 	if len(paid) == 0 {

@@ -97,7 +97,7 @@ func (u *user) giveGoodwill(r *rand.Rand) {
 
 // owePennies makes the next invoice smaller than Stripe charges: it is paid, and its sum is owed.
 func (u *user) owePennies(r *rand.Rand) {
-	s, ok := u.subscribed(r)
+	s, ok := u.renewing(r)
 	if !ok {
 		return
 	}
@@ -107,7 +107,7 @@ func (u *user) owePennies(r *rand.Rand) {
 	}
 	u.atStripe("a discount that leaves pennies", "POST", "/v1/subscriptions/"+s.text("id"), url.Values{"coupon": {coupon.text("id")}})
 	if u.w.reach(periodEnd(s).Add(minutes(70))) {
-		u.w.flush()
+		u.w.calm()
 		u.spendSome(r)
 	}
 }

@@ -12,32 +12,47 @@ import (
 // changeInDraftHour changes plan or seats after the period moved and before its invoice is charged: what the change brings belongs
 // to the period that has just begun, and the renewal that is paid an hour later ends none of it.
 func (u *user) changeInDraftHour(r *rand.Rand) {
-	s, ok := u.subscribed(r)
+	s, ok := u.renewing(r)
 	if !ok || !u.w.reach(periodEnd(s).Add(minutes(1+r.IntN(50)))) {
 		return
 	}
 	u.changeSomehow(r)
 	u.w.reach(periodEnd(s).Add(minutes(130)))
-	u.w.flush()
+	u.w.calm()
 	if r.IntN(2) == 0 {
 		u.spendAll()
 	}
 }
 
-// changeSomehow changes the plan in each of the ways that there are: at once in the app, at Stripe at once or with the renewal.
+// changeSomehow changes the plan in each of the ways that there are: in the app, at Stripe at once or with the renewal. Mostly to
+// something that costs more, so that there is something to pay.
 func (u *user) changeSomehow(r *rand.Rand) {
-	switch r.IntN(4) {
-	case 0:
-		u.askFor(u.wish("/subscription/change", map[string]any{"plan": "pro"}))
-	case 1:
-		u.changeInApp(r)
-	case 2:
-		if s, ok := u.subscription(); ok {
-			u.changeAtStripe(s, "pro", []string{"create_prorations", "always_invoice"}[r.IntN(2)])
-		}
-	default:
-		u.changePlan(r)
+	s, ok := u.subscription()
+	if !ok {
+		return
 	}
+	switch up, how := dearer(s), r.IntN(4); {
+	case how == 0:
+		u.changePlan(r)
+	case how == 1 || up["quantity"] == 5:
+		u.askFor(u.wish("/subscription/change", up))
+	default:
+		plan, _ := up["plan"].(string)
+		u.changeAtStripe(s, plan, []string{"create_prorations", "always_invoice"}[how-2])
+	}
+}
+
+// dearer is a change of a subscription to something that costs more.
+func dearer(s object) map[string]any {
+	switch plan, seats := planOf(s), s.list("items.data")[0].number("quantity"); {
+	case plan == "pro":
+		return map[string]any{"plan": "basic", "quantity": 5}
+	case plan == "weekly":
+		return map[string]any{"plan": "basic"}
+	case seats > 2: // of Basic, which is more than Pro
+		return map[string]any{"plan": "yearly", "quantity": 1}
+	}
+	return map[string]any{"plan": "pro", "quantity": 1}
 }
 
 // holdOverRenewal holds all points a minute before a renewal and gives them back after it: what a plan lets roll over is no more for it.
@@ -55,7 +70,7 @@ func (u *user) holdOverRenewal(r *rand.Rand) {
 		return
 	}
 	u.w.reach(periodEnd(s).Add(minutes(61 + r.IntN(90))))
-	u.w.flush()
+	u.w.calm()
 	if r.IntN(5) > 0 {
 		u.try(u.end(hold, r), "", patience)
 	}
@@ -63,7 +78,7 @@ func (u *user) holdOverRenewal(r *rand.Rand) {
 
 // failRenewal lets a subscription's renewal fail, and returns it as it then is.
 func (u *user) failRenewal(r *rand.Rand) (object, bool) {
-	s, ok := u.subscribed(r)
+	s, ok := u.renewing(r)
 	if !ok {
 		return nil, false
 	}
@@ -88,7 +103,7 @@ func (u *user) payAfterEnd(r *rand.Rand) {
 	for _, invoice := range u.openInvoices() {
 		u.payInvoice(invoice, "pm_card_visa")
 	}
-	u.w.flush()
+	u.w.calm()
 	if r.IntN(2) == 0 {
 		u.spendAll()
 	}
@@ -97,7 +112,7 @@ func (u *user) payAfterEnd(r *rand.Rand) {
 // lookBeforeSync lets a renewal fail while its webhooks are late, and reads the session past the end of the period's points and before
 // a sync knows: a read ends nothing that a sync would keep.
 func (u *user) lookBeforeSync(r *rand.Rand) {
-	s, ok := u.subscribed(r)
+	s, ok := u.renewing(r)
 	if !ok {
 		return
 	}
@@ -162,7 +177,7 @@ func (u *user) payOpenInvoice(r *rand.Rand) {
 
 // changeBeforeEnd cancels, has a card that fails, and asks for a plan that costs more: a refusal leaves what was arranged as it was.
 func (u *user) changeBeforeEnd(r *rand.Rand) {
-	s, ok := u.subscribed(r)
+	s, ok := u.renewing(r)
 	if !ok {
 		return
 	}
@@ -176,7 +191,7 @@ func (u *user) changeBeforeEnd(r *rand.Rand) {
 	}
 	u.swapCard("pm_card_chargeCustomerFail")
 	before := u.again(s)
-	refused := u.askFor(u.wish("/subscription/change", []map[string]any{{"plan": "pro"}, {"plan": "yearly"}, {"plan": "basic", "quantity": 5}}[r.IntN(3)]))
+	refused := u.askFor(u.wish("/subscription/change", dearer(s)))
 	after := u.again(s)
 	if refused == http.StatusPaymentRequired && before.number("cancel_at") != 0 && after.number("cancel_at") == 0 && live(after.text("status")) {
 		u.w.violate(u, "%s was to end at %d; a change was refused, and now it goes on for ever", s.text("id"), before.number("cancel_at"))

@@ -24,9 +24,25 @@ func (w *world) reach(at time.Time) bool {
 		return false
 	}
 	if by > 0 {
+		w.calm()
 		w.advance(by.Truncate(time.Second) + time.Second)
 	}
 	return true
+}
+
+// calmTries bounds how long a verb waits for what Stripe told to be looked at: about three seconds.
+const calmTries = 25
+
+// calm waits until what Stripe told so far has been delivered and looked at, as far as faults let it: a clock that is moved by a month
+// in a moment would leave the servers no time to see the renewal. Where there are many users it waits for nothing.
+func (w *world) calm() {
+	if w.steady {
+		return
+	}
+	w.flush()
+	for try := 0; try < calmTries && w.pendingEvent() != ""; try++ {
+		pause(w.ctx, try)
+	}
 }
 
 // opening is what users begin with, before the plan: most have a subscription, so that there is something to change, renew and end.
@@ -62,6 +78,18 @@ func (u *user) subscribed(r *rand.Rand) (object, bool) {
 		return s, true
 	}
 	return u.start(somePlan(r, "item"), "pm_card_visa")
+}
+
+// renewing returns a subscription of the user's that is renewed before long. One whose period ends too far ahead makes place for it.
+func (u *user) renewing(r *rand.Rand) (object, bool) {
+	s, ok := u.subscription()
+	if ok && (u.w.steady || periodEnd(s).Sub(u.w.now()) < furthest) && s.text("status") != "incomplete" {
+		return s, true
+	}
+	if ok {
+		u.cancelNow(r)
+	}
+	return u.start(map[string]any{"item": []string{"basic", "pro", "pro", "saver", "weekly"}[r.IntN(5)]}, "pm_card_visa")
 }
 
 // having returns the user's subscription to this very plan, and subscribes or changes to it where need be.

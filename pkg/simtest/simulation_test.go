@@ -20,6 +20,7 @@ var (
 	onlyOn    = flag.String("database", "", "postgres or sqlite; both where it is not given")
 	shrink    = flag.Bool("shrink", false, "look for fewer steps that fail as well")
 	agreement = flag.Duration("patience", time.Minute, "how long, in real time, the database may take at the end to agree with Stripe")
+	story     = flag.Bool("story", false, "tell what happened to each user also where no rule was broken")
 	showPlan  = flag.Bool("plan", false, "print the plan of the first seed, and do nothing")
 )
 
@@ -88,6 +89,9 @@ func simulate(t *testing.T, s size, dialect store.Dialect) {
 	if w.checkSafety(w.users); len(w.broken()) > 0 {
 		w.tell()
 		return
+	}
+	if *story {
+		w.tellStory()
 	}
 	t.Logf("%s; the database agreed with Stripe %s after the last webhook", w.summary(), took.agreement.Round(time.Millisecond))
 }

@@ -63,6 +63,18 @@ func subjects(broken []violation, who *user) (texts []string) {
 	return texts
 }
 
+// tellStory tells of each user what happened to them last, and how they stand.
+func (w *world) tellStory() {
+	var out strings.Builder
+	for _, u := range w.users {
+		fmt.Fprintf(&out, "user %d (%s)\n", u.number, u.account)
+		w.tellNotes(&out, u)
+		w.tellDatabase(&out, u)
+		w.tellStripe(&out, u)
+	}
+	w.t.Log(out.String())
+}
+
 func (w *world) tellNotes(out *strings.Builder, who *user) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

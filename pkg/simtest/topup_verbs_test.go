@@ -29,7 +29,7 @@ func (u *user) setTopUp(r *rand.Rand) {
 	u.switchedOn = now
 	u.mu.Unlock()
 	retired := u.w.changed.Load() && (a.status == http.StatusBadRequest || a.status == http.StatusNotFound)
-	if ok && a.status != http.StatusOK && a.status != http.StatusConflict && !retired {
+	if ok && a.status != http.StatusOK && a.status != http.StatusConflict && a.status != http.StatusTooManyRequests && !retired {
 		u.w.violate(u, "setting a top-up answers %s", a)
 	}
 }

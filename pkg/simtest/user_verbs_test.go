@@ -65,6 +65,12 @@ var userVerbs = []weighted[func(*user, *rand.Rand)]{
 	{"be given an end by an operator", 4, (*user).setEnd},
 	{"have the collection paused", 3, (*user).pauseCollection},
 	{"be given goodwill", 3, (*user).giveGoodwill},
+	{"undo a top-up", 4, (*user).undoTopUp},
+	{"pay while Stripe is asked", 4, (*user).payDuringSync},
+	{"subscribe elsewhere", 4, (*user).subscribeElsewhere},
+	{"change the plan in the draft hour", 5, (*user).changeInDraftHour},
+	{"be given a schedule by an operator", 4, (*user).setSchedule},
+	{"owe pennies", 4, (*user).owePennies},
 }
 
 // cards are what people pay with; the good one more often.
