@@ -64,8 +64,15 @@ func (i *invoice) total() {
 	i.AmountRemaining = i.AmountDue
 }
 
-// amountAfterBalance answers what is left to pay once the customer's credit is used.
-func (i *invoice) amountAfterBalance(holder *customer) int64 { return max(i.Total+holder.Balance, 0) }
+// amountAfterBalance returns what is charged once the customer's credit is used, or a debt added. A sum that is too small to charge is not:
+// it stays on the balance as a debt, and the invoice is paid. Source: https://stripe.com/docs/api/invoices (amount_due).
+func (i *invoice) amountAfterBalance(holder *customer) int64 {
+	due := max(i.Total+holder.Balance, 0)
+	if due < leastAmount(i.Currency) {
+		return 0
+	}
+	return due
+}
 
 // billedWith keeps which discount the current period is billed with (nil: none), for prorations to give no more back.
 func (s *subscription) billedWith(d *discount) {
@@ -163,7 +170,11 @@ func (w *world) finalize(i *invoice) {
 	if left := holder.Balance + i.Total - i.AmountDue; left != holder.Balance {
 		used := left - holder.Balance
 		w.change("customer.updated", holder, func() { holder.Balance = left })
-		w.enterBalance(holder, used, "applied_to_invoice").Invoice = text(i.ID)
+		kind := "applied_to_invoice"
+		if i.AmountDue == 0 && left > 0 {
+			kind = "invoice_too_small"
+		}
+		w.enterBalance(holder, used, kind).Invoice = text(i.ID)
 	}
 	i.EndingBalance = amountOf(holder.Balance)
 	i.Number = text(fmt.Sprintf("%s-%04d", holder.InvoicePrefix, holder.NextInvoiceSequence))

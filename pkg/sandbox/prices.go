@@ -141,11 +141,17 @@ func (c *call) inlinePrice(p spec.Params, prefix, productID string) (*price, err
 	return made, nil
 }
 
-// leastAmount is the smallest amount that Stripe charges, in the currency's smallest unit; where the sandbox does not
-// know better it is half a unit of two decimals.
+// leastAmounts are the smallest amounts that Stripe charges, in the currency's smallest unit, where they are not 50.
+// Source: https://stripe.com/docs/currencies#minimum-and-maximum-charge-amounts
+var leastAmounts = map[string]int64{
+	"aed": 200, "bgn": 100, "czk": 1500, "dkk": 250, "gbp": 30, "hkd": 400, "huf": 17500, "mxn": 1000, "myr": 200, "nok": 300, "pln": 200,
+	"ron": 200, "sek": 300, "thb": 1000,
+}
+
+// leastAmount is the smallest amount that Stripe charges; where the sandbox does not know better it is half a unit of two decimals.
 func leastAmount(currency string) int64 {
-	if currency == "gbp" {
-		return 30
+	if least, known := leastAmounts[currency]; known {
+		return least
 	}
 	return 50
 }
