@@ -12,14 +12,31 @@ type Plan struct {
 	TrialPoints           Points
 	MaxQuantity           int64  // seats that one subscription may have; points and amount are for each
 	Rollover              Points // unused points that live on in the next paid period, at the most
+	Retired               bool   // known and granting, and no longer sold
+}
+
+// Terms returns what a price of this plan grants.
+func (p Plan) Terms() PriceTerms {
+	return PriceTerms{Points: p.Points, TrialPoints: p.TrialPoints, GrantInterval: p.GrantInterval, Rollover: p.Rollover}
 }
 
 // PeriodPoints is what a whole paid period brings.
-func (p Plan) PeriodPoints() Points {
-	if p.GrantInterval != "" {
-		return 12 * p.Points
+func (p Plan) PeriodPoints() Points { return p.Terms().PeriodPoints() }
+
+// PriceTerms are what an item grants. They belong to its price at Stripe, so that what was sold keeps them.
+type PriceTerms struct {
+	Points        Points // for one: each paid period of a plan or each month of it, or a pack
+	TrialPoints   Points // for a trial as a whole
+	GrantInterval string // "month" where a year's points come month by month
+	Rollover      Points // unused points that live on in the next paid period, at the most
+}
+
+// PeriodPoints is what a whole paid period brings.
+func (t PriceTerms) PeriodPoints() Points {
+	if t.GrantInterval != "" {
+		return 12 * t.Points
 	}
-	return p.Points
+	return t.Points
 }
 
 // Pack is points for one payment. They do not expire.
@@ -29,7 +46,11 @@ type Pack struct {
 	Currency              string
 	Points                Points
 	MaxQuantity           int64
+	Retired               bool // known, and no longer sold
 }
+
+// Terms returns what a price of this pack grants.
+func (p Pack) Terms() PriceTerms { return PriceTerms{Points: p.Points} }
 
 // LookupKey is the `lookup_key` that ties a price at Stripe to an item of the catalogue.
 func LookupKey(item string) string { return "pointsync_" + item }
@@ -37,6 +58,14 @@ func LookupKey(item string) string { return "pointsync_" + item }
 // MetadataItem is the metadata key that names the catalogue's item on prices and products. It stays on a price
 // whose lookup key has moved on to its successor, so an old subscription is still known.
 const MetadataItem = "pointsync_item"
+
+// The metadata keys of a price's terms.
+const (
+	MetadataPoints        = "pointsync_points"
+	MetadataTrialPoints   = "pointsync_trial_points"
+	MetadataGrantInterval = "pointsync_grant_interval"
+	MetadataRollover      = "pointsync_rollover"
+)
 
 // MetadataOrder and MetadataAccount tie Stripe's objects to our rows.
 const (

@@ -20,6 +20,7 @@ const (
 	DriftClawback     DriftKind = "clawback-missing"    // money went back, and its points did not
 	DriftRestore      DriftKind = "restore-missing"     // money came back, and its points did not
 	DriftParked       DriftKind = "parked"              // grants that wait for a person
+	DriftUnknown      DriftKind = "unknown-item"        // an item that is paid for and not in the catalogue
 	DriftPointsExpiry DriftKind = "points-expiry"       // points that shall end at another time
 )
 

@@ -36,11 +36,17 @@ type StripeInvoice struct {
 	SubscriptionID SubscriptionID
 	Status         string // draft, open, paid, uncollectible, void
 	BillingReason  string
+	Currency       string
 	AmountPaid     int64 // in money, also past Stripe: what the customer's balance paid is not in it
 	Total          int64 // after discounts and tax; negative when it credits the customer
 	UnderWay       bool  // it is open, and its payment is being processed: a bank debit takes days
-	Created        time.Time
-	Lines          []StripeInvoiceLine
+	// The customer's balance before and after a finalized invoice: below zero a credit, above it a debt.
+	StartingBalance int64
+	EndingBalance   int64
+	Created         time.Time
+	FinalizedAt     *time.Time
+	PaidAt          *time.Time
+	Lines           []StripeInvoiceLine
 }
 
 // Settled says whether the invoice can change no more in a way that grants points.
@@ -48,15 +54,20 @@ func (i StripeInvoice) Settled() bool { return i.Status == "paid" || i.Status ==
 
 // StripeInvoiceLine is one line; Period is what it pays for.
 type StripeInvoiceLine struct {
-	ID          string
-	Item        string
-	Description string
-	Amount      int64
-	UnitAmount  int64 // what the price asks for one, as whoever subscribed then still pays it; 0 when it does not say
-	Quantity    int64
-	Proration   bool
-	PeriodStart time.Time
-	PeriodEnd   time.Time
+	ID            string
+	Item          string      // from the price's metadata, "" for a price that is none of ours
+	Terms         *PriceTerms // of the price, nil where it has none
+	Description   string
+	Amount        int64
+	Currency      string
+	UnitAmount    int64 // what the price asks for one, as whoever subscribed then still pays it; 0 when it does not say
+	UnitCurrency  string
+	Interval      string // of the price: day, week, month, year; "" when it is paid once
+	IntervalCount int64
+	Quantity      int64
+	Proration     bool
+	PeriodStart   time.Time
+	PeriodEnd     time.Time
 }
 
 // StripeCheckout is a Checkout Session.
@@ -79,6 +90,7 @@ type StripeCharge struct {
 	PaymentIntentID PaymentIntentID
 	InvoiceID       InvoiceID
 	Amount          int64
+	Currency        string
 	Paid            bool // it succeeded, whatever became of the money
 	AmountRefunded  int64
 	AmountDisputed  int64 // that the payer's bank took back and has not given back; an inquiry takes nothing

@@ -24,7 +24,7 @@ var defaultYAML []byte
 // maxFileBytes is far above any catalogue that people can read, and far below what hurts.
 const maxFileBytes = 1 << 20
 
-// Catalog is what is for sale, in the file's order. It is not changed after it was read, so it may be shared.
+// Catalog is what is for sale, and what was: retired items. It has the file's order. It is not changed after it was read, so it may be shared.
 type Catalog struct {
 	Plans []billing.Plan
 	Packs []billing.Pack
@@ -74,7 +74,7 @@ func Default() *Catalog {
 	return c
 }
 
-// Plan finds a plan by its id.
+// Plan finds a plan by its id, retired or not.
 func (c *Catalog) Plan(id string) (billing.Plan, bool) {
 	for _, p := range c.Plans {
 		if p.ID == id {
@@ -84,7 +84,7 @@ func (c *Catalog) Plan(id string) (billing.Plan, bool) {
 	return billing.Plan{}, false
 }
 
-// Pack finds a pack by its id.
+// Pack finds a pack by its id, retired or not.
 func (c *Catalog) Pack(id string) (billing.Pack, bool) {
 	for _, p := range c.Packs {
 		if p.ID == id {

@@ -45,7 +45,11 @@ type item struct {
 	Amount      *whole `yaml:"amount"`
 	Currency    string `yaml:"currency"`
 	Points      *whole `yaml:"points"`
+	Sold        *bool  `yaml:"sold"`
 }
+
+// retired reports whether an item is known and no longer sold. Left out, it is sold.
+func (i item) retired() bool { return i.Sold != nil && !*i.Sold }
 
 type plan struct {
 	item        `yaml:",inline"`
@@ -120,6 +124,7 @@ func (f *file) catalog() *Catalog {
 			TrialPoints:   billing.Points(or(p.TrialPoints, 0)),
 			Rollover:      p.Rollover.points(),
 			MaxQuantity:   or(p.MaxQuantity, 1),
+			Retired:       p.retired(),
 		})
 	}
 	for _, p := range f.Packs {
@@ -129,6 +134,7 @@ func (f *file) catalog() *Catalog {
 			Currency:    f.currencyOf(p.item),
 			Points:      billing.Points(*p.Points),
 			MaxQuantity: or(p.MaxQuantity, 1),
+			Retired:     p.retired(),
 		})
 	}
 	return c

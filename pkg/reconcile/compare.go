@@ -28,6 +28,7 @@ func Compare(in Input, books Books) []billing.Drift {
 	c.payments()
 	c.clawbacks()
 	c.expiries()
+	c.unknown()
 	return c.found
 }
 
@@ -200,6 +201,13 @@ func (c *comparison) expiries() {
 				c.report(billing.DriftPointsExpiry, string(l.ID), "%d points of %s should end at %s", l.Remaining, l.Source, day(*to.ExpiresAt))
 			}
 		}
+	}
+}
+
+// unknown reports what a person has to put back into the catalogue.
+func (c *comparison) unknown() {
+	for _, u := range c.decision.Unknown {
+		c.report(billing.DriftUnknown, u.Ref, "%s", u.Detail)
 	}
 }
 

@@ -1,8 +1,6 @@
 package reconcile
 
 import (
-	"cmp"
-	"slices"
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
@@ -32,6 +30,7 @@ type Decision struct {
 	Kept          []Refund           // charges of which nothing is back: what was taken for them before, by a refund that failed later, is restored
 	Orders        []billing.Order    // those that changed
 	Returned      []billing.Returned // of each charge in the picture, what is with its payer again
+	Unknown       []Unknown
 	Warnings      []string
 }
 
@@ -58,6 +57,7 @@ func Decide(in Input) Decision {
 	d.decideOrders(in)
 	d.decideRefunds(in)
 	d.decideReturned(in)
+	d.decideUnknown(in)
 	return d
 }
 
@@ -93,26 +93,6 @@ func window(s billing.StripeSubscription, in Input) *billing.Window {
 		return &billing.Window{From: minTime(s.CurrentPeriodStart, paid), Until: endOf(s, paid.Add(grace))}
 	}
 	return nil
-}
-
-// decideRefunds notes every charge of which money went back, or did and came again. What it granted is looked up when it is
-// applied. The order is fixed because it decides from which lots the points of several refunds are taken.
-func (d *Decision) decideRefunds(in Input) {
-	charges := slices.Clone(in.Picture.Charges)
-	slices.SortFunc(charges, func(a, b billing.StripeCharge) int { return cmp.Compare(a.ID, b.ID) })
-	for _, c := range charges {
-		r := Refund{PaymentIntentID: c.PaymentIntentID, Refunded: min(c.AmountRefunded+c.AmountDisputed, c.Amount), Amount: c.Amount}
-		if c.InvoiceID != "" {
-			r.Key = InvoiceKey(c.InvoiceID)
-		}
-		switch {
-		case c.Amount <= 0:
-		case c.AmountRefunded > 0 || c.Disputed:
-			d.Refunds = append(d.Refunds, r)
-		case c.Paid: // a payment that failed says nothing of the one that succeeded after it
-			d.Kept = append(d.Kept, r)
-		}
-	}
 }
 
 func minTime(a, b time.Time) time.Time {

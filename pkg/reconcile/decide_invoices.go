@@ -20,11 +20,11 @@ func (d *Decision) decideInvoices(in Input) {
 		return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID))
 	})
 	var due []dueGrant
-	later := map[billing.InvoiceID]bool{}
+	owed, later := oweOnce(invoices)
 	for _, i := range invoices {
 		if i.Status == "paid" && i.SubscriptionID != "" {
-			granted, more := d.grantInvoice(in, i)
-			due, later[i.ID] = append(due, granted...), more
+			granted, more := d.grantInvoice(in, i, owed[i.ID])
+			due, later[i.ID] = append(due, granted...), more || later[i.ID]
 		}
 	}
 	slices.SortStableFunc(due, func(a, b dueGrant) int { return a.at.Compare(b.at) })
@@ -51,12 +51,23 @@ type dueGrant struct {
 
 // grantInvoice grants on what was paid, never on a period that merely began. A period that a credit paid for grants no points; where
 // unused ones roll over it grants just that, so that they live on as in any period that was paid. Of points that come month by month it grants
-// those of the months that have begun, and says whether the invoice must be looked at again: until its period is over.
-func (d *Decision) grantInvoice(in Input, i billing.StripeInvoice) (due []dueGrant, more bool) {
+// those of the months that have begun, and says whether the invoice must be looked at again: until its period is over. An invoice
+// with an item that is not understood grants nothing, and must be looked at until it is.
+func (d *Decision) grantInvoice(in Input, i billing.StripeInvoice, owed int64) (due []dueGrant, more bool) {
 	p := readInvoice(in.Catalog, i)
 	d.Warnings = append(d.Warnings, p.warnings...)
-	stop := stopped(in, i)
-	for n, s := range p.slices(anchorOf(in, i, p)) {
+	if len(p.unknown) > 0 {
+		d.notUnderstood(i, p.unknown)
+		return nil, true
+	}
+	source := subscriptionSource(i.SubscriptionID)
+	if paidLate(in, i) {
+		p.beginWith(*i.PaidAt)
+		source = invoiceSource(i.ID)
+	}
+	stop := stopped(in, i, p.late)
+	cut := p.slices(anchorOf(in, i, p))
+	for n, s := range cut {
 		at := s.at
 		if n == 0 {
 			at = i.Created
@@ -68,7 +79,7 @@ func (d *Decision) grantInvoice(in Input, i billing.StripeInvoice) (due []dueGra
 			}
 			break
 		}
-		amount := paidShare(s.points, i)
+		amount := paidShare(s.points, i, owed)
 		if n == 0 {
 			amount += p.trial
 		}
@@ -76,11 +87,28 @@ func (d *Decision) grantInvoice(in Input, i billing.StripeInvoice) (due []dueGra
 		if carries := p.begins && (!p.anew || n > 0) && rollover > 0; amount == 0 && !carries {
 			continue
 		}
-		end := s.end.Add(in.Policy.RenewalGrace)
+		end := s.end
+		if !p.late || n < len(cut)-1 {
+			end = end.Add(in.Policy.RenewalGrace)
+		}
 		due = append(due, dueGrant{at, billing.Grant{
-			Key: p.sliceKey(n), Source: subscriptionSource(i.SubscriptionID), Amount: amount, ExpiresAt: &end,
-			Period: &billing.Period{Start: s.at, End: s.end, Inner: s.end.Before(p.end)}, Replaces: p.begins, Rollover: rollover, Description: p.describe(i),
+			Key: p.sliceKey(n), Source: source, Amount: amount, ExpiresAt: &end,
+			Period: &billing.Period{Start: s.at, End: s.end, Inner: s.end.Before(p.end)}, Replaces: p.begins, Rollover: rollover,
+			Description: p.describe(i, owed),
 		}})
 	}
 	return due, p.monthly && p.end.After(in.Now)
+}
+
+// invoiceSource is the source of points that the end of their subscription does not end.
+func invoiceSource(id billing.InvoiceID) string { return "invoice:" + string(id) }
+
+// paidLate reports whether an invoice was paid after its subscription had ended. What ends the subscription's points must not end those.
+func paidLate(in Input, i billing.StripeInvoice) bool {
+	for _, s := range in.Picture.Subscriptions {
+		if s.ID == i.SubscriptionID && s.EndedAt != nil {
+			return i.PaidAt != nil && i.PaidAt.After(*s.EndedAt)
+		}
+	}
+	return false
 }

@@ -19,11 +19,12 @@ func granted(invoice, line string, points billing.Points, end time.Time, what st
 // Proves what each kind of invoice grants.
 func TestInvoiceGrants(t *testing.T) {
 	t.Parallel()
-	three, trial, free, foreign := line("il_1", march, april), line("il_1", march, april), line("il_1", march, april), line("il_1", march, april)
+	three, trial, free := line("il_1", march, april), line("il_1", march, april), line("il_1", march, april)
+	foreign, vanished := line("il_1", march, april), line("il_1", march, april)
 	three.Quantity, three.Amount = 3, 2700
 	trial.Item, trial.Amount = "pro", 0
 	free.Amount = 0
-	foreign.Item = ""
+	foreign.Item, vanished.Item = "", "gone"
 	packed := line("il_1", march, april)
 	packed.Item = "pack"
 	trialGrant := granted("in_1", "il_1", 50, april, "Pro (trial)")
@@ -42,7 +43,8 @@ func TestInvoiceGrants(t *testing.T) {
 		{"Trial", invoice("in_1", "paid", "subscription_create", trial), []billing.Grant{trialGrant}, 0},
 		{"TrialWithoutPoints", invoice("in_1", "paid", "subscription_create", free), nil, 0},
 		{"NothingPaidLater", invoice("in_1", "paid", "subscription_cycle", trial), nil, 0},
-		{"UnknownPrice", invoice("in_1", "paid", "subscription_create", foreign), nil, 1},
+		{"NotOurs", invoice("in_1", "paid", "subscription_create", foreign), nil, 0},
+		{"NotUnderstood", invoice("in_1", "paid", "subscription_create", vanished), nil, 1},
 		{"APackIsNoPlan", invoice("in_1", "paid", "subscription_create", packed), nil, 1},
 		{"NoSubscription", adHoc, nil, 0},
 		{"Open", invoice("in_1", "open", "subscription_cycle", line("il_1", march, april)), nil, 0},

@@ -1,7 +1,9 @@
 package reconcile_test
 
 import (
+	"cmp"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -49,9 +51,12 @@ func subscription(status billing.SubscriptionStatus) billing.StripeSubscription 
 
 // invoice is one of the subscription with the given lines, created when the first line's period begins, and paid in money.
 func invoice(id billing.InvoiceID, status, reason string, lines ...billing.StripeInvoiceLine) billing.StripeInvoice {
-	i := billing.StripeInvoice{ID: id, SubscriptionID: sub, Status: status, BillingReason: reason, Created: lines[0].PeriodStart, Lines: lines}
-	for _, l := range lines {
+	i := billing.StripeInvoice{
+		ID: id, SubscriptionID: sub, Status: status, BillingReason: reason, Currency: "usd", Created: lines[0].PeriodStart, Lines: slices.Clone(lines),
+	}
+	for n, l := range lines {
 		i.Total += l.Amount
+		i.Lines[n].Currency, i.Lines[n].UnitCurrency = cmp.Or(l.Currency, "usd"), cmp.Or(l.UnitCurrency, "usd")
 	}
 	if status == "paid" {
 		i.AmountPaid = max(0, i.Total)

@@ -13,13 +13,16 @@ import (
 	"github.com/pointsync/pointsync/pkg/reconcile"
 )
 
-// rollsOver gives every plan of the shop a rollover.
+// rollsOver gives every plan of the shop a rollover, which belongs to the prices sold from then on.
 func (w *world) rollsOver(n billing.Points) {
+	w.t.Helper()
 	c := *catalog.Default()
 	c.Plans = slices.Clone(c.Plans)
 	for i := range c.Plans {
 		c.Plans[i].Rollover = n
 	}
+	_, err := w.stripe.EnsureCatalog(w.t.Context(), &c)
+	must(w.t, err)
 	w.syncer = reconcile.New(w.db, w.stripe, &c, policy, slog.New(slog.DiscardHandler))
 }
 

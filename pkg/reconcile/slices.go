@@ -94,13 +94,14 @@ func anchorOf(in Input, i billing.StripeInvoice, p purchase) time.Time {
 	return p.end.AddDate(-1, 0, 0)
 }
 
-// stopped says from when on an invoice brings nothing more: at once when all of its money is back with the payer, or when the
-// subscription ended. nil when it goes on.
-func stopped(in Input, i billing.StripeInvoice) *time.Time {
-	for _, c := range in.Picture.Charges {
-		if c.InvoiceID == i.ID && c.Amount > 0 && c.AmountRefunded+c.AmountDisputed >= c.Amount {
-			return &time.Time{}
-		}
+// stopped returns from when on an invoice brings nothing more: at once when all of its money is back with the payer, or when the
+// subscription ended, unless it was paid after that. nil when it goes on.
+func stopped(in Input, i billing.StripeInvoice, late bool) *time.Time {
+	if m := moneyOf(in.Picture.Charges)[i.ID]; m.paid > 0 && m.back >= m.paid {
+		return &time.Time{}
+	}
+	if late {
+		return nil
 	}
 	for _, s := range in.Picture.Subscriptions {
 		if s.ID == i.SubscriptionID && (s.Status == billing.SubCanceled || s.Status == billing.SubIncompleteExpired) {

@@ -50,9 +50,16 @@ func fromStripeInvoice(i *stripe.Invoice) billing.StripeInvoice {
 		ID:            billing.InvoiceID(i.ID),
 		Status:        string(i.Status),
 		BillingReason: string(i.BillingReason),
+		Currency:      string(i.Currency),
 		AmountPaid:    i.AmountPaid,
 		Total:         i.Total,
 		Created:       at(i.Created),
+
+		StartingBalance: i.StartingBalance,
+		EndingBalance:   i.EndingBalance,
+	}
+	if i.StatusTransitions != nil {
+		to.FinalizedAt, to.PaidAt = atOrNil(i.StatusTransitions.FinalizedAt), atOrNil(i.StatusTransitions.PaidAt)
 	}
 	if i.Status == stripe.InvoiceStatusOpen && i.PaymentIntent != nil {
 		to.UnderWay = i.PaymentIntent.Status == stripe.PaymentIntentStatusProcessing
@@ -67,9 +74,15 @@ func fromStripeInvoice(i *stripe.Invoice) billing.StripeInvoice {
 }
 
 func fromStripeInvoiceLine(l *stripe.InvoiceLineItem) billing.StripeInvoiceLine {
-	to := billing.StripeInvoiceLine{ID: l.ID, Item: itemOf(l.Price), Description: l.Description, Amount: l.Amount, Quantity: l.Quantity, Proration: l.Proration}
+	to := billing.StripeInvoiceLine{
+		ID: l.ID, Item: itemOf(l.Price), Terms: termsOf(l.Price), Description: l.Description,
+		Amount: l.Amount, Currency: string(l.Currency), Quantity: l.Quantity, Proration: l.Proration,
+	}
 	if l.Price != nil {
-		to.UnitAmount = l.Price.UnitAmount
+		to.UnitAmount, to.UnitCurrency = l.Price.UnitAmount, string(l.Price.Currency)
+		if l.Price.Recurring != nil {
+			to.Interval, to.IntervalCount = string(l.Price.Recurring.Interval), l.Price.Recurring.IntervalCount
+		}
 	}
 	if l.Period != nil {
 		to.PeriodStart, to.PeriodEnd = at(l.Period.Start), at(l.Period.End)
@@ -103,7 +116,7 @@ func failed(p *stripe.PaymentIntent) bool {
 }
 
 func fromStripeCharge(c *stripe.Charge) billing.StripeCharge {
-	to := billing.StripeCharge{ID: c.ID, Amount: c.Amount, Paid: c.Paid, AmountRefunded: c.AmountRefunded, Disputed: c.Disputed}
+	to := billing.StripeCharge{ID: c.ID, Amount: c.Amount, Currency: string(c.Currency), Paid: c.Paid, AmountRefunded: c.AmountRefunded, Disputed: c.Disputed}
 	if c.PaymentIntent != nil {
 		to.PaymentIntentID = billing.PaymentIntentID(c.PaymentIntent.ID)
 	}

@@ -22,26 +22,32 @@ type priceCache struct {
 }
 
 type cachedPrice struct {
-	id      billing.PriceID
+	SoldPrice
 	foundAt time.Time
 }
 
-func (c *priceCache) get(item string, now time.Time) (billing.PriceID, bool) {
+// SoldPrice is a price that sells an item.
+type SoldPrice struct {
+	ID    billing.PriceID
+	Terms *billing.PriceTerms // nil where the price has none, and the catalogue's hold
+}
+
+func (c *priceCache) get(item string, now time.Time) (SoldPrice, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	p, ok := c.items[item]
 	// The clock may be one that tests set back, so an age below zero is no life either.
 	age := now.Sub(p.foundAt)
-	return p.id, ok && age >= 0 && age < priceLife
+	return p.SoldPrice, ok && age >= 0 && age < priceLife
 }
 
-func (c *priceCache) put(item string, id billing.PriceID, now time.Time) {
+func (c *priceCache) put(item string, p SoldPrice, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.items == nil {
 		c.items = map[string]cachedPrice{}
 	}
-	c.items[item] = cachedPrice{id: id, foundAt: now}
+	c.items[item] = cachedPrice{SoldPrice: p, foundAt: now}
 }
 
 func (c *priceCache) forget(item string) {
@@ -90,14 +96,14 @@ func (g *Gateway) itemOfPrice(ctx context.Context, id billing.PriceID) (string, 
 	return item, nil
 }
 
-// PlanPrice is the price that a plan is sold at, which must be the catalogue's: what a customer is told is what is charged.
-// EStripeRefused: there is none, or another amount. EStripeUnavailable.
+// PlanPrice is the price that a plan is sold at, which must be the catalogue's: what a customer is told is what is charged and
+// granted. EStripeRefused: there is none, or it has another amount, currency, interval or other points. EStripeUnavailable.
 func (g *Gateway) PlanPrice(ctx context.Context, plan billing.Plan) (billing.PriceID, error) {
 	p, err := g.lookUpPrice(ctx, plan.ID)
 	if err != nil {
 		return "", g.failure(err, "show its prices")
 	}
-	if p == nil || p.UnitAmount != plan.Amount || string(p.Currency) != plan.Currency || p.Recurring == nil || string(p.Recurring.Interval) != plan.Interval {
+	if p == nil || wareOfPlan(plan).differsFrom(p) != "" {
 		return "", billing.Errorf(billing.EStripeRefused,
 			"The price of %s at Stripe is not the one in the catalogue, so nothing is changed. The operator has to run pointsync stripe setup.", plan.ID)
 	}
@@ -106,22 +112,28 @@ func (g *Gateway) PlanPrice(ctx context.Context, plan billing.Plan) (billing.Pri
 
 // Price finds the price that sells an item now. EStripeRefused: there is none, setup was not run. EStripeUnavailable.
 func (g *Gateway) Price(ctx context.Context, item string) (billing.PriceID, error) {
+	p, err := g.Sold(ctx, item)
+	return p.ID, err
+}
+
+// Sold is Price with what the price grants.
+func (g *Gateway) Sold(ctx context.Context, item string) (SoldPrice, error) {
 	if err := need("the item", item); err != nil {
-		return "", err
+		return SoldPrice{}, err
 	}
-	if id, ok := g.prices.get(item, g.now()); ok {
-		return id, nil
+	if p, ok := g.prices.get(item, g.now()); ok {
+		return p, nil
 	}
 	p, err := g.lookUpPrice(ctx, item)
 	if err != nil {
-		return "", g.failure(err, "show its prices")
+		return SoldPrice{}, g.failure(err, "show its prices")
 	}
 	if p == nil {
-		return "", billing.Errorf(billing.EStripeRefused, "Stripe has no price for %q; run pointsync stripe setup.", item)
+		return SoldPrice{}, billing.Errorf(billing.EStripeRefused, "Stripe has no price for %q; run pointsync stripe setup.", item)
 	}
-	id := billing.PriceID(p.ID)
-	g.prices.put(item, id, g.now())
-	return id, nil
+	sold := SoldPrice{ID: billing.PriceID(p.ID), Terms: termsOf(p)}
+	g.prices.put(item, sold, g.now())
+	return sold, nil
 }
 
 // lookUpPrice is the active price with the item's lookup key, nil where there is none. Stripe keeps a lookup key on

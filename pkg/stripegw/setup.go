@@ -19,17 +19,23 @@ type ware struct {
 	amount                  int64
 	currency                string
 	interval                string // "" for a single payment
+	grants                  billing.PriceTerms
+	retired                 bool
 }
 
 func wares(c *catalog.Catalog) []ware {
 	var all []ware
 	for _, p := range c.Plans {
-		all = append(all, ware{p.ID, p.Name, p.Description, p.Amount, p.Currency, p.Interval})
+		all = append(all, wareOfPlan(p))
 	}
 	for _, p := range c.Packs {
-		all = append(all, ware{p.ID, p.Name, p.Description, p.Amount, p.Currency, ""})
+		all = append(all, ware{p.ID, p.Name, p.Description, p.Amount, p.Currency, "", p.Terms(), p.Retired})
 	}
 	return all
+}
+
+func wareOfPlan(p billing.Plan) ware {
+	return ware{p.ID, p.Name, p.Description, p.Amount, p.Currency, p.Interval, p.Terms(), p.Retired}
 }
 
 // productID is chosen by us, so that a product is found without a search and cannot be made twice.
@@ -38,10 +44,18 @@ func (w ware) productID() string { return billing.LookupKey(w.item) }
 // metadata marks products and prices as ours.
 func (w ware) metadata() map[string]string { return map[string]string{billing.MetadataItem: w.item} }
 
+// priceMetadata is metadata with the terms that belong to a price.
+func (w ware) priceMetadata() map[string]string {
+	m := termsMetadata(w.grants)
+	m[billing.MetadataItem] = w.item
+	return m
+}
+
 // EnsureCatalog makes Stripe's products and prices what the catalogue says, and tells what it changed: nothing on
-// the second run. Stripe's prices cannot be edited, so a changed one gets a successor that takes the lookup key over,
-// and is archived; subscriptions that have it keep it. Items that left the catalogue stay at Stripe untouched. After
-// an error it may be run again: it goes on where it stopped. EStripeUnavailable, EStripeRefused.
+// the second run. Stripe's prices cannot be edited, and what was sold keeps its terms. So a price whose amount or grant changes gets
+// a successor that takes the lookup key over, and is archived; subscriptions that have it keep it. A retired item's prices are archived.
+// Items that left the catalogue stay at Stripe untouched. After an error it may be run again: it goes on where it stopped.
+// EStripeUnavailable, EStripeRefused.
 func (g *Gateway) EnsureCatalog(ctx context.Context, c *catalog.Catalog) ([]Change, error) {
 	var changes []Change
 	for _, w := range wares(c) {
@@ -55,6 +69,14 @@ func (g *Gateway) EnsureCatalog(ctx context.Context, c *catalog.Catalog) ([]Chan
 }
 
 func (g *Gateway) ensureWare(ctx context.Context, w ware) ([]Change, error) {
+	if w.retired {
+		g.prices.forget(w.item)
+		changes, err := g.archiveOthers(ctx, w, "")
+		if isMissing(err, "product") { // it was retired before it was ever set up
+			return nil, nil
+		}
+		return changes, err
+	}
 	changes, err := g.ensureProduct(ctx, w)
 	if err != nil {
 		return changes, err
@@ -70,13 +92,19 @@ func (g *Gateway) ensureWare(ctx context.Context, w ware) ([]Change, error) {
 		}
 		g.prices.forget(w.item)
 		changes = append(changes, Change(fmt.Sprintf("%s: price %s created, %s", w.item, current.ID, w.terms())))
-	case current.Metadata[billing.MetadataItem] != w.item:
-		params := &stripe.PriceParams{Metadata: w.metadata()}
+	case current.Metadata[billing.MetadataItem] != w.item || termsOf(current) == nil:
+		params := &stripe.PriceParams{Metadata: w.priceMetadata()}
 		params.Context = ctx
+		for _, key := range termsKeys { // what is there and cannot be read goes
+			if params.Metadata[key] == "" && current.Metadata[key] != "" {
+				params.Metadata[key] = ""
+			}
+		}
 		if _, err := g.api.Prices.Update(current.ID, params); err != nil {
 			return changes, err
 		}
-		changes = append(changes, Change(fmt.Sprintf("%s: price %s marked as this item's", w.item, current.ID)))
+		g.prices.forget(w.item)
+		changes = append(changes, Change(fmt.Sprintf("%s: price %s marked as this item's, with %s", w.item, current.ID, pointsOf(w.grants))))
 	}
 	archived, err := g.archiveOthers(ctx, w, current.ID)
 	return append(changes, archived...), err
@@ -118,7 +146,7 @@ func (g *Gateway) createPrice(ctx context.Context, w ware) (*stripe.Price, error
 		UnitAmount:        stripe.Int64(w.amount),
 		LookupKey:         stripe.String(billing.LookupKey(w.item)),
 		TransferLookupKey: stripe.Bool(true), // from whichever price has it, archived ones included
-		Metadata:          w.metadata(),
+		Metadata:          w.priceMetadata(),
 	}
 	params.Context = ctx
 	if w.interval != "" {
@@ -173,7 +201,28 @@ func (w ware) differsFrom(p *stripe.Price) string {
 	case p.Recurring != nil && p.Recurring.UsageType == stripe.PriceRecurringUsageTypeMetered:
 		return "it is metered"
 	}
+	if t := termsOf(p); t != nil && *t != w.grants {
+		return fmt.Sprintf("it grants %s, not %s", pointsOf(*t), pointsOf(w.grants))
+	}
 	return ""
+}
+
+// pointsOf puts what a price grants in words: 500 points a month, 50 for a trial, rolling over at most 300.
+func pointsOf(t billing.PriceTerms) string {
+	words := fmt.Sprintf("%d points", t.Points)
+	if t.GrantInterval != "" {
+		words += " a " + t.GrantInterval
+	}
+	if t.TrialPoints > 0 {
+		words += fmt.Sprintf(", %d for a trial", t.TrialPoints)
+	}
+	switch {
+	case t.Rollover == billing.RolloverAll:
+		words += ", rolling over"
+	case t.Rollover > 0:
+		words += fmt.Sprintf(", rolling over at most %d", t.Rollover)
+	}
+	return words
 }
 
 func rhythm(interval string, every int64) string {
@@ -186,7 +235,7 @@ func rhythm(interval string, every int64) string {
 	return fmt.Sprintf("every %d %ss", every, interval)
 }
 
-// terms puts the price in words: 1900 usd every month.
+// terms puts the price in words: 1900 usd every month for 1200 points.
 func (w ware) terms() string {
-	return fmt.Sprintf("%d %s %s", w.amount, w.currency, rhythm(w.interval, 1))
+	return fmt.Sprintf("%d %s %s for %s", w.amount, w.currency, rhythm(w.interval, 1), pointsOf(w.grants))
 }

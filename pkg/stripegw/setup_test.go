@@ -74,11 +74,17 @@ func fill(object map[string]any, r *http.Request) map[string]any {
 		} else if b, err := strconv.ParseBool(values[0]); err == nil {
 			value = b
 		}
-		switch name {
-		case "recurring[interval]":
+		key, isMetadata := strings.CutPrefix(name, "metadata[")
+		switch {
+		case name == "recurring[interval]":
 			object["recurring"] = map[string]any{"interval": value, "interval_count": 1}
-		case "metadata[" + billing.MetadataItem + "]":
-			object["metadata"] = map[string]any{billing.MetadataItem: value}
+		case isMetadata:
+			metadata, ok := object["metadata"].(map[string]any)
+			if !ok {
+				metadata = map[string]any{}
+				object["metadata"] = metadata
+			}
+			metadata[strings.TrimSuffix(key, "]")] = values[0]
 		default:
 			object[name] = value
 		}

@@ -71,7 +71,7 @@ func changingCalls() []mockCall {
 			return err
 		}},
 		{"PlanPrice", []string{"GET /v1/prices"}, map[string]string{
-			"GET /v1/prices": list(false, `{"id":"price_1","active":true,"lookup_key":"pointsync_basic","unit_amount":900,"currency":"usd","recurring":{"interval":"month"}}`),
+			"GET /v1/prices": list(false, `{"id":"price_1","active":true,"lookup_key":"pointsync_basic","unit_amount":900,"currency":"usd","product":"pointsync_basic","recurring":{"interval":"month","interval_count":1}}`),
 		}, func(ctx context.Context, g *stripegw.Gateway) error {
 			_, err := g.PlanPrice(ctx, billing.Plan{ID: "basic", Amount: 900, Currency: "usd", Interval: "month"})
 			return err

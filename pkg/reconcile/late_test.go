@@ -1,0 +1,90 @@
+package reconcile_test
+
+import (
+	"net/http"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/catalog"
+	"github.com/pointsync/pointsync/pkg/reconcile"
+)
+
+// Proves that an invoice which is paid after its subscription ended brings points that live one period of its plan from the payment, out of the
+// reach of the subscription's end; and that one paid before does not.
+func TestPaidAfterTheEnd(t *testing.T) {
+	t.Parallel()
+	at := func(month time.Month, d int) time.Time { return time.Date(2030, month, d, 9, 0, 0, 0, time.UTC) }
+	monthlyPlan, weekly := line("il_1", march, april), line("il_1", march, march.AddDate(0, 0, 7))
+	weekly.Terms, weekly.Interval, weekly.IntervalCount = &billing.PriceTerms{Points: 500}, "week", 1
+	up := billing.StripeInvoiceLine{ID: "il_2", Item: "pro", Amount: 950, Quantity: 1, Proration: true, PeriodStart: tenth, PeriodEnd: april}
+	for _, c := range []struct {
+		name, reason string
+		line         billing.StripeInvoiceLine
+		paid         time.Time
+		source       string
+		until        time.Time
+	}{
+		{"Month", "subscription_cycle", monthlyPlan, at(3, 20), "invoice:in_1", at(4, 20)},
+		{"MonthEnd", "subscription_cycle", monthlyPlan, at(5, 31), "invoice:in_1", at(6, 30)}, // as Stripe counts
+		{"Week", "subscription_cycle", weekly, at(3, 20), "invoice:in_1", at(3, 27)},
+		{"Change", "subscription_update", up, at(3, 20), "invoice:in_1", at(4, 20)},
+		{"BeforeTheEnd", "subscription_cycle", monthlyPlan, at(3, 14), source, april.Add(policy.RenewalGrace)},
+		{"AsItEnds", "subscription_cycle", monthlyPlan, at(3, 15), source, april.Add(policy.RenewalGrace)},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			ended := subscription(billing.SubCanceled)
+			ended.EndedAt = ptr(at(3, 15))
+			i := invoice("in_1", "paid", c.reason, c.line)
+			i.PaidAt = &c.paid
+			in := input(billing.Snapshot{Subscriptions: []billing.StripeSubscription{ended}, Invoices: []billing.StripeInvoice{i}})
+			in.Now = c.paid
+			d := reconcile.Decide(in)
+			if len(d.Grants) != 1 || d.Grants[0].Source != c.source || !d.Grants[0].ExpiresAt.Equal(c.until) {
+				t.Errorf("%+v, want %s until %v", d.Grants, c.source, c.until)
+			}
+		})
+	}
+	t.Run("YearByTheMonth", func(t *testing.T) {
+		t.Parallel()
+		ended := subscription(billing.SubCanceled)
+		ended.EndedAt = ptr(at(3, 15))
+		i := year("in_1", march)
+		i.PaidAt = ptr(at(3, 20))
+		in := input(billing.Snapshot{Subscriptions: []billing.StripeSubscription{ended}, Invoices: []billing.StripeInvoice{i}})
+		in.Now, in.Catalog = at(4, 25), &catalog.Catalog{Plans: []billing.Plan{basicYear}}
+		d := reconcile.Decide(in)
+		if len(d.Grants) != 2 || !d.Grants[0].ExpiresAt.Equal(at(4, 20).Add(policy.RenewalGrace)) || !d.NextGrantAt.Equal(at(5, 20)) {
+			t.Errorf("two months of twelve: %+v, next %v", d.Grants, d.NextGrantAt)
+		}
+	})
+}
+
+// Proves that a customer who pays the open invoice of a renewal that failed, after the subscription was cancelled, has its points for one month from then.
+func TestLatePayment(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(w *world) {
+		a, id := w.subscriber()
+		w.spend(a, 500)
+		w.useCard(id, "pm_card_chargeCustomerFail")
+		w.renew(a)
+		invoice := w.ask(http.MethodGet, "/v1/subscriptions/"+id, nil)["latest_invoice"].(string)
+		w.ask(http.MethodDelete, "/v1/subscriptions/"+id, nil)
+		w.sync(a)
+		w.wantPoints(a.ID, 0, 0)
+		w.advance(48 * time.Hour)
+		card := w.ask(http.MethodPost, "/v1/payment_methods/pm_card_visa/attach", url.Values{"customer": {string(a.CustomerID)}})["id"].(string)
+		w.ask(http.MethodPost, "/v1/invoices/"+invoice+"/pay", url.Values{"payment_method": {card}})
+		w.sync(a)
+		w.wantPoints(a.ID, 500, 0)
+		w.wantDrift(a)
+		w.advance(27 * 24 * time.Hour) // shorter than any month
+		w.sync(a)
+		w.wantPoints(a.ID, 500, 0)
+		w.advance(4*24*time.Hour + time.Minute) // longer than any month
+		w.sync(a)
+		w.wantPoints(a.ID, 0, 0)
+	})
+}

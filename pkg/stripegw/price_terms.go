@@ -1,0 +1,71 @@
+package stripegw
+
+import (
+	"strconv"
+
+	stripe "github.com/stripe/stripe-go/v76"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+)
+
+// rolloverAll is how metadata spells a rollover without a cap.
+const rolloverAll = "all"
+
+var termsKeys = []string{billing.MetadataPoints, billing.MetadataTrialPoints, billing.MetadataGrantInterval, billing.MetadataRollover}
+
+// termsMetadata returns the metadata that carries terms. What is left out reads as none.
+func termsMetadata(t billing.PriceTerms) map[string]string {
+	m := map[string]string{billing.MetadataPoints: strconv.FormatInt(int64(t.Points), 10)}
+	if t.TrialPoints > 0 {
+		m[billing.MetadataTrialPoints] = strconv.FormatInt(int64(t.TrialPoints), 10)
+	}
+	if t.GrantInterval != "" {
+		m[billing.MetadataGrantInterval] = t.GrantInterval
+	}
+	switch {
+	case t.Rollover == billing.RolloverAll:
+		m[billing.MetadataRollover] = rolloverAll
+	case t.Rollover > 0:
+		m[billing.MetadataRollover] = strconv.FormatInt(int64(t.Rollover), 10)
+	}
+	return m
+}
+
+// termsOf reads the terms of a price. It returns nil where the metadata has no points, or does not make sense as a whole:
+// half of what was sold is not what was sold.
+func termsOf(p *stripe.Price) *billing.PriceTerms {
+	if p == nil || p.Metadata[billing.MetadataPoints] == "" {
+		return nil
+	}
+	points, ok := metadataPoints(p.Metadata[billing.MetadataPoints])
+	if !ok || points == 0 {
+		return nil
+	}
+	t := billing.PriceTerms{Points: points, GrantInterval: p.Metadata[billing.MetadataGrantInterval]}
+	if t.GrantInterval != "" && t.GrantInterval != "month" {
+		return nil
+	}
+	if t.TrialPoints, ok = metadataPoints(p.Metadata[billing.MetadataTrialPoints]); !ok {
+		return nil
+	}
+	if p.Metadata[billing.MetadataRollover] == rolloverAll {
+		t.Rollover = billing.RolloverAll
+		return &t
+	}
+	if t.Rollover, ok = metadataPoints(p.Metadata[billing.MetadataRollover]); !ok {
+		return nil
+	}
+	return &t
+}
+
+// metadataPoints reads a number of points, 0 for none. Its bound leaves room for a million of an item.
+func metadataPoints(text string) (billing.Points, bool) {
+	if text == "" {
+		return 0, true
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < 0 || billing.Points(n) > billing.MaxPoints/1e6 {
+		return 0, false
+	}
+	return billing.Points(n), true
+}
