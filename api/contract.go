@@ -122,13 +122,19 @@ func checkBody(r *http.Request, op *operation) error {
 	if err != nil {
 		return unreadable(err)
 	}
-	r.Body = io.NopCloser(bytes.NewReader(body))
 	if op.spec.RequestBody == nil {
-		if len(body) > 0 {
+		if !isEmpty(body) {
 			return invalid("", "this operation takes no body")
 		}
+		r.Body, r.ContentLength = http.NoBody, 0
 		return nil
 	}
+	if !op.spec.RequestBody.Value.Required && len(body) == 0 { // nothing is what {} would be: no member has to be there
+		body = []byte("{}")
+		r.Header.Set("Content-Type", "application/json")
+		r.ContentLength = int64(len(body))
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
 	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/json" {
 		return echo.NewHTTPError(http.StatusUnsupportedMediaType, "Send the body as application/json.")
 	}
@@ -148,6 +154,16 @@ func checkBody(r *http.Request, op *operation) error {
 			return invalid("", "the body holds more than one JSON value")
 		}
 	}
+}
+
+// isBlank reports whether a body holds nothing but JSON's white space.
+func isBlank(body []byte) bool { return len(bytes.Trim(body, " \t\r\n")) == 0 }
+
+// isEmpty reports whether a body says nothing: there is none, or it is the object {}, which many clients send with every POST.
+func isEmpty(body []byte) bool {
+	inner, isObject := bytes.CutPrefix(bytes.Trim(body, " \t\r\n"), []byte("{"))
+	inner, isClosed := bytes.CutSuffix(inner, []byte("}"))
+	return isBlank(body) || isObject && isClosed && isBlank(inner)
 }
 
 // checkTexts refuses a NUL and broken UTF-8 in the address, as checkBody does in the body: no database would take them.

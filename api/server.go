@@ -84,7 +84,7 @@ func New(o Options) (http.Handler, error) {
 	e.POST(webhookPath, s.receiveWebhook)
 	e.GET("/session/stream", s.streamSession)
 	servePages(e, o, metrics)
-	return e, nil
+	return headAsGet(e), nil
 }
 
 // limits of the listening side: a slow or silent peer must not keep a connection.

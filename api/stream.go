@@ -45,6 +45,9 @@ func (s *server) streamSession(c echo.Context) error {
 		return err
 	}
 	out := beginEvents(c)
+	if isHead(ctx) {
+		return nil
+	}
 	known, err := strconv.ParseInt(c.Request().Header.Get("Last-Event-ID"), 10, 64)
 	if err != nil || known != session.Account.Version {
 		out.session(session)

@@ -146,7 +146,7 @@ func badStreams() (list []refusal) {
 	}
 	return append(list,
 		refusal{"stream of nobody", http.MethodGet, "/session/stream?seconds=1", nil, []string{"Authorization", "-"}, 401, "unauthorized", ""},
-		refusal{"stream with a body", http.MethodGet, "/session/stream?seconds=1", `{}`, nil, 400, "validation", ""},
+		refusal{"stream with a body", http.MethodGet, "/session/stream?seconds=1", `[]`, nil, 400, "validation", ""},
 		refusal{"stream by a method it does not take", http.MethodPost, "/session/stream", `{}`, nil, 405, "method-not-allowed", ""})
 }
 
