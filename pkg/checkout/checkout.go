@@ -9,6 +9,7 @@ package checkout
 import (
 	"cmp"
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -49,7 +50,7 @@ func (r Request) hash() string {
 	return billing.RequestHash("checkout", r.Item, r.Quantity, r.SuccessURL, r.CancelURL, r.SaveMethod, r.Promotion)
 }
 
-// maxOpen bounds the unpaid orders of one account: every sync looks at each of them at Stripe.
+// maxOpen bounds the orders of one account that can be paid. Those whose page is complete do not count: a bank may take days over them.
 const maxOpen = 20
 
 // reuseMargin is how long an open page must still live to be handed out again.
@@ -66,16 +67,28 @@ func (s *Service) Create(ctx context.Context, id billing.AccountID, r Request) (
 	if err := s.admit(ctx, id, r.Key); err != nil {
 		return o, false, err
 	}
-	a, err := s.ensureCustomer(ctx, id)
+	answered, err := s.answered(ctx, id, r.Key)
 	if err != nil {
 		return o, false, err
 	}
-	promotion, err := s.promotion(ctx, a, r)
-	if err != nil {
-		return o, false, err
+	var (
+		a         billing.Account
+		promotion billing.PromotionCodeID
+		ended     []billing.CheckoutID
+	)
+	if !answered { // else Stripe is not asked again
+		if a, err = s.ensureCustomer(ctx, id); err != nil {
+			return o, false, err
+		}
+		if promotion, err = s.promotion(ctx, a, r); err != nil {
+			return o, false, err
+		}
+		if ended, err = s.endedPages(ctx, draft); err != nil {
+			return o, false, err
+		}
 	}
 	err = s.db.InTx(ctx, func(tx *store.Tx) error {
-		o, replayed, err = claim(ctx, tx, draft, r.Key)
+		o, replayed, err = claim(ctx, tx, draft, ended, r.Key)
 		return err
 	})
 	if err != nil || o.Status != billing.OrderPending {
@@ -119,26 +132,8 @@ func (s *Service) draft(id billing.AccountID, r Request) (billing.Order, error) 
 	return o, err
 }
 
-// ensureCustomer answers the account with its one Stripe customer. However many requests race, the idempotency key, which
-// is the account's id, makes Stripe answer all of them the same customer.
-func (s *Service) ensureCustomer(ctx context.Context, id billing.AccountID) (billing.Account, error) {
-	a, err := s.db.Account(ctx, id)
-	if err != nil || a.CustomerID != "" {
-		return a, err
-	}
-	customer, err := s.stripe.CreateCustomer(ctx, id, a.Email)
-	if err != nil {
-		return a, err
-	}
-	err = s.db.InTx(ctx, func(tx *store.Tx) error { return tx.SetCustomer(ctx, id, customer) })
-	if err != nil {
-		return a, err
-	}
-	return s.db.Account(ctx, id)
-}
-
 // claim finds the order that the request's key was answered with before, or else the order for it, and ties the key to that.
-func claim(ctx context.Context, tx *store.Tx, draft billing.Order, key string) (o billing.Order, replayed bool, err error) {
+func claim(ctx context.Context, tx *store.Tx, draft billing.Order, ended []billing.CheckoutID, key string) (o billing.Order, replayed bool, err error) {
 	a, err := tx.LockAccount(ctx, draft.AccountID)
 	if err != nil {
 		return o, false, err
@@ -156,14 +151,14 @@ func claim(ctx context.Context, tx *store.Tx, draft billing.Order, key string) (
 			return o, false, err
 		}
 	}
-	if o, err = findOrMake(ctx, tx, a, draft); err != nil || key == "" {
+	if o, err = findOrMake(ctx, tx, a, draft, ended); err != nil || key == "" {
 		return o, false, err
 	}
 	return o, false, tx.InsertOrderKey(ctx, o, key, draft.RequestHash)
 }
 
 // findOrMake answers the order that waits for just what is asked for, on a page that is open, or makes the draft one.
-func findOrMake(ctx context.Context, tx *store.Tx, a billing.Account, draft billing.Order) (billing.Order, error) {
+func findOrMake(ctx context.Context, tx *store.Tx, a billing.Account, draft billing.Order, ended []billing.CheckoutID) (billing.Order, error) {
 	if err := refuseSecond(a, draft); err != nil {
 		return draft, err
 	}
@@ -171,12 +166,19 @@ func findOrMake(ctx context.Context, tx *store.Tx, a billing.Account, draft bill
 	if err != nil {
 		return draft, err
 	}
+	if err := refuseBesidePayment(draft, open); err != nil {
+		return draft, err
+	}
+	payable := 0
 	for _, o := range open {
-		if reusable(o, draft, tx.Now) && !outdated(o, open) {
+		if reusable(o, draft, tx.Now) && !slices.Contains(ended, o.CheckoutID) && !outdated(o, open) {
 			return o, nil
 		}
+		if !o.Automatic && !complete(o) {
+			payable++
+		}
 	}
-	if len(open) >= maxOpen {
+	if payable >= maxOpen {
 		return draft, &billing.Error{Code: billing.ETooMany, RetryAfter: time.Hour,
 			Message: "This account has too many unpaid orders. They run out within a day."}
 	}
@@ -186,10 +188,10 @@ func findOrMake(ctx context.Context, tx *store.Tx, a billing.Account, draft bill
 	return draft, tx.InsertOrder(ctx, draft)
 }
 
-// reusable says whether an open order is just what is asked for again.
+// reusable reports whether an open order is just what is asked for again, on a page that can be paid as far as is known.
 func reusable(o, draft billing.Order, now time.Time) bool {
-	return o.Status == billing.OrderPending && o.CheckoutID != "" && o.RequestHash == draft.RequestHash &&
-		o.Amount == draft.Amount && o.ExpiresAt != nil && o.ExpiresAt.Sub(now) > reuseMargin
+	return o.Status == billing.OrderPending && o.URL != "" && o.RequestHash == draft.RequestHash &&
+		o.Amount == draft.Amount && o.Currency == draft.Currency && o.Points == draft.Points && o.ExpiresAt != nil && o.ExpiresAt.Sub(now) > reuseMargin
 }
 
 // open makes the order's page at Stripe and writes its address down. If the second is cut off, the next request with the

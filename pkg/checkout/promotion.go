@@ -14,20 +14,11 @@ func notApplicable() error {
 	return billing.Invalid("/promotion_code", "is unknown, used up, or not for this purchase")
 }
 
-// promotion looks up the code that a customer typed. A repeat whose order has its page needs none: by then its own purchase may have used
-// the code up. Errors: EInvalid, ETooMany.
+// promotion looks up the code that a customer typed. A repeat whose order has its page does not come here: by then its own purchase may have
+// used the code up. Errors: EInvalid, ETooMany.
 func (s *Service) promotion(ctx context.Context, a billing.Account, r Request) (billing.PromotionCodeID, error) {
 	if r.Promotion == "" {
 		return "", nil
-	}
-	if r.Key != "" {
-		o, _, err := s.db.OrderByKey(ctx, a.ID, r.Key)
-		if err == nil && (o.CheckoutID != "" || o.Status != billing.OrderPending) {
-			return "", nil
-		}
-		if err != nil && billing.CodeOf(err) != billing.ENotFound {
-			return "", err
-		}
 	}
 	if err := lockAndTake(ctx, s.db, a.ID, billing.RequestPromotion); err != nil {
 		return "", err

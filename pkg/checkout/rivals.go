@@ -63,7 +63,14 @@ func (s *Service) leaveOnePlan(ctx context.Context, o billing.Order) (billing.Or
 	if err != nil {
 		return o, err
 	}
-	if refusal := refuseSecond(a, o); refusal != nil {
+	refusal := refuseSecond(a, o)
+	if refusal == nil && closed > 0 {
+		if open, err = s.db.OpenOrders(ctx, o.AccountID); err != nil {
+			return o, err
+		}
+		refusal = refuseBesidePayment(o, open)
+	}
+	if refusal != nil {
 		for _, other := range open {
 			if err := s.closePage(ctx, other); err != nil {
 				return o, err

@@ -43,5 +43,9 @@ func (s *Service) Portal(ctx context.Context, id billing.AccountID, returnURL st
 	if err := lockAndTake(ctx, s.db, id, billing.RequestPortal); err != nil {
 		return "", err
 	}
-	return s.stripe.PortalURL(ctx, a.CustomerID, target)
+	url, err := s.stripe.PortalURL(ctx, a.CustomerID, target)
+	if billing.CodeOf(err) == billing.ENotFound { // deleted at Stripe: the next purchase makes another one
+		return "", billing.Wrap(err, billing.EConflict, "This account has no customer at Stripe any more. The next purchase makes one.")
+	}
+	return url, err
 }

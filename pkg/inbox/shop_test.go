@@ -75,7 +75,7 @@ func (s *shop) draft() billing.Account {
 	a := billing.Account{ID: billing.NewAccountID(now), Sync: billing.SyncState{BudgetAt: now}, CreatedAt: now}
 	a.Email = strings.ReplaceAll(string(a.ID), "_", "-") + "@example.com"
 	var err error
-	a.CustomerID, err = s.gateway.CreateCustomer(s.t.Context(), a.ID, a.Email)
+	a.CustomerID, err = s.gateway.CreateCustomer(s.t.Context(), a.ID, a.Email, "")
 	must(s.t, err)
 	return a
 }

@@ -94,7 +94,7 @@ func (w *world) ask(method, path string, form url.Values) map[string]any {
 func (w *world) buyer() billing.Account {
 	w.t.Helper()
 	a := storetest.NewAccount(w.t, w.db)
-	customer, err := w.stripe.CreateCustomer(w.t.Context(), a.ID, a.Email)
+	customer, err := w.stripe.CreateCustomer(w.t.Context(), a.ID, a.Email, "")
 	must(w.t, err)
 	must(w.t, w.db.InTx(w.t.Context(), func(tx *store.Tx) error { return tx.SetCustomer(w.t.Context(), a.ID, customer) }))
 	return w.account(a.ID)

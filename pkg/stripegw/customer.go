@@ -8,16 +8,20 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// CreateCustomer makes the account's customer. Its idempotency key names the account, so requests that race get one
-// customer (Stripe keeps keys for at least a day; after that the stored id is what prevents a second one).
+// CreateCustomer makes the account's customer; former is the one that it had before, "" for none. Its idempotency key names both, so requests
+// that race get one customer (Stripe keeps keys for at least a day; after that the stored id is what prevents a second one).
 // EStripeUnavailable, EStripeRefused.
-func (g *Gateway) CreateCustomer(ctx context.Context, account billing.AccountID, email string) (billing.CustomerID, error) {
+func (g *Gateway) CreateCustomer(ctx context.Context, account billing.AccountID, email string, former billing.CustomerID) (billing.CustomerID, error) {
 	if err := need("the account", string(account)); err != nil {
 		return "", err
 	}
 	params := &stripe.CustomerParams{Metadata: map[string]string{billing.MetadataAccount: string(account)}}
 	params.Context = ctx
-	params.SetIdempotencyKey("customer-" + string(account))
+	key := "customer-" + string(account)
+	if former != "" {
+		key += "-after-" + string(former)
+	}
+	params.SetIdempotencyKey(key)
 	if email != "" {
 		params.Email = stripe.String(email)
 	}
@@ -28,8 +32,17 @@ func (g *Gateway) CreateCustomer(ctx context.Context, account billing.AccountID,
 	return billing.CustomerID(c.ID), nil
 }
 
+// IsDeleted reports whether a customer was deleted at Stripe. One that Stripe never knew is an error. EStripeUnavailable, EStripeRefused.
+func (g *Gateway) IsDeleted(ctx context.Context, customer billing.CustomerID) (bool, error) {
+	if err := need("the customer", string(customer)); err != nil {
+		return false, err
+	}
+	deleted, err := g.isDeleted(ctx, customer)
+	return deleted, g.failure(err, "show the customer")
+}
+
 // PortalURL opens Stripe's page where a customer sees invoices, changes cards and cancels. The address works for a
-// few minutes. EStripeRefused also where the portal was never configured in Stripe's dashboard.
+// few minutes. ENotFound: the customer was deleted. EStripeRefused also where the portal was never configured in Stripe's dashboard.
 func (g *Gateway) PortalURL(ctx context.Context, customer billing.CustomerID, returnURL string) (string, error) {
 	if err := need("the customer", string(customer)); err != nil {
 		return "", err
@@ -40,6 +53,9 @@ func (g *Gateway) PortalURL(ctx context.Context, customer billing.CustomerID, re
 		params.ReturnURL = stripe.String(returnURL)
 	}
 	s, err := g.api.BillingPortalSessions.New(params)
+	if isMissing(err, "customer") {
+		return "", billing.Wrap(g.failure(err, "open the customer's portal"), billing.ENotFound, "Stripe has no such customer.")
+	}
 	if err != nil {
 		return "", g.failure(err, "open the customer's portal")
 	}

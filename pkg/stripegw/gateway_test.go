@@ -156,7 +156,7 @@ func TestFailures(t *testing.T) {
 				o.MaxRetries = -1
 				o.Logger = slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
 			})
-			_, err := g.CreateCustomer(t.Context(), "acc_1", "a@example.com")
+			_, err := g.CreateCustomer(t.Context(), "acc_1", "a@example.com", "")
 			var e *billing.Error
 			if !errors.As(err, &e) || e.Code != test.code || e.RetryAfter != test.after {
 				t.Fatalf("got %v, want %s after %s", err, test.code, test.after)
@@ -238,7 +238,7 @@ func TestRetries(t *testing.T) {
 				}
 				ok(w)
 			})
-			id, err := g.CreateCustomer(t.Context(), "acc_1", "a@example.com")
+			id, err := g.CreateCustomer(t.Context(), "acc_1", "a@example.com", "")
 			if calls.Load() != test.want || (err == nil) != (test.want == 2) || (err == nil && id != "cus_1") {
 				t.Errorf("%d calls, %q, %v; want %d calls", calls.Load(), id, err, test.want)
 			}
@@ -263,7 +263,7 @@ func TestEmptyIDsAreRefused(t *testing.T) {
 	g := newGateway(t, func(w http.ResponseWriter, r *http.Request) { t.Errorf("%s %s was asked", r.Method, r.URL) })
 	order := billing.Order{ID: "ord_1", AccountID: "acc_1", Kind: billing.KindPack, Quantity: 1}
 	for name, call := range map[string]func(context.Context) error{
-		"CreateCustomer": func(ctx context.Context) error { _, err := g.CreateCustomer(ctx, "", "a@example.com"); return err },
+		"CreateCustomer": func(ctx context.Context) error { _, err := g.CreateCustomer(ctx, "", "a@example.com", ""); return err },
 		"Fetch":          func(ctx context.Context) error { _, err := g.Fetch(ctx, stripegw.Want{}); return err },
 		"PortalURL":      func(ctx context.Context) error { _, err := g.PortalURL(ctx, "", ""); return err },
 		"Price":          func(ctx context.Context) error { _, err := g.Price(ctx, ""); return err },

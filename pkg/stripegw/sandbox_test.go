@@ -93,11 +93,11 @@ func TestSandboxSetup(t *testing.T) {
 func TestSandboxPurchase(t *testing.T) {
 	t.Parallel()
 	g, base := newShop(t)
-	customer, err := g.CreateCustomer(t.Context(), "acc_1", "a@example.com")
+	customer, err := g.CreateCustomer(t.Context(), "acc_1", "a@example.com", "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if again, err := g.CreateCustomer(t.Context(), "acc_1", "a@example.com"); err != nil || again != customer {
+	if again, err := g.CreateCustomer(t.Context(), "acc_1", "a@example.com", ""); err != nil || again != customer {
 		t.Errorf("a second customer %s, %v", again, err)
 	}
 	sell := func(id billing.OrderID, item string, kind billing.ItemKind, amount int64) billing.StripeCheckout {
@@ -158,7 +158,7 @@ func TestSandboxPurchase(t *testing.T) {
 func TestSandboxRefusals(t *testing.T) {
 	t.Parallel()
 	g, _ := newShop(t)
-	customer, err := g.CreateCustomer(t.Context(), "acc_1", "a@example.com")
+	customer, err := g.CreateCustomer(t.Context(), "acc_1", "a@example.com", "")
 	if err != nil {
 		t.Fatal(err)
 	}

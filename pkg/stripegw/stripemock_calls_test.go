@@ -24,7 +24,7 @@ func sellingCalls() []mockCall {
 	fetch := func(ctx context.Context, g *stripegw.Gateway) error { _, err := g.Fetch(ctx, want); return err }
 	return []mockCall{
 		{"CreateCustomer", []string{"POST /v1/customers"}, nil, func(ctx context.Context, g *stripegw.Gateway) error {
-			_, err := g.CreateCustomer(ctx, "acc_1", "a@example.com")
+			_, err := g.CreateCustomer(ctx, "acc_1", "a@example.com", "")
 			return err
 		}},
 		{"CreateCheckoutPlan", []string{"POST /v1/checkout/sessions"}, nil, func(ctx context.Context, g *stripegw.Gateway) error {

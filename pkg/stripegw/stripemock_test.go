@@ -27,7 +27,7 @@ func startStripeMock(t *testing.T) (address string) {
 	}
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
 	address = freeAddress(t)
-	mock := exec.Command(lines[len(lines)-1], "-http-addr", address)
+	mock := exec.Command(lines[len(lines)-1], "-http-addr", address, "-https-addr", freeAddress(t))
 	var said log
 	mock.Stdout, mock.Stderr = &said, &said
 	if err := mock.Start(); err != nil {

@@ -1,0 +1,65 @@
+package checkout
+
+import (
+	"context"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/store"
+)
+
+// ensureCustomer returns the account with its one Stripe customer. However many requests race, the idempotency key, which names the account
+// and the customer before, makes Stripe return the same customer to all of them. A customer who was deleted at Stripe can buy nothing: the
+// account gets another one.
+func (s *Service) ensureCustomer(ctx context.Context, id billing.AccountID) (billing.Account, error) {
+	a, err := s.db.Account(ctx, id)
+	if err != nil {
+		return a, err
+	}
+	former := a.CustomerID
+	if former != "" {
+		deleted, err := s.stripe.IsDeleted(ctx, former)
+		if err != nil || !deleted {
+			return a, err
+		}
+		if err := s.leave(ctx, a); err != nil {
+			return a, err
+		}
+	}
+	customer, err := s.stripe.CreateCustomer(ctx, id, a.Email, former)
+	if err != nil {
+		return a, err
+	}
+	err = s.db.InTx(ctx, func(tx *store.Tx) error {
+		if _, err := tx.LockAccount(ctx, id); err != nil {
+			return err
+		}
+		if former != "" {
+			if err := tx.EndCustomer(ctx, id, former); err != nil {
+				return err
+			}
+		}
+		return tx.SetCustomer(ctx, id, customer)
+	})
+	if err != nil {
+		return a, err
+	}
+	return s.db.Account(ctx, id)
+}
+
+// leave closes the pages of a customer who was deleted, and ends the subscription here that went with them.
+func (s *Service) leave(ctx context.Context, a billing.Account) error {
+	open, err := s.db.OpenOrders(ctx, a.ID)
+	if err != nil {
+		return err
+	}
+	for _, o := range open {
+		if o.Automatic || o.URL == "" {
+			continue
+		}
+		if err := s.stripe.ExpireCheckout(ctx, o.CheckoutID); err != nil && billing.CodeOf(err) != billing.EConflict {
+			return err
+		}
+	}
+	_, err = s.syncer.Sync(ctx, a.ID)
+	return err
+}

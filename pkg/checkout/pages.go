@@ -1,0 +1,58 @@
+package checkout
+
+import (
+	"context"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+)
+
+// complete reports whether an order's page was paid on, though its payment may be under way for days: it leads nowhere any more.
+func complete(o billing.Order) bool { return o.CheckoutID != "" && o.URL == "" }
+
+// answered reports whether an Idempotency-Key has led to a page, or to the end of its order: a repeat changes nothing any more.
+func (s *Service) answered(ctx context.Context, id billing.AccountID, key string) (bool, error) {
+	if key == "" {
+		return false, nil
+	}
+	o, _, err := s.db.OrderByKey(ctx, id, key)
+	if billing.CodeOf(err) == billing.ENotFound {
+		return false, nil
+	}
+	return err == nil && (o.CheckoutID != "" || o.Status != billing.OrderPending), err
+}
+
+// endedPages asks Stripe about the pages that would be handed out again, and lists those that cannot be paid any more: the customer may have
+// paid, or the operator closed them, and no event has told of it yet. Where there is one, a sync brings the orders up to date.
+func (s *Service) endedPages(ctx context.Context, draft billing.Order) (ended []billing.CheckoutID, err error) {
+	open, err := s.db.OpenOrders(ctx, draft.AccountID)
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range open {
+		if !reusable(o, draft, s.db.Now()) {
+			continue
+		}
+		page, err := s.stripe.Checkout(ctx, o.CheckoutID)
+		if err != nil && billing.CodeOf(err) != billing.ENotFound {
+			return nil, err
+		}
+		if page.Status != "open" {
+			ended = append(ended, o.CheckoutID)
+		}
+	}
+	if len(ended) > 0 {
+		_, err = s.syncer.Sync(ctx, draft.AccountID)
+	}
+	return ended, err
+}
+
+// refuseBesidePayment refuses to sell a plan while the payment of another plan's order is under way: both could go through, and the customer
+// would have two subscriptions. Errors: EConflict.
+func refuseBesidePayment(draft billing.Order, open []billing.Order) error {
+	for _, o := range open {
+		if draft.Kind == billing.KindPlan && o.Kind == billing.KindPlan && o.ID != draft.ID && o.Status == billing.OrderPending && complete(o) {
+			return billing.Errorf(billing.EConflict, "The payment of a plan is under way (order %s). Wait until the bank has decided.", o.ID)
+		}
+	}
+	return nil
+}
