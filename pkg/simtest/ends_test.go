@@ -175,11 +175,11 @@ func (s atStripe) compareCarried(sub object, lots []billing.Lot, wanted map[stri
 		}
 		until, known := s.lotEnds(sub, newest, want.from)
 		switch {
-		case known && lot.Remaining > 0 && !lot.ExpiresAt.Equal(until) && s.endsAt(sub) == nil:
+		case known && lot.Remaining > 0 && !lot.ExpiresAt.Equal(until):
 			return fmt.Sprintf("the points of %s end at %s and should at %s: %s", lot.GrantKey, lot.ExpiresAt, until, sub.text("status"))
 		case want.from.Before(newest.from):
 			carried += int64(lot.Remaining)
-		case known && until.After(now) && lot.Expired > 0 && s.paysFor(newest, at(sub.number("current_period_start"))):
+		case known && until.After(now) && lot.Expired > 0 && s.neverLate(sub, newest):
 			return fmt.Sprintf("%d of the %d points of %s ran out, and they last until %s", lot.Expired, lot.Granted, lot.GrantKey, until)
 		}
 	}
@@ -193,4 +193,16 @@ func (s atStripe) compareCarried(sub object, lots []billing.Lot, wanted map[stri
 func mixed(periods []paidPeriod) bool {
 	differs := func(p paidPeriod) bool { return p.monthly != periods[0].monthly }
 	return slices.ContainsFunc(periods, differs)
+}
+
+// neverLate reports whether a subscription's charge for the current period, where it was not paid, came before the renewal grace was over. Stripe may
+// wait longer with it, and what ran out by then stays so.
+func (s atStripe) neverLate(sub object, newest paidPeriod) bool {
+	if s.paysFor(newest, at(sub.number("current_period_start"))) {
+		return true
+	}
+	return !slices.ContainsFunc(s.invoices, func(invoice object) bool {
+		finalized := at(invoice.number("status_transitions.finalized_at"))
+		return invoice.text("subscription") == sub.text("id") && invoice.text("status") != "paid" && finalized.After(newest.to.Add(renewalGrace))
+	})
 }
