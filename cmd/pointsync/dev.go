@@ -46,6 +46,7 @@ type devServer struct {
 	app        *app
 	group      *errgroup.Group
 	stop       context.CancelFunc
+	unlock     func() error // the data folder
 }
 
 // devKey opens the sandbox and nothing else.
@@ -56,6 +57,19 @@ func startDev(ctx context.Context, d devCmd, log *slog.Logger) (*devServer, erro
 	if err := os.MkdirAll(d.DataDir, 0o700); err != nil {
 		return nil, fmt.Errorf("--data-dir: %w", err)
 	}
+	unlock, err := takeDataDir(d.DataDir, filepath.Join(d.DataDir, "sandbox"))
+	if err != nil {
+		return nil, err
+	}
+	s, err := startDevIn(ctx, d, unlock, log)
+	if err != nil {
+		return nil, errors.Join(err, unlock())
+	}
+	return s, nil
+}
+
+// startDevIn is startDev in a folder that is this process's own; unlock gives it back when both have ended.
+func startDevIn(ctx context.Context, d devCmd, unlock func() error, log *slog.Logger) (*devServer, error) {
 	items, err := devCatalog(d.Catalog)
 	if err != nil {
 		return nil, err
@@ -70,7 +84,7 @@ func startDev(ctx context.Context, d devCmd, log *slog.Logger) (*devServer, erro
 		return nil, fmt.Errorf("--addr: %w", err)
 	}
 	ctx, stop := context.WithCancel(ctx)
-	s := &devServer{url: "http://" + apiListener.Addr().String(), sandboxURL: "http://" + stripeListener.Addr().String(), stop: stop}
+	s := &devServer{unlock: unlock, url: "http://" + apiListener.Addr().String(), sandboxURL: "http://" + stripeListener.Addr().String(), stop: stop}
 	s.group, ctx = errgroup.WithContext(ctx)
 	world, err := sandbox.New(sandbox.Options{DataDir: filepath.Join(d.DataDir, "sandbox"), Logger: log})
 	if err != nil {
@@ -119,7 +133,7 @@ func (s *devServer) wire(ctx context.Context, dir string, items *catalog.Catalog
 	}
 	c := config.Config{
 		DatabaseURL: config.Secret("sqlite://" + filepath.Join(dir, "pointsync.db")), StripeKey: devKey, StripeAPIBase: s.sandboxURL,
-		AllowedOrigins: []string{s.url}, SigningKeys: config.Secret(keys), Issuer: "pointsync", Audience: "pointsync",
+		AllowedOrigins: localOrigins(s.url), SigningKeys: config.Secret(keys), Issuer: "pointsync", Audience: "pointsync",
 		PastDueGrace: 72 * time.Hour, RenewalGrace: 2 * time.Hour, Backfill: 5 * time.Minute, LocalWebhooks: true,
 		// No cool-off between automatic top-ups: whoever tries them need not wait for the second one.
 	}
@@ -144,7 +158,7 @@ func (s *devServer) wire(ctx context.Context, dir string, items *catalog.Catalog
 }
 
 // wait blocks until both have ended.
-func (s *devServer) wait() error { return s.group.Wait() }
+func (s *devServer) wait() error { return errors.Join(s.group.Wait(), s.unlock()) }
 
 // explain prints what is where.
 func (s *devServer) explain(dir string) {

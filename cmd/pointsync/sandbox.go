@@ -19,6 +19,13 @@ type sandboxCmd struct {
 // Run runs the local Stripe alone.
 func (s sandboxCmd) Run(ctx context.Context) error {
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	if s.DataDir != "" {
+		unlock, err := takeDataDir(s.DataDir)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = unlock() }()
+	}
 	l, err := net.Listen("tcp", s.Addr)
 	if err != nil {
 		return fmt.Errorf("--addr: %w", err)

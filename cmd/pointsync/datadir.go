@@ -1,0 +1,76 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gofrs/flock"
+)
+
+// takeDataDir makes folders this process's own until unlock, or the process's end: two servers that keep their state in one folder would
+// overwrite each other's. The lock is the system's, so none is left behind by a process that was killed.
+func takeDataDir(dirs ...string) (unlock func() error, err error) {
+	var taken []*flock.Flock
+	unlock = func() (err error) {
+		for _, lock := range taken {
+			err = errors.Join(err, lock.Unlock())
+		}
+		return err
+	}
+	for _, dir := range dirs {
+		lock, err := takeOne(dir)
+		if err != nil {
+			return nil, errors.Join(err, unlock())
+		}
+		taken = append(taken, lock)
+	}
+	return unlock, nil
+}
+
+func takeOne(dir string) (*flock.Flock, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("--data-dir: %w", err)
+	}
+	lock, owner := flock.New(filepath.Join(dir, "lock")), filepath.Join(dir, "lock.pid")
+	ok, err := lock.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("--data-dir: %w", err)
+	}
+	if !ok {
+		who := "another process"
+		if pid, err := os.ReadFile(owner); err == nil && len(pid) > 0 {
+			who = "the process " + strings.TrimSpace(string(pid))
+		}
+		return nil, fmt.Errorf("--data-dir: %s uses %s already: end it, or give this one another folder", who, dir)
+	}
+	if err := os.WriteFile(owner, []byte(strconv.Itoa(os.Getpid())+"\n"), 0o600); err != nil {
+		return nil, errors.Join(fmt.Errorf("--data-dir: %w", err), lock.Unlock())
+	}
+	return lock, nil
+}
+
+// localOrigins are the origins under which a browser on this machine may open a server: people write localhost for 127.0.0.1.
+func localOrigins(address string) []string {
+	origins := []string{address}
+	u, err := url.Parse(address)
+	if err != nil {
+		return origins
+	}
+	ip := net.ParseIP(u.Hostname())
+	if ip == nil || !ip.IsLoopback() && !ip.IsUnspecified() {
+		return origins
+	}
+	for _, host := range []string{"localhost", "127.0.0.1", "[::1]"} {
+		if origin := u.Scheme + "://" + host + ":" + u.Port(); !slices.Contains(origins, origin) {
+			origins = append(origins, origin)
+		}
+	}
+	return origins
+}
