@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -127,6 +128,10 @@ func (c *Config) checkDatabase(p *problems) {
 		p.add("DATABASE_URL must begin with postgres:// or sqlite://")
 	case strings.TrimPrefix(u, "sqlite://") == "":
 		p.add("DATABASE_URL names no file: sqlite://path/to/file.db")
+	default:
+		if err := CheckDatabaseURL(u); err != nil {
+			p.add("DATABASE_URL %s", err)
+		}
 	}
 	if c.MaxConns < 2 || c.MaxConns > 1000 {
 		p.add("POINTSYNC_DATABASE_MAX_CONNS must be from 2 to 1000")
@@ -134,6 +139,40 @@ func (c *Config) checkDatabase(p *problems) {
 	if c.LowPoints < 0 || c.LowPoints > 1<<43 { // whoever writes points tells of low ones
 		p.add("POINTSYNC_LOW_POINTS must be from 0 to %d", int64(1)<<43)
 	}
+}
+
+// CheckDatabaseURL refuses the address of a PostgreSQL whose password would be taken for something else: an unescaped @, /, ? or # in it makes a
+// part of the password a host, a port, a database or a setting, and those are printed. The error repeats nothing of the address.
+func CheckDatabaseURL(address string) error {
+	_, rest, found := strings.Cut(address, "://")
+	if !found || strings.HasPrefix(address, "sqlite://") {
+		return nil
+	}
+	const escape = "write what is special in the user and the password as %40 (@), %2F (/), %3F (?), %23 (#), %3A (:) and %25 (%)"
+	login, _, hasLogin := cutLast(rest, "@")
+	_, password, _ := strings.Cut(login, ":")
+	switch {
+	case hasLogin && strings.ContainsAny(login, "@/?#"), strings.Contains(password, ":"):
+		return errors.New("holds a user or a password with characters that have a meaning in an address: " + escape)
+	case strings.ContainsFunc(rest, func(r rune) bool { return r <= ' ' || r == 0x7f }):
+		return errors.New("holds a space or a control character: " + escape)
+	}
+	u, err := url.Parse(address)
+	switch {
+	case err != nil:
+		return errors.New("is not an address: " + escape)
+	case u.Fragment != "" || strings.Contains(rest, "#"):
+		return errors.New("has something after a #: " + escape)
+	}
+	return nil
+}
+
+// cutLast slices s around the last sep.
+func cutLast(s, sep string) (before, after string, found bool) {
+	if i := strings.LastIndex(s, sep); i >= 0 {
+		return s[:i], s[i+len(sep):], true
+	}
+	return "", s, false
 }
 
 var stripeKeyPattern = regexp.MustCompile(`^(sk|rk)_(test|live)_[A-Za-z0-9_]{3,}$`)
@@ -188,15 +227,16 @@ func (c *Config) checkServer(p *problems) {
 			p.add("STRIPE_WEBHOOK_SECRET holds a whsec_ that anybody could guess: take the one that Stripe made")
 		}
 	}
-	if _, _, err := net.SplitHostPort(c.Addr); err != nil {
-		p.add("POINTSYNC_ADDR must be host:port, such as 127.0.0.1:8080 or :8080")
+	if _, port, err := net.SplitHostPort(c.Addr); err != nil || !isPort(port, 0) { // 0 is any free one
+		p.add("POINTSYNC_ADDR must be host:port, such as 127.0.0.1:8080 or :8080, with a port up to 65535")
 	}
 	if len(c.AllowedOrigins) == 0 {
 		p.missing("POINTSYNC_ALLOWED_ORIGINS", "comma-separated, such as https://app.example.com; the first is where customers return by default")
 	}
 	for _, o := range c.AllowedOrigins {
-		if u, err := url.Parse(o); err != nil || u.Host == "" || o != u.Scheme+"://"+u.Host || (u.Scheme != "https" && u.Scheme != "http") {
-			p.add("POINTSYNC_ALLOWED_ORIGINS holds %q, which is not an origin: scheme and host alone, such as https://app.example.com", o)
+		if u, err := url.Parse(o); err != nil || u.Host == "" || o != u.Scheme+"://"+u.Host || (u.Scheme != "https" && u.Scheme != "http") ||
+			u.Port() != "" && !isPort(u.Port(), 1) || strings.HasSuffix(o, ":") {
+			p.add("POINTSYNC_ALLOWED_ORIGINS holds %q, which is not an origin: scheme and host alone, such as https://app.example.com", withoutLogin(o))
 		}
 	}
 	switch {
@@ -220,9 +260,29 @@ func (c *Config) checkServer(p *problems) {
 	if c.Backfill < time.Second || c.Backfill > 24*time.Hour {
 		p.add("POINTSYNC_BACKFILL_INTERVAL must be from 1s to 24h")
 	}
-	if c.Issuer == "" || c.Audience == "" {
-		p.add("POINTSYNC_TOKEN_ISSUER and POINTSYNC_TOKEN_AUDIENCE must not be empty")
+	if !claimPattern.MatchString(c.Issuer) {
+		p.add("POINTSYNC_TOKEN_ISSUER must be one name or address, without spaces, commas, semicolons or quotes")
 	}
+	if !claimPattern.MatchString(c.Audience) {
+		p.add("POINTSYNC_TOKEN_AUDIENCE must be one name or address, without spaces, commas, semicolons or quotes: a token is for one audience, and it is compared as it stands")
+	}
+}
+
+// withoutLogin drops what stands before an @, which may be a password.
+func withoutLogin(address string) string {
+	if _, rest, found := cutLast(address, "@"); found {
+		return "…@" + rest
+	}
+	return address
+}
+
+// claimPattern is an issuer or an audience: one of them, for verifiers compare it letter by letter.
+var claimPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/@?=&%+~-]*$`)
+
+// isPort reports whether a port can be listened at or called; "" is the scheme's own.
+func isPort(port string, least uint64) bool {
+	n, err := strconv.ParseUint(port, 10, 16)
+	return err == nil && n >= least
 }
 
 // Live says whether the key moves real money.
@@ -232,7 +292,7 @@ func (c *Config) Live() bool {
 
 func isURL(s string) bool {
 	u, err := url.Parse(s)
-	return err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https")
+	return err == nil && u.Hostname() != "" && (u.Scheme == "http" || u.Scheme == "https") && (u.Port() == "" || isPort(u.Port(), 1))
 }
 
 // placeholders are what examples hold instead of a value. Each is too long or too odd to stand in a random secret by chance.

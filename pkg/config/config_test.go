@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -78,7 +79,12 @@ func mistakes() []mistake {
 		{"STRIPE_WEBHOOK_SECRET", "whsec_" + strings.Repeat("a", 32), "guess"}, {"STRIPE_WEBHOOK_SECRET", "whsec_secretsecretsecretsecretsecret", "guess"},
 		{"STRIPE_WEBHOOK_SECRET", "whsec_q7Lx2VbT9mKdR4wZpHc8NfY", "guess"}, {"STRIPE_WEBHOOK_SECRET", "whsec_q7Lx2VbT9mKdR4wZpHc8NfYs3JgAe5Uo,", "whsec_"},
 		{"STRIPE_WEBHOOK_SECRET", "whsec_q7Lx2VbT9mKdR4wZpHc8NfYs3JgAe5Uo, whsec_B6tWn1XyGq0ZkPv4SdMh7RrCu9EoTfLj", "whsec_"},
-		{"POINTSYNC_ADDR", "8080", "host:port"},
+		{"POINTSYNC_ADDR", "8080", "host:port"}, {"POINTSYNC_ADDR", ":65536", "65535"}, {"POINTSYNC_ADDR", "127.0.0.1:-1", "65535"}, {"POINTSYNC_ADDR", ":http", "65535"},
+		{"STRIPE_API_BASE", "http://127.0.0.1:0", "address"}, {"POINTSYNC_CLOCK_URL", "http://127.0.0.1:99999/clock", "address"},
+		{"POINTSYNC_ALLOWED_ORIGINS", "https://shop.example:99999", "origin"}, {"POINTSYNC_ALLOWED_ORIGINS", "https://shop.example:0", "origin"},
+		{"POINTSYNC_TOKEN_AUDIENCE", "a,b", "one audience"}, {"POINTSYNC_TOKEN_AUDIENCE", "a b", "one audience"}, {"POINTSYNC_TOKEN_AUDIENCE", "a;b", "one audience"},
+		{"POINTSYNC_TOKEN_AUDIENCE", `["a"]`, "one audience"}, {"POINTSYNC_TOKEN_AUDIENCE", `"a"`, "one audience"}, {"POINTSYNC_TOKEN_AUDIENCE", "a,", "one audience"},
+		{"POINTSYNC_TOKEN_ISSUER", "a,b", "one name"}, {"POINTSYNC_TOKEN_ISSUER", "points\u00a0sync", "one name"},
 		{"POINTSYNC_TOP_UP_COOL_OFF", "59s", "from 1m"}, {"POINTSYNC_TOP_UP_COOL_OFF", "25h", "to 24h"},
 		{"POINTSYNC_SHUTDOWN_DELAY", "-1s", "to 5m"}, {"POINTSYNC_SHUTDOWN_DELAY", "6m", "to 5m"}, {"POINTSYNC_SHUTDOWN_DELAY", "10", "Duration"},
 		{"POINTSYNC_ALLOWED_ORIGINS", "*", "origin"}, {"POINTSYNC_ALLOWED_ORIGINS", "shop.example", "origin"}, {"POINTSYNC_ALLOWED_ORIGINS", "https://shop.example/", "origin"},
@@ -120,6 +126,47 @@ func TestMistakes(t *testing.T) {
 			}
 			silent(t, err.Error())
 		})
+	}
+}
+
+// TestPasswordIsNotPrinted proves that a password which makes an address mean something else is refused by a sentence that repeats no part of it,
+// and that the same password is taken where it is escaped.
+func TestPasswordIsNotPrinted(t *testing.T) {
+	parts := []string{"hunter", "wolf", "deer"}
+	for _, password := range []string{
+		"hunter@wolf", "hunter@wolf@deer", "hunter/wolf", "hunter@wolf/deer", "hunter?wolf", "hunter#wolf", "8080/hunter", "hunter:wolf", "hunter wolf", "hunter%wolf",
+		"@hunter", "hunter@", "hunter\twolf", "hunter@wolf?deer", "1#hunter@wolf",
+	} {
+		for _, rest := range []string{"@db.example/pointsync", "@db.example:5432/pointsync?sslmode=require", "@db.example"} {
+			environment(t, map[string]string{"DATABASE_URL": "postgres://user:" + password + rest})
+			_, err := Load(everything...)
+			if err == nil || !strings.Contains(err.Error(), "DATABASE_URL") {
+				t.Errorf("%q: got %v", password, err)
+				continue
+			}
+			for _, part := range append(parts, "8080") {
+				if strings.Contains(err.Error(), part) {
+					t.Errorf("of %q is printed: %v", password, err)
+				}
+			}
+			environment(t, map[string]string{"DATABASE_URL": (&url.URL{Scheme: "postgres", User: url.UserPassword("user", password)}).String() + strings.TrimPrefix(rest, "@")})
+			if _, err := Load(everything...); err != nil {
+				t.Errorf("%q, escaped: %v", password, err)
+			}
+		}
+	}
+	environment(t, map[string]string{"POINTSYNC_ALLOWED_ORIGINS": "https://user:hunter@shop.example"})
+	if _, err := Load(everything...); err == nil || strings.Contains(err.Error(), "hunter") {
+		t.Errorf("an origin with a password: %v", err)
+	}
+	for _, address := range []string{
+		"postgres://db.example/pointsync", "postgres://user@db.example/pointsync", "postgres://user:x@[::1]:5432/pointsync", "postgresql://user:x@a.example:1,b.example:2/p?target_session_attrs=any",
+		"postgres:///pointsync?host=/var/run/postgresql", "sqlite:///var/lib/a@b#c.db",
+	} {
+		environment(t, map[string]string{"DATABASE_URL": address})
+		if _, err := Load(everything...); err != nil {
+			t.Errorf("%s: %v", address, err)
+		}
 	}
 }
 

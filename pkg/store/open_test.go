@@ -58,6 +58,12 @@ func TestErrBadURL(t *testing.T) {
 		"NobodyThere":   "postgres://u:hunter2@" + closedPort(t) + "/x?sslmode=disable",
 		"WrongPassword": wrongPassword.String(),
 		"NoFile":        "sqlite://",
+		// Unescaped, a part of each of these passwords is taken for the host, the port, the database or a setting.
+		"PartIsHost":     "postgres://u:s@hunter2/x@127.0.0.1/x?connect_timeout=1",
+		"PartIsPort":     "postgres://127.0.0.1:1/hunter2@127.0.0.1/x",
+		"PartIsDatabase": "postgres://" + u.User.String() + "@" + u.Host + "/hunter2@127.0.0.1/x?sslmode=disable",
+		"PartIsSetting":  "postgres://127.0.0.1:1?application_name=hunter2@127.0.0.1/x",
+		"PartIsFragment": "postgres://127.0.0.1:1#hunter2@127.0.0.1/x",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

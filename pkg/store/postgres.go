@@ -8,10 +8,15 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 	"gorm.io/driver/postgres"
 	"gorm.io/gorm"
+
+	"github.com/pointsync/pointsync/pkg/config"
 )
 
 // openPostgres makes one pool that GORM, the job queue and its listener share.
 func openPostgres(ctx context.Context, o Options) (*DB, error) {
+	if err := config.CheckDatabaseURL(o.URL); err != nil {
+		return nil, fmt.Errorf("the database URL %w", err)
+	}
 	cfg, err := pgxpool.ParseConfig(o.URL)
 	if err != nil {
 		return nil, fmt.Errorf("the database URL is not one that PostgreSQL understands") // the cause repeats the password
@@ -26,7 +31,7 @@ func openPostgres(ctx context.Context, o Options) (*DB, error) {
 	cfg.ConnConfig.RuntimeParams["lock_timeout"] = "10000"
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
-		return nil, fmt.Errorf("open PostgreSQL: %w", err)
+		return nil, fmt.Errorf("open PostgreSQL: %w", hidePassword(err))
 	}
 	sqlDB := stdlib.OpenDBFromPool(pool)
 	closeAll := func() error { err := sqlDB.Close(); pool.Close(); return err }
@@ -37,7 +42,7 @@ func openPostgres(ctx context.Context, o Options) (*DB, error) {
 	g, err := gorm.Open(postgres.New(postgres.Config{Conn: sqlDB}), gormConfig())
 	if err != nil {
 		closeAll()
-		return nil, fmt.Errorf("open PostgreSQL: %w", err)
+		return nil, fmt.Errorf("open PostgreSQL: %w", hidePassword(err))
 	}
 	return &DB{reads: reads{g}, told: make(chan struct{}, 1), sql: sqlDB, dialect: Postgres, now: o.Now, close: closeAll, listener: pool}, nil
 }
