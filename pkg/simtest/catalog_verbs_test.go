@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -50,13 +51,16 @@ const setupTries = 12 // of setting Stripe up while it has faults
 // `stripe setup`, then the servers.
 func (w *world) changeCatalogue(r *rand.Rand) {
 	item := assortment[r.IntN(len(assortment))]
-	wanted := item[r.IntN(len(item))]
 	before, err := os.ReadFile(w.shelf)
 	if err != nil {
 		w.violate(nil, "the catalogue cannot be read: %v", err)
 		return
 	}
 	id, _, _ := strings.Cut(item[0], ",")
+	others := slices.DeleteFunc(slices.Clone(item), func(line string) bool {
+		return line != "" && strings.Contains(string(before), line+"\n") || line == "" && strings.Contains(string(before), gone(id))
+	})
+	wanted := others[r.IntN(len(others))]
 	lines := strings.Split(string(before), "\n")
 	for n, line := range lines {
 		if strings.HasPrefix(line, id+",") || line == gone(id) {

@@ -219,6 +219,7 @@ var longVerbs = []weighted[func(*world, *rand.Rand)]{
 	{"the database ends all connections", 3, (*world).endSessions},
 	{"a server is restarted", 2, (*world).restartServer},
 	{"there are two servers, or one", 2, (*world).changeReplicas},
+	{"the catalogue changes", 2, (*world).changeCatalogue},
 }
 
 const sessionsEnded = "connections that the database ended"

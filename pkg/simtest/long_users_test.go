@@ -40,18 +40,30 @@ func (l *long) enrol() {
 // joinTries is how often somebody tries to get a subscription, whatever happens to servers and wires meanwhile.
 const joinTries = 5
 
-// join logs in and subscribes.
+// join logs in and subscribes: one in ten for a year, one in ten to pay by bank debit from then on, and one in ten with a top-up.
 func (u *user) join(r *rand.Rand) {
 	u.login()
-	u.enter(r)
+	switch u.number % 10 {
+	case 0:
+		u.enterWith(map[string]any{"item": "yearly"}, "pm_card_visa")
+	case 1:
+		u.enter(r)
+		u.swapToDebit(r)
+	case 2:
+		u.enter(r)
+		u.setTopUp(r)
+	default:
+		u.enter(r)
+	}
 }
 
 // enter subscribes to some plan.
-func (u *user) enter(r *rand.Rand) {
-	body := somePlan(r, "item")
+func (u *user) enter(r *rand.Rand) { u.enterWith(somePlan(r, "item"), "pm_card_visa") }
+
+func (u *user) enterWith(body map[string]any, method string) {
 	for range joinTries {
 		made, ok := u.order(body)
-		if ok && u.pay(made, "pm_card_visa") == http.StatusOK {
+		if ok && u.pay(made, method) == http.StatusOK {
 			return
 		}
 	}

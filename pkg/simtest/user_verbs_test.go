@@ -71,6 +71,10 @@ var userVerbs = []weighted[func(*user, *rand.Rand)]{
 	{"change the plan in the draft hour", 5, (*user).changeInDraftHour},
 	{"be given a schedule by an operator", 4, (*user).setSchedule},
 	{"owe pennies", 4, (*user).owePennies},
+	{"pay for a renewal after the end", 5, (*user).payAfterEnd},
+	{"look before a sync does", 4, (*user).lookBeforeSync},
+	{"have a trial moved", 5, (*user).stretchTrial},
+	{"renew by debit", 5, (*user).renewByDebit},
 }
 
 // cards are what people pay with; the good one more often.

@@ -36,6 +36,7 @@ var worldVerbs = []weighted[func(*world, *rand.Rand)]{
 	{"a server is killed", 9, (*world).killServer},
 	{"a server is restarted", 3, (*world).restartServer},
 	{"there are two servers, or one", 4, (*world).changeReplicas},
+	{"the catalogue changes", 8, (*world).changeCatalogue},
 }
 
 func minutes(n int) time.Duration { return time.Duration(n) * time.Minute }
