@@ -1,0 +1,138 @@
+package ledger_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/store/storetest"
+)
+
+// Proves what holds bring back after a renewal: as much as if it had been there at the renewal, in each way that a hold ends, however many
+// there are, and over more than one renewal. A period has 500 points; cap is the rollover of the next ones.
+func TestHoldsAreCutByRenewals(t *testing.T) {
+	t.Parallel()
+	const day = 24 * time.Hour
+	for name, c := range map[string]struct {
+		cap  billing.Points
+		play func(b *book, renew func())
+		want billing.Points
+	}{
+		// All is held: nothing is carried, 500 come, 300 of 500 go back.
+		"Release": {300, func(b *book, renew func()) { h := b.hold(500, day); renew(); b.release(h.ID) }, 800},
+		// 100 are used, 400 come back, 300 of them live on.
+		"CapturePart": {300, func(b *book, renew func()) { h := b.hold(500, day); renew(); b.capture(h.ID, 100) }, 800},
+		// 250 are used, 250 come back, less than the cap.
+		"CaptureHalf": {300, func(b *book, renew func()) { h := b.hold(500, day); renew(); b.capture(h.ID, 250) }, 750},
+		"RunsOut":     {300, func(b *book, renew func()) { b.hold(500, time.Hour); renew(); b.clock.Advance(2 * time.Hour) }, 800},
+		// 200 are free and carried; of 300 held 100 more fit, though the 200 were spent since.
+		"BesideFreeOnes": {300, func(b *book, renew func()) { h := b.hold(300, day); renew(); b.spend(200); b.release(h.ID) }, 500 + 100},
+		// Each finds what the other left of the cap: 200, then 100 of 300.
+		"Two": {300, func(b *book, renew func()) {
+			first, second := b.hold(200, day), b.hold(300, day)
+			renew()
+			b.release(first.ID)
+			b.release(second.ID)
+		}, 800},
+		"NoRollover": {0, func(b *book, renew func()) { h := b.hold(500, day); renew(); b.release(h.ID) }, 500},
+		"All":        {billing.RolloverAll, func(b *book, renew func()) { h := b.hold(500, day); renew(); b.release(h.ID) }, 1000},
+		// 500 held over two renewals: of the second period's 500 free ones 300 are carried, so nothing of the hold fits the third.
+		"OverTwo": {300, func(b *book, renew func()) { h := b.hold(500, day); renew(); renew(); b.release(h.ID) }, 800},
+		// The same, and the second period was used up: 300 of the hold pass the first renewal and the second.
+		"OverTwoUsedUp": {300, func(b *book, renew func()) { h := b.hold(500, day); renew(); b.spend(500); renew(); b.release(h.ID) }, 800},
+		// A hold that was made after the renewal crosses nothing: 300 + 500 were there, and are again.
+		"MadeAfter": {300, func(b *book, renew func()) { renew(); h := b.hold(800, day); b.release(h.ID) }, 800},
+		// It is made of 800, of which 300 rolled over before: the next renewal lets 300 of the 800 through.
+		"OfRolledOver": {300, func(b *book, renew func()) { renew(); h := b.hold(800, day); renew(); b.release(h.ID) }, 800},
+		// Held before, released after, and once more: 800 each time.
+		"Again": {300, func(b *book, renew func()) {
+			h := b.hold(500, day)
+			renew()
+			b.release(h.ID)
+			h = b.hold(800, day)
+			renew()
+			b.release(h.ID)
+		}, 800},
+		// A refund of 500 finds the 500 of the new period; what comes back is cut as ever.
+		"Refund": {300, func(b *book, renew func()) { h := b.hold(500, day); renew(); b.clawback("in_1", 500); b.release(h.ID) }, 300},
+		// 600 are owed: what comes back pays 100 of them first, 400 are left, 300 live on.
+		"Debt": {300, func(b *book, renew func()) {
+			h := b.hold(500, day)
+			renew()
+			b.clawback("in_1", 500)
+			b.grant("pack", 100, never)
+			b.spend(100)
+			b.clawback("pack", 100)
+			b.release(h.ID)
+		}, 300},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			eachBook(t, func(t *testing.T, b *book) {
+				n := 1
+				renew := func() {
+					n++
+					b.period("in_"+string(rune('0'+n)), 500, c.cap, 9*day)
+					b.clock.Advance(time.Minute)
+				}
+				b.period("in_1", 500, c.cap, 9*day)
+				c.play(b, renew)
+				b.wantBalance(billing.Balance{Available: c.want})
+			})
+		})
+	}
+}
+
+// Proves that a grant ends no lot of its own period, whichever comes first, nor of a later one: a change up that was paid before the renewal, or
+// after it, and beside a second one. The last period's 500 end, 700 and 500 are there.
+func TestOwnPeriodStays(t *testing.T) {
+	t.Parallel()
+	for _, order := range [][]string{{"up", "renewal"}, {"renewal", "up"}, {"up", "renewal", "seat"}, {"seat", "up", "renewal"}} {
+		eachBook(t, func(t *testing.T, b *book) {
+			start := storetest.Epoch.Add(24 * time.Hour)
+			period := func(begins time.Duration) *billing.Period {
+				return &billing.Period{Start: start.Add(begins), End: start.Add(24 * time.Hour)}
+			}
+			last := billing.Period{Start: storetest.Epoch, End: start}
+			b.tryGrant(billing.Grant{Key: "in_1", Source: "subscription", Amount: 500, Replaces: true, Period: &last})
+			want := billing.Points(0)
+			for _, what := range order {
+				switch what {
+				case "up":
+					b.tryGrant(billing.Grant{Key: "up", Source: "subscription", Amount: 700, Period: period(10 * time.Minute)})
+					want += 700
+				case "seat":
+					b.tryGrant(billing.Grant{Key: "seat", Source: "subscription", Amount: 400, Period: period(20 * time.Minute)})
+					want += 400
+				default:
+					b.tryGrant(billing.Grant{Key: "in_2", Source: "subscription", Amount: 500, Replaces: true, Period: period(0)})
+					want += 500
+				}
+			}
+			b.wantBalance(billing.Balance{Available: want})
+		})
+	}
+}
+
+// Proves that a late payment takes no more over than one in time, also where what was carried has been spent: cap 300. 300 of February are
+// carried into April and 100 of them spent; March is paid late with 500: 200 of it live on and the 200 of February end.
+func TestLatePaymentAfterSpending(t *testing.T) {
+	t.Parallel()
+	eachBook(t, func(t *testing.T, b *book) {
+		month := func(n int) *billing.Period {
+			return &billing.Period{Start: storetest.Epoch.AddDate(0, n, 0), End: storetest.Epoch.AddDate(0, n+1, 0)}
+		}
+		for _, g := range []struct {
+			key string
+			n   int
+		}{{"february", 0}, {"april", 2}, {"march", 1}} {
+			if g.key == "march" {
+				b.spend(100)
+			}
+			p := month(g.n)
+			b.tryGrant(billing.Grant{Key: g.key, Source: "subscription", Amount: 500, Replaces: true, Rollover: 300, Period: p, ExpiresAt: &p.End})
+		}
+		b.wantLots("april 500, march 200")
+		b.wantBalance(billing.Balance{Available: 700})
+	})
+}

@@ -1,0 +1,262 @@
+package reconcile_test
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/ledger"
+)
+
+// toDraftHour moves to ten minutes after the period's end: the renewal's invoice is a draft.
+func (w *world) toDraftHour(a billing.Account) {
+	w.t.Helper()
+	w.advance(w.account(a.ID).Subscription.CurrentPeriodEnd.Sub(w.now()) + 10*time.Minute)
+	w.sync(a)
+}
+
+// changeItem changes the subscription's item as a form says.
+func (w *world) changeItem(id string, form url.Values) {
+	w.t.Helper()
+	items := w.ask(http.MethodGet, "/v1/subscriptions/"+id, nil)["items"].(map[string]any)["data"].([]any)
+	form.Set("items[0][id]", items[0].(map[string]any)["id"].(string))
+	w.ask(http.MethodPost, "/v1/subscriptions/"+id, form)
+}
+
+// Proves that what a change up bought while the renewal's invoice was a draft is there after the renewal was paid, in whichever way it was
+// changed and paid: the renewal ends the points of the last period only. Basic is 500 points, Pro 1200 and two seats of Basic 1000. A
+// change ten minutes after the period began grants the difference but for at most two points: 698 to 700 of 700, or 498 to 500 of 500. So
+// after the renewal there are 500 and what the change granted.
+func TestChangeInTheDraftHour(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		most   billing.Points
+		change func(w *world, a billing.Account, id string)
+	}{
+		"Portal": {700, func(w *world, _ billing.Account, id string) { w.changePlan(id, "pro_monthly") }},
+		"Seats": {500, func(w *world, _ billing.Account, id string) {
+			w.changeItem(id, url.Values{"items[0][quantity]": {"2"}, "proration_behavior": {"always_invoice"}})
+		}},
+		// The change's own card is refused at first; it is paid after the renewal.
+		"PaidAfterTheRenewal": {700, func(w *world, a billing.Account, id string) {
+			price, err := w.stripe.Price(w.t.Context(), "pro_monthly")
+			must(w.t, err)
+			w.useCard(id, "pm_card_chargeCustomerFail")
+			w.changeItem(id, url.Values{"items[0][price]": {string(price)}, "proration_behavior": {"always_invoice"}, "payment_behavior": {"pending_if_incomplete"}})
+			owed := w.ask(http.MethodGet, "/v1/subscriptions/"+id, nil)["latest_invoice"].(string)
+			w.useCard(id, "pm_card_visa")
+			w.advance(90 * time.Minute)
+			w.sync(a)
+			w.wantPoints(a.ID, 500, 0) // the renewal's
+			w.ask(http.MethodPost, "/v1/invoices/"+owed+"/pay", nil)
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			eachWorld(t, func(w *world) {
+				a, id := w.subscriber()
+				w.spend(a, 100)
+				w.toDraftHour(a)
+				c.change(w, a, id)
+				w.sync(a)
+				bought := w.account(a.ID).Available - 400 // what was left of the last period is there for the hour
+				if name == "PaidAfterTheRenewal" {
+					bought = w.account(a.ID).Available - 500
+				}
+				if bought < c.most-2 || bought > c.most {
+					t.Fatalf("the change brought %d points, want %d", bought, c.most)
+				}
+				w.advance(2 * time.Hour)
+				w.sync(a)
+				w.wantPoints(a.ID, 500+bought, 0)
+				w.wantDrift(a)
+				w.advance(20 * 24 * time.Hour) // both last as long as the period
+				w.sync(a)
+				w.wantPoints(a.ID, 500+bought, 0)
+			})
+		})
+	}
+}
+
+// Proves that a trial which is lengthened keeps its points until its present end and two hours, also where it is moved twice, and that the paid
+// period replaces them: 50 points for the trial, 1200 after it.
+func TestTrialMoved(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(w *world) {
+		plan := basicYear
+		plan.ID, plan.Interval, plan.GrantInterval, plan.Points, plan.TrialDays, plan.TrialPoints = "trial_monthly", "month", "", 1200, 14, 50
+		w.sells(plan)
+		a := w.buyer()
+		o := billing.Order{Item: plan.ID, Kind: billing.KindPlan, Points: plan.Points, Amount: plan.Amount, Currency: plan.Currency}
+		id := w.pay(w.orderWithTrial(a, o, plan.TrialDays))["subscription"].(string)
+		w.sync(a)
+		end := w.account(a.ID).Subscription.CurrentPeriodEnd
+		for range 2 {
+			end = end.AddDate(0, 0, 7)
+			w.ask(http.MethodPost, "/v1/subscriptions/"+id, url.Values{"trial_end": {itoa(end.Unix())}, "proration_behavior": {"none"}})
+			w.advance(end.AddDate(0, 0, -1).Sub(w.now())) // past what was the end
+			w.sync(a)
+			w.wantPoints(a.ID, 50, 0)
+			if next := w.account(a.ID).NextExpiry; next == nil || !next.Equal(end.Add(policy.RenewalGrace)) {
+				w.t.Errorf("the points end at %v, want two hours after %v", next, end)
+			}
+		}
+		w.renew(a)
+		w.wantPoints(a.ID, 1200, 0)
+		w.wantDrift(a)
+	})
+}
+
+// Proves that the date of the next renewal may be moved by a trial over a paid period, outwards and inwards, and that the period's points end with it.
+func TestAnchorMoved(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(w *world) {
+		a, id := w.subscriber()
+		w.advance(10 * 24 * time.Hour)
+		for _, days := range []int{40, 5, 25} {
+			end := w.now().AddDate(0, 0, days).Truncate(time.Second)
+			w.ask(http.MethodPost, "/v1/subscriptions/"+id, url.Values{"trial_end": {itoa(end.Unix())}, "proration_behavior": {"none"}})
+			w.sync(a)
+			w.wantPoints(a.ID, 500, 0)
+			if next := w.account(a.ID).NextExpiry; next == nil || !next.Equal(end.Add(policy.RenewalGrace)) {
+				w.t.Errorf("moved by %d days: the points end at %v, want two hours after %v", days, next, end)
+			}
+		}
+		w.advance(24 * 24 * time.Hour)
+		w.sync(a)
+		w.wantPoints(a.ID, 500, 0)
+		w.renew(a)
+		w.wantPoints(a.ID, 500, 0)
+		w.wantDrift(a)
+	})
+}
+
+// Proves that a renewal by bank debit keeps the old points while the bank is at work, for longer than any grace, and that its success brings
+// the new ones and its failure ends the old ones: 72 hours from the period's start are over.
+func TestDebitUnderWay(t *testing.T) {
+	t.Parallel()
+	for iban, want := range map[string]billing.Points{"AT611904300234573201": 500, "AT861904300235473202": 0} {
+		t.Run(iban, func(t *testing.T) {
+			t.Parallel()
+			eachWorld(t, func(w *world) {
+				plan := basicYear
+				plan.ID, plan.Interval, plan.GrantInterval, plan.Currency = "basic_euro", "month", "", "eur"
+				c := w.sells(plan)
+				a := w.buyer()
+				id := w.pay(w.orderOf(c, a, plan.ID))["subscription"].(string)
+				w.sync(a)
+				w.spend(a, 100)
+				w.debits(a, id, iban, 120)
+				w.renew(a)
+				end := w.account(a.ID).Subscription.CurrentPeriodEnd
+				for range 2 { // two hours are over after the first look, 72 after the second
+					w.wantStatus(a, billing.SubActive, true)
+					w.wantPoints(a.ID, 400, 0)
+					if next := w.account(a.ID).NextExpiry; next == nil || !next.Equal(end.Add(policy.RenewalGrace)) {
+						w.t.Errorf("the points end at %v, want two hours after %v", next, end)
+					}
+					w.advance(45 * time.Hour)
+					_, err := ledger.Current(w.t.Context(), w.db, a.ID)
+					must(w.t, err)
+					w.sync(a)
+				}
+				w.wantDrift(a)
+				w.advance(45 * time.Hour)
+				w.sync(a)
+				w.wantPoints(a.ID, want, 0)
+				w.wantDrift(a)
+			})
+		})
+	}
+}
+
+// debits makes a subscription be paid by bank debit, which takes so many hours.
+func (w *world) debits(a billing.Account, id, iban string, hours int) {
+	w.t.Helper()
+	res, err := http.Post(w.sandbox+"/_sandbox/settings", "application/json", strings.NewReader(`{"debit_hours":`+itoa(int64(hours))+`}`))
+	must(w.t, err)
+	must(w.t, res.Body.Close())
+	method := w.ask(http.MethodPost, "/v1/payment_methods", url.Values{
+		"type": {"sepa_debit"}, "sepa_debit[iban]": {iban}, "billing_details[name]": {"Jo"}, "billing_details[email]": {"jo@shop.test"},
+	})["id"].(string)
+	w.ask(http.MethodPost, "/v1/payment_methods/"+method+"/attach", url.Values{"customer": {string(a.CustomerID)}})
+	w.ask(http.MethodPost, "/v1/subscriptions/"+id, url.Values{"default_payment_method": {method}})
+}
+
+// Proves that holding points over renewals carries none past the cap: of 500 points with a cap of 300, all held before each renewal and
+// released after it, 300 and 500 new ones are there, each time; and the same where a part is captured, or the hold ends by its time.
+func TestHoldsOverRenewals(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(w *world) {
+		w.rollsOver(300)
+		a, _ := w.subscriber()
+		for n := range 4 {
+			w.advance(w.account(a.ID).Subscription.CurrentPeriodEnd.Sub(w.now()) - time.Minute)
+			all := w.account(a.ID).Available
+			h, err := ledger.Hold(w.t.Context(), w.db, a.ID, ledger.HoldRequest{Amount: all, TTL: 6 * time.Hour})
+			must(w.t, err)
+			w.renew(a)
+			w.wantPoints(a.ID, 500, 0)
+			switch n {
+			case 2: // 100 of 800 are used, 700 come back, 300 of them live on
+				_, err = ledger.Capture(w.t.Context(), w.db, a.ID, ledger.CaptureRequest{Hold: h.Hold.ID, Amount: 100})
+			case 3:
+				w.advance(6 * time.Hour)
+				_, err = ledger.Current(w.t.Context(), w.db, a.ID)
+			default:
+				_, err = ledger.Release(w.t.Context(), w.db, a.ID, ledger.ReleaseRequest{Hold: h.Hold.ID})
+			}
+			must(w.t, err)
+			w.wantPoints(a.ID, 800, 0)
+			w.sync(a)
+			w.wantPoints(a.ID, 800, 0)
+			w.wantDrift(a)
+		}
+	})
+}
+
+// Proves that a renewal which a sync sees late, because its events were lost, still finds the points of the last period: they roll over as
+// in time, though their own end has come. Two missed renewals do so one after the other: 500, 1000, 1500.
+func TestRenewalSeenLate(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(w *world) {
+		w.rollsOver(billing.RolloverAll)
+		a, _ := w.subscriber()
+		w.advance(w.account(a.ID).Subscription.CurrentPeriodEnd.Sub(w.now()) + 40*24*time.Hour)
+		if now, err := ledger.Current(w.t.Context(), w.db, a.ID); err != nil || now.Available != 500 {
+			w.t.Errorf("a read before the sync: %+v, %v", now.Balance, err)
+		}
+		w.sync(a)
+		w.wantPoints(a.ID, 1500, 0)
+		w.wantDrift(a)
+	})
+}
+
+// Proves that the operator's date for a subscription's end is its points' too, and is no longer once it is taken back.
+func TestPointsEndWithSubscription(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(w *world) {
+		a, id := w.subscriber()
+		period := w.account(a.ID).NextExpiry
+		at := w.now().AddDate(0, 0, 10).Truncate(time.Second)
+		for _, c := range []struct {
+			form string
+			want time.Time
+		}{{itoa(at.Unix()), at}, {"", *period}, {itoa(at.Unix()), at}} {
+			w.ask(http.MethodPost, "/v1/subscriptions/"+id, url.Values{"cancel_at": {c.form}})
+			w.sync(a)
+			if next := w.account(a.ID).NextExpiry; next == nil || !next.Equal(c.want) {
+				w.t.Errorf("cancel_at %q: the points end at %v, want %v", c.form, next, c.want)
+			}
+		}
+		w.advance(11 * 24 * time.Hour)
+		w.sync(a)
+		w.wantPoints(a.ID, 0, 0)
+	})
+}
+
+func itoa(n int64) string { return strconv.FormatInt(n, 10) }
