@@ -139,3 +139,39 @@ func TestWatchLimits(t *testing.T) {
 		}
 	})
 }
+
+// TestOverdueSignalsOnce proves that points which have come to their end signal once to a follower, not at every look: those of a live subscription
+// stay until a sync has looked; and that the next end signals again.
+func TestOverdueSignalsOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		end := time.Now().Add(10 * time.Second)
+		db := &looker{version: 7, nextExpiry: &end}
+		s := newWatches(db.look, time.Now)
+		w, err := s.join(claims(1, 1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer w.Close()
+		w.Tell(7)
+		for _, length := range []time.Duration{20 * time.Second, time.Hour} {
+			time.Sleep(length)
+			signals := 0
+			for range 20 {
+				select {
+				case <-w.News:
+					signals++
+				default:
+				}
+				time.Sleep(lookEvery)
+			}
+			if signals != 1 {
+				t.Errorf("%d signals, want one", signals)
+			}
+			later := time.Now().Add(time.Minute)
+			db.mu.Lock()
+			db.nextExpiry = &later
+			db.mu.Unlock()
+		}
+	})
+}

@@ -315,3 +315,29 @@ func must(t testing.TB, err error) {
 		t.Fatal(err)
 	}
 }
+
+// Proves that the audit finds nothing to say of a hold that outlives its lot: while all of the lot is held, after the lot's end, and after the
+// hold's.
+func TestHoldOutlivesLot(t *testing.T) {
+	t.Parallel()
+	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
+		a := storetest.NewAccount(t, db)
+		end := db.Now().Add(time.Hour)
+		must(t, db.InTx(t.Context(), func(tx *store.Tx) error {
+			locked, err := tx.LockAccount(t.Context(), a.ID)
+			must(t, err)
+			grant(t, tx, locked, billing.Grant{Key: "gift:1", Source: "gift", Amount: 5, ExpiresAt: &end})
+			return nil
+		}))
+		_, err := ledger.Hold(t.Context(), db, a.ID, ledger.HoldRequest{Amount: 5, TTL: 3 * time.Hour})
+		must(t, err)
+		for range 5 {
+			if found := all(t, db, 10); len(found) != 0 {
+				t.Errorf("at %v: %v", clock.Now(), found)
+			}
+			clock.Advance(time.Hour)
+			_, err := ledger.Current(t.Context(), db, a.ID)
+			must(t, err)
+		}
+	})
+}

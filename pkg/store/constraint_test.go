@@ -28,6 +28,8 @@ var broken = map[string]string{
 	"orders_status":                    `UPDATE orders SET status = 'lost'`,
 	"lots_granted":                     `UPDATE lots SET granted = -1, remaining = -1, clawed_back = -1`,
 	"lots_remaining":                   `UPDATE lots SET remaining = -1`,
+	"lots_period":                      `UPDATE lots SET period_start = created_at`,
+	"periods_carried":                  `UPDATE periods SET carried = rollover + 1`,
 	"lots_clawed_own":                  `UPDATE lots SET clawed_own = 1`,
 	"lots_expired":                     `UPDATE lots SET expired = granted + 1`,
 	"lots_held":                        `UPDATE lots SET remaining = granted + 1`,
@@ -177,6 +179,10 @@ func insertOneOfEach(t *testing.T, db *store.DB) billing.Account {
 		}
 		hold := billing.Hold{ID: billing.NewHoldID(tx.Now), AccountID: a.ID, Amount: 5, Status: billing.HoldActive, ExpiresAt: tx.Now, CreatedAt: tx.Now}
 		if err := tx.InsertHold(ctx, hold, []billing.HoldPart{{LotID: lot.ID, Points: 5}}); err != nil {
+			return err
+		}
+		begun := billing.BegunPeriod{AccountID: a.ID, Source: "subscription:sub_1", Period: billing.Period{Start: tx.Now, End: tx.Now}, Rollover: 5}
+		if err := tx.BeginPeriod(ctx, begun); err != nil {
 			return err
 		}
 		_, err := tx.InsertEvent(ctx, billing.InboxEvent{

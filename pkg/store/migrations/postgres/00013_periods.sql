@@ -18,7 +18,7 @@ CREATE TABLE periods (
     ends_at      timestamptz NOT NULL,
     period_inner boolean NOT NULL,
     expires_at   timestamptz,
-    rollover     bigint NOT NULL CONSTRAINT periods_rollover CHECK (rollover >= 0),
+    rollover     bigint NOT NULL,
     carried      bigint NOT NULL,
     PRIMARY KEY (account_id, source, starts_at),
     CONSTRAINT periods_carried CHECK (carried >= 0 AND carried <= rollover)

@@ -18,7 +18,7 @@ CREATE TABLE periods (
     ends_at      datetime NOT NULL,
     period_inner boolean NOT NULL,
     expires_at   datetime,
-    rollover     integer NOT NULL CONSTRAINT periods_rollover CHECK (rollover >= 0),
+    rollover     integer NOT NULL,
     carried      integer NOT NULL,
     PRIMARY KEY (account_id, source, starts_at),
     CONSTRAINT periods_carried CHECK (carried >= 0 AND carried <= rollover)
