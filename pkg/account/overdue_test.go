@@ -61,7 +61,7 @@ func renews(t *testing.T, dialect store.Dialect, card string) *renewed {
 	in, err := r.s.Register(t.Context(), "ada@example.com", password)
 	must(t, err)
 	r.id = in.Account.ID
-	customer, err := gateway.CreateCustomer(t.Context(), r.id, in.Account.Email)
+	customer, err := gateway.CreateCustomer(t.Context(), r.id, in.Account.Email, "")
 	must(t, err)
 	must(t, db.InTx(t.Context(), func(tx *store.Tx) error { return tx.SetCustomer(t.Context(), r.id, customer) }))
 	price, err := gateway.Price(t.Context(), "basic_monthly")
