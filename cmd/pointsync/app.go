@@ -47,6 +47,7 @@ type app struct {
 	handler  http.Handler
 	delay    time.Duration // between the end of readiness and that of listening
 	leaving  chan struct{} // closed when the server is about to end
+	unlinked bool          // Stripe has not said yet whether the database belongs to its account
 	log      *slog.Logger
 }
 
@@ -135,6 +136,11 @@ func (a *app) run(ctx context.Context, l net.Listener) error {
 	}
 	listening, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	if a.unlinked {
+		go a.linkLater(ctx, end)
+	}
 	defer context.AfterFunc(ctx, func() {
 		close(a.leaving)
 		time.AfterFunc(a.delay, stop)
@@ -142,7 +148,7 @@ func (a *app) run(ctx context.Context, l net.Listener) error {
 	err := serveHTTP(listening, l, a.handler, a.log)
 	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownPatience)
 	defer cancel()
-	return errors.Join(err, a.inbox.Stop(patience), a.db.Close())
+	return errors.Join(err, refusedLater(ctx), a.inbox.Stop(patience), a.db.Close())
 }
 
 // serveHTTP serves a handler until ctx ends, then stops to accept and waits for running requests.

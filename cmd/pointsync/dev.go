@@ -154,7 +154,14 @@ func (s *devServer) wire(ctx context.Context, dir string, items *catalog.Catalog
 		return nil, err
 	}
 	c.WebhookSecrets = []config.Secret{config.Secret(secret)}
-	return newApp(ctx, parts{config: c, catalog: items, now: now, log: log, migrate: true, shop: true, sandboxURL: s.sandboxURL})
+	a, err := newApp(ctx, parts{config: c, catalog: items, now: now, log: log, migrate: true, shop: true, sandboxURL: s.sandboxURL})
+	if err != nil {
+		return nil, err
+	}
+	if err := a.link(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s is of another sandbox: %w", dir, err), a.db.Close())
+	}
+	return a, nil
 }
 
 // wait blocks until both have ended.

@@ -36,6 +36,10 @@ func (serveCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := a.link(ctx); err != nil {
+		a.db.Close()
+		return err
+	}
 	l, err := net.Listen("tcp", c.Addr)
 	if err != nil {
 		a.db.Close()

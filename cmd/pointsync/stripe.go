@@ -14,6 +14,7 @@ import (
 type stripeCmd struct {
 	Setup     stripeSetupCmd     `cmd:"" help:"Create or update products, prices and the webhook endpoint from the catalogue. Safe to repeat."`
 	Check     stripeCheckCmd     `cmd:"" help:"Say whether Stripe is ready to work for us, and how to mend what is not."`
+	Unlink    stripeUnlinkCmd    `cmd:"" help:"Untie the database from its Stripe account, so that it can belong to another. Points and history stay."`
 	Reconcile stripeReconcileCmd `cmd:"" help:"Compare accounts with Stripe and repair what differs. Ends with 1 when a difference is left, with 2 when that could not be told."`
 }
 
@@ -60,6 +61,9 @@ func (s stripeCheckCmd) Run(ctx context.Context) error {
 		return err
 	}
 	findings, err := gateway.Check(ctx, items, s.WebhookURL, now())
+	if f, ok := checkLink(ctx, gateway); ok && err == nil {
+		findings = append(findings, f)
+	}
 	wrong := 0
 	for _, f := range findings {
 		if f.OK {

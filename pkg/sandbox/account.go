@@ -2,12 +2,17 @@ package sandbox
 
 import "net/http"
 
-const (
-	accountID   = "acct_1SandboxSandbox1"
-	accountName = "Sandbox"
-)
+const accountName = "Sandbox"
+
+// ensureAccount gives a new state its account: two sandboxes are two accounts, and one that is started again is the same.
+func (w *world) ensureAccount() {
+	if w.Account == "" {
+		w.Account = newID("acct_1", 15)
+	}
+}
 
 func getAccount(c *call) (any, error) {
+	accountID := c.Account
 	return map[string]any{
 		"id":                accountID,
 		"object":            "account",
@@ -26,7 +31,7 @@ func getAccount(c *call) (any, error) {
 
 // getAccountByID knows the one account that there is.
 func getAccountByID(c *call) (any, error) {
-	if c.id == accountID {
+	if c.id == c.Account {
 		return getAccount(c)
 	}
 	e := coded("account_invalid", "", "The provided key does not have access to account '%s' (or that account does not exist). Application access may have been revoked.", c.id)

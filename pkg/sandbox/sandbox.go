@@ -73,6 +73,7 @@ func New(opts Options) (*Sandbox, error) {
 	}
 	s.mu.Lock()
 	s.world.Settings.adopt(opts)
+	s.world.ensureAccount()
 	s.world.ensurePortalConfiguration()
 	s.world.planAll()
 	for _, id := range s.world.Endpoints.ids {

@@ -10,6 +10,7 @@ type world struct {
 	ClockOffset time.Duration
 	Sequence    int64
 	Settings    settings
+	Account     string // its id
 	Address     string // where the last request reached the sandbox, as http://host:port
 
 	Customers      table[customer]

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"strings"
 
 	"gorm.io/gorm/clause"
 
@@ -74,7 +75,11 @@ func (tx *Tx) UnlinkStripe(ctx context.Context) error {
 		`UPDATE accounts SET version = version + 1 WHERE customer_id IS NOT NULL OR sub_id IS NOT NULL`,
 		`DELETE FROM stripe_links`,
 	} {
-		if err := q.Exec(statement, map[string]any{"now": stamp{tx.Now}}).Error; err != nil {
+		var args []any
+		if strings.Contains(statement, "@now") {
+			args = append(args, map[string]any{"now": stamp{tx.Now}})
+		}
+		if err := q.Exec(statement, args...).Error; err != nil {
 			return translate(err)
 		}
 	}

@@ -1,0 +1,34 @@
+package stripegw
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	stripe "github.com/stripe/stripe-go/v76"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+)
+
+// Account returns which Stripe account the key is of, and its mode. A restricted key that may not read the account has no account id: its
+// mode is in its prefix. EStripeUnavailable, EStripeRefused.
+func (g *Gateway) Account(ctx context.Context) (billing.StripeLink, error) {
+	link := billing.StripeLink{Livemode: IsLiveKey(g.key)}
+	account, err := g.account(ctx)
+	var said *stripe.Error
+	if errors.As(err, &said) && said.HTTPStatusCode == http.StatusForbidden {
+		return link, nil
+	}
+	if err != nil {
+		return link, g.failure(err, "show the account")
+	}
+	link.AccountID = account.ID
+	return link, nil
+}
+
+// account makes the call that api.Accounts.Get would: that one takes no context.
+func (g *Gateway) account(ctx context.Context) (stripe.Account, error) {
+	var account stripe.Account
+	err := g.backend.Call(http.MethodGet, "/v1/account", g.key, &stripe.Params{Context: ctx}, &account)
+	return account, err
+}
