@@ -27,12 +27,16 @@ SIMULATE_LONG = go run ./pkg/store/storetest/pgtest -- go test ./pkg/simtest -co
 PROOFS = ^Test(Linearizable|ThreeReplicas|PostgresKilled|ServerKilledOnSQLite|KeysTogether|RepliesCut|StaleTokens|ManyLies|ManyPoisons|RefundAgainstSpend|AnyOrderOfPictures)$$
 PROVE = go run ./pkg/store/storetest/pgtest -- go test ./pkg/simtest ./pkg/inbox ./pkg/reconcile -count=1 -v -run '$(PROOFS)' -parallel 4
 
+# What `make mutants` breaks, and its flags: MUTANTFLAGS='-only change.go' tries one file, -every 5 each fifth.
+PKG ?= ./pkg/ledger
+MUTANTFLAGS ?=
+
 # TESTFLAGS go to `go test`: make test TESTFLAGS='-race -run Spend'
 TESTFLAGS ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help dev demo test bench generate screenshots check generated format vet lint tidy contract postman browser conformance speed sim sim-long proofs counts build docker-steps postgres race
+.PHONY: help dev demo test bench generate screenshots check generated format vet lint tidy contract postman browser conformance speed sim sim-long proofs counts mutants build docker-steps postgres race
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -122,6 +126,10 @@ proofs: postgres ## run the proofs of docs/proofs.md in their short form, as the
 counts: postgres ## run them in full, which takes long; prints the report
 	$(HEADLINE) 'counts: the proofs in full'
 	$(PROVE) -timeout 6h -args -full
+
+mutants: postgres ## break a package in small ways, and list what its tests do not see: make mutants PKG=./pkg/ledger
+	$(HEADLINE) 'mutants: $(PKG)'
+	go run ./pkg/store/storetest/pgtest -- go -C tools run ./mutants -root $(CURDIR) $(MUTANTFLAGS) $(PKG)
 
 build: ## build bin/pointsync: static, without cgo
 	$(HEADLINE) 'build: without cgo'

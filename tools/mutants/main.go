@@ -1,0 +1,74 @@
+// Command mutants breaks a package in many small ways, one at a time, and reports which of them its tests do not see: a boundary moved, a condition
+// negated, plus for minus, a statement left out.
+//
+// All mutants are compiled into one test binary, each behind a switch, so that trying one costs a run and no build. A first pass notes which test
+// reaches which switch; a mutant is then tried by those tests alone, the quickest first, on SQLite.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+)
+
+type options struct {
+	root    string
+	pkg     string
+	every   int           // try every n-th mutant
+	slow    time.Duration // leave out tests that take longer
+	workers int
+	only    string // a regular expression for file:line
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.root, "root", ".", "the module's folder")
+	flag.IntVar(&o.every, "every", 1, "try every n-th mutant only")
+	flag.DurationVar(&o.slow, "slow", 20*time.Second, "leave out tests that take longer than this")
+	flag.IntVar(&o.workers, "workers", max(2, runtime.NumCPU()), "how many mutants to try at a time")
+	flag.StringVar(&o.only, "only", "", "try the mutants whose file:line this expression matches")
+	flag.Parse()
+	if flag.NArg() != 1 {
+		fmt.Fprintln(os.Stderr, "usage: mutants [flags] ./pkg/NAME")
+		os.Exit(2)
+	}
+	o.pkg = flag.Arg(0)
+	if err := run(o); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func run(o options) error {
+	root, err := filepath.Abs(o.root)
+	if err != nil {
+		return err
+	}
+	o.root = root
+	work, err := os.MkdirTemp("", "mutants-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(work)
+	p, err := load(o.root, o.pkg)
+	if err != nil {
+		return err
+	}
+	mutants, err := p.mutate(work)
+	if err != nil {
+		return err
+	}
+	l := &lab{options: o, dir: p.Dir, work: work, binary: filepath.Join(work, "mutants.test"), mutants: mutants}
+	if err := l.build(); err != nil {
+		return err
+	}
+	if err := l.trace(); err != nil {
+		return err
+	}
+	l.try()
+	l.report()
+	return nil
+}
