@@ -182,6 +182,43 @@ func TestResolve(t *testing.T) {
 	})
 }
 
+// Proves that a refund's event waits while Stripe refuses to show the refund (403, a key that may not look), with the reason on it, and is answered
+// once Stripe shows it: it is not ignored for good. The pack's money went back, so its 100 points are gone.
+func TestResolveRefused(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(w *world) {
+		a, o := w.buyer()
+		refund := w.refund(o)
+		refused := make(chan struct{}, 1)
+		w.gate.fail(func(out http.ResponseWriter, r *http.Request) {
+			if r.URL.Path != "/v1/refunds/"+refund {
+				w.gate.next.ServeHTTP(out, r)
+				return
+			}
+			out.WriteHeader(http.StatusForbidden)
+			fmt.Fprint(out, `{"error":{"type":"invalid_request_error","message":"The provided key does not have the required permissions."}}`)
+			select {
+			case refused <- struct{}{}:
+			default:
+			}
+		})
+		w.start(w.t)
+		must(w.t, w.deliver(eventOf("evt_refused", "refund.created", fmt.Sprintf(`{"object":"refund","id":%q}`, refund))))
+		wait(w.t, refused, 1)
+		if e := w.event("evt_refused"); e.Status != billing.InboxPending || e.AccountID != "" {
+			w.t.Errorf("refused: %+v", e)
+		}
+		w.gate.fail(nil)
+		w.waitIdle()
+		if e := w.event("evt_refused"); e.Status != billing.InboxProcessed || e.AccountID != a.ID {
+			w.t.Errorf("shown: %+v", e)
+		}
+		if got := w.account(a.ID); got.Available != 0 {
+			w.t.Errorf("%d points are left of a purchase that was refunded", got.Available)
+		}
+	})
+}
+
 // Proves that the operator can ring any event again: one that was processed, and one whose customer is ours only since; and
 // that one which concerns nobody, or is not there, is refused.
 func TestReplay(t *testing.T) {
