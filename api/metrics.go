@@ -27,7 +27,7 @@ type runMetrics struct {
 	found, lastRun map[billing.RunKind]*prometheus.Desc
 	parked         *prometheus.Desc
 
-	backfilled, lastLook *prometheus.Desc
+	backfilled, lastLook, refused *prometheus.Desc
 }
 
 func newRunMetrics(db *store.DB) *runMetrics {
@@ -36,6 +36,7 @@ func newRunMetrics(db *store.DB) *runMetrics {
 		db:         db,
 		parked:     describe("pointsync_parked_accounts", "Accounts whose grants wait for a person to let them through."),
 		backfilled: describe("pointsync_backfill_events_total", "Events that no webhook had brought and that were taken from Stripe's list."),
+		refused:    describe("pointsync_webhooks_refused_total", "Webhooks that fitted none of the secrets, counted once a minute: a rise means that an endpoint's secret is not set."),
 		lastLook:   describe("pointsync_backfill_last_look_timestamp_seconds", "When the last whole look at Stripe's list of events ended; absent when there was none."),
 		found: map[billing.RunKind]*prometheus.Desc{
 			billing.RunAudit: describe("pointsync_audit_violations", "Broken rules that the last complete audit found, or the one under way if it has found more."),
@@ -57,6 +58,7 @@ func (m *runMetrics) Describe(out chan<- *prometheus.Desc) {
 	}
 	out <- m.backfilled
 	out <- m.lastLook
+	out <- m.refused
 }
 
 // collectWalk shows how the walk over Stripe's list of events stands.
@@ -65,6 +67,7 @@ func (m *runMetrics) collectWalk(ctx context.Context, out chan<- prometheus.Metr
 	if err != nil {
 		return
 	}
+	out <- prometheus.MustNewConstMetric(m.refused, prometheus.CounterValue, float64(walk.Refused))
 	out <- prometheus.MustNewConstMetric(m.backfilled, prometheus.CounterValue, float64(walk.Found))
 	if walk.LookedAt != nil {
 		out <- prometheus.MustNewConstMetric(m.lastLook, prometheus.GaugeValue, float64(walk.LookedAt.Unix()))

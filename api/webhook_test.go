@@ -119,6 +119,8 @@ func (w *world) refusesBadSignatures(t *testing.T) {
 		}
 	}
 	stripe.call(http.StatusBadRequest, http.MethodPost, "/webhook", body)
+	metrics := string(stripe.call(http.StatusOK, http.MethodGet, "/metrics", nil).raw)
+	stripe.expect(strings.Contains(metrics, "\npointsync_webhooks_refused_total 1\n"), "what fits no secret is counted, once in a minute: %s", metrics)
 	if _, err := w.db.Event(t.Context(), "evt_bad"); billing.CodeOf(err) != billing.ENotFound {
 		t.Errorf("a refused event is not stored: %v", err)
 	}

@@ -39,4 +39,7 @@ type EventWalk struct {
 	After     StripeEventID
 	LookedAt  *time.Time // when the last whole walk ended
 	Found     int64      // events that no webhook had brought, ever
+
+	Refused   int64      // webhooks that fitted none of our secrets, ever
+	RefusedAt *time.Time // when the last of them was counted, nil when there was none
 }

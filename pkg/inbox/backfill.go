@@ -2,6 +2,7 @@ package inbox
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -59,6 +60,7 @@ func (in *Inbox) Backfill(ctx context.Context, pages int) (Backfilled, error) {
 		if walk.After = page.Last; !page.More {
 			now := in.db.Now()
 			walk = billing.EventWalk{SeenUntil: walk.Until, LookedAt: &now}
+			in.lookedAt.Store(time.Now().UnixNano())
 			out.Through = true
 		}
 		mine := false
@@ -91,7 +93,11 @@ func (in *Inbox) beginWalk(ctx context.Context, walk billing.EventWalk) (_ billi
 	}
 	since = since.Add(-backfillOverlap)
 	if oldest := now.Add(-stripegw.EventLifetime); since.Before(oldest) {
-		in.log.ErrorContext(ctx, "Stripe lists events of 30 days only, and the last look at them is longer ago: run pointsync stripe reconcile", "last_look", since.Add(backfillOverlap))
+		level := slog.LevelError
+		if in.lookedAt.Load() > time.Now().Add(-stripegw.EventLifetime).UnixNano() {
+			level = slog.LevelInfo // this very process looked not long ago: somebody has moved the clock
+		}
+		in.log.Log(ctx, level, "Stripe lists events of 30 days only, and the last look at them is longer ago: run pointsync stripe reconcile", "last_look", since.Add(backfillOverlap))
 		since, tooOld = oldest, true
 	}
 	walk.Since, walk.Until, walk.After = &since, &now, ""
@@ -124,7 +130,7 @@ func (in *Inbox) receiveMissing(ctx context.Context, page stripegw.EventPage, ou
 		}
 	}
 	if found > 0 {
-		in.log.WarnContext(ctx, "webhooks were lost; their events were taken from Stripe's list", "events", found)
+		in.log.WarnContext(ctx, in.whyMissing(ctx)+"; their events were taken from Stripe's list", "events", found)
 	}
 	return nil
 }

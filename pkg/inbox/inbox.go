@@ -13,10 +13,12 @@ package inbox
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"log/slog"
 	"regexp"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -55,6 +57,8 @@ type Inbox struct {
 	livemode bool
 	log      *slog.Logger
 	jobs     *river.Client[*sql.Tx]
+	refusals refusals
+	lookedAt atomic.Int64       // when a walk of this process over Stripe's list last ended, by the machine's clock
 	sweeps   time.Duration      // from one look of the sweeper to the next
 	stop     context.CancelFunc // ends the loops, nil before Start
 	loops    sync.WaitGroup
@@ -142,6 +146,9 @@ func (in *Inbox) Stop(ctx context.Context) error {
 // Accept checks that Stripe sent the body, and receives its event. Errors: EInvalid, EUnavailable.
 func (in *Inbox) Accept(ctx context.Context, body []byte, signature string) error {
 	e, err := stripegw.ParseEvent(body, signature, in.secrets, in.db.Now())
+	if errors.Is(err, stripegw.ErrNoSecretFits) {
+		in.noteRefusal(ctx, body)
+	}
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,8 @@ type walkRow struct {
 	WalkAfter string `gorm:"not null"`
 	LookedAt  *stamp
 	Found     int64 `gorm:"not null"`
+	Refused   int64 `gorm:"not null;default:0"`
+	RefusedAt *stamp
 }
 
 func (walkRow) TableName() string { return "event_walks" }
@@ -27,7 +29,8 @@ const theWalk = "backfill"
 func (r reads) EventWalk(ctx context.Context) (billing.EventWalk, error) {
 	var row walkRow
 	err := r.q(ctx).Where("kind = ?", theWalk).Take(&row).Error
-	w := billing.EventWalk{SeenUntil: fromStamp(row.SeenUntil), After: billing.StripeEventID(row.WalkAfter), LookedAt: fromStamp(row.LookedAt), Found: row.Found}
+	w := billing.EventWalk{SeenUntil: fromStamp(row.SeenUntil), After: billing.StripeEventID(row.WalkAfter), LookedAt: fromStamp(row.LookedAt), Found: row.Found,
+		Refused: row.Refused, RefusedAt: fromStamp(row.RefusedAt)}
 	if row.WalkSince != nil {
 		w.Since, w.Until = &row.WalkSince.Time, &row.WalkUntil.Time
 	}
@@ -38,6 +41,12 @@ func (r reads) EventWalk(ctx context.Context) (billing.EventWalk, error) {
 // and whatever dies.
 func (tx *Tx) CountBackfilled(ctx context.Context) error {
 	return translate(tx.q(ctx).Model(&walkRow{}).Where("kind = ?", theWalk).Update("found", gorm.Expr("found + 1")).Error)
+}
+
+// CountRefused counts webhooks that fitted none of our secrets.
+func (tx *Tx) CountRefused(ctx context.Context, n int64) error {
+	return translate(tx.q(ctx).Model(&walkRow{}).Where("kind = ?", theWalk).
+		Updates(map[string]any{"refused": gorm.Expr("refused + ?", n), "refused_at": stamp{tx.Now}}).Error)
 }
 
 // SaveEventWalk writes how far the walk has come. It answers false, and changes nothing, when somebody

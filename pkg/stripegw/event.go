@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -32,6 +33,15 @@ type Event struct {
 	CustomerID billing.CustomerID // "" where the payload does not say
 }
 
+// ErrNoSecretFits is in the error for a body that somebody signed, and with none of our secrets.
+var ErrNoSecretFits = errors.New("no webhook secret fits the signature")
+
+// Claims reads what an event says of itself, for a log: no one has signed it.
+func Claims(body []byte) (Event, bool) {
+	e, err := decodeEvent(body)
+	return e, err == nil
+}
+
 // ParseEvent checks that Stripe signed the body with one of the secrets less than five minutes ago or ahead, and
 // reads who it is about. It accepts any API version. EInvalid, with a message that names what is wrong; EInternal
 // where a secret is missing, since nothing would then be checked.
@@ -52,7 +62,7 @@ func ParseEvent(body []byte, header string, secrets []string, now time.Time) (Ev
 		return Event{}, err
 	}
 	if !sent.matches(body, secrets) {
-		return Event{}, billing.Errorf(billing.EInvalid, "The Stripe-Signature header has no valid signature for this body.")
+		return Event{}, billing.Wrap(ErrNoSecretFits, billing.EInvalid, "The Stripe-Signature header has no valid signature for this body.")
 	}
 	// Stripe's timestamps are whole seconds, so whole seconds are compared.
 	if age := now.Unix() - sent.seconds; age > toleranceSeconds || age < -toleranceSeconds {

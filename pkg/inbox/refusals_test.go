@@ -1,0 +1,118 @@
+package inbox_test
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/inbox"
+)
+
+// TestForeignSecret proves that webhooks which fit none of the secrets are told with their likely cause, once a minute however many come, and are
+// counted; that the back-fill then says of their events that they were refused; and that nothing they say of themselves is believed.
+func TestForeignSecret(t *testing.T) {
+	t.Parallel()
+	good := func(w *world, a billing.Account) string {
+		return eventOf("evt_1", "customer.updated", fmt.Sprintf(`{"object":"customer","id":%q}`, a.CustomerID))
+	}
+	for name, c := range map[string]struct {
+		body  func(w *world, a billing.Account) string
+		cause string
+	}{
+		"AnotherEndpoint": {good, "its secret was rolled"},
+		"OtherMode": {func(w *world, a billing.Account) string {
+			return strings.Replace(good(w, a), `"livemode":false`, `"livemode":true`, 1)
+		}, "of the other mode"},
+		"NoEvent": {func(*world, billing.Account) string { return `{"hello":"there"}` }, "somebody else"},
+		"NoJSON":  {func(*world, billing.Account) string { return "\x00\xff" }, "somebody else"},
+		"OddID":   {func(*world, billing.Account) string { return eventOf(`evt_\u0000`, "x", `{}`) }, "its secret was rolled"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			eachWorld(t, func(w *world) {
+				var told logBuffer
+				in, err := inbox.New(inbox.Options{
+					DB: w.db, Stripe: w.gateway, Syncer: w.syncer, Secrets: []string{secret}, Log: slog.New(slog.NewTextHandler(&told, nil)),
+				})
+				must(w.t, err)
+				a, _ := w.buyer()
+				for range 20 {
+					body := c.body(w, a)
+					if err := in.Accept(w.t.Context(), []byte(body), signed(body, "whsec_of_another_endpoint", w.now())); billing.CodeOf(err) != billing.EInvalid {
+						w.t.Fatalf("accepted: %v", err)
+					}
+				}
+				if n := strings.Count(told.String(), "fits none of the secrets"); n != 1 || !strings.Contains(told.String(), c.cause) {
+					w.t.Errorf("told %d times, want once with %q: %s", n, c.cause, told.String())
+				}
+				walk, err := w.db.EventWalk(w.t.Context())
+				if err != nil || walk.Refused != 1 || walk.RefusedAt == nil { // the other 19 are counted with the next one, a minute later
+					w.t.Errorf("counted %+v, %v", walk, err)
+				}
+				if _, err := in.Backfill(w.t.Context(), 100); err != nil {
+					w.t.Fatal(err)
+				}
+				if !strings.Contains(told.String(), "webhooks were refused") || strings.Contains(told.String(), "webhooks were lost") {
+					w.t.Errorf("the back-fill says: %s", told.String())
+				}
+			})
+		})
+	}
+}
+
+// TestMovedClockIsNoAbsence proves that a clock that was moved by months raises no alarm of a server that looked at Stripe's events a moment ago,
+// and that a server which did not look for as long does raise it.
+func TestMovedClockIsNoAbsence(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(w *world) {
+		walks := func(in *inbox.Inbox) {
+			w.t.Helper()
+			if _, err := in.Backfill(w.t.Context(), 100); err != nil {
+				w.t.Fatal(err)
+			}
+		}
+		var told, later logBuffer
+		server := func(to *logBuffer) *inbox.Inbox {
+			in, err := inbox.New(inbox.Options{
+				DB: w.db, Stripe: w.gateway, Syncer: w.syncer, Secrets: []string{secret}, Log: slog.New(slog.NewTextHandler(to, &slog.HandlerOptions{Level: slog.LevelError})),
+			})
+			must(w.t, err)
+			return in
+		}
+		in := server(&told)
+		walks(in)
+		w.advance(93 * 24 * time.Hour)
+		walks(in)
+		if told.String() != "" {
+			w.t.Errorf("of a clock that was moved: %s", told.String())
+		}
+		w.advance(93 * 24 * time.Hour)
+		walks(server(&later)) // begun anew after three months
+		if !strings.Contains(later.String(), "of 30 days only") {
+			w.t.Errorf("of an absence: %q", later.String())
+		}
+	})
+}
+
+// logBuffer is a log that many write to.
+type logBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
