@@ -2,7 +2,8 @@ package api
 
 import "context"
 
-// GetCatalog answers what is for sale.
+// GetCatalog returns what is for sale, which retired items are not.
 func (s *server) GetCatalog(context.Context, GetCatalogRequestObject) (GetCatalogResponseObject, error) {
-	return GetCatalog200JSONResponse{Plans: each(s.catalog.Plans, toAPIPlan), Packs: each(s.catalog.Packs, toAPIPack)}, nil
+	sold := s.catalog.ForSale()
+	return GetCatalog200JSONResponse{Plans: each(sold.Plans, toAPIPlan), Packs: each(sold.Packs, toAPIPack)}, nil
 }

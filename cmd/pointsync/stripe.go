@@ -30,11 +30,13 @@ func (s stripeSetupCmd) Run(ctx context.Context) error {
 	}
 	changes, err := gateway.EnsureCatalog(ctx, items)
 	printChanges(changes, "The catalogue at Stripe is up to date.")
+	printNotes(stripegw.SmallAmounts(items))
 	if err != nil || s.WebhookURL == "" {
 		return err
 	}
 	endpoint, err := gateway.EnsureEndpoint(ctx, s.WebhookURL)
 	printChanges(endpoint.Changes, "The webhook endpoint is up to date.")
+	printNotes(endpoint.Notes)
 	if endpoint.Secret != "" {
 		fmt.Printf("\nIts secret is shown this once:\n  STRIPE_WEBHOOK_SECRET=%s\n", endpoint.Secret)
 	}
@@ -47,6 +49,12 @@ func printChanges(changes []stripegw.Change, none string) {
 	}
 	for _, c := range changes {
 		fmt.Println("changed:", c)
+	}
+}
+
+func printNotes(notes []string) {
+	for _, n := range notes {
+		fmt.Println("look:   ", n)
 	}
 }
 

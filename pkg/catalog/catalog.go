@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/pointsync/pointsync/pkg/billing"
 )
@@ -72,6 +73,14 @@ func Default() *Catalog {
 		panic("catalog: the embedded catalogue is broken: " + err.Error()) // a test reads it, so never in a release
 	}
 	return c
+}
+
+// ForSale returns the catalogue without what is retired.
+func (c *Catalog) ForSale() *Catalog {
+	sold := *c
+	sold.Plans = slices.DeleteFunc(slices.Clone(c.Plans), func(p billing.Plan) bool { return p.Retired })
+	sold.Packs = slices.DeleteFunc(slices.Clone(c.Packs), func(p billing.Pack) bool { return p.Retired })
+	return &sold
 }
 
 // Plan finds a plan by its id, retired or not.

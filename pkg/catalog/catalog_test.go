@@ -197,3 +197,31 @@ func TestGrantInterval(t *testing.T) {
 		}
 	}
 }
+
+// Proves that an item with sold: false is known and not for sale, and that another is sold.
+func TestRetired(t *testing.T) {
+	t.Parallel()
+	c, err := catalog.Parse(strings.NewReader(`
+currency: usd
+plans:
+  - {id: a, name: A, amount: 900, interval: month, points: 500, sold: false}
+  - {id: b, name: B, amount: 900, interval: month, points: 500, sold: true}
+packs:
+  - {id: p, name: P, amount: 500, points: 100, sold: false}
+  - {id: q, name: Q, amount: 500, points: 100}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, known := c.Plan("a")
+	p, knownPack := c.Pack("p")
+	if !known || !a.Retired || !knownPack || !p.Retired {
+		t.Errorf("%+v, %+v", a, p)
+	}
+	if s := c.ForSale(); len(s.Plans) != 1 || s.Plans[0].ID != "b" || len(s.Packs) != 1 || s.Packs[0].ID != "q" || len(c.Plans) != 2 {
+		t.Errorf("for sale: %+v", s)
+	}
+	if _, err := catalog.Parse(strings.NewReader("currency: usd\npacks: [{id: p, name: P, amount: 500, points: 100, sold: perhaps}]")); err == nil {
+		t.Error("sold: perhaps was taken")
+	}
+}

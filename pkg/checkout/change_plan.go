@@ -48,6 +48,9 @@ func (s *Service) wantedPlan(r ChangeRequest) (billing.Plan, error) {
 	if !ok {
 		return plan, billing.Invalid("/plan", "is not a plan of the catalogue")
 	}
+	if plan.Retired {
+		return plan, billing.Invalid("/plan", "is no longer sold; who has it keeps it")
+	}
 	return plan, seats(plan, max(r.Quantity, 1))
 }
 

@@ -62,7 +62,9 @@ func (s *Service) askFor(ctx context.Context, c billing.SubscriptionChange) (owe
 	case billing.ActionCancel:
 		err = s.stripe.CancelAtPeriodEnd(ctx, steps.Subscription, item.Key)
 	case billing.ActionCancelNow:
-		err = s.stripe.CancelNow(ctx, steps.Subscription, item.Key)
+		if err = s.stripe.CancelNow(ctx, steps.Subscription, item.Key); err == nil {
+			err = s.stripe.VoidOpen(ctx, steps.Subscription, key("void-open"))
+		}
 	case billing.ActionRestart:
 		return s.stripe.RestartSubscription(ctx, steps.Subscription, item.Key)
 	}

@@ -111,18 +111,18 @@ func (s *Service) Create(ctx context.Context, id billing.AccountID, r Request) (
 // draft turns a request into the order that it would be.
 func (s *Service) draft(id billing.AccountID, r Request) (billing.Order, error) {
 	o := billing.Order{AccountID: id, Item: r.Item, Quantity: max(r.Quantity, 1), Status: billing.OrderPending, RequestHash: r.hash()}
-	if plan, ok := s.catalog.Plan(r.Item); ok {
+	if plan, ok := s.catalog.Plan(r.Item); ok && !plan.Retired {
 		if err := seats(plan, o.Quantity); err != nil {
 			return o, err
 		}
 		o.Kind, o.Points, o.Amount, o.Currency = billing.KindPlan, plan.Points*billing.Points(o.Quantity), plan.Amount*o.Quantity, plan.Currency
-	} else if pack, ok := s.catalog.Pack(r.Item); ok {
+	} else if pack, ok := s.catalog.Pack(r.Item); ok && !pack.Retired {
 		if o.Quantity > pack.MaxQuantity {
 			return o, billing.Invalid("/quantity", "at most %d of this pack at once", pack.MaxQuantity)
 		}
 		o.Kind, o.Points, o.Amount, o.Currency = billing.KindPack, pack.Points*billing.Points(o.Quantity), pack.Amount*o.Quantity, pack.Currency
 	} else {
-		return o, billing.Invalid("/item", "is not in the catalogue")
+		return o, billing.Invalid("/item", "is not in the catalogue, or is no longer sold")
 	}
 	var err error
 	if o.SuccessURL, err = s.origins.resolve("/success_url", r.SuccessURL, "/?order_id={ORDER_ID}"); err != nil {
@@ -197,12 +197,15 @@ func reusable(o, draft billing.Order, now time.Time) bool {
 // open makes the order's page at Stripe and writes its address down. If the second is cut off, the next request with the
 // order's key, which is the same in all its parts, gets the same page from Stripe.
 func (s *Service) open(ctx context.Context, a billing.Account, o billing.Order, saveMethod bool, promotion billing.PromotionCodeID) (billing.Order, error) {
-	price, err := s.stripe.Price(ctx, o.Item)
+	price, err := s.stripe.Sold(ctx, o.Item)
 	if err != nil {
 		return o, err
 	}
+	if price.Terms != nil && price.Terms.Points*billing.Points(o.Quantity) != o.Points {
+		return o, cmp.Or(s.forgetOrder(ctx, o), notSetUp(o))
+	}
 	ask := stripegw.NewCheckout{
-		Order: o, Customer: a.CustomerID, Price: price, SaveMethod: saveMethod, Promotion: promotion, AllowPromotions: s.catalog.AllowPromotionCodes,
+		Order: o, Customer: a.CustomerID, Price: price.ID, SaveMethod: saveMethod, Promotion: promotion, AllowPromotions: s.catalog.AllowPromotionCodes,
 	}
 	if plan, ok := s.catalog.Plan(o.Item); ok && a.TrialUsedAt == nil { // one trial for each account, ever
 		ask.TrialDays = plan.TrialDays
@@ -243,6 +246,11 @@ func (s *Service) withdraw(ctx context.Context, o billing.Order, page billing.St
 	if err := s.stripe.ExpireCheckout(ctx, page.ID); err != nil {
 		return err
 	}
+	return notSetUp(o)
+}
+
+// notSetUp refuses to sell an item whose price at Stripe has another amount or other points than the catalogue promises.
+func notSetUp(o billing.Order) error {
 	return billing.Errorf(billing.EStripeRefused,
 		"The price of %s at Stripe is not the one in the catalogue, so nothing is sold. The operator has to run pointsync stripe setup.", o.Item)
 }

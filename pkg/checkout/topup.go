@@ -117,8 +117,8 @@ func (s *TopUps) draft(id billing.AccountID, w TopUpWish) (billing.TopUp, error)
 	}
 	pack, ok := s.catalog.Pack(w.Pack)
 	switch {
-	case !ok:
-		return t, billing.Invalid("/pack", "is no pack of the catalogue")
+	case !ok || pack.Retired:
+		return t, billing.Invalid("/pack", "is no pack of the catalogue, or is no longer sold")
 	case t.Quantity > pack.MaxQuantity:
 		return t, billing.Invalid("/quantity", "at most %d of this pack at once", pack.MaxQuantity)
 	}

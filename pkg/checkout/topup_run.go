@@ -121,7 +121,7 @@ func (s *TopUps) allowedAt(ctx context.Context, tx *store.Tx, t billing.TopUp) (
 func (s *TopUps) automatic(t billing.TopUp) (billing.Order, billing.TopUpReason) {
 	pack, ok := s.catalog.Pack(t.Pack)
 	switch {
-	case !ok || t.Quantity > pack.MaxQuantity:
+	case !ok || pack.Retired || t.Quantity > pack.MaxQuantity:
 		return billing.Order{}, billing.TopUpPackGone
 	case pack.Amount*t.Quantity != t.Amount || pack.Currency != t.Currency:
 		return billing.Order{}, billing.TopUpPriceChanged

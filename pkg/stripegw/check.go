@@ -10,7 +10,6 @@ import (
 
 	stripe "github.com/stripe/stripe-go/v76"
 
-	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/catalog"
 )
 
@@ -45,8 +44,13 @@ func (g *Gateway) Check(ctx context.Context, c *catalog.Catalog, webhookURL stri
 		if err != nil {
 			return found, g.failure(err, "show its prices")
 		}
-		found = append(found, f)
+		found = append(found, f...)
 	}
+	vanished, err := g.checkVanished(ctx, c)
+	if err != nil {
+		return found, g.failure(err, "show its prices")
+	}
+	found = append(found, vanished...)
 	if webhookURL == "" {
 		return found, nil
 	}
@@ -90,36 +94,27 @@ func checkClock(date string, now time.Time) Finding {
 	return fine("the clock agrees with Stripe's to %s", max(skew.Abs(), time.Second))
 }
 
-func (g *Gateway) checkWare(ctx context.Context, w ware) (Finding, error) {
-	const mend = "Run pointsync stripe setup."
-	p, err := g.lookUpPrice(ctx, w.item)
-	switch {
-	case err != nil:
-		return Finding{}, err
-	case p == nil:
-		return wrong(mend, "%s: no active price has the lookup key %s", w.item, billing.LookupKey(w.item)), nil
-	}
-	if difference := w.differsFrom(p); difference != "" {
-		return wrong(mend, "%s: price %s is not the catalogue's: %s", w.item, p.ID, difference), nil
-	}
-	return fine("%s: price %s, %s", w.item, p.ID, w.terms()), nil
-}
-
 func (g *Gateway) checkEndpoint(ctx context.Context, address string) ([]Finding, error) {
 	const mend = "Run pointsync stripe setup --webhook-url with this address."
-	present, err := g.endpointsAt(ctx, address)
+	all, err := g.endpoints(ctx)
 	if err != nil {
 		return nil, err
 	}
+	var found []Finding
+	if old := others(all, address); len(old) > 0 {
+		found = append(found, wrong("Disable or delete it in Stripe's dashboard, if no server answers there any more.",
+			"another webhook endpoint of ours is enabled: %s", addressesOf(old)))
+	}
+	present := endpointsAt(all, address)
 	switch len(present) {
 	case 0:
-		return []Finding{wrong(mend, "no webhook endpoint sends to %s", address)}, nil
+		return append(found, wrong(mend, "no webhook endpoint sends to %s", address)), nil
 	case 1:
 	default:
-		return []Finding{wrong("Delete all but one in Stripe's dashboard.", "%d webhook endpoints send to %s: %s", len(present), address, idsOf(present))}, nil
+		return append(found, wrong("Delete all but one in Stripe's dashboard.", "%d webhook endpoints send to %s: %s", len(present), address, idsOf(present))), nil
 	}
 	e := present[0]
-	found := []Finding{fine("webhook endpoint %s sends to %s", e.ID, address)}
+	found = append(found, fine("webhook endpoint %s sends to %s", e.ID, address))
 	if e.Status == "disabled" {
 		found = append(found, wrong(mend, "webhook endpoint %s is disabled", e.ID))
 	}

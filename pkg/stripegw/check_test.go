@@ -12,7 +12,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
-const goodPrice = `{"id":"price_1","active":true,"lookup_key":"pointsync_a","unit_amount":900,"currency":"usd","product":"pointsync_a","recurring":{"interval":"month","interval_count":1}}`
+const goodPrice = `{"id":"price_1","active":true,"lookup_key":"pointsync_a","unit_amount":900,"currency":"usd","product":"pointsync_a","recurring":{"interval":"month","interval_count":1},"metadata":{"pointsync_item":"a","pointsync_points":"1"}}`
 
 func goodEndpoint() string { return endpoint("we_1", hook, pinned, "enabled", stripegw.EventTypes...) }
 
@@ -63,6 +63,8 @@ func TestCheck(t *testing.T) {
 					answer(w, 200, `{"id":"acct_1","object":"account"}`)
 				case r.URL.Path == "/v1/account":
 					refuse(w, test.status, "invalid_request_error", "", "", "no")
+				case r.URL.Path == "/v1/products/pointsync_a":
+					answer(w, 200, `{"id":"pointsync_a","object":"product","active":true}`)
 				case r.URL.Path == "/v1/prices":
 					answer(w, 200, list(false, test.price))
 				default:

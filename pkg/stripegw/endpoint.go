@@ -45,6 +45,7 @@ type EndpointResult struct {
 	ID      string
 	Secret  string // whsec_…, only when it was created now: Stripe never shows it again
 	Changes []Change
+	Notes   []string // what was found beside it, for a person to look at
 }
 
 // EnsureEndpoint makes Stripe send our events to a URL, in the shape of stripe.APIVersion. EInvalid: not a URL.
@@ -54,38 +55,58 @@ func (g *Gateway) EnsureEndpoint(ctx context.Context, address string) (EndpointR
 	if u, err := url.Parse(address); err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
 		return EndpointResult{}, billing.Errorf(billing.EInvalid, "The webhook URL %q is not an http or https address.", address)
 	}
-	present, err := g.endpointsAt(ctx, address)
+	all, err := g.endpoints(ctx)
 	if err != nil {
 		return EndpointResult{}, g.failure(err, "show its webhook endpoints")
 	}
+	var notes []string
+	if old := others(all, address); len(old) > 0 {
+		notes = append(notes, fmt.Sprintf("another webhook endpoint of ours is enabled: %s. Disable or delete it in Stripe's dashboard, if no server answers there any more.", addressesOf(old)))
+	}
+	var result EndpointResult
+	present := endpointsAt(all, address)
 	switch len(present) {
 	case 0:
-		return g.createEndpoint(ctx, address)
+		result, err = g.createEndpoint(ctx, address)
+		result.Notes = notes
+		return result, err
 	case 1:
-		return g.mendEndpoint(ctx, present[0])
+		result, err = g.mendEndpoint(ctx, present[0])
+		result.Notes = notes
+		return result, err
 	}
-	return EndpointResult{}, billing.Errorf(billing.EConflict,
+	return EndpointResult{Notes: notes}, billing.Errorf(billing.EConflict,
 		"Stripe has %d webhook endpoints at %s (%s); delete all but one in the dashboard.", len(present), address, idsOf(present))
 }
 
-func (g *Gateway) endpointsAt(ctx context.Context, address string) ([]*stripe.WebhookEndpoint, error) {
+func (g *Gateway) endpoints(ctx context.Context) ([]*stripe.WebhookEndpoint, error) {
 	list := g.api.WebhookEndpoints.List(&stripe.WebhookEndpointListParams{ListParams: listParams(ctx)})
 	var found []*stripe.WebhookEndpoint
 	err := each(list.Iter, "webhook endpoints", func() error {
-		if e := list.WebhookEndpoint(); e.URL == address {
-			found = append(found, e)
-		}
+		found = append(found, list.WebhookEndpoint())
 		return nil
 	})
 	return found, err
 }
+
+func endpointsAt(all []*stripe.WebhookEndpoint, address string) (found []*stripe.WebhookEndpoint) {
+	for _, e := range all {
+		if e.URL == address {
+			found = append(found, e)
+		}
+	}
+	return found
+}
+
+// endpointDescription marks the endpoints that a setup makes.
+const endpointDescription = "pointsync"
 
 func (g *Gateway) createEndpoint(ctx context.Context, address string) (EndpointResult, error) {
 	params := &stripe.WebhookEndpointParams{
 		URL:           stripe.String(address),
 		APIVersion:    stripe.String(stripe.APIVersion),
 		EnabledEvents: stripe.StringSlice(EventTypes),
-		Description:   stripe.String("pointsync"),
+		Description:   stripe.String(endpointDescription),
 	}
 	params.Context = ctx
 	e, err := g.api.WebhookEndpoints.New(params)

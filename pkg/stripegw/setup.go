@@ -51,6 +51,16 @@ func (w ware) priceMetadata() map[string]string {
 	return m
 }
 
+// SmallAmounts says of which items of the catalogue the amount is below Stripe's smallest charge, and what Stripe does then.
+func SmallAmounts(c *catalog.Catalog) (notes []string) {
+	for _, w := range wares(c) {
+		if small := w.tooSmall(); small != "" && !w.retired {
+			notes = append(notes, small)
+		}
+	}
+	return notes
+}
+
 // EnsureCatalog makes Stripe's products and prices what the catalogue says, and tells what it changed: nothing on
 // the second run. Stripe's prices cannot be edited, and what was sold keeps its terms. So a price whose amount or grant changes gets
 // a successor that takes the lookup key over, and is archived; subscriptions that have it keep it. A retired item's prices are archived.

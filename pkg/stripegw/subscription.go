@@ -175,6 +175,33 @@ func (g *Gateway) VoidInvoice(ctx context.Context, id billing.InvoiceID, key str
 	return g.failure(err, "give the unpaid change up")
 }
 
+// VoidOpen gives up a subscription's open invoices, so that no one pays for what has ended. One whose payment is under way stays, and one that was
+// paid just now is left to the next sync. EStripeUnavailable, EStripeRefused.
+func (g *Gateway) VoidOpen(ctx context.Context, id billing.SubscriptionID, key string) error {
+	if err := need("the subscription", string(id)); err != nil {
+		return err
+	}
+	params := &stripe.InvoiceListParams{ListParams: listParams(ctx), Subscription: stripe.String(string(id)), Status: stripe.String("open")}
+	params.AddExpand("data.payment_intent")
+	list := g.api.Invoices.List(params)
+	var open []billing.InvoiceID
+	for list.Next() {
+		i := list.Invoice()
+		if i.PaymentIntent == nil || i.PaymentIntent.Status != stripe.PaymentIntentStatusProcessing {
+			open = append(open, billing.InvoiceID(i.ID))
+		}
+	}
+	if err := list.Err(); err != nil {
+		return g.failure(err, "show the open invoices")
+	}
+	for _, invoice := range open {
+		if err := g.VoidInvoice(ctx, invoice, key+"-"+string(invoice)); err != nil && billing.CodeOf(err) != billing.EConflict {
+			return err
+		}
+	}
+	return nil
+}
+
 func fromStripeOwed(i *stripe.Invoice) billing.OwedInvoice {
 	if i == nil {
 		return billing.OwedInvoice{}

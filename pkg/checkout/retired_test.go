@@ -1,0 +1,135 @@
+package checkout_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/checkout"
+	"github.com/pointsync/pointsync/pkg/stripegw"
+)
+
+// TestRetiredItems proves that a retired plan or pack is not sold and not changed to, that who has the plan is charged and granted as ever, and that a
+// page which was open before is still paid for and grants.
+func TestRetiredItems(t *testing.T) {
+	t.Parallel()
+	eachPlanShop(t, func(t *testing.T, s *planShop) {
+		has, other := s.subscriber("basic", 1), s.subscriber("pro", 1)
+		open := s.order(other.ID, checkout.Request{Item: "pack"})
+		for n := range s.items.Plans {
+			s.items.Plans[n].Retired = s.items.Plans[n].ID == "basic"
+		}
+		s.items.Packs[0].Retired = true
+		gateway, err := stripegw.New(stripegw.Options{Key: key, BaseURL: s.stripe, MaxRetries: -1})
+		must(t, err)
+		changes, err := gateway.EnsureCatalog(t.Context(), s.items)
+		must(t, err)
+		if len(changes) != 2 { // the two prices are archived
+			t.Errorf("setup: %q", changes)
+		}
+		for _, item := range []string{"basic", "pack"} {
+			_, _, err := s.service.Create(t.Context(), other.ID, checkout.Request{Item: item})
+			s.refused(err, billing.EInvalid)
+		}
+		_, err = s.service.Change(t.Context(), other.ID, checkout.ChangeRequest{Plan: "basic"})
+		s.refused(err, billing.EInvalid)
+		_, err = s.service.Preview(t.Context(), other.ID, checkout.ChangeRequest{Plan: "basic"})
+		s.refused(err, billing.EInvalid)
+
+		s.ask(http.MethodPost, "/v1/payment_pages/"+string(open.CheckoutID)+"/confirm", url.Values{"payment_method": {"pm_card_visa"}})
+		must(t, s.syncer.AfterChange(t.Context(), other.ID))
+		s.wants(other, "active pro", 1200+100)
+		s.advance(32 * day)
+		must(t, s.syncer.AfterChange(t.Context(), has.ID))
+		s.wants(has, "active basic", 500)
+		_, err = s.service.Cancel(t.Context(), has.ID, checkout.CancelRequest{At: billing.CancelAtPeriodEnd})
+		must(t, err)
+	})
+}
+
+// TestPageOfOtherPoints proves that no page is opened while the price at Stripe grants other points than the catalogue promises, be it of a pack or of a plan,
+// and that the order is gone with it.
+func TestPageOfOtherPoints(t *testing.T) {
+	t.Parallel()
+	eachPlanShop(t, func(t *testing.T, s *planShop) {
+		s.items.Packs[0].Points, s.items.Plans[0].Points = 90, 450
+		a := s.subscriber("pro", 1)
+		_, _, err := s.service.Create(t.Context(), a.ID, checkout.Request{Item: "pack"})
+		s.refused(err, billing.EStripeRefused)
+		_, err = s.service.Preview(t.Context(), s.subscriber("team", 1).ID, checkout.ChangeRequest{Plan: "basic", Quantity: 1})
+		must(t, err) // cheaper: at the period's end, for nothing now
+		_, err = s.service.Change(t.Context(), a.ID, checkout.ChangeRequest{Plan: "basic"})
+		s.refused(err, billing.EStripeRefused)
+		if orders, err := s.db.Orders(t.Context(), a.ID, "", 10); err != nil || len(orders) != 1 {
+			t.Errorf("%+v, %v", orders, err)
+		}
+	})
+}
+
+// TestCancelNowVoids proves that cancelling at once voids the subscription's open invoices, and none whose payment is under way, also when
+// the server is stopped after the subscription has ended.
+func TestCancelNowVoids(t *testing.T) {
+	t.Parallel()
+	eachPlanShop(t, func(t *testing.T, s *planShop) {
+		a, processing := s.subscriber("basic", 1), s.subscriber("basic", 1)
+		for _, each := range []billing.Account{a, processing} {
+			id := string(each.Subscription.ID)
+			card := s.ask(http.MethodPost, "/v1/payment_methods/pm_card_chargeCustomerFail/attach", url.Values{"customer": {string(each.CustomerID)}})["id"].(string)
+			s.ask(http.MethodPost, "/v1/subscriptions/"+id, url.Values{"default_payment_method": {card}})
+		}
+		s.advance(32 * day)
+		must(t, s.syncer.AfterChange(t.Context(), a.ID))
+		s.wants(a, "past_due basic", 500)
+		cut := s.stopBefore("/void")
+		_, err := s.service.Cancel(t.Context(), a.ID, checkout.CancelRequest{At: billing.CancelNow, Key: "end"})
+		s.refused(err, billing.EStripeUnavailable)
+		cut()
+		_, err = s.service.Cancel(t.Context(), a.ID, checkout.CancelRequest{At: billing.CancelNow, Key: "end"})
+		must(t, err)
+		same := map[any]int{}
+		for _, i := range s.of("/v1/invoices", a) {
+			same[i["status"]]++
+		}
+		if same["void"] != 1 || same["paid"] != 1 || len(same) != 2 {
+			t.Errorf("the invoices are %v", same)
+		}
+
+		must(t, s.syncer.AfterChange(t.Context(), processing.ID))
+		s.intercept(s.underWay)
+		_, err = s.service.Cancel(t.Context(), processing.ID, checkout.CancelRequest{At: billing.CancelNow})
+		s.intercept(nil)
+		must(t, err)
+		if open := s.of("/v1/invoices", processing)[0]; open["status"] != "open" {
+			t.Errorf("an invoice whose payment is under way is %v", open["status"])
+		}
+	})
+}
+
+// stopBefore lets requests to a path fail as if the server had lost its way to Stripe, until the returned function is called.
+func (s *planShop) stopBefore(end string) func() {
+	s.intercept(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost && len(r.URL.Path) > len(end) && r.URL.Path[len(r.URL.Path)-len(end):] == end {
+			w.WriteHeader(http.StatusInternalServerError)
+			fmt.Fprint(w, `{"error":{"type":"api_error"}}`)
+			return
+		}
+		s.sandbox.ServeHTTP(w, r)
+	})
+	return func() { s.intercept(nil) }
+}
+
+// underWay shows the payment of every invoice as one that a bank is asked for.
+func (s *planShop) underWay(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet || r.URL.Path != "/v1/invoices" {
+		s.sandbox.ServeHTTP(w, r)
+		return
+	}
+	answer := httptest.NewRecorder()
+	s.sandbox.ServeHTTP(answer, r)
+	w.WriteHeader(answer.Code)
+	fmt.Fprint(w, strings.ReplaceAll(answer.Body.String(), `"requires_payment_method"`, `"processing"`))
+}

@@ -1,0 +1,106 @@
+package reconcile_test
+
+import (
+	"log/slog"
+	"net/http"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/catalog"
+	"github.com/pointsync/pointsync/pkg/reconcile"
+)
+
+// carries opens the shop with another catalogue, set up at Stripe or not.
+func (w *world) carries(setUp bool, change func(c *catalog.Catalog)) {
+	w.t.Helper()
+	c := *catalog.Default()
+	c.Plans = append([]billing.Plan{}, c.Plans...)
+	change(&c)
+	if setUp {
+		_, err := w.stripe.EnsureCatalog(w.t.Context(), &c)
+		must(w.t, err)
+	}
+	w.syncer = reconcile.New(w.db, w.stripe, &c, policy, slog.New(slog.DiscardHandler))
+}
+
+// Proves that a subscriber of a plan that was re-priced to 18.00 for 1000 pays 9.00 and gets 500 as before, also where the points alone were changed,
+// and that who subscribes then gets the new ones.
+func TestRepriced(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(w *world) {
+		old, _ := w.subscriber()
+		w.carries(true, func(c *catalog.Catalog) { c.Plans[0].Amount, c.Plans[0].Points = 1800, 1000 })
+		w.renew(old)
+		w.wantPoints(old.ID, 500, 0)
+		middle, _ := w.subscriber()
+		w.wantPoints(middle.ID, 1000, 0)
+		w.carries(true, func(c *catalog.Catalog) { c.Plans[0].Amount, c.Plans[0].Points = 1800, 700 })
+		w.renew(middle)
+		w.wantPoints(middle.ID, 1000, 0)
+		newest, _ := w.subscriber()
+		w.wantPoints(newest.ID, 700, 0)
+		for _, a := range []billing.Account{old, middle, newest} {
+			w.sync(a)
+			w.wantDrift(a)
+		}
+	})
+}
+
+// Proves that a plan that vanished from the catalogue is reported and grants by its price; that one whose price carries nothing grants nothing
+// and is missed by no later sync: both renewals are granted when the item is back.
+func TestVanished(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(w *world) {
+		sold, _ := w.subscriber()
+		price, err := w.stripe.Price(w.t.Context(), "basic_monthly")
+		must(w.t, err)
+		w.ask(http.MethodPost, "/v1/prices/"+string(price), url.Values{"metadata[pointsync_points]": {"many"}})
+		a, _ := w.subscriber()
+		w.wantPoints(a.ID, 500, 0) // of the catalogue
+		w.spend(a, 500)
+		before := w.account(a.ID).Sync.InvoicesSince
+		w.carries(false, func(c *catalog.Catalog) { c.Plans = c.Plans[1:] })
+		w.renew(a)
+		w.renew(a)
+		w.sync(sold)
+		w.wantPoints(a.ID, 0, 0)
+		w.wantPoints(sold.ID, 500, 0)
+		w.wantDrift(sold, billing.DriftUnknown)
+		w.wantDrift(a, billing.DriftUnknown, billing.DriftUnknown, billing.DriftUnknown, billing.DriftUnknown) // three invoices and the subscription
+		if now := w.account(a.ID).Sync.InvoicesSince; now.After(before.Add(33 * 24 * time.Hour)) {
+			w.t.Errorf("the watermark went from %v to %v", before, now)
+		}
+		w.carries(false, func(*catalog.Catalog) {})
+		w.sync(a)
+		w.wantPoints(a.ID, 500, 0) // of the last renewal; those of the one before were replaced by it
+		if n := w.granted(a); n != 3 {
+			w.t.Errorf("%d of 3 periods were granted", n)
+		}
+		w.wantDrift(a)
+	})
+}
+
+// Proves that a renewal of 0.45, under a coupon, is carried as a debt and grants; that the renewal which collects the debt grants its own points alone;
+// and that a goodwill on the invoice takes no points away.
+func TestSmallSums(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(w *world) {
+		a, id := w.subscriber()
+		coupon := w.ask(http.MethodPost, "/v1/coupons", url.Values{"percent_off": {"95"}, "duration": {"once"}})["id"].(string)
+		w.ask(http.MethodPost, "/v1/subscriptions/"+id, url.Values{"coupon": {coupon}})
+		w.renew(a) // 5 % of 9.00 is 0.45
+		w.wantPoints(a.ID, 500, 0)
+		if owed := w.ask(http.MethodGet, "/v1/customers/"+string(a.CustomerID), nil)["balance"]; owed != 45.0 {
+			w.t.Errorf("the customer owes %v", owed)
+		}
+		w.renew(a) // 9.45 are charged
+		w.wantPoints(a.ID, 500, 0)
+		w.ask(http.MethodPost, "/v1/invoiceitems", url.Values{"customer": {string(a.CustomerID)}, "currency": {"usd"}, "amount": {"-900"}})
+		w.renew(a)
+		w.wantPoints(a.ID, 500, 0)
+		w.sync(a)
+		w.wantDrift(a)
+	})
+}
