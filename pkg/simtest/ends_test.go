@@ -43,6 +43,9 @@ func (s atStripe) periods(source string, now time.Time) (all []paidPeriod) {
 		if source != "subscription:"+b.invoice.text("subscription") || !b.period || !s.paidLate(b).IsZero() {
 			continue
 		}
+		if b.points == 0 && b.sold.rollover == 0 {
+			continue // a credit paid all of it: it grants nothing, and begins nothing
+		}
 		one := paidPeriod{from: b.from, to: b.to, rollover: b.sold.rollover, anew: b.anew, monthly: b.sold.monthly}
 		if !one.monthly {
 			all = append(all, one)
