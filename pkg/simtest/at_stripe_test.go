@@ -8,12 +8,10 @@ import (
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
-	"github.com/pointsync/pointsync/pkg/catalog"
 )
 
 // atStripe is all that Stripe has of one customer.
 type atStripe struct {
-	catalog                                                                *catalog.Catalog // for prices that do not say what they sell
 	customers, subscriptions, invoices, sessions, charges, intents, prices []object
 	packs                                                                  map[string]int64     // points that a paid session sold, by its id
 	taken                                                                  map[string]int64     // money that disputes took and have not given back, by charge
@@ -23,7 +21,6 @@ type atStripe struct {
 
 // readStripe reads everything of a user from Stripe's lists, also of customers that were deleted.
 func (w *world) readStripe(u *user) (s atStripe, err error) {
-	s.catalog = w.catalog
 	if s.customers, err = w.all("/v1/customers", url.Values{"email": {u.email}}); err != nil || len(s.customers)+len(u.customers()) == 0 {
 		return s, err
 	}
@@ -60,7 +57,7 @@ func (w *world) readStripe(u *user) (s atStripe, err error) {
 			return s, err
 		}
 		for _, line := range lines {
-			pack, _ := s.termsOf(line)
+			pack, _ := termsOf(line)
 			s.packs[session.text("id")] += pack.points * line.number("quantity")
 		}
 	}

@@ -79,17 +79,20 @@ func (w *world) disagreementWithin(ctx context.Context, u *user, now time.Time) 
 // compareLots holds every lot that Stripe's lists call for against those that there are, to the point.
 func (s atStripe) compareLots(lots []billing.Lot, now time.Time) string {
 	wanted := s.lotsDue(now)
-	missing := maps.Clone(wanted)
+	missing, spread := maps.Clone(wanted), map[string]int64{}
 	for _, lot := range lots {
 		want, ok := wanted[lot.GrantKey]
 		delete(missing, lot.GrantKey)
+		spread[want.of] += int64(lot.Granted)
 		granted, back := int64(lot.Granted), int64(lot.ClawedBack)
 		switch {
 		case !ok:
 			return fmt.Sprintf("%d points were granted for %s, which Stripe does not call paid", granted, lot.GrantKey)
 		case want.source != "" && lot.Source != want.source:
 			return fmt.Sprintf("the points of %s belong to %s and should to %s", lot.GrantKey, lot.Source, want.source)
-		case granted != want.granted && !(want.most && granted < want.granted):
+		case want.most && spread[want.of] > want.granted:
+			return fmt.Sprintf("the months of %s should come to %d points at the most and come to %d", want.of, want.granted, spread[want.of])
+		case granted != want.granted && !want.most:
 			return fmt.Sprintf("%s should have granted %d points and granted %d", lot.GrantKey, want.granted, granted)
 		case !want.most && back != min(want.back, granted-int64(lot.Expired)) && back != want.back: // what expired unused owes nobody
 			return fmt.Sprintf("of %s %d points should be clawed back and %d are", lot.GrantKey, want.back, back)

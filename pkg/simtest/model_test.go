@@ -14,7 +14,8 @@ type due struct {
 	from          time.Time  // when the period began that it was bought for
 	until         *time.Time // the lot's own end, where nothing moves it
 	monthly       bool       // one of the months of a year
-	most          bool       // granted is the most that it may be: how a change spreads over its months is not computed here
+	of            string     // the key of the change whose points are spread over months, of which this is one
+	most          bool       // granted is the most that these come to: how a change spreads over its months is not computed here
 	perhaps       bool       // it may not have been granted at all
 }
 
@@ -69,7 +70,7 @@ func (s atStripe) paidInvoices() (all []bought) {
 		}
 		owed := max(0, after-before)
 		known = max(known, after)
-		if one, ok := s.readInvoice(invoice, owed); ok && invoice.text("subscription") != "" {
+		if one, ok := readInvoice(invoice, owed); ok && invoice.text("subscription") != "" {
 			all = append(all, one)
 		}
 	}
@@ -85,13 +86,13 @@ func paidMoney(invoice object) int64 {
 }
 
 // readInvoice counts the points of a paid invoice as grants.md does, and finds its key and period. It is not ok where no line is ours.
-func (s atStripe) readInvoice(invoice object, owed int64) (b bought, ok bool) {
+func readInvoice(invoice object, owed int64) (b bought, ok bool) {
 	b.invoice = invoice
 	sum, credited, gifts := int64(0), false, int64(0)
 	id, update := invoice.text("id"), invoice.text("billing_reason") == "subscription_update"
 	var period, change object
 	for _, line := range invoice.list("lines.data") {
-		t, ours := s.termsOf(line)
+		t, ours := termsOf(line)
 		amount := line.number("amount")
 		switch {
 		case !ours && amount < 0:
@@ -112,7 +113,7 @@ func (s atStripe) readInvoice(invoice object, owed int64) (b bought, ok bool) {
 			period = laterLine(period, line)
 		}
 	}
-	b.points, b.period, b.anew = s.moneyShare(invoice, sum, owed, credited, gifts), period != nil, update && credited && period != nil
+	b.points, b.period, b.anew = moneyShare(invoice, sum, owed, credited, gifts), period != nil, update && credited && period != nil
 	b.key = "stripe:invoice:" + id + ":proration"
 	if period != nil && (!update || !credited) {
 		b.key = "stripe:invoice:" + id + ":" + period.text("id")
@@ -123,7 +124,7 @@ func (s atStripe) readInvoice(invoice object, owed int64) (b bought, ok bool) {
 	if period == nil {
 		return b, false // nothing but credits
 	}
-	b.sold, _ = s.termsOf(period)
+	b.sold, _ = termsOf(period)
 	b.from, b.to = at(period.number("period.start")), at(period.number("period.end"))
 	return b, true
 }
@@ -138,7 +139,7 @@ func laterLine(a, b object) object {
 func at(seconds int64) time.Time { return time.Unix(seconds, 0).UTC() }
 
 // moneyShare is how many of an invoice's points no credit paid for. Negative lines of the operator's are gifts.
-func (s atStripe) moneyShare(invoice object, sum, owed int64, credited bool, gifts int64) int64 {
+func moneyShare(invoice object, sum, owed int64, credited bool, gifts int64) int64 {
 	total := invoice.number("total")
 	switch {
 	case sum <= 0:

@@ -18,7 +18,7 @@ type terms struct {
 }
 
 // termsOf reads what a line or an item sells. It is not ours where its price does not name an item.
-func (s atStripe) termsOf(line object) (t terms, ours bool) {
+func termsOf(line object) (t terms, ours bool) {
 	price := func(name string) string { return line.text("price.metadata." + name) }
 	if price(billing.MetadataItem) == "" {
 		return t, false
@@ -31,21 +31,7 @@ func (s atStripe) termsOf(line object) (t terms, ours bool) {
 	if t.rollover = number(price("pointsync_rollover")); price("pointsync_rollover") == "all" {
 		t.rollover = math.MaxInt64
 	}
-	if price("pointsync_points") == "" {
-		s.fromCatalog(line, &t)
-	}
 	return t, true
-}
-
-// fromCatalog fills in what a price without terms sells.
-func (s atStripe) fromCatalog(line object, t *terms) {
-	item := itemOf(line)
-	if plan, ok := s.catalog.Plan(item); ok {
-		t.points, t.trial, t.rollover, t.monthly = int64(plan.Points), int64(plan.TrialPoints), int64(plan.Rollover), plan.GrantInterval != ""
-	}
-	if pack, ok := s.catalog.Pack(item); ok {
-		t.points = int64(pack.Points)
-	}
 }
 
 func number(text string) int64 {
@@ -94,7 +80,7 @@ func (s atStripe) priceThen(intent object) (t terms, known bool) {
 	for _, price := range s.prices {
 		made := price.number("created")
 		if price.text("metadata."+billing.MetadataItem) == intent.text("metadata."+billing.MetadataItem) && made > newest && made <= intent.number("created") {
-			t, known = s.termsOf(object{"price": map[string]any(price)})
+			t, known = termsOf(object{"price": map[string]any(price)})
 			newest = made
 		}
 	}

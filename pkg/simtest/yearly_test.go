@@ -7,13 +7,13 @@ import (
 
 // addMonths adds the months of a year that was paid and whose points come month by month: each that has begun, while the subscription and
 // some of the money are there. What a credit took is taken from the first months. Of what a change bought for the rest of a year it only
-// says how much that is at the most.
+// says to how much its months come at the most.
 func (s atStripe) addMonths(lots map[string]due, b bought, lot due, now time.Time) {
 	ended, over := s.ends()[lot.source]
 	back, amount := s.moneyBack(b.key)
 	lot.monthly = true
 	if !b.period {
-		lot.most, lot.perhaps = true, true
+		lot.most, lot.perhaps, lot.of = true, true, b.key
 		for n := range 13 {
 			lots[monthKey(b.key, n)] = lot
 		}
