@@ -68,3 +68,20 @@ func TestOneAccountForOneEmail(t *testing.T) {
 		}
 	})
 }
+
+// TestEmailLengths proves that an address of the longest length is taken, and one of a letter more is not: in front of the @, and in all.
+func TestEmailLengths(t *testing.T) {
+	t.Parallel()
+	label := strings.Repeat("b", 63) + "."
+	domain := label + label + label
+	domain += strings.Repeat("b", maxEmail-len("a@")-len(domain))
+	local := strings.Repeat("a", maxLocalPart)
+	for email, code := range map[string]billing.Code{
+		local + "@example.com": "", local + "a@example.com": billing.EInvalid,
+		"a@" + domain: "", "aa@" + domain: billing.EInvalid,
+	} {
+		if got, err := NormalizeEmail(email); billing.CodeOf(err) != code || code == "" && got != email {
+			t.Errorf("%d and %d letters: got %q, %v", strings.Index(email, "@"), len(email), got, err)
+		}
+	}
+}

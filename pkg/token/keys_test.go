@@ -86,3 +86,12 @@ func TestErrBadKeys(t *testing.T) {
 		})
 	}
 }
+
+// Proves that the refusal of a list says which of its keys is no key, counted from one.
+func TestErrBadKeyIsNamed(t *testing.T) {
+	t.Parallel()
+	_, err := token.ParseKeys(token.GenerateKey("a") + ",nokey")
+	if err == nil || !strings.Contains(err.Error(), "signing key 2 ") {
+		t.Errorf("got %v, want the second key named", err)
+	}
+}

@@ -127,3 +127,16 @@ func inUTC(c token.Claims) token.Claims {
 	}
 	return c
 }
+
+// Proves that the token of an account on which nothing has happened yet is valid: no points, and the version 0.
+func TestFreshAccount(t *testing.T) {
+	t.Parallel()
+	i := newIssuer(t, token.GenerateKey(kid), at(epoch))
+	raw, _, err := i.Mint(billing.Account{ID: "acc_1"}, "ses_1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := i.Parse(raw); err != nil || got.Version != 0 || got.Points != 0 || got.Subscription != nil {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}
