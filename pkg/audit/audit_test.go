@@ -203,7 +203,7 @@ func steps(t *testing.T, db *store.DB, replicas int) billing.AuditRun {
 	var group sync.WaitGroup
 	for range replicas {
 		group.Go(func() {
-			if err := audit.Step(context.Background(), db, slog.New(slog.DiscardHandler)); err != nil {
+			if err := audit.Step(context.Background(), db, func(context.Context) error { return nil }, slog.New(slog.DiscardHandler)); err != nil {
 				t.Error(err)
 			}
 		})

@@ -52,6 +52,32 @@ func (c *Comparison) Account(ctx context.Context, id billing.AccountID) (r Compa
 	return r
 }
 
+// lookAgain compares and repairs the suspects of a batch once more, as far as the batch got, and counts what both looks found. Where it is cut
+// off, the batch is looked at again from its beginning.
+func (c *Comparison) lookAgain(ctx context.Context, suspects []Compared, after billing.AccountID, out looked, again Wait, log *slog.Logger) (looked, error) {
+	if len(suspects) == 0 {
+		return out, nil
+	}
+	if err := again(ctx); err != nil {
+		return looked{last: after}, nil
+	}
+	repairs := *c
+	repairs.Repair = true
+	for _, first := range suspects {
+		if first.Account > out.last {
+			continue // the next step looks at it
+		}
+		second := repairs.Account(ctx, first.Account)
+		if ctx.Err() != nil {
+			return looked{last: after}, nil
+		}
+		second.Found = both(first.Found, second.Found, func(d billing.Drift) billing.Drift { d.Detail = ""; return d })
+		second.log(ctx, log)
+		out.findings += len(second.Found)
+	}
+	return out, nil
+}
+
 // wait keeps the pace. These are real seconds: Stripe's limits know no other clock.
 func (c *Comparison) wait(ctx context.Context) error {
 	pause := time.NewTimer(time.Until(c.next))

@@ -40,11 +40,11 @@ type looked struct {
 	done               bool // there are no more
 }
 
-// Step does the next piece of the periodic audit, and notes how far it has come.
-func Step(ctx context.Context, db *store.DB, log *slog.Logger) error {
+// Step does the next piece of the periodic audit, and notes how far it has come. again waits between two looks: see Twice.
+func Step(ctx context.Context, db *store.DB, again Wait, log *slog.Logger) error {
 	w := walk{kind: billing.RunAudit, every: auditEvery, batches: auditBatches, size: BatchSize}
 	w.look = func(ctx context.Context, after billing.AccountID, limit int) (looked, error) {
-		b, err := Next(ctx, db, after, limit)
+		b, err := Twice(ctx, db, after, limit, again)
 		for _, v := range b.Violations {
 			log.ErrorContext(ctx, "a rule that always holds is broken", "account", v.Account, "rule", v.Rule, "detail", v.Detail)
 		}
@@ -53,11 +53,13 @@ func Step(ctx context.Context, db *store.DB, log *slog.Logger) error {
 	return w.step(ctx, db)
 }
 
-// StepDrift does the next piece of the periodic comparison with Stripe, which repairs what it can, and notes how far it has come.
-func StepDrift(ctx context.Context, db *store.DB, syncer *reconcile.Syncer, log *slog.Logger) error {
+// StepDrift does the next piece of the periodic comparison with Stripe, which repairs what it can, and notes how far it has come. A difference
+// counts, and is told and repaired, where it is there at a second look as well; again waits between the two.
+func StepDrift(ctx context.Context, db *store.DB, syncer *reconcile.Syncer, again Wait, log *slog.Logger) error {
 	w := walk{kind: billing.RunDrift, every: driftEvery, batches: 1, size: driftBatch}
 	w.look = func(ctx context.Context, after billing.AccountID, limit int) (looked, error) {
-		c := Comparison{DB: db, Syncer: syncer, Repair: true, Pace: driftPace, LeaveWaiting: true}
+		c := Comparison{DB: db, Syncer: syncer, Pace: driftPace, LeaveWaiting: true}
+		var suspects []Compared
 		out := looked{last: after}
 		ids, err := db.CustomerAccounts(ctx, after, limit)
 		if err != nil {
@@ -69,20 +71,24 @@ func StepDrift(ctx context.Context, db *store.DB, syncer *reconcile.Syncer, log 
 			if ctx.Err() != nil {
 				return out, nil // the next step looks at this account
 			}
-			r.log(ctx, log)
+			if len(r.Found) > 0 {
+				suspects = append(suspects, r)
+			} else {
+				r.log(ctx, log)
+			}
 			held++
 			switch {
 			case billing.CodeOf(r.Err) == billing.EStripeUnavailable:
-				if silent++; silent == stripeAway {
-					return out, nil // and at all of these
+				if silent++; silent == stripeAway { // and at all of these
+					return c.lookAgain(ctx, suspects, after, out, again, log)
 				}
 			case r.LeftOut && silent > 0: // it does not show that Stripe answers
 			default:
-				out.accounts, out.findings, out.last, held, silent = out.accounts+held, out.findings+len(r.Found), id, 0, 0
+				out.accounts, out.last, held, silent = out.accounts+held, id, 0, 0
 			}
 		}
 		out.done = len(ids) < limit && held == 0
-		return out, nil
+		return c.lookAgain(ctx, suspects, after, out, again, log)
 	}
 	return w.step(ctx, db)
 }

@@ -18,7 +18,7 @@ func TestPeriodicDrift(t *testing.T) {
 	eachWorld(t, func(w *world) {
 		step := func() billing.AuditRun {
 			w.t.Helper()
-			must(w.t, audit.StepDrift(context.Background(), w.db, w.syncer, slog.New(slog.DiscardHandler)))
+			must(w.t, audit.StepDrift(context.Background(), w.db, w.syncer, func(context.Context) error { return nil }, slog.New(slog.DiscardHandler)))
 			run, err := w.db.AuditRun(context.Background(), billing.RunDrift)
 			must(w.t, err)
 			return run

@@ -51,7 +51,7 @@ type auditWorker struct {
 
 // Work does one step of the audit.
 func (w *auditWorker) Work(ctx context.Context, _ *river.Job[auditArgs]) error {
-	return audit.Step(ctx, w.db, w.log)
+	return audit.Step(ctx, w.db, audit.AMoment, w.log)
 }
 
 type driftArgs struct{}
@@ -70,5 +70,5 @@ func (*driftWorker) Timeout(*river.Job[driftArgs]) time.Duration { return driftT
 
 // Work does one step of the comparison with Stripe.
 func (w *driftWorker) Work(ctx context.Context, _ *river.Job[driftArgs]) error {
-	return audit.StepDrift(ctx, w.db, w.syncer, w.log)
+	return audit.StepDrift(ctx, w.db, w.syncer, audit.AMoment, w.log)
 }

@@ -1,0 +1,57 @@
+package audit
+
+import (
+	"context"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/store"
+)
+
+// Wait lets time pass between two looks at one thing. It returns an error when the context ends first.
+type Wait func(ctx context.Context) error
+
+// secondLook is how long the walks wait before they believe what they found: a sync, a job or an event that was under way has ended then, also
+// where somebody moved the clock by a month. A step with both looks stays below a job's timeout.
+const secondLook = 12 * time.Second
+
+// AMoment is the Wait of a running server.
+func AMoment(ctx context.Context) error {
+	pause := time.NewTimer(secondLook)
+	defer pause.Stop()
+	select {
+	case <-pause.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Twice is Next, and where that found something it looks again after a while: what both looks found is broken, the rest was under way. Errors: the
+// database's, and the context's.
+func Twice(ctx context.Context, db *store.DB, after billing.AccountID, limit int, again Wait) (Batch, error) {
+	first, err := Next(ctx, db, after, limit)
+	if err != nil || len(first.Violations) == 0 {
+		return first, err
+	}
+	if err := again(ctx); err != nil {
+		return Batch{}, err
+	}
+	second, err := Next(ctx, db, after, limit)
+	first.Violations = both(first.Violations, second.Violations, func(v billing.Violation) billing.Violation { v.Detail = ""; return v })
+	return first, err
+}
+
+// both returns what is in the second list and, by its key, in the first as well.
+func both[T any, K comparable](first, second []T, key func(T) K) (in []T) {
+	seen := map[K]bool{}
+	for _, f := range first {
+		seen[key(f)] = true
+	}
+	for _, s := range second {
+		if seen[key(s)] {
+			in = append(in, s)
+		}
+	}
+	return in
+}
