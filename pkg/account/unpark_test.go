@@ -1,0 +1,144 @@
+package account
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/store"
+	"github.com/pointsync/pointsync/pkg/store/storetest"
+)
+
+// park lets an account's grants wait, as a sync does.
+func park(t *testing.T, db *store.DB, id billing.AccountID, customer billing.CustomerID) {
+	t.Helper()
+	must(t, db.InTx(t.Context(), func(tx *store.Tx) error {
+		a, err := tx.LockAccount(t.Context(), id)
+		if err != nil {
+			return err
+		}
+		if customer != "" {
+			if err := tx.SetCustomer(t.Context(), id, customer); err != nil {
+				return err
+			}
+		}
+		a.Parking = billing.Parking{At: &tx.Now, Reason: "too many grants"}
+		return tx.SaveParking(t.Context(), a)
+	}))
+}
+
+// Proves that unparking approves what waits and makes it due now, once for each key: a repeat changes nothing, another reason under the key is refused,
+// and an account that is not parked is a conflict that leaves the key unused. It is noted who did it, and why.
+func TestUnpark(t *testing.T) {
+	t.Parallel()
+	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
+		a, admin := storetest.NewAccount(t, db), storetest.NewAccount(t, db)
+		u := Unparking{By: admin.ID, Reason: "a school", Key: "u1"}
+		if _, err := Unpark(t.Context(), db, a.ID, u); billing.CodeOf(err) != billing.EConflict {
+			t.Errorf("an account that is not parked: %v", err)
+		}
+		if _, err := Unpark(t.Context(), db, "acc_nobody", u); billing.CodeOf(err) != billing.ENotFound {
+			t.Errorf("an account that is not there: %v", err)
+		}
+		park(t, db, a.ID, "")
+		clock.Advance(time.Minute)
+		if replayed, err := Unpark(t.Context(), db, a.ID, u); err != nil || replayed {
+			t.Fatalf("replayed %v, %v", replayed, err)
+		}
+		check := func(what string) {
+			t.Helper()
+			now, err := db.Account(t.Context(), a.ID)
+			must(t, err)
+			p, due := now.Parking, now.Sync.NextGrantAt
+			if p.At != nil || !p.Approved || p.EndedAt == nil || !p.EndedAt.Equal(clock.Now()) || due == nil || !due.Equal(clock.Now()) {
+				t.Errorf("%s: %+v, due %v, want it approved at %s", what, p, due, clock.Now())
+			}
+		}
+		check("unparked")
+		if replayed, err := Unpark(t.Context(), db, a.ID, u); err != nil || !replayed {
+			t.Errorf("the repeat: replayed %v, %v", replayed, err)
+		}
+		check("repeated")
+		other := u
+		other.Reason = "another school"
+		if _, err := Unpark(t.Context(), db, a.ID, other); billing.CodeOf(err) != billing.EKeyReused {
+			t.Errorf("another reason under the key: %v", err)
+		}
+		if _, err := Unpark(t.Context(), db, a.ID, Unparking{Reason: "by hand"}); billing.CodeOf(err) != billing.EConflict {
+			t.Errorf("a second one without a key: %v", err)
+		}
+		park(t, db, a.ID, "")
+		if replayed, err := Unpark(t.Context(), db, a.ID, Unparking{Reason: "by hand"}); err != nil || replayed {
+			t.Errorf("from the command line: replayed %v, %v", replayed, err)
+		}
+		must(t, db.InTx(t.Context(), func(tx *store.Tx) error {
+			done, used, err := tx.AdminActionByKey(t.Context(), a.ID, "u1")
+			if err == nil && (!used || done.AdminID != admin.ID || done.Action != billing.ActionUnpark || done.Reason != "a school") {
+				t.Errorf("noted: %+v, %v", done, used)
+			}
+			return err
+		}))
+	})
+}
+
+// Proves that unparking by way of the service syncs at once, so that what waited is there when it returns: a yearly plan that grants 500 points a month,
+// of which one month has begun. A repeat answers the account as it is.
+func TestUnparkSyncs(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		s, _, customer := yearly(t, db, time.Now)
+		a := storetest.NewAccount(t, db)
+		park(t, db, a.ID, customer)
+		for n, replays := range []bool{false, true} {
+			got, replayed, err := s.Unpark(t.Context(), a.ID, Unparking{Reason: "looked at", Key: "k"})
+			if err != nil || replayed != replays || got.ID != a.ID || got.Available != 500 {
+				t.Errorf("call %d: %d points of %q, replayed %v, %v", n+1, got.Available, got.ID, replayed, err)
+			}
+		}
+	})
+}
+
+// Proves that who follows an account hears of its changes and of the login's end, that a login which has ended cannot follow, and that a watch that was
+// refused is not counted.
+func TestFollow(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		s := newService(t, db)
+		c := holder(t, s, db)
+		w, err := s.Follow(t.Context(), c)
+		must(t, err)
+		a, err := db.Account(t.Context(), c.Account)
+		must(t, err)
+		w.Tell(a.Version)
+		_, err = s.Adjust(t.Context(), "", c.Account, Adjustment{Action: billing.ActionGrant, Amount: 1, Reason: "news", Key: "news"})
+		must(t, err)
+		hears(t, w)
+		if w.Ended() || s.Followers() != 1 {
+			t.Errorf("ended %v, %d followers", w.Ended(), s.Followers())
+		}
+		w.Tell(a.Version + 1)
+		must(t, db.InTx(t.Context(), func(tx *store.Tx) error { return tx.RevokeLogin(context.Background(), c.Login) }))
+		for !w.Ended() {
+			hears(t, w)
+		}
+		if other, err := s.Follow(t.Context(), c); billing.CodeOf(err) != billing.EUnauthorized || other != nil || s.Followers() != 1 {
+			t.Errorf("by a login that has ended: %v, %d followers", err, s.Followers())
+		}
+		w.Close()
+		w.Close()
+		if s.Followers() != 0 {
+			t.Errorf("%d followers after the end", s.Followers())
+		}
+	})
+}
+
+// hears waits until a follower is signalled.
+func hears(t *testing.T, w *Watch) {
+	t.Helper()
+	select {
+	case <-w.News:
+	case <-time.After(time.Minute):
+		t.Fatal("nothing was heard in a minute")
+	}
+}
