@@ -72,6 +72,13 @@ func TestTold(t *testing.T) {
 			d.Entry["id"] != string(entry.ID) || d.Entry["amount"] != -10.0 || d.Entry["balance_after"] != 990.0 || d.Entry["hold_id"] != nil {
 			t.Errorf("a spend is told as %s", sent[1].Body)
 		}
+		var captured struct {
+			Data struct{ Entry map[string]any }
+		}
+		must(t, json.Unmarshal([]byte(sent[2].Body), &captured))
+		if captured.Data.Entry["hold_id"] != string(held.Hold.ID) {
+			t.Errorf("a capture is told as %s", sent[2].Body)
+		}
 		for _, d := range sent {
 			if d.Status != billing.DeliveryPending || d.AccountID != id || d.Attempts != 0 {
 				t.Errorf("%+v", d)
@@ -227,6 +234,48 @@ func TestToldOfTopUps(t *testing.T) {
 		body := o.sent(w)[0].Body
 		if !strings.Contains(body, `"top_up":{"status":"needs_attention","reason":"disputed","pack":"pack_100","quantity":1,"amount":500,"currency":"usd"}`) {
 			t.Errorf("told %s", body)
+		}
+	})
+}
+
+// Proves what is told of a subscription: its window, its end, what is to come of it and since when nothing is collected, each where there is one and null
+// where there is none.
+func TestToldOfSubscriptions(t *testing.T) {
+	t.Parallel()
+	eachOffice(t, func(o *office) {
+		w := o.add("https://example.com/hook", billing.OutSubscriptionChanged)
+		id, now := o.account(0), o.db.Now()
+		at := func(d time.Duration) *time.Time { v := now.Add(d); return &v }
+		plain := billing.Subscription{ID: "sub_1", Plan: "basic", Status: billing.SubActive, Quantity: 1, CurrentPeriodStart: now, CurrentPeriodEnd: *at(time.Hour)}
+		full := plain
+		full.Window = &billing.Window{From: now, Until: *at(time.Hour)}
+		full.EndsAt, full.CancelAtPeriodEnd = at(time.Hour), true
+		full.Scheduled = &billing.ScheduledChange{Plan: "pro", Quantity: 2, At: *at(time.Hour)}
+		full.CollectionPaused = &billing.CollectionPause{Until: at(2 * time.Hour)}
+		for _, s := range []billing.Subscription{plain, full} {
+			o.change(id, func(ctx context.Context, tx *store.Tx, a billing.Account) error {
+				a.Subscription = &s
+				return tx.SaveSubscription(ctx, a)
+			})
+		}
+		text := func(t *time.Time) string { return t.Format(time.RFC3339Nano) }
+		want := [][]string{
+			{`"from":null`, `"until":null`, `"ends_at":null`, `"scheduled_change":null`, `"collection_paused":null`, `"cancel_at_period_end":false`, `"plan":"basic"`},
+			{
+				`"from":"` + text(&now), `"until":"` + text(at(time.Hour)), `"ends_at":"` + text(at(time.Hour)), `"cancel_at_period_end":true`,
+				`"scheduled_change":{"plan":"pro","quantity":2,"at":"` + text(at(time.Hour)), `"collection_paused":{"until":"` + text(at(2*time.Hour)),
+			},
+		}
+		sent := o.sent(w)
+		if len(sent) != len(want) {
+			t.Fatalf("told %d times, want %d", len(sent), len(want))
+		}
+		for n, parts := range want {
+			for _, part := range parts {
+				if !strings.Contains(sent[n].Body, part) {
+					t.Errorf("told as %s, want %s in it", sent[n].Body, part)
+				}
+			}
 		}
 	})
 }
