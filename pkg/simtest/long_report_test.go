@@ -29,6 +29,14 @@ func (l *long) report() {
 	l.must(file.Close())
 }
 
+// longReported are the verbs of which the report says how often they came up: those that tell a story of several steps.
+var longReported = []string{
+	"change the plan in the draft hour", "hold over a renewal", "pay for a renewal after the end", "pay an open invoice", "renew by debit",
+	"subscribe by debit", "change the plan by debit", "be refused a change before the end", "be given an end by an operator",
+	"be given a schedule by an operator", "have a trial moved", "have the collection paused", "owe pennies", "undo a top-up",
+	"subscribe elsewhere", "be forgotten at Stripe",
+}
+
 func (l *long) figures() (lines [][2]string) {
 	add := func(what string, format string, args ...any) {
 		lines = append(lines, [2]string{what, fmt.Sprintf(format, args...)})
@@ -54,6 +62,9 @@ func (l *long) figures() (lines [][2]string) {
 	add("syncs", "%d applied, %d outrun, %d failed, %d cut off", l.count1("SELECT count(*) FROM syncs WHERE outcome = 'applied'"),
 		l.count1("SELECT count(*) FROM syncs WHERE outcome = 'outrun'"), l.count1("SELECT count(*) FROM syncs WHERE outcome = 'failed'"),
 		l.count1("SELECT count(*) FROM syncs WHERE outcome IS NULL OR outcome = ''"))
+	for _, verb := range longReported {
+		add("users: "+verb, "%d times", l.did[verb])
+	}
 	add("users checked in the middle", "%d times; all of them at the end", l.checked)
 	add("users compared with Stripe in the middle", "%d times; all of them at the end", l.compared)
 	add("under faults", "%s", l.played.Round(time.Second))

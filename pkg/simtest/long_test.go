@@ -64,6 +64,7 @@ type long struct {
 	steps             int
 	checked, compared int // looks at one user in the middle, and comparisons of one with Stripe
 	syncer            *reconcile.Syncer
+	byEmail           map[string]*user
 	played            time.Duration
 	settled           settled
 	heap              uint64 // the most that this process held, sandbox included, in bytes
@@ -78,6 +79,10 @@ func newLong(t *testing.T, s size, dialect store.Dialect) *long {
 	l.must(err)
 	l.opened = l.now()
 	l.askForEverything()
+	l.byEmail = map[string]*user{}
+	for _, u := range l.users {
+		l.byEmail[u.email] = u
+	}
 	l.enrol()
 	l.lost.Store(true)
 	for kind, share := range longFaults {
@@ -186,6 +191,9 @@ func (l *long) lines() (lines []func()) {
 		l.joined++
 		lines = append(lines, func() { u.join(r) })
 	}
+	if before > 0 {
+		lines = append(lines, l.invoiceLines()...)
+	}
 	who := map[int]bool{}
 	for range (before + 19) / 20 {
 		who[l.r.IntN(before)] = true
@@ -198,6 +206,7 @@ func (l *long) lines() (lines []func()) {
 			for range steps {
 				verb := pick(r, userVerbs)
 				l.note(u.number, "%s", verb.name)
+				l.doing(verb.name)
 				verb.do(u, r)
 			}
 		})

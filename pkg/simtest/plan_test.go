@@ -30,6 +30,31 @@ func TestPlan(t *testing.T) {
 	}
 }
 
+// TestVerbsOfCI proves that the 25 seeds of `make sim` bring every verb several times, on each database. Those of one user in one
+// run are few, so a verb that is rarer than this is a verb that is not tried.
+func TestVerbsOfCI(t *testing.T) {
+	t.Parallel()
+	const often = 4
+	drawn := map[string]int{}
+	for seed := range uint64(25) {
+		for _, s := range slices.Concat(makePlan(size{seed + 1, 4, 60})...) {
+			drawn[s.verb]++
+		}
+	}
+	var names []string
+	for _, verb := range userVerbs {
+		names = append(names, verb.name)
+	}
+	for _, verb := range worldVerbs {
+		names = append(names, verb.name)
+	}
+	for _, name := range names {
+		if t.Logf("%4d %s", drawn[name], name); drawn[name] < often {
+			t.Errorf("%q comes up %d times in 25 seeds, and should %d times", name, drawn[name], often)
+		}
+	}
+}
+
 // size says how large a simulation is, and which one.
 type size struct {
 	seed         uint64

@@ -91,9 +91,13 @@ func (u *user) failRenewal(r *rand.Rand) (object, bool) {
 
 // payAfterEnd pays the invoice of a renewal that failed, once the subscription was cancelled: the points live one period from then.
 func (u *user) payAfterEnd(r *rand.Rand) {
-	if _, ok := u.failRenewal(r); !ok {
-		return
+	if _, ok := u.failRenewal(r); ok {
+		u.endAndPay(r)
 	}
+}
+
+// endAndPay ends the subscription, and pays what is open after that.
+func (u *user) endAndPay(r *rand.Rand) {
 	if r.IntN(3) == 0 {
 		u.askFor(u.wish("/subscription/cancel", map[string]any{"at": "now"}))
 	} else {

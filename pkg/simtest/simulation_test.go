@@ -146,7 +146,15 @@ func (w *world) do(s step) {
 	if s.number < 0 {
 		table = opening
 	}
+	w.doing(s.verb)
 	find(table, s.verb)(w.users[s.user], s.rand())
+}
+
+// doing counts what users do.
+func (w *world) doing(verb string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.did[verb]++
 }
 
 const (

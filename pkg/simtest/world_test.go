@@ -63,6 +63,7 @@ type world struct {
 	mu         sync.Mutex
 	notes      map[int][]note // the last of each user, and of the world
 	noted      int
+	did        map[string]int // how often each verb of a user was done
 	violations []violation
 	struck     map[string]int64 // how often faults of each kind have struck
 	current    string           // the wave that runs
@@ -106,7 +107,7 @@ func newWorld(t testing.TB, s size, dialect store.Dialect, wires bool) *world {
 // the users.
 func newShop(t testing.TB, s size, dialect store.Dialect, databaseURL string) *world {
 	t.Helper()
-	w := &world{t: t, ctx: t.Context(), size: s, dialect: dialect, struck: map[string]int64{}, http: &http.Client{
+	w := &world{t: t, ctx: t.Context(), size: s, dialect: dialect, struck: map[string]int64{}, did: map[string]int{}, http: &http.Client{
 		Transport: &http.Transport{DisableKeepAlives: true}, // one connection for each try, and no tries of its own
 	}, dashboard: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}, notes: map[int][]note{}}
 	local, err := sandbox.New(sandbox.Options{Couriers: couriers})
