@@ -435,6 +435,27 @@ func (e SubscriptionCancelRequestAt) Valid() bool {
 	}
 }
 
+// Defines values for SubscriptionChangedPayment.
+const (
+	Invoiced   SubscriptionChangedPayment = "invoiced"
+	Processing SubscriptionChangedPayment = "processing"
+	Settled    SubscriptionChangedPayment = "settled"
+)
+
+// Valid indicates whether the value is a known member of the SubscriptionChangedPayment enum.
+func (e SubscriptionChangedPayment) Valid() bool {
+	switch e {
+	case Invoiced:
+		return true
+	case Processing:
+		return true
+	case Settled:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for SubscriptionPreviewEffect.
 const (
 	SubscriptionPreviewEffectNow       SubscriptionPreviewEffect = "now"
@@ -1273,12 +1294,22 @@ type SubscriptionChangeRequest struct {
 
 // SubscriptionChanged defines model for SubscriptionChanged.
 type SubscriptionChanged struct {
-	Points Points `json:"points"`
+	// Payment What the change waits for. `settled`: nothing. `processing`: it is made, and the customer's bank has not answered yet. `invoiced`: it
+	// is made, and an invoice was sent. Its points come when it is paid; a repeat under the same key says how it stands.
+	Payment SubscriptionChangedPayment `json:"payment"`
+
+	// PaymentUrl Stripe's page of an invoice that was sent; null for none.
+	PaymentUrl *string `json:"payment_url"`
+	Points     Points  `json:"points"`
 
 	// Subscription Null when there never was one.
 	Subscription *Subscription `json:"subscription"`
 	Token        string        `json:"token"`
 }
+
+// SubscriptionChangedPayment What the change waits for. `settled`: nothing. `processing`: it is made, and the customer's bank has not answered yet. `invoiced`: it
+// is made, and an invoice was sent. Its points come when it is paid; a repeat under the same key says how it stands.
+type SubscriptionChangedPayment string
 
 // SubscriptionPreview defines model for SubscriptionPreview.
 type SubscriptionPreview struct {

@@ -65,9 +65,14 @@ func (s *server) changed(ctx context.Context, c checkout.Changed, err error) (Su
 		return SubscriptionChanged{}, err
 	}
 	token, err := s.accounts.Mint(ctx, c.Account, caller(ctx))
-	return SubscriptionChanged{
+	body := SubscriptionChanged{
 		Subscription: toAPISubscription(c.Account.Subscription), Points: toAPIPoints(c.Account.Balance), Token: token,
-	}, err
+		Payment: SubscriptionChangedPayment(c.Payment),
+	}
+	if c.PaymentURL != "" {
+		body.PaymentUrl = &c.PaymentURL
+	}
+	return body, err
 }
 
 func replayed(c checkout.Changed) *bool {

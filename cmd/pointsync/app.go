@@ -72,10 +72,14 @@ func newApp(ctx context.Context, p parts) (_ *app, err error) {
 		return nil, err
 	}
 	a.syncer = reconcile.New(a.db, a.stripe, p.catalog, policyOf(c), p.log)
+	sales := checkout.New(a.db, a.stripe, p.catalog, a.syncer, c.AllowedOrigins)
 	topUps := checkout.NewTopUps(a.db, a.stripe, p.catalog, a.syncer, c.TopUpCoolOff, p.log)
 	a.inbox, err = inbox.New(inbox.Options{
 		DB: a.db, Stripe: a.stripe, Syncer: a.syncer, Secrets: reveal(c.WebhookSecrets), Livemode: c.Live(), Local: c.LocalWebhooks, Log: p.log, BackfillInterval: c.Backfill,
-		Chores: []inbox.Chore{{Name: "top_up", Every: checkout.TopUpInterval, Do: topUps.Run}},
+		Chores: []inbox.Chore{
+			{Name: "top_up", Every: checkout.TopUpInterval, Do: topUps.Run},
+			{Name: "changes", Every: checkout.ChangeInterval, Do: sales.FollowChanges},
+		},
 	})
 	if err != nil {
 		return nil, err
@@ -85,7 +89,7 @@ func newApp(ctx context.Context, p parts) (_ *app, err error) {
 		return nil, err
 	}
 	a.handler, err = api.New(api.Options{
-		DB: a.db, Accounts: a.accounts, Checkout: checkout.New(a.db, a.stripe, p.catalog, a.syncer, c.AllowedOrigins), TopUps: topUps,
+		DB: a.db, Accounts: a.accounts, Checkout: sales, TopUps: topUps,
 		Inbox: a.inbox, Post: outbox.NewPost(a.db, c.LocalWebhooks), LowPoints: billing.Points(c.LowPoints),
 		Tokens: tokens, Catalog: p.catalog, Origins: c.AllowedOrigins, Shop: p.shop, SandboxURL: p.sandboxURL, Leaving: a.leaving, Log: p.log,
 	})

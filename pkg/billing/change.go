@@ -59,27 +59,35 @@ type SubscriptionChange struct {
 	EndedAt     *time.Time
 }
 
-// ChangeSteps are the requests that a change makes of Stripe, in this order. They are written down before the first one and never
-// decided again, so that whoever takes a change up asks for the same.
+// ChangeSteps are the requests that a change makes of Stripe. They are written down before the first one and never decided again, so that
+// whoever takes a change up asks for the same. The order: Void; then the action; and only when that is paid what it replaces is taken back.
 type ChangeSteps struct {
 	Subscription  SubscriptionID
 	Void          InvoiceID    `json:",omitempty"` // of an earlier change that waits for its payment: it is given up
-	Release       ScheduleID   `json:",omitempty"` // of an earlier change at the period's end: it is taken back
-	Uncancel      bool         `json:",omitempty"` // an end with the period
-	Undate        bool         `json:",omitempty"` // an end at a date
+	Schedule      ScheduleID   `json:",omitempty"` // that is there, for an action to rewrite
+	Release       ScheduleID   `json:",omitempty"` // a schedule is taken back
+	Uncancel      bool         `json:",omitempty"` // an end with the period is taken back
+	Undate        bool         `json:",omitempty"` // an end at a date is taken back
+	Unpause       bool         `json:",omitempty"` // a pause of the collection is taken back
+	CanceledAt    int64        `json:",omitempty"` // when the end was decided that is taken back, in seconds: a later one stays
 	Action        ChangeAction `json:",omitempty"`
 	Item          string       `json:",omitempty"` // si_…
 	Price         PriceID      `json:",omitempty"`
 	Quantity      int64        `json:",omitempty"`
+	PeriodEnd     int64        `json:",omitempty"` // seconds, for an action at the period's end
 	ProrationDate int64        `json:",omitempty"` // seconds; 0 for the time at which Stripe is asked
 }
+
+// Replaces reports whether a change takes something back once its action is done.
+func (s ChangeSteps) Replaces() bool { return s.Release != "" || s.Uncancel || s.Undate || s.Unpause }
 
 // ChangeAction is the last step of a change.
 type ChangeAction string
 
 const (
 	ActionNone      ChangeAction = ""           // the steps before it were all
-	ActionCharge    ChangeAction = "charge"     // other items now, invoiced at once
+	ActionCharge    ChangeAction = "charge"     // other items as soon as they are paid, invoiced at once
+	ActionInvoice   ChangeAction = "invoice"    // other items now, invoiced at once and paid later: by bank debit, or by an invoice that is sent
 	ActionSwap      ChangeAction = "swap"       // other items now, at no charge: a trial
 	ActionSchedule  ChangeAction = "schedule"   // other items at the period's end
 	ActionCancel    ChangeAction = "cancel"     // at the period's end
@@ -87,8 +95,9 @@ const (
 	ActionRestart   ChangeAction = "resume"     // a paused subscription bills again
 )
 
-// OwedInvoice is an invoice and the page at Stripe where its customer can pay it.
+// OwedInvoice is an invoice that is not paid, and the page at Stripe where its customer can pay it.
 type OwedInvoice struct {
-	ID  InvoiceID
-	URL string
+	ID     InvoiceID
+	URL    string
+	Status ChangeStatus // of a change that waits for it: unpaid, processing or invoiced
 }

@@ -20,6 +20,8 @@ const (
 	changePatience = 45 * time.Second
 	// changeLife is how long a change can be taken up: Stripe forgets idempotency keys after a day.
 	changeLife = 23 * time.Hour
+	// lookInterval is how long a change waits for its payment until a job looks at Stripe, where no sync has seen the invoice before.
+	lookInterval = time.Hour
 )
 
 // ChangeRequest asks for another plan or quantity. Key is the caller's Idempotency-Key, "" for none.
@@ -36,10 +38,21 @@ type CancelRequest struct {
 	Key string
 }
 
-// Changed is the account after a change. Replayed says that the key had its effect before.
+// Payment is what a change that Stripe has made waits for.
+type Payment string
+
+const (
+	PaymentSettled    Payment = "settled"    // it is paid, or nothing was due
+	PaymentProcessing Payment = "processing" // a bank was asked and has not answered
+	PaymentInvoiced   Payment = "invoiced"   // an invoice was sent
+)
+
+// Changed is the account after a change. Replayed reports that the key had its effect before.
 type Changed struct {
-	Account  billing.Account
-	Replayed bool
+	Account    billing.Account
+	Payment    Payment
+	PaymentURL string // of an invoice that was sent, "" for none
+	Replayed   bool
 }
 
 // PaymentRequired is a change that waits until the customer has paid an invoice at Stripe. URL is "" where there is no such page.
@@ -90,10 +103,10 @@ func (s *Service) perform(ctx context.Context, draft billing.SubscriptionChange,
 			return Changed{}, err
 		}
 	}
-	switch c.Status {
-	case billing.ChangePending:
+	switch {
+	case c.Status == billing.ChangePending:
 		c, err = s.carryOut(ctx, c)
-	case billing.ChangeUnpaid:
+	case c.Status.Waiting():
 		c, err = s.lookAtPayment(ctx, c)
 	}
 	if err != nil {
@@ -102,8 +115,15 @@ func (s *Service) perform(ctx context.Context, draft billing.SubscriptionChange,
 	if err := outcome(c); err != nil {
 		return Changed{}, err
 	}
-	a, err := ledger.Current(ctx, s.db, c.AccountID)
-	return Changed{Account: a, Replayed: replayed}, err
+	to := Changed{Payment: PaymentSettled, Replayed: replayed}
+	switch c.Status {
+	case billing.ChangeProcessing:
+		to.Payment = PaymentProcessing
+	case billing.ChangeInvoiced:
+		to.Payment, to.PaymentURL = PaymentInvoiced, c.Owed.URL
+	}
+	to.Account, err = ledger.Current(ctx, s.db, c.AccountID)
+	return to, err
 }
 
 // claimChange finds the change that the key was first used for, or writes a new one down, of which an account has one at a time.
@@ -119,7 +139,7 @@ func (s *Service) claimChange(ctx context.Context, draft billing.SubscriptionCha
 			}
 			if ok {
 				replayed = true
-				if c, err = takeUp(ctx, tx, known, draft); err != nil || c.Status == billing.ChangeDone || c.Status == billing.ChangeFailed {
+				if c, err = takeUp(ctx, tx, known, draft); err != nil || c.Status.Decided() {
 					return err
 				}
 				return takeRequest(ctx, tx, draft.AccountID, billing.RequestSubscription)

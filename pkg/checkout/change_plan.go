@@ -12,13 +12,14 @@ import (
 // previewLife is how long the date of a preview holds, and with it the amount that it said.
 const previewLife = 10 * time.Minute
 
-// view is what a change is decided by: the subscription as Stripe has it.
+// view is what a change is decided by: the subscription as Stripe has it, and whether an earlier change of it is made and not paid.
 type view struct {
 	terms stripegw.Terms
+	owes  bool
 	now   time.Time
 }
 
-// look syncs an account and answers its subscription as Stripe has it now. Errors: EConflict where there is none, ETooMany, EStripeUnavailable,
+// look syncs an account and returns its subscription as Stripe has it now. Errors: EConflict where there is none, ETooMany, EStripeUnavailable,
 // EStripeRefused.
 func (s *Service) look(ctx context.Context, id billing.AccountID) (v view, err error) {
 	outcome, err := s.syncer.ForChange(ctx, id)
@@ -38,8 +39,31 @@ func (s *Service) look(ctx context.Context, id billing.AccountID) (v view, err e
 	if a.Subscription == nil {
 		return v, billing.Errorf(billing.EConflict, "This account has no subscription. Buy one (POST /checkout).")
 	}
-	terms, err := s.stripe.Subscription(ctx, a.Subscription.ID)
-	return view{terms: terms, now: s.db.Now()}, err
+	if v.owes, err = s.owesForChange(ctx, id); err != nil {
+		return v, err
+	}
+	v.now = s.db.Now()
+	v.terms, err = s.stripe.Subscription(ctx, a.Subscription.ID)
+	return v, err
+}
+
+// owesForChange reports whether a change that Stripe has made is still not paid.
+func (s *Service) owesForChange(ctx context.Context, id billing.AccountID) (bool, error) {
+	waiting, err := s.db.WaitingChanges(ctx, id)
+	if err != nil {
+		return false, err
+	}
+	owes := false
+	for _, c := range waiting {
+		if c.Status == billing.ChangeUnpaid { // Stripe has not made it, or says itself that it is past due
+			continue
+		}
+		if c, err = s.lookAtPayment(ctx, c); err != nil {
+			return false, err
+		}
+		owes = owes || c.Status == billing.ChangeProcessing || c.Status == billing.ChangeInvoiced
+	}
+	return owes, nil
 }
 
 // wantedPlan finds what is asked for in the catalogue.
@@ -87,7 +111,7 @@ func decideMove(v view, plan billing.Plan, r ChangeRequest) (m move, err error) 
 	interval, now := intervalDays[plan.Interval], intervalDays[t.Interval]*t.IntervalCount
 	switch {
 	case plan.ID == t.Item && m.quantity == t.Quantity:
-		if t.Schedule == "" && t.Waiting == "" {
+		if t.Scheduled == nil && !t.Pending {
 			return m, billing.Errorf(billing.EConflict, "The subscription is of this plan and quantity already. If it is to end, POST /subscription/resume keeps it.")
 		}
 		m.action = billing.ActionNone // what is under way is taken back
@@ -95,10 +119,28 @@ func decideMove(v view, plan billing.Plan, r ChangeRequest) (m move, err error) 
 		m.action = billing.ActionSwap
 	case interval < now, interval == now && plan.Amount*m.quantity < t.UnitAmount*t.Quantity:
 		m.action = billing.ActionSchedule
+	case t.PaysLater:
+		m.action = billing.ActionInvoice
 	default:
 		m.action = billing.ActionCharge
 	}
+	if m.action == billing.ActionCharge || m.action == billing.ActionInvoice {
+		return m, chargeable(v)
+	}
 	return m, nil
+}
+
+// chargeable refuses a charge beside one that is under way, and where collection is paused. Errors: EConflict.
+func chargeable(v view) error {
+	switch {
+	case v.terms.UnderWay:
+		return billing.Errorf(billing.EConflict, "A payment of the subscription is under way. Ask again when the bank has answered, which may take days.")
+	case v.owes:
+		return billing.Errorf(billing.EConflict, "The change before this one is not paid yet. Ask again when it is.")
+	case v.terms.CollectionPaused != nil:
+		return billing.Errorf(billing.EConflict, "The collection of payments is paused. Resume it (POST /subscription/resume) first.")
+	}
+	return nil
 }
 
 // intervalDays compares intervals; it measures nothing.
@@ -124,19 +166,25 @@ func changeable(status billing.SubscriptionStatus) error {
 	return billing.Errorf(billing.EConflict, "%s", why)
 }
 
-// planChange is the steps to another plan or quantity. What was to come before, by a schedule, a cancellation or an unpaid change, goes first.
+// planChange is the steps to another plan or quantity. What was to come before, by a schedule or a cancellation, is replaced: by what is
+// charged as soon as that is paid.
 func (s *Service) planChange(ctx context.Context, v view, plan billing.Plan, r ChangeRequest) (billing.ChangeSteps, error) {
 	m, err := decideMove(v, plan, r)
 	if err != nil {
 		return billing.ChangeSteps{}, err
 	}
-	steps := takeBack(v.terms)
+	steps := replacing(v.terms)
 	steps.Action = m.action
-	if m.action == billing.ActionNone {
+	switch m.action {
+	case billing.ActionNone:
 		steps.Uncancel, steps.Undate = false, false
 		return steps, nil
-	}
-	if m.action == billing.ActionCharge {
+	case billing.ActionSchedule:
+		if steps.Schedule, steps.Release = steps.Release, ""; steps.Schedule != "" { // its end is rewritten with it
+			steps.Uncancel, steps.Undate = false, false
+		}
+		steps.PeriodEnd = v.terms.CurrentPeriodEnd.Unix()
+	case billing.ActionCharge, billing.ActionInvoice:
 		if steps.ProrationDate, err = prorationDate(v, r.ProrationDate); err != nil {
 			return steps, err
 		}
@@ -158,21 +206,28 @@ func prorationDate(v view, seconds int64) (int64, error) {
 	return seconds, nil
 }
 
-// takeBack is the steps that leave a subscription as it is, with nothing to come.
-func takeBack(t stripegw.Terms) billing.ChangeSteps {
-	return billing.ChangeSteps{Subscription: t.ID, Void: t.Waiting, Release: t.Schedule, Uncancel: t.Cancels, Undate: t.HasEndDate}
+// replacing is the steps that leave a subscription as it is, with nothing to come.
+func replacing(t stripegw.Terms) billing.ChangeSteps {
+	steps := billing.ChangeSteps{Subscription: t.ID, Release: t.Schedule, Uncancel: t.Cancels, Undate: t.HasEndDate}
+	if t.Pending {
+		steps.Void = t.Owes.ID
+	}
+	if t.CanceledAt != nil {
+		steps.CanceledAt = t.CanceledAt.Unix()
+	}
+	return steps
 }
 
+// planCancel is the steps to the end. An end with the period replaces a later one, and never an earlier one.
 func planCancel(v view, at billing.CancelTime) (billing.ChangeSteps, error) {
 	t := v.terms
-	steps := takeBack(t)
-	steps.Uncancel, steps.Undate = false, false
+	steps := billing.ChangeSteps{Subscription: t.ID, Void: replacing(t).Void}
 	switch t.Status {
 	case billing.SubCanceled, billing.SubIncompleteExpired:
 		return steps, billing.Errorf(billing.EConflict, "The subscription has ended already.")
 	}
 	if at == billing.CancelNow {
-		steps.Release, steps.Action = "", billing.ActionCancelNow // a schedule ends with its subscription
+		steps.Action = billing.ActionCancelNow // a schedule ends with its subscription
 		return steps, nil
 	}
 	switch t.Status {
@@ -180,23 +235,24 @@ func planCancel(v view, at billing.CancelTime) (billing.ChangeSteps, error) {
 	default:
 		return steps, billing.Errorf(billing.EConflict, "The subscription is %s: it has no period to end with. Cancel it now ({\"at\": \"now\"}).", t.Status)
 	}
-	if t.EndsAt != nil && !t.EndsAt.After(t.CurrentPeriodEnd) { // an earlier end is never moved outwards
+	if t.EndsAt != nil && !t.EndsAt.After(t.CurrentPeriodEnd) {
 		return steps, billing.Errorf(billing.EConflict, "The subscription ends on %s already.", t.EndsAt.UTC().Format(time.RFC3339))
 	}
-	steps.Action = billing.ActionCancel
+	steps.Action, steps.Schedule, steps.PeriodEnd = billing.ActionCancel, t.Schedule, t.CurrentPeriodEnd.Unix()
 	return steps, nil
 }
 
+// planResume is the steps to going on: with nothing to come, and with payments collected.
 func planResume(v view) (billing.ChangeSteps, error) {
 	t := v.terms
-	steps := takeBack(t)
-	steps.Void = ""
+	steps := replacing(t)
+	steps.Void, steps.Unpause = "", t.CollectionPaused != nil
 	switch {
-	case t.Status == billing.SubPaused:
-		steps.Action = billing.ActionRestart
 	case t.Status == billing.SubCanceled, t.Status == billing.SubIncompleteExpired:
 		return steps, billing.Errorf(billing.EConflict, "The subscription has ended and cannot be resumed. Subscribe anew (POST /checkout).")
-	case steps.Release == "" && !steps.Uncancel && !steps.Undate:
+	case t.Status == billing.SubPaused:
+		steps.Action = billing.ActionRestart
+	case !steps.Replaces():
 		return steps, billing.Errorf(billing.EConflict, "There is nothing to resume: the subscription goes on as it is.")
 	}
 	return steps, nil

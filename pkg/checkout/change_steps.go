@@ -1,6 +1,7 @@
 package checkout
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -24,51 +25,103 @@ func (s *Service) carryOut(ctx context.Context, c billing.SubscriptionChange) (b
 	return s.settleChange(ctx, c, owed, failure)
 }
 
-// askFor makes the requests of a change, in their order. Each of them has one effect however often it is made.
+// askFor makes the requests of a change, in their order. Each of them has one effect however often it is made. What the change replaces is
+// taken back last, and not while the change is unpaid: nothing that a customer has arranged is given up before the money is there.
 func (s *Service) askFor(ctx context.Context, c billing.SubscriptionChange) (owed billing.OwedInvoice, err error) {
 	steps := c.Steps
-	key := func(step string) string { return "change-" + string(c.ID) + "-" + step }
 	if steps.Void != "" {
-		if err := s.stripe.VoidInvoice(ctx, steps.Void, key("void")); err != nil {
+		if err := s.stripe.VoidInvoice(ctx, steps.Void, stepKey(c, "void")); err != nil {
 			return owed, err
 		}
 	}
-	if steps.Release != "" {
-		if err := s.stripe.ReleaseSchedule(ctx, steps.Release, key("release")); err != nil {
+	if steps.Action == billing.ActionSchedule { // free, and no end can be changed while a schedule leads the subscription
+		if err := s.replace(ctx, c); err != nil {
 			return owed, err
 		}
 	}
-	if steps.Uncancel {
-		if err := s.stripe.KeepSubscription(ctx, steps.Subscription, key("keep")); err != nil {
-			return owed, err
-		}
+	if owed, err = s.act(ctx, c); err != nil || owed.ID != "" || steps.Action == billing.ActionSchedule {
+		return owed, err
 	}
-	if steps.Undate {
-		if err := s.stripe.KeepPastDate(ctx, steps.Subscription, key("keep")); err != nil {
-			return owed, err
-		}
-	}
+	return owed, s.replace(ctx, c)
+}
+
+// stepKey is the idempotency key of one request of a change.
+func stepKey(c billing.SubscriptionChange, step string) string {
+	return "change-" + string(c.ID) + "-" + step
+}
+
+// act makes the request of a change's action, and returns the invoice that is not paid by it.
+func (s *Service) act(ctx context.Context, c billing.SubscriptionChange) (owed billing.OwedInvoice, err error) {
+	steps, key := c.Steps, stepKey(c, string(c.Steps.Action))
 	item := stripegw.NewItem{
-		Subscription: steps.Subscription, Item: steps.Item, Price: steps.Price, Quantity: steps.Quantity, ProrationDate: steps.ProrationDate,
-		Key: key(string(steps.Action)),
+		Subscription: steps.Subscription, Item: steps.Item, Price: steps.Price, Quantity: steps.Quantity, ProrationDate: steps.ProrationDate, Key: key,
 	}
 	switch steps.Action {
 	case billing.ActionCharge:
 		return s.stripe.ChargeItem(ctx, item)
+	case billing.ActionInvoice:
+		return s.stripe.InvoiceItem(ctx, item)
 	case billing.ActionSwap:
-		err = s.stripe.SwapItem(ctx, item)
+		return owed, s.stripe.SwapItem(ctx, item)
 	case billing.ActionSchedule:
-		err = s.stripe.ScheduleItem(ctx, item)
+		return owed, s.stripe.ScheduleItem(ctx, item, steps.Schedule, steps.PeriodEnd)
 	case billing.ActionCancel:
-		err = s.stripe.CancelAtPeriodEnd(ctx, steps.Subscription, item.Key)
-	case billing.ActionCancelNow:
-		if err = s.stripe.CancelNow(ctx, steps.Subscription, item.Key); err == nil {
-			err = s.stripe.VoidOpen(ctx, steps.Subscription, key("void-open"))
+		if steps.Schedule != "" {
+			return owed, s.stripe.EndScheduled(ctx, steps.Schedule, steps.PeriodEnd, key)
 		}
+		return owed, s.stripe.CancelAtPeriodEnd(ctx, steps.Subscription, key)
+	case billing.ActionCancelNow:
+		if err := s.stripe.CancelNow(ctx, steps.Subscription, key); err != nil {
+			return owed, err
+		}
+		return owed, s.stripe.VoidOpen(ctx, steps.Subscription, stepKey(c, "void-open"))
 	case billing.ActionRestart:
-		return s.stripe.RestartSubscription(ctx, steps.Subscription, item.Key)
+		return s.stripe.RestartSubscription(ctx, steps.Subscription, key)
 	}
-	return owed, err
+	return owed, nil
+}
+
+// replace takes back what a change takes the place of.
+func (s *Service) replace(ctx context.Context, c billing.SubscriptionChange) error {
+	steps := c.Steps
+	if steps.Release != "" {
+		if err := s.stripe.ReleaseSchedule(ctx, steps.Release, stepKey(c, "release")); err != nil {
+			return err
+		}
+	}
+	if steps.Uncancel {
+		if err := s.stripe.KeepSubscription(ctx, steps.Subscription, stepKey(c, "keep")); err != nil {
+			return err
+		}
+	}
+	if steps.Undate {
+		if err := s.stripe.KeepPastDate(ctx, steps.Subscription, stepKey(c, "keep")); err != nil {
+			return err
+		}
+	}
+	if steps.Unpause {
+		return s.stripe.CollectAgain(ctx, steps.Subscription, stepKey(c, "collect"))
+	}
+	return nil
+}
+
+// replaceLate is replace some time after the change was asked for. An end that was decided since is another one, and stays.
+func (s *Service) replaceLate(ctx context.Context, c billing.SubscriptionChange) error {
+	if !c.Steps.Replaces() {
+		return nil
+	}
+	t, err := s.stripe.Subscription(ctx, c.Steps.Subscription)
+	if err != nil || !t.Status.Live() {
+		return err
+	}
+	left := *c.Steps
+	same := t.CanceledAt != nil && t.CanceledAt.Unix() == left.CanceledAt
+	left.Uncancel, left.Undate = left.Uncancel && same && t.Cancels, left.Undate && same && t.HasEndDate
+	if t.Schedule != left.Release {
+		left.Release = ""
+	}
+	c.Steps = &left
+	return s.replace(ctx, c)
 }
 
 // definite says whether an error means that asking again would bring nothing else.
@@ -83,7 +136,7 @@ func definite(err error) bool {
 // settleChange writes down what came of a change, unless a request beside this one has.
 func (s *Service) settleChange(ctx context.Context, c billing.SubscriptionChange, owed billing.OwedInvoice, failure error) (billing.SubscriptionChange, error) {
 	err := s.inChange(ctx, c, func(tx *store.Tx, now *billing.SubscriptionChange) error {
-		if now.Status != billing.ChangePending && now.Status != billing.ChangeUnpaid {
+		if now.Status.Decided() {
 			return nil
 		}
 		now.Owed = owed
@@ -93,37 +146,45 @@ func (s *Service) settleChange(ctx context.Context, c billing.SubscriptionChange
 	return c, err
 }
 
-// end closes a change: failed, unpaid where an invoice is owed, else done.
+// end closes a change: failed, waiting where an invoice is owed, else done.
 func end(c *billing.SubscriptionChange, now time.Time, failure error) {
-	c.Status, c.EndedAt, c.Problem, c.Detail = billing.ChangeDone, &now, "", ""
+	c.Status, c.EndedAt, c.LookAt, c.Problem, c.Detail = billing.ChangeDone, &now, nil, "", ""
 	var refused *billing.Error
 	switch {
 	case errors.As(failure, &refused):
 		c.Status, c.Problem, c.Detail = billing.ChangeFailed, refused.Code, refused.Message
 	case c.Owed.ID != "":
-		c.Status = billing.ChangeUnpaid
+		c.Status = cmp.Or(c.Owed.Status, billing.ChangeUnpaid)
+		c.LookAt = new(now.Add(lookInterval))
 	}
 }
 
-// lookAtPayment says of a change that waited for a payment when it was last looked at how it stands now.
+// lookAtPayment says of a change that waited for a payment when it was last looked at how it stands now. One that is paid takes back what it
+// replaces.
 func (s *Service) lookAtPayment(ctx context.Context, c billing.SubscriptionChange) (billing.SubscriptionChange, error) {
 	owed, status, err := s.stripe.Owed(ctx, c.Owed.ID)
 	if err != nil {
 		return c, err
 	}
+	var failure error
 	switch status {
 	case "paid":
 		owed = billing.OwedInvoice{}
-		if err := s.syncer.AfterChange(ctx, c.AccountID); err != nil {
+		if err := s.replaceLate(ctx, c); err != nil {
 			return c, err
 		}
 	case "void", "uncollectible":
-		err = billing.Errorf(billing.EConflict, "This change was not paid for in time, or another one took its place. Ask again under another key.")
+		failure = billing.Errorf(billing.EConflict, "This change was not paid for in time, or another one took its place. Ask again under another key.")
 	}
-	return s.settleChange(ctx, c, owed, err)
+	if owed.ID == "" || owed.Status != c.Status {
+		if err := s.syncer.AfterChange(ctx, c.AccountID); err != nil {
+			return c, err
+		}
+	}
+	return s.settleChange(ctx, c, owed, failure)
 }
 
-// outcome is the error that a change which is not done is answered with, nil where it is.
+// outcome is the error that a change which is not done is answered with, nil where it is, or is made and paid later.
 func outcome(c billing.SubscriptionChange) error {
 	switch c.Status {
 	case billing.ChangeFailed:
@@ -133,8 +194,11 @@ func outcome(c billing.SubscriptionChange) error {
 		}
 		return failure
 	case billing.ChangeUnpaid:
-		return &PaymentRequired{URL: c.Owed.URL, Cause: billing.Errorf(billing.EPaymentRequired,
-			"The payment was refused or has to be confirmed, so the subscription is as it was. Pay at payment_url, and the change is made.")}
+		text := "The payment was refused or has to be confirmed, so the subscription is as it was. Pay at payment_url, and the change is made."
+		if c.Steps != nil && c.Steps.Action == billing.ActionInvoice {
+			text = "The change is made, and its payment failed: its points come when it is paid. Pay at payment_url."
+		}
+		return &PaymentRequired{URL: c.Owed.URL, Cause: billing.Errorf(billing.EPaymentRequired, "%s", text)}
 	}
 	return nil
 }

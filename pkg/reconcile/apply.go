@@ -51,6 +51,9 @@ func (s *Syncer) apply(ctx context.Context, t billing.Ticket, decided Decision) 
 				return err
 			}
 		}
+		if err := tx.WakeChanges(ctx, a.ID, d.Decided, d.Open); err != nil {
+			return err
+		}
 		if d.UsesTrial && a.TrialUsedAt == nil {
 			if err := tx.UseTrial(ctx, a.ID); err != nil {
 				return err

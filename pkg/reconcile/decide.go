@@ -21,6 +21,7 @@ type Input struct {
 // keyed by the business fact, the rest is absolute.
 type Decision struct {
 	Subscription  *billing.Subscription // nil when there never was one
+	Decided, Open []billing.InvoiceID   // of changes of the subscription: paid or given up, and not yet
 	UsesTrial     bool                  // the account has had a subscription: no later one begins with a trial
 	InvoicesSince *time.Time
 	NextGrantAt   *time.Time // when the next points fall due that are paid for already
@@ -53,6 +54,7 @@ func (r Refund) due(l billing.Lot) billing.Points {
 func Decide(in Input) Decision {
 	d := Decision{InvoicesSince: in.Account.Sync.InvoicesSince}
 	d.decideSubscription(in)
+	d.sortChanges(in)
 	d.decideInvoices(in)
 	d.decideOrders(in)
 	d.decideRefunds(in)

@@ -52,6 +52,21 @@ func (d *Decision) decideSubscription(in Input) {
 	}
 }
 
+// sortChanges notes which invoices of changes are decided: a change that waits for one is looked at then.
+func (d *Decision) sortChanges(in Input) {
+	for _, i := range in.Picture.Invoices {
+		switch {
+		case i.BillingReason != "subscription_update":
+		case i.Status == "open":
+			d.Open = append(d.Open, i.ID)
+		case i.Status != "draft":
+			d.Decided = append(d.Decided, i.ID)
+		}
+	}
+	slices.Sort(d.Open)
+	slices.Sort(d.Decided)
+}
+
 // rank orders subscriptions by how far they are paid: a newer one that waits for its first payment must not hide one that is paid.
 func rank(s billing.StripeSubscription, in Input) int {
 	switch s.Status {

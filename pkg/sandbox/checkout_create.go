@@ -101,7 +101,7 @@ func (c *call) sessionCustomer() (*customer, error) {
 	return c.customerAt(id, "customer")
 }
 
-// sessionTypes reads by what a session may be paid: by card, unless it says otherwise.
+// sessionTypes reads by what a session may be paid: unless it says otherwise, by card and what the settings offer.
 func (c *call) sessionTypes(currency string) ([]string, error) {
 	types := c.p.Texts("payment_method_types")
 	for i, kind := range types {
@@ -110,7 +110,7 @@ func (c *call) sessionTypes(currency string) ([]string, error) {
 		}
 	}
 	if len(types) == 0 {
-		types = []string{"card"}
+		types = c.offeredTypes(currency)
 	}
 	return types, checkDebitCurrency(types, currency, "payment_method_types")
 }

@@ -97,7 +97,7 @@ func (s *Sandbox) postCheckout(out http.ResponseWriter, r *http.Request) {
 		var method *paymentMethod
 		if session.needsCard() {
 			var err error
-			if method, name, err = w.enteredWay(session, entered, kept.debit); err != nil {
+			if method, name, err = w.enteredWay(session.PaymentMethodTypes, entered, kept.debit); err != nil {
 				return err
 			}
 		}

@@ -45,7 +45,7 @@ func (w *world) checkoutView(session *checkoutSession, action string, kept entry
 		view.Subtotal = money(*session.AmountSubtotal, currency)
 	}
 	if !view.NoCard {
-		view.Debit = kept.debit.form(session)
+		view.Debit = kept.debit.form(session.PaymentMethodTypes)
 	}
 	if holder := w.Customers.get(string(session.Customer)); holder != nil && holder.Email != "" {
 		view.Email, view.EmailFixed = string(holder.Email), true

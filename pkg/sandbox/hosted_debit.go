@@ -25,20 +25,20 @@ func readDebit(form url.Values) enteredDebit {
 	return enteredDebit{form.Get("way") == "debit", plainIBAN(form.Get("iban")), strings.TrimSpace(form.Get("holder"))}
 }
 
-// form answers the bank account's part of a session's page.
-func (d enteredDebit) form(s *checkoutSession) pages.DebitForm {
+// form answers the bank account's part of a page that takes some kinds of payment methods.
+func (d enteredDebit) form(types []string) pages.DebitForm {
 	return pages.DebitForm{
-		Offered: slices.Contains(s.PaymentMethodTypes, "sepa_debit"),
-		Only:    !slices.Contains(s.PaymentMethodTypes, "card"),
+		Offered: slices.Contains(types, "sepa_debit"),
+		Only:    !slices.Contains(types, "card"),
 		Chosen:  d.chosen,
 		Holder:  d.holder,
 	}
 }
 
 // enteredWay makes a payment method of what was typed, a card or a bank account, and answers whose it is.
-func (w *world) enteredWay(s *checkoutSession, card enteredCard, debit enteredDebit) (*paymentMethod, string, error) {
+func (w *world) enteredWay(types []string, card enteredCard, debit enteredDebit) (*paymentMethod, string, error) {
 	switch {
-	case !debit.chosen || !slices.Contains(s.PaymentMethodTypes, "sepa_debit"):
+	case !debit.chosen || !slices.Contains(types, "sepa_debit"):
 		made, err := w.enteredMethod(card)
 		return made, card.name, err
 	case !validIBAN(debit.iban):

@@ -19,7 +19,7 @@ func invoicePath(i *invoice) string { return "/i/" + i.ID }
 
 // showInvoice is the hosted page of a finalized invoice.
 func (s *Sandbox) showInvoice(out http.ResponseWriter, r *http.Request) {
-	s.invoicePage(out, r, func(*world, *invoice) error { return nil }, pages.CardForm{})
+	s.invoicePage(out, r, func(*world, *invoice) error { return nil }, entry{})
 }
 
 // postInvoice is that page's form, and the bank's question's.
@@ -29,7 +29,7 @@ func (s *Sandbox) postInvoice(out http.ResponseWriter, r *http.Request) {
 		s.message(out, http.StatusBadRequest, pages.MessageView{Title: "That did not work", Text: "The form could not be read."})
 		return
 	}
-	answer, entered := r.PostForm.Get("challenge"), readCard(r.PostForm)
+	answer, entered, debit := r.PostForm.Get("challenge"), readCard(r.PostForm), readDebit(r.PostForm)
 	s.invoicePage(out, r, func(w *world, i *invoice) error {
 		if !i.payable() {
 			return nil
@@ -37,7 +37,7 @@ func (s *Sandbox) postInvoice(out http.ResponseWriter, r *http.Request) {
 		if answer != "" {
 			return w.answerForInvoice(i, answer == "accept")
 		}
-		method, err := w.enteredMethod(entered)
+		method, _, err := w.enteredWay(w.offeredTypes(i.Currency), entered, debit)
 		if err != nil {
 			return err
 		}
@@ -45,7 +45,7 @@ func (s *Sandbox) postInvoice(out http.ResponseWriter, r *http.Request) {
 			w.attach(method, w.Customers.get(i.Customer))
 		}
 		return asError(w.payInvoice(i, method, onSession))
-	}, pages.CardForm{Name: entered.name, Expiry: r.PostForm.Get("exp")})
+	}, entry{card: pages.CardForm{Name: entered.name, Expiry: r.PostForm.Get("exp")}, debit: debit})
 }
 
 // asError keeps a refusal that is nil from becoming an error that is not.
@@ -72,8 +72,8 @@ func (w *world) answerForInvoice(i *invoice, accepted bool) error {
 }
 
 // invoicePage does a piece of work on an invoice and draws how it stands then: to be paid, before the bank's question,
-// or done with.
-func (s *Sandbox) invoicePage(out http.ResponseWriter, r *http.Request, work func(*world, *invoice) error, kept pages.CardForm) {
+// in the bank's hands, or done with.
+func (s *Sandbox) invoicePage(out http.ResponseWriter, r *http.Request, work func(*world, *invoice) error, kept entry) {
 	status, page := http.StatusOK, func(io.Writer) error { return nil }
 	err := s.inWorld(cause{}, func(w *world) error {
 		found := w.Invoices.get(r.PathValue("invoice"))
@@ -86,6 +86,9 @@ func (s *Sandbox) invoicePage(out http.ResponseWriter, r *http.Request, work fun
 		switch {
 		case !found.payable():
 			view := pages.MessageView{Title: "Invoice " + string(found.Number), Text: money(found.Total, found.Currency) + ". This invoice is " + found.Status + "."}
+			page = func(to io.Writer) error { return pages.Message(to, view) }
+		case intent.Status == "processing":
+			view := pages.MessageView{Title: "Invoice " + string(found.Number), Text: money(found.Total, found.Currency) + ". The bank has been asked and has not answered yet."}
 			page = func(to io.Writer) error { return pages.Message(to, view) }
 		case intent.Status == "requires_action" && failure == nil:
 			view := pages.ChallengeView{
@@ -112,13 +115,14 @@ func (s *Sandbox) invoicePage(out http.ResponseWriter, r *http.Request, work fun
 	s.draw(out, status, page)
 }
 
-func (w *world) invoiceView(i *invoice, action string, kept pages.CardForm) pages.CheckoutView {
+func (w *world) invoiceView(i *invoice, action string, kept entry) pages.CheckoutView {
 	view := pages.CheckoutView{
 		Merchant:   accountName,
 		Total:      money(i.AmountRemaining, i.Currency),
 		Email:      string(i.CustomerEmail),
 		EmailFixed: true,
-		Card:       kept,
+		Card:       kept.card,
+		Debit:      kept.debit.form(w.offeredTypes(i.Currency)),
 		Action:     action,
 		TestCards:  suggestions,
 	}

@@ -15,6 +15,14 @@ func typesFor(currency string) []string {
 	return []string{"card"}
 }
 
+// offeredTypes answers what a hosted page takes for a currency where no request says so: what the account has switched on.
+func (w *world) offeredTypes(currency string) []string {
+	if w.Settings.OffersDebit {
+		return typesFor(currency)
+	}
+	return []string{"card"}
+}
+
 // describedMethod makes the payment method that a request describes; at names the parameter that does, "" for the
 // request itself.
 func (c *call) describedMethod(p spec.Params, at string) (made *paymentMethod, err error) {

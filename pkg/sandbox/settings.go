@@ -6,11 +6,13 @@ import (
 	"time"
 )
 
-// settings are what an account decides once, in Stripe's dashboard, about renewals that fail, and how long banks take.
+// settings are what an account decides once, in Stripe's dashboard, about renewals that fail and about
+// bank debits, and how long banks take.
 type settings struct {
 	AfterLastRetry string          // cancel, unpaid or past_due
 	RetrySchedule  []time.Duration // how long to wait before each retry
 	DebitTakes     time.Duration   // how long a bank takes over a debit; 0: bankHour
+	OffersDebit    bool            // pages take bank debits as well, where a request names no kinds of payment methods
 }
 
 // mostRetries and longestRetry bound what the control accepts; Stripe's own schedules are shorter.
@@ -46,7 +48,7 @@ func (s *settings) shown() map[string]any {
 	for _, wait := range s.RetrySchedule {
 		days = append(days, wait.Hours()/24)
 	}
-	return map[string]any{"after_last_retry": s.AfterLastRetry, "retry_days": days, "debit_hours": float64(s.debitSeconds()) / 3600}
+	return map[string]any{"after_last_retry": s.AfterLastRetry, "retry_days": days, "debit_hours": float64(s.debitSeconds()) / 3600, "bank_debit": s.OffersDebit}
 }
 
 // debitSeconds is how long a bank takes over a debit.
@@ -67,6 +69,7 @@ func (s *Sandbox) changeSettings(out http.ResponseWriter, r *http.Request) {
 		AfterLastRetry *string    `json:"after_last_retry"`
 		RetryDays      *[]float64 `json:"retry_days"`
 		DebitHours     *float64   `json:"debit_hours"`
+		BankDebit      *bool      `json:"bank_debit"`
 	}
 	s.control(out, r, &wish, func(w *world) (any, error) {
 		changed := w.Settings
@@ -93,6 +96,9 @@ func (s *Sandbox) changeSettings(out http.ResponseWriter, r *http.Request) {
 			if *hours > longestDebit || changed.DebitTakes < time.Second {
 				return nil, invalid("debit_hours", "debit_hours must be at least a second and at most %d hours.", longestDebit)
 			}
+		}
+		if wish.BankDebit != nil {
+			changed.OffersDebit = *wish.BankDebit
 		}
 		w.Settings = changed
 		return w.Settings.shown(), nil

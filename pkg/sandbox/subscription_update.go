@@ -1,5 +1,10 @@
 package sandbox
 
+import (
+	"maps"
+	"slices"
+)
+
 // subscriptionChange is what an update asks for, read and checked.
 type subscriptionChange struct {
 	terms  terms
@@ -19,6 +24,9 @@ func updateSubscription(c *call) (any, error) {
 	}
 	holder := c.Customers.get(s.Customer)
 	if err := c.checkDates(s); err != nil {
+		return nil, err
+	}
+	if err := c.checkPending(s, holder); err != nil {
 		return nil, err
 	}
 	wish, err := c.readChange(s, holder)
@@ -72,6 +80,34 @@ func (c *call) checkDates(s *subscription) error {
 		return err
 	}
 	return c.checkPause(p)
+}
+
+// pendingNames are the parameters that an update may have which waits for its payment.
+// Source: https://stripe.com/docs/billing/subscriptions/pending-updates-reference
+var pendingNames = setOf([]string{
+	"expand", "payment_behavior", "proration_behavior", "proration_date", "billing_cycle_anchor", "items", "trial_end", "trial_from_plan",
+	"add_invoice_items", "off_session",
+})
+
+// checkPending refuses to let an update wait for its payment where Stripe cannot: by bank debit, where invoices are sent, and with
+// parameters that are no part of what waits.
+func (c *call) checkPending(s *subscription, holder *customer) error {
+	if c.p.Text("payment_behavior") != "pending_if_incomplete" {
+		return nil
+	}
+	method := c.cardFor(s, holder)
+	switch {
+	case s.sends():
+		return invalid("payment_behavior", "You cannot set `payment_behavior` to `pending_if_incomplete` when the subscription's `collection_method` is `send_invoice`.")
+	case method != nil && method.Type == "sepa_debit":
+		return invalid("payment_behavior", "You cannot set `payment_behavior` to `pending_if_incomplete` when the subscription is paid by bank debit (`sepa_debit`).")
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.p)) {
+		if !pendingNames[name] {
+			return invalid(name, "You cannot pass `%s` with `payment_behavior` set to `pending_if_incomplete`.", name)
+		}
+	}
+	return nil
 }
 
 func (c *call) readChange(s *subscription, holder *customer) (wish subscriptionChange, err error) {
@@ -173,6 +209,9 @@ func (c *call) setTrialEnd(s *subscription) {
 // beginCycle moves a subscription into a period that starts at a time and anchors its cycle there.
 func (s *subscription) beginCycle(at int64) {
 	s.BillingCycleAnchor, s.CurrentPeriodStart, s.CurrentPeriodEnd = at, at, s.cycle().next(at, at)
+	if s.CancelAtPeriodEnd { // which is another one now
+		s.CancelAt = stamp(s.CurrentPeriodEnd)
+	}
 }
 
 // changeItems puts new items in force. Within the same interval the difference is prorated to the second; another

@@ -114,13 +114,15 @@ func (tx *Tx) SaveChange(ctx context.Context, c billing.SubscriptionChange) erro
 	}).Error)
 }
 
-// WakeChanges lets the job look now at the account's changes that wait for one of these invoices.
-func (tx *Tx) WakeChanges(ctx context.Context, account billing.AccountID, invoices []billing.InvoiceID) error {
-	if len(invoices) == 0 {
+// WakeChanges lets the job look now at the account's changes that wait for one of these invoices: the decided ones, and of the open ones those
+// whose payment was under way.
+func (tx *Tx) WakeChanges(ctx context.Context, account billing.AccountID, decided, open []billing.InvoiceID) error {
+	if len(decided)+len(open) == 0 {
 		return nil
 	}
 	return translate(tx.q(ctx).Model(&changeRow{}).
-		Where("account_id = ? AND look_at > ? AND invoice_id IN ?", string(account), stamp{tx.Now}, invoices).
+		Where("account_id = ? AND look_at > ? AND (invoice_id IN ? OR invoice_id IN ? AND status = ?)",
+			string(account), stamp{tx.Now}, decided, open, string(billing.ChangeProcessing)).
 		Update("look_at", stamp{tx.Now}).Error)
 }
 

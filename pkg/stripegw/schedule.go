@@ -102,38 +102,79 @@ func ended(s *stripe.SubscriptionSchedule) bool {
 	return s.Status != stripe.SubscriptionScheduleStatusActive && s.Status != stripe.SubscriptionScheduleStatusNotStarted
 }
 
-// ScheduleItem gives a subscription another price and quantity from its period's end on: a schedule takes it over as it is, and is told
-// of a phase after that. Cut off between the two, the schedule changes nothing, and a repeat under the same key goes on with it.
-// EStripeUnavailable, EStripeRefused.
-func (g *Gateway) ScheduleItem(ctx context.Context, n NewItem) error {
+// ScheduleItem gives a subscription another price and quantity from its period's end on. A schedule that leads it is rewritten at once,
+// whatever it had for later; else one takes it over as it is, and is then told of a phase after that. Cut off between the two, the schedule
+// changes nothing, and a repeat under the same key goes on with it. Errors: EStripeUnavailable, EStripeRefused.
+func (g *Gateway) ScheduleItem(ctx context.Context, n NewItem, led billing.ScheduleID, periodEnd int64) error {
 	if err := n.checkWrite(); err != nil {
 		return err
 	}
-	begin := &stripe.SubscriptionScheduleParams{FromSubscription: stripe.String(string(n.Subscription))}
-	begin.Context = ctx
-	begin.SetIdempotencyKey(n.Key + "-schedule")
-	s, err := g.api.SubscriptionSchedules.New(begin)
+	s, err := g.scheduleOf(ctx, n, led)
 	if err != nil {
 		return g.failure(err, "schedule the change")
 	}
-	if len(s.Phases) == 0 {
+	now := phaseNow(s)
+	if now == nil {
 		return billing.Errorf(billing.EStripeRefused, "Stripe made a schedule without a phase.")
 	}
-	now := s.Phases[len(s.Phases)-1]
-	params := &stripe.SubscriptionScheduleParams{
-		EndBehavior:       stripe.String(string(stripe.SubscriptionScheduleEndBehaviorRelease)),
-		ProrationBehavior: stripe.String("none"),
-		Phases:            []*stripe.SubscriptionSchedulePhaseParams{currentPhase(now), nextPhase(now, n)},
+	next, err := g.nextPhase(ctx, now, n)
+	if err != nil {
+		return g.failure(err, "schedule the change")
 	}
-	params.Context = ctx
-	params.SetIdempotencyKey(n.Key + "-phases")
+	params := phases(ctx, n.Key+"-phases", stripe.SubscriptionScheduleEndBehaviorRelease, currentPhase(now, periodEnd), next)
 	_, err = g.api.SubscriptionSchedules.Update(s.ID, params)
 	return g.failure(err, "schedule the change")
 }
 
-// currentPhase says of a phase what a schedule's update has to repeat, or would take away.
-func currentPhase(now *stripe.SubscriptionSchedulePhase) *stripe.SubscriptionSchedulePhaseParams {
-	to := &stripe.SubscriptionSchedulePhaseParams{StartDate: stripe.Int64(now.StartDate), EndDate: stripe.Int64(now.EndDate), Coupon: couponOf(now)}
+// EndScheduled lets a subscription that a schedule leads end with its period, whatever the schedule had for later. Errors:
+// EStripeUnavailable, EStripeRefused.
+func (g *Gateway) EndScheduled(ctx context.Context, led billing.ScheduleID, periodEnd int64, key string) error {
+	s, err := g.scheduleOf(ctx, NewItem{}, led)
+	if err != nil {
+		return g.failure(err, "end the subscription")
+	}
+	now := phaseNow(s)
+	if now == nil {
+		return billing.Errorf(billing.EStripeRefused, "The schedule of the subscription has no phase.")
+	}
+	_, err = g.api.SubscriptionSchedules.Update(s.ID, phases(ctx, key, stripe.SubscriptionScheduleEndBehaviorCancel, currentPhase(now, periodEnd)))
+	return g.failure(err, "end the subscription")
+}
+
+// scheduleOf returns the schedule that leads a subscription, a new one where none does.
+func (g *Gateway) scheduleOf(ctx context.Context, n NewItem, led billing.ScheduleID) (*stripe.SubscriptionSchedule, error) {
+	params := &stripe.SubscriptionScheduleParams{}
+	params.Context = ctx
+	if led != "" {
+		return g.api.SubscriptionSchedules.Get(string(led), params)
+	}
+	params.FromSubscription = stripe.String(string(n.Subscription))
+	params.SetIdempotencyKey(n.Key + "-schedule")
+	return g.api.SubscriptionSchedules.New(params)
+}
+
+// phaseNow returns the phase that a schedule is in, nil for none. One that has just taken a subscription over has no other.
+func phaseNow(s *stripe.SubscriptionSchedule) (now *stripe.SubscriptionSchedulePhase) {
+	for _, phase := range s.Phases {
+		if s.CurrentPhase == nil || phase.StartDate == s.CurrentPhase.StartDate {
+			now = phase
+		}
+	}
+	return now
+}
+
+func phases(ctx context.Context, key string, end stripe.SubscriptionScheduleEndBehavior, to ...*stripe.SubscriptionSchedulePhaseParams) *stripe.SubscriptionScheduleParams {
+	params := &stripe.SubscriptionScheduleParams{
+		EndBehavior: stripe.String(string(end)), ProrationBehavior: stripe.String("none"), Phases: to,
+	}
+	params.Context = ctx
+	params.SetIdempotencyKey(key)
+	return params
+}
+
+// currentPhase says of a phase what a schedule's update has to repeat, or would take away. It ends with the period.
+func currentPhase(now *stripe.SubscriptionSchedulePhase, periodEnd int64) *stripe.SubscriptionSchedulePhaseParams {
+	to := &stripe.SubscriptionSchedulePhaseParams{StartDate: stripe.Int64(now.StartDate), EndDate: stripe.Int64(periodEnd), Coupon: couponOf(now)}
 	for _, item := range now.Items {
 		to.Items = append(to.Items, &stripe.SubscriptionSchedulePhaseItemParams{Price: stripe.String(item.Price.ID), Quantity: stripe.Int64(item.Quantity)})
 	}
@@ -146,17 +187,29 @@ func currentPhase(now *stripe.SubscriptionSchedulePhase) *stripe.SubscriptionSch
 	return to
 }
 
-func nextPhase(now *stripe.SubscriptionSchedulePhase, n NewItem) *stripe.SubscriptionSchedulePhaseParams {
+// nextPhase has the new price in the place of ours, beside what else an operator added.
+func (g *Gateway) nextPhase(ctx context.Context, now *stripe.SubscriptionSchedulePhase, n NewItem) (*stripe.SubscriptionSchedulePhaseParams, error) {
 	to := &stripe.SubscriptionSchedulePhaseParams{
 		Items:             []*stripe.SubscriptionSchedulePhaseItemParams{{Price: stripe.String(string(n.Price)), Quantity: stripe.Int64(n.Quantity)}},
 		Iterations:        stripe.Int64(1), // after it the schedule lets the subscription go
 		ProrationBehavior: stripe.String("none"),
 		Coupon:            couponOf(now),
 	}
+	if len(now.Items) > 1 {
+		for _, item := range now.Items {
+			ours, err := g.itemOfPrice(ctx, billing.PriceID(item.Price.ID))
+			if err != nil {
+				return nil, err
+			}
+			if ours == "" {
+				to.Items = append(to.Items, &stripe.SubscriptionSchedulePhaseItemParams{Price: stripe.String(item.Price.ID), Quantity: stripe.Int64(item.Quantity)})
+			}
+		}
+	}
 	if now.DefaultPaymentMethod != nil {
 		to.DefaultPaymentMethod = stripe.String(now.DefaultPaymentMethod.ID)
 	}
-	return to
+	return to, nil
 }
 
 // couponOf keeps a discount: a phase that names none ends the subscription's.

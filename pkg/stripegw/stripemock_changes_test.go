@@ -34,7 +34,23 @@ func changingCalls() []mockCall {
 		{"SwapItem", []string{"POST /v1/subscriptions/sub_1"}, nil, func(ctx context.Context, g *stripegw.Gateway) error { return g.SwapItem(ctx, item) }},
 		{"ScheduleItem", []string{"POST /v1/subscription_schedules", "POST /v1/subscription_schedules/sub_sched_1"}, map[string]string{
 			"POST /v1/subscription_schedules": `{"id":"sub_sched_1",` + phases + `}`,
-		}, func(ctx context.Context, g *stripegw.Gateway) error { return g.ScheduleItem(ctx, item) }},
+		}, func(ctx context.Context, g *stripegw.Gateway) error { return g.ScheduleItem(ctx, item, "", 3) }},
+		{"ScheduleItemAgain", []string{"GET /v1/subscription_schedules/sub_sched_1", "POST /v1/subscription_schedules/sub_sched_1"}, map[string]string{
+			"GET /v1/subscription_schedules/sub_sched_1": `{"id":"sub_sched_1","current_phase":{"start_date":1,"end_date":2},` + phases + `}`,
+		}, func(ctx context.Context, g *stripegw.Gateway) error {
+			return g.ScheduleItem(ctx, item, "sub_sched_1", 3)
+		}},
+		{"EndScheduled", []string{"GET /v1/subscription_schedules/sub_sched_1", "POST /v1/subscription_schedules/sub_sched_1"}, map[string]string{
+			"GET /v1/subscription_schedules/sub_sched_1": `{"id":"sub_sched_1","current_phase":{"start_date":1,"end_date":2},` + phases + `}`,
+		}, func(ctx context.Context, g *stripegw.Gateway) error {
+			return g.EndScheduled(ctx, "sub_sched_1", 3, "key")
+		}},
+		{"InvoiceItem", []string{"POST /v1/subscriptions/sub_1"}, nil, func(ctx context.Context, g *stripegw.Gateway) error {
+			_, err := g.InvoiceItem(ctx, item)
+			return err
+		}},
+		{"CollectAgain", []string{"POST /v1/subscriptions/sub_1"}, nil,
+			func(ctx context.Context, g *stripegw.Gateway) error { return g.CollectAgain(ctx, "sub_1", "key") }},
 		{"ReleaseSchedule", []string{"POST /v1/subscription_schedules/sub_sched_1/release"}, nil,
 			func(ctx context.Context, g *stripegw.Gateway) error {
 				return g.ReleaseSchedule(ctx, "sub_sched_1", "key")

@@ -38,29 +38,46 @@ func (n NewItem) params(ctx context.Context) *stripe.SubscriptionParams {
 	return params
 }
 
-// ChargeItem gives a subscription another price and quantity now and invoices the difference at once. While that invoice is not paid the
-// old ones stay; it is then answered, with the page where the customer can pay it. EStripeUnavailable, EStripeRefused, EPaymentRequired where
-// there is nothing to charge and no page.
+// ChargeItem gives a subscription another price and quantity and invoices the difference at once. While that invoice is not paid the
+// old ones stay; it is then returned, with the page where the customer can pay it. Only for a subscription that is charged to a card. Errors:
+// EStripeUnavailable, EStripeRefused, EPaymentRequired where there is nothing to charge and no page.
 // Source: https://stripe.com/docs/billing/subscriptions/pending-updates
 func (g *Gateway) ChargeItem(ctx context.Context, n NewItem) (owed billing.OwedInvoice, err error) {
-	if err := n.checkWrite(); err != nil {
+	s, err := g.invoiceItem(ctx, n, "pending_if_incomplete")
+	if err != nil || s.PendingUpdate == nil {
 		return owed, err
+	}
+	return fromStripeOwed(s.LatestInvoice), nil
+}
+
+// InvoiceItem gives a subscription another price and quantity now and invoices the difference at once. The invoice is returned while it is
+// not paid, as a bank debit and an invoice that is sent are for days: Stripe makes no change of these wait for its payment. Errors:
+// EStripeUnavailable, EStripeRefused, EPaymentRequired.
+func (g *Gateway) InvoiceItem(ctx context.Context, n NewItem) (owed billing.OwedInvoice, err error) {
+	s, err := g.invoiceItem(ctx, n, "allow_incomplete")
+	if err != nil {
+		return owed, err
+	}
+	i := s.LatestInvoice
+	if i == nil || i.BillingReason != stripe.InvoiceBillingReasonSubscriptionUpdate || i.Status != stripe.InvoiceStatusOpen && i.Status != stripe.InvoiceStatusDraft {
+		return owed, nil // nothing was due
+	}
+	return fromStripeOwed(i), nil
+}
+
+func (g *Gateway) invoiceItem(ctx context.Context, n NewItem, behavior string) (*stripe.Subscription, error) {
+	if err := n.checkWrite(); err != nil {
+		return nil, err
 	}
 	params := n.params(ctx)
 	params.ProrationBehavior = stripe.String("always_invoice")
-	params.PaymentBehavior = stripe.String("pending_if_incomplete")
+	params.PaymentBehavior = stripe.String(behavior)
 	if n.ProrationDate != 0 {
 		params.ProrationDate = stripe.Int64(n.ProrationDate)
 	}
-	params.AddExpand("latest_invoice")
+	params.AddExpand("latest_invoice.payment_intent")
 	s, err := g.api.Subscriptions.Update(string(n.Subscription), params)
-	if err != nil {
-		return owed, g.payFailure(err, "change the subscription")
-	}
-	if s.PendingUpdate == nil {
-		return owed, nil
-	}
-	return fromStripeOwed(s.LatestInvoice), nil
+	return s, g.payFailure(err, "change the subscription")
 }
 
 // SwapItem gives a subscription another price and quantity now, without a charge: one on trial. EStripeUnavailable, EStripeRefused.
@@ -86,9 +103,19 @@ func (g *Gateway) KeepSubscription(ctx context.Context, id billing.SubscriptionI
 
 // KeepPastDate takes a cancellation at a date back. EStripeUnavailable, EStripeRefused.
 func (g *Gateway) KeepPastDate(ctx context.Context, id billing.SubscriptionID, key string) error {
+	return g.setEnd(ctx, id, key, unset("cancel_at"))
+}
+
+// CollectAgain ends a pause of the collection of a subscription's invoices. EStripeUnavailable, EStripeRefused.
+func (g *Gateway) CollectAgain(ctx context.Context, id billing.SubscriptionID, key string) error {
+	return g.setEnd(ctx, id, key, unset("pause_collection"))
+}
+
+// unset sends an empty text, which the library's own parameter cannot be.
+func unset(name string) *stripe.SubscriptionParams {
 	params := &stripe.SubscriptionParams{}
-	params.AddExtra("cancel_at", "") // an empty text unsets it, and the library's number cannot be one
-	return g.setEnd(ctx, id, key, params)
+	params.AddExtra(name, "")
+	return params
 }
 
 func (g *Gateway) setEnd(ctx context.Context, id billing.SubscriptionID, key string, params *stripe.SubscriptionParams) error {
@@ -127,7 +154,7 @@ func (g *Gateway) RestartSubscription(ctx context.Context, id billing.Subscripti
 	params := &stripe.SubscriptionResumeParams{BillingCycleAnchor: stripe.String("now")}
 	params.Context = ctx
 	params.SetIdempotencyKey(key)
-	params.AddExpand("latest_invoice")
+	params.AddExpand("latest_invoice.payment_intent")
 	s, err := g.api.Subscriptions.Resume(string(id), params)
 	if err != nil {
 		return owed, g.payFailure(err, "resume the subscription")
@@ -138,13 +165,14 @@ func (g *Gateway) RestartSubscription(ctx context.Context, id billing.Subscripti
 	return fromStripeOwed(s.LatestInvoice), nil
 }
 
-// Owed answers an invoice and whether it is still to be paid, was paid, or will not be. EStripeUnavailable, EStripeRefused.
+// Owed returns an invoice and Stripe's word for its state. EStripeUnavailable, EStripeRefused.
 func (g *Gateway) Owed(ctx context.Context, id billing.InvoiceID) (owed billing.OwedInvoice, status string, err error) {
 	if err := need("the invoice", string(id)); err != nil {
 		return owed, "", err
 	}
 	params := &stripe.InvoiceParams{}
 	params.Context = ctx
+	params.AddExpand("payment_intent")
 	i, err := g.api.Invoices.Get(string(id), params)
 	if err != nil {
 		return owed, "", g.failure(err, "show the invoice")
@@ -206,7 +234,14 @@ func fromStripeOwed(i *stripe.Invoice) billing.OwedInvoice {
 	if i == nil {
 		return billing.OwedInvoice{}
 	}
-	return billing.OwedInvoice{ID: billing.InvoiceID(i.ID), URL: i.HostedInvoiceURL}
+	owed := billing.OwedInvoice{ID: billing.InvoiceID(i.ID), URL: i.HostedInvoiceURL, Status: billing.ChangeUnpaid}
+	switch {
+	case isUnderWay(i):
+		owed.Status = billing.ChangeProcessing
+	case i.CollectionMethod == stripe.InvoiceCollectionMethodSendInvoice:
+		owed.Status = billing.ChangeInvoiced
+	}
+	return owed
 }
 
 // payFailure is failure, but for a refusal to charge: that is the customer's to mend.

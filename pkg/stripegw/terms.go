@@ -18,13 +18,14 @@ type Terms struct {
 	Currency      string
 	Interval      string // day, week, month, year
 	IntervalCount int64
-	Schedule      billing.ScheduleID // that leads it, "" for none
-	Cancels       bool               // with its period, by a cancellation of its own and not by a schedule
-	HasEndDate    bool               // somebody set a date for its end, other than its period's
-	CanceledAt    *time.Time         // when its end was last decided
-	Waiting       billing.InvoiceID  // of a change that waits for its payment, "" for none
-	UnderWay      bool               // a bank has been asked to pay its latest invoice and has not answered
-	PaysLater     bool               // by bank debit, or by an invoice that is sent: Stripe makes no change of it wait for its payment
+	Schedule      billing.ScheduleID  // that leads it, "" for none
+	Cancels       bool                // with its period, by a cancellation of its own and not by a schedule
+	HasEndDate    bool                // somebody set a date for its end, other than its period's
+	CanceledAt    *time.Time          // when its end was last decided
+	Owes          billing.OwedInvoice // the invoice of its last change, while that is not paid
+	Pending       bool                // that change waits for the payment
+	UnderWay      bool                // a bank has been asked to pay its latest invoice and has not answered
+	PaysLater     bool                // by bank debit, or by an invoice that is sent: Stripe makes no change of it wait for its payment
 }
 
 // Subscription returns a subscription as Stripe has it now. Errors: EStripeUnavailable, EStripeRefused.
@@ -55,8 +56,9 @@ func (g *Gateway) Subscription(ctx context.Context, id billing.SubscriptionID) (
 	}
 	if i := s.LatestInvoice; i != nil && i.Status == stripe.InvoiceStatusOpen {
 		to.UnderWay = isUnderWay(i)
-		if s.PendingUpdate != nil {
-			to.Waiting = billing.InvoiceID(i.ID)
+		ofChange := i.BillingReason == stripe.InvoiceBillingReasonSubscriptionUpdate || s.Status == stripe.SubscriptionStatusPaused
+		if ofChange || s.PendingUpdate != nil {
+			to.Owes, to.Pending = fromStripeOwed(i), s.PendingUpdate != nil
 		}
 	}
 	to.PaysLater = s.CollectionMethod == stripe.SubscriptionCollectionMethodSendInvoice || isDebit(chargedMethod(s))

@@ -1,0 +1,155 @@
+package checkout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/store"
+	"github.com/pointsync/pointsync/pkg/stripegw"
+)
+
+const (
+	// ChangeInterval is how often somebody looks for changes that were cut off or whose payment came.
+	ChangeInterval = 5 * time.Second
+
+	changeBatch = 100
+)
+
+// FollowChanges looks at the changes that are due: those that wait for a payment, and those that were cut off and that nobody took up. It may
+// run on several replicas at once and may end anywhere. What fails for one change is returned, and tried again later.
+func (s *Service) FollowChanges(ctx context.Context) error {
+	var failures []error
+	after := billing.ChangeID("")
+	for range maxBatches {
+		due, err := s.db.DueChanges(ctx, s.db.Now(), after, changeBatch)
+		if err != nil {
+			return errors.Join(append(failures, err)...)
+		}
+		for _, c := range due {
+			if err := s.follow(ctx, c); err != nil {
+				failures = append(failures, fmt.Errorf("change %s of account %s: %w", c.ID, c.AccountID, err))
+			}
+			after = c.ID
+		}
+		if len(due) < changeBatch {
+			break
+		}
+	}
+	return errors.Join(failures...)
+}
+
+// follow takes a change for itself and looks at it.
+func (s *Service) follow(ctx context.Context, c billing.SubscriptionChange) error {
+	ctx, cancel := context.WithTimeout(ctx, changePatience)
+	defer cancel()
+	taken := false
+	err := s.inChange(ctx, c, func(tx *store.Tx, now *billing.SubscriptionChange) error {
+		if now.Status.Decided() || now.LookAt == nil || now.LookAt.After(tx.Now) { // somebody was faster
+			return nil
+		}
+		taken = true
+		if now.Status != billing.ChangePending {
+			now.LookAt = new(tx.Now.Add(lease))
+		} else if now.Steps == nil { // Stripe was not asked for anything
+			end(now, tx.Now, cutOff())
+		} else {
+			now.LeaseUntil = tx.Now.Add(lease)
+		}
+		return tx.SaveChange(ctx, *now)
+	}, &c)
+	switch {
+	case err != nil || !taken || c.Status.Decided():
+	case c.Status == billing.ChangePending:
+		_, err = s.finish(ctx, c)
+	default:
+		_, err = s.lookAtPayment(ctx, c)
+	}
+	return err
+}
+
+func cutOff() error {
+	return billing.Errorf(billing.EConflict, "This request was cut off before it had an effect. Ask again under another key.")
+}
+
+// finish brings a change to its end that was cut off. What Stripe has begun is finished, and what it was not asked for is given up: nothing is
+// charged that nobody waits for.
+func (s *Service) finish(ctx context.Context, c billing.SubscriptionChange) (billing.SubscriptionChange, error) {
+	t, err := s.stripe.Subscription(ctx, c.Steps.Subscription)
+	if err != nil {
+		return c, err
+	}
+	var owed billing.OwedInvoice
+	var failure error
+	switch owes, progress := progressOf(t, c); {
+	case owes:
+		owed = t.Owes
+	case progress == acted:
+		err = s.replaceLate(ctx, c)
+	case progress == begun:
+		owed, err = s.askFor(ctx, c)
+	default:
+		failure = cutOff()
+	}
+	if definite(err) {
+		failure, err = err, nil
+	}
+	if err != nil {
+		return c, err
+	}
+	if err := s.syncer.AfterChange(ctx, c.AccountID); err != nil {
+		return c, err
+	}
+	return s.settleChange(ctx, c, owed, failure)
+}
+
+// progress is how far Stripe has come with a change.
+type progress int
+
+const (
+	untouched progress = iota
+	begun              // a part of what costs nothing is done
+	acted              // the action is done
+)
+
+// progressOf tells how far Stripe has come with a change that was cut off, by the subscription as it is, and whether its invoice is not paid.
+func progressOf(t stripegw.Terms, c billing.SubscriptionChange) (owes bool, _ progress) {
+	steps := c.Steps
+	here := t.Price == steps.Price && t.Quantity == steps.Quantity
+	owes = t.Owes.ID != "" && t.Owes.ID != steps.Void
+	back := steps.Uncancel && !t.Cancels || steps.Undate && !t.HasEndDate || steps.Release != "" && t.Schedule != steps.Release ||
+		steps.Unpause && t.CollectionPaused == nil
+	done, partly := false, false
+	switch steps.Action {
+	case billing.ActionNone:
+		partly = back
+	case billing.ActionCharge:
+		return owes && t.Pending, progressWhen(here && !t.Pending, false)
+	case billing.ActionInvoice:
+		return owes && here, progressWhen(here, false)
+	case billing.ActionRestart:
+		return owes && t.Status == billing.SubPaused, progressWhen(t.Status == billing.SubActive, false)
+	case billing.ActionSwap:
+		done = here
+	case billing.ActionSchedule:
+		done = t.Scheduled != nil && t.Scheduled.Plan == c.Plan && t.Scheduled.Quantity == steps.Quantity
+		partly = back || steps.Schedule == "" && t.Schedule != ""
+	case billing.ActionCancel:
+		done = t.EndsAt != nil && !t.EndsAt.After(time.Unix(steps.PeriodEnd, 0))
+	case billing.ActionCancelNow:
+		partly = !t.Status.Live() // its invoices may still be open
+	}
+	return false, progressWhen(done, partly)
+}
+
+func progressWhen(done, partly bool) progress {
+	switch {
+	case done:
+		return acted
+	case partly:
+		return begun
+	}
+	return untouched
+}
