@@ -30,6 +30,9 @@ plans:
   - {id: yearly, name: Yearly, amount: 9000, interval: year, points: 14000}
   - {id: try, name: Try, amount: 1200, interval: month, points: 700, trial_days: 14, trial_points: 50}
   - {id: euro, name: Euro, amount: 900, interval: month, points: 500, currency: eur}
+  - {id: euro_pro, name: Euro Pro, amount: 1900, interval: month, points: 1200, currency: eur}
+  - {id: euro_year, name: Euro Year, amount: 9000, interval: year, points: 14000, currency: eur}
+  - {id: euro_try, name: Euro Try, amount: 1200, interval: month, points: 700, trial_days: 14, trial_points: 50, currency: eur}
 packs:
   - {id: pack, name: Pack, amount: 500, points: 100}
 `
@@ -163,13 +166,14 @@ func (s *planShop) card(a billing.Account, method string) {
 	s.ask(http.MethodPost, "/v1/subscriptions/"+string(a.Subscription.ID), url.Values{"default_payment_method": {id}})
 }
 
-// browse posts a form to a page of Stripe's as a customer does.
+// browse posts a form to a page of Stripe's as a customer does, and follows it nowhere: the shop that it leads back to is none.
 func (s *planShop) browse(page string, form url.Values) {
 	s.t.Helper()
-	resp, err := http.PostForm(page, form)
+	stays := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	resp, err := stays.PostForm(page, form)
 	must(s.t, err)
 	must(s.t, resp.Body.Close())
-	if resp.StatusCode != http.StatusOK {
+	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusSeeOther {
 		s.t.Fatalf("%s answers %d", page, resp.StatusCode)
 	}
 }

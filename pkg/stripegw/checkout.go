@@ -114,7 +114,7 @@ func (g *Gateway) ExpireCheckout(ctx context.Context, id billing.CheckoutID) err
 }
 
 // expandedOfCheckout comes with each session: the payment's status tells a delayed one that failed from one under way.
-var expandedOfCheckout = []string{"payment_intent"}
+var expandedOfCheckout = []string{"payment_intent", "invoice.payment_intent"}
 
 func (g *Gateway) checkout(ctx context.Context, id billing.CheckoutID) (billing.StripeCheckout, error) {
 	if err := need("the checkout", string(id)); err != nil {

@@ -104,6 +104,9 @@ func fromStripeCheckout(s *stripe.CheckoutSession) billing.StripeCheckout {
 		to.PaymentIntentID = billing.PaymentIntentID(s.PaymentIntent.ID)
 		to.PaymentFailed = s.Status == stripe.CheckoutSessionStatusComplete && failed(s.PaymentIntent)
 	}
+	if i := s.Invoice; i != nil && i.PaymentIntent != nil { // of a subscription's first payment
+		to.PaymentFailed = s.Status == stripe.CheckoutSessionStatusComplete && failed(i.PaymentIntent)
+	}
 	if s.Subscription != nil {
 		to.SubscriptionID = billing.SubscriptionID(s.Subscription.ID)
 	}

@@ -1,0 +1,305 @@
+package checkout_test
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/checkout"
+	"github.com/pointsync/pointsync/pkg/store/storetest"
+)
+
+// Stripe's test accounts: debits of the one are paid, those of the other fail.
+const (
+	goodIBAN = "AT611904300234573201"
+	badIBAN  = "AT861904300235473202"
+)
+
+func byDebit(iban string) url.Values {
+	return url.Values{"way": {"debit"}, "iban": {iban}, "holder": {"Jo"}, "email": {"jo@shop.example"}}
+}
+
+// debtor has ordered a plan, and pays for it on the hosted page from a bank account. The bank has not answered yet.
+func (s *planShop) debtor(plan, iban string) (billing.Account, billing.Order) {
+	s.t.Helper()
+	a := storetest.NewAccount(s.t, s.db)
+	o := s.order(a.ID, checkout.Request{Item: plan})
+	s.browse(o.URL, byDebit(iban))
+	o, a, err := s.service.Status(s.t.Context(), a.ID, o.ID)
+	must(s.t, err)
+	return a, o
+}
+
+func eachDebitShop(t *testing.T, f func(t *testing.T, s *planShop)) {
+	t.Helper()
+	eachPlanShop(t, func(t *testing.T, s *planShop) {
+		s.settings(`{"bank_debit": true, "debit_hours": 48}`)
+		f(t, s)
+	})
+}
+
+// settings changes what the account decided in the dashboard.
+func (s *planShop) settings(body string) {
+	s.t.Helper()
+	resp, err := http.Post(s.stripe+"/_sandbox/settings", "application/json", strings.NewReader(body))
+	must(s.t, err)
+	must(s.t, resp.Body.Close())
+	if resp.StatusCode != http.StatusOK {
+		s.t.Fatalf("the settings answer %d", resp.StatusCode)
+	}
+}
+
+// answers lets the banks answer, which they do within 48 hours, and a sync see it.
+func (s *planShop) answers(a billing.Account) billing.Account {
+	s.t.Helper()
+	s.advance(49 * time.Hour)
+	return s.synced(a)
+}
+
+// bank makes another bank account the one that an account's subscription is charged to.
+func (s *planShop) bank(a billing.Account, iban string) {
+	s.t.Helper()
+	made := s.ask(http.MethodPost, "/v1/payment_methods", url.Values{
+		"type": {"sepa_debit"}, "sepa_debit[iban]": {iban}, "billing_details[name]": {"Jo"}, "billing_details[email]": {"jo@shop.example"},
+	})["id"].(string)
+	s.ask(http.MethodPost, "/v1/payment_methods/"+made+"/attach", url.Values{"customer": {string(a.CustomerID)}})
+	s.subscriptionAt(a, url.Values{"default_payment_method": {made}})
+}
+
+// debits counts what the account's banks were asked for.
+func (s *planShop) debits(a billing.Account) int {
+	s.t.Helper()
+	return len(s.of("/v1/charges", a))
+}
+
+// TestPlanByDebit proves what becomes of the order of a plan that is paid by bank debit: while the bank is asked it is pending and brings nothing,
+// then it is fulfilled with the plan's 500 points, or failed, for good, with none; and a renewal by debit brings its 500 when the bank pays.
+func TestPlanByDebit(t *testing.T) {
+	t.Parallel()
+	eachDebitShop(t, func(t *testing.T, s *planShop) {
+		for iban, want := range map[string]billing.OrderStatus{goodIBAN: billing.OrderFulfilled, badIBAN: billing.OrderFailed} {
+			a, o := s.debtor("euro", iban)
+			if o.Status != billing.OrderPending || o.URL != "" || a.Available != 0 {
+				t.Errorf("while the bank is asked it is %s at %q with %d points", o.Status, o.URL, a.Available)
+			}
+			a = s.answers(a)
+			o, err := s.db.Order(t.Context(), a.ID, o.ID)
+			must(t, err)
+			points := map[billing.OrderStatus]billing.Points{billing.OrderFulfilled: 500}[want]
+			if o.Status != want || a.Available != points {
+				t.Errorf("in the end it is %s with %d points, want %s with %d", o.Status, a.Available, want, points)
+			}
+			if want == billing.OrderFailed {
+				continue
+			}
+			s.advance(29*day + 3*time.Hour) // the renewal is debited an hour after the period moved
+			s.synced(a)
+			a = s.answers(a)
+			s.wants(a, "active euro", 500)
+			if n := s.debits(a); n != 2 {
+				t.Errorf("%d debits, want the first and the renewal's", n)
+			}
+		}
+	})
+}
+
+// TestTrialThenDebitFails proves the same for a plan whose order is paid by nothing: the trial fulfils it, whatever becomes of the debit after it.
+func TestTrialThenDebitFails(t *testing.T) {
+	t.Parallel()
+	eachDebitShop(t, func(t *testing.T, s *planShop) {
+		a, o := s.debtor("euro_try", badIBAN)
+		if o.Status != billing.OrderFulfilled || a.Available != 50 {
+			t.Errorf("it is %s with %d points, want fulfilled with the trial's 50", o.Status, a.Available)
+		}
+		s.advance(14*day + 2*time.Hour)
+		s.synced(a)
+		a = s.answers(a)
+		if a.Subscription.Status != billing.SubPastDue {
+			t.Errorf("the subscription is %s", a.Subscription.Status)
+		}
+		o, err := s.db.Order(t.Context(), a.ID, o.ID)
+		if err != nil || o.Status != billing.OrderFulfilled {
+			t.Errorf("the order is %s, %v", o.Status, err)
+		}
+	})
+}
+
+// TestUpByDebit proves that a change up that is paid by bank debit is made at once and answered as one whose payment is under way: no 402, one
+// invoice and one debit however often it is asked for, and its points when the bank pays. Of 30 days 10 and a half are gone, so 19.5 of 30 of the
+// 700 points between 500 and 1200 come, 455, or with a month of 31 days a little more; the preview says how many, from Stripe's own lines.
+func TestUpByDebit(t *testing.T) {
+	t.Parallel()
+	for name, iban := range map[string]string{"Paid": goodIBAN, "Failed": badIBAN} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			eachDebitShop(t, func(t *testing.T, s *planShop) {
+				a, _ := s.debtor("euro", goodIBAN)
+				_, err := changeTo("euro_pro", 1)(s, a.ID, "early") // the first debit is under way
+				s.refused(err, billing.EConflict)
+				a = s.answers(a)
+				_, err = cancelAt(billing.CancelAtPeriodEnd)(s, a.ID, "cancel")
+				must(t, err)
+				s.advance(8*day + 12*time.Hour)
+				s.bank(a, iban)
+				p, err := s.service.Preview(t.Context(), a.ID, checkout.ChangeRequest{Plan: "euro_pro"})
+				must(t, err)
+				if p.Points < 440 || p.Points > 490 {
+					t.Errorf("the preview says %d points", p.Points)
+				}
+				up := checkout.ChangeRequest{Plan: "euro_pro", Quantity: 1, ProrationDate: p.ProrationDate, Key: "up"}
+				for n := range 3 {
+					c, err := s.service.Change(t.Context(), a.ID, up)
+					if err != nil || c.Payment != checkout.PaymentProcessing || c.PaymentURL != "" || c.Replayed != (n > 0) {
+						t.Fatalf("asked %d times: %+v, %v", n+1, c, err)
+					}
+					s.advance(time.Minute)
+				}
+				for key, other := range map[string]ask{"again": changeTo("euro_pro", 1), "more": changeTo("euro_year", 1)} {
+					_, err = other(s, a.ID, key)
+					s.refused(err, billing.EConflict)
+				}
+				s.follow()
+				s.wants(a, "active euro_pro ends", 500) // the end stays until the money is there
+				if n := s.debits(a); n != 2 {
+					t.Fatalf("%d debits", n)
+				}
+				a = s.answers(a)
+				s.follow()
+				a = s.synced(a)
+				c, err := s.service.Change(t.Context(), a.ID, up)
+				if iban == goodIBAN {
+					if err != nil || c.Payment != checkout.PaymentSettled {
+						t.Errorf("in the end: %+v, %v", c, err)
+					}
+					s.wants(a, "active euro_pro", 500+p.Points)
+					return
+				}
+				page := s.owed(err)
+				if a.Subscription.Status != billing.SubPastDue || a.Available != 500 || a.Subscription.EndsAt == nil {
+					t.Errorf("the debit failed: %+v with %d points", a.Subscription, a.Available)
+				}
+				s.browse(page, typed("4242424242424242"))
+				s.synced(a)
+				s.follow()
+				s.wants(a, "active euro_pro", 500+p.Points)
+			})
+		})
+	}
+}
+
+// TestUpByDebitCutOff proves that a change by debit whose reply is lost is debited once, whether its request is repeated or not.
+func TestUpByDebitCutOff(t *testing.T) {
+	t.Parallel()
+	for _, repeats := range []bool{true, false} {
+		eachDebitShop(t, func(t *testing.T, s *planShop) {
+			a, _ := s.debtor("euro", goodIBAN)
+			a = s.answers(a)
+			s.intercept(func(out http.ResponseWriter, r *http.Request) {
+				s.sandbox.ServeHTTP(out, r)
+				if r.Method == http.MethodPost {
+					panic(http.ErrAbortHandler)
+				}
+			})
+			_, err := changeTo("euro_pro", 1)(s, a.ID, "up")
+			s.refused(err, billing.EStripeUnavailable)
+			s.intercept(nil)
+			s.advance(2 * time.Minute)
+			if repeats {
+				c, err := changeTo("euro_pro", 1)(s, a.ID, "up")
+				if err != nil || c.Payment != checkout.PaymentProcessing {
+					t.Errorf("the repeat: %+v, %v", c, err)
+				}
+			} else {
+				s.follow()
+			}
+			s.wants(a, "active euro_pro", 500)
+			a = s.answers(a)
+			s.follow()
+			if s.wants(a, "active euro_pro", s.synced(a).Available); s.synced(a).Available <= 500 {
+				t.Errorf("%d points", s.synced(a).Available)
+			}
+			if n := s.debits(a); n != 2 {
+				t.Errorf("%d debits", n)
+			}
+		})
+	}
+}
+
+// TestDownByDebit proves that what costs nothing now is possible while a debit is under way: a change down and a cancellation.
+func TestDownByDebit(t *testing.T) {
+	t.Parallel()
+	eachDebitShop(t, func(t *testing.T, s *planShop) {
+		a, _ := s.debtor("euro_pro", goodIBAN)
+		a = s.answers(a)
+		s.advance(29*day + 2*time.Hour) // the renewal's debit is under way
+		a = s.synced(a)
+		if n := s.debits(a); n != 2 {
+			t.Fatalf("%d debits", n)
+		}
+		_, err := changeTo("euro_year", 1)(s, a.ID, "up")
+		s.refused(err, billing.EConflict)
+		_, err = changeTo("euro", 1)(s, a.ID, "down")
+		must(t, err)
+		_, err = cancelAt(billing.CancelAtPeriodEnd)(s, a.ID, "cancel")
+		must(t, err)
+		s.wants(s.answers(a), "active euro_pro ends", 1200)
+	})
+}
+
+// TestUpByInvoice proves the same where invoices are sent: the change is made, its invoice is one, and paying it brings the points and takes a
+// cancellation back.
+func TestUpByInvoice(t *testing.T) {
+	t.Parallel()
+	eachPlanShop(t, func(t *testing.T, s *planShop) {
+		a := s.subscriber("basic", 1)
+		s.subscriptionAt(a, url.Values{"collection_method": {"send_invoice"}, "days_until_due": {"14"}})
+		_, err := cancelAt(billing.CancelAtPeriodEnd)(s, a.ID, "cancel")
+		must(t, err)
+		s.advance(10 * day)
+		var page string
+		for range 2 {
+			c, err := changeTo("pro", 1)(s, a.ID, "up")
+			if err != nil || c.Payment != checkout.PaymentInvoiced || c.PaymentURL == "" {
+				t.Fatalf("got %+v, %v", c, err)
+			}
+			page = c.PaymentURL
+		}
+		_, err = changeTo("yearly", 1)(s, a.ID, "more")
+		s.refused(err, billing.EConflict)
+		s.wants(a, "active pro ends", 500)
+		if n := len(s.of("/v1/invoices", a)); n != 2 {
+			t.Errorf("%d invoices", n)
+		}
+		s.browse(page, typed("4242424242424242"))
+		s.synced(a)
+		s.follow()
+		now := s.synced(a)
+		if now.Available <= 900 { // 20 of about 30 days of 700 points are more than 400
+			t.Errorf("%d points", now.Available)
+		}
+		s.wants(a, "active pro", now.Available)
+	})
+}
+
+// TestDebitRefusedAtOnce proves that an answer of 402 says the truth about a change by debit, which Stripe makes before the money is there.
+func TestDebitRefusedAtOnce(t *testing.T) {
+	t.Parallel()
+	eachDebitShop(t, func(t *testing.T, s *planShop) {
+		a, _ := s.debtor("euro", goodIBAN)
+		a = s.answers(a)
+		s.bank(a, badIBAN)
+		_, err := changeTo("euro_pro", 1)(s, a.ID, "up")
+		must(t, err)
+		s.answers(a)
+		_, err = changeTo("euro_pro", 1)(s, a.ID, "up")
+		s.owed(err)
+		var unpaid *checkout.PaymentRequired
+		if errors.As(err, &unpaid); unpaid == nil || unpaid.Cause.Message == "" || s.debits(a) != 2 {
+			t.Errorf("got %v after %d debits", err, s.debits(a))
+		}
+	})
+}
