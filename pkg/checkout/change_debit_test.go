@@ -34,7 +34,7 @@ func (s *planShop) debtor(plan, iban string) (billing.Account, billing.Order) {
 	return a, o
 }
 
-func eachDebitShop(t *testing.T, f func(t *testing.T, s *planShop)) {
+func eachBankShop(t *testing.T, f func(t *testing.T, s *planShop)) {
 	t.Helper()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
 		s.settings(`{"bank_debit": true, "debit_hours": 48}`)
@@ -80,7 +80,7 @@ func (s *planShop) debits(a billing.Account) int {
 // then it is fulfilled with the plan's 500 points, or failed, for good, with none; and a renewal by debit brings its 500 when the bank pays.
 func TestPlanByDebit(t *testing.T) {
 	t.Parallel()
-	eachDebitShop(t, func(t *testing.T, s *planShop) {
+	eachBankShop(t, func(t *testing.T, s *planShop) {
 		for iban, want := range map[string]billing.OrderStatus{goodIBAN: billing.OrderFulfilled, badIBAN: billing.OrderFailed} {
 			a, o := s.debtor("euro", iban)
 			if o.Status != billing.OrderPending || o.URL != "" || a.Available != 0 {
@@ -110,7 +110,7 @@ func TestPlanByDebit(t *testing.T) {
 // TestTrialThenDebitFails proves the same for a plan whose order is paid by nothing: the trial fulfils it, whatever becomes of the debit after it.
 func TestTrialThenDebitFails(t *testing.T) {
 	t.Parallel()
-	eachDebitShop(t, func(t *testing.T, s *planShop) {
+	eachBankShop(t, func(t *testing.T, s *planShop) {
 		a, o := s.debtor("euro_try", badIBAN)
 		if o.Status != billing.OrderFulfilled || a.Available != 50 {
 			t.Errorf("it is %s with %d points, want fulfilled with the trial's 50", o.Status, a.Available)
@@ -136,7 +136,7 @@ func TestUpByDebit(t *testing.T) {
 	for name, iban := range map[string]string{"Paid": goodIBAN, "Failed": badIBAN} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			eachDebitShop(t, func(t *testing.T, s *planShop) {
+			eachBankShop(t, func(t *testing.T, s *planShop) {
 				a, _ := s.debtor("euro", goodIBAN)
 				_, err := changeTo("euro_pro", 1)(s, a.ID, "early") // the first debit is under way
 				s.refused(err, billing.EConflict)
@@ -195,7 +195,7 @@ func TestUpByDebit(t *testing.T) {
 func TestUpByDebitCutOff(t *testing.T) {
 	t.Parallel()
 	for _, repeats := range []bool{true, false} {
-		eachDebitShop(t, func(t *testing.T, s *planShop) {
+		eachBankShop(t, func(t *testing.T, s *planShop) {
 			a, _ := s.debtor("euro", goodIBAN)
 			a = s.answers(a)
 			s.intercept(func(out http.ResponseWriter, r *http.Request) {
@@ -232,7 +232,7 @@ func TestUpByDebitCutOff(t *testing.T) {
 // TestDownByDebit proves that what costs nothing now is possible while a debit is under way: a change down and a cancellation.
 func TestDownByDebit(t *testing.T) {
 	t.Parallel()
-	eachDebitShop(t, func(t *testing.T, s *planShop) {
+	eachBankShop(t, func(t *testing.T, s *planShop) {
 		a, _ := s.debtor("euro_pro", goodIBAN)
 		a = s.answers(a)
 		s.advance(29*day + 2*time.Hour) // the renewal's debit is under way
@@ -288,7 +288,7 @@ func TestUpByInvoice(t *testing.T) {
 // TestDebitRefusedAtOnce proves that an answer of 402 says the truth about a change by debit, which Stripe makes before the money is there.
 func TestDebitRefusedAtOnce(t *testing.T) {
 	t.Parallel()
-	eachDebitShop(t, func(t *testing.T, s *planShop) {
+	eachBankShop(t, func(t *testing.T, s *planShop) {
 		a, _ := s.debtor("euro", goodIBAN)
 		a = s.answers(a)
 		s.bank(a, badIBAN)
