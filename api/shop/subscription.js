@@ -30,9 +30,10 @@ function showSubscription() {
     unpaid: "Payments are owed. Pay them under “Manage billing”, or cancel.",
     paused: "It is paused. To resume begins a new period, which is charged at once.",
   }[s.status] ?? `${seats(s.plan, s.quantity)} ${next(s)}.`;
-  byId("resume").hidden = !s.cancel_at_period_end && !s.scheduled_change && s.status !== "paused";
-  byId("resume").textContent = s.status === "paused" ? "Resume and pay" : s.scheduled_change ? `Stay with ${seats(s.plan, s.quantity)}` : "Keep the subscription";
-  const atEnd = (changeable || s.status === "past_due") && !s.cancel_at_period_end;
+  byId("resume").hidden = !s.ends_at && !s.scheduled_change && !s.collection_paused && s.status !== "paused";
+  byId("resume").textContent = s.status === "paused" ? "Resume and pay" : s.scheduled_change ? `Stay with ${seats(s.plan, s.quantity)}` : s.ends_at ? "Keep the subscription" : "Collect payments again";
+  const endsSoon = s.ends_at && new Date(s.ends_at) <= new Date(s.current_period_end);
+  const atEnd = (changeable || s.status === "past_due") && !endsSoon;
   byId("at-end").hidden = !atEnd;
   byId("at-end-hint").textContent = `On ${day(s.current_period_end)}. Until then everything stays as it is, and you can take it back.`;
   showOwed();
@@ -40,7 +41,9 @@ function showSubscription() {
 
 function next(s) {
   if (s.scheduled_change) return `becomes ${seats(s.scheduled_change.plan, s.scheduled_change.quantity)} on ${day(s.scheduled_change.at)}`;
-  return `${s.cancel_at_period_end ? "ends" : "renews"} on ${day(s.current_period_end)}`;
+  if (s.ends_at) return `ends on ${day(s.ends_at)}`;
+  if (s.collection_paused) return `is not charged${s.collection_paused.until ? ` until ${day(s.collection_paused.until)}` : ""}, and gets no points`;
+  return `renews on ${day(s.current_period_end)}`;
 }
 
 function hideSteps() {
@@ -90,7 +93,7 @@ export async function preview(plan, quantity) {
   byId("offer-hint").textContent = [
     p.points ? `Paying it brings ${count(p.points)} points at once.` : "",
     now ? "" : `Until then you keep what you have paid for. Then it costs ${money(amount * p.quantity, currency)} every ${interval}.`,
-    session.subscription?.cancel_at_period_end ? "Your cancellation is taken back." : "",
+    session.subscription?.ends_at ? "Its end is taken back, as soon as this is paid." : "",
   ].filter(Boolean).join(" ");
   byId("accept").textContent = p.amount_due ? `Pay ${money(p.amount_due, p.currency)} and change` : now ? "Change now" : `Change on ${day(p.at)}`;
   reveal(byId("offer"));
@@ -108,8 +111,9 @@ async function change(path, body) {
 async function ask(path, body) {
   const near = byId("plan");
   try {
-    const { subscription: s } = await insist(path, body, (text) => say(text, near));
-    say(over.includes(s.status) ? "The subscription has ended." : `${seats(s.plan, s.quantity)} ${next(s)}.`, near);
+    const { subscription: s, payment } = await insist(path, body, (text) => say(text, near));
+    const later = { processing: " Your bank was asked: the points come when it pays.", invoiced: " An invoice was sent: the points come when it is paid." }[payment] ?? "";
+    say(over.includes(s.status) ? "The subscription has ended." : `${seats(s.plan, s.quantity)} ${next(s)}.${later}`, near);
     hideSteps();
     showEntries().catch(() => {}); // the change is made, whether its entries can be shown now or not
     return true;
