@@ -10,8 +10,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// TestPeriodExamples holds the ledger and its model against the numbers that docs/grants.md gives as examples, under "When a period's points
-// end", rules 2 to 5. The plan brings 500 points a period, and 300 of them may roll over.
+// TestPeriodExamples holds the ledger and its model against the numbers that docs/grants.md gives as examples, under
+// "When a period's points end", rules 2 to 5. The plan brings 500 points a period, and 300 of them may roll over.
 func TestPeriodExamples(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -23,7 +23,8 @@ func TestPeriodExamples(t *testing.T) {
 		"ChangeAfterIt":                {0, func(s *story) { s.pays(1, 500); s.pays(2, 500); s.changes(2, 700) }, 1200},
 		"ChangeLastsUntilTheNextOne":   {0, func(s *story) { s.pays(1, 500); s.changes(2, 700); s.pays(2, 500); s.pays(3, 500) }, 500},
 		"Cap":                          {300, func(s *story) { s.pays(1, 500); s.spends(100); s.pays(2, 500) }, 800},
-		// March failed, April carried 300 of February and 100 of them were spent. In time or late: 300 − 100 + 500 of April.
+		// March failed, April carried 300 of February and 100 of them were spent. In time or late: 300 − 100 + 500 of
+		// April.
 		"PaidLate":   {300, func(s *story) { s.pays(1, 300); s.pays(3, 500); s.spends(100); s.pays(2, 500) }, 700},
 		"PaidInTime": {300, func(s *story) { s.pays(1, 300); s.pays(2, 500); s.pays(3, 500); s.spends(100) }, 700},
 		"HeldOver":   {300, func(s *story) { s.pays(1, 500); s.holdsOver(2, 500, 0) }, 800},
@@ -89,7 +90,8 @@ func (s *story) spends(n billing.Points) {
 	s.spend(n)
 }
 
-// holdsOver holds points, grants the n-th period and others, and then captures some of the hold and gives the rest back.
+// holdsOver holds points, grants the n-th period and others, and then captures some of the hold and gives the rest
+// back.
 func (s *story) holdsOver(n int, points, captured billing.Points, others ...int) {
 	s.book.t.Helper()
 	s.model.hold(s.clock.Now(), points, time.Hour)

@@ -10,8 +10,9 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// model is an account's points in the most literal way: every single point is a thing that lies somewhere, and what docs/grants.md,
-// docs/states.md and the decisions 3, 7 and 8 say is done to it one by one, at once. It was written from those pages alone.
+// model is an account's points in the most literal way: every single point is a thing that lies somewhere, and what
+// docs/grants.md, docs/states.md and the decisions 3, 7 and 8 say is done to it one by one, at once. It was written
+// from those pages alone.
 type model struct {
 	lots     []*modelLot     // oldest first
 	holds    []*modelHold    // oldest first
@@ -172,8 +173,8 @@ func (m *model) expire(l *modelLot, points []*modelPoint) {
 	}
 }
 
-// grant adds a lot, once for each key. One that replaces is the payment of a period: what is left of earlier periods goes over into it.
-// Where a later period is paid already, the lot goes over into that one at once.
+// grant adds a lot, once for each key. One that replaces is the payment of a period: what is left of earlier periods
+// goes over into it. Where a later period is paid already, the lot goes over into that one at once.
 func (m *model) grant(now time.Time, g billing.Grant) {
 	if m.find(g.Key) != nil {
 		return
@@ -214,8 +215,8 @@ func (m *model) carryOver(r *modelRenewal) {
 	m.keep(r, func(l *modelLot) bool { return l.before(r) })
 }
 
-// countAgain lets a period that has begun take over the points of one that was paid late: as many as it would have, had they been there
-// when it began, so less what of the points that it took over is there no more.
+// countAgain lets a period that has begun take over the points of one that was paid late: as many as it would have,
+// had they been there when it began, so less what of the points that it took over is there no more.
 func (m *model) countAgain(r *modelRenewal) {
 	there := billing.Points(0)
 	for _, l := range m.lots {
@@ -231,7 +232,9 @@ func (m *model) countAgain(r *modelRenewal) {
 
 // keep moves lots into a period, with as many of their free points as there is room for.
 func (m *model) keep(r *modelRenewal, which func(*modelLot) bool) {
-	lots := slices.DeleteFunc(slices.Clone(m.lots), func(l *modelLot) bool { return !which(l) || l.ended || l.count(free)+l.count(held) == 0 })
+	lots := slices.DeleteFunc(slices.Clone(m.lots), func(l *modelLot) bool {
+		return !which(l) || l.ended || l.count(free)+l.count(held) == 0
+	})
 	slices.SortFunc(lots, newerFirst)
 	for _, l := range lots {
 		if r.cap == 0 {
@@ -311,8 +314,8 @@ func (m *model) release(now time.Time, h *modelHold) {
 	m.passTime(now)
 }
 
-// giveBack returns a hold's points: they pay debt first, then go where they came from. What a renewal would not have taken over, had it
-// been there at the renewal, expires; of the lot for the newest period last.
+// giveBack returns a hold's points: they pay debt first, then go where they came from. What a renewal would not have
+// taken over, had it been there at the renewal, expires; of the lot for the newest period last.
 func (m *model) giveBack(h *modelHold) {
 	var back []*modelPoint
 	for _, p := range m.inHold(h) {
@@ -334,7 +337,8 @@ func (m *model) giveBack(h *modelHold) {
 	}
 }
 
-// carries reports whether each renewal since a hold was made has room for one more point of a lot, and counts it in those that have.
+// carries reports whether each renewal since a hold was made has room for one more point of a lot, and counts it in
+// those that have.
 func (m *model) carries(l *modelLot, h *modelHold) bool {
 	since := slices.SortedFunc(slices.Values(m.renewals), func(a, b *modelRenewal) int { return a.period.Compare(b.period) })
 	for _, r := range since {
@@ -354,8 +358,8 @@ func newerFirst(a, b *modelLot) int {
 	return -cmp.Or(a.origin.Compare(b.origin), cmp.Compare(a.nr, b.nr))
 }
 
-// clawback takes back of a lot what of its money went back: out of the lot itself, then out of others, then as debt. Points that ran out
-// unused are owed by no one.
+// clawback takes back of a lot what of its money went back: out of the lot itself, then out of others, then as debt.
+// Points that ran out unused are owed by no one.
 func (m *model) clawback(key string, total billing.Points) {
 	own := m.find(key)
 	if own == nil {
@@ -379,8 +383,8 @@ func (m *model) clawback(key string, total billing.Points) {
 
 func (l *modelLot) clawedBack() billing.Points { return l.count(clawed) + l.elsewhere }
 
-// restore gives back what was clawed back beyond a total: first what others had, or what is owed, in a lot that does not end; then what the
-// lot itself had.
+// restore gives back what was clawed back beyond a total: first what others had, or what is owed, in a lot that does
+// not end; then what the lot itself had.
 func (m *model) restore(now time.Time, key string, total billing.Points) {
 	own := m.find(key)
 	if own == nil || total >= own.clawedBack() {
@@ -440,8 +444,8 @@ func (m *model) nextEnd() (next *time.Time) {
 	return next
 }
 
-// lotsText lists the lots with points left in burn order, then those of which all is held, in the order of their keys: their turn comes when a
-// hold ends.
+// lotsText lists the lots with points left in burn order, then those of which all is held, in the order of their
+// keys: their turn comes when a hold ends.
 func (m *model) lotsText() string {
 	var texts, rest []string
 	for _, l := range m.burnOrder() {

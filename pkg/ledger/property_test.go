@@ -29,7 +29,8 @@ func (s step) String() string { return fmt.Sprintf("%s %d %s #%d", s.Kind, s.Amo
 var steps = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) step {
 	return step{
 		Kind: rapid.SampledFrom([]string{
-			"grant", "grant", "period", "rollover", "rollover", "late", "change", "early change", "spend", "spend", "spend", "spend", "pass", "pass", "clawback", "expire", "show", "again",
+			"grant", "grant", "again", "period", "rollover", "rollover", "late", "change", "early change", "spend", "spend", "spend", "spend",
+			"pass", "pass", "clawback", "expire", "show",
 			"hold", "hold", "capture", "release", "restore", "subscription", "subscription", "sync",
 		}).Draw(t, "kind"),
 		Amount: billing.Points(rapid.IntRange(0, 20).Draw(t, "amount")),
@@ -92,7 +93,8 @@ func play(t failer, s *story, steps []step) {
 	s.model.passTime(s.clock.Now())
 	s.wantModelLots()
 	s.wantModelEntries()
-	if a, want := s.stored(), s.model.nextEnd(); a.Unsettled != 0 || (a.NextExpiry == nil) != (want == nil) || want != nil && !a.NextExpiry.Equal(*want) {
+	a, want := s.stored(), s.model.nextEnd()
+	if a.Unsettled != 0 || (a.NextExpiry == nil) != (want == nil) || want != nil && !a.NextExpiry.Equal(*want) {
 		t.Errorf("stored %+v, want the next expiry %v", a, want)
 	}
 	if t.Failed() {
@@ -100,8 +102,9 @@ func play(t failer, s *story, steps []step) {
 	}
 }
 
-// noticesTime reports whether a step ends first what ran out. Time alone does not. A sync may give such a lot a later end, or carry it over into
-// a period that it sees late, and with a subscription that lives again it waits for the next sync.
+// noticesTime reports whether a step ends first what ran out. Time alone does not. A sync may give such a lot a later
+// end, or carry it over into a period that it sees late, and with a subscription that lives again it waits for the
+// next sync.
 func (s *story) noticesTime(step step) bool {
 	return !slices.Contains([]string{"pass", "expire", "subscription", "period", "rollover", "late", "change", "early change"}, step.Kind)
 }
@@ -163,8 +166,8 @@ func (s *story) take(step step) {
 	}
 }
 
-// newGrant is a pack, or something of a subscription: a period, begun in its turn, or paid late when the next one has begun; or a change in the
-// newest period, or in the next one before that is paid.
+// newGrant is a pack, or something of a subscription: a period, begun in its turn, or paid late when the next one has
+// begun; or a change in the newest period, or in the next one before that is paid.
 func (s *story) newGrant(step step) billing.Grant {
 	if step.Kind != "again" {
 		s.grants++

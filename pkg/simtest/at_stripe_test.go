@@ -12,11 +12,14 @@ import (
 
 // atStripe is all that Stripe has of one customer.
 type atStripe struct {
-	customers, subscriptions, invoices, sessions, charges, intents, prices []object
-	packs                                                                  map[string]int64     // points that a paid session sold, by its id
-	taken                                                                  map[string]int64     // money that disputes took and have not given back, by charge
-	phases                                                                 map[string][]object  // what subscriptions become, by their id: the phases to come
-	scheduledEnd                                                           map[string]time.Time // when they are to end, where a schedule ends them
+	customers, subscriptions, invoices, sessions, charges, intents []object
+
+	prices []object            // all of the account, archived ones as well
+	packs  map[string]int64    // points that a paid session sold, by its id
+	taken  map[string]int64    // money that disputes took and have not given back, by charge
+	phases map[string][]object // what subscriptions become, by their id: the phases to come
+
+	scheduledEnd map[string]time.Time // when they are to end, where a schedule ends them
 }
 
 // readStripe reads everything of a user from Stripe's lists, also of customers that were deleted.
@@ -64,7 +67,7 @@ func (w *world) readStripe(u *user) (s atStripe, err error) {
 	return s, nil
 }
 
-// takenByDisputes answers what payers' banks have taken of charges. An inquiry takes nothing, and what was won came back.
+// takenByDisputes returns what payers' banks have taken of charges. An inquiry takes nothing, and what was won came back.
 func (w *world) takenByDisputes(charges []object) (map[string]int64, error) {
 	taken := map[string]int64{}
 	for _, c := range charges {

@@ -24,7 +24,8 @@ func (s atStripe) counting() object {
 		return slices.Index([]string{"incomplete", "paused", "unpaid", "past_due", "trialing", "active"}, sub.text("status"))
 	}
 	return slices.MaxFunc(ours, func(a, b object) int {
-		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.number("created"), b.number("created")), cmp.Compare(a.text("id"), b.text("id")))
+		newer := cmp.Compare(a.number("created"), b.number("created"))
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), newer, cmp.Compare(a.text("id"), b.text("id")))
 	})
 }
 
@@ -65,7 +66,8 @@ func (s atStripe) compareSubscription(a billing.Account) string {
 	return ""
 }
 
-// compareComing holds what is to come of a subscription that goes on: its end, however that was set, and a pause of its collection.
+// compareComing holds what is to come of a subscription that goes on: its end, however that was set, and a pause of
+// its collection.
 func (s atStripe) compareComing(sub object, has *billing.Subscription) string {
 	ends := s.endsAt(sub)
 	if !live(sub.text("status")) {
@@ -86,7 +88,8 @@ func (s atStripe) compareComing(sub object, has *billing.Subscription) string {
 	return ""
 }
 
-// comesNext is what a subscription becomes, and when: the first phase to come that sells something else of ours, "" where it goes on as it is.
+// comesNext is what a subscription becomes, and when: the first phase to come that sells something else of ours, ""
+// where it goes on as it is.
 func (s atStripe) comesNext(sub object) string {
 	have := sub.list("items.data")
 	for _, phase := range s.phases[sub.text("id")] {

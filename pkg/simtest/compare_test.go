@@ -94,7 +94,7 @@ func (s atStripe) compareLots(lots []billing.Lot, now time.Time) string {
 			return fmt.Sprintf("the months of %s should come to %d points at the most and come to %d", want.of, want.granted, spread[want.of])
 		case granted != want.granted && !want.most:
 			return fmt.Sprintf("%s should have granted %d points and granted %d", lot.GrantKey, want.granted, granted)
-		case !want.most && back != min(want.back, granted-int64(lot.Expired)) && back != want.back: // what expired unused owes nobody
+		case !want.most && back != want.back && back != min(want.back, granted-int64(lot.Expired)): // none owe what ran out
 			return fmt.Sprintf("of %s %d points should be clawed back and %d are", lot.GrantKey, want.back, back)
 		}
 	}

@@ -36,8 +36,8 @@ type paidPeriod struct {
 	inner    bool // it is a month of a year, and not the last
 }
 
-// periods are those of a subscription that were paid before it ended, the newest last; of a year whose points come month by month, the
-// months that have begun.
+// periods are those of a subscription that were paid before it ended, the newest last; of a year whose points come
+// month by month, the months that have begun.
 func (s atStripe) periods(source string, now time.Time) (all []paidPeriod) {
 	for _, b := range s.paidInvoices() {
 		if source != "subscription:"+b.invoice.text("subscription") || !b.period || !s.paidLate(b).IsZero() {
@@ -63,8 +63,8 @@ func (s atStripe) periods(source string, now time.Time) (all []paidPeriod) {
 	return all
 }
 
-// lotEnds is when the points that were bought for a period that began then end, by docs/grants.md, "When a period's points end". It does not
-// know it of a change in a period that is over and was never paid.
+// lotEnds is when the points that were bought for a period that began then end, by docs/grants.md, "When a period's
+// points end". It does not know it of a change in a period that is over and was never paid.
 func (s atStripe) lotEnds(sub object, newest paidPeriod, from time.Time) (until time.Time, known bool) {
 	begin, end := at(sub.number("current_period_start")), at(sub.number("current_period_end"))
 	grace, paid := renewalGrace, s.paysFor(newest, begin)
@@ -101,7 +101,8 @@ func (s atStripe) paysFor(newest paidPeriod, begin time.Time) bool { return !new
 // paymentUnderWay reports whether the bank has still to decide about a payment of a subscription.
 func (s atStripe) paymentUnderWay(sub object) bool {
 	return slices.ContainsFunc(s.invoices, func(invoice object) bool {
-		return invoice.text("subscription") == sub.text("id") && invoice.text("status") == "open" && slices.ContainsFunc(s.intents, func(intent object) bool {
+		open := invoice.text("subscription") == sub.text("id") && invoice.text("status") == "open"
+		return open && slices.ContainsFunc(s.intents, func(intent object) bool {
 			return intent.text("id") == invoice.text("payment_intent") && intent.text("status") == "processing"
 		})
 	})
@@ -157,13 +158,14 @@ func (s atStripe) compareEnd(lot billing.Lot, want due, now time.Time) string {
 			return fmt.Sprintf("the points of %s, paid after the end, end at %s and should at %s", lot.GrantKey, lot.ExpiresAt, want.until)
 		}
 	case over:
-		return fmt.Sprintf("%d points of %s are there at %s until %s, and their subscription ended at %s", lot.Remaining, lot.GrantKey, now, lot.ExpiresAt, ended)
+		return fmt.Sprintf("%d points of %s are there at %s until %s, and their subscription ended at %s",
+			lot.Remaining, lot.GrantKey, now, lot.ExpiresAt, ended)
 	}
 	return ""
 }
 
-// compareCarried holds the lots of a subscription that goes on: each ends when it should, none of the newest paid period ran out, and of
-// earlier periods there is no more than went over.
+// compareCarried holds the lots of a subscription that goes on: each ends when it should, none of the newest paid
+// period ran out, and of earlier periods there is no more than went over.
 func (s atStripe) compareCarried(sub object, lots []billing.Lot, wanted map[string]due, now time.Time) string {
 	source := "subscription:" + sub.text("id")
 	periods := s.periods(source, now)
@@ -187,25 +189,28 @@ func (s atStripe) compareCarried(sub object, lots []billing.Lot, wanted map[stri
 		}
 	}
 	if !newest.anew && carried > newest.rollover {
-		return fmt.Sprintf("%d points of earlier periods of %s are there, and %d may go over into the one of %s", carried, source, newest.rollover, newest.from)
+		return fmt.Sprintf("%d points of earlier periods of %s are there, and %d may go over into the one of %s",
+			carried, source, newest.rollover, newest.from)
 	}
 	return ""
 }
 
-// mixed reports whether a year whose points come month by month is among other paid periods: its months go on beside those.
+// mixed reports whether a year whose points come month by month is among other paid periods: its months go on beside
+// those.
 func mixed(periods []paidPeriod) bool {
 	differs := func(p paidPeriod) bool { return p.monthly != periods[0].monthly }
 	return slices.ContainsFunc(periods, differs)
 }
 
-// neverLate reports whether a subscription's charge for the current period, where it was not paid, came before the renewal grace was over. Stripe may
-// wait longer with it, and what ran out by then stays so.
+// neverLate reports whether a subscription's charge for the current period, where it was not paid, came before the
+// renewal grace was over. Stripe may wait longer with it, and what ran out by then stays so.
 func (s atStripe) neverLate(sub object, newest paidPeriod) bool {
 	if s.paysFor(newest, at(sub.number("current_period_start"))) {
 		return true
 	}
 	return !slices.ContainsFunc(s.invoices, func(invoice object) bool {
 		finalized := at(invoice.number("status_transitions.finalized_at"))
-		return invoice.text("subscription") == sub.text("id") && invoice.text("status") != "paid" && finalized.After(newest.to.Add(renewalGrace))
+		unpaid := invoice.text("subscription") == sub.text("id") && invoice.text("status") != "paid"
+		return unpaid && finalized.After(newest.to.Add(renewalGrace))
 	})
 }

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// line is one of an invoice: of basic (9.00 for 500), pro (19.00 for 1200) or, where item is none of them, the operator's.
+// line is one of an invoice: of basic (9.00 for 500), pro (19.00 for 1200) or, where item is none of them, the
+// operator's.
 func line(id, item string, amount int64, proration bool, from, to string) object {
 	price := map[string]map[string]any{
 		"basic": {"unit_amount": 900.0, "metadata": map[string]any{"pointsync_item": "basic", "pointsync_points": "500"}},
@@ -44,6 +45,8 @@ func TestModelCounts(t *testing.T) {
 	t.Parallel()
 	basic, pro := line("il_1", "basic", 900, false, "04-01", "05-01"), line("il_2", "pro", 1900, false, "04-01", "05-01")
 	unused, rest := line("il_3", "basic", -450, true, "04-16", "05-01"), line("il_4", "pro", 950, true, "04-16", "05-01")
+	credit := line("il_6", "pro", -950, true, "03-16", "04-01")
+	cent, cents := line("il_3", "basic", -1, true, "04-16", "05-01"), line("il_4", "pro", 3, true, "04-16", "05-01")
 	gift := func(n int64) object { return line("il_5", "", -n, false, "04-01", "04-01") }
 	for name, c := range map[string]struct {
 		invoice object
@@ -59,11 +62,11 @@ func TestModelCounts(t *testing.T) {
 		"Goodwill":             {invoiceOf("in", "subscription_cycle", 600, 600, 0, 0, basic, gift(300)), "in:il_1 500"},
 		"WholeGoodwill":        {invoiceOf("in", "subscription_cycle", 0, 0, 0, 0, basic, gift(900)), "in:il_1 500"},
 		"WholeCoupon":          {invoiceOf("in", "subscription_cycle", 0, 0, 0, 0, basic), "in:il_1 500"},
-		"CreditOfPro":          {invoiceOf("in", "subscription_cycle", -50, 0, 0, -50, basic, line("il_6", "pro", -950, true, "03-16", "04-01")), "in:il_1 0"},
+		"CreditOfPro":          {invoiceOf("in", "subscription_cycle", -50, 0, 0, -50, basic, credit), "in:il_1 0"},
 		"AllByBalance":         {invoiceOf("in", "subscription_cycle", 900, 0, -900, 0, basic), "in:il_1 0"},
 		"WaitedForTheRenewal":  {invoiceOf("in", "subscription_cycle", 2400, 2400, 0, 0, pro, unused, rest), "in:il_2 1550"},
 		"ChangeUpForNothing":   {invoiceOf("in", "subscription_update", 0, 0, 0, 0, unused, rest), "in:proration 0"},
-		"RoundsEachLineToZero": {invoiceOf("in", "subscription_update", 2, 2, 0, 0, line("il_3", "basic", -1, true, "04-16", "05-01"), line("il_4", "pro", 3, true, "04-16", "05-01")), "in:proration 1"},
+		"RoundsEachLineToZero": {invoiceOf("in", "subscription_update", 2, 2, 0, 0, cent, cents), "in:proration 1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -75,19 +78,23 @@ func TestModelCounts(t *testing.T) {
 	}
 }
 
-// TestModelOwes holds the model against what docs/grants.md says of changes of plan that leave a debt: it buys points once.
+// TestModelOwes holds the model against what docs/grants.md says of changes of plan that leave a debt: it buys points
+// once.
 func TestModelOwes(t *testing.T) {
 	t.Parallel()
 	up := func(id string, total, paid, before, after int64) object {
-		return invoiceOf(id, "subscription_update", total, paid, before, after, line("il_3", "basic", total-95, true, "04-30", "05-01"), line("il_4", "pro", 95, true, "04-30", "05-01"))
+		credit, rest := line("il_3", "basic", total-95, true, "04-30", "05-01"), line("il_4", "pro", 95, true, "04-30", "05-01")
+		return invoiceOf(id, "subscription_update", total, paid, before, after, credit, rest)
 	}
-	down := invoiceOf("b", "subscription_update", -45, 0, 45, 0, line("il_3", "pro", -95, true, "04-30", "05-01"), line("il_4", "basic", 50, true, "04-30", "05-01"))
+	unused, rest := line("il_3", "pro", -95, true, "04-30", "05-01"), line("il_4", "basic", 50, true, "04-30", "05-01")
+	down := invoiceOf("b", "subscription_update", -45, 0, 45, 0, unused, rest)
 	var got []string
-	for _, b := range (atStripe{invoices: []object{up("a", 45, 0, 0, 45), down, up("c", 45, 0, 0, 45), up("d", 60, 105, 45, 0), up("e", 45, 0, 0, 45)}}).paidInvoices() {
+	lives := []object{up("a", 45, 0, 0, 45), down, up("c", 45, 0, 0, 45), up("d", 60, 105, 45, 0), up("e", 45, 0, 0, 45)}
+	for _, b := range (atStripe{invoices: lives}).paidInvoices() {
 		got = append(got, fmt.Sprintf("%s %d", b.key[len("stripe:invoice:"):], b.points))
 	}
-	// 95/1900 of pro's 1200 are 60 points, and 50/900 of basic's 500 are 27: 33 for 0.45. Down buys none, up again owes no more than was
-	// owed before. 60 − 35/900 × 500 = 41 are paid. After a payment 0.45 of debt are new: 33.
+	// 95/1900 of pro's 1200 are 60 points, and 50/900 of basic's 500 are 27: 33 for 0.45. Down buys none, up again
+	// owes no more than was owed before. 60 − 35/900 × 500 = 41 are paid. After a payment 0.45 of debt are new: 33.
 	if want := "[a:proration 33 b:proration 0 c:proration 0 d:proration 41 e:proration 33]"; fmt.Sprint(got) != want {
 		t.Errorf("got %v, want %s", got, want)
 	}

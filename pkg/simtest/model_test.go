@@ -15,7 +15,7 @@ type due struct {
 	until         *time.Time // the lot's own end, where nothing moves it
 	monthly       bool       // one of the months of a year
 	of            string     // the key of the change whose points are spread over months, of which this is one
-	most          bool       // granted is the most that these come to: how a change spreads over its months is not computed here
+	most          bool       // granted is the most that these come to
 	perhaps       bool       // it may not have been granted at all
 }
 
@@ -54,7 +54,8 @@ type bought struct {
 // paidInvoices reads what was paid for our subscriptions, in the order in which the invoices were made.
 func (s atStripe) paidInvoices() (all []bought) {
 	invoices := slices.SortedFunc(slices.Values(s.invoices), func(a, b object) int {
-		return cmp.Or(cmp.Compare(a.number("status_transitions.finalized_at"), b.number("status_transitions.finalized_at")), strings.Compare(a.text("id"), b.text("id")))
+		const finalized = "status_transitions.finalized_at"
+		return cmp.Or(cmp.Compare(a.number(finalized), b.number(finalized)), strings.Compare(a.text("id"), b.text("id")))
 	})
 	known := int64(0) // how much of the customer's debt has bought points since the last payment
 	for _, invoice := range invoices {
@@ -85,7 +86,8 @@ func paidMoney(invoice object) int64 {
 	return invoice.number("amount_paid")
 }
 
-// readInvoice counts the points of a paid invoice as grants.md does, and finds its key and period. It is not ok where no line is ours.
+// readInvoice counts the points of a paid invoice as grants.md does, and finds its key and period. It is not ok where
+// no line is ours.
 func readInvoice(invoice object, owed int64) (b bought, ok bool) {
 	b.invoice = invoice
 	sum, credited, gifts := int64(0), false, int64(0)
@@ -113,7 +115,8 @@ func readInvoice(invoice object, owed int64) (b bought, ok bool) {
 			period = laterLine(period, line)
 		}
 	}
-	b.points, b.period, b.anew = moneyShare(invoice, sum, owed, credited, gifts), period != nil, update && credited && period != nil
+	b.points = moneyShare(invoice, sum, owed, credited, gifts)
+	b.period, b.anew = period != nil, update && credited && period != nil
 	b.key = "stripe:invoice:" + id + ":proration"
 	if period != nil && (!update || !credited) {
 		b.key = "stripe:invoice:" + id + ":" + period.text("id")
@@ -130,7 +133,11 @@ func readInvoice(invoice object, owed int64) (b bought, ok bool) {
 }
 
 func laterLine(a, b object) object {
-	if a == nil || cmp.Or(cmp.Compare(b.number("period.end"), a.number("period.end")), strings.Compare(a.text("id"), b.text("id"))) > 0 {
+	if a == nil {
+		return b
+	}
+	later := cmp.Compare(b.number("period.end"), a.number("period.end"))
+	if cmp.Or(later, strings.Compare(a.text("id"), b.text("id"))) > 0 {
 		return b
 	}
 	return a
@@ -181,12 +188,13 @@ func (s atStripe) paidLate(b bought) time.Time {
 	return time.Time{}
 }
 
-// moneyBack returns how much of the money that a lot was granted for went back, by refunds and disputes, and how much it was: of all
-// payments of an invoice together.
+// moneyBack returns how much of the money that a lot was granted for went back, by refunds and disputes, and how much
+// it was: of all payments of an invoice together.
 func (s atStripe) moneyBack(key string) (back, amount int64) {
 	for _, c := range s.charges {
 		intent, invoice := c.text("payment_intent"), c.text("invoice")
-		of := invoice != "" && strings.HasPrefix(key, "stripe:invoice:"+invoice+":") || intent != "" && key == "stripe:payment_intent:"+intent
+		of := invoice != "" && strings.HasPrefix(key, "stripe:invoice:"+invoice+":") ||
+			intent != "" && key == "stripe:payment_intent:"+intent
 		for _, session := range s.sessions {
 			of = of || key == "stripe:checkout:"+session.text("id") && intent != "" && intent == session.text("payment_intent")
 		}

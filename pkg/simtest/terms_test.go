@@ -78,8 +78,9 @@ func (s atStripe) addAutomatic(lots map[string]due) {
 func (s atStripe) priceThen(intent object) (t terms, known bool) {
 	newest := int64(-1)
 	for _, price := range s.prices {
+		const item = "metadata." + billing.MetadataItem
 		made := price.number("created")
-		if price.text("metadata."+billing.MetadataItem) == intent.text("metadata."+billing.MetadataItem) && made > newest && made <= intent.number("created") {
+		if price.text(item) == intent.text(item) && made > newest && made <= intent.number("created") {
 			t, known = termsOf(object{"price": map[string]any(price)})
 			newest = made
 		}

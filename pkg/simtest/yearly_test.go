@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// addMonths adds the months of a year that was paid and whose points come month by month: each that has begun, while the subscription and
-// some of the money are there. What a credit took is taken from the first months. Of what a change bought for the rest of a year it only
-// says to how much its months come at the most.
+// addMonths adds the months of a year that was paid and whose points come month by month: each that has begun, while
+// the subscription and some of the money are there. What a credit took is taken from the first months. Of what a
+// change bought for the rest of a year it only says to how much its months come at the most.
 func (s atStripe) addMonths(lots map[string]due, b bought, lot due, now time.Time) {
 	ended, over := s.ends()[lot.source]
 	back, amount := s.moneyBack(b.key)
