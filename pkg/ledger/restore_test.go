@@ -108,3 +108,40 @@ func TestClawbackAfterTheEnd(t *testing.T) {
 		b.wantEntries("grant 10 -> 10", "grant 5 -> 15", "spend -4 -> 11", "expire -6 -> 5", "clawback -3 -> 2", "clawback -1 -> 1", "restore 4 -> 5")
 	})
 }
+
+// Proves that debt which other points became is paid by what a lot itself had: a pack's 100 points are clawed back whole, 50 of a gift were spent and
+// are clawed back too, so 50 are owed. The pack's 100 come back: 50 pay the debt, and 50 are there to be spent, in the pack's own lot.
+func TestRestorePaysDebtOfOthers(t *testing.T) {
+	t.Parallel()
+	eachBook(t, func(t *testing.T, b *book) {
+		b.grant("gift", 50, never)
+		b.spend(50)
+		b.grant("pack", 100, never)
+		b.clawback("pack", 100)
+		b.clawback("gift", 50)
+		b.wantBalance(billing.Balance{Debt: 50})
+		b.restore("pack", 0)
+		b.wantBalance(billing.Balance{Available: 50})
+		b.wantLots("pack 50")
+		b.wantSum(50)
+	})
+}
+
+// Proves that a key which granted another account's lot claws nothing back and restores nothing, whoever asks, and that a sum below zero is none.
+func TestKeysOfOthers(t *testing.T) {
+	t.Parallel()
+	eachBook(t, func(t *testing.T, b *book) {
+		other := b.besideAnother(t, 10)
+		theirs := "pack:" + string(other.id)
+		b.clawback(theirs, 5)
+		b.wantBalance(billing.Balance{Available: 10})
+		other.wantBalance(billing.Balance{Available: 10})
+		other.clawback(theirs, 5)
+		b.restore(theirs, 0)
+		other.wantBalance(billing.Balance{Available: 5})
+		b.wantBalance(billing.Balance{Available: 10})
+		other.restore(theirs, -1)
+		other.wantBalance(billing.Balance{Available: 5})
+		other.wantLots(theirs + " 5")
+	})
+}

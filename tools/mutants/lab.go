@@ -116,11 +116,11 @@ func (l *lab) try() {
 			return
 		}
 		var names []string
-		limit := 20 * time.Second
+		limit := 15 * time.Second
 		for _, t := range l.tests {
 			if t.reaches[id] {
 				names = append(names, t.name)
-				limit += 3 * t.took
+				limit += 2 * t.took
 			}
 		}
 		env := "MUTANT=" + strconv.Itoa(id)

@@ -76,7 +76,9 @@ func (w *writer) visit(n ast.Node) bool {
 		w.negate(n.Cond, "the condition is negated")
 	case *ast.ReturnStmt:
 		for _, e := range n.Results {
-			w.negate(e, "the returned bool is negated")
+			if !w.isIdle(n, e) {
+				w.negate(e, "the returned bool is negated")
+			}
 		}
 	case *ast.BlockStmt:
 		w.statements(n.List)
@@ -146,6 +148,16 @@ func (w *writer) negate(e ast.Expr, what string) {
 		w.wrap(e, "((", fmt.Sprintf(") != mutant__on(%d))", w.add(e.Pos(), what)))
 	}
 }
+
+// isIdle reports whether a returned false stands beside an error, so that nobody looks at it.
+func (w *writer) isIdle(n *ast.ReturnStmt, e ast.Expr) bool {
+	last := n.Results[len(n.Results)-1]
+	t := w.info.Types[last].Type
+	id, ok := e.(*ast.Ident)
+	return ok && id.Name == "false" && e != last && t != nil && t.String() != "untyped nil" && types.Implements(t, errorType)
+}
+
+var errorType = types.Universe.Lookup("error").Type().Underlying().(*types.Interface)
 
 // statements leaves out the calls and assignments of a list, one at a time, and counts the other way.
 func (w *writer) statements(list []ast.Stmt) {
