@@ -18,6 +18,7 @@ import (
 // lab is where mutants are tried.
 type lab struct {
 	options
+	ctx               context.Context
 	dir, work, binary string
 	mutants           []mutant
 	tests             []test
@@ -98,6 +99,9 @@ func (l *lab) each(n int, f func(int)) {
 		})
 	}
 	for i := range n {
+		if l.ctx.Err() != nil {
+			break
+		}
 		next <- i
 	}
 	close(next)
@@ -143,6 +147,9 @@ func (l *lab) report() {
 		if killed {
 			dead++
 		}
+	}
+	if l.ctx.Err() != nil {
+		fmt.Println("stopped early")
 	}
 	fmt.Printf("%s: %d of %d mutants killed (%.1f %%) by %d tests\n", l.pkg, dead, len(l.tried), 100*float64(dead)/float64(max(1, len(l.tried))), len(l.tests))
 }

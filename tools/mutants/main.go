@@ -6,11 +6,14 @@
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"runtime"
+	"syscall"
 	"time"
 )
 
@@ -61,7 +64,9 @@ func run(o options) error {
 	if err != nil {
 		return err
 	}
-	l := &lab{options: o, dir: p.Dir, work: work, binary: filepath.Join(work, "mutants.test"), mutants: mutants}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM) // what was tried by then is reported
+	defer stop()
+	l := &lab{options: o, ctx: ctx, dir: p.Dir, work: work, binary: filepath.Join(work, "mutants.test"), mutants: mutants}
 	if err := l.build(); err != nil {
 		return err
 	}
