@@ -112,7 +112,15 @@ func TestToldOfOrders(t *testing.T) {
 		})
 		want := []billing.OutgoingType{"order.fulfilled", "order.refunded", "order.refunded", "order.failed", "subscription.changed"}
 		if got := o.kinds(w, 0); !slices.Equal(got, want) {
-			t.Errorf("told %v, want %v", got, want)
+			t.Fatalf("told %v, want %v", got, want)
+		}
+		body := o.sent(w)[0].Body
+		for _, part := range []string{
+			`"id":"` + string(order.ID), `"item":"pack_100"`, `"quantity":1`, `"points":100`, `"amount":500`, `"currency":"usd"`, `"status":"fulfilled"`,
+		} {
+			if _, about, _ := strings.Cut(body, `"order":{`); !strings.Contains(about, part) {
+				t.Errorf("an order is told as %s, want %s in it", body, part)
+			}
 		}
 	})
 }

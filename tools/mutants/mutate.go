@@ -121,8 +121,8 @@ func (w *writer) binary(n *ast.BinaryExpr) {
 		w.wrap(n, "((", fmt.Sprintf(") != mutant__on(%d))", w.add(n.OpPos, n.Op.String()+" is negated")))
 	case n.Op == token.LAND || n.Op == token.LOR:
 		name := map[token.Token]string{token.LAND: "and", token.LOR: "or"}[n.Op]
-		w.wrap(n, fmt.Sprintf("mutant__%s(%d, ", name, w.add(n.OpPos, n.Op.String()+" is the other one")), " })")
-		w.replace(n.OpPos, 2, ", func() bool { return ")
+		w.wrap(n, fmt.Sprintf("mutant__%s(%d, ", name, w.add(n.OpPos, n.Op.String()+" is the other one")), ") })")
+		w.replace(n.OpPos, 2, ", func() bool { return (") // the bracket lets the operand begin on the next line
 	case isSum && w.isNumber(n):
 		w.wrap(n, fmt.Sprintf("mutant__%s(%d, ", helper, w.add(n.OpPos, n.Op.String()+" is the other one")), ")")
 		w.replace(n.OpPos, 1, ", ")
