@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { accessibility, newcomer } from './browser/accessibility.mjs';
 import { checkout } from './browser/checkout.mjs';
 import { withBrowser } from './browser/chromium.mjs';
+import { elsewhere, withSite } from './browser/elsewhere.mjs';
 import { panel } from './browser/panel.mjs';
 import { plain } from './browser/plain.mjs';
 import { portal } from './browser/portal.mjs';
@@ -14,12 +15,13 @@ import { ways } from './browser/ways.mjs';
 import { World } from './browser/world.mjs';
 import { root, withBinary, withDev } from './dev.mjs';
 
-process.exitCode = await withBinary((binary, folder) => withDev(binary, folder, (urls) => withBrowser(async (browser) => {
+const walk = (urls, origin) => withBrowser(async (browser) => {
   const world = new World(urls.sandbox_url);
   await newcomer(browser, world);
   await shop(browser, urls, world);
   await subscriber(browser, urls, world);
   await topUp(browser, urls, world);
+  await elsewhere(browser, urls, world, origin);
   await checkout(browser, world);
   await ways(browser, world);
   await portal(browser, world);
@@ -27,4 +29,7 @@ process.exitCode = await withBinary((binary, folder) => withDev(binary, folder, 
   await plain(browser, world);
   await accessibility(browser, world);
   return 0;
-}), ['--catalog', join(root, '.ci/browser/catalog.yaml')]));
+});
+
+process.exitCode = await withBinary((binary, folder) => withSite((origin) => withDev(binary, folder, (urls) => walk(urls, origin),
+  ['--catalog', join(root, '.ci/browser/catalog.yaml'), '--allow-origin', origin])));

@@ -48,11 +48,15 @@ export class World {
 }
 
 // withReceiver hands over the address of a webhook endpoint that answers as answers() says.
-export async function withReceiver(answers, use) {
-  const server = createServer((request, response) => { request.resume().on('end', () => response.writeHead(answers(), {}).end()); }).listen(0, '127.0.0.1');
+export const withReceiver = (answers, use) => withServer(
+  (request, response) => { request.resume().on('end', () => response.writeHead(answers(), {}).end()); }, (origin) => use(`${origin}/webhook`));
+
+// withServer hands over the origin of a server of the walk's own.
+export async function withServer(handle, use) {
+  const server = createServer(handle).listen(0, '127.0.0.1');
   await once(server, 'listening');
   try {
-    return await use(`http://127.0.0.1:${server.address().port}/webhook`);
+    return await use(`http://127.0.0.1:${server.address().port}`);
   } finally {
     server.closeAllConnections();
     server.close();

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -93,5 +94,51 @@ func TestDevByOtherNames(t *testing.T) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestDevAllowOrigin proves that `dev` lets in the web apps of other origins that it is told of, with PUT and DELETE, and no other one;
+// and that what is no origin is refused before anything starts.
+func TestDevAllowOrigin(t *testing.T) {
+	t.Parallel()
+	app := "http://localhost:5173"
+	cmd := devCmd{Addr: "127.0.0.1:0", SandboxAddr: "127.0.0.1:0", DataDir: t.TempDir(), Catalog: catalogPath(t)}
+	cmd.AllowOrigin = []string{"https://app.example.com", app}
+	s, err := startDev(context.Background(), cmd, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.stop(); _ = s.wait() })
+	in := append([]string{s.url}, cmd.AllowOrigin...)
+	for _, origin := range append(in, "http://localhost:5174", "http://app.example.com") {
+		want := ""
+		if slices.Contains(in, origin) {
+			want = origin
+		}
+		for _, method := range []string{http.MethodPut, http.MethodDelete} {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodOptions, s.url+"/points/top-up", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header.Set("Origin", origin)
+			req.Header.Set("Access-Control-Request-Method", method)
+			resp, err := http.DefaultClient.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+			if got := resp.Header.Get("Access-Control-Allow-Origin"); got != want {
+				t.Errorf("a page of %s is let in as %q with %s, want %q", origin, got, method, want)
+			}
+		}
+	}
+	for _, bad := range []string{"localhost:5173", "http://localhost:5173/", "*", "http://localhost:99999", "ftp://localhost"} {
+		cmd.DataDir, cmd.AllowOrigin = t.TempDir(), []string{app, bad}
+		if s, err := startDev(context.Background(), cmd, slog.New(slog.DiscardHandler)); err == nil {
+			s.stop()
+			t.Errorf("%q is taken as an origin: %v", bad, s.wait())
+		} else if !strings.Contains(err.Error(), "--allow-origin") {
+			t.Errorf("%q: %v, want a refusal that names the flag", bad, err)
+		}
 	}
 }

@@ -26,6 +26,8 @@ type devCmd struct {
 	SandboxAddr string `help:"Where the local Stripe listens." default:"127.0.0.1:12111"`
 	DataDir     string `help:"Where state is kept." default:".pointsync" type:"path"`
 	Catalog     string `help:"The catalogue; without it ./catalog.yaml, or the built-in one." type:"path"`
+
+	AllowOrigin []string `help:"Another origin, such as http://localhost:5173, whose pages may call the API. Repeatable." placeholder:"ORIGIN"`
 }
 
 // Run runs everything until it is interrupted.
@@ -70,6 +72,11 @@ func startDev(ctx context.Context, d devCmd, log *slog.Logger) (*devServer, erro
 
 // startDevIn is startDev in a folder that is this process's own; unlock gives it back when both have ended.
 func startDevIn(ctx context.Context, d devCmd, unlock func() error, log *slog.Logger) (*devServer, error) {
+	for _, o := range d.AllowOrigin {
+		if err := config.CheckOrigin(o); err != nil {
+			return nil, fmt.Errorf("--allow-origin holds %w", err)
+		}
+	}
 	items, err := devCatalog(d.Catalog)
 	if err != nil {
 		return nil, err
@@ -93,7 +100,7 @@ func startDevIn(ctx context.Context, d devCmd, unlock func() error, log *slog.Lo
 	}
 	context.AfterFunc(ctx, world.EndStreams)
 	s.group.Go(func() error { return errors.Join(serveHTTP(ctx, stripeListener, world.Handler(), log), world.Close()) })
-	s.app, err = s.wire(ctx, d.DataDir, items, log)
+	s.app, err = s.wire(ctx, d, items, log)
 	if err != nil {
 		stop()
 		return nil, errors.Join(err, apiListener.Close(), s.group.Wait())
@@ -122,7 +129,8 @@ func (a *app) ensureAdmin(ctx context.Context) error {
 }
 
 // wire sets the sandbox up as `pointsync stripe setup` would, and makes the API's app.
-func (s *devServer) wire(ctx context.Context, dir string, items *catalog.Catalog, log *slog.Logger) (*app, error) {
+func (s *devServer) wire(ctx context.Context, d devCmd, items *catalog.Catalog, log *slog.Logger) (*app, error) {
+	dir := d.DataDir
 	now, err := followClock(ctx, s.sandboxURL+"/_sandbox/clock", log)
 	if err != nil {
 		return nil, err
@@ -133,7 +141,7 @@ func (s *devServer) wire(ctx context.Context, dir string, items *catalog.Catalog
 	}
 	c := config.Config{
 		DatabaseURL: config.Secret("sqlite://" + filepath.Join(dir, "pointsync.db")), StripeKey: devKey, StripeAPIBase: s.sandboxURL,
-		AllowedOrigins: localOrigins(s.url), SigningKeys: config.Secret(keys), Issuer: "pointsync", Audience: "pointsync",
+		AllowedOrigins: append(localOrigins(s.url), d.AllowOrigin...), SigningKeys: config.Secret(keys), Issuer: "pointsync", Audience: "pointsync",
 		PastDueGrace: 72 * time.Hour, RenewalGrace: 2 * time.Hour, Backfill: 5 * time.Minute, LocalWebhooks: true,
 		// No cool-off between automatic top-ups: whoever tries them need not wait for the second one.
 	}

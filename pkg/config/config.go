@@ -234,9 +234,8 @@ func (c *Config) checkServer(p *problems) {
 		p.missing("POINTSYNC_ALLOWED_ORIGINS", "comma-separated, such as https://app.example.com; the first is where customers return by default")
 	}
 	for _, o := range c.AllowedOrigins {
-		if u, err := url.Parse(o); err != nil || u.Host == "" || o != u.Scheme+"://"+u.Host || (u.Scheme != "https" && u.Scheme != "http") ||
-			u.Port() != "" && !isPort(u.Port(), 1) || strings.HasSuffix(o, ":") {
-			p.add("POINTSYNC_ALLOWED_ORIGINS holds %q, which is not an origin: scheme and host alone, such as https://app.example.com", withoutLogin(o))
+		if err := CheckOrigin(o); err != nil {
+			p.add("POINTSYNC_ALLOWED_ORIGINS holds %v", err)
 		}
 	}
 	switch {
@@ -283,6 +282,16 @@ var claimPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/@?=&%+~-]*$`)
 func isPort(port string, least uint64) bool {
 	n, err := strconv.ParseUint(port, 10, 16)
 	return err == nil && n >= least
+}
+
+// CheckOrigin refuses what a browser would not send as the origin of a page. The error quotes it, without a login.
+func CheckOrigin(o string) error {
+	u, err := url.Parse(o)
+	if err != nil || u.Host == "" || o != u.Scheme+"://"+u.Host || (u.Scheme != "https" && u.Scheme != "http") ||
+		u.Port() != "" && !isPort(u.Port(), 1) || strings.HasSuffix(o, ":") {
+		return fmt.Errorf("%q, which is not an origin: scheme and host alone, such as https://app.example.com", withoutLogin(o))
+	}
+	return nil
 }
 
 // Live says whether the key moves real money.
