@@ -47,8 +47,7 @@ func (u *user) join(r *rand.Rand) {
 	case 0:
 		u.enterWith(map[string]any{"item": "yearly"}, "pm_card_visa")
 	case 1:
-		u.enter(r)
-		u.swapToDebit(r)
+		u.enterWith(somePlan(r, "item"), u.debit(ibans[0].do))
 	case 2:
 		u.enter(r)
 		u.setTopUp(r)

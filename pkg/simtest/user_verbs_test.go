@@ -76,6 +76,11 @@ var userVerbs = []weighted[func(*user, *rand.Rand)]{
 	{"have a trial moved", 5, (*user).stretchTrial},
 	{"renew by debit", 5, (*user).renewByDebit},
 	{"be forgotten at Stripe", 3, (*user).beForgotten},
+	{"hold over a renewal", 5, (*user).holdOverRenewal},
+	{"be refused a change before the end", 5, (*user).changeBeforeEnd},
+	{"change the plan by debit", 5, (*user).changeByDebit},
+	{"subscribe by debit", 5, (*user).subscribeByDebit},
+	{"buy points by debit", 5, (*user).buyPackByDebit},
 }
 
 // cards are what people pay with; the good one more often.

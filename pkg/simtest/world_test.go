@@ -115,8 +115,8 @@ func newShop(t testing.TB, s size, dialect store.Dialect, databaseURL string) *w
 	server := httptest.NewServer(local.Handler())
 	t.Cleanup(func() { server.CloseClientConnections(); server.Close(); w.must(local.Close()) })
 	w.stripe = server.URL
-	status, _ := w.control(w.ctx, "POST", "settings", map[string]any{"debit_hours": debitHours})
-	w.note(-1, "bank debits take %d hours: %d", debitHours, status)
+	status, _ := w.control(w.ctx, "POST", "settings", map[string]any{"debit_hours": debitHours, "bank_debit": true})
+	w.note(-1, "pages offer bank debits, which take %d hours: %d", debitHours, status)
 	w.catalog, err = catalog.Load("testdata/catalog.yaml")
 	w.must(err)
 
