@@ -74,13 +74,15 @@ func (s atStripe) addAutomatic(lots map[string]due) {
 	}
 }
 
-// priceThen are the terms of what a payment names, by the newest price that is not newer than it.
+// priceThen are the terms of what a payment names, by the newest price that is not newer than it and of which its amount is a multiple:
+// servers that were not restarted since the catalogue changed sell at the price before for a moment.
 func (s atStripe) priceThen(intent object) (t terms, known bool) {
 	newest := int64(-1)
 	for _, price := range s.prices {
 		const item = "metadata." + billing.MetadataItem
 		made := price.number("created")
-		if price.text(item) == intent.text(item) && made > newest && made <= intent.number("created") {
+		fits := price.number("unit_amount") > 0 && intent.number("amount")%price.number("unit_amount") == 0
+		if fits && price.text(item) == intent.text(item) && made > newest && made <= intent.number("created") {
 			t, known = termsOf(object{"price": map[string]any(price)})
 			newest = made
 		}
