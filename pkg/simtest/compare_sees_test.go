@@ -94,3 +94,42 @@ func copies(objects []object) (all []object) {
 	}
 	return all
 }
+
+// TestCompareSeesExpiries proves the same of what ran out long ago: a change of the draft hour may not end with the renewal that is paid an
+// hour later, and what it ends of the period before may.
+func TestCompareSeesExpiries(t *testing.T) {
+	t.Parallel()
+	s := atStripe{
+		subscriptions: []object{{"id": "sub", "status": "active"}},
+		invoices: []object{
+			invoiceOf("march", "subscription_create", 900, 900, 0, 0, line("il_1", "basic", 900, false, "03-01", "04-01")),
+			invoiceOf("change", "subscription_update", 1000, 1000, 0, 0,
+				line("il_2", "basic", -900, true, "04-02", "05-01"), line("il_3", "pro", 1900, true, "04-02", "05-01")),
+			invoiceOf("april", "subscription_cycle", 1900, 1900, 0, 0, line("il_4", "pro", 1900, false, "04-01", "05-01")),
+			invoiceOf("may", "subscription_cycle", 1900, 1900, 0, 0, line("il_5", "pro", 1900, false, "05-01", "06-01")),
+		},
+	}
+	lots := []billing.Lot{lotOf("march:il_1", 500, 0), lotOf("change:proration", 700, 0), lotOf("april:il_4", 1200, 0)}
+	for name, c := range map[string]struct {
+		lot  int
+		then string
+		fits bool
+	}{
+		"MarchInItsPeriod":  {0, "03-20", false},
+		"MarchAtTheRenewal": {0, "04-01", true},
+		"ChangeInItsPeriod": {1, "04-03", false},
+		"ChangeAfterIt":     {1, "05-01", true},
+		"AprilInItsPeriod":  {2, "04-20", false},
+		"AprilAfterIt":      {2, "05-02", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			mine := append([]billing.Lot(nil), lots...)
+			mine[c.lot].ID = "lot"
+			gone := []billing.Entry{{LotID: "lot", Kind: billing.EntryExpire, Amount: -1, CreatedAt: day2030(c.then)}}
+			if got := s.compareExpiries(mine, gone, day2030("05-10")); (got == "") != c.fits {
+				t.Errorf("it says %q", got)
+			}
+		})
+	}
+}

@@ -34,6 +34,13 @@ func (w *world) disagreement(ctx context.Context, u *user) (string, error) {
 	if why := s.compareLots(lots, now); why != "" {
 		return why, nil
 	}
+	entries, err := w.entries(u)
+	if err != nil {
+		return "", err
+	}
+	if why := s.compareExpiries(lots, entries, now); why != "" {
+		return why, nil
+	}
 	if why := s.compareSubscription(a); why != "" {
 		return why, nil
 	}

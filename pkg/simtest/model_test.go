@@ -11,7 +11,7 @@ import (
 type due struct {
 	granted, back int64      // points, and how many of them went back with their money
 	source        string     // what the lot belongs to, "" where that is not looked at
-	from          time.Time  // when the period began that it was bought for
+	from, to      time.Time  // the period that it was bought for
 	until         *time.Time // the lot's own end, where nothing moves it
 	monthly       bool       // one of the months of a year
 	of            string     // the key of the change whose points are spread over months, of which this is one
@@ -163,7 +163,7 @@ func moneyShare(invoice object, sum, owed int64, credited bool, gifts int64) int
 
 // addInvoice adds what a paid invoice granted: one lot, or one for each month of a year that has begun.
 func (s atStripe) addInvoice(lots map[string]due, b bought, now time.Time) {
-	lot := due{granted: b.points, source: "subscription:" + b.invoice.text("subscription"), from: b.from}
+	lot := due{granted: b.points, source: "subscription:" + b.invoice.text("subscription"), from: b.from, to: b.to}
 	if paid := s.paidLate(b); !paid.IsZero() {
 		lot.source, lot.from, lot.until = "invoice:"+b.invoice.text("id"), paid, new(b.sold.later(paid, 1))
 		b.from, b.to = paid, *lot.until

@@ -24,7 +24,8 @@ func (s atStripe) addMonths(lots map[string]due, b bought, lot due, now time.Tim
 		if n > 0 && (begins.After(now) || over && !begins.Before(ended)) {
 			return
 		}
-		lot.from, lot.granted = begins, min(max(0, b.points-b.month*int64(11-n)), b.month)
+		lot.from, lot.to = begins, monthsLater(b.from, n+1)
+		lot.granted = min(max(0, b.points-b.month*int64(11-n)), b.month)
 		lot.perhaps = lot.granted == 0 || n > 0 && amount > 0 && back >= amount
 		lots[monthKey(b.key, n)] = lot
 	}
