@@ -44,6 +44,9 @@ func TestAttemptLog(t *testing.T) {
 	if lost := attempts()[0]; lost["status"] != nil || lost["delivered"] != false || !strings.Contains(lost["error"].(string), "connect") {
 		t.Fatalf("nobody listened: %v", lost)
 	}
+	// The rest goes to an endpoint that listens: a courier rests after each one that does not.
+	w.object("DELETE", "/v1/webhook_endpoints/"+r.endpoint["id"].(string), "")
+	w.receiver("customer.created", func(int) int { return 200 })
 	for range 500 {
 		w.object("POST", "/v1/customers", "")
 	}
