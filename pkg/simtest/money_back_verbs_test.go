@@ -83,6 +83,7 @@ func (u *user) payDuringSync(r *rand.Rand) {
 	var wait sync.WaitGroup
 	wait.Go(func() { u.try(u.newSpend(1_000_000), "", patience) })
 	had, debt := u.shown()
+	time.Sleep(time.Duration(100+r.IntN(800)) * time.Millisecond) // so that Stripe has been asked about some things and not about others
 	status := u.pay(made, "pm_card_visa")
 	u.w.note(u.number, "pay %s while Stripe is asked: %d", made.session, status)
 	in := u.newSpend(had + 1)
