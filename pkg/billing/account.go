@@ -53,8 +53,9 @@ type SyncState struct {
 // Ticket is the right to apply one picture of Stripe, taken before the picture is.
 type Ticket struct {
 	Number  int64
-	Account Account // as it was when the ticket was taken
-	Orders  []Order // those that a sync still has to look at
+	BeganAt time.Time // its picture is as new as that, or newer
+	Account Account   // as it was when the ticket was taken
+	Orders  []Order   // those that a sync still has to look at
 
 	Named      []StripeObject // by events that wait: charges, or a refund or dispute of one
 	AllCharges bool           // the picture shows every charge, and not the newest and the named ones alone

@@ -114,7 +114,7 @@ func (b *book) clawback(key string, total billing.Points) {
 func (b *book) expire(source string, at *time.Time) {
 	b.t.Helper()
 	b.tell(func(ctx context.Context, tx *store.Tx, a billing.Account) error {
-		_, err := ledger.Expire(ctx, tx, a, func(l billing.Lot) billing.Lot {
+		_, err := ledger.Expire(ctx, tx, a, tx.Now, func(l billing.Lot) billing.Lot {
 			if l.Source == source {
 				l.ExpiresAt = at
 			}

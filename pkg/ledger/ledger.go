@@ -19,6 +19,7 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/store"
@@ -76,9 +77,10 @@ func Grant(ctx context.Context, tx *store.Tx, a billing.Account, g billing.Grant
 }
 
 // Expire gives lots the period and the end that change returns for them, later or earlier, which may already have come; then it ends what
-// has run out, overdue lots too: just a sync calls it, by Stripe's word. What was spent until now was spent from them; a lot whose old end has
+// had run out at asOf, overdue lots too: just a sync calls it, by Stripe's word, and asOf is how new that word is. What ran out since is left
+// to the next sync: a renewal may have given it another end. What was spent until now was spent from them; a lot whose old end has
 // come unnoticed lives on to the new one.
-func Expire(ctx context.Context, tx *store.Tx, a billing.Account, change func(billing.Lot) billing.Lot) (billing.Account, error) {
+func Expire(ctx context.Context, tx *store.Tx, a billing.Account, asOf time.Time, change func(billing.Lot) billing.Lot) (billing.Account, error) {
 	a, lots, err := allocated(ctx, tx, a)
 	if err != nil {
 		return a, err
@@ -96,7 +98,7 @@ func Expire(ctx context.Context, tx *store.Tx, a billing.Account, change func(bi
 			return a, err
 		}
 	}
-	if a, err = passTime(ctx, tx, a, lots, ranOut(tx.Now)); err != nil {
+	if a, err = passTime(ctx, tx, a, lots, ranOut(asOf)); err != nil {
 		return a, err
 	}
 	return a, tx.SavePoints(ctx, a)

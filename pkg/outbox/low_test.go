@@ -109,7 +109,7 @@ func TestNotLowBetween(t *testing.T) {
 		id, end := o.account(0), o.db.Now().Add(time.Hour)
 		o.grant(id, billing.Grant{Key: "1", Source: "sub", Amount: 200, ExpiresAt: &end})
 		o.change(id, func(ctx context.Context, tx *store.Tx, a billing.Account) error {
-			a, err := ledger.Expire(ctx, tx, a, func(l billing.Lot) billing.Lot {
+			a, err := ledger.Expire(ctx, tx, a, tx.Now, func(l billing.Lot) billing.Lot {
 				if l.Source == "sub" {
 					l.ExpiresAt = &tx.Now
 				}

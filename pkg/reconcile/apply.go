@@ -31,7 +31,7 @@ func (s *Syncer) apply(ctx context.Context, t billing.Ticket, decided Decision) 
 			return err
 		}
 		is = a.Parking
-		if a, err = applyPoints(ctx, tx, a, d); err != nil {
+		if a, err = applyPoints(ctx, tx, a, t.BeganAt, d); err != nil {
 			return err
 		}
 		for _, o := range d.Orders {
@@ -145,18 +145,24 @@ func state(s *billing.Subscription) string {
 
 // applyPoints grants, then ends lots. The grants come first: a paid renewal finds the points of the last period, however late a sync sees
 // it. A lot that was granted to a subscription which has ended ends at once.
-func applyPoints(ctx context.Context, tx *store.Tx, a billing.Account, d Decision) (_ billing.Account, err error) {
+func applyPoints(ctx context.Context, tx *store.Tx, a billing.Account, asOf time.Time, d Decision) (_ billing.Account, err error) {
 	for _, g := range d.Grants {
 		if a, _, err = ledger.Grant(ctx, tx, a, g); err != nil {
 			return a, err
 		}
 	}
-	return applyEnds(ctx, tx, a, d.Ends)
+	return applyEnds(ctx, tx, a, asOf, d.Ends)
 }
 
-func applyEnds(ctx context.Context, tx *store.Tx, a billing.Account, ends []End) (_ billing.Account, err error) {
+// applyEnds gives lots their ends. Of a live subscription it ends what had run out when the picture began: one that is older than an end
+// knows nothing of what Stripe did then.
+func applyEnds(ctx context.Context, tx *store.Tx, a billing.Account, asOf time.Time, ends []End) (_ billing.Account, err error) {
 	for _, e := range ends {
-		if a, err = ledger.Expire(ctx, tx, a, e.of); err != nil {
+		at := asOf
+		if e.Ended != nil {
+			at = tx.Now
+		}
+		if a, err = ledger.Expire(ctx, tx, a, at, e.of); err != nil {
 			return a, err
 		}
 	}

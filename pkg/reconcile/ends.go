@@ -113,6 +113,7 @@ func firstUnpaid(s billing.StripeSubscription, invoices []billing.StripeInvoice)
 			u.from = paid
 		}
 		switch {
+		case l.PeriodStart.After(s.CurrentPeriodStart): // of a change that is not made until it is paid: no period of its has begun
 		case !l.PeriodEnd.After(paid):
 		case first == nil || u.from.Before(first.from) || u.from.Equal(first.from) && !u.underWay:
 			first = &u

@@ -54,6 +54,9 @@ func TestLotsEnd(t *testing.T) {
 		{"FailedAndUnderWay", billing.SubPastDue, nil, []billing.StripeInvoice{underWay}, april1, april1, april1},
 		// What failed is a change up: March is paid, and its points last as the window does.
 		{"ChangeFailed", billing.SubPastDue, nil, []billing.StripeInvoice{renewalOf("paid")}, march.Add(renewal), april.Add(pastDue), april.Add(pastDue)},
+		// A change to a year was refused on the 10th and waits for its payment: its year has not begun, and March's points keep their end.
+		{"YearRefused", billing.SubActive, nil, []billing.StripeInvoice{renewalOf("paid"),
+			invoice("in_year", "open", "subscription_update", line("il_year", tenth, tenth.AddDate(1, 0, 0)))}, march.Add(renewal), april1, april1},
 		{"Unpaid", billing.SubUnpaid, nil, []billing.StripeInvoice{renewalOf("open")}, march.Add(renewal), april1, april1},
 		{"Paused", billing.SubPaused, nil, nil, march.Add(renewal), april1, april1},
 		// A line that is none of ours owes no period.

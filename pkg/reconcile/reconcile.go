@@ -212,7 +212,7 @@ func (s *Syncer) begin(ctx context.Context, id billing.AccountID, w wish) (t bil
 		if err := tx.IssueTicket(ctx, id, budgetAt); err != nil {
 			return err
 		}
-		t = billing.Ticket{Number: a.Sync.TicketIssued + 1, Account: a}
+		t = billing.Ticket{Number: a.Sync.TicketIssued + 1, BeganAt: tx.Now, Account: a}
 		if err := tx.BeginSync(ctx, id, t.Number, w.cause); err != nil {
 			return err
 		}
