@@ -109,20 +109,31 @@ func (w *world) tookAfter(charge object, since int64, refunds bool) (string, err
 	return "", err
 }
 
-// checkTrials returns an error where the user had two trials: those that a subscription began with, whatever operators gave later.
+// checkTrials returns an error where the user had two trials: those that a subscription began with, whatever operators gave later, which
+// can be in the second that it began in. The first invoice of those that began with one asks for nothing.
 func (u *user) checkTrials() error {
 	found, err := u.listed("/v1/subscriptions", url.Values{"status": {"all"}})
 	if err != nil {
 		return err
 	}
-	trials := 0
-	for _, sub := range found {
-		if planOf(sub) != "" && sub.number("trial_start") != 0 && sub.number("trial_start") == sub.number("start_date") {
-			trials++
+	invoices, err := u.listed("/v1/invoices", nil)
+	if err != nil {
+		return err
+	}
+	free := map[string]bool{}
+	for _, i := range invoices {
+		if i.text("billing_reason") == "subscription_create" && i.number("total") == 0 {
+			free[i.text("subscription")] = true
 		}
 	}
-	if trials > 1 {
-		return fmt.Errorf("the customer had %d trials", trials)
+	var trials []string
+	for _, sub := range found {
+		if planOf(sub) != "" && sub.number("trial_start") == sub.number("start_date") && free[sub.text("id")] {
+			trials = append(trials, sub.text("id"))
+		}
+	}
+	if len(trials) > 1 {
+		return fmt.Errorf("the customer had the trials %s", trials)
 	}
 	return nil
 }
