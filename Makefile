@@ -36,7 +36,7 @@ TESTFLAGS ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help dev demo test bench generate screenshots check generated format vet lint tidy contract postman browser conformance speed sim sim-long proofs counts mutants build docker-steps postgres race
+.PHONY: help dev demo test bench generate screenshots check generated format vet lint tidy contract postman browser conformance speed sim sim-long proofs counts mutants tools build docker-steps postgres race
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -64,7 +64,7 @@ screenshots: $(NODE_TOOLS) ## take the pictures of the sandbox's pages in docs/s
 	node .ci/screenshots.mjs
 
 # The suite comes last, so that what it says stands at the end of a log.
-check: generated format vet lint tidy contract build docker-steps demo postman browser conformance speed sim race ## all that must hold before a change lands
+check: generated format vet lint tidy tools contract build docker-steps demo postman browser conformance speed sim race ## all that must hold before a change lands
 
 generated: ## the generated code is what `make generate` writes
 	$(HEADLINE) 'generated: the generated code is current'
@@ -86,6 +86,11 @@ lint: ## staticcheck, at the version that tools/go.mod pins
 tidy: ## go.mod and go.sum name what is used and nothing else
 	$(HEADLINE) 'tidy: go mod tidy'
 	go mod tidy -diff
+
+tools: ## the mutants' own tests: a package whose mutants end in a known way
+	$(HEADLINE) 'tools: the tests of tools/mutants'
+	go -C tools vet ./mutants
+	go -C tools test ./mutants
 
 contract: $(NODE_TOOLS) ## lint openapi.yaml
 	$(HEADLINE) 'contract: redocly lint'

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -18,73 +17,116 @@ import (
 // lab is where mutants are tried.
 type lab struct {
 	options
-	ctx               context.Context
-	dir, work, binary string
-	mutants           []mutant
-	tests             []test
-	mu                sync.Mutex
-	killed, tried     map[int]bool
+	ctx     context.Context
+	work    string
+	mutants []mutant
+	suites  []suite
+	tests   []test
+	mu      sync.Mutex
+	found   report
 }
 
-// test is one test of the package, and which mutants it reaches.
+// report is what became of the mutants that were tried: their switches.
+type report struct {
+	killed, hung, alive []int
+}
+
+// test is one test, and which mutants it reaches.
 type test struct {
+	suite   int
 	name    string
 	took    time.Duration
 	reaches map[int]bool
 }
 
+// build compiles the tests of the package, and of those that are to help, with all mutants in.
 func (l *lab) build() error {
-	build := exec.Command("go", "test", "-c", "-vet=off", "-overlay", filepath.Join(l.work, "overlay.json"), "-o", l.binary, l.pkg)
-	build.Dir = l.root
-	if out, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("the mutants do not build: %w\n%s", err, out)
+	pkgs := []string{l.pkg}
+	if l.with != "" {
+		pkgs = append(pkgs, strings.Split(l.with, ",")...)
+	}
+	for n, pkg := range pkgs {
+		s := suite{pkg: pkg, dir: filepath.Join(l.root, pkg), binary: filepath.Join(l.work, fmt.Sprintf("suite%d.test", n))}
+		if err := s.build(l.root, filepath.Join(l.work, "overlay.json")); err != nil {
+			return err
+		}
+		l.suites = append(l.suites, s)
 	}
 	return nil
 }
 
-// run runs tests of the binary on SQLite and reports whether all passed.
-func (l *lab) run(limit time.Duration, names []string, env ...string) bool {
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
-	defer cancel()
-	c := exec.CommandContext(ctx, l.binary, "-test.short", "-test.failfast", "-test.run", "^("+strings.Join(names, "|")+")$",
-		"-test.skip", ".*/^postgres$", "-test.timeout", limit.String())
-	c.Dir, c.Env = l.dir, append(os.Environ(), env...)
-	c.WaitDelay = time.Second
-	return c.Run() == nil
-}
-
-// trace runs each test alone, and notes what it reaches. A test that fails or takes long is left out.
+// trace runs each test alone without a mutant, and notes what it reaches. A test that takes long is left out, one that fails ends the run.
 func (l *lab) trace() error {
-	list := exec.Command(l.binary, "-test.list", "^(Test|Fuzz)")
-	list.Dir = l.dir
-	out, err := list.Output()
-	if err != nil {
-		return err
-	}
-	names := strings.Fields(string(out))
-	found := make([]*test, len(names))
-	l.each(len(names), func(n int) {
-		path := filepath.Join(l.work, "trace-"+names[n])
-		began := time.Now()
-		if !l.run(l.slow, names[n:n+1], "MUTANT_TRACE="+path) {
-			fmt.Printf("left out, for it fails or takes longer than %s: %s\n", l.slow, names[n])
-			return
-		}
-		t := &test{name: names[n], took: time.Since(began), reaches: map[int]bool{}}
-		text, _ := os.ReadFile(path) // absent where it reaches none
-		for _, id := range strings.Fields(string(text)) {
-			if number, err := strconv.Atoi(id); err == nil {
-				t.reaches[number] = true
-			}
-		}
-		found[n] = t
-	})
-	for _, t := range found {
-		if t != nil {
-			l.tests = append(l.tests, *t)
+	for n := range l.suites {
+		if err := l.traceSuite(n); err != nil {
+			return err
 		}
 	}
 	slices.SortFunc(l.tests, func(a, b test) int { return cmp.Compare(a.took, b.took) })
+	return nil
+}
+
+func (l *lab) traceSuite(n int) error {
+	names, err := l.suites[n].list()
+	if err != nil {
+		return err
+	}
+	var failures []string
+	l.each(len(names), func(i int) {
+		path := filepath.Join(l.work, fmt.Sprintf("trace%d-%s", n, names[i]))
+		began := time.Now()
+		verdict, output := l.suites[n].run(l.slow, names[i:i+1], "MUTANT_TRACE="+path)
+		t := test{suite: n, name: names[i], took: time.Since(began), reaches: reached(path)}
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		switch {
+		case verdict == failed:
+			failures = append(failures, fmt.Sprintf("%s: %s\n%s", l.suites[n].pkg, names[i], tail(output)))
+		case verdict == hung:
+			fmt.Fprintf(l.out, "left out, for it takes longer than %s: %s\n", l.slow, names[i])
+		case len(t.reaches) > 0:
+			l.tests = append(l.tests, t)
+		}
+	})
+	if len(failures) > 0 {
+		return fmt.Errorf("the unbroken package fails its tests, so they cannot tell a mutant:\n%s", strings.Join(failures, "\n"))
+	}
+	return nil
+}
+
+// reached reads the switches that a test wrote down. There is no file where it reaches none.
+func reached(path string) map[int]bool {
+	text, _ := os.ReadFile(path)
+	ids := map[int]bool{}
+	for _, field := range strings.Fields(string(text)) {
+		if id, err := strconv.Atoi(field); err == nil {
+			ids[id] = true
+		}
+	}
+	return ids
+}
+
+// control runs all tests together without a mutant, once for each worker at the same time, as mutants are tried.
+func (l *lab) control() error {
+	everything := map[int]bool{}
+	for _, t := range l.tests {
+		for id := range t.reaches {
+			everything[id] = true
+		}
+	}
+	var failures []string
+	l.each(l.workers, func(int) {
+		for _, batch := range l.batches(everything) {
+			if verdict, output := l.suites[batch.suite].run(batch.limit, batch.names); verdict != passed {
+				l.mu.Lock()
+				failures = append(failures, tail(output))
+				l.mu.Unlock()
+			}
+		}
+	})
+	if len(failures) > 0 {
+		return fmt.Errorf("the unbroken package fails its tests when they run together, so they cannot tell a mutant:\n%s", failures[0])
+	}
 	return nil
 }
 
@@ -108,48 +150,103 @@ func (l *lab) each(n int, f func(int)) {
 	all.Wait()
 }
 
-// quickest is how many tests a mutant is first tried with.
+// quickest is how many tests of a suite a mutant is first tried with.
 const quickest = 4
 
-// try switches each mutant on, and notes which ones make a test fail. One that makes them hang is seen as well.
-func (l *lab) try() {
-	l.killed, l.tried = map[int]bool{}, map[int]bool{}
-	only := regexp.MustCompile(l.only)
-	l.each(len(l.mutants), func(id int) {
-		if m := l.mutants[id]; id == 0 || id%l.every != 0 || !only.MatchString(fmt.Sprintf("%s:%d", m.file, m.line)) {
-			return
-		}
-		var names []string
-		limit := 15 * time.Second
+// batch is tests of one suite that are run together.
+type batch struct {
+	suite int
+	names []string
+	limit time.Duration
+}
+
+// batches returns the tests that reach one of some mutants: of each suite first a few quick ones, then the others.
+func (l *lab) batches(ids map[int]bool) []batch {
+	var all []batch
+	for n := range l.suites {
+		first, rest := batch{suite: n, limit: 5 * time.Second}, batch{suite: n, limit: 5 * time.Second}
 		for _, t := range l.tests {
-			if t.reaches[id] {
-				names = append(names, t.name)
-				limit += 2 * t.took
+			if t.suite != n || !t.reachesAny(ids) {
+				continue
+			}
+			b := &rest
+			if len(first.names) < quickest {
+				b = &first
+			}
+			b.names = append(b.names, t.name)
+			b.limit += 3 * t.took
+		}
+		for _, b := range []batch{first, rest} {
+			if len(b.names) > 0 {
+				all = append(all, b)
 			}
 		}
-		env := "MUTANT=" + strconv.Itoa(id)
-		first := names[:min(len(names), quickest)]
-		rest := names[len(first):]
-		dead := len(first) > 0 && !l.run(limit, first, env) || len(rest) > 0 && !l.run(limit, rest, env)
+	}
+	return all
+}
+
+func (t test) reachesAny(ids map[int]bool) bool {
+	for id := range ids {
+		if t.reaches[id] {
+			return true
+		}
+	}
+	return false
+}
+
+// try switches each mutant on, one at a time, and notes what came of it.
+func (l *lab) try() {
+	only := regexp.MustCompile(l.only)
+	l.each(len(l.mutants), func(id int) {
+		m := l.mutants[id]
+		if id == 0 || id%l.every != 0 || !only.MatchString(fmt.Sprintf("%s:%d", m.file, m.line)) {
+			return
+		}
+		tests := 0
+		verdict := passed
+		for _, b := range l.batches(map[int]bool{id: true}) {
+			tests += len(b.names)
+			if verdict = l.tryWith(b, id); verdict != passed {
+				break
+			}
+		}
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		l.tried[id], l.killed[id] = true, dead
-		if !dead {
-			m := l.mutants[id]
-			fmt.Printf("%s:%d: %s (%d tests reach it)\n", m.file, m.line, m.what, len(names))
+		switch verdict {
+		case failed:
+			l.found.killed = append(l.found.killed, id)
+		case hung:
+			l.found.hung = append(l.found.hung, id)
+			fmt.Fprintf(l.out, "hangs: %s:%d: %s\n", m.file, m.line, m.what)
+		case passed:
+			l.found.alive = append(l.found.alive, id)
+			fmt.Fprintf(l.out, "%s:%d: %s (%d tests reach it)\n", m.file, m.line, m.what, tests)
 		}
 	})
 }
 
-func (l *lab) report() {
-	dead := 0
-	for _, killed := range l.killed {
-		if killed {
-			dead++
+// tryWith runs tests on a mutant. They hang only if the unbroken package passes them in the same time right afterwards: a machine may be busy.
+func (l *lab) tryWith(b batch, id int) verdict {
+	for range 3 {
+		verdict, _ := l.suites[b.suite].run(b.limit, b.names, "MUTANT="+strconv.Itoa(id))
+		if verdict != hung {
+			return verdict
 		}
+		if control, _ := l.suites[b.suite].run(b.limit, b.names); control == passed {
+			return hung
+		}
+		b.limit *= 2
 	}
+	return passed // not known to be seen
+}
+
+func (l *lab) report() report {
 	if l.ctx.Err() != nil {
-		fmt.Println("stopped early")
+		fmt.Fprintln(l.out, "stopped early")
 	}
-	fmt.Printf("%s: %d of %d mutants killed (%.1f %%) by %d tests\n", l.pkg, dead, len(l.tried), 100*float64(dead)/float64(max(1, len(l.tried))), len(l.tests))
+	dead, hung := len(l.found.killed)+len(l.found.hung), len(l.found.hung)
+	tried := dead + len(l.found.alive)
+	fmt.Fprintf(l.out, "%s: %d of %d mutants killed (%.1f %%; %d of them hang) by %d tests\n",
+		l.pkg, dead, tried, 100*float64(dead)/float64(max(1, tried)), hung, len(l.tests))
+	return l.found
 }

@@ -2,13 +2,15 @@
 // negated, plus for minus, a statement left out.
 //
 // All mutants are compiled into one test binary, each behind a switch, so that trying one costs a run and no build. A first pass notes which test
-// reaches which switch; a mutant is then tried by those tests alone, the quickest first, on SQLite.
+// reaches which switch; a mutant is then tried by those tests alone, the quickest first, on SQLite. The unbroken package has to pass them all first,
+// or nothing that follows would mean anything.
 package main
 
 import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -24,56 +26,58 @@ type options struct {
 	slow    time.Duration // leave out tests that take longer
 	workers int
 	only    string // a regular expression for file:line
+	with    string // further packages whose tests are run as well
+	out     io.Writer
 }
 
 func main() {
-	var o options
+	o := options{out: os.Stdout}
 	flag.StringVar(&o.root, "root", ".", "the module's folder")
 	flag.IntVar(&o.every, "every", 1, "try every n-th mutant only")
 	flag.DurationVar(&o.slow, "slow", 20*time.Second, "leave out tests that take longer than this")
 	flag.IntVar(&o.workers, "workers", max(2, runtime.NumCPU()), "how many mutants to try at a time")
 	flag.StringVar(&o.only, "only", "", "try the mutants whose file:line this expression matches")
+	flag.StringVar(&o.with, "with", "", "run the tests of these packages as well, separated by commas: ./pkg/checkout,./pkg/inbox")
 	flag.Parse()
 	if flag.NArg() != 1 {
 		fmt.Fprintln(os.Stderr, "usage: mutants [flags] ./pkg/NAME")
 		os.Exit(2)
 	}
 	o.pkg = flag.Arg(0)
-	if err := run(o); err != nil {
+	if _, err := run(o); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(o options) error {
+// run tries the mutants of a package and prints a report, which it returns as well.
+func run(o options) (report, error) {
 	root, err := filepath.Abs(o.root)
 	if err != nil {
-		return err
+		return report{}, err
 	}
 	o.root = root
 	work, err := os.MkdirTemp("", "mutants-")
 	if err != nil {
-		return err
+		return report{}, err
 	}
 	defer os.RemoveAll(work)
 	p, err := load(o.root, o.pkg)
 	if err != nil {
-		return err
+		return report{}, err
 	}
 	mutants, err := p.mutate(work)
 	if err != nil {
-		return err
+		return report{}, err
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM) // what was tried by then is reported
 	defer stop()
-	l := &lab{options: o, ctx: ctx, dir: p.Dir, work: work, binary: filepath.Join(work, "mutants.test"), mutants: mutants}
-	if err := l.build(); err != nil {
-		return err
-	}
-	if err := l.trace(); err != nil {
-		return err
+	l := &lab{options: o, ctx: ctx, work: work, mutants: mutants}
+	for _, step := range []func() error{l.build, l.trace, l.control} {
+		if err := step(); err != nil {
+			return report{}, err
+		}
 	}
 	l.try()
-	l.report()
-	return nil
+	return l.report(), nil
 }

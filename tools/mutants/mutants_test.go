@@ -1,0 +1,64 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+)
+
+func try(t *testing.T, o options) (string, error) {
+	t.Helper()
+	var out bytes.Buffer
+	o.root, o.every, o.slow, o.workers, o.out = ".", 1, time.Minute, 2, &out
+	_, err := run(o)
+	return out.String(), err
+}
+
+// TestSample holds the tool against a package whose mutants end in a known way. Fee is tried below and above its edge alone, so of its two mutants
+// the moved edge lives, and no test reaches the place where it matters. Of the four of Steps, n++ for n-- never comes to zero. Of Sum's and Unused's one each, no test of the package reaches either.
+func TestSample(t *testing.T) {
+	t.Parallel()
+	out, err := try(t, options{pkg: "./testdata/sample"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{
+		"sample.go:6: >= with the other edge (0 tests reach it)\n",
+		"hangs: sample.go:16: -- is the other one\n",
+		"sample.go:23: + is the other one (0 tests reach it)\n",
+		"sample.go:26: && is the other one (0 tests reach it)\n",
+		"./testdata/sample: 5 of 8 mutants killed (62.5 %; 1 of them hang) by 2 tests\n",
+	} {
+		if !strings.Contains(out, line) {
+			t.Errorf("no line %q in\n%s", line, out)
+		}
+	}
+	if n := strings.Count(out, "\n"); n != 5 {
+		t.Errorf("%d lines, not 5:\n%s", n, out)
+	}
+}
+
+// TestWith tries one mutant with the tests of another package: the sum turned into a difference, 2 - 3, is not 5.
+func TestWith(t *testing.T) {
+	t.Parallel()
+	out, err := try(t, options{pkg: "./testdata/sample", only: ":23$", with: "./testdata/user"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out != "./testdata/sample: 1 of 1 mutants killed (100.0 %; 0 of them hang) by 3 tests\n" {
+		t.Error(out)
+	}
+}
+
+// TestBroken: where the unbroken package fails, every mutant would count as killed. So nothing is tried.
+func TestBroken(t *testing.T) {
+	t.Parallel()
+	out, err := try(t, options{pkg: "./testdata/broken"})
+	if err == nil || !strings.Contains(err.Error(), "the unbroken package fails its tests") || !strings.Contains(err.Error(), "TestLarger") {
+		t.Errorf("error %v", err)
+	}
+	if out != "" {
+		t.Errorf("printed all the same: %s", out)
+	}
+}

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+)
+
+// suite is the tests of one package, compiled with all mutants in.
+type suite struct {
+	pkg, dir, binary string
+}
+
+// verdict is what became of a run.
+type verdict int
+
+const (
+	passed verdict = iota
+	failed
+	hung // ran out of time
+)
+
+func (s suite) build(root, overlay string) error {
+	c := exec.Command("go", "test", "-c", "-vet=off", "-overlay", overlay, "-o", s.binary, s.pkg)
+	c.Dir = root
+	if out, err := c.CombinedOutput(); err != nil {
+		return fmt.Errorf("the mutants do not build: %w\n%s", err, out)
+	}
+	return nil
+}
+
+// list returns the names of the suite's tests.
+func (s suite) list() ([]string, error) {
+	c := exec.Command(s.binary, "-test.list", "^(Test|Fuzz)")
+	c.Dir = s.dir
+	out, err := c.Output()
+	if err != nil {
+		return nil, fmt.Errorf("list the tests of %s: %w", s.pkg, err)
+	}
+	return strings.Fields(string(out)), nil
+}
+
+// run runs tests in their short form on SQLite, and returns what they printed as well.
+func (s suite) run(limit time.Duration, names []string, env ...string) (verdict, string) {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	c := exec.CommandContext(ctx, s.binary, "-test.short", "-test.failfast",
+		"-test.run", "^("+strings.Join(names, "|")+")$", "-test.skip", ".*/^postgres$")
+	c.Dir, c.Env = s.dir, append(os.Environ(), env...)
+	c.WaitDelay = time.Second
+	out, err := c.CombinedOutput()
+	switch {
+	case err == nil:
+		return passed, string(out)
+	case ctx.Err() != nil:
+		return hung, string(out)
+	}
+	return failed, string(out)
+}
+
+// tail returns the end of a test's output.
+func tail(output string) string {
+	lines := strings.Split(strings.TrimSpace(output), "\n")
+	return strings.Join(lines[max(0, len(lines)-20):], "\n")
+}
