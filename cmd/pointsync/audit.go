@@ -10,6 +10,7 @@ import (
 
 	"github.com/pointsync/pointsync/pkg/audit"
 	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/store"
 )
 
 // maxListed bounds what a report lists; it counts all.
@@ -37,7 +38,8 @@ type violationEntry struct {
 
 // Run audits all accounts.
 func (a auditCmd) Run(ctx context.Context) error {
-	r, err := a.audit(ctx)
+	r := &auditReport{Last: a.After, Violations: []violationEntry{}}
+	err := a.audit(ctx, r)
 	if printErr := r.print(os.Stdout, a.JSON); err == nil {
 		err = printErr
 	}
@@ -50,26 +52,29 @@ func (a auditCmd) Run(ctx context.Context) error {
 	return nil
 }
 
-// audit answers what it found until the end, or until it failed or was stopped.
-func (a auditCmd) audit(ctx context.Context) (auditReport, error) {
-	r := auditReport{Last: a.After, Violations: []violationEntry{}}
+func (a auditCmd) audit(ctx context.Context, r *auditReport) error {
 	db, err := openForCommand(ctx)
 	if err != nil {
-		return r, err
+		return err
 	}
 	defer db.Close()
+	return a.walk(ctx, db, audit.AMoment, r)
+}
+
+// walk fills in the report until the end, or until it failed or was stopped. again waits between two looks: see audit.Twice.
+func (a auditCmd) walk(ctx context.Context, db *store.DB, again audit.Wait, r *auditReport) error {
 	for began := db.Now(); ; {
-		b, err := audit.Next(ctx, db, billing.AccountID(r.Last), audit.BatchSize)
+		b, err := audit.Twice(ctx, db, billing.AccountID(r.Last), audit.BatchSize, again)
 		if err != nil {
-			return r, err
+			return err
 		}
 		r.add(b)
 		if b.Accounts < audit.BatchSize {
 			r.Complete = true
 			if a.After != "" { // it is not the whole
-				return r, nil
+				return nil
 			}
-			return r, audit.Record(ctx, db, billing.RunAudit, began, r.Accounts, r.Found)
+			return audit.Record(ctx, db, billing.RunAudit, began, r.Accounts, r.Found)
 		}
 	}
 }

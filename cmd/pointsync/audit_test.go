@@ -26,14 +26,16 @@ func TestAuditCommand(t *testing.T) {
 				t.Errorf("of a sound database: %q", said)
 			}
 			breakAccount(t, db, a.ID)
-			if said := p.run(1, "audit"); !strings.Contains(said, string(a.ID)+"  lots-sum") || !strings.Contains(said, "1 violations") {
-				t.Errorf("of a broken one: %q", said)
-			}
-			out, _ := p.command("audit", "--json").Output()
+			audited := p.command("audit", "--json") // it takes the 12 seconds from one look to the next
+			out, _ := audited.Output()
 			var r auditReport
-			if err := json.Unmarshal(out, &r); err != nil || r.Accounts != 1 || r.Found != 1 || !r.Complete || r.Last != string(a.ID) ||
+			if err := json.Unmarshal(out, &r); audited.ProcessState.ExitCode() != 1 || err != nil || r.Accounts != 1 || r.Found != 1 || !r.Complete || r.Last != string(a.ID) ||
 				len(r.Violations) != 1 || r.Violations[0].Account != string(a.ID) {
-				t.Errorf("as JSON: %v: %s", err, out)
+				t.Errorf("of a broken one, as JSON: %v: %s", err, out)
+			}
+			var said strings.Builder
+			if err := r.print(&said, false); err != nil || !strings.Contains(said.String(), string(a.ID)+"  lots-sum") || !strings.Contains(said.String(), "1 violations") {
+				t.Errorf("of a broken one: %q, %v", said.String(), err)
 			}
 			run, err := db.AuditRun(context.Background(), billing.RunAudit)
 			if err != nil || run.LastFindings != 1 || run.LastEndedAt == nil {
@@ -48,6 +50,35 @@ func TestAuditCommand(t *testing.T) {
 	if said := (program{t: t}).with("DATABASE_URL="+storetest.Empty(t, store.SQLite)).run(2, "audit"); !strings.Contains(said, "pointsync migrate") {
 		t.Errorf("of an empty database: %q", said)
 	}
+}
+
+// TestAuditCommandLooksTwice proves that the command tells what both of its looks found: neither what was mended in between, nor what broke only then,
+// nor an account that broke another rule by then.
+func TestAuditCommandLooksTwice(t *testing.T) {
+	t.Parallel()
+	storetest.EachAt(t, func(t *testing.T, db *store.DB, _ *storetest.Clock) {
+		passing, lasting, later, other := storetest.NewAccount(t, db), storetest.NewAccount(t, db), storetest.NewAccount(t, db), storetest.NewAccount(t, db)
+		set := func(id billing.AccountID, what string) {
+			if _, err := db.SQL().ExecContext(t.Context(), `UPDATE accounts SET `+what+` WHERE id = '`+string(id)+`'`); err != nil {
+				t.Error(err)
+			}
+		}
+		for _, a := range []billing.Account{passing, lasting, other} {
+			breakAccount(t, db, a.ID) // lots-sum
+		}
+		waits := 0
+		r := auditReport{}
+		err := auditCmd{}.walk(t.Context(), db, func(context.Context) error {
+			waits++
+			set(passing.ID, "unsettled = 0")
+			breakAccount(t, db, later.ID)
+			set(other.ID, "unsettled = 0, held = 1") // entries-sum
+			return nil
+		}, &r)
+		if err != nil || waits != 1 || r.Accounts != 4 || r.Found != 1 || len(r.Violations) != 1 || r.Violations[0].Account != string(lasting.ID) || !r.Complete {
+			t.Errorf("after %d waits: %+v, %v", waits, r, err)
+		}
+	})
 }
 
 // breakAccount makes an account's lots disagree with its balance.

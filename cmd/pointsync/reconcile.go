@@ -73,33 +73,32 @@ func (s stripeReconcileCmd) Run(ctx context.Context) error {
 	return nil
 }
 
-// compare fills in the report until the end, or until it failed or was stopped.
 func (s stripeReconcileCmd) compare(ctx context.Context, r *driftReport) error {
 	c, closeAll, err := s.comparison(ctx)
 	if err != nil {
 		return err
 	}
 	defer closeAll()
+	return s.walk(ctx, c, audit.AMoment, r)
+}
+
+// walk fills in the report until the end, or until it failed or was stopped. again waits between two looks: see audit.Comparison.
+func (s stripeReconcileCmd) walk(ctx context.Context, c *audit.Comparison, again audit.Wait, r *driftReport) error {
 	if s.Email != "" {
 		a, err := account.ByEmail(ctx, c.DB, s.Email)
 		if err != nil {
 			return fmt.Errorf("account %s: %w", s.Email, err)
 		}
-		r.add(c.Account(ctx, a.ID))
 		r.Complete = true
-		return nil
+		return r.addAll(c.Twice(ctx, []billing.AccountID{a.ID}, again))
 	}
 	for began := c.DB.Now(); ; {
 		ids, err := c.DB.CustomerAccounts(ctx, billing.AccountID(r.Last), audit.BatchSize)
 		if err != nil {
 			return err
 		}
-		for _, id := range ids {
-			compared := c.Account(ctx, id)
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			r.add(compared)
+		if err := r.addAll(c.Twice(ctx, ids, again)); err != nil {
+			return err
 		}
 		if len(ids) < audit.BatchSize {
 			r.Complete = true
@@ -136,6 +135,13 @@ func (s stripeReconcileCmd) comparison(ctx context.Context) (_ *audit.Comparison
 	}
 	syncer := reconcile.New(db, gateway, items, policyOf(c), log)
 	return &audit.Comparison{DB: db, Syncer: syncer, Repair: !s.DryRun, Pace: time.Duration(float64(time.Second) / s.Rate)}, db.Close, nil
+}
+
+func (r *driftReport) addAll(compared []audit.Compared, err error) error {
+	for _, c := range compared {
+		r.add(c)
+	}
+	return err
 }
 
 func (r *driftReport) add(c audit.Compared) {

@@ -52,6 +52,47 @@ func (c *Comparison) Account(ctx context.Context, id billing.AccountID) (r Compa
 	return r
 }
 
+// Twice compares accounts, and where that finds differences it looks again after a while, as often as the pace allows: Found is what both looks
+// found, and a repair is done at the second one. It returns nothing where it is cut off, since what one look found may have been under way.
+// Errors: the context's.
+func (c *Comparison) Twice(ctx context.Context, ids []billing.AccountID, again Wait) ([]Compared, error) {
+	looks := *c
+	looks.Repair = false
+	all, differ := make([]Compared, 0, len(ids)), false
+	for _, id := range ids {
+		all = append(all, looks.Account(ctx, id))
+		differ = differ || len(all[len(all)-1].Found) > 0
+	}
+	if differ {
+		if err := again(ctx); err != nil {
+			return nil, err
+		}
+	}
+	repairs := looks
+	repairs.Repair = c.Repair
+	for n, first := range all {
+		if len(first.Found) > 0 {
+			all[n] = repairs.second(ctx, first)
+		}
+	}
+	c.next = repairs.next
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	return all, nil
+}
+
+// second looks again at an account that a first look found to differ. What is left after a repair is told as it is: the repair was the newest look
+// at Stripe.
+func (c *Comparison) second(ctx context.Context, first Compared) Compared {
+	r := c.Account(ctx, first.Account)
+	r.Found = both(first.Found, r.Found, func(d billing.Drift) billing.Drift { d.Detail = ""; return d })
+	if !c.Repair {
+		r.Left = r.Found
+	}
+	return r
+}
+
 // lookAgain compares and repairs the suspects of a batch once more, as far as the batch got, and counts what both looks found. Where it is cut
 // off, the batch is looked at again from its beginning.
 func (c *Comparison) lookAgain(ctx context.Context, suspects []Compared, after billing.AccountID, out looked, again Wait, log *slog.Logger) (looked, error) {
@@ -67,11 +108,10 @@ func (c *Comparison) lookAgain(ctx context.Context, suspects []Compared, after b
 		if first.Account > out.last {
 			continue // the next step looks at it
 		}
-		second := repairs.Account(ctx, first.Account)
+		second := repairs.second(ctx, first)
 		if ctx.Err() != nil {
 			return looked{last: after}, nil
 		}
-		second.Found = both(first.Found, second.Found, func(d billing.Drift) billing.Drift { d.Detail = ""; return d })
 		second.log(ctx, log)
 		out.findings += len(second.Found)
 	}

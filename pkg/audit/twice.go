@@ -15,7 +15,7 @@ type Wait func(ctx context.Context) error
 // where somebody moved the clock by a month. A step with both looks stays below a job's timeout.
 const secondLook = 12 * time.Second
 
-// AMoment is the Wait of a running server.
+// AMoment is the Wait of a running server, and of the operator's commands.
 func AMoment(ctx context.Context) error {
 	pause := time.NewTimer(secondLook)
 	defer pause.Stop()
