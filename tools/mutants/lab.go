@@ -196,6 +196,7 @@ func (t test) reachesAny(ids map[int]bool) bool {
 
 // try switches each mutant on, one at a time, and notes what came of it.
 func (l *lab) try() {
+	fmt.Fprintf(os.Stderr, "%d mutants, %d tests\n", len(l.mutants)-1, len(l.tests))
 	only := regexp.MustCompile(l.only)
 	l.each(len(l.mutants), func(id int) {
 		m := l.mutants[id]

@@ -1,0 +1,218 @@
+package stripegw_test
+
+import (
+	"testing"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/stripegw"
+)
+
+// Proves how the payment of an automatic order is found: by its id, or among the customer's since a day before the order by the order that it names.
+// An order made at second 86,500 is looked for from second 100 on.
+func TestOrderIntent(t *testing.T) {
+	t.Parallel()
+	const byID, all = "GET /v1/payment_intents/pi_1", "GET /v1/payment_intents"
+	order := billing.Order{ID: "ord_1", CreatedAt: sec(86_500)}
+	known := order
+	known.PaymentIntentID = "pi_1"
+	mine := `{"id":"pi_1","status":"succeeded","metadata":{"pointsync_order":"ord_1"}}`
+	want := billing.StripeIntent{ID: "pi_1", OrderID: "ord_1", Status: "succeeded"}
+	for name, c := range map[string]struct {
+		order  billing.Order
+		answer string
+		asked  string
+		want   billing.StripeIntent
+		ok     bool
+		refuse billing.Code
+	}{
+		"Known":     {known, mine, byID, want, true, ""},
+		"KnownGone": {known, "403 ", byID, billing.StripeIntent{}, false, billing.EStripeRefused},
+		"Listed":    {order, list(false, `{"id":"pi_0","metadata":{"pointsync_order":"ord_0"}}`, mine, `{"id":"pi_2"}`), all + " created[gte]=100&customer=cus_1&limit=100", want, true, ""},
+		"NotListed": {order, list(false, `{"id":"pi_0","metadata":{"pointsync_order":"ord_0"}}`), all + " created[gte]=100&customer=cus_1&limit=100", billing.StripeIntent{}, false, ""},
+		"Refused":   {order, "403 ", all + " created[gte]=100&customer=cus_1&limit=100", billing.StripeIntent{}, false, billing.EStripeRefused},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g, s := newScript(t, map[string]string{byID: c.answer, all: c.answer})
+			got, ok, err := g.OrderIntent(t.Context(), "cus_1", c.order)
+			if ok != c.ok || billing.CodeOf(err) != c.refuse {
+				t.Errorf("%v, %v", ok, err)
+			}
+			same(t, "intent", got, c.want)
+			same(t, "asked", s.calls(), []string{c.asked})
+		})
+	}
+	g, _ := newScript(t, map[string]string{
+		all: list(false, mine), "GET /v1/subscriptions": list(false, `{"id":"sub_1"}`), "GET /v1/invoices": list(false), "GET /v1/charges": list(false),
+	})
+	if got, err := g.Fetch(t.Context(), stripegw.Want{Customer: "cus_1", Automatic: &order}); err != nil || len(got.Intents) != 1 || got.Intents[0] != want {
+		t.Errorf("in a picture: %+v, %v", got.Intents, err)
+	}
+}
+
+// Proves why a payment failed: the customer must prove who they are, else the bank's word, else Stripe's.
+func TestDeclineCodes(t *testing.T) {
+	t.Parallel()
+	for intent, want := range map[string]string{
+		`"status":"succeeded"`: "",
+		`"status":"requires_payment_method","last_payment_error":{"code":"card_declined","decline_code":"insufficient_funds"}`: "insufficient_funds",
+		`"status":"requires_payment_method","last_payment_error":{"code":"expired_card"}`:                                      "expired_card",
+		`"status":"requires_payment_method","last_payment_error":{"code":"authentication_required","decline_code":"do_not"}`:   billing.DeclineAuthentication,
+		`"status":"requires_payment_method","last_payment_error":{"code":"payment_intent_authentication_failure"}`:             billing.DeclineAuthentication,
+		`"status":"requires_action"`:                                billing.DeclineAuthentication,
+		`"status":"requires_confirmation"`:                          "",
+		`"status":"canceled","cancellation_reason":"abandoned"`:     billing.DeclineAuthentication,
+		`"status":"canceled","cancellation_reason":"fraudulent"`:    "canceled",
+		`"status":"processing","cancellation_reason":"abandoned"`:   "",
+		`"status":"canceled","last_payment_error":{"code":"x_y_z"}`: "x_y_z",
+	} {
+		g, _ := newScript(t, map[string]string{"GET /v1/payment_intents/pi_1": `{"id":"pi_1",` + intent + `}`})
+		got, _, err := g.OrderIntent(t.Context(), "cus_1", billing.Order{ID: "ord_1", PaymentIntentID: "pi_1"})
+		if err != nil || got.DeclineCode != want {
+			t.Errorf("%s: %q, %v, want %q", intent, got.DeclineCode, err, want)
+		}
+	}
+}
+
+// Proves which payment method is charged while the customer is away: the customer's default, else the newest subscription's that has one, else the newest card.
+func TestSavedMethod(t *testing.T) {
+	t.Parallel()
+	const customer, subscriptions, cards = "GET /v1/customers/cus_1", "GET /v1/subscriptions", "GET /v1/payment_methods"
+	const askSubscriptions, askCards = subscriptions + " customer=cus_1&limit=100", cards + " customer=cus_1&limit=100&type=card"
+	two := list(false, `{"id":"sub_3"}`, `{"id":"sub_2","default_payment_method":"pm_2"}`, `{"id":"sub_1","default_payment_method":"pm_1"}`)
+	twoCards := list(false, `{"id":"pm_9"}`, `{"id":"pm_8"}`)
+	for name, c := range map[string]struct {
+		customer, subscriptions, cards string
+		want                           billing.PaymentMethodID
+		asked                          []string
+		refuse                         billing.Code
+	}{
+		"Default":             {`{"id":"cus_1","invoice_settings":{"default_payment_method":"pm_0"}}`, two, twoCards, "pm_0", []string{customer}, ""},
+		"OfASubscription":     {`{"id":"cus_1","invoice_settings":{}}`, two, twoCards, "pm_2", []string{customer, askSubscriptions}, ""},
+		"Card":                {`{"id":"cus_1"}`, list(false), twoCards, "pm_9", []string{customer, askSubscriptions, askCards}, ""},
+		"None":                {`{"id":"cus_1"}`, list(false), list(false), "", []string{customer, askSubscriptions, askCards}, ""},
+		"Deleted":             {`{"id":"cus_1","deleted":true}`, two, twoCards, "", []string{customer}, ""},
+		"Forbidden":           {"403 ", two, twoCards, "", []string{customer}, billing.EStripeRefused},
+		"SubscriptionsForbid": {`{"id":"cus_1"}`, "403 ", twoCards, "", []string{customer, askSubscriptions}, billing.EStripeRefused},
+		"CardsForbid":         {`{"id":"cus_1"}`, list(false), "403 ", "", []string{customer, askSubscriptions, askCards}, billing.EStripeRefused},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g, s := newScript(t, map[string]string{customer: c.customer, subscriptions: c.subscriptions, cards: c.cards})
+			got, err := g.SavedMethod(t.Context(), "cus_1")
+			if got != c.want || billing.CodeOf(err) != c.refuse {
+				t.Errorf("%q, %v, want %q", got, err, c.want)
+			}
+			same(t, "asked", s.calls(), c.asked)
+		})
+	}
+}
+
+// Proves what an automatic charge asks for: three packs at 500 are 1500, from the saved method, under the order's own key. A price that is
+// not what the order says, in amount or currency, charges nothing; a decline is no error.
+func TestChargeSaved(t *testing.T) {
+	t.Parallel()
+	const look, charge = "GET /v1/prices", "POST /v1/payment_intents"
+	const ask = charge + " amount=1500&automatic_payment_methods[allow_redirects]=never&automatic_payment_methods[enabled]=true&confirm=true&currency=usd&customer=cus_1" +
+		"&metadata[pointsync_account]=acc_1&metadata[pointsync_item]=pack&metadata[pointsync_order]=ord_1&off_session=true&payment_method=pm_1 top-up-ord_1"
+	order := billing.Order{ID: "ord_1", AccountID: "acc_1", Item: "pack", Quantity: 3, Amount: 1500, Currency: "usd"}
+	dearer, euro := order, order
+	dearer.Amount, euro.Currency = 1501, "eur"
+	price := list(false, `{"id":"price_1","active":true,"lookup_key":"pointsync_pack","unit_amount":500,"currency":"usd"}`)
+	for name, c := range map[string]struct {
+		order         billing.Order
+		price, charge string
+		want          billing.StripeIntent
+		charged       bool
+		refuse        billing.Code
+	}{
+		"OK":            {order, price, `{"id":"pi_1","status":"succeeded","metadata":{"pointsync_order":"ord_1"}}`, billing.StripeIntent{ID: "pi_1", OrderID: "ord_1", Status: "succeeded"}, true, ""},
+		"AnotherAmount": {dearer, price, "403 ", billing.StripeIntent{}, false, billing.EStripeRefused},
+		"Currency":      {euro, price, "403 ", billing.StripeIntent{}, false, billing.EStripeRefused},
+		"NoPrice":       {order, list(false), "403 ", billing.StripeIntent{}, false, billing.EStripeRefused},
+		"PriceUnknown":  {order, "503 ", "403 ", billing.StripeIntent{}, false, billing.EStripeUnavailable},
+		"Refused":       {order, price, "402 card_declined", billing.StripeIntent{}, true, billing.EStripeRefused}, // no intent was made
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g, s := newScript(t, map[string]string{look: c.price, charge: c.charge})
+			got, err := g.ChargeSaved(t.Context(), c.order, "cus_1", "pm_1")
+			if billing.CodeOf(err) != c.refuse {
+				t.Errorf("%v, want %q", err, c.refuse)
+			}
+			same(t, "intent", got, c.want)
+			want := []string{look + " active=true&limit=100&lookup_keys[0]=pointsync_pack"}
+			if c.charged {
+				want = append(want, ask)
+			}
+			same(t, "asked", s.calls(), want)
+		})
+	}
+	for name, without := range map[string]func(o *billing.Order) (billing.CustomerID, billing.PaymentMethodID){
+		"Order": func(o *billing.Order) (billing.CustomerID, billing.PaymentMethodID) {
+			o.ID = ""
+			return "cus_1", "pm_1"
+		},
+		"Account": func(o *billing.Order) (billing.CustomerID, billing.PaymentMethodID) {
+			o.AccountID = ""
+			return "cus_1", "pm_1"
+		},
+		"Customer": func(*billing.Order) (billing.CustomerID, billing.PaymentMethodID) { return "", "pm_1" },
+		"Method":   func(*billing.Order) (billing.CustomerID, billing.PaymentMethodID) { return "cus_1", "" },
+	} {
+		g, s := newScript(t, nil)
+		o := order
+		customer, method := without(&o)
+		if _, err := g.ChargeSaved(t.Context(), o, customer, method); billing.CodeOf(err) != billing.EInternal || len(s.calls()) != 0 {
+			t.Errorf("without %s: %v", name, err)
+		}
+	}
+}
+
+// Proves that a payment which can no longer be cancelled is left as it is, and that every other refusal is one.
+func TestCancelIntent(t *testing.T) {
+	t.Parallel()
+	for answer, want := range map[string]billing.Code{
+		`{"id":"pi_1"}`: "", "400 payment_intent_unexpected_state": "", "400 other": billing.EStripeRefused, "403 ": billing.EStripeRefused, "503 ": billing.EStripeUnavailable,
+	} {
+		g, s := newScript(t, map[string]string{"POST /v1/payment_intents/pi_1/cancel": answer})
+		if err := g.CancelIntent(t.Context(), "pi_1"); billing.CodeOf(err) != want {
+			t.Errorf("%s: %v, want %q", answer, err, want)
+		}
+		same(t, "asked", s.calls(), []string{"POST /v1/payment_intents/pi_1/cancel cancellation_reason=abandoned cancel-pi_1"})
+	}
+	g, _ := newScript(t, nil)
+	if err := g.CancelIntent(t.Context(), ""); billing.CodeOf(err) != billing.EInternal {
+		t.Error(err)
+	}
+}
+
+// Proves that the item of a price is found by its metadata, and that a plan is sold at a price only that is the catalogue's in each part.
+func TestPlanPrice(t *testing.T) {
+	t.Parallel()
+	plan := billing.Plan{ID: "basic", Name: "Basic", Amount: 900, Currency: "usd", Interval: "month", Points: 500}
+	price := func(amount, currency, interval, points string) string {
+		return list(false, `{"id":"price_1","active":true,"lookup_key":"pointsync_basic","product":"pointsync_basic","unit_amount":`+amount+`,"currency":"`+currency+`","recurring":{"interval":"`+interval+
+			`","interval_count":1},"metadata":{"pointsync_item":"basic","pointsync_points":"`+points+`"}}`)
+	}
+	for answer, want := range map[string]billing.Code{
+		price("900", "usd", "month", "500"): "", price("901", "usd", "month", "500"): billing.EStripeRefused, price("900", "eur", "month", "500"): billing.EStripeRefused,
+		price("900", "usd", "year", "500"): billing.EStripeRefused, price("900", "usd", "month", "501"): billing.EStripeRefused, list(false): billing.EStripeRefused,
+		"403 ": billing.EStripeRefused, "503 ": billing.EStripeUnavailable,
+	} {
+		g, _ := newScript(t, map[string]string{"GET /v1/prices": answer})
+		got, err := g.PlanPrice(t.Context(), plan)
+		if billing.CodeOf(err) != want || (want == "") != (got == "price_1") {
+			t.Errorf("%s: %q, %v, want %q", answer, got, err, want)
+		}
+	}
+}
+
+// Proves that a price which was archived sells nothing.
+func TestArchivedPrice(t *testing.T) {
+	t.Parallel()
+	g, _ := newScript(t, map[string]string{"GET /v1/prices": list(false, `{"id":"price_1","active":false,"lookup_key":"pointsync_basic"}`)})
+	if _, err := g.Price(t.Context(), "basic"); billing.CodeOf(err) != billing.EStripeRefused {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,79 @@
+package stripegw_test
+
+import (
+	"net/http"
+	"net/url"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/pointsync/pointsync/pkg/stripegw"
+)
+
+// script is a Stripe that answers by heart and notes what it was asked. An answer is a body, or "403 code" for a refusal with that code;
+// what it has no answer for is missing.
+type script struct {
+	answers map[string]string // by "GET /v1/path"; "GET /v1/path since" is for a list from a time on
+	always  string            // unless it is empty, the answer to everything
+	mu      sync.Mutex
+	asked   []string // "GET /v1/path a=1&b=2 key"
+}
+
+func newScript(t *testing.T, answers map[string]string) (*stripegw.Gateway, *script) {
+	t.Helper()
+	s := &script{answers: answers}
+	return newGateway(t, s.ServeHTTP, func(o *stripegw.Options) { o.MaxRetries = -1 }), s
+}
+
+func (s *script) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	form := "form does not parse"
+	if err := r.ParseForm(); err == nil {
+		form, _ = url.QueryUnescape(r.Form.Encode())
+	}
+	call := r.Method + " " + r.URL.Path
+	s.mu.Lock()
+	key := r.Header.Get("Idempotency-Key")
+	if r.Method == http.MethodGet {
+		key = ""
+	}
+	s.asked = append(s.asked, strings.TrimSpace(strings.Join(slices.DeleteFunc([]string{call, form, key}, func(s string) bool { return s == "" }), " ")))
+	body, known := s.answers[call+" since"]
+	if !known || !r.Form.Has("created[gte]") {
+		body, known = s.answers[call]
+	}
+	if s.always != "" {
+		body, known = s.always, true
+	}
+	s.mu.Unlock()
+	first, code, _ := strings.Cut(body, " ")
+	status, err := strconv.Atoi(first)
+	switch {
+	case !known:
+		refuse(w, http.StatusNotFound, "invalid_request_error", "resource_missing", "id", "No such object")
+	case err == nil:
+		refuse(w, status, "invalid_request_error", code, "", "private words")
+	default:
+		answer(w, http.StatusOK, body)
+	}
+}
+
+// calls returns what was asked since the last call.
+func (s *script) calls() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	asked := s.asked
+	s.asked = nil
+	return asked
+}
+
+func same(t *testing.T, what string, got, want any) {
+	t.Helper()
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("%s:\n got %+v\nwant %+v", what, got, want)
+	}
+}
+
+func ptr[T any](v T) *T { return &v }
