@@ -1376,7 +1376,7 @@ type TopUp struct {
 	MonthlyLimit  int64  `json:"monthly_limit"`
 	Pack          string `json:"pack"`
 
-	// Points What one top-up grants; 0 when the catalogue has the pack no more.
+	// Points What one top-up grants, as the customer agreed to it; it stops with `price_changed` where the catalogue says otherwise.
 	Points   int64 `json:"points"`
 	Quantity int64 `json:"quantity"`
 

@@ -9,7 +9,7 @@ const reasons = {
   declined: "Three charges in a row were declined. Use another card under “Manage billing”, then switch it on again.",
   authentication_required: "Your bank wants you to confirm payments. Buy a pack with “Keep my card” ticked, then switch it on again.",
   no_payment_method: "No payment method is saved any more. Buy a pack with “Keep my card” ticked, then switch it on again.",
-  price_changed: "The pack has another price now. Look at it below, and switch it on again if you agree.",
+  price_changed: "The pack has another price, or brings other points now. Look at it below, and switch it on again if you agree.",
   disputed: "The bank took a payment of this account back.",
   refunded: "Money of this account went back, so nothing more is bought by itself.",
   pack_gone: "The pack is not sold any more. Choose another one.",
@@ -35,7 +35,7 @@ function costs() {
   const amount = pack.amount * quantity;
   byId("top-up-costs").textContent = `${count(pack.points * quantity)} points for ${money(amount, pack.currency)} each time, ` +
     `${money(amount * field.monthly_limit.value, pack.currency)} a month at the most.`;
-  return { amount, currency: pack.currency };
+  return { points: pack.points * quantity, amount, currency: pack.currency };
 }
 
 form.addEventListener("input", costs);
@@ -93,11 +93,11 @@ onSubmit(form, async () => {
   const wish = { pack: field.pack.value };
   for (const name of ["quantity", "threshold", "monthly_limit"]) wish[name] = Number(field[name].value);
   const answer = await put({ ...wish, enabled: true });
-  if (answer.amount !== shown.amount || answer.currency !== shown.currency) { // agreed was to what the page showed
+  if (Object.keys(shown).some((term) => answer[term] !== shown[term])) { // agreed was to what the page showed
     await put({ ...wish, enabled: false });
     await loadCatalog();
     showPacks();
-    throw new Error("The price has changed, so it is off. Look at what it costs now, and switch it on if you agree.");
+    throw new Error("The price or the points have changed, so it is off. Look at what it costs now, and switch it on if you agree.");
   }
   say(`It is on: ${money(answer.amount, answer.currency)} each time, ${money(answer.monthly_amount, answer.currency)} a month at the most.`, form);
 });

@@ -18,7 +18,7 @@ const (
 	TopUpDeclined       TopUpReason = "declined"                // several charges in a row were
 	TopUpAuthentication TopUpReason = "authentication_required" // the bank wants to see the customer
 	TopUpNoMethod       TopUpReason = "no_payment_method"       // there is none left that is saved
-	TopUpPriceChanged   TopUpReason = "price_changed"           // the customer agreed to another amount
+	TopUpPriceChanged   TopUpReason = "price_changed"           // the customer agreed to another amount, or to other points
 	TopUpPackGone       TopUpReason = "pack_gone"               // the catalogue does not have it any more
 	TopUpDisputed       TopUpReason = "disputed"                // a dispute took money of any payment of the account
 	TopUpRefunded       TopUpReason = "refunded"                // an automatic order was, or another refund would cause a purchase
@@ -34,7 +34,8 @@ type TopUp struct {
 	Reason       TopUpReason // "" unless it needs attention
 	Pack         string
 	Quantity     int64
-	Amount       int64 // what one top-up costs, as the customer agreed to it, in the currency's smallest unit
+	Points       Points // what one top-up brings, as the customer agreed to it
+	Amount       int64  // what one top-up costs, as the customer agreed to it, in the currency's smallest unit
 	Currency     string
 	Threshold    Points // a pack is bought when fewer are available
 	MonthlyLimit int64  // top-ups in a calendar month (UTC), at the most

@@ -28,7 +28,7 @@ func NewTopUps(db *store.DB, stripe *stripegw.Gateway, c *catalog.Catalog, synce
 	return &TopUps{db: db, stripe: stripe, catalog: c, syncer: syncer, coolOff: coolOff, log: log}
 }
 
-// TopUpWish is what a customer asks for. What it costs is the catalogue's to say.
+// TopUpWish is what a customer asks for. What it costs and brings is the catalogue's to say.
 type TopUpWish struct {
 	Enabled      bool
 	Pack         string
@@ -40,8 +40,7 @@ type TopUpWish struct {
 // TopUpState is a top-up and what it has done this month.
 type TopUpState struct {
 	billing.TopUp
-	Points billing.Points // of one top-up; 0 where the pack is gone
-	Used   int64          // this month
+	Used int64 // this month
 }
 
 // Get reads the account's top-up, nil when there is none.
@@ -58,11 +57,7 @@ func (s *TopUps) Get(ctx context.Context, id billing.AccountID) (*TopUpState, er
 	if err != nil {
 		return nil, err
 	}
-	state := &TopUpState{TopUp: t, Used: counted(made, begin)}
-	if pack, ok := s.catalog.Pack(t.Pack); ok {
-		state.Points = pack.Points * billing.Points(t.Quantity)
-	}
-	return state, nil
+	return &TopUpState{TopUp: t, Used: counted(made, begin)}, nil
 }
 
 // Put makes the account's top-up what the customer wishes. One that is turned on needs a saved payment method, and begins anew: what was
@@ -122,7 +117,7 @@ func (s *TopUps) draft(id billing.AccountID, w TopUpWish) (billing.TopUp, error)
 	case t.Quantity > pack.MaxQuantity:
 		return t, billing.Invalid("/quantity", "at most %d of this pack at once", pack.MaxQuantity)
 	}
-	t.Amount, t.Currency = pack.Amount*t.Quantity, pack.Currency
+	t.Points, t.Amount, t.Currency = pack.Points*billing.Points(t.Quantity), pack.Amount*t.Quantity, pack.Currency
 	return t, nil
 }
 

@@ -117,17 +117,17 @@ func (s *TopUps) allowedAt(ctx context.Context, tx *store.Tx, t billing.TopUp) (
 	return &at, nil
 }
 
-// automatic is the order that a top-up makes, or why it makes none: the customer agreed to a pack and an amount.
+// automatic is the order that a top-up makes, or why it makes none: the customer agreed to a pack, its points and an amount.
 func (s *TopUps) automatic(t billing.TopUp) (billing.Order, billing.TopUpReason) {
 	pack, ok := s.catalog.Pack(t.Pack)
 	switch {
 	case !ok || pack.Retired || t.Quantity > pack.MaxQuantity:
 		return billing.Order{}, billing.TopUpPackGone
-	case pack.Amount*t.Quantity != t.Amount || pack.Currency != t.Currency:
+	case pack.Amount*t.Quantity != t.Amount || pack.Currency != t.Currency || pack.Points*billing.Points(t.Quantity) != t.Points:
 		return billing.Order{}, billing.TopUpPriceChanged
 	}
 	return billing.Order{
-		AccountID: t.AccountID, Item: pack.ID, Kind: billing.KindPack, Quantity: t.Quantity, Points: pack.Points * billing.Points(t.Quantity),
+		AccountID: t.AccountID, Item: pack.ID, Kind: billing.KindPack, Quantity: t.Quantity, Points: t.Points,
 		Amount: t.Amount, Currency: t.Currency, Status: billing.OrderPending, Automatic: true,
 	}, ""
 }

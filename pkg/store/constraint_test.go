@@ -70,6 +70,7 @@ var broken = map[string]string{
 	"top_ups_status":                   `UPDATE top_ups SET status = 'asleep'`,
 	"top_ups_reason":                   `UPDATE top_ups SET status = 'needs_attention'`,
 	"top_ups_quantity":                 `UPDATE top_ups SET quantity = 0`,
+	"top_ups_points":                   `UPDATE top_ups SET points = -1`,
 	"top_ups_amount":                   `UPDATE top_ups SET amount = 0`,
 	"top_ups_threshold":                `UPDATE top_ups SET threshold = 0`,
 	"top_ups_monthly_limit":            `UPDATE top_ups SET monthly_limit = 0`,

@@ -15,6 +15,7 @@ type topUpRow struct {
 	Reason       string `gorm:"not null"`
 	Pack         string `gorm:"not null"`
 	Quantity     int64  `gorm:"not null"`
+	Points       int64  `gorm:"not null;default:0"`
 	Amount       int64  `gorm:"not null"`
 	Currency     string `gorm:"not null"`
 	Threshold    int64  `gorm:"not null"`
@@ -86,8 +87,8 @@ func (tx *Tx) DeleteTopUp(ctx context.Context, account billing.AccountID) error 
 
 func toRowTopUp(t billing.TopUp) topUpRow {
 	return topUpRow{
-		AccountID: string(t.AccountID), Status: string(t.Status), Reason: string(t.Reason), Pack: t.Pack, Quantity: t.Quantity, Amount: t.Amount,
-		Currency: t.Currency, Threshold: int64(t.Threshold), MonthlyLimit: t.MonthlyLimit, Declines: t.Declines, DueAt: stamp{t.DueAt},
+		AccountID: string(t.AccountID), Status: string(t.Status), Reason: string(t.Reason), Pack: t.Pack, Quantity: t.Quantity,
+		Points: int64(t.Points), Amount: t.Amount, Currency: t.Currency, Threshold: int64(t.Threshold), MonthlyLimit: t.MonthlyLimit, Declines: t.Declines, DueAt: stamp{t.DueAt},
 		CreatedAt: stamp{t.CreatedAt}, UpdatedAt: stamp{t.UpdatedAt},
 	}
 }
@@ -95,7 +96,7 @@ func toRowTopUp(t billing.TopUp) topUpRow {
 func fromRowTopUp(row topUpRow) billing.TopUp {
 	return billing.TopUp{
 		AccountID: billing.AccountID(row.AccountID), Status: billing.TopUpStatus(row.Status), Reason: billing.TopUpReason(row.Reason), Pack: row.Pack,
-		Quantity: row.Quantity, Amount: row.Amount, Currency: row.Currency, Threshold: billing.Points(row.Threshold), MonthlyLimit: row.MonthlyLimit,
+		Quantity: row.Quantity, Points: billing.Points(row.Points), Amount: row.Amount, Currency: row.Currency, Threshold: billing.Points(row.Threshold), MonthlyLimit: row.MonthlyLimit,
 		Declines: row.Declines, DueAt: row.DueAt.Time, CreatedAt: row.CreatedAt.Time, UpdatedAt: row.UpdatedAt.Time,
 	}
 }
