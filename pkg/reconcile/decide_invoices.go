@@ -13,7 +13,7 @@ import (
 const watermarkMargin = 24 * time.Hour
 
 // decideInvoices grants what paid invoices bought, oldest first, and moves the watermark: everything created before it is
-// settled and needs no second look.
+// settled and needs no second look. A whole picture and one from the watermark on are decided alike.
 func (d *Decision) decideInvoices(in Input) {
 	invoices := slices.Clone(in.Picture.Invoices)
 	slices.SortFunc(invoices, func(a, b billing.StripeInvoice) int {
@@ -24,7 +24,7 @@ func (d *Decision) decideInvoices(in Input) {
 	for _, i := range invoices {
 		if i.Status == "paid" && i.SubscriptionID != "" {
 			granted, more := d.grantInvoice(in, i, owed[i.ID])
-			due, later[i.ID] = append(due, granted...), more || later[i.ID]
+			due, later[i.ID] = append(due, granted...), more || later[i.ID] || bounds(i, invoices, in.Now)
 		}
 	}
 	slices.SortStableFunc(due, func(a, b dueGrant) int { return a.at.Compare(b.at) })
@@ -40,6 +40,16 @@ func (d *Decision) decideInvoices(in Input) {
 			return
 		}
 	}
+}
+
+// bounds reports whether a paid invoice may say until when points last though a later period is not paid (firstUnpaid): while its own period
+// goes on, for a change to another interval may fail at any moment of it, and after that as long as one that began within it is not paid.
+func bounds(paid billing.StripeInvoice, invoices []billing.StripeInvoice, now time.Time) bool {
+	period, ok := periodLine(paid)
+	return ok && (period.PeriodEnd.After(now) || slices.ContainsFunc(invoices, func(i billing.StripeInvoice) bool {
+		next, ok := periodLine(i)
+		return ok && i.SubscriptionID == paid.SubscriptionID && !i.Settled() && next.PeriodStart.Before(period.PeriodEnd)
+	}))
 }
 
 // dueGrant is a grant and when it fell due. Of those that fall due at once the older invoice's comes first: a period's

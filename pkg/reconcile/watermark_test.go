@@ -1,0 +1,105 @@
+package reconcile_test
+
+import (
+	"net/url"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/reconcile"
+)
+
+// Proves that a picture from the watermark on is decided as the whole one is, where a change to another interval fails in a month that was
+// paid for: the points of March last past March's end, though something settled after March's invoice. A change on the tenth fails,
+// March was paid until 1 April:
+//   - to a year: 1 April is before the year's end, so the points end 72 hours after 1 April, on the 4th at 00:00;
+//   - to a month from now on, as an operator moves the date of a renewal: 1 April is before 10 April, so it is the 4th again;
+//   - at a look on 2 April it is the 4th still, for the year's invoice began within March.
+func TestPaidPeriodStaysInSight(t *testing.T) {
+	t.Parallel()
+	fifth := march.AddDate(0, 0, 4)
+	part := func(item string, amount int64) billing.StripeInvoiceLine {
+		return billing.StripeInvoiceLine{ID: "il_" + item, Item: item, Amount: amount, Quantity: 1, Proration: true, PeriodStart: fifth, PeriodEnd: april}
+	}
+	up := invoice("in_up", "paid", "subscription_update", part("basic", -750), part("pro", 1550))
+	want := april.Add(policy.PastDueGrace)
+	oneOff := invoice("in_one", "paid", "manual", billing.StripeInvoiceLine{ID: "il_m", Amount: 100, PeriodStart: fifth, PeriodEnd: fifth})
+	givenUp := invoice("in_void", "void", "subscription_update", line("il_void", fifth, fifth.AddDate(1, 0, 0)))
+	for name, settled := range map[string]billing.StripeInvoice{"Up": up, "OneOff": oneOff, "GivenUp": givenUp} {
+		for _, c := range []struct {
+			name string
+			end  time.Time // of the period that is not paid
+			look time.Time
+		}{
+			{"Year", tenth.AddDate(1, 0, 0), tenth.Add(time.Hour)},
+			{"Month", tenth.AddDate(0, 1, 0), tenth.Add(time.Hour)},
+			{"YearAfterMarch", tenth.AddDate(1, 0, 0), april.AddDate(0, 0, 1)},
+		} {
+			t.Run(name+c.name, func(t *testing.T) {
+				t.Parallel()
+				in := input(billing.Snapshot{
+					Subscriptions: []billing.StripeSubscription{subscription(billing.SubActive)},
+					Invoices:      []billing.StripeInvoice{invoice("in_march", "paid", "subscription_cycle", line("il_1", march, april)), settled},
+				})
+				in.Now = tenth.Add(-time.Hour)
+				since := *reconcile.Decide(in).InvoicesSince
+				s := subscription(billing.SubPastDue)
+				s.CurrentPeriodStart, s.CurrentPeriodEnd = tenth, c.end
+				in.Picture.Subscriptions = []billing.StripeSubscription{s}
+				in.Picture.Invoices = append(in.Picture.Invoices, invoice("in_anew", "open", "subscription_update", line("il_anew", tenth, c.end)))
+				for _, in.Now = range []time.Time{tenth.Add(time.Minute), c.look} {
+					in.Account.Sync.InvoicesSince = &since
+					in.Picture.Invoices = slices.DeleteFunc(in.Picture.Invoices, func(i billing.StripeInvoice) bool { return i.Created.Before(since) })
+					d := reconcile.Decide(in)
+					since = *d.InvoicesSince
+					same(t, "march", endOf(d, lotOf(march, april)), want)
+					same(t, "window", d.Subscription.Window, &billing.Window{From: tenth, Until: want})
+				}
+			})
+		}
+	}
+}
+
+// Proves the same at Stripe: a month is paid, then a second seat nine days before its end, and five before it a change to a year, whose debit the bank
+// refuses. Points and window last until 72 hours after the month, as the whole picture says, and no longer.
+func TestYearRefusedInPaidMonth(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(w *world) {
+		month, year := basicYear, basicYear
+		month.ID, month.Interval, month.GrantInterval, month.Currency, month.MaxQuantity = "basic_euro", "month", "", "eur", 3
+		year.ID, year.GrantInterval, year.Currency = "year_euro", "", "eur"
+		c := w.sells(month, year)
+		a := w.buyer()
+		id := w.pay(w.orderOf(c, a, month.ID))["subscription"].(string)
+		w.sync(a)
+		paidUntil := w.account(a.ID).Subscription.CurrentPeriodEnd
+		w.advance(paidUntil.Sub(w.now()) - 9*24*time.Hour)
+		w.changeItem(id, url.Values{"items[0][quantity]": {"2"}, "proration_behavior": {"always_invoice"}})
+		w.sync(a)
+		w.advance(4 * 24 * time.Hour)
+		w.sync(a)
+		points := w.account(a.ID).Available
+		w.debits(a, id, "AT861904300235473202", 24)
+		price, err := w.stripe.Price(w.t.Context(), year.ID)
+		must(w.t, err)
+		w.changeItem(id, url.Values{"items[0][price]": {string(price)}, "items[0][quantity]": {"2"},
+			"proration_behavior": {"always_invoice"}, "payment_behavior": {"allow_incomplete"}})
+		w.advance(25 * time.Hour)
+		end := paidUntil.Add(policy.PastDueGrace)
+		for _, until := range []time.Time{w.now().Add(time.Hour), paidUntil.Add(time.Hour), end.Add(-time.Hour)} {
+			w.advance(until.Sub(w.now()))
+			w.sync(a)
+			w.wantStatus(a, billing.SubPastDue, true)
+			w.wantPoints(a.ID, points, 0)
+			if got := w.account(a.ID); !got.Subscription.Window.Until.Equal(end) || !got.NextExpiry.Equal(end) {
+				w.t.Errorf("the window ends at %v, the points at %v, want both at %v", got.Subscription.Window.Until, got.NextExpiry, end)
+			}
+			w.wantDrift(a)
+		}
+		w.advance(2 * time.Hour)
+		w.sync(a)
+		w.wantStatus(a, billing.SubPastDue, false)
+		w.wantPoints(a.ID, 0, 0)
+	})
+}
