@@ -1,11 +1,18 @@
 package store
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"embed"
+	"encoding/hex"
+	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"regexp"
+	"strings"
 
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
@@ -14,16 +21,35 @@ import (
 	"github.com/riverqueue/river/rivermigrate"
 )
 
-//go:embed migrations/*/*.sql
+//go:embed migrations/*.sql
 var migrations embed.FS
+
+// Versions of the schema. Later migrations are files with the next numbers.
+const (
+	// 1 is our tables: 00001_schema.sql
+	versionJobs   = 2 // River's tables
+	versionOrigin = 3 // the digest of 00001_schema.sql
+)
 
 // Migrate brings the schema up to this program's version. Several replicas may call it at once: on PostgreSQL they
 // take turns by an advisory lock.
 //
-// All databases are made by the same statements in the same order. A database that has a later migration and lacks an earlier one, as only a
-// program between two releases can have left it, is refused rather than given the earlier one late: such a database is made anew.
+// All databases are made by the same statements in the same order. A database that has a later migration but lacks an
+// earlier one is refused, as is one whose first schema had another text: only a program between two releases can have
+// left it. Such a database has to be created again.
 func (d *DB) Migrate(ctx context.Context) error {
-	p, err := d.provider()
+	if err := d.checkOrigin(ctx); err != nil {
+		return err
+	}
+	var options []goose.ProviderOption
+	if d.dialect == Postgres {
+		locker, err := lock.NewPostgresSessionLocker()
+		if err != nil {
+			return err
+		}
+		options = append(options, goose.WithSessionLocker(locker))
+	}
+	p, err := d.provider(options...)
 	if err != nil {
 		return err
 	}
@@ -33,8 +59,11 @@ func (d *DB) Migrate(ctx context.Context) error {
 	return nil
 }
 
-// CheckMigrated says what to do when the schema is older than this program.
+// CheckMigrated returns an error that says what to do if the schema is older than this program.
 func (d *DB) CheckMigrated(ctx context.Context) error {
+	if err := d.checkOrigin(ctx); err != nil {
+		return err
+	}
 	p, err := d.provider()
 	if err != nil {
 		return err
@@ -49,25 +78,91 @@ func (d *DB) CheckMigrated(ctx context.Context) error {
 	return nil
 }
 
-func (d *DB) provider() (*goose.Provider, error) {
-	files, err := fs.Sub(migrations, "migrations/"+string(d.dialect))
+// checkOrigin refuses a database whose first schema was made from another text than this program's.
+func (d *DB) checkOrigin(ctx context.Context) error {
+	p, err := d.provider()
+	if err != nil {
+		return err
+	}
+	version, err := p.GetDBVersion(ctx)
+	if err != nil {
+		return fmt.Errorf("read the schema's version: %w", err)
+	}
+	if version < versionOrigin {
+		return nil // empty, or an interrupted first migration
+	}
+	var same bool
+	err = d.sql.QueryRowContext(ctx, "SELECT COUNT(*) = 1 FROM schema_origins WHERE digest = '"+schemaDigest()+"'").Scan(&same)
+	switch {
+	case err != nil && away(err):
+		return translate(err)
+	case err != nil: // the oldest have no such table
+		return fmt.Errorf("%w (%w)", errOldSchema, err)
+	case !same:
+		return errOldSchema
+	}
+	return nil
+}
+
+var errOldSchema = errors.New("the database was made by a development version of pointsync, and its schema cannot be upgraded: " +
+	"use a new database (on SQLite, delete the file) and run pointsync migrate")
+
+var sqlComment = regexp.MustCompile(`(?m)--.*$`)
+
+// schemaDigest identifies the text of the first schema, whatever its comments and spaces.
+func schemaDigest() string {
+	text, err := migrations.ReadFile("migrations/00001_schema.sql")
+	if err != nil {
+		panic(err) // it is embedded
+	}
+	words := strings.Fields(string(sqlComment.ReplaceAll(text, nil)))
+	sum := sha256.Sum256([]byte(strings.Join(words, " ")))
+	return hex.EncodeToString(sum[:])
+}
+
+func (d *DB) provider(options ...goose.ProviderOption) (*goose.Provider, error) {
+	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return nil, err
 	}
 	// River's own tables. A new version of River that brings migrations needs another such line; a test says so.
-	options := []goose.ProviderOption{goose.WithGoMigrations(
-		goose.NewGoMigration(2, &goose.GoFunc{RunDB: d.migrateJobs}, nil),
-	)}
-	dialect := goose.DialectSQLite3
-	if d.dialect == Postgres {
-		locker, err := lock.NewPostgresSessionLocker()
-		if err != nil {
-			return nil, err
-		}
-		dialect, options = goose.DialectPostgres, append(options, goose.WithSessionLocker(locker))
+	options = append(options, goose.WithGoMigrations(
+		goose.NewGoMigration(versionJobs, &goose.GoFunc{RunDB: d.migrateJobs}, nil),
+		goose.NewGoMigration(versionOrigin, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
+			_, err := tx.ExecContext(ctx, "INSERT INTO schema_origins (digest) VALUES ('"+schemaDigest()+"')")
+			return err
+		}}, nil),
+	))
+	if d.dialect == SQLite {
+		return goose.NewProvider(goose.DialectSQLite3, d.sql, sqliteFiles{files}, options...)
 	}
-	return goose.NewProvider(dialect, d.sql, files, options...)
+	return goose.NewProvider(goose.DialectPostgres, d.sql, files, options...)
 }
+
+// sqliteFiles are the migrations with PostgreSQL's words replaced by SQLite's.
+type sqliteFiles struct{ fs.FS }
+
+var sqliteWords = strings.NewReplacer("bigint", "integer", "timestamptz", "datetime", " WITH (fillfactor = 70)", "")
+
+func (s sqliteFiles) Open(name string) (fs.File, error) {
+	f, err := s.FS.Open(name)
+	if err != nil || !strings.HasSuffix(name, ".sql") {
+		return f, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(f)
+	if err != nil {
+		return nil, err
+	}
+	return sqliteFile{f, bytes.NewReader([]byte(sqliteWords.Replace(string(text))))}, nil
+}
+
+type sqliteFile struct {
+	fs.File
+	text io.Reader
+}
+
+func (f sqliteFile) Read(b []byte) (int, error) { return f.text.Read(b) }
 
 func (d *DB) migrateJobs(ctx context.Context, db *sql.DB) error {
 	m, err := d.jobMigrator(db)

@@ -38,22 +38,56 @@ func TestMigrate(t *testing.T) {
 	}
 }
 
-// Proves that every migration after the first release's leads back as well, and then forth again.
-func TestMigrateDown(t *testing.T) {
+// Proves that a database whose first schema was another is refused by what serves and by what migrates, with the way out,
+// and keeps its rows: one of another text, one of the many migrations that there were before it was one text, and one that
+// lost the note of its text.
+func TestErrOldSchema(t *testing.T) {
 	t.Parallel()
-	const first = 2 // the schema of the first release, and River's
+	for name, older := range map[string]string{
+		"another text":    "UPDATE schema_origins SET digest = 'another'",
+		"many migrations": "DROP TABLE schema_origins; INSERT INTO goose_db_version (version_id, is_applied) VALUES (18, true)",
+		"no note":         "DELETE FROM schema_origins",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			storetest.Each(t, func(t *testing.T, db *store.DB) {
+				ctx := context.Background()
+				account := insertOneOfEach(t, db)
+				if _, err := db.SQL().Exec(older); err != nil {
+					t.Fatal(err)
+				}
+				for name, try := range map[string]func(context.Context) error{"serving": db.CheckMigrated, "migrating": db.Migrate} {
+					if err := try(ctx); err == nil || !strings.Contains(err.Error(), "use a new database") {
+						t.Errorf("%s: got %v, want a refusal with the way out", name, err)
+					}
+				}
+				if _, err := db.Account(ctx, account.ID); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
+// Proves that a first migration which was interrupted before its end is completed by the next, and is not taken for an old
+// schema.
+func TestMigrateInterrupted(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		ctx := context.Background()
-		if err := db.MigrateDown(ctx, first); err != nil {
+		// The note of the text is the last step.
+		if _, err := db.SQL().Exec("DELETE FROM schema_origins; DELETE FROM goose_db_version WHERE version_id = 3"); err != nil {
 			t.Fatal(err)
 		}
-		if err := db.CheckMigrated(ctx); err == nil {
-			t.Error("nothing was taken back")
+		if err := db.CheckMigrated(ctx); err == nil || !strings.Contains(err.Error(), "pointsync migrate") {
+			t.Errorf("got %v, want the command that completes it", err)
 		}
 		if err := db.Migrate(ctx); err != nil {
 			t.Fatal(err)
 		}
-		insertOneOfEach(t, db)
+		if err := db.CheckMigrated(ctx); err != nil {
+			t.Error(err)
+		}
 	})
 }
 
@@ -63,7 +97,7 @@ func TestMigrateInOrder(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		ctx := context.Background()
 		account := insertOneOfEach(t, db)
-		if err := db.GORM().Exec("DELETE FROM goose_db_version WHERE version_id = 7").Error; err != nil {
+		if err := db.GORM().Exec("DELETE FROM goose_db_version WHERE version_id = 2").Error; err != nil {
 			t.Fatal(err)
 		}
 		for name, try := range map[string]func(context.Context) error{"serving": db.CheckMigrated, "migrating": db.Migrate} {
