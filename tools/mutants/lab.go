@@ -67,7 +67,7 @@ func (l *lab) trace() error {
 }
 
 func (l *lab) traceSuite(n int) error {
-	names, err := l.suites[n].list()
+	names, err := l.suites[n].list(l.run)
 	if err != nil {
 		return err
 	}

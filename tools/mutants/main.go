@@ -26,6 +26,7 @@ type options struct {
 	slow    time.Duration // leave out tests that take longer
 	workers int
 	only    string // a regular expression for file:line
+	run     string // a regular expression for the names of tests
 	with    string // further packages whose tests are run as well
 	out     io.Writer
 }
@@ -37,6 +38,7 @@ func main() {
 	flag.DurationVar(&o.slow, "slow", 20*time.Second, "leave out tests that take longer than this")
 	flag.IntVar(&o.workers, "workers", max(2, runtime.NumCPU()), "how many mutants to try at a time")
 	flag.StringVar(&o.only, "only", "", "try the mutants whose file:line this expression matches")
+	flag.StringVar(&o.run, "run", "", "run the tests whose names this expression matches; what others see then counts as alive")
 	flag.StringVar(&o.with, "with", "", "run the tests of these packages as well, separated by commas: ./pkg/checkout,./pkg/inbox")
 	flag.Parse()
 	if flag.NArg() != 1 {

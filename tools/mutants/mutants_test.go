@@ -51,6 +51,18 @@ func TestWith(t *testing.T) {
 	}
 }
 
+// TestRun leaves TestFee out, which alone sees Fee.
+func TestRun(t *testing.T) {
+	t.Parallel()
+	out, err := try(t, options{pkg: "./testdata/sample", only: ":6$", run: "Steps"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasSuffix(out, "./testdata/sample: 0 of 2 mutants killed (0.0 %; 0 of them hang) by 1 tests\n") {
+		t.Error(out)
+	}
+}
+
 // TestBroken: where the unbroken package fails, every mutant would count as killed. So nothing is tried.
 func TestBroken(t *testing.T) {
 	t.Parallel()

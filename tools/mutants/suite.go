@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -32,15 +34,19 @@ func (s suite) build(root, overlay string) error {
 	return nil
 }
 
-// list returns the names of the suite's tests.
-func (s suite) list() ([]string, error) {
+// list returns the names of the suite's tests that an expression matches.
+func (s suite) list(only string) ([]string, error) {
+	wanted, err := regexp.Compile(only)
+	if err != nil {
+		return nil, err
+	}
 	c := exec.Command(s.binary, "-test.list", "^(Test|Fuzz)")
 	c.Dir = s.dir
 	out, err := c.Output()
 	if err != nil {
 		return nil, fmt.Errorf("list the tests of %s: %w", s.pkg, err)
 	}
-	return strings.Fields(string(out)), nil
+	return slices.DeleteFunc(strings.Fields(string(out)), func(name string) bool { return !wanted.MatchString(name) }), nil
 }
 
 // run runs tests in their short form on SQLite, and returns what they printed as well.
