@@ -79,7 +79,8 @@ func TestSiblingsRefused(t *testing.T) {
 	}
 }
 
-// Proves that charges of customers whom the account had before are there too, and that one whom Stripe has forgotten keeps none of them away.
+// Proves that charges of customers whom the account had before are there too; that one whom Stripe has forgotten keeps none of them away; and that
+// any other refusal is an error, as is the present customer's absence where the other lists are there.
 func TestFormerCustomers(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, func(w http.ResponseWriter, r *http.Request) {
@@ -96,10 +97,36 @@ func TestFormerCustomers(t *testing.T) {
 	if err != nil || len(got.Charges) != 2 || got.Charges[0].ID != "ch_cus_1" || got.Charges[1].ID != "ch_cus_0" {
 		t.Errorf("%+v, %v", got.Charges, err)
 	}
+	for customer, code := range map[billing.CustomerID]string{"cus_0": "", "cus_1": "resource_missing"} {
+		g := newGateway(t, func(w http.ResponseWriter, r *http.Request) {
+			switch {
+			case r.URL.Path == "/v1/charges" && r.URL.Query().Get("customer") == string(customer):
+				refuse(w, 400, "invalid_request_error", code, "customer", "private words")
+			case r.URL.Path == "/v1/customers/cus_1":
+				answer(w, 200, `{"id":"cus_1"}`)
+			default:
+				answer(w, 200, list(false))
+			}
+		})
+		want := stripegw.Want{Customer: "cus_1", AllCharges: true, Former: []billing.CustomerID{"cus_0"}}
+		if got, err := g.Fetch(t.Context(), want); billing.CodeOf(err) != billing.EStripeRefused {
+			t.Errorf("%s: %+v, %v", customer, got, err)
+		}
+	}
+}
+
+// Proves that an object that is no charge, and leads to none, adds nothing.
+func TestFetchNamedOther(t *testing.T) {
+	t.Parallel()
+	g, _ := newScript(t, map[string]string{"GET /v1/charges": list(false, `{"id":"ch_1","object":"charge"}`), "GET /v1/invoices": list(false), "GET /v1/subscriptions": list(false)})
+	got, err := g.Fetch(t.Context(), stripegw.Want{Customer: "cus_1", Named: []billing.StripeObject{{Type: "payout", ID: "po_1"}}})
+	if err != nil || len(got.Charges) != 1 {
+		t.Errorf("%+v, %v", got.Charges, err)
+	}
 }
 
 // Proves that a picture has four calls of a kind under way and never more: Stripe allows a test account 25 a second. The first four wait for
-// each other, so that there are four.
+// each other, so that there are four, and while they do, questions go there and back often enough for any other to come as well.
 func TestFetchIsPolite(t *testing.T) {
 	t.Parallel()
 	const many = 40
@@ -120,6 +147,14 @@ func TestFetchIsPolite(t *testing.T) {
 					for before := most.Load(); n > before && !most.CompareAndSwap(before, n); before = most.Load() {
 					}
 					if arrived.Add(1) == 4 {
+						for range 50 {
+							res, err := http.Get("http://" + r.Host + "/v1/probe")
+							if err != nil {
+								t.Error(err)
+								break
+							}
+							res.Body.Close()
+						}
 						close(four)
 					}
 					<-four
