@@ -1,0 +1,87 @@
+package reconcile_test
+
+import (
+	"net/http"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+)
+
+// syncAround takes a picture of an account's customer, keeps it back while something happens, and then lets it be applied.
+func (w *world) syncAround(a billing.Account, happens func()) {
+	w.t.Helper()
+	h := w.gate.hold(string(a.CustomerID))
+	failed := make(chan error, 1)
+	go func() {
+		_, err := w.syncer.Sync(w.t.Context(), a.ID)
+		failed <- err
+	}()
+	h.wait(w.t, picture)
+	w.gate.pass(string(a.CustomerID))
+	happens()
+	h.let()
+	must(w.t, <-failed)
+}
+
+// Proves that a sync ends points as of when its picture began: what ran out while Stripe was being asked may have been given another end there.
+// Each picture is taken a minute before the end that it shows, and applied four minutes after it. Basic is 500 points, all roll over.
+//   - Paid: the renewal failed, so the points end 72 hours after the period. It is paid while the picture is on its way: 500 are kept, and
+//     with the renewal's 500 the next sync makes them 1000. Were they ended by the old picture, there would be 500.
+//   - Kept: the operator had set an end, and takes it back: 500 are there, until the period's end.
+//   - Moved: the operator had set an end, and moves it by ten days: 500 are there, until then.
+//   - Over: nothing happens. The old picture ends nothing, and the next sync, which begins after the end, ends all.
+//   - Cancelled: a subscription that has ended ends its points at once, also those whose end comes later: 0.
+func TestSyncEndsAsOfItsPicture(t *testing.T) {
+	t.Parallel()
+	ending := func(w *world, _ billing.Account, id string) time.Time {
+		at := w.now().AddDate(0, 0, 10).Truncate(time.Second)
+		w.ask(http.MethodPost, "/v1/subscriptions/"+id, url.Values{"cancel_at": {itoa(at.Unix())}})
+		return at
+	}
+	failing := func(w *world, a billing.Account, id string) time.Time {
+		w.useCard(id, "pm_card_chargeCustomerFail")
+		return w.account(a.ID).Subscription.CurrentPeriodEnd.Add(policy.PastDueGrace)
+	}
+	for name, c := range map[string]struct {
+		before    func(w *world, a billing.Account, id string) time.Time // the end that the picture shows
+		during    func(w *world, a billing.Account, id string, end time.Time)
+		old, next billing.Points
+	}{
+		"Paid": {failing, func(w *world, _ billing.Account, id string, _ time.Time) {
+			w.useCard(id, "pm_card_visa")
+			owed := w.ask(http.MethodGet, "/v1/subscriptions/"+id, nil)["latest_invoice"].(string)
+			w.ask(http.MethodPost, "/v1/invoices/"+owed+"/pay", nil)
+		}, 500, 1000},
+		"Kept": {ending, func(w *world, _ billing.Account, id string, _ time.Time) {
+			w.ask(http.MethodPost, "/v1/subscriptions/"+id, url.Values{"cancel_at": {""}})
+		}, 500, 500},
+		"Moved": {ending, func(w *world, _ billing.Account, id string, end time.Time) {
+			w.ask(http.MethodPost, "/v1/subscriptions/"+id, url.Values{"cancel_at": {itoa(end.AddDate(0, 0, 10).Unix())}})
+		}, 500, 500},
+		"Over": {failing, func(*world, billing.Account, string, time.Time) {}, 500, 0},
+		"Cancelled": {func(w *world, _ billing.Account, id string) time.Time {
+			w.ask(http.MethodDelete, "/v1/subscriptions/"+id, nil)
+			return w.now().Add(time.Hour)
+		}, func(*world, billing.Account, string, time.Time) {}, 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			eachWorld(t, func(w *world) {
+				w.rollsOver(billing.RolloverAll)
+				a, id := w.subscriber()
+				end := c.before(w, a, id)
+				w.advance(end.Sub(w.now()) - time.Minute)
+				w.syncAround(a, func() {
+					c.during(w, a, id, end)
+					w.advance(5 * time.Minute)
+				})
+				w.wantPoints(a.ID, c.old, 0)
+				w.sync(a)
+				w.wantPoints(a.ID, c.next, 0)
+				w.wantDrift(a)
+			})
+		})
+	}
+}
