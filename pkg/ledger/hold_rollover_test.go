@@ -136,3 +136,41 @@ func TestLatePaymentAfterSpending(t *testing.T) {
 		b.wantBalance(billing.Balance{Available: 700})
 	})
 }
+
+// Proves that a hold which was made before a renewal is not cut by an older period that is paid after it: what was free then is not. 200 of February's 500 are held.
+// April is paid first, with 500 of its own: it carries the 300 that are free. March has no rollover and is paid late with 400: they go over into April, which carries
+// 700 now. So 1200 are free, and of the 200 that come back as many live on as April has room for.
+func TestHoldOverALatePeriod(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		cap, late billing.Points // the rollover of April and of March
+		end       func(b *book, h billing.HoldID)
+		want      billing.Points
+	}{
+		"Release":      {1000, 0, func(b *book, h billing.HoldID) { b.release(h) }, 1400},      // room for 300
+		"LittleRoom":   {800, 0, func(b *book, h billing.HoldID) { b.release(h) }, 1300},       // room for 100
+		"NoRoom":       {700, 0, func(b *book, h billing.HoldID) { b.release(h) }, 1200},       // and for none
+		"SmallCap":     {1000, 50, func(b *book, h billing.HoldID) { b.release(h) }, 1400},     // March's own cap is not asked
+		"LargeCap":     {800, 9999, func(b *book, h billing.HoldID) { b.release(h) }, 1300},    // neither does it give room
+		"CapturedPart": {1000, 0, func(b *book, h billing.HoldID) { b.capture(h, 150) }, 1250}, // 50 come back
+		"RunsOut":      {1000, 0, func(b *book, _ billing.HoldID) { b.clock.Advance(25 * time.Hour) }, 1400},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			eachBook(t, func(t *testing.T, b *book) {
+				pay := func(key string, n int, points, rollover billing.Points) {
+					p := &billing.Period{Start: storetest.Epoch.AddDate(0, n, 0), End: storetest.Epoch.AddDate(0, n+1, 0)}
+					end := storetest.Epoch.AddDate(0, 4, 0)
+					b.tryGrant(billing.Grant{Key: key, Source: "subscription", Amount: points, Replaces: true, Rollover: rollover, Period: p, ExpiresAt: &end})
+				}
+				pay("february", 0, 500, 0)
+				h := b.hold(200, 24*time.Hour)
+				pay("april", 2, 500, c.cap)
+				pay("march", 1, 400, c.late)
+				b.wantBalance(billing.Balance{Available: 1200, Held: 200})
+				c.end(b, h.ID)
+				b.wantBalance(billing.Balance{Available: c.want})
+			})
+		})
+	}
+}

@@ -11,8 +11,14 @@ import (
 )
 
 // begin begins the period of a grant that replaces: points of earlier periods live on in it as far as its rollover allows, and end
-// else. Lots of the period itself, as of a change up that was paid before the renewal, stay as they are. The caller saves the account.
+// else. Lots of the period itself, as of a change up that was paid before the renewal, stay as they are. A period that is paid when a later
+// one has begun begins no more: what was there has gone over into the later one, and so has what a hold gives back. The caller saves the
+// account.
 func begin(ctx context.Context, tx *store.Tx, a billing.Account, lots []billing.Lot, g billing.Grant) (billing.Account, error) {
+	newest, ok, err := tx.NewestPeriod(ctx, a.ID, g.Source)
+	if err != nil || ok && newest.Start.After(g.Period.Start) {
+		return a, err
+	}
 	p := billing.BegunPeriod{AccountID: a.ID, Source: g.Source, Period: *g.Period, ExpiresAt: g.ExpiresAt, Rollover: g.Rollover}
 	earlier := func(l billing.Lot) bool {
 		return l.Source == p.Source && l.Period != nil && l.Period.Start.Before(p.Start)
