@@ -14,6 +14,7 @@ import (
 // suite is the tests of one package, compiled with all mutants in.
 type suite struct {
 	pkg, dir, binary string
+	flags            []string // of the suite's own, beside those of package testing
 }
 
 // verdict is what became of a run.
@@ -25,11 +26,15 @@ const (
 	hung // ran out of time
 )
 
-func (s suite) build(root, overlay string) error {
+// build compiles the suite. Random tests then keep no failures beside the package: they would be those of mutants.
+func (s *suite) build(root, overlay string) error {
 	c := exec.Command("go", "test", "-c", "-vet=off", "-overlay", overlay, "-o", s.binary, s.pkg)
 	c.Dir = root
 	if out, err := c.CombinedOutput(); err != nil {
 		return fmt.Errorf("the mutants do not build: %w\n%s", err, out)
+	}
+	if usage, _ := exec.Command(s.binary, "-help").CombinedOutput(); strings.Contains(string(usage), "-rapid.nofailfile") {
+		s.flags = []string{"-rapid.nofailfile"}
 	}
 	return nil
 }
@@ -53,8 +58,9 @@ func (s suite) list(only string) ([]string, error) {
 func (s suite) run(limit time.Duration, names []string, env ...string) (verdict, string) {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	c := exec.CommandContext(ctx, s.binary, "-test.short", "-test.failfast",
-		"-test.run", "^("+strings.Join(names, "|")+")$", "-test.skip", ".*/^postgres$")
+	c := exec.CommandContext(ctx, s.binary, append([]string{
+		"-test.short", "-test.failfast", "-test.run", "^(" + strings.Join(names, "|") + ")$", "-test.skip", ".*/^postgres$",
+	}, s.flags...)...)
 	c.Dir, c.Env = s.dir, append(os.Environ(), env...)
 	c.WaitDelay = time.Second
 	out, err := c.CombinedOutput()
