@@ -13,8 +13,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
-// script is a Stripe that answers by heart and notes what it was asked. An answer is a body, or "403 code" for a refusal with that code;
-// what it has no answer for is missing.
+// script is a Stripe that answers by heart and notes what it was asked. An answer is a body, or "403 code param" for a refusal with that code, or
+// "-", and of that parameter; what it has no answer for is missing.
 type script struct {
 	answers map[string]string // by "GET /v1/path"; "GET /v1/path since" is for a list from a time on
 	always  string            // unless it is empty, the answer to everything
@@ -48,13 +48,14 @@ func (s *script) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		body, known = s.always, true
 	}
 	s.mu.Unlock()
-	first, code, _ := strings.Cut(body, " ")
+	first, rest, _ := strings.Cut(body, " ")
+	code, param, _ := strings.Cut(strings.TrimPrefix(rest, "-"), " ")
 	status, err := strconv.Atoi(first)
 	switch {
 	case !known:
 		refuse(w, http.StatusNotFound, "invalid_request_error", "resource_missing", "id", "No such object")
 	case err == nil:
-		refuse(w, status, "invalid_request_error", code, "", "private words")
+		refuse(w, status, "invalid_request_error", code, param, "private words")
 	default:
 		answer(w, http.StatusOK, body)
 	}
