@@ -15,7 +15,7 @@ type topUpRow struct {
 	Reason       string `gorm:"not null"`
 	Pack         string `gorm:"not null"`
 	Quantity     int64  `gorm:"not null"`
-	Points       int64  `gorm:"not null;default:0"`
+	Points       int64  `gorm:"not null"`
 	Amount       int64  `gorm:"not null"`
 	Currency     string `gorm:"not null"`
 	Threshold    int64  `gorm:"not null"`

@@ -167,6 +167,7 @@ CREATE TABLE top_ups (
     reason        text NOT NULL,
     pack          text NOT NULL,
     quantity      bigint NOT NULL CONSTRAINT top_ups_quantity CHECK (quantity > 0),
+    points        bigint NOT NULL CONSTRAINT top_ups_points CHECK (points >= 0), -- that one purchase brings, as agreed to
     amount        bigint NOT NULL CONSTRAINT top_ups_amount CHECK (amount > 0),
     currency      text NOT NULL,
     threshold     bigint NOT NULL CONSTRAINT top_ups_threshold CHECK (threshold > 0),
