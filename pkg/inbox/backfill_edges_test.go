@@ -1,0 +1,201 @@
+package inbox_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/catalog"
+	"github.com/pointsync/pointsync/pkg/inbox"
+	"github.com/pointsync/pointsync/pkg/reconcile"
+	"github.com/pointsync/pointsync/pkg/store"
+	"github.com/pointsync/pointsync/pkg/store/storetest"
+	"github.com/pointsync/pointsync/pkg/stripegw"
+)
+
+// walker walks over a list of events that the test writes, by a clock that stands.
+type walker struct {
+	t     *testing.T
+	db    *store.DB
+	clock *storetest.Clock
+	inbox *inbox.Inbox
+
+	mu     sync.Mutex
+	log    bytes.Buffer
+	asked  []string          // "since after", since in hours before the epoch's clock
+	events map[string]string // what is listed after an event: a body, "" for a refusal
+}
+
+func eachWalker(t *testing.T, f func(w *walker)) {
+	t.Helper()
+	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
+		w := &walker{t: t, db: db, clock: clock, events: map[string]string{"": `{"object":"list","data":[]}`}}
+		server := httptest.NewServer(w)
+		t.Cleanup(server.Close)
+		g, err := stripegw.New(stripegw.Options{Key: stripeKey, BaseURL: server.URL, Now: clock.Now, MaxRetries: -1})
+		must(t, err)
+		log := slog.New(slog.NewTextHandler(w, nil))
+		w.inbox, err = inbox.New(inbox.Options{
+			DB: db, Stripe: g, Syncer: reconcile.New(db, g, catalog.Default(), reconcile.Policy{}, log), Secrets: []string{secret}, Log: log,
+		})
+		must(t, err)
+		f(w)
+	})
+}
+
+func (w *walker) Write(line []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.log.Write(line)
+}
+
+func (w *walker) ServeHTTP(out http.ResponseWriter, r *http.Request) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	q := r.URL.Query()
+	var since int64
+	fmt.Sscan(q.Get("created[gte]"), &since)
+	w.asked = append(w.asked, fmt.Sprintf("%s %s", w.clock.Now().Sub(time.Unix(since, 0)), q.Get("starting_after")))
+	out.Header().Set("Content-Type", "application/json")
+	body := w.events[q.Get("starting_after")]
+	if body == "" {
+		out.WriteHeader(http.StatusBadRequest)
+		body = `{"error":{"type":"invalid_request_error","code":"resource_missing","message":"no such event"}}`
+	}
+	fmt.Fprint(out, body)
+}
+
+// walk walks to the end and returns what was asked.
+func (w *walker) walk(tooOld bool) []string {
+	w.t.Helper()
+	got, err := w.inbox.Backfill(context.Background(), 9)
+	if err != nil || !got.Through || got.TooOld != tooOld {
+		w.t.Errorf("%+v, %v", got, err)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	asked := w.asked
+	w.asked = nil
+	return asked
+}
+
+func (w *walker) want(asked []string, want ...string) {
+	w.t.Helper()
+	if !slices.Equal(asked, want) {
+		w.t.Errorf("asked %q, want %q", asked, want)
+	}
+}
+
+// logged returns what was logged since the last call.
+func (w *walker) logged() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	defer w.log.Reset()
+	return w.log.String()
+}
+
+// Proves how far back a walk goes, always ten minutes more than to where it may begin: an hour where nothing is known; to the newest event that a
+// webhook brought; to where the last walk began; as far as an operator rewinds it; and never further than the 30 days that Stripe lists.
+func TestHowFarBack(t *testing.T) {
+	t.Parallel()
+	eachWalker(t, func(w *walker) {
+		ctx := context.Background()
+		w.want(w.walk(false), "1h10m0s ")
+		w.clock.Advance(3 * time.Hour)
+		w.want(w.walk(false), "3h10m0s ")
+		must(w.t, w.inbox.Rewind(ctx, 48*time.Hour))
+		w.want(w.walk(false), "48h0m0s ")
+		w.want(w.walk(false), "10m0s ")
+		w.clock.Advance(30*24*time.Hour - 10*time.Minute) // with the ten minutes 30 days, which Stripe lists
+		w.want(w.walk(false), "720h0m0s ")
+		if text := w.logged(); text != "" {
+			w.t.Errorf("all was in time, and it says %s", text)
+		}
+		w.clock.Advance(30*24*time.Hour - 10*time.Minute + time.Second)
+		w.want(w.walk(true), "720h0m0s ")
+		// This process has looked just now, so it is the clock that was moved: no error.
+		if text := w.logged(); !strings.Contains(text, "level=INFO") || !strings.Contains(text, "stripe reconcile") {
+			w.t.Errorf("it says %q", text)
+		}
+		if walk, err := w.db.EventWalk(ctx); err != nil || walk.LookedAt == nil || !walk.LookedAt.Equal(w.clock.Now()) || !walk.SeenUntil.Equal(w.clock.Now()) {
+			w.t.Errorf("%+v, %v", walk, err)
+		}
+	})
+}
+
+// Proves that a first walk goes back to the newest event that a webhook brought, and that a process which never looked says as an error that the last look is too old.
+func TestFirstWalk(t *testing.T) {
+	t.Parallel()
+	eachWalker(t, func(w *walker) {
+		must(w.t, w.inbox.Receive(context.Background(), stripegw.Event{ID: "evt_0", Type: "charge.refunded", Created: w.clock.Now()}))
+		w.clock.Advance(5 * time.Hour)
+		w.want(w.walk(false), "5h10m0s ")
+	})
+	eachWalker(t, func(w *walker) {
+		must(w.t, w.inbox.Receive(context.Background(), stripegw.Event{ID: "evt_0", Type: "charge.refunded", Created: w.clock.Now()}))
+		w.clock.Advance(31 * 24 * time.Hour)
+		w.want(w.walk(true), "720h0m0s ")
+		if text := w.logged(); !strings.Contains(text, "level=ERROR") {
+			w.t.Errorf("it says %q", text)
+		}
+	})
+}
+
+// Proves that a walk which was stopped goes on where it was, and begins again where Stripe does not list the event any more that it stopped at; and that
+// a refusal of the beginning is an error, which moves nothing.
+func TestWalkGoesOn(t *testing.T) {
+	t.Parallel()
+	kind := stripegw.EventTypes[0]
+	page := func(more bool, id string) string {
+		return fmt.Sprintf(`{"object":"list","has_more":%v,"data":[{"id":%q,"object":"event","type":%q,"created":1}]}`, more, id, kind)
+	}
+	eachWalker(t, func(w *walker) {
+		ctx := context.Background()
+		w.events = map[string]string{"": page(true, "evt_2"), "evt_2": page(false, "evt_1")}
+		if got, err := w.inbox.Backfill(ctx, 1); err != nil || got != (inbox.Backfilled{Seen: 1, Found: 1}) {
+			w.t.Fatalf("%+v, %v", got, err)
+		}
+		w.clock.Advance(time.Hour)
+		w.asked = nil
+		got, err := w.inbox.Backfill(ctx, 9)
+		if err != nil || got != (inbox.Backfilled{Seen: 1, Found: 1, Through: true}) {
+			w.t.Errorf("%+v, %v", got, err)
+		}
+		w.want(w.asked, "2h10m0s evt_2") // an hour and ten minutes before it began
+		w.asked = nil
+		w.logged()
+		w.want(w.walk(false), "1h10m0s ", "1h10m0s evt_2")
+		if text := w.logged(); text != "" {
+			w.t.Errorf("nothing was missing, and it says %s", text)
+		}
+
+		w.events = map[string]string{"": page(true, "evt_4"), "evt_4": page(false, "evt_3")}
+		if _, err := w.inbox.Backfill(ctx, 1); err != nil {
+			w.t.Fatal(err)
+		}
+		w.events = map[string]string{"": page(false, "evt_5")} // evt_4 is gone
+		w.asked = nil
+		w.want(w.walk(false), "10m0s evt_4", "10m0s ")
+		if _, err := w.db.Event(ctx, "evt_5"); err != nil {
+			w.t.Error(err)
+		}
+		w.events = map[string]string{}
+		before, err := w.db.EventWalk(ctx)
+		must(w.t, err)
+		if _, err := w.inbox.Backfill(ctx, 9); billing.CodeOf(err) != billing.EStripeRefused {
+			w.t.Error(err)
+		}
+		if after, err := w.db.EventWalk(ctx); err != nil || !after.SeenUntil.Equal(*before.SeenUntil) || after.Until != nil {
+			w.t.Errorf("%+v, %v", after, err)
+		}
+	})
+}
