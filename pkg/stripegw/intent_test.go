@@ -1,7 +1,9 @@
 package stripegw_test
 
 import (
+	"net/http"
 	"testing"
+	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/stripegw"
@@ -214,5 +216,52 @@ func TestArchivedPrice(t *testing.T) {
 	g, _ := newScript(t, map[string]string{"GET /v1/prices": list(false, `{"id":"price_1","active":false,"lookup_key":"pointsync_basic"}`)})
 	if _, err := g.Price(t.Context(), "basic"); billing.CodeOf(err) != billing.EStripeRefused {
 		t.Error(err)
+	}
+}
+
+// Proves that a decline whose payment is there is no error: its intent says why. One without an id is.
+func TestChargeDeclined(t *testing.T) {
+	t.Parallel()
+	order := billing.Order{ID: "ord_1", AccountID: "acc_1", Item: "pack", Quantity: 1, Amount: 500, Currency: "usd"}
+	for intent, want := range map[string]struct {
+		intent billing.StripeIntent
+		code   billing.Code
+	}{
+		`{"id":"pi_1","status":"requires_payment_method","last_payment_error":{"decline_code":"lost_card"}}`: {
+			billing.StripeIntent{ID: "pi_1", Status: "requires_payment_method", DeclineCode: "lost_card"}, ""},
+		`{"id":"","status":"requires_payment_method"}`: {billing.StripeIntent{}, billing.EStripeRefused},
+	} {
+		g := newGateway(t, func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodGet {
+				answer(w, 200, list(false, `{"id":"price_1","active":true,"lookup_key":"pointsync_pack","unit_amount":500,"currency":"usd"}`))
+				return
+			}
+			answer(w, 402, `{"error":{"type":"card_error","code":"card_declined","payment_intent":`+intent+`}}`)
+		})
+		got, err := g.ChargeSaved(t.Context(), order, "cus_1", "pm_1")
+		if billing.CodeOf(err) != want.code || got != want.intent {
+			t.Errorf("%s: %+v, %v", intent, got, err)
+		}
+	}
+}
+
+// Proves that an order which was never charged has no payment in a picture, and that a price is not asked for twice in one instant.
+func TestNoIntent(t *testing.T) {
+	t.Parallel()
+	g, s := newScript(t, map[string]string{
+		"GET /v1/payment_intents": list(false), "GET /v1/subscriptions": list(false, `{"id":"sub_1"}`), "GET /v1/invoices": list(false), "GET /v1/charges": list(false),
+		"GET /v1/prices": list(false, `{"id":"price_1","active":true,"lookup_key":"pointsync_pack"}`),
+	}, func(o *stripegw.Options) { o.Now = func() time.Time { return sec(100) } })
+	if got, err := g.Fetch(t.Context(), stripegw.Want{Customer: "cus_1", Automatic: &billing.Order{ID: "ord_1"}}); err != nil || len(got.Intents) != 0 {
+		t.Errorf("%+v, %v", got.Intents, err)
+	}
+	s.calls()
+	for range 2 {
+		if id, err := g.Price(t.Context(), "pack"); err != nil || id != "price_1" {
+			t.Errorf("%q, %v", id, err)
+		}
+	}
+	if calls := s.calls(); len(calls) != 1 {
+		t.Errorf("asked %q", calls)
 	}
 }

@@ -22,10 +22,10 @@ type script struct {
 	asked   []string // "GET /v1/path a=1&b=2 key"
 }
 
-func newScript(t *testing.T, answers map[string]string) (*stripegw.Gateway, *script) {
+func newScript(t *testing.T, answers map[string]string, change ...func(*stripegw.Options)) (*stripegw.Gateway, *script) {
 	t.Helper()
 	s := &script{answers: answers}
-	return newGateway(t, s.ServeHTTP, func(o *stripegw.Options) { o.MaxRetries = -1 }), s
+	return newGateway(t, s.ServeHTTP, append(change, func(o *stripegw.Options) { o.MaxRetries = -1 })...), s
 }
 
 func (s *script) ServeHTTP(w http.ResponseWriter, r *http.Request) {
