@@ -111,7 +111,7 @@ func (c *client) hasAStory() {
 // the month that passed are forgotten first, so that they are not while it is read.
 func (c *client) readsTheStory(admin *client, path string) {
 	c.t.Helper()
-	must(c.t, c.w.inbox.Forget(c.t.Context()))
+	must(c.t, c.w.syncer.ForgetSyncs(c.t.Context()))
 	story := strings.Join(admin.moments(path, 5), "\n")
 	large := strings.Join(admin.moments(path, 100), "\n")
 	c.expect(story == large, "pages of 5 and of 100 tell one story:\n%s\n\n%s", story, large)

@@ -14,9 +14,12 @@ import (
 
 	"github.com/pointsync/pointsync/api"
 	"github.com/pointsync/pointsync/pkg/account"
+	"github.com/pointsync/pointsync/pkg/audit"
 	"github.com/pointsync/pointsync/pkg/catalog"
 	"github.com/pointsync/pointsync/pkg/checkout"
 	"github.com/pointsync/pointsync/pkg/inbox"
+	"github.com/pointsync/pointsync/pkg/jobs"
+	"github.com/pointsync/pointsync/pkg/ledger"
 	"github.com/pointsync/pointsync/pkg/outbox"
 	"github.com/pointsync/pointsync/pkg/reconcile"
 	"github.com/pointsync/pointsync/pkg/sandbox"
@@ -43,6 +46,7 @@ type world struct {
 	gate     *gate  // what the API takes for Stripe
 	db       *store.DB
 	inbox    *inbox.Inbox
+	syncer   *reconcile.Syncer
 	secret   string // of the webhook endpoint
 	keys     token.Keys
 	wire     func(leaving <-chan struct{}) http.Handler                   // makes another server on the same database
@@ -102,17 +106,23 @@ func (w *world) wired(gateway *stripegw.Gateway, items *catalog.Catalog, leaving
 	t := w.t
 	syncer := reconcile.New(w.db, gateway, items, reconcile.Policy{PastDueGrace: 72 * time.Hour, RenewalGrace: 2 * time.Hour}, log)
 	topUps := checkout.NewTopUps(w.db, gateway, items, syncer, 10*time.Minute, log)
-	events, err := inbox.New(inbox.Options{
-		DB: w.db, Stripe: gateway, Syncer: syncer, Secrets: []string{"whsec_being_rolled", w.secret}, Local: true, Log: log,
-		Chores: []inbox.Chore{{Name: "top_up", Every: checkout.TopUpInterval, Do: topUps.Run}},
-	})
+	runner, err := jobs.New(w.db, log)
 	must(t, err)
-	w.inbox = events
-	must(t, events.Start(t.Context()))
-	t.Cleanup(func() { must(t, events.Stop(context.Background())) })
+	events := inbox.New(inbox.Options{
+		DB: w.db, Stripe: gateway, Syncer: syncer, Jobs: runner, Secrets: []string{"whsec_being_rolled", w.secret}, Log: log,
+	})
 	tokens := token.NewIssuer(w.keys, "pointsync", "pointsync", w.now)
 	accounts, err := account.New(w.db, tokens, syncer)
 	must(t, err)
+	accounts.RegisterJobs(runner)
+	ledger.RegisterJobs(runner, w.db)
+	syncer.RegisterJobs(runner)
+	audit.RegisterJobs(runner, w.db, syncer, log)
+	outbox.NewCourier(w.db, true, time.Now, log).RegisterJobs(runner)
+	topUps.RegisterJobs(runner)
+	w.inbox, w.syncer = events, syncer
+	must(t, runner.Start(t.Context()))
+	t.Cleanup(func() { must(t, runner.Stop(context.Background())) })
 	handler, err := api.New(api.Options{
 		DB: w.db, Accounts: accounts, Checkout: checkout.New(w.db, gateway, items, syncer, checkout.Origins{shopURL}), TopUps: topUps, Inbox: events, Post: outbox.NewPost(w.db, true), LowPoints: lowPoints,
 		Tokens: tokens, Catalog: items, Origins: []string{shopURL}, Shop: true, SandboxURL: w.stripe, Leaving: leaving, Log: log,

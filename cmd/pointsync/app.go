@@ -11,11 +11,14 @@ import (
 
 	"github.com/pointsync/pointsync/api"
 	"github.com/pointsync/pointsync/pkg/account"
+	"github.com/pointsync/pointsync/pkg/audit"
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/catalog"
 	"github.com/pointsync/pointsync/pkg/checkout"
 	"github.com/pointsync/pointsync/pkg/config"
 	"github.com/pointsync/pointsync/pkg/inbox"
+	"github.com/pointsync/pointsync/pkg/jobs"
+	"github.com/pointsync/pointsync/pkg/ledger"
 	"github.com/pointsync/pointsync/pkg/outbox"
 	"github.com/pointsync/pointsync/pkg/reconcile"
 	"github.com/pointsync/pointsync/pkg/store"
@@ -42,6 +45,7 @@ type app struct {
 	db       *store.DB
 	stripe   *stripegw.Gateway
 	syncer   *reconcile.Syncer
+	jobs     *jobs.Runner
 	inbox    *inbox.Inbox
 	accounts *account.Service
 	handler  http.Handler
@@ -74,20 +78,24 @@ func newApp(ctx context.Context, p parts) (_ *app, err error) {
 	a.syncer = reconcile.New(a.db, a.stripe, p.catalog, policyOf(c), p.log)
 	sales := checkout.New(a.db, a.stripe, p.catalog, a.syncer, c.AllowedOrigins)
 	topUps := checkout.NewTopUps(a.db, a.stripe, p.catalog, a.syncer, c.TopUpCoolOff, p.log)
-	a.inbox, err = inbox.New(inbox.Options{
-		DB: a.db, Stripe: a.stripe, Syncer: a.syncer, Secrets: reveal(c.WebhookSecrets), Livemode: c.Live(), Local: c.LocalWebhooks, Log: p.log, BackfillInterval: c.Backfill,
-		Chores: []inbox.Chore{
-			{Name: "top_up", Every: checkout.TopUpInterval, Do: topUps.Run},
-			{Name: "changes", Every: checkout.ChangeInterval, Do: sales.FollowChanges},
-		},
-	})
-	if err != nil {
+	if a.jobs, err = jobs.New(a.db, p.log); err != nil {
 		return nil, err
 	}
+	a.inbox = inbox.New(inbox.Options{
+		DB: a.db, Stripe: a.stripe, Syncer: a.syncer, Jobs: a.jobs, Secrets: reveal(c.WebhookSecrets), Livemode: c.Live(), Log: p.log,
+		BackfillInterval: c.Backfill,
+	})
 	tokens := token.NewIssuer(keys, c.Issuer, c.Audience, p.now)
 	if a.accounts, err = account.New(a.db, tokens, a.syncer); err != nil {
 		return nil, err
 	}
+	outbox.NewCourier(a.db, c.LocalWebhooks, time.Now, p.log).RegisterJobs(a.jobs)
+	ledger.RegisterJobs(a.jobs, a.db)
+	a.syncer.RegisterJobs(a.jobs)
+	audit.RegisterJobs(a.jobs, a.db, a.syncer, p.log)
+	a.accounts.RegisterJobs(a.jobs)
+	sales.RegisterJobs(a.jobs)
+	topUps.RegisterJobs(a.jobs)
 	a.handler, err = api.New(api.Options{
 		DB: a.db, Accounts: a.accounts, Checkout: sales, TopUps: topUps,
 		Inbox: a.inbox, Post: outbox.NewPost(a.db, c.LocalWebhooks), LowPoints: billing.Points(c.LowPoints),
@@ -135,7 +143,7 @@ func reveal(secrets []config.Secret) []string {
 
 // run serves until ctx ends and the delay is over, then lets what is under way finish.
 func (a *app) run(ctx context.Context, l net.Listener) error {
-	if err := a.inbox.Start(ctx); err != nil {
+	if err := a.jobs.Start(ctx); err != nil {
 		return err
 	}
 	listening, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -152,7 +160,7 @@ func (a *app) run(ctx context.Context, l net.Listener) error {
 	err := serveHTTP(listening, l, a.handler, a.log)
 	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownPatience)
 	defer cancel()
-	return errors.Join(err, refusedLater(ctx), a.inbox.Stop(patience), a.db.Close())
+	return errors.Join(err, refusedLater(ctx), a.jobs.Stop(patience), a.db.Close())
 }
 
 // serveHTTP serves a handler until ctx ends, then stops to accept and waits for running requests.

@@ -29,7 +29,7 @@ func (demoCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d := &demo{ctx: ctx, api: s.url, sandbox: s.sandboxURL, stopJobs: s.app.inbox.Stop, out: os.Stdout}
+	d := &demo{ctx: ctx, api: s.url, sandbox: s.sandboxURL, stopJobs: s.app.jobs.Stop, out: os.Stdout}
 	err = d.play()
 	s.stop()
 	if waitErr := s.wait(); err == nil {

@@ -23,7 +23,7 @@ func TestDemo(t *testing.T) {
 	t.Parallel()
 	s := dev(t, t.TempDir(), "127.0.0.1:0")
 	d := client(t, s.url, s.sandboxURL)
-	d.stopJobs = s.app.inbox.Stop
+	d.stopJobs = s.app.jobs.Stop
 	if err := d.play(); err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/config"
 	"github.com/pointsync/pointsync/pkg/inbox"
+	"github.com/pointsync/pointsync/pkg/jobs"
 	"github.com/pointsync/pointsync/pkg/store"
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
@@ -152,12 +153,12 @@ func inboxForCommand(ctx context.Context) (_ *inbox.Inbox, closeAll func() error
 	if err != nil {
 		return nil, nil, err
 	}
-	in, err := inbox.New(inbox.Options{DB: db, Stripe: gateway, Livemode: c.Live(), Log: log})
+	runner, err := jobs.New(db, log)
 	if err != nil {
 		db.Close()
 		return nil, nil, err
 	}
-	return in, db.Close, nil
+	return inbox.New(inbox.Options{DB: db, Stripe: gateway, Jobs: runner, Livemode: c.Live(), Log: log}), db.Close, nil
 }
 
 func openForCommand(ctx context.Context) (*store.DB, error) {

@@ -12,8 +12,8 @@ const module = "github.com/pointsync/pointsync/"
 
 // rooms is the list of the design, lowest first: a room may import only rooms that stand before it.
 var rooms = []string{
-	"pkg/billing", "pkg/config", "pkg/catalog", "pkg/store", "pkg/stripegw", "pkg/token", "pkg/outbox", "pkg/ledger", "pkg/reconcile", "pkg/audit",
-	"pkg/inbox", "pkg/account", "pkg/checkout", "api", "cmd/pointsync",
+	"pkg/billing", "pkg/config", "pkg/catalog", "pkg/store", "pkg/jobs", "pkg/stripegw", "pkg/token", "pkg/outbox", "pkg/ledger", "pkg/reconcile",
+	"pkg/audit", "pkg/inbox", "pkg/account", "pkg/checkout", "api", "cmd/pointsync",
 }
 
 // doorkeepers are the only rooms that may know a library.
@@ -22,7 +22,7 @@ var doorkeepers = map[string]string{
 	"github.com/stripe/stripe-go":     "pkg/stripegw",
 	"github.com/golang-jwt/jwt":       "pkg/token",
 	"github.com/labstack/echo":        "api",
-	"github.com/riverqueue/river":     "pkg/inbox pkg/store",
+	"github.com/riverqueue/river":     "pkg/jobs pkg/store",
 	"github.com/caarlos0/env":         "pkg/config",
 	"github.com/alecthomas/kong":      "cmd/pointsync",
 	"github.com/alexedwards/argon2id": "pkg/account",

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// ChangeInterval is how often somebody looks for changes that were cut off or whose payment came.
-	ChangeInterval = 5 * time.Second
+	// changeInterval is how often a job looks for changes that were cut off or whose payment came.
+	changeInterval = 5 * time.Second
 
 	changeBatch = 100
 )

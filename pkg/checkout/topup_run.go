@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	// TopUpInterval is how long points may stay low before somebody looks.
+	// TopUpInterval is how long points may stay low before a job looks.
 	TopUpInterval = 5 * time.Second
 
 	topUpBatch    = 100

@@ -5,9 +5,8 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/riverqueue/river"
-
 	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/jobs"
 	"github.com/pointsync/pointsync/pkg/store"
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
@@ -159,20 +158,11 @@ func (in *Inbox) Rewind(ctx context.Context, by time.Duration) error {
 	})
 }
 
-type backfillArgs struct{}
-
-func (backfillArgs) Kind() string { return "backfill" }
-
-type backfillWorker struct {
-	river.WorkerDefaults[backfillArgs]
-	inbox *Inbox
-}
-
-// Work walks on. Where the walk is longer than a job, the job comes again at once.
-func (w *backfillWorker) Work(ctx context.Context, _ *river.Job[backfillArgs]) error {
-	out, err := w.inbox.Backfill(ctx, backfillPages)
+// backfill is a job that walks on. Where the walk is longer than one job, the job comes again at once.
+func (in *Inbox) backfill(ctx context.Context) error {
+	out, err := in.Backfill(ctx, backfillPages)
 	if err == nil && !out.Through && out.Seen > 0 {
-		return river.JobSnooze(time.Second)
+		return jobs.Again(time.Second)
 	}
 	return err
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/catalog"
 	"github.com/pointsync/pointsync/pkg/inbox"
+	"github.com/pointsync/pointsync/pkg/jobs"
 	"github.com/pointsync/pointsync/pkg/reconcile"
 	"github.com/pointsync/pointsync/pkg/store"
 	"github.com/pointsync/pointsync/pkg/store/storetest"
@@ -44,10 +45,12 @@ func eachWalker(t *testing.T, f func(w *walker)) {
 		g, err := stripegw.New(stripegw.Options{Key: stripeKey, BaseURL: server.URL, Now: clock.Now, MaxRetries: -1})
 		must(t, err)
 		log := slog.New(slog.NewTextHandler(w, nil))
-		w.inbox, err = inbox.New(inbox.Options{
-			DB: db, Stripe: g, Syncer: reconcile.New(db, g, catalog.Default(), reconcile.Policy{}, log), Secrets: []string{secret}, Log: log,
-		})
+		runner, err := jobs.New(db, log)
 		must(t, err)
+		w.inbox = inbox.New(inbox.Options{
+			DB: db, Stripe: g, Syncer: reconcile.New(db, g, catalog.Default(), reconcile.Policy{}, log), Jobs: runner,
+			Secrets: []string{secret}, Log: log,
+		})
 		f(w)
 	})
 }

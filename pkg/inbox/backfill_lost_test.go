@@ -3,7 +3,6 @@ package inbox_test
 import (
 	"context"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -14,7 +13,6 @@ import (
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
-	"github.com/pointsync/pointsync/pkg/inbox"
 	"github.com/pointsync/pointsync/pkg/ledger"
 	"github.com/pointsync/pointsync/pkg/sandbox/sandboxtest"
 	"github.com/pointsync/pointsync/pkg/store/storetest"
@@ -26,13 +24,11 @@ func (w *world) listen() {
 	server := httptest.NewUnstartedServer(nil) // its address is known now, and its handler needs the secret
 	endpoint, err := w.gateway.EnsureEndpoint(w.t.Context(), "http://"+server.Listener.Addr().String()+"/webhook")
 	must(w.t, err)
-	events, err := inbox.New(inbox.Options{DB: w.db, Stripe: w.gateway, Syncer: w.syncer, Secrets: []string{endpoint.Secret}, Local: true, Log: slog.New(slog.DiscardHandler)})
-	must(w.t, err)
-	w.inbox = events
+	w.wire(endpoint.Secret)
 	server.Config.Handler = http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err == nil {
-			err = events.Accept(r.Context(), body, r.Header.Get("Stripe-Signature"))
+			err = w.inbox.Accept(r.Context(), body, r.Header.Get("Stripe-Signature"))
 		}
 		if err != nil {
 			http.Error(out, err.Error(), http.StatusInternalServerError)

@@ -38,8 +38,8 @@ func TestUnparkedGrantsCome(t *testing.T) {
 			w.t.Fatalf("parked, and %+v came", got.Balance)
 		}
 		w.park(a, billing.Parking{Approved: true, EndedAt: &now}, &now)
-		must(w.t, w.inbox.RingDue(w.t.Context()))
-		must(w.t, w.inbox.RingDue(w.t.Context()))
+		must(w.t, w.syncer.LookForDue(w.t.Context(), w.jobs))
+		must(w.t, w.syncer.LookForDue(w.t.Context(), w.jobs))
 		if n := w.count("SELECT count(*) FROM river_job WHERE kind = 'sync_due'"); n != 1 {
 			w.t.Errorf("%d jobs for one account", n)
 		}

@@ -1,14 +1,9 @@
 package inbox
 
 import (
-	"context"
-	"errors"
-	"log/slog"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/riverqueue/river/rivertype"
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/stripegw"
@@ -61,53 +56,5 @@ func TestRefusedLately(t *testing.T) {
 	}
 	if refusedLately(billing.EventWalk{}, at) {
 		t.Error("nothing was refused")
-	}
-}
-
-// Proves how long a job waits that failed: half of 1, 2, 4 … seconds at least and the whole at most, and never more than a minute.
-func TestBackoff(t *testing.T) {
-	t.Parallel()
-	for failures, most := range map[int]time.Duration{0: time.Second, 1: 2 * time.Second, 5: 32 * time.Second, 6: time.Minute, 7: time.Minute, 200: time.Minute} {
-		for range 20 {
-			before := time.Now()
-			at := backoff{}.NextRetry(&rivertype.JobRow{Errors: make([]rivertype.AttemptError, failures)})
-			if least := before.Add(most / 2); at.Before(least) || at.After(time.Now().Add(most)) {
-				t.Errorf("after %d failures it waits for %s", failures, at.Sub(before))
-			}
-		}
-	}
-}
-
-// Proves that an error which the queue could not keep is kept as a text that it can, and is still the same error.
-func TestStorableErrors(t *testing.T) {
-	t.Parallel()
-	cause := errors.New("a\x00b")
-	long := errors.New(strings.Repeat("x", maxJobErrorText+1))
-	fine := errors.New("fine")
-	for _, c := range []struct {
-		err  error
-		same bool
-	}{{nil, true}, {fine, true}, {cause, false}, {long, false}} {
-		got := (&storableErrors{}).Work(t.Context(), nil, func(context.Context) error { return c.err })
-		if !errors.Is(got, c.err) || (got == c.err) != c.same || got != nil && (strings.Contains(got.Error(), "\x00") || len(got.Error()) > maxJobErrorText) {
-			t.Errorf("%.20v became %.20v", c.err, got)
-		}
-	}
-}
-
-// Proves that the queue's own remarks are heard where they need a person: from a warning on, as far as the log takes it.
-func TestQuiet(t *testing.T) {
-	t.Parallel()
-	var out strings.Builder
-	for least, want := range map[slog.Level]map[slog.Level]bool{
-		slog.LevelDebug: {slog.LevelInfo: false, slog.LevelWarn: true, slog.LevelError: true},
-		slog.LevelError: {slog.LevelInfo: false, slog.LevelWarn: false, slog.LevelError: true},
-	} {
-		q := quiet{slog.NewTextHandler(&out, &slog.HandlerOptions{Level: least})}
-		for level, heard := range want {
-			if q.Enabled(t.Context(), level) != heard {
-				t.Errorf("%s in a log from %s on: %v", level, least, !heard)
-			}
-		}
 	}
 }

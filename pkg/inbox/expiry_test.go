@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
-	"github.com/pointsync/pointsync/pkg/inbox"
 	"github.com/pointsync/pointsync/pkg/ledger"
 	"github.com/pointsync/pointsync/pkg/outbox"
 	"github.com/pointsync/pointsync/pkg/store"
@@ -85,9 +84,9 @@ func TestExpiryTogether(t *testing.T) {
 			t.Parallel()
 			s, database := newShop(t), storetest.URL(t, dialect)
 			w := s.replica(t, database)
-			replicas := []*inbox.Inbox{w.inbox, w.inbox} // SQLite has one node
+			replicas := []*world{w, w} // SQLite has one node
 			if dialect == store.Postgres {
-				replicas[1] = s.replica(t, database).inbox
+				replicas[1] = s.replica(t, database)
 			}
 			w.wantsExpiry()
 			ids := make([]billing.AccountID, 20)
@@ -98,7 +97,7 @@ func TestExpiryTogether(t *testing.T) {
 			var all sync.WaitGroup
 			for n := range 4 {
 				all.Go(func() {
-					if err := replicas[n%2].EndLots(context.Background()); err != nil {
+					if err := replicas[n%2].syncer.LookForExpired(context.Background(), replicas[n%2].jobs); err != nil {
 						t.Error(err)
 					}
 				})
@@ -130,12 +129,12 @@ func TestExpiryOfBrokenAccount(t *testing.T) {
 		broken, whole := w.lends(), w.lends()
 		w.exec("UPDATE accounts SET unsettled = 1000 WHERE id = '" + string(broken) + "'")
 		w.advance(time.Hour)
-		must(w.t, w.inbox.EndLots(w.t.Context()))
+		must(w.t, w.syncer.LookForExpired(w.t.Context(), w.jobs))
 		if w.expired(broken) != 0 || w.expired(whole) != 1 {
 			w.t.Errorf("%d entries of the broken account, %d of the other", w.expired(broken), w.expired(whole))
 		}
 		w.exec("UPDATE accounts SET unsettled = 0 WHERE id = '" + string(broken) + "'")
-		must(w.t, w.inbox.EndLots(w.t.Context()))
+		must(w.t, w.syncer.LookForExpired(w.t.Context(), w.jobs))
 		if w.expired(broken) != 1 {
 			w.t.Error("it is forgotten")
 		}
@@ -182,6 +181,6 @@ func TestExpiryAsksStripe(t *testing.T) {
 // look is the look that the leader takes every while, at once.
 func (w *world) look() bool {
 	w.t.Helper()
-	must(w.t, w.inbox.EndLots(w.t.Context()))
+	must(w.t, w.syncer.LookForExpired(w.t.Context(), w.jobs))
 	return true
 }

@@ -12,23 +12,14 @@ package inbox
 
 import (
 	"context"
-	"database/sql"
 	"errors"
-	"fmt"
 	"log/slog"
 	"regexp"
-	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/riverdriver/riverdatabasesql"
-	"github.com/riverqueue/river/riverdriver/riversqlite"
-	"github.com/riverqueue/river/rivertype"
-
 	"github.com/pointsync/pointsync/pkg/billing"
-	"github.com/pointsync/pointsync/pkg/outbox"
+	"github.com/pointsync/pointsync/pkg/jobs"
 	"github.com/pointsync/pointsync/pkg/reconcile"
 	"github.com/pointsync/pointsync/pkg/store"
 	"github.com/pointsync/pointsync/pkg/stripegw"
@@ -41,14 +32,13 @@ type Options struct {
 	Syncer   *reconcile.Syncer
 	Secrets  []string // of the webhook endpoint; several while one is rolled
 	Livemode bool     // events of the other mode are kept and ignored
-	Local    bool     // endpoints of the operator's may be plain http, on this machine or network
-	Chores   []Chore  // of the rooms above
+	Jobs     *jobs.Runner
 	Log      *slog.Logger
 
 	BackfillInterval time.Duration // from one walk over Stripe's list of events to the next; 0: none by itself
 }
 
-// Inbox receives events and works their jobs.
+// Inbox receives events and does their jobs.
 type Inbox struct {
 	db       *store.DB
 	stripe   *stripegw.Gateway
@@ -56,91 +46,20 @@ type Inbox struct {
 	secrets  []string
 	livemode bool
 	log      *slog.Logger
-	jobs     *river.Client[*sql.Tx]
+	jobs     *jobs.Runner
 	refusals refusals
-	lookedAt atomic.Int64       // when a walk of this process over Stripe's list last ended, by the machine's clock
-	sweeps   time.Duration      // from one look of the sweeper to the next
-	stop     context.CancelFunc // ends the loops, nil before Start
-	loops    sync.WaitGroup
+	lookedAt atomic.Int64  // when a walk of this process over Stripe's list last ended, by the machine's clock
+	sweeps   time.Duration // from one look of the sweeper to the next
 }
 
-const (
-	maxWorkers = 8
-	jobTimeout = 40 * time.Second
-	// driftTimeout is for a step of the comparison with Stripe: the comparison of an account may take 5 minutes.
-	driftTimeout = 6 * time.Minute
-	rescueAfter  = time.Minute // a job whose process died is taken up again after this
-	// SQLite has no LISTEN, and on PostgreSQL the queue sends one notice each 100 ms at the most: a job that is inserted just
-	// after one, as most of a burst of events are, waits for the next look.
-	lookInterval = 100 * time.Millisecond
-)
-
-// New answers an Inbox that can receive; Start makes it work as well.
-func New(o Options) (*Inbox, error) {
-	in := &Inbox{db: o.DB, stripe: o.Stripe, syncer: o.Syncer, secrets: o.Secrets, livemode: o.Livemode, log: o.Log, sweeps: sweepInterval}
-	workers := river.NewWorkers()
-	river.AddWorker(workers, &syncWorker{db: o.DB, syncer: o.Syncer})
-	river.AddWorker(workers, &resolveWorker{inbox: in})
-	river.AddWorker(workers, &forgetWorker{inbox: in})
-	river.AddWorker(workers, &auditWorker{db: o.DB, log: o.Log})
-	river.AddWorker(workers, &driftWorker{db: o.DB, syncer: o.Syncer, log: o.Log})
-	river.AddWorker(workers, &holdsWorker{db: o.DB})
-	river.AddWorker(workers, &choreWorker{chores: o.Chores})
-	river.AddWorker(workers, &lookForDueWorker{inbox: in})
-	river.AddWorker(workers, &dueWorker{db: o.DB, syncer: o.Syncer})
-	river.AddWorker(workers, &lookForExpiredWorker{inbox: in})
-	river.AddWorker(workers, &expireWorker{db: o.DB, syncer: o.Syncer})
-	river.AddWorker(workers, &backfillWorker{inbox: in})
-	river.AddWorker(workers, &deliverWorker{inbox: in, courier: outbox.NewCourier(o.DB, o.Local, time.Now, o.Log)})
-	cfg := &river.Config{
-		Queues: map[string]river.QueueConfig{
-			river.QueueDefault: {MaxWorkers: maxWorkers}, outgoingQueue: {MaxWorkers: outbox.MaxWebhooks}, // each endpoint has its own
-		},
-		Workers:              workers,
-		Logger:               slog.New(quiet{o.Log.Handler()}),
-		JobTimeout:           jobTimeout,
-		RescueStuckJobsAfter: rescueAfter,
-		MaxAttempts:          maxAttempts, // of the jobs that this client inserts
-		RetryPolicy:          backoff{},
-		FetchPollInterval:    lookInterval,
-		Middleware:           []rivertype.Middleware{&storableErrors{}},
-		PeriodicJobs:         append(periodicJobs(o.BackfillInterval), periodicChores(o.Chores)...),
+// New returns an Inbox and registers its jobs.
+func New(o Options) *Inbox {
+	in := &Inbox{
+		db: o.DB, stripe: o.Stripe, syncer: o.Syncer, secrets: o.Secrets, livemode: o.Livemode, jobs: o.Jobs, log: o.Log,
+		sweeps: sweepInterval,
 	}
-	var err error
-	switch in.db.Dialect() {
-	case store.Postgres:
-		in.jobs, err = river.NewClient(riverdatabasesql.NewWithPgxListener(in.db.SQL(), in.db.Listener().(*pgxpool.Pool)), cfg)
-	default:
-		in.jobs, err = river.NewClient(riversqlite.New(in.db.SQL()), cfg)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("inbox: job queue: %w", err)
-	}
-	return in, nil
-}
-
-// Start begins to work jobs. Stop ends it.
-func (in *Inbox) Start(ctx context.Context) error {
-	// The queue lives until Stop, which lets running jobs finish; a context that ends would cut them off.
-	if err := in.jobs.Start(context.WithoutCancel(ctx)); err != nil {
-		return fmt.Errorf("inbox: start jobs: %w", err)
-	}
-	ctx, in.stop = context.WithCancel(context.WithoutCancel(ctx))
-	in.loops.Go(func() { in.keepSweeping(ctx) })
-	in.loops.Go(func() { in.listen(ctx) })
-	return nil
-}
-
-// Stop lets running jobs finish until ctx ends, then cuts them off; what was cut off is taken up again later.
-func (in *Inbox) Stop(ctx context.Context) error {
-	if in.stop != nil {
-		in.stop() // what this cuts off, another look takes up
-		in.loops.Wait()
-	}
-	if err := in.jobs.Stop(ctx); err != nil {
-		return in.jobs.StopAndCancel(context.WithoutCancel(ctx))
-	}
-	return nil
+	in.registerJobs(o.BackfillInterval)
+	return in
 }
 
 // Accept checks that Stripe sent the body, and receives its event. Errors: EInvalid, EUnavailable.
@@ -178,9 +97,9 @@ func (in *Inbox) receive(ctx context.Context, tx *store.Tx, e stripegw.Event) (i
 	case err != nil || !isNew || row.Status == billing.InboxIgnored:
 		return isNew, err
 	case row.AccountID == "":
-		return true, in.enqueue(ctx, tx, resolveArgs{Event: row.ID})
+		return true, in.jobs.Enqueue(ctx, tx, resolveArgs{Event: row.ID})
 	}
-	return true, in.enqueue(ctx, tx, syncArgs{Account: account.ID, AfterTicket: account.Sync.TicketIssued})
+	return true, in.jobs.Enqueue(ctx, tx, syncArgs{Account: account.ID, AfterTicket: account.Sync.TicketIssued})
 }
 
 // toRowEvent is what is kept of an event, made so that the database can keep it: an odd text or time must not make
@@ -241,7 +160,7 @@ func (in *Inbox) Replay(ctx context.Context, id billing.StripeEventID) error {
 			return billing.Errorf(billing.EConflict, "This event cannot be replayed: %s.", e.Reason)
 		}
 		if a.ID == "" {
-			return in.enqueue(ctx, tx, resolveArgs{Event: id})
+			return in.jobs.Enqueue(ctx, tx, resolveArgs{Event: id})
 		}
 		return in.ring(ctx, tx, id, a)
 	})
@@ -252,5 +171,5 @@ func (in *Inbox) ring(ctx context.Context, tx *store.Tx, id billing.StripeEventI
 	if err := tx.ReopenEvent(ctx, id, a.ID); err != nil {
 		return err
 	}
-	return in.enqueue(ctx, tx, syncArgs{Account: a.ID, AfterTicket: a.Sync.TicketIssued})
+	return in.jobs.Enqueue(ctx, tx, syncArgs{Account: a.ID, AfterTicket: a.Sync.TicketIssued})
 }

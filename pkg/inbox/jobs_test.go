@@ -134,7 +134,7 @@ func TestForgetsSyncs(t *testing.T) {
 			must(w.t, err)
 			w.advance(20 * 24 * time.Hour)
 		}
-		must(w.t, w.inbox.Forget(context.Background()))
+		must(w.t, w.syncer.ForgetSyncs(context.Background()))
 		if n := w.count("SELECT count(*) FROM syncs"); n != 1 {
 			w.t.Errorf("%d syncs are remembered, want that of 20 days ago alone", n)
 		}

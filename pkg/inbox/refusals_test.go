@@ -36,10 +36,10 @@ func TestForeignSecret(t *testing.T) {
 			t.Parallel()
 			eachWorld(t, func(w *world) {
 				var told logBuffer
-				in, err := inbox.New(inbox.Options{
-					DB: w.db, Stripe: w.gateway, Syncer: w.syncer, Secrets: []string{secret}, Log: slog.New(slog.NewTextHandler(&told, nil)),
+				in := inbox.New(inbox.Options{
+					DB: w.db, Stripe: w.gateway, Syncer: w.syncer, Jobs: w.runner(), Secrets: []string{secret},
+					Log: slog.New(slog.NewTextHandler(&told, nil)),
 				})
-				must(w.t, err)
 				a, _ := w.buyer()
 				for range 20 {
 					body := c.body(w, a)
@@ -78,11 +78,10 @@ func TestMovedClockIsNoAbsence(t *testing.T) {
 		}
 		var told, later logBuffer
 		server := func(to *logBuffer) *inbox.Inbox {
-			in, err := inbox.New(inbox.Options{
-				DB: w.db, Stripe: w.gateway, Syncer: w.syncer, Secrets: []string{secret}, Log: slog.New(slog.NewTextHandler(to, &slog.HandlerOptions{Level: slog.LevelError})),
+			return inbox.New(inbox.Options{
+				DB: w.db, Stripe: w.gateway, Syncer: w.syncer, Jobs: w.runner(), Secrets: []string{secret},
+				Log: slog.New(slog.NewTextHandler(to, &slog.HandlerOptions{Level: slog.LevelError})),
 			})
-			must(w.t, err)
-			return in
 		}
 		in := server(&told)
 		walks(in)

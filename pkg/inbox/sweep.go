@@ -6,11 +6,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/riverqueue/river"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pointsync/pointsync/pkg/billing"
-	"github.com/pointsync/pointsync/pkg/outbox"
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
@@ -21,9 +19,6 @@ const (
 	overdueAfter  = 15 * time.Second
 	sweepLimit    = 500
 	sweepWorkers  = 4 // of one replica: a Stripe that is away, and comes back to a long queue, is asked by no more at once
-	syncsKept     = 30 * 24 * time.Hour
-	forgetLimit   = 500
-	forgetEvery   = 30 * time.Second
 )
 
 // keepSweeping is a loop of each replica's own. It needs no leader and no job: the queue elects its leader anew a while after one died,
@@ -43,7 +38,7 @@ func (in *Inbox) keepSweeping(ctx context.Context) {
 }
 
 // Sweep answers events that have waited too long, whatever became of their jobs: it syncs their accounts, unless a sync for an event has
-// begun meanwhile, and asks again whose those are that do not say so. For outgoing events that are due it asks for jobs. Any number of replicas may sweep at once.
+// begun meanwhile, and asks again whose those are that do not say so. Any number of replicas may sweep at once.
 func (in *Inbox) Sweep(ctx context.Context) error {
 	since := in.db.Now().Add(-overdueAfter)
 	accounts, err := in.db.OverdueAccounts(ctx, since, sweepLimit)
@@ -80,7 +75,7 @@ func (in *Inbox) Sweep(ctx context.Context) error {
 	if len(accounts)+len(events) > 0 {
 		in.log.WarnContext(ctx, "events waited too long and were looked at again", "accounts", len(accounts), "unrouted", len(events), "failed", failed.Load())
 	}
-	return in.callCouriers(ctx)
+	return nil
 }
 
 // answer syncs an account for its events that wait.
@@ -103,31 +98,4 @@ func (in *Inbox) resolveAgain(ctx context.Context, id billing.StripeEventID, sin
 		return err
 	}
 	return in.resolve(ctx, id)
-}
-
-type forgetArgs struct{}
-
-func (forgetArgs) Kind() string { return "forget" }
-
-type forgetWorker struct {
-	river.WorkerDefaults[forgetArgs]
-	inbox *Inbox
-}
-
-// Work drops logins that ran out, and syncs and deliveries of long ago.
-func (w *forgetWorker) Work(ctx context.Context, _ *river.Job[forgetArgs]) error {
-	return w.inbox.Forget(ctx)
-}
-
-// Forget drops logins that ran out, and syncs and deliveries of long ago.
-func (in *Inbox) Forget(ctx context.Context) error {
-	if err := outbox.Sweep(ctx, in.db, forgetLimit); err != nil {
-		return err
-	}
-	return in.db.InTx(ctx, func(tx *store.Tx) error {
-		if err := tx.DeleteOldSyncs(ctx, tx.Now.Add(-syncsKept), forgetLimit); err != nil {
-			return err
-		}
-		return tx.DeleteOldLogins(ctx)
-	})
 }

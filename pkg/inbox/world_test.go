@@ -13,8 +13,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pointsync/pointsync/pkg/audit"
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/inbox"
+	"github.com/pointsync/pointsync/pkg/jobs"
+	"github.com/pointsync/pointsync/pkg/ledger"
 	"github.com/pointsync/pointsync/pkg/outbox"
 	"github.com/pointsync/pointsync/pkg/reconcile"
 	"github.com/pointsync/pointsync/pkg/sandbox/sandboxtest"
@@ -34,6 +37,7 @@ type world struct {
 	t      *testing.T // the replica's, which may be a part of the shop's
 	db     *store.DB
 	syncer *reconcile.Syncer
+	jobs   *jobs.Runner
 	inbox  *inbox.Inbox
 }
 
@@ -56,18 +60,37 @@ func (s *shop) replica(t *testing.T, databaseURL string) *world {
 	db := storetest.OpenURL(t, databaseURL, s.now)
 	outbox.Attach(db, 0)
 	syncer := reconcile.New(db, s.gateway, s.items, reconcile.Policy{PastDueGrace: 72 * time.Hour, RenewalGrace: 2 * time.Hour}, log)
-	events, err := inbox.New(inbox.Options{
-		DB: db, Stripe: s.gateway, Syncer: syncer, Secrets: []string{"whsec_other", secret}, Local: true, Log: log, BackfillInterval: s.backfill,
+	w := &world{shop: s, t: t, db: db, syncer: syncer}
+	w.wire("whsec_other", secret)
+	return w
+}
+
+// wire makes the inbox and registers all jobs.
+func (w *world) wire(secrets ...string) {
+	w.t.Helper()
+	log := slog.New(slog.DiscardHandler)
+	w.jobs = w.runner()
+	w.inbox = inbox.New(inbox.Options{
+		DB: w.db, Stripe: w.gateway, Syncer: w.syncer, Jobs: w.jobs, Secrets: secrets, Log: log, BackfillInterval: w.backfill,
 	})
-	must(t, err)
-	return &world{shop: s, t: t, db: db, syncer: syncer, inbox: events}
+	outbox.NewCourier(w.db, true, time.Now, log).RegisterJobs(w.jobs)
+	ledger.RegisterJobs(w.jobs, w.db)
+	w.syncer.RegisterJobs(w.jobs)
+	audit.RegisterJobs(w.jobs, w.db, w.syncer, log)
+}
+
+func (w *world) runner() *jobs.Runner {
+	w.t.Helper()
+	r, err := jobs.New(w.db, slog.New(slog.DiscardHandler))
+	must(w.t, err)
+	return r
 }
 
 // start lets the jobs run until the test ends.
 func (w *world) start(t *testing.T) {
 	t.Helper()
-	must(t, w.inbox.Start(t.Context()))
-	t.Cleanup(func() { must(t, w.inbox.Stop(context.Background())) })
+	must(t, w.jobs.Start(t.Context()))
+	t.Cleanup(func() { must(t, w.jobs.Stop(context.Background())) })
 }
 
 // insert makes rows of an account and its orders.
@@ -170,7 +193,7 @@ func waitFor(t *testing.T, what string, ok func() bool) {
 }
 
 const (
-	unfinishedJobs = "SELECT count(*) FROM river_job WHERE kind NOT IN ('forget', 'release_holds', 'look_for_due', 'look_for_expired') AND finalized_at IS NULL"
+	unfinishedJobs = "SELECT count(*) FROM river_job WHERE kind NOT IN ('forget_syncs', 'forget_deliveries', 'release_holds', 'look_for_due', 'look_for_expired') AND finalized_at IS NULL"
 	pendingEvents  = "SELECT count(*) FROM inbox_events WHERE status = 'pending'"
 )
 

@@ -33,12 +33,13 @@ type Courier struct {
 	client *http.Client
 	now    func() time.Time
 	log    *slog.Logger
+	sweeps time.Duration // from one look for what is due to the next
 }
 
 // NewCourier answers a Courier. local is explained at NewPost. now is the machine's clock: receivers hold a signature's time against
 // theirs, and jobs are due by it, also where the product's clock is another.
 func NewCourier(db *store.DB, local bool, now func() time.Time, log *slog.Logger) *Courier {
-	return &Courier{db: db, client: newClient(local), now: now, log: log}
+	return &Courier{db: db, client: newClient(local), now: now, log: log, sweeps: sweepInterval}
 }
 
 // Run delivers what is due at an endpoint, for a while. One job at a time does: busy is true when another one is at it. To one

@@ -4,7 +4,7 @@
 // wants.
 //
 // Deliveries are signed as Standard Webhooks says and sent at least once; the id stays the same over all attempts. The table is the
-// truth and a job only a means. It refuses to know jobs, HTTP routes and Stripe.
+// truth and a job only a means. It refuses to know HTTP routes and Stripe.
 package outbox
 
 import (

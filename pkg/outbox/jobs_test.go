@@ -1,8 +1,9 @@
-package inbox_test
+package outbox_test
 
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -10,14 +11,40 @@ import (
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/jobs"
 	"github.com/pointsync/pointsync/pkg/ledger"
-	"github.com/pointsync/pointsync/pkg/outbox"
 	"github.com/pointsync/pointsync/pkg/store"
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
+// worker is an office whose deliveries are done by jobs.
+type worker struct {
+	*office
+	runner *jobs.Runner
+}
+
+// eachWorker runs a suite on both databases; the jobs do not run before start.
+func eachWorker(t *testing.T, f func(w *worker)) {
+	t.Helper()
+	eachOffice(t, func(o *office) { f(newWorker(o)) })
+}
+
+func newWorker(o *office) *worker {
+	runner, err := jobs.New(o.db, slog.New(slog.DiscardHandler))
+	must(o.t, err)
+	o.courier.RegisterJobs(runner)
+	return &worker{office: o, runner: runner}
+}
+
+// start lets the jobs run until the test ends.
+func (w *worker) start() {
+	w.t.Helper()
+	must(w.t, w.runner.Start(w.t.Context()))
+	w.t.Cleanup(func() { must(w.t, w.runner.Stop(context.Background())) })
+}
+
 // endpoint is one of the operator's. It hands on the id of each event that comes, and then answers.
-func (w *world) endpoint(answer http.HandlerFunc) (billing.Webhook, chan string) {
+func (w *worker) endpoint(answer http.HandlerFunc) (billing.Webhook, chan string) {
 	w.t.Helper()
 	came := make(chan string, 1000)
 	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
@@ -27,33 +54,20 @@ func (w *world) endpoint(answer http.HandlerFunc) (billing.Webhook, chan string)
 		}
 	}))
 	w.t.Cleanup(server.Close)
-	hook, err := outbox.NewPost(w.db, true).Add(context.Background(), "", outbox.Wish{URL: server.URL})
-	must(w.t, err)
-	return hook, came
+	return w.add(server.URL), came
 }
 
-// rich is an account with points and no customer at Stripe.
-func (w *world) rich() billing.AccountID {
+// rich is an account with points, which are not low.
+func (w *worker) rich() billing.AccountID { return w.account(1000) }
+
+func (w *worker) give(id billing.AccountID, key string) {
 	w.t.Helper()
-	id := storetest.NewAccount(w.t, w.db).ID
-	w.grant(id, "first")
-	return id
+	w.grant(id, billing.Grant{Key: key + string(id), Source: "test", Amount: 100})
 }
 
-func (w *world) grant(id billing.AccountID, key string) {
-	w.t.Helper()
-	ctx := context.Background()
-	must(w.t, w.db.InTx(ctx, func(tx *store.Tx) error {
-		a, err := tx.LockAccount(ctx, id)
-		if err != nil {
-			return err
-		}
-		_, _, err = ledger.Grant(ctx, tx, a, billing.Grant{Key: key + string(id), Source: "test", Amount: 100})
-		return err
-	}))
-}
+const patience = 30 * time.Second // for a signal that must come
 
-func (w *world) next(came chan string) string {
+func (w *worker) next(came chan string) string {
 	w.t.Helper()
 	select {
 	case id := <-came:
@@ -64,28 +78,58 @@ func (w *world) next(came chan string) string {
 	return ""
 }
 
+// count answers a query for one number.
+func (w *worker) count(query string) (n int) {
+	w.t.Helper()
+	must(w.t, w.db.SQL().QueryRowContext(context.Background(), query).Scan(&n))
+	return n
+}
+
+// exec changes rows as no code of ours does.
+func (w *worker) exec(statement string) {
+	w.t.Helper()
+	_, err := w.db.SQL().ExecContext(context.Background(), statement)
+	must(w.t, err)
+}
+
+// waitFor looks until something has come true.
+func waitFor(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	deadline, look := time.After(patience), time.NewTicker(5*time.Millisecond)
+	defer look.Stop()
+	for !ok() {
+		select {
+		case <-look.C:
+		case <-deadline:
+			t.Fatalf("never came true: %s", what)
+		}
+	}
+}
+
+const unfinishedDeliver = "SELECT count(*) FROM river_job WHERE kind = 'deliver' AND finalized_at IS NULL"
+
 const pendingDeliveries = "SELECT count(*) FROM deliveries WHERE status = 'pending'"
 
 // Proves that what happens here is delivered by jobs, at once, once, and that what is there when a server begins is delivered too. The
 // sweeper does not look a second time: it is the ring of each commit that is heard.
 func TestOutgoing(t *testing.T) {
 	t.Parallel()
-	eachWorld(t, func(w *world) {
+	eachWorker(t, func(w *worker) {
 		id := w.rich()
 		_, came := w.endpoint(nil)
-		w.grant(id, "before the server began")
-		w.inbox.NoSweeper()
-		w.start(w.t)
+		w.give(id, "before the server began")
+		w.courier.NoSweeper()
+		w.start()
 		first := w.next(came)
 		for n := range 20 {
-			w.grant(id, fmt.Sprint(n))
+			w.give(id, fmt.Sprint(n))
 			if next := w.next(came); next <= first {
 				t.Errorf("%s came after %s", next, first)
 			} else {
 				first = next
 			}
 		}
-		waitFor(w.t, "all is noted and no job is left", func() bool { return w.count(pendingDeliveries) == 0 && w.count(unfinishedJobs) == 0 })
+		waitFor(w.t, "all is noted and no job is left", func() bool { return w.count(pendingDeliveries) == 0 && w.count(unfinishedDeliver) == 0 })
 		if n := len(came); n != 0 {
 			t.Errorf("%d events came twice", n)
 		}
@@ -95,21 +139,21 @@ func TestOutgoing(t *testing.T) {
 // Proves that when the job is lost the table is not: the sweeper asks for another one.
 func TestOutgoingJobLost(t *testing.T) {
 	t.Parallel()
-	eachWorld(t, func(w *world) {
+	eachWorker(t, func(w *worker) {
 		id := w.rich()
 		_, came := w.endpoint(nil)
-		w.grant(id, "lost")
-		must(w.t, w.inbox.Sweep(context.Background()))
+		w.give(id, "lost")
+		must(w.t, w.courier.Call(context.Background(), w.runner))
 		if n := w.count("SELECT count(*) FROM river_job WHERE kind = 'deliver'"); n != 1 {
 			t.Fatalf("%d jobs", n)
 		}
 		w.exec("DELETE FROM river_job")
-		must(w.t, w.inbox.Sweep(context.Background()))
-		must(w.t, w.inbox.Sweep(context.Background()))
+		must(w.t, w.courier.Call(context.Background(), w.runner))
+		must(w.t, w.courier.Call(context.Background(), w.runner))
 		if n := w.count("SELECT count(*) FROM river_job WHERE kind = 'deliver'"); n != 1 {
 			t.Fatalf("%d jobs after the first was lost", n)
 		}
-		w.start(w.t)
+		w.start()
 		w.next(came)
 	})
 }
@@ -118,11 +162,11 @@ func TestOutgoingJobLost(t *testing.T) {
 // written since would wait for the sweeper.
 func TestOutgoingTaken(t *testing.T) {
 	t.Parallel()
-	eachWorld(t, func(w *world) {
+	eachWorker(t, func(w *worker) {
 		ctx, id := context.Background(), w.rich()
 		hook, came := w.endpoint(nil)
-		w.inbox.NoSweeper()
-		w.start(w.t)
+		w.courier.NoSweeper()
+		w.start()
 		until := time.Now().Add(time.Hour).Truncate(time.Microsecond)
 		must(w.t, w.db.InTx(ctx, func(tx *store.Tx) error {
 			_, ok, _, err := tx.TakeWebhook(ctx, hook.ID, time.Now(), until)
@@ -131,7 +175,7 @@ func TestOutgoingTaken(t *testing.T) {
 			}
 			return err
 		}))
-		w.grant(id, "written meanwhile")
+		w.give(id, "written meanwhile")
 		waitFor(w.t, "a job has found it taken", func() bool {
 			return w.count("SELECT count(*) FROM river_job WHERE kind = 'deliver' AND attempted_at IS NOT NULL AND state <> 'running'") == 1
 		})
@@ -143,30 +187,10 @@ func TestOutgoingTaken(t *testing.T) {
 	})
 }
 
-// Proves that what is forgotten of long ago includes events that ended, and none that waits.
-func TestForgetsDeliveries(t *testing.T) {
-	t.Parallel()
-	eachWorld(t, func(w *world) {
-		id := w.rich()
-		w.endpoint(nil)
-		for _, key := range []string{"ended", "waits", "ended lately"} {
-			w.grant(id, key)
-			if key != "waits" {
-				w.exec("UPDATE deliveries SET status = 'delivered', delivered_at = created_at WHERE id = (SELECT max(id) FROM deliveries)")
-			}
-			w.advance(20 * 24 * time.Hour)
-		}
-		must(w.t, w.inbox.Forget(context.Background()))
-		if all, waiting := w.count("SELECT count(*) FROM deliveries"), w.count(pendingDeliveries); all != 2 || waiting != 1 {
-			w.t.Errorf("%d events are remembered, %d of them wait; want that of 20 days ago and the one that waits", all, waiting)
-		}
-	})
-}
-
 // Proves that a failed event is tried again by a job that waits for its time.
 func TestOutgoingRetry(t *testing.T) {
 	t.Parallel()
-	eachWorld(t, func(w *world) {
+	eachWorker(t, func(w *worker) {
 		id := w.rich()
 		var mu sync.Mutex
 		tried := 0
@@ -177,8 +201,8 @@ func TestOutgoingRetry(t *testing.T) {
 				out.WriteHeader(http.StatusServiceUnavailable)
 			}
 		})
-		w.start(w.t)
-		w.grant(id, "tried twice")
+		w.start()
+		w.give(id, "tried twice")
 		first := w.next(came)
 		waitFor(w.t, "a job waits for the second attempt", func() bool {
 			return w.count("SELECT count(*) FROM river_job WHERE kind = 'deliver' AND state = 'scheduled'") == 1
@@ -189,49 +213,17 @@ func TestOutgoingRetry(t *testing.T) {
 	})
 }
 
-// Proves that endpoints which do not answer keep neither a sync waiting nor another endpoint, however many events wait for them.
-func TestDeadEndpoints(t *testing.T) {
-	t.Parallel()
-	eachWorld(t, func(w *world) {
-		over := make(chan struct{})
-		defer close(over) // before anybody waits for those who wait
-		var stuck []chan string
-		for range outbox.MaxWebhooks - 1 {
-			_, came := w.endpoint(func(_ http.ResponseWriter, r *http.Request) {
-				select {
-				case <-r.Context().Done():
-				case <-over:
-				}
-			})
-			stuck = append(stuck, came)
-		}
-		_, came := w.endpoint(nil)
-		ids := make([]billing.AccountID, 10)
-		w.start(w.t)
-		for n := range ids {
-			ids[n] = w.rich()
-		}
-		for _, s := range stuck {
-			w.next(s)
-		}
-		for range ids {
-			w.next(came)
-		}
-		a, _ := w.buyer()
-		w.ring("evt_1", a.CustomerID)
-		w.wantStatus("evt_1", billing.InboxProcessed)
-	})
-}
-
 // Proves on PostgreSQL that two replicas deliver once what both of them wrote, each account's in its order.
 func TestOutgoingReplicas(t *testing.T) {
 	t.Parallel()
-	s := newShop(t)
-	database := storetest.URL(t, store.Postgres)
-	replicas := []*world{s.replica(t, database), s.replica(t, database)}
+	database, clock := storetest.URL(t, store.Postgres), storetest.NewClock()
+	replicas := make([]*worker, 2)
+	for n := range replicas {
+		replicas[n] = newWorker(newOffice(t, storetest.OpenURL(t, database, clock.Now), clock))
+	}
 	_, came := replicas[0].endpoint(nil)
 	for _, w := range replicas {
-		w.start(t)
+		w.start()
 	}
 	const accounts, spends = 10, 20
 	var all sync.WaitGroup
@@ -255,4 +247,26 @@ func TestOutgoingReplicas(t *testing.T) {
 	if len(seen) != accounts*(spends+1) || len(came) != 0 {
 		t.Errorf("%d different events came, and %d more", len(seen), len(came))
 	}
+}
+
+// Proves that what is forgotten of long ago includes events that ended, and none that waits.
+func TestForgetsDeliveries(t *testing.T) {
+	t.Parallel()
+	eachWorker(t, func(w *worker) {
+		id := w.rich()
+		w.endpoint(nil)
+		for _, key := range []string{"ended", "waits", "ended lately"} {
+			w.give(id, key)
+			if key != "waits" {
+				w.exec("UPDATE deliveries SET status = 'delivered', delivered_at = created_at WHERE id = (SELECT max(id) FROM deliveries)")
+			}
+			w.clock.Advance(20 * 24 * time.Hour)
+		}
+		w.exec("UPDATE webhooks SET busy_until = '2999-01-01T00:00:00.000000Z'") // as another replica's, so that nothing is delivered
+		w.start()
+		waitFor(w.t, "the event of 60 days ago is forgotten", func() bool { return w.count("SELECT count(*) FROM deliveries") == 2 })
+		if waiting := w.count(pendingDeliveries); waiting != 1 {
+			w.t.Errorf("%d events wait; of the other two that of 20 days ago stays, so one waits", waiting)
+		}
+	})
 }

@@ -1,0 +1,19 @@
+package account
+
+import (
+	"context"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/jobs"
+	"github.com/pointsync/pointsync/pkg/store"
+)
+
+// forgetInterval is how long a login that has expired may stay.
+const forgetInterval = 30 * time.Second
+
+// RegisterJobs registers the look that drops expired logins.
+func (s *Service) RegisterJobs(r *jobs.Runner) {
+	r.Look(jobs.Look{Kind: "forget_logins", Every: forgetInterval, Do: func(ctx context.Context) error {
+		return s.db.InTx(ctx, func(tx *store.Tx) error { return tx.DeleteOldLogins(ctx) })
+	}})
+}

@@ -1,0 +1,185 @@
+package inbox_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/ledger"
+	"github.com/pointsync/pointsync/pkg/outbox"
+	"github.com/pointsync/pointsync/pkg/store"
+	"github.com/pointsync/pointsync/pkg/store/storetest"
+)
+
+// endpoint is one of the operator's. It hands on the id of each event that comes, and then answers.
+func (w *world) endpoint(answer http.HandlerFunc) (billing.Webhook, chan string) {
+	w.t.Helper()
+	came := make(chan string, 1000)
+	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
+		came <- r.Header.Get("webhook-id")
+		if answer != nil {
+			answer(out, r)
+		}
+	}))
+	w.t.Cleanup(server.Close)
+	hook, err := outbox.NewPost(w.db, true).Add(context.Background(), "", outbox.Wish{URL: server.URL})
+	must(w.t, err)
+	return hook, came
+}
+
+func (w *world) next(came chan string) string {
+	w.t.Helper()
+	select {
+	case id := <-came:
+		return id
+	case <-time.After(patience):
+		w.t.Fatal("nothing came")
+	}
+	return ""
+}
+
+// rich is an account with 100 points and no customer at Stripe.
+func (w *world) rich() billing.AccountID {
+	w.t.Helper()
+	id := storetest.NewAccount(w.t, w.db).ID
+	w.grant(id, billing.Grant{Key: "first:" + string(id), Source: "test", Amount: 100})
+	return id
+}
+
+func (w *world) grant(id billing.AccountID, g billing.Grant) {
+	w.t.Helper()
+	ctx := context.Background()
+	must(w.t, w.db.InTx(ctx, func(tx *store.Tx) error {
+		a, err := tx.LockAccount(ctx, id)
+		if err != nil {
+			return err
+		}
+		_, _, err = ledger.Grant(ctx, tx, a, g)
+		return err
+	}))
+}
+
+// holdSyncs keeps every worker of events busy at the gate, with as many syncs waiting behind them: 40 accounts have an event. Stripe does not
+// answer for them before let is called; for every other customer it does.
+func (w *world) holdSyncs() (let func()) {
+	w.t.Helper()
+	const crowd, workers = 40, 8
+	held := map[string]bool{}
+	for range crowd {
+		a := w.draft()
+		w.insert(a)
+		held[string(a.CustomerID)] = true
+	}
+	came, released := make(chan string, 1000), make(chan struct{})
+	w.gate.fail(func(out http.ResponseWriter, r *http.Request) {
+		if id := r.URL.Query().Get("customer"); held[id] {
+			came <- id
+			select {
+			case <-released:
+			case <-r.Context().Done():
+			}
+		}
+		w.gate.next.ServeHTTP(out, r)
+	})
+	n := 0
+	for customer := range held {
+		w.ring(fmt.Sprint("evt_crowd_", n), billing.CustomerID(customer))
+		n++
+	}
+	w.start(w.t)
+	at := map[string]bool{}
+	for len(at) < workers {
+		select {
+		case id := <-came:
+			at[id] = true
+		case <-time.After(patience):
+			w.t.Fatalf("%d syncs are under way, and there are workers for %d", len(at), workers)
+		}
+	}
+	return func() { close(released) }
+}
+
+const crowdWaits = "SELECT count(*) FROM river_job WHERE kind = 'sync' AND finalized_at IS NULL"
+
+// Proves that what time brings waits for no event's sync, however slow Stripe is: while all 8 workers of events are held at Stripe and 32
+// more syncs wait, points of a hold that is over come back, points that ran out end, and a month of a year that was paid falls due and is granted. Each
+// comes with the first or second look, 20 s at the most; the crowd alone would take 5 × 25 s, for 40 syncs of 25 s have 8 workers.
+func TestTimeWaitsForNoSync(t *testing.T) {
+	t.Parallel()
+	for _, dialect := range storetest.Dialects {
+		t.Run(string(dialect), func(t *testing.T) {
+			t.Parallel()
+			s := newShop(t)
+			s.sells(billing.Plan{ID: "basic_year", Name: "Basic, by the year", Amount: 9000, Currency: "usd", Interval: "year", GrantInterval: "month", Points: 500})
+			w := s.replica(t, storetest.URL(t, dialect))
+			ctx := t.Context()
+			yearly := w.draft()
+			o := w.sell(yearly, "basic_year")
+			w.insert(yearly, o)
+			w.pay(o)
+			_, err := w.syncer.Sync(ctx, yearly.ID)
+			must(t, err)
+			year := w.account(yearly.ID)
+			_, err = ledger.Spend(ctx, w.db, yearly.ID, ledger.SpendRequest{Amount: 100})
+			must(t, err)
+			let := w.holdSyncs()
+			defer let()
+			began := w.count(crowdWaits)
+
+			holder, short := w.rich(), storetest.NewAccount(t, w.db).ID
+			_, err = ledger.Hold(ctx, w.db, holder, ledger.HoldRequest{Amount: 7, TTL: 5 * time.Second})
+			must(t, err)
+			end := w.now().Add(5 * time.Second)
+			w.grant(short, billing.Grant{Key: "short", Source: "test", Amount: 100, ExpiresAt: &end})
+			w.advance(year.Sync.NextGrantAt.Sub(w.now()) + time.Second)
+			for what, ok := range map[string]func() bool{
+				"the held points are back":          func() bool { return w.account(holder).Available == 100 },
+				"the points that ran out are ended": func() bool { return w.account(short).Available == 0 },
+				"the second month is granted":       func() bool { return w.account(yearly.ID).Available == 500 },
+			} {
+				waitFor(t, what, ok)
+			}
+			if left := w.count(crowdWaits); left != began {
+				t.Errorf("%d of %d syncs waited to the end: that they were slow proves nothing", left, began)
+			}
+		})
+	}
+}
+
+// Proves that endpoints which do not answer keep neither a sync waiting nor another endpoint, however many events wait for them.
+func TestDeadEndpoints(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(w *world) {
+		over := make(chan struct{})
+		defer close(over) // before anybody waits for those who wait
+		var stuck []chan string
+		for range outbox.MaxWebhooks - 1 {
+			_, came := w.endpoint(func(_ http.ResponseWriter, r *http.Request) {
+				select {
+				case <-r.Context().Done():
+				case <-over:
+				}
+			})
+			stuck = append(stuck, came)
+		}
+		_, came := w.endpoint(nil)
+		ids := make([]billing.AccountID, 10)
+		w.start(w.t)
+		for n := range ids {
+			ids[n] = w.rich()
+		}
+		for _, s := range stuck {
+			w.next(s)
+		}
+		for range ids {
+			w.next(came)
+		}
+		a, _ := w.buyer()
+		w.ring("evt_1", a.CustomerID)
+		w.wantStatus("evt_1", billing.InboxProcessed)
+	})
+}

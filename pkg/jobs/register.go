@@ -1,0 +1,101 @@
+package jobs
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/riverqueue/river"
+)
+
+// Handle registers what is done for jobs of a kind, in a queue. What fails is tried again, jobAttempts times at the most. do may return
+// Again. A kind that is registered twice, or a queue with two sizes, is a mistake of the program's and panics.
+func Handle[A Args](r *Runner, q Queue, do func(ctx context.Context, args A) error) {
+	var args A
+	r.addQueue(q)
+	r.queueOf[args.Kind()] = q.Name
+	river.AddWorker(r.workers, &worker[A]{do: do})
+}
+
+// worker is a handler as River wants it.
+type worker[A Args] struct {
+	river.WorkerDefaults[A]
+	do      func(ctx context.Context, args A) error
+	timeout time.Duration // 0: jobTimeout
+}
+
+// Work does the job.
+func (w *worker[A]) Work(ctx context.Context, job *river.Job[A]) error { return w.do(ctx, job.Args) }
+
+// Timeout returns how long the job may take.
+func (w *worker[A]) Timeout(*river.Job[A]) time.Duration { return w.timeout }
+
+// Again returns an error that puts a job back for a while. It does not count as a failure.
+func Again(after time.Duration) error { return river.JobSnooze(after) }
+
+// Look is work that comes back every so often. One replica at a time, the leader, says when.
+//
+// A look that comes soon again is not tried again when it fails: the next one sees what it did not. While one hangs the next ones begin
+// beside it, so it must be able to run several times at once.
+type Look struct {
+	Kind  string
+	Every time.Duration
+	Do    func(context.Context) error // may return Again
+
+	Alone   bool          // one at a time in all replicas; one that fails is tried again, later and later
+	Later   bool          // the first one begins when the time is over once, rather than at once
+	Timeout time.Duration // 0: 40 s
+}
+
+// Look registers a look.
+func (r *Runner) Look(l Look) {
+	if l.Timeout == 0 {
+		l.Timeout = jobTimeout
+	}
+	q := r.queues[looks]
+	q.FetchPollInterval = looksPoll
+	q.MaxWorkers += l.workers()
+	r.queues[looks] = q
+	args := lookArgs{kind: l.Kind}
+	do := func(ctx context.Context, _ lookArgs) error { return l.Do(ctx) }
+	river.AddWorkerArgs(r.workers, args, &worker[lookArgs]{do: do, timeout: l.Timeout})
+	opts := &river.InsertOpts{Queue: looks, MaxAttempts: 1}
+	if l.Alone {
+		opts.MaxAttempts, opts.UniqueOpts = walkAttempts, river.UniqueOpts{ByState: waiting}
+	}
+	insert := func() (river.JobArgs, *river.InsertOpts) { return args, opts }
+	when := &river.PeriodicJobOpts{RunOnStart: !l.Later}
+	r.periodic = append(r.periodic, river.NewPeriodicJob(river.PeriodicInterval(l.Every), insert, when))
+}
+
+const (
+	looks = "looks"
+	// looksPoll is how long a look may wait until a replica sees that its time has come.
+	looksPoll = 500 * time.Millisecond
+)
+
+// workers returns how many of a look can be under way at once. For example: one that hangs for its 40 s and comes every 10 s has 4 under
+// way when the fifth begins.
+func (l Look) workers() int {
+	if l.Alone {
+		return 1
+	}
+	return int(l.Timeout/l.Every) + 1
+}
+
+// lookArgs are the arguments of a look: it has none.
+type lookArgs struct{ kind string }
+
+// Kind returns the look's kind.
+func (a lookArgs) Kind() string { return a.kind }
+
+// Loop registers what each replica does by itself from Start to Stop, when its context ends. It needs no leader: the queue elects a new one
+// a while after the old one died.
+func (r *Runner) Loop(do func(ctx context.Context)) { r.loops = append(r.loops, do) }
+
+func (r *Runner) addQueue(q Queue) {
+	if known, ok := r.queues[q.Name]; ok && known.MaxWorkers != q.Workers {
+		panic(fmt.Sprintf("jobs: the queue %s has %d and %d workers", q.Name, known.MaxWorkers, q.Workers))
+	}
+	r.queues[q.Name] = river.QueueConfig{MaxWorkers: q.Workers, FetchPollInterval: q.Poll}
+}

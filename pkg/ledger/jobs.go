@@ -1,0 +1,29 @@
+package ledger
+
+import (
+	"context"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/jobs"
+	"github.com/pointsync/pointsync/pkg/store"
+)
+
+const (
+	// holdsInterval is how long held points may wait past their time when no one looks at the account.
+	holdsInterval = 10 * time.Second
+	holdsBatch    = 100
+	maxBatches    = 50 // of one look; the next one goes on
+)
+
+// RegisterJobs registers the look that gives back the points of holds whose time is over.
+func RegisterJobs(r *jobs.Runner, db *store.DB) {
+	r.Look(jobs.Look{Kind: "release_holds", Every: holdsInterval, Do: func(ctx context.Context) error {
+		for range maxBatches {
+			n, err := ReleaseDue(ctx, db, holdsBatch)
+			if err != nil || n < holdsBatch {
+				return err
+			}
+		}
+		return nil
+	}})
+}

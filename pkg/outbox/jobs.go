@@ -1,0 +1,95 @@
+package outbox
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/jobs"
+	"github.com/pointsync/pointsync/pkg/store"
+)
+
+// deliveries is a queue in which each endpoint has a worker: one that does not reply keeps no other one waiting.
+var deliveries = jobs.Queue{Name: "outgoing", Workers: MaxWebhooks}
+
+const (
+	// busyPause is how long a job waits for the one before it at the same endpoint.
+	busyPause = time.Second
+	// callPause bounds how often one process enqueues jobs: what is written in the meantime is delivered by the job that follows.
+	callPause = 100 * time.Millisecond
+	// sweepInterval is how long a delivery waits whose job was lost.
+	sweepInterval = 10 * time.Second
+
+	forgetInterval = 30 * time.Second
+	forgetLimit    = 500
+)
+
+// RegisterJobs registers deliveries, what enqueues them, and the look that forgets those of long ago.
+func (c *Courier) RegisterJobs(r *jobs.Runner) {
+	jobs.Handle(r, deliveries, func(ctx context.Context, args deliverArgs) error { return c.work(ctx, r, args.Webhook) })
+	r.Loop(func(ctx context.Context) { c.keepCalling(ctx, r) })
+	r.Look(jobs.Look{Kind: "forget_deliveries", Every: forgetInterval, Do: func(ctx context.Context) error {
+		return Sweep(ctx, c.db, forgetLimit)
+	}})
+}
+
+// deliverArgs asks to deliver what is due at an endpoint: after a round that has begun, or at a time.
+type deliverArgs struct {
+	Webhook billing.WebhookID `json:"webhook"`
+	Round   int64             `json:"round"`
+	At      int64             `json:"at"` // in microseconds since 1970; 0: now
+}
+
+// Kind names the job.
+func (deliverArgs) Kind() string { return "deliver" }
+
+// work delivers for a while, and enqueues a job for the time when something is due next.
+func (c *Courier) work(ctx context.Context, r *jobs.Runner, id billing.WebhookID) error {
+	next, busy, err := c.Run(ctx, id)
+	if busy {
+		return jobs.Again(busyPause)
+	}
+	if err != nil || next == nil {
+		return err
+	}
+	at := max(next.UnixMicro(), time.Now().UnixMicro()) // not 0, which is this job: it is not over yet
+	return c.db.InTx(ctx, func(tx *store.Tx) error {
+		return r.EnqueueAt(ctx, tx, deliverArgs{Webhook: id, At: at}, time.UnixMicro(at))
+	})
+}
+
+// Call enqueues a job for each endpoint where something is due, unless one waits that has not begun.
+func (c *Courier) Call(ctx context.Context, r *jobs.Runner) error {
+	hooks, err := c.db.DueWebhooks(ctx, time.Now()) // jobs are due by the machine's clock, wherever the product's stands
+	if err != nil || len(hooks) == 0 {
+		return err
+	}
+	return c.db.InTx(ctx, func(tx *store.Tx) error {
+		for _, w := range hooks {
+			if err := r.Enqueue(ctx, tx, deliverArgs{Webhook: w.ID, Round: w.Round}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// keepCalling enqueues jobs as soon as outgoing events were committed here, and every while for those that another program wrote, or whose
+// job was lost. Replicas that began together do not stay so.
+func (c *Courier) keepCalling(ctx context.Context, r *jobs.Runner) {
+	for ctx.Err() == nil {
+		if err := c.Call(ctx, r); err != nil && ctx.Err() == nil {
+			c.log.WarnContext(ctx, "outgoing events wait for the next look", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-c.db.Told():
+		case <-time.After(c.sweeps - rand.N(c.sweeps/5)):
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(callPause):
+		}
+	}
+}
