@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -418,12 +419,27 @@ func TestEndOfAChange(t *testing.T) {
 			t.Errorf("%s: told %v", name, err)
 		}
 	}
-	texts := map[string]bool{}
-	for _, steps := range []*billing.ChangeSteps{nil, {Action: billing.ActionCharge}, {Action: billing.ActionInvoice}} {
-		texts[outcome(billing.SubscriptionChange{Status: billing.ChangeUnpaid, Steps: steps}).Error()] = true
+	for action, want := range map[billing.ChangeAction]string{billing.ActionCharge: "so the subscription is as it was", billing.ActionInvoice: "The change is made"} {
+		text := outcome(billing.SubscriptionChange{Status: billing.ChangeUnpaid, Steps: &billing.ChangeSteps{Action: action}}).Error()
+		if !strings.Contains(text, want) || !strings.Contains(text, "Pay at payment_url") {
+			t.Errorf("%s is told %q", action, text)
+		}
 	}
-	if len(texts) != 2 {
-		t.Errorf("a change that is made and one that waits are told alike: %v", texts)
+	if text := outcome(billing.SubscriptionChange{Status: billing.ChangeUnpaid}).Error(); !strings.Contains(text, "as it was") {
+		t.Errorf("without steps it is told %q", text)
+	}
+}
+
+// TestWhyNot proves that a refusal names the way out of each state.
+func TestWhyNot(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[billing.SubscriptionStatus]string{
+		billing.SubPastDue: "The last payment failed", billing.SubUnpaid: "or cancel now", billing.SubIncomplete: "first payment is not made", billing.SubPaused: "/subscription/resume",
+		billing.SubCanceled: "has ended", billing.SubIncompleteExpired: "has ended",
+	} {
+		if err := changeable(status); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", status, err)
+		}
 	}
 }
 

@@ -314,3 +314,45 @@ func TestMoneyOfAnInvoice(t *testing.T) {
 	same(t, "refunds", d.Refunds, []reconcile.Refund{{Key: "stripe:invoice:in_1", Refunded: 100, Amount: 900}, {PaymentIntentID: "pi_8", Amount: 500}})
 	same(t, "kept", d.Kept, []reconcile.Refund{{Key: "stripe:invoice:in_2", Amount: 900}, {PaymentIntentID: "pi_6", Amount: 500}})
 }
+
+// Proves how long the invoice of a paid period stays in the picture, for it says until when points last: while its period goes on, and after that as long as an
+// invoice of its subscription for a period that began within it is not paid. It is 10 March, the paid period was until 15 February, and the picture begins a day before.
+func TestWatermarkOfAPaidPeriod(t *testing.T) {
+	t.Parallel()
+	begin, end := time.Date(2030, 1, 15, 0, 0, 0, 0, time.UTC), time.Date(2030, 2, 15, 0, 0, 0, 0, time.UTC)
+	proration := line("il_2", february, april)
+	proration.Proration, proration.UnitAmount, proration.UnitCurrency = true, 900, "usd"
+	for name, c := range map[string]struct {
+		status string
+		of     billing.SubscriptionID
+		line   billing.StripeInvoiceLine
+		paid   bool // the picture begins with the paid invoice
+	}{
+		"WithinIt":      {"open", sub, line("il_2", february, april), true},
+		"AtItsEnd":      {"open", sub, line("il_2", end, april), false},
+		"JustBefore":    {"draft", sub, line("il_2", end.Add(-1), april), true},
+		"OfAnother":     {"open", "sub_0", line("il_2", february, april), false},
+		"OfNoPeriod":    {"open", sub, proration, false},
+		"Paid":          {"paid", sub, line("il_2", february, march), false},
+		"Uncollectible": {"uncollectible", sub, line("il_2", february, april), true},
+	} {
+		next := invoice("in_2", c.status, "subscription_cycle", c.line)
+		next.SubscriptionID = c.of
+		newest := invoice("in_3", "void", "subscription_cycle", line("il_3", march, april))
+		d := decide(billing.Snapshot{Invoices: []billing.StripeInvoice{newest, next, invoice("in_1", "paid", "subscription_cycle", line("il_1", begin, end))}})
+		want := next.Created
+		switch {
+		case c.paid:
+			want = begin
+		case c.status == "paid":
+			want = newest.Created
+		}
+		same(t, name, *d.InvoicesSince, want.Add(-24*time.Hour))
+	}
+	for until, paid := range map[time.Time]bool{tenth: false, tenth.Add(1): true} { // its own period is over, or goes on for a moment
+		d := decide(billing.Snapshot{Invoices: []billing.StripeInvoice{
+			invoice("in_1", "paid", "subscription_cycle", line("il_1", begin, until)), invoice("in_3", "void", "subscription_cycle", line("il_3", march, april)),
+		}})
+		same(t, until.String(), d.InvoicesSince.Equal(begin.Add(-24*time.Hour)), paid)
+	}
+}

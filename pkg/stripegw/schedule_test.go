@@ -62,6 +62,7 @@ func TestWhatComes(t *testing.T) {
 		"EndsWithPeriod":        {ofNow + "," + ledBy("active", "cancel"), 200, true, nil},
 		"EndsBeforeSchedule":    {ofNow + `,"cancel_at":250,` + ledBy("active", "cancel", phase(200, 300, "price_1", 2)), 250, false, nil},
 		"EndsAfterSchedule":     {ofNow + `,"cancel_at":350,` + ledBy("active", "cancel", phase(200, 300, "price_1", 2)), 300, false, nil},
+		"EndsWithoutPhases":     {ofNow + `,"schedule":{"id":"sub_sched_1","status":"active","end_behavior":"cancel","current_phase":{"start_date":100,"end_date":200}}`, 0, false, nil},
 		"Released":              {ofNow + "," + ledBy("released", "cancel", phase(200, 300, "price_2", 2)), 0, false, nil},
 		"NotStarted":            {ofNow + "," + ledBy("not_started", "cancel", phase(200, 300, "price_2", 2)), 0, false, nil},
 		"WithoutACurrentPhase":  {ofNow + `,"schedule":{"id":"sub_sched_1","status":"active","end_behavior":"cancel","phases":[` + phase(200, 300, "price_2", 2) + `]}`, 0, false, nil},
