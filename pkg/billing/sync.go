@@ -19,7 +19,7 @@ type SyncOutcome string
 
 const (
 	SyncApplied SyncOutcome = "applied"
-	SyncOutrun  SyncOutcome = "outrun" // one that began later was applied first
+	SyncOutrun  SyncOutcome = "outrun" // one whose picture may be newer was applied first
 	SyncFailed  SyncOutcome = "failed"
 )
 

@@ -11,12 +11,20 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// apply makes a decision so, in one transaction under the account's lock. It answers false, and changes nothing but the note of
-// this sync, when the picture of a later ticket was applied before.
-func (s *Syncer) apply(ctx context.Context, t billing.Ticket, decided Decision) (applied bool, err error) {
+// apply makes a decision so, in one transaction under the account's lock. It returns false, and changes nothing but the
+// note of this sync, when the picture of a later ticket was applied before; and where the picture is perhaps older than one
+// that was applied since the ticket was taken: older says so.
+func (s *Syncer) apply(ctx context.Context, t billing.Ticket, decided Decision) (applied, older bool, err error) {
 	var was, is billing.Parking
 	err = s.db.InTx(ctx, func(tx *store.Tx) error {
 		d := decided
+		now, err := tx.LockAccount(ctx, t.Account.ID)
+		if err != nil {
+			return err
+		}
+		if older = mayBeOlder(t, now, d); older {
+			return tx.EndSync(ctx, now.ID, t.Number, billing.SyncEnd{Outcome: billing.SyncOutrun, Version: now.Version})
+		}
 		a, ok, err := tx.ApplyTicket(ctx, t.Account.ID, t.Number, d.InvoicesSince)
 		applied = ok
 		if err != nil {
@@ -71,11 +79,19 @@ func (s *Syncer) apply(ctx context.Context, t billing.Ticket, decided Decision) 
 		}
 		return tx.ProcessEvents(ctx, a.ID, t.Number)
 	})
+	older = older && err == nil
 	if applied = applied && err == nil; applied && was.At == nil && is.At != nil {
 		s.log.WarnContext(ctx, "an account is parked: its grants wait", "account", t.Account.ID, "email", t.Account.Email, "reason", is.Reason,
 			"mend", "see what happened with `pointsync explain EMAIL`; let the grants through with `pointsync user unpark EMAIL`")
 	}
-	return applied, err
+	return applied, older, err
+}
+
+// mayBeOlder reports whether a picture contradicts one of a lower ticket that was applied since its own ticket was taken. A
+// ticket says from when on a picture is new, and not how new: the lower one's answers may have come later.
+func mayBeOlder(t billing.Ticket, now billing.Account, d Decision) bool {
+	applied := now.Sync.TicketApplied
+	return applied < t.Number && applied != t.Account.Sync.TicketApplied && !now.Subscription.Equal(d.Subscription)
 }
 
 // saveOrder writes an order, and where it was automatic and has ended, what that means for the top-up that made it.

@@ -9,7 +9,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// syncAround takes a picture of an account's customer, keeps it back while something happens, and then lets it be applied.
+// syncAround takes a picture of an account's customer, keeps it back while something happens, and then lets it be
+// applied.
 func (w *world) syncAround(a billing.Account, happens func()) {
 	w.t.Helper()
 	h := w.gate.hold(string(a.CustomerID))
@@ -25,10 +26,12 @@ func (w *world) syncAround(a billing.Account, happens func()) {
 	must(w.t, <-failed)
 }
 
-// Proves that a sync ends points as of when its picture began: what ran out while Stripe was being asked may have been given another end there.
-// Each picture is taken a minute before the end that it shows, and applied four minutes after it. Basic is 500 points, all roll over.
-//   - Paid: the renewal failed, so the points end 72 hours after the period. It is paid while the picture is on its way: 500 are kept, and
-//     with the renewal's 500 the next sync makes them 1000. Were they ended by the old picture, there would be 500.
+// Proves that a sync ends points as of when its picture began: what ran out while Stripe was being asked may have been
+// given another end there. Each picture is taken a minute before the end that it shows, and applied four minutes after
+// it. Basic is 500 points, all roll over.
+//   - Paid: the renewal failed, so the points end 72 hours after the period. It is paid while the picture is on its
+//     way: 500 are kept, and with the renewal's 500 the next sync makes them 1000. Were they ended by the old picture,
+//     there would be 500.
 //   - Kept: the operator had set an end, and takes it back: 500 are there, until the period's end.
 //   - Moved: the operator had set an end, and moves it by ten days: 500 are there, until then.
 //   - Over: nothing happens. The old picture ends nothing, and the next sync, which begins after the end, ends all.

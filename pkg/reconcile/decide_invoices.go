@@ -42,13 +42,16 @@ func (d *Decision) decideInvoices(in Input) {
 	}
 }
 
-// bounds reports whether a paid invoice may say until when points last though a later period is not paid (firstUnpaid): while its own period
-// goes on, for a change to another interval may fail at any moment of it, and after that as long as one that began within it is not paid.
+// bounds reports whether a paid invoice may still say until when points last (firstUnpaid): while its own period goes
+// on, since a change to another interval may fail at any moment of it, and after that as long as a period that began
+// within it is not paid.
 func bounds(paid billing.StripeInvoice, invoices []billing.StripeInvoice, now time.Time) bool {
 	period, ok := periodLine(paid)
 	return ok && (period.PeriodEnd.After(now) || slices.ContainsFunc(invoices, func(i billing.StripeInvoice) bool {
-		next, ok := periodLine(i)
-		return ok && i.SubscriptionID == paid.SubscriptionID && !i.Settled() && next.PeriodStart.Before(period.PeriodEnd)
+		within := func(l billing.StripeInvoiceLine) bool {
+			return l.Item != "" && !l.Proration && l.PeriodStart.Before(period.PeriodEnd)
+		}
+		return i.SubscriptionID == paid.SubscriptionID && !i.Settled() && slices.ContainsFunc(i.Lines, within)
 	}))
 }
 

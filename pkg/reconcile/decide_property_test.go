@@ -3,6 +3,7 @@ package reconcile_test
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -13,7 +14,8 @@ import (
 )
 
 // Proves that a decision does not depend on the order in which Stripe lists things, that deciding changes nothing of what was
-// given, that no grant's key comes twice, and that deciding again after the decision grants nothing under a new key.
+// given, that no grant's key comes twice, and that deciding again after the decision, from the watermark on, grants nothing
+// under a new key and says the same of window and ends.
 func TestDecideProperties(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -37,10 +39,18 @@ func TestDecideProperties(t *testing.T) {
 		}
 		later := in
 		later.Account.Subscription, later.Account.Sync.InvoicesSince = want.Subscription, want.InvoicesSince
-		for _, g := range reconcile.Decide(later).Grants {
+		later.Picture.Invoices = slices.DeleteFunc(slices.Clone(in.Picture.Invoices), func(i billing.StripeInvoice) bool {
+			return want.InvoicesSince != nil && i.Created.Before(*want.InvoicesSince)
+		})
+		second := reconcile.Decide(later)
+		for _, g := range second.Grants {
 			if !keys[g.Key] {
 				t.Fatalf("a second sync grants more: %+v", g)
 			}
+		}
+		if !reflect.DeepEqual(second.Ends, want.Ends) || !reflect.DeepEqual(second.Subscription, want.Subscription) {
+			t.Fatalf("a second sync, which sees less, decides otherwise:\n%+v %+v\n%+v %+v",
+				want.Subscription, want.Ends, second.Subscription, second.Ends)
 		}
 	})
 }

@@ -53,7 +53,7 @@ func (s *Syncer) Repair(ctx context.Context, id billing.AccountID) (left []billi
 	if err != nil {
 		return nil, err
 	}
-	if _, err := s.finish(within, everything(ticket, former)); err != nil {
+	if _, _, err := s.finish(within, everything(ticket, former)); err != nil {
 		return nil, err
 	}
 	return s.Drift(ctx, id)

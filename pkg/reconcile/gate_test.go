@@ -23,6 +23,7 @@ type gate struct {
 	asked atomic.Int64 // lists of subscriptions: one for each fetch
 	fault atomic.Pointer[http.HandlerFunc]
 	held  sync.Map // customer -> *hold
+	late  sync.Map // the same, of requests that have not reached Stripe
 }
 
 func (g *gate) ServeHTTP(out http.ResponseWriter, r *http.Request) {
@@ -32,6 +33,9 @@ func (g *gate) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 	if f := g.fault.Load(); f != nil {
 		(*f)(out, r)
 		return
+	}
+	if h, ok := g.late.Load(r.URL.Query().Get("customer")); ok {
+		h.(*hold).keep(r)
 	}
 	h, ok := g.held.Load(r.URL.Query().Get("customer"))
 	if !ok {
@@ -80,6 +84,16 @@ func (g *gate) hold(customer string) *hold {
 	g.held.Store(customer, h)
 	return h
 }
+
+// delay keeps the requests for one customer's lists back until let is called on it: Stripe has not seen them.
+func (g *gate) delay(customer string) *hold {
+	h := &hold{arrived: make(chan string, 100), release: make(chan struct{})}
+	g.late.Store(customer, h)
+	return h
+}
+
+// hurry lets later requests through at once; those that are delayed stay so.
+func (g *gate) hurry(customer string) { g.late.Delete(customer) }
 
 // pass lets the answers to later requests through; those that are held stay so.
 func (g *gate) pass(customer string) { g.held.Delete(customer) }

@@ -63,7 +63,8 @@ func TestOwedGrantsOnce(t *testing.T) {
 	if len(d.Grants) != 3 || d.Grants[2].Amount != 28 {
 		t.Errorf("after a payment: %+v", d.Grants)
 	}
-	// The debt was collected, so the first change is not needed any more; the renewal is, until its period is over, and then neither is.
+	// The debt was collected, so the first change is not needed any more; the renewal is, until its period is over,
+	// and then neither is.
 	same(t, "since, after a payment", *d.InvoicesSince, renewal.Created.Add(-24*time.Hour))
 	in := input(billing.Snapshot{Invoices: []billing.StripeInvoice{up, renewal, again}})
 	in.Now = april

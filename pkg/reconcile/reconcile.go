@@ -124,7 +124,7 @@ func (s *Syncer) forUser(ctx context.Context, id billing.AccountID, w wish, depa
 	ticket, outcome, err := s.begin(ctx, id, w)
 	depart()
 	if err == nil && outcome == Synced {
-		_, err = s.finish(ctx, ticket)
+		_, err = s.insist(ctx, ticket, w)
 	}
 	switch billing.CodeOf(err) {
 	case "":
@@ -179,7 +179,25 @@ func (s *Syncer) sync(ctx context.Context, id billing.AccountID, w wish) (applie
 	if err != nil || outcome != Synced {
 		return false, err
 	}
-	return s.finish(ctx, ticket)
+	return s.insist(ctx, ticket, w)
+}
+
+// maxPictures bounds how often a sync takes its picture again because it may be older than one applied since it began.
+const maxPictures = 3
+
+// insist finishes a sync, and takes its picture again, with a ticket of its own, where that may be an older one.
+func (s *Syncer) insist(ctx context.Context, t billing.Ticket, w wish) (applied bool, err error) {
+	for range maxPictures {
+		applied, older, err := s.finish(ctx, t)
+		if err != nil || !older {
+			return applied, err
+		}
+		var outcome Outcome
+		if t, outcome, err = s.begin(ctx, t.Account.ID, wish{cause: w.cause}); err != nil || outcome != Synced {
+			return false, err
+		}
+	}
+	return false, billing.Errorf(billing.EStripeUnavailable, "The account changes too often at Stripe; try again shortly.")
 }
 
 // begin takes the account's next ticket. Events stored until now are tied to it: this sync looks at Stripe after they
@@ -240,25 +258,25 @@ func spendBudget(wholeAt, now time.Time, budget int) (time.Time, bool) {
 	return next, wait == 0
 }
 
-// finish is the rest of a sync whose ticket is taken.
-func (s *Syncer) finish(ctx context.Context, t billing.Ticket) (bool, error) {
+// finish is the rest of a sync whose ticket is taken. older is explained at apply.
+func (s *Syncer) finish(ctx context.Context, t billing.Ticket) (applied, older bool, err error) {
 	picture, err := s.fetch(ctx, t)
 	if err != nil {
 		err = fmt.Errorf("fetch account %s from Stripe: %w", t.Account.ID, err)
 		s.noteFailure(ctx, t, err)
-		return false, err
+		return false, false, err
 	}
 	d := Decide(Input{Account: t.Account, Orders: t.Orders, Picture: picture, Now: s.db.Now(), Catalog: s.catalog, Policy: s.policy})
 	for _, w := range d.Warnings {
 		s.log.WarnContext(ctx, w, "account", t.Account.ID)
 	}
-	applied, err := s.apply(ctx, t, d)
+	applied, older, err = s.apply(ctx, t, d)
 	if err != nil {
 		err = fmt.Errorf("apply to account %s: %w", t.Account.ID, err)
 		s.noteFailure(ctx, t, err)
-		return false, err
+		return false, false, err
 	}
-	return applied, nil
+	return applied, older, nil
 }
 
 const (

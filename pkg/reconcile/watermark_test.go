@@ -10,21 +10,25 @@ import (
 	"github.com/pointsync/pointsync/pkg/reconcile"
 )
 
-// Proves that a picture from the watermark on is decided as the whole one is, where a change to another interval fails in a month that was
-// paid for: the points of March last past March's end, though something settled after March's invoice. A change on the tenth fails,
-// March was paid until 1 April:
+// Proves that a picture from the watermark on is decided as the whole one is, where a change to another interval fails
+// in a month that was paid for: the points of March last past March's end, though something settled after March's
+// invoice. March was paid until 1 April, and a change on the tenth fails:
 //   - to a year: 1 April is before the year's end, so the points end 72 hours after 1 April, on the 4th at 00:00;
-//   - to a month from now on, as an operator moves the date of a renewal: 1 April is before 10 April, so it is the 4th again;
+//   - to a month that begins then, as when an operator moves the renewal's date: 1 April is before 10 April, so it is
+//     the 4th again;
 //   - at a look on 2 April it is the 4th still, for the year's invoice began within March.
 func TestPaidPeriodStaysInSight(t *testing.T) {
 	t.Parallel()
 	fifth := march.AddDate(0, 0, 4)
 	part := func(item string, amount int64) billing.StripeInvoiceLine {
-		return billing.StripeInvoiceLine{ID: "il_" + item, Item: item, Amount: amount, Quantity: 1, Proration: true, PeriodStart: fifth, PeriodEnd: april}
+		return billing.StripeInvoiceLine{
+			ID: "il_" + item, Item: item, Amount: amount, Quantity: 1, Proration: true, PeriodStart: fifth, PeriodEnd: april,
+		}
 	}
 	up := invoice("in_up", "paid", "subscription_update", part("basic", -750), part("pro", 1550))
 	want := april.Add(policy.PastDueGrace)
-	oneOff := invoice("in_one", "paid", "manual", billing.StripeInvoiceLine{ID: "il_m", Amount: 100, PeriodStart: fifth, PeriodEnd: fifth})
+	something := billing.StripeInvoiceLine{ID: "il_m", Amount: 100, PeriodStart: fifth, PeriodEnd: fifth}
+	oneOff := invoice("in_one", "paid", "manual", something)
 	givenUp := invoice("in_void", "void", "subscription_update", line("il_void", fifth, fifth.AddDate(1, 0, 0)))
 	for name, settled := range map[string]billing.StripeInvoice{"Up": up, "OneOff": oneOff, "GivenUp": givenUp} {
 		for _, c := range []struct {
@@ -40,17 +44,22 @@ func TestPaidPeriodStaysInSight(t *testing.T) {
 				t.Parallel()
 				in := input(billing.Snapshot{
 					Subscriptions: []billing.StripeSubscription{subscription(billing.SubActive)},
-					Invoices:      []billing.StripeInvoice{invoice("in_march", "paid", "subscription_cycle", line("il_1", march, april)), settled},
+					Invoices: []billing.StripeInvoice{
+						invoice("in_march", "paid", "subscription_cycle", line("il_1", march, april)), settled,
+					},
 				})
 				in.Now = tenth.Add(-time.Hour)
 				since := *reconcile.Decide(in).InvoicesSince
 				s := subscription(billing.SubPastDue)
 				s.CurrentPeriodStart, s.CurrentPeriodEnd = tenth, c.end
 				in.Picture.Subscriptions = []billing.StripeSubscription{s}
-				in.Picture.Invoices = append(in.Picture.Invoices, invoice("in_anew", "open", "subscription_update", line("il_anew", tenth, c.end)))
+				anew := invoice("in_anew", "open", "subscription_update", line("il_anew", tenth, c.end))
+				in.Picture.Invoices = append(in.Picture.Invoices, anew)
 				for _, in.Now = range []time.Time{tenth.Add(time.Minute), c.look} {
 					in.Account.Sync.InvoicesSince = &since
-					in.Picture.Invoices = slices.DeleteFunc(in.Picture.Invoices, func(i billing.StripeInvoice) bool { return i.Created.Before(since) })
+					in.Picture.Invoices = slices.DeleteFunc(in.Picture.Invoices, func(i billing.StripeInvoice) bool {
+						return i.Created.Before(since)
+					})
 					d := reconcile.Decide(in)
 					since = *d.InvoicesSince
 					same(t, "march", endOf(d, lotOf(march, april)), want)
@@ -61,8 +70,9 @@ func TestPaidPeriodStaysInSight(t *testing.T) {
 	}
 }
 
-// Proves the same at Stripe: a month is paid, then a second seat nine days before its end, and five before it a change to a year, whose debit the bank
-// refuses. Points and window last until 72 hours after the month, as the whole picture says, and no longer.
+// Proves the same at Stripe: a month is paid, then a second seat nine days before its end, and five before it a change
+// to a year, whose debit the bank refuses. Points and window last until 72 hours after the month, as the whole picture
+// says, and no longer.
 func TestYearRefusedInPaidMonth(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -92,8 +102,9 @@ func TestYearRefusedInPaidMonth(t *testing.T) {
 			w.sync(a)
 			w.wantStatus(a, billing.SubPastDue, true)
 			w.wantPoints(a.ID, points, 0)
-			if got := w.account(a.ID); !got.Subscription.Window.Until.Equal(end) || !got.NextExpiry.Equal(end) {
-				w.t.Errorf("the window ends at %v, the points at %v, want both at %v", got.Subscription.Window.Until, got.NextExpiry, end)
+			got := w.account(a.ID)
+			if window := got.Subscription.Window; !window.Until.Equal(end) || !got.NextExpiry.Equal(end) {
+				w.t.Errorf("the window ends at %v, the points at %v, want both at %v", window.Until, got.NextExpiry, end)
 			}
 			w.wantDrift(a)
 		}

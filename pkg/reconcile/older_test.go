@@ -1,0 +1,71 @@
+package reconcile_test
+
+import (
+	"net/http"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+)
+
+// Proves that a picture never follows a newer one, also where the newer one has the lower ticket: its requests came
+// late to Stripe. The first sync takes its ticket, the second one takes the next and sees the subscription as it was,
+// the subscription changes, and only then does the first one look. It is applied first, and then the second: that must
+// not undo what the first one saw, be it another period, the number of seats, the customer's wish to cancel, or the
+// end.
+func TestOlderPictureOfALaterTicket(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change func(w *world, id string)
+		want   func(s *billing.Subscription) bool
+	}{
+		"Period": {func(w *world, id string) {
+			w.ask(http.MethodPost, "/v1/subscriptions/"+id, url.Values{"billing_cycle_anchor": {"now"}, "proration_behavior": {"none"}})
+		}, func(s *billing.Subscription) bool { return s.Status == billing.SubActive }},
+		"Seats": {func(w *world, id string) {
+			w.changeItem(id, url.Values{"items[0][quantity]": {"2"}, "proration_behavior": {"none"}})
+		}, func(s *billing.Subscription) bool { return s.Quantity == 2 }},
+		"Cancels": {func(w *world, id string) {
+			w.ask(http.MethodPost, "/v1/subscriptions/"+id, url.Values{"cancel_at_period_end": {"true"}})
+		}, func(s *billing.Subscription) bool { return s.CancelAtPeriodEnd }},
+		"Ended": {func(w *world, id string) {
+			w.ask(http.MethodDelete, "/v1/subscriptions/"+id, nil)
+		}, func(s *billing.Subscription) bool { return s.Status == billing.SubCanceled }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			eachWorld(t, func(w *world) {
+				a, id := w.subscriber()
+				w.advance(48 * time.Hour)
+				customer, told := string(a.CustomerID), make(chan error)
+				sync := func() {
+					_, err := w.syncer.Sync(w.t.Context(), a.ID)
+					told <- err
+				}
+				late := w.gate.delay(customer)
+				go sync()
+				late.wait(w.t, picture)
+				w.gate.hurry(customer)
+				slow := w.gate.hold(customer)
+				go sync()
+				slow.wait(w.t, picture)
+				w.gate.pass(customer)
+				c.change(w, id)
+				late.let()
+				must(w.t, <-told)
+				first := w.account(a.ID)
+				if !c.want(first.Subscription) {
+					w.t.Fatalf("the first sync saw %+v", first.Subscription)
+				}
+				slow.let()
+				must(w.t, <-told)
+				now := w.account(a.ID)
+				if !now.Subscription.Equal(first.Subscription) || now.Version != first.Version {
+					w.t.Errorf("%+v was followed by %+v", first.Subscription, now.Subscription)
+				}
+				w.wantDrift(a)
+			})
+		})
+	}
+}
