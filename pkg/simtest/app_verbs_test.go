@@ -33,9 +33,15 @@ func (w *wish) request() request {
 	return r
 }
 
-// askFor asks for a wish and returns the status of the definite answer, 0 where there was none.
+// askFor asks for a wish and returns the status of the definite answer, 0 where there was none. Where Stripe refused
+// it asks once more under another key: the subscription may have changed just after the server had looked at it.
 func (u *user) askFor(wanted *wish) int {
 	a, unsure, ok := u.insist(wanted.request(), "", patience)
+	if a.status == http.StatusBadGateway {
+		u.w.note(u.number, "%s %v under %s: %s", wanted.path, wanted.body, wanted.key, a)
+		wanted = u.wish(wanted.path, wanted.body)
+		a, unsure, ok = u.insist(wanted.request(), "", patience)
+	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	wanted.unsure = wanted.unsure || unsure || !ok
@@ -72,6 +78,10 @@ func (u *user) judgeWish(wanted *wish, a answer) {
 	case http.StatusPaymentRequired, http.StatusConflict, http.StatusTooManyRequests:
 		if wanted.done {
 			u.w.violate(u, "%s under %s was acknowledged, and its repeat answers %s", wanted.path, wanted.key, a)
+		}
+	case http.StatusBadGateway:
+		if !u.w.changed.Load() { // else its price may be one that Stripe does not sell any more
+			u.w.violate(u, "%s %v under %s is refused by Stripe, twice", wanted.path, wanted.body, wanted.key)
 		}
 	default:
 		u.w.violate(u, "%s %v under %s answers %s", wanted.path, wanted.body, wanted.key, a)

@@ -146,6 +146,8 @@ func (u *user) insist(r request, first string, patience time.Duration) (a answer
 		switch {
 		case u.w.ctx.Err() != nil:
 			return a, unsure, false
+		case err == nil && a.status == http.StatusBadGateway && strings.HasPrefix(r.path, "/subscription/"):
+			return a, unsure, true // Stripe refuses it, and would again
 		case lost(a, err):
 			unsure = true
 			u.w.failed.Add(1)

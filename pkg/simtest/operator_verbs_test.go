@@ -74,6 +74,21 @@ func (u *user) stretchTrial(r *rand.Rand) {
 	if ok && u.w.reach(periodEnd(s).Add(minutes(150))) { // past the first end's grace
 		u.spendSome(r)
 	}
+	if ok && r.IntN(2) == 0 {
+		u.tryAgain(r)
+	}
+}
+
+// tryAgain orders the plan that begins with a trial, ends it, and orders it again: no account has two trials
+// (checkTrials).
+func (u *user) tryAgain(r *rand.Rand) {
+	for range 2 {
+		u.cancelNow(r)
+		u.w.calm()
+		if _, ok := u.start(map[string]any{"item": "weekly"}, "pm_card_visa"); !ok {
+			return
+		}
+	}
 }
 
 // pauseCollection stops charging a subscription that goes on, in each of Stripe's ways; or charges it again.
