@@ -356,3 +356,34 @@ func TestWatermarkOfAPaidPeriod(t *testing.T) {
 		same(t, until.String(), d.InvoicesSince.Equal(begin.Add(-24*time.Hour)), paid)
 	}
 }
+
+// Proves that an invoice of an older period that was made later comes later, and that one of nothing, for a trial that is over, is settled.
+func TestMadeLater(t *testing.T) {
+	t.Parallel()
+	late := invoice("in_2", "paid", "subscription_cycle", line("il_2", february, march))
+	late.Created = march.AddDate(0, 0, 1)
+	d := decide(billing.Snapshot{Invoices: []billing.StripeInvoice{late, invoice("in_1", "paid", "subscription_cycle", line("il_1", march, april))}})
+	same(t, "keys", keysOf(d), "in_1:il_1 in_2:il_2")
+	trial := line("il_1", february, march)
+	trial.Amount = 0
+	d = decide(billing.Snapshot{Invoices: []billing.StripeInvoice{
+		invoice("in_1", "paid", "subscription_create", trial), invoice("in_2", "void", "subscription_cycle", line("il_2", march, april)),
+	}})
+	same(t, "since", *d.InvoicesSince, march.Add(-24*time.Hour))
+}
+
+// Proves that no points outlive a known end of their subscription, and that a change which is not paid owes no period: of March's points the ones end on 20 March,
+// and February's as if nothing was owed.
+func TestEndsBeforeItsPoints(t *testing.T) {
+	t.Parallel()
+	s := subscription(billing.SubActive)
+	s.EndsAt = ptr(march.AddDate(0, 0, 19))
+	same(t, "march", endOf(decide(billing.Snapshot{Subscriptions: []billing.StripeSubscription{s}}), lotOf(march, april)), *s.EndsAt)
+	proration := line("il_1", march, april)
+	proration.Proration = true
+	d := decide(billing.Snapshot{
+		Subscriptions: []billing.StripeSubscription{subscription(billing.SubPastDue)}, Invoices: []billing.StripeInvoice{invoice("in_1", "open", "subscription_update", proration)},
+	})
+	same(t, "february", endOf(d, lotOf(february, march)), march.Add(policy.RenewalGrace))
+	same(t, "march", endOf(d, lotOf(march, april)), april.Add(policy.PastDueGrace))
+}

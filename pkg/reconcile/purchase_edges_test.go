@@ -131,6 +131,24 @@ func TestDiscountBesideALine(t *testing.T) {
 	}
 }
 
+// Proves that where a credit pays for all no points come, though the credit stands for fewer than the period: 19.00 of three seats of Basic, 1500 × 19/27 = 1055 points, pay for
+// the 1200 of Pro. Nor do they where the operator's note paid and the debt stayed as it was.
+func TestCreditPaysForAll(t *testing.T) {
+	t.Parallel()
+	credit := billing.StripeInvoiceLine{ID: "il_0", Item: "basic", Amount: -1900, Quantity: 3, Proration: true, PeriodStart: tenth, PeriodEnd: april}
+	pro := line("il_1", march, april)
+	pro.Item, pro.Amount = "pro", 1900
+	note := invoice("in_1", "paid", "subscription_cycle", line("il_1", march, april))
+	note.AmountPaid, note.StartingBalance, note.EndingBalance = 0, 40, 40
+	for _, i := range []billing.StripeInvoice{invoice("in_1", "paid", "subscription_cycle", credit, pro), note} {
+		for _, g := range decide(billing.Snapshot{Invoices: []billing.StripeInvoice{i}}).Grants {
+			if g.Amount != 0 {
+				t.Errorf("%+v", g)
+			}
+		}
+	}
+}
+
 // Proves that a credit of a debt counts what was owed once, by the order in which the balances changed and not in which the invoices were made: one that was made first
 // and finalized last adds nothing to a debt of 0.40 that is there, until a payment has collected it.
 func TestOwedByFinalization(t *testing.T) {

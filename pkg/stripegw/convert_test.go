@@ -70,12 +70,15 @@ func contains(s *script, call string) bool {
 // Proves that one thing of any kind is enough for a picture to be believed: only for an empty one is the customer asked for.
 func TestFetchOfOneThing(t *testing.T) {
 	t.Parallel()
-	for path, object := range map[string]string{"subscriptions": `{"id":"sub_1"}`, "invoices": `{"id":"in_1","lines":{"data":[]}}`, "charges": `{"id":"ch_1"}`} {
+	objects := map[string]string{"subscriptions": `{"id":"sub_1"}`, "invoices": `{"id":"in_1","lines":{"data":[]}}`, "charges": `{"id":"ch_1"}`}
+	for _, there := range [][]string{{"subscriptions"}, {"invoices"}, {"charges"}, {"subscriptions", "invoices"}, {"invoices", "charges"}, {"subscriptions", "charges"}} {
 		answers := map[string]string{"GET /v1/invoices": list(false), "GET /v1/subscriptions": list(false), "GET /v1/charges": list(false)}
-		answers["GET /v1/"+path] = list(false, object)
+		for _, path := range there {
+			answers["GET /v1/"+path] = list(false, objects[path])
+		}
 		g, s := newScript(t, answers)
 		if got, err := g.Fetch(t.Context(), stripegw.Want{Customer: "cus_1"}); err != nil || got.Deleted || len(s.calls()) != 3 {
-			t.Errorf("%s: %+v, %v", path, got, err)
+			t.Errorf("%s: %+v, %v", there, got, err)
 		}
 	}
 }
