@@ -1305,6 +1305,10 @@ type SubscriptionChanged struct {
 	// Subscription Null when there never was one.
 	Subscription *Subscription `json:"subscription"`
 	Token        string        `json:"token"`
+
+	// VoidedInvoices The invoices that this request voided, so that no one pays them any more: the open ones of a subscription that was cancelled at once, and that of
+	// an earlier change which was not paid. A repeat under the same key lists the same.
+	VoidedInvoices []VoidedInvoice `json:"voided_invoices"`
 }
 
 // SubscriptionChangedPayment What the change waits for. `settled`: nothing. `processing`: it is made, and the customer's bank has not answered yet. `invoiced`: it
@@ -1428,6 +1432,16 @@ type User struct {
 	// Example: ada@example.com
 	Email Email  `json:"email"`
 	Id    string `json:"id"`
+}
+
+// VoidedInvoice defines model for VoidedInvoice.
+type VoidedInvoice struct {
+	// Amount What was due on it, in the currency's smallest unit.
+	Amount   int64  `json:"amount"`
+	Currency string `json:"currency"`
+
+	// Id The invoice's id at Stripe.
+	Id string `json:"id"`
 }
 
 // Webhook defines model for Webhook.

@@ -67,12 +67,16 @@ func (s *server) changed(ctx context.Context, c checkout.Changed, err error) (Su
 	token, err := s.accounts.Mint(ctx, c.Account, caller(ctx))
 	body := SubscriptionChanged{
 		Subscription: toAPISubscription(c.Account.Subscription), Points: toAPIPoints(c.Account.Balance), Token: token,
-		Payment: SubscriptionChangedPayment(c.Payment),
+		Payment: SubscriptionChangedPayment(c.Payment), VoidedInvoices: each(c.Voided, toAPIVoided),
 	}
 	if c.PaymentURL != "" {
 		body.PaymentUrl = &c.PaymentURL
 	}
 	return body, err
+}
+
+func toAPIVoided(v billing.VoidedInvoice) VoidedInvoice {
+	return VoidedInvoice{Id: string(v.ID), Amount: v.Amount, Currency: v.Currency}
 }
 
 func replayed(c checkout.Changed) *bool {

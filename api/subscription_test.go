@@ -3,6 +3,7 @@ package api_test
 import (
 	"net/http"
 	"net/url"
+	"reflect"
 	"testing"
 	"time"
 )
@@ -30,6 +31,25 @@ func (c *client) changesTheSubscription() {
 	read := c.call(http.StatusOK, http.MethodGet, "/subscription", nil)
 	c.expect(read.at("subscription.cancel_at_period_end") == false && read.number("subscription.quantity") == 1, "it goes on: %s", read.raw)
 	c.w.advance(2 * time.Minute) // what this took of the budget for asking Stripe grows again
+}
+
+// TestVoidedOverHTTP proves that a cancellation at once lists the invoice of an upgrade that was not paid, and its repeat the same.
+func TestVoidedOverHTTP(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(t *testing.T, w *world) {
+		c := w.user(t)
+		c.buy("basic_monthly")
+		sub := w.ask(http.MethodGet, "/v1/subscriptions", nil)["data"].([]any)[0].(map[string]any)
+		card := w.ask(http.MethodPost, "/v1/payment_methods/pm_card_chargeCustomerFail/attach", url.Values{"customer": {sub["customer"].(string)}})
+		w.ask(http.MethodPost, "/v1/subscriptions/"+sub["id"].(string), url.Values{"default_payment_method": {card["id"].(string)}})
+		c.call(http.StatusPaymentRequired, http.MethodPost, "/subscription/change", map[string]any{"plan": "pro_monthly"})
+		invoice := w.ask(http.MethodGet, "/v1/invoices?limit=1", nil)["data"].([]any)[0].(map[string]any)
+		voided := []any{map[string]any{"id": invoice["id"], "amount": invoice["amount_due"], "currency": "usd"}}
+		for range 2 {
+			ended := c.call(http.StatusOK, http.MethodPost, "/subscription/cancel", map[string]any{"at": "now"}, "Idempotency-Key", "end")
+			c.expect(reflect.DeepEqual(ended.list("voided_invoices"), voided), "it lists what it voided, %v: %s", voided, ended.raw)
+		}
+	})
 }
 
 // TestChangeOverHTTP proves a change up over HTTP: what its preview says, a payment that is refused and made later, and the end at once.
@@ -60,6 +80,7 @@ func TestChangeOverHTTP(t *testing.T) {
 		w.flush()
 		changed := c.call(http.StatusOK, http.MethodPost, "/subscription/change", up, "Idempotency-Key", "up")
 		c.expect(changed.text("subscription.plan") == "pro_monthly" && changed.number("points.available") == 500+preview.number("points"), "it is made: %s", changed.raw)
+		c.expect(changed.at("voided_invoices") != nil && len(changed.list("voided_invoices")) == 0, "and voided nothing: %s", changed.raw)
 		ended := c.call(http.StatusOK, http.MethodPost, "/subscription/cancel", map[string]any{"at": "now"}, "Idempotency-Key", "end")
 		c.expect(ended.text("subscription.status") == "canceled" && ended.number("points.available") == 0 && ended.at("subscription.until") == nil, "it has ended: %s", ended.raw)
 		c.call(http.StatusConflict, http.MethodPost, "/subscription/cancel", map[string]any{"at": "now"})

@@ -111,9 +111,10 @@ async function change(path, body) {
 async function ask(path, body) {
   const near = byId("plan");
   try {
-    const { subscription: s, payment } = await insist(path, body, (text) => say(text, near));
+    const { subscription: s, payment, voided_invoices: voided } = await insist(path, body, (text) => say(text, near));
     const later = { processing: " Your bank was asked: the points come when it pays.", invoiced: " An invoice was sent: the points come when it is paid." }[payment] ?? "";
-    say(over.includes(s.status) ? "The subscription has ended." : `${seats(s.plan, s.quantity)} ${next(s)}.${later}`, near);
+    const given = voided.length ? ` Not to be paid any more: ${voided.map((v) => money(v.amount, v.currency)).join(", ")}.` : "";
+    say(over.includes(s.status) ? `The subscription has ended.${given}` : `${seats(s.plan, s.quantity)} ${next(s)}.${later}`, near);
     hideSteps();
     showEntries().catch(() => {}); // the change is made, whether its entries can be shown now or not
     return true;

@@ -49,12 +49,13 @@ type SubscriptionChange struct {
 	Key         string // the caller's Idempotency-Key, "" for none
 	RequestHash string
 	Status      ChangeStatus
-	Steps       *ChangeSteps // nil until it is decided what Stripe will be asked
-	Owed        OwedInvoice  // of one that waits for a payment
-	Problem     Code         // of one that failed
-	Detail      string       // of one that failed
-	LeaseUntil  time.Time    // until then somebody may be at work on it, and no other change begins
-	LookAt      *time.Time   // when a job looks at it next; nil for one that is decided
+	Steps       *ChangeSteps    // nil until it is decided what Stripe will be asked
+	Owed        OwedInvoice     // of one that waits for a payment
+	Voided      []VoidedInvoice // by it, or about to be while it is pending
+	Problem     Code            // of one that failed
+	Detail      string          // of one that failed
+	LeaseUntil  time.Time       // until then somebody may be at work on it, and no other change begins
+	LookAt      *time.Time      // when a job looks at it next; nil for one that is decided
 	CreatedAt   time.Time
 	EndedAt     *time.Time
 }
@@ -94,6 +95,13 @@ const (
 	ActionCancelNow ChangeAction = "cancel_now" // at once
 	ActionRestart   ChangeAction = "resume"     // a paused subscription bills again
 )
+
+// VoidedInvoice is an invoice that was given up, and what was due on it, in the currency's smallest unit.
+type VoidedInvoice struct {
+	ID       InvoiceID `json:"id"`
+	Amount   int64     `json:"amount"`
+	Currency string    `json:"currency"`
+}
 
 // OwedInvoice is an invoice that is not paid, and the page at Stripe where its customer can pay it.
 type OwedInvoice struct {

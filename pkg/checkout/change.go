@@ -52,6 +52,7 @@ type Changed struct {
 	Account    billing.Account
 	Payment    Payment
 	PaymentURL string // of an invoice that was sent, "" for none
+	Voided     []billing.VoidedInvoice
 	Replayed   bool
 }
 
@@ -115,7 +116,7 @@ func (s *Service) perform(ctx context.Context, draft billing.SubscriptionChange,
 	if err := outcome(c); err != nil {
 		return Changed{}, err
 	}
-	to := Changed{Payment: PaymentSettled, Replayed: replayed}
+	to := Changed{Payment: PaymentSettled, Voided: c.Voided, Replayed: replayed}
 	switch c.Status {
 	case billing.ChangeProcessing:
 		to.Payment = PaymentProcessing

@@ -89,7 +89,7 @@ func (s *Service) finish(ctx context.Context, c billing.SubscriptionChange) (bil
 	case progress == acted:
 		err = s.replaceLate(ctx, c)
 	case progress == begun:
-		owed, err = s.askFor(ctx, c)
+		owed, err = s.askFor(ctx, &c, s.noteVoids)
 	default:
 		failure = cutOff()
 	}

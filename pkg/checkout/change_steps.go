@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
@@ -14,7 +15,7 @@ import (
 // carryOut asks Stripe for a change, looks at what came of it, and writes that down. Where Stripe gave no definite answer the change stays
 // pending, for its repeat to take up.
 func (s *Service) carryOut(ctx context.Context, c billing.SubscriptionChange) (billing.SubscriptionChange, error) {
-	owed, failure := s.askFor(ctx, c)
+	owed, failure := s.askFor(ctx, &c, s.noteVoids)
 	if failure != nil && !definite(failure) {
 		return c, failure
 	}
@@ -26,23 +27,81 @@ func (s *Service) carryOut(ctx context.Context, c billing.SubscriptionChange) (b
 }
 
 // askFor makes the requests of a change, in their order. Each of them has one effect however often it is made. What the change replaces is
-// taken back last, and not while the change is unpaid: nothing that a customer has arranged is given up before the money is there.
-func (s *Service) askFor(ctx context.Context, c billing.SubscriptionChange) (owed billing.OwedInvoice, err error) {
-	steps := c.Steps
+// taken back last, and not while the change is unpaid: nothing that a customer has arranged is given up before the money is there. It leaves in
+// c.Voided what it voided, those of a try before this one included; note writes down what it is about to void.
+func (s *Service) askFor(ctx context.Context, c *billing.SubscriptionChange, note noteVoids) (owed billing.OwedInvoice, err error) {
+	steps, noted := c.Steps, c.Voided
+	c.Voided = nil
 	if steps.Void != "" {
-		if err := s.stripe.VoidInvoice(ctx, steps.Void, stepKey(c, "void")); err != nil {
+		if err := s.void(ctx, c, steps.Void, "void"); err != nil {
 			return owed, err
 		}
 	}
 	if steps.Action == billing.ActionSchedule { // free, and no end can be changed while a schedule leads the subscription
-		if err := s.replace(ctx, c); err != nil {
+		if err := s.replace(ctx, *c); err != nil {
 			return owed, err
 		}
 	}
-	if owed, err = s.act(ctx, c); err != nil || owed.ID != "" || steps.Action == billing.ActionSchedule {
+	if owed, err = s.act(ctx, *c); err != nil || owed.ID != "" || steps.Action == billing.ActionSchedule {
 		return owed, err
 	}
-	return owed, s.replace(ctx, c)
+	if steps.Action == billing.ActionCancelNow {
+		if err := s.voidOpen(ctx, c, noted, note); err != nil {
+			return owed, err
+		}
+	}
+	return owed, s.replace(ctx, *c)
+}
+
+// noteVoids writes down the invoices that a change is about to void.
+type noteVoids func(context.Context, billing.SubscriptionChange) error
+
+// noteVoids keeps them in the change's row: a repeat, which finds them void, then lists them all the same.
+func (s *Service) noteVoids(ctx context.Context, c billing.SubscriptionChange) error {
+	return s.inChange(ctx, c, func(tx *store.Tx, now *billing.SubscriptionChange) error {
+		if now.Status.Decided() {
+			return nil
+		}
+		now.Voided = c.Voided
+		return tx.SaveChange(ctx, *now)
+	}, new(billing.SubscriptionChange))
+}
+
+// voidOpen voids the open invoices of a subscription that has ended, and those that a try before this one had noted. One that was paid just now is
+// left to the next sync.
+func (s *Service) voidOpen(ctx context.Context, c *billing.SubscriptionChange, noted []billing.VoidedInvoice, note noteVoids) error {
+	open, err := s.stripe.OpenInvoices(ctx, c.Steps.Subscription)
+	if err != nil {
+		return err
+	}
+	var due []billing.VoidedInvoice
+	for _, v := range append(noted, open...) {
+		same := func(other billing.VoidedInvoice) bool { return other.ID == v.ID }
+		if !slices.ContainsFunc(c.Voided, same) && !slices.ContainsFunc(due, same) {
+			due = append(due, v)
+		}
+	}
+	if len(open) > 0 {
+		about := *c
+		about.Voided = append(slices.Clone(c.Voided), due...)
+		if err := note(ctx, about); err != nil {
+			return err
+		}
+	}
+	for _, v := range due {
+		if err := s.void(ctx, c, v.ID, "void-open-"+string(v.ID)); err != nil && billing.CodeOf(err) != billing.EConflict {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Service) void(ctx context.Context, c *billing.SubscriptionChange, id billing.InvoiceID, step string) error {
+	v, err := s.stripe.VoidInvoice(ctx, id, stepKey(*c, step))
+	if err == nil {
+		c.Voided = append(c.Voided, v)
+	}
+	return err
 }
 
 // stepKey is the idempotency key of one request of a change.
@@ -71,10 +130,7 @@ func (s *Service) act(ctx context.Context, c billing.SubscriptionChange) (owed b
 		}
 		return owed, s.stripe.CancelAtPeriodEnd(ctx, steps.Subscription, key)
 	case billing.ActionCancelNow:
-		if err := s.stripe.CancelNow(ctx, steps.Subscription, key); err != nil {
-			return owed, err
-		}
-		return owed, s.stripe.VoidOpen(ctx, steps.Subscription, stepKey(c, "void-open"))
+		return owed, s.stripe.CancelNow(ctx, steps.Subscription, key)
 	case billing.ActionRestart:
 		return s.stripe.RestartSubscription(ctx, steps.Subscription, key)
 	}
@@ -139,7 +195,7 @@ func (s *Service) settleChange(ctx context.Context, c billing.SubscriptionChange
 		if now.Status.Decided() {
 			return nil
 		}
-		now.Owed = owed
+		now.Owed, now.Voided = owed, c.Voided
 		end(now, tx.Now, failure)
 		return tx.SaveChange(ctx, *now)
 	}, &c)

@@ -1,6 +1,7 @@
 package checkout
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -328,7 +329,12 @@ func TestRequestsOfAChange(t *testing.T) {
 			t.Parallel()
 			s, m := remembering(t, c.answers)
 			c.steps.Subscription, c.steps.Item, c.steps.Price, c.steps.Quantity = "sub_1", "si_1", "price_2", 2
-			owed, err := s.askFor(t.Context(), billing.SubscriptionChange{ID: "chg_1", Steps: &c.steps})
+			owed, err := s.askFor(t.Context(), &billing.SubscriptionChange{ID: "chg_1", Steps: &c.steps}, func(_ context.Context, about billing.SubscriptionChange) error {
+				if len(about.Voided) != 1 || about.Voided[0].ID != "in_1" || slices.Contains(m.asked, voidOpen) {
+					t.Errorf("noted %+v after %q", about.Voided, m.asked)
+				}
+				return nil
+			})
 			if owed.ID != c.owed || billing.CodeOf(err) != c.code {
 				t.Errorf("owed %q, %v", owed.ID, err)
 			}

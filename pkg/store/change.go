@@ -26,6 +26,7 @@ type changeRow struct {
 	PaymentURL     string `gorm:"not null"`
 	Problem        string `gorm:"not null"`
 	Detail         string `gorm:"not null"`
+	Voided         string `gorm:"not null"` // JSON, "" for none
 	LeaseUntil     stamp  `gorm:"not null"`
 	LookAt         *stamp
 	CreatedAt      stamp `gorm:"not null;autoCreateTime:false"`
@@ -110,7 +111,7 @@ func (tx *Tx) SaveChange(ctx context.Context, c billing.SubscriptionChange) erro
 	}
 	return translate(tx.q(ctx).Model(&changeRow{}).Where("id = ?", row.ID).Updates(map[string]any{
 		"status": row.Status, "steps": row.Steps, "invoice_id": row.InvoiceID, "payment_url": row.PaymentURL, "problem": row.Problem,
-		"detail": row.Detail, "lease_until": row.LeaseUntil, "look_at": row.LookAt, "ended_at": row.EndedAt,
+		"detail": row.Detail, "voided": row.Voided, "lease_until": row.LeaseUntil, "look_at": row.LookAt, "ended_at": row.EndedAt,
 	}).Error)
 }
 
@@ -144,6 +145,13 @@ func toRowChange(c billing.SubscriptionChange) (changeRow, error) {
 	case c.Status == billing.ChangePending && (c.LookAt == nil || c.LookAt.Before(c.LeaseUntil)): // nobody is at work on it then
 		row.LookAt = &row.LeaseUntil
 	}
+	if len(c.Voided) > 0 {
+		voided, err := json.Marshal(c.Voided)
+		if err != nil {
+			return row, err
+		}
+		row.Voided = string(voided)
+	}
 	if c.Steps == nil {
 		return row, nil
 	}
@@ -159,6 +167,11 @@ func fromRowChange(row changeRow) (billing.SubscriptionChange, error) {
 		Owed:    billing.OwedInvoice{ID: fromNullable[billing.InvoiceID](row.InvoiceID), URL: row.PaymentURL},
 		Problem: billing.Code(row.Problem), Detail: row.Detail, LeaseUntil: row.LeaseUntil.Time, LookAt: fromStamp(row.LookAt),
 		CreatedAt: row.CreatedAt.Time, EndedAt: fromStamp(row.EndedAt),
+	}
+	if row.Voided != "" {
+		if err := json.Unmarshal([]byte(row.Voided), &c.Voided); err != nil {
+			return c, fmt.Errorf("store: the voided invoices of change %s: %w", row.ID, err)
+		}
 	}
 	if row.Steps == "" {
 		return c, nil

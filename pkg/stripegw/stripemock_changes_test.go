@@ -69,7 +69,11 @@ func changingCalls() []mockCall {
 		}},
 		{"Owed", []string{"GET /v1/invoices/in_1"}, nil, func(ctx context.Context, g *stripegw.Gateway) error { _, _, err := g.Owed(ctx, "in_1"); return err }},
 		{"VoidInvoice", []string{"POST /v1/invoices/in_1/void"}, nil,
-			func(ctx context.Context, g *stripegw.Gateway) error { return g.VoidInvoice(ctx, "in_1", "key") }},
+			func(ctx context.Context, g *stripegw.Gateway) error {
+				return errorOf(g.VoidInvoice(ctx, "in_1", "key"))
+			}},
+		{"OpenInvoices", []string{"GET /v1/invoices"}, nil,
+			func(ctx context.Context, g *stripegw.Gateway) error { return errorOf(g.OpenInvoices(ctx, "sub_1")) }},
 		{"PreviewCharge", []string{"GET /v1/invoices/upcoming"}, map[string]string{"GET /v1/invoices/upcoming": `{"lines":{"data":[]}}`},
 			func(ctx context.Context, g *stripegw.Gateway) error { _, err := g.PreviewCharge(ctx, item); return err }},
 		{"PromotionCode", []string{"GET /v1/promotion_codes"}, map[string]string{

@@ -167,67 +167,75 @@ func (g *Gateway) RestartSubscription(ctx context.Context, id billing.Subscripti
 
 // Owed returns an invoice and Stripe's word for its state. EStripeUnavailable, EStripeRefused.
 func (g *Gateway) Owed(ctx context.Context, id billing.InvoiceID) (owed billing.OwedInvoice, status string, err error) {
-	if err := need("the invoice", string(id)); err != nil {
+	i, err := g.invoice(ctx, id)
+	if err != nil {
 		return owed, "", err
+	}
+	return fromStripeOwed(i), string(i.Status), nil
+}
+
+func (g *Gateway) invoice(ctx context.Context, id billing.InvoiceID) (*stripe.Invoice, error) {
+	if err := need("the invoice", string(id)); err != nil {
+		return nil, err
 	}
 	params := &stripe.InvoiceParams{}
 	params.Context = ctx
 	params.AddExpand("payment_intent")
 	i, err := g.api.Invoices.Get(string(id), params)
 	if err != nil {
-		return owed, "", g.failure(err, "show the invoice")
+		return nil, g.failure(err, "show the invoice")
 	}
-	return fromStripeOwed(i), string(i.Status), nil
+	return i, nil
 }
 
 // VoidInvoice gives up an invoice, and with it the change that waits for its payment. EConflict: it has been paid. EStripeUnavailable,
 // EStripeRefused.
-func (g *Gateway) VoidInvoice(ctx context.Context, id billing.InvoiceID, key string) error {
+func (g *Gateway) VoidInvoice(ctx context.Context, id billing.InvoiceID, key string) (v billing.VoidedInvoice, err error) {
 	if err := need("the invoice", string(id)); err != nil {
-		return err
+		return v, err
 	}
 	params := &stripe.InvoiceVoidInvoiceParams{}
 	params.Context = ctx
 	params.SetIdempotencyKey(key)
-	_, err := g.api.Invoices.VoidInvoice(string(id), params)
-	if !isBadRequest(err) {
-		return g.failure(err, "give the unpaid change up")
+	i, err := g.api.Invoices.VoidInvoice(string(id), params)
+	switch {
+	case err == nil:
+		return fromStripeVoided(i), nil
+	case !isBadRequest(err):
+		return v, g.failure(err, "give the unpaid change up")
 	}
-	switch _, status, lookErr := g.Owed(ctx, id); {
-	case lookErr == nil && status == string(stripe.InvoiceStatusVoid):
-		return nil
-	case lookErr == nil && status == string(stripe.InvoiceStatusPaid):
-		return billing.Wrap(g.failure(err, "give the unpaid change up"), billing.EConflict,
+	switch i, lookErr := g.invoice(ctx, id); {
+	case lookErr == nil && i.Status == stripe.InvoiceStatusVoid:
+		return fromStripeVoided(i), nil
+	case lookErr == nil && i.Status == stripe.InvoiceStatusPaid:
+		return v, billing.Wrap(g.failure(err, "give the unpaid change up"), billing.EConflict,
 			"The change before this one has just been paid for. Look at the subscription, and ask again under another key if this is still wanted.")
 	}
-	return g.failure(err, "give the unpaid change up")
+	return v, g.failure(err, "give the unpaid change up")
 }
 
-// VoidOpen gives up a subscription's open invoices, so that no one pays for what has ended. One whose payment is under way stays, and one that was
-// paid just now is left to the next sync. EStripeUnavailable, EStripeRefused.
-func (g *Gateway) VoidOpen(ctx context.Context, id billing.SubscriptionID, key string) error {
+// OpenInvoices lists a subscription's open invoices that can be voided: one whose payment is under way is left out. EStripeUnavailable,
+// EStripeRefused.
+func (g *Gateway) OpenInvoices(ctx context.Context, id billing.SubscriptionID) (open []billing.VoidedInvoice, err error) {
 	if err := need("the subscription", string(id)); err != nil {
-		return err
+		return nil, err
 	}
 	params := &stripe.InvoiceListParams{ListParams: listParams(ctx), Subscription: stripe.String(string(id)), Status: stripe.String("open")}
 	params.AddExpand("data.payment_intent")
 	list := g.api.Invoices.List(params)
-	var open []billing.InvoiceID
 	for list.Next() {
-		i := list.Invoice()
-		if i.PaymentIntent == nil || i.PaymentIntent.Status != stripe.PaymentIntentStatusProcessing {
-			open = append(open, billing.InvoiceID(i.ID))
+		if i := list.Invoice(); i.PaymentIntent == nil || i.PaymentIntent.Status != stripe.PaymentIntentStatusProcessing {
+			open = append(open, fromStripeVoided(i))
 		}
 	}
 	if err := list.Err(); err != nil {
-		return g.failure(err, "show the open invoices")
+		return nil, g.failure(err, "show the open invoices")
 	}
-	for _, invoice := range open {
-		if err := g.VoidInvoice(ctx, invoice, key+"-"+string(invoice)); err != nil && billing.CodeOf(err) != billing.EConflict {
-			return err
-		}
-	}
-	return nil
+	return open, nil
+}
+
+func fromStripeVoided(i *stripe.Invoice) billing.VoidedInvoice {
+	return billing.VoidedInvoice{ID: billing.InvoiceID(i.ID), Amount: i.AmountDue, Currency: string(i.Currency)}
 }
 
 func fromStripeOwed(i *stripe.Invoice) billing.OwedInvoice {

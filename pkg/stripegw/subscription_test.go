@@ -178,23 +178,26 @@ func TestOwed(t *testing.T) {
 // Proves that giving up an invoice that was given up already is done, that a paid one is a conflict, and that any other refusal stays one.
 func TestVoidInvoice(t *testing.T) {
 	t.Parallel()
+	due, none := billing.VoidedInvoice{ID: "in_1", Amount: 900, Currency: "usd"}, billing.VoidedInvoice{}
 	for name, c := range map[string]struct {
 		void, look string
 		want       billing.Code
+		voided     billing.VoidedInvoice
 	}{
-		"OK":             {`{"id":"in_1"}`, "403 ", ""},
-		"WasVoid":        {"400 ", `{"id":"in_1","status":"void"}`, ""},
-		"WasPaid":        {"400 ", `{"id":"in_1","status":"paid"}`, billing.EConflict},
-		"IsOpen":         {"400 ", openInvoice, billing.EStripeRefused},
-		"CannotBeLooked": {"400 ", "403 ", billing.EStripeRefused},
-		"Forbidden":      {"403 ", `{"id":"in_1","status":"paid"}`, billing.EStripeRefused},
-		"StripeIsAway":   {"503 ", `{"id":"in_1","status":"void"}`, billing.EStripeUnavailable},
+		"OK":             {`{"id":"in_1","amount_due":900,"currency":"usd"}`, "403 ", "", due},
+		"WasVoid":        {"400 ", `{"id":"in_1","status":"void","amount_due":900,"currency":"usd"}`, "", due},
+		"WasPaid":        {"400 ", `{"id":"in_1","status":"paid"}`, billing.EConflict, none},
+		"IsOpen":         {"400 ", openInvoice, billing.EStripeRefused, none},
+		"CannotBeLooked": {"400 ", "403 ", billing.EStripeRefused, none},
+		"Forbidden":      {"403 ", `{"id":"in_1","status":"paid"}`, billing.EStripeRefused, none},
+		"StripeIsAway":   {"503 ", `{"id":"in_1","status":"void"}`, billing.EStripeUnavailable, none},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			g, s := newScript(t, map[string]string{"POST /v1/invoices/in_1/void": c.void, "GET /v1/invoices/in_1": c.look})
-			if err := g.VoidInvoice(t.Context(), "in_1", "key"); billing.CodeOf(err) != c.want {
-				t.Errorf("%v, want %q", err, c.want)
+			v, err := g.VoidInvoice(t.Context(), "in_1", "key")
+			if billing.CodeOf(err) != c.want || v != c.voided {
+				t.Errorf("%+v, %v, want %+v, %q", v, err, c.voided, c.want)
 			}
 			if calls := s.calls(); calls[0] != "POST /v1/invoices/in_1/void key" {
 				t.Errorf("asked %q", calls)
@@ -203,42 +206,27 @@ func TestVoidInvoice(t *testing.T) {
 	}
 }
 
-// Proves that of a subscription's open invoices each is given up under a key of its own, but for one whose payment is under way; that one which has just been
-// paid keeps no other from it; and that a refusal ends it.
-func TestVoidOpen(t *testing.T) {
+// Proves that a subscription's open invoices are listed with what is due on them, but for one whose payment is under way.
+func TestOpenInvoices(t *testing.T) {
 	t.Parallel()
 	const (
 		look = "GET /v1/invoices"
-		open = `{"id":"in_1","status":"open"}`
-		card = `{"id":"in_2","status":"open","payment_intent":{"id":"pi_2","status":"requires_payment_method"}}`
-		bank = `{"id":"in_3","status":"open","payment_intent":{"id":"pi_3","status":"processing"}}`
-		ask  = look + " expand[0]=data.payment_intent&limit=100&status=open&subscription=sub_1"
+		open = `{"id":"in_1","status":"open","amount_due":900,"total":1000,"currency":"usd"}` // 100 were paid by the customer's credit
+		card = `{"id":"in_2","status":"open","amount_due":50,"currency":"eur","payment_intent":{"id":"pi_2","status":"requires_payment_method"}}`
+		bank = `{"id":"in_3","status":"open","amount_due":70,"currency":"eur","payment_intent":{"id":"pi_3","status":"processing"}}`
 	)
-	for name, c := range map[string]struct {
-		first string // what is said to the first invoice
-		asked []string
-		want  billing.Code
-	}{
-		"OK":          {`{"id":"in_1"}`, []string{ask, "POST /v1/invoices/in_1/void key-in_1", "POST /v1/invoices/in_2/void key-in_2"}, ""},
-		"JustPaid":    {"400 ", []string{ask, "POST /v1/invoices/in_1/void key-in_1", "GET /v1/invoices/in_1 expand[0]=payment_intent", "POST /v1/invoices/in_2/void key-in_2"}, ""},
-		"Forbidden":   {"403 ", []string{ask, "POST /v1/invoices/in_1/void key-in_1"}, billing.EStripeRefused},
-		"StripeAways": {"503 ", []string{ask, "POST /v1/invoices/in_1/void key-in_1"}, billing.EStripeUnavailable},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			g, s := newScript(t, map[string]string{
-				look: list(false, open, card, bank), "POST /v1/invoices/in_1/void": c.first, "POST /v1/invoices/in_2/void": `{"id":"in_2"}`,
-				"GET /v1/invoices/in_1": `{"id":"in_1","status":"paid"}`,
-			})
-			if err := g.VoidOpen(t.Context(), "sub_1", "key"); billing.CodeOf(err) != c.want {
-				t.Errorf("%v, want %q", err, c.want)
-			}
-			same(t, "asked", s.calls(), c.asked)
-		})
-	}
-	g, _ := newScript(t, map[string]string{look: "403 "})
-	if err := g.VoidOpen(t.Context(), "sub_1", "key"); billing.CodeOf(err) != billing.EStripeRefused {
+	g, s := newScript(t, map[string]string{look: list(false, open, bank, card)})
+	got, err := g.OpenInvoices(t.Context(), "sub_1")
+	same(t, "listed", got, []billing.VoidedInvoice{{ID: "in_1", Amount: 900, Currency: "usd"}, {ID: "in_2", Amount: 50, Currency: "eur"}})
+	same(t, "asked", s.calls(), []string{look + " expand[0]=data.payment_intent&limit=100&status=open&subscription=sub_1"})
+	if err != nil {
 		t.Error(err)
+	}
+	for answer, want := range map[string]billing.Code{"403 ": billing.EStripeRefused, "503 ": billing.EStripeUnavailable} {
+		g, _ := newScript(t, map[string]string{look: answer})
+		if got, err := g.OpenInvoices(t.Context(), "sub_1"); billing.CodeOf(err) != want || got != nil {
+			t.Errorf("%s: %v, %v", answer, got, err)
+		}
 	}
 }
 
@@ -278,7 +266,7 @@ func TestChangesNeedIDs(t *testing.T) {
 	_, shown := g.Subscription(t.Context(), "")
 	for n, err := range []error{
 		owed, restarted, shown, g.ReleaseSchedule(t.Context(), "", "key"), g.CancelNow(t.Context(), "", "key"), g.CancelAtPeriodEnd(t.Context(), "", "key"),
-		g.VoidInvoice(t.Context(), "", "key"), g.VoidOpen(t.Context(), "", "key"),
+		errorOf(g.VoidInvoice(t.Context(), "", "key")), errorOf(g.OpenInvoices(t.Context(), "")),
 	} {
 		if billing.CodeOf(err) != billing.EInternal {
 			t.Errorf("%d: %v", n, err)

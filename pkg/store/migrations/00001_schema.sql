@@ -209,6 +209,8 @@ CREATE TABLE subscription_changes (
     payment_url     text NOT NULL,
     problem         text NOT NULL,
     detail          text NOT NULL,
+    -- The invoices that it voided, as JSON, so that its repeat lists the same. They are noted before the first is voided.
+    voided          text NOT NULL,
     lease_until     timestamptz NOT NULL,
     look_at         timestamptz,
     created_at      timestamptz NOT NULL,
