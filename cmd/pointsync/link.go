@@ -43,11 +43,16 @@ const linkMend = "give the restricted key the permission to read the account (GE
 func (a *app) linkLater(ctx context.Context, end context.CancelCauseFunc) {
 	look := time.NewTicker(linkEvery)
 	defer look.Stop()
+	a.linkAt(ctx, look.C, end)
+}
+
+// linkAt asks at each of the given times until Stripe has answered.
+func (a *app) linkAt(ctx context.Context, times <-chan time.Time, end context.CancelCauseFunc) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-look.C:
+		case <-times:
 		}
 		_, err := reconcile.Link(ctx, a.db, a.stripe)
 		if err == nil {

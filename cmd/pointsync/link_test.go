@@ -1,12 +1,20 @@
 package main
 
 import (
+	"context"
+	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/sandbox"
+	"github.com/pointsync/pointsync/pkg/store"
+	"github.com/pointsync/pointsync/pkg/store/storetest"
+	"github.com/pointsync/pointsync/pkg/stripegw"
 	"github.com/pointsync/pointsync/pkg/token"
 )
 
@@ -55,4 +63,99 @@ func TestAnotherStripeAccount(t *testing.T) {
 	p.run(0, "stripe", "unlink", "--yes")
 	at(other).serve().terminate()
 	at(again).run(1, "serve")
+}
+
+// TestLinkLater proves what becomes of a server whose Stripe did not say at the start whose key it has: it is asked at each tick until it answers, the
+// server goes on with the account or mode of its database, and ends with the reason for another one. The database is of acct_1, in test mode unless live is set.
+func TestLinkLater(t *testing.T) {
+	t.Parallel()
+	const ours, others = `200 {"id":"acct_1","object":"account"}`, `200 {"id":"acct_2","object":"account"}`
+	for name, c := range map[string]struct {
+		live    bool     // the database
+		answers []string // of Stripe, the first at the start
+		ends    bool
+	}{
+		"Ours":                 {false, []string{"503", "503", ours}, false},
+		"Another":              {false, []string{"503", "503", "500", others}, true},
+		"KeyRefused":           {false, []string{"401", "401", others}, true},
+		"OtherMode":            {true, []string{"503", ours}, true},
+		"NarrowKey":            {false, []string{"503", "403"}, false},
+		"NarrowKeyOfOtherMode": {true, []string{"503", "403"}, true},
+		"AnswersAtOnce":        {false, []string{ours}, false},
+		"NarrowFromHere":       {false, []string{"403"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			storetest.Each(t, func(t *testing.T, db *store.DB) {
+				link := billing.StripeLink{AccountID: "acct_1", Livemode: c.live}
+				if err := db.InTx(t.Context(), func(tx *store.Tx) error { return tx.SaveStripeLink(t.Context(), link) }); err != nil {
+					t.Fatal(err)
+				}
+				a := &app{db: db, stripe: saying(t, c.answers...), log: slog.New(slog.DiscardHandler)}
+				if err := a.link(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				if later := len(c.answers) > 1; a.unlinked != later {
+					t.Fatalf("it is asked again: %v", a.unlinked)
+				}
+				if !a.unlinked {
+					return
+				}
+				ctx, end := context.WithCancelCause(t.Context())
+				ticks, over := make(chan time.Time), make(chan struct{})
+				go func() { a.linkAt(ctx, ticks, end); close(over) }()
+				for range len(c.answers) - 1 {
+					select {
+					case ticks <- time.Time{}:
+					case <-over:
+						t.Fatal("it stopped to ask before Stripe had answered")
+					}
+				}
+				<-over // the last answer decides
+				if why := refusedLater(ctx); (why != nil) != c.ends || c.ends && billing.CodeOf(why) != billing.EConflict {
+					t.Errorf("the server ends with %v", why)
+				}
+			})
+		})
+	}
+}
+
+// TestLinkLaterEnds proves that a server which ends asks no more.
+func TestLinkLaterEnds(t *testing.T) {
+	t.Parallel()
+	ctx, end := context.WithCancelCause(t.Context())
+	end(nil)
+	(&app{}).linkAt(ctx, nil, end) // would wait for ever
+	if why := refusedLater(ctx); why != nil {
+		t.Error(why)
+	}
+}
+
+// saying is a Stripe that gives one answer after the other, each a status and a body, to whoever asks for the account.
+func saying(t *testing.T, answers ...string) *stripegw.Gateway {
+	t.Helper()
+	next := make(chan string, len(answers))
+	for _, a := range answers {
+		next <- a
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
+		select {
+		case a := <-next:
+			status, body, _ := strings.Cut(a, " ")
+			if body == "" {
+				body = `{"error":{"type":"api_error"}}`
+			}
+			out.WriteHeader(map[string]int{"200": 200, "401": 401, "403": 403, "500": 500, "503": 503}[status])
+			_, _ = out.Write([]byte(body))
+		default:
+			t.Errorf("asked once more: %s", r.URL)
+			out.WriteHeader(http.StatusTeapot)
+		}
+	}))
+	t.Cleanup(server.Close)
+	g, err := stripegw.New(stripegw.Options{Key: "rk_test_1", BaseURL: server.URL, HTTPClient: server.Client(), MaxRetries: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
 }

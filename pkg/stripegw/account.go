@@ -2,7 +2,6 @@ package stripegw
 
 import (
 	"context"
-	"errors"
 	"net/http"
 
 	stripe "github.com/stripe/stripe-go/v76"
@@ -15,8 +14,7 @@ import (
 func (g *Gateway) Account(ctx context.Context) (billing.StripeLink, error) {
 	link := billing.StripeLink{Livemode: IsLiveKey(g.key)}
 	account, err := g.account(ctx)
-	var said *stripe.Error
-	if errors.As(err, &said) && said.HTTPStatusCode == http.StatusForbidden {
+	if isForbidden(err) {
 		return link, nil
 	}
 	if err != nil {

@@ -33,52 +33,77 @@ func wrong(mend, format string, args ...any) Finding {
 
 // Check looks whether Stripe is ready to work for us, changing nothing: the key, its mode, the clock, a price for
 // each item, and the webhook endpoint unless webhookURL is "". now is compared with Stripe's clock. What is wrong is
-// a Finding; an error means that Stripe could not be asked. EStripeUnavailable, EStripeRefused.
+// a Finding, also what a restricted key may not read: the rest is looked at all the same. An error means that Stripe could not be asked.
+// EStripeUnavailable, EStripeRefused.
 func (g *Gateway) Check(ctx context.Context, c *catalog.Catalog, webhookURL string, now time.Time) ([]Finding, error) {
 	found, ok, err := g.checkAccount(ctx, now)
 	if err != nil || !ok {
 		return found, err // without a working key nothing else can be seen
 	}
-	for _, w := range wares(c) {
-		f, err := g.checkWare(ctx, w)
-		if err != nil {
-			return found, g.failure(err, "show its prices")
-		}
-		found = append(found, f...)
-	}
-	vanished, err := g.checkVanished(ctx, c)
-	if err != nil {
+	items, err := g.checkItems(ctx, c)
+	if err = readable(err, &items, "products and prices"); err != nil {
 		return found, g.failure(err, "show its prices")
 	}
-	found = append(found, vanished...)
+	found = append(found, items...)
 	if webhookURL == "" {
 		return found, nil
 	}
 	endpoint, err := g.checkEndpoint(ctx, webhookURL)
-	if err != nil {
+	if err = readable(err, &endpoint, "webhook endpoints"); err != nil {
 		return found, g.failure(err, "show its webhook endpoints")
 	}
 	return append(found, endpoint...), nil
 }
 
-func (g *Gateway) checkAccount(ctx context.Context, now time.Time) ([]Finding, bool, error) {
-	var account stripe.Account
-	// Not api.Accounts.Get, which takes no context.
-	err := g.backend.Call(http.MethodGet, "/v1/account", g.key, &stripe.Params{Context: ctx}, &account)
-	var said *stripe.Error
-	if errors.As(err, &said) && (said.HTTPStatusCode == http.StatusUnauthorized || said.HTTPStatusCode == http.StatusForbidden) {
-		mend := "Copy the secret key of the right account from Stripe's dashboard into STRIPE_SECRET_KEY; a restricted key needs to read the account."
-		return []Finding{wrong(mend, "Stripe does not accept the key (status %d)", said.HTTPStatusCode)}, false, nil
+// readable turns the refusal of something that a restricted key may not read into a finding.
+func readable(err error, found *[]Finding, what string) error {
+	if !isForbidden(err) {
+		return err
 	}
-	if err != nil {
+	*found = append(*found, wrong("Give the restricted key the permission to read "+what+" in Stripe's dashboard, for this check at least.",
+		"the key may not read %s, so they were not looked at", what))
+	return nil
+}
+
+func isForbidden(err error) bool {
+	var said *stripe.Error
+	return errors.As(err, &said) && said.HTTPStatusCode == http.StatusForbidden
+}
+
+func (g *Gateway) checkItems(ctx context.Context, c *catalog.Catalog) (found []Finding, err error) {
+	for _, w := range wares(c) {
+		f, err := g.checkWare(ctx, w)
+		if err != nil {
+			return found, err
+		}
+		found = append(found, f...)
+	}
+	vanished, err := g.checkVanished(ctx, c)
+	return append(found, vanished...), err
+}
+
+// checkAccount looks at the key. One that may not read its account may work all the same: Stripe's refusal has a date too.
+func (g *Gateway) checkAccount(ctx context.Context, now time.Time) (found []Finding, ok bool, err error) {
+	account, err := g.account(ctx)
+	var said *stripe.Error
+	answer := account.LastResponse
+	switch {
+	case err == nil:
+		found = append(found, fine("the key works: account %s", account.ID))
+	case isForbidden(err) && errors.As(err, &said):
+		answer = said.LastResponse
+		found = append(found, wrong("Give the restricted key the permission to read the account (GET /v1/account) in Stripe's dashboard.",
+			"the key may not read its account (status 403), so it is not known which one it is"))
+	case errors.As(err, &said) && said.HTTPStatusCode == http.StatusUnauthorized:
+		return []Finding{wrong("Copy the secret key of the right account from Stripe's dashboard into STRIPE_SECRET_KEY.", "Stripe does not accept the key (status 401)")}, false, nil
+	default:
 		return nil, false, g.failure(err, "show the account")
 	}
 	mode := "test mode: no real money moves"
 	if IsLiveKey(g.key) {
 		mode = "live mode: real money moves"
 	}
-	found := []Finding{fine("the key works: account %s", account.ID), fine("the key is for %s", mode)}
-	return append(found, checkClock(account.LastResponse.Header.Get("Date"), now)), true, nil
+	return append(found, fine("the key is for %s", mode), checkClock(answer.Header.Get("Date"), now)), true, nil
 }
 
 func checkClock(date string, now time.Time) Finding {

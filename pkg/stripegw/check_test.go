@@ -28,7 +28,6 @@ var checkCases = map[string]struct {
 }{
 	"AllGood":          {goodPrice, goodEndpoint(), 0, 200, ""},
 	"KeyRefused":       {goodPrice, goodEndpoint(), 0, 401, "does not accept the key"},
-	"KeyTooNarrow":     {goodPrice, goodEndpoint(), 0, 403, "does not accept the key"},
 	"ClockAhead":       {goodPrice, goodEndpoint(), 2 * time.Minute, 200, "the clock differs"},
 	"ClockBehind":      {goodPrice, goodEndpoint(), -2 * time.Minute, 200, "the clock differs"},
 	"NoPrice":          {"", goodEndpoint(), 0, 200, "lookup key pointsync_a"},
@@ -92,6 +91,39 @@ func TestCheck(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	})
+}
+
+// TestCheckNarrowKey proves that what a restricted key may not read is one finding, which says what permission is missing, and that the rest is looked
+// at all the same: of five findings (the account, the mode, the clock, the price, the endpoint) one is wrong.
+func TestCheckNarrowKey(t *testing.T) {
+	t.Parallel()
+	c := &catalog.Catalog{Plans: []billing.Plan{{ID: "a", Name: "A", Amount: 900, Currency: "usd", Interval: "month", Points: 1}}}
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	for forbidden, says := range map[string]string{
+		"/v1/account": "may not read its account", "/v1/products": "may not read products and prices", "/v1/prices": "may not read products and prices",
+		"/v1/webhook_endpoints": "may not read webhook endpoints",
+	} {
+		g := newGateway(t, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Date", now.Format(http.TimeFormat))
+			switch {
+			case strings.HasPrefix(r.URL.Path, forbidden):
+				refuse(w, 403, "invalid_request_error", "", "", "The provided key does not have the required permissions.")
+			case r.URL.Path == "/v1/account":
+				answer(w, 200, `{"id":"acct_1","object":"account"}`)
+			case r.URL.Path == "/v1/products/pointsync_a":
+				answer(w, 200, `{"id":"pointsync_a","object":"product","active":true}`)
+			case r.URL.Path == "/v1/prices":
+				answer(w, 200, list(false, goodPrice))
+			default:
+				answer(w, 200, list(false, goodEndpoint()))
+			}
+		})
+		found, err := g.Check(t.Context(), c, hook, now)
+		bad := slices.DeleteFunc(slices.Clone(found), func(f stripegw.Finding) bool { return f.OK })
+		if err != nil || len(found) != 5 || len(bad) != 1 || !strings.Contains(bad[0].What, says) || !strings.Contains(bad[0].Mend, "permission to read") {
+			t.Errorf("without %s: %+v, %v", forbidden, found, err)
+		}
+	}
 }
 
 // A key's mode is read from its prefix, restricted keys included.
