@@ -18,6 +18,9 @@ const (
 	lease = time.Minute
 	// changePatience bounds the work of one request on a change.
 	changePatience = 45 * time.Second
+	// forgetPatience is how long a refused change tries to be forgotten. One that is not keeps the next change out until its lease is over, so a busy
+	// database has a while.
+	forgetPatience = 10 * time.Second
 	// changeLife is how long a change can be taken up: Stripe forgets idempotency keys after a day.
 	changeLife = 23 * time.Hour
 	// lookInterval is how long a change waits for its payment until a job looks at Stripe, where no sync has seen the invoice before.
@@ -217,7 +220,7 @@ func (s *Service) decideChange(ctx context.Context, c billing.SubscriptionChange
 
 // forget takes a change back of which nothing was asked of Stripe. When that fails as well, its lease runs out.
 func (s *Service) forget(ctx context.Context, c billing.SubscriptionChange) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), forgetPatience)
 	defer cancel()
 	_ = s.inChange(ctx, c, func(tx *store.Tx, now *billing.SubscriptionChange) error {
 		if now.Status != billing.ChangePending || now.Steps != nil {

@@ -152,7 +152,11 @@ func (w *world) deliverAtOnce(bodies []string) {
 	for n := range couriers {
 		deliveries.Go(func() {
 			for m := n; m < len(bodies); m += couriers {
-				if err := w.deliver(bodies[m]); err != nil {
+				err := w.deliver(bodies[m])
+				for billing.CodeOf(err) == billing.EUnavailable { // the one writer that SQLite has was too busy: a sender tries again
+					err = w.deliver(bodies[m])
+				}
+				if err != nil {
 					w.t.Error(err)
 				}
 			}
