@@ -7,12 +7,15 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/pointsync/pointsync/api"
+	"github.com/pointsync/pointsync/pkg/store"
+	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
 // TestUnreadableBodies proves of every operation that a body which cannot be read to its end is refused as the sender's fault, with 4xx and
@@ -92,4 +95,33 @@ func (s *syncBuffer) String() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return strings.TrimSpace(s.b.String())
+}
+
+// TestBodiesOfNoUse proves of every operation that takes no body that one is refused with a status which the contract has for it: members that nobody
+// reads, a list, text that is no JSON, and more than any body may have. {} and nothing are not refused for it.
+func TestBodiesOfNoUse(t *testing.T) {
+	t.Parallel()
+	s, err := openSpec()
+	must(t, err)
+	w := newWorld(t, storetest.URL(t, store.SQLite))
+	admin := w.admin(t)
+	for path, item := range s.doc.Paths.Map() {
+		for method, op := range item.Operations() {
+			if op.RequestBody != nil || op.OperationID == "streamSession" {
+				continue
+			}
+			for body, want := range map[string]int{`{"amount":1}`: 400, `[]`: 400, `GET it`: 400, strings.Repeat(" ", 2<<20) + "x": 413} {
+				req, err := http.NewRequestWithContext(t.Context(), method, w.url+addressFor(path), strings.NewReader(body))
+				must(t, err)
+				req.Header.Set("Authorization", "Bearer "+admin.token)
+				req.Header.Set("Content-Type", "application/json")
+				resp, err := http.DefaultClient.Do(req)
+				must(t, err)
+				must(t, resp.Body.Close())
+				if resp.StatusCode != want || op.Responses.Value(strconv.Itoa(resp.StatusCode)) == nil {
+					t.Errorf("%s of %.20q: %d, want %d, which the contract has", op.OperationID, body, resp.StatusCode, want)
+				}
+			}
+		}
+	}
 }
