@@ -31,12 +31,15 @@ PROVE = go run ./pkg/store/storetest/pgtest -- go test ./pkg/simtest ./pkg/inbox
 PKG ?= ./pkg/ledger
 MUTANTFLAGS ?=
 
+# The packages of `make quick`: those that need no whole server.
+QUICK = $(addprefix ./pkg/,billing config catalog store jobs stripegw token outbox ledger reconcile audit inbox account checkout)
+
 # TESTFLAGS go to `go test`: make test TESTFLAGS='-race -run Spend'
 TESTFLAGS ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help dev demo test bench generate screenshots check generated format vet lint tidy contract postman browser conformance speed sim sim-long proofs counts mutants tools build docker-steps postgres race
+.PHONY: help dev demo test quick cover bench generate screenshots check generated format vet lint tidy contract postman browser conformance speed sim sim-long proofs counts mutants tools build docker-steps postgres race
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -51,6 +54,16 @@ demo: ## play the whole story once, and fail when a step is not as it should be
 test: postgres ## run the whole suite, on SQLite and on a real PostgreSQL
 	$(HEADLINE) 'test: the suite, on SQLite and PostgreSQL'
 	go run ./pkg/store/storetest/pgtest -- go test $(TESTFLAGS) ./...
+
+quick: format vet lint ## under a minute, with Go alone: format, vet, lint, and the tests of pkg/ on SQLite
+	$(HEADLINE) 'quick: the tests of pkg/ on SQLite'
+	go test -short -skip '/^postgres$$|OnPostgres$$' $(QUICK)
+
+cover: postgres ## how much of each package the suite covers, by any test; writes coverage.html
+	$(HEADLINE) 'cover: the suite'
+	go run ./pkg/store/storetest/pgtest -- go test -coverpkg=./api/...,./cmd/...,./pkg/... -coverprofile=coverage.out ./...
+	go tool cover -html=coverage.out -o coverage.html
+	go tool cover -func=coverage.out | tail -1
 
 bench: postgres ## run the benchmarks
 	$(HEADLINE) 'bench: the benchmarks'

@@ -35,6 +35,7 @@ type Parking struct {
 // Role is what somebody may do beside using the product. It stands in the account's row and in no token.
 type Role string
 
+// The roles.
 const (
 	RoleUser  Role = "user"
 	RoleAdmin Role = "admin" // sees every account, and grants and corrects points

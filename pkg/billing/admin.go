@@ -19,6 +19,7 @@ type AdminAction struct {
 // ActionKind says what an admin did.
 type ActionKind string
 
+// What an admin can do to an account, and to a webhook endpoint.
 const (
 	ActionGrant      ActionKind = "grant"
 	ActionCorrection ActionKind = "correction"

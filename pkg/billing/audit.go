@@ -19,6 +19,7 @@ func (v *Violation) Error() string {
 // RunKind names a walk over all accounts that comes back again and again.
 type RunKind string
 
+// The walks.
 const (
 	RunAudit RunKind = "audit" // the rules of the database
 	RunDrift RunKind = "drift" // the comparison with Stripe

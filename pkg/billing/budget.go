@@ -27,6 +27,7 @@ func (b Budget) Take(wholeAt, now time.Time) (next time.Time, wait time.Duration
 // the operator, so nobody may use it up alone.
 type RequestKind string
 
+// The kinds of request, each with the budget below.
 const (
 	RequestCheckout     RequestKind = "checkout"       // a page to pay at
 	RequestPromotion    RequestKind = "promotion_code" // a code looked up, known or not

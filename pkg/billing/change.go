@@ -5,6 +5,7 @@ import "time"
 // ChangeKind is what a customer asked for a subscription.
 type ChangeKind string
 
+// What a customer can ask for.
 const (
 	ChangePlan   ChangeKind = "change" // another plan or quantity
 	ChangeCancel ChangeKind = "cancel"
@@ -14,6 +15,7 @@ const (
 // ChangeStatus is how far a change has come; docs/states.md draws it.
 type ChangeStatus string
 
+// The states of a change.
 const (
 	ChangePending    ChangeStatus = "pending"    // Stripe may have been asked
 	ChangeDone       ChangeStatus = "done"       // Stripe has done it, or will at the period's end
@@ -34,6 +36,7 @@ func (s ChangeStatus) Waiting() bool {
 // CancelTime is when a subscription shall end.
 type CancelTime string
 
+// When a cancellation takes effect.
 const (
 	CancelNow         CancelTime = "now"
 	CancelAtPeriodEnd CancelTime = "period_end"
@@ -85,6 +88,7 @@ func (s ChangeSteps) Replaces() bool { return s.Release != "" || s.Uncancel || s
 // ChangeAction is the last step of a change.
 type ChangeAction string
 
+// The last steps that a change can have.
 const (
 	ActionNone      ChangeAction = ""           // the steps before it were all
 	ActionCharge    ChangeAction = "charge"     // other items as soon as they are paid, invoiced at once

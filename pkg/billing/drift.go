@@ -3,6 +3,7 @@ package billing
 // DriftKind says in what the database and Stripe differ; docs/drift.md lists the kinds.
 type DriftKind string
 
+// The kinds of difference.
 const (
 	DriftMissing      DriftKind = "missing"             // a subscription that one side alone has
 	DriftStatus       DriftKind = "status"              // its status, or whether it ends with its period

@@ -25,6 +25,7 @@ type InboxEvent struct {
 // InboxStatus says how far an event has come; docs/states.md draws it.
 type InboxStatus string
 
+// The states of an event.
 const (
 	InboxPending   InboxStatus = "pending"
 	InboxProcessed InboxStatus = "processed" // a sync that began after its receipt was applied

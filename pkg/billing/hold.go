@@ -5,6 +5,7 @@ import "time"
 // HoldStatus says how far a hold has come; docs/states.md draws it.
 type HoldStatus string
 
+// The states of a hold.
 const (
 	HoldActive   HoldStatus = "active"   // its points are held
 	HoldCaptured HoldStatus = "captured" // all or some were spent; the rest went back

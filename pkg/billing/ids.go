@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Ids are a prefix that says what they name and 26 letters that sort by the time of their making: 56 bits of
-// microseconds, 72 random bits.
+// Our ids: a prefix that says what an id names, and 26 letters that sort by the time at which it was made (56 bits of
+// microseconds, 72 random bits).
 type (
 	AccountID string // acc_…
 	OrderID   string // ord_…
@@ -22,7 +22,7 @@ type (
 	MessageID string // msg_…: an event on its way to such endpoints
 )
 
-// Stripe's ids are kept apart from ours by type.
+// Stripe's ids. Each has its own type, so that it cannot be taken for one of ours.
 type (
 	CustomerID      string // cus_…
 	CheckoutID      string // cs_…
@@ -38,7 +38,7 @@ type (
 
 var crockford = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
 
-// newID makes the letters of an id. Randomness alone makes it unique; time only makes it sort.
+// newID returns an id. Randomness alone makes it unique; time only makes it sort.
 func newID(prefix string, now time.Time) string {
 	var b [16]byte
 	binary.BigEndian.PutUint64(b[:8], uint64(now.UnixMicro())<<8)
@@ -46,19 +46,38 @@ func newID(prefix string, now time.Time) string {
 	return prefix + "_" + crockford.EncodeToString(b[:])
 }
 
+// NewAccountID returns a new id of an account.
 func NewAccountID(now time.Time) AccountID { return AccountID(newID("acc", now)) }
-func NewOrderID(now time.Time) OrderID     { return OrderID(newID("ord", now)) }
-func NewEntryID(now time.Time) EntryID     { return EntryID(newID("ent", now)) }
-func NewLotID(now time.Time) LotID         { return LotID(newID("lot", now)) }
-func NewActionID(now time.Time) ActionID   { return ActionID(newID("act", now)) }
-func NewHoldID(now time.Time) HoldID       { return HoldID(newID("hld", now)) }
-func NewChangeID(now time.Time) ChangeID   { return ChangeID(newID("chg", now)) }
+
+// NewOrderID returns a new id of an order.
+func NewOrderID(now time.Time) OrderID { return OrderID(newID("ord", now)) }
+
+// NewEntryID returns a new id of an entry.
+func NewEntryID(now time.Time) EntryID { return EntryID(newID("ent", now)) }
+
+// NewLotID returns a new id of a lot.
+func NewLotID(now time.Time) LotID { return LotID(newID("lot", now)) }
+
+// NewActionID returns a new id of an admin's action.
+func NewActionID(now time.Time) ActionID { return ActionID(newID("act", now)) }
+
+// NewHoldID returns a new id of a hold.
+func NewHoldID(now time.Time) HoldID { return HoldID(newID("hld", now)) }
+
+// NewChangeID returns a new id of a change of a subscription.
+func NewChangeID(now time.Time) ChangeID { return ChangeID(newID("chg", now)) }
+
+// NewSessionID returns a new id of a login.
 func NewSessionID(now time.Time) SessionID { return SessionID(newID("ses", now)) }
+
+// NewWebhookID returns a new id of a webhook endpoint.
 func NewWebhookID(now time.Time) WebhookID { return WebhookID(newID("whk", now)) }
+
+// NewMessageID returns a new id of an outgoing event.
 func NewMessageID(now time.Time) MessageID { return MessageID(newID("msg", now)) }
 
-// NewTokenID names one access token (the claim jti).
+// NewTokenID returns a new id of an access token (the claim jti).
 func NewTokenID(now time.Time) string { return newID("tok", now) }
 
-// NewRequestID names one HTTP request.
+// NewRequestID returns a new id of an HTTP request.
 func NewRequestID(now time.Time) string { return newID("req", now) }

@@ -5,6 +5,7 @@ import "time"
 // OrderStatus is our word for how far an order has come; docs/states.md draws it.
 type OrderStatus string
 
+// The states of an order.
 const (
 	OrderPending   OrderStatus = "pending"   // waiting for the customer on Stripe's page
 	OrderPaid      OrderStatus = "paid"      // Stripe has the money (or needs none); what it bought is not yet granted
@@ -20,6 +21,7 @@ func (s OrderStatus) Final() bool { return s != OrderPending && s != OrderPaid }
 // ItemKind is what an item of the catalogue is.
 type ItemKind string
 
+// The kinds of item.
 const (
 	KindPlan ItemKind = "plan"
 	KindPack ItemKind = "pack"

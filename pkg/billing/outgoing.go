@@ -10,6 +10,7 @@ import (
 // OutgoingType names what an endpoint of the operator's is told; docs/events.md says when each is written.
 type OutgoingType string
 
+// The types of event.
 const (
 	OutPointsGranted       OutgoingType = "points.granted"
 	OutPointsSpent         OutgoingType = "points.spent" // a spend, and what was captured of a hold
@@ -73,6 +74,7 @@ type Webhook struct {
 // DeliveryStatus says how far an outgoing event has come at one endpoint; docs/states.md draws it.
 type DeliveryStatus string
 
+// The states of a delivery.
 const (
 	DeliveryPending   DeliveryStatus = "pending"   // not accepted yet; NextAt says when it is tried next
 	DeliveryDelivered DeliveryStatus = "delivered" // the endpoint answered 2xx

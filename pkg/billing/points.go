@@ -23,6 +23,7 @@ func (b Balance) Total() Points { return b.Available + b.Held - b.Debt }
 // EntryKind says why points moved.
 type EntryKind string
 
+// The kinds of entry.
 const (
 	EntryGrant    EntryKind = "grant"    // points bought, or included in a paid period
 	EntrySpend    EntryKind = "spend"    // points used

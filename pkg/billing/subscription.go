@@ -5,6 +5,7 @@ import "time"
 // SubscriptionStatus is Stripe's word for the state of a subscription.
 type SubscriptionStatus string
 
+// Stripe's statuses of a subscription.
 const (
 	SubIncomplete        SubscriptionStatus = "incomplete"
 	SubIncompleteExpired SubscriptionStatus = "incomplete_expired"

@@ -3,6 +3,7 @@ package billing
 // SyncCause says who wanted an account synced.
 type SyncCause string
 
+// What can cause a sync.
 const (
 	CauseEvent    SyncCause = "event"    // Stripe told us to look
 	CauseSpend    SyncCause = "spend"    // a spend outside the window, or for lack of points
@@ -17,6 +18,7 @@ const (
 // SyncOutcome says what came of a sync; docs/states.md draws it.
 type SyncOutcome string
 
+// How a sync can end.
 const (
 	SyncApplied SyncOutcome = "applied"
 	SyncOutrun  SyncOutcome = "outrun" // one whose picture may be newer was applied first

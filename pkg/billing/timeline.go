@@ -5,6 +5,7 @@ import "time"
 // MomentKind says what happened.
 type MomentKind string
 
+// The kinds of moment.
 const (
 	MomentRegistered     MomentKind = "account.registered"
 	MomentLoginBegan     MomentKind = "login.began"

@@ -5,6 +5,7 @@ import "time"
 // TopUpStatus says whether packs are bought by themselves; docs/states.md draws it.
 type TopUpStatus string
 
+// The states of an automatic top-up.
 const (
 	TopUpOn        TopUpStatus = "on"
 	TopUpOff       TopUpStatus = "off"             // by the customer
@@ -14,6 +15,7 @@ const (
 // TopUpReason says why a top-up needs attention.
 type TopUpReason string
 
+// Why a top-up needs attention.
 const (
 	TopUpDeclined       TopUpReason = "declined"                // several charges in a row were
 	TopUpAuthentication TopUpReason = "authentication_required" // the bank wants to see the customer

@@ -44,6 +44,7 @@ type CancelRequest struct {
 // Payment is what a change that Stripe has made waits for.
 type Payment string
 
+// How the payment of a change can stand.
 const (
 	PaymentSettled    Payment = "settled"    // it is paid, or nothing was due
 	PaymentProcessing Payment = "processing" // a bank was asked and has not answered

@@ -12,6 +12,7 @@ import (
 // Effect is when a change happens.
 type Effect string
 
+// When a change takes effect.
 const (
 	EffectNow       Effect = "now"
 	EffectPeriodEnd Effect = "period_end"

@@ -73,6 +73,7 @@ type Config struct {
 // Part is a group of settings that a command needs.
 type Part int
 
+// The parts of the configuration that a command can need.
 const (
 	Database Part = iota
 	Stripe

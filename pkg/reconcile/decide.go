@@ -63,10 +63,14 @@ func Decide(in Input) Decision {
 	return d
 }
 
-// CheckoutKey, IntentKey and InvoiceKey name the business facts that grant points.
-func CheckoutKey(id billing.CheckoutID) string    { return "stripe:checkout:" + string(id) }
+// CheckoutKey returns the grant key of what a Checkout Session sold.
+func CheckoutKey(id billing.CheckoutID) string { return "stripe:checkout:" + string(id) }
+
+// IntentKey returns the grant key of what an automatic order's payment bought.
 func IntentKey(id billing.PaymentIntentID) string { return "stripe:payment_intent:" + string(id) }
-func InvoiceKey(id billing.InvoiceID) string      { return "stripe:invoice:" + string(id) }
+
+// InvoiceKey returns what the grant keys of an invoice begin with.
+func InvoiceKey(id billing.InvoiceID) string { return "stripe:invoice:" + string(id) }
 
 // orderKey names what paid for a pack: its page, or, of an automatic order, the payment itself.
 func orderKey(o billing.Order) string {

@@ -69,6 +69,7 @@ func New(db *store.DB, stripe *stripegw.Gateway, c *catalog.Catalog, p Policy, l
 // Outcome says what came of a sync that a user's request asked for.
 type Outcome string
 
+// How a sync can end for who asked for it.
 const (
 	Synced     Outcome = "synced"      // the database knows what Stripe knew when the sync began, or later
 	NoCustomer Outcome = "no-customer" // nothing was ever sold to the account: the database knows all there is

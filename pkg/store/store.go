@@ -43,6 +43,7 @@ type DB struct {
 // Dialect names the two databases.
 type Dialect string
 
+// The databases.
 const (
 	Postgres Dialect = "postgres"
 	SQLite   Dialect = "sqlite"
