@@ -4,12 +4,14 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/checkout"
+	"github.com/pointsync/pointsync/pkg/outbox"
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
@@ -77,10 +79,16 @@ func (s *planShop) debits(a billing.Account) int {
 }
 
 // TestPlanByDebit proves what becomes of the order of a plan that is paid by bank debit: while the bank is asked it is pending and brings nothing,
-// then it is fulfilled with the plan's 500 points, or failed, for good, with none; and a renewal by debit brings its 500 when the bank pays.
+// then it is fulfilled with the plan's 500 points, or failed, for good, with none; and a renewal by debit brings its 500 when the bank pays. The
+// operator's endpoints are told of the order's end once, order.fulfilled or order.failed, and of no other order.
 func TestPlanByDebit(t *testing.T) {
 	t.Parallel()
 	eachBankShop(t, func(t *testing.T, s *planShop) {
+		outbox.Attach(s.db, 0)
+		hook, err := outbox.NewPost(s.db, true).Add(t.Context(), "", outbox.Wish{
+			URL: "https://example.com/hook", Types: []billing.OutgoingType{billing.OutOrderFulfilled, billing.OutOrderFailed, billing.OutOrderRefunded},
+		})
+		must(t, err)
 		for iban, want := range map[string]billing.OrderStatus{goodIBAN: billing.OrderFulfilled, badIBAN: billing.OrderFailed} {
 			a, o := s.debtor("euro", iban)
 			if o.Status != billing.OrderPending || o.URL != "" || a.Available != 0 {
@@ -93,6 +101,9 @@ func TestPlanByDebit(t *testing.T) {
 			if o.Status != want || a.Available != points {
 				t.Errorf("in the end it is %s with %d points, want %s with %d", o.Status, a.Available, want, points)
 			}
+			s.toldOnce(hook, o, map[billing.OrderStatus]billing.OutgoingType{
+				billing.OrderFulfilled: billing.OutOrderFulfilled, billing.OrderFailed: billing.OutOrderFailed,
+			}[want])
 			if want == billing.OrderFailed {
 				continue
 			}
@@ -105,6 +116,22 @@ func TestPlanByDebit(t *testing.T) {
 			}
 		}
 	})
+}
+
+// toldOnce wants an endpoint to be told of an order once, and what.
+func (s *planShop) toldOnce(hook billing.Webhook, o billing.Order, want billing.OutgoingType) {
+	s.t.Helper()
+	all, err := s.db.Deliveries(s.t.Context(), hook.ID, "", "", 100)
+	must(s.t, err)
+	var told []billing.OutgoingType
+	for _, d := range all {
+		if strings.Contains(d.Body, `"id":"`+string(o.ID)+`"`) {
+			told = append(told, d.Type)
+		}
+	}
+	if !slices.Equal(told, []billing.OutgoingType{want}) {
+		s.t.Errorf("of order %s, which is %s, told %v, want %s", o.ID, o.Status, told, want)
+	}
 }
 
 // TestTrialThenDebitFails proves the same for a plan whose order is paid by nothing: the trial fulfils it, whatever becomes of the debit after it.
