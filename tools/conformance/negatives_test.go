@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os/exec"
@@ -107,20 +106,14 @@ func startSandbox(t *testing.T) string {
 	return server.URL
 }
 
-// startMock runs Stripe's mock on a port of its own until the test ends.
+// startMock runs Stripe's mock until the test ends, on ports that the system chooses: it would take a fixed one for HTTPS, which another may have.
 func startMock(t *testing.T) string {
 	t.Helper()
 	path, err := exec.CommandContext(t.Context(), "go", "tool", "-n", "stripe-mock").Output()
 	if err != nil {
 		t.Fatalf("build stripe-mock: %v", err)
 	}
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := free.Addr().String()
-	free.Close()
-	mock := exec.CommandContext(t.Context(), strings.TrimSpace(string(path)), "-http-addr", address)
+	mock := exec.CommandContext(t.Context(), strings.TrimSpace(string(path)), "-http-addr", "127.0.0.1:0", "-https-addr", "127.0.0.1:0")
 	output, err := mock.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -134,7 +127,7 @@ func startMock(t *testing.T) string {
 	var said []string
 	for lines.Scan() {
 		said = append(said, lines.Text())
-		if strings.Contains(lines.Text(), "Listening for HTTP") {
+		if _, address, found := strings.Cut(lines.Text(), "Listening for HTTP at address: "); found {
 			go func() {
 				for lines.Scan() { // so that the mock never waits for a reader
 				}
