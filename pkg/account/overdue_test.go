@@ -75,7 +75,7 @@ func renews(t *testing.T, dialect store.Dialect, card string) *renewed {
 	bought := ask(http.MethodPost, "/v1/subscriptions", url.Values{
 		"customer": {string(customer)}, "items[0][price]": {string(price)}, "default_payment_method": {attach("pm_card_visa")},
 	})["id"].(string)
-	_, err = syncer.Sync(t.Context(), r.id)
+	_, err = syncer.Sync(t.Context(), r.id, billing.CauseEvent)
 	must(t, err)
 	a, err := db.Account(t.Context(), r.id)
 	must(t, err)

@@ -53,14 +53,14 @@ func (s *Service) Spend(ctx context.Context, c token.Claims, r ledger.SpendReque
 // suffice, the error is EStripeUnavailable. It is that as well where points are overdue and the account's budget of syncs is used up.
 func (s *Service) synced(ctx context.Context, c token.Claims, amount billing.Points, take func() (billing.Account, error)) (outcome reconcile.Outcome, err error) {
 	if !c.InWindow(s.db.Now()) {
-		if outcome, err = s.syncer.ForSpend(ctx, c.Account); err != nil {
+		if outcome, err = s.syncer.SyncNow(ctx, c.Account, billing.CauseSpend); err != nil {
 			return outcome, err
 		}
 	}
 	a, err := take()
 	if billing.CodeOf(err) == billing.EInsufficientPoints && outcome == "" {
 		// The webhook of a purchase may still be on its way.
-		if outcome, err = s.syncer.ForSpend(ctx, c.Account); err != nil {
+		if outcome, err = s.syncer.SyncNow(ctx, c.Account, billing.CauseSpend); err != nil {
 			return outcome, err
 		}
 		a, err = take()

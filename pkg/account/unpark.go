@@ -27,7 +27,7 @@ func (s *Service) Unpark(ctx context.Context, id billing.AccountID, u Unparking)
 		return a, false, err
 	}
 	if !replayed {
-		if _, err := s.syncer.ForOperator(ctx, id); err != nil {
+		if _, err := s.syncer.SyncNow(ctx, id, billing.CauseOperator); err != nil {
 			return a, false, err
 		}
 	}

@@ -99,7 +99,7 @@ func (s *Service) finish(ctx context.Context, c billing.SubscriptionChange) (bil
 	if err != nil {
 		return c, err
 	}
-	if err := s.syncer.AfterChange(ctx, c.AccountID); err != nil {
+	if _, err := s.syncer.Sync(ctx, c.AccountID, billing.CauseChange); err != nil {
 		return c, err
 	}
 	return s.settleChange(ctx, c, owed, failure)

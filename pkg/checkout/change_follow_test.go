@@ -23,7 +23,7 @@ func (s *planShop) follow() {
 // synced is an account after a sync, as an event causes one.
 func (s *planShop) synced(a billing.Account) billing.Account {
 	s.t.Helper()
-	must(s.t, s.syncer.AfterChange(s.t.Context(), a.ID))
+	must(s.t, synced(s.syncer.Sync(s.t.Context(), a.ID, billing.CauseChange)))
 	a, err := s.db.Account(s.t.Context(), a.ID)
 	must(s.t, err)
 	return a

@@ -22,7 +22,7 @@ type view struct {
 // look syncs an account and returns its subscription as Stripe has it now. Errors: EConflict where there is none, ETooMany, EStripeUnavailable,
 // EStripeRefused.
 func (s *Service) look(ctx context.Context, id billing.AccountID) (v view, err error) {
-	outcome, err := s.syncer.ForChange(ctx, id)
+	outcome, err := s.syncer.SyncNow(ctx, id, billing.CauseChange)
 	if err != nil {
 		return v, err
 	}

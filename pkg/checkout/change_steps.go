@@ -20,7 +20,7 @@ func (s *Service) carryOut(ctx context.Context, c billing.SubscriptionChange) (b
 		return c, failure
 	}
 	// Also after a refusal: the steps before it had their effect.
-	if err := s.syncer.AfterChange(ctx, c.AccountID); err != nil {
+	if _, err := s.syncer.Sync(ctx, c.AccountID, billing.CauseChange); err != nil {
 		return c, err
 	}
 	return s.settleChange(ctx, c, owed, failure)
@@ -233,7 +233,7 @@ func (s *Service) lookAtPayment(ctx context.Context, c billing.SubscriptionChang
 		failure = billing.Errorf(billing.EConflict, "This change was not paid for in time, or another one took its place. Ask again under another key.")
 	}
 	if owed.ID == "" || owed.Status != c.Status {
-		if err := s.syncer.AfterChange(ctx, c.AccountID); err != nil {
+		if _, err := s.syncer.Sync(ctx, c.AccountID, billing.CauseChange); err != nil {
 			return c, err
 		}
 	}

@@ -76,10 +76,10 @@ func TestDownLater(t *testing.T) {
 		s.change(a.ID, checkout.ChangeRequest{Plan: "team"}) // another change takes its place
 		s.wants(a, "active pro then team", 1200)
 		s.advance(22 * day)
-		must(t, s.syncer.AfterChange(t.Context(), a.ID))
+		must(t, synced(s.syncer.Sync(t.Context(), a.ID, billing.CauseChange)))
 		s.wants(a, "active team", 600)
 		s.advance(31 * day) // and it stays so
-		must(t, s.syncer.AfterChange(t.Context(), a.ID))
+		must(t, synced(s.syncer.Sync(t.Context(), a.ID, billing.CauseChange)))
 		s.wants(a, "active team", 600)
 	})
 }
@@ -157,7 +157,7 @@ func TestTrialChange(t *testing.T) {
 			t.Errorf("%d invoices, the trial ends at %s", len(invoices), a.Subscription.CurrentPeriodEnd)
 		}
 		s.advance(14*day + 2*time.Hour)
-		must(t, s.syncer.AfterChange(t.Context(), a.ID))
+		must(t, synced(s.syncer.Sync(t.Context(), a.ID, billing.CauseChange)))
 		s.wants(a, "active basic", 500)
 	})
 }

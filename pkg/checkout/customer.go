@@ -60,6 +60,6 @@ func (s *Service) leave(ctx context.Context, a billing.Account) error {
 			return err
 		}
 	}
-	_, err = s.syncer.Sync(ctx, a.ID)
+	_, err = s.syncer.Sync(ctx, a.ID, billing.CauseEvent)
 	return err
 }

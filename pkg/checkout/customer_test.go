@@ -126,7 +126,7 @@ func TestRefundOfDeletedCustomer(t *testing.T) {
 			})
 			return err
 		}))
-		_, err := s.syncer.Sync(t.Context(), a.ID)
+		_, err := s.syncer.Sync(t.Context(), a.ID, billing.CauseEvent)
 		must(t, err)
 		if got := s.accountNow(a.ID); got.Available != 100 || got.Debt != 0 {
 			t.Errorf("%d points, a debt of %d", got.Available, got.Debt)

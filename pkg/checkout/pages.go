@@ -41,7 +41,7 @@ func (s *Service) endedPages(ctx context.Context, draft billing.Order) (ended []
 		}
 	}
 	if len(ended) > 0 {
-		_, err = s.syncer.Sync(ctx, draft.AccountID)
+		_, err = s.syncer.Sync(ctx, draft.AccountID, billing.CauseEvent)
 	}
 	return ended, err
 }

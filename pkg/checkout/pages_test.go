@@ -60,7 +60,7 @@ func TestEndedPageIsNotHandedOutAgain(t *testing.T) {
 		"Debit": func(s *shop, o billing.Order) { s.payByDebit(o) },
 		"DebitAndSynced": func(s *shop, o billing.Order) {
 			s.payByDebit(o)
-			_, err := s.syncer.Sync(s.t.Context(), o.AccountID)
+			_, err := s.syncer.Sync(s.t.Context(), o.AccountID, billing.CauseEvent)
 			must(s.t, err)
 		},
 		"Card": func(s *shop, o billing.Order) {
@@ -117,7 +117,7 @@ func TestNoSecondPlanBesideDebit(t *testing.T) {
 			a := storetest.NewAccount(t, s.db)
 			s.payByDebit(s.order(a.ID, checkout.Request{Item: "basic_monthly"}))
 			if synced {
-				_, err := s.syncer.Sync(t.Context(), a.ID)
+				_, err := s.syncer.Sync(t.Context(), a.ID, billing.CauseEvent)
 				must(t, err)
 			}
 			before := s.openPages()

@@ -53,7 +53,7 @@ func TestPromotion(t *testing.T) {
 			a = s.payFor(o, c.first)
 			s.wants(a, "active pro", 1200)
 			s.advance(31*day + 3*time.Hour)
-			must(t, s.syncer.AfterChange(t.Context(), a.ID))
+			must(t, synced(s.syncer.Sync(t.Context(), a.ID, billing.CauseChange)))
 			s.wants(a, "active pro", 1200)
 			if paid := s.of("/v1/invoices", a)[0]["amount_paid"]; paid != float64(c.later) || len(s.of("/v1/invoices", a)) != 2 {
 				t.Errorf("%s: the renewal cost %v", c.typed, paid)

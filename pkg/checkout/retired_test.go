@@ -41,10 +41,10 @@ func TestRetiredItems(t *testing.T) {
 		s.refused(err, billing.EInvalid)
 
 		s.ask(http.MethodPost, "/v1/payment_pages/"+string(open.CheckoutID)+"/confirm", url.Values{"payment_method": {"pm_card_visa"}})
-		must(t, s.syncer.AfterChange(t.Context(), other.ID))
+		must(t, synced(s.syncer.Sync(t.Context(), other.ID, billing.CauseChange)))
 		s.wants(other, "active pro", 1200+100)
 		s.advance(32 * day)
-		must(t, s.syncer.AfterChange(t.Context(), has.ID))
+		must(t, synced(s.syncer.Sync(t.Context(), has.ID, billing.CauseChange)))
 		s.wants(has, "active basic", 500)
 		_, err = s.service.Cancel(t.Context(), has.ID, checkout.CancelRequest{At: billing.CancelAtPeriodEnd})
 		must(t, err)
@@ -82,7 +82,7 @@ func TestCancelNowVoids(t *testing.T) {
 			s.ask(http.MethodPost, "/v1/subscriptions/"+id, url.Values{"default_payment_method": {card}})
 		}
 		s.advance(32 * day)
-		must(t, s.syncer.AfterChange(t.Context(), a.ID))
+		must(t, synced(s.syncer.Sync(t.Context(), a.ID, billing.CauseChange)))
 		s.wants(a, "past_due basic", 500)
 		cut := s.stopBefore("/void")
 		_, err := s.service.Cancel(t.Context(), a.ID, checkout.CancelRequest{At: billing.CancelNow, Key: "end"})
@@ -98,7 +98,7 @@ func TestCancelNowVoids(t *testing.T) {
 			t.Errorf("the invoices are %v", same)
 		}
 
-		must(t, s.syncer.AfterChange(t.Context(), processing.ID))
+		must(t, synced(s.syncer.Sync(t.Context(), processing.ID, billing.CauseChange)))
 		s.intercept(s.underWay)
 		_, err = s.service.Cancel(t.Context(), processing.ID, checkout.CancelRequest{At: billing.CancelNow})
 		s.intercept(nil)

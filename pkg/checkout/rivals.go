@@ -53,7 +53,7 @@ func (s *Service) leaveOnePlan(ctx context.Context, o billing.Order) (billing.Or
 		closed++
 	}
 	if closed > 0 {
-		if _, err := s.syncer.Sync(ctx, o.AccountID); err != nil {
+		if _, err := s.syncer.Sync(ctx, o.AccountID, billing.CauseEvent); err != nil {
 			return o, err
 		}
 	}

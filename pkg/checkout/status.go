@@ -15,7 +15,7 @@ func (s *Service) Status(ctx context.Context, id billing.AccountID, order billin
 		return o, billing.Account{}, billing.Errorf(billing.ENotFound, "No such order.")
 	}
 	if err == nil && !o.Status.Final() {
-		if _, err = s.syncer.ForOrder(ctx, id); err == nil {
+		if _, err = s.syncer.SyncNow(ctx, id, billing.CauseOrder); err == nil {
 			o, err = s.db.Order(ctx, id, order)
 		}
 	}

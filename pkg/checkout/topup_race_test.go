@@ -177,11 +177,14 @@ func (s *tops) lose(out http.ResponseWriter, r *http.Request) {
 func TestTopUpReplyLost(t *testing.T) {
 	t.Parallel()
 	for name, next := range map[string]func(s *tops, a billing.Account){
-		"job":         func(s *tops, _ billing.Account) { s.together(3) },
-		"other card":  func(s *tops, a billing.Account) { s.card(a, "pm_card_mastercard"); s.together(3) },
-		"much later":  func(s *tops, _ billing.Account) { s.advance(26 * time.Hour); s.together(3) },
-		"turned off":  func(s *tops, a billing.Account) { must(s.t, s.replicas[0].Delete(s.t.Context(), a.ID)); s.together(3) },
-		"webhook":     func(s *tops, a billing.Account) { _, err := s.syncer.Sync(s.t.Context(), a.ID); must(s.t, err) },
+		"job":        func(s *tops, _ billing.Account) { s.together(3) },
+		"other card": func(s *tops, a billing.Account) { s.card(a, "pm_card_mastercard"); s.together(3) },
+		"much later": func(s *tops, _ billing.Account) { s.advance(26 * time.Hour); s.together(3) },
+		"turned off": func(s *tops, a billing.Account) { must(s.t, s.replicas[0].Delete(s.t.Context(), a.ID)); s.together(3) },
+		"webhook": func(s *tops, a billing.Account) {
+			_, err := s.syncer.Sync(s.t.Context(), a.ID, billing.CauseEvent)
+			must(s.t, err)
+		},
 		"key is gone": func(s *tops, _ billing.Account) { s.advance(reconcile.ChargeAge + time.Minute); s.together(3) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -214,7 +217,7 @@ func TestTopUpDeclineLost(t *testing.T) {
 	s.intercept(s.lose)
 	s.run()
 	s.intercept(nil)
-	_, err := s.syncer.Sync(t.Context(), a.ID) // a webhook of the declined charge
+	_, err := s.syncer.Sync(t.Context(), a.ID, billing.CauseEvent) // a webhook of the declined charge
 	must(t, err)
 	if got := s.automatic(a.ID)[0].Status; got != billing.OrderPending {
 		t.Errorf("given up while it could be paid: %s", got)
@@ -287,7 +290,7 @@ func TestTopUpDeclineCounted(t *testing.T) {
 	s.intercept(nil)
 	s.ask(http.MethodPost, "/v1/payment_intents/"+s.intents()[0]["id"].(string)+"/cancel", nil)
 	sync := func() {
-		if _, err := s.syncer.Sync(t.Context(), a.ID); err != nil {
+		if _, err := s.syncer.Sync(t.Context(), a.ID, billing.CauseEvent); err != nil {
 			t.Error(err)
 		}
 	}

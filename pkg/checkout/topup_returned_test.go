@@ -87,7 +87,7 @@ func (s *tops) switchedOnAgain(a billing.Account, orders int) {
 
 func (s *tops) syncNow(id billing.AccountID) {
 	s.t.Helper()
-	_, err := s.syncer.Sync(s.t.Context(), id)
+	_, err := s.syncer.Sync(s.t.Context(), id, billing.CauseEvent)
 	must(s.t, err)
 }
 

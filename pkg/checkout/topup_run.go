@@ -202,7 +202,7 @@ func (s *TopUps) charge(ctx context.Context, o billing.Order) (waits bool, err e
 	case !found && age <= reconcile.UnchargedAge:
 		return true, nil
 	}
-	_, err = s.syncer.SyncTopUp(ctx, o.AccountID)
+	_, err = s.syncer.Sync(ctx, o.AccountID, billing.CauseTopUp)
 	return false, err
 }
 

@@ -84,7 +84,7 @@ func (s *tops) refunds(a billing.Account, o billing.Order) {
 	if drift, err := s.syncer.Drift(ctx, a.ID); err != nil || len(drift) != 1 || drift[0].Kind != billing.DriftClawback {
 		s.t.Errorf("the drift after a refund: %+v, %v", drift, err)
 	}
-	_, err := s.syncer.Sync(ctx, a.ID)
+	_, err := s.syncer.Sync(ctx, a.ID, billing.CauseEvent)
 	must(s.t, err)
 	if got := s.automatic(a.ID)[0].Status; got != billing.OrderRefunded {
 		s.t.Errorf("the order is %s", got)
@@ -107,7 +107,7 @@ func TestTopUpOfDebt(t *testing.T) {
 		s.spend(a.ID, 100)
 		paid := s.list("/v1/charges")[0]["payment_intent"].(string)
 		s.ask(http.MethodPost, "/v1/refunds", url.Values{"payment_intent": {paid}})
-		_, err := s.syncer.Sync(t.Context(), a.ID)
+		_, err := s.syncer.Sync(t.Context(), a.ID, billing.CauseEvent)
 		must(t, err)
 		if got := s.account(a.ID); got.Debt != 100 {
 			t.Fatalf("%+v", got.Balance)
@@ -284,7 +284,7 @@ func TestTopUpStops(t *testing.T) {
 		s.card(a, "pm_card_visa")
 		s.advance(givenUp)
 		s.run()
-		_, err := s.syncer.Sync(ctx, a.ID)
+		_, err := s.syncer.Sync(ctx, a.ID, billing.CauseEvent)
 		must(t, err)
 		if got := s.automatic(a.ID); got[0].Status != billing.OrderExpired || len(s.intents()) != 0 {
 			t.Errorf("what was not charged in time: %+v", got)

@@ -67,7 +67,7 @@ func TestTopUpParked(t *testing.T) {
 		s.spend(a.ID, 60)
 		for range 3 {
 			s.together(2)
-			_, err := s.syncer.Sync(t.Context(), a.ID) // a webhook
+			_, err := s.syncer.Sync(t.Context(), a.ID, billing.CauseEvent) // a webhook
 			must(t, err)
 			orders, intents := s.automatic(a.ID), s.intents()
 			if len(orders) != 1 || orders[0].Status != billing.OrderPaid || orders[0].FulfilledAt != nil || len(intents) != 1 || intents[0]["status"] != "succeeded" {
@@ -81,7 +81,7 @@ func TestTopUpParked(t *testing.T) {
 		s.sound()
 		s.unpark(a.ID)
 		s.together(2)
-		_, err := s.syncer.SyncDue(t.Context(), a.ID) // as a job asks for after unparking
+		_, err := s.syncer.Sync(t.Context(), a.ID, billing.CauseDue) // as a job asks for after unparking
 		must(t, err)
 		if got := s.account(a.ID); got.Parking.At != nil || got.Available != 140 || s.get(a.ID).Used != 1 {
 			t.Errorf("after unparking: %+v, %+v", got.Parking, got.Balance)

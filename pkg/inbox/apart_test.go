@@ -59,7 +59,7 @@ func TestJobsAreWrittenApart(t *testing.T) {
 	plan := w.sell(renews, "basic_monthly")
 	w.insert(renews, plan)
 	subscription := w.pay(plan)["subscription"].(string)
-	_, err := w.syncer.Sync(ctx, renews.ID)
+	_, err := w.syncer.Sync(ctx, renews.ID, billing.CauseEvent)
 	must(t, err)
 	step := func(what string, more int, do func() error) {
 		t.Helper()
@@ -77,7 +77,7 @@ func TestJobsAreWrittenApart(t *testing.T) {
 	step("an event that names no customer", 1, func() error { return w.deliver(eventOf("evt_2", "refund.created", refund)) })
 	w.advance(20 * time.Second)
 	step("a sweep", 0, func() error { return w.inbox.Sweep(ctx) }) // one where the refund's event is routed after the account's sync
-	_, err = w.syncer.Sync(ctx, a.ID)
+	_, err = w.syncer.Sync(ctx, a.ID, billing.CauseEvent)
 	must(t, err)
 	step("a replay", 1, func() error { return w.inbox.Replay(ctx, "evt_1") })
 	now := w.now().UTC().Truncate(time.Microsecond)

@@ -32,7 +32,7 @@ func TestUnparkedGrantsCome(t *testing.T) {
 		a, _ := w.buyer()
 		now := w.now().UTC().Truncate(time.Microsecond)
 		w.park(a, billing.Parking{At: &now, Reason: "too many"}, nil)
-		applied, err := w.syncer.Sync(w.t.Context(), a.ID)
+		applied, err := w.syncer.Sync(w.t.Context(), a.ID, billing.CauseEvent)
 		must(w.t, err)
 		if got := w.account(a.ID); !applied || got.Available != 0 || got.Parking.At == nil {
 			w.t.Fatalf("parked, and %+v came", got.Balance)
@@ -64,7 +64,7 @@ func TestYearNobodyLooks(t *testing.T) {
 			o := w.sell(a, "basic_year")
 			w.insert(a, o)
 			w.pay(o)
-			_, err := w.syncer.Sync(t.Context(), a.ID)
+			_, err := w.syncer.Sync(t.Context(), a.ID, billing.CauseEvent)
 			must(t, err)
 			_, err = ledger.Spend(t.Context(), w.db, a.ID, ledger.SpendRequest{Amount: 100})
 			must(t, err)

@@ -150,7 +150,7 @@ func TestExpiryAsksStripe(t *testing.T) {
 		o := w.sell(a, "basic_monthly")
 		w.insert(a, o)
 		id := w.pay(o)["subscription"].(string)
-		_, err := w.syncer.Sync(w.t.Context(), a.ID)
+		_, err := w.syncer.Sync(w.t.Context(), a.ID, billing.CauseEvent)
 		must(w.t, err)
 		w.ask(http.MethodPost, "/v1/subscriptions/"+id, url.Values{"default_payment_method": {"pm_card_chargeCustomerFail"}})
 		w.start(w.t)

@@ -43,7 +43,7 @@ func (in *Inbox) sync(ctx context.Context, args syncArgs) error {
 	if err != nil || !pending {
 		return err
 	}
-	if _, err = in.syncer.Sync(ctx, args.Account); err == nil {
+	if _, err = in.syncer.Sync(ctx, args.Account, billing.CauseEvent); err == nil {
 		return nil
 	}
 	return noting(ctx, in.db, err, func(tx *store.Tx, why string) error { return tx.FailEvents(ctx, args.Account, why) })

@@ -76,7 +76,7 @@ func TestEventAfterSyncBegan(t *testing.T) {
 		arrived, let := w.gate.hold()
 		synced := make(chan error, 1)
 		go func() {
-			_, err := w.syncer.Sync(context.Background(), a.ID)
+			_, err := w.syncer.Sync(context.Background(), a.ID, billing.CauseEvent)
 			synced <- err
 		}()
 		wait(w.t, arrived, 3)
@@ -130,7 +130,7 @@ func TestForgetsSyncs(t *testing.T) {
 	eachWorld(t, func(w *world) {
 		a, _ := w.buyer()
 		for range 2 {
-			_, err := w.syncer.Sync(context.Background(), a.ID)
+			_, err := w.syncer.Sync(context.Background(), a.ID, billing.CauseEvent)
 			must(w.t, err)
 			w.advance(20 * 24 * time.Hour)
 		}

@@ -121,7 +121,7 @@ func TestTimeWaitsForNoSync(t *testing.T) {
 			o := w.sell(yearly, "basic_year")
 			w.insert(yearly, o)
 			w.pay(o)
-			_, err := w.syncer.Sync(ctx, yearly.ID)
+			_, err := w.syncer.Sync(ctx, yearly.ID, billing.CauseEvent)
 			must(t, err)
 			year := w.account(yearly.ID)
 			_, err = ledger.Spend(ctx, w.db, yearly.ID, ledger.SpendRequest{Amount: 100})

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/reconcile"
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
@@ -80,7 +81,7 @@ func (in *Inbox) Sweep(ctx context.Context) error {
 
 // answer syncs an account for its events that wait.
 func (in *Inbox) answer(ctx context.Context, id billing.AccountID, since time.Time) error {
-	_, err := in.syncer.SyncOverdue(ctx, id, since)
+	_, err := in.syncer.Sync(ctx, id, billing.CauseEvent, reconcile.EventWaits(since))
 	if err == nil {
 		return nil
 	}

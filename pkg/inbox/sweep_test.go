@@ -55,7 +55,7 @@ func TestSweepWaitsForSyncs(t *testing.T) {
 		w.ring("evt_1", a.CustomerID)
 		w.advance(20 * time.Second)
 		w.gate.fail(refuses)
-		if _, err := w.syncer.Sync(context.Background(), a.ID); err == nil {
+		if _, err := w.syncer.Sync(context.Background(), a.ID, billing.CauseEvent); err == nil {
 			w.t.Fatal("Stripe is down and the sync says nothing")
 		}
 		w.gate.fail(nil)
@@ -65,7 +65,7 @@ func TestSweepWaitsForSyncs(t *testing.T) {
 		}
 		w.advance(20 * time.Second)
 		w.gate.fail(refuses)
-		_, err := w.syncer.ForSpend(context.Background(), a.ID)
+		_, err := w.syncer.SyncNow(context.Background(), a.ID, billing.CauseSpend)
 		must(w.t, err)
 		w.gate.fail(nil)
 		w.sweep()

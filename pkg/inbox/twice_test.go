@@ -25,7 +25,7 @@ func TestComparedTwice(t *testing.T) {
 		waits := 0
 		between := func(ctx context.Context) error {
 			waits++
-			_, err := w.syncer.Sync(ctx, passing.ID) // as its webhook would
+			_, err := w.syncer.Sync(ctx, passing.ID, billing.CauseEvent) // as its webhook would
 			must(w.t, err)
 			late := w.sell(sound, "pack_100")
 			w.insertOrder(late)
@@ -66,7 +66,7 @@ func TestComparedTwiceOtherwise(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
 		a, o := w.buyer()
-		_, err := w.syncer.Sync(t.Context(), a.ID)
+		_, err := w.syncer.Sync(t.Context(), a.ID, billing.CauseEvent)
 		must(w.t, err)
 		w.exec(`UPDATE lots SET grant_key = 'stripe:invoice:in_nowhere:il_1'`)
 		c := audit.Comparison{DB: w.db, Syncer: w.syncer}

@@ -16,7 +16,7 @@ func (w *world) syncAround(a billing.Account, happens func()) {
 	h := w.gate.hold(string(a.CustomerID))
 	failed := make(chan error, 1)
 	go func() {
-		_, err := w.syncer.Sync(w.t.Context(), a.ID)
+		_, err := w.syncer.Sync(w.t.Context(), a.ID, billing.CauseEvent)
 		failed <- err
 	}()
 	h.wait(w.t, picture)

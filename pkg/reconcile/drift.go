@@ -45,7 +45,7 @@ func (s *Syncer) Drift(ctx context.Context, id billing.AccountID) ([]billing.Dri
 func (s *Syncer) Repair(ctx context.Context, id billing.AccountID) (left []billing.Drift, err error) {
 	within, cancel := context.WithTimeout(ctx, wholePatience)
 	defer cancel()
-	ticket, outcome, err := s.begin(within, id, wish{cause: billing.CauseOperator})
+	ticket, outcome, err := s.begin(within, id, reason{cause: billing.CauseOperator})
 	if err != nil || outcome != Synced {
 		return nil, err
 	}

@@ -35,10 +35,11 @@ func (dueArgs) Kind() string { return "sync_due" }
 
 // syncDue syncs the account, unless another sync has granted what was due.
 func (s *Syncer) syncDue(ctx context.Context, args dueArgs) error {
-	a, err := s.db.Account(ctx, args.Account)
-	if err != nil || a.Sync.NextGrantAt == nil || a.Sync.NextGrantAt.After(s.db.Now()) {
-		return err
-	}
-	_, err = s.SyncDue(ctx, a.ID)
+	_, err := s.Sync(ctx, args.Account, billing.CauseDue, grantsAreDue)
 	return err
+}
+
+// grantsAreDue is the condition that points which were paid for have fallen due.
+func grantsAreDue(_ context.Context, tx *store.Tx, a billing.Account) (bool, error) {
+	return a.Sync.NextGrantAt != nil && !a.Sync.NextGrantAt.After(tx.Now), nil
 }

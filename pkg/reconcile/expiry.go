@@ -55,7 +55,7 @@ func (s *Syncer) expire(ctx context.Context, args expireArgs) error {
 	if err != nil || a.NextExpiry == nil || a.NextExpiry.After(s.db.Now()) {
 		return err
 	}
-	if _, err := s.SyncExpiry(ctx, a.ID); err != nil {
+	if _, err := s.Sync(ctx, a.ID, billing.CauseExpiry); err != nil {
 		return err
 	}
 	return ledger.EndOverdue(ctx, s.db, a.ID)

@@ -9,7 +9,7 @@ import (
 
 // Begin and Finish are the two ends of a sync, for tests that bring pictures of their own and say which comes when.
 func (s *Syncer) Begin(ctx context.Context, id billing.AccountID) (billing.Ticket, error) {
-	t, _, err := s.begin(ctx, id, wish{cause: billing.CauseEvent})
+	t, _, err := s.begin(ctx, id, reason{cause: billing.CauseEvent})
 	return t, err
 }
 

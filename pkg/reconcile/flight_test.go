@@ -1,7 +1,6 @@
 package reconcile_test
 
 import (
-	"context"
 	"testing"
 
 	"github.com/pointsync/pointsync/pkg/billing"
@@ -17,24 +16,22 @@ import (
 func TestLateCallerSeesItsPayment(t *testing.T) {
 	t.Parallel()
 	for _, dialect := range storetest.Dialects {
-		for cause, ask := range map[string]func(*reconcile.Syncer, context.Context, billing.AccountID) (reconcile.Outcome, error){
-			"spend": (*reconcile.Syncer).ForSpend, "order": (*reconcile.Syncer).ForOrder, "change": (*reconcile.Syncer).ForChange,
-		} {
-			t.Run(string(dialect)+"/"+cause, func(t *testing.T) {
+		for _, cause := range []billing.SyncCause{billing.CauseSpend, billing.CauseOrder, billing.CauseChange} {
+			t.Run(string(dialect)+"/"+string(cause), func(t *testing.T) {
 				t.Parallel()
-				lateCaller(newWorld(t, dialect, nil), ask)
+				lateCaller(newWorld(t, dialect, nil), cause)
 			})
 		}
 	}
 }
 
-func lateCaller(w *world, ask func(*reconcile.Syncer, context.Context, billing.AccountID) (reconcile.Outcome, error)) {
+func lateCaller(w *world, cause billing.SyncCause) {
 	a := w.buyer()
 	o := w.order(a, "pack_100")
 	h := w.gate.hold(string(a.CustomerID))
 	early, late := make(chan reconcile.Outcome, 1), make(chan reconcile.Outcome, 1)
 	call := func(told chan reconcile.Outcome) {
-		outcome, err := ask(w.syncer, w.t.Context(), a.ID)
+		outcome, err := w.syncer.SyncNow(w.t.Context(), a.ID, cause)
 		if err != nil {
 			w.t.Error(err)
 		}
@@ -65,7 +62,7 @@ func TestLateCallerFailsWithTheFirst(t *testing.T) {
 	h := w.gate.hold(string(a.CustomerID))
 	told := make(chan reconcile.Outcome, 2)
 	call := func() {
-		outcome, err := w.syncer.ForSpend(t.Context(), a.ID)
+		outcome, err := w.syncer.SyncNow(t.Context(), a.ID, billing.CauseSpend)
 		if err != nil {
 			t.Error(err)
 		}

@@ -69,7 +69,7 @@ func (w *world) invert(a billing.Account, change func()) {
 	h := w.gate.hold(string(a.CustomerID))
 	slow := make(chan result, 1)
 	go func() {
-		applied, err := w.syncer.Sync(w.t.Context(), a.ID)
+		applied, err := w.syncer.Sync(w.t.Context(), a.ID, billing.CauseEvent)
 		slow <- result{applied, err}
 	}()
 	h.wait(w.t, picture)

@@ -37,7 +37,7 @@ func TestSyncsAreNoted(t *testing.T) {
 		w.gate.fail(refuses)
 		w.wantOutcome(a.ID, reconcile.Failed)
 		w.gate.fail(nil)
-		if _, err := w.syncer.ForOrder(w.t.Context(), a.ID); err != nil {
+		if _, err := w.syncer.SyncNow(w.t.Context(), a.ID, billing.CauseOrder); err != nil {
 			w.t.Error(err)
 		}
 		want := []string{

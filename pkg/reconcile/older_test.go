@@ -40,7 +40,7 @@ func TestOlderPictureOfALaterTicket(t *testing.T) {
 				w.advance(48 * time.Hour)
 				customer, told := string(a.CustomerID), make(chan error)
 				sync := func() {
-					_, err := w.syncer.Sync(w.t.Context(), a.ID)
+					_, err := w.syncer.Sync(w.t.Context(), a.ID, billing.CauseEvent)
 					told <- err
 				}
 				late := w.gate.delay(customer)

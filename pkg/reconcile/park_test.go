@@ -130,7 +130,7 @@ func TestParkDecidesUnderLock(t *testing.T) {
 	w.unpark(a)
 	held := w.gate.hold(string(a.CustomerID))
 	synced := make(chan error, 1)
-	go func() { _, err := w.syncer.Sync(t.Context(), a.ID); synced <- err }()
+	go func() { _, err := w.syncer.Sync(t.Context(), a.ID, billing.CauseEvent); synced <- err }()
 	held.wait(t, 1) // its ticket is taken
 	must(t, w.db.InTx(t.Context(), func(tx *store.Tx) error {
 		locked, err := tx.LockAccount(t.Context(), a.ID)

@@ -67,7 +67,7 @@ func (w *world) refundWhileSpending(random *rand.Rand) (went, refused int) {
 		var both sync.WaitGroup
 		both.Go(func() {
 			w.ask(http.MethodPost, "/v1/refunds", url.Values{"payment_intent": {string(o.PaymentIntentID)}, "amount": {strconv.FormatInt(o.Amount/refundsEach, 10)}})
-			if _, err := w.syncer.Sync(w.t.Context(), a.ID); err != nil {
+			if _, err := w.syncer.Sync(w.t.Context(), a.ID, billing.CauseEvent); err != nil {
 				w.t.Error(err)
 			}
 		})

@@ -187,7 +187,7 @@ func (w *world) syncTogetherOf(a billing.Account, n int) {
 	w.t.Helper()
 	done := make(chan error, n)
 	for range n {
-		go func() { _, err := w.syncer.Sync(w.t.Context(), a.ID); done <- err }()
+		go func() { _, err := w.syncer.Sync(w.t.Context(), a.ID, billing.CauseEvent); done <- err }()
 	}
 	for range n {
 		must(w.t, <-done)

@@ -122,7 +122,7 @@ func TestCustomerGone(t *testing.T) {
 
 		stranger := newWorld(w.t, store.SQLite, nil)
 		w.gate.fail(stranger.gate.next.ServeHTTP)
-		if _, err := w.syncer.Sync(w.t.Context(), a.ID); billing.CodeOf(err) != billing.EStripeRefused {
+		if _, err := w.syncer.Sync(w.t.Context(), a.ID, billing.CauseEvent); billing.CodeOf(err) != billing.EStripeRefused {
 			w.t.Errorf("a Stripe without the customer: %v", err)
 		}
 		w.wantStatus(a, billing.SubActive, true)
@@ -162,7 +162,7 @@ func TestApplyIsOneTransaction(t *testing.T) {
 		}
 		_, err := w.db.SQL().ExecContext(w.t.Context(), breaks) // orders are written after points
 		must(w.t, err)
-		if applied, err := w.syncer.Sync(w.t.Context(), a.ID); applied || err == nil {
+		if applied, err := w.syncer.Sync(w.t.Context(), a.ID, billing.CauseEvent); applied || err == nil {
 			w.t.Errorf("applied %v, %v", applied, err)
 		}
 		_, err = w.db.SQL().ExecContext(w.t.Context(), mends)

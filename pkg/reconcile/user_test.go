@@ -18,7 +18,7 @@ import (
 // wantOutcome syncs as a user's request does.
 func (w *world) wantOutcome(id billing.AccountID, want reconcile.Outcome) {
 	w.t.Helper()
-	got, err := w.syncer.ForSpend(w.t.Context(), id)
+	got, err := w.syncer.SyncNow(w.t.Context(), id, billing.CauseSpend)
 	must(w.t, err)
 	if got != want {
 		w.t.Errorf("the outcome is %q, want %q", got, want)
@@ -29,7 +29,7 @@ func (w *world) wantOutcome(id billing.AccountID, want reconcile.Outcome) {
 func (w *world) wantOutcomeOfOrder(id billing.AccountID, wants ...reconcile.Outcome) {
 	w.t.Helper()
 	for n, want := range wants {
-		got, err := w.syncer.ForOrder(w.t.Context(), id)
+		got, err := w.syncer.SyncNow(w.t.Context(), id, billing.CauseOrder)
 		must(w.t, err)
 		if got != want {
 			w.t.Errorf("the outcome of look %d is %q, want %q", n+1, got, want)
@@ -80,13 +80,13 @@ func TestUserWithoutCustomer(t *testing.T) {
 	eachWorld(t, func(w *world) {
 		a := storetest.NewAccount(w.t, w.db)
 		w.wantOutcome(a.ID, reconcile.NoCustomer)
-		if applied, err := w.syncer.Sync(w.t.Context(), a.ID); applied || err != nil {
+		if applied, err := w.syncer.Sync(w.t.Context(), a.ID, billing.CauseEvent); applied || err != nil {
 			w.t.Errorf("Sync answers %v, %v", applied, err)
 		}
 		if w.gate.asked.Load() != 0 || w.account(a.ID).Sync.TicketIssued != 0 {
 			w.t.Error("a ticket was taken or Stripe was asked")
 		}
-		if _, err := w.syncer.ForSpend(w.t.Context(), "acc_none"); billing.CodeOf(err) != billing.ENotFound {
+		if _, err := w.syncer.SyncNow(w.t.Context(), "acc_none", billing.CauseSpend); billing.CodeOf(err) != billing.ENotFound {
 			w.t.Errorf("no such account: %v", err)
 		}
 	})
@@ -158,7 +158,7 @@ func TestUsersShareOneSync(t *testing.T) {
 }
 
 func oneOfManyCallers(w *world, id billing.AccountID, outcomes chan<- reconcile.Outcome) {
-	outcome, err := w.syncer.ForSpend(w.t.Context(), id)
+	outcome, err := w.syncer.SyncNow(w.t.Context(), id, billing.CauseSpend)
 	if err != nil {
 		w.t.Error(err)
 	}

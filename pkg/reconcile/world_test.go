@@ -150,7 +150,7 @@ func (w *world) subscriber() (billing.Account, string) {
 // sync syncs and wants it applied.
 func (w *world) sync(a billing.Account) {
 	w.t.Helper()
-	applied, err := w.syncer.Sync(w.t.Context(), a.ID)
+	applied, err := w.syncer.Sync(w.t.Context(), a.ID, billing.CauseEvent)
 	must(w.t, err)
 	if !applied {
 		w.t.Fatal("the sync was not applied")
@@ -164,7 +164,7 @@ func (w *world) syncTogether(a billing.Account, n int) {
 	var syncs sync.WaitGroup
 	for i := range n {
 		syncs.Go(func() {
-			if _, err := replicas[i%2].Sync(w.t.Context(), a.ID); err != nil {
+			if _, err := replicas[i%2].Sync(w.t.Context(), a.ID, billing.CauseEvent); err != nil {
 				w.t.Error(err)
 			}
 		})

@@ -53,7 +53,7 @@ func (l *long) differs(u *user) (why string) {
 		if err != nil || a.CustomerID == "" {
 			return ""
 		}
-		if _, err = l.syncer.Sync(l.ctx, a.ID); err == nil {
+		if _, err = l.syncer.Sync(l.ctx, a.ID, billing.CauseEvent); err == nil {
 			if why, err = l.disagreement(l.ctx, u); err == nil && why == "" {
 				return ""
 			}
