@@ -66,8 +66,8 @@ func eachWorld(t *testing.T, f func(t *testing.T, w *world)) {
 	}
 }
 
-// newWorld wires the rooms as the program does.
-func newWorld(t testing.TB, databaseURL string) *world {
+// newWorld wires the rooms as the program does. What the database needs before its first use is done by prepare.
+func newWorld(t testing.TB, databaseURL string, prepare ...func(*store.DB)) *world {
 	t.Helper()
 	local, err := sandbox.New(sandbox.Options{})
 	must(t, err)
@@ -77,6 +77,9 @@ func newWorld(t testing.TB, databaseURL string) *world {
 	t.Cleanup(func() { gated.Close(); direct.Close(); must(t, local.Close()) })
 
 	w.db = storetest.OpenURL(t, databaseURL, w.now)
+	for _, f := range prepare {
+		f(w.db)
+	}
 	outbox.Attach(w.db, lowPoints)
 	gateway, err := stripegw.New(stripegw.Options{Key: stripeKey, BaseURL: gated.URL, HTTPClient: gated.Client(), Now: w.now})
 	must(t, err)

@@ -141,7 +141,7 @@ func (s *Service) Mint(ctx context.Context, a billing.Account, c token.Claims) (
 // renew makes a fresh token for who holds one. It lives longer than that one only while the login does, or whoever was logged out
 // could stay for ever. What was done is done, so a database that does not answer this question spoils no answer.
 func (s *Service) renew(ctx context.Context, a billing.Account, c token.Claims) (string, token.Claims, error) {
-	states, err := s.db.LoginStates(ctx, []billing.SessionID{c.Login})
+	states, err := s.db.LoginStates(ctx, []billing.LoginKey{{Account: c.Account, ID: c.Login}})
 	if err != nil || !states[c.Login].Lives(s.db.Now()) {
 		return s.tokens.MintInstead(a, c)
 	}

@@ -126,11 +126,24 @@ func TestRefresh(t *testing.T) {
 		if _, err := s.Refresh(t.Context(), first.Refresh); billing.CodeOf(err) != billing.EUnauthorized {
 			t.Errorf("after the login's end: %v", err)
 		}
-		if _, err := s.Refresh(t.Context(), "psr_unknown"); billing.CodeOf(err) != billing.EUnauthorized {
-			t.Errorf("an unknown token: %v", err)
+		other, err := s.Register(t.Context(), "other@example.com", password)
+		if err != nil {
+			t.Fatal(err)
 		}
-		if err := s.Logout(context.WithoutCancel(t.Context()), "psr_unknown"); err != nil {
-			t.Error(err)
+		_, secret, _ := strings.Cut(other.Refresh, ".")
+		for name, raw := range map[string]string{
+			"unknown": "psr_unknown", "without a random part": "psr_" + string(other.Account.ID) + ".", "of another account": "psr_" + string(first.Account.ID) + "." + secret,
+			"not text": "psr_acc_\x00." + secret, "not UTF-8": "psr_\xff." + secret, "a condition": "psr_' OR ''='." + secret, "empty": "",
+		} {
+			if _, err := s.Refresh(t.Context(), raw); billing.CodeOf(err) != billing.EUnauthorized {
+				t.Errorf("a token that is %s: %v", name, err)
+			}
+			if err := s.Logout(context.WithoutCancel(t.Context()), raw); err != nil {
+				t.Errorf("a token that is %s: %v", name, err)
+			}
+		}
+		if _, err := s.Refresh(t.Context(), other.Refresh); err != nil {
+			t.Errorf("the right one: %v", err)
 		}
 	})
 }
@@ -166,7 +179,7 @@ func TestTokensEndWithTheirLogin(t *testing.T) {
 			}
 		}
 		end := clock.Now().Add(token.TTL)
-		if err := db.InTx(t.Context(), func(tx *store.Tx) error { return tx.RevokeLogin(t.Context(), in.login) }); err != nil {
+		if err := db.InTx(t.Context(), func(tx *store.Tx) error { return tx.RevokeLogin(t.Context(), in.Account.ID, in.login) }); err != nil {
 			t.Fatal(err)
 		}
 		for range 3 {

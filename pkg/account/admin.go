@@ -42,7 +42,7 @@ func (s *Service) RequireAdmin(ctx context.Context, c token.Claims) error {
 	if a.Role != billing.RoleAdmin {
 		return billing.Errorf(billing.ENotFound, "There is nothing at this address.")
 	}
-	states, err := s.db.LoginStates(ctx, []billing.SessionID{c.Login})
+	states, err := s.db.LoginStates(ctx, []billing.LoginKey{{Account: c.Account, ID: c.Login}})
 	if err == nil && !states[c.Login].Lives(s.db.Now()) {
 		err = billing.Errorf(billing.EUnauthorized, "This login has ended. Log in again.")
 	}
@@ -68,7 +68,7 @@ func (s *Service) Adjust(ctx context.Context, by, id billing.AccountID, r Adjust
 			return billing.KeyReused()
 		case used:
 			out = Adjusted{Account: a, Replayed: true}
-			out.Entry, err = tx.Entry(ctx, id, first.EntryID)
+			out.Entry, err = tx.EntryAt(ctx, id, first.EntrySeq)
 			return err
 		}
 		out = Adjusted{}
@@ -79,7 +79,7 @@ func (s *Service) Adjust(ctx context.Context, by, id billing.AccountID, r Adjust
 			return err
 		}
 		return tx.InsertAdminAction(ctx, billing.AdminAction{
-			ID: billing.NewActionID(tx.Now), AccountID: id, AdminID: by, Action: r.Action, EntryID: out.Entry.ID, Reason: r.Reason,
+			ID: billing.NewActionID(tx.Now), AccountID: id, AdminID: by, Action: r.Action, EntrySeq: out.Entry.Seq, Reason: r.Reason,
 			Key: r.Key, RequestHash: r.hash(), CreatedAt: tx.Now,
 		})
 	})

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"strings"
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
@@ -22,17 +23,33 @@ const (
 	maxSuccessors = 20
 )
 
-// newRefresh makes a refresh token and the hash that is stored of it. It has 256 random bits, so a plain hash is enough.
-func newRefresh() (raw, hash string) {
+// newRefresh makes a refresh token and the hash that is stored of it. It has 256 random bits, so a plain hash is enough. It
+// names its account, because the hash is looked for among the account's tokens: psr_acc_….<random>.
+func newRefresh(account billing.AccountID) (raw, hash string) {
 	b := make([]byte, 32)
 	rand.Read(b)
-	raw = refreshPrefix + base64.RawURLEncoding.EncodeToString(b)
+	raw = refreshPrefix + string(account) + "." + base64.RawURLEncoding.EncodeToString(b)
 	return raw, hashRefresh(raw)
+}
+
+// accountOfRefresh returns the account that a refresh token names, "" if it is not one of ours. Nothing is proved by that:
+// the hash is of the whole token.
+func accountOfRefresh(raw string) billing.AccountID {
+	rest, ours := strings.CutPrefix(raw, refreshPrefix)
+	account, _, named := strings.Cut(rest, ".")
+	if !ours || !named || strings.ContainsFunc(account, notOfIDs) { // no database is asked for what may not even be text
+		return ""
+	}
+	return billing.AccountID(account)
 }
 
 func hashRefresh(raw string) string {
 	sum := sha256.Sum256([]byte(raw))
 	return hex.EncodeToString(sum[:])
+}
+
+func notOfIDs(r rune) bool {
+	return r != '_' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
 }
 
 // beginLogin starts a family of refresh tokens for a device.
@@ -45,8 +62,8 @@ func (s *Service) beginLogin(ctx context.Context, tx *store.Tx, a billing.Accoun
 }
 
 func (s *Service) nextRefresh(ctx context.Context, tx *store.Tx, a billing.Account, login billing.SessionID, predecessor string) (Session, error) {
-	raw, hash := newRefresh()
-	if err := tx.InsertRefreshToken(ctx, billing.RefreshToken{Hash: hash, LoginID: login, Predecessor: predecessor, CreatedAt: tx.Now}); err != nil {
+	raw, hash := newRefresh(a.ID)
+	if err := tx.InsertRefreshToken(ctx, billing.RefreshToken{AccountID: a.ID, Hash: hash, LoginID: login, Predecessor: predecessor, CreatedAt: tx.Now}); err != nil {
 		return Session{}, err
 	}
 	return s.session(a, login, raw)
@@ -58,11 +75,16 @@ func (s *Service) nextRefresh(ctx context.Context, tx *store.Tx, a billing.Accou
 func (s *Service) Refresh(ctx context.Context, raw string) (Session, error) {
 	var out Session
 	var refused *billing.Error
+	unknown := billing.Errorf(billing.EUnauthorized, "The refresh token is not known. Log in again.")
+	account := accountOfRefresh(raw)
+	if account == "" {
+		return out, unknown
+	}
 	err := s.db.InTx(ctx, func(tx *store.Tx) error {
 		refused = nil
-		token, login, err := tx.LockRefreshToken(ctx, hashRefresh(raw))
+		token, login, err := tx.LockRefreshToken(ctx, account, hashRefresh(raw))
 		if billing.CodeOf(err) == billing.ENotFound {
-			refused = billing.Errorf(billing.EUnauthorized, "The refresh token is not known. Log in again.")
+			refused = unknown
 			return nil
 		}
 		if err != nil {
@@ -75,9 +97,9 @@ func (s *Service) Refresh(ctx context.Context, raw string) (Session, error) {
 		case refused != nil && refused.Code == billing.ETooMany:
 			return nil
 		case refused != nil:
-			return tx.RevokeLogin(ctx, login.ID) // committed with the refusal
+			return tx.RevokeLogin(ctx, login.AccountID, login.ID) // committed with the refusal
 		}
-		if err := tx.UseRefreshToken(ctx, token.Hash); err != nil {
+		if err := tx.UseRefreshToken(ctx, token.AccountID, token.Hash); err != nil {
 			return err
 		}
 		a, err := tx.Account(ctx, login.AccountID)
@@ -123,13 +145,13 @@ func refuseRefresh(ctx context.Context, tx *store.Tx, t billing.RefreshToken, lo
 		if t.Predecessor == "" {
 			return nil, nil
 		}
-		_, used, err := tx.Successors(ctx, t.Predecessor)
+		_, used, err := tx.Successors(ctx, t.AccountID, t.Predecessor)
 		if err != nil || used == 0 {
 			return nil, err
 		}
 		return reused, nil
 	}
-	successors, used, err := tx.Successors(ctx, t.Hash)
+	successors, used, err := tx.Successors(ctx, t.AccountID, t.Hash)
 	switch {
 	case err != nil:
 		return nil, err
@@ -145,14 +167,18 @@ func refuseRefresh(ctx context.Context, tx *store.Tx, t billing.RefreshToken, lo
 
 // Logout ends the login of a refresh token. An unknown one is fine: it ends nothing.
 func (s *Service) Logout(ctx context.Context, raw string) error {
+	account := accountOfRefresh(raw)
+	if account == "" {
+		return nil
+	}
 	return s.db.InTx(ctx, func(tx *store.Tx) error {
-		login, err := tx.LoginOf(ctx, hashRefresh(raw))
+		login, err := tx.LoginOf(ctx, account, hashRefresh(raw))
 		if billing.CodeOf(err) == billing.ENotFound {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		return tx.RevokeLogin(ctx, login)
+		return tx.RevokeLogin(ctx, account, login)
 	})
 }

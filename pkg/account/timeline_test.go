@@ -111,7 +111,7 @@ func live(t *testing.T, db *store.DB, clock *storetest.Clock, admin billing.Acco
 	})
 	hold(t, db, clock, a.ID)
 	clock.Advance(time.Second)
-	do(func(ctx context.Context, tx *store.Tx) error { return tx.RevokeLogin(ctx, login.ID) })
+	do(func(ctx context.Context, tx *store.Tx) error { return tx.RevokeLogin(ctx, login.AccountID, login.ID) })
 	clock.Advance(time.Second)
 	if _, err := SetRole(t.Context(), db, a.Email, billing.RoleAdmin); err != nil {
 		t.Fatal(err)

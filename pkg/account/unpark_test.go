@@ -118,7 +118,7 @@ func TestFollow(t *testing.T) {
 			t.Errorf("ended %v, %d followers", w.Ended(), s.Followers())
 		}
 		w.Tell(a.Version + 1)
-		must(t, db.InTx(t.Context(), func(tx *store.Tx) error { return tx.RevokeLogin(context.Background(), c.Login) }))
+		must(t, db.InTx(t.Context(), func(tx *store.Tx) error { return tx.RevokeLogin(context.Background(), c.Account, c.Login) }))
 		for !w.Ended() {
 			hears(t, w)
 		}

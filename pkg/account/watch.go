@@ -20,7 +20,7 @@ const (
 // query each half second. So a change is seen whichever replica made it, on both databases, and costs whoever makes it
 // nothing: a NOTIFY would take a lock of the whole database at each spend's commit.
 type watches struct {
-	look func(context.Context, []billing.SessionID) (map[billing.SessionID]billing.LoginState, error)
+	look func(context.Context, []billing.LoginKey) (map[billing.SessionID]billing.LoginState, error)
 	now  func() time.Time
 
 	mu       sync.Mutex // guards what is below and what changes of a Watch; held for moments, never while the database is asked
@@ -29,7 +29,7 @@ type watches struct {
 	stop     context.CancelFunc // of the look at the database, nil while nobody follows
 }
 
-func newWatches(look func(context.Context, []billing.SessionID) (map[billing.SessionID]billing.LoginState, error), now func() time.Time) *watches {
+func newWatches(look func(context.Context, []billing.LoginKey) (map[billing.SessionID]billing.LoginState, error), now func() time.Time) *watches {
 	return &watches{look: look, now: now, open: map[*Watch]bool{}, accounts: map[billing.AccountID]int{}}
 }
 
@@ -53,7 +53,7 @@ func (s *Service) Follow(ctx context.Context, c token.Claims) (*Watch, error) {
 	if err != nil {
 		return nil, err
 	}
-	states, err := s.watches.look(ctx, []billing.SessionID{c.Login})
+	states, err := s.watches.look(ctx, []billing.LoginKey{{Account: c.Account, ID: c.Login}})
 	if err == nil && !states[c.Login].Lives(s.db.Now()) {
 		err = billing.Errorf(billing.EUnauthorized, "This login has ended. Log in again.")
 	}
@@ -168,15 +168,15 @@ func (s *watches) lookAtAll(ctx context.Context) {
 }
 
 // followers lists who follows, and their logins once each.
-func (s *watches) followers() (all []*Watch, logins []billing.SessionID) {
+func (s *watches) followers() (all []*Watch, logins []billing.LoginKey) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	seen := map[billing.SessionID]bool{}
+	seen := map[billing.LoginKey]bool{}
 	for w := range s.open {
 		all = append(all, w)
-		if !seen[w.who.Login] {
-			seen[w.who.Login] = true
-			logins = append(logins, w.who.Login)
+		if key := (billing.LoginKey{Account: w.who.Account, ID: w.who.Login}); !seen[key] {
+			seen[key] = true
+			logins = append(logins, key)
 		}
 	}
 	return all, logins

@@ -20,14 +20,14 @@ type looker struct {
 	nextExpiry    *time.Time
 }
 
-func (l *looker) look(_ context.Context, ids []billing.SessionID) (map[billing.SessionID]billing.LoginState, error) {
+func (l *looker) look(_ context.Context, ids []billing.LoginKey) (map[billing.SessionID]billing.LoginState, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.looks++
 	l.logins = len(ids)
 	states := map[billing.SessionID]billing.LoginState{}
 	for _, id := range ids {
-		states[id] = billing.LoginState{Version: l.version, NextExpiry: l.nextExpiry, ExpiresAt: time.Now().Add(time.Hour)}
+		states[id.ID] = billing.LoginState{Version: l.version, NextExpiry: l.nextExpiry, ExpiresAt: time.Now().Add(time.Hour)}
 	}
 	return states, nil
 }

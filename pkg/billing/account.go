@@ -87,8 +87,15 @@ type LoginState struct {
 // Lives says whether the login may still be used. The zero state, of a login that is not there, does not live.
 func (s LoginState) Lives(now time.Time) bool { return s.RevokedAt == nil && now.Before(s.ExpiresAt) }
 
+// LoginKey names one login: ids of logins are looked for among their account's.
+type LoginKey struct {
+	Account AccountID
+	ID      SessionID
+}
+
 // RefreshToken is one use of a Login. Only its hash is stored.
 type RefreshToken struct {
+	AccountID   AccountID
 	Hash        string
 	LoginID     SessionID
 	Predecessor string // the hash of the one that it was exchanged for, "" for a login's first

@@ -9,7 +9,7 @@ type AdminAction struct {
 	WebhookID   WebhookID // "" for what was done to an account
 	AdminID     AccountID // "" for the command line
 	Action      ActionKind
-	EntryID     EntryID // the movement of points that came of it, "" where none did
+	EntrySeq    int64 // of the movement of points that came of it, 0 where none did
 	Reason      string
 	Key         string // the admin's Idempotency-Key, "" for the command line
 	RequestHash string // of the request that first used Key

@@ -227,7 +227,7 @@ func (s *Service) forget(ctx context.Context, c billing.SubscriptionChange) {
 		if now.Status != billing.ChangePending || now.Steps != nil {
 			return nil
 		}
-		return tx.DeleteChange(ctx, now.ID)
+		return tx.DeleteChange(ctx, now.AccountID, now.ID)
 	}, &c)
 }
 

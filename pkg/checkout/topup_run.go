@@ -170,7 +170,7 @@ func (s *TopUps) try(ctx context.Context, o billing.Order) {
 		if _, err := tx.LockAccount(ctx, o.AccountID); err != nil {
 			return err
 		}
-		return tx.PutOffCharge(ctx, o.ID, tx.Now.Add(min(tx.Now.Sub(o.CreatedAt), maxChargeWait)))
+		return tx.PutOffCharge(ctx, o.AccountID, o.ID, tx.Now.Add(min(tx.Now.Sub(o.CreatedAt), maxChargeWait)))
 	})
 	if err != nil {
 		s.log.WarnContext(ctx, "an automatic order could not be put off", "account", o.AccountID, "order", o.ID, "error", err)

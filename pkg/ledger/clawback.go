@@ -13,8 +13,8 @@ import (
 // than has gone back already changes nothing. They come from the lot itself, then from other lots in burn order; what
 // is still missing becomes debt. What expired unused of the lot went already: nobody owes points that nobody had.
 func Clawback(ctx context.Context, tx *store.Tx, a billing.Account, key string, total billing.Points, why string) (billing.Account, error) {
-	lot, ok, err := tx.LotByGrant(ctx, key)
-	if err != nil || !ok || lot.AccountID != a.ID || total <= lot.ClawedBack {
+	lot, ok, err := tx.LotByGrant(ctx, a.ID, key)
+	if err != nil || !ok || total <= lot.ClawedBack {
 		return a, err
 	}
 	if total > lot.Granted {
@@ -24,7 +24,7 @@ func Clawback(ctx context.Context, tx *store.Tx, a billing.Account, key string, 
 	if err != nil {
 		return a, err
 	}
-	if lot, _, err = tx.LotByGrant(ctx, key); err != nil { // settling may have changed it
+	if lot, _, err = tx.LotByGrant(ctx, a.ID, key); err != nil { // settling may have changed it
 		return a, err
 	}
 	if total = min(total, lot.Granted-lot.Expired); total <= lot.ClawedBack {
@@ -35,7 +35,7 @@ func Clawback(ctx context.Context, tx *store.Tx, a billing.Account, key string, 
 	if err != nil {
 		return a, err
 	}
-	if lot, _, err = tx.LotByGrant(ctx, key); err != nil { // its remaining points may have changed
+	if lot, _, err = tx.LotByGrant(ctx, a.ID, key); err != nil { // its remaining points may have changed
 		return a, err
 	}
 	lot.ClawedBack, lot.ClawedOwn = total, lot.ClawedOwn+own
@@ -81,15 +81,15 @@ func takeBack(ctx context.Context, tx *store.Tx, a billing.Account, lots []billi
 // where it has ended meanwhile. What other lots had, or debt, comes as a lot of its own without an end: the lots that it came
 // from are not remembered, and nobody shall lose bought points by a dispute that came to nothing.
 func Restore(ctx context.Context, tx *store.Tx, a billing.Account, key string, total billing.Points, why string) (billing.Account, error) {
-	lot, ok, err := tx.LotByGrant(ctx, key)
-	if err != nil || !ok || lot.AccountID != a.ID || total < 0 || total >= lot.ClawedBack {
+	lot, ok, err := tx.LotByGrant(ctx, a.ID, key)
+	if err != nil || !ok || total < 0 || total >= lot.ClawedBack {
 		return a, err
 	}
 	a, lots, err := settle(ctx, tx, a, byClock(a, tx.Now))
 	if err != nil {
 		return a, err
 	}
-	if lot, _, err = tx.LotByGrant(ctx, key); err != nil { // settling may have changed it
+	if lot, _, err = tx.LotByGrant(ctx, a.ID, key); err != nil { // settling may have changed it
 		return a, err
 	}
 	back := lot.ClawedBack - total

@@ -120,7 +120,7 @@ func setAside(ctx context.Context, tx *store.Tx, a billing.Account, lots []billi
 // the lots what is left then, also to those that have ended: the caller lets time pass after it, and saves the account. What came back
 // to a lot that lives in a later period now is cut by that one's rollover.
 func endHold(ctx context.Context, tx *store.Tx, a billing.Account, lots []billing.Lot, h billing.Hold, e billing.Entry) (billing.Hold, billing.Account, error) {
-	parts, err := tx.HoldParts(ctx, h.ID)
+	parts, err := tx.HoldParts(ctx, h.AccountID, h.ID)
 	if err != nil {
 		return h, a, err
 	}

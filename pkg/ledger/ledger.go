@@ -32,7 +32,7 @@ func Grant(ctx context.Context, tx *store.Tx, a billing.Account, g billing.Grant
 	if g.Amount < 0 || g.Amount > billing.MaxPoints || g.Key == "" || g.Replaces && g.Period == nil {
 		return a, false, fmt.Errorf("ledger: a grant of %d points under key %q is out of bounds, or begins no period", g.Amount, g.Key)
 	}
-	if _, exists, err := tx.LotByGrant(ctx, g.Key); err != nil || exists {
+	if _, exists, err := tx.LotByGrant(ctx, a.ID, g.Key); err != nil || exists {
 		return a, false, err
 	}
 	ends := byClock(a, tx.Now)

@@ -98,7 +98,7 @@ func TestRepairBehindTheWatermark(t *testing.T) {
 		w.sync(a)
 		w.wantDrift(a, billing.DriftGrant)
 		w.repaired(a)
-		if _, granted, err := w.db.LotByGrant(w.t.Context(), lots[0].GrantKey); err != nil || !granted {
+		if _, granted, err := w.db.LotByGrant(w.t.Context(), a.ID, lots[0].GrantKey); err != nil || !granted {
 			w.t.Errorf("granted: %v, %v", granted, err)
 		}
 		if now, err := ledger.Current(w.t.Context(), w.db, a.ID); err != nil || now.Available != 500 {

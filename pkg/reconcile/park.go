@@ -23,7 +23,7 @@ const (
 func (s *Syncer) park(ctx context.Context, tx *store.Tx, a billing.Account, orders []billing.Order, d Decision) (billing.Account, Decision, error) {
 	before := a.Sync.InvoicesSince
 	a.Sync.InvoicesSince = d.InvoicesSince // as ApplyTicket wrote it
-	if err := d.dropGranted(ctx, tx); err != nil {
+	if err := d.dropGranted(ctx, tx, a.ID); err != nil {
 		return a, d, err
 	}
 	w := d.waiting(nil)
@@ -79,7 +79,7 @@ func (w waiting) String() string {
 }
 
 // dropGranted leaves of a decision's grants those that were not made before: one question for all, and none for each in the ledger.
-func (d *Decision) dropGranted(ctx context.Context, tx *store.Tx) error {
+func (d *Decision) dropGranted(ctx context.Context, tx *store.Tx, id billing.AccountID) error {
 	if len(d.Grants) == 0 {
 		return nil
 	}
@@ -87,7 +87,7 @@ func (d *Decision) dropGranted(ctx context.Context, tx *store.Tx) error {
 	for n, g := range d.Grants {
 		keys[n] = g.Key
 	}
-	known, err := tx.KnownGrants(ctx, keys)
+	known, err := tx.KnownGrants(ctx, id, keys)
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@ package store
 import (
 	"cmp"
 	"context"
-	"errors"
 	"strings"
 	"time"
 
@@ -15,10 +14,10 @@ import (
 
 type accountRow struct {
 	ID              string `gorm:"primaryKey"`
-	Email           string `gorm:"not null;uniqueIndex:accounts_email_key"`
+	Email           string `gorm:"not null"`
 	PasswordHash    string `gorm:"not null"`
 	CustomerID      *string
-	Role            string `gorm:"not null;default:user"` // written always; the default is for an older program during an upgrade
+	Role            string `gorm:"not null"`
 	Available       int64  `gorm:"not null"`
 	Held            int64  `gorm:"not null"`
 	Debt            int64  `gorm:"not null"`
@@ -37,7 +36,7 @@ type accountRow struct {
 	SubNextQuantity *int64
 	SubNextAt       *stamp
 	SubEndsAt       *stamp
-	SubPaused       bool `gorm:"not null;default:false"`
+	SubPaused       bool `gorm:"not null"`
 	SubPausedUntil  *stamp
 	TrialUsedAt     *stamp
 	WindowFrom      *stamp
@@ -48,9 +47,9 @@ type accountRow struct {
 	InvoicesSince   *stamp
 	LastSyncedAt    *stamp
 	ParkedAt        *stamp
-	ParkedReason    string `gorm:"not null;default:''"`
+	ParkedReason    string `gorm:"not null"`
 	UnparkedAt      *stamp
-	GrantsApproved  bool `gorm:"not null;default:false"`
+	GrantsApproved  bool `gorm:"not null"`
 	NextGrantAt     *stamp
 	CreatedAt       stamp `gorm:"not null;autoCreateTime:false"`
 }
@@ -66,17 +65,8 @@ func (r reads) HasAccount(ctx context.Context, id billing.AccountID) (bool, erro
 
 // Account reads one account. Errors: ENotFound.
 func (r reads) Account(ctx context.Context, id billing.AccountID) (billing.Account, error) {
-	return r.account(ctx, "id = ?", string(id))
-}
-
-// AccountByEmail reads one account by its lower-case email. Errors: ENotFound.
-func (r reads) AccountByEmail(ctx context.Context, email string) (billing.Account, error) {
-	return r.account(ctx, "email = ?", email)
-}
-
-func (r reads) account(ctx context.Context, where, arg string) (billing.Account, error) {
 	var row accountRow
-	if err := r.q(ctx).Where(where, arg).Take(&row).Error; err != nil {
+	if err := r.q(ctx).Where("id = ?", string(id)).Take(&row).Error; err != nil {
 		return billing.Account{}, translate(err)
 	}
 	return fromRowAccount(row), nil
@@ -90,14 +80,18 @@ func (r reads) CustomerAccounts(ctx context.Context, after billing.AccountID, li
 	return ids, translate(err)
 }
 
-// InsertAccount appends a new account. Errors: EEmailTaken.
+// InsertAccount appends a new account, and enters its email and its customer into their directories. Errors: EEmailTaken.
 func (tx *Tx) InsertAccount(ctx context.Context, a billing.Account) error {
 	row := toRowAccount(a)
-	err := tx.q(ctx).Create(&row).Error
-	if errors.Is(err, gorm.ErrDuplicatedKey) {
-		return billing.Wrap(err, billing.EEmailTaken, "An account with this email exists. Log in instead.")
+	if err := tx.enterEmail(ctx, row.Email, a.ID); err != nil {
+		return err
 	}
-	return translate(err)
+	if a.CustomerID != "" {
+		if err := tx.enterCustomer(ctx, a.CustomerID, a.ID); err != nil {
+			return err
+		}
+	}
+	return translate(tx.q(ctx).Create(&row).Error)
 }
 
 // LockAccount reads an account and makes other writers of it wait until this transaction ends. Every transaction that
@@ -115,15 +109,11 @@ func (tx *Tx) LockAccount(ctx context.Context, id billing.AccountID) (billing.Ac
 
 // LockAccountByCustomer is LockAccount by the Stripe customer that the account has or had. Errors: ENotFound.
 func (tx *Tx) LockAccountByCustomer(ctx context.Context, id billing.CustomerID) (billing.Account, error) {
-	var row accountRow
-	err := tx.q(ctx).Clauses(clause.Locking{Strength: "UPDATE"}).
-		Where("customer_id = ? OR id = (SELECT account_id FROM former_customers WHERE customer_id = ?)", string(id), string(id)).Take(&row).Error
+	account, err := tx.accountOfCustomer(ctx, id)
 	if err != nil {
-		return billing.Account{}, translate(err)
+		return billing.Account{}, err
 	}
-	a := fromRowAccount(row)
-	tx.saw(a)
-	return a, nil
+	return tx.LockAccount(ctx, account)
 }
 
 // saw notes an account for whoever is told of changes.
@@ -201,10 +191,14 @@ func subscriptionColumns(row accountRow) map[string]any {
 	}
 }
 
-// SetCustomer ties the account to its Stripe customer, once and for all; a second call changes nothing.
+// SetCustomer ties the account to its Stripe customer, once and for all; a second call changes nothing. A customer that
+// another account has or had is an error.
 func (tx *Tx) SetCustomer(ctx context.Context, id billing.AccountID, customer billing.CustomerID) error {
-	return translate(tx.q(ctx).Model(&accountRow{}).Where("id = ? AND customer_id IS NULL", string(id)).
-		Update("customer_id", string(customer)).Error)
+	res := tx.q(ctx).Model(&accountRow{}).Where("id = ? AND customer_id IS NULL", string(id)).Update("customer_id", string(customer))
+	if res.Error != nil || res.RowsAffected == 0 {
+		return translate(res.Error)
+	}
+	return tx.enterCustomer(ctx, customer, id)
 }
 
 // UseTrial notes that the account has had its subscription: no later one begins with a trial. It is noted once and never taken back.

@@ -10,26 +10,47 @@ import (
 )
 
 type adminActionRow struct {
+	AccountID      string `gorm:"primaryKey"`
 	ID             string `gorm:"primaryKey"`
-	AccountID      *string
 	AdminID        *string
 	Action         string `gorm:"not null"`
-	EntryID        *string
+	EntrySeq       *int64
 	Reason         string `gorm:"not null"`
 	IdempotencyKey *string
 	RequestHash    string `gorm:"not null"`
 	CreatedAt      stamp  `gorm:"not null;autoCreateTime:false"`
-	WebhookID      *string
 }
 
 func (adminActionRow) TableName() string { return "admin_actions" }
 
-// InsertAdminAction notes what an admin did. The caller holds the lock of the account or the endpoint, and has looked for the key under it.
+type webhookActionRow struct {
+	ID        string `gorm:"primaryKey"`
+	WebhookID string `gorm:"not null"`
+	AdminID   *string
+	Action    string `gorm:"not null"`
+	Reason    string `gorm:"not null"`
+	CreatedAt stamp  `gorm:"not null;autoCreateTime:false"`
+}
+
+func (webhookActionRow) TableName() string { return "webhook_actions" }
+
+// InsertAdminAction records what an admin did to an account or to an endpoint. The caller holds the lock of the account or
+// the endpoint, and has looked for the key under it.
 func (tx *Tx) InsertAdminAction(ctx context.Context, a billing.AdminAction) error {
-	return translate(tx.q(ctx).Create(&adminActionRow{
-		ID: string(a.ID), AccountID: nullable(a.AccountID), WebhookID: nullable(a.WebhookID), AdminID: nullable(a.AdminID), Action: string(a.Action), EntryID: nullable(a.EntryID),
-		Reason: a.Reason, IdempotencyKey: nullable(a.Key), RequestHash: a.RequestHash, CreatedAt: stamp{a.CreatedAt},
-	}).Error)
+	if a.WebhookID != "" {
+		return translate(tx.q(ctx).Create(&webhookActionRow{
+			ID: string(a.ID), WebhookID: string(a.WebhookID), AdminID: nullable(a.AdminID), Action: string(a.Action), Reason: a.Reason,
+			CreatedAt: stamp{a.CreatedAt},
+		}).Error)
+	}
+	row := adminActionRow{
+		AccountID: string(a.AccountID), ID: string(a.ID), AdminID: nullable(a.AdminID), Action: string(a.Action), Reason: a.Reason,
+		IdempotencyKey: nullable(a.Key), RequestHash: a.RequestHash, CreatedAt: stamp{a.CreatedAt},
+	}
+	if a.EntrySeq != 0 {
+		row.EntrySeq = &a.EntrySeq
+	}
+	return translate(tx.q(ctx).Create(&row).Error)
 }
 
 // AdminActionByKey reads what was done to an account under an admin's Idempotency-Key; ok is false when the key is unused.
@@ -39,26 +60,29 @@ func (r reads) AdminActionByKey(ctx context.Context, account billing.AccountID, 
 	if errors.Is(err, gorm.ErrRecordNotFound) {
 		return billing.AdminAction{}, false, nil
 	}
-	return fromRowAdminAction(row), err == nil, translate(err)
+	a := billing.AdminAction{
+		ID: billing.ActionID(row.ID), AccountID: billing.AccountID(row.AccountID), AdminID: fromNullable[billing.AccountID](row.AdminID),
+		Action: billing.ActionKind(row.Action), Reason: row.Reason, Key: fromNullable[string](row.IdempotencyKey),
+		RequestHash: row.RequestHash, CreatedAt: row.CreatedAt.Time,
+	}
+	if row.EntrySeq != nil {
+		a.EntrySeq = *row.EntrySeq
+	}
+	return a, err == nil, translate(err)
 }
 
 // WebhookActions lists what was done to endpoints, latest first.
 func (r reads) WebhookActions(ctx context.Context, limit int) ([]billing.AdminAction, error) {
-	var rows []adminActionRow
-	if err := r.q(ctx).Where("webhook_id IS NOT NULL").Order("id DESC").Limit(limit).Find(&rows).Error; err != nil {
+	var rows []webhookActionRow
+	if err := r.q(ctx).Order("id DESC").Limit(limit).Find(&rows).Error; err != nil {
 		return nil, translate(err)
 	}
 	actions := make([]billing.AdminAction, len(rows))
 	for i, row := range rows {
-		actions[i] = fromRowAdminAction(row)
+		actions[i] = billing.AdminAction{
+			ID: billing.ActionID(row.ID), WebhookID: billing.WebhookID(row.WebhookID), AdminID: fromNullable[billing.AccountID](row.AdminID),
+			Action: billing.ActionKind(row.Action), Reason: row.Reason, CreatedAt: row.CreatedAt.Time,
+		}
 	}
 	return actions, nil
-}
-
-func fromRowAdminAction(row adminActionRow) billing.AdminAction {
-	return billing.AdminAction{
-		ID: billing.ActionID(row.ID), AccountID: fromNullable[billing.AccountID](row.AccountID), WebhookID: fromNullable[billing.WebhookID](row.WebhookID),
-		AdminID: fromNullable[billing.AccountID](row.AdminID), Action: billing.ActionKind(row.Action), EntryID: fromNullable[billing.EntryID](row.EntryID),
-		Reason: row.Reason, Key: fromNullable[string](row.IdempotencyKey), RequestHash: row.RequestHash, CreatedAt: row.CreatedAt.Time,
-	}
 }

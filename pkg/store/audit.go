@@ -49,9 +49,10 @@ var rules = []struct{ name, query string }{
 		WHERE l.account_id > @after AND l.account_id <= @last 
 		AND (substr(l.grant_key, 1, length(@key)) = @key OR substr(l.grant_key, 1, length(@intent)) = @intent) AND o.id IS NULL`},
 	{"lot-entries", `SELECT l.account_id AS account, 'lot ' || l.id || ' and its entries tell two stories' AS detail
-		FROM lots l LEFT JOIN (SELECT lot_id, SUM(CASE kind WHEN 'grant' THEN 1 ELSE 0 END) AS grants,
+		FROM lots l LEFT JOIN (SELECT account_id, lot_id, SUM(CASE kind WHEN 'grant' THEN 1 ELSE 0 END) AS grants,
 			SUM(CASE kind WHEN 'grant' THEN amount ELSE 0 END) AS granted, SUM(CASE WHEN kind IN ('clawback', 'restore') THEN -amount ELSE 0 END) AS clawed_back
-			FROM entries WHERE account_id > @after AND account_id <= @last AND lot_id IS NOT NULL GROUP BY lot_id) e ON e.lot_id = l.id
+			FROM entries WHERE account_id > @after AND account_id <= @last AND lot_id IS NOT NULL
+			GROUP BY account_id, lot_id) e ON e.account_id = l.account_id AND e.lot_id = l.id
 		WHERE l.account_id > @after AND l.account_id <= @last
 		AND substr(l.grant_key, 1, 8) <> 'restore:' -- what a won dispute brought back has no grant of its own
 		AND (e.lot_id IS NULL OR e.grants <> 1 OR e.granted <> l.granted OR e.clawed_back <> l.clawed_back)`},

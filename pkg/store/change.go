@@ -13,8 +13,8 @@ import (
 )
 
 type changeRow struct {
+	AccountID      string `gorm:"primaryKey"`
 	ID             string `gorm:"primaryKey"`
-	AccountID      string `gorm:"not null"`
 	Kind           string `gorm:"not null"`
 	Plan           string `gorm:"not null"`
 	Quantity       int64  `gorm:"not null"`
@@ -109,7 +109,7 @@ func (tx *Tx) SaveChange(ctx context.Context, c billing.SubscriptionChange) erro
 	if err != nil {
 		return err
 	}
-	return translate(tx.q(ctx).Model(&changeRow{}).Where("id = ?", row.ID).Updates(map[string]any{
+	return translate(tx.q(ctx).Model(&changeRow{}).Where("account_id = ? AND id = ?", row.AccountID, row.ID).Updates(map[string]any{
 		"status": row.Status, "steps": row.Steps, "invoice_id": row.InvoiceID, "payment_url": row.PaymentURL, "problem": row.Problem,
 		"detail": row.Detail, "voided": row.Voided, "lease_until": row.LeaseUntil, "look_at": row.LookAt, "ended_at": row.EndedAt,
 	}).Error)
@@ -127,9 +127,9 @@ func (tx *Tx) WakeChanges(ctx context.Context, account billing.AccountID, decide
 		Update("look_at", stamp{tx.Now}).Error)
 }
 
-// DeleteChange forgets a change of which nothing was asked of Stripe, so that its key is unused. The caller holds the account's lock.
-func (tx *Tx) DeleteChange(ctx context.Context, id billing.ChangeID) error {
-	return translate(tx.q(ctx).Where("id = ?", string(id)).Delete(&changeRow{}).Error)
+// DeleteChange deletes a change of the account of which nothing was asked of Stripe, so that its key is unused. The caller holds the account's lock.
+func (tx *Tx) DeleteChange(ctx context.Context, account billing.AccountID, id billing.ChangeID) error {
+	return translate(tx.q(ctx).Where("account_id = ? AND id = ?", string(account), string(id)).Delete(&changeRow{}).Error)
 }
 
 func toRowChange(c billing.SubscriptionChange) (changeRow, error) {

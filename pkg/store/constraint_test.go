@@ -13,59 +13,61 @@ import (
 
 // broken holds a statement for each rule of the schema that breaks it.
 var broken = map[string]string{
-	"accounts_available":               `UPDATE accounts SET available = -1`,
-	"accounts_held":                    `UPDATE accounts SET held = -1`,
-	"accounts_debt":                    `UPDATE accounts SET debt = 1, available = 1`,
-	"accounts_unsettled":               `UPDATE accounts SET unsettled = -1`,
-	"accounts_sub_status":              `UPDATE accounts SET sub_id = 'sub_1', sub_status = 'asleep'`,
-	"accounts_tickets":                 `UPDATE accounts SET ticket_applied = 1`,
-	"accounts_window":                  `UPDATE accounts SET window_from = created_at`,
-	"accounts_sub":                     `UPDATE accounts SET sub_status = 'active'`,
-	"orders_kind":                      `UPDATE orders SET kind = 'gift'`,
-	"orders_quantity":                  `UPDATE orders SET quantity = 0`,
-	"orders_points":                    `UPDATE orders SET points = -1`,
-	"orders_amount":                    `UPDATE orders SET amount = -1`,
-	"orders_status":                    `UPDATE orders SET status = 'lost'`,
-	"lots_granted":                     `UPDATE lots SET granted = -1, remaining = -1, clawed_back = -1`,
-	"lots_remaining":                   `UPDATE lots SET remaining = -1`,
-	"lots_period":                      `UPDATE lots SET period_start = created_at`,
-	"periods_carried":                  `UPDATE periods SET carried = rollover + 1`,
-	"lots_clawed_own":                  `UPDATE lots SET clawed_own = 1`,
-	"lots_expired":                     `UPDATE lots SET expired = granted + 1`,
-	"lots_held":                        `UPDATE lots SET remaining = granted + 1`,
-	"lots_clawed_back":                 `UPDATE lots SET clawed_back = granted + 1`,
-	"entries_kind":                     `UPDATE entries SET kind = 'gift', amount = -1`,
-	"entries_sign":                     `UPDATE entries SET kind = 'spend'`,
-	"entries_held":                     `UPDATE entries SET held = 1`,
-	"entries_hold":                     `UPDATE entries SET hold_id = 'hld_1'`,
-	"holds_amount":                     `UPDATE holds SET amount = 0`,
-	"holds_status":                     `UPDATE holds SET status = 'lost', ended_at = created_at`,
-	"holds_captured":                   `UPDATE holds SET captured = 1`,
-	"holds_ended":                      `UPDATE holds SET status = 'released'`,
-	"hold_parts_points":                `UPDATE hold_parts SET points = 0`,
-	"inbox_events_status":              `UPDATE inbox_events SET status = 'lost'`,
-	"inbox_events_pending":             `UPDATE inbox_events SET status = 'processed'`,
-	"lots_account_id_fkey":             `UPDATE lots SET account_id = 'acc_nobody'`,
-	"entries_lot_id_fkey":              `UPDATE entries SET lot_id = 'lot_nowhere'`,
-	"audit_runs_kind":                  `UPDATE audit_runs SET kind = 'other'`,
-	"accounts_role":                    `UPDATE accounts SET role = 'root'`,
-	"accounts_sub_quantity":            `UPDATE accounts SET sub_quantity = -1`,
-	"accounts_sub_next":                `UPDATE accounts SET sub_next_plan = 'pro'`,
-	"subscription_changes_kind":        `UPDATE subscription_changes SET kind = 'whim'`,
-	"subscription_changes_quantity":    `UPDATE subscription_changes SET quantity = -1`,
-	"subscription_changes_status":      `UPDATE subscription_changes SET status = 'lost', ended_at = created_at`,
-	"subscription_changes_unpaid":      `UPDATE subscription_changes SET status = 'unpaid', ended_at = created_at`,
-	"subscription_changes_ended":       `UPDATE subscription_changes SET status = 'done'`,
-	"syncs_cause":                      `UPDATE syncs SET cause = 'whim'`,
-	"syncs_outcome":                    `UPDATE syncs SET outcome = 'lost', ended_at = began_at`,
-	"syncs_ended":                      `UPDATE syncs SET ended_at = began_at`,
-	"admin_actions_action":             `UPDATE admin_actions SET action = 'whim'`,
-	"admin_actions_entry":              `UPDATE admin_actions SET action = 'grant'`,
-	"admin_actions_about":              `UPDATE admin_actions SET webhook_id = 'whk_1'`,
-	"entries_hold_id_fkey":             `UPDATE entries SET kind = 'hold', amount = 0, held = 1, hold_id = 'hld_nowhere'`,
-	"holds_account_id_fkey":            `UPDATE holds SET account_id = 'acc_nobody'`,
+	"accounts_available":   `UPDATE accounts SET available = -1`,
+	"accounts_held":        `UPDATE accounts SET held = -1`,
+	"accounts_debt":        `UPDATE accounts SET debt = 1, available = 1`,
+	"accounts_unsettled":   `UPDATE accounts SET unsettled = -1`,
+	"accounts_sub_status":  `UPDATE accounts SET sub_id = 'sub_1', sub_status = 'asleep'`,
+	"accounts_tickets":     `UPDATE accounts SET ticket_applied = 1`,
+	"accounts_window":      `UPDATE accounts SET window_from = created_at`,
+	"accounts_sub":         `UPDATE accounts SET sub_status = 'active'`,
+	"orders_kind":          `UPDATE orders SET kind = 'gift'`,
+	"orders_quantity":      `UPDATE orders SET quantity = 0`,
+	"orders_points":        `UPDATE orders SET points = -1`,
+	"orders_amount":        `UPDATE orders SET amount = -1`,
+	"orders_status":        `UPDATE orders SET status = 'lost'`,
+	"lots_granted":         `UPDATE lots SET granted = -1, remaining = -1, clawed_back = -1`,
+	"lots_remaining":       `UPDATE lots SET remaining = -1`,
+	"lots_period":          `UPDATE lots SET period_start = created_at`,
+	"periods_carried":      `UPDATE periods SET carried = rollover + 1`,
+	"lots_clawed_own":      `UPDATE lots SET clawed_own = 1`,
+	"lots_expired":         `UPDATE lots SET expired = granted + 1`,
+	"lots_held":            `UPDATE lots SET remaining = granted + 1`,
+	"lots_clawed_back":     `UPDATE lots SET clawed_back = granted + 1`,
+	"entries_kind":         `UPDATE entries SET kind = 'gift', amount = -1`,
+	"entries_sign":         `UPDATE entries SET kind = 'spend'`,
+	"entries_held":         `UPDATE entries SET held = 1`,
+	"entries_hold":         `UPDATE entries SET hold_id = 'hld_1'`,
+	"holds_amount":         `UPDATE holds SET amount = 0`,
+	"holds_status":         `UPDATE holds SET status = 'lost', ended_at = created_at`,
+	"holds_captured":       `UPDATE holds SET captured = 1`,
+	"holds_ended":          `UPDATE holds SET status = 'released'`,
+	"hold_parts_points":    `UPDATE hold_parts SET points = 0`,
+	"inbox_events_status":  `UPDATE inbox_events SET status = 'lost'`,
+	"inbox_events_pending": `UPDATE inbox_events SET status = 'processed'`,
+	"lots_account_id_fkey": `INSERT INTO lots SELECT 'acc_nobody', id, grant_key, source, granted, remaining, held, expired, clawed_back,
+		clawed_own, expires_at, ended_at, period_start, period_end, period_inner, period_origin, created_at FROM lots`,
+	"entries_lot_id_fkey":           `UPDATE entries SET lot_id = 'lot_nowhere'`,
+	"audit_runs_kind":               `UPDATE audit_runs SET kind = 'other'`,
+	"accounts_role":                 `UPDATE accounts SET role = 'root'`,
+	"accounts_sub_quantity":         `UPDATE accounts SET sub_quantity = -1`,
+	"accounts_sub_next":             `UPDATE accounts SET sub_next_plan = 'pro'`,
+	"subscription_changes_kind":     `UPDATE subscription_changes SET kind = 'whim'`,
+	"subscription_changes_quantity": `UPDATE subscription_changes SET quantity = -1`,
+	"subscription_changes_status":   `UPDATE subscription_changes SET status = 'lost', ended_at = created_at`,
+	"subscription_changes_unpaid":   `UPDATE subscription_changes SET status = 'unpaid', ended_at = created_at`,
+	"subscription_changes_ended":    `UPDATE subscription_changes SET status = 'done'`,
+	"syncs_cause":                   `UPDATE syncs SET cause = 'whim'`,
+	"syncs_outcome":                 `UPDATE syncs SET outcome = 'lost', ended_at = began_at`,
+	"syncs_ended":                   `UPDATE syncs SET ended_at = began_at`,
+	"admin_actions_action":          `UPDATE admin_actions SET action = 'whim'`,
+	"admin_actions_entry":           `UPDATE admin_actions SET action = 'grant'`,
+	"entries_hold_id_fkey":          `UPDATE entries SET kind = 'hold', amount = 0, held = 1, hold_id = 'hld_nowhere'`,
+	"holds_account_id_fkey": `INSERT INTO holds SELECT 'acc_nobody', id, amount, captured, status, description, metadata, expires_at,
+		created_at, ended_at FROM holds`,
+	"admin_actions_entry_seq_fkey":     `UPDATE admin_actions SET action = 'grant', entry_seq = 99`,
+	"webhook_actions_action":           `UPDATE webhook_actions SET action = 'whim'`,
 	"hold_parts_lot_id_fkey":           `UPDATE hold_parts SET lot_id = 'lot_nowhere'`,
-	"inbox_events_account_id_fkey":     `UPDATE inbox_events SET account_id = 'acc_nobody'`,
 	"orders_automatic":                 `UPDATE orders SET automatic = true`,
 	"top_ups_status":                   `UPDATE top_ups SET status = 'asleep'`,
 	"top_ups_reason":                   `UPDATE top_ups SET status = 'needs_attention'`,
@@ -114,16 +116,21 @@ func TestConstraints(t *testing.T) {
 	})
 }
 
-// Proves that one business fact grants one lot, whichever account asks for it, and that a key of an account
-// leads to one order.
+// Proves that one business fact grants an account one lot, and that a key of an account leads to one order. That no fact
+// reaches two accounts is TestOneAccountForOneCustomer's.
 func TestUniqueKeys(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		a := insertOneOfEach(t, db)
 		other := storetest.NewAccount(t, db)
-		lot := aLot(db, other.ID)
-		if err := write(db, func(ctx context.Context, tx *store.Tx) error { return tx.InsertLot(ctx, lot) }); err == nil {
+		insert := func(id billing.AccountID) error {
+			return write(db, func(ctx context.Context, tx *store.Tx) error { return tx.InsertLot(ctx, aLot(db, id)) })
+		}
+		if insert(a.ID) == nil {
 			t.Error("a grant key was used twice")
+		}
+		if err := insert(other.ID); err != nil {
+			t.Errorf("one grant key of two accounts: %v", err)
 		}
 		order, theirs := anOrder(db, a.ID), anOrder(db, other.ID)
 		order.CheckoutID, theirs.CheckoutID = "cs_2", "cs_3"
@@ -212,7 +219,8 @@ func insertOneOfEach(t *testing.T, db *store.DB) billing.Account {
 			return err
 		}
 		action := billing.AdminAction{ID: billing.NewActionID(tx.Now), AccountID: a.ID, Action: billing.ActionRole, CreatedAt: tx.Now}
-		if err := tx.InsertAdminAction(ctx, action); err != nil {
+		did := billing.AdminAction{ID: billing.NewActionID(tx.Now), WebhookID: "whk_1", Action: billing.ActionWebhookAdd, CreatedAt: tx.Now}
+		if err := errors.Join(tx.InsertAdminAction(ctx, action), tx.InsertAdminAction(ctx, did)); err != nil {
 			return err
 		}
 		if err := tx.InsertChange(ctx, aChange(db, a.ID)); err != nil {

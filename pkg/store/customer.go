@@ -3,12 +3,14 @@ package store
 import (
 	"context"
 
+	"gorm.io/gorm/clause"
+
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
 type formerCustomerRow struct {
+	AccountID  string `gorm:"primaryKey"`
 	CustomerID string `gorm:"primaryKey"`
-	AccountID  string `gorm:"not null;index:former_customers_account_id"`
 	Reason     string `gorm:"not null"`
 	EndedAt    stamp  `gorm:"not null"`
 }
@@ -35,7 +37,7 @@ func (tx *Tx) EndCustomer(ctx context.Context, account billing.AccountID, custom
 	if res.Error != nil || res.RowsAffected == 0 {
 		return translate(res.Error)
 	}
-	return translate(tx.q(ctx).Create(&formerCustomerRow{
+	return translate(tx.q(ctx).Clauses(clause.OnConflict{DoNothing: true}).Create(&formerCustomerRow{
 		CustomerID: string(customer), AccountID: string(account), Reason: "deleted", EndedAt: stamp{tx.Now},
 	}).Error)
 }

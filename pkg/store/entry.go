@@ -12,13 +12,13 @@ import (
 )
 
 type entryRow struct {
-	ID             string `gorm:"primaryKey"`
-	AccountID      string `gorm:"not null"`
+	AccountID      string `gorm:"primaryKey"`
+	Seq            int64  `gorm:"primaryKey;autoIncrement:false"`
+	ID             string `gorm:"not null;index:entries_id"`
 	Kind           string `gorm:"not null"`
 	Amount         int64  `gorm:"not null"`
-	Held           int64  `gorm:"not null;default:0"`
+	Held           int64  `gorm:"not null"`
 	BalanceAfter   int64  `gorm:"not null"`
-	Seq            int64  `gorm:"not null"`
 	Description    string `gorm:"not null"`
 	Metadata       string `gorm:"not null"`
 	LotID          *string
@@ -40,7 +40,7 @@ func (tx *Tx) AppendEntry(ctx context.Context, e billing.Entry) error {
 		return err
 	}
 	err = tx.q(ctx).Create(&row).Error
-	if errors.Is(err, gorm.ErrDuplicatedKey) {
+	if errors.Is(err, gorm.ErrDuplicatedKey) && e.Key != "" {
 		return ErrKeyUsed
 	}
 	if err == nil && tx.facts != nil {
@@ -124,10 +124,10 @@ func (r reads) Sums(ctx context.Context, account billing.AccountID) (s Sums, err
 		(SELECT COUNT(*) FROM (SELECT balance_after - amount AS wants, LAG(balance_after, 1, 0) OVER (ORDER BY seq) AS has
 			FROM entries WHERE account_id = @id) AS steps WHERE wants <> has) AS breaks,
 		(SELECT COUNT(*) FROM holds WHERE account_id = @id AND amount <>
-			(SELECT COALESCE(SUM(points), 0) FROM hold_parts WHERE hold_id = holds.id)) +
+			(SELECT COALESCE(SUM(points), 0) FROM hold_parts WHERE hold_parts.account_id = holds.account_id AND hold_id = holds.id)) +
 		(SELECT COUNT(*) FROM lots WHERE account_id = @id AND (ended_at IS NOT NULL AND remaining > 0 OR held <>
-			(SELECT COALESCE(SUM(points), 0) FROM hold_parts JOIN holds ON holds.id = hold_id
-				WHERE lot_id = lots.id AND status = 'active'))) AS astray`,
+			(SELECT COALESCE(SUM(points), 0) FROM hold_parts JOIN holds ON holds.account_id = hold_parts.account_id AND holds.id = hold_id
+				WHERE hold_parts.account_id = lots.account_id AND lot_id = lots.id AND status = 'active'))) AS astray`,
 		sql.Named("id", string(account))).Scan(&s).Error
 	return s, translate(err)
 }

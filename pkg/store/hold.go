@@ -8,8 +8,8 @@ import (
 )
 
 type holdRow struct {
+	AccountID   string `gorm:"primaryKey"`
 	ID          string `gorm:"primaryKey"`
-	AccountID   string `gorm:"not null"`
 	Amount      int64  `gorm:"not null"`
 	Captured    int64  `gorm:"not null"`
 	Status      string `gorm:"not null"`
@@ -23,10 +23,11 @@ type holdRow struct {
 func (holdRow) TableName() string { return "holds" }
 
 type holdPartRow struct {
-	HoldID string `gorm:"primaryKey"`
-	LotID  string `gorm:"primaryKey"`
-	Points int64  `gorm:"not null"`
-	Since  *stamp
+	AccountID string `gorm:"primaryKey"`
+	HoldID    string `gorm:"primaryKey"`
+	LotID     string `gorm:"primaryKey"`
+	Points    int64  `gorm:"not null"`
+	Since     *stamp
 }
 
 func (holdPartRow) TableName() string { return "hold_parts" }
@@ -68,10 +69,10 @@ func (r reads) CountActiveHolds(ctx context.Context, account billing.AccountID) 
 	return n, translate(err)
 }
 
-// HoldParts says from which lots a hold's points came.
-func (r reads) HoldParts(ctx context.Context, id billing.HoldID) ([]billing.HoldPart, error) {
+// HoldParts returns the lots that the points of the account's hold came from.
+func (r reads) HoldParts(ctx context.Context, account billing.AccountID, id billing.HoldID) ([]billing.HoldPart, error) {
 	var rows []holdPartRow
-	if err := r.q(ctx).Where("hold_id = ?", string(id)).Order("lot_id").Find(&rows).Error; err != nil {
+	if err := r.q(ctx).Where("account_id = ? AND hold_id = ?", string(account), string(id)).Order("lot_id").Find(&rows).Error; err != nil {
 		return nil, translate(err)
 	}
 	parts := make([]billing.HoldPart, len(rows))
@@ -120,7 +121,9 @@ func (tx *Tx) InsertHold(ctx context.Context, h billing.Hold, parts []billing.Ho
 	}
 	rows := make([]holdPartRow, len(parts))
 	for i, p := range parts {
-		rows[i] = holdPartRow{HoldID: string(h.ID), LotID: string(p.LotID), Points: int64(p.Points), Since: toStamp(p.Since)}
+		rows[i] = holdPartRow{
+			AccountID: string(h.AccountID), HoldID: string(h.ID), LotID: string(p.LotID), Points: int64(p.Points), Since: toStamp(p.Since),
+		}
 	}
 	return translate(tx.q(ctx).CreateInBatches(&rows, maxInsert).Error)
 }
@@ -130,7 +133,7 @@ const maxInsert = 1000
 
 // EndHold writes how an active hold ended. The caller holds the account's lock and has seen it active under it.
 func (tx *Tx) EndHold(ctx context.Context, h billing.Hold) error {
-	return translate(tx.q(ctx).Model(&holdRow{}).Where("id = ?", string(h.ID)).Updates(map[string]any{
+	return translate(tx.q(ctx).Model(&holdRow{}).Where("account_id = ? AND id = ?", string(h.AccountID), string(h.ID)).Updates(map[string]any{
 		"status": string(h.Status), "captured": int64(h.Captured), "ended_at": toStamp(h.EndedAt),
 	}).Error)
 }

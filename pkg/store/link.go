@@ -66,7 +66,8 @@ func (tx *Tx) UnlinkStripe(ctx context.Context) error {
 	q := tx.q(ctx)
 	for _, statement := range []string{
 		`INSERT INTO former_customers (customer_id, account_id, reason, ended_at)
-			SELECT customer_id, id, 'unlinked', @now FROM accounts WHERE customer_id IS NOT NULL`,
+			SELECT customer_id, id, 'unlinked', @now FROM accounts WHERE customer_id IS NOT NULL
+			ON CONFLICT DO NOTHING`,
 		`UPDATE orders SET status = 'expired', url = '' WHERE status IN ('pending', 'paid')`,
 		`UPDATE subscription_changes SET status = 'failed', ended_at = @now WHERE status = 'pending'`,
 		`UPDATE inbox_events SET status = 'ignored', reason = 'it is of a Stripe account that was unlinked' WHERE status = 'pending'`,

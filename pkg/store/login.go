@@ -9,8 +9,8 @@ import (
 )
 
 type loginRow struct {
+	AccountID string `gorm:"primaryKey"`
 	ID        string `gorm:"primaryKey"`
-	AccountID string `gorm:"not null"`
 	CreatedAt stamp  `gorm:"not null;autoCreateTime:false"`
 	ExpiresAt stamp  `gorm:"not null"`
 	RevokedAt *stamp
@@ -19,6 +19,7 @@ type loginRow struct {
 func (loginRow) TableName() string { return "logins" }
 
 type refreshTokenRow struct {
+	AccountID   string `gorm:"primaryKey"`
 	Hash        string `gorm:"primaryKey"`
 	LoginID     string `gorm:"not null"`
 	CreatedAt   stamp  `gorm:"not null;autoCreateTime:false"`
@@ -38,48 +39,52 @@ func (tx *Tx) InsertLogin(ctx context.Context, l billing.Login) error {
 // InsertRefreshToken appends the next refresh token of a login.
 func (tx *Tx) InsertRefreshToken(ctx context.Context, t billing.RefreshToken) error {
 	return translate(tx.q(ctx).Create(&refreshTokenRow{
-		Hash: t.Hash, LoginID: string(t.LoginID), CreatedAt: stamp{t.CreatedAt}, Predecessor: nullable(t.Predecessor),
+		AccountID: string(t.AccountID), Hash: t.Hash, LoginID: string(t.LoginID), CreatedAt: stamp{t.CreatedAt}, Predecessor: nullable(t.Predecessor),
 	}).Error)
 }
 
-// LockRefreshToken reads a refresh token and locks its login, so that of two uses of a login's tokens the second sees what the first did.
-// Errors: ENotFound.
-func (tx *Tx) LockRefreshToken(ctx context.Context, hash string) (billing.RefreshToken, billing.Login, error) {
-	id, err := tx.LoginOf(ctx, hash)
+// LockRefreshToken reads a refresh token of the account and locks its login, so that of two uses of a login's tokens the second sees what the
+// first did. Errors: ENotFound.
+func (tx *Tx) LockRefreshToken(ctx context.Context, account billing.AccountID, hash string) (billing.RefreshToken, billing.Login, error) {
+	id, err := tx.LoginOf(ctx, account, hash)
 	if err != nil {
 		return billing.RefreshToken{}, billing.Login{}, err
 	}
 	var row loginRow
-	if err := tx.q(ctx).Clauses(clause.Locking{Strength: "UPDATE"}).Where("id = ?", string(id)).Take(&row).Error; err != nil {
+	err = tx.q(ctx).Clauses(clause.Locking{Strength: "UPDATE"}).Where("account_id = ? AND id = ?", string(account), string(id)).Take(&row).Error
+	if err != nil {
 		return billing.RefreshToken{}, billing.Login{}, translate(err)
 	}
 	var token refreshTokenRow // read under the lock
-	if err := tx.q(ctx).Where("hash = ?", hash).Take(&token).Error; err != nil {
+	if err := tx.q(ctx).Where("account_id = ? AND hash = ?", string(account), hash).Take(&token).Error; err != nil {
 		return billing.RefreshToken{}, billing.Login{}, translate(err)
 	}
 	return billing.RefreshToken{
-			Hash: token.Hash, LoginID: id, Predecessor: fromNullable[string](token.Predecessor), CreatedAt: token.CreatedAt.Time, UsedAt: fromStamp(token.UsedAt),
+			AccountID: account, Hash: token.Hash, LoginID: id, Predecessor: fromNullable[string](token.Predecessor),
+			CreatedAt: token.CreatedAt.Time, UsedAt: fromStamp(token.UsedAt),
 		}, billing.Login{
-			ID: id, AccountID: billing.AccountID(row.AccountID), CreatedAt: row.CreatedAt.Time, ExpiresAt: row.ExpiresAt.Time, RevokedAt: fromStamp(row.RevokedAt),
+			ID: id, AccountID: account, CreatedAt: row.CreatedAt.Time, ExpiresAt: row.ExpiresAt.Time, RevokedAt: fromStamp(row.RevokedAt),
 		}, nil
 }
 
-// Successors counts the refresh tokens that came from one, and those of them that were used.
-func (r reads) Successors(ctx context.Context, hash string) (all, used int64, err error) {
+// Successors counts the refresh tokens of the account that came from one, and those of them that were used.
+func (r reads) Successors(ctx context.Context, account billing.AccountID, hash string) (all, used int64, err error) {
 	var n struct{ Total, Used int64 }
-	err = r.q(ctx).Model(&refreshTokenRow{}).Select("COUNT(*) AS total, COUNT(used_at) AS used").Where("predecessor = ?", hash).Scan(&n).Error
+	err = r.q(ctx).Model(&refreshTokenRow{}).Select("COUNT(*) AS total, COUNT(used_at) AS used").
+		Where("account_id = ? AND predecessor = ?", string(account), hash).Scan(&n).Error
 	return n.Total, n.Used, translate(err)
 }
 
-// UseRefreshToken notes that a refresh token was used, when it was not before. The caller holds its login's lock.
-func (tx *Tx) UseRefreshToken(ctx context.Context, hash string) error {
-	return translate(tx.q(ctx).Model(&refreshTokenRow{}).Where("hash = ? AND used_at IS NULL", hash).Update("used_at", stamp{tx.Now}).Error)
+// UseRefreshToken notes that a refresh token of the account was used, if it was not before. The caller holds its login's lock.
+func (tx *Tx) UseRefreshToken(ctx context.Context, account billing.AccountID, hash string) error {
+	return translate(tx.q(ctx).Model(&refreshTokenRow{}).Where("account_id = ? AND hash = ? AND used_at IS NULL", string(account), hash).
+		Update("used_at", stamp{tx.Now}).Error)
 }
 
-// LoginOf answers the login that a refresh token belongs to, used or not. Errors: ENotFound.
-func (r reads) LoginOf(ctx context.Context, hash string) (billing.SessionID, error) {
+// LoginOf returns the login that a refresh token of the account belongs to, used or not. Errors: ENotFound.
+func (r reads) LoginOf(ctx context.Context, account billing.AccountID, hash string) (billing.SessionID, error) {
 	var token refreshTokenRow
-	err := r.q(ctx).Where("hash = ?", hash).Take(&token).Error
+	err := r.q(ctx).Where("account_id = ? AND hash = ?", string(account), hash).Take(&token).Error
 	return billing.SessionID(token.LoginID), translate(err)
 }
 
@@ -92,10 +97,15 @@ type loginStateRow struct {
 }
 
 // LoginStates reads what those who follow their sessions are held against, in one query. A login that is not there is left out.
-func (r reads) LoginStates(ctx context.Context, ids []billing.SessionID) (map[billing.SessionID]billing.LoginState, error) {
+func (r reads) LoginStates(ctx context.Context, logins []billing.LoginKey) (map[billing.SessionID]billing.LoginState, error) {
+	accounts, ids := make([]billing.AccountID, len(logins)), make([]billing.SessionID, len(logins))
+	for i, l := range logins {
+		accounts[i], ids[i] = l.Account, l.ID
+	}
 	var rows []loginStateRow
 	err := r.q(ctx).Table("logins").Joins("JOIN accounts ON accounts.id = logins.account_id").
-		Select("logins.id, accounts.version, accounts.next_expiry, logins.expires_at, logins.revoked_at").Where("logins.id IN ?", ids).Scan(&rows).Error
+		Select("logins.id, accounts.version, accounts.next_expiry, logins.expires_at, logins.revoked_at").
+		Where("logins.account_id IN ? AND logins.id IN ?", accounts, ids).Scan(&rows).Error
 	states := make(map[billing.SessionID]billing.LoginState, len(rows))
 	for _, row := range rows {
 		states[billing.SessionID(row.ID)] = billing.LoginState{
@@ -105,9 +115,9 @@ func (r reads) LoginStates(ctx context.Context, ids []billing.SessionID) (map[bi
 	return states, translate(err)
 }
 
-// RevokeLogin ends a login and with it all its refresh tokens.
-func (tx *Tx) RevokeLogin(ctx context.Context, id billing.SessionID) error {
-	return translate(tx.q(ctx).Model(&loginRow{}).Where("id = ? AND revoked_at IS NULL", string(id)).
+// RevokeLogin ends a login of the account and with it all its refresh tokens.
+func (tx *Tx) RevokeLogin(ctx context.Context, account billing.AccountID, id billing.SessionID) error {
+	return translate(tx.q(ctx).Model(&loginRow{}).Where("account_id = ? AND id = ? AND revoked_at IS NULL", string(account), string(id)).
 		Update("revoked_at", stamp{tx.Now}).Error)
 }
 

@@ -17,13 +17,13 @@ func TestRevokeLogin(t *testing.T) {
 		login := newLogin(t, db, time.Hour)
 		revoked := clock.Now()
 		for range 2 {
-			if err := write(db, func(ctx context.Context, tx *store.Tx) error { return tx.RevokeLogin(ctx, login.ID) }); err != nil {
+			if err := write(db, func(ctx context.Context, tx *store.Tx) error { return tx.RevokeLogin(ctx, login.AccountID, login.ID) }); err != nil {
 				t.Fatal(err)
 			}
 			clock.Advance(time.Minute)
 		}
 		err := write(db, func(ctx context.Context, tx *store.Tx) error {
-			_, got, err := tx.LockRefreshToken(ctx, "hash")
+			_, got, err := tx.LockRefreshToken(ctx, login.AccountID, "hash")
 			if err == nil && (got.RevokedAt == nil || !got.RevokedAt.Equal(revoked)) {
 				t.Errorf("revoked at %v, want %v", got.RevokedAt, revoked)
 			}
@@ -39,12 +39,12 @@ func TestRevokeLogin(t *testing.T) {
 func TestDeleteOldLogins(t *testing.T) {
 	t.Parallel()
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
-		newLogin(t, db, time.Hour)
+		login := newLogin(t, db, time.Hour)
 		clean := func() (billing.SessionID, error) {
 			if err := write(db, func(ctx context.Context, tx *store.Tx) error { return tx.DeleteOldLogins(ctx) }); err != nil {
 				t.Fatal(err)
 			}
-			return db.LoginOf(context.Background(), "hash")
+			return db.LoginOf(context.Background(), login.AccountID, "hash")
 		}
 		clock.Advance(time.Hour)
 		if _, err := clean(); err != nil {
@@ -66,7 +66,7 @@ func newLogin(t *testing.T, db *store.DB, lasts time.Duration) billing.Login {
 		if err := tx.InsertLogin(ctx, login); err != nil {
 			return err
 		}
-		return tx.InsertRefreshToken(ctx, billing.RefreshToken{Hash: "hash", LoginID: login.ID, CreatedAt: tx.Now})
+		return tx.InsertRefreshToken(ctx, billing.RefreshToken{AccountID: a.ID, Hash: "hash", LoginID: login.ID, CreatedAt: tx.Now})
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -11,23 +11,23 @@ import (
 )
 
 type lotRow struct {
+	AccountID  string `gorm:"primaryKey;uniqueIndex:lots_grant_key"`
 	ID         string `gorm:"primaryKey"`
-	AccountID  string `gorm:"not null"`
 	GrantKey   string `gorm:"not null;uniqueIndex:lots_grant_key"`
 	Source     string `gorm:"not null"`
 	Granted    int64  `gorm:"not null"`
 	Remaining  int64  `gorm:"not null"`
 	ClawedBack int64  `gorm:"not null"`
-	ClawedOwn  int64  `gorm:"not null;default:0"`
-	Expired    int64  `gorm:"not null;default:0"`
-	Held       int64  `gorm:"not null;default:0"`
+	ClawedOwn  int64  `gorm:"not null"`
+	Expired    int64  `gorm:"not null"`
+	Held       int64  `gorm:"not null"`
 	ExpiresAt  *stamp
 	EndedAt    *stamp
 	CreatedAt  stamp `gorm:"not null;autoCreateTime:false"`
 
 	PeriodStart  *stamp
 	PeriodEnd    *stamp
-	PeriodInner  bool `gorm:"not null;default:false"`
+	PeriodInner  bool `gorm:"not null"`
 	PeriodOrigin *stamp
 }
 
@@ -55,10 +55,10 @@ func (r reads) lots(q *gorm.DB) ([]billing.Lot, error) {
 	return lots, nil
 }
 
-// LotByGrant reads the lot that a business fact granted; ok is false when it granted none yet.
-func (r reads) LotByGrant(ctx context.Context, key string) (lot billing.Lot, ok bool, err error) {
+// LotByGrant reads the account's lot that a business fact granted; ok is false when it granted none yet.
+func (r reads) LotByGrant(ctx context.Context, account billing.AccountID, key string) (lot billing.Lot, ok bool, err error) {
 	var row lotRow
-	err = r.q(ctx).Where("grant_key = ?", key).Take(&row).Error
+	err = r.q(ctx).Where("account_id = ? AND grant_key = ?", string(account), key).Take(&row).Error
 	if errors.Is(err, gorm.ErrRecordNotFound) {
 		return billing.Lot{}, false, nil
 	}
@@ -113,7 +113,7 @@ func (tx *Tx) SaveLot(ctx context.Context, l billing.Lot) error {
 	if p := l.Period; p != nil {
 		columns["period_start"], columns["period_end"], columns["period_inner"] = stamp{p.Start}, stamp{p.End}, p.Inner
 	}
-	return translate(tx.q(ctx).Model(&lotRow{}).Where("id = ?", string(l.ID)).Updates(columns).Error)
+	return translate(tx.q(ctx).Model(&lotRow{}).Where("account_id = ? AND id = ?", string(l.AccountID), string(l.ID)).Updates(columns).Error)
 }
 
 // NextExpiry is the earliest time at which one of the lots runs out, of those that have not been seen to.

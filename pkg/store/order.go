@@ -7,8 +7,8 @@ import (
 )
 
 type orderRow struct {
+	AccountID       string `gorm:"primaryKey"`
 	ID              string `gorm:"primaryKey"`
-	AccountID       string `gorm:"not null"`
 	Item            string `gorm:"not null"`
 	Kind            string `gorm:"not null"`
 	Quantity        int64  `gorm:"not null"`
@@ -26,8 +26,8 @@ type orderRow struct {
 	ExpiresAt       *stamp
 	CreatedAt       stamp `gorm:"not null;autoCreateTime:false"`
 	FulfilledAt     *stamp
-	Automatic       bool   `gorm:"not null;default:false"`
-	DeclineCode     string `gorm:"not null;default:''"`
+	Automatic       bool   `gorm:"not null"`
+	DeclineCode     string `gorm:"not null"`
 	ChargeAfter     *stamp // written by PutOffCharge alone
 }
 
@@ -123,10 +123,10 @@ func (tx *Tx) InsertOrderKey(ctx context.Context, o billing.Order, key, requestH
 // DeleteOrder forgets an order that has no page, and its keys. One that has one is left as it is. The caller holds the account's lock.
 func (tx *Tx) DeleteOrder(ctx context.Context, o billing.Order) error {
 	without := tx.q(ctx).Model(&orderRow{}).Select("id").Where("id = ? AND account_id = ? AND checkout_id IS NULL", string(o.ID), string(o.AccountID))
-	if err := tx.q(ctx).Where("order_id IN (?)", without).Delete(&orderKeyRow{}).Error; err != nil {
+	if err := tx.q(ctx).Where("account_id = ? AND order_id IN (?)", string(o.AccountID), without).Delete(&orderKeyRow{}).Error; err != nil {
 		return translate(err)
 	}
-	return translate(tx.q(ctx).Where("id IN (?)", without).Delete(&orderRow{}).Error)
+	return translate(tx.q(ctx).Where("account_id = ? AND id IN (?)", string(o.AccountID), without).Delete(&orderRow{}).Error)
 }
 
 // SaveOrder writes what a sync or Stripe's answer changes in an order. The caller holds the account's lock.
@@ -139,7 +139,7 @@ func (tx *Tx) SaveOrder(ctx context.Context, o billing.Order) error {
 		tx.facts.Orders = append(tx.facts.Orders, OrderChange{before.Status, o})
 	}
 	row := toRowOrder(o)
-	return translate(tx.q(ctx).Model(&orderRow{}).Where("id = ?", row.ID).Updates(map[string]any{
+	return translate(tx.q(ctx).Model(&orderRow{}).Where("account_id = ? AND id = ?", row.AccountID, row.ID).Updates(map[string]any{
 		"status": row.Status, "checkout_id": row.CheckoutID, "url": row.URL, "payment_intent_id": row.PaymentIntentID,
 		"subscription_id": row.SubscriptionID, "expires_at": row.ExpiresAt, "fulfilled_at": row.FulfilledAt,
 		"decline_code": row.DeclineCode,

@@ -130,7 +130,7 @@ func (l *life) steps(n int64) []writing {
 				ID: billing.MessageID("msg_" + name), AccountID: a, Type: billing.OutPointsGranted, Body: "{}", CreatedAt: tx.Now,
 			})
 		}),
-		step(billing.MomentLoginEnded, string(login), func(ctx context.Context, tx *store.Tx) error { return tx.RevokeLogin(ctx, login) }),
+		step(billing.MomentLoginEnded, string(login), func(ctx context.Context, tx *store.Tx) error { return tx.RevokeLogin(ctx, a, login) }),
 	}
 }
 

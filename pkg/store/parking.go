@@ -53,10 +53,10 @@ func (r reads) GrantedSince(ctx context.Context, id billing.AccountID, prefix st
 	return sum.Grants, billing.Points(sum.Points), translate(err)
 }
 
-// KnownGrants says which of some keys have granted.
-func (r reads) KnownGrants(ctx context.Context, keys []string) (map[string]bool, error) {
+// KnownGrants returns which of some keys have granted to the account.
+func (r reads) KnownGrants(ctx context.Context, account billing.AccountID, keys []string) (map[string]bool, error) {
 	var found []string
-	err := r.q(ctx).Model(&lotRow{}).Where("grant_key IN ?", keys).Pluck("grant_key", &found).Error
+	err := r.q(ctx).Model(&lotRow{}).Where("account_id = ? AND grant_key IN ?", string(account), keys).Pluck("grant_key", &found).Error
 	known := make(map[string]bool, len(found))
 	for _, key := range found {
 		known[key] = true

@@ -59,9 +59,10 @@ func (r reads) AutomaticOrders(ctx context.Context, account billing.AccountID, s
 	return r.orders(ctx, "created_at, id", 0, "automatic AND account_id = ? AND created_at >= ?", string(account), stamp{since})
 }
 
-// PutOffCharge lets nobody try to charge an automatic order before a time. The caller holds the account's lock.
-func (tx *Tx) PutOffCharge(ctx context.Context, id billing.OrderID, until time.Time) error {
-	return translate(tx.q(ctx).Model(&orderRow{}).Where("id = ?", string(id)).Update("charge_after", stamp{until}).Error)
+// PutOffCharge postpones the charge of an automatic order of the account. The caller holds the account's lock.
+func (tx *Tx) PutOffCharge(ctx context.Context, account billing.AccountID, id billing.OrderID, until time.Time) error {
+	return translate(tx.q(ctx).Model(&orderRow{}).Where("account_id = ? AND id = ?", string(account), string(id)).
+		Update("charge_after", stamp{until}).Error)
 }
 
 // SaveTopUp writes the account's top-up, whether there was one or not. The caller holds the account's lock.

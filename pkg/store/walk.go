@@ -16,7 +16,7 @@ type walkRow struct {
 	WalkAfter string `gorm:"not null"`
 	LookedAt  *stamp
 	Found     int64 `gorm:"not null"`
-	Refused   int64 `gorm:"not null;default:0"`
+	Refused   int64 `gorm:"not null"`
 	RefusedAt *stamp
 }
 

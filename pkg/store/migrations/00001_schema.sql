@@ -2,6 +2,11 @@
 -- The schema of both databases in one text. It is written in PostgreSQL's words; migrate.go replaces the few that
 -- SQLite does not know. Times are in UTC. In SQLite they are text of one width, so that they sort.
 --
+-- The account is the key. Each table's primary key begins with the account, and so does each foreign key, so that all
+-- of an account's rows can be kept in one place. The exceptions are small directories, which lead to an account and
+-- have their own key, and tables that concern no account or are filled before it is known. TestTablesAreKeyedByAccount
+-- lists both.
+--
 -- Constraints and indexes have names, because tests and errors refer to them.
 
 -- One row per user. This row alone decides what may be spent. Most updates touch no indexed column, so each page keeps
@@ -11,7 +16,7 @@ CREATE TABLE accounts (
     email             text NOT NULL,
     password_hash     text NOT NULL,
     -- A token never carries the role: who needs it reads this row.
-    role              text NOT NULL DEFAULT 'user' CONSTRAINT accounts_role CHECK (role IN ('user', 'admin')),
+    role              text NOT NULL CONSTRAINT accounts_role CHECK (role IN ('user', 'admin')),
     customer_id       text,
     created_at        timestamptz NOT NULL,
 
@@ -35,7 +40,7 @@ CREATE TABLE accounts (
     sub_period_end    timestamptz,
     sub_cancels       boolean NOT NULL,
     sub_ends_at       timestamptz,
-    sub_paused        boolean NOT NULL DEFAULT false, -- the collection of its invoices
+    sub_paused        boolean NOT NULL, -- the collection of its invoices
     sub_paused_until  timestamptz,
     sub_next_plan     text,
     sub_next_quantity bigint,
@@ -56,9 +61,9 @@ CREATE TABLE accounts (
 
     -- A parked account: a day's grants would exceed the operator's limits, so they wait until a person approves them.
     parked_at         timestamptz,
-    parked_reason     text NOT NULL DEFAULT '',
+    parked_reason     text NOT NULL,
     unparked_at       timestamptz,
-    grants_approved   boolean NOT NULL DEFAULT false, -- the next sync makes all grants, however many
+    grants_approved   boolean NOT NULL, -- the next sync makes all grants, however many
 
     CONSTRAINT accounts_tickets CHECK (ticket_applied <= ticket_issued),
     CONSTRAINT accounts_window CHECK ((window_from IS NULL) = (window_until IS NULL)),
@@ -68,19 +73,32 @@ CREATE TABLE accounts (
     CONSTRAINT accounts_sub_paused CHECK (sub_paused OR sub_paused_until IS NULL),
     CONSTRAINT accounts_parked CHECK ((parked_at IS NULL) = (parked_reason = ''))
 ) WITH (fillfactor = 70);
-CREATE UNIQUE INDEX accounts_email_key ON accounts (email);
-CREATE UNIQUE INDEX accounts_customer_id_key ON accounts (customer_id);
 CREATE INDEX accounts_next_grant_at ON accounts (next_grant_at) WHERE next_grant_at IS NOT NULL;
 CREATE INDEX accounts_parked_at ON accounts (id) WHERE parked_at IS NOT NULL;
 
--- Customers that an account had at Stripe before. Their events still find the account.
-CREATE TABLE former_customers (
-    customer_id text PRIMARY KEY,
-    account_id  text NOT NULL REFERENCES accounts (id),
-    reason      text NOT NULL CONSTRAINT former_customers_reason CHECK (reason IN ('deleted', 'unlinked')),
-    ended_at    timestamptz NOT NULL
+-- A directory: the account of an email. It makes an email one account's. Directories have no foreign key to the
+-- account, which may be kept elsewhere.
+CREATE TABLE emails (
+    email      text PRIMARY KEY,
+    account_id text NOT NULL
 );
-CREATE INDEX former_customers_account_id ON former_customers (account_id);
+
+-- A directory: the account of a Stripe customer. A customer that the account does not have any more stays here, because
+-- its events still concern the account. It belongs to no other account ever, so what Stripe says of it grants to one
+-- alone.
+CREATE TABLE customers (
+    customer_id text PRIMARY KEY,
+    account_id  text NOT NULL
+);
+
+-- The customers that an account had at Stripe before.
+CREATE TABLE former_customers (
+    account_id  text NOT NULL REFERENCES accounts (id),
+    customer_id text NOT NULL,
+    reason      text NOT NULL CONSTRAINT former_customers_reason CHECK (reason IN ('deleted', 'unlinked')),
+    ended_at    timestamptz NOT NULL,
+    PRIMARY KEY (account_id, customer_id)
+);
 
 -- How many of an account's requests may still call Stripe, one row for each kind of request. The budget is full again
 -- at `whole_at`. It is in the database, so that all replicas count together.
@@ -93,31 +111,35 @@ CREATE TABLE request_budgets (
 );
 
 CREATE TABLE logins (
-    id         text PRIMARY KEY,
     account_id text NOT NULL REFERENCES accounts (id),
+    id         text NOT NULL,
     created_at timestamptz NOT NULL,
     expires_at timestamptz NOT NULL,
-    revoked_at timestamptz
+    revoked_at timestamptz,
+    PRIMARY KEY (account_id, id)
 );
-CREATE INDEX logins_account_id ON logins (account_id);
 
--- Refresh tokens by their hash. The predecessor of a token still works until the token itself, or a sibling, was used:
--- the client may have lost the response that carried it.
+-- Refresh tokens by their hash. A token names its account. The predecessor of a token still works until the token
+-- itself, or a sibling, was used: the client may have lost the response that carried it.
 CREATE TABLE refresh_tokens (
-    hash        text PRIMARY KEY,
-    login_id    text NOT NULL REFERENCES logins (id) ON DELETE CASCADE,
+    account_id  text NOT NULL,
+    hash        text NOT NULL,
+    login_id    text NOT NULL,
     predecessor text,
     created_at  timestamptz NOT NULL,
-    used_at     timestamptz
+    used_at     timestamptz,
+    PRIMARY KEY (account_id, hash),
+    CONSTRAINT refresh_tokens_login_id_fkey FOREIGN KEY (account_id, login_id)
+        REFERENCES logins (account_id, id) ON DELETE CASCADE
 );
-CREATE INDEX refresh_tokens_login_id ON refresh_tokens (login_id);
-CREATE INDEX refresh_tokens_predecessor ON refresh_tokens (predecessor) WHERE predecessor IS NOT NULL;
+CREATE INDEX refresh_tokens_login_id ON refresh_tokens (account_id, login_id);
+CREATE INDEX refresh_tokens_predecessor ON refresh_tokens (account_id, predecessor) WHERE predecessor IS NOT NULL;
 
 -- What customers bought, or are about to buy. An automatic order has no checkout page: it charges a saved payment
 -- method.
 CREATE TABLE orders (
-    id                text PRIMARY KEY,
     account_id        text NOT NULL REFERENCES accounts (id),
+    id                text NOT NULL,
     item              text NOT NULL,
     kind              text NOT NULL CONSTRAINT orders_kind CHECK (kind IN ('plan', 'pack')),
     quantity          bigint NOT NULL CONSTRAINT orders_quantity CHECK (quantity > 0),
@@ -126,23 +148,23 @@ CREATE TABLE orders (
     currency          text NOT NULL,
     status            text NOT NULL CONSTRAINT orders_status CHECK (status IN
         ('pending', 'paid', 'fulfilled', 'expired', 'failed', 'refunded')),
-    automatic         boolean NOT NULL DEFAULT false,
+    automatic         boolean NOT NULL,
     checkout_id       text,
     url               text NOT NULL,
     success_url       text NOT NULL,
     cancel_url        text NOT NULL,
     payment_intent_id text,
     subscription_id   text,
-    decline_code      text NOT NULL DEFAULT '',
+    decline_code      text NOT NULL,
     charge_after      timestamptz, -- no charge before this time; NULL: charge now
     request_hash      text NOT NULL,
     created_at        timestamptz NOT NULL,
     expires_at        timestamptz,
     fulfilled_at      timestamptz,
+    PRIMARY KEY (account_id, id),
     CONSTRAINT orders_automatic CHECK (NOT automatic OR kind = 'pack' AND checkout_id IS NULL)
 );
-CREATE UNIQUE INDEX orders_checkout_id_key ON orders (checkout_id);
-CREATE INDEX orders_account_id ON orders (account_id, id);
+CREATE UNIQUE INDEX orders_checkout_id_key ON orders (account_id, checkout_id);
 -- An account has one open automatic order at a time. Even faulty code cannot charge it twice.
 CREATE UNIQUE INDEX orders_automatic_open ON orders (account_id) WHERE automatic AND status IN ('pending', 'paid');
 CREATE INDEX orders_automatic_made ON orders (account_id, created_at) WHERE automatic;
@@ -154,9 +176,10 @@ CREATE TABLE order_keys (
     account_id      text NOT NULL REFERENCES accounts (id),
     idempotency_key text NOT NULL,
     request_hash    text NOT NULL,
-    order_id        text NOT NULL REFERENCES orders (id),
+    order_id        text NOT NULL,
     created_at      timestamptz NOT NULL,
-    PRIMARY KEY (account_id, idempotency_key)
+    PRIMARY KEY (account_id, idempotency_key),
+    CONSTRAINT order_keys_order_id_fkey FOREIGN KEY (account_id, order_id) REFERENCES orders (account_id, id)
 );
 
 -- Automatic purchases: buy this pack when the points run low. `due_at` is only when to look again; the decision is made
@@ -195,8 +218,8 @@ CREATE TABLE returned_charges (
 -- Changes of a subscription that its customer requested. The row, with the steps to take at Stripe, is written before
 -- the first of them. A job looks at an undecided change at `look_at`.
 CREATE TABLE subscription_changes (
-    id              text PRIMARY KEY,
     account_id      text NOT NULL REFERENCES accounts (id),
+    id              text NOT NULL,
     kind            text NOT NULL CONSTRAINT subscription_changes_kind CHECK (kind IN ('change', 'cancel', 'resume')),
     plan            text NOT NULL,
     quantity        bigint NOT NULL CONSTRAINT subscription_changes_quantity CHECK (quantity >= 0),
@@ -215,6 +238,7 @@ CREATE TABLE subscription_changes (
     look_at         timestamptz,
     created_at      timestamptz NOT NULL,
     ended_at        timestamptz,
+    PRIMARY KEY (account_id, id),
     CONSTRAINT subscription_changes_unpaid CHECK (
         status NOT IN ('unpaid', 'processing', 'invoiced') OR invoice_id IS NOT NULL),
     CONSTRAINT subscription_changes_ended CHECK ((status = 'pending') = (ended_at IS NULL)),
@@ -229,28 +253,29 @@ CREATE INDEX subscription_changes_look_at ON subscription_changes (look_at) WHER
 -- Grants of points. A lot's points are remaining, held, or gone. An ended lot takes no points back: what a hold returns
 -- to it expires at once.
 CREATE TABLE lots (
-    id            text PRIMARY KEY,
     account_id    text NOT NULL REFERENCES accounts (id),
+    id            text NOT NULL,
     grant_key     text NOT NULL,
     source        text NOT NULL,
     granted       bigint NOT NULL CONSTRAINT lots_granted CHECK (granted >= 0),
     remaining     bigint NOT NULL,
-    held          bigint NOT NULL DEFAULT 0,
+    held          bigint NOT NULL,
     -- How much expired unused. A later refund finds these points gone, and makes no debt of them.
-    expired       bigint NOT NULL DEFAULT 0 CONSTRAINT lots_expired CHECK (expired >= 0 AND expired <= granted),
+    expired       bigint NOT NULL CONSTRAINT lots_expired CHECK (expired >= 0 AND expired <= granted),
     -- How much was clawed back, and how much of that the lot itself had. The rest came from other lots, and is restored
     -- to others.
     clawed_back   bigint NOT NULL,
-    clawed_own    bigint NOT NULL DEFAULT 0,
+    clawed_own    bigint NOT NULL,
     expires_at    timestamptz,
     ended_at      timestamptz,
     -- A subscription's lot belongs to a period: the one that it lives in now. `period_origin` is the start of the
     -- period that it was granted for.
     period_start  timestamptz,
     period_end    timestamptz,
-    period_inner  boolean NOT NULL DEFAULT false,
+    period_inner  boolean NOT NULL,
     period_origin timestamptz,
     created_at    timestamptz NOT NULL,
+    PRIMARY KEY (account_id, id),
     CONSTRAINT lots_held CHECK (held >= 0 AND remaining + held <= granted),
     CONSTRAINT lots_remaining CHECK (remaining >= 0 AND remaining <= granted),
     CONSTRAINT lots_clawed_back CHECK (clawed_back >= 0 AND clawed_back <= granted),
@@ -258,9 +283,8 @@ CREATE TABLE lots (
     CONSTRAINT lots_period CHECK ((period_start IS NULL) = (period_end IS NULL)
         AND (period_start IS NULL) = (period_origin IS NULL) AND (period_start IS NOT NULL OR NOT period_inner))
 );
--- One business fact grants once.
-CREATE UNIQUE INDEX lots_grant_key ON lots (grant_key);
-CREATE INDEX lots_account_id ON lots (account_id, id);
+-- One business fact grants once to an account.
+CREATE UNIQUE INDEX lots_grant_key ON lots (account_id, grant_key);
 CREATE INDEX lots_left ON lots (account_id) WHERE remaining > 0 OR held > 0;
 -- For the job that expires lots of accounts that nobody uses.
 CREATE INDEX lots_due ON lots (expires_at)
@@ -282,8 +306,8 @@ CREATE TABLE periods (
 
 -- Points set aside until they are captured or released, or the hold expires.
 CREATE TABLE holds (
-    id          text PRIMARY KEY,
     account_id  text NOT NULL REFERENCES accounts (id),
+    id          text NOT NULL,
     amount      bigint NOT NULL CONSTRAINT holds_amount CHECK (amount > 0),
     captured    bigint NOT NULL,
     status      text NOT NULL CONSTRAINT holds_status CHECK (status IN ('active', 'captured', 'released', 'expired')),
@@ -292,42 +316,48 @@ CREATE TABLE holds (
     expires_at  timestamptz NOT NULL,
     created_at  timestamptz NOT NULL,
     ended_at    timestamptz,
+    PRIMARY KEY (account_id, id),
     CONSTRAINT holds_captured CHECK (
         CASE status WHEN 'captured' THEN captured > 0 AND captured <= amount ELSE captured = 0 END),
     CONSTRAINT holds_ended CHECK ((status = 'active') = (ended_at IS NULL))
 );
-CREATE INDEX holds_account_id ON holds (account_id, id);
 CREATE INDEX holds_active ON holds (account_id, expires_at) WHERE status = 'active';
 CREATE INDEX holds_due ON holds (expires_at) WHERE status = 'active';
 
 -- The lots that a hold's points came from. What is not captured returns to them. `since` is the start of the period in
 -- which the part was taken: on its way back it crosses the periods that began later.
 CREATE TABLE hold_parts (
-    hold_id text NOT NULL REFERENCES holds (id),
-    lot_id  text NOT NULL REFERENCES lots (id),
-    points  bigint NOT NULL CONSTRAINT hold_parts_points CHECK (points > 0),
-    since   timestamptz,
-    PRIMARY KEY (hold_id, lot_id)
+    account_id text NOT NULL,
+    hold_id    text NOT NULL,
+    lot_id     text NOT NULL,
+    points     bigint NOT NULL CONSTRAINT hold_parts_points CHECK (points > 0),
+    since      timestamptz,
+    PRIMARY KEY (account_id, hold_id, lot_id),
+    CONSTRAINT hold_parts_hold_id_fkey FOREIGN KEY (account_id, hold_id) REFERENCES holds (account_id, id),
+    CONSTRAINT hold_parts_lot_id_fkey FOREIGN KEY (account_id, lot_id) REFERENCES lots (account_id, id)
 );
 
 -- Movements of points, never changed once written. An entry moves `amount` into or out of the account, and `held` into
 -- or out of a hold.
 CREATE TABLE entries (
-    id              text PRIMARY KEY,
     account_id      text NOT NULL REFERENCES accounts (id),
     seq             bigint NOT NULL, -- the account's version that this entry made
+    id              text NOT NULL,
     kind            text NOT NULL CONSTRAINT entries_kind CHECK (kind IN
         ('grant', 'spend', 'expire', 'clawback', 'correction', 'hold', 'capture', 'release', 'rollover', 'restore')),
     amount          bigint NOT NULL,
-    held            bigint NOT NULL DEFAULT 0,
+    held            bigint NOT NULL,
     balance_after   bigint NOT NULL,
-    lot_id          text REFERENCES lots (id),
-    hold_id         text REFERENCES holds (id),
+    lot_id          text,
+    hold_id         text,
     description     text NOT NULL,
     metadata        text NOT NULL,
     idempotency_key text,
     request_hash    text NOT NULL,
     created_at      timestamptz NOT NULL,
+    PRIMARY KEY (account_id, seq),
+    CONSTRAINT entries_lot_id_fkey FOREIGN KEY (account_id, lot_id) REFERENCES lots (account_id, id),
+    CONSTRAINT entries_hold_id_fkey FOREIGN KEY (account_id, hold_id) REFERENCES holds (account_id, id),
     CONSTRAINT entries_sign CHECK (CASE
         WHEN kind = 'grant' THEN amount >= 0
         WHEN kind = 'restore' THEN amount > 0
@@ -341,28 +371,36 @@ CREATE TABLE entries (
     CONSTRAINT entries_hold CHECK ((kind IN ('hold', 'capture', 'release')) = (hold_id IS NOT NULL))
 );
 CREATE UNIQUE INDEX entries_idempotency_key ON entries (account_id, idempotency_key);
-CREATE INDEX entries_account_id ON entries (account_id, seq);
+CREATE INDEX entries_id ON entries (id);
 
--- What admins did to accounts, and to the operator's endpoints, which may be gone since. Their idempotency keys are
--- apart from the customer's.
+-- What admins did to accounts. Their idempotency keys are apart from the customer's.
 CREATE TABLE admin_actions (
-    id              text PRIMARY KEY,
-    account_id      text REFERENCES accounts (id),
-    webhook_id      text,
-    admin_id        text REFERENCES accounts (id),
+    account_id      text NOT NULL REFERENCES accounts (id),
+    id              text NOT NULL,
+    admin_id        text, -- an account, which may be kept elsewhere
     action          text NOT NULL CONSTRAINT admin_actions_action CHECK (action IN
-        ('grant', 'correction', 'role', 'unpark', 'webhook.add', 'webhook.change', 'webhook.roll', 'webhook.remove')),
-    entry_id        text REFERENCES entries (id),
+        ('grant', 'correction', 'role', 'unpark')),
+    entry_seq       bigint,
     reason          text NOT NULL,
     idempotency_key text,
     request_hash    text NOT NULL,
     created_at      timestamptz NOT NULL,
-    CONSTRAINT admin_actions_entry CHECK ((action IN ('grant', 'correction')) = (entry_id IS NOT NULL)),
-    CONSTRAINT admin_actions_about CHECK ((account_id IS NULL) = (webhook_id IS NOT NULL) AND
-        (action IN ('webhook.add', 'webhook.change', 'webhook.roll', 'webhook.remove')) = (webhook_id IS NOT NULL))
+    PRIMARY KEY (account_id, id),
+    CONSTRAINT admin_actions_entry_seq_fkey FOREIGN KEY (account_id, entry_seq) REFERENCES entries (account_id, seq),
+    CONSTRAINT admin_actions_entry CHECK ((action IN ('grant', 'correction')) = (entry_seq IS NOT NULL))
 );
 CREATE UNIQUE INDEX admin_actions_idempotency_key ON admin_actions (account_id, idempotency_key);
-CREATE INDEX admin_actions_webhooks ON admin_actions (id) WHERE webhook_id IS NOT NULL;
+
+-- What admins did to the operator's endpoints, which may be gone since.
+CREATE TABLE webhook_actions (
+    id         text PRIMARY KEY,
+    webhook_id text NOT NULL,
+    admin_id   text,
+    action     text NOT NULL CONSTRAINT webhook_actions_action CHECK (action IN
+        ('webhook.add', 'webhook.change', 'webhook.roll', 'webhook.remove')),
+    reason     text NOT NULL,
+    created_at timestamptz NOT NULL
+);
 
 -- The syncs of the last weeks: why each began and how it ended.
 CREATE TABLE syncs (
@@ -433,7 +471,7 @@ CREATE TABLE inbox_events (
     object_type  text NOT NULL,
     object_id    text NOT NULL,
     customer_id  text,
-    account_id   text REFERENCES accounts (id),
+    account_id   text, -- NULL until it is known
     status       text NOT NULL CONSTRAINT inbox_events_status CHECK (status IN ('pending', 'processed', 'ignored')),
     reason       text NOT NULL,
     ticket       bigint,
@@ -459,11 +497,11 @@ CREATE TABLE event_walks (
     walk_after text NOT NULL,
     looked_at  timestamptz,
     found      bigint NOT NULL,
-    refused    bigint NOT NULL DEFAULT 0,
+    refused    bigint NOT NULL,
     refused_at timestamptz,
     CONSTRAINT event_walks_walk CHECK ((walk_since IS NULL) = (walk_until IS NULL))
 );
-INSERT INTO event_walks (kind, walk_after, found) VALUES ('backfill', '', 0);
+INSERT INTO event_walks (kind, walk_after, found, refused) VALUES ('backfill', '', 0, 0);
 
 -- The cursors of the periodic walks over all accounts. Any replica continues where another stopped.
 CREATE TABLE audit_runs (

@@ -1,0 +1,68 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+)
+
+// Directories lead from what is unique among all accounts to the account that has it. Their entries are never changed or
+// removed. A reader may see an entry before its account: it then finds no account, as if there were no entry.
+
+type emailRow struct {
+	Email     string `gorm:"primaryKey"`
+	AccountID string `gorm:"not null"`
+}
+
+func (emailRow) TableName() string { return "emails" }
+
+type customerRow struct {
+	CustomerID string `gorm:"primaryKey"`
+	AccountID  string `gorm:"not null"`
+}
+
+func (customerRow) TableName() string { return "customers" }
+
+// AccountByEmail reads one account by its lower-case email. Errors: ENotFound.
+func (r reads) AccountByEmail(ctx context.Context, email string) (billing.Account, error) {
+	var row emailRow
+	if err := r.q(ctx).Where("email = ?", email).Take(&row).Error; err != nil {
+		return billing.Account{}, translate(err)
+	}
+	return r.Account(ctx, billing.AccountID(row.AccountID))
+}
+
+// accountOfCustomer returns the account that has a Stripe customer, or had it. Errors: ENotFound.
+func (r reads) accountOfCustomer(ctx context.Context, id billing.CustomerID) (billing.AccountID, error) {
+	var row customerRow
+	err := r.q(ctx).Where("customer_id = ?", string(id)).Take(&row).Error
+	return billing.AccountID(row.AccountID), translate(err)
+}
+
+// enterEmail makes an email the account's. Errors: EEmailTaken.
+func (tx *Tx) enterEmail(ctx context.Context, email string, account billing.AccountID) error {
+	err := tx.q(ctx).Create(&emailRow{Email: email, AccountID: string(account)}).Error
+	if errors.Is(err, gorm.ErrDuplicatedKey) {
+		return billing.Wrap(err, billing.EEmailTaken, "An account with this email exists. Log in instead.")
+	}
+	return translate(err)
+}
+
+// enterCustomer makes a customer the account's for good. The account may have had the same one before.
+func (tx *Tx) enterCustomer(ctx context.Context, customer billing.CustomerID, account billing.AccountID) error {
+	res := tx.q(ctx).Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "customer_id"}}, DoNothing: true}).
+		Create(&customerRow{CustomerID: string(customer), AccountID: string(account)})
+	if res.Error != nil || res.RowsAffected == 1 {
+		return translate(res.Error)
+	}
+	owner, err := tx.accountOfCustomer(ctx, customer)
+	if err == nil && owner != account {
+		err = fmt.Errorf("store: customer %s belongs to another account: %w", customer, gorm.ErrDuplicatedKey)
+	}
+	return err
+}
