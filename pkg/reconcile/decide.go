@@ -12,6 +12,7 @@ type Input struct {
 	Account billing.Account
 	Orders  []billing.Order // those a sync still has to look at
 	Picture billing.Snapshot
+	Began   time.Time // when Orders were read, before Stripe was asked
 	Now     time.Time
 	Catalog *catalog.Catalog
 	Policy  Policy

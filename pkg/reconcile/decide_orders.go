@@ -43,7 +43,7 @@ func (d *Decision) decideOrders(in Input) {
 			case c.PaymentFailed:
 				o.Status = billing.OrderFailed
 			}
-		case o.CheckoutID == "" && in.Now.Sub(o.CreatedAt) > orphanAge:
+		case o.CheckoutID == "" && in.Began.Sub(o.CreatedAt) > orphanAge: // it may have got a page since
 			o.Status = billing.OrderExpired
 		}
 		if o != before {

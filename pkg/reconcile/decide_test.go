@@ -39,7 +39,7 @@ func decide(p billing.Snapshot, orders ...billing.Order) reconcile.Decision {
 }
 
 func input(p billing.Snapshot, orders ...billing.Order) reconcile.Input {
-	return reconcile.Input{Account: billing.Account{ID: "acc_1"}, Orders: orders, Picture: p, Now: tenth, Catalog: shop, Policy: policy}
+	return reconcile.Input{Account: billing.Account{ID: "acc_1"}, Orders: orders, Picture: p, Began: tenth, Now: tenth, Catalog: shop, Policy: policy}
 }
 
 // subscription is one of March, created in February.

@@ -32,8 +32,9 @@ func (s *Syncer) Drift(ctx context.Context, id billing.AccountID) ([]billing.Dri
 		}
 		// A sync that was applied meanwhile may have seen a newer Stripe than this picture: the difference would be none.
 		if sameTickets(before.Account.Sync, after.Account.Sync) && len(before.Orders) == len(after.Orders) {
+			now := s.db.Now()
 			return Compare(Input{
-				Account: after.Account, Orders: after.Orders, Picture: picture, Now: s.db.Now(), Catalog: s.catalog, Policy: s.policy,
+				Account: after.Account, Orders: after.Orders, Picture: picture, Began: now, Now: now, Catalog: s.catalog, Policy: s.policy,
 			}, books), nil
 		}
 	}

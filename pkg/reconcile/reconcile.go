@@ -131,7 +131,9 @@ func (s *Syncer) finish(ctx context.Context, t billing.Ticket) (applied, older b
 		s.noteFailure(ctx, t, err)
 		return false, false, err
 	}
-	d := Decide(Input{Account: t.Account, Orders: t.Orders, Picture: picture, Now: s.db.Now(), Catalog: s.catalog, Policy: s.policy})
+	d := Decide(Input{
+		Account: t.Account, Orders: t.Orders, Picture: picture, Began: t.BeganAt, Now: s.db.Now(), Catalog: s.catalog, Policy: s.policy,
+	})
 	for _, w := range d.Warnings {
 		s.log.WarnContext(ctx, w, "account", t.Account.ID)
 	}
