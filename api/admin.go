@@ -13,7 +13,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/token"
 )
 
-// presentOnly refuses callers whose account is gone, at every operation that needs one. Admins' addresses have a stricter check.
+// presentOnly refuses callers whose account is gone, at every operation that needs one. Admins' addresses have a
+// stricter check.
 func presentOnly(accounts *account.Service) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
@@ -29,8 +30,8 @@ func presentOnly(accounts *account.Service) echo.MiddlewareFunc {
 	}
 }
 
-// adminsOnly shows the admin's addresses to nobody else. It stands before the contract's check, which would tell by its answers
-// that there is something.
+// adminsOnly shows the admin's addresses to nobody else. It stands before the contract's check, which would tell by its
+// answers that there is something.
 func adminsOnly(accounts *account.Service) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
@@ -75,7 +76,9 @@ func (s *server) FindAccounts(ctx context.Context, r FindAccountsRequestObject) 
 	return FindAccounts200JSONResponse{Accounts: []AdminAccount{toAPIAdminAccount(a)}}, nil
 }
 
-func (s *server) parkedAccounts(ctx context.Context, after billing.AccountID, limit int) (FindAccountsResponseObject, error) {
+func (s *server) parkedAccounts(
+	ctx context.Context, after billing.AccountID, limit int,
+) (FindAccountsResponseObject, error) {
 	parked, err := s.db.ParkedAccounts(ctx, after, limit+1)
 	if err != nil {
 		return nil, err
@@ -110,7 +113,9 @@ func (s *server) GetAccount(ctx context.Context, r GetAccountRequestObject) (Get
 
 // GetTimeline answers a page of an account's story.
 func (s *server) GetTimeline(ctx context.Context, r GetTimelineRequestObject) (GetTimelineResponseObject, error) {
-	story, next, err := account.Timeline(ctx, s.db, billing.AccountID(r.AccountId), value(r.Params.Cursor), limitOf(r.Params.Limit))
+	story, next, err := account.Timeline(
+		ctx, s.db, billing.AccountID(r.AccountId), value(r.Params.Cursor), limitOf(r.Params.Limit),
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +133,10 @@ func (s *server) GetTimeline(ctx context.Context, r GetTimelineRequestObject) (G
 // GrantPoints gives points.
 func (s *server) GrantPoints(ctx context.Context, r GrantPointsRequestObject) (GrantPointsResponseObject, error) {
 	wish := account.Adjustment{
-		Action: billing.ActionGrant, Amount: billing.Points(r.Body.Amount), Reason: r.Body.Reason, Key: r.Params.IdempotencyKey,
+		Action: billing.ActionGrant,
+		Amount: billing.Points(r.Body.Amount),
+		Reason: r.Body.Reason,
+		Key:    r.Params.IdempotencyKey,
 	}
 	if r.Body.ExpiresAt != nil {
 		end := r.Body.ExpiresAt.UTC().Truncate(time.Microsecond) // one form for one time, as the database keeps it
@@ -148,7 +156,10 @@ func (s *server) GrantPoints(ctx context.Context, r GrantPointsRequestObject) (G
 // CorrectPoints takes points away.
 func (s *server) CorrectPoints(ctx context.Context, r CorrectPointsRequestObject) (CorrectPointsResponseObject, error) {
 	done, err := s.accounts.Adjust(ctx, caller(ctx).Account, billing.AccountID(r.AccountId), account.Adjustment{
-		Action: billing.ActionCorrection, Amount: billing.Points(r.Body.Amount), Reason: r.Body.Reason, Key: r.Params.IdempotencyKey,
+		Action: billing.ActionCorrection,
+		Amount: billing.Points(r.Body.Amount),
+		Reason: r.Body.Reason,
+		Key:    r.Params.IdempotencyKey,
 	})
 	if err != nil {
 		return nil, err
@@ -163,7 +174,10 @@ func (s *server) CorrectPoints(ctx context.Context, r CorrectPointsRequestObject
 func toAPIAdminAccount(a billing.Account) AdminAccount {
 	out := AdminAccount{
 		Id: string(a.ID), Email: Email(a.Email), Role: AdminAccountRole(a.Role), Points: toAPIPoints(a.Balance),
-		Subscription: toAPISubscription(a.Subscription), Version: a.Version, LastSyncedAt: a.Sync.LastSyncedAt, CreatedAt: a.CreatedAt,
+		Subscription: toAPISubscription(a.Subscription),
+		Version:      a.Version,
+		LastSyncedAt: a.Sync.LastSyncedAt,
+		CreatedAt:    a.CreatedAt,
 	}
 	if a.CustomerID != "" {
 		customer := string(a.CustomerID)

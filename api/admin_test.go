@@ -26,11 +26,18 @@ func (w *world) admin(t testing.TB) *client {
 func (c *client) meetsTheAdmin() {
 	c.t.Helper()
 	admin, before := c.w.admin(c.t), c.call(http.StatusOK, http.MethodGet, "/points", nil).number("available")
-	found := admin.call(http.StatusOK, http.MethodGet, "/admin/accounts?email="+strings.ToUpper(c.email), nil).list("accounts")
+	found := admin.call(
+		http.StatusOK, http.MethodGet, "/admin/accounts?email="+strings.ToUpper(c.email), nil,
+	).list("accounts")
 	c.expect(len(found) == 1, "found by email, however it is cased: %v", found)
 	path := "/admin/accounts/" + answer{json: found[0].(map[string]any)}.text("id")
 	one := admin.call(http.StatusOK, http.MethodGet, path, nil)
-	c.expect(one.text("email") == c.email && one.number("points.available") == before && strings.HasPrefix(one.text("customer_id"), "cus_"), "the account: %s", one.raw)
+	c.expect(
+		one.text("email") == c.email && one.number("points.available") == before && strings.HasPrefix(
+			one.text("customer_id"), "cus_",
+		),
+		"the account: %s", one.raw,
+	)
 	none := admin.call(http.StatusOK, http.MethodGet, "/admin/accounts?email=nobody@example.com", nil)
 	c.expect(len(none.list("accounts")) == 0, "nobody has this email: %s", none.raw)
 
@@ -39,30 +46,54 @@ func (c *client) meetsTheAdmin() {
 	gift["expires_at"] = "2099-01-01T00:00:00Z" // another word for the same time
 	again := admin.call(http.StatusCreated, http.MethodPost, path+"/grants", gift, "Idempotency-Key", "g1")
 	c.expect(given.number("points.available") == before+50 && again.text("entry.id") == given.text("entry.id") &&
-		given.header.Get("Idempotent-Replayed") == "" && again.header.Get("Idempotent-Replayed") == "true", "one gift: %s", again.raw)
-	taken := admin.call(http.StatusCreated, http.MethodPost, path+"/corrections", map[string]any{"amount": 20, "reason": "too many"}, "Idempotency-Key", "g2")
-	c.expect(taken.number("entry.amount") == -20 && taken.text("entry.kind") == "correction" && taken.number("points.available") == before+30, "taken: %s", taken.raw)
-	admin.call(http.StatusUnprocessableEntity, http.MethodPost, path+"/corrections", map[string]any{"amount": 21, "reason": "too many"}, "Idempotency-Key", "g2")
-	refused := admin.call(http.StatusConflict, http.MethodPost, path+"/corrections", map[string]any{"amount": before + 31, "reason": "all"}, "Idempotency-Key", "g3")
+		given.header.Get("Idempotent-Replayed") == "" &&
+		again.header.Get("Idempotent-Replayed") == "true", "one gift: %s", again.raw)
+	taken := admin.call(
+		http.StatusCreated, http.MethodPost, path+"/corrections", map[string]any{"amount": 20, "reason": "too many"},
+		"Idempotency-Key", "g2",
+	)
+	c.expect(
+		taken.number("entry.amount") == -20 && taken.text("entry.kind") == "correction" &&
+			taken.number("points.available") == before+30,
+		"taken: %s", taken.raw,
+	)
+	admin.call(
+		http.StatusUnprocessableEntity, http.MethodPost, path+"/corrections",
+		map[string]any{"amount": 21, "reason": "too many"}, "Idempotency-Key", "g2",
+	)
+	refused := admin.call(
+		http.StatusConflict, http.MethodPost, path+"/corrections",
+		map[string]any{"amount": before + 31, "reason": "all"}, "Idempotency-Key", "g3",
+	)
 	c.expect(refused.text("type") == "/problems/conflict", "a correction makes no debt: %s", refused.raw)
 	entries := c.call(http.StatusOK, http.MethodGet, "/points/entries?limit=2", nil)
-	c.expect(strings.Contains(string(entries.raw), "too many") && !strings.Contains(string(entries.raw), admin.claims().text("sub")),
+	c.expect(strings.Contains(string(entries.raw), "too many") && !strings.Contains(
+		string(entries.raw), admin.claims().text("sub"),
+	),
 		"the customer reads why, and not who: %s", entries.raw)
 	c.waitsAndComes(admin, path)
 	c.readsTheStory(admin, path+"/timeline")
 }
 
-// waitsAndComes proves that a parked account is found, that its grants wait while an admin's own come, and that an admin lets them through
-// once: the points are there with the answer.
+// waitsAndComes proves that a parked account is found, that its grants wait while an admin's own come, and that an
+// admin lets them through once: the points are there with the answer.
 func (c *client) waitsAndComes(admin *client, path string) {
 	c.t.Helper()
 	reason := map[string]any{"reason": "known to us"}
 	refused := admin.call(http.StatusConflict, http.MethodPost, path+"/unpark", reason, "Idempotency-Key", "u1")
 	c.expect(refused.text("type") == "/problems/conflict", "nothing waits: %s", refused.raw)
-	c.expect(len(admin.call(http.StatusOK, http.MethodGet, "/admin/accounts?parked=true", nil).list("accounts")) == 0, "nobody is parked")
+	c.expect(
+		len(admin.call(http.StatusOK, http.MethodGet, "/admin/accounts?parked=true", nil).list("accounts")) == 0,
+		"nobody is parked",
+	)
 	c.park(path)
 	parked := admin.call(http.StatusOK, http.MethodGet, "/admin/accounts?parked=true&limit=1", nil)
-	c.expect(len(parked.list("accounts")) == 1 && strings.Contains(string(parked.raw), c.email) && parked.text("next_cursor") == "", "parked: %s", parked.raw)
+	c.expect(
+		len(parked.list("accounts")) == 1 && strings.Contains(
+			string(parked.raw), c.email,
+		) && parked.text("next_cursor") == "",
+		"parked: %s", parked.raw,
+	)
 	metrics := string(c.call(http.StatusOK, http.MethodGet, "/metrics", nil).raw)
 	c.expect(strings.Contains(metrics, "\npointsync_parked_accounts 1\n"), "the metrics count it")
 	before := admin.call(http.StatusOK, http.MethodGet, path, nil)
@@ -72,13 +103,29 @@ func (c *client) waitsAndComes(admin *client, path string) {
 	c.pay(made)
 	order := c.call(http.StatusOK, http.MethodGet, "/checkout/"+made.text("order.id"), nil)
 	c.expect(order.text("order.status") == "paid", "the order waits: %s", order.raw)
-	given := admin.call(http.StatusCreated, http.MethodPost, path+"/grants", map[string]any{"amount": 1, "reason": "meanwhile"}, "Idempotency-Key", "g4")
-	c.expect(given.number("points.available") == before.number("points.available")+1, "an admin's grant waits for nobody: %s", given.raw)
+	given := admin.call(
+		http.StatusCreated, http.MethodPost, path+"/grants", map[string]any{"amount": 1, "reason": "meanwhile"},
+		"Idempotency-Key", "g4",
+	)
+	c.expect(
+		given.number("points.available") == before.number("points.available")+1,
+		"an admin's grant waits for nobody: %s", given.raw,
+	)
 	now := admin.call(http.StatusOK, http.MethodPost, path+"/unpark", reason, "Idempotency-Key", "u1")
-	c.expect(now.number("points.available") == before.number("points.available")+101 && now.text("parked") == "" && now.header.Get("Idempotent-Replayed") == "", "let through: %s", now.raw)
+	c.expect(
+		now.number("points.available") == before.number("points.available")+101 && now.text("parked") == "" &&
+			now.header.Get("Idempotent-Replayed") == "",
+		"let through: %s", now.raw,
+	)
 	again := admin.call(http.StatusOK, http.MethodPost, path+"/unpark", reason, "Idempotency-Key", "u1")
-	c.expect(again.text("version") == now.text("version") && again.header.Get("Idempotent-Replayed") == "true", "once: %s", again.raw)
-	admin.call(http.StatusUnprocessableEntity, http.MethodPost, path+"/unpark", map[string]any{"reason": "another"}, "Idempotency-Key", "u1")
+	c.expect(
+		again.text("version") == now.text("version") && again.header.Get("Idempotent-Replayed") == "true", "once: %s",
+		again.raw,
+	)
+	admin.call(
+		http.StatusUnprocessableEntity, http.MethodPost, path+"/unpark", map[string]any{"reason": "another"},
+		"Idempotency-Key", "u1",
+	)
 }
 
 // park parks the client's account, as a sync does that would pass the operator's bounds.
@@ -95,20 +142,22 @@ func (c *client) park(path string) {
 	}))
 }
 
-// hasAStory reads of syncs while they are kept: a month later they are forgotten. What it wants is there whether a webhook's sync came first or not:
-// the customer looked at the order before it was paid, and Stripe was away for a spend.
+// hasAStory reads of syncs while they are kept: a month later they are forgotten. What it wants is there whether a
+// webhook's sync came first or not: the customer looked at the order before it was paid, and Stripe was away for a
+// spend.
 func (c *client) hasAStory() {
 	c.t.Helper()
 	story := strings.Join(c.w.admin(c.t).moments("/admin/accounts/"+c.claims().text("sub")+"/timeline", 100), "\n")
 	for _, part := range []string{
-		"began: the customer looked at an order", "began: a spend asked for it", "failed: fetch account", "was applied: ", "subscription none → pro_monthly active",
+		"began: the customer looked at an order", "began: a spend asked for it", "failed: fetch account",
+		"was applied: ", "subscription none → pro_monthly active",
 	} {
 		c.expect(strings.Contains(story, part), "the story holds %q:\n%s", part, story)
 	}
 }
 
-// readsTheStory proves that the timeline tells of what this client has lived through, in small pages as in large ones. Syncs of before
-// the month that passed are forgotten first, so that they are not while it is read.
+// readsTheStory proves that the timeline tells of what this client has lived through, in small pages as in large ones.
+// Syncs of before the month that passed are forgotten first, so that they are not while it is read.
 func (c *client) readsTheStory(admin *client, path string) {
 	c.t.Helper()
 	must(c.t, c.w.syncer.ForgetSyncs(c.t.Context()))
@@ -116,11 +165,15 @@ func (c *client) readsTheStory(admin *client, path string) {
 	large := strings.Join(admin.moments(path, 100), "\n")
 	c.expect(story == large, "pages of 5 and of 100 tell one story:\n%s\n\n%s", story, large)
 	for _, part := range []string{
-		"account.registered registered as " + c.email, "login.began", "login.ended", "ordered 2 × pack_100 for 1000 usd", "order.fulfilled",
-		"Stripe sent checkout.session.completed about checkout.session", "event.processed", "the customer looked at an order", "a spend asked for it",
+		"account.registered registered as " + c.email, "login.began", "login.ended",
+		"ordered 2 × pack_100 for 1000 usd", "order.fulfilled",
+		"Stripe sent checkout.session.completed about checkout.session", "event.processed",
+		"the customer looked at an order", "a spend asked for it",
 		"failed: fetch account", "200 points granted: pack_100", "100 points spent",
-		"points ran out", "→ pro_monthly canceled", "granted points: sorry", "20 points taken away by an admin: too many",
-		"parked, 1 grants of 100 points wait: more than a test allows", "let the grants through that waited: known to us", "the operator asked for it",
+		"points ran out", "→ pro_monthly canceled", "granted points: sorry",
+		"20 points taken away by an admin: too many",
+		"parked, 1 grants of 100 points wait: more than a test allows",
+		"let the grants through that waited: known to us", "the operator asked for it",
 	} {
 		c.expect(strings.Contains(story, part), "the story holds %q:\n%s", part, story)
 	}
@@ -142,8 +195,8 @@ func (c *client) moments(path string, limit int) (all []string) {
 	}
 }
 
-// TestAdminsOnly proves that to everybody who is not an admin there is nothing at an admin's address, whether what they send is right or
-// not, from the moment on in which they are none; and that nothing of it has an effect.
+// TestAdminsOnly proves that to everybody who is not an admin there is nothing at an admin's address, whether what they
+// send is right or not, from the moment on in which they are none; and that nothing of it has an effect.
 func TestAdminsOnly(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
@@ -155,11 +208,20 @@ func TestAdminsOnly(t *testing.T) {
 			{"own account", http.MethodGet, "/admin/accounts/" + id, nil, nil, 404, "not-found", ""},
 			{"no account", http.MethodGet, "/admin/accounts/1", nil, nil, 404, "not-found", ""},
 			{"timeline", http.MethodGet, "/admin/accounts/" + id + "/timeline", nil, nil, 404, "not-found", ""},
-			{"grant", http.MethodPost, "/admin/accounts/" + id + "/grants", `{"amount":5,"reason":"r"}`, []string{"Idempotency-Key", "k"}, 404, "not-found", ""},
+			{
+				"grant", http.MethodPost, "/admin/accounts/" + id + "/grants", `{"amount":5,"reason":"r"}`,
+				[]string{"Idempotency-Key", "k"}, 404, "not-found", "",
+			},
 			{"parked", http.MethodGet, "/admin/accounts?parked=true", nil, nil, 404, "not-found", ""},
-			{"unpark", http.MethodPost, "/admin/accounts/" + id + "/unpark", `{"reason":"r"}`, []string{"Idempotency-Key", "k"}, 404, "not-found", ""},
+			{
+				"unpark", http.MethodPost, "/admin/accounts/" + id + "/unpark", `{"reason":"r"}`,
+				[]string{"Idempotency-Key", "k"}, 404, "not-found", "",
+			},
 			{"bad grant", http.MethodPost, "/admin/accounts/" + id + "/grants", `nothing`, nil, 404, "not-found", ""},
-			{"correction", http.MethodPost, "/admin/accounts/" + id + "/corrections", `{"amount":5,"reason":"r"}`, []string{"Idempotency-Key", "k"}, 404, "not-found", ""},
+			{
+				"correction", http.MethodPost, "/admin/accounts/" + id + "/corrections", `{"amount":5,"reason":"r"}`,
+				[]string{"Idempotency-Key", "k"}, 404, "not-found", "",
+			},
 			{"method", http.MethodDelete, "/admin/accounts", nil, nil, 404, "not-found", ""},
 			{"elsewhere", http.MethodGet, "/admin/elsewhere", nil, nil, 404, "not-found", ""},
 		}
@@ -186,31 +248,76 @@ func TestAdminRefusals(t *testing.T) {
 		key := []string{"Idempotency-Key", "k"}
 		for _, r := range []refusal{
 			{"no email", http.MethodGet, "/admin/accounts", nil, nil, 400, "validation", "email"},
-			{"email and parked", http.MethodGet, "/admin/accounts?parked=true&email=a@example.com", nil, nil, 400, "validation", "email"},
+			{
+				"email and parked", http.MethodGet, "/admin/accounts?parked=true&email=a@example.com", nil, nil, 400,
+				"validation", "email",
+			},
 			{"parked not", http.MethodGet, "/admin/accounts?parked=false", nil, nil, 400, "validation", "parked"},
-			{"cursor of parked", http.MethodGet, "/admin/accounts?parked=true&cursor=ent_01jd0000000000000000000000", nil, nil, 400, "validation", "cursor"},
+			{
+				"cursor of parked", http.MethodGet, "/admin/accounts?parked=true&cursor=ent_01jd0000000000000000000000",
+				nil, nil, 400, "validation", "cursor",
+			},
 			{"unpark nobody", http.MethodPost, nobody + "/unpark", `{"reason":"r"}`, key, 404, "not-found", ""},
-			{"unpark without a key", http.MethodPost, path + "/unpark", `{"reason":"r"}`, nil, 400, "validation", "Idempotency-Key"},
+			{
+				"unpark without a key", http.MethodPost, path + "/unpark", `{"reason":"r"}`, nil, 400, "validation",
+				"Idempotency-Key",
+			},
 			{"unpark without a reason", http.MethodPost, path + "/unpark", `{}`, key, 400, "validation", "/reason"},
-			{"unpark what is not parked", http.MethodPost, path + "/unpark", `{"reason":"r"}`, key, 409, "conflict", ""},
+			{
+				"unpark what is not parked", http.MethodPost, path + "/unpark", `{"reason":"r"}`, key, 409, "conflict",
+				"",
+			},
 			{"email that is none", http.MethodGet, "/admin/accounts?email=ada", nil, nil, 400, "validation", "email"},
 			{"id that is none", http.MethodGet, "/admin/accounts/1", nil, nil, 400, "validation", "account_id"},
 			{"nobody", http.MethodGet, nobody, nil, nil, 404, "not-found", ""},
 			{"nobody's timeline", http.MethodGet, nobody + "/timeline", nil, nil, 404, "not-found", ""},
-			{"nobody's points", http.MethodPost, nobody + "/grants", `{"amount":5,"reason":"r"}`, key, 404, "not-found", ""},
+			{
+				"nobody's points", http.MethodPost, nobody + "/grants", `{"amount":5,"reason":"r"}`, key, 404,
+				"not-found", "",
+			},
 			{"cursor", http.MethodGet, path + "/timeline?cursor=%20", nil, nil, 400, "validation", "cursor"},
-			{"cursor of another list", http.MethodGet, path + "/timeline?cursor=ent_01jd0000000000000000000000", nil, nil, 400, "validation", "cursor"},
+			{
+				"cursor of another list", http.MethodGet, path + "/timeline?cursor=ent_01jd0000000000000000000000", nil,
+				nil, 400, "validation", "cursor",
+			},
 			{"limit", http.MethodGet, path + "/timeline?limit=101", nil, nil, 400, "validation", "limit"},
-			{"no key", http.MethodPost, path + "/grants", `{"amount":5,"reason":"r"}`, nil, 400, "validation", "Idempotency-Key"},
+			{
+				"no key", http.MethodPost, path + "/grants", `{"amount":5,"reason":"r"}`, nil, 400, "validation",
+				"Idempotency-Key",
+			},
 			{"no reason", http.MethodPost, path + "/grants", `{"amount":5}`, key, 400, "validation", "/reason"},
-			{"reason empty", http.MethodPost, path + "/corrections", `{"amount":5,"reason":""}`, key, 400, "validation", "/reason"},
-			{"reason too long", http.MethodPost, path + "/grants", map[string]any{"amount": 5, "reason": strings.Repeat("r", 501)}, key, 400, "validation", "/reason"},
-			{"nothing", http.MethodPost, path + "/grants", `{"amount":0,"reason":"r"}`, key, 400, "validation", "/amount"},
-			{"a negative correction", http.MethodPost, path + "/corrections", `{"amount":-5,"reason":"r"}`, key, 400, "validation", "/amount"},
-			{"too many", http.MethodPost, path + "/grants", `{"amount":8796093022209,"reason":"r"}`, key, 400, "validation", "/amount"},
-			{"expiry in the past", http.MethodPost, path + "/grants", `{"amount":5,"reason":"r","expires_at":"2020-01-01T00:00:00Z"}`, key, 400, "validation", "/expires_at"},
-			{"expiry that is none", http.MethodPost, path + "/grants", `{"amount":5,"reason":"r","expires_at":"tomorrow"}`, key, 400, "validation", "/expires_at"},
-			{"more than there is", http.MethodPost, path + "/corrections", `{"amount":5,"reason":"r"}`, key, 409, "conflict", ""},
+			{
+				"reason empty", http.MethodPost, path + "/corrections", `{"amount":5,"reason":""}`, key, 400,
+				"validation", "/reason",
+			},
+			{
+				"reason too long", http.MethodPost, path + "/grants",
+				map[string]any{"amount": 5, "reason": strings.Repeat("r", 501)}, key, 400, "validation", "/reason",
+			},
+			{
+				"nothing", http.MethodPost, path + "/grants", `{"amount":0,"reason":"r"}`, key, 400, "validation",
+				"/amount",
+			},
+			{
+				"a negative correction", http.MethodPost, path + "/corrections", `{"amount":-5,"reason":"r"}`, key, 400,
+				"validation", "/amount",
+			},
+			{
+				"too many", http.MethodPost, path + "/grants", `{"amount":8796093022209,"reason":"r"}`, key, 400,
+				"validation", "/amount",
+			},
+			{
+				"expiry in the past", http.MethodPost, path + "/grants",
+				`{"amount":5,"reason":"r","expires_at":"2020-01-01T00:00:00Z"}`, key, 400, "validation", "/expires_at",
+			},
+			{
+				"expiry that is none", http.MethodPost, path + "/grants",
+				`{"amount":5,"reason":"r","expires_at":"tomorrow"}`, key, 400, "validation", "/expires_at",
+			},
+			{
+				"more than there is", http.MethodPost, path + "/corrections", `{"amount":5,"reason":"r"}`, key, 409,
+				"conflict", "",
+			},
 		} {
 			t.Run(r.name, func(t *testing.T) { r.holds(t, admin.other()) })
 		}

@@ -18,9 +18,10 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// TestUnreadableBodies proves of every operation that a body which cannot be read to its end is refused as the sender's fault, with 4xx and
-// no line of an error: a chunk's size that is no number, chunks that end too early, fewer bytes than promised, and none for as long as the
-// server waits. Where a caller is not who they say, that comes first; a request without a body has nothing to read.
+// TestUnreadableBodies proves of every operation that a body which cannot be read to its end is refused as the sender's
+// fault, with 4xx and no line of an error: a chunk's size that is no number, chunks that end too early, fewer bytes
+// than promised, and none for as long as the server waits. Where a caller is not who they say, that comes first; a
+// request without a body has nothing to read.
 func TestUnreadableBodies(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
@@ -33,7 +34,9 @@ func TestUnreadableBodies(t *testing.T) {
 		go func() { _ = server.Serve(l) }()
 		t.Cleanup(func() { must(t, server.Close()) })
 		admin := w.admin(t)
-		for _, c := range append(crossings(t), crossing{id: "receiveWebhook", method: http.MethodPost, path: "/webhook"}) {
+		for _, c := range append(
+			crossings(t), crossing{id: "receiveWebhook", method: http.MethodPost, path: "/webhook"},
+		) {
 			if c.method == http.MethodGet && c.id != "getPoints" {
 				continue // the same check, and the slow one waits each time
 			}
@@ -97,8 +100,9 @@ func (s *syncBuffer) String() string {
 	return strings.TrimSpace(s.b.String())
 }
 
-// TestBodiesOfNoUse proves of every operation that takes no body that one is refused with a status which the contract has for it: members that nobody
-// reads, a list, text that is no JSON, and more than any body may have. {} and nothing are not refused for it.
+// TestBodiesOfNoUse proves of every operation that takes no body that one is refused with a status which the contract
+// has for it: members that nobody reads, a list, text that is no JSON, and more than any body may have. {} and nothing
+// are not refused for it.
 func TestBodiesOfNoUse(t *testing.T) {
 	t.Parallel()
 	s, err := openSpec()
@@ -110,8 +114,12 @@ func TestBodiesOfNoUse(t *testing.T) {
 			if op.RequestBody != nil || op.OperationID == "streamSession" {
 				continue
 			}
-			for body, want := range map[string]int{`{"amount":1}`: 400, `[]`: 400, `GET it`: 400, strings.Repeat(" ", 2<<20) + "x": 413} {
-				req, err := http.NewRequestWithContext(t.Context(), method, w.url+addressFor(path), strings.NewReader(body))
+			for body, want := range map[string]int{
+				`{"amount":1}`: 400, `[]`: 400, `GET it`: 400, strings.Repeat(" ", 2<<20) + "x": 413,
+			} {
+				req, err := http.NewRequestWithContext(
+					t.Context(), method, w.url+addressFor(path), strings.NewReader(body),
+				)
 				must(t, err)
 				req.Header.Set("Authorization", "Bearer "+admin.token)
 				req.Header.Set("Content-Type", "application/json")
@@ -119,7 +127,9 @@ func TestBodiesOfNoUse(t *testing.T) {
 				must(t, err)
 				must(t, resp.Body.Close())
 				if resp.StatusCode != want || op.Responses.Value(strconv.Itoa(resp.StatusCode)) == nil {
-					t.Errorf("%s of %.20q: %d, want %d, which the contract has", op.OperationID, body, resp.StatusCode, want)
+					t.Errorf(
+						"%s of %.20q: %d, want %d, which the contract has", op.OperationID, body, resp.StatusCode, want,
+					)
 				}
 			}
 		}

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestTooManyRequests proves that requests which ask Stripe are refused as documented once the account's budget for them is used up, with the time
-// of the next one, and that requests which ask nothing go on.
+// TestTooManyRequests proves that requests which ask Stripe are refused as documented once the account's budget for
+// them is used up, with the time of the next one, and that requests which ask nothing go on.
 func TestTooManyRequests(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
@@ -22,7 +22,10 @@ func TestTooManyRequests(t *testing.T) {
 			}
 			refused++
 			wait, err := strconv.Atoi(a.header.Get("Retry-After"))
-			c.expect(a.status == http.StatusTooManyRequests && a.text("type") == "/problems/too-many-requests", "it is refused as documented: %s", a.raw)
+			c.expect(
+				a.status == http.StatusTooManyRequests && a.text("type") == "/problems/too-many-requests",
+				"it is refused as documented: %s", a.raw,
+			)
 			c.expect(err == nil && wait >= 1 && wait <= 10, "come again in %q", a.header.Get("Retry-After"))
 		}
 		c.expect(refused > 0, "some are refused")

@@ -11,20 +11,25 @@ import (
 	"github.com/pointsync/pointsync/pkg/token"
 )
 
-// TestGoneCaller proves of every operation that a caller whose account is gone is no one, as one is who never had an account: 401, whatever
-// they ask for and however they ask.
+// TestGoneCaller proves of every operation that a caller whose account is gone is no one, as one is who never had an
+// account: 401, whatever they ask for and however they ask.
 func TestGoneCaller(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
-		never, _, err := token.NewIssuer(w.keys, "pointsync", "pointsync", w.now).Mint(billing.Account{ID: billing.NewAccountID(w.now())}, "ses_1")
+		never, _, err := token.NewIssuer(w.keys, "pointsync", "pointsync", w.now).Mint(
+			billing.Account{ID: billing.NewAccountID(w.now())}, "ses_1",
+		)
 		must(t, err)
 		left, admin := w.user(t), w.admin(t)
 		for _, c := range []*client{left, admin} {
 			for _, statement := range []string{
-				`DELETE FROM refresh_tokens WHERE login_id IN (SELECT id FROM logins WHERE account_id = '$ACC')`, `DELETE FROM logins WHERE account_id = '$ACC'`,
+				`DELETE FROM refresh_tokens WHERE login_id IN (SELECT id FROM logins WHERE account_id = '$ACC')`,
+				`DELETE FROM logins WHERE account_id = '$ACC'`,
 				`DELETE FROM admin_actions WHERE account_id = '$ACC'`, `DELETE FROM accounts WHERE id = '$ACC'`,
 			} {
-				_, err := w.db.SQL().ExecContext(t.Context(), strings.ReplaceAll(statement, "$ACC", c.claims().text("sub")))
+				_, err := w.db.SQL().ExecContext(
+					t.Context(), strings.ReplaceAll(statement, "$ACC", c.claims().text("sub")),
+				)
 				must(t, err)
 			}
 		}
@@ -34,7 +39,9 @@ func TestGoneCaller(t *testing.T) {
 				continue
 			}
 			tried++
-			for who, held := range map[string]string{"a stranger": never, "a customer who left": left.token, "an admin who left": admin.token} {
+			for who, held := range map[string]string{
+				"a stranger": never, "a customer who left": left.token, "an admin who left": admin.token,
+			} {
 				a, err := (&client{t: t, w: w, token: held}).do(c.method, c.path, nil)
 				must(t, err)
 				if a.status != http.StatusUnauthorized || a.text("type") != "/problems/unauthorized" {
@@ -48,27 +55,34 @@ func TestGoneCaller(t *testing.T) {
 	})
 }
 
-// TestAdminIsOutAtOnce proves that an admin whose login has ended is no admin from the next request on, although the token they hold lives on:
-// after a logout, and after their refresh token was used by two. Their other login stays, and a customer's token is served as before.
+// TestAdminIsOutAtOnce proves that an admin whose login has ended is no admin from the next request on, although the
+// token they hold lives on: after a logout, and after their refresh token was used by two. Their other login stays, and
+// a customer's token is served as before.
 func TestAdminIsOutAtOnce(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
 		path := "/admin/accounts?parked=true"
 		out, stolen, customer := w.admin(t), w.admin(t), w.user(t)
 		second := out.other()
-		second.call(http.StatusOK, http.MethodPost, "/auth/login", map[string]any{"email": out.email, "password": password})
+		second.call(
+			http.StatusOK, http.MethodPost, "/auth/login", map[string]any{"email": out.email, "password": password},
+		)
 		out.call(http.StatusOK, http.MethodGet, path, nil)
 		out.call(http.StatusNoContent, http.MethodPost, "/auth/logout", map[string]any{"refresh_token": out.refresh})
 		used := stolen.refresh
 		for range 2 { // the second refresh uses the successor, so that the first token is no longer good
-			stolen.call(http.StatusOK, http.MethodPost, "/auth/refresh", map[string]any{"refresh_token": stolen.refresh})
+			stolen.call(
+				http.StatusOK, http.MethodPost, "/auth/refresh", map[string]any{"refresh_token": stolen.refresh},
+			)
 		}
 		stolen.call(http.StatusUnauthorized, http.MethodPost, "/auth/refresh", map[string]any{"refresh_token": used})
 		for _, c := range crossings(t) {
 			if !strings.HasPrefix(c.path, "/admin/") {
 				continue
 			}
-			for who, admin := range map[string]*client{"one who logged out": out, "one whose login was stolen": stolen} {
+			for who, admin := range map[string]*client{
+				"one who logged out": out, "one whose login was stolen": stolen,
+			} {
 				a, err := admin.other().do(c.method, c.path, nil)
 				must(t, err)
 				if a.status != http.StatusUnauthorized {
@@ -82,8 +96,8 @@ func TestAdminIsOutAtOnce(t *testing.T) {
 	})
 }
 
-// TestOddTexts proves of every operation that a NUL or broken UTF-8 in any part of a request, be it the query, the path, a header or a
-// member of the body, is refused as the sender's fault: no database would take it.
+// TestOddTexts proves of every operation that a NUL or broken UTF-8 in any part of a request, be it the query, the
+// path, a header or a member of the body, is refused as the sender's fault: no database would take it.
 func TestOddTexts(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
@@ -98,9 +112,14 @@ func TestOddTexts(t *testing.T) {
 					for _, p := range op.Parameters {
 						switch p.Value.In {
 						case "query":
-							addresses = append(addresses, addressFor(path)+"?"+p.Value.Name+"="+odd, addressFor(path)+"?"+p.Value.Name+"=a@b.example"+odd)
+							addresses = append(
+								addresses, addressFor(path)+"?"+p.Value.Name+"="+odd,
+								addressFor(path)+"?"+p.Value.Name+"=a@b.example"+odd,
+							)
 						case "path":
-							addresses = append(addresses, addressFor(strings.Replace(path, "{"+p.Value.Name+"}", odd, 1)))
+							addresses = append(
+								addresses, addressFor(strings.Replace(path, "{"+p.Value.Name+"}", odd, 1)),
+							)
 						}
 					}
 					for _, address := range addresses {
@@ -119,7 +138,9 @@ func TestOddTexts(t *testing.T) {
 			}
 		}
 		for _, odd := range []string{"\x80", "sch\xfcssel"} {
-			for _, name := range []string{"Idempotency-Key", "Last-Event-ID", "Authorization", "X-Request-Id", "Stripe-Signature"} {
+			for _, name := range []string{
+				"Idempotency-Key", "Last-Event-ID", "Authorization", "X-Request-Id", "Stripe-Signature",
+			} {
 				a, err := admin.other().do(http.MethodPost, "/points/spend", `{"amount":1}`, name, "-", name, odd)
 				must(t, err)
 				if a.status > 499 {

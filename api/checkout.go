@@ -8,15 +8,24 @@ import (
 )
 
 // CreateCheckout makes an order and its page at Stripe.
-func (s *server) CreateCheckout(ctx context.Context, r CreateCheckoutRequestObject) (CreateCheckoutResponseObject, error) {
+func (s *server) CreateCheckout(
+	ctx context.Context, r CreateCheckoutRequestObject,
+) (CreateCheckoutResponseObject, error) {
 	order, replayed, err := s.checkout.Create(ctx, caller(ctx).Account, checkout.Request{
-		Item: r.Body.Item, Quantity: value(r.Body.Quantity), SuccessURL: value(r.Body.SuccessUrl), CancelURL: value(r.Body.CancelUrl),
-		SaveMethod: value(r.Body.SavePaymentMethod), Promotion: value(r.Body.PromotionCode), Key: value(r.Params.IdempotencyKey),
+		Item:       r.Body.Item,
+		Quantity:   value(r.Body.Quantity),
+		SuccessURL: value(r.Body.SuccessUrl),
+		CancelURL:  value(r.Body.CancelUrl),
+		SaveMethod: value(
+			r.Body.SavePaymentMethod,
+		), Promotion: value(r.Body.PromotionCode), Key: value(r.Params.IdempotencyKey),
 	})
 	if err != nil {
 		return nil, err
 	}
-	answer := CreateCheckout201JSONResponse{Body: CheckoutCreated{Order: toAPIOrder(order), SessionId: string(order.CheckoutID)}}
+	answer := CreateCheckout201JSONResponse{
+		Body: CheckoutCreated{Order: toAPIOrder(order), SessionId: string(order.CheckoutID)},
+	}
 	if order.URL != "" {
 		answer.Body.Url = &order.URL
 	}
@@ -37,7 +46,10 @@ func (s *server) GetCheckout(ctx context.Context, r GetCheckoutRequestObject) (G
 		return nil, err
 	}
 	return GetCheckout200JSONResponse{
-		Order: toAPIOrder(order), Points: toAPIPoints(a.Balance), Subscription: toAPISubscription(a.Subscription), Token: token,
+		Order:        toAPIOrder(order),
+		Points:       toAPIPoints(a.Balance),
+		Subscription: toAPISubscription(a.Subscription),
+		Token:        token,
 	}, nil
 }
 

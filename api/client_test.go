@@ -15,7 +15,8 @@ import (
 	"time"
 )
 
-// client is one user's app. It replaces its token wherever an answer has one, and holds every answer against the contract.
+// client is one user's app. It replaces its token wherever an answer has one, and holds every answer against the
+// contract.
 type client struct {
 	t       testing.TB
 	w       *world
@@ -38,7 +39,9 @@ var emails atomic.Int64
 func (w *world) user(t testing.TB) *client {
 	t.Helper()
 	c := &client{t: t, w: w, email: fmt.Sprintf("user%d@example.com", emails.Add(1))}
-	c.call(http.StatusCreated, http.MethodPost, "/auth/register", map[string]any{"email": c.email, "password": password})
+	c.call(
+		http.StatusCreated, http.MethodPost, "/auth/register", map[string]any{"email": c.email, "password": password},
+	)
 	return c
 }
 
@@ -50,12 +53,14 @@ func (c *client) other() *client {
 // callPatience is how long a client comes again where Stripe was not heard in time, as on a machine that is busy.
 const callPatience = 30 * time.Second
 
-// call sends a request and fails the test on another status than wanted. What can be repeated is, as clients do, where the answer is 503.
+// call sends a request and fails the test on another status than wanted. What can be repeated is, as clients do, where
+// the answer is 503.
 func (c *client) call(want int, method, path string, body any, header ...string) answer {
 	c.t.Helper()
 	a, err := c.do(method, path, body, header...)
 	repeatable := method == http.MethodGet || slices.Contains(header, "Idempotency-Key")
-	for began := time.Now(); err == nil && repeatable && want < 500 && a.status == http.StatusServiceUnavailable && time.Since(began) < callPatience; {
+	for began := time.Now(); err == nil && repeatable && want < 500 && a.status == http.StatusServiceUnavailable &&
+		time.Since(began) < callPatience; {
 		time.Sleep(100 * time.Millisecond)
 		a, err = c.do(method, path, body, header...)
 	}
@@ -189,7 +194,8 @@ func (c *client) buy(item string) answer {
 	made := c.call(http.StatusCreated, http.MethodPost, "/checkout", map[string]any{"item": item})
 	c.pay(made)
 	var status answer
-	for began := time.Now(); status.text("order.status") != "fulfilled" && time.Since(began) < callPatience; { // a look waits a while for Stripe, no longer
+	// a look waits a while for Stripe, no longer
+	for began := time.Now(); status.text("order.status") != "fulfilled" && time.Since(began) < callPatience; {
 		status = c.call(http.StatusOK, http.MethodGet, "/checkout/"+made.text("order.id"), nil)
 	}
 	c.expect(status.text("order.status") == "fulfilled", "the order is fulfilled: %s", status.raw)

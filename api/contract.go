@@ -43,7 +43,8 @@ var emailPattern = regexp.MustCompile(`^[^\s@]{1,64}@[^\s@]+\.[^\s@]+$`)
 
 var pathParameter = regexp.MustCompile(`\{([^}]+)\}`)
 
-// defineFormats tells the library the formats that it leaves to us. Its registry is the process's and has no lock, so once.
+// defineFormats tells the library the formats that it leaves to us. Its registry is the process's and has no lock, so
+// once.
 var defineFormats = sync.OnceFunc(func() {
 	openapi3.DefineStringFormatValidator("email", openapi3.NewCallbackValidator(func(s string) error {
 		if !emailPattern.MatchString(s) {
@@ -64,7 +65,12 @@ func loadContract() (*contract, error) {
 		route := pathParameter.ReplaceAllString(path, ":$1")
 		for method, spec := range item.Operations() {
 			c.operations[method+" "+route] = &operation{
-				method: method, path: path, item: item, spec: spec, doc: doc, public: spec.Security != nil && len(*spec.Security) == 0,
+				method: method,
+				path:   path,
+				item:   item,
+				spec:   spec,
+				doc:    doc,
+				public: spec.Security != nil && len(*spec.Security) == 0,
 			}
 		}
 	}
@@ -159,7 +165,8 @@ func checkBody(r *http.Request, op *operation) error {
 // isBlank reports whether a body holds nothing but JSON's white space.
 func isBlank(body []byte) bool { return len(bytes.Trim(body, " \t\r\n")) == 0 }
 
-// isEmpty reports whether a body says nothing: there is none, or it is the object {}, which many clients send with every POST.
+// isEmpty reports whether a body says nothing: there is none, or it is the object {}, which many clients send with
+// every POST.
 func isEmpty(body []byte) bool {
 	inner, isObject := bytes.CutPrefix(bytes.Trim(body, " \t\r\n"), []byte("{"))
 	inner, isClosed := bytes.CutSuffix(inner, []byte("}"))
@@ -185,8 +192,8 @@ func checkTexts(ctx echo.Context) error {
 
 func storable(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }
 
-// unreadable is what a body that cannot be read to its end is told: cut off, slower than the server waits, or in chunks that are none.
-// It is the sender's fault, or the network's, and never ours.
+// unreadable is what a body that cannot be read to its end is told: cut off, slower than the server waits, or in chunks
+// that are none. It is the sender's fault, or the network's, and never ours.
 func unreadable(err error) error {
 	var known *echo.HTTPError
 	var tooLarge *http.MaxBytesError
@@ -202,7 +209,8 @@ func unreadable(err error) error {
 // checkHeaders refuses a declared header that is there but empty: it would silently count as absent.
 func checkHeaders(r *http.Request, op *operation) error {
 	for _, p := range op.spec.Parameters {
-		if values := r.Header.Values(p.Value.Name); p.Value.In == "header" && len(values) > 0 && (len(values) > 1 || values[0] == "") {
+		if values := r.Header.Values(p.Value.Name); p.Value.In == "header" && len(values) > 0 &&
+			(len(values) > 1 || values[0] == "") {
 			return invalid(p.Value.Name, "send it once, and not empty, or leave it out")
 		}
 	}

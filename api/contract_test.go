@@ -72,7 +72,11 @@ func holdAgainstContract(req *http.Request, sent string, a answer) (operation st
 		return "", fmt.Errorf("no operation may answer this")
 	}
 	err = openapi3filter.ValidateResponse(context.Background(), &openapi3filter.ResponseValidationInput{
-		RequestValidationInput: in, Status: a.status, Header: a.header, Body: io.NopCloser(bytes.NewReader(a.raw)), Options: in.Options,
+		RequestValidationInput: in,
+		Status:                 a.status,
+		Header:                 a.header,
+		Body:                   io.NopCloser(bytes.NewReader(a.raw)),
+		Options:                in.Options,
 	})
 	if err == nil {
 		err = declaredHeaders(route.Operation, a)

@@ -10,7 +10,9 @@ import (
 
 func toAPISession(s account.Session) Session {
 	out := Session{
-		Token: s.Token, TokenType: Bearer, ExpiresAt: s.ExpiresAt, User: User{Id: string(s.Account.ID), Email: Email(s.Account.Email)},
+		Token: s.Token, TokenType: Bearer, ExpiresAt: s.ExpiresAt, User: User{
+			Id: string(s.Account.ID), Email: Email(s.Account.Email),
+		},
 		Subscription: toAPISubscription(s.Account.Subscription), Points: toAPIPoints(s.Account.Balance),
 	}
 	if s.Refresh != "" {
@@ -28,8 +30,11 @@ func toAPISubscription(s *billing.Subscription) *Subscription {
 		return nil
 	}
 	out := &Subscription{
-		Plan: s.Plan, Status: SubscriptionStatus(s.Status), CurrentPeriodEnd: s.CurrentPeriodEnd, CancelAtPeriodEnd: s.CancelAtPeriodEnd,
-		Quantity: s.Quantity, EndsAt: s.EndsAt,
+		Plan:              s.Plan,
+		Status:            SubscriptionStatus(s.Status),
+		CurrentPeriodEnd:  s.CurrentPeriodEnd,
+		CancelAtPeriodEnd: s.CancelAtPeriodEnd,
+		Quantity:          s.Quantity, EndsAt: s.EndsAt,
 	}
 	if s.CollectionPaused != nil {
 		out.CollectionPaused = &CollectionPause{Until: s.CollectionPaused.Until}
@@ -45,9 +50,18 @@ func toAPISubscription(s *billing.Subscription) *Subscription {
 
 func toAPIOrder(o billing.Order) Order {
 	out := Order{
-		Id: OrderID(o.ID), Item: o.Item, Kind: OrderKind(o.Kind), Quantity: o.Quantity, Amount: o.Amount, Currency: o.Currency,
-		Points: int64(o.Points), Status: OrderStatus(o.Status), CreatedAt: o.CreatedAt, ExpiresAt: o.ExpiresAt, FulfilledAt: o.FulfilledAt,
-		Automatic: o.Automatic,
+		Id:          OrderID(o.ID),
+		Item:        o.Item,
+		Kind:        OrderKind(o.Kind),
+		Quantity:    o.Quantity,
+		Amount:      o.Amount,
+		Currency:    o.Currency,
+		Points:      int64(o.Points),
+		Status:      OrderStatus(o.Status),
+		CreatedAt:   o.CreatedAt,
+		ExpiresAt:   o.ExpiresAt,
+		FulfilledAt: o.FulfilledAt,
+		Automatic:   o.Automatic,
 	}
 	if o.DeclineCode != "" {
 		out.DeclineCode = &o.DeclineCode
@@ -57,14 +71,24 @@ func toAPIOrder(o billing.Order) Order {
 
 func toAPILot(l billing.Lot) Lot {
 	return Lot{
-		Id: string(l.ID), Source: l.Source, Granted: int64(l.Granted), Remaining: int64(l.Remaining), Held: int64(l.Held), ExpiresAt: l.ExpiresAt, CreatedAt: l.CreatedAt,
+		Id:        string(l.ID),
+		Source:    l.Source,
+		Granted:   int64(l.Granted),
+		Remaining: int64(l.Remaining),
+		Held:      int64(l.Held),
+		ExpiresAt: l.ExpiresAt,
+		CreatedAt: l.CreatedAt,
 	}
 }
 
 func toAPIEntry(e billing.Entry) Entry {
 	out := Entry{
-		Id: string(e.ID), Kind: EntryKind(e.Kind), Amount: int64(e.Amount), Held: int64(e.Held), BalanceAfter: int64(e.BalanceAfter),
-		Description: e.Description, Metadata: toAPIMetadata(e.Metadata), CreatedAt: e.CreatedAt,
+		Id:           string(e.ID),
+		Kind:         EntryKind(e.Kind),
+		Amount:       int64(e.Amount),
+		Held:         int64(e.Held),
+		BalanceAfter: int64(e.BalanceAfter),
+		Description:  e.Description, Metadata: toAPIMetadata(e.Metadata), CreatedAt: e.CreatedAt,
 	}
 	if e.HoldID != "" {
 		out.HoldId = new(string(e.HoldID))
@@ -74,14 +98,21 @@ func toAPIEntry(e billing.Entry) Entry {
 
 func toAPIHold(h billing.Hold) Hold {
 	return Hold{
-		Id: HoldID(h.ID), Amount: int64(h.Amount), Captured: int64(h.Captured), Status: HoldStatus(h.Status), Description: h.Description,
-		Metadata: toAPIMetadata(h.Metadata), ExpiresAt: h.ExpiresAt, CreatedAt: h.CreatedAt, EndedAt: h.EndedAt,
+		Id:          HoldID(h.ID),
+		Amount:      int64(h.Amount),
+		Captured:    int64(h.Captured),
+		Status:      HoldStatus(h.Status),
+		Description: h.Description,
+		Metadata:    toAPIMetadata(h.Metadata), ExpiresAt: h.ExpiresAt, CreatedAt: h.CreatedAt, EndedAt: h.EndedAt,
 	}
 }
 
 func toAPIHoldEnded(h account.Held) HoldEnded {
 	return HoldEnded{
-		Hold: toAPIHold(h.Hold), Points: toAPIPoints(h.Account.Balance), Subscription: toAPISubscription(h.Account.Subscription), Token: h.Token,
+		Hold:         toAPIHold(h.Hold),
+		Points:       toAPIPoints(h.Account.Balance),
+		Subscription: toAPISubscription(h.Account.Subscription),
+		Token:        h.Token,
 	}
 }
 
@@ -102,8 +133,13 @@ func toAPIMetadata(m map[string]string) Metadata {
 
 func toAPIPlan(p billing.Plan) Plan {
 	out := Plan{
-		Id: p.ID, Name: p.Name, Description: p.Description, Amount: p.Amount, Currency: p.Currency, Interval: PlanInterval(p.Interval),
-		Points: int64(p.Points), TrialDays: p.TrialDays, MaxQuantity: p.MaxQuantity,
+		Id:          p.ID,
+		Name:        p.Name,
+		Description: p.Description,
+		Amount:      p.Amount,
+		Currency:    p.Currency,
+		Interval:    PlanInterval(p.Interval),
+		Points:      int64(p.Points), TrialDays: p.TrialDays, MaxQuantity: p.MaxQuantity,
 	}
 	out.GrantInterval = PlanGrantInterval(cmp.Or(p.GrantInterval, p.Interval))
 	if p.Rollover != billing.RolloverAll {
@@ -114,7 +150,13 @@ func toAPIPlan(p billing.Plan) Plan {
 
 func toAPIPack(p billing.Pack) Pack {
 	return Pack{
-		Id: p.ID, Name: p.Name, Description: p.Description, Amount: p.Amount, Currency: p.Currency, Points: int64(p.Points), MaxQuantity: p.MaxQuantity,
+		Id:          p.ID,
+		Name:        p.Name,
+		Description: p.Description,
+		Amount:      p.Amount,
+		Currency:    p.Currency,
+		Points:      int64(p.Points),
+		MaxQuantity: p.MaxQuantity,
 	}
 }
 

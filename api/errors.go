@@ -49,8 +49,10 @@ const (
 )
 
 var httpCodes = map[int]billing.Code{
-	http.StatusBadRequest: billing.EInvalid, http.StatusUnauthorized: billing.EUnauthorized, http.StatusNotFound: billing.ENotFound,
-	http.StatusMethodNotAllowed: codeMethod, http.StatusRequestEntityTooLarge: codeTooLarge, http.StatusUnsupportedMediaType: codeMediaType,
+	http.StatusBadRequest: billing.EInvalid, http.StatusUnauthorized: billing.EUnauthorized,
+	http.StatusNotFound:         billing.ENotFound,
+	http.StatusMethodNotAllowed: codeMethod, http.StatusRequestEntityTooLarge: codeTooLarge,
+	http.StatusUnsupportedMediaType: codeMediaType,
 }
 
 // problem is the body of every error. The members of a refused spend and of a payment to be made are absent elsewhere.
@@ -84,14 +86,22 @@ func problemHandler(log *slog.Logger) echo.HTTPErrorHandler {
 		}
 		e := asError(err)
 		k := problems[e.Code]
-		p := problem{Type: "/problems/" + string(e.Code), Title: k.title, Status: k.status, Detail: e.Message, RequestID: idOf(c)}
+		p := problem{
+			Type:      "/problems/" + string(e.Code),
+			Title:     k.title,
+			Status:    k.status,
+			Detail:    e.Message,
+			RequestID: idOf(c),
+		}
 		if len(e.Fields) > 0 {
 			fields := toAPIFieldErrors(e.Fields)
 			p.Errors = &fields
 		}
 		var refused *account.RefusedSpend
 		if errors.As(err, &refused) {
-			p.refusedSpend = &refusedSpend{toAPIPoints(refused.Account.Balance), toAPISubscription(refused.Account.Subscription), refused.Token}
+			p.refusedSpend = &refusedSpend{
+				toAPIPoints(refused.Account.Balance), toAPISubscription(refused.Account.Subscription), refused.Token,
+			}
 		}
 		var unpaid *checkout.PaymentRequired
 		if errors.As(err, &unpaid) {
@@ -101,7 +111,9 @@ func problemHandler(log *slog.Logger) echo.HTTPErrorHandler {
 			}
 		}
 		if k.status >= http.StatusInternalServerError {
-			log.ErrorContext(c.Request().Context(), "request failed", "error", err, "route", c.Path(), "request_id", p.RequestID)
+			log.ErrorContext(
+				c.Request().Context(), "request failed", "error", err, "route", c.Path(), "request_id", p.RequestID,
+			)
 		}
 		h := c.Response().Header()
 		if e.RetryAfter > 0 {
@@ -136,7 +148,11 @@ func asError(err error) *billing.Error {
 			return &billing.Error{Code: code, Message: httpMessage(code, http), Err: err}
 		}
 	}
-	return &billing.Error{Code: billing.EInternal, Message: "Something went wrong here. Try again, and quote the request_id if it stays so.", Err: err}
+	return &billing.Error{
+		Code:    billing.EInternal,
+		Message: "Something went wrong here. Try again, and quote the request_id if it stays so.",
+		Err:     err,
+	}
 }
 
 func httpMessage(code billing.Code, e *echo.HTTPError) string {

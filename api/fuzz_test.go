@@ -8,8 +8,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// FuzzSpendBody proves that no body of a spend makes the server fail, and that whatever is served was allowed by the contract:
-// the client holds both against it.
+// FuzzSpendBody proves that no body of a spend makes the server fail, and that whatever is served was allowed by the
+// contract: the client holds both against it.
 func FuzzSpendBody(f *testing.F) {
 	for _, list := range [][]refusal{badBodies(), badAmounts()} {
 		for _, r := range list {

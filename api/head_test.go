@@ -30,8 +30,9 @@ func paths(t *testing.T, method string, wants func(*openapi3.Operation) bool) (f
 	return found
 }
 
-// Proves that HEAD at every address that has GET gives its status and headers and no body, with a token and without one, and that where there is no GET
-// it is refused as GET is. So neither a check of authority nor one of the contract is passed by.
+// Proves that HEAD at every address that has GET gives its status and headers and no body, with a token and without
+// one, and that where there is no GET it is refused as GET is. So neither a check of authority nor one of the contract
+// is passed by.
 func TestHead(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.URL(t, store.SQLite))
@@ -49,7 +50,10 @@ func TestHead(t *testing.T) {
 		must(t, err)
 		return resp.StatusCode, resp.Header, string(body)
 	}
-	all := append(paths(t, http.MethodGet, func(*openapi3.Operation) bool { return true }), "/", "/nowhere", "/auth/login", "/points/spend", "/webhook")
+	all := append(
+		paths(t, http.MethodGet, func(*openapi3.Operation) bool { return true }), "/", "/nowhere", "/auth/login",
+		"/points/spend", "/webhook",
+	)
 	if len(all) < 20 {
 		t.Fatalf("only %d addresses", len(all))
 	}
@@ -64,7 +68,9 @@ func TestHead(t *testing.T) {
 			if gotStatus != status || body != "" {
 				t.Errorf("HEAD %s: %d with %d bytes, and GET is %d", path, gotStatus, len(body), status)
 			}
-			for _, name := range []string{"Content-Type", "Cache-Control", "WWW-Authenticate", "X-Content-Type-Options", "Allow"} {
+			for _, name := range []string{
+				"Content-Type", "Cache-Control", "WWW-Authenticate", "X-Content-Type-Options", "Allow",
+			} {
 				if gotHeader.Get(name) != header.Get(name) {
 					t.Errorf("HEAD %s: %s is %q, and GET's is %q", path, name, gotHeader.Get(name), header.Get(name))
 				}
@@ -113,12 +119,16 @@ func TestNoBodyIsEmptyObject(t *testing.T) {
 		for _, body := range []any{nil, "", "{}", " { } "} {
 			portal := c.call(http.StatusCreated, http.MethodPost, "/portal", body)
 			c.expect(portal.text("url") != "", "there is a portal: %s", portal.raw)
-			hold := c.call(http.StatusCreated, http.MethodPost, "/points/holds", map[string]any{"amount": 3, "ttl_seconds": 60})
+			hold := c.call(
+				http.StatusCreated, http.MethodPost, "/points/holds", map[string]any{"amount": 3, "ttl_seconds": 60},
+			)
 			captured := c.call(http.StatusOK, http.MethodPost, "/points/holds/"+hold.text("hold.id")+"/capture", body)
 			c.expect(captured.number("hold.captured") == 3, "all of it is captured: %s", captured.raw)
 			c.call(http.StatusConflict, http.MethodPost, "/subscription/cancel", body) // there is none
 		}
-		for _, path := range []string{"/points/spend", "/points/holds", "/checkout", "/subscription/change", "/auth/login"} {
+		for _, path := range []string{
+			"/points/spend", "/points/holds", "/checkout", "/subscription/change", "/auth/login",
+		} {
 			a, err := c.do(http.MethodPost, path, "")
 			must(t, err)
 			c.expect(a.status == http.StatusBadRequest, "%s needs a body: %s", path, a.raw)

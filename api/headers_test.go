@@ -25,7 +25,13 @@ func crossings(t *testing.T) (all []crossing) {
 			continue
 		}
 		for method, op := range item.Operations() {
-			c := crossing{id: op.OperationID, method: method, path: addressFor(path), sent: []string{"X-Request-Id"}, shown: []string{"X-Request-Id"}}
+			c := crossing{
+				id:     op.OperationID,
+				method: method,
+				path:   addressFor(path),
+				sent:   []string{"X-Request-Id"},
+				shown:  []string{"X-Request-Id"},
+			}
 			if op.Security == nil || len(*op.Security) > 0 {
 				c.sent = append(c.sent, "Authorization")
 			}
@@ -59,16 +65,21 @@ func addressFor(path string) string {
 }
 
 // foreign are origins that were never allowed, the nearest ones to the allowed https://shop.example first.
-var foreign = []string{"http://shop.example", "https://shop.example:8443", "https://shop.example.evil.example", "https://evil-shop.example", "https://shop.exampl", "null", "*"}
+var foreign = []string{
+	"http://shop.example", "https://shop.example:8443", "https://shop.example.evil.example",
+	"https://evil-shop.example", "https://shop.exampl", "null", "*",
+}
 
-// TestPreflights proves that a page on an allowed origin may call every operation, with every header that the contract has for it, and
-// that no other origin may call one.
+// TestPreflights proves that a page on an allowed origin may call every operation, with every header that the contract
+// has for it, and that no other origin may call one.
 func TestPreflights(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
 		for _, c := range crossings(t) {
 			a := w.preflight(t, c, shopURL)
-			if a.Get("Access-Control-Allow-Origin") != shopURL || !lists(a, "Access-Control-Allow-Methods", c.method) || a.Get("Access-Control-Max-Age") == "" {
+			if a.Get("Access-Control-Allow-Origin") != shopURL || !lists(
+				a, "Access-Control-Allow-Methods", c.method,
+			) || a.Get("Access-Control-Max-Age") == "" {
 				t.Errorf("%s: a browser does not %s: %v", c.id, c.method, a)
 			}
 			for _, name := range c.sent {
@@ -96,13 +107,16 @@ func (w *world) preflight(t *testing.T, c crossing, origin string) http.Header {
 	must(t, err)
 	resp.Body.Close()
 	if resp.StatusCode != http.StatusNoContent || !lists(resp.Header, "Vary", "Origin") {
-		t.Errorf("%s %s from %s: the preflight is answered %d, %v", c.method, c.path, origin, resp.StatusCode, resp.Header)
+		t.Errorf(
+			"%s %s from %s: the preflight is answered %d, %v", c.method, c.path, origin, resp.StatusCode, resp.Header,
+		)
 	}
 	return resp.Header
 }
 
-// TestHeaders proves of every operation that its answer is kept by no cache, that a script of an allowed origin may read it with each of the
-// headers that the contract has for it, and that a script of another origin may not. (Of answers of success the client proves it at each call.)
+// TestHeaders proves of every operation that its answer is kept by no cache, that a script of an allowed origin may
+// read it with each of the headers that the contract has for it, and that a script of another origin may not. (Of
+// answers of success the client proves it at each call.)
 func TestHeaders(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
@@ -117,7 +131,9 @@ func TestHeaders(t *testing.T) {
 			for _, origin := range foreign {
 				a, err := (&client{t: t, w: w}).do(c.method, c.path, nil, "Origin", "-", "Origin", origin)
 				must(t, err)
-				if a.header.Get("Access-Control-Allow-Origin") != "" || a.header.Get("Access-Control-Expose-Headers") != "" {
+				if a.header.Get("Access-Control-Allow-Origin") != "" || a.header.Get(
+					"Access-Control-Expose-Headers",
+				) != "" {
 					t.Errorf("%s: a script of %s may read the answer: %v", c.id, origin, a.header)
 				}
 			}
@@ -130,7 +146,9 @@ func heldHeaders(req *http.Request, h http.Header) error {
 	switch {
 	case h.Get("Cache-Control") != "no-store":
 		return fmt.Errorf("a cache may keep it: Cache-Control %q", h.Get("Cache-Control"))
-	case h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Referrer-Policy") != "no-referrer" || h.Get("X-Frame-Options") != "DENY":
+	case h.Get(
+		"X-Content-Type-Options",
+	) != "nosniff" || h.Get("Referrer-Policy") != "no-referrer" || h.Get("X-Frame-Options") != "DENY":
 		return fmt.Errorf("a browser may guess, tell or frame: %v", h)
 	case !strings.Contains(h.Get("Content-Security-Policy"), "default-src 'none'"):
 		return fmt.Errorf("the page may load anything: %q", h.Get("Content-Security-Policy"))
@@ -148,6 +166,8 @@ func heldHeaders(req *http.Request, h http.Header) error {
 // lists reports whether a header that is a list has a value.
 func lists(h http.Header, name, value string) bool {
 	return slices.ContainsFunc(h.Values(name), func(line string) bool {
-		return slices.ContainsFunc(strings.Split(line, ","), func(one string) bool { return strings.EqualFold(strings.TrimSpace(one), value) })
+		return slices.ContainsFunc(
+			strings.Split(line, ","), func(one string) bool { return strings.EqualFold(strings.TrimSpace(one), value) },
+		)
 	})
 }

@@ -21,14 +21,18 @@ func (s *server) CreateHold(ctx context.Context, r CreateHoldRequestObject) (Cre
 		seconds = *r.Body.TtlSeconds
 	}
 	held, err := s.accounts.Hold(ctx, caller(ctx), ledger.HoldRequest{
-		Amount: billing.Points(r.Body.Amount), TTL: time.Duration(seconds) * time.Second, Description: value(r.Body.Description),
-		Metadata: value(r.Body.Metadata), Key: value(r.Params.IdempotencyKey),
+		Amount:      billing.Points(r.Body.Amount),
+		TTL:         time.Duration(seconds) * time.Second,
+		Description: value(r.Body.Description),
+		Metadata:    value(r.Body.Metadata), Key: value(r.Params.IdempotencyKey),
 	})
 	if err != nil {
 		return nil, err
 	}
 	answer := CreateHold201JSONResponse{Body: HoldCreated{
-		Hold: toAPIHold(held.Hold), Points: toAPIPoints(held.Account.Balance), Subscription: toAPISubscription(held.Account.Subscription),
+		Hold: toAPIHold(held.Hold), Points: toAPIPoints(held.Account.Balance), Subscription: toAPISubscription(
+			held.Account.Subscription,
+		),
 		Token: held.Token, Stale: held.Stale,
 	}}
 	if held.Replayed {
@@ -60,7 +64,9 @@ func (s *server) GetHold(ctx context.Context, r GetHoldRequestObject) (GetHoldRe
 // CaptureHold spends what a hold set aside.
 func (s *server) CaptureHold(ctx context.Context, r CaptureHoldRequestObject) (CaptureHoldResponseObject, error) {
 	held, err := s.accounts.Capture(ctx, caller(ctx), ledger.CaptureRequest{
-		Hold: billing.HoldID(r.HoldId), Amount: billing.Points(value(r.Body.Amount)), Key: value(r.Params.IdempotencyKey),
+		Hold:   billing.HoldID(r.HoldId),
+		Amount: billing.Points(value(r.Body.Amount)),
+		Key:    value(r.Params.IdempotencyKey),
 	})
 	if err != nil {
 		return nil, err
@@ -74,7 +80,9 @@ func (s *server) CaptureHold(ctx context.Context, r CaptureHoldRequestObject) (C
 
 // ReleaseHold gives back what a hold set aside.
 func (s *server) ReleaseHold(ctx context.Context, r ReleaseHoldRequestObject) (ReleaseHoldResponseObject, error) {
-	held, err := s.accounts.Release(ctx, caller(ctx), ledger.ReleaseRequest{Hold: billing.HoldID(r.HoldId), Key: value(r.Params.IdempotencyKey)})
+	held, err := s.accounts.Release(
+		ctx, caller(ctx), ledger.ReleaseRequest{Hold: billing.HoldID(r.HoldId), Key: value(r.Params.IdempotencyKey)},
+	)
 	if err != nil {
 		return nil, err
 	}

@@ -26,7 +26,10 @@ func (c *client) verifiesItsToken() {
 		key := answer{json: k.(map[string]any)}
 		c.expect(key.at("d") == nil, "the private key stays at home")
 		if key.text("kid") == header.Kid {
-			c.expect(key.text("kty") == "OKP" && key.text("crv") == "Ed25519" && key.text("alg") == header.Alg, "the key fits: %v", k)
+			c.expect(
+				key.text("kty") == "OKP" && key.text("crv") == "Ed25519" && key.text("alg") == header.Alg,
+				"the key fits: %v", k,
+			)
 			verified = ed25519.Verify(decode(key.text("x")), []byte(parts[0]+"."+parts[1]), decode(parts[2]))
 		}
 	}

@@ -12,10 +12,10 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// TestStatementsNameTheirAccount proves that each statement which a request runs on a table keyed by the account names the
-// account, and on a directory the directory's key, so that it concerns one place however many there are: logging in and
-// refreshing, buying, spending in and outside the window, holds, history, and webhooks as they are received. Jobs look at all
-// accounts by their nature, and are not requests.
+// TestStatementsNameTheirAccount proves that each statement which a request runs on a table keyed by the account names
+// the account, and on a directory the directory's key, so that it concerns one place however many there are: logging in
+// and refreshing, buying, spending in and outside the window, holds, history, and webhooks as they are received. Jobs
+// look at all accounts by their nature, and are not requests.
 func TestStatementsNameTheirAccount(t *testing.T) {
 	t.Parallel()
 	s := &statements{}
@@ -43,7 +43,8 @@ func TestStatementsNameTheirAccount(t *testing.T) {
 		}
 	}
 	for _, table := range []string{
-		"accounts", "emails", "customers", "logins", "refresh_tokens", "entries", "lots", "holds", "hold_parts", "orders", "inbox_events",
+		"accounts", "emails", "customers", "logins", "refresh_tokens", "entries", "lots", "holds", "hold_parts",
+		"orders", "inbox_events",
 	} {
 		if !met[table] {
 			t.Errorf("no request concerned %s", table)
@@ -126,8 +127,8 @@ func tablesOf(statement string) (tables []string) {
 	return tables
 }
 
-// unnamed counts the tables of a statement whose account it does not name: each needs the account's id, or to be joined to
-// one by it. A directory needs its own key.
+// unnamed counts the tables of a statement whose account it does not name: each needs the account's id, or to be joined
+// to one by it. A directory needs its own key.
 func unnamed(statement string, tables, keyed []string) (missing int) {
 	for _, table := range tables {
 		if slices.Contains(keyed, table) {

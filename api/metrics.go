@@ -16,7 +16,9 @@ const scrapePatience = 2 * time.Second
 
 // newStreamMetric counts the streams of this process.
 func newStreamMetric(accounts *account.Service) prometheus.Collector {
-	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "pointsync_session_streams", Help: "Session streams that are open at this server."},
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "pointsync_session_streams", Help: "Session streams that are open at this server.",
+	},
 		func() float64 { return float64(accounts.Followers()) })
 }
 
@@ -33,18 +35,41 @@ type runMetrics struct {
 func newRunMetrics(db *store.DB) *runMetrics {
 	describe := func(name, help string) *prometheus.Desc { return prometheus.NewDesc(name, help, nil, nil) }
 	return &runMetrics{
-		db:         db,
-		parked:     describe("pointsync_parked_accounts", "Accounts whose grants wait for a person to let them through."),
-		backfilled: describe("pointsync_backfill_events_total", "Events that no webhook had brought and that were taken from Stripe's list."),
-		refused:    describe("pointsync_webhooks_refused_total", "Webhooks that fitted none of the secrets, counted once a minute: a rise means that an endpoint's secret is not set."),
-		lastLook:   describe("pointsync_backfill_last_look_timestamp_seconds", "When the last whole look at Stripe's list of events ended; absent when there was none."),
+		db: db,
+		parked: describe(
+			"pointsync_parked_accounts", "Accounts whose grants wait for a person to let them through.",
+		),
+		backfilled: describe(
+			"pointsync_backfill_events_total",
+			"Events that no webhook had brought and that were taken from Stripe's list.",
+		),
+		refused: describe(
+			"pointsync_webhooks_refused_total",
+			"Webhooks that fitted none of the secrets, counted once a minute: a rise means that an endpoint's secret is not set.",
+		),
+		lastLook: describe(
+			"pointsync_backfill_last_look_timestamp_seconds",
+			"When the last whole look at Stripe's list of events ended; absent when there was none.",
+		),
 		found: map[billing.RunKind]*prometheus.Desc{
-			billing.RunAudit: describe("pointsync_audit_violations", "Broken rules that the last complete audit found, or the one under way if it has found more."),
-			billing.RunDrift: describe("pointsync_drift_findings", "Differences from Stripe that the last complete comparison found, or the one under way if it has found more."),
+			billing.RunAudit: describe(
+				"pointsync_audit_violations",
+				"Broken rules that the last complete audit found, or the one under way if it has found more.",
+			),
+			billing.RunDrift: describe(
+				"pointsync_drift_findings",
+				"Differences from Stripe that the last complete comparison found, or the one under way if it has found more.",
+			),
 		},
 		lastRun: map[billing.RunKind]*prometheus.Desc{
-			billing.RunAudit: describe("pointsync_audit_last_run_timestamp_seconds", "When the last complete audit ended; absent when there was none."),
-			billing.RunDrift: describe("pointsync_drift_last_run_timestamp_seconds", "When the last complete comparison with Stripe ended; absent when there was none."),
+			billing.RunAudit: describe(
+				"pointsync_audit_last_run_timestamp_seconds",
+				"When the last complete audit ended; absent when there was none.",
+			),
+			billing.RunDrift: describe(
+				"pointsync_drift_last_run_timestamp_seconds",
+				"When the last complete comparison with Stripe ended; absent when there was none.",
+			),
 		},
 	}
 }
@@ -74,7 +99,8 @@ func (m *runMetrics) collectWalk(ctx context.Context, out chan<- prometheus.Metr
 	}
 }
 
-// Collect reads the metrics. Where the database does not answer they are absent, and the rest of the page is there all the same.
+// Collect reads the metrics. Where the database does not answer they are absent, and the rest of the page is there all
+// the same.
 func (m *runMetrics) Collect(out chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), scrapePatience)
 	defer cancel()
@@ -93,12 +119,15 @@ func (m *runMetrics) Collect(out chan<- prometheus.Metric) {
 		}
 		out <- prometheus.MustNewConstMetric(m.found[run.Kind], prometheus.GaugeValue, float64(found))
 		if run.LastEndedAt != nil {
-			out <- prometheus.MustNewConstMetric(m.lastRun[run.Kind], prometheus.GaugeValue, float64(run.LastEndedAt.Unix()))
+			out <- prometheus.MustNewConstMetric(
+				m.lastRun[run.Kind], prometheus.GaugeValue, float64(run.LastEndedAt.Unix()),
+			)
 		}
 	}
 }
 
-// outgoingMetrics shows how outgoing events fare. It reads the database at each look, so that every replica says the same.
+// outgoingMetrics shows how outgoing events fare. It reads the database at each look, so that every replica says the
+// same.
 type outgoingMetrics struct {
 	db                                 *store.DB
 	pending, oldest, delivered, failed *prometheus.Desc
@@ -107,11 +136,22 @@ type outgoingMetrics struct {
 func newOutgoingMetrics(db *store.DB) *outgoingMetrics {
 	describe := func(name, help string) *prometheus.Desc { return prometheus.NewDesc(name, help, nil, nil) }
 	return &outgoingMetrics{
-		db:        db,
-		pending:   describe("pointsync_outgoing_events_pending", "Outgoing events that an endpoint has not accepted yet, one for each endpoint."),
-		oldest:    describe("pointsync_outgoing_events_oldest_pending_seconds", "For how long the oldest of them has waited; 0 where there is none."),
-		delivered: describe("pointsync_outgoing_events_delivered_total", "Outgoing events that the present endpoints accepted, ever."),
-		failed:    describe("pointsync_outgoing_events_failed_total", "Outgoing events that were given up at the present endpoints, ever."),
+		db: db,
+		pending: describe(
+			"pointsync_outgoing_events_pending",
+			"Outgoing events that an endpoint has not accepted yet, one for each endpoint.",
+		),
+		oldest: describe(
+			"pointsync_outgoing_events_oldest_pending_seconds",
+			"For how long the oldest of them has waited; 0 where there is none.",
+		),
+		delivered: describe(
+			"pointsync_outgoing_events_delivered_total", "Outgoing events that the present endpoints accepted, ever.",
+		),
+		failed: describe(
+			"pointsync_outgoing_events_failed_total",
+			"Outgoing events that were given up at the present endpoints, ever.",
+		),
 	}
 }
 

@@ -19,13 +19,17 @@ func TestRunMetrics(t *testing.T) {
 		c := &client{t: t, w: w}
 		must(t, audit.Record(t.Context(), w.db, billing.RunDrift, w.now(), 10, 3))
 		page := string(c.call(http.StatusOK, http.MethodGet, "/metrics", nil).raw)
-		for _, want := range []string{"\npointsync_drift_findings 3\n", "\npointsync_drift_last_run_timestamp_seconds 1", "\npointsync_audit_violations 0\n", "\npointsync_parked_accounts 0\n"} {
+		for _, want := range []string{
+			"\npointsync_drift_findings 3\n", "\npointsync_drift_last_run_timestamp_seconds 1",
+			"\npointsync_audit_violations 0\n", "\npointsync_parked_accounts 0\n",
+		} {
 			c.expect(strings.Contains(page, want), "the metrics have %q: %s", want, page)
 		}
 	})
 }
 
-// TestBackfillMetrics proves that the metrics say how many events no webhook had brought, and when the last look at Stripe's list ended.
+// TestBackfillMetrics proves that the metrics say how many events no webhook had brought, and when the last look at
+// Stripe's list ended.
 func TestBackfillMetrics(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
@@ -33,14 +37,24 @@ func TestBackfillMetrics(t *testing.T) {
 		w.silence()
 		c.pay(c.call(http.StatusCreated, http.MethodPost, "/checkout", map[string]any{"item": "pack_100"}))
 		page := string(c.call(http.StatusOK, http.MethodGet, "/metrics", nil).raw)
-		c.expect(strings.Contains(page, "\npointsync_backfill_events_total 0\n") && !strings.Contains(page, "\npointsync_backfill_last_look"), "before the first look: %s", page)
+		c.expect(
+			strings.Contains(
+				page, "\npointsync_backfill_events_total 0\n",
+			) && !strings.Contains(page, "\npointsync_backfill_last_look"),
+			"before the first look: %s", page,
+		)
 		for range 2 { // the second look finds nothing more
 			before := w.now().Unix()
 			_, err := w.inbox.Backfill(t.Context(), 100)
 			must(t, err)
 			page = string(c.call(http.StatusOK, http.MethodGet, "/metrics", nil).raw)
-			c.expect(strings.Contains(page, "\npointsync_backfill_events_total 2\n"), "the page's event and the payment's: %s", page)
-			value := regexp.MustCompile(`\npointsync_backfill_last_look_timestamp_seconds (.+)\n`).FindStringSubmatch(page)
+			c.expect(
+				strings.Contains(page, "\npointsync_backfill_events_total 2\n"),
+				"the page's event and the payment's: %s", page,
+			)
+			value := regexp.MustCompile(
+				`\npointsync_backfill_last_look_timestamp_seconds (.+)\n`,
+			).FindStringSubmatch(page)
 			c.expect(len(value) == 2, "when it was: %s", page)
 			ended, err := strconv.ParseFloat(value[1], 64)
 			c.expect(err == nil && int64(ended) >= before && int64(ended) <= w.now().Unix(), "it ended at %s", value[1])
@@ -49,8 +63,8 @@ func TestBackfillMetrics(t *testing.T) {
 	})
 }
 
-// TestMetricsAreBounded proves that callers cannot make new time series: whatever methods, addresses and hosts they invent, a request
-// counts under a value that there was before.
+// TestMetricsAreBounded proves that callers cannot make new time series: whatever methods, addresses and hosts they
+// invent, a request counts under a value that there was before.
 func TestMetricsAreBounded(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
@@ -58,8 +72,12 @@ func TestMetricsAreBounded(t *testing.T) {
 		odd := func(n int) {
 			name := strconv.Itoa(n)
 			for _, r := range []struct{ method, path string }{
-				{"ZZ" + name, "/points"}, {"ZZ" + name, "/nothing"}, {"get" + name, "/docs/" + name}, {http.MethodGet, "/nothing" + name}, {http.MethodGet, "/problems/" + name},
-				{http.MethodGet, "/shop/" + name}, {http.MethodGet, "/checkout/" + name}, {http.MethodDelete, "/checkout/" + name}, {"propfind", "/docs/" + name},
+				{"ZZ" + name, "/points"}, {"ZZ" + name, "/nothing"}, {"get" + name, "/docs/" + name}, {
+					http.MethodGet, "/nothing" + name,
+				}, {http.MethodGet, "/problems/" + name},
+				{http.MethodGet, "/shop/" + name}, {http.MethodGet, "/checkout/" + name}, {
+					http.MethodDelete, "/checkout/" + name,
+				}, {"propfind", "/docs/" + name},
 			} {
 				req, err := http.NewRequestWithContext(t.Context(), r.method, w.url+r.path, nil)
 				must(t, err)
@@ -71,7 +89,10 @@ func TestMetricsAreBounded(t *testing.T) {
 		}
 		count := func() int {
 			page := string(c.call(http.StatusOK, http.MethodGet, "/metrics", nil).raw)
-			c.expect(strings.Contains(page, `method="OTHER"`) && !strings.Contains(page, "ZZ"), "methods that nobody knows are one: %s", page)
+			c.expect(
+				strings.Contains(page, `method="OTHER"`) && !strings.Contains(page, "ZZ"),
+				"methods that nobody knows are one: %s", page,
+			)
 			return strings.Count(page, "\npointsync_http_")
 		}
 		odd(0)

@@ -28,8 +28,12 @@ func outermost(e *echo.Echo, o Options, contract *contract, metrics *prometheus.
 	e.Use(
 		observe(metrics, contract),
 		logRequests(o.Log),
-		middleware.RecoverWithConfig(middleware.RecoverConfig{LogErrorFunc: func(c echo.Context, err error, stack []byte) error {
-			o.Log.ErrorContext(c.Request().Context(), "panic", "error", err, "request_id", idOf(c), "stack", string(stack))
+		middleware.RecoverWithConfig(middleware.RecoverConfig{LogErrorFunc: func(
+			c echo.Context, err error, stack []byte,
+		) error {
+			o.Log.ErrorContext(
+				c.Request().Context(), "panic", "error", err, "request_id", idOf(c), "stack", string(stack),
+			)
 			return err
 		}}),
 		crossOrigin(contract, o.Origins),
@@ -41,8 +45,8 @@ func outermost(e *echo.Echo, o Options, contract *contract, metrics *prometheus.
 
 func isWebhook(c echo.Context) bool { return c.Path() == webhookPath }
 
-// observe measures requests by route. Every label has few values, or a caller could fill the memory with new ones: the host's stays empty,
-// a method of no operation is OTHER, and an address that no route has is the empty one.
+// observe measures requests by route. Every label has few values, or a caller could fill the memory with new ones: the
+// host's stays empty, a method of no operation is OTHER, and an address that no route has is the empty one.
 func observe(metrics *prometheus.Registry, contract *contract) echo.MiddlewareFunc {
 	known := map[string]bool{http.MethodHead: true, http.MethodOptions: true}
 	for _, op := range contract.operations {
@@ -57,7 +61,9 @@ func observe(metrics *prometheus.Registry, contract *contract) echo.MiddlewareFu
 
 	return echoprometheus.NewMiddlewareWithConfig(echoprometheus.MiddlewareConfig{
 		Subsystem: "pointsync_http", Registerer: metrics, DoNotUseRequestPathFor404: true,
-		LabelFuncs: map[string]echoprometheus.LabelValueFunc{"host": func(echo.Context, error) string { return "" }, "method": method},
+		LabelFuncs: map[string]echoprometheus.LabelValueFunc{
+			"host": func(echo.Context, error) string { return "" }, "method": method,
+		},
 	})
 }
 
@@ -119,7 +125,9 @@ func authenticate(tokens *token.Issuer, contract *contract) echo.MiddlewareFunc 
 			if billing.CodeOf(err) == billing.EUnauthorized {
 				return err
 			}
-			return billing.Wrap(err, billing.EUnauthorized, "This needs an access token: send the header `Authorization: Bearer …`.")
+			return billing.Wrap(
+				err, billing.EUnauthorized, "This needs an access token: send the header `Authorization: Bearer …`.",
+			)
 		},
 	})
 }

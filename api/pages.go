@@ -19,7 +19,10 @@ const docsPolicy = "default-src 'none'; script-src 'self' 'unsafe-inline'; style
 
 // servePages installs what is not JSON.
 func servePages(e *echo.Echo, o Options, metrics *prometheus.Registry) {
-	metrics.MustRegister(newRunMetrics(o.DB), newOutgoingMetrics(o.DB), newStreamMetric(o.Accounts), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	metrics.MustRegister(
+		newRunMetrics(o.DB), newOutgoingMetrics(o.DB), newStreamMetric(o.Accounts), collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
 	e.GET("/metrics", echo.WrapHandler(promhttp.HandlerFor(metrics, promhttp.HandlerOpts{})))
 	e.GET("/openapi.yaml", func(c echo.Context) error { return c.Blob(http.StatusOK, "application/yaml", openAPI) })
 	docs := echo.WrapHandler(v5emb.New("pointsync", "/openapi.yaml", "/docs"))
@@ -28,7 +31,13 @@ func servePages(e *echo.Echo, o Options, metrics *prometheus.Registry) {
 	e.GET("/problems/:code", describeProblem)
 	if o.Shop {
 		page := shop.Page(o.SandboxURL)
-		e.GET("/", withPolicy(shop.Policy, func(c echo.Context) error { return c.Blob(http.StatusOK, "text/html; charset=utf-8", page) }))
+		e.GET(
+			"/",
+			withPolicy(
+				shop.Policy,
+				func(c echo.Context) error { return c.Blob(http.StatusOK, "text/html; charset=utf-8", page) },
+			),
+		)
 		e.GET("/shop/:file", withPolicy(shop.Policy, shopFile))
 	}
 }
@@ -59,5 +68,7 @@ func describeProblem(c echo.Context) error {
 	if !ok {
 		return echo.ErrNotFound
 	}
-	return c.JSON(http.StatusOK, map[string]any{"type": "/problems/" + c.Param("code"), "title": k.title, "status": k.status})
+	return c.JSON(
+		http.StatusOK, map[string]any{"type": "/problems/" + c.Param("code"), "title": k.title, "status": k.status},
+	)
 }

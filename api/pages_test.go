@@ -11,17 +11,17 @@ import (
 	"time"
 )
 
-// list is what a client reads page by page: where it is, with its own query, what a page calls its rows, how a row is told
-// from others ("" for one that does not count), and what is to be in it, in its order.
+// list is what a client reads page by page: where it is, with its own query, what a page calls its rows, how a row is
+// told from others ("" for one that does not count), and what is to be in it, in its order.
 type list struct {
 	path, rows string
 	name       func(row answer) string
 	want       []string
 }
 
-// TestPagesOfTwoAccounts proves that every list has, in pages of every size, each row of its account or endpoint once and in
-// order, and none of another's whose rows lie between them; and that the cursor of somebody else's page leads to nothing that
-// is theirs.
+// TestPagesOfTwoAccounts proves that every list has, in pages of every size, each row of its account or endpoint once
+// and in order, and none of another's whose rows lie between them; and that the cursor of somebody else's page leads to
+// nothing that is theirs.
 func TestPagesOfTwoAccounts(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
@@ -34,7 +34,9 @@ func TestPagesOfTwoAccounts(t *testing.T) {
 			made := admin.call(http.StatusCreated, http.MethodPost, "/admin/webhooks", wish)
 			told[kind] = "/admin/webhooks/" + made.text("webhook.id")
 		}
-		actors := []*actor{{client: w.user(t), name: "a", pack: "pack_100"}, {client: w.user(t), name: "b", pack: "pack_1000"}}
+		actors := []*actor{
+			{client: w.user(t), name: "a", pack: "pack_100"}, {client: w.user(t), name: "b", pack: "pack_1000"},
+		}
 		for n := 1; n <= 4; n++ {
 			for _, a := range actors {
 				a.acts(admin, n)
@@ -58,7 +60,8 @@ func TestPagesOfTwoAccounts(t *testing.T) {
 			}
 		}
 		for kind, of := range map[string]func(*actor) []string{
-			"points.granted": func(a *actor) []string { return a.granted }, "points.spent": func(a *actor) []string { return a.spent },
+			"points.granted": func(a *actor) []string { return a.granted },
+			"points.spent":   func(a *actor) []string { return a.spent },
 		} {
 			id := func(d answer) string { return d.text("event_id") }
 			l := list{path: told[kind] + "/deliveries?", rows: "deliveries", name: id}
@@ -74,7 +77,8 @@ func TestPagesOfTwoAccounts(t *testing.T) {
 	})
 }
 
-// actor is a user who does the same as another one, and notes it: its rows are told from the other's by its name or its pack.
+// actor is a user who does the same as another one, and notes it: its rows are told from the other's by its name or its
+// pack.
 type actor struct {
 	*client
 	name, pack             string
@@ -97,7 +101,10 @@ func (a *actor) acts(admin *client, n int) {
 	}
 	gift, grants := say("gift"), "/admin/accounts/"+a.claims().text("sub")+"/grants"
 	a.story = append(a.story, "admin.acted "+gift)
-	given := admin.call(http.StatusCreated, http.MethodPost, grants, map[string]any{"amount": 10, "reason": gift}, "Idempotency-Key", key)
+	given := admin.call(
+		http.StatusCreated, http.MethodPost, grants, map[string]any{"amount": 10, "reason": gift}, "Idempotency-Key",
+		key,
+	)
 	a.granted = append(a.granted, given.text("entry.id"))
 	spend := map[string]any{"amount": 1, "description": say("spend")}
 	a.spent = append(a.spent, a.call(http.StatusOK, http.MethodPost, "/points/spend", spend).text("spend.id"))
@@ -123,7 +130,8 @@ func (a *actor) lists() []list {
 
 var mark = regexp.MustCompile(`[ab]\d (gift|spend|hold)|\d × pack_1000?`)
 
-// timeline is what an admin reads of the account. Logins and syncs have no name of ours, and how many there are is not for this test.
+// timeline is what an admin reads of the account. Logins and syncs have no name of ours, and how many there are is not
+// for this test.
 func (a *actor) timeline() list {
 	story := slices.Clone(a.story)
 	slices.Reverse(story)
@@ -135,7 +143,8 @@ func (a *actor) timeline() list {
 	}, story}
 }
 
-// readsIt reads a list to its end in pages of several sizes; each but the last one is full, and the last one says that it is.
+// readsIt reads a list to its end in pages of several sizes; each but the last one is full, and the last one says that
+// it is.
 func (c *client) readsIt(l list) {
 	c.t.Helper()
 	for _, limit := range []int{1, 3, 100} {
@@ -151,10 +160,15 @@ func (c *client) readsIt(l list) {
 			if next == "" {
 				break
 			}
-			c.expect(len(page.list(l.rows)) == limit && pages < 100, "page %d of %s holds %d: %s", pages, l.path, limit, page.raw)
+			c.expect(
+				len(page.list(l.rows)) == limit && pages < 100, "page %d of %s holds %d: %s", pages, l.path, limit,
+				page.raw,
+			)
 			cursor = "&cursor=" + next
 		}
-		c.expect(len(l.want) > 3 && slices.Equal(got, l.want), "%s in pages of %d: %q\nwant %q", l.path, limit, got, l.want)
+		c.expect(
+			len(l.want) > 3 && slices.Equal(got, l.want), "%s in pages of %d: %q\nwant %q", l.path, limit, got, l.want,
+		)
 	}
 }
 
@@ -179,10 +193,13 @@ func eventsOf(t *testing.T, came chan post, entries []string) map[string]string 
 	return events
 }
 
-// findsTheParked proves that the list of parked accounts, which is of all accounts, has those that are parked and not the ones between them.
+// findsTheParked proves that the list of parked accounts, which is of all accounts, has those that are parked and not
+// the ones between them.
 func (c *client) findsTheParked(t *testing.T) {
 	t.Helper()
-	l := list{path: "/admin/accounts?parked=true&", rows: "accounts", name: func(a answer) string { return a.text("id") }}
+	l := list{
+		path: "/admin/accounts?parked=true&", rows: "accounts", name: func(a answer) string { return a.text("id") },
+	}
 	for range 4 {
 		waits := c.w.user(t)
 		id := waits.claims().text("sub")

@@ -42,7 +42,9 @@ func (s *server) SpendPoints(ctx context.Context, r SpendPointsRequestObject) (S
 		return nil, err
 	}
 	answer := SpendPoints200JSONResponse{Body: SpendResult{
-		Spend: toAPISpend(spent.Entry), Points: toAPIPoints(spent.Account.Balance), Subscription: toAPISubscription(spent.Account.Subscription),
+		Spend: toAPISpend(spent.Entry), Points: toAPIPoints(spent.Account.Balance), Subscription: toAPISubscription(
+			spent.Account.Subscription,
+		),
 		Token: spent.Token, Stale: spent.Stale,
 	}}
 	if spent.Replayed {

@@ -23,7 +23,9 @@ type replica struct {
 
 func (w *world) replica() *replica {
 	r := &replica{}
-	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, in *http.Request) { (*r.handler.Load()).ServeHTTP(out, in) }))
+	server := httptest.NewServer(
+		http.HandlerFunc(func(out http.ResponseWriter, in *http.Request) { (*r.handler.Load()).ServeHTTP(out, in) }),
+	)
 	w.t.Cleanup(server.Close)
 	r.url = server.URL
 	return r
@@ -39,8 +41,9 @@ func (w *world) restart(r *replica, keys string) {
 	r.handler.Store(&handler)
 }
 
-// rotation plays restarts one by one of two replicas, for each of the given settings, and counts the requests that are refused with 401.
-// A client goes from replica to replica and replaces its token by each that it is given. wait is how long to wait before a setting is used.
+// rotation plays restarts one by one of two replicas, for each of the given settings, and counts the requests that are
+// refused with 401. A client goes from replica to replica and replaces its token by each that it is given. wait is how
+// long to wait before a setting is used.
 func rotation(t *testing.T, w *world, settings []string, wait time.Duration) (asked, refused int) {
 	t.Helper()
 	replicas := []*replica{w.replica(), w.replica()}
@@ -80,8 +83,8 @@ func rotation(t *testing.T, w *world, settings []string, wait time.Duration) (as
 	return asked, refused
 }
 
-// Proves that rotating the signing keys as docs/going-live.md says refuses nobody: of all requests to two replicas that restart one by one, and of
-// all looks at the published keys, none fails. The settings are read from the page itself.
+// Proves that rotating the signing keys as docs/going-live.md says refuses nobody: of all requests to two replicas that
+// restart one by one, and of all looks at the published keys, none fails. The settings are read from the page itself.
 func TestRotationAsDocumented(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../docs/going-live.md")
@@ -97,7 +100,9 @@ func TestRotationAsDocumented(t *testing.T) {
 	}
 	settings := []string{key("2026a")}
 	for _, m := range regexp.MustCompile(`POINTSYNC_SIGNING_KEYS="([^"]+)"`).FindAllStringSubmatch(section, -1) {
-		s := regexp.MustCompile(`\$\(pointsync keygen (\w+)\)|(\w+):…`).ReplaceAllStringFunc(m[1], func(s string) string {
+		s := regexp.MustCompile(
+			`\$\(pointsync keygen (\w+)\)|(\w+):…`,
+		).ReplaceAllStringFunc(m[1], func(s string) string {
 			return key(regexp.MustCompile(`20\w+`).FindString(s))
 		})
 		settings = append(settings, s)
@@ -108,14 +113,18 @@ func TestRotationAsDocumented(t *testing.T) {
 	a, b, c := key("2026a"), key("2026b"), key("2026c")
 	for name, settings := range map[string][]string{
 		"AsDocumented": settings,
-		"TurnedBack":   {a, a + "," + b, b + "," + a, a + "," + b, a},           // the new key was taken back
-		"TwoAtOnce":    {a, a + "," + b + "," + c, c + "," + b + "," + a, c},    // a key that was published and never signed
-		"Overlapping":  {a, a + "," + b, b + "," + a + "," + c, c + "," + b, c}, // the next rotation begins before this one ends
+		"TurnedBack":   {a, a + "," + b, b + "," + a, a + "," + b, a}, // the new key was taken back
+		// a key that was published and never signed
+		"TwoAtOnce": {a, a + "," + b + "," + c, c + "," + b + "," + a, c},
+		// the next rotation begins before this one ends
+		"Overlapping": {a, a + "," + b, b + "," + a + "," + c, c + "," + b, c},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, storetest.URL(t, store.SQLite))
-			if asked, refused := rotation(t, w, settings, token.TTL+time.Minute); refused != 0 || asked < 20*len(settings) {
+			if asked, refused := rotation(
+				t, w, settings, token.TTL+time.Minute,
+			); refused != 0 || asked < 20*len(settings) {
 				t.Errorf("%d of %d requests were refused", refused, asked)
 			}
 		})

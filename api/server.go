@@ -1,6 +1,6 @@
 // Package api speaks HTTP for the product: routes, middleware, and answers and problems in JSON. The contract is
-// openapi.yaml; the server interface and the types are generated from it, and every request is checked against it before
-// a handler sees it.
+// openapi.yaml; the server interface and the types are generated from it, and every request is checked against it
+// before a handler sees it.
 //
 // A handler decodes, makes one call, converts and returns. The package refuses to know SQL and Stripe's library, and
 // decides nothing about money: what a token says reaches the rooms below as a hint only.
@@ -36,12 +36,14 @@ type Options struct {
 	Post       *outbox.Post
 	Tokens     *token.Issuer
 	Catalog    *catalog.Catalog
-	LowPoints  billing.Points  // how few points are low where the customer says nothing else
-	Origins    []string        // that browsers may call from
-	Shop       bool            // serve the demo shop at /
-	SandboxURL string          // that the shop links to, "" for none
-	Leaving    <-chan struct{} // closed when the server is about to end: it is then not ready, and lets go of connections and streams; nil for never
-	Log        *slog.Logger
+	LowPoints  billing.Points // how few points are low where the customer says nothing else
+	Origins    []string       // that browsers may call from
+	Shop       bool           // serve the demo shop at /
+	SandboxURL string         // that the shop links to, "" for none
+	// closed when the server is about to end: it is then not ready, and lets go of connections and streams; nil for
+	// never
+	Leaving <-chan struct{}
+	Log     *slog.Logger
 }
 
 // server implements the generated interface.
@@ -69,8 +71,16 @@ func New(o Options) (http.Handler, error) {
 	}
 	metrics := prometheus.NewRegistry()
 	s := &server{
-		db: o.DB, accounts: o.Accounts, checkout: o.Checkout, topUps: o.TopUps, inbox: o.Inbox, post: o.Post, tokens: o.Tokens, catalog: o.Catalog, lowPoints: o.LowPoints,
-		leaving: o.Leaving,
+		db:        o.DB,
+		accounts:  o.Accounts,
+		checkout:  o.Checkout,
+		topUps:    o.TopUps,
+		inbox:     o.Inbox,
+		post:      o.Post,
+		tokens:    o.Tokens,
+		catalog:   o.Catalog,
+		lowPoints: o.LowPoints,
+		leaving:   o.Leaving,
 	}
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
@@ -100,7 +110,9 @@ const (
 func NewHTTPServer(h http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler: h, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
-		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes, ErrorLog: slog.NewLogLogger(
+			log.Handler(), slog.LevelDebug,
+		),
 	}
 }
 

@@ -18,8 +18,8 @@ func (s *server) GetHealth(context.Context, GetHealthRequestObject) (GetHealthRe
 	return GetHealth200JSONResponse{Status: "ok"}, nil
 }
 
-// GetReadiness says whether the database answers, and no when the server is about to end: whoever spreads requests then has time to
-// send them elsewhere while they are still served here.
+// GetReadiness says whether the database answers, and no when the server is about to end: whoever spreads requests then
+// has time to send them elsewhere while they are still served here.
 func (s *server) GetReadiness(ctx context.Context, _ GetReadinessRequestObject) (GetReadinessResponseObject, error) {
 	if closed(s.leaving) {
 		return nil, billing.Errorf(billing.EUnavailable, "This server is about to end.")
@@ -30,8 +30,8 @@ func (s *server) GetReadiness(ctx context.Context, _ GetReadinessRequestObject) 
 	return GetReadiness200JSONResponse{Status: "ok"}, nil
 }
 
-// letGo asks callers to come back by another connection once the server is about to end: one that is reused to the last moment
-// may be closed under a request on its way.
+// letGo asks callers to come back by another connection once the server is about to end: one that is reused to the last
+// moment may be closed under a request on its way.
 func letGo(leaving <-chan struct{}) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {

@@ -16,11 +16,16 @@ func (c *client) findsTheShop() {
 	for _, n := range names {
 		_, ending, _ := strings.Cut(n.Name(), ".")
 		a := c.call(http.StatusOK, http.MethodGet, "/shop/"+n.Name(), nil)
-		c.expect(a.header.Get("Content-Type") == kinds[ending] && a.header.Get("Content-Security-Policy") == shop.Policy && len(a.raw) > 0,
+		c.expect(a.header.Get("Content-Type") == kinds[ending] && a.header.Get(
+			"Content-Security-Policy",
+		) == shop.Policy && len(a.raw) > 0,
 			"%s is sent as what it is, under the policy: %v", n.Name(), a.header)
 	}
 	page := string(c.call(http.StatusOK, http.MethodGet, "/", nil).raw)
-	c.expect(strings.Contains(page, `"/shop/shop.js"`) && strings.Contains(page, `"/shop/shop.css"`), "the page loads them from there")
+	c.expect(
+		strings.Contains(page, `"/shop/shop.js"`) && strings.Contains(page, `"/shop/shop.css"`),
+		"the page loads them from there",
+	)
 	for _, path := range []string{"/shop/", "/shop/none.js", "/shop/shop.go", "/shop/..%2Fshop.js", "/shop.js"} {
 		c.call(http.StatusNotFound, http.MethodGet, path, nil)
 	}

@@ -15,7 +15,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/token"
 )
 
-// runSnippet calls the snippet as another service would: its arguments are the API's address and tokens, and it prints a line for each.
+// runSnippet calls the snippet as another service would: its arguments are the API's address and tokens, and it prints
+// a line for each.
 const runSnippet = `package main
 
 import (
@@ -37,8 +38,9 @@ func main() {
 }
 `
 
-// Proves that the Go snippet of docs/tokens.md, as it stands there, takes our tokens from servers whose clocks are a little ahead or behind, and
-// refuses those that have expired, are not for it, were changed, or are not ours. .ci/snippets.mjs does the same for the other snippet.
+// Proves that the Go snippet of docs/tokens.md, as it stands there, takes our tokens from servers whose clocks are a
+// little ahead or behind, and refuses those that have expired, are not for it, were changed, or are not ours.
+// .ci/snippets.mjs does the same for the other snippet.
 func TestGoSnippet(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.URL(t, store.SQLite))
@@ -63,7 +65,10 @@ func TestGoSnippet(t *testing.T) {
 		{"of another key under our name", mint(foreign, "pointsync", 0), "refused"},
 		{"of an unknown key", mint(unknown, "pointsync", 0), "refused"},
 		{"changed", fresh[:len(fresh)-4] + "AAAA", "refused"},
-		{"unsigned", "eyJhbGciOiJub25lIiwidHlwIjoiSldUIiwia2lkIjoidGVzdCJ9" + fresh[strings.IndexByte(fresh, '.'):], "refused"},
+		{
+			"unsigned", "eyJhbGciOiJub25lIiwidHlwIjoiSldUIiwia2lkIjoidGVzdCJ9" + fresh[strings.IndexByte(fresh, '.'):],
+			"refused",
+		},
 	}
 	args := []string{"run", "-mod=mod", ".", w.url}
 	for _, c := range cases {

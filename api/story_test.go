@@ -42,11 +42,21 @@ func (c *client) logsInAndOut() {
 
 	device := c.other()
 	session := device.call(http.StatusOK, http.MethodPost, "/auth/login", login)
-	c.expect(session.text("user.email") == c.email && session.at("subscription") == nil, "the session is of the account: %s", session.raw)
-	c.expect(device.refresh != c.refresh && device.claims().text("sid") != c.claims().text("sid"), "each login is one of its own")
+	c.expect(
+		session.text("user.email") == c.email && session.at("subscription") == nil, "the session is of the account: %s",
+		session.raw,
+	)
+	c.expect(
+		device.refresh != c.refresh && device.claims().text("sid") != c.claims().text("sid"),
+		"each login is one of its own",
+	)
 	device.call(http.StatusNoContent, http.MethodPost, "/auth/logout", map[string]any{"refresh_token": device.refresh})
-	device.call(http.StatusUnauthorized, http.MethodPost, "/auth/refresh", map[string]any{"refresh_token": device.refresh})
-	device.call(http.StatusNoContent, http.MethodPost, "/auth/logout", map[string]any{"refresh_token": "psr_never_heard_of"})
+	device.call(
+		http.StatusUnauthorized, http.MethodPost, "/auth/refresh", map[string]any{"refresh_token": device.refresh},
+	)
+	device.call(
+		http.StatusNoContent, http.MethodPost, "/auth/logout", map[string]any{"refresh_token": "psr_never_heard_of"},
+	)
 
 	wrong := map[string]any{"email": c.email, "password": "not the password"}
 	nobody := map[string]any{"email": "nobody@example.com", "password": "not the password"}
@@ -58,7 +68,8 @@ func (c *client) logsInAndOut() {
 	c.expect(read.at("refresh_token") == nil, "reading a session hands out no refresh token")
 }
 
-// refreshes proves the rotation, that a lost answer ends nothing, and that a token used after its successor ends the login for both who hold it.
+// refreshes proves the rotation, that a lost answer ends nothing, and that a token used after its successor ends the
+// login for both who hold it.
 func (c *client) refreshes() {
 	c.t.Helper()
 	login := map[string]any{"email": c.email, "password": password}
@@ -68,11 +79,15 @@ func (c *client) refreshes() {
 	device.call(http.StatusOK, http.MethodPost, "/auth/refresh", map[string]any{"refresh_token": first})
 	second := device.refresh
 	c.expect(first != second, "a refresh hands out the next token")
-	device.call(http.StatusOK, http.MethodPost, "/auth/refresh", map[string]any{"refresh_token": first}) // as if that answer had been lost
+	// as if that answer had been lost
+	device.call(http.StatusOK, http.MethodPost, "/auth/refresh", map[string]any{"refresh_token": first})
 	device.call(http.StatusOK, http.MethodPost, "/auth/refresh", map[string]any{"refresh_token": device.refresh})
 	device.call(http.StatusUnauthorized, http.MethodPost, "/auth/refresh", map[string]any{"refresh_token": first})
-	device.call(http.StatusUnauthorized, http.MethodPost, "/auth/refresh", map[string]any{"refresh_token": device.refresh})
-	c.call(http.StatusOK, http.MethodPost, "/auth/refresh", map[string]any{"refresh_token": c.refresh}) // another login lives on
+	device.call(
+		http.StatusUnauthorized, http.MethodPost, "/auth/refresh", map[string]any{"refresh_token": device.refresh},
+	)
+	// another login lives on
+	c.call(http.StatusOK, http.MethodPost, "/auth/refresh", map[string]any{"refresh_token": c.refresh})
 }
 
 // buysAPack proves that a repeat of a purchase is one purchase.
@@ -84,24 +99,39 @@ func (c *client) buysAPack() {
 	made := c.call(http.StatusCreated, http.MethodPost, "/checkout", want, "Idempotency-Key", "pack-1")
 	c.expect(made.header.Get("Idempotent-Replayed") == "", "the first answer is no replay")
 	again := c.call(http.StatusCreated, http.MethodPost, "/checkout", want, "Idempotency-Key", "pack-1")
-	c.expect(again.header.Get("Idempotent-Replayed") == "true" && again.text("url") == made.text("url"), "the same key answers the same page")
+	c.expect(
+		again.header.Get("Idempotent-Replayed") == "true" && again.text("url") == made.text("url"),
+		"the same key answers the same page",
+	)
 	open := c.call(http.StatusCreated, http.MethodPost, "/checkout", want)
 	c.expect(open.text("order.id") == made.text("order.id"), "an open page is handed out again")
-	reused := c.call(http.StatusUnprocessableEntity, http.MethodPost, "/checkout", map[string]any{"item": "pack_1000"}, "Idempotency-Key", "pack-1")
+	reused := c.call(
+		http.StatusUnprocessableEntity, http.MethodPost, "/checkout", map[string]any{"item": "pack_1000"},
+		"Idempotency-Key", "pack-1",
+	)
 	c.expect(reused.text("type") == "/problems/idempotency-key-reused", "a key is one request's: %s", reused.raw)
 
 	path := "/checkout/" + made.text("order.id")
 	c.expect(c.call(http.StatusOK, http.MethodGet, path, nil).text("order.status") == "pending", "nothing is paid yet")
 	c.pay(made)
 	status := c.call(http.StatusOK, http.MethodGet, path, nil)
-	c.expect(status.text("order.status") == "fulfilled" && status.number("points.available") == 200, "fulfilled on coming back: %s", status.raw)
+	c.expect(
+		status.text("order.status") == "fulfilled" && status.number("points.available") == 200,
+		"fulfilled on coming back: %s", status.raw,
+	)
 	c.expect(c.claims().number("points") == 200, "the token says so too")
 	paid := c.call(http.StatusCreated, http.MethodPost, "/checkout", want, "Idempotency-Key", "pack-1")
-	c.expect(paid.at("url") == nil && paid.text("order.status") == "fulfilled", "the key of a paid order has no page any more: %s", paid.raw)
+	c.expect(
+		paid.at("url") == nil && paid.text("order.status") == "fulfilled",
+		"the key of a paid order has no page any more: %s", paid.raw,
+	)
 	stranger := c.w.user(c.t)
 	stranger.call(http.StatusNotFound, http.MethodGet, path, nil)
 	c.w.flush()
-	c.expect(c.call(http.StatusOK, http.MethodGet, "/points", nil).number("available") == 200, "the webhooks that come later grant nothing more")
+	c.expect(
+		c.call(http.StatusOK, http.MethodGet, "/points", nil).number("available") == 200,
+		"the webhooks that come later grant nothing more",
+	)
 }
 
 // spendsInside spends in the window that the token carries.
@@ -121,7 +151,10 @@ func (c *client) spendsInside() {
 	c.expect(two.text("token") != one.text("token"), "a replay has a fresh token")
 	c.spend(http.StatusUnprocessableEntity, 99, "Idempotency-Key", "spend-1")
 	later := c.spend(http.StatusServiceUnavailable, 5000, "Idempotency-Key", "spend-2")
-	c.expect(later.text("type") == "/problems/stripe-unavailable" && later.at("token") == nil, "only a synced database refuses: %s", later.raw)
+	c.expect(
+		later.text("type") == "/problems/stripe-unavailable" && later.at("token") == nil,
+		"only a synced database refuses: %s", later.raw,
+	)
 	c.w.gate.fallSilent()
 	begin := time.Now()
 	c.spend(http.StatusServiceUnavailable, 5000)
@@ -129,7 +162,8 @@ func (c *client) spendsInside() {
 	c.w.gate.open()
 
 	refused := c.spend(http.StatusPaymentRequired, 5000, "Idempotency-Key", "spend-2")
-	c.expect(refused.number("points.available") == 1300 && c.claims().number("points") == 1300 && refused.text("token") == c.token,
+	c.expect(refused.number("points.available") == 1300 && c.claims().number("points") == 1300 &&
+		refused.text("token") == c.token,
 		"a refusal carries points and token: %s", refused.raw)
 	c.spend(http.StatusOK, 1, "Idempotency-Key", "spend-2") // a refused spend leaves its key unused
 }
@@ -139,9 +173,11 @@ func (c *client) spendsOutside() {
 	c.t.Helper()
 	until := c.claims().number("subscription.until")
 	c.w.silence()
-	c.w.gate.goDown()                                                       // nor may the server's own comparison with Stripe see it first
-	c.w.advance(time.Unix(int64(until), 0).Sub(c.w.now()) + 90*time.Minute) // a renewal is charged an hour after the period moved
-	c.spend(http.StatusUnauthorized, 1)                                     // the token has run out
+	// nor may the server's own comparison with Stripe see it first
+	c.w.gate.goDown()
+	// a renewal is charged an hour after the period moved
+	c.w.advance(time.Unix(int64(until), 0).Sub(c.w.now()) + 90*time.Minute)
+	c.spend(http.StatusUnauthorized, 1) // the token has run out
 	c.call(http.StatusOK, http.MethodPost, "/auth/refresh", map[string]any{"refresh_token": c.refresh})
 	c.expect(c.claims().number("subscription.until") == until, "the database does not know of the renewal")
 	stale := c.spend(http.StatusOK, 1)
@@ -150,7 +186,10 @@ func (c *client) spendsOutside() {
 	c.w.gate.open()
 	c.w.advance(time.Minute)
 	spent := c.spend(http.StatusOK, 1350) // of the pack's 200 and the renewal's 1200
-	c.expect(spent.at("stale") == false && spent.number("points.available") == 200+1200-1350, "the renewal was seen first: %s", spent.raw)
+	c.expect(
+		spent.at("stale") == false && spent.number("points.available") == 200+1200-1350,
+		"the renewal was seen first: %s", spent.raw,
+	)
 	c.expect(c.claims().number("subscription.until") > until, "the fresh token has the new window")
 }
 
@@ -163,11 +202,17 @@ func (c *client) managesTheSubscription() {
 	c.call(http.StatusServiceUnavailable, http.MethodPost, "/portal", map[string]any{})
 	c.call(http.StatusServiceUnavailable, http.MethodPost, "/checkout", map[string]any{"item": "pack_1000"})
 	c.w.gate.open()
-	c.expect(c.call(http.StatusOK, http.MethodGet, "/subscription", nil).text("subscription.status") == "active", "it is active")
+	c.expect(
+		c.call(http.StatusOK, http.MethodGet, "/subscription", nil).text("subscription.status") == "active",
+		"it is active",
+	)
 	id := c.w.ask(http.MethodGet, "/v1/subscriptions", nil)["data"].([]any)[0].(map[string]any)["id"].(string)
 	c.w.ask(http.MethodDelete, "/v1/subscriptions/"+id, nil)
 	refused := c.spend(http.StatusPaymentRequired, 1000)
-	c.expect(refused.text("subscription.status") == "canceled" && refused.at("subscription.until") == nil, "the spend noticed: %s", refused.raw)
+	c.expect(
+		refused.text("subscription.status") == "canceled" && refused.at("subscription.until") == nil,
+		"the spend noticed: %s", refused.raw,
+	)
 }
 
 // looksAround reads what is left to read.
@@ -192,12 +237,18 @@ func (c *client) looksAround() {
 		cursor = "&cursor=" + next
 	}
 	points := c.call(http.StatusOK, http.MethodGet, "/points", nil)
-	c.expect(total == points.number("available") && pages > 1, "%d pages of history add up to the balance: %d, %s", pages, total, points.raw)
+	c.expect(
+		total == points.number("available") && pages > 1, "%d pages of history add up to the balance: %d, %s", pages,
+		total, points.raw,
+	)
 
 	first := c.call(http.StatusOK, http.MethodGet, "/orders?limit=1", nil)
 	second := c.call(http.StatusOK, http.MethodGet, "/orders?limit=100&cursor="+first.text("next_cursor"), nil)
 	newest, rest := first.list("orders"), second.list("orders")
-	c.expect(len(newest) == 1 && len(rest) == 1 && second.at("next_cursor") == nil, "two orders on two pages, and none for the page that Stripe did not make: %s %s", first.raw, second.raw)
+	c.expect(
+		len(newest) == 1 && len(rest) == 1 && second.at("next_cursor") == nil,
+		"two orders on two pages, and none for the page that Stripe did not make: %s %s", first.raw, second.raw,
+	)
 	oldest := answer{json: rest[0].(map[string]any)}
 	c.expect(oldest.text("item") == "pack_100" && oldest.number("quantity") == 2, "newest first: %s", second.raw)
 }

@@ -16,7 +16,8 @@ import (
 )
 
 const (
-	streamTime     = 10 * time.Minute // at the most: load balancers spread what comes anew, and the first token still lives
+	// at the most: load balancers spread what comes anew, and the first token still lives
+	streamTime     = 10 * time.Minute
 	streamPulse    = 15 * time.Second // how often a quiet stream shows that it lives
 	streamPatience = 10 * time.Second // for one write, and for one read of the account
 )
@@ -28,8 +29,8 @@ const (
 	serverEnding = "server_ending"
 )
 
-// streamSession tells the caller's session anew whenever the account changes. The generated server answers whole bodies, so it
-// stands outside.
+// streamSession tells the caller's session anew whenever the account changes. The generated server answers whole
+// bodies, so it stands outside.
 func (s *server) streamSession(c echo.Context) error {
 	if closed(s.leaving) {
 		return billing.Errorf(billing.EUnavailable, "This server is about to end.")
@@ -104,7 +105,8 @@ func (s *server) readFor(ctx context.Context, who token.Claims) (account.Session
 	return s.accounts.Read(ctx, who)
 }
 
-// events writes server-sent events. Nothing is kept for a reader that is slow: a write that takes too long ends the stream.
+// events writes server-sent events. Nothing is kept for a reader that is slow: a write that takes too long ends the
+// stream.
 type events struct {
 	out        http.ResponseWriter
 	connection *http.ResponseController

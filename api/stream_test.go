@@ -53,7 +53,9 @@ func (c *client) follow(t *testing.T, server, query string, header ...string) *f
 	if kind := resp.Header.Get("Content-Type"); resp.StatusCode != http.StatusOK || kind != "text/event-stream" {
 		t.Fatalf("the stream answers %d %s", resp.StatusCode, kind)
 	}
-	f := &follower{c: &client{t: t, w: c.w, email: c.email}, told: make(chan told, 100), leave: func() { resp.Body.Close() }}
+	f := &follower{
+		c: &client{t: t, w: c.w, email: c.email}, told: make(chan told, 100), leave: func() { resp.Body.Close() },
+	}
 	t.Cleanup(f.leave)
 	go func() {
 		defer close(f.told)
@@ -105,7 +107,10 @@ func (f *follower) until(available int) told {
 	f.c.t.Helper()
 	for {
 		e := f.next()
-		f.c.expect(e.name == "session" && e.id == strconv.Itoa(f.c.claims().number("ver")), "a session with its version: %s %s", e.id, e.raw)
+		f.c.expect(
+			e.name == "session" && e.id == strconv.Itoa(f.c.claims().number("ver")),
+			"a session with its version: %s %s", e.id, e.raw,
+		)
 		if e.number("points.available") == available {
 			f.c.expect(f.c.claims().number("points") == available, "the token says so too")
 			return e
@@ -130,28 +135,59 @@ func (f *follower) wantEnd(reason string) {
 func (c *client) followsItsSession() {
 	c.t.Helper()
 	said := string(c.call(http.StatusOK, http.MethodGet, "/session/stream?seconds=1", nil).raw)
-	c.expect(strings.Count(said, "event: session\n") == 1 && strings.HasSuffix(said, "event: end\ndata: {\"reason\":\"time_over\"}\n\n"), "once, and the end: %s", said)
-	known := string(c.call(http.StatusOK, http.MethodGet, "/session/stream?seconds=1", nil, "Last-Event-ID", strconv.Itoa(c.claims().number("ver"))).raw)
+	c.expect(
+		strings.Count(said, "event: session\n") == 1 && strings.HasSuffix(
+			said, "event: end\ndata: {\"reason\":\"time_over\"}\n\n",
+		),
+		"once, and the end: %s", said,
+	)
+	known := string(
+		c.call(
+			http.StatusOK, http.MethodGet, "/session/stream?seconds=1", nil, "Last-Event-ID",
+			strconv.Itoa(c.claims().number("ver")),
+		).raw,
+	)
 	c.expect(!strings.Contains(known, "event: session"), "what is known is not told again: %s", known)
 	older := string(c.call(http.StatusOK, http.MethodGet, "/session/stream?seconds=1", nil, "Last-Event-ID", "0").raw)
 	c.expect(strings.Contains(older, "event: session"), "who knows an older version is told: %s", older)
 }
 
 func badStreams() (list []refusal) {
-	for query, pointer := range map[string]string{"seconds=0": "seconds", "seconds=601": "seconds", "seconds=-1": "seconds", "seconds=x": "seconds", "seconds=": "seconds", "seconds=1.5": "seconds"} {
-		list = append(list, refusal{"stream " + query, http.MethodGet, "/session/stream?" + query, nil, nil, 400, "validation", pointer})
+	for query, pointer := range map[string]string{
+		"seconds=0": "seconds", "seconds=601": "seconds", "seconds=-1": "seconds", "seconds=x": "seconds",
+		"seconds=": "seconds", "seconds=1.5": "seconds",
+	} {
+		list = append(
+			list,
+			refusal{
+				"stream " + query, http.MethodGet, "/session/stream?" + query, nil, nil, 400, "validation", pointer,
+			},
+		)
 	}
 	for _, id := range []string{"", "x", "-1", "1.5", "1e3", strings.Repeat("9", 19)} {
-		list = append(list, refusal{"stream after " + id, http.MethodGet, "/session/stream?seconds=1", nil, []string{"Last-Event-ID", id}, 400, "validation", "Last-Event-ID"})
+		list = append(
+			list,
+			refusal{
+				"stream after " + id, http.MethodGet, "/session/stream?seconds=1", nil, []string{"Last-Event-ID", id},
+				400, "validation", "Last-Event-ID",
+			},
+		)
 	}
 	return append(list,
-		refusal{"stream of nobody", http.MethodGet, "/session/stream?seconds=1", nil, []string{"Authorization", "-"}, 401, "unauthorized", ""},
+		refusal{
+			"stream of nobody", http.MethodGet, "/session/stream?seconds=1", nil, []string{"Authorization", "-"}, 401,
+			"unauthorized", "",
+		},
 		refusal{"stream with a body", http.MethodGet, "/session/stream?seconds=1", `[]`, nil, 400, "validation", ""},
-		refusal{"stream by a method it does not take", http.MethodPost, "/session/stream", `{}`, nil, 405, "method-not-allowed", ""})
+		refusal{
+			"stream by a method it does not take", http.MethodPost, "/session/stream", `{}`, nil, 405,
+			"method-not-allowed", "",
+		})
 }
 
-// TestSessionStream proves that an open stream tells what another server of the same database changed: a purchase that only its
-// webhook tells of, a spend, points that come back by themselves; and that who comes again is told only what it does not know.
+// TestSessionStream proves that an open stream tells what another server of the same database changed: a purchase that
+// only its webhook tells of, a spend, points that come back by themselves; and that who comes again is told only what
+// it does not know.
 func TestSessionStream(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
@@ -160,7 +196,10 @@ func TestSessionStream(t *testing.T) {
 		f := c.follow(t, other, "")
 		f.until(0)
 		session := c.call(http.StatusOK, http.MethodGet, "/session", nil)
-		c.expect(f.c.claims().text("sid") == c.claims().text("sid") && f.c.claims().text("sub") == session.text("user.id"), "by the same login")
+		c.expect(
+			f.c.claims().text("sid") == c.claims().text("sid") && f.c.claims().text("sub") == session.text("user.id"),
+			"by the same login",
+		)
 
 		c.pay(c.call(http.StatusCreated, http.MethodPost, "/checkout", map[string]any{"item": "pack_100"}))
 		w.flush()
@@ -182,14 +221,16 @@ func TestSessionStream(t *testing.T) {
 	})
 }
 
-// TestStreamOfEndedLogin proves that a stream ends with its login and not with another of the same account, and that the access token,
-// which nobody can take back, opens no further one.
+// TestStreamOfEndedLogin proves that a stream ends with its login and not with another of the same account, and that
+// the access token, which nobody can take back, opens no further one.
 func TestStreamOfEndedLogin(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
 		c := w.user(t)
 		device := c.other()
-		device.call(http.StatusOK, http.MethodPost, "/auth/login", map[string]any{"email": c.email, "password": password})
+		device.call(
+			http.StatusOK, http.MethodPost, "/auth/login", map[string]any{"email": c.email, "password": password},
+		)
 		stays, ends := c.follow(t, w.url, ""), device.follow(t, w.server(t, nil), "")
 		stays.until(0)
 		ends.until(0)
@@ -201,7 +242,8 @@ func TestStreamOfEndedLogin(t *testing.T) {
 	})
 }
 
-// TestStreamLimits proves that one account's streams are few, that the metrics count them, and that one that is left makes room.
+// TestStreamLimits proves that one account's streams are few, that the metrics count them, and that one that is left
+// makes room.
 func TestStreamLimits(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
@@ -211,7 +253,10 @@ func TestStreamLimits(t *testing.T) {
 			open = append(open, c.follow(t, w.url, ""))
 		}
 		refused := c.call(http.StatusTooManyRequests, http.MethodGet, "/session/stream?seconds=1", nil)
-		c.expect(refused.text("type") == "/problems/too-many-requests" && refused.header.Get("Retry-After") != "", "refused: %s", refused.raw)
+		c.expect(
+			refused.text("type") == "/problems/too-many-requests" && refused.header.Get("Retry-After") != "",
+			"refused: %s", refused.raw,
+		)
 		metrics := string(c.call(http.StatusOK, http.MethodGet, "/metrics", nil).raw)
 		c.expect(strings.Contains(metrics, "\npointsync_session_streams 5\n"), "the metrics count them")
 		w.user(t).follow(t, w.url, "").until(0) // another's are another's
@@ -233,8 +278,8 @@ func TestStreamLimits(t *testing.T) {
 	})
 }
 
-// TestStreamsEndWithServer proves that a server that is about to end ends its streams at once and begins none, and that who comes to
-// another server misses nothing.
+// TestStreamsEndWithServer proves that a server that is about to end ends its streams at once and begins none, and that
+// who comes to another server misses nothing.
 func TestStreamsEndWithServer(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
@@ -255,8 +300,8 @@ func TestStreamsEndWithServer(t *testing.T) {
 	})
 }
 
-// TestStreamOutlivesLimits proves that the limits for requests, which are set short here, do not cut a stream, that a quiet one shows that
-// it lives, and that it ends when its time is over.
+// TestStreamOutlivesLimits proves that the limits for requests, which are set short here, do not cut a stream, that a
+// quiet one shows that it lives, and that it ends when its time is over.
 func TestStreamOutlivesLimits(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.URL(t, store.SQLite))

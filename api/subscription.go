@@ -9,7 +9,9 @@ import (
 )
 
 // GetSubscription answers the caller's subscription.
-func (s *server) GetSubscription(ctx context.Context, _ GetSubscriptionRequestObject) (GetSubscriptionResponseObject, error) {
+func (s *server) GetSubscription(
+	ctx context.Context, _ GetSubscriptionRequestObject,
+) (GetSubscriptionResponseObject, error) {
 	session, err := s.accounts.Read(ctx, caller(ctx))
 	if err != nil {
 		return nil, err
@@ -18,8 +20,12 @@ func (s *server) GetSubscription(ctx context.Context, _ GetSubscriptionRequestOb
 }
 
 // PreviewSubscription answers what a change would come to.
-func (s *server) PreviewSubscription(ctx context.Context, r PreviewSubscriptionRequestObject) (PreviewSubscriptionResponseObject, error) {
-	p, err := s.checkout.Preview(ctx, caller(ctx).Account, checkout.ChangeRequest{Plan: r.Body.Plan, Quantity: value(r.Body.Quantity)})
+func (s *server) PreviewSubscription(
+	ctx context.Context, r PreviewSubscriptionRequestObject,
+) (PreviewSubscriptionResponseObject, error) {
+	p, err := s.checkout.Preview(
+		ctx, caller(ctx).Account, checkout.ChangeRequest{Plan: r.Body.Plan, Quantity: value(r.Body.Quantity)},
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -27,36 +33,53 @@ func (s *server) PreviewSubscription(ctx context.Context, r PreviewSubscriptionR
 }
 
 // ChangeSubscription gives the caller's subscription another plan or quantity.
-func (s *server) ChangeSubscription(ctx context.Context, r ChangeSubscriptionRequestObject) (ChangeSubscriptionResponseObject, error) {
+func (s *server) ChangeSubscription(
+	ctx context.Context, r ChangeSubscriptionRequestObject,
+) (ChangeSubscriptionResponseObject, error) {
 	changed, err := s.checkout.Change(ctx, caller(ctx).Account, checkout.ChangeRequest{
-		Plan: r.Body.Plan, Quantity: value(r.Body.Quantity), ProrationDate: value(r.Body.ProrationDate), Key: value(r.Params.IdempotencyKey),
+		Plan:          r.Body.Plan,
+		Quantity:      value(r.Body.Quantity),
+		ProrationDate: value(r.Body.ProrationDate),
+		Key:           value(r.Params.IdempotencyKey),
 	})
 	body, err := s.changed(ctx, changed, err)
 	if err != nil {
 		return nil, err
 	}
-	return ChangeSubscription200JSONResponse{Body: body, Headers: ChangeSubscription200ResponseHeaders{IdempotentReplayed: replayed(changed)}}, nil
+	return ChangeSubscription200JSONResponse{
+		Body: body, Headers: ChangeSubscription200ResponseHeaders{IdempotentReplayed: replayed(changed)},
+	}, nil
 }
 
 // CancelSubscription ends the caller's subscription.
-func (s *server) CancelSubscription(ctx context.Context, r CancelSubscriptionRequestObject) (CancelSubscriptionResponseObject, error) {
+func (s *server) CancelSubscription(
+	ctx context.Context, r CancelSubscriptionRequestObject,
+) (CancelSubscriptionResponseObject, error) {
 	at := cmp.Or(billing.CancelTime(value(r.Body.At)), billing.CancelAtPeriodEnd)
-	changed, err := s.checkout.Cancel(ctx, caller(ctx).Account, checkout.CancelRequest{At: at, Key: value(r.Params.IdempotencyKey)})
+	changed, err := s.checkout.Cancel(
+		ctx, caller(ctx).Account, checkout.CancelRequest{At: at, Key: value(r.Params.IdempotencyKey)},
+	)
 	body, err := s.changed(ctx, changed, err)
 	if err != nil {
 		return nil, err
 	}
-	return CancelSubscription200JSONResponse{Body: body, Headers: CancelSubscription200ResponseHeaders{IdempotentReplayed: replayed(changed)}}, nil
+	return CancelSubscription200JSONResponse{
+		Body: body, Headers: CancelSubscription200ResponseHeaders{IdempotentReplayed: replayed(changed)},
+	}, nil
 }
 
 // ResumeSubscription lets the caller's subscription go on as it was.
-func (s *server) ResumeSubscription(ctx context.Context, r ResumeSubscriptionRequestObject) (ResumeSubscriptionResponseObject, error) {
+func (s *server) ResumeSubscription(
+	ctx context.Context, r ResumeSubscriptionRequestObject,
+) (ResumeSubscriptionResponseObject, error) {
 	changed, err := s.checkout.Resume(ctx, caller(ctx).Account, value(r.Params.IdempotencyKey))
 	body, err := s.changed(ctx, changed, err)
 	if err != nil {
 		return nil, err
 	}
-	return ResumeSubscription200JSONResponse{Body: body, Headers: ResumeSubscription200ResponseHeaders{IdempotentReplayed: replayed(changed)}}, nil
+	return ResumeSubscription200JSONResponse{
+		Body: body, Headers: ResumeSubscription200ResponseHeaders{IdempotentReplayed: replayed(changed)},
+	}, nil
 }
 
 // changed is the answer to a change, with a token that mirrors it.
@@ -88,8 +111,12 @@ func replayed(c checkout.Changed) *bool {
 
 func toAPIPreview(p checkout.Preview) SubscriptionPreview {
 	out := SubscriptionPreview{
-		Effect: SubscriptionPreviewEffect(p.Effect), At: p.At, Quantity: p.Quantity, AmountDue: p.AmountDue, Currency: p.Currency,
-		Lines: each(p.Lines, toAPIPreviewLine), Points: int64(p.Points),
+		Effect:    SubscriptionPreviewEffect(p.Effect),
+		At:        p.At,
+		Quantity:  p.Quantity,
+		AmountDue: p.AmountDue,
+		Currency:  p.Currency,
+		Lines:     each(p.Lines, toAPIPreviewLine), Points: int64(p.Points),
 	}
 	if p.ProrationDate != 0 {
 		out.ProrationDate = &p.ProrationDate
@@ -98,5 +125,11 @@ func toAPIPreview(p checkout.Preview) SubscriptionPreview {
 }
 
 func toAPIPreviewLine(l billing.StripeInvoiceLine) PreviewLine {
-	return PreviewLine{Description: l.Description, Amount: l.Amount, PeriodStart: l.PeriodStart, PeriodEnd: l.PeriodEnd, Proration: l.Proration}
+	return PreviewLine{
+		Description: l.Description,
+		Amount:      l.Amount,
+		PeriodStart: l.PeriodStart,
+		PeriodEnd:   l.PeriodEnd,
+		Proration:   l.Proration,
+	}
 }

@@ -7,15 +7,18 @@ import (
 	"time"
 )
 
-// TestToldOfPurchases proves that what endpoints are told of orders and subscriptions is what the contract says, and what the API
-// itself answers about the same order and the same subscription: bought, scheduled to change, and ended.
+// TestToldOfPurchases proves that what endpoints are told of orders and subscriptions is what the contract says, and
+// what the API itself answers about the same order and the same subscription: bought, scheduled to change, and ended.
 func TestToldOfPurchases(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
 		c, admin := w.user(t), w.admin(t)
 		tells := func(kind string) func() answer {
 			url, came := endpoint(t)
-			secret := admin.call(http.StatusCreated, http.MethodPost, "/admin/webhooks", map[string]any{"url": url, "types": []string{kind}}).text("secret")
+			secret := admin.call(
+				http.StatusCreated, http.MethodPost, "/admin/webhooks",
+				map[string]any{"url": url, "types": []string{kind}},
+			).text("secret")
 			return func() answer {
 				t.Helper()
 				a := c.next(came, secret)
@@ -29,9 +32,14 @@ func TestToldOfPurchases(t *testing.T) {
 		order := fulfilled()
 		for _, member := range []string{"id", "item", "quantity", "points", "amount", "currency", "status"} {
 			got, want := order.at("data.order."+member), pack.at("order."+member)
-			c.expect(got != nil && reflect.DeepEqual(got, want), "an order's %s is %v, told %s", member, want, order.raw)
+			c.expect(
+				got != nil && reflect.DeepEqual(got, want), "an order's %s is %v, told %s", member, want, order.raw,
+			)
 		}
-		c.expect(order.at("data.account_id") == c.claims().text("sub") && order.number("data.points.available") == 100, "whose order, and what it left: %s", order.raw)
+		c.expect(
+			order.at("data.account_id") == c.claims().text("sub") && order.number("data.points.available") == 100,
+			"whose order, and what it left: %s", order.raw,
+		)
 
 		same := func(event, read answer) {
 			t.Helper()
@@ -41,20 +49,33 @@ func TestToldOfPurchases(t *testing.T) {
 		w.advance(time.Minute) // what it took of the budget for asking Stripe grows again
 		plan := c.buy("pro_monthly")
 		begun := changed()
-		c.expect(begun.text("data.subscription.status") == "active" && begun.at("data.order") == nil, "bought: %s", begun.raw)
+		c.expect(
+			begun.text("data.subscription.status") == "active" && begun.at("data.order") == nil, "bought: %s",
+			begun.raw,
+		)
 		same(begun, c.call(http.StatusOK, http.MethodGet, "/subscription", nil))
 		c.expect(fulfilled().at("data.order.id") == plan.at("order.id"), "the plan's order too")
 
 		w.advance(10 * time.Minute)
-		down := c.call(http.StatusOK, http.MethodPost, "/subscription/change", map[string]any{"plan": "basic_monthly"}, "Idempotency-Key", "down")
+		down := c.call(
+			http.StatusOK, http.MethodPost, "/subscription/change", map[string]any{"plan": "basic_monthly"},
+			"Idempotency-Key", "down",
+		)
 		scheduled := changed()
-		c.expect(scheduled.text("data.subscription.scheduled_change.plan") == "basic_monthly", "scheduled: %s", scheduled.raw)
+		c.expect(
+			scheduled.text("data.subscription.scheduled_change.plan") == "basic_monthly", "scheduled: %s",
+			scheduled.raw,
+		)
 		same(scheduled, down)
 
 		w.advance(10 * time.Minute)
-		end := c.call(http.StatusOK, http.MethodPost, "/subscription/cancel", map[string]any{"at": "now"}, "Idempotency-Key", "end")
+		end := c.call(
+			http.StatusOK, http.MethodPost, "/subscription/cancel", map[string]any{"at": "now"}, "Idempotency-Key",
+			"end",
+		)
 		ended := changed()
-		for ended.text("data.subscription.status") != "canceled" { // taking the schedule back may be a change of its own
+		// taking the schedule back may be a change of its own
+		for ended.text("data.subscription.status") != "canceled" {
 			ended = changed()
 		}
 		c.expect(ended.at("data.subscription.until") == nil, "it has no window: %s", ended.raw)

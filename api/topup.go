@@ -19,7 +19,11 @@ func (s *server) GetTopUp(ctx context.Context, _ GetTopUpRequestObject) (GetTopU
 // PutTopUp makes the caller's automatic top-up what they wish.
 func (s *server) PutTopUp(ctx context.Context, r PutTopUpRequestObject) (PutTopUpResponseObject, error) {
 	t, err := s.topUps.Put(ctx, caller(ctx).Account, checkout.TopUpWish{
-		Enabled: r.Body.Enabled, Pack: r.Body.Pack, Quantity: value(r.Body.Quantity), Threshold: billing.Points(r.Body.Threshold), MonthlyLimit: r.Body.MonthlyLimit,
+		Enabled:      r.Body.Enabled,
+		Pack:         r.Body.Pack,
+		Quantity:     value(r.Body.Quantity),
+		Threshold:    billing.Points(r.Body.Threshold),
+		MonthlyLimit: r.Body.MonthlyLimit,
 	})
 	if err != nil {
 		return nil, err
@@ -40,8 +44,16 @@ func toAPITopUp(t *checkout.TopUpState) *TopUp {
 		return nil
 	}
 	out := &TopUp{
-		Status: TopUpStatus(t.Status), Pack: t.Pack, Quantity: t.Quantity, Points: int64(t.Points), Amount: t.Amount, Currency: t.Currency,
-		Threshold: int64(t.Threshold), MonthlyLimit: t.MonthlyLimit, MonthlyAmount: t.Amount * t.MonthlyLimit, UsedThisMonth: t.Used,
+		Status:        TopUpStatus(t.Status),
+		Pack:          t.Pack,
+		Quantity:      t.Quantity,
+		Points:        int64(t.Points),
+		Amount:        t.Amount,
+		Currency:      t.Currency,
+		Threshold:     int64(t.Threshold),
+		MonthlyLimit:  t.MonthlyLimit,
+		MonthlyAmount: t.Amount * t.MonthlyLimit,
+		UsedThisMonth: t.Used,
 	}
 	if t.Reason != "" {
 		out.Reason = new(TopUpReason(t.Reason))

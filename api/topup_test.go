@@ -12,17 +12,27 @@ func (c *client) toppedUp() {
 	c.t.Helper()
 	c.expect(c.call(http.StatusOK, http.MethodGet, "/points/top-up", nil).at("top_up") == nil, "there is none yet")
 	before := c.call(http.StatusOK, http.MethodGet, "/points", nil).number("available")
-	want := map[string]any{"enabled": true, "pack": "pack_100", "quantity": 2, "threshold": before + 1, "monthly_limit": 3}
+	want := map[string]any{
+		"enabled": true, "pack": "pack_100", "quantity": 2, "threshold": before + 1, "monthly_limit": 3,
+	}
 	set := c.call(http.StatusOK, http.MethodPut, "/points/top-up", want)
-	c.expect(set.text("top_up.status") == "on" && set.number("top_up.amount") == 1000 && set.number("top_up.monthly_amount") == 3000,
+	c.expect(set.text("top_up.status") == "on" && set.number("top_up.amount") == 1000 &&
+		set.number("top_up.monthly_amount") == 3000,
 		"it says what it costs: %s", set.raw)
 	c.waitFor("the pack is bought", func() bool {
 		return c.call(http.StatusOK, http.MethodGet, "/points", nil).number("available") == before+200
 	})
 	state := c.call(http.StatusOK, http.MethodGet, "/points/top-up", nil)
-	c.expect(state.number("top_up.used_this_month") == 1 && state.at("top_up.reason") == nil, "it counts: %s", state.raw)
-	newest := answer{json: c.call(http.StatusOK, http.MethodGet, "/orders?limit=1", nil).list("orders")[0].(map[string]any)}
-	c.expect(newest.at("automatic") == true && newest.text("status") == "fulfilled" && newest.at("expires_at") == nil, "the order says how it was made: %v", newest.json)
+	c.expect(
+		state.number("top_up.used_this_month") == 1 && state.at("top_up.reason") == nil, "it counts: %s", state.raw,
+	)
+	newest := answer{
+		json: c.call(http.StatusOK, http.MethodGet, "/orders?limit=1", nil).list("orders")[0].(map[string]any),
+	}
+	c.expect(
+		newest.at("automatic") == true && newest.text("status") == "fulfilled" && newest.at("expires_at") == nil,
+		"the order says how it was made: %v", newest.json,
+	)
 	c.call(http.StatusOK, http.MethodGet, "/checkout/"+newest.text("id"), nil)
 	c.call(http.StatusNoContent, http.MethodDelete, "/points/top-up", nil)
 	c.call(http.StatusNoContent, http.MethodDelete, "/points/top-up", nil)
@@ -45,8 +55,8 @@ func (c *client) waitFor(what string, done func() bool) {
 	}
 }
 
-// TestSavedCard proves that a pack's page keeps the card only where it is asked to, that then a top-up can be turned on, and that the
-// account's timeline shows it to admins.
+// TestSavedCard proves that a pack's page keeps the card only where it is asked to, that then a top-up can be turned
+// on, and that the account's timeline shows it to admins.
 func TestSavedCard(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
@@ -54,7 +64,10 @@ func TestSavedCard(t *testing.T) {
 		want := map[string]any{"enabled": true, "pack": "pack_100", "threshold": 1, "monthly_limit": 1}
 		c.call(http.StatusConflict, http.MethodPut, "/points/top-up", want)
 		plain := c.call(http.StatusCreated, http.MethodPost, "/checkout", map[string]any{"item": "pack_100"})
-		saving := c.call(http.StatusCreated, http.MethodPost, "/checkout", map[string]any{"item": "pack_100", "save_payment_method": true})
+		saving := c.call(
+			http.StatusCreated, http.MethodPost, "/checkout",
+			map[string]any{"item": "pack_100", "save_payment_method": true},
+		)
 		c.expect(plain.text("order.id") != saving.text("order.id"), "another wish is another page")
 		c.pay(plain)
 		c.call(http.StatusConflict, http.MethodPut, "/points/top-up", want)

@@ -57,7 +57,9 @@ func validationError(err error) error {
 	sort.SliceStable(fields, func(i, j int) bool { return fields[i].Pointer < fields[j].Pointer })
 	message := fmt.Sprintf("%d parts of the request are not valid.", len(fields))
 	if len(fields) == 1 {
-		message = fmt.Sprintf("The request is not valid: %s %s.", strings.TrimPrefix(fields[0].Pointer, "/"), fields[0].Message)
+		message = fmt.Sprintf(
+			"The request is not valid: %s %s.", strings.TrimPrefix(fields[0].Pointer, "/"), fields[0].Message,
+		)
 	}
 	return &billing.Error{Code: billing.EInvalid, Message: message, Fields: fields, Err: err}
 }

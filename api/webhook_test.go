@@ -37,8 +37,8 @@ func (w *world) ring(t testing.TB, want int, body, secret string, at time.Time) 
 	return stripe.call(want, http.MethodPost, "/webhook", body, "Stripe-Signature", sign(body, secret, at))
 }
 
-// TestWebhook proves that what the sandbox signs is received end to end and fulfils an order that nobody asks about, that a
-// known event is fine, and that whatever is not freshly signed by Stripe is refused.
+// TestWebhook proves that what the sandbox signs is received end to end and fulfils an order that nobody asks about,
+// that a known event is fine, and that whatever is not freshly signed by Stripe is refused.
 func TestWebhook(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
@@ -60,7 +60,9 @@ func TestWebhook(t *testing.T) {
 		t.Run("ErrInvalid", func(t *testing.T) { w.refusesBadSignatures(t) })
 		t.Run("ErrTooLarge", func(t *testing.T) {
 			large := event("evt_large", strings.Repeat("x", 600<<10))
-			if a := w.ring(t, http.StatusRequestEntityTooLarge, large, w.secret, now); a.text("type") != "/problems/payload-too-large" {
+			if a := w.ring(
+				t, http.StatusRequestEntityTooLarge, large, w.secret, now,
+			); a.text("type") != "/problems/payload-too-large" {
 				t.Errorf("got %s", a.raw)
 			}
 		})
@@ -120,7 +122,10 @@ func (w *world) refusesBadSignatures(t *testing.T) {
 	}
 	stripe.call(http.StatusBadRequest, http.MethodPost, "/webhook", body)
 	metrics := string(stripe.call(http.StatusOK, http.MethodGet, "/metrics", nil).raw)
-	stripe.expect(strings.Contains(metrics, "\npointsync_webhooks_refused_total 1\n"), "what fits no secret is counted, once in a minute: %s", metrics)
+	stripe.expect(
+		strings.Contains(metrics, "\npointsync_webhooks_refused_total 1\n"),
+		"what fits no secret is counted, once in a minute: %s", metrics,
+	)
 	if _, err := w.db.Event(t.Context(), "evt_bad"); billing.CodeOf(err) != billing.ENotFound {
 		t.Errorf("a refused event is not stored: %v", err)
 	}
@@ -130,8 +135,8 @@ func (w *world) refusesBadSignatures(t *testing.T) {
 	w.ring(t, http.StatusOK, `{"id":"evt_\u0000","object":"event","type":"a"}`, w.secret, w.now()) // odd, but signed
 }
 
-// TestDatabaseDown proves that while the database is out of reach Stripe is told to send again, nobody gets a 500, and the
-// process still says that it is alive; and that it recovers by itself.
+// TestDatabaseDown proves that while the database is out of reach Stripe is told to send again, nobody gets a 500, and
+// the process still says that it is alive; and that it recovers by itself.
 func TestDatabaseDown(t *testing.T) {
 	t.Parallel()
 	wire := startWire(t, storetest.URL(t, store.Postgres))
@@ -150,7 +155,10 @@ func TestDatabaseDown(t *testing.T) {
 		c.waitFor(what, func() bool {
 			a, err := ask()
 			must(t, err)
-			c.expect(a.status == http.StatusOK || a.status == http.StatusServiceUnavailable, "%s is answered, or wanted again: %s", what, a.raw)
+			c.expect(
+				a.status == http.StatusOK || a.status == http.StatusServiceUnavailable,
+				"%s is answered, or wanted again: %s", what, a.raw,
+			)
 			return a.status == http.StatusOK
 		})
 	}

@@ -62,9 +62,13 @@ func (s *server) TestWebhook(ctx context.Context, r TestWebhookRequestObject) (T
 }
 
 // ListDeliveries answers a page of what an endpoint was told.
-func (s *server) ListDeliveries(ctx context.Context, r ListDeliveriesRequestObject) (ListDeliveriesResponseObject, error) {
+func (s *server) ListDeliveries(
+	ctx context.Context, r ListDeliveriesRequestObject,
+) (ListDeliveriesResponseObject, error) {
 	limit, id := limitOf(r.Params.Limit), billing.WebhookID(r.WebhookId)
-	deliveries, err := s.post.Deliveries(ctx, id, billing.DeliveryStatus(value(r.Params.Status)), billing.MessageID(value(r.Params.Cursor)), limit+1)
+	deliveries, err := s.post.Deliveries(
+		ctx, id, billing.DeliveryStatus(value(r.Params.Status)), billing.MessageID(value(r.Params.Cursor)), limit+1,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +77,9 @@ func (s *server) ListDeliveries(ctx context.Context, r ListDeliveriesRequestObje
 }
 
 // ResendDelivery delivers an event again.
-func (s *server) ResendDelivery(ctx context.Context, r ResendDeliveryRequestObject) (ResendDeliveryResponseObject, error) {
+func (s *server) ResendDelivery(
+	ctx context.Context, r ResendDeliveryRequestObject,
+) (ResendDeliveryResponseObject, error) {
 	d, err := s.post.Resend(ctx, billing.WebhookID(r.WebhookId), billing.MessageID(r.EventId))
 	if err != nil {
 		return nil, err
@@ -92,8 +98,13 @@ func fromAPIWebhook(r WebhookRequest) outbox.Wish {
 // toAPIWebhook leaves the secrets out.
 func toAPIWebhook(w billing.Webhook) Webhook {
 	out := Webhook{
-		Id: string(w.ID), Url: w.URL, CreatedAt: w.CreatedAt, OldSecretUntil: w.OldUntil, DisabledAt: w.DisabledAt, DisabledReason: some(w.DisabledWhy),
-		Delivered: w.Delivered, Failed: w.Failed,
+		Id:             string(w.ID),
+		Url:            w.URL,
+		CreatedAt:      w.CreatedAt,
+		OldSecretUntil: w.OldUntil,
+		DisabledAt:     w.DisabledAt,
+		DisabledReason: some(w.DisabledWhy),
+		Delivered:      w.Delivered, Failed: w.Failed,
 	}
 	if w.Types != nil {
 		types := each(w.Types, func(t billing.OutgoingType) OutgoingType { return OutgoingType(t) })
@@ -104,7 +115,11 @@ func toAPIWebhook(w billing.Webhook) Webhook {
 
 func toAPIDelivery(d billing.Delivery) Delivery {
 	out := Delivery{
-		EventId: string(d.ID), Type: string(d.Type), AccountId: some(string(d.AccountID)), Status: DeliveryStatus(d.Status), Attempts: d.Attempts,
+		EventId:   string(d.ID),
+		Type:      string(d.Type),
+		AccountId: some(string(d.AccountID)),
+		Status:    DeliveryStatus(d.Status),
+		Attempts:  d.Attempts,
 		LastError: some(d.LastError), CreatedAt: d.CreatedAt, TriedAt: d.TriedAt, DeliveredAt: d.DeliveredAt,
 	}
 	if d.LastStatus != 0 {

@@ -37,8 +37,8 @@ const (
 	lowPoints = 20
 )
 
-// world is the API, a local Stripe and a database of one test. All of them talk over HTTP, and the time of both sides is the
-// sandbox's.
+// world is the API, a local Stripe and a database of one test. All of them talk over HTTP, and the time of both sides
+// is the sandbox's.
 type world struct {
 	t        testing.TB
 	url      string // of the API
@@ -52,7 +52,8 @@ type world struct {
 	wire     func(leaving <-chan struct{}) http.Handler                   // makes another server on the same database
 	wireWith func(leaving <-chan struct{}, log *slog.Logger) http.Handler // with a log
 	offset   atomic.Int64                                                 // of the sandbox's clock from the machine's
-	seen     sync.Map                                                     // the operations that were answered with success
+	// the operations that were answered with success
+	seen sync.Map
 }
 
 // eachWorld runs a suite on both databases.
@@ -81,7 +82,9 @@ func newWorld(t testing.TB, databaseURL string, prepare ...func(*store.DB)) *wor
 		f(w.db)
 	}
 	outbox.Attach(w.db, lowPoints)
-	gateway, err := stripegw.New(stripegw.Options{Key: stripeKey, BaseURL: gated.URL, HTTPClient: gated.Client(), Now: w.now})
+	gateway, err := stripegw.New(
+		stripegw.Options{Key: stripeKey, BaseURL: gated.URL, HTTPClient: gated.Client(), Now: w.now},
+	)
 	must(t, err)
 	items := catalog.Default()
 	_, err = gateway.EnsureCatalog(t.Context(), items)
@@ -105,14 +108,20 @@ func newWorld(t testing.TB, databaseURL string, prepare ...func(*store.DB)) *wor
 }
 
 // wired makes the API's handler, with its jobs at work.
-func (w *world) wired(gateway *stripegw.Gateway, items *catalog.Catalog, leaving <-chan struct{}, log *slog.Logger) http.Handler {
+func (w *world) wired(
+	gateway *stripegw.Gateway, items *catalog.Catalog, leaving <-chan struct{}, log *slog.Logger,
+) http.Handler {
 	t := w.t
-	syncer := reconcile.New(w.db, gateway, items, reconcile.Policy{PastDueGrace: 72 * time.Hour, RenewalGrace: 2 * time.Hour}, log)
+	syncer := reconcile.New(
+		w.db, gateway, items, reconcile.Policy{PastDueGrace: 72 * time.Hour, RenewalGrace: 2 * time.Hour}, log,
+	)
 	topUps := checkout.NewTopUps(w.db, gateway, items, syncer, 10*time.Minute, log)
 	runner, err := jobs.New(w.db, log)
 	must(t, err)
 	events := inbox.New(inbox.Options{
-		DB: w.db, Stripe: gateway, Syncer: syncer, Jobs: runner, Secrets: []string{"whsec_being_rolled", w.secret}, Log: log,
+		DB: w.db, Stripe: gateway, Syncer: syncer, Jobs: runner, Secrets: []string{
+			"whsec_being_rolled", w.secret,
+		}, Log: log,
 	})
 	tokens := token.NewIssuer(w.keys, "pointsync", "pointsync", w.now)
 	accounts, err := account.New(w.db, tokens, syncer)
@@ -127,8 +136,16 @@ func (w *world) wired(gateway *stripegw.Gateway, items *catalog.Catalog, leaving
 	must(t, runner.Start(t.Context()))
 	t.Cleanup(func() { must(t, runner.Stop(context.Background())) })
 	handler, err := api.New(api.Options{
-		DB: w.db, Accounts: accounts, Checkout: checkout.New(w.db, gateway, items, syncer, checkout.Origins{shopURL}), TopUps: topUps, Inbox: events, Post: outbox.NewPost(w.db, true), LowPoints: lowPoints,
-		Tokens: tokens, Catalog: items, Origins: []string{shopURL}, Shop: true, SandboxURL: w.stripe, Leaving: leaving, Log: log,
+		DB: w.db, Accounts: accounts, Checkout: checkout.New(
+			w.db, gateway, items, syncer, checkout.Origins{shopURL},
+		), TopUps: topUps, Inbox: events, Post: outbox.NewPost(w.db, true), LowPoints: lowPoints,
+		Tokens:     tokens,
+		Catalog:    items,
+		Origins:    []string{shopURL},
+		Shop:       true,
+		SandboxURL: w.stripe,
+		Leaving:    leaving,
+		Log:        log,
 	})
 	must(t, err)
 	return handler

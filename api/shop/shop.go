@@ -1,9 +1,9 @@
 // Package shop is the demo shop: one page that does with the API what a frontend team's own page would do. It owns the
 // page, its style and its modules, and nothing else: it is a client and knows the API by its contract alone.
 //
-// Invariants: page, style and modules are served from the API's own origin; nothing is loaded from anywhere else; there is no
-// inline script, style or event handler, so Policy can be strict; and the shop never decides anything about money or
-// points, it only shows answers.
+// Invariants: page, style and modules are served from the API's own origin; nothing is loaded from anywhere else; there
+// is no inline script, style or event handler, so Policy can be strict; and the shop never decides anything about money
+// or points, it only shows answers.
 package shop
 
 import (

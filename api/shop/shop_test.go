@@ -37,7 +37,9 @@ func read(t *testing.T, name string) string {
 func TestPolicyHolds(t *testing.T) {
 	t.Parallel()
 	page, style := string(shop.HTML), read(t, "shop.css")
-	for _, never := range []string{`<script>`, `<style`, ` style="`, `<script src="http`, `<link rel="stylesheet" href="http`, "@import"} {
+	for _, never := range []string{
+		`<script>`, `<style`, ` style="`, `<script src="http`, `<link rel="stylesheet" href="http`, "@import",
+	} {
 		if strings.Contains(page+style, never) {
 			t.Errorf("the page has %q", never)
 		}
@@ -46,7 +48,9 @@ func TestPolicyHolds(t *testing.T) {
 		t.Errorf("the page has an event handler: %q", m)
 	}
 	for name, script := range modules(t) {
-		for _, never := range []string{"innerHTML", "insertAdjacentHTML", "document.write", "eval(", ".style.", "localStorage."} {
+		for _, never := range []string{
+			"innerHTML", "insertAdjacentHTML", "document.write", "eval(", ".style.", "localStorage.",
+		} {
 			if strings.Contains(script, never) {
 				t.Errorf("%s has %q", name, never)
 			}
@@ -80,8 +84,8 @@ func TestScriptFindsItsPage(t *testing.T) {
 	}
 }
 
-// TestModulesFindEachOther proves that what a module imports is a module of the shop's that exports it, that nothing is imported in
-// vain, and that the modules form no circle, in which one would be run before what it needs.
+// TestModulesFindEachOther proves that what a module imports is a module of the shop's that exports it, that nothing is
+// imported in vain, and that the modules form no circle, in which one would be run before what it needs.
 func TestModulesFindEachOther(t *testing.T) {
 	t.Parallel()
 	all := modules(t)
@@ -95,10 +99,14 @@ func TestModulesFindEachOther(t *testing.T) {
 		for _, m := range found {
 			of[name] = append(of[name], m[2])
 			for what := range strings.SplitSeq(m[1], ", ") {
-				if !regexp.MustCompile(`(?m)^export (async )?(function|const|let|class) ` + what + `\b`).MatchString(all[m[2]]) {
+				if !regexp.MustCompile(
+					`(?m)^export (async )?(function|const|let|class) ` + what + `\b`,
+				).MatchString(all[m[2]]) {
 					t.Errorf("%s wants %s of %s, which exports no such thing", name, what, m[2])
 				}
-				if len(regexp.MustCompile(`\b`+what+`\b`).FindAllString(imports.ReplaceAllString(script, ""), -1)) == 0 {
+				if len(
+					regexp.MustCompile(`\b`+what+`\b`).FindAllString(imports.ReplaceAllString(script, ""), -1),
+				) == 0 {
 					t.Errorf("%s imports %s and never uses it", name, what)
 				}
 			}
@@ -127,7 +135,9 @@ func TestPage(t *testing.T) {
 	if !strings.Contains(string(shop.HTML), `href="`+shop.SandboxURL+`"`) {
 		t.Fatal("the page as it stands has no link to the sandbox")
 	}
-	if got := string(shop.Page("http://127.0.0.1:9/\"><script>")); !strings.Contains(got, `href="http://127.0.0.1:9/&#34;&gt;&lt;script&gt;"`) {
+	if got := string(shop.Page("http://127.0.0.1:9/\"><script>")); !strings.Contains(
+		got, `href="http://127.0.0.1:9/&#34;&gt;&lt;script&gt;"`,
+	) {
 		t.Error("the address is not in the page, or not escaped")
 	}
 	if got := string(shop.Page("")); strings.Contains(got, "Sandbox") {

@@ -82,7 +82,13 @@ func newApp(ctx context.Context, p parts) (_ *app, err error) {
 		return nil, err
 	}
 	a.inbox = inbox.New(inbox.Options{
-		DB: a.db, Stripe: a.stripe, Syncer: a.syncer, Jobs: a.jobs, Secrets: reveal(c.WebhookSecrets), Livemode: c.Live(), Log: p.log,
+		DB:               a.db,
+		Stripe:           a.stripe,
+		Syncer:           a.syncer,
+		Jobs:             a.jobs,
+		Secrets:          reveal(c.WebhookSecrets),
+		Livemode:         c.Live(),
+		Log:              p.log,
 		BackfillInterval: c.Backfill,
 	})
 	tokens := token.NewIssuer(keys, c.Issuer, c.Audience, p.now)
@@ -99,7 +105,13 @@ func newApp(ctx context.Context, p parts) (_ *app, err error) {
 	a.handler, err = api.New(api.Options{
 		DB: a.db, Accounts: a.accounts, Checkout: sales, TopUps: topUps,
 		Inbox: a.inbox, Post: outbox.NewPost(a.db, c.LocalWebhooks), LowPoints: billing.Points(c.LowPoints),
-		Tokens: tokens, Catalog: p.catalog, Origins: c.AllowedOrigins, Shop: p.shop, SandboxURL: p.sandboxURL, Leaving: a.leaving, Log: p.log,
+		Tokens:     tokens,
+		Catalog:    p.catalog,
+		Origins:    c.AllowedOrigins,
+		Shop:       p.shop,
+		SandboxURL: p.sandboxURL,
+		Leaving:    a.leaving,
+		Log:        p.log,
 	})
 	return a, err
 }
@@ -107,13 +119,18 @@ func newApp(ctx context.Context, p parts) (_ *app, err error) {
 // policyOf is what the operator decides about syncs.
 func policyOf(c config.Config) reconcile.Policy {
 	return reconcile.Policy{
-		PastDueGrace: c.PastDueGrace, RenewalGrace: c.RenewalGrace, ParkGrants: c.ParkGrants, ParkPoints: billing.Points(c.ParkPoints),
+		PastDueGrace: c.PastDueGrace,
+		RenewalGrace: c.RenewalGrace,
+		ParkGrants:   c.ParkGrants,
+		ParkPoints:   billing.Points(c.ParkPoints),
 	}
 }
 
 // openStore opens the database, and sees to it that its schema fits.
 func openStore(ctx context.Context, c config.Config, now func() time.Time, migrate bool) (*store.DB, error) {
-	db, err := store.Open(ctx, store.Options{URL: c.DatabaseURL.Reveal(), Now: now, MaxConns: c.MaxConns, AllowUnsafe: c.AllowUnsafe})
+	db, err := store.Open(
+		ctx, store.Options{URL: c.DatabaseURL.Reveal(), Now: now, MaxConns: c.MaxConns, AllowUnsafe: c.AllowUnsafe},
+	)
 	if err != nil {
 		return nil, err
 	}

@@ -61,7 +61,8 @@ func (a auditCmd) audit(ctx context.Context, r *auditReport) error {
 	return a.walk(ctx, db, audit.AMoment, r)
 }
 
-// walk fills in the report until the end, or until it failed or was stopped. again waits between two looks: see audit.Twice.
+// walk fills in the report until the end, or until it failed or was stopped. again waits between two looks: see
+// audit.Twice.
 func (a auditCmd) walk(ctx context.Context, db *store.DB, again audit.Wait, r *auditReport) error {
 	for began := db.Now(); ; {
 		b, err := audit.Twice(ctx, db, billing.AccountID(r.Last), audit.BatchSize, again)

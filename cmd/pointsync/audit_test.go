@@ -11,8 +11,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// TestAuditCommand proves what an operator's script relies on: exit code 0 where every rule holds, 1 where one is broken and
-// named, 2 where that could not be told; the same as JSON; and that the metrics know of a whole audit.
+// TestAuditCommand proves what an operator's script relies on: exit code 0 where every rule holds, 1 where one is
+// broken and named, 2 where that could not be told; the same as JSON; and that the metrics know of a whole audit.
 func TestAuditCommand(t *testing.T) {
 	t.Parallel()
 	for _, dialect := range storetest.Dialects {
@@ -29,12 +29,15 @@ func TestAuditCommand(t *testing.T) {
 			audited := p.command("audit", "--json") // it takes the 12 seconds from one look to the next
 			out, _ := audited.Output()
 			var r auditReport
-			if err := json.Unmarshal(out, &r); audited.ProcessState.ExitCode() != 1 || err != nil || r.Accounts != 1 || r.Found != 1 || !r.Complete || r.Last != string(a.ID) ||
+			if err := json.Unmarshal(out, &r); audited.ProcessState.ExitCode() != 1 || err != nil || r.Accounts != 1 ||
+				r.Found != 1 || !r.Complete || r.Last != string(a.ID) ||
 				len(r.Violations) != 1 || r.Violations[0].Account != string(a.ID) {
 				t.Errorf("of a broken one, as JSON: %v: %s", err, out)
 			}
 			var said strings.Builder
-			if err := r.print(&said, false); err != nil || !strings.Contains(said.String(), string(a.ID)+"  lots-sum") || !strings.Contains(said.String(), "1 violations") {
+			if err := r.print(&said, false); err != nil || !strings.Contains(
+				said.String(), string(a.ID)+"  lots-sum",
+			) || !strings.Contains(said.String(), "1 violations") {
 				t.Errorf("of a broken one: %q, %v", said.String(), err)
 			}
 			run, err := db.AuditRun(context.Background(), billing.RunAudit)
@@ -42,24 +45,30 @@ func TestAuditCommand(t *testing.T) {
 				t.Errorf("noted: %+v, %v", run, err)
 			}
 			p.run(0, "audit", "--after", string(a.ID)) // past the broken one: and it is no whole audit
-			if again, err := db.AuditRun(context.Background(), billing.RunAudit); err != nil || !again.LastEndedAt.Equal(*run.LastEndedAt) {
+			if again, err := db.AuditRun(
+				context.Background(), billing.RunAudit,
+			); err != nil || !again.LastEndedAt.Equal(*run.LastEndedAt) {
 				t.Errorf("noted of a part: %+v, %v", again, err)
 			}
 		})
 	}
-	if said := (program{t: t}).with("DATABASE_URL="+storetest.Empty(t, store.SQLite)).run(2, "audit"); !strings.Contains(said, "pointsync migrate") {
+	if said := (program{t: t}).with(
+		"DATABASE_URL="+storetest.Empty(t, store.SQLite),
+	).run(2, "audit"); !strings.Contains(said, "pointsync migrate") {
 		t.Errorf("of an empty database: %q", said)
 	}
 }
 
-// TestAuditCommandLooksTwice proves that the command tells what both of its looks found: neither what was mended in between, nor what broke only then,
-// nor an account that broke another rule by then.
+// TestAuditCommandLooksTwice proves that the command tells what both of its looks found: neither what was mended in
+// between, nor what broke only then, nor an account that broke another rule by then.
 func TestAuditCommandLooksTwice(t *testing.T) {
 	t.Parallel()
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, _ *storetest.Clock) {
 		passing, lasting, later, other := storetest.NewAccount(t, db), storetest.NewAccount(t, db), storetest.NewAccount(t, db), storetest.NewAccount(t, db)
 		set := func(id billing.AccountID, what string) {
-			if _, err := db.SQL().ExecContext(t.Context(), `UPDATE accounts SET `+what+` WHERE id = '`+string(id)+`'`); err != nil {
+			if _, err := db.SQL().ExecContext(
+				t.Context(), `UPDATE accounts SET `+what+` WHERE id = '`+string(id)+`'`,
+			); err != nil {
 				t.Error(err)
 			}
 		}
@@ -75,7 +84,8 @@ func TestAuditCommandLooksTwice(t *testing.T) {
 			set(other.ID, "unsettled = 0, held = 1") // entries-sum
 			return nil
 		}, &r)
-		if err != nil || waits != 1 || r.Accounts != 4 || r.Found != 1 || len(r.Violations) != 1 || r.Violations[0].Account != string(lasting.ID) || !r.Complete {
+		if err != nil || waits != 1 || r.Accounts != 4 || r.Found != 1 || len(r.Violations) != 1 ||
+			r.Violations[0].Account != string(lasting.ID) || !r.Complete {
 			t.Errorf("after %d waits: %+v, %v", waits, r, err)
 		}
 	})
@@ -84,7 +94,9 @@ func TestAuditCommandLooksTwice(t *testing.T) {
 // breakAccount makes an account's lots disagree with its balance.
 func breakAccount(t *testing.T, db *store.DB, id billing.AccountID) {
 	t.Helper()
-	if _, err := db.SQL().ExecContext(context.Background(), `UPDATE accounts SET unsettled = 1 WHERE id = '`+string(id)+`'`); err != nil {
+	if _, err := db.SQL().ExecContext(
+		context.Background(), `UPDATE accounts SET unsettled = 1 WHERE id = '`+string(id)+`'`,
+	); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -17,25 +17,29 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// payer is an account whose customer has paid so many times, of which no webhook told. Each payment is one event of our types.
+// payer is an account whose customer has paid so many times, of which no webhook told. Each payment is one event of our
+// types.
 func payer(t *testing.T, db *store.DB, stripe string, payments int) billing.Account {
 	t.Helper()
 	a := storetest.NewAccount(t, db)
 	a.CustomerID = billing.CustomerID(sandboxtest.Ask(t, stripe, http.MethodPost, "/v1/customers", nil)["id"].(string))
-	if err := db.InTx(t.Context(), func(tx *store.Tx) error { return tx.SetCustomer(t.Context(), a.ID, a.CustomerID) }); err != nil {
+	if err := db.InTx(
+		t.Context(), func(tx *store.Tx) error { return tx.SetCustomer(t.Context(), a.ID, a.CustomerID) },
+	); err != nil {
 		t.Fatal(err)
 	}
 	for range payments {
 		sandboxtest.Ask(t, stripe, http.MethodPost, "/v1/payment_intents", url.Values{
-			"amount": {"500"}, "currency": {"usd"}, "customer": {string(a.CustomerID)}, "payment_method": {"pm_card_visa"}, "confirm": {"true"},
+			"amount": {"500"}, "currency": {"usd"}, "customer": {string(a.CustomerID)},
+			"payment_method": {"pm_card_visa"}, "confirm": {"true"},
 			"automatic_payment_methods[enabled]": {"true"}, "automatic_payment_methods[allow_redirects]": {"never"},
 		})
 	}
 	return a
 }
 
-// gated is a sandbox behind a gate: it tells which of the requests for its list of events this is, counted from 1, and what it answers with
-// false it answers itself.
+// gated is a sandbox behind a gate: it tells which of the requests for its list of events this is, counted from 1, and
+// what it answers with false it answers itself.
 func gated(t *testing.T, stripe string, pass func(n int64, r *http.Request) bool) string {
 	t.Helper()
 	address, err := url.Parse(stripe)
@@ -57,8 +61,8 @@ func lookedAt(seen, missing, failed int) string {
 	return fmt.Sprintf("%d events looked at, %d of them were missing, %d could not be stored.\n", seen, missing, failed)
 }
 
-// TestBackfillCommand proves what an operator's script relies on: exit code 0 after a whole walk, 1 where something is left to another
-// command or Stripe did not answer, 2 where a server walks just now; and what each says.
+// TestBackfillCommand proves what an operator's script relies on: exit code 0 after a whole walk, 1 where something is
+// left to another command or Stripe did not answer, 2 where a server walks just now; and what each says.
 func TestBackfillCommand(t *testing.T) {
 	t.Parallel()
 	for _, dialect := range storetest.Dialects {
@@ -70,7 +74,11 @@ func TestBackfillCommand(t *testing.T) {
 			payer(t, db, stripe, paid)
 			p := program{t: t}.with("DATABASE_URL="+databaseURL, "STRIPE_SECRET_KEY="+sandboxtest.Key)
 			here := p.with("STRIPE_API_BASE=" + stripe)
-			if said := p.with("STRIPE_API_BASE=http://127.0.0.1:1").run(1, "events", "backfill"); !strings.HasPrefix(said, lookedAt(0, 0, 0)) || !strings.Contains(said, "goes on where it did") {
+			if said := p.with(
+				"STRIPE_API_BASE=http://127.0.0.1:1",
+			).run(1, "events", "backfill"); !strings.HasPrefix(said, lookedAt(0, 0, 0)) || !strings.Contains(
+				said, "goes on where it did",
+			) {
 				t.Errorf("without Stripe: %q", said)
 			}
 			for _, missing := range []int{paid, 0} {
@@ -78,7 +86,9 @@ func TestBackfillCommand(t *testing.T) {
 					t.Errorf("%d were missing: %q", missing, said)
 				}
 			}
-			if said := here.run(0, "events", "list", "--status", "pending", "--limit", "1000"); strings.Count(said, "payment_intent.succeeded") != paid {
+			if said := here.run(
+				0, "events", "list", "--status", "pending", "--limit", "1000",
+			); strings.Count(said, "payment_intent.succeeded") != paid {
 				t.Errorf("the list: %q", said)
 			}
 			rewinds(t, db, here, paid)
@@ -101,16 +111,21 @@ func rewinds(t *testing.T, db *store.DB, p program, paid int) {
 	if said := p.run(0, "events", "backfill", "--since", "48h"); said != lookedAt(paid, 1, 0) {
 		t.Errorf("--since: %q", said)
 	}
-	if said := p.run(1, "events", "backfill", "--since", "721h"); !strings.Contains(said, "--since must be from 0 to 720h") {
+	if said := p.run(
+		1, "events", "backfill", "--since", "721h",
+	); !strings.Contains(said, "--since must be from 0 to 720h") {
 		t.Errorf("a longer --since: %q", said)
 	}
 	seen("2020-01-01T00:00:00.000000Z")
-	if said := p.run(1, "events", "backfill"); !strings.HasPrefix(said, lookedAt(paid, 0, 0)) || !strings.Contains(said, "30 days") || !strings.Contains(said, "run pointsync stripe reconcile") {
+	if said := p.run(1, "events", "backfill"); !strings.HasPrefix(
+		said, lookedAt(paid, 0, 0),
+	) || !strings.Contains(said, "30 days") || !strings.Contains(said, "run pointsync stripe reconcile") {
 		t.Errorf("the last look was too long ago: %q", said)
 	}
 }
 
-// givesWay proves that of two processes which ask for the same page of a walk the later one to come back gives way, where there are more.
+// givesWay proves that of two processes which ask for the same page of a walk the later one to come back gives way,
+// where there are more.
 func givesWay(t *testing.T, p program, stripe string) {
 	t.Helper()
 	asked, release := make(chan struct{}), make(chan struct{})
@@ -129,7 +144,9 @@ func givesWay(t *testing.T, p program, stripe string) {
 	<-asked
 	p.with("STRIPE_API_BASE="+stripe).run(0, "events", "backfill")
 	close(release)
-	if got := <-said; !strings.Contains(got, "a running server walks just now") || !strings.HasSuffix(got, "exit status 2") {
+	if got := <-said; !strings.Contains(
+		got, "a running server walks just now",
+	) || !strings.HasSuffix(got, "exit status 2") {
 		t.Errorf("of two at once the slower one says %q", got)
 	}
 }
@@ -139,11 +156,16 @@ func leaves(t *testing.T, db *store.DB, p program, paid int) {
 	t.Helper()
 	change(t, db, "DELETE FROM inbox_events")
 	if db.Dialect() == store.SQLite {
-		change(t, db, "CREATE TRIGGER poison BEFORE INSERT ON inbox_events WHEN NOT EXISTS (SELECT 1 FROM inbox_events) BEGIN SELECT RAISE(ABORT, 'poison'); END")
+		change(
+			t, db,
+			"CREATE TRIGGER poison BEFORE INSERT ON inbox_events WHEN NOT EXISTS (SELECT 1 FROM inbox_events) BEGIN SELECT RAISE(ABORT, 'poison'); END",
+		)
 	} else {
 		change(t, db, "ALTER TABLE inbox_events ADD CONSTRAINT poison CHECK (false)")
 	}
-	if said := p.run(1, "events", "backfill"); !strings.HasPrefix(said, lookedAt(paid, 0, paid)) || !strings.Contains(said, "run pointsync stripe reconcile") {
+	if said := p.run(1, "events", "backfill"); !strings.HasPrefix(said, lookedAt(paid, 0, paid)) || !strings.Contains(
+		said, "run pointsync stripe reconcile",
+	) {
 		t.Errorf("what cannot be stored: %q", said)
 	}
 }
@@ -156,8 +178,8 @@ func change(t *testing.T, db *store.DB, statement string) {
 	}
 }
 
-// TestBackfillKilled proves that a walk whose process is killed while it stores a page, and once more while it asks for the next one, is gone on
-// with: nothing is missing afterwards, and what a server's metrics count is each event once.
+// TestBackfillKilled proves that a walk whose process is killed while it stores a page, and once more while it asks for
+// the next one, is gone on with: nothing is missing afterwards, and what a server's metrics count is each event once.
 func TestBackfillKilled(t *testing.T) {
 	t.Parallel()
 	const paid = 60 // more than a page
@@ -205,16 +227,24 @@ func TestBackfillKilled(t *testing.T) {
 		t.Fatalf("%d events are stored", n)
 	}
 	before := stored(t, db)
-	if said := p.run(0, "events", "backfill"); !strings.Contains(said, fmt.Sprintf(" %d of them were missing, 0 could not be stored", paid+1-before)) {
+	if said := p.run(0, "events", "backfill"); !strings.Contains(
+		said, fmt.Sprintf(" %d of them were missing, 0 could not be stored", paid+1-before),
+	) {
 		t.Errorf("the third walk, after %d events: %q", before, said)
 	}
 	page := metrics(t, p.serve().url)
-	for _, want := range []string{fmt.Sprintf("\npointsync_backfill_events_total %d\n", paid+1), "\npointsync_backfill_last_look_timestamp_seconds 1"} {
+	for _, want := range []string{
+		fmt.Sprintf("\npointsync_backfill_events_total %d\n", paid+1),
+		"\npointsync_backfill_last_look_timestamp_seconds 1",
+	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the metrics lack %q:\n%s", want, page)
 		}
 	}
-	eventually(t, "every event is answered", func() bool { return count(t, db, "SELECT count(*) FROM inbox_events WHERE status = 'pending'") == 0 })
+	eventually(
+		t, "every event is answered",
+		func() bool { return count(t, db, "SELECT count(*) FROM inbox_events WHERE status = 'pending'") == 0 },
+	)
 	if a, err := db.Account(t.Context(), others.ID); err != nil || a.Sync.LastSyncedAt == nil {
 		t.Errorf("%+v, %v", a.Sync, err)
 	}

@@ -35,7 +35,8 @@ func clockOf(ctx context.Context, c config.Config, log *slog.Logger) (func() tim
 	return now, nil
 }
 
-// followClock answers the time of the clock at url, which must answer now. When it does not later, the last offset holds.
+// followClock answers the time of the clock at url, which must answer now. When it does not later, the last offset
+// holds.
 func followClock(ctx context.Context, url string, log *slog.Logger) (func() time.Time, error) {
 	c := &clock{url: url, client: http.Client{Timeout: 2 * time.Second}, log: log}
 	if _, err := c.ask(ctx); err != nil {

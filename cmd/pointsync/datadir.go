@@ -14,8 +14,9 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// takeDataDir makes folders this process's own until unlock, or the process's end: two servers that keep their state in one folder would
-// overwrite each other's. The lock is the system's, so none is left behind by a process that was killed.
+// takeDataDir makes folders this process's own until unlock, or the process's end: two servers that keep their state in
+// one folder would overwrite each other's. The lock is the system's, so none is left behind by a process that was
+// killed.
 func takeDataDir(dirs ...string) (unlock func() error, err error) {
 	var taken []*flock.Flock
 	unlock = func() (err error) {
@@ -56,7 +57,8 @@ func takeOne(dir string) (*flock.Flock, error) {
 	return lock, nil
 }
 
-// localOrigins are the origins under which a browser on this machine may open a server: people write localhost for 127.0.0.1.
+// localOrigins are the origins under which a browser on this machine may open a server: people write localhost for
+// 127.0.0.1.
 func localOrigins(address string) []string {
 	origins := []string{address}
 	u, err := url.Parse(address)

@@ -14,8 +14,9 @@ import (
 	"testing"
 )
 
-// TestOneProcessForDataDir proves that a folder of state belongs to one process: a second `dev` is refused with the first one's pid, and so is a
-// sandbox in the folder that dev keeps its sandbox in; after the first has ended, or was killed, the folder is free.
+// TestOneProcessForDataDir proves that a folder of state belongs to one process: a second `dev` is refused with the
+// first one's pid, and so is a sandbox in the folder that dev keeps its sandbox in; after the first has ended, or was
+// killed, the folder is free.
 func TestOneProcessForDataDir(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -63,8 +64,8 @@ func refused(t *testing.T, err error, pid int) {
 	}
 }
 
-// TestDevByOtherNames proves that one can buy in `dev` however one writes this machine's name in the browser: a page of that origin may call the
-// API, and the customer may be sent back there.
+// TestDevByOtherNames proves that one can buy in `dev` however one writes this machine's name in the browser: a page of
+// that origin may call the API, and the customer may be sent back there.
 func TestDevByOtherNames(t *testing.T) {
 	t.Parallel()
 	s := dev(t, t.TempDir(), "127.0.0.1:0")
@@ -76,7 +77,13 @@ func TestDevByOtherNames(t *testing.T) {
 	err = d.guard(func() {
 		d.begin()
 		for _, origin := range []string{s.url, "http://localhost:" + u.Port(), "http://[::1]:" + u.Port()} {
-			made := d.call(http.StatusCreated, http.MethodPost, "/checkout", map[string]any{"item": "pack_100", "success_url": origin + "/?order_id={ORDER_ID}", "cancel_url": origin + "/?cancelled=1"})
+			made := d.call(
+				http.StatusCreated, http.MethodPost, "/checkout",
+				map[string]any{
+					"item": "pack_100", "success_url": origin + "/?order_id={ORDER_ID}",
+					"cancel_url": origin + "/?cancelled=1",
+				},
+			)
 			d.expect(made.text("url") != "", "a page for %s", origin)
 			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/catalog", nil)
 			if err != nil {
@@ -90,15 +97,18 @@ func TestDevByOtherNames(t *testing.T) {
 			resp.Body.Close()
 			d.expect(resp.Header.Get("Access-Control-Allow-Origin") == origin, "a page of %s may call", origin)
 		}
-		d.call(http.StatusBadRequest, http.MethodPost, "/checkout", map[string]any{"item": "pack_100", "success_url": "http://localhost:1/"})
+		d.call(
+			http.StatusBadRequest, http.MethodPost, "/checkout",
+			map[string]any{"item": "pack_100", "success_url": "http://localhost:1/"},
+		)
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 }
 
-// TestDevAllowOrigin proves that `dev` lets in the web apps of other origins that it is told of, with PUT and DELETE, and no other one;
-// and that what is no origin is refused before anything starts.
+// TestDevAllowOrigin proves that `dev` lets in the web apps of other origins that it is told of, with PUT and DELETE,
+// and no other one; and that what is no origin is refused before anything starts.
 func TestDevAllowOrigin(t *testing.T) {
 	t.Parallel()
 	app := "http://localhost:5173"
@@ -132,7 +142,9 @@ func TestDevAllowOrigin(t *testing.T) {
 			}
 		}
 	}
-	for _, bad := range []string{"localhost:5173", "http://localhost:5173/", "*", "http://localhost:99999", "ftp://localhost"} {
+	for _, bad := range []string{
+		"localhost:5173", "http://localhost:5173/", "*", "http://localhost:99999", "ftp://localhost",
+	} {
 		cmd.DataDir, cmd.AllowOrigin = t.TempDir(), []string{app, bad}
 		if s, err := startDev(context.Background(), cmd, slog.New(slog.DiscardHandler)); err == nil {
 			s.stop()

@@ -201,8 +201,12 @@ func (d *demo) claims() answer {
 func brief(a answer) string {
 	var parts []string
 	for _, m := range []struct{ path, label string }{
-		{"order.status", "order"}, {"payment_status", "payment"}, {"spend.amount", "spent"}, {"points.available", "points"}, {"available", "points"},
-		{"subscription.status", "subscription"}, {"subscription.until", "until"}, {"stale", "stale"}, {"type", "type"}, {"now", "now"}, {"status", "status"},
+		{"order.status", "order"}, {"payment_status", "payment"}, {"spend.amount", "spent"}, {
+			"points.available", "points",
+		}, {"available", "points"},
+		{
+			"subscription.status", "subscription",
+		}, {"subscription.until", "until"}, {"stale", "stale"}, {"type", "type"}, {"now", "now"}, {"status", "status"},
 	} {
 		if v := a.at(m.path); v != nil {
 			parts = append(parts, fmt.Sprintf("%s=%v", m.label, v))

@@ -11,8 +11,14 @@ import (
 // begin registers and looks at what is for sale.
 func (d *demo) begin() {
 	d.say("A new user registers and holds a token")
-	d.call(201, http.MethodPost, "/auth/register", map[string]any{"email": "ada@example.com", "password": "correct horse battery"})
-	d.expect(d.claims().at("subscription") == nil && d.claims().number("points") == 0, "the token says: no subscription, 0 points")
+	d.call(
+		201, http.MethodPost, "/auth/register",
+		map[string]any{"email": "ada@example.com", "password": "correct horse battery"},
+	)
+	d.expect(
+		d.claims().at("subscription") == nil && d.claims().number("points") == 0,
+		"the token says: no subscription, 0 points",
+	)
 	catalog := d.call(200, http.MethodGet, "/catalog", nil)
 	d.expect(catalog.at("packs") != nil && catalog.at("plans") != nil, "there are plans and packs for sale")
 }
@@ -25,9 +31,18 @@ func (d *demo) buyPack() {
 	d.expect(d.claims().number("points") == 100, "the token in the same answer says so too")
 
 	d.say("Spend 30, and repeat the request as after a lost answer")
-	first := d.call(200, http.MethodPost, "/points/spend", map[string]any{"amount": 30, "description": "one picture"}, "Idempotency-Key", "demo-1")
-	again := d.call(200, http.MethodPost, "/points/spend", map[string]any{"amount": 30, "description": "one picture"}, "Idempotency-Key", "demo-1")
-	d.expect(first.text("spend.id") == again.text("spend.id") && again.number("points.available") == 70, "one debit, the same answer twice, 70 points left")
+	first := d.call(
+		200, http.MethodPost, "/points/spend", map[string]any{"amount": 30, "description": "one picture"},
+		"Idempotency-Key", "demo-1",
+	)
+	again := d.call(
+		200, http.MethodPost, "/points/spend", map[string]any{"amount": 30, "description": "one picture"},
+		"Idempotency-Key", "demo-1",
+	)
+	d.expect(
+		first.text("spend.id") == again.text("spend.id") && again.number("points.available") == 70,
+		"one debit, the same answer twice, 70 points left",
+	)
 }
 
 // buy orders an item and pays for it the way a machine does.
@@ -49,7 +64,10 @@ func (d *demo) buy(item string) answer {
 func (d *demo) subscribe() {
 	d.say("Subscribe; then spend inside the window that the token carries")
 	status := d.buy("pro_monthly")
-	d.expect(status.text("subscription.status") == "active", "the subscription is active until %s", status.text("subscription.until"))
+	d.expect(
+		status.text("subscription.status") == "active", "the subscription is active until %s",
+		status.text("subscription.until"),
+	)
 	d.expect(status.number("points.available") == 70+1200, "the period's 1200 points are there")
 	spent := d.call(200, http.MethodPost, "/points/spend", map[string]any{"amount": 200})
 	d.expect(spent.number("points.available") == 1070 && spent.at("stale") == false, "debited at once")
@@ -62,15 +80,21 @@ func (d *demo) outside() {
 	d.say("A month passes, and not one webhook arrives")
 	endpoints := d.stripe(200, http.MethodGet, "/v1/webhook_endpoints", nil)
 	for _, e := range endpoints["data"].([]any) {
-		d.stripe(200, http.MethodPost, "/v1/webhook_endpoints/"+answer(e.(map[string]any)).text("id"), url.Values{"disabled": {"true"}})
+		d.stripe(
+			200, http.MethodPost, "/v1/webhook_endpoints/"+answer(e.(map[string]any)).text("id"),
+			url.Values{"disabled": {"true"}},
+		)
 	}
 	d.expect(d.stopJobs(d.ctx) == nil, "what was still being worked is done")
 	until := d.claims().number("subscription.until")
 	req := d.request(http.MethodGet, d.sandbox+"/_sandbox/clock", nil)
 	now, err := time.Parse(time.RFC3339, d.send(200, req, "sandbox clock").text("now"))
 	d.expect(err == nil, "the clock says %s", now.Format(time.RFC3339))
-	beyond := time.Unix(int64(until), 0).Sub(now) + 90*time.Minute // a renewal is charged an hour after the period moved
-	req = d.request(http.MethodPost, d.sandbox+"/_sandbox/clock", map[string]any{"advance_seconds": int(beyond.Seconds())})
+	// a renewal is charged an hour after the period moved
+	beyond := time.Unix(int64(until), 0).Sub(now) + 90*time.Minute
+	req = d.request(
+		http.MethodPost, d.sandbox+"/_sandbox/clock", map[string]any{"advance_seconds": int(beyond.Seconds())},
+	)
 	d.send(200, req, "sandbox clock +"+beyond.Round(time.Hour).String())
 
 	d.say("The old token has run out; refresh it. It mirrors a database that knows nothing of the renewal yet")
@@ -80,7 +104,10 @@ func (d *demo) outside() {
 
 	d.say("Spend outside the window: pull from Stripe first, then debit")
 	spent := d.call(200, http.MethodPost, "/points/spend", map[string]any{"amount": 1250})
-	d.expect(spent.number("points.available") == 70+1200-1250, "the renewal's points were there to be spent: %d left", spent.number("points.available"))
+	d.expect(
+		spent.number("points.available") == 70+1200-1250, "the renewal's points were there to be spent: %d left",
+		spent.number("points.available"),
+	)
 	d.expect(d.claims().number("subscription.until") > until, "the fresh token carries the new window")
 }
 
@@ -88,9 +115,14 @@ func (d *demo) outside() {
 func (d *demo) refused() {
 	d.say("Spend more than there is: refused, and the refusal carries a fresh token")
 	before := d.token
-	problem := d.call(402, http.MethodPost, "/points/spend", map[string]any{"amount": 1000}, "Idempotency-Key", "demo-2")
+	problem := d.call(
+		402, http.MethodPost, "/points/spend", map[string]any{"amount": 1000}, "Idempotency-Key", "demo-2",
+	)
 	d.expect(problem.text("type") == "/problems/insufficient-points", "the problem says why")
-	d.expect(d.token != before && d.claims().number("points") == problem.number("points.available"), "the token in it mirrors the database: %d points", d.claims().number("points"))
+	d.expect(
+		d.token != before && d.claims().number("points") == problem.number("points.available"),
+		"the token in it mirrors the database: %d points", d.claims().number("points"),
+	)
 }
 
 // cancel ends the subscription at Stripe and lets the period run out.
@@ -101,7 +133,10 @@ func (d *demo) cancel() {
 	canceled := d.stripe(200, http.MethodDelete, "/v1/subscriptions/"+id, nil)
 	d.expect(canceled.text("status") == "canceled", "Stripe says canceled")
 	problem := d.call(402, http.MethodPost, "/points/spend", map[string]any{"amount": 1000})
-	d.expect(problem.text("subscription.status") == "canceled" && problem.at("subscription.until") == nil, "the spend noticed: no window any more")
+	d.expect(
+		problem.text("subscription.status") == "canceled" && problem.at("subscription.until") == nil,
+		"the spend noticed: no window any more",
+	)
 	entries := d.call(200, http.MethodGet, "/points/entries?limit=100", nil)
 	sum := 0
 	for _, e := range entries["entries"].([]any) {

@@ -91,7 +91,12 @@ func startDevIn(ctx context.Context, d devCmd, unlock func() error, log *slog.Lo
 		return nil, fmt.Errorf("--addr: %w", err)
 	}
 	ctx, stop := context.WithCancel(ctx)
-	s := &devServer{unlock: unlock, url: "http://" + apiListener.Addr().String(), sandboxURL: "http://" + stripeListener.Addr().String(), stop: stop}
+	s := &devServer{
+		unlock:     unlock,
+		url:        "http://" + apiListener.Addr().String(),
+		sandboxURL: "http://" + stripeListener.Addr().String(),
+		stop:       stop,
+	}
 	s.group, ctx = errgroup.WithContext(ctx)
 	world, err := sandbox.New(sandbox.Options{DataDir: filepath.Join(d.DataDir, "sandbox"), Logger: log})
 	if err != nil {
@@ -121,7 +126,9 @@ const (
 
 // ensureAdmin makes the admin of `dev`.
 func (a *app) ensureAdmin(ctx context.Context) error {
-	if _, err := a.accounts.Register(ctx, devAdmin, devPassword); err != nil && billing.CodeOf(err) != billing.EEmailTaken {
+	if _, err := a.accounts.Register(
+		ctx, devAdmin, devPassword,
+	); err != nil && billing.CodeOf(err) != billing.EEmailTaken {
 		return err
 	}
 	_, err := account.SetRole(ctx, a.db, devAdmin, billing.RoleAdmin)
@@ -135,13 +142,19 @@ func (s *devServer) wire(ctx context.Context, d devCmd, items *catalog.Catalog, 
 	if err != nil {
 		return nil, err
 	}
-	keys, err := kept(filepath.Join(dir, "signing-keys"), func() (string, error) { return token.GenerateKey("dev"), nil })
+	keys, err := kept(
+		filepath.Join(dir, "signing-keys"), func() (string, error) { return token.GenerateKey("dev"), nil },
+	)
 	if err != nil {
 		return nil, err
 	}
 	c := config.Config{
-		DatabaseURL: config.Secret("sqlite://" + filepath.Join(dir, "pointsync.db")), StripeKey: devKey, StripeAPIBase: s.sandboxURL,
-		AllowedOrigins: append(localOrigins(s.url), d.AllowOrigin...), SigningKeys: config.Secret(keys), Issuer: "pointsync", Audience: "pointsync",
+		DatabaseURL: config.Secret(
+			"sqlite://" + filepath.Join(dir, "pointsync.db"),
+		), StripeKey: devKey, StripeAPIBase: s.sandboxURL,
+		AllowedOrigins: append(
+			localOrigins(s.url), d.AllowOrigin...,
+		), SigningKeys: config.Secret(keys), Issuer: "pointsync", Audience: "pointsync",
 		PastDueGrace: 72 * time.Hour, RenewalGrace: 2 * time.Hour, Backfill: 5 * time.Minute, LocalWebhooks: true,
 		// No cool-off between automatic top-ups: whoever tries them need not wait for the second one.
 	}
@@ -162,7 +175,9 @@ func (s *devServer) wire(ctx context.Context, d devCmd, items *catalog.Catalog, 
 		return nil, err
 	}
 	c.WebhookSecrets = []config.Secret{config.Secret(secret)}
-	a, err := newApp(ctx, parts{config: c, catalog: items, now: now, log: log, migrate: true, shop: true, sandboxURL: s.sandboxURL})
+	a, err := newApp(
+		ctx, parts{config: c, catalog: items, now: now, log: log, migrate: true, shop: true, sandboxURL: s.sandboxURL},
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -233,7 +248,10 @@ func keptSecret(path, endpoint, shown string) (string, error) {
 	}
 	if shown == "" {
 		if secrets[endpoint] == "" {
-			return "", fmt.Errorf("the sandbox has an endpoint %s whose secret is lost: stop, remove %s and start again", endpoint, filepath.Dir(path))
+			return "", fmt.Errorf(
+				"the sandbox has an endpoint %s whose secret is lost: stop, remove %s and start again", endpoint,
+				filepath.Dir(path),
+			)
 		}
 		return secrets[endpoint], nil
 	}

@@ -57,8 +57,13 @@ func TestDevKeepsState(t *testing.T) {
 	again := client(t, s.url, s.sandboxURL)
 	again.token = d.token
 	err := again.guard(func() {
-		again.expect(again.call(200, http.MethodGet, "/points", nil).number("available") == 70, "the points are still there")
-		again.call(200, http.MethodPost, "/auth/login", map[string]any{"email": "ada@example.com", "password": "correct horse battery"})
+		again.expect(
+			again.call(200, http.MethodGet, "/points", nil).number("available") == 70, "the points are still there",
+		)
+		again.call(
+			200, http.MethodPost, "/auth/login",
+			map[string]any{"email": "ada@example.com", "password": "correct horse battery"},
+		)
 		customers := again.stripe(200, http.MethodGet, "/v1/customers", nil)
 		again.expect(len(customers["data"].([]any)) == 1, "Stripe still knows the customer")
 		again.subscribe()
@@ -71,7 +76,9 @@ func TestDevKeepsState(t *testing.T) {
 // dev starts both servers for one test.
 func dev(t *testing.T, dir, addr string) *devServer {
 	t.Helper()
-	s, err := startDev(context.Background(), devCmd{Addr: addr, SandboxAddr: "127.0.0.1:0", DataDir: dir, Catalog: catalogPath(t)},
+	s, err := startDev(context.Background(), devCmd{
+		Addr: addr, SandboxAddr: "127.0.0.1:0", DataDir: dir, Catalog: catalogPath(t),
+	},
 		slog.New(slog.NewTextHandler(io.Discard, nil)))
 	if err != nil {
 		t.Fatal(err)

@@ -46,7 +46,10 @@ func (e eventsListCmd) Run(ctx context.Context) error {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "RECEIVED\tEVENT\tTYPE\tACCOUNT\tSTATUS\tATTEMPTS\tREASON")
 	for _, ev := range events {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%s\n", ev.ReceivedAt.Format(time.RFC3339), ev.ID, ev.Type, ev.AccountID, ev.Status, ev.Attempts, ev.Reason+ev.LastError)
+		fmt.Fprintf(
+			w, "%s\t%s\t%s\t%s\t%s\t%d\t%s\n", ev.ReceivedAt.Format(time.RFC3339), ev.ID, ev.Type, ev.AccountID,
+			ev.Status, ev.Attempts, ev.Reason+ev.LastError,
+		)
 	}
 	return w.Flush()
 }
@@ -72,9 +75,13 @@ func (e eventsShowCmd) Run(ctx context.Context) error {
 	}
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	for _, line := range [][2]any{
-		{"event", ev.ID}, {"type", ev.Type}, {"API version", ev.APIVersion}, {"live", ev.Livemode}, {"object", ev.ObjectType + " " + ev.ObjectID},
+		{"event", ev.ID}, {"type", ev.Type}, {"API version", ev.APIVersion}, {"live", ev.Livemode}, {
+			"object", ev.ObjectType + " " + ev.ObjectID,
+		},
 		{"customer", ev.CustomerID}, {"account", ev.AccountID}, {"created", ev.CreatedAt.Format(time.RFC3339)},
-		{"received", ev.ReceivedAt.Format(time.RFC3339)}, {"status", ev.Status}, {"reason", ev.Reason}, {"sync ticket", ev.Ticket},
+		{
+			"received", ev.ReceivedAt.Format(time.RFC3339),
+		}, {"status", ev.Status}, {"reason", ev.Reason}, {"sync ticket", ev.Ticket},
 		{"processed", processed}, {"attempts", ev.Attempts}, {"last error", ev.LastError},
 	} {
 		fmt.Fprintf(w, "%v\t%v\n", line[0], line[1])
@@ -120,12 +127,19 @@ func (e eventsBackfillCmd) Run(ctx context.Context) error {
 		}
 	}
 	out, err := in.Backfill(ctx, math.MaxInt)
-	fmt.Printf("%d events looked at, %d of them were missing, %d could not be stored.\n", out.Seen, out.Found, out.Failed)
+	fmt.Printf(
+		"%d events looked at, %d of them were missing, %d could not be stored.\n", out.Seen, out.Found, out.Failed,
+	)
 	switch {
 	case err != nil:
 		return fmt.Errorf("the walk stopped and goes on where it did when it is run again: %w", err)
 	case out.TooOld:
-		return ending{1, fmt.Errorf("the last look was longer ago than the 30 days that Stripe lists events for: run pointsync stripe reconcile")}
+		return ending{
+			1,
+			fmt.Errorf(
+				"the last look was longer ago than the 30 days that Stripe lists events for: run pointsync stripe reconcile",
+			),
+		}
 	case out.Failed > 0:
 		return ending{1, fmt.Errorf("%d events could not be stored: run pointsync stripe reconcile", out.Failed)}
 	case !out.Through:

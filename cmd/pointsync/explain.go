@@ -62,7 +62,9 @@ func (e explainCmd) Run(ctx context.Context) error {
 }
 
 // readStory answers the last moments, oldest first, and whether there are older ones.
-func readStory(ctx context.Context, db *store.DB, id billing.AccountID, limit int) (story []account.Told, more bool, err error) {
+func readStory(
+	ctx context.Context, db *store.DB, id billing.AccountID, limit int,
+) (story []account.Told, more bool, err error) {
 	for cursor := ""; ; {
 		page, next, err := account.Timeline(ctx, db, id, cursor, min(pageOfStory, limit-len(story)))
 		if err != nil {
@@ -77,16 +79,23 @@ func readStory(ctx context.Context, db *store.DB, id billing.AccountID, limit in
 	}
 }
 
-// printStory writes a line a moment, under the day it was on, after what the account is now. The top-up's status is "" where there is none.
+// printStory writes a line a moment, under the day it was on, after what the account is now. The top-up's status is ""
+// where there is none.
 func printStory(out io.Writer, a billing.Account, topUp billing.TopUp, story []account.Told, more bool) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s  %s  %s\n", a.ID, a.Email, a.Role)
 	fmt.Fprintf(&b, "%d points available, %d held, %d owed; version %d\n", a.Available, a.Held, a.Debt, a.Version)
 	if s := a.Subscription; s != nil {
-		fmt.Fprintf(&b, "subscription %s: %s is %s until %s\n", s.ID, s.Plan, s.Status, s.CurrentPeriodEnd.UTC().Format(time.DateTime))
+		fmt.Fprintf(
+			&b, "subscription %s: %s is %s until %s\n", s.ID, s.Plan, s.Status,
+			s.CurrentPeriodEnd.UTC().Format(time.DateTime),
+		)
 	}
 	if t := topUp; t.Status != "" {
-		fmt.Fprintf(&b, "top-up %s: %d × %s for %d %s below %d points, at most %d a month\n", topUpStatus(t), t.Quantity, t.Pack, t.Amount, t.Currency, t.Threshold, t.MonthlyLimit)
+		fmt.Fprintf(
+			&b, "top-up %s: %d × %s for %d %s below %d points, at most %d a month\n", topUpStatus(t), t.Quantity,
+			t.Pack, t.Amount, t.Currency, t.Threshold, t.MonthlyLimit,
+		)
 	}
 	if more {
 		b.WriteString("\n… older moments are left out (--limit)\n")

@@ -19,15 +19,18 @@ const (
 	linkEvery    = time.Minute
 )
 
-// link refuses to serve a database that belongs to another Stripe account or mode than the key. A server need not wait for Stripe: where it
-// does not answer, linkLater asks again.
+// link refuses to serve a database that belongs to another Stripe account or mode than the key. A server need not wait
+// for Stripe: where it does not answer, linkLater asks again.
 func (a *app) link(ctx context.Context) error {
 	within, cancel := context.WithTimeout(ctx, linkPatience)
 	defer cancel()
 	l, err := reconcile.Link(within, a.db, a.stripe)
 	switch code := billing.CodeOf(err); {
 	case err == nil && l.AccountID == "":
-		a.log.WarnContext(ctx, "the key may not read its Stripe account, so only the mode is compared with the database's", "mend", linkMend)
+		a.log.WarnContext(
+			ctx, "the key may not read its Stripe account, so only the mode is compared with the database's", "mend",
+			linkMend,
+		)
 	case code == billing.EStripeUnavailable, code == billing.EStripeRefused:
 		a.unlinked = true
 		a.log.WarnContext(ctx, "Stripe did not say whose key this is; it is asked again every minute", "error", err)
@@ -96,11 +99,15 @@ func linkFinding(ctx context.Context, db *store.DB, gateway *stripegw.Gateway) (
 	ours, err := db.StripeLink(ctx)
 	switch {
 	case billing.CodeOf(err) == billing.ENotFound:
-		return stripegw.Finding{OK: true, What: "the database belongs to no Stripe account yet; the first server writes it down"}, true
+		return stripegw.Finding{
+			OK: true, What: "the database belongs to no Stripe account yet; the first server writes it down",
+		}, true
 	case err != nil:
 		return stripegw.Finding{}, false
 	case theirs.AccountID == "" && ours.Livemode == theirs.Livemode:
-		return stripegw.Finding{What: "the key may not read its account, so it cannot be compared with the database's", Mend: linkMend}, true
+		return stripegw.Finding{
+			What: "the key may not read its account, so it cannot be compared with the database's", Mend: linkMend,
+		}, true
 	case ours == theirs:
 		return stripegw.Finding{OK: true, What: fmt.Sprintf("the database belongs to this account: %s", ours)}, true
 	}

@@ -18,9 +18,10 @@ import (
 	"github.com/pointsync/pointsync/pkg/token"
 )
 
-// TestAnotherStripeAccount proves that a database which belongs to one Stripe account is refused, by name, to a server and to `stripe check` with the
-// key of another, that `stripe unlink` says what it would do before it does it, and that the database then belongs to the other. Two sandboxes
-// are two accounts; one that is started again from its state is the same.
+// TestAnotherStripeAccount proves that a database which belongs to one Stripe account is refused, by name, to a server
+// and to `stripe check` with the key of another, that `stripe unlink` says what it would do before it does it, and that
+// the database then belongs to the other. Two sandboxes are two accounts; one that is started again from its state is
+// the same.
 func TestAnotherStripeAccount(t *testing.T) {
 	t.Parallel()
 	state := t.TempDir()
@@ -33,8 +34,11 @@ func TestAnotherStripeAccount(t *testing.T) {
 		return server.URL, func() { server.Close(); world.Close() }
 	}
 	first, stop := start()
-	p := program{t: t}.with("DATABASE_URL=sqlite://"+filepath.Join(t.TempDir(), "pointsync.db"), "STRIPE_SECRET_KEY=sk_test_123",
-		"POINTSYNC_CATALOG="+catalogPath(t), "POINTSYNC_SIGNING_KEYS="+token.GenerateKey("a"), "POINTSYNC_ALLOWED_ORIGINS=https://app.example.com",
+	p := program{t: t}.with("DATABASE_URL=sqlite://"+filepath.Join(
+		t.TempDir(), "pointsync.db",
+	), "STRIPE_SECRET_KEY=sk_test_123",
+		"POINTSYNC_CATALOG="+catalogPath(t), "POINTSYNC_SIGNING_KEYS="+token.GenerateKey("a"),
+		"POINTSYNC_ALLOWED_ORIGINS=https://app.example.com",
 		"STRIPE_WEBHOOK_SECRET=whsec_notyetknownq7Lx2VbT9mKdR4w", "POINTSYNC_ADDR=127.0.0.1:0")
 	at := func(stripe string) program { return p.with("STRIPE_API_BASE=" + stripe) }
 	p.run(0, "migrate")
@@ -44,16 +48,22 @@ func TestAnotherStripeAccount(t *testing.T) {
 	again, stop := start()
 	defer stop()
 	at(again).serve().terminate()
-	if said := at(again).run(0, "stripe", "check"); !strings.Contains(said, "ok     the database belongs to this account: acct_1") {
+	if said := at(again).run(0, "stripe", "check"); !strings.Contains(
+		said, "ok     the database belongs to this account: acct_1",
+	) {
 		t.Errorf("stripe check says %q", said)
 	}
 
 	other := newSandbox(t)
 	at(other).run(0, "stripe", "setup")
-	if said := at(other).run(1, "serve"); !strings.Contains(said, "belongs to the Stripe account acct_1") || !strings.Contains(said, "stripe unlink") {
+	if said := at(other).run(1, "serve"); !strings.Contains(
+		said, "belongs to the Stripe account acct_1",
+	) || !strings.Contains(said, "stripe unlink") {
 		t.Errorf("serve with another account's key says %q", said)
 	}
-	if said := at(other).run(1, "stripe", "check"); !strings.Contains(said, "WRONG  the database belongs to the Stripe account acct_1") {
+	if said := at(other).run(1, "stripe", "check"); !strings.Contains(
+		said, "WRONG  the database belongs to the Stripe account acct_1",
+	) {
 		t.Errorf("stripe check with another account's key says %q", said)
 	}
 	if said := p.run(1, "stripe", "unlink"); !strings.Contains(said, "nothing was changed") {
@@ -65,8 +75,9 @@ func TestAnotherStripeAccount(t *testing.T) {
 	at(again).run(1, "serve")
 }
 
-// TestLinkLater proves what becomes of a server whose Stripe did not say at the start whose key it has: it is asked at each tick until it answers, the
-// server goes on with the account or mode of its database, and ends with the reason for another one. The database is of acct_1, in test mode unless live is set.
+// TestLinkLater proves what becomes of a server whose Stripe did not say at the start whose key it has: it is asked at
+// each tick until it answers, the server goes on with the account or mode of its database, and ends with the reason for
+// another one. The database is of acct_1, in test mode unless live is set.
 func TestLinkLater(t *testing.T) {
 	t.Parallel()
 	const ours, others = `200 {"id":"acct_1","object":"account"}`, `200 {"id":"acct_2","object":"account"}`
@@ -88,7 +99,9 @@ func TestLinkLater(t *testing.T) {
 			t.Parallel()
 			storetest.Each(t, func(t *testing.T, db *store.DB) {
 				link := billing.StripeLink{AccountID: "acct_1", Livemode: c.live}
-				if err := db.InTx(t.Context(), func(tx *store.Tx) error { return tx.SaveStripeLink(t.Context(), link) }); err != nil {
+				if err := db.InTx(
+					t.Context(), func(tx *store.Tx) error { return tx.SaveStripeLink(t.Context(), link) },
+				); err != nil {
 					t.Fatal(err)
 				}
 				a := &app{db: db, stripe: saying(t, c.answers...), log: slog.New(slog.DiscardHandler)}
@@ -112,7 +125,8 @@ func TestLinkLater(t *testing.T) {
 					}
 				}
 				<-over // the last answer decides
-				if why := refusedLater(ctx); (why != nil) != c.ends || c.ends && billing.CodeOf(why) != billing.EConflict {
+				if why := refusedLater(ctx); (why != nil) != c.ends ||
+					c.ends && billing.CodeOf(why) != billing.EConflict {
 					t.Errorf("the server ends with %v", why)
 				}
 			})
@@ -153,7 +167,9 @@ func saying(t *testing.T, answers ...string) *stripegw.Gateway {
 		}
 	}))
 	t.Cleanup(server.Close)
-	g, err := stripegw.New(stripegw.Options{Key: "rk_test_1", BaseURL: server.URL, HTTPClient: server.Client(), MaxRetries: -1})
+	g, err := stripegw.New(
+		stripegw.Options{Key: "rk_test_1", BaseURL: server.URL, HTTPClient: server.Client(), MaxRetries: -1},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,7 +35,9 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	app := kong.Parse(&cli{}, kong.Name("pointsync"), kong.UsageOnError(),
-		kong.Description("Subscriptions and points through Stripe, kept consistent."), kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Description(
+			"Subscriptions and points through Stripe, kept consistent.",
+		), kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Vars{"kid": time.Now().UTC().Format("20060102")})
 	if err := app.Run(); err != nil {
 		fmt.Fprintln(os.Stderr, "pointsync:", err)

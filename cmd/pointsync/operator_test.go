@@ -23,13 +23,15 @@ import (
 // served is a program with all that serve needs, on a database of its own and the given Stripe.
 func served(t *testing.T, stripe, databaseURL string) program {
 	t.Helper()
-	return program{t: t}.with("DATABASE_URL="+databaseURL, "STRIPE_SECRET_KEY=sk_test_123", "STRIPE_API_BASE="+stripe, "POINTSYNC_CATALOG="+catalogPath(t),
-		"POINTSYNC_SIGNING_KEYS="+token.GenerateKey("a"), "POINTSYNC_ALLOWED_ORIGINS=https://app.example.com", "STRIPE_WEBHOOK_SECRET=whsec_q7Lx2VbT9mKdR4wZpHc8NfYs3JgAe5Uo",
+	return program{t: t}.with("DATABASE_URL="+databaseURL, "STRIPE_SECRET_KEY=sk_test_123", "STRIPE_API_BASE="+
+		stripe, "POINTSYNC_CATALOG="+catalogPath(t),
+		"POINTSYNC_SIGNING_KEYS="+token.GenerateKey("a"), "POINTSYNC_ALLOWED_ORIGINS=https://app.example.com",
+		"STRIPE_WEBHOOK_SECRET=whsec_q7Lx2VbT9mKdR4wZpHc8NfYs3JgAe5Uo",
 		"POINTSYNC_ADDR=127.0.0.1:0")
 }
 
-// TestTermination proves that a server that is told to end takes no new request, lets one that is under way finish with a good
-// answer, and ends with exit code 0.
+// TestTermination proves that a server that is told to end takes no new request, lets one that is under way finish with
+// a good answer, and ends with exit code 0.
 func TestTermination(t *testing.T) {
 	t.Parallel()
 	stripe, asked, release := holdPages(t, newSandbox(t))
@@ -68,7 +70,8 @@ func TestTermination(t *testing.T) {
 	}
 }
 
-// holdPages stands before a sandbox and lets no request for a payment page through until release is closed. It sends a signal for each.
+// holdPages stands before a sandbox and lets no request for a payment page through until release is closed. It sends a
+// signal for each.
 func holdPages(t *testing.T, sandboxURL string) (gate string, asked <-chan struct{}, release chan struct{}) {
 	t.Helper()
 	u, err := url.Parse(sandboxURL)
@@ -91,8 +94,8 @@ func holdPages(t *testing.T, sandboxURL string) (gate string, asked <-chan struc
 	return server.URL, signals, release
 }
 
-// TestServeFollowsTheClock proves that with POINTSYNC_CLOCK_URL the server lives in the sandbox's time: tokens run out, and a
-// subscription renews, when that clock is moved.
+// TestServeFollowsTheClock proves that with POINTSYNC_CLOCK_URL the server lives in the sandbox's time: tokens run out,
+// and a subscription renews, when that clock is moved.
 func TestServeFollowsTheClock(t *testing.T) {
 	t.Parallel()
 	stripe := newSandbox(t)
@@ -103,19 +106,27 @@ func TestServeFollowsTheClock(t *testing.T) {
 		d.begin()
 		d.buy("basic_monthly")
 		until := d.claims().number("subscription.until")
-		d.send(200, d.request(http.MethodPost, stripe+"/_sandbox/clock", map[string]any{"advance_seconds": 33 * 86_400}), "clock")
+		d.send(
+			200, d.request(http.MethodPost, stripe+"/_sandbox/clock", map[string]any{"advance_seconds": 33 * 86_400}),
+			"clock",
+		)
 		d.call(401, http.MethodGet, "/session", nil)
 		d.call(200, http.MethodPost, "/auth/refresh", map[string]any{"refresh_token": d.refresh})
 		issued := time.Unix(int64(d.claims().number("iat")), 0)
 		d.expect(time.Until(issued) > 32*24*time.Hour, "the token is of the sandbox's time: %s", issued)
 		spent := d.call(200, http.MethodPost, "/points/spend", map[string]any{"amount": 500})
-		d.expect(spent.number("points.available") == 0, "the first period's points ran out and the second's were there: %v", spent)
+		d.expect(
+			spent.number("points.available") == 0, "the first period's points ran out and the second's were there: %v",
+			spent,
+		)
 		d.expect(d.claims().number("subscription.until") > until, "the window is the second period's")
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if said := p.run(0, "stripe", "reconcile", "ADA@example.com"); !strings.Contains(said, "1 accounts compared, 0 differ") {
+	if said := p.run(
+		0, "stripe", "reconcile", "ADA@example.com",
+	); !strings.Contains(said, "1 accounts compared, 0 differ") {
 		t.Errorf("reconcile says %q", said)
 	}
 	if said := p.run(2, "stripe", "reconcile", "nobody@example.com"); !strings.Contains(said, "nobody@example.com") {
@@ -168,7 +179,8 @@ func runSandbox(t *testing.T, p program, dir string) (address string, terminate 
 	}
 }
 
-// TestSmallCommands proves what keygen and healthcheck print and how they end, and that a wrong command line is said so.
+// TestSmallCommands proves what keygen and healthcheck print and how they end, and that a wrong command line is said
+// so.
 func TestSmallCommands(t *testing.T) {
 	t.Parallel()
 	p := program{t: t}
@@ -211,7 +223,9 @@ func TestDevRefusals(t *testing.T) {
 		"--sandbox-addr": {Addr: "127.0.0.1:0", SandboxAddr: taken, DataDir: t.TempDir()},
 		"--data-dir":     {Addr: "127.0.0.1:0", SandboxAddr: "127.0.0.1:0", DataDir: "/dev/null/x"},
 	} {
-		if _, err := startDev(context.Background(), d, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), flag) {
+		if _, err := startDev(
+			context.Background(), d, slog.New(slog.DiscardHandler),
+		); err == nil || !strings.Contains(err.Error(), flag) {
 			t.Errorf("%s: %v", flag, err)
 		}
 	}

@@ -82,7 +82,8 @@ func (s stripeReconcileCmd) compare(ctx context.Context, r *driftReport) error {
 	return s.walk(ctx, c, audit.AMoment, r)
 }
 
-// walk fills in the report until the end, or until it failed or was stopped. again waits between two looks: see audit.Comparison.
+// walk fills in the report until the end, or until it failed or was stopped. again waits between two looks: see
+// audit.Comparison.
 func (s stripeReconcileCmd) walk(ctx context.Context, c *audit.Comparison, again audit.Wait, r *driftReport) error {
 	if s.Email != "" {
 		a, err := account.ByEmail(ctx, c.DB, s.Email)
@@ -134,7 +135,9 @@ func (s stripeReconcileCmd) comparison(ctx context.Context) (_ *audit.Comparison
 		return nil, nil, err
 	}
 	syncer := reconcile.New(db, gateway, items, policyOf(c), log)
-	return &audit.Comparison{DB: db, Syncer: syncer, Repair: !s.DryRun, Pace: time.Duration(float64(time.Second) / s.Rate)}, db.Close, nil
+	return &audit.Comparison{
+		DB: db, Syncer: syncer, Repair: !s.DryRun, Pace: time.Duration(float64(time.Second) / s.Rate),
+	}, db.Close, nil
 }
 
 func (r *driftReport) addAll(compared []audit.Compared, err error) error {
@@ -164,7 +167,13 @@ func (r *driftReport) add(c audit.Compared) {
 	}
 	for _, d := range c.Found {
 		if len(r.Drift) < maxListed {
-			r.Drift = append(r.Drift, driftEntry{string(d.Account), string(d.Kind), d.Ref, d.Detail, c.Err == nil && !left[billing.Drift{Account: d.Account, Kind: d.Kind, Ref: d.Ref}]})
+			r.Drift = append(
+				r.Drift,
+				driftEntry{
+					string(d.Account), string(d.Kind), d.Ref, d.Detail,
+					c.Err == nil && !left[billing.Drift{Account: d.Account, Kind: d.Kind, Ref: d.Ref}],
+				},
+			)
 		}
 	}
 }

@@ -14,8 +14,9 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// TestReconcileCommand proves what an operator's script relies on: a dry run names the drift, changes nothing and ends with 1; a repair mends it
-// and ends with 0, and with 1 where something is left; 2 where it could not be told; and that the metrics know of a whole run.
+// TestReconcileCommand proves what an operator's script relies on: a dry run names the drift, changes nothing and ends
+// with 1; a repair mends it and ends with 0, and with 1 where something is left; 2 where it could not be told; and that
+// the metrics know of a whole run.
 func TestReconcileCommand(t *testing.T) {
 	t.Parallel()
 	stripe := newSandbox(t)
@@ -29,18 +30,27 @@ func TestReconcileCommand(t *testing.T) {
 		t.Fatal(err)
 	}
 	server.terminate() // or its own jobs would mend what the command is to find
-	if said := p.run(0, "stripe", "reconcile", "--dry-run"); said != "1 accounts compared, 0 differ: 0 differences, 0 left; 0 accounts could not be compared\n" {
+	if said := p.run(
+		0, "stripe", "reconcile", "--dry-run",
+	); said != "1 accounts compared, 0 differ: 0 differences, 0 left; 0 accounts could not be compared\n" {
 		t.Errorf("of one story: %q", said)
 	}
 	id := d.stripe(200, http.MethodGet, "/v1/subscriptions", nil)["data"].([]any)[0].(map[string]any)["id"].(string)
-	d.stripe(200, http.MethodPost, "/v1/subscriptions/"+id, url.Values{"cancel_at_period_end": {"true"}}) // no webhook: its secret is another
-	// Two differences: the end itself, and the points, which end with the subscription and no longer two hours after it.
-	if said := p.run(1, "stripe", "reconcile", "--dry-run"); !regexp.MustCompile(`  status +`+id+` +false `).MatchString(said) || !strings.Contains(said, "  points-expiry ") {
+	// no webhook: its secret is another
+	d.stripe(200, http.MethodPost, "/v1/subscriptions/"+id, url.Values{"cancel_at_period_end": {"true"}})
+	// Two differences: the end itself, and the points, which end with the subscription and no longer two hours after
+	// it.
+	if said := p.run(
+		1, "stripe", "reconcile", "--dry-run",
+	); !regexp.MustCompile(
+		`  status +`+id+` +false `,
+	).MatchString(said) || !strings.Contains(said, "  points-expiry ") {
 		t.Errorf("of a difference: %q", said)
 	}
 	out, _ := p.command("stripe", "reconcile", "--json").Output()
 	var r driftReport
-	if err := json.Unmarshal(out, &r); err != nil || r.Found != 2 || r.Left != 0 || r.DryRun || !r.Complete || len(r.Drift) != 2 || !r.Drift[0].Repaired || !r.Drift[1].Repaired || r.Errors == nil {
+	if err := json.Unmarshal(out, &r); err != nil || r.Found != 2 || r.Left != 0 || r.DryRun || !r.Complete ||
+		len(r.Drift) != 2 || !r.Drift[0].Repaired || !r.Drift[1].Repaired || r.Errors == nil {
 		t.Errorf("a repair says %s: %v", out, err)
 	}
 	wantRun(t, db, 2)
@@ -51,10 +61,14 @@ func TestReconcileCommand(t *testing.T) {
 	if _, err := db.SQL().Exec(`UPDATE lots SET grant_key = 'stripe:invoice:in_nowhere:il_1'`); err != nil {
 		t.Fatal(err)
 	}
-	if said := p.run(1, "stripe", "reconcile", "ADA@example.com"); !strings.Contains(said, "grant-missing") || !strings.Contains(said, "2 differences, 1 left") {
+	if said := p.run(
+		1, "stripe", "reconcile", "ADA@example.com",
+	); !strings.Contains(said, "grant-missing") || !strings.Contains(said, "2 differences, 1 left") {
 		t.Errorf("of what only a person can mend: %q", said)
 	}
-	if said := served(t, newSandbox(t), databaseURL).run(2, "stripe", "reconcile"); !strings.Contains(said, "1 accounts could not be compared; run it again") {
+	if said := served(t, newSandbox(t), databaseURL).run(2, "stripe", "reconcile"); !strings.Contains(
+		said, "1 accounts could not be compared; run it again",
+	) {
 		t.Errorf("of another Stripe: %q", said)
 	}
 	p.run(2, "stripe", "reconcile", "--rate", "0")

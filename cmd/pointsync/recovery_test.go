@@ -15,8 +15,9 @@ import (
 // agreement is what docs/simulation.md promises: how soon after the last fault the database says what Stripe says.
 const agreement = time.Minute
 
-// TestAgreementAfterKill proves that a server which is killed in the middle of a sync, while Stripe hangs, leaves nothing that the next one
-// does not find by itself within a minute of its start, round after round: no request, no webhook and no command helps.
+// TestAgreementAfterKill proves that a server which is killed in the middle of a sync, while Stripe hangs, leaves
+// nothing that the next one does not find by itself within a minute of its start, round after round: no request, no
+// webhook and no command helps.
 func TestAgreementAfterKill(t *testing.T) {
 	t.Parallel()
 	for _, dialect := range storetest.Dialects {
@@ -24,7 +25,9 @@ func TestAgreementAfterKill(t *testing.T) {
 			t.Parallel()
 			stripe, addr, databaseURL := newSandbox(t), freeAddr(t), storetest.URL(t, dialect)
 			p := served(t, stripe, databaseURL).with("POINTSYNC_ADDR=" + addr)
-			secret := shownSecret.FindStringSubmatch(p.run(0, "stripe", "setup", "--webhook-url", "http://"+addr+"/webhook"))
+			secret := shownSecret.FindStringSubmatch(
+				p.run(0, "stripe", "setup", "--webhook-url", "http://"+addr+"/webhook"),
+			)
 			if secret == nil {
 				t.Fatal("setup shows no secret")
 			}
@@ -56,12 +59,19 @@ func TestAgreementAfterKill(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					if agreed = len(pending) == 0 && int(a.Available) == 100*round; !agreed && time.Since(began) > agreement {
-						t.Fatalf("round %d: not after %s: %d points, pending %+v\n%s", round, agreement, a.Available, pending, server.said)
+					if agreed = len(pending) == 0 && int(a.Available) == 100*round; !agreed &&
+						time.Since(began) > agreement {
+						t.Fatalf(
+							"round %d: not after %s: %d points, pending %+v\n%s", round, agreement, a.Available,
+							pending, server.said,
+						)
 					}
 					<-time.After(50 * time.Millisecond)
 				}
-				t.Logf("round %d: the database agreed with Stripe %s after the start", round, time.Since(began).Round(time.Millisecond))
+				t.Logf(
+					"round %d: the database agreed with Stripe %s after the start", round,
+					time.Since(began).Round(time.Millisecond),
+				)
 			}
 			server.terminate()
 		})
@@ -70,8 +80,18 @@ func TestAgreementAfterKill(t *testing.T) {
 
 // payWhileStripeHangs pays for a pack; whoever then asks Stripe for subscriptions, as every sync does, has no answer.
 func (d *demo) payWhileStripeHangs(item string) {
-	made := d.call(201, http.MethodPost, "/checkout", map[string]any{"item": item}, "Idempotency-Key", billing.NewRequestID(time.Now()))
-	d.send(200, d.request(http.MethodPost, d.sandbox+"/_sandbox/faults", map[string]any{"kind": "api_timeout", "endpoint": "GET /v1/subscriptions", "next": 100}), "faults")
+	made := d.call(
+		201, http.MethodPost, "/checkout", map[string]any{"item": item}, "Idempotency-Key",
+		billing.NewRequestID(time.Now()),
+	)
+	d.send(
+		200,
+		d.request(
+			http.MethodPost, d.sandbox+"/_sandbox/faults",
+			map[string]any{"kind": "api_timeout", "endpoint": "GET /v1/subscriptions", "next": 100},
+		),
+		"faults",
+	)
 	d.stripe(200, http.MethodPost, "/v1/payment_pages/"+made.text("session_id")+"/confirm", url.Values{
 		"payment_method": {"pm_card_visa"}, "expected_amount": {strconv.Itoa(made.number("order.amount"))},
 	})

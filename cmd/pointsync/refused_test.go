@@ -9,8 +9,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// TestCheckNamesRefused proves that `stripe check` says for a day that webhooks fitted none of the secrets, where it has a database to look into, and
-// that it looks into none where the environment names none.
+// TestCheckNamesRefused proves that `stripe check` says for a day that webhooks fitted none of the secrets, where it
+// has a database to look into, and that it looks into none where the environment names none.
 func TestCheckNamesRefused(t *testing.T) {
 	if _, ok := checkRefused(t.Context(), time.Now()); ok {
 		t.Error("there is a finding without a database")
@@ -35,7 +35,9 @@ func TestCheckNamesRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for after, fine := range map[time.Duration]bool{0: false, refusedFor - time.Minute: false, refusedFor + time.Minute: true} {
+	for after, fine := range map[time.Duration]bool{
+		0: false, refusedFor - time.Minute: false, refusedFor + time.Minute: true,
+	} {
 		f, ok := checkRefused(t.Context(), time.Now().Add(after))
 		if !ok || f.OK != fine || !fine && !strings.Contains(f.What, "7 webhooks fitted none") {
 			t.Errorf("%v after the last: %+v", after, f)

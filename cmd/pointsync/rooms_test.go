@@ -12,7 +12,8 @@ const module = "github.com/pointsync/pointsync/"
 
 // rooms is the list of the design, lowest first: a room may import only rooms that stand before it.
 var rooms = []string{
-	"pkg/billing", "pkg/config", "pkg/catalog", "pkg/store", "pkg/jobs", "pkg/stripegw", "pkg/token", "pkg/outbox", "pkg/ledger", "pkg/reconcile",
+	"pkg/billing", "pkg/config", "pkg/catalog", "pkg/store", "pkg/jobs", "pkg/stripegw", "pkg/token", "pkg/outbox",
+	"pkg/ledger", "pkg/reconcile",
 	"pkg/audit", "pkg/inbox", "pkg/account", "pkg/checkout", "api", "cmd/pointsync",
 }
 
@@ -29,8 +30,8 @@ var doorkeepers = map[string]string{
 	"github.com/standard-webhooks/":   "pkg/outbox",
 }
 
-// TestImportsOnlyGoDown proves that every import of the product points down the list of rooms, that the sandbox is a world of
-// its own, that the simulation is made of tests alone, and that each library is known to its own room alone.
+// TestImportsOnlyGoDown proves that every import of the product points down the list of rooms, that the sandbox is a
+// world of its own, that the simulation is made of tests alone, and that each library is known to its own room alone.
 func TestImportsOnlyGoDown(t *testing.T) {
 	packages := listPackages(t)
 	if len(packages) < len(rooms) {

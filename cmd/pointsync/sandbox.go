@@ -35,7 +35,10 @@ func (s sandboxCmd) Run(ctx context.Context) error {
 		l.Close()
 		return err
 	}
-	fmt.Printf("A local Stripe listens at http://%s (API 2023-10-16), in a browser its control panel. Any sk_test_ key opens it.\n", l.Addr())
+	fmt.Printf(
+		"A local Stripe listens at http://%s (API 2023-10-16), in a browser its control panel. Any sk_test_ key opens it.\n",
+		l.Addr(),
+	)
 	defer context.AfterFunc(ctx, world.EndStreams)()
 	return errors.Join(serveHTTP(ctx, l, world.Handler(), log), world.Close())
 }

@@ -16,21 +16,24 @@ import (
 
 var shownSecret = regexp.MustCompile(`STRIPE_WEBHOOK_SECRET=(whsec_\S+)`)
 
-// TestServeTwoReplicas proves that an operator's way from an empty PostgreSQL to two servers behind one address works as
-// documented: every command on the way, a purchase begun on one replica and spent on the other, one key on both at once, a
-// stream on one that tells what the other spends, and an orderly end, of the stream too.
+// TestServeTwoReplicas proves that an operator's way from an empty PostgreSQL to two servers behind one address works
+// as documented: every command on the way, a purchase begun on one replica and spent on the other, one key on both at
+// once, a stream on one that tells what the other spends, and an orderly end, of the stream too.
 func TestServeTwoReplicas(t *testing.T) {
 	t.Parallel()
 	stripe, addr := newSandbox(t), freeAddr(t)
-	p := program{t: t}.with("DATABASE_URL="+storetest.Empty(t, store.Postgres), "STRIPE_SECRET_KEY=sk_test_123", "STRIPE_API_BASE="+stripe,
-		"POINTSYNC_CATALOG="+catalogPath(t), "POINTSYNC_SIGNING_KEYS="+token.GenerateKey("a"), "POINTSYNC_ALLOWED_ORIGINS=https://app.example.com",
+	p := program{t: t}.with("DATABASE_URL="+
+		storetest.Empty(t, store.Postgres), "STRIPE_SECRET_KEY=sk_test_123", "STRIPE_API_BASE="+stripe,
+		"POINTSYNC_CATALOG="+catalogPath(t), "POINTSYNC_SIGNING_KEYS="+token.GenerateKey("a"),
+		"POINTSYNC_ALLOWED_ORIGINS=https://app.example.com",
 		"STRIPE_WEBHOOK_SECRET=whsec_notyetknownq7Lx2VbT9mKdR4w", "POINTSYNC_CLOCK_URL="+stripe+"/_sandbox/clock")
 
 	if said := p.run(1, "serve"); !strings.Contains(said, "pointsync migrate") {
 		t.Errorf("serve before migrate says %q", said)
 	}
 	p.run(0, "migrate")
-	if said := p.run(1, "stripe", "check"); !strings.Contains(said, "WRONG") || !strings.Contains(said, "stripe setup") {
+	if said := p.run(1, "stripe", "check"); !strings.Contains(said, "WRONG") ||
+		!strings.Contains(said, "stripe setup") {
 		t.Errorf("stripe check before setup says %q", said)
 	}
 	webhook := "http://" + addr + "/webhook"
@@ -38,7 +41,9 @@ func TestServeTwoReplicas(t *testing.T) {
 	if secret == nil {
 		t.Fatal("setup shows no secret")
 	}
-	if said := p.run(0, "stripe", "setup", "--webhook-url", webhook); strings.Contains(said, "changed:") || shownSecret.MatchString(said) {
+	if said := p.run(
+		0, "stripe", "setup", "--webhook-url", webhook,
+	); strings.Contains(said, "changed:") || shownSecret.MatchString(said) {
 		t.Errorf("a second setup says %q", said)
 	}
 	if said := p.run(0, "stripe", "check", "--webhook-url", webhook); strings.Contains(said, "WRONG") {
@@ -86,7 +91,9 @@ func playTwoReplicas(d *demo, other string) error {
 			}
 			wait.Go(func() {
 				errs[i] = c.guard(func() {
-					answers[i] = c.call(200, http.MethodPost, "/points/spend", map[string]any{"amount": 5}, "Idempotency-Key", "both")
+					answers[i] = c.call(
+						200, http.MethodPost, "/points/spend", map[string]any{"amount": 5}, "Idempotency-Key", "both",
+					)
 				})
 			})
 		}
@@ -111,22 +118,28 @@ func wantEventsProcessed(t *testing.T, p program) {
 		}
 		return found != nil
 	})
-	if said := p.run(0, "events", "show", id); !strings.Contains(said, "checkout.session.completed") || !strings.Contains(said, "processed") {
+	if said := p.run(0, "events", "show", id); !strings.Contains(
+		said, "checkout.session.completed",
+	) || !strings.Contains(said, "processed") {
 		t.Errorf("events show says %q", said)
 	}
 	p.run(0, "events", "replay", id)
-	eventually(t, "the replayed event is processed", func() bool { return strings.Contains(p.run(0, "events", "list", "--status", "processed"), id) })
+	eventually(
+		t, "the replayed event is processed",
+		func() bool { return strings.Contains(p.run(0, "events", "list", "--status", "processed"), id) },
+	)
 	if said := p.run(1, "events", "show", "evt_none"); !strings.Contains(said, "evt_none") {
 		t.Errorf("events show of an unknown one says %q", said)
 	}
 }
 
-// TestServeRefuses proves that a server does not start on a setting that is missing, empty, malformed or a placeholder, and
-// that what it says names the setting.
+// TestServeRefuses proves that a server does not start on a setting that is missing, empty, malformed or a placeholder,
+// and that what it says names the setting.
 func TestServeRefuses(t *testing.T) {
 	t.Parallel()
 	good := []string{
-		"DATABASE_URL=sqlite://" + t.TempDir() + "/p.db", "STRIPE_SECRET_KEY=sk_test_123", "STRIPE_WEBHOOK_SECRET=whsec_q7Lx2VbT9mKdR4wZpHc8NfYs3JgAe5Uo", "POINTSYNC_CATALOG=" + catalogPath(t),
+		"DATABASE_URL=sqlite://" + t.TempDir() + "/p.db", "STRIPE_SECRET_KEY=sk_test_123",
+		"STRIPE_WEBHOOK_SECRET=whsec_q7Lx2VbT9mKdR4wZpHc8NfYs3JgAe5Uo", "POINTSYNC_CATALOG=" + catalogPath(t),
 		"POINTSYNC_SIGNING_KEYS=" + token.GenerateKey("a"), "POINTSYNC_ALLOWED_ORIGINS=https://app.example.com",
 	}
 	for _, c := range []struct{ set, names string }{
@@ -156,8 +169,12 @@ func TestServeRefuses(t *testing.T) {
 	}
 	t.Run("Unsafe", func(t *testing.T) {
 		t.Parallel()
-		p := program{t: t}.with(good...).with(fmt.Sprintf("DATABASE_URL=%s", withOption(storetest.Empty(t, store.Postgres), "synchronous_commit")))
-		if said := p.run(1, "migrate"); !strings.Contains(said, "synchronous_commit") || !strings.Contains(said, "POINTSYNC_ALLOW_UNSAFE_DATABASE") {
+		p := program{t: t}.with(good...).with(
+			fmt.Sprintf("DATABASE_URL=%s", withOption(storetest.Empty(t, store.Postgres), "synchronous_commit")),
+		)
+		if said := p.run(1, "migrate"); !strings.Contains(said, "synchronous_commit") || !strings.Contains(
+			said, "POINTSYNC_ALLOW_UNSAFE_DATABASE",
+		) {
 			t.Errorf("it says %q", said)
 		}
 		p.with("POINTSYNC_ALLOW_UNSAFE_DATABASE=true").run(0, "migrate")
@@ -173,13 +190,15 @@ func withOption(url, name string) string {
 	return url + sep + "options=-c%20" + name + "%3Doff"
 }
 
-// TestServeLeaves proves that a server which is asked to end first says that it is not ready, still serves meanwhile, each answer
-// closing its connection, and then ends well.
+// TestServeLeaves proves that a server which is asked to end first says that it is not ready, still serves meanwhile,
+// each answer closing its connection, and then ends well.
 func TestServeLeaves(t *testing.T) {
 	t.Parallel()
 	stripe, database := newSandbox(t), "sqlite://"+t.TempDir()+"/p.db"
-	p := program{t: t}.with("DATABASE_URL="+database, "STRIPE_SECRET_KEY=sk_test_123", "STRIPE_API_BASE="+stripe, "POINTSYNC_CATALOG="+catalogPath(t),
-		"POINTSYNC_SIGNING_KEYS="+token.GenerateKey("a"), "POINTSYNC_ALLOWED_ORIGINS=https://app.example.com", "STRIPE_WEBHOOK_SECRET=whsec_notyetknownq7Lx2VbT9mKdR4w",
+	p := program{t: t}.with("DATABASE_URL="+database, "STRIPE_SECRET_KEY=sk_test_123", "STRIPE_API_BASE="+
+		stripe, "POINTSYNC_CATALOG="+catalogPath(t),
+		"POINTSYNC_SIGNING_KEYS="+token.GenerateKey("a"), "POINTSYNC_ALLOWED_ORIGINS=https://app.example.com",
+		"STRIPE_WEBHOOK_SECRET=whsec_notyetknownq7Lx2VbT9mKdR4w",
 		"POINTSYNC_ADDR=127.0.0.1:0", "POINTSYNC_SHUTDOWN_DELAY=5s")
 	p.run(0, "migrate")
 	r := p.serve()
@@ -197,7 +216,10 @@ func TestServeLeaves(t *testing.T) {
 	if err := r.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the server is not ready any more", func() bool { return get("/readyz").StatusCode == http.StatusServiceUnavailable })
+	eventually(
+		t, "the server is not ready any more",
+		func() bool { return get("/readyz").StatusCode == http.StatusServiceUnavailable },
+	)
 	if served := get("/catalog"); served.StatusCode != http.StatusOK || !served.Close {
 		t.Errorf("after: %s, closes %v", served.Status, served.Close)
 	}

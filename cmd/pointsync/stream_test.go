@@ -40,7 +40,9 @@ func wantStream(t *testing.T, d *demo, other string) (hears func(want string)) {
 	t.Helper()
 	hears = followSession(t, other, d.token)
 	hears(`"available":45`)
-	if err := d.guard(func() { d.call(200, http.MethodPost, "/points/spend", map[string]any{"amount": 5}) }); err != nil {
+	if err := d.guard(
+		func() { d.call(200, http.MethodPost, "/points/spend", map[string]any{"amount": 5}) },
+	); err != nil {
 		t.Fatal(err)
 	}
 	hears(`"available":40`)

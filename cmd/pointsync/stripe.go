@@ -93,7 +93,8 @@ func (s stripeCheckCmd) Run(ctx context.Context) error {
 // refusedFor is how long a webhook that fitted no secret is a finding.
 const refusedFor = 24 * time.Hour
 
-// checkRefused looks into the database, where there is one in the environment, for webhooks that fitted none of the secrets.
+// checkRefused looks into the database, where there is one in the environment, for webhooks that fitted none of the
+// secrets.
 func checkRefused(ctx context.Context, now time.Time) (_ stripegw.Finding, ok bool) {
 	c, err := config.Load(config.Database)
 	if err != nil {
@@ -102,15 +103,26 @@ func checkRefused(ctx context.Context, now time.Time) (_ stripegw.Finding, ok bo
 	const mend = "Put the secret of each endpoint that sends here into STRIPE_WEBHOOK_SECRET, comma-separated, and delete endpoints that should not."
 	db, err := openStore(ctx, c, time.Now, false)
 	if err != nil {
-		return stripegw.Finding{What: "the database could not be asked for refused webhooks", Mend: "Look at DATABASE_URL, and run pointsync migrate."}, true
+		return stripegw.Finding{
+			What: "the database could not be asked for refused webhooks",
+			Mend: "Look at DATABASE_URL, and run pointsync migrate.",
+		}, true
 	}
 	defer db.Close()
 	walk, err := db.EventWalk(ctx)
 	switch {
 	case err != nil:
-		return stripegw.Finding{What: "the database could not be asked for refused webhooks", Mend: "Look at DATABASE_URL."}, true
+		return stripegw.Finding{
+			What: "the database could not be asked for refused webhooks", Mend: "Look at DATABASE_URL.",
+		}, true
 	case walk.RefusedAt != nil && now.Before(walk.RefusedAt.Add(refusedFor)):
-		return stripegw.Finding{Mend: mend, What: fmt.Sprintf("%d webhooks fitted none of the secrets, the last one at %s", walk.Refused, walk.RefusedAt.Format(time.RFC3339))}, true
+		return stripegw.Finding{
+			Mend: mend,
+			What: fmt.Sprintf(
+				"%d webhooks fitted none of the secrets, the last one at %s", walk.Refused,
+				walk.RefusedAt.Format(time.RFC3339),
+			),
+		}, true
 	}
 	return stripegw.Finding{OK: true, What: "no webhook of the last day was refused for its signature"}, true
 }

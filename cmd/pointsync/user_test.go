@@ -13,8 +13,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// TestUserRoleAndExplain proves that the command line makes an admin, says so, and tells an account's story with what it itself did, as
-// text and as JSON, with no control character of a customer's reaching the terminal.
+// TestUserRoleAndExplain proves that the command line makes an admin, says so, and tells an account's story with what
+// it itself did, as text and as JSON, with no control character of a customer's reaching the terminal.
 func TestUserRoleAndExplain(t *testing.T) {
 	t.Parallel()
 	for _, dialect := range storetest.Dialects {
@@ -24,7 +24,9 @@ func TestUserRoleAndExplain(t *testing.T) {
 			db := storetest.OpenURL(t, url, nil)
 			p := program{t: t}.with("DATABASE_URL=" + url)
 			a := storetest.NewAccount(t, db)
-			if said := p.run(0, "user", "role", strings.ToUpper(a.Email), "admin"); !strings.Contains(said, "has the role admin now") {
+			if said := p.run(
+				0, "user", "role", strings.ToUpper(a.Email), "admin",
+			); !strings.Contains(said, "has the role admin now") {
 				t.Errorf("user role says %q", said)
 			}
 			if said := p.run(0, "user", "role", a.Email, "admin"); !strings.Contains(said, "already") {
@@ -71,7 +73,13 @@ func topUp(t *testing.T, db *store.DB, id billing.AccountID) {
 	t.Helper()
 	err := db.InTx(context.Background(), func(tx *store.Tx) error {
 		return tx.SaveTopUp(context.Background(), billing.TopUp{
-			AccountID: id, Status: billing.TopUpAttention, Reason: billing.TopUpDeclined, Pack: "pack_100", Quantity: 2, Amount: 1000, Currency: "usd",
+			AccountID: id,
+			Status:    billing.TopUpAttention,
+			Reason:    billing.TopUpDeclined,
+			Pack:      "pack_100",
+			Quantity:  2,
+			Amount:    1000,
+			Currency:  "usd",
 			Threshold: 50, MonthlyLimit: 3, Declines: 3, DueAt: tx.Now, CreatedAt: tx.Now,
 		})
 	})
@@ -86,7 +94,8 @@ func explained(t *testing.T, p program, a billing.Account) {
 	at := -1
 	for _, part := range []string{
 		string(a.ID) + "  " + a.Email + "  admin", "70 points available",
-		"top-up needs_attention (declined): 2 × pack_100 for 1000 usd below 50 points, at most 3 a month", "registered as " + a.Email, "the command line changed the role from user to admin",
+		"top-up needs_attention (declined): 2 × pack_100 for 1000 usd below 50 points, at most 3 a month",
+		"registered as " + a.Email, "the command line changed the role from user to admin",
 		"100 points granted: a gift; the balance is 100", "30 points spent: clear\uFFFD[2J; the balance is 70",
 	} {
 		next := strings.Index(said, part)
@@ -95,7 +104,9 @@ func explained(t *testing.T, p program, a billing.Account) {
 		}
 		at = next
 	}
-	if said := p.run(0, "explain", a.Email, "--limit", "1"); strings.Contains(said, "registered") || !strings.Contains(said, "older moments are left out") {
+	if said := p.run(
+		0, "explain", a.Email, "--limit", "1",
+	); strings.Contains(said, "registered") || !strings.Contains(said, "older moments are left out") {
 		t.Errorf("the last moment alone: %s", said)
 	}
 	lines := bufio.NewScanner(strings.NewReader(p.run(0, "explain", "--json", a.Email)))
@@ -112,7 +123,8 @@ func explained(t *testing.T, p program, a billing.Account) {
 	p.run(1, "explain", a.Email, "--limit", "0")
 }
 
-// TestUserUnpark proves that the command line lets a parked account's grants through, says so, and refuses where nothing waits.
+// TestUserUnpark proves that the command line lets a parked account's grants through, says so, and refuses where
+// nothing waits.
 func TestUserUnpark(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
@@ -133,13 +145,18 @@ func TestUserUnpark(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if said := p.run(0, "user", "unpark", strings.ToUpper(a.Email), "--reason", "known to us"); !strings.Contains(said, "parked no longer") {
+	if said := p.run(
+		0, "user", "unpark", strings.ToUpper(a.Email), "--reason", "known to us",
+	); !strings.Contains(said, "parked no longer") {
 		t.Errorf("user unpark says %q", said)
 	}
-	if now, err := db.Account(ctx, a.ID); err != nil || now.Parking.At != nil || !now.Parking.Approved || now.Sync.NextGrantAt == nil {
+	if now, err := db.Account(ctx, a.ID); err != nil || now.Parking.At != nil || !now.Parking.Approved ||
+		now.Sync.NextGrantAt == nil {
 		t.Errorf("afterwards %+v (%v)", now.Parking, err)
 	}
-	if said := p.run(0, "explain", a.Email); !strings.Contains(said, "the command line let the grants through that waited: known to us") {
+	if said := p.run(0, "explain", a.Email); !strings.Contains(
+		said, "the command line let the grants through that waited: known to us",
+	) {
 		t.Errorf("the story: %s", said)
 	}
 }

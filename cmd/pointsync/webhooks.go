@@ -115,7 +115,10 @@ func (r webhooksRollCmd) Run(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("webhook %s: %w", r.ID, err)
 		}
-		fmt.Printf("secret   %s\nuntil    %s the old one signs as well\n", w.Secret.Reveal(), w.OldUntil.UTC().Format(time.RFC3339))
+		fmt.Printf(
+			"secret   %s\nuntil    %s the old one signs as well\n", w.Secret.Reveal(),
+			w.OldUntil.UTC().Format(time.RFC3339),
+		)
 		return nil
 	})
 }
@@ -138,7 +141,10 @@ func (h webhooksHistoryCmd) Run(ctx context.Context) error {
 		fmt.Fprintln(w, "AT\tWHO\tDID\tWEBHOOK\tTOLD")
 		for _, a := range deeds {
 			did := strings.TrimPrefix(string(a.Action), "webhook.")
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", a.CreatedAt.UTC().Format(time.RFC3339), cmp.Or(string(a.AdminID), "the command line"), did, a.WebhookID, a.Reason)
+			fmt.Fprintf(
+				w, "%s\t%s\t%s\t%s\t%s\n", a.CreatedAt.UTC().Format(time.RFC3339),
+				cmp.Or(string(a.AdminID), "the command line"), did, a.WebhookID, a.Reason,
+			)
 		}
 		return w.Flush()
 	})

@@ -17,8 +17,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// TestWebhooksCommands proves that the command line makes, lists, rolls and removes endpoints, shows a secret where it is made alone, and
-// refuses what the API refuses.
+// TestWebhooksCommands proves that the command line makes, lists, rolls and removes endpoints, shows a secret where it
+// is made alone, and refuses what the API refuses.
 func TestWebhooksCommands(t *testing.T) {
 	t.Parallel()
 	for _, dialect := range storetest.Dialects {
@@ -26,15 +26,21 @@ func TestWebhooksCommands(t *testing.T) {
 			t.Parallel()
 			p := program{t: t}.with("DATABASE_URL=" + storetest.URL(t, dialect))
 			said := p.run(0, "webhooks", "add", "https://example.com/hooks", "--types", "points.low,order.fulfilled")
-			found := regexp.MustCompile(`^webhook  (whk_\w{26})\nsecret   (whsec_[\w+/]{43}=)\n$`).FindStringSubmatch(said)
+			found := regexp.MustCompile(
+				`^webhook  (whk_\w{26})\nsecret   (whsec_[\w+/]{43}=)\n$`,
+			).FindStringSubmatch(said)
 			if found == nil {
 				t.Fatalf("add says %q", said)
 			}
 			id, secret := found[1], found[2]
-			if said = p.run(0, "webhooks", "list"); !strings.Contains(said, id) || !strings.Contains(said, "order.fulfilled,points.low") || strings.Contains(said, "whsec_") {
+			if said = p.run(0, "webhooks", "list"); !strings.Contains(said, id) || !strings.Contains(
+				said, "order.fulfilled,points.low",
+			) || strings.Contains(said, "whsec_") {
 				t.Errorf("list says %q", said)
 			}
-			if said = p.run(0, "webhooks", "roll", id); !strings.Contains(said, "whsec_") || strings.Contains(said, secret) {
+			if said = p.run(
+				0, "webhooks", "roll", id,
+			); !strings.Contains(said, "whsec_") || strings.Contains(said, secret) {
 				t.Errorf("roll says %q", said)
 			}
 			p.run(1, "webhooks", "add", "http://127.0.0.1:9/")
@@ -45,15 +51,17 @@ func TestWebhooksCommands(t *testing.T) {
 			p.run(1, "webhooks", "roll", id)
 			p.run(1, "webhooks", "history", "--limit", "0")
 			told := p.run(0, "webhooks", "history", "--limit", "3")
-			if deeds := regexp.MustCompile(`(?m)the command line +(\w+) +`+id).FindAllStringSubmatch(told, -1); len(deeds) != 2 || deeds[0][1] != "remove" || deeds[1][1] != "roll" {
+			if deeds := regexp.MustCompile(
+				`(?m)the command line +(\w+) +`+id,
+			).FindAllStringSubmatch(told, -1); len(deeds) != 2 || deeds[0][1] != "remove" || deeds[1][1] != "roll" {
 				t.Errorf("history says %q", told)
 			}
 		})
 	}
 }
 
-// TestOutgoingKilled proves that a server which is killed after an endpoint got an event, and before it could note so, leads to a second
-// delivery of that event under the same id by the server that follows.
+// TestOutgoingKilled proves that a server which is killed after an endpoint got an event, and before it could note so,
+// leads to a second delivery of that event under the same id by the server that follows.
 func TestOutgoingKilled(t *testing.T) {
 	t.Parallel()
 	database := storetest.URL(t, store.Postgres)
@@ -99,7 +107,8 @@ func TestOutgoingKilled(t *testing.T) {
 		return ""
 	}
 	first := next()
-	if _, err := db.SQL().Exec("UPDATE webhooks SET busy_until = created_at"); err != nil { // as three quarters of a minute do
+	// as three quarters of a minute do
+	if _, err := db.SQL().Exec("UPDATE webhooks SET busy_until = created_at"); err != nil {
 		t.Fatal(err)
 	}
 	p.serve()

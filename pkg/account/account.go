@@ -1,8 +1,9 @@
 // Package account owns who somebody is and what they hold: registering, logging in, refreshing, the session answer, and
 // the spend, because a spend begins with the token that the caller holds and ends with the one it shall hold next.
 //
-// Access tokens mirror the account's row; refresh tokens are opaque, stored as hashes, and good for one use
-// and, for minutes, for a lost answer: a true second use means that two parties hold it, and ends the whole login. It refuses to know HTTP and Stripe's objects.
+// Access tokens mirror the account's row; refresh tokens are opaque, stored as hashes, and good for one use and, for
+// minutes, for a lost answer: a true second use means that two parties hold it, and ends the whole login. It refuses to
+// know HTTP and Stripe's objects.
 package account
 
 import (
@@ -31,7 +32,13 @@ type Service struct {
 
 // New answers a Service.
 func New(db *store.DB, tokens *token.Issuer, syncer *reconcile.Syncer) (*Service, error) {
-	s := &Service{db: db, tokens: tokens, syncer: syncer, hashers: make(chan struct{}, maxHashers), watches: newWatches(db.LoginStates, db.Now)}
+	s := &Service{
+		db:      db,
+		tokens:  tokens,
+		syncer:  syncer,
+		hashers: make(chan struct{}, maxHashers),
+		watches: newWatches(db.LoginStates, db.Now),
+	}
 	var err error
 	s.decoy, err = s.hash(context.Background(), "no password of anybody's")
 	return s, err
@@ -72,7 +79,8 @@ func (s *Service) Register(ctx context.Context, email, password string) (Session
 	return out, err
 }
 
-// Login checks an email and a password. Errors: EUnauthorized (the same for an unknown email and a wrong password), ETooMany.
+// Login checks an email and a password. Errors: EUnauthorized (the same for an unknown email and a wrong password),
+// ETooMany.
 func (s *Service) Login(ctx context.Context, email, password string) (Session, error) {
 	wrong := billing.Errorf(billing.EUnauthorized, "The email or the password is wrong.")
 	email, err := NormalizeEmail(email)
@@ -104,7 +112,8 @@ func (s *Service) Login(ctx context.Context, email, password string) (Session, e
 	return out, err
 }
 
-// Read answers the session of a caller who holds a valid token, with a fresh one. Errors: EUnauthorized when the account is gone.
+// Read answers the session of a caller who holds a valid token, with a fresh one. Errors: EUnauthorized when the
+// account is gone.
 func (s *Service) Read(ctx context.Context, c token.Claims) (Session, error) {
 	a, err := ledger.Current(ctx, s.db, c.Account)
 	if err != nil {
@@ -114,8 +123,8 @@ func (s *Service) Read(ctx context.Context, c token.Claims) (Session, error) {
 	return Session{Token: raw, ExpiresAt: claims.ExpiresAt, Account: a, login: c.Login}, err
 }
 
-// RequirePresent refuses a caller whose account is gone, whatever they ask for: lists would otherwise be empty and single things not found.
-// Errors: EUnauthorized.
+// RequirePresent refuses a caller whose account is gone, whatever they ask for: lists would otherwise be empty and
+// single things not found. Errors: EUnauthorized.
 func (s *Service) RequirePresent(ctx context.Context, c token.Claims) error {
 	present, err := s.db.HasAccount(ctx, c.Account)
 	if err == nil && !present {
@@ -138,8 +147,9 @@ func (s *Service) Mint(ctx context.Context, a billing.Account, c token.Claims) (
 	return raw, err
 }
 
-// renew makes a fresh token for who holds one. It lives longer than that one only while the login does, or whoever was logged out
-// could stay for ever. What was done is done, so a database that does not answer this question spoils no answer.
+// renew makes a fresh token for who holds one. It lives longer than that one only while the login does, or whoever was
+// logged out could stay for ever. What was done is done, so a database that does not answer this question spoils no
+// answer.
 func (s *Service) renew(ctx context.Context, a billing.Account, c token.Claims) (string, token.Claims, error) {
 	states, err := s.db.LoginStates(ctx, []billing.LoginKey{{Account: c.Account, ID: c.Login}})
 	if err != nil || !states[c.Login].Lives(s.db.Now()) {

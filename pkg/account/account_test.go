@@ -30,8 +30,8 @@ func newService(t testing.TB, db *store.DB) *Service {
 	return s
 }
 
-// TestRegister proves that an account is found again under every spelling of its email, is made once, and that the database
-// holds neither the password nor a refresh token that would open it.
+// TestRegister proves that an account is found again under every spelling of its email, is made once, and that the
+// database holds neither the password nor a refresh token that would open it.
 func TestRegister(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -40,7 +40,9 @@ func TestRegister(t *testing.T) {
 		if err != nil || made.Account.Email != "ada@example.com" {
 			t.Fatalf("got %+v, %v", made.Account, err)
 		}
-		if _, err := s.Register(t.Context(), "ADA@example.com", "another password"); billing.CodeOf(err) != billing.EEmailTaken {
+		if _, err := s.Register(
+			t.Context(), "ADA@example.com", "another password",
+		); billing.CodeOf(err) != billing.EEmailTaken {
 			t.Errorf("a second account: %v", err)
 		}
 		in, err := s.Login(t.Context(), "aDa@example.com", password)
@@ -132,8 +134,10 @@ func TestRefresh(t *testing.T) {
 		}
 		_, secret, _ := strings.Cut(other.Refresh, ".")
 		for name, raw := range map[string]string{
-			"unknown": "psr_unknown", "without a random part": "psr_" + string(other.Account.ID) + ".", "of another account": "psr_" + string(first.Account.ID) + "." + secret,
-			"not text": "psr_acc_\x00." + secret, "not UTF-8": "psr_\xff." + secret, "a condition": "psr_' OR ''='." + secret, "empty": "",
+			"unknown": "psr_unknown", "without a random part": "psr_" + string(other.Account.ID) + ".",
+			"of another account": "psr_" + string(first.Account.ID) + "." + secret,
+			"not text":           "psr_acc_\x00." + secret, "not UTF-8": "psr_\xff." + secret,
+			"a condition": "psr_' OR ''='." + secret, "empty": "",
 		} {
 			if _, err := s.Refresh(t.Context(), raw); billing.CodeOf(err) != billing.EUnauthorized {
 				t.Errorf("a token that is %s: %v", name, err)
@@ -148,8 +152,8 @@ func TestRefresh(t *testing.T) {
 	})
 }
 
-// TestTokensEndWithTheirLogin proves that whoever is logged out, but goes on asking with the token they hold, is out when that token
-// would have ended, however often they were answered a fresh one; and that whoever is not stays in.
+// TestTokensEndWithTheirLogin proves that whoever is logged out, but goes on asking with the token they hold, is out
+// when that token would have ended, however often they were answered a fresh one; and that whoever is not stays in.
 func TestTokensEndWithTheirLogin(t *testing.T) {
 	t.Parallel()
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
@@ -179,7 +183,9 @@ func TestTokensEndWithTheirLogin(t *testing.T) {
 			}
 		}
 		end := clock.Now().Add(token.TTL)
-		if err := db.InTx(t.Context(), func(tx *store.Tx) error { return tx.RevokeLogin(t.Context(), in.Account.ID, in.login) }); err != nil {
+		if err := db.InTx(
+			t.Context(), func(tx *store.Tx) error { return tx.RevokeLogin(t.Context(), in.Account.ID, in.login) },
+		); err != nil {
 			t.Fatal(err)
 		}
 		for range 3 {
@@ -199,7 +205,9 @@ func TestTokensEndWithTheirLogin(t *testing.T) {
 func TestGoneAccount(t *testing.T) {
 	t.Parallel()
 	s := newService(t, storetest.Open(t, store.SQLite))
-	if _, err := s.Read(t.Context(), token.Claims{Account: "acc_gone", Login: "ses_1"}); billing.CodeOf(err) != billing.EUnauthorized {
+	if _, err := s.Read(
+		t.Context(), token.Claims{Account: "acc_gone", Login: "ses_1"},
+	); billing.CodeOf(err) != billing.EUnauthorized {
 		t.Errorf("got %v", err)
 	}
 }

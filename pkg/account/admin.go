@@ -31,9 +31,10 @@ func (r Adjustment) hash() string {
 	return billing.RequestHash(r.Action, r.Amount, r.Reason, r.ExpiresAt)
 }
 
-// RequireAdmin refuses everyone whose row does not say admin, whatever their token says, as if there were nothing. An admin who has
-// logged out, or whose login was revoked, is out with the next request: a token that still lives 15 minutes opens nothing here.
-// Errors: ENotFound, EUnauthorized (an admin whose login has ended, an account that is gone).
+// RequireAdmin refuses everyone whose row does not say admin, whatever their token says, as if there were nothing. An
+// admin who has logged out, or whose login was revoked, is out with the next request: a token that still lives 15
+// minutes opens nothing here. Errors: ENotFound, EUnauthorized (an admin whose login has ended, an account that is
+// gone).
 func (s *Service) RequireAdmin(ctx context.Context, c token.Claims) error {
 	a, err := s.db.Account(ctx, c.Account)
 	if err != nil {
@@ -49,8 +50,9 @@ func (s *Service) RequireAdmin(ctx context.Context, c token.Claims) error {
 	return err
 }
 
-// Adjust does what an admin wishes, once for each key. All of it happens under the account's lock, so that of two requests with
-// one key the second finds what the first one did. Errors: ENotFound, EConflict (fewer points than to take away), EKeyReused, EInvalid.
+// Adjust does what an admin wishes, once for each key. All of it happens under the account's lock, so that of two
+// requests with one key the second finds what the first one did. Errors: ENotFound, EConflict (fewer points than to
+// take away), EKeyReused, EInvalid.
 func (s *Service) Adjust(ctx context.Context, by, id billing.AccountID, r Adjustment) (out Adjusted, err error) {
 	if err := billing.NeedReason(r.Reason); err != nil {
 		return out, err
@@ -79,8 +81,13 @@ func (s *Service) Adjust(ctx context.Context, by, id billing.AccountID, r Adjust
 			return err
 		}
 		return tx.InsertAdminAction(ctx, billing.AdminAction{
-			ID: billing.NewActionID(tx.Now), AccountID: id, AdminID: by, Action: r.Action, EntrySeq: out.Entry.Seq, Reason: r.Reason,
-			Key: r.Key, RequestHash: r.hash(), CreatedAt: tx.Now,
+			ID:        billing.NewActionID(tx.Now),
+			AccountID: id,
+			AdminID:   by,
+			Action:    r.Action,
+			EntrySeq:  out.Entry.Seq,
+			Reason:    r.Reason,
+			Key:       r.Key, RequestHash: r.hash(), CreatedAt: tx.Now,
 		})
 	})
 	return out, err
@@ -94,7 +101,11 @@ func adjust(ctx context.Context, tx *store.Tx, a billing.Account, r Adjustment) 
 		return a, billing.Invalid("/expires_at", "must be in the future")
 	}
 	a, _, err := ledger.Grant(ctx, tx, a, billing.Grant{
-		Key: "admin:" + string(a.ID) + ":" + r.Key, Source: "admin", Amount: r.Amount, ExpiresAt: r.ExpiresAt, Description: r.Reason,
+		Key:         "admin:" + string(a.ID) + ":" + r.Key,
+		Source:      "admin",
+		Amount:      r.Amount,
+		ExpiresAt:   r.ExpiresAt,
+		Description: r.Reason,
 	})
 	return a, err
 }
@@ -120,7 +131,11 @@ func SetRole(ctx context.Context, db *store.DB, email string, role billing.Role)
 			return err
 		}
 		return tx.InsertAdminAction(ctx, billing.AdminAction{
-			ID: billing.NewActionID(tx.Now), AccountID: a.ID, Action: billing.ActionRole, Reason: "from " + string(a.Role) + " to " + string(role), CreatedAt: tx.Now,
+			ID:        billing.NewActionID(tx.Now),
+			AccountID: a.ID,
+			Action:    billing.ActionRole,
+			Reason:    "from " + string(a.Role) + " to " + string(role),
+			CreatedAt: tx.Now,
 		})
 	})
 	return changed, err

@@ -46,14 +46,16 @@ func TestRole(t *testing.T) {
 				t.Errorf("%s became an admin", email)
 			}
 		}
-		if err := s.RequireAdmin(t.Context(), token.Claims{Account: "acc_gone"}); billing.CodeOf(err) != billing.EUnauthorized {
+		if err := s.RequireAdmin(
+			t.Context(), token.Claims{Account: "acc_gone"},
+		); billing.CodeOf(err) != billing.EUnauthorized {
 			t.Errorf("of an account that is gone: %v", err)
 		}
 	})
 }
 
-// TestAdjustOnce proves that an admin's key has one effect however many copies of the request race, that the copies are told so,
-// and that neither another wish nor the other kind of wish goes through under it.
+// TestAdjustOnce proves that an admin's key has one effect however many copies of the request race, that the copies are
+// told so, and that neither another wish nor the other kind of wish goes through under it.
 func TestAdjustOnce(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -79,7 +81,9 @@ func TestAdjustOnce(t *testing.T) {
 			t.Errorf("a spend under a key of the admin's: %v", err)
 		}
 		other := storetest.NewAccount(t, db)
-		if done, err := s.Adjust(t.Context(), admin.ID, other.ID, grant); err != nil || done.Replayed || done.Entry.ID == first.ID {
+		if done, err := s.Adjust(
+			t.Context(), admin.ID, other.ID, grant,
+		); err != nil || done.Replayed || done.Entry.ID == first.ID {
 			t.Errorf("the same key for another account: %+v, %v", done, err)
 		}
 		sound(t, db, a.ID)
@@ -104,13 +108,19 @@ func TestAdjustRefusals(t *testing.T) {
 		refused(billing.ENotFound, "acc_nobody", Adjustment{Action: billing.ActionGrant, Amount: 1})
 		for _, blank := range []string{"", "  ", "\u200b\u00a0", "\u3164"} {
 			for _, action := range []billing.ActionKind{billing.ActionGrant, billing.ActionCorrection} {
-				_, err := s.Adjust(t.Context(), a.ID, a.ID, Adjustment{Action: action, Amount: 1, Reason: blank, Key: "k"})
-				if _, unparked := Unpark(t.Context(), db, a.ID, Unparking{Reason: blank}); billing.CodeOf(err) != billing.EInvalid || billing.CodeOf(unparked) != billing.EInvalid {
+				_, err := s.Adjust(
+					t.Context(), a.ID, a.ID, Adjustment{Action: action, Amount: 1, Reason: blank, Key: "k"},
+				)
+				if _, unparked := Unpark(
+					t.Context(), db, a.ID, Unparking{Reason: blank},
+				); billing.CodeOf(err) != billing.EInvalid || billing.CodeOf(unparked) != billing.EInvalid {
 					t.Errorf("the reason %q: %v, %v", blank, err, unparked)
 				}
 			}
 		}
-		done, err := s.Adjust(t.Context(), a.ID, a.ID, Adjustment{Action: billing.ActionGrant, Amount: 5, Reason: "because", Key: "k"})
+		done, err := s.Adjust(
+			t.Context(), a.ID, a.ID, Adjustment{Action: billing.ActionGrant, Amount: 5, Reason: "because", Key: "k"},
+		)
 		if err != nil || done.Replayed || done.Account.Available != 5 {
 			t.Errorf("under the key that was refused before: %+v, %v", done, err)
 		}
@@ -119,7 +129,9 @@ func TestAdjustRefusals(t *testing.T) {
 }
 
 // together sends twenty copies of one wish at once and answers the entry that all of them had.
-func together(t *testing.T, s *Service, by, id billing.AccountID, r Adjustment, available billing.Points) billing.Entry {
+func together(
+	t *testing.T, s *Service, by, id billing.AccountID, r Adjustment, available billing.Points,
+) billing.Entry {
 	t.Helper()
 	var group sync.WaitGroup
 	var mu sync.Mutex
@@ -143,7 +155,10 @@ func together(t *testing.T, s *Service, by, id billing.AccountID, r Adjustment, 
 			firsts++
 		}
 		if done.Entry.ID != all[0].Entry.ID || done.Account.Available != available {
-			t.Errorf("entry %s and %d points, want %s and %d", done.Entry.ID, done.Account.Available, all[0].Entry.ID, available)
+			t.Errorf(
+				"entry %s and %d points, want %s and %d", done.Entry.ID, done.Account.Available, all[0].Entry.ID,
+				available,
+			)
 		}
 	}
 	if firsts != 1 {
@@ -162,7 +177,9 @@ func sound(t *testing.T, db *store.DB, id billing.AccountID) {
 // login makes a login of an account's that lives.
 func login(t *testing.T, db *store.DB, id billing.AccountID) billing.SessionID {
 	t.Helper()
-	l := billing.Login{ID: billing.NewSessionID(db.Now()), AccountID: id, CreatedAt: db.Now(), ExpiresAt: db.Now().Add(time.Hour)}
+	l := billing.Login{
+		ID: billing.NewSessionID(db.Now()), AccountID: id, CreatedAt: db.Now(), ExpiresAt: db.Now().Add(time.Hour),
+	}
 	must(t, db.InTx(t.Context(), func(tx *store.Tx) error { return tx.InsertLogin(t.Context(), l) }))
 	return l.ID
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// BenchmarkSpendWithToken shows what a spend costs with the fresh token that its answer carries: beside the ledger's own BenchmarkSpend, the
-// look at the login and the signature.
+// BenchmarkSpendWithToken shows what a spend costs with the fresh token that its answer carries: beside the ledger's
+// own BenchmarkSpend, the look at the login and the signature.
 func BenchmarkSpendWithToken(b *testing.B) {
 	for _, dialect := range storetest.Dialects {
 		b.Run(string(dialect), func(b *testing.B) {
@@ -29,7 +29,9 @@ func BenchmarkSpendWithToken(b *testing.B) {
 				if err != nil {
 					return err
 				}
-				_, _, err = ledger.Grant(b.Context(), tx, a, billing.Grant{Key: "bench", Source: "bench", Amount: 1 << 30})
+				_, _, err = ledger.Grant(
+					b.Context(), tx, a, billing.Grant{Key: "bench", Source: "bench", Amount: 1 << 30},
+				)
 				return err
 			})
 			if err != nil {

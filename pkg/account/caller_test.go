@@ -11,21 +11,29 @@ import (
 	"github.com/pointsync/pointsync/pkg/token"
 )
 
-// holder is an account with 100 points, as it calls: by a login that lives, with a token whose window is open, so that Stripe is not asked.
+// holder is an account with 100 points, as it calls: by a login that lives, with a token whose window is open, so that
+// Stripe is not asked.
 func holder(t *testing.T, s *Service, db *store.DB) token.Claims {
 	t.Helper()
 	a := storetest.NewAccount(t, db)
-	_, err := s.Adjust(t.Context(), "", a.ID, Adjustment{Action: billing.ActionGrant, Amount: 100, Reason: "to hold", Key: "start"})
+	_, err := s.Adjust(
+		t.Context(), "", a.ID, Adjustment{Action: billing.ActionGrant, Amount: 100, Reason: "to hold", Key: "start"},
+	)
 	must(t, err)
 	now := db.Now()
 	return token.Claims{
 		Account: a.ID, Login: login(t, db, a.ID), IssuedAt: now, ExpiresAt: now.Add(token.TTL),
-		Subscription: &token.Subscription{Plan: "pro", Status: billing.SubActive, Window: &billing.Window{From: now.Add(-time.Hour), Until: now.Add(time.Hour)}},
+		Subscription: &token.Subscription{
+			Plan:   "pro",
+			Status: billing.SubActive,
+			Window: &billing.Window{From: now.Add(-time.Hour), Until: now.Add(time.Hour)},
+		},
 	}
 }
 
-// Proves that a hold, its capture and its release change the points by what was asked, that a repeat is told so and changes nothing, and that the
-// token of each answer mirrors the account as it then is: 100 − 30 held = 70; 20 captured of the 30, so 10 come back: 80; 5 held and released: 80.
+// Proves that a hold, its capture and its release change the points by what was asked, that a repeat is told so and
+// changes nothing, and that the token of each answer mirrors the account as it then is: 100 − 30 held = 70; 20 captured
+// of the 30, so 10 come back: 80; 5 held and released: 80.
 func TestHoldsAndTokens(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -36,8 +44,12 @@ func TestHoldsAndTokens(t *testing.T) {
 			must(t, err)
 			said, err := s.tokens.Parse(h.Token)
 			must(t, err)
-			if h.Replayed != replayed || h.Stale || h.Account.Available != available || said.Points != available || said.Version != h.Account.Version || said.Account != c.Account {
-				t.Errorf("replayed %v, stale %v, %d points, want %v, false, %d; the token says %+v", h.Replayed, h.Stale, h.Account.Available, replayed, available, said)
+			if h.Replayed != replayed || h.Stale || h.Account.Available != available || said.Points != available ||
+				said.Version != h.Account.Version || said.Account != c.Account {
+				t.Errorf(
+					"replayed %v, stale %v, %d points, want %v, false, %d; the token says %+v", h.Replayed, h.Stale,
+					h.Account.Available, replayed, available, said,
+				)
 			}
 		}
 		first, err := s.Hold(t.Context(), c, ledger.HoldRequest{Amount: 30, TTL: time.Hour, Key: "h1"})
@@ -53,17 +65,22 @@ func TestHoldsAndTokens(t *testing.T) {
 		check(second, err, false, 75)
 		released, err := s.Release(t.Context(), c, ledger.ReleaseRequest{Hold: second.Hold.ID})
 		check(released, err, false, 80)
-		if _, err := s.Release(t.Context(), c, ledger.ReleaseRequest{Hold: second.Hold.ID}); billing.CodeOf(err) != billing.EConflict {
+		if _, err := s.Release(
+			t.Context(), c, ledger.ReleaseRequest{Hold: second.Hold.ID},
+		); billing.CodeOf(err) != billing.EConflict {
 			t.Errorf("a hold ended twice: %v", err)
 		}
-		if _, err := s.Capture(t.Context(), c, ledger.CaptureRequest{Hold: "hld_nowhere"}); billing.CodeOf(err) != billing.ENotFound {
+		if _, err := s.Capture(
+			t.Context(), c, ledger.CaptureRequest{Hold: "hld_nowhere"},
+		); billing.CodeOf(err) != billing.ENotFound {
 			t.Errorf("a hold that is not there: %v", err)
 		}
 		sound(t, db, c.Account)
 	})
 }
 
-// Proves who is let in: a caller whose account is there, an admin by a login that lives, and nobody else, whatever their token says.
+// Proves who is let in: a caller whose account is there, an admin by a login that lives, and nobody else, whatever
+// their token says.
 func TestWhoIsLetIn(t *testing.T) {
 	t.Parallel()
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
@@ -93,7 +110,8 @@ func TestWhoIsLetIn(t *testing.T) {
 	})
 }
 
-// Proves that the threshold that a caller sets is the one that they are told, that nil takes it back, and that another account keeps its own.
+// Proves that the threshold that a caller sets is the one that they are told, that nil takes it back, and that another
+// account keeps its own.
 func TestThreshold(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -113,7 +131,9 @@ func TestThreshold(t *testing.T) {
 		}
 		nobody := token.Claims{Account: "acc_nobody"}
 		_, err := s.Threshold(t.Context(), nobody)
-		if billing.CodeOf(err) != billing.EUnauthorized || billing.CodeOf(s.SetThreshold(t.Context(), nobody, nil)) != billing.EUnauthorized {
+		if billing.CodeOf(err) != billing.EUnauthorized || billing.CodeOf(
+			s.SetThreshold(t.Context(), nobody, nil),
+		) != billing.EUnauthorized {
 			t.Errorf("of an account that is gone: %v", err)
 		}
 	})

@@ -20,9 +20,10 @@ const (
 	maxEmail     = 254
 )
 
-// NormalizeEmail returns the one spelling of an address: what people type as one address is one account, and what they cannot see is in none.
-// Spaces around it do not count, nor do upper case, the full-width letters of an Asian keyboard, or whether an accent is a letter's own or
-// a mark of its own; a domain is kept as DNS has it. Invisible characters, spaces and marks of direction are refused. Errors: EInvalid.
+// NormalizeEmail returns the one spelling of an address: what people type as one address is one account, and what they
+// cannot see is in none. Spaces around it do not count, nor do upper case, the full-width letters of an Asian keyboard,
+// or whether an accent is a letter's own or a mark of its own; a domain is kept as DNS has it. Invisible characters,
+// spaces and marks of direction are refused. Errors: EInvalid.
 func NormalizeEmail(email string) (string, error) {
 	local, domain, ok := cutLast(width.Fold.String(strings.TrimSpace(email)), "@")
 	if !ok || strings.ContainsFunc(domain, invisible) { // DNS's own rules would drop some of them

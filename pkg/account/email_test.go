@@ -11,23 +11,36 @@ import (
 
 // oneEmail are spellings of one address: the first of each is how it is kept.
 var oneEmail = [][]string{
-	{"ada@example.com", "ADA@EXAMPLE.COM", " Ada@Example.com\n", "ada@example.com\u00a0", "\u3000ada@example.com", "ａｄａ＠ｅｘａｍｐｌｅ．ｃｏｍ", "ada@example。com"},
+	{
+		"ada@example.com", "ADA@EXAMPLE.COM", " Ada@Example.com\n", "ada@example.com\u00a0", "\u3000ada@example.com",
+		"ａｄａ＠ｅｘａｍｐｌｅ．ｃｏｍ", "ada@example。com",
+	},
 	{"a.d+a@sub.example.com", "A.D+A@SUB.example.com"},
 	{"andré@example.com", "ANDRÉ@example.com", "andre\u0301@example.com", "ANDRE\u0301@EXAMPLE.COM"},
 	{"kelvin@example.com", "\u212aelvin@example.com"},
-	{"ada@xn--bcher-kva.example", "ada@bücher.example", "ada@BÜCHER.example", "ada@bu\u0308cher.example", "Ada@XN--BCHER-KVA.example"},
+	{
+		"ada@xn--bcher-kva.example", "ada@bücher.example", "ada@BÜCHER.example", "ada@bu\u0308cher.example",
+		"Ada@XN--BCHER-KVA.example",
+	},
 	{"o'neill@example.com", "O'Neill@example.com"},
 	{"дарья@example.com", "ДАРЬЯ@example.com"},
 }
 
-// noEmail are no addresses: what nobody sees, a space, or what turns the direction of the text would make a second account that looks the same.
+// noEmail are no addresses: what nobody sees, a space, or what turns the direction of the text would make a second
+// account that looks the same.
 var noEmail = []string{
-	"", "ada", "@", "@example.com", "ada@", "Ada <ada@example.com>", "<ada@example.com>", "a@example.com, b@example.com", "a b@example.com", "a@b@example.com",
-	"ada@example.com\r\nBcc: eve@example.com", strings.Repeat("a", 250) + "@example.com", strings.Repeat("a", 65) + "@example.com", `"a b"@example.com`,
-	"ada\u202e@example.com", "\u202eada@example.com", "ada@exam\u202eple.com", "a\u200bda@example.com", "ada\u200b@example.com", "ada@example.com\u200b",
-	"a\u00a0da@example.com", "a\u2003da@example.com", "a\u3000da@example.com", "ada\u200d@example.com", "ada\u2060@example.com", "\ufeffada@example.com",
-	"a\u00adda@example.com", "ada@ex\u00adample.com", "ada@exam\u200bple.com", "ada\u180e@example.com", "ada\u3164@example.com", "ada\u115f@example.com", "ada\ufe0f@example.com", "ada\u2066@example.com",
-	"ada\u0000@example.com", "ada\u0007@example.com", "ada\u2028@example.com", "ada\xff@example.com", "ada\U000e0041@example.com", "ada@exa mple.com",
+	"", "ada", "@", "@example.com", "ada@", "Ada <ada@example.com>", "<ada@example.com>",
+	"a@example.com, b@example.com", "a b@example.com", "a@b@example.com",
+	"ada@example.com\r\nBcc: eve@example.com", strings.Repeat("a", 250) + "@example.com",
+	strings.Repeat("a", 65) + "@example.com", `"a b"@example.com`,
+	"ada\u202e@example.com", "\u202eada@example.com", "ada@exam\u202eple.com", "a\u200bda@example.com",
+	"ada\u200b@example.com", "ada@example.com\u200b",
+	"a\u00a0da@example.com", "a\u2003da@example.com", "a\u3000da@example.com", "ada\u200d@example.com",
+	"ada\u2060@example.com", "\ufeffada@example.com",
+	"a\u00adda@example.com", "ada@ex\u00adample.com", "ada@exam\u200bple.com", "ada\u180e@example.com",
+	"ada\u3164@example.com", "ada\u115f@example.com", "ada\ufe0f@example.com", "ada\u2066@example.com",
+	"ada\u0000@example.com", "ada\u0007@example.com", "ada\u2028@example.com", "ada\xff@example.com",
+	"ada\U000e0041@example.com", "ada@exa mple.com",
 	"ada@example..com", "ada@.example.com", "ada@exa_mple.com", "ada@-example.com", "ada..b@example.com",
 }
 
@@ -48,7 +61,8 @@ func TestNormalizeEmail(t *testing.T) {
 	}
 }
 
-// TestOneAccountForOneEmail proves that no spelling of an address makes a second account, and that each opens the first one.
+// TestOneAccountForOneEmail proves that no spelling of an address makes a second account, and that each opens the first
+// one.
 func TestOneAccountForOneEmail(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -69,7 +83,8 @@ func TestOneAccountForOneEmail(t *testing.T) {
 	})
 }
 
-// TestEmailLengths proves that an address of the longest length is taken, and one of a letter more is not: in front of the @, and in all.
+// TestEmailLengths proves that an address of the longest length is taken, and one of a letter more is not: in front of
+// the @, and in all.
 func TestEmailLengths(t *testing.T) {
 	t.Parallel()
 	label := strings.Repeat("b", 63) + "."

@@ -42,10 +42,14 @@ func (s *Service) Release(ctx context.Context, c token.Claims, r ledger.ReleaseR
 	return s.answer(ctx, c, held, "", err)
 }
 
-func (s *Service) answer(ctx context.Context, c token.Claims, h ledger.Held, outcome reconcile.Outcome, err error) (Held, error) {
+func (s *Service) answer(
+	ctx context.Context, c token.Claims, h ledger.Held, outcome reconcile.Outcome, err error,
+) (Held, error) {
 	if err != nil {
 		return Held{}, err
 	}
 	raw, err := s.Mint(ctx, h.Account, c)
-	return Held{Hold: h.Hold, Account: h.Account, Token: raw, Stale: outcome == reconcile.Failed, Replayed: h.Replayed}, err
+	return Held{
+		Hold: h.Hold, Account: h.Account, Token: raw, Stale: outcome == reconcile.Failed, Replayed: h.Replayed,
+	}, err
 }

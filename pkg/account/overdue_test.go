@@ -22,7 +22,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/token"
 )
 
-// renewed is a customer with 500 points of a month, of whose next renewal no event came: it is three hours into the next period.
+// renewed is a customer with 500 points of a month, of whose next renewal no event came: it is three hours into the
+// next period.
 type renewed struct {
 	t      *testing.T
 	s      *Service
@@ -49,13 +50,20 @@ func renews(t *testing.T, dialect store.Dialect, card string) *renewed {
 	}))
 	t.Cleanup(func() { server.Close(); must(t, local.Close()) })
 	db := storetest.OpenURL(t, storetest.URL(t, dialect), now)
-	gateway, err := stripegw.New(stripegw.Options{Key: sandboxtest.Key, BaseURL: server.URL, HTTPClient: server.Client(), Now: now, MaxRetries: -1})
+	gateway, err := stripegw.New(
+		stripegw.Options{
+			Key: sandboxtest.Key, BaseURL: server.URL, HTTPClient: server.Client(), Now: now, MaxRetries: -1,
+		},
+	)
 	must(t, err)
 	_, err = gateway.EnsureCatalog(t.Context(), catalog.Default())
 	must(t, err)
 	keys, err := token.ParseKeys(token.GenerateKey("test"))
 	must(t, err)
-	syncer := reconcile.New(db, gateway, catalog.Default(), reconcile.Policy{PastDueGrace: 72 * time.Hour, RenewalGrace: 2 * time.Hour}, slog.New(slog.DiscardHandler))
+	syncer := reconcile.New(
+		db, gateway, catalog.Default(), reconcile.Policy{PastDueGrace: 72 * time.Hour, RenewalGrace: 2 * time.Hour},
+		slog.New(slog.DiscardHandler),
+	)
 	r.s, err = New(db, token.NewIssuer(keys, "pointsync", "pointsync", now), syncer)
 	must(t, err)
 	in, err := r.s.Register(t.Context(), "ada@example.com", password)
@@ -70,10 +78,13 @@ func renews(t *testing.T, dialect store.Dialect, card string) *renewed {
 		return sandboxtest.Ask(t, server.URL, method, path, form)
 	}
 	attach := func(card string) string {
-		return ask(http.MethodPost, "/v1/payment_methods/"+card+"/attach", url.Values{"customer": {string(customer)}})["id"].(string)
+		return ask(
+			http.MethodPost, "/v1/payment_methods/"+card+"/attach", url.Values{"customer": {string(customer)}},
+		)["id"].(string)
 	}
 	bought := ask(http.MethodPost, "/v1/subscriptions", url.Values{
-		"customer": {string(customer)}, "items[0][price]": {string(price)}, "default_payment_method": {attach("pm_card_visa")},
+		"customer": {string(customer)}, "items[0][price]": {string(price)},
+		"default_payment_method": {attach("pm_card_visa")},
 	})["id"].(string)
 	_, err = syncer.Sync(t.Context(), r.id, billing.CauseEvent)
 	must(t, err)
@@ -114,9 +125,10 @@ func eachDialect(t *testing.T, f func(t *testing.T, dialect store.Dialect)) {
 	}
 }
 
-// TestReadBeforeSync proves that a read which comes before the sync takes nothing away that the sync keeps: a renewal failed, or was paid, and its
-// event is late. The 500 points are shown; a spend of 10 inside the window syncs first. Where the renewal failed 490 of them are left,
-// which last for 72 hours; where it was paid the old ones are replaced, and 490 of the new ones are left.
+// TestReadBeforeSync proves that a read which comes before the sync takes nothing away that the sync keeps: a renewal
+// failed, or was paid, and its event is late. The 500 points are shown; a spend of 10 inside the window syncs first.
+// Where the renewal failed 490 of them are left, which last for 72 hours; where it was paid the old ones are replaced,
+// and 490 of the new ones are left.
 func TestReadBeforeSync(t *testing.T) {
 	t.Parallel()
 	for _, card := range []string{"pm_card_chargeCustomerFail", "pm_card_mastercard"} {
@@ -139,8 +151,9 @@ func TestReadBeforeSync(t *testing.T) {
 	}
 }
 
-// TestOverdueWaitsForStripe proves that points whose end has come are neither lost nor spent while Stripe is away, nor while the account's syncs are
-// used up: a spend and a hold of them are told to come again, what other points suffice for goes through, and when Stripe is back all are there.
+// TestOverdueWaitsForStripe proves that points whose end has come are neither lost nor spent while Stripe is away, nor
+// while the account's syncs are used up: a spend and a hold of them are told to come again, what other points suffice
+// for goes through, and when Stripe is back all are there.
 func TestOverdueWaitsForStripe(t *testing.T) {
 	t.Parallel()
 	eachDialect(t, func(t *testing.T, dialect store.Dialect) {
@@ -156,20 +169,27 @@ func TestOverdueWaitsForStripe(t *testing.T) {
 		r.down.Store(true)
 		for n := range 7 { // the last ones have no budget left
 			_, err := r.s.Spend(t.Context(), r.claims, ledger.SpendRequest{Amount: 60})
-			if e := new(billing.Error); billing.CodeOf(err) != billing.EStripeUnavailable || !errors.As(err, &e) || e.RetryAfter <= 0 {
+			if e := new(billing.Error); billing.CodeOf(err) != billing.EStripeUnavailable || !errors.As(err, &e) ||
+				e.RetryAfter <= 0 {
 				t.Errorf("spend %d: %v, want %s", n+1, err, billing.EStripeUnavailable)
 			}
-			if _, err := r.s.Hold(t.Context(), r.claims, ledger.HoldRequest{Amount: 60, TTL: time.Hour}); billing.CodeOf(err) != billing.EStripeUnavailable {
+			if _, err := r.s.Hold(
+				t.Context(), r.claims, ledger.HoldRequest{Amount: 60, TTL: time.Hour},
+			); billing.CodeOf(err) != billing.EStripeUnavailable {
 				t.Errorf("hold %d: %v, want %s", n+1, err, billing.EStripeUnavailable)
 			}
 		}
-		if spent, err := r.s.Spend(t.Context(), r.claims, ledger.SpendRequest{Amount: 50}); err != nil || spent.Account.Available != 500 {
+		if spent, err := r.s.Spend(
+			t.Context(), r.claims, ledger.SpendRequest{Amount: 50},
+		); err != nil || spent.Account.Available != 500 {
 			t.Errorf("a spend of other points: %+v, %v", spent.Account.Balance, err)
 		}
 		r.want(500)
 		r.down.Store(false)
 		r.clock(time.Minute) // the budget comes again
-		if spent, err := r.s.Spend(t.Context(), r.claims, ledger.SpendRequest{Amount: 500}); err != nil || spent.Account.Available != 0 {
+		if spent, err := r.s.Spend(
+			t.Context(), r.claims, ledger.SpendRequest{Amount: 500},
+		); err != nil || spent.Account.Available != 0 {
 			t.Errorf("with Stripe back: %+v, %v", spent.Account.Balance, err)
 		}
 		must(t, ledger.Audit(t.Context(), r.s.db, r.id))

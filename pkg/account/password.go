@@ -51,6 +51,8 @@ func (s *Service) queue(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-patience.C:
-		return &billing.Error{Code: billing.ETooMany, Message: "Too many people log in at once. Try again.", RetryAfter: hashPatience}
+		return &billing.Error{
+			Code: billing.ETooMany, Message: "Too many people log in at once. Try again.", RetryAfter: hashPatience,
+		}
 	}
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// turns counts how often f takes a turn at hashing. Turns are handed out by the test itself, one at a time, so the count is
-// exact and nothing is measured.
+// turns counts how often f takes a turn at hashing. Turns are handed out by the test itself, one at a time, so the
+// count is exact and nothing is measured.
 func turns(t *testing.T, s *Service, f func() error) (n int, err error) {
 	t.Helper()
 	s.hashers = make(chan struct{}) // who wants a turn meets us here, and again when done
@@ -30,8 +30,8 @@ func turns(t *testing.T, s *Service, f func() error) (n int, err error) {
 	}
 }
 
-// TestLoginCosts proves that an email nobody has costs as much hashing as a wrong password, and is answered the same: neither
-// time nor words tell who has an account.
+// TestLoginCosts proves that an email nobody has costs as much hashing as a wrong password, and is answered the same:
+// neither time nor words tell who has an account.
 func TestLoginCosts(t *testing.T) {
 	t.Parallel()
 	s := newService(t, storetest.Open(t, store.SQLite))
@@ -45,7 +45,10 @@ func TestLoginCosts(t *testing.T) {
 	nobody, nobodyErr := attempt("nobody@example.com", "not the password")
 	decoy, decoyErr := attempt("nobody@example.com", "no password of anybody's")
 	if wrong != 1 || nobody != 1 || decoy != 1 {
-		t.Errorf("turns taken: wrong password %d, unknown email %d, the decoy's password %d; want 1 each", wrong, nobody, decoy)
+		t.Errorf(
+			"turns taken: wrong password %d, unknown email %d, the decoy's password %d; want 1 each", wrong, nobody,
+			decoy,
+		)
 	}
 	for _, err := range []error{wrongErr, nobodyErr, decoyErr} {
 		if billing.CodeOf(err) != billing.EUnauthorized || err.Error() != wrongErr.Error() {
@@ -54,8 +57,8 @@ func TestLoginCosts(t *testing.T) {
 	}
 }
 
-// TestHashersAreBounded proves that no more than maxHashers hash at once, that who waits too long is told when to come again,
-// and that who leaves stops waiting. Time is the test's own, so nobody really waits.
+// TestHashersAreBounded proves that no more than maxHashers hash at once, that who waits too long is told when to come
+// again, and that who leaves stops waiting. Time is the test's own, so nobody really waits.
 func TestHashersAreBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -67,7 +70,8 @@ func TestHashersAreBounded(t *testing.T) {
 		}
 		begin := time.Now()
 		var refused *billing.Error
-		if err := s.queue(t.Context()); !errors.As(err, &refused) || refused.Code != billing.ETooMany || refused.RetryAfter <= 0 {
+		if err := s.queue(t.Context()); !errors.As(err, &refused) || refused.Code != billing.ETooMany ||
+			refused.RetryAfter <= 0 {
 			t.Errorf("one too many: %v", err)
 		}
 		if waited := time.Since(begin); waited != hashPatience {

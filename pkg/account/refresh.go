@@ -16,15 +16,16 @@ import (
 
 const (
 	refreshPrefix = "psr_"
-	// refreshGrace is how long after its first use a refresh token works once more, where the answer to that was lost: a phone that lost its
-	// network comes back within minutes. It works no more as soon as one that came from it was used.
+	// refreshGrace is how long after its first use a refresh token works once more, where the answer to that was lost:
+	// a phone that lost its network comes back within minutes. It works no more as soon as one that came from it was
+	// used.
 	refreshGrace = 10 * time.Minute
 	// maxSuccessors bounds how many tokens come from one.
 	maxSuccessors = 20
 )
 
-// newRefresh makes a refresh token and the hash that is stored of it. It has 256 random bits, so a plain hash is enough. It
-// names its account, because the hash is looked for among the account's tokens: psr_acc_….<random>.
+// newRefresh makes a refresh token and the hash that is stored of it. It has 256 random bits, so a plain hash is
+// enough. It names its account, because the hash is looked for among the account's tokens: psr_acc_….<random>.
 func newRefresh(account billing.AccountID) (raw, hash string) {
 	b := make([]byte, 32)
 	rand.Read(b)
@@ -32,12 +33,13 @@ func newRefresh(account billing.AccountID) (raw, hash string) {
 	return raw, hashRefresh(raw)
 }
 
-// accountOfRefresh returns the account that a refresh token names, "" if it is not one of ours. Nothing is proved by that:
-// the hash is of the whole token.
+// accountOfRefresh returns the account that a refresh token names, "" if it is not one of ours. Nothing is proved by
+// that: the hash is of the whole token.
 func accountOfRefresh(raw string) billing.AccountID {
 	rest, ours := strings.CutPrefix(raw, refreshPrefix)
 	account, _, named := strings.Cut(rest, ".")
-	if !ours || !named || strings.ContainsFunc(account, notOfIDs) { // no database is asked for what may not even be text
+	// no database is asked for what may not even be text
+	if !ours || !named || strings.ContainsFunc(account, notOfIDs) {
 		return ""
 	}
 	return billing.AccountID(account)
@@ -54,24 +56,31 @@ func notOfIDs(r rune) bool {
 
 // beginLogin starts a family of refresh tokens for a device.
 func (s *Service) beginLogin(ctx context.Context, tx *store.Tx, a billing.Account) (Session, error) {
-	login := billing.Login{ID: billing.NewSessionID(tx.Now), AccountID: a.ID, CreatedAt: tx.Now, ExpiresAt: tx.Now.Add(loginTTL)}
+	login := billing.Login{
+		ID: billing.NewSessionID(tx.Now), AccountID: a.ID, CreatedAt: tx.Now, ExpiresAt: tx.Now.Add(loginTTL),
+	}
 	if err := tx.InsertLogin(ctx, login); err != nil {
 		return Session{}, err
 	}
 	return s.nextRefresh(ctx, tx, a, login.ID, "")
 }
 
-func (s *Service) nextRefresh(ctx context.Context, tx *store.Tx, a billing.Account, login billing.SessionID, predecessor string) (Session, error) {
+func (s *Service) nextRefresh(
+	ctx context.Context, tx *store.Tx, a billing.Account, login billing.SessionID, predecessor string,
+) (Session, error) {
 	raw, hash := newRefresh(a.ID)
-	if err := tx.InsertRefreshToken(ctx, billing.RefreshToken{AccountID: a.ID, Hash: hash, LoginID: login, Predecessor: predecessor, CreatedAt: tx.Now}); err != nil {
+	if err := tx.InsertRefreshToken(
+		ctx,
+		billing.RefreshToken{AccountID: a.ID, Hash: hash, LoginID: login, Predecessor: predecessor, CreatedAt: tx.Now},
+	); err != nil {
 		return Session{}, err
 	}
 	return s.session(a, login, raw)
 }
 
-// Refresh exchanges a refresh token for a fresh session. One that was used before works again for refreshGrace, as long as none that came
-// from it was used: its answer was lost. Else two parties hold tokens of one login, no one can tell which of them is the thief, and the login
-// ends. Errors: EUnauthorized, ETooMany.
+// Refresh exchanges a refresh token for a fresh session. One that was used before works again for refreshGrace, as long
+// as none that came from it was used: its answer was lost. Else two parties hold tokens of one login, no one can tell
+// which of them is the thief, and the login ends. Errors: EUnauthorized, ETooMany.
 func (s *Service) Refresh(ctx context.Context, raw string) (Session, error) {
 	var out Session
 	var refused *billing.Error
@@ -133,14 +142,18 @@ func (s *Service) current(ctx context.Context, out Session) (Session, error) {
 }
 
 // refuseRefresh returns why a refresh token is not exchanged, or nil. ETooMany alone leaves the login as it is.
-func refuseRefresh(ctx context.Context, tx *store.Tx, t billing.RefreshToken, login billing.Login) (*billing.Error, error) {
+func refuseRefresh(
+	ctx context.Context, tx *store.Tx, t billing.RefreshToken, login billing.Login,
+) (*billing.Error, error) {
 	switch {
 	case login.RevokedAt != nil:
 		return billing.Errorf(billing.EUnauthorized, "This login was ended. Log in again."), nil
 	case !tx.Now.Before(login.ExpiresAt):
 		return billing.Errorf(billing.EUnauthorized, "This login has run out. Log in again."), nil
 	}
-	reused := billing.Errorf(billing.EUnauthorized, "The refresh token was used before, so this login is ended. Log in again.")
+	reused := billing.Errorf(
+		billing.EUnauthorized, "The refresh token was used before, so this login is ended. Log in again.",
+	)
 	if t.UsedAt == nil { // its first use; another one of the same predecessor may have been used
 		if t.Predecessor == "" {
 			return nil, nil
@@ -158,7 +171,9 @@ func refuseRefresh(ctx context.Context, tx *store.Tx, t billing.RefreshToken, lo
 	case used > 0 || !tx.Now.Before(t.UsedAt.Add(refreshGrace)):
 		return reused, nil
 	case successors >= maxSuccessors:
-		e := billing.Errorf(billing.ETooMany, "The refresh token was exchanged too often. Use the last answer, or try again later.")
+		e := billing.Errorf(
+			billing.ETooMany, "The refresh token was exchanged too often. Use the last answer, or try again later.",
+		)
 		e.RetryAfter = refreshGrace
 		return e, nil
 	}

@@ -19,7 +19,8 @@ type Spent struct {
 	Replayed bool
 }
 
-// RefusedSpend is a refusal of a spend or a hold for lack of points. It carries what the client's session is refreshed with.
+// RefusedSpend is a refusal of a spend or a hold for lack of points. It carries what the client's session is refreshed
+// with.
 type RefusedSpend struct {
 	Cause   *billing.Error
 	Account billing.Account
@@ -41,7 +42,13 @@ func (s *Service) Spend(ctx context.Context, c token.Claims, r ledger.SpendReque
 		return Spent{}, err
 	}
 	raw, err := s.Mint(ctx, spent.Account, c)
-	return Spent{Entry: spent.Entry, Account: spent.Account, Token: raw, Stale: outcome == reconcile.Failed, Replayed: spent.Replayed}, err
+	return Spent{
+		Entry:    spent.Entry,
+		Account:  spent.Account,
+		Token:    raw,
+		Stale:    outcome == reconcile.Failed,
+		Replayed: spent.Replayed,
+	}, err
 }
 
 // synced takes points with a look at Stripe before it or before refusing it. take answers the account as it left it.
@@ -49,9 +56,12 @@ func (s *Service) Spend(ctx context.Context, c token.Claims, r ledger.SpendReque
 //	inside the token's window: take at once; lacking points, sync once and try again
 //	outside: sync first, then take, a second and separate update that may be refused
 //
-// Only a database that was synced, or needs no sync, refuses; where Stripe did not answer and the points known here do not
-// suffice, the error is EStripeUnavailable. It is that as well where points are overdue and the account's budget of syncs is used up.
-func (s *Service) synced(ctx context.Context, c token.Claims, amount billing.Points, take func() (billing.Account, error)) (outcome reconcile.Outcome, err error) {
+// Only a database that was synced, or needs no sync, refuses; where Stripe did not answer and the points known here do
+// not suffice, the error is EStripeUnavailable. It is that as well where points are overdue and the account's budget of
+// syncs is used up.
+func (s *Service) synced(
+	ctx context.Context, c token.Claims, amount billing.Points, take func() (billing.Account, error),
+) (outcome reconcile.Outcome, err error) {
 	if !c.InWindow(s.db.Now()) {
 		if outcome, err = s.syncer.SyncNow(ctx, c.Account, billing.CauseSpend); err != nil {
 			return outcome, err
@@ -72,7 +82,10 @@ func (s *Service) synced(ctx context.Context, c token.Claims, amount billing.Poi
 }
 
 // refuse answers a lack of points: with a fresh token when the database may refuse, else with a plea to come again.
-func (s *Service) refuse(ctx context.Context, c token.Claims, amount billing.Points, a billing.Account, outcome reconcile.Outcome, cause error) error {
+func (s *Service) refuse(
+	ctx context.Context, c token.Claims, amount billing.Points, a billing.Account, outcome reconcile.Outcome,
+	cause error,
+) error {
 	if outcome == reconcile.Failed || a.Overdue(s.db.Now()) {
 		return &billing.Error{Code: billing.EStripeUnavailable, Err: cause, RetryAfter: 2 * time.Second,
 			Message: "Stripe did not answer, and the points known here do not suffice. Try again with the same Idempotency-Key."}
@@ -82,7 +95,9 @@ func (s *Service) refuse(ctx context.Context, c token.Claims, amount billing.Poi
 		return err
 	}
 	return &RefusedSpend{
-		Cause:   billing.Errorf(billing.EInsufficientPoints, "%d points asked for and %d available.", amount, a.Available),
+		Cause: billing.Errorf(
+			billing.EInsufficientPoints, "%d points asked for and %d available.", amount, a.Available,
+		),
 		Account: a, Token: raw,
 	}
 }

@@ -19,11 +19,14 @@ type Told struct {
 	Text string
 }
 
-// Timeline tells what happened to an account, latest first, and where the next page begins ("" where there is none). It holds what
-// the tables hold: registering, logins, orders, Stripe's events, the syncs of the last 30 days, every movement of points, what
-// admins did, and the outgoing events of the last 30 days. A refused spend leaves no row, lest refusals cost a write; the sync that it caused is there.
-// Errors: EInvalid for a cursor that is none of ours, ENotFound.
-func Timeline(ctx context.Context, db *store.DB, id billing.AccountID, cursor string, limit int) (story []Told, next string, err error) {
+// Timeline tells what happened to an account, latest first, and where the next page begins ("" where there is none). It
+// holds what the tables hold: registering, logins, orders, Stripe's events, the syncs of the last 30 days, every
+// movement of points, what admins did, and the outgoing events of the last 30 days. A refused spend leaves no row, lest
+// refusals cost a write; the sync that it caused is there. Errors: EInvalid for a cursor that is none of ours,
+// ENotFound.
+func Timeline(
+	ctx context.Context, db *store.DB, id billing.AccountID, cursor string, limit int,
+) (story []Told, next string, err error) {
 	before, err := parseCursor(cursor)
 	if err != nil {
 		return nil, "", err
@@ -58,7 +61,9 @@ func tell(m billing.Moment) string {
 	case billing.MomentOrderMade:
 		return fmt.Sprintf("ordered %s × %s for %s", two, one, three)
 	case billing.MomentOrderFulfilled:
-		return fmt.Sprintf("the order of %s was fulfilled%s", one, suffix(" and later ", strings.TrimPrefix(two, "fulfilled")))
+		return fmt.Sprintf(
+			"the order of %s was fulfilled%s", one, suffix(" and later ", strings.TrimPrefix(two, "fulfilled")),
+		)
 	case billing.MomentChange:
 		return tellChange(one, two, three)
 	case billing.MomentEventReceived:
@@ -80,8 +85,10 @@ func tell(m billing.Moment) string {
 }
 
 var causes = map[billing.SyncCause]string{
-	billing.CauseEvent: "an event asked for it", billing.CauseSpend: "a spend asked for it", billing.CauseOrder: "the customer looked at an order",
-	billing.CauseChange: "the customer changes the subscription", billing.CauseOperator: "the operator asked for it", billing.CauseDue: "points fell due",
+	billing.CauseEvent: "an event asked for it", billing.CauseSpend: "a spend asked for it",
+	billing.CauseOrder:  "the customer looked at an order",
+	billing.CauseChange: "the customer changes the subscription", billing.CauseOperator: "the operator asked for it",
+	billing.CauseDue:    "points fell due",
 	billing.CauseTopUp:  "an automatic order asked for it",
 	billing.CauseExpiry: "points ran out",
 }
@@ -91,12 +98,14 @@ var outcomes = map[billing.SyncOutcome]string{
 }
 
 var wishes = map[string]string{
-	string(billing.ChangePlan): "to change the subscription to ", string(billing.ChangeCancel): "to cancel the subscription",
+	string(billing.ChangePlan):   "to change the subscription to ",
+	string(billing.ChangeCancel): "to cancel the subscription",
 	string(billing.ChangeResume): "to resume the subscription",
 }
 
 var answers = map[string]string{
-	string(billing.ChangePending): "not answered yet", string(billing.ChangeDone): "done", string(billing.ChangeUnpaid): "it waits for a payment",
+	string(billing.ChangePending): "not answered yet", string(billing.ChangeDone): "done",
+	string(billing.ChangeUnpaid): "it waits for a payment",
 	string(billing.ChangeFailed): "it failed",
 }
 
@@ -110,8 +119,10 @@ func tellChange(kindAndStatus, wanted, detail string) string {
 }
 
 var verbs = map[billing.EntryKind]string{
-	billing.EntryGrant: "granted", billing.EntrySpend: "spent", billing.EntryExpire: "ran out", billing.EntryClawback: "clawed back",
-	billing.EntryRestore: "given back", billing.EntryHold: "set aside", billing.EntryCapture: "used of what was set aside",
+	billing.EntryGrant: "granted", billing.EntrySpend: "spent", billing.EntryExpire: "ran out",
+	billing.EntryClawback: "clawed back",
+	billing.EntryRestore:  "given back", billing.EntryHold: "set aside",
+	billing.EntryCapture: "used of what was set aside",
 	billing.EntryRelease: "set aside no longer", billing.EntryCorrection: "taken away by an admin",
 }
 
@@ -119,11 +130,16 @@ func tellPoints(m billing.Moment) string {
 	kind, points := billing.EntryKind(m.Parts[0]), fmt.Sprint(m.Amount)
 	switch kind {
 	case billing.EntryRollover:
-		return fmt.Sprintf("points live on in the next period%s; the balance is %d", suffix(": ", m.Parts[1]), m.Balance)
+		return fmt.Sprintf(
+			"points live on in the next period%s; the balance is %d", suffix(": ", m.Parts[1]), m.Balance,
+		)
 	case billing.EntryHold, billing.EntryRelease: // they move nothing but what is held
 		points = m.Parts[2]
 	}
-	return fmt.Sprintf("%s points %s%s; the balance is %d", strings.TrimPrefix(points, "-"), verbs[kind], suffix(": ", m.Parts[1]), m.Balance)
+	return fmt.Sprintf(
+		"%s points %s%s; the balance is %d", strings.TrimPrefix(points, "-"), verbs[kind], suffix(": ", m.Parts[1]),
+		m.Balance,
+	)
 }
 
 func tellAdmin(action, admin, reason string) string {
@@ -152,7 +168,9 @@ func suffix(before, words string) string {
 
 // formatCursor writes a position so that a URL can hold it.
 func formatCursor(p billing.Position) string {
-	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%d %d %d %s", p.At.UnixMicro(), p.Rank, p.Number, p.Ref))
+	return base64.RawURLEncoding.EncodeToString(
+		fmt.Appendf(nil, "%d %d %d %s", p.At.UnixMicro(), p.Rank, p.Number, p.Ref),
+	)
 }
 
 func parseCursor(cursor string) (p billing.Position, err error) {
@@ -170,7 +188,8 @@ func parseCursor(cursor string) (p billing.Position, err error) {
 		numbers[i], err = strconv.ParseInt(parts[i], 10, 64)
 	}
 	at := time.UnixMicro(numbers[0]).UTC()
-	if err != nil || at.Year() < 1970 || at.Year() > 9999 || numbers[1] < 0 || numbers[1] > 9 || strings.ContainsRune(parts[3], 0) || !utf8.ValidString(parts[3]) {
+	if err != nil || at.Year() < 1970 || at.Year() > 9999 || numbers[1] < 0 || numbers[1] > 9 ||
+		strings.ContainsRune(parts[3], 0) || !utf8.ValidString(parts[3]) {
 		return p, &billing.Error{Code: billing.EInvalid, Message: "The request is not valid: cursor is none that a page ended with.",
 			Fields: []billing.FieldError{{Pointer: "cursor", Message: "is none that a page ended with"}}}
 	}

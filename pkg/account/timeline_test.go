@@ -14,8 +14,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// TestTimeline proves that an account's story holds every kind of moment in order, that causes stand before the effects they share a time
-// with, and that nothing is told twice or left out however small the pages are.
+// TestTimeline proves that an account's story holds every kind of moment in order, that causes stand before the effects
+// they share a time with, and that nothing is told twice or left out however small the pages are.
 func TestTimeline(t *testing.T) {
 	t.Parallel()
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
@@ -24,16 +24,24 @@ func TestTimeline(t *testing.T) {
 		a := live(t, db, clock, admin, "1")
 		live(t, db, clock, admin, "2")
 		want := []string{
-			"account.registered registered as " + a.Email, "login.began logged in", "order.made ordered 1 × pack_100 for 500 usd",
-			"event.received Stripe sent charge.refunded about charge ch_1", "sync.began sync 1 began: an event asked for it",
-			"points.moved 100 points granted: pack_100; the balance is 100", "points.moved 20 points clawed back: refund; the balance is 80",
+			"account.registered registered as " + a.Email, "login.began logged in",
+			"order.made ordered 1 × pack_100 for 500 usd",
+			"event.received Stripe sent charge.refunded about charge ch_1",
+			"sync.began sync 1 began: an event asked for it",
+			"points.moved 100 points granted: pack_100; the balance is 100",
+			"points.moved 20 points clawed back: refund; the balance is 80",
 			"order.fulfilled the order of pack_100 was fulfilled", "event.processed sync 1 answered charge.refunded",
-			"sync.ended sync 1 was applied: subscription none → pro_monthly active", "points.moved 7 points spent: one picture; the balance is 73",
+			"sync.ended sync 1 was applied: subscription none → pro_monthly active",
+			"points.moved 7 points spent: one picture; the balance is 73",
 			"sync.began sync 2 began: a spend asked for it", "sync.ended sync 2 failed: Stripe did not answer",
-			"points.moved 5 points granted: sorry; the balance is 78", "admin.acted admin " + string(admin.ID) + " granted points: sorry",
-			"event.received Stripe sent invoice.paid about charge ch_1; ignored: because", "event.received Stripe sent customer.updated about charge ch_1; pending",
-			"points.moved 30 points set aside: one film; the balance is 78", "points.moved 20 points used of what was set aside: one film; the balance is 58",
-			"points.moved 8 points set aside: another; the balance is 58", "points.moved 8 points set aside no longer: released; the balance is 58",
+			"points.moved 5 points granted: sorry; the balance is 78",
+			"admin.acted admin " + string(admin.ID) + " granted points: sorry",
+			"event.received Stripe sent invoice.paid about charge ch_1; ignored: because",
+			"event.received Stripe sent customer.updated about charge ch_1; pending",
+			"points.moved 30 points set aside: one film; the balance is 78",
+			"points.moved 20 points used of what was set aside: one film; the balance is 58",
+			"points.moved 8 points set aside: another; the balance is 58",
+			"points.moved 8 points set aside no longer: released; the balance is 58",
 			"login.ended the login was ended", "admin.acted the command line changed the role from user to admin",
 		}
 		for _, limit := range []int{1, 2, 3, 7, 100} {
@@ -48,13 +56,19 @@ func TestTimeline(t *testing.T) {
 	})
 }
 
-// TestTimelineRefusals proves that a cursor that no page ended with, and an account that is none, are refused and not guessed about.
+// TestTimelineRefusals proves that a cursor that no page ended with, and an account that is none, are refused and not
+// guessed about.
 func TestTimelineRefusals(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		a := storetest.NewAccount(t, db)
-		for _, plain := range []string{"", "1 2 3", "x 1 1 r", "1 -1 1 r", "1 10 1 r", "999999999999999999 1 1 r", "1 1 9223372036854775808 r", "1 1 1 \x00", "1 1 1 \xff"} {
-			if _, _, err := Timeline(t.Context(), db, a.ID, base64.RawURLEncoding.EncodeToString([]byte(plain))+"A", 1); billing.CodeOf(err) != billing.EInvalid {
+		for _, plain := range []string{
+			"", "1 2 3", "x 1 1 r", "1 -1 1 r", "1 10 1 r", "999999999999999999 1 1 r", "1 1 9223372036854775808 r",
+			"1 1 1 \x00", "1 1 1 \xff",
+		} {
+			if _, _, err := Timeline(
+				t.Context(), db, a.ID, base64.RawURLEncoding.EncodeToString([]byte(plain))+"A", 1,
+			); billing.CodeOf(err) != billing.EInvalid {
 				t.Errorf("%q: got %v", plain, err)
 			}
 		}
@@ -78,12 +92,16 @@ func live(t *testing.T, db *store.DB, clock *storetest.Clock, admin billing.Acco
 			t.Fatal(err)
 		}
 	}
-	login := billing.Login{ID: billing.NewSessionID(db.Now()), AccountID: a.ID, CreatedAt: db.Now(), ExpiresAt: db.Now().Add(time.Hour)}
+	login := billing.Login{
+		ID: billing.NewSessionID(db.Now()), AccountID: a.ID, CreatedAt: db.Now(), ExpiresAt: db.Now().Add(time.Hour),
+	}
 	do(func(ctx context.Context, tx *store.Tx) error { return tx.InsertLogin(ctx, login) })
 	clock.Advance(time.Second)
 	do(func(ctx context.Context, tx *store.Tx) error { return purchase(ctx, tx, a.ID, n) })
 	clock.Advance(time.Second)
-	if _, err := ledger.Spend(t.Context(), db, a.ID, ledger.SpendRequest{Amount: 7, Description: "one picture"}); err != nil {
+	if _, err := ledger.Spend(
+		t.Context(), db, a.ID, ledger.SpendRequest{Amount: 7, Description: "one picture"},
+	); err != nil {
 		t.Fatal(err)
 	}
 	clock.Advance(time.Second)
@@ -100,8 +118,12 @@ func live(t *testing.T, db *store.DB, clock *storetest.Clock, admin billing.Acco
 	clock.Advance(time.Second)
 	do(func(ctx context.Context, tx *store.Tx) error {
 		_, err := tx.InsertEvent(ctx, billing.InboxEvent{
-			ID: billing.StripeEventID("evt_ignored" + n), Type: "invoice.paid", ObjectType: "charge", ObjectID: "ch_1", AccountID: a.ID,
-			Status: billing.InboxIgnored, Reason: "because", CreatedAt: tx.Now, ReceivedAt: tx.Now,
+			ID:         billing.StripeEventID("evt_ignored" + n),
+			Type:       "invoice.paid",
+			ObjectType: "charge",
+			ObjectID:   "ch_1",
+			AccountID:  a.ID,
+			Status:     billing.InboxIgnored, Reason: "because", CreatedAt: tx.Now, ReceivedAt: tx.Now,
 		})
 		return err
 	})
@@ -125,14 +147,18 @@ func hold(t *testing.T, db *store.DB, clock *storetest.Clock, id billing.Account
 	set := func(amount billing.Points, what string) billing.HoldID {
 		t.Helper()
 		clock.Advance(time.Second)
-		made, err := ledger.Hold(t.Context(), db, id, ledger.HoldRequest{Amount: amount, TTL: time.Minute, Description: what})
+		made, err := ledger.Hold(
+			t.Context(), db, id, ledger.HoldRequest{Amount: amount, TTL: time.Minute, Description: what},
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
 		clock.Advance(time.Second)
 		return made.Hold.ID
 	}
-	if _, err := ledger.Capture(t.Context(), db, id, ledger.CaptureRequest{Hold: set(30, "one film"), Amount: 20}); err != nil {
+	if _, err := ledger.Capture(
+		t.Context(), db, id, ledger.CaptureRequest{Hold: set(30, "one film"), Amount: 20},
+	); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := ledger.Release(t.Context(), db, id, ledger.ReleaseRequest{Hold: set(8, "another")}); err != nil {
@@ -150,8 +176,18 @@ func purchase(ctx context.Context, tx *store.Tx, id billing.AccountID, n string)
 	steps := []func() error{
 		func() error {
 			return tx.InsertOrder(ctx, billing.Order{
-				ID: billing.NewOrderID(now), AccountID: id, Item: "pack_100", Kind: billing.KindPack, Quantity: 1, Points: 100, Amount: 500, Currency: "usd",
-				Status: billing.OrderFulfilled, CheckoutID: billing.CheckoutID("cs_" + n), CreatedAt: now, FulfilledAt: &now,
+				ID:          billing.NewOrderID(now),
+				AccountID:   id,
+				Item:        "pack_100",
+				Kind:        billing.KindPack,
+				Quantity:    1,
+				Points:      100,
+				Amount:      500,
+				Currency:    "usd",
+				Status:      billing.OrderFulfilled,
+				CheckoutID:  billing.CheckoutID("cs_" + n),
+				CreatedAt:   now,
+				FulfilledAt: &now,
 			})
 		},
 		func() error { return receive(ctx, tx, id, billing.StripeEventID("evt_"+n), "charge.refunded") },
@@ -160,7 +196,10 @@ func purchase(ctx context.Context, tx *store.Tx, id billing.AccountID, n string)
 		func() error { return tx.StampEvents(ctx, id, 1) },
 		func() (err error) { a, _, err = tx.ApplyTicket(ctx, id, 1, nil); return },
 		func() (err error) {
-			a, _, err = ledger.Grant(ctx, tx, a, billing.Grant{Key: "stripe:checkout:cs_" + n, Source: "order", Amount: 100, Description: "pack_100"})
+			a, _, err = ledger.Grant(
+				ctx, tx, a,
+				billing.Grant{Key: "stripe:checkout:cs_" + n, Source: "order", Amount: 100, Description: "pack_100"},
+			)
 			return
 		},
 		func() (err error) {
@@ -168,7 +207,12 @@ func purchase(ctx context.Context, tx *store.Tx, id billing.AccountID, n string)
 			return
 		},
 		func() error {
-			return tx.EndSync(ctx, id, 1, billing.SyncEnd{Outcome: billing.SyncApplied, Detail: "subscription none → pro_monthly active", Version: a.Version})
+			return tx.EndSync(
+				ctx, id, 1,
+				billing.SyncEnd{
+					Outcome: billing.SyncApplied, Detail: "subscription none → pro_monthly active", Version: a.Version,
+				},
+			)
 		},
 		func() error { return tx.ProcessEvents(ctx, id, 1) },
 	}
@@ -182,7 +226,14 @@ func purchase(ctx context.Context, tx *store.Tx, id billing.AccountID, n string)
 
 func receive(ctx context.Context, tx *store.Tx, id billing.AccountID, event billing.StripeEventID, kind string) error {
 	_, err := tx.InsertEvent(ctx, billing.InboxEvent{
-		ID: event, Type: kind, ObjectType: "charge", ObjectID: "ch_1", AccountID: id, Status: billing.InboxPending, CreatedAt: tx.Now, ReceivedAt: tx.Now,
+		ID:         event,
+		Type:       kind,
+		ObjectType: "charge",
+		ObjectID:   "ch_1",
+		AccountID:  id,
+		Status:     billing.InboxPending,
+		CreatedAt:  tx.Now,
+		ReceivedAt: tx.Now,
 	})
 	return err
 }

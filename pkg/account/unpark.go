@@ -19,10 +19,12 @@ func (u Unparking) hash() string {
 	return billing.RequestHash(billing.ActionUnpark, u.Reason)
 }
 
-// Unpark lets a parked account's grants through, once for each key, and syncs, so that they are there; where Stripe does not
-// answer, the job that looks for points that fell due does it within a minute. A repeat changes nothing and answers the account as it is now.
-// Errors: ENotFound, EConflict (it is not parked), EKeyReused, EInvalid.
-func (s *Service) Unpark(ctx context.Context, id billing.AccountID, u Unparking) (a billing.Account, replayed bool, err error) {
+// Unpark lets a parked account's grants through, once for each key, and syncs, so that they are there; where Stripe
+// does not answer, the job that looks for points that fell due does it within a minute. A repeat changes nothing and
+// answers the account as it is now. Errors: ENotFound, EConflict (it is not parked), EKeyReused, EInvalid.
+func (s *Service) Unpark(
+	ctx context.Context, id billing.AccountID, u Unparking,
+) (a billing.Account, replayed bool, err error) {
 	if replayed, err = Unpark(ctx, s.db, id, u); err != nil {
 		return a, false, err
 	}
@@ -67,8 +69,12 @@ func Unpark(ctx context.Context, db *store.DB, id billing.AccountID, u Unparking
 			return err
 		}
 		return tx.InsertAdminAction(ctx, billing.AdminAction{
-			ID: billing.NewActionID(tx.Now), AccountID: id, AdminID: u.By, Action: billing.ActionUnpark, Reason: u.Reason,
-			Key: u.Key, RequestHash: u.hash(), CreatedAt: tx.Now,
+			ID:        billing.NewActionID(tx.Now),
+			AccountID: id,
+			AdminID:   u.By,
+			Action:    billing.ActionUnpark,
+			Reason:    u.Reason,
+			Key:       u.Key, RequestHash: u.hash(), CreatedAt: tx.Now,
 		})
 	})
 	return replayed, err

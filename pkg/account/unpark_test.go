@@ -28,8 +28,9 @@ func park(t *testing.T, db *store.DB, id billing.AccountID, customer billing.Cus
 	}))
 }
 
-// Proves that unparking approves what waits and makes it due now, once for each key: a repeat changes nothing, another reason under the key is refused,
-// and an account that is not parked is a conflict that leaves the key unused. It is noted who did it, and why.
+// Proves that unparking approves what waits and makes it due now, once for each key: a repeat changes nothing, another
+// reason under the key is refused, and an account that is not parked is a conflict that leaves the key unused. It is
+// noted who did it, and why.
 func TestUnpark(t *testing.T) {
 	t.Parallel()
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
@@ -51,7 +52,8 @@ func TestUnpark(t *testing.T) {
 			now, err := db.Account(t.Context(), a.ID)
 			must(t, err)
 			p, due := now.Parking, now.Sync.NextGrantAt
-			if p.At != nil || !p.Approved || p.EndedAt == nil || !p.EndedAt.Equal(clock.Now()) || due == nil || !due.Equal(clock.Now()) {
+			if p.At != nil || !p.Approved || p.EndedAt == nil || !p.EndedAt.Equal(clock.Now()) || due == nil ||
+				!due.Equal(clock.Now()) {
 				t.Errorf("%s: %+v, due %v, want it approved at %s", what, p, due, clock.Now())
 			}
 		}
@@ -65,7 +67,9 @@ func TestUnpark(t *testing.T) {
 		if _, err := Unpark(t.Context(), db, a.ID, other); billing.CodeOf(err) != billing.EKeyReused {
 			t.Errorf("another reason under the key: %v", err)
 		}
-		if _, err := Unpark(t.Context(), db, a.ID, Unparking{Reason: "by hand"}); billing.CodeOf(err) != billing.EConflict {
+		if _, err := Unpark(
+			t.Context(), db, a.ID, Unparking{Reason: "by hand"},
+		); billing.CodeOf(err) != billing.EConflict {
 			t.Errorf("a second one without a key: %v", err)
 		}
 		park(t, db, a.ID, "")
@@ -82,8 +86,8 @@ func TestUnpark(t *testing.T) {
 	})
 }
 
-// Proves that unparking by way of the service syncs at once, so that what waited is there when it returns: a yearly plan that grants 500 points a month,
-// of which one month has begun. A repeat answers the account as it is.
+// Proves that unparking by way of the service syncs at once, so that what waited is there when it returns: a yearly
+// plan that grants 500 points a month, of which one month has begun. A repeat answers the account as it is.
 func TestUnparkSyncs(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -99,8 +103,8 @@ func TestUnparkSyncs(t *testing.T) {
 	})
 }
 
-// Proves that who follows an account hears of its changes and of the login's end, that a login which has ended cannot follow, and that a watch that was
-// refused is not counted.
+// Proves that who follows an account hears of its changes and of the login's end, that a login which has ended cannot
+// follow, and that a watch that was refused is not counted.
 func TestFollow(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -111,18 +115,27 @@ func TestFollow(t *testing.T) {
 		a, err := db.Account(t.Context(), c.Account)
 		must(t, err)
 		w.Tell(a.Version)
-		_, err = s.Adjust(t.Context(), "", c.Account, Adjustment{Action: billing.ActionGrant, Amount: 1, Reason: "news", Key: "news"})
+		_, err = s.Adjust(
+			t.Context(), "", c.Account, Adjustment{Action: billing.ActionGrant, Amount: 1, Reason: "news", Key: "news"},
+		)
 		must(t, err)
 		hears(t, w)
 		if w.Ended() || s.Followers() != 1 {
 			t.Errorf("ended %v, %d followers", w.Ended(), s.Followers())
 		}
 		w.Tell(a.Version + 1)
-		must(t, db.InTx(t.Context(), func(tx *store.Tx) error { return tx.RevokeLogin(context.Background(), c.Account, c.Login) }))
+		must(
+			t,
+			db.InTx(
+				t.Context(),
+				func(tx *store.Tx) error { return tx.RevokeLogin(context.Background(), c.Account, c.Login) },
+			),
+		)
 		for !w.Ended() {
 			hears(t, w)
 		}
-		if other, err := s.Follow(t.Context(), c); billing.CodeOf(err) != billing.EUnauthorized || other != nil || s.Followers() != 1 {
+		if other, err := s.Follow(t.Context(), c); billing.CodeOf(err) != billing.EUnauthorized || other != nil ||
+			s.Followers() != 1 {
 			t.Errorf("by a login that has ended: %v, %d followers", err, s.Followers())
 		}
 		w.Close()

@@ -16,27 +16,31 @@ const (
 	lookPatience        = 5 * time.Second
 )
 
-// watches are those who follow an account: while there is one, the versions of all of them are read from the database in one
-// query each half second. So a change is seen whichever replica made it, on both databases, and costs whoever makes it
-// nothing: a NOTIFY would take a lock of the whole database at each spend's commit.
+// watches are those who follow an account: while there is one, the versions of all of them are read from the database
+// in one query each half second. So a change is seen whichever replica made it, on both databases, and costs whoever
+// makes it nothing: a NOTIFY would take a lock of the whole database at each spend's commit.
 type watches struct {
 	look func(context.Context, []billing.LoginKey) (map[billing.SessionID]billing.LoginState, error)
 	now  func() time.Time
 
-	mu       sync.Mutex // guards what is below and what changes of a Watch; held for moments, never while the database is asked
+	// guards what is below and what changes of a Watch; held for moments, never while the database is asked
+	mu       sync.Mutex
 	open     map[*Watch]bool
 	accounts map[billing.AccountID]int
 	stop     context.CancelFunc // of the look at the database, nil while nobody follows
 }
 
-func newWatches(look func(context.Context, []billing.LoginKey) (map[billing.SessionID]billing.LoginState, error), now func() time.Time) *watches {
+func newWatches(
+	look func(context.Context, []billing.LoginKey) (map[billing.SessionID]billing.LoginState, error),
+	now func() time.Time,
+) *watches {
 	return &watches{look: look, now: now, open: map[*Watch]bool{}, accounts: map[billing.AccountID]int{}}
 }
 
 // Watch is one follower of one account, by one login.
 type Watch struct {
-	// News has a signal when the account is not of the version that was Told, or when the login has Ended. It holds one: who is slow
-	// misses versions between and never has a queue.
+	// News has a signal when the account is not of the version that was Told, or when the login has Ended. It holds
+	// one: who is slow misses versions between and never has a queue.
 	News <-chan struct{}
 
 	of    *watches
@@ -107,10 +111,18 @@ func (s *watches) join(c token.Claims) (*Watch, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.open) >= maxFollowers {
-		return nil, &billing.Error{Code: billing.ETooMany, Message: "Too many sessions are followed at this server. Try again.", RetryAfter: 5 * time.Second}
+		return nil, &billing.Error{
+			Code:       billing.ETooMany,
+			Message:    "Too many sessions are followed at this server. Try again.",
+			RetryAfter: 5 * time.Second,
+		}
 	}
 	if s.accounts[c.Account] >= maxAccountFollowers {
-		return nil, &billing.Error{Code: billing.ETooMany, RetryAfter: 30 * time.Second, Message: "This account's session is followed too often already. End another stream first."}
+		return nil, &billing.Error{
+			Code:       billing.ETooMany,
+			RetryAfter: 30 * time.Second,
+			Message:    "This account's session is followed too often already. End another stream first.",
+		}
 	}
 	if len(s.open) == 0 {
 		ctx, stop := context.WithCancel(context.Background())
@@ -138,7 +150,8 @@ func (s *watches) run(ctx context.Context) {
 	}
 }
 
-// lookAtAll signals to whom there is news. Where the database does not answer nobody is told anything: the next look is soon.
+// lookAtAll signals to whom there is news. Where the database does not answer nobody is told anything: the next look is
+// soon.
 func (s *watches) lookAtAll(ctx context.Context) {
 	followers, logins := s.followers()
 	ctx, cancel := context.WithTimeout(ctx, lookPatience)
@@ -153,7 +166,8 @@ func (s *watches) lookAtAll(ctx context.Context) {
 	for _, w := range followers {
 		state := states[w.who.Login]
 		w.ended = !state.Lives(now)
-		// Points that have run out are settled by who reads the account, not before. One signal is enough: overdue ones wait for a sync.
+		// Points that have run out are settled by who reads the account, not before. One signal is enough: overdue ones
+		// wait for a sync.
 		due := state.NextExpiry != nil && !state.NextExpiry.After(now) && !state.NextExpiry.Equal(w.due)
 		if due {
 			w.due = *state.NextExpiry

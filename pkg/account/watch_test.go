@@ -27,7 +27,9 @@ func (l *looker) look(_ context.Context, ids []billing.LoginKey) (map[billing.Se
 	l.logins = len(ids)
 	states := map[billing.SessionID]billing.LoginState{}
 	for _, id := range ids {
-		states[id.ID] = billing.LoginState{Version: l.version, NextExpiry: l.nextExpiry, ExpiresAt: time.Now().Add(time.Hour)}
+		states[id.ID] = billing.LoginState{
+			Version: l.version, NextExpiry: l.nextExpiry, ExpiresAt: time.Now().Add(time.Hour),
+		}
 	}
 	return states, nil
 }
@@ -46,11 +48,14 @@ func (l *looker) change(version int64) {
 }
 
 func claims(account, login int) token.Claims {
-	return token.Claims{Account: billing.AccountID(fmt.Sprint("acc_", account)), Login: billing.SessionID(fmt.Sprint("ses_", login))}
+	return token.Claims{
+		Account: billing.AccountID(fmt.Sprint("acc_", account)), Login: billing.SessionID(fmt.Sprint("ses_", login)),
+	}
 }
 
-// TestWatchesShareOneLook proves that however many follow, the database is asked once each half second, that who is slow finds one signal,
-// and that nobody asks, and no goroutine stays, when the last one has left; the bubble would not end with one.
+// TestWatchesShareOneLook proves that however many follow, the database is asked once each half second, that who is
+// slow finds one signal, and that nobody asks, and no goroutine stays, when the last one has left; the bubble would not
+// end with one.
 func TestWatchesShareOneLook(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -95,7 +100,8 @@ func TestWatchesShareOneLook(t *testing.T) {
 	})
 }
 
-// TestWatchOfPointsThatRunOut proves that there is news when points run out, though nobody has changed the account for it.
+// TestWatchOfPointsThatRunOut proves that there is news when points run out, though nobody has changed the account for
+// it.
 func TestWatchOfPointsThatRunOut(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -140,8 +146,8 @@ func TestWatchLimits(t *testing.T) {
 	})
 }
 
-// TestOverdueSignalsOnce proves that points which have come to their end signal once to a follower, not at every look: those of a live subscription
-// stay until a sync has looked; and that the next end signals again.
+// TestOverdueSignalsOnce proves that points which have come to their end signal once to a follower, not at every look:
+// those of a live subscription stay until a sync has looked; and that the next end signals again.
 func TestOverdueSignalsOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -21,8 +21,9 @@ import (
 	"github.com/pointsync/pointsync/pkg/token"
 )
 
-// TestSpendOfDueMonth proves that a spend inside the window which lacks points gets the month of a paid year that has fallen due by the one
-// sync that it asks for, before the job does, and that the month's points are then there for it; and that a spend which lacks nothing asks for none.
+// TestSpendOfDueMonth proves that a spend inside the window which lacks points gets the month of a paid year that has
+// fallen due by the one sync that it asks for, before the job does, and that the month's points are then there for it;
+// and that a spend which lacks nothing asks for none.
 func TestSpendOfDueMonth(t *testing.T) {
 	t.Parallel()
 	for _, dialect := range storetest.Dialects {
@@ -34,7 +35,13 @@ func TestSpendOfDueMonth(t *testing.T) {
 			s, stripe, customer := yearly(t, db, now)
 			in, err := s.Register(t.Context(), "ada@example.com", password)
 			must(t, err)
-			must(t, db.InTx(t.Context(), func(tx *store.Tx) error { return tx.SetCustomer(t.Context(), in.Account.ID, customer) }))
+			must(
+				t,
+				db.InTx(
+					t.Context(),
+					func(tx *store.Tx) error { return tx.SetCustomer(t.Context(), in.Account.ID, customer) },
+				),
+			)
 			c, err := s.tokens.Parse(in.Token)
 			must(t, err)
 			first, err := s.Spend(t.Context(), c, ledger.SpendRequest{Amount: 100}) // outside of a window: it syncs
@@ -53,13 +60,20 @@ func TestSpendOfDueMonth(t *testing.T) {
 			if !c.InWindow(now()) {
 				t.Fatal("now is outside of the window of a paid year")
 			}
-			for _, spend := range []struct{ amount, left, syncs billing.Points }{{10, 390, 1}, {450, 50, 2}, {50, 0, 2}} {
+			for _, spend := range []struct {
+				amount, left, syncs billing.Points
+			}{{10, 390, 1}, {450, 50, 2}, {50, 0, 2}} {
 				got, err := s.Spend(t.Context(), c, ledger.SpendRequest{Amount: spend.amount})
 				if err != nil || got.Account.Available != spend.left || got.Stale {
 					t.Errorf("a spend of %d: %+v, %v", spend.amount, got.Account.Balance, err)
 				}
 				var syncs billing.Points
-				must(t, db.SQL().QueryRowContext(t.Context(), "SELECT count(*) FROM syncs WHERE cause = 'spend'").Scan(&syncs))
+				must(
+					t,
+					db.SQL().QueryRowContext(
+						t.Context(), "SELECT count(*) FROM syncs WHERE cause = 'spend'",
+					).Scan(&syncs),
+				)
 				if syncs != spend.syncs {
 					t.Errorf("after a spend of %d there were %d syncs", spend.amount, syncs)
 				}
@@ -69,23 +83,37 @@ func TestSpendOfDueMonth(t *testing.T) {
 	}
 }
 
-// yearly is a service in a shop with a yearly plan that grants by the month, the address of its Stripe, and a customer there who has paid for it.
+// yearly is a service in a shop with a yearly plan that grants by the month, the address of its Stripe, and a customer
+// there who has paid for it.
 func yearly(t *testing.T, db *store.DB, now func() time.Time) (*Service, string, billing.CustomerID) {
 	t.Helper()
 	local, err := sandbox.New(sandbox.Options{})
 	must(t, err)
 	server := httptest.NewServer(local.Handler())
 	t.Cleanup(func() { server.Close(); must(t, local.Close()) })
-	gateway, err := stripegw.New(stripegw.Options{Key: sandboxtest.Key, BaseURL: server.URL, HTTPClient: server.Client(), Now: now})
+	gateway, err := stripegw.New(
+		stripegw.Options{Key: sandboxtest.Key, BaseURL: server.URL, HTTPClient: server.Client(), Now: now},
+	)
 	must(t, err)
 	items := &catalog.Catalog{Plans: []billing.Plan{
-		{ID: "basic_year", Name: "Basic, by the year", Amount: 9000, Currency: "usd", Interval: "year", GrantInterval: "month", Points: 500},
+		{
+			ID:            "basic_year",
+			Name:          "Basic, by the year",
+			Amount:        9000,
+			Currency:      "usd",
+			Interval:      "year",
+			GrantInterval: "month",
+			Points:        500,
+		},
 	}}
 	_, err = gateway.EnsureCatalog(t.Context(), items)
 	must(t, err)
 	keys, err := token.ParseKeys(token.GenerateKey("test"))
 	must(t, err)
-	syncer := reconcile.New(db, gateway, items, reconcile.Policy{PastDueGrace: 72 * time.Hour, RenewalGrace: 2 * time.Hour}, slog.New(slog.DiscardHandler))
+	syncer := reconcile.New(
+		db, gateway, items, reconcile.Policy{PastDueGrace: 72 * time.Hour, RenewalGrace: 2 * time.Hour},
+		slog.New(slog.DiscardHandler),
+	)
 	s, err := New(db, token.NewIssuer(keys, "pointsync", "pointsync", now), syncer)
 	must(t, err)
 
@@ -96,7 +124,10 @@ func yearly(t *testing.T, db *store.DB, now func() time.Time) (*Service, string,
 	}
 	customer := ask("/v1/customers", nil)
 	method := ask("/v1/payment_methods/pm_card_visa/attach", url.Values{"customer": {customer}})
-	ask("/v1/subscriptions", url.Values{"customer": {customer}, "items[0][price]": {string(price)}, "default_payment_method": {method}})
+	ask(
+		"/v1/subscriptions",
+		url.Values{"customer": {customer}, "items[0][price]": {string(price)}, "default_payment_method": {method}},
+	)
 	return s, server.URL, billing.CustomerID(customer)
 }
 

@@ -1,6 +1,7 @@
-// Package audit looks at what the other rooms wrote and says where it breaks a rule that always holds. It walks over all
-// accounts in bounded batches, in the order of their ids, so that a walk can stop and go on anywhere; it changes nothing but the note of
-// how far it has come. What a rule means is the business of the room that keeps it: docs/audit.md lists them.
+// Package audit looks at what the other rooms wrote and says where it breaks a rule that always holds. It walks over
+// all accounts in bounded batches, in the order of their ids, so that a walk can stop and go on anywhere; it changes
+// nothing but the note of how far it has come. What a rule means is the business of the room that keeps it:
+// docs/audit.md lists them.
 package audit
 
 import (
@@ -17,7 +18,8 @@ import (
 const (
 	// BatchSize is how many accounts are looked at in one go.
 	BatchSize = 100
-	// jobless is how long an event may wait while nobody looks after it: the sweeper does within half a minute, unless thousands wait.
+	// jobless is how long an event may wait while nobody looks after it: the sweeper does within half a minute, unless
+	// thousands wait.
 	jobless = 5 * time.Minute
 	// clockMargin is how far Stripe's clock may be ahead of ours, by which a subscription ends.
 	clockMargin = 5 * time.Minute

@@ -18,19 +18,25 @@ import (
 
 // breaks are rows that no code of ours writes: each statement breaks one rule of one account. $ACC stands for it.
 var breaks = map[string][]string{
-	"balance":       nil, // the schema refuses it: TestConstraints
-	"entries-sum":   {`UPDATE accounts SET available = available + 1, unsettled = unsettled - 1 WHERE id = '$ACC'`},
-	"entries-chain": {`UPDATE entries SET balance_after = balance_after + 1 WHERE account_id = '$ACC' AND kind = 'spend'`},
-	"lots-sum":      {`UPDATE accounts SET unsettled = unsettled + 1 WHERE id = '$ACC'`},
-	"held-sum":      {`UPDATE holds SET amount = amount + 1 WHERE account_id = '$ACC'`},
-	"hold-parts":    {`UPDATE hold_parts SET points = points + 1 WHERE hold_id IN (SELECT id FROM holds WHERE account_id = '$ACC')`},
+	"balance":     nil, // the schema refuses it: TestConstraints
+	"entries-sum": {`UPDATE accounts SET available = available + 1, unsettled = unsettled - 1 WHERE id = '$ACC'`},
+	"entries-chain": {
+		`UPDATE entries SET balance_after = balance_after + 1 WHERE account_id = '$ACC' AND kind = 'spend'`,
+	},
+	"lots-sum": {`UPDATE accounts SET unsettled = unsettled + 1 WHERE id = '$ACC'`},
+	"held-sum": {`UPDATE holds SET amount = amount + 1 WHERE account_id = '$ACC'`},
+	"hold-parts": {
+		`UPDATE hold_parts SET points = points + 1 WHERE hold_id IN (SELECT id FROM holds WHERE account_id = '$ACC')`,
+	},
 	"next-expiry": {
 		`UPDATE holds SET expires_at = '2029-12-31T00:00:00.000000Z' WHERE account_id = '$ACC' AND status = 'active'`,
 		`UPDATE accounts SET next_expiry = NULL WHERE id = '$ACC'`,
 		`UPDATE lots SET expires_at = '2031-05-01T00:00:00.000000Z' WHERE account_id = '$ACC' AND expires_at IS NOT NULL`,
 	},
-	"window":       {`UPDATE accounts SET sub_status = 'unpaid' WHERE id = '$ACC'`},
-	"ended-points": {`UPDATE accounts SET sub_status = 'canceled', window_from = NULL, window_until = NULL WHERE id = '$ACC'`},
+	"window": {`UPDATE accounts SET sub_status = 'unpaid' WHERE id = '$ACC'`},
+	"ended-points": {
+		`UPDATE accounts SET sub_status = 'canceled', window_from = NULL, window_until = NULL WHERE id = '$ACC'`,
+	},
 	"order-times": {
 		`UPDATE orders SET fulfilled_at = NULL WHERE account_id = '$ACC' AND kind = 'pack'`,
 		`UPDATE orders SET status = 'pending' WHERE account_id = '$ACC' AND kind = 'plan'`,
@@ -61,8 +67,8 @@ var breaks = map[string][]string{
 	},
 }
 
-// TestRules proves that an account in the midst of life breaks no rule, and that each rule is seen to be broken when one row is, in the
-// account that it is in and in no other.
+// TestRules proves that an account in the midst of life breaks no rule, and that each rule is seen to be broken when
+// one row is, in the account that it is in and in no other.
 func TestRules(t *testing.T) {
 	t.Parallel()
 	for rule, statements := range breaks {
@@ -91,8 +97,8 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// TestEventWithoutAccount proves that an event which waits for its account is found too when its job is lost, once, and that a job keeps
-// an event from being found.
+// TestEventWithoutAccount proves that an event which waits for its account is found too when its job is lost, once, and
+// that a job keeps an event from being found.
 func TestEventWithoutAccount(t *testing.T) {
 	t.Parallel()
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
@@ -121,8 +127,8 @@ func TestEventWithoutAccount(t *testing.T) {
 	})
 }
 
-// TestOutgoingWithoutJob proves that an outgoing event about no account is found too when its job is lost, and that a job, a time
-// that has not come, or a disabled endpoint keeps it from being found.
+// TestOutgoingWithoutJob proves that an outgoing event about no account is found too when its job is lost, and that a
+// job, a time that has not come, or a disabled endpoint keeps it from being found.
 func TestOutgoingWithoutJob(t *testing.T) {
 	t.Parallel()
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
@@ -131,7 +137,9 @@ func TestOutgoingWithoutJob(t *testing.T) {
 		write(t, db, func(ctx context.Context, tx *store.Tx) error {
 			_, err := tx.InsertWebhook(ctx, billing.Webhook{ID: "whk_1", CreatedAt: tx.Now}, 1)
 			must(t, err)
-			return tx.InsertDeliveries(ctx, billing.Delivery{ID: "msg_1", WebhookID: "whk_1", Type: billing.OutTest, CreatedAt: tx.Now})
+			return tx.InsertDeliveries(
+				ctx, billing.Delivery{ID: "msg_1", WebhookID: "whk_1", Type: billing.OutTest, CreatedAt: tx.Now},
+			)
 		})
 		if found := all(t, db, 1); len(found) != 0 {
 			t.Errorf("an event just written: %v", found)
@@ -141,8 +149,14 @@ func TestOutgoingWithoutJob(t *testing.T) {
 			t.Errorf("found %v", found)
 		}
 		for _, c := range []struct{ does, undoes string }{
-			{`UPDATE deliveries SET next_at = '2999-01-01T00:00:00.000000Z'`, `UPDATE deliveries SET next_at = '1970-01-01T00:00:00.000000Z'`},
-			{`UPDATE webhooks SET disabled_at = created_at, disabled_why = 'gone'`, `UPDATE webhooks SET disabled_at = NULL, disabled_why = ''`},
+			{
+				`UPDATE deliveries SET next_at = '2999-01-01T00:00:00.000000Z'`,
+				`UPDATE deliveries SET next_at = '1970-01-01T00:00:00.000000Z'`,
+			},
+			{
+				`UPDATE webhooks SET disabled_at = created_at, disabled_why = 'gone'`,
+				`UPDATE webhooks SET disabled_at = NULL, disabled_why = ''`,
+			},
 		} {
 			exec(t, db, c.does)
 			if found := all(t, db, 1); len(found) != 0 {
@@ -157,8 +171,9 @@ func TestOutgoingWithoutJob(t *testing.T) {
 	})
 }
 
-// TestStep proves that the periodic walk is done in bounded steps which go on where the last one stopped, comes back an hour later,
-// keeps the last run's count meanwhile, and counts every account once also when several replicas step at a time.
+// TestStep proves that the periodic walk is done in bounded steps which go on where the last one stopped, comes back an
+// hour later, keeps the last run's count meanwhile, and counts every account once also when several replicas step at a
+// time.
 func TestStep(t *testing.T) {
 	t.Parallel()
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
@@ -171,11 +186,13 @@ func TestStep(t *testing.T) {
 		exec(t, db, `UPDATE accounts SET unsettled = 1 WHERE id = '`+string(last.ID)+`'`)
 		step := func() billing.AuditRun { t.Helper(); return steps(t, db, 1) }
 
-		if run := step(); run.Accounts != 5*audit.BatchSize || run.Findings != 0 || run.EndedAt != nil || run.LastEndedAt != nil {
+		if run := step(); run.Accounts != 5*audit.BatchSize || run.Findings != 0 || run.EndedAt != nil ||
+			run.LastEndedAt != nil {
 			t.Errorf("after one step: %+v", run)
 		}
 		run := step()
-		if run.Accounts != accounts || run.Findings != 1 || run.EndedAt == nil || run.LastFindings != 1 || run.LastEndedAt == nil {
+		if run.Accounts != accounts || run.Findings != 1 || run.EndedAt == nil || run.LastFindings != 1 ||
+			run.LastEndedAt == nil {
 			t.Errorf("after two steps: %+v", run)
 		}
 		clock.Advance(time.Hour - time.Microsecond)
@@ -203,7 +220,9 @@ func steps(t *testing.T, db *store.DB, replicas int) billing.AuditRun {
 	var group sync.WaitGroup
 	for range replicas {
 		group.Go(func() {
-			if err := audit.Step(context.Background(), db, func(context.Context) error { return nil }, slog.New(slog.DiscardHandler)); err != nil {
+			if err := audit.Step(
+				context.Background(), db, func(context.Context) error { return nil }, slog.New(slog.DiscardHandler),
+			); err != nil {
 				t.Error(err)
 			}
 		})
@@ -222,11 +241,33 @@ func live(t *testing.T, db *store.DB, n string) billing.Account {
 	write(t, db, func(ctx context.Context, tx *store.Tx) error {
 		_, err := tx.InsertWebhook(ctx, billing.Webhook{ID: billing.WebhookID("whk_" + n), CreatedAt: now}, 3)
 		must(t, err)
-		must(t, tx.InsertDeliveries(ctx, billing.Delivery{ID: billing.NewMessageID(now), WebhookID: billing.WebhookID("whk_" + n), AccountID: a.ID, Type: billing.OutPointsLow, CreatedAt: now}))
+		must(
+			t,
+			tx.InsertDeliveries(
+				ctx,
+				billing.Delivery{
+					ID:        billing.NewMessageID(now),
+					WebhookID: billing.WebhookID("whk_" + n),
+					AccountID: a.ID,
+					Type:      billing.OutPointsLow,
+					CreatedAt: now,
+				},
+			),
+		)
 		must(t, tx.SetCustomer(ctx, a.ID, billing.CustomerID("cus_"+n)))
 		pack := billing.Order{
-			ID: billing.NewOrderID(now), AccountID: a.ID, Item: "pack_100", Kind: billing.KindPack, Quantity: 1, Points: 100, Amount: 500, Currency: "usd",
-			Status: billing.OrderFulfilled, CheckoutID: billing.CheckoutID("cs_" + n), CreatedAt: now, FulfilledAt: &now,
+			ID:          billing.NewOrderID(now),
+			AccountID:   a.ID,
+			Item:        "pack_100",
+			Kind:        billing.KindPack,
+			Quantity:    1,
+			Points:      100,
+			Amount:      500,
+			Currency:    "usd",
+			Status:      billing.OrderFulfilled,
+			CheckoutID:  billing.CheckoutID("cs_" + n),
+			CreatedAt:   now,
+			FulfilledAt: &now,
 		}
 		plan := pack
 		plan.ID, plan.Kind, plan.Item, plan.CheckoutID = billing.NewOrderID(now), billing.KindPlan, "pro_monthly", billing.CheckoutID("cs_plan"+n)
@@ -242,14 +283,28 @@ func live(t *testing.T, db *store.DB, n string) billing.Account {
 		a, _, err := tx.ApplyTicket(ctx, a.ID, 1, nil)
 		must(t, err)
 		end := now.Add(24 * time.Hour)
-		a = grant(t, tx, a, billing.Grant{Key: "stripe:checkout:cs_" + n, Source: "order:" + string(pack.ID), Amount: 100})
-		a = grant(t, tx, a, billing.Grant{Key: "stripe:payment_intent:pi_" + n, Source: "order:" + string(automatic.ID), Amount: 100})
-		a = grant(t, tx, a, billing.Grant{Key: "stripe:invoice:in_" + n + ":il", Source: "subscription:sub_" + n, Amount: 50, ExpiresAt: &end})
+		a = grant(
+			t, tx, a, billing.Grant{Key: "stripe:checkout:cs_" + n, Source: "order:" + string(pack.ID), Amount: 100},
+		)
+		a = grant(
+			t, tx, a,
+			billing.Grant{Key: "stripe:payment_intent:pi_" + n, Source: "order:" + string(automatic.ID), Amount: 100},
+		)
+		a = grant(
+			t, tx, a,
+			billing.Grant{
+				Key: "stripe:invoice:in_" + n + ":il", Source: "subscription:sub_" + n, Amount: 50, ExpiresAt: &end,
+			},
+		)
 		a, err = ledger.Clawback(ctx, tx, a, "stripe:checkout:cs_"+n, 20, "refund")
 		must(t, err)
 		a.Subscription = &billing.Subscription{
-			ID: billing.SubscriptionID("sub_" + n), Plan: "pro_monthly", Status: billing.SubActive, CurrentPeriodStart: now, CurrentPeriodEnd: end,
-			Window: &billing.Window{From: now, Until: end},
+			ID:                 billing.SubscriptionID("sub_" + n),
+			Plan:               "pro_monthly",
+			Status:             billing.SubActive,
+			CurrentPeriodStart: now,
+			CurrentPeriodEnd:   end,
+			Window:             &billing.Window{From: now, Until: end},
 		}
 		must(t, tx.SaveSubscription(ctx, a))
 		must(t, tx.ProcessEvents(ctx, a.ID, 1))
@@ -271,7 +326,14 @@ func grant(t *testing.T, tx *store.Tx, a billing.Account, g billing.Grant) billi
 }
 
 func event(id string, account billing.AccountID, status billing.InboxStatus, at time.Time) billing.InboxEvent {
-	return billing.InboxEvent{ID: billing.StripeEventID(id), Type: "invoice.paid", AccountID: account, Status: status, CreatedAt: at, ReceivedAt: at}
+	return billing.InboxEvent{
+		ID:         billing.StripeEventID(id),
+		Type:       "invoice.paid",
+		AccountID:  account,
+		Status:     status,
+		CreatedAt:  at,
+		ReceivedAt: at,
+	}
 }
 
 // insertJob inserts a job of package inbox's as its own library does.
@@ -316,8 +378,8 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// Proves that the audit finds nothing to say of a hold that outlives its lot: while all of the lot is held, after the lot's end, and after the
-// hold's.
+// Proves that the audit finds nothing to say of a hold that outlives its lot: while all of the lot is held, after the
+// lot's end, and after the hold's.
 func TestHoldOutlivesLot(t *testing.T) {
 	t.Parallel()
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {

@@ -52,9 +52,9 @@ func (c *Comparison) Account(ctx context.Context, id billing.AccountID) (r Compa
 	return r
 }
 
-// Twice compares accounts, and where that finds differences it looks again after a while, as often as the pace allows: Found is what both looks
-// found, and a repair is done at the second one. It returns nothing where it is cut off, since what one look found may have been under way.
-// Errors: the context's.
+// Twice compares accounts, and where that finds differences it looks again after a while, as often as the pace allows:
+// Found is what both looks found, and a repair is done at the second one. It returns nothing where it is cut off, since
+// what one look found may have been under way. Errors: the context's.
 func (c *Comparison) Twice(ctx context.Context, ids []billing.AccountID, again Wait) ([]Compared, error) {
 	looks := *c
 	looks.Repair = false
@@ -82,8 +82,8 @@ func (c *Comparison) Twice(ctx context.Context, ids []billing.AccountID, again W
 	return all, nil
 }
 
-// second looks again at an account that a first look found to differ. What is left after a repair is told as it is: the repair was the newest look
-// at Stripe.
+// second looks again at an account that a first look found to differ. What is left after a repair is told as it is: the
+// repair was the newest look at Stripe.
 func (c *Comparison) second(ctx context.Context, first Compared) Compared {
 	r := c.Account(ctx, first.Account)
 	r.Found = both(first.Found, r.Found, func(d billing.Drift) billing.Drift { d.Detail = ""; return d })
@@ -93,9 +93,11 @@ func (c *Comparison) second(ctx context.Context, first Compared) Compared {
 	return r
 }
 
-// lookAgain compares and repairs the suspects of a batch once more, as far as the batch got, and counts what both looks found. Where it is cut
-// off, the batch is looked at again from its beginning.
-func (c *Comparison) lookAgain(ctx context.Context, suspects []Compared, after billing.AccountID, out looked, again Wait, log *slog.Logger) (looked, error) {
+// lookAgain compares and repairs the suspects of a batch once more, as far as the batch got, and counts what both looks
+// found. Where it is cut off, the batch is looked at again from its beginning.
+func (c *Comparison) lookAgain(
+	ctx context.Context, suspects []Compared, after billing.AccountID, out looked, again Wait, log *slog.Logger,
+) (looked, error) {
 	if len(suspects) == 0 {
 		return out, nil
 	}
@@ -136,9 +138,15 @@ func (r Compared) log(ctx context.Context, log *slog.Logger) {
 		log.WarnContext(ctx, "an account could not be compared with Stripe", "account", r.Account, "error", r.Err)
 	}
 	for _, d := range r.Found {
-		log.WarnContext(ctx, "an account differs from Stripe", "account", d.Account, "kind", d.Kind, "ref", d.Ref, "detail", d.Detail)
+		log.WarnContext(
+			ctx, "an account differs from Stripe", "account", d.Account, "kind", d.Kind, "ref", d.Ref, "detail",
+			d.Detail,
+		)
 	}
 	for _, d := range r.Left {
-		log.ErrorContext(ctx, "a repair left a difference from Stripe", "account", d.Account, "kind", d.Kind, "ref", d.Ref, "detail", d.Detail)
+		log.ErrorContext(
+			ctx, "a repair left a difference from Stripe", "account", d.Account, "kind", d.Kind, "ref", d.Ref, "detail",
+			d.Detail,
+		)
 	}
 }

@@ -11,8 +11,9 @@ import (
 // Wait lets time pass between two looks at one thing. It returns an error when the context ends first.
 type Wait func(ctx context.Context) error
 
-// secondLook is how long the walks wait before they believe what they found: a sync, a job or an event that was under way has ended then, also
-// where somebody moved the clock by a month. A step with both looks stays below a job's timeout.
+// secondLook is how long the walks wait before they believe what they found: a sync, a job or an event that was under
+// way has ended then, also where somebody moved the clock by a month. A step with both looks stays below a job's
+// timeout.
 const secondLook = 12 * time.Second
 
 // AMoment is the Wait of a running server, and of the operator's commands.
@@ -27,8 +28,8 @@ func AMoment(ctx context.Context) error {
 	}
 }
 
-// Twice is Next, and where that found something it looks again after a while: what both looks found is broken, the rest was under way. Errors: the
-// database's, and the context's.
+// Twice is Next, and where that found something it looks again after a while: what both looks found is broken, the rest
+// was under way. Errors: the database's, and the context's.
 func Twice(ctx context.Context, db *store.DB, after billing.AccountID, limit int, again Wait) (Batch, error) {
 	first, err := Next(ctx, db, after, limit)
 	if err != nil || len(first.Violations) == 0 {
@@ -38,7 +39,9 @@ func Twice(ctx context.Context, db *store.DB, after billing.AccountID, limit int
 		return Batch{}, err
 	}
 	second, err := Next(ctx, db, after, limit)
-	first.Violations = both(first.Violations, second.Violations, func(v billing.Violation) billing.Violation { v.Detail = ""; return v })
+	first.Violations = both(
+		first.Violations, second.Violations, func(v billing.Violation) billing.Violation { v.Detail = ""; return v },
+	)
 	return first, err
 }
 

@@ -12,8 +12,9 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// TestSecondLook proves that the audit tells what two looks found: not what was mended between them, as a sync under way does, nor what broke only
-// then, but what was broken both times; and that a walk which is cut off between them keeps its place.
+// TestSecondLook proves that the audit tells what two looks found: not what was mended between them, as a sync under
+// way does, nor what broke only then, but what was broken both times; and that a walk which is cut off between them
+// keeps its place.
 func TestSecondLook(t *testing.T) {
 	t.Parallel()
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, _ *storetest.Clock) {
@@ -31,14 +32,19 @@ func TestSecondLook(t *testing.T) {
 			return nil
 		}
 		b, err := audit.Twice(t.Context(), db, "", 10, between)
-		if err != nil || waits != 1 || b.Accounts != 3 || len(b.Violations) != 1 || b.Violations[0].Account != lasting.ID || b.Violations[0].Rule != "lots-sum" {
+		if err != nil || waits != 1 || b.Accounts != 3 || len(b.Violations) != 1 ||
+			b.Violations[0].Account != lasting.ID || b.Violations[0].Rule != "lots-sum" {
 			t.Errorf("after %d waits: %+v, %v", waits, b, err)
 		}
 		ended := errors.New("the server ends")
-		if err := audit.Step(t.Context(), db, func(context.Context) error { return ended }, slog.New(slog.DiscardHandler)); !errors.Is(err, ended) {
+		if err := audit.Step(
+			t.Context(), db, func(context.Context) error { return ended }, slog.New(slog.DiscardHandler),
+		); !errors.Is(err, ended) {
 			t.Errorf("a step that was cut off: %v", err)
 		}
-		if run, err := db.AuditRun(t.Context(), billing.RunAudit); err != nil || run.Cursor != "" || run.Findings != 0 || run.EndedAt != nil {
+		if run, err := db.AuditRun(
+			t.Context(), billing.RunAudit,
+		); err != nil || run.Cursor != "" || run.Findings != 0 || run.EndedAt != nil {
 			t.Errorf("it keeps its place: %+v, %v", run, err)
 		}
 		set(lasting, "0")

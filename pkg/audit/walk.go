@@ -14,13 +14,14 @@ const (
 	// A step of the periodic audit is so many batches, the next walk begins so long after the last one began.
 	auditBatches = 5
 	auditEvery   = time.Hour
-	// The comparison with Stripe is slower by far: 2 accounts a second, of which each asks Stripe about 4 times, leave most of what
-	// Stripe allows (25 calls a second with a test key) to the customers. A step takes 8 seconds, which a server that is told to end waits for.
+	// The comparison with Stripe is slower by far: 2 accounts a second, of which each asks Stripe about 4 times, leave
+	// most of what Stripe allows (25 calls a second with a test key) to the customers. A step takes 8 seconds, which a
+	// server that is told to end waits for.
 	driftBatch = 16
 	driftPace  = 500 * time.Millisecond
 	driftEvery = 24 * time.Hour
-	// stripeAway is after how many accounts in a row the walk takes Stripe, and not the accounts, for the reason, and keeps its place. One that
-	// Stripe never answers for is passed by, lest it stop the walk for ever.
+	// stripeAway is after how many accounts in a row the walk takes Stripe, and not the accounts, for the reason, and
+	// keeps its place. One that Stripe never answers for is passed by, lest it stop the walk for ever.
 	stripeAway = 2
 )
 
@@ -40,21 +41,25 @@ type looked struct {
 	done               bool // there are no more
 }
 
-// Step does the next piece of the periodic audit, and notes how far it has come. again waits between two looks: see Twice.
+// Step does the next piece of the periodic audit, and notes how far it has come. again waits between two looks: see
+// Twice.
 func Step(ctx context.Context, db *store.DB, again Wait, log *slog.Logger) error {
 	w := walk{kind: billing.RunAudit, every: auditEvery, batches: auditBatches, size: BatchSize}
 	w.look = func(ctx context.Context, after billing.AccountID, limit int) (looked, error) {
 		b, err := Twice(ctx, db, after, limit, again)
 		for _, v := range b.Violations {
-			log.ErrorContext(ctx, "a rule that always holds is broken", "account", v.Account, "rule", v.Rule, "detail", v.Detail)
+			log.ErrorContext(
+				ctx, "a rule that always holds is broken", "account", v.Account, "rule", v.Rule, "detail", v.Detail,
+			)
 		}
 		return looked{b.Accounts, len(b.Violations), b.Last, b.Accounts < limit}, err
 	}
 	return w.step(ctx, db)
 }
 
-// StepDrift does the next piece of the periodic comparison with Stripe, which repairs what it can, and notes how far it has come. A difference
-// counts, and is told and repaired, where it is there at a second look as well; again waits between the two.
+// StepDrift does the next piece of the periodic comparison with Stripe, which repairs what it can, and notes how far it
+// has come. A difference counts, and is told and repaired, where it is there at a second look as well; again waits
+// between the two.
 func StepDrift(ctx context.Context, db *store.DB, syncer *reconcile.Syncer, again Wait, log *slog.Logger) error {
 	w := walk{kind: billing.RunDrift, every: driftEvery, batches: 1, size: driftBatch}
 	w.look = func(ctx context.Context, after billing.AccountID, limit int) (looked, error) {
@@ -116,7 +121,9 @@ func (w walk) step(ctx context.Context, db *store.DB) error {
 	ctx = context.WithoutCancel(ctx) // what was looked at is noted also when the server stops
 	return db.InTx(ctx, func(tx *store.Tx) error {
 		now, err := tx.LockAuditRun(ctx, run.Kind)
-		if err != nil || now.Cursor != before.Cursor || !billing.SameTime(now.BeganAt, before.BeganAt) || !billing.SameTime(now.EndedAt, before.EndedAt) {
+		if err != nil || now.Cursor != before.Cursor || !billing.SameTime(
+			now.BeganAt, before.BeganAt,
+		) || !billing.SameTime(now.EndedAt, before.EndedAt) {
 			return err
 		}
 		return tx.SaveAuditRun(ctx, run)

@@ -23,8 +23,8 @@ type Account struct {
 	CreatedAt    time.Time
 }
 
-// Parking says whether an account's grants wait for a person, because more would be granted in a day than the operator's bounds
-// allow.
+// Parking says whether an account's grants wait for a person, because more would be granted in a day than the
+// operator's bounds allow.
 type Parking struct {
 	At       *time.Time // since when; nil while nothing waits
 	Reason   string
@@ -72,8 +72,8 @@ type Login struct {
 	RevokedAt *time.Time
 }
 
-// Overdue reports whether points of a live subscription have come to their end and wait for a sync. It is right of an account that was
-// settled just now.
+// Overdue reports whether points of a live subscription have come to their end and wait for a sync. It is right of an
+// account that was settled just now.
 func (a Account) Overdue(now time.Time) bool { return a.NextExpiry != nil && !a.NextExpiry.After(now) }
 
 // LoginState is what an open stream of a login's session is held against.

@@ -17,7 +17,9 @@ type Plan struct {
 
 // Terms returns what a price of this plan grants.
 func (p Plan) Terms() PriceTerms {
-	return PriceTerms{Points: p.Points, TrialPoints: p.TrialPoints, GrantInterval: p.GrantInterval, Rollover: p.Rollover}
+	return PriceTerms{
+		Points: p.Points, TrialPoints: p.TrialPoints, GrantInterval: p.GrantInterval, Rollover: p.Rollover,
+	}
 }
 
 // PeriodPoints is what a whole paid period brings.

@@ -63,17 +63,19 @@ type SubscriptionChange struct {
 	EndedAt     *time.Time
 }
 
-// ChangeSteps are the requests that a change makes of Stripe. They are written down before the first one and never decided again, so that
-// whoever takes a change up asks for the same. The order: Void; then the action; and only when that is paid what it replaces is taken back.
+// ChangeSteps are the requests that a change makes of Stripe. They are written down before the first one and never
+// decided again, so that whoever takes a change up asks for the same. The order: Void; then the action; and only when
+// that is paid what it replaces is taken back.
 type ChangeSteps struct {
-	Subscription  SubscriptionID
-	Void          InvoiceID    `json:",omitempty"` // of an earlier change that waits for its payment: it is given up
-	Schedule      ScheduleID   `json:",omitempty"` // that is there, for an action to rewrite
-	Release       ScheduleID   `json:",omitempty"` // a schedule is taken back
-	Uncancel      bool         `json:",omitempty"` // an end with the period is taken back
-	Undate        bool         `json:",omitempty"` // an end at a date is taken back
-	Unpause       bool         `json:",omitempty"` // a pause of the collection is taken back
-	CanceledAt    int64        `json:",omitempty"` // when the end was decided that is taken back, in seconds: a later one stays
+	Subscription SubscriptionID
+	Void         InvoiceID  `json:",omitempty"` // of an earlier change that waits for its payment: it is given up
+	Schedule     ScheduleID `json:",omitempty"` // that is there, for an action to rewrite
+	Release      ScheduleID `json:",omitempty"` // a schedule is taken back
+	Uncancel     bool       `json:",omitempty"` // an end with the period is taken back
+	Undate       bool       `json:",omitempty"` // an end at a date is taken back
+	Unpause      bool       `json:",omitempty"` // a pause of the collection is taken back
+	// when the end was decided that is taken back, in seconds: a later one stays
+	CanceledAt    int64        `json:",omitempty"`
 	Action        ChangeAction `json:",omitempty"`
 	Item          string       `json:",omitempty"` // si_…
 	Price         PriceID      `json:",omitempty"`
@@ -90,9 +92,10 @@ type ChangeAction string
 
 // The last steps that a change can have.
 const (
-	ActionNone      ChangeAction = ""           // the steps before it were all
-	ActionCharge    ChangeAction = "charge"     // other items as soon as they are paid, invoiced at once
-	ActionInvoice   ChangeAction = "invoice"    // other items now, invoiced at once and paid later: by bank debit, or by an invoice that is sent
+	ActionNone   ChangeAction = ""       // the steps before it were all
+	ActionCharge ChangeAction = "charge" // other items as soon as they are paid, invoiced at once
+	// other items now, invoiced at once and paid later: by bank debit, or by an invoice that is sent
+	ActionInvoice   ChangeAction = "invoice"
 	ActionSwap      ChangeAction = "swap"       // other items now, at no charge: a trial
 	ActionSchedule  ChangeAction = "schedule"   // other items at the period's end
 	ActionCancel    ChangeAction = "cancel"     // at the period's end

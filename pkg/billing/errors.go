@@ -11,20 +11,21 @@ type Code string
 
 // The codes. A new one needs a row in api/errors.go and a page under docs/problems.md.
 const (
-	EInvalid            Code = "validation"             // the request is well-formed but asks for something impossible
-	EUnauthorized       Code = "unauthorized"           // no valid credentials
-	ENotFound           Code = "not-found"              // not there, or another's
-	EConflict           Code = "conflict"               // the state of things does not allow it
-	EEmailTaken         Code = "email-taken"            // an account with that email exists
-	ESubscriptionExists Code = "subscription-exists"    // a live subscription refuses a second one
-	EInsufficientPoints Code = "insufficient-points"    // fewer points than asked for, on a synced database
-	EPaymentRequired    Code = "payment-required"       // a change of a subscription waits for a payment that its customer has to make
-	EKeyReused          Code = "idempotency-key-reused" // the key was first used with another request
-	ETooMany            Code = "too-many-requests"      // a budget is used up
-	EStripeUnavailable  Code = "stripe-unavailable"     // Stripe did not answer in time; try again
-	EStripeRefused      Code = "stripe-refused"         // Stripe answered no to a request of ours
-	EUnavailable        Code = "unavailable"            // our own database is away; try again
-	EInternal           Code = "internal"               // a bug of ours
+	EInvalid            Code = "validation"          // the request is well-formed but asks for something impossible
+	EUnauthorized       Code = "unauthorized"        // no valid credentials
+	ENotFound           Code = "not-found"           // not there, or another's
+	EConflict           Code = "conflict"            // the state of things does not allow it
+	EEmailTaken         Code = "email-taken"         // an account with that email exists
+	ESubscriptionExists Code = "subscription-exists" // a live subscription refuses a second one
+	EInsufficientPoints Code = "insufficient-points" // fewer points than asked for, on a synced database
+	// a change of a subscription waits for a payment that its customer has to make
+	EPaymentRequired   Code = "payment-required"
+	EKeyReused         Code = "idempotency-key-reused" // the key was first used with another request
+	ETooMany           Code = "too-many-requests"      // a budget is used up
+	EStripeUnavailable Code = "stripe-unavailable"     // Stripe did not answer in time; try again
+	EStripeRefused     Code = "stripe-refused"         // Stripe answered no to a request of ours
+	EUnavailable       Code = "unavailable"            // our own database is away; try again
+	EInternal          Code = "internal"               // a bug of ours
 )
 
 // Error is the one error type that callers look at, with errors.As or CodeOf.

@@ -14,7 +14,8 @@ func TestCodeOf(t *testing.T) {
 	cause := errors.New("cause")
 	refused := billing.Wrap(cause, billing.EConflict, "It is %d.", 3)
 	for want, err := range map[billing.Code]error{
-		"": nil, billing.EInternal: cause, billing.EConflict: fmt.Errorf("context: %w", refused), billing.ENotFound: billing.Errorf(billing.ENotFound, "No."),
+		"": nil, billing.EInternal: cause, billing.EConflict: fmt.Errorf("context: %w", refused),
+		billing.ENotFound: billing.Errorf(billing.ENotFound, "No."),
 	} {
 		if got := billing.CodeOf(err); got != want {
 			t.Errorf("%v: got %q, want %q", err, got, want)

@@ -2,8 +2,8 @@ package billing
 
 import "time"
 
-// StripeLink says which Stripe account, and which mode of it, the customers of a database belong to. AccountID is "" where the key may not
-// read it.
+// StripeLink says which Stripe account, and which mode of it, the customers of a database belong to. AccountID is ""
+// where the key may not read it.
 type StripeLink struct {
 	AccountID string
 	Livemode  bool

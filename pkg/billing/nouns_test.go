@@ -37,7 +37,8 @@ func TestStates(t *testing.T) {
 		}
 	}
 	for status, live := range map[billing.SubscriptionStatus]bool{
-		billing.SubIncomplete: false, billing.SubIncompleteExpired: false, billing.SubTrialing: true, billing.SubActive: true,
+		billing.SubIncomplete: false, billing.SubIncompleteExpired: false, billing.SubTrialing: true,
+		billing.SubActive:  true,
 		billing.SubPastDue: true, billing.SubCanceled: false, billing.SubUnpaid: true, billing.SubPaused: true,
 	} {
 		if status.Live() != live {

@@ -30,8 +30,8 @@ const (
 // DeclineAuthentication is the decline code of a bank that wants its customer to authenticate, who is not there.
 const DeclineAuthentication = "authentication_required"
 
-// Order is one purchase: an item of the catalogue, and the Stripe Checkout Session that sells it. An automatic one has no session: a
-// saved payment method is charged.
+// Order is one purchase: an item of the catalogue, and the Stripe Checkout Session that sells it. An automatic one has
+// no session: a saved payment method is charged.
 type Order struct {
 	ID              OrderID
 	AccountID       AccountID

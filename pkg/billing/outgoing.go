@@ -29,7 +29,8 @@ const (
 
 // OutgoingTypes are all types that an endpoint can ask for. A test is sent to whoever asks for the test.
 var OutgoingTypes = []OutgoingType{
-	OutPointsGranted, OutPointsSpent, OutPointsExpired, OutPointsClawedBack, OutPointsRestored, OutPointsCorrected, OutPointsLow,
+	OutPointsGranted, OutPointsSpent, OutPointsExpired, OutPointsClawedBack, OutPointsRestored, OutPointsCorrected,
+	OutPointsLow,
 	OutSubscriptionChanged, OutOrderFulfilled, OutOrderRefunded, OutOrderFailed, OutTopUpAttention,
 }
 

@@ -46,14 +46,15 @@ type Entry struct {
 	Amount       Points // signed
 	Held         Points // signed: into (positive) or out of a hold
 	BalanceAfter Points // Balance.Total() after this entry
-	Seq          int64  // Account.Version after this entry: the order in which entries were made, which times only come near
-	Description  string
-	Metadata     map[string]string
-	LotID        LotID  // for grants, expiries and clawbacks
-	HoldID       HoldID // for holds, captures and releases
-	Key          string // the caller's Idempotency-Key
-	RequestHash  string // of the request that first used Key
-	CreatedAt    time.Time
+	// Account.Version after this entry: the order in which entries were made, which times only come near
+	Seq         int64
+	Description string
+	Metadata    map[string]string
+	LotID       LotID  // for grants, expiries and clawbacks
+	HoldID      HoldID // for holds, captures and releases
+	Key         string // the caller's Idempotency-Key
+	RequestHash string // of the request that first used Key
+	CreatedAt   time.Time
 }
 
 // Lot is points that came together and expire together.
@@ -63,19 +64,21 @@ type Lot struct {
 	GrantKey   string // the business fact that granted it; unique forever
 	Source     string // what the points belong to, e.g. "subscription:sub_…" or "order:ord_…"
 	Granted    Points
-	Remaining  Points     // as of the last settlement
-	ClawedOwn  Points     // how much of that this lot had; other lots, or debt, had the rest
-	Expired    Points     // how much of Granted expired unused
-	Held       Points     // in active holds
-	ClawedBack Points     // how much of Granted went back because its money did
-	Period     *Period    // that it lives in: the one it was granted for, or the last one it rolled over into; nil: it is of no subscription
-	Origin     *time.Time // when the period began that it was granted for; nil just where Period is
-	ExpiresAt  *time.Time // nil: never
-	EndedAt    *time.Time // when it was seen to end; from then on nothing remains, and what a hold returns expires
-	CreatedAt  time.Time
+	Remaining  Points // as of the last settlement
+	ClawedOwn  Points // how much of that this lot had; other lots, or debt, had the rest
+	Expired    Points // how much of Granted expired unused
+	Held       Points // in active holds
+	ClawedBack Points // how much of Granted went back because its money did
+	// that it lives in: the one it was granted for, or the last one it rolled over into; nil: it is of no subscription
+	Period    *Period
+	Origin    *time.Time // when the period began that it was granted for; nil just where Period is
+	ExpiresAt *time.Time // nil: never
+	EndedAt   *time.Time // when it was seen to end; from then on nothing remains, and what a hold returns expires
+	CreatedAt time.Time
 }
 
-// Grant asks for a lot. Key names the business fact (never the event that told of it), so that asking twice grants once.
+// Grant asks for a lot. Key names the business fact (never the event that told of it), so that asking twice grants
+// once.
 type Grant struct {
 	Key         string
 	Source      string

@@ -7,8 +7,8 @@ import (
 	"fmt"
 )
 
-// RequestHash tells requests apart that come under one Idempotency-Key. It is of whatever makes two of them different: numbers, texts, times
-// of this age, and maps, which are written in key order.
+// RequestHash tells requests apart that come under one Idempotency-Key. It is of whatever makes two of them different:
+// numbers, texts, times of this age, and maps, which are written in key order.
 func RequestHash(parts ...any) string {
 	b, _ := json.Marshal(parts) // cannot fail for these
 	sum := sha256.Sum256(b)
@@ -17,7 +17,9 @@ func RequestHash(parts ...any) string {
 
 // KeyReused is the refusal of a request whose key belongs to another one.
 func KeyReused() *Error {
-	return Errorf(EKeyReused, "This Idempotency-Key was first used with another request. Use a new key for a new request.")
+	return Errorf(
+		EKeyReused, "This Idempotency-Key was first used with another request. Use a new key for a new request.",
+	)
 }
 
 // Invalid says what is wrong with one part of a request's body; pointer is as in FieldError.

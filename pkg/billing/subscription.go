@@ -62,7 +62,9 @@ func (s *Subscription) Equal(other *Subscription) bool {
 	x.Window, y.Window, x.Scheduled, y.Scheduled = nil, nil, nil, nil
 	x.EndsAt, y.EndsAt, x.CollectionPaused, y.CollectionPaused = nil, nil, nil, nil
 	// Times are UTC and whole seconds on both sides.
-	return x == y && same(s.Window, other.Window) && same(s.Scheduled, other.Scheduled) && SameTime(s.EndsAt, other.EndsAt) &&
+	return x == y && same(s.Window, other.Window) && same(
+		s.Scheduled, other.Scheduled,
+	) && SameTime(s.EndsAt, other.EndsAt) &&
 		s.CollectionPaused.Equal(other.CollectionPaused)
 }
 

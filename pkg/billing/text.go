@@ -6,11 +6,14 @@ import (
 	"unicode/utf8"
 )
 
-// Blank reports whether a text shows nothing: it is empty, or holds only spaces, controls and characters that are invisible by their nature,
-// such as U+200B (zero width space), U+00AD (soft hyphen), U+3164 (Hangul filler), U+2800 (the empty Braille pattern) or accents without a letter.
+// Blank reports whether a text shows nothing: it is empty, or holds only spaces, controls and characters that are
+// invisible by their nature, such as U+200B (zero width space), U+00AD (soft hyphen), U+3164 (Hangul filler), U+2800
+// (the empty Braille pattern) or accents without a letter.
 func Blank(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool {
-		return unicode.In(r, unicode.L, unicode.N, unicode.P, unicode.S) && r != '\u2800' && r != unicode.ReplacementChar &&
+		return unicode.In(
+			r, unicode.L, unicode.N, unicode.P, unicode.S,
+		) && r != '\u2800' && r != unicode.ReplacementChar &&
 			!unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r)
 	})
 }
@@ -24,7 +27,8 @@ func NeedReason(reason string) error {
 }
 
 // Storable returns a text from outside as either database can keep it, in at most limit bytes: PostgreSQL refuses a NUL
-// and broken UTF-8, and a cut inside a letter breaks it. What cannot be kept becomes U+FFFD; the cut is before a letter.
+// and broken UTF-8, and a cut inside a letter breaks it. What cannot be kept becomes U+FFFD; the cut is before a
+// letter.
 func Storable(s string, limit int) string {
 	s = strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
 	if len(s) <= limit {
@@ -36,12 +40,12 @@ func Storable(s string, limit int) string {
 	return s[:limit]
 }
 
-// leastLetters is how many different bytes a secret has at the least. Of 32 random ones some 30 differ, of 32 random letters and digits
-// some 25; 12 or fewer do not happen by chance.
+// leastLetters is how many different bytes a secret has at the least. Of 32 random ones some 30 differ, of 32 random
+// letters and digits some 25; 12 or fewer do not happen by chance.
 const leastLetters = 12
 
-// Guessable reports whether a secret was typed and not made at random: too few different bytes, such as all zero or one word again and
-// again, or a run such as 0, 1, 2.
+// Guessable reports whether a secret was typed and not made at random: too few different bytes, such as all zero or one
+// word again and again, or a run such as 0, 1, 2.
 func Guessable(secret string) bool {
 	different, steps := map[byte]bool{}, map[byte]int{}
 	for i := range len(secret) {

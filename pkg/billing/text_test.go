@@ -9,8 +9,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// TestStorable proves that a text is kept whole where it can be, that what no database takes is replaced, and that a cut is never
-// inside a letter: letters of one to four bytes, cut at each length.
+// TestStorable proves that a text is kept whole where it can be, that what no database takes is replaced, and that a
+// cut is never inside a letter: letters of one to four bytes, cut at each length.
 func TestStorable(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -38,7 +38,8 @@ func TestStorable(t *testing.T) {
 	}
 }
 
-// TestGuessable proves that what somebody typed is told from what was made at random, for the lengths of Stripe's secrets and our seeds.
+// TestGuessable proves that what somebody typed is told from what was made at random, for the lengths of Stripe's
+// secrets and our seeds.
 func TestGuessable(t *testing.T) {
 	t.Parallel()
 	ascending := make([]byte, 32)
@@ -46,7 +47,8 @@ func TestGuessable(t *testing.T) {
 		ascending[i] = byte(i)
 	}
 	for _, secret := range []string{
-		"", "12345678", strings.Repeat("\x00", 32), strings.Repeat("\xff", 32), strings.Repeat("a", 32), strings.Repeat("secret", 6), string(ascending),
+		"", "12345678", strings.Repeat("\x00", 32), strings.Repeat("\xff", 32), strings.Repeat("a", 32),
+		strings.Repeat("secret", 6), string(ascending),
 		"abcdefghijklmnopqrstuvwxyz012345", strings.Repeat("0123456789", 4),
 	} {
 		if !billing.Guessable(secret) {
@@ -65,12 +67,13 @@ func TestGuessable(t *testing.T) {
 
 func fill(b []byte) bool { n, err := rand.Read(b); return n == len(b) && err == nil }
 
-// TestBlank proves that what shows nothing is no reason, whichever of Unicode's ways to show nothing it uses, and that a single sign of any
-// script is one.
+// TestBlank proves that what shows nothing is no reason, whichever of Unicode's ways to show nothing it uses, and that
+// a single sign of any script is one.
 func TestBlank(t *testing.T) {
 	t.Parallel()
 	for _, s := range []string{
-		"", " ", "\t\r\n", "\u00a0", "\u2003\u3000", "\u200b", "\u200d\ufeff", "\u00ad", "\u202e", "\u2800", "\u3164", "\uffa0\u115f", "\u034f", "\u0301",
+		"", " ", "\t\r\n", "\u00a0", "\u2003\u3000", "\u200b", "\u200d\ufeff", "\u00ad", "\u202e", "\u2800", "\u3164",
+		"\uffa0\u115f", "\u034f", "\u0301",
 		"\ufe0f", "\U000e0041", "\x00", "\u2028", "\ufffd", "\ue000", "\x1b\x07",
 	} {
 		if !billing.Blank(s) || billing.CodeOf(billing.NeedReason(s)) != billing.EInvalid {

@@ -33,8 +33,8 @@ type Moment struct {
 	Version         int64
 }
 
-// Position is a moment's place in the story of its account. Several moments may have one time, for a transaction has one:
-// Rank puts causes before effects, and Number keeps entries and syncs in their own order.
+// Position is a moment's place in the story of its account. Several moments may have one time, for a transaction has
+// one: Rank puts causes before effects, and Number keeps entries and syncs in their own order.
 type Position struct {
 	At     time.Time
 	Rank   int64

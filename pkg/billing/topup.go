@@ -20,10 +20,12 @@ const (
 	TopUpDeclined       TopUpReason = "declined"                // several charges in a row were
 	TopUpAuthentication TopUpReason = "authentication_required" // the bank wants to see the customer
 	TopUpNoMethod       TopUpReason = "no_payment_method"       // there is none left that is saved
-	TopUpPriceChanged   TopUpReason = "price_changed"           // the customer agreed to another amount, or to other points
-	TopUpPackGone       TopUpReason = "pack_gone"               // the catalogue does not have it any more
-	TopUpDisputed       TopUpReason = "disputed"                // a dispute took money of any payment of the account
-	TopUpRefunded       TopUpReason = "refunded"                // an automatic order was, or another refund would cause a purchase
+	// the customer agreed to another amount, or to other points
+	TopUpPriceChanged TopUpReason = "price_changed"
+	TopUpPackGone     TopUpReason = "pack_gone" // the catalogue does not have it any more
+	TopUpDisputed     TopUpReason = "disputed"  // a dispute took money of any payment of the account
+	// an automatic order was, or another refund would cause a purchase
+	TopUpRefunded TopUpReason = "refunded"
 )
 
 // MaxDeclines is how many charges in a row may be declined.
@@ -53,7 +55,8 @@ func (t TopUp) Stopped(why TopUpReason) TopUp {
 	return t
 }
 
-// After is the top-up once an order that it made has ended. A customer who turned it off meanwhile has said more than the order does.
+// After is the top-up once an order that it made has ended. A customer who turned it off meanwhile has said more than
+// the order does.
 func (t TopUp) After(o Order) TopUp {
 	switch {
 	case o.Status == OrderFulfilled:

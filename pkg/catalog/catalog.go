@@ -25,7 +25,8 @@ var defaultYAML []byte
 // maxFileBytes is far above any catalogue that people can read, and far below what hurts.
 const maxFileBytes = 1 << 20
 
-// Catalog is what is for sale, and what was: retired items. It has the file's order. It is not changed after it was read, so it may be shared.
+// Catalog is what is for sale, and what was: retired items. It has the file's order. It is not changed after it was
+// read, so it may be shared.
 type Catalog struct {
 	Plans []billing.Plan
 	Packs []billing.Pack

@@ -61,7 +61,17 @@ packs:
 	if len(c.Plans) != 2 || c.Plans[0].ID != "z" || c.Plans[1].ID != "a" {
 		t.Fatalf("plans out of order: %+v", c.Plans)
 	}
-	want := billing.Plan{ID: "z", Name: "Z", Amount: 1, Currency: "eur", Interval: "year", Points: 1, TrialDays: 730, TrialPoints: 7, MaxQuantity: 1}
+	want := billing.Plan{
+		ID:          "z",
+		Name:        "Z",
+		Amount:      1,
+		Currency:    "eur",
+		Interval:    "year",
+		Points:      1,
+		TrialDays:   730,
+		TrialPoints: 7,
+		MaxQuantity: 1,
+	}
 	if c.Plans[0] != want {
 		t.Errorf("got %+v, want %+v", c.Plans[0], want)
 	}
@@ -76,48 +86,77 @@ func TestParseRefuses(t *testing.T) {
 	const plan = "id: a, name: A, amount: 1, interval: month, points: 1"
 	const pack = "id: a, name: A, amount: 1, points: 1"
 	for name, test := range map[string]struct{ text, want string }{
-		"Empty":                {"", "the catalogue is empty"},
-		"NothingToSell":        {"currency: usd", "nothing to sell"},
-		"UnknownKey":           {"currency: usd\npacks: [{" + pack + ", colour: red}]", "line 2"},
-		"UnknownTopKey":        {"currency: usd\nitems: []", "items"},
-		"DoubledKey":           {"currency: usd\ncurrency: eur", "already defined"},
-		"NotANumber":           {"currency: usd\npacks: [{id: a, name: A, amount: much, points: 1}]", "much"},
-		"Fraction":             {"currency: usd\npacks: [{id: a, name: A, amount: 1.5, points: 1}]", `"1.5" is not a whole number`},
-		"MoneyWithCents":       {"currency: usd\npacks: [{id: a, name: A, amount: 9.00, points: 1}]", `line 2: "9.00"`},
-		"Octal":                {"currency: usd\npacks: [{id: a, name: A, amount: 010, points: 1}]", "010"},
-		"Quoted":               {"currency: usd\npacks: [{id: a, name: A, amount: '10', points: 1}]", "10"},
-		"BeyondInt64":          {"currency: usd\npacks: [{id: a, name: A, amount: 99999999999999999999, points: 1}]", "line 2"},
-		"TwoDocuments":         {"currency: usd\npacks: [{" + pack + "}]\n---\npacks: []", "more than one"},
-		"Id":                   {"currency: usd\npacks: [{id: A-b, name: A, amount: 1, points: 1}]", `packs, entry 1 (A-b): id "A-b"`},
-		"IdMissing":            {"currency: usd\npacks: [{name: A, amount: 1, points: 1}]", "packs, entry 1: id"},
-		"IdTooLong":            {"currency: usd\npacks: [{id: " + strings.Repeat("a", 41) + ", name: A, amount: 1, points: 1}]", "1 to 40"},
-		"IdTakenByPlan":        {"currency: usd\nplans: [{" + plan + "}]\npacks: [{" + pack + "}]", "taken by plans, entry 1 (a)"},
-		"NameMissing":          {"currency: usd\npacks: [{id: a, name: ' ', amount: 1, points: 1}]", "name is missing"},
-		"NameControl":          {"currency: usd\npacks: [{id: a, name: \"a\\nb\", amount: 1, points: 1}]", "control character"},
-		"CurrencyMissing":      {"packs: [{" + pack + "}]", "currency is missing"},
-		"CurrencyTop":          {"currency: USD\npacks: [{" + pack + "}]", `currency: "USD"`},
-		"CurrencyItem":         {"currency: usd\npacks: [{" + pack + ", currency: euro}]", `"euro"`},
-		"AmountMissing":        {"currency: usd\npacks: [{id: a, name: A, points: 1}]", "amount is missing"},
-		"AmountZero":           {"currency: usd\npacks: [{id: a, name: A, amount: 0, points: 1}]", "amount 0 is outside 1 to 99999999"},
-		"AmountTooLarge":       {"currency: usd\npacks: [{id: a, name: A, amount: 100000000, points: 1}]", "amount 100000000"},
-		"PointsNegative":       {"currency: usd\npacks: [{id: a, name: A, amount: 1, points: -1}]", "points -1"},
-		"PointsTooMany":        {"currency: usd\npacks: [{id: a, name: A, amount: 1, points: 8796094}]", "points 8796094"},
-		"Interval":             {"currency: usd\nplans: [{id: a, name: A, amount: 1, interval: fortnight, points: 1}]", "fortnight"},
-		"IntervalMissing":      {"currency: usd\nplans: [{id: a, name: A, amount: 1, points: 1}]", `interval ""`},
-		"TrialTooLong":         {"currency: usd\nplans: [{" + plan + ", trial_days: 731}]", "trial_days 731"},
-		"TrialPointsAlone":     {"currency: usd\nplans: [{" + plan + ", trial_points: 5}]", "without trial_days"},
-		"RolloverWord":         {"currency: usd\nplans: [{" + plan + ", rollover: some}]", "line 2: rollover is none, all, or {cap: 100}"},
-		"RolloverKey":          {"currency: usd\nplans: [{" + plan + ", rollover: {limit: 5}}]", "rollover is none"},
-		"RolloverNumber":       {"currency: usd\nplans: [{" + plan + ", rollover: 5}]", "rollover is none"},
-		"RolloverList":         {"currency: usd\nplans: [{" + plan + ", rollover: [all]}]", "rollover is none"},
-		"RolloverCapText":      {"currency: usd\nplans: [{" + plan + ", rollover: {cap: many}}]", "many"},
-		"RolloverCapZero":      {"currency: usd\nplans: [{" + plan + ", rollover: {cap: 0}}]", "rollover cap 0 is outside 1 to"},
-		"RolloverCapTooLarge":  {"currency: usd\nplans: [{" + plan + ", rollover: {cap: 8796094}}]", "rollover cap 8796094"},
-		"RolloverOfPack":       {"currency: usd\npacks: [{" + pack + ", rollover: all}]", "rollover"},
-		"QuantityZero":         {"currency: usd\npacks: [{" + pack + ", max_quantity: 0}]", "max_quantity 0"},
-		"QuantityTooMany":      {"currency: usd\npacks: [{" + pack + ", max_quantity: 101}]", "max_quantity 101"},
-		"QuantityCostsTooMuch": {"currency: usd\npacks: [{id: a, name: A, amount: 50000000, points: 1, max_quantity: 2}]", "more than 99999999"},
-		"TooLarge":             {strings.Repeat("#", 1<<20+1), "larger than"},
+		"Empty":         {"", "the catalogue is empty"},
+		"NothingToSell": {"currency: usd", "nothing to sell"},
+		"UnknownKey":    {"currency: usd\npacks: [{" + pack + ", colour: red}]", "line 2"},
+		"UnknownTopKey": {"currency: usd\nitems: []", "items"},
+		"DoubledKey":    {"currency: usd\ncurrency: eur", "already defined"},
+		"NotANumber":    {"currency: usd\npacks: [{id: a, name: A, amount: much, points: 1}]", "much"},
+		"Fraction": {
+			"currency: usd\npacks: [{id: a, name: A, amount: 1.5, points: 1}]", `"1.5" is not a whole number`,
+		},
+		"MoneyWithCents": {"currency: usd\npacks: [{id: a, name: A, amount: 9.00, points: 1}]", `line 2: "9.00"`},
+		"Octal":          {"currency: usd\npacks: [{id: a, name: A, amount: 010, points: 1}]", "010"},
+		"Quoted":         {"currency: usd\npacks: [{id: a, name: A, amount: '10', points: 1}]", "10"},
+		"BeyondInt64": {
+			"currency: usd\npacks: [{id: a, name: A, amount: 99999999999999999999, points: 1}]", "line 2",
+		},
+		"TwoDocuments": {"currency: usd\npacks: [{" + pack + "}]\n---\npacks: []", "more than one"},
+		"Id": {
+			"currency: usd\npacks: [{id: A-b, name: A, amount: 1, points: 1}]", `packs, entry 1 (A-b): id "A-b"`,
+		},
+		"IdMissing": {"currency: usd\npacks: [{name: A, amount: 1, points: 1}]", "packs, entry 1: id"},
+		"IdTooLong": {
+			"currency: usd\npacks: [{id: " + strings.Repeat("a", 41) + ", name: A, amount: 1, points: 1}]", "1 to 40",
+		},
+		"IdTakenByPlan": {
+			"currency: usd\nplans: [{" + plan + "}]\npacks: [{" + pack + "}]", "taken by plans, entry 1 (a)",
+		},
+		"NameMissing": {"currency: usd\npacks: [{id: a, name: ' ', amount: 1, points: 1}]", "name is missing"},
+		"NameControl": {
+			"currency: usd\npacks: [{id: a, name: \"a\\nb\", amount: 1, points: 1}]", "control character",
+		},
+		"CurrencyMissing": {"packs: [{" + pack + "}]", "currency is missing"},
+		"CurrencyTop":     {"currency: USD\npacks: [{" + pack + "}]", `currency: "USD"`},
+		"CurrencyItem":    {"currency: usd\npacks: [{" + pack + ", currency: euro}]", `"euro"`},
+		"AmountMissing":   {"currency: usd\npacks: [{id: a, name: A, points: 1}]", "amount is missing"},
+		"AmountZero": {
+			"currency: usd\npacks: [{id: a, name: A, amount: 0, points: 1}]", "amount 0 is outside 1 to 99999999",
+		},
+		"AmountTooLarge": {
+			"currency: usd\npacks: [{id: a, name: A, amount: 100000000, points: 1}]", "amount 100000000",
+		},
+		"PointsNegative": {"currency: usd\npacks: [{id: a, name: A, amount: 1, points: -1}]", "points -1"},
+		"PointsTooMany": {
+			"currency: usd\npacks: [{id: a, name: A, amount: 1, points: 8796094}]", "points 8796094",
+		},
+		"Interval": {
+			"currency: usd\nplans: [{id: a, name: A, amount: 1, interval: fortnight, points: 1}]", "fortnight",
+		},
+		"IntervalMissing":  {"currency: usd\nplans: [{id: a, name: A, amount: 1, points: 1}]", `interval ""`},
+		"TrialTooLong":     {"currency: usd\nplans: [{" + plan + ", trial_days: 731}]", "trial_days 731"},
+		"TrialPointsAlone": {"currency: usd\nplans: [{" + plan + ", trial_points: 5}]", "without trial_days"},
+		"RolloverWord": {
+			"currency: usd\nplans: [{" + plan + ", rollover: some}]", "line 2: rollover is none, all, or {cap: 100}",
+		},
+		"RolloverKey":     {"currency: usd\nplans: [{" + plan + ", rollover: {limit: 5}}]", "rollover is none"},
+		"RolloverNumber":  {"currency: usd\nplans: [{" + plan + ", rollover: 5}]", "rollover is none"},
+		"RolloverList":    {"currency: usd\nplans: [{" + plan + ", rollover: [all]}]", "rollover is none"},
+		"RolloverCapText": {"currency: usd\nplans: [{" + plan + ", rollover: {cap: many}}]", "many"},
+		"RolloverCapZero": {
+			"currency: usd\nplans: [{" + plan + ", rollover: {cap: 0}}]", "rollover cap 0 is outside 1 to",
+		},
+		"RolloverCapTooLarge": {
+			"currency: usd\nplans: [{" + plan + ", rollover: {cap: 8796094}}]", "rollover cap 8796094",
+		},
+		"RolloverOfPack":  {"currency: usd\npacks: [{" + pack + ", rollover: all}]", "rollover"},
+		"QuantityZero":    {"currency: usd\npacks: [{" + pack + ", max_quantity: 0}]", "max_quantity 0"},
+		"QuantityTooMany": {"currency: usd\npacks: [{" + pack + ", max_quantity: 101}]", "max_quantity 101"},
+		"QuantityCostsTooMuch": {
+			"currency: usd\npacks: [{id: a, name: A, amount: 50000000, points: 1, max_quantity: 2}]",
+			"more than 99999999",
+		},
+		"TooLarge": {strings.Repeat("#", 1<<20+1), "larger than"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -133,7 +172,8 @@ func TestParseRefuses(t *testing.T) {
 func TestRollover(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]billing.Points{
-		"": 0, "rollover: none": 0, "rollover: all": billing.RolloverAll, "rollover: {cap: 7}": 7, "rollover:\n      cap: 7": 7,
+		"": 0, "rollover: none": 0, "rollover: all": billing.RolloverAll, "rollover: {cap: 7}": 7,
+		"rollover:\n      cap: 7": 7,
 	} {
 		c, err := catalog.Parse(strings.NewReader(`
 currency: usd
@@ -192,7 +232,9 @@ func TestGrantInterval(t *testing.T) {
 		t.Errorf("%+v, %v", c, err)
 	}
 	for _, wrong := range [][2]string{{"month", "month"}, {"year", "week"}, {"year", "year"}} {
-		if _, err := catalog.Parse(strings.NewReader(fmt.Sprintf(text, wrong[0], wrong[1]))); err == nil || !strings.Contains(err.Error(), "grant_interval") {
+		if _, err := catalog.Parse(
+			strings.NewReader(fmt.Sprintf(text, wrong[0], wrong[1])),
+		); err == nil || !strings.Contains(err.Error(), "grant_interval") {
 			t.Errorf("%v: %v", wrong, err)
 		}
 	}
@@ -218,10 +260,13 @@ packs:
 	if !known || !a.Retired || !knownPack || !p.Retired {
 		t.Errorf("%+v, %+v", a, p)
 	}
-	if s := c.ForSale(); len(s.Plans) != 1 || s.Plans[0].ID != "b" || len(s.Packs) != 1 || s.Packs[0].ID != "q" || len(c.Plans) != 2 {
+	if s := c.ForSale(); len(s.Plans) != 1 || s.Plans[0].ID != "b" || len(s.Packs) != 1 || s.Packs[0].ID != "q" ||
+		len(c.Plans) != 2 {
 		t.Errorf("for sale: %+v", s)
 	}
-	if _, err := catalog.Parse(strings.NewReader("currency: usd\npacks: [{id: p, name: P, amount: 500, points: 100, sold: perhaps}]")); err == nil {
+	if _, err := catalog.Parse(
+		strings.NewReader("currency: usd\npacks: [{id: p, name: P, amount: 500, points: 100, sold: perhaps}]"),
+	); err == nil {
 		t.Error("sold: perhaps was taken")
 	}
 }

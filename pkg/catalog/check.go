@@ -96,7 +96,10 @@ func (p plan) check(found *findings, place string) {
 	}
 	p.checkQuantity(found, place, p.MaxQuantity)
 	if p.GrantEvery != "" && (p.GrantEvery != "month" || p.Interval != "year") {
-		found.add(place, "grant_interval %q with interval %q: it is month, and only for interval year", p.GrantEvery, p.Interval)
+		found.add(
+			place, "grant_interval %q with interval %q: it is month, and only for interval year", p.GrantEvery,
+			p.Interval,
+		)
 	}
 	if p.Rollover.cap != nil {
 		checkNumber(found, place, "rollover cap", p.Rollover.cap, 1, maxPoints)
@@ -122,7 +125,10 @@ func (i item) checkQuantity(found *findings, place string, most *whole) {
 	checkNumber(found, place, "max_quantity", most, 1, maxQuantity)
 	// Both factors are at most eight digits here or already reported, so the product does not overflow.
 	if i.Amount != nil && *i.Amount <= maxAmount && *most <= maxQuantity && *i.Amount**most > maxAmount {
-		found.add(place, "max_quantity %d of them would cost more than %d, the most that Stripe charges at once", *most, maxAmount)
+		found.add(
+			place, "max_quantity %d of them would cost more than %d, the most that Stripe charges at once", *most,
+			maxAmount,
+		)
 	}
 }
 

@@ -23,7 +23,9 @@ var wholePattern = regexp.MustCompile(`^(0|-?[1-9][0-9]*)$`)
 func (w *whole) UnmarshalYAML(node *yaml.Node) error {
 	n, err := strconv.ParseInt(node.Value, 10, 64)
 	if err != nil || node.Tag != "!!int" || !wholePattern.MatchString(node.Value) {
-		return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: %q is not a whole number", node.Line, node.Value)}}
+		return &yaml.TypeError{
+			Errors: []string{fmt.Sprintf("line %d: %q is not a whole number", node.Line, node.Value)},
+		}
 	}
 	*w = whole(n)
 	return nil
@@ -111,7 +113,11 @@ func decode(text []byte) (*file, error) {
 
 // catalog turns a checked file into billing's nouns, with what was left out filled in.
 func (f *file) catalog() *Catalog {
-	c := &Catalog{AllowPromotionCodes: f.Codes, Plans: make([]billing.Plan, 0, len(f.Plans)), Packs: make([]billing.Pack, 0, len(f.Packs))}
+	c := &Catalog{
+		AllowPromotionCodes: f.Codes,
+		Plans:               make([]billing.Plan, 0, len(f.Plans)),
+		Packs:               make([]billing.Pack, 0, len(f.Packs)),
+	}
 	for _, p := range f.Plans {
 		c.Plans = append(c.Plans, billing.Plan{
 			ID: p.ID, Name: p.Name, Description: p.Description,

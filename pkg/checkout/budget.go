@@ -7,8 +7,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// Every request that asks Stripe comes out of a budget first, one for each account and kind of request, kept in the database so that
-// replicas count together. A repeat that the database alone can reply to costs nothing.
+// Every request that asks Stripe comes out of a budget first, one for each account and kind of request, kept in the
+// database so that replicas count together. A repeat that the database alone can reply to costs nothing.
 
 // takeRequest takes one request out of an account's budget. The caller holds the account's lock. Errors: ETooMany.
 func takeRequest(ctx context.Context, tx *store.Tx, id billing.AccountID, kind billing.RequestKind) error {
@@ -18,7 +18,11 @@ func takeRequest(ctx context.Context, tx *store.Tx, id billing.AccountID, kind b
 	}
 	next, wait := billing.RequestBudgets[kind].Take(wholeAt, tx.Now)
 	if wait > 0 {
-		return &billing.Error{Code: billing.ETooMany, RetryAfter: wait, Message: "This account asked for this too often in a short time. Try again in a moment."}
+		return &billing.Error{
+			Code:       billing.ETooMany,
+			RetryAfter: wait,
+			Message:    "This account asked for this too often in a short time. Try again in a moment.",
+		}
 	}
 	return tx.SaveRequestBudget(ctx, id, kind, next)
 }
@@ -33,7 +37,8 @@ func lockAndTake(ctx context.Context, db *store.DB, id billing.AccountID, kind b
 	})
 }
 
-// admit takes a checkout out of the account's budget, unless its key has its page already, or needs none any more. Errors: ETooMany.
+// admit takes a checkout out of the account's budget, unless its key has its page already, or needs none any more.
+// Errors: ETooMany.
 func (s *Service) admit(ctx context.Context, id billing.AccountID, key string) error {
 	return s.db.InTx(ctx, func(tx *store.Tx) error {
 		if _, err := tx.LockAccount(ctx, id); err != nil {

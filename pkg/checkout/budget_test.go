@@ -21,7 +21,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
-// budgetShop is a shop of plans on two replicas of one database, whose clock a test can stop, and which counts what reaches Stripe.
+// budgetShop is a shop of plans on two replicas of one database, whose clock a test can stop, and which counts what
+// reaches Stripe.
 type budgetShop struct {
 	*shop
 	stopped  atomic.Pointer[time.Time]
@@ -38,7 +39,9 @@ func eachBudgetShop(t *testing.T, f func(t *testing.T, s *budgetShop)) {
 			t.Parallel()
 			s := &budgetShop{asked: map[string]int{}}
 			address := storetest.URL(t, dialect)
-			s.shop = stock(t, storetest.OpenURL(t, address, s.now), planItems(t), stripegw.Options{MaxRetries: -1, Now: s.now})
+			s.shop = stock(
+				t, storetest.OpenURL(t, address, s.now), planItems(t), stripegw.Options{MaxRetries: -1, Now: s.now},
+			)
 			counted := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
 				s.mu.Lock()
 				s.asked[r.Method+" "+r.URL.Path]++
@@ -48,10 +51,17 @@ func eachBudgetShop(t *testing.T, f func(t *testing.T, s *budgetShop)) {
 			t.Cleanup(counted.Close)
 			for n := range s.services {
 				db := storetest.OpenURL(t, address, s.now)
-				gateway, err := stripegw.New(stripegw.Options{Key: key, BaseURL: counted.URL, HTTPClient: counted.Client(), MaxRetries: -1, Now: s.now})
+				gateway, err := stripegw.New(
+					stripegw.Options{
+						Key: key, BaseURL: counted.URL, HTTPClient: counted.Client(), MaxRetries: -1, Now: s.now,
+					},
+				)
 				must(t, err)
 				items, log := planItems(t), slog.New(slog.DiscardHandler)
-				syncer := reconcile.New(db, gateway, items, reconcile.Policy{PastDueGrace: 72 * time.Hour, RenewalGrace: 2 * time.Hour}, log)
+				syncer := reconcile.New(
+					db, gateway, items, reconcile.Policy{PastDueGrace: 72 * time.Hour, RenewalGrace: 2 * time.Hour},
+					log,
+				)
 				s.services[n] = checkout.New(db, gateway, items, syncer, checkout.Origins{"https://shop.example"})
 				s.topUps[n] = checkout.NewTopUps(db, gateway, items, syncer, coolOff, log)
 			}
@@ -86,23 +96,33 @@ func (s *budgetShop) buyer() billing.Account {
 	s.t.Helper()
 	a := storetest.NewAccount(s.t, s.db)
 	o := s.order(a.ID, checkout.Request{Item: "basic", Key: "first"})
-	s.ask(http.MethodPost, "/v1/payment_pages/"+string(o.CheckoutID)+"/confirm", url.Values{"payment_method": {"pm_card_visa"}})
+	s.ask(
+		http.MethodPost, "/v1/payment_pages/"+string(o.CheckoutID)+"/confirm",
+		url.Values{"payment_method": {"pm_card_visa"}},
+	)
 	_, a, err := s.service.Status(s.t.Context(), a.ID, o.ID)
 	must(s.t, err)
 	return a
 }
 
-// requests are the kinds of request that ask Stripe: how one is made, by the n-th caller, and a request at Stripe that only it causes.
+// requests are the kinds of request that ask Stripe: how one is made, by the n-th caller, and a request at Stripe that
+// only it causes.
 var requests = map[billing.RequestKind]struct {
 	ask    func(ctx context.Context, s *budgetShop, replica int, id billing.AccountID, n int) error
 	stripe string
 }{
 	billing.RequestCheckout: {func(ctx context.Context, s *budgetShop, replica int, id billing.AccountID, n int) error {
-		_, _, err := s.services[replica].Create(ctx, id, checkout.Request{Item: "pack", Quantity: 1, SuccessURL: fmt.Sprint("https://shop.example/", n)})
+		_, _, err := s.services[replica].Create(
+			ctx, id, checkout.Request{Item: "pack", Quantity: 1, SuccessURL: fmt.Sprint("https://shop.example/", n)},
+		)
 		return err
 	}, "POST /v1/checkout/sessions"},
-	billing.RequestPromotion: {func(ctx context.Context, s *budgetShop, replica int, id billing.AccountID, n int) error {
-		_, _, err := s.services[replica].Create(ctx, id, checkout.Request{Item: "pack", Promotion: fmt.Sprint("GUESS", n)})
+	billing.RequestPromotion: {func(
+		ctx context.Context, s *budgetShop, replica int, id billing.AccountID, n int,
+	) error {
+		_, _, err := s.services[replica].Create(
+			ctx, id, checkout.Request{Item: "pack", Promotion: fmt.Sprint("GUESS", n)},
+		)
 		return err
 	}, "GET /v1/promotion_codes"},
 	billing.RequestPortal: {func(ctx context.Context, s *budgetShop, replica int, id billing.AccountID, _ int) error {
@@ -110,17 +130,22 @@ var requests = map[billing.RequestKind]struct {
 		return err
 	}, "POST /v1/billing_portal/sessions"},
 	billing.RequestTopUp: {func(ctx context.Context, s *budgetShop, replica int, id billing.AccountID, _ int) error {
-		_, err := s.topUps[replica].Put(ctx, id, checkout.TopUpWish{Enabled: true, Pack: "pack", Threshold: 5, MonthlyLimit: 1})
+		_, err := s.topUps[replica].Put(
+			ctx, id, checkout.TopUpWish{Enabled: true, Pack: "pack", Threshold: 5, MonthlyLimit: 1},
+		)
 		return err
 	}, "GET /v1/customers/{customer}"},
-	billing.RequestSubscription: {func(ctx context.Context, s *budgetShop, replica int, id billing.AccountID, _ int) error {
+	billing.RequestSubscription: {func(
+		ctx context.Context, s *budgetShop, replica int, id billing.AccountID, _ int,
+	) error {
 		_, err := s.services[replica].Preview(ctx, id, checkout.ChangeRequest{Plan: "pro"})
 		return err
 	}, "POST /v1/invoices/create_preview"},
 }
 
-// Proves that of 60 requests of an account at once, by way of two replicas, no more reach Stripe than the budget of their kind has, that all
-// others are told when to come again, and that just then one more goes through. Neither another kind nor another account is kept waiting.
+// Proves that of 60 requests of an account at once, by way of two replicas, no more reach Stripe than the budget of
+// their kind has, that all others are told when to come again, and that just then one more goes through. Neither
+// another kind nor another account is kept waiting.
 func TestRequestBudgets(t *testing.T) {
 	t.Parallel()
 	eachBudgetShop(t, func(t *testing.T, s *budgetShop) {
@@ -131,7 +156,9 @@ func TestRequestBudgets(t *testing.T) {
 		for kind, r := range requests {
 			a := buyers[kind]
 			s.stop(time.Hour) // all budgets are whole, and no time passes
-			budget, path := billing.RequestBudgets[kind], strings.ReplaceAll(r.stripe, "{customer}", string(a.CustomerID))
+			budget, path := billing.RequestBudgets[kind], strings.ReplaceAll(
+				r.stripe, "{customer}", string(a.CustomerID),
+			)
 			before := s.at(path)
 			var mu sync.Mutex
 			var waits []time.Duration
@@ -147,9 +174,14 @@ func TestRequestBudgets(t *testing.T) {
 				})
 			}
 			all.Wait()
-			// A preview also takes a sync of a budget of its own, so fewer than 20 of them may come as far as the invoice.
-			if got := s.at(path) - before; got > budget.Burst || kind != billing.RequestSubscription && got != budget.Burst || len(waits) < 60-budget.Burst {
-				t.Errorf("%s: of 60 requests %d reached Stripe and %d were refused, want %d and %d", kind, got, len(waits), budget.Burst, 60-budget.Burst)
+			// A preview also takes a sync of a budget of its own, so fewer than 20 of them may come as far as the
+			// invoice.
+			if got := s.at(path) - before; got > budget.Burst ||
+				kind != billing.RequestSubscription && got != budget.Burst || len(waits) < 60-budget.Burst {
+				t.Errorf(
+					"%s: of 60 requests %d reached Stripe and %d were refused, want %d and %d", kind, got, len(waits),
+					budget.Burst, 60-budget.Burst,
+				)
 			}
 			for _, wait := range waits {
 				if wait <= 0 || wait > max(budget.Every, 10*time.Second) {
@@ -170,8 +202,9 @@ func TestRequestBudgets(t *testing.T) {
 	})
 }
 
-// Proves that a repeat whose reply is in the database costs nothing of the budget, and is given when that is used up: the order of a key, a change
-// that is done. A repeat that has to look at Stripe does cost: a change that waits for its payment.
+// Proves that a repeat whose reply is in the database costs nothing of the budget, and is given when that is used up:
+// the order of a key, a change that is done. A repeat that has to look at Stripe does cost: a change that waits for its
+// payment.
 func TestRequestBudgetOfRepeats(t *testing.T) {
 	t.Parallel()
 	eachBudgetShop(t, func(t *testing.T, s *budgetShop) {
@@ -183,7 +216,9 @@ func TestRequestBudgetOfRepeats(t *testing.T) {
 		}
 		must(t, change("pro", "done"))
 		for range 2 * billing.RequestBudgets[billing.RequestCheckout].Burst {
-			if _, replayed, err := s.service.Create(t.Context(), a.ID, checkout.Request{Item: "basic", Key: "first"}); err != nil || !replayed {
+			if _, replayed, err := s.service.Create(
+				t.Context(), a.ID, checkout.Request{Item: "basic", Key: "first"},
+			); err != nil || !replayed {
 				t.Fatalf("the repeat of an order: %v", err)
 			}
 			must(t, change("pro", "done"))
@@ -209,7 +244,16 @@ func TestRequestBudgetOfRepeats(t *testing.T) {
 // decline lets the customer's card be declined from now on.
 func (s *budgetShop) decline(a billing.Account) {
 	s.t.Helper()
-	method := s.ask(http.MethodPost, "/v1/payment_methods/pm_card_chargeCustomerFail/attach", url.Values{"customer": {string(a.CustomerID)}})
-	s.ask(http.MethodPost, "/v1/customers/"+string(a.CustomerID), url.Values{"invoice_settings[default_payment_method]": {method["id"].(string)}})
-	s.ask(http.MethodPost, "/v1/subscriptions/"+string(a.Subscription.ID), url.Values{"default_payment_method": {method["id"].(string)}})
+	method := s.ask(
+		http.MethodPost, "/v1/payment_methods/pm_card_chargeCustomerFail/attach",
+		url.Values{"customer": {string(a.CustomerID)}},
+	)
+	s.ask(
+		http.MethodPost, "/v1/customers/"+string(a.CustomerID),
+		url.Values{"invoice_settings[default_payment_method]": {method["id"].(string)}},
+	)
+	s.ask(
+		http.MethodPost, "/v1/subscriptions/"+string(a.Subscription.ID),
+		url.Values{"default_payment_method": {method["id"].(string)}},
+	)
 }

@@ -9,21 +9,23 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// A change of a subscription goes like a purchase: its row is written before Stripe is asked, and every request to Stripe carries a key
-// derived from the row. The row is claimed first, one at a time for each account; then it is decided from Stripe's own view what will be
-// asked, and that is written down as well; then it is asked. Whoever takes a change up that was cut off asks for the very same.
+// A change of a subscription goes like a purchase: its row is written before Stripe is asked, and every request to
+// Stripe carries a key derived from the row. The row is claimed first, one at a time for each account; then it is
+// decided from Stripe's own view what will be asked, and that is written down as well; then it is asked. Whoever takes
+// a change up that was cut off asks for the very same.
 
 const (
 	// lease is how long a change keeps others out when it is cut off: longer than anybody is at work on it.
 	lease = time.Minute
 	// changePatience bounds the work of one request on a change.
 	changePatience = 45 * time.Second
-	// forgetPatience is how long a refused change tries to be forgotten. One that is not keeps the next change out until its lease is over, so a busy
-	// database has a while.
+	// forgetPatience is how long a refused change tries to be forgotten. One that is not keeps the next change out
+	// until its lease is over, so a busy database has a while.
 	forgetPatience = 10 * time.Second
 	// changeLife is how long a change can be taken up: Stripe forgets idempotency keys after a day.
 	changeLife = 23 * time.Hour
-	// lookInterval is how long a change waits for its payment until a job looks at Stripe, where no sync has seen the invoice before.
+	// lookInterval is how long a change waits for its payment until a job looks at Stripe, where no sync has seen the
+	// invoice before.
 	lookInterval = time.Hour
 )
 
@@ -60,7 +62,8 @@ type Changed struct {
 	Replayed   bool
 }
 
-// PaymentRequired is a change that waits until the customer has paid an invoice at Stripe. URL is "" where there is no such page.
+// PaymentRequired is a change that waits until the customer has paid an invoice at Stripe. URL is "" where there is no
+// such page.
 type PaymentRequired struct {
 	Cause *billing.Error
 	URL   string
@@ -69,27 +72,39 @@ type PaymentRequired struct {
 func (e *PaymentRequired) Error() string { return e.Cause.Error() }
 func (e *PaymentRequired) Unwrap() error { return e.Cause }
 
-// Change gives the subscription another plan or quantity: up now, down at the period's end. Errors: EInvalid, EConflict,
-// *PaymentRequired (EPaymentRequired), EKeyReused, ETooMany, EStripeUnavailable, EStripeRefused.
+// Change gives the subscription another plan or quantity: up now, down at the period's end. Errors: EInvalid,
+// EConflict, *PaymentRequired (EPaymentRequired), EKeyReused, ETooMany, EStripeUnavailable, EStripeRefused.
 func (s *Service) Change(ctx context.Context, id billing.AccountID, r ChangeRequest) (Changed, error) {
 	plan, err := s.wantedPlan(r)
 	if err != nil {
 		return Changed{}, err
 	}
-	draft := billing.SubscriptionChange{AccountID: id, Kind: billing.ChangePlan, Plan: r.Plan, Quantity: r.Quantity, Key: r.Key}
+	draft := billing.SubscriptionChange{
+		AccountID: id, Kind: billing.ChangePlan, Plan: r.Plan, Quantity: r.Quantity, Key: r.Key,
+	}
 	draft.RequestHash = billing.RequestHash("change", r.Plan, r.Quantity, r.ProrationDate)
-	return s.perform(ctx, draft, func(ctx context.Context, v view) (billing.ChangeSteps, error) { return s.planChange(ctx, v, plan, r) })
+	return s.perform(
+		ctx, draft,
+		func(ctx context.Context, v view) (billing.ChangeSteps, error) { return s.planChange(ctx, v, plan, r) },
+	)
 }
 
 // Cancel ends the subscription, with its period or at once. Errors: those of Change.
 func (s *Service) Cancel(ctx context.Context, id billing.AccountID, r CancelRequest) (Changed, error) {
-	draft := billing.SubscriptionChange{AccountID: id, Kind: billing.ChangeCancel, Key: r.Key, RequestHash: billing.RequestHash("cancel", r.At)}
-	return s.perform(ctx, draft, func(_ context.Context, v view) (billing.ChangeSteps, error) { return planCancel(v, r.At) })
+	draft := billing.SubscriptionChange{
+		AccountID: id, Kind: billing.ChangeCancel, Key: r.Key, RequestHash: billing.RequestHash("cancel", r.At),
+	}
+	return s.perform(
+		ctx, draft, func(_ context.Context, v view) (billing.ChangeSteps, error) { return planCancel(v, r.At) },
+	)
 }
 
-// Resume takes a cancellation or a change that is to come back, or lets a paused subscription bill again. Errors: those of Change.
+// Resume takes a cancellation or a change that is to come back, or lets a paused subscription bill again. Errors: those
+// of Change.
 func (s *Service) Resume(ctx context.Context, id billing.AccountID, key string) (Changed, error) {
-	draft := billing.SubscriptionChange{AccountID: id, Kind: billing.ChangeResume, Key: key, RequestHash: billing.RequestHash("resume")}
+	draft := billing.SubscriptionChange{
+		AccountID: id, Kind: billing.ChangeResume, Key: key, RequestHash: billing.RequestHash("resume"),
+	}
 	return s.perform(ctx, draft, func(_ context.Context, v view) (billing.ChangeSteps, error) { return planResume(v) })
 }
 
@@ -131,8 +146,11 @@ func (s *Service) perform(ctx context.Context, draft billing.SubscriptionChange,
 	return to, err
 }
 
-// claimChange finds the change that the key was first used for, or writes a new one down, of which an account has one at a time.
-func (s *Service) claimChange(ctx context.Context, draft billing.SubscriptionChange) (c billing.SubscriptionChange, replayed bool, err error) {
+// claimChange finds the change that the key was first used for, or writes a new one down, of which an account has one
+// at a time.
+func (s *Service) claimChange(
+	ctx context.Context, draft billing.SubscriptionChange,
+) (c billing.SubscriptionChange, replayed bool, err error) {
 	err = s.db.InTx(ctx, func(tx *store.Tx) error {
 		if _, err := tx.LockAccount(ctx, draft.AccountID); err != nil {
 			return err
@@ -164,7 +182,9 @@ func (s *Service) claimChange(ctx context.Context, draft billing.SubscriptionCha
 }
 
 // takeUp answers the change of a repeated request, which keeps others out for another while where it is not done.
-func takeUp(ctx context.Context, tx *store.Tx, c, draft billing.SubscriptionChange) (billing.SubscriptionChange, error) {
+func takeUp(
+	ctx context.Context, tx *store.Tx, c, draft billing.SubscriptionChange,
+) (billing.SubscriptionChange, error) {
 	if c.RequestHash != draft.RequestHash {
 		return c, billing.KeyReused()
 	}
@@ -172,30 +192,48 @@ func takeUp(ctx context.Context, tx *store.Tx, c, draft billing.SubscriptionChan
 		return c, nil
 	}
 	if tx.Now.Sub(c.CreatedAt) > changeLife {
-		end(&c, tx.Now, billing.Errorf(billing.EConflict, "This request was cut off too long ago to be taken up. Look at the subscription, and ask again under another key."))
+		end(
+			&c, tx.Now,
+			billing.Errorf(
+				billing.EConflict,
+				"This request was cut off too long ago to be taken up. Look at the subscription, and ask again under another key.",
+			),
+		)
 	} else {
 		c.LeaseUntil = tx.Now.Add(lease)
 	}
 	return c, tx.SaveChange(ctx, c)
 }
 
-// makeRoom refuses a second change beside one that somebody may be at work on. One that was cut off, and that nobody took up, is given up:
-// what it did at Stripe is there, and what it did not do will not be done.
+// makeRoom refuses a second change beside one that somebody may be at work on. One that was cut off, and that nobody
+// took up, is given up: what it did at Stripe is there, and what it did not do will not be done.
 func makeRoom(ctx context.Context, tx *store.Tx, id billing.AccountID) error {
 	other, ok, err := tx.PendingChange(ctx, id)
 	if err != nil || !ok {
 		return err
 	}
 	if left := other.LeaseUntil.Sub(tx.Now); left > 0 {
-		return &billing.Error{Code: billing.EConflict, RetryAfter: left, Message: "Another change of this subscription is under way. Try again in a moment."}
+		return &billing.Error{
+			Code:       billing.EConflict,
+			RetryAfter: left,
+			Message:    "Another change of this subscription is under way. Try again in a moment.",
+		}
 	}
-	end(&other, tx.Now, billing.Errorf(billing.EConflict, "This request was cut off, and another change was asked for since. Look at the subscription, and ask again under another key."))
+	end(
+		&other, tx.Now,
+		billing.Errorf(
+			billing.EConflict,
+			"This request was cut off, and another change was asked for since. Look at the subscription, and ask again under another key.",
+		),
+	)
 	return tx.SaveChange(ctx, other)
 }
 
-// decideChange writes down what Stripe will be asked for. A change that is refused, or that Stripe's view could not be had for, is forgotten, and
-// its key is unused.
-func (s *Service) decideChange(ctx context.Context, c billing.SubscriptionChange, plan planner) (billing.SubscriptionChange, error) {
+// decideChange writes down what Stripe will be asked for. A change that is refused, or that Stripe's view could not be
+// had for, is forgotten, and its key is unused.
+func (s *Service) decideChange(
+	ctx context.Context, c billing.SubscriptionChange, plan planner,
+) (billing.SubscriptionChange, error) {
 	var steps billing.ChangeSteps
 	v, err := s.look(ctx, c.AccountID)
 	if err == nil {
@@ -214,7 +252,11 @@ func (s *Service) decideChange(ctx context.Context, c billing.SubscriptionChange
 		return tx.SaveChange(ctx, *now)
 	}, &c)
 	if billing.CodeOf(err) == billing.ENotFound { // forgotten by a request beside this one
-		err = &billing.Error{Code: billing.EConflict, RetryAfter: time.Second, Message: "The same request was made twice at once. Repeat it."}
+		err = &billing.Error{
+			Code:       billing.EConflict,
+			RetryAfter: time.Second,
+			Message:    "The same request was made twice at once. Repeat it.",
+		}
 	}
 	return c, err
 }
@@ -232,7 +274,10 @@ func (s *Service) forget(ctx context.Context, c billing.SubscriptionChange) {
 }
 
 // inChange runs fn on a change as it is now, under its account's lock, and answers it as fn left it.
-func (s *Service) inChange(ctx context.Context, c billing.SubscriptionChange, fn func(*store.Tx, *billing.SubscriptionChange) error, out *billing.SubscriptionChange) error {
+func (s *Service) inChange(
+	ctx context.Context, c billing.SubscriptionChange, fn func(*store.Tx, *billing.SubscriptionChange) error,
+	out *billing.SubscriptionChange,
+) error {
 	return s.db.InTx(ctx, func(tx *store.Tx) error {
 		if _, err := tx.LockAccount(ctx, c.AccountID); err != nil {
 			return err

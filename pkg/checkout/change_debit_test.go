@@ -66,7 +66,8 @@ func (s *planShop) answers(a billing.Account) billing.Account {
 func (s *planShop) bank(a billing.Account, iban string) {
 	s.t.Helper()
 	made := s.ask(http.MethodPost, "/v1/payment_methods", url.Values{
-		"type": {"sepa_debit"}, "sepa_debit[iban]": {iban}, "billing_details[name]": {"Jo"}, "billing_details[email]": {"jo@shop.example"},
+		"type": {"sepa_debit"}, "sepa_debit[iban]": {iban}, "billing_details[name]": {"Jo"},
+		"billing_details[email]": {"jo@shop.example"},
 	})["id"].(string)
 	s.ask(http.MethodPost, "/v1/payment_methods/"+made+"/attach", url.Values{"customer": {string(a.CustomerID)}})
 	s.subscriptionAt(a, url.Values{"default_payment_method": {made}})
@@ -78,18 +79,23 @@ func (s *planShop) debits(a billing.Account) int {
 	return len(s.of("/v1/charges", a))
 }
 
-// TestPlanByDebit proves what becomes of the order of a plan that is paid by bank debit: while the bank is asked it is pending and brings nothing,
-// then it is fulfilled with the plan's 500 points, or failed, for good, with none; and a renewal by debit brings its 500 when the bank pays. The
-// operator's endpoints are told of the order's end once, order.fulfilled or order.failed, and of no other order.
+// TestPlanByDebit proves what becomes of the order of a plan that is paid by bank debit: while the bank is asked it is
+// pending and brings nothing, then it is fulfilled with the plan's 500 points, or failed, for good, with none; and a
+// renewal by debit brings its 500 when the bank pays. The operator's endpoints are told of the order's end once,
+// order.fulfilled or order.failed, and of no other order.
 func TestPlanByDebit(t *testing.T) {
 	t.Parallel()
 	eachBankShop(t, func(t *testing.T, s *planShop) {
 		outbox.Attach(s.db, 0)
 		hook, err := outbox.NewPost(s.db, true).Add(t.Context(), "", outbox.Wish{
-			URL: "https://example.com/hook", Types: []billing.OutgoingType{billing.OutOrderFulfilled, billing.OutOrderFailed, billing.OutOrderRefunded},
+			URL: "https://example.com/hook", Types: []billing.OutgoingType{
+				billing.OutOrderFulfilled, billing.OutOrderFailed, billing.OutOrderRefunded,
+			},
 		})
 		must(t, err)
-		for iban, want := range map[string]billing.OrderStatus{goodIBAN: billing.OrderFulfilled, badIBAN: billing.OrderFailed} {
+		for iban, want := range map[string]billing.OrderStatus{
+			goodIBAN: billing.OrderFulfilled, badIBAN: billing.OrderFailed,
+		} {
 			a, o := s.debtor("euro", iban)
 			if o.Status != billing.OrderPending || o.URL != "" || a.Available != 0 {
 				t.Errorf("while the bank is asked it is %s at %q with %d points", o.Status, o.URL, a.Available)
@@ -134,7 +140,8 @@ func (s *planShop) toldOnce(hook billing.Webhook, o billing.Order, want billing.
 	}
 }
 
-// TestTrialThenDebitFails proves the same for a plan whose order is paid by nothing: the trial fulfils it, whatever becomes of the debit after it.
+// TestTrialThenDebitFails proves the same for a plan whose order is paid by nothing: the trial fulfils it, whatever
+// becomes of the debit after it.
 func TestTrialThenDebitFails(t *testing.T) {
 	t.Parallel()
 	eachBankShop(t, func(t *testing.T, s *planShop) {
@@ -155,9 +162,10 @@ func TestTrialThenDebitFails(t *testing.T) {
 	})
 }
 
-// TestUpByDebit proves that a change up that is paid by bank debit is made at once and answered as one whose payment is under way: no 402, one
-// invoice and one debit however often it is asked for, and its points when the bank pays. Of 30 days 10 and a half are gone, so 19.5 of 30 of the
-// 700 points between 500 and 1200 come, 455, or with a month of 31 days a little more; the preview says how many, from Stripe's own lines.
+// TestUpByDebit proves that a change up that is paid by bank debit is made at once and answered as one whose payment is
+// under way: no 402, one invoice and one debit however often it is asked for, and its points when the bank pays. Of 30
+// days 10 and a half are gone, so 19.5 of 30 of the 700 points between 500 and 1200 come, 455, or with a month of 31
+// days a little more; the preview says how many, from Stripe's own lines.
 func TestUpByDebit(t *testing.T) {
 	t.Parallel()
 	for name, iban := range map[string]string{"Paid": goodIBAN, "Failed": badIBAN} {
@@ -180,12 +188,15 @@ func TestUpByDebit(t *testing.T) {
 				up := checkout.ChangeRequest{Plan: "euro_pro", Quantity: 1, ProrationDate: p.ProrationDate, Key: "up"}
 				for n := range 3 {
 					c, err := s.service.Change(t.Context(), a.ID, up)
-					if err != nil || c.Payment != checkout.PaymentProcessing || c.PaymentURL != "" || c.Replayed != (n > 0) {
+					if err != nil || c.Payment != checkout.PaymentProcessing || c.PaymentURL != "" ||
+						c.Replayed != (n > 0) {
 						t.Fatalf("asked %d times: %+v, %v", n+1, c, err)
 					}
 					s.advance(time.Minute)
 				}
-				for key, other := range map[string]ask{"again": changeTo("euro_pro", 1), "more": changeTo("euro_year", 1)} {
+				for key, other := range map[string]ask{
+					"again": changeTo("euro_pro", 1), "more": changeTo("euro_year", 1),
+				} {
 					_, err = other(s, a.ID, key)
 					s.refused(err, billing.EConflict)
 				}
@@ -218,7 +229,8 @@ func TestUpByDebit(t *testing.T) {
 	}
 }
 
-// TestUpByDebitCutOff proves that a change by debit whose reply is lost is debited once, whether its request is repeated or not.
+// TestUpByDebitCutOff proves that a change by debit whose reply is lost is debited once, whether its request is
+// repeated or not.
 func TestUpByDebitCutOff(t *testing.T) {
 	t.Parallel()
 	for _, repeats := range []bool{true, false} {
@@ -256,7 +268,8 @@ func TestUpByDebitCutOff(t *testing.T) {
 	}
 }
 
-// TestDownByDebit proves that what costs nothing now is possible while a debit is under way: a change down and a cancellation.
+// TestDownByDebit proves that what costs nothing now is possible while a debit is under way: a change down and a
+// cancellation.
 func TestDownByDebit(t *testing.T) {
 	t.Parallel()
 	eachBankShop(t, func(t *testing.T, s *planShop) {
@@ -277,8 +290,8 @@ func TestDownByDebit(t *testing.T) {
 	})
 }
 
-// TestUpByInvoice proves the same where invoices are sent: the change is made, its invoice is one, and paying it brings the points and takes a
-// cancellation back.
+// TestUpByInvoice proves the same where invoices are sent: the change is made, its invoice is one, and paying it brings
+// the points and takes a cancellation back.
 func TestUpByInvoice(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
@@ -312,7 +325,8 @@ func TestUpByInvoice(t *testing.T) {
 	})
 }
 
-// TestDebitRefusedAtOnce proves that an answer of 402 says the truth about a change by debit, which Stripe makes before the money is there.
+// TestDebitRefusedAtOnce proves that an answer of 402 says the truth about a change by debit, which Stripe makes before
+// the money is there.
 func TestDebitRefusedAtOnce(t *testing.T) {
 	t.Parallel()
 	eachBankShop(t, func(t *testing.T, s *planShop) {

@@ -18,8 +18,9 @@ const (
 	changeBatch = 100
 )
 
-// FollowChanges looks at the changes that are due: those that wait for a payment, and those that were cut off and that nobody took up. It may
-// run on several replicas at once and may end anywhere. What fails for one change is returned, and tried again later.
+// FollowChanges looks at the changes that are due: those that wait for a payment, and those that were cut off and that
+// nobody took up. It may run on several replicas at once and may end anywhere. What fails for one change is returned,
+// and tried again later.
 func (s *Service) FollowChanges(ctx context.Context) error {
 	var failures []error
 	after := billing.ChangeID("")
@@ -71,11 +72,13 @@ func (s *Service) follow(ctx context.Context, c billing.SubscriptionChange) erro
 }
 
 func cutOff() error {
-	return billing.Errorf(billing.EConflict, "This request was cut off before it had an effect. Ask again under another key.")
+	return billing.Errorf(
+		billing.EConflict, "This request was cut off before it had an effect. Ask again under another key.",
+	)
 }
 
-// finish brings a change to its end that was cut off. What Stripe has begun is finished, and what it was not asked for is given up: nothing is
-// charged that nobody waits for.
+// finish brings a change to its end that was cut off. What Stripe has begun is finished, and what it was not asked for
+// is given up: nothing is charged that nobody waits for.
 func (s *Service) finish(ctx context.Context, c billing.SubscriptionChange) (billing.SubscriptionChange, error) {
 	t, err := s.stripe.Subscription(ctx, c.Steps.Subscription)
 	if err != nil {
@@ -114,12 +117,14 @@ const (
 	acted              // the action is done
 )
 
-// progressOf tells how far Stripe has come with a change that was cut off, by the subscription as it is, and whether its invoice is not paid.
+// progressOf tells how far Stripe has come with a change that was cut off, by the subscription as it is, and whether
+// its invoice is not paid.
 func progressOf(t stripegw.Terms, c billing.SubscriptionChange) (owes bool, _ progress) {
 	steps := c.Steps
 	here := t.Price == steps.Price && t.Quantity == steps.Quantity
 	owes = t.Owes.ID != "" && t.Owes.ID != steps.Void
-	back := steps.Uncancel && !t.Cancels || steps.Undate && !t.HasEndDate || steps.Release != "" && t.Schedule != steps.Release ||
+	back := steps.Uncancel && !t.Cancels || steps.Undate && !t.HasEndDate ||
+		steps.Release != "" && t.Schedule != steps.Release ||
 		steps.Unpause && t.CollectionPaused == nil
 	done, partly := false, false
 	switch steps.Action {

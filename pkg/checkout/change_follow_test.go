@@ -35,7 +35,8 @@ func (s *planShop) subscriptionAt(a billing.Account, form url.Values) {
 	s.ask(http.MethodPost, "/v1/subscriptions/"+string(a.Subscription.ID), form)
 }
 
-// arrangement is something that is to come for a subscription of basic or pro, and what becomes of it when nothing else happens.
+// arrangement is something that is to come for a subscription of basic or pro, and what becomes of it when nothing else
+// happens.
 type arrangement struct {
 	plan    string
 	arrange func(s *planShop, a billing.Account)
@@ -66,13 +67,15 @@ var arrangements = map[string]arrangement{
 
 func stampOf(at time.Time) string { return strconv.FormatInt(at.Unix(), 10) }
 
-// TestRefusedChangeGivesNothingUp proves that a change up whose payment is refused leaves what the customer or the operator had arranged: it
-// comes as if nobody had asked, and nothing is charged for the change. Basic costs 900 and pro 1900, so the invoices paid are the first, and where
-// the subscription goes on as basic its renewal of 900.
+// TestRefusedChangeGivesNothingUp proves that a change up whose payment is refused leaves what the customer or the
+// operator had arranged: it comes as if nobody had asked, and nothing is charged for the change. Basic costs 900 and
+// pro 1900, so the invoices paid are the first, and where the subscription goes on as basic its renewal of 900.
 func TestRefusedChangeGivesNothingUp(t *testing.T) {
 	t.Parallel()
 	for name, c := range arrangements {
-		for card, method := range map[string]string{"Declined": "pm_card_chargeCustomerFail", "Authentication": "pm_card_authenticationRequired"} {
+		for card, method := range map[string]string{
+			"Declined": "pm_card_chargeCustomerFail", "Authentication": "pm_card_authenticationRequired",
+		} {
 			t.Run(name+card, func(t *testing.T) {
 				t.Parallel()
 				eachPlanShop(t, func(t *testing.T, s *planShop) {
@@ -124,8 +127,9 @@ func (s *planShop) paid(a billing.Account) (sums []float64) {
 	return sums
 }
 
-// TestPaidLaterReplaces proves that a change which its customer pays on Stripe's page takes back what it replaces, though nobody asks for it
-// again: the job does when a sync has seen the payment, and also when no sync has. Until the payment nothing is taken back.
+// TestPaidLaterReplaces proves that a change which its customer pays on Stripe's page takes back what it replaces,
+// though nobody asks for it again: the job does when a sync has seen the payment, and also when no sync has. Until the
+// payment nothing is taken back.
 func TestPaidLaterReplaces(t *testing.T) {
 	t.Parallel()
 	for name, c := range arrangements {
@@ -163,8 +167,8 @@ func TestPaidLaterReplaces(t *testing.T) {
 	}
 }
 
-// TestLaterCancellationStays proves that a cancellation which was decided after the change was asked for is another one: paying for the change
-// does not take it back.
+// TestLaterCancellationStays proves that a cancellation which was decided after the change was asked for is another
+// one: paying for the change does not take it back.
 func TestLaterCancellationStays(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
@@ -173,7 +177,8 @@ func TestLaterCancellationStays(t *testing.T) {
 		s.card(a, "pm_card_chargeCustomerFail")
 		_, err := changeTo("pro", 1)(s, a.ID, "up")
 		page := s.owed(err)
-		s.subscriptionAt(a, url.Values{"cancel_at_period_end": {"false"}}) // in the portal, and cancelled there once more
+		// in the portal, and cancelled there once more
+		s.subscriptionAt(a, url.Values{"cancel_at_period_end": {"false"}})
 		s.advance(time.Minute)
 		s.subscriptionAt(a, url.Values{"cancel_at_period_end": {"true"}})
 		s.browse(page, typed("4242424242424242"))
@@ -183,8 +188,9 @@ func TestLaterCancellationStays(t *testing.T) {
 	})
 }
 
-// TestChangeKilled proves that a server which dies in the midst of a change, at any of its requests to Stripe, leaves no half of it, though nobody
-// repeats the request: after a minute the job has finished it, or given it up, and then all is as it was before. Nothing is paid that did not happen.
+// TestChangeKilled proves that a server which dies in the midst of a change, at any of its requests to Stripe, leaves
+// no half of it, though nobody repeats the request: after a minute the job has finished it, or given it up, and then
+// all is as it was before. Nothing is paid that did not happen.
 func TestChangeKilled(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -194,12 +200,25 @@ func TestChangeKilled(t *testing.T) {
 		was    string
 		state  string
 	}{
-		"UpWhileEnding":        {"basic", arrangements["Cancelled"].arrange, changeTo("pro", 1), "active basic ends", "active pro"},
-		"UpWhileScheduled":     {"pro", arrangements["ScheduledDown"].arrange, changeTo("yearly", 1), "active pro then basic", "active yearly"},
-		"DownWhileEnding":      {"pro", arrangements["Cancelled"].arrange, changeTo("basic", 1), "active pro ends", "active pro then basic"},
-		"DownWhileScheduled":   {"pro", arrangements["ScheduledDown"].arrange, changeTo("team", 1), "active pro then basic", "active pro then team"},
-		"CancelWhileScheduled": {"pro", arrangements["ScheduledDown"].arrange, cancelAt(billing.CancelAtPeriodEnd), "active pro then basic", "active pro ends"},
-		"ResumeScheduledEnd":   {"pro", arrangements["ScheduledEnd"].arrange, resume, "active pro ends", "active pro"},
+		"UpWhileEnding": {
+			"basic", arrangements["Cancelled"].arrange, changeTo("pro", 1), "active basic ends", "active pro",
+		},
+		"UpWhileScheduled": {
+			"pro", arrangements["ScheduledDown"].arrange, changeTo("yearly", 1), "active pro then basic",
+			"active yearly",
+		},
+		"DownWhileEnding": {
+			"pro", arrangements["Cancelled"].arrange, changeTo("basic", 1), "active pro ends", "active pro then basic",
+		},
+		"DownWhileScheduled": {
+			"pro", arrangements["ScheduledDown"].arrange, changeTo("team", 1), "active pro then basic",
+			"active pro then team",
+		},
+		"CancelWhileScheduled": {
+			"pro", arrangements["ScheduledDown"].arrange, cancelAt(billing.CancelAtPeriodEnd), "active pro then basic",
+			"active pro ends",
+		},
+		"ResumeScheduledEnd": {"pro", arrangements["ScheduledEnd"].arrange, resume, "active pro ends", "active pro"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -238,7 +257,8 @@ func TestChangeKilled(t *testing.T) {
 	}
 }
 
-// dieAt lets the n-th request to Stripe and all after it go wrong, the n-th before it arrives or after it had its effect, and answers how many came.
+// dieAt lets the n-th request to Stripe and all after it go wrong, the n-th before it arrives or after it had its
+// effect, and answers how many came.
 func (s *planShop) dieAt(n int64, late bool) *atomic.Int64 {
 	seen := new(atomic.Int64)
 	s.intercept(func(out http.ResponseWriter, r *http.Request) {
@@ -254,7 +274,8 @@ func (s *planShop) dieAt(n int64, late bool) *atomic.Int64 {
 	return seen
 }
 
-// TestFollowTogether proves that replicas which follow changes at once do the work once, and that a change whose Stripe is away stays due.
+// TestFollowTogether proves that replicas which follow changes at once do the work once, and that a change whose Stripe
+// is away stays due.
 func TestFollowTogether(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
@@ -285,8 +306,15 @@ func TestNeverAsked(t *testing.T) {
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
 		a := s.subscriber("basic", 1)
 		c := billing.SubscriptionChange{
-			ID: billing.NewChangeID(s.db.Now()), AccountID: a.ID, Kind: billing.ChangePlan, Plan: "pro", Quantity: 1, Key: "key",
-			RequestHash: billing.RequestHash("change", "pro", int64(1), int64(0)), Status: billing.ChangePending, CreatedAt: s.db.Now(), LeaseUntil: s.db.Now(),
+			ID:        billing.NewChangeID(s.db.Now()),
+			AccountID: a.ID,
+			Kind:      billing.ChangePlan,
+			Plan:      "pro",
+			Quantity:  1,
+			Key:       "key",
+			RequestHash: billing.RequestHash(
+				"change", "pro", int64(1), int64(0),
+			), Status: billing.ChangePending, CreatedAt: s.db.Now(), LeaseUntil: s.db.Now(),
 		}
 		must(t, s.db.InTx(t.Context(), func(tx *store.Tx) error { return tx.InsertChange(t.Context(), c) }))
 		s.advance(time.Minute)

@@ -12,15 +12,16 @@ import (
 // previewLife is how long the date of a preview holds, and with it the amount that it said.
 const previewLife = 10 * time.Minute
 
-// view is what a change is decided by: the subscription as Stripe has it, and whether an earlier change of it is made and not paid.
+// view is what a change is decided by: the subscription as Stripe has it, and whether an earlier change of it is made
+// and not paid.
 type view struct {
 	terms stripegw.Terms
 	owes  bool
 	now   time.Time
 }
 
-// look syncs an account and returns its subscription as Stripe has it now. Errors: EConflict where there is none, ETooMany, EStripeUnavailable,
-// EStripeRefused.
+// look syncs an account and returns its subscription as Stripe has it now. Errors: EConflict where there is none,
+// ETooMany, EStripeUnavailable, EStripeRefused.
 func (s *Service) look(ctx context.Context, id billing.AccountID) (v view, err error) {
 	outcome, err := s.syncer.SyncNow(ctx, id, billing.CauseChange)
 	if err != nil {
@@ -28,9 +29,17 @@ func (s *Service) look(ctx context.Context, id billing.AccountID) (v view, err e
 	}
 	switch outcome {
 	case reconcile.NoBudget:
-		return v, &billing.Error{Code: billing.ETooMany, RetryAfter: 10 * time.Second, Message: "This subscription was looked at too often. Try again in a moment."}
+		return v, &billing.Error{
+			Code:       billing.ETooMany,
+			RetryAfter: 10 * time.Second,
+			Message:    "This subscription was looked at too often. Try again in a moment.",
+		}
 	case reconcile.Failed:
-		return v, &billing.Error{Code: billing.EStripeUnavailable, RetryAfter: 2 * time.Second, Message: "Stripe did not answer in time; try again shortly."}
+		return v, &billing.Error{
+			Code:       billing.EStripeUnavailable,
+			RetryAfter: 2 * time.Second,
+			Message:    "Stripe did not answer in time; try again shortly.",
+		}
 	}
 	a, err := s.db.Account(ctx, id)
 	if err != nil {
@@ -91,8 +100,8 @@ type move struct {
 	quantity int64
 }
 
-// decideMove says whether a change happens now or at the period's end. Dearer is now, at the customer's cost; cheaper waits for the end of what was
-// paid for. A longer interval is now, a shorter one waits. Errors: EConflict, EInvalid.
+// decideMove says whether a change happens now or at the period's end. Dearer is now, at the customer's cost; cheaper
+// waits for the end of what was paid for. A longer interval is now, a shorter one waits. Errors: EConflict, EInvalid.
 func decideMove(v view, plan billing.Plan, r ChangeRequest) (m move, err error) {
 	t := v.terms
 	if err := changeable(t.Status); err != nil {
@@ -112,7 +121,10 @@ func decideMove(v view, plan billing.Plan, r ChangeRequest) (m move, err error) 
 	switch {
 	case plan.ID == t.Item && m.quantity == t.Quantity:
 		if t.Scheduled == nil && !t.Pending {
-			return m, billing.Errorf(billing.EConflict, "The subscription is of this plan and quantity already. If it is to end, POST /subscription/resume keeps it.")
+			return m, billing.Errorf(
+				billing.EConflict,
+				"The subscription is of this plan and quantity already. If it is to end, POST /subscription/resume keeps it.",
+			)
 		}
 		m.action = billing.ActionNone // what is under way is taken back
 	case t.Status == billing.SubTrialing:
@@ -134,11 +146,16 @@ func decideMove(v view, plan billing.Plan, r ChangeRequest) (m move, err error) 
 func chargeable(v view) error {
 	switch {
 	case v.terms.UnderWay:
-		return billing.Errorf(billing.EConflict, "A payment of the subscription is under way. Ask again when the bank has answered, which may take days.")
+		return billing.Errorf(
+			billing.EConflict,
+			"A payment of the subscription is under way. Ask again when the bank has answered, which may take days.",
+		)
 	case v.owes:
 		return billing.Errorf(billing.EConflict, "The change before this one is not paid yet. Ask again when it is.")
 	case v.terms.CollectionPaused != nil:
-		return billing.Errorf(billing.EConflict, "The collection of payments is paused. Resume it (POST /subscription/resume) first.")
+		return billing.Errorf(
+			billing.EConflict, "The collection of payments is paused. Resume it (POST /subscription/resume) first.",
+		)
 	}
 	return nil
 }
@@ -166,9 +183,11 @@ func changeable(status billing.SubscriptionStatus) error {
 	return billing.Errorf(billing.EConflict, "%s", why)
 }
 
-// planChange is the steps to another plan or quantity. What was to come before, by a schedule or a cancellation, is replaced: by what is
-// charged as soon as that is paid.
-func (s *Service) planChange(ctx context.Context, v view, plan billing.Plan, r ChangeRequest) (billing.ChangeSteps, error) {
+// planChange is the steps to another plan or quantity. What was to come before, by a schedule or a cancellation, is
+// replaced: by what is charged as soon as that is paid.
+func (s *Service) planChange(
+	ctx context.Context, v view, plan billing.Plan, r ChangeRequest,
+) (billing.ChangeSteps, error) {
 	m, err := decideMove(v, plan, r)
 	if err != nil {
 		return billing.ChangeSteps{}, err
@@ -201,7 +220,9 @@ func prorationDate(v view, seconds int64) (int64, error) {
 	}
 	at := time.Unix(seconds, 0)
 	if at.After(v.now) || v.now.Sub(at) > previewLife || at.Before(v.terms.CurrentPeriodStart) {
-		return 0, billing.Invalid("/proration_date", "is not that of a preview of the last %d minutes", int(previewLife.Minutes()))
+		return 0, billing.Invalid(
+			"/proration_date", "is not that of a preview of the last %d minutes", int(previewLife.Minutes()),
+		)
 	}
 	return seconds, nil
 }
@@ -233,10 +254,15 @@ func planCancel(v view, at billing.CancelTime) (billing.ChangeSteps, error) {
 	switch t.Status {
 	case billing.SubActive, billing.SubTrialing, billing.SubPastDue:
 	default:
-		return steps, billing.Errorf(billing.EConflict, "The subscription is %s: it has no period to end with. Cancel it now ({\"at\": \"now\"}).", t.Status)
+		return steps, billing.Errorf(
+			billing.EConflict,
+			"The subscription is %s: it has no period to end with. Cancel it now ({\"at\": \"now\"}).", t.Status,
+		)
 	}
 	if t.EndsAt != nil && !t.EndsAt.After(t.CurrentPeriodEnd) {
-		return steps, billing.Errorf(billing.EConflict, "The subscription ends on %s already.", t.EndsAt.UTC().Format(time.RFC3339))
+		return steps, billing.Errorf(
+			billing.EConflict, "The subscription ends on %s already.", t.EndsAt.UTC().Format(time.RFC3339),
+		)
 	}
 	steps.Action, steps.Schedule, steps.PeriodEnd = billing.ActionCancel, t.Schedule, t.CurrentPeriodEnd.Unix()
 	return steps, nil
@@ -249,11 +275,15 @@ func planResume(v view) (billing.ChangeSteps, error) {
 	steps.Void, steps.Unpause = "", t.CollectionPaused != nil
 	switch {
 	case t.Status == billing.SubCanceled, t.Status == billing.SubIncompleteExpired:
-		return steps, billing.Errorf(billing.EConflict, "The subscription has ended and cannot be resumed. Subscribe anew (POST /checkout).")
+		return steps, billing.Errorf(
+			billing.EConflict, "The subscription has ended and cannot be resumed. Subscribe anew (POST /checkout).",
+		)
 	case t.Status == billing.SubPaused:
 		steps.Action = billing.ActionRestart
 	case !steps.Replaces():
-		return steps, billing.Errorf(billing.EConflict, "There is nothing to resume: the subscription goes on as it is.")
+		return steps, billing.Errorf(
+			billing.EConflict, "There is nothing to resume: the subscription goes on as it is.",
+		)
 	}
 	return steps, nil
 }

@@ -11,8 +11,10 @@ import (
 func viewOf(status billing.SubscriptionStatus) view {
 	now := time.Date(2030, time.March, 10, 0, 0, 0, 0, time.UTC)
 	return view{now: now, terms: stripegw.Terms{
-		StripeSubscription: billing.StripeSubscription{ID: "sub_1", Status: status, Item: "basic", Quantity: 2, CurrentPeriodStart: now.AddDate(0, 0, -9)},
-		ItemID:             "si_1", UnitAmount: 900, Currency: "usd", Interval: "month", IntervalCount: 1,
+		StripeSubscription: billing.StripeSubscription{
+			ID: "sub_1", Status: status, Item: "basic", Quantity: 2, CurrentPeriodStart: now.AddDate(0, 0, -9),
+		},
+		ItemID: "si_1", UnitAmount: 900, Currency: "usd", Interval: "month", IntervalCount: 1,
 	}}
 }
 
@@ -20,9 +22,12 @@ func viewOf(status billing.SubscriptionStatus) view {
 func TestWhatMayBeDone(t *testing.T) {
 	t.Parallel()
 	plan := billing.Plan{ID: "pro", Amount: 1900, Currency: "usd", Interval: "month", MaxQuantity: 9}
-	for status, want := range map[billing.SubscriptionStatus]string{ // change, cancel at the period's end, cancel now, resume a cancellation, resume nothing
-		billing.SubIncomplete: "- - + + -", billing.SubTrialing: "+ + + + -", billing.SubActive: "+ + + + -", billing.SubPastDue: "- + + + -",
-		billing.SubUnpaid: "- - + + -", billing.SubPaused: "- - + + +", billing.SubCanceled: "- - - - -", billing.SubIncompleteExpired: "- - - - -",
+	// change, cancel at the period's end, cancel now, resume a cancellation, resume nothing
+	for status, want := range map[billing.SubscriptionStatus]string{
+		billing.SubIncomplete: "- - + + -", billing.SubTrialing: "+ + + + -", billing.SubActive: "+ + + + -",
+		billing.SubPastDue: "- + + + -",
+		billing.SubUnpaid:  "- - + + -", billing.SubPaused: "- - + + +", billing.SubCanceled: "- - - - -",
+		billing.SubIncompleteExpired: "- - - - -",
 	} {
 		got := ""
 		note := func(err error) {
@@ -63,27 +68,63 @@ func TestUpOrDown(t *testing.T) {
 		action   billing.ChangeAction
 		code     billing.Code
 	}{
-		"Dearer":           {billing.Plan{Amount: 901, Interval: "month"}, 0, nil, billing.ActionCharge, ""},
-		"AsDear":           {billing.Plan{Amount: 900, Interval: "month"}, 0, nil, billing.ActionCharge, ""},
-		"Cheaper":          {billing.Plan{Amount: 899, Interval: "month"}, 0, nil, billing.ActionSchedule, ""},
-		"DearerInAll":      {billing.Plan{Amount: 601, Interval: "month"}, 3, nil, billing.ActionCharge, ""},
-		"CheaperInAll":     {billing.Plan{Amount: 1799, Interval: "month"}, 1, nil, billing.ActionSchedule, ""},
-		"Longer":           {billing.Plan{Amount: 1, Interval: "year"}, 0, nil, billing.ActionCharge, ""},
-		"Shorter":          {billing.Plan{Amount: 90000, Interval: "week"}, 0, nil, billing.ActionSchedule, ""},
-		"ShorterThanThree": {billing.Plan{Amount: 90000, Interval: "month"}, 0, func(t *stripegw.Terms) { t.IntervalCount = 3 }, billing.ActionSchedule, ""},
-		"Trial":            {billing.Plan{Amount: 1, Interval: "month"}, 0, func(t *stripegw.Terms) { t.Status = billing.SubTrialing }, billing.ActionSwap, ""},
-		"OlderPrice":       {billing.Plan{Amount: 900, Interval: "month"}, 0, func(t *stripegw.Terms) { t.UnitAmount = 1000 }, billing.ActionSchedule, ""},
-		"Same":             {billing.Plan{ID: "basic", Amount: 900, Interval: "month"}, 2, nil, "", billing.EConflict},
-		"SameWhileMoving":  {billing.Plan{ID: "basic", Amount: 900, Interval: "month"}, 2, func(t *stripegw.Terms) { t.Schedule, t.Scheduled = "sub_sched_1", new(billing.ScheduledChange) }, billing.ActionNone, ""},
-		"SameWhileLed":     {billing.Plan{ID: "basic", Amount: 900, Interval: "month"}, 2, func(t *stripegw.Terms) { t.Schedule = "sub_sched_1" }, "", billing.EConflict},
-		"ByDebit":          {billing.Plan{Amount: 901, Interval: "month"}, 0, func(t *stripegw.Terms) { t.PaysLater = true }, billing.ActionInvoice, ""},
-		"DownByDebit":      {billing.Plan{Amount: 899, Interval: "month"}, 0, func(t *stripegw.Terms) { t.PaysLater, t.UnderWay = true, true }, billing.ActionSchedule, ""},
-		"WhileUnderWay":    {billing.Plan{Amount: 901, Interval: "month"}, 0, func(t *stripegw.Terms) { t.UnderWay = true }, "", billing.EConflict},
-		"WhilePaused":      {billing.Plan{Amount: 901, Interval: "month"}, 0, func(t *stripegw.Terms) { t.CollectionPaused = new(billing.CollectionPause) }, "", billing.EConflict},
-		"SameWhileUnpaid":  {billing.Plan{ID: "basic", Amount: 900, Interval: "month"}, 0, func(t *stripegw.Terms) { t.Pending, t.Owes.ID = true, "in_1" }, billing.ActionNone, ""},
-		"TooMany":          {billing.Plan{Amount: 900, Interval: "month"}, 10, nil, "", billing.EInvalid},
-		"TooManyAsNow":     {billing.Plan{Amount: 900, Interval: "month"}, 0, func(t *stripegw.Terms) { t.Quantity = 10 }, "", billing.EInvalid},
-		"OtherCurrency":    {billing.Plan{Amount: 900, Interval: "month", Currency: "eur"}, 0, nil, "", billing.EInvalid},
+		"Dearer":       {billing.Plan{Amount: 901, Interval: "month"}, 0, nil, billing.ActionCharge, ""},
+		"AsDear":       {billing.Plan{Amount: 900, Interval: "month"}, 0, nil, billing.ActionCharge, ""},
+		"Cheaper":      {billing.Plan{Amount: 899, Interval: "month"}, 0, nil, billing.ActionSchedule, ""},
+		"DearerInAll":  {billing.Plan{Amount: 601, Interval: "month"}, 3, nil, billing.ActionCharge, ""},
+		"CheaperInAll": {billing.Plan{Amount: 1799, Interval: "month"}, 1, nil, billing.ActionSchedule, ""},
+		"Longer":       {billing.Plan{Amount: 1, Interval: "year"}, 0, nil, billing.ActionCharge, ""},
+		"Shorter":      {billing.Plan{Amount: 90000, Interval: "week"}, 0, nil, billing.ActionSchedule, ""},
+		"ShorterThanThree": {
+			billing.Plan{Amount: 90000, Interval: "month"}, 0, func(t *stripegw.Terms) { t.IntervalCount = 3 },
+			billing.ActionSchedule, "",
+		},
+		"Trial": {
+			billing.Plan{Amount: 1, Interval: "month"}, 0, func(t *stripegw.Terms) { t.Status = billing.SubTrialing },
+			billing.ActionSwap, "",
+		},
+		"OlderPrice": {
+			billing.Plan{Amount: 900, Interval: "month"}, 0, func(t *stripegw.Terms) { t.UnitAmount = 1000 },
+			billing.ActionSchedule, "",
+		},
+		"Same": {billing.Plan{ID: "basic", Amount: 900, Interval: "month"}, 2, nil, "", billing.EConflict},
+		"SameWhileMoving": {
+			billing.Plan{ID: "basic", Amount: 900, Interval: "month"}, 2,
+			func(t *stripegw.Terms) { t.Schedule, t.Scheduled = "sub_sched_1", new(billing.ScheduledChange) },
+			billing.ActionNone, "",
+		},
+		"SameWhileLed": {
+			billing.Plan{ID: "basic", Amount: 900, Interval: "month"}, 2,
+			func(t *stripegw.Terms) { t.Schedule = "sub_sched_1" }, "", billing.EConflict,
+		},
+		"ByDebit": {
+			billing.Plan{Amount: 901, Interval: "month"}, 0, func(t *stripegw.Terms) { t.PaysLater = true },
+			billing.ActionInvoice, "",
+		},
+		"DownByDebit": {
+			billing.Plan{Amount: 899, Interval: "month"}, 0,
+			func(t *stripegw.Terms) { t.PaysLater, t.UnderWay = true, true }, billing.ActionSchedule, "",
+		},
+		"WhileUnderWay": {
+			billing.Plan{Amount: 901, Interval: "month"}, 0, func(t *stripegw.Terms) { t.UnderWay = true }, "",
+			billing.EConflict,
+		},
+		"WhilePaused": {
+			billing.Plan{Amount: 901, Interval: "month"}, 0,
+			func(t *stripegw.Terms) { t.CollectionPaused = new(billing.CollectionPause) }, "", billing.EConflict,
+		},
+		"SameWhileUnpaid": {
+			billing.Plan{ID: "basic", Amount: 900, Interval: "month"}, 0,
+			func(t *stripegw.Terms) { t.Pending, t.Owes.ID = true, "in_1" }, billing.ActionNone, "",
+		},
+		"TooMany": {billing.Plan{Amount: 900, Interval: "month"}, 10, nil, "", billing.EInvalid},
+		"TooManyAsNow": {
+			billing.Plan{Amount: 900, Interval: "month"}, 0, func(t *stripegw.Terms) { t.Quantity = 10 }, "",
+			billing.EInvalid,
+		},
+		"OtherCurrency": {
+			billing.Plan{Amount: 900, Interval: "month", Currency: "eur"}, 0, nil, "", billing.EInvalid,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -30,8 +30,8 @@ func resume(s *planShop, id billing.AccountID, key string) (checkout.Changed, er
 	return s.service.Resume(s.t.Context(), id, key)
 }
 
-// TestChangeCutOff proves that a change which is cut off at any of its requests to Stripe, before it arrived or after it had its effect, is
-// taken up by its repeat and has one effect in all.
+// TestChangeCutOff proves that a change which is cut off at any of its requests to Stripe, before it arrived or after
+// it had its effect, is taken up by its repeat and has one effect in all.
 func TestChangeCutOff(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -39,15 +39,23 @@ func TestChangeCutOff(t *testing.T) {
 		do     ask
 		state  string
 	}{
-		"Up":               {nil, changeTo("pro", 1), "active pro"},
-		"UpWhileScheduled": {[]ask{changeTo("yearly", 1), changeTo("basic", 1)}, changeTo("yearly", 1), "active yearly"},
-		"UpWhileEnding":    {[]ask{cancelAt(billing.CancelAtPeriodEnd)}, changeTo("team", 2), "active team × 2"},
-		"Down":             {[]ask{changeTo("pro", 1)}, changeTo("basic", 1), "active pro then basic"},
-		"DownAgain":        {[]ask{changeTo("pro", 1), changeTo("team", 1)}, changeTo("basic", 1), "active pro then basic"},
-		"Cancel":           {[]ask{changeTo("pro", 1), changeTo("basic", 1)}, cancelAt(billing.CancelAtPeriodEnd), "active pro ends"},
-		"CancelNow":        {[]ask{changeTo("pro", 1), changeTo("basic", 1)}, cancelAt(billing.CancelNow), "canceled pro"},
-		"Resume":           {[]ask{changeTo("pro", 1), changeTo("basic", 1)}, resume, "active pro"},
-		"ResumeEnding":     {[]ask{cancelAt(billing.CancelAtPeriodEnd)}, resume, "active basic"},
+		"Up": {nil, changeTo("pro", 1), "active pro"},
+		"UpWhileScheduled": {
+			[]ask{changeTo("yearly", 1), changeTo("basic", 1)}, changeTo("yearly", 1), "active yearly",
+		},
+		"UpWhileEnding": {[]ask{cancelAt(billing.CancelAtPeriodEnd)}, changeTo("team", 2), "active team × 2"},
+		"Down":          {[]ask{changeTo("pro", 1)}, changeTo("basic", 1), "active pro then basic"},
+		"DownAgain": {
+			[]ask{changeTo("pro", 1), changeTo("team", 1)}, changeTo("basic", 1), "active pro then basic",
+		},
+		"Cancel": {
+			[]ask{changeTo("pro", 1), changeTo("basic", 1)}, cancelAt(billing.CancelAtPeriodEnd), "active pro ends",
+		},
+		"CancelNow": {
+			[]ask{changeTo("pro", 1), changeTo("basic", 1)}, cancelAt(billing.CancelNow), "canceled pro",
+		},
+		"Resume":       {[]ask{changeTo("pro", 1), changeTo("basic", 1)}, resume, "active pro"},
+		"ResumeEnding": {[]ask{cancelAt(billing.CancelAtPeriodEnd)}, resume, "active basic"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -99,7 +107,10 @@ func TestOneChangeTogether(t *testing.T) {
 		for _, c := range []struct {
 			do    ask
 			state string
-		}{{changeTo("pro", 1), "active pro"}, {cancelAt(billing.CancelAtPeriodEnd), "active basic ends"}, {cancelAt(billing.CancelNow), "canceled basic"}} {
+		}{
+			{changeTo("pro", 1), "active pro"}, {cancelAt(billing.CancelAtPeriodEnd), "active basic ends"},
+			{cancelAt(billing.CancelNow), "canceled basic"},
+		} {
 			a := s.subscriber("basic", 1)
 			var all sync.WaitGroup
 			for range 10 {
@@ -129,14 +140,16 @@ func passing(err error) bool {
 	return false
 }
 
-// TestChangesTogether proves that different changes of one account that are asked for at once end in the state of one of them, or of one after
-// the other: Stripe and the database agree on it, and nothing was charged that did not happen.
+// TestChangesTogether proves that different changes of one account that are asked for at once end in the state of one
+// of them, or of one after the other: Stripe and the database agree on it, and nothing was charged that did not happen.
 func TestChangesTogether(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
 		for round := range 5 {
 			a := s.subscriber("basic", 1)
-			asks := []ask{changeTo("pro", 1), changeTo("team", 3), cancelAt(billing.CancelAtPeriodEnd), changeTo("yearly", 1)}
+			asks := []ask{
+				changeTo("pro", 1), changeTo("team", 3), cancelAt(billing.CancelAtPeriodEnd), changeTo("yearly", 1),
+			}
 			var all sync.WaitGroup
 			var mu sync.Mutex
 			done := 0
@@ -167,8 +180,9 @@ func TestChangesTogether(t *testing.T) {
 	})
 }
 
-// TestSecondChangeWaits proves that no change begins beside one that somebody is at work on, and that one which was cut off and not taken up
-// is given up for the next one: what it was not answered for is not done behind its customer's back.
+// TestSecondChangeWaits proves that no change begins beside one that somebody is at work on, and that one which was cut
+// off and not taken up is given up for the next one: what it was not answered for is not done behind its customer's
+// back.
 func TestSecondChangeWaits(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
@@ -227,13 +241,15 @@ func TestChangeStripeDown(t *testing.T) {
 	})
 }
 
-// TestPaidLater proves that a change whose payment is refused, or has to be confirmed, leaves the plan as it was and is made once the customer
-// pays on Stripe's page; the repeat of its request says how it stands.
+// TestPaidLater proves that a change whose payment is refused, or has to be confirmed, leaves the plan as it was and is
+// made once the customer pays on Stripe's page; the repeat of its request says how it stands.
 func TestPaidLater(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
 		up := changeTo("pro", 1)
-		for method, confirms := range map[string]bool{"pm_card_chargeCustomerFail": false, "pm_card_authenticationRequired": true} {
+		for method, confirms := range map[string]bool{
+			"pm_card_chargeCustomerFail": false, "pm_card_authenticationRequired": true,
+		} {
 			a := s.subscriber("basic", 1)
 			s.card(a, method)
 			_, err := up(s, a.ID, "key")
@@ -261,11 +277,14 @@ func TestPaidLater(t *testing.T) {
 	})
 }
 
-// TestUnpaidGivenUp proves that a change which waits for its payment gives way to the next one, and cannot be paid any more.
+// TestUnpaidGivenUp proves that a change which waits for its payment gives way to the next one, and cannot be paid any
+// more.
 func TestUnpaidGivenUp(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
-		for _, next := range []ask{changeTo("basic", 1), cancelAt(billing.CancelAtPeriodEnd), changeTo("team", 2), cancelAt(billing.CancelNow)} {
+		for _, next := range []ask{
+			changeTo("basic", 1), cancelAt(billing.CancelAtPeriodEnd), changeTo("team", 2), cancelAt(billing.CancelNow),
+		} {
 			a := s.subscriber("basic", 1)
 			s.card(a, "pm_card_chargeCustomerFail")
 			_, err := changeTo("pro", 1)(s, a.ID, "key")
@@ -286,7 +305,8 @@ func TestUnpaidGivenUp(t *testing.T) {
 	})
 }
 
-// TestPaidMeanwhileOfChange proves that a change which finds the one before it paid at the last moment says so and does nothing.
+// TestPaidMeanwhileOfChange proves that a change which finds the one before it paid at the last moment says so and does
+// nothing.
 func TestChangePaidMeanwhile(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {

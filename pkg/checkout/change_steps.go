@@ -12,8 +12,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
-// carryOut asks Stripe for a change, looks at what came of it, and writes that down. Where Stripe gave no definite answer the change stays
-// pending, for its repeat to take up.
+// carryOut asks Stripe for a change, looks at what came of it, and writes that down. Where Stripe gave no definite
+// answer the change stays pending, for its repeat to take up.
 func (s *Service) carryOut(ctx context.Context, c billing.SubscriptionChange) (billing.SubscriptionChange, error) {
 	owed, failure := s.askFor(ctx, &c, s.noteVoids)
 	if failure != nil && !definite(failure) {
@@ -26,10 +26,13 @@ func (s *Service) carryOut(ctx context.Context, c billing.SubscriptionChange) (b
 	return s.settleChange(ctx, c, owed, failure)
 }
 
-// askFor makes the requests of a change, in their order. Each of them has one effect however often it is made. What the change replaces is
-// taken back last, and not while the change is unpaid: nothing that a customer has arranged is given up before the money is there. It leaves in
-// c.Voided what it voided, those of a try before this one included; note writes down what it is about to void.
-func (s *Service) askFor(ctx context.Context, c *billing.SubscriptionChange, note noteVoids) (owed billing.OwedInvoice, err error) {
+// askFor makes the requests of a change, in their order. Each of them has one effect however often it is made. What the
+// change replaces is taken back last, and not while the change is unpaid: nothing that a customer has arranged is given
+// up before the money is there. It leaves in c.Voided what it voided, those of a try before this one included; note
+// writes down what it is about to void.
+func (s *Service) askFor(
+	ctx context.Context, c *billing.SubscriptionChange, note noteVoids,
+) (owed billing.OwedInvoice, err error) {
 	steps, noted := c.Steps, c.Voided
 	c.Voided = nil
 	if steps.Void != "" {
@@ -37,7 +40,8 @@ func (s *Service) askFor(ctx context.Context, c *billing.SubscriptionChange, not
 			return owed, err
 		}
 	}
-	if steps.Action == billing.ActionSchedule { // free, and no end can be changed while a schedule leads the subscription
+	// free, and no end can be changed while a schedule leads the subscription
+	if steps.Action == billing.ActionSchedule {
 		if err := s.replace(ctx, *c); err != nil {
 			return owed, err
 		}
@@ -67,9 +71,11 @@ func (s *Service) noteVoids(ctx context.Context, c billing.SubscriptionChange) e
 	}, new(billing.SubscriptionChange))
 }
 
-// voidOpen voids the open invoices of a subscription that has ended, and those that a try before this one had noted. One that was paid just now is
-// left to the next sync.
-func (s *Service) voidOpen(ctx context.Context, c *billing.SubscriptionChange, noted []billing.VoidedInvoice, note noteVoids) error {
+// voidOpen voids the open invoices of a subscription that has ended, and those that a try before this one had noted.
+// One that was paid just now is left to the next sync.
+func (s *Service) voidOpen(
+	ctx context.Context, c *billing.SubscriptionChange, noted []billing.VoidedInvoice, note noteVoids,
+) error {
 	open, err := s.stripe.OpenInvoices(ctx, c.Steps.Subscription)
 	if err != nil {
 		return err
@@ -89,7 +95,9 @@ func (s *Service) voidOpen(ctx context.Context, c *billing.SubscriptionChange, n
 		}
 	}
 	for _, v := range due {
-		if err := s.void(ctx, c, v.ID, "void-open-"+string(v.ID)); err != nil && billing.CodeOf(err) != billing.EConflict {
+		if err := s.void(
+			ctx, c, v.ID, "void-open-"+string(v.ID),
+		); err != nil && billing.CodeOf(err) != billing.EConflict {
 			return err
 		}
 	}
@@ -113,7 +121,12 @@ func stepKey(c billing.SubscriptionChange, step string) string {
 func (s *Service) act(ctx context.Context, c billing.SubscriptionChange) (owed billing.OwedInvoice, err error) {
 	steps, key := c.Steps, stepKey(c, string(c.Steps.Action))
 	item := stripegw.NewItem{
-		Subscription: steps.Subscription, Item: steps.Item, Price: steps.Price, Quantity: steps.Quantity, ProrationDate: steps.ProrationDate, Key: key,
+		Subscription:  steps.Subscription,
+		Item:          steps.Item,
+		Price:         steps.Price,
+		Quantity:      steps.Quantity,
+		ProrationDate: steps.ProrationDate,
+		Key:           key,
 	}
 	switch steps.Action {
 	case billing.ActionCharge:
@@ -161,7 +174,8 @@ func (s *Service) replace(ctx context.Context, c billing.SubscriptionChange) err
 	return nil
 }
 
-// replaceLate is replace some time after the change was asked for. An end that was decided since is another one, and stays.
+// replaceLate is replace some time after the change was asked for. An end that was decided since is another one, and
+// stays.
 func (s *Service) replaceLate(ctx context.Context, c billing.SubscriptionChange) error {
 	if !c.Steps.Replaces() {
 		return nil
@@ -190,7 +204,9 @@ func definite(err error) bool {
 }
 
 // settleChange writes down what came of a change, unless a request beside this one has.
-func (s *Service) settleChange(ctx context.Context, c billing.SubscriptionChange, owed billing.OwedInvoice, failure error) (billing.SubscriptionChange, error) {
+func (s *Service) settleChange(
+	ctx context.Context, c billing.SubscriptionChange, owed billing.OwedInvoice, failure error,
+) (billing.SubscriptionChange, error) {
 	err := s.inChange(ctx, c, func(tx *store.Tx, now *billing.SubscriptionChange) error {
 		if now.Status.Decided() {
 			return nil
@@ -215,8 +231,8 @@ func end(c *billing.SubscriptionChange, now time.Time, failure error) {
 	}
 }
 
-// lookAtPayment says of a change that waited for a payment when it was last looked at how it stands now. One that is paid takes back what it
-// replaces.
+// lookAtPayment says of a change that waited for a payment when it was last looked at how it stands now. One that is
+// paid takes back what it replaces.
 func (s *Service) lookAtPayment(ctx context.Context, c billing.SubscriptionChange) (billing.SubscriptionChange, error) {
 	owed, status, err := s.stripe.Owed(ctx, c.Owed.ID)
 	if err != nil {
@@ -230,7 +246,10 @@ func (s *Service) lookAtPayment(ctx context.Context, c billing.SubscriptionChang
 			return c, err
 		}
 	case "void", "uncollectible":
-		failure = billing.Errorf(billing.EConflict, "This change was not paid for in time, or another one took its place. Ask again under another key.")
+		failure = billing.Errorf(
+			billing.EConflict,
+			"This change was not paid for in time, or another one took its place. Ask again under another key.",
+		)
 	}
 	if owed.ID == "" || owed.Status != c.Status {
 		if _, err := s.syncer.Sync(ctx, c.AccountID, billing.CauseChange); err != nil {

@@ -61,8 +61,9 @@ func remembering(t *testing.T, answers map[string]string) (*Service, *memory) {
 
 func at(hour int) time.Time { return time.Date(2030, time.March, 10, hour, 0, 0, 0, time.UTC) }
 
-// TestStepsOfAChange proves what each change writes down to be asked for. The subscription ends with its period, which an operator's
-// schedule leads, was cancelled at 1 o'clock, and has a change that waits for the invoice in_1: the change takes the place of all of it.
+// TestStepsOfAChange proves what each change writes down to be asked for. The subscription ends with its period, which
+// an operator's schedule leads, was cancelled at 1 o'clock, and has a change that waits for the invoice in_1: the
+// change takes the place of all of it.
 func TestStepsOfAChange(t *testing.T) {
 	t.Parallel()
 	pro := billing.Plan{ID: "pro", Amount: 1900, Currency: "usd", Interval: "month", MaxQuantity: 9}
@@ -75,24 +76,75 @@ func TestStepsOfAChange(t *testing.T) {
 		r      ChangeRequest
 		want   billing.ChangeSteps
 	}{
-		"Up": {nil, ChangeRequest{}, billing.ChangeSteps{Action: billing.ActionCharge, Item: "si_1", Price: "price_2", Quantity: 2}},
+		"Up": {
+			nil, ChangeRequest{},
+			billing.ChangeSteps{Action: billing.ActionCharge, Item: "si_1", Price: "price_2", Quantity: 2},
+		},
 		"UpOfAPreview": {nil, ChangeRequest{ProrationDate: at(0).Add(-time.Minute).Unix()},
-			billing.ChangeSteps{Action: billing.ActionCharge, Item: "si_1", Price: "price_2", Quantity: 2, ProrationDate: at(0).Add(-time.Minute).Unix()}},
+			billing.ChangeSteps{
+				Action:        billing.ActionCharge,
+				Item:          "si_1",
+				Price:         "price_2",
+				Quantity:      2,
+				ProrationDate: at(0).Add(-time.Minute).Unix(),
+			}},
 		"UpInstead": {full, ChangeRequest{}, billing.ChangeSteps{
-			Action: billing.ActionCharge, Item: "si_1", Price: "price_2", Quantity: 2, Void: "in_1", Release: "sub_sched_1", Uncancel: true, CanceledAt: at(1).Unix()}},
-		"UpInsteadOfADate": {func(t *stripegw.Terms) { t.HasEndDate, t.CanceledAt = true, new(at(2)) }, ChangeRequest{Quantity: 3}, billing.ChangeSteps{
-			Action: billing.ActionCharge, Item: "si_1", Price: "price_2", Quantity: 3, Undate: true, CanceledAt: at(2).Unix()}},
-		"UpByDebit": {func(t *stripegw.Terms) { t.PaysLater = true }, ChangeRequest{}, billing.ChangeSteps{Action: billing.ActionInvoice, Item: "si_1", Price: "price_2", Quantity: 2}},
-		"InATrial":  {func(t *stripegw.Terms) { t.Status = billing.SubTrialing }, ChangeRequest{Quantity: 1}, billing.ChangeSteps{Action: billing.ActionSwap, Item: "si_1", Price: "price_2", Quantity: 1}},
-		"Down": {func(t *stripegw.Terms) { t.UnitAmount, t.CurrentPeriodEnd = 2000, at(20) }, ChangeRequest{}, billing.ChangeSteps{
+			Action:     billing.ActionCharge,
+			Item:       "si_1",
+			Price:      "price_2",
+			Quantity:   2,
+			Void:       "in_1",
+			Release:    "sub_sched_1",
+			Uncancel:   true,
+			CanceledAt: at(1).Unix()}},
+		"UpInsteadOfADate": {func(t *stripegw.Terms) {
+			t.HasEndDate, t.CanceledAt = true, new(at(2))
+		}, ChangeRequest{Quantity: 3}, billing.ChangeSteps{
+			Action:     billing.ActionCharge,
+			Item:       "si_1",
+			Price:      "price_2",
+			Quantity:   3,
+			Undate:     true,
+			CanceledAt: at(2).Unix()}},
+		"UpByDebit": {
+			func(t *stripegw.Terms) { t.PaysLater = true }, ChangeRequest{},
+			billing.ChangeSteps{Action: billing.ActionInvoice, Item: "si_1", Price: "price_2", Quantity: 2},
+		},
+		"InATrial": {
+			func(t *stripegw.Terms) { t.Status = billing.SubTrialing }, ChangeRequest{Quantity: 1},
+			billing.ChangeSteps{Action: billing.ActionSwap, Item: "si_1", Price: "price_2", Quantity: 1},
+		},
+		"Down": {func(t *stripegw.Terms) {
+			t.UnitAmount, t.CurrentPeriodEnd = 2000, at(20)
+		}, ChangeRequest{}, billing.ChangeSteps{
 			Action: billing.ActionSchedule, Item: "si_1", Price: "price_2", Quantity: 2, PeriodEnd: at(20).Unix()}},
-		"DownWhileEnding": {func(t *stripegw.Terms) { t.UnitAmount, t.CurrentPeriodEnd, t.Cancels = 2000, at(20), true }, ChangeRequest{}, billing.ChangeSteps{
-			Action: billing.ActionSchedule, Item: "si_1", Price: "price_2", Quantity: 2, PeriodEnd: at(20).Unix(), Uncancel: true}},
+		"DownWhileEnding": {func(t *stripegw.Terms) {
+			t.UnitAmount, t.CurrentPeriodEnd, t.Cancels = 2000, at(20), true
+		}, ChangeRequest{}, billing.ChangeSteps{
+			Action:    billing.ActionSchedule,
+			Item:      "si_1",
+			Price:     "price_2",
+			Quantity:  2,
+			PeriodEnd: at(20).Unix(),
+			Uncancel:  true}},
 		// The schedule is rewritten, and with it the end: there is nothing else to take back.
-		"DownWhileLed": {func(t *stripegw.Terms) { full(t); t.UnitAmount, t.HasEndDate = 2000, true }, ChangeRequest{}, billing.ChangeSteps{
-			Action: billing.ActionSchedule, Item: "si_1", Price: "price_2", Quantity: 2, PeriodEnd: at(20).Unix(), Schedule: "sub_sched_1", Void: "in_1", CanceledAt: at(1).Unix()}},
+		"DownWhileLed": {func(t *stripegw.Terms) {
+			full(t)
+			t.UnitAmount, t.HasEndDate = 2000, true
+		}, ChangeRequest{}, billing.ChangeSteps{
+			Action:     billing.ActionSchedule,
+			Item:       "si_1",
+			Price:      "price_2",
+			Quantity:   2,
+			PeriodEnd:  at(20).Unix(),
+			Schedule:   "sub_sched_1",
+			Void:       "in_1",
+			CanceledAt: at(1).Unix()}},
 		// It is of this plan already: what is under way is taken back, and its end stays.
-		"Same": {func(t *stripegw.Terms) { full(t); t.Item, t.HasEndDate = "pro", true }, ChangeRequest{}, billing.ChangeSteps{Release: "sub_sched_1", Void: "in_1", CanceledAt: at(1).Unix()}},
+		"Same": {
+			func(t *stripegw.Terms) { full(t); t.Item, t.HasEndDate = "pro", true }, ChangeRequest{},
+			billing.ChangeSteps{Release: "sub_sched_1", Void: "in_1", CanceledAt: at(1).Unix()},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -111,10 +163,14 @@ func TestStepsOfAChange(t *testing.T) {
 	t.Run("WithoutAPrice", func(t *testing.T) {
 		t.Parallel()
 		s, _ := remembering(t, nil)
-		if _, err := s.planChange(t.Context(), viewOf(billing.SubActive), pro, ChangeRequest{}); billing.CodeOf(err) != billing.EStripeRefused {
+		if _, err := s.planChange(
+			t.Context(), viewOf(billing.SubActive), pro, ChangeRequest{},
+		); billing.CodeOf(err) != billing.EStripeRefused {
 			t.Error(err)
 		}
-		if _, err := s.planChange(t.Context(), viewOf(billing.SubActive), pro, ChangeRequest{ProrationDate: 1}); billing.CodeOf(err) != billing.EInvalid {
+		if _, err := s.planChange(
+			t.Context(), viewOf(billing.SubActive), pro, ChangeRequest{ProrationDate: 1},
+		); billing.CodeOf(err) != billing.EInvalid {
 			t.Error(err)
 		}
 	})
@@ -125,35 +181,46 @@ func TestNoQuantity(t *testing.T) {
 	t.Parallel()
 	v := viewOf(billing.SubActive)
 	v.terms.Quantity = 0
-	m, err := decideMove(v, billing.Plan{Amount: 901, Currency: "usd", Interval: "month", MaxQuantity: 1}, ChangeRequest{})
+	m, err := decideMove(
+		v, billing.Plan{Amount: 901, Currency: "usd", Interval: "month", MaxQuantity: 1}, ChangeRequest{},
+	)
 	if err != nil || m.quantity != 1 {
 		t.Errorf("%+v, %v", m, err)
 	}
 }
 
-// TestOwesForChange proves that a charge beside one that is not paid is refused, and that a change which costs nothing now is not.
+// TestOwesForChange proves that a charge beside one that is not paid is refused, and that a change which costs nothing
+// now is not.
 func TestOwesForChange(t *testing.T) {
 	t.Parallel()
 	v := viewOf(billing.SubActive)
 	v.owes = true
 	for amount, want := range map[int64]billing.Code{901: billing.EConflict, 899: ""} {
-		if _, err := decideMove(v, billing.Plan{Amount: amount, Currency: "usd", Interval: "month", MaxQuantity: 9}, ChangeRequest{}); billing.CodeOf(err) != want {
+		if _, err := decideMove(
+			v, billing.Plan{Amount: amount, Currency: "usd", Interval: "month", MaxQuantity: 9}, ChangeRequest{},
+		); billing.CodeOf(err) != want {
 			t.Errorf("%d: %v", amount, err)
 		}
 	}
 }
 
-// TestStepsOfAnEnd proves that an end with the period replaces a later end and none that comes at the same time or before; and what going on takes back.
+// TestStepsOfAnEnd proves that an end with the period replaces a later end and none that comes at the same time or
+// before; and what going on takes back.
 func TestStepsOfAnEnd(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		ends *time.Time
 		code billing.Code
-	}{"Never": {nil, ""}, "Later": {new(at(21)), ""}, "Then": {new(at(20)), billing.EConflict}, "Before": {new(at(19)), billing.EConflict}} {
+	}{
+		"Never": {nil, ""}, "Later": {new(at(21)), ""}, "Then": {new(at(20)), billing.EConflict},
+		"Before": {new(at(19)), billing.EConflict},
+	} {
 		v := viewOf(billing.SubActive)
 		v.terms.CurrentPeriodEnd, v.terms.EndsAt, v.terms.Schedule = at(20), c.ends, "sub_sched_1"
 		got, err := planCancel(v, billing.CancelAtPeriodEnd)
-		want := billing.ChangeSteps{Subscription: "sub_1", Action: billing.ActionCancel, Schedule: "sub_sched_1", PeriodEnd: at(20).Unix()}
+		want := billing.ChangeSteps{
+			Subscription: "sub_1", Action: billing.ActionCancel, Schedule: "sub_sched_1", PeriodEnd: at(20).Unix(),
+		}
 		if billing.CodeOf(err) != c.code || err == nil && got != want {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}
@@ -161,11 +228,15 @@ func TestStepsOfAnEnd(t *testing.T) {
 	v := viewOf(billing.SubActive)
 	v.terms.Pending, v.terms.Owes.ID, v.terms.Cancels, v.terms.CanceledAt, v.terms.Schedule = true, "in_1", true, new(at(1)), "sub_sched_1"
 	now, err := planCancel(v, billing.CancelNow)
-	if want := (billing.ChangeSteps{Subscription: "sub_1", Void: "in_1", Action: billing.ActionCancelNow}); err != nil || now != want {
+	if want := (billing.ChangeSteps{
+		Subscription: "sub_1", Void: "in_1", Action: billing.ActionCancelNow,
+	}); err != nil || now != want {
 		t.Errorf("now: %+v, %v", now, err)
 	}
 	on, err := planResume(v)
-	if want := (billing.ChangeSteps{Subscription: "sub_1", Release: "sub_sched_1", Uncancel: true, CanceledAt: at(1).Unix()}); err != nil || on != want {
+	if want := (billing.ChangeSteps{
+		Subscription: "sub_1", Release: "sub_sched_1", Uncancel: true, CanceledAt: at(1).Unix(),
+	}); err != nil || on != want {
 		t.Errorf("on: %+v, %v", on, err)
 	}
 	paused := viewOf(billing.SubActive)
@@ -173,18 +244,25 @@ func TestStepsOfAnEnd(t *testing.T) {
 	if on, err = planResume(paused); err != nil || on != (billing.ChangeSteps{Subscription: "sub_1", Unpause: true}) {
 		t.Errorf("collect again: %+v, %v", on, err)
 	}
-	if on, err = planResume(viewOf(billing.SubPaused)); err != nil || on != (billing.ChangeSteps{Subscription: "sub_1", Action: billing.ActionRestart}) {
+	if on, err = planResume(viewOf(billing.SubPaused)); err != nil || on != (billing.ChangeSteps{
+		Subscription: "sub_1", Action: billing.ActionRestart,
+	}) {
 		t.Errorf("restart: %+v, %v", on, err)
 	}
 }
 
-// TestEdgesOfAPreview proves that the date of a preview holds for ten minutes, to the second, from the beginning of the period.
+// TestEdgesOfAPreview proves that the date of a preview holds for ten minutes, to the second, from the beginning of the
+// period.
 func TestEdgesOfAPreview(t *testing.T) {
 	t.Parallel()
 	v := viewOf(billing.SubActive)
 	v.terms.CurrentPeriodStart = v.now.Add(-previewLife)
-	for age, ok := range map[time.Duration]bool{previewLife: true, previewLife + time.Second: false, 0: true, -time.Second: false} {
-		if got, err := prorationDate(v, v.now.Add(-age).Unix()); (err == nil) != ok || ok && got != v.now.Add(-age).Unix() {
+	for age, ok := range map[time.Duration]bool{
+		previewLife: true, previewLife + time.Second: false, 0: true, -time.Second: false,
+	} {
+		if got, err := prorationDate(
+			v, v.now.Add(-age).Unix(),
+		); (err == nil) != ok || ok && got != v.now.Add(-age).Unix() {
 			t.Errorf("%s: %d, %v", age, got, err)
 		}
 	}
@@ -193,8 +271,8 @@ func TestEdgesOfAPreview(t *testing.T) {
 	}
 }
 
-// TestProgress proves how far Stripe is taken to have come with a change that was cut off: nothing is done again that costs money, and what
-// Stripe has not begun is given up.
+// TestProgress proves how far Stripe is taken to have come with a change that was cut off: nothing is done again that
+// costs money, and what Stripe has not begun is given up.
 func TestProgress(t *testing.T) {
 	t.Parallel()
 	steps := func(s billing.ChangeSteps) billing.ChangeSteps {
@@ -218,9 +296,15 @@ func TestProgress(t *testing.T) {
 	stopped.CollectionPaused = &billing.CollectionPause{}
 	only := here(none)
 	only.Quantity = 1
-	charge, invoice, restart, swap := steps(billing.ChangeSteps{Action: billing.ActionCharge}), steps(billing.ChangeSteps{Action: billing.ActionInvoice}),
-		steps(billing.ChangeSteps{Action: billing.ActionRestart}), steps(billing.ChangeSteps{Action: billing.ActionSwap})
-	schedule, cancel, now := steps(billing.ChangeSteps{Action: billing.ActionSchedule}), steps(billing.ChangeSteps{Action: billing.ActionCancel}),
+	charge, invoice, restart, swap := steps(billing.ChangeSteps{Action: billing.ActionCharge}), steps(
+		billing.ChangeSteps{Action: billing.ActionInvoice},
+	),
+		steps(
+			billing.ChangeSteps{Action: billing.ActionRestart},
+		), steps(billing.ChangeSteps{Action: billing.ActionSwap})
+	schedule, cancel, now := steps(
+		billing.ChangeSteps{Action: billing.ActionSchedule},
+	), steps(billing.ChangeSteps{Action: billing.ActionCancel}),
 		steps(billing.ChangeSteps{Action: billing.ActionCancelNow})
 	instead := charge
 	instead.Void = "in_1"
@@ -251,9 +335,15 @@ func TestProgress(t *testing.T) {
 		"Scheduled":            {moving("pro", 2), schedule, false, acted},
 		"ScheduledOtherPlan":   {moving("basic", 2), schedule, false, untouched},
 		"ScheduledOtherNumber": {moving("pro", 1), schedule, false, untouched},
-		"RewriteNotBegun":      {led, steps(billing.ChangeSteps{Action: billing.ActionSchedule, Schedule: "sub_sched_1"}), false, untouched},
-		"ScheduledEndNotTaken": {cancels, steps(billing.ChangeSteps{Action: billing.ActionSchedule, Uncancel: true}), false, untouched},
-		"ScheduledEndTaken":    {none, steps(billing.ChangeSteps{Action: billing.ActionSchedule, Uncancel: true}), false, begun},
+		"RewriteNotBegun": {
+			led, steps(billing.ChangeSteps{Action: billing.ActionSchedule, Schedule: "sub_sched_1"}), false, untouched,
+		},
+		"ScheduledEndNotTaken": {
+			cancels, steps(billing.ChangeSteps{Action: billing.ActionSchedule, Uncancel: true}), false, untouched,
+		},
+		"ScheduledEndTaken": {
+			none, steps(billing.ChangeSteps{Action: billing.ActionSchedule, Uncancel: true}), false, begun,
+		},
 		"NotCancelled":         {none, cancel, false, untouched},
 		"Cancelled":            {ends(at(20)), cancel, false, acted},
 		"EndsSooner":           {ends(at(19)), cancel, false, acted},
@@ -277,8 +367,9 @@ func TestProgress(t *testing.T) {
 	}
 }
 
-// TestRequestsOfAChange proves the order of a change's requests and their keys: an earlier change's invoice is voided first; what the change replaces is
-// taken back last, before a schedule alone first, and not at all while an invoice is owed or after a refusal.
+// TestRequestsOfAChange proves the order of a change's requests and their keys: an earlier change's invoice is voided
+// first; what the change replaces is taken back last, before a schedule alone first, and not at all while an invoice is
+// owed or after a refusal.
 func TestRequestsOfAChange(t *testing.T) {
 	t.Parallel()
 	const (
@@ -296,11 +387,15 @@ func TestRequestsOfAChange(t *testing.T) {
 		voidOpen = "POST /v1/invoices/in_1/void  change-chg_1-void-open-in_1"
 	)
 	all := map[string]string{
-		"POST /v1/invoices/in_1/void": `{"id":"in_1"}`, "POST /v1/subscription_schedules/sub_sched_1/release": `{"id":"sub_sched_1"}`,
-		"POST /v1/subscriptions/sub_1": `{"id":"sub_1"}`, "DELETE /v1/subscriptions/sub_1": `{"id":"sub_1"}`,
-		open: `{"object":"list","data":[{"id":"in_1","status":"open"}]}`,
+		"POST /v1/invoices/in_1/void":                         `{"id":"in_1"}`,
+		"POST /v1/subscription_schedules/sub_sched_1/release": `{"id":"sub_sched_1"}`,
+		"POST /v1/subscriptions/sub_1":                        `{"id":"sub_1"}`,
+		"DELETE /v1/subscriptions/sub_1":                      `{"id":"sub_1"}`,
+		open:                                                  `{"object":"list","data":[{"id":"in_1","status":"open"}]}`,
 	}
-	owing := map[string]string{"POST /v1/subscriptions/sub_1": `{"id":"sub_1","latest_invoice":{"id":"in_2","status":"open","billing_reason":"subscription_update"}}`}
+	owing := map[string]string{
+		"POST /v1/subscriptions/sub_1": `{"id":"sub_1","latest_invoice":{"id":"in_2","status":"open","billing_reason":"subscription_update"}}`,
+	}
 	for name, c := range map[string]struct {
 		steps   billing.ChangeSteps
 		answers map[string]string
@@ -308,28 +403,67 @@ func TestRequestsOfAChange(t *testing.T) {
 		owed    billing.InvoiceID
 		code    billing.Code
 	}{
-		"Swap":         {billing.ChangeSteps{Action: billing.ActionSwap, Void: "in_1", Release: "sub_sched_1", Uncancel: true}, all, []string{voided, swapped, released, kept}, "", ""},
-		"VoidRefused":  {billing.ChangeSteps{Action: billing.ActionSwap, Void: "in_1"}, owing, []string{voided}, "", billing.EStripeRefused},
-		"SwapRefused":  {billing.ChangeSteps{Action: billing.ActionSwap, Uncancel: true}, nil, []string{swapped}, "", billing.EStripeRefused},
-		"Owed":         {billing.ChangeSteps{Action: billing.ActionInvoice, Uncancel: true}, owing, []string{invoiced}, "in_2", ""},
-		"Invoiced":     {billing.ChangeSteps{Action: billing.ActionInvoice, Undate: true}, all, []string{invoiced, undated}, "", ""},
-		"Cancel":       {billing.ChangeSteps{Action: billing.ActionCancel}, all, []string{ended}, "", ""},
-		"CancelNow":    {billing.ChangeSteps{Action: billing.ActionCancelNow}, all, []string{endedNow, open, voidOpen}, "", ""},
-		"CancelNowNo":  {billing.ChangeSteps{Action: billing.ActionCancelNow}, nil, []string{endedNow}, "", billing.EStripeRefused},
-		"TakeBack":     {billing.ChangeSteps{Release: "sub_sched_1", Undate: true, Unpause: true}, all, []string{released, undated, collects}, "", ""},
-		"ReleaseNo":    {billing.ChangeSteps{Release: "sub_sched_1", Undate: true}, owing, []string{released}, "", billing.EStripeRefused},
-		"KeepNo":       {billing.ChangeSteps{Uncancel: true, Unpause: true}, nil, []string{kept}, "", billing.EStripeRefused},
-		"UndateNo":     {billing.ChangeSteps{Undate: true, Unpause: true}, nil, []string{undated}, "", billing.EStripeRefused},
-		"CollectNo":    {billing.ChangeSteps{Unpause: true}, nil, []string{collects}, "", billing.EStripeRefused},
-		"ScheduleNo":   {billing.ChangeSteps{Action: billing.ActionSchedule, Uncancel: true}, nil, []string{kept}, "", billing.EStripeRefused},
-		"KeptFirst":    {billing.ChangeSteps{Action: billing.ActionSchedule, Uncancel: true}, all, []string{kept, "POST /v1/subscription_schedules from_subscription=sub_1 change-chg_1-schedule-schedule"}, "", billing.EStripeRefused},
-		"EndScheduled": {billing.ChangeSteps{Action: billing.ActionCancel, Schedule: "sub_sched_1"}, all, []string{"GET /v1/subscription_schedules/sub_sched_1"}, "", billing.EStripeRefused},
+		"Swap": {
+			billing.ChangeSteps{Action: billing.ActionSwap, Void: "in_1", Release: "sub_sched_1", Uncancel: true}, all,
+			[]string{voided, swapped, released, kept}, "", "",
+		},
+		"VoidRefused": {
+			billing.ChangeSteps{Action: billing.ActionSwap, Void: "in_1"}, owing, []string{voided}, "",
+			billing.EStripeRefused,
+		},
+		"SwapRefused": {
+			billing.ChangeSteps{Action: billing.ActionSwap, Uncancel: true}, nil, []string{swapped}, "",
+			billing.EStripeRefused,
+		},
+		"Owed": {
+			billing.ChangeSteps{Action: billing.ActionInvoice, Uncancel: true}, owing, []string{invoiced}, "in_2", "",
+		},
+		"Invoiced": {
+			billing.ChangeSteps{Action: billing.ActionInvoice, Undate: true}, all, []string{invoiced, undated}, "", "",
+		},
+		"Cancel": {billing.ChangeSteps{Action: billing.ActionCancel}, all, []string{ended}, "", ""},
+		"CancelNow": {
+			billing.ChangeSteps{Action: billing.ActionCancelNow}, all, []string{endedNow, open, voidOpen}, "", "",
+		},
+		"CancelNowNo": {
+			billing.ChangeSteps{Action: billing.ActionCancelNow}, nil, []string{endedNow}, "", billing.EStripeRefused,
+		},
+		"TakeBack": {
+			billing.ChangeSteps{Release: "sub_sched_1", Undate: true, Unpause: true}, all,
+			[]string{released, undated, collects}, "", "",
+		},
+		"ReleaseNo": {
+			billing.ChangeSteps{Release: "sub_sched_1", Undate: true}, owing, []string{released}, "",
+			billing.EStripeRefused,
+		},
+		"KeepNo": {
+			billing.ChangeSteps{Uncancel: true, Unpause: true}, nil, []string{kept}, "", billing.EStripeRefused,
+		},
+		"UndateNo": {
+			billing.ChangeSteps{Undate: true, Unpause: true}, nil, []string{undated}, "", billing.EStripeRefused,
+		},
+		"CollectNo": {billing.ChangeSteps{Unpause: true}, nil, []string{collects}, "", billing.EStripeRefused},
+		"ScheduleNo": {
+			billing.ChangeSteps{Action: billing.ActionSchedule, Uncancel: true}, nil, []string{kept}, "",
+			billing.EStripeRefused,
+		},
+		"KeptFirst": {
+			billing.ChangeSteps{Action: billing.ActionSchedule, Uncancel: true}, all,
+			[]string{kept, "POST /v1/subscription_schedules from_subscription=sub_1 change-chg_1-schedule-schedule"},
+			"", billing.EStripeRefused,
+		},
+		"EndScheduled": {
+			billing.ChangeSteps{Action: billing.ActionCancel, Schedule: "sub_sched_1"}, all,
+			[]string{"GET /v1/subscription_schedules/sub_sched_1"}, "", billing.EStripeRefused,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s, m := remembering(t, c.answers)
 			c.steps.Subscription, c.steps.Item, c.steps.Price, c.steps.Quantity = "sub_1", "si_1", "price_2", 2
-			owed, err := s.askFor(t.Context(), &billing.SubscriptionChange{ID: "chg_1", Steps: &c.steps}, func(_ context.Context, about billing.SubscriptionChange) error {
+			owed, err := s.askFor(t.Context(), &billing.SubscriptionChange{ID: "chg_1", Steps: &c.steps}, func(
+				_ context.Context, about billing.SubscriptionChange,
+			) error {
 				if len(about.Voided) != 1 || about.Voided[0].ID != "in_1" || slices.Contains(m.asked, voidOpen) {
 					t.Errorf("noted %+v after %q", about.Voided, m.asked)
 				}
@@ -345,35 +479,56 @@ func TestRequestsOfAChange(t *testing.T) {
 	}
 }
 
-// TestReplaceLate proves what a change that was paid late still takes back: the end that it was to replace, decided at that time, and the schedule
-// that it knew; and nothing of a subscription that has ended.
+// TestReplaceLate proves what a change that was paid late still takes back: the end that it was to replace, decided at
+// that time, and the schedule that it knew; and nothing of a subscription that has ended.
 func TestReplaceLate(t *testing.T) {
 	t.Parallel()
 	const look, write = "GET /v1/subscriptions/sub_1", "POST /v1/subscriptions/sub_1"
-	const kept, undated = write + " cancel_at_period_end=false change-chg_1-keep", write + " cancel_at= change-chg_1-keep"
+	const kept, undated = write + " cancel_at_period_end=false change-chg_1-keep", write +
+		" cancel_at= change-chg_1-keep"
 	const released = "POST /v1/subscription_schedules/sub_sched_1/release  change-chg_1-release"
-	uncancel, undate, release := billing.ChangeSteps{Uncancel: true, CanceledAt: 100}, billing.ChangeSteps{Undate: true, CanceledAt: 100}, billing.ChangeSteps{Release: "sub_sched_1"}
+	uncancel, undate, release := billing.ChangeSteps{
+		Uncancel: true, CanceledAt: 100,
+	}, billing.ChangeSteps{Undate: true, CanceledAt: 100}, billing.ChangeSteps{Release: "sub_sched_1"}
 	for name, c := range map[string]struct {
 		steps billing.ChangeSteps
 		is    string // of the subscription
 		asked []string
 	}{
-		"Nothing":           {billing.ChangeSteps{CanceledAt: 100}, `"status":"active"`, nil},
-		"End":               {uncancel, `"status":"active","cancel_at_period_end":true,"canceled_at":100`, []string{look, kept}},
-		"EndDecidedSince":   {uncancel, `"status":"active","cancel_at_period_end":true,"canceled_at":101`, []string{look}},
+		"Nothing": {billing.ChangeSteps{CanceledAt: 100}, `"status":"active"`, nil},
+		"End": {
+			uncancel, `"status":"active","cancel_at_period_end":true,"canceled_at":100`, []string{look, kept},
+		},
+		"EndDecidedSince": {
+			uncancel, `"status":"active","cancel_at_period_end":true,"canceled_at":101`, []string{look},
+		},
 		"EndTakenBackSince": {uncancel, `"status":"active","canceled_at":100`, []string{look}},
 		"EndOfNoTime":       {uncancel, `"status":"active","cancel_at_period_end":true`, []string{look}},
-		"HasEnded":          {uncancel, `"status":"canceled","cancel_at_period_end":true,"canceled_at":100`, []string{look}},
-		"Date":              {undate, `"status":"active","cancel_at":300,"canceled_at":100`, []string{look, undated}},
-		"DateDecidedSince":  {undate, `"status":"active","cancel_at":300,"canceled_at":101`, []string{look}},
-		"DateIsThePeriods":  {undate, `"status":"active","cancel_at_period_end":true,"cancel_at":300,"canceled_at":100`, []string{look}},
-		"Schedule":          {release, `"status":"active","schedule":{"id":"sub_sched_1","status":"active"}`, []string{look, released}},
-		"AnotherSchedule":   {release, `"status":"active","schedule":{"id":"sub_sched_2","status":"active"}`, []string{look}},
-		"ScheduleIsGone":    {release, `"status":"active"`, []string{look}},
+		"HasEnded": {
+			uncancel, `"status":"canceled","cancel_at_period_end":true,"canceled_at":100`, []string{look},
+		},
+		"Date":             {undate, `"status":"active","cancel_at":300,"canceled_at":100`, []string{look, undated}},
+		"DateDecidedSince": {undate, `"status":"active","cancel_at":300,"canceled_at":101`, []string{look}},
+		"DateIsThePeriods": {
+			undate, `"status":"active","cancel_at_period_end":true,"cancel_at":300,"canceled_at":100`, []string{look},
+		},
+		"Schedule": {
+			release, `"status":"active","schedule":{"id":"sub_sched_1","status":"active"}`, []string{look, released},
+		},
+		"AnotherSchedule": {
+			release, `"status":"active","schedule":{"id":"sub_sched_2","status":"active"}`, []string{look},
+		},
+		"ScheduleIsGone": {release, `"status":"active"`, []string{look}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s, m := remembering(t, map[string]string{look: `{"id":"sub_1",` + c.is + `}`, write: `{"id":"sub_1"}`, "POST /v1/subscription_schedules/sub_sched_1/release": `{"id":"sub_sched_1"}`})
+			s, m := remembering(
+				t,
+				map[string]string{
+					look: `{"id":"sub_1",` + c.is + `}`, write: `{"id":"sub_1"}`,
+					"POST /v1/subscription_schedules/sub_sched_1/release": `{"id":"sub_sched_1"}`,
+				},
+			)
 			c.steps.Subscription = "sub_1"
 			before := c.steps
 			if err := s.replaceLate(t.Context(), billing.SubscriptionChange{ID: "chg_1", Steps: &c.steps}); err != nil {
@@ -388,7 +543,10 @@ func TestReplaceLate(t *testing.T) {
 		})
 	}
 	s, _ := remembering(t, nil)
-	if err := s.replaceLate(t.Context(), billing.SubscriptionChange{ID: "chg_1", Steps: &billing.ChangeSteps{Subscription: "sub_1", Uncancel: true}}); billing.CodeOf(err) != billing.EStripeRefused {
+	if err := s.replaceLate(
+		t.Context(),
+		billing.SubscriptionChange{ID: "chg_1", Steps: &billing.ChangeSteps{Subscription: "sub_1", Uncancel: true}},
+	); billing.CodeOf(err) != billing.EStripeRefused {
 		t.Error(err)
 	}
 }
@@ -405,15 +563,44 @@ func TestEndOfAChange(t *testing.T) {
 		code    billing.Code // of the outcome
 		url     string
 	}{
-		"Done":       {billing.OwedInvoice{}, nil, billing.SubscriptionChange{Status: billing.ChangeDone}, "", ""},
-		"Failed":     {billing.OwedInvoice{ID: "in_1"}, refused, billing.SubscriptionChange{Status: billing.ChangeFailed, Problem: billing.EConflict, Detail: "no"}, billing.EConflict, ""},
-		"Declined":   {billing.OwedInvoice{}, unpaid, billing.SubscriptionChange{Status: billing.ChangeFailed, Problem: billing.EPaymentRequired, Detail: "refused"}, billing.EPaymentRequired, ""},
-		"Unpaid":     {billing.OwedInvoice{ID: "in_1", URL: "https://pay", Status: billing.ChangeUnpaid}, nil, billing.SubscriptionChange{Status: billing.ChangeUnpaid, LookAt: new(at(13))}, billing.EPaymentRequired, "https://pay"},
-		"NotSaid":    {billing.OwedInvoice{ID: "in_1"}, nil, billing.SubscriptionChange{Status: billing.ChangeUnpaid, LookAt: new(at(13))}, billing.EPaymentRequired, ""},
-		"Processing": {billing.OwedInvoice{ID: "in_1", Status: billing.ChangeProcessing}, nil, billing.SubscriptionChange{Status: billing.ChangeProcessing, LookAt: new(at(13))}, "", ""},
-		"Invoiced":   {billing.OwedInvoice{ID: "in_1", Status: billing.ChangeInvoiced}, nil, billing.SubscriptionChange{Status: billing.ChangeInvoiced, LookAt: new(at(13))}, "", ""},
+		"Done": {billing.OwedInvoice{}, nil, billing.SubscriptionChange{Status: billing.ChangeDone}, "", ""},
+		"Failed": {
+			billing.OwedInvoice{ID: "in_1"}, refused,
+			billing.SubscriptionChange{Status: billing.ChangeFailed, Problem: billing.EConflict, Detail: "no"},
+			billing.EConflict, "",
+		},
+		"Declined": {
+			billing.OwedInvoice{}, unpaid,
+			billing.SubscriptionChange{
+				Status: billing.ChangeFailed, Problem: billing.EPaymentRequired, Detail: "refused",
+			},
+			billing.EPaymentRequired, "",
+		},
+		"Unpaid": {
+			billing.OwedInvoice{ID: "in_1", URL: "https://pay", Status: billing.ChangeUnpaid}, nil,
+			billing.SubscriptionChange{Status: billing.ChangeUnpaid, LookAt: new(at(13))}, billing.EPaymentRequired,
+			"https://pay",
+		},
+		"NotSaid": {
+			billing.OwedInvoice{ID: "in_1"}, nil,
+			billing.SubscriptionChange{Status: billing.ChangeUnpaid, LookAt: new(at(13))}, billing.EPaymentRequired, "",
+		},
+		"Processing": {
+			billing.OwedInvoice{ID: "in_1", Status: billing.ChangeProcessing}, nil,
+			billing.SubscriptionChange{Status: billing.ChangeProcessing, LookAt: new(at(13))}, "", "",
+		},
+		"Invoiced": {
+			billing.OwedInvoice{ID: "in_1", Status: billing.ChangeInvoiced}, nil,
+			billing.SubscriptionChange{Status: billing.ChangeInvoiced, LookAt: new(at(13))}, "", "",
+		},
 	} {
-		got := billing.SubscriptionChange{Status: billing.ChangeUnpaid, Problem: billing.EInternal, Detail: "before", LookAt: new(at(1)), Owed: c.owed}
+		got := billing.SubscriptionChange{
+			Status:  billing.ChangeUnpaid,
+			Problem: billing.EInternal,
+			Detail:  "before",
+			LookAt:  new(at(1)),
+			Owed:    c.owed,
+		}
 		end(&got, at(12), c.failure)
 		c.want.Owed, c.want.EndedAt = c.owed, new(at(12))
 		if !reflect.DeepEqual(got, c.want) {
@@ -421,17 +608,24 @@ func TestEndOfAChange(t *testing.T) {
 		}
 		err := outcome(got)
 		var pay *PaymentRequired
-		if billing.CodeOf(err) != c.code || errors.As(err, &pay) != (c.code == billing.EPaymentRequired) || pay != nil && pay.URL != c.url {
+		if billing.CodeOf(err) != c.code || errors.As(err, &pay) != (c.code == billing.EPaymentRequired) ||
+			pay != nil && pay.URL != c.url {
 			t.Errorf("%s: told %v", name, err)
 		}
 	}
-	for action, want := range map[billing.ChangeAction]string{billing.ActionCharge: "so the subscription is as it was", billing.ActionInvoice: "The change is made"} {
-		text := outcome(billing.SubscriptionChange{Status: billing.ChangeUnpaid, Steps: &billing.ChangeSteps{Action: action}}).Error()
+	for action, want := range map[billing.ChangeAction]string{
+		billing.ActionCharge: "so the subscription is as it was", billing.ActionInvoice: "The change is made",
+	} {
+		text := outcome(
+			billing.SubscriptionChange{Status: billing.ChangeUnpaid, Steps: &billing.ChangeSteps{Action: action}},
+		).Error()
 		if !strings.Contains(text, want) || !strings.Contains(text, "Pay at payment_url") {
 			t.Errorf("%s is told %q", action, text)
 		}
 	}
-	if text := outcome(billing.SubscriptionChange{Status: billing.ChangeUnpaid}).Error(); !strings.Contains(text, "as it was") {
+	if text := outcome(
+		billing.SubscriptionChange{Status: billing.ChangeUnpaid},
+	).Error(); !strings.Contains(text, "as it was") {
 		t.Errorf("without steps it is told %q", text)
 	}
 }
@@ -440,7 +634,8 @@ func TestEndOfAChange(t *testing.T) {
 func TestWhyNot(t *testing.T) {
 	t.Parallel()
 	for status, want := range map[billing.SubscriptionStatus]string{
-		billing.SubPastDue: "The last payment failed", billing.SubUnpaid: "or cancel now", billing.SubIncomplete: "first payment is not made", billing.SubPaused: "/subscription/resume",
+		billing.SubPastDue: "The last payment failed", billing.SubUnpaid: "or cancel now",
+		billing.SubIncomplete: "first payment is not made", billing.SubPaused: "/subscription/resume",
 		billing.SubCanceled: "has ended", billing.SubIncompleteExpired: "has ended",
 	} {
 		if err := changeable(status); err == nil || !strings.Contains(err.Error(), want) {
@@ -453,7 +648,9 @@ func TestWhyNot(t *testing.T) {
 func TestDefinite(t *testing.T) {
 	t.Parallel()
 	for code, want := range map[billing.Code]bool{
-		billing.EStripeRefused: true, billing.EConflict: true, billing.EPaymentRequired: true, billing.EStripeUnavailable: false, billing.EUnavailable: false, billing.EInternal: false, billing.ETooMany: false,
+		billing.EStripeRefused: true, billing.EConflict: true, billing.EPaymentRequired: true,
+		billing.EStripeUnavailable: false, billing.EUnavailable: false, billing.EInternal: false,
+		billing.ETooMany: false,
 	} {
 		if got := definite(billing.Errorf(code, "x")); got != want {
 			t.Errorf("%s: %v", code, got)
@@ -464,20 +661,37 @@ func TestDefinite(t *testing.T) {
 	}
 }
 
-// TestOrdersBesideEachOther proves when a page is handed out again, when it is closed for a newer one, and what is not sold beside what.
+// TestOrdersBesideEachOther proves when a page is handed out again, when it is closed for a newer one, and what is not
+// sold beside what.
 func TestOrdersBesideEachOther(t *testing.T) {
 	t.Parallel()
 	open := billing.Order{
-		ID: "ord_2", Kind: billing.KindPlan, Status: billing.OrderPending, CheckoutID: "cs_1", URL: "https://x", RequestHash: "h", Amount: 900, Currency: "usd", Points: 500,
-		ExpiresAt: new(at(12).Add(reuseMargin + time.Second)),
+		ID:          "ord_2",
+		Kind:        billing.KindPlan,
+		Status:      billing.OrderPending,
+		CheckoutID:  "cs_1",
+		URL:         "https://x",
+		RequestHash: "h",
+		Amount:      900,
+		Currency:    "usd",
+		Points:      500,
+		ExpiresAt:   new(at(12).Add(reuseMargin + time.Second)),
 	}
 	for name, c := range map[string]struct {
 		change func(o *billing.Order)
 		want   bool
 	}{
-		"Same": {func(*billing.Order) {}, true}, "Fulfilled": {func(o *billing.Order) { o.Status = billing.OrderFulfilled }, false}, "NoPage": {func(o *billing.Order) { o.URL = "" }, false},
-		"Another": {func(o *billing.Order) { o.RequestHash = "g" }, false}, "Amount": {func(o *billing.Order) { o.Amount = 901 }, false}, "Currency": {func(o *billing.Order) { o.Currency = "eur" }, false},
-		"Points": {func(o *billing.Order) { o.Points = 501 }, false}, "NoEnd": {func(o *billing.Order) { o.ExpiresAt = nil }, false},
+		"Same": {func(*billing.Order) {}, true}, "Fulfilled": {
+			func(o *billing.Order) { o.Status = billing.OrderFulfilled }, false,
+		}, "NoPage": {func(o *billing.Order) { o.URL = "" }, false},
+		"Another": {
+			func(o *billing.Order) { o.RequestHash = "g" }, false,
+		}, "Amount": {func(o *billing.Order) { o.Amount = 901 }, false}, "Currency": {
+			func(o *billing.Order) { o.Currency = "eur" }, false,
+		},
+		"Points": {func(o *billing.Order) { o.Points = 501 }, false}, "NoEnd": {
+			func(o *billing.Order) { o.ExpiresAt = nil }, false,
+		},
 		"EndsSoon": {func(o *billing.Order) { o.ExpiresAt = new(at(12).Add(reuseMargin)) }, false},
 	} {
 		o := open
@@ -502,12 +716,18 @@ func TestOrdersBesideEachOther(t *testing.T) {
 		draft billing.Order
 		open  billing.Order
 		code  billing.Code
-	}{{draft, paying, billing.EConflict}, {draft, open, ""}, {draft, unopened, ""}, {draft, done, ""}, {draft, pack, ""}, {itself, paying, ""}, {packDraft, paying, ""}} {
+	}{
+		{draft, paying, billing.EConflict}, {draft, open, ""}, {draft, unopened, ""}, {draft, done, ""},
+		{draft, pack, ""}, {itself, paying, ""}, {packDraft, paying, ""},
+	} {
 		if err := refuseBesidePayment(c.draft, []billing.Order{c.open}); billing.CodeOf(err) != c.code {
 			t.Errorf("%d: %v", n, err)
 		}
 	}
-	for status, want := range map[billing.SubscriptionStatus]billing.Code{billing.SubActive: billing.ESubscriptionExists, billing.SubPastDue: billing.ESubscriptionExists, billing.SubCanceled: ""} {
+	for status, want := range map[billing.SubscriptionStatus]billing.Code{
+		billing.SubActive: billing.ESubscriptionExists, billing.SubPastDue: billing.ESubscriptionExists,
+		billing.SubCanceled: "",
+	} {
 		a := billing.Account{Subscription: &billing.Subscription{Status: status}}
 		if err := refuseSecond(a, draft); billing.CodeOf(err) != want {
 			t.Errorf("%s: %v", status, err)
@@ -532,8 +752,12 @@ func TestCounted(t *testing.T) {
 		o    billing.Order
 		want int64
 	}{
-		{made(begin, billing.OrderFulfilled), 1}, {made(begin.Add(-1), billing.OrderFulfilled), 0}, {made(begin, billing.OrderFailed), 0},
-		{made(begin, billing.OrderExpired), 0}, {made(begin, billing.OrderPending), 1}, {made(begin, billing.OrderRefunded), 1},
+		{made(begin, billing.OrderFulfilled), 1}, {
+			made(begin.Add(-1), billing.OrderFulfilled), 0,
+		}, {made(begin, billing.OrderFailed), 0},
+		{made(begin, billing.OrderExpired), 0}, {made(begin, billing.OrderPending), 1}, {
+			made(begin, billing.OrderRefunded), 1,
+		},
 	} {
 		if got := counted([]billing.Order{c.o, c.o}, begin); got != 2*c.want {
 			t.Errorf("%d: %d", n, got)

@@ -12,7 +12,8 @@ import (
 
 const day = 24 * time.Hour
 
-// TestUpNow proves that a change up happens at once and costs, to the cent, what its preview said, and brings the points that it said.
+// TestUpNow proves that a change up happens at once and costs, to the cent, what its preview said, and brings the
+// points that it said.
 func TestUpNow(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
@@ -31,14 +32,17 @@ func TestUpNow(t *testing.T) {
 			before := a.Available
 			p, err := s.service.Preview(t.Context(), a.ID, checkout.ChangeRequest{Plan: c.to, Quantity: c.want})
 			must(t, err)
-			if p.Effect != checkout.EffectNow || p.AmountDue <= 0 || p.Points <= 0 || len(p.Lines) < 2 || p.Quantity != c.want {
+			if p.Effect != checkout.EffectNow || p.AmountDue <= 0 || p.Points <= 0 || len(p.Lines) < 2 ||
+				p.Quantity != c.want {
 				t.Fatalf("%s: %+v", c.state, p)
 			}
 			s.advance(5 * time.Minute) // the customer thinks
 			r := checkout.ChangeRequest{Plan: c.to, Quantity: c.want, ProrationDate: p.ProrationDate, Key: "up"}
 			a = s.change(a.ID, r)
 			invoice := s.of("/v1/invoices", a)[0]
-			if got := int64(invoice["amount_paid"].(float64)); got != p.AmountDue || invoice["billing_reason"] != "subscription_update" {
+			if got := int64(
+				invoice["amount_paid"].(float64),
+			); got != p.AmountDue || invoice["billing_reason"] != "subscription_update" {
 				t.Errorf("%s: paid %d, the preview said %d", c.state, got, p.AmountDue)
 			}
 			s.wants(a, c.state, before+p.Points)
@@ -63,7 +67,9 @@ func TestDownLater(t *testing.T) {
 		s.advance(10 * day)
 		p, err := s.service.Preview(t.Context(), a.ID, checkout.ChangeRequest{Plan: "basic"})
 		must(t, err)
-		if p.Effect != checkout.EffectPeriodEnd || p.AmountDue != 0 || p.ProrationDate != 0 || !p.At.Equal(a.Subscription.CurrentPeriodEnd) {
+		if p.Effect != checkout.EffectPeriodEnd || p.AmountDue != 0 || p.ProrationDate != 0 || !p.At.Equal(
+			a.Subscription.CurrentPeriodEnd,
+		) {
 			t.Errorf("the preview: %+v", p)
 		}
 		a = s.change(a.ID, checkout.ChangeRequest{Plan: "basic"})
@@ -131,7 +137,8 @@ func TestTakeBack(t *testing.T) {
 		s.wants(a, "active pro ends", 1200)
 		s.change(a.ID, checkout.ChangeRequest{Plan: "yearly"})
 		s.wants(a, "active yearly", a.Available+14000-1200)
-		s.ask("POST", "/v1/subscriptions/"+string(a.Subscription.ID), url.Values{"cancel_at": {"4000000000"}}) // a date that somebody set
+		// a date that somebody set
+		s.ask("POST", "/v1/subscriptions/"+string(a.Subscription.ID), url.Values{"cancel_at": {"4000000000"}})
 		must(t, resume(a))
 		if end := s.of("/v1/subscriptions", a)[0]["cancel_at"]; end != nil {
 			t.Errorf("it ends at %v", end)
@@ -162,7 +169,8 @@ func TestTrialChange(t *testing.T) {
 	})
 }
 
-// TestPausedResumes proves that a paused subscription is resumed by being charged, and that nothing else is possible before.
+// TestPausedResumes proves that a paused subscription is resumed by being charged, and that nothing else is possible
+// before.
 func TestPausedResumes(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
@@ -170,7 +178,9 @@ func TestPausedResumes(t *testing.T) {
 		s.order(a.ID, checkout.Request{Item: "pack"}) // which makes it a customer
 		a, err := s.db.Account(t.Context(), a.ID)
 		must(t, err)
-		price := s.ask("GET", "/v1/prices?lookup_keys[]=pointsync_try", nil)["data"].([]any)[0].(map[string]any)["id"].(string)
+		price := s.ask(
+			"GET", "/v1/prices?lookup_keys[]=pointsync_try", nil,
+		)["data"].([]any)[0].(map[string]any)["id"].(string)
 		s.ask("POST", "/v1/subscriptions", url.Values{
 			"customer": {string(a.CustomerID)}, "items[0][price]": {price}, "trial_period_days": {"14"},
 			"trial_settings[end_behavior][missing_payment_method]": {"pause"},
@@ -197,7 +207,9 @@ func TestChangeOfPrice(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
 		a := s.subscriber("basic", 1)
-		product := s.ask("GET", "/v1/prices?lookup_keys[]=pointsync_pro", nil)["data"].([]any)[0].(map[string]any)["product"].(string)
+		product := s.ask(
+			"GET", "/v1/prices?lookup_keys[]=pointsync_pro", nil,
+		)["data"].([]any)[0].(map[string]any)["product"].(string)
 		s.ask("POST", "/v1/prices", url.Values{
 			"product": {product}, "unit_amount": {"2900"}, "currency": {"usd"}, "recurring[interval]": {"month"},
 			"lookup_key": {"pointsync_pro"}, "transfer_lookup_key": {"true"}, "metadata[pointsync_item]": {"pro"},

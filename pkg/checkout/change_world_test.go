@@ -81,7 +81,10 @@ func (s *planShop) subscriber(plan string, quantity int64) billing.Account {
 	s.t.Helper()
 	a := storetest.NewAccount(s.t, s.db)
 	o := s.order(a.ID, checkout.Request{Item: plan, Quantity: quantity})
-	s.ask(http.MethodPost, "/v1/payment_pages/"+string(o.CheckoutID)+"/confirm", url.Values{"payment_method": {"pm_card_visa"}})
+	s.ask(
+		http.MethodPost, "/v1/payment_pages/"+string(o.CheckoutID)+"/confirm",
+		url.Values{"payment_method": {"pm_card_visa"}},
+	)
 	_, a, err := s.service.Status(s.t.Context(), a.ID, o.ID)
 	must(s.t, err)
 	return a
@@ -106,7 +109,8 @@ func (s *planShop) refused(err error, code billing.Code) {
 func (s *planShop) owed(err error) string {
 	s.t.Helper()
 	var unpaid *checkout.PaymentRequired
-	if !errors.As(err, &unpaid) || billing.CodeOf(err) != billing.EPaymentRequired || !strings.HasPrefix(unpaid.URL, "http") {
+	if !errors.As(err, &unpaid) || billing.CodeOf(err) != billing.EPaymentRequired ||
+		!strings.HasPrefix(unpaid.URL, "http") {
 		s.t.Fatalf("got %v, want a page to pay at", err)
 	}
 	return unpaid.URL
@@ -166,7 +170,8 @@ func (s *planShop) card(a billing.Account, method string) {
 	s.ask(http.MethodPost, "/v1/subscriptions/"+string(a.Subscription.ID), url.Values{"default_payment_method": {id}})
 }
 
-// browse posts a form to a page of Stripe's as a customer does, and follows it nowhere: the shop that it leads back to is none.
+// browse posts a form to a page of Stripe's as a customer does, and follows it nowhere: the shop that it leads back to
+// is none.
 func (s *planShop) browse(page string, form url.Values) {
 	s.t.Helper()
 	stays := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
@@ -182,7 +187,8 @@ func typed(number string) url.Values {
 	return url.Values{"card_number": {number}, "exp": {"12/60"}, "cvc": {"123"}, "name": {"Jo"}}
 }
 
-// cutAt lets the n-th request to Stripe go wrong, before it arrives or after it had its effect, and answers how many came.
+// cutAt lets the n-th request to Stripe go wrong, before it arrives or after it had its effect, and answers how many
+// came.
 func (s *planShop) cutAt(n int64, late bool) *atomic.Int64 {
 	seen := new(atomic.Int64)
 	s.intercept(func(out http.ResponseWriter, r *http.Request) {

@@ -1,8 +1,8 @@
 // Package checkout sells: it makes orders of catalogue items and the Stripe Checkout Sessions that their buyers pay at.
 //
 // The client names an item and a quantity, never a price, an amount or another's id. An order's row is written before
-// Stripe is asked, and every request to Stripe carries an idempotency key derived from a row, so whatever is cut off in the
-// middle is taken up again by the same request without selling twice. What was paid is not decided here: that is
+// Stripe is asked, and every request to Stripe carries an idempotency key derived from a row, so whatever is cut off in
+// the middle is taken up again by the same request without selling twice. What was paid is not decided here: that is
 // reconcile's.
 package checkout
 
@@ -30,7 +30,9 @@ type Service struct {
 }
 
 // New answers a Service that redirects to the given origins only.
-func New(db *store.DB, stripe *stripegw.Gateway, c *catalog.Catalog, syncer *reconcile.Syncer, origins Origins) *Service {
+func New(
+	db *store.DB, stripe *stripegw.Gateway, c *catalog.Catalog, syncer *reconcile.Syncer, origins Origins,
+) *Service {
 	return &Service{db: db, stripe: stripe, catalog: c, syncer: syncer, origins: origins}
 }
 
@@ -50,7 +52,8 @@ func (r Request) hash() string {
 	return billing.RequestHash("checkout", r.Item, r.Quantity, r.SuccessURL, r.CancelURL, r.SaveMethod, r.Promotion)
 }
 
-// maxOpen bounds the orders of one account that can be paid. Those whose page is complete do not count: a bank may take days over them.
+// maxOpen bounds the orders of one account that can be paid. Those whose page is complete do not count: a bank may take
+// days over them.
 const maxOpen = 20
 
 // reuseMargin is how long an open page must still live to be handed out again.
@@ -59,7 +62,9 @@ const reuseMargin = 5 * time.Minute
 // Create makes an order and its page at Stripe. A repeated request, by key or by asking for the same again while the
 // page is open, answers the order that is there; replayed says that the key had its effect before. Errors: EInvalid,
 // ESubscriptionExists, EConflict, EKeyReused, ETooMany, EStripeUnavailable, EStripeRefused.
-func (s *Service) Create(ctx context.Context, id billing.AccountID, r Request) (o billing.Order, replayed bool, err error) {
+func (s *Service) Create(
+	ctx context.Context, id billing.AccountID, r Request,
+) (o billing.Order, replayed bool, err error) {
 	draft, err := s.draft(id, r)
 	if err != nil {
 		return o, false, err
@@ -103,14 +108,19 @@ func (s *Service) Create(ctx context.Context, id billing.AccountID, r Request) (
 		return o, false, err
 	}
 	if o.Status != billing.OrderPending && !replayed {
-		return o, false, billing.Errorf(billing.EConflict, "Another plan was ordered at the same time, and only the newest order's page can be paid.")
+		return o, false, billing.Errorf(
+			billing.EConflict,
+			"Another plan was ordered at the same time, and only the newest order's page can be paid.",
+		)
 	}
 	return o, replayed, nil
 }
 
 // draft turns a request into the order that it would be.
 func (s *Service) draft(id billing.AccountID, r Request) (billing.Order, error) {
-	o := billing.Order{AccountID: id, Item: r.Item, Quantity: max(r.Quantity, 1), Status: billing.OrderPending, RequestHash: r.hash()}
+	o := billing.Order{
+		AccountID: id, Item: r.Item, Quantity: max(r.Quantity, 1), Status: billing.OrderPending, RequestHash: r.hash(),
+	}
 	if plan, ok := s.catalog.Plan(r.Item); ok && !plan.Retired {
 		if err := seats(plan, o.Quantity); err != nil {
 			return o, err
@@ -132,8 +142,11 @@ func (s *Service) draft(id billing.AccountID, r Request) (billing.Order, error) 
 	return o, err
 }
 
-// claim finds the order that the request's key was answered with before, or else the order for it, and ties the key to that.
-func claim(ctx context.Context, tx *store.Tx, draft billing.Order, ended []billing.CheckoutID, key string) (o billing.Order, replayed bool, err error) {
+// claim finds the order that the request's key was answered with before, or else the order for it, and ties the key to
+// that.
+func claim(
+	ctx context.Context, tx *store.Tx, draft billing.Order, ended []billing.CheckoutID, key string,
+) (o billing.Order, replayed bool, err error) {
 	a, err := tx.LockAccount(ctx, draft.AccountID)
 	if err != nil {
 		return o, false, err
@@ -158,7 +171,9 @@ func claim(ctx context.Context, tx *store.Tx, draft billing.Order, ended []billi
 }
 
 // findOrMake answers the order that waits for just what is asked for, on a page that is open, or makes the draft one.
-func findOrMake(ctx context.Context, tx *store.Tx, a billing.Account, draft billing.Order, ended []billing.CheckoutID) (billing.Order, error) {
+func findOrMake(
+	ctx context.Context, tx *store.Tx, a billing.Account, draft billing.Order, ended []billing.CheckoutID,
+) (billing.Order, error) {
 	if err := refuseSecond(a, draft); err != nil {
 		return draft, err
 	}
@@ -188,15 +203,19 @@ func findOrMake(ctx context.Context, tx *store.Tx, a billing.Account, draft bill
 	return draft, tx.InsertOrder(ctx, draft)
 }
 
-// reusable reports whether an open order is just what is asked for again, on a page that can be paid as far as is known.
+// reusable reports whether an open order is just what is asked for again, on a page that can be paid as far as is
+// known.
 func reusable(o, draft billing.Order, now time.Time) bool {
 	return o.Status == billing.OrderPending && o.URL != "" && o.RequestHash == draft.RequestHash &&
-		o.Amount == draft.Amount && o.Currency == draft.Currency && o.Points == draft.Points && o.ExpiresAt != nil && o.ExpiresAt.Sub(now) > reuseMargin
+		o.Amount == draft.Amount && o.Currency == draft.Currency && o.Points == draft.Points && o.ExpiresAt != nil &&
+		o.ExpiresAt.Sub(now) > reuseMargin
 }
 
-// open makes the order's page at Stripe and writes its address down. If the second is cut off, the next request with the
-// order's key, which is the same in all its parts, gets the same page from Stripe.
-func (s *Service) open(ctx context.Context, a billing.Account, o billing.Order, saveMethod bool, promotion billing.PromotionCodeID) (billing.Order, error) {
+// open makes the order's page at Stripe and writes its address down. If the second is cut off, the next request with
+// the order's key, which is the same in all its parts, gets the same page from Stripe.
+func (s *Service) open(
+	ctx context.Context, a billing.Account, o billing.Order, saveMethod bool, promotion billing.PromotionCodeID,
+) (billing.Order, error) {
 	price, err := s.stripe.Sold(ctx, o.Item)
 	if err != nil {
 		return o, err
@@ -205,7 +224,12 @@ func (s *Service) open(ctx context.Context, a billing.Account, o billing.Order, 
 		return o, cmp.Or(s.forgetOrder(ctx, o), notSetUp(o))
 	}
 	ask := stripegw.NewCheckout{
-		Order: o, Customer: a.CustomerID, Price: price.ID, SaveMethod: saveMethod, Promotion: promotion, AllowPromotions: s.catalog.AllowPromotionCodes,
+		Order:           o,
+		Customer:        a.CustomerID,
+		Price:           price.ID,
+		SaveMethod:      saveMethod,
+		Promotion:       promotion,
+		AllowPromotions: s.catalog.AllowPromotionCodes,
 	}
 	if plan, ok := s.catalog.Plan(o.Item); ok && a.TrialUsedAt == nil { // one trial for each account, ever
 		ask.TrialDays = plan.TrialDays
@@ -238,7 +262,8 @@ func (s *Service) note(ctx context.Context, o billing.Order, page billing.Stripe
 	return o, err
 }
 
-// withdraw closes a page that asks for another amount than the catalogue does: the customer was promised the catalogue's.
+// withdraw closes a page that asks for another amount than the catalogue does: the customer was promised the
+// catalogue's.
 func (s *Service) withdraw(ctx context.Context, o billing.Order, page billing.StripeCheckout) error {
 	if _, err := s.note(ctx, o, page); err != nil {
 		return err
@@ -249,8 +274,10 @@ func (s *Service) withdraw(ctx context.Context, o billing.Order, page billing.St
 	return notSetUp(o)
 }
 
-// notSetUp refuses to sell an item whose price at Stripe has another amount or other points than the catalogue promises.
+// notSetUp refuses to sell an item whose price at Stripe has another amount or other points than the catalogue
+// promises.
 func notSetUp(o billing.Order) error {
 	return billing.Errorf(billing.EStripeRefused,
-		"The price of %s at Stripe is not the one in the catalogue, so nothing is sold. The operator has to run pointsync stripe setup.", o.Item)
+		"The price of %s at Stripe is not the one in the catalogue, so nothing is sold. The operator has to run pointsync stripe setup.",
+		o.Item)
 }

@@ -16,8 +16,8 @@ func isPage(r *http.Request) bool {
 	return r.Method == http.MethodPost && r.URL.Path == "/v1/checkout/sessions"
 }
 
-// TestReplyLost proves that when Stripe has opened the page and its answer is lost, the same key gets that page: nothing is sold
-// twice, and meanwhile the order is there.
+// TestReplyLost proves that when Stripe has opened the page and its answer is lost, the same key gets that page:
+// nothing is sold twice, and meanwhile the order is there.
 func TestReplyLost(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(t *testing.T, s *shop) {
@@ -31,7 +31,9 @@ func TestReplyLost(t *testing.T) {
 			panic(http.ErrAbortHandler)
 		})
 		request := checkout.Request{Item: "pack_100", Quantity: 3, Key: "one"}
-		if _, _, err := s.service.Create(t.Context(), a.ID, request); billing.CodeOf(err) != billing.EStripeUnavailable {
+		if _, _, err := s.service.Create(
+			t.Context(), a.ID, request,
+		); billing.CodeOf(err) != billing.EStripeUnavailable {
 			t.Fatalf("got %v", err)
 		}
 		s.intercept(nil)
@@ -96,11 +98,14 @@ func TestRepeats(t *testing.T) {
 		if theirs := s.order(other.ID, keyed); theirs.ID == first.ID {
 			t.Error("a key is its account's own")
 		}
-		if _, _, err := s.service.Create(t.Context(), a.ID, checkout.Request{Item: "pack_1000", Key: "one"}); billing.CodeOf(err) != billing.EKeyReused {
+		if _, _, err := s.service.Create(
+			t.Context(), a.ID, checkout.Request{Item: "pack_1000", Key: "one"},
+		); billing.CodeOf(err) != billing.EKeyReused {
 			t.Errorf("another request under the key: %v", err)
 		}
 		s.pay(first)
-		if paid := s.order(a.ID, keyed); paid.ID != first.ID || paid.Status != billing.OrderFulfilled || paid.URL != "" {
+		if paid := s.order(a.ID, keyed); paid.ID != first.ID || paid.Status != billing.OrderFulfilled ||
+			paid.URL != "" {
 			t.Errorf("the key of a paid order: %+v", paid)
 		}
 		if again := s.order(a.ID, second); again.ID != first.ID {
@@ -115,8 +120,8 @@ func TestRepeats(t *testing.T) {
 	})
 }
 
-// TestOneSubscription proves that a live subscription refuses another plan in every way to ask for one: anew, under the key of an order
-// that was cut off before it had a page, and by a page that is still open.
+// TestOneSubscription proves that a live subscription refuses another plan in every way to ask for one: anew, under the
+// key of an order that was cut off before it had a page, and by a page that is still open.
 func TestOneSubscription(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(t *testing.T, s *shop) {
@@ -145,7 +150,9 @@ func TestOneSubscription(t *testing.T) {
 				t.Errorf("%+v: %v", r, err)
 			}
 		}
-		if o := s.order(a.ID, checkout.Request{Item: "basic_monthly", Key: "open"}); o.ID != basic.ID || o.Status != billing.OrderExpired || o.URL != "" {
+		if o := s.order(
+			a.ID, checkout.Request{Item: "basic_monthly", Key: "open"},
+		); o.ID != basic.ID || o.Status != billing.OrderExpired || o.URL != "" {
 			t.Errorf("the key of the page that was closed: %+v", o)
 		}
 		if n := s.openPages(); n != 0 {
@@ -155,14 +162,20 @@ func TestOneSubscription(t *testing.T) {
 	})
 }
 
-// TestPaidMeanwhile proves that asking for another plan while the first one's page is being paid ends with one subscription.
+// TestPaidMeanwhile proves that asking for another plan while the first one's page is being paid ends with one
+// subscription.
 func TestPaidMeanwhile(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(t *testing.T, s *shop) {
 		a := storetest.NewAccount(t, s.db)
 		basic := s.order(a.ID, checkout.Request{Item: "basic_monthly"})
-		s.ask(http.MethodPost, "/v1/payment_pages/"+string(basic.CheckoutID)+"/confirm", map[string][]string{"payment_method": {"pm_card_visa"}})
-		if _, _, err := s.service.Create(t.Context(), a.ID, checkout.Request{Item: "pro_monthly"}); billing.CodeOf(err) != billing.ESubscriptionExists {
+		s.ask(
+			http.MethodPost, "/v1/payment_pages/"+string(basic.CheckoutID)+"/confirm",
+			map[string][]string{"payment_method": {"pm_card_visa"}},
+		)
+		if _, _, err := s.service.Create(
+			t.Context(), a.ID, checkout.Request{Item: "pro_monthly"},
+		); billing.CodeOf(err) != billing.ESubscriptionExists {
 			t.Errorf("got %v", err)
 		}
 		if n := s.openPages(); n != 0 {
@@ -183,7 +196,9 @@ func TestPortal(t *testing.T) {
 		if url, err := s.service.Portal(t.Context(), a.ID, ""); err != nil || url == "" {
 			t.Errorf("got %q, %v", url, err)
 		}
-		if _, err := s.service.Portal(t.Context(), a.ID, "https://evil.example/"); billing.CodeOf(err) != billing.EInvalid {
+		if _, err := s.service.Portal(
+			t.Context(), a.ID, "https://evil.example/",
+		); billing.CodeOf(err) != billing.EInvalid {
 			t.Errorf("got %v", err)
 		}
 	})

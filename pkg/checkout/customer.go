@@ -7,9 +7,9 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// ensureCustomer returns the account with its one Stripe customer. However many requests race, the idempotency key, which names the account
-// and the customer before, makes Stripe return the same customer to all of them. A customer who was deleted at Stripe can buy nothing: the
-// account gets another one.
+// ensureCustomer returns the account with its one Stripe customer. However many requests race, the idempotency key,
+// which names the account and the customer before, makes Stripe return the same customer to all of them. A customer who
+// was deleted at Stripe can buy nothing: the account gets another one.
 func (s *Service) ensureCustomer(ctx context.Context, id billing.AccountID) (billing.Account, error) {
 	a, err := s.db.Account(ctx, id)
 	if err != nil {

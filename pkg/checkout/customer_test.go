@@ -42,9 +42,10 @@ func (s *shop) accountNow(id billing.AccountID) billing.Account {
 	return a
 }
 
-// Proves that an account whose customer was deleted at Stripe can buy again, packs and plans, again and again: each time it gets a new customer,
-// keeps its points, and the old ids stay known. The subscription ended with its customer, so its 500 points are gone and another plan can be
-// bought; a page of the old customer is not handed out again. No event has told of any of it.
+// Proves that an account whose customer was deleted at Stripe can buy again, packs and plans, again and again: each
+// time it gets a new customer, keeps its points, and the old ids stay known. The subscription ended with its customer,
+// so its 500 points are gone and another plan can be bought; a page of the old customer is not handed out again. No
+// event has told of any of it.
 func TestDeletedCustomerBuysAgain(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(t *testing.T, s *shop) {
@@ -60,19 +61,23 @@ func TestDeletedCustomerBuysAgain(t *testing.T) {
 		}
 		customers = append(customers, s.accountNow(a.ID).CustomerID)
 		s.pay(again)
-		if got := s.accountNow(a.ID); got.Available != 300 || got.Subscription == nil || got.Subscription.Status != billing.SubCanceled {
-			t.Errorf("100 and 200 points, and no subscription: %d, %+v", got.Available, got.Subscription) // 100 + 2 × 100; the plan's 500 ended
+		if got := s.accountNow(a.ID); got.Available != 300 || got.Subscription == nil ||
+			got.Subscription.Status != billing.SubCanceled {
+			// 100 + 2 × 100; the plan's 500 ended
+			t.Errorf("100 and 200 points, and no subscription: %d, %+v", got.Available, got.Subscription)
 		}
 		s.remove(a)
 		if o := s.pay(s.order(a.ID, checkout.Request{Item: "pro_monthly"})); o.Status != billing.OrderFulfilled {
 			t.Errorf("another plan: %+v", o)
 		}
 		customers = append(customers, s.accountNow(a.ID).CustomerID)
-		if got := s.accountNow(a.ID); got.Available != 1500 || got.Subscription.Status != billing.SubActive { // 300 + 1200
+		// 300 + 1200
+		if got := s.accountNow(a.ID); got.Available != 1500 || got.Subscription.Status != billing.SubActive {
 			t.Errorf("%d points, %+v", got.Available, got.Subscription)
 		}
 		former, err := s.db.FormerCustomers(t.Context(), a.ID)
-		if err != nil || len(former) != 2 || former[0].ID != customers[0] || former[1].ID != customers[1] || customers[2] == customers[1] {
+		if err != nil || len(former) != 2 || former[0].ID != customers[0] || former[1].ID != customers[1] ||
+			customers[2] == customers[1] {
 			t.Errorf("the customers were %v, the former ones are %+v, %v", customers, former, err)
 		}
 		must(t, ledger.Audit(t.Context(), s.db, a.ID))
@@ -92,7 +97,9 @@ func TestDeletedCustomerTogether(t *testing.T) {
 		var all sync.WaitGroup
 		for i := range 8 {
 			all.Go(func() {
-				if _, _, err := s.service.Create(t.Context(), a.ID, checkout.Request{Item: "pack_100", Quantity: int64(1 + i%4)}); err != nil {
+				if _, _, err := s.service.Create(
+					t.Context(), a.ID, checkout.Request{Item: "pack_100", Quantity: int64(1 + i%4)},
+				); err != nil {
 					t.Error(err)
 				}
 			})
@@ -104,8 +111,8 @@ func TestDeletedCustomerTogether(t *testing.T) {
 	})
 }
 
-// Proves that money which goes back to a customer who was deleted is clawed back from the account: the event names the old customer, and finds it.
-// Of the pack's 100 points and the new one's 100, 100 are left.
+// Proves that money which goes back to a customer who was deleted is clawed back from the account: the event names the
+// old customer, and finds it. Of the pack's 100 points and the new one's 100, 100 are left.
 func TestRefundOfDeletedCustomer(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(t *testing.T, s *shop) {
@@ -114,15 +121,22 @@ func TestRefundOfDeletedCustomer(t *testing.T) {
 		customer := s.accountNow(a.ID).CustomerID
 		s.remove(a)
 		s.pay(s.order(a.ID, checkout.Request{Item: "pack_100"}))
-		charge := s.ask(http.MethodPost, "/v1/refunds", url.Values{"payment_intent": {string(old.PaymentIntentID)}})["charge"].(string)
+		charge := s.ask(
+			http.MethodPost, "/v1/refunds", url.Values{"payment_intent": {string(old.PaymentIntentID)}},
+		)["charge"].(string)
 		must(t, s.db.InTx(t.Context(), func(tx *store.Tx) error {
 			found, err := tx.LockAccountByCustomer(t.Context(), customer)
 			if err != nil || found.ID != a.ID {
 				t.Errorf("the old customer leads to %q, %v", found.ID, err)
 			}
 			_, err = tx.InsertEvent(t.Context(), billing.InboxEvent{
-				ID: "evt_refund", Type: "charge.refunded", ObjectType: "charge", ObjectID: charge, CustomerID: customer, AccountID: a.ID,
-				Status: billing.InboxPending, CreatedAt: tx.Now, ReceivedAt: tx.Now,
+				ID:         "evt_refund",
+				Type:       "charge.refunded",
+				ObjectType: "charge",
+				ObjectID:   charge,
+				CustomerID: customer,
+				AccountID:  a.ID,
+				Status:     billing.InboxPending, CreatedAt: tx.Now, ReceivedAt: tx.Now,
 			})
 			return err
 		}))
@@ -134,8 +148,8 @@ func TestRefundOfDeletedCustomer(t *testing.T) {
 	})
 }
 
-// Proves what a deleted customer means elsewhere: the portal is a conflict and no refusal of Stripe's. A customer that Stripe never knew is a
-// refusal everywhere, because that means the key of another account.
+// Proves what a deleted customer means elsewhere: the portal is a conflict and no refusal of Stripe's. A customer that
+// Stripe never knew is a refusal everywhere, because that means the key of another account.
 func TestDeletedCustomerElsewhere(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(t *testing.T, s *shop) {
@@ -146,8 +160,15 @@ func TestDeletedCustomerElsewhere(t *testing.T) {
 			t.Errorf("the portal: %v", err)
 		}
 		other := storetest.NewAccount(t, s.db)
-		must(t, s.db.InTx(t.Context(), func(tx *store.Tx) error { return tx.SetCustomer(t.Context(), other.ID, "cus_elsewhere") }))
-		if _, _, err := s.service.Create(t.Context(), other.ID, checkout.Request{Item: "pack_100"}); billing.CodeOf(err) != billing.EStripeRefused {
+		must(
+			t,
+			s.db.InTx(
+				t.Context(), func(tx *store.Tx) error { return tx.SetCustomer(t.Context(), other.ID, "cus_elsewhere") },
+			),
+		)
+		if _, _, err := s.service.Create(
+			t.Context(), other.ID, checkout.Request{Item: "pack_100"},
+		); billing.CodeOf(err) != billing.EStripeRefused {
 			t.Errorf("a customer of another account: %v", err)
 		}
 		if got := s.accountNow(other.ID).CustomerID; got != "cus_elsewhere" {

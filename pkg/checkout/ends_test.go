@@ -14,9 +14,14 @@ import (
 // foreign gives an account's customer a subscription of something that is not ours, and answers its id.
 func (s *planShop) foreign(a billing.Account) string {
 	s.t.Helper()
-	form := url.Values{"currency": {"usd"}, "unit_amount": {"2500"}, "recurring[interval]": {"month"}, "product_data[name]": {"Newsletter"}}
+	form := url.Values{
+		"currency": {"usd"}, "unit_amount": {"2500"}, "recurring[interval]": {"month"},
+		"product_data[name]": {"Newsletter"},
+	}
 	price := s.ask(http.MethodPost, "/v1/prices", form)["id"].(string)
-	card := s.ask(http.MethodPost, "/v1/payment_methods/pm_card_visa/attach", url.Values{"customer": {string(a.CustomerID)}})["id"].(string)
+	card := s.ask(
+		http.MethodPost, "/v1/payment_methods/pm_card_visa/attach", url.Values{"customer": {string(a.CustomerID)}},
+	)["id"].(string)
 	return s.ask(http.MethodPost, "/v1/subscriptions", url.Values{
 		"customer": {string(a.CustomerID)}, "items[0][price]": {price}, "default_payment_method": {card},
 	})["id"].(string)
@@ -26,14 +31,18 @@ func (s *planShop) foreign(a billing.Account) string {
 func (s *planShop) buys(a billing.Account, plan string) billing.Account {
 	s.t.Helper()
 	o := s.order(a.ID, checkout.Request{Item: plan})
-	s.ask(http.MethodPost, "/v1/payment_pages/"+string(o.CheckoutID)+"/confirm", url.Values{"payment_method": {"pm_card_visa"}})
+	s.ask(
+		http.MethodPost, "/v1/payment_pages/"+string(o.CheckoutID)+"/confirm",
+		url.Values{"payment_method": {"pm_card_visa"}},
+	)
 	_, a, err := s.service.Status(s.t.Context(), a.ID, o.ID)
 	must(s.t, err)
 	return a
 }
 
-// TestOneTrialEver proves that an account has one trial: not a second one after the first has ended, nor on another plan, nor after its customer
-// was deleted at Stripe, nor after a plan that was paid; and that somebody else's subscription takes no trial away.
+// TestOneTrialEver proves that an account has one trial: not a second one after the first has ended, nor on another
+// plan, nor after its customer was deleted at Stripe, nor after a plan that was paid; and that somebody else's
+// subscription takes no trial away.
 func TestOneTrialEver(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
@@ -65,7 +74,8 @@ func TestOneTrialEver(t *testing.T) {
 	})
 }
 
-// TestForeignUntouched proves that changing and cancelling act on ours alone, which a newer subscription of somebody else's does not hide.
+// TestForeignUntouched proves that changing and cancelling act on ours alone, which a newer subscription of somebody
+// else's does not hide.
 func TestForeignUntouched(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
@@ -78,19 +88,25 @@ func TestForeignUntouched(t *testing.T) {
 		}
 		_, err := cancelAt(billing.CancelNow)(s, a.ID, "now")
 		must(t, err)
-		if now := s.synced(a); now.Subscription.ID != a.Subscription.ID || now.Subscription.Status != billing.SubCanceled {
+		if now := s.synced(a); now.Subscription.ID != a.Subscription.ID ||
+			now.Subscription.Status != billing.SubCanceled {
 			t.Errorf("ours is %+v", now.Subscription)
 		}
 		sub := s.ask(http.MethodGet, "/v1/subscriptions/"+other, nil)
-		if sub["status"] != "active" || sub["cancel_at_period_end"] != false || len(sub["items"].(map[string]any)["data"].([]any)) != 1 {
+		if sub["status"] != "active" || sub["cancel_at_period_end"] != false || len(
+			sub["items"].(map[string]any)["data"].([]any),
+		) != 1 {
 			t.Errorf("the other one is %v", sub["status"])
 		}
-		s.refused(func() error { _, err := cancelAt(billing.CancelNow)(s, a.ID, "again"); return err }(), billing.EConflict)
+		s.refused(
+			func() error { _, err := cancelAt(billing.CancelNow)(s, a.ID, "again"); return err }(), billing.EConflict,
+		)
 	})
 }
 
-// TestWhatComesIsShown proves that an end and a pause show, and end access, however an operator set them; that cancelling moves an earlier end
-// nowhere and a later one to the period's end; and that a resumption takes each back, with the window that was.
+// TestWhatComesIsShown proves that an end and a pause show, and end access, however an operator set them; that
+// cancelling moves an earlier end nowhere and a later one to the period's end; and that a resumption takes each back,
+// with the window that was.
 func TestWhatComesIsShown(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
@@ -101,12 +117,16 @@ func TestWhatComesIsShown(t *testing.T) {
 			until   time.Time
 			cancels bool
 		}{
-			"TenDaysAhead": {s.db.Now().Add(10 * day).Truncate(time.Second).UTC(), s.db.Now().Add(10 * day).Truncate(time.Second).UTC(), false},
-			"AfterPeriod":  {end.Add(20 * day), end, true},
+			"TenDaysAhead": {
+				s.db.Now().Add(10 * day).Truncate(time.Second).UTC(),
+				s.db.Now().Add(10 * day).Truncate(time.Second).UTC(), false,
+			},
+			"AfterPeriod": {end.Add(20 * day), end, true},
 		} {
 			s.subscriptionAt(a, url.Values{"cancel_at": {stampOf(c.at)}})
 			sub := s.synced(a).Subscription
-			if sub.EndsAt == nil || !sub.EndsAt.Equal(c.at) || !sub.Window.Until.Equal(c.until) || sub.CancelAtPeriodEnd {
+			if sub.EndsAt == nil || !sub.EndsAt.Equal(c.at) || !sub.Window.Until.Equal(c.until) ||
+				sub.CancelAtPeriodEnd {
 				t.Errorf("%s: it ends at %v, access until %v", name, sub.EndsAt, sub.Window)
 			}
 			_, err := cancelAt(billing.CancelAtPeriodEnd)(s, a.ID, "cancel-"+name)
@@ -124,7 +144,8 @@ func TestWhatComesIsShown(t *testing.T) {
 			s.advance(time.Minute)
 		}
 		s.subscriptionAt(a, url.Values{"pause_collection[behavior]": {"void"}})
-		if sub := s.synced(a).Subscription; sub.CollectionPaused == nil || sub.CollectionPaused.Until != nil || sub.Status != billing.SubActive {
+		if sub := s.synced(a).Subscription; sub.CollectionPaused == nil || sub.CollectionPaused.Until != nil ||
+			sub.Status != billing.SubActive {
 			t.Errorf("paused, it is %+v", sub)
 		}
 		_, err := changeTo("pro", 1)(s, a.ID, "up")

@@ -6,10 +6,12 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// complete reports whether an order's page was paid on, though its payment may be under way for days: it leads nowhere any more.
+// complete reports whether an order's page was paid on, though its payment may be under way for days: it leads nowhere
+// any more.
 func complete(o billing.Order) bool { return o.CheckoutID != "" && o.URL == "" }
 
-// answered reports whether an Idempotency-Key has led to a page, or to the end of its order: a repeat changes nothing any more.
+// answered reports whether an Idempotency-Key has led to a page, or to the end of its order: a repeat changes nothing
+// any more.
 func (s *Service) answered(ctx context.Context, id billing.AccountID, key string) (bool, error) {
 	if key == "" {
 		return false, nil
@@ -21,8 +23,9 @@ func (s *Service) answered(ctx context.Context, id billing.AccountID, key string
 	return err == nil && (o.CheckoutID != "" || o.Status != billing.OrderPending), err
 }
 
-// endedPages asks Stripe about the pages that would be handed out again, and lists those that cannot be paid any more: the customer may have
-// paid, or the operator closed them, and no event has told of it yet. Where there is one, a sync brings the orders up to date.
+// endedPages asks Stripe about the pages that would be handed out again, and lists those that cannot be paid any more:
+// the customer may have paid, or the operator closed them, and no event has told of it yet. Where there is one, a sync
+// brings the orders up to date.
 func (s *Service) endedPages(ctx context.Context, draft billing.Order) (ended []billing.CheckoutID, err error) {
 	open, err := s.db.OpenOrders(ctx, draft.AccountID)
 	if err != nil {
@@ -46,12 +49,16 @@ func (s *Service) endedPages(ctx context.Context, draft billing.Order) (ended []
 	return ended, err
 }
 
-// refuseBesidePayment refuses to sell a plan while the payment of another plan's order is under way: both could go through, and the customer
-// would have two subscriptions. Errors: EConflict.
+// refuseBesidePayment refuses to sell a plan while the payment of another plan's order is under way: both could go
+// through, and the customer would have two subscriptions. Errors: EConflict.
 func refuseBesidePayment(draft billing.Order, open []billing.Order) error {
 	for _, o := range open {
-		if draft.Kind == billing.KindPlan && o.Kind == billing.KindPlan && o.ID != draft.ID && o.Status == billing.OrderPending && complete(o) {
-			return billing.Errorf(billing.EConflict, "The payment of a plan is under way (order %s). Wait until the bank has decided.", o.ID)
+		if draft.Kind == billing.KindPlan && o.Kind == billing.KindPlan && o.ID != draft.ID &&
+			o.Status == billing.OrderPending && complete(o) {
+			return billing.Errorf(
+				billing.EConflict, "The payment of a plan is under way (order %s). Wait until the bank has decided.",
+				o.ID,
+			)
 		}
 	}
 	return nil

@@ -16,7 +16,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
-// eachDebitShop runs a suite on both databases, in a shop that sells in euros and whose pages take bank debits, as a dashboard has it set.
+// eachDebitShop runs a suite on both databases, in a shop that sells in euros and whose pages take bank debits, as a
+// dashboard has it set.
 func eachDebitShop(t *testing.T, f func(t *testing.T, s *shop)) {
 	t.Helper()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -42,18 +43,21 @@ packs: [{id: pack_100, name: Pack, amount: 500, points: 100, max_quantity: 10}]
 	})
 }
 
-// payByDebit pays on the order's page from a bank account: the page is complete, and the payment is under way for an hour.
+// payByDebit pays on the order's page from a bank account: the page is complete, and the payment is under way for an
+// hour.
 func (s *shop) payByDebit(o billing.Order) {
 	s.t.Helper()
 	method := s.ask(http.MethodPost, "/v1/payment_methods", url.Values{
-		"type": {"sepa_debit"}, "sepa_debit[iban]": {"AT611904300234573201"}, "billing_details[name]": {"Ada"}, "billing_details[email]": {"ada@example.com"},
+		"type": {"sepa_debit"}, "sepa_debit[iban]": {"AT611904300234573201"}, "billing_details[name]": {"Ada"},
+		"billing_details[email]": {"ada@example.com"},
 	})["id"].(string)
 	s.ask(http.MethodPost, "/v1/payment_pages/"+string(o.CheckoutID)+"/confirm", url.Values{"payment_method": {method}})
 }
 
-// Proves that a page is handed out again only while it can be paid. A page that the customer has paid on, by debit or by card, that the operator
-// closed, or that Stripe has forgotten, makes a new order with a page of its own, though no event has told of it; a repeat of the old key still
-// gets the first order. Whether the database has heard of it or not is the same.
+// Proves that a page is handed out again only while it can be paid. A page that the customer has paid on, by debit or
+// by card, that the operator closed, or that Stripe has forgotten, makes a new order with a page of its own, though no
+// event has told of it; a repeat of the old key still gets the first order. Whether the database has heard of it or not
+// is the same.
 func TestEndedPageIsNotHandedOutAgain(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(s *shop, o billing.Order){
@@ -64,7 +68,10 @@ func TestEndedPageIsNotHandedOutAgain(t *testing.T) {
 			must(s.t, err)
 		},
 		"Card": func(s *shop, o billing.Order) {
-			s.ask(http.MethodPost, "/v1/payment_pages/"+string(o.CheckoutID)+"/confirm", url.Values{"payment_method": {"pm_card_visa"}})
+			s.ask(
+				http.MethodPost, "/v1/payment_pages/"+string(o.CheckoutID)+"/confirm",
+				url.Values{"payment_method": {"pm_card_visa"}},
+			)
 		},
 		"ClosedByOperator": func(s *shop, o billing.Order) {
 			s.ask(http.MethodPost, "/v1/checkout/sessions/"+string(o.CheckoutID)+"/expire", nil)
@@ -74,7 +81,10 @@ func TestEndedPageIsNotHandedOutAgain(t *testing.T) {
 			s.intercept(func(out http.ResponseWriter, r *http.Request) {
 				if strings.HasPrefix(r.URL.Path, "/v1/checkout/sessions/"+string(o.CheckoutID)) {
 					out.WriteHeader(http.StatusNotFound)
-					_, _ = io.WriteString(out, `{"error":{"type":"invalid_request_error","code":"resource_missing","param":"session","message":"No such session"}}`)
+					_, _ = io.WriteString(
+						out,
+						`{"error":{"type":"invalid_request_error","code":"resource_missing","param":"session","message":"No such session"}}`,
+					)
 					return
 				}
 				before(out, r)
@@ -98,7 +108,9 @@ func TestEndedPageIsNotHandedOutAgain(t *testing.T) {
 					t.Errorf("the second page is open and was not handed out again: %+v", third)
 				}
 				for _, key := range []string{"first", "again"} {
-					o, replayed, err := s.service.Create(t.Context(), a.ID, checkout.Request{Item: "pack_100", Key: key})
+					o, replayed, err := s.service.Create(
+						t.Context(), a.ID, checkout.Request{Item: "pack_100", Key: key},
+					)
 					if err != nil || !replayed || o.ID != first.ID {
 						t.Errorf("the key %q gets %+v, %v", key, o, err)
 					}
@@ -108,8 +120,9 @@ func TestEndedPageIsNotHandedOutAgain(t *testing.T) {
 	}
 }
 
-// Proves that while the payment of a plan is under way, no second plan is sold, whatever the database has heard of the first one's page: both could be
-// paid, and the customer would have two subscriptions. The page that was opened beside it is closed. A pack is sold all the same.
+// Proves that while the payment of a plan is under way, no second plan is sold, whatever the database has heard of the
+// first one's page: both could be paid, and the customer would have two subscriptions. The page that was opened beside
+// it is closed. A pack is sold all the same.
 func TestNoSecondPlanBesideDebit(t *testing.T) {
 	t.Parallel()
 	eachDebitShop(t, func(t *testing.T, s *shop) {
@@ -135,18 +148,28 @@ func TestNoSecondPlanBesideDebit(t *testing.T) {
 	})
 }
 
-// Proves that orders whose payment is under way do not count among the 20 that can be paid: beside 20 packs that are paid by debit the customer
-// buys one more. Beside 20 whose page is open it is refused.
+// Proves that orders whose payment is under way do not count among the 20 that can be paid: beside 20 packs that are
+// paid by debit the customer buys one more. Beside 20 whose page is open it is refused.
 func TestDebitsDoNotUseUpTheOrders(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(t *testing.T, s *shop) {
-		for url, want := range map[string]billing.Code{"": "", "https://checkout.stripe.example/page": billing.ETooMany} {
+		for url, want := range map[string]billing.Code{
+			"": "", "https://checkout.stripe.example/page": billing.ETooMany,
+		} {
 			a := storetest.NewAccount(t, s.db)
 			must(t, s.db.InTx(t.Context(), func(tx *store.Tx) error {
 				for i := range 20 {
 					o := billing.Order{
-						ID: billing.NewOrderID(tx.Now), AccountID: a.ID, Item: "pack_1000", Kind: billing.KindPack, Quantity: 1, Points: 1000, Amount: 4000,
-						Currency: "usd", Status: billing.OrderPending, CheckoutID: billing.CheckoutID(fmt.Sprint("cs_", a.ID, i)), URL: url, CreatedAt: tx.Now,
+						ID:        billing.NewOrderID(tx.Now),
+						AccountID: a.ID,
+						Item:      "pack_1000",
+						Kind:      billing.KindPack,
+						Quantity:  1,
+						Points:    1000,
+						Amount:    4000,
+						Currency:  "usd", Status: billing.OrderPending, CheckoutID: billing.CheckoutID(
+							fmt.Sprint("cs_", a.ID, i),
+						), URL: url, CreatedAt: tx.Now,
 					}
 					if err := tx.InsertOrder(t.Context(), o); err != nil {
 						return err
@@ -154,19 +177,24 @@ func TestDebitsDoNotUseUpTheOrders(t *testing.T) {
 				}
 				return nil
 			}))
-			if _, _, err := s.service.Create(t.Context(), a.ID, checkout.Request{Item: "pack_100"}); billing.CodeOf(err) != want {
+			if _, _, err := s.service.Create(
+				t.Context(), a.ID, checkout.Request{Item: "pack_100"},
+			); billing.CodeOf(err) != want {
 				t.Errorf("pages at %q: %v, want %q", url, err, want)
 			}
 		}
 	})
 }
 
-// Proves that a page in another currency than the order's is withdrawn, as one of another amount is: 500 cents are not 500 yen.
+// Proves that a page in another currency than the order's is withdrawn, as one of another amount is: 500 cents are not
+// 500 yen.
 func TestPageInAnotherCurrency(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(t *testing.T, s *shop) {
 		a := storetest.NewAccount(t, s.db)
-		for _, change := range []struct{ from, to string }{{`"currency": "usd"`, `"currency": "eur"`}, {`"amount_subtotal": 500`, `"amount_subtotal": 501`}} {
+		for _, change := range []struct{ from, to string }{
+			{`"currency": "usd"`, `"currency": "eur"`}, {`"amount_subtotal": 500`, `"amount_subtotal": 501`},
+		} {
 			s.intercept(func(out http.ResponseWriter, r *http.Request) {
 				if !isPage(r) {
 					s.sandbox.ServeHTTP(out, r)

@@ -30,7 +30,8 @@ type Preview struct {
 	ProrationDate int64          // to be sent with the change, so that it costs just this; 0 where nothing is prorated
 }
 
-// Preview says what a change of plan or quantity would come to, and makes none. Errors: those of Change but for keys and payments.
+// Preview says what a change of plan or quantity would come to, and makes none. Errors: those of Change but for keys
+// and payments.
 func (s *Service) Preview(ctx context.Context, id billing.AccountID, r ChangeRequest) (p Preview, err error) {
 	plan, err := s.wantedPlan(r)
 	if err != nil {
@@ -61,7 +62,11 @@ func (s *Service) Preview(ctx context.Context, id billing.AccountID, r ChangeReq
 	}
 	p.ProrationDate = v.now.Unix()
 	invoice, err := s.stripe.PreviewCharge(ctx, stripegw.NewItem{
-		Subscription: v.terms.ID, Item: v.terms.ItemID, Price: price, Quantity: m.quantity, ProrationDate: p.ProrationDate,
+		Subscription:  v.terms.ID,
+		Item:          v.terms.ItemID,
+		Price:         price,
+		Quantity:      m.quantity,
+		ProrationDate: p.ProrationDate,
 	})
 	if err != nil {
 		return p, err

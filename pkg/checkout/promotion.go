@@ -7,15 +7,15 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// A promotion code lowers what a purchase costs and changes no points: the operator gave it away. What it is worth and for whom is
-// Stripe's to say.
+// A promotion code lowers what a purchase costs and changes no points: the operator gave it away. What it is worth and
+// for whom is Stripe's to say.
 
 func notApplicable() error {
 	return billing.Invalid("/promotion_code", "is unknown, used up, or not for this purchase")
 }
 
-// promotion looks up the code that a customer typed. A repeat whose order has its page does not come here: by then its own purchase may have
-// used the code up. Errors: EInvalid, ETooMany.
+// promotion looks up the code that a customer typed. A repeat whose order has its page does not come here: by then its
+// own purchase may have used the code up. Errors: EInvalid, ETooMany.
 func (s *Service) promotion(ctx context.Context, a billing.Account, r Request) (billing.PromotionCodeID, error) {
 	if r.Promotion == "" {
 		return "", nil

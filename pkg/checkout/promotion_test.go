@@ -25,7 +25,10 @@ func (s *planShop) code(name string, coupon, limits url.Values) {
 // payFor pays an order at a price and comes back from the page.
 func (s *planShop) payFor(o billing.Order, amount int64) billing.Account {
 	s.t.Helper()
-	s.ask(http.MethodPost, "/v1/payment_pages/"+string(o.CheckoutID)+"/confirm", url.Values{"payment_method": {"pm_card_visa"}, "expected_amount": {fmt.Sprint(amount)}})
+	s.ask(
+		http.MethodPost, "/v1/payment_pages/"+string(o.CheckoutID)+"/confirm",
+		url.Values{"payment_method": {"pm_card_visa"}, "expected_amount": {fmt.Sprint(amount)}},
+	)
 	o, a, err := s.service.Status(s.t.Context(), o.AccountID, o.ID)
 	must(s.t, err)
 	if o.Status != billing.OrderFulfilled {
@@ -34,8 +37,8 @@ func (s *planShop) payFor(o billing.Order, amount int64) billing.Account {
 	return a
 }
 
-// TestPromotion proves that a discount lowers what is paid and no points: a code that counts once ends with the first payment, one that counts for
-// ever, for everything, grants each period's points.
+// TestPromotion proves that a discount lowers what is paid and no points: a code that counts once ends with the first
+// payment, one that counts for ever, for everything, grants each period's points.
 func TestPromotion(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
@@ -55,7 +58,8 @@ func TestPromotion(t *testing.T) {
 			s.advance(31*day + 3*time.Hour)
 			must(t, synced(s.syncer.Sync(t.Context(), a.ID, billing.CauseChange)))
 			s.wants(a, "active pro", 1200)
-			if paid := s.of("/v1/invoices", a)[0]["amount_paid"]; paid != float64(c.later) || len(s.of("/v1/invoices", a)) != 2 {
+			if paid := s.of("/v1/invoices", a)[0]["amount_paid"]; paid != float64(c.later) ||
+				len(s.of("/v1/invoices", a)) != 2 {
 				t.Errorf("%s: the renewal cost %v", c.typed, paid)
 			}
 		}
@@ -67,8 +71,8 @@ func TestPromotion(t *testing.T) {
 	})
 }
 
-// TestPromotionRefused proves that a code which is unknown, used up, somebody else's or not for this purchase sells nothing, and leaves its key
-// unused.
+// TestPromotionRefused proves that a code which is unknown, used up, somebody else's or not for this purchase sells
+// nothing, and leaves its key unused.
 func TestPromotionRefused(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
@@ -77,7 +81,10 @@ func TestPromotionRefused(t *testing.T) {
 		s.code("ONCE", half(), url.Values{"max_redemptions": {"1"}})
 		s.code("OFF", half(), url.Values{"active": {"false"}})
 		s.code("THEIRS", half(), url.Values{"customer": {string(other.CustomerID)}})
-		s.code("DEAR", half(), url.Values{"restrictions[minimum_amount]": {"600"}, "restrictions[minimum_amount_currency]": {"usd"}})
+		s.code(
+			"DEAR", half(),
+			url.Values{"restrictions[minimum_amount]": {"600"}, "restrictions[minimum_amount_currency]": {"usd"}},
+		)
 		s.code("FIRST", half(), url.Values{"restrictions[first_time_transaction]": {"true"}})
 		once := checkout.Request{Item: "pack", Promotion: "ONCE", Key: "once"}
 		o := s.order(a.ID, once)
@@ -88,7 +95,9 @@ func TestPromotionRefused(t *testing.T) {
 		before, err := s.db.Orders(t.Context(), a.ID, "", 100)
 		must(t, err)
 		for _, typed := range []string{"NOSUCH", "ONCE", "OFF", "THEIRS", "DEAR", "FIRST"} {
-			_, _, err := s.service.Create(t.Context(), a.ID, checkout.Request{Item: "pack", Promotion: typed, Key: typed})
+			_, _, err := s.service.Create(
+				t.Context(), a.ID, checkout.Request{Item: "pack", Promotion: typed, Key: typed},
+			)
 			s.refused(err, billing.EInvalid)
 		}
 		after, err := s.db.Orders(t.Context(), a.ID, "", 100)

@@ -20,7 +20,10 @@ func TestOneCustomer(t *testing.T) {
 		var all sync.WaitGroup
 		for i := range 30 {
 			all.Go(func() {
-				_, _, err := s.service.Create(t.Context(), a.ID, checkout.Request{Item: "pack_100", Quantity: int64(1 + i%10), Key: fmt.Sprint("key-", i)})
+				_, _, err := s.service.Create(
+					t.Context(), a.ID,
+					checkout.Request{Item: "pack_100", Quantity: int64(1 + i%10), Key: fmt.Sprint("key-", i)},
+				)
 				if code := billing.CodeOf(err); err != nil && code != billing.ETooMany {
 					t.Error(err)
 				}
@@ -54,7 +57,9 @@ func TestParallelKey(t *testing.T) {
 		var all sync.WaitGroup
 		for range 10 {
 			all.Go(func() {
-				o, replayed, err := s.service.Create(t.Context(), a.ID, checkout.Request{Item: "pro_monthly", Key: "one"})
+				o, replayed, err := s.service.Create(
+					t.Context(), a.ID, checkout.Request{Item: "pro_monthly", Key: "one"},
+				)
 				mu.Lock()
 				defer mu.Unlock()
 				if err != nil {
@@ -86,7 +91,9 @@ func TestParallelPlans(t *testing.T) {
 			for i := range 4 {
 				item := []string{"basic_monthly", "pro_monthly"}[i%2]
 				all.Go(func() {
-					if _, _, err := s.service.Create(t.Context(), a.ID, checkout.Request{Item: item, Key: fmt.Sprint(item, i)}); err != nil && billing.CodeOf(err) != billing.EConflict {
+					if _, _, err := s.service.Create(
+						t.Context(), a.ID, checkout.Request{Item: item, Key: fmt.Sprint(item, i)},
+					); err != nil && billing.CodeOf(err) != billing.EConflict {
 						t.Error(err)
 					}
 				})
@@ -99,8 +106,8 @@ func TestParallelPlans(t *testing.T) {
 	})
 }
 
-// TestPlanPaidDuringAnother proves that a plan which is paid, and whose order is fulfilled, while another one's page is being
-// opened is seen: the other page is closed and refused, or it would sell a second subscription.
+// TestPlanPaidDuringAnother proves that a plan which is paid, and whose order is fulfilled, while another one's page is
+// being opened is seen: the other page is closed and refused, or it would sell a second subscription.
 func TestPlanPaidDuringAnother(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(t *testing.T, s *shop) {

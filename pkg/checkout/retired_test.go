@@ -13,8 +13,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
-// TestRetiredItems proves that a retired plan or pack is not sold and not changed to, that who has the plan is charged and granted as ever, and that a
-// page which was open before is still paid for and grants.
+// TestRetiredItems proves that a retired plan or pack is not sold and not changed to, that who has the plan is charged
+// and granted as ever, and that a page which was open before is still paid for and grants.
 func TestRetiredItems(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
@@ -40,7 +40,10 @@ func TestRetiredItems(t *testing.T) {
 		_, err = s.service.Preview(t.Context(), other.ID, checkout.ChangeRequest{Plan: "basic"})
 		s.refused(err, billing.EInvalid)
 
-		s.ask(http.MethodPost, "/v1/payment_pages/"+string(open.CheckoutID)+"/confirm", url.Values{"payment_method": {"pm_card_visa"}})
+		s.ask(
+			http.MethodPost, "/v1/payment_pages/"+string(open.CheckoutID)+"/confirm",
+			url.Values{"payment_method": {"pm_card_visa"}},
+		)
 		must(t, synced(s.syncer.Sync(t.Context(), other.ID, billing.CauseChange)))
 		s.wants(other, "active pro", 1200+100)
 		s.advance(32 * day)
@@ -51,8 +54,8 @@ func TestRetiredItems(t *testing.T) {
 	})
 }
 
-// TestPageOfOtherPoints proves that no page is opened while the price at Stripe grants other points than the catalogue promises, be it of a pack or of a plan,
-// and that the order is gone with it.
+// TestPageOfOtherPoints proves that no page is opened while the price at Stripe grants other points than the catalogue
+// promises, be it of a pack or of a plan, and that the order is gone with it.
 func TestPageOfOtherPoints(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
@@ -60,7 +63,9 @@ func TestPageOfOtherPoints(t *testing.T) {
 		a := s.subscriber("pro", 1)
 		_, _, err := s.service.Create(t.Context(), a.ID, checkout.Request{Item: "pack"})
 		s.refused(err, billing.EStripeRefused)
-		_, err = s.service.Preview(t.Context(), s.subscriber("team", 1).ID, checkout.ChangeRequest{Plan: "basic", Quantity: 1})
+		_, err = s.service.Preview(
+			t.Context(), s.subscriber("team", 1).ID, checkout.ChangeRequest{Plan: "basic", Quantity: 1},
+		)
 		must(t, err) // cheaper: at the period's end, for nothing now
 		_, err = s.service.Change(t.Context(), a.ID, checkout.ChangeRequest{Plan: "basic"})
 		s.refused(err, billing.EStripeRefused)
@@ -70,15 +75,18 @@ func TestPageOfOtherPoints(t *testing.T) {
 	})
 }
 
-// TestCancelNowVoids proves that cancelling at once voids the subscription's open invoices, and none whose payment is under way, also when
-// the server is stopped after the subscription has ended.
+// TestCancelNowVoids proves that cancelling at once voids the subscription's open invoices, and none whose payment is
+// under way, also when the server is stopped after the subscription has ended.
 func TestCancelNowVoids(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
 		a, processing := s.subscriber("basic", 1), s.subscriber("basic", 1)
 		for _, each := range []billing.Account{a, processing} {
 			id := string(each.Subscription.ID)
-			card := s.ask(http.MethodPost, "/v1/payment_methods/pm_card_chargeCustomerFail/attach", url.Values{"customer": {string(each.CustomerID)}})["id"].(string)
+			card := s.ask(
+				http.MethodPost, "/v1/payment_methods/pm_card_chargeCustomerFail/attach",
+				url.Values{"customer": {string(each.CustomerID)}},
+			)["id"].(string)
 			s.ask(http.MethodPost, "/v1/subscriptions/"+id, url.Values{"default_payment_method": {card}})
 		}
 		s.advance(32 * day)
@@ -109,7 +117,8 @@ func TestCancelNowVoids(t *testing.T) {
 	})
 }
 
-// stopBefore lets requests to a path fail as if the server had lost its way to Stripe, until the returned function is called.
+// stopBefore lets requests to a path fail as if the server had lost its way to Stripe, until the returned function is
+// called.
 func (s *planShop) stopBefore(end string) func() {
 	s.intercept(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost && len(r.URL.Path) > len(end) && r.URL.Path[len(r.URL.Path)-len(end):] == end {

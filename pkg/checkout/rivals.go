@@ -6,9 +6,9 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// Two open pages could sell two subscriptions. So of an account's plan orders with a page only the newest keeps it open,
-// whatever the order in which requests that race come to look: nobody ever closes the newest one's, and whoever writes a page
-// down last sees all the others.
+// Two open pages could sell two subscriptions. So of an account's plan orders with a page only the newest keeps it
+// open, whatever the order in which requests that race come to look: nobody ever closes the newest one's, and whoever
+// writes a page down last sees all the others.
 
 // refuseSecond refuses to sell a plan to an account that has a live subscription. Errors: ESubscriptionExists.
 func refuseSecond(a billing.Account, o billing.Order) error {
@@ -57,8 +57,8 @@ func (s *Service) leaveOnePlan(ctx context.Context, o billing.Order) (billing.Or
 			return o, err
 		}
 	}
-	// Also where none was closed: an order that was paid and fulfilled since ours was claimed is no open one any more, and then
-	// its subscription is on the account.
+	// Also where none was closed: an order that was paid and fulfilled since ours was claimed is no open one any more,
+	// and then its subscription is on the account.
 	a, err := s.db.Account(ctx, o.AccountID)
 	if err != nil {
 		return o, err

@@ -7,9 +7,12 @@ import (
 	"github.com/pointsync/pointsync/pkg/ledger"
 )
 
-// Status answers an order and the account as they are now. A pending order is synced on the way, so that the success page
-// need not wait for the webhook; if Stripe does not answer, the answer is what the database knows. Errors: ENotFound.
-func (s *Service) Status(ctx context.Context, id billing.AccountID, order billing.OrderID) (billing.Order, billing.Account, error) {
+// Status answers an order and the account as they are now. A pending order is synced on the way, so that the success
+// page need not wait for the webhook; if Stripe does not answer, the answer is what the database knows. Errors:
+// ENotFound.
+func (s *Service) Status(
+	ctx context.Context, id billing.AccountID, order billing.OrderID,
+) (billing.Order, billing.Account, error) {
 	o, err := s.db.Order(ctx, id, order)
 	if billing.CodeOf(err) == billing.ENotFound {
 		return o, billing.Account{}, billing.Errorf(billing.ENotFound, "No such order.")
@@ -45,7 +48,9 @@ func (s *Service) Portal(ctx context.Context, id billing.AccountID, returnURL st
 	}
 	url, err := s.stripe.PortalURL(ctx, a.CustomerID, target)
 	if billing.CodeOf(err) == billing.ENotFound { // deleted at Stripe: the next purchase makes another one
-		return "", billing.Wrap(err, billing.EConflict, "This account has no customer at Stripe any more. The next purchase makes one.")
+		return "", billing.Wrap(
+			err, billing.EConflict, "This account has no customer at Stripe any more. The next purchase makes one.",
+		)
 	}
 	return url, err
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
-// TopUps buys packs for customers whose points run low and who asked for it, by charging a payment method that they saved. A job does it
-// (topup_run.go); a spend does no work for it.
+// TopUps buys packs for customers whose points run low and who asked for it, by charging a payment method that they
+// saved. A job does it (topup_run.go); a spend does no work for it.
 type TopUps struct {
 	db      *store.DB
 	stripe  *stripegw.Gateway
@@ -24,7 +24,10 @@ type TopUps struct {
 }
 
 // NewTopUps answers TopUps that leave coolOff between two attempts for one account.
-func NewTopUps(db *store.DB, stripe *stripegw.Gateway, c *catalog.Catalog, syncer *reconcile.Syncer, coolOff time.Duration, log *slog.Logger) *TopUps {
+func NewTopUps(
+	db *store.DB, stripe *stripegw.Gateway, c *catalog.Catalog, syncer *reconcile.Syncer, coolOff time.Duration,
+	log *slog.Logger,
+) *TopUps {
 	return &TopUps{db: db, stripe: stripe, catalog: c, syncer: syncer, coolOff: coolOff, log: log}
 }
 
@@ -60,9 +63,9 @@ func (s *TopUps) Get(ctx context.Context, id billing.AccountID) (*TopUpState, er
 	return &TopUpState{TopUp: t, Used: counted(made, begin)}, nil
 }
 
-// Put makes the account's top-up what the customer wishes. One that is turned on needs a saved payment method, and begins anew: what was
-// declined before is forgotten, the cool-off and the month's count are not. Errors: EInvalid, EConflict, ETooMany,
-// EStripeUnavailable, EStripeRefused.
+// Put makes the account's top-up what the customer wishes. One that is turned on needs a saved payment method, and
+// begins anew: what was declined before is forgotten, the cool-off and the month's count are not. Errors: EInvalid,
+// EConflict, ETooMany, EStripeUnavailable, EStripeRefused.
 func (s *TopUps) Put(ctx context.Context, id billing.AccountID, w TopUpWish) (*TopUpState, error) {
 	t, err := s.draft(id, w)
 	if err != nil {
@@ -105,7 +108,12 @@ func (s *TopUps) Delete(ctx context.Context, id billing.AccountID) error {
 // draft turns a wish into the top-up that it would be.
 func (s *TopUps) draft(id billing.AccountID, w TopUpWish) (billing.TopUp, error) {
 	t := billing.TopUp{
-		AccountID: id, Status: billing.TopUpOff, Pack: w.Pack, Quantity: max(w.Quantity, 1), Threshold: w.Threshold, MonthlyLimit: w.MonthlyLimit,
+		AccountID:    id,
+		Status:       billing.TopUpOff,
+		Pack:         w.Pack,
+		Quantity:     max(w.Quantity, 1),
+		Threshold:    w.Threshold,
+		MonthlyLimit: w.MonthlyLimit,
 	}
 	if w.Enabled {
 		t.Status = billing.TopUpOn
@@ -137,12 +145,16 @@ func (s *TopUps) needMethod(ctx context.Context, id billing.AccountID) error {
 		}
 	}
 	if method == "" {
-		return billing.Errorf(billing.EConflict, "No payment method is saved. Buy a pack with save_payment_method, subscribe, or add a card in the billing portal (POST /portal).")
+		return billing.Errorf(
+			billing.EConflict,
+			"No payment method is saved. Buy a pack with save_payment_method, subscribe, or add a card in the billing portal (POST /portal).",
+		)
 	}
 	return nil
 }
 
-// counted is how many automatic orders count towards the limit of the month that began then: all but those that brought nothing.
+// counted is how many automatic orders count towards the limit of the month that began then: all but those that brought
+// nothing.
 func counted(made []billing.Order, begin time.Time) (n int64) {
 	for _, o := range made {
 		if !o.CreatedAt.Before(begin) && o.Status != billing.OrderFailed && o.Status != billing.OrderExpired {

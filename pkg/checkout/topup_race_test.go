@@ -58,7 +58,8 @@ func (s *tops) settled(id billing.AccountID, want int) {
 	must(s.t, ledger.Audit(s.t.Context(), s.db, id))
 }
 
-// TestTopUpTogether proves that a hundred spends that cross the threshold, while two replicas look, are one charge at Stripe and one grant.
+// TestTopUpTogether proves that a hundred spends that cross the threshold, while two replicas look, are one charge at
+// Stripe and one grant.
 func TestTopUpTogether(t *testing.T) {
 	t.Parallel()
 	s := newTops(t, store.Postgres)
@@ -79,8 +80,8 @@ func TestTopUpTogether(t *testing.T) {
 	}
 }
 
-// TestTopUpCoolOff proves that the time between two attempts holds, whoever looks, also when the customer sets the top-up anew or
-// deletes it meanwhile; and that it counts from an attempt that was declined.
+// TestTopUpCoolOff proves that the time between two attempts holds, whoever looks, also when the customer sets the
+// top-up anew or deletes it meanwhile; and that it counts from an attempt that was declined.
 func TestTopUpCoolOff(t *testing.T) {
 	t.Parallel()
 	s := newTops(t, store.Postgres)
@@ -109,8 +110,8 @@ func TestTopUpCoolOff(t *testing.T) {
 	s.settled(a.ID, 2)
 }
 
-// TestTopUpMonth proves that the month's limit holds among replicas and over all that a customer may set, and that the next month
-// begins anew, at midnight UTC.
+// TestTopUpMonth proves that the month's limit holds among replicas and over all that a customer may set, and that the
+// next month begins anew, at midnight UTC.
 func TestTopUpMonth(t *testing.T) {
 	t.Parallel()
 	s := newTops(t, store.Postgres)
@@ -172,15 +173,19 @@ func (s *tops) lose(out http.ResponseWriter, r *http.Request) {
 	panic(http.ErrAbortHandler)
 }
 
-// TestTopUpReplyLost proves that a charge whose answer is lost is one charge and has its points, whoever looks next: the job, by any
-// card and however late, also when the customer has turned the top-up off; or a sync that a webhook asked for.
+// TestTopUpReplyLost proves that a charge whose answer is lost is one charge and has its points, whoever looks next:
+// the job, by any card and however late, also when the customer has turned the top-up off; or a sync that a webhook
+// asked for.
 func TestTopUpReplyLost(t *testing.T) {
 	t.Parallel()
 	for name, next := range map[string]func(s *tops, a billing.Account){
 		"job":        func(s *tops, _ billing.Account) { s.together(3) },
 		"other card": func(s *tops, a billing.Account) { s.card(a, "pm_card_mastercard"); s.together(3) },
 		"much later": func(s *tops, _ billing.Account) { s.advance(26 * time.Hour); s.together(3) },
-		"turned off": func(s *tops, a billing.Account) { must(s.t, s.replicas[0].Delete(s.t.Context(), a.ID)); s.together(3) },
+		"turned off": func(s *tops, a billing.Account) {
+			must(s.t, s.replicas[0].Delete(s.t.Context(), a.ID))
+			s.together(3)
+		},
 		"webhook": func(s *tops, a billing.Account) {
 			_, err := s.syncer.Sync(s.t.Context(), a.ID, billing.CauseEvent)
 			must(s.t, err)
@@ -196,7 +201,8 @@ func TestTopUpReplyLost(t *testing.T) {
 			s.intercept(s.lose)
 			s.run()
 			s.intercept(nil)
-			if got := s.automatic(a.ID); len(got) != 1 || got[0].Status != billing.OrderPending || len(s.intents()) != 1 {
+			if got := s.automatic(a.ID); len(got) != 1 || got[0].Status != billing.OrderPending ||
+				len(s.intents()) != 1 {
 				t.Fatalf("%+v, %v", got, s.intents())
 			}
 			s.untilRetried()
@@ -224,13 +230,14 @@ func TestTopUpDeclineLost(t *testing.T) {
 	}
 	s.untilRetried()
 	s.together(3)
-	if got, i := s.get(a.ID), s.intents(); got.Declines != 1 || len(i) != 1 || i[0]["status"] != "canceled" || s.automatic(a.ID)[0].Status != billing.OrderFailed {
+	if got, i := s.get(a.ID), s.intents(); got.Declines != 1 || len(i) != 1 || i[0]["status"] != "canceled" ||
+		s.automatic(a.ID)[0].Status != billing.OrderFailed {
 		t.Errorf("%+v, %v", got, i)
 	}
 }
 
-// TestTopUpNeverAsked proves that an order that could not be charged in time is given up and not charged any more, and that nothing is
-// charged for a customer who turned the top-up off before Stripe was asked.
+// TestTopUpNeverAsked proves that an order that could not be charged in time is given up and not charged any more, and
+// that nothing is charged for a customer who turned the top-up off before Stripe was asked.
 func TestTopUpNeverAsked(t *testing.T) {
 	t.Parallel()
 	s := newTops(t, store.Postgres)
@@ -253,7 +260,8 @@ func TestTopUpNeverAsked(t *testing.T) {
 	s.put(off.ID, gone)
 	s.untilRetried()
 	s.run() // charges the one that still wants it
-	if got := s.automatic(late.ID)[0].Status; got != billing.OrderFulfilled || s.automatic(off.ID)[0].Status != billing.OrderPending {
+	if got := s.automatic(late.ID)[0].Status; got != billing.OrderFulfilled ||
+		s.automatic(off.ID)[0].Status != billing.OrderPending {
 		t.Errorf("%s, %s", got, s.automatic(off.ID)[0].Status)
 	}
 	s.spend(late.ID, 100)
@@ -272,12 +280,14 @@ func TestTopUpNeverAsked(t *testing.T) {
 	if got := s.automatic(off.ID); len(got) != 1 || got[0].Status != billing.OrderExpired {
 		t.Errorf("turned off: %+v", got)
 	}
-	if got := s.automatic(late.ID); len(got) != 3 || got[1].Status != billing.OrderExpired || got[0].Status != billing.OrderFulfilled || len(s.intents()) != 2 {
+	if got := s.automatic(late.ID); len(got) != 3 || got[1].Status != billing.OrderExpired ||
+		got[0].Status != billing.OrderFulfilled || len(s.intents()) != 2 {
 		t.Errorf("too late: %+v", got)
 	}
 }
 
-// TestTopUpDeclineCounted proves that a declined charge is counted once, though two syncs that run side by side see its order end.
+// TestTopUpDeclineCounted proves that a declined charge is counted once, though two syncs that run side by side see its
+// order end.
 func TestTopUpDeclineCounted(t *testing.T) {
 	t.Parallel()
 	s := newTops(t, store.Postgres)
@@ -317,7 +327,8 @@ func TestTopUpDeclineCounted(t *testing.T) {
 	}
 }
 
-// TestTopUpAskedTwice proves that two replicas which both have looked, found nothing and ask are one charge: the key is the order's.
+// TestTopUpAskedTwice proves that two replicas which both have looked, found nothing and ask are one charge: the key is
+// the order's.
 func TestTopUpAskedTwice(t *testing.T) {
 	t.Parallel()
 	s := newTops(t, store.Postgres)

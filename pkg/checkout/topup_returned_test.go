@@ -11,10 +11,10 @@ import (
 	"github.com/pointsync/pointsync/pkg/checkout"
 )
 
-// TestTopUpStopsWhenMoneyGoesBack proves that money which goes back causes no automatic purchase. The top-up buys 100 points as soon as there
-// are fewer than 50. In each case money goes back, points are clawed back, and the cool-off passes five times; the automatic orders
-// that there are then are those from before. Where it stopped, the customer switches it on again, and it buys again once: the money that
-// is known to be back does not stop it a second time.
+// TestTopUpStopsWhenMoneyGoesBack proves that money which goes back causes no automatic purchase. The top-up buys 100
+// points as soon as there are fewer than 50. In each case money goes back, points are clawed back, and the cool-off
+// passes five times; the automatic orders that there are then are those from before. Where it stopped, the customer
+// switches it on again, and it buys again once: the money that is known to be back does not stop it a second time.
 func TestTopUpStopsWhenMoneyGoesBack(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -25,18 +25,23 @@ func TestTopUpStopsWhenMoneyGoesBack(t *testing.T) {
 		points billing.Points
 		debt   billing.Points
 	}{
-		// 100 bought by hand, 60 spent: 40. 100 bought by themselves: 140. The bank takes the 100 back: 40 again, below the threshold.
+		// 100 bought by hand, 60 spent: 40. 100 bought by themselves: 140. The bank takes the 100 back: 40 again, below
+		// the threshold.
 		"DisputeOfAutomatic": {automaticDisputed, billing.TopUpAttention, billing.TopUpDisputed, 1, 40, 0},
 		// The same, and a fifth of the money goes back: 100 × 1/5 = 20 points of 140.
 		"PartOfAutomatic": {automaticRefunded(100), billing.TopUpAttention, billing.TopUpRefunded, 1, 120, 0},
 		"WholeAutomatic":  {automaticRefunded(500), billing.TopUpAttention, billing.TopUpRefunded, 1, 40, 0},
-		// 100 of the first pack, 100 of a second one by a card whose payment the bank takes back: 100, which are not below the threshold.
-		"DisputeOfPack": {packDisputed("pm_card_createDispute"), billing.TopUpAttention, billing.TopUpDisputed, 0, 100, 0},
+		// 100 of the first pack, 100 of a second one by a card whose payment the bank takes back: 100, which are not
+		// below the threshold.
+		"DisputeOfPack": {
+			packDisputed("pm_card_createDispute"), billing.TopUpAttention, billing.TopUpDisputed, 0, 100, 0,
+		},
 		// 100 and the plan's 500, which the bank takes back.
 		"DisputeOfPlan": {planDisputed, billing.TopUpAttention, billing.TopUpDisputed, 0, 100, 0},
 		// No money moved: 100 and 100.
 		"Inquiry": {packDisputed("pm_card_createDisputeInquiry"), billing.TopUpOn, "", 0, 200, 0},
-		// 100 bought by hand, 30 spent, refunded whole: 70 − 100 is a debt of 30. A purchase would follow from the refund.
+		// 100 bought by hand, 30 spent, refunded whole: 70 − 100 is a debt of 30. A purchase would follow from the
+		// refund.
 		"RefundBelowThreshold": {packRefunded(30, 500), billing.TopUpAttention, billing.TopUpRefunded, 0, 0, 30},
 		// Two fifths of it: 100 − 40 = 60, which are not below 50.
 		"RefundAboveThreshold": {packRefunded(0, 200), billing.TopUpOn, "", 0, 60, 0},
@@ -81,7 +86,10 @@ func (s *tops) switchedOnAgain(a billing.Account, orders int) {
 	s.run()
 	s.syncNow(a.ID)
 	if got := s.get(a.ID); got.Status != billing.TopUpOn || len(s.automatic(a.ID)) != orders+1 {
-		s.t.Errorf("switched on again: %s (%s), %d automatic orders, want on and %d", got.Status, got.Reason, len(s.automatic(a.ID)), orders+1)
+		s.t.Errorf(
+			"switched on again: %s (%s), %d automatic orders, want on and %d", got.Status, got.Reason,
+			len(s.automatic(a.ID)), orders+1,
+		)
 	}
 }
 
@@ -107,7 +115,9 @@ func automaticRefunded(amount int64) func(s *tops, a billing.Account) {
 
 func (s *tops) refund(payment billing.PaymentIntentID, amount int64) {
 	s.t.Helper()
-	s.ask(http.MethodPost, "/v1/refunds", url.Values{"payment_intent": {string(payment)}, "amount": {fmt.Sprint(amount)}})
+	s.ask(
+		http.MethodPost, "/v1/refunds", url.Values{"payment_intent": {string(payment)}, "amount": {fmt.Sprint(amount)}},
+	)
 }
 
 func packDisputed(card string) func(s *tops, a billing.Account) {
@@ -136,8 +146,9 @@ func packRefunded(spent billing.Points, amount int64) func(s *tops, a billing.Ac
 	}
 }
 
-// TestTopUpStopsOnce proves that a dispute which is won, and a second one of another payment, are told apart: the first says nothing new, the
-// second stops the top-up again. What went back while the top-up was off stops nothing when it is switched on.
+// TestTopUpStopsOnce proves that a dispute which is won, and a second one of another payment, are told apart: the first
+// says nothing new, the second stops the top-up again. What went back while the top-up was off stops nothing when it is
+// switched on.
 func TestTopUpStopsOnce(t *testing.T) {
 	t.Parallel()
 	eachTops(t, func(t *testing.T, s *tops) {
@@ -152,7 +163,10 @@ func TestTopUpStopsOnce(t *testing.T) {
 		}
 		s.put(a.ID, wish)
 		dispute := s.list("/v1/disputes")[0]["id"].(string)
-		s.ask(http.MethodPost, "/v1/disputes/"+dispute, url.Values{"evidence[uncategorized_text]": {"winning_evidence"}, "submit": {"true"}})
+		s.ask(
+			http.MethodPost, "/v1/disputes/"+dispute,
+			url.Values{"evidence[uncategorized_text]": {"winning_evidence"}, "submit": {"true"}},
+		)
 		s.syncNow(a.ID)
 		if got := s.get(a.ID); got.Status != billing.TopUpOn {
 			t.Errorf("the dispute is won: %s (%s)", got.Status, got.Reason)

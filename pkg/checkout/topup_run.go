@@ -23,9 +23,10 @@ const (
 	maxChargeWait = 5 * time.Minute // from one try to charge an order to the next
 )
 
-// Run makes the orders that are due, then charges those that wait for it, also those that another process left behind. It may run on
-// several replicas at once and may end anywhere: an order is written before Stripe is asked, one account has one at a time, and who takes
-// an order up looks first whether it was charged. What fails for one account is logged, and tried again by the next run.
+// Run makes the orders that are due, then charges those that wait for it, also those that another process left behind.
+// It may run on several replicas at once and may end anywhere: an order is written before Stripe is asked, one account
+// has one at a time, and who takes an order up looks first whether it was charged. What fails for one account is
+// logged, and tried again by the next run.
 func (s *TopUps) Run(ctx context.Context) error {
 	after := billing.AccountID("")
 	for range maxBatches {
@@ -46,8 +47,9 @@ func (s *TopUps) Run(ctx context.Context) error {
 	return s.chargeAll(ctx)
 }
 
-// order makes the account's next automatic order, if all the rules allow it. All of them are decided under the account's lock, by its row
-// and its orders: what the customer turns off or deletes meanwhile must buy nothing, and saving the top-up must not bring it back.
+// order makes the account's next automatic order, if all the rules allow it. All of them are decided under the
+// account's lock, by its row and its orders: what the customer turns off or deletes meanwhile must buy nothing, and
+// saving the top-up must not bring it back.
 func (s *TopUps) order(ctx context.Context, id billing.AccountID) error {
 	if _, err := ledger.Current(ctx, s.db, id); err != nil { // settles what time has brought
 		return err
@@ -84,8 +86,8 @@ func (s *TopUps) order(ctx context.Context, id billing.AccountID) error {
 	})
 }
 
-// allowedAt is when the next order may be made as far as the orders before it say: now, when the cool-off is over, or next month. It is nil
-// while one is open.
+// allowedAt is when the next order may be made as far as the orders before it say: now, when the cool-off is over, or
+// next month. It is nil while one is open.
 func (s *TopUps) allowedAt(ctx context.Context, tx *store.Tx, t billing.TopUp) (*time.Time, error) {
 	open, err := tx.OpenOrders(ctx, t.AccountID)
 	if err != nil {
@@ -117,13 +119,15 @@ func (s *TopUps) allowedAt(ctx context.Context, tx *store.Tx, t billing.TopUp) (
 	return &at, nil
 }
 
-// automatic is the order that a top-up makes, or why it makes none: the customer agreed to a pack, its points and an amount.
+// automatic is the order that a top-up makes, or why it makes none: the customer agreed to a pack, its points and an
+// amount.
 func (s *TopUps) automatic(t billing.TopUp) (billing.Order, billing.TopUpReason) {
 	pack, ok := s.catalog.Pack(t.Pack)
 	switch {
 	case !ok || pack.Retired || t.Quantity > pack.MaxQuantity:
 		return billing.Order{}, billing.TopUpPackGone
-	case pack.Amount*t.Quantity != t.Amount || pack.Currency != t.Currency || pack.Points*billing.Points(t.Quantity) != t.Points:
+	case pack.Amount*t.Quantity != t.Amount || pack.Currency != t.Currency ||
+		pack.Points*billing.Points(t.Quantity) != t.Points:
 		return billing.Order{}, billing.TopUpPriceChanged
 	}
 	return billing.Order{
@@ -154,14 +158,16 @@ func (s *TopUps) chargeAll(ctx context.Context) error {
 	return nil
 }
 
-// try charges an order. One that waits on, because Stripe refused, did not answer or was not asked, waits as long again as it is old,
-// maxChargeWait at the most: after 5, 10, 20 … seconds, since the job looks every TopUpInterval.
+// try charges an order. One that waits on, because Stripe refused, did not answer or was not asked, waits as long again
+// as it is old, maxChargeWait at the most: after 5, 10, 20 … seconds, since the job looks every TopUpInterval.
 func (s *TopUps) try(ctx context.Context, o billing.Order) {
 	within, cancel := context.WithTimeout(ctx, chargeTimeout)
 	defer cancel()
 	waits, err := s.charge(within, o)
 	if err != nil {
-		s.log.WarnContext(ctx, "an automatic order could not be charged", "account", o.AccountID, "order", o.ID, "error", err)
+		s.log.WarnContext(
+			ctx, "an automatic order could not be charged", "account", o.AccountID, "order", o.ID, "error", err,
+		)
 	}
 	if err == nil && !waits {
 		return
@@ -173,12 +179,15 @@ func (s *TopUps) try(ctx context.Context, o billing.Order) {
 		return tx.PutOffCharge(ctx, o.AccountID, o.ID, tx.Now.Add(min(tx.Now.Sub(o.CreatedAt), maxChargeWait)))
 	})
 	if err != nil {
-		s.log.WarnContext(ctx, "an automatic order could not be put off", "account", o.AccountID, "order", o.ID, "error", err)
+		s.log.WarnContext(
+			ctx, "an automatic order could not be put off", "account", o.AccountID, "order", o.ID, "error", err,
+		)
 	}
 }
 
-// charge brings an order to its payment, and lets a sync decide what came of it. It looks before it asks, so that what was asked for by a
-// process that died, or whose answer was lost, is found. What cannot be asked for waits, to be given up by a sync when it is old enough.
+// charge brings an order to its payment, and lets a sync decide what came of it. It looks before it asks, so that what
+// was asked for by a process that died, or whose answer was lost, is found. What cannot be asked for waits, to be given
+// up by a sync when it is old enough.
 func (s *TopUps) charge(ctx context.Context, o billing.Order) (waits bool, err error) {
 	a, err := s.db.Account(ctx, o.AccountID)
 	if err != nil {
@@ -207,7 +216,9 @@ func (s *TopUps) charge(ctx context.Context, o billing.Order) (waits bool, err e
 }
 
 // ask charges the saved payment method, if the customer still wants it and it is not too late.
-func (s *TopUps) ask(ctx context.Context, a billing.Account, o billing.Order, age time.Duration) (i billing.StripeIntent, asked bool, err error) {
+func (s *TopUps) ask(
+	ctx context.Context, a billing.Account, o billing.Order, age time.Duration,
+) (i billing.StripeIntent, asked bool, err error) {
 	t, err := s.db.TopUp(ctx, o.AccountID)
 	if billing.CodeOf(err) == billing.ENotFound {
 		return i, false, nil

@@ -7,8 +7,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// TestTopUpAgreedPoints proves that a top-up buys the points that its customer agreed to, for the amount that they agreed to, or stops: 100 points
-// for 5 dollars is another bargain than 99 or 101 points for the same 5 dollars.
+// TestTopUpAgreedPoints proves that a top-up buys the points that its customer agreed to, for the amount that they
+// agreed to, or stops: 100 points for 5 dollars is another bargain than 99 or 101 points for the same 5 dollars.
 func TestTopUpAgreedPoints(t *testing.T) {
 	t.Parallel()
 	eachTops(t, func(t *testing.T, s *tops) {
@@ -37,21 +37,24 @@ func TestTopUpAgreedPoints(t *testing.T) {
 		pack.Points = 80
 		pack.Points = 100 // as if the change had been taken back before anybody looked
 		s.run()
-		if got := s.get(a.ID); got.Status != billing.TopUpOn || got.Points != 100 || s.account(a.ID).Available != 140 || len(s.intents()) != 1 {
+		if got := s.get(a.ID); got.Status != billing.TopUpOn || got.Points != 100 || s.account(a.ID).Available != 140 ||
+			len(s.intents()) != 1 {
 			t.Errorf("40 and the 100 that were agreed to: %+v, %+v", s.account(a.ID).Balance, got)
 		}
 	})
 }
 
-// TestTopUpOrderKeepsPoints proves that an order which was written before the pack changed brings what was agreed to: 100 points, though the pack
-// has 80 when it is charged; and that the next one stops.
+// TestTopUpOrderKeepsPoints proves that an order which was written before the pack changed brings what was agreed to:
+// 100 points, though the pack has 80 when it is charged; and that the next one stops.
 func TestTopUpOrderKeepsPoints(t *testing.T) {
 	t.Parallel()
 	eachTops(t, func(t *testing.T, s *tops) {
 		a := s.buyer()
 		s.put(a.ID, wish)
 		s.spend(a.ID, 60)
-		refuse := http.HandlerFunc(func(out http.ResponseWriter, _ *http.Request) { out.WriteHeader(http.StatusServiceUnavailable) })
+		refuse := http.HandlerFunc(
+			func(out http.ResponseWriter, _ *http.Request) { out.WriteHeader(http.StatusServiceUnavailable) },
+		)
 		away := http.HandlerFunc(refuse)
 		s.between.Store(&away)
 		s.run()
@@ -68,17 +71,20 @@ func TestTopUpOrderKeepsPoints(t *testing.T) {
 		s.spend(a.ID, 100)
 		s.advance(coolOff)
 		s.run()
-		if got := s.get(a.ID); got.Reason != billing.TopUpPriceChanged || len(s.automatic(a.ID)) != 1 || len(s.intents()) != 1 {
+		if got := s.get(a.ID); got.Reason != billing.TopUpPriceChanged || len(s.automatic(a.ID)) != 1 ||
+			len(s.intents()) != 1 {
 			t.Errorf("the next one: %+v", got)
 		}
 	})
 }
 
-// wantStopped lets the job look, and wants it to buy nothing and to wait for the customer, who agreed to so many points.
+// wantStopped lets the job look, and wants it to buy nothing and to wait for the customer, who agreed to so many
+// points.
 func (s *tops) wantStopped(a billing.Account, name string, agreed billing.Points) {
 	s.t.Helper()
 	s.run()
-	if got := s.get(a.ID); got.Status != billing.TopUpAttention || got.Reason != billing.TopUpPriceChanged || got.Points != agreed || len(s.automatic(a.ID)) != 0 || len(s.intents()) != 0 {
+	if got := s.get(a.ID); got.Status != billing.TopUpAttention || got.Reason != billing.TopUpPriceChanged ||
+		got.Points != agreed || len(s.automatic(a.ID)) != 0 || len(s.intents()) != 0 {
 		s.t.Errorf("%s: %+v, orders %+v", name, got, s.automatic(a.ID))
 	}
 }

@@ -16,8 +16,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// TestTopUp proves that points that run low are bought once, with the card that was saved, that the order is one like any other
-// for a refund, and that Stripe and the database then agree.
+// TestTopUp proves that points that run low are bought once, with the card that was saved, that the order is one like
+// any other for a refund, and that Stripe and the database then agree.
 func TestTopUp(t *testing.T) {
 	t.Parallel()
 	eachTops(t, func(t *testing.T, s *tops) {
@@ -32,23 +32,29 @@ func TestTopUp(t *testing.T) {
 		s.run()
 		s.run()
 		orders, intents := s.automatic(a.ID), s.intents()
-		if len(orders) != 1 || len(intents) != 1 || orders[0].Status != billing.OrderFulfilled || string(orders[0].PaymentIntentID) != intents[0]["id"] {
+		if len(orders) != 1 || len(intents) != 1 || orders[0].Status != billing.OrderFulfilled || string(
+			orders[0].PaymentIntentID,
+		) != intents[0]["id"] {
 			t.Fatalf("%+v\n%v", orders, intents)
 		}
-		if i := intents[0]; i["amount"] != 500.0 || i["currency"] != "usd" || i["status"] != "succeeded" || i["customer"] != string(a.CustomerID) {
+		if i := intents[0]; i["amount"] != 500.0 || i["currency"] != "usd" || i["status"] != "succeeded" ||
+			i["customer"] != string(a.CustomerID) {
 			t.Errorf("%v", i)
 		}
 		if got := s.account(a.ID).Available; got != 149 {
 			t.Errorf("%d points", got)
 		}
-		if story := s.story(a.ID); !strings.Contains(story, "sync.began sync 2 began: an automatic order asked for it\n") {
+		if story := s.story(a.ID); !strings.Contains(
+			story, "sync.began sync 2 began: an automatic order asked for it\n",
+		) {
 			t.Errorf("the timeline does not say who wanted the sync:\n%s", story)
 		}
 		lots, err := s.db.LotsByGrant(t.Context(), a.ID, "stripe:payment_intent:"+string(orders[0].PaymentIntentID))
 		if err != nil || len(lots) != 1 {
 			t.Errorf("%+v, %v", lots, err)
 		}
-		if got := s.get(a.ID); got.Used != 1 || got.Status != billing.TopUpOn || got.Points != 100 || got.Amount != 500 {
+		if got := s.get(a.ID); got.Used != 1 || got.Status != billing.TopUpOn || got.Points != 100 ||
+			got.Amount != 500 {
 			t.Errorf("%+v", got)
 		}
 		s.sound()
@@ -71,7 +77,9 @@ func (s *tops) story(id billing.AccountID) (story string) {
 // sound proves that the audit finds nothing.
 func (s *tops) sound() {
 	s.t.Helper()
-	if b, err := audit.Next(s.t.Context(), s.db, "", audit.BatchSize); err != nil || len(b.Violations) != 0 || b.Accounts == 0 {
+	if b, err := audit.Next(
+		s.t.Context(), s.db, "", audit.BatchSize,
+	); err != nil || len(b.Violations) != 0 || b.Accounts == 0 {
 		s.t.Errorf("the audit: %+v, %v", b, err)
 	}
 }
@@ -81,7 +89,8 @@ func (s *tops) refunds(a billing.Account, o billing.Order) {
 	s.t.Helper()
 	ctx := s.t.Context()
 	s.ask(http.MethodPost, "/v1/refunds", url.Values{"payment_intent": {string(o.PaymentIntentID)}})
-	if drift, err := s.syncer.Drift(ctx, a.ID); err != nil || len(drift) != 1 || drift[0].Kind != billing.DriftClawback {
+	if drift, err := s.syncer.Drift(ctx, a.ID); err != nil || len(drift) != 1 ||
+		drift[0].Kind != billing.DriftClawback {
 		s.t.Errorf("the drift after a refund: %+v, %v", drift, err)
 	}
 	_, err := s.syncer.Sync(ctx, a.ID, billing.CauseEvent)
@@ -98,7 +107,8 @@ func (s *tops) refunds(a billing.Account, o billing.Order) {
 	must(s.t, ledger.Audit(ctx, s.db, a.ID))
 }
 
-// TestTopUpOfDebt proves that what is owed is topped up, though not because of the refund that made the debt: the customer switches it on again.
+// TestTopUpOfDebt proves that what is owed is topped up, though not because of the refund that made the debt: the
+// customer switches it on again.
 func TestTopUpOfDebt(t *testing.T) {
 	t.Parallel()
 	eachTops(t, func(t *testing.T, s *tops) {
@@ -142,7 +152,9 @@ func TestErrTopUp(t *testing.T) {
 		if got, err := s.replicas[0].Put(ctx, stranger.ID, off); err != nil || got.Status != billing.TopUpOff {
 			t.Errorf("off: %+v, %v", got, err)
 		}
-		for _, w := range []checkout.TopUpWish{{Pack: "pro_monthly"}, {Pack: "pack_7"}, {Pack: "pack_100", Quantity: 11}} {
+		for _, w := range []checkout.TopUpWish{
+			{Pack: "pro_monthly"}, {Pack: "pack_7"}, {Pack: "pack_100", Quantity: 11},
+		} {
 			w.Threshold, w.MonthlyLimit = 1, 1
 			if _, err := s.replicas[0].Put(ctx, stranger.ID, w); billing.CodeOf(err) != billing.EInvalid {
 				t.Errorf("%+v: %v", w, err)
@@ -161,7 +173,8 @@ func TestErrTopUp(t *testing.T) {
 	})
 }
 
-// TestTopUpMethod proves which payment method is charged: the customer's default, else the subscription's, else the one saved last.
+// TestTopUpMethod proves which payment method is charged: the customer's default, else the subscription's, else the one
+// saved last.
 func TestTopUpMethod(t *testing.T) {
 	t.Parallel()
 	eachTops(t, func(t *testing.T, s *tops) {
@@ -169,7 +182,9 @@ func TestTopUpMethod(t *testing.T) {
 		s.put(a.ID, wish)
 		s.spend(a.ID, 60)
 		attach := func(name string) string {
-			return s.ask(http.MethodPost, "/v1/payment_methods/"+name+"/attach", url.Values{"customer": {string(a.CustomerID)}})["id"].(string)
+			return s.ask(
+				http.MethodPost, "/v1/payment_methods/"+name+"/attach", url.Values{"customer": {string(a.CustomerID)}},
+			)["id"].(string)
 		}
 		charged := func(want string) {
 			t.Helper()
@@ -190,8 +205,8 @@ func TestTopUpMethod(t *testing.T) {
 	})
 }
 
-// TestTopUpDeclined proves that a declined charge is an order that failed, can be paid by nobody later, and is no top-up of the
-// month; and that the third in a row stops the top-up until the customer turns it on again.
+// TestTopUpDeclined proves that a declined charge is an order that failed, can be paid by nobody later, and is no
+// top-up of the month; and that the third in a row stops the top-up until the customer turns it on again.
 func TestTopUpDeclined(t *testing.T) {
 	t.Parallel()
 	eachTops(t, func(t *testing.T, s *tops) {
@@ -203,7 +218,8 @@ func TestTopUpDeclined(t *testing.T) {
 			s.run()
 			s.run()
 			orders := s.automatic(a.ID)
-			if len(orders) != n || orders[0].Status != billing.OrderFailed || orders[0].DeclineCode != "generic_decline" {
+			if len(orders) != n || orders[0].Status != billing.OrderFailed ||
+				orders[0].DeclineCode != "generic_decline" {
 				t.Fatalf("after %d: %+v", n, orders)
 			}
 			if i := s.intents()[0]; i["status"] != "canceled" {
@@ -213,7 +229,8 @@ func TestTopUpDeclined(t *testing.T) {
 		}
 		s.run()
 		got := s.get(a.ID)
-		if got.Status != billing.TopUpAttention || got.Reason != billing.TopUpDeclined || got.Used != 0 || len(s.automatic(a.ID)) != 3 {
+		if got.Status != billing.TopUpAttention || got.Reason != billing.TopUpDeclined || got.Used != 0 ||
+			len(s.automatic(a.ID)) != 3 {
 			t.Errorf("%+v, %d orders", got, len(s.automatic(a.ID)))
 		}
 		if drift, err := s.syncer.Drift(t.Context(), a.ID); err != nil || len(drift) != 0 {
@@ -222,7 +239,8 @@ func TestTopUpDeclined(t *testing.T) {
 		s.card(a, "pm_card_visa")
 		s.put(a.ID, wish)
 		s.run()
-		if got := s.get(a.ID); got.Status != billing.TopUpOn || got.Declines != 0 || got.Used != 1 || s.account(a.ID).Available != 140 {
+		if got := s.get(a.ID); got.Status != billing.TopUpOn || got.Declines != 0 || got.Used != 1 ||
+			s.account(a.ID).Available != 140 {
 			t.Errorf("%+v", got)
 		}
 	})
@@ -240,17 +258,19 @@ func TestTopUpAuthentication(t *testing.T) {
 		s.advance(coolOff)
 		s.run()
 		orders, got := s.automatic(a.ID), s.get(a.ID)
-		if len(orders) != 1 || orders[0].Status != billing.OrderFailed || orders[0].DeclineCode != billing.DeclineAuthentication {
+		if len(orders) != 1 || orders[0].Status != billing.OrderFailed ||
+			orders[0].DeclineCode != billing.DeclineAuthentication {
 			t.Errorf("%+v", orders)
 		}
-		if got.Status != billing.TopUpAttention || got.Reason != billing.TopUpAuthentication || s.intents()[0]["status"] != "canceled" {
+		if got.Status != billing.TopUpAttention || got.Reason != billing.TopUpAuthentication ||
+			s.intents()[0]["status"] != "canceled" {
 			t.Errorf("%+v, %v", got, s.intents())
 		}
 	})
 }
 
-// TestTopUpStops proves that a top-up waits for its customer where there is nothing left to charge, or something else than was agreed to;
-// and that a price at Stripe which is not the catalogue's charges nothing.
+// TestTopUpStops proves that a top-up waits for its customer where there is nothing left to charge, or something else
+// than was agreed to; and that a price at Stripe which is not the catalogue's charges nothing.
 func TestTopUpStops(t *testing.T) {
 	t.Parallel()
 	eachTops(t, func(t *testing.T, s *tops) {

@@ -13,8 +13,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// TestTopUpRefused proves that an order whose charge Stripe goes on refusing is tried again after pauses that grow with its age up to a
-// bound, whichever replica looks, and is charged once Stripe does.
+// TestTopUpRefused proves that an order whose charge Stripe goes on refusing is tried again after pauses that grow with
+// its age up to a bound, whichever replica looks, and is charged once Stripe does.
 func TestTopUpRefused(t *testing.T) {
 	t.Parallel()
 	const bound = 5 * time.Minute
@@ -30,7 +30,11 @@ func TestTopUpRefused(t *testing.T) {
 			}
 			asks.Add(1)
 			out.WriteHeader(http.StatusBadRequest)
-			_, _ = out.Write([]byte(`{"error": {"type": "invalid_request_error", "message": "Your account cannot currently make live charges."}}`))
+			_, _ = out.Write(
+				[]byte(
+					`{"error": {"type": "invalid_request_error", "message": "Your account cannot currently make live charges."}}`,
+				),
+			)
 		})
 		var before, after []time.Time // of each run that asked
 		for n := range int(30 * time.Minute / checkout.TopUpInterval) {
@@ -46,7 +50,8 @@ func TestTopUpRefused(t *testing.T) {
 		}
 		made := s.automatic(a.ID)[0].CreatedAt
 		for n := range before[1:] {
-			if pause, age := after[n+1].Sub(before[n]), before[n].Sub(made); pause < min(age, bound) || pause > bound+time.Minute {
+			if pause, age := after[n+1].Sub(before[n]), before[n].Sub(made); pause < min(age, bound) ||
+				pause > bound+time.Minute {
 				t.Errorf("a pause of %s after %s", pause, age)
 			}
 		}
@@ -56,8 +61,8 @@ func TestTopUpRefused(t *testing.T) {
 	})
 }
 
-// TestTopUpParked proves that an automatic order which parks its account stays paid and open, so that nothing more is bought however much
-// time passes, and that its points come once a person lets them through.
+// TestTopUpParked proves that an automatic order which parks its account stays paid and open, so that nothing more is
+// bought however much time passes, and that its points come once a person lets them through.
 func TestTopUpParked(t *testing.T) {
 	t.Parallel()
 	eachTops(t, func(t *testing.T, s *tops) {
@@ -70,7 +75,8 @@ func TestTopUpParked(t *testing.T) {
 			_, err := s.syncer.Sync(t.Context(), a.ID, billing.CauseEvent) // a webhook
 			must(t, err)
 			orders, intents := s.automatic(a.ID), s.intents()
-			if len(orders) != 1 || orders[0].Status != billing.OrderPaid || orders[0].FulfilledAt != nil || len(intents) != 1 || intents[0]["status"] != "succeeded" {
+			if len(orders) != 1 || orders[0].Status != billing.OrderPaid || orders[0].FulfilledAt != nil ||
+				len(intents) != 1 || intents[0]["status"] != "succeeded" {
 				t.Fatalf("%+v\n%v", orders, intents)
 			}
 			if got := s.account(a.ID); got.Parking.At == nil || got.Available != 40 {
@@ -120,8 +126,8 @@ func (s *tops) change(id billing.AccountID, f func(ctx context.Context, tx *stor
 	}))
 }
 
-// TestTopUpUndoneMeanwhile proves that the job decides under the account's lock: what a customer turns off or deletes while it looks buys
-// nothing, and is not brought back.
+// TestTopUpUndoneMeanwhile proves that the job decides under the account's lock: what a customer turns off or deletes
+// while it looks buys nothing, and is not brought back.
 func TestTopUpUndoneMeanwhile(t *testing.T) {
 	t.Parallel()
 	for name, undo := range map[string]func(ctx context.Context, tx *store.Tx, t billing.TopUp) error{
@@ -152,7 +158,8 @@ func TestTopUpUndoneMeanwhile(t *testing.T) {
 			if orders := s.automatic(a.ID); len(orders) != 0 {
 				t.Errorf("it was bought: %+v", orders)
 			}
-			if got, err := s.replicas[0].Get(t.Context(), a.ID); err != nil || got != nil && got.Status != billing.TopUpOff {
+			if got, err := s.replicas[0].Get(t.Context(), a.ID); err != nil ||
+				got != nil && got.Status != billing.TopUpOff {
 				t.Errorf("it is back: %+v, %v", got, err)
 			}
 		})

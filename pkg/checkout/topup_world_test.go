@@ -65,7 +65,9 @@ func (s *tops) wire(p reconcile.Policy) {
 	s.t.Helper()
 	for i := range s.replicas {
 		db := storetest.OpenURL(s.t, s.url, s.now)
-		gateway, err := stripegw.New(stripegw.Options{Key: key, BaseURL: s.gated.URL, HTTPClient: s.gated.Client(), MaxRetries: -1})
+		gateway, err := stripegw.New(
+			stripegw.Options{Key: key, BaseURL: s.gated.URL, HTTPClient: s.gated.Client(), MaxRetries: -1},
+		)
 		must(s.t, err)
 		log := slog.New(slog.DiscardHandler)
 		s.syncer = reconcile.New(db, gateway, s.catalog, p, log)
@@ -148,8 +150,13 @@ func (s *tops) intents() (found []map[string]any) {
 // card makes a test card the customer's default.
 func (s *tops) card(a billing.Account, name string) string {
 	s.t.Helper()
-	id := s.ask(http.MethodPost, "/v1/payment_methods/"+name+"/attach", url.Values{"customer": {string(a.CustomerID)}})["id"].(string)
-	s.ask(http.MethodPost, "/v1/customers/"+string(a.CustomerID), url.Values{"invoice_settings[default_payment_method]": {id}})
+	id := s.ask(
+		http.MethodPost, "/v1/payment_methods/"+name+"/attach", url.Values{"customer": {string(a.CustomerID)}},
+	)["id"].(string)
+	s.ask(
+		http.MethodPost, "/v1/customers/"+string(a.CustomerID),
+		url.Values{"invoice_settings[default_payment_method]": {id}},
+	)
 	return id
 }
 

@@ -29,11 +29,14 @@ func (s *planShop) wantVoided(a billing.Account, key string, want ...billing.Voi
 // newest is the account's newest invoice as voiding it is told.
 func (s *planShop) newest(a billing.Account, amount int64) billing.VoidedInvoice {
 	s.t.Helper()
-	return billing.VoidedInvoice{ID: billing.InvoiceID(s.of("/v1/invoices", a)[0]["id"].(string)), Amount: amount, Currency: "usd"}
+	return billing.VoidedInvoice{
+		ID: billing.InvoiceID(s.of("/v1/invoices", a)[0]["id"].(string)), Amount: amount, Currency: "usd",
+	}
 }
 
-// TestCancelNowLists proves that a cancellation at once lists the invoices that it voided with what was due, and its repeat the same: the failed
-// renewal of 9.00, that of three seats at 10.00, an upgrade that was not paid, for as much as Stripe asked; and none where all is paid.
+// TestCancelNowLists proves that a cancellation at once lists the invoices that it voided with what was due, and its
+// repeat the same: the failed renewal of 9.00, that of three seats at 10.00, an upgrade that was not paid, for as much
+// as Stripe asked; and none where all is paid.
 func TestCancelNowLists(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
@@ -53,7 +56,8 @@ func TestCancelNowLists(t *testing.T) {
 		s.card(up, "pm_card_chargeCustomerFail")
 		_, err := changeTo("pro", 1)(s, up.ID, "up")
 		s.owed(err)
-		due := int64(s.of("/v1/invoices", up)[0]["amount_due"].(float64)) // pro costs 10.00 more, and seconds of the period are gone
+		// pro costs 10.00 more, and seconds of the period are gone
+		due := int64(s.of("/v1/invoices", up)[0]["amount_due"].(float64))
 		if due < 990 || due > 1000 {
 			t.Errorf("the upgrade costs %d", due)
 		}
@@ -61,8 +65,8 @@ func TestCancelNowLists(t *testing.T) {
 	})
 }
 
-// TestVoidedElsewhere proves that whatever gives up an earlier change's invoice lists it: here the change down that takes the place of an unpaid
-// upgrade. A cancellation at the period's end voids nothing and lists nothing.
+// TestVoidedElsewhere proves that whatever gives up an earlier change's invoice lists it: here the change down that
+// takes the place of an unpaid upgrade. A cancellation at the period's end voids nothing and lists nothing.
 func TestVoidedElsewhere(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
@@ -72,20 +76,25 @@ func TestVoidedElsewhere(t *testing.T) {
 		s.owed(err)
 		unpaid := s.newest(a, int64(s.of("/v1/invoices", a)[0]["amount_due"].(float64)))
 		for range 2 {
-			got, err := s.service.Change(t.Context(), a.ID, checkout.ChangeRequest{Plan: "team", Quantity: 2, Key: "down"})
+			got, err := s.service.Change(
+				t.Context(), a.ID, checkout.ChangeRequest{Plan: "team", Quantity: 2, Key: "down"},
+			)
 			if err != nil || !slices.Equal(got.Voided, []billing.VoidedInvoice{unpaid}) {
 				t.Errorf("a change down: %+v, %v", got.Voided, err)
 			}
 		}
-		got, err := s.service.Cancel(t.Context(), a.ID, checkout.CancelRequest{At: billing.CancelAtPeriodEnd, Key: "end"})
+		got, err := s.service.Cancel(
+			t.Context(), a.ID, checkout.CancelRequest{At: billing.CancelAtPeriodEnd, Key: "end"},
+		)
 		if err != nil || len(got.Voided) != 0 {
 			t.Errorf("with the period: %+v, %v", got.Voided, err)
 		}
 	})
 }
 
-// TestVoidedCutOff proves that a cancellation at once which was cut off from any of its requests to Stripe on, before or after that had its effect,
-// lists the voided invoice of 9.00 all the same when it is repeated, though it is not open any more then.
+// TestVoidedCutOff proves that a cancellation at once which was cut off from any of its requests to Stripe on, before
+// or after that had its effect, lists the voided invoice of 9.00 all the same when it is repeated, though it is not
+// open any more then.
 func TestVoidedCutOff(t *testing.T) {
 	t.Parallel()
 	const most = 14 // requests to Stripe
@@ -111,7 +120,9 @@ func TestVoidedCutOff(t *testing.T) {
 				} else if err == nil {
 					t.Errorf("cut at request %d, and it went well", n)
 				}
-				got, err := s.service.Cancel(t.Context(), a.ID, checkout.CancelRequest{At: billing.CancelNow, Key: "end"})
+				got, err := s.service.Cancel(
+					t.Context(), a.ID, checkout.CancelRequest{At: billing.CancelNow, Key: "end"},
+				)
 				if err != nil || !slices.Equal(got.Voided, []billing.VoidedInvoice{due}) {
 					t.Errorf("cut at request %d (late: %v): %+v, %v; want %+v", n, late, got.Voided, err, due)
 				}

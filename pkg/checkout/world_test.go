@@ -66,7 +66,10 @@ func stock(t *testing.T, db *store.DB, items *catalog.Catalog, o stripegw.Option
 	must(t, err)
 	_, err = gateway.EnsureCatalog(t.Context(), items)
 	must(t, err)
-	s.syncer = reconcile.New(db, gateway, items, reconcile.Policy{PastDueGrace: 72 * time.Hour, RenewalGrace: 2 * time.Hour}, slog.New(slog.DiscardHandler))
+	s.syncer = reconcile.New(
+		db, gateway, items, reconcile.Policy{PastDueGrace: 72 * time.Hour, RenewalGrace: 2 * time.Hour},
+		slog.New(slog.DiscardHandler),
+	)
 	s.service = checkout.New(db, gateway, items, s.syncer, checkout.Origins{"https://shop.example"})
 	return s
 }

@@ -125,7 +125,8 @@ func (c *Config) checkDatabase(p *problems) {
 		p.missing("DATABASE_URL", "postgres://user:password@host/database or sqlite://path/to/file.db")
 	case isPlaceholder(u):
 		p.placeholder("DATABASE_URL")
-	case !strings.HasPrefix(u, "postgres://") && !strings.HasPrefix(u, "postgresql://") && !strings.HasPrefix(u, "sqlite://"):
+	case !strings.HasPrefix(u, "postgres://") && !strings.HasPrefix(u, "postgresql://") &&
+		!strings.HasPrefix(u, "sqlite://"):
 		p.add("DATABASE_URL must begin with postgres:// or sqlite://")
 	case strings.TrimPrefix(u, "sqlite://") == "":
 		p.add("DATABASE_URL names no file: sqlite://path/to/file.db")
@@ -142,8 +143,9 @@ func (c *Config) checkDatabase(p *problems) {
 	}
 }
 
-// CheckDatabaseURL refuses the address of a PostgreSQL whose password would be taken for something else: an unescaped @, /, ? or # in it makes a
-// part of the password a host, a port, a database or a setting, and those are printed. The error repeats nothing of the address.
+// CheckDatabaseURL refuses the address of a PostgreSQL whose password would be taken for something else: an unescaped
+// @, /, ? or # in it makes a part of the password a host, a port, a database or a setting, and those are printed. The
+// error repeats nothing of the address.
 func CheckDatabaseURL(address string) error {
 	_, rest, found := strings.Cut(address, "://")
 	if !found || strings.HasPrefix(address, "sqlite://") {
@@ -195,7 +197,9 @@ func (c *Config) checkStripe(p *problems) {
 			p.add("STRIPE_API_BASE is not an address such as http://127.0.0.1:12111")
 		}
 		if c.Live() && c.StripeAPIBase != "https://api.stripe.com" {
-			p.add("STRIPE_SECRET_KEY is a live key and STRIPE_API_BASE is not Stripe: a live key is never sent to a sandbox")
+			p.add(
+				"STRIPE_SECRET_KEY is a live key and STRIPE_API_BASE is not Stripe: a live key is never sent to a sandbox",
+			)
 		}
 	}
 	if c.Catalog == "" {
@@ -210,13 +214,16 @@ func (c *Config) checkStripe(p *problems) {
 	}
 }
 
-// minWebhookSecret is how many letters a webhook secret has at the least after its whsec_; Stripe's have 32. Who guesses it can tell us
-// of any customer, and make us ask Stripe again and again.
+// minWebhookSecret is how many letters a webhook secret has at the least after its whsec_; Stripe's have 32. Who
+// guesses it can tell us of any customer, and make us ask Stripe again and again.
 const minWebhookSecret = 24
 
 func (c *Config) checkServer(p *problems) {
 	if len(c.WebhookSecrets) == 0 {
-		p.missing("STRIPE_WEBHOOK_SECRET", "whsec_… as printed by pointsync stripe setup --webhook-url; comma-separated while one is rolled")
+		p.missing(
+			"STRIPE_WEBHOOK_SECRET",
+			"whsec_… as printed by pointsync stripe setup --webhook-url; comma-separated while one is rolled",
+		)
 	}
 	for _, s := range c.WebhookSecrets {
 		switch {
@@ -232,7 +239,10 @@ func (c *Config) checkServer(p *problems) {
 		p.add("POINTSYNC_ADDR must be host:port, such as 127.0.0.1:8080 or :8080, with a port up to 65535")
 	}
 	if len(c.AllowedOrigins) == 0 {
-		p.missing("POINTSYNC_ALLOWED_ORIGINS", "comma-separated, such as https://app.example.com; the first is where customers return by default")
+		p.missing(
+			"POINTSYNC_ALLOWED_ORIGINS",
+			"comma-separated, such as https://app.example.com; the first is where customers return by default",
+		)
 	}
 	for _, o := range c.AllowedOrigins {
 		if err := CheckOrigin(o); err != nil {
@@ -264,7 +274,9 @@ func (c *Config) checkServer(p *problems) {
 		p.add("POINTSYNC_TOKEN_ISSUER must be one name or address, without spaces, commas, semicolons or quotes")
 	}
 	if !claimPattern.MatchString(c.Audience) {
-		p.add("POINTSYNC_TOKEN_AUDIENCE must be one name or address, without spaces, commas, semicolons or quotes: a token is for one audience, and it is compared as it stands")
+		p.add(
+			"POINTSYNC_TOKEN_AUDIENCE must be one name or address, without spaces, commas, semicolons or quotes: a token is for one audience, and it is compared as it stands",
+		)
 	}
 }
 
@@ -290,7 +302,9 @@ func CheckOrigin(o string) error {
 	u, err := url.Parse(o)
 	if err != nil || u.Host == "" || o != u.Scheme+"://"+u.Host || (u.Scheme != "https" && u.Scheme != "http") ||
 		u.Port() != "" && !isPort(u.Port(), 1) || strings.HasSuffix(o, ":") {
-		return fmt.Errorf("%q, which is not an origin: scheme and host alone, such as https://app.example.com", withoutLogin(o))
+		return fmt.Errorf(
+			"%q, which is not an origin: scheme and host alone, such as https://app.example.com", withoutLogin(o),
+		)
 	}
 	return nil
 }
@@ -302,10 +316,12 @@ func (c *Config) Live() bool {
 
 func isURL(s string) bool {
 	u, err := url.Parse(s)
-	return err == nil && u.Hostname() != "" && (u.Scheme == "http" || u.Scheme == "https") && (u.Port() == "" || isPort(u.Port(), 1))
+	return err == nil && u.Hostname() != "" && (u.Scheme == "http" || u.Scheme == "https") &&
+		(u.Port() == "" || isPort(u.Port(), 1))
 }
 
-// placeholders are what examples hold instead of a value. Each is too long or too odd to stand in a random secret by chance.
+// placeholders are what examples hold instead of a value. Each is too long or too odd to stand in a random secret by
+// chance.
 var placeholders = regexp.MustCompile(`(?i)change.?me|placeholder|your[_-]|x{6}|[_:]x+$|\.\.\.|…|<|>|replace.?me|\$\{`)
 
 func isPlaceholder(s string) bool { return placeholders.MatchString(s) }

@@ -22,13 +22,16 @@ var good = map[string]string{
 	"POINTSYNC_SIGNING_KEYS":    "2026a:c2VlZHNlZWRzZWVkc2VlZHNlZWRzZWVkc2VlZHNlZWQ",
 }
 
-var secrets = []string{"hunter2hunter2", "sk_test_51secretsecret", "whsec_q7Lx2VbT9mKdR4wZpHc8NfYs3JgAe5Uo", "whsec_B6tWn1XyGq0ZkPv4SdMh7RrCu9EoTfLj", "c2VlZHNlZWRzZWVk"}
+var secrets = []string{
+	"hunter2hunter2", "sk_test_51secretsecret", "whsec_q7Lx2VbT9mKdR4wZpHc8NfYs3JgAe5Uo",
+	"whsec_B6tWn1XyGq0ZkPv4SdMh7RrCu9EoTfLj", "c2VlZHNlZWRzZWVk",
+}
 
 // everything is what serve needs.
 var everything = []Part{Database, Stripe, Server}
 
-// environment is the good one with changes; the value "-" leaves a setting out. Tests of this file cannot run in parallel: a process
-// has one environment.
+// environment is the good one with changes; the value "-" leaves a setting out. Tests of this file cannot run in
+// parallel: a process has one environment.
 func environment(t *testing.T, changes map[string]string) {
 	t.Helper()
 	for _, name := range settings() {
@@ -51,14 +54,23 @@ func TestLoad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Addr != "127.0.0.1:8080" || c.MaxConns != 20 || c.Catalog != "catalog.yaml" || c.PastDueGrace.Hours() != 72 || c.RenewalGrace.Hours() != 2 || c.ParkGrants != 100 || c.ParkPoints != 10_000_000 ||
-		c.Issuer != "pointsync" || c.Audience != "pointsync" || c.LogLevel != slog.LevelInfo || c.ShutdownDelay != 0 || c.TopUpCoolOff != 10*time.Minute || c.AllowUnsafe || c.LocalWebhooks || c.LowPoints != 0 || c.Live() {
+	if c.Addr != "127.0.0.1:8080" || c.MaxConns != 20 || c.Catalog != "catalog.yaml" || c.PastDueGrace.Hours() != 72 ||
+		c.RenewalGrace.Hours() != 2 || c.ParkGrants != 100 || c.ParkPoints != 10_000_000 ||
+		c.Issuer != "pointsync" || c.Audience != "pointsync" || c.LogLevel != slog.LevelInfo || c.ShutdownDelay != 0 ||
+		c.TopUpCoolOff != 10*time.Minute || c.AllowUnsafe || c.LocalWebhooks || c.LowPoints != 0 || c.Live() {
 		t.Errorf("defaults: %+v", c)
 	}
-	if len(c.WebhookSecrets) != 2 || c.WebhookSecrets[1].Reveal() != "whsec_B6tWn1XyGq0ZkPv4SdMh7RrCu9EoTfLj" || len(c.AllowedOrigins) != 2 {
+	if len(c.WebhookSecrets) != 2 || c.WebhookSecrets[1].Reveal() != "whsec_B6tWn1XyGq0ZkPv4SdMh7RrCu9EoTfLj" ||
+		len(c.AllowedOrigins) != 2 {
 		t.Errorf("lists: %v %v", c.WebhookSecrets, c.AllowedOrigins)
 	}
-	environment(t, map[string]string{"STRIPE_SECRET_KEY": "rk_live_51secretsecret", "STRIPE_API_BASE": "https://api.stripe.com", "DATABASE_URL": "sqlite:///var/lib/x.db"})
+	environment(
+		t,
+		map[string]string{
+			"STRIPE_SECRET_KEY": "rk_live_51secretsecret", "STRIPE_API_BASE": "https://api.stripe.com",
+			"DATABASE_URL": "sqlite:///var/lib/x.db",
+		},
+	)
 	if c, err := Load(everything...); err != nil || !c.Live() {
 		t.Errorf("a live environment: %v", err)
 	}
@@ -69,39 +81,84 @@ type mistake struct{ name, value, says string }
 
 func mistakes() []mistake {
 	list := []mistake{
-		{"DATABASE_URL", "mysql://x@y/z", "must begin"}, {"DATABASE_URL", "sqlite://", "no file"}, {"DATABASE_URL", "app.db", "must begin"},
-		{"POINTSYNC_DATABASE_MAX_CONNS", "0", "from 2"}, {"POINTSYNC_DATABASE_MAX_CONNS", "many", "int"}, {"POINTSYNC_DATABASE_MAX_CONNS", "1001", "to 1000"},
+		{
+			"DATABASE_URL", "mysql://x@y/z", "must begin",
+		}, {"DATABASE_URL", "sqlite://", "no file"}, {"DATABASE_URL", "app.db", "must begin"},
+		{"POINTSYNC_DATABASE_MAX_CONNS", "0", "from 2"}, {"POINTSYNC_DATABASE_MAX_CONNS", "many", "int"}, {
+			"POINTSYNC_DATABASE_MAX_CONNS", "1001", "to 1000",
+		},
 		{"POINTSYNC_ALLOW_UNSAFE_DATABASE", "perhaps", "bool"},
-		{"STRIPE_SECRET_KEY", "pk_test_51abc", "publishable"}, {"STRIPE_SECRET_KEY", "sk_51abc", "not a Stripe key"}, {"STRIPE_SECRET_KEY", "sk_test_51 abc", "not a Stripe key"},
+		{"STRIPE_SECRET_KEY", "pk_test_51abc", "publishable"}, {"STRIPE_SECRET_KEY", "sk_51abc", "not a Stripe key"}, {
+			"STRIPE_SECRET_KEY", "sk_test_51 abc", "not a Stripe key",
+		},
 		{"STRIPE_SECRET_KEY", "sk_test_51abc\n", "not a Stripe key"},
 		{"STRIPE_API_BASE", "127.0.0.1:12111", "address"}, {"STRIPE_API_BASE", "ftp://x", "address"},
-		{"STRIPE_WEBHOOK_SECRET", "secret", "whsec_"}, {"STRIPE_WEBHOOK_SECRET", "whsec_", "whsec_"}, {"STRIPE_WEBHOOK_SECRET", "whsec_12345678", "guess"},
-		{"STRIPE_WEBHOOK_SECRET", "whsec_" + strings.Repeat("a", 32), "guess"}, {"STRIPE_WEBHOOK_SECRET", "whsec_secretsecretsecretsecretsecret", "guess"},
-		{"STRIPE_WEBHOOK_SECRET", "whsec_q7Lx2VbT9mKdR4wZpHc8NfY", "guess"}, {"STRIPE_WEBHOOK_SECRET", "whsec_q7Lx2VbT9mKdR4wZpHc8NfYs3JgAe5Uo,", "whsec_"},
-		{"STRIPE_WEBHOOK_SECRET", "whsec_q7Lx2VbT9mKdR4wZpHc8NfYs3JgAe5Uo, whsec_B6tWn1XyGq0ZkPv4SdMh7RrCu9EoTfLj", "whsec_"},
-		{"POINTSYNC_ADDR", "8080", "host:port"}, {"POINTSYNC_ADDR", ":65536", "65535"}, {"POINTSYNC_ADDR", "127.0.0.1:-1", "65535"}, {"POINTSYNC_ADDR", ":http", "65535"},
-		{"STRIPE_API_BASE", "http://127.0.0.1:0", "address"}, {"POINTSYNC_CLOCK_URL", "http://127.0.0.1:99999/clock", "address"},
-		{"POINTSYNC_ALLOWED_ORIGINS", "https://shop.example:99999", "origin"}, {"POINTSYNC_ALLOWED_ORIGINS", "https://shop.example:0", "origin"},
-		{"POINTSYNC_TOKEN_AUDIENCE", "a,b", "one audience"}, {"POINTSYNC_TOKEN_AUDIENCE", "a b", "one audience"}, {"POINTSYNC_TOKEN_AUDIENCE", "a;b", "one audience"},
-		{"POINTSYNC_TOKEN_AUDIENCE", `["a"]`, "one audience"}, {"POINTSYNC_TOKEN_AUDIENCE", `"a"`, "one audience"}, {"POINTSYNC_TOKEN_AUDIENCE", "a,", "one audience"},
+		{"STRIPE_WEBHOOK_SECRET", "secret", "whsec_"}, {"STRIPE_WEBHOOK_SECRET", "whsec_", "whsec_"}, {
+			"STRIPE_WEBHOOK_SECRET", "whsec_12345678", "guess",
+		},
+		{"STRIPE_WEBHOOK_SECRET", "whsec_" + strings.Repeat("a", 32), "guess"}, {
+			"STRIPE_WEBHOOK_SECRET", "whsec_secretsecretsecretsecretsecret", "guess",
+		},
+		{"STRIPE_WEBHOOK_SECRET", "whsec_q7Lx2VbT9mKdR4wZpHc8NfY", "guess"}, {
+			"STRIPE_WEBHOOK_SECRET", "whsec_q7Lx2VbT9mKdR4wZpHc8NfYs3JgAe5Uo,", "whsec_",
+		},
+		{
+			"STRIPE_WEBHOOK_SECRET", "whsec_q7Lx2VbT9mKdR4wZpHc8NfYs3JgAe5Uo, whsec_B6tWn1XyGq0ZkPv4SdMh7RrCu9EoTfLj",
+			"whsec_",
+		},
+		{"POINTSYNC_ADDR", "8080", "host:port"}, {"POINTSYNC_ADDR", ":65536", "65535"}, {
+			"POINTSYNC_ADDR", "127.0.0.1:-1", "65535",
+		}, {"POINTSYNC_ADDR", ":http", "65535"},
+		{"STRIPE_API_BASE", "http://127.0.0.1:0", "address"}, {
+			"POINTSYNC_CLOCK_URL", "http://127.0.0.1:99999/clock", "address",
+		},
+		{
+			"POINTSYNC_ALLOWED_ORIGINS", "https://shop.example:99999", "origin",
+		}, {"POINTSYNC_ALLOWED_ORIGINS", "https://shop.example:0", "origin"},
+		{
+			"POINTSYNC_TOKEN_AUDIENCE", "a,b", "one audience",
+		}, {"POINTSYNC_TOKEN_AUDIENCE", "a b", "one audience"}, {"POINTSYNC_TOKEN_AUDIENCE", "a;b", "one audience"},
+		{
+			"POINTSYNC_TOKEN_AUDIENCE", `["a"]`, "one audience",
+		}, {"POINTSYNC_TOKEN_AUDIENCE", `"a"`, "one audience"}, {"POINTSYNC_TOKEN_AUDIENCE", "a,", "one audience"},
 		{"POINTSYNC_TOKEN_ISSUER", "a,b", "one name"}, {"POINTSYNC_TOKEN_ISSUER", "points\u00a0sync", "one name"},
 		{"POINTSYNC_TOP_UP_COOL_OFF", "59s", "from 1m"}, {"POINTSYNC_TOP_UP_COOL_OFF", "25h", "to 24h"},
-		{"POINTSYNC_SHUTDOWN_DELAY", "-1s", "to 5m"}, {"POINTSYNC_SHUTDOWN_DELAY", "6m", "to 5m"}, {"POINTSYNC_SHUTDOWN_DELAY", "10", "Duration"},
-		{"POINTSYNC_ALLOWED_ORIGINS", "*", "origin"}, {"POINTSYNC_ALLOWED_ORIGINS", "shop.example", "origin"}, {"POINTSYNC_ALLOWED_ORIGINS", "https://shop.example/", "origin"},
-		{"POINTSYNC_ALLOWED_ORIGINS", "https://u:p@shop.example", "origin"}, {"POINTSYNC_ALLOWED_ORIGINS", "javascript://x", "origin"},
-		{"POINTSYNC_ALLOWED_ORIGINS", "https://shop.example,", "origin"}, {"POINTSYNC_ALLOWED_ORIGINS", "https://shop.example?x", "origin"},
-		{"POINTSYNC_PAST_DUE_GRACE", "3 days", "Duration"}, {"POINTSYNC_PAST_DUE_GRACE", "-1h", "from 0"}, {"POINTSYNC_RENEWAL_GRACE", "200h", "to 168h"},
-		{"POINTSYNC_PARK_GRANTS", "-1", "negative"}, {"POINTSYNC_PARK_POINTS", "-5", "negative"}, {"POINTSYNC_PARK_POINTS", "many", "int64"},
-		{"POINTSYNC_BACKFILL_INTERVAL", "0s", "from 1s"}, {"POINTSYNC_BACKFILL_INTERVAL", "25h", "to 24h"}, {"POINTSYNC_BACKFILL_INTERVAL", "5", "Duration"},
-		{"POINTSYNC_LOW_POINTS", "-1", "from 0"}, {"POINTSYNC_LOW_POINTS", "8796093022209", "to 8796093022208"}, {"POINTSYNC_LOW_POINTS", "few", "int64"},
+		{"POINTSYNC_SHUTDOWN_DELAY", "-1s", "to 5m"}, {"POINTSYNC_SHUTDOWN_DELAY", "6m", "to 5m"}, {
+			"POINTSYNC_SHUTDOWN_DELAY", "10", "Duration",
+		},
+		{"POINTSYNC_ALLOWED_ORIGINS", "*", "origin"}, {"POINTSYNC_ALLOWED_ORIGINS", "shop.example", "origin"}, {
+			"POINTSYNC_ALLOWED_ORIGINS", "https://shop.example/", "origin",
+		},
+		{
+			"POINTSYNC_ALLOWED_ORIGINS", "https://u:p@shop.example", "origin",
+		}, {"POINTSYNC_ALLOWED_ORIGINS", "javascript://x", "origin"},
+		{"POINTSYNC_ALLOWED_ORIGINS", "https://shop.example,", "origin"}, {
+			"POINTSYNC_ALLOWED_ORIGINS", "https://shop.example?x", "origin",
+		},
+		{
+			"POINTSYNC_PAST_DUE_GRACE", "3 days", "Duration",
+		}, {"POINTSYNC_PAST_DUE_GRACE", "-1h", "from 0"}, {"POINTSYNC_RENEWAL_GRACE", "200h", "to 168h"},
+		{
+			"POINTSYNC_PARK_GRANTS", "-1", "negative",
+		}, {"POINTSYNC_PARK_POINTS", "-5", "negative"}, {"POINTSYNC_PARK_POINTS", "many", "int64"},
+		{
+			"POINTSYNC_BACKFILL_INTERVAL", "0s", "from 1s",
+		}, {"POINTSYNC_BACKFILL_INTERVAL", "25h", "to 24h"}, {"POINTSYNC_BACKFILL_INTERVAL", "5", "Duration"},
+		{"POINTSYNC_LOW_POINTS", "-1", "from 0"}, {
+			"POINTSYNC_LOW_POINTS", "8796093022209", "to 8796093022208",
+		}, {"POINTSYNC_LOW_POINTS", "few", "int64"},
 		{"POINTSYNC_ALLOW_LOCAL_WEBHOOKS", "perhaps", "bool"},
 		{"POINTSYNC_CLOCK_URL", "now", "address"}, {"POINTSYNC_LOG_LEVEL", "LOUD", "Level"},
 	}
 	for name := range good {
 		list = append(list, mistake{name, "-", "is not set"})
 	}
-	for _, name := range []string{"DATABASE_URL", "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET", "POINTSYNC_SIGNING_KEYS"} {
-		for _, value := range []string{"changeme", "your-key", "<key>", "sk_test_...", "sk_test_…", "${KEY}", "sk_test_xxxxxxxx"} {
+	for _, name := range []string{
+		"DATABASE_URL", "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET", "POINTSYNC_SIGNING_KEYS",
+	} {
+		for _, value := range []string{
+			"changeme", "your-key", "<key>", "sk_test_...", "sk_test_…", "${KEY}", "sk_test_xxxxxxxx",
+		} {
 			list = append(list, mistake{name, value, "placeholder"})
 		}
 	}
@@ -111,8 +168,8 @@ func mistakes() []mistake {
 	return list
 }
 
-// TestMistakes proves that every setting that cannot be meant is refused by a sentence that names it, and that no sentence repeats
-// a secret.
+// TestMistakes proves that every setting that cannot be meant is refused by a sentence that names it, and that no
+// sentence repeats a secret.
 func TestMistakes(t *testing.T) {
 	for _, m := range mistakes() {
 		t.Run(fmt.Sprintf("%s=%q", m.name, m.value), func(t *testing.T) {
@@ -121,7 +178,9 @@ func TestMistakes(t *testing.T) {
 			if err == nil {
 				t.Fatal("it was accepted")
 			}
-			if !slices.ContainsFunc(lines(err), func(l string) bool { return strings.Contains(l, m.name) && strings.Contains(l, m.says) }) {
+			if !slices.ContainsFunc(
+				lines(err), func(l string) bool { return strings.Contains(l, m.name) && strings.Contains(l, m.says) },
+			) {
 				t.Errorf("no sentence with the name and %q: %v", m.says, err)
 			}
 			silent(t, err.Error())
@@ -129,15 +188,18 @@ func TestMistakes(t *testing.T) {
 	}
 }
 
-// TestPasswordIsNotPrinted proves that a password which makes an address mean something else is refused by a sentence that repeats no part of it,
-// and that the same password is taken where it is escaped.
+// TestPasswordIsNotPrinted proves that a password which makes an address mean something else is refused by a sentence
+// that repeats no part of it, and that the same password is taken where it is escaped.
 func TestPasswordIsNotPrinted(t *testing.T) {
 	parts := []string{"hunter", "wolf", "deer"}
 	for _, password := range []string{
-		"hunter@wolf", "hunter@wolf@deer", "hunter/wolf", "hunter@wolf/deer", "hunter?wolf", "hunter#wolf", "8080/hunter", "hunter:wolf", "hunter wolf", "hunter%wolf",
+		"hunter@wolf", "hunter@wolf@deer", "hunter/wolf", "hunter@wolf/deer", "hunter?wolf", "hunter#wolf",
+		"8080/hunter", "hunter:wolf", "hunter wolf", "hunter%wolf",
 		"@hunter", "hunter@", "hunter\twolf", "hunter@wolf?deer", "1#hunter@wolf",
 	} {
-		for _, rest := range []string{"@db.example/pointsync", "@db.example:5432/pointsync?sslmode=require", "@db.example"} {
+		for _, rest := range []string{
+			"@db.example/pointsync", "@db.example:5432/pointsync?sslmode=require", "@db.example",
+		} {
 			environment(t, map[string]string{"DATABASE_URL": "postgres://user:" + password + rest})
 			_, err := Load(everything...)
 			if err == nil || !strings.Contains(err.Error(), "DATABASE_URL") {
@@ -149,7 +211,14 @@ func TestPasswordIsNotPrinted(t *testing.T) {
 					t.Errorf("of %q is printed: %v", password, err)
 				}
 			}
-			environment(t, map[string]string{"DATABASE_URL": (&url.URL{Scheme: "postgres", User: url.UserPassword("user", password)}).String() + strings.TrimPrefix(rest, "@")})
+			environment(
+				t,
+				map[string]string{
+					"DATABASE_URL": (&url.URL{
+						Scheme: "postgres", User: url.UserPassword("user", password),
+					}).String() + strings.TrimPrefix(rest, "@"),
+				},
+			)
 			if _, err := Load(everything...); err != nil {
 				t.Errorf("%q, escaped: %v", password, err)
 			}
@@ -160,7 +229,9 @@ func TestPasswordIsNotPrinted(t *testing.T) {
 		t.Errorf("an origin with a password: %v", err)
 	}
 	for _, address := range []string{
-		"postgres://db.example/pointsync", "postgres://user@db.example/pointsync", "postgres://user:x@[::1]:5432/pointsync", "postgresql://user:x@a.example:1,b.example:2/p?target_session_attrs=any",
+		"postgres://db.example/pointsync", "postgres://user@db.example/pointsync",
+		"postgres://user:x@[::1]:5432/pointsync",
+		"postgresql://user:x@a.example:1,b.example:2/p?target_session_attrs=any",
 		"postgres:///pointsync?host=/var/run/postgresql", "sqlite:///var/lib/a@b#c.db",
 	} {
 		environment(t, map[string]string{"DATABASE_URL": address})
@@ -186,7 +257,8 @@ func silent(t *testing.T, text string) {
 // TestAllAtOnce proves that one run says all that is wrong.
 func TestAllAtOnce(t *testing.T) {
 	wrong := map[string]string{
-		"DATABASE_URL": "-", "STRIPE_SECRET_KEY": "pk_test_1", "STRIPE_WEBHOOK_SECRET": "-", "POINTSYNC_ALLOWED_ORIGINS": "*", "POINTSYNC_SIGNING_KEYS": "changeme",
+		"DATABASE_URL": "-", "STRIPE_SECRET_KEY": "pk_test_1", "STRIPE_WEBHOOK_SECRET": "-",
+		"POINTSYNC_ALLOWED_ORIGINS": "*", "POINTSYNC_SIGNING_KEYS": "changeme",
 		"POINTSYNC_ADDR": "x", "POINTSYNC_DATABASE_MAX_CONNS": "many", "POINTSYNC_LOG_LEVEL": "LOUD",
 	}
 	environment(t, wrong)
@@ -206,7 +278,8 @@ func TestRealMoney(t *testing.T) {
 	for _, key := range []string{"sk_live_51secretsecret", "rk_live_51secretsecret"} {
 		for _, name := range []string{"STRIPE_API_BASE", "POINTSYNC_CLOCK_URL"} {
 			environment(t, map[string]string{"STRIPE_SECRET_KEY": key, name: "http://127.0.0.1:12111"})
-			if _, err := Load(everything...); err == nil || !strings.Contains(err.Error(), "live key") || !strings.Contains(err.Error(), name) {
+			if _, err := Load(everything...); err == nil || !strings.Contains(err.Error(), "live key") ||
+				!strings.Contains(err.Error(), name) {
 				t.Errorf("%s with %s: %v", name, key[:8], err)
 			}
 			environment(t, map[string]string{name: "http://127.0.0.1:12111"})
@@ -216,7 +289,12 @@ func TestRealMoney(t *testing.T) {
 		}
 	}
 	// A command that does not serve heeds the clock too.
-	environment(t, map[string]string{"STRIPE_SECRET_KEY": "sk_live_51secretsecret", "POINTSYNC_CLOCK_URL": "http://127.0.0.1:12111"})
+	environment(
+		t,
+		map[string]string{
+			"STRIPE_SECRET_KEY": "sk_live_51secretsecret", "POINTSYNC_CLOCK_URL": "http://127.0.0.1:12111",
+		},
+	)
 	if _, err := Load(Database, Stripe); err == nil {
 		t.Error("a live key with a clock was accepted for a command")
 	}
@@ -224,7 +302,13 @@ func TestRealMoney(t *testing.T) {
 
 // TestPartsAlone proves that a command asks for what it needs and no more.
 func TestPartsAlone(t *testing.T) {
-	environment(t, map[string]string{"STRIPE_SECRET_KEY": "-", "STRIPE_WEBHOOK_SECRET": "-", "POINTSYNC_ALLOWED_ORIGINS": "-", "POINTSYNC_SIGNING_KEYS": "-"})
+	environment(
+		t,
+		map[string]string{
+			"STRIPE_SECRET_KEY": "-", "STRIPE_WEBHOOK_SECRET": "-", "POINTSYNC_ALLOWED_ORIGINS": "-",
+			"POINTSYNC_SIGNING_KEYS": "-",
+		},
+	)
 	if _, err := Load(Database); err != nil {
 		t.Error(err)
 	}
@@ -233,8 +317,8 @@ func TestPartsAlone(t *testing.T) {
 	}
 }
 
-// TestSecretsStaySecret proves that no way of printing a configuration shows a secret of it, and that one can still see whether it
-// is set.
+// TestSecretsStaySecret proves that no way of printing a configuration shows a secret of it, and that one can still see
+// whether it is set.
 func TestSecretsStaySecret(t *testing.T) {
 	environment(t, nil)
 	c, err := Load(everything...)
@@ -252,7 +336,10 @@ func TestSecretsStaySecret(t *testing.T) {
 	}
 	texts := []string{log.String(), string(asJSON)}
 	for _, format := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x", "%X"} {
-		texts = append(texts, fmt.Sprintf(format, c), fmt.Sprintf(format, &c), fmt.Sprintf(format, c.StripeKey), fmt.Sprintf(format, c.WebhookSecrets))
+		texts = append(
+			texts, fmt.Sprintf(format, c), fmt.Sprintf(format, &c), fmt.Sprintf(format, c.StripeKey),
+			fmt.Sprintf(format, c.WebhookSecrets),
+		)
 	}
 	for _, text := range texts {
 		silent(t, text)

@@ -16,7 +16,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// ofAccounts lists the tables whose rows belong to an account. An event does before its account is known, so it is kept beside the jobs.
+// ofAccounts lists the tables whose rows belong to an account. An event does before its account is known, so it is kept
+// beside the jobs.
 func (w *world) ofAccounts() (tables []string) {
 	w.t.Helper()
 	rows, err := w.db.SQL().QueryContext(context.Background(), `SELECT table_name FROM information_schema.columns
@@ -35,7 +36,8 @@ func (w *world) ofAccounts() (tables []string) {
 	return append(tables, "accounts")
 }
 
-// sharing counts the rows of accounts that the transaction of a job wrote: PostgreSQL keeps in xmin which one wrote a row last.
+// sharing counts the rows of accounts that the transaction of a job wrote: PostgreSQL keeps in xmin which one wrote a
+// row last.
 func (w *world) sharing() (n int) {
 	w.t.Helper()
 	for _, table := range w.ofAccounts() {
@@ -44,9 +46,10 @@ func (w *world) sharing() (n int) {
 	return n
 }
 
-// Proves on PostgreSQL that no transaction writes a job and a row of an account: where accounts are spread over nodes the one could be committed without
-// the other. Every way to a job is gone: an event, one that is not routed, its resolving, a replay, points that fall due or run out, a
-// delivery. No job runs by itself, so each row of river_job is as its transaction left it.
+// Proves on PostgreSQL that no transaction writes a job and a row of an account: where accounts are spread over nodes
+// the one could be committed without the other. Every way to a job is gone: an event, one that is not routed, its
+// resolving, a replay, points that fall due or run out, a delivery. No job runs by itself, so each row of river_job is
+// as its transaction left it.
 func TestJobsAreWrittenApart(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
@@ -74,16 +77,23 @@ func TestJobsAreWrittenApart(t *testing.T) {
 	}
 	step("an event", 1, func() error { w.ring("evt_1", a.CustomerID); return nil })
 	refund := fmt.Sprintf(`{"object":"refund","id":%q}`, w.refund(o))
-	step("an event that names no customer", 1, func() error { return w.deliver(eventOf("evt_2", "refund.created", refund)) })
+	step(
+		"an event that names no customer", 1,
+		func() error { return w.deliver(eventOf("evt_2", "refund.created", refund)) },
+	)
 	w.advance(20 * time.Second)
-	step("a sweep", 0, func() error { return w.inbox.Sweep(ctx) }) // one where the refund's event is routed after the account's sync
+	// one where the refund's event is routed after the account's sync
+	step("a sweep", 0, func() error { return w.inbox.Sweep(ctx) })
 	_, err = w.syncer.Sync(ctx, a.ID, billing.CauseEvent)
 	must(t, err)
 	step("a replay", 1, func() error { return w.inbox.Replay(ctx, "evt_1") })
 	now := w.now().UTC().Truncate(time.Microsecond)
 	w.park(a, billing.Parking{Approved: true, EndedAt: &now}, &now)
 	step("points that fell due", 1, func() error { return w.syncer.LookForDue(ctx, w.jobs) })
-	w.ask(http.MethodPost, "/v1/subscriptions/"+subscription, url.Values{"default_payment_method": {"pm_card_chargeCustomerFail"}})
+	w.ask(
+		http.MethodPost, "/v1/subscriptions/"+subscription,
+		url.Values{"default_payment_method": {"pm_card_chargeCustomerFail"}},
+	)
 	w.advance(w.account(renews.ID).NextExpiry.Sub(w.now()) + time.Minute)
 	step("points that ran out", 1, func() error { return w.syncer.LookForExpired(ctx, w.jobs) })
 	_, err = ledger.Spend(ctx, w.db, w.rich(), ledger.SpendRequest{Amount: 1})

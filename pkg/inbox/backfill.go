@@ -12,9 +12,11 @@ import (
 )
 
 const (
-	// backfillOverlap is how far a walk goes back behind the last one: Stripe lists an event a while after the time it bears.
+	// backfillOverlap is how far a walk goes back behind the last one: Stripe lists an event a while after the time it
+	// bears.
 	backfillOverlap = 10 * time.Minute
-	// backfillPace is from one page to the next: 4 calls a second of the 25 that Stripe allows with a test key, 100 with a live one.
+	// backfillPace is from one page to the next: 4 calls a second of the 25 that Stripe allows with a test key, 100
+	// with a live one.
 	backfillPace = 250 * time.Millisecond
 	// backfillPages is how many pages one job reads; the next one goes on.
 	backfillPages = 60
@@ -29,9 +31,10 @@ type Backfilled struct {
 	Through bool // the walk came to its end
 }
 
-// Backfill walks over Stripe's list of events, newest first, back to where the last walk began, and receives those that the inbox does not
-// have: their webhooks were lost. It goes on where one that was stopped left off, and reads so many pages at the most. Two at once do no harm; one
-// of them gives way. Errors: those of the database and of Stripe, after which the walk can go on.
+// Backfill walks over Stripe's list of events, newest first, back to where the last walk began, and receives those that
+// the inbox does not have: their webhooks were lost. It goes on where one that was stopped left off, and reads so many
+// pages at the most. Two at once do no harm; one of them gives way. Errors: those of the database and of Stripe, after
+// which the walk can go on.
 func (in *Inbox) Backfill(ctx context.Context, pages int) (Backfilled, error) {
 	var out Backfilled
 	walk, err := in.db.EventWalk(ctx)
@@ -79,7 +82,8 @@ func (in *Inbox) Backfill(ctx context.Context, pages int) (Backfilled, error) {
 	return out, nil
 }
 
-// beginWalk says how far back a new walk goes: to where the last one began; where there was none, to the newest event that a webhook brought.
+// beginWalk says how far back a new walk goes: to where the last one began; where there was none, to the newest event
+// that a webhook brought.
 func (in *Inbox) beginWalk(ctx context.Context, walk billing.EventWalk) (_ billing.EventWalk, tooOld bool, err error) {
 	now := in.db.Now()
 	since := now.Add(-time.Hour)
@@ -96,14 +100,19 @@ func (in *Inbox) beginWalk(ctx context.Context, walk billing.EventWalk) (_ billi
 		if in.lookedAt.Load() > time.Now().Add(-stripegw.EventLifetime).UnixNano() {
 			level = slog.LevelInfo // this very process looked not long ago: somebody has moved the clock
 		}
-		in.log.Log(ctx, level, "Stripe lists events of 30 days only, and the last look at them is longer ago: run pointsync stripe reconcile", "last_look", since.Add(backfillOverlap))
+		in.log.Log(
+			ctx, level,
+			"Stripe lists events of 30 days only, and the last look at them is longer ago: run pointsync stripe reconcile",
+			"last_look", since.Add(backfillOverlap),
+		)
 		since, tooOld = oldest, true
 	}
 	walk.Since, walk.Until, walk.After = &since, &now, ""
 	return walk, tooOld, nil
 }
 
-// receiveMissing receives the events of a page that the inbox does not have. One that cannot be stored does not stop the walk; a database that is away does.
+// receiveMissing receives the events of a page that the inbox does not have. One that cannot be stored does not stop
+// the walk; a database that is away does.
 func (in *Inbox) receiveMissing(ctx context.Context, page stripegw.EventPage, out *Backfilled) error {
 	found := 0
 	for _, e := range page.Events {
@@ -125,7 +134,10 @@ func (in *Inbox) receiveMissing(ctx context.Context, page stripegw.EventPage, ou
 			return err
 		default:
 			out.Failed++
-			in.log.ErrorContext(ctx, "an event that no webhook brought could not be stored", "event", e.ID, "type", e.Type, "error", err)
+			in.log.ErrorContext(
+				ctx, "an event that no webhook brought could not be stored", "event", e.ID, "type", e.Type, "error",
+				err,
+			)
 		}
 	}
 	if found > 0 {

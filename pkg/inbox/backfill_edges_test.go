@@ -106,8 +106,9 @@ func (w *walker) logged() string {
 	return w.log.String()
 }
 
-// Proves how far back a walk goes, always ten minutes more than to where it may begin: an hour where nothing is known; to the newest event that a
-// webhook brought; to where the last walk began; as far as an operator rewinds it; and never further than the 30 days that Stripe lists.
+// Proves how far back a walk goes, always ten minutes more than to where it may begin: an hour where nothing is known;
+// to the newest event that a webhook brought; to where the last walk began; as far as an operator rewinds it; and never
+// further than the 30 days that Stripe lists.
 func TestHowFarBack(t *testing.T) {
 	t.Parallel()
 	eachWalker(t, func(w *walker) {
@@ -129,22 +130,34 @@ func TestHowFarBack(t *testing.T) {
 		if text := w.logged(); !strings.Contains(text, "level=INFO") || !strings.Contains(text, "stripe reconcile") {
 			w.t.Errorf("it says %q", text)
 		}
-		if walk, err := w.db.EventWalk(ctx); err != nil || walk.LookedAt == nil || !walk.LookedAt.Equal(w.clock.Now()) || !walk.SeenUntil.Equal(w.clock.Now()) {
+		if walk, err := w.db.EventWalk(ctx); err != nil || walk.LookedAt == nil ||
+			!walk.LookedAt.Equal(w.clock.Now()) || !walk.SeenUntil.Equal(w.clock.Now()) {
 			w.t.Errorf("%+v, %v", walk, err)
 		}
 	})
 }
 
-// Proves that a first walk goes back to the newest event that a webhook brought, and that a process which never looked says as an error that the last look is too old.
+// Proves that a first walk goes back to the newest event that a webhook brought, and that a process which never looked
+// says as an error that the last look is too old.
 func TestFirstWalk(t *testing.T) {
 	t.Parallel()
 	eachWalker(t, func(w *walker) {
-		must(w.t, w.inbox.Receive(context.Background(), stripegw.Event{ID: "evt_0", Type: "charge.refunded", Created: w.clock.Now()}))
+		must(
+			w.t,
+			w.inbox.Receive(
+				context.Background(), stripegw.Event{ID: "evt_0", Type: "charge.refunded", Created: w.clock.Now()},
+			),
+		)
 		w.clock.Advance(5 * time.Hour)
 		w.want(w.walk(false), "5h10m0s ")
 	})
 	eachWalker(t, func(w *walker) {
-		must(w.t, w.inbox.Receive(context.Background(), stripegw.Event{ID: "evt_0", Type: "charge.refunded", Created: w.clock.Now()}))
+		must(
+			w.t,
+			w.inbox.Receive(
+				context.Background(), stripegw.Event{ID: "evt_0", Type: "charge.refunded", Created: w.clock.Now()},
+			),
+		)
 		w.clock.Advance(31 * 24 * time.Hour)
 		w.want(w.walk(true), "720h0m0s ")
 		if text := w.logged(); !strings.Contains(text, "level=ERROR") {
@@ -153,13 +166,15 @@ func TestFirstWalk(t *testing.T) {
 	})
 }
 
-// Proves that a walk which was stopped goes on where it was, and begins again where Stripe does not list the event any more that it stopped at; and that
-// a refusal of the beginning is an error, which moves nothing.
+// Proves that a walk which was stopped goes on where it was, and begins again where Stripe does not list the event any
+// more that it stopped at; and that a refusal of the beginning is an error, which moves nothing.
 func TestWalkGoesOn(t *testing.T) {
 	t.Parallel()
 	kind := stripegw.EventTypes[0]
 	page := func(more bool, id string) string {
-		return fmt.Sprintf(`{"object":"list","has_more":%v,"data":[{"id":%q,"object":"event","type":%q,"created":1}]}`, more, id, kind)
+		return fmt.Sprintf(
+			`{"object":"list","has_more":%v,"data":[{"id":%q,"object":"event","type":%q,"created":1}]}`, more, id, kind,
+		)
 	}
 	eachWalker(t, func(w *walker) {
 		ctx := context.Background()
@@ -197,7 +212,8 @@ func TestWalkGoesOn(t *testing.T) {
 		if _, err := w.inbox.Backfill(ctx, 9); billing.CodeOf(err) != billing.EStripeRefused {
 			w.t.Error(err)
 		}
-		if after, err := w.db.EventWalk(ctx); err != nil || !after.SeenUntil.Equal(*before.SeenUntil) || after.Until != nil {
+		if after, err := w.db.EventWalk(ctx); err != nil || !after.SeenUntil.Equal(*before.SeenUntil) ||
+			after.Until != nil {
 			w.t.Errorf("%+v, %v", after, err)
 		}
 	})

@@ -92,7 +92,8 @@ func (w *world) wantBought(a billing.Account, points billing.Points) {
 	}
 }
 
-// Proves that where two of five webhooks are lost, accounts fall behind, and that one walk brings all of them to agree with Stripe.
+// Proves that where two of five webhooks are lost, accounts fall behind, and that one walk brings all of them to agree
+// with Stripe.
 func TestBackfillManyLost(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -119,7 +120,9 @@ func TestBackfillManyLost(t *testing.T) {
 		if behind == 0 || missing < buyers/2 {
 			w.t.Fatalf("%d accounts are behind, %d events are missing: the test shows nothing", behind, missing)
 		}
-		if out, err := w.inbox.Backfill(context.Background(), 100); err != nil || !out.Through || out.Found != missing || out.Failed != 0 {
+		if out, err := w.inbox.Backfill(
+			context.Background(), 100,
+		); err != nil || !out.Through || out.Found != missing || out.Failed != 0 {
 			w.t.Errorf("%+v, %v; %d events were missing", out, err, missing)
 		}
 		w.waitIdle()
@@ -130,8 +133,8 @@ func TestBackfillManyLost(t *testing.T) {
 	})
 }
 
-// twoReplicas runs a suite with two replicas on one database, of either kind, and buyers whose events fill more than a page and whose webhooks
-// were all lost.
+// twoReplicas runs a suite with two replicas on one database, of either kind, and buyers whose events fill more than a
+// page and whose webhooks were all lost.
 func twoReplicas(t *testing.T, f func(t *testing.T, s *shop, replicas [2]*world, accounts []billing.Account)) {
 	t.Helper()
 	for _, dialect := range storetest.Dialects {
@@ -152,8 +155,8 @@ func twoReplicas(t *testing.T, f func(t *testing.T, s *shop, replicas [2]*world,
 // isList says whether a request asks for Stripe's list of events.
 func isList(r *http.Request) bool { return r.URL.Path == "/v1/events" }
 
-// Proves that of two replicas which walk at once, from the same page on, each event is received, counted and answered once, and that one of
-// them comes to the end.
+// Proves that of two replicas which walk at once, from the same page on, each event is received, counted and answered
+// once, and that one of them comes to the end.
 func TestBackfillTogether(t *testing.T) {
 	t.Parallel()
 	twoReplicas(t, func(t *testing.T, s *shop, replicas [2]*world, accounts []billing.Account) {
@@ -202,8 +205,8 @@ func TestBackfillTogether(t *testing.T) {
 	})
 }
 
-// Proves that a walk which is cut off while Stripe is asked for its second page goes on there, on another replica, and not from the
-// beginning; and that each event is counted once.
+// Proves that a walk which is cut off while Stripe is asked for its second page goes on there, on another replica, and
+// not from the beginning; and that each event is counted once.
 func TestBackfillCutOff(t *testing.T) {
 	t.Parallel()
 	twoReplicas(t, func(t *testing.T, s *shop, replicas [2]*world, accounts []billing.Account) {

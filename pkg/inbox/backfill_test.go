@@ -10,7 +10,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// Proves that events whose webhooks were all lost are taken from Stripe's list, over several pages, also when the walk is stopped between two; that one which cannot be stored stops nothing; and that a second walk finds nothing new.
+// Proves that events whose webhooks were all lost are taken from Stripe's list, over several pages, also when the walk
+// is stopped between two; that one which cannot be stored stops nothing; and that a second walk finds nothing new.
 func TestBackfill(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -23,7 +24,10 @@ func TestBackfill(t *testing.T) {
 		}
 		poison := w.newestOf("checkout.session.completed")
 		if w.db.Dialect() == store.SQLite {
-			w.exec("CREATE TRIGGER poison BEFORE INSERT ON inbox_events WHEN NEW.id = '" + poison + "' BEGIN SELECT RAISE(ABORT, 'poison'); END")
+			w.exec(
+				"CREATE TRIGGER poison BEFORE INSERT ON inbox_events WHEN NEW.id = '" + poison +
+					"' BEGIN SELECT RAISE(ABORT, 'poison'); END",
+			)
 		} else {
 			w.exec("ALTER TABLE inbox_events ADD CONSTRAINT poison CHECK (id <> '" + poison + "')")
 		}
@@ -32,14 +36,16 @@ func TestBackfill(t *testing.T) {
 			w.t.Fatalf("the first page: %+v, %v", first, err)
 		}
 		rest, err := w.inbox.Backfill(ctx, 100)
-		if err != nil || !rest.Through || rest.TooOld || first.Failed+rest.Failed != 1 || first.Found+rest.Found != first.Seen+rest.Seen-1 {
+		if err != nil || !rest.Through || rest.TooOld || first.Failed+rest.Failed != 1 ||
+			first.Found+rest.Found != first.Seen+rest.Seen-1 {
 			w.t.Fatalf("the rest: %+v after %+v, %v", rest, first, err)
 		}
 		again, err := w.inbox.Backfill(ctx, 100)
 		if err != nil || again.Found != 0 || again.Failed != 1 {
 			w.t.Errorf("again: %+v, %v", again, err)
 		}
-		if walk, err := w.db.EventWalk(ctx); err != nil || walk.Found != int64(first.Found+rest.Found) || walk.LookedAt == nil || walk.Until != nil {
+		if walk, err := w.db.EventWalk(ctx); err != nil || walk.Found != int64(first.Found+rest.Found) ||
+			walk.LookedAt == nil || walk.Until != nil {
 			w.t.Errorf("the walk says %+v, %v", walk, err)
 		}
 		w.advance(20 * time.Second)
@@ -57,7 +63,9 @@ func TestBackfillTooOld(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
 		for n, tooOld := range []bool{false, true, false} {
-			if got, err := w.inbox.Backfill(context.Background(), 100); err != nil || got.TooOld != tooOld || !got.Through {
+			if got, err := w.inbox.Backfill(
+				context.Background(), 100,
+			); err != nil || got.TooOld != tooOld || !got.Through {
 				w.t.Errorf("look %d: %+v, %v", n, got, err)
 			}
 			if n == 0 {
@@ -78,7 +86,10 @@ func TestPeriodicBackfill(t *testing.T) {
 			w := s.replica(t, storetest.URL(t, dialect))
 			a, _ := w.buyer()
 			w.start(t)
-			waitFor(t, "the purchase that no webhook told of is there", func() bool { return w.account(a.ID).Available == 100 })
+			waitFor(
+				t, "the purchase that no webhook told of is there",
+				func() bool { return w.account(a.ID).Available == 100 },
+			)
 		})
 	}
 }

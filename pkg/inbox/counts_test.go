@@ -26,7 +26,8 @@ func counted(few, many int) int {
 	return few / slowdown
 }
 
-// customers is a replica on PostgreSQL and some customers whose state at Stripe it knows: each has one pack paid and one page open.
+// customers is a replica on PostgreSQL and some customers whose state at Stripe it knows: each has one pack paid and
+// one page open.
 func customers(t *testing.T, n int) (*world, []billing.Account, map[billing.AccountID]string) {
 	t.Helper()
 	w := newShop(t).replica(t, storetest.URL(t, store.Postgres))
@@ -71,8 +72,8 @@ func (w *world) wantTruth(all []billing.Account, truth map[billing.AccountID]str
 	}
 }
 
-// Proves that events which say what Stripe does not, all well signed, change nothing, and hinder nothing: 1,000 of them in full, of
-// many kinds and amounts, each about one of ten customers, some naming another one inside.
+// Proves that events which say what Stripe does not, all well signed, change nothing, and hinder nothing: 1,000 of them
+// in full, of many kinds and amounts, each about one of ten customers, some naming another one inside.
 func TestManyLies(t *testing.T) {
 	t.Parallel()
 	w, all, truth := customers(t, 10)
@@ -82,7 +83,9 @@ func TestManyLies(t *testing.T) {
 		must(t, w.deliver(lie(fmt.Sprint("evt_lie_", n), random, about, other)))
 	}
 	w.wantTruth(all, truth)
-	if got := w.count("SELECT count(*) FROM inbox_events WHERE id LIKE 'evt_lie_%' AND status = 'processed'"); got != lies {
+	if got := w.count(
+		"SELECT count(*) FROM inbox_events WHERE id LIKE 'evt_lie_%' AND status = 'processed'",
+	); got != lies {
 		t.Errorf("%d of %d lies led to a look at Stripe", got, lies)
 	}
 	t.Logf("%d lying events: no row changed", lies)
@@ -91,24 +94,62 @@ func TestManyLies(t *testing.T) {
 // lie is an event about a customer that says of them what is not so.
 func lie(id string, random *rand.Rand, about, other billing.Account) string {
 	number := random.IntN(1_000_000)
-	fields := fmt.Sprintf(`"customer":%q,"metadata":{"pointsync_account":%q,"pointsync_item":"pro_monthly"}`, about.CustomerID, other.ID)
+	fields := fmt.Sprintf(
+		`"customer":%q,"metadata":{"pointsync_account":%q,"pointsync_item":"pro_monthly"}`, about.CustomerID, other.ID,
+	)
 	lies := []struct{ kind, object string }{
-		{"customer.subscription.created", fmt.Sprintf(`{"object":"subscription","id":"sub_%d","status":"active","current_period_start":1,"current_period_end":9999999999,%s}`, number, fields)},
-		{"customer.subscription.updated", fmt.Sprintf(`{"object":"subscription","id":"sub_%d","status":"past_due",%s}`, number, fields)},
-		{"customer.subscription.deleted", fmt.Sprintf(`{"object":"subscription","id":"sub_%d","status":"canceled",%s}`, number, fields)},
-		{"invoice.paid", fmt.Sprintf(`{"object":"invoice","id":"in_%d","status":"paid","paid":true,"amount_paid":%d,"billing_reason":"subscription_cycle",%s}`, number, number, fields)},
-		{"checkout.session.completed", fmt.Sprintf(`{"object":"checkout.session","id":"cs_test_%d","status":"complete","payment_status":"paid","amount_total":%d,%s}`, number, number, fields)},
-		{"checkout.session.expired", fmt.Sprintf(`{"object":"checkout.session","id":"cs_test_%d","status":"expired",%s}`, number, fields)},
-		{"charge.refunded", fmt.Sprintf(`{"object":"charge","id":"ch_%d","amount":%d,"amount_refunded":%d,"refunded":true,%s}`, number, number, number, fields)},
-		{"charge.dispute.created", fmt.Sprintf(`{"object":"charge","id":"ch_%d","disputed":true,"amount":%d,%s}`, number, number, fields)},
+		{
+			"customer.subscription.created",
+			fmt.Sprintf(
+				`{"object":"subscription","id":"sub_%d","status":"active","current_period_start":1,"current_period_end":9999999999,%s}`,
+				number, fields,
+			),
+		},
+		{
+			"customer.subscription.updated",
+			fmt.Sprintf(`{"object":"subscription","id":"sub_%d","status":"past_due",%s}`, number, fields),
+		},
+		{
+			"customer.subscription.deleted",
+			fmt.Sprintf(`{"object":"subscription","id":"sub_%d","status":"canceled",%s}`, number, fields),
+		},
+		{
+			"invoice.paid",
+			fmt.Sprintf(
+				`{"object":"invoice","id":"in_%d","status":"paid","paid":true,"amount_paid":%d,"billing_reason":"subscription_cycle",%s}`,
+				number, number, fields,
+			),
+		},
+		{
+			"checkout.session.completed",
+			fmt.Sprintf(
+				`{"object":"checkout.session","id":"cs_test_%d","status":"complete","payment_status":"paid","amount_total":%d,%s}`,
+				number, number, fields,
+			),
+		},
+		{
+			"checkout.session.expired",
+			fmt.Sprintf(`{"object":"checkout.session","id":"cs_test_%d","status":"expired",%s}`, number, fields),
+		},
+		{
+			"charge.refunded",
+			fmt.Sprintf(
+				`{"object":"charge","id":"ch_%d","amount":%d,"amount_refunded":%d,"refunded":true,%s}`, number, number,
+				number, fields,
+			),
+		},
+		{
+			"charge.dispute.created",
+			fmt.Sprintf(`{"object":"charge","id":"ch_%d","disputed":true,"amount":%d,%s}`, number, number, fields),
+		},
 		{"customer.deleted", fmt.Sprintf(`{"object":"customer","id":%q,"deleted":true}`, about.CustomerID)},
 	}
 	l := lies[random.IntN(len(lies))]
 	return eventOf(id, l.kind, l.object)
 }
 
-// Proves that events as no Stripe sends them change nothing, are either refused as invalid or kept as nobody's concern, and hinder
-// nothing: 1,000 of them in full, each of eight kinds in turn.
+// Proves that events as no Stripe sends them change nothing, are either refused as invalid or kept as nobody's concern,
+// and hinder nothing: 1,000 of them in full, each of eight kinds in turn.
 func TestManyPoisons(t *testing.T) {
 	t.Parallel()
 	w, all, truth := customers(t, 3)
@@ -126,11 +167,18 @@ func TestManyPoisons(t *testing.T) {
 		case 1: // signed with another's secret
 			err = w.inbox.Accept(t.Context(), []byte(good), signed(good, "whsec_guessed", w.now()))
 		case 2: // signed long ago
-			err = w.inbox.Accept(t.Context(), []byte(good), signed(good, secret, w.now().Add(-time.Duration(6+random.IntN(1000))*time.Minute)))
+			err = w.inbox.Accept(
+				t.Context(), []byte(good),
+				signed(good, secret, w.now().Add(-time.Duration(6+random.IntN(1000))*time.Minute)),
+			)
 		case 3: // changed after it was signed
-			err = w.inbox.Accept(t.Context(), []byte(strings.Replace(good, "updated", "deleted", 1)), signed(good, secret, w.now()))
+			err = w.inbox.Accept(
+				t.Context(), []byte(strings.Replace(good, "updated", "deleted", 1)), signed(good, secret, w.now()),
+			)
 		case 4: // of a customer whom nobody knows
-			err, wantRefusal = w.deliver(strings.Replace(good, string(customer), fmt.Sprint("cus_stranger", n), 1)), false
+			err, wantRefusal = w.deliver(
+				strings.Replace(good, string(customer), fmt.Sprint("cus_stranger", n), 1),
+			), false
 		case 5: // of the other mode
 			err, wantRefusal = w.deliver(strings.Replace(good, `"livemode":false`, `"livemode":true`, 1)), false
 		case 6: // with ids without an end
@@ -147,7 +195,9 @@ func TestManyPoisons(t *testing.T) {
 		}
 	}
 	w.wantTruth(all, truth)
-	if n := w.count("SELECT count(*) FROM inbox_events WHERE status <> 'ignored' AND id NOT LIKE 'evt_truth_%' AND id <> 'evt_after'"); n != 0 {
+	if n := w.count(
+		"SELECT count(*) FROM inbox_events WHERE status <> 'ignored' AND id NOT LIKE 'evt_truth_%' AND id <> 'evt_after'",
+	); n != 0 {
 		t.Errorf("%d poisons concern somebody", n)
 	}
 	t.Logf("%d poison events: %d refused, the others nobody's concern, no row changed", poisons, refused)

@@ -11,14 +11,21 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// TestPeriodicDrift proves that the server's own comparison with Stripe finds and repairs what no webhook told of, leaves alone an account with an
-// event that waits, keeps its place while Stripe is away, passes by an account that Stripe never answers for, and comes back a day later.
+// TestPeriodicDrift proves that the server's own comparison with Stripe finds and repairs what no webhook told of,
+// leaves alone an account with an event that waits, keeps its place while Stripe is away, passes by an account that
+// Stripe never answers for, and comes back a day later.
 func TestPeriodicDrift(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
 		step := func() billing.AuditRun {
 			w.t.Helper()
-			must(w.t, audit.StepDrift(context.Background(), w.db, w.syncer, func(context.Context) error { return nil }, slog.New(slog.DiscardHandler)))
+			must(
+				w.t,
+				audit.StepDrift(
+					context.Background(), w.db, w.syncer, func(context.Context) error { return nil },
+					slog.New(slog.DiscardHandler),
+				),
+			)
 			run, err := w.db.AuditRun(context.Background(), billing.RunDrift)
 			must(w.t, err)
 			return run
@@ -40,17 +47,22 @@ func TestPeriodicDrift(t *testing.T) {
 			}
 			w.gate.next.ServeHTTP(out, r)
 		})
-		if run := step(); run.Accounts != 3 || run.Cursor != other.ID || run.EndedAt == nil || run.Findings != 2 || w.account(lost.ID).Available != 0 {
+		if run := step(); run.Accounts != 3 || run.Cursor != other.ID || run.EndedAt == nil || run.Findings != 2 ||
+			w.account(lost.ID).Available != 0 {
 			w.t.Errorf("no answer for one account alone: %+v", run)
 		}
 		w.gate.fail(nil)
 		w.advance(24 * time.Hour)
 		run := step()
-		if run.Accounts != 3 || run.Findings != 2 || run.LastFindings != 2 || run.EndedAt == nil { // the order, and its grant
+		// the order, and its grant
+		if run.Accounts != 3 || run.Findings != 2 || run.LastFindings != 2 || run.EndedAt == nil {
 			w.t.Errorf("the run: %+v", run)
 		}
 		if w.account(lost.ID).Available != 100 || w.account(told.ID).Available != 0 {
-			w.t.Errorf("%d points of who was lost, %d of who will be synced", w.account(lost.ID).Available, w.account(told.ID).Available)
+			w.t.Errorf(
+				"%d points of who was lost, %d of who will be synced", w.account(lost.ID).Available,
+				w.account(told.ID).Available,
+			)
 		}
 		if again := step(); !again.BeganAt.Equal(*run.BeganAt) {
 			w.t.Errorf("at once again: %+v", again)

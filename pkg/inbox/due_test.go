@@ -24,8 +24,8 @@ func (w *world) park(a billing.Account, p billing.Parking, next *time.Time) {
 	}))
 }
 
-// Proves that what waited comes by itself once a person let it through, though no event rings and nobody looks at the account,
-// and that no second job is made for an account while one waits.
+// Proves that what waited comes by itself once a person let it through, though no event rings and nobody looks at the
+// account, and that no second job is made for an account while one waits.
 func TestUnparkedGrantsCome(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -51,14 +51,25 @@ func TestUnparkedGrantsCome(t *testing.T) {
 	})
 }
 
-// Proves that a month of a paid year which has fallen due is granted by the job alone: no event rings, and nobody looks at the account.
+// Proves that a month of a paid year which has fallen due is granted by the job alone: no event rings, and nobody looks
+// at the account.
 func TestYearNobodyLooks(t *testing.T) {
 	t.Parallel()
 	for _, dialect := range storetest.Dialects {
 		t.Run(string(dialect), func(t *testing.T) {
 			t.Parallel()
 			s := newShop(t)
-			s.sells(billing.Plan{ID: "basic_year", Name: "Basic, by the year", Amount: 9000, Currency: "usd", Interval: "year", GrantInterval: "month", Points: 500})
+			s.sells(
+				billing.Plan{
+					ID:            "basic_year",
+					Name:          "Basic, by the year",
+					Amount:        9000,
+					Currency:      "usd",
+					Interval:      "year",
+					GrantInterval: "month",
+					Points:        500,
+				},
+			)
 			w := s.replica(t, storetest.URL(t, dialect))
 			a := w.draft()
 			o := w.sell(a, "basic_year")

@@ -9,7 +9,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
-// Proves that a time which the database could not keep is that of the receipt: those of the years 1970 to 9999 are kept.
+// Proves that a time which the database could not keep is that of the receipt: those of the years 1970 to 9999 are
+// kept.
 func TestRowOfAnEvent(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2030, 3, 1, 0, 0, 0, 0, time.UTC)
@@ -18,14 +19,23 @@ func TestRowOfAnEvent(t *testing.T) {
 		time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC): true, time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC): false,
 	} {
 		row := toRowEvent(stripegw.Event{ID: "evt_1", Created: at}, now)
-		if want := map[bool]time.Time{true: at, false: now}[kept]; !row.CreatedAt.Equal(want) || !row.ReceivedAt.Equal(now) || row.Status != billing.InboxPending {
+		if want := map[bool]time.Time{true: at, false: now}[kept]; !row.CreatedAt.Equal(want) ||
+			!row.ReceivedAt.Equal(now) || row.Status != billing.InboxPending {
 			t.Errorf("%v: %+v", at, row)
 		}
 	}
 	row := toRowEvent(stripegw.Event{
-		ID: "evt_1", Type: "a.b", APIVersion: "v", Livemode: true, Created: now, ObjectType: "charge", ObjectID: "ch_1\x00", CustomerID: "cus_1",
+		ID:         "evt_1",
+		Type:       "a.b",
+		APIVersion: "v",
+		Livemode:   true,
+		Created:    now,
+		ObjectType: "charge",
+		ObjectID:   "ch_1\x00",
+		CustomerID: "cus_1",
 	}, now)
-	if row.ID != "evt_1" || row.Type != "a.b" || row.APIVersion != "v" || !row.Livemode || row.ObjectType != "charge" || strings.Contains(row.ObjectID, "\x00") || row.CustomerID != "cus_1" {
+	if row.ID != "evt_1" || row.Type != "a.b" || row.APIVersion != "v" || !row.Livemode || row.ObjectType != "charge" ||
+		strings.Contains(row.ObjectID, "\x00") || row.CustomerID != "cus_1" {
 		t.Errorf("%+v", row)
 	}
 }
@@ -38,7 +48,10 @@ func TestRefusalsAreCounted(t *testing.T) {
 	for n, c := range []struct {
 		after time.Duration
 		want  int64
-	}{{0, 1}, {time.Second, 0}, {time.Minute - 1, 0}, {time.Minute, 3}, {2*time.Minute - 1, 0}, {2 * time.Minute, 2}, {9 * time.Minute, 1}} {
+	}{
+		{0, 1}, {time.Second, 0}, {time.Minute - 1, 0}, {time.Minute, 3}, {2*time.Minute - 1, 0}, {2 * time.Minute, 2},
+		{9 * time.Minute, 1},
+	} {
 		if got := r.take(at.Add(c.after)); got != c.want {
 			t.Errorf("%d: %d, want %d", n, got, c.want)
 		}

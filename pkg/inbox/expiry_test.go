@@ -26,7 +26,9 @@ func (w *world) lends() billing.AccountID {
 			return err
 		}
 		end := tx.Now.Add(time.Hour)
-		if _, _, err = ledger.Grant(ctx, tx, a, billing.Grant{Key: "lent:" + string(id), Source: "test", Amount: 100, ExpiresAt: &end}); err != nil {
+		if _, _, err = ledger.Grant(
+			ctx, tx, a, billing.Grant{Key: "lent:" + string(id), Source: "test", Amount: 100, ExpiresAt: &end},
+		); err != nil {
 			return err
 		}
 		return tx.SetLowPoints(ctx, id, &few)
@@ -37,7 +39,9 @@ func (w *world) lends() billing.AccountID {
 // wantsExpiry makes an endpoint that is told when points run out or low.
 func (w *world) wantsExpiry() {
 	w.t.Helper()
-	wish := outbox.Wish{URL: "https://example.com/hook", Types: []billing.OutgoingType{billing.OutPointsExpired, billing.OutPointsLow}}
+	wish := outbox.Wish{
+		URL: "https://example.com/hook", Types: []billing.OutgoingType{billing.OutPointsExpired, billing.OutPointsLow},
+	}
 	_, err := outbox.NewPost(w.db, false).Add(context.Background(), "", wish)
 	must(w.t, err)
 }
@@ -52,8 +56,8 @@ func (w *world) expired(id billing.AccountID) int {
 	return w.count(fmt.Sprintf("SELECT count(*) FROM entries WHERE account_id = '%s' AND kind = 'expire'", id))
 }
 
-// Proves that points which ran out are told of, and that they are few now, though nobody looks at the account; the version moves with
-// them, and what has not run out stays.
+// Proves that points which ran out are told of, and that they are few now, though nobody looks at the account; the
+// version moves with them, and what has not run out stays.
 func TestExpiryIsTold(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -75,8 +79,8 @@ func TestExpiryIsTold(t *testing.T) {
 	})
 }
 
-// Proves that replicas which look at once, while users look as well, end each lot once and tell of it once; and that nobody is asked about
-// an account that has no subscription.
+// Proves that replicas which look at once, while users look as well, end each lot once and tell of it once; and that
+// nobody is asked about an account that has no subscription.
 func TestExpiryTogether(t *testing.T) {
 	t.Parallel()
 	for _, dialect := range storetest.Dialects {
@@ -97,7 +101,9 @@ func TestExpiryTogether(t *testing.T) {
 			var all sync.WaitGroup
 			for n := range 4 {
 				all.Go(func() {
-					if err := replicas[n%2].syncer.LookForExpired(context.Background(), replicas[n%2].jobs); err != nil {
+					if err := replicas[n%2].syncer.LookForExpired(
+						context.Background(), replicas[n%2].jobs,
+					); err != nil {
 						t.Error(err)
 					}
 				})
@@ -111,7 +117,9 @@ func TestExpiryTogether(t *testing.T) {
 			})
 			all.Wait()
 			for _, id := range ids {
-				if e, x, low := w.expired(id), w.told(id, billing.OutPointsExpired), w.told(id, billing.OutPointsLow); e != 1 || x != 1 || low != 1 {
+				if e, x, low := w.expired(id), w.told(
+					id, billing.OutPointsExpired,
+				), w.told(id, billing.OutPointsLow); e != 1 || x != 1 || low != 1 {
 					t.Errorf("%d entries, told %d times of the end and %d times of few points", e, x, low)
 				}
 			}
@@ -141,8 +149,8 @@ func TestExpiryOfBrokenAccount(t *testing.T) {
 	})
 }
 
-// Proves that points of a subscription that lives are not ended before Stripe was asked: where all webhooks of a renewal that failed
-// were lost, they go on as long as they should, and end then; while Stripe is away they wait.
+// Proves that points of a subscription that lives are not ended before Stripe was asked: where all webhooks of a
+// renewal that failed were lost, they go on as long as they should, and end then; while Stripe is away they wait.
 func TestExpiryAsksStripe(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -152,7 +160,10 @@ func TestExpiryAsksStripe(t *testing.T) {
 		id := w.pay(o)["subscription"].(string)
 		_, err := w.syncer.Sync(w.t.Context(), a.ID, billing.CauseEvent)
 		must(w.t, err)
-		w.ask(http.MethodPost, "/v1/subscriptions/"+id, url.Values{"default_payment_method": {"pm_card_chargeCustomerFail"}})
+		w.ask(
+			http.MethodPost, "/v1/subscriptions/"+id,
+			url.Values{"default_payment_method": {"pm_card_chargeCustomerFail"}},
+		)
 		w.start(w.t)
 		w.gate.fail(refuses)
 		w.advance(w.account(a.ID).NextExpiry.Sub(w.now()) + time.Minute)
@@ -164,7 +175,10 @@ func TestExpiryAsksStripe(t *testing.T) {
 			w.t.Fatalf("Stripe did not answer, and %d points are left", got.Available)
 		}
 		w.gate.fail(nil)
-		waitFor(w.t, "Stripe has answered", func() bool { return w.account(a.ID).Subscription.Status == billing.SubPastDue })
+		waitFor(
+			w.t, "Stripe has answered",
+			func() bool { return w.account(a.ID).Subscription.Status == billing.SubPastDue },
+		)
 		waitFor(w.t, "no job is left", func() bool { return w.count(unfinishedJobs) == 0 })
 		if got := w.account(a.ID); got.Available != 500 || w.expired(a.ID) != 0 {
 			w.t.Fatalf("the renewal is tried again, and %d points are left", got.Available)

@@ -1,7 +1,7 @@
 // Package inbox receives Stripe's events once, durably, and sees to it that each leads to a sync.
 //
-// An event is a doorbell: it says which customer to look at, and nothing of it is ever applied. Its row and the job that
-// answers it are written in one transaction. The table is the truth and the job queue only a means: an event is
+// An event is a doorbell: it says which customer to look at, and nothing of it is ever applied. Its row and the job
+// that answers it are written in one transaction. The table is the truth and the job queue only a means: an event is
 // *processed* when a sync that began after its receipt was applied, whichever job or request caused that sync, and a
 // sweeper answers events that a lost, dead or failing job left behind. It refuses to know what a sync does.
 //
@@ -55,8 +55,14 @@ type Inbox struct {
 // New returns an Inbox and registers its jobs.
 func New(o Options) *Inbox {
 	in := &Inbox{
-		db: o.DB, stripe: o.Stripe, syncer: o.Syncer, secrets: o.Secrets, livemode: o.Livemode, jobs: o.Jobs, log: o.Log,
-		sweeps: sweepInterval,
+		db:       o.DB,
+		stripe:   o.Stripe,
+		syncer:   o.Syncer,
+		secrets:  o.Secrets,
+		livemode: o.Livemode,
+		jobs:     o.Jobs,
+		log:      o.Log,
+		sweeps:   sweepInterval,
 	}
 	in.registerJobs(o.BackfillInterval)
 	return in
@@ -72,12 +78,16 @@ func (in *Inbox) Accept(ctx context.Context, body []byte, signature string) erro
 		return err
 	}
 	if e.APIVersion != stripegw.APIVersion {
-		in.log.WarnContext(ctx, "an event has another API version than the one pinned; its object is fetched in ours", "event", e.ID, "api_version", e.APIVersion)
+		in.log.WarnContext(
+			ctx, "an event has another API version than the one pinned; its object is fetched in ours", "event", e.ID,
+			"api_version", e.APIVersion,
+		)
 	}
 	return in.Receive(ctx, e)
 }
 
-// Receive stores an event and its job; a known event changes nothing. Errors: EUnavailable, upon which Stripe sends again.
+// Receive stores an event and its job; a known event changes nothing. Errors: EUnavailable, upon which Stripe sends
+// again.
 func (in *Inbox) Receive(ctx context.Context, e stripegw.Event) error {
 	return in.db.InTx(ctx, func(tx *store.Tx) error {
 		_, err := in.receive(ctx, tx, e)
@@ -130,7 +140,8 @@ func (in *Inbox) route(ctx context.Context, tx *store.Tx, e *billing.InboxEvent)
 	switch {
 	case e.Livemode != in.livemode:
 		return ignore("it is of the other mode (live or test) than the server's key")
-	case e.CustomerID == "" && (e.ObjectType == "dispute" || e.ObjectType == "refund") && askable.MatchString(e.ObjectID):
+	case e.CustomerID == "" && (e.ObjectType == "dispute" || e.ObjectType == "refund") &&
+		askable.MatchString(e.ObjectID):
 		return billing.Account{}, nil // Stripe must be asked whose it is, which is a job's work
 	case e.CustomerID == "":
 		return ignore("it names no customer")

@@ -10,7 +10,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// events is the queue of what events ask for: Stripe is asked, and somebody who has just paid waits. Its name is that of River's own.
+// events is the queue of what events ask for: Stripe is asked, and somebody who has just paid waits. Its name is that
+// of River's own.
 var events = jobs.Queue{Name: "default", Workers: 8}
 
 const (
@@ -18,10 +19,13 @@ const (
 	maxIDText    = 1000 // far above what the gateway lets through: ids of 255 bytes
 )
 
-// registerJobs registers what events ask for, the sweeper, and the walk over Stripe's list of events where it has an interval.
+// registerJobs registers what events ask for, the sweeper, and the walk over Stripe's list of events where it has an
+// interval.
 func (in *Inbox) registerJobs(backfillInterval time.Duration) {
 	jobs.Handle(in.jobs, events, in.sync)
-	jobs.Handle(in.jobs, events, func(ctx context.Context, args resolveArgs) error { return in.resolve(ctx, args.Event) })
+	jobs.Handle(
+		in.jobs, events, func(ctx context.Context, args resolveArgs) error { return in.resolve(ctx, args.Event) },
+	)
 	in.jobs.Loop(in.keepSweeping)
 	if backfillInterval > 0 {
 		in.jobs.Look(jobs.Look{Kind: "backfill", Every: backfillInterval, Alone: true, Do: in.backfill})
@@ -46,7 +50,9 @@ func (in *Inbox) sync(ctx context.Context, args syncArgs) error {
 	if _, err = in.syncer.Sync(ctx, args.Account, billing.CauseEvent); err == nil {
 		return nil
 	}
-	return noting(ctx, in.db, err, func(tx *store.Tx, why string) error { return tx.FailEvents(ctx, args.Account, why) })
+	return noting(
+		ctx, in.db, err, func(tx *store.Tx, why string) error { return tx.FailEvents(ctx, args.Account, why) },
+	)
 }
 
 // resolveArgs asks whose an event is that does not say so itself.

@@ -36,8 +36,8 @@ func TestEventsCollapse(t *testing.T) {
 	})
 }
 
-// Proves that an event which comes while a sync is under way has a sync of its own that begins after it: the one under way may
-// have looked already.
+// Proves that an event which comes while a sync is under way has a sync of its own that begins after it: the one under
+// way may have looked already.
 func TestEventDuringSync(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -65,8 +65,8 @@ func TestEventDuringSync(t *testing.T) {
 	})
 }
 
-// Proves that a sync answers the events that were there when it began and no other: it may have looked before the change that
-// a later one tells of.
+// Proves that a sync answers the events that were there when it began and no other: it may have looked before the
+// change that a later one tells of.
 func TestEventAfterSyncBegan(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -84,7 +84,8 @@ func TestEventAfterSyncBegan(t *testing.T) {
 		let()
 		must(w.t, <-synced)
 		w.gate.fail(nil)
-		if first, second := w.event("evt_1"), w.event("evt_2"); first.Status != billing.InboxProcessed || second.Status != billing.InboxPending || second.Ticket != 0 {
+		if first, second := w.event("evt_1"), w.event("evt_2"); first.Status != billing.InboxProcessed ||
+			second.Status != billing.InboxPending || second.Ticket != 0 {
 			w.t.Errorf("the first: %+v\nthe second: %+v", first, second)
 		}
 		w.start(w.t)
@@ -104,7 +105,8 @@ func TestStripeDown(t *testing.T) {
 		w.start(w.t)
 		w.ring("evt_1", a.CustomerID)
 		w.ring("evt_2", a.CustomerID)
-		must(w.t, w.deliver(eventOf("evt_3", "refund.created", `{"object":"refund","id":"re_none"}`))) // whose it is, Stripe must say
+		// whose it is, Stripe must say
+		must(w.t, w.deliver(eventOf("evt_3", "refund.created", `{"object":"refund","id":"re_none"}`)))
 		for _, id := range []string{"evt_1", "evt_3"} {
 			waitFor(w.t, "the failure is noted", func() bool { return w.event(id).Attempts > 0 })
 			if e := w.event(id); e.Status != billing.InboxPending || e.LastError == "" || e.ProcessedAt != nil {
@@ -141,8 +143,8 @@ func TestForgetsSyncs(t *testing.T) {
 	})
 }
 
-// Proves that an event which does not say whose it is is resolved by asking Stripe, and is ignored where the customer is not ours
-// or Stripe does not know the object.
+// Proves that an event which does not say whose it is is resolved by asking Stripe, and is ignored where the customer
+// is not ours or Stripe does not know the object.
 func TestResolve(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -154,7 +156,9 @@ func TestResolve(t *testing.T) {
 				w.gate.next.ServeHTTP(out, r)
 				return
 			}
-			fmt.Fprintf(out, `{"id":"du","object":"dispute","charge":{"id":"ch","object":"charge","customer":%q}}`, customer)
+			fmt.Fprintf(
+				out, `{"id":"du","object":"dispute","charge":{"id":"ch","object":"charge","customer":%q}}`, customer,
+			)
 		})
 		w.start(w.t)
 		for id, object := range map[string]string{
@@ -182,8 +186,9 @@ func TestResolve(t *testing.T) {
 	})
 }
 
-// Proves that a refund's event waits while Stripe refuses to show the refund (403, a key that may not look), with the reason on it, and is answered
-// once Stripe shows it: it is not ignored for good. The pack's money went back, so its 100 points are gone.
+// Proves that a refund's event waits while Stripe refuses to show the refund (403, a key that may not look), with the
+// reason on it, and is answered once Stripe shows it: it is not ignored for good. The pack's money went back, so its
+// 100 points are gone.
 func TestResolveRefused(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -196,14 +201,20 @@ func TestResolveRefused(t *testing.T) {
 				return
 			}
 			out.WriteHeader(http.StatusForbidden)
-			fmt.Fprint(out, `{"error":{"type":"invalid_request_error","message":"The provided key does not have the required permissions."}}`)
+			fmt.Fprint(
+				out,
+				`{"error":{"type":"invalid_request_error","message":"The provided key does not have the required permissions."}}`,
+			)
 			select {
 			case refused <- struct{}{}:
 			default:
 			}
 		})
 		w.start(w.t)
-		must(w.t, w.deliver(eventOf("evt_refused", "refund.created", fmt.Sprintf(`{"object":"refund","id":%q}`, refund))))
+		must(
+			w.t,
+			w.deliver(eventOf("evt_refused", "refund.created", fmt.Sprintf(`{"object":"refund","id":%q}`, refund))),
+		)
 		wait(w.t, refused, 1)
 		if e := w.event("evt_refused"); e.Status != billing.InboxPending || e.AccountID != "" {
 			w.t.Errorf("refused: %+v", e)
@@ -219,8 +230,8 @@ func TestResolveRefused(t *testing.T) {
 	})
 }
 
-// Proves that the operator can ring any event again: one that was processed, and one whose customer is ours only since; and
-// that one which concerns nobody, or is not there, is refused.
+// Proves that the operator can ring any event again: one that was processed, and one whose customer is ours only since;
+// and that one which concerns nobody, or is not there, is refused.
 func TestReplay(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -240,7 +251,8 @@ func TestReplay(t *testing.T) {
 		for ticket := range int64(2) {
 			must(w.t, w.inbox.Replay(w.t.Context(), "evt_1"))
 			w.waitIdle()
-			if e := w.event("evt_1"); e.Status != billing.InboxProcessed || e.Ticket != ticket+1 || e.AccountID != a.ID || e.Reason != "" {
+			if e := w.event("evt_1"); e.Status != billing.InboxProcessed || e.Ticket != ticket+1 ||
+				e.AccountID != a.ID || e.Reason != "" {
 				w.t.Errorf("replay %d: %+v", ticket+1, e)
 			}
 		}
@@ -264,16 +276,20 @@ func wait(t *testing.T, signals <-chan struct{}, n int) {
 func (w *world) refund(o billing.Order) string {
 	w.t.Helper()
 	paid := w.ask(http.MethodGet, "/v1/checkout/sessions/"+string(o.CheckoutID), nil)
-	return w.ask(http.MethodPost, "/v1/refunds", url.Values{"payment_intent": {paid["payment_intent"].(string)}})["id"].(string)
+	return w.ask(
+		http.MethodPost, "/v1/refunds", url.Values{"payment_intent": {paid["payment_intent"].(string)}},
+	)["id"].(string)
 }
 
-// Proves that a failure is noted and tried again whatever Stripe's words for it are: with a NUL, broken UTF-8, or letters that a cut falls
-// into. The queue keeps a job's errors as JSON, and PostgreSQL refuses a NUL there too: the job would stay running for ever.
+// Proves that a failure is noted and tried again whatever Stripe's words for it are: with a NUL, broken UTF-8, or
+// letters that a cut falls into. The queue keeps a job's errors as JSON, and PostgreSQL refuses a NUL there too: the
+// job would stay running for ever.
 func TestAnyFailureIsNoted(t *testing.T) {
 	t.Parallel()
 	for name, words := range map[string]string{
-		"NUL": `no \u0000 go`, "two bytes": strings.Repeat("ä", 5000), "two bytes, odd": "x" + strings.Repeat("ä", 5000),
-		"four bytes": strings.Repeat("😀", 3000), "broken": "no \xff go", "half a pair": `no \ud83d go`,
+		"NUL": `no \u0000 go`, "two bytes": strings.Repeat("ä", 5000),
+		"two bytes, odd": "x" + strings.Repeat("ä", 5000),
+		"four bytes":     strings.Repeat("😀", 3000), "broken": "no \xff go", "half a pair": `no \ud83d go`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -287,7 +303,9 @@ func TestAnyFailureIsNoted(t *testing.T) {
 				w.ring("evt_odd", a.CustomerID)
 				waitFor(w.t, "the failure is noted", func() bool { return w.event("evt_odd").Attempts > 0 })
 				waitFor(w.t, "the job waits for its next attempt", func() bool {
-					return w.count("SELECT count(*) FROM river_job WHERE kind = 'sync' AND attempt > 0 AND state <> 'running'") == 1
+					return w.count(
+						"SELECT count(*) FROM river_job WHERE kind = 'sync' AND attempt > 0 AND state <> 'running'",
+					) == 1
 				})
 				w.gate.fail(nil)
 				w.wantStatus("evt_odd", billing.InboxProcessed)

@@ -24,17 +24,18 @@ const (
 	couriers     = 4 // deliveries under way at once
 )
 
-// life is one buyer's story: what Stripe really sent about it, and the account and its orders as they were before it began.
+// life is one buyer's story: what Stripe really sent about it, and the account and its orders as they were before it
+// began.
 type life struct {
 	account billing.Account
 	orders  []billing.Order
 	events  []string
 }
 
-// Proves that the order in which the events of a subscription arrive, and how often each does, leaves no trace. Two lives are
-// recorded, one that recovers from a failed renewal and one that is ended by it, and lived again by many accounts: each has the
-// events in a random order of its own, a third of them twice, mixed with the others' and several at once. All who lived the
-// same life end in the same rows.
+// Proves that the order in which the events of a subscription arrive, and how often each does, leaves no trace. Two
+// lives are recorded, one that recovers from a failed renewal and one that is ended by it, and lived again by many
+// accounts: each has the events in a random order of its own, a third of them twice, mixed with the others' and several
+// at once. All who lived the same life end in the same rows.
 func TestAnyOrderOfEvents(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
@@ -83,10 +84,15 @@ func (s *shop) record(t *testing.T) []life {
 	const month = 31*24*time.Hour + 2*time.Hour // and the hour in which Stripe drafts the invoice
 	s.advance(month)
 	for _, id := range subscriptions {
-		s.ask(http.MethodPost, "/v1/subscriptions/"+id, url.Values{"default_payment_method": {"pm_card_chargeCustomerFail"}})
+		s.ask(
+			http.MethodPost, "/v1/subscriptions/"+id,
+			url.Values{"default_payment_method": {"pm_card_chargeCustomerFail"}},
+		)
 	}
 	s.advance(month)
-	s.ask(http.MethodPost, "/v1/subscriptions/"+subscriptions[0], url.Values{"default_payment_method": {"pm_card_visa"}})
+	s.ask(
+		http.MethodPost, "/v1/subscriptions/"+subscriptions[0], url.Values{"default_payment_method": {"pm_card_visa"}},
+	)
 	s.advance(retryAfter) // the one recovers, the other is given up
 	sandboxtest.Flush(s.t, s.url)
 	for _, body := range bodies() {
@@ -119,7 +125,10 @@ func (s *shop) listen(t *testing.T) (all func() []string) {
 		bodies = append(bodies, string(body))
 	}))
 	t.Cleanup(endpoint.Close)
-	s.ask(http.MethodPost, "/v1/webhook_endpoints", url.Values{"url": {endpoint.URL}, "enabled_events[]": {"*"}, "api_version": {"2023-10-16"}})
+	s.ask(
+		http.MethodPost, "/v1/webhook_endpoints",
+		url.Values{"url": {endpoint.URL}, "enabled_events[]": {"*"}, "api_version": {"2023-10-16"}},
+	)
 	return func() []string {
 		mu.Lock()
 		defer mu.Unlock()
@@ -127,8 +136,8 @@ func (s *shop) listen(t *testing.T) (all func() []string) {
 	}
 }
 
-// deliverAll delivers everybody's events, in one random order of them all. The jobs begin when half is delivered, so that
-// accounts meet events in a heap as well as one by one.
+// deliverAll delivers everybody's events, in one random order of them all. The jobs begin when half is delivered, so
+// that accounts meet events in a heap as well as one by one.
 func (w *world) deliverAll(people []person, random *rand.Rand) {
 	w.t.Helper()
 	var sent []string
@@ -153,7 +162,8 @@ func (w *world) deliverAtOnce(bodies []string) {
 		deliveries.Go(func() {
 			for m := n; m < len(bodies); m += couriers {
 				err := w.deliver(bodies[m])
-				for billing.CodeOf(err) == billing.EUnavailable { // the one writer that SQLite has was too busy: a sender tries again
+				// the one writer that SQLite has was too busy: a sender tries again
+				for billing.CodeOf(err) == billing.EUnavailable {
 					err = w.deliver(bodies[m])
 				}
 				if err != nil {

@@ -13,8 +13,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// person lives a recorded life again under ids of their own: Stripe's ids with a number behind, which the gate takes off
-// questions and puts on answers. So many accounts can have the same truth at Stripe.
+// person lives a recorded life again under ids of their own: Stripe's ids with a number behind, which the gate takes
+// off questions and puts on answers. So many accounts can have the same truth at Stripe.
 type person struct {
 	life
 	number int
@@ -64,7 +64,13 @@ func rename(text string, ids []string, behind string) string {
 // rows is what the database says of the person, as if they were the only one.
 func (p person) rows(w *world) string {
 	var events bytes.Buffer
-	w.dumpRows(&events, fmt.Sprintf(`SELECT id, type, status, reason, attempts, last_error FROM inbox_events WHERE account_id = '%s' ORDER BY id`, p.account.ID))
+	w.dumpRows(
+		&events,
+		fmt.Sprintf(
+			`SELECT id, type, status, reason, attempts, last_error FROM inbox_events WHERE account_id = '%s' ORDER BY id`,
+			p.account.ID,
+		),
+	)
 	rows := strings.ReplaceAll(w.dump(p.account.ID), string(p.account.ID), "acc") + events.String()
 	for _, o := range p.orders {
 		rows = strings.ReplaceAll(rows, string(o.ID), "ord")
@@ -88,7 +94,9 @@ func (g *gate) impersonate(out http.ResponseWriter, r *http.Request) bool {
 		return false
 	}
 	plain := r.Clone(r.Context())
-	plain.URL.Path, plain.URL.RawQuery = strings.ReplaceAll(r.URL.Path, behind, ""), strings.ReplaceAll(r.URL.RawQuery, behind, "")
+	plain.URL.Path, plain.URL.RawQuery = strings.ReplaceAll(r.URL.Path, behind, ""), strings.ReplaceAll(
+		r.URL.RawQuery, behind, "",
+	)
 	answer := httptest.NewRecorder()
 	g.next.ServeHTTP(answer, plain)
 	pass(out, answer, rename(answer.Body.String(), *g.ids.Load(), behind))

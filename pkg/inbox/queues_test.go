@@ -63,8 +63,8 @@ func (w *world) grant(id billing.AccountID, g billing.Grant) {
 	}))
 }
 
-// holdSyncs keeps every worker of events busy at the gate, with as many syncs waiting behind them: 40 accounts have an event. Stripe does not
-// answer for them before let is called; for every other customer it does.
+// holdSyncs keeps every worker of events busy at the gate, with as many syncs waiting behind them: 40 accounts have an
+// event. Stripe does not answer for them before let is called; for every other customer it does.
 func (w *world) holdSyncs() (let func()) {
 	w.t.Helper()
 	const crowd, workers = 40, 8
@@ -105,16 +105,27 @@ func (w *world) holdSyncs() (let func()) {
 
 const crowdWaits = "SELECT count(*) FROM river_job WHERE kind = 'sync' AND finalized_at IS NULL"
 
-// Proves that what time brings waits for no event's sync, however slow Stripe is: while all 8 workers of events are held at Stripe and 32
-// more syncs wait, points of a hold that is over come back, points that ran out end, and a month of a year that was paid falls due and is granted. Each
-// comes with the first or second look, 20 s at the most; the crowd alone would take 5 × 25 s, for 40 syncs of 25 s have 8 workers.
+// Proves that what time brings waits for no event's sync, however slow Stripe is: while all 8 workers of events are
+// held at Stripe and 32 more syncs wait, points of a hold that is over come back, points that ran out end, and a month
+// of a year that was paid falls due and is granted. Each comes with the first or second look, 20 s at the most; the
+// crowd alone would take 5 × 25 s, for 40 syncs of 25 s have 8 workers.
 func TestTimeWaitsForNoSync(t *testing.T) {
 	t.Parallel()
 	for _, dialect := range storetest.Dialects {
 		t.Run(string(dialect), func(t *testing.T) {
 			t.Parallel()
 			s := newShop(t)
-			s.sells(billing.Plan{ID: "basic_year", Name: "Basic, by the year", Amount: 9000, Currency: "usd", Interval: "year", GrantInterval: "month", Points: 500})
+			s.sells(
+				billing.Plan{
+					ID:            "basic_year",
+					Name:          "Basic, by the year",
+					Amount:        9000,
+					Currency:      "usd",
+					Interval:      "year",
+					GrantInterval: "month",
+					Points:        500,
+				},
+			)
 			w := s.replica(t, storetest.URL(t, dialect))
 			ctx := t.Context()
 			yearly := w.draft()
@@ -150,7 +161,8 @@ func TestTimeWaitsForNoSync(t *testing.T) {
 	}
 }
 
-// Proves that endpoints which do not answer keep neither a sync waiting nor another endpoint, however many events wait for them.
+// Proves that endpoints which do not answer keep neither a sync waiting nor another endpoint, however many events wait
+// for them.
 func TestDeadEndpoints(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {

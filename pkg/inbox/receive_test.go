@@ -27,13 +27,16 @@ func TestKnownEvent(t *testing.T) {
 			})
 		}
 		copies.Wait()
-		if events, jobs := w.count("SELECT count(*) FROM inbox_events"), w.count(unfinishedJobs); events != 1 || jobs != 1 {
+		if events, jobs := w.count(
+			"SELECT count(*) FROM inbox_events",
+		), w.count(unfinishedJobs); events != 1 || jobs != 1 {
 			w.t.Errorf("%d rows and %d jobs", events, jobs)
 		}
 		w.start(w.t)
 		w.waitIdle()
 		must(w.t, w.deliver(body))
-		if e := w.event("evt_1"); e.Status != billing.InboxProcessed || e.Ticket != 1 || e.ProcessedAt == nil || w.count(unfinishedJobs) != 0 {
+		if e := w.event("evt_1"); e.Status != billing.InboxProcessed || e.Ticket != 1 || e.ProcessedAt == nil ||
+			w.count(unfinishedJobs) != 0 {
 			w.t.Errorf("a copy of a processed event rang again: %+v", e)
 		}
 	})
@@ -48,28 +51,49 @@ func TestWhatIsIgnored(t *testing.T) {
 		ours := fmt.Sprintf(`{"object":"invoice","id":"in_1","customer":%q}`, a.CustomerID)
 		live := strings.Replace(eventOf("evt_live", "invoice.paid", ours), `"livemode":false`, `"livemode":true`, 1)
 		for id, c := range map[string]struct{ body, reason string }{
-			"evt_live":    {live, "mode"},
-			"evt_foreign": {eventOf("evt_foreign", "invoice.paid", `{"object":"invoice","id":"in_1","customer":"cus_foreign"}`), "not ours"},
-			"evt_none":    {eventOf("evt_none", "payout.paid", `{"object":"payout","id":"po_1"}`), "no customer"},
-			"evt_null":    {eventOf("evt_null", "charge.succeeded", `{"object":"charge","id":"ch_1","customer":null}`), "no customer"},
-			"evt_noid":    {eventOf("evt_noid", "charge.dispute.created", `{"object":"dispute","id":""}`), "no customer"},
+			"evt_live": {live, "mode"},
+			"evt_foreign": {
+				eventOf("evt_foreign", "invoice.paid", `{"object":"invoice","id":"in_1","customer":"cus_foreign"}`),
+				"not ours",
+			},
+			"evt_none": {eventOf("evt_none", "payout.paid", `{"object":"payout","id":"po_1"}`), "no customer"},
+			"evt_null": {
+				eventOf("evt_null", "charge.succeeded", `{"object":"charge","id":"ch_1","customer":null}`),
+				"no customer",
+			},
+			"evt_noid": {
+				eventOf("evt_noid", "charge.dispute.created", `{"object":"dispute","id":""}`), "no customer",
+			},
 		} {
 			must(w.t, w.deliver(c.body))
-			if e := w.event(id); e.Status != billing.InboxIgnored || !strings.Contains(e.Reason, c.reason) || e.AccountID != "" {
+			if e := w.event(id); e.Status != billing.InboxIgnored || !strings.Contains(e.Reason, c.reason) ||
+				e.AccountID != "" {
 				w.t.Errorf("%s: %+v", id, e)
 			}
 		}
 		if n := w.count(unfinishedJobs); n != 0 {
 			w.t.Errorf("%d jobs for events that concern nobody", n)
 		}
-		must(w.t, w.deliver(strings.Replace(eventOf("evt_basil", "invoice.paid", ours), "2023-10-16", "2025-03-31.basil", 1)))
-		must(w.t, w.deliver(eventOf("evt_expanded", "invoice.paid", fmt.Sprintf(`{"object":"invoice","id":"in_1","customer":{"id":%q}}`, a.CustomerID))))
+		must(
+			w.t,
+			w.deliver(strings.Replace(eventOf("evt_basil", "invoice.paid", ours), "2023-10-16", "2025-03-31.basil", 1)),
+		)
+		must(
+			w.t,
+			w.deliver(
+				eventOf(
+					"evt_expanded", "invoice.paid",
+					fmt.Sprintf(`{"object":"invoice","id":"in_1","customer":{"id":%q}}`, a.CustomerID),
+				),
+			),
+		)
 		for _, id := range []string{"evt_basil", "evt_expanded"} {
 			if e := w.event(id); e.Status != billing.InboxPending || e.AccountID != a.ID {
 				w.t.Errorf("%s: %+v", id, e)
 			}
 		}
-		if e := w.event("evt_basil"); e.APIVersion != "2025-03-31.basil" || e.ObjectType != "invoice" || e.ObjectID != "in_1" || e.Type != "invoice.paid" || e.CreatedAt.Unix() != 1700000000 {
+		if e := w.event("evt_basil"); e.APIVersion != "2025-03-31.basil" || e.ObjectType != "invoice" ||
+			e.ObjectID != "in_1" || e.Type != "invoice.paid" || e.CreatedAt.Unix() != 1700000000 {
 			w.t.Errorf("of the event was kept %+v", e)
 		}
 	})
@@ -88,7 +112,8 @@ func TestForgedEvent(t *testing.T) {
 	})
 }
 
-// Proves that an event and its job are written together or not at all, so that an event which was answered 200 has a job.
+// Proves that an event and its job are written together or not at all, so that an event which was answered 200 has a
+// job.
 func TestEventAndJobAreOne(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -107,14 +132,16 @@ func TestEventAndJobAreOne(t *testing.T) {
 		}
 		w.exec(mends)
 		must(w.t, w.deliver(body))
-		if events, jobs := w.count("SELECT count(*) FROM inbox_events"), w.count(unfinishedJobs); events != 1 || jobs != 1 {
+		if events, jobs := w.count(
+			"SELECT count(*) FROM inbox_events",
+		), w.count(unfinishedJobs); events != 1 || jobs != 1 {
 			w.t.Errorf("%d rows and %d jobs when it came again", events, jobs)
 		}
 	})
 }
 
-// Proves that an event which cannot be stored, because the database is away, is refused in a way that makes Stripe send it
-// again, and is received once the database is back.
+// Proves that an event which cannot be stored, because the database is away, is refused in a way that makes Stripe send
+// it again, and is received once the database is back.
 func TestDatabaseDown(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)

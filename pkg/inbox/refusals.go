@@ -32,8 +32,9 @@ func (r *refusals) take(now time.Time) (n int64) {
 	return n
 }
 
-// noteRefusal says what a webhook is that is signed with none of our secrets. Stripe's own are nearly always the reason, and nothing but a 400 in
-// the log would tell of them. What the body claims is not believed, it may only name a cause.
+// noteRefusal says what a webhook is that is signed with none of our secrets. Stripe's own are nearly always the
+// reason, and nothing but a 400 in the log would tell of them. What the body claims is not believed, it may only name a
+// cause.
 func (in *Inbox) noteRefusal(ctx context.Context, body []byte) {
 	n := in.refusals.take(time.Now())
 	if n == 0 {
@@ -55,7 +56,8 @@ func (in *Inbox) noteRefusal(ctx context.Context, body []byte) {
 	}
 }
 
-// whyMissing says why webhooks did not bring the events that a walk finds: a secret that is not set is no loss on the way.
+// whyMissing says why webhooks did not bring the events that a walk finds: a secret that is not set is no loss on the
+// way.
 func (in *Inbox) whyMissing(ctx context.Context) string {
 	walk, err := in.db.EventWalk(ctx)
 	if err == nil && refusedLately(walk, in.db.Now()) {

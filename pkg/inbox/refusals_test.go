@@ -13,8 +13,9 @@ import (
 	"github.com/pointsync/pointsync/pkg/inbox"
 )
 
-// TestForeignSecret proves that webhooks which fit none of the secrets are told with their likely cause, once a minute however many come, and are
-// counted; that the back-fill then says of their events that they were refused; and that nothing they say of themselves is believed.
+// TestForeignSecret proves that webhooks which fit none of the secrets are told with their likely cause, once a minute
+// however many come, and are counted; that the back-fill then says of their events that they were refused; and that
+// nothing they say of themselves is believed.
 func TestForeignSecret(t *testing.T) {
 	t.Parallel()
 	good := func(w *world, a billing.Account) string {
@@ -30,7 +31,9 @@ func TestForeignSecret(t *testing.T) {
 		}, "of the other mode"},
 		"NoEvent": {func(*world, billing.Account) string { return `{"hello":"there"}` }, "somebody else"},
 		"NoJSON":  {func(*world, billing.Account) string { return "\x00\xff" }, "somebody else"},
-		"OddID":   {func(*world, billing.Account) string { return eventOf(`evt_\u0000`, "x", `{}`) }, "its secret was rolled"},
+		"OddID": {
+			func(*world, billing.Account) string { return eventOf(`evt_\u0000`, "x", `{}`) }, "its secret was rolled",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -43,21 +46,28 @@ func TestForeignSecret(t *testing.T) {
 				a, _ := w.buyer()
 				for range 20 {
 					body := c.body(w, a)
-					if err := in.Accept(w.t.Context(), []byte(body), signed(body, "whsec_of_another_endpoint", w.now())); billing.CodeOf(err) != billing.EInvalid {
+					if err := in.Accept(
+						w.t.Context(), []byte(body), signed(body, "whsec_of_another_endpoint", w.now()),
+					); billing.CodeOf(err) != billing.EInvalid {
 						w.t.Fatalf("accepted: %v", err)
 					}
 				}
-				if n := strings.Count(told.String(), "fits none of the secrets"); n != 1 || !strings.Contains(told.String(), c.cause) {
+				if n := strings.Count(
+					told.String(), "fits none of the secrets",
+				); n != 1 || !strings.Contains(told.String(), c.cause) {
 					w.t.Errorf("told %d times, want once with %q: %s", n, c.cause, told.String())
 				}
 				walk, err := w.db.EventWalk(w.t.Context())
-				if err != nil || walk.Refused != 1 || walk.RefusedAt == nil { // the other 19 are counted with the next one, a minute later
+				// the other 19 are counted with the next one, a minute later
+				if err != nil || walk.Refused != 1 || walk.RefusedAt == nil {
 					w.t.Errorf("counted %+v, %v", walk, err)
 				}
 				if _, err := in.Backfill(w.t.Context(), 100); err != nil {
 					w.t.Fatal(err)
 				}
-				if !strings.Contains(told.String(), "webhooks were refused") || strings.Contains(told.String(), "webhooks were lost") {
+				if !strings.Contains(
+					told.String(), "webhooks were refused",
+				) || strings.Contains(told.String(), "webhooks were lost") {
 					w.t.Errorf("the back-fill says: %s", told.String())
 				}
 			})
@@ -65,8 +75,8 @@ func TestForeignSecret(t *testing.T) {
 	}
 }
 
-// TestMovedClockIsNoAbsence proves that a clock that was moved by months raises no alarm of a server that looked at Stripe's events a moment ago,
-// and that a server which did not look for as long does raise it.
+// TestMovedClockIsNoAbsence proves that a clock that was moved by months raises no alarm of a server that looked at
+// Stripe's events a moment ago, and that a server which did not look for as long does raise it.
 func TestMovedClockIsNoAbsence(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {

@@ -14,8 +14,9 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// Proves that two replicas on one database work one queue: whichever of them receives an event, and whichever answers it, all are
-// answered and nothing is granted or taken back twice, while purchases are paid and refunded at the same time.
+// Proves that two replicas on one database work one queue: whichever of them receives an event, and whichever answers
+// it, all are answered and nothing is granted or taken back twice, while purchases are paid and refunded at the same
+// time.
 func TestTwoReplicas(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
@@ -29,7 +30,9 @@ func TestTwoReplicas(t *testing.T) {
 	orders := make([][]billing.Order, buyers)
 	for n := range accounts {
 		accounts[n] = s.draft()
-		orders[n] = []billing.Order{s.sell(accounts[n], "pack_100"), s.sell(accounts[n], "pack_1000"), s.sell(accounts[n], "basic_monthly")}
+		orders[n] = []billing.Order{
+			s.sell(accounts[n], "pack_100"), s.sell(accounts[n], "pack_1000"), s.sell(accounts[n], "basic_monthly"),
+		}
 		replicas[0].insert(accounts[n], orders[n]...)
 	}
 	for _, w := range replicas {
@@ -39,7 +42,10 @@ func TestTwoReplicas(t *testing.T) {
 	for round := range rounds {
 		for n, a := range accounts {
 			s.step(round, orders[n])
-			body := eventOf(fmt.Sprint("evt_", n, "_", round), "customer.updated", fmt.Sprintf(`{"object":"customer","id":%q}`, a.CustomerID))
+			body := eventOf(
+				fmt.Sprint("evt_", n, "_", round), "customer.updated",
+				fmt.Sprintf(`{"object":"customer","id":%q}`, a.CustomerID),
+			)
 			deliveries.Go(func() {
 				if err := replicas[(n+round)%2].deliver(body); err != nil {
 					t.Error(err)
@@ -55,7 +61,8 @@ func TestTwoReplicas(t *testing.T) {
 	}
 	for _, a := range accounts {
 		must(t, ledger.Audit(t.Context(), w.db, a.ID))
-		if got := w.account(a.ID); got.Available != 50+1000+500 || got.Debt != 0 || got.Subscription == nil || got.Subscription.Window == nil {
+		if got := w.account(a.ID); got.Available != 50+1000+500 || got.Debt != 0 || got.Subscription == nil ||
+			got.Subscription.Window == nil {
 			t.Errorf("%d points, %d owed, subscription %+v", got.Available, got.Debt, got.Subscription)
 		}
 		entries, err := w.db.Entries(context.Background(), a.ID, "", 100)
@@ -75,7 +82,9 @@ func (s *shop) step(round int, orders []billing.Order) {
 	case round < len(orders):
 		s.pay(orders[round])
 	case round == len(orders):
-		intent := s.ask(http.MethodGet, "/v1/checkout/sessions/"+string(orders[0].CheckoutID), nil)["payment_intent"].(string)
+		intent := s.ask(
+			http.MethodGet, "/v1/checkout/sessions/"+string(orders[0].CheckoutID), nil,
+		)["payment_intent"].(string)
 		s.ask(http.MethodPost, "/v1/refunds", url.Values{"payment_intent": {intent}, "amount": {"250"}})
 	}
 }

@@ -39,7 +39,9 @@ func newShop(t *testing.T) *shop {
 	direct, gated := httptest.NewServer(local.Handler()), httptest.NewServer(s.gate)
 	t.Cleanup(func() { gated.Close(); direct.Close(); must(t, local.Close()) })
 	s.url = direct.URL
-	s.gateway, err = stripegw.New(stripegw.Options{Key: stripeKey, BaseURL: gated.URL, HTTPClient: gated.Client(), Now: s.now, MaxRetries: -1})
+	s.gateway, err = stripegw.New(
+		stripegw.Options{Key: stripeKey, BaseURL: gated.URL, HTTPClient: gated.Client(), Now: s.now, MaxRetries: -1},
+	)
 	must(t, err)
 	s.sells()
 	return s
@@ -95,7 +97,9 @@ func (s *shop) sell(a billing.Account, item string) billing.Order {
 	}
 	price, err := s.gateway.Price(s.t.Context(), item)
 	must(s.t, err)
-	page, err := s.gateway.CreateCheckout(s.t.Context(), stripegw.NewCheckout{Order: o, Customer: a.CustomerID, Price: price})
+	page, err := s.gateway.CreateCheckout(
+		s.t.Context(), stripegw.NewCheckout{Order: o, Customer: a.CustomerID, Price: price},
+	)
 	must(s.t, err)
 	o.CheckoutID, o.URL = page.ID, page.URL
 	return o
@@ -103,5 +107,8 @@ func (s *shop) sell(a billing.Account, item string) billing.Order {
 
 func (s *shop) pay(o billing.Order) map[string]any {
 	s.t.Helper()
-	return s.ask(http.MethodPost, "/v1/payment_pages/"+string(o.CheckoutID)+"/confirm", url.Values{"payment_method": {"pm_card_visa"}})
+	return s.ask(
+		http.MethodPost, "/v1/payment_pages/"+string(o.CheckoutID)+"/confirm",
+		url.Values{"payment_method": {"pm_card_visa"}},
+	)
 }

@@ -14,16 +14,17 @@ import (
 )
 
 const (
-	// sweepInterval and overdueAfter together are what keeps the promise of a minute: an event that nobody answers is seen after
-	// both at the latest, and what is left of the minute is for the sync itself.
+	// sweepInterval and overdueAfter together are what keeps the promise of a minute: an event that nobody answers is
+	// seen after both at the latest, and what is left of the minute is for the sync itself.
 	sweepInterval = 10 * time.Second
 	overdueAfter  = 15 * time.Second
 	sweepLimit    = 500
-	sweepWorkers  = 4 // of one replica: a Stripe that is away, and comes back to a long queue, is asked by no more at once
+	// of one replica: a Stripe that is away, and comes back to a long queue, is asked by no more at once
+	sweepWorkers = 4
 )
 
-// keepSweeping is a loop of each replica's own. It needs no leader and no job: the queue elects its leader anew a while after one died,
-// takes up what a dead process left running after a minute, and until then that job's place is taken.
+// keepSweeping is a loop of each replica's own. It needs no leader and no job: the queue elects its leader anew a while
+// after one died, takes up what a dead process left running after a minute, and until then that job's place is taken.
 func (in *Inbox) keepSweeping(ctx context.Context) {
 	for ctx.Err() == nil {
 		if err := in.Sweep(ctx); err != nil && ctx.Err() == nil {
@@ -38,8 +39,9 @@ func (in *Inbox) keepSweeping(ctx context.Context) {
 	}
 }
 
-// Sweep answers events that have waited too long, whatever became of their jobs: it syncs their accounts, unless a sync for an event has
-// begun meanwhile, and asks again whose those are that do not say so. Any number of replicas may sweep at once.
+// Sweep answers events that have waited too long, whatever became of their jobs: it syncs their accounts, unless a sync
+// for an event has begun meanwhile, and asks again whose those are that do not say so. Any number of replicas may sweep
+// at once.
 func (in *Inbox) Sweep(ctx context.Context) error {
 	since := in.db.Now().Add(-overdueAfter)
 	accounts, err := in.db.OverdueAccounts(ctx, since, sweepLimit)
@@ -74,7 +76,10 @@ func (in *Inbox) Sweep(ctx context.Context) error {
 	}
 	_ = looks.Wait() // each has told its own failure
 	if len(accounts)+len(events) > 0 {
-		in.log.WarnContext(ctx, "events waited too long and were looked at again", "accounts", len(accounts), "unrouted", len(events), "failed", failed.Load())
+		in.log.WarnContext(
+			ctx, "events waited too long and were looked at again", "accounts", len(accounts), "unrouted", len(events),
+			"failed", failed.Load(),
+		)
 	}
 	return nil
 }

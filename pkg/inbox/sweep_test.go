@@ -12,12 +12,13 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// Proves that the table is the truth: an event whose job was lost, or is held by a process that died, is answered once it is overdue,
-// whether its account is known or not, and an event that waits in order is left alone.
+// Proves that the table is the truth: an event whose job was lost, or is held by a process that died, is answered once
+// it is overdue, whether its account is known or not, and an event that waits in order is left alone.
 func TestSweep(t *testing.T) {
 	t.Parallel()
 	for name, fate := range map[string]string{
-		"Lost": "DELETE FROM river_job", "Dead": "UPDATE river_job SET state = 'running', attempt = 1, attempted_at = created_at",
+		"Lost": "DELETE FROM river_job",
+		"Dead": "UPDATE river_job SET state = 'running', attempt = 1, attempted_at = created_at",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -25,7 +26,10 @@ func TestSweep(t *testing.T) {
 				a, o := w.buyer()
 				refund := w.refund(o)
 				w.ring("evt_1", a.CustomerID)
-				must(w.t, w.deliver(eventOf("evt_2", "refund.created", fmt.Sprintf(`{"object":"refund","id":%q}`, refund))))
+				must(
+					w.t,
+					w.deliver(eventOf("evt_2", "refund.created", fmt.Sprintf(`{"object":"refund","id":%q}`, refund))),
+				)
 				w.exec(fate)
 				w.sweep()
 				if n := w.count(pendingEvents); n != 2 || w.gate.fetches.Load() != 0 {
@@ -46,8 +50,8 @@ func TestSweep(t *testing.T) {
 	}
 }
 
-// Proves that a sync for the account which has begun is waited for, whoever's; that it is not waited for longer than its time; and that a
-// user's own failing syncs do not put the answer off.
+// Proves that a sync for the account which has begun is waited for, whoever's; that it is not waited for longer than
+// its time; and that a user's own failing syncs do not put the answer off.
 func TestSweepWaitsForSyncs(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -104,7 +108,8 @@ func TestSweepTogether(t *testing.T) {
 	}
 }
 
-// Proves that an event whose every sync fails is answered soon after Stripe is back, when its job has been given up long ago.
+// Proves that an event whose every sync fails is answered soon after Stripe is back, when its job has been given up
+// long ago.
 func TestSweepAfterStripeWasAway(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {

@@ -10,9 +10,10 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// TestComparedTwice proves that a comparison by hand tells what both of its looks found. Each lost purchase of a pack is two differences: the
-// order, which should be fulfilled, and its grant of 100 points. Of what a sync under way removed between the looks, of what came only then, and
-// of what is another difference by then nothing is told; and a comparison that is cut off between the looks tells and repairs nothing.
+// TestComparedTwice proves that a comparison by hand tells what both of its looks found. Each lost purchase of a pack
+// is two differences: the order, which should be fulfilled, and its grant of 100 points. Of what a sync under way
+// removed between the looks, of what came only then, and of what is another difference by then nothing is told; and a
+// comparison that is cut off between the looks tells and repairs nothing.
 func TestComparedTwice(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -47,21 +48,26 @@ func TestComparedTwice(t *testing.T) {
 			}
 		}
 		ended := errors.New("stopped")
-		if got, err := look(true, func(context.Context) error { return ended }, lasting.ID); !errors.Is(err, ended) || got != nil || w.account(lasting.ID).Available != 0 {
+		if got, err := look(
+			true, func(context.Context) error { return ended }, lasting.ID,
+		); !errors.Is(err, ended) || got != nil || w.account(lasting.ID).Available != 0 {
 			w.t.Errorf("cut off between the looks: %+v, %v", got, err)
 		}
 		got, err = look(true, none, lasting.ID)
 		if err != nil || len(got[0].Found) != 2 || len(got[0].Left) != 0 || w.account(lasting.ID).Available != 100 {
 			w.t.Errorf("repaired at the second look: %+v, %v", got, err)
 		}
-		if got, err = look(true, between, passing.ID, lasting.ID); err != nil || waits != 1 || len(got[0].Found)+len(got[1].Found) != 0 {
+		if got, err = look(
+			true, between, passing.ID, lasting.ID,
+		); err != nil || waits != 1 || len(got[0].Found)+len(got[1].Found) != 0 {
 			w.t.Errorf("of what is sound no one waits: %d, %+v, %v", waits, got, err)
 		}
 	})
 }
 
-// TestComparedTwiceOtherwise proves that a difference counts only as the same one: a lot without its payment when first looked at, and an order
-// that should have come further when looked at again, are two differences of which neither was there at both looks.
+// TestComparedTwiceOtherwise proves that a difference counts only as the same one: a lot without its payment when first
+// looked at, and an order that should have come further when looked at again, are two differences of which neither was
+// there at both looks.
 func TestComparedTwiceOtherwise(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -73,7 +79,8 @@ func TestComparedTwiceOtherwise(t *testing.T) {
 		wants := func(again audit.Wait, kinds ...billing.DriftKind) {
 			w.t.Helper()
 			got, err := c.Twice(w.t.Context(), []billing.AccountID{a.ID}, again)
-			if err != nil || len(got) != 1 || len(got[0].Found) != len(kinds) || len(got[0].Left) != len(kinds) || len(kinds) == 1 && got[0].Found[0].Kind != kinds[0] {
+			if err != nil || len(got) != 1 || len(got[0].Found) != len(kinds) || len(got[0].Left) != len(kinds) ||
+				len(kinds) == 1 && got[0].Found[0].Kind != kinds[0] {
 				w.t.Errorf("found %+v (%v), want %v", got, err, kinds)
 			}
 		}

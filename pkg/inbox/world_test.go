@@ -59,7 +59,9 @@ func (s *shop) replica(t *testing.T, databaseURL string) *world {
 	log := slog.New(slog.DiscardHandler)
 	db := storetest.OpenURL(t, databaseURL, s.now)
 	outbox.Attach(db, 0)
-	syncer := reconcile.New(db, s.gateway, s.items, reconcile.Policy{PastDueGrace: 72 * time.Hour, RenewalGrace: 2 * time.Hour}, log)
+	syncer := reconcile.New(
+		db, s.gateway, s.items, reconcile.Policy{PastDueGrace: 72 * time.Hour, RenewalGrace: 2 * time.Hour}, log,
+	)
 	w := &world{shop: s, t: t, db: db, syncer: syncer}
 	w.wire("whsec_other", secret)
 	return w
@@ -71,7 +73,13 @@ func (w *world) wire(secrets ...string) {
 	log := slog.New(slog.DiscardHandler)
 	w.jobs = w.runner()
 	w.inbox = inbox.New(inbox.Options{
-		DB: w.db, Stripe: w.gateway, Syncer: w.syncer, Jobs: w.jobs, Secrets: secrets, Log: log, BackfillInterval: w.backfill,
+		DB:               w.db,
+		Stripe:           w.gateway,
+		Syncer:           w.syncer,
+		Jobs:             w.jobs,
+		Secrets:          secrets,
+		Log:              log,
+		BackfillInterval: w.backfill,
 	})
 	outbox.NewCourier(w.db, true, time.Now, log).RegisterJobs(w.jobs)
 	ledger.RegisterJobs(w.jobs, w.db)
@@ -112,7 +120,10 @@ func (w *world) insert(a billing.Account, orders ...billing.Order) {
 
 func (w *world) insertOrder(o billing.Order) {
 	w.t.Helper()
-	must(w.t, w.db.InTx(context.Background(), func(tx *store.Tx) error { return tx.InsertOrder(context.Background(), o) }))
+	must(
+		w.t,
+		w.db.InTx(context.Background(), func(tx *store.Tx) error { return tx.InsertOrder(context.Background(), o) }),
+	)
 }
 
 // buyer is an account with a paid order of a pack that only Stripe knows to be paid.
@@ -146,7 +157,10 @@ func (w *world) ring(id string, customer billing.CustomerID) {
 
 // eventOf is an event's body.
 func eventOf(id, kind, object string) string {
-	return fmt.Sprintf(`{"id":%q,"object":"event","type":%q,"api_version":"2023-10-16","created":1700000000,"livemode":false,"data":{"object":%s}}`, id, kind, object)
+	return fmt.Sprintf(
+		`{"id":%q,"object":"event","type":%q,"api_version":"2023-10-16","created":1700000000,"livemode":false,"data":{"object":%s}}`,
+		id, kind, object,
+	)
 }
 
 // event reads what became of an event.

@@ -28,8 +28,8 @@ func (backoff) NextRetry(job *rivertype.JobRow) time.Time {
 	return time.Now().Add(wait/2 + rand.N(wait/2+1)) // the queue's clock is the machine's, also where ours is moved
 }
 
-// storableErrors lets the queue keep what a job failed with: its column refuses an error with a NUL in it, and the job would stay
-// *running* until it is rescued.
+// storableErrors lets the queue keep what a job failed with: its column refuses an error with a NUL in it, and the job
+// would stay *running* until it is rescued.
 type storableErrors struct{ river.MiddlewareDefaults }
 
 // Work does the job and returns its error in a form that can be stored.

@@ -11,10 +11,13 @@ import (
 	"github.com/riverqueue/river/rivertype"
 )
 
-// Proves how long a job waits that failed: half of 1, 2, 4 … seconds at least and the whole at most, and never more than a minute.
+// Proves how long a job waits that failed: half of 1, 2, 4 … seconds at least and the whole at most, and never more
+// than a minute.
 func TestBackoff(t *testing.T) {
 	t.Parallel()
-	for failures, most := range map[int]time.Duration{0: time.Second, 1: 2 * time.Second, 5: 32 * time.Second, 6: time.Minute, 7: time.Minute, 200: time.Minute} {
+	for failures, most := range map[int]time.Duration{
+		0: time.Second, 1: 2 * time.Second, 5: 32 * time.Second, 6: time.Minute, 7: time.Minute, 200: time.Minute,
+	} {
 		for range 20 {
 			before := time.Now()
 			at := backoff{}.NextRetry(&rivertype.JobRow{Errors: make([]rivertype.AttemptError, failures)})
@@ -36,13 +39,15 @@ func TestStorableErrors(t *testing.T) {
 		same bool
 	}{{nil, true}, {fine, true}, {cause, false}, {long, false}} {
 		got := (&storableErrors{}).Work(t.Context(), nil, func(context.Context) error { return c.err })
-		if !errors.Is(got, c.err) || (got == c.err) != c.same || got != nil && (strings.Contains(got.Error(), "\x00") || len(got.Error()) > maxErrorText) {
+		if !errors.Is(got, c.err) || (got == c.err) != c.same ||
+			got != nil && (strings.Contains(got.Error(), "\x00") || len(got.Error()) > maxErrorText) {
 			t.Errorf("%.20v became %.20v", c.err, got)
 		}
 	}
 }
 
-// Proves that the queue's own remarks are heard where they need a person: from a warning on, as far as the log takes it.
+// Proves that the queue's own remarks are heard where they need a person: from a warning on, as far as the log takes
+// it.
 func TestQuiet(t *testing.T) {
 	t.Parallel()
 	var out strings.Builder

@@ -1,12 +1,12 @@
 // Package jobs runs work in the background, on one database that any number of replicas share. It is the only room that
-// knows River, the job queue. A room registers what it does: Handle for a kind of job that somebody enqueues, Look for work
-// that comes back every so often, Loop for what each replica does by itself.
+// knows River, the job queue. A room registers what it does: Handle for a kind of job that somebody enqueues, Look for
+// work that comes back every so often, Loop for what each replica does by itself.
 //
-// Jobs are a means and never the truth: what has to be done can be read from the tables of the room that owns it, and a look
-// finds what a lost job left behind. So a job may run twice or not at all, and must do no harm either way.
+// Jobs are a means and never the truth: what has to be done can be read from the tables of the room that owns it, and a
+// look finds what a lost job left behind. So a job may run twice or not at all, and must do no harm either way.
 //
-// Jobs of one queue wait for each other, jobs of two queues never do. Looks wait for nothing: their queue has a worker for each.
-// The package refuses to know what any job does.
+// Jobs of one queue wait for each other, jobs of two queues never do. Looks wait for nothing: their queue has a worker
+// for each. The package refuses to know what any job does.
 package jobs
 
 import (
@@ -39,8 +39,8 @@ type Queue struct {
 const (
 	jobTimeout  = 40 * time.Second
 	rescueAfter = time.Minute // a job whose process died is started again after this
-	// SQLite has no LISTEN, and on PostgreSQL the queue sends one notice each 100 ms at the most: a job that is inserted just
-	// after one, as most of a burst of events are, waits for the next poll.
+	// SQLite has no LISTEN, and on PostgreSQL the queue sends one notice each 100 ms at the most: a job that is
+	// inserted just after one, as most of a burst of events are, waits for the next poll.
 	pollInterval = 100 * time.Millisecond
 )
 
@@ -72,7 +72,9 @@ func New(db *store.DB, log *slog.Logger) (*Runner, error) {
 
 func (r *Runner) client(c *river.Config) (client *river.Client[*sql.Tx], err error) {
 	if r.db.Dialect() == store.Postgres {
-		client, err = river.NewClient(riverdatabasesql.NewWithPgxListener(r.db.SQL(), r.db.Listener().(*pgxpool.Pool)), c)
+		client, err = river.NewClient(
+			riverdatabasesql.NewWithPgxListener(r.db.SQL(), r.db.Listener().(*pgxpool.Pool)), c,
+		)
 	} else {
 		client, err = river.NewClient(riversqlite.New(r.db.SQL()), c)
 	}

@@ -14,8 +14,8 @@ import (
 
 var quick = jobs.Queue{Name: "quick", Workers: 4}
 
-// Proves that a job is there with the transaction that enqueued it and not without it, and that the same one is not there twice while it
-// waits or runs; once it is done it may come again.
+// Proves that a job is there with the transaction that enqueued it and not without it, and that the same one is not
+// there twice while it waits or runs; once it is done it may come again.
 func TestEnqueue(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -43,7 +43,10 @@ func TestEnqueue(t *testing.T) {
 			t.Errorf("%d jobs, want a and b", n)
 		}
 		close(let)
-		w.waitFor("both are done", func() bool { return w.count("SELECT count(*) FROM river_job WHERE finalized_at IS NULL") == 0 })
+		w.waitFor(
+			"both are done",
+			func() bool { return w.count("SELECT count(*) FROM river_job WHERE finalized_at IS NULL") == 0 },
+		)
 		w.enqueue(work{"a"})
 		if name := next(w, began); name != "a" {
 			t.Errorf("%s began, want a once more", name)
@@ -62,18 +65,27 @@ func TestEnqueueAt(t *testing.T) {
 		})
 		w.start()
 		due := time.Now().Add(2 * time.Second)
-		must(t, w.db.InTx(t.Context(), func(tx *store.Tx) error { return w.runner.EnqueueAt(t.Context(), tx, work{"later"}, due) }))
+		must(
+			t,
+			w.db.InTx(
+				t.Context(),
+				func(tx *store.Tx) error { return w.runner.EnqueueAt(t.Context(), tx, work{"later"}, due) },
+			),
+		)
 		if began := next(w, at); began.Before(due) {
 			t.Errorf("it began %s too early", due.Sub(began))
 		}
 	})
 }
 
-// Proves that a job which fails is tried again, also with an error that no database stores: PostgreSQL refuses a NUL, and the job would stay
-// *running*. The first 2 attempts fail and the third succeeds, so 2 errors are kept.
+// Proves that a job which fails is tried again, also with an error that no database stores: PostgreSQL refuses a NUL,
+// and the job would stay *running*. The first 2 attempts fail and the third succeeds, so 2 errors are kept.
 func TestRetry(t *testing.T) {
 	t.Parallel()
-	for name, text := range map[string]string{"Plain": "it failed", "NUL": "it \x00 failed", "Broken": "it \xff\xfe failed", "Long": strings.Repeat("é", 20_000)} {
+	for name, text := range map[string]string{
+		"Plain": "it failed", "NUL": "it \x00 failed", "Broken": "it \xff\xfe failed",
+		"Long": strings.Repeat("é", 20_000),
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			eachWorld(t, func(w *world) {
@@ -119,7 +131,8 @@ func TestAgain(t *testing.T) {
 	})
 }
 
-// Proves that Stop ends the loops and waits for what runs, and cuts it off when its patience ends; what was cut off waits for another try.
+// Proves that Stop ends the loops and waits for what runs, and cuts it off when its patience ends; what was cut off
+// waits for another try.
 func TestStop(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -137,7 +150,9 @@ func TestStop(t *testing.T) {
 		cancel()
 		must(t, w.runner.Stop(impatient))
 		next(w, ended)
-		if n := w.count("SELECT count(*) FROM river_job WHERE kind = 'work' AND state IN ('retryable', 'available')"); n != 1 {
+		if n := w.count(
+			"SELECT count(*) FROM river_job WHERE kind = 'work' AND state IN ('retryable', 'available')",
+		); n != 1 {
 			t.Errorf("%d jobs wait for another try, want the one that was cut off", n)
 		}
 	})

@@ -9,13 +9,16 @@ import (
 	"github.com/pointsync/pointsync/pkg/jobs"
 )
 
-// Proves that jobs of one queue keep neither a look waiting nor a job of another queue: the queue has 2 workers, both hang, 38 more jobs wait
-// for them, and the look comes twice.
+// Proves that jobs of one queue keep neither a look waiting nor a job of another queue: the queue has 2 workers, both
+// hang, 38 more jobs wait for them, and the look comes twice.
 func TestQueuesWaitForNoOther(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
 		began, looked, done := make(chan struct{}, 40), make(chan struct{}, 100), make(chan struct{}, 1)
-		jobs.Handle(w.runner, jobs.Queue{Name: "slow", Workers: 2}, func(ctx context.Context, _ work) error { return hang(began)(ctx) })
+		jobs.Handle(
+			w.runner, jobs.Queue{Name: "slow", Workers: 2},
+			func(ctx context.Context, _ work) error { return hang(began)(ctx) },
+		)
 		jobs.Handle(w.runner, jobs.Queue{Name: "quick", Workers: 1}, func(context.Context, other) error {
 			done <- struct{}{}
 			return nil
@@ -40,8 +43,8 @@ func TestQueuesWaitForNoOther(t *testing.T) {
 	})
 }
 
-// Proves that looks which hang keep no other one waiting, however many of them there are. One that is alone hangs once; one that is not is begun
-// again beside itself when its time comes, for the next must see what it does not.
+// Proves that looks which hang keep no other one waiting, however many of them there are. One that is alone hangs once;
+// one that is not is begun again beside itself when its time comes, for the next must see what it does not.
 func TestLooksWaitForNoLook(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -68,7 +71,8 @@ func TestLooksWaitForNoLook(t *testing.T) {
 	})
 }
 
-// Proves that a look which begins later does not begin with the server, and that one which fails is begun again at its next time.
+// Proves that a look which begins later does not begin with the server, and that one which fails is begun again at its
+// next time.
 func TestLookAgain(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -82,7 +86,8 @@ func TestLookAgain(t *testing.T) {
 		w.runner.Look(look("at_once", false))
 		w.runner.Look(look("later", true))
 		w.start()
-		if first, second := next(w, order), next(w, order); first != "at_once" || second == first && next(w, order) == first {
+		if first, second := next(w, order), next(w, order); first != "at_once" ||
+			second == first && next(w, order) == first {
 			t.Errorf("first %s, then %s", first, second)
 		}
 		w.waitFor("each was begun twice", func() bool { return len(order) >= 2 })
@@ -101,7 +106,9 @@ func TestRegisterTwice(t *testing.T) {
 		for what, register := range map[string]func(){
 			"Kind": func() { jobs.Handle(w.runner, quick, func(context.Context, work) error { return nil }) },
 			"Queue": func() {
-				jobs.Handle(w.runner, jobs.Queue{Name: "quick", Workers: 2}, func(context.Context, other) error { return nil })
+				jobs.Handle(
+					w.runner, jobs.Queue{Name: "quick", Workers: 2}, func(context.Context, other) error { return nil },
+				)
 			},
 			"Look": func() { w.runner.Look(jobs.Look{Kind: "work", Every: time.Second}) },
 		} {

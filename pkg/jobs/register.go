@@ -8,8 +8,9 @@ import (
 	"github.com/riverqueue/river"
 )
 
-// Handle registers what is done for jobs of a kind, in a queue. What fails is tried again, jobAttempts times at the most. do may return
-// Again. A kind that is registered twice, or a queue with two sizes, is a mistake of the program's and panics.
+// Handle registers what is done for jobs of a kind, in a queue. What fails is tried again, jobAttempts times at the
+// most. do may return Again. A kind that is registered twice, or a queue with two sizes, is a mistake of the program's
+// and panics.
 func Handle[A Args](r *Runner, q Queue, do func(ctx context.Context, args A) error) {
 	var args A
 	r.addQueue(q)
@@ -35,8 +36,8 @@ func Again(after time.Duration) error { return river.JobSnooze(after) }
 
 // Look is work that comes back every so often. One replica at a time, the leader, says when.
 //
-// A look that comes soon again is not tried again when it fails: the next one sees what it did not. While one hangs the next ones begin
-// beside it, so it must be able to run several times at once.
+// A look that comes soon again is not tried again when it fails: the next one sees what it did not. While one hangs the
+// next ones begin beside it, so it must be able to run several times at once.
 type Look struct {
 	Kind  string
 	Every time.Duration
@@ -74,8 +75,8 @@ const (
 	looksPoll = 500 * time.Millisecond
 )
 
-// workers returns how many of a look can be under way at once. For example: one that hangs for its 40 s and comes every 10 s has 4 under
-// way when the fifth begins.
+// workers returns how many of a look can be under way at once. For example: one that hangs for its 40 s and comes every
+// 10 s has 4 under way when the fifth begins.
 func (l Look) workers() int {
 	if l.Alone {
 		return 1
@@ -89,8 +90,8 @@ type lookArgs struct{ kind string }
 // Kind returns the look's kind.
 func (a lookArgs) Kind() string { return a.kind }
 
-// Loop registers what each replica does by itself from Start to Stop, when its context ends. It needs no leader: the queue elects a new one
-// a while after the old one died.
+// Loop registers what each replica does by itself from Start to Stop, when its context ends. It needs no leader: the
+// queue elects a new one a while after the old one died.
 func (r *Runner) Loop(do func(ctx context.Context)) { r.loops = append(r.loops, do) }
 
 func (r *Runner) addQueue(q Queue) {

@@ -9,8 +9,8 @@ import (
 )
 
 // Audit says what is wrong with an account's points, nil when nothing is: the balance must be the sum of the entries,
-// the lots must have just the points that are available, held, or spent and not yet settled, and what is held must be what
-// the active holds set aside. Errors: *billing.Violation, ENotFound, and the database's.
+// the lots must have just the points that are available, held, or spent and not yet settled, and what is held must be
+// what the active holds set aside. Errors: *billing.Violation, ENotFound, and the database's.
 func Audit(ctx context.Context, db *store.DB, id billing.AccountID) error {
 	return db.InTx(ctx, func(tx *store.Tx) error {
 		a, err := tx.LockAccount(ctx, id)
@@ -29,9 +29,15 @@ func Audit(ctx context.Context, db *store.DB, id billing.AccountID) error {
 		case sums.Breaks != 0:
 			return broken(id, "entries-chain", "%d entries do not follow from the one before", sums.Breaks)
 		case sums.Remaining != a.Available+a.Unsettled:
-			return broken(id, "lots-sum", "the lots have %d points left and the account %d", sums.Remaining, a.Available+a.Unsettled)
+			return broken(
+				id, "lots-sum", "the lots have %d points left and the account %d", sums.Remaining,
+				a.Available+a.Unsettled,
+			)
 		case sums.EntriesHeld != a.Held || sums.LotsHeld != a.Held || sums.Holds != a.Held:
-			return broken(id, "held-sum", "it holds %d points, its entries %d, its lots %d, its active holds %d", a.Held, sums.EntriesHeld, sums.LotsHeld, sums.Holds)
+			return broken(
+				id, "held-sum", "it holds %d points, its entries %d, its lots %d, its active holds %d", a.Held,
+				sums.EntriesHeld, sums.LotsHeld, sums.Holds,
+			)
 		case sums.Astray != 0:
 			return broken(id, "hold-parts", "%d holds and lots do not have the points that they should", sums.Astray)
 		}

@@ -19,7 +19,9 @@ func BenchmarkSpend(b *testing.B) {
 				db := storetest.Open(b, dialect)
 				id := rich(b, db, lots)
 				for b.Loop() {
-					if _, err := ledger.Spend(context.Background(), db, id, ledger.SpendRequest{Amount: 1}); err != nil {
+					if _, err := ledger.Spend(
+						context.Background(), db, id, ledger.SpendRequest{Amount: 1},
+					); err != nil {
 						b.Fatal(err)
 					}
 				}
@@ -38,7 +40,9 @@ func rich(b *testing.B, db *store.DB, lots int) billing.AccountID {
 			if err != nil {
 				return err
 			}
-			a, _, err = ledger.Grant(ctx, tx, a, billing.Grant{Key: fmt.Sprintf("%s:%d", id, n), Source: "bench", Amount: 1 << 30})
+			a, _, err = ledger.Grant(
+				ctx, tx, a, billing.Grant{Key: fmt.Sprintf("%s:%d", id, n), Source: "bench", Amount: 1 << 30},
+			)
 		}
 		return err
 	})

@@ -9,10 +9,12 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// Clawback takes back, of the lot that key granted, so much that `total` points have gone back in all; asking for no more
-// than has gone back already changes nothing. They come from the lot itself, then from other lots in burn order; what
-// is still missing becomes debt. What expired unused of the lot went already: nobody owes points that nobody had.
-func Clawback(ctx context.Context, tx *store.Tx, a billing.Account, key string, total billing.Points, why string) (billing.Account, error) {
+// Clawback takes back, of the lot that key granted, so much that `total` points have gone back in all; asking for no
+// more than has gone back already changes nothing. They come from the lot itself, then from other lots in burn order;
+// what is still missing becomes debt. What expired unused of the lot went already: nobody owes points that nobody had.
+func Clawback(
+	ctx context.Context, tx *store.Tx, a billing.Account, key string, total billing.Points, why string,
+) (billing.Account, error) {
 	lot, ok, err := tx.LotByGrant(ctx, a.ID, key)
 	if err != nil || !ok || total <= lot.ClawedBack {
 		return a, err
@@ -45,8 +47,11 @@ func Clawback(ctx context.Context, tx *store.Tx, a billing.Account, key string, 
 	return a, appendEntry(ctx, tx, a, billing.EntryClawback, -delta, why, lot.ID)
 }
 
-// takeBack lowers lots by n points in all, the named one first; what they lack becomes debt. It answers what that one had.
-func takeBack(ctx context.Context, tx *store.Tx, a billing.Account, lots []billing.Lot, first billing.LotID, n billing.Points) (_ billing.Account, had billing.Points, err error) {
+// takeBack lowers lots by n points in all, the named one first; what they lack becomes debt. It answers what that one
+// had.
+func takeBack(
+	ctx context.Context, tx *store.Tx, a billing.Account, lots []billing.Lot, first billing.LotID, n billing.Points,
+) (_ billing.Account, had billing.Points, err error) {
 	missing := n
 	for _, own := range []bool{true, false} {
 		for i := range lots {
@@ -76,11 +81,14 @@ func takeBack(ctx context.Context, tx *store.Tx, a billing.Account, lots []billi
 	return a, had, tx.SavePoints(ctx, a)
 }
 
-// Restore gives back, of the lot that key granted, so much that no more than `total` points are clawed back in all; asking for as
-// much as is clawed back, or more, changes nothing. Debt is paid first. What the lot itself had returns to it, and expires
-// where it has ended meanwhile. What other lots had, or debt, comes as a lot of its own without an end: the lots that it came
-// from are not remembered, and nobody shall lose bought points by a dispute that came to nothing.
-func Restore(ctx context.Context, tx *store.Tx, a billing.Account, key string, total billing.Points, why string) (billing.Account, error) {
+// Restore gives back, of the lot that key granted, so much that no more than `total` points are clawed back in all;
+// asking for as much as is clawed back, or more, changes nothing. Debt is paid first. What the lot itself had returns
+// to it, and expires where it has ended meanwhile. What other lots had, or debt, comes as a lot of its own without an
+// end: the lots that it came from are not remembered, and nobody shall lose bought points by a dispute that came to
+// nothing.
+func Restore(
+	ctx context.Context, tx *store.Tx, a billing.Account, key string, total billing.Points, why string,
+) (billing.Account, error) {
 	lot, ok, err := tx.LotByGrant(ctx, a.ID, key)
 	if err != nil || !ok || total < 0 || total >= lot.ClawedBack {
 		return a, err
@@ -113,7 +121,15 @@ func Restore(ctx context.Context, tx *store.Tx, a billing.Account, key string, t
 	lots = append(slices.DeleteFunc(lots, func(l billing.Lot) bool { return l.ID == lot.ID }), lot)
 	if free > 0 {
 		id := billing.NewLotID(tx.Now)
-		fresh := billing.Lot{ID: id, AccountID: a.ID, GrantKey: "restore:" + string(id), Source: lot.Source + ":restored", Granted: free, Remaining: free, CreatedAt: tx.Now}
+		fresh := billing.Lot{
+			ID:        id,
+			AccountID: a.ID,
+			GrantKey:  "restore:" + string(id),
+			Source:    lot.Source + ":restored",
+			Granted:   free,
+			Remaining: free,
+			CreatedAt: tx.Now,
+		}
 		if err := tx.InsertLot(ctx, fresh); err != nil {
 			return a, err
 		}

@@ -7,10 +7,12 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// Correct takes n points away for good, from the lots in burn order as a spend would. What is not there cannot be taken: a
-// correction never makes debt, for it is a person's decision, who is told how many there are and may decide anew.
-// Errors: EConflict, EInvalid.
-func Correct(ctx context.Context, tx *store.Tx, a billing.Account, n billing.Points, why string) (billing.Account, error) {
+// Correct takes n points away for good, from the lots in burn order as a spend would. What is not there cannot be
+// taken: a correction never makes debt, for it is a person's decision, who is told how many there are and may decide
+// anew. Errors: EConflict, EInvalid.
+func Correct(
+	ctx context.Context, tx *store.Tx, a billing.Account, n billing.Points, why string,
+) (billing.Account, error) {
 	if n < 1 || n > billing.MaxPoints {
 		return a, billing.Errorf(billing.EInvalid, "The amount must be from 1 to %d points.", billing.MaxPoints)
 	}

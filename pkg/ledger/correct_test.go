@@ -21,8 +21,8 @@ func (b *book) correct(n billing.Points) error {
 	return err
 }
 
-// Proves that a correction takes points as a spend would, soonest expiry first and none that ran out, and that one which asks for more
-// than there is, or for less than one, changes nothing and makes no debt.
+// Proves that a correction takes points as a spend would, soonest expiry first and none that ran out, and that one
+// which asks for more than there is, or for less than one, changes nothing and makes no debt.
 func TestCorrect(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {
@@ -46,6 +46,9 @@ func TestCorrect(t *testing.T) {
 			t.Error(err)
 		}
 		b.wantBalance(billing.Balance{})
-		b.wantEntries("grant 10 -> 10", "grant 10 -> 20", "spend -4 -> 16", "correction -8 -> 8", "grant 5 -> 13", "expire -5 -> 8", "correction -8 -> 0")
+		b.wantEntries(
+			"grant 10 -> 10", "grant 10 -> 20", "spend -4 -> 16", "correction -8 -> 8", "grant 5 -> 13",
+			"expire -5 -> 8", "correction -8 -> 0",
+		)
 	})
 }

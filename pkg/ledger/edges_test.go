@@ -11,8 +11,9 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// Proves the edges of what may be asked for: the largest amount is one that there are too few points for and not one that cannot be meant, and a hold may
-// last one second and the longest time. No metadata and empty metadata are one request.
+// Proves the edges of what may be asked for: the largest amount is one that there are too few points for and not one
+// that cannot be meant, and a hold may last one second and the longest time. No metadata and empty metadata are one
+// request.
 func TestEdges(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {
@@ -26,7 +27,9 @@ func TestEdges(t *testing.T) {
 		ask := func(r ledger.HoldRequest) (ledger.Held, error) {
 			return ledger.Hold(context.Background(), b.db, b.id, r)
 		}
-		if _, err := ask(ledger.HoldRequest{Amount: billing.MaxPoints, TTL: time.Hour}); billing.CodeOf(err) != billing.EInsufficientPoints {
+		if _, err := ask(
+			ledger.HoldRequest{Amount: billing.MaxPoints, TTL: time.Hour},
+		); billing.CodeOf(err) != billing.EInsufficientPoints {
 			t.Errorf("a hold of the most points: %v", err)
 		}
 		for _, ttl := range []time.Duration{time.Second, ledger.MaxHoldTTL} {
@@ -41,13 +44,16 @@ func TestEdges(t *testing.T) {
 		if again, err := ask(ledger.HoldRequest{Amount: 1, TTL: time.Hour, Key: "k"}); err != nil || !again.Replayed {
 			t.Errorf("without metadata under the same key: replayed %v, %v", again.Replayed, err)
 		}
-		if _, err := ledger.ReadHold(context.Background(), b.db, "acc_nobody", first.Hold.ID); billing.CodeOf(err) != billing.ENotFound {
+		if _, err := ledger.ReadHold(
+			context.Background(), b.db, "acc_nobody", first.Hold.ID,
+		); billing.CodeOf(err) != billing.ENotFound {
 			t.Errorf("a hold of an account that is not there: %v", err)
 		}
 	})
 }
 
-// Proves that an account has 1,000 active holds at the most, that the next one is refused with a time to come again, and that one that ended makes room.
+// Proves that an account has 1,000 active holds at the most, that the next one is refused with a time to come again,
+// and that one that ended makes room.
 func TestManyHolds(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {
@@ -55,7 +61,14 @@ func TestManyHolds(t *testing.T) {
 		mine := b.hold(1, time.Hour)
 		err := b.write(func(ctx context.Context, tx *store.Tx, a billing.Account) error {
 			for range 999 {
-				h := billing.Hold{ID: billing.NewHoldID(tx.Now), AccountID: a.ID, Amount: 1, Status: billing.HoldActive, ExpiresAt: tx.Now.Add(time.Hour), CreatedAt: tx.Now}
+				h := billing.Hold{
+					ID:        billing.NewHoldID(tx.Now),
+					AccountID: a.ID,
+					Amount:    1,
+					Status:    billing.HoldActive,
+					ExpiresAt: tx.Now.Add(time.Hour),
+					CreatedAt: tx.Now,
+				}
 				if err := tx.InsertHold(ctx, h, nil); err != nil {
 					return err
 				}
@@ -70,16 +83,21 @@ func TestManyHolds(t *testing.T) {
 		if !errors.As(err, &e) || e.Code != billing.ETooMany || e.RetryAfter != time.Minute {
 			t.Errorf("hold 1,001: %v", err)
 		}
-		if _, err := ledger.Release(context.Background(), b.db, b.id, ledger.ReleaseRequest{Hold: mine.ID}); err != nil {
+		if _, err := ledger.Release(
+			context.Background(), b.db, b.id, ledger.ReleaseRequest{Hold: mine.ID},
+		); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := ledger.Hold(context.Background(), b.db, b.id, ledger.HoldRequest{Amount: 1, TTL: time.Hour}); err != nil {
+		if _, err := ledger.Hold(
+			context.Background(), b.db, b.id, ledger.HoldRequest{Amount: 1, TTL: time.Hour},
+		); err != nil {
 			t.Errorf("after one has ended: %v", err)
 		}
 	})
 }
 
-// Proves that the next look at an account stays where it was by a restoration: its other points end in an hour, the restored ones in two.
+// Proves that the next look at an account stays where it was by a restoration: its other points end in an hour, the
+// restored ones in two.
 func TestRestoreKeepsNextExpiry(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {

@@ -21,8 +21,10 @@ func TestPeriodExamples(t *testing.T) {
 	}{
 		"ChangeBeforeTheRenewalIsPaid": {0, func(s *story) { s.pays(1, 500); s.changes(2, 700); s.pays(2, 500) }, 1200},
 		"ChangeAfterIt":                {0, func(s *story) { s.pays(1, 500); s.pays(2, 500); s.changes(2, 700) }, 1200},
-		"ChangeLastsUntilTheNextOne":   {0, func(s *story) { s.pays(1, 500); s.changes(2, 700); s.pays(2, 500); s.pays(3, 500) }, 500},
-		"Cap":                          {300, func(s *story) { s.pays(1, 500); s.spends(100); s.pays(2, 500) }, 800},
+		"ChangeLastsUntilTheNextOne": {
+			0, func(s *story) { s.pays(1, 500); s.changes(2, 700); s.pays(2, 500); s.pays(3, 500) }, 500,
+		},
+		"Cap": {300, func(s *story) { s.pays(1, 500); s.spends(100); s.pays(2, 500) }, 800},
 		// March failed, April carried 300 of February and 100 of them were spent. In time or late: 300 − 100 + 500 of
 		// April.
 		"PaidLate":   {300, func(s *story) { s.pays(1, 300); s.pays(3, 500); s.spends(100); s.pays(2, 500) }, 700},
@@ -38,7 +40,8 @@ func TestPeriodExamples(t *testing.T) {
 		"HeldOverTwoAtOnce": {300, func(s *story) { s.pays(1, 500); s.holdsOver(2, 500, 0, 3) }, 800},
 		"HeldBeforeALatePeriod": {300, func(s *story) {
 			s.pays(1, 500)
-			s.holdsOver(3, 500, 0, 2) // nothing was free when the third began; 300 of the second go over, and leave no room
+			// nothing was free when the third began; 300 of the second go over, and leave no room
+			s.holdsOver(3, 500, 0, 2)
 		}, 800},
 		"HeldWithoutRollover": {0, func(s *story) { s.pays(1, 500); s.holdsOver(2, 500, 0) }, 500},
 		"HeldWhereAllRolls":   {billing.RolloverAll, func(s *story) { s.pays(1, 500); s.holdsOver(2, 500, 0) }, 1000},
@@ -64,7 +67,11 @@ const period = 100 * time.Hour
 // pays grants the n-th period.
 func (s *story) pays(n int, points billing.Points) {
 	s.book.t.Helper()
-	s.both(n, billing.Grant{Key: fmt.Sprintf("%s:period:%d", s.id, n), Amount: points, Replaces: true, Rollover: s.rollover}, 0)
+	s.both(
+		n,
+		billing.Grant{Key: fmt.Sprintf("%s:period:%d", s.id, n), Amount: points, Replaces: true, Rollover: s.rollover},
+		0,
+	)
 }
 
 // changes grants what a change brought, ten minutes after the n-th period began.

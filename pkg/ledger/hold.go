@@ -38,16 +38,16 @@ type ReleaseRequest struct {
 	Key  string
 }
 
-// Held is what came of a request about a hold, and the account as it was left. Replayed says that the key had its effect
-// before; the hold and the account are then as they are now.
+// Held is what came of a request about a hold, and the account as it was left. Replayed says that the key had its
+// effect before; the hold and the account are then as they are now.
 type Held struct {
 	Hold     billing.Hold
 	Account  billing.Account
 	Replayed bool
 }
 
-// Hold sets points aside: they leave `available` for `held`, and the lots for the hold, in burn order. It asks nobody but
-// the database. Errors: EInsufficientPoints (the key stays unused), ETooMany, EKeyReused, EInvalid, ENotFound.
+// Hold sets points aside: they leave `available` for `held`, and the lots for the hold, in burn order. It asks nobody
+// but the database. Errors: EInsufficientPoints (the key stays unused), ETooMany, EKeyReused, EInvalid, ENotFound.
 func Hold(ctx context.Context, db *store.DB, id billing.AccountID, r HoldRequest) (Held, error) {
 	if r.Amount < 1 || r.Amount > billing.MaxPoints {
 		return Held{}, billing.Errorf(billing.EInvalid, "The amount must be from 1 to %d points.", billing.MaxPoints)
@@ -60,9 +60,13 @@ func Hold(ctx context.Context, db *store.DB, id billing.AccountID, r HoldRequest
 	}
 	var refused error
 	k := keyed{id, r.Key, billing.RequestHash("hold", r.Amount, r.TTL, r.Description, r.Metadata)}
-	h, err := k.once(ctx, db, func(tx *store.Tx, a billing.Account, lots []billing.Lot) (h billing.Hold, _ billing.Account, err error) {
+	h, err := k.once(ctx, db, func(
+		tx *store.Tx, a billing.Account, lots []billing.Lot,
+	) (h billing.Hold, _ billing.Account, err error) {
 		if usable(a, lots, tx.Now) < r.Amount {
-			refused = billing.Errorf(billing.EInsufficientPoints, "%d points asked for and %d available.", r.Amount, a.Available)
+			refused = billing.Errorf(
+				billing.EInsufficientPoints, "%d points asked for and %d available.", r.Amount, a.Available,
+			)
 			return h, a, nil // what was settled on the way stays settled
 		}
 		if n, err := tx.CountActiveHolds(ctx, id); err != nil {
@@ -73,8 +77,12 @@ func Hold(ctx context.Context, db *store.DB, id billing.AccountID, r HoldRequest
 			return h, a, e
 		}
 		h = billing.Hold{
-			ID: billing.NewHoldID(tx.Now), AccountID: id, Amount: r.Amount, Status: billing.HoldActive, Description: r.Description,
-			Metadata: r.Metadata, ExpiresAt: tx.Now.Add(r.TTL), CreatedAt: tx.Now,
+			ID:          billing.NewHoldID(tx.Now),
+			AccountID:   id,
+			Amount:      r.Amount,
+			Status:      billing.HoldActive,
+			Description: r.Description,
+			Metadata:    r.Metadata, ExpiresAt: tx.Now.Add(r.TTL), CreatedAt: tx.Now,
 		}
 		a, err = setAside(ctx, tx, a, lots, h, k)
 		return h, a, err
@@ -85,7 +93,8 @@ func Hold(ctx context.Context, db *store.DB, id billing.AccountID, r HoldRequest
 	return h, err
 }
 
-// Capture spends what a hold set aside. Errors: ENotFound, EConflict (the hold has ended), EInvalid (more than it holds), EKeyReused.
+// Capture spends what a hold set aside. Errors: ENotFound, EConflict (the hold has ended), EInvalid (more than it
+// holds), EKeyReused.
 func Capture(ctx context.Context, db *store.DB, id billing.AccountID, r CaptureRequest) (Held, error) {
 	if r.Amount < 0 || r.Amount > billing.MaxPoints {
 		return Held{}, billing.Errorf(billing.EInvalid, "The amount must be from 1 to %d points.", billing.MaxPoints)
@@ -124,15 +133,18 @@ func ReadHold(ctx context.Context, db *store.DB, account billing.AccountID, id b
 }
 
 // ListHolds answers holds as they are now, newest first, before the one with id before.
-func ListHolds(ctx context.Context, db *store.DB, account billing.AccountID, before billing.HoldID, limit int) ([]billing.Hold, error) {
+func ListHolds(
+	ctx context.Context, db *store.DB, account billing.AccountID, before billing.HoldID, limit int,
+) ([]billing.Hold, error) {
 	if _, err := Current(ctx, db, account); err != nil {
 		return nil, err
 	}
 	return db.Holds(ctx, account, before, limit)
 }
 
-// ReleaseDue settles accounts with holds whose time is over, so many at the most, and answers how many of them it settled. It is for when nobody
-// looks at them: whoever does settles first. One that cannot be settled keeps no other one waiting; the first such error is answered.
+// ReleaseDue settles accounts with holds whose time is over, so many at the most, and answers how many of them it
+// settled. It is for when nobody looks at them: whoever does settles first. One that cannot be settled keeps no other
+// one waiting; the first such error is answered.
 func ReleaseDue(ctx context.Context, db *store.DB, limit int) (int, error) {
 	ids, err := db.HoldersDue(ctx, db.Now(), limit)
 	if err != nil {

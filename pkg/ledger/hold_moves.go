@@ -18,8 +18,8 @@ type keyed struct {
 // move changes a settled account and its lots, and answers the hold that it was about.
 type move func(tx *store.Tx, a billing.Account, lots []billing.Lot) (billing.Hold, billing.Account, error)
 
-// once makes a move, unless the key had its effect before. Holds walk the lots, so unlike a spend they take the account's
-// lock first, and look for the key under it. What move answers as an error is undone.
+// once makes a move, unless the key had its effect before. Holds walk the lots, so unlike a spend they take the
+// account's lock first, and look for the key under it. What move answers as an error is undone.
 func (k keyed) once(ctx context.Context, db *store.DB, do move) (h Held, err error) {
 	err = db.InTx(ctx, func(tx *store.Tx) error {
 		h = Held{}
@@ -51,8 +51,12 @@ func (k keyed) once(ctx context.Context, db *store.DB, do move) (h Held, err err
 }
 
 // end ends an active hold as the caller says.
-func (k keyed) end(ctx context.Context, db *store.DB, id billing.HoldID, how func(*billing.Hold, *billing.Entry) error) (Held, error) {
-	return k.once(ctx, db, func(tx *store.Tx, a billing.Account, lots []billing.Lot) (billing.Hold, billing.Account, error) {
+func (k keyed) end(
+	ctx context.Context, db *store.DB, id billing.HoldID, how func(*billing.Hold, *billing.Entry) error,
+) (Held, error) {
+	return k.once(ctx, db, func(
+		tx *store.Tx, a billing.Account, lots []billing.Lot,
+	) (billing.Hold, billing.Account, error) {
 		h, err := known(tx.Hold(ctx, k.account, id))
 		if err != nil {
 			return h, a, err
@@ -67,7 +71,8 @@ func (k keyed) end(ctx context.Context, db *store.DB, id billing.HoldID, how fun
 		if h, a, err = endHold(ctx, tx, a, lots, h, e); err != nil {
 			return h, a, err
 		}
-		if a, err = passTime(ctx, tx, a, lots, byClock(a, tx.Now)); err != nil { // what went back to a lot that has ended
+		// what went back to a lot that has ended
+		if a, err = passTime(ctx, tx, a, lots, byClock(a, tx.Now)); err != nil {
 			return h, a, err
 		}
 		return h, a, tx.SavePoints(ctx, a)
@@ -75,7 +80,9 @@ func (k keyed) end(ctx context.Context, db *store.DB, id billing.HoldID, how fun
 }
 
 // setAside takes a new hold's points out of the lots that are not overdue, in burn order.
-func setAside(ctx context.Context, tx *store.Tx, a billing.Account, lots []billing.Lot, h billing.Hold, k keyed) (billing.Account, error) {
+func setAside(
+	ctx context.Context, tx *store.Tx, a billing.Account, lots []billing.Lot, h billing.Hold, k keyed,
+) (billing.Account, error) {
 	var parts []billing.HoldPart
 	missing, late := h.Amount, overdue(a, tx.Now)
 	for i := range lots {
@@ -111,15 +118,27 @@ func setAside(ctx context.Context, tx *store.Tx, a billing.Account, lots []billi
 		return a, err
 	}
 	return a, tx.AppendEntry(ctx, billing.Entry{
-		ID: billing.NewEntryID(tx.Now), AccountID: a.ID, Kind: billing.EntryHold, Held: h.Amount, BalanceAfter: a.Total(), Seq: a.Version,
-		Description: h.Description, Metadata: h.Metadata, HoldID: h.ID, Key: k.key, RequestHash: k.hash, CreatedAt: tx.Now,
+		ID:           billing.NewEntryID(tx.Now),
+		AccountID:    a.ID,
+		Kind:         billing.EntryHold,
+		Held:         h.Amount,
+		BalanceAfter: a.Total(),
+		Seq:          a.Version,
+		Description:  h.Description,
+		Metadata:     h.Metadata,
+		HoldID:       h.ID,
+		Key:          k.key,
+		RequestHash:  k.hash,
+		CreatedAt:    tx.Now,
 	})
 }
 
-// endHold takes what was captured of a hold out of the account, in burn order, pays debt with the rest, and gives back to
-// the lots what is left then, also to those that have ended: the caller lets time pass after it, and saves the account. What came back
-// to a lot that lives in a later period now is cut by that one's rollover.
-func endHold(ctx context.Context, tx *store.Tx, a billing.Account, lots []billing.Lot, h billing.Hold, e billing.Entry) (billing.Hold, billing.Account, error) {
+// endHold takes what was captured of a hold out of the account, in burn order, pays debt with the rest, and gives back
+// to the lots what is left then, also to those that have ended: the caller lets time pass after it, and saves the
+// account. What came back to a lot that lives in a later period now is cut by that one's rollover.
+func endHold(
+	ctx context.Context, tx *store.Tx, a billing.Account, lots []billing.Lot, h billing.Hold, e billing.Entry,
+) (billing.Hold, billing.Account, error) {
 	parts, err := tx.HoldParts(ctx, h.AccountID, h.ID)
 	if err != nil {
 		return h, a, err
@@ -150,7 +169,9 @@ func endHold(ctx context.Context, tx *store.Tx, a billing.Account, lots []billin
 		}
 	}
 	if found != h.Amount {
-		return h, a, fmt.Errorf("ledger: account %s: the lots have %d points of the hold %s and not %d", a.ID, found, h.ID, h.Amount)
+		return h, a, fmt.Errorf(
+			"ledger: account %s: the lots have %d points of the hold %s and not %d", a.ID, found, h.ID, h.Amount,
+		)
 	}
 	h.EndedAt = &tx.Now
 	if err := tx.EndHold(ctx, h); err != nil {
@@ -178,7 +199,9 @@ func releaseDue(ctx context.Context, tx *store.Tx, a billing.Account, lots []bil
 	}
 	for _, h := range due {
 		h.Status = billing.HoldExpired
-		if _, a, err = endHold(ctx, tx, a, lots, h, billing.Entry{Kind: billing.EntryRelease, Description: "expired"}); err != nil {
+		if _, a, err = endHold(
+			ctx, tx, a, lots, h, billing.Entry{Kind: billing.EntryRelease, Description: "expired"},
+		); err != nil {
 			return a, err
 		}
 	}

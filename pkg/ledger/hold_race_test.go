@@ -26,9 +26,14 @@ func TestHoldsAndSpendsTogether(t *testing.T) {
 	var taken, refused atomic.Int64
 	err := together(80, func(i int) (err error) {
 		if i%4 < 2 {
-			_, err = ledger.Hold(context.Background(), replicas[i%2], b.id, ledger.HoldRequest{Amount: 1, TTL: time.Hour, Key: fmt.Sprint(i)})
+			_, err = ledger.Hold(
+				context.Background(), replicas[i%2], b.id,
+				ledger.HoldRequest{Amount: 1, TTL: time.Hour, Key: fmt.Sprint(i)},
+			)
 		} else {
-			_, err = ledger.Spend(context.Background(), replicas[i%2], b.id, ledger.SpendRequest{Amount: 1, Key: fmt.Sprint(i)})
+			_, err = ledger.Spend(
+				context.Background(), replicas[i%2], b.id, ledger.SpendRequest{Amount: 1, Key: fmt.Sprint(i)},
+			)
 		}
 		switch billing.CodeOf(err) {
 		case "":
@@ -142,12 +147,20 @@ func TestHoldEndsOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		now, err := ledger.ReadHold(ctx, b.db, b.id, h.ID)
-		ends := map[billing.HoldStatus]int64{billing.HoldCaptured: captured.Load(), billing.HoldReleased: released.Load()}
-		if sum := captured.Load() + released.Load(); err != nil || now.EndedAt == nil || sum > 1 || sum == 1 && ends[now.Status] != 1 ||
-			sum == 0 && now.Status != billing.HoldExpired {
-			t.Errorf("round %d: %d captures and %d releases went through, and the hold is %s (%v)", round, captured.Load(), released.Load(), now.Status, err)
+		ends := map[billing.HoldStatus]int64{
+			billing.HoldCaptured: captured.Load(), billing.HoldReleased: released.Load(),
 		}
-		b.wantBalance(billing.Balance{Available: 20 - 4*billing.Points(captured.Load()) - 5*billing.Points(spent.Load())})
+		if sum := captured.Load() + released.Load(); err != nil || now.EndedAt == nil || sum > 1 ||
+			sum == 1 && ends[now.Status] != 1 ||
+			sum == 0 && now.Status != billing.HoldExpired {
+			t.Errorf(
+				"round %d: %d captures and %d releases went through, and the hold is %s (%v)", round, captured.Load(),
+				released.Load(), now.Status, err,
+			)
+		}
+		b.wantBalance(
+			billing.Balance{Available: 20 - 4*billing.Points(captured.Load()) - 5*billing.Points(spent.Load())},
+		)
 		b.tick()
 	}
 }

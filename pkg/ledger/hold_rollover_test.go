@@ -8,8 +8,9 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// Proves what holds bring back after a renewal: as much as if it had been there at the renewal, in each way that a hold ends, however many
-// there are, and over more than one renewal. A period has 500 points; cap is the rollover of the next ones.
+// Proves what holds bring back after a renewal: as much as if it had been there at the renewal, in each way that a hold
+// ends, however many there are, and over more than one renewal. A period has 500 points; cap is the rollover of the
+// next ones.
 func TestHoldsAreCutByRenewals(t *testing.T) {
 	t.Parallel()
 	const day = 24 * time.Hour
@@ -24,9 +25,14 @@ func TestHoldsAreCutByRenewals(t *testing.T) {
 		"CapturePart": {300, func(b *book, renew func()) { h := b.hold(500, day); renew(); b.capture(h.ID, 100) }, 800},
 		// 250 are used, 250 come back, less than the cap.
 		"CaptureHalf": {300, func(b *book, renew func()) { h := b.hold(500, day); renew(); b.capture(h.ID, 250) }, 750},
-		"RunsOut":     {300, func(b *book, renew func()) { b.hold(500, time.Hour); renew(); b.clock.Advance(2 * time.Hour) }, 800},
+		"RunsOut": {
+			300, func(b *book, renew func()) { b.hold(500, time.Hour); renew(); b.clock.Advance(2 * time.Hour) }, 800,
+		},
 		// 200 are free and carried; of 300 held 100 more fit, though the 200 were spent since.
-		"BesideFreeOnes": {300, func(b *book, renew func()) { h := b.hold(300, day); renew(); b.spend(200); b.release(h.ID) }, 500 + 100},
+		"BesideFreeOnes": {
+			300, func(b *book, renew func()) { h := b.hold(300, day); renew(); b.spend(200); b.release(h.ID) },
+			500 + 100,
+		},
 		// Each finds what the other left of the cap: 200, then 100 of 300.
 		"Two": {300, func(b *book, renew func()) {
 			first, second := b.hold(200, day), b.hold(300, day)
@@ -35,15 +41,23 @@ func TestHoldsAreCutByRenewals(t *testing.T) {
 			b.release(second.ID)
 		}, 800},
 		"NoRollover": {0, func(b *book, renew func()) { h := b.hold(500, day); renew(); b.release(h.ID) }, 500},
-		"All":        {billing.RolloverAll, func(b *book, renew func()) { h := b.hold(500, day); renew(); b.release(h.ID) }, 1000},
-		// 500 held over two renewals: of the second period's 500 free ones 300 are carried, so nothing of the hold fits the third.
+		"All": {
+			billing.RolloverAll, func(b *book, renew func()) { h := b.hold(500, day); renew(); b.release(h.ID) }, 1000,
+		},
+		// 500 held over two renewals: of the second period's 500 free ones 300 are carried, so nothing of the hold fits
+		// the third.
 		"OverTwo": {300, func(b *book, renew func()) { h := b.hold(500, day); renew(); renew(); b.release(h.ID) }, 800},
 		// The same, and the second period was used up: 300 of the hold pass the first renewal and the second.
-		"OverTwoUsedUp": {300, func(b *book, renew func()) { h := b.hold(500, day); renew(); b.spend(500); renew(); b.release(h.ID) }, 800},
+		"OverTwoUsedUp": {
+			300, func(b *book, renew func()) { h := b.hold(500, day); renew(); b.spend(500); renew(); b.release(h.ID) },
+			800,
+		},
 		// A hold that was made after the renewal crosses nothing: 300 + 500 were there, and are again.
 		"MadeAfter": {300, func(b *book, renew func()) { renew(); h := b.hold(800, day); b.release(h.ID) }, 800},
 		// It is made of 800, of which 300 rolled over before: the next renewal lets 300 of the 800 through.
-		"OfRolledOver": {300, func(b *book, renew func()) { renew(); h := b.hold(800, day); renew(); b.release(h.ID) }, 800},
+		"OfRolledOver": {
+			300, func(b *book, renew func()) { renew(); h := b.hold(800, day); renew(); b.release(h.ID) }, 800,
+		},
 		// Held before, released after, and once more: 800 each time.
 		"Again": {300, func(b *book, renew func()) {
 			h := b.hold(500, day)
@@ -54,7 +68,11 @@ func TestHoldsAreCutByRenewals(t *testing.T) {
 			b.release(h.ID)
 		}, 800},
 		// A refund of 500 finds the 500 of the new period; what comes back is cut as ever.
-		"Refund": {300, func(b *book, renew func()) { h := b.hold(500, day); renew(); b.clawback("in_1", 500); b.release(h.ID) }, 300},
+		"Refund": {
+			300,
+			func(b *book, renew func()) { h := b.hold(500, day); renew(); b.clawback("in_1", 500); b.release(h.ID) },
+			300,
+		},
 		// 600 are owed: what comes back pays 100 of them first, 400 are left, 300 live on.
 		"Debt": {300, func(b *book, renew func()) {
 			h := b.hold(500, day)
@@ -83,11 +101,13 @@ func TestHoldsAreCutByRenewals(t *testing.T) {
 	}
 }
 
-// Proves that a grant ends no lot of its own period, whichever comes first, nor of a later one: a change up that was paid before the renewal, or
-// after it, and beside a second one. The last period's 500 end, 700 and 500 are there.
+// Proves that a grant ends no lot of its own period, whichever comes first, nor of a later one: a change up that was
+// paid before the renewal, or after it, and beside a second one. The last period's 500 end, 700 and 500 are there.
 func TestOwnPeriodStays(t *testing.T) {
 	t.Parallel()
-	for _, order := range [][]string{{"up", "renewal"}, {"renewal", "up"}, {"up", "renewal", "seat"}, {"seat", "up", "renewal"}} {
+	for _, order := range [][]string{
+		{"up", "renewal"}, {"renewal", "up"}, {"up", "renewal", "seat"}, {"seat", "up", "renewal"},
+	} {
 		eachBook(t, func(t *testing.T, b *book) {
 			start := storetest.Epoch.Add(24 * time.Hour)
 			period := func(begins time.Duration) *billing.Period {
@@ -99,13 +119,23 @@ func TestOwnPeriodStays(t *testing.T) {
 			for _, what := range order {
 				switch what {
 				case "up":
-					b.tryGrant(billing.Grant{Key: "up", Source: "subscription", Amount: 700, Period: period(10 * time.Minute)})
+					b.tryGrant(
+						billing.Grant{Key: "up", Source: "subscription", Amount: 700, Period: period(10 * time.Minute)},
+					)
 					want += 700
 				case "seat":
-					b.tryGrant(billing.Grant{Key: "seat", Source: "subscription", Amount: 400, Period: period(20 * time.Minute)})
+					b.tryGrant(
+						billing.Grant{
+							Key: "seat", Source: "subscription", Amount: 400, Period: period(20 * time.Minute),
+						},
+					)
 					want += 400
 				default:
-					b.tryGrant(billing.Grant{Key: "in_2", Source: "subscription", Amount: 500, Replaces: true, Period: period(0)})
+					b.tryGrant(
+						billing.Grant{
+							Key: "in_2", Source: "subscription", Amount: 500, Replaces: true, Period: period(0),
+						},
+					)
 					want += 500
 				}
 			}
@@ -114,8 +144,9 @@ func TestOwnPeriodStays(t *testing.T) {
 	}
 }
 
-// Proves that a late payment takes no more over than one in time, also where what was carried has been spent: cap 300. 300 of February are
-// carried into April and 100 of them spent; March is paid late with 500: 200 of it live on and the 200 of February end.
+// Proves that a late payment takes no more over than one in time, also where what was carried has been spent: cap 300.
+// 300 of February are carried into April and 100 of them spent; March is paid late with 500: 200 of it live on and the
+// 200 of February end.
 func TestLatePaymentAfterSpending(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {
@@ -130,16 +161,27 @@ func TestLatePaymentAfterSpending(t *testing.T) {
 				b.spend(100)
 			}
 			p := month(g.n)
-			b.tryGrant(billing.Grant{Key: g.key, Source: "subscription", Amount: 500, Replaces: true, Rollover: 300, Period: p, ExpiresAt: &p.End})
+			b.tryGrant(
+				billing.Grant{
+					Key:       g.key,
+					Source:    "subscription",
+					Amount:    500,
+					Replaces:  true,
+					Rollover:  300,
+					Period:    p,
+					ExpiresAt: &p.End,
+				},
+			)
 		}
 		b.wantLots("april 500, march 200")
 		b.wantBalance(billing.Balance{Available: 700})
 	})
 }
 
-// Proves that a hold which was made before a renewal is not cut by an older period that is paid after it: what was free then is not. 200 of February's 500 are held.
-// April is paid first, with 500 of its own: it carries the 300 that are free. March has no rollover and is paid late with 400: they go over into April, which carries
-// 700 now. So 1200 are free, and of the 200 that come back as many live on as April has room for.
+// Proves that a hold which was made before a renewal is not cut by an older period that is paid after it: what was free
+// then is not. 200 of February's 500 are held. April is paid first, with 500 of its own: it carries the 300 that are
+// free. March has no rollover and is paid late with 400: they go over into April, which carries 700 now. So 1200 are
+// free, and of the 200 that come back as many live on as April has room for.
 func TestHoldOverALatePeriod(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -147,11 +189,13 @@ func TestHoldOverALatePeriod(t *testing.T) {
 		end       func(b *book, h billing.HoldID)
 		want      billing.Points
 	}{
-		"Release":      {1000, 0, func(b *book, h billing.HoldID) { b.release(h) }, 1400},      // room for 300
-		"LittleRoom":   {800, 0, func(b *book, h billing.HoldID) { b.release(h) }, 1300},       // room for 100
-		"NoRoom":       {700, 0, func(b *book, h billing.HoldID) { b.release(h) }, 1200},       // and for none
-		"SmallCap":     {1000, 50, func(b *book, h billing.HoldID) { b.release(h) }, 1400},     // March's own cap is not asked
-		"LargeCap":     {800, 9999, func(b *book, h billing.HoldID) { b.release(h) }, 1300},    // neither does it give room
+		"Release":    {1000, 0, func(b *book, h billing.HoldID) { b.release(h) }, 1400}, // room for 300
+		"LittleRoom": {800, 0, func(b *book, h billing.HoldID) { b.release(h) }, 1300},  // room for 100
+		"NoRoom":     {700, 0, func(b *book, h billing.HoldID) { b.release(h) }, 1200},  // and for none
+		// March's own cap is not asked
+		"SmallCap": {1000, 50, func(b *book, h billing.HoldID) { b.release(h) }, 1400},
+		// neither does it give room
+		"LargeCap":     {800, 9999, func(b *book, h billing.HoldID) { b.release(h) }, 1300},
 		"CapturedPart": {1000, 0, func(b *book, h billing.HoldID) { b.capture(h, 150) }, 1250}, // 50 come back
 		"RunsOut":      {1000, 0, func(b *book, _ billing.HoldID) { b.clock.Advance(25 * time.Hour) }, 1400},
 	} {
@@ -159,9 +203,21 @@ func TestHoldOverALatePeriod(t *testing.T) {
 			t.Parallel()
 			eachBook(t, func(t *testing.T, b *book) {
 				pay := func(key string, n int, points, rollover billing.Points) {
-					p := &billing.Period{Start: storetest.Epoch.AddDate(0, n, 0), End: storetest.Epoch.AddDate(0, n+1, 0)}
+					p := &billing.Period{
+						Start: storetest.Epoch.AddDate(0, n, 0), End: storetest.Epoch.AddDate(0, n+1, 0),
+					}
 					end := storetest.Epoch.AddDate(0, 4, 0)
-					b.tryGrant(billing.Grant{Key: key, Source: "subscription", Amount: points, Replaces: true, Rollover: rollover, Period: p, ExpiresAt: &end})
+					b.tryGrant(
+						billing.Grant{
+							Key:       key,
+							Source:    "subscription",
+							Amount:    points,
+							Replaces:  true,
+							Rollover:  rollover,
+							Period:    p,
+							ExpiresAt: &end,
+						},
+					)
 				}
 				pay("february", 0, 500, 0)
 				h := b.hold(200, 24*time.Hour)

@@ -13,8 +13,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// Proves that a hold moves points from available to held, that they cannot be spent meanwhile, and that each step has its
-// entry: a capture spends them, wholly or in part, and a release gives them back.
+// Proves that a hold moves points from available to held, that they cannot be spent meanwhile, and that each step has
+// its entry: a capture spends them, wholly or in part, and a release gives them back.
 func TestHold(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {
@@ -37,12 +37,15 @@ func TestHold(t *testing.T) {
 			b.ended(h.ID)
 		}
 		b.wantLots("pack 5")
-		b.wantEntries("grant 10 -> 10", "hold 0 -> 10", "hold 0 -> 10", "hold 0 -> 10", "capture -4 -> 6", "capture -1 -> 5", "release 0 -> 5")
+		b.wantEntries(
+			"grant 10 -> 10", "hold 0 -> 10", "hold 0 -> 10", "hold 0 -> 10", "capture -4 -> 6", "capture -1 -> 5",
+			"release 0 -> 5",
+		)
 	})
 }
 
-// Proves that a hold takes what runs out first, that a capture uses what runs out first, and that the rest returns to the
-// lots that it came from.
+// Proves that a hold takes what runs out first, that a capture uses what runs out first, and that the rest returns to
+// the lots that it came from.
 func TestHoldBurnOrder(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {
@@ -56,8 +59,8 @@ func TestHoldBurnOrder(t *testing.T) {
 	})
 }
 
-// Proves that a hold ends by itself: nothing has to look for a spend to find its points again, and from its last moment on
-// it can neither be captured nor released.
+// Proves that a hold ends by itself: nothing has to look for a spend to find its points again, and from its last moment
+// on it can neither be captured nor released.
 func TestHoldExpires(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {
@@ -101,7 +104,10 @@ func TestReleaseDue(t *testing.T) {
 			b.clock.Advance(step.at)
 			n, err := ledger.ReleaseDue(context.Background(), b.db, 10)
 			if err != nil || n != step.done || b.stored().Held != step.mine || other.stored().Held != step.them {
-				t.Errorf("%d accounts settled (%v), %d and %d points held, want %+v", n, err, b.stored().Held, other.stored().Held, step)
+				t.Errorf(
+					"%d accounts settled (%v), %d and %d points held, want %+v", n, err, b.stored().Held,
+					other.stored().Held, step,
+				)
 			}
 		}
 		if b.stored().NextExpiry != nil {
@@ -117,19 +123,23 @@ func TestReleaseDueOfBrokenAccount(t *testing.T) {
 		other := b.besideAnother(t, 10)
 		b.hold(1, time.Hour)
 		other.hold(4, 2*time.Hour)
-		if _, err := b.db.SQL().Exec("UPDATE accounts SET unsettled = 1000 WHERE id = '" + string(b.id) + "'"); err != nil {
+		if _, err := b.db.SQL().Exec(
+			"UPDATE accounts SET unsettled = 1000 WHERE id = '" + string(b.id) + "'",
+		); err != nil {
 			t.Fatal(err)
 		}
 		b.clock.Advance(3 * time.Hour)
 		n, err := ledger.ReleaseDue(context.Background(), b.db, 10)
-		if n != 1 || err == nil || !strings.Contains(err.Error(), string(b.id)) || b.stored().Held != 1 || other.stored().Held != 0 {
+		if n != 1 || err == nil || !strings.Contains(
+			err.Error(), string(b.id),
+		) || b.stored().Held != 1 || other.stored().Held != 0 {
 			t.Errorf("%d accounts settled (%v), %d and %d points held", n, err, b.stored().Held, other.stored().Held)
 		}
 	})
 }
 
-// Proves what becomes of held points whose lot ends meanwhile, by its time, by the next period's, or by its source's: the
-// hold keeps them and may be captured; what it gives back expires.
+// Proves what becomes of held points whose lot ends meanwhile, by its time, by the next period's, or by its source's:
+// the hold keeps them and may be captured; what it gives back expires.
 func TestHoldOutlivesLot(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(b *book){
@@ -146,7 +156,8 @@ func TestHoldOutlivesLot(t *testing.T) {
 				b.grantFrom("subscription", billing.Grant{Key: "in_1", Amount: 10}, time.Hour)
 				kept, back := b.hold(6, 5*time.Hour), b.hold(4, 5*time.Hour)
 				end(b)
-				if name != "Unseen" { // a lot that nobody saw end lives on with its source; one that was seen to does not
+				// a lot that nobody saw end lives on with its source; one that was seen to does not
+				if name != "Unseen" {
 					b.expire("subscription", new(b.clock.Now().Add(9*time.Hour)))
 				}
 				b.capture(kept.ID, 5)
@@ -173,8 +184,8 @@ func TestHoldFollowsLot(t *testing.T) {
 	})
 }
 
-// Proves that a refund does not reach into a hold: what it lacks is owed beside it, and what the hold gives back pays that
-// first, even where the rest of it expires.
+// Proves that a refund does not reach into a hold: what it lacks is owed beside it, and what the hold gives back pays
+// that first, even where the rest of it expires.
 func TestHoldPaysDebt(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {
@@ -187,12 +198,15 @@ func TestHoldPaysDebt(t *testing.T) {
 		b.clock.Advance(2 * time.Hour)
 		b.release(second.ID)
 		b.wantBalance(billing.Balance{})
-		b.wantEntries("grant 10 -> 10", "hold 0 -> 10", "hold 0 -> 10", "clawback -7 -> 3", "capture -1 -> 2", "release 0 -> 2", "expire -2 -> 0")
+		b.wantEntries(
+			"grant 10 -> 10", "hold 0 -> 10", "hold 0 -> 10", "clawback -7 -> 3", "capture -1 -> 2", "release 0 -> 2",
+			"expire -2 -> 0",
+		)
 	})
 }
 
-// Proves that each of the three requests has its effect once under its key, that its copies say so, and that a key is one
-// request's, of whichever kind.
+// Proves that each of the three requests has its effect once under its key, that its copies say so, and that a key is
+// one request's, of whichever kind.
 func TestHoldReplay(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {
@@ -200,7 +214,9 @@ func TestHoldReplay(t *testing.T) {
 		b.grant("pack", 10, never)
 		var holds []billing.HoldID
 		for _, key := range []string{"one", "two"} {
-			r := ledger.HoldRequest{Amount: 3, TTL: time.Hour, Description: "d", Metadata: map[string]string{"a": "b"}, Key: key}
+			r := ledger.HoldRequest{
+				Amount: 3, TTL: time.Hour, Description: "d", Metadata: map[string]string{"a": "b"}, Key: key,
+			}
 			first := b.twice(func() (ledger.Held, error) { return ledger.Hold(ctx, b.db, b.id, r) })
 			holds = append(holds, first.Hold.ID)
 			for _, change := range []func(*ledger.HoldRequest){
@@ -238,7 +254,9 @@ func (b *book) twice(ask func() (ledger.Held, error)) ledger.Held {
 	}
 	b.tick()
 	again, err := ask()
-	if err != nil || !again.Replayed || !reflect.DeepEqual(again.Hold, first.Hold) || !reflect.DeepEqual(again.Account, first.Account) {
+	if err != nil || !again.Replayed || !reflect.DeepEqual(again.Hold, first.Hold) || !reflect.DeepEqual(
+		again.Account, first.Account,
+	) {
 		b.t.Errorf("got %+v (%v)\nwant %+v", again, err, first)
 	}
 	b.tick()
@@ -267,11 +285,18 @@ func TestHoldRefusals(t *testing.T) {
 			code billing.Code
 			ask  func() (ledger.Held, error)
 		}{
-			"Nothing":   {billing.EInvalid, func() (ledger.Held, error) { return hold(b.db, b.id, 0, time.Hour) }},
-			"TooMuch":   {billing.EInvalid, func() (ledger.Held, error) { return hold(b.db, b.id, billing.MaxPoints+1, time.Hour) }},
-			"Unpayable": {billing.EInsufficientPoints, func() (ledger.Held, error) { return hold(b.db, b.id, 7, time.Hour) }},
-			"TooLong":   {billing.EInvalid, func() (ledger.Held, error) { return hold(b.db, b.id, 1, ledger.MaxHoldTTL+1) }},
-			"TooShort":  {billing.EInvalid, func() (ledger.Held, error) { return hold(b.db, b.id, 1, 0) }},
+			"Nothing": {billing.EInvalid, func() (ledger.Held, error) { return hold(b.db, b.id, 0, time.Hour) }},
+			"TooMuch": {
+				billing.EInvalid,
+				func() (ledger.Held, error) { return hold(b.db, b.id, billing.MaxPoints+1, time.Hour) },
+			},
+			"Unpayable": {
+				billing.EInsufficientPoints, func() (ledger.Held, error) { return hold(b.db, b.id, 7, time.Hour) },
+			},
+			"TooLong": {
+				billing.EInvalid, func() (ledger.Held, error) { return hold(b.db, b.id, 1, ledger.MaxHoldTTL+1) },
+			},
+			"TooShort": {billing.EInvalid, func() (ledger.Held, error) { return hold(b.db, b.id, 1, 0) }},
 			"CaptureMore": {billing.EInvalid, func() (ledger.Held, error) {
 				return ledger.Capture(ctx, b.db, b.id, ledger.CaptureRequest{Hold: mine, Amount: 5, Key: "k"})
 			}},

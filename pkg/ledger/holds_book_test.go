@@ -51,10 +51,14 @@ func (b *book) release(id billing.HoldID) billing.Hold {
 // ended wants a hold to be neither captured nor released any more.
 func (b *book) ended(id billing.HoldID) {
 	b.t.Helper()
-	if _, err := ledger.Capture(context.Background(), b.db, b.id, ledger.CaptureRequest{Hold: id}); billing.CodeOf(err) != billing.EConflict {
+	if _, err := ledger.Capture(
+		context.Background(), b.db, b.id, ledger.CaptureRequest{Hold: id},
+	); billing.CodeOf(err) != billing.EConflict {
 		b.t.Errorf("capture: got %v, want %s", err, billing.EConflict)
 	}
-	if _, err := ledger.Release(context.Background(), b.db, b.id, ledger.ReleaseRequest{Hold: id}); billing.CodeOf(err) != billing.EConflict {
+	if _, err := ledger.Release(
+		context.Background(), b.db, b.id, ledger.ReleaseRequest{Hold: id},
+	); billing.CodeOf(err) != billing.EConflict {
 		b.t.Errorf("release: got %v, want %s", err, billing.EConflict)
 	}
 	b.tick()
@@ -64,7 +68,8 @@ func (b *book) ended(id billing.HoldID) {
 func (b *book) wantHold(id billing.HoldID, status billing.HoldStatus, captured billing.Points) {
 	b.t.Helper()
 	h, err := ledger.ReadHold(context.Background(), b.db, b.id, id)
-	if err != nil || h.Status != status || h.Captured != captured || (h.EndedAt == nil) != (status == billing.HoldActive) {
+	if err != nil || h.Status != status || h.Captured != captured ||
+		(h.EndedAt == nil) != (status == billing.HoldActive) {
 		b.t.Errorf("the hold is %+v (%v), want it %s with %d captured", h, err, status, captured)
 	}
 	b.tick()

@@ -24,7 +24,9 @@ func TestGrant(t *testing.T) {
 		b.wantEntries("grant 10 -> 10")
 		b.wantVersion(1)
 		for name, g := range map[string]billing.Grant{
-			"NoKey": {Amount: 1}, "Negative": {Key: "k", Amount: -1}, "TooMany": {Key: "k", Amount: billing.MaxPoints + 1},
+			"NoKey": {Amount: 1}, "Negative": {Key: "k", Amount: -1}, "TooMany": {
+				Key: "k", Amount: billing.MaxPoints + 1,
+			},
 		} {
 			err := b.write(func(ctx context.Context, tx *store.Tx, a billing.Account) error {
 				_, _, err := ledger.Grant(ctx, tx, a, g)
@@ -124,7 +126,11 @@ func TestReplaces(t *testing.T) {
 		b.grantFrom("subscription", billing.Grant{Key: "in_2", Amount: 10, Replaces: true}, 2*time.Hour)
 		b.wantLots("in_2 10, pack 5")
 		old := billing.Period{Start: storetest.Epoch.Add(-2 * time.Hour), End: storetest.Epoch.Add(-time.Hour)}
-		b.tryGrant(billing.Grant{Key: "in_0", Source: "subscription", Amount: 10, Replaces: true, Period: &old, ExpiresAt: &old.End})
+		b.tryGrant(
+			billing.Grant{
+				Key: "in_0", Source: "subscription", Amount: 10, Replaces: true, Period: &old, ExpiresAt: &old.End,
+			},
+		)
 		b.wantBalance(billing.Balance{Available: 15})
 		b.wantLots("in_2 10, pack 5")
 		b.wantSum(15)

@@ -340,7 +340,9 @@ func (m *model) giveBack(h *modelHold) {
 // carries reports whether each renewal since a hold was made has room for one more point of a lot, and counts it in
 // those that have.
 func (m *model) carries(l *modelLot, h *modelHold) bool {
-	since := slices.SortedFunc(slices.Values(m.renewals), func(a, b *modelRenewal) int { return a.period.Compare(b.period) })
+	since := slices.SortedFunc(
+		slices.Values(m.renewals), func(a, b *modelRenewal) int { return a.period.Compare(b.period) },
+	)
 	for _, r := range since {
 		if l.source != r.source || h.since[l].IsZero() || !h.since[l].Before(r.period) {
 			continue

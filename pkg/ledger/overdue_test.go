@@ -14,7 +14,14 @@ import (
 func (b *book) has(status billing.SubscriptionStatus) {
 	b.t.Helper()
 	b.tell(func(ctx context.Context, tx *store.Tx, a billing.Account) error {
-		a.Subscription = &billing.Subscription{ID: "sub_1", Plan: "basic", Quantity: 1, Status: status, CurrentPeriodStart: tx.Now, CurrentPeriodEnd: tx.Now.Add(time.Hour)}
+		a.Subscription = &billing.Subscription{
+			ID:                 "sub_1",
+			Plan:               "basic",
+			Quantity:           1,
+			Status:             status,
+			CurrentPeriodStart: tx.Now,
+			CurrentPeriodEnd:   tx.Now.Add(time.Hour),
+		}
 		return tx.SaveSubscription(ctx, a)
 	})
 }
@@ -27,7 +34,8 @@ func (b *book) endOverdue() {
 	b.tick()
 }
 
-// overdue is a book with 10 points of a subscription whose end has come, 5 of a pack, and 3 spent of the subscription's.
+// overdue is a book with 10 points of a subscription whose end has come, 5 of a pack, and 3 spent of the
+// subscription's.
 func (b *book) overdue(status billing.SubscriptionStatus) {
 	b.t.Helper()
 	b.grant("pack", 5, never)
@@ -37,12 +45,14 @@ func (b *book) overdue(status billing.SubscriptionStatus) {
 	b.clock.Advance(2 * time.Hour)
 }
 
-// Proves that points of a live subscription are shown after their end until a sync has looked, whoever looks and however often, and that
-// a sync that gives them a later end finds them all; and that without a live subscription whoever looks ends them.
+// Proves that points of a live subscription are shown after their end until a sync has looked, whoever looks and
+// however often, and that a sync that gives them a later end finds them all; and that without a live subscription
+// whoever looks ends them.
 func TestReadsEndNothing(t *testing.T) {
 	t.Parallel()
 	for status, stays := range map[billing.SubscriptionStatus]bool{
-		billing.SubActive: true, billing.SubTrialing: true, billing.SubPastDue: true, billing.SubUnpaid: true, billing.SubPaused: true,
+		billing.SubActive: true, billing.SubTrialing: true, billing.SubPastDue: true, billing.SubUnpaid: true,
+		billing.SubPaused:   true,
 		billing.SubCanceled: false, billing.SubIncompleteExpired: false, billing.SubIncomplete: false,
 	} {
 		t.Run(string(status), func(t *testing.T) {
@@ -69,8 +79,9 @@ func TestReadsEndNothing(t *testing.T) {
 	}
 }
 
-// Proves that a spend and a hold take nothing of overdue points: what the other lots have goes through, and is theirs; more is refused, and
-// once a sync has ended the overdue ones just the others are left. 7 of 10 are overdue, beside 5 of a pack: 2 and 2 can be taken, then 2 not.
+// Proves that a spend and a hold take nothing of overdue points: what the other lots have goes through, and is theirs;
+// more is refused, and once a sync has ended the overdue ones just the others are left. 7 of 10 are overdue, beside 5
+// of a pack: 2 and 2 can be taken, then 2 not.
 func TestSpendBesideOverdue(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {
@@ -92,7 +103,8 @@ func TestSpendBesideOverdue(t *testing.T) {
 	})
 }
 
-// Proves that what a hold gives back to an overdue lot waits with it, and that a lot of which all is held is overdue too.
+// Proves that what a hold gives back to an overdue lot waits with it, and that a lot of which all is held is overdue
+// too.
 func TestHoldOfOverdue(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {
@@ -110,7 +122,8 @@ func TestHoldOfOverdue(t *testing.T) {
 	})
 }
 
-// Proves that the next period's grant finds overdue points, so that they roll over as if the renewal had been seen in time.
+// Proves that the next period's grant finds overdue points, so that they roll over as if the renewal had been seen in
+// time.
 func TestOverdueRollsOver(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {

@@ -29,7 +29,8 @@ func (s step) String() string { return fmt.Sprintf("%s %d %s #%d", s.Kind, s.Amo
 var steps = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) step {
 	return step{
 		Kind: rapid.SampledFrom([]string{
-			"grant", "grant", "again", "period", "rollover", "rollover", "late", "change", "early change", "spend", "spend", "spend", "spend",
+			"grant", "grant", "again", "period", "rollover", "rollover", "late", "change", "early change", "spend",
+			"spend", "spend", "spend",
 			"pass", "pass", "clawback", "expire", "show",
 			"hold", "hold", "capture", "release", "restore", "subscription", "subscription", "sync",
 		}).Draw(t, "kind"),
@@ -106,7 +107,9 @@ func play(t failer, s *story, steps []step) {
 // end, or carry it over into a period that it sees late, and with a subscription that lives again it waits for the
 // next sync.
 func (s *story) noticesTime(step step) bool {
-	return !slices.Contains([]string{"pass", "expire", "subscription", "period", "rollover", "late", "change", "early change"}, step.Kind)
+	return !slices.Contains(
+		[]string{"pass", "expire", "subscription", "period", "rollover", "late", "change", "early change"}, step.Kind,
+	)
 }
 
 func (s *story) take(step step) {

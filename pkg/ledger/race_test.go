@@ -47,7 +47,9 @@ func TestSpendsTogether(t *testing.T) {
 	b.grant("pack", 30, never)
 	var spent, refused atomic.Int64
 	err := together(100, func(i int) error {
-		_, err := ledger.Spend(context.Background(), replicas[i%2], b.id, ledger.SpendRequest{Amount: 1, Key: fmt.Sprint(i)})
+		_, err := ledger.Spend(
+			context.Background(), replicas[i%2], b.id, ledger.SpendRequest{Amount: 1, Key: fmt.Sprint(i)},
+		)
 		switch billing.CodeOf(err) {
 		case "":
 			spent.Add(1)
@@ -110,7 +112,9 @@ func TestOneKeyTwoRequests(t *testing.T) {
 	b.grant("pack", 3, never)
 	var spent, reused atomic.Int64
 	err := together(20, func(i int) error {
-		_, err := ledger.Spend(context.Background(), b.db, b.id, ledger.SpendRequest{Amount: billing.Points(2 + i%2), Key: "k"})
+		_, err := ledger.Spend(
+			context.Background(), b.db, b.id, ledger.SpendRequest{Amount: billing.Points(2 + i%2), Key: "k"},
+		)
 		switch billing.CodeOf(err) {
 		case "":
 			spent.Add(1)
@@ -130,8 +134,8 @@ func TestOneKeyTwoRequests(t *testing.T) {
 	b.tick()
 }
 
-// Proves that one business fact, told 20 times at once, grants an account once, and that a key is the account's own: ten
-// accounts with one key have ten grants. That no fact of Stripe's reaches two accounts is the store's promise.
+// Proves that one business fact, told 20 times at once, grants an account once, and that a key is the account's own:
+// ten accounts with one key have ten grants. That no fact of Stripe's reaches two accounts is the store's promise.
 func TestOneGrantTogether(t *testing.T) {
 	t.Parallel()
 	b := newBook(t)
@@ -190,7 +194,9 @@ func TestEverythingTogether(t *testing.T) {
 		switch i / packs {
 		case 0:
 			return b.write(func(ctx context.Context, tx *store.Tx, a billing.Account) error {
-				a, _, err := ledger.Grant(ctx, tx, a, billing.Grant{Key: key, Source: key, Amount: 10, ExpiresAt: new(tx.Now.Add(time.Hour))})
+				a, _, err := ledger.Grant(
+					ctx, tx, a, billing.Grant{Key: key, Source: key, Amount: 10, ExpiresAt: new(tx.Now.Add(time.Hour))},
+				)
 				if err != nil {
 					return err
 				}

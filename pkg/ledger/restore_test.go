@@ -18,8 +18,8 @@ func (b *book) restore(key string, total billing.Points) {
 	})
 }
 
-// Proves that what was clawed back comes back once, with an entry: to the lot that had it, and that asking again, or for what is
-// not clawed back, changes nothing.
+// Proves that what was clawed back comes back once, with an entry: to the lot that had it, and that asking again, or
+// for what is not clawed back, changes nothing.
 func TestRestore(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {
@@ -55,15 +55,16 @@ func TestRestorePaysDebt(t *testing.T) {
 	})
 }
 
-// Proves that a lot which ended meanwhile takes its own points with it, and that nobody loses what other lots had, or what
-// paid the debt: it comes back without an end.
+// Proves that a lot which ended meanwhile takes its own points with it, and that nobody loses what other lots had, or
+// what paid the debt: it comes back without an end.
 func TestRestoreAfterTheEnd(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		spent, pack, late billing.Points // of the month's 10; before and after the clawback
 		want              billing.Points
 	}{
-		"Unspent": {0, 5, 0, 5}, "SpentFromPack": {7, 20, 0, 20}, "BecameDebt": {10, 0, 30, 30}, "SomeOfEach": {7, 2, 30, 2 + 30},
+		"Unspent": {0, 5, 0, 5}, "SpentFromPack": {7, 20, 0, 20}, "BecameDebt": {10, 0, 30, 30},
+		"SomeOfEach": {7, 2, 30, 2 + 30},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -89,8 +90,8 @@ func TestRestoreAfterTheEnd(t *testing.T) {
 	}
 }
 
-// Proves that a refund of a period that is long over makes no debt of points that expired unused, of however much it is, and does
-// of those that were spent.
+// Proves that a refund of a period that is long over makes no debt of points that expired unused, of however much it
+// is, and does of those that were spent.
 func TestClawbackAfterTheEnd(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {
@@ -105,12 +106,16 @@ func TestClawbackAfterTheEnd(t *testing.T) {
 		b.wantLots("pack 1")
 		b.restore("month", 0)
 		b.wantBalance(billing.Balance{Available: 5})
-		b.wantEntries("grant 10 -> 10", "grant 5 -> 15", "spend -4 -> 11", "expire -6 -> 5", "clawback -3 -> 2", "clawback -1 -> 1", "restore 4 -> 5")
+		b.wantEntries(
+			"grant 10 -> 10", "grant 5 -> 15", "spend -4 -> 11", "expire -6 -> 5", "clawback -3 -> 2",
+			"clawback -1 -> 1", "restore 4 -> 5",
+		)
 	})
 }
 
-// Proves that debt which other points became is paid by what a lot itself had: a pack's 100 points are clawed back whole, 50 of a gift were spent and
-// are clawed back too, so 50 are owed. The pack's 100 come back: 50 pay the debt, and 50 are there to be spent, in the pack's own lot.
+// Proves that debt which other points became is paid by what a lot itself had: a pack's 100 points are clawed back
+// whole, 50 of a gift were spent and are clawed back too, so 50 are owed. The pack's 100 come back: 50 pay the debt,
+// and 50 are there to be spent, in the pack's own lot.
 func TestRestorePaysDebtOfOthers(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {
@@ -127,7 +132,8 @@ func TestRestorePaysDebtOfOthers(t *testing.T) {
 	})
 }
 
-// Proves that a key which granted another account's lot claws nothing back and restores nothing, whoever asks, and that a sum below zero is none.
+// Proves that a key which granted another account's lot claws nothing back and restores nothing, whoever asks, and that
+// a sum below zero is none.
 func TestKeysOfOthers(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {

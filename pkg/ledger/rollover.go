@@ -10,16 +10,20 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// begin begins the period of a grant that replaces: points of earlier periods live on in it as far as its rollover allows, and end
-// else. Lots of the period itself, as of a change up that was paid before the renewal, stay as they are. A period that is paid when a later
-// one has begun begins no more: what was there has gone over into the later one, and so has what a hold gives back. The caller saves the
-// account.
-func begin(ctx context.Context, tx *store.Tx, a billing.Account, lots []billing.Lot, g billing.Grant) (billing.Account, error) {
+// begin begins the period of a grant that replaces: points of earlier periods live on in it as far as its rollover
+// allows, and end else. Lots of the period itself, as of a change up that was paid before the renewal, stay as they
+// are. A period that is paid when a later one has begun begins no more: what was there has gone over into the later
+// one, and so has what a hold gives back. The caller saves the account.
+func begin(
+	ctx context.Context, tx *store.Tx, a billing.Account, lots []billing.Lot, g billing.Grant,
+) (billing.Account, error) {
 	newest, ok, err := tx.NewestPeriod(ctx, a.ID, g.Source)
 	if err != nil || ok && newest.Start.After(g.Period.Start) {
 		return a, err
 	}
-	p := billing.BegunPeriod{AccountID: a.ID, Source: g.Source, Period: *g.Period, ExpiresAt: g.ExpiresAt, Rollover: g.Rollover}
+	p := billing.BegunPeriod{
+		AccountID: a.ID, Source: g.Source, Period: *g.Period, ExpiresAt: g.ExpiresAt, Rollover: g.Rollover,
+	}
 	earlier := func(l billing.Lot) bool {
 		return l.Source == p.Source && l.Period != nil && l.Period.Start.Before(p.Start)
 	}
@@ -31,10 +35,12 @@ func begin(ctx context.Context, tx *store.Tx, a billing.Account, lots []billing.
 	return a, tx.BeginPeriod(ctx, p)
 }
 
-// catchUp rolls a lot that was paid late over into the newest period of its source, where that began later than its own. All that is
-// free of earlier periods is cut once more, by the cap less what was spent of what the period carried: in all no more lives on, or was
-// spent, than if the lot had been paid in time. The caller saves the account.
-func catchUp(ctx context.Context, tx *store.Tx, a billing.Account, lots []billing.Lot, late billing.Lot) (billing.Account, error) {
+// catchUp rolls a lot that was paid late over into the newest period of its source, where that began later than its
+// own. All that is free of earlier periods is cut once more, by the cap less what was spent of what the period carried:
+// in all no more lives on, or was spent, than if the lot had been paid in time. The caller saves the account.
+func catchUp(
+	ctx context.Context, tx *store.Tx, a billing.Account, lots []billing.Lot, late billing.Lot,
+) (billing.Account, error) {
 	if late.Period == nil {
 		return a, nil
 	}
@@ -60,10 +66,14 @@ func catchUp(ctx context.Context, tx *store.Tx, a billing.Account, lots []billin
 	return a, tx.SaveCarried(ctx, p)
 }
 
-// rollOver moves so many points of the chosen lots into a period, those granted for the newest period before the others, and ends the
-// rest. They stay in their lots, so a refund finds them where it looks first. What is held of a lot that lives on lives on with it; it is
-// counted when it comes back. It returns how many points it moved. The caller saves the account.
-func rollOver(ctx context.Context, tx *store.Tx, a billing.Account, lots []billing.Lot, into billing.BegunPeriod, limit billing.Points, which func(billing.Lot) bool) (billing.Account, billing.Points, error) {
+// rollOver moves so many points of the chosen lots into a period, those granted for the newest period before the
+// others, and ends the rest. They stay in their lots, so a refund finds them where it looks first. What is held of a
+// lot that lives on lives on with it; it is counted when it comes back. It returns how many points it moved. The caller
+// saves the account.
+func rollOver(
+	ctx context.Context, tx *store.Tx, a billing.Account, lots []billing.Lot, into billing.BegunPeriod,
+	limit billing.Points, which func(billing.Lot) bool,
+) (billing.Account, billing.Points, error) {
 	left := limit
 	for _, i := range newestFirst(lots, which) {
 		l := lots[i]
@@ -111,7 +121,9 @@ func newestFirst(lots []billing.Lot, which func(billing.Lot) bool) []int {
 }
 
 // cut saves a lot and takes n of its points out of the account: they are more than goes over.
-func cut(ctx context.Context, tx *store.Tx, a billing.Account, l *billing.Lot, n billing.Points) (billing.Account, error) {
+func cut(
+	ctx context.Context, tx *store.Tx, a billing.Account, l *billing.Lot, n billing.Points,
+) (billing.Account, error) {
 	l.Remaining -= n
 	l.Expired += n
 	if err := tx.SaveLot(ctx, *l); err != nil || n == 0 {
@@ -129,9 +141,12 @@ type returned struct {
 	part   billing.HoldPart
 }
 
-// cross lets what a hold gave back go over into the periods that have begun since it was made, as if it had been there then: each lets
-// through what is left of its rollover. A lot that has ended keeps nothing anyway. The caller saves the account.
-func cross(ctx context.Context, tx *store.Tx, a billing.Account, lots []billing.Lot, back []returned) (billing.Account, error) {
+// cross lets what a hold gave back go over into the periods that have begun since it was made, as if it had been there
+// then: each lets through what is left of its rollover. A lot that has ended keeps nothing anyway. The caller saves the
+// account.
+func cross(
+	ctx context.Context, tx *store.Tx, a billing.Account, lots []billing.Lot, back []returned,
+) (billing.Account, error) {
 	by := map[int]returned{}
 	for _, r := range back {
 		by[r.lot] = r

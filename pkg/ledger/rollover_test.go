@@ -18,8 +18,8 @@ func (b *book) period(key string, n, rollover billing.Points, lasts time.Duratio
 	b.grantFrom("subscription", billing.Grant{Key: key, Amount: n, Replaces: true, Rollover: rollover}, lasts)
 }
 
-// Proves what becomes of a period's unused points when the next one is paid: nothing, all, or so many of them live on, each with
-// an entry that says so, until the new period's end; and what was rolled over before counts again.
+// Proves what becomes of a period's unused points when the next one is paid: nothing, all, or so many of them live on,
+// each with an entry that says so, until the new period's end; and what was rolled over before counts again.
 func TestRollover(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -28,13 +28,22 @@ func TestRollover(t *testing.T) {
 		third    string
 		entries  []string // of the two renewals
 	}{
-		"None": {0, "in_2 10, pack 5", "in_3 10, pack 5", []string{"expire -7 -> 5", "grant 10 -> 15", "expire -10 -> 5", "grant 10 -> 15"}},
+		"None": {
+			0, "in_2 10, pack 5", "in_3 10, pack 5",
+			[]string{"expire -7 -> 5", "grant 10 -> 15", "expire -10 -> 5", "grant 10 -> 15"},
+		},
 		"All": {billing.RolloverAll, "in_1 7, in_2 10, pack 5", "in_1 7, in_2 10, in_3 10, pack 5",
 			[]string{"rollover 0 -> 12", "grant 10 -> 22", "rollover 0 -> 22", "rollover 0 -> 22", "grant 10 -> 32"}},
 		"Cap": {12, "in_1 7, in_2 10, pack 5", "in_1 2, in_2 10, in_3 10, pack 5",
-			[]string{"rollover 0 -> 12", "grant 10 -> 22", "rollover 0 -> 22", "expire -5 -> 17", "rollover 0 -> 17", "grant 10 -> 27"}},
+			[]string{
+				"rollover 0 -> 12", "grant 10 -> 22", "rollover 0 -> 22", "expire -5 -> 17", "rollover 0 -> 17",
+				"grant 10 -> 27",
+			}},
 		"LowCap": {4, "in_1 4, in_2 10, pack 5", "in_2 4, in_3 10, pack 5",
-			[]string{"expire -3 -> 9", "rollover 0 -> 9", "grant 10 -> 19", "expire -6 -> 13", "rollover 0 -> 13", "expire -4 -> 9", "grant 10 -> 19"}},
+			[]string{
+				"expire -3 -> 9", "rollover 0 -> 9", "grant 10 -> 19", "expire -6 -> 13", "rollover 0 -> 13",
+				"expire -4 -> 9", "grant 10 -> 19",
+			}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -56,8 +65,8 @@ func TestRollover(t *testing.T) {
 	}
 }
 
-// Proves that a period which is paid late, when the next one's points are there already, ends as if it had been paid in time,
-// whether its own end has come or not.
+// Proves that a period which is paid late, when the next one's points are there already, ends as if it had been paid in
+// time, whether its own end has come or not.
 func TestRolloverOfLatePayment(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -95,7 +104,9 @@ func TestRolloverOfLatePayment(t *testing.T) {
 // payPeriod grants a trial, or the first or second period after it, under a key of the account's own.
 func (b *book) payPeriod(name string, rollover billing.Points, firstLasts time.Duration) {
 	b.t.Helper()
-	g := billing.Grant{Key: string(b.id) + ":" + name, Source: "subscription", Amount: 10, Replaces: true, Rollover: rollover}
+	g := billing.Grant{
+		Key: string(b.id) + ":" + name, Source: "subscription", Amount: 10, Replaces: true, Rollover: rollover,
+	}
 	lasts, start := 9*time.Hour, storetest.Epoch
 	switch name {
 	case "trial":
@@ -127,8 +138,8 @@ func (b *book) lotsByName() string {
 	return strings.Join(texts, ", ")
 }
 
-// Proves that a refund finds points that were rolled over, in the lot that its money bought, and that held points go over with
-// theirs.
+// Proves that a refund finds points that were rolled over, in the lot that its money bought, and that held points go
+// over with theirs.
 func TestRolloverKeepsLots(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {

@@ -9,8 +9,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// Current reads an account as it is now: when a lot ran out since the last look, it is settled first. Where NextExpiry lies in the past
-// after that, points are overdue. Errors: ENotFound.
+// Current reads an account as it is now: when a lot ran out since the last look, it is settled first. Where NextExpiry
+// lies in the past after that, points are overdue. Errors: ENotFound.
 func Current(ctx context.Context, db *store.DB, id billing.AccountID) (billing.Account, error) {
 	a, err := db.Account(ctx, id)
 	if err != nil || a.NextExpiry == nil || a.NextExpiry.After(db.Now()) {
@@ -47,9 +47,11 @@ func EndOverdue(ctx context.Context, db *store.DB, id billing.AccountID) error {
 	})
 }
 
-// settle allocates the spends since the last settlement, then does what time has brought: the lots that ends chooses end. It returns the
-// lots as they then are, those that ended included, with nothing remaining.
-func settle(ctx context.Context, tx *store.Tx, a billing.Account, ends func(billing.Lot) bool) (billing.Account, []billing.Lot, error) {
+// settle allocates the spends since the last settlement, then does what time has brought: the lots that ends chooses
+// end. It returns the lots as they then are, those that ended included, with nothing remaining.
+func settle(
+	ctx context.Context, tx *store.Tx, a billing.Account, ends func(billing.Lot) bool,
+) (billing.Account, []billing.Lot, error) {
 	before := a
 	a, lots, err := allocated(ctx, tx, a)
 	if err != nil {
@@ -58,14 +60,19 @@ func settle(ctx context.Context, tx *store.Tx, a billing.Account, ends func(bill
 	if a, err = passTime(ctx, tx, a, lots, ends); err != nil {
 		return a, nil, err
 	}
-	if a.Balance == before.Balance && a.Unsettled == before.Unsettled && billing.SameTime(a.NextExpiry, before.NextExpiry) {
+	if a.Balance == before.Balance && a.Unsettled == before.Unsettled && billing.SameTime(
+		a.NextExpiry, before.NextExpiry,
+	) {
 		return a, lots, nil
 	}
 	return a, lots, tx.SavePoints(ctx, a)
 }
 
-// passTime releases expired holds, ends the lots that ends chooses, and recomputes NextExpiry. The caller saves the account.
-func passTime(ctx context.Context, tx *store.Tx, a billing.Account, lots []billing.Lot, ends func(billing.Lot) bool) (billing.Account, error) {
+// passTime releases expired holds, ends the lots that ends chooses, and recomputes NextExpiry. The caller saves the
+// account.
+func passTime(
+	ctx context.Context, tx *store.Tx, a billing.Account, lots []billing.Lot, ends func(billing.Lot) bool,
+) (billing.Account, error) {
 	a, err := releaseDue(ctx, tx, a, lots)
 	if err != nil {
 		return a, err
@@ -126,9 +133,11 @@ func allocate(ctx context.Context, tx *store.Tx, lots []billing.Lot, n billing.P
 	return nil
 }
 
-// endLots ends the chosen lots: what remains in them leaves the account, with an entry for each; what is held of them stays
-// with the hold, and leaves when the hold gives it back.
-func endLots(ctx context.Context, tx *store.Tx, a billing.Account, lots []billing.Lot, why string, ends func(billing.Lot) bool) (billing.Account, error) {
+// endLots ends the chosen lots: what remains in them leaves the account, with an entry for each; what is held of them
+// stays with the hold, and leaves when the hold gives it back.
+func endLots(
+	ctx context.Context, tx *store.Tx, a billing.Account, lots []billing.Lot, why string, ends func(billing.Lot) bool,
+) (billing.Account, error) {
 	for i, l := range lots {
 		if l.Remaining == 0 && (l.Held == 0 || l.EndedAt != nil) || !ends(l) {
 			continue
@@ -165,7 +174,8 @@ func byClock(a billing.Account, now time.Time) func(billing.Lot) bool {
 	return func(l billing.Lot) bool { return ranOut(now)(l) && !late(l) }
 }
 
-// overdue chooses the lots of a live subscription whose end has come and that were not ended: Stripe may have given them a later one.
+// overdue chooses the lots of a live subscription whose end has come and that were not ended: Stripe may have given
+// them a later one.
 func overdue(a billing.Account, now time.Time) func(billing.Lot) bool {
 	live := a.Subscription != nil && a.Subscription.Status.Live()
 	return func(l billing.Lot) bool { return live && l.Period != nil && l.EndedAt == nil && ranOut(now)(l) }

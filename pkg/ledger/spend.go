@@ -52,14 +52,20 @@ func Spend(ctx context.Context, db *store.DB, id billing.AccountID, r SpendReque
 			}
 		}
 		if !ok {
-			refused = billing.Errorf(billing.EInsufficientPoints, "%d points asked for and %d available.", r.Amount, s.Account.Available)
+			refused = billing.Errorf(
+				billing.EInsufficientPoints, "%d points asked for and %d available.", r.Amount, s.Account.Available,
+			)
 			return nil // what was settled on the way stays settled
 		}
 		refused = nil
 		s.Entry = billing.Entry{
 			ID: billing.NewEntryID(tx.Now), AccountID: id, Kind: billing.EntrySpend, Amount: -r.Amount,
-			BalanceAfter: s.Account.Total(), Seq: s.Account.Version, Description: r.Description, Metadata: r.Metadata, Key: r.Key,
-			RequestHash: r.hash(), CreatedAt: tx.Now,
+			BalanceAfter: s.Account.Total(),
+			Seq:          s.Account.Version,
+			Description:  r.Description,
+			Metadata:     r.Metadata,
+			Key:          r.Key,
+			RequestHash:  r.hash(), CreatedAt: tx.Now,
 		}
 		// The debit above holds the row's lock, so of two requests with one key the second finds the first one's entry
 		// here, and its debit is undone with the whole transaction. ON CONFLICT DO NOTHING would keep the debit.
@@ -75,8 +81,11 @@ func Spend(ctx context.Context, db *store.DB, id billing.AccountID, r SpendReque
 }
 
 // debitSlowly is for when the one statement found too little or a lot that has run out: under the lock it looks for the
-// key (a copy of this request may have taken the last points), settles, and tries once more, beside the overdue lots where there are some.
-func debitSlowly(ctx context.Context, tx *store.Tx, id billing.AccountID, r SpendRequest) (billing.Account, bool, error) {
+// key (a copy of this request may have taken the last points), settles, and tries once more, beside the overdue lots
+// where there are some.
+func debitSlowly(
+	ctx context.Context, tx *store.Tx, id billing.AccountID, r SpendRequest,
+) (billing.Account, bool, error) {
 	a, err := tx.LockAccount(ctx, id)
 	if err != nil {
 		return a, false, err
@@ -104,9 +113,11 @@ func debitSlowly(ctx context.Context, tx *store.Tx, id billing.AccountID, r Spen
 	return after, true, nil
 }
 
-// debitBeside takes n points out of the lots that are not overdue, if they have as many. They are allocated at once: left unsettled,
-// the overdue ones would pay, because they stand first in burn order.
-func debitBeside(ctx context.Context, tx *store.Tx, a billing.Account, lots []billing.Lot, n billing.Points) (billing.Account, bool, error) {
+// debitBeside takes n points out of the lots that are not overdue, if they have as many. They are allocated at once:
+// left unsettled, the overdue ones would pay, because they stand first in burn order.
+func debitBeside(
+	ctx context.Context, tx *store.Tx, a billing.Account, lots []billing.Lot, n billing.Points,
+) (billing.Account, bool, error) {
 	if usable(a, lots, tx.Now) < n {
 		return a, false, nil
 	}

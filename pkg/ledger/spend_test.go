@@ -20,7 +20,12 @@ func TestSpendReplay(t *testing.T) {
 		b.grant("pack", 10, never)
 		for _, r := range []ledger.SpendRequest{
 			{Amount: 2, Key: "plain"},
-			{Amount: 3, Key: "told", Description: "2030-01-01T00:00:00Z", Metadata: map[string]string{"b": "1", "a": ""}},
+			{
+				Amount:      3,
+				Key:         "told",
+				Description: "2030-01-01T00:00:00Z",
+				Metadata:    map[string]string{"b": "1", "a": ""},
+			},
 			{Amount: 5, Key: "last"}, // exhausts the balance, so that its copy takes the slow path
 		} {
 			first, err := ledger.Spend(context.Background(), b.db, b.id, r)
@@ -41,8 +46,8 @@ func TestSpendReplay(t *testing.T) {
 	})
 }
 
-// Proves that a key belongs to its first request: another amount, description or metadata is refused and debits nothing,
-// whether or not there would be points for it.
+// Proves that a key belongs to its first request: another amount, description or metadata is refused and debits
+// nothing, whether or not there would be points for it.
 func TestErrKeyReused(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {
@@ -60,7 +65,9 @@ func TestErrKeyReused(t *testing.T) {
 		} {
 			other := first
 			change(&other)
-			if _, err := ledger.Spend(context.Background(), b.db, b.id, other); billing.CodeOf(err) != billing.EKeyReused {
+			if _, err := ledger.Spend(
+				context.Background(), b.db, b.id, other,
+			); billing.CodeOf(err) != billing.EKeyReused {
 				t.Errorf("%s: got %v, want %s", name, err, billing.EKeyReused)
 			}
 		}
@@ -77,7 +84,9 @@ func TestKeyOfAnotherAccount(t *testing.T) {
 		other.id = storetest.NewAccount(t, b.db).ID
 		for i, book := range []*book{b, &other} {
 			book.grant("pack:"+string(book.id), 10, never)
-			s, err := ledger.Spend(context.Background(), b.db, book.id, ledger.SpendRequest{Amount: billing.Points(i + 1), Key: "k"})
+			s, err := ledger.Spend(
+				context.Background(), b.db, book.id, ledger.SpendRequest{Amount: billing.Points(i + 1), Key: "k"},
+			)
 			if err != nil || s.Replayed {
 				t.Errorf("account %d: %+v, %v", i, s, err)
 			}
@@ -92,7 +101,9 @@ func TestRefusalLeavesKey(t *testing.T) {
 		b.grant("pack:1", 3, never)
 		r := ledger.SpendRequest{Amount: 5, Key: "k"}
 		before := b.stored()
-		if _, err := ledger.Spend(context.Background(), b.db, b.id, r); billing.CodeOf(err) != billing.EInsufficientPoints {
+		if _, err := ledger.Spend(
+			context.Background(), b.db, b.id, r,
+		); billing.CodeOf(err) != billing.EInsufficientPoints {
 			t.Fatalf("got %v, want %s", err, billing.EInsufficientPoints)
 		}
 		if after := b.stored(); !reflect.DeepEqual(after, before) {
@@ -130,11 +141,15 @@ func TestErrInvalidAmount(t *testing.T) {
 	eachBook(t, func(t *testing.T, b *book) {
 		b.grant("pack", 10, never)
 		for _, n := range []billing.Points{0, -1, math.MinInt64, math.MaxInt64, billing.MaxPoints + 1} {
-			if _, err := ledger.Spend(context.Background(), b.db, b.id, ledger.SpendRequest{Amount: n}); billing.CodeOf(err) != billing.EInvalid {
+			if _, err := ledger.Spend(
+				context.Background(), b.db, b.id, ledger.SpendRequest{Amount: n},
+			); billing.CodeOf(err) != billing.EInvalid {
 				t.Errorf("%d: got %v, want %s", n, err, billing.EInvalid)
 			}
 		}
-		if _, err := ledger.Spend(context.Background(), b.db, "acc_nobody", ledger.SpendRequest{Amount: 1}); billing.CodeOf(err) != billing.ENotFound {
+		if _, err := ledger.Spend(
+			context.Background(), b.db, "acc_nobody", ledger.SpendRequest{Amount: 1},
+		); billing.CodeOf(err) != billing.ENotFound {
 			t.Errorf("nobody: got %v, want %s", err, billing.ENotFound)
 		}
 		b.wantBalance(billing.Balance{Available: 10})

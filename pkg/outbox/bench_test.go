@@ -11,8 +11,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// BenchmarkSpendTold shows what a spend costs more where an endpoint is told of it, and that it costs no more where there is none, or one
-// that is told of other things. Nothing is delivered meanwhile: that is no part of a spend.
+// BenchmarkSpendTold shows what a spend costs more where an endpoint is told of it, and that it costs no more where
+// there is none, or one that is told of other things. Nothing is delivered meanwhile: that is no part of a spend.
 func BenchmarkSpendTold(b *testing.B) {
 	for _, dialect := range storetest.Dialects {
 		for _, c := range []struct {
@@ -36,7 +36,9 @@ func BenchmarkSpendTold(b *testing.B) {
 					return err
 				}))
 				if c.wants != nil {
-					_, err := outbox.NewPost(db, false).Add(ctx, "", outbox.Wish{URL: "https://example.com/hook", Types: c.wants})
+					_, err := outbox.NewPost(db, false).Add(
+						ctx, "", outbox.Wish{URL: "https://example.com/hook", Types: c.wants},
+					)
 					must(b, err)
 				}
 				for b.Loop() {

@@ -13,8 +13,8 @@ type event struct {
 	Data      any                  `json:"data"`
 }
 
-// data is what all events about an account have, and what each of them is about. Points and version are those that the transaction
-// left: of two events the one with the higher version knows better.
+// data is what all events about an account have, and what each of them is about. Points and version are those that the
+// transaction left: of two events the one with the higher version knows better.
 type data struct {
 	AccountID    billing.AccountID `json:"account_id"`
 	Version      int64             `json:"version"`
@@ -91,18 +91,35 @@ func toEntry(e billing.Entry) *entry {
 }
 
 func toOrder(o billing.Order) *order {
-	return &order{ID: o.ID, Item: o.Item, Quantity: o.Quantity, Points: o.Points, Amount: o.Amount, Currency: o.Currency, Status: o.Status}
+	return &order{
+		ID:       o.ID,
+		Item:     o.Item,
+		Quantity: o.Quantity,
+		Points:   o.Points,
+		Amount:   o.Amount,
+		Currency: o.Currency,
+		Status:   o.Status,
+	}
 }
 
 func toTopUp(t billing.TopUp) *topUp {
-	return &topUp{Status: t.Status, Reason: t.Reason, Pack: t.Pack, Quantity: t.Quantity, Amount: t.Amount, Currency: t.Currency}
+	return &topUp{
+		Status: t.Status, Reason: t.Reason, Pack: t.Pack, Quantity: t.Quantity, Amount: t.Amount, Currency: t.Currency,
+	}
 }
 
 func toSubscription(s *billing.Subscription) *subscription {
 	if s == nil {
 		return nil
 	}
-	out := subscription{Plan: s.Plan, Status: s.Status, CurrentPeriodEnd: s.CurrentPeriodEnd, CancelAtPeriodEnd: s.CancelAtPeriodEnd, EndsAt: s.EndsAt, Quantity: s.Quantity}
+	out := subscription{
+		Plan:              s.Plan,
+		Status:            s.Status,
+		CurrentPeriodEnd:  s.CurrentPeriodEnd,
+		CancelAtPeriodEnd: s.CancelAtPeriodEnd,
+		EndsAt:            s.EndsAt,
+		Quantity:          s.Quantity,
+	}
 	if s.CollectionPaused != nil {
 		out.CollectionPaused = &collectionPause{s.CollectionPaused.Until}
 	}

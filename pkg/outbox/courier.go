@@ -15,13 +15,15 @@ import (
 
 // delays are the pauses after each failed attempt but the last, as the scheme recommends them.
 var delays = []time.Duration{
-	5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour, 10 * time.Hour, 14 * time.Hour, 20 * time.Hour, 24 * time.Hour,
+	5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour, 10 * time.Hour, 14 * time.Hour,
+	20 * time.Hour, 24 * time.Hour,
 }
 
 const (
 	atOnce = 8   // accounts that are told at a time, at one endpoint
 	batch  = 100 // deliveries read at once
-	// runTime is how long one job delivers before it lets another one go on. With one attempt more it stays below a job's timeout.
+	// runTime is how long one job delivers before it lets another one go on. With one attempt more it stays below a
+	// job's timeout.
 	runTime = 20 * time.Second
 	// lease is how long an endpoint stays taken by a job whose process died.
 	lease = 45 * time.Second
@@ -36,15 +38,16 @@ type Courier struct {
 	sweeps time.Duration // from one look for what is due to the next
 }
 
-// NewCourier answers a Courier. local is explained at NewPost. now is the machine's clock: receivers hold a signature's time against
-// theirs, and jobs are due by it, also where the product's clock is another.
+// NewCourier answers a Courier. local is explained at NewPost. now is the machine's clock: receivers hold a signature's
+// time against theirs, and jobs are due by it, also where the product's clock is another.
 func NewCourier(db *store.DB, local bool, now func() time.Time, log *slog.Logger) *Courier {
 	return &Courier{db: db, client: newClient(local), now: now, log: log, sweeps: sweepInterval}
 }
 
-// Run delivers what is due at an endpoint, for a while. One job at a time does: busy is true when another one is at it. To one
-// account's events belongs one line, in which each is first tried after the one before it; one that fails does not keep the others.
-// next is when the endpoint is to be looked at again, nil when nothing waits. Errors: the database's.
+// Run delivers what is due at an endpoint, for a while. One job at a time does: busy is true when another one is at it.
+// To one account's events belongs one line, in which each is first tried after the one before it; one that fails does
+// not keep the others. next is when the endpoint is to be looked at again, nil when nothing waits. Errors: the
+// database's.
 func (c *Courier) Run(ctx context.Context, id billing.WebhookID) (next *time.Time, busy bool, err error) {
 	began := c.now()
 	until := began.Add(lease).UTC().Truncate(time.Microsecond)
@@ -110,8 +113,8 @@ func (c *Courier) deliver(ctx context.Context, w billing.Webhook, end time.Time)
 	return nil
 }
 
-// attempt sends one event and notes what came of it. An attempt that was cut off is not noted: whether it arrived, nobody knows, so it
-// is made again.
+// attempt sends one event and notes what came of it. An attempt that was cut off is not noted: whether it arrived,
+// nobody knows, so it is made again.
 func (c *Courier) attempt(ctx context.Context, w billing.Webhook, d billing.Delivery) (gone bool, err error) {
 	a := send(ctx, c.client, w, d, c.now())
 	if ctx.Err() != nil {
@@ -134,7 +137,10 @@ func (c *Courier) attempt(ctx context.Context, w billing.Webhook, d billing.Deli
 		return tx.GiveUpDeliveries(ctx, w.ID, disabled(hook))
 	})
 	if err == nil && after.Status == billing.DeliveryFailed {
-		c.log.WarnContext(ctx, "an outgoing event was given up", "webhook", w.ID, "event", d.ID, "type", d.Type, "attempts", after.Attempts, "error", a.err)
+		c.log.WarnContext(
+			ctx, "an outgoing event was given up", "webhook", w.ID, "event", d.ID, "type", d.Type, "attempts",
+			after.Attempts, "error", a.err,
+		)
 	}
 	return gone, err
 }
@@ -168,7 +174,8 @@ func unless(err error, code billing.Code) error {
 // keepFor is how long deliveries that ended are kept.
 const keepFor = 30 * 24 * time.Hour
 
-// Sweep fails what waits at endpoints that are disabled, and forgets deliveries of long ago and of endpoints that are gone.
+// Sweep fails what waits at endpoints that are disabled, and forgets deliveries of long ago and of endpoints that are
+// gone.
 func Sweep(ctx context.Context, db *store.DB, limit int) error {
 	hooks, err := db.Webhooks(ctx)
 	if err != nil {

@@ -19,7 +19,9 @@ import (
 func TestDeliver(t *testing.T) {
 	t.Parallel()
 	eachOffice(t, func(o *office) {
-		rc := newReceiver(t, func(_ int, out http.ResponseWriter, _ *http.Request) { out.WriteHeader(http.StatusNoContent) })
+		rc := newReceiver(
+			t, func(_ int, out http.ResponseWriter, _ *http.Request) { out.WriteHeader(http.StatusNoContent) },
+		)
 		w := o.listens(rc)
 		id := o.account(1000)
 		if next := o.run(w); next != nil {
@@ -27,11 +29,13 @@ func TestDeliver(t *testing.T) {
 		}
 		o.run(w)
 		got := rc.parcels()
-		if len(got) != 1 || got[0].valid != nil || got[0].account != string(id) || got[0].body["type"] != "points.granted" {
+		if len(got) != 1 || got[0].valid != nil || got[0].account != string(id) ||
+			got[0].body["type"] != "points.granted" {
 			t.Fatalf("received %+v", got)
 		}
 		d := o.sent(w)[0]
-		if d.Status != billing.DeliveryDelivered || d.Attempts != 1 || d.LastStatus != 204 || d.DeliveredAt == nil || string(d.ID) != got[0].id {
+		if d.Status != billing.DeliveryDelivered || d.Attempts != 1 || d.LastStatus != 204 || d.DeliveredAt == nil ||
+			string(d.ID) != got[0].id {
 			t.Errorf("%+v", d)
 		}
 		if w = o.webhook(w); w.Delivered != 1 || w.Failed != 0 {
@@ -47,8 +51,8 @@ func (o *office) webhook(w billing.Webhook) billing.Webhook {
 	return w
 }
 
-// Proves that an endpoint which fails is tried ten times in all, at the times that the scheme recommends, always under one id; that the
-// event is then kept as failed, and can be sent again.
+// Proves that an endpoint which fails is tried ten times in all, at the times that the scheme recommends, always under
+// one id; that the event is then kept as failed, and can be sent again.
 func TestRetries(t *testing.T) {
 	t.Parallel()
 	eachOffice(t, func(o *office) {
@@ -64,7 +68,10 @@ func TestRetries(t *testing.T) {
 			began := o.wall()
 			next := o.run(w)
 			if next == nil || next.Before(began.Add(pause)) || next.After(o.wall().Add(pause*6/5)) {
-				t.Fatalf("after attempt %d the next is at %v, %v from now; want %v and a fifth at the most", n+1, next, next.Sub(began), pause)
+				t.Fatalf(
+					"after attempt %d the next is at %v, %v from now; want %v and a fifth at the most", n+1, next,
+					next.Sub(began), pause,
+				)
 			}
 			o.ahead.Add(int64(next.Sub(o.wall()) - time.Second))
 			if o.run(w); len(rc.parcels()) != n+1 {
@@ -76,7 +83,8 @@ func TestRetries(t *testing.T) {
 			t.Errorf("something is due at %v", next)
 		}
 		d := o.sent(w)[0]
-		if d.Status != billing.DeliveryFailed || d.Attempts != 10 || d.LastStatus != 500 || d.LastError != "the endpoint answered 500" || o.webhook(w).Failed != 1 {
+		if d.Status != billing.DeliveryFailed || d.Attempts != 10 || d.LastStatus != 500 ||
+			d.LastError != "the endpoint answered 500" || o.webhook(w).Failed != 1 {
 			t.Errorf("%+v", d)
 		}
 		up = true
@@ -87,14 +95,16 @@ func TestRetries(t *testing.T) {
 		}
 		o.run(w)
 		got := rc.parcels()
-		if len(got) != 11 || slices.ContainsFunc(got, func(p parcel) bool { return p.id != string(d.ID) }) || o.sent(w)[0].Status != billing.DeliveryDelivered {
+		if len(got) != 11 || slices.ContainsFunc(
+			got, func(p parcel) bool { return p.id != string(d.ID) },
+		) || o.sent(w)[0].Status != billing.DeliveryDelivered {
 			t.Errorf("%d attempts: %+v", len(got), o.sent(w)[0])
 		}
 	})
 }
 
-// Proves what counts as a failure beside an answer of 500, each noted in plain words: an endpoint that is slow, cuts, is not there, or
-// sends the event elsewhere. An answer without end does no harm, and no address is repeated.
+// Proves what counts as a failure beside an answer of 500, each noted in plain words: an endpoint that is slow, cuts,
+// is not there, or sends the event elsewhere. An answer without end does no harm, and no address is repeated.
 func TestBadEndpoints(t *testing.T) {
 	t.Parallel()
 	elsewhere := newReceiver(t, nil)
@@ -118,7 +128,10 @@ func TestBadEndpoints(t *testing.T) {
 		{"Redirects", 307, "answered 307", func(_ int, out http.ResponseWriter, r *http.Request) {
 			http.Redirect(out, r, elsewhere.url, http.StatusTemporaryRedirect)
 		}},
-		{"Refuses", 400, "answered 400", func(_ int, out http.ResponseWriter, _ *http.Request) { out.WriteHeader(http.StatusBadRequest) }},
+		{
+			"Refuses", 400, "answered 400",
+			func(_ int, out http.ResponseWriter, _ *http.Request) { out.WriteHeader(http.StatusBadRequest) },
+		},
 		{"Endless", 200, "", func(_ int, out http.ResponseWriter, _ *http.Request) {
 			for part := strings.Repeat("x", 1<<12); ; {
 				if _, err := out.Write([]byte(part)); err != nil {
@@ -141,7 +154,8 @@ func TestBadEndpoints(t *testing.T) {
 				o.account(1000)
 				o.run(w)
 				d := o.sent(w)[0]
-				if d.LastStatus != c.status || !strings.Contains(d.LastError, c.says) || (c.says == "") != (d.Status == billing.DeliveryDelivered) {
+				if d.LastStatus != c.status || !strings.Contains(d.LastError, c.says) ||
+					(c.says == "") != (d.Status == billing.DeliveryDelivered) {
 					t.Errorf("%+v", d)
 				}
 				if strings.Contains(d.LastError, "very-secret") {
@@ -157,8 +171,8 @@ func TestBadEndpoints(t *testing.T) {
 	})
 }
 
-// Proves that an endpoint which answers 410 is disabled: what waits for it fails, nothing more is written for it, and saving it
-// again enables it.
+// Proves that an endpoint which answers 410 is disabled: what waits for it fails, nothing more is written for it, and
+// saving it again enables it.
 func TestGone(t *testing.T) {
 	t.Parallel()
 	eachOffice(t, func(o *office) {
@@ -195,7 +209,8 @@ func TestGone(t *testing.T) {
 	})
 }
 
-// Proves that a worker which dies after the endpoint accepted, and before it could note so, leads to a second delivery under the same id.
+// Proves that a worker which dies after the endpoint accepted, and before it could note so, leads to a second delivery
+// under the same id.
 func TestDiesBeforeNote(t *testing.T) {
 	t.Parallel()
 	eachOffice(t, func(o *office) {
@@ -216,14 +231,15 @@ func TestDiesBeforeNote(t *testing.T) {
 		}
 		o.run(w)
 		got := rc.parcels()
-		if len(got) != 2 || got[0].id != got[1].id || got[0].valid != nil || got[1].valid != nil || o.sent(w)[0].Status != billing.DeliveryDelivered {
+		if len(got) != 2 || got[0].id != got[1].id || got[0].valid != nil || got[1].valid != nil ||
+			o.sent(w)[0].Status != billing.DeliveryDelivered {
 			t.Errorf("received %+v", got)
 		}
 	})
 }
 
-// Proves that one account's events are first tried in the order in which they happened, one after another, also where one of them fails,
-// and that a failed one does not keep the others.
+// Proves that one account's events are first tried in the order in which they happened, one after another, also where
+// one of them fails, and that a failed one does not keep the others.
 func TestOrder(t *testing.T) {
 	t.Parallel()
 	eachOffice(t, func(o *office) {

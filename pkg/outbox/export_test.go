@@ -23,5 +23,6 @@ func Sign(w billing.Webhook, d billing.Delivery, now time.Time) (string, error) 
 // Hurry makes the courier wait for an answer no longer than this.
 func (c *Courier) Hurry(timeout time.Duration) { c.client.Timeout = timeout }
 
-// NoSweeper keeps the courier from looking again by itself: what happens then, no look of its repairs. Call it before Start.
+// NoSweeper keeps the courier from looking again by itself: what happens then, no look of its repairs. Call it before
+// Start.
 func (c *Courier) NoSweeper() { c.sweeps = 24 * time.Hour }

@@ -16,7 +16,8 @@ var deliveries = jobs.Queue{Name: "outgoing", Workers: MaxWebhooks}
 const (
 	// busyPause is how long a job waits for the one before it at the same endpoint.
 	busyPause = time.Second
-	// callPause bounds how often one process enqueues jobs: what is written in the meantime is delivered by the job that follows.
+	// callPause bounds how often one process enqueues jobs: what is written in the meantime is delivered by the job
+	// that follows.
 	callPause = 100 * time.Millisecond
 	// sweepInterval is how long a delivery waits whose job was lost.
 	sweepInterval = 10 * time.Second
@@ -27,7 +28,9 @@ const (
 
 // RegisterJobs registers deliveries, what enqueues them, and the look that forgets those of long ago.
 func (c *Courier) RegisterJobs(r *jobs.Runner) {
-	jobs.Handle(r, deliveries, func(ctx context.Context, args deliverArgs) error { return c.work(ctx, r, args.Webhook) })
+	jobs.Handle(
+		r, deliveries, func(ctx context.Context, args deliverArgs) error { return c.work(ctx, r, args.Webhook) },
+	)
 	r.Loop(func(ctx context.Context) { c.keepCalling(ctx, r) })
 	r.Look(jobs.Look{Kind: "forget_deliveries", Every: forgetInterval, Do: func(ctx context.Context) error {
 		return Sweep(ctx, c.db, forgetLimit)
@@ -61,7 +64,8 @@ func (c *Courier) work(ctx context.Context, r *jobs.Runner, id billing.WebhookID
 
 // Call enqueues a job for each endpoint where something is due, unless one waits that has not begun.
 func (c *Courier) Call(ctx context.Context, r *jobs.Runner) error {
-	hooks, err := c.db.DueWebhooks(ctx, time.Now()) // jobs are due by the machine's clock, wherever the product's stands
+	// jobs are due by the machine's clock, wherever the product's stands
+	hooks, err := c.db.DueWebhooks(ctx, time.Now())
 	if err != nil || len(hooks) == 0 {
 		return err
 	}
@@ -75,8 +79,8 @@ func (c *Courier) Call(ctx context.Context, r *jobs.Runner) error {
 	})
 }
 
-// keepCalling enqueues jobs as soon as outgoing events were committed here, and every while for those that another program wrote, or whose
-// job was lost. Replicas that began together do not stay so.
+// keepCalling enqueues jobs as soon as outgoing events were committed here, and every while for those that another
+// program wrote, or whose job was lost. Replicas that began together do not stay so.
 func (c *Courier) keepCalling(ctx context.Context, r *jobs.Runner) {
 	for ctx.Err() == nil {
 		if err := c.Call(ctx, r); err != nil && ctx.Err() == nil {

@@ -110,8 +110,8 @@ const unfinishedDeliver = "SELECT count(*) FROM river_job WHERE kind = 'deliver'
 
 const pendingDeliveries = "SELECT count(*) FROM deliveries WHERE status = 'pending'"
 
-// Proves that what happens here is delivered by jobs, at once, once, and that what is there when a server begins is delivered too. The
-// sweeper does not look a second time: it is the ring of each commit that is heard.
+// Proves that what happens here is delivered by jobs, at once, once, and that what is there when a server begins is
+// delivered too. The sweeper does not look a second time: it is the ring of each commit that is heard.
 func TestOutgoing(t *testing.T) {
 	t.Parallel()
 	eachWorker(t, func(w *worker) {
@@ -129,7 +129,10 @@ func TestOutgoing(t *testing.T) {
 				first = next
 			}
 		}
-		waitFor(w.t, "all is noted and no job is left", func() bool { return w.count(pendingDeliveries) == 0 && w.count(unfinishedDeliver) == 0 })
+		waitFor(
+			w.t, "all is noted and no job is left",
+			func() bool { return w.count(pendingDeliveries) == 0 && w.count(unfinishedDeliver) == 0 },
+		)
 		if n := len(came); n != 0 {
 			t.Errorf("%d events came twice", n)
 		}
@@ -158,8 +161,8 @@ func TestOutgoingJobLost(t *testing.T) {
 	})
 }
 
-// Proves that a job which finds its endpoint taken comes again by itself: the one that has it may be past its last look, and what was
-// written since would wait for the sweeper.
+// Proves that a job which finds its endpoint taken comes again by itself: the one that has it may be past its last
+// look, and what was written since would wait for the sweeper.
 func TestOutgoingTaken(t *testing.T) {
 	t.Parallel()
 	eachWorker(t, func(w *worker) {
@@ -177,7 +180,9 @@ func TestOutgoingTaken(t *testing.T) {
 		}))
 		w.give(id, "written meanwhile")
 		waitFor(w.t, "a job has found it taken", func() bool {
-			return w.count("SELECT count(*) FROM river_job WHERE kind = 'deliver' AND attempted_at IS NOT NULL AND state <> 'running'") == 1
+			return w.count(
+				"SELECT count(*) FROM river_job WHERE kind = 'deliver' AND attempted_at IS NOT NULL AND state <> 'running'",
+			) == 1
 		})
 		if n := len(came); n != 0 {
 			t.Errorf("%d events came from a job that does not have the endpoint", n)
@@ -258,13 +263,19 @@ func TestForgetsDeliveries(t *testing.T) {
 		for _, key := range []string{"ended", "waits", "ended lately"} {
 			w.give(id, key)
 			if key != "waits" {
-				w.exec("UPDATE deliveries SET status = 'delivered', delivered_at = created_at WHERE id = (SELECT max(id) FROM deliveries)")
+				w.exec(
+					"UPDATE deliveries SET status = 'delivered', delivered_at = created_at WHERE id = (SELECT max(id) FROM deliveries)",
+				)
 			}
 			w.clock.Advance(20 * 24 * time.Hour)
 		}
-		w.exec("UPDATE webhooks SET busy_until = '2999-01-01T00:00:00.000000Z'") // as another replica's, so that nothing is delivered
+		// as another replica's, so that nothing is delivered
+		w.exec("UPDATE webhooks SET busy_until = '2999-01-01T00:00:00.000000Z'")
 		w.start()
-		waitFor(w.t, "the event of 60 days ago is forgotten", func() bool { return w.count("SELECT count(*) FROM deliveries") == 2 })
+		waitFor(
+			w.t, "the event of 60 days ago is forgotten",
+			func() bool { return w.count("SELECT count(*) FROM deliveries") == 2 },
+		)
 		if waiting := w.count(pendingDeliveries); waiting != 1 {
 			w.t.Errorf("%d events wait; of the other two that of 20 days ago stays, so one waits", waiting)
 		}

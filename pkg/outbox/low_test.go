@@ -14,8 +14,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// Proves that points.low is raised once for each way down through the threshold, by whatever takes points, and never again until there
-// were enough again.
+// Proves that points.low is raised once for each way down through the threshold, by whatever takes points, and never
+// again until there were enough again.
 func TestLowOnce(t *testing.T) {
 	t.Parallel()
 	eachOffice(t, func(o *office) {
@@ -41,7 +41,10 @@ func TestLowOnce(t *testing.T) {
 			must(t, err)
 			o.spend(id, a.Available)
 		}
-		step("a grant that stays below", false, func() { o.grant(id, billing.Grant{Key: "few", Source: "test", Amount: low - 1}) })
+		step(
+			"a grant that stays below", false,
+			func() { o.grant(id, billing.Grant{Key: "few", Source: "test", Amount: low - 1}) },
+		)
 		step("a spend below", false, func() { o.spend(id, 1) })
 		step("a grant that is enough", false, fill)
 		step("a spend to just enough", false, func() { o.spend(id, 500+low-2-low) })
@@ -64,7 +67,10 @@ func TestLowOnce(t *testing.T) {
 		})
 		step("emptying what is low", false, empty)
 		end := o.db.Now().Add(time.Hour)
-		step("points that end", false, func() { o.grant(id, billing.Grant{Key: "ends", Source: "test", Amount: 300, ExpiresAt: &end}) })
+		step(
+			"points that end", false,
+			func() { o.grant(id, billing.Grant{Key: "ends", Source: "test", Amount: 300, ExpiresAt: &end}) },
+		)
 		step("their end", true, func() {
 			o.clock.Advance(time.Hour)
 			_, err := ledger.Current(ctx, o.db, id)
@@ -95,7 +101,9 @@ func TestOwnThreshold(t *testing.T) {
 		}
 		o.spend(id, 1)
 		sent := o.sent(w)
-		if len(sent) != 1 || !strings.Contains(sent[0].Body, `"threshold":10`) || !strings.Contains(sent[0].Body, `"available":9`) {
+		if len(sent) != 1 || !strings.Contains(
+			sent[0].Body, `"threshold":10`,
+		) || !strings.Contains(sent[0].Body, `"available":9`) {
 			t.Errorf("told %v", sent)
 		}
 	})

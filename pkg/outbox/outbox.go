@@ -1,10 +1,10 @@
-// Package outbox owns what the operator's own endpoints are told: points granted, spent and low, subscriptions and orders that
-// changed. An outgoing event is written in the transaction of what it tells, by the store itself at that transaction's end, so no
-// code that moves points can forget it: no event without the fact, no fact without the event. Nothing is written that no endpoint
-// wants.
+// Package outbox owns what the operator's own endpoints are told: points granted, spent and low, subscriptions and
+// orders that changed. An outgoing event is written in the transaction of what it tells, by the store itself at that
+// transaction's end, so no code that moves points can forget it: no event without the fact, no fact without the event.
+// Nothing is written that no endpoint wants.
 //
-// Deliveries are signed as Standard Webhooks says and sent at least once; the id stays the same over all attempts. The table is the
-// truth and a job only a means. It refuses to know HTTP routes and Stripe.
+// Deliveries are signed as Standard Webhooks says and sent at least once; the id stays the same over all attempts. The
+// table is the truth and a job only a means. It refuses to know HTTP routes and Stripe.
 package outbox
 
 import (
@@ -16,8 +16,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// Attach makes a database write outgoing events. low is how few available points are low where the customer says nothing else; 0
-// is for none.
+// Attach makes a database write outgoing events. low is how few available points are low where the customer says
+// nothing else; 0 is for none.
 func Attach(db *store.DB, low billing.Points) {
 	db.BeforeCommit(func(ctx context.Context, tx *store.Tx, f *store.Facts) error { return tell(ctx, tx, f, low) })
 }
@@ -30,10 +30,13 @@ func threshold(a billing.Account, low billing.Points) billing.Points {
 	return low
 }
 
-// ofEntries says which movements of points are told. Holds, releases and rollovers are not: nothing was won or lost by them.
+// ofEntries says which movements of points are told. Holds, releases and rollovers are not: nothing was won or lost by
+// them.
 var ofEntries = map[billing.EntryKind]billing.OutgoingType{
-	billing.EntryGrant: billing.OutPointsGranted, billing.EntrySpend: billing.OutPointsSpent, billing.EntryCapture: billing.OutPointsSpent,
-	billing.EntryExpire: billing.OutPointsExpired, billing.EntryClawback: billing.OutPointsClawedBack, billing.EntryRestore: billing.OutPointsRestored,
+	billing.EntryGrant: billing.OutPointsGranted, billing.EntrySpend: billing.OutPointsSpent,
+	billing.EntryCapture: billing.OutPointsSpent,
+	billing.EntryExpire:  billing.OutPointsExpired, billing.EntryClawback: billing.OutPointsClawedBack,
+	billing.EntryRestore:    billing.OutPointsRestored,
 	billing.EntryCorrection: billing.OutPointsCorrected,
 }
 
@@ -46,8 +49,8 @@ type told struct {
 
 // tell writes what a transaction's facts say to endpoints that want to know it.
 func tell(ctx context.Context, tx *store.Tx, f *store.Facts, low billing.Points) error {
-	// Ids sort deliveries in the order in which things happened. An account's transactions come here one after another, for each holds
-	// its row; the machine's clock tells them apart also where the product's stands still.
+	// Ids sort deliveries in the order in which things happened. An account's transactions come here one after another,
+	// for each holds its row; the machine's clock tells them apart also where the product's stands still.
 	now := time.Now()
 	for i, t := range all(f, low) {
 		if wanted, err := tx.Wants(ctx, t.kind); err != nil || !wanted {
@@ -67,7 +70,9 @@ func tell(ctx context.Context, tx *store.Tx, f *store.Facts, low billing.Points)
 			return err
 		}
 		err = tx.InsertDeliveries(ctx, billing.Delivery{
-			ID: billing.NewMessageID(now.Add(time.Duration(i) * time.Microsecond)), AccountID: a.ID, Type: t.kind, Body: string(body), CreatedAt: tx.Now,
+			ID: billing.NewMessageID(
+				now.Add(time.Duration(i) * time.Microsecond),
+			), AccountID: a.ID, Type: t.kind, Body: string(body), CreatedAt: tx.Now,
 		})
 		if err != nil {
 			return err
@@ -76,8 +81,8 @@ func tell(ctx context.Context, tx *store.Tx, f *store.Facts, low billing.Points)
 	return nil
 }
 
-// all lists what the facts amount to: each movement of points, then what became of orders and subscriptions, and last whether points are
-// low now. What went down and up again within the transaction, as at a renewal, was never low.
+// all lists what the facts amount to: each movement of points, then what became of orders and subscriptions, and last
+// whether points are low now. What went down and up again within the transaction, as at a renewal, was never low.
 func all(f *store.Facts, low billing.Points) (list []told) {
 	for _, e := range f.Entries {
 		if kind, ok := ofEntries[e.Kind]; ok && e.Amount != 0 {
@@ -94,7 +99,13 @@ func all(f *store.Facts, low billing.Points) (list []told) {
 	}
 	for _, c := range f.Changes {
 		if c.Subscription {
-			list = append(list, told{billing.OutSubscriptionChanged, c.After.ID, func(d *data) { d.Subscription = toSubscription(c.After.Subscription) }})
+			list = append(
+				list,
+				told{
+					billing.OutSubscriptionChanged, c.After.ID,
+					func(d *data) { d.Subscription = toSubscription(c.After.Subscription) },
+				},
+			)
 		}
 		if limit := threshold(c.After, low); c.Before.Available >= limit && c.After.Available < limit {
 			list = append(list, told{billing.OutPointsLow, c.After.ID, func(d *data) { d.Threshold = &limit }})
@@ -103,8 +114,8 @@ func all(f *store.Facts, low billing.Points) (list []told) {
 	return list
 }
 
-// ofOrder says what became of an order. One that is fulfilled again, because its money came back, is not told twice: whoever ships
-// by it would ship twice.
+// ofOrder says what became of an order. One that is fulfilled again, because its money came back, is not told twice:
+// whoever ships by it would ship twice.
 func ofOrder(o store.OrderChange) billing.OutgoingType {
 	switch {
 	case o.Before == o.After.Status:

@@ -16,8 +16,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// Proves which facts are told, in which order, and with what: the account as the transaction left it, and the entry, the order or
-// the subscription that it is about. Holds, releases, rollovers and what moves nothing are not told.
+// Proves which facts are told, in which order, and with what: the account as the transaction left it, and the entry,
+// the order or the subscription that it is about. Holds, releases, rollovers and what moves nothing are not told.
 func TestTold(t *testing.T) {
 	t.Parallel()
 	eachOffice(t, func(o *office) {
@@ -50,7 +50,8 @@ func TestTold(t *testing.T) {
 			return err
 		})
 		want := []billing.OutgoingType{
-			"points.granted", "points.spent", "points.spent", "points.granted", "points.expired", "points.corrected", "points.clawed_back", "points.restored",
+			"points.granted", "points.spent", "points.spent", "points.granted", "points.expired", "points.corrected",
+			"points.clawed_back", "points.restored",
 		}
 		if got := o.kinds(w, 0); !slices.Equal(got, want) {
 			t.Fatalf("told %v, want %v", got, want)
@@ -68,8 +69,10 @@ func TestTold(t *testing.T) {
 		}
 		must(t, json.Unmarshal([]byte(sent[1].Body), &spent))
 		d := spent.Data
-		if spent.Type != "points.spent" || spent.Timestamp.IsZero() || d.AccountID != id || d.Version != entry.Seq || d.Points["available"] != 990 ||
-			d.Entry["id"] != string(entry.ID) || d.Entry["amount"] != -10.0 || d.Entry["balance_after"] != 990.0 || d.Entry["hold_id"] != nil {
+		if spent.Type != "points.spent" || spent.Timestamp.IsZero() || d.AccountID != id || d.Version != entry.Seq ||
+			d.Points["available"] != 990 ||
+			d.Entry["id"] != string(entry.ID) || d.Entry["amount"] != -10.0 || d.Entry["balance_after"] != 990.0 ||
+			d.Entry["hold_id"] != nil {
 			t.Errorf("a spend is told as %s", sent[1].Body)
 		}
 		var captured struct {
@@ -87,36 +90,59 @@ func TestTold(t *testing.T) {
 	})
 }
 
-// Proves that an order and a subscription are told when they change, and that an order which is fulfilled a second time, because its
-// money came back, is not.
+// Proves that an order and a subscription are told when they change, and that an order which is fulfilled a second
+// time, because its money came back, is not.
 func TestToldOfOrders(t *testing.T) {
 	t.Parallel()
 	eachOffice(t, func(o *office) {
 		w := o.add("https://example.com/hook")
 		a := storetest.NewAccount(t, o.db)
 		order := billing.Order{
-			ID: billing.NewOrderID(o.db.Now()), AccountID: a.ID, Item: "pack_100", Kind: billing.KindPack, Quantity: 1, Points: 100, Amount: 500, Currency: "usd",
-			Status: billing.OrderPending, CreatedAt: o.db.Now(),
+			ID:        billing.NewOrderID(o.db.Now()),
+			AccountID: a.ID,
+			Item:      "pack_100",
+			Kind:      billing.KindPack,
+			Quantity:  1,
+			Points:    100,
+			Amount:    500,
+			Currency:  "usd",
+			Status:    billing.OrderPending, CreatedAt: o.db.Now(),
 		}
-		o.change(a.ID, func(ctx context.Context, tx *store.Tx, _ billing.Account) error { return tx.InsertOrder(ctx, order) })
+		o.change(
+			a.ID,
+			func(ctx context.Context, tx *store.Tx, _ billing.Account) error { return tx.InsertOrder(ctx, order) },
+		)
 		for _, status := range []billing.OrderStatus{
-			billing.OrderPaid, billing.OrderFulfilled, billing.OrderFulfilled, billing.OrderRefunded, billing.OrderFulfilled, billing.OrderRefunded, billing.OrderFailed, billing.OrderExpired,
+			billing.OrderPaid, billing.OrderFulfilled, billing.OrderFulfilled, billing.OrderRefunded,
+			billing.OrderFulfilled, billing.OrderRefunded, billing.OrderFailed, billing.OrderExpired,
 		} {
 			order.Status = status
-			o.change(a.ID, func(ctx context.Context, tx *store.Tx, _ billing.Account) error { return tx.SaveOrder(ctx, order) })
+			o.change(
+				a.ID,
+				func(ctx context.Context, tx *store.Tx, _ billing.Account) error { return tx.SaveOrder(ctx, order) },
+			)
 		}
 		o.change(a.ID, func(ctx context.Context, tx *store.Tx, a billing.Account) error {
-			a.Subscription = &billing.Subscription{ID: "sub_1", Plan: "pro_monthly", Status: billing.SubActive, CurrentPeriodStart: tx.Now, CurrentPeriodEnd: tx.Now}
+			a.Subscription = &billing.Subscription{
+				ID:                 "sub_1",
+				Plan:               "pro_monthly",
+				Status:             billing.SubActive,
+				CurrentPeriodStart: tx.Now,
+				CurrentPeriodEnd:   tx.Now,
+			}
 			a.Version++
 			return tx.SaveSubscription(ctx, a)
 		})
-		want := []billing.OutgoingType{"order.fulfilled", "order.refunded", "order.refunded", "order.failed", "subscription.changed"}
+		want := []billing.OutgoingType{
+			"order.fulfilled", "order.refunded", "order.refunded", "order.failed", "subscription.changed",
+		}
 		if got := o.kinds(w, 0); !slices.Equal(got, want) {
 			t.Fatalf("told %v, want %v", got, want)
 		}
 		body := o.sent(w)[0].Body
 		for _, part := range []string{
-			`"id":"` + string(order.ID), `"item":"pack_100"`, `"quantity":1`, `"points":100`, `"amount":500`, `"currency":"usd"`, `"status":"fulfilled"`,
+			`"id":"` + string(order.ID), `"item":"pack_100"`, `"quantity":1`, `"points":100`, `"amount":500`,
+			`"currency":"usd"`, `"status":"fulfilled"`,
 		} {
 			if _, about, _ := strings.Cut(body, `"order":{`); !strings.Contains(about, part) {
 				t.Errorf("an order is told as %s, want %s in it", body, part)
@@ -125,8 +151,8 @@ func TestToldOfOrders(t *testing.T) {
 	})
 }
 
-// Proves that a fact and its event are one: a transaction that is undone leaves neither, and where the event cannot be written there is
-// no fact.
+// Proves that a fact and its event are one: a transaction that is undone leaves neither, and where the event cannot be
+// written there is no fact.
 func TestEventAndFactAreOne(t *testing.T) {
 	t.Parallel()
 	eachOffice(t, func(o *office) {
@@ -160,8 +186,8 @@ func TestEventAndFactAreOne(t *testing.T) {
 	})
 }
 
-// Proves that endpoints are told what they asked for and nothing else, each event under one id, and that nothing is written where
-// nobody wants it.
+// Proves that endpoints are told what they asked for and nothing else, each event under one id, and that nothing is
+// written where nobody wants it.
 func TestWanted(t *testing.T) {
 	t.Parallel()
 	eachOffice(t, func(o *office) {
@@ -173,7 +199,9 @@ func TestWanted(t *testing.T) {
 		if n := count(); n != 0 {
 			t.Fatalf("%d events to nobody", n)
 		}
-		spends, lows, all := o.add("https://example.com/1", billing.OutPointsSpent), o.add("https://example.com/2", billing.OutPointsLow), o.add("https://example.com/3")
+		spends, lows, all := o.add(
+			"https://example.com/1", billing.OutPointsSpent,
+		), o.add("https://example.com/2", billing.OutPointsLow), o.add("https://example.com/3")
 		off := o.add("https://example.com/4")
 		o.disable(off)
 		id := o.account(low)
@@ -184,7 +212,9 @@ func TestWanted(t *testing.T) {
 		if got := o.kinds(lows, 0); !slices.Equal(got, []billing.OutgoingType{"points.low"}) {
 			t.Errorf("who wants low points is told %v", got)
 		}
-		if got := o.kinds(all, 0); !slices.Equal(got, []billing.OutgoingType{"points.granted", "points.spent", "points.low"}) {
+		if got := o.kinds(all, 0); !slices.Equal(
+			got, []billing.OutgoingType{"points.granted", "points.spent", "points.low"},
+		) {
 			t.Errorf("who wants all is told %v", got)
 		}
 		if o.sent(all)[1].ID != o.sent(spends)[0].ID || o.sent(all)[2].ID != o.sent(lows)[0].ID || count() != 5 {
@@ -219,42 +249,63 @@ func TestThreshold(t *testing.T) {
 	}
 }
 
-// Proves that a top-up that stops is told once for each stop, with its reason, and that switching it on or off tells nothing.
+// Proves that a top-up that stops is told once for each stop, with its reason, and that switching it on or off tells
+// nothing.
 func TestToldOfTopUps(t *testing.T) {
 	t.Parallel()
 	eachOffice(t, func(o *office) {
 		w := o.add("https://example.com/hook")
 		a := storetest.NewAccount(t, o.db)
 		on := billing.TopUp{
-			AccountID: a.ID, Status: billing.TopUpOn, Pack: "pack_100", Quantity: 1, Amount: 500, Currency: "usd", Threshold: 50, MonthlyLimit: 2,
-			DueAt: o.db.Now(), CreatedAt: o.db.Now(),
+			AccountID:    a.ID,
+			Status:       billing.TopUpOn,
+			Pack:         "pack_100",
+			Quantity:     1,
+			Amount:       500,
+			Currency:     "usd",
+			Threshold:    50,
+			MonthlyLimit: 2,
+			DueAt:        o.db.Now(), CreatedAt: o.db.Now(),
 		}
 		off := on
 		off.Status = billing.TopUpOff
 		disputed, declined := on.Stopped(billing.TopUpDisputed), on.Stopped(billing.TopUpDeclined)
 		for _, next := range []billing.TopUp{on, disputed, disputed, on, declined, off} {
-			o.change(a.ID, func(ctx context.Context, tx *store.Tx, _ billing.Account) error { return tx.SaveTopUp(ctx, next) })
+			o.change(
+				a.ID,
+				func(ctx context.Context, tx *store.Tx, _ billing.Account) error { return tx.SaveTopUp(ctx, next) },
+			)
 		}
 		want := []billing.OutgoingType{"top_up.needs_attention", "top_up.needs_attention"}
 		if got := o.kinds(w, 0); !slices.Equal(got, want) {
 			t.Fatalf("told %v, want %v", got, want)
 		}
 		body := o.sent(w)[0].Body
-		if !strings.Contains(body, `"top_up":{"status":"needs_attention","reason":"disputed","pack":"pack_100","quantity":1,"amount":500,"currency":"usd"}`) {
+		if !strings.Contains(
+			body,
+			`"top_up":{"status":"needs_attention","reason":"disputed","pack":"pack_100","quantity":1,"amount":500,"currency":"usd"}`,
+		) {
 			t.Errorf("told %s", body)
 		}
 	})
 }
 
-// Proves what is told of a subscription: its window, its end, what is to come of it and since when nothing is collected, each where there is one and null
-// where there is none.
+// Proves what is told of a subscription: its window, its end, what is to come of it and since when nothing is
+// collected, each where there is one and null where there is none.
 func TestToldOfSubscriptions(t *testing.T) {
 	t.Parallel()
 	eachOffice(t, func(o *office) {
 		w := o.add("https://example.com/hook", billing.OutSubscriptionChanged)
 		id, now := o.account(0), o.db.Now()
 		at := func(d time.Duration) *time.Time { v := now.Add(d); return &v }
-		plain := billing.Subscription{ID: "sub_1", Plan: "basic", Status: billing.SubActive, Quantity: 1, CurrentPeriodStart: now, CurrentPeriodEnd: *at(time.Hour)}
+		plain := billing.Subscription{
+			ID:                 "sub_1",
+			Plan:               "basic",
+			Status:             billing.SubActive,
+			Quantity:           1,
+			CurrentPeriodStart: now,
+			CurrentPeriodEnd:   *at(time.Hour),
+		}
 		full := plain
 		full.Window = &billing.Window{From: now, Until: *at(time.Hour)}
 		full.EndsAt, full.CancelAtPeriodEnd = at(time.Hour), true
@@ -268,10 +319,15 @@ func TestToldOfSubscriptions(t *testing.T) {
 		}
 		text := func(t *time.Time) string { return t.Format(time.RFC3339Nano) }
 		want := [][]string{
-			{`"from":null`, `"until":null`, `"ends_at":null`, `"scheduled_change":null`, `"collection_paused":null`, `"cancel_at_period_end":false`, `"plan":"basic"`},
 			{
-				`"from":"` + text(&now), `"until":"` + text(at(time.Hour)), `"ends_at":"` + text(at(time.Hour)), `"cancel_at_period_end":true`,
-				`"scheduled_change":{"plan":"pro","quantity":2,"at":"` + text(at(time.Hour)), `"collection_paused":{"until":"` + text(at(2*time.Hour)),
+				`"from":null`, `"until":null`, `"ends_at":null`, `"scheduled_change":null`, `"collection_paused":null`,
+				`"cancel_at_period_end":false`, `"plan":"basic"`,
+			},
+			{
+				`"from":"` + text(&now), `"until":"` + text(at(time.Hour)), `"ends_at":"` + text(at(time.Hour)),
+				`"cancel_at_period_end":true`,
+				`"scheduled_change":{"plan":"pro","quantity":2,"at":"` + text(at(time.Hour)),
+				`"collection_paused":{"until":"` + text(at(2*time.Hour)),
 			},
 		}
 		sent := o.sent(w)

@@ -13,8 +13,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// Proves that a job which was slower than its lease takes nothing from the next one: it neither gives back the endpoint, which is not its
-// own any more, nor overwrites what the next job noted.
+// Proves that a job which was slower than its lease takes nothing from the next one: it neither gives back the
+// endpoint, which is not its own any more, nor overwrites what the next job noted.
 func TestOverrun(t *testing.T) {
 	t.Parallel()
 	eachOffice(t, func(o *office) {
@@ -43,7 +43,8 @@ func TestOverrun(t *testing.T) {
 		if _, busy, err := o.courier.Run(context.Background(), w.ID); !busy || err != nil {
 			t.Errorf("the slow job gave back what another one holds: busy %v, %v", busy, err)
 		}
-		if d := o.sent(w)[0]; d.Status != billing.DeliveryDelivered || d.Attempts != 1 || d.LastStatus != http.StatusOK {
+		if d := o.sent(w)[0]; d.Status != billing.DeliveryDelivered || d.Attempts != 1 ||
+			d.LastStatus != http.StatusOK {
 			t.Errorf("the slow job noted its failure over another's success: %+v", d)
 		}
 		if now := o.webhook(w); now.Delivered != 1 || now.Failed != 0 || len(rc.parcels()) != 2 {
@@ -52,7 +53,8 @@ func TestOverrun(t *testing.T) {
 	})
 }
 
-// Proves that of jobs that begin at once one has the endpoint, many times over: looking first and taking then would let two in.
+// Proves that of jobs that begin at once one has the endpoint, many times over: looking first and taking then would let
+// two in.
 func TestTakenByOne(t *testing.T) {
 	t.Parallel()
 	eachOffice(t, func(o *office) {

@@ -5,13 +5,13 @@ import (
 	"strings"
 )
 
-// unicast6 is all of IPv6 that is given to networks of the internet (IANA, Internet Protocol Version 6 Address Space). What lies outside it is
-// refused whole: this machine, link-local, site-local (fec0::/10), private, multicast, and the many ways to write an IPv4 address as an IPv6 one
-// (::127.0.0.1, ::ffff:0:127.0.0.1, 64:ff9b::/96, 64:ff9b:1::/48).
+// unicast6 is all of IPv6 that is given to networks of the internet (IANA, Internet Protocol Version 6 Address Space).
+// What lies outside it is refused whole: this machine, link-local, site-local (fec0::/10), private, multicast, and the
+// many ways to write an IPv4 address as an IPv6 one (::127.0.0.1, ::ffff:0:127.0.0.1, 64:ff9b::/96, 64:ff9b:1::/48).
 var unicast6 = netip.MustParsePrefix("2000::/3")
 
-// special are the ranges that are not of the internet all the same, from IANA's IPv4 and IPv6 Special-Purpose Address Registries, with the RFC
-// that took each out, and the ranges that lead to IPv4 addresses.
+// special are the ranges that are not of the internet all the same, from IANA's IPv4 and IPv6 Special-Purpose Address
+// Registries, with the RFC that took each out, and the ranges that lead to IPv4 addresses.
 var special = prefixes(
 	"0.0.0.0/8",         // RFC 791: this network
 	"10.0.0.0/8",        // RFC 1918: private
@@ -46,7 +46,8 @@ func prefixes(texts ...string) []netip.Prefix {
 	return all
 }
 
-// isLocal reports whether a host is this machine, or an address of a private or special network. A name is not looked up here.
+// isLocal reports whether a host is this machine, or an address of a private or special network. A name is not looked
+// up here.
 func isLocal(host string) bool {
 	name := strings.ToLower(strings.TrimSuffix(host, "."))
 	if name == "localhost" || strings.HasSuffix(name, ".localhost") {

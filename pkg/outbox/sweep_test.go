@@ -10,8 +10,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/outbox"
 )
 
-// Proves that what ended is forgotten after thirty days and what waits is not, that nothing waits at a disabled endpoint, and that an
-// endpoint's events go with it.
+// Proves that what ended is forgotten after thirty days and what waits is not, that nothing waits at a disabled
+// endpoint, and that an endpoint's events go with it.
 func TestSweep(t *testing.T) {
 	t.Parallel()
 	eachOffice(t, func(o *office) {

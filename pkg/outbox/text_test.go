@@ -10,9 +10,9 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// Proves that an attempt is noted whatever the endpoint's answer looks like: an answer that is no HTTP is quoted in the note, which is cut
-// at 300 bytes, and at some length that cut is inside a letter; a NUL and broken UTF-8 are in it as well. A note that could not be saved
-// would leave attempts at 0, and the endpoint would be tried for ever.
+// Proves that an attempt is noted whatever the endpoint's answer looks like: an answer that is no HTTP is quoted in the
+// note, which is cut at 300 bytes, and at some length that cut is inside a letter; a NUL and broken UTF-8 are in it as
+// well. A note that could not be saved would leave attempts at 0, and the endpoint would be tried for ever.
 func TestAnyAnswerIsNoted(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, answer string }{
@@ -29,7 +29,8 @@ func TestAnyAnswerIsNoted(t *testing.T) {
 					t.Error("a failed attempt is made again, so there is a next one")
 				}
 				d := o.sent(w)[0]
-				if d.Attempts != 1 || d.Status != billing.DeliveryPending || !utf8.ValidString(d.LastError) || len(d.LastError) > 300 ||
+				if d.Attempts != 1 || d.Status != billing.DeliveryPending || !utf8.ValidString(d.LastError) ||
+					len(d.LastError) > 300 ||
 					!strings.Contains(d.LastError, "malformed HTTP") {
 					t.Errorf("noted %+v", d)
 				}

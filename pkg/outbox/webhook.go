@@ -38,17 +38,20 @@ type Post struct {
 	local bool
 }
 
-// NewPost answers a Post. local lets endpoints be plain http and on this machine or network: fine for development alone.
+// NewPost answers a Post. local lets endpoints be plain http and on this machine or network: fine for development
+// alone.
 func NewPost(db *store.DB, local bool) *Post { return &Post{db: db, local: local} }
 
-// Add makes an endpoint with a secret of its own. by is the admin who wants it, here and below, "" for the command line: it is noted
-// with the deed. Errors: EInvalid, EConflict when there are as many as there may be.
+// Add makes an endpoint with a secret of its own. by is the admin who wants it, here and below, "" for the command
+// line: it is noted with the deed. Errors: EInvalid, EConflict when there are as many as there may be.
 func (p *Post) Add(ctx context.Context, by billing.AccountID, wish Wish) (w billing.Webhook, err error) {
 	if wish, err = p.check(wish); err != nil {
 		return w, err
 	}
 	err = p.db.InTx(ctx, func(tx *store.Tx) error {
-		w = billing.Webhook{ID: billing.NewWebhookID(tx.Now), URL: wish.URL, Types: wish.Types, Secret: newSecret(), CreatedAt: tx.Now}
+		w = billing.Webhook{
+			ID: billing.NewWebhookID(tx.Now), URL: wish.URL, Types: wish.Types, Secret: newSecret(), CreatedAt: tx.Now,
+		}
 		ok, err := tx.InsertWebhook(ctx, w, MaxWebhooks)
 		if err == nil && !ok {
 			err = billing.Errorf(billing.EConflict, "There are %d webhooks already. Remove one first.", MaxWebhooks)
@@ -61,8 +64,11 @@ func (p *Post) Add(ctx context.Context, by billing.AccountID, wish Wish) (w bill
 	return w, err
 }
 
-// Change tells an endpoint elsewhere, or of other things, and enables one that was disabled. Errors: EInvalid, ENotFound.
-func (p *Post) Change(ctx context.Context, by billing.AccountID, id billing.WebhookID, wish Wish) (billing.Webhook, error) {
+// Change tells an endpoint elsewhere, or of other things, and enables one that was disabled. Errors: EInvalid,
+// ENotFound.
+func (p *Post) Change(
+	ctx context.Context, by billing.AccountID, id billing.WebhookID, wish Wish,
+) (billing.Webhook, error) {
 	wish, err := p.check(wish)
 	if err != nil {
 		return billing.Webhook{}, err
@@ -72,7 +78,8 @@ func (p *Post) Change(ctx context.Context, by billing.AccountID, id billing.Webh
 	})
 }
 
-// Roll gives an endpoint a new secret. The one it had signs as well for OldSecretLives; one that was rolled before is gone. Errors: ENotFound.
+// Roll gives an endpoint a new secret. The one it had signs as well for OldSecretLives; one that was rolled before is
+// gone. Errors: ENotFound.
 func (p *Post) Roll(ctx context.Context, by billing.AccountID, id billing.WebhookID) (billing.Webhook, error) {
 	return p.save(ctx, by, billing.ActionWebhookRoll, id, func(w *billing.Webhook) {
 		until := time.Now().Add(OldSecretLives) // of the machine's clock, as signatures are
@@ -80,7 +87,10 @@ func (p *Post) Roll(ctx context.Context, by billing.AccountID, id billing.Webhoo
 	})
 }
 
-func (p *Post) save(ctx context.Context, by billing.AccountID, did billing.ActionKind, id billing.WebhookID, change func(*billing.Webhook)) (w billing.Webhook, err error) {
+func (p *Post) save(
+	ctx context.Context, by billing.AccountID, did billing.ActionKind, id billing.WebhookID,
+	change func(*billing.Webhook),
+) (w billing.Webhook, err error) {
 	err = p.db.InTx(ctx, func(tx *store.Tx) error {
 		if w, err = tx.LockWebhook(ctx, id); err != nil {
 			return unknown(err)
@@ -108,8 +118,8 @@ func (p *Post) Remove(ctx context.Context, by billing.AccountID, id billing.Webh
 	})
 }
 
-// note writes down who did what to an endpoint, and how that left it. Of the address it keeps the host alone: an operator may have put
-// a secret in the rest, and notes outlive endpoints.
+// note writes down who did what to an endpoint, and how that left it. Of the address it keeps the host alone: an
+// operator may have put a secret in the rest, and notes outlive endpoints.
 func note(ctx context.Context, tx *store.Tx, by billing.AccountID, did billing.ActionKind, w billing.Webhook) error {
 	told := "everything"
 	if w.Types != nil {
@@ -124,7 +134,12 @@ func note(ctx context.Context, tx *store.Tx, by billing.AccountID, did billing.A
 		return errors.New("outbox: the address of an endpoint is none") // the cause would repeat it
 	}
 	return tx.InsertAdminAction(ctx, billing.AdminAction{
-		ID: billing.NewActionID(tx.Now), WebhookID: w.ID, AdminID: by, Action: did, Reason: u.Host + ": " + told, CreatedAt: tx.Now,
+		ID:        billing.NewActionID(tx.Now),
+		WebhookID: w.ID,
+		AdminID:   by,
+		Action:    did,
+		Reason:    u.Host + ": " + told,
+		CreatedAt: tx.Now,
 	})
 }
 
@@ -138,7 +153,13 @@ func (p *Post) Test(ctx context.Context, id billing.WebhookID) (d billing.Delive
 		if err != nil {
 			return err
 		}
-		test := billing.Delivery{ID: billing.NewMessageID(time.Now()), WebhookID: id, Type: billing.OutTest, Body: string(body), CreatedAt: tx.Now}
+		test := billing.Delivery{
+			ID:        billing.NewMessageID(time.Now()),
+			WebhookID: id,
+			Type:      billing.OutTest,
+			Body:      string(body),
+			CreatedAt: tx.Now,
+		}
 		if err := tx.InsertDeliveries(ctx, test); err != nil {
 			return err
 		}
@@ -148,9 +169,11 @@ func (p *Post) Test(ctx context.Context, id billing.WebhookID) (d billing.Delive
 	return d, err
 }
 
-// Resend delivers an event to an endpoint again, under the same id, whatever became of it before. Errors: ENotFound, EConflict when the
-// endpoint is disabled.
-func (p *Post) Resend(ctx context.Context, id billing.WebhookID, message billing.MessageID) (d billing.Delivery, err error) {
+// Resend delivers an event to an endpoint again, under the same id, whatever became of it before. Errors: ENotFound,
+// EConflict when the endpoint is disabled.
+func (p *Post) Resend(
+	ctx context.Context, id billing.WebhookID, message billing.MessageID,
+) (d billing.Delivery, err error) {
 	err = p.db.InTx(ctx, func(tx *store.Tx) error {
 		if err := enabled(tx.LockWebhook(ctx, id)); err != nil {
 			return err
@@ -175,7 +198,9 @@ func (p *Post) Resend(ctx context.Context, id billing.WebhookID, message billing
 
 func enabled(w billing.Webhook, err error) error {
 	if err == nil && w.DisabledAt != nil {
-		return billing.Errorf(billing.EConflict, "This webhook is disabled: %s. Save it again to enable it.", w.DisabledWhy)
+		return billing.Errorf(
+			billing.EConflict, "This webhook is disabled: %s. Save it again to enable it.", w.DisabledWhy,
+		)
 	}
 	return unknown(err)
 }
@@ -187,7 +212,8 @@ func unknown(err error) error {
 	return err
 }
 
-// check refuses an address that nothing would be sent to, or that carries a password, and makes one list for the same types.
+// check refuses an address that nothing would be sent to, or that carries a password, and makes one list for the same
+// types.
 func (p *Post) check(wish Wish) (Wish, error) {
 	u, err := url.Parse(wish.URL)
 	switch {
@@ -230,8 +256,11 @@ func newSecret() billing.SigningSecret {
 	return billing.SigningSecret("whsec_" + base64.StdEncoding.EncodeToString(b[:]))
 }
 
-// Deliveries lists what an endpoint was told, newest first, before the one with id before; status "" is any. Errors: ENotFound.
-func (p *Post) Deliveries(ctx context.Context, id billing.WebhookID, status billing.DeliveryStatus, before billing.MessageID, limit int) ([]billing.Delivery, error) {
+// Deliveries lists what an endpoint was told, newest first, before the one with id before; status "" is any. Errors:
+// ENotFound.
+func (p *Post) Deliveries(
+	ctx context.Context, id billing.WebhookID, status billing.DeliveryStatus, before billing.MessageID, limit int,
+) ([]billing.Delivery, error) {
 	if _, err := p.db.Webhook(ctx, id); err != nil {
 		return nil, unknown(err)
 	}

@@ -35,13 +35,17 @@ func TestAddresses(t *testing.T) {
 	eachOffice(t, func(o *office) {
 		strict := outbox.NewPost(o.db, false)
 		for url, where := range map[string]string{ // s: strict, l: where local is allowed
-			"https://example.com/hook": "sl", "https://example.com:8443/a?b=c": "sl", "http://example.com/": "l", "http://127.0.0.1:9/": "l", "https://10.0.0.1/": "l",
-			"https://localhost/": "l", "https://[::1]/": "l", "ftp://example.com": "", "https://": "", "example.com": "", "": "", "https://u:p@example.com": "",
-			"https://u@example.com": "", "https://example.com/#x": "", "mailto:a@example.com": "", "https://example.com/" + strings.Repeat("x", 2000): "", "//example.com": "",
+			"https://example.com/hook": "sl", "https://example.com:8443/a?b=c": "sl", "http://example.com/": "l",
+			"http://127.0.0.1:9/": "l", "https://10.0.0.1/": "l",
+			"https://localhost/": "l", "https://[::1]/": "l", "ftp://example.com": "", "https://": "",
+			"example.com": "", "": "", "https://u:p@example.com": "",
+			"https://u@example.com": "", "https://example.com/#x": "", "mailto:a@example.com": "",
+			"https://example.com/" + strings.Repeat("x", 2000): "", "//example.com": "",
 		} {
 			for post, letter := range map[*outbox.Post]string{strict: "s", o.post: "l"} {
 				w, err := post.Add(context.Background(), "", outbox.Wish{URL: url})
-				if (err == nil) != strings.Contains(where, letter) || err != nil && billing.CodeOf(err) != billing.EInvalid {
+				if (err == nil) != strings.Contains(where, letter) ||
+					err != nil && billing.CodeOf(err) != billing.EInvalid {
 					t.Errorf("%s in mode %s: %v", url, letter, err)
 				}
 				if err == nil {
@@ -65,7 +69,9 @@ func TestWebhook(t *testing.T) {
 		if len(w.Types) != 2 || len(o.webhook(w).Types) != 2 || o.webhook(w).Secret != w.Secret {
 			t.Errorf("%+v", o.webhook(w))
 		}
-		if _, err := o.post.Add(ctx, "", outbox.Wish{URL: w.URL, Types: []billing.OutgoingType{billing.OutTest}}); billing.CodeOf(err) != billing.EInvalid {
+		if _, err := o.post.Add(
+			ctx, "", outbox.Wish{URL: w.URL, Types: []billing.OutgoingType{billing.OutTest}},
+		); billing.CodeOf(err) != billing.EInvalid {
 			t.Errorf("a type that nobody can ask for: %v", err)
 		}
 		w, err = o.post.Change(ctx, "", w.ID, outbox.Wish{URL: "https://example.com/new"})
@@ -88,13 +94,19 @@ func TestWebhook(t *testing.T) {
 	})
 }
 
-// Proves that what is done to an endpoint is noted with who did it, in the same transaction, and stays when the endpoint is gone; that
-// nothing is noted of what was refused; and that no secret and no path of an address is kept.
+// Proves that what is done to an endpoint is noted with who did it, in the same transaction, and stays when the
+// endpoint is gone; that nothing is noted of what was refused; and that no secret and no path of an address is kept.
 func TestDeeds(t *testing.T) {
 	t.Parallel()
 	eachOffice(t, func(o *office) {
 		ctx, admin := context.Background(), o.account(0)
-		w, err := o.post.Add(ctx, admin, outbox.Wish{URL: "https://example.com/very-secret", Types: []billing.OutgoingType{billing.OutPointsSpent, billing.OutPointsLow}})
+		w, err := o.post.Add(
+			ctx, admin,
+			outbox.Wish{
+				URL:   "https://example.com/very-secret",
+				Types: []billing.OutgoingType{billing.OutPointsSpent, billing.OutPointsLow},
+			},
+		)
 		must(t, err)
 		o.clock.Advance(time.Second)
 		_, err = o.post.Change(ctx, "", w.ID, outbox.Wish{URL: "https://example.org:8443/?token=very-secret"})
@@ -107,7 +119,9 @@ func TestDeeds(t *testing.T) {
 			must(t, err)
 		}
 		rename("webhook_actions", "out_of_reach")
-		if _, err := o.post.Change(ctx, admin, w.ID, outbox.Wish{URL: "https://example.net"}); err == nil || o.webhook(w).URL == "https://example.net" {
+		if _, err := o.post.Change(
+			ctx, admin, w.ID, outbox.Wish{URL: "https://example.net"},
+		); err == nil || o.webhook(w).URL == "https://example.net" {
 			t.Errorf("a deed that cannot be noted is done: %v", err)
 		}
 		rename("out_of_reach", "webhook_actions")
@@ -128,8 +142,12 @@ func TestDeeds(t *testing.T) {
 			got = append(got, fmt.Sprintf("%s by %q: %s", d.Action, d.AdminID, d.Reason))
 		}
 		want := []string{
-			fmt.Sprintf("webhook.add by %q: example.com: points.low, points.spent", admin), `webhook.change by "": example.org:8443: everything`,
-			fmt.Sprintf("webhook.roll by %q: example.org:8443: everything", admin), fmt.Sprintf("webhook.remove by %q: example.org:8443: everything", admin),
+			fmt.Sprintf(
+				"webhook.add by %q: example.com: points.low, points.spent", admin,
+			), `webhook.change by "": example.org:8443: everything`,
+			fmt.Sprintf("webhook.roll by %q: example.org:8443: everything", admin), fmt.Sprintf(
+				"webhook.remove by %q: example.org:8443: everything", admin,
+			),
 		}
 		if !slices.Equal(got, want) {
 			t.Errorf("noted %q, want %q", got, want)
@@ -147,7 +165,8 @@ func TestTest(t *testing.T) {
 		must(t, err)
 		o.run(w)
 		got := rc.parcels()
-		if len(got) != 1 || got[0].valid != nil || got[0].body["type"] != "webhook.test" || got[0].id != string(d.ID) || len(o.sent(other)) != 0 {
+		if len(got) != 1 || got[0].valid != nil || got[0].body["type"] != "webhook.test" || got[0].id != string(d.ID) ||
+			len(o.sent(other)) != 0 {
 			t.Errorf("received %+v", got)
 		}
 	})
@@ -170,7 +189,8 @@ func TestMaxWebhooks(t *testing.T) {
 			})
 		}
 		all.Wait()
-		if hooks, err := o.db.Webhooks(context.Background()); err != nil || len(hooks) != outbox.MaxWebhooks || refused.Load() != 4 {
+		if hooks, err := o.db.Webhooks(context.Background()); err != nil || len(hooks) != outbox.MaxWebhooks ||
+			refused.Load() != 4 {
 			t.Errorf("%d webhooks, %d refused, %v", len(hooks), refused.Load(), err)
 		}
 	})

@@ -46,7 +46,10 @@ func newClient(local bool) *http.Client {
 	return &http.Client{
 		Timeout: attemptTimeout,
 		Transport: &http.Transport{
-			DialContext: dialer.DialContext, ForceAttemptHTTP2: true, TLSHandshakeTimeout: attemptTimeout, IdleConnTimeout: time.Minute,
+			DialContext:         dialer.DialContext,
+			ForceAttemptHTTP2:   true,
+			TLSHandshakeTimeout: attemptTimeout,
+			IdleConnTimeout:     time.Minute,
 			MaxIdleConnsPerHost: atOnce, MaxResponseHeaderBytes: maxAnswer,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

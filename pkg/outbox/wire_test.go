@@ -21,14 +21,19 @@ func TestLocalRefused(t *testing.T) {
 		strict := outbox.NewCourier(o.db, false, o.wall, discard)
 		_, _, err := strict.Run(context.Background(), w.ID)
 		must(t, err)
-		if d := o.sent(w)[0]; len(rc.parcels()) != 0 || d.Attempts != 1 || !strings.Contains(d.LastError, "private network") {
+		if d := o.sent(w)[0]; len(rc.parcels()) != 0 || d.Attempts != 1 || !strings.Contains(
+			d.LastError, "private network",
+		) {
 			t.Errorf("%d deliveries, %+v", len(rc.parcels()), d)
 		}
 	})
 	for host, local := range map[string]bool{
-		"127.0.0.1": true, "127.9.9.9": true, "::1": true, "10.0.0.1": true, "172.16.5.4": true, "192.168.1.1": true, "169.254.169.254": true, "fe80::1%eth0": true,
-		"fd00::1": true, "0.0.0.0": true, "::": true, "100.64.0.1": true, "::ffff:10.0.0.1": true, "255.255.255.255": true, "224.0.0.1": true, "64:ff9b::7f00:1": true,
-		"::ffff:100.64.0.1": true, "64:ff9b::7f00:1%eth0": true, "localhost": true, "api.localhost": true, "example.com": false, "93.184.215.14": false, "2606:2800:21f:cb07:6820:80da:af6b:8b2c": false,
+		"127.0.0.1": true, "127.9.9.9": true, "::1": true, "10.0.0.1": true, "172.16.5.4": true, "192.168.1.1": true,
+		"169.254.169.254": true, "fe80::1%eth0": true,
+		"fd00::1": true, "0.0.0.0": true, "::": true, "100.64.0.1": true, "::ffff:10.0.0.1": true,
+		"255.255.255.255": true, "224.0.0.1": true, "64:ff9b::7f00:1": true,
+		"::ffff:100.64.0.1": true, "64:ff9b::7f00:1%eth0": true, "localhost": true, "api.localhost": true,
+		"example.com": false, "93.184.215.14": false, "2606:2800:21f:cb07:6820:80da:af6b:8b2c": false,
 	} {
 		if got := outbox.IsLocal(host); got != local {
 			t.Errorf("%s: local is %v", host, got)
@@ -58,7 +63,9 @@ func TestRoll(t *testing.T) {
 			}
 		}
 		d := o.sent(w)[0]
-		for at, signatures := range map[time.Duration]int{outbox.OldSecretLives - time.Minute: 2, outbox.OldSecretLives + time.Minute: 1} {
+		for at, signatures := range map[time.Duration]int{
+			outbox.OldSecretLives - time.Minute: 2, outbox.OldSecretLives + time.Minute: 1,
+		} {
 			signature, err := outbox.Sign(rolled, d, time.Now().Add(at))
 			if must(t, err); len(strings.Fields(signature)) != signatures {
 				t.Errorf("after %v: %s", at, signature)
@@ -84,8 +91,12 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 	w := billing.Webhook{Secret: "whsec_very", OldSecret: "whsec_secret"}
 	var log strings.Builder
 	logTo(&log).Info("webhook", "webhook", w, "secret", w.Secret)
-	for _, text := range []string{fmt.Sprintf("%v %+v %#v %s %x %q", w, w, w.Secret, w.Secret, w.Secret, w.OldSecret), asJSON(t, w), log.String()} {
-		if strings.Contains(text, "very") || strings.Contains(text, "whsec") || strings.Contains(text, fmt.Sprintf("%x", "very")) {
+	for _, text := range []string{
+		fmt.Sprintf("%v %+v %#v %s %x %q", w, w, w.Secret, w.Secret, w.Secret, w.OldSecret), asJSON(t, w), log.String(),
+	} {
+		if strings.Contains(text, "very") || strings.Contains(text, "whsec") || strings.Contains(
+			text, fmt.Sprintf("%x", "very"),
+		) {
 			t.Errorf("%s", text)
 		}
 	}

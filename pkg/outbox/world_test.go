@@ -125,7 +125,8 @@ func (o *office) spend(id billing.AccountID, n billing.Points) billing.Entry {
 	return s.Entry
 }
 
-// receiver is an endpoint of the operator's: it keeps what comes, verified by the official library, and answers as it is told.
+// receiver is an endpoint of the operator's: it keeps what comes, verified by the official library, and answers as it
+// is told.
 type receiver struct {
 	t      *testing.T
 	url    string

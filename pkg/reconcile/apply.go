@@ -12,8 +12,8 @@ import (
 )
 
 // apply makes a decision so, in one transaction under the account's lock. It returns false, and changes nothing but the
-// note of this sync, when the picture of a later ticket was applied before; and where the picture is perhaps older than one
-// that was applied since the ticket was taken: older says so.
+// note of this sync, when the picture of a later ticket was applied before; and where the picture is perhaps older than
+// one that was applied since the ticket was taken: older says so.
 func (s *Syncer) apply(ctx context.Context, t billing.Ticket, decided Decision) (applied, older bool, err error) {
 	var was, is billing.Parking
 	err = s.db.InTx(ctx, func(tx *store.Tx) error {
@@ -74,7 +74,10 @@ func (s *Syncer) apply(ctx context.Context, t billing.Ticket, decided Decision) 
 				return err
 			}
 		}
-		if err := tx.EndSync(ctx, a.ID, t.Number, billing.SyncEnd{Outcome: billing.SyncApplied, Detail: changes(before, d), Version: a.Version}); err != nil {
+		if err := tx.EndSync(
+			ctx, a.ID, t.Number,
+			billing.SyncEnd{Outcome: billing.SyncApplied, Detail: changes(before, d), Version: a.Version},
+		); err != nil {
 			return err
 		}
 		return tx.ProcessEvents(ctx, a.ID, t.Number)
@@ -82,13 +85,14 @@ func (s *Syncer) apply(ctx context.Context, t billing.Ticket, decided Decision) 
 	older = older && err == nil
 	if applied = applied && err == nil; applied && was.At == nil && is.At != nil {
 		s.log.WarnContext(ctx, "an account is parked: its grants wait", "account", t.Account.ID, "email", t.Account.Email, "reason", is.Reason,
-			"mend", "see what happened with `pointsync explain EMAIL`; let the grants through with `pointsync user unpark EMAIL`")
+			"mend",
+			"see what happened with `pointsync explain EMAIL`; let the grants through with `pointsync user unpark EMAIL`")
 	}
 	return applied, older, err
 }
 
-// mayBeOlder reports whether a picture contradicts one of a lower ticket that was applied since its own ticket was taken. A
-// ticket says from when on a picture is new, and not how new: the lower one's answers may have come later.
+// mayBeOlder reports whether a picture contradicts one of a lower ticket that was applied since its own ticket was
+// taken. A ticket says from when on a picture is new, and not how new: the lower one's answers may have come later.
 func mayBeOlder(t billing.Ticket, now billing.Account, d Decision) bool {
 	applied := now.Sync.TicketApplied
 	return applied < t.Number && applied != t.Account.Sync.TicketApplied && !now.Subscription.Equal(d.Subscription)
@@ -159,9 +163,11 @@ func state(s *billing.Subscription) string {
 	return words
 }
 
-// applyPoints grants, then ends lots. The grants come first: a paid renewal finds the points of the last period, however late a sync sees
-// it. A lot that was granted to a subscription which has ended ends at once.
-func applyPoints(ctx context.Context, tx *store.Tx, a billing.Account, asOf time.Time, d Decision) (_ billing.Account, err error) {
+// applyPoints grants, then ends lots. The grants come first: a paid renewal finds the points of the last period,
+// however late a sync sees it. A lot that was granted to a subscription which has ended ends at once.
+func applyPoints(
+	ctx context.Context, tx *store.Tx, a billing.Account, asOf time.Time, d Decision,
+) (_ billing.Account, err error) {
 	for _, g := range d.Grants {
 		if a, _, err = ledger.Grant(ctx, tx, a, g); err != nil {
 			return a, err
@@ -170,9 +176,11 @@ func applyPoints(ctx context.Context, tx *store.Tx, a billing.Account, asOf time
 	return applyEnds(ctx, tx, a, asOf, d.Ends)
 }
 
-// applyEnds gives lots their ends. Of a live subscription it ends what had run out when the picture began: one that is older than an end
-// knows nothing of what Stripe did then.
-func applyEnds(ctx context.Context, tx *store.Tx, a billing.Account, asOf time.Time, ends []End) (_ billing.Account, err error) {
+// applyEnds gives lots their ends. Of a live subscription it ends what had run out when the picture began: one that is
+// older than an end knows nothing of what Stripe did then.
+func applyEnds(
+	ctx context.Context, tx *store.Tx, a billing.Account, asOf time.Time, ends []End,
+) (_ billing.Account, err error) {
 	for _, e := range ends {
 		at := asOf
 		if e.Ended != nil {

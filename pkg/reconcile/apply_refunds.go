@@ -10,7 +10,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// applyRefunds claws back for the money that is with the payer, and restores where none is any more though points were taken.
+// applyRefunds claws back for the money that is with the payer, and restores where none is any more though points were
+// taken.
 func applyRefunds(ctx context.Context, tx *store.Tx, a billing.Account, d Decision) (billing.Account, error) {
 	kept, err := keptAfterAll(ctx, tx, a, d.Kept)
 	if err != nil {
@@ -24,8 +25,9 @@ func applyRefunds(ctx context.Context, tx *store.Tx, a billing.Account, d Decisi
 	return a, nil
 }
 
-// keptAfterAll picks, of the charges that nothing went back of, those whose points were taken all the same. It begins with the lots that
-// something was taken of, of which there are few or none, so that a sync does not ask for each charge.
+// keptAfterAll picks, of the charges that nothing went back of, those whose points were taken all the same. It begins
+// with the lots that something was taken of, of which there are few or none, so that a sync does not ask for each
+// charge.
 func keptAfterAll(ctx context.Context, tx *store.Tx, a billing.Account, kept []Refund) ([]Refund, error) {
 	clawed, err := tx.ClawedLots(ctx, a.ID)
 	if err != nil || len(clawed) == 0 {
@@ -56,7 +58,8 @@ func grantedBy(l billing.Lot, key string) bool {
 	return l.GrantKey == key || strings.HasPrefix(l.GrantKey, key+":")
 }
 
-// applyRefund claws back, of everything that the refunded money granted, the same proportion, and restores what is more than that.
+// applyRefund claws back, of everything that the refunded money granted, the same proportion, and restores what is more
+// than that.
 func applyRefund(ctx context.Context, tx *store.Tx, a billing.Account, r Refund) (billing.Account, error) {
 	key := r.Key
 	if key == "" {

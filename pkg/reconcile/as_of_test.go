@@ -61,7 +61,9 @@ func TestSyncEndsAsOfItsPicture(t *testing.T) {
 			w.ask(http.MethodPost, "/v1/subscriptions/"+id, url.Values{"cancel_at": {""}})
 		}, 500, 500},
 		"Moved": {ending, func(w *world, _ billing.Account, id string, end time.Time) {
-			w.ask(http.MethodPost, "/v1/subscriptions/"+id, url.Values{"cancel_at": {itoa(end.AddDate(0, 0, 10).Unix())}})
+			w.ask(
+				http.MethodPost, "/v1/subscriptions/"+id, url.Values{"cancel_at": {itoa(end.AddDate(0, 0, 10).Unix())}},
+			)
 		}, 500, 500},
 		"Over": {failing, func(*world, billing.Account, string, time.Time) {}, 500, 0},
 		"Cancelled": {func(w *world, _ billing.Account, id string) time.Time {

@@ -16,9 +16,9 @@ type Books struct {
 	Former []billing.FormerCustomer // that the account had at Stripe before
 }
 
-// Compare says in what an account differs from a picture of all of its customer at Stripe. It is pure: the picture is decided as a
-// sync would decide it, and the decision is held against what is there, so no rule is written down twice. A picture that begins
-// at the watermark will not do: it would take the payments before it for missing.
+// Compare says in what an account differs from a picture of all of its customer at Stripe. It is pure: the picture is
+// decided as a sync would decide it, and the decision is held against what is there, so no rule is written down twice.
+// A picture that begins at the watermark will not do: it would take the payments before it for missing.
 func Compare(in Input, books Books) []billing.Drift {
 	c := comparison{in: in, books: books, decision: Decide(in)}
 	c.parked()
@@ -40,7 +40,9 @@ type comparison struct {
 }
 
 func (c *comparison) report(kind billing.DriftKind, ref, format string, args ...any) {
-	c.found = append(c.found, billing.Drift{Account: c.in.Account.ID, Kind: kind, Ref: ref, Detail: fmt.Sprintf(format, args...)})
+	c.found = append(
+		c.found, billing.Drift{Account: c.in.Account.ID, Kind: kind, Ref: ref, Detail: fmt.Sprintf(format, args...)},
+	)
 }
 
 func (c *comparison) subscription() {
@@ -48,11 +50,20 @@ func (c *comparison) subscription() {
 	switch {
 	case known.Equal(theirs):
 	case known == nil:
-		c.report(billing.DriftMissing, string(theirs.ID), "Stripe has the subscription, %s, and the database none", state(theirs))
+		c.report(
+			billing.DriftMissing, string(theirs.ID), "Stripe has the subscription, %s, and the database none",
+			state(theirs),
+		)
 	case known.ID != theirs.ID:
-		c.report(billing.DriftMissing, string(theirs.ID), "it counts at Stripe, %s; in the database %s does", state(theirs), known.ID)
+		c.report(
+			billing.DriftMissing, string(theirs.ID), "it counts at Stripe, %s; in the database %s does", state(theirs),
+			known.ID,
+		)
 	case !c.pictured(known.ID):
-		c.report(billing.DriftMissing, string(known.ID), "the database has the subscription, %s, and Stripe has none of this id with an item of ours", state(known))
+		c.report(
+			billing.DriftMissing, string(known.ID),
+			"the database has the subscription, %s, and Stripe has none of this id with an item of ours", state(known),
+		)
 	default:
 		c.terms(*known, *theirs)
 	}
@@ -63,11 +74,15 @@ func (c *comparison) subscription() {
 		}
 	}
 	if len(live) > 1 {
-		c.report(billing.DriftSecond, string(theirs.ID), "it counts, and these are live at once: %s", strings.Join(live, ", "))
+		c.report(
+			billing.DriftSecond, string(theirs.ID), "it counts, and these are live at once: %s",
+			strings.Join(live, ", "),
+		)
 	}
 }
 
-// terms compares two views of one subscription. The window follows from the rest, so it is named only where it differs alone.
+// terms compares two views of one subscription. The window follows from the rest, so it is named only where it differs
+// alone.
 func (c *comparison) terms(ours, theirs billing.Subscription) {
 	ref, before := string(ours.ID), len(c.found)
 	switch {
@@ -85,8 +100,13 @@ func (c *comparison) terms(ours, theirs billing.Subscription) {
 	if x, y := theirs.Scheduled, ours.Scheduled; (x == nil) != (y == nil) || x != nil && *x != *y {
 		c.report(billing.DriftScheduled, ref, "Stripe: %s; database: %s", state(&theirs), state(&ours))
 	}
-	if !ours.CurrentPeriodStart.Equal(theirs.CurrentPeriodStart) || !ours.CurrentPeriodEnd.Equal(theirs.CurrentPeriodEnd) {
-		c.report(billing.DriftPeriod, ref, "Stripe: until %s; database: until %s", day(theirs.CurrentPeriodEnd), day(ours.CurrentPeriodEnd))
+	if !ours.CurrentPeriodStart.Equal(
+		theirs.CurrentPeriodStart,
+	) || !ours.CurrentPeriodEnd.Equal(theirs.CurrentPeriodEnd) {
+		c.report(
+			billing.DriftPeriod, ref, "Stripe: until %s; database: until %s", day(theirs.CurrentPeriodEnd),
+			day(ours.CurrentPeriodEnd),
+		)
 	}
 	if len(c.found) == before {
 		c.report(billing.DriftWindow, ref, "should be %s and is %s", state(&theirs), state(&ours))
@@ -138,13 +158,16 @@ func (c *comparison) grants() {
 		case !found:
 			c.report(billing.DriftGrant, g.Key, "%d points were paid for and not granted: %s", g.Amount, g.Description)
 		case l.Granted != g.Amount && (g.ExpiresAt == nil || g.ExpiresAt.After(c.in.Now)):
-			c.report(billing.DriftGrantAmount, string(l.ID), "%d points were paid for and %d granted: %s", g.Amount, l.Granted, g.Description)
+			c.report(
+				billing.DriftGrantAmount, string(l.ID), "%d points were paid for and %d granted: %s", g.Amount,
+				l.Granted, g.Description,
+			)
 		}
 	}
 }
 
-// payments wants every lot that a payment granted to have it. A customer who was deleted takes the invoices along, and they were paid: what
-// was bought before the account had its present customer is not looked for.
+// payments wants every lot that a payment granted to have it. A customer who was deleted takes the invoices along, and
+// they were paid: what was bought before the account had its present customer is not looked for.
 func (c *comparison) payments() {
 	if c.in.Picture.Deleted {
 		return
@@ -166,13 +189,20 @@ func (c *comparison) payments() {
 		if id, ok := strings.CutPrefix(l.GrantKey, InvoiceKey("")); ok && !l.CreatedAt.Before(since) {
 			invoice, _, _ := strings.Cut(id, ":")
 			if !invoices[InvoiceKey(billing.InvoiceID(invoice))] {
-				c.report(billing.DriftPayment, string(l.ID), "%d points were granted for invoice %s, which is not paid", l.Granted, invoice)
+				c.report(
+					billing.DriftPayment, string(l.ID), "%d points were granted for invoice %s, which is not paid",
+					l.Granted, invoice,
+				)
 			}
 		}
 	}
 	for _, o := range c.books.Orders {
-		if o.Kind == billing.KindPack && !o.CreatedAt.Before(since) && (o.Status == billing.OrderFulfilled || o.Status == billing.OrderRefunded) && !intents[o.PaymentIntentID] {
-			c.report(billing.DriftPayment, string(o.ID), "the order is %s and Stripe has no charge of %s", o.Status, o.PaymentIntentID)
+		if o.Kind == billing.KindPack && !o.CreatedAt.Before(since) &&
+			(o.Status == billing.OrderFulfilled || o.Status == billing.OrderRefunded) && !intents[o.PaymentIntentID] {
+			c.report(
+				billing.DriftPayment, string(o.ID), "the order is %s and Stripe has no charge of %s", o.Status,
+				o.PaymentIntentID,
+			)
 		}
 	}
 }
@@ -185,9 +215,17 @@ func (c *comparison) clawbacks() {
 			switch due, most := r.due(l), share(l.Granted, r.Refunded, r.Amount); {
 			case key == "" || !grantedBy(l, key):
 			case l.ClawedBack < due:
-				c.report(billing.DriftClawback, string(l.ID), "%d of %d went back, so %d of %d points should have, and %d did", r.Refunded, r.Amount, due, l.Granted, l.ClawedBack)
+				c.report(
+					billing.DriftClawback, string(l.ID),
+					"%d of %d went back, so %d of %d points should have, and %d did", r.Refunded, r.Amount, due,
+					l.Granted, l.ClawedBack,
+				)
 			case l.ClawedBack > most:
-				c.report(billing.DriftRestore, string(l.ID), "only %d of %d went back, so %d of %d points should have, and %d did", r.Refunded, r.Amount, most, l.Granted, l.ClawedBack)
+				c.report(
+					billing.DriftRestore, string(l.ID),
+					"only %d of %d went back, so %d of %d points should have, and %d did", r.Refunded, r.Amount, most,
+					l.Granted, l.ClawedBack,
+				)
 			}
 		}
 	}
@@ -198,7 +236,10 @@ func (c *comparison) expiries() {
 	for _, e := range c.decision.Ends {
 		for _, l := range c.books.Lots {
 			if to := e.of(l); l.Remaining > 0 && !billing.SameTime(l.ExpiresAt, to.ExpiresAt) {
-				c.report(billing.DriftPointsExpiry, string(l.ID), "%d points of %s should end at %s", l.Remaining, l.Source, day(*to.ExpiresAt))
+				c.report(
+					billing.DriftPointsExpiry, string(l.ID), "%d points of %s should end at %s", l.Remaining, l.Source,
+					day(*to.ExpiresAt),
+				)
 			}
 		}
 	}

@@ -10,26 +10,58 @@ import (
 	"github.com/pointsync/pointsync/pkg/reconcile"
 )
 
-// paidMarch is a picture of a subscriber who paid for March and for a pack, of which a fifth went back, and what the database should have of
-// them.
+// paidMarch is a picture of a subscriber who paid for March and for a pack, of which a fifth went back, and what the
+// database should have of them.
 func paidMarch() (reconcile.Input, reconcile.Books) {
 	in := input(billing.Snapshot{
 		Subscriptions: []billing.StripeSubscription{subscription(billing.SubActive)},
-		Invoices:      []billing.StripeInvoice{invoice("in_1", "paid", "subscription_create", line("il_1", march, april))},
+		Invoices: []billing.StripeInvoice{
+			invoice("in_1", "paid", "subscription_create", line("il_1", march, april)),
+		},
 		Charges: []billing.StripeCharge{
-			{ID: "ch_1", InvoiceID: "in_1", PaymentIntentID: "pi_1", Amount: 900}, {ID: "ch_2", PaymentIntentID: "pi_2", Amount: 500, AmountRefunded: 100},
+			{ID: "ch_1", InvoiceID: "in_1", PaymentIntentID: "pi_1", Amount: 900}, {
+				ID: "ch_2", PaymentIntentID: "pi_2", Amount: 500, AmountRefunded: 100,
+			},
 		},
 	})
 	in.Account.Subscription = &billing.Subscription{
-		ID: sub, Plan: "basic", Quantity: 1, Status: billing.SubActive, CurrentPeriodStart: march, CurrentPeriodEnd: april, Window: &billing.Window{From: march, Until: april},
+		ID:                 sub,
+		Plan:               "basic",
+		Quantity:           1,
+		Status:             billing.SubActive,
+		CurrentPeriodStart: march,
+		CurrentPeriodEnd:   april,
+		Window:             &billing.Window{From: march, Until: april},
 	}
 	return in, reconcile.Books{
 		Lots: []billing.Lot{
-			{ID: "lot_1", GrantKey: "stripe:invoice:in_1:il_1", Source: source, Granted: 500, Remaining: 400, ExpiresAt: ptr(april.Add(policy.RenewalGrace))},
-			{ID: "lot_2", GrantKey: "stripe:checkout:cs_1", Source: "order:ord_1", Granted: 100, Remaining: 80, ClawedBack: 20},
+			{
+				ID:        "lot_1",
+				GrantKey:  "stripe:invoice:in_1:il_1",
+				Source:    source,
+				Granted:   500,
+				Remaining: 400,
+				ExpiresAt: ptr(april.Add(policy.RenewalGrace)),
+			},
+			{
+				ID:         "lot_2",
+				GrantKey:   "stripe:checkout:cs_1",
+				Source:     "order:ord_1",
+				Granted:    100,
+				Remaining:  80,
+				ClawedBack: 20,
+			},
 			{ID: "lot_3", GrantKey: "admin:acc_1:gift", Source: "admin:gift", Granted: 7},
 		},
-		Orders: []billing.Order{{ID: "ord_1", Kind: billing.KindPack, Status: billing.OrderFulfilled, CheckoutID: "cs_1", PaymentIntentID: "pi_2"}},
+		Orders: []billing.Order{
+			{
+				ID:              "ord_1",
+				Kind:            billing.KindPack,
+				Status:          billing.OrderFulfilled,
+				CheckoutID:      "cs_1",
+				PaymentIntentID: "pi_2",
+			},
+		},
 	}
 }
 
@@ -38,14 +70,31 @@ var differences = map[string]struct {
 	change func(in *reconcile.Input, b *reconcile.Books)
 	want   string // kind and ref of each
 }{
-	"None":                       {func(*reconcile.Input, *reconcile.Books) {}, ""},
-	"SubscriptionOnlyAtStripe":   {func(in *reconcile.Input, _ *reconcile.Books) { in.Account.Subscription = nil }, "missing sub_1"},
-	"SubscriptionOnlyInDatabase": {func(in *reconcile.Input, _ *reconcile.Books) { in.Picture.Subscriptions = nil }, "missing sub_1, points-expiry lot_1"},
-	"AnotherSubscription":        {func(in *reconcile.Input, _ *reconcile.Books) { in.Account.Subscription.ID = "sub_0" }, "missing sub_1"},
-	"Status":                     {func(in *reconcile.Input, _ *reconcile.Books) { in.Account.Subscription.Status = billing.SubTrialing }, "status sub_1"},
-	"Cancels":                    {func(in *reconcile.Input, _ *reconcile.Books) { in.Account.Subscription.CancelAtPeriodEnd = true }, "status sub_1"},
-	"Price":                      {func(in *reconcile.Input, _ *reconcile.Books) { in.Account.Subscription.Plan = "pro" }, "price sub_1"},
-	"Quantity":                   {func(in *reconcile.Input, _ *reconcile.Books) { in.Account.Subscription.Quantity = 2 }, "quantity sub_1"},
+	"None": {func(*reconcile.Input, *reconcile.Books) {}, ""},
+	"SubscriptionOnlyAtStripe": {
+		func(in *reconcile.Input, _ *reconcile.Books) { in.Account.Subscription = nil }, "missing sub_1",
+	},
+	"SubscriptionOnlyInDatabase": {
+		func(in *reconcile.Input, _ *reconcile.Books) { in.Picture.Subscriptions = nil },
+		"missing sub_1, points-expiry lot_1",
+	},
+	"AnotherSubscription": {
+		func(in *reconcile.Input, _ *reconcile.Books) { in.Account.Subscription.ID = "sub_0" }, "missing sub_1",
+	},
+	"Status": {
+		func(in *reconcile.Input, _ *reconcile.Books) { in.Account.Subscription.Status = billing.SubTrialing },
+		"status sub_1",
+	},
+	"Cancels": {
+		func(in *reconcile.Input, _ *reconcile.Books) { in.Account.Subscription.CancelAtPeriodEnd = true },
+		"status sub_1",
+	},
+	"Price": {
+		func(in *reconcile.Input, _ *reconcile.Books) { in.Account.Subscription.Plan = "pro" }, "price sub_1",
+	},
+	"Quantity": {
+		func(in *reconcile.Input, _ *reconcile.Books) { in.Account.Subscription.Quantity = 2 }, "quantity sub_1",
+	},
 	"Scheduled": {func(in *reconcile.Input, _ *reconcile.Books) {
 		in.Account.Subscription.Scheduled = &billing.ScheduledChange{Plan: "pro", Quantity: 1, At: april}
 	}, "scheduled-change sub_1"},
@@ -53,7 +102,10 @@ var differences = map[string]struct {
 		in.Account.Subscription.Scheduled = &billing.ScheduledChange{Plan: "pro", Quantity: 1, At: april}
 		in.Picture.Subscriptions[0].Scheduled = &billing.ScheduledChange{Plan: "pro", Quantity: 2, At: april}
 	}, "scheduled-change sub_1"},
-	"Period": {func(in *reconcile.Input, _ *reconcile.Books) { in.Account.Subscription.CurrentPeriodEnd = march }, "period sub_1"},
+	"Period": {
+		func(in *reconcile.Input, _ *reconcile.Books) { in.Account.Subscription.CurrentPeriodEnd = march },
+		"period sub_1",
+	},
 	"Window": {func(in *reconcile.Input, _ *reconcile.Books) { in.Account.Subscription.Window = nil }, "window sub_1"},
 	"SecondSubscription": {func(in *reconcile.Input, _ *reconcile.Books) {
 		second := subscription(billing.SubActive)
@@ -66,20 +118,43 @@ var differences = map[string]struct {
 		in.Picture.Subscriptions = append(in.Picture.Subscriptions, ended)
 	}, ""},
 	"OrderBehind": {func(in *reconcile.Input, b *reconcile.Books) {
-		in.Orders = []billing.Order{{ID: "ord_2", Kind: billing.KindPack, Status: billing.OrderPending, CheckoutID: "cs_2", Points: 100}}
-		in.Picture.Checkouts = []billing.StripeCheckout{{ID: "cs_2", Status: "complete", PaymentStatus: "paid", PaymentIntentID: "pi_3"}}
+		in.Orders = []billing.Order{
+			{ID: "ord_2", Kind: billing.KindPack, Status: billing.OrderPending, CheckoutID: "cs_2", Points: 100},
+		}
+		in.Picture.Checkouts = []billing.StripeCheckout{
+			{ID: "cs_2", Status: "complete", PaymentStatus: "paid", PaymentIntentID: "pi_3"},
+		}
 	}, "order ord_2, grant-missing stripe:checkout:cs_2"},
-	"InvoiceNotGranted": {func(_ *reconcile.Input, b *reconcile.Books) { b.Lots = b.Lots[1:] }, "grant-missing stripe:invoice:in_1:il_1"},
-	"AnotherAmount":     {func(_ *reconcile.Input, b *reconcile.Books) { b.Lots[0].Granted = 501 }, "grant-amount lot_1"},
+	"InvoiceNotGranted": {
+		func(_ *reconcile.Input, b *reconcile.Books) { b.Lots = b.Lots[1:] }, "grant-missing stripe:invoice:in_1:il_1",
+	},
+	"AnotherAmount": {
+		func(_ *reconcile.Input, b *reconcile.Books) { b.Lots[0].Granted = 501 }, "grant-amount lot_1",
+	},
 	"AmountOfAPeriodOver": {func(in *reconcile.Input, b *reconcile.Books) {
 		b.Lots[0].Granted, in.Now = 501, april.Add(policy.RenewalGrace)
 	}, ""},
-	"InvoiceNotPaid":     {func(in *reconcile.Input, _ *reconcile.Books) { in.Picture.Invoices[0].Status = "void" }, "payment-missing lot_1"},
-	"InvoiceGone":        {func(in *reconcile.Input, _ *reconcile.Books) { in.Picture.Invoices = nil }, "payment-missing lot_1"},
-	"OrderNotPaid":       {func(in *reconcile.Input, _ *reconcile.Books) { in.Picture.Charges = in.Picture.Charges[:1] }, "payment-missing ord_1"},
-	"RefundOfOrder":      {func(_ *reconcile.Input, b *reconcile.Books) { b.Lots[1].ClawedBack = 19 }, "clawback-missing lot_2"},
-	"RefundOfInvoice":    {func(in *reconcile.Input, _ *reconcile.Books) { in.Picture.Charges[0].AmountRefunded = 900 }, "clawback-missing lot_1"},
-	"MoreClawedThanPaid": {func(_ *reconcile.Input, b *reconcile.Books) { b.Lots[1].ClawedBack = 50 }, "restore-missing lot_2"},
+	"InvoiceNotPaid": {
+		func(in *reconcile.Input, _ *reconcile.Books) { in.Picture.Invoices[0].Status = "void" },
+		"payment-missing lot_1",
+	},
+	"InvoiceGone": {
+		func(in *reconcile.Input, _ *reconcile.Books) { in.Picture.Invoices = nil }, "payment-missing lot_1",
+	},
+	"OrderNotPaid": {
+		func(in *reconcile.Input, _ *reconcile.Books) { in.Picture.Charges = in.Picture.Charges[:1] },
+		"payment-missing ord_1",
+	},
+	"RefundOfOrder": {
+		func(_ *reconcile.Input, b *reconcile.Books) { b.Lots[1].ClawedBack = 19 }, "clawback-missing lot_2",
+	},
+	"RefundOfInvoice": {
+		func(in *reconcile.Input, _ *reconcile.Books) { in.Picture.Charges[0].AmountRefunded = 900 },
+		"clawback-missing lot_1",
+	},
+	"MoreClawedThanPaid": {
+		func(_ *reconcile.Input, b *reconcile.Books) { b.Lots[1].ClawedBack = 50 }, "restore-missing lot_2",
+	},
 	"ClawedAndKept": {func(in *reconcile.Input, b *reconcile.Books) {
 		in.Picture.Charges[0].Paid, b.Lots[0].ClawedBack = true, 1
 	}, "restore-missing lot_1"},
@@ -96,8 +171,8 @@ var differences = map[string]struct {
 	}, ""},
 }
 
-// Proves each kind of drift: an account that is as it should be has none, and one that differs in one thing has that one, and no other
-// that does not follow from it.
+// Proves each kind of drift: an account that is as it should be has none, and one that differs in one thing has that
+// one, and no other that does not follow from it.
 func TestCompare(t *testing.T) {
 	t.Parallel()
 	for name, c := range differences {

@@ -17,9 +17,9 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// Proves that however a customer changes plans, down, up, to another interval and back, in whatever way the differences are
-// invoiced, and however syncs fall between, the points granted are those of a model that only reads Stripe's invoices, and no more
-// than the money paid buys at the best rate there is.
+// Proves that however a customer changes plans, down, up, to another interval and back, in whatever way the differences
+// are invoiced, and however syncs fall between, the points granted are those of a model that only reads Stripe's
+// invoices, and no more than the money paid buys at the best rate there is.
 func TestMoneyBoundsPoints(t *testing.T) {
 	t.Parallel()
 	for _, dialect := range []store.Dialect{store.SQLite, store.Postgres} {
@@ -27,7 +27,16 @@ func TestMoneyBoundsPoints(t *testing.T) {
 			t.Run(fmt.Sprint(dialect, "/", seed), func(t *testing.T) {
 				t.Parallel()
 				w, r := newWorld(t, dialect, nil), rand.New(rand.NewPCG(seed, 7))
-				c := w.sells(billing.Plan{ID: "pro_yearly", Name: "Pro, by the year", Amount: 19000, Currency: "usd", Interval: "year", Points: 13000})
+				c := w.sells(
+					billing.Plan{
+						ID:       "pro_yearly",
+						Name:     "Pro, by the year",
+						Amount:   19000,
+						Currency: "usd",
+						Interval: "year",
+						Points:   13000,
+					},
+				)
 				a, id := w.subscriber()
 				for range 14 {
 					w.changeSomehow(r, c, a, id)
@@ -59,7 +68,9 @@ func (w *world) changeSomehow(r *rand.Rand, c *catalog.Catalog, a billing.Accoun
 		price, err := w.stripe.Price(w.t.Context(), c.Plans[r.IntN(len(c.Plans))].ID)
 		must(w.t, err)
 		w.ask(http.MethodPost, "/v1/subscriptions/"+id, url.Values{
-			"items[0][id]": {s["items"].(map[string]any)["data"].([]any)[0].(map[string]any)["id"].(string)}, "items[0][price]": {string(price)},
+			"items[0][id]": {
+				s["items"].(map[string]any)["data"].([]any)[0].(map[string]any)["id"].(string),
+			}, "items[0][price]": {string(price)},
 			"proration_behavior": {[]string{"always_invoice", "always_invoice", "create_prorations"}[r.IntN(3)]},
 		})
 	case n < 8:
@@ -76,7 +87,9 @@ func (w *world) changeSomehow(r *rand.Rand, c *catalog.Catalog, a billing.Accoun
 func (w *world) checkMoney(c *catalog.Catalog, a billing.Account) {
 	w.t.Helper()
 	money, points := new(big.Rat), new(big.Rat)
-	invoices := w.ask(http.MethodGet, "/v1/invoices", url.Values{"customer": {string(a.CustomerID)}, "limit": {"100"}})["data"].([]any)
+	invoices := w.ask(
+		http.MethodGet, "/v1/invoices", url.Values{"customer": {string(a.CustomerID)}, "limit": {"100"}},
+	)["data"].([]any)
 	for _, each := range invoices {
 		invoice := each.(map[string]any)
 		paid, total := int64(invoice["amount_paid"].(float64)), int64(invoice["total"].(float64))
@@ -102,11 +115,17 @@ func (w *world) checkMoney(c *catalog.Catalog, a billing.Account) {
 		}
 		lines := len(invoice["lines"].(map[string]any)["data"].([]any))
 		if off.Abs(off).Cmp(big.NewRat(int64(lines)+1, 1)) > 0 {
-			w.t.Errorf("invoice %v granted %s points, want %s: %d of %d paid", invoice["id"], got.FloatString(0), want.FloatString(1), paid, total)
+			w.t.Errorf(
+				"invoice %v granted %s points, want %s: %d of %d paid", invoice["id"], got.FloatString(0),
+				want.FloatString(1), paid, total,
+			)
 		}
 	}
 	if most := new(big.Rat).Mul(money, bestRate(c)); points.Cmp(most) > 0 || points.Sign() == 0 {
-		w.t.Errorf("%s points were granted for %s, which buys %s at the best rate", points.FloatString(0), money.FloatString(0), most.FloatString(1))
+		w.t.Errorf(
+			"%s points were granted for %s, which buys %s at the best rate", points.FloatString(0),
+			money.FloatString(0), most.FloatString(1),
+		)
 	}
 }
 
@@ -142,8 +161,8 @@ func bestRate(c *catalog.Catalog) *big.Rat {
 	return best
 }
 
-// Proves that a renewal which the customer's balance paid in part brings that part less, one that it paid whole brings nothing, however
-// the balance came about, and that neither takes what rolls over.
+// Proves that a renewal which the customer's balance paid in part brings that part less, one that it paid whole brings
+// nothing, however the balance came about, and that neither takes what rolls over.
 func TestRenewalOnCredit(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -160,7 +179,8 @@ func TestRenewalOnCredit(t *testing.T) {
 	})
 }
 
-// Proves that an invoice which the operator calls paid past Stripe grants its points, and one that is given up grants none until then.
+// Proves that an invoice which the operator calls paid past Stripe grants its points, and one that is given up grants
+// none until then.
 func TestPaidPastStripe(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -178,14 +198,25 @@ func TestPaidPastStripe(t *testing.T) {
 	})
 }
 
-// Proves that a discount which leaves nothing to pay grants the period's points whole, and that changing to another interval and back
-// under it grants nothing more.
+// Proves that a discount which leaves nothing to pay grants the period's points whole, and that changing to another
+// interval and back under it grants nothing more.
 func TestWholeDiscount(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
-		w.sells(billing.Plan{ID: "pro_yearly", Name: "Pro, by the year", Amount: 19000, Currency: "usd", Interval: "year", Points: 13000})
+		w.sells(
+			billing.Plan{
+				ID:       "pro_yearly",
+				Name:     "Pro, by the year",
+				Amount:   19000,
+				Currency: "usd",
+				Interval: "year",
+				Points:   13000,
+			},
+		)
 		a, id := w.subscriber()
-		coupon := w.ask(http.MethodPost, "/v1/coupons", url.Values{"percent_off": {"100"}, "duration": {"forever"}})["id"].(string)
+		coupon := w.ask(
+			http.MethodPost, "/v1/coupons", url.Values{"percent_off": {"100"}, "duration": {"forever"}},
+		)["id"].(string)
 		w.ask(http.MethodPost, "/v1/subscriptions/"+id, url.Values{"coupon": {coupon}})
 		w.spend(a, 500)
 		w.renew(a)

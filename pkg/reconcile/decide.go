@@ -29,16 +29,17 @@ type Decision struct {
 	Grants        []billing.Grant
 	Ends          []End
 	Refunds       []Refund
-	Kept          []Refund           // charges of which nothing is back: what was taken for them before, by a refund that failed later, is restored
-	Orders        []billing.Order    // those that changed
-	Returned      []billing.Returned // of each charge in the picture, what is with its payer again
-	Unknown       []Unknown
-	Warnings      []string
+	// charges of which nothing is back: what was taken for them before, by a refund that failed later, is restored
+	Kept     []Refund
+	Orders   []billing.Order    // those that changed
+	Returned []billing.Returned // of each charge in the picture, what is with its payer again
+	Unknown  []Unknown
+	Warnings []string
 }
 
-// Refund says that Refunded of the Amount that paid for a grant is back with the payer now, by refunds and disputes. After a
-// dispute that was won it may be less than before, or nothing. Its grant is that of an invoice (Key) or that of the order that
-// the payment paid for.
+// Refund says that Refunded of the Amount that paid for a grant is back with the payer now, by refunds and disputes.
+// After a dispute that was won it may be less than before, or nothing. Its grant is that of an invoice (Key) or that of
+// the order that the payment paid for.
 type Refund struct {
 	Key             string
 	PaymentIntentID billing.PaymentIntentID

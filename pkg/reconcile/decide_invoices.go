@@ -8,12 +8,12 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// watermarkMargin is how far before the oldest unsettled invoice the next picture begins. Lists at Stripe are ordered by
-// whole seconds and become visible a moment after; a day is generous.
+// watermarkMargin is how far before the oldest unsettled invoice the next picture begins. Lists at Stripe are ordered
+// by whole seconds and become visible a moment after; a day is generous.
 const watermarkMargin = 24 * time.Hour
 
-// decideInvoices grants what paid invoices bought, oldest first, and moves the watermark: everything created before it is
-// settled and needs no second look. A whole picture and one from the watermark on are decided alike.
+// decideInvoices grants what paid invoices bought, oldest first, and moves the watermark: everything created before it
+// is settled and needs no second look. A whole picture and one from the watermark on are decided alike.
 func (d *Decision) decideInvoices(in Input) {
 	invoices := slices.Clone(in.Picture.Invoices)
 	slices.SortFunc(invoices, func(a, b billing.StripeInvoice) int {
@@ -62,10 +62,11 @@ type dueGrant struct {
 	grant billing.Grant
 }
 
-// grantInvoice grants on what was paid, never on a period that merely began. A period that a credit paid for grants no points; where
-// unused ones roll over it grants just that, so that they live on as in any period that was paid. Of points that come month by month it grants
-// those of the months that have begun, and says whether the invoice must be looked at again: until its period is over. An invoice
-// with an item that is not understood grants nothing, and must be looked at until it is.
+// grantInvoice grants on what was paid, never on a period that merely began. A period that a credit paid for grants no
+// points; where unused ones roll over it grants just that, so that they live on as in any period that was paid. Of
+// points that come month by month it grants those of the months that have begun, and says whether the invoice must be
+// looked at again: until its period is over. An invoice with an item that is not understood grants nothing, and must be
+// looked at until it is.
 func (d *Decision) grantInvoice(in Input, i billing.StripeInvoice, owed int64) (due []dueGrant, more bool) {
 	p := readInvoice(in.Catalog, i)
 	d.Warnings = append(d.Warnings, p.warnings...)
@@ -106,7 +107,9 @@ func (d *Decision) grantInvoice(in Input, i billing.StripeInvoice, owed int64) (
 		}
 		due = append(due, dueGrant{at, billing.Grant{
 			Key: p.sliceKey(n), Source: source, Amount: amount, ExpiresAt: &end,
-			Period: &billing.Period{Start: s.at, End: s.end, Inner: s.end.Before(p.end)}, Replaces: p.begins, Rollover: rollover,
+			Period: &billing.Period{
+				Start: s.at, End: s.end, Inner: s.end.Before(p.end),
+			}, Replaces: p.begins, Rollover: rollover,
 			Description: p.describe(i, owed),
 		}})
 	}
@@ -116,7 +119,8 @@ func (d *Decision) grantInvoice(in Input, i billing.StripeInvoice, owed int64) (
 // invoiceSource is the source of points that the end of their subscription does not end.
 func invoiceSource(id billing.InvoiceID) string { return "invoice:" + string(id) }
 
-// paidLate reports whether an invoice was paid after its subscription had ended. What ends the subscription's points must not end those.
+// paidLate reports whether an invoice was paid after its subscription had ended. What ends the subscription's points
+// must not end those.
 func paidLate(in Input, i billing.StripeInvoice) bool {
 	for _, s := range in.Picture.Subscriptions {
 		if s.ID == i.SubscriptionID && s.EndedAt != nil {

@@ -11,7 +11,9 @@ import (
 // granted is the grant of a line of an invoice, for the month that ends then.
 func granted(invoice, line string, points billing.Points, end time.Time, what string) billing.Grant {
 	return billing.Grant{
-		Key: "stripe:invoice:" + invoice + ":" + line, Source: source, Amount: points, ExpiresAt: ptr(end.Add(policy.RenewalGrace)),
+		Key: "stripe:invoice:" + invoice + ":" + line, Source: source, Amount: points, ExpiresAt: ptr(
+			end.Add(policy.RenewalGrace),
+		),
 		Period: &billing.Period{Start: end.AddDate(0, -1, 0), End: end}, Replaces: true, Description: what,
 	}
 }
@@ -37,9 +39,18 @@ func TestInvoiceGrants(t *testing.T) {
 		grants   []billing.Grant
 		warnings int
 	}{
-		{"FirstPeriod", invoice("in_1", "paid", "subscription_create", line("il_1", march, april)), []billing.Grant{granted("in_1", "il_1", 500, april, "Basic")}, 0},
-		{"Renewal", invoice("in_1", "paid", "subscription_cycle", line("il_1", april, april.AddDate(0, 1, 0))), []billing.Grant{granted("in_1", "il_1", 500, april.AddDate(0, 1, 0), "Basic")}, 0},
-		{"Quantity", invoice("in_1", "paid", "subscription_create", three), []billing.Grant{granted("in_1", "il_1", 1500, april, "Basic")}, 0},
+		{
+			"FirstPeriod", invoice("in_1", "paid", "subscription_create", line("il_1", march, april)),
+			[]billing.Grant{granted("in_1", "il_1", 500, april, "Basic")}, 0,
+		},
+		{
+			"Renewal", invoice("in_1", "paid", "subscription_cycle", line("il_1", april, april.AddDate(0, 1, 0))),
+			[]billing.Grant{granted("in_1", "il_1", 500, april.AddDate(0, 1, 0), "Basic")}, 0,
+		},
+		{
+			"Quantity", invoice("in_1", "paid", "subscription_create", three),
+			[]billing.Grant{granted("in_1", "il_1", 1500, april, "Basic")}, 0,
+		},
 		{"Trial", invoice("in_1", "paid", "subscription_create", trial), []billing.Grant{trialGrant}, 0},
 		{"TrialWithoutPoints", invoice("in_1", "paid", "subscription_create", free), nil, 0},
 		{"NothingPaidLater", invoice("in_1", "paid", "subscription_cycle", trial), nil, 0},
@@ -63,12 +74,14 @@ func TestInvoiceGrants(t *testing.T) {
 	}
 }
 
-// Proves that a paid plan change grants the difference in proportion to the money, and that a change down, or down and up
-// again, grants nothing: only money that was paid does.
+// Proves that a paid plan change grants the difference in proportion to the money, and that a change down, or down and
+// up again, grants nothing: only money that was paid does.
 func TestProrationGrants(t *testing.T) {
 	t.Parallel()
 	part := func(id, item string, amount int64) billing.StripeInvoiceLine {
-		return billing.StripeInvoiceLine{ID: id, Item: item, Amount: amount, Quantity: 1, Proration: true, PeriodStart: tenth, PeriodEnd: april}
+		return billing.StripeInvoiceLine{
+			ID: id, Item: item, Amount: amount, Quantity: 1, Proration: true, PeriodStart: tenth, PeriodEnd: april,
+		}
 	}
 	renewal := line("il_9", april, april.AddDate(0, 1, 0))
 	for _, c := range []struct {
@@ -76,24 +89,44 @@ func TestProrationGrants(t *testing.T) {
 		lines  []billing.StripeInvoiceLine
 		points billing.Points
 	}{
-		{"HalfAPeriodUp", []billing.StripeInvoiceLine{part("il_1", "basic", -450), part("il_2", "pro", 950)}, 600 - 250},
+		{
+			"HalfAPeriodUp", []billing.StripeInvoiceLine{part("il_1", "basic", -450), part("il_2", "pro", 950)},
+			600 - 250,
+		},
 		{"RoundedTowardsZero", []billing.StripeInvoiceLine{part("il_1", "basic", -1), part("il_2", "pro", 2)}, 1},
 		{"Down", []billing.StripeInvoiceLine{part("il_1", "pro", -950), part("il_2", "basic", 450)}, 0},
-		{"DownAndUpAgain", []billing.StripeInvoiceLine{part("il_1", "pro", -950), part("il_2", "basic", 450), part("il_3", "basic", -450), part("il_4", "pro", 950)}, 0},
+		{
+			"DownAndUpAgain",
+			[]billing.StripeInvoiceLine{
+				part("il_1", "pro", -950), part("il_2", "basic", 450), part("il_3", "basic", -450),
+				part("il_4", "pro", 950),
+			},
+			0,
+		},
 		{"NeverMoreThanThePlan", []billing.StripeInvoiceLine{part("il_1", "pro", 1_000_000)}, 1200},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			d := decide(billing.Snapshot{Invoices: []billing.StripeInvoice{invoice("in_1", "paid", "subscription_update", c.lines...)}})
+			d := decide(
+				billing.Snapshot{
+					Invoices: []billing.StripeInvoice{invoice("in_1", "paid", "subscription_update", c.lines...)},
+				},
+			)
 			var want []billing.Grant
 			if c.points > 0 {
 				want = []billing.Grant{{
-					Key: "stripe:invoice:in_1:proration", Source: source, Amount: c.points, ExpiresAt: ptr(april.Add(policy.RenewalGrace)),
+					Key: "stripe:invoice:in_1:proration", Source: source, Amount: c.points, ExpiresAt: ptr(
+						april.Add(policy.RenewalGrace),
+					),
 					Period: &billing.Period{Start: tenth, End: april}, Description: "plan change",
 				}}
 			}
 			same(t, "grants", d.Grants, want)
-			unpaid := decide(billing.Snapshot{Invoices: []billing.StripeInvoice{invoice("in_1", "open", "subscription_update", c.lines...)}})
+			unpaid := decide(
+				billing.Snapshot{
+					Invoices: []billing.StripeInvoice{invoice("in_1", "open", "subscription_update", c.lines...)},
+				},
+			)
 			same(t, "grants of an unpaid change", unpaid.Grants, []billing.Grant(nil))
 		})
 	}
@@ -103,7 +136,9 @@ func TestProrationGrants(t *testing.T) {
 		up.AmountPaid = 0
 		same(t, "grants", decide(billing.Snapshot{Invoices: []billing.StripeInvoice{up}}).Grants, []billing.Grant(nil))
 		up.AmountPaid = up.Total / 2
-		if d := decide(billing.Snapshot{Invoices: []billing.StripeInvoice{up}}); len(d.Grants) != 1 || d.Grants[0].Amount != 175 {
+		if d := decide(
+			billing.Snapshot{Invoices: []billing.StripeInvoice{up}},
+		); len(d.Grants) != 1 || d.Grants[0].Amount != 175 {
 			t.Errorf("half of it was paid in money: %+v", d.Grants)
 		}
 	})
@@ -113,30 +148,39 @@ func TestProrationGrants(t *testing.T) {
 		anew.Item, anew.Amount = "pro", 1900
 		up := invoice("in_1", "paid", "subscription_update", part("il_1", "basic", -450), anew)
 		want := []billing.Grant{{
-			Key: "stripe:invoice:in_1:proration", Source: source, Amount: 1200 - 250, ExpiresAt: ptr(anew.PeriodEnd.Add(policy.RenewalGrace)),
+			Key: "stripe:invoice:in_1:proration", Source: source, Amount: 1200 - 250, ExpiresAt: ptr(
+				anew.PeriodEnd.Add(policy.RenewalGrace),
+			),
 			Period:   &billing.Period{Start: tenth, End: anew.PeriodEnd},
 			Replaces: true, Rollover: billing.RolloverAll, Description: "plan change",
 		}}
 		same(t, "grants", decide(billing.Snapshot{Invoices: []billing.StripeInvoice{up}}).Grants, want)
 		anew.Item, anew.Amount = "basic", 900
 		down := invoice("in_1", "paid", "subscription_update", part("il_1", "pro", -1900), anew)
-		same(t, "grants of the way back", decide(billing.Snapshot{Invoices: []billing.StripeInvoice{down}}).Grants, []billing.Grant(nil))
+		same(
+			t, "grants of the way back", decide(billing.Snapshot{Invoices: []billing.StripeInvoice{down}}).Grants,
+			[]billing.Grant(nil),
+		)
 	})
 	t.Run("OnTheNextRenewal", func(t *testing.T) {
 		t.Parallel()
 		d := decide(billing.Snapshot{Invoices: []billing.StripeInvoice{
-			invoice("in_1", "paid", "subscription_cycle", part("il_1", "basic", -450), part("il_2", "pro", 950), renewal),
+			invoice(
+				"in_1", "paid", "subscription_cycle", part("il_1", "basic", -450), part("il_2", "pro", 950), renewal,
+			),
 		}})
 		want := granted("in_1", "il_9", 500+350, april.AddDate(0, 1, 0), "Basic")
 		same(t, "grants", d.Grants, []billing.Grant{want})
 	})
 }
 
-// Proves that an invoice brings what was paid of it in money: credits count, whether the balance or a line of the invoice paid with
-// them; a discount does not; and that an old price counts as what it was.
+// Proves that an invoice brings what was paid of it in money: credits count, whether the balance or a line of the
+// invoice paid with them; a discount does not; and that an old price counts as what it was.
 func TestPartPaid(t *testing.T) {
 	t.Parallel()
-	back := billing.StripeInvoiceLine{ID: "il_0", Item: "pro", Amount: -950, Quantity: 1, Proration: true, PeriodStart: tenth, PeriodEnd: march}
+	back := billing.StripeInvoiceLine{
+		ID: "il_0", Item: "pro", Amount: -950, Quantity: 1, Proration: true, PeriodStart: tenth, PeriodEnd: march,
+	}
 	old := line("il_2", march, april)
 	old.Amount, old.UnitAmount, old.Proration = 300, 600, true
 	seats := line("il_3", march, april)
@@ -153,13 +197,22 @@ func TestPartPaid(t *testing.T) {
 		{"Whole", "subscription_cycle", []billing.StripeInvoiceLine{line("il_1", march, april)}, 900, 900, 500},
 		{"HalfByBalance", "subscription_cycle", []billing.StripeInvoiceLine{line("il_1", march, april)}, 900, 450, 250},
 		{"ByBalance", "subscription_cycle", []billing.StripeInvoiceLine{line("il_1", march, april)}, 900, 0, 0},
-		{"WithAnOldDebt", "subscription_cycle", []billing.StripeInvoiceLine{line("il_1", march, april)}, 900, 1000, 500},
+		{
+			"WithAnOldDebt", "subscription_cycle", []billing.StripeInvoiceLine{line("il_1", march, april)}, 900, 1000,
+			500,
+		},
 		{"HalfDiscount", "subscription_cycle", []billing.StripeInvoiceLine{line("il_1", march, april)}, 450, 450, 500},
 		{"WholeDiscount", "subscription_cycle", []billing.StripeInvoiceLine{line("il_1", march, april)}, 0, 0, 500},
-		{"WholeDiscountOfAChange", "subscription_update", []billing.StripeInvoiceLine{line("il_1", march, april)}, 0, 0, 0},
+		{
+			"WholeDiscountOfAChange", "subscription_update", []billing.StripeInvoiceLine{line("il_1", march, april)}, 0,
+			0, 0,
+		},
 		{"CreditOnTheInvoice", "subscription_cycle", []billing.StripeInvoiceLine{back, dear}, 950, 950, 600},
 		{"CreditPaysAll", "subscription_cycle", []billing.StripeInvoiceLine{back, line("il_1", march, april)}, 0, 0, 0},
-		{"CreditIsMore", "subscription_cycle", []billing.StripeInvoiceLine{back, line("il_1", march, april)}, -50, 0, 0},
+		{
+			"CreditIsMore", "subscription_cycle", []billing.StripeInvoiceLine{back, line("il_1", march, april)}, -50, 0,
+			0,
+		},
 		{"OldPrice", "subscription_update", []billing.StripeInvoiceLine{old}, 300, 300, 250},
 		{"Seats", "subscription_update", []billing.StripeInvoiceLine{seats}, 1350, 1350, 750},
 	} {
@@ -185,7 +238,10 @@ func TestGrantsOldestFirst(t *testing.T) {
 		invoice("in_2", "paid", "subscription_cycle", line("il_2", march, april)),
 		invoice("in_1", "paid", "subscription_create", line("il_1", february, march)),
 	}})
-	same(t, "grants", d.Grants, []billing.Grant{granted("in_1", "il_1", 500, march, "Basic"), granted("in_2", "il_2", 500, april, "Basic")})
+	same(
+		t, "grants", d.Grants,
+		[]billing.Grant{granted("in_1", "il_1", 500, march, "Basic"), granted("in_2", "il_2", 500, april, "Basic")},
+	)
 }
 
 // Proves that each period's grant says how many of the older points live on in it, as its own plan has it.
@@ -195,7 +251,9 @@ func TestRolloverOfGrants(t *testing.T) {
 	pro := line("il_3", april, may)
 	pro.Item, pro.Amount = "pro", 1900
 	d := decide(billing.Snapshot{Invoices: []billing.StripeInvoice{
-		invoice("in_3", "paid", "subscription_cycle", pro), invoice("in_2", "open", "subscription_cycle", line("il_2", march, april)),
+		invoice("in_3", "paid", "subscription_cycle", pro), invoice(
+			"in_2", "open", "subscription_cycle", line("il_2", march, april),
+		),
 		invoice("in_1", "paid", "subscription_create", line("il_1", february, march)),
 	}})
 	first, third := granted("in_1", "il_1", 500, march, "Basic"), granted("in_3", "il_3", 1200, may, "Pro")
@@ -203,8 +261,8 @@ func TestRolloverOfGrants(t *testing.T) {
 	same(t, "grants", d.Grants, []billing.Grant{first, third})
 }
 
-// Proves where the next picture begins: a day before the oldest invoice that may still change, or before the newest where all are
-// settled; and never earlier than it began before.
+// Proves where the next picture begins: a day before the oldest invoice that may still change, or before the newest
+// where all are settled; and never earlier than it began before.
 func TestWatermark(t *testing.T) {
 	t.Parallel()
 	const day = 24 * time.Hour
@@ -224,7 +282,10 @@ func TestWatermark(t *testing.T) {
 		{"NoInvoicesKeepsIt", nil, &march, &march},
 		{"AllSettled", []billing.StripeInvoice{older("paid"), newer("void")}, nil, ptr(march.Add(-day))},
 		{"OlderOpen", []billing.StripeInvoice{older("open"), newer("paid")}, nil, ptr(february.Add(-day))},
-		{"OlderUncollectible", []billing.StripeInvoice{older("uncollectible"), newer("paid")}, nil, ptr(february.Add(-day))},
+		{
+			"OlderUncollectible", []billing.StripeInvoice{older("uncollectible"), newer("paid")}, nil,
+			ptr(february.Add(-day)),
+		},
 		{"NewerDraft", []billing.StripeInvoice{older("paid"), newer("draft")}, &february, ptr(march.Add(-day))},
 		{"NeverBack", []billing.StripeInvoice{older("paid"), newer("open")}, &april, &april},
 	} {

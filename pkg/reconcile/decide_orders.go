@@ -11,10 +11,11 @@ import (
 const orphanAge = 25 * time.Hour
 
 const (
-	// ChargeAge is how old an automatic order may be when its charge is asked for. Far below a day, for which Stripe keeps the idempotency
-	// key; and nobody wants to pay for points that ran low long ago.
+	// ChargeAge is how old an automatic order may be when its charge is asked for. Far below a day, for which Stripe
+	// keeps the idempotency key; and nobody wants to pay for points that ran low long ago.
 	ChargeAge = time.Hour
-	// UnchargedAge is when an automatic order without a payment is given up: whatever was asked for until ChargeAge is there by then.
+	// UnchargedAge is when an automatic order without a payment is given up: whatever was asked for until ChargeAge is
+	// there by then.
 	UnchargedAge = ChargeAge + 10*time.Minute
 )
 
@@ -72,13 +73,14 @@ func (d *Decision) fulfil(in Input, o billing.Order) billing.Order {
 	return o
 }
 
-// decideAutomatic moves an automatic order on by what its payment intent says. One that could still be paid is not the end of it, though
-// its charge has failed: whoever charges cancels it first, lest it be paid when nobody waits for it any more. Until then the order does
-// not know it, which is how that job finds its work.
+// decideAutomatic moves an automatic order on by what its payment intent says. One that could still be paid is not the
+// end of it, though its charge has failed: whoever charges cancels it first, lest it be paid when nobody waits for it
+// any more. Until then the order does not know it, which is how that job finds its work.
 func (d *Decision) decideAutomatic(in Input, o billing.Order) billing.Order {
 	i, found := intentOf(o, in.Picture.Intents)
 	switch {
-	case !found && o.PaymentIntentID == "" && o.Status == billing.OrderPending && in.Now.Sub(o.CreatedAt) > UnchargedAge:
+	case !found && o.PaymentIntentID == "" && o.Status == billing.OrderPending &&
+		in.Now.Sub(o.CreatedAt) > UnchargedAge:
 		o.Status = billing.OrderExpired
 	case !found:
 	case i.Status == "succeeded":

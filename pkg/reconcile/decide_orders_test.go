@@ -12,7 +12,13 @@ import (
 func TestPackOrders(t *testing.T) {
 	t.Parallel()
 	pending := billing.Order{
-		ID: "ord_1", AccountID: "acc_1", Item: "pack", Kind: billing.KindPack, Quantity: 3, Points: 300, Status: billing.OrderPending,
+		ID:         "ord_1",
+		AccountID:  "acc_1",
+		Item:       "pack",
+		Kind:       billing.KindPack,
+		Quantity:   3,
+		Points:     300,
+		Status:     billing.OrderPending,
 		CheckoutID: "cs_1", URL: "https://checkout.stripe.com/1", CreatedAt: tenth.Add(-time.Hour),
 	}
 	fulfilled, unpaid, failed, expired, orphan, old := pending, pending, pending, pending, pending, pending
@@ -29,7 +35,13 @@ func TestPackOrders(t *testing.T) {
 	lost.CreatedAt = old.CreatedAt
 	grant := []billing.Grant{{Key: "stripe:checkout:cs_1", Source: "order:ord_1", Amount: 300, Description: "pack"}}
 	page := func(status, payment string) billing.StripeCheckout {
-		return billing.StripeCheckout{ID: "cs_1", Status: status, PaymentStatus: payment, PaymentIntentID: "pi_1", URL: "https://checkout.stripe.com/1"}
+		return billing.StripeCheckout{
+			ID:              "cs_1",
+			Status:          status,
+			PaymentStatus:   payment,
+			PaymentIntentID: "pi_1",
+			URL:             "https://checkout.stripe.com/1",
+		}
 	}
 	delayed := page("complete", "unpaid")
 	delayed.PaymentFailed = true
@@ -56,7 +68,9 @@ func TestPackOrders(t *testing.T) {
 			t.Parallel()
 			p := billing.Snapshot{}
 			if c.page != nil {
-				p.Checkouts = []billing.StripeCheckout{{ID: "cs_other", Status: "complete", PaymentStatus: "paid"}, *c.page}
+				p.Checkouts = []billing.StripeCheckout{
+					{ID: "cs_other", Status: "complete", PaymentStatus: "paid"}, *c.page,
+				}
 			}
 			d := decide(p, c.before)
 			var orders []billing.Order
@@ -73,7 +87,13 @@ func TestPackOrders(t *testing.T) {
 func TestPlanOrders(t *testing.T) {
 	t.Parallel()
 	pending := billing.Order{
-		ID: "ord_1", AccountID: "acc_1", Item: "basic", Kind: billing.KindPlan, Quantity: 1, Points: 500, Status: billing.OrderPending,
+		ID:         "ord_1",
+		AccountID:  "acc_1",
+		Item:       "basic",
+		Kind:       billing.KindPlan,
+		Quantity:   1,
+		Points:     500,
+		Status:     billing.OrderPending,
 		CheckoutID: "cs_1", URL: "https://checkout.stripe.com/1", CreatedAt: tenth.Add(-time.Hour),
 	}
 	paid, fulfilled := pending, pending
@@ -88,10 +108,22 @@ func TestPlanOrders(t *testing.T) {
 		subscriptions []billing.StripeSubscription
 		after         []billing.Order
 	}{
-		{"Active", pending, []billing.StripeSubscription{other, subscription(billing.SubActive)}, []billing.Order{fulfilled}},
-		{"Trialing", pending, []billing.StripeSubscription{subscription(billing.SubTrialing)}, []billing.Order{fulfilled}},
-		{"EndedSince", pending, []billing.StripeSubscription{subscription(billing.SubCanceled)}, []billing.Order{fulfilled}},
-		{"Incomplete", pending, []billing.StripeSubscription{subscription(billing.SubIncomplete)}, []billing.Order{paid}},
+		{
+			"Active", pending, []billing.StripeSubscription{other, subscription(billing.SubActive)},
+			[]billing.Order{fulfilled},
+		},
+		{
+			"Trialing", pending, []billing.StripeSubscription{subscription(billing.SubTrialing)},
+			[]billing.Order{fulfilled},
+		},
+		{
+			"EndedSince", pending, []billing.StripeSubscription{subscription(billing.SubCanceled)},
+			[]billing.Order{fulfilled},
+		},
+		{
+			"Incomplete", pending, []billing.StripeSubscription{subscription(billing.SubIncomplete)},
+			[]billing.Order{paid},
+		},
 		{"AnotherLives", pending, []billing.StripeSubscription{other}, []billing.Order{paid}},
 		{"StillPaid", paid, nil, nil},
 		{"LivesNow", paid, []billing.StripeSubscription{subscription(billing.SubActive)}, []billing.Order{fulfilled}},
@@ -100,7 +132,9 @@ func TestPlanOrders(t *testing.T) {
 			t.Parallel()
 			d := decide(billing.Snapshot{
 				Subscriptions: c.subscriptions,
-				Checkouts:     []billing.StripeCheckout{{ID: "cs_1", Status: "complete", PaymentStatus: "paid", SubscriptionID: sub}},
+				Checkouts: []billing.StripeCheckout{
+					{ID: "cs_1", Status: "complete", PaymentStatus: "paid", SubscriptionID: sub},
+				},
 			}, c.before)
 			same(t, "orders", d.Orders, c.after)
 			same(t, "grants", d.Grants, []billing.Grant(nil))
@@ -108,7 +142,8 @@ func TestPlanOrders(t *testing.T) {
 	}
 }
 
-// Proves that money which went back, by refund or dispute, is noted for the invoice or the payment that it paid, and that what cannot be is left out.
+// Proves that money which went back, by refund or dispute, is noted for the invoice or the payment that it paid, and
+// that what cannot be is left out.
 func TestRefunds(t *testing.T) {
 	t.Parallel()
 	d := decide(billing.Snapshot{Charges: []billing.StripeCharge{
@@ -129,8 +164,8 @@ func TestRefunds(t *testing.T) {
 	})
 }
 
-// Proves that an order is as old as it was when it was read: where a day passes while Stripe is asked (a machine that slept), its page may have
-// been made since. Read again after that day, it is given up.
+// Proves that an order is as old as it was when it was read: where a day passes while Stripe is asked (a machine that
+// slept), its page may have been made since. Read again after that day, it is given up.
 func TestAgeOfAnOrder(t *testing.T) {
 	t.Parallel()
 	order := billing.Order{ID: "ord_1", Kind: billing.KindPack, Status: billing.OrderPending, CreatedAt: tenth}

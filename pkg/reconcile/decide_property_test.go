@@ -13,9 +13,9 @@ import (
 	"github.com/pointsync/pointsync/pkg/reconcile"
 )
 
-// Proves that a decision does not depend on the order in which Stripe lists things, that deciding changes nothing of what was
-// given, that no grant's key comes twice, and that deciding again after the decision, from the watermark on, grants nothing
-// under a new key and says the same of window and ends.
+// Proves that a decision does not depend on the order in which Stripe lists things, that deciding changes nothing of
+// what was given, that no grant's key comes twice, and that deciding again after the decision, from the watermark on,
+// grants nothing under a new key and says the same of window and ends.
 func TestDecideProperties(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -66,14 +66,16 @@ func shuffle(t *rapid.T, p billing.Snapshot) billing.Snapshot {
 	return p
 }
 
-// drawInput draws a picture that may be odder than any of Stripe's: several subscriptions at once, equal times, foreign prices.
+// drawInput draws a picture that may be odder than any of Stripe's: several subscriptions at once, equal times, foreign
+// prices.
 func drawInput(t *rapid.T) reconcile.Input {
 	var p billing.Snapshot
 	count := func(what string, most int) int { return rapid.IntRange(0, most).Draw(t, what) }
 	when := func() time.Time { return february.AddDate(0, 0, count("day", 70)) }
 	for n := range count("subscriptions", 3) {
 		s := subscription(rapid.SampledFrom([]billing.SubscriptionStatus{
-			billing.SubIncomplete, billing.SubIncompleteExpired, billing.SubTrialing, billing.SubActive, billing.SubPastDue, billing.SubCanceled,
+			billing.SubIncomplete, billing.SubIncompleteExpired, billing.SubTrialing, billing.SubActive,
+			billing.SubPastDue, billing.SubCanceled,
 			billing.SubUnpaid, billing.SubPaused,
 		}).Draw(t, "status"))
 		s.ID, s.Created = billing.SubscriptionID(fmt.Sprint("sub_", n)), when()
@@ -81,15 +83,26 @@ func drawInput(t *rapid.T) reconcile.Input {
 	}
 	for n := range count("invoices", 4) {
 		i := billing.StripeInvoice{
-			ID: billing.InvoiceID(fmt.Sprint("in_", n)), SubscriptionID: billing.SubscriptionID(fmt.Sprint("sub_", count("of", 3))), Created: when(),
-			Status:        rapid.SampledFrom([]string{"draft", "open", "paid", "paid", "void", "uncollectible"}).Draw(t, "status"),
-			BillingReason: rapid.SampledFrom([]string{"subscription_create", "subscription_cycle", "subscription_update"}).Draw(t, "reason"),
+			ID: billing.InvoiceID(fmt.Sprint("in_", n)), SubscriptionID: billing.SubscriptionID(
+				fmt.Sprint("sub_", count("of", 3)),
+			), Created: when(),
+			Status: rapid.SampledFrom(
+				[]string{"draft", "open", "paid", "paid", "void", "uncollectible"},
+			).Draw(t, "status"),
+			BillingReason: rapid.SampledFrom(
+				[]string{"subscription_create", "subscription_cycle", "subscription_update"},
+			).Draw(t, "reason"),
 		}
 		for m := range count("lines", 3) {
 			start := when()
 			i.Lines = append(i.Lines, billing.StripeInvoiceLine{
-				ID: fmt.Sprint("il_", n, m), Item: rapid.SampledFrom([]string{"basic", "pro", ""}).Draw(t, "item"), Amount: rapid.Int64Range(-2000, 2000).Draw(t, "amount"),
-				Quantity: 1, Proration: rapid.Bool().Draw(t, "proration"), PeriodStart: start, PeriodEnd: start.AddDate(0, 1, 0),
+				ID: fmt.Sprint("il_", n, m), Item: rapid.SampledFrom(
+					[]string{"basic", "pro", ""},
+				).Draw(t, "item"), Amount: rapid.Int64Range(-2000, 2000).Draw(t, "amount"),
+				Quantity:    1,
+				Proration:   rapid.Bool().Draw(t, "proration"),
+				PeriodStart: start,
+				PeriodEnd:   start.AddDate(0, 1, 0),
 			})
 		}
 		i.Total, i.AmountPaid = rapid.Int64Range(-2000, 2000).Draw(t, "total"), rapid.Int64Range(0, 2000).Draw(t, "paid")
@@ -99,16 +112,23 @@ func drawInput(t *rapid.T) reconcile.Input {
 	for n := range count("orders", 3) {
 		id := fmt.Sprint("_", n)
 		in.Orders = append(in.Orders, billing.Order{
-			ID: billing.OrderID("ord" + id), Kind: rapid.SampledFrom([]billing.ItemKind{billing.KindPack, billing.KindPlan}).Draw(t, "kind"), Points: 100,
+			ID: billing.OrderID("ord" + id), Kind: rapid.SampledFrom(
+				[]billing.ItemKind{billing.KindPack, billing.KindPlan},
+			).Draw(t, "kind"), Points: 100,
 			Status: billing.OrderPending, CheckoutID: billing.CheckoutID("cs" + id), CreatedAt: when(),
 		})
 		in.Picture.Checkouts = append(in.Picture.Checkouts, billing.StripeCheckout{
-			ID: billing.CheckoutID("cs" + id), Status: rapid.SampledFrom([]string{"open", "complete", "expired"}).Draw(t, "page"),
+			ID: billing.CheckoutID("cs" + id), Status: rapid.SampledFrom(
+				[]string{"open", "complete", "expired"},
+			).Draw(t, "page"),
 			PaymentStatus:  rapid.SampledFrom([]string{"paid", "unpaid", "no_payment_required"}).Draw(t, "payment"),
 			SubscriptionID: billing.SubscriptionID(fmt.Sprint("sub_", count("of", 3))),
 		})
 		in.Picture.Charges = append(in.Picture.Charges, billing.StripeCharge{
-			ID: "ch" + id, PaymentIntentID: billing.PaymentIntentID("pi" + id), Amount: 500, AmountRefunded: int64(count("refunded", 500)),
+			ID:              "ch" + id,
+			PaymentIntentID: billing.PaymentIntentID("pi" + id),
+			Amount:          500,
+			AmountRefunded:  int64(count("refunded", 500)),
 		})
 	}
 	return in

@@ -9,13 +9,16 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// ours returns the subscriptions with an item of ours, sold or not. Those of somebody else are the same customer's and none of our business.
+// ours returns the subscriptions with an item of ours, sold or not. Those of somebody else are the same customer's and
+// none of our business.
 func ours(subscriptions []billing.StripeSubscription) []billing.StripeSubscription {
-	return slices.DeleteFunc(slices.Clone(subscriptions), func(s billing.StripeSubscription) bool { return s.Item == "" })
+	return slices.DeleteFunc(
+		slices.Clone(subscriptions), func(s billing.StripeSubscription) bool { return s.Item == "" },
+	)
 }
 
-// decideSubscription picks the subscription that counts, the paid one before one that is not, then the newest, and its window; and it says
-// when the points of each end.
+// decideSubscription picks the subscription that counts, the paid one before one that is not, then the newest, and its
+// window; and it says when the points of each end.
 func (d *Decision) decideSubscription(in Input) {
 	subs := ours(in.Picture.Subscriptions)
 	slices.SortFunc(subs, func(a, b billing.StripeSubscription) int {
@@ -42,7 +45,12 @@ func (d *Decision) decideSubscription(in Input) {
 			Window:             window(s, in),
 		}
 		if len(subs) > 1 && subs[1].Status.Live() {
-			d.Warnings = append(d.Warnings, fmt.Sprintf("the customer has more than one live subscription: %s counts, %s does not", s.ID, subs[1].ID))
+			d.Warnings = append(
+				d.Warnings,
+				fmt.Sprintf(
+					"the customer has more than one live subscription: %s counts, %s does not", s.ID, subs[1].ID,
+				),
+			)
 		}
 	case in.Account.Subscription != nil: // gone from Stripe, with its customer
 		gone := *in.Account.Subscription
@@ -67,7 +75,8 @@ func (d *Decision) sortChanges(in Input) {
 	slices.Sort(d.Decided)
 }
 
-// rank orders subscriptions by how far they are paid: a newer one that waits for its first payment must not hide one that is paid.
+// rank orders subscriptions by how far they are paid: a newer one that waits for its first payment must not hide one
+// that is paid.
 func rank(s billing.StripeSubscription, in Input) int {
 	switch s.Status {
 	case billing.SubActive:

@@ -8,9 +8,9 @@ import (
 	"github.com/pointsync/pointsync/pkg/reconcile"
 )
 
-// Proves the design's table from Stripe's status to the window, and when the points of February end. In all of them
-// the renewal of March is owed, which matters to past_due alone: they end at their period's end and two hours, there 72 hours, and where the
-// subscription has ended, then.
+// Proves the design's table from Stripe's status to the window, and when the points of February end. In all of them the
+// renewal of March is owed, which matters to past_due alone: they end at their period's end and two hours, there 72
+// hours, and where the subscription has ended, then.
 func TestWindowOfStatus(t *testing.T) {
 	t.Parallel()
 	owed := invoice("in_march", "open", "subscription_cycle", line("il_1", march, april))
@@ -35,9 +35,20 @@ func TestWindowOfStatus(t *testing.T) {
 			t.Parallel()
 			s := subscription(c.status)
 			s.CancelAtPeriodEnd = true
-			d := decide(billing.Snapshot{Subscriptions: []billing.StripeSubscription{s}, Invoices: []billing.StripeInvoice{owed}})
+			d := decide(
+				billing.Snapshot{
+					Subscriptions: []billing.StripeSubscription{s}, Invoices: []billing.StripeInvoice{owed},
+				},
+			)
 			same(t, "subscription", d.Subscription, &billing.Subscription{
-				ID: sub, Plan: "basic", Quantity: 1, Status: c.status, CurrentPeriodStart: march, CurrentPeriodEnd: april, CancelAtPeriodEnd: true, Window: c.window,
+				ID:                 sub,
+				Plan:               "basic",
+				Quantity:           1,
+				Status:             c.status,
+				CurrentPeriodStart: march,
+				CurrentPeriodEnd:   april,
+				CancelAtPeriodEnd:  true,
+				Window:             c.window,
 			})
 			same(t, "end", endOf(d, lotOf(february, march)), c.end)
 			same(t, "grants", d.Grants, []billing.Grant(nil))
@@ -45,8 +56,8 @@ func TestWindowOfStatus(t *testing.T) {
 	}
 }
 
-// Proves that a window of past_due counts from what was paid: Stripe moves the period before it charges, and moves it again
-// while an older renewal is still owed.
+// Proves that a window of past_due counts from what was paid: Stripe moves the period before it charges, and moves it
+// again while an older renewal is still owed.
 func TestPastDueCountsFromWhatWasPaid(t *testing.T) {
 	t.Parallel()
 	january, may := february.AddDate(0, -1, 0), april.AddDate(0, 1, 0)
@@ -55,10 +66,16 @@ func TestPastDueCountsFromWhatWasPaid(t *testing.T) {
 	another := invoice("in_other", "open", "subscription_cycle", line("il_o", january, february))
 	another.SubscriptionID = "sub_other"
 	paid := func(start, end time.Time) billing.StripeInvoice {
-		return invoice(billing.InvoiceID("in_paid"+start.Month().String()), "paid", "subscription_cycle", line("il_paid", start, end))
+		return invoice(
+			billing.InvoiceID("in_paid"+start.Month().String()), "paid", "subscription_cycle",
+			line("il_paid", start, end),
+		)
 	}
 	owed := func(status string, start, end time.Time) billing.StripeInvoice {
-		return invoice(billing.InvoiceID("in_"+status+start.Month().String()), status, "subscription_cycle", line("il_owed", start, end))
+		return invoice(
+			billing.InvoiceID("in_"+status+start.Month().String()), status, "subscription_cycle",
+			line("il_owed", start, end),
+		)
 	}
 	for _, c := range []struct {
 		name     string
@@ -67,24 +84,49 @@ func TestPastDueCountsFromWhatWasPaid(t *testing.T) {
 	}{
 		{"RenewalOpen", []billing.StripeInvoice{paid(february, march), owed("open", march, april)}, march},
 		{"RenewalDraft", []billing.StripeInvoice{paid(february, march), owed("draft", march, april)}, march},
-		{"TwoRenewalsOwed", []billing.StripeInvoice{paid(january, february), owed("open", february, march), owed("draft", march, april)}, february},
-		{"AnOldOneGivenUp", []billing.StripeInvoice{owed("uncollectible", january, february), paid(february, march), owed("open", march, april)}, march},
-		{"AnOldOneGivenUpAndNothingElse", []billing.StripeInvoice{owed("uncollectible", february, march), paid(march, april)}, april},
+		{
+			"TwoRenewalsOwed",
+			[]billing.StripeInvoice{
+				paid(january, february), owed("open", february, march), owed("draft", march, april),
+			},
+			february,
+		},
+		{
+			"AnOldOneGivenUp",
+			[]billing.StripeInvoice{
+				owed("uncollectible", january, february), paid(february, march), owed("open", march, april),
+			},
+			march,
+		},
+		{
+			"AnOldOneGivenUpAndNothingElse",
+			[]billing.StripeInvoice{owed("uncollectible", february, march), paid(march, april)}, april,
+		},
 		{"NothingOwed", []billing.StripeInvoice{paid(march, april)}, april},
 		{"NoInvoices", nil, april},
 		{"VoidOwesNothing", []billing.StripeInvoice{owed("void", march, april)}, april},
-		{"OnlyAPlanChangeOwed", []billing.StripeInvoice{paid(march, april), invoice("in_p", "open", "subscription_update", proration)}, april},
+		{
+			"OnlyAPlanChangeOwed",
+			[]billing.StripeInvoice{paid(march, april), invoice("in_p", "open", "subscription_update", proration)},
+			april,
+		},
 		{"AnotherSubscriptionOwes", []billing.StripeInvoice{paid(march, april), another}, april},
 		{"PaidAhead", []billing.StripeInvoice{paid(april, may), owed("open", march, april)}, april},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			d := decide(billing.Snapshot{Subscriptions: []billing.StripeSubscription{subscription(billing.SubPastDue)}, Invoices: c.invoices})
+			d := decide(
+				billing.Snapshot{
+					Subscriptions: []billing.StripeSubscription{subscription(billing.SubPastDue)}, Invoices: c.invoices,
+				},
+			)
 			from := march
 			if c.paid.Before(march) {
 				from = c.paid
 			}
-			same(t, "window", d.Subscription.Window, &billing.Window{From: from, Until: c.paid.Add(policy.PastDueGrace)})
+			same(
+				t, "window", d.Subscription.Window, &billing.Window{From: from, Until: c.paid.Add(policy.PastDueGrace)},
+			)
 			same(t, "end", endOf(d, lotOf(c.paid.AddDate(0, -1, 0), c.paid)), c.paid.Add(policy.PastDueGrace))
 		})
 	}
@@ -110,8 +152,8 @@ func TestCanceledEndsPoints(t *testing.T) {
 	same(t, "window", d.Subscription.Window, (*billing.Window)(nil))
 }
 
-// Proves which of several subscriptions counts: a live one before one that is not, then the newest; the points of each that
-// has ended end, and two live ones are worth a warning.
+// Proves which of several subscriptions counts: a live one before one that is not, then the newest; the points of each
+// that has ended end, and two live ones are worth a warning.
 func TestWhichSubscriptionCounts(t *testing.T) {
 	t.Parallel()
 	older, newer := subscription(billing.SubActive), subscription(billing.SubActive)
@@ -147,27 +189,35 @@ func TestWhichSubscriptionCounts(t *testing.T) {
 	}
 }
 
-// Proves that a subscription which Stripe no longer shows, because its customer was deleted, has ended; and that where there
-// never was one there is none.
+// Proves that a subscription which Stripe no longer shows, because its customer was deleted, has ended; and that where
+// there never was one there is none.
 func TestSubscriptionGone(t *testing.T) {
 	t.Parallel()
 	in := input(billing.Snapshot{})
 	same(t, "none", reconcile.Decide(in), reconcile.Decision{})
 	known := billing.Subscription{
-		ID: sub, Plan: "basic", Status: billing.SubActive, CurrentPeriodStart: march, CurrentPeriodEnd: april, CancelAtPeriodEnd: true,
-		Window: &billing.Window{From: march, Until: april},
+		ID:                 sub,
+		Plan:               "basic",
+		Status:             billing.SubActive,
+		CurrentPeriodStart: march,
+		CurrentPeriodEnd:   april,
+		CancelAtPeriodEnd:  true,
+		Window:             &billing.Window{From: march, Until: april},
 	}
 	in.Account.Subscription = &known
 	gone := known
 	gone.Status, gone.CancelAtPeriodEnd, gone.Window = billing.SubCanceled, false, nil
-	same(t, "gone", reconcile.Decide(in), reconcile.Decision{Subscription: &gone, Ends: []reconcile.End{{Source: source, Ended: &tenth}}})
+	same(
+		t, "gone", reconcile.Decide(in),
+		reconcile.Decision{Subscription: &gone, Ends: []reconcile.End{{Source: source, Ended: &tenth}}},
+	)
 	if known.Status != billing.SubActive {
 		t.Error("the decision changed the account that it was given")
 	}
 }
 
-// Proves that a subscription whose price is ours counts though the catalogue lost its item, and one without an item of ours does not: it is
-// somebody else's, hides nothing, ends nothing, uses up no trial and is no warning.
+// Proves that a subscription whose price is ours counts though the catalogue lost its item, and one without an item of
+// ours does not: it is somebody else's, hides nothing, ends nothing, uses up no trial and is no warning.
 func TestWhoseSubscription(t *testing.T) {
 	t.Parallel()
 	foreign := subscription(billing.SubActive)
@@ -192,7 +242,8 @@ func TestWhoseSubscription(t *testing.T) {
 			t.Parallel()
 			in := input(billing.Snapshot{Subscriptions: c.subs})
 			d := reconcile.Decide(in)
-			if got := d.Subscription; c.counts == "" && got != nil || c.counts != "" && (got == nil || got.ID != c.counts) {
+			if got := d.Subscription; c.counts == "" && got != nil ||
+				c.counts != "" && (got == nil || got.ID != c.counts) {
 				t.Errorf("%+v counts, want %q", got, c.counts)
 			}
 			if len(d.Warnings) > len(d.Unknown) || d.UsesTrial != (c.counts != "") {
@@ -212,12 +263,13 @@ func TestWhoseSubscription(t *testing.T) {
 	}
 }
 
-// Proves that of two subscriptions the paid one counts, whichever is newer: an older active one before a newer one whose first payment
-// failed, waits, or is a debit that the bank has not decided.
+// Proves that of two subscriptions the paid one counts, whichever is newer: an older active one before a newer one
+// whose first payment failed, waits, or is a debit that the bank has not decided.
 func TestPaidOneCounts(t *testing.T) {
 	t.Parallel()
 	for _, status := range []billing.SubscriptionStatus{
-		billing.SubIncomplete, billing.SubPastDue, billing.SubUnpaid, billing.SubPaused, billing.SubTrialing, billing.SubActive, billing.SubIncompleteExpired,
+		billing.SubIncomplete, billing.SubPastDue, billing.SubUnpaid, billing.SubPaused, billing.SubTrialing,
+		billing.SubActive, billing.SubIncompleteExpired,
 	} {
 		t.Run(string(status), func(t *testing.T) {
 			t.Parallel()
@@ -225,21 +277,30 @@ func TestPaidOneCounts(t *testing.T) {
 			newer.ID, newer.Created = "sub_new", march
 			first := invoice("in_first", "open", "subscription_create", line("il_1", march, april))
 			first.SubscriptionID = newer.ID
-			d := decide(billing.Snapshot{Subscriptions: []billing.StripeSubscription{newer, older}, Invoices: []billing.StripeInvoice{first}})
+			d := decide(
+				billing.Snapshot{
+					Subscriptions: []billing.StripeSubscription{newer, older}, Invoices: []billing.StripeInvoice{first},
+				},
+			)
 			if d.Subscription.ID != older.ID {
 				t.Errorf("%s counts, and the older one is paid", d.Subscription.ID)
 			}
 			older.Status = billing.SubPastDue
-			d = decide(billing.Snapshot{Subscriptions: []billing.StripeSubscription{newer, older}, Invoices: []billing.StripeInvoice{first}})
-			if paid := status == billing.SubTrialing || status == billing.SubActive || status == billing.SubPastDue; paid != (d.Subscription.ID == newer.ID) {
+			d = decide(
+				billing.Snapshot{
+					Subscriptions: []billing.StripeSubscription{newer, older}, Invoices: []billing.StripeInvoice{first},
+				},
+			)
+			if paid := status == billing.SubTrialing || status == billing.SubActive ||
+				status == billing.SubPastDue; paid != (d.Subscription.ID == newer.ID) {
 				t.Errorf("beside an older one that is past due %s counts", d.Subscription.ID)
 			}
 		})
 	}
 }
 
-// Proves that the window of a subscription ends with it, where that is earlier than its status says: at a date ten days ahead, and in the
-// grace of a renewal that failed; a later end moves nothing.
+// Proves that the window of a subscription ends with it, where that is earlier than its status says: at a date ten days
+// ahead, and in the grace of a renewal that failed; a later end moves nothing.
 func TestWindowEndsWithSubscription(t *testing.T) {
 	t.Parallel()
 	owed := invoice("in_march", "open", "subscription_cycle", line("il_1", march, april))
@@ -260,7 +321,11 @@ func TestWindowEndsWithSubscription(t *testing.T) {
 			t.Parallel()
 			s := subscription(c.status)
 			s.EndsAt = &c.ends
-			d := decide(billing.Snapshot{Subscriptions: []billing.StripeSubscription{s}, Invoices: []billing.StripeInvoice{owed}})
+			d := decide(
+				billing.Snapshot{
+					Subscriptions: []billing.StripeSubscription{s}, Invoices: []billing.StripeInvoice{owed},
+				},
+			)
 			same(t, "window", d.Subscription.Window, &billing.Window{From: march, Until: c.until})
 			same(t, "end", d.Subscription.EndsAt, &c.ends)
 		})

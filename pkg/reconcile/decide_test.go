@@ -28,7 +28,17 @@ const (
 var shop = &catalog.Catalog{
 	Plans: []billing.Plan{
 		{ID: "basic", Name: "Basic", Amount: 900, Currency: "usd", Interval: "month", Points: 500},
-		{ID: "pro", Name: "Pro", Amount: 1900, Currency: "usd", Interval: "month", Points: 1200, TrialDays: 14, TrialPoints: 50, Rollover: 7},
+		{
+			ID:          "pro",
+			Name:        "Pro",
+			Amount:      1900,
+			Currency:    "usd",
+			Interval:    "month",
+			Points:      1200,
+			TrialDays:   14,
+			TrialPoints: 50,
+			Rollover:    7,
+		},
 	},
 	Packs: []billing.Pack{{ID: "pack", Name: "Pack", Amount: 500, Currency: "usd", Points: 100, MaxQuantity: 10}},
 }
@@ -39,20 +49,41 @@ func decide(p billing.Snapshot, orders ...billing.Order) reconcile.Decision {
 }
 
 func input(p billing.Snapshot, orders ...billing.Order) reconcile.Input {
-	return reconcile.Input{Account: billing.Account{ID: "acc_1"}, Orders: orders, Picture: p, Began: tenth, Now: tenth, Catalog: shop, Policy: policy}
+	return reconcile.Input{
+		Account: billing.Account{ID: "acc_1"},
+		Orders:  orders,
+		Picture: p,
+		Began:   tenth,
+		Now:     tenth,
+		Catalog: shop,
+		Policy:  policy,
+	}
 }
 
 // subscription is one of March, created in February.
 func subscription(status billing.SubscriptionStatus) billing.StripeSubscription {
 	return billing.StripeSubscription{
-		ID: sub, Status: status, Item: "basic", Quantity: 1, CurrentPeriodStart: march, CurrentPeriodEnd: april, Created: february,
+		ID:                 sub,
+		Status:             status,
+		Item:               "basic",
+		Quantity:           1,
+		CurrentPeriodStart: march,
+		CurrentPeriodEnd:   april,
+		Created:            february,
 	}
 }
 
-// invoice is one of the subscription with the given lines, created when the first line's period begins, and paid in money.
+// invoice is one of the subscription with the given lines, created when the first line's period begins, and paid in
+// money.
 func invoice(id billing.InvoiceID, status, reason string, lines ...billing.StripeInvoiceLine) billing.StripeInvoice {
 	i := billing.StripeInvoice{
-		ID: id, SubscriptionID: sub, Status: status, BillingReason: reason, Currency: "usd", Created: lines[0].PeriodStart, Lines: slices.Clone(lines),
+		ID:             id,
+		SubscriptionID: sub,
+		Status:         status,
+		BillingReason:  reason,
+		Currency:       "usd",
+		Created:        lines[0].PeriodStart,
+		Lines:          slices.Clone(lines),
 	}
 	for n, l := range lines {
 		i.Total += l.Amount
@@ -66,7 +97,9 @@ func invoice(id billing.InvoiceID, status, reason string, lines ...billing.Strip
 
 // line is a period of the basic plan.
 func line(id string, start, end time.Time) billing.StripeInvoiceLine {
-	return billing.StripeInvoiceLine{ID: id, Item: "basic", Amount: 900, Quantity: 1, PeriodStart: start, PeriodEnd: end}
+	return billing.StripeInvoiceLine{
+		ID: id, Item: "basic", Amount: 900, Quantity: 1, PeriodStart: start, PeriodEnd: end,
+	}
 }
 
 func ptr[T any](v T) *T { return &v }

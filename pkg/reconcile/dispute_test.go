@@ -23,12 +23,15 @@ func (w *world) payWith(a billing.Account, o billing.Order, card string) {
 func (w *world) closeDispute(a billing.Account, evidence string) {
 	w.t.Helper()
 	id := w.ask(http.MethodGet, "/v1/disputes", nil)["data"].([]any)[0].(map[string]any)["id"].(string)
-	w.ask(http.MethodPost, "/v1/disputes/"+id, url.Values{"evidence[uncategorized_text]": {evidence}, "submit": {"true"}})
+	w.ask(
+		http.MethodPost, "/v1/disputes/"+id, url.Values{"evidence[uncategorized_text]": {evidence}, "submit": {"true"}},
+	)
 	w.sync(a)
 }
 
-// Proves that a dispute takes the points of what it takes back, wherever they are, that one which is lost keeps them, and that
-// one which is won gives them back once: several syncs at once on two replicas, and another after, change nothing more.
+// Proves that a dispute takes the points of what it takes back, wherever they are, that one which is lost keeps them,
+// and that one which is won gives them back once: several syncs at once on two replicas, and another after, change
+// nothing more.
 func TestDispute(t *testing.T) {
 	t.Parallel()
 	for _, won := range []bool{true, false} {
@@ -63,8 +66,8 @@ func TestDispute(t *testing.T) {
 	}
 }
 
-// Proves that the points of a disputed purchase which are spent already are owed, also those of a subscription's period, and that
-// the debt is gone when the dispute is won.
+// Proves that the points of a disputed purchase which are spent already are owed, also those of a subscription's
+// period, and that the debt is gone when the dispute is won.
 func TestDisputeOfSpentPoints(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {

@@ -11,9 +11,9 @@ import (
 // maxComparisons is how often a comparison begins anew because the account was synced in the midst of it.
 const maxComparisons = 3
 
-// Drift says in what an account differs from its customer at Stripe, and changes nothing. It looks at everything that Stripe has of
-// the customer, however old. Errors: EStripeUnavailable, EStripeRefused (also for a customer that Stripe never knew), EConflict for an account
-// that was synced each time it was looked at, and the database's.
+// Drift says in what an account differs from its customer at Stripe, and changes nothing. It looks at everything that
+// Stripe has of the customer, however old. Errors: EStripeUnavailable, EStripeRefused (also for a customer that Stripe
+// never knew), EConflict for an account that was synced each time it was looked at, and the database's.
 func (s *Syncer) Drift(ctx context.Context, id billing.AccountID) ([]billing.Drift, error) {
 	ctx, cancel := context.WithTimeout(ctx, wholePatience)
 	defer cancel()
@@ -30,19 +30,26 @@ func (s *Syncer) Drift(ctx context.Context, id billing.AccountID) ([]billing.Dri
 		if err != nil {
 			return nil, err
 		}
-		// A sync that was applied meanwhile may have seen a newer Stripe than this picture: the difference would be none.
+		// A sync that was applied meanwhile may have seen a newer Stripe than this picture: the difference would be
+		// none.
 		if sameTickets(before.Account.Sync, after.Account.Sync) && len(before.Orders) == len(after.Orders) {
 			now := s.db.Now()
 			return Compare(Input{
-				Account: after.Account, Orders: after.Orders, Picture: picture, Began: now, Now: now, Catalog: s.catalog, Policy: s.policy,
+				Account: after.Account,
+				Orders:  after.Orders,
+				Picture: picture,
+				Began:   now,
+				Now:     now,
+				Catalog: s.catalog,
+				Policy:  s.policy,
 			}, books), nil
 		}
 	}
 	return nil, billing.Errorf(billing.EConflict, "The account %s was synced each time it was compared.", id)
 }
 
-// Repair syncs an account from everything that Stripe has of the customer, and says what is left of the drift: what only a person can mend.
-// Errors: those of Drift.
+// Repair syncs an account from everything that Stripe has of the customer, and says what is left of the drift: what
+// only a person can mend. Errors: those of Drift.
 func (s *Syncer) Repair(ctx context.Context, id billing.AccountID) (left []billing.Drift, err error) {
 	within, cancel := context.WithTimeout(ctx, wholePatience)
 	defer cancel()

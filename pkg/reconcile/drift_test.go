@@ -49,8 +49,8 @@ func (w *world) exec(statement, id string) {
 	must(w.t, err)
 }
 
-// Proves that an account which was synced has no drift, that whatever happens at Stripe without a sync shows as drift without anything being
-// changed, and that a repair leaves none: a purchase, a refund, a renewal that fails, the end.
+// Proves that an account which was synced has no drift, that whatever happens at Stripe without a sync shows as drift
+// without anything being changed, and that a repair leaves none: a purchase, a refund, a renewal that fails, the end.
 func TestDriftOfALife(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -59,7 +59,9 @@ func TestDriftOfALife(t *testing.T) {
 		id := w.pay(w.order(a, "basic_monthly"))["subscription"].(string)
 		pack := w.order(a, "pack_100")
 		w.pay(pack)
-		w.wantDrift(a, billing.DriftMissing, billing.DriftOrder, billing.DriftOrder, billing.DriftGrant, billing.DriftGrant)
+		w.wantDrift(
+			a, billing.DriftMissing, billing.DriftOrder, billing.DriftOrder, billing.DriftGrant, billing.DriftGrant,
+		)
 		w.wantPoints(a.ID, 0, 0)
 		w.repaired(a)
 		w.wantPoints(a.ID, 600, 0)
@@ -83,7 +85,8 @@ func TestDriftOfALife(t *testing.T) {
 	})
 }
 
-// Proves that a repair sees what no sync looks at any more: a payment long before the watermark whose points were never granted.
+// Proves that a repair sees what no sync looks at any more: a payment long before the watermark whose points were never
+// granted.
 func TestRepairBehindTheWatermark(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -107,8 +110,8 @@ func TestRepairBehindTheWatermark(t *testing.T) {
 	})
 }
 
-// Proves that what only a person can mend is left, and said again: two subscriptions that bill, and points that nobody paid for; and that
-// what a row alone got wrong is mended.
+// Proves that what only a person can mend is left, and said again: two subscriptions that bill, and points that nobody
+// paid for; and that what a row alone got wrong is mended.
 func TestRepairLeaves(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -122,24 +125,29 @@ func TestRepairLeaves(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			_, _, err = ledger.Grant(w.t.Context(), tx, locked, billing.Grant{Key: "stripe:invoice:in_nowhere:il_1", Source: "x", Amount: 5})
+			_, _, err = ledger.Grant(
+				w.t.Context(), tx, locked, billing.Grant{Key: "stripe:invoice:in_nowhere:il_1", Source: "x", Amount: 5},
+			)
 			return err
 		}))
-		w.exec(`UPDATE accounts SET sub_plan = 'pro_monthly', window_until = window_from WHERE id = '$ID'`, string(a.ID))
+		w.exec(
+			`UPDATE accounts SET sub_plan = 'pro_monthly', window_until = window_from WHERE id = '$ID'`, string(a.ID),
+		)
 		w.wantDrift(a, billing.DriftPrice, billing.DriftSecond, billing.DriftPayment)
 		w.repaired(a, billing.DriftSecond, billing.DriftPayment)
 	})
 }
 
-// Proves that a Stripe which does not answer, or never knew the customer, is an error and no drift, and changes nothing; and that an account
-// without a customer has none.
+// Proves that a Stripe which does not answer, or never knew the customer, is an error and no drift, and changes
+// nothing; and that an account without a customer has none.
 func TestDriftUntold(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, store.Postgres, nil)
 	a, _ := w.subscriber()
 	before := w.account(a.ID)
 	w.gate.fail(refuses)
-	if found, err := w.syncer.Drift(t.Context(), a.ID); billing.CodeOf(err) != billing.EStripeUnavailable || found != nil {
+	if found, err := w.syncer.Drift(t.Context(), a.ID); billing.CodeOf(err) != billing.EStripeUnavailable ||
+		found != nil {
 		t.Errorf("Stripe away: %v, %v", found, err)
 	}
 	w.gate.fail(newWorld(t, store.SQLite, nil).gate.next.ServeHTTP)
@@ -147,7 +155,8 @@ func TestDriftUntold(t *testing.T) {
 		t.Errorf("another Stripe: %v, %v", found, err)
 	}
 	w.gate.fail(nil)
-	if after := w.account(a.ID); after.Version != before.Version || after.Sync.TicketIssued != before.Sync.TicketIssued {
+	if after := w.account(a.ID); after.Version != before.Version ||
+		after.Sync.TicketIssued != before.Sync.TicketIssued {
 		t.Errorf("a comparison changed the account: %+v", after)
 	}
 	if left, err := w.syncer.Repair(t.Context(), storetest.NewAccount(t, w.db).ID); err != nil || left != nil {
@@ -155,8 +164,8 @@ func TestDriftUntold(t *testing.T) {
 	}
 }
 
-// Proves that an account which is synced while it is compared is compared anew: its picture is older than the database, and the
-// difference between the two is no drift.
+// Proves that an account which is synced while it is compared is compared anew: its picture is older than the database,
+// and the difference between the two is no drift.
 func TestDriftDuringSync(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {

@@ -10,15 +10,17 @@ import (
 
 const dueLimit = 500 // accounts of one look; the next one goes on
 
-// LookForDue enqueues a sync of each account whose next points have fallen due. One that waits already, or is tried again because Stripe
-// does not answer, is not enqueued twice.
+// LookForDue enqueues a sync of each account whose next points have fallen due. One that waits already, or is tried
+// again because Stripe does not answer, is not enqueued twice.
 func (s *Syncer) LookForDue(ctx context.Context, r *jobs.Runner) error {
 	accounts, err := s.db.DueAccounts(ctx, s.db.Now(), dueLimit)
 	if err != nil {
 		return err
 	}
 	for _, id := range accounts {
-		if err := s.db.InTx(ctx, func(tx *store.Tx) error { return r.Enqueue(ctx, tx, dueArgs{Account: id}) }); err != nil {
+		if err := s.db.InTx(
+			ctx, func(tx *store.Tx) error { return r.Enqueue(ctx, tx, dueArgs{Account: id}) },
+		); err != nil {
 			return err
 		}
 	}

@@ -6,8 +6,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// End says when the lots of one subscription end. It is absolute: of a lot's own end it takes no notice, so that the pictures of a
-// subscription may come in any order. docs/grants.md has the rules with numbers.
+// End says when the lots of one subscription end. It is absolute: of a lot's own end it takes no notice, so that the
+// pictures of a subscription may come in any order. docs/grants.md has the rules with numbers.
 type End struct {
 	Source  string
 	Ended   *time.Time     // the subscription has ended: all its lots end then
@@ -15,16 +15,20 @@ type End struct {
 	Trial   bool           // Current is a trial, which may have been put over a period that was running
 	Grace   time.Duration  // how long lots of Current outlive it
 	Renewal time.Duration  // and those of other periods theirs
-	Unpaid  *time.Time     // the first period that is not paid begins then: lots of earlier ones end at Until; nil: all is paid
-	Until   time.Time
-	By      *time.Time // the end of the subscription that is known already: no lot lasts longer
+	// the first period that is not paid begins then: lots of earlier ones end at Until; nil: all is paid
+	Unpaid *time.Time
+	Until  time.Time
+	By     *time.Time // the end of the subscription that is known already: no lot lasts longer
 }
 
 // lotsEnd returns when the lots of a subscription end.
 func lotsEnd(s billing.StripeSubscription, in Input) End {
 	e := End{
 		Source: subscriptionSource(s.ID), Current: billing.Period{Start: s.CurrentPeriodStart, End: s.CurrentPeriodEnd},
-		Trial: s.Status == billing.SubTrialing, Grace: in.Policy.RenewalGrace, Renewal: in.Policy.RenewalGrace, By: s.EndsAt,
+		Trial:   s.Status == billing.SubTrialing,
+		Grace:   in.Policy.RenewalGrace,
+		Renewal: in.Policy.RenewalGrace,
+		By:      s.EndsAt,
 	}
 	switch s.Status {
 	case billing.SubCanceled, billing.SubIncompleteExpired:
@@ -84,9 +88,10 @@ type unpaid struct {
 	underWay bool // its payment
 }
 
-// firstUnpaid returns the first period after the last one that was paid for whose invoice waits for money, nil when there is none. Stripe
-// moves the current period when it begins, an hour before it is charged, and moves it again while an older one is still owed: so it is
-// the invoices that say. A draft waits as well. What is older than a period that was paid is owed, and ends no points.
+// firstUnpaid returns the first period after the last one that was paid for whose invoice waits for money, nil when
+// there is none. Stripe moves the current period when it begins, an hour before it is charged, and moves it again while
+// an older one is still owed: so it is the invoices that say. A draft waits as well. What is older than a period that
+// was paid is owed, and ends no points.
 func firstUnpaid(s billing.StripeSubscription, invoices []billing.StripeInvoice) *unpaid {
 	var paid time.Time
 	each := func(settled bool, visit func(billing.StripeInvoice, billing.StripeInvoiceLine)) {
@@ -113,7 +118,8 @@ func firstUnpaid(s billing.StripeSubscription, invoices []billing.StripeInvoice)
 			u.from = paid
 		}
 		switch {
-		case l.PeriodStart.After(s.CurrentPeriodStart): // of a change that is not made until it is paid: no period of its has begun
+		case l.PeriodStart.After(s.CurrentPeriodStart):
+			// of a change that is not made until it is paid: no period of its has begun
 		case !l.PeriodEnd.After(paid):
 		case first == nil || u.from.Before(first.from) || u.from.Equal(first.from) && !u.underWay:
 			first = &u

@@ -10,7 +10,12 @@ import (
 
 // lotOf is a lot of a period of the subscription.
 func lotOf(start, end time.Time) billing.Lot {
-	return billing.Lot{Source: source, Period: &billing.Period{Start: start, End: end}, Origin: &start, ExpiresAt: ptr(end.Add(policy.RenewalGrace))}
+	return billing.Lot{
+		Source:    source,
+		Period:    &billing.Period{Start: start, End: end},
+		Origin:    &start,
+		ExpiresAt: ptr(end.Add(policy.RenewalGrace)),
+	}
 }
 
 // endOf is when a lot ends by a decision.
@@ -21,8 +26,9 @@ func endOf(d reconcile.Decision, l billing.Lot) time.Time {
 	return *l.ExpiresAt
 }
 
-// Proves when the lots of each period end: by Stripe's present period, by what is unpaid, and by what is under way. The renewal of March
-// is paid, or not, and a change up on the tenth of March belongs to March whether it is paid before the renewal or after it.
+// Proves when the lots of each period end: by Stripe's present period, by what is unpaid, and by what is under way. The
+// renewal of March is paid, or not, and a change up on the tenth of March belongs to March whether it is paid before
+// the renewal or after it.
 func TestLotsEnd(t *testing.T) {
 	t.Parallel()
 	const renewal, pastDue = 2 * time.Hour, 72 * time.Hour
@@ -32,7 +38,10 @@ func TestLotsEnd(t *testing.T) {
 	underWay := renewalOf("open")
 	underWay.UnderWay = true
 	week := 7 * 24 * time.Hour
-	oneOff := invoice("in_one", "draft", "manual", billing.StripeInvoiceLine{ID: "il_m", Amount: 100, PeriodStart: tenth, PeriodEnd: tenth})
+	oneOff := invoice(
+		"in_one", "draft", "manual",
+		billing.StripeInvoiceLine{ID: "il_m", Amount: 100, PeriodStart: tenth, PeriodEnd: tenth},
+	)
 	oneOff.SubscriptionID = sub
 	april1 := april.Add(renewal)
 	for _, c := range []struct {
@@ -44,24 +53,50 @@ func TestLotsEnd(t *testing.T) {
 		march    time.Time // of March, where it is paid
 		up       time.Time // of the change up
 	}{
-		{"Draft", billing.SubActive, nil, []billing.StripeInvoice{renewalOf("draft")}, march.Add(renewal), april1, april1},
-		{"Paid", billing.SubActive, nil, []billing.StripeInvoice{renewalOf("paid")}, march.Add(renewal), april1, april1},
-		{"Void", billing.SubActive, nil, []billing.StripeInvoice{renewalOf("void")}, march.Add(renewal), april1, april1},
-		{"Failed", billing.SubPastDue, nil, []billing.StripeInvoice{renewalOf("open")}, march.Add(pastDue), april1, april1},
+		{
+			"Draft", billing.SubActive, nil, []billing.StripeInvoice{renewalOf("draft")}, march.Add(renewal), april1,
+			april1,
+		},
+		{
+			"Paid", billing.SubActive, nil, []billing.StripeInvoice{renewalOf("paid")}, march.Add(renewal), april1,
+			april1,
+		},
+		{
+			"Void", billing.SubActive, nil, []billing.StripeInvoice{renewalOf("void")}, march.Add(renewal), april1,
+			april1,
+		},
+		{
+			"Failed", billing.SubPastDue, nil, []billing.StripeInvoice{renewalOf("open")}, march.Add(pastDue), april1,
+			april1,
+		},
 		// A debit of the renewal is under way: March counts as paid for the points that were there before.
 		{"UnderWay", billing.SubActive, nil, []billing.StripeInvoice{underWay}, april1, april1, april1},
 		// It failed by card, and a debit pays it now.
 		{"FailedAndUnderWay", billing.SubPastDue, nil, []billing.StripeInvoice{underWay}, april1, april1, april1},
 		// What failed is a change up: March is paid, and its points last as the window does.
-		{"ChangeFailed", billing.SubPastDue, nil, []billing.StripeInvoice{renewalOf("paid")}, march.Add(renewal), april.Add(pastDue), april.Add(pastDue)},
-		// A change to a year was refused on the 10th and waits for its payment: its year has not begun, and March's points keep their end.
+		{
+			"ChangeFailed", billing.SubPastDue, nil, []billing.StripeInvoice{renewalOf("paid")}, march.Add(renewal),
+			april.Add(pastDue), april.Add(pastDue),
+		},
+		// A change to a year was refused on the 10th and waits for its payment: its year has not begun, and March's
+		// points keep their end.
 		{"YearRefused", billing.SubActive, nil, []billing.StripeInvoice{renewalOf("paid"),
-			invoice("in_year", "open", "subscription_update", line("il_year", tenth, tenth.AddDate(1, 0, 0)))}, march.Add(renewal), april1, april1},
-		{"Unpaid", billing.SubUnpaid, nil, []billing.StripeInvoice{renewalOf("open")}, march.Add(renewal), april1, april1},
+			invoice(
+				"in_year", "open", "subscription_update", line("il_year", tenth, tenth.AddDate(1, 0, 0)),
+			)}, march.Add(renewal), april1, april1},
+		{
+			"Unpaid", billing.SubUnpaid, nil, []billing.StripeInvoice{renewalOf("open")}, march.Add(renewal), april1,
+			april1,
+		},
 		{"Paused", billing.SubPaused, nil, nil, march.Add(renewal), april1, april1},
 		// A line that is none of ours owes no period.
-		{"SomethingElseIsOwed", billing.SubActive, nil, []billing.StripeInvoice{renewalOf("paid"), oneOff}, march.Add(renewal), april1, april1},
-		{"Lengthened", billing.SubTrialing, func(s *billing.StripeSubscription) { s.CurrentPeriodEnd = april.Add(week) },
+		{
+			"SomethingElseIsOwed", billing.SubActive, nil, []billing.StripeInvoice{renewalOf("paid"), oneOff},
+			march.Add(renewal), april1, april1,
+		},
+		{"Lengthened", billing.SubTrialing, func(s *billing.StripeSubscription) {
+			s.CurrentPeriodEnd = april.Add(week)
+		},
 			[]billing.StripeInvoice{renewalOf("paid")}, march.Add(renewal), april1.Add(week), april1.Add(week)},
 		{"Shortened", billing.SubActive, func(s *billing.StripeSubscription) { s.CurrentPeriodEnd = april.Add(-week) },
 			[]billing.StripeInvoice{renewalOf("paid")}, march.Add(renewal), april1.Add(-week), april1.Add(-week)},
@@ -69,7 +104,8 @@ func TestLotsEnd(t *testing.T) {
 		{"TrialOverThePeriod", billing.SubTrialing, func(s *billing.StripeSubscription) {
 			s.CurrentPeriodStart, s.CurrentPeriodEnd = tenth.AddDate(0, 0, 2), april.AddDate(0, 0, 19)
 		}, []billing.StripeInvoice{renewalOf("paid")}, march.Add(renewal), april.AddDate(0, 0, 19).Add(renewal), april.AddDate(0, 0, 19).Add(renewal)},
-		// A change to another interval that a credit paid: the old points keep their end, for no period of theirs was shortened.
+		// A change to another interval that a credit paid: the old points keep their end, for no period of theirs was
+		// shortened.
 		{"AnewOnCredit", billing.SubActive, func(s *billing.StripeSubscription) {
 			s.CurrentPeriodStart, s.CurrentPeriodEnd = tenth.AddDate(0, 0, 2), march.AddDate(0, 0, 20)
 		}, []billing.StripeInvoice{renewalOf("paid")}, march.Add(renewal), april1, april1},
@@ -110,7 +146,9 @@ func TestMonthsKeepTheirEnds(t *testing.T) {
 func TestMovedTwice(t *testing.T) {
 	t.Parallel()
 	l := lotOf(february, march)
-	for _, moved := range []struct{ start, end time.Time }{{march.AddDate(0, 0, -5), april}, {tenth, april.AddDate(0, 1, 0)}} {
+	for _, moved := range []struct{ start, end time.Time }{
+		{march.AddDate(0, 0, -5), april}, {tenth, april.AddDate(0, 1, 0)},
+	} {
 		s := subscription(billing.SubTrialing)
 		s.CurrentPeriodStart, s.CurrentPeriodEnd = moved.start, moved.end
 		for _, e := range decide(billing.Snapshot{Subscriptions: []billing.StripeSubscription{s}}).Ends {
@@ -120,30 +158,45 @@ func TestMovedTwice(t *testing.T) {
 	}
 }
 
-// Proves that the debit of a later period keeps no points while an earlier one has failed, and that one of the earlier keeps them, whichever
-// the invoices' order: the points of January end 72 hours after January, or with the current period.
+// Proves that the debit of a later period keeps no points while an earlier one has failed, and that one of the earlier
+// keeps them, whichever the invoices' order: the points of January end 72 hours after January, or with the current
+// period.
 func TestTwoPeriodsOwed(t *testing.T) {
 	t.Parallel()
 	owed := func(start, end time.Time, underWay bool) billing.StripeInvoice {
-		i := invoice(billing.InvoiceID("in_"+start.Month().String()), "open", "subscription_cycle", line("il_1", start, end))
+		i := invoice(
+			billing.InvoiceID("in_"+start.Month().String()), "open", "subscription_cycle", line("il_1", start, end),
+		)
 		i.UnderWay = underWay
 		return i
 	}
 	january := lotOf(february.AddDate(0, -1, 0), february)
-	for underWay, want := range map[bool]time.Time{true: april.Add(policy.RenewalGrace), false: february.Add(policy.PastDueGrace)} {
+	for underWay, want := range map[bool]time.Time{
+		true: april.Add(policy.RenewalGrace), false: february.Add(policy.PastDueGrace),
+	} {
 		first, second := owed(february, march, underWay), owed(march, april, !underWay)
 		for _, invoices := range [][]billing.StripeInvoice{{first, second}, {second, first}} {
-			d := decide(billing.Snapshot{Subscriptions: []billing.StripeSubscription{subscription(billing.SubPastDue)}, Invoices: invoices})
+			d := decide(
+				billing.Snapshot{
+					Subscriptions: []billing.StripeSubscription{subscription(billing.SubPastDue)}, Invoices: invoices,
+				},
+			)
 			same(t, "january", endOf(d, january), want)
 		}
 	}
 }
 
-// Proves the window while the payment of what is owed is under way: until the current period's end, as long as its points last.
+// Proves the window while the payment of what is owed is under way: until the current period's end, as long as its
+// points last.
 func TestWindowUnderWay(t *testing.T) {
 	t.Parallel()
 	i := invoice("in_march", "open", "subscription_cycle", line("il_1", march, april))
 	i.UnderWay = true
-	d := decide(billing.Snapshot{Subscriptions: []billing.StripeSubscription{subscription(billing.SubPastDue)}, Invoices: []billing.StripeInvoice{i}})
+	d := decide(
+		billing.Snapshot{
+			Subscriptions: []billing.StripeSubscription{subscription(billing.SubPastDue)},
+			Invoices:      []billing.StripeInvoice{i},
+		},
+	)
 	same(t, "window", d.Subscription.Window, &billing.Window{From: march, Until: april})
 }

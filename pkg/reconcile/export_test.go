@@ -16,7 +16,17 @@ func (s *Syncer) Begin(ctx context.Context, id billing.AccountID) (billing.Ticke
 // Finish decides and applies as insist does, about a picture that was fetched before. Where that may be an older one
 // it is taken again, and is the same: the pictures of such tests are as new as their tickets.
 func (s *Syncer) Finish(ctx context.Context, t billing.Ticket, picture billing.Snapshot) (applied bool, err error) {
-	d := Decide(Input{Account: t.Account, Orders: t.Orders, Picture: picture, Began: t.BeganAt, Now: s.db.Now(), Catalog: s.catalog, Policy: s.policy})
+	d := Decide(
+		Input{
+			Account: t.Account,
+			Orders:  t.Orders,
+			Picture: picture,
+			Began:   t.BeganAt,
+			Now:     s.db.Now(),
+			Catalog: s.catalog,
+			Policy:  s.policy,
+		},
+	)
 	applied, older, err := s.apply(ctx, t, d)
 	if err == nil && older {
 		if t.Account, err = s.db.Account(ctx, t.Account.ID); err == nil {

@@ -2,9 +2,9 @@ package reconcile
 
 import "sync"
 
-// flights lets requests that want the same sync share it. A request may join a flight until its ticket is taken: only then has the picture
-// begun after the request. One that comes later waits for the next flight, so that no picture older than a payment refuses what was paid
-// for. For each key one flight is under way and one waits, at the most.
+// flights lets requests that want the same sync share it. A request may join a flight until its ticket is taken: only
+// then has the picture begun after the request. One that comes later waits for the next flight, so that no picture
+// older than a payment refuses what was paid for. For each key one flight is under way and one waits, at the most.
 type flights struct {
 	mu   sync.Mutex
 	last map[string]*flight // of each key the one that began last, while it is not done
@@ -18,9 +18,9 @@ type flight struct {
 	err      error
 }
 
-// join returns the outcome of a sync whose ticket was taken after the call began. run syncs, and calls depart as soon as it has its
-// ticket, or knows that it gets none. A flight that waited for one which failed fails with it: Stripe does not answer just now, and
-// nobody waits twice for that.
+// join returns the outcome of a sync whose ticket was taken after the call began. run syncs, and calls depart as soon
+// as it has its ticket, or knows that it gets none. A flight that waited for one which failed fails with it: Stripe
+// does not answer just now, and nobody waits twice for that.
 func (fs *flights) join(key string, run func(depart func()) (Outcome, error)) (Outcome, error) {
 	fs.mu.Lock()
 	before := fs.last[key]

@@ -9,10 +9,10 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// Proves that a request which begins after a payment is not told by a picture from before it. A first sync has asked Stripe, which said
-// "unpaid", and the answer is on its way. The customer pays for 100 points; then a second request comes for the same reason. When it is
-// told Synced, the database must have the 100: the picture that it rests on began after it came. It is so for a spend, for a look at the
-// order and for a change of the subscription.
+// Proves that a request which begins after a payment is not told by a picture from before it. A first sync has asked
+// Stripe, which said "unpaid", and the answer is on its way. The customer pays for 100 points; then a second request
+// comes for the same reason. When it is told Synced, the database must have the 100: the picture that it rests on began
+// after it came. It is so for a spend, for a look at the order and for a change of the subscription.
 func TestLateCallerSeesItsPayment(t *testing.T) {
 	t.Parallel()
 	for _, dialect := range storetest.Dialects {
@@ -53,8 +53,8 @@ func lateCaller(w *world, cause billing.SyncCause) {
 	w.wantPoints(a.ID, 100, 0)
 }
 
-// Proves that a request which waits for the next sync does not wait for a Stripe that the sync before it found away: it fails with it, and
-// Stripe is asked once.
+// Proves that a request which waits for the next sync does not wait for a Stripe that the sync before it found away: it
+// fails with it, and Stripe is asked once.
 func TestLateCallerFailsWithTheFirst(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, store.SQLite, nil)

@@ -17,7 +17,8 @@ const picture = 3
 // patience is how long a test waits for a signal that must come.
 const patience = 30 * time.Second
 
-// gate stands between the syncer and the sandbox. It counts what is asked, fails as networks do, and keeps answers back.
+// gate stands between the syncer and the sandbox. It counts what is asked, fails as networks do, and keeps answers
+// back.
 type gate struct {
 	next  http.Handler
 	asked atomic.Int64 // lists of subscriptions: one for each fetch

@@ -15,8 +15,8 @@ const (
 	inverters  = 4 // accounts side by side
 )
 
-// Proves that a picture which was taken earlier and arrives later never overwrites the later one: of each pair of syncs the
-// first one's answers are held on their way until Stripe has changed and the second sync was applied.
+// Proves that a picture which was taken earlier and arrives later never overwrites the later one: of each pair of syncs
+// the first one's answers are held on their way until Stripe has changed and the second sync was applied.
 func TestInversions(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, store.Postgres, nil)
@@ -28,14 +28,18 @@ func TestInversions(t *testing.T) {
 			for i := range inversions / inverters {
 				cancels := i%2 == 0
 				mine.invert(a, func() {
-					mine.ask(http.MethodPost, "/v1/subscriptions/"+subscription, url.Values{"cancel_at_period_end": {fmt.Sprint(cancels)}})
+					mine.ask(
+						http.MethodPost, "/v1/subscriptions/"+subscription,
+						url.Values{"cancel_at_period_end": {fmt.Sprint(cancels)}},
+					)
 				})
 				if got := mine.account(a.ID); got.Subscription.CancelAtPeriodEnd != cancels {
 					t.Fatalf("inversion %d: cancels at the period's end: %v, and at Stripe %v", i, !cancels, cancels)
 				}
 			}
 			after := mine.account(a.ID)
-			if after.Sync.TicketApplied != after.Sync.TicketIssued || after.Sync.TicketIssued != 1+2*inversions/inverters {
+			if after.Sync.TicketApplied != after.Sync.TicketIssued ||
+				after.Sync.TicketIssued != 1+2*inversions/inverters {
 				t.Errorf("ticket %d of %d was applied last", after.Sync.TicketApplied, after.Sync.TicketIssued)
 			}
 			mine.wantPoints(a.ID, 500, 0)
@@ -43,8 +47,8 @@ func TestInversions(t *testing.T) {
 	}
 }
 
-// Proves that the later picture loses nothing when the earlier one is thrown away, and that none grants twice: a pack that is
-// paid between the two is fulfilled once.
+// Proves that the later picture loses nothing when the earlier one is thrown away, and that none grants twice: a pack
+// that is paid between the two is fulfilled once.
 func TestInversionOfPurchase(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, store.Postgres, nil)

@@ -8,8 +8,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// dueSyncs are the syncs that time asks for. Their queue is not that of events: on the first of a month thousands may fall due at once, and
-// whoever pays in that hour waits for none of them.
+// dueSyncs are the syncs that time asks for. Their queue is not that of events: on the first of a month thousands may
+// fall due at once, and whoever pays in that hour waits for none of them.
 var dueSyncs = jobs.Queue{Name: "due", Workers: 4, Poll: 500 * time.Millisecond}
 
 const (
@@ -22,7 +22,8 @@ const (
 	forgetLimit    = 500
 )
 
-// RegisterJobs registers the syncs that time asks for, the looks that find them, and the one that forgets syncs of long ago.
+// RegisterJobs registers the syncs that time asks for, the looks that find them, and the one that forgets syncs of long
+// ago.
 func (s *Syncer) RegisterJobs(r *jobs.Runner) {
 	jobs.Handle(r, dueSyncs, s.syncDue)
 	jobs.Handle(r, dueSyncs, s.expire)

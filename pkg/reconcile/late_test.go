@@ -11,14 +11,16 @@ import (
 	"github.com/pointsync/pointsync/pkg/reconcile"
 )
 
-// Proves that an invoice which is paid after its subscription ended brings points that live one period of its plan from the payment, out of the
-// reach of the subscription's end; and that one paid before does not.
+// Proves that an invoice which is paid after its subscription ended brings points that live one period of its plan from
+// the payment, out of the reach of the subscription's end; and that one paid before does not.
 func TestPaidAfterTheEnd(t *testing.T) {
 	t.Parallel()
 	at := func(month time.Month, d int) time.Time { return time.Date(2030, month, d, 9, 0, 0, 0, time.UTC) }
 	monthlyPlan, weekly := line("il_1", march, april), line("il_1", march, march.AddDate(0, 0, 7))
 	weekly.Terms, weekly.Interval, weekly.IntervalCount = &billing.PriceTerms{Points: 500}, "week", 1
-	up := billing.StripeInvoiceLine{ID: "il_2", Item: "pro", Amount: 950, Quantity: 1, Proration: true, PeriodStart: tenth, PeriodEnd: april}
+	up := billing.StripeInvoiceLine{
+		ID: "il_2", Item: "pro", Amount: 950, Quantity: 1, Proration: true, PeriodStart: tenth, PeriodEnd: april,
+	}
 	for _, c := range []struct {
 		name, reason string
 		line         billing.StripeInvoiceLine
@@ -39,7 +41,11 @@ func TestPaidAfterTheEnd(t *testing.T) {
 			ended.EndedAt = ptr(at(3, 15))
 			i := invoice("in_1", "paid", c.reason, c.line)
 			i.PaidAt = &c.paid
-			in := input(billing.Snapshot{Subscriptions: []billing.StripeSubscription{ended}, Invoices: []billing.StripeInvoice{i}})
+			in := input(
+				billing.Snapshot{
+					Subscriptions: []billing.StripeSubscription{ended}, Invoices: []billing.StripeInvoice{i},
+				},
+			)
 			in.Now = c.paid
 			d := reconcile.Decide(in)
 			if len(d.Grants) != 1 || d.Grants[0].Source != c.source || !d.Grants[0].ExpiresAt.Equal(c.until) {
@@ -53,16 +59,21 @@ func TestPaidAfterTheEnd(t *testing.T) {
 		ended.EndedAt = ptr(at(3, 15))
 		i := year("in_1", march)
 		i.PaidAt = ptr(at(3, 20))
-		in := input(billing.Snapshot{Subscriptions: []billing.StripeSubscription{ended}, Invoices: []billing.StripeInvoice{i}})
+		in := input(
+			billing.Snapshot{Subscriptions: []billing.StripeSubscription{ended}, Invoices: []billing.StripeInvoice{i}},
+		)
 		in.Now, in.Catalog = at(4, 25), &catalog.Catalog{Plans: []billing.Plan{basicYear}}
 		d := reconcile.Decide(in)
-		if len(d.Grants) != 2 || !d.Grants[0].ExpiresAt.Equal(at(4, 20).Add(policy.RenewalGrace)) || !d.NextGrantAt.Equal(at(5, 20)) {
+		if len(d.Grants) != 2 || !d.Grants[0].ExpiresAt.Equal(
+			at(4, 20).Add(policy.RenewalGrace),
+		) || !d.NextGrantAt.Equal(at(5, 20)) {
 			t.Errorf("two months of twelve: %+v, next %v", d.Grants, d.NextGrantAt)
 		}
 	})
 }
 
-// Proves that a customer who pays the open invoice of a renewal that failed, after the subscription was cancelled, has its points for one month from then.
+// Proves that a customer who pays the open invoice of a renewal that failed, after the subscription was cancelled, has
+// its points for one month from then.
 func TestLatePayment(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -75,7 +86,9 @@ func TestLatePayment(t *testing.T) {
 		w.sync(a)
 		w.wantPoints(a.ID, 0, 0)
 		w.advance(48 * time.Hour)
-		card := w.ask(http.MethodPost, "/v1/payment_methods/pm_card_visa/attach", url.Values{"customer": {string(a.CustomerID)}})["id"].(string)
+		card := w.ask(
+			http.MethodPost, "/v1/payment_methods/pm_card_visa/attach", url.Values{"customer": {string(a.CustomerID)}},
+		)["id"].(string)
 		w.ask(http.MethodPost, "/v1/invoices/"+invoice+"/pay", url.Values{"payment_method": {card}})
 		w.sync(a)
 		w.wantPoints(a.ID, 500, 0)

@@ -13,7 +13,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
-// accountIs is a Stripe that knows nothing but whose key it was asked with: the account of that id, or a refusal with that status.
+// accountIs is a Stripe that knows nothing but whose key it was asked with: the account of that id, or a refusal with
+// that status.
 func accountIs(t *testing.T, id string, status int, key string) *stripegw.Gateway {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
@@ -29,8 +30,9 @@ func accountIs(t *testing.T, id string, status int, key string) *stripegw.Gatewa
 	return g
 }
 
-// Proves that a database belongs to the first Stripe account and mode that it met, and that another is refused by name. A key that may not read
-// the account is compared by its mode, and ties an untied database to nothing; a Stripe that is away decides nothing.
+// Proves that a database belongs to the first Stripe account and mode that it met, and that another is refused by name.
+// A key that may not read the account is compared by its mode, and ties an untied database to nothing; a Stripe that is
+// away decides nothing.
 func TestLink(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -44,7 +46,10 @@ func TestLink(t *testing.T) {
 			{"First", "acct_one", "sk_test_1", 200, "", nil},
 			{"Again", "acct_one", "sk_test_2", 200, "", nil},
 			{"Restricted", "", "rk_test_1", 403, "", nil},
-			{"Another", "acct_two", "sk_test_1", 200, billing.EConflict, []string{"acct_one in test mode", "acct_two in test mode", "stripe unlink"}},
+			{
+				"Another", "acct_two", "sk_test_1", 200, billing.EConflict,
+				[]string{"acct_one in test mode", "acct_two in test mode", "stripe unlink"},
+			},
 			{"Away", "acct_two", "sk_test_1", 500, billing.EStripeUnavailable, nil},
 			{"KeyRefused", "acct_two", "sk_test_1", 401, billing.EStripeRefused, nil},
 			{"StillTheFirst", "acct_one", "sk_test_1", 200, "", nil},
@@ -65,8 +70,8 @@ func TestLink(t *testing.T) {
 	})
 }
 
-// Proves that the mode is compared: points of a rehearsal are not spent in production with a key of the same account, nor with one that may not
-// read it. A live key goes to Stripe alone, so here the database is the live one.
+// Proves that the mode is compared: points of a rehearsal are not spent in production with a key of the same account,
+// nor with one that may not read it. A live key goes to Stripe alone, so here the database is the live one.
 func TestLinkOfAnotherMode(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -82,8 +87,9 @@ func TestLinkOfAnotherMode(t *testing.T) {
 	})
 }
 
-// Proves that an untied database keeps its points and history, belongs to the next Stripe account, and sells there. The account has 100 points
-// of a pack and 500 of a plan; it is untied, buys 100 points at another sandbox, and has 700. Its plan is gone.
+// Proves that an untied database keeps its points and history, belongs to the next Stripe account, and sells there. The
+// account has 100 points of a pack and 500 of a plan; it is untied, buys 100 points at another sandbox, and has 700.
+// Its plan is gone.
 func TestUnlink(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {

@@ -8,10 +8,10 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// paidShare is what of an invoice's points no credit paid: in proportion to what was paid of its total in money, or is owed. What a credit
-// paid was granted when the credit was paid in. Where nothing is left to pay, by a discount or an operator's price cut, the operator gave
-// it, points and all; but a change of plan that costs nothing grants nothing, or changing to and fro under such a discount
-// would bring points for ever.
+// paidShare is what of an invoice's points no credit paid: in proportion to what was paid of its total in money, or is
+// owed. What a credit paid was granted when the credit was paid in. Where nothing is left to pay, by a discount or an
+// operator's price cut, the operator gave it, points and all; but a change of plan that costs nothing grants nothing,
+// or changing to and fro under such a discount would bring points for ever.
 func paidShare(points billing.Points, i billing.StripeInvoice, owed int64) billing.Points {
 	switch {
 	case points <= 0:
@@ -42,9 +42,10 @@ func owed(i billing.StripeInvoice) int64 {
 	return max(0, i.EndingBalance-max(0, i.StartingBalance))
 }
 
-// oweOnce returns what each of a customer's paid invoices added to the customer's debt, as far as that grants. A change of plan down
-// cancels, by its credit, the debt that one up left; up again then owes the same money again. So of what changes leave owed each part
-// counts once, until a payment has collected the debt. unpaid names the invoices that such a comparison still needs.
+// oweOnce returns what each of a customer's paid invoices added to the customer's debt, as far as that grants. A change
+// of plan down cancels, by its credit, the debt that one up left; up again then owes the same money again. So of what
+// changes leave owed each part counts once, until a payment has collected the debt. unpaid names the invoices that such
+// a comparison still needs.
 func oweOnce(invoices []billing.StripeInvoice) (counts map[billing.InvoiceID]int64, unpaid map[billing.InvoiceID]bool) {
 	counts, unpaid = map[billing.InvoiceID]int64{}, map[billing.InvoiceID]bool{}
 	invoices = slices.Clone(invoices)
@@ -76,8 +77,8 @@ func finalized(i billing.StripeInvoice) time.Time {
 	return *i.FinalizedAt
 }
 
-// share is points in proportion to money, points·part/whole, rounded towards zero. A part greater than the whole, which no
-// real invoice has, counts as the whole.
+// share is points in proportion to money, points·part/whole, rounded towards zero. A part greater than the whole, which
+// no real invoice has, counts as the whole.
 func share(points billing.Points, part, whole int64) billing.Points {
 	if whole <= 0 || points <= 0 {
 		return 0

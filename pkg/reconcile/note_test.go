@@ -27,8 +27,8 @@ func (w *world) notes(id billing.AccountID) (all []string) {
 	return all
 }
 
-// Proves that every sync leaves a note of who wanted it and what came of it: applied with what it changed, outrun, or failed with why;
-// and that a spend which needs no sync leaves none.
+// Proves that every sync leaves a note of who wanted it and what came of it: applied with what it changed, outrun, or
+// failed with why; and that a spend which needs no sync leaves none.
 func TestSyncsAreNoted(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -41,16 +41,21 @@ func TestSyncsAreNoted(t *testing.T) {
 			w.t.Error(err)
 		}
 		want := []string{
-			"1 event", "1 applied", "2 event", "3 event", "3 applied", "2 outrun", "4 spend", "4 failed", "5 order", "5 applied",
+			"1 event", "1 applied", "2 event", "3 event", "3 applied", "2 outrun", "4 spend", "4 failed", "5 order",
+			"5 applied",
 		}
 		if got := w.notes(a.ID); !slices.Equal(got, want) {
 			w.t.Errorf("the notes are\n%q, want\n%q", got, want)
 		}
 		details := w.details(a.ID)
-		if !strings.Contains(details, "1 subscription none → basic_monthly active until ") || !strings.Contains(details, "4 fetch account") {
+		if !strings.Contains(
+			details, "1 subscription none → basic_monthly active until ",
+		) || !strings.Contains(details, "4 fetch account") {
 			w.t.Errorf("the notes say\n%s", details)
 		}
-		if moments, err := w.db.Timeline(w.t.Context(), a.ID, store.EndOfTime, 1); err != nil || moments[0].Version != w.account(a.ID).Version {
+		if moments, err := w.db.Timeline(
+			w.t.Context(), a.ID, store.EndOfTime, 1,
+		); err != nil || moments[0].Version != w.account(a.ID).Version {
 			w.t.Errorf("the last sync left version %+v (%v), the account has %d", moments, err, w.account(a.ID).Version)
 		}
 	})
@@ -69,21 +74,24 @@ func (w *world) details(id billing.AccountID) string {
 	return strings.Join(all, "\n")
 }
 
-// Proves that the note of a failure is written also where the failure was the end of the caller's patience, without the key.
+// Proves that the note of a failure is written also where the failure was the end of the caller's patience, without the
+// key.
 func TestFailureIsNotedLate(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
 		a := w.buyer()
 		w.gate.fail(func(out http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 		w.wantOutcome(a.ID, reconcile.Failed)
-		if got := w.notes(a.ID); !slices.Equal(got, []string{"1 spend", "1 failed"}) || strings.Contains(w.details(a.ID), stripeKey) {
+		if got := w.notes(a.ID); !slices.Equal(
+			got, []string{"1 spend", "1 failed"},
+		) || strings.Contains(w.details(a.ID), stripeKey) {
 			w.t.Errorf("the notes are %q: %s", got, w.details(a.ID))
 		}
 	})
 }
 
-// Proves that words of Stripe's that no database takes keep no sync from being applied: a decline's code with a NUL in it goes into the
-// order and into the sync's note, and both are kept with a sign in its place.
+// Proves that words of Stripe's that no database takes keep no sync from being applied: a decline's code with a NUL in
+// it goes into the order and into the sync's note, and both are kept with a sign in its place.
 func TestOddWordsAreKept(t *testing.T) {
 	t.Parallel()
 	for _, code := range []string{"do_not\x00_honor", "do_not\xff_honor", strings.Repeat("x", 254) + "ä"} {
@@ -91,8 +99,18 @@ func TestOddWordsAreKept(t *testing.T) {
 			a := w.buyer()
 			must(t, w.db.InTx(t.Context(), func(tx *store.Tx) error {
 				failed := billing.Order{
-					ID: billing.NewOrderID(tx.Now), AccountID: a.ID, Item: "pack_100", Kind: billing.KindPack, Quantity: 1, Points: 100, Amount: 500,
-					Currency: "usd", Status: billing.OrderFailed, Automatic: true, DeclineCode: code, CreatedAt: tx.Now,
+					ID:          billing.NewOrderID(tx.Now),
+					AccountID:   a.ID,
+					Item:        "pack_100",
+					Kind:        billing.KindPack,
+					Quantity:    1,
+					Points:      100,
+					Amount:      500,
+					Currency:    "usd",
+					Status:      billing.OrderFailed,
+					Automatic:   true,
+					DeclineCode: code,
+					CreatedAt:   tx.Now,
 				}
 				if err := tx.InsertOrder(t.Context(), failed); err != nil {
 					return err
@@ -103,7 +121,10 @@ func TestOddWordsAreKept(t *testing.T) {
 				if err := tx.BeginSync(t.Context(), a.ID, 1, billing.CauseEvent); err != nil {
 					return err
 				}
-				return tx.EndSync(t.Context(), a.ID, 1, billing.SyncEnd{Outcome: billing.SyncApplied, Detail: "order failed (" + code + ")"})
+				return tx.EndSync(
+					t.Context(), a.ID, 1,
+					billing.SyncEnd{Outcome: billing.SyncApplied, Detail: "order failed (" + code + ")"},
+				)
 			}))
 			if details := w.details(a.ID); !utf8.ValidString(details) || !strings.Contains(details, "order failed (") {
 				w.t.Errorf("the note says %q", details)

@@ -10,10 +10,10 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// Proves that money which goes back of a charge behind the newest 100 is clawed back: by the sync that its event asks for, whether it names the
-// charge, its refund or its dispute, and, where every event is lost, by the comparison with Stripe and its repair. An ordinary sync that no
-// event asks for does not see it: that is what its fixed number of calls costs. The pack brought 100 points; all its money goes back, so
-// 0 are left of them.
+// Proves that money which goes back of a charge behind the newest 100 is clawed back: by the sync that its event asks
+// for, whether it names the charge, its refund or its dispute, and, where every event is lost, by the comparison with
+// Stripe and its repair. An ordinary sync that no event asks for does not see it: that is what its fixed number of
+// calls costs. The pack brought 100 points; all its money goes back, so 0 are left of them.
 func TestMoneyBackOfAnOldCharge(t *testing.T) {
 	t.Parallel()
 	refund := func(w *world, o billing.Order) billing.StripeObject {
@@ -21,7 +21,9 @@ func TestMoneyBackOfAnOldCharge(t *testing.T) {
 		return billing.StripeObject{Type: "refund", ID: re["id"].(string)}
 	}
 	charge := func(w *world, o billing.Order) billing.StripeObject {
-		return billing.StripeObject{Type: "charge", ID: w.ask(http.MethodGet, "/v1/refunds/"+refund(w, o).ID, nil)["charge"].(string)}
+		return billing.StripeObject{
+			Type: "charge", ID: w.ask(http.MethodGet, "/v1/refunds/"+refund(w, o).ID, nil)["charge"].(string),
+		}
 	}
 	dispute := func(w *world, _ billing.Order) billing.StripeObject {
 		disputes := w.ask(http.MethodGet, "/v1/disputes", nil)["data"].([]any)
@@ -31,7 +33,9 @@ func TestMoneyBackOfAnOldCharge(t *testing.T) {
 		card string
 		back func(w *world, o billing.Order) billing.StripeObject
 	}{
-		"Refund": {"pm_card_visa", refund}, "Charge": {"pm_card_visa", charge}, "Dispute": {"pm_card_createDispute", dispute},
+		"Refund": {"pm_card_visa", refund}, "Charge": {"pm_card_visa", charge}, "Dispute": {
+			"pm_card_createDispute", dispute,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -42,8 +46,13 @@ func TestMoneyBackOfAnOldCharge(t *testing.T) {
 				w.wantPoints(a.ID, 100, 0)
 				must(w.t, w.db.InTx(w.t.Context(), func(tx *store.Tx) error {
 					_, err := tx.InsertEvent(w.t.Context(), billing.InboxEvent{
-						ID: "evt_back", Type: "charge.refunded", ObjectType: object.Type, ObjectID: object.ID, AccountID: a.ID, Status: billing.InboxPending,
-						CreatedAt: tx.Now, ReceivedAt: tx.Now,
+						ID:         "evt_back",
+						Type:       "charge.refunded",
+						ObjectType: object.Type,
+						ObjectID:   object.ID,
+						AccountID:  a.ID,
+						Status:     billing.InboxPending,
+						CreatedAt:  tx.Now, ReceivedAt: tx.Now,
 					})
 					return err
 				}))
@@ -88,7 +97,8 @@ func (w *world) bury(a billing.Account) {
 	w.t.Helper()
 	for range 100 {
 		w.ask(http.MethodPost, "/v1/payment_intents", url.Values{
-			"amount": {"500"}, "currency": {"usd"}, "customer": {string(a.CustomerID)}, "payment_method": {"pm_card_visa"}, "confirm": {"true"},
+			"amount": {"500"}, "currency": {"usd"}, "customer": {string(a.CustomerID)},
+			"payment_method": {"pm_card_visa"}, "confirm": {"true"},
 			"automatic_payment_methods[enabled]": {"true"}, "automatic_payment_methods[allow_redirects]": {"never"},
 		})
 	}

@@ -21,7 +21,10 @@ func TestOlderPictureOfALaterTicket(t *testing.T) {
 		want   func(s *billing.Subscription) bool
 	}{
 		"Period": {func(w *world, id string) {
-			w.ask(http.MethodPost, "/v1/subscriptions/"+id, url.Values{"billing_cycle_anchor": {"now"}, "proration_behavior": {"none"}})
+			w.ask(
+				http.MethodPost, "/v1/subscriptions/"+id,
+				url.Values{"billing_cycle_anchor": {"now"}, "proration_behavior": {"none"}},
+			)
 		}, func(s *billing.Subscription) bool { return s.Status == billing.SubActive }},
 		"Seats": {func(w *world, id string) {
 			w.changeItem(id, url.Values{"items[0][quantity]": {"2"}, "proration_behavior": {"none"}})

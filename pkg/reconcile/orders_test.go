@@ -26,8 +26,8 @@ const (
 	fullOrders  = 20_000
 )
 
-// recording is one customer's life at Stripe: how it looked after each thing that happened, and what the database knew of them
-// before the first.
+// recording is one customer's life at Stripe: how it looked after each thing that happened, and what the database knew
+// of them before the first.
 type recording struct {
 	name     string
 	account  billing.Account
@@ -36,14 +36,16 @@ type recording struct {
 	end      string // the rows that it must lead to
 }
 
-// Proves that whichever syncs of a life come to their end, and in whichever order, the end is the same. Each sync of a recorded
-// life has its ticket and its picture, a later one's as new or newer; the pictures then arrive in a random order of their own,
-// a third of them twice. The database knows the end that a single sync with the last picture leads to, in every row of the
-// account, its orders and its lots.
+// Proves that whichever syncs of a life come to their end, and in whichever order, the end is the same. Each sync of a
+// recorded life has its ticket and its picture, a later one's as new or newer; the pictures then arrive in a random
+// order of their own, a third of them twice. The database knows the end that a single sync with the last picture leads
+// to, in every row of the account, its orders and its lots.
 func TestAnyOrderOfPictures(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, store.SQLite, nil)
-	lives := []*recording{w.recordSubscriber("Recovered", true), w.recordSubscriber("Canceled", false), w.recordShopper()}
+	lives := []*recording{
+		w.recordSubscriber("Recovered", true), w.recordSubscriber("Canceled", false), w.recordShopper(),
+	}
 	for _, l := range lives {
 		account := w.liveAgain(l, []int{len(l.pictures) - 1})
 		if l.end = w.rows(account); strings.Count(l.end, "\n") < 4 {
@@ -63,11 +65,17 @@ func TestAnyOrderOfPictures(t *testing.T) {
 		seen[fmt.Sprint(l.name, order)] = true
 		account := w.liveAgain(l, order)
 		if got := w.rows(account); got != l.end {
-			t.Fatalf("seed %d, %s, pictures in the order %v end in\n%s\nand in order in\n%s", seed, l.name, order, got, l.end)
+			t.Fatalf(
+				"seed %d, %s, pictures in the order %v end in\n%s\nand in order in\n%s", seed, l.name, order, got,
+				l.end,
+			)
 		}
 		must(t, ledger.Audit(t.Context(), w.db, account.ID))
 	}
-	t.Logf("%d orders of the pictures of %d lives, %d of them different: one end for each life", orders, len(lives), len(seen))
+	t.Logf(
+		"%d orders of the pictures of %d lives, %d of them different: one end for each life", orders, len(lives),
+		len(seen),
+	)
 }
 
 // liveAgain lets a new account have the life: all syncs begin in turn, and their pictures arrive in the given order.
@@ -186,19 +194,27 @@ func (w *world) recordShopper() *recording {
 	intents := make([]string, len(r.l.orders))
 	for n, o := range r.l.orders {
 		w.pay(o)
-		intents[n] = w.ask(http.MethodGet, "/v1/checkout/sessions/"+string(o.CheckoutID), nil)["payment_intent"].(string)
+		intents[n] = w.ask(
+			http.MethodGet, "/v1/checkout/sessions/"+string(o.CheckoutID), nil,
+		)["payment_intent"].(string)
 		r.look()
 	}
 	r.do(http.MethodPost, "/v1/refunds", url.Values{"payment_intent": {intents[0]}, "amount": {"100"}})
 	r.do(http.MethodPost, "/_sandbox/payments/"+intents[1]+"/dispute", nil)
 	r.do(http.MethodPost, "/v1/refunds", url.Values{"payment_intent": {intents[0]}, "amount": {"300"}})
-	dispute := w.ask(http.MethodGet, "/v1/disputes", url.Values{"payment_intent": {intents[1]}})["data"].([]any)[0].(map[string]any)["id"].(string)
-	r.do(http.MethodPost, "/v1/disputes/"+dispute, url.Values{"evidence[uncategorized_text]": {"winning_evidence"}, "submit": {"true"}})
+	dispute := w.ask(
+		http.MethodGet, "/v1/disputes", url.Values{"payment_intent": {intents[1]}},
+	)["data"].([]any)[0].(map[string]any)["id"].(string)
+	r.do(
+		http.MethodPost, "/v1/disputes/"+dispute,
+		url.Values{"evidence[uncategorized_text]": {"winning_evidence"}, "submit": {"true"}},
+	)
 	return r.l
 }
 
-// rows is what the database says of a person, as if they were the only one. When a lot ended is left out once it is empty: a picture
-// of a failing renewal ends it a little before the one of the cancellation would, and both ends lie behind.
+// rows is what the database says of a person, as if they were the only one. When a lot ended is left out once it is
+// empty: a picture of a failing renewal ends it a little before the one of the cancellation would, and both ends lie
+// behind.
 func (w *world) rows(a billing.Account) string {
 	w.t.Helper()
 	var out strings.Builder

@@ -8,7 +8,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/reconcile"
 )
 
-// Proves that what is owed grants as what is paid does: the sum of an invoice too small to be charged is carried on the customer's balance.
+// Proves that what is owed grants as what is paid does: the sum of an invoice too small to be charged is carried on the
+// customer's balance.
 func TestOwedGrants(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -36,21 +37,28 @@ func TestOwedGrants(t *testing.T) {
 	}
 }
 
-// Proves that going up on a sum too small to charge, down, which cancels the debt by a credit, and up again grants once; that it counts
-// anew when a payment has collected the debt; and that the picture keeps what this is compared with.
+// Proves that going up on a sum too small to charge, down, which cancels the debt by a credit, and up again grants
+// once; that it counts anew when a payment has collected the debt; and that the picture keeps what this is compared
+// with.
 func TestOwedGrantsOnce(t *testing.T) {
 	t.Parallel()
 	part := func(id, item string, amount int64) billing.StripeInvoiceLine {
-		return billing.StripeInvoiceLine{ID: id, Item: item, Amount: amount, Quantity: 1, Proration: true, PeriodStart: march, PeriodEnd: april}
+		return billing.StripeInvoiceLine{
+			ID: id, Item: item, Amount: amount, Quantity: 1, Proration: true, PeriodStart: march, PeriodEnd: april,
+		}
 	}
-	change := func(id billing.InvoiceID, hour int, from, to string, give, take, before, then int64) billing.StripeInvoice {
+	change := func(
+		id billing.InvoiceID, hour int, from, to string, give, take, before, then int64,
+	) billing.StripeInvoice {
 		i := invoice(id, "paid", "subscription_update", part("il_1", from, -give), part("il_2", to, take))
 		i.AmountPaid, i.StartingBalance, i.EndingBalance = 0, before, then
 		i.Created = march.Add(time.Duration(hour) * time.Hour)
 		return i
 	}
 	// The last day: −0.36 basic, +0.76 pro. Of the plans' points that is −20 + 48 = 28, for 0.40 owed.
-	up, down, again := change("in_1", 1, "basic", "pro", 36, 76, 0, 40), change("in_2", 2, "pro", "basic", 76, 36, 40, 0), change("in_3", 3, "basic", "pro", 36, 76, 0, 40)
+	up, down, again := change(
+		"in_1", 1, "basic", "pro", 36, 76, 0, 40,
+	), change("in_2", 2, "pro", "basic", 76, 36, 40, 0), change("in_3", 3, "basic", "pro", 36, 76, 0, 40)
 	d := decide(billing.Snapshot{Invoices: []billing.StripeInvoice{up, down, again}})
 	if len(d.Grants) != 1 || d.Grants[0].Amount != 28 || d.Grants[0].Key != "stripe:invoice:in_1:proration" {
 		t.Errorf("to and fro: %+v", d.Grants)
@@ -77,17 +85,26 @@ func TestOwedGrantsOnce(t *testing.T) {
 	}
 }
 
-// Proves that a negative line of the operator's is a price cut and a negative proration of ours a credit; and that a change of plan that costs
-// nothing grants nothing.
+// Proves that a negative line of the operator's is a price cut and a negative proration of ours a credit; and that a
+// change of plan that costs nothing grants nothing.
 func TestPriceCuts(t *testing.T) {
 	t.Parallel()
 	goodwill := func(amount int64) billing.StripeInvoiceLine {
 		return billing.StripeInvoiceLine{ID: "il_7", Amount: -amount, Quantity: 1, PeriodStart: march, PeriodEnd: march}
 	}
-	addOn := billing.StripeInvoiceLine{ID: "il_8", Amount: -900, Quantity: 1, Proration: true, PeriodStart: march, PeriodEnd: april} // unused time of something not ours
-	credit := billing.StripeInvoiceLine{ID: "il_0", Item: "pro", Amount: -950, Quantity: 1, Proration: true, PeriodStart: march, PeriodEnd: april}
-	up := billing.StripeInvoiceLine{ID: "il_2", Item: "pro", Amount: 950, Quantity: 1, Proration: true, PeriodStart: march, PeriodEnd: april}
-	unused := billing.StripeInvoiceLine{ID: "il_1", Item: "basic", Amount: -450, Quantity: 1, Proration: true, PeriodStart: march, PeriodEnd: april}
+	// unused time of something not ours
+	addOn := billing.StripeInvoiceLine{
+		ID: "il_8", Amount: -900, Quantity: 1, Proration: true, PeriodStart: march, PeriodEnd: april,
+	}
+	credit := billing.StripeInvoiceLine{
+		ID: "il_0", Item: "pro", Amount: -950, Quantity: 1, Proration: true, PeriodStart: march, PeriodEnd: april,
+	}
+	up := billing.StripeInvoiceLine{
+		ID: "il_2", Item: "pro", Amount: 950, Quantity: 1, Proration: true, PeriodStart: march, PeriodEnd: april,
+	}
+	unused := billing.StripeInvoiceLine{
+		ID: "il_1", Item: "basic", Amount: -450, Quantity: 1, Proration: true, PeriodStart: march, PeriodEnd: april,
+	}
 	pro := line("il_1", march, april)
 	pro.Item, pro.Amount = "pro", 1900
 	for _, c := range []struct {
@@ -97,17 +114,26 @@ func TestPriceCuts(t *testing.T) {
 	}{
 		{"APart", "subscription_cycle", []billing.StripeInvoiceLine{line("il_1", march, april), goodwill(300)}, 500},
 		{"All", "subscription_cycle", []billing.StripeInvoiceLine{line("il_1", march, april), goodwill(900)}, 500},
-		{"MoreThanAll", "subscription_cycle", []billing.StripeInvoiceLine{line("il_1", march, april), goodwill(1000)}, 500},
-		{"CreditOfSomethingElse", "subscription_cycle", []billing.StripeInvoiceLine{line("il_1", march, april), addOn}, 500},
+		{
+			"MoreThanAll", "subscription_cycle",
+			[]billing.StripeInvoiceLine{line("il_1", march, april), goodwill(1000)}, 500,
+		},
+		{
+			"CreditOfSomethingElse", "subscription_cycle",
+			[]billing.StripeInvoiceLine{line("il_1", march, april), addOn}, 500,
+		},
 		{"OurCredit", "subscription_cycle", []billing.StripeInvoiceLine{credit, line("il_1", march, april)}, 0},
-		{"OurCreditAndTheRest", "subscription_cycle", []billing.StripeInvoiceLine{credit, pro, goodwill(950)}, 600}, // 1200 − 600, the rest was given
+		// 1200 − 600, the rest was given
+		{"OurCreditAndTheRest", "subscription_cycle", []billing.StripeInvoiceLine{credit, pro, goodwill(950)}, 600},
 		{"ChangeForNothing", "subscription_update", []billing.StripeInvoiceLine{unused, up, goodwill(500)}, 0},
 		{"ChangeForLess", "subscription_update", []billing.StripeInvoiceLine{unused, up, goodwill(100)}, 350},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			got := billing.Points(0)
-			for _, g := range decide(billing.Snapshot{Invoices: []billing.StripeInvoice{invoice("in_1", "paid", c.reason, c.lines...)}}).Grants {
+			for _, g := range decide(
+				billing.Snapshot{Invoices: []billing.StripeInvoice{invoice("in_1", "paid", c.reason, c.lines...)}},
+			).Grants {
 				got += g.Amount
 			}
 			same(t, "granted", got, c.want)
@@ -115,7 +141,8 @@ func TestPriceCuts(t *testing.T) {
 	}
 }
 
-// Proves that the points of a change to another interval end with the new period, also where the credited one would have ended later.
+// Proves that the points of a change to another interval end with the new period, also where the credited one would
+// have ended later.
 func TestPeriodOfAChange(t *testing.T) {
 	t.Parallel()
 	december := time.Date(2030, 12, 1, 0, 0, 0, 0, time.UTC)
@@ -125,15 +152,31 @@ func TestPeriodOfAChange(t *testing.T) {
 		to   billing.StripeInvoiceLine
 		want time.Time
 	}{
-		{"YearToMonth", line("il_0", tenth, december), line("il_1", tenth, tenth.AddDate(0, 1, 0)), tenth.AddDate(0, 1, 0)},
-		{"MonthToWeek", line("il_0", tenth, april), line("il_1", tenth, tenth.AddDate(0, 0, 7)), tenth.AddDate(0, 0, 7)},
-		{"MonthToYear", line("il_0", tenth, april), line("il_1", tenth, tenth.AddDate(1, 0, 0)), tenth.AddDate(1, 0, 0)},
+		{
+			"YearToMonth", line("il_0", tenth, december), line("il_1", tenth, tenth.AddDate(0, 1, 0)),
+			tenth.AddDate(0, 1, 0),
+		},
+		{
+			"MonthToWeek", line("il_0", tenth, april), line("il_1", tenth, tenth.AddDate(0, 0, 7)),
+			tenth.AddDate(0, 0, 7),
+		},
+		{
+			"MonthToYear", line("il_0", tenth, april), line("il_1", tenth, tenth.AddDate(1, 0, 0)),
+			tenth.AddDate(1, 0, 0),
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			c.from.Amount, c.from.Proration = -90, true
-			d := decide(billing.Snapshot{Invoices: []billing.StripeInvoice{invoice("in_1", "paid", "subscription_update", c.from, c.to)}})
-			if len(d.Grants) != 1 || d.Grants[0].Amount != 450 || !d.Grants[0].ExpiresAt.Equal(c.want.Add(policy.RenewalGrace)) { // 500 less a tenth of 500
+			d := decide(
+				billing.Snapshot{
+					Invoices: []billing.StripeInvoice{invoice("in_1", "paid", "subscription_update", c.from, c.to)},
+				},
+			)
+			// 500 less a tenth of 500
+			if len(d.Grants) != 1 || d.Grants[0].Amount != 450 || !d.Grants[0].ExpiresAt.Equal(
+				c.want.Add(policy.RenewalGrace),
+			) {
 				t.Errorf("%+v, want its end at %v", d.Grants, c.want)
 			}
 		})

@@ -16,11 +16,14 @@ const (
 	parkSpan   = 24 * time.Hour
 )
 
-// park holds an account's grants back where more would be granted in a day than the operator's bounds allow: a person looks first. Nothing
-// is lost by it. The watermark stays where it is and the orders stay paid, so that every later sync decides about the same
-// grants; the rest of the decision is applied as usual. What waited when a person let the account go is granted whole by the next
-// sync, and the bounds count anew from there. The caller holds the account's lock.
-func (s *Syncer) park(ctx context.Context, tx *store.Tx, a billing.Account, orders []billing.Order, d Decision) (billing.Account, Decision, error) {
+// park holds an account's grants back where more would be granted in a day than the operator's bounds allow: a person
+// looks first. Nothing is lost by it. The watermark stays where it is and the orders stay paid, so that every later
+// sync decides about the same grants; the rest of the decision is applied as usual. What waited when a person let the
+// account go is granted whole by the next sync, and the bounds count anew from there. The caller holds the account's
+// lock.
+func (s *Syncer) park(
+	ctx context.Context, tx *store.Tx, a billing.Account, orders []billing.Order, d Decision,
+) (billing.Account, Decision, error) {
 	before := a.Sync.InvoicesSince
 	a.Sync.InvoicesSince = d.InvoicesSince // as ApplyTicket wrote it
 	if err := d.dropGranted(ctx, tx, a.ID); err != nil {
@@ -78,7 +81,8 @@ func (w waiting) String() string {
 	return fmt.Sprintf("%d grants of %d points wait", w.grants, w.points)
 }
 
-// dropGranted leaves of a decision's grants those that were not made before: one question for all, and none for each in the ledger.
+// dropGranted leaves of a decision's grants those that were not made before: one question for all, and none for each in
+// the ledger.
 func (d *Decision) dropGranted(ctx context.Context, tx *store.Tx, id billing.AccountID) error {
 	if len(d.Grants) == 0 {
 		return nil
@@ -91,7 +95,8 @@ func (d *Decision) dropGranted(ctx context.Context, tx *store.Tx, id billing.Acc
 	if err != nil {
 		return err
 	}
-	d.Grants = slices.DeleteFunc(slices.Clone(d.Grants), func(g billing.Grant) bool { return known[g.Key] }) // InTx may begin anew: the decision's own list stays
+	// InTx may begin anew: the decision's own list stays
+	d.Grants = slices.DeleteFunc(slices.Clone(d.Grants), func(g billing.Grant) bool { return known[g.Key] })
 	return nil
 }
 

@@ -38,16 +38,19 @@ func (w *world) wantParked(a billing.Account, reason string) {
 	}
 }
 
-// Proves that a sync which would grant more than the bounds allow parks the account: no grant comes, orders stay paid, and the rest of the
-// sync is applied as usual; that nothing is lost, however much time and however many syncs pass; and that a person's word lets
-// all of it through once, whereafter the bounds count anew.
+// Proves that a sync which would grant more than the bounds allow parks the account: no grant comes, orders stay paid,
+// and the rest of the sync is applied as usual; that nothing is lost, however much time and however many syncs pass;
+// and that a person's word lets all of it through once, whereafter the bounds count anew.
 func TestPark(t *testing.T) {
 	t.Parallel()
 	for name, bounds := range map[string]struct {
 		grants int64
 		points billing.Points
 		reason string
-	}{"Grants": {2, 0, "3 grants within 24 hours, more than 2"}, "Points": {0, 650, "700 points within 24 hours, more than 650"}} {
+	}{
+		"Grants": {2, 0, "3 grants within 24 hours, more than 2"},
+		"Points": {0, 650, "700 points within 24 hours, more than 650"},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			eachWorld(t, func(w *world) {
@@ -102,8 +105,8 @@ func (w *world) whileParked(a billing.Account, refunded billing.Order, subscript
 	w.wantDrift(a, billing.DriftParked)
 }
 
-// Proves that syncs at once on two replicas, each with another picture, together grant no more than the bound: it is counted under the
-// account's lock.
+// Proves that syncs at once on two replicas, each with another picture, together grant no more than the bound: it is
+// counted under the account's lock.
 func TestParkTogether(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, store.Postgres, nil)
@@ -118,8 +121,8 @@ func TestParkTogether(t *testing.T) {
 	w.wantParked(a, "grants within 24 hours, more than 3")
 }
 
-// Proves that a sync decides about parking by what it finds once it has the account's lock: a person's word that another sync has used up
-// meanwhile lets nothing more through.
+// Proves that a sync decides about parking by what it finds once it has the account's lock: a person's word that
+// another sync has used up meanwhile lets nothing more through.
 func TestParkDecidesUnderLock(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, store.Postgres, nil)

@@ -7,11 +7,14 @@ import (
 	"github.com/pointsync/pointsync/pkg/reconcile"
 )
 
-// Proves that what went back of an invoice is counted over all of its payments: one answer for the invoice, however many charges.
+// Proves that what went back of an invoice is counted over all of its payments: one answer for the invoice, however
+// many charges.
 func TestSeveralPayments(t *testing.T) {
 	t.Parallel()
 	half := func(id string, refunded int64) billing.StripeCharge {
-		return billing.StripeCharge{ID: id, InvoiceID: "in_1", Currency: "usd", Amount: 450, Paid: true, AmountRefunded: refunded}
+		return billing.StripeCharge{
+			ID: id, InvoiceID: "in_1", Currency: "usd", Amount: 450, Paid: true, AmountRefunded: refunded,
+		}
 	}
 	failed, disputed, foreign := half("ch_3", 0), half("ch_3", 0), half("ch_3", 450)
 	failed.Paid, foreign.Currency = false, "eur"
@@ -20,11 +23,26 @@ func TestSeveralPayments(t *testing.T) {
 		charges        []billing.StripeCharge
 		refunds, whole []reconcile.Refund
 	}{
-		"OneOfTwo":         {[]billing.StripeCharge{half("ch_2", 0), half("ch_1", 450)}, []reconcile.Refund{{Key: "stripe:invoice:in_1", Refunded: 450, Amount: 900}}, nil},
-		"BesideAFailedOne": {[]billing.StripeCharge{half("ch_1", 450), half("ch_2", 0), failed}, []reconcile.Refund{{Key: "stripe:invoice:in_1", Refunded: 450, Amount: 900}}, nil},
-		"RefundAndDispute": {[]billing.StripeCharge{half("ch_1", 225), half("ch_2", 0), disputed}, []reconcile.Refund{{Key: "stripe:invoice:in_1", Refunded: 675, Amount: 1350}}, nil},
-		"OtherCurrency":    {[]billing.StripeCharge{half("ch_1", 0), half("ch_2", 0), foreign}, nil, []reconcile.Refund{{Key: "stripe:invoice:in_1", Amount: 900}}},
-		"NoneBack":         {[]billing.StripeCharge{half("ch_1", 0), half("ch_2", 0)}, nil, []reconcile.Refund{{Key: "stripe:invoice:in_1", Amount: 900}}},
+		"OneOfTwo": {
+			[]billing.StripeCharge{half("ch_2", 0), half("ch_1", 450)},
+			[]reconcile.Refund{{Key: "stripe:invoice:in_1", Refunded: 450, Amount: 900}}, nil,
+		},
+		"BesideAFailedOne": {
+			[]billing.StripeCharge{half("ch_1", 450), half("ch_2", 0), failed},
+			[]reconcile.Refund{{Key: "stripe:invoice:in_1", Refunded: 450, Amount: 900}}, nil,
+		},
+		"RefundAndDispute": {
+			[]billing.StripeCharge{half("ch_1", 225), half("ch_2", 0), disputed},
+			[]reconcile.Refund{{Key: "stripe:invoice:in_1", Refunded: 675, Amount: 1350}}, nil,
+		},
+		"OtherCurrency": {
+			[]billing.StripeCharge{half("ch_1", 0), half("ch_2", 0), foreign}, nil,
+			[]reconcile.Refund{{Key: "stripe:invoice:in_1", Amount: 900}},
+		},
+		"NoneBack": {
+			[]billing.StripeCharge{half("ch_1", 0), half("ch_2", 0)}, nil,
+			[]reconcile.Refund{{Key: "stripe:invoice:in_1", Amount: 900}},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -35,15 +53,20 @@ func TestSeveralPayments(t *testing.T) {
 	}
 }
 
-// Proves that a year of which one of two payments went back goes on, with half of each month clawed back, and stops when both did.
+// Proves that a year of which one of two payments went back goes on, with half of each month clawed back, and stops
+// when both did.
 func TestYearPaidTwice(t *testing.T) {
 	t.Parallel()
 	charge := func(id string, refunded int64) billing.StripeCharge {
-		return billing.StripeCharge{ID: id, InvoiceID: "in_1", Currency: "usd", Amount: 4500, Paid: true, AmountRefunded: refunded}
+		return billing.StripeCharge{
+			ID: id, InvoiceID: "in_1", Currency: "usd", Amount: 4500, Paid: true, AmountRefunded: refunded,
+		}
 	}
 	for _, c := range []struct{ second, months int64 }{{0, 2}, {4500, 1}} {
 		d := monthly(billing.Snapshot{
-			Invoices: []billing.StripeInvoice{year("in_1", february)}, Charges: []billing.StripeCharge{charge("ch_1", 4500), charge("ch_2", c.second)},
+			Invoices: []billing.StripeInvoice{year("in_1", february)}, Charges: []billing.StripeCharge{
+				charge("ch_1", 4500), charge("ch_2", c.second),
+			},
 		}, tenth)
 		if int64(len(d.Grants)) != c.months {
 			t.Errorf("%d of the second payment back: %+v", c.second, d.Grants)

@@ -27,10 +27,10 @@ func (w *world) changeItem(id string, form url.Values) {
 	w.ask(http.MethodPost, "/v1/subscriptions/"+id, form)
 }
 
-// Proves that what a change up bought while the renewal's invoice was a draft is there after the renewal was paid, in whichever way it was
-// changed and paid: the renewal ends the points of the last period only. Basic is 500 points, Pro 1200 and two seats of Basic 1000. A
-// change ten minutes after the period began grants the difference but for at most two points: 698 to 700 of 700, or 498 to 500 of 500. So
-// after the renewal there are 500 and what the change granted.
+// Proves that what a change up bought while the renewal's invoice was a draft is there after the renewal was paid, in
+// whichever way it was changed and paid: the renewal ends the points of the last period only. Basic is 500 points, Pro
+// 1200 and two seats of Basic 1000. A change ten minutes after the period began grants the difference but for at most
+// two points: 698 to 700 of 700, or 498 to 500 of 500. So after the renewal there are 500 and what the change granted.
 func TestChangeInTheDraftHour(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -46,7 +46,13 @@ func TestChangeInTheDraftHour(t *testing.T) {
 			price, err := w.stripe.Price(w.t.Context(), "pro_monthly")
 			must(w.t, err)
 			w.useCard(id, "pm_card_chargeCustomerFail")
-			w.changeItem(id, url.Values{"items[0][price]": {string(price)}, "proration_behavior": {"always_invoice"}, "payment_behavior": {"pending_if_incomplete"}})
+			w.changeItem(
+				id,
+				url.Values{
+					"items[0][price]": {string(price)}, "proration_behavior": {"always_invoice"},
+					"payment_behavior": {"pending_if_incomplete"},
+				},
+			)
 			owed := w.ask(http.MethodGet, "/v1/subscriptions/"+id, nil)["latest_invoice"].(string)
 			w.useCard(id, "pm_card_visa")
 			w.advance(90 * time.Minute)
@@ -82,8 +88,8 @@ func TestChangeInTheDraftHour(t *testing.T) {
 	}
 }
 
-// Proves that a trial which is lengthened keeps its points until its present end and two hours, also where it is moved twice, and that the paid
-// period replaces them: 50 points for the trial, 1200 after it.
+// Proves that a trial which is lengthened keeps its points until its present end and two hours, also where it is moved
+// twice, and that the paid period replaces them: 50 points for the trial, 1200 after it.
 func TestTrialMoved(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -91,13 +97,18 @@ func TestTrialMoved(t *testing.T) {
 		plan.ID, plan.Interval, plan.GrantInterval, plan.Points, plan.TrialDays, plan.TrialPoints = "trial_monthly", "month", "", 1200, 14, 50
 		w.sells(plan)
 		a := w.buyer()
-		o := billing.Order{Item: plan.ID, Kind: billing.KindPlan, Points: plan.Points, Amount: plan.Amount, Currency: plan.Currency}
+		o := billing.Order{
+			Item: plan.ID, Kind: billing.KindPlan, Points: plan.Points, Amount: plan.Amount, Currency: plan.Currency,
+		}
 		id := w.pay(w.orderWithTrial(a, o, plan.TrialDays))["subscription"].(string)
 		w.sync(a)
 		end := w.account(a.ID).Subscription.CurrentPeriodEnd
 		for range 2 {
 			end = end.AddDate(0, 0, 7)
-			w.ask(http.MethodPost, "/v1/subscriptions/"+id, url.Values{"trial_end": {itoa(end.Unix())}, "proration_behavior": {"none"}})
+			w.ask(
+				http.MethodPost, "/v1/subscriptions/"+id,
+				url.Values{"trial_end": {itoa(end.Unix())}, "proration_behavior": {"none"}},
+			)
 			w.advance(end.AddDate(0, 0, -1).Sub(w.now())) // past what was the end
 			w.sync(a)
 			w.wantPoints(a.ID, 50, 0)
@@ -111,7 +122,8 @@ func TestTrialMoved(t *testing.T) {
 	})
 }
 
-// Proves that the date of the next renewal may be moved by a trial over a paid period, outwards and inwards, and that the period's points end with it.
+// Proves that the date of the next renewal may be moved by a trial over a paid period, outwards and inwards, and that
+// the period's points end with it.
 func TestAnchorMoved(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -119,7 +131,10 @@ func TestAnchorMoved(t *testing.T) {
 		w.advance(10 * 24 * time.Hour)
 		for _, days := range []int{40, 5, 25} {
 			end := w.now().AddDate(0, 0, days).Truncate(time.Second)
-			w.ask(http.MethodPost, "/v1/subscriptions/"+id, url.Values{"trial_end": {itoa(end.Unix())}, "proration_behavior": {"none"}})
+			w.ask(
+				http.MethodPost, "/v1/subscriptions/"+id,
+				url.Values{"trial_end": {itoa(end.Unix())}, "proration_behavior": {"none"}},
+			)
 			w.sync(a)
 			w.wantPoints(a.ID, 500, 0)
 			if next := w.account(a.ID).NextExpiry; next == nil || !next.Equal(end.Add(policy.RenewalGrace)) {
@@ -135,8 +150,8 @@ func TestAnchorMoved(t *testing.T) {
 	})
 }
 
-// Proves that a renewal by bank debit keeps the old points while the bank is at work, for longer than any grace, and that its success brings
-// the new ones and its failure ends the old ones: 72 hours from the period's start are over.
+// Proves that a renewal by bank debit keeps the old points while the bank is at work, for longer than any grace, and
+// that its success brings the new ones and its failure ends the old ones: 72 hours from the period's start are over.
 func TestDebitUnderWay(t *testing.T) {
 	t.Parallel()
 	for iban, want := range map[string]billing.Points{"AT611904300234573201": 500, "AT861904300235473202": 0} {
@@ -177,18 +192,22 @@ func TestDebitUnderWay(t *testing.T) {
 // debits makes a subscription be paid by bank debit, which takes so many hours.
 func (w *world) debits(a billing.Account, id, iban string, hours int) {
 	w.t.Helper()
-	res, err := http.Post(w.sandbox+"/_sandbox/settings", "application/json", strings.NewReader(`{"debit_hours":`+itoa(int64(hours))+`}`))
+	res, err := http.Post(
+		w.sandbox+"/_sandbox/settings", "application/json", strings.NewReader(`{"debit_hours":`+itoa(int64(hours))+`}`),
+	)
 	must(w.t, err)
 	must(w.t, res.Body.Close())
 	method := w.ask(http.MethodPost, "/v1/payment_methods", url.Values{
-		"type": {"sepa_debit"}, "sepa_debit[iban]": {iban}, "billing_details[name]": {"Jo"}, "billing_details[email]": {"jo@shop.test"},
+		"type": {"sepa_debit"}, "sepa_debit[iban]": {iban}, "billing_details[name]": {"Jo"},
+		"billing_details[email]": {"jo@shop.test"},
 	})["id"].(string)
 	w.ask(http.MethodPost, "/v1/payment_methods/"+method+"/attach", url.Values{"customer": {string(a.CustomerID)}})
 	w.ask(http.MethodPost, "/v1/subscriptions/"+id, url.Values{"default_payment_method": {method}})
 }
 
-// Proves that holding points over renewals carries none past the cap: of 500 points with a cap of 300, all held before each renewal and
-// released after it, 300 and 500 new ones are there, each time; and the same where a part is captured, or the hold ends by its time.
+// Proves that holding points over renewals carries none past the cap: of 500 points with a cap of 300, all held before
+// each renewal and released after it, 300 and 500 new ones are there, each time; and the same where a part is captured,
+// or the hold ends by its time.
 func TestHoldsOverRenewals(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -219,8 +238,9 @@ func TestHoldsOverRenewals(t *testing.T) {
 	})
 }
 
-// Proves that a renewal which a sync sees late, because its events were lost, still finds the points of the last period: they roll over as
-// in time, though their own end has come. Two missed renewals do so one after the other: 500, 1000, 1500.
+// Proves that a renewal which a sync sees late, because its events were lost, still finds the points of the last
+// period: they roll over as in time, though their own end has come. Two missed renewals do so one after the other: 500,
+// 1000, 1500.
 func TestRenewalSeenLate(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {

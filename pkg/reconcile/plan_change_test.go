@@ -9,8 +9,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// Proves that changing down, which gives a credit back, and up again on that credit brings no points, however often: only
-// money does.
+// Proves that changing down, which gives a credit back, and up again on that credit brings no points, however often:
+// only money does.
 func TestUpOnCreditBringsNoPoints(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -43,7 +43,9 @@ func (w *world) changePlan(subscription, item string) {
 		"items[0][id]": {items[0].(map[string]any)["id"].(string)}, "items[0][price]": {string(price)},
 		"proration_behavior": {"always_invoice"}, "payment_behavior": {"pending_if_incomplete"},
 	})
-	if now := w.ask(http.MethodGet, "/v1/subscriptions/"+subscription, nil)["status"]; now != string(billing.SubActive) {
+	if now := w.ask(
+		http.MethodGet, "/v1/subscriptions/"+subscription, nil,
+	)["status"]; now != string(billing.SubActive) {
 		w.t.Fatalf("after the change the subscription is %v", now)
 	}
 }

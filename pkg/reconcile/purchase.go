@@ -10,8 +10,9 @@ import (
 	"github.com/pointsync/pointsync/pkg/catalog"
 )
 
-// purchase is what an invoice of a subscription stands for: the sum over its lines, before it is said how much of it was paid in
-// money. docs/grants.md tells the rule, docs/adr/0009-only-money-grants.md why. Its key and its period depend on the invoice alone.
+// purchase is what an invoice of a subscription stands for: the sum over its lines, before it is said how much of it
+// was paid in money. docs/grants.md tells the rule, docs/adr/0009-only-money-grants.md why. Its key and its period
+// depend on the invoice alone.
 type purchase struct {
 	key      string
 	plan     string         // the name of the plan of its period, where it pays for one
@@ -31,8 +32,8 @@ type purchase struct {
 	warnings []string
 }
 
-// InvoicePoints is how many points an invoice brings once it is paid. For an invoice that is only previewed, AmountPaid must be what will
-// be paid in money, and the balances what they will be.
+// InvoicePoints is how many points an invoice brings once it is paid. For an invoice that is only previewed, AmountPaid
+// must be what will be paid in money, and the balances what they will be.
 func InvoicePoints(c *catalog.Catalog, i billing.StripeInvoice) billing.Points {
 	p := readInvoice(c, i)
 	if len(p.unknown) > 0 {
@@ -45,8 +46,9 @@ func InvoicePoints(c *catalog.Catalog, i billing.StripeInvoice) billing.Points {
 	return sum
 }
 
-// readInvoice adds up the lines of ours. One for a period stands for the points of its price, one of a change of plan for a share of them,
-// negative where it credits time that is not used, and a line of nothing in the first invoice for the trial.
+// readInvoice adds up the lines of ours. One for a period stands for the points of its price, one of a change of plan
+// for a share of them, negative where it credits time that is not used, and a line of nothing in the first invoice for
+// the trial.
 func readInvoice(c *catalog.Catalog, i billing.StripeInvoice) purchase {
 	p := purchase{key: changeKey(i), anew: beginsAnew(i)}
 	period, found := periodLine(i)
@@ -88,7 +90,12 @@ func (p *purchase) add(c *catalog.Catalog, i billing.StripeInvoice, l billing.St
 		return
 	}
 	if isPack(c, l) {
-		p.warnings = append(p.warnings, fmt.Sprintf("invoice %s has a line for the pack %s, which only an order buys: it grants nothing", i.ID, l.Item))
+		p.warnings = append(
+			p.warnings,
+			fmt.Sprintf(
+				"invoice %s has a line for the pack %s, which only an order buys: it grants nothing", i.ID, l.Item,
+			),
+		)
 		return
 	}
 	terms, known := termsOf(c, l)
@@ -127,7 +134,8 @@ func isPack(c *catalog.Catalog, l billing.StripeInvoiceLine) bool {
 	return known || l.Terms != nil && l.Interval == ""
 }
 
-// unitAmount returns what a line's price asks for one, if that is in the currency of the line: only then is one a share of the other.
+// unitAmount returns what a line's price asks for one, if that is in the currency of the line: only then is one a share
+// of the other.
 func unitAmount(c *catalog.Catalog, l billing.StripeInvoiceLine) (int64, bool) {
 	if l.UnitAmount > 0 {
 		return l.UnitAmount, l.UnitCurrency == l.Currency
@@ -136,8 +144,8 @@ func unitAmount(c *catalog.Catalog, l billing.StripeInvoiceLine) (int64, bool) {
 	return plan.Amount, known && plan.Currency == l.Currency
 }
 
-// periodLine returns the line that says which period an invoice pays for: of those of ours that are no prorations the one whose period ends
-// last, then the one with the smaller id.
+// periodLine returns the line that says which period an invoice pays for: of those of ours that are no prorations the
+// one whose period ends last, then the one with the smaller id.
 func periodLine(i billing.StripeInvoice) (found billing.StripeInvoiceLine, ok bool) {
 	for _, l := range i.Lines {
 		if l.Item == "" || l.Proration {
@@ -168,8 +176,8 @@ func (p *purchase) beginWith(paid time.Time) {
 	}
 }
 
-// rollover is how many of the older points live on in the n-th month of the period, or in the period. The points of the plan before a
-// change stay, for as long as the new period: the difference leaves them out.
+// rollover is how many of the older points live on in the n-th month of the period, or in the period. The points of the
+// plan before a change stay, for as long as the new period: the difference leaves them out.
 func (p purchase) rollover(n int) billing.Points {
 	switch {
 	case !p.begins:
@@ -199,9 +207,11 @@ func lineKey(i billing.StripeInvoice, l billing.StripeInvoiceLine) string {
 
 func changeKey(i billing.StripeInvoice) string { return InvoiceKey(i.ID) + ":proration" }
 
-// beginsAnew reports whether an invoice is for a change of plan that may begin a new period, as one to another interval does, and
-// credits what was left of the old one.
+// beginsAnew reports whether an invoice is for a change of plan that may begin a new period, as one to another interval
+// does, and credits what was left of the old one.
 func beginsAnew(i billing.StripeInvoice) bool {
 	return i.BillingReason == "subscription_update" &&
-		slices.ContainsFunc(i.Lines, func(l billing.StripeInvoiceLine) bool { return l.Item != "" && l.Proration && l.Amount <= 0 })
+		slices.ContainsFunc(
+			i.Lines, func(l billing.StripeInvoiceLine) bool { return l.Item != "" && l.Proration && l.Amount <= 0 },
+		)
 }

@@ -10,7 +10,9 @@ import (
 )
 
 // one is the only grant of a decision about one paid invoice.
-func one(t *testing.T, name, reason string, change func(i *billing.StripeInvoice), lines ...billing.StripeInvoiceLine) billing.Grant {
+func one(
+	t *testing.T, name, reason string, change func(i *billing.StripeInvoice), lines ...billing.StripeInvoiceLine,
+) billing.Grant {
 	t.Helper()
 	i := invoice("in_1", "paid", reason, lines...)
 	if change != nil {
@@ -24,7 +26,8 @@ func one(t *testing.T, name, reason string, change func(i *billing.StripeInvoice
 	return d.Grants[0]
 }
 
-// Proves which line of an invoice says its period: of those of ours that are no prorations the one that ends last, then the one with the smaller id.
+// Proves which line of an invoice says its period: of those of ours that are no prorations the one that ends last, then
+// the one with the smaller id.
 func TestPeriodOfAnInvoice(t *testing.T) {
 	t.Parallel()
 	may := april.AddDate(0, 1, 0)
@@ -36,16 +39,26 @@ func TestPeriodOfAnInvoice(t *testing.T) {
 		key   string
 		end   time.Time
 	}{
-		"Later":          {[]billing.StripeInvoiceLine{line("il_1", march, april), line("il_2", march, may)}, "il_2", may},
-		"LaterFirst":     {[]billing.StripeInvoiceLine{line("il_2", march, may), line("il_1", march, april)}, "il_2", may},
-		"SmallerID":      {[]billing.StripeInvoiceLine{line("il_1", march, april), line("il_2", march, april)}, "il_1", april},
-		"SmallerIDLast":  {[]billing.StripeInvoiceLine{line("il_2", march, april), line("il_1", march, april)}, "il_1", april},
+		"Later": {
+			[]billing.StripeInvoiceLine{line("il_1", march, april), line("il_2", march, may)}, "il_2", may,
+		},
+		"LaterFirst": {
+			[]billing.StripeInvoiceLine{line("il_2", march, may), line("il_1", march, april)}, "il_2", may,
+		},
+		"SmallerID": {
+			[]billing.StripeInvoiceLine{line("il_1", march, april), line("il_2", march, april)}, "il_1", april,
+		},
+		"SmallerIDLast": {
+			[]billing.StripeInvoiceLine{line("il_2", march, april), line("il_1", march, april)}, "il_1", april,
+		},
 		"NoProration":    {[]billing.StripeInvoiceLine{proration, line("il_1", march, april)}, "il_1", april},
 		"NobodyElses":    {[]billing.StripeInvoiceLine{foreign, line("il_1", march, april)}, "il_1", april},
 		"ProrationAlone": {[]billing.StripeInvoiceLine{proration}, "proration", may},
 	} {
 		g := one(t, name, "subscription_cycle", nil, c.lines...)
-		if g.Key != "stripe:invoice:in_1:"+c.key || g.ExpiresAt == nil || !g.ExpiresAt.Equal(c.end.Add(policy.RenewalGrace)) {
+		if g.Key != "stripe:invoice:in_1:"+c.key || g.ExpiresAt == nil || !g.ExpiresAt.Equal(
+			c.end.Add(policy.RenewalGrace),
+		) {
 			t.Errorf("%s: %+v", name, g)
 		}
 	}
@@ -53,13 +66,16 @@ func TestPeriodOfAnInvoice(t *testing.T) {
 	short := proration
 	short.ID, short.PeriodEnd, short.Amount = "il_9", april, 450
 	for _, lines := range [][]billing.StripeInvoiceLine{{proration, short}, {short, proration}} {
-		if g := one(t, "two prorations", "subscription_update", nil, lines...); !g.ExpiresAt.Equal(may.Add(policy.RenewalGrace)) || g.Amount != 750 {
+		if g := one(
+			t, "two prorations", "subscription_update", nil, lines...,
+		); !g.ExpiresAt.Equal(may.Add(policy.RenewalGrace)) || g.Amount != 750 {
 			t.Errorf("two prorations: %+v", g) // 500 for a whole period and half of it, 250
 		}
 	}
 }
 
-// Proves what a line counts for: none of a seat is one, a trial's points come with the first invoice alone, and beside a period that was paid for too.
+// Proves what a line counts for: none of a seat is one, a trial's points come with the first invoice alone, and beside
+// a period that was paid for too.
 func TestWhatALineCounts(t *testing.T) {
 	t.Parallel()
 	none := line("il_1", march, april)
@@ -67,7 +83,16 @@ func TestWhatALineCounts(t *testing.T) {
 	if g := one(t, "no quantity", "subscription_cycle", nil, none); g.Amount != 500 {
 		t.Errorf("no quantity: %+v", g)
 	}
-	part := billing.StripeInvoiceLine{ID: "il_1", Item: "basic", Amount: 450, UnitAmount: 900, UnitCurrency: "usd", Proration: true, PeriodStart: tenth, PeriodEnd: april}
+	part := billing.StripeInvoiceLine{
+		ID:           "il_1",
+		Item:         "basic",
+		Amount:       450,
+		UnitAmount:   900,
+		UnitCurrency: "usd",
+		Proration:    true,
+		PeriodStart:  tenth,
+		PeriodEnd:    april,
+	}
 	if g := one(t, "a part of no quantity", "subscription_update", nil, part); g.Amount != 250 {
 		t.Errorf("a part of no quantity: %+v", g)
 	}
@@ -77,43 +102,86 @@ func TestWhatALineCounts(t *testing.T) {
 		t.Errorf("a trial beside a period: %+v", g)
 	}
 	for name, l := range map[string]billing.StripeInvoiceLine{
-		"OfACurrency": {ID: "il_1", Item: "basic", Amount: 450, Currency: "eur", Proration: true, Quantity: 1, PeriodStart: tenth, PeriodEnd: april}, // the plan is sold in dollars
-		"OfNoItem":    {ID: "il_1", Item: "gone", Amount: 450, Proration: true, Quantity: 1, PeriodStart: tenth, PeriodEnd: april},
+		// the plan is sold in dollars
+		"OfACurrency": {
+			ID:          "il_1",
+			Item:        "basic",
+			Amount:      450,
+			Currency:    "eur",
+			Proration:   true,
+			Quantity:    1,
+			PeriodStart: tenth,
+			PeriodEnd:   april,
+		},
+		"OfNoItem": {
+			ID: "il_1", Item: "gone", Amount: 450, Proration: true, Quantity: 1, PeriodStart: tenth, PeriodEnd: april,
+		},
 	} {
-		d := decide(billing.Snapshot{Invoices: []billing.StripeInvoice{invoice("in_1", "paid", "subscription_update", l)}})
+		d := decide(
+			billing.Snapshot{Invoices: []billing.StripeInvoice{invoice("in_1", "paid", "subscription_update", l)}},
+		)
 		if len(d.Grants) != 0 || len(d.Unknown) != 1 {
 			t.Errorf("%s: %+v, %+v", name, d.Grants, d.Unknown)
 		}
 	}
 	once := line("il_1", march, april)
 	once.Terms = &billing.PriceTerms{Points: 500} // of a price that is paid once
-	d := decide(billing.Snapshot{Invoices: []billing.StripeInvoice{invoice("in_1", "paid", "subscription_cycle", once)}})
+	d := decide(
+		billing.Snapshot{Invoices: []billing.StripeInvoice{invoice("in_1", "paid", "subscription_cycle", once)}},
+	)
 	if len(d.Grants) != 0 || len(d.Warnings) != 1 || len(d.Unknown) != 0 {
 		t.Errorf("a price that is paid once: %+v, %q", d.Grants, d.Warnings)
 	}
 }
 
-// Proves how a purchase is told: a plan by its name, or its id where the catalogue has lost it; a trial; a change; and how much of it was paid in money.
+// Proves how a purchase is told: a plan by its name, or its id where the catalogue has lost it; a trial; a change; and
+// how much of it was paid in money.
 func TestDescriptions(t *testing.T) {
 	t.Parallel()
 	gone := soldFor(line("il_1", march, april), billing.PriceTerms{Points: 500})
 	gone.Item = "gone"
-	credit := billing.StripeInvoiceLine{ID: "il_0", Item: "basic", Amount: 0, UnitAmount: 900, UnitCurrency: "usd", Quantity: 1, Proration: true, PeriodStart: tenth, PeriodEnd: april}
+	credit := billing.StripeInvoiceLine{
+		ID:           "il_0",
+		Item:         "basic",
+		Amount:       0,
+		UnitAmount:   900,
+		UnitCurrency: "usd",
+		Quantity:     1,
+		Proration:    true,
+		PeriodStart:  tenth,
+		PeriodEnd:    april,
+	}
 	for name, c := range map[string]struct {
 		reason string
 		change func(i *billing.StripeInvoice)
 		lines  []billing.StripeInvoiceLine
 		want   string
 	}{
-		"Paid":     {"subscription_cycle", nil, []billing.StripeInvoiceLine{line("il_1", march, april)}, "Basic"},
-		"Half":     {"subscription_cycle", func(i *billing.StripeInvoice) { i.AmountPaid = 450 }, []billing.StripeInvoiceLine{line("il_1", march, april)}, "Basic (450 of 900 paid in money)"},
-		"HalfOwed": {"subscription_cycle", func(i *billing.StripeInvoice) { i.AmountPaid, i.EndingBalance = 0, 450 }, []billing.StripeInvoiceLine{line("il_1", march, april)}, "Basic (450 of 900 paid in money)"},
-		"AllOwed":  {"subscription_cycle", func(i *billing.StripeInvoice) { i.AmountPaid, i.EndingBalance = 0, 900 }, []billing.StripeInvoiceLine{line("il_1", march, april)}, "Basic"},
-		"Discount": {"subscription_cycle", func(i *billing.StripeInvoice) { i.AmountPaid, i.Total = 0, 0 }, []billing.StripeInvoiceLine{line("il_1", march, april)}, "Basic"},
-		"Gone":     {"subscription_cycle", nil, []billing.StripeInvoiceLine{gone}, "gone"},
-		"Change":   {"subscription_update", nil, []billing.StripeInvoiceLine{credit, line("il_1", march, april)}, "plan change"},
+		"Paid": {"subscription_cycle", nil, []billing.StripeInvoiceLine{line("il_1", march, april)}, "Basic"},
+		"Half": {
+			"subscription_cycle", func(i *billing.StripeInvoice) { i.AmountPaid = 450 },
+			[]billing.StripeInvoiceLine{line("il_1", march, april)}, "Basic (450 of 900 paid in money)",
+		},
+		"HalfOwed": {
+			"subscription_cycle", func(i *billing.StripeInvoice) { i.AmountPaid, i.EndingBalance = 0, 450 },
+			[]billing.StripeInvoiceLine{line("il_1", march, april)}, "Basic (450 of 900 paid in money)",
+		},
+		"AllOwed": {
+			"subscription_cycle", func(i *billing.StripeInvoice) { i.AmountPaid, i.EndingBalance = 0, 900 },
+			[]billing.StripeInvoiceLine{line("il_1", march, april)}, "Basic",
+		},
+		"Discount": {
+			"subscription_cycle", func(i *billing.StripeInvoice) { i.AmountPaid, i.Total = 0, 0 },
+			[]billing.StripeInvoiceLine{line("il_1", march, april)}, "Basic",
+		},
+		"Gone": {"subscription_cycle", nil, []billing.StripeInvoiceLine{gone}, "gone"},
+		"Change": {
+			"subscription_update", nil, []billing.StripeInvoiceLine{credit, line("il_1", march, april)}, "plan change",
+		},
 		"NoCredit": {"subscription_update", nil, []billing.StripeInvoiceLine{line("il_1", march, april)}, "Basic"},
-		"NotAnew":  {"subscription_cycle", nil, []billing.StripeInvoiceLine{credit, line("il_1", march, april)}, "Basic"},
+		"NotAnew": {
+			"subscription_cycle", nil, []billing.StripeInvoiceLine{credit, line("il_1", march, april)}, "Basic",
+		},
 	} {
 		if g := one(t, name, c.reason, c.change, c.lines...); g.Description != c.want {
 			t.Errorf("%s: %q, want %q", name, g.Description, c.want)
@@ -121,21 +189,35 @@ func TestDescriptions(t *testing.T) {
 	}
 }
 
-// Proves that a whole discount gives the points though a line of nothing stands beside it, and that a credit which does not pay for all leaves the rest.
+// Proves that a whole discount gives the points though a line of nothing stands beside it, and that a credit which does
+// not pay for all leaves the rest.
 func TestDiscountBesideALine(t *testing.T) {
 	t.Parallel()
-	nothing := billing.StripeInvoiceLine{ID: "il_0", Item: "basic", Amount: 0, UnitAmount: 900, UnitCurrency: "usd", Quantity: 1, Proration: true, PeriodStart: tenth, PeriodEnd: april}
+	nothing := billing.StripeInvoiceLine{
+		ID:           "il_0",
+		Item:         "basic",
+		Amount:       0,
+		UnitAmount:   900,
+		UnitCurrency: "usd",
+		Quantity:     1,
+		Proration:    true,
+		PeriodStart:  tenth,
+		PeriodEnd:    april,
+	}
 	free := func(i *billing.StripeInvoice) { i.Total, i.AmountPaid = 0, 0 }
 	if g := one(t, "nothing", "subscription_cycle", free, nothing, line("il_1", march, april)); g.Amount != 500 {
 		t.Errorf("%+v", g)
 	}
 }
 
-// Proves that where a credit pays for all no points come, though the credit stands for fewer than the period: 19.00 of three seats of Basic, 1500 × 19/27 = 1055 points, pay for
-// the 1200 of Pro. Nor do they where the operator's note paid and the debt stayed as it was.
+// Proves that where a credit pays for all no points come, though the credit stands for fewer than the period: 19.00 of
+// three seats of Basic, 1500 × 19/27 = 1055 points, pay for the 1200 of Pro. Nor do they where the operator's note paid
+// and the debt stayed as it was.
 func TestCreditPaysForAll(t *testing.T) {
 	t.Parallel()
-	credit := billing.StripeInvoiceLine{ID: "il_0", Item: "basic", Amount: -1900, Quantity: 3, Proration: true, PeriodStart: tenth, PeriodEnd: april}
+	credit := billing.StripeInvoiceLine{
+		ID: "il_0", Item: "basic", Amount: -1900, Quantity: 3, Proration: true, PeriodStart: tenth, PeriodEnd: april,
+	}
 	pro := line("il_1", march, april)
 	pro.Item, pro.Amount = "pro", 1900
 	note := invoice("in_1", "paid", "subscription_cycle", line("il_1", march, april))
@@ -149,31 +231,45 @@ func TestCreditPaysForAll(t *testing.T) {
 	}
 }
 
-// Proves that a credit of a debt counts what was owed once, by the order in which the balances changed and not in which the invoices were made: one that was made first
-// and finalized last adds nothing to a debt of 0.40 that is there, until a payment has collected it.
+// Proves that a credit of a debt counts what was owed once, by the order in which the balances changed and not in which
+// the invoices were made: one that was made first and finalized last adds nothing to a debt of 0.40 that is there,
+// until a payment has collected it.
 func TestOwedByFinalization(t *testing.T) {
 	t.Parallel()
 	up := func(id billing.InvoiceID, made, finalized int) billing.StripeInvoice {
 		i := invoice(id, "paid", "subscription_update",
-			billing.StripeInvoiceLine{ID: "il_1", Item: "basic", Amount: -36, Quantity: 1, Proration: true, PeriodStart: march, PeriodEnd: april},
-			billing.StripeInvoiceLine{ID: "il_2", Item: "pro", Amount: 76, Quantity: 1, Proration: true, PeriodStart: march, PeriodEnd: april})
+			billing.StripeInvoiceLine{
+				ID:          "il_1",
+				Item:        "basic",
+				Amount:      -36,
+				Quantity:    1,
+				Proration:   true,
+				PeriodStart: march,
+				PeriodEnd:   april,
+			},
+			billing.StripeInvoiceLine{
+				ID: "il_2", Item: "pro", Amount: 76, Quantity: 1, Proration: true, PeriodStart: march, PeriodEnd: april,
+			})
 		i.AmountPaid, i.EndingBalance = 0, 40
-		i.Created, i.FinalizedAt = march.Add(time.Duration(made)*time.Hour), ptr(march.Add(time.Duration(finalized)*time.Hour))
+		i.Created, i.FinalizedAt = march.Add(time.Duration(made)*time.Hour), ptr(
+			march.Add(time.Duration(finalized)*time.Hour),
+		)
 		return i
 	}
 	paid := invoice("in_9", "paid", "subscription_cycle", line("il_1", march, april))
 	paid.Created, paid.FinalizedAt, paid.AmountPaid, paid.StartingBalance = march.Add(2*time.Hour), ptr(march.Add(5*time.Hour)), 940, 40
 	d := decide(billing.Snapshot{Invoices: []billing.StripeInvoice{up("in_1", 1, 4), paid, up("in_3", 3, 3)}})
-	same(t, "keys", keysOf(d), "in_9:il_1 in_3:proration") // 28 points once: the first was 0.40 owed at 4 o'clock, as there was at 3
-	paid.FinalizedAt = nil                                 // as it was made, at 2 o'clock: it has collected nothing yet
+	// 28 points once: the first was 0.40 owed at 4 o'clock, as there was at 3
+	same(t, "keys", keysOf(d), "in_9:il_1 in_3:proration")
+	paid.FinalizedAt = nil // as it was made, at 2 o'clock: it has collected nothing yet
 	d = decide(billing.Snapshot{Invoices: []billing.StripeInvoice{up("in_1", 1, 4), paid, up("in_3", 3, 3)}})
 	same(t, "keys", keysOf(d), "in_9:il_1 in_3:proration")
 	d = decide(billing.Snapshot{Invoices: []billing.StripeInvoice{up("in_1", 1, 1), paid, up("in_3", 3, 3)}})
 	same(t, "keys, collected in between", keysOf(d), "in_1:proration in_9:il_1 in_3:proration")
 }
 
-// Proves how long points live that were paid for after the end: for an interval of their price from the payment, by the calendar. Where nothing says the interval, for as
-// long as their period was: 31 days.
+// Proves how long points live that were paid for after the end: for an interval of their price from the payment, by the
+// calendar. Where nothing says the interval, for as long as their period was: 31 days.
 func TestLateIntervals(t *testing.T) {
 	t.Parallel()
 	paid := time.Date(2030, time.March, 31, 9, 0, 0, 0, time.UTC)
@@ -182,9 +278,15 @@ func TestLateIntervals(t *testing.T) {
 		every    int64
 		until    time.Time
 	}{
-		"Day": {"day", 1, paid.AddDate(0, 0, 1)}, "TenDays": {"day", 10, paid.AddDate(0, 0, 10)}, "TwoWeeks": {"week", 2, paid.AddDate(0, 0, 14)},
-		"Month": {"month", 1, time.Date(2030, 4, 30, 9, 0, 0, 0, time.UTC)}, "Quarter": {"month", 3, time.Date(2030, 6, 30, 9, 0, 0, 0, time.UTC)},
-		"Year": {"year", 1, paid.AddDate(1, 0, 0)}, "TwoYears": {"year", 2, paid.AddDate(2, 0, 0)}, "Unknown": {"", 0, paid.AddDate(0, 0, 31)},
+		"Day": {"day", 1, paid.AddDate(0, 0, 1)}, "TenDays": {
+			"day", 10, paid.AddDate(0, 0, 10),
+		}, "TwoWeeks": {"week", 2, paid.AddDate(0, 0, 14)},
+		"Month": {
+			"month", 1, time.Date(2030, 4, 30, 9, 0, 0, 0, time.UTC),
+		}, "Quarter": {"month", 3, time.Date(2030, 6, 30, 9, 0, 0, 0, time.UTC)},
+		"Year": {
+			"year", 1, paid.AddDate(1, 0, 0),
+		}, "TwoYears": {"year", 2, paid.AddDate(2, 0, 0)}, "Unknown": {"", 0, paid.AddDate(0, 0, 31)},
 	} {
 		ended := subscription(billing.SubCanceled)
 		ended.EndedAt = ptr(march.AddDate(0, 0, 14))
@@ -195,8 +297,12 @@ func TestLateIntervals(t *testing.T) {
 		}
 		i := invoice("in_1", "paid", "subscription_cycle", l)
 		i.PaidAt = &paid
-		in := input(billing.Snapshot{Subscriptions: []billing.StripeSubscription{ended}, Invoices: []billing.StripeInvoice{i}})
-		in.Now, in.Catalog = paid, &catalog.Catalog{Plans: []billing.Plan{{ID: "odd", Amount: 900, Currency: "usd", Points: 500}}}
+		in := input(
+			billing.Snapshot{Subscriptions: []billing.StripeSubscription{ended}, Invoices: []billing.StripeInvoice{i}},
+		)
+		in.Now, in.Catalog = paid, &catalog.Catalog{
+			Plans: []billing.Plan{{ID: "odd", Amount: 900, Currency: "usd", Points: 500}},
+		}
 		d := reconcile.Decide(in)
 		if len(d.Grants) != 1 || !d.Grants[0].ExpiresAt.Equal(c.until) {
 			t.Errorf("%s: %+v, want its end at %v", name, d.Grants, c.until)
@@ -204,7 +310,8 @@ func TestLateIntervals(t *testing.T) {
 	}
 }
 
-// Proves that a paid invoice of a subscription that Stripe does not show, or of another that has ended, is not taken for a late one, nor one without a time.
+// Proves that a paid invoice of a subscription that Stripe does not show, or of another that has ended, is not taken
+// for a late one, nor one without a time.
 func TestNotLate(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -215,7 +322,9 @@ func TestNotLate(t *testing.T) {
 		ended.ID, ended.EndedAt = c.id, ptr(march.AddDate(0, 0, 5))
 		i := invoice("in_1", "paid", "subscription_cycle", line("il_1", march, april))
 		i.PaidAt = c.paid
-		d := decide(billing.Snapshot{Subscriptions: []billing.StripeSubscription{ended}, Invoices: []billing.StripeInvoice{i}})
+		d := decide(
+			billing.Snapshot{Subscriptions: []billing.StripeSubscription{ended}, Invoices: []billing.StripeInvoice{i}},
+		)
 		if len(d.Grants) != 1 || d.Grants[0].Source != source {
 			t.Errorf("%s: %+v", name, d.Grants)
 		}
@@ -233,7 +342,10 @@ var more = map[string]struct {
 	"Collection": {func(in *reconcile.Input, _ *reconcile.Books) {
 		in.Account.Subscription.CollectionPaused = &billing.CollectionPause{}
 	}, "end sub_1"},
-	"Start": {func(in *reconcile.Input, _ *reconcile.Books) { in.Account.Subscription.CurrentPeriodStart = february }, "period sub_1"},
+	"Start": {
+		func(in *reconcile.Input, _ *reconcile.Books) { in.Account.Subscription.CurrentPeriodStart = february },
+		"period sub_1",
+	},
 	"SameScheduled": {func(in *reconcile.Input, _ *reconcile.Books) {
 		in.Account.Subscription.Scheduled = &billing.ScheduledChange{Plan: "pro", Quantity: 1, At: april}
 		in.Picture.Subscriptions[0].Scheduled = &billing.ScheduledChange{Plan: "pro", Quantity: 1, At: april}
@@ -249,31 +361,79 @@ var more = map[string]struct {
 	"ParkedAndNothingWaits": {func(in *reconcile.Input, b *reconcile.Books) { in.Account.Parking.At = &march }, ""},
 	"ParkedWithAnOrder": {func(in *reconcile.Input, b *reconcile.Books) {
 		in.Account.Parking.At = &march
-		in.Orders = []billing.Order{{ID: "ord_2", Kind: billing.KindPack, Status: billing.OrderPaid, CheckoutID: "cs_2", PaymentIntentID: "pi_3", Points: 100}}
-		in.Picture.Checkouts = []billing.StripeCheckout{{ID: "cs_2", Status: "complete", PaymentStatus: "paid", PaymentIntentID: "pi_3"}}
+		in.Orders = []billing.Order{
+			{
+				ID:              "ord_2",
+				Kind:            billing.KindPack,
+				Status:          billing.OrderPaid,
+				CheckoutID:      "cs_2",
+				PaymentIntentID: "pi_3",
+				Points:          100,
+			},
+		}
+		in.Picture.Checkouts = []billing.StripeCheckout{
+			{ID: "cs_2", Status: "complete", PaymentStatus: "paid", PaymentIntentID: "pi_3"},
+		}
 	}, "parked acc_1"},
 	"GrantedBeforeTheCustomer": {func(in *reconcile.Input, b *reconcile.Books) {
-		b.Lots = append(b.Lots, billing.Lot{ID: "lot_0", GrantKey: "stripe:invoice:in_0:il_1", Granted: 500, CreatedAt: february})
-		b.Orders = append(b.Orders, billing.Order{ID: "ord_0", Kind: billing.KindPack, Status: billing.OrderRefunded, PaymentIntentID: "pi_0", CreatedAt: february})
+		b.Lots = append(
+			b.Lots, billing.Lot{ID: "lot_0", GrantKey: "stripe:invoice:in_0:il_1", Granted: 500, CreatedAt: february},
+		)
+		b.Orders = append(
+			b.Orders,
+			billing.Order{
+				ID:              "ord_0",
+				Kind:            billing.KindPack,
+				Status:          billing.OrderRefunded,
+				PaymentIntentID: "pi_0",
+				CreatedAt:       february,
+			},
+		)
 		b.Former = []billing.FormerCustomer{{EndedAt: march}, {EndedAt: february}}
 		b.Lots[0].CreatedAt, b.Orders[0].CreatedAt = march, march
 	}, ""},
 	"GrantedAsTheCustomerCame": {func(in *reconcile.Input, b *reconcile.Books) {
-		b.Lots = append(b.Lots, billing.Lot{ID: "lot_0", GrantKey: "stripe:invoice:in_0:il_1", Granted: 500, CreatedAt: march})
-		b.Orders = append(b.Orders, billing.Order{ID: "ord_0", Kind: billing.KindPack, Status: billing.OrderRefunded, PaymentIntentID: "pi_0", CreatedAt: march})
+		b.Lots = append(
+			b.Lots, billing.Lot{ID: "lot_0", GrantKey: "stripe:invoice:in_0:il_1", Granted: 500, CreatedAt: march},
+		)
+		b.Orders = append(
+			b.Orders,
+			billing.Order{
+				ID:              "ord_0",
+				Kind:            billing.KindPack,
+				Status:          billing.OrderRefunded,
+				PaymentIntentID: "pi_0",
+				CreatedAt:       march,
+			},
+		)
 		b.Former = []billing.FormerCustomer{{EndedAt: march}, {EndedAt: february}}
 	}, "payment-missing lot_0, payment-missing ord_0"},
 	"PlanOrdersHaveNoCharge": {func(_ *reconcile.Input, b *reconcile.Books) {
-		b.Orders = append(b.Orders, billing.Order{ID: "ord_0", Kind: billing.KindPlan, Status: billing.OrderFulfilled, PaymentIntentID: "pi_0"})
+		b.Orders = append(
+			b.Orders,
+			billing.Order{ID: "ord_0", Kind: billing.KindPlan, Status: billing.OrderFulfilled, PaymentIntentID: "pi_0"},
+		)
 	}, ""},
 	"ExpiredOrdersHaveNone": {func(_ *reconcile.Input, b *reconcile.Books) {
-		b.Orders = append(b.Orders, billing.Order{ID: "ord_0", Kind: billing.KindPack, Status: billing.OrderExpired, PaymentIntentID: "pi_0"})
+		b.Orders = append(
+			b.Orders,
+			billing.Order{ID: "ord_0", Kind: billing.KindPack, Status: billing.OrderExpired, PaymentIntentID: "pi_0"},
+		)
 	}, ""},
-	"ClawedAsMuchAsDue": {func(_ *reconcile.Input, b *reconcile.Books) { b.Lots[1].Expired, b.Lots[1].ClawedBack = 85, 15 }, ""}, // 20 are due, and 15 did not expire unused
-	"ClawedAsMuchAsWas": {func(_ *reconcile.Input, b *reconcile.Books) { b.Lots[1].Expired = 85 }, ""},                           // 20, before the rest expired
-	"ClawedLessThanDue": {func(_ *reconcile.Input, b *reconcile.Books) { b.Lots[1].Expired, b.Lots[1].ClawedBack = 85, 14 }, "clawback-missing lot_2"},
+	// 20 are due, and 15 did not expire unused
+	"ClawedAsMuchAsDue": {
+		func(_ *reconcile.Input, b *reconcile.Books) { b.Lots[1].Expired, b.Lots[1].ClawedBack = 85, 15 }, "",
+	},
+	// 20, before the rest expired
+	"ClawedAsMuchAsWas": {func(_ *reconcile.Input, b *reconcile.Books) { b.Lots[1].Expired = 85 }, ""},
+	"ClawedLessThanDue": {
+		func(_ *reconcile.Input, b *reconcile.Books) { b.Lots[1].Expired, b.Lots[1].ClawedBack = 85, 14 },
+		"clawback-missing lot_2",
+	},
 	"UsedUpPointsEndAnyTime": {func(_ *reconcile.Input, b *reconcile.Books) {
-		b.Lots[0].Period, b.Lots[0].ExpiresAt, b.Lots[0].Remaining = &billing.Period{Start: march, End: april}, &april, 0
+		b.Lots[0].Period, b.Lots[0].ExpiresAt, b.Lots[0].Remaining = &billing.Period{
+			Start: march, End: april,
+		}, &april, 0
 	}, ""},
 	"PointsEndTooEarly": {func(_ *reconcile.Input, b *reconcile.Books) {
 		b.Lots[0].Period, b.Lots[0].ExpiresAt = &billing.Period{Start: march, End: april}, &april
@@ -284,8 +444,19 @@ var more = map[string]struct {
 		in.Picture.Subscriptions = append(in.Picture.Subscriptions, foreign)
 	}, ""},
 	"EndlessGrantOfAnotherAmount": {func(in *reconcile.Input, b *reconcile.Books) {
-		in.Orders = []billing.Order{{ID: "ord_2", Kind: billing.KindPack, Status: billing.OrderPaid, CheckoutID: "cs_1", PaymentIntentID: "pi_2", Points: 101}}
-		in.Picture.Checkouts = []billing.StripeCheckout{{ID: "cs_1", Status: "complete", PaymentStatus: "paid", PaymentIntentID: "pi_2"}}
+		in.Orders = []billing.Order{
+			{
+				ID:              "ord_2",
+				Kind:            billing.KindPack,
+				Status:          billing.OrderPaid,
+				CheckoutID:      "cs_1",
+				PaymentIntentID: "pi_2",
+				Points:          101,
+			},
+		}
+		in.Picture.Checkouts = []billing.StripeCheckout{
+			{ID: "cs_1", Status: "complete", PaymentStatus: "paid", PaymentIntentID: "pi_2"},
+		}
 	}, "order ord_2, grant-amount lot_2"},
 }
 
@@ -303,14 +474,18 @@ func TestCompareMore(t *testing.T) {
 		})
 	}
 	in, books := paidMarch()
-	in.Orders = []billing.Order{{ID: "ord_2", Kind: billing.KindPack, Status: billing.OrderPending, CheckoutID: "cs_2", Points: 100}}
+	in.Orders = []billing.Order{
+		{ID: "ord_2", Kind: billing.KindPack, Status: billing.OrderPending, CheckoutID: "cs_2", Points: 100},
+	}
 	in.Picture.Checkouts = []billing.StripeCheckout{{ID: "cs_2", Status: "expired"}}
-	if found := reconcile.Compare(in, books); len(found) != 1 || found[0].Detail != "it should be expired and is pending" {
+	if found := reconcile.Compare(in, books); len(found) != 1 ||
+		found[0].Detail != "it should be expired and is pending" {
 		t.Errorf("%+v", found)
 	}
 	in, books = paidMarch()
 	in.Account.Parking.At, in.Account.Parking.Reason, books.Lots = &march, "too many", books.Lots[1:]
-	if found := reconcile.Compare(in, books); len(found) != 1 || found[0].Detail != "1 grants of 500 points wait: too many" {
+	if found := reconcile.Compare(in, books); len(found) != 1 ||
+		found[0].Detail != "1 grants of 500 points wait: too many" {
 		t.Errorf("%+v", found)
 	}
 }

@@ -5,11 +5,11 @@
 //	decide (pure)              what the picture means for the account
 //	apply  (one transaction)   make it so, unless a picture of a later ticket was applied already
 //
-// There are two doors: Sync for jobs, and SyncNow for requests, which cannot wait long. The webhook's job, the success page,
-// the spend outside its window and the operator's command all come through the same four steps, so there is one function
-// that fulfils an order. A fetch that began later saw at least as new a Stripe; so the
-// latest start wins, no lock is held while Stripe is asked, and a picture that is thrown away loses nothing: the one that
-// won was as complete. It refuses to know HTTP, tokens and what a spend is.
+// There are two doors: Sync for jobs, and SyncNow for requests, which cannot wait long. The webhook's job, the success
+// page, the spend outside its window and the operator's command all come through the same four steps, so there is one
+// function that fulfils an order. A fetch that began later saw at least as new a Stripe; so the latest start wins, no
+// lock is held while Stripe is asked, and a picture that is thrown away loses nothing: the one that won was as
+// complete. It refuses to know HTTP, tokens and what a spend is.
 package reconcile
 
 import (
@@ -71,12 +71,16 @@ func (s *Syncer) insist(ctx context.Context, t billing.Ticket, cause billing.Syn
 			return false, err
 		}
 	}
-	return false, billing.Errorf(billing.EStripeUnavailable, "The account changes too often at Stripe; try again shortly.")
+	return false, billing.Errorf(
+		billing.EStripeUnavailable, "The account changes too often at Stripe; try again shortly.",
+	)
 }
 
 // begin takes the account's next ticket. Events stored until now are tied to it: this sync looks at Stripe after they
 // were sent.
-func (s *Syncer) begin(ctx context.Context, id billing.AccountID, why reason) (t billing.Ticket, outcome Outcome, err error) {
+func (s *Syncer) begin(
+	ctx context.Context, id billing.AccountID, why reason,
+) (t billing.Ticket, outcome Outcome, err error) {
 	outcome = Synced
 	err = s.db.InTx(ctx, func(tx *store.Tx) error {
 		a, err := tx.LockAccount(ctx, id)
@@ -132,7 +136,13 @@ func (s *Syncer) finish(ctx context.Context, t billing.Ticket) (applied, older b
 		return false, false, err
 	}
 	d := Decide(Input{
-		Account: t.Account, Orders: t.Orders, Picture: picture, Began: t.BeganAt, Now: s.db.Now(), Catalog: s.catalog, Policy: s.policy,
+		Account: t.Account,
+		Orders:  t.Orders,
+		Picture: picture,
+		Began:   t.BeganAt,
+		Now:     s.db.Now(),
+		Catalog: s.catalog,
+		Policy:  s.policy,
 	})
 	for _, w := range d.Warnings {
 		s.log.WarnContext(ctx, w, "account", t.Account.ID)
@@ -157,16 +167,25 @@ func (s *Syncer) noteFailure(ctx context.Context, t billing.Ticket, failure erro
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), notePatience)
 	defer cancel()
 	err := s.db.InTx(ctx, func(tx *store.Tx) error {
-		return tx.EndSync(ctx, t.Account.ID, t.Number, billing.SyncEnd{Outcome: billing.SyncFailed, Detail: billing.Storable(failure.Error(), maxNoteText)})
+		return tx.EndSync(
+			ctx, t.Account.ID, t.Number,
+			billing.SyncEnd{Outcome: billing.SyncFailed, Detail: billing.Storable(failure.Error(), maxNoteText)},
+		)
 	})
 	if err != nil {
-		s.log.WarnContext(ctx, "the failure of a sync could not be noted", "account", t.Account.ID, "failure", failure, "error", err)
+		s.log.WarnContext(
+			ctx, "the failure of a sync could not be noted", "account", t.Account.ID, "failure", failure, "error", err,
+		)
 	}
 }
 
 func (s *Syncer) fetch(ctx context.Context, t billing.Ticket) (billing.Snapshot, error) {
 	want := stripegw.Want{
-		Customer: t.Account.CustomerID, InvoicesSince: t.Account.Sync.InvoicesSince, Named: t.Named, AllCharges: t.AllCharges, Former: t.Former,
+		Customer:      t.Account.CustomerID,
+		InvoicesSince: t.Account.Sync.InvoicesSince,
+		Named:         t.Named,
+		AllCharges:    t.AllCharges,
+		Former:        t.Former,
 	}
 	for _, o := range t.Orders {
 		switch {

@@ -23,8 +23,8 @@ const (
 	packOfTenPart = refundsEach * refundedPart
 )
 
-// Proves that a refund and a spend at the same moment leave exact sums: what was bought, less what went back, less what was spent, is
-// what there is less what is owed, whichever came first. 2,000 races in full.
+// Proves that a refund and a spend at the same moment leave exact sums: what was bought, less what went back, less what
+// was spent, is what there is less what is owed, whichever came first. 2,000 races in full.
 func TestRefundAgainstSpend(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, store.Postgres, nil)
@@ -50,7 +50,10 @@ func TestRefundAgainstSpend(t *testing.T) {
 			})
 		}
 	})
-	t.Logf("%d races of a refund against a spend: the sums are exact (%d spends went through, %d were refused)", lives*refundsEach*refundBuyers, spent, refusals)
+	t.Logf(
+		"%d races of a refund against a spend: the sums are exact (%d spends went through, %d were refused)",
+		lives*refundsEach*refundBuyers, spent, refusals,
+	)
 }
 
 // refundWhileSpending lets one buyer's pack be refunded step by step, and spend at each step.
@@ -66,7 +69,13 @@ func (w *world) refundWhileSpending(random *rand.Rand) (went, refused int) {
 		amount := billing.Points(1 + random.IntN(200))
 		var both sync.WaitGroup
 		both.Go(func() {
-			w.ask(http.MethodPost, "/v1/refunds", url.Values{"payment_intent": {string(o.PaymentIntentID)}, "amount": {strconv.FormatInt(o.Amount/refundsEach, 10)}})
+			w.ask(
+				http.MethodPost, "/v1/refunds",
+				url.Values{
+					"payment_intent": {string(o.PaymentIntentID)},
+					"amount":         {strconv.FormatInt(o.Amount/refundsEach, 10)},
+				},
+			)
 			if _, err := w.syncer.Sync(w.t.Context(), a.ID, billing.CauseEvent); err != nil {
 				w.t.Error(err)
 			}
@@ -78,7 +87,9 @@ func (w *world) refundWhileSpending(random *rand.Rand) (went, refused int) {
 					w.t.Error(err)
 				}
 			}
-			switch _, err := ledger.Spend(w.t.Context(), w.db, a.ID, ledger.SpendRequest{Amount: amount}); billing.CodeOf(err) {
+			switch _, err := ledger.Spend(
+				w.t.Context(), w.db, a.ID, ledger.SpendRequest{Amount: amount},
+			); billing.CodeOf(err) {
 			case "":
 				spent, went = spent+amount, went+1
 			case billing.EInsufficientPoints:
@@ -91,7 +102,10 @@ func (w *world) refundWhileSpending(random *rand.Rand) (went, refused int) {
 		must(w.t, ledger.Audit(w.t.Context(), w.db, a.ID))
 		got, want := w.account(a.ID), packOfTenPart-refundedPart*billing.Points(n+1)-spent
 		if got.Available-got.Debt != want || (got.Debt > 0 && got.Available > 0) {
-			w.t.Fatalf("after %d refunds and %d points spent there are %d points and %d owed, want %d in all", n+1, spent, got.Available, got.Debt, want)
+			w.t.Fatalf(
+				"after %d refunds and %d points spent there are %d points and %d owed, want %d in all", n+1, spent,
+				got.Available, got.Debt, want,
+			)
 		}
 	}
 	return went, refused

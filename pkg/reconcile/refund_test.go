@@ -12,20 +12,24 @@ import (
 // failingRefunds is a test card whose refunds fail an hour after they seemed to succeed.
 const failingRefunds = "4000000000005126"
 
-// Proves that a refund which fails later gives back what it took, of a pack with its order and of a period, spent or not, and once:
-// syncs at once on two replicas, and another after, change nothing more. A payment that was refused before the one that went through
-// says nothing.
+// Proves that a refund which fails later gives back what it took, of a pack with its order and of a period, spent or
+// not, and once: syncs at once on two replicas, and another after, change nothing more. A payment that was refused
+// before the one that went through says nothing.
 func TestRefundThatFails(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
 		a := w.buyer()
 		card := w.ask(http.MethodPost, "/v1/payment_methods", url.Values{
-			"type": {"card"}, "card[number]": {failingRefunds}, "card[exp_month]": {"12"}, "card[exp_year]": {"2034"}, "card[cvc]": {"123"},
+			"type": {"card"}, "card[number]": {failingRefunds}, "card[exp_month]": {"12"}, "card[exp_year]": {"2034"},
+			"card[cvc]": {"123"},
 		})["id"].(string)
 		pack, plan := w.order(a, "pack_100"), w.order(a, "basic_monthly")
 		w.refusedOn(pack)
 		for _, o := range []billing.Order{pack, plan} {
-			w.ask(http.MethodPost, "/v1/payment_pages/"+string(o.CheckoutID)+"/confirm", url.Values{"payment_method": {card}})
+			w.ask(
+				http.MethodPost, "/v1/payment_pages/"+string(o.CheckoutID)+"/confirm",
+				url.Values{"payment_method": {card}},
+			)
 		}
 		w.sync(a)
 		w.spend(a, 550) // of 600
@@ -76,7 +80,10 @@ func TestRefusedPaymentRestoresNothing(t *testing.T) {
 // refusedOn tries to pay an order with a card that is declined.
 func (w *world) refusedOn(o billing.Order) {
 	w.t.Helper()
-	req, err := http.NewRequestWithContext(w.t.Context(), http.MethodPost, w.sandbox+"/v1/payment_pages/"+string(o.CheckoutID)+"/confirm?payment_method=pm_card_visa_chargeDeclined", nil)
+	req, err := http.NewRequestWithContext(
+		w.t.Context(), http.MethodPost,
+		w.sandbox+"/v1/payment_pages/"+string(o.CheckoutID)+"/confirm?payment_method=pm_card_visa_chargeDeclined", nil,
+	)
 	must(w.t, err)
 	req.Header.Set("Authorization", "Bearer "+stripeKey)
 	resp, err := http.DefaultClient.Do(req)

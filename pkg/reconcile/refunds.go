@@ -14,7 +14,8 @@ type money struct {
 	currency   string
 }
 
-// add counts a payment. One that failed is none. One in another currency cannot be added to the others, and no invoice has two.
+// add counts a payment. One that failed is none. One in another currency cannot be added to the others, and no invoice
+// has two.
 func (m money) add(c billing.StripeCharge) money {
 	paid := c.Paid || c.AmountRefunded > 0 || c.Disputed
 	if !paid || c.Amount <= 0 || m.paid > 0 && m.currency != c.Currency {
@@ -37,8 +38,9 @@ func moneyOf(charges []billing.StripeCharge) map[billing.InvoiceID]money {
 	return all
 }
 
-// decideRefunds notes every invoice and every order's payment of which money went back, or did and came again. What it granted is looked up when
-// it is applied. The order is fixed because it decides from which lots the points of several refunds are taken.
+// decideRefunds notes every invoice and every order's payment of which money went back, or did and came again. What it
+// granted is looked up when it is applied. The order is fixed because it decides from which lots the points of several
+// refunds are taken.
 func (d *Decision) decideRefunds(in Input) {
 	invoices := moneyOf(in.Picture.Charges)
 	charges := slices.Clone(in.Picture.Charges)

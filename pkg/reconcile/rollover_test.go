@@ -32,8 +32,8 @@ func (w *world) spend(a billing.Account, n billing.Points) {
 	must(w.t, err)
 }
 
-// Proves that what is left of a paid period goes over into the next, up to the plan's limit, until that one's end: through a
-// renewal, and with the subscription's own end.
+// Proves that what is left of a paid period goes over into the next, up to the plan's limit, until that one's end:
+// through a renewal, and with the subscription's own end.
 func TestRenewalRollsOver(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -55,8 +55,8 @@ func TestRenewalRollsOver(t *testing.T) {
 	})
 }
 
-// Proves that points which outlive their period because Stripe still retries its renewal go over into the next one once the retry
-// is paid.
+// Proves that points which outlive their period because Stripe still retries its renewal go over into the next one once
+// the retry is paid.
 func TestLateRenewalRollsOver(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -75,8 +75,9 @@ func TestLateRenewalRollsOver(t *testing.T) {
 	})
 }
 
-// Proves that changing up and down, again and again, brings no points but those that money was paid for: what a change down
-// credits pays for no points when it is used up by a change up; and that what was granted lives on with its period.
+// Proves that changing up and down, again and again, brings no points but those that money was paid for: what a change
+// down credits pays for no points when it is used up by a change up; and that what was granted lives on with its
+// period.
 func TestPlanChangesFarmNothing(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {

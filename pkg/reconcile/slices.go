@@ -13,9 +13,10 @@ type slice struct {
 	points  billing.Points
 }
 
-// slices cuts a purchase into the months of the period that begins at anchor, where its points come month by month. A period's months
-// have equal parts. What its invoice credits is taken from the first ones, where the old period's points still are; what a change of plan in the
-// midst of a period bought is spread over the time that is left, so the month under way has less of it.
+// slices cuts a purchase into the months of the period that begins at anchor, where its points come month by month. A
+// period's months have equal parts. What its invoice credits is taken from the first ones, where the old period's
+// points still are; what a change of plan in the midst of a period bought is spread over the time that is left, so the
+// month under way has less of it.
 func (p purchase) slices(anchor time.Time) []slice {
 	if !p.monthly {
 		return []slice{{p.start, p.end, p.points}}
@@ -64,10 +65,13 @@ func (p purchase) spread(cut []slice, first, length int64) {
 	}
 }
 
-// monthsAfter is the same day so many months on, or the last one of a shorter month: 31 January, 28 February, 31 March, as Stripe counts.
+// monthsAfter is the same day so many months on, or the last one of a shorter month: 31 January, 28 February, 31 March,
+// as Stripe counts.
 func monthsAfter(t time.Time, n int) time.Time {
 	t = t.UTC()
-	last := time.Date(t.Year(), t.Month()+time.Month(n)+1, 0, t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), time.UTC)
+	last := time.Date(
+		t.Year(), t.Month()+time.Month(n)+1, 0, t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), time.UTC,
+	)
 	return last.AddDate(0, 0, min(t.Day(), last.Day())-last.Day())
 }
 
@@ -94,8 +98,8 @@ func anchorOf(in Input, i billing.StripeInvoice, p purchase) time.Time {
 	return p.end.AddDate(-1, 0, 0)
 }
 
-// stopped returns from when on an invoice brings nothing more: at once when all of its money is back with the payer, or when the
-// subscription ended, unless it was paid after that. nil when it goes on.
+// stopped returns from when on an invoice brings nothing more: at once when all of its money is back with the payer, or
+// when the subscription ended, unless it was paid after that. nil when it goes on.
 func stopped(in Input, i billing.StripeInvoice, late bool) *time.Time {
 	if m := moneyOf(in.Picture.Charges)[i.ID]; m.paid > 0 && m.back >= m.paid {
 		return &time.Time{}

@@ -14,8 +14,24 @@ import (
 )
 
 var (
-	basicYear = billing.Plan{ID: "basic_year", Name: "Basic, by the year", Amount: 9000, Currency: "usd", Interval: "year", GrantInterval: "month", Points: 500}
-	proYear   = billing.Plan{ID: "pro_year", Name: "Pro, by the year", Amount: 18000, Currency: "usd", Interval: "year", GrantInterval: "month", Points: 1200}
+	basicYear = billing.Plan{
+		ID:            "basic_year",
+		Name:          "Basic, by the year",
+		Amount:        9000,
+		Currency:      "usd",
+		Interval:      "year",
+		GrantInterval: "month",
+		Points:        500,
+	}
+	proYear = billing.Plan{
+		ID:            "pro_year",
+		Name:          "Pro, by the year",
+		Amount:        18000,
+		Currency:      "usd",
+		Interval:      "year",
+		GrantInterval: "month",
+		Points:        1200,
+	}
 )
 
 // year is a paid year of a plan that grants month by month.
@@ -40,9 +56,10 @@ func told(d reconcile.Decision) (s string) {
 	return s
 }
 
-// Proves which months of a paid year are granted at a time and when the next comes: on the day of the month on which the year began, or the
-// last one of a shorter month; under keys that never come twice; none after all money went back or the subscription ended, and
-// all of those that a server missed; and that the invoice is looked at until its year is over.
+// Proves which months of a paid year are granted at a time and when the next comes: on the day of the month on which
+// the year began, or the last one of a shorter month; under keys that never come twice; none after all money went back
+// or the subscription ended, and all of those that a server missed; and that the invoice is looked at until its year is
+// over.
 func TestSlices(t *testing.T) {
 	t.Parallel()
 	begin := time.Date(2030, 1, 31, 10, 0, 0, 0, time.UTC)
@@ -60,13 +77,21 @@ func TestSlices(t *testing.T) {
 		{"First", begin, billing.Snapshot{}, "500 until 2030-02-28, ", ptr(day(2, 28))},
 		{"JustBeforeTheSecond", day(2, 28).Add(-1), billing.Snapshot{}, "500 until 2030-02-28, ", ptr(day(2, 28))},
 		{"Second", day(2, 28), billing.Snapshot{}, "500 until 2030-02-28, 500 until 2030-03-31, ", ptr(day(3, 31))},
-		{"ThreeMonthsMissed", day(5, 1), billing.Snapshot{}, "500 until 2030-02-28, 500 until 2030-03-31, 500 until 2030-04-30, 500 until 2030-05-31, ", ptr(day(5, 31))},
+		{
+			"ThreeMonthsMissed", day(5, 1), billing.Snapshot{},
+			"500 until 2030-02-28, 500 until 2030-03-31, 500 until 2030-04-30, 500 until 2030-05-31, ", ptr(day(5, 31)),
+		},
 		{"WholeRefund", day(5, 1), billing.Snapshot{Charges: back}, "500 until 2030-02-28, ", nil},
-		{"CanceledAtOnce", day(5, 1), billing.Snapshot{Subscriptions: []billing.StripeSubscription{ended}}, "500 until 2030-02-28, 500 until 2030-03-31, ", nil},
+		{
+			"CanceledAtOnce", day(5, 1), billing.Snapshot{Subscriptions: []billing.StripeSubscription{ended}},
+			"500 until 2030-02-28, 500 until 2030-03-31, ", nil,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			c.with.Invoices = []billing.StripeInvoice{year("in_1", begin), invoice("in_2", "void", "manual", line("il_9", c.now, c.now))}
+			c.with.Invoices = []billing.StripeInvoice{
+				year("in_1", begin), invoice("in_2", "void", "manual", line("il_9", c.now, c.now)),
+			}
 			d := monthly(c.with, c.now)
 			same(t, "grants", told(d), c.want)
 			same(t, "next", d.NextGrantAt, c.next)
@@ -80,38 +105,67 @@ func TestSlices(t *testing.T) {
 			}
 		})
 	}
-	over := monthly(billing.Snapshot{Invoices: []billing.StripeInvoice{year("in_1", begin), invoice("in_2", "void", "manual", line("il_9", begin.AddDate(1, 0, 0), begin))}}, begin.AddDate(1, 0, 0))
+	over := monthly(
+		billing.Snapshot{
+			Invoices: []billing.StripeInvoice{
+				year("in_1", begin), invoice("in_2", "void", "manual", line("il_9", begin.AddDate(1, 0, 0), begin)),
+			},
+		},
+		begin.AddDate(1, 0, 0),
+	)
 	if len(over.Grants) != 12 || over.NextGrantAt != nil || !over.InvoicesSince.After(begin) {
-		t.Errorf("a year that is over: %d grants, next %v, since %v", len(over.Grants), over.NextGrantAt, over.InvoicesSince)
+		t.Errorf(
+			"a year that is over: %d grants, next %v, since %v", len(over.Grants), over.NextGrantAt, over.InvoicesSince,
+		)
 	}
 }
 
-// Proves that a change between two such plans in mid-year brings the difference month by month for the time that is left, beside the old
-// plan's points, and that one down brings and takes nothing.
+// Proves that a change between two such plans in mid-year brings the difference month by month for the time that is
+// left, beside the old plan's points, and that one down brings and takes nothing.
 func TestSlicesOfAChange(t *testing.T) {
 	t.Parallel()
-	begin, change := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2030, 11, 16, 0, 0, 0, 0, time.UTC) // in the midst of a month of 30 days
+	// in the midst of a month of 30 days
+	begin, change := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2030, 11, 16, 0, 0, 0, 0, time.UTC)
 	part := func(id, item string, amount int64) billing.StripeInvoiceLine {
-		return billing.StripeInvoiceLine{ID: id, Item: item, Amount: amount, Quantity: 1, Proration: true, PeriodStart: change, PeriodEnd: begin.AddDate(1, 0, 0)}
+		return billing.StripeInvoiceLine{
+			ID:          id,
+			Item:        item,
+			Amount:      amount,
+			Quantity:    1,
+			Proration:   true,
+			PeriodStart: change,
+			PeriodEnd:   begin.AddDate(1, 0, 0),
+		}
 	}
-	up := invoice("in_2", "paid", "subscription_update", part("il_2", "basic_year", -1125), part("il_3", "pro_year", 2250)) // 1.5 months
+	// 1.5 months
+	up := invoice(
+		"in_2", "paid", "subscription_update", part("il_2", "basic_year", -1125), part("il_3", "pro_year", 2250),
+	)
 	d := monthly(billing.Snapshot{Invoices: []billing.StripeInvoice{year("in_1", begin), up}}, begin.AddDate(0, 11, 0))
 	months := 0
 	for _, g := range d.Grants {
 		switch {
 		case g.Replaces:
 			months++
-		case g.Key == "stripe:invoice:in_2:proration" && g.Amount == 350, g.Key == "stripe:invoice:in_2:proration:2" && g.Amount == 700:
+		case g.Key == "stripe:invoice:in_2:proration" && g.Amount == 350, g.Key == "stripe:invoice:in_2:proration:2" &&
+			g.Amount == 700:
 		default:
 			t.Errorf("%+v", g)
 		}
 	}
 	last := d.Grants[len(d.Grants)-1]
 	if len(d.Grants) != 14 || months != 12 || last.Replaces {
-		t.Errorf("%d grants, %d of them months; the last, which stands beside its month, is %+v", len(d.Grants), months, last)
+		t.Errorf(
+			"%d grants, %d of them months; the last, which stands beside its month, is %+v", len(d.Grants), months,
+			last,
+		)
 	}
-	down := invoice("in_2", "paid", "subscription_update", part("il_2", "pro_year", -2250), part("il_3", "basic_year", 1125))
-	if d := monthly(billing.Snapshot{Invoices: []billing.StripeInvoice{year("in_1", begin), down}}, begin.AddDate(0, 11, 0)); len(d.Grants) != 12 {
+	down := invoice(
+		"in_2", "paid", "subscription_update", part("il_2", "pro_year", -2250), part("il_3", "basic_year", 1125),
+	)
+	if d := monthly(
+		billing.Snapshot{Invoices: []billing.StripeInvoice{year("in_1", begin), down}}, begin.AddDate(0, 11, 0),
+	); len(d.Grants) != 12 {
 		t.Errorf("a change down: %+v", d.Grants)
 	}
 	if got := reconcile.InvoicePoints(&catalog.Catalog{Plans: []billing.Plan{basicYear, proYear}}, up); got != 1050 {
@@ -119,8 +173,9 @@ func TestSlicesOfAChange(t *testing.T) {
 	}
 }
 
-// Proves the months of a paid year through the sandbox: each month's points take the place of the last one's, however many syncs look;
-// a part that goes back is the same share of each month, past and to come; and none comes after the rest went back.
+// Proves the months of a paid year through the sandbox: each month's points take the place of the last one's, however
+// many syncs look; a part that goes back is the same share of each month, past and to come; and none comes after the
+// rest went back.
 func TestYearByTheMonth(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -198,5 +253,10 @@ func (w *world) syncTogetherOf(a billing.Account, n int) {
 func (w *world) orderOf(c *catalog.Catalog, a billing.Account, item string) billing.Order {
 	w.t.Helper()
 	plan, _ := c.Plan(item)
-	return w.orderAs(a, billing.Order{Item: item, Kind: billing.KindPlan, Points: plan.Points, Amount: plan.Amount, Currency: plan.Currency})
+	return w.orderAs(
+		a,
+		billing.Order{
+			Item: item, Kind: billing.KindPlan, Points: plan.Points, Amount: plan.Amount, Currency: plan.Currency,
+		},
+	)
 }

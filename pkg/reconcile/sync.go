@@ -18,13 +18,14 @@ const (
 	budgetInterval = 10 * time.Second
 )
 
-// budgets are how many syncs an account's own requests may cause at once, by their cause, and then how often one more. They share one
-// balance. For example: after 5 spends a look at an order may cause 3 more, so a row of spends makes no customer who comes back from
-// paying wait for the webhook. A cause that is not here has no bound.
+// budgets are how many syncs an account's own requests may cause at once, by their cause, and then how often one more.
+// They share one balance. For example: after 5 spends a look at an order may cause 3 more, so a row of spends makes no
+// customer who comes back from paying wait for the webhook. A cause that is not here has no bound.
 var budgets = map[billing.SyncCause]billing.Budget{
-	billing.CauseSpend:  {Burst: 5, Every: budgetInterval},
-	billing.CauseOrder:  {Burst: 8, Every: budgetInterval},
-	billing.CauseChange: {Burst: 12, Every: budgetInterval}, // a change is looked at before it is made, perhaps more than once
+	billing.CauseSpend: {Burst: 5, Every: budgetInterval},
+	billing.CauseOrder: {Burst: 8, Every: budgetInterval},
+	// a change is looked at before it is made, perhaps more than once
+	billing.CauseChange: {Burst: 12, Every: budgetInterval},
 }
 
 // Outcome is what came of a sync that a request asked for.
@@ -39,12 +40,12 @@ const (
 	NotNeeded  Outcome = "not-needed"  // a condition does not hold, perhaps since another sync was faster
 )
 
-// Condition reports whether an account still has to be synced. It is called under the account's lock, before the ticket is taken: of many
-// callers who want one sync at the same time one alone syncs.
+// Condition reports whether an account still has to be synced. It is called under the account's lock, before the ticket
+// is taken: of many callers who want one sync at the same time one alone syncs.
 type Condition func(ctx context.Context, tx *store.Tx, a billing.Account) (bool, error)
 
-// EventWaits returns the condition that an event of the account has waited since before the given time, and no sync for an event has begun
-// since then.
+// EventWaits returns the condition that an event of the account has waited since before the given time, and no sync for
+// an event has begun since then.
 func EventWaits(since time.Time) Condition {
 	return func(ctx context.Context, tx *store.Tx, a billing.Account) (bool, error) {
 		return tx.IsOverdue(ctx, a.ID, since)
@@ -58,10 +59,13 @@ type reason struct {
 	conditions []Condition
 }
 
-// Sync syncs an account for a job, or for a request that has to know that Stripe was asked: it waits for Stripe 30 s at the most and costs
-// nothing of the budget. It does nothing where a condition does not hold. applied is false then, and also when a later sync was applied before
-// this one could be, which is as good. Errors: EStripeUnavailable, EStripeRefused, ENotFound, and the database's.
-func (s *Syncer) Sync(ctx context.Context, id billing.AccountID, cause billing.SyncCause, only ...Condition) (applied bool, err error) {
+// Sync syncs an account for a job, or for a request that has to know that Stripe was asked: it waits for Stripe 30 s at
+// the most and costs nothing of the budget. It does nothing where a condition does not hold. applied is false then, and
+// also when a later sync was applied before this one could be, which is as good. Errors: EStripeUnavailable,
+// EStripeRefused, ENotFound, and the database's.
+func (s *Syncer) Sync(
+	ctx context.Context, id billing.AccountID, cause billing.SyncCause, only ...Condition,
+) (applied bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, jobPatience)
 	defer cancel()
 	ticket, outcome, err := s.begin(ctx, id, reason{cause: cause, conditions: only})
@@ -71,9 +75,10 @@ func (s *Syncer) Sync(ctx context.Context, id billing.AccountID, cause billing.S
 	return s.insist(ctx, ticket, cause)
 }
 
-// SyncNow syncs an account for a user's request, within the budget of its cause. The picture it rests on began after the call: calls with one
-// cause share a sync until its ticket is taken, and those that come later wait for the next. A sync takes 2 s at the most. A failure
-// of Stripe is an Outcome, not an error: the caller decides by what the database knows. Errors: ENotFound, and the database's.
+// SyncNow syncs an account for a user's request, within the budget of its cause. The picture it rests on began after
+// the call: calls with one cause share a sync until its ticket is taken, and those that come later wait for the next. A
+// sync takes 2 s at the most. A failure of Stripe is an Outcome, not an error: the caller decides by what the database
+// knows. Errors: ENotFound, and the database's.
 func (s *Syncer) SyncNow(ctx context.Context, id billing.AccountID, cause billing.SyncCause) (Outcome, error) {
 	outcome, err := s.flights.join(fmt.Sprint(id, "/", cause), func(depart func()) (Outcome, error) {
 		// The first caller may leave; the others still want the outcome.

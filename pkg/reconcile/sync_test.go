@@ -12,7 +12,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// Proves that a paid pack is fulfilled once, however many syncs run side by side and one after the other, on two replicas.
+// Proves that a paid pack is fulfilled once, however many syncs run side by side and one after the other, on two
+// replicas.
 func TestFulfilledOnce(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -25,7 +26,8 @@ func TestFulfilledOnce(t *testing.T) {
 		w.pay(o)
 		w.syncTogether(a, 8)
 		w.sync(a)
-		if got := w.orderNow(o); got.Status != billing.OrderFulfilled || got.URL != "" || got.PaymentIntentID == "" || got.FulfilledAt == nil {
+		if got := w.orderNow(o); got.Status != billing.OrderFulfilled || got.URL != "" || got.PaymentIntentID == "" ||
+			got.FulfilledAt == nil {
 			w.t.Errorf("after it was paid the order is %+v", got)
 		}
 		w.wantPoints(a.ID, 100, 0)
@@ -45,7 +47,10 @@ func TestRefundTakesBack(t *testing.T) {
 		w.sync(a)
 		intent := string(w.orderNow(o).PaymentIntentID)
 		refund := func(amount int) {
-			w.ask(http.MethodPost, "/v1/refunds", url.Values{"payment_intent": {intent}, "amount": {strconv.Itoa(amount)}})
+			w.ask(
+				http.MethodPost, "/v1/refunds",
+				url.Values{"payment_intent": {intent}, "amount": {strconv.Itoa(amount)}},
+			)
 			w.sync(a)
 			w.sync(a)
 		}
@@ -67,8 +72,8 @@ func TestRefundTakesBack(t *testing.T) {
 	})
 }
 
-// Proves a subscription's life: its first period, a renewal that replaces what was left, one that fails and leaves points and
-// window for the grace, the recovery, the refund of that period, and the end.
+// Proves a subscription's life: its first period, a renewal that replaces what was left, one that fails and leaves
+// points and window for the grace, the recovery, the refund of that period, and the end.
 func TestSubscriptionLife(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -110,8 +115,9 @@ func TestSubscriptionLife(t *testing.T) {
 	})
 }
 
-// Proves that a customer who was deleted at Stripe has no subscription and no period's points any more, and keeps what was
-// bought for good; and that a Stripe which never knew the customer (the key of another account) takes nothing from anybody.
+// Proves that a customer who was deleted at Stripe has no subscription and no period's points any more, and keeps what
+// was bought for good; and that a Stripe which never knew the customer (the key of another account) takes nothing from
+// anybody.
 func TestCustomerGone(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -122,7 +128,9 @@ func TestCustomerGone(t *testing.T) {
 
 		stranger := newWorld(w.t, store.SQLite, nil)
 		w.gate.fail(stranger.gate.next.ServeHTTP)
-		if _, err := w.syncer.Sync(w.t.Context(), a.ID, billing.CauseEvent); billing.CodeOf(err) != billing.EStripeRefused {
+		if _, err := w.syncer.Sync(
+			w.t.Context(), a.ID, billing.CauseEvent,
+		); billing.CodeOf(err) != billing.EStripeRefused {
 			w.t.Errorf("a Stripe without the customer: %v", err)
 		}
 		w.wantStatus(a, billing.SubActive, true)

@@ -25,8 +25,8 @@ func (w *world) carries(setUp bool, change func(c *catalog.Catalog)) {
 	w.syncer = reconcile.New(w.db, w.stripe, &c, policy, slog.New(slog.DiscardHandler))
 }
 
-// Proves that a subscriber of a plan that was re-priced to 18.00 for 1000 pays 9.00 and gets 500 as before, also where the points alone were changed,
-// and that who subscribes then gets the new ones.
+// Proves that a subscriber of a plan that was re-priced to 18.00 for 1000 pays 9.00 and gets 500 as before, also where
+// the points alone were changed, and that who subscribes then gets the new ones.
 func TestRepriced(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -48,8 +48,8 @@ func TestRepriced(t *testing.T) {
 	})
 }
 
-// Proves that a plan that vanished from the catalogue is reported and grants by its price; that one whose price carries nothing grants nothing
-// and is missed by no later sync: both renewals are granted when the item is back.
+// Proves that a plan that vanished from the catalogue is reported and grants by its price; that one whose price carries
+// nothing grants nothing and is missed by no later sync: both renewals are granted when the item is back.
 func TestVanished(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -68,7 +68,8 @@ func TestVanished(t *testing.T) {
 		w.wantPoints(a.ID, 0, 0)
 		w.wantPoints(sold.ID, 500, 0)
 		w.wantDrift(sold, billing.DriftUnknown)
-		w.wantDrift(a, billing.DriftUnknown, billing.DriftUnknown, billing.DriftUnknown, billing.DriftUnknown) // three invoices and the subscription
+		// three invoices and the subscription
+		w.wantDrift(a, billing.DriftUnknown, billing.DriftUnknown, billing.DriftUnknown, billing.DriftUnknown)
 		if now := w.account(a.ID).Sync.InvoicesSince; now.After(before.Add(33 * 24 * time.Hour)) {
 			w.t.Errorf("the watermark went from %v to %v", before, now)
 		}
@@ -82,13 +83,15 @@ func TestVanished(t *testing.T) {
 	})
 }
 
-// Proves that a renewal of 0.45, under a coupon, is carried as a debt and grants; that the renewal which collects the debt grants its own points alone;
-// and that a goodwill on the invoice takes no points away.
+// Proves that a renewal of 0.45, under a coupon, is carried as a debt and grants; that the renewal which collects the
+// debt grants its own points alone; and that a goodwill on the invoice takes no points away.
 func TestSmallSums(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
 		a, id := w.subscriber()
-		coupon := w.ask(http.MethodPost, "/v1/coupons", url.Values{"percent_off": {"95"}, "duration": {"once"}})["id"].(string)
+		coupon := w.ask(
+			http.MethodPost, "/v1/coupons", url.Values{"percent_off": {"95"}, "duration": {"once"}},
+		)["id"].(string)
 		w.ask(http.MethodPost, "/v1/subscriptions/"+id, url.Values{"coupon": {coupon}})
 		w.renew(a) // 5 % of 9.00 is 0.45
 		w.wantPoints(a.ID, 500, 0)
@@ -97,7 +100,10 @@ func TestSmallSums(t *testing.T) {
 		}
 		w.renew(a) // 9.45 are charged
 		w.wantPoints(a.ID, 500, 0)
-		w.ask(http.MethodPost, "/v1/invoiceitems", url.Values{"customer": {string(a.CustomerID)}, "currency": {"usd"}, "amount": {"-900"}})
+		w.ask(
+			http.MethodPost, "/v1/invoiceitems",
+			url.Values{"customer": {string(a.CustomerID)}, "currency": {"usd"}, "amount": {"-900"}},
+		)
 		w.renew(a)
 		w.wantPoints(a.ID, 500, 0)
 		w.sync(a)

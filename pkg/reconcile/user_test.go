@@ -51,7 +51,10 @@ func TestUserBudget(t *testing.T) {
 			for _, step := range []struct {
 				after time.Duration
 				syncs int
-			}{{0, 5}, {9 * time.Second, 0}, {time.Second, 1}, {25 * time.Second, 2}, {5 * time.Second, 1}, {time.Hour, 5}} {
+			}{
+				{0, 5}, {9 * time.Second, 0}, {time.Second, 1}, {25 * time.Second, 2}, {5 * time.Second, 1},
+				{time.Hour, 5},
+			} {
 				clock.Advance(step.after)
 				for range step.syncs {
 					w.wantOutcome(a.ID, reconcile.Synced)
@@ -86,14 +89,16 @@ func TestUserWithoutCustomer(t *testing.T) {
 		if w.gate.asked.Load() != 0 || w.account(a.ID).Sync.TicketIssued != 0 {
 			w.t.Error("a ticket was taken or Stripe was asked")
 		}
-		if _, err := w.syncer.SyncNow(w.t.Context(), "acc_none", billing.CauseSpend); billing.CodeOf(err) != billing.ENotFound {
+		if _, err := w.syncer.SyncNow(
+			w.t.Context(), "acc_none", billing.CauseSpend,
+		); billing.CodeOf(err) != billing.ENotFound {
 			w.t.Errorf("no such account: %v", err)
 		}
 	})
 }
 
-// Proves that a user waits two seconds for a Stripe that hangs and no longer, is told Failed as with one that is down, and that
-// the next sync mends what was missed.
+// Proves that a user waits two seconds for a Stripe that hangs and no longer, is told Failed as with one that is down,
+// and that the next sync mends what was missed.
 func TestUserStripeAway(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, store.Postgres, nil)
@@ -123,8 +128,8 @@ func TestUserStripeAway(t *testing.T) {
 	w.wantPoints(a.ID, 100, 0)
 }
 
-// Proves that callers who come while a fetch is under way share the next one: 50 callers are two fetches, two tickets and two pieces of the
-// budget at the most, and the second fetch begins when the first has ended.
+// Proves that callers who come while a fetch is under way share the next one: 50 callers are two fetches, two tickets
+// and two pieces of the budget at the most, and the second fetch begins when the first has ended.
 func TestUsersShareOneSync(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, store.Postgres, nil)
@@ -165,13 +170,15 @@ func oneOfManyCallers(w *world, id billing.AccountID, outcomes chan<- reconcile.
 	outcomes <- outcome
 }
 
-// waitingCallers counts the goroutines of oneOfManyCallers that are inside ForSpend's flight. Only their stacks show it: to
-// hold them at a door of ours would prove something else.
+// waitingCallers counts the goroutines of oneOfManyCallers that are inside ForSpend's flight. Only their stacks show
+// it: to hold them at a door of ours would prove something else.
 func waitingCallers() (n int) {
 	stacks := make([]byte, 4<<20)
 	stacks = stacks[:runtime.Stack(stacks, true)]
 	for stack := range bytes.SplitSeq(stacks, []byte("\n\n")) {
-		if bytes.Contains(stack, []byte("oneOfManyCallers")) && bytes.Contains(stack, []byte("reconcile.(*flights).join")) {
+		if bytes.Contains(stack, []byte("oneOfManyCallers")) && bytes.Contains(
+			stack, []byte("reconcile.(*flights).join"),
+		) {
 			n++
 		}
 	}
@@ -192,7 +199,8 @@ func waitFor(t *testing.T, ok func() bool) {
 	}
 }
 
-// Proves that a request which waits too long for others who change its account goes on without a sync, instead of failing.
+// Proves that a request which waits too long for others who change its account goes on without a sync, instead of
+// failing.
 func TestImpatientBeforeBegin(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {

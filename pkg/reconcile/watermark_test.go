@@ -22,7 +22,13 @@ func TestPaidPeriodStaysInSight(t *testing.T) {
 	fifth := march.AddDate(0, 0, 4)
 	part := func(item string, amount int64) billing.StripeInvoiceLine {
 		return billing.StripeInvoiceLine{
-			ID: "il_" + item, Item: item, Amount: amount, Quantity: 1, Proration: true, PeriodStart: fifth, PeriodEnd: april,
+			ID:          "il_" + item,
+			Item:        item,
+			Amount:      amount,
+			Quantity:    1,
+			Proration:   true,
+			PeriodStart: fifth,
+			PeriodEnd:   april,
 		}
 	}
 	up := invoice("in_up", "paid", "subscription_update", part("basic", -750), part("pro", 1550))
@@ -104,7 +110,9 @@ func TestYearRefusedInPaidMonth(t *testing.T) {
 			w.wantPoints(a.ID, points, 0)
 			got := w.account(a.ID)
 			if window := got.Subscription.Window; !window.Until.Equal(end) || !got.NextExpiry.Equal(end) {
-				w.t.Errorf("the window ends at %v, the points at %v, want both at %v", window.Until, got.NextExpiry, end)
+				w.t.Errorf(
+					"the window ends at %v, the points at %v, want both at %v", window.Until, got.NextExpiry, end,
+				)
 			}
 			w.wantDrift(a)
 		}

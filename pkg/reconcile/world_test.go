@@ -63,7 +63,9 @@ func newWorld(t *testing.T, dialect store.Dialect, now func() time.Time) *world 
 		now = w.now
 	}
 	w.db = storetest.OpenURL(t, storetest.URL(t, dialect), now)
-	w.stripe, err = stripegw.New(stripegw.Options{Key: stripeKey, BaseURL: gated.URL, HTTPClient: gated.Client(), Now: now, MaxRetries: -1})
+	w.stripe, err = stripegw.New(
+		stripegw.Options{Key: stripeKey, BaseURL: gated.URL, HTTPClient: gated.Client(), Now: now, MaxRetries: -1},
+	)
 	must(t, err)
 	_, err = w.stripe.EnsureCatalog(t.Context(), catalog.Default())
 	must(t, err)
@@ -96,7 +98,10 @@ func (w *world) buyer() billing.Account {
 	a := storetest.NewAccount(w.t, w.db)
 	customer, err := w.stripe.CreateCustomer(w.t.Context(), a.ID, a.Email, "")
 	must(w.t, err)
-	must(w.t, w.db.InTx(w.t.Context(), func(tx *store.Tx) error { return tx.SetCustomer(w.t.Context(), a.ID, customer) }))
+	must(
+		w.t,
+		w.db.InTx(w.t.Context(), func(tx *store.Tx) error { return tx.SetCustomer(w.t.Context(), a.ID, customer) }),
+	)
 	return w.account(a.ID)
 }
 
@@ -126,7 +131,9 @@ func (w *world) orderWithTrial(a billing.Account, o billing.Order, days int64) b
 	o.SuccessURL, o.CancelURL = "https://shop.example/ok", "https://shop.example/no"
 	price, err := w.stripe.Price(ctx, o.Item)
 	must(w.t, err)
-	page, err := w.stripe.CreateCheckout(ctx, stripegw.NewCheckout{Order: o, Customer: a.CustomerID, Price: price, TrialDays: days})
+	page, err := w.stripe.CreateCheckout(
+		ctx, stripegw.NewCheckout{Order: o, Customer: a.CustomerID, Price: price, TrialDays: days},
+	)
 	must(w.t, err)
 	o.CheckoutID, o.URL = page.ID, page.URL
 	must(w.t, w.db.InTx(ctx, func(tx *store.Tx) error { return tx.InsertOrder(ctx, o) }))
@@ -135,7 +142,10 @@ func (w *world) orderWithTrial(a billing.Account, o billing.Order, days int64) b
 
 func (w *world) pay(o billing.Order) map[string]any {
 	w.t.Helper()
-	return w.ask(http.MethodPost, "/v1/payment_pages/"+string(o.CheckoutID)+"/confirm", url.Values{"payment_method": {"pm_card_visa"}})
+	return w.ask(
+		http.MethodPost, "/v1/payment_pages/"+string(o.CheckoutID)+"/confirm",
+		url.Values{"payment_method": {"pm_card_visa"}},
+	)
 }
 
 // subscriber is a buyer who has paid for a plan, and whom the database knows as such.

@@ -9,7 +9,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// months lives through months of a paid year: in each, what came for the last one is spent in part and its rest replaced.
+// months lives through months of a paid year: in each, what came for the last one is spent in part and its rest
+// replaced.
 func (w *world) months(a billing.Account, from, to int) {
 	w.t.Helper()
 	for n := from; n <= to; n++ {
@@ -34,8 +35,8 @@ func (w *world) granted(a billing.Account) (n int) {
 	return n
 }
 
-// Proves that a yearly plan which grants by the month grants its trial's points for the trial, then twelve months, each on the day on which
-// the paid year began and not the trial, and goes on with the first month of the next year.
+// Proves that a yearly plan which grants by the month grants its trial's points for the trial, then twelve months, each
+// on the day on which the paid year began and not the trial, and goes on with the first month of the next year.
 func TestYearAfterTrial(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -43,7 +44,9 @@ func TestYearAfterTrial(t *testing.T) {
 		plan.TrialDays, plan.TrialPoints = 14, 50
 		w.sells(plan)
 		a := w.buyer()
-		o := billing.Order{Item: plan.ID, Kind: billing.KindPlan, Points: plan.Points, Amount: plan.Amount, Currency: plan.Currency}
+		o := billing.Order{
+			Item: plan.ID, Kind: billing.KindPlan, Points: plan.Points, Amount: plan.Amount, Currency: plan.Currency,
+		}
 		w.pay(w.orderWithTrial(a, o, plan.TrialDays))
 		w.sync(a)
 		w.wantStatus(a, billing.SubTrialing, true)
@@ -73,8 +76,8 @@ func TestYearAfterTrial(t *testing.T) {
 	})
 }
 
-// Proves that the months of a paid year go on to its end after the customer cancelled for then, and that none comes and none is left once
-// it has ended.
+// Proves that the months of a paid year go on to its end after the customer cancelled for then, and that none comes and
+// none is left once it has ended.
 func TestYearCancelledAtItsEnd(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {

@@ -4,7 +4,8 @@ import "net/http"
 
 const accountName = "Sandbox"
 
-// ensureAccount gives a new state its account: two sandboxes are two accounts, and one that is started again is the same.
+// ensureAccount gives a new state its account: two sandboxes are two accounts, and one that is started again is the
+// same.
 func (w *world) ensureAccount() {
 	if w.Account == "" {
 		w.Account = newID("acct_1", 15)
@@ -34,7 +35,11 @@ func getAccountByID(c *call) (any, error) {
 	if c.id == c.Account {
 		return getAccount(c)
 	}
-	e := coded("account_invalid", "", "The provided key does not have access to account '%s' (or that account does not exist). Application access may have been revoked.", c.id)
+	e := coded(
+		"account_invalid", "",
+		"The provided key does not have access to account '%s' (or that account does not exist). Application access may have been revoked.",
+		c.id,
+	)
 	e.status = http.StatusForbidden
 	return nil, e
 }

@@ -21,8 +21,11 @@ func authenticate(r *http.Request) (string, *apiError) {
 	}
 	switch {
 	case strings.HasPrefix(key, "sk_live_"), strings.HasPrefix(key, "rk_live_"):
-		return refuse("This is a local sandbox: a live key has no business here. Use a test key such as sk_test_sandbox, and roll the live key if it was sent by mistake.")
-	case strings.HasPrefix(key, "sk_test_") && len(key) > len("sk_test_"), strings.HasPrefix(key, "rk_test_") && len(key) > len("rk_test_"):
+		return refuse(
+			"This is a local sandbox: a live key has no business here. Use a test key such as sk_test_sandbox, and roll the live key if it was sent by mistake.",
+		)
+	case strings.HasPrefix(key, "sk_test_") && len(key) > len("sk_test_"), strings.HasPrefix(key, "rk_test_") &&
+		len(key) > len("rk_test_"):
 		return key, nil
 	}
 	return refuse("Invalid API Key provided: " + masked(key))

@@ -35,7 +35,11 @@ func (w *world) requireMoney(available, pending float64) {
 // paid pays dollars with a card and answers the intent with its charge.
 func (w *world) paid(amount, card string) map[string]any {
 	w.t.Helper()
-	return w.object("POST", "/v1/payment_intents", "currency=usd&confirm=true&amount="+amount+"&payment_method="+card+"&expand[]=latest_charge.balance_transaction")
+	return w.object(
+		"POST", "/v1/payment_intents",
+		"currency=usd&confirm=true&amount="+amount+"&payment_method="+card+
+			"&expand[]=latest_charge.balance_transaction",
+	)
 }
 
 func TestBalance(t *testing.T) {
@@ -46,13 +50,18 @@ func TestBalance(t *testing.T) {
 		made := w.paid("2000", "pm_card_visa")
 		charge := made["latest_charge"].(map[string]any)
 		in := charge["balance_transaction"].(map[string]any)
-		if in["fee"] != float64(88) || in["net"] != float64(1912) || in["type"] != "charge" || in["source"] != charge["id"] || in["status"] != "pending" || in["available_on"] != in["created"].(float64)+2*86400 {
+		if in["fee"] != float64(88) || in["net"] != float64(1912) || in["type"] != "charge" ||
+			in["source"] != charge["id"] || in["status"] != "pending" ||
+			in["available_on"] != in["created"].(float64)+2*86400 {
 			t.Fatalf("the movement is %v", in)
 		}
 		w.requireMoney(0, 1912)
-		back := w.object("POST", "/v1/refunds", "amount=500&expand[]=balance_transaction&payment_intent="+made["id"].(string))
+		back := w.object(
+			"POST", "/v1/refunds", "amount=500&expand[]=balance_transaction&payment_intent="+made["id"].(string),
+		)
 		out := back["balance_transaction"].(map[string]any)
-		if out["amount"] != float64(-500) || out["fee"] != float64(0) || out["type"] != "refund" || out["available_on"] != in["available_on"] {
+		if out["amount"] != float64(-500) || out["fee"] != float64(0) || out["type"] != "refund" ||
+			out["available_on"] != in["available_on"] {
 			t.Fatalf("the movement back is %v", out)
 		}
 		w.requireMoney(0, 1412)
@@ -73,11 +82,14 @@ func TestBalance(t *testing.T) {
 		w.paid("2000", "pm_card_createDispute")
 		w.requireMoney(0, 1912-2000-1500)
 		found := w.object("GET", "/v1/disputes", "")["data"].([]any)[0].(map[string]any)
-		if moved := found["balance_transactions"].([]any); len(moved) != 1 || moved[0].(map[string]any)["net"] != float64(-3500) || moved[0].(map[string]any)["reporting_category"] != "dispute" {
+		if moved := found["balance_transactions"].([]any); len(moved) != 1 ||
+			moved[0].(map[string]any)["net"] != float64(-3500) ||
+			moved[0].(map[string]any)["reporting_category"] != "dispute" {
 			t.Fatalf("the dispute moved %v", moved)
 		}
 		won := w.control(200, "POST", "disputes/"+found["id"].(string)+"/close", `{"outcome":"won"}`)
-		if moved := won["balance_transactions"].([]any); len(moved) != 2 || moved[1].(map[string]any)["reporting_category"] != "dispute_reversal" {
+		if moved := won["balance_transactions"].([]any); len(moved) != 2 ||
+			moved[1].(map[string]any)["reporting_category"] != "dispute_reversal" {
 			t.Fatalf("won, it moved %v", moved)
 		}
 		w.requireMoney(0, 1912)
@@ -102,7 +114,10 @@ func TestBalanceList(t *testing.T) {
 	made := w.paid("2000", "pm_card_visa")
 	w.object("POST", "/v1/refunds", "payment_intent="+made["id"].(string))
 	w.object("POST", "/v1/payment_intents", "amount=900&currency=eur&confirm=true&payment_method=pm_card_visa")
-	for filter, want := range map[string]int{"": 3, "type=refund": 1, "currency=eur": 1, "source=" + made["latest_charge"].(map[string]any)["id"].(string): 1, "type=payout": 0} {
+	for filter, want := range map[string]int{
+		"": 3, "type=refund": 1, "currency=eur": 1,
+		"source=" + made["latest_charge"].(map[string]any)["id"].(string): 1, "type=payout": 0,
+	} {
 		if got := w.object("GET", "/v1/balance_transactions", filter)["data"].([]any); len(got) != want {
 			t.Errorf("%q finds %d, want %d", filter, len(got), want)
 		}
@@ -110,7 +125,9 @@ func TestBalanceList(t *testing.T) {
 	if status, _, _, _ := w.refusal("GET", "/v1/balance_transactions/txn_x", ""); status != 404 {
 		t.Errorf("one that is not there: %d", status)
 	}
-	if status, _, param, _ := w.refusal("GET", "/v1/balance_transactions", "payout=po_x"); status != 400 || param != "payout" {
+	if status, _, param, _ := w.refusal(
+		"GET", "/v1/balance_transactions", "payout=po_x",
+	); status != 400 || param != "payout" {
 		t.Errorf("those of a payout: %d %s", status, param)
 	}
 }
@@ -139,7 +156,8 @@ func TestRefundFates(t *testing.T) {
 			before := len(w.events())
 			w.advance(time.Hour)
 			back = w.object("GET", "/v1/refunds/"+back["id"].(string), "expand[]=charge")
-			if charge := back["charge"].(map[string]any); back["status"] != c.last || charge["refunded"] != c.refunded || (back["failure_reason"] != nil) == c.refunded {
+			if charge := back["charge"].(map[string]any); back["status"] != c.last ||
+				charge["refunded"] != c.refunded || (back["failure_reason"] != nil) == c.refunded {
 				t.Fatalf("it ends %v, the charge %v", back, charge["refunded"])
 			}
 			w.requireMoney(0, c.pending)

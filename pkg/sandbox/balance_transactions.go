@@ -46,7 +46,9 @@ func (w *world) book(made *balanceTransaction, feeText string) *balanceTransacti
 	made.AvailableOn = max(made.AvailableOn, made.Created)
 	made.FeeDetails = []feeDetail{}
 	if made.Fee != 0 {
-		made.FeeDetails = []feeDetail{{Amount: made.Fee, Currency: made.Currency, Description: feeText, Type: "stripe_fee"}}
+		made.FeeDetails = []feeDetail{
+			{Amount: made.Fee, Currency: made.Currency, Description: feeText, Type: "stripe_fee"},
+		}
 	}
 	w.tally() // before the movement is there to be added up
 	w.count(w.Transactions.add(made), 1)
@@ -77,7 +79,9 @@ func (c *charge) kind(word string) string {
 	if c.PaymentMethodDetails["type"] == "card" {
 		return word
 	}
-	return map[string]string{"charge": "payment", "refund": "payment_refund", "refund_failure": "payment_failure_refund"}[word]
+	return map[string]string{
+		"charge": "payment", "refund": "payment_refund", "refund_failure": "payment_failure_refund",
+	}[word]
 }
 
 // bookAgainst writes down what became of a charge's money later, which is not available before the charge's own.
@@ -134,7 +138,8 @@ func listBalanceTransactions(c *call) (any, error) {
 		return nil, noSuch("payout", id, "payout") // nothing is ever paid out
 	}
 	return list(c, &c.Transactions, "balance transaction", func(each *balanceTransaction) bool {
-		return (!p.Has("currency") || each.Currency == p.Text("currency")) && (!p.Has("type") || each.Type == p.Text("type")) &&
+		return (!p.Has("currency") || each.Currency == p.Text("currency")) &&
+			(!p.Has("type") || each.Type == p.Text("type")) &&
 			(!p.Has("source") || string(each.Source) == p.Text("source"))
 	})
 }

@@ -51,9 +51,11 @@ func basilInvoice(i map[string]any) {
 	i["parent"] = nil
 	if i["subscription"] != nil {
 		i["parent"] = map[string]any{
-			"type":                 "subscription_details",
-			"quote_details":        nil,
-			"subscription_details": map[string]any{"metadata": asMap(i["subscription_details"])["metadata"], "subscription": i["subscription"]},
+			"type":          "subscription_details",
+			"quote_details": nil,
+			"subscription_details": map[string]any{
+				"metadata": asMap(i["subscription_details"])["metadata"], "subscription": i["subscription"],
+			},
 		}
 	}
 	i["total_taxes"] = []any{}

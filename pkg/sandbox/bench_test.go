@@ -85,7 +85,10 @@ func BenchmarkPaidCheckout(b *testing.B) {
 	var took []time.Duration
 	for b.Loop() {
 		began := time.Now()
-		session := w.form("/v1/checkout/sessions", "mode=payment&success_url=https://shop.test/ok&line_items[0][quantity]=1&line_items[0][price]="+price)
+		session := w.form(
+			"/v1/checkout/sessions",
+			"mode=payment&success_url=https://shop.test/ok&line_items[0][quantity]=1&line_items[0][price]="+price,
+		)
 		w.form("/v1/payment_pages/"+session+"/confirm", "payment_method=pm_card_visa&expected_amount=900")
 		took = append(took, time.Since(began))
 	}
@@ -99,9 +102,14 @@ func BenchmarkYearOfRenewals(b *testing.B) {
 	for _, customers := range []int{100, 10_000} {
 		b.Run(fmt.Sprintf("Customers%d", customers), func(b *testing.B) {
 			w := newBench(b)
-			price := w.form("/v1/prices", "currency=usd&unit_amount=900&recurring[interval]=month&product_data[name]=Plan")
+			price := w.form(
+				"/v1/prices", "currency=usd&unit_amount=900&recurring[interval]=month&product_data[name]=Plan",
+			)
 			for range customers {
-				holder := w.form("/v1/customers", "payment_method=pm_card_visa&invoice_settings[default_payment_method]=pm_card_visa")
+				holder := w.form(
+					"/v1/customers",
+					"payment_method=pm_card_visa&invoice_settings[default_payment_method]=pm_card_visa",
+				)
 				w.form("/v1/subscriptions", "customer="+holder+"&items[0][price]="+price)
 			}
 			for b.Loop() {

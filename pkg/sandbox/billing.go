@@ -64,8 +64,9 @@ func (i *invoice) total() {
 	i.AmountRemaining = i.AmountDue
 }
 
-// amountAfterBalance returns what is charged once the customer's credit is used, or a debt added. A sum that is too small to charge is not:
-// it stays on the balance as a debt, and the invoice is paid. Source: https://stripe.com/docs/api/invoices (amount_due).
+// amountAfterBalance returns what is charged once the customer's credit is used, or a debt added. A sum that is too
+// small to charge is not: it stays on the balance as a debt, and the invoice is paid. Source:
+// https://stripe.com/docs/api/invoices (amount_due).
 func (i *invoice) amountAfterBalance(holder *customer) int64 {
 	due := max(i.Total+holder.Balance, 0)
 	if due < leastAmount(i.Currency) {
@@ -88,17 +89,22 @@ func (w *world) addPeriodLines(i *invoice, s *subscription) {
 	for _, item := range s.Items.Data {
 		name := w.productName(item.Price)
 		line := &invoiceLine{
-			Amount:                 s.periodAmount(item),
-			Discountable:           true,
-			Proration:              s.anchoredAhead(),
-			Period:                 period{Start: s.CurrentPeriodStart, End: s.CurrentPeriodEnd},
-			Price:                  item.Price,
-			Quantity:               amountOf(item.Quantity),
-			Subscription:           text(s.ID),
-			SubscriptionItem:       item.ID,
-			Type:                   "subscription",
-			Metadata:               s.Metadata,
-			Description:            text(fmt.Sprintf("%d × %s (at %s / %s)", item.Quantity, name, money(item.Price.UnitAmount, item.Price.Currency), item.Price.Recurring.Interval)),
+			Amount:           s.periodAmount(item),
+			Discountable:     true,
+			Proration:        s.anchoredAhead(),
+			Period:           period{Start: s.CurrentPeriodStart, End: s.CurrentPeriodEnd},
+			Price:            item.Price,
+			Quantity:         amountOf(item.Quantity),
+			Subscription:     text(s.ID),
+			SubscriptionItem: item.ID,
+			Type:             "subscription",
+			Metadata:         s.Metadata,
+			Description: text(
+				fmt.Sprintf(
+					"%d × %s (at %s / %s)", item.Quantity, name, money(item.Price.UnitAmount, item.Price.Currency),
+					item.Price.Recurring.Interval,
+				),
+			),
 			UnitAmountExcludingTax: text(strconv.FormatInt(item.Price.UnitAmount, 10)),
 		}
 		if s.Status == "trialing" {
@@ -234,7 +240,10 @@ func (w *world) payInvoice(i *invoice, method *paymentMethod, how attempt) *apiE
 		w.change("invoice.updated", i, func() { i.Attempted, i.AttemptCount = true, i.AttemptCount+1 })
 		w.emit("invoice.payment_action_required", i)
 	case intent.Status == "processing": // the bank's answer plans the next attempt, if there is to be one
-		w.change("invoice.updated", i, func() { i.Attempted, i.AttemptCount, i.NextPaymentAttempt = true, i.AttemptCount+1, 0 })
+		w.change(
+			"invoice.updated", i,
+			func() { i.Attempted, i.AttemptCount, i.NextPaymentAttempt = true, i.AttemptCount+1, 0 },
+		)
 		if s := w.Subscriptions.get(string(i.Subscription)); s != nil && s.Status == "incomplete" {
 			w.change("customer.subscription.updated", s, func() { s.Status = "active" }) // Stripe trusts a first debit
 		}

@@ -13,7 +13,8 @@ func (w *world) receive(intent *paymentIntent, amount int64) {
 
 // hold leaves a payment for the merchant to capture.
 func (w *world) hold(intent *paymentIntent) {
-	intent.Status, intent.AmountCapturable, intent.Hidden.HeldUntil = "requires_capture", intent.Amount, w.now()+holdLifetime
+	intent.Status, intent.AmountCapturable, intent.Hidden.HeldUntil = "requires_capture", intent.Amount, w.now()+
+		holdLifetime
 	w.emit("payment_intent.amount_capturable_updated", intent)
 }
 
@@ -87,7 +88,9 @@ func capturePaymentIntent(c *call) (any, error) {
 	found.Metadata = mergedMetadata(found.Metadata, c.p)
 	c.capture(c.Charges.get(string(found.LatestCharge)), amount)
 	c.receive(found, amount)
-	for _, page := range c.Sessions.where(func(s *checkoutSession) bool { return string(s.PaymentIntent) == found.ID }) {
+	for _, page := range c.Sessions.where(
+		func(s *checkoutSession) bool { return string(s.PaymentIntent) == found.ID },
+	) {
 		page.PaymentStatus = "paid" // Stripe announces no change of a session that is complete
 	}
 	return found, nil
@@ -102,7 +105,10 @@ func (c *call) captureAmount(param string, held int64) (int64, error) {
 	case amount < 1:
 		return 0, coded("parameter_invalid_integer", param, "This value must be greater than or equal to 1.")
 	case amount > held:
-		return 0, coded("amount_too_large", param, "The amount to capture (%d) is greater than the amount that is held (%d).", amount, held)
+		return 0, coded(
+			"amount_too_large", param, "The amount to capture (%d) is greater than the amount that is held (%d).",
+			amount, held,
+		)
 	default:
 		return amount, nil
 	}
@@ -118,7 +124,10 @@ func incrementAuthorization(c *call) (any, error) {
 	if found.Status != "requires_capture" {
 		return nil, found.unexpected("incremented", "requires_capture")
 	}
-	return nil, coded("payment_intent_unexpected_state", "", "This PaymentIntent's payment method does not support incremental authorization.")
+	return nil, coded(
+		"payment_intent_unexpected_state", "",
+		"This PaymentIntent's payment method does not support incremental authorization.",
+	)
 }
 
 // applyCustomerBalance wants an intent that is paid from a cash balance, which no intent of the sandbox is.
@@ -128,9 +137,14 @@ func applyCustomerBalance(c *call) (any, error) {
 		return nil, err
 	}
 	if !slices.Contains(found.PaymentMethodTypes, "customer_balance") {
-		return nil, coded("payment_intent_unexpected_state", "", "You can only apply a cash balance to a PaymentIntent whose payment_method_types include customer_balance.")
+		return nil, coded(
+			"payment_intent_unexpected_state", "",
+			"You can only apply a cash balance to a PaymentIntent whose payment_method_types include customer_balance.",
+		)
 	}
-	return nil, found.unexpected("paid from a cash balance", "requires_payment_method, requires_confirmation, requires_action")
+	return nil, found.unexpected(
+		"paid from a cash balance", "requires_payment_method, requires_confirmation, requires_action",
+	)
 }
 
 // verifyMicrodeposits wants an intent that waits for that, which no payment method of the sandbox makes one do.
@@ -139,5 +153,8 @@ func verifyMicrodeposits(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return nil, coded("payment_intent_unexpected_state", "", "This PaymentIntent (%s) does not wait for a verification with microdeposits.", found.ID)
+	return nil, coded(
+		"payment_intent_unexpected_state", "",
+		"This PaymentIntent (%s) does not wait for a verification with microdeposits.", found.ID,
+	)
 }

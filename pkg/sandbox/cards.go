@@ -23,16 +23,25 @@ type testCard struct {
 type decline struct{ code, declineCode, message string }
 
 var (
-	declinedGeneric      = &decline{"card_declined", "generic_decline", "Your card was declined."}
-	declinedFunds        = &decline{"card_declined", "insufficient_funds", "Your card has insufficient funds."}
-	declinedLost         = &decline{"card_declined", "lost_card", "Your card was declined."}
-	declinedStolen       = &decline{"card_declined", "stolen_card", "Your card was declined."}
-	declinedFraud        = &decline{"card_declined", "fraudulent", "Your card was declined."}
-	declinedVelocity     = &decline{"card_declined", "card_velocity_exceeded", "Your card was declined for making repeated attempts too frequently or exceeding its amount limit."}
-	declinedExpired      = &decline{"expired_card", "expired_card", "Your card has expired."}
-	declinedCVC          = &decline{"incorrect_cvc", "incorrect_cvc", "Your card's security code is incorrect."}
-	declinedProcessing   = &decline{"processing_error", "processing_error", "An error occurred while processing your card. Try again in a little bit."}
-	declinedUnauthorized = &decline{"authentication_required", "authentication_required", "Your card was declined. This transaction requires authentication."}
+	declinedGeneric  = &decline{"card_declined", "generic_decline", "Your card was declined."}
+	declinedFunds    = &decline{"card_declined", "insufficient_funds", "Your card has insufficient funds."}
+	declinedLost     = &decline{"card_declined", "lost_card", "Your card was declined."}
+	declinedStolen   = &decline{"card_declined", "stolen_card", "Your card was declined."}
+	declinedFraud    = &decline{"card_declined", "fraudulent", "Your card was declined."}
+	declinedVelocity = &decline{
+		"card_declined", "card_velocity_exceeded",
+		"Your card was declined for making repeated attempts too frequently or exceeding its amount limit.",
+	}
+	declinedExpired    = &decline{"expired_card", "expired_card", "Your card has expired."}
+	declinedCVC        = &decline{"incorrect_cvc", "incorrect_cvc", "Your card's security code is incorrect."}
+	declinedProcessing = &decline{
+		"processing_error", "processing_error",
+		"An error occurred while processing your card. Try again in a little bit.",
+	}
+	declinedUnauthorized = &decline{
+		"authentication_required", "authentication_required",
+		"Your card was declined. This transaction requires authentication.",
+	}
 )
 
 // testCards are the numbers of Stripe's testing page that the sandbox knows; any other number that passes Luhn is
@@ -131,7 +140,9 @@ func namedCard(name string) (string, bool) {
 // month 1..12, year with four digits; cvc may be empty where the caller has none.
 func checkCard(number string, month, year int64, cvc string, now int64) *apiError {
 	refuse := func(code, param, message string) *apiError {
-		return &apiError{status: 402, Type: "card_error", Code: code, Param: param, Message: message, DocURL: docURL(code)}
+		return &apiError{
+			status: 402, Type: "card_error", Code: code, Param: param, Message: message, DocURL: docURL(code),
+		}
 	}
 	today := time.Unix(now, 0).UTC()
 	wanted := 3
@@ -150,7 +161,10 @@ func checkCard(number string, month, year int64, cvc string, now int64) *apiErro
 	case cvc != "" && (len(cvc) != wanted || strings.Trim(cvc, "0123456789") != ""):
 		return refuse("invalid_cvc", "cvc", "Your card's security code is invalid.")
 	case testCards[number].brand == "":
-		return refuse("card_declined", "", "Your card was declined. Your request was in test mode, but used a non test card. For a list of valid test cards, visit: https://stripe.com/docs/testing.")
+		return refuse(
+			"card_declined", "",
+			"Your card was declined. Your request was in test mode, but used a non test card. For a list of valid test cards, visit: https://stripe.com/docs/testing.",
+		)
 	}
 	return nil
 }

@@ -85,7 +85,10 @@ func listCashTransactions(c *call) (any, error) {
 	if _, err := c.customerAt(c.id, "id"); err != nil {
 		return nil, err
 	}
-	return list(c, &c.CashEntries, "customer_cash_balance_transaction", func(each *cashTransaction) bool { return each.Customer == c.id })
+	return list(
+		c, &c.CashEntries, "customer_cash_balance_transaction",
+		func(each *cashTransaction) bool { return each.Customer == c.id },
+	)
 }
 
 func getCashTransaction(c *call) (any, error) {
@@ -100,8 +103,14 @@ var transfers = map[string]struct {
 	kind   string
 	sender map[string]any
 }{
-	"eur": {"eu_bank_transfer", map[string]any{"bic": "BANKDEAAXXX", "iban_last4": "7089", "sender_name": "Sample Business GmbH"}},
-	"gbp": {"gb_bank_transfer", map[string]any{"account_number_last4": "2345", "sender_name": "Sample Business Ltd", "sort_code": "108800"}},
+	"eur": {
+		"eu_bank_transfer",
+		map[string]any{"bic": "BANKDEAAXXX", "iban_last4": "7089", "sender_name": "Sample Business GmbH"},
+	},
+	"gbp": {
+		"gb_bank_transfer",
+		map[string]any{"account_number_last4": "2345", "sender_name": "Sample Business Ltd", "sort_code": "108800"},
+	},
 	"jpy": {"jp_bank_transfer", map[string]any{"sender_bank": "サンプル銀行", "sender_branch": "本店", "sender_name": "サンプル"}},
 	"usd": {"us_bank_transfer", map[string]any{"network": "ach", "sender_name": "Sample Business Inc"}},
 }
@@ -160,7 +169,8 @@ func createFundingInstructions(c *call) (any, error) {
 			return nil, missing("bank_transfer[eu_bank_transfer][country]")
 		}
 		transfer = bankAddress(kind, country, "iban", "sepa", map[string]any{
-			"account_holder_name": "Stripe Technology Europe Limited", "bic": "SXPYDEHH", "country": country, "iban": country + "00000000000000000001",
+			"account_holder_name": "Stripe Technology Europe Limited", "bic": "SXPYDEHH", "country": country,
+			"iban": country + "00000000000000000001",
 		})
 	case "jp_bank_transfer":
 		transfer = bankAddress(kind, "JP", "zengin", "zengin", map[string]any{
@@ -168,9 +178,14 @@ func createFundingInstructions(c *call) (any, error) {
 			"bank_code": "0000", "bank_name": "テスト銀行", "branch_code": "000", "branch_name": "テスト支店",
 		})
 	default:
-		return nil, invalid("bank_transfer[type]", "The sandbox has addresses for eu_bank_transfer and jp_bank_transfer only.")
+		return nil, invalid(
+			"bank_transfer[type]", "The sandbox has addresses for eu_bank_transfer and jp_bank_transfer only.",
+		)
 	}
-	return map[string]any{"object": "funding_instructions", "bank_transfer": transfer, "currency": strings.ToLower(c.p.Text("currency")), "funding_type": "bank_transfer"}, nil
+	return map[string]any{
+		"object": "funding_instructions", "bank_transfer": transfer, "currency": strings.ToLower(c.p.Text("currency")),
+		"funding_type": "bank_transfer",
+	}, nil
 }
 
 func bankAddress(kind, country, form, network string, details map[string]any) map[string]any {

@@ -78,7 +78,10 @@ func (w *world) approve(made *charge, held bool) {
 // refuse ends a charge as the payer's bank wants it.
 func (made *charge) refuse(why *decline) {
 	made.Status, made.FailureCode, made.FailureMessage = "failed", text(why.code), text(why.message)
-	made.Outcome = outcome{"declined_by_network", text(why.declineCode), "normal", 20, "The bank returned the decline code `" + why.declineCode + "`.", "issuer_declined"}
+	made.Outcome = outcome{
+		"declined_by_network", text(why.declineCode), "normal", 20,
+		"The bank returned the decline code `" + why.declineCode + "`.", "issuer_declined",
+	}
 }
 
 // charged says by what a charge was paid.
@@ -86,7 +89,8 @@ func charged(method *paymentMethod, amount int64) map[string]any {
 	if method.Type == "sepa_debit" {
 		account := method.SepaDebit
 		return map[string]any{"type": "sepa_debit", "sepa_debit": map[string]any{
-			"bank_code": account.BankCode, "branch_code": account.BranchCode, "country": account.Country, "fingerprint": account.Fingerprint, "last4": account.Last4, "mandate": nil,
+			"bank_code": account.BankCode, "branch_code": account.BranchCode, "country": account.Country,
+			"fingerprint": account.Fingerprint, "last4": account.Last4, "mandate": nil,
 		}}
 	}
 	return chargedCard(method, amount)
@@ -97,10 +101,14 @@ func chargedCard(method *paymentMethod, amount int64) map[string]any {
 	return map[string]any{
 		"type": "card",
 		"card": map[string]any{
-			"amount_authorized": amount, "brand": card.Brand, "checks": card.Checks, "country": card.Country, "exp_month": card.ExpMonth, "exp_year": card.ExpYear,
-			"extended_authorization": map[string]any{"status": "disabled"}, "fingerprint": card.Fingerprint, "funding": card.Funding,
-			"incremental_authorization": map[string]any{"status": "unavailable"}, "installments": nil, "last4": card.Last4, "mandate": nil,
-			"multicapture": map[string]any{"status": "unavailable"}, "network": card.Brand, "network_token": map[string]any{"used": false},
+			"amount_authorized": amount, "brand": card.Brand, "checks": card.Checks, "country": card.Country,
+			"exp_month": card.ExpMonth, "exp_year": card.ExpYear,
+			"extended_authorization": map[string]any{"status": "disabled"}, "fingerprint": card.Fingerprint,
+			"funding":                   card.Funding,
+			"incremental_authorization": map[string]any{"status": "unavailable"}, "installments": nil,
+			"last4": card.Last4, "mandate": nil,
+			"multicapture": map[string]any{"status": "unavailable"}, "network": card.Brand,
+			"network_token":  map[string]any{"used": false},
 			"overcapture":    map[string]any{"maximum_amount_capturable": amount, "status": "unavailable"},
 			"three_d_secure": nil, "wallet": nil,
 		},

@@ -79,13 +79,21 @@ func (c *call) chargedSource(holder *customer) (*paymentMethod, error) {
 	case id == "" && holder == nil:
 		return nil, coded("parameter_missing", "", "Must provide source or customer.")
 	case id == "" && holder.DefaultSource == "":
-		return nil, &apiError{status: 402, Type: "card_error", Code: "missing", Param: "card", Message: "Cannot charge a customer that has no active card"}
+		return nil, &apiError{
+			status:  402,
+			Type:    "card_error",
+			Code:    "missing",
+			Param:   "card",
+			Message: "Cannot charge a customer that has no active card",
+		}
 	case id == "":
 		id = string(holder.DefaultSource)
 	}
 	if found := c.PaymentMethods.get(id); found != nil && found.isSource() {
 		if holder == nil || string(found.Customer) != holder.ID {
-			return nil, coded("missing", "source", "Customer %s does not have a linked source with ID %s.", c.p.Text("customer"), id)
+			return nil, coded(
+				"missing", "source", "Customer %s does not have a linked source with ID %s.", c.p.Text("customer"), id,
+			)
 		}
 		return found, nil
 	}
@@ -102,9 +110,14 @@ func captureCharge(c *call) (any, error) {
 	case found.Captured:
 		return nil, coded("charge_already_captured", "", "Charge %s has already been captured.", found.ID)
 	case !found.uncaptured():
-		return nil, coded("charge_expired_for_capture", "", "Charge %s holds no money that could be captured.", found.ID)
+		return nil, coded(
+			"charge_expired_for_capture", "", "Charge %s holds no money that could be captured.", found.ID,
+		)
 	case found.PaymentIntent != "":
-		return nil, coded("payment_intent_unexpected_state", "", "This charge was created by a PaymentIntent (%s): capture the PaymentIntent.", found.PaymentIntent)
+		return nil, coded(
+			"payment_intent_unexpected_state", "",
+			"This charge was created by a PaymentIntent (%s): capture the PaymentIntent.", found.PaymentIntent,
+		)
 	}
 	amount, err := c.captureAmount("amount", found.Amount)
 	if err != nil {

@@ -49,7 +49,9 @@ func createSession(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	made := &checkoutSession{base: c.begin("cs_test_", "checkout.session"), Mode: mode, Status: "open", PaymentStatus: "unpaid"}
+	made := &checkoutSession{
+		base: c.begin("cs_test_", "checkout.session"), Mode: mode, Status: "open", PaymentStatus: "unpaid",
+	}
 	made.ID = newID("cs_test_a1", 56)
 	if err := c.setLife(made, items); err != nil {
 		return nil, err
@@ -106,7 +108,10 @@ func (c *call) sessionTypes(currency string) ([]string, error) {
 	types := c.p.Texts("payment_method_types")
 	for i, kind := range types {
 		if kind != "card" && kind != "sepa_debit" {
-			return nil, invalid(fmt.Sprintf("payment_method_types[%d]", i), "The sandbox knows payment methods of the types card and sepa_debit only.")
+			return nil, invalid(
+				fmt.Sprintf("payment_method_types[%d]", i),
+				"The sandbox knows payment methods of the types card and sepa_debit only.",
+			)
 		}
 	}
 	if len(types) == 0 {
@@ -119,7 +124,9 @@ func (c *call) sessionTypes(currency string) ([]string, error) {
 func (c *call) checkModeParams(mode string) error {
 	foreign := []string{"subscription_data", "payment_method_collection", "setup_intent_data"}
 	if mode == "subscription" {
-		foreign = []string{"payment_intent_data", "customer_creation", "invoice_creation", "submit_type", "setup_intent_data"}
+		foreign = []string{
+			"payment_intent_data", "customer_creation", "invoice_creation", "submit_type", "setup_intent_data",
+		}
 	}
 	for _, name := range foreign {
 		if c.p.Has(name) {
@@ -133,7 +140,10 @@ func (c *call) checkModeParams(mode string) error {
 		return invalid("invoice_creation", "The sandbox makes no invoices in `payment` mode.")
 	}
 	if data := c.p.Sub("subscription_data"); data.Has("billing_cycle_anchor") {
-		return invalid("subscription_data[billing_cycle_anchor]", "The sandbox anchors a subscription at its start or its trial's end only.")
+		return invalid(
+			"subscription_data[billing_cycle_anchor]",
+			"The sandbox anchors a subscription at its start or its trial's end only.",
+		)
 	}
 	return nil
 }
@@ -159,7 +169,10 @@ func (c *call) sessionItems(mode string) ([]purchase, error) {
 	}
 	sum := worth(items)
 	if least := leastAmount(items[0].price.Currency); mode == "payment" && sum > 0 && sum < least {
-		return nil, coded("amount_too_small", "", "The Checkout Session's total amount due must add up to at least %s.", money(least, items[0].price.Currency))
+		return nil, coded(
+			"amount_too_small", "", "The Checkout Session's total amount due must add up to at least %s.",
+			money(least, items[0].price.Currency),
+		)
 	}
 	return items, checkCycles(mode, items)
 }
@@ -174,9 +187,14 @@ func checkCycles(mode string, items []purchase) error {
 	}
 	switch {
 	case mode == "payment" && len(cycles) > 0:
-		return invalid("line_items[0][price]", "You specified `payment` mode but passed a recurring price. Either switch to `subscription` mode or use only one-time prices.")
+		return invalid(
+			"line_items[0][price]",
+			"You specified `payment` mode but passed a recurring price. Either switch to `subscription` mode or use only one-time prices.",
+		)
 	case mode == "subscription" && len(cycles) == 0:
-		return invalid("line_items", "You must provide at least one recurring price in `subscription` mode when using prices.")
+		return invalid(
+			"line_items", "You must provide at least one recurring price in `subscription` mode when using prices.",
+		)
 	case slices.ContainsFunc(cycles, func(r *recurring) bool { return !r.same(cycles[0]) }):
 		return invalid("line_items", "Checkout does not support multiple prices with different billing intervals.")
 	}
@@ -188,7 +206,10 @@ func (c *call) setLife(made *checkoutSession, items []purchase) error {
 	made.ExpiresAt = made.Created + sessionLifetime
 	if at := c.p.Int("expires_at"); at != 0 {
 		if at < made.Created+shortestSession || at > made.Created+sessionLifetime {
-			return invalid("expires_at", "The `expires_at` timestamp must be at least 30 minutes and less than 24 hours from Checkout Session creation.")
+			return invalid(
+				"expires_at",
+				"The `expires_at` timestamp must be at least 30 minutes and less than 24 hours from Checkout Session creation.",
+			)
 		}
 		made.ExpiresAt = at
 	}
@@ -228,7 +249,8 @@ func (c *call) describeSession(made *checkoutSession, holder *customer, types []
 	made.Hidden.IntentData = mergedMetadata(nil, p.Sub("payment_intent_data"))
 	made.Hidden.CaptureMethod = p.Sub("payment_intent_data").Text("capture_method")
 	made.Hidden.SaveCard = p.Sub("payment_intent_data").Text("setup_future_usage")
-	made.Hidden.Description = p.Sub("payment_intent_data").Text("description") + p.Sub("subscription_data").Text("description")
+	made.Hidden.Description = p.Sub("payment_intent_data").Text("description") +
+		p.Sub("subscription_data").Text("description")
 	made.Hidden.SubMetadata = mergedMetadata(nil, p.Sub("subscription_data"))
 	if made.Mode == "payment" {
 		if made.CustomerCreation == "" && holder == nil {

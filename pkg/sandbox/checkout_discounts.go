@@ -8,23 +8,28 @@ func (c *call) sessionDiscount(holder *customer, items []purchase) (*grant, erro
 	case len(entries) == 0:
 		return nil, nil
 	case c.p.Has("allow_promotion_codes"):
-		return nil, invalid("allow_promotion_codes", "You may only specify one of these parameters: allow_promotion_codes, discounts.")
+		return nil, invalid(
+			"allow_promotion_codes", "You may only specify one of these parameters: allow_promotion_codes, discounts.",
+		)
 	case len(entries) > 1:
 		return nil, invalid("discounts", "You can only specify one discount.")
 	}
-	redeemed, err := c.granted(entries[0], "discounts[0]", redeemer{holder, items[0].price.Currency, amountOf(worth(items))})
+	redeemed, err := c.granted(
+		entries[0], "discounts[0]", redeemer{holder, items[0].price.Currency, amountOf(worth(items))},
+	)
 	if err == nil && redeemed == nil {
 		err = missing("discounts[0][coupon]")
 	}
 	return redeemed, err
 }
 
-// foreseenDiscount answers the discount that paying a session will make, or that its customer has already: a coupon is redeemed
-// when a session is paid.
+// foreseenDiscount answers the discount that paying a session will make, or that its customer has already: a coupon is
+// redeemed when a session is paid.
 func (w *world) foreseenDiscount(s *checkoutSession, g *grant) *discount {
 	if g == nil {
 		holder := w.Customers.get(string(s.Customer))
-		if s.Mode == "subscription" && holder != nil && holder.Discount.runs(w.now()) && holder.Discount.Coupon.fits(string(s.Currency)) {
+		if s.Mode == "subscription" && holder != nil && holder.Discount.runs(w.now()) &&
+			holder.Discount.Coupon.fits(string(s.Currency)) {
 			return holder.Discount
 		}
 		return nil
@@ -55,7 +60,10 @@ func (w *world) discountSession(s *checkoutSession, g *grant, param string) erro
 		items[i], total = &copied, total+line.left
 	}
 	if least := leastAmount(string(s.Currency)); s.Mode == "payment" && shown != nil && total > 0 && total < least {
-		return coded("amount_too_small", param, "The Checkout Session's total amount due must add up to at least %s.", money(least, string(s.Currency)))
+		return coded(
+			"amount_too_small", param, "The Checkout Session's total amount due must add up to at least %s.",
+			money(least, string(s.Currency)),
+		)
 	}
 	s.Hidden.Items, s.Hidden.Discount, s.Hidden.Coupon, s.Hidden.PromotionCode = items, shown, "", ""
 	if g != nil {
@@ -74,7 +82,9 @@ func (w *world) enterCode(s *checkoutSession, typed string) error {
 	const param = "promotion_code"
 	switch {
 	case s.Status != "open":
-		return coded("checkout_session_not_open", "", "This Checkout Session is %s and can no longer be changed.", s.Status)
+		return coded(
+			"checkout_session_not_open", "", "This Checkout Session is %s and can no longer be changed.", s.Status,
+		)
 	case s.AllowPromotionCodes == nil || !*s.AllowPromotionCodes:
 		return invalid(param, "This Checkout Session does not allow promotion codes.")
 	}
@@ -83,7 +93,9 @@ func (w *world) enterCode(s *checkoutSession, typed string) error {
 	var redeemed *grant
 	if typed != "" {
 		var err error
-		if redeemed, err = w.enteredCode(typed, redeemer{holder, string(s.Currency), s.AmountSubtotal}, param); err != nil {
+		if redeemed, err = w.enteredCode(
+			typed, redeemer{holder, string(s.Currency), s.AmountSubtotal}, param,
+		); err != nil {
 			return err
 		}
 	}
@@ -100,7 +112,8 @@ func (w *world) enterCode(s *checkoutSession, typed string) error {
 // sessionGrant answers what paying a session redeems, checked once more: others may have used it up since. An attempt
 // that began a subscription has redeemed it already.
 func (w *world) sessionGrant(s *checkoutSession, holder *customer) (*grant, error) {
-	if begun := w.Subscriptions.get(s.Hidden.Subscription); s.Hidden.Coupon == "" || begun != nil && begun.Status == "incomplete" {
+	if begun := w.Subscriptions.get(s.Hidden.Subscription); s.Hidden.Coupon == "" ||
+		begun != nil && begun.Status == "incomplete" {
 		return nil, nil
 	}
 	by := redeemer{holder, string(s.Currency), s.AmountSubtotal}

@@ -21,7 +21,10 @@ func (w *world) times(coupon string) any {
 
 func (w *world) session(id string) map[string]any {
 	w.t.Helper()
-	return w.object("GET", "/v1/checkout/sessions/"+id, "expand[]=total_details.breakdown&expand[]=line_items.data.discounts&expand[]=payment_intent&expand[]=invoice")
+	return w.object(
+		"GET", "/v1/checkout/sessions/"+id,
+		"expand[]=total_details.breakdown&expand[]=line_items.data.discounts&expand[]=payment_intent&expand[]=invoice",
+	)
 }
 
 func TestMerchantsDiscount(t *testing.T) {
@@ -39,13 +42,16 @@ func TestMerchantsDiscount(t *testing.T) {
 	details := paid["total_details"].(map[string]any)
 	whole := details["breakdown"].(map[string]any)["discounts"].([]any)[0].(map[string]any)
 	line := paid["line_items"].(map[string]any)["data"].([]any)[0].(map[string]any)
-	if details["amount_discount"] != 200.0 || whole["amount"] != 200.0 || line["amount_discount"] != 200.0 || line["amount_total"] != 799.0 || len(line["discounts"].([]any)) != 1 {
+	if details["amount_discount"] != 200.0 || whole["amount"] != 200.0 || line["amount_discount"] != 200.0 ||
+		line["amount_total"] != 799.0 || len(line["discounts"].([]any)) != 1 {
 		t.Fatalf("%v %v", details, line)
 	}
 	if d := whole["discount"].(map[string]any); d["promotion_code"] != code || d["checkout_session"] != id {
 		t.Fatalf("%v", d)
 	}
-	if paid["payment_intent"].(map[string]any)["amount_received"] != 799.0 || w.times(coupon) != 1.0 || w.object("GET", "/v1/promotion_codes/"+code, "")["times_redeemed"] != 1.0 {
+	if paid["payment_intent"].(map[string]any)["amount_received"] != 799.0 || w.times(coupon) != 1.0 || w.object(
+		"GET", "/v1/promotion_codes/"+code, "",
+	)["times_redeemed"] != 1.0 {
 		t.Fatal("it was not redeemed once, for 7.99")
 	}
 }
@@ -57,10 +63,13 @@ func TestDiscountedSubscription(t *testing.T) {
 	id := w.checkout("subscription", w.price(1000, "month"), "&discounts[0][coupon]="+coupon)["id"].(string)
 	paid := w.object("POST", "/v1/payment_pages/"+id+"/confirm", "payment_method=pm_card_visa")
 	subscription := paid["subscription"].(string)
-	if shown := w.session(id); paid["amount_total"] != 700.0 || shown["invoice"].(map[string]any)["amount_paid"] != 700.0 || shown["invoice"].(map[string]any)["subtotal"] != 1000.0 {
+	if shown := w.session(id); paid["amount_total"] != 700.0 ||
+		shown["invoice"].(map[string]any)["amount_paid"] != 700.0 ||
+		shown["invoice"].(map[string]any)["subtotal"] != 1000.0 {
 		t.Fatalf("%v", shown["invoice"])
 	}
-	if d := w.subscription(subscription)["discount"].(map[string]any); d["subscription"] != subscription || d["coupon"].(map[string]any)["id"] != coupon {
+	if d := w.subscription(subscription)["discount"].(map[string]any); d["subscription"] != subscription ||
+		d["coupon"].(map[string]any)["id"] != coupon {
 		t.Fatalf("%v", d)
 	}
 	w.months(2)
@@ -74,7 +83,8 @@ func TestSessionOfDiscountedCustomer(t *testing.T) {
 	holder := w.customer("email=a@b.test&coupon=" + w.coupon("percent_off=10&duration=forever"))
 	session := w.checkout("subscription", w.price(1000, "month"), "&customer="+holder)
 	paid := w.object("POST", "/v1/payment_pages/"+session["id"].(string)+"/confirm", "payment_method=pm_card_visa")
-	if session["amount_total"] != 900.0 || w.session(paid["id"].(string))["invoice"].(map[string]any)["amount_paid"] != 900.0 {
+	if session["amount_total"] != 900.0 ||
+		w.session(paid["id"].(string))["invoice"].(map[string]any)["amount_paid"] != 900.0 {
 		t.Fatalf("it shows %v", session["amount_total"])
 	}
 	if once := w.checkout("payment", w.price(1000, ""), "&customer="+holder); once["amount_total"] != 1000.0 {
@@ -97,10 +107,14 @@ func TestNothingToPay(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, sandbox.Options{})
-			id := w.checkout(c.mode, w.price(1000, c.interval), c.more+"&discounts[0][coupon]="+w.coupon("percent_off=100"))["id"].(string)
+			id := w.checkout(
+				c.mode, w.price(1000, c.interval), c.more+"&discounts[0][coupon]="+w.coupon("percent_off=100"),
+			)["id"].(string)
 			confirm := "/v1/payment_pages/" + id + "/confirm"
 			if c.card {
-				if _, code, param, _ := w.refusal("POST", confirm, "email=a@b.test"); code != "parameter_missing" || param != "payment_method" {
+				if _, code, param, _ := w.refusal(
+					"POST", confirm, "email=a@b.test",
+				); code != "parameter_missing" || param != "payment_method" {
 					t.Fatalf("without a card: %s %s", code, param)
 				}
 				w.object("POST", confirm, "payment_method=pm_card_visa")
@@ -108,12 +122,14 @@ func TestNothingToPay(t *testing.T) {
 				w.object("POST", confirm, "email=a@b.test")
 			}
 			paid := w.session(id)
-			if paid["payment_status"] != "no_payment_required" || paid["status"] != "complete" || paid["payment_intent"] != nil {
+			if paid["payment_status"] != "no_payment_required" || paid["status"] != "complete" ||
+				paid["payment_intent"] != nil {
 				t.Fatalf("%v %v %v", paid["payment_status"], paid["status"], paid["payment_intent"])
 			}
 			if c.mode == "subscription" {
 				sub := w.subscription(paid["subscription"].(string))
-				if sub["status"] != "active" || latest(sub)["status"] != "paid" || (sub["default_payment_method"] != nil) != c.card {
+				if sub["status"] != "active" || latest(sub)["status"] != "paid" ||
+					(sub["default_payment_method"] != nil) != c.card {
 					t.Fatalf("%v %v %v", sub["status"], latest(sub)["status"], sub["default_payment_method"])
 				}
 			}
@@ -127,7 +143,8 @@ func TestSessionDiscountRefusals(t *testing.T) {
 	w.coupon("id=TEN&percent_off=10")
 	w.coupon("id=MOST&percent_off=97")
 	w.coupon("id=EURO&amount_off=100&currency=eur")
-	create := "mode=payment&success_url=https://a.test&line_items[0][quantity]=1&line_items[0][price]=" + w.price(1000, "")
+	create := "mode=payment&success_url=https://a.test&line_items[0][quantity]=1&line_items[0][price]=" +
+		w.price(1000, "")
 	for name, c := range map[string]struct{ form, code, param string }{
 		"WithCodes": {codes + "&discounts[0][coupon]=TEN", "", "allow_promotion_codes"},
 		"Two":       {"&discounts[0][coupon]=TEN&discounts[1][coupon]=TEN", "", "discounts"},
@@ -136,12 +153,16 @@ func TestSessionDiscountRefusals(t *testing.T) {
 		"Currency":  {"&discounts[0][coupon]=EURO", "", "discounts[0][coupon]"},
 		"TooSmall":  {"&discounts[0][coupon]=MOST", "amount_too_small", "discounts"},
 	} {
-		if status, code, param, message := w.refusal("POST", "/v1/checkout/sessions", create+c.form); status != 400 || code != c.code || param != c.param {
+		if status, code, param, message := w.refusal(
+			"POST", "/v1/checkout/sessions", create+c.form,
+		); status != 400 || code != c.code || param != c.param {
 			t.Errorf("%s: got %d %q %q %q", name, status, code, param, message)
 		}
 	}
 	closed := w.checkout("payment", w.price(1000, ""), "")["id"].(string)
-	if status, _, param, _ := w.refusal("POST", "/v1/payment_pages/"+closed, "promotion_code=FALL"); status != 400 || param != "promotion_code" {
+	if status, _, param, _ := w.refusal(
+		"POST", "/v1/payment_pages/"+closed, "promotion_code=FALL",
+	); status != 400 || param != "promotion_code" {
 		t.Fatalf("a session that allows no codes: %d %s", status, param)
 	}
 }
@@ -158,14 +179,18 @@ func TestLastRedemption(t *testing.T) {
 		ids = append(ids, id)
 	}
 	w.object("POST", "/v1/payment_pages/"+ids[0]+"/confirm", "payment_method=pm_card_visa")
-	if status, _, _, _ := w.refusal("POST", "/v1/payment_pages/"+ids[1]+"/confirm", "payment_method=pm_card_visa"); status != 400 {
+	if status, _, _, _ := w.refusal(
+		"POST", "/v1/payment_pages/"+ids[1]+"/confirm", "payment_method=pm_card_visa",
+	); status != 400 {
 		t.Fatalf("the second answers %d", status)
 	}
 	if charges := w.object("GET", "/v1/charges", "")["data"].([]any); len(charges) != 1 || w.times("ONE") != 1.0 {
 		t.Fatalf("%d charges, redeemed %v times", len(charges), w.times("ONE"))
 	}
 	w.object("POST", "/v1/payment_pages/"+ids[1], "promotion_code=")
-	if paid := w.object("POST", "/v1/payment_pages/"+ids[1]+"/confirm", "payment_method=pm_card_visa"); paid["amount_total"] != 1000.0 {
+	if paid := w.object(
+		"POST", "/v1/payment_pages/"+ids[1]+"/confirm", "payment_method=pm_card_visa",
+	); paid["amount_total"] != 1000.0 {
 		t.Fatalf("without the code it costs %v", paid["amount_total"])
 	}
 }
@@ -185,7 +210,9 @@ func TestDiscountedSubmitRace(t *testing.T) {
 		})
 	}
 	group.Wait()
-	subs, charges := w.object("GET", "/v1/subscriptions", "")["data"].([]any), w.object("GET", "/v1/charges", "")["data"].([]any)
+	subs, charges := w.object(
+		"GET", "/v1/subscriptions", "",
+	)["data"].([]any), w.object("GET", "/v1/charges", "")["data"].([]any)
 	if len(subs) != 1 || len(charges) != 1 || charges[0].(map[string]any)["amount"] != 500.0 || w.times("HALF") != 1.0 {
 		t.Fatalf("%d subscriptions, %d charges, redeemed %v times", len(subs), len(charges), w.times("HALF"))
 	}
@@ -201,7 +228,9 @@ func TestCodeAfterDecline(t *testing.T) {
 			w.promotion("code=HALF&coupon=" + w.coupon("percent_off=50"))
 			session := w.checkout(c.mode, w.price(1000, c.interval), codes)
 			confirm := "/v1/payment_pages/" + session["id"].(string) + "/confirm"
-			if status, _, _, _ := w.refusal("POST", confirm, "email=a@b.test&payment_method=pm_card_chargeCustomerFail"); status != 402 {
+			if status, _, _, _ := w.refusal(
+				"POST", confirm, "email=a@b.test&payment_method=pm_card_chargeCustomerFail",
+			); status != 402 {
 				t.Fatalf("answers %d", status)
 			}
 			w.object("POST", "/v1/payment_pages/"+session["id"].(string), "promotion_code=HALF")
@@ -210,7 +239,9 @@ func TestCodeAfterDecline(t *testing.T) {
 			if charge["amount"] != 500.0 || charge["status"] != "succeeded" {
 				t.Fatalf("%v %v", charge["amount"], charge["status"])
 			}
-			if holders := len(w.object("GET", "/v1/customers", "")["data"].([]any)); c.mode == "subscription" && holders != 1 {
+			if holders := len(
+				w.object("GET", "/v1/customers", "")["data"].([]any),
+			); c.mode == "subscription" && holders != 1 {
 				t.Fatalf("%d customers", holders)
 			}
 		})
@@ -249,13 +280,17 @@ func TestCodeOnPage(t *testing.T) {
 	}
 }
 
-// A page for what costs nothing asks for no card and is done with one press; any other has no field for codes unless the
-// merchant allows them.
+// A page for what costs nothing asks for no card and is done with one press; any other has no field for codes unless
+// the merchant allows them.
 func TestPageWithoutPayment(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})
-	page := w.checkout("payment", w.price(1250, ""), "&discounts[0][coupon]="+w.coupon("percent_off=100"))["url"].(string)
-	if _, body, _ := w.browse("GET", page, nil); strings.Contains(body, `name="card_number"`) || strings.Contains(body, `name="promotion_code"`) || !strings.Contains(body, "Complete order") {
+	page := w.checkout(
+		"payment", w.price(1250, ""), "&discounts[0][coupon]="+w.coupon("percent_off=100"),
+	)["url"].(string)
+	if _, body, _ := w.browse("GET", page, nil); strings.Contains(body, `name="card_number"`) || strings.Contains(
+		body, `name="promotion_code"`,
+	) || !strings.Contains(body, "Complete order") {
 		t.Fatal(body)
 	}
 	if status, body, _ := w.browse("POST", page, url.Values{"email": {"jo@shop.test"}, "name": {"Jo"}}); status != 303 {

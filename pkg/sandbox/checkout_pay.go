@@ -8,7 +8,9 @@ type payer struct{ email, name string }
 // 3-D Secure is left with Hidden.Challenge set.
 func (w *world) paySession(s *checkoutSession, method *paymentMethod, who payer, how attempt) error {
 	if s.Status != "open" {
-		return coded("checkout_session_not_open", "", "This Checkout Session is %s and can no longer be paid.", s.Status)
+		return coded(
+			"checkout_session_not_open", "", "This Checkout Session is %s and can no longer be paid.", s.Status,
+		)
 	}
 	if err := method.usable(s.PaymentMethodTypes, s.Hidden.CaptureMethod); err != nil {
 		return err
@@ -57,7 +59,9 @@ func (w *world) sessionHolder(who payer) *customer {
 	return made
 }
 
-func (w *world) payPaymentSession(s *checkoutSession, holder *customer, method *paymentMethod, who payer, how attempt, redeemed *grant) error {
+func (w *world) payPaymentSession(
+	s *checkoutSession, holder *customer, method *paymentMethod, who payer, how attempt, redeemed *grant,
+) error {
 	intent := w.Intents.get(s.Hidden.Intent)
 	if holder == nil && intent != nil {
 		holder = w.Customers.get(string(intent.Customer))
@@ -86,7 +90,8 @@ func (w *world) payPaymentSession(s *checkoutSession, holder *customer, method *
 		intent.accept(s.PaymentMethodTypes)
 		w.emit("payment_intent.created", intent)
 	}
-	intent.Amount = *s.AmountTotal // a code entered since an earlier attempt makes it another; Stripe announces no update
+	// a code entered since an earlier attempt makes it another; Stripe announces no update
+	intent.Amount = *s.AmountTotal
 	if holder != nil && s.Hidden.SaveCard != "" && method.attachable() == nil {
 		w.attach(method, holder)
 	}
@@ -122,7 +127,9 @@ func (w *world) redeemSession(s *checkoutSession, holder *customer, g *grant) {
 
 // paySubscriptionSession begins the subscription and collects its first invoice. At this API version the subscription
 // exists, incomplete and with an open invoice, even while the card is refused; the next attempt pays that invoice.
-func (w *world) paySubscriptionSession(s *checkoutSession, holder *customer, method *paymentMethod, who payer, how attempt, redeemed *grant) error {
+func (w *world) paySubscriptionSession(
+	s *checkoutSession, holder *customer, method *paymentMethod, who payer, how attempt, redeemed *grant,
+) error {
 	made := w.Subscriptions.get(s.Hidden.Subscription)
 	if holder == nil && made != nil {
 		holder = w.Customers.get(made.Customer)
@@ -196,7 +203,9 @@ func (s *checkoutSession) start(w *world, holder *customer) start {
 	return from
 }
 
-func (w *world) completeSession(s *checkoutSession, holder *customer, method *paymentMethod, who payer, paymentStatus string) {
+func (w *world) completeSession(
+	s *checkoutSession, holder *customer, method *paymentMethod, who payer, paymentStatus string,
+) {
 	s.Status, s.PaymentStatus, s.URL, s.Hidden.Challenge = "complete", paymentStatus, "", ""
 	if holder != nil {
 		s.Customer = text(holder.ID)

@@ -100,9 +100,13 @@ func getSession(c *call) (any, error) { return c.session() }
 func listSessions(c *call) (any, error) {
 	p := c.p
 	return list(c, &c.Sessions, "checkout.session", func(each *checkoutSession) bool {
-		return (!p.Has("customer") || string(each.Customer) == p.Text("customer")) && (!p.Has("payment_intent") || string(each.PaymentIntent) == p.Text("payment_intent")) &&
-			(!p.Has("subscription") || string(each.Subscription) == p.Text("subscription")) && (!p.Has("status") || each.Status == p.Text("status")) &&
-			(!p.Has("customer_details") || each.CustomerDetails != nil && string(each.CustomerDetails.Email) == p.Sub("customer_details").Text("email"))
+		return (!p.Has("customer") || string(each.Customer) == p.Text("customer")) &&
+			(!p.Has("payment_intent") || string(each.PaymentIntent) == p.Text("payment_intent")) &&
+			(!p.Has("subscription") || string(each.Subscription) == p.Text("subscription")) &&
+			(!p.Has("status") || each.Status == p.Text("status")) &&
+			(!p.Has("customer_details") || each.CustomerDetails != nil && string(
+				each.CustomerDetails.Email,
+			) == p.Sub("customer_details").Text("email"))
 	})
 }
 
@@ -120,7 +124,11 @@ func expireSessionByHand(c *call) (any, error) {
 		return nil, err
 	}
 	if found.Status != "open" {
-		return nil, invalid("", "Only Checkout Sessions with a status in [\"open\"] can be expired. This Checkout Session has a status of %s.", found.Status)
+		return nil, invalid(
+			"",
+			"Only Checkout Sessions with a status in [\"open\"] can be expired. This Checkout Session has a status of %s.",
+			found.Status,
+		)
 	}
 	c.expireSession(found)
 	return found, nil

@@ -5,7 +5,10 @@ import "strings"
 // createSetupSession keeps a session that sells nothing: its page saves a payment method for later. Its setup intent
 // exists from the beginning.
 func (c *call) createSetupSession(holder *customer) (any, error) {
-	for _, name := range []string{"line_items", "payment_intent_data", "subscription_data", "invoice_creation", "submit_type", "payment_method_collection", "allow_promotion_codes", "discounts"} {
+	for _, name := range []string{
+		"line_items", "payment_intent_data", "subscription_data", "invoice_creation", "submit_type",
+		"payment_method_collection", "allow_promotion_codes", "discounts",
+	} {
 		if c.p.Has(name) {
 			return nil, invalid(name, "You can not pass `%s` in `setup` mode.", name)
 		}
@@ -24,7 +27,13 @@ func (c *call) createSetupSession(holder *customer) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	made := &checkoutSession{base: c.begin("cs_test_", "checkout.session"), Mode: "setup", Status: "open", PaymentStatus: "no_payment_required", Currency: text(currency)}
+	made := &checkoutSession{
+		base:          c.begin("cs_test_", "checkout.session"),
+		Mode:          "setup",
+		Status:        "open",
+		PaymentStatus: "no_payment_required",
+		Currency:      text(currency),
+	}
 	made.ID = newID("cs_test_a1", 56)
 	if err := c.setLife(made, nil); err != nil {
 		return nil, err
@@ -33,14 +42,18 @@ func (c *call) createSetupSession(holder *customer) (any, error) {
 	c.on(holder)
 	intent := c.newSetup(types)
 	data := c.p.Sub("setup_intent_data")
-	intent.Customer, intent.Description, intent.Metadata = made.Customer, text(data.Text("description")), mergedMetadata(nil, data)
+	intent.Customer, intent.Description, intent.Metadata = made.Customer, text(
+		data.Text("description"),
+	), mergedMetadata(nil, data)
 	made.SetupIntent = text(intent.ID)
 	c.emit("setup_intent.created", intent)
 	return c.keepSession(made), nil
 }
 
 // paySetupSession saves a payment method, as the payer wants it on the page.
-func (w *world) paySetupSession(s *checkoutSession, holder *customer, method *paymentMethod, who payer, how attempt) error {
+func (w *world) paySetupSession(
+	s *checkoutSession, holder *customer, method *paymentMethod, who payer, how attempt,
+) error {
 	intent := w.SetupIntents.get(string(s.SetupIntent))
 	if holder == nil {
 		holder = w.Customers.get(string(intent.Customer)) // of an attempt before
@@ -71,7 +84,9 @@ func (s *checkoutSession) due() int64 {
 
 // pageOfSetup answers the open session that a setup intent belongs to, nil when there is none.
 func (w *world) pageOfSetup(intent *setupIntent) *checkoutSession {
-	for _, page := range w.Sessions.where(func(s *checkoutSession) bool { return string(s.SetupIntent) == intent.ID && s.Status == "open" }) {
+	for _, page := range w.Sessions.where(
+		func(s *checkoutSession) bool { return string(s.SetupIntent) == intent.ID && s.Status == "open" },
+	) {
 		return page
 	}
 	return nil

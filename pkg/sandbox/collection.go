@@ -73,7 +73,8 @@ func (w *world) cardOf(i *invoice) *paymentMethod {
 // drives tells whether an invoice's failure is its subscription's: not that of a first payment, which the subscription
 // waits for, nor of a change that waits, nor of an invoice made by hand.
 func (i *invoice) drives(s *subscription) bool {
-	return s != nil && !s.ended() && s.Status != "incomplete" && i.AutoAdvance && i.BillingReason != "manual" && s.Hidden.PendingInvoice != i.ID
+	return s != nil && !s.ended() && s.Status != "incomplete" && i.AutoAdvance && i.BillingReason != "manual" &&
+		s.Hidden.PendingInvoice != i.ID
 }
 
 // invoiceFailed counts a failed attempt, plans the next one, and lets the subscription feel it.
@@ -120,7 +121,8 @@ func (w *world) lapse(i *invoice, s *subscription) {
 func (w *world) giveUpInvoice(i *invoice) {
 	i.Status, i.NextPaymentAttempt, i.StatusTransitions.MarkedUncollectibleAt = "uncollectible", 0, stamp(w.now())
 	w.emit("invoice.marked_uncollectible", i)
-	if s := w.Subscriptions.get(string(i.Subscription)); s != nil && s.Status == "paused" && string(s.LatestInvoice) == i.ID {
+	if s := w.Subscriptions.get(string(i.Subscription)); s != nil && s.Status == "paused" &&
+		string(s.LatestInvoice) == i.ID {
 		w.unpause(s)
 	}
 }

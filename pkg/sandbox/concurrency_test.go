@@ -11,8 +11,8 @@ import (
 )
 
 // This test proves (with -race) that 200 requests of many kinds at once lose no update, and that each change is
-// announced by one event: 40 writers of one customer, 40 spenders of one session, 40 refunders of one charge, 40 holders of
-// one idempotency key, and 40 who make customers of their own.
+// announced by one event: 40 writers of one customer, 40 spenders of one session, 40 refunders of one charge, 40
+// holders of one idempotency key, and 40 who make customers of their own.
 func TestParallelRequests(t *testing.T) {
 	t.Parallel()
 	const each = 40
@@ -20,7 +20,10 @@ func TestParallelRequests(t *testing.T) {
 	r := w.receiver("*", always(200))
 	shared := w.object("POST", "/v1/customers", "email=jo@shop.test")["id"].(string)
 	session := w.checkout("payment", w.price(900, ""), "")["id"].(string)
-	charge := w.object("POST", "/v1/payment_intents", "amount=4000&currency=usd&confirm=true&payment_method=pm_card_visa&payment_method_types[]=card")["latest_charge"].(string)
+	charge := w.object(
+		"POST", "/v1/payment_intents",
+		"amount=4000&currency=usd&confirm=true&payment_method=pm_card_visa&payment_method_types[]=card",
+	)["latest_charge"].(string)
 
 	calls := map[string]func(n int) (path, form string, header []string){
 		"update": func(n int) (string, string, []string) {
@@ -73,8 +76,9 @@ func TestParallelRequests(t *testing.T) {
 		t.Errorf("refunds were lost: %v", refunded)
 	}
 	w.requireAnnounced(r, map[string]int{
-		"customer.updated": each, "customer.created": each + 1, "checkout.session.completed": 1, "charge.succeeded": 2, "payment_intent.succeeded": 2,
-		"refund.created": each, "charge.refunded": each, "product.created": 2,
+		"customer.updated": each, "customer.created": each + 1, "checkout.session.completed": 1, "charge.succeeded": 2,
+		"payment_intent.succeeded": 2,
+		"refund.created":           each, "charge.refunded": each, "product.created": 2,
 	})
 }
 

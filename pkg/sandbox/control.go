@@ -37,7 +37,12 @@ func (s *Sandbox) advanceClock(out http.ResponseWriter, r *http.Request) {
 	}
 	by := *wanted.AdvanceSeconds
 	if by < 1 || by > maxAdvance {
-		answerJSON(out, http.StatusBadRequest, map[string]string{"error": "advance_seconds must be at least 1 and at most ten years: the clock never goes back."})
+		answerJSON(
+			out, http.StatusBadRequest,
+			map[string]string{
+				"error": "advance_seconds must be at least 1 and at most ten years: the clock never goes back.",
+			},
+		)
 		return
 	}
 	answerJSON(out, http.StatusOK, clockAnswer{s.advance(by)})

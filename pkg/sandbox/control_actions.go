@@ -16,7 +16,10 @@ func (s *Sandbox) control(out http.ResponseWriter, r *http.Request, wish any, wo
 		decoder := json.NewDecoder(http.MaxBytesReader(out, r.Body, maxBody))
 		decoder.DisallowUnknownFields()
 		if err := decoder.Decode(wish); err != nil && !errors.Is(err, io.EOF) {
-			answerJSON(out, http.StatusBadRequest, map[string]string{"error": "The body is not the JSON that docs/sandbox.md describes: " + err.Error()})
+			answerJSON(
+				out, http.StatusBadRequest,
+				map[string]string{"error": "The body is not the JSON that docs/sandbox.md describes: " + err.Error()},
+			)
 			return
 		}
 	}
@@ -86,8 +89,11 @@ func (s *Sandbox) disputeByHand(out http.ResponseWriter, r *http.Request) {
 			return nil, invalid("", "This charge is not paid, given back, or disputed already.")
 		case wish.Reason == "":
 			wish.Reason = "fraudulent"
-		case wish.Reason != "fraudulent" && wish.Reason != "product_not_received" && wish.Reason != "duplicate" && wish.Reason != "general":
-			return nil, invalid("reason", "reason must be one of fraudulent, product_not_received, duplicate, or general.")
+		case wish.Reason != "fraudulent" && wish.Reason != "product_not_received" && wish.Reason != "duplicate" &&
+			wish.Reason != "general":
+			return nil, invalid(
+				"reason", "reason must be one of fraudulent, product_not_received, duplicate, or general.",
+			)
 		}
 		w.on(w.Customers.get(string(paid.Customer)))
 		return w.openDispute(paid, wish.Reason, wish.Inquiry), nil

@@ -37,14 +37,19 @@ func (w *world) authenticateSetup(setup *setupIntent, accepted bool) {
 		w.setUp(setup, authenticated)
 		return
 	}
-	w.refuseSetup(setup, w.PaymentMethods.get(string(setup.PaymentMethod)), unauthenticated("setup_intent_authentication_failure"))
+	w.refuseSetup(
+		setup, w.PaymentMethods.get(string(setup.PaymentMethod)),
+		unauthenticated("setup_intent_authentication_failure"),
+	)
 }
 
 // authenticatePayment goes on with a payment, or with the page or the invoice that it belongs to; that the bank
 // refuses the money even then shows on the intent.
 func (w *world) authenticatePayment(intent *paymentIntent, accepted bool) {
 	owner := w.Invoices.get(string(intent.Invoice))
-	for _, page := range w.Sessions.where(func(s *checkoutSession) bool { return s.Hidden.Challenge != "" && s.Status == "open" }) {
+	for _, page := range w.Sessions.where(
+		func(s *checkoutSession) bool { return s.Hidden.Challenge != "" && s.Status == "open" },
+	) {
 		if page.Hidden.Intent == intent.ID || owner != nil && page.Hidden.Subscription == string(owner.Subscription) {
 			w.answerChallenge(page, accepted)
 			return

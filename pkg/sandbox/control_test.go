@@ -18,10 +18,14 @@ func TestNextInvoice(t *testing.T) {
 		id, _ := w.subscribed(w.price(1900, "month"), "pm_card_visa")
 		before := len(w.events())
 		failed := w.control(200, "POST", "subscriptions/"+id+"/next_invoice", `{"outcome":"failed"}`)
-		if failed["status"] != "open" || failed["billing_reason"] != "subscription_cycle" || w.subscription(id)["status"] != "past_due" {
+		if failed["status"] != "open" || failed["billing_reason"] != "subscription_cycle" ||
+			w.subscription(id)["status"] != "past_due" {
 			t.Fatalf("it is %v, the subscription %v", failed["status"], w.subscription(id)["status"])
 		}
-		requireOrder(t, types(w.events()[before:]), "invoice.created", "invoice.finalized", "charge.failed", "payment_intent.payment_failed", "invoice.payment_failed", "customer.subscription.updated")
+		requireOrder(
+			t, types(w.events()[before:]), "invoice.created", "invoice.finalized", "charge.failed",
+			"payment_intent.payment_failed", "invoice.payment_failed", "customer.subscription.updated",
+		)
 		paid := w.control(200, "POST", "subscriptions/"+id+"/next_invoice", `{"outcome":"paid"}`)
 		if paid["id"] != failed["id"] || paid["status"] != "paid" || w.subscription(id)["status"] != "active" {
 			t.Fatalf("it is %v", paid)
@@ -32,7 +36,9 @@ func TestNextInvoice(t *testing.T) {
 		w := newWorld(t, sandbox.Options{})
 		id, customer := w.subscribed(w.price(1900, "month"), "pm_card_visa")
 		w.switchCard(customer, id, "pm_card_chargeCustomerFail")
-		if paid := w.control(200, "POST", "subscriptions/"+id+"/next_invoice", `{"outcome":"paid"}`); paid["status"] != "paid" {
+		if paid := w.control(
+			200, "POST", "subscriptions/"+id+"/next_invoice", `{"outcome":"paid"}`,
+		); paid["status"] != "paid" {
 			t.Fatalf("it is %v", paid["status"])
 		}
 		w.advance(31 * day)
@@ -57,11 +63,19 @@ func TestNextInvoice(t *testing.T) {
 		w := newWorld(t, sandbox.Options{})
 		frozen := time.Date(2030, 6, 1, 0, 0, 0, 0, time.UTC)
 		clock := w.object("POST", "/v1/test_helpers/test_clocks", "frozen_time="+itoa(frozen.Unix()))["id"].(string)
-		customer := w.object("POST", "/v1/customers", "test_clock="+clock+"&payment_method=pm_card_visa&invoice_settings[default_payment_method]=pm_card_visa")["id"].(string)
-		id := w.object("POST", "/v1/subscriptions", "trial_period_days=10&customer="+customer+"&items[0][price]="+w.price(700, "month"))["id"].(string)
+		customer := w.object(
+			"POST", "/v1/customers",
+			"test_clock="+clock+"&payment_method=pm_card_visa&invoice_settings[default_payment_method]=pm_card_visa",
+		)["id"].(string)
+		id := w.object(
+			"POST", "/v1/subscriptions",
+			"trial_period_days=10&customer="+customer+"&items[0][price]="+w.price(700, "month"),
+		)["id"].(string)
 		before := w.object("GET", "/_sandbox/clock", "")["now"].(string)[:10]
 		w.control(200, "POST", "subscriptions/"+id+"/next_invoice", `{"outcome":"failed"}`)
-		if w.subscription(id)["status"] != "past_due" || w.object("GET", "/_sandbox/clock", "")["now"].(string)[:10] != before {
+		if w.subscription(id)["status"] != "past_due" || w.object(
+			"GET", "/_sandbox/clock", "",
+		)["now"].(string)[:10] != before {
 			t.Fatal("it failed on another clock, or moved the main one")
 		}
 	})
@@ -81,8 +95,12 @@ func TestRefundByHand(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})
 	session := w.checkout("payment", w.price(900, ""), "")["id"].(string)
-	intent := w.object("POST", "/v1/payment_pages/"+session+"/confirm", "payment_method=pm_card_visa")["payment_intent"].(string)
-	if made := w.control(200, "POST", "payments/"+intent+"/refund", `{"amount":400}`); made["object"] != "refund" || made["amount"] != float64(400) {
+	intent := w.object(
+		"POST", "/v1/payment_pages/"+session+"/confirm", "payment_method=pm_card_visa",
+	)["payment_intent"].(string)
+	if made := w.control(
+		200, "POST", "payments/"+intent+"/refund", `{"amount":400}`,
+	); made["object"] != "refund" || made["amount"] != float64(400) {
 		t.Fatalf("it is %v", made)
 	}
 	w.control(400, "POST", "payments/"+intent+"/refund", `{"amount":501}`)
@@ -100,19 +118,34 @@ func TestDisputeByHand(t *testing.T) {
 		open, outcome, status string
 		events                []string
 	}{
-		"Won":     {`{}`, "won", "won", []string{"charge.dispute.created", "charge.dispute.funds_withdrawn", "charge.dispute.closed", "charge.dispute.funds_reinstated"}},
-		"Lost":    {`{"reason":"product_not_received"}`, "lost", "lost", []string{"charge.dispute.created", "charge.dispute.funds_withdrawn", "charge.dispute.closed"}},
-		"Inquiry": {`{"inquiry":true}`, "lost", "warning_closed", []string{"charge.dispute.created", "charge.dispute.closed"}},
+		"Won": {
+			`{}`, "won", "won",
+			[]string{
+				"charge.dispute.created", "charge.dispute.funds_withdrawn", "charge.dispute.closed",
+				"charge.dispute.funds_reinstated",
+			},
+		},
+		"Lost": {
+			`{"reason":"product_not_received"}`, "lost", "lost",
+			[]string{"charge.dispute.created", "charge.dispute.funds_withdrawn", "charge.dispute.closed"},
+		},
+		"Inquiry": {
+			`{"inquiry":true}`, "lost", "warning_closed", []string{"charge.dispute.created", "charge.dispute.closed"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, sandbox.Options{})
 			session := w.checkout("payment", w.price(900, ""), "")["id"].(string)
-			intent := w.object("POST", "/v1/payment_pages/"+session+"/confirm", "payment_method=pm_card_visa")["payment_intent"].(string)
+			intent := w.object(
+				"POST", "/v1/payment_pages/"+session+"/confirm", "payment_method=pm_card_visa",
+			)["payment_intent"].(string)
 			made := w.control(200, "POST", "payments/"+intent+"/dispute", c.open)["id"].(string)
 			w.control(400, "POST", "payments/"+intent+"/dispute", "")
 			w.control(400, "POST", "disputes/"+made+"/close", `{"outcome":"drawn"}`)
-			if closed := w.control(200, "POST", "disputes/"+made+"/close", `{"outcome":"`+c.outcome+`"}`); closed["status"] != c.status {
+			if closed := w.control(
+				200, "POST", "disputes/"+made+"/close", `{"outcome":"`+c.outcome+`"}`,
+			); closed["status"] != c.status {
 				t.Fatalf("it ends %v", closed["status"])
 			}
 			w.control(400, "POST", "disputes/"+made+"/close", `{"outcome":"won"}`)

@@ -32,11 +32,20 @@ var couponID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,200}$`)
 
 func createCoupon(c *call) (any, error) {
 	p := c.p
-	made := &coupon{base: c.begin("", "coupon"), Metadata: mergedMetadata(nil, p), Name: text(p.Text("name")), RedeemBy: stamp(p.Int("redeem_by")), Valid: true}
+	made := &coupon{
+		base:     c.begin("", "coupon"),
+		Metadata: mergedMetadata(nil, p),
+		Name:     text(p.Text("name")),
+		RedeemBy: stamp(p.Int("redeem_by")),
+		Valid:    true,
+	}
 	made.ID = strings.ToUpper(newID("", 8))
 	if id := p.Text("id"); id != "" {
 		if !couponID.MatchString(id) {
-			return nil, invalid("id", "Invalid coupon id: it can have letters, digits, underscores and dashes only, 200 of them at most.")
+			return nil, invalid(
+				"id",
+				"Invalid coupon id: it can have letters, digits, underscores and dashes only, 200 of them at most.",
+			)
 		}
 		if c.Coupons.get(id) != nil {
 			return nil, coded("resource_already_exists", "id", "Coupon already exists.")
@@ -81,7 +90,9 @@ func (c *call) setReduction(made *coupon) error {
 			return invalid("currency", "Invalid currency: %s.", p.Text("currency"))
 		}
 		if n := p.Int("amount_off"); n < 1 || n > maxAmount {
-			return coded("parameter_invalid_integer", "amount_off", "Invalid amount_off: must be between 1 and %d.", maxAmount)
+			return coded(
+				"parameter_invalid_integer", "amount_off", "Invalid amount_off: must be between 1 and %d.", maxAmount,
+			)
 		}
 		made.AmountOff, made.Currency = amountOf(p.Int("amount_off")), text(currency)
 	default:
@@ -99,17 +110,25 @@ func (c *call) setReach(made *coupon) error {
 	months := p.Int("duration_in_months")
 	switch repeating := made.Duration == "repeating"; {
 	case repeating && !p.Has("duration_in_months"):
-		return coded("parameter_missing", "duration_in_months", "You must pass duration_in_months when passing duration: repeating")
+		return coded(
+			"parameter_missing", "duration_in_months",
+			"You must pass duration_in_months when passing duration: repeating",
+		)
 	case !repeating && p.Has("duration_in_months"):
 		return invalid("duration_in_months", "You must pass duration: repeating when passing duration_in_months")
 	case repeating && (months < 1 || months > mostCouponMonths):
-		return coded("parameter_invalid_integer", "duration_in_months", "Invalid duration_in_months: must be between 1 and %d.", mostCouponMonths)
+		return coded(
+			"parameter_invalid_integer", "duration_in_months", "Invalid duration_in_months: must be between 1 and %d.",
+			mostCouponMonths,
+		)
 	case repeating:
 		made.DurationInMonths = amountOf(months)
 	}
 	if p.Has("max_redemptions") {
 		if p.Int("max_redemptions") < 1 {
-			return coded("parameter_invalid_integer", "max_redemptions", "This value must be greater than or equal to 1.")
+			return coded(
+				"parameter_invalid_integer", "max_redemptions", "This value must be greater than or equal to 1.",
+			)
 		}
 		made.MaxRedemptions = amountOf(p.Int("max_redemptions"))
 	}

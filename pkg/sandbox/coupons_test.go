@@ -42,11 +42,16 @@ func TestCouponsBySDK(t *testing.T) {
 		ID:               stripe.String("25OFF"),
 		PercentOff:       stripe.Float64(12.5),
 	}))
-	if made.ID != "25OFF" || made.PercentOff != 12.5 || made.DurationInMonths != 3 || !made.Valid || made.AppliesTo != nil || made.Currency != "" {
+	if made.ID != "25OFF" || made.PercentOff != 12.5 || made.DurationInMonths != 3 || !made.Valid ||
+		made.AppliesTo != nil || made.Currency != "" {
 		t.Fatalf("%+v", made)
 	}
-	changed := must[*stripe.Coupon](t)(w.stripe.Coupons.Update("25OFF", &stripe.CouponParams{Metadata: map[string]string{"foo": "bar"}}))
-	found := must[*stripe.Coupon](t)(w.stripe.Coupons.Get("25OFF", &stripe.CouponParams{Expand: stripe.StringSlice([]string{"applies_to"})}))
+	changed := must[*stripe.Coupon](t)(
+		w.stripe.Coupons.Update("25OFF", &stripe.CouponParams{Metadata: map[string]string{"foo": "bar"}}),
+	)
+	found := must[*stripe.Coupon](t)(
+		w.stripe.Coupons.Get("25OFF", &stripe.CouponParams{Expand: stripe.StringSlice([]string{"applies_to"})}),
+	)
 	if changed.Metadata["foo"] != "bar" || found.Metadata["foo"] != "bar" || len(found.AppliesTo.Products) != 2 {
 		t.Fatalf("%+v", found)
 	}
@@ -56,14 +61,28 @@ func TestCouponsBySDK(t *testing.T) {
 	holder := w.customer("")
 	code := must[*stripe.PromotionCode](t)(w.stripe.PromotionCodes.New(&stripe.PromotionCodeParams{
 		Code: stripe.String("MYCODE"), Coupon: stripe.String("25OFF"), Customer: stripe.String(holder),
-		Restrictions: &stripe.PromotionCodeRestrictionsParams{FirstTimeTransaction: stripe.Bool(true), MinimumAmount: stripe.Int64(1234), MinimumAmountCurrency: stripe.String("usd")},
+		Restrictions: &stripe.PromotionCodeRestrictionsParams{
+			FirstTimeTransaction:  stripe.Bool(true),
+			MinimumAmount:         stripe.Int64(1234),
+			MinimumAmountCurrency: stripe.String("usd"),
+		},
 	}))
-	if !code.Active || code.Coupon.ID != "25OFF" || code.Customer.ID != holder || code.Restrictions.MinimumAmount != 1234 {
+	if !code.Active || code.Coupon.ID != "25OFF" || code.Customer.ID != holder ||
+		code.Restrictions.MinimumAmount != 1234 {
 		t.Fatalf("%+v", code)
 	}
-	must[*stripe.PromotionCode](t)(w.stripe.PromotionCodes.Update(code.ID, &stripe.PromotionCodeParams{Metadata: map[string]string{"foo": "bar"}}))
+	must[*stripe.PromotionCode](t)(
+		w.stripe.PromotionCodes.Update(code.ID, &stripe.PromotionCodeParams{Metadata: map[string]string{"foo": "bar"}}),
+	)
 	must[*stripe.PromotionCode](t)(w.stripe.PromotionCodes.Get(code.ID, nil))
-	codes := w.stripe.PromotionCodes.List(&stripe.PromotionCodeListParams{Code: stripe.String("mycode"), Coupon: stripe.String("25OFF"), Customer: stripe.String(holder), Active: stripe.Bool(true)})
+	codes := w.stripe.PromotionCodes.List(
+		&stripe.PromotionCodeListParams{
+			Code:     stripe.String("mycode"),
+			Coupon:   stripe.String("25OFF"),
+			Customer: stripe.String(holder),
+			Active:   stripe.Bool(true),
+		},
+	)
 	if !codes.Next() || codes.PromotionCode().Metadata["foo"] != "bar" {
 		t.Fatal("the code is not listed")
 	}
@@ -73,7 +92,10 @@ func TestCouponsBySDK(t *testing.T) {
 	if code := must[*stripe.PromotionCode](t)(w.stripe.PromotionCodes.Get(code.ID, nil)); code.Active {
 		t.Fatal("a deleted coupon's code is still active")
 	}
-	requireOrder(t, types(w.events()), "coupon.created", "coupon.updated", "promotion_code.created", "promotion_code.updated", "promotion_code.updated", "coupon.deleted")
+	requireOrder(
+		t, types(w.events()), "coupon.created", "coupon.updated", "promotion_code.created", "promotion_code.updated",
+		"promotion_code.updated", "coupon.deleted",
+	)
 }
 
 func TestCouponRefusals(t *testing.T) {
@@ -84,23 +106,30 @@ func TestCouponRefusals(t *testing.T) {
 	late := itoa(time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC).Unix())
 	before := len(w.events())
 	for name, c := range map[string]struct{ path, form, code, param string }{
-		"Nothing":         {"coupons", "duration=once", "parameter_missing", "percent_off"},
-		"Both":            {"coupons", "percent_off=1&amount_off=1&currency=usd", "", "amount_off"},
-		"NoCurrency":      {"coupons", "amount_off=1", "parameter_missing", "currency"},
-		"TooMuch":         {"coupons", "percent_off=101", "", "percent_off"},
-		"TooLittle":       {"coupons", "percent_off=0.001", "", "percent_off"},
-		"NoMonths":        {"coupons", "percent_off=1&duration=repeating", "parameter_missing", "duration_in_months"},
-		"MonthsOfOnce":    {"coupons", "percent_off=1&duration_in_months=2", "", "duration_in_months"},
-		"Taken":           {"coupons", "percent_off=1&id=TAKEN", "resource_already_exists", "id"},
-		"OddID":           {"coupons", "percent_off=1&id=a/b", "", "id"},
-		"Past":            {"coupons", "percent_off=1&redeem_by=" + late, "", "redeem_by"},
-		"NoProduct":       {"coupons", "percent_off=1&applies_to[products][0]=prod_x", "resource_missing", "applies_to[products]"},
+		"Nothing":      {"coupons", "duration=once", "parameter_missing", "percent_off"},
+		"Both":         {"coupons", "percent_off=1&amount_off=1&currency=usd", "", "amount_off"},
+		"NoCurrency":   {"coupons", "amount_off=1", "parameter_missing", "currency"},
+		"TooMuch":      {"coupons", "percent_off=101", "", "percent_off"},
+		"TooLittle":    {"coupons", "percent_off=0.001", "", "percent_off"},
+		"NoMonths":     {"coupons", "percent_off=1&duration=repeating", "parameter_missing", "duration_in_months"},
+		"MonthsOfOnce": {"coupons", "percent_off=1&duration_in_months=2", "", "duration_in_months"},
+		"Taken":        {"coupons", "percent_off=1&id=TAKEN", "resource_already_exists", "id"},
+		"OddID":        {"coupons", "percent_off=1&id=a/b", "", "id"},
+		"Past":         {"coupons", "percent_off=1&redeem_by=" + late, "", "redeem_by"},
+		"NoProduct": {
+			"coupons", "percent_off=1&applies_to[products][0]=prod_x", "resource_missing", "applies_to[products]",
+		},
 		"NoCoupon":        {"promotion_codes", "coupon=NOPE", "resource_missing", "coupon"},
 		"SameCode":        {"promotion_codes", "coupon=TAKEN&code=SPRING", "resource_already_exists", "code"},
 		"OftenerThanThat": {"promotion_codes", "coupon=TAKEN&max_redemptions=6", "", "max_redemptions"},
-		"Unpriced":        {"promotion_codes", "coupon=TAKEN&restrictions[minimum_amount]=5", "parameter_missing", "restrictions[minimum_amount_currency]"},
+		"Unpriced": {
+			"promotion_codes", "coupon=TAKEN&restrictions[minimum_amount]=5", "parameter_missing",
+			"restrictions[minimum_amount_currency]",
+		},
 	} {
-		if status, code, param, message := w.refusal("POST", "/v1/"+c.path, c.form); status != 400 || code != c.code || param != c.param {
+		if status, code, param, message := w.refusal(
+			"POST", "/v1/"+c.path, c.form,
+		); status != 400 || code != c.code || param != c.param {
 			t.Errorf("%s: got %d %q %q %q", name, status, code, param, message)
 		}
 	}
@@ -122,7 +151,9 @@ func TestCodeIsUniqueAmongActive(t *testing.T) {
 	open := w.promotion("code=yes&coupon=" + coupon)
 	w.object("POST", "/v1/promotion_codes/"+open["id"].(string), "active=false")
 	w.promotion("code=YES&coupon=" + coupon)
-	if status, code, _, _ := w.refusal("POST", "/v1/promotion_codes/"+open["id"].(string), "active=true"); status != 400 || code != "resource_already_exists" {
+	if status, code, _, _ := w.refusal(
+		"POST", "/v1/promotion_codes/"+open["id"].(string), "active=true",
+	); status != 400 || code != "resource_already_exists" {
 		t.Fatalf("it came back beside its successor: %d %s", status, code)
 	}
 	w.object("POST", "/v1/promotion_codes/"+first["id"].(string), "metadata[a]=b")
@@ -154,12 +185,27 @@ func TestRedemptionLimits(t *testing.T) {
 		"CodeExpired":  {begin + fresh + "&promotion_code=" + aged, "", "promotion_code"},
 		"CodeOff":      {begin + fresh + "&promotion_code=" + code("&active=false"), "", "promotion_code"},
 		"AnothersCode": {begin + fresh + "&promotion_code=" + code("&customer="+paid), "", "promotion_code"},
-		"NotFirst":     {begin + paid + "&promotion_code=" + code("&restrictions[first_time_transaction]=true"), "", "promotion_code"},
-		"TooLittle":    {begin + fresh + "&promotion_code=" + code("&restrictions[minimum_amount]=1001&restrictions[minimum_amount_currency]=usd"), "", "promotion_code"},
-		"OtherMoney":   {begin + fresh + "&promotion_code=" + code("&restrictions[minimum_amount]=1&restrictions[minimum_amount_currency]=eur"), "", "promotion_code"},
-		"Both":         {begin + fresh + "&coupon=ANY&promotion_code=" + code(""), "", "promotion_code"},
+		"NotFirst": {
+			begin + paid + "&promotion_code=" + code("&restrictions[first_time_transaction]=true"), "",
+			"promotion_code",
+		},
+		"TooLittle": {
+			begin + fresh + "&promotion_code=" + code(
+				"&restrictions[minimum_amount]=1001&restrictions[minimum_amount_currency]=usd",
+			),
+			"", "promotion_code",
+		},
+		"OtherMoney": {
+			begin + fresh + "&promotion_code=" + code(
+				"&restrictions[minimum_amount]=1&restrictions[minimum_amount_currency]=eur",
+			),
+			"", "promotion_code",
+		},
+		"Both": {begin + fresh + "&coupon=ANY&promotion_code=" + code(""), "", "promotion_code"},
 	} {
-		if status, code, param, message := w.refusal("POST", "/v1/subscriptions", c.form); status != 400 || code != c.code || param != c.param {
+		if status, code, param, message := w.refusal(
+			"POST", "/v1/subscriptions", c.form,
+		); status != 400 || code != c.code || param != c.param {
 			t.Errorf("%s: got %d %q %q %q", name, status, code, param, message)
 		}
 	}

@@ -12,8 +12,8 @@ import (
 const deliveryTimeout = 10 * time.Second
 
 // couriers deliver events: one goroutine per endpoint, one event after the other, so that a receiver sees them nearly
-// in causal order, unless the sandbox was told to have more. They hold the world's lock only to take a parcel and to record
-// how it went.
+// in causal order, unless the sandbox was told to have more. They hold the world's lock only to take a parcel and to
+// record how it went.
 type couriers struct {
 	each   int                      // how many there are for each endpoint
 	bells  map[string]chan struct{} // by endpoint; guarded by Sandbox.mu
@@ -110,8 +110,8 @@ func (s *Sandbox) deliverNext(endpointID string, bell chan struct{}) bool {
 	return true
 }
 
-// breath is how long a courier rests, in real time, where nobody answered: an endpoint that restarts would otherwise use up the first
-// attempt of everything that waits.
+// breath is how long a courier rests, in real time, where nobody answered: an endpoint that restarts would otherwise
+// use up the first attempt of everything that waits.
 const breath = 50 * time.Millisecond
 
 func (s *Sandbox) catchBreath() {

@@ -14,8 +14,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox"
 )
 
-// Proves that a sandbox with several couriers has as many deliveries under way at once and no more, that each event is delivered once,
-// and that attempts are counted.
+// Proves that a sandbox with several couriers has as many deliveries under way at once and no more, that each event is
+// delivered once, and that attempts are counted.
 func TestSeveralCouriers(t *testing.T) {
 	t.Parallel()
 	const couriers = 3
@@ -59,12 +59,14 @@ func TestSeveralCouriers(t *testing.T) {
 	}
 }
 
-// BenchmarkDeliveries delivers what a month of 1,000 customers' renewals brings, while every tenth event is held back for the next one,
-// to an endpoint that takes 2 ms for each.
+// BenchmarkDeliveries delivers what a month of 1,000 customers' renewals brings, while every tenth event is held back
+// for the next one, to an endpoint that takes 2 ms for each.
 func BenchmarkDeliveries(b *testing.B) {
 	for _, couriers := range []int{1, 16} {
 		b.Run(fmt.Sprintf("Couriers%d", couriers), func(b *testing.B) {
-			w := newBenchOf(b, sandbox.Options{Couriers: couriers, Start: time.Date(2024, 1, 15, 12, 0, 0, 0, time.UTC)})
+			w := newBenchOf(
+				b, sandbox.Options{Couriers: couriers, Start: time.Date(2024, 1, 15, 12, 0, 0, 0, time.UTC)},
+			)
 			var taken atomic.Int64
 			endpoint := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 				io.Copy(io.Discard, r.Body)
@@ -72,9 +74,14 @@ func BenchmarkDeliveries(b *testing.B) {
 				taken.Add(1)
 			}))
 			b.Cleanup(endpoint.Close)
-			price := w.form("/v1/prices", "currency=usd&unit_amount=900&recurring[interval]=month&product_data[name]=Plan")
+			price := w.form(
+				"/v1/prices", "currency=usd&unit_amount=900&recurring[interval]=month&product_data[name]=Plan",
+			)
 			for range 1000 {
-				holder := w.form("/v1/customers", "payment_method=pm_card_visa&invoice_settings[default_payment_method]=pm_card_visa")
+				holder := w.form(
+					"/v1/customers",
+					"payment_method=pm_card_visa&invoice_settings[default_payment_method]=pm_card_visa",
+				)
 				w.form("/v1/subscriptions", "customer="+holder+"&items[0][price]="+price)
 			}
 			w.form("/v1/webhook_endpoints", "enabled_events[]=*&url="+url.QueryEscape(endpoint.URL))

@@ -37,9 +37,13 @@ func (p *price) takeCurrencyOptions(given spec.Params, param string) error {
 		case !option.Has("unit_amount"):
 			return missing(at + "[unit_amount]")
 		case amount < 0 || amount > maxAmount:
-			return coded("parameter_invalid_integer", at+"[unit_amount]", "This value must be between 0 and %d.", maxAmount)
+			return coded(
+				"parameter_invalid_integer", at+"[unit_amount]", "This value must be between 0 and %d.", maxAmount,
+			)
 		}
-		options[currency] = currencyOption{TaxBehavior: "unspecified", UnitAmount: amount, UnitAmountDecimal: strconv.FormatInt(amount, 10)}
+		options[currency] = currencyOption{
+			TaxBehavior: "unspecified", UnitAmount: amount, UnitAmountDecimal: strconv.FormatInt(amount, 10),
+		}
 	}
 	p.Hidden.CurrencyOptions = options
 	return nil
@@ -47,7 +51,11 @@ func (p *price) takeCurrencyOptions(given spec.Params, param string) error {
 
 // currencyOptions answers what a price costs in every currency, its own among them, as Stripe does when asked.
 func (p *price) currencyOptions() map[string]any {
-	all := map[string]any{p.Currency: currencyOption{TaxBehavior: p.TaxBehavior, UnitAmount: p.UnitAmount, UnitAmountDecimal: p.UnitAmountDecimal}}
+	all := map[string]any{
+		p.Currency: currencyOption{
+			TaxBehavior: p.TaxBehavior, UnitAmount: p.UnitAmount, UnitAmountDecimal: p.UnitAmountDecimal,
+		},
+	}
 	for currency, option := range p.Hidden.CurrencyOptions {
 		all[currency] = option
 	}

@@ -54,12 +54,17 @@ func createBalanceEntry(c *call) (any, error) {
 	case !validCurrency(currency):
 		return nil, invalid("currency", "Invalid currency: %s.", c.p.Text("currency"))
 	case holder.Currency != "" && string(holder.Currency) != currency:
-		return nil, invalid("currency", "The customer's balance is in %s: it cannot be changed by an amount in %s.", holder.Currency, currency)
+		return nil, invalid(
+			"currency", "The customer's balance is in %s: it cannot be changed by an amount in %s.", holder.Currency,
+			currency,
+		)
 	case amount > maxAmount || amount < -maxAmount:
 		return nil, coded("amount_too_large", "amount", "Amount must be no more than $999,999.99")
 	}
 	c.on(holder)
-	c.change("customer.updated", holder, func() { holder.Balance, holder.Currency = holder.Balance+amount, text(currency) })
+	c.change(
+		"customer.updated", holder, func() { holder.Balance, holder.Currency = holder.Balance+amount, text(currency) },
+	)
 	made := c.enterBalance(holder, amount, "adjustment")
 	made.Description, made.Metadata = text(c.p.Text("description")), mergedMetadata(nil, c.p)
 	return made, nil
@@ -97,5 +102,8 @@ func listBalanceEntries(c *call) (any, error) {
 	if _, err := c.customerAt(c.id, "id"); err != nil {
 		return nil, err
 	}
-	return list(c, &c.BalanceEntries, "customer balance transaction", func(each *balanceEntry) bool { return each.Customer == c.id })
+	return list(
+		c, &c.BalanceEntries, "customer balance transaction",
+		func(each *balanceEntry) bool { return each.Customer == c.id },
+	)
 }

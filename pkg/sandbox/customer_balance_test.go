@@ -12,13 +12,19 @@ import (
 func TestCustomerBalance(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})
-	customer := w.object("POST", "/v1/customers", "balance=-300&payment_method=pm_card_visa&invoice_settings[default_payment_method]=pm_card_visa")["id"].(string)
+	customer := w.object(
+		"POST", "/v1/customers",
+		"balance=-300&payment_method=pm_card_visa&invoice_settings[default_payment_method]=pm_card_visa",
+	)["id"].(string)
 	path := "/v1/customers/" + customer + "/balance_transactions"
 	made := w.object("POST", path, "amount=-400&currency=usd&description=x&metadata[a]=b")
-	if made["ending_balance"] != float64(-700) || made["type"] != "adjustment" || made["object"] != "customer_balance_transaction" {
+	if made["ending_balance"] != float64(-700) || made["type"] != "adjustment" ||
+		made["object"] != "customer_balance_transaction" {
 		t.Fatalf("it is %v", made)
 	}
-	if now := w.object("POST", path+"/"+made["id"].(string), "description=y"); now["description"] != "y" || now["amount"] != float64(-400) {
+	if now := w.object(
+		"POST", path+"/"+made["id"].(string), "description=y",
+	); now["description"] != "y" || now["amount"] != float64(-400) {
 		t.Fatalf("updated, it is %v", now)
 	}
 	w.object("POST", "/v1/customers/"+customer, "balance=-1000")
@@ -44,14 +50,17 @@ func TestCustomerBalance(t *testing.T) {
 	}
 }
 
-// This test proves that voiding an invoice gives back the credit that it had used up, or the debt that it had collected, once.
+// This test proves that voiding an invoice gives back the credit that it had used up, or the debt that it had
+// collected, once.
 func TestVoidedInvoiceGivesBalanceBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})
 	for _, balance := range []string{"-300", "300"} {
 		customer := w.object("POST", "/v1/customers", "balance="+balance)["id"].(string)
 		w.object("POST", "/v1/invoiceitems", "currency=usd&amount=1000&customer="+customer)
-		invoice := w.object("POST", "/v1/invoices", "pending_invoice_items_behavior=include&customer="+customer)["id"].(string)
+		invoice := w.object(
+			"POST", "/v1/invoices", "pending_invoice_items_behavior=include&customer="+customer,
+		)["id"].(string)
 		w.object("POST", "/v1/invoices/"+invoice+"/finalize", "")
 		if left := w.object("GET", "/v1/customers/"+customer, "")["balance"]; left != float64(0) {
 			t.Fatalf("finalized, it leaves a balance of %v", left)
@@ -62,7 +71,9 @@ func TestVoidedInvoiceGivesBalanceBack(t *testing.T) {
 		}
 		entries := w.object("GET", "/v1/customers/"+customer+"/balance_transactions", "")["data"].([]any)
 		last := entries[0].(map[string]any)
-		if now := w.object("GET", "/v1/customers/"+customer, "")["balance"]; fmt.Sprint(now) != balance || len(entries) != 3 ||
+		if now := w.object(
+			"GET", "/v1/customers/"+customer, "",
+		)["balance"]; fmt.Sprint(now) != balance || len(entries) != 3 ||
 			last["type"] != "unapplied_from_invoice" || last["invoice"] != invoice || last["amount"] != now {
 			t.Fatalf("voided, the balance is %v after %v", now, entries)
 		}

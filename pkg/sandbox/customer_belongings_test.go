@@ -12,18 +12,25 @@ import (
 func TestTaxIDs(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})
-	customer := w.object("POST", "/v1/customers", "tax_id_data[0][type]=eu_vat&tax_id_data[0][value]=DE123456789")["id"].(string)
+	customer := w.object(
+		"POST", "/v1/customers", "tax_id_data[0][type]=eu_vat&tax_id_data[0][value]=DE123456789",
+	)["id"].(string)
 	path := "/v1/customers/" + customer + "/tax_ids"
 	made := w.object("POST", path, "type=us_ein&value=12-3456789")
 	if made["country"] != "US" || made["verification"].(map[string]any)["status"] != "unavailable" {
 		t.Fatalf("a number that nobody looks up: %v", made)
 	}
-	first := w.object("GET", "/v1/customers/"+customer, "expand[]=tax_ids")["tax_ids"].(map[string]any)["data"].([]any)[1].(map[string]any)
-	if first["value"] != "DE123456789" || first["country"] != "DE" || first["verification"].(map[string]any)["status"] != "pending" {
+	first := w.object(
+		"GET", "/v1/customers/"+customer, "expand[]=tax_ids",
+	)["tax_ids"].(map[string]any)["data"].([]any)[1].(map[string]any)
+	if first["value"] != "DE123456789" || first["country"] != "DE" ||
+		first["verification"].(map[string]any)["status"] != "pending" {
 		t.Fatalf("what the customer was made with: %v", first)
 	}
 	other := w.object("POST", "/v1/customers", "")["id"].(string)
-	if status, code, _, _ := w.refusal("GET", "/v1/customers/"+other+"/tax_ids/"+made["id"].(string), ""); status != 404 || code != "resource_missing" {
+	if status, code, _, _ := w.refusal(
+		"GET", "/v1/customers/"+other+"/tax_ids/"+made["id"].(string), "",
+	); status != 404 || code != "resource_missing" {
 		t.Fatalf("another's number: %d %s", status, code)
 	}
 	w.object("DELETE", path+"/"+made["id"].(string), "")
@@ -31,18 +38,25 @@ func TestTaxIDs(t *testing.T) {
 		t.Fatalf("left are %v", left)
 	}
 	before := len(w.object("GET", "/v1/customers", "")["data"].([]any))
-	for form, param := range map[string]string{"type=eu_vat&value=12": "value", "type=eu_dog&value=DE1": "type", "type=eu_vat": "value"} {
+	for form, param := range map[string]string{
+		"type=eu_vat&value=12": "value", "type=eu_dog&value=DE1": "type", "type=eu_vat": "value",
+	} {
 		if status, _, got, _ := w.refusal("POST", path, form); status != 400 || got != param {
 			t.Errorf("%s: %d %s", form, status, got)
 		}
 	}
-	if _, code, param, _ := w.refusal("POST", "/v1/customers", "tax_id_data[0][type]=eu_vat&tax_id_data[0][value]=1"); code != "tax_id_invalid" || param != "tax_id_data[0][value]" {
+	if _, code, param, _ := w.refusal(
+		"POST", "/v1/customers", "tax_id_data[0][type]=eu_vat&tax_id_data[0][value]=1",
+	); code != "tax_id_invalid" || param != "tax_id_data[0][value]" {
 		t.Errorf("a bad number of a new customer: %s %s", code, param)
 	}
 	if now := len(w.object("GET", "/v1/customers", "")["data"].([]any)); now != before {
 		t.Error("a refused customer was made")
 	}
-	requireOrder(t, types(w.events()), "customer.created", "customer.tax_id.created", "customer.tax_id.created", "customer.tax_id.deleted")
+	requireOrder(
+		t, types(w.events()), "customer.created", "customer.tax_id.created", "customer.tax_id.created",
+		"customer.tax_id.deleted",
+	)
 }
 
 func TestCashBalance(t *testing.T) {
@@ -50,26 +64,40 @@ func TestCashBalance(t *testing.T) {
 	w := newWorld(t, sandbox.Options{})
 	customer := w.object("POST", "/v1/customers", "cash_balance[settings][reconciliation_mode]=manual")["id"].(string)
 	balance := func() map[string]any { return w.object("GET", "/v1/customers/"+customer+"/cash_balance", "") }
-	if got := balance(); got["available"] != nil || got["settings"].(map[string]any)["reconciliation_mode"] != "manual" {
+	if got := balance(); got["available"] != nil ||
+		got["settings"].(map[string]any)["reconciliation_mode"] != "manual" {
 		t.Fatalf("it begins as %v", got)
 	}
 	for _, amount := range []string{"300", "40"} {
-		w.object("POST", "/v1/test_helpers/customers/"+customer+"/fund_cash_balance", "currency=eur&reference=x&amount="+amount)
+		w.object(
+			"POST", "/v1/test_helpers/customers/"+customer+"/fund_cash_balance",
+			"currency=eur&reference=x&amount="+amount,
+		)
 	}
-	last := w.object("GET", "/v1/customers/"+customer+"/cash_balance_transactions", "limit=1")["data"].([]any)[0].(map[string]any)
-	if last["net_amount"] != 40.0 || last["ending_balance"] != 340.0 || balance()["available"].(map[string]any)["eur"] != 340.0 {
+	last := w.object(
+		"GET", "/v1/customers/"+customer+"/cash_balance_transactions", "limit=1",
+	)["data"].([]any)[0].(map[string]any)
+	if last["net_amount"] != 40.0 || last["ending_balance"] != 340.0 ||
+		balance()["available"].(map[string]any)["eur"] != 340.0 {
 		t.Fatalf("the last transfer is %v, the balance %v", last, balance())
 	}
 	w.object("GET", "/v1/customers/"+customer+"/cash_balance_transactions/"+last["id"].(string), "")
-	reset := w.object("POST", "/v1/customers/"+customer+"/cash_balance", "settings[reconciliation_mode]=merchant_default")
-	if reset["settings"].(map[string]any)["using_merchant_default"] != true || reset["available"].(map[string]any)["eur"] != 340.0 {
+	reset := w.object(
+		"POST", "/v1/customers/"+customer+"/cash_balance", "settings[reconciliation_mode]=merchant_default",
+	)
+	if reset["settings"].(map[string]any)["using_merchant_default"] != true ||
+		reset["available"].(map[string]any)["eur"] != 340.0 {
 		t.Fatalf("its settings are %v", reset)
 	}
-	if got := w.object("GET", "/v1/customers/"+customer, "expand[]=cash_balance")["cash_balance"].(map[string]any); got["object"] != "cash_balance" {
+	if got := w.object(
+		"GET", "/v1/customers/"+customer, "expand[]=cash_balance",
+	)["cash_balance"].(map[string]any); got["object"] != "cash_balance" {
 		t.Fatalf("it does not expand: %v", got)
 	}
 	for form, param := range map[string]string{"currency=xyz&amount=1": "currency", "currency=eur&amount=0": "amount"} {
-		if status, _, got, _ := w.refusal("POST", "/v1/test_helpers/customers/"+customer+"/fund_cash_balance", form); status != 400 || got != param {
+		if status, _, got, _ := w.refusal(
+			"POST", "/v1/test_helpers/customers/"+customer+"/fund_cash_balance", form,
+		); status != 400 || got != param {
 			t.Errorf("%s: %d %s", form, status, got)
 		}
 	}
@@ -86,7 +114,9 @@ func TestFundingInstructions(t *testing.T) {
 	w := newWorld(t, sandbox.Options{})
 	path := "/v1/customers/" + w.object("POST", "/v1/customers", "")["id"].(string) + "/funding_instructions"
 	form := "funding_type=bank_transfer&currency=eur&bank_transfer[type]=eu_bank_transfer"
-	transfer := w.object("POST", path, form+"&bank_transfer[eu_bank_transfer][country]=FR")["bank_transfer"].(map[string]any)
+	transfer := w.object(
+		"POST", path, form+"&bank_transfer[eu_bank_transfer][country]=FR",
+	)["bank_transfer"].(map[string]any)
 	address := transfer["financial_addresses"].([]any)[0].(map[string]any)
 	if transfer["country"] != "FR" || address["iban"].(map[string]any)["iban"] != "FR00000000000000000001" {
 		t.Fatalf("it says %v", transfer)
@@ -102,7 +132,10 @@ func TestFundingInstructions(t *testing.T) {
 func TestCurrencyOptions(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})
-	price := w.object("POST", "/v1/prices", "currency=usd&unit_amount=900&product_data[name]=x&currency_options[eur][unit_amount]=800")
+	price := w.object(
+		"POST", "/v1/prices",
+		"currency=usd&unit_amount=900&product_data[name]=x&currency_options[eur][unit_amount]=800",
+	)
 	if price["currency_options"] != nil {
 		t.Fatal("they show without being asked for")
 	}

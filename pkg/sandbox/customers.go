@@ -88,7 +88,9 @@ func createCustomer(c *call) (any, error) {
 		return nil, err
 	}
 	made := c.newCustomer("", "")
-	if settings := c.p.Sub("invoice_settings"); method != nil && settings.Text("default_payment_method") == c.p.Text("payment_method") {
+	if settings := c.p.Sub("invoice_settings"); method != nil && settings.Text(
+		"default_payment_method",
+	) == c.p.Text("payment_method") {
 		method.Customer = text(made.ID) // it is about to be attached, and may be the default already
 		settings["default_payment_method"] = method.ID
 	}
@@ -163,7 +165,11 @@ func (c *call) fillCustomer(into *customer) error {
 			return noSuch("PaymentMethod", id, "invoice_settings[default_payment_method]")
 		}
 		if string(method.Customer) != into.ID {
-			return invalid("invoice_settings[default_payment_method]", "The customer does not have a payment method with the ID %s. The payment method must be attached to the customer.", id)
+			return invalid(
+				"invoice_settings[default_payment_method]",
+				"The customer does not have a payment method with the ID %s. The payment method must be attached to the customer.",
+				id,
+			)
 		}
 	}
 	if id := p.Text("default_source"); id != "" {
@@ -223,7 +229,8 @@ func getCustomer(c *call) (any, error) {
 func listCustomers(c *call) (any, error) {
 	clock := c.p.Text("test_clock")
 	return list(c, &c.Customers, "customer", func(each *customer) bool {
-		return !each.Hidden.Deleted && string(each.TestClock) == clock && (!c.p.Has("email") || string(each.Email) == c.p.Text("email"))
+		return !each.Hidden.Deleted && string(each.TestClock) == clock &&
+			(!c.p.Has("email") || string(each.Email) == c.p.Text("email"))
 	})
 }
 
@@ -267,7 +274,9 @@ func shippingOf(p spec.Params) any {
 	if len(p) == 0 {
 		return nil
 	}
-	return map[string]any{"address": addressOf(p.Sub("address")), "name": text(p.Text("name")), "phone": text(p.Text("phone"))}
+	return map[string]any{
+		"address": addressOf(p.Sub("address")), "name": text(p.Text("name")), "phone": text(p.Text("phone")),
+	}
 }
 
 // mergedMetadata answers metadata merged per key: an empty value deletes its key, an empty metadata deletes all.

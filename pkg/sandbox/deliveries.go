@@ -78,8 +78,9 @@ func (w *world) dropDeliveries(endpointID string) {
 	}
 }
 
-// mailbag is what waits for the couriers of one endpoint, so that nobody need look through all deliveries: those that are due, in the
-// order in which they are to be sent, and those that are held back for the next event. Each may be gone meanwhile.
+// mailbag is what waits for the couriers of one endpoint, so that nobody need look through all deliveries: those that
+// are due, in the order in which they are to be sent, and those that are held back for the next event. Each may be gone
+// meanwhile.
 type mailbag struct{ ready, held []*delivery }
 
 func (w *world) mailbag(endpointID string) *mailbag {
@@ -136,8 +137,8 @@ type parcel struct {
 	signature             string
 }
 
-// nextParcel takes and packs the first delivery that is due for an endpoint. Every attempt is signed anew, at the time that
-// the sandbox's clock shows.
+// nextParcel takes and packs the first delivery that is due for an endpoint. Every attempt is signed anew, at the time
+// that the sandbox's clock shows.
 func (w *world) nextParcel(endpointID string) *parcel {
 	bag := w.mailbag(endpointID)
 	for d := bag.next(w); d != nil; d = bag.next(w) {

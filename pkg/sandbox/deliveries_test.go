@@ -29,19 +29,25 @@ func TestAttemptLog(t *testing.T) {
 	}
 	event := w.events()[0]["id"]
 	failed := attempts()[0]
-	if failed["event"] != event || failed["type"] != "customer.created" || failed["endpoint"] != r.endpoint["id"] || failed["url"] != r.URL || failed["attempt"] != 1.0 ||
-		failed["status"] != 500.0 || failed["delivered"] != false || failed["next_attempt"] != failed["at"].(float64)+5 || failed["error"] != "The endpoint answered 500 Internal Server Error." {
+	if failed["event"] != event || failed["type"] != "customer.created" || failed["endpoint"] != r.endpoint["id"] ||
+		failed["url"] != r.URL || failed["attempt"] != 1.0 ||
+		failed["status"] != 500.0 || failed["delivered"] != false ||
+		failed["next_attempt"] != failed["at"].(float64)+5 ||
+		failed["error"] != "The endpoint answered 500 Internal Server Error." {
 		t.Fatalf("the failure is %v", failed)
 	}
 	w.advance(10 * time.Second)
 	w.flush()
-	if good := attempts()[0]; good["attempt"] != 2.0 || good["status"] != 200.0 || good["delivered"] != true || good["next_attempt"] != nil || good["error"] != nil || good["duration_ms"] == nil {
+	if good := attempts()[0]; good["attempt"] != 2.0 || good["status"] != 200.0 || good["delivered"] != true ||
+		good["next_attempt"] != nil || good["error"] != nil || good["duration_ms"] == nil {
 		t.Fatalf("the success is %v", good)
 	}
 	r.Close()
 	w.object("POST", "/v1/customers", "")
 	w.flush()
-	if lost := attempts()[0]; lost["status"] != nil || lost["delivered"] != false || !strings.Contains(lost["error"].(string), "connect") {
+	if lost := attempts()[0]; lost["status"] != nil || lost["delivered"] != false || !strings.Contains(
+		lost["error"].(string), "connect",
+	) {
 		t.Fatalf("nobody listened: %v", lost)
 	}
 	// The rest goes to an endpoint that listens: a courier rests after each one that does not.

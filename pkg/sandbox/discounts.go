@@ -25,7 +25,8 @@ func (d *discount) when() int64 { return d.Start }
 // runs tells whether a discount is in force at a time; nil is none.
 func (d *discount) runs(at int64) bool { return d != nil && (d.End == 0 || at < int64(d.End)) }
 
-// newDiscount redeems a coupon: it counts, and becomes a discount that begins now. Whoever it is for is set by the caller.
+// newDiscount redeems a coupon: it counts, and becomes a discount that begins now. Whoever it is for is set by the
+// caller.
 func (w *world) newDiscount(g *grant) *discount {
 	w.redeem(g)
 	copied := *g.coupon

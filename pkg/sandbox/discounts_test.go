@@ -23,8 +23,12 @@ func (w *world) bills(subscription string) []int64 {
 // begun starts a monthly subscription at 10.00 on a good card.
 func (w *world) begun(customerMore, more string) (subscription, customer string) {
 	w.t.Helper()
-	customer = w.customer("payment_method=pm_card_visa&invoice_settings[default_payment_method]=pm_card_visa" + customerMore)
-	return w.object("POST", "/v1/subscriptions", "customer="+customer+"&items[0][price]="+w.price(1000, "month")+more)["id"].(string), customer
+	customer = w.customer(
+		"payment_method=pm_card_visa&invoice_settings[default_payment_method]=pm_card_visa" + customerMore,
+	)
+	return w.object(
+		"POST", "/v1/subscriptions", "customer="+customer+"&items[0][price]="+w.price(1000, "month")+more,
+	)["id"].(string), customer
 }
 
 func (w *world) months(n int) {
@@ -56,21 +60,31 @@ func TestDurations(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, sandbox.Options{})
 			id, _ := w.begun("", "&coupon="+w.coupon(c.coupon))
-			if next := w.object("GET", "/v1/invoices/upcoming", "subscription="+id); next["total"] != float64(c.bills[1]) {
+			if next := w.object(
+				"GET", "/v1/invoices/upcoming", "subscription="+id,
+			); next["total"] != float64(c.bills[1]) {
 				t.Fatalf("the next one comes to %v, want %v", next["total"], c.bills[1])
 			}
 			w.months(2)
-			if next := w.object("GET", "/v1/invoices/upcoming", "subscription="+id); next["total"] != float64(c.bills[3]) {
+			if next := w.object(
+				"GET", "/v1/invoices/upcoming", "subscription="+id,
+			); next["total"] != float64(c.bills[3]) {
 				t.Fatalf("the last one comes to %v, want %v", next["total"], c.bills[3])
 			}
 			w.months(1)
 			requireBills(t, w.bills(id), c.bills...)
-			requireOrder(t, types(w.events()), "coupon.created", "customer.subscription.created", "customer.discount.created", "invoice.created", "invoice.paid")
+			requireOrder(
+				t, types(w.events()), "coupon.created", "customer.subscription.created", "customer.discount.created",
+				"invoice.created", "invoice.paid",
+			)
 			if runs := w.subscription(id)["discount"] != nil; runs != c.runs {
 				t.Fatalf("it runs: %v", runs)
 			}
 			if !c.runs {
-				requireOrder(t, types(w.events()), "customer.discount.created", "customer.subscription.updated", "customer.discount.deleted", "customer.subscription.updated")
+				requireOrder(
+					t, types(w.events()), "customer.discount.created", "customer.subscription.updated",
+					"customer.discount.deleted", "customer.subscription.updated",
+				)
 			}
 		})
 	}
@@ -93,8 +107,12 @@ func TestOnceAmongDrafts(t *testing.T) {
 	holder := w.customer("coupon=" + w.coupon("percent_off=50"))
 	var drafts []map[string]any
 	for range 2 {
-		draft := w.object("POST", "/v1/invoices", "customer="+holder+"&pending_invoice_items_behavior=exclude&currency=usd")
-		w.object("POST", "/v1/invoiceitems", "amount=900&currency=usd&customer="+holder+"&invoice="+draft["id"].(string))
+		draft := w.object(
+			"POST", "/v1/invoices", "customer="+holder+"&pending_invoice_items_behavior=exclude&currency=usd",
+		)
+		w.object(
+			"POST", "/v1/invoiceitems", "amount=900&currency=usd&customer="+holder+"&invoice="+draft["id"].(string),
+		)
 		drafts = append(drafts, draft)
 	}
 	for i, want := range []float64{450, 900} {
@@ -116,15 +134,19 @@ func TestInvoiceShowsDiscount(t *testing.T) {
 		w.object("POST", "/v1/invoiceitems", "amount="+amount+"&currency=usd&customer="+holder)
 	}
 	invoice := w.object("POST", "/v1/invoices", "expand[]=discounts&expand[]=total_discount_amounts.discount&pending_invoice_items_behavior=include&customer="+holder+
-		"&discounts[0][coupon]="+w.coupon("percent_off=50")+"&discounts[1][coupon]="+w.coupon("amount_off=100&currency=usd"))
-	if invoice["subtotal"] != 1001.0 || invoice["total"] != 399.0 || invoice["amount_due"] != 399.0 || invoice["discount"] != nil {
+		"&discounts[0][coupon]="+w.coupon("percent_off=50")+"&discounts[1][coupon]="+w.coupon(
+		"amount_off=100&currency=usd",
+	))
+	if invoice["subtotal"] != 1001.0 || invoice["total"] != 399.0 || invoice["amount_due"] != 399.0 ||
+		invoice["discount"] != nil {
 		t.Fatalf("%v", invoice)
 	}
 	var sums []float64
 	for i, each := range invoice["total_discount_amounts"].([]any) {
 		taken := each.(map[string]any)
 		first := invoice["discounts"].([]any)[i].(map[string]any)
-		if named := taken["discount"].(map[string]any); named["id"] != first["id"] || named["invoice"] != invoice["id"] || named["object"] != "discount" {
+		if named := taken["discount"].(map[string]any); named["id"] != first["id"] ||
+			named["invoice"] != invoice["id"] || named["object"] != "discount" {
 			t.Fatalf("%v is not %v", named, first)
 		}
 		sum := 0.0
@@ -144,14 +166,18 @@ func TestInvoiceShowsDiscount(t *testing.T) {
 	}
 	id := invoice["id"].(string)
 	kept := invoice["discounts"].([]any)[0].(map[string]any)["id"].(string)
-	if less := w.object("POST", "/v1/invoices/"+id, "discounts[0][discount]="+kept); less["total"] != 499.0 || less["discount"].(map[string]any)["id"] != kept {
+	if less := w.object(
+		"POST", "/v1/invoices/"+id, "discounts[0][discount]="+kept,
+	); less["total"] != 499.0 || less["discount"].(map[string]any)["id"] != kept {
 		t.Fatalf("with one of them: %v", less["total"])
 	}
 	if bare := w.object("POST", "/v1/invoices/"+id, "discounts="); bare["total"] != 1001.0 {
 		t.Fatalf("without: %v", bare["total"])
 	}
 	w.object("POST", "/v1/invoices/"+id+"/finalize", "")
-	if status, code, _, _ := w.refusal("POST", "/v1/invoices/"+id, "discounts[0][coupon]="+w.coupon("percent_off=1")); status != 400 || code != "invoice_not_editable" {
+	if status, code, _, _ := w.refusal(
+		"POST", "/v1/invoices/"+id, "discounts[0][coupon]="+w.coupon("percent_off=1"),
+	); status != 400 || code != "invoice_not_editable" {
 		t.Fatalf("a finalized invoice: %d %s", status, code)
 	}
 }
@@ -163,11 +189,15 @@ func TestOtherMoney(t *testing.T) {
 	euros := w.coupon("amount_off=300&currency=eur&duration=forever")
 	holder := w.customer("coupon=" + euros)
 	w.object("POST", "/v1/invoiceitems", "amount=900&currency=usd&customer="+holder)
-	if i := w.object("POST", "/v1/invoices", "pending_invoice_items_behavior=include&customer="+holder); i["total"] != 900.0 || i["discount"] != nil {
+	if i := w.object(
+		"POST", "/v1/invoices", "pending_invoice_items_behavior=include&customer="+holder,
+	); i["total"] != 900.0 || i["discount"] != nil {
 		t.Fatalf("it comes to %v", i["total"])
 	}
 	other := w.customer("")
-	if status, _, param, _ := w.refusal("POST", "/v1/invoices", "customer="+other+"&discounts[0][coupon]="+euros); status != 400 || param != "discounts[0][coupon]" {
+	if status, _, param, _ := w.refusal(
+		"POST", "/v1/invoices", "customer="+other+"&discounts[0][coupon]="+euros,
+	); status != 400 || param != "discounts[0][coupon]" {
 		t.Fatalf("by name: %d %s", status, param)
 	}
 	if c := w.object("GET", "/v1/coupons/"+euros, ""); c["times_redeemed"] != 1.0 {
@@ -184,7 +214,10 @@ func TestReach(t *testing.T) {
 	draft := func(coupon string) map[string]any {
 		w.object("POST", "/v1/invoiceitems", "customer="+holder+"&price="+wanted)
 		w.object("POST", "/v1/invoiceitems", "customer="+holder+"&price="+other)
-		return w.object("POST", "/v1/invoices", "pending_invoice_items_behavior=include&customer="+holder+"&discounts[0][coupon]="+w.coupon(coupon))
+		return w.object(
+			"POST", "/v1/invoices",
+			"pending_invoice_items_behavior=include&customer="+holder+"&discounts[0][coupon]="+w.coupon(coupon),
+		)
 	}
 	if i := draft("percent_off=10&applies_to[products][0]=" + product); i["total"] != 1400.0 {
 		t.Fatalf("for one product: %v", i["total"])
@@ -209,7 +242,8 @@ func TestOwnDiscountBeatsCustomers(t *testing.T) {
 	}
 	w.months(1)
 	removed := w.object("DELETE", "/v1/subscriptions/"+id+"/discount", "")
-	if removed["deleted"] != true || removed["subscription"] != id || removed["coupon"].(map[string]any)["id"] != strong {
+	if removed["deleted"] != true || removed["subscription"] != id ||
+		removed["coupon"].(map[string]any)["id"] != strong {
 		t.Fatalf("removed: %v", removed)
 	}
 	w.object("DELETE", "/v1/coupons/"+mild, "") // running discounts outlive their coupon
@@ -223,7 +257,9 @@ func TestOwnDiscountBeatsCustomers(t *testing.T) {
 	requireBills(t, w.bills(id), 900, 600, 900, 600, 1000)
 	requireOrder(t, types(w.events()), "customer.created", "customer.discount.created", "customer.subscription.created", "customer.discount.created",
 		"customer.discount.deleted", "customer.discount.updated", "customer.discount.deleted")
-	if status, code, _, _ := w.refusal("DELETE", "/v1/customers/"+holder+"/discount", ""); status != 404 || code != "resource_missing" {
+	if status, code, _, _ := w.refusal(
+		"DELETE", "/v1/customers/"+holder+"/discount", "",
+	); status != 404 || code != "resource_missing" {
 		t.Fatalf("there is none: %d %s", status, code)
 	}
 	if c := w.object("GET", "/v1/coupons/"+strong, ""); c["times_redeemed"] != 2.0 {
@@ -236,8 +272,14 @@ func TestAllOff(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})
 	holder := w.customer("")
-	sub := w.object("POST", "/v1/subscriptions", "expand[]=latest_invoice&customer="+holder+"&items[0][price]="+w.price(1000, "month")+"&coupon="+w.coupon("percent_off=100&duration=forever"))
-	if first := latest(sub); sub["status"] != "active" || first["status"] != "paid" || first["total"] != 0.0 || first["subtotal"] != 1000.0 || first["charge"] != nil {
+	sub := w.object(
+		"POST", "/v1/subscriptions",
+		"expand[]=latest_invoice&customer="+holder+"&items[0][price]="+w.price(1000, "month")+"&coupon="+w.coupon(
+			"percent_off=100&duration=forever",
+		),
+	)
+	if first := latest(sub); sub["status"] != "active" || first["status"] != "paid" || first["total"] != 0.0 ||
+		first["subtotal"] != 1000.0 || first["charge"] != nil {
 		t.Fatalf("%v %v", sub["status"], first)
 	}
 	w.months(1)
@@ -280,7 +322,9 @@ func TestDiscountOnTestClock(t *testing.T) {
 	w := newWorld(t, sandbox.Options{})
 	start := time.Date(2030, 1, 31, 0, 0, 0, 0, time.UTC)
 	clock := w.object("POST", "/v1/test_helpers/test_clocks", fmt.Sprint("frozen_time=", start.Unix()))["id"].(string)
-	holder := w.customer("test_clock=" + clock + "&coupon=" + w.coupon("percent_off=5&duration=repeating&duration_in_months=1"))
+	holder := w.customer(
+		"test_clock=" + clock + "&coupon=" + w.coupon("percent_off=5&duration=repeating&duration_in_months=1"),
+	)
 	end := time.Date(2030, 2, 28, 0, 0, 0, 0, time.UTC).Unix()
 	if d := w.object("GET", "/v1/customers/"+holder, "")["discount"].(map[string]any); d["end"] != float64(end) {
 		t.Fatalf("it ends %v, want %v", d["end"], end)

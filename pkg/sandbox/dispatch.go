@@ -60,7 +60,10 @@ func (s *Sandbox) api(pattern string, do operation) http.HandlerFunc {
 }
 
 // once serves a request with an Idempotency-Key: the first one executes, later ones get its answer again.
-func (s *Sandbox) once(out http.ResponseWriter, r *http.Request, apiKey, shownKey string, fields map[string]*spec.Field, values url.Values, do operation, requestID string) {
+func (s *Sandbox) once(
+	out http.ResponseWriter, r *http.Request, apiKey, shownKey string, fields map[string]*spec.Field, values url.Values,
+	do operation, requestID string,
+) {
 	if len(shownKey) > 255 {
 		answerError(out, requestID, invalid("", "Idempotency-Key is too long: it can have up to 255 characters."))
 		return
@@ -91,14 +94,18 @@ func (s *Sandbox) once(out http.ResponseWriter, r *http.Request, apiKey, shownKe
 		out.Header().Set("Original-Request", requestID)
 		status, body := s.execute(r, fields, values, do, cause{text(requestID), text(shownKey)})
 		s.mu.Lock()
-		s.world.remember(key, &replay{Hash: hash, Status: status, Body: body, RequestID: requestID, At: s.world.mainNow()})
+		s.world.remember(
+			key, &replay{Hash: hash, Status: status, Body: body, RequestID: requestID, At: s.world.mainNow()},
+		)
 		s.mu.Unlock()
 		answer(out, requestID, status, body)
 	}
 }
 
 // execute runs an operation under the world's lock and renders its answer.
-func (s *Sandbox) execute(r *http.Request, fields map[string]*spec.Field, values url.Values, do operation, why cause) (status int, body []byte) {
+func (s *Sandbox) execute(
+	r *http.Request, fields map[string]*spec.Field, values url.Values, do operation, why cause,
+) (status int, body []byte) {
 	defer func() {
 		if broken := recover(); broken != nil {
 			s.log.Error("an operation broke", "path", r.URL.Path, "panic", broken, "stack", string(debug.Stack()))
@@ -113,7 +120,9 @@ func (s *Sandbox) execute(r *http.Request, fields map[string]*spec.Field, values
 		refusal := asAPIError(err)
 		if refusal == nil {
 			s.log.Error("an operation failed", "path", r.URL.Path, "error", err)
-			refusal = &apiError{status: http.StatusInternalServerError, Type: "api_error", Message: "An unknown error occurred"}
+			refusal = &apiError{
+				status: http.StatusInternalServerError, Type: "api_error", Message: "An unknown error occurred",
+			}
 		}
 		return refusal.status, encodeError(string(why.RequestID), refusal)
 	}
@@ -124,7 +133,9 @@ func (s *Sandbox) execute(r *http.Request, fields map[string]*spec.Field, values
 	return http.StatusOK, body
 }
 
-func (s *Sandbox) perform(r *http.Request, fields map[string]*spec.Field, values url.Values, do operation, why cause) (map[string]any, error) {
+func (s *Sandbox) perform(
+	r *http.Request, fields map[string]*spec.Field, values url.Values, do operation, why cause,
+) (map[string]any, error) {
 	params, err := spec.Parse(fields, values)
 	if err != nil {
 		return nil, err
@@ -165,8 +176,8 @@ func (s *Sandbox) inWorld(why cause, work func(*world) error) error {
 	return work(w)
 }
 
-// unservedNames are the parameters, at any depth, that would change who pays how much, or from what, in ways the sandbox
-// does not act out.
+// unservedNames are the parameters, at any depth, that would change who pays how much, or from what, in ways the
+// sandbox does not act out.
 var unservedNames = setOf([]string{
 	"application_fee_amount",
 	"application_fee_percent",
@@ -253,8 +264,13 @@ func readForm(out http.ResponseWriter, r *http.Request) (url.Values, *apiError) 
 	if len(body) == 0 {
 		return values, nil
 	}
-	if kind := r.Header.Get("Content-Type"); kind != "" && !strings.HasPrefix(kind, "application/x-www-form-urlencoded") {
-		return nil, invalid("", "Invalid request (check that your POST content type is application/x-www-form-urlencoded). If you have any questions, we can help at https://support.stripe.com/.")
+	if kind := r.Header.Get("Content-Type"); kind != "" && !strings.HasPrefix(
+		kind, "application/x-www-form-urlencoded",
+	) {
+		return nil, invalid(
+			"",
+			"Invalid request (check that your POST content type is application/x-www-form-urlencoded). If you have any questions, we can help at https://support.stripe.com/.",
+		)
 	}
 	form, err := url.ParseQuery(string(body))
 	if err != nil {

@@ -139,7 +139,9 @@ func updateDispute(c *call) (any, error) {
 	}
 	evidence := c.p.Sub("evidence")
 	if evidence != nil && !found.open() {
-		return nil, invalid("", "This dispute is already closed or under review: its evidence can no longer be changed.")
+		return nil, invalid(
+			"", "This dispute is already closed or under review: its evidence can no longer be changed.",
+		)
 	}
 	submitted := evidence != nil && (!c.p.Has("submit") || c.p.Flag("submit"))
 	c.change("charge.dispute.updated", found, func() {
@@ -152,10 +154,13 @@ func updateDispute(c *call) (any, error) {
 		found.EvidenceDetails.HasEvidence = found.EvidenceDetails.HasEvidence || evidence != nil
 		if submitted {
 			found.EvidenceDetails.SubmissionCount++
-			found.Status = map[bool]string{true: "warning_under_review", false: "under_review"}[found.IsChargeRefundable]
+			found.Status = map[bool]string{
+				true: "warning_under_review", false: "under_review",
+			}[found.IsChargeRefundable]
 		}
 	})
-	if word := evidence.Text("uncategorized_text"); submitted && (word == "winning_evidence" || word == "losing_evidence") {
+	if word := evidence.Text("uncategorized_text"); submitted &&
+		(word == "winning_evidence" || word == "losing_evidence") {
 		c.closeDispute(found, word == "winning_evidence")
 	}
 	return found, nil

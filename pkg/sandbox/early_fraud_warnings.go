@@ -28,7 +28,9 @@ func (w *world) calm(paid *charge) {
 	if !paid.Refunded && !paid.Disputed {
 		return
 	}
-	for _, each := range w.Warnings.where(func(each *earlyFraudWarning) bool { return each.Charge == paid.ID && each.Actionable }) {
+	for _, each := range w.Warnings.where(
+		func(each *earlyFraudWarning) bool { return each.Charge == paid.ID && each.Actionable },
+	) {
 		w.change("radar.early_fraud_warning.updated", each, func() { each.Actionable = false })
 	}
 }
@@ -42,6 +44,7 @@ func getEarlyFraudWarning(c *call) (any, error) {
 
 func listEarlyFraudWarnings(c *call) (any, error) {
 	return list(c, &c.Warnings, "early fraud warning", func(each *earlyFraudWarning) bool {
-		return (!c.p.Has("charge") || each.Charge == c.p.Text("charge")) && (!c.p.Has("payment_intent") || each.PaymentIntent == c.p.Text("payment_intent"))
+		return (!c.p.Has("charge") || each.Charge == c.p.Text("charge")) &&
+			(!c.p.Has("payment_intent") || each.PaymentIntent == c.p.Text("payment_intent"))
 	})
 }

@@ -27,7 +27,12 @@ type apiError struct {
 func (e *apiError) Error() string { return e.Message }
 
 func invalid(param, format string, args ...any) *apiError {
-	return &apiError{status: http.StatusBadRequest, Type: "invalid_request_error", Param: param, Message: fmt.Sprintf(format, args...)}
+	return &apiError{
+		status:  http.StatusBadRequest,
+		Type:    "invalid_request_error",
+		Param:   param,
+		Message: fmt.Sprintf(format, args...),
+	}
 }
 
 func coded(code, param, format string, args ...any) *apiError {

@@ -148,6 +148,7 @@ func listEvents(c *call) (any, error) {
 		})
 	}
 	return list(c, &c.Events, "event", func(e *event) bool {
-		return matches(e.Type) && (!c.p.Has("delivery_success") || (e.PendingWebhooks == 0) == c.p.Flag("delivery_success"))
+		return matches(e.Type) &&
+			(!c.p.Has("delivery_success") || (e.PendingWebhooks == 0) == c.p.Flag("delivery_success"))
 	})
 }

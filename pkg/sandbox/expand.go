@@ -40,7 +40,10 @@ func (w *world) expandNode(node map[string]any, segments []string, path string) 
 			return nil // the search itself has counted
 		}
 		if segments[0] != "data" {
-			return invalid("expand", "This property cannot be expanded (%s). You may want to try expanding 'data.%s' instead.", path, path)
+			return invalid(
+				"expand", "This property cannot be expanded (%s). You may want to try expanding 'data.%s' instead.",
+				path, path,
+			)
 		}
 		items, _ := node["data"].([]any)
 		for _, item := range items {

@@ -36,10 +36,11 @@ const (
 
 // fault is one fault and what it strikes: the next so many calls or deliveries that match, or a share of them.
 type fault struct {
-	ID           string  `json:"id"`
-	Kind         string  `json:"kind"`
-	Endpoint     string  `json:"endpoint,omitempty"` // of API faults: "POST /v1/customers/*", "/v1/prices"; empty: any call
-	Events       string  `json:"events,omitempty"`   // of webhook faults: "invoice.*"; empty: any event
+	ID   string `json:"id"`
+	Kind string `json:"kind"`
+	// of API faults: "POST /v1/customers/*", "/v1/prices"; empty: any call
+	Endpoint     string  `json:"endpoint,omitempty"`
+	Events       string  `json:"events,omitempty"` // of webhook faults: "invoice.*"; empty: any event
 	Next         int64   `json:"next,omitempty"`
 	Share        float64 `json:"share,omitempty"`
 	Seed         uint64  `json:"seed"`                    // decides which calls a share strikes
@@ -110,7 +111,9 @@ func (f *fault) check() error {
 	_, badEvents := path.Match(f.Events, "")
 	switch {
 	case !ofCall && !ofDelivery:
-		return invalid("kind", "kind must be one of %s.", strings.Join(append(slices.Clone(callFaults), deliveryFaults...), ", "))
+		return invalid(
+			"kind", "kind must be one of %s.", strings.Join(append(slices.Clone(callFaults), deliveryFaults...), ", "),
+		)
 	case f.ID != "" || f.Seen != 0 || f.Struck != 0:
 		return invalid("id", "id, seen and struck are answered, not set.")
 	case badEndpoint != nil || f.Endpoint != "" && !(ofCall && strings.Contains(f.Endpoint, "/v1/")):
@@ -119,10 +122,15 @@ func (f *fault) check() error {
 		return invalid("events", `events belongs to webhook faults and looks like "invoice.*".`)
 	case f.Next < 0 || f.Next > maxFaultStrike || f.Share < 0 || f.Share > 1 || f.Next > 0 && f.Share > 0:
 		return invalid("next", "Give either next, from 1 to 1000000, or share, from 0 to 1.")
-	case f.DelaySeconds < 0 || f.DelaySeconds > maxFaultDelay || f.DelaySeconds > 0 && f.Kind != faultDelay && f.Kind != faultReorder:
-		return invalid("delay_seconds", "delay_seconds belongs to webhook_delay and webhook_reorder and is a day at most.")
+	case f.DelaySeconds < 0 || f.DelaySeconds > maxFaultDelay ||
+		f.DelaySeconds > 0 && f.Kind != faultDelay && f.Kind != faultReorder:
+		return invalid(
+			"delay_seconds", "delay_seconds belongs to webhook_delay and webhook_reorder and is a day at most.",
+		)
 	case f.Executed && f.Kind != faultError && f.Kind != faultTimeout:
-		return invalid("executed", "executed belongs to api_error and api_timeout; a call that is cut off is always executed.")
+		return invalid(
+			"executed", "executed belongs to api_error and api_timeout; a call that is cut off is always executed.",
+		)
 	}
 	if f.Next == 0 && f.Share == 0 {
 		f.Next = 1

@@ -70,7 +70,8 @@ var faultErrors = map[string]*apiError{
 
 // hold keeps a call waiting until its client gives up, then ends the connection without a word.
 func (s *Sandbox) hold(r *http.Request) {
-	io.Copy(io.Discard, io.LimitReader(r.Body, maxBody)) // only once the body is read does the server notice that the client left
+	// only once the body is read does the server notice that the client left
+	io.Copy(io.Discard, io.LimitReader(r.Body, maxBody))
 	patience := time.NewTimer(longestHold)
 	defer patience.Stop()
 	select {

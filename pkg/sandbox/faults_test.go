@@ -16,7 +16,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox"
 )
 
-// These tests prove that each fault strikes what it was set for and nothing else, and what Stripe's own SDK makes of it.
+// These tests prove that each fault strikes what it was set for and nothing else, and what Stripe's own SDK makes of
+// it.
 
 // control sends JSON to one of the sandbox's own controls, which must answer with this status.
 func (w *world) control(want int, method, path, body string) map[string]any {
@@ -59,7 +60,8 @@ func TestRateLimitIsNotRetried(t *testing.T) {
 	w.fault(`{"kind":"api_rate_limit","endpoint":"POST /v1/customers"}`)
 	_, err := w.sdk(2, calm).Customers.New(&stripe.CustomerParams{})
 	var refused *stripe.Error
-	if !errors.As(err, &refused) || refused.HTTPStatusCode != 429 || refused.Code != stripe.ErrorCodeRateLimit || refused.RequestID == "" {
+	if !errors.As(err, &refused) || refused.HTTPStatusCode != 429 || refused.Code != stripe.ErrorCodeRateLimit ||
+		refused.RequestID == "" {
 		t.Fatalf("the SDK says %v", err)
 	}
 	if w.customers() != 0 {
@@ -82,7 +84,9 @@ func TestFaultsThatTheSDKOutlives(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, sandbox.Options{})
 			w.fault(c.fault)
-			made := must[*stripe.Customer](t)(w.sdk(2, c.patience).Customers.New(&stripe.CustomerParams{Email: stripe.String("a@b.test")}))
+			made := must[*stripe.Customer](t)(
+				w.sdk(2, c.patience).Customers.New(&stripe.CustomerParams{Email: stripe.String("a@b.test")}),
+			)
 			if made.Email != "a@b.test" || w.customers() != 1 {
 				t.Fatalf("%d customers, %v", w.customers(), made.Email)
 			}
@@ -166,18 +170,22 @@ func TestFaultsAreListedAndCleared(t *testing.T) {
 	w.raw("GET", "/v1/customers", "")
 	data := w.control(200, "GET", "faults", "")["data"].([]any)
 	first := data[0].(map[string]any)
-	if len(data) != 2 || first["struck"] != float64(1) || first["next"] != float64(3) || data[1].(map[string]any)["delay_seconds"] != float64(60) {
+	if len(data) != 2 || first["struck"] != float64(1) || first["next"] != float64(3) ||
+		data[1].(map[string]any)["delay_seconds"] != float64(60) {
 		t.Fatalf("they are %v", data)
 	}
 	w.control(200, "DELETE", "faults/"+first["id"].(string), "")
 	if status, _, _ := w.raw("GET", "/v1/customers", ""); status != 200 {
 		t.Fatalf("a cleared fault strikes: %d", status)
 	}
-	if w.control(200, "DELETE", "faults", "")["cleared"] != float64(1) || len(w.control(200, "GET", "faults", "")["data"].([]any)) != 0 {
+	if w.control(200, "DELETE", "faults", "")["cleared"] != float64(1) || len(
+		w.control(200, "GET", "faults", "")["data"].([]any),
+	) != 0 {
 		t.Fatal("not all are cleared")
 	}
 	for _, wrong := range []string{`{`, `{}`, `{"kind":"api_error","how":1}`, `{"kind":"none"}`, `{"kind":"api_error","next":1,"share":0.5}`, `{"kind":"api_error","share":2}`,
-		`{"kind":"api_error","events":"a"}`, `{"kind":"webhook_drop","endpoint":"/v1/"}`, `{"kind":"api_error","endpoint":"/v1/["}`, `{"kind":"webhook_drop","executed":true}`,
+		`{"kind":"api_error","events":"a"}`, `{"kind":"webhook_drop","endpoint":"/v1/"}`,
+		`{"kind":"api_error","endpoint":"/v1/["}`, `{"kind":"webhook_drop","executed":true}`,
 		`{"kind":"webhook_drop","delay_seconds":5}`, `{"kind":"api_error","id":"x"}`, `{"kind":"api_error","next":-1}`} {
 		if said := w.control(400, "POST", "faults", wrong)["error"]; said == "" {
 			t.Errorf("%s is refused without a word", wrong)
@@ -207,11 +215,15 @@ func TestWebhookFaults(t *testing.T) {
 		want   string // what arrives of a customer, a product and a price
 		later  string // and after a minute
 	}{
-		"Drop":      {[]string{`{"kind":"webhook_drop","events":"product.*"}`}, "customer price", ""},
-		"Duplicate": {[]string{`{"kind":"webhook_duplicate","events":"product.created"}`}, "customer product product price", ""},
-		"Delay":     {[]string{`{"kind":"webhook_delay","events":"customer.*"}`}, "product price", "customer"},
-		"Reorder":   {[]string{`{"kind":"webhook_reorder"}`}, "product customer price", ""},
-		"ReorderTwo": {[]string{`{"kind":"webhook_reorder","events":"customer.*"}`, `{"kind":"webhook_reorder","events":"product.*"}`},
+		"Drop": {[]string{`{"kind":"webhook_drop","events":"product.*"}`}, "customer price", ""},
+		"Duplicate": {
+			[]string{`{"kind":"webhook_duplicate","events":"product.created"}`}, "customer product product price", "",
+		},
+		"Delay":   {[]string{`{"kind":"webhook_delay","events":"customer.*"}`}, "product price", "customer"},
+		"Reorder": {[]string{`{"kind":"webhook_reorder"}`}, "product customer price", ""},
+		"ReorderTwo": {[]string{
+			`{"kind":"webhook_reorder","events":"customer.*"}`, `{"kind":"webhook_reorder","events":"product.*"}`,
+		},
 			"price product customer", ""},
 		"ReorderLast": {[]string{`{"kind":"webhook_reorder","events":"price.*"}`}, "customer product", "price"},
 	} {
@@ -254,10 +266,17 @@ func TestBasilEvents(t *testing.T) {
 	w.flush()
 	seen := map[string]map[string]any{}
 	for _, each := range r.all() {
-		if _, err := webhook.ConstructEvent(each.body, each.signature, r.endpoint["secret"].(string)); err == nil || !strings.Contains(err.Error(), "2025-03-31.basil") {
+		if _, err := webhook.ConstructEvent(
+			each.body, each.signature, r.endpoint["secret"].(string),
+		); err == nil || !strings.Contains(err.Error(), "2025-03-31.basil") {
 			t.Fatalf("the SDK does not notice the version: %v", err)
 		}
-		event := must[stripe.Event](t)(webhook.ConstructEventWithOptions(each.body, each.signature, r.endpoint["secret"].(string), webhook.ConstructEventOptions{IgnoreAPIVersionMismatch: true}))
+		event := must[stripe.Event](t)(
+			webhook.ConstructEventWithOptions(
+				each.body, each.signature, r.endpoint["secret"].(string),
+				webhook.ConstructEventOptions{IgnoreAPIVersionMismatch: true},
+			),
+		)
 		seen[string(event.Type)] = event.Data.Object
 	}
 	sub, paid := seen["customer.subscription.updated"], seen["invoice.paid"]
@@ -279,7 +298,9 @@ func TestBasilEvents(t *testing.T) {
 	}
 	kept := w.events()
 	at := slices.IndexFunc(kept, func(e map[string]any) bool { return e["type"] == "invoice.paid" })
-	if kept[at]["api_version"] != "2023-10-16" || kept[at]["data"].(map[string]any)["object"].(map[string]any)["paid"] != true || w.subscription(id)["current_period_end"] == nil {
+	if kept[at]["api_version"] != "2023-10-16" ||
+		kept[at]["data"].(map[string]any)["object"].(map[string]any)["paid"] != true ||
+		w.subscription(id)["current_period_end"] == nil {
 		t.Fatal("the API's own shape changed")
 	}
 }

@@ -15,7 +15,9 @@ import (
 func guarded(next http.Handler) http.Handler {
 	sameSite := http.NewCrossOriginProtection()
 	return http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
-		if !strings.HasPrefix(r.URL.Path, "/_sandbox/") && !strings.HasPrefix(r.URL.Path, "/panel/") && r.URL.Path != "/" {
+		if !strings.HasPrefix(
+			r.URL.Path, "/_sandbox/",
+		) && !strings.HasPrefix(r.URL.Path, "/panel/") && r.URL.Path != "/" {
 			next.ServeHTTP(out, r)
 			return
 		}
@@ -26,7 +28,10 @@ func guarded(next http.Handler) http.Handler {
 			return
 		}
 		if err := sameSite.Check(r); err != nil {
-			answerJSON(out, http.StatusForbidden, map[string]string{"error": "This came from another site's page: " + err.Error() + "."})
+			answerJSON(
+				out, http.StatusForbidden,
+				map[string]string{"error": "This came from another site's page: " + err.Error() + "."},
+			)
 			return
 		}
 		next.ServeHTTP(out, r)

@@ -24,14 +24,28 @@ func TestGuard(t *testing.T) {
 		header      [2]string
 		want        int
 	}{
-		"Tool":            {"POST", "http://127.0.0.1:12111/_sandbox/clock", [2]string{}, 200},
-		"OwnPage":         {"POST", "http://127.0.0.1:12111/_sandbox/clock", [2]string{"Origin", "http://127.0.0.1:12111"}, 200},
-		"OwnPageToday":    {"POST", "http://localhost:12111/_sandbox/clock", [2]string{"Sec-Fetch-Site", "same-origin"}, 200},
-		"OtherSite":       {"POST", "http://127.0.0.1:12111/_sandbox/clock", [2]string{"Sec-Fetch-Site", "cross-site"}, 403},
-		"OtherPort":       {"POST", "http://127.0.0.1:12111/_sandbox/clock", [2]string{"Sec-Fetch-Site", "same-site"}, 403},
-		"OtherOrigin":     {"POST", "http://127.0.0.1:12111/_sandbox/clock", [2]string{"Origin", "https://evil.example"}, 403},
-		"OtherSiteClears": {"DELETE", "http://127.0.0.1:12111/_sandbox/faults", [2]string{"Origin", "https://evil.example"}, 403},
-		"OtherSiteForm":   {"POST", "http://127.0.0.1:12111/panel/advance", [2]string{"Origin", "https://evil.example"}, 403},
+		"Tool": {"POST", "http://127.0.0.1:12111/_sandbox/clock", [2]string{}, 200},
+		"OwnPage": {
+			"POST", "http://127.0.0.1:12111/_sandbox/clock", [2]string{"Origin", "http://127.0.0.1:12111"}, 200,
+		},
+		"OwnPageToday": {
+			"POST", "http://localhost:12111/_sandbox/clock", [2]string{"Sec-Fetch-Site", "same-origin"}, 200,
+		},
+		"OtherSite": {
+			"POST", "http://127.0.0.1:12111/_sandbox/clock", [2]string{"Sec-Fetch-Site", "cross-site"}, 403,
+		},
+		"OtherPort": {
+			"POST", "http://127.0.0.1:12111/_sandbox/clock", [2]string{"Sec-Fetch-Site", "same-site"}, 403,
+		},
+		"OtherOrigin": {
+			"POST", "http://127.0.0.1:12111/_sandbox/clock", [2]string{"Origin", "https://evil.example"}, 403,
+		},
+		"OtherSiteClears": {
+			"DELETE", "http://127.0.0.1:12111/_sandbox/faults", [2]string{"Origin", "https://evil.example"}, 403,
+		},
+		"OtherSiteForm": {
+			"POST", "http://127.0.0.1:12111/panel/advance", [2]string{"Origin", "https://evil.example"}, 403,
+		},
 		"LinkToPanel":     {"GET", "http://127.0.0.1:12111/", [2]string{"Sec-Fetch-Site", "cross-site"}, 200},
 		"Rebound":         {"POST", "http://evil.example:12111/_sandbox/clock", [2]string{}, 403},
 		"ReboundRead":     {"GET", "http://evil.example:12111/", [2]string{}, 403},

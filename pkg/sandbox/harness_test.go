@@ -48,7 +48,11 @@ func newWorld(t *testing.T, opts sandbox.Options) *world {
 			t.Error(err)
 		}
 	})
-	config := &stripe.BackendConfig{URL: stripe.String(server.URL), MaxNetworkRetries: stripe.Int64(0), LeveledLogger: &stripe.LeveledLogger{Level: stripe.LevelNull}}
+	config := &stripe.BackendConfig{
+		URL:               stripe.String(server.URL),
+		MaxNetworkRetries: stripe.Int64(0),
+		LeveledLogger:     &stripe.LeveledLogger{Level: stripe.LevelNull},
+	}
 	api := &client.API{}
 	api.Init("sk_test_sandbox", &stripe.Backends{API: stripe.GetBackendWithConfig(stripe.APIBackend, config)})
 	return &world{t: t, url: server.URL, sandbox: s, stripe: api}
@@ -192,7 +196,8 @@ func (w *world) price(amount int64, interval string) string {
 // checkout makes a session for one unit of a price.
 func (w *world) checkout(mode, price, more string) map[string]any {
 	w.t.Helper()
-	return w.object("POST", "/v1/checkout/sessions", "mode="+mode+"&success_url=https://shop.test/ok?s={CHECKOUT_SESSION_ID}&cancel_url=https://shop.test/no"+
+	return w.object("POST", "/v1/checkout/sessions", "mode="+mode+
+		"&success_url=https://shop.test/ok?s={CHECKOUT_SESSION_ID}&cancel_url=https://shop.test/no"+
 		"&line_items[0][price]="+price+"&line_items[0][quantity]=1"+more)
 }
 
@@ -236,7 +241,9 @@ func (w *world) events() []map[string]any {
 
 // lessBalance leaves out that money has become available, which is told two days after every payment.
 func lessBalance(events []map[string]any) []map[string]any {
-	return slices.DeleteFunc(slices.Clone(events), func(e map[string]any) bool { return e["type"] == "balance.available" })
+	return slices.DeleteFunc(
+		slices.Clone(events), func(e map[string]any) bool { return e["type"] == "balance.available" },
+	)
 }
 
 func types(events []map[string]any) []string {
@@ -273,7 +280,10 @@ func (w *world) receiver(events string, answer func(n int) int) *receiver {
 		out.WriteHeader(r.answer(n))
 	}))
 	w.t.Cleanup(r.Close)
-	r.endpoint = w.object("POST", "/v1/webhook_endpoints", "api_version=2023-10-16&enabled_events[]="+events+"&url="+url.QueryEscape(r.URL))
+	r.endpoint = w.object(
+		"POST", "/v1/webhook_endpoints",
+		"api_version=2023-10-16&enabled_events[]="+events+"&url="+url.QueryEscape(r.URL),
+	)
 	return r
 }
 

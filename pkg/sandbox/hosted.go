@@ -73,11 +73,18 @@ func (s *Sandbox) showCheckout(out http.ResponseWriter, r *http.Request) {
 func (s *Sandbox) postCheckout(out http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(out, r.Body, maxBody)
 	if err := r.ParseForm(); err != nil {
-		s.message(out, http.StatusBadRequest, pages.MessageView{Title: "That did not work", Text: "The form could not be read."})
+		s.message(
+			out, http.StatusBadRequest,
+			pages.MessageView{Title: "That did not work", Text: "The form could not be read."},
+		)
 		return
 	}
 	if answer := r.PostForm.Get("challenge"); answer != "" {
-		s.checkoutPage(out, r, func(w *world, session *checkoutSession) error { return w.answerChallenge(session, answer == "accept") }, entry{})
+		s.checkoutPage(
+			out, r,
+			func(w *world, session *checkoutSession) error { return w.answerChallenge(session, answer == "accept") },
+			entry{},
+		)
 		return
 	}
 	if wish := r.PostForm.Get("code"); wish != "" {
@@ -85,7 +92,11 @@ func (s *Sandbox) postCheckout(out http.ResponseWriter, r *http.Request) {
 		return
 	}
 	entered := readCard(r.PostForm)
-	kept := entry{card: pages.CardForm{Name: entered.name, Expiry: r.PostForm.Get("exp")}, debit: readDebit(r.PostForm), email: entered.email}
+	kept := entry{
+		card:  pages.CardForm{Name: entered.name, Expiry: r.PostForm.Get("exp")},
+		debit: readDebit(r.PostForm),
+		email: entered.email,
+	}
 	s.checkoutPage(out, r, func(w *world, session *checkoutSession) error {
 		if session.Status != "open" {
 			return nil
@@ -107,7 +118,9 @@ func (s *Sandbox) postCheckout(out http.ResponseWriter, r *http.Request) {
 
 // checkoutPage does a piece of work on a session and answers where it stands then: the merchant's success page, the
 // bank's question, the page with what went wrong, or that the session is over.
-func (s *Sandbox) checkoutPage(out http.ResponseWriter, r *http.Request, work func(*world, *checkoutSession) error, kept entry) {
+func (s *Sandbox) checkoutPage(
+	out http.ResponseWriter, r *http.Request, work func(*world, *checkoutSession) error, kept entry,
+) {
 	var answer func()
 	err := s.inWorld(cause{}, func(w *world) error {
 		session := w.Sessions.get(r.PathValue("session"))
@@ -124,14 +137,18 @@ func (s *Sandbox) checkoutPage(out http.ResponseWriter, r *http.Request, work fu
 				http.Redirect(out, r, target, http.StatusSeeOther)
 			}
 		case session.Status == "expired":
-			view := pages.MessageView{Title: "This page has expired", Text: "This payment page can no longer be used. Nothing was charged."}
+			view := pages.MessageView{
+				Title: "This page has expired", Text: "This payment page can no longer be used. Nothing was charged.",
+			}
 			if session.CancelURL != "" {
 				view.Link = &pages.Link{Text: "Back to the shop", URL: string(session.CancelURL)}
 			}
 			answer = func() { s.message(out, http.StatusGone, view) }
 		case session.Hidden.Challenge != "" && failure == nil:
 			view := w.challengeView(session, r.URL.Path)
-			answer = func() { s.draw(out, http.StatusOK, func(to io.Writer) error { return pages.Challenge(to, view) }) }
+			answer = func() {
+				s.draw(out, http.StatusOK, func(to io.Writer) error { return pages.Challenge(to, view) })
+			}
 		default:
 			view, status := w.checkoutView(session, r.URL.Path, kept), http.StatusOK
 			if failure != nil {
@@ -143,7 +160,10 @@ func (s *Sandbox) checkoutPage(out http.ResponseWriter, r *http.Request, work fu
 		return nil
 	})
 	if err != nil {
-		s.message(out, http.StatusNotFound, pages.MessageView{Title: "No such page", Text: "There is no payment page at this address."})
+		s.message(
+			out, http.StatusNotFound,
+			pages.MessageView{Title: "No such page", Text: "There is no payment page at this address."},
+		)
 		return
 	}
 	answer()

@@ -54,7 +54,9 @@ func (w *world) checkoutView(session *checkoutSession, action string, kept entry
 	}
 	var repeating []reducible
 	for _, item := range session.Hidden.Items {
-		line := pages.Line{Description: item.Description, Quantity: item.Quantity, Amount: money(item.AmountSubtotal, currency)}
+		line := pages.Line{
+			Description: item.Description, Quantity: item.Quantity, Amount: money(item.AmountSubtotal, currency),
+		}
 		if cycle := item.Price.Recurring; cycle != nil {
 			repeating = append(repeating, reducible{item.Price.UnitAmount * item.Quantity, item.Price.Product, true})
 			view.Interval = cycle.each()
@@ -73,8 +75,8 @@ func (w *world) checkoutView(session *checkoutSession, action string, kept entry
 	return view
 }
 
-// later answers what a subscription's repeating lines come to once the first payment is made: a discount that lasts forever
-// goes on reducing them.
+// later answers what a subscription's repeating lines come to once the first payment is made: a discount that lasts
+// forever goes on reducing them.
 func later(lines []reducible, d *discount) int64 {
 	if d != nil && d.Coupon.Duration == "forever" {
 		lines = d.after(lines)

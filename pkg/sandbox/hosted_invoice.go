@@ -26,7 +26,10 @@ func (s *Sandbox) showInvoice(out http.ResponseWriter, r *http.Request) {
 func (s *Sandbox) postInvoice(out http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(out, r.Body, maxBody)
 	if err := r.ParseForm(); err != nil {
-		s.message(out, http.StatusBadRequest, pages.MessageView{Title: "That did not work", Text: "The form could not be read."})
+		s.message(
+			out, http.StatusBadRequest,
+			pages.MessageView{Title: "That did not work", Text: "The form could not be read."},
+		)
 		return
 	}
 	answer, entered, debit := r.PostForm.Get("challenge"), readCard(r.PostForm), readDebit(r.PostForm)
@@ -85,10 +88,16 @@ func (s *Sandbox) invoicePage(out http.ResponseWriter, r *http.Request, work fun
 		intent := w.Intents.get(string(found.PaymentIntent))
 		switch {
 		case !found.payable():
-			view := pages.MessageView{Title: "Invoice " + string(found.Number), Text: money(found.Total, found.Currency) + ". This invoice is " + found.Status + "."}
+			view := pages.MessageView{
+				Title: "Invoice " + string(found.Number),
+				Text:  money(found.Total, found.Currency) + ". This invoice is " + found.Status + ".",
+			}
 			page = func(to io.Writer) error { return pages.Message(to, view) }
 		case intent.Status == "processing":
-			view := pages.MessageView{Title: "Invoice " + string(found.Number), Text: money(found.Total, found.Currency) + ". The bank has been asked and has not answered yet."}
+			view := pages.MessageView{
+				Title: "Invoice " + string(found.Number),
+				Text:  money(found.Total, found.Currency) + ". The bank has been asked and has not answered yet.",
+			}
 			page = func(to io.Writer) error { return pages.Message(to, view) }
 		case intent.Status == "requires_action" && failure == nil:
 			view := pages.ChallengeView{
@@ -109,7 +118,10 @@ func (s *Sandbox) invoicePage(out http.ResponseWriter, r *http.Request, work fun
 		return nil
 	})
 	if err != nil {
-		s.message(out, http.StatusNotFound, pages.MessageView{Title: "No such page", Text: "There is no invoice at this address."})
+		s.message(
+			out, http.StatusNotFound,
+			pages.MessageView{Title: "No such page", Text: "There is no invoice at this address."},
+		)
 		return
 	}
 	s.draw(out, status, page)
@@ -127,7 +139,10 @@ func (w *world) invoiceView(i *invoice, action string, kept entry) pages.Checkou
 		TestCards:  suggestions,
 	}
 	for _, line := range i.Lines.Data {
-		view.Lines = append(view.Lines, pages.Line{Description: string(line.Description), Quantity: 1, Amount: money(line.Amount, i.Currency)})
+		view.Lines = append(
+			view.Lines,
+			pages.Line{Description: string(line.Description), Quantity: 1, Amount: money(line.Amount, i.Currency)},
+		)
 	}
 	return view
 }

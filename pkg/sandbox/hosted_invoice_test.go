@@ -22,26 +22,34 @@ func TestInvoicePage(t *testing.T) {
 	}
 	w.advance(time.Hour)
 	page := latest(w.subscription(id))["hosted_invoice_url"].(string)
-	if status, body, _ := w.browse("GET", page, nil); status != 200 || !strings.Contains(body, "$19.00") || !strings.Contains(body, "jo@shop.test") {
+	if status, body, _ := w.browse("GET", page, nil); status != 200 || !strings.Contains(body, "$19.00") ||
+		!strings.Contains(body, "jo@shop.test") {
 		t.Fatalf("%d %s", status, body)
 	}
-	if status, body, _ := w.browse("POST", page, card("4000000000000002")); status != 402 || !strings.Contains(body, "declined") {
+	if status, body, _ := w.browse(
+		"POST", page, card("4000000000000002"),
+	); status != 402 || !strings.Contains(body, "declined") {
 		t.Fatalf("a refused card answers %d %s", status, body)
 	}
 	for _, answer := range []string{"refuse", "accept"} {
-		if status, body, _ := w.browse("POST", page, card("4000002760003184")); status != 200 || !strings.Contains(body, "challenge") {
+		if status, body, _ := w.browse(
+			"POST", page, card("4000002760003184"),
+		); status != 200 || !strings.Contains(body, "challenge") {
 			t.Fatalf("the bank does not ask: %d %s", status, body)
 		}
 		w.browse("POST", page, url.Values{"challenge": {answer}})
 	}
-	if status, body, _ := w.browse("GET", page, nil); status != 200 || !strings.Contains(body, "is paid") || latest(w.subscription(id))["status"] != "paid" {
+	if status, body, _ := w.browse("GET", page, nil); status != 200 || !strings.Contains(body, "is paid") ||
+		latest(w.subscription(id))["status"] != "paid" {
 		t.Fatalf("%d %s", status, body)
 	}
 	session := w.object("POST", "/v1/billing_portal/sessions", "customer="+customer)["url"].(string)
 	if _, body, _ := w.browse("GET", session, nil); !strings.Contains(body, strings.TrimPrefix(page, w.url)) {
 		t.Fatal("the portal does not lead to the invoice")
 	}
-	if status, _, _ := w.browse("POST", page, url.Values{"challenge": {"accept"}}); status != 200 || len(w.object("GET", "/v1/charges", "")["data"].([]any)) != 2 {
+	if status, _, _ := w.browse("POST", page, url.Values{"challenge": {"accept"}}); status != 200 || len(
+		w.object("GET", "/v1/charges", "")["data"].([]any),
+	) != 2 {
 		t.Fatalf("it is paid twice, or answers %d", status)
 	}
 }

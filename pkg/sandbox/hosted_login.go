@@ -15,7 +15,10 @@ func (s *Sandbox) showLogin(out http.ResponseWriter, r *http.Request) { s.loginP
 func (s *Sandbox) postLogin(out http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(out, r.Body, maxBody)
 	if err := r.ParseForm(); err != nil {
-		s.message(out, http.StatusBadRequest, pages.MessageView{Title: "That did not work", Text: "The form could not be read."})
+		s.message(
+			out, http.StatusBadRequest,
+			pages.MessageView{Title: "That did not work", Text: "The form could not be read."},
+		)
 		return
 	}
 	s.loginPage(out, r, strings.TrimSpace(r.PostForm.Get("email")))
@@ -49,7 +52,10 @@ func (s *Sandbox) loginPage(out http.ResponseWriter, r *http.Request, email stri
 	})
 	switch {
 	case err != nil:
-		s.message(out, http.StatusNotFound, pages.MessageView{Title: "No such page", Text: "There is no login page at this address."})
+		s.message(
+			out, http.StatusNotFound,
+			pages.MessageView{Title: "No such page", Text: "There is no login page at this address."},
+		)
 	case target != "":
 		http.Redirect(out, r, target, http.StatusSeeOther)
 	default:

@@ -29,7 +29,10 @@ func (s *Sandbox) showPortal(out http.ResponseWriter, r *http.Request) {
 func (s *Sandbox) postPortal(out http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(out, r.Body, maxBody)
 	if err := r.ParseForm(); err != nil {
-		s.message(out, http.StatusBadRequest, pages.MessageView{Title: "That did not work", Text: "The form could not be read."})
+		s.message(
+			out, http.StatusBadRequest,
+			pages.MessageView{Title: "That did not work", Text: "The form could not be read."},
+		)
 		return
 	}
 	kept := pages.CardForm{Name: r.PostForm.Get("name"), Expiry: r.PostForm.Get("exp")}
@@ -38,7 +41,9 @@ func (s *Sandbox) postPortal(out http.ResponseWriter, r *http.Request) {
 
 // portalPage does a piece of work (nil: none) for a portal's customer and draws the portal as it stands then, or what
 // comes after the one thing that the customer came for.
-func (s *Sandbox) portalPage(out http.ResponseWriter, r *http.Request, work func(*visit) (string, error), kept pages.CardForm) {
+func (s *Sandbox) portalPage(
+	out http.ResponseWriter, r *http.Request, work func(*visit) (string, error), kept pages.CardForm,
+) {
 	var answer func()
 	err := s.inWorld(cause{}, func(w *world) error {
 		v, err := w.visit(r)
@@ -70,7 +75,10 @@ func (s *Sandbox) portalPage(out http.ResponseWriter, r *http.Request, work func
 		return nil
 	})
 	if err != nil {
-		s.message(out, http.StatusNotFound, pages.MessageView{Title: "No such page", Text: "There is no billing portal at this address."})
+		s.message(
+			out, http.StatusNotFound,
+			pages.MessageView{Title: "No such page", Text: "There is no billing portal at this address."},
+		)
 		return
 	}
 	answer()
@@ -88,7 +96,9 @@ func (w *world) visit(r *http.Request) (*visit, error) {
 	}
 	w.on(holder)
 	home, deep := strings.CutSuffix(r.URL.Path, flowPath)
-	v := &visit{world: w, session: session, offer: w.PortalConfigs.get(session.Configuration), holder: holder, home: home}
+	v := &visit{
+		world: w, session: session, offer: w.PortalConfigs.get(session.Configuration), holder: holder, home: home,
+	}
 	if deep && session.Flow != nil {
 		about := w.Subscriptions.get(session.Flow.subscription())
 		if session.Flow.subscription() == "" || about != nil && !about.ended() {
@@ -143,9 +153,11 @@ func (v *visit) view() pages.PortalView {
 	}
 	if card != nil {
 		view.PaymentCard = &pages.PaymentCard{
-			Brand:  card.Card.Brand,
-			Last4:  card.Card.Last4,
-			Expiry: time.Date(int(card.Card.ExpYear), time.Month(card.Card.ExpMonth), 1, 0, 0, 0, 0, time.UTC).Format("01 / 06"),
+			Brand: card.Card.Brand,
+			Last4: card.Card.Last4,
+			Expiry: time.Date(
+				int(card.Card.ExpYear), time.Month(card.Card.ExpMonth), 1, 0, 0, 0, 0, time.UTC,
+			).Format("01 / 06"),
 		}
 	}
 	for _, i := range newestFirst(v.Invoices.among(v.holder.ID, func(i *invoice) bool { return i.Status != "draft" })) {
@@ -193,7 +205,9 @@ func (v *visit) row(s *subscription) pages.Subscription {
 		for _, other := range v.Prices.where(func(p *price) bool {
 			return v.offer.offers(p) && p.ID != item.Price.ID && p.Currency == s.Currency
 		}) {
-			row.Choices = append(row.Choices, pages.Choice{ID: other.ID, Text: v.productName(other) + ", " + v.wordPrice(other)})
+			row.Choices = append(
+				row.Choices, pages.Choice{ID: other.ID, Text: v.productName(other) + ", " + v.wordPrice(other)},
+			)
 		}
 	}
 	return row

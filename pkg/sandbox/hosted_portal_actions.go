@@ -93,8 +93,8 @@ func (v *visit) cancel(s *subscription, reason string) (string, error) {
 	return "Your plan has ended.", err
 }
 
-// changePlan changes the one item of a subscription. Where the change is paid for at once, a card that is refused leaves
-// the plan as it was.
+// changePlan changes the one item of a subscription. Where the change is paid for at once, a card that is refused
+// leaves the plan as it was.
 func (v *visit) changePlan(s *subscription, entry spec.Params) (string, error) {
 	entry["id"] = s.Items.Data[0].ID
 	p := spec.Params{"items": []any{entry}, "proration_behavior": v.offer.Features.SubscriptionUpdate.ProrationBehavior}

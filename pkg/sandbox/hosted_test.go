@@ -35,7 +35,9 @@ func (w *world) browse(method, address string, form url.Values) (int, string, st
 }
 
 func card(number string) url.Values {
-	return url.Values{"card_number": {number}, "exp": {"12 / 34"}, "cvc": {"123"}, "name": {"Jo"}, "email": {"jo@shop.test"}}
+	return url.Values{
+		"card_number": {number}, "exp": {"12 / 34"}, "cvc": {"123"}, "name": {"Jo"}, "email": {"jo@shop.test"},
+	}
 }
 
 func TestPayOnPage(t *testing.T) {
@@ -43,7 +45,8 @@ func TestPayOnPage(t *testing.T) {
 	w := newWorld(t, sandbox.Options{})
 	session := w.checkout("payment", w.price(1250, ""), "")
 	page := session["url"].(string)
-	if status, body, _ := w.browse("GET", page, nil); status != 200 || !strings.Contains(body, "$12.50") || !strings.Contains(body, "https://shop.test/no") {
+	if status, body, _ := w.browse("GET", page, nil); status != 200 || !strings.Contains(body, "$12.50") ||
+		!strings.Contains(body, "https://shop.test/no") {
 		t.Fatalf("%d %s", status, body)
 	}
 	status, _, target := w.browse("POST", page, card("4242 4242 4242 4242"))
@@ -105,7 +108,9 @@ func TestErrorsOnPage(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			status, body, _ := w.browse("POST", page, c.form)
-			if status != 402 || !strings.Contains(strings.ReplaceAll(body, "&#39;", "'"), c.want) || strings.Contains(body, c.form.Get("card_number")) {
+			if status != 402 || !strings.Contains(
+				strings.ReplaceAll(body, "&#39;", "'"), c.want,
+			) || strings.Contains(body, c.form.Get("card_number")) {
 				t.Fatalf("%d %s", status, body)
 			}
 		})
@@ -120,10 +125,14 @@ func TestChallenge(t *testing.T) {
 			w := newWorld(t, sandbox.Options{})
 			session := w.checkout(mode.name, w.price(500, mode.interval), "")
 			page := session["url"].(string)
-			if status, body, _ := w.browse("POST", page, card("4000002760003184")); status != 200 || !strings.Contains(body, "challenge") {
+			if status, body, _ := w.browse(
+				"POST", page, card("4000002760003184"),
+			); status != 200 || !strings.Contains(body, "challenge") {
 				t.Fatalf("no question: %d %s", status, body)
 			}
-			if status, body, _ := w.browse("POST", page, url.Values{"challenge": {"refuse"}}); status != 402 || !strings.Contains(body, "unable to authenticate") {
+			if status, body, _ := w.browse(
+				"POST", page, url.Values{"challenge": {"refuse"}},
+			); status != 402 || !strings.Contains(body, "unable to authenticate") {
 				t.Fatalf("refused: %d %s", status, body)
 			}
 			w.browse("POST", page, card("4000002760003184"))
@@ -133,7 +142,10 @@ func TestChallenge(t *testing.T) {
 			if w.object("GET", "/v1/checkout/sessions/"+session["id"].(string), "")["payment_status"] != "paid" {
 				t.Fatal("it is not paid")
 			}
-			requireOrder(t, types(w.events()), "payment_intent.requires_action", "payment_intent.payment_failed", "charge.succeeded", "checkout.session.completed")
+			requireOrder(
+				t, types(w.events()), "payment_intent.requires_action", "payment_intent.payment_failed",
+				"charge.succeeded", "checkout.session.completed",
+			)
 		})
 	}
 }
@@ -143,7 +155,9 @@ func TestPageOfNoUse(t *testing.T) {
 	w := newWorld(t, sandbox.Options{})
 	session := w.checkout("payment", w.price(500, ""), "")
 	w.object("POST", "/v1/checkout/sessions/"+session["id"].(string)+"/expire", "")
-	if status, body, _ := w.browse("POST", session["url"].(string), card("4242424242424242")); status != 410 || !strings.Contains(body, "expired") {
+	if status, body, _ := w.browse(
+		"POST", session["url"].(string), card("4242424242424242"),
+	); status != 410 || !strings.Contains(body, "expired") {
 		t.Fatalf("an expired page: %d %s", status, body)
 	}
 	for _, path := range []string{"/c/pay/cs_test_x", "/p/session/bps_x", "/elsewhere"} {
@@ -161,7 +175,9 @@ func TestPortal(t *testing.T) {
 	w := newWorld(t, sandbox.Options{})
 	id, customer := w.subscribed(w.price(1000, "month"), "pm_card_visa")
 	better := w.price(2000, "month")
-	portal := w.object("POST", "/v1/billing_portal/sessions", "return_url=https://shop.test/me&customer="+customer)["url"].(string)
+	portal := w.object(
+		"POST", "/v1/billing_portal/sessions", "return_url=https://shop.test/me&customer="+customer,
+	)["url"].(string)
 	do := func(want int, form url.Values) string {
 		t.Helper()
 		status, body, _ := w.browse("POST", portal, form)
@@ -170,7 +186,9 @@ func TestPortal(t *testing.T) {
 		}
 		return body
 	}
-	if status, body, _ := w.browse("GET", portal, nil); status != 200 || !strings.Contains(body, "https://shop.test/me") || !strings.Contains(body, better) {
+	if status, body, _ := w.browse("GET", portal, nil); status != 200 || !strings.Contains(
+		body, "https://shop.test/me",
+	) || !strings.Contains(body, better) {
 		t.Fatalf("%d %s", status, body)
 	}
 	do(200, url.Values{"action": {"cancel"}, "subscription": {id}})
@@ -179,7 +197,8 @@ func TestPortal(t *testing.T) {
 	}
 	do(200, url.Values{"action": {"resume"}, "subscription": {id}})
 	do(200, url.Values{"action": {"change"}, "subscription": {id}, "price": {better}})
-	if sub := w.subscription(id); priceOf(sub) != better || sub["cancel_at_period_end"] != false || latest(sub)["billing_reason"] != "subscription_update" {
+	if sub := w.subscription(id); priceOf(sub) != better || sub["cancel_at_period_end"] != false ||
+		latest(sub)["billing_reason"] != "subscription_update" {
 		t.Fatalf("the plan is not changed: %v", sub)
 	}
 	do(402, url.Values{"action": {"card"}, "card_number": {"4000000000000002"}, "exp": {"12/34"}, "cvc": {"123"}})

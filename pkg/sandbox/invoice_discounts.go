@@ -115,11 +115,15 @@ func (c *call) invoiceGrants(holder *customer, i *invoice, currency string) ([]i
 	return wanted, nil
 }
 
-func (c *call) invoiceGrant(entry spec.Params, at string, holder *customer, i *invoice, currency string) (invoiceGrant, error) {
+func (c *call) invoiceGrant(
+	entry spec.Params, at string, holder *customer, i *invoice, currency string,
+) (invoiceGrant, error) {
 	id := entry.Text("discount")
 	switch {
 	case id != "" && entry.Has("coupon"):
-		return invoiceGrant{}, invalid(at+"[discount]", "You may only specify one of these parameters: coupon, discount.")
+		return invoiceGrant{}, invalid(
+			at+"[discount]", "You may only specify one of these parameters: coupon, discount.",
+		)
 	case id == "":
 		redeemed, err := c.granted(entry, at, redeemer{holder: holder, currency: currency})
 		if err == nil && redeemed == nil {

@@ -36,7 +36,9 @@ func (c *call) terms(p spec.Params, inForce terms) (terms, error) {
 	if p.Has("days_until_due") {
 		days := p.Int("days_until_due")
 		if days < 0 || days > longestDue {
-			return terms{}, coded("parameter_invalid_integer", "days_until_due", "days_until_due must be between 0 and %d.", longestDue)
+			return terms{}, coded(
+				"parameter_invalid_integer", "days_until_due", "days_until_due must be between 0 and %d.", longestDue,
+			)
 		}
 		wanted.days, wanted.date = &days, 0
 	}
@@ -45,19 +47,26 @@ func (c *call) terms(p spec.Params, inForce terms) (terms, error) {
 			return terms{}, invalid("due_date", "Invalid timestamp: due_date must be in the future.")
 		}
 		if p.Has("days_until_due") {
-			return terms{}, invalid("due_date", "You may only specify one of these parameters: due_date, days_until_due.")
+			return terms{}, invalid(
+				"due_date", "You may only specify one of these parameters: due_date, days_until_due.",
+			)
 		}
 		wanted.days, wanted.date = nil, date
 	}
 	if wanted.method == sendInvoice {
 		if wanted.days == nil && wanted.date == 0 {
-			return terms{}, coded("parameter_missing", "days_until_due", "If `collection_method` is set to `send_invoice`, you must also set `days_until_due` or `due_date`.")
+			return terms{}, coded(
+				"parameter_missing", "days_until_due",
+				"If `collection_method` is set to `send_invoice`, you must also set `days_until_due` or `due_date`.",
+			)
 		}
 		return wanted, nil
 	}
 	for _, name := range []string{"days_until_due", "due_date"} {
 		if p.Has(name) && !p.Unset(name) {
-			return terms{}, invalid(name, "You can only specify `%s` if the `collection_method` is set to `send_invoice`.", name)
+			return terms{}, invalid(
+				name, "You can only specify `%s` if the `collection_method` is set to `send_invoice`.", name,
+			)
 		}
 	}
 	return terms{method: wanted.method}, nil
@@ -89,7 +98,9 @@ func sendInvoiceByHand(c *call) (any, error) {
 	case !found.sends():
 		return nil, invalid("", "You can only manually send an invoice if its collection method is 'send_invoice'.")
 	case found.Status != "draft" && found.Status != "open":
-		return nil, coded("invoice_not_editable", "", "You can only send a draft or open invoice; this one is %s.", found.Status)
+		return nil, coded(
+			"invoice_not_editable", "", "You can only send a draft or open invoice; this one is %s.", found.Status,
+		)
 	case found.CustomerEmail == "":
 		return nil, invalid("", "The customer of this invoice has no email address to send it to.")
 	}

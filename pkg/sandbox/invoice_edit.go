@@ -22,7 +22,9 @@ func customFields(p spec.Params) ([]customField, error) {
 	var fields []customField
 	for n, entry := range p.List("custom_fields") {
 		if n == mostCustomFields {
-			return nil, invalid("custom_fields", "Array custom_fields exceeded maximum %d allowed elements.", mostCustomFields)
+			return nil, invalid(
+				"custom_fields", "Array custom_fields exceeded maximum %d allowed elements.", mostCustomFields,
+			)
 		}
 		fields = append(fields, customField{entry.Text("name"), entry.Text("value")})
 	}
@@ -46,7 +48,9 @@ func createInvoice(c *call) (any, error) {
 			return nil, noSuch("subscription", id, "subscription")
 		}
 		if len(c.pendingItems(s)) == 0 {
-			return nil, coded("invoice_no_subscription_line_items", "subscription", "Nothing to invoice for subscription %s", s.ID)
+			return nil, coded(
+				"invoice_no_subscription_line_items", "subscription", "Nothing to invoice for subscription %s", s.ID,
+			)
 		}
 	}
 	currency := strings.ToLower(c.p.Text("currency"))
@@ -113,7 +117,11 @@ func (c *call) invoiceEdit(inForce terms, holder *customer) (func(*invoice), err
 		return nil, err
 	}
 	if method != nil && string(method.Customer) != holder.ID {
-		return nil, invalid("default_payment_method", "The customer does not have a payment method with the ID %s. The payment method must be attached to the customer.", p.Text("default_payment_method"))
+		return nil, invalid(
+			"default_payment_method",
+			"The customer does not have a payment method with the ID %s. The payment method must be attached to the customer.",
+			p.Text("default_payment_method"),
+		)
 	}
 	return func(i *invoice) {
 		setText(&i.Description, p, "description")
@@ -135,7 +143,12 @@ func (c *call) invoiceEdit(inForce terms, holder *customer) (func(*invoice), err
 }
 
 // finalEdits are what may still be said about an invoice once it is finalized.
-var finalEdits = setOf([]string{"metadata", "expand", "auto_advance", "default_payment_method", "due_date", "description", "footer", "custom_fields"})
+var finalEdits = setOf(
+	[]string{
+		"metadata", "expand", "auto_advance", "default_payment_method", "due_date", "description", "footer",
+		"custom_fields",
+	},
+)
 
 func updateInvoice(c *call) (any, error) {
 	found, err := c.invoice()
@@ -145,7 +158,10 @@ func updateInvoice(c *call) (any, error) {
 	for _, name := range slices.Sorted(maps.Keys(c.p)) {
 		open := found.Status == "open" || found.Status == "uncollectible"
 		if found.Status != "draft" && !(open && finalEdits[name]) && name != "metadata" && name != "expand" {
-			return nil, coded("invoice_not_editable", name, "Finalized invoices can't be updated in this way: `%s` of an invoice that is %s.", name, found.Status)
+			return nil, coded(
+				"invoice_not_editable", name,
+				"Finalized invoices can't be updated in this way: `%s` of an invoice that is %s.", name, found.Status,
+			)
 		}
 	}
 	holder := c.Customers.get(found.Customer)

@@ -64,7 +64,9 @@ func createInvoiceItem(c *call) (any, error) {
 	}
 	c.on(holder)
 	if len(p.List("discounts")) > 0 {
-		return nil, invalid("discounts", "The sandbox discounts whole invoices only: leave out `discounts` of an invoice item.")
+		return nil, invalid(
+			"discounts", "The sandbox discounts whole invoices only: leave out `discounts` of an invoice item.",
+		)
 	}
 	if id := p.Text("subscription"); id != "" {
 		if s := c.Subscriptions.get(id); s == nil || s.Customer != holder.ID {
@@ -76,7 +78,9 @@ func createInvoiceItem(c *call) (any, error) {
 		return nil, noSuch("invoice", id, "invoice")
 	}
 	if target != nil && target.Status != "draft" {
-		return nil, coded("invoice_not_editable", "invoice", "The invoice %s is already finalized and cannot be changed.", target.ID)
+		return nil, coded(
+			"invoice_not_editable", "invoice", "The invoice %s is already finalized and cannot be changed.", target.ID,
+		)
 	}
 	currency := strings.ToLower(p.Text("currency"))
 	if currency == "" {
@@ -162,14 +166,20 @@ func updateInvoiceItem(c *call) (any, error) {
 	c.clock = string(found.TestClock)
 	owner := c.Invoices.get(string(found.Invoice))
 	if owner != nil && owner.Status != "draft" {
-		return nil, coded("invoice_not_editable", "", "The invoice %s is already finalized and its items cannot be changed.", owner.ID)
+		return nil, coded(
+			"invoice_not_editable", "", "The invoice %s is already finalized and its items cannot be changed.",
+			owner.ID,
+		)
 	}
 	changed := *found
 	if err := c.fillInvoiceItem(&changed); err != nil {
 		return nil, err
 	}
 	if changed.Currency != found.Currency {
-		return nil, invalid("price", "The price specified only supports `%s`. This doesn't match the expected currency: `%s`.", changed.Currency, found.Currency)
+		return nil, invalid(
+			"price", "The price specified only supports `%s`. This doesn't match the expected currency: `%s`.",
+			changed.Currency, found.Currency,
+		)
 	}
 	*found = changed // Stripe announces no invoiceitem.updated at this version
 	if owner != nil {
@@ -202,7 +212,8 @@ func getInvoiceItem(c *call) (any, error) {
 func listInvoiceItems(c *call) (any, error) {
 	p := c.p
 	return list(c, &c.InvoiceItems, "invoiceitem", func(each *invoiceItem) bool {
-		return (!p.Has("customer") || each.Customer == p.Text("customer")) && (!p.Has("invoice") || string(each.Invoice) == p.Text("invoice")) &&
+		return (!p.Has("customer") || each.Customer == p.Text("customer")) &&
+			(!p.Has("invoice") || string(each.Invoice) == p.Text("invoice")) &&
 			(!p.Has("pending") || (each.Invoice == "") == p.Flag("pending"))
 	})
 }

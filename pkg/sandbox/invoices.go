@@ -113,8 +113,10 @@ func getInvoice(c *call) (any, error) { return c.invoice() }
 func listInvoices(c *call) (any, error) {
 	p := c.p
 	return list(c, &c.Invoices, "invoice", func(each *invoice) bool {
-		return (!p.Has("customer") || each.Customer == p.Text("customer")) && (!p.Has("subscription") || string(each.Subscription) == p.Text("subscription")) &&
-			(!p.Has("status") || each.Status == p.Text("status")) && (!p.Has("collection_method") || each.CollectionMethod == p.Text("collection_method"))
+		return (!p.Has("customer") || each.Customer == p.Text("customer")) &&
+			(!p.Has("subscription") || string(each.Subscription) == p.Text("subscription")) &&
+			(!p.Has("status") || each.Status == p.Text("status")) &&
+			(!p.Has("collection_method") || each.CollectionMethod == p.Text("collection_method"))
 	})
 }
 
@@ -132,7 +134,9 @@ func deleteInvoice(c *call) (any, error) {
 		return nil, err
 	}
 	if found.Status != "draft" || found.Subscription != "" {
-		return nil, coded("invoice_not_editable", "", "You can only delete draft invoices that do not belong to a subscription.")
+		return nil, coded(
+			"invoice_not_editable", "", "You can only delete draft invoices that do not belong to a subscription.",
+		)
 	}
 	for _, item := range c.InvoiceItems.where(func(i *invoiceItem) bool { return string(i.Invoice) == found.ID }) {
 		item.Invoice = ""
@@ -149,7 +153,9 @@ func finalizeInvoice(c *call) (any, error) {
 		return nil, err
 	}
 	if found.Status != "draft" {
-		return nil, coded("invoice_not_editable", "", "This invoice is already finalized, you can't re-finalize a non-draft invoice.")
+		return nil, coded(
+			"invoice_not_editable", "", "This invoice is already finalized, you can't re-finalize a non-draft invoice.",
+		)
 	}
 	if c.p.Has("auto_advance") {
 		found.AutoAdvance = c.p.Flag("auto_advance")
@@ -171,7 +177,9 @@ func payInvoiceByHand(c *call) (any, error) {
 	case "paid":
 		return nil, invalid("", "Invoice is already paid")
 	case "void":
-		return nil, coded("invoice_not_editable", "", "This invoice can no longer be paid: its status is %s.", found.Status)
+		return nil, coded(
+			"invoice_not_editable", "", "This invoice can no longer be paid: its status is %s.", found.Status,
+		)
 	}
 	method, err := c.offered("payment_method", holder)
 	if err != nil {
@@ -210,10 +218,15 @@ func voidInvoiceByHand(c *call) (any, error) {
 		return nil, err
 	}
 	if found.Status != "open" && found.Status != "uncollectible" {
-		return nil, coded("invoice_not_editable", "", "You can only void an open or uncollectible invoice; this one is %s.", found.Status)
+		return nil, coded(
+			"invoice_not_editable", "", "You can only void an open or uncollectible invoice; this one is %s.",
+			found.Status,
+		)
 	}
 	c.voidInvoice(found)
-	if s := c.Subscriptions.get(string(found.Subscription)); s != nil && s.PendingUpdate != nil && s.Hidden.PendingInvoice == found.ID {
+	if s := c.Subscriptions.get(
+		string(found.Subscription),
+	); s != nil && s.PendingUpdate != nil && s.Hidden.PendingInvoice == found.ID {
 		c.dropPendingUpdate(s)
 	}
 	return found, nil
@@ -225,7 +238,10 @@ func markUncollectible(c *call) (any, error) {
 		return nil, err
 	}
 	if found.Status != "open" {
-		return nil, coded("invoice_not_editable", "", "You can only mark an open invoice as uncollectible; this one is %s.", found.Status)
+		return nil, coded(
+			"invoice_not_editable", "", "You can only mark an open invoice as uncollectible; this one is %s.",
+			found.Status,
+		)
 	}
 	c.giveUpInvoice(found)
 	return found, nil

@@ -20,10 +20,14 @@ func TestInvoiceByHand(t *testing.T) {
 		t.Fatalf("pending items are taken up unasked: %v", empty["total"])
 	}
 	made := w.object("POST", "/v1/invoices", "customer="+customer+"&subscription="+id)
-	if made["total"] != float64(300) || made["subscription"] != id || w.object("GET", "/v1/invoiceitems/"+own["id"].(string), "")["invoice"] != made["id"] {
+	if made["total"] != float64(300) || made["subscription"] != id || w.object(
+		"GET", "/v1/invoiceitems/"+own["id"].(string), "",
+	)["invoice"] != made["id"] {
 		t.Fatalf("the subscription's own item is not on it, or more: %v", made)
 	}
-	if status, code, param, _ := w.refusal("POST", "/v1/invoices", "customer="+customer+"&subscription="+id); status != 400 || code != "invoice_no_subscription_line_items" || param != "subscription" {
+	if status, code, param, _ := w.refusal(
+		"POST", "/v1/invoices", "customer="+customer+"&subscription="+id,
+	); status != 400 || code != "invoice_no_subscription_line_items" || param != "subscription" {
 		t.Fatalf("with nothing to invoice it answers %d %s %s", status, code, param)
 	}
 	if sub := w.subscription(id); latest(sub)["id"] == made["id"] {
@@ -38,21 +42,34 @@ func TestInvoiceByHand(t *testing.T) {
 func TestInvoiceItemUpdate(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})
-	customer := w.object("POST", "/v1/customers", "payment_method=pm_card_visa&invoice_settings[default_payment_method]=pm_card_visa")["id"].(string)
-	path := "/v1/invoiceitems/" + w.object("POST", "/v1/invoiceitems", "amount=300&currency=usd&description=a&customer="+customer)["id"].(string)
-	changed := w.object("POST", path, "unit_amount=200&quantity=3&description=b&metadata[k]=v&discountable=false&period[start]=5&period[end]=9")
-	if changed["amount"] != float64(600) || changed["description"] != "b" || changed["period"].(map[string]any)["end"] != float64(9) || changed["discountable"] != false {
+	customer := w.object(
+		"POST", "/v1/customers", "payment_method=pm_card_visa&invoice_settings[default_payment_method]=pm_card_visa",
+	)["id"].(string)
+	path := "/v1/invoiceitems/" + w.object(
+		"POST", "/v1/invoiceitems", "amount=300&currency=usd&description=a&customer="+customer,
+	)["id"].(string)
+	changed := w.object(
+		"POST", path,
+		"unit_amount=200&quantity=3&description=b&metadata[k]=v&discountable=false&period[start]=5&period[end]=9",
+	)
+	if changed["amount"] != float64(600) || changed["description"] != "b" ||
+		changed["period"].(map[string]any)["end"] != float64(9) || changed["discountable"] != false {
 		t.Fatalf("it is %v", changed)
 	}
 	w.object("POST", "/v1/invoiceitems", "amount=1&currency=usd&customer="+customer)
-	draft := w.object("POST", "/v1/invoices", "pending_invoice_items_behavior=include&customer="+customer)["id"].(string)
+	draft := w.object(
+		"POST", "/v1/invoices", "pending_invoice_items_behavior=include&customer="+customer,
+	)["id"].(string)
 	w.object("POST", path, "amount=-100")
 	invoice := w.object("GET", "/v1/invoices/"+draft, "")
 	line := invoice["lines"].(map[string]any)["data"].([]any)[0].(map[string]any)
 	if invoice["total"] != float64(-99) || line["amount"] != float64(-100) || line["quantity"] != float64(1) {
 		t.Fatalf("the draft does not follow: %v", invoice)
 	}
-	for form, want := range map[string]string{"amount=5&quantity=2": "quantity", "unit_amount=99999999&quantity=2": "amount", "period[start]=9&period[end]=5": "period[end]"} {
+	for form, want := range map[string]string{
+		"amount=5&quantity=2": "quantity", "unit_amount=99999999&quantity=2": "amount",
+		"period[start]=9&period[end]=5": "period[end]",
+	} {
 		if status, _, param, _ := w.refusal("POST", path, form); status != 400 || param != want {
 			t.Errorf("%s answers %d %s", form, status, param)
 		}
@@ -70,8 +87,12 @@ func TestFinalizeByHand(t *testing.T) {
 	customer := w.cardHolder()
 	for advance, want := range map[string]string{"true": "paid", "false": "open"} {
 		w.object("POST", "/v1/invoiceitems", "amount=300&currency=usd&customer="+customer)
-		id := w.object("POST", "/v1/invoices", "pending_invoice_items_behavior=include&customer="+customer)["id"].(string)
-		if open := w.object("POST", "/v1/invoices/"+id+"/finalize", "auto_advance="+advance); open["status"] != "open" || (open["next_payment_attempt"] != nil) != (advance == "true") {
+		id := w.object(
+			"POST", "/v1/invoices", "pending_invoice_items_behavior=include&customer="+customer,
+		)["id"].(string)
+		if open := w.object(
+			"POST", "/v1/invoices/"+id+"/finalize", "auto_advance="+advance,
+		); open["status"] != "open" || (open["next_payment_attempt"] != nil) != (advance == "true") {
 			t.Fatalf("finalized, it is %v", open)
 		}
 		w.advance(time.Hour)
@@ -85,15 +106,26 @@ func TestFinalizeByHand(t *testing.T) {
 func TestInvoiceDefaultCard(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})
-	customer := w.object("POST", "/v1/customers", "payment_method=pm_card_visa&invoice_settings[default_payment_method]=pm_card_visa")["id"].(string)
-	bad := w.object("POST", "/v1/payment_methods/pm_card_chargeCustomerFail/attach", "customer="+customer)["id"].(string)
+	customer := w.object(
+		"POST", "/v1/customers", "payment_method=pm_card_visa&invoice_settings[default_payment_method]=pm_card_visa",
+	)["id"].(string)
+	bad := w.object(
+		"POST", "/v1/payment_methods/pm_card_chargeCustomerFail/attach", "customer="+customer,
+	)["id"].(string)
 	w.object("POST", "/v1/invoiceitems", "amount=300&currency=usd&customer="+customer)
-	id := w.object("POST", "/v1/invoices", "auto_advance=true&pending_invoice_items_behavior=include&customer="+customer+"&default_payment_method="+bad)["id"].(string)
+	id := w.object(
+		"POST", "/v1/invoices",
+		"auto_advance=true&pending_invoice_items_behavior=include&customer="+customer+"&default_payment_method="+bad,
+	)["id"].(string)
 	w.advance(2 * time.Hour)
-	if invoice := w.object("GET", "/v1/invoices/"+id, ""); invoice["status"] != "open" || invoice["attempt_count"] != float64(1) {
+	if invoice := w.object(
+		"GET", "/v1/invoices/"+id, "",
+	); invoice["status"] != "open" || invoice["attempt_count"] != float64(1) {
 		t.Fatalf("it was not charged to its own card: %v", invoice)
 	}
-	if status, _, param, _ := w.refusal("POST", "/v1/invoices/"+id, "default_payment_method=pm_card_visa"); status != 400 || param != "default_payment_method" {
+	if status, _, param, _ := w.refusal(
+		"POST", "/v1/invoices/"+id, "default_payment_method=pm_card_visa",
+	); status != 400 || param != "default_payment_method" {
 		t.Fatalf("a card of nobody answers %d %s", status, param)
 	}
 	good := w.object("POST", "/v1/payment_methods/pm_card_visa/attach", "customer="+customer)["id"].(string)

@@ -25,7 +25,9 @@ func TestRenewal(t *testing.T) {
 	id, _ := w.subscribed(w.price(1900, "month"), "pm_card_visa")
 	first := w.subscription(id)
 	preview := w.object("GET", "/v1/invoices/upcoming", "subscription="+id)
-	if preview["amount_due"] != float64(1900) || preview["id"] != nil || len(w.object("GET", "/v1/invoices", "")["data"].([]any)) != 1 {
+	if preview["amount_due"] != float64(1900) || preview["id"] != nil || len(
+		w.object("GET", "/v1/invoices", "")["data"].([]any),
+	) != 1 {
 		t.Fatalf("the preview is wrong or left something behind: %v", preview)
 	}
 	before := len(w.events())
@@ -34,7 +36,8 @@ func TestRenewal(t *testing.T) {
 	if sub["current_period_start"] != first["current_period_end"] || sub["status"] != "active" {
 		t.Fatalf("the period did not move: %v", sub)
 	}
-	if draft := latest(sub); draft["status"] != "draft" || draft["billing_reason"] != "subscription_cycle" || draft["period_end"] != first["current_period_end"] {
+	if draft := latest(sub); draft["status"] != "draft" || draft["billing_reason"] != "subscription_cycle" ||
+		draft["period_end"] != first["current_period_end"] {
 		t.Fatalf("the renewal is not a draft: %v", draft)
 	}
 	w.advance(time.Hour)
@@ -99,7 +102,8 @@ func TestFailedRenewalEndsCanceled(t *testing.T) {
 	before := len(w.events())
 	w.advance(31*day + time.Hour)
 	sub := w.subscription(id)
-	if sub["status"] != "past_due" || latest(sub)["attempt_count"] != float64(1) || latest(sub)["next_payment_attempt"] == nil {
+	if sub["status"] != "past_due" || latest(sub)["attempt_count"] != float64(1) ||
+		latest(sub)["next_payment_attempt"] == nil {
 		t.Fatalf("a failed renewal is not past_due with a retry ahead: %v", sub)
 	}
 	requireOrder(t, types(w.events()[before:]), "invoice.created", "invoice.finalized", "charge.failed", "payment_intent.payment_failed", "invoice.payment_failed",
@@ -110,7 +114,8 @@ func TestFailedRenewalEndsCanceled(t *testing.T) {
 	}
 	w.advance(7 * day)
 	sub = w.subscription(id)
-	if sub["status"] != "canceled" || sub["cancellation_details"].(map[string]any)["reason"] != "payment_failed" || latest(sub)["next_payment_attempt"] != nil {
+	if sub["status"] != "canceled" || sub["cancellation_details"].(map[string]any)["reason"] != "payment_failed" ||
+		latest(sub)["next_payment_attempt"] != nil {
 		t.Fatalf("the last retry does not cancel: %v", sub)
 	}
 	if last := types(w.events()); last[len(last)-1] != "customer.subscription.deleted" {
@@ -147,13 +152,17 @@ func TestCancel(t *testing.T) {
 		if sub["status"] != "active" || sub["cancel_at"] != sub["current_period_end"] || sub["canceled_at"] == nil {
 			t.Fatalf("the end is not planned: %v", sub)
 		}
-		if sub = w.object("POST", "/v1/subscriptions/"+id, "cancel_at_period_end=false"); sub["cancel_at"] != nil || sub["canceled_at"] != nil {
+		if sub = w.object(
+			"POST", "/v1/subscriptions/"+id, "cancel_at_period_end=false",
+		); sub["cancel_at"] != nil || sub["canceled_at"] != nil {
 			t.Fatalf("the end is not taken back: %v", sub)
 		}
 		w.object("POST", "/v1/subscriptions/"+id, "cancel_at_period_end=true")
 		w.advance(31 * day)
 		sub = w.subscription(id)
-		if sub["status"] != "canceled" || sub["ended_at"] != sub["current_period_end"] || len(w.object("GET", "/v1/invoices", "")["data"].([]any)) != 1 {
+		if sub["status"] != "canceled" || sub["ended_at"] != sub["current_period_end"] || len(
+			w.object("GET", "/v1/invoices", "")["data"].([]any),
+		) != 1 {
 			t.Fatalf("it did not end at its period's end without another invoice: %v", sub)
 		}
 	})
@@ -161,10 +170,14 @@ func TestCancel(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, sandbox.Options{})
 		id, _ := w.subscribed(w.price(1900, "month"), "pm_card_visa")
-		if sub := w.object("DELETE", "/v1/subscriptions/"+id, ""); sub["status"] != "canceled" || sub["cancel_at_period_end"] != false {
+		if sub := w.object(
+			"DELETE", "/v1/subscriptions/"+id, "",
+		); sub["status"] != "canceled" || sub["cancel_at_period_end"] != false {
 			t.Fatalf("it is not canceled: %v", sub)
 		}
-		if status, code, _, _ := w.refusal("DELETE", "/v1/subscriptions/"+id, ""); status != 404 || code != "resource_missing" {
+		if status, code, _, _ := w.refusal(
+			"DELETE", "/v1/subscriptions/"+id, "",
+		); status != 404 || code != "resource_missing" {
 			t.Fatalf("a second DELETE answers %d %s", status, code)
 		}
 	})
@@ -173,14 +186,17 @@ func TestCancel(t *testing.T) {
 func TestTrial(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})
-	session := w.checkout("subscription", w.price(1900, "month"), "&customer_email=a@b.test&subscription_data[trial_period_days]=14")["id"].(string)
+	session := w.checkout(
+		"subscription", w.price(1900, "month"), "&customer_email=a@b.test&subscription_data[trial_period_days]=14",
+	)["id"].(string)
 	paid := w.object("POST", "/v1/payment_pages/"+session+"/confirm", "payment_method=pm_card_visa&expected_amount=0")
 	if paid["payment_status"] != "no_payment_required" {
 		t.Fatalf("a trial is no payment: %v", paid["payment_status"])
 	}
 	id := paid["subscription"].(string)
 	sub := w.subscription(id)
-	if sub["status"] != "trialing" || latest(sub)["status"] != "paid" || latest(sub)["amount_paid"] != float64(0) || sub["trial_end"] != sub["current_period_end"] {
+	if sub["status"] != "trialing" || latest(sub)["status"] != "paid" || latest(sub)["amount_paid"] != float64(0) ||
+		sub["trial_end"] != sub["current_period_end"] {
 		t.Fatalf("the trial is not as Stripe begins it: %v", sub)
 	}
 	before := len(w.events())
@@ -200,12 +216,16 @@ func TestIncompleteExpires(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})
 	customer := w.object("POST", "/v1/customers", "")["id"].(string)
-	sub := w.object("POST", "/v1/subscriptions", "payment_behavior=default_incomplete&customer="+customer+"&items[0][price]="+w.price(500, "month"))
+	sub := w.object(
+		"POST", "/v1/subscriptions",
+		"payment_behavior=default_incomplete&customer="+customer+"&items[0][price]="+w.price(500, "month"),
+	)
 	if sub["status"] != "incomplete" {
 		t.Fatalf("it is %v", sub["status"])
 	}
 	w.advance(23 * time.Hour)
-	if sub = w.subscription(sub["id"].(string)); sub["status"] != "incomplete_expired" || latest(sub)["status"] != "void" {
+	if sub = w.subscription(sub["id"].(string)); sub["status"] != "incomplete_expired" ||
+		latest(sub)["status"] != "void" {
 		t.Fatalf("23 hours later: %v", sub)
 	}
 }
@@ -215,7 +235,9 @@ func TestSessionExpires(t *testing.T) {
 	w := newWorld(t, sandbox.Options{})
 	price := w.price(500, "")
 	late, byHand := w.checkout("payment", price, "")["id"].(string), w.checkout("payment", price, "")["id"].(string)
-	if session := w.object("POST", "/v1/checkout/sessions/"+byHand+"/expire", ""); session["status"] != "expired" || session["url"] != nil {
+	if session := w.object(
+		"POST", "/v1/checkout/sessions/"+byHand+"/expire", "",
+	); session["status"] != "expired" || session["url"] != nil {
 		t.Fatalf("it is %v", session)
 	}
 	if status, _, _, _ := w.refusal("POST", "/v1/checkout/sessions/"+byHand+"/expire", ""); status != 400 {
@@ -232,13 +254,21 @@ func TestRefund(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})
 	session := w.checkout("payment", w.price(900, ""), "")["id"].(string)
-	intent := w.object("POST", "/v1/payment_pages/"+session+"/confirm", "payment_method=pm_card_visa")["payment_intent"].(string)
+	intent := w.object(
+		"POST", "/v1/payment_pages/"+session+"/confirm", "payment_method=pm_card_visa",
+	)["payment_intent"].(string)
 	w.object("POST", "/v1/refunds", "amount=400&payment_intent="+intent)
-	charge := w.object("GET", "/v1/payment_intents/"+intent, "expand[]=latest_charge.refunds")["latest_charge"].(map[string]any)
-	if charge["amount_refunded"] != float64(400) || charge["refunded"] != false || len(charge["refunds"].(map[string]any)["data"].([]any)) != 1 {
+	charge := w.object(
+		"GET", "/v1/payment_intents/"+intent, "expand[]=latest_charge.refunds",
+	)["latest_charge"].(map[string]any)
+	if charge["amount_refunded"] != float64(400) || charge["refunded"] != false || len(
+		charge["refunds"].(map[string]any)["data"].([]any),
+	) != 1 {
 		t.Fatalf("a partial refund: %v", charge)
 	}
-	if status, _, param, _ := w.refusal("POST", "/v1/refunds", "amount=501&payment_intent="+intent); status != 400 || param != "amount" {
+	if status, _, param, _ := w.refusal(
+		"POST", "/v1/refunds", "amount=501&payment_intent="+intent,
+	); status != 400 || param != "amount" {
 		t.Fatalf("too much: %d %s", status, param)
 	}
 	w.object("POST", "/v1/refunds", "payment_intent="+intent)
@@ -265,24 +295,36 @@ func TestTestClock(t *testing.T) {
 	}
 	methods := w.object("GET", "/v1/customers/"+customer["id"].(string)+"/payment_methods", "")["data"].([]any)
 	method := methods[0].(map[string]any)["id"].(string)
-	sub := w.object("POST", "/v1/subscriptions", "customer="+customer["id"].(string)+"&default_payment_method="+method+"&items[0][price]="+w.price(700, "month"))
+	sub := w.object(
+		"POST", "/v1/subscriptions",
+		"customer="+customer["id"].(string)+"&default_payment_method="+method+"&items[0][price]="+w.price(700, "month"),
+	)
 	w.advance(100 * day) // the main clock does not move it
-	if again := w.subscription(sub["id"].(string)); again["current_period_end"] != sub["current_period_end"] || again["status"] != "active" {
+	if again := w.subscription(sub["id"].(string)); again["current_period_end"] != sub["current_period_end"] ||
+		again["status"] != "active" {
 		t.Fatalf("the main clock moved it: %v", again)
 	}
-	if status, _, _, _ := w.refusal("POST", "/v1/test_helpers/test_clocks/"+clock+"/advance", "frozen_time="+itoa(frozen.Unix()-1)); status != 400 {
+	if status, _, _, _ := w.refusal(
+		"POST", "/v1/test_helpers/test_clocks/"+clock+"/advance", "frozen_time="+itoa(frozen.Unix()-1),
+	); status != 400 {
 		t.Fatalf("backwards answers %d", status)
 	}
-	if status, _, _, _ := w.refusal("POST", "/v1/test_helpers/test_clocks/"+clock+"/advance", "frozen_time="+itoa(frozen.AddDate(0, 3, 0).Unix())); status != 400 {
+	if status, _, _, _ := w.refusal(
+		"POST", "/v1/test_helpers/test_clocks/"+clock+"/advance", "frozen_time="+itoa(frozen.AddDate(0, 3, 0).Unix()),
+	); status != 400 {
 		t.Fatalf("three intervals answer %d", status)
 	}
-	if moving := w.object("POST", "/v1/test_helpers/test_clocks/"+clock+"/advance", "frozen_time="+itoa(frozen.AddDate(0, 1, 1).Unix())); moving["status"] != "advancing" {
+	if moving := w.object(
+		"POST", "/v1/test_helpers/test_clocks/"+clock+"/advance", "frozen_time="+itoa(frozen.AddDate(0, 1, 1).Unix()),
+	); moving["status"] != "advancing" {
 		t.Fatalf("it is %v", moving["status"])
 	}
 	if w.object("GET", "/v1/test_helpers/test_clocks/"+clock, "")["status"] != "ready" {
 		t.Fatal("the clock is not ready")
 	}
-	if invoice := latest(w.subscription(sub["id"].(string))); invoice["status"] != "paid" || invoice["billing_reason"] != "subscription_cycle" {
+	if invoice := latest(
+		w.subscription(sub["id"].(string)),
+	); invoice["status"] != "paid" || invoice["billing_reason"] != "subscription_cycle" {
 		t.Fatalf("it did not renew on its clock: %v", invoice)
 	}
 	w.object("DELETE", "/v1/test_helpers/test_clocks/"+clock, "")

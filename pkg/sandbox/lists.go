@@ -81,13 +81,17 @@ func cursor(p spec.Params) (limit int, after, before string, err error) {
 	limit = defaultLimit
 	if p.Has("limit") {
 		if n := p.Int("limit"); n < 1 || n > maxLimit {
-			return 0, "", "", coded("parameter_invalid_integer", "limit", "Invalid limit: must be between 1 and %d", maxLimit)
+			return 0, "", "", coded(
+				"parameter_invalid_integer", "limit", "Invalid limit: must be between 1 and %d", maxLimit,
+			)
 		}
 		limit = int(p.Int("limit"))
 	}
 	after, before = p.Text("starting_after"), p.Text("ending_before")
 	if after != "" && before != "" {
-		return 0, "", "", invalid("", "Received both starting_after and ending_before parameters. Please pass in only one.")
+		return 0, "", "", invalid(
+			"", "Received both starting_after and ending_before parameters. Please pass in only one.",
+		)
 	}
 	return limit, after, before, nil
 }

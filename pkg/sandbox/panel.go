@@ -37,7 +37,10 @@ func (s *Sandbox) drawPanel(out http.ResponseWriter, r *http.Request, here strin
 		return
 	}
 	// A form's Referer tells which page to come back to.
-	s.drawUnder(out, http.StatusOK, pages.PanelPolicy(), "same-origin", func(to io.Writer) error { return pages.Panel(to, *view) })
+	s.drawUnder(
+		out, http.StatusOK, pages.PanelPolicy(), "same-origin",
+		func(to io.Writer) error { return pages.Panel(to, *view) },
+	)
 }
 
 // showIndex is the overview: what waits for somebody, the newest of each book, and the events as they happen.
@@ -49,7 +52,11 @@ func (s *Sandbox) showIndex(out http.ResponseWriter, r *http.Request) {
 			view.Tables = []pages.Table{s.bookOf(w, *bookAt("events"), panelGlance, "", nil)}
 			return view
 		}
-		open := s.bookOf(w, book{path: "waiting", title: "Waiting for you", columns: []string{"What", "Amount", "Since"}, all: waiting}, panelGlance, "", nil)
+		open := s.bookOf(
+			w,
+			book{path: "waiting", title: "Waiting for you", columns: []string{"What", "Amount", "Since"}, all: waiting},
+			panelGlance, "", nil,
+		)
 		if open.Older = ""; len(open.Rows) > 0 {
 			view.Tables = append(view.Tables, open)
 		}
@@ -98,7 +105,8 @@ func (s *Sandbox) showBook(out http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// searchPanel finds things by id, and customers by what their email or name contains. What is found alone is shown at once.
+// searchPanel finds things by id, and customers by what their email or name contains. What is found alone is shown at
+// once.
 func (s *Sandbox) searchPanel(out http.ResponseWriter, r *http.Request) {
 	wanted := strings.TrimSpace(r.URL.Query().Get("q"))
 	known := false
@@ -113,7 +121,9 @@ func (s *Sandbox) searchPanel(out http.ResponseWriter, r *http.Request) {
 		like := strings.ToLower(wanted)
 		shown := s.bookOf(w, customers, panelPage, "", func(v any) bool {
 			holder := v.(*customer)
-			return like != "" && (strings.Contains(strings.ToLower(string(holder.Email)), like) || strings.Contains(strings.ToLower(string(holder.Name)), like))
+			return like != "" && (strings.Contains(
+				strings.ToLower(string(holder.Email)), like,
+			) || strings.Contains(strings.ToLower(string(holder.Name)), like))
 		})
 		shown.Alone, shown.Older = true, "" // whoever sees more than a page of them can say it more exactly
 		return &pages.PanelView{Title: "Find “" + wanted + "”", Query: wanted, Tables: []pages.Table{shown}}
@@ -123,14 +133,23 @@ func (s *Sandbox) searchPanel(out http.ResponseWriter, r *http.Request) {
 func (w *world) panelNav(here string) []pages.NavItem {
 	items := []pages.NavItem{{Text: "Overview", URL: "/", Here: here == ""}}
 	for _, each := range books {
-		items = append(items, pages.NavItem{Text: each.title, URL: "/panel/" + each.path, Here: here == each.path, Count: each.count(w)})
+		items = append(
+			items,
+			pages.NavItem{Text: each.title, URL: "/panel/" + each.path, Here: here == each.path, Count: each.count(w)},
+		)
 	}
 	return items
 }
 
 func (w *world) panelClock() pages.Clock {
 	now := w.mainTime()
-	clock := pages.Clock{Date: now.Format("Mon 2 Jan 2006"), Time: now.Format("15:04:05"), Millis: now.UnixMilli(), Distance: "In step with real time", First: firstOfNext(now).Format("2 Jan")}
+	clock := pages.Clock{
+		Date:     now.Format("Mon 2 Jan 2006"),
+		Time:     now.Format("15:04:05"),
+		Millis:   now.UnixMilli(),
+		Distance: "In step with real time",
+		First:    firstOfNext(now).Format("2 Jan"),
+	}
 	switch offset := w.ClockOffset.Round(time.Second); {
 	case offset >= time.Second:
 		clock.Distance = wordDuration(offset) + " ahead of real time"

@@ -34,20 +34,37 @@ var wishes = map[string]func(id string, form url.Values, now time.Time) wish{
 	"finalize": wishOperation("/v1/invoices/", "/finalize", nil, "The invoice is finalized."),
 	"pay":      wishOperation("/v1/invoices/", "/pay", nil, "The invoice is paid."),
 	"void":     wishOperation("/v1/invoices/", "/void", nil, "The invoice is void."),
-	"disable":  wishOperation("/v1/webhook_endpoints/", "", url.Values{"disabled": {"true"}}, "The endpoint is disabled."),
-	"enable":   wishOperation("/v1/webhook_endpoints/", "", url.Values{"disabled": {"false"}}, "The endpoint is enabled."),
-	"refund":   wishRefund,
-	"dispute":  wishControl("payments", "/dispute", map[string]any{"reason": "fraudulent"}, "The payment is disputed:"),
-	"inquiry":  wishControl("payments", "/dispute", map[string]any{"inquiry": true}, "The payer's bank asks about the payment:"),
-	"won":      wishControl("disputes", "/close", map[string]any{"outcome": "won"}, "The dispute is decided for the merchant."),
-	"lost":     wishControl("disputes", "/close", map[string]any{"outcome": "lost"}, "The dispute is decided for the payer."),
+	"disable": wishOperation(
+		"/v1/webhook_endpoints/", "", url.Values{"disabled": {"true"}}, "The endpoint is disabled.",
+	),
+	"enable": wishOperation(
+		"/v1/webhook_endpoints/", "", url.Values{"disabled": {"false"}}, "The endpoint is enabled.",
+	),
+	"refund":  wishRefund,
+	"dispute": wishControl("payments", "/dispute", map[string]any{"reason": "fraudulent"}, "The payment is disputed:"),
+	"inquiry": wishControl(
+		"payments", "/dispute", map[string]any{"inquiry": true}, "The payer's bank asks about the payment:",
+	),
+	"won": wishControl(
+		"disputes", "/close", map[string]any{"outcome": "won"}, "The dispute is decided for the merchant.",
+	),
+	"lost": wishControl(
+		"disputes", "/close", map[string]any{"outcome": "lost"}, "The dispute is decided for the payer.",
+	),
 	"accepted": wishControl("intents", "/authenticate", map[string]any{"outcome": "accepted"}, "The payer confirmed."),
 	"refused":  wishControl("intents", "/authenticate", map[string]any{"outcome": "refused"}, "The payer refused."),
 	"resend": func(id string, form url.Values, _ time.Time) wish {
-		return control("POST", "events/"+id+"/resend", map[string]any{"endpoint": form.Get("endpoint")}, "The event is sent again.")
+		return control(
+			"POST", "events/"+id+"/resend", map[string]any{"endpoint": form.Get("endpoint")},
+			"The event is sent again.",
+		)
 	},
 	"roll": func(id string, form url.Values, _ time.Time) wish {
-		return control("POST", "webhook_endpoints/"+id+"/roll", map[string]any{"expires_in_seconds": number(form.Get("expires_in_seconds"))}, "The endpoint has a new secret.")
+		return control(
+			"POST", "webhook_endpoints/"+id+"/roll",
+			map[string]any{"expires_in_seconds": number(form.Get("expires_in_seconds"))},
+			"The endpoint has a new secret.",
+		)
 	},
 	"endpoint": wishEndpoint,
 	"portal": func(id string, _ url.Values, _ time.Time) wish {

@@ -17,14 +17,19 @@ func (w *world) acts(v any) []pages.Act {
 		return w.subscriptionActs(v)
 	case *checkoutSession:
 		if v.Status == "open" {
-			return []pages.Act{{ID: v.ID, Text: "Payment page", URL: string(v.URL)}, {Action: "expire", ID: v.ID, Text: "Expire", Danger: true}}
+			return []pages.Act{
+				{ID: v.ID, Text: "Payment page", URL: string(v.URL)},
+				{Action: "expire", ID: v.ID, Text: "Expire", Danger: true},
+			}
 		}
 	case *invoice:
 		switch v.Status {
 		case "draft":
 			return []pages.Act{{Action: "finalize", ID: v.ID, Text: "Finalize"}}
 		case "open":
-			return []pages.Act{{Action: "pay", ID: v.ID, Text: "Pay now"}, {Action: "void", ID: v.ID, Text: "Void", Danger: true}}
+			return []pages.Act{
+				{Action: "pay", ID: v.ID, Text: "Pay now"}, {Action: "void", ID: v.ID, Text: "Void", Danger: true},
+			}
 		}
 	case *setupIntent:
 		if v.Status == "requires_action" {
@@ -39,12 +44,21 @@ func (w *world) acts(v any) []pages.Act {
 		return w.chargeActs(v)
 	case *dispute:
 		if v.undecided() {
-			return []pages.Act{{Action: "won", ID: v.ID, Text: "Win"}, {Action: "lost", ID: v.ID, Text: "Lose", Danger: true}}
+			return []pages.Act{
+				{Action: "won", ID: v.ID, Text: "Win"}, {Action: "lost", ID: v.ID, Text: "Lose", Danger: true},
+			}
 		}
 	case *event:
 		return []pages.Act{{Action: "resend", ID: v.ID, Text: "Resend"}}
 	case *deliveryAttempt:
-		return []pages.Act{{Action: "resend", ID: v.Event, Text: "Resend", Fields: []pages.Field{{Name: "endpoint", Value: v.Endpoint}}}}
+		return []pages.Act{
+			{
+				Action: "resend",
+				ID:     v.Event,
+				Text:   "Resend",
+				Fields: []pages.Field{{Name: "endpoint", Value: v.Endpoint}},
+			},
+		}
 	case *webhookEndpoint:
 		return endpointActs(v)
 	case *fault:
@@ -63,19 +77,34 @@ func (w *world) subscriptionActs(v *subscription) []pages.Act {
 	if v.CancelAtPeriodEnd || v.CancelAt != 0 || v.Status == "incomplete" {
 		return []pages.Act{cancel}
 	}
-	return []pages.Act{{Action: "paid", ID: v.ID, Text: "Pay next"}, {Action: "failed", ID: v.ID, Text: "Fail next"}, cancel}
+	return []pages.Act{
+		{Action: "paid", ID: v.ID, Text: "Pay next"}, {Action: "failed", ID: v.ID, Text: "Fail next"}, cancel,
+	}
 }
 
 func testClockActs(v *testClock) []pages.Act {
 	from := pages.Field{Name: "from", Value: strconv.FormatInt(v.FrozenTime, 10)}
 	return []pages.Act{
-		{Action: "test_clock", ID: v.ID, Text: "+1 day", Fields: []pages.Field{from, {Name: "seconds", Value: "86400"}}},
-		{Action: "test_clock", ID: v.ID, Text: "+31 days", Fields: []pages.Field{from, {Name: "seconds", Value: "2678400"}}},
+		{
+			Action: "test_clock",
+			ID:     v.ID,
+			Text:   "+1 day",
+			Fields: []pages.Field{from, {Name: "seconds", Value: "86400"}},
+		},
+		{
+			Action: "test_clock",
+			ID:     v.ID,
+			Text:   "+31 days",
+			Fields: []pages.Field{from, {Name: "seconds", Value: "2678400"}},
+		},
 	}
 }
 
 func authentication(id string) []pages.Act {
-	return []pages.Act{{Action: "accepted", ID: id, Text: "Accept 3-D Secure"}, {Action: "refused", ID: id, Text: "Refuse", Danger: true}}
+	return []pages.Act{
+		{Action: "accepted", ID: id, Text: "Accept 3-D Secure"},
+		{Action: "refused", ID: id, Text: "Refuse", Danger: true},
+	}
 }
 
 func (w *world) chargeActs(paid *charge) []pages.Act {
@@ -84,14 +113,19 @@ func (w *world) chargeActs(paid *charge) []pages.Act {
 	}
 	acts := []pages.Act{{Action: "refund", ID: paid.ID, Text: "Refund"}}
 	if !paid.Hidden.Disputed {
-		acts = append(acts, pages.Act{Action: "dispute", ID: paid.ID, Text: "Dispute", Danger: true}, pages.Act{Action: "inquiry", ID: paid.ID, Text: "Inquiry"})
+		acts = append(
+			acts, pages.Act{Action: "dispute", ID: paid.ID, Text: "Dispute", Danger: true},
+			pages.Act{Action: "inquiry", ID: paid.ID, Text: "Inquiry"},
+		)
 	}
 	return acts
 }
 
 func endpointActs(v *webhookEndpoint) []pages.Act {
 	roll := func(text, seconds string) pages.Act {
-		return pages.Act{Action: "roll", ID: v.ID, Text: text, Fields: []pages.Field{{Name: "expires_in_seconds", Value: seconds}}}
+		return pages.Act{
+			Action: "roll", ID: v.ID, Text: text, Fields: []pages.Field{{Name: "expires_in_seconds", Value: seconds}},
+		}
 	}
 	acts := []pages.Act{roll("Roll secret, old valid for a day", "86400"), roll("Roll now", "0")}
 	if v.Status == "enabled" {

@@ -25,31 +25,54 @@ const curl = "curl -u sk_test_x: "
 // books are in the order of the navigation. Commands in them name the sandbox's usual address.
 var books = []book{
 	{path: "subscriptions", title: "Subscriptions", columns: []string{"Plan", "Price", "Period ends"}, glance: true,
-		all: func(w *world) seq { return newest(&w.Subscriptions) }, empty: "No subscription yet. A checkout session in mode subscription makes one when it is paid."},
+		all: func(w *world) seq {
+			return newest(&w.Subscriptions)
+		}, empty: "No subscription yet. A checkout session in mode subscription makes one when it is paid."},
 	{path: "checkout", title: "Checkout", columns: []string{"Session", "Amount", "Expires"}, glance: true,
-		all: func(w *world) seq { return newest(&w.Sessions) }, empty: "No checkout session yet. Each has a page to pay on, which is linked here."},
+		all: func(w *world) seq {
+			return newest(&w.Sessions)
+		}, empty: "No checkout session yet. Each has a page to pay on, which is linked here."},
 	{path: "payments", title: "Payments", columns: []string{"Payment", "Amount", "When"}, glance: true,
-		all: func(w *world) seq { return newest(&w.Intents) }, empty: "No payment yet. Pay a checkout session on its page, or renew a subscription by moving the clock."},
+		all: func(w *world) seq {
+			return newest(&w.Intents)
+		}, empty: "No payment yet. Pay a checkout session on its page, or renew a subscription by moving the clock."},
 	{path: "invoices", title: "Invoices", columns: []string{"Invoice", "Amount", "When"}, glance: true,
-		all: func(w *world) seq { return newest(&w.Invoices) }, empty: "No invoice yet. A subscription makes one for each of its periods."},
+		all: func(w *world) seq {
+			return newest(&w.Invoices)
+		}, empty: "No invoice yet. A subscription makes one for each of its periods."},
 	{path: "customers", title: "Customers", columns: []string{"Customer", "Since"}, glance: true,
-		all: living, empty: "No customer yet. A paid checkout session makes one, and so does:", command: curl + "http://127.0.0.1:12111/v1/customers -d email=ada@example.com"},
+		all:     living,
+		empty:   "No customer yet. A paid checkout session makes one, and so does:",
+		command: curl + "http://127.0.0.1:12111/v1/customers -d email=ada@example.com"},
 	{path: "disputes", title: "Disputes", columns: []string{"Dispute", "Amount", "When"},
-		all: func(w *world) seq { return newest(&w.Disputes) }, empty: "No dispute. Open one by the buttons of a payment, or pay with 4000 0000 0000 0259."},
+		all: func(w *world) seq {
+			return newest(&w.Disputes)
+		}, empty: "No dispute. Open one by the buttons of a payment, or pay with 4000 0000 0000 0259."},
 	{path: "refunds", title: "Refunds", columns: []string{"Refund", "Amount", "When"},
-		all: func(w *world) seq { return newest(&w.Refunds) }, empty: "No refund. Give money back by the button of a payment."},
+		all: func(w *world) seq {
+			return newest(&w.Refunds)
+		}, empty: "No refund. Give money back by the button of a payment."},
 	{path: "events", title: "Events", columns: []string{"Event", "When"},
-		all: func(w *world) seq { return newest(&w.Events) }, empty: "No event yet. Whatever changes is announced here, and appears without a reload."},
+		all: func(w *world) seq {
+			return newest(&w.Events)
+		}, empty: "No event yet. Whatever changes is announced here, and appears without a reload."},
 	{path: "deliveries", title: "Deliveries", columns: []string{"Event", "Attempt", "Answer", "When"}, uncounted: true,
 		empty: "No webhook has been sent since the sandbox started. Add an endpoint, and make something happen."},
 	{path: "endpoints", title: "Endpoints", columns: []string{"Endpoint", "Events"},
-		all: func(w *world) seq { return newest(&w.Endpoints) }, empty: "No webhook endpoint yet. Add one below, or by API:", command: curl + "http://127.0.0.1:12111/v1/webhook_endpoints \\\n  -d url=http://127.0.0.1:8080/webhook -d 'enabled_events[]=*'"},
+		all: func(w *world) seq {
+			return newest(&w.Endpoints)
+		}, empty: "No webhook endpoint yet. Add one below, or by API:", command: curl +
+			"http://127.0.0.1:12111/v1/webhook_endpoints \\\n  -d url=http://127.0.0.1:8080/webhook -d 'enabled_events[]=*'"},
 	{path: "faults", title: "Faults", columns: []string{"Fault", "Strikes", "Struck"},
-		all: func(w *world) seq { return newest(&w.Faults) }, empty: "No fault is set: calls are answered and webhooks delivered as they should be."},
+		all: func(w *world) seq {
+			return newest(&w.Faults)
+		}, empty: "No fault is set: calls are answered and webhooks delivered as they should be."},
 	{path: "catalog", title: "Prices", columns: []string{"Product", "Price"}, uncounted: true,
 		all: func(w *world) seq { return newest(&w.Prices) }, empty: "No price yet."},
 	{path: "clocks", title: "Test clocks", columns: []string{"Clock", "Shows"},
-		all: func(w *world) seq { return newest(&w.TestClocks) }, empty: "No test clock. Customers made with one live in a time of their own; all others follow the sandbox's clock."},
+		all: func(w *world) seq {
+			return newest(&w.TestClocks)
+		}, empty: "No test clock. Customers made with one live in a time of their own; all others follow the sandbox's clock."},
 }
 
 func bookAt(path string) *book {

@@ -41,7 +41,14 @@ func (s *Sandbox) showObject(out http.ResponseWriter, r *http.Request) {
 			}
 		}
 		if _, is := found.(*event); is && len(view.Tables) == 0 {
-			view.Tables = append(view.Tables, pages.Table{ID: "deliveries", Title: "Deliveries", Empty: "No attempt to deliver this event since the sandbox started."})
+			view.Tables = append(
+				view.Tables,
+				pages.Table{
+					ID:    "deliveries",
+					Title: "Deliveries",
+					Empty: "No attempt to deliver this event since the sandbox started.",
+				},
+			)
 		}
 		return view
 	})
@@ -81,7 +88,11 @@ func (w *world) objectActs(v any) []pages.Act {
 	acts := w.acts(v)
 	for i, act := range acts {
 		if act.Action == "refund" {
-			acts[i].Input = &pages.Input{Name: "amount", Label: "Amount in the currency's smallest unit, all that is left without one", Placeholder: "all, or cents"}
+			acts[i].Input = &pages.Input{
+				Name:        "amount",
+				Label:       "Amount in the currency's smallest unit, all that is left without one",
+				Placeholder: "all, or cents",
+			}
 		}
 	}
 	return acts

@@ -32,7 +32,9 @@ func (s *Sandbox) row(w *world, v any) pages.Row {
 			made.Cells[0].Text = money(*v.AmountTotal, string(v.Currency))
 		}
 	case *invoice:
-		made.Title, made.Detail = cmp.Or(string(v.Number), "Draft"), invoiceReasons[v.BillingReason]+" · "+w.wordCustomer(v.Customer)
+		made.Title, made.Detail = cmp.Or(
+			string(v.Number), "Draft",
+		), invoiceReasons[v.BillingReason]+" · "+w.wordCustomer(v.Customer)
 		made.Cells = []pages.Cell{{Text: money(v.Total, v.Currency), Figures: true}, w.whenCell(v.Created)}
 	case *price:
 		made.Title, made.Detail = w.productName(v), v.ID
@@ -81,7 +83,10 @@ func (s *Sandbox) deskRow(w *world, v any, made *pages.Row) {
 		made.Badge = s.eventBadge(v)
 	case *deliveryAttempt:
 		made.Title, made.Detail, made.URL = v.Type, v.URL, objectPath(v.Event)
-		made.Cells = []pages.Cell{{Text: fmt.Sprint("no. ", v.Attempt)}, {Text: answered(v), Detail: fmt.Sprint(v.DurationMS, " ms")}, w.whenCell(v.At)}
+		made.Cells = []pages.Cell{
+			{Text: fmt.Sprint("no. ", v.Attempt)}, {Text: answered(v), Detail: fmt.Sprint(v.DurationMS, " ms")},
+			w.whenCell(v.At),
+		}
 		if v.NextAttempt > 0 {
 			made.Cells[0].Detail = "next " + w.when(int64(v.NextAttempt))
 		}
@@ -93,7 +98,9 @@ func (s *Sandbox) deskRow(w *world, v any, made *pages.Row) {
 		}
 	case *fault:
 		made.Title, made.Detail, made.URL = v.Kind, cmp.Or(v.Endpoint, v.Events, "everything"), ""
-		made.Cells = []pages.Cell{{Text: v.strikesWhat(), Detail: v.how()}, {Text: fmt.Sprintf("%d of %d", v.Struck, v.Seen), Figures: true}}
+		made.Cells = []pages.Cell{
+			{Text: v.strikesWhat(), Detail: v.how()}, {Text: fmt.Sprintf("%d of %d", v.Struck, v.Seen), Figures: true},
+		}
 	case *testClock:
 		made.Title, made.Detail = cmp.Or(string(v.Name), "Test clock"), v.ID
 		made.Cells = []pages.Cell{{Text: time.Unix(v.FrozenTime, 0).UTC().Format("2 Jan 2006, 15:04:05")}}

@@ -63,7 +63,10 @@ func TestPanelForTheNewcomer(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})
 	html := w.panel("/")
-	requireText(t, html, "Nothing has happened here yet", "curl -u sk_test_x: "+w.url+"/v1/checkout/sessions", `host: "127.0.0.1"`, "Mon 15 Jan 2024", "No event yet.", "behind real time", "To 1 Feb")
+	requireText(
+		t, html, "Nothing has happened here yet", "curl -u sk_test_x: "+w.url+"/v1/checkout/sessions",
+		`host: "127.0.0.1"`, "Mon 15 Jan 2024", "No event yet.", "behind real time", "To 1 Feb",
+	)
 	for _, link := range regexp.MustCompile(`<li><a href="(/[a-z/]*)"`).FindAllStringSubmatch(html, -1) {
 		if page := w.panel(link[1]); !strings.Contains(page, `aria-current="page"`) {
 			t.Errorf("%s is not marked in its navigation", link[1])
@@ -77,10 +80,19 @@ func TestPanelForTheNewcomer(t *testing.T) {
 func TestPanelMovesTheClock(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})
-	requireText(t, w.press("/", "advance", url.Values{"seconds": {"86400"}}), "The clock was moved by 1 day.", "Tue 16 Jan 2024")
-	requireText(t, w.press("/panel/events", "advance", url.Values{"by": {"3"}, "unit": {"hours"}}), "moved by 3 hours.", "Tue 16 Jan 2024")
+	requireText(
+		t, w.press("/", "advance", url.Values{"seconds": {"86400"}}), "The clock was moved by 1 day.",
+		"Tue 16 Jan 2024",
+	)
+	requireText(
+		t, w.press("/panel/events", "advance", url.Values{"by": {"3"}, "unit": {"hours"}}), "moved by 3 hours.",
+		"Tue 16 Jan 2024",
+	)
 	requireText(t, w.press("/", "advance", url.Values{"until": {"month"}}), "Thu 1 Feb 2024")
-	for _, wrong := range []url.Values{{"seconds": {"-1"}}, {"by": {"9999999999"}, "unit": {"days"}}, {"by": {"x"}, "unit": {"days"}}, {"by": {"1"}, "unit": {"years"}}, {}} {
+	for _, wrong := range []url.Values{
+		{"seconds": {"-1"}}, {"by": {"9999999999"}, "unit": {"days"}}, {"by": {"x"}, "unit": {"days"}},
+		{"by": {"1"}, "unit": {"years"}}, {},
+	} {
 		requireText(t, w.press("/", "advance", wrong), `role="alert"`, "advance_seconds must be", "Thu 1 Feb 2024")
 	}
 }
@@ -90,22 +102,35 @@ func TestPanelActs(t *testing.T) {
 	w := newWorld(t, sandbox.Options{})
 	id, customer := w.subscribed(w.price(1900, "month"), "pm_card_visa")
 	page := "/panel/object/" + id
-	requireText(t, w.panel(page), "Pay next", "Fail next", "Cancel now", "jo@shop.test", "Events about it", "customer.subscription.created", `<a href="/panel/object/`+customer+`">`)
+	requireText(
+		t, w.panel(page), "Pay next", "Fail next", "Cancel now", "jo@shop.test", "Events about it",
+		"customer.subscription.created", `<a href="/panel/object/`+customer+`">`,
+	)
 	requireText(t, w.press(page, "failed", url.Values{"object": {id}}), "The next invoice is not paid:", "past due")
 	requireText(t, w.press(page, "paid", url.Values{"object": {id}}), "The next invoice is paid:", "active")
 	charge := w.object("GET", "/v1/charges", "limit=1")["data"].([]any)[0].(map[string]any)["id"].(string)
 	paid := "/panel/object/" + charge
-	requireText(t, w.press(paid, "refund", url.Values{"object": {charge}, "amount": {"400"}}), "The payment is refunded:", "partly refunded", "$4.00")
+	requireText(
+		t, w.press(paid, "refund", url.Values{"object": {charge}, "amount": {"400"}}), "The payment is refunded:",
+		"partly refunded", "$4.00",
+	)
 	requireText(t, w.press(paid, "refund", url.Values{"object": {charge}, "amount": {"lots"}}), `role="alert"`)
-	requireText(t, w.press(paid, "dispute", url.Values{"object": {charge}}), "The payment is disputed:", "needs response")
+	requireText(
+		t, w.press(paid, "dispute", url.Values{"object": {charge}}), "The payment is disputed:", "needs response",
+	)
 	requireText(t, w.panel("/"), "Waiting for you", "Win", "Lose")
 	dispute := w.object("GET", "/v1/disputes", "")["data"].([]any)[0].(map[string]any)["id"].(string)
-	requireText(t, w.press("/panel/disputes", "won", url.Values{"object": {dispute}}), "decided for the merchant", "won")
+	requireText(
+		t, w.press("/panel/disputes", "won", url.Values{"object": {dispute}}), "decided for the merchant", "won",
+	)
 	requireText(t, w.press(page, "cancel", url.Values{"object": {id}}), "The subscription is canceled.", "canceled")
 	requireText(t, w.press(page, "cancel", url.Values{"object": {"../prices"}}), `role="alert"`)
 	session := w.checkout("payment", w.price(500, ""), "")
 	requireText(t, w.panel("/panel/checkout"), `href="`+session["url"].(string)+`"`, "Payment page")
-	requireText(t, w.press("/panel/checkout", "expire", url.Values{"object": {session["id"].(string)}}), "has expired", "expired")
+	requireText(
+		t, w.press("/panel/checkout", "expire", url.Values{"object": {session["id"].(string)}}), "has expired",
+		"expired",
+	)
 	status, _, portal := w.browse("POST", w.url+"/panel/portal", url.Values{"object": {customer}})
 	if status != 303 || !strings.HasPrefix(portal, w.url+"/p/session/") {
 		t.Fatalf("the portal is %d %s", status, portal)
@@ -119,7 +144,10 @@ func TestPanelAuthenticates(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})
 	wait := func() string {
-		return w.object("POST", "/v1/payment_intents", "amount=700&currency=usd&payment_method=pm_card_authenticationRequired&confirm=true&return_url=https://shop.test")["id"].(string)
+		return w.object(
+			"POST", "/v1/payment_intents",
+			"amount=700&currency=usd&payment_method=pm_card_authenticationRequired&confirm=true&return_url=https://shop.test",
+		)["id"].(string)
 	}
 	first, second := wait(), wait()
 	requireText(t, w.panel("/"), "Waiting for you", "requires action", "Accept 3-D Secure")
@@ -143,33 +171,64 @@ func TestPanelWebhooks(t *testing.T) {
 	event := w.events()[0]["id"].(string)
 	requireText(t, w.panel("/panel/events"), "customer.created", "to be tried again")
 	requireText(t, w.panel("/panel/object/"+event), "no. 1", "503", "failed")
-	requireText(t, w.press("/panel/deliveries", "resend", url.Values{"object": {event}, "endpoint": {endpoint}}), "The event is sent again.")
+	requireText(
+		t, w.press("/panel/deliveries", "resend", url.Values{"object": {event}, "endpoint": {endpoint}}),
+		"The event is sent again.",
+	)
 	w.flush()
 	requireText(t, w.panel("/panel/object/"+event), "delivered", "200")
 	rolled := w.press("/panel/endpoints", "roll", url.Values{"object": {endpoint}, "expires_in_seconds": {"86400"}})
 	requireText(t, rolled, "has a new secret", "<code>whsec_", "1 old secret valid")
 	requireText(t, w.press("/panel/endpoints", "disable", url.Values{"object": {endpoint}}), "disabled", "Enable")
 	requireText(t, w.press("/panel/endpoints", "enable", url.Values{"object": {endpoint}}), "enabled", "Disable")
-	requireText(t, w.press("/panel/endpoints", "endpoint", url.Values{"url": {"http://127.0.0.1:1/x"}, "events": {"invoice.paid charge.failed"}}), "The endpoint is added:", "<code>whsec_", "2 types")
-	requireText(t, w.press("/panel/endpoints", "endpoint", url.Values{"url": {"nowhere"}, "events": {"*"}}), "Invalid URL")
+	requireText(
+		t,
+		w.press(
+			"/panel/endpoints", "endpoint",
+			url.Values{"url": {"http://127.0.0.1:1/x"}, "events": {"invoice.paid charge.failed"}},
+		),
+		"The endpoint is added:", "<code>whsec_", "2 types",
+	)
+	requireText(
+		t, w.press("/panel/endpoints", "endpoint", url.Values{"url": {"nowhere"}, "events": {"*"}}), "Invalid URL",
+	)
 }
 
 func TestPanelFaults(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})
 	set := func(form url.Values) string { return w.press("/panel/faults", "fault", form) }
-	requireText(t, set(url.Values{"kind": {"api_error"}, "often": {"next"}, "amount": {"2"}, "pattern": {"POST /v1/customers"}, "executed": {"true"}}),
+	requireText(t, set(
+		url.Values{
+			"kind": {"api_error"}, "often": {"next"}, "amount": {"2"}, "pattern": {"POST /v1/customers"},
+			"executed": {"true"},
+		},
+	),
 		"The fault is set.", "the next 2", "POST /v1/customers", "work is done", "0 of 0")
-	requireText(t, set(url.Values{"kind": {"webhook_delay"}, "often": {"share"}, "amount": {"20"}, "pattern": {"invoice.*"}, "delay": {"90"}, "seed": {"7"}}),
+	requireText(t, set(
+		url.Values{
+			"kind": {"webhook_delay"}, "often": {"share"}, "amount": {"20"}, "pattern": {"invoice.*"}, "delay": {"90"},
+			"seed": {"7"},
+		},
+	),
 		"20 % of them", "invoice.*", "1 minute 30 seconds late", "seed 7")
-	requireText(t, set(url.Values{"kind": {"api_error"}, "often": {"share"}, "amount": {"NaN"}}), `role="alert"`, "Give either next")
-	requireText(t, set(url.Values{"kind": {"api_error"}, "often": {"next"}, "amount": {"1"}, "delay": {"5"}}), "delay_seconds belongs to")
+	requireText(
+		t, set(url.Values{"kind": {"api_error"}, "often": {"share"}, "amount": {"NaN"}}), `role="alert"`,
+		"Give either next",
+	)
+	requireText(
+		t, set(url.Values{"kind": {"api_error"}, "often": {"next"}, "amount": {"1"}, "delay": {"5"}}),
+		"delay_seconds belongs to",
+	)
 	if status, _, _ := w.raw("POST", "/v1/customers", ""); status != 500 {
 		t.Fatalf("the fault does not strike: %d", status)
 	}
 	requireText(t, w.panel("/panel/faults"), "1 of 1")
 	faults := w.object("GET", "/_sandbox/faults", "")["data"].([]any)
-	requireText(t, w.press("/panel/faults", "clear", url.Values{"object": {faults[0].(map[string]any)["id"].(string)}}), "The fault is cleared.", "20 % of them")
+	requireText(
+		t, w.press("/panel/faults", "clear", url.Values{"object": {faults[0].(map[string]any)["id"].(string)}}),
+		"The fault is cleared.", "20 % of them",
+	)
 	requireText(t, w.press("/panel/faults", "clear", nil), "All faults are cleared.", "No fault is set")
 }
 
@@ -177,13 +236,19 @@ func TestPanelFinds(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})
 	ada := w.object("POST", "/v1/customers", "email=ada@example.com&name=Ada+Lovelace")["id"].(string)
-	evil := w.object("POST", "/v1/customers", "email="+url.QueryEscape(`"><script>alert(1)</script>@x.test`))["id"].(string)
-	if status, _, target := w.browse("GET", w.url+"/panel/search?q=+"+ada+"+", nil); status != 303 || target != "/panel/object/"+ada {
+	evil := w.object(
+		"POST", "/v1/customers", "email="+url.QueryEscape(`"><script>alert(1)</script>@x.test`),
+	)["id"].(string)
+	if status, _, target := w.browse(
+		"GET", w.url+"/panel/search?q=+"+ada+"+", nil,
+	); status != 303 || target != "/panel/object/"+ada {
 		t.Fatalf("by id: %d %s", status, target)
 	}
 	requireText(t, w.panel("/panel/search?q=LOVE"), "ada@example.com", ada)
 	requireText(t, w.panel("/panel/search?q=nobody"), "Nothing has this id")
-	for _, path := range []string{"/panel/customers", "/panel/object/" + evil, "/panel/search?q=" + url.QueryEscape("<script>alert(1)</script>")} {
+	for _, path := range []string{
+		"/panel/customers", "/panel/object/" + evil, "/panel/search?q=" + url.QueryEscape("<script>alert(1)</script>"),
+	} {
 		if html := w.panel(path); strings.Contains(html, "<script>alert") {
 			t.Fatalf("%s runs what a stranger wrote", path)
 		}

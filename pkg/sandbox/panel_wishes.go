@@ -41,7 +41,10 @@ func wishAdvance(_ string, form url.Values, now time.Time) wish {
 			seconds = by * map[string]int64{"minutes": 60, "hours": 3600, "days": 86400}[form.Get("unit")]
 		}
 	}
-	return control("POST", "clock", map[string]any{"advance_seconds": seconds}, "The clock was moved by "+wordDuration(time.Duration(min(seconds, maxAdvance))*time.Second)+".")
+	return control(
+		"POST", "clock", map[string]any{"advance_seconds": seconds},
+		"The clock was moved by "+wordDuration(time.Duration(min(seconds, maxAdvance))*time.Second)+".",
+	)
 }
 
 // firstOfNext is when the next month begins.
@@ -51,7 +54,12 @@ func firstOfNext(now time.Time) time.Time {
 
 func wishTestClock(id string, form url.Values, _ time.Time) wish {
 	to := number(form.Get("from")) + number(form.Get("seconds"))
-	return wish{method: "POST", path: "/v1/test_helpers/test_clocks/" + id + "/advance", form: url.Values{"frozen_time": {strconv.FormatInt(to, 10)}}, said: "The test clock was moved."}
+	return wish{
+		method: "POST",
+		path:   "/v1/test_helpers/test_clocks/" + id + "/advance",
+		form:   url.Values{"frozen_time": {strconv.FormatInt(to, 10)}},
+		said:   "The test clock was moved.",
+	}
 }
 
 // wishRefund gives back what was typed, or all that is left.
@@ -65,7 +73,10 @@ func wishRefund(id string, form url.Values, _ time.Time) wish {
 
 func wishEndpoint(_ string, form url.Values, _ time.Time) wish {
 	return wish{method: "POST", path: "/v1/webhook_endpoints", said: "The endpoint is added:",
-		form: url.Values{"url": {form.Get("url")}, "enabled_events[]": strings.Fields(form.Get("events")), "api_version": {apiVersion}}}
+		form: url.Values{
+			"url": {form.Get("url")}, "enabled_events[]": strings.Fields(form.Get("events")),
+			"api_version": {apiVersion},
+		}}
 }
 
 // wishFault sets a fault; the control refuses what does not go together.

@@ -81,10 +81,13 @@ var invoiceReasons = map[string]string{
 
 // tones are the colours of Stripe's statuses; what is not among them is quiet.
 var tones = map[string]string{
-	"active": "good", "trialing": "good", "succeeded": "good", "paid": "good", "complete": "good", "won": "good", "enabled": "good", "ready": "good",
-	"open": "warn", "incomplete": "warn", "requires_action": "warn", "requires_confirmation": "warn", "processing": "warn", "pending": "warn",
-	"needs_response": "warn", "warning_needs_response": "warn", "under_review": "warn", "warning_under_review": "warn", "advancing": "warn",
-	"past_due": "bad", "unpaid": "bad", "failed": "bad", "uncollectible": "bad", "lost": "bad",
+	"active": "good", "trialing": "good", "succeeded": "good", "paid": "good", "complete": "good", "won": "good",
+	"enabled": "good", "ready": "good",
+	"open": "warn", "incomplete": "warn", "requires_action": "warn", "requires_confirmation": "warn",
+	"processing": "warn", "pending": "warn",
+	"needs_response": "warn", "warning_needs_response": "warn", "under_review": "warn", "warning_under_review": "warn",
+	"advancing": "warn",
+	"past_due":  "bad", "unpaid": "bad", "failed": "bad", "uncollectible": "bad", "lost": "bad",
 }
 
 // badge is the status of anything, in words.
@@ -111,7 +114,8 @@ func (w *world) badge(v any) pages.Badge {
 	case *charge:
 		return w.chargeBadge(v)
 	case *paymentIntent:
-		if paid := w.Charges.get(string(v.LatestCharge)); paid != nil && (v.Status == "succeeded" || v.Status == "requires_payment_method") {
+		if paid := w.Charges.get(string(v.LatestCharge)); paid != nil &&
+			(v.Status == "succeeded" || v.Status == "requires_payment_method") {
 			return w.chargeBadge(paid)
 		}
 		return said(v.Status)

@@ -92,11 +92,17 @@ func resumeSubscription(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.change("customer.subscription.updated", s, func() { s.CurrentPeriodStart, s.CurrentPeriodEnd = next.CurrentPeriodStart, next.CurrentPeriodEnd })
+	c.change(
+		"customer.subscription.updated", s,
+		func() { s.CurrentPeriodStart, s.CurrentPeriodEnd = next.CurrentPeriodStart, next.CurrentPeriodEnd },
+	)
 	behavior := c.p.Text("proration_behavior")
 	if behavior != "none" {
 		for _, item := range s.Items.Data {
-			c.addProration(s, item, share(item.amount(), s.CurrentPeriodEnd-date, s.CurrentPeriodEnd-s.CurrentPeriodStart), remainingTime, date)
+			c.addProration(
+				s, item, share(item.amount(), s.CurrentPeriodEnd-date, s.CurrentPeriodEnd-s.CurrentPeriodStart),
+				remainingTime, date,
+			)
 		}
 	}
 	if behavior == "always_invoice" {

@@ -95,7 +95,10 @@ func createPaymentIntent(c *call) (any, error) {
 func (c *call) intentTypes(currency string, known []string) ([]string, error) {
 	for kind := range c.p.Sub("payment_method_options") {
 		if c.p.Sub("payment_method_options").Sub(kind).Has("capture_method") {
-			return nil, invalid("payment_method_options["+kind+"][capture_method]", "The sandbox captures all kinds of payment methods alike: use `capture_method`.")
+			return nil, invalid(
+				"payment_method_options["+kind+"][capture_method]",
+				"The sandbox captures all kinds of payment methods alike: use `capture_method`.",
+			)
 		}
 	}
 	types := c.p.Texts("payment_method_types")
@@ -170,7 +173,10 @@ func updatePaymentIntent(c *call) (any, error) {
 		return nil, err
 	}
 	if !found.payable() && (c.p.Has("amount") || c.p.Has("capture_method") || method != nil) {
-		return nil, coded("payment_intent_unexpected_state", "", "This PaymentIntent's amount could not be updated because it has a status of %s.", found.Status)
+		return nil, coded(
+			"payment_intent_unexpected_state", "",
+			"This PaymentIntent's amount could not be updated because it has a status of %s.", found.Status,
+		)
 	}
 	if c.p.Has("amount") && (c.p.Int("amount") < 1 || c.p.Int("amount") > maxAmount) {
 		return nil, coded("parameter_invalid_integer", "amount", "This value must be greater than or equal to 1.")
@@ -198,7 +204,10 @@ func confirmPaymentIntent(c *call) (any, error) {
 		return nil, err
 	}
 	if !found.payable() {
-		e := coded("payment_intent_unexpected_state", "", "This PaymentIntent's status is %s, so it cannot be confirmed.", found.Status)
+		e := coded(
+			"payment_intent_unexpected_state", "", "This PaymentIntent's status is %s, so it cannot be confirmed.",
+			found.Status,
+		)
 		e.PaymentIntent = render(found)
 		return nil, e
 	}
@@ -232,7 +241,8 @@ func (c *call) confirm(intent *paymentIntent) (any, error) {
 	if c.p.Flag("off_session") {
 		how = offSession
 	}
-	if holder := c.Customers.get(string(intent.Customer)); holder != nil && intent.SetupFutureUsage != "" && method.attachable() == nil {
+	if holder := c.Customers.get(string(intent.Customer)); holder != nil && intent.SetupFutureUsage != "" &&
+		method.attachable() == nil {
 		c.attach(method, holder)
 	}
 	if owner := c.Invoices.get(string(intent.Invoice)); owner != nil {

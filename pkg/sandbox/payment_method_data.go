@@ -15,7 +15,8 @@ func typesFor(currency string) []string {
 	return []string{"card"}
 }
 
-// offeredTypes answers what a hosted page takes for a currency where no request says so: what the account has switched on.
+// offeredTypes answers what a hosted page takes for a currency where no request says so: what the account has switched
+// on.
 func (w *world) offeredTypes(currency string) []string {
 	if w.Settings.OffersDebit {
 		return typesFor(currency)
@@ -34,7 +35,9 @@ func (c *call) describedMethod(p spec.Params, at string) (made *paymentMethod, e
 	case "sepa_debit":
 		made, err = c.describedDebit(p.Sub("sepa_debit"), within(at, "sepa_debit"))
 	default:
-		return nil, invalid(within(at, "type"), "The sandbox knows payment methods of the types card and sepa_debit only.")
+		return nil, invalid(
+			within(at, "type"), "The sandbox knows payment methods of the types card and sepa_debit only.",
+		)
 	}
 	if err != nil {
 		return nil, err
@@ -84,7 +87,10 @@ func (m *paymentMethod) usable(types []string, capture string) error {
 		return invalid("payment_method", "The PaymentMethod provided (%s) is not allowed for this PaymentIntent. "+
 			"Please attach a PaymentMethod with one of these types: %s.", m.Type, strings.Join(types, ", "))
 	case capture == "manual" && m.Type != "card":
-		return invalid("capture_method", "A payment method of type %s cannot be captured by hand: use the capture_method automatic.", m.Type)
+		return invalid(
+			"capture_method",
+			"A payment method of type %s cannot be captured by hand: use the capture_method automatic.", m.Type,
+		)
 	}
 	return nil
 }

@@ -98,7 +98,9 @@ func (c *call) offered(param string, holder *customer) (*paymentMethod, error) {
 	id := c.p.Text(param)
 	if data := c.p.Sub(param + "_data"); data != nil {
 		if id != "" {
-			return nil, invalid(param+"_data", "You may only specify one of these parameters: %s, %s_data.", param, param)
+			return nil, invalid(
+				param+"_data", "You may only specify one of these parameters: %s, %s_data.", param, param,
+			)
 		}
 		return c.describedMethod(data, param+"_data")
 	}
@@ -253,7 +255,9 @@ func detachPaymentMethod(c *call) (any, error) {
 		return nil, noSuch("PaymentMethod", c.id, "id")
 	}
 	if method.Customer == "" {
-		return nil, invalid("", "The payment method you provided is not attached to a customer so detachment is impossible.")
+		return nil, invalid(
+			"", "The payment method you provided is not attached to a customer so detachment is impossible.",
+		)
 	}
 	if holder := c.Customers.get(string(method.Customer)); holder != nil {
 		c.on(holder)

@@ -39,10 +39,15 @@ func confirmPaymentPage(c *call) (any, error) {
 		return nil, err
 	}
 	if found.Status != "open" {
-		return nil, coded("checkout_session_not_open", "", "This Checkout Session is %s and can no longer be paid.", found.Status)
+		return nil, coded(
+			"checkout_session_not_open", "", "This Checkout Session is %s and can no longer be paid.", found.Status,
+		)
 	}
 	if c.p.Has("expected_amount") && c.p.Int("expected_amount") != found.due() {
-		return nil, coded("checkout_amount_mismatch", "expected_amount", "The expected amount %d does not match the amount due, %d.", c.p.Int("expected_amount"), found.due())
+		return nil, coded(
+			"checkout_amount_mismatch", "expected_amount", "The expected amount %d does not match the amount due, %d.",
+			c.p.Int("expected_amount"), found.due(),
+		)
 	}
 	method, err := c.offered("payment_method", c.Customers.get(string(found.Customer)))
 	if err != nil {

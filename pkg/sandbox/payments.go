@@ -18,7 +18,8 @@ func (w *world) pay(intent *paymentIntent, method *paymentMethod, how attempt) *
 		return nil
 	}
 	refusal := testCards[method.Hidden.Number].decline
-	asked := how == onSession || how == offSession && intent.Invoice != "" // an invoice waits for its payer, to whom Stripe writes
+	// an invoice waits for its payer, to whom Stripe writes
+	asked := how == onSession || how == offSession && intent.Invoice != ""
 	if method.asks(how) && asked && !decided {
 		intent.PaymentMethod, intent.Status = text(method.ID), "requires_action"
 		intent.NextAction = secureAction()
@@ -78,7 +79,9 @@ func (w *world) chargeFailed(intent *paymentIntent, made *charge, why *decline) 
 }
 
 // refusePayment puts an intent back to requires_payment_method with the error that the payer sees.
-func (w *world) refusePayment(intent *paymentIntent, method *paymentMethod, refusal *apiError, chargeID string) *apiError {
+func (w *world) refusePayment(
+	intent *paymentIntent, method *paymentMethod, refusal *apiError, chargeID string,
+) *apiError {
 	refusal.Charge = chargeID
 	if method != nil {
 		refusal.PaymentMethod = render(method)

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// These tests prove that a change which waits for its payment is given up when its invoice is voided, or when another change takes its
-// place: its invoice cannot be paid any more, so nobody pays for a plan that they do not get.
+// These tests prove that a change which waits for its payment is given up when its invoice is voided, or when another
+// change takes its place: its invoice cannot be paid any more, so nobody pays for a plan that they do not get.
 func TestPendingUpdateGivenUp(t *testing.T) {
 	t.Parallel()
 	for name, giveUp := range map[string]func(w *world, id, invoice string){
@@ -24,7 +24,12 @@ func TestPendingUpdateGivenUp(t *testing.T) {
 			id, customer := w.subscribed(w.price(1000, "month"), "pm_card_visa")
 			w.switchCard(customer, id, "pm_card_chargeCustomerFail")
 			w.advance(15 * day)
-			unpaid := latest(w.change(id, w.price(3000, "month"), "&payment_behavior=pending_if_incomplete&proration_behavior=always_invoice"))["id"].(string)
+			unpaid := latest(
+				w.change(
+					id, w.price(3000, "month"),
+					"&payment_behavior=pending_if_incomplete&proration_behavior=always_invoice",
+				),
+			)["id"].(string)
 			if w.subscription(id)["pending_update"] == nil {
 				t.Fatal("the change does not wait")
 			}
@@ -42,7 +47,8 @@ func TestPendingUpdateGivenUp(t *testing.T) {
 	}
 }
 
-// TestScheduleCoupon proves that a phase says which coupon its subscription has: the same one stays, another takes its place, none ends it.
+// TestScheduleCoupon proves that a phase says which coupon its subscription has: the same one stays, another takes its
+// place, none ends it.
 func TestScheduleCoupon(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -62,11 +68,15 @@ func TestScheduleCoupon(t *testing.T) {
 			if now["coupon"] != "half" {
 				t.Fatalf("the phase has the coupon %v", now["coupon"])
 			}
-			if status, _, param, _ := w.refusal("POST", "/v1/subscription_schedules/"+led["id"].(string), phasesFrom(now, low)+"&phases[0][coupon]=none"); status != 400 || param != "phases[0][coupon]" {
+			if status, _, param, _ := w.refusal(
+				"POST", "/v1/subscription_schedules/"+led["id"].(string),
+				phasesFrom(now, low)+"&phases[0][coupon]=none",
+			); status != 400 || param != "phases[0][coupon]" {
 				t.Fatalf("an unknown coupon: %d at %s", status, param)
 			}
 			w.object("POST", "/v1/subscription_schedules/"+led["id"].(string),
-				phasesFrom(now, low)+"&phases[0][coupon]=half&phases[1][items][0][price]="+high+"&phases[1][iterations]=1"+c.coupon)
+				phasesFrom(now, low)+"&phases[0][coupon]=half&phases[1][items][0][price]="+high+
+					"&phases[1][iterations]=1"+c.coupon)
 			w.advance(32 * day)
 			if invoice := latest(w.subscription(id)); !near(invoice["total"], c.total) {
 				t.Fatalf("the renewal costs %v", invoice["total"])
@@ -77,11 +87,15 @@ func TestScheduleCoupon(t *testing.T) {
 
 // phasesFrom repeats a schedule's current phase, as every update of one must.
 func phasesFrom(now map[string]any, price string) string {
-	return fmt.Sprintf("phases[0][items][0][price]=%s&phases[0][start_date]=%.0f&phases[0][end_date]=%.0f", price, now["start_date"], now["end_date"])
+	return fmt.Sprintf(
+		"phases[0][items][0][price]=%s&phases[0][start_date]=%.0f&phases[0][end_date]=%.0f", price, now["start_date"],
+		now["end_date"],
+	)
 }
 
-// TestPendingUpdateRefused proves what Stripe refuses to let wait for its payment: a change of a subscription that is paid by bank debit or by
-// invoices that are sent, and parameters that cannot wait. Refused, nothing of the subscription changes.
+// TestPendingUpdateRefused proves what Stripe refuses to let wait for its payment: a change of a subscription that is
+// paid by bank debit or by invoices that are sent, and parameters that cannot wait. Refused, nothing of the
+// subscription changes.
 func TestPendingUpdateRefused(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -94,15 +108,22 @@ func TestPendingUpdateRefused(t *testing.T) {
 			return id
 		}, "", "payment_behavior"},
 		"BankDebitOfTheCustomer": {func(w *world, _, customer string) string {
-			w.object("POST", "/v1/customers/"+customer, "invoice_settings[default_payment_method]="+w.attached(customer, goodIBAN))
-			return w.object("POST", "/v1/subscriptions", "customer="+customer+"&items[0][price]="+w.euros("month"))["id"].(string)
+			w.object(
+				"POST", "/v1/customers/"+customer,
+				"invoice_settings[default_payment_method]="+w.attached(customer, goodIBAN),
+			)
+			return w.object(
+				"POST", "/v1/subscriptions", "customer="+customer+"&items[0][price]="+w.euros("month"),
+			)["id"].(string)
 		}, "", "payment_behavior"},
 		"SentInvoices": {func(w *world, id, _ string) string {
 			w.object("POST", "/v1/subscriptions/"+id, "collection_method=send_invoice&days_until_due=14")
 			return id
 		}, "", "payment_behavior"},
-		"Cancellation": {func(_ *world, id, _ string) string { return id }, "&cancel_at_period_end=false", "cancel_at_period_end"},
-		"Metadata":     {func(_ *world, id, _ string) string { return id }, "&metadata[a]=b", "metadata"},
+		"Cancellation": {
+			func(_ *world, id, _ string) string { return id }, "&cancel_at_period_end=false", "cancel_at_period_end",
+		},
+		"Metadata": {func(_ *world, id, _ string) string { return id }, "&metadata[a]=b", "metadata"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -111,7 +132,8 @@ func TestPendingUpdateRefused(t *testing.T) {
 			id = c.prepare(w, id, customer)
 			before := w.subscription(id)
 			item := before["items"].(map[string]any)["data"].([]any)[0].(map[string]any)["id"].(string)
-			form := "items[0][id]=" + item + "&items[0][price]=" + w.euros("month") + "&payment_behavior=pending_if_incomplete&proration_behavior=always_invoice"
+			form := "items[0][id]=" + item + "&items[0][price]=" + w.euros("month") +
+				"&payment_behavior=pending_if_incomplete&proration_behavior=always_invoice"
 			status, _, param, message := w.refusal("POST", "/v1/subscriptions/"+id, form+c.more)
 			if status != 400 || param != c.param {
 				t.Errorf("%d at %s: %s", status, param, message)
@@ -123,8 +145,9 @@ func TestPendingUpdateRefused(t *testing.T) {
 	}
 }
 
-// TestPagesOfferDebit proves that hosted pages in euros take bank debits once the account has switched them on, and only then; a session that
-// names its kinds of payment methods takes those. An invoice whose debit is under way is debited once.
+// TestPagesOfferDebit proves that hosted pages in euros take bank debits once the account has switched them on, and
+// only then; a session that names its kinds of payment methods takes those. An invoice whose debit is under way is
+// debited once.
 func TestPagesOfferDebit(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, inApril)
@@ -151,11 +174,16 @@ func TestPagesOfferDebit(t *testing.T) {
 		}
 	}
 	customer := w.object("POST", "/v1/customers", "email=jo@shop.test")["id"].(string)
-	made := w.object("POST", "/v1/subscriptions", "customer="+customer+"&items[0][price]="+price+"&payment_behavior=default_incomplete&expand[]=latest_invoice")
+	made := w.object(
+		"POST", "/v1/subscriptions",
+		"customer="+customer+"&items[0][price]="+price+"&payment_behavior=default_incomplete&expand[]=latest_invoice",
+	)
 	page := made["latest_invoice"].(map[string]any)["hosted_invoice_url"].(string)
 	form := url.Values{"way": {"debit"}, "iban": {goodIBAN}, "holder": {"Jo"}, "email": {"jo@shop.test"}}
 	for range 2 {
-		if status, body, _ := w.browse("POST", page, form); status != 200 || !strings.Contains(body, "has not answered yet") {
+		if status, body, _ := w.browse("POST", page, form); status != 200 || !strings.Contains(
+			body, "has not answered yet",
+		) {
 			t.Errorf("%d %s", status, body)
 		}
 	}

@@ -16,7 +16,8 @@ func (r *recurring) next(anchor, after int64) int64 {
 	}
 }
 
-// last answers the end of a billing period that is nearest before a time, or at it. The anchor may lie ahead of the time.
+// last answers the end of a billing period that is nearest before a time, or at it. The anchor may lie ahead of the
+// time.
 func (r *recurring) last(anchor, at int64) int64 {
 	start := time.Unix(anchor, 0).UTC()
 	k := int64(0)
@@ -47,7 +48,9 @@ func (r *recurring) step(start time.Time, n int) time.Time {
 	case "year":
 		n *= 12
 	}
-	first := time.Date(start.Year(), start.Month()+time.Month(n), 1, start.Hour(), start.Minute(), start.Second(), 0, time.UTC)
+	first := time.Date(
+		start.Year(), start.Month()+time.Month(n), 1, start.Hour(), start.Minute(), start.Second(), 0, time.UTC,
+	)
 	lastDay := first.AddDate(0, 1, -1).Day()
 	return first.AddDate(0, 0, min(start.Day(), lastDay)-1)
 }

@@ -26,9 +26,13 @@ func upgradeInvoicedAtOnce(t *testing.T) {
 	w := newWorld(t, inApril)
 	id, _ := w.subscribed(w.price(1000, "month"), "pm_card_visa")
 	w.advance(15 * day)
-	sub := w.change(id, w.price(2000, "month"), "&proration_behavior=always_invoice&payment_behavior=pending_if_incomplete")
+	sub := w.change(
+		id, w.price(2000, "month"), "&proration_behavior=always_invoice&payment_behavior=pending_if_incomplete",
+	)
 	invoice := latest(sub)
-	if invoice["billing_reason"] != "subscription_update" || invoice["status"] != "paid" || !near(invoice["amount_paid"], 500) || sub["pending_update"] != nil {
+	if invoice["billing_reason"] != "subscription_update" || invoice["status"] != "paid" || !near(
+		invoice["amount_paid"], 500,
+	) || sub["pending_update"] != nil {
 		t.Fatalf("half a month from 10 to 20 is 5, paid now: %v", invoice)
 	}
 	for i, want := range []float64{-500, 1000} {
@@ -45,12 +49,15 @@ func refusedCardLeavesTheOldPlan(t *testing.T) {
 	old := w.price(1000, "month")
 	id, customer := w.subscribed(old, "pm_card_visa")
 	w.switchCard(customer, id, "pm_card_chargeCustomerFail")
-	sub := w.change(id, w.price(2000, "month"), "&proration_behavior=always_invoice&payment_behavior=pending_if_incomplete")
+	sub := w.change(
+		id, w.price(2000, "month"), "&proration_behavior=always_invoice&payment_behavior=pending_if_incomplete",
+	)
 	if priceOf(sub) != old || sub["pending_update"] == nil || sub["status"] != "active" {
 		t.Fatalf("the old plan is not in force with the change pending: %v", sub)
 	}
 	w.advance(24 * time.Hour)
-	if sub = w.subscription(id); sub["pending_update"] != nil || priceOf(sub) != old || latest(sub)["status"] != "void" {
+	if sub = w.subscription(id); sub["pending_update"] != nil || priceOf(sub) != old ||
+		latest(sub)["status"] != "void" {
 		t.Fatalf("the change is not given up after 23 hours: %v", sub)
 	}
 }
@@ -83,7 +90,9 @@ func downgradeLeavesCredit(t *testing.T) {
 	w := newWorld(t, inApril)
 	id, customer := w.subscribed(w.price(2000, "month"), "pm_card_visa")
 	w.advance(15 * day)
-	if invoice := latest(w.change(id, w.price(1000, "month"), "&proration_behavior=always_invoice")); invoice["amount_due"] != float64(0) || invoice["status"] != "paid" {
+	if invoice := latest(
+		w.change(id, w.price(1000, "month"), "&proration_behavior=always_invoice"),
+	); invoice["amount_due"] != float64(0) || invoice["status"] != "paid" {
 		t.Fatalf("a negative invoice is not settled at once: %v", invoice)
 	}
 	if balance := w.object("GET", "/v1/customers/"+customer, "")["balance"]; !near(balance, -500) {
@@ -101,7 +110,9 @@ func otherIntervalStartsAnew(t *testing.T) {
 	id, _ := w.subscribed(w.price(1000, "month"), "pm_card_visa")
 	w.advance(15 * day)
 	sub := w.change(id, w.price(10000, "year"), "")
-	if invoice := latest(sub); !near(invoice["amount_paid"], 9500) || sub["billing_cycle_anchor"] != sub["current_period_start"] {
+	if invoice := latest(sub); !near(
+		invoice["amount_paid"], 9500,
+	) || sub["billing_cycle_anchor"] != sub["current_period_start"] {
 		t.Fatalf("a year less half a month: %v", invoice["amount_paid"])
 	}
 }
@@ -130,11 +141,16 @@ func TestSubscriptionItems(t *testing.T) {
 	w := newWorld(t, inApril)
 	id, _ := w.subscribed(w.price(1000, "month"), "pm_card_visa")
 	w.advance(15 * day)
-	extra := w.object("POST", "/v1/subscription_items", "proration_behavior=always_invoice&quantity=2&subscription="+id+"&price="+w.price(300, "month"))
+	extra := w.object(
+		"POST", "/v1/subscription_items",
+		"proration_behavior=always_invoice&quantity=2&subscription="+id+"&price="+w.price(300, "month"),
+	)
 	if invoice := latest(w.subscription(id)); !near(invoice["amount_paid"], 300) || extra["subscription"] != id {
 		t.Fatalf("half a month of two at 3 is 3: %v", invoice["amount_paid"])
 	}
-	if status, _, param, _ := w.refusal("POST", "/v1/subscriptions/"+id, "items[0][clear_usage]=true&items[0][id]="+extra["id"].(string)); status != 400 || param != "items[0][clear_usage]" {
+	if status, _, param, _ := w.refusal(
+		"POST", "/v1/subscriptions/"+id, "items[0][clear_usage]=true&items[0][id]="+extra["id"].(string),
+	); status != 400 || param != "items[0][clear_usage]" {
 		t.Fatalf("what the sandbox does not meter is cleared: %d %s", status, param)
 	}
 	item := "/v1/subscription_items/" + extra["id"].(string)
@@ -148,7 +164,9 @@ func TestSubscriptionItems(t *testing.T) {
 	if len(first) != 1 {
 		t.Fatalf("%d items are left", len(first))
 	}
-	if status, _, _, message := w.refusal("DELETE", "/v1/subscription_items/"+first[0].(map[string]any)["id"].(string), ""); status != 400 {
+	if status, _, _, message := w.refusal(
+		"DELETE", "/v1/subscription_items/"+first[0].(map[string]any)["id"].(string), "",
+	); status != 400 {
 		t.Fatalf("the last item goes: %d %s", status, message)
 	}
 }

@@ -84,7 +84,9 @@ func (w *world) ensurePortalConfiguration() {
 
 // newPortalConfiguration makes one, not yet kept, that offers nothing.
 func (w *world) newPortalConfiguration() *portalConfiguration {
-	made := &portalConfiguration{base: w.begin("bpc_1", "billing_portal.configuration"), Active: true, Metadata: map[string]string{}}
+	made := &portalConfiguration{
+		base: w.begin("bpc_1", "billing_portal.configuration"), Active: true, Metadata: map[string]string{},
+	}
 	made.Updated = made.Created
 	f := &made.Features
 	f.CustomerUpdate.AllowedUpdates = []string{}
@@ -153,7 +155,9 @@ func (c *call) fillPortal(into *portalConfiguration) error {
 func (c *call) fillFeatures(into *portalConfiguration, p spec.Params) error {
 	f := &into.Features
 	if p.Sub("subscription_pause").Flag("enabled") {
-		return invalid("features[subscription_pause][enabled]", "The sandbox's portal does not pause subscriptions: leave it out.")
+		return invalid(
+			"features[subscription_pause][enabled]", "The sandbox's portal does not pause subscriptions: leave it out.",
+		)
 	}
 	setFlag(&f.InvoiceHistory.Enabled, p.Sub("invoice_history"), "enabled")
 	setFlag(&f.PaymentMethodUpdate.Enabled, p.Sub("payment_method_update"), "enabled")
@@ -199,7 +203,9 @@ func (c *call) portalProducts(given []spec.Params) ([]portalProduct, error) {
 			case found == nil:
 				return nil, noSuch("price", id, where)
 			case found.Recurring == nil || found.Product != each.Text("product"):
-				return nil, invalid(where, "The price %s is not a recurring price of the product %s.", id, each.Text("product"))
+				return nil, invalid(
+					where, "The price %s is not a recurring price of the product %s.", id, each.Text("product"),
+				)
 			}
 		}
 		out = append(out, portalProduct{Prices: each.Texts("prices"), Product: each.Text("product")})
@@ -209,7 +215,9 @@ func (c *call) portalProducts(given []spec.Params) ([]portalProduct, error) {
 
 // offers tells whether a portal lets somebody change to a price.
 func (f *portalConfiguration) offers(p *price) bool {
-	if !f.Features.SubscriptionUpdate.Enabled || !slices.Contains(f.Features.SubscriptionUpdate.DefaultAllowedUpdates, "price") || !p.Active || p.Recurring == nil {
+	if !f.Features.SubscriptionUpdate.Enabled || !slices.Contains(
+		f.Features.SubscriptionUpdate.DefaultAllowedUpdates, "price",
+	) || !p.Active || p.Recurring == nil {
 		return false
 	}
 	return len(f.Hidden.Products) == 0 || slices.ContainsFunc(f.Hidden.Products, func(each portalProduct) bool {
@@ -228,7 +236,8 @@ func getPortalConfiguration(c *call) (any, error) { return c.portalConfiguration
 
 func listPortalConfigurations(c *call) (any, error) {
 	return list(c, &c.PortalConfigs, "configuration", func(f *portalConfiguration) bool {
-		return (!c.p.Has("active") || f.Active == c.p.Flag("active")) && (!c.p.Has("is_default") || f.IsDefault == c.p.Flag("is_default"))
+		return (!c.p.Has("active") || f.Active == c.p.Flag("active")) &&
+			(!c.p.Has("is_default") || f.IsDefault == c.p.Flag("is_default"))
 	})
 }
 

@@ -78,7 +78,10 @@ func (c *call) portalFlow(holder *customer, configuration *portalConfiguration) 
 		enabled, feature = features.SubscriptionUpdate.Enabled, "subscription_update"
 	}
 	if !enabled {
-		return nil, invalid("flow_data[type]", "The portal's configuration %s does not have the feature %s enabled.", configuration.ID, feature)
+		return nil, invalid(
+			"flow_data[type]", "The portal's configuration %s does not have the feature %s enabled.", configuration.ID,
+			feature,
+		)
 	}
 	if feature != "payment_method_update" {
 		if err := c.flowSubscription(flow, details, holder, configuration); err != nil {
@@ -91,7 +94,9 @@ func (c *call) portalFlow(holder *customer, configuration *portalConfiguration) 
 }
 
 // flowSubscription reads what a flow does to which of the customer's own subscriptions.
-func (c *call) flowSubscription(flow *portalFlow, details spec.Params, holder *customer, configuration *portalConfiguration) error {
+func (c *call) flowSubscription(
+	flow *portalFlow, details spec.Params, holder *customer, configuration *portalConfiguration,
+) error {
 	at := "flow_data[" + flow.Type + "]"
 	if details == nil {
 		return missing(at)
@@ -123,7 +128,9 @@ func (c *call) flowSubscription(flow *portalFlow, details spec.Params, holder *c
 }
 
 // flowItem reads the one change that a customer is asked to confirm.
-func (c *call) flowItem(s *subscription, given []spec.Params, at string, configuration *portalConfiguration) (flowItem, error) {
+func (c *call) flowItem(
+	s *subscription, given []spec.Params, at string, configuration *portalConfiguration,
+) (flowItem, error) {
 	if len(given) != 1 {
 		return flowItem{}, invalid(at, "Exactly one item must be given.")
 	}
@@ -142,9 +149,15 @@ func (c *call) flowItem(s *subscription, given []spec.Params, at string, configu
 	case target == nil:
 		return item, noSuch("price", string(item.Price), at+"[0][price]")
 	case target.ID != own.Price.ID && (!configuration.offers(target) || target.Currency != s.Currency):
-		return item, invalid(at+"[0][price]", "The price %s is not among those that the portal's configuration %s offers for this subscription.", target.ID, configuration.ID)
+		return item, invalid(
+			at+"[0][price]",
+			"The price %s is not among those that the portal's configuration %s offers for this subscription.",
+			target.ID, configuration.ID,
+		)
 	case item.Quantity != nil && (*item.Quantity < 1 || *item.Quantity > maxQuantity):
-		return item, coded("parameter_invalid_integer", at+"[0][quantity]", "This value must be between 1 and %d.", maxQuantity)
+		return item, coded(
+			"parameter_invalid_integer", at+"[0][quantity]", "This value must be between 1 and %d.", maxQuantity,
+		)
 	}
 	return item, nil
 }
@@ -157,7 +170,9 @@ func readCompletion(p spec.Params) (afterCompletion, error) {
 			return afterCompletion{}, missing("flow_data[after_completion][redirect][return_url]")
 		}
 		if !absolute(address) {
-			return afterCompletion{}, coded("url_invalid", "flow_data[after_completion][redirect][return_url]", "Not a valid URL")
+			return afterCompletion{}, coded(
+				"url_invalid", "flow_data[after_completion][redirect][return_url]", "Not a valid URL",
+			)
 		}
 		return afterCompletion{Type: kind, Redirect: &flowRedirect{ReturnURL: address}}, nil
 	case "hosted_confirmation":

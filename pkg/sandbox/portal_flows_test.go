@@ -22,12 +22,29 @@ func TestPortalFlows(t *testing.T) {
 		then        string // the page that follows, or where it redirects to
 		holds       func(sub map[string]any) bool
 	}{
-		"CardRedirects":   {"payment_method_update", redirect, card, "Update your card", "Invoices", "https://shop.test/done", nil},
-		"CancelRedirects": {"subscription_cancel", redirect, url.Values{"action": {"cancel"}}, "Cancel your plan", "Change plan to", "https://shop.test/done", ending},
-		"CancelThanks":    {"subscription_cancel", thanks, url.Values{"action": {"cancel"}}, `value="cancel"`, `name="card_number"`, "See you", ending},
-		"CancelGoesHome":  {"subscription_cancel", "", url.Values{"action": {"cancel"}}, `value="cancel"`, `name="card_number"`, "Invoices", ending},
-		"Change":          {"subscription_update", redirect, url.Values{"action": {"change"}}, "Change plan to", `value="cancel"`, "https://shop.test/done", changed},
-		"Confirm":         {"subscription_update_confirm", thanks, url.Values{"action": {"confirm"}}, "New plan: <strong>Thing, $20.00", `value="change"`, "See you", changed},
+		"CardRedirects": {
+			"payment_method_update", redirect, card, "Update your card", "Invoices", "https://shop.test/done", nil,
+		},
+		"CancelRedirects": {
+			"subscription_cancel", redirect, url.Values{"action": {"cancel"}}, "Cancel your plan", "Change plan to",
+			"https://shop.test/done", ending,
+		},
+		"CancelThanks": {
+			"subscription_cancel", thanks, url.Values{"action": {"cancel"}}, `value="cancel"`, `name="card_number"`,
+			"See you", ending,
+		},
+		"CancelGoesHome": {
+			"subscription_cancel", "", url.Values{"action": {"cancel"}}, `value="cancel"`, `name="card_number"`,
+			"Invoices", ending,
+		},
+		"Change": {
+			"subscription_update", redirect, url.Values{"action": {"change"}}, "Change plan to", `value="cancel"`,
+			"https://shop.test/done", changed,
+		},
+		"Confirm": {
+			"subscription_update_confirm", thanks, url.Values{"action": {"confirm"}}, "New plan: <strong>Thing, $20.00",
+			`value="change"`, "See you", changed,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -41,17 +58,21 @@ func TestPortalFlows(t *testing.T) {
 			}
 			if c.kind == "subscription_update_confirm" {
 				item := itemOf(w.subscription(id))["id"].(string)
-				flow += "&flow_data[" + c.kind + "][items][0][id]=" + item + "&flow_data[" + c.kind + "][items][0][price]=" + better
+				flow += "&flow_data[" + c.kind + "][items][0][id]=" + item + "&flow_data[" + c.kind +
+					"][items][0][price]=" + better
 			}
 			if c.kind == "subscription_update" {
 				c.form.Set("price", better)
 			}
-			made := w.object("POST", "/v1/billing_portal/sessions", "return_url=https://shop.test/me&customer="+customer+flow)
+			made := w.object(
+				"POST", "/v1/billing_portal/sessions", "return_url=https://shop.test/me&customer="+customer+flow,
+			)
 			if made["flow"].(map[string]any)["type"] != c.kind {
 				t.Fatalf("its flow is %v", made["flow"])
 			}
 			page := made["url"].(string)
-			if status, body, _ := w.browse("GET", page, nil); status != 200 || !strings.Contains(body, c.has) || strings.Contains(body, c.lacks) {
+			if status, body, _ := w.browse("GET", page, nil); status != 200 || !strings.Contains(body, c.has) ||
+				strings.Contains(body, c.lacks) {
 				t.Fatalf("it opens with %d %s", status, body)
 			}
 			status, body, target := w.browse("POST", page, c.form)
@@ -72,7 +93,8 @@ func itemOf(sub map[string]any) map[string]any {
 func ending(sub map[string]any) bool { return sub["cancel_at_period_end"] == true }
 
 func changed(sub map[string]any) bool {
-	return latest(sub)["billing_reason"] == "subscription_update" && itemOf(sub)["price"].(map[string]any)["unit_amount"] == 2000.0
+	return latest(sub)["billing_reason"] == "subscription_update" &&
+		itemOf(sub)["price"].(map[string]any)["unit_amount"] == 2000.0
 }
 
 // This test proves that a flow which could not be gone through is refused when it is asked for, not on the page.
@@ -82,29 +104,40 @@ func TestPortalFlowRefused(t *testing.T) {
 	id, customer := w.subscribed(w.price(1000, "month"), "pm_card_visa")
 	item := itemOf(w.subscription(id))["id"].(string)
 	another, _ := w.subscribed(w.price(1100, "month"), "pm_card_visa")
-	over := w.object("POST", "/v1/subscriptions", "default_payment_method=pm_card_visa&customer="+customer+"&items[0][price]="+w.price(1200, "month"))["id"].(string)
+	over := w.object(
+		"POST", "/v1/subscriptions",
+		"default_payment_method=pm_card_visa&customer="+customer+"&items[0][price]="+w.price(1200, "month"),
+	)["id"].(string)
 	w.object("DELETE", "/v1/subscriptions/"+over, "")
 	once := w.price(500, "")
 	bare, _ := w.portal(customer, "&features[customer_update][enabled]=false", "")
-	confirm := "flow_data[type]=subscription_update_confirm&flow_data[subscription_update_confirm][subscription]=" + id + "&flow_data[subscription_update_confirm][items]"
+	confirm := "flow_data[type]=subscription_update_confirm&flow_data[subscription_update_confirm][subscription]=" +
+		id + "&flow_data[subscription_update_confirm][items]"
 	cancel := "flow_data[type]=subscription_cancel&flow_data[subscription_cancel]"
 	for form, param := range map[string]string{
 		"flow_data[type]=subscription_cancel": "flow_data[subscription_cancel]",
 		cancel + "[subscription]=" + another:  "flow_data[subscription_cancel][subscription]",
 		cancel + "[subscription]=" + over:     "flow_data[subscription_cancel][subscription]",
 		confirm + "[0][id]=si_x":              "flow_data[subscription_update_confirm][items][0][id]",
-		confirm + "[0][id]=" + item + "&" + "flow_data[subscription_update_confirm][items][0][price]=" + once:                                  "flow_data[subscription_update_confirm][items][0][price]",
-		confirm + "[0][id]=" + item + "&" + "flow_data[subscription_update_confirm][items][0][quantity]=0":                                     "flow_data[subscription_update_confirm][items][0][quantity]",
-		"flow_data[type]=payment_method_update&configuration=" + bare["id"].(string):                                                           "flow_data[type]",
+		confirm + "[0][id]=" + item + "&" + "flow_data[subscription_update_confirm][items][0][price]=" +
+			once: "flow_data[subscription_update_confirm][items][0][price]",
+		confirm + "[0][id]=" + item + "&" +
+			"flow_data[subscription_update_confirm][items][0][quantity]=0": "flow_data[subscription_update_confirm][items][0][quantity]",
+		"flow_data[type]=payment_method_update&configuration=" +
+			bare["id"].(string): "flow_data[type]",
 		"flow_data[type]=payment_method_update&flow_data[after_completion][type]=redirect":                                                     "flow_data[after_completion][redirect][return_url]",
 		"flow_data[type]=payment_method_update&flow_data[after_completion][type]=redirect&flow_data[after_completion][redirect][return_url]=x": "flow_data[after_completion][redirect][return_url]",
 	} {
-		if status, _, got, message := w.refusal("POST", "/v1/billing_portal/sessions", "customer="+customer+"&"+form); status != 400 || got != param {
+		if status, _, got, message := w.refusal(
+			"POST", "/v1/billing_portal/sessions", "customer="+customer+"&"+form,
+		); status != 400 || got != param {
 			t.Errorf("%s: %d %s %s", form, status, got, message)
 		}
 	}
 	w.object("POST", "/v1/subscriptions/"+id, "cancel_at_period_end=true")
-	if status, _, _, message := w.refusal("POST", "/v1/billing_portal/sessions", "customer="+customer+"&"+cancel+"[subscription]="+id); status != 400 || !strings.Contains(message, "already") {
+	if status, _, _, message := w.refusal(
+		"POST", "/v1/billing_portal/sessions", "customer="+customer+"&"+cancel+"[subscription]="+id,
+	); status != 400 || !strings.Contains(message, "already") {
 		t.Errorf("it is canceled twice: %d %s", status, message)
 	}
 }

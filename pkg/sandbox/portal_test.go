@@ -12,7 +12,10 @@ import (
 func (w *world) portal(customer, features, session string) (configuration, made map[string]any) {
 	w.t.Helper()
 	configuration = w.object("POST", "/v1/billing_portal/configurations", "business_profile[headline]=Hello"+features)
-	made = w.object("POST", "/v1/billing_portal/sessions", "return_url=https://shop.test/me&customer="+customer+"&configuration="+configuration["id"].(string)+session)
+	made = w.object(
+		"POST", "/v1/billing_portal/sessions",
+		"return_url=https://shop.test/me&customer="+customer+"&configuration="+configuration["id"].(string)+session,
+	)
 	return configuration, made
 }
 
@@ -62,7 +65,9 @@ func TestPortalOffers(t *testing.T) {
 	features := mayPay + mayCancel + "&features[invoice_history][enabled]=true" + allows(listed)
 	_, full := w.portal(customer, features, "")
 	_, body, _ = w.browse("GET", full["url"].(string), nil)
-	for _, part := range []string{`value="card"`, `value="change"`, `value="cancel"`, "Invoices", listed["id"].(string)} {
+	for _, part := range []string{
+		`value="card"`, `value="change"`, `value="cancel"`, "Invoices", listed["id"].(string),
+	} {
 		if !strings.Contains(body, part) {
 			t.Errorf("a portal that offers all lacks %s", part)
 		}
@@ -70,7 +75,9 @@ func TestPortalOffers(t *testing.T) {
 	if strings.Contains(body, other) {
 		t.Error("a price that is not listed is offered")
 	}
-	if status, _, _ := w.browse("POST", full["url"].(string), forms["change"]); status != 400 || priceOf(w.subscription(id)) != low {
+	if status, _, _ := w.browse(
+		"POST", full["url"].(string), forms["change"],
+	); status != 400 || priceOf(w.subscription(id)) != low {
 		t.Errorf("the plan changes to a price that is not listed: %d", status)
 	}
 }
@@ -79,10 +86,13 @@ func TestPortalCancelsAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})
 	id, customer := w.subscribed(w.price(1000, "month"), "pm_card_visa")
-	_, made := w.portal(customer, mayCancel+"&features[subscription_cancel][mode]=immediately&features[subscription_cancel][cancellation_reason][enabled]=true"+
+	_, made := w.portal(customer, mayCancel+
+		"&features[subscription_cancel][mode]=immediately&features[subscription_cancel][cancellation_reason][enabled]=true"+
 		"&features[subscription_cancel][cancellation_reason][options][]=unused", "")
 	page := made["url"].(string)
-	if _, body, _ := w.browse("GET", page, nil); !strings.Contains(body, "Cancel now") || !strings.Contains(body, "use the service enough") {
+	if _, body, _ := w.browse("GET", page, nil); !strings.Contains(body, "Cancel now") || !strings.Contains(
+		body, "use the service enough",
+	) {
 		t.Fatal("neither the button nor the reason is there")
 	}
 	form := url.Values{"action": {"cancel"}, "subscription": {id}, "reason": {"too_expensive"}}
@@ -90,10 +100,13 @@ func TestPortalCancelsAtOnce(t *testing.T) {
 		t.Fatalf("a reason that is not offered: %d", status)
 	}
 	form.Set("reason", "unused")
-	if status, body, _ := w.browse("POST", page, form); status != 200 || !strings.Contains(body, "Your plan has ended.") {
+	if status, body, _ := w.browse("POST", page, form); status != 200 || !strings.Contains(
+		body, "Your plan has ended.",
+	) {
 		t.Fatalf("%d %s", status, body)
 	}
-	if got := w.subscription(id); got["status"] != "canceled" || got["cancellation_details"].(map[string]any)["feedback"] != "unused" {
+	if got := w.subscription(id); got["status"] != "canceled" ||
+		got["cancellation_details"].(map[string]any)["feedback"] != "unused" {
 		t.Fatalf("it is %v, %v", got["status"], got["cancellation_details"])
 	}
 }
@@ -102,14 +115,18 @@ func TestPortalCancelsAtOnce(t *testing.T) {
 func TestPortalConfigurations(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})
-	once, monthly := w.object("GET", "/v1/prices/"+w.price(500, ""), ""), w.object("GET", "/v1/prices/"+w.price(600, "month"), "")
+	once, monthly := w.object("GET", "/v1/prices/"+w.price(500, ""), ""), w.object(
+		"GET", "/v1/prices/"+w.price(600, "month"), "",
+	)
 	made := w.object("POST", "/v1/billing_portal/configurations", "business_profile[headline]=x"+allows(monthly))
 	path := "/v1/billing_portal/configurations/" + made["id"].(string)
 	update := made["features"].(map[string]any)["subscription_update"].(map[string]any)
 	if update["enabled"] != true || update["products"] != nil {
 		t.Fatalf("it begins as %v", update)
 	}
-	shown := w.object("GET", path, "expand[]=features.subscription_update.products")["features"].(map[string]any)["subscription_update"].(map[string]any)["products"].([]any)
+	shown := w.object(
+		"GET", path, "expand[]=features.subscription_update.products",
+	)["features"].(map[string]any)["subscription_update"].(map[string]any)["products"].([]any)
 	if len(shown) != 1 || shown[0].(map[string]any)["product"] != monthly["product"] {
 		t.Fatalf("its products are %v", shown)
 	}
@@ -130,11 +147,17 @@ func TestPortalConfigurations(t *testing.T) {
 	}
 	w.object("POST", path, "active=false")
 	customer := w.object("POST", "/v1/customers", "")["id"].(string)
-	if _, _, param, _ := w.refusal("POST", "/v1/billing_portal/sessions", "customer="+customer+"&configuration="+made["id"].(string)); param != "configuration" {
+	if _, _, param, _ := w.refusal(
+		"POST", "/v1/billing_portal/sessions", "customer="+customer+"&configuration="+made["id"].(string),
+	); param != "configuration" {
 		t.Error("an inactive configuration opens a portal")
 	}
-	standard := w.object("GET", "/v1/billing_portal/configurations", "is_default=true")["data"].([]any)[0].(map[string]any)["id"].(string)
-	if status, _, _, _ := w.refusal("POST", "/v1/billing_portal/configurations/"+standard, "active=false"); status != 400 {
+	standard := w.object(
+		"GET", "/v1/billing_portal/configurations", "is_default=true",
+	)["data"].([]any)[0].(map[string]any)["id"].(string)
+	if status, _, _, _ := w.refusal(
+		"POST", "/v1/billing_portal/configurations/"+standard, "active=false",
+	); status != 400 {
 		t.Error("the default is deactivated")
 	}
 }
@@ -148,7 +171,9 @@ func TestPortalLogin(t *testing.T) {
 	if status, body, _ := w.browse("GET", page, nil); status != 200 || !strings.Contains(body, `name="email"`) {
 		t.Fatalf("%d %s", status, body)
 	}
-	if status, body, _ := w.browse("POST", page, url.Values{"email": {"nobody@shop.test"}}); status != 400 || !strings.Contains(body, "No customer has") {
+	if status, body, _ := w.browse(
+		"POST", page, url.Values{"email": {"nobody@shop.test"}},
+	); status != 400 || !strings.Contains(body, "No customer has") {
 		t.Fatalf("a stranger: %d %s", status, body)
 	}
 	status, _, target := w.browse("POST", page, url.Values{"email": {" JO@shop.test"}})
@@ -158,8 +183,11 @@ func TestPortalLogin(t *testing.T) {
 	if status, body, _ := w.browse("GET", target, nil); status != 200 || !strings.Contains(body, "jo@shop.test") {
 		t.Fatalf("it leads to %d %s", status, body)
 	}
-	closed := w.object("POST", "/v1/billing_portal/configurations/"+configuration["id"].(string), "login_page[enabled]=false")
-	if status, _, _ := w.browse("GET", page, nil); status != 404 || closed["login_page"].(map[string]any)["url"] != nil {
+	closed := w.object(
+		"POST", "/v1/billing_portal/configurations/"+configuration["id"].(string), "login_page[enabled]=false",
+	)
+	if status, _, _ := w.browse("GET", page, nil); status != 404 ||
+		closed["login_page"].(map[string]any)["url"] != nil {
 		t.Fatalf("a closed login page: %d", status)
 	}
 }

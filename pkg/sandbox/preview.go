@@ -10,8 +10,9 @@ import (
 
 // fork answers a world to try something out in: a copy of all that one customer's next invoice is made of. Nothing of
 // it is kept, announced to anybody or delivered. A table that is not copied here is empty there, so that nothing can
-// leak back, but for what is sold and its discounts: those are the real ones, only to be read, until ownCatalogue copies
-// them too. The copies are shallow, which is enough because no operation changes what hangs off an object in place.
+// leak back, but for what is sold and its discounts: those are the real ones, only to be read, until ownCatalogue
+// copies them too. The copies are shallow, which is enough because no operation changes what hangs off an object in
+// place.
 func (w *world) fork(holder *customer, s *subscription) *world {
 	fork := &world{
 		Settings: w.Settings,
@@ -46,7 +47,8 @@ func (w *world) fork(holder *customer, s *subscription) *world {
 	return fork
 }
 
-// ownCatalogue makes a fork's catalogue its own, so that a change which makes prices or redeems coupons can be tried out.
+// ownCatalogue makes a fork's catalogue its own, so that a change which makes prices or redeems coupons can be tried
+// out.
 func (w *world) ownCatalogue() {
 	w.Products, w.Prices = copied(&w.Products), copied(&w.Prices)
 	w.Coupons, w.PromotionCodes, w.Discounts = copied(&w.Coupons), copied(&w.PromotionCodes), copied(&w.Discounts)
@@ -74,7 +76,9 @@ func (c *call) previewChange(p spec.Params, holder *customer, s *subscription) (
 	var err error
 	switch {
 	case s == nil && p.Has("subscription_items"):
-		c.p = described(p, "billing_cycle_anchor", "cancel_at", "cancel_at_period_end", "items", "proration_behavior", "trial_end")
+		c.p = described(
+			p, "billing_cycle_anchor", "cancel_at", "cancel_at_period_end", "items", "proration_behavior", "trial_end",
+		)
 		c.p["customer"], c.p["payment_behavior"] = holder.ID, "default_incomplete"
 		var made any
 		if made, err = createSubscription(c); err == nil {
@@ -87,7 +91,9 @@ func (c *call) previewChange(p spec.Params, holder *customer, s *subscription) (
 		}
 		_, err = createInvoice(c)
 	case p.Flag("subscription_cancel_now"):
-		c.id, c.p = s.ID, spec.Params{"invoice_now": true, "prorate": p.Text("subscription_proration_behavior") != "none"}
+		c.id, c.p = s.ID, spec.Params{
+			"invoice_now": true, "prorate": p.Text("subscription_proration_behavior") != "none",
+		}
 		if date := p.Int("subscription_proration_date"); date != 0 {
 			c.p["proration_date"] = date
 		}
@@ -96,7 +102,10 @@ func (c *call) previewChange(p spec.Params, holder *customer, s *subscription) (
 		c.id, c.p = s.ID, described(p, "billing_cycle_anchor", "proration_behavior", "proration_date")
 		_, err = resumeSubscription(c)
 	default:
-		c.id, c.p = s.ID, described(p, "billing_cycle_anchor", "cancel_at", "cancel_at_period_end", "items", "proration_behavior", "proration_date", "trial_end")
+		c.id, c.p = s.ID, described(
+			p, "billing_cycle_anchor", "cancel_at", "cancel_at_period_end", "items", "proration_behavior",
+			"proration_date", "trial_end",
+		)
 		if len(c.p) > 0 {
 			_, err = updateSubscription(c)
 		}

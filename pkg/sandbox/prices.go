@@ -39,11 +39,15 @@ var maxIntervalCount = map[string]int64{"day": 1095, "week": 156, "month": 36, "
 
 func createPrice(c *call) (any, error) {
 	p := c.p
-	if p.Text("billing_scheme") == "tiered" || p.Has("tiers") || p.Has("custom_unit_amount") || p.Has("transform_quantity") {
+	if p.Text("billing_scheme") == "tiered" || p.Has("tiers") || p.Has("custom_unit_amount") ||
+		p.Has("transform_quantity") {
 		return nil, invalid("billing_scheme", "The sandbox sells by a fixed amount per unit only.")
 	}
 	if p.Has("product") == p.Has("product_data") {
-		return nil, coded("parameter_missing", "product", "You must specify either `product` or `product_data` when creating a price.")
+		return nil, coded(
+			"parameter_missing", "product",
+			"You must specify either `product` or `product_data` when creating a price.",
+		)
 	}
 	var fresh *product
 	productID := p.Text("product")
@@ -97,7 +101,9 @@ func (c *call) inlinePrice(p spec.Params, prefix, productID string) (*price, err
 		amount = whole
 	}
 	if amount < 0 {
-		return nil, coded("parameter_invalid_integer", param("unit_amount"), "This value must be greater than or equal to 0.")
+		return nil, coded(
+			"parameter_invalid_integer", param("unit_amount"), "This value must be greater than or equal to 0.",
+		)
 	}
 	if amount > maxAmount {
 		return nil, coded("amount_too_large", param("unit_amount"), "Amount must be no more than $999,999.99")
@@ -114,7 +120,11 @@ func (c *call) inlinePrice(p spec.Params, prefix, productID string) (*price, err
 		UnitAmountDecimal: strconv.FormatInt(amount, 10),
 	}
 	if !validCurrency(made.Currency) {
-		return nil, invalid(param("currency"), "Invalid currency: %s. Stripe currently supports these currencies: usd, eur, gbp, jpy and other three-letter ISO codes", p.Text("currency"))
+		return nil, invalid(
+			param("currency"),
+			"Invalid currency: %s. Stripe currently supports these currencies: usd, eur, gbp, jpy and other three-letter ISO codes",
+			p.Text("currency"),
+		)
 	}
 	if behavior := p.Text("tax_behavior"); behavior != "" {
 		made.TaxBehavior = behavior
@@ -126,7 +136,10 @@ func (c *call) inlinePrice(p spec.Params, prefix, productID string) (*price, err
 		made.Type = "recurring"
 		made.Recurring = &recurring{Interval: r.Text("interval"), IntervalCount: 1, UsageType: "licensed"}
 		if r.Has("trial_period_days") {
-			return nil, invalid(param("recurring")+"[trial_period_days]", "The sandbox takes a trial from the subscription only, not from its price.")
+			return nil, invalid(
+				param("recurring")+"[trial_period_days]",
+				"The sandbox takes a trial from the subscription only, not from its price.",
+			)
 		}
 		if r.Text("usage_type") == "metered" {
 			return nil, invalid(param("recurring")+"[usage_type]", "The sandbox bills licensed usage only.")
@@ -135,7 +148,10 @@ func (c *call) inlinePrice(p spec.Params, prefix, productID string) (*price, err
 			made.Recurring.IntervalCount = r.Int("interval_count")
 		}
 		if n := made.Recurring.IntervalCount; n < 1 || n > maxIntervalCount[made.Recurring.Interval] {
-			return nil, invalid(param("recurring")+"[interval_count]", "Invalid interval_count: must be between 1 and three years' worth of %ss.", made.Recurring.Interval)
+			return nil, invalid(
+				param("recurring")+"[interval_count]",
+				"Invalid interval_count: must be between 1 and three years' worth of %ss.", made.Recurring.Interval,
+			)
 		}
 	}
 	return made, nil
@@ -144,11 +160,13 @@ func (c *call) inlinePrice(p spec.Params, prefix, productID string) (*price, err
 // leastAmounts are the smallest amounts that Stripe charges, in the currency's smallest unit, where they are not 50.
 // Source: https://stripe.com/docs/currencies#minimum-and-maximum-charge-amounts
 var leastAmounts = map[string]int64{
-	"aed": 200, "bgn": 100, "czk": 1500, "dkk": 250, "gbp": 30, "hkd": 400, "huf": 17500, "mxn": 1000, "myr": 200, "nok": 300, "pln": 200,
+	"aed": 200, "bgn": 100, "czk": 1500, "dkk": 250, "gbp": 30, "hkd": 400, "huf": 17500, "mxn": 1000, "myr": 200,
+	"nok": 300, "pln": 200,
 	"ron": 200, "sek": 300, "thb": 1000,
 }
 
-// leastAmount is the smallest amount that Stripe charges; where the sandbox does not know better it is half a unit of two decimals.
+// leastAmount is the smallest amount that Stripe charges; where the sandbox does not know better it is half a unit of
+// two decimals.
 func leastAmount(currency string) int64 {
 	if least, known := leastAmounts[currency]; known {
 		return least
@@ -165,7 +183,9 @@ func (c *call) claimLookupKey(key, forID string) error {
 	if key == "" {
 		return nil
 	}
-	for _, holder := range c.Prices.where(func(each *price) bool { return string(each.LookupKey) == key && each.ID != forID }) {
+	for _, holder := range c.Prices.where(
+		func(each *price) bool { return string(each.LookupKey) == key && each.ID != forID },
+	) {
 		if !c.p.Flag("transfer_lookup_key") {
 			return invalid("lookup_key", "A price (`%s`) already uses that lookup key.", holder.ID)
 		}
@@ -212,8 +232,10 @@ func listPrices(c *call) (any, error) {
 	p, keys := c.p, setOf(c.p.Texts("lookup_keys"))
 	r := p.Sub("recurring")
 	return list(c, &c.Prices, "price", func(each *price) bool {
-		return (!p.Has("active") || each.Active == p.Flag("active")) && (!p.Has("currency") || each.Currency == p.Text("currency")) &&
-			(!p.Has("product") || each.Product == p.Text("product")) && (!p.Has("type") || each.Type == p.Text("type")) &&
+		return (!p.Has("active") || each.Active == p.Flag("active")) &&
+			(!p.Has("currency") || each.Currency == p.Text("currency")) &&
+			(!p.Has("product") || each.Product == p.Text("product")) &&
+			(!p.Has("type") || each.Type == p.Text("type")) &&
 			(len(keys) == 0 || keys[string(each.LookupKey)]) &&
 			(!r.Has("interval") || each.Recurring != nil && each.Recurring.Interval == r.Text("interval"))
 	})

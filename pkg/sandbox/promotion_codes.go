@@ -33,7 +33,12 @@ func createPromotionCode(c *call) (any, error) {
 	if from == nil {
 		return nil, noSuch("coupon", p.Text("coupon"), "coupon")
 	}
-	made := &promotionCode{base: c.begin("promo_1", "promotion_code"), Active: !p.Has("active") || p.Flag("active"), Code: p.Text("code"), Metadata: mergedMetadata(nil, p)}
+	made := &promotionCode{
+		base:     c.begin("promo_1", "promotion_code"),
+		Active:   !p.Has("active") || p.Flag("active"),
+		Code:     p.Text("code"),
+		Metadata: mergedMetadata(nil, p),
+	}
 	copied := *from
 	made.Coupon = &copied
 	if made.Code == "" {
@@ -73,17 +78,26 @@ func (c *call) limitCode(made *promotionCode, from *coupon) error {
 			return invalid("expires_at", "Invalid timestamp: expires_at must be in the future.")
 		}
 		if from.RedeemBy != 0 && at > int64(from.RedeemBy) {
-			return invalid("expires_at", "A promotion code cannot expire after its coupon, which is redeemed by %d at the latest.", from.RedeemBy)
+			return invalid(
+				"expires_at", "A promotion code cannot expire after its coupon, which is redeemed by %d at the latest.",
+				from.RedeemBy,
+			)
 		}
 		made.ExpiresAt = stamp(at)
 	}
 	if p.Has("max_redemptions") {
 		most := p.Int("max_redemptions")
 		if most < 1 {
-			return coded("parameter_invalid_integer", "max_redemptions", "This value must be greater than or equal to 1.")
+			return coded(
+				"parameter_invalid_integer", "max_redemptions", "This value must be greater than or equal to 1.",
+			)
 		}
 		if from.MaxRedemptions != nil && most > *from.MaxRedemptions {
-			return invalid("max_redemptions", "A promotion code cannot be redeemed more often than its coupon, which allows %d redemptions.", *from.MaxRedemptions)
+			return invalid(
+				"max_redemptions",
+				"A promotion code cannot be redeemed more often than its coupon, which allows %d redemptions.",
+				*from.MaxRedemptions,
+			)
 		}
 		made.MaxRedemptions = amountOf(most)
 	}
@@ -93,7 +107,10 @@ func (c *call) limitCode(made *promotionCode, from *coupon) error {
 func (c *call) restrictCode(made *promotionCode) error {
 	limits := c.p.Sub("restrictions")
 	if limits.Has("currency_options") {
-		return invalid("restrictions[currency_options]", "The sandbox's promotion codes have one currency: leave out currency_options.")
+		return invalid(
+			"restrictions[currency_options]",
+			"The sandbox's promotion codes have one currency: leave out currency_options.",
+		)
 	}
 	made.Restrictions.FirstTimeTransaction = limits.Flag("first_time_transaction")
 	if !limits.Has("minimum_amount") {
@@ -104,9 +121,14 @@ func (c *call) restrictCode(made *promotionCode) error {
 		return missing("restrictions[minimum_amount_currency]")
 	}
 	if n := limits.Int("minimum_amount"); n < 1 || n > maxAmount {
-		return coded("parameter_invalid_integer", "restrictions[minimum_amount]", "Invalid minimum_amount: must be between 1 and %d.", maxAmount)
+		return coded(
+			"parameter_invalid_integer", "restrictions[minimum_amount]",
+			"Invalid minimum_amount: must be between 1 and %d.", maxAmount,
+		)
 	}
-	made.Restrictions.MinimumAmount, made.Restrictions.MinimumAmountCurrency = amountOf(limits.Int("minimum_amount")), text(currency)
+	made.Restrictions.MinimumAmount, made.Restrictions.MinimumAmountCurrency = amountOf(
+		limits.Int("minimum_amount"),
+	), text(currency)
 	return nil
 }
 
@@ -114,17 +136,23 @@ func (c *call) restrictCode(made *promotionCode) error {
 // code may stand for several coupons only where each is for another customer.
 func (c *call) mayActivate(wanted *promotionCode) error {
 	if !wanted.Coupon.Valid {
-		return invalid("coupon", "The coupon %s is not valid any more, so its promotion codes cannot be active.", wanted.Coupon.ID)
+		return invalid(
+			"coupon", "The coupon %s is not valid any more, so its promotion codes cannot be active.", wanted.Coupon.ID,
+		)
 	}
 	if wanted.spent(c.now()) {
-		return invalid("active", "This promotion code has expired or was redeemed as often as it may be, and cannot be active.")
+		return invalid(
+			"active", "This promotion code has expired or was redeemed as often as it may be, and cannot be active.",
+		)
 	}
 	rivals := c.PromotionCodes.where(func(each *promotionCode) bool {
 		return each.Active && each.ID != wanted.ID && strings.EqualFold(each.Code, wanted.Code) &&
 			(each.Customer == "" || wanted.Customer == "" || each.Customer == wanted.Customer)
 	})
 	if len(rivals) > 0 {
-		return coded("resource_already_exists", "code", "An active promotion code with `code: %s` already exists.", wanted.Code)
+		return coded(
+			"resource_already_exists", "code", "An active promotion code with `code: %s` already exists.", wanted.Code,
+		)
 	}
 	return nil
 }
@@ -141,8 +169,11 @@ func getPromotionCode(c *call) (any, error) { return c.promotionCode() }
 func listPromotionCodes(c *call) (any, error) {
 	p := c.p
 	return list(c, &c.PromotionCodes, "promotion code", func(each *promotionCode) bool {
-		return (!p.Has("active") || each.Active == p.Flag("active")) && (!p.Has("code") || strings.EqualFold(each.Code, p.Text("code"))) &&
-			(!p.Has("coupon") || each.Coupon.ID == p.Text("coupon")) && (!p.Has("customer") || string(each.Customer) == p.Text("customer"))
+		return (!p.Has("active") || each.Active == p.Flag("active")) && (!p.Has("code") || strings.EqualFold(
+			each.Code, p.Text("code"),
+		)) &&
+			(!p.Has("coupon") || each.Coupon.ID == p.Text("coupon")) &&
+			(!p.Has("customer") || string(each.Customer) == p.Text("customer"))
 	})
 }
 
@@ -152,7 +183,10 @@ func updatePromotionCode(c *call) (any, error) {
 		return nil, err
 	}
 	if c.p.Sub("restrictions").Has("currency_options") {
-		return nil, invalid("restrictions[currency_options]", "The sandbox's promotion codes have one currency: leave out currency_options.")
+		return nil, invalid(
+			"restrictions[currency_options]",
+			"The sandbox's promotion codes have one currency: leave out currency_options.",
+		)
 	}
 	if c.p.Flag("active") && !found.Active {
 		if err := c.mayActivate(found); err != nil {
@@ -170,7 +204,8 @@ func updatePromotionCode(c *call) (any, error) {
 
 // spent tells whether a code can be redeemed no more.
 func (o *promotionCode) spent(now int64) bool {
-	return o.ExpiresAt != 0 && now >= int64(o.ExpiresAt) || o.MaxRedemptions != nil && o.TimesRedeemed >= *o.MaxRedemptions
+	return o.ExpiresAt != 0 && now >= int64(o.ExpiresAt) ||
+		o.MaxRedemptions != nil && o.TimesRedeemed >= *o.MaxRedemptions
 }
 
 // nextDue answers when a code that is still active ceases to be.

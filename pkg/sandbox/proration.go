@@ -19,7 +19,9 @@ func (c *call) prorationDate(s *subscription) (int64, error) {
 		return c.now(), nil
 	}
 	if given < s.CurrentPeriodStart || given > s.CurrentPeriodEnd {
-		return 0, invalid("proration_date", "Invalid proration_date: must be within the current period of the subscription.")
+		return 0, invalid(
+			"proration_date", "Invalid proration_date: must be within the current period of the subscription.",
+		)
 	}
 	return given, nil
 }
@@ -56,8 +58,8 @@ func (c *call) prorate(s *subscription, wanted []*subscriptionItem, date int64, 
 	}
 }
 
-// netAmounts answers what a period of each item costs once a discount (nil: none) has taken its part. Prorations are made
-// of these, and so are not discounted again: a credit gives back what was paid, not more.
+// netAmounts answers what a period of each item costs once a discount (nil: none) has taken its part. Prorations are
+// made of these, and so are not discounted again: a credit gives back what was paid, not more.
 func (s *subscription) netAmounts(items []*subscriptionItem, d *discount) map[string]int64 {
 	lines := make([]reducible, len(items))
 	for i, item := range items {
@@ -89,7 +91,10 @@ func (c *call) addProration(s *subscription, item *subscriptionItem, amount int6
 	if item.Quantity != 1 {
 		name = fmt.Sprintf("%d × %s", item.Quantity, name)
 	}
-	made := c.newInvoiceItem(c.Customers.get(s.Customer), amount, s.Currency, fmt.Sprintf(pattern, name, time.Unix(date, 0).UTC().Format("02 Jan 2006")))
+	made := c.newInvoiceItem(
+		c.Customers.get(s.Customer), amount, s.Currency,
+		fmt.Sprintf(pattern, name, time.Unix(date, 0).UTC().Format("02 Jan 2006")),
+	)
 	made.Discountable, made.Proration, made.Period = false, true, period{Start: date, End: s.CurrentPeriodEnd}
 	made.Price, made.Quantity, made.Subscription, made.Hidden.SubscriptionItem = item.Price, item.Quantity, text(s.ID), item.ID
 	c.InvoiceItems.add(made)

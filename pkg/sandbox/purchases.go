@@ -30,20 +30,34 @@ func (c *call) purchases(entries []spec.Params, param, wanted string) ([]purchas
 			return nil, err
 		}
 		if wanted != "" && found.Type != wanted {
-			return nil, invalid(at+"[price]", "The price specified is set to `type=%s` but this field only accepts prices with `type=%s`.", found.Type, wanted)
+			return nil, invalid(
+				at+"[price]",
+				"The price specified is set to `type=%s` but this field only accepts prices with `type=%s`.",
+				found.Type, wanted,
+			)
 		}
 		quantity := int64(1)
 		if entry.Has("quantity") {
 			quantity = entry.Int("quantity")
 		}
 		if quantity < 0 || quantity > maxQuantity || found.UnitAmount*quantity > maxAmount {
-			return nil, coded("parameter_invalid_integer", at+"[quantity]", "Invalid quantity: %d units of %d make more than 99999999, or are negative.", quantity, found.UnitAmount)
+			return nil, coded(
+				"parameter_invalid_integer", at+"[quantity]",
+				"Invalid quantity: %d units of %d make more than 99999999, or are negative.", quantity,
+				found.UnitAmount,
+			)
 		}
 		if len(out) > 0 && out[0].price.Currency != found.Currency {
-			return nil, invalid(at+"[price]", "The price specified supports currencies of `%s`. This doesn't match the expected currency: `%s`.", found.Currency, out[0].price.Currency)
+			return nil, invalid(
+				at+"[price]",
+				"The price specified supports currencies of `%s`. This doesn't match the expected currency: `%s`.",
+				found.Currency, out[0].price.Currency,
+			)
 		}
 		if wanted == "recurring" && len(out) > 0 && !out[0].price.Recurring.same(found.Recurring) {
-			return nil, invalid(at+"[price]", "Currently, all prices on a subscription must have the same interval and interval count.")
+			return nil, invalid(
+				at+"[price]", "Currently, all prices on a subscription must have the same interval and interval count.",
+			)
 		}
 		out = append(out, purchase{found, quantity, mergedMetadata(nil, entry)})
 	}
@@ -61,7 +75,9 @@ func (c *call) priceOf(entry spec.Params, at string) (*price, error) {
 			return nil, invalid(at+"[price]", "The price specified is inactive. This field only accepts active prices.")
 		}
 		if wanted := c.p.Text("currency"); wanted != "" && !strings.EqualFold(wanted, found.Currency) {
-			return nil, invalid("currency", "The sandbox sells a price in its own currency only, which is %s.", found.Currency)
+			return nil, invalid(
+				"currency", "The sandbox sells a price in its own currency only, which is %s.", found.Currency,
+			)
 		}
 		copied := *found
 		return &copied, nil

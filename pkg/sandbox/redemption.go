@@ -31,7 +31,9 @@ func (c *call) granted(p spec.Params, at string, by redeemer) (*grant, error) {
 	couponID, codeID := p.Text("coupon"), p.Text("promotion_code")
 	switch {
 	case couponID != "" && codeID != "":
-		return nil, invalid(name("promotion_code"), "You may only specify one of these parameters: coupon, promotion_code.")
+		return nil, invalid(
+			name("promotion_code"), "You may only specify one of these parameters: coupon, promotion_code.",
+		)
 	case codeID != "":
 		code := c.PromotionCodes.get(codeID)
 		if code == nil {
@@ -51,7 +53,9 @@ func (c *call) granted(p spec.Params, at string, by redeemer) (*grant, error) {
 // enteredCode finds the active promotion code that somebody typed; of several one for this customer.
 func (w *world) enteredCode(typed string, by redeemer, param string) (*grant, error) {
 	var found *promotionCode
-	for _, each := range w.PromotionCodes.where(func(each *promotionCode) bool { return each.Active && strings.EqualFold(each.Code, typed) }) {
+	for _, each := range w.PromotionCodes.where(
+		func(each *promotionCode) bool { return each.Active && strings.EqualFold(each.Code, typed) },
+	) {
 		if found == nil || by.holder != nil && string(each.Customer) == by.holder.ID {
 			found = each
 		}
@@ -67,15 +71,26 @@ func (w *world) grantCode(code *promotionCode, by redeemer, param string) (*gran
 	least := code.Restrictions.MinimumAmount
 	switch {
 	case !code.Active || code.spent(w.now()):
-		return nil, invalid(param, "This promotion code is not active: it was switched off, has expired, or was redeemed as often as it may be.")
+		return nil, invalid(
+			param,
+			"This promotion code is not active: it was switched off, has expired, or was redeemed as often as it may be.",
+		)
 	case code.Customer != "" && (by.holder == nil || string(code.Customer) != by.holder.ID):
 		return nil, invalid(param, "This promotion code cannot be redeemed by this customer.")
 	case code.Restrictions.FirstTimeTransaction && by.holder != nil && w.hasPaid(by.holder):
-		return nil, invalid(param, "This promotion code cannot be redeemed because the associated customer has prior transactions.")
+		return nil, invalid(
+			param, "This promotion code cannot be redeemed because the associated customer has prior transactions.",
+		)
 	case least != nil && by.currency != "" && by.currency != string(code.Restrictions.MinimumAmountCurrency):
-		return nil, invalid(param, "This promotion code is for purchases in `%s` only, and this one is in `%s`.", code.Restrictions.MinimumAmountCurrency, by.currency)
+		return nil, invalid(
+			param, "This promotion code is for purchases in `%s` only, and this one is in `%s`.",
+			code.Restrictions.MinimumAmountCurrency, by.currency,
+		)
 	case least != nil && by.subtotal != nil && *by.subtotal < *least:
-		return nil, invalid(param, "This promotion code cannot be redeemed: the purchase must come to %s at least.", money(*least, string(code.Restrictions.MinimumAmountCurrency)))
+		return nil, invalid(
+			param, "This promotion code cannot be redeemed: the purchase must come to %s at least.",
+			money(*least, string(code.Restrictions.MinimumAmountCurrency)),
+		)
 	}
 	found := w.Coupons.get(code.Coupon.ID)
 	return &grant{found, code}, w.redeemable(found, by, param)
@@ -93,7 +108,10 @@ func (w *world) redeemable(found *coupon, by redeemer, param string) error {
 	case !found.Valid || found.expired(w.now()):
 		return coded("coupon_expired", param, "Coupon expired: %s", found.ID)
 	case !found.fits(currency):
-		return invalid(param, "The coupon %s takes off an amount in `%s` and cannot be applied to one in `%s`.", found.ID, found.Currency, currency)
+		return invalid(
+			param, "The coupon %s takes off an amount in `%s` and cannot be applied to one in `%s`.", found.ID,
+			found.Currency, currency,
+		)
 	}
 	return nil
 }
@@ -105,8 +123,16 @@ func (o *coupon) fits(currency string) bool {
 
 // hasPaid tells whether money ever came from a customer.
 func (w *world) hasPaid(holder *customer) bool {
-	return len(w.Charges.where(func(each *charge) bool { return string(each.Customer) == holder.ID && each.Status == "succeeded" })) > 0 ||
-		len(w.Invoices.where(func(each *invoice) bool { return each.Customer == holder.ID && each.Paid && each.Total > 0 })) > 0
+	return len(
+		w.Charges.where(
+			func(each *charge) bool { return string(each.Customer) == holder.ID && each.Status == "succeeded" },
+		),
+	) > 0 ||
+		len(
+			w.Invoices.where(
+				func(each *invoice) bool { return each.Customer == holder.ID && each.Paid && each.Total > 0 },
+			),
+		) > 0
 }
 
 // redeem counts a redemption, which may be the last one.

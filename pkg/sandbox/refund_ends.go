@@ -60,7 +60,10 @@ func (c *call) endRefund(word string, end func(*refund)) (any, error) {
 	case found == nil:
 		return nil, noSuch("refund", c.id, "id")
 	case found.Status != "requires_action":
-		return nil, invalid("", "Refund %s cannot be %s: only refunds with the status requires_action can, and it is %s.", found.ID, word, found.Status)
+		return nil, invalid(
+			"", "Refund %s cannot be %s: only refunds with the status requires_action can, and it is %s.", found.ID,
+			word, found.Status,
+		)
 	}
 	paid := c.onCharge(found)
 	c.change("charge.refund.updated", found, func() {

@@ -18,7 +18,10 @@ func TestRefundThatWaits(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, sandbox.Options{})
-			intent := w.object("POST", "/v1/payment_intents", "amount=900&currency=usd&confirm=true&return_url=https://shop.test&payment_method=pm_card_visa")
+			intent := w.object(
+				"POST", "/v1/payment_intents",
+				"amount=900&currency=usd&confirm=true&return_url=https://shop.test&payment_method=pm_card_visa",
+			)
 			made := w.object("POST", "/v1/refunds", "payment_intent="+intent["id"].(string))
 			id := made["id"].(string)
 			end := func() string { return fmt.Sprintf(c.path, id) }
@@ -26,7 +29,8 @@ func TestRefundThatWaits(t *testing.T) {
 				t.Fatalf("a refund that succeeded is ended: %d", status)
 			}
 			held := w.control(200, "POST", "refunds/"+id+"/hold", "")
-			if held["status"] != "requires_action" || held["next_action"].(map[string]any)["type"] != "display_details" {
+			if held["status"] != "requires_action" ||
+				held["next_action"].(map[string]any)["type"] != "display_details" {
 				t.Fatalf("it is held as %v", held)
 			}
 			if ended := w.object("POST", end(), ""); ended["status"] != c.status || ended["next_action"] != nil {
@@ -37,7 +41,10 @@ func TestRefundThatWaits(t *testing.T) {
 				t.Fatalf("the charge says %v", charge["amount_refunded"])
 			}
 			w.object("POST", "/v1/refunds", "payment_intent="+intent["id"].(string))
-			requireOrder(t, types(w.events()), "refund.created", "charge.refunded", "charge.refund.updated", "charge.refund.updated", "charge.updated", "charge.refunded")
+			requireOrder(
+				t, types(w.events()), "refund.created", "charge.refunded", "charge.refund.updated",
+				"charge.refund.updated", "charge.updated", "charge.refunded",
+			)
 		})
 	}
 }

@@ -58,7 +58,9 @@ func (w *world) meetFate(r *refund) {
 		r.Status, r.FailureReason = fate, "expired_or_canceled_card"
 		w.bookReturn(r, paid)
 	})
-	w.change("charge.updated", paid, func() { paid.AmountRefunded, paid.Refunded = paid.AmountRefunded-r.Amount, false })
+	w.change(
+		"charge.updated", paid, func() { paid.AmountRefunded, paid.Refunded = paid.AmountRefunded-r.Amount, false },
+	)
 }
 
 // bookReturn writes down that a refund's money comes back to the account.

@@ -38,7 +38,9 @@ func createRefund(c *call) (any, error) {
 	case amount < 1:
 		return nil, coded("parameter_invalid_integer", "amount", "This value must be greater than or equal to 1.")
 	case amount > left:
-		return nil, invalid("amount", "Refund amount (%d) is greater than unrefunded amount on charge (%d)", amount, left)
+		return nil, invalid(
+			"amount", "Refund amount (%d) is greater than unrefunded amount on charge (%d)", amount, left,
+		)
 	}
 	c.on(c.Customers.get(string(paid.Customer)))
 	if paid.uncaptured() {
@@ -60,7 +62,10 @@ func createRefund(c *call) (any, error) {
 // refundHold gives back what was never captured, which is all of it or nothing.
 func (c *call) refundHold(held *charge, amount int64) (any, error) {
 	if held.PaymentIntent != "" {
-		return nil, coded("payment_intent_unexpected_state", "charge", "Charge %s belongs to a PaymentIntent that was not captured: cancel the PaymentIntent.", held.ID)
+		return nil, coded(
+			"payment_intent_unexpected_state", "charge",
+			"Charge %s belongs to a PaymentIntent that was not captured: cancel the PaymentIntent.", held.ID,
+		)
 	}
 	if amount != held.Amount {
 		return nil, invalid("amount", "Charge %s was not captured: it can only be refunded as a whole.", held.ID)
@@ -87,7 +92,9 @@ func (w *world) newRefund(of *charge, amount int64, reason string) *refund {
 // destination says where a refund goes: back to the card, or by transfer to the account that was debited.
 func (c *charge) destination() map[string]any {
 	if c.PaymentMethodDetails["type"] == "sepa_debit" {
-		return map[string]any{"type": "eu_bank_transfer", "eu_bank_transfer": map[string]any{"reference": nil, "reference_status": nil}}
+		return map[string]any{
+			"type": "eu_bank_transfer", "eu_bank_transfer": map[string]any{"reference": nil, "reference_status": nil},
+		}
 	}
 	return map[string]any{"type": "card", "card": map[string]any{"type": "reversal"}}
 }
@@ -100,14 +107,20 @@ func (c *call) refundable() (*charge, error) {
 			return nil, noSuch("payment_intent", intentID, "payment_intent")
 		}
 		if intent.Status != "succeeded" {
-			return nil, coded("payment_intent_unexpected_state", "payment_intent", "This PaymentIntent (%s) does not have a successful charge to refund.", intentID)
+			return nil, coded(
+				"payment_intent_unexpected_state", "payment_intent",
+				"This PaymentIntent (%s) does not have a successful charge to refund.", intentID,
+			)
 		}
 		if id == "" {
 			id = string(intent.LatestCharge)
 		}
 	}
 	if id == "" {
-		return nil, coded("parameter_missing", "", "One of the following params should be provided for this request: payment_intent or charge.")
+		return nil, coded(
+			"parameter_missing", "",
+			"One of the following params should be provided for this request: payment_intent or charge.",
+		)
 	}
 	found := c.Charges.get(id)
 	if found == nil {

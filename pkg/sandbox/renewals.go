@@ -72,7 +72,8 @@ func (w *world) subscriptionPaid(s *subscription, i *invoice) {
 	case s.Status == "incomplete" && latest, (s.Status == "past_due" || s.Status == "unpaid") && (latest || !w.owes(s)):
 		w.change("customer.subscription.updated", s, func() {
 			s.Status = "active"
-			if intent := w.Intents.get(string(i.PaymentIntent)); intent != nil && s.DefaultPaymentMethod == "" && s.saves() {
+			if intent := w.Intents.get(string(i.PaymentIntent)); intent != nil && s.DefaultPaymentMethod == "" &&
+				s.saves() {
 				s.DefaultPaymentMethod = intent.PaymentMethod
 			}
 		})
@@ -84,7 +85,11 @@ func (s *subscription) saves() bool {
 }
 
 func (w *world) owes(s *subscription) bool {
-	return len(w.Invoices.among(s.Customer, func(i *invoice) bool { return string(i.Subscription) == s.ID && i.Status == "open" })) > 0
+	return len(
+		w.Invoices.among(
+			s.Customer, func(i *invoice) bool { return string(i.Subscription) == s.ID && i.Status == "open" },
+		),
+	) > 0
 }
 
 func (w *world) applyPendingUpdate(s *subscription) {
@@ -98,7 +103,8 @@ func (w *world) applyPendingUpdate(s *subscription) {
 	w.emit("customer.subscription.pending_update_applied", s)
 }
 
-// dropPendingUpdate gives a change up that was not paid for in time, or that another one replaces: the old plan stays, the invoice is voided.
+// dropPendingUpdate gives a change up that was not paid for in time, or that another one replaces: the old plan stays,
+// the invoice is voided.
 func (w *world) dropPendingUpdate(s *subscription) {
 	if owed := w.Invoices.get(s.Hidden.PendingInvoice); owed != nil && owed.Status == "open" {
 		w.voidInvoice(owed)

@@ -22,37 +22,102 @@ func TestRefusals(t *testing.T) {
 		status               int
 		code, param, message string
 	}{
-		"UnknownParameter":   {"POST", "/v1/customers", "nme=jo", 400, "parameter_unknown", "nme", "Received unknown parameter: nme"},
-		"UnknownNested":      {"POST", "/v1/customers", "address[town]=x", 400, "parameter_unknown", "address[town]", "Received unknown parameter: address[town]"},
-		"UnknownInQuery":     {"GET", "/v1/customers", "foo=1", 400, "parameter_unknown", "foo", ""},
-		"Missing":            {"POST", "/v1/prices", "unit_amount=1", 400, "parameter_missing", "currency", "Missing required param: currency."},
-		"MissingInList":      {"POST", "/v1/checkout/sessions", "mode=payment&success_url=https://a.test&line_items[0][quantity]=1", 400, "parameter_missing", "line_items[0][price]", ""},
-		"BadInteger":         {"POST", "/v1/payment_intents", "currency=usd&amount=ten", 400, "parameter_invalid_integer", "amount", "Invalid integer: ten"},
-		"TooLargeInteger":    {"POST", "/v1/payment_intents", "currency=usd&amount=9223372036854775808", 400, "parameter_invalid_integer", "amount", ""},
-		"BadEnum":            {"POST", "/v1/checkout/sessions", "mode=gift", 400, "", "mode", "Invalid mode: must be one of payment, setup, or subscription"},
+		"UnknownParameter": {
+			"POST", "/v1/customers", "nme=jo", 400, "parameter_unknown", "nme", "Received unknown parameter: nme",
+		},
+		"UnknownNested": {
+			"POST", "/v1/customers", "address[town]=x", 400, "parameter_unknown", "address[town]",
+			"Received unknown parameter: address[town]",
+		},
+		"UnknownInQuery": {"GET", "/v1/customers", "foo=1", 400, "parameter_unknown", "foo", ""},
+		"Missing": {
+			"POST", "/v1/prices", "unit_amount=1", 400, "parameter_missing", "currency",
+			"Missing required param: currency.",
+		},
+		"MissingInList": {
+			"POST", "/v1/checkout/sessions", "mode=payment&success_url=https://a.test&line_items[0][quantity]=1", 400,
+			"parameter_missing", "line_items[0][price]", "",
+		},
+		"BadInteger": {
+			"POST", "/v1/payment_intents", "currency=usd&amount=ten", 400, "parameter_invalid_integer", "amount",
+			"Invalid integer: ten",
+		},
+		"TooLargeInteger": {
+			"POST", "/v1/payment_intents", "currency=usd&amount=9223372036854775808", 400, "parameter_invalid_integer",
+			"amount", "",
+		},
+		"BadEnum": {
+			"POST", "/v1/checkout/sessions", "mode=gift", 400, "", "mode",
+			"Invalid mode: must be one of payment, setup, or subscription",
+		},
 		"BadBoolean":         {"POST", "/v1/products", "name=x&active=yes", 400, "", "active", "Invalid boolean: yes"},
 		"EmptyNotUnsettable": {"POST", "/v1/products", "name=", 400, "parameter_invalid_empty", "name", ""},
 		"HashForScalar":      {"POST", "/v1/customers", "email[a]=b", 400, "", "email", ""},
 		"ScalarForHash":      {"POST", "/v1/customers", "shipping=x", 400, "", "shipping", ""},
 		"MalformedName":      {"POST", "/v1/customers", "address[city=x", 400, "parameter_unknown", "address[city", ""},
-		"LongReference":      {"POST", "/v1/checkout/sessions", "client_reference_id=" + strings.Repeat("x", 201), 400, "parameter_invalid_string", "client_reference_id", ""},
-		"UnknownURL":         {"GET", "/v1/nothing", "", 404, "", "", "Unrecognized request URL (GET: /v1/nothing)."},
-		"WrongMethod":        {"DELETE", "/v1/events", "", 404, "", "", "Unrecognized request URL (DELETE: /v1/events)."},
-		"NoSuchCustomer":     {"GET", "/v1/customers/cus_x", "", 404, "resource_missing", "id", "No such customer: 'cus_x'"},
-		"NoSuchAsParameter":  {"POST", "/v1/checkout/sessions", "mode=payment&customer=cus_x&" + session + price, 400, "resource_missing", "customer", "No such customer: 'cus_x'"},
-		"NoSuchPrice":        {"POST", "/v1/checkout/sessions", "mode=payment&" + session + "price_x", 400, "resource_missing", "line_items[0][price]", "No such price: 'price_x'"},
-		"RecurringInPayment": {"POST", "/v1/checkout/sessions", "mode=payment&" + session + monthly, 400, "", "line_items[0][price]", "You specified `payment` mode but passed a recurring price."},
-		"OneTimeInSubscribe": {"POST", "/v1/checkout/sessions", "mode=subscription&" + session + price, 400, "", "line_items", "You must provide at least one recurring price"},
-		"BadURL":             {"POST", "/v1/checkout/sessions", "mode=payment&success_url=shop", 400, "url_invalid", "success_url", "Not a valid URL"},
-		"LimitTooLarge":      {"GET", "/v1/customers", "limit=101", 400, "parameter_invalid_integer", "limit", ""},
-		"UnknownCursor":      {"GET", "/v1/customers", "starting_after=cus_x", 400, "resource_missing", "starting_after", "No such customer: 'cus_x'"},
-		"IllegalExpand":      {"GET", "/v1/prices/" + price, "expand[]=recurring", 400, "", "expand", "This property cannot be expanded (recurring)."},
-		"ExpandWithoutData":  {"GET", "/v1/prices", "expand[]=product", 400, "", "expand", "This property cannot be expanded (product)."},
-		"ExpandTooDeep":      {"GET", "/v1/prices/" + price, "expand[]=a.b.c.d.e", 400, "", "expand", "You cannot expand more than 4 levels"},
-		"MeantAlternative":   {"POST", "/v1/payment_methods", "type=card&card[exp_month]=1&card[exp_year]=2030", 400, "parameter_missing", "card[number]", ""},
-		"TooSmall":           {"POST", "/v1/payment_intents", "currency=usd&amount=49", 400, "amount_too_small", "amount", "Amount must be at least $0.50"},
-		"UnservedDeep":       {"POST", "/v1/checkout/sessions", "mode=payment&line_items[0][tax_rates][0]=txr_1", 400, "", "line_items[0][tax_rates]", "The sandbox does not act on"},
-		"Unserved":           {"POST", "/v1/payment_intents", "amount=500&currency=usd&on_behalf_of=x", 400, "", "on_behalf_of", "The sandbox does not act on `on_behalf_of`"},
+		"LongReference": {
+			"POST", "/v1/checkout/sessions", "client_reference_id=" + strings.Repeat("x", 201), 400,
+			"parameter_invalid_string", "client_reference_id", "",
+		},
+		"UnknownURL": {"GET", "/v1/nothing", "", 404, "", "", "Unrecognized request URL (GET: /v1/nothing)."},
+		"WrongMethod": {
+			"DELETE", "/v1/events", "", 404, "", "", "Unrecognized request URL (DELETE: /v1/events).",
+		},
+		"NoSuchCustomer": {
+			"GET", "/v1/customers/cus_x", "", 404, "resource_missing", "id", "No such customer: 'cus_x'",
+		},
+		"NoSuchAsParameter": {
+			"POST", "/v1/checkout/sessions", "mode=payment&customer=cus_x&" + session + price, 400, "resource_missing",
+			"customer", "No such customer: 'cus_x'",
+		},
+		"NoSuchPrice": {
+			"POST", "/v1/checkout/sessions", "mode=payment&" + session + "price_x", 400, "resource_missing",
+			"line_items[0][price]", "No such price: 'price_x'",
+		},
+		"RecurringInPayment": {
+			"POST", "/v1/checkout/sessions", "mode=payment&" + session + monthly, 400, "", "line_items[0][price]",
+			"You specified `payment` mode but passed a recurring price.",
+		},
+		"OneTimeInSubscribe": {
+			"POST", "/v1/checkout/sessions", "mode=subscription&" + session + price, 400, "", "line_items",
+			"You must provide at least one recurring price",
+		},
+		"BadURL": {
+			"POST", "/v1/checkout/sessions", "mode=payment&success_url=shop", 400, "url_invalid", "success_url",
+			"Not a valid URL",
+		},
+		"LimitTooLarge": {"GET", "/v1/customers", "limit=101", 400, "parameter_invalid_integer", "limit", ""},
+		"UnknownCursor": {
+			"GET", "/v1/customers", "starting_after=cus_x", 400, "resource_missing", "starting_after",
+			"No such customer: 'cus_x'",
+		},
+		"IllegalExpand": {
+			"GET", "/v1/prices/" + price, "expand[]=recurring", 400, "", "expand",
+			"This property cannot be expanded (recurring).",
+		},
+		"ExpandWithoutData": {
+			"GET", "/v1/prices", "expand[]=product", 400, "", "expand", "This property cannot be expanded (product).",
+		},
+		"ExpandTooDeep": {
+			"GET", "/v1/prices/" + price, "expand[]=a.b.c.d.e", 400, "", "expand",
+			"You cannot expand more than 4 levels",
+		},
+		"MeantAlternative": {
+			"POST", "/v1/payment_methods", "type=card&card[exp_month]=1&card[exp_year]=2030", 400, "parameter_missing",
+			"card[number]", "",
+		},
+		"TooSmall": {
+			"POST", "/v1/payment_intents", "currency=usd&amount=49", 400, "amount_too_small", "amount",
+			"Amount must be at least $0.50",
+		},
+		"UnservedDeep": {
+			"POST", "/v1/checkout/sessions", "mode=payment&line_items[0][tax_rates][0]=txr_1", 400, "",
+			"line_items[0][tax_rates]", "The sandbox does not act on",
+		},
+		"Unserved": {
+			"POST", "/v1/payment_intents", "amount=500&currency=usd&on_behalf_of=x", 400, "", "on_behalf_of",
+			"The sandbox does not act on `on_behalf_of`",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -125,7 +190,9 @@ func TestIdempotency(t *testing.T) {
 		t.Fatalf("the replay differs:\n%s\n%s", first, again)
 	}
 	status, body, _ := w.raw("POST", "/v1/customers", "email=c@d.test", "Idempotency-Key", "k1")
-	if status != 400 || !strings.Contains(body, "idempotency_error") || !strings.Contains(body, "Try using a key other than 'k1'") {
+	if status != 400 || !strings.Contains(body, "idempotency_error") || !strings.Contains(
+		body, "Try using a key other than 'k1'",
+	) {
 		t.Fatalf("other parameters: %d %s", status, body)
 	}
 	w.raw("POST", "/v1/customers", "nme=x", "Idempotency-Key", "k2")
@@ -138,7 +205,9 @@ func TestIdempotency(t *testing.T) {
 	if status != 402 || again != first || header.Get("Idempotent-Replayed") != "true" {
 		t.Fatalf("a refused card is not replayed: %d %v", status, header)
 	}
-	if _, other, _ := w.raw("POST", "/v1/customers", "email=a@b.test", "Idempotency-Key", "k1", "Authorization", "Bearer sk_test_other"); other == first {
+	if _, other, _ := w.raw(
+		"POST", "/v1/customers", "email=a@b.test", "Idempotency-Key", "k1", "Authorization", "Bearer sk_test_other",
+	); other == first {
 		t.Fatal("another API key shares the answers")
 	}
 }
@@ -183,15 +252,18 @@ func TestLists(t *testing.T) {
 		ids = append(ids, w.object("POST", "/v1/customers", "email=a@b.test")["id"].(string))
 	}
 	first := w.object("GET", "/v1/customers", "")
-	if page := first["data"].([]any); len(page) != 10 || first["has_more"] != true || first["url"] != "/v1/customers" || page[0].(map[string]any)["id"] != ids[11] {
+	if page := first["data"].([]any); len(page) != 10 || first["has_more"] != true || first["url"] != "/v1/customers" ||
+		page[0].(map[string]any)["id"] != ids[11] {
 		t.Fatalf("the first page: %v", first)
 	}
 	rest := w.object("GET", "/v1/customers", "starting_after="+ids[2])
-	if page := rest["data"].([]any); len(page) != 2 || rest["has_more"] != false || page[0].(map[string]any)["id"] != ids[1] {
+	if page := rest["data"].([]any); len(page) != 2 || rest["has_more"] != false ||
+		page[0].(map[string]any)["id"] != ids[1] {
 		t.Fatalf("the rest: %v", rest)
 	}
 	back := w.object("GET", "/v1/customers", "limit=2&ending_before="+ids[0])
-	if page := back["data"].([]any); len(page) != 2 || back["has_more"] != true || page[1].(map[string]any)["id"] != ids[1] {
+	if page := back["data"].([]any); len(page) != 2 || back["has_more"] != true ||
+		page[1].(map[string]any)["id"] != ids[1] {
 		t.Fatalf("the page before the last: %v", back)
 	}
 	if none := w.object("GET", "/v1/customers", "created[lt]=1"); len(none["data"].([]any)) != 0 {
@@ -209,7 +281,8 @@ func TestLookupKeys(t *testing.T) {
 	}
 	next := w.object("POST", "/v1/prices", make+"&transfer_lookup_key=true")["id"]
 	found := w.object("GET", "/v1/prices", "lookup_keys[]=pro&expand[]=data.product")["data"].([]any)
-	if len(found) != 1 || found[0].(map[string]any)["id"] != next || found[0].(map[string]any)["product"].(map[string]any)["name"] != "x" {
+	if len(found) != 1 || found[0].(map[string]any)["id"] != next ||
+		found[0].(map[string]any)["product"].(map[string]any)["name"] != "x" {
 		t.Fatalf("the key moved from %v to %v", old, found)
 	}
 }
@@ -220,7 +293,9 @@ func TestEveryDeclaredOperationIsServed(t *testing.T) {
 	w := newWorld(t, sandbox.Options{})
 	for _, name := range spec.Operations() {
 		method, path, _ := strings.Cut(name, " ")
-		if _, body, _ := w.raw(method, strings.NewReplacer("{", "", "}", "").Replace(path), ""); strings.Contains(body, "Unrecognized request URL") {
+		if _, body, _ := w.raw(
+			method, strings.NewReplacer("{", "", "}", "").Replace(path), "",
+		); strings.Contains(body, "Unrecognized request URL") {
 			t.Errorf("%s is declared and not served", name)
 		}
 	}

@@ -20,7 +20,10 @@ func TestRestart(t *testing.T) {
 	w.switchCard(customer, id, "pm_card_chargeCustomerFail")
 	_, first, _ := w.raw("POST", "/v1/customers", "email=a@b.test", "Idempotency-Key", "k")
 	open := w.checkout("payment", w.price(500, ""), "")["id"].(string)
-	paths := []string{"/v1/customers", "/v1/subscriptions", "/v1/invoices", "/v1/payment_intents", "/v1/charges", "/v1/events", "/v1/checkout/sessions", "/v1/prices", "/v1/products"}
+	paths := []string{
+		"/v1/customers", "/v1/subscriptions", "/v1/invoices", "/v1/payment_intents", "/v1/charges", "/v1/events",
+		"/v1/checkout/sessions", "/v1/prices", "/v1/products",
+	}
 	var before []string
 	for _, path := range paths {
 		_, body, _ := w.raw("GET", path, "limit=100")
@@ -35,7 +38,9 @@ func TestRestart(t *testing.T) {
 			t.Fatalf("%s changed over the restart:\n%s\n%s", path, before[i], body)
 		}
 	}
-	if _, again, header := w.raw("POST", "/v1/customers", "email=a@b.test", "Idempotency-Key", "k"); again != first || header.Get("Idempotent-Replayed") != "true" {
+	if _, again, header := w.raw(
+		"POST", "/v1/customers", "email=a@b.test", "Idempotency-Key", "k",
+	); again != first || header.Get("Idempotent-Replayed") != "true" {
 		t.Fatal("the saved answer is lost")
 	}
 	w.object("POST", "/v1/payment_pages/"+open+"/confirm", "payment_method=pm_card_visa")
@@ -62,10 +67,14 @@ func TestConcurrency(t *testing.T) {
 				if err := json.Unmarshal([]byte(body), &session); err != nil {
 					t.Error(err)
 				}
-				if status, body, _ := w.raw("POST", "/v1/payment_pages/"+session.ID+"/confirm", "payment_method=pm_card_visa"); status != 200 {
+				if status, body, _ := w.raw(
+					"POST", "/v1/payment_pages/"+session.ID+"/confirm", "payment_method=pm_card_visa",
+				); status != 200 {
 					t.Errorf("%d %s", status, body)
 				}
-				if status, body, _ := w.raw("GET", "/v1/subscriptions", "limit=100&expand[]=data.latest_invoice"); status != 200 {
+				if status, body, _ := w.raw(
+					"GET", "/v1/subscriptions", "limit=100&expand[]=data.latest_invoice",
+				); status != 200 {
 					t.Errorf("%d %s", status, body)
 				}
 			}

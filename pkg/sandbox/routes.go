@@ -259,10 +259,17 @@ func unknownURL(out http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if spec.Official(r.Method, r.URL.Path) {
-		answerError(out, requestID, invalid("", "The sandbox does not act out %s %s: see docs/sandbox.md.", r.Method, r.URL.Path))
+		answerError(
+			out, requestID,
+			invalid("", "The sandbox does not act out %s %s: see docs/sandbox.md.", r.Method, r.URL.Path),
+		)
 		return
 	}
-	e := invalid("", "Unrecognized request URL (%s: %s). Please see https://stripe.com/docs or we can help at https://support.stripe.com/.", r.Method, r.URL.Path)
+	e := invalid(
+		"",
+		"Unrecognized request URL (%s: %s). Please see https://stripe.com/docs or we can help at https://support.stripe.com/.",
+		r.Method, r.URL.Path,
+	)
 	e.status = http.StatusNotFound
 	answerError(out, requestID, e)
 }

@@ -17,14 +17,14 @@ type Options struct {
 	Logger  *slog.Logger
 	// Start is what the clock shows at first; zero: the real time. It runs on from there.
 	Start time.Time
-	// RetrySchedule is how long to wait before each retry of a failed renewal. Nil: as the snapshot has it, else 3, 5 and
-	// 7 days.
+	// RetrySchedule is how long to wait before each retry of a failed renewal. Nil: as the snapshot has it, else 3, 5
+	// and 7 days.
 	RetrySchedule []time.Duration
 	// AfterLastRetry is what becomes of a subscription when the last retry fails: cancel, unpaid, or past_due (it stays
 	// so). "": as the snapshot has it, else cancel.
 	AfterLastRetry string
-	// Couriers is how many deliveries to one endpoint may be under way at once, as at Stripe. Zero: one, and the endpoint sees
-	// events nearly in causal order.
+	// Couriers is how many deliveries to one endpoint may be under way at once, as at Stripe. Zero: one, and the
+	// endpoint sees events nearly in causal order.
 	Couriers int
 }
 
@@ -52,7 +52,12 @@ func New(opts Options) (*Sandbox, error) {
 	if opts.AfterLastRetry != "" && !slices.Contains(afterLastRetry, opts.AfterLastRetry) {
 		return nil, fmt.Errorf("AfterLastRetry is %q, and must be cancel, unpaid, or past_due", opts.AfterLastRetry)
 	}
-	s := &Sandbox{couriers: newCouriers(opts.Couriers), dirty: make(chan struct{}, 1), log: opts.Logger, flights: flights{keys: map[string]bool{}}}
+	s := &Sandbox{
+		couriers: newCouriers(opts.Couriers),
+		dirty:    make(chan struct{}, 1),
+		log:      opts.Logger,
+		flights:  flights{keys: map[string]bool{}},
+	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}

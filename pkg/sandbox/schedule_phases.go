@@ -47,7 +47,8 @@ const (
 
 // phaseNames are the parameters of a phase that the sandbox acts on.
 var phaseNames = setOf([]string{
-	"billing_cycle_anchor", "coupon", "currency", "default_payment_method", "description", "end_date", "items", "iterations", "metadata",
+	"billing_cycle_anchor", "coupon", "currency", "default_payment_method", "description", "end_date", "items",
+	"iterations", "metadata",
 	"proration_behavior", "start_date", "trial", "trial_end",
 })
 
@@ -57,7 +58,13 @@ func (p *schedulePhase) span() *phaseSpan {
 
 // newPhase answers a phase that says nothing yet.
 func newPhase(begins int64) schedulePhase {
-	return schedulePhase{AddInvoiceItems: []any{}, DefaultTaxRates: []any{}, Metadata: map[string]string{}, ProrationBehavior: "create_prorations", StartDate: begins}
+	return schedulePhase{
+		AddInvoiceItems:   []any{},
+		DefaultTaxRates:   []any{},
+		Metadata:          map[string]string{},
+		ProrationBehavior: "create_prorations",
+		StartDate:         begins,
+	}
 }
 
 func newPhaseItem(priceID string, quantity int64, metadata map[string]string) phaseItem {
@@ -102,9 +109,14 @@ func (c *call) phases(holder *customer, begins int64, currency string) ([]schedu
 			currency = phase.Currency
 		}
 		if wanted := entry.Text("currency"); phase.Currency != currency || wanted != "" && wanted != currency {
-			return nil, invalid(at+"[items]", "All phases of a schedule, and its subscription, must be of the same currency: `%s`.", currency)
+			return nil, invalid(
+				at+"[items]", "All phases of a schedule, and its subscription, must be of the same currency: `%s`.",
+				currency,
+			)
 		}
-		if method := c.PaymentMethods.get(string(phase.DefaultPaymentMethod)); phase.DefaultPaymentMethod != "" && (method == nil || string(method.Customer) != holder.ID) {
+		if method := c.PaymentMethods.get(
+			string(phase.DefaultPaymentMethod),
+		); phase.DefaultPaymentMethod != "" && (method == nil || string(method.Customer) != holder.ID) {
 			return nil, noSuch("PaymentMethod", string(phase.DefaultPaymentMethod), at+"[default_payment_method]")
 		}
 		phases, begins = append(phases, *phase), phase.EndDate
@@ -147,7 +159,10 @@ func (c *call) phase(entry spec.Params, begins int64, at string) (*schedulePhase
 	}
 	if end := entry.Int("trial_end"); end != 0 {
 		if end <= begins || end > phase.EndDate || entry.Flag("trial") {
-			return nil, invalid(at+"[trial_end]", "A phase's trial_end must lie within the phase, and cannot be given together with trial.")
+			return nil, invalid(
+				at+"[trial_end]",
+				"A phase's trial_end must lie within the phase, and cannot be given together with trial.",
+			)
 		}
 		phase.TrialEnd = stamp(end)
 	}
@@ -174,7 +189,9 @@ func (c *call) phaseEnd(entry spec.Params, begins int64, cycle *recurring, at st
 		iterations = entry.Int("iterations")
 	}
 	if iterations < 1 || iterations > mostIterations {
-		return 0, coded("parameter_invalid_integer", at+"[iterations]", "iterations must be between 1 and %d.", mostIterations)
+		return 0, coded(
+			"parameter_invalid_integer", at+"[iterations]", "iterations must be between 1 and %d.", mostIterations,
+		)
 	}
 	end := cycle.step(time.Unix(begins, 0).UTC(), int(iterations*cycle.IntervalCount)).Unix()
 	if end > begins+maxAdvance {

@@ -59,7 +59,11 @@ func (c *call) schedule() (*subscriptionSchedule, error) {
 func (c *call) liveSchedule(verb string) (*subscriptionSchedule, error) {
 	found, err := c.schedule()
 	if err == nil && !found.live() {
-		err = invalid("", "You cannot %s a subscription schedule that is currently in the `%s` status: it must be `not_started` or `active`.", verb, found.Status)
+		err = invalid(
+			"",
+			"You cannot %s a subscription schedule that is currently in the `%s` status: it must be `not_started` or `active`.",
+			verb, found.Status,
+		)
 	}
 	return found, err
 }
@@ -73,8 +77,11 @@ func listSchedules(c *call) (any, error) {
 		return !p.Has(name) || err == nil && at != 0 && matches(int64(at))
 	}
 	return list(c, &c.Schedules, "subscription_schedule", func(s *subscriptionSchedule) bool {
-		return (!p.Has("customer") || s.Customer == p.Text("customer")) && (!p.Has("scheduled") || (s.Status == "not_started") == p.Flag("scheduled")) &&
-			happened("canceled_at", s.CanceledAt) && happened("completed_at", s.CompletedAt) && happened("released_at", s.ReleasedAt)
+		return (!p.Has("customer") || s.Customer == p.Text("customer")) &&
+			(!p.Has("scheduled") || (s.Status == "not_started") == p.Flag("scheduled")) &&
+			happened("canceled_at", s.CanceledAt) && happened(
+			"completed_at", s.CompletedAt,
+		) && happened("released_at", s.ReleasedAt)
 	})
 }
 
@@ -141,7 +148,10 @@ func (c *call) setEnd(s *subscriptionSchedule) error {
 		return invalid("end_behavior", "The sandbox ends a schedule by `cancel` or `release` only.")
 	}
 	if c.p.Has("default_settings") {
-		return invalid("default_settings", "The sandbox takes a phase's settings from the phase only: leave out `default_settings`.")
+		return invalid(
+			"default_settings",
+			"The sandbox takes a phase's settings from the phase only: leave out `default_settings`.",
+		)
 	}
 	return nil
 }
@@ -158,10 +168,14 @@ func (c *call) adoptSubscription(id string) (any, error) {
 		return nil, err
 	}
 	if s.Schedule != "" {
-		return nil, invalid("from_subscription", "The subscription is already attached to the schedule `%s`.", s.Schedule)
+		return nil, invalid(
+			"from_subscription", "The subscription is already attached to the schedule `%s`.", s.Schedule,
+		)
 	}
 	if !s.begun() && s.Status != "trialing" {
-		return nil, invalid("from_subscription", "You cannot migrate a subscription that is %s to a schedule.", s.Status)
+		return nil, invalid(
+			"from_subscription", "You cannot migrate a subscription that is %s to a schedule.", s.Status,
+		)
 	}
 	made, err := c.newSchedule(c.Customers.get(s.Customer))
 	if err != nil {
@@ -193,7 +207,10 @@ func updateSchedule(c *call) (any, error) {
 			return nil, err
 		}
 		if current = changed.at(now); found.Status == "active" && current < 0 {
-			return nil, invalid("phases", "You must specify the current phase of an active subscription schedule, and it cannot end before now.")
+			return nil, invalid(
+				"phases",
+				"You must specify the current phase of an active subscription schedule, and it cannot end before now.",
+			)
 		}
 	}
 	if found.Status == "active" && c.p.Has("phases") {
@@ -223,7 +240,9 @@ func (c *call) replanned(found *subscriptionSchedule) ([]schedulePhase, error) {
 		begins = first.Int("start_date")
 	}
 	if found.Status == "not_started" && begins < c.now() {
-		return nil, invalid("phases[0][start_date]", "The sandbox does not backdate: a schedule must start now or in the future.")
+		return nil, invalid(
+			"phases[0][start_date]", "The sandbox does not backdate: a schedule must start now or in the future.",
+		)
 	}
 	return c.phases(c.Customers.get(found.Customer), begins, currency)
 }

@@ -12,7 +12,8 @@ import (
 
 // twoPhases are a month of one price and a month of two of another.
 func twoPhases(low, high string) string {
-	return "&phases[0][items][0][price]=" + low + "&phases[0][iterations]=1&phases[1][items][0][price]=" + high + "&phases[1][items][0][quantity]=2&phases[1][iterations]=1"
+	return "&phases[0][items][0][price]=" + low + "&phases[0][iterations]=1&phases[1][items][0][price]=" + high +
+		"&phases[1][items][0][quantity]=2&phases[1][iterations]=1"
 }
 
 func (w *world) schedule(id string) map[string]any {
@@ -30,23 +31,35 @@ func TestSchedule(t *testing.T) {
 	t.Run("CanceledByHand", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, inApril)
-		led := w.object("POST", "/v1/subscription_schedules", "start_date=now&customer="+w.cardHolder()+twoPhases(w.price(1000, "month"), w.price(3000, "month")))
+		led := w.object(
+			"POST", "/v1/subscription_schedules",
+			"start_date=now&customer="+w.cardHolder()+twoPhases(w.price(1000, "month"), w.price(3000, "month")),
+		)
 		w.advance(15 * day)
 		gone := w.object("POST", "/v1/subscription_schedules/"+led["id"].(string)+"/cancel", "")
 		sub := w.subscription(led["subscription"].(string))
-		if gone["status"] != "canceled" || gone["canceled_at"] == nil || sub["status"] != "canceled" || !near(latest(sub)["total"], -500) {
+		if gone["status"] != "canceled" || gone["canceled_at"] == nil || sub["status"] != "canceled" || !near(
+			latest(sub)["total"], -500,
+		) {
 			t.Fatalf("it is %v, the subscription %v", gone, sub)
 		}
 		requireOrder(t, types(w.events()), "customer.subscription.deleted", "subscription_schedule.canceled")
-		if status, _, _, _ := w.refusal("POST", "/v1/subscription_schedules/"+led["id"].(string)+"/release", ""); status != 400 {
+		if status, _, _, _ := w.refusal(
+			"POST", "/v1/subscription_schedules/"+led["id"].(string)+"/release", "",
+		); status != 400 {
 			t.Fatalf("a canceled one is released: %d", status)
 		}
 	})
 	t.Run("SubscriptionCanceled", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, inApril)
-		led := w.object("POST", "/v1/subscription_schedules", "start_date=now&customer="+w.cardHolder()+twoPhases(w.price(1000, "month"), w.price(3000, "month")))
-		if status, _, _, _ := w.refusal("POST", "/v1/subscriptions/"+led["subscription"].(string), "cancel_at_period_end=true"); status != 400 {
+		led := w.object(
+			"POST", "/v1/subscription_schedules",
+			"start_date=now&customer="+w.cardHolder()+twoPhases(w.price(1000, "month"), w.price(3000, "month")),
+		)
+		if status, _, _, _ := w.refusal(
+			"POST", "/v1/subscriptions/"+led["subscription"].(string), "cancel_at_period_end=true",
+		); status != 400 {
 			t.Fatalf("its end is changed past the schedule: %d", status)
 		}
 		w.object("DELETE", "/v1/subscriptions/"+led["subscription"].(string), "")
@@ -58,12 +71,18 @@ func TestSchedule(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, sandbox.Options{RetrySchedule: []time.Duration{}, Start: inApril.Start})
 		customer := w.object("POST", "/v1/customers", "")["id"].(string)
-		led := w.object("POST", "/v1/subscription_schedules", "start_date=now&customer="+customer+twoPhases(w.price(1000, "month"), w.price(3000, "month")))
+		led := w.object(
+			"POST", "/v1/subscription_schedules",
+			"start_date=now&customer="+customer+twoPhases(w.price(1000, "month"), w.price(3000, "month")),
+		)
 		w.advance(time.Hour)
 		if sub := w.subscription(led["subscription"].(string)); sub["status"] != "canceled" {
 			t.Fatalf("its first invoice failed for good and it is %v", sub["status"])
 		}
-		requireOrder(t, types(w.events()), "invoice.payment_failed", "customer.subscription.deleted", "subscription_schedule.aborted")
+		requireOrder(
+			t, types(w.events()), "invoice.payment_failed", "customer.subscription.deleted",
+			"subscription_schedule.aborted",
+		)
 	})
 	t.Run("Refused", scheduleRefused)
 }
@@ -71,9 +90,15 @@ func TestSchedule(t *testing.T) {
 func phasesPass(t *testing.T, end, left string) {
 	t.Parallel()
 	w := newWorld(t, inApril)
-	led := w.object("POST", "/v1/subscription_schedules", "start_date=now&end_behavior="+end+"&customer="+w.cardHolder()+twoPhases(w.price(1000, "month"), w.price(3000, "month")))
+	led := w.object(
+		"POST", "/v1/subscription_schedules",
+		"start_date=now&end_behavior="+end+"&customer="+w.cardHolder()+twoPhases(
+			w.price(1000, "month"), w.price(3000, "month"),
+		),
+	)
 	id, name := led["subscription"].(string), led["id"].(string)
-	if sub := w.subscription(id); led["status"] != "active" || sub["status"] != "active" || sub["schedule"].(map[string]any)["id"] != name || latest(sub)["status"] != "draft" {
+	if sub := w.subscription(id); led["status"] != "active" || sub["status"] != "active" ||
+		sub["schedule"].(map[string]any)["id"] != name || latest(sub)["status"] != "draft" {
 		t.Fatalf("it begins as %v, its subscription as %v", led, sub)
 	}
 	w.advance(time.Hour)
@@ -85,16 +110,24 @@ func phasesPass(t *testing.T, end, left string) {
 	}
 	before := len(w.events())
 	w.advance(30 * day)
-	if sub := w.subscription(id); latest(sub)["amount_paid"] != float64(6000) || len(latest(sub)["lines"].(map[string]any)["data"].([]any)) != 1 {
+	if sub := w.subscription(id); latest(sub)["amount_paid"] != float64(6000) || len(
+		latest(sub)["lines"].(map[string]any)["data"].([]any),
+	) != 1 {
 		t.Fatalf("the second phase costs %v", latest(sub))
 	}
-	requireOrder(t, types(w.events()[before:]), "subscription_schedule.updated", "customer.subscription.updated", "invoice.created", "invoice.paid")
+	requireOrder(
+		t, types(w.events()[before:]), "subscription_schedule.updated", "customer.subscription.updated",
+		"invoice.created", "invoice.paid",
+	)
 	w.advance(31 * day)
 	done, sub := w.schedule(name), w.subscription(id)
 	if done["status"] != "completed" || done["current_phase"] != nil || sub["status"] != left {
 		t.Fatalf("it ends as %v, its subscription as %v", done, sub["status"])
 	}
-	requireOrder(t, types(w.events()), "subscription_schedule.created", "subscription_schedule.updated", "subscription_schedule.completed")
+	requireOrder(
+		t, types(w.events()), "subscription_schedule.created", "subscription_schedule.updated",
+		"subscription_schedule.completed",
+	)
 	if end == "release" && (done["released_subscription"] != id || sub["schedule"] != nil || latest(sub)["total"] != float64(6000)) {
 		t.Fatalf("the subscription is not let go: %v", sub)
 	}
@@ -104,13 +137,24 @@ func scheduledLater(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, inApril)
 	begins := time.Date(2024, 4, 20, 0, 0, 0, 0, time.UTC).Unix()
-	planned := w.object("POST", "/v1/subscription_schedules", "start_date="+itoa(begins)+"&customer="+w.cardHolder()+twoPhases(w.price(1000, "month"), w.price(3000, "month")))
-	if planned["status"] != "not_started" || planned["subscription"] != nil || planned["phases"].([]any)[1].(map[string]any)["start_date"] != float64(time.Date(2024, 5, 20, 0, 0, 0, 0, time.UTC).Unix()) {
+	planned := w.object(
+		"POST", "/v1/subscription_schedules",
+		"start_date="+itoa(begins)+"&customer="+w.cardHolder()+twoPhases(
+			w.price(1000, "month"), w.price(3000, "month"),
+		),
+	)
+	if planned["status"] != "not_started" || planned["subscription"] != nil ||
+		planned["phases"].([]any)[1].(map[string]any)["start_date"] != float64(
+			time.Date(2024, 5, 20, 0, 0, 0, 0, time.UTC).Unix(),
+		) {
 		t.Fatalf("it is %v", planned)
 	}
 	w.advance(19*day + time.Hour)
 	begun := w.schedule(planned["id"].(string))
-	if sub := w.subscription(begun["subscription"].(string)); begun["status"] != "active" || sub["start_date"] != float64(begins) || latest(sub)["amount_paid"] != float64(1000) {
+	if sub := w.subscription(
+		begun["subscription"].(string),
+	); begun["status"] != "active" || sub["start_date"] != float64(begins) ||
+		latest(sub)["amount_paid"] != float64(1000) {
 		t.Fatalf("it is %v", begun)
 	}
 }
@@ -120,18 +164,32 @@ func replanned(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, inApril)
 	low, high := w.price(1000, "month"), w.price(3000, "month")
-	led := w.object("POST", "/v1/subscription_schedules", "start_date=now&customer="+w.cardHolder()+twoPhases(low, high))
+	led := w.object(
+		"POST", "/v1/subscription_schedules", "start_date=now&customer="+w.cardHolder()+twoPhases(low, high),
+	)
 	w.advance(15 * day)
 	path := "/v1/subscription_schedules/" + led["id"].(string)
-	changed := w.object("POST", path, "metadata[a]=b&end_behavior=cancel&proration_behavior=always_invoice&phases[0][items][0][price]="+high+"&phases[0][description]=More&phases[0][iterations]=2")
+	changed := w.object(
+		"POST", path,
+		"metadata[a]=b&end_behavior=cancel&proration_behavior=always_invoice&phases[0][items][0][price]="+high+
+			"&phases[0][description]=More&phases[0][iterations]=2",
+	)
 	sub := w.subscription(led["subscription"].(string))
-	if len(changed["phases"].([]any)) != 1 || changed["end_behavior"] != "cancel" || changed["current_phase"].(map[string]any)["start_date"] != sub["current_period_start"] {
+	if len(
+		changed["phases"].([]any),
+	) != 1 || changed["end_behavior"] != "cancel" ||
+		changed["current_phase"].(map[string]any)["start_date"] != sub["current_period_start"] {
 		t.Fatalf("it is %v", changed)
 	}
 	if !near(latest(sub)["amount_paid"], 1000) || sub["description"] != "More" {
 		t.Fatalf("half a month from 10 to 30 is 10: %v", latest(sub))
 	}
-	if status, _, param, _ := w.refusal("POST", path, "phases[0][items][0][price]="+low+"&phases[0][start_date]="+itoa(time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC).Unix())); status != 400 || param != "phases" {
+	if status, _, param, _ := w.refusal(
+		"POST", path,
+		"phases[0][items][0][price]="+low+"&phases[0][start_date]="+itoa(
+			time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC).Unix(),
+		),
+	); status != 400 || param != "phases" {
 		t.Fatalf("leaving out the current phase answers %d %s", status, param)
 	}
 }
@@ -142,7 +200,8 @@ func adopted(t *testing.T) {
 	low, high := w.price(1000, "month"), w.price(3000, "month")
 	id, _ := w.subscribed(low, "pm_card_visa")
 	made := w.object("POST", "/v1/subscription_schedules", "from_subscription="+id)
-	if made["subscription"] != id || made["status"] != "active" || made["phases"].([]any)[0].(map[string]any)["end_date"] != w.subscription(id)["current_period_end"] {
+	if made["subscription"] != id || made["status"] != "active" ||
+		made["phases"].([]any)[0].(map[string]any)["end_date"] != w.subscription(id)["current_period_end"] {
 		t.Fatalf("it is %v", made)
 	}
 	path := "/v1/subscription_schedules/" + made["id"].(string)
@@ -151,7 +210,9 @@ func adopted(t *testing.T) {
 	if sub := w.subscription(id); latest(sub)["amount_paid"] != float64(6000) {
 		t.Fatalf("the next phase costs %v", latest(sub)["amount_paid"])
 	}
-	if free := w.object("POST", path+"/release", ""); free["status"] != "released" || free["released_subscription"] != id || w.subscription(id)["schedule"] != nil {
+	if free := w.object(
+		"POST", path+"/release", "",
+	); free["status"] != "released" || free["released_subscription"] != id || w.subscription(id)["schedule"] != nil {
 		t.Fatalf("released, it is %v", free)
 	}
 }
@@ -176,7 +237,9 @@ func scheduleRefused(t *testing.T) {
 		customer + "&phases[0][iterations]=1&phases[0][items]=":           "phases[0][items]",
 		phase + "&phases[0][trial]=true&phases[0][trial_end]=1712000000":  "phases[0][trial_end]",
 	} {
-		if status, _, param, message := w.refusal("POST", "/v1/subscription_schedules", form); status != 400 || param != want {
+		if status, _, param, message := w.refusal(
+			"POST", "/v1/subscription_schedules", form,
+		); status != 400 || param != want {
 			t.Errorf("%s answers %d %s: %s", form, status, param, message)
 		}
 	}

@@ -65,7 +65,9 @@ func search[T any](c *call, t *table[T], s searchable[T], living func(*T) bool) 
 		result.Data = append(result.Data, item)
 	}
 	if to < len(found) {
-		result.HasMore, result.NextPage = true, text(base64.RawURLEncoding.EncodeToString([]byte(any(found[to]).(row).key())))
+		result.HasMore, result.NextPage = true, text(
+			base64.RawURLEncoding.EncodeToString([]byte(any(found[to]).(row).key())),
+		)
 	}
 	if slices.Contains(c.p.Texts("expand"), "total_count") {
 		result.TotalCount = amountOf(int64(len(found)))
@@ -100,7 +102,10 @@ func (s searchable[T]) check(c clause) error {
 	f, known := s.fields[c.field]
 	if !known || c.key != "" {
 		names := slices.Sorted(maps.Keys(s.fields))
-		return invalid("query", "Field `%s` is an unsupported search field for this resource. It has: %s, metadata.", c.field, strings.Join(names, ", "))
+		return invalid(
+			"query", "Field `%s` is an unsupported search field for this resource. It has: %s, metadata.", c.field,
+			strings.Join(names, ", "),
+		)
 	}
 	switch {
 	case c.null && c.operator != ":":

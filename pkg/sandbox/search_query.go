@@ -41,7 +41,9 @@ func parseQuery(text string) (searchQuery, error) {
 		if len(q.clauses) > 0 {
 			word := r.joint()
 			if joined != "" && word != joined {
-				return q, invalid("query", "We were unable to parse your search query. AND and OR cannot be combined in one query.")
+				return q, invalid(
+					"query", "We were unable to parse your search query. AND and OR cannot be combined in one query.",
+				)
 			}
 			joined = word
 		}
@@ -80,7 +82,9 @@ func (r *queryReader) take(prefix string) bool {
 // joint reads what stands between two clauses: AND where nothing does.
 func (r *queryReader) joint() string {
 	for _, word := range []string{"AND", "OR"} {
-		if len(r.rest) > len(word) && strings.EqualFold(r.rest[:len(word)], word) && unicode.IsSpace(rune(r.rest[len(word)])) {
+		if len(r.rest) > len(word) && strings.EqualFold(
+			r.rest[:len(word)], word,
+		) && unicode.IsSpace(rune(r.rest[len(word)])) {
 			r.rest = r.rest[len(word):]
 			r.skip()
 			return word
@@ -122,7 +126,8 @@ func (r *queryReader) clause() (clause, bool) {
 // word reads a field's name or a value without quotes.
 func (r *queryReader) word() string {
 	end := strings.IndexFunc(r.rest, func(letter rune) bool {
-		return letter != '_' && letter != '.' && letter != '-' && letter != '+' && !unicode.IsLetter(letter) && !unicode.IsDigit(letter)
+		return letter != '_' && letter != '.' && letter != '-' && letter != '+' && !unicode.IsLetter(letter) &&
+			!unicode.IsDigit(letter)
 	})
 	if end < 0 {
 		end = len(r.rest)

@@ -14,7 +14,8 @@ import (
 func (w *world) found(noun, query, mark string) []string {
 	w.t.Helper()
 	page := w.object("GET", "/v1/"+noun+"/search", url.Values{"query": {query}}.Encode())
-	if page["object"] != "search_result" || page["url"] != "/v1/"+noun+"/search" || page["has_more"] != false || page["next_page"] != nil {
+	if page["object"] != "search_result" || page["url"] != "/v1/"+noun+"/search" || page["has_more"] != false ||
+		page["next_page"] != nil {
 		w.t.Fatalf("no search result: %v", page)
 	}
 	marks := []string{}
@@ -76,8 +77,11 @@ func TestSearchResources(t *testing.T) {
 	w.object("POST", "/v1/payment_intents", "amount=300&currency=eur")
 	for noun, queries := range map[string][]string{
 		"charges": {`amount>999 AND currency:"USD"`, `payment_method_details.card.last4:4242`, `payment_method_details.card.brand:"visa" AND payment_method_details.card.exp_month:1`,
-			`status:"succeeded" AND refunded:"false" AND disputed:false`, `customer:"` + customer + `" AND billing_details.address.postal_code:null`},
-		"invoices":        {`total>=1000 AND status:"paid"`, `subscription:"` + subscription + `" AND currency:usd`, `-number:null`},
+			`status:"succeeded" AND refunded:"false" AND disputed:false`,
+			`customer:"` + customer + `" AND billing_details.address.postal_code:null`},
+		"invoices": {
+			`total>=1000 AND status:"paid"`, `subscription:"` + subscription + `" AND currency:usd`, `-number:null`,
+		},
 		"payment_intents": {`status:"succeeded"`, `-currency:"eur"`, `amount:1000 AND customer:"` + customer + `"`},
 		"prices":          {`active:"true" AND lookup_key:"gold"`, `type:"recurring" AND currency:"usd"`},
 		"products":        {`name~"thin" AND active:'true'`, `shippable:null AND url:null AND description:null`},
@@ -103,7 +107,10 @@ func TestSearchPages(t *testing.T) {
 	}
 	names, page := []string{}, ""
 	for {
-		got := w.object("GET", "/v1/customers/search", "query=phone:'1'&limit=2&expand[]=total_count&expand[]=data.subscriptions"+page)
+		got := w.object(
+			"GET", "/v1/customers/search",
+			"query=phone:'1'&limit=2&expand[]=total_count&expand[]=data.subscriptions"+page,
+		)
 		if got["total_count"] != 5.0 {
 			t.Fatalf("total_count is %v", got["total_count"])
 		}
@@ -160,7 +167,10 @@ func TestSearchRefused(t *testing.T) {
 			t.Errorf("%.40s: %d %s %s", query, status, param, message)
 		}
 	}
-	for form, param := range map[string]string{"": "query", "query=name:'x'&limit=101": "limit", "query=name:'x'&page=x": "page", "query=name:'x'&expand[]=count": "expand"} {
+	for form, param := range map[string]string{
+		"": "query", "query=name:'x'&limit=101": "limit", "query=name:'x'&page=x": "page",
+		"query=name:'x'&expand[]=count": "expand",
+	} {
 		if status, _, got, message := w.refusal("GET", "/v1/customers/search", form); status != 400 || got != param {
 			t.Errorf("%s: %d %s %s", form, status, got, message)
 		}

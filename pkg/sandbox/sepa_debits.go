@@ -21,10 +21,21 @@ type sepaDetails struct {
 }
 
 var (
-	debitUnprocessed = &decline{"generic_could_not_process", "generic_could_not_process", "This payment could not be processed."}
-	debitFunds       = &decline{"insufficient_funds", "insufficient_funds", "The customer's account has insufficient funds to cover this payment."}
-	debitSource      = &decline{"charge_exceeds_source_limit", "charge_exceeds_source_limit", "This payment exceeds the limit of this payment method."}
-	debitWeekly      = &decline{"charge_exceeds_weekly_limit", "charge_exceeds_weekly_limit", "This payment exceeds the weekly limit of your account."}
+	debitUnprocessed = &decline{
+		"generic_could_not_process", "generic_could_not_process", "This payment could not be processed.",
+	}
+	debitFunds = &decline{
+		"insufficient_funds", "insufficient_funds",
+		"The customer's account has insufficient funds to cover this payment.",
+	}
+	debitSource = &decline{
+		"charge_exceeds_source_limit", "charge_exceeds_source_limit",
+		"This payment exceeds the limit of this payment method.",
+	}
+	debitWeekly = &decline{
+		"charge_exceeds_weekly_limit", "charge_exceeds_weekly_limit",
+		"This payment exceeds the weekly limit of your account.",
+	}
 )
 
 // debitFates are the IBANs of Stripe's testing pages whose debits fail in the end; those of any other account succeed.
@@ -81,7 +92,9 @@ func plainIBAN(typed string) string { return strings.ToUpper(strings.ReplaceAll(
 
 // validIBAN checks an IBAN's form and check digits (ISO 13616: the number that it spells leaves 1 when divided by 97).
 func validIBAN(iban string) bool {
-	if len(iban) < 15 || len(iban) > 34 || strings.Trim(iban[:2], "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" || strings.Trim(iban[2:4], "0123456789") != "" {
+	if len(iban) < 15 || len(iban) > 34 || strings.Trim(
+		iban[:2], "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+	) != "" || strings.Trim(iban[2:4], "0123456789") != "" {
 		return false
 	}
 	rest := 0

@@ -48,7 +48,10 @@ func (s *settings) shown() map[string]any {
 	for _, wait := range s.RetrySchedule {
 		days = append(days, wait.Hours()/24)
 	}
-	return map[string]any{"after_last_retry": s.AfterLastRetry, "retry_days": days, "debit_hours": float64(s.debitSeconds()) / 3600, "bank_debit": s.OffersDebit}
+	return map[string]any{
+		"after_last_retry": s.AfterLastRetry, "retry_days": days, "debit_hours": float64(s.debitSeconds()) / 3600,
+		"bank_debit": s.OffersDebit,
+	}
 }
 
 // debitSeconds is how long a bank takes over a debit.
@@ -86,7 +89,9 @@ func (s *Sandbox) changeSettings(out http.ResponseWriter, r *http.Request) {
 			for _, days := range *wish.RetryDays {
 				wait := time.Duration(days * float64(24*time.Hour)).Truncate(time.Second)
 				if days > longestRetry || wait < time.Second {
-					return nil, invalid("retry_days", "Each of retry_days must be at least a second and at most %d days.", longestRetry)
+					return nil, invalid(
+						"retry_days", "Each of retry_days must be at least a second and at most %d days.", longestRetry,
+					)
 				}
 				changed.RetrySchedule = append(changed.RetrySchedule, wait)
 			}
@@ -94,7 +99,9 @@ func (s *Sandbox) changeSettings(out http.ResponseWriter, r *http.Request) {
 		if hours := wish.DebitHours; hours != nil {
 			changed.DebitTakes = time.Duration(*hours * float64(time.Hour)).Truncate(time.Second)
 			if *hours > longestDebit || changed.DebitTakes < time.Second {
-				return nil, invalid("debit_hours", "debit_hours must be at least a second and at most %d hours.", longestDebit)
+				return nil, invalid(
+					"debit_hours", "debit_hours must be at least a second and at most %d hours.", longestDebit,
+				)
 			}
 		}
 		if wish.BankDebit != nil {

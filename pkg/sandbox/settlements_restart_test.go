@@ -7,15 +7,17 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox"
 )
 
-// This test proves that what a bank is still to decide survives a restart: a debit, a hold, a refund, and the money that
-// becomes available.
+// This test proves that what a bank is still to decide survives a restart: a debit, a hold, a refund, and the money
+// that becomes available.
 func TestBanksDecideAfterARestart(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	w, stop := started(t, dir)
 	session := w.debited("payment", w.euros(""), goodIBAN)["id"].(string)
 	held := w.held()["id"].(string)
-	back := w.object("POST", "/v1/refunds", "payment_intent="+w.paid("2000", "pm_card_refundPending")["id"].(string))["id"].(string)
+	back := w.object(
+		"POST", "/v1/refunds", "payment_intent="+w.paid("2000", "pm_card_refundPending")["id"].(string),
+	)["id"].(string)
 	w.paid("3000", "pm_card_visa")
 	_, before, _ := w.raw("GET", "/v1/balance", "")
 	stop()
@@ -26,7 +28,10 @@ func TestBanksDecideAfterARestart(t *testing.T) {
 		t.Fatalf("the balance was %s and is %s", before, now)
 	}
 	w.advance(time.Hour + 7*day)
-	for path, want := range map[string]string{"payment_intents/" + held: "canceled", "refunds/" + back: "succeeded", "checkout/sessions/" + session: "complete"} {
+	for path, want := range map[string]string{
+		"payment_intents/" + held: "canceled", "refunds/" + back: "succeeded",
+		"checkout/sessions/" + session: "complete",
+	} {
 		if now := w.object("GET", "/v1/"+path, ""); now["status"] != want {
 			t.Errorf("%s is %v, want %s", path, now["status"], want)
 		}
@@ -44,11 +49,16 @@ func TestBanksKeepTheTestClock(t *testing.T) {
 	frozen := time.Date(2030, 6, 1, 0, 0, 0, 0, time.UTC)
 	clock := w.object("POST", "/v1/test_helpers/test_clocks", "frozen_time="+itoa(frozen.Unix()))["id"].(string)
 	customer := w.object("POST", "/v1/customers", "test_clock="+clock)["id"].(string)
-	asked := w.object("POST", "/v1/payment_intents", "amount=500&currency=eur&confirm=true&customer="+customer+"&payment_method="+w.debitMethod(goodIBAN))["id"].(string)
+	asked := w.object(
+		"POST", "/v1/payment_intents",
+		"amount=500&currency=eur&confirm=true&customer="+customer+"&payment_method="+w.debitMethod(goodIBAN),
+	)["id"].(string)
 	if w.advance(2 * time.Hour); w.object("GET", "/v1/payment_intents/"+asked, "")["status"] != "processing" {
 		t.Fatal("the main clock decides")
 	}
-	w.object("POST", "/v1/test_helpers/test_clocks/"+clock+"/advance", "frozen_time="+itoa(frozen.Add(time.Hour).Unix()))
+	w.object(
+		"POST", "/v1/test_helpers/test_clocks/"+clock+"/advance", "frozen_time="+itoa(frozen.Add(time.Hour).Unix()),
+	)
 	paid := w.object("GET", "/v1/payment_intents/"+asked, "expand[]=latest_charge.balance_transaction")
 	if paid["status"] != "succeeded" {
 		t.Fatalf("it is %v", paid["status"])

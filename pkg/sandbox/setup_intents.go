@@ -99,7 +99,9 @@ func (s *setupIntent) accept(types []string) {
 	for _, kind := range types {
 		options[kind] = map[string]any{}
 		if kind == "card" {
-			options[kind] = map[string]any{"mandate_options": nil, "network": nil, "request_three_d_secure": "automatic"}
+			options[kind] = map[string]any{
+				"mandate_options": nil, "network": nil, "request_three_d_secure": "automatic",
+			}
 		}
 	}
 	s.PaymentMethodTypes, s.PaymentMethodOptions = types, options
@@ -120,12 +122,18 @@ func (c *call) setupIntent() (*setupIntent, error) {
 func (c *call) openSetup() (*setupIntent, error) {
 	found, err := c.setupIntent()
 	if err == nil && (found.Status == "succeeded" || found.Status == "canceled") {
-		e := coded("setup_intent_unexpected_state", "", "This SetupIntent's status is %s, so it cannot be changed, confirmed or canceled.", found.Status)
+		e := coded(
+			"setup_intent_unexpected_state", "",
+			"This SetupIntent's status is %s, so it cannot be changed, confirmed or canceled.", found.Status,
+		)
 		e.SetupIntent = render(found)
 		return nil, e
 	}
 	if err == nil && c.pageOfSetup(found) != nil {
-		return nil, coded("setup_intent_unexpected_state", "", "This SetupIntent belongs to a Checkout Session: it is confirmed on the session's page, and canceled by expiring the session.")
+		return nil, coded(
+			"setup_intent_unexpected_state", "",
+			"This SetupIntent belongs to a Checkout Session: it is confirmed on the session's page, and canceled by expiring the session.",
+		)
 	}
 	return found, err
 }

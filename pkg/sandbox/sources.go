@@ -32,7 +32,8 @@ func (s *card) when() int64 { return s.created }
 
 // brands are the names that a card's old shape has for what a payment method words otherwise.
 var brands = map[string]string{
-	"visa": "Visa", "mastercard": "MasterCard", "amex": "American Express", "discover": "Discover", "diners": "Diners Club", "jcb": "JCB", "unionpay": "UnionPay",
+	"visa": "Visa", "mastercard": "MasterCard", "amex": "American Express", "discover": "Discover",
+	"diners": "Diners Club", "jcb": "JCB", "unionpay": "UnionPay",
 }
 
 func (m *paymentMethod) card() *card {
@@ -99,7 +100,9 @@ func (w *world) addSource(made *paymentMethod, holder *customer, asDefault bool)
 // sources answers a customer's sources, newest first.
 func (w *world) sources(customerID string) []*card {
 	shown := []*card{}
-	for _, each := range newestFirst(w.PaymentMethods.where(func(m *paymentMethod) bool { return m.isSource() && string(m.Customer) == customerID })) {
+	for _, each := range newestFirst(
+		w.PaymentMethods.where(func(m *paymentMethod) bool { return m.isSource() && string(m.Customer) == customerID }),
+	) {
 		shown = append(shown, each.card())
 	}
 	return shown
@@ -174,7 +177,11 @@ func updateSource(c *call) (any, error) {
 		}
 	}
 	for _, each := range []struct{ param, key string }{
-		{"address_city", "city"}, {"address_country", "country"}, {"address_line1", "line1"}, {"address_line2", "line2"}, {"address_state", "state"}, {"address_zip", "postal_code"},
+		{"address_city", "city"}, {
+			"address_country", "country",
+		}, {"address_line1", "line1"}, {"address_line2", "line2"}, {"address_state", "state"}, {
+			"address_zip", "postal_code",
+		},
 	} {
 		if c.p.Has(each.param) {
 			address[each.key] = text(c.p.Text(each.param))

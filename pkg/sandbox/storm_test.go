@@ -31,7 +31,9 @@ func TestStorm(t *testing.T) {
 				t.Fatal(err)
 			}
 			verify := s.Witness()
-			storm := &storm{t: t, random: rand.New(rand.NewPCG(seed, 0)), handler: s.Handler(), operations: spec.Operations()}
+			storm := &storm{
+				t: t, random: rand.New(rand.NewPCG(seed, 0)), handler: s.Handler(), operations: spec.Operations(),
+			}
 			storm.seed()
 			for range 1500 {
 				storm.step()
@@ -76,16 +78,35 @@ var (
 
 // seed makes a few objects worth naming.
 func (s *storm) seed() {
-	s.send("POST", "/v1/prices", url.Values{"currency": {"usd"}, "unit_amount": {"500"}, "product_data[name]": {"a"}, "recurring[interval]": {"month"}})
+	s.send(
+		"POST", "/v1/prices",
+		url.Values{
+			"currency": {"usd"}, "unit_amount": {"500"}, "product_data[name]": {"a"}, "recurring[interval]": {"month"},
+		},
+	)
 	s.send("POST", "/v1/prices", url.Values{"currency": {"usd"}, "unit_amount": {"900"}, "product_data[name]": {"b"}})
-	s.send("POST", "/v1/coupons", url.Values{"id": {"co_half"}, "percent_off": {"50"}, "duration": {"repeating"}, "duration_in_months": {"2"}})
+	s.send(
+		"POST", "/v1/coupons",
+		url.Values{"id": {"co_half"}, "percent_off": {"50"}, "duration": {"repeating"}, "duration_in_months": {"2"}},
+	)
 	s.send("POST", "/v1/coupons", url.Values{"id": {"co_free"}, "percent_off": {"100"}, "max_redemptions": {"9"}})
 	s.send("POST", "/v1/promotion_codes", url.Values{"coupon": {"co_half"}, "code": {"HALF"}})
 	customer := s.send("POST", "/v1/customers", url.Values{"payment_method": {"pm_card_visa"}})
-	method := s.send("POST", "/v1/payment_methods/pm_card_chargeCustomerFail/attach", url.Values{"customer": {customer}})
-	s.send("POST", "/v1/subscriptions", url.Values{"customer": {customer}, "items[0][price]": {s.price()}, "default_payment_method": {method}})
+	method := s.send(
+		"POST", "/v1/payment_methods/pm_card_chargeCustomerFail/attach", url.Values{"customer": {customer}},
+	)
+	s.send(
+		"POST", "/v1/subscriptions",
+		url.Values{"customer": {customer}, "items[0][price]": {s.price()}, "default_payment_method": {method}},
+	)
 	for range 3 {
-		session := s.send("POST", "/v1/checkout/sessions", url.Values{"mode": {"subscription"}, "success_url": {"https://a.test"}, "line_items[0][price]": {s.price()}, "line_items[0][quantity]": {"1"}})
+		session := s.send(
+			"POST", "/v1/checkout/sessions",
+			url.Values{
+				"mode": {"subscription"}, "success_url": {"https://a.test"}, "line_items[0][price]": {s.price()},
+				"line_items[0][quantity]": {"1"},
+			},
+		)
 		s.send("POST", "/v1/payment_pages/"+session+"/confirm", url.Values{"payment_method": {"pm_card_visa"}})
 	}
 }
@@ -97,7 +118,12 @@ func (s *storm) price() string {
 
 func (s *storm) step() {
 	if s.random.IntN(40) == 0 {
-		s.serve(httptest.NewRequest("POST", "http://127.0.0.1/_sandbox/clock", strings.NewReader(fmt.Sprintf(`{"advance_seconds":%d}`, 1+s.random.IntN(20*86400)))))
+		s.serve(
+			httptest.NewRequest(
+				"POST", "http://127.0.0.1/_sandbox/clock",
+				strings.NewReader(fmt.Sprintf(`{"advance_seconds":%d}`, 1+s.random.IntN(20*86400))),
+			),
+		)
 		return
 	}
 	name := s.operations[s.random.IntN(len(s.operations))]
@@ -174,10 +200,17 @@ func (s *storm) value(form url.Values, field *spec.Field, param string, depth in
 
 // prefixes tell which ids a parameter probably wants, by a word in its name; the longest word first.
 var prefixes = []struct{ word, prefix string }{
-	{"balance_transaction", "txn_"}, {"transaction", "cbtxn_"}, {"early_fraud", "issfr_"}, {"token", "tok_"}, {"source", "card_"},
-	{"payment_method", "pm_"}, {"subscription_item", "si_"}, {"schedule", "sub_sched_"}, {"subscription", "sub_1"}, {"session", "cs_"}, {"intent", "pi_"},
-	{"invoiceitem", "ii_"}, {"promotion_code", "promo_"}, {"coupon", "co_"}, {"discount", "di_"}, {"invoice", "in_"}, {"price", "price_"}, {"customer", "cus_"},
-	{"product", "prod_"}, {"charge", "ch_"}, {"dispute", "dp_"}, {"refund", "re_"}, {"clock", "clock_"}, {"tax_id", "txi_"}, {"transaction", "ccsbtxn_"},
+	{
+		"balance_transaction", "txn_",
+	}, {"transaction", "cbtxn_"}, {"early_fraud", "issfr_"}, {"token", "tok_"}, {"source", "card_"},
+	{"payment_method", "pm_"}, {
+		"subscription_item", "si_",
+	}, {"schedule", "sub_sched_"}, {"subscription", "sub_1"}, {"session", "cs_"}, {"intent", "pi_"},
+	{"invoiceitem", "ii_"}, {
+		"promotion_code", "promo_",
+	}, {"coupon", "co_"}, {"discount", "di_"}, {"invoice", "in_"}, {"price", "price_"}, {"customer", "cus_"},
+	{"product", "prod_"}, {"charge", "ch_"}, {"dispute", "dp_"}, {"refund", "re_"}, {"clock", "clock_"},
+	{"tax_id", "txi_"}, {"transaction", "ccsbtxn_"},
 	{"endpoint", "we_"}, {"configuration", "bpc_"}, {"event", "evt_"}, {"item", "si_"}, {"id", "si_"},
 }
 
@@ -245,7 +278,8 @@ func (s *storm) send(method, path string, form url.Values) string {
 func (s *storm) picture() map[string]string {
 	shown := map[string]string{}
 	for _, noun := range []string{"customers", "products", "prices", "payment_intents", "charges", "refunds", "disputes", "balance_transactions", "radar/early_fraud_warnings",
-		"checkout/sessions", "subscriptions?status=all", "invoices", "invoiceitems", "subscription_schedules", "events", "coupons", "promotion_codes", "webhook_endpoints",
+		"checkout/sessions", "subscriptions?status=all", "invoices", "invoiceitems", "subscription_schedules", "events",
+		"coupons", "promotion_codes", "webhook_endpoints",
 		"test_helpers/test_clocks", "billing_portal/configurations"} {
 		request := httptest.NewRequest("GET", "/v1/"+noun, nil)
 		request.Header.Set("Authorization", "Bearer sk_test_x")

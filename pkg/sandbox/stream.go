@@ -83,7 +83,12 @@ func (s *Sandbox) EndStreams() {
 func (s *Sandbox) stream(out http.ResponseWriter, r *http.Request) {
 	listener := s.streams.join()
 	if listener == nil {
-		answerJSON(out, http.StatusServiceUnavailable, map[string]string{"error": fmt.Sprintf("There are %d streams open already, or the sandbox stops.", maxStreams)})
+		answerJSON(
+			out, http.StatusServiceUnavailable,
+			map[string]string{
+				"error": fmt.Sprintf("There are %d streams open already, or the sandbox stops.", maxStreams),
+			},
+		)
 		return
 	}
 	defer s.streams.leave(listener)

@@ -75,10 +75,12 @@ func TestStream(t *testing.T) {
 	said := w.listen()
 	made := w.object("POST", "/v1/customers", "email=a@b.test")
 	event := w.next(said, "event")
-	if shown := event["data"].(map[string]any)["object"].(map[string]any); event["type"] != "customer.created" || event["object"] != "event" || shown["id"] != made["id"] {
+	if shown := event["data"].(map[string]any)["object"].(map[string]any); event["type"] != "customer.created" ||
+		event["object"] != "event" || shown["id"] != made["id"] {
 		t.Fatalf("the event is %v", event)
 	}
-	if tried := w.next(said, "attempt"); tried["event"] != event["id"] || tried["endpoint"] != r.endpoint["id"] || tried["status"] != 200.0 {
+	if tried := w.next(said, "attempt"); tried["event"] != event["id"] || tried["endpoint"] != r.endpoint["id"] ||
+		tried["status"] != 200.0 {
 		t.Fatalf("the attempt is %v", tried)
 	}
 	w.advance(day)
@@ -107,7 +109,9 @@ func TestStreamsAreBounded(t *testing.T) {
 	for range 64 {
 		w.listen()
 	}
-	if status, body, _ := w.raw("GET", "/_sandbox/stream", ""); status != 503 || !strings.Contains(body, "streams open already") {
+	if status, body, _ := w.raw(
+		"GET", "/_sandbox/stream", "",
+	); status != 503 || !strings.Contains(body, "streams open already") {
 		t.Fatalf("one too many: %d %s", status, body)
 	}
 }
@@ -135,14 +139,19 @@ func TestStreamOfAStuckListener(t *testing.T) {
 	s := must[*sandbox.Sandbox](t)(sandbox.New(sandbox.Options{}))
 	t.Cleanup(func() { s.Close() })
 	handler := s.Handler()
-	listener, ended := &stuck{header: http.Header{}, joined: make(chan struct{}), release: make(chan struct{})}, make(chan struct{})
+	listener, ended := &stuck{
+		header: http.Header{}, joined: make(chan struct{}), release: make(chan struct{}),
+	}, make(chan struct{})
 	go func() {
 		defer close(ended)
 		handler.ServeHTTP(listener, httptest.NewRequest("GET", "http://127.0.0.1/_sandbox/stream", nil))
 	}()
 	<-listener.joined
 	for range 5000 {
-		handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("POST", "http://127.0.0.1/_sandbox/clock", strings.NewReader(`{"advance_seconds":1}`)))
+		handler.ServeHTTP(
+			httptest.NewRecorder(),
+			httptest.NewRequest("POST", "http://127.0.0.1/_sandbox/clock", strings.NewReader(`{"advance_seconds":1}`)),
+		)
 	}
 	close(listener.release)
 	select {

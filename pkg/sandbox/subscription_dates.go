@@ -12,7 +12,9 @@ func (c *call) trialEnd(p spec.Params, items []purchase) (int64, error) {
 		}
 		days := p.Int("trial_period_days")
 		if days < 1 {
-			return 0, coded("parameter_invalid_integer", "trial_period_days", "The minimum number of trial period days is 1.")
+			return 0, coded(
+				"parameter_invalid_integer", "trial_period_days", "The minimum number of trial period days is 1.",
+			)
 		}
 		end = c.now() + min(days, 731)*86400
 	}
@@ -33,7 +35,10 @@ func (c *call) readAnchor(from *start) error {
 		return nil
 	}
 	if from.trialEnd != 0 {
-		return invalid("billing_cycle_anchor", "The sandbox anchors a subscription that begins with a trial at the trial's end only.")
+		return invalid(
+			"billing_cycle_anchor",
+			"The sandbox anchors a subscription that begins with a trial at the trial's end only.",
+		)
 	}
 	from.anchor, from.stubFree = c.p.Int("billing_cycle_anchor"), c.p.Text("proration_behavior") == "none"
 	natural := from.items[0].price.Recurring.next(c.now(), c.now())
@@ -41,7 +46,10 @@ func (c *call) readAnchor(from *start) error {
 		return invalid("billing_cycle_anchor", "Invalid timestamp: billing_cycle_anchor must be in the future.")
 	}
 	if from.anchor > natural {
-		return invalid("billing_cycle_anchor", "billing_cycle_anchor cannot be later than next natural billing date (%d) for plan", natural)
+		return invalid(
+			"billing_cycle_anchor", "billing_cycle_anchor cannot be later than next natural billing date (%d) for plan",
+			natural,
+		)
 	}
 	return nil
 }

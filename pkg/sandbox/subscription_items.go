@@ -52,7 +52,10 @@ func (c *call) touchItem(item *subscriptionItem, entry spec.Params, at string) (
 			return false, err
 		}
 		if found.Recurring == nil {
-			return false, invalid(at+"[price]", "The price specified is set to `type=one_time` but this field only accepts prices with `type=recurring`.")
+			return false, invalid(
+				at+"[price]",
+				"The price specified is set to `type=one_time` but this field only accepts prices with `type=recurring`.",
+			)
 		}
 		item.Price = found
 	}
@@ -72,10 +75,15 @@ func checkItems(items []*subscriptionItem, currency string) error {
 	}
 	for _, item := range items {
 		if item.Price.Currency != currency {
-			return invalid("items", "The price specified only supports `%s`. This doesn't match the expected currency: `%s`.", item.Price.Currency, currency)
+			return invalid(
+				"items", "The price specified only supports `%s`. This doesn't match the expected currency: `%s`.",
+				item.Price.Currency, currency,
+			)
 		}
 		if !item.Price.Recurring.same(items[0].Price.Recurring) {
-			return invalid("items", "Currently, all prices on a subscription must have the same interval and interval count.")
+			return invalid(
+				"items", "Currently, all prices on a subscription must have the same interval and interval count.",
+			)
 		}
 	}
 	return nil

@@ -119,7 +119,9 @@ func paymentSettings(save string) map[string]any {
 	if save == "" {
 		save = "off"
 	}
-	return map[string]any{"payment_method_options": nil, "payment_method_types": nil, "save_default_payment_method": save}
+	return map[string]any{
+		"payment_method_options": nil, "payment_method_types": nil, "save_default_payment_method": save,
+	}
 }
 
 func (w *world) newItem(subscriptionID string, from purchase) *subscriptionItem {
@@ -145,7 +147,10 @@ func createSubscription(c *call) (any, error) {
 	}
 	c.on(holder)
 	if p.Has("billing_cycle_anchor_config") {
-		return nil, invalid("billing_cycle_anchor_config", "The sandbox takes an anchor as a timestamp only: send billing_cycle_anchor.")
+		return nil, invalid(
+			"billing_cycle_anchor_config",
+			"The sandbox takes an anchor as a timestamp only: send billing_cycle_anchor.",
+		)
 	}
 	from := start{
 		holder:      holder,
@@ -178,7 +183,11 @@ func createSubscription(c *call) (any, error) {
 	if from.method, err = c.offered("default_payment_method", holder); err != nil {
 		return nil, err
 	}
-	by := redeemer{holder: holder, currency: from.items[0].price.Currency, subtotal: amountOf(worth(from.items) + worth(from.extras))}
+	by := redeemer{
+		holder:   holder,
+		currency: from.items[0].price.Currency,
+		subtotal: amountOf(worth(from.items) + worth(from.extras)),
+	}
 	if from.grant, err = c.granted(p, "", by); err != nil {
 		return nil, err
 	}
@@ -192,7 +201,8 @@ func (c *call) beginSubscription(from start) (any, error) {
 		card = c.cardFor(nil, from.holder)
 	}
 	behavior := c.p.Text("payment_behavior")
-	charged := from.terms.method == chargeAutomatically && from.trialEnd == 0 && !(from.stubFree && len(from.extras) == 0) && c.costs(from) > 0
+	charged := from.terms.method == chargeAutomatically && from.trialEnd == 0 &&
+		!(from.stubFree && len(from.extras) == 0) && c.costs(from) > 0
 	if card == nil && charged && behavior != "default_incomplete" {
 		return nil, coded("resource_missing", "", "This customer has no attached payment source or default payment method. Please consider adding a default payment method. "+
 			"For more information, visit https://stripe.com/docs/billing/subscriptions/payment-methods-setting#set-default-payment-method-for-automatic-collection.")

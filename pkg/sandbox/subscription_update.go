@@ -68,9 +68,16 @@ func (c *call) checkDates(s *subscription) error {
 	case at != 0 && at <= c.now():
 		return invalid("cancel_at", "Invalid timestamp: cancel_at must be in the future.")
 	case s.Schedule != "" && (p.Has("cancel_at") || p.Has("cancel_at_period_end")):
-		return invalid("", "The subscription is managed by the subscription schedule `%s`, and updating any cancelation behavior directly is not allowed. Please update the schedule instead.", s.Schedule)
+		return invalid(
+			"",
+			"The subscription is managed by the subscription schedule `%s`, and updating any cancelation behavior directly is not allowed. Please update the schedule instead.",
+			s.Schedule,
+		)
 	case p.Text("billing_cycle_anchor") == "now" && (!s.begun() || p.Has("trial_end")):
-		return invalid("billing_cycle_anchor", "The billing cycle of a subscription that is %s, or that goes on trial, cannot begin anew.", s.Status)
+		return invalid(
+			"billing_cycle_anchor",
+			"The billing cycle of a subscription that is %s, or that goes on trial, cannot begin anew.", s.Status,
+		)
 	case exact && p.Int("trial_end") <= c.now():
 		return invalid("trial_end", "Invalid timestamp: must be an integer Unix timestamp in the future.")
 	case p.Has("trial_end") && (s.Status == "paused" || s.Status == "incomplete"):
@@ -85,12 +92,13 @@ func (c *call) checkDates(s *subscription) error {
 // pendingNames are the parameters that an update may have which waits for its payment.
 // Source: https://stripe.com/docs/billing/subscriptions/pending-updates-reference
 var pendingNames = setOf([]string{
-	"expand", "payment_behavior", "proration_behavior", "proration_date", "billing_cycle_anchor", "items", "trial_end", "trial_from_plan",
+	"expand", "payment_behavior", "proration_behavior", "proration_date", "billing_cycle_anchor", "items", "trial_end",
+	"trial_from_plan",
 	"add_invoice_items", "off_session",
 })
 
-// checkPending refuses to let an update wait for its payment where Stripe cannot: by bank debit, where invoices are sent, and with
-// parameters that are no part of what waits.
+// checkPending refuses to let an update wait for its payment where Stripe cannot: by bank debit, where invoices are
+// sent, and with parameters that are no part of what waits.
 func (c *call) checkPending(s *subscription, holder *customer) error {
 	if c.p.Text("payment_behavior") != "pending_if_incomplete" {
 		return nil
@@ -98,9 +106,15 @@ func (c *call) checkPending(s *subscription, holder *customer) error {
 	method := c.cardFor(s, holder)
 	switch {
 	case s.sends():
-		return invalid("payment_behavior", "You cannot set `payment_behavior` to `pending_if_incomplete` when the subscription's `collection_method` is `send_invoice`.")
+		return invalid(
+			"payment_behavior",
+			"You cannot set `payment_behavior` to `pending_if_incomplete` when the subscription's `collection_method` is `send_invoice`.",
+		)
 	case method != nil && method.Type == "sepa_debit":
-		return invalid("payment_behavior", "You cannot set `payment_behavior` to `pending_if_incomplete` when the subscription is paid by bank debit (`sepa_debit`).")
+		return invalid(
+			"payment_behavior",
+			"You cannot set `payment_behavior` to `pending_if_incomplete` when the subscription is paid by bank debit (`sepa_debit`).",
+		)
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.p)) {
 		if !pendingNames[name] {
@@ -118,7 +132,11 @@ func (c *call) readChange(s *subscription, holder *customer) (wish subscriptionC
 		return wish, err
 	}
 	if len(wish.extras) > 0 && wish.extras[0].price.Currency != s.Currency {
-		return wish, invalid("add_invoice_items[0][price]", "The price specified only supports `%s`. This doesn't match the expected currency: `%s`.", wish.extras[0].price.Currency, s.Currency)
+		return wish, invalid(
+			"add_invoice_items[0][price]",
+			"The price specified only supports `%s`. This doesn't match the expected currency: `%s`.",
+			wish.extras[0].price.Currency, s.Currency,
+		)
 	}
 	if wish.items, wish.moves, err = c.wantedItems(s); err != nil {
 		return wish, err
@@ -130,7 +148,9 @@ func (c *call) readChange(s *subscription, holder *customer) (wish subscriptionC
 	if err := wish.method.attachable(); err != nil {
 		return wish, err
 	}
-	wish.grant, err = c.granted(c.p, "", redeemer{holder: holder, currency: s.Currency, subtotal: amountOf(subtotal(wish.items))})
+	wish.grant, err = c.granted(
+		c.p, "", redeemer{holder: holder, currency: s.Currency, subtotal: amountOf(subtotal(wish.items))},
+	)
 	return wish, err
 }
 
@@ -228,7 +248,9 @@ func (c *call) changeItems(s *subscription, wanted []*subscriptionItem) error {
 	newCycle := s.begun() && (c.p.Text("billing_cycle_anchor") == "now" || !wanted[0].Price.Recurring.same(s.cycle()))
 	invoicing := newCycle || s.begun() && behavior == "always_invoice"
 	if invoicing && c.p.Text("payment_behavior") == "error_if_incomplete" && !s.sends() {
-		if card := c.cardFor(s, c.Customers.get(s.Customer)); card == nil || testCards[card.Hidden.Number].decline != nil {
+		if card := c.cardFor(
+			s, c.Customers.get(s.Customer),
+		); card == nil || testCards[card.Hidden.Number].decline != nil {
 			return declinedError(declinedGeneric)
 		}
 	}

@@ -135,7 +135,8 @@ func sooner(a, b int64) int64 {
 // wantsNotice tells whether invoice.upcoming is still to be sent for the next renewal. A period that is no longer than
 // the notice has none.
 func (s *subscription) wantsNotice() bool {
-	return s.renews() && s.Hidden.Noticed != s.CurrentPeriodEnd && s.CurrentPeriodEnd-s.CurrentPeriodStart > renewalNotice
+	return s.renews() && s.Hidden.Noticed != s.CurrentPeriodEnd &&
+		s.CurrentPeriodEnd-s.CurrentPeriodStart > renewalNotice
 }
 
 func (s *subscription) renews() bool {
@@ -192,9 +193,11 @@ func listSubscriptions(c *call) (any, error) {
 		return nil, err
 	}
 	return list(c, &c.Subscriptions, "subscription", func(s *subscription) bool {
-		return matches(s) && (!p.Has("customer") || s.Customer == p.Text("customer")) && startFilter(s.CurrentPeriodStart) && endFilter(s.CurrentPeriodEnd) &&
+		return matches(s) && (!p.Has("customer") || s.Customer == p.Text("customer")) &&
+			startFilter(s.CurrentPeriodStart) && endFilter(s.CurrentPeriodEnd) &&
 			(!p.Has("collection_method") || s.CollectionMethod == p.Text("collection_method")) &&
-			(!p.Has("price") || s.priced(p.Text("price"))) && (!p.Has("test_clock") || string(s.TestClock) == p.Text("test_clock"))
+			(!p.Has("price") || s.priced(p.Text("price"))) &&
+			(!p.Has("test_clock") || string(s.TestClock) == p.Text("test_clock"))
 	})
 }
 

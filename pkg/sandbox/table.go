@@ -65,7 +65,9 @@ func (t *table[T]) remove(id string) {
 		t.ids = slices.Delete(t.ids, i, i+1)
 	}
 	if each, ok := any(item).(held); ok {
-		t.byHolder[each.holder()] = slices.DeleteFunc(t.byHolder[each.holder()], func(other *T) bool { return other == item })
+		t.byHolder[each.holder()] = slices.DeleteFunc(
+			t.byHolder[each.holder()], func(other *T) bool { return other == item },
+		)
 	}
 }
 

@@ -77,7 +77,9 @@ func checkTaxIDs(given []spec.Params) error {
 		return invalid("tax_id_data", "A new customer can bring at most %d tax ids.", maxTaxIDs)
 	}
 	for i, each := range given {
-		if err := checkTaxID(each.Text("type"), each.Text("value"), fmt.Sprintf("tax_id_data[%d][value]", i)); err != nil {
+		if err := checkTaxID(
+			each.Text("type"), each.Text("value"), fmt.Sprintf("tax_id_data[%d][value]", i),
+		); err != nil {
 			return err
 		}
 	}

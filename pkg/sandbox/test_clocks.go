@@ -53,7 +53,10 @@ func advanceTestClock(c *call) (any, error) {
 		return nil, invalid("frozen_time", "Cannot move the test clock to a time before its current frozen time.")
 	}
 	if to > c.furthest(found) {
-		return nil, invalid("frozen_time", "You may only advance a test clock up to two intervals ahead of the shortest subscription on it, or two years where it has none.")
+		return nil, invalid(
+			"frozen_time",
+			"You may only advance a test clock up to two intervals ahead of the shortest subscription on it, or two years where it has none.",
+		)
 	}
 	found.Status = "advancing"
 	c.emit("test_helpers.test_clock.advancing", found)
@@ -67,7 +70,9 @@ func advanceTestClock(c *call) (any, error) {
 
 func (c *call) furthest(clock *testClock) int64 {
 	limit := clock.FrozenTime + longestAdvance
-	for _, s := range c.Subscriptions.where(func(s *subscription) bool { return string(s.TestClock) == clock.ID && !s.ended() }) {
+	for _, s := range c.Subscriptions.where(
+		func(s *subscription) bool { return string(s.TestClock) == clock.ID && !s.ended() },
+	) {
 		cycle := *s.cycle()
 		cycle.IntervalCount *= 2
 		limit = min(limit, cycle.next(clock.FrozenTime, clock.FrozenTime))
@@ -82,7 +87,9 @@ func deleteTestClock(c *call) (any, error) {
 		return nil, err
 	}
 	c.clock = found.ID
-	for _, holder := range c.Customers.where(func(each *customer) bool { return string(each.TestClock) == found.ID && !each.Hidden.Deleted }) {
+	for _, holder := range c.Customers.where(
+		func(each *customer) bool { return string(each.TestClock) == found.ID && !each.Hidden.Deleted },
+	) {
 		c.eraseCustomer(holder)
 	}
 	c.clock = ""

@@ -54,8 +54,8 @@ func getToken(c *call) (any, error) {
 	return nil, noSuch("token", c.id, "id")
 }
 
-// redeemToken makes a card of a token, or of a test card's name, which can be used again and again. It is the last thing
-// that an operation checks: the token is used up.
+// redeemToken makes a card of a token, or of a test card's name, which can be used again and again. It is the last
+// thing that an operation checks: the token is used up.
 func (w *world) redeemToken(id, param string) (*paymentMethod, error) {
 	if made := w.named(id); made != nil {
 		return made, nil

@@ -37,8 +37,10 @@ func upcomingLines(c *call) (any, error) {
 // previewNames are the parameters that a preview acts on.
 var previewNames = setOf([]string{
 	"customer", "subscription", "currency", "expand", "invoice_items", "limit", "starting_after", "ending_before",
-	"subscription_billing_cycle_anchor", "subscription_cancel_at", "subscription_cancel_at_period_end", "subscription_cancel_now",
-	"subscription_items", "subscription_proration_behavior", "subscription_proration_date", "subscription_resume_at", "subscription_trial_end",
+	"subscription_billing_cycle_anchor", "subscription_cancel_at", "subscription_cancel_at_period_end",
+	"subscription_cancel_now",
+	"subscription_items", "subscription_proration_behavior", "subscription_proration_date", "subscription_resume_at",
+	"subscription_trial_end",
 })
 
 func (c *call) foresee() (*upcoming, error) {

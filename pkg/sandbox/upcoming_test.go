@@ -12,7 +12,10 @@ import (
 func (w *world) all() string {
 	w.t.Helper()
 	shown := ""
-	for _, noun := range []string{"customers", "subscriptions", "invoices", "invoiceitems", "payment_intents", "charges", "prices", "products", "events"} {
+	for _, noun := range []string{
+		"customers", "subscriptions", "invoices", "invoiceitems", "payment_intents", "charges", "prices", "products",
+		"events",
+	} {
 		_, body, _ := w.raw("GET", "/v1/"+noun, "limit=100")
 		shown += body
 	}
@@ -28,7 +31,9 @@ func (w *world) foresee(form url.Values) map[string]any {
 	if w.all() != before {
 		w.t.Fatal("the preview left something behind")
 	}
-	if _, named := shown["id"]; named || shown["billing_reason"] != "upcoming" || len(lines) != min(len(shown["lines"].(map[string]any)["data"].([]any)), 10) {
+	if _, named := shown["id"]; named || shown["billing_reason"] != "upcoming" || len(lines) != min(
+		len(shown["lines"].(map[string]any)["data"].([]any)), 10,
+	) {
 		w.t.Fatalf("it is no preview: %v", shown)
 	}
 	return shown
@@ -45,7 +50,10 @@ func TestPreviewEqualsTheInvoice(t *testing.T) {
 			return url.Values{"items[0][id]": {item}, "items[0][quantity]": {"7"}}
 		},
 		"Fewer": func(w *world, item string) url.Values {
-			return url.Values{"items[0][id]": {item}, "items[0][deleted]": {"true"}, "items[1][price]": {w.price(123, "month")}, "items[1][quantity]": {"3"}}
+			return url.Values{
+				"items[0][id]": {item}, "items[0][deleted]": {"true"}, "items[1][price]": {w.price(123, "month")},
+				"items[1][quantity]": {"3"},
+			}
 		},
 		"OtherInterval": func(w *world, item string) url.Values {
 			return url.Values{"items[0][id]": {item}, "items[0][price]": {w.price(99999, "year")}}
@@ -79,7 +87,8 @@ func TestPreviewEqualsTheInvoice(t *testing.T) {
 			}
 			for i, line := range shown["lines"].(map[string]any)["data"].([]any) {
 				real := made["lines"].(map[string]any)["data"].([]any)[i].(map[string]any)
-				if line := line.(map[string]any); line["amount"] != real["amount"] || line["description"] != real["description"] || line["proration"] != real["proration"] {
+				if line := line.(map[string]any); line["amount"] != real["amount"] ||
+					line["description"] != real["description"] || line["proration"] != real["proration"] {
 					t.Errorf("line %d: previewed %v, made %v", i, line, real)
 				}
 			}
@@ -98,7 +107,12 @@ func TestPreview(t *testing.T) {
 		w := newWorld(t, inApril)
 		id, _ := w.subscribed(w.price(1000, "month"), "pm_card_visa")
 		w.advance(15 * day)
-		shown := w.foresee(url.Values{"subscription": {id}, "subscription_items[0][id]": {itemIDOf(w.subscription(id))}, "subscription_items[0][price]": {w.price(2000, "month")}})
+		shown := w.foresee(
+			url.Values{
+				"subscription": {id}, "subscription_items[0][id]": {itemIDOf(w.subscription(id))},
+				"subscription_items[0][price]": {w.price(2000, "month")},
+			},
+		)
 		if !near(shown["amount_due"], 2500) || len(shown["lines"].(map[string]any)["data"].([]any)) != 3 {
 			t.Fatalf("the next cycle is 20 and the 5 of before: %v", shown)
 		}
@@ -113,7 +127,9 @@ func TestPreview(t *testing.T) {
 		if shown["amount_due"] != float64(1250) {
 			t.Fatalf("10, a half and 2 are %v", shown["amount_due"])
 		}
-		if status, _, param, _ := w.refusal("GET", "/v1/invoices/upcoming", "subscription="+id+"&invoice_items[0][description]=x"); status != 400 || param != "invoice_items[0][amount]" {
+		if status, _, param, _ := w.refusal(
+			"GET", "/v1/invoices/upcoming", "subscription="+id+"&invoice_items[0][description]=x",
+		); status != 400 || param != "invoice_items[0][amount]" {
 			t.Fatalf("an item for nothing answers %d %s", status, param)
 		}
 	})
@@ -121,11 +137,15 @@ func TestPreview(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, inApril)
 		customer := w.cardHolder()
-		if status, code, _, _ := w.refusal("GET", "/v1/invoices/upcoming", "customer="+customer); status != 404 || code != "invoice_upcoming_none" {
+		if status, code, _, _ := w.refusal(
+			"GET", "/v1/invoices/upcoming", "customer="+customer,
+		); status != 404 || code != "invoice_upcoming_none" {
 			t.Fatalf("with nothing to come it answers %d %s", status, code)
 		}
 		w.object("POST", "/v1/invoiceitems", "amount=300&currency=usd&customer="+customer)
-		if shown := w.foresee(url.Values{"customer": {customer}}); shown["amount_due"] != float64(300) || shown["subscription"] != nil {
+		if shown := w.foresee(
+			url.Values{"customer": {customer}},
+		); shown["amount_due"] != float64(300) || shown["subscription"] != nil {
 			t.Fatalf("it is %v", shown)
 		}
 	})
@@ -133,7 +153,10 @@ func TestPreview(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, inApril)
 		w.advance(15 * day)
-		form := url.Values{"customer": {w.cardHolder()}, "subscription_items[0][price]": {w.price(3000, "month")}, "subscription_items[0][quantity]": {"2"}}
+		form := url.Values{
+			"customer": {w.cardHolder()}, "subscription_items[0][price]": {w.price(3000, "month")},
+			"subscription_items[0][quantity]": {"2"},
+		}
 		if shown := w.foresee(form); shown["amount_due"] != float64(6000) {
 			t.Fatalf("it is %v", shown["amount_due"])
 		}
@@ -151,18 +174,27 @@ func TestPreviewOfChanges(t *testing.T) {
 		w := newWorld(t, inApril)
 		id, _ := w.subscribed(w.price(3000, "month"), "pm_card_visa")
 		w.advance(15 * day)
-		if status, code, _, _ := w.refusal("GET", "/v1/invoices/upcoming", "subscription_cancel_at_period_end=true&subscription="+id); status != 404 || code != "invoice_upcoming_none" {
+		if status, code, _, _ := w.refusal(
+			"GET", "/v1/invoices/upcoming", "subscription_cancel_at_period_end=true&subscription="+id,
+		); status != 404 || code != "invoice_upcoming_none" {
 			t.Fatalf("it ends, and answers %d %s", status, code)
 		}
-		if shown := w.foresee(url.Values{"subscription": {id}, "subscription_cancel_now": {"true"}}); !near(shown["total"], -1500) || shown["amount_due"] != float64(0) {
+		if shown := w.foresee(
+			url.Values{"subscription": {id}, "subscription_cancel_now": {"true"}},
+		); !near(shown["total"], -1500) || shown["amount_due"] != float64(0) {
 			t.Fatalf("ended now it is %v", shown["total"])
 		}
 	})
 	t.Run("Trial", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, inApril)
-		id := w.object("POST", "/v1/subscriptions", "trial_period_days=10&customer="+w.cardHolder()+"&items[0][price]="+w.price(3000, "month"))["id"].(string)
-		if shown := w.foresee(url.Values{"subscription": {id}, "subscription_trial_end": {"now"}}); shown["amount_due"] != float64(3000) || shown["created"] == w.subscription(id)["trial_end"] {
+		id := w.object(
+			"POST", "/v1/subscriptions",
+			"trial_period_days=10&customer="+w.cardHolder()+"&items[0][price]="+w.price(3000, "month"),
+		)["id"].(string)
+		if shown := w.foresee(
+			url.Values{"subscription": {id}, "subscription_trial_end": {"now"}},
+		); shown["amount_due"] != float64(3000) || shown["created"] == w.subscription(id)["trial_end"] {
 			t.Fatalf("it is %v", shown)
 		}
 	})
@@ -170,7 +202,9 @@ func TestPreviewOfChanges(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, inApril)
 		id, _ := w.pausedTrial()
-		if shown := w.foresee(url.Values{"subscription": {id}, "subscription_resume_at": {"now"}}); shown["amount_due"] != float64(3000) {
+		if shown := w.foresee(
+			url.Values{"subscription": {id}, "subscription_resume_at": {"now"}},
+		); shown["amount_due"] != float64(3000) {
 			t.Fatalf("it is %v", shown)
 		}
 	})
@@ -178,8 +212,13 @@ func TestPreviewOfChanges(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, inApril)
 		id, _ := w.subscribed(w.price(3000, "month"), "pm_card_visa")
-		for form, want := range map[string]string{"subscription_proration_date=5": "subscription_proration_date", "subscription_items[0][id]=si_x": "subscription_items[0][id]", "schedule=x": "schedule"} {
-			if status, _, param, _ := w.refusal("GET", "/v1/invoices/upcoming", form+"&subscription="+id); status != 400 || param != want {
+		for form, want := range map[string]string{
+			"subscription_proration_date=5":  "subscription_proration_date",
+			"subscription_items[0][id]=si_x": "subscription_items[0][id]", "schedule=x": "schedule",
+		} {
+			if status, _, param, _ := w.refusal(
+				"GET", "/v1/invoices/upcoming", form+"&subscription="+id,
+			); status != 400 || param != want {
 				t.Errorf("%s answers %d %s", form, status, param)
 			}
 		}
@@ -197,7 +236,8 @@ func TestRenewalNotice(t *testing.T) {
 	if len(told) != 1 || told[0]["type"] != "invoice.upcoming" {
 		t.Fatalf("a week before: %v", types(told))
 	}
-	if shown := told[0]["data"].(map[string]any)["object"].(map[string]any); shown["amount_due"] != float64(3000) || shown["subscription"] != id || shown["id"] != nil {
+	if shown := told[0]["data"].(map[string]any)["object"].(map[string]any); shown["amount_due"] != float64(3000) ||
+		shown["subscription"] != id || shown["id"] != nil {
 		t.Fatalf("it tells %v", shown)
 	}
 	w.subscribed(w.price(100, "week"), "pm_card_visa")

@@ -26,7 +26,8 @@ func TestWebhookIsSigned(t *testing.T) {
 		t.Fatalf("%d deliveries", len(got))
 	}
 	event := must2(webhook.ConstructEvent(got[0].body, got[0].signature, r.endpoint["secret"].(string)))
-	if event.Type != "customer.created" || event.APIVersion != "2023-10-16" || event.Request.ID == "" || event.PendingWebhooks != 1 {
+	if event.Type != "customer.created" || event.APIVersion != "2023-10-16" || event.Request.ID == "" ||
+		event.PendingWebhooks != 1 {
 		t.Fatalf("the event is %+v", event)
 	}
 	if _, err := webhook.ConstructEvent(got[0].body, got[0].signature, "whsec_other"); err == nil {
@@ -127,7 +128,9 @@ func TestDeliveriesAreNearlyCausal(t *testing.T) {
 		}
 		got = append(got, event.Type)
 	}
-	requireOrder(t, got, "customer.created", "customer.subscription.created", "invoice.paid", "checkout.session.completed")
+	requireOrder(
+		t, got, "customer.created", "customer.subscription.created", "invoice.paid", "checkout.session.completed",
+	)
 }
 
 // An event can be looked up for 30 days; one that is still to be delivered for longer.

@@ -105,9 +105,12 @@ func (w *world) begin(prefix, object string) base {
 // find answers any object by id, nil when there is none.
 func (w *world) find(id string) any {
 	for _, look := range []func(string) any{
-		w.Customers.find, w.Products.find, w.Prices.find, w.PaymentMethods.find, w.Intents.find, w.SetupIntents.find, w.Charges.find, w.Refunds.find,
-		w.Transactions.find, w.Disputes.find, w.Warnings.find, w.Tokens.find, w.BalanceEntries.find, w.Sessions.find, w.Subscriptions.find, w.Schedules.find,
-		w.Invoices.find, w.InvoiceItems.find, w.TaxIDs.find, w.CashEntries.find, w.PortalSessions.find, w.PortalConfigs.find, w.Events.find, w.Endpoints.find,
+		w.Customers.find, w.Products.find, w.Prices.find, w.PaymentMethods.find, w.Intents.find, w.SetupIntents.find,
+		w.Charges.find, w.Refunds.find,
+		w.Transactions.find, w.Disputes.find, w.Warnings.find, w.Tokens.find, w.BalanceEntries.find, w.Sessions.find,
+		w.Subscriptions.find, w.Schedules.find,
+		w.Invoices.find, w.InvoiceItems.find, w.TaxIDs.find, w.CashEntries.find, w.PortalSessions.find,
+		w.PortalConfigs.find, w.Events.find, w.Endpoints.find,
 		w.TestClocks.find, w.PromotionCodes.find, w.Discounts.find,
 	} {
 		if found := look(id); found != nil {
@@ -126,7 +129,8 @@ func newID(prefix string, length int) string {
 	for len(id) < len(prefix)+length {
 		rand.Read(random[:]) // it never fails
 		for _, each := range random {
-			if int(each) < 4*len(idAlphabet) && len(id) < len(prefix)+length { // 248 of 256, so that all letters are as likely
+			// 248 of 256, so that all letters are as likely
+			if int(each) < 4*len(idAlphabet) && len(id) < len(prefix)+length {
 				id = append(id, idAlphabet[int(each)%len(idAlphabet)])
 			}
 		}

@@ -45,7 +45,10 @@ func compareGifts(lots []billing.Lot, entries []billing.Entry) string {
 		amount, known := given[lot.ID]
 		delete(given, lot.ID)
 		if !known || amount != lot.Granted || lot.ExpiresAt != nil || lot.ClawedBack != 0 {
-			return fmt.Sprintf("the admin's lot %s has %d points until %v, %d clawed back, and its entry gave %d", lot.GrantKey, lot.Granted, lot.ExpiresAt, lot.ClawedBack, amount)
+			return fmt.Sprintf(
+				"the admin's lot %s has %d points until %v, %d clawed back, and its entry gave %d", lot.GrantKey,
+				lot.Granted, lot.ExpiresAt, lot.ClawedBack, amount,
+			)
 		}
 	}
 	for id, amount := range given {

@@ -51,7 +51,8 @@ func (u *user) askFor(wanted *wish) int {
 	return a.status
 }
 
-// judgeWish holds a definite answer against the one before, and what it shows against what was asked for. The caller holds u.mu.
+// judgeWish holds a definite answer against the one before, and what it shows against what was asked for. The caller
+// holds u.mu.
 func (u *user) judgeWish(wanted *wish, a answer) {
 	u.w.note(u.number, "%s %v under %s: %s", wanted.path, wanted.body, wanted.key, a)
 	switch a.status {
@@ -61,8 +62,13 @@ func (u *user) judgeWish(wanted *wish, a answer) {
 			u.w.violate(u, "a repeat of %s does not say that it is one", wanted.key)
 		case !wanted.done && a.replayed && !wanted.unsure:
 			u.w.violate(u, "the first answer to %s says that it is a repeat", wanted.key)
-		case plan != nil && !a.replayed && a.at("subscription") != nil && a.at("subscription.plan") != plan && a.at("subscription.scheduled_change.plan") != plan:
-			u.w.violate(u, "a change to %v shows %v and then %v", plan, a.at("subscription.plan"), a.at("subscription.scheduled_change"))
+		case plan != nil && !a.replayed && a.at("subscription") != nil && a.at("subscription.plan") != plan && a.at(
+			"subscription.scheduled_change.plan",
+		) != plan:
+			u.w.violate(
+				u, "a change to %v shows %v and then %v", plan, a.at("subscription.plan"),
+				a.at("subscription.scheduled_change"),
+			)
 		}
 		wanted.done = true
 	case http.StatusBadRequest: // as many seats as there are, of a plan that has fewer
@@ -114,8 +120,8 @@ func (u *user) changeInApp(r *rand.Rand) {
 	u.askFor(u.wish("/subscription/change", body))
 }
 
-// changeByCopies sends one change several times at once, of which one alone may be the first. A copy that finds another one under way
-// may be refused.
+// changeByCopies sends one change several times at once, of which one alone may be the first. A copy that finds another
+// one under way may be refused.
 func (u *user) changeByCopies(r *rand.Rand) {
 	wanted := u.wish("/subscription/change", somePlan(r, "plan"))
 	answers := make([]answer, 2+r.IntN(3))

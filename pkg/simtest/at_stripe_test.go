@@ -24,11 +24,14 @@ type atStripe struct {
 
 // readStripe reads everything of a user from Stripe's lists, also of customers that were deleted.
 func (w *world) readStripe(u *user) (s atStripe, err error) {
-	if s.customers, err = w.all("/v1/customers", url.Values{"email": {u.email}}); err != nil || len(s.customers)+len(u.customers()) == 0 {
+	if s.customers, err = w.all(
+		"/v1/customers", url.Values{"email": {u.email}},
+	); err != nil || len(s.customers)+len(u.customers()) == 0 {
 		return s, err
 	}
 	for path, into := range map[string]*[]object{
-		"/v1/invoices": &s.invoices, "/v1/checkout/sessions": &s.sessions, "/v1/charges": &s.charges, "/v1/payment_intents": &s.intents,
+		"/v1/invoices": &s.invoices, "/v1/checkout/sessions": &s.sessions, "/v1/charges": &s.charges,
+		"/v1/payment_intents": &s.intents,
 	} {
 		if *into, err = u.listed(path, nil); err != nil {
 			return s, err
@@ -67,7 +70,8 @@ func (w *world) readStripe(u *user) (s atStripe, err error) {
 	return s, nil
 }
 
-// takenByDisputes returns what payers' banks have taken of charges. An inquiry takes nothing, and what was won came back.
+// takenByDisputes returns what payers' banks have taken of charges. An inquiry takes nothing, and what was won came
+// back.
 func (w *world) takenByDisputes(charges []object) (map[string]int64, error) {
 	taken := map[string]int64{}
 	for _, c := range charges {
@@ -95,7 +99,8 @@ func paidSession(session object) bool {
 // itemOf names what a line sells. The names of the catalogue's items stand in the metadata of their prices.
 func itemOf(line object) string { return line.text("price.metadata." + billing.MetadataItem) }
 
-// readSchedules reads which phases come next for each subscription that a schedule leads, and when such a schedule ends it.
+// readSchedules reads which phases come next for each subscription that a schedule leads, and when such a schedule ends
+// it.
 func (w *world) readSchedules(s *atStripe) error {
 	s.phases, s.scheduledEnd = map[string][]object{}, map[string]time.Time{}
 	for _, sub := range s.subscriptions {
@@ -103,7 +108,9 @@ func (w *world) readSchedules(s *atStripe) error {
 		if id == "" {
 			continue
 		}
-		schedule, status := w.ask("GET", "/v1/subscription_schedules/"+id, url.Values{"expand[]": {"phases.items.price"}})
+		schedule, status := w.ask(
+			"GET", "/v1/subscription_schedules/"+id, url.Values{"expand[]": {"phases.items.price"}},
+		)
 		if status != http.StatusOK {
 			return fmt.Errorf("the schedule %s answers %d", id, status)
 		}
@@ -133,5 +140,8 @@ func isOurs(line object) bool { return itemOf(line) != "" }
 
 // ours are the subscriptions that sell something of ours; what else the customer has is no business of the product's.
 func (s atStripe) ours() []object {
-	return slices.DeleteFunc(slices.Clone(s.subscriptions), func(sub object) bool { return !slices.ContainsFunc(sub.list("items.data"), isOurs) })
+	return slices.DeleteFunc(
+		slices.Clone(s.subscriptions),
+		func(sub object) bool { return !slices.ContainsFunc(sub.list("items.data"), isOurs) },
+	)
 }

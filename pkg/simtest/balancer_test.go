@@ -23,8 +23,8 @@ const (
 	leaveDelay = "2s"
 )
 
-// balancer spreads requests over servers in turn, as load balancers do: not to one whose /readyz does not answer 200, and another
-// one's turn where nobody listens. Whatever else goes wrong it passes on, and writes down.
+// balancer spreads requests over servers in turn, as load balancers do: not to one whose /readyz does not answer 200,
+// and another one's turn where nobody listens. Whatever else goes wrong it passes on, and writes down.
 type balancer struct {
 	*httptest.Server
 	passing http.RoundTripper
@@ -46,7 +46,12 @@ type failure struct {
 
 func newBalancer(t testing.TB, servers []*server) *balancer {
 	t.Helper()
-	b := &balancer{ready: map[string]bool{}, passing: &http.Transport{MaxIdleConnsPerHost: 64, DialContext: (&net.Dialer{Timeout: checkPatience}).DialContext}}
+	b := &balancer{
+		ready: map[string]bool{},
+		passing: &http.Transport{
+			MaxIdleConnsPerHost: 64, DialContext: (&net.Dialer{Timeout: checkPatience}).DialContext,
+		},
+	}
 	proxy := &httputil.ReverseProxy{
 		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(&url.URL{Scheme: "http", Host: "balanced"}) },
 		Transport: b,
@@ -105,8 +110,8 @@ func (b *balancer) pick() string {
 	return ""
 }
 
-// RoundTrip sends a request to the next server that is ready. Only where nobody listens it tries another one: then the request
-// cannot have had an effect.
+// RoundTrip sends a request to the next server that is ready. Only where nobody listens it tries another one: then the
+// request cannot have had an effect.
 func (b *balancer) RoundTrip(r *http.Request) (*http.Response, error) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -119,7 +124,8 @@ func (b *balancer) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		out := r.Clone(r.Context())
 		out.URL.Host, out.Host = target, target
-		out.Body = io.NopCloser(bytes.NewReader(body)) // a body that the transport cannot rewind, so that it tries nothing twice
+		// a body that the transport cannot rewind, so that it tries nothing twice
+		out.Body = io.NopCloser(bytes.NewReader(body))
 		resp, err := b.passing.RoundTrip(out)
 		var dial *net.OpError
 		switch {

@@ -9,8 +9,8 @@ import (
 	"github.com/anishathalye/porcupine"
 )
 
-// move is what a client asks of one account, and outcome what it was told: the sequential model below says which outcomes a move
-// may have when moves happen one after the other.
+// move is what a client asks of one account, and outcome what it was told: the sequential model below says which
+// outcomes a move may have when moves happen one after the other.
 type move struct {
 	kind   string // spend, grant, hold, capture, release, read
 	amount int64
@@ -22,10 +22,11 @@ type outcome struct {
 	hold            string // that was made
 	shown           bool   // whether available and held are those that the move left; a repeat's are of some time after
 	available, held int64
-	stated          bool // whether total is what the move's entry says of the balance after it, which a repeat says as well
-	total           int64
-	entry           string // names the entry that the change left
-	turn            int    // which of the moves it was, the first being 1; 0: not known
+	// whether total is what the move's entry says of the balance after it, which a repeat says as well
+	stated bool
+	total  int64
+	entry  string // names the entry that the change left
+	turn   int    // which of the moves it was, the first being 1; 0: not known
 }
 
 // books are an account's points. Active holds are a sorted text, so that equal books are equal values.
@@ -35,8 +36,9 @@ type books struct {
 	moves           int // so far
 }
 
-// model is the account as a sequential object. It knows nothing of how the product keeps points. Where outcomes say which turn they had,
-// the check is whether that very order explains the history: the search for one takes time that grows exponentially with what overlaps.
+// model is the account as a sequential object. It knows nothing of how the product keeps points. Where outcomes say
+// which turn they had, the check is whether that very order explains the history: the search for one takes time that
+// grows exponentially with what overlaps.
 func model(available int64) porcupine.Model {
 	return porcupine.Model{
 		Init: func() any { return books{available: available} },
@@ -119,8 +121,8 @@ func (b books) without(hold string) (amount int64, rest string, ok bool) {
 	return 0, b.active, false
 }
 
-// TestBooks proves that the check of histories can fail: of histories made by hand it refuses each that no order explains, and
-// accepts those that one does.
+// TestBooks proves that the check of histories can fail: of histories made by hand it refuses each that no order
+// explains, and accepts those that one does.
 func TestBooks(t *testing.T) {
 	t.Parallel()
 	at := func(call, back int64, m move, o outcome) porcupine.Operation {
@@ -139,15 +141,54 @@ func TestBooks(t *testing.T) {
 		{"DoubleSpend", false, []porcupine.Operation{at(0, 9, spend, outcome{}), at(1, 8, spend, outcome{})}},
 		{"RefusedThoughThere", false, []porcupine.Operation{at(0, 1, spend, refused), at(2, 3, spend, outcome{})}},
 		{"SpentAndHeld", false, []porcupine.Operation{at(0, 9, spend, outcome{}), at(1, 8, hold, outcome{hold: "h"})}},
-		{"StaleRead", false, []porcupine.Operation{at(0, 1, spend, outcome{}), at(2, 3, read, outcome{shown: true, available: 10})}},
-		{"ReadMeanwhile", true, []porcupine.Operation{at(0, 9, spend, outcome{}), at(2, 3, read, outcome{shown: true, available: 10})}},
-		{"LostGrant", false, []porcupine.Operation{at(0, 1, move{kind: "grant", amount: 5}, outcome{}), at(2, 3, read, outcome{shown: true, available: 10})}},
-		{"EndsOnce", true, []porcupine.Operation{at(0, 1, hold, outcome{hold: "h"}), at(2, 9, capture, outcome{shown: true, available: 6}), at(3, 8, release, refused)}},
-		{"EndsTwice", false, []porcupine.Operation{at(0, 1, hold, outcome{hold: "h"}), at(2, 9, capture, outcome{}), at(3, 8, release, outcome{})}},
+		{
+			"StaleRead", false,
+			[]porcupine.Operation{at(0, 1, spend, outcome{}), at(2, 3, read, outcome{shown: true, available: 10})},
+		},
+		{
+			"ReadMeanwhile", true,
+			[]porcupine.Operation{at(0, 9, spend, outcome{}), at(2, 3, read, outcome{shown: true, available: 10})},
+		},
+		{
+			"LostGrant", false,
+			[]porcupine.Operation{
+				at(0, 1, move{kind: "grant", amount: 5}, outcome{}),
+				at(2, 3, read, outcome{shown: true, available: 10}),
+			},
+		},
+		{
+			"EndsOnce", true,
+			[]porcupine.Operation{
+				at(0, 1, hold, outcome{hold: "h"}), at(2, 9, capture, outcome{shown: true, available: 6}),
+				at(3, 8, release, refused),
+			},
+		},
+		{
+			"EndsTwice", false,
+			[]porcupine.Operation{
+				at(0, 1, hold, outcome{hold: "h"}), at(2, 9, capture, outcome{}), at(3, 8, release, outcome{}),
+			},
+		},
 		{"EndsUnmade", false, []porcupine.Operation{at(0, 1, release, outcome{}), at(2, 3, hold, outcome{hold: "h"})}},
-		{"InTurn", true, []porcupine.Operation{at(0, 9, spend, outcome{turn: 2}), at(1, 8, move{kind: "grant", amount: 5}, outcome{turn: 1, shown: true, available: 15})}},
-		{"OutOfTurn", false, []porcupine.Operation{at(0, 1, spend, outcome{turn: 2}), at(2, 3, move{kind: "grant", amount: 5}, outcome{turn: 1})}},
-		{"WrongRest", false, []porcupine.Operation{at(0, 1, hold, outcome{hold: "h"}), at(2, 3, capture, outcome{shown: true, available: 7})}},
+		{
+			"InTurn", true,
+			[]porcupine.Operation{
+				at(0, 9, spend, outcome{turn: 2}),
+				at(1, 8, move{kind: "grant", amount: 5}, outcome{turn: 1, shown: true, available: 15}),
+			},
+		},
+		{
+			"OutOfTurn", false,
+			[]porcupine.Operation{
+				at(0, 1, spend, outcome{turn: 2}), at(2, 3, move{kind: "grant", amount: 5}, outcome{turn: 1}),
+			},
+		},
+		{
+			"WrongRest", false,
+			[]porcupine.Operation{
+				at(0, 1, hold, outcome{hold: "h"}), at(2, 3, capture, outcome{shown: true, available: 7}),
+			},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got := porcupine.CheckOperations(model(10), c.history); got != c.ok {

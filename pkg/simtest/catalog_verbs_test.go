@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// assortment are the lines of the catalogue that the operator changes while the shop is open, each as it may read. The first is what
-// testdata/catalog.yaml says; an empty one leaves the item out, as a slip does.
+// assortment are the lines of the catalogue that the operator changes while the shop is open, each as it may read. The
+// first is what testdata/catalog.yaml says; an empty one leaves the item out, as a slip does.
 var assortment = [][]string{
 	{
 		"  - {id: basic, name: Basic, amount: 900, interval: month, points: 500, max_quantity: 5}",
@@ -47,8 +47,8 @@ func (w *world) stock() string {
 
 const setupTries = 12 // of setting Stripe up while it has faults
 
-// changeCatalogue gives an item another price, other points, or takes it off the shelf; or back. As the docs have it: the file, then
-// `stripe setup`, then the servers.
+// changeCatalogue gives an item another price, other points, or takes it off the shelf; or back. As the docs have it:
+// the file, then `stripe setup`, then the servers.
 func (w *world) changeCatalogue(r *rand.Rand) {
 	item := assortment[r.IntN(len(assortment))]
 	before, err := os.ReadFile(w.shelf)
@@ -58,7 +58,9 @@ func (w *world) changeCatalogue(r *rand.Rand) {
 	}
 	id, _, _ := strings.Cut(item[0], ",")
 	others := slices.DeleteFunc(slices.Clone(item), func(line string) bool {
-		return line != "" && strings.Contains(string(before), line+"\n") || line == "" && strings.Contains(string(before), gone(id))
+		return line != "" && strings.Contains(
+			string(before), line+"\n",
+		) || line == "" && strings.Contains(string(before), gone(id))
 	})
 	wanted := others[r.IntN(len(others))]
 	lines := strings.Split(string(before), "\n")

@@ -120,7 +120,10 @@ func (u *user) send(r request, token string) (a answer, err error) {
 	if a.status == http.StatusServiceUnavailable {
 		u.w.away.Add(1)
 		if resp.Header.Get("Retry-After") == "" || resp.Header.Get("Content-Type") != "application/problem+json" {
-			u.w.violate(u, "%s %s answers 503 without saying when to come again, or as %q", r.method, r.path, resp.Header.Get("Content-Type"))
+			u.w.violate(
+				u, "%s %s answers 503 without saying when to come again, or as %q", r.method, r.path,
+				resp.Header.Get("Content-Type"),
+			)
 		}
 	}
 	if a.status == http.StatusInternalServerError {
@@ -133,8 +136,8 @@ func (u *user) send(r request, token string) (a answer, err error) {
 // lost says whether the outcome of a try is unknown: it may have had its effect or not.
 func lost(a answer, err error) bool { return err != nil || a.status >= http.StatusInternalServerError }
 
-// insist repeats a request until it has a definite answer, or patience ends. unsure says that some try before the last had an
-// unknown outcome. The first try goes out under the token first, "" for the current one.
+// insist repeats a request until it has a definite answer, or patience ends. unsure says that some try before the last
+// had an unknown outcome. The first try goes out under the token first, "" for the current one.
 func (u *user) insist(r request, first string, patience time.Duration) (a answer, unsure, ok bool) {
 	deadline := time.Now().Add(patience)
 	for try := 0; try == 0 || time.Now().Before(deadline); try++ {
@@ -231,7 +234,9 @@ func (u *user) renew(refused string) {
 	u.refresh = "" // a second use would end the login: so whoever comes next logs in
 	u.mu.Unlock()
 	if refresh != "" {
-		a, err := u.send(request{method: "POST", path: "/auth/refresh", body: map[string]any{"refresh_token": refresh}}, "")
+		a, err := u.send(
+			request{method: "POST", path: "/auth/refresh", body: map[string]any{"refresh_token": refresh}}, "",
+		)
 		if err == nil && a.status == http.StatusOK {
 			return
 		}
@@ -241,7 +246,10 @@ func (u *user) renew(refused string) {
 
 func (u *user) login() {
 	for try := 0; try < 100 && u.w.ctx.Err() == nil; try++ {
-		a, err := u.send(request{method: "POST", path: "/auth/login", body: map[string]any{"email": u.email, "password": password}}, "")
+		a, err := u.send(
+			request{method: "POST", path: "/auth/login", body: map[string]any{"email": u.email, "password": password}},
+			"",
+		)
 		if err == nil && a.status == http.StatusOK {
 			return
 		}

@@ -15,24 +15,36 @@ func TestCompareSees(t *testing.T) {
 	t.Parallel()
 	s := atStripe{
 		subscriptions: []object{{
-			"id": "sub", "status": "active", "created": 1.0, "items": map[string]any{"data": []any{map[string]any(line("", "pro", 0, false, "04-01", "05-01"))}},
-			"current_period_start": float64(day2030("04-01").Unix()), "current_period_end": float64(day2030("05-01").Unix()),
+			"id": "sub", "status": "active", "created": 1.0, "items": map[string]any{
+				"data": []any{map[string]any(line("", "pro", 0, false, "04-01", "05-01"))},
+			},
+			"current_period_start": float64(day2030("04-01").Unix()),
+			"current_period_end":   float64(day2030("05-01").Unix()),
 		}},
 		invoices: []object{
-			invoiceOf("march", "subscription_create", 900, 900, 0, 0, line("il_1", "basic", 900, false, "03-01", "04-01")),
+			invoiceOf(
+				"march", "subscription_create", 900, 900, 0, 0, line("il_1", "basic", 900, false, "03-01", "04-01"),
+			),
 			invoiceOf("change", "subscription_update", 1000, 1000, 0, 0,
 				line("il_2", "basic", -900, true, "04-01", "05-01"), line("il_3", "pro", 1900, true, "04-01", "05-01")),
-			invoiceOf("april", "subscription_cycle", 1900, 1900, 0, 0, line("il_4", "pro", 1900, false, "04-01", "05-01")),
+			invoiceOf(
+				"april", "subscription_cycle", 1900, 1900, 0, 0, line("il_4", "pro", 1900, false, "04-01", "05-01"),
+			),
 		},
 	}
 	for name, c := range map[string]struct {
 		spoil func(s *atStripe, march, change, april *billing.Lot)
 		want  string // part of what is said
 	}{
-		"Fits":            {func(*atStripe, *billing.Lot, *billing.Lot, *billing.Lot) {}, ""},
-		"OwnPointsRanOut": {func(_ *atStripe, _, change, _ *billing.Lot) { change.Remaining, change.Expired = 0, 700 }, "ran out"},
+		"Fits": {func(*atStripe, *billing.Lot, *billing.Lot, *billing.Lot) {}, ""},
+		"OwnPointsRanOut": {
+			func(_ *atStripe, _, change, _ *billing.Lot) { change.Remaining, change.Expired = 0, 700 }, "ran out",
+		},
 		"TooMuchWentOver": {func(_ *atStripe, march, _, _ *billing.Lot) { march.Remaining = 301 }, "may go over"},
-		"EndsSooner":      {func(_ *atStripe, march, _, _ *billing.Lot) { march.ExpiresAt = new(day2030("04-01").Add(renewalGrace)) }, "should at"},
+		"EndsSooner": {
+			func(_ *atStripe, march, _, _ *billing.Lot) { march.ExpiresAt = new(day2030("04-01").Add(renewalGrace)) },
+			"should at",
+		},
 		"OutlivesItsKnownEnd": {func(s *atStripe, _, _, _ *billing.Lot) {
 			s.subscriptions[0]["cancel_at"] = float64(day2030("04-11").Unix())
 		}, "should at"},
@@ -42,13 +54,28 @@ func TestCompareSees(t *testing.T) {
 		"OutlivesTheEnd": {func(s *atStripe, _, _, _ *billing.Lot) {
 			s.subscriptions[0]["ended_at"] = float64(day2030("04-02").Unix())
 		}, "subscription ended"},
-		"GrantsByTheCatalogue": {func(_ *atStripe, _, _, april *billing.Lot) { april.Granted = 1300 }, "should have granted 1200"},
-		"GrantsTwice":          {func(_ *atStripe, march, _, _ *billing.Lot) { march.GrantKey = "stripe:invoice:march:il_9" }, "does not call paid"},
+		"GrantsByTheCatalogue": {
+			func(_ *atStripe, _, _, april *billing.Lot) { april.Granted = 1300 }, "should have granted 1200",
+		},
+		"GrantsTwice": {
+			func(_ *atStripe, march, _, _ *billing.Lot) { march.GrantKey = "stripe:invoice:march:il_9" },
+			"does not call paid",
+		},
 		"GrantsNothing": {func(s *atStripe, _, _, _ *billing.Lot) {
-			s.invoices = append(s.invoices, invoiceOf("more", "subscription_cycle", 900, 900, 0, 0, line("il_5", "basic", 900, false, "04-01", "05-01")))
+			s.invoices = append(
+				s.invoices,
+				invoiceOf(
+					"more", "subscription_cycle", 900, 900, 0, 0, line("il_5", "basic", 900, false, "04-01", "05-01"),
+				),
+			)
 		}, "granted none"},
-		"TakesBackWhatWasKept":  {func(_ *atStripe, _, _, april *billing.Lot) { april.ClawedBack = 600 }, "should be clawed back"},
-		"KeepsWhatWasTakenBack": {func(s *atStripe, _, _, _ *billing.Lot) { s.charges = twoCharges("april") }, "600 points should be clawed back"},
+		"TakesBackWhatWasKept": {
+			func(_ *atStripe, _, _, april *billing.Lot) { april.ClawedBack = 600 }, "should be clawed back",
+		},
+		"KeepsWhatWasTakenBack": {
+			func(s *atStripe, _, _, _ *billing.Lot) { s.charges = twoCharges("april") },
+			"600 points should be clawed back",
+		},
 		"LateIsNotByItself": {func(s *atStripe, _, _, _ *billing.Lot) {
 			s.subscriptions[0]["ended_at"] = float64(day2030("03-20").Unix())
 			s.invoices[0]["status_transitions"] = map[string]any{"paid_at": float64(day2030("03-25").Unix())}
@@ -79,7 +106,10 @@ func lotOf(key string, granted, left billing.Points) billing.Lot {
 // twoCharges paid an invoice by halves, of which one went back.
 func twoCharges(invoice string) []object {
 	half := func(back float64) object {
-		return object{"id": "ch", "invoice": invoice, "paid": true, "status": "succeeded", "amount": 950.0, "amount_refunded": back}
+		return object{
+			"id": "ch", "invoice": invoice, "paid": true, "status": "succeeded", "amount": 950.0,
+			"amount_refunded": back,
+		}
 	}
 	return []object{half(950), half(0)}
 }
@@ -95,18 +125,24 @@ func copies(objects []object) (all []object) {
 	return all
 }
 
-// TestCompareSeesExpiries proves the same of what ran out long ago: a change of the draft hour may not end with the renewal that is paid an
-// hour later, and what it ends of the period before may.
+// TestCompareSeesExpiries proves the same of what ran out long ago: a change of the draft hour may not end with the
+// renewal that is paid an hour later, and what it ends of the period before may.
 func TestCompareSeesExpiries(t *testing.T) {
 	t.Parallel()
 	s := atStripe{
 		subscriptions: []object{{"id": "sub", "status": "active"}},
 		invoices: []object{
-			invoiceOf("march", "subscription_create", 900, 900, 0, 0, line("il_1", "basic", 900, false, "03-01", "04-01")),
+			invoiceOf(
+				"march", "subscription_create", 900, 900, 0, 0, line("il_1", "basic", 900, false, "03-01", "04-01"),
+			),
 			invoiceOf("change", "subscription_update", 1000, 1000, 0, 0,
 				line("il_2", "basic", -900, true, "04-02", "05-01"), line("il_3", "pro", 1900, true, "04-02", "05-01")),
-			invoiceOf("april", "subscription_cycle", 1900, 1900, 0, 0, line("il_4", "pro", 1900, false, "04-01", "05-01")),
-			invoiceOf("may", "subscription_cycle", 1900, 1900, 0, 0, line("il_5", "pro", 1900, false, "05-01", "06-01")),
+			invoiceOf(
+				"april", "subscription_cycle", 1900, 1900, 0, 0, line("il_4", "pro", 1900, false, "04-01", "05-01"),
+			),
+			invoiceOf(
+				"may", "subscription_cycle", 1900, 1900, 0, 0, line("il_5", "pro", 1900, false, "05-01", "06-01"),
+			),
 		},
 	}
 	lots := []billing.Lot{lotOf("march:il_1", 500, 0), lotOf("change:proration", 700, 0), lotOf("april:il_4", 1200, 0)}

@@ -21,7 +21,9 @@ func (s atStripe) counting() object {
 		return nil
 	}
 	rank := func(sub object) int {
-		return slices.Index([]string{"incomplete", "paused", "unpaid", "past_due", "trialing", "active"}, sub.text("status"))
+		return slices.Index(
+			[]string{"incomplete", "paused", "unpaid", "past_due", "trialing", "active"}, sub.text("status"),
+		)
 	}
 	return slices.MaxFunc(ours, func(a, b object) int {
 		newer := cmp.Compare(a.number("created"), b.number("created"))
@@ -34,7 +36,9 @@ func (s atStripe) compareSubscription(a billing.Account) string {
 	going := slices.DeleteFunc(s.ours(), func(sub object) bool { return !live(sub.text("status")) })
 	switch {
 	case len(going) > 1:
-		return fmt.Sprintf("%d subscriptions of one customer go on: %s and %s", len(going), going[0].text("id"), going[1].text("id"))
+		return fmt.Sprintf(
+			"%d subscriptions of one customer go on: %s and %s", len(going), going[0].text("id"), going[1].text("id"),
+		)
 	case want == nil && has == nil:
 		return ""
 	case want == nil || has == nil:
@@ -53,9 +57,13 @@ func (s atStripe) compareSubscription(a billing.Account) string {
 	case len(items) > 0 && items[0].number("quantity") != has.Quantity:
 		return about + fmt.Sprintf("Stripe says %d seats and the account %d", items[0].number("quantity"), has.Quantity)
 	case !start.Equal(has.CurrentPeriodStart) || !end.Equal(has.CurrentPeriodEnd):
-		return about + fmt.Sprintf("Stripe says %s to %s and the account %s to %s", start, end, has.CurrentPeriodStart, has.CurrentPeriodEnd)
+		return about + fmt.Sprintf(
+			"Stripe says %s to %s and the account %s to %s", start, end, has.CurrentPeriodStart, has.CurrentPeriodEnd,
+		)
 	case s.comesNext(want) != coming(has.Scheduled):
-		return about + fmt.Sprintf("Stripe says that it becomes %q and the account %q", s.comesNext(want), coming(has.Scheduled))
+		return about + fmt.Sprintf(
+			"Stripe says that it becomes %q and the account %q", s.comesNext(want), coming(has.Scheduled),
+		)
 	}
 	if why := s.compareComing(want, has); why != "" {
 		return about + why
@@ -97,8 +105,13 @@ func (s atStripe) comesNext(sub object) string {
 		if len(items) == 0 || len(have) == 0 || !live(sub.text("status")) {
 			break
 		}
-		if items[0].text("price.id") != have[0].text("price.id") || items[0].number("quantity") != have[0].number("quantity") {
-			return coming(&billing.ScheduledChange{Plan: itemOf(items[0]), Quantity: items[0].number("quantity"), At: at(phase.number("start_date"))})
+		if items[0].text("price.id") != have[0].text("price.id") ||
+			items[0].number("quantity") != have[0].number("quantity") {
+			return coming(
+				&billing.ScheduledChange{
+					Plan: itemOf(items[0]), Quantity: items[0].number("quantity"), At: at(phase.number("start_date")),
+				},
+			)
 		}
 	}
 	return ""

@@ -57,8 +57,8 @@ func (w *world) disagreement(ctx context.Context, u *user) (string, error) {
 	return w.disagreementWithin(ctx, u, now)
 }
 
-// disagreementWithin says how what Stripe does not know, holds and admins' gifts, differs from the account's entries, after an account
-// was settled at that time.
+// disagreementWithin says how what Stripe does not know, holds and admins' gifts, differs from the account's entries,
+// after an account was settled at that time.
 func (w *world) disagreementWithin(ctx context.Context, u *user, now time.Time) (string, error) {
 	const most = 10_000
 	a, err := w.db.Account(ctx, billing.AccountID(u.account))
@@ -98,10 +98,14 @@ func (s atStripe) compareLots(lots []billing.Lot, now time.Time) string {
 		case want.source != "" && lot.Source != want.source:
 			return fmt.Sprintf("the points of %s belong to %s and should to %s", lot.GrantKey, lot.Source, want.source)
 		case want.most && spread[want.of] > want.granted:
-			return fmt.Sprintf("the months of %s should come to %d points at the most and come to %d", want.of, want.granted, spread[want.of])
+			return fmt.Sprintf(
+				"the months of %s should come to %d points at the most and come to %d", want.of, want.granted,
+				spread[want.of],
+			)
 		case granted != want.granted && !want.most:
 			return fmt.Sprintf("%s should have granted %d points and granted %d", lot.GrantKey, want.granted, granted)
-		case !want.most && back != want.back && back != min(want.back, granted-int64(lot.Expired)): // none owe what ran out
+		case !want.most && back != want.back && back != min(want.back, granted-int64(lot.Expired)):
+			// none owe what ran out
 			return fmt.Sprintf("of %s %d points should be clawed back and %d are", lot.GrantKey, want.back, back)
 		}
 	}
@@ -139,7 +143,10 @@ func (s atStripe) compareOrders(orders []billing.Order) string {
 			fits = o.Status == billing.OrderPending
 		}
 		if !fits {
-			return fmt.Sprintf("the order %s is %s and its session %s is %s, %s", o.ID, o.Status, o.CheckoutID, session.text("status"), session.text("payment_status"))
+			return fmt.Sprintf(
+				"the order %s is %s and its session %s is %s, %s", o.ID, o.Status, o.CheckoutID, session.text("status"),
+				session.text("payment_status"),
+			)
 		}
 	}
 	for id, session := range sessions {

@@ -57,7 +57,8 @@ func (w *world) spends(u *user) (byKey map[string][]billing.Entry, spent billing
 	return byKey, spent, a
 }
 
-// TestKeysTogether proves that ten copies of a request at once, on two servers, have one effect and one answer: 5,000 keys in full.
+// TestKeysTogether proves that ten copies of a request at once, on two servers, have one effect and one answer: 5,000
+// keys in full.
 func TestKeysTogether(t *testing.T) {
 	t.Parallel()
 	keys := rounds(t, 300, 5_000)
@@ -69,7 +70,9 @@ func TestKeysTogether(t *testing.T) {
 	for range keysAtOnce {
 		senders.Go(func() {
 			for n := next.Add(1); n <= int64(keys); n = next.Add(1) {
-				replays.Add(u.sendTogether(intent{kind: billing.EntrySpend, key: fmt.Sprint("key-", n), amount: 1 + n%10}))
+				replays.Add(
+					u.sendTogether(intent{kind: billing.EntrySpend, key: fmt.Sprint("key-", n), amount: 1 + n%10}),
+				)
 			}
 		})
 	}
@@ -82,13 +85,21 @@ func TestKeysTogether(t *testing.T) {
 			t.Errorf("key-%d has %d effects", n, got)
 		}
 	}
-	if len(byKey) != keys || spent != want || a.Available != 10*billing.Points(keys)-want || replays.Load() != int64(keys*(keyCopies-1)) {
-		t.Errorf("%d effects, %d points spent of %d, %d left, %d replays", len(byKey), spent, want, a.Available, replays.Load())
+	if len(byKey) != keys || spent != want || a.Available != 10*billing.Points(keys)-want ||
+		replays.Load() != int64(keys*(keyCopies-1)) {
+		t.Errorf(
+			"%d effects, %d points spent of %d, %d left, %d replays", len(byKey), spent, want, a.Available,
+			replays.Load(),
+		)
 	}
-	t.Logf("%d keys × %d copies at once: exactly %d effects, and %d answers that say they are repeats", keys, keyCopies, len(byKey), replays.Load())
+	t.Logf(
+		"%d keys × %d copies at once: exactly %d effects, and %d answers that say they are repeats", keys, keyCopies,
+		len(byKey), replays.Load(),
+	)
 }
 
-// sendTogether sends a spend several times at once and wants one answer in all of them. It answers how many say that they are repeats.
+// sendTogether sends a spend several times at once and wants one answer in all of them. It answers how many say that
+// they are repeats.
 func (u *user) sendTogether(in intent) (replayed int64) {
 	answers := make([]answer, keyCopies)
 	var copies sync.WaitGroup
@@ -97,8 +108,12 @@ func (u *user) sendTogether(in intent) (replayed int64) {
 	}
 	copies.Wait()
 	for _, a := range answers {
-		if a.status != http.StatusOK || a.text("spend.id") != answers[0].text("spend.id") || a.number("spend.amount") != in.amount {
-			u.w.violate(u, "a copy of %s answers %s with %s, another one with %s", in.key, a, a.text("spend.id"), answers[0].text("spend.id"))
+		if a.status != http.StatusOK || a.text("spend.id") != answers[0].text("spend.id") ||
+			a.number("spend.amount") != in.amount {
+			u.w.violate(
+				u, "a copy of %s answers %s with %s, another one with %s", in.key, a, a.text("spend.id"),
+				answers[0].text("spend.id"),
+			)
 		}
 		if a.replayed {
 			replayed++
@@ -107,8 +122,9 @@ func (u *user) sendTogether(in intent) (replayed int64) {
 	return replayed
 }
 
-// TestRepliesCut proves that a spend whose answer is cut off after its commit is there, and that its repeat finds it and does not
-// spend again: 500 in full. That the answer was cut after the commit is seen in the database, before the repeat.
+// TestRepliesCut proves that a spend whose answer is cut off after its commit is there, and that its repeat finds it
+// and does not spend again: 500 in full. That the answer was cut after the commit is seen in the database, before the
+// repeat.
 func TestRepliesCut(t *testing.T) {
 	t.Parallel()
 	cuts := rounds(t, 100, 500)
@@ -126,7 +142,9 @@ func TestRepliesCut(t *testing.T) {
 		}
 		a, _, ok := u.insist(u.request(&in), "", time.Minute)
 		if !ok || !a.replayed || a.text("spend.id") != string(entry.ID) {
-			t.Errorf("the repeat of %s answers %s with %s, and its entry is %s", in.key, a, a.text("spend.id"), entry.ID)
+			t.Errorf(
+				"the repeat of %s answers %s with %s, and its entry is %s", in.key, a, a.text("spend.id"), entry.ID,
+			)
 		}
 	}
 	byKey, spent, a := w.spends(u)
@@ -136,8 +154,8 @@ func TestRepliesCut(t *testing.T) {
 	t.Logf("%d answers cut after the commit: 0 doubled, 0 lost", cuts)
 }
 
-// TestStaleTokens proves that no token, however stale, lets anybody spend a point that is not there: 5,000 of them in full, all genuine,
-// each stating more points than the account has, half of them a window that is long gone at Stripe.
+// TestStaleTokens proves that no token, however stale, lets anybody spend a point that is not there: 5,000 of them in
+// full, all genuine, each stating more points than the account has, half of them a window that is long gone at Stripe.
 func TestStaleTokens(t *testing.T) {
 	t.Parallel()
 	tokens := rounds(t, 300, 5_000)
@@ -166,10 +184,17 @@ func TestStaleTokens(t *testing.T) {
 	}
 	clients.Wait()
 	byKey, points, a := w.spends(u)
-	if spent.Load() != there || int64(len(byKey)) != there || int64(points) != there || a.Available != 0 || refused.Load() != int64(tokens)-there {
-		t.Errorf("%d points were there: %d spends acknowledged, %d refused, %d entries, %d points left", there, spent.Load(), refused.Load(), len(byKey), a.Available)
+	if spent.Load() != there || int64(len(byKey)) != there || int64(points) != there || a.Available != 0 ||
+		refused.Load() != int64(tokens)-there {
+		t.Errorf(
+			"%d points were there: %d spends acknowledged, %d refused, %d entries, %d points left", there, spent.Load(),
+			refused.Load(), len(byKey), a.Available,
+		)
 	}
-	t.Logf("%d stale tokens against %d points: %d spent, %d refused, 0 overspent", tokens, there, spent.Load(), refused.Load())
+	t.Logf(
+		"%d stale tokens against %d points: %d spent, %d refused, 0 overspent", tokens, there, spent.Load(),
+		refused.Load(),
+	)
 }
 
 // staleTokens are what the servers would have minted for the account at better times.
@@ -194,7 +219,11 @@ func (w *world) staleTokens(u *user, n int) []string {
 		then := a
 		then.Available, then.Version = billing.Points(1000+i), int64(i%int(a.Version+1))
 		if i%2 == 0 {
-			then.Subscription = &billing.Subscription{Plan: "pro", Status: billing.SubActive, Window: &billing.Window{From: now.Add(-time.Hour), Until: now.Add(time.Hour)}}
+			then.Subscription = &billing.Subscription{
+				Plan:   "pro",
+				Status: billing.SubActive,
+				Window: &billing.Window{From: now.Add(-time.Hour), Until: now.Add(time.Hour)},
+			}
 		}
 		tokens[i], _, err = issuer.Mint(then, held.Login)
 		w.must(err)

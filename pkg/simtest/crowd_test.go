@@ -82,8 +82,8 @@ func (c *crowd) await(more int64) {
 	}
 }
 
-// end lets everybody come to an end with what is open, and holds the books against their journals: nothing acknowledged is
-// lost, nothing happened twice, and the servers are the ones that were started.
+// end lets everybody come to an end with what is open, and holds the books against their journals: nothing acknowledged
+// is lost, nothing happened twice, and the servers are the ones that were started.
 func (c *crowd) end() {
 	w := c.w
 	w.t.Helper()
@@ -127,7 +127,9 @@ func (w *world) wantInbox() {
 			return
 		}
 		if time.Now().After(deadline) {
-			w.t.Fatalf("the order is %s, %s after it was paid; the jobs that wait: %v", o.Status, *agreement, w.waitingJobs())
+			w.t.Fatalf(
+				"the order is %s, %s after it was paid; the jobs that wait: %v", o.Status, *agreement, w.waitingJobs(),
+			)
 		}
 		pause(w.ctx, try)
 	}

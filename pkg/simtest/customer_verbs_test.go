@@ -10,7 +10,8 @@ import (
 func (w *world) foreignPrice() string {
 	w.foreignOnce.Do(func() {
 		price, _ := w.ask("POST", "/v1/prices", url.Values{
-			"currency": {"eur"}, "unit_amount": {"2500"}, "recurring[interval]": {"month"}, "product_data[name]": {"Newsletter"},
+			"currency": {"eur"}, "unit_amount": {"2500"}, "recurring[interval]": {"month"},
+			"product_data[name]": {"Newsletter"},
 		})
 		w.foreign = price.text("id")
 	})

@@ -15,7 +15,8 @@ var ibans = []weighted[string]{
 // debit makes a payment method of a bank account; one of the user's customer where it has one.
 func (u *user) debit(iban string) string {
 	made, ok := u.atStripe("a bank account", "POST", "/v1/payment_methods", url.Values{
-		"type": {"sepa_debit"}, "sepa_debit[iban]": {iban}, "billing_details[name]": {"A Customer"}, "billing_details[email]": {u.email},
+		"type": {"sepa_debit"}, "sepa_debit[iban]": {iban}, "billing_details[name]": {"A Customer"},
+		"billing_details[email]": {u.email},
 	})
 	if !ok {
 		return ""
@@ -35,8 +36,8 @@ func (u *user) subscribeByDebit(r *rand.Rand) {
 	}
 }
 
-// buyPackByDebit buys a pack that the bank has still to pay for, and asks for the same again under another key: a page that is complete
-// is not handed out again, also where no webhook has told of it yet.
+// buyPackByDebit buys a pack that the bank has still to pay for, and asks for the same again under another key: a page
+// that is complete is not handed out again, also where no webhook has told of it yet.
 func (u *user) buyPackByDebit(r *rand.Rand) {
 	method := u.debit(pick(r, ibans).do)
 	body := map[string]any{"item": "small", "quantity": 1 + r.IntN(6)}
@@ -70,7 +71,8 @@ func (u *user) swapToDebit(r *rand.Rand) {
 	}
 }
 
-// renewByDebit lets a renewal wait for the bank, which decides at once, in its own time, or after the old points' grace.
+// renewByDebit lets a renewal wait for the bank, which decides at once, in its own time, or after the old points'
+// grace.
 func (u *user) renewByDebit(r *rand.Rand) {
 	s, ok := u.renewing(r)
 	if !ok {
@@ -109,7 +111,10 @@ func (u *user) changeByDebit(r *rand.Rand) {
 		u.askFor(u.wish("/subscription/change", up))
 	}
 	if asked := u.atBank(); len(asked) > 1 {
-		u.w.violate(u, "the bank was asked for one change %d times: %s and %s", len(asked), asked[0].text("id"), asked[1].text("id"))
+		u.w.violate(
+			u, "the bank was asked for one change %d times: %s and %s", len(asked), asked[0].text("id"),
+			asked[1].text("id"),
+		)
 	}
 	if r.IntN(2) == 0 {
 		u.decideDebit(r)
@@ -140,7 +145,9 @@ func (u *user) decideDebit(r *rand.Rand) {
 	}
 	for _, intent := range intents {
 		if intent.text("status") == "processing" {
-			status, _ := u.w.control(u.w.ctx, "POST", "intents/"+intent.text("id")+"/settle", map[string]any{"outcome": outcome})
+			status, _ := u.w.control(
+				u.w.ctx, "POST", "intents/"+intent.text("id")+"/settle", map[string]any{"outcome": outcome},
+			)
 			u.w.note(u.number, "the bank decides %s: %s: %d", intent.text("id"), outcome, status)
 		}
 	}

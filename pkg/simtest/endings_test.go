@@ -47,8 +47,8 @@ func (u *user) listed(path string, more url.Values) (all []object, err error) {
 	return all, nil
 }
 
-// checkStopped returns an error where packs are still bought by themselves although, after the customer last switched that on, a bank took
-// money of any payment of theirs, or one of these packs was refunded (docs/states.md, Top-up).
+// checkStopped returns an error where packs are still bought by themselves although, after the customer last switched
+// that on, a bank took money of any payment of theirs, or one of these packs was refunded (docs/states.md, Top-up).
 func (u *user) checkStopped() error {
 	topUp, err := u.w.db.TopUp(u.w.ctx, billing.AccountID(u.account))
 	if billing.CodeOf(err) == billing.ENotFound || err == nil && topUp.Status != billing.TopUpOn {
@@ -83,13 +83,15 @@ func (u *user) checkStopped() error {
 	return nil
 }
 
-// tookAfter names a dispute of a charge that took money after a moment, or its refund where that counts; "" where there is none.
+// tookAfter names a dispute of a charge that took money after a moment, or its refund where that counts; "" where there
+// is none.
 func (w *world) tookAfter(charge object, since int64, refunds bool) (string, error) {
 	if charge.flag("disputed") {
 		found, err := w.all("/v1/disputes", url.Values{"charge": {charge.text("id")}})
 		for _, d := range found {
 			status := d.text("status")
-			if d.number("created") > since && (status == "needs_response" || status == "under_review" || status == "lost") {
+			if d.number("created") > since &&
+				(status == "needs_response" || status == "under_review" || status == "lost") {
 				return "dispute " + d.text("id"), err
 			}
 		}
@@ -109,8 +111,9 @@ func (w *world) tookAfter(charge object, since int64, refunds bool) (string, err
 	return "", err
 }
 
-// checkTrials returns an error where the user had two trials: those that a subscription began with, whatever operators gave later, which
-// can be in the second that it began in. The first invoice of those that began with one asks for nothing.
+// checkTrials returns an error where the user had two trials: those that a subscription began with, whatever operators
+// gave later, which can be in the second that it began in. The first invoice of those that began with one asks for
+// nothing.
 func (u *user) checkTrials() error {
 	found, err := u.listed("/v1/subscriptions", url.Values{"status": {"all"}})
 	if err != nil {
@@ -144,7 +147,10 @@ func (u *user) checkServed() error {
 		return nil
 	}
 	u.w.advance(15 * time.Minute) // for the budgets
-	a, _, ok := u.insist(request{method: "POST", path: "/checkout", key: u.w.newKey("last"), body: map[string]any{"item": "small"}}, "", finishPatience)
+	a, _, ok := u.insist(
+		request{method: "POST", path: "/checkout", key: u.w.newKey("last"), body: map[string]any{"item": "small"}}, "",
+		finishPatience,
+	)
 	if !ok || a.status != http.StatusCreated {
 		return fmt.Errorf("after the customer was deleted at Stripe, buying a pack answers %s", a)
 	}

@@ -23,7 +23,8 @@ import (
 // lowPoints is how few points are low, where the servers are told so.
 const lowPoints = 100
 
-// endpoint is one of the operator's own, which is told everything. It refuses now and then, and keeps what it accepted by its id.
+// endpoint is one of the operator's own, which is told everything. It refuses now and then, and keeps what it accepted
+// by its id.
 type endpoint struct {
 	w        *world
 	verifier *standardwebhooks.Webhook
@@ -90,8 +91,10 @@ func (e *endpoint) receive(rw http.ResponseWriter, r *http.Request) {
 
 // toldAs says which movements of points are told, as what.
 var toldAs = map[billing.EntryKind]string{
-	billing.EntryGrant: "points.granted", billing.EntrySpend: "points.spent", billing.EntryCapture: "points.spent", billing.EntryExpire: "points.expired",
-	billing.EntryClawback: "points.clawed_back", billing.EntryRestore: "points.restored", billing.EntryCorrection: "points.corrected",
+	billing.EntryGrant: "points.granted", billing.EntrySpend: "points.spent", billing.EntryCapture: "points.spent",
+	billing.EntryExpire:   "points.expired",
+	billing.EntryClawback: "points.clawed_back", billing.EntryRestore: "points.restored",
+	billing.EntryCorrection: "points.corrected",
 }
 
 // facts are what the database has of a user at one moment, and what it tells of it.
@@ -128,8 +131,9 @@ func (w *world) facts(ctx context.Context, u *user) (f facts, err error) {
 	}
 }
 
-// checkTold holds what is told about a user against the facts: each movement of points is told once, and so is each order that was
-// fulfilled; what is told of points and of the subscription is what the database was; and what counts as delivered has come.
+// checkTold holds what is told about a user against the facts: each movement of points is told once, and so is each
+// order that was fulfilled; what is told of points and of the subscription is what the database was; and what counts as
+// delivered has come.
 func (w *world) checkTold(ctx context.Context, u *user) error {
 	f, err := w.facts(ctx, u)
 	if err != nil {
@@ -142,11 +146,13 @@ func (w *world) checkTold(ctx context.Context, u *user) error {
 	return nil
 }
 
-// told reads what is told about a user, in the order in which it happened. Of what was delivered long ago, and is kept no more, the endpoint
-// itself knows.
+// told reads what is told about a user, in the order in which it happened. Of what was delivered long ago, and is kept
+// no more, the endpoint itself knows.
 func (w *world) told(ctx context.Context, u *user) ([]notice, error) {
 	accepted := w.endpoint.acceptedOf(u)
-	rows, err := w.db.SQL().QueryContext(ctx, `SELECT id, body, status FROM deliveries WHERE account_id = $1`, u.account)
+	rows, err := w.db.SQL().QueryContext(
+		ctx, `SELECT id, body, status FROM deliveries WHERE account_id = $1`, u.account,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -239,7 +245,8 @@ func (u *user) checkOrdersTold(f facts) {
 	for _, o := range f.orders {
 		times := fulfilled[string(o.ID)]
 		delete(fulfilled, string(o.ID))
-		was := o.Status == billing.OrderFulfilled || o.Status == billing.OrderRefunded // it may have been refunded before anybody looked
+		// it may have been refunded before anybody looked
+		was := o.Status == billing.OrderFulfilled || o.Status == billing.OrderRefunded
 		if times > 1 || times == 1 && !was || times == 0 && o.Status == billing.OrderFulfilled {
 			u.w.violate(u, "the order %s is %s and is told to be fulfilled %d times", o.ID, o.Status, times)
 		}
@@ -263,8 +270,8 @@ func (u *user) checkSubscriptionTold(f facts) {
 	}
 }
 
-// checkStatesTold holds the points that are told against those that the row had, and, where the row's whole past is known, each time that the
-// points became few against what is told of it.
+// checkStatesTold holds the points that are told against those that the row had, and, where the row's whole past is
+// known, each time that the points became few against what is told of it.
 func (u *user) checkStatesTold(f facts) {
 	all := f.past
 	type state struct{ version, available, held, debt int64 }

@@ -54,7 +54,8 @@ func (s atStripe) periods(source string, now time.Time) (all []paidPeriod) {
 		for n := range 12 {
 			if begins := monthsLater(b.from, n); n == 0 || !begins.After(now) {
 				month := one
-				month.from, month.to, month.anew, month.inner = begins, monthsLater(b.from, n+1), one.anew && n == 0, n < 11
+				month.from, month.to, month.anew, month.inner = begins, monthsLater(b.from, n+1), one.anew &&
+					n == 0, n < 11
 				all = append(all, month)
 			}
 		}
@@ -155,7 +156,10 @@ func (s atStripe) compareEnd(lot billing.Lot, want due, now time.Time) string {
 		return fmt.Sprintf("the points of %s never end", lot.GrantKey)
 	case want.until != nil:
 		if !lot.ExpiresAt.Equal(*want.until) {
-			return fmt.Sprintf("the points of %s, paid after the end, end at %s and should at %s", lot.GrantKey, lot.ExpiresAt, want.until)
+			return fmt.Sprintf(
+				"the points of %s, paid after the end, end at %s and should at %s", lot.GrantKey, lot.ExpiresAt,
+				want.until,
+			)
 		}
 	case over:
 		return fmt.Sprintf("%d points of %s are there at %s until %s, and their subscription ended at %s",
@@ -181,11 +185,17 @@ func (s atStripe) compareCarried(sub object, lots []billing.Lot, wanted map[stri
 		until, known := s.lotEnds(sub, newest, want.from)
 		switch {
 		case known && lot.Remaining > 0 && !lot.ExpiresAt.Equal(until):
-			return fmt.Sprintf("the points of %s end at %s and should at %s: %s", lot.GrantKey, lot.ExpiresAt, until, sub.text("status"))
+			return fmt.Sprintf(
+				"the points of %s end at %s and should at %s: %s", lot.GrantKey, lot.ExpiresAt, until,
+				sub.text("status"),
+			)
 		case want.from.Before(newest.from):
 			carried += int64(lot.Remaining)
 		case known && until.After(now) && lot.Expired > 0 && s.neverLate(sub, newest):
-			return fmt.Sprintf("%d of the %d points of %s ran out, and they last until %s", lot.Expired, lot.Granted, lot.GrantKey, until)
+			return fmt.Sprintf(
+				"%d of the %d points of %s ran out, and they last until %s", lot.Expired, lot.Granted, lot.GrantKey,
+				until,
+			)
 		}
 	}
 	if !newest.anew && carried > newest.rollover {

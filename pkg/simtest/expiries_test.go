@@ -7,9 +7,9 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// compareExpiries holds every expiry that there ever was against Stripe's lists: points of a period run out when it is over, when its
-// subscription has ended, or when a later period has begun that does not take over all of them. So points that vanished in a period that is
-// long over are seen as well.
+// compareExpiries holds every expiry that there ever was against Stripe's lists: points of a period run out when it is
+// over, when its subscription has ended, or when a later period has begun that does not take over all of them. So
+// points that vanished in a period that is long over are seen as well.
 func (s atStripe) compareExpiries(lots []billing.Lot, entries []billing.Entry, now time.Time) string {
 	wanted, byID := s.lotsDue(now), map[billing.LotID]billing.Lot{}
 	for _, lot := range lots {
@@ -17,10 +17,13 @@ func (s atStripe) compareExpiries(lots []billing.Lot, entries []billing.Entry, n
 	}
 	for _, e := range entries {
 		lot, known := byID[e.LotID]
-		if want := wanted[lot.GrantKey]; !known || e.Kind != billing.EntryExpire || want.most || want.to.IsZero() || s.mayEnd(lot.Source, want, e.CreatedAt) {
+		if want := wanted[lot.GrantKey]; !known || e.Kind != billing.EntryExpire || want.most || want.to.IsZero() ||
+			s.mayEnd(lot.Source, want, e.CreatedAt) {
 			continue
 		}
-		return fmt.Sprintf("%d points of %s ran out at %s, in the middle of their period", -e.Amount, lot.GrantKey, e.CreatedAt)
+		return fmt.Sprintf(
+			"%d points of %s ran out at %s, in the middle of their period", -e.Amount, lot.GrantKey, e.CreatedAt,
+		)
 	}
 	return ""
 }

@@ -49,9 +49,9 @@ func (c claims) subscription() string {
 	return strings.Join([]string{c.Sub.Plan, c.Sub.Status, number(c.Sub.From), number(c.Sub.Until)}, "|")
 }
 
-// historyDDL lets the database itself write down every state of an account's row. On PostgreSQL that is done at the end of
-// the transaction, so that only states which others could see are kept; SQLite knows no such trigger, and keeps those
-// in the middle of a transaction as well.
+// historyDDL lets the database itself write down every state of an account's row. On PostgreSQL that is done at the end
+// of the transaction, so that only states which others could see are kept; SQLite knows no such trigger, and keeps
+// those in the middle of a transaction as well.
 var historyDDL = map[store.Dialect][]string{
 	store.Postgres: {
 		`CREATE TABLE sim_history (account_id text, version bigint, available bigint, held bigint, debt bigint, sub text, sub_id text, period bigint,
@@ -97,7 +97,11 @@ type past struct {
 
 // history reads every state that the user's row ever had, oldest first.
 func (u *user) history(ctx context.Context, account string) (all []past, err error) {
-	rows, err := u.w.db.SQL().QueryContext(ctx, `SELECT version, available, held, debt, sub, sub_id, period FROM sim_history WHERE account_id = $1 ORDER BY version`, account)
+	rows, err := u.w.db.SQL().QueryContext(
+		ctx,
+		`SELECT version, available, held, debt, sub, sub_id, period FROM sim_history WHERE account_id = $1 ORDER BY version`,
+		account,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -142,8 +146,8 @@ func (u *user) checkHistory(ctx context.Context) error {
 	return nil
 }
 
-// checkSuccession says what one state of a row may follow another: of a higher version, and never an older picture of Stripe, where
-// a subscription that ended stays so and its period only moves on.
+// checkSuccession says what one state of a row may follow another: of a higher version, and never an older picture of
+// Stripe, where a subscription that ended stays so and its period only moves on.
 func (u *user) checkSuccession(before, after past) {
 	switch {
 	case before.version == after.version && u.w.dialect == store.Postgres:

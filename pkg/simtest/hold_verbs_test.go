@@ -48,10 +48,13 @@ func (u *user) end(hold *intent, r *rand.Rand) *intent {
 	return u.intend(in)
 }
 
-// held picks a hold that was acknowledged, mostly one of the last few, whose end nobody was told yet; any where old is wanted.
+// held picks a hold that was acknowledged, mostly one of the last few, whose end nobody was told yet; any where old is
+// wanted.
 func (u *user) held(r *rand.Rand, old bool) *intent {
 	over := map[*intent]bool{}
-	return u.before(r, func(in *intent) bool { return in.kind == billing.EntryHold && in.state == acknowledged }, func(fitting []*intent) []*intent {
+	return u.before(r, func(in *intent) bool {
+		return in.kind == billing.EntryHold && in.state == acknowledged
+	}, func(fitting []*intent) []*intent {
 		for _, in := range u.journal {
 			if in.of != nil && in.state != open {
 				over[in.of] = true
@@ -106,7 +109,8 @@ func (u *user) endHoldTogether(r *rand.Rand) {
 	}
 }
 
-// captureTooMuch asks for more than a hold has, which must be refused and have no effect, whether the hold has ended or not.
+// captureTooMuch asks for more than a hold has, which must be refused and have no effect, whether the hold has ended or
+// not.
 func (u *user) captureTooMuch(r *rand.Rand) {
 	hold := u.held(r, false)
 	if hold == nil {
@@ -117,15 +121,17 @@ func (u *user) captureTooMuch(r *rand.Rand) {
 	}
 	key := u.w.newKey("too-much")
 	a, _, ok := u.insist(request{
-		method: "POST", path: "/points/holds/" + hold.effect + "/capture", key: key, body: map[string]any{"amount": hold.amount + 1 + r.Int64N(maxSpend)},
+		method: "POST", path: "/points/holds/" + hold.effect + "/capture", key: key, body: map[string]any{
+			"amount": hold.amount + 1 + r.Int64N(maxSpend),
+		},
 	}, "", patience)
 	if ok && a.status != http.StatusBadRequest && a.status != http.StatusConflict {
 		u.w.violate(u, "a capture of more than the hold %s has answers %s", hold.effect, a)
 	}
 }
 
-// checkHolds holds the entries of holds against each other and against what was asked for: each ends once, in full, with no more than it
-// has, and by itself only when its time is over. The caller holds u.mu.
+// checkHolds holds the entries of holds against each other and against what was asked for: each ends once, in full,
+// with no more than it has, and by itself only when its time is over. The caller holds u.mu.
 func (u *user) checkHolds(entries []billing.Entry) {
 	begun, ended := map[billing.HoldID]billing.Entry{}, map[billing.HoldID]billing.Entry{}
 	ttl := map[string]time.Duration{}
@@ -150,15 +156,21 @@ func (u *user) checkHolds(entries []billing.Entry) {
 		case twice:
 			u.w.violate(u, "the hold %s ended twice: by the entries %s and %s", e.HoldID, e.ID, other.ID)
 		case e.Held != -hold.Held || -e.Amount > hold.Held:
-			u.w.violate(u, "the hold %s of %d points ended with %d captured and %d taken out of it", e.HoldID, hold.Held, -e.Amount, -e.Held)
+			u.w.violate(
+				u, "the hold %s of %d points ended with %d captured and %d taken out of it", e.HoldID, hold.Held,
+				-e.Amount, -e.Held,
+			)
 		case e.Key == "" && e.CreatedAt.Before(hold.CreatedAt.Add(ttl[hold.Key])):
-			u.w.violate(u, "the hold %s of %s ended by itself at %s and began at %s", e.HoldID, ttl[hold.Key], e.CreatedAt, hold.CreatedAt)
+			u.w.violate(
+				u, "the hold %s of %s ended by itself at %s and began at %s", e.HoldID, ttl[hold.Key], e.CreatedAt,
+				hold.CreatedAt,
+			)
 		}
 	}
 }
 
-// compareHolds says how an account's holds differ from its entries, once nobody acts any more and time has been let pass: none is active
-// beyond its time, and each is as its last entry says.
+// compareHolds says how an account's holds differ from its entries, once nobody acts any more and time has been let
+// pass: none is active beyond its time, and each is as its last entry says.
 func compareHolds(a billing.Account, holds []billing.Hold, entries []billing.Entry, now time.Time) string {
 	last := map[billing.HoldID]billing.Entry{}
 	for _, e := range entries { // newest first
@@ -177,10 +189,14 @@ func compareHolds(a billing.Account, holds []billing.Hold, entries []billing.Ent
 		case billing.HoldCaptured:
 			fits = e.Kind == billing.EntryCapture && e.Amount == -h.Captured && e.Held == -h.Amount
 		case billing.HoldReleased, billing.HoldExpired:
-			fits = e.Kind == billing.EntryRelease && e.Held == -h.Amount && (e.Key == "") == (h.Status == billing.HoldExpired)
+			fits = e.Kind == billing.EntryRelease && e.Held == -h.Amount &&
+				(e.Key == "") == (h.Status == billing.HoldExpired)
 		}
 		if !fits {
-			return fmt.Sprintf("at %s the hold %s of %d points is %s until %s, and its last entry is a %s of %d, held %d", now, h.ID, h.Amount, h.Status, h.ExpiresAt, e.Kind, e.Amount, e.Held)
+			return fmt.Sprintf(
+				"at %s the hold %s of %d points is %s until %s, and its last entry is a %s of %d, held %d", now, h.ID,
+				h.Amount, h.Status, h.ExpiresAt, e.Kind, e.Amount, e.Held,
+			)
 		}
 	}
 	if held != a.Held {

@@ -56,15 +56,21 @@ func (u *user) request(in *intent) request {
 	case billing.EntrySpend:
 		r.path, r.body = "/points/spend", map[string]any{"amount": in.amount, "description": in.key}
 	case billing.EntryHold:
-		r.path, r.body = "/points/holds", map[string]any{"amount": in.amount, "ttl_seconds": int64(in.ttl.Seconds()), "description": in.key}
+		r.path, r.body = "/points/holds", map[string]any{
+			"amount": in.amount, "ttl_seconds": int64(in.ttl.Seconds()), "description": in.key,
+		}
 	case billing.EntryCapture:
 		r.path, r.body = "/points/holds/"+in.of.effect+"/capture", map[string]any{"amount": in.amount}
 	case billing.EntryRelease:
 		r.path = "/points/holds/" + in.of.effect + "/release"
 	case billing.EntryGrant:
-		r.path, r.body = "/admin/accounts/"+u.account+"/grants", map[string]any{"amount": in.amount, "reason": adminReason + in.key}
+		r.path, r.body = "/admin/accounts/"+u.account+"/grants", map[string]any{
+			"amount": in.amount, "reason": adminReason + in.key,
+		}
 	case billing.EntryCorrection:
-		r.path, r.body = "/admin/accounts/"+u.account+"/corrections", map[string]any{"amount": in.amount, "reason": adminReason + in.key}
+		r.path, r.body = "/admin/accounts/"+u.account+"/corrections", map[string]any{
+			"amount": in.amount, "reason": adminReason + in.key,
+		}
 	}
 	return r
 }
@@ -100,7 +106,9 @@ func (u *user) judge(in *intent, a answer) {
 		id, amount := in.said(a)
 		switch {
 		case amount != in.amount:
-			u.w.violate(u, "%s: %d points asked for under %s and the answer says %d", in.kind, in.amount, in.key, amount)
+			u.w.violate(
+				u, "%s: %d points asked for under %s and the answer says %d", in.kind, in.amount, in.key, amount,
+			)
 		case in.state == acknowledged && in.effect != id:
 			u.w.violate(u, "the key %s had two effects: %s and %s", in.key, in.effect, id)
 		case in.state == acknowledged && !a.replayed:
@@ -171,8 +179,8 @@ func keyOf(e billing.Entry) string {
 	return e.Key
 }
 
-// checkJournal holds what the client was told against the account's entries: what was acknowledged is there, with its amount,
-// once; what was refused is not; and there is nothing that nobody asked for.
+// checkJournal holds what the client was told against the account's entries: what was acknowledged is there, with its
+// amount, once; what was refused is not; and there is nothing that nobody asked for.
 func (u *user) checkJournal(entries []billing.Entry) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -180,7 +188,8 @@ func (u *user) checkJournal(entries []billing.Entry) {
 	for _, e := range entries {
 		if key := keyOf(e); key != "" {
 			byKey[key] = append(byKey[key], e)
-		} else if e.Kind == billing.EntrySpend || e.Kind == billing.EntryHold || e.Kind == billing.EntryCapture || e.Kind == billing.EntryCorrection {
+		} else if e.Kind == billing.EntrySpend || e.Kind == billing.EntryHold || e.Kind == billing.EntryCapture ||
+			e.Kind == billing.EntryCorrection {
 			u.w.violate(u, "nobody asked for the %s of %d points", e.Kind, e.Amount)
 		}
 	}
@@ -196,7 +205,10 @@ func (u *user) checkJournal(entries []billing.Entry) {
 		}
 		switch {
 		case in.state == acknowledged && len(found) == 0:
-			u.w.violate(u, "the %s %s of %d points under %s was acknowledged and is lost", in.kind, in.effect, in.amount, in.key)
+			u.w.violate(
+				u, "the %s %s of %d points under %s was acknowledged and is lost", in.kind, in.effect, in.amount,
+				in.key,
+			)
 		case in.state == refused && !in.unsure && len(found) == 1:
 			u.w.violate(u, "the %s of %d points under %s was refused and is there", in.kind, in.amount, in.key)
 		}
@@ -217,7 +229,9 @@ func (u *user) checkEntry(in *intent, e billing.Entry) {
 	case e.Kind != in.kind:
 		u.w.violate(u, "a %s was asked for under %s and its entry is a %s", in.kind, in.key, e.Kind)
 	case int64(e.Amount) != amount || int64(e.Held) != held:
-		u.w.violate(u, "the %s of %d points under %s has an entry of %d, held %d", in.kind, in.amount, in.key, e.Amount, e.Held)
+		u.w.violate(
+			u, "the %s of %d points under %s has an entry of %d, held %d", in.kind, in.amount, in.key, e.Amount, e.Held,
+		)
 	case in.state == acknowledged && id != in.effect:
 		u.w.violate(u, "the %s under %s was acknowledged as %s and is %s", in.kind, in.key, in.effect, id)
 	}

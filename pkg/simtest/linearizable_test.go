@@ -40,14 +40,14 @@ type historian struct {
 	history []porcupine.Operation
 }
 
-// TestLinearizable proves that an account behaves as if everything happened to it one after the other, each at some moment
-// between question and answer: spends, holds, captures, releases, admins' grants, purchases and reads of 64 clients at once, over
-// two servers on one PostgreSQL, while answers are cut and clients repeat under one key until they know. What must hold stands in
-// books_test.go; which change came after which is the account's own claim (an entry's Seq), and the check is whether that order explains
-// what every client saw, and when.
+// TestLinearizable proves that an account behaves as if everything happened to it one after the other, each at some
+// moment between question and answer: spends, holds, captures, releases, admins' grants, purchases and reads of 64
+// clients at once, over two servers on one PostgreSQL, while answers are cut and clients repeat under one key until
+// they know. What must hold stands in books_test.go; which change came after which is the account's own claim (an
+// entry's Seq), and the check is whether that order explains what every client saw, and when.
 //
-// The history comes in chapters: at the end of each all clients have their answers and no hold is left, and the balance read then is
-// what the next one begins with.
+// The history comes in chapters: at the end of each all clients have their answers and no hold is left, and the balance
+// read then is what the next one begins with.
 func TestLinearizable(t *testing.T) {
 	t.Parallel()
 	h := newHistorian(t)
@@ -66,8 +66,13 @@ func TestLinearizable(t *testing.T) {
 		}
 		begin = time.Now()
 		h.giveTurns(available)
-		if got, info := porcupine.CheckOperationsVerbose(model(available), h.history, checkWithin); got != porcupine.Ok {
-			t.Fatalf("chapter %d, %d moves from %d points, is not linearizable: %s\n%s", n, len(h.history), available, got, h.unexplained(available, info))
+		if got, info := porcupine.CheckOperationsVerbose(
+			model(available), h.history, checkWithin,
+		); got != porcupine.Ok {
+			t.Fatalf(
+				"chapter %d, %d moves from %d points, is not linearizable: %s\n%s", n, len(h.history), available, got,
+				h.unexplained(available, info),
+			)
 		}
 		checks += time.Since(begin)
 		h.count(counts)
@@ -124,7 +129,12 @@ func newHistorian(t *testing.T) *historian {
 }
 
 func (h *historian) grantOf(amount int64, key string) request {
-	return request{method: "POST", path: "/admin/accounts/" + h.user.account + "/grants", key: key, body: map[string]any{"amount": amount, "reason": "a proof"}}
+	return request{
+		method: "POST",
+		path:   "/admin/accounts/" + h.user.account + "/grants",
+		key:    key,
+		body:   map[string]any{"amount": amount, "reason": "a proof"},
+	}
 }
 
 // any is one move, or the life of one hold.
@@ -135,7 +145,9 @@ func (h *historian) any(client int, r *rand.Rand) {
 	switch n := r.IntN(100); {
 	case n < 55:
 		m := move{kind: "spend", amount: 1 + r.Int64N(40)}
-		h.ask(client, m, h.user, request{method: "POST", path: "/points/spend", body: map[string]any{"amount": m.amount}})
+		h.ask(
+			client, m, h.user, request{method: "POST", path: "/points/spend", body: map[string]any{"amount": m.amount}},
+		)
 	case n < 67:
 		m := move{kind: "grant", amount: 1 + r.Int64N(200)}
 		h.ask(client, m, h.admin, h.grantOf(m.amount, ""))
@@ -149,7 +161,9 @@ func (h *historian) any(client int, r *rand.Rand) {
 // hold sets points aside and ends that: by a capture, by a release, or by both at once, of which one must be refused.
 func (h *historian) hold(client int, r *rand.Rand) {
 	m := move{kind: "hold", amount: 1 + r.Int64N(60)}
-	o := h.ask(client, m, h.user, request{method: "POST", path: "/points/holds", body: map[string]any{"amount": m.amount}})
+	o := h.ask(
+		client, m, h.user, request{method: "POST", path: "/points/holds", body: map[string]any{"amount": m.amount}},
+	)
 	if o.refused {
 		return
 	}
@@ -158,12 +172,17 @@ func (h *historian) hold(client int, r *rand.Rand) {
 	if way != 0 {
 		ends.Go(func() {
 			h.ask(client, move{kind: "capture", hold: o.hold, amount: part}, h.user,
-				request{method: "POST", path: "/points/holds/" + o.hold + "/capture", body: map[string]any{"amount": part}})
+				request{
+					method: "POST", path: "/points/holds/" + o.hold + "/capture", body: map[string]any{"amount": part},
+				})
 		})
 	}
 	if way != 1 {
 		ends.Go(func() {
-			h.ask(client, move{kind: "release", hold: o.hold}, h.user, request{method: "POST", path: "/points/holds/" + o.hold + "/release"})
+			h.ask(
+				client, move{kind: "release", hold: o.hold}, h.user,
+				request{method: "POST", path: "/points/holds/" + o.hold + "/release"},
+			)
 		})
 	}
 	ends.Wait()
@@ -177,7 +196,12 @@ func (h *historian) ask(client int, m move, u *user, r request) outcome {
 	call := time.Since(h.begin).Nanoseconds()
 	a, _, ok := u.insist(r, "", 2*time.Minute)
 	back := time.Since(h.begin).Nanoseconds()
-	o := outcome{hold: a.text("hold.id"), shown: !a.replayed, available: a.number("points.available"), held: a.number("points.held")}
+	o := outcome{
+		hold:      a.text("hold.id"),
+		shown:     !a.replayed,
+		available: a.number("points.available"),
+		held:      a.number("points.held"),
+	}
 	for _, entry := range []string{"spend", "entry"} {
 		if total, ok := a.at(entry + ".balance_after").(float64); ok {
 			o.stated, o.total, o.entry = true, int64(total), a.text(entry+".id")
@@ -223,7 +247,11 @@ func (h *historian) buy() {
 			back := time.Since(h.begin).Nanoseconds()
 			bought := h.lastPurchase()
 			o := outcome{stated: true, total: int64(bought.BalanceAfter), entry: string(bought.ID)}
-			h.write(porcupine.Operation{Input: move{kind: "grant", amount: packPoints}, Output: o, Call: call, Return: back})
+			h.write(
+				porcupine.Operation{
+					Input: move{kind: "grant", amount: packPoints}, Output: o, Call: call, Return: back,
+				},
+			)
 			return
 		}
 		pause(h.w.ctx, try)
@@ -246,12 +274,13 @@ func (h *historian) lastPurchase() billing.Entry {
 	return billing.Entry{}
 }
 
-// entryOfHold names the entry of a hold's beginning or end: no answer tells its id, and each hold has one of each kind at the most.
+// entryOfHold names the entry of a hold's beginning or end: no answer tells its id, and each hold has one of each kind
+// at the most.
 func entryOfHold(kind, hold string) string { return kind + " " + hold }
 
-// giveTurns puts the chapter's moves in an order, and writes it into their outcomes. Changes follow each other as the account's entries
-// say. A read or a refusal comes after the first change that explains it, of those that its own time and the ones before it allow;
-// where there is none its turn is one that the check refuses.
+// giveTurns puts the chapter's moves in an order, and writes it into their outcomes. Changes follow each other as the
+// account's entries say. A read or a refusal comes after the first change that explains it, of those that its own time
+// and the ones before it allow; where there is none its turn is one that the check refuses.
 func (h *historian) giveTurns(available int64) {
 	changes, others := h.split()
 	after := []books{{available: available}} // after[n]: when n changes were made
@@ -345,7 +374,9 @@ func (h *historian) unexplained(available int64, info porcupine.LinearizationInf
 		explained[fmt.Sprint(o)] = true
 	}
 	said := fmt.Sprintf("%d are explained, until %+v", len(longest), state)
-	left := slices.DeleteFunc(slices.Clone(h.history), func(o porcupine.Operation) bool { return explained[fmt.Sprint(o)] })
+	left := slices.DeleteFunc(
+		slices.Clone(h.history), func(o porcupine.Operation) bool { return explained[fmt.Sprint(o)] },
+	)
 	slices.SortFunc(left, func(a, b porcupine.Operation) int { return cmp.Compare(a.Return, b.Return) })
 	for _, o := range append(longest[max(0, len(longest)-5):], left[:min(len(left), 2*historyClients)]...) {
 		said += fmt.Sprintf("\n%d–%d: %+v %+v", o.Call, o.Return, o.Input, o.Output)

@@ -10,7 +10,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
-// longSample is one of how many users is checked after each round; whoever has so many tokens unchecked is checked anyway.
+// longSample is one of how many users is checked after each round; whoever has so many tokens unchecked is checked
+// anyway.
 const (
 	longSample = 60
 	maxClaims  = 64
@@ -27,8 +28,8 @@ func (l *long) checkSome() {
 	l.checkSafety(who)
 }
 
-// compareSome holds some users against Stripe, as the end does all of them: a rule that the model and the product do not share shows early.
-// Each is synced first, for a webhook of theirs may have been lost.
+// compareSome holds some users against Stripe, as the end does all of them: a rule that the model and the product do
+// not share shows early. Each is synced first, for a webhook of theirs may have been lost.
 func (l *long) compareSome() {
 	who := make([]*user, 0, compared)
 	for range min(compared, l.joined) {

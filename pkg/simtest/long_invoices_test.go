@@ -6,8 +6,8 @@ import (
 	"net/url"
 )
 
-// The clock of a long simulation is moved between rounds alone. So those whose renewal is a draft just now, or failed, are looked for
-// in Stripe's own list, and act then.
+// The clock of a long simulation is moved between rounds alone. So those whose renewal is a draft just now, or failed,
+// are looked for in Stripe's own list, and act then.
 
 const invoicesOfRound = 100 // of each kind, at the most
 
@@ -29,8 +29,8 @@ func (l *long) invoiced(status string) (who []*user) {
 	return who
 }
 
-// invoiceLines are what users do about a renewal that is not paid yet: a quarter of those with a draft change something, a quarter of
-// those with an open invoice pay it, half of them after cancelling at once.
+// invoiceLines are what users do about a renewal that is not paid yet: a quarter of those with a draft change
+// something, a quarter of those with an open invoice pay it, half of them after cancelling at once.
 func (l *long) invoiceLines() (lines []func()) {
 	act := func(u *user, what string, do func(*user, *rand.Rand)) {
 		r := rand.New(rand.NewPCG(l.r.Uint64(), uint64(u.number)))

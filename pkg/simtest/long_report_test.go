@@ -31,9 +31,12 @@ func (l *long) report() {
 
 // longReported are the verbs of which the report says how often they came up: those that tell a story of several steps.
 var longReported = []string{
-	"change the plan in the draft hour", "hold over a renewal", "pay for a renewal after the end", "pay an open invoice", "renew by debit",
-	"subscribe by debit", "change the plan by debit", "be refused a change before the end", "be given an end by an operator",
-	"be given a schedule by an operator", "have a trial moved", "have the collection paused", "owe pennies", "undo a top-up",
+	"change the plan in the draft hour", "hold over a renewal", "pay for a renewal after the end",
+	"pay an open invoice", "renew by debit",
+	"subscribe by debit", "change the plan by debit", "be refused a change before the end",
+	"be given an end by an operator",
+	"be given a schedule by an operator", "have a trial moved", "have the collection paused", "owe pennies",
+	"undo a top-up",
 	"subscribe elsewhere", "be forgotten at Stripe",
 }
 
@@ -47,20 +50,36 @@ func (l *long) figures() (lines [][2]string) {
 	add("users", "%d, of whom %d subscribed", len(l.users), l.joined)
 	add("steps of users and of the world", "%d, in %d rounds", l.steps+l.joined, l.rounds)
 	add("time that passed on the clock", "%d days", int(l.now().Sub(l.opened).Hours()/24))
-	add("deliveries of webhooks", "%d, of which %d were answered 2xx", sent.number("since_start.tried"), sent.number("since_start.delivered"))
+	add(
+		"deliveries of webhooks", "%d, of which %d were answered 2xx", sent.number("since_start.tried"),
+		sent.number("since_start.delivered"),
+	)
 	add("different events stored", "%d", stored)
 	for _, kind := range []string{"webhook_duplicate", "webhook_reorder", "webhook_drop", "webhook_basil"} {
 		add(strings.ReplaceAll(kind, "webhook_", "webhooks that a fault struck: "), "%d", l.struck[kind])
 	}
-	add("calls of Stripe that a fault struck", "%d", l.struck["api_rate_limit"]+l.struck["api_lock_timeout"]+l.struck["api_error"]+l.struck["api_cut_off"])
+	add(
+		"calls of Stripe that a fault struck", "%d",
+		l.struck["api_rate_limit"]+l.struck["api_lock_timeout"]+l.struck["api_error"]+l.struck["api_cut_off"],
+	)
 	add("servers killed (SIGKILL)", "%d", l.struck["kill"])
 	add("connections that PostgreSQL ended", "%d", l.struck[sessionsEnded])
-	for _, kind := range []billing.EntryKind{billing.EntrySpend, billing.EntryHold, billing.EntryCapture, billing.EntryRelease, billing.EntryGrant, billing.EntryCorrection} {
-		add(string(kind)+"s that users asked for", "%d acknowledged, %d refused", told[string(kind)+" acknowledged"], told[string(kind)+" refused"])
+	for _, kind := range []billing.EntryKind{
+		billing.EntrySpend, billing.EntryHold, billing.EntryCapture, billing.EntryRelease, billing.EntryGrant,
+		billing.EntryCorrection,
+	} {
+		add(
+			string(kind)+"s that users asked for", "%d acknowledged, %d refused", told[string(kind)+" acknowledged"],
+			told[string(kind)+" refused"],
+		)
 	}
 	add("holds that ran out", "%d", l.count1("SELECT count(*) FROM holds WHERE status = 'expired'"))
-	add("syncs", "%d applied, %d outrun, %d failed, %d cut off", l.count1("SELECT count(*) FROM syncs WHERE outcome = 'applied'"),
-		l.count1("SELECT count(*) FROM syncs WHERE outcome = 'outrun'"), l.count1("SELECT count(*) FROM syncs WHERE outcome = 'failed'"),
+	add("syncs", "%d applied, %d outrun, %d failed, %d cut off", l.count1(
+		"SELECT count(*) FROM syncs WHERE outcome = 'applied'",
+	),
+		l.count1(
+			"SELECT count(*) FROM syncs WHERE outcome = 'outrun'",
+		), l.count1("SELECT count(*) FROM syncs WHERE outcome = 'failed'"),
 		l.count1("SELECT count(*) FROM syncs WHERE outcome IS NULL OR outcome = ''"))
 	for _, verb := range longReported {
 		add("users: "+verb, "%d times", l.did[verb])
@@ -70,7 +89,10 @@ func (l *long) figures() (lines [][2]string) {
 	add("under faults", "%s", l.played.Round(time.Second))
 	add("the inbox was empty", "%s after the last webhook", l.settled.inbox.Round(10*time.Millisecond))
 	add("what webhooks had lost was taken up", "in %s", l.settled.recovery.Round(10*time.Millisecond))
-	add("the database agreed with Stripe about everybody", "%s after that", l.settled.agreement.Round(10*time.Millisecond))
+	add(
+		"the database agreed with Stripe about everybody", "%s after that",
+		l.settled.agreement.Round(10*time.Millisecond),
+	)
 	add("wall time in all", "%s, on %d cores", time.Since(l.began).Round(time.Second), runtime.NumCPU())
 	add("rules broken", "**%d**", len(l.broken()))
 	return slices.Clip(lines)

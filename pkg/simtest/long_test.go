@@ -19,13 +19,16 @@ import (
 var (
 	longUsers  = flag.Int("long-users", 20, "how many users the long simulation has")
 	longEvents = flag.Int64("long-events", 800, "how many deliveries of webhooks the long simulation goes on for")
-	longFor    = flag.Duration("long-for", 24*time.Hour, "how long, in real time, the long simulation plays at the most")
+	longFor    = flag.Duration(
+		"long-for", 24*time.Hour, "how long, in real time, the long simulation plays at the most",
+	)
 	longReport = flag.String("long-report", "", "where the long simulation adds its report")
 )
 
-// TestLong proves of many customers over months what TestSimulation proves of a few: while they renew, spend, hold, buy and are
-// refunded, while servers are killed again and again and a share of all webhooks comes twice, in another order or never, nothing
-// acknowledged is lost and nothing happens twice; and that, once faults stop, the database says of every one of them what Stripe says.
+// TestLong proves of many customers over months what TestSimulation proves of a few: while they renew, spend, hold, buy
+// and are refunded, while servers are killed again and again and a share of all webhooks comes twice, in another order
+// or never, nothing acknowledged is lost and nothing happens twice; and that, once faults stop, the database says of
+// every one of them what Stripe says.
 func TestLong(t *testing.T) {
 	t.Parallel()
 	for _, dialect := range storetest.Dialects {
@@ -52,8 +55,9 @@ const (
 // longRounds is about how many moves of the clock there are until all events were delivered.
 func longRounds() int { return int(max(1, min(maxRounds, *longEvents/eventsOfRound))) }
 
-// long is a simulation of many users, without a plan that is made beforehand: rounds, each from one move of the clock to the next, go
-// on until enough webhooks were delivered. Nothing about a round is kept but the counts, the users' journals and their last notes.
+// long is a simulation of many users, without a plan that is made beforehand: rounds, each from one move of the clock
+// to the next, go on until enough webhooks were delivered. Nothing about a round is kept but the counts, the users'
+// journals and their last notes.
 type long struct {
 	*world
 	r                 *rand.Rand
@@ -71,7 +75,9 @@ type long struct {
 }
 
 func newLong(t *testing.T, s size, dialect store.Dialect) *long {
-	l := &long{world: newWorld(t, s, dialect, false), r: rand.New(rand.NewPCG(s.seed, uint64(s.users))), began: time.Now()}
+	l := &long{
+		world: newWorld(t, s, dialect, false), r: rand.New(rand.NewPCG(s.seed, uint64(s.users))), began: time.Now(),
+	}
 	l.steady = true
 	l.again = fmt.Sprintf("make sim-long SEED=%d LONG_USERS=%d LONG_EVENTS=%d", s.seed, s.users, *longEvents)
 	var err error
@@ -103,13 +109,15 @@ func (w *world) strikeShare(kind string, share float64, seed uint32) {
 	w.note(-1, "fault %v: %d", wish, status)
 }
 
-// askForEverything makes Stripe send events of all types, as an endpoint does that somebody made by hand: a renewal then brings
-// several times as many.
+// askForEverything makes Stripe send events of all types, as an endpoint does that somebody made by hand: a renewal
+// then brings several times as many.
 func (l *long) askForEverything() {
 	found, err := l.all("/v1/webhook_endpoints", nil)
 	l.must(err)
 	for _, endpoint := range found {
-		if _, status := l.ask("POST", "/v1/webhook_endpoints/"+endpoint.text("id"), url.Values{"enabled_events[]": {"*"}}); status != 200 {
+		if _, status := l.ask(
+			"POST", "/v1/webhook_endpoints/"+endpoint.text("id"), url.Values{"enabled_events[]": {"*"}},
+		); status != 200 {
 			l.t.Fatalf("the endpoint cannot be changed: %d", status)
 		}
 	}
@@ -137,8 +145,8 @@ func (l *long) delivered() int64 {
 	return o.number("since_start.delivered")
 }
 
-// round moves the clock, lets users join and act while the webhooks of the move are on their way and something happens to the servers
-// and wires, waits until what is due was delivered, and checks some users.
+// round moves the clock, lets users join and act while the webhooks of the move are on their way and something happens
+// to the servers and wires, waits until what is due was delivered, and checks some users.
 func (l *long) round() {
 	l.rounds++
 	began := time.Now()
@@ -172,7 +180,8 @@ func (l *long) round() {
 	l.compareSome()
 	l.watchHeap()
 	l.t.Logf("round %d: %d users, %d acted in %s, delivered after %s, checked after %s; %d events delivered in %s, %d MB", l.rounds, l.joined, len(lines),
-		acted.Round(time.Millisecond), flushed.Round(time.Millisecond), time.Since(began).Round(time.Millisecond), l.delivered(),
+		acted.Round(time.Millisecond), flushed.Round(time.Millisecond), time.Since(began).Round(time.Millisecond),
+		l.delivered(),
 		time.Since(l.began).Round(time.Second), l.heap>>20)
 }
 
@@ -238,7 +247,11 @@ func (w *world) endSessions(*rand.Rand) {
 	if w.dialect != store.Postgres {
 		return
 	}
-	n, err := w.db.SQL().ExecContext(w.ctx, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = $1`, applicationName)
+	n, err := w.db.SQL().ExecContext(
+		w.ctx,
+		`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = $1`,
+		applicationName,
+	)
 	if err != nil {
 		w.violate(nil, "the database does not end connections: %v", err)
 		return

@@ -11,11 +11,12 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// cheapHash is a password's hash that costs nearly nothing to verify: the costs stand in the hash itself. Ten thousand people who
-// register would keep the machine busy with nothing else for half an hour.
+// cheapHash is a password's hash that costs nearly nothing to verify: the costs stand in the hash itself. Ten thousand
+// people who register would keep the machine busy with nothing else for half an hour.
 var cheapHash = &argon2id.Params{Memory: 8, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32}
 
-// enrol makes all accounts, as registering does, but for the price of the password's hash. They log in as everybody does.
+// enrol makes all accounts, as registering does, but for the price of the password's hash. They log in as everybody
+// does.
 func (l *long) enrol() {
 	hash, err := argon2id.CreateHash(password, cheapHash)
 	l.must(err)
@@ -24,7 +25,12 @@ func (l *long) enrol() {
 		u := everybody[n]
 		err := l.db.InTx(l.ctx, func(tx *store.Tx) error {
 			a := billing.Account{
-				ID: billing.NewAccountID(tx.Now), Email: u.email, PasswordHash: hash, Version: 1, Sync: billing.SyncState{BudgetAt: tx.Now}, CreatedAt: tx.Now,
+				ID:           billing.NewAccountID(tx.Now),
+				Email:        u.email,
+				PasswordHash: hash,
+				Version:      1,
+				Sync:         billing.SyncState{BudgetAt: tx.Now},
+				CreatedAt:    tx.Now,
 			}
 			u.account = string(a.ID)
 			return tx.InsertAccount(l.ctx, a)
@@ -40,7 +46,8 @@ func (l *long) enrol() {
 // joinTries is how often somebody tries to get a subscription, whatever happens to servers and wires meanwhile.
 const joinTries = 5
 
-// join logs in and subscribes: one in ten for a year, one in ten to pay by bank debit from then on, and one in ten with a top-up.
+// join logs in and subscribes: one in ten for a year, one in ten to pay by bank debit from then on, and one in ten with
+// a top-up.
 func (u *user) join(r *rand.Rand) {
 	u.login()
 	switch u.number % 10 {

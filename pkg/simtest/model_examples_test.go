@@ -10,8 +10,15 @@ import (
 // operator's.
 func line(id, item string, amount int64, proration bool, from, to string) object {
 	price := map[string]map[string]any{
-		"basic": {"unit_amount": 900.0, "metadata": map[string]any{"pointsync_item": "basic", "pointsync_points": "500"}},
-		"pro":   {"unit_amount": 1900.0, "metadata": map[string]any{"pointsync_item": "pro", "pointsync_points": "1200", "pointsync_rollover": "300"}},
+		"basic": {
+			"unit_amount": 900.0, "metadata": map[string]any{"pointsync_item": "basic", "pointsync_points": "500"},
+		},
+		"pro": {
+			"unit_amount": 1900.0,
+			"metadata": map[string]any{
+				"pointsync_item": "pro", "pointsync_points": "1200", "pointsync_rollover": "300",
+			},
+		},
 	}[item]
 	if price != nil {
 		price["recurring"] = map[string]any{"interval": "month", "interval_count": 1.0}
@@ -34,7 +41,8 @@ func invoiceOf(id, reason string, total, paid, before, after int64, lines ...obj
 		items[n] = map[string]any(l)
 	}
 	return object{
-		"id": id, "billing_reason": reason, "status": "paid", "subscription": "sub", "total": float64(total), "amount_paid": float64(paid),
+		"id": id, "billing_reason": reason, "status": "paid", "subscription": "sub", "total": float64(total),
+		"amount_paid":      float64(paid),
 		"starting_balance": float64(before), "ending_balance": float64(after), "lines": map[string]any{"data": items},
 		"status_transitions": map[string]any{},
 	}
@@ -43,8 +51,12 @@ func invoiceOf(id, reason string, total, paid, before, after int64, lines ...obj
 // TestModelCounts holds the model against the numbers that docs/grants.md gives as examples.
 func TestModelCounts(t *testing.T) {
 	t.Parallel()
-	basic, pro := line("il_1", "basic", 900, false, "04-01", "05-01"), line("il_2", "pro", 1900, false, "04-01", "05-01")
-	unused, rest := line("il_3", "basic", -450, true, "04-16", "05-01"), line("il_4", "pro", 950, true, "04-16", "05-01")
+	basic, pro := line(
+		"il_1", "basic", 900, false, "04-01", "05-01",
+	), line("il_2", "pro", 1900, false, "04-01", "05-01")
+	unused, rest := line(
+		"il_3", "basic", -450, true, "04-16", "05-01",
+	), line("il_4", "pro", 950, true, "04-16", "05-01")
 	credit := line("il_6", "pro", -950, true, "03-16", "04-01")
 	cent, cents := line("il_3", "basic", -1, true, "04-16", "05-01"), line("il_4", "pro", 3, true, "04-16", "05-01")
 	gift := func(n int64) object { return line("il_5", "", -n, false, "04-01", "04-01") }
@@ -52,26 +64,36 @@ func TestModelCounts(t *testing.T) {
 		invoice object
 		want    string
 	}{
-		"Renewal":              {invoiceOf("in", "subscription_cycle", 900, 900, 0, 0, basic), "in:il_1 500"},
-		"ChangeUp":             {invoiceOf("in", "subscription_update", 500, 500, 0, 0, unused, rest), "in:proration 350"},
-		"HalfByBalance":        {invoiceOf("in", "subscription_update", 500, 250, -250, 0, unused, rest), "in:proration 175"},
-		"AThirdByBalance":      {invoiceOf("in", "subscription_cycle", 900, 600, -300, 0, basic), "in:il_1 333"},
-		"Owed":                 {invoiceOf("in", "subscription_cycle", 45, 0, 0, 45, basic), "in:il_1 500"},
-		"OwedBesideCredit":     {invoiceOf("in", "subscription_cycle", 45, 0, -20, 25, basic), "in:il_1 277"},
-		"OwedBefore":           {invoiceOf("in", "subscription_cycle", 45, 75, 30, 0, basic), "in:il_1 500"},
-		"Goodwill":             {invoiceOf("in", "subscription_cycle", 600, 600, 0, 0, basic, gift(300)), "in:il_1 500"},
-		"WholeGoodwill":        {invoiceOf("in", "subscription_cycle", 0, 0, 0, 0, basic, gift(900)), "in:il_1 500"},
-		"WholeCoupon":          {invoiceOf("in", "subscription_cycle", 0, 0, 0, 0, basic), "in:il_1 500"},
-		"CreditOfPro":          {invoiceOf("in", "subscription_cycle", -50, 0, 0, -50, basic, credit), "in:il_1 0"},
-		"AllByBalance":         {invoiceOf("in", "subscription_cycle", 900, 0, -900, 0, basic), "in:il_1 0"},
-		"WaitedForTheRenewal":  {invoiceOf("in", "subscription_cycle", 2400, 2400, 0, 0, pro, unused, rest), "in:il_2 1550"},
+		"Renewal": {invoiceOf("in", "subscription_cycle", 900, 900, 0, 0, basic), "in:il_1 500"},
+		"ChangeUp": {
+			invoiceOf("in", "subscription_update", 500, 500, 0, 0, unused, rest), "in:proration 350",
+		},
+		"HalfByBalance": {
+			invoiceOf("in", "subscription_update", 500, 250, -250, 0, unused, rest), "in:proration 175",
+		},
+		"AThirdByBalance":  {invoiceOf("in", "subscription_cycle", 900, 600, -300, 0, basic), "in:il_1 333"},
+		"Owed":             {invoiceOf("in", "subscription_cycle", 45, 0, 0, 45, basic), "in:il_1 500"},
+		"OwedBesideCredit": {invoiceOf("in", "subscription_cycle", 45, 0, -20, 25, basic), "in:il_1 277"},
+		"OwedBefore":       {invoiceOf("in", "subscription_cycle", 45, 75, 30, 0, basic), "in:il_1 500"},
+		"Goodwill": {
+			invoiceOf("in", "subscription_cycle", 600, 600, 0, 0, basic, gift(300)), "in:il_1 500",
+		},
+		"WholeGoodwill": {invoiceOf("in", "subscription_cycle", 0, 0, 0, 0, basic, gift(900)), "in:il_1 500"},
+		"WholeCoupon":   {invoiceOf("in", "subscription_cycle", 0, 0, 0, 0, basic), "in:il_1 500"},
+		"CreditOfPro":   {invoiceOf("in", "subscription_cycle", -50, 0, 0, -50, basic, credit), "in:il_1 0"},
+		"AllByBalance":  {invoiceOf("in", "subscription_cycle", 900, 0, -900, 0, basic), "in:il_1 0"},
+		"WaitedForTheRenewal": {
+			invoiceOf("in", "subscription_cycle", 2400, 2400, 0, 0, pro, unused, rest), "in:il_2 1550",
+		},
 		"ChangeUpForNothing":   {invoiceOf("in", "subscription_update", 0, 0, 0, 0, unused, rest), "in:proration 0"},
 		"RoundsEachLineToZero": {invoiceOf("in", "subscription_update", 2, 2, 0, 0, cent, cents), "in:proration 1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := atStripe{invoices: []object{c.invoice}}.paidInvoices()
-			if got := fmt.Sprintf("%s %d", b[0].key[len("stripe:invoice:"):], b[0].points); len(b) != 1 || got != c.want {
+			if got := fmt.Sprintf(
+				"%s %d", b[0].key[len("stripe:invoice:"):], b[0].points,
+			); len(b) != 1 || got != c.want {
 				t.Errorf("got %s, want %s", got, c.want)
 			}
 		})
@@ -83,13 +105,17 @@ func TestModelCounts(t *testing.T) {
 func TestModelOwes(t *testing.T) {
 	t.Parallel()
 	up := func(id string, total, paid, before, after int64) object {
-		credit, rest := line("il_3", "basic", total-95, true, "04-30", "05-01"), line("il_4", "pro", 95, true, "04-30", "05-01")
+		credit, rest := line(
+			"il_3", "basic", total-95, true, "04-30", "05-01",
+		), line("il_4", "pro", 95, true, "04-30", "05-01")
 		return invoiceOf(id, "subscription_update", total, paid, before, after, credit, rest)
 	}
 	unused, rest := line("il_3", "pro", -95, true, "04-30", "05-01"), line("il_4", "basic", 50, true, "04-30", "05-01")
 	down := invoiceOf("b", "subscription_update", -45, 0, 45, 0, unused, rest)
 	var got []string
-	lives := []object{up("a", 45, 0, 0, 45), down, up("c", 45, 0, 0, 45), up("d", 60, 105, 45, 0), up("e", 45, 0, 0, 45)}
+	lives := []object{
+		up("a", 45, 0, 0, 45), down, up("c", 45, 0, 0, 45), up("d", 60, 105, 45, 0), up("e", 45, 0, 0, 45),
+	}
 	for _, b := range (atStripe{invoices: lives}).paidInvoices() {
 		got = append(got, fmt.Sprintf("%s %d", b.key[len("stripe:invoice:"):], b.points))
 	}
@@ -115,16 +141,22 @@ func TestModelEnds(t *testing.T) {
 		more               object // of the subscription
 		want               string
 	}{
-		"Paid":              {"active", "03-01", "04-01", march, "03-01", "", nil, "04-01 02:00"},
-		"StretchedTrial":    {"trialing", "03-01", "03-22", trial, "03-01", "", nil, "03-22 02:00"},
-		"TrialWasStretched": {"past_due", "03-22", "04-22", trial, "03-01", "", object{"trial_end": float64(day2030("03-22").Unix())}, "03-25 00:00"},
+		"Paid":           {"active", "03-01", "04-01", march, "03-01", "", nil, "04-01 02:00"},
+		"StretchedTrial": {"trialing", "03-01", "03-22", trial, "03-01", "", nil, "03-22 02:00"},
+		"TrialWasStretched": {
+			"past_due", "03-22", "04-22", trial, "03-01", "", object{"trial_end": float64(day2030("03-22").Unix())},
+			"03-25 00:00",
+		},
 		"DraftHour":         {"active", "04-01", "05-01", march, "03-01", "", nil, "04-01 02:00"},
 		"ChangeInDraftHour": {"active", "04-01", "05-01", march, "04-01", "", nil, "05-01 02:00"},
 		"FailedRenewal":     {"past_due", "04-01", "05-01", march, "03-01", "", nil, "04-04 00:00"},
 		"ChangeStays":       {"past_due", "04-01", "05-01", march, "04-01", "", nil, "05-01 02:00"},
 		"UnderWay":          {"active", "04-01", "05-01", march, "03-01", "processing", nil, "05-01 02:00"},
 		"Unpaid":            {"unpaid", "04-01", "05-01", march, "03-01", "", nil, "04-01 02:00"},
-		"OperatorsEnd":      {"active", "04-01", "05-01", april, "04-01", "", object{"cancel_at": float64(day2030("04-11").Unix())}, "04-11 00:00"},
+		"OperatorsEnd": {
+			"active", "04-01", "05-01", april, "04-01", "", object{"cancel_at": float64(day2030("04-11").Unix())},
+			"04-11 00:00",
+		},
 		"CancelledForTheEnd": {"active", "04-01", "05-01", april, "04-01", "",
 			object{"cancel_at_period_end": true, "cancel_at": float64(day2030("05-01").Unix())}, "05-01 00:00"},
 		"ChangeNotPaid": {"past_due", "04-01", "05-01", april, "04-01", "", nil, "05-04 00:00"},
@@ -133,7 +165,8 @@ func TestModelEnds(t *testing.T) {
 			t.Parallel()
 			sub := object{
 				"id": "sub", "status": c.status,
-				"current_period_start": float64(day2030(c.begin).Unix()), "current_period_end": float64(day2030(c.end).Unix()),
+				"current_period_start": float64(day2030(c.begin).Unix()),
+				"current_period_end":   float64(day2030(c.end).Unix()),
 			}
 			for name, v := range c.more {
 				sub[name] = v

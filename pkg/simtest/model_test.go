@@ -55,7 +55,9 @@ type bought struct {
 func (s atStripe) paidInvoices() (all []bought) {
 	invoices := slices.SortedFunc(slices.Values(s.invoices), func(a, b object) int {
 		const finalized = "status_transitions.finalized_at"
-		return cmp.Or(cmp.Compare(a.number(finalized), b.number(finalized)), strings.Compare(a.text("id"), b.text("id")))
+		return cmp.Or(
+			cmp.Compare(a.number(finalized), b.number(finalized)), strings.Compare(a.text("id"), b.text("id")),
+		)
 	})
 	known := int64(0) // how much of the customer's debt has bought points since the last payment
 	for _, invoice := range invoices {

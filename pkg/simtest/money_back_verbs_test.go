@@ -35,8 +35,8 @@ func (u *user) automaticPayments() (paid []object) {
 	return paid
 }
 
-// undoTopUp takes the money of an automatic order back, by a refund or a dispute, and spends what is left: the points that go must
-// not be what buys the next pack.
+// undoTopUp takes the money of an automatic order back, by a refund or a dispute, and spends what is left: the points
+// that go must not be what buys the next pack.
 func (u *user) undoTopUp(r *rand.Rand) {
 	paid := u.automaticPayments()
 	if len(paid) == 0 { // let one come about
@@ -68,8 +68,8 @@ func (u *user) undoTopUp(r *rand.Rand) {
 	u.spendAll()
 }
 
-// payDuringSync pays for a pack while a refused spend's look at Stripe is under way, and then spends what the pack brings: only a picture
-// that began after the request may refuse it.
+// payDuringSync pays for a pack while a refused spend's look at Stripe is under way, and then spends what the pack
+// brings: only a picture that began after the request may refuse it.
 func (u *user) payDuringSync(r *rand.Rand) {
 	u.w.reach(u.w.now().Add(2 * time.Minute)) // for the budget of looks
 	made, ok := u.order(map[string]any{"item": "small", "quantity": 6})
@@ -85,7 +85,8 @@ func (u *user) payDuringSync(r *rand.Rand) {
 	var wait sync.WaitGroup
 	wait.Go(func() { u.try(u.newSpend(1_000_000), "", patience) })
 	had, debt := u.shown()
-	time.Sleep(time.Duration(100+r.IntN(800)) * time.Millisecond) // so that Stripe has been asked about some things and not about others
+	// so that Stripe has been asked about some things and not about others
+	time.Sleep(time.Duration(100+r.IntN(800)) * time.Millisecond)
 	status := u.pay(made, "pm_card_visa")
 	u.w.note(u.number, "pay %s while Stripe is asked: %d", made.session, status)
 	in := u.newSpend(had + 1)
@@ -100,7 +101,9 @@ func (u *user) payDuringSync(r *rand.Rand) {
 		return
 	}
 	if a.status == http.StatusPaymentRequired && status == http.StatusOK && !unsure && debt == 0 && mayLook {
-		u.w.violate(u, "%s was paid, and a spend after that, of a point more than there was, answers %s", made.session, a)
+		u.w.violate(
+			u, "%s was paid, and a spend after that, of a point more than there was, answers %s", made.session, a,
+		)
 	}
 	u.judge(in, a)
 }

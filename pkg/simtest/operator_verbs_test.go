@@ -28,7 +28,9 @@ func (u *user) setSchedule(r *rand.Rand) {
 	if s.number("cancel_at") != 0 {
 		u.resume(r)
 	}
-	made, ok := u.atStripe("an operator schedules", "POST", "/v1/subscription_schedules", url.Values{"from_subscription": {s.text("id")}})
+	made, ok := u.atStripe(
+		"an operator schedules", "POST", "/v1/subscription_schedules", url.Values{"from_subscription": {s.text("id")}},
+	)
 	phases, items := made.list("phases"), s.list("items.data")
 	if !ok || len(phases) == 0 || len(items) == 0 {
 		return
@@ -105,7 +107,9 @@ func (u *user) pauseCollection(r *rand.Rand) {
 func (u *user) giveGoodwill(r *rand.Rand) {
 	if customer := u.customerID(); customer != "" {
 		u.atStripe("goodwill", "POST", "/v1/invoiceitems", url.Values{
-			"customer": {customer}, "currency": {"eur"}, "amount": {fmt.Sprint(-1 - r.IntN(400))}, "description": {"Sorry for the trouble"},
+			"customer": {customer}, "currency": {"eur"}, "amount": {
+				fmt.Sprint(-1 - r.IntN(400)),
+			}, "description": {"Sorry for the trouble"},
 		})
 	}
 }
@@ -116,11 +120,17 @@ func (u *user) owePennies(r *rand.Rand) {
 	if !ok {
 		return
 	}
-	coupon, ok := u.atStripe("a coupon", "POST", "/v1/coupons", url.Values{"percent_off": {fmt.Sprint(95 + r.IntN(5))}, "duration": {"once"}})
+	coupon, ok := u.atStripe(
+		"a coupon", "POST", "/v1/coupons",
+		url.Values{"percent_off": {fmt.Sprint(95 + r.IntN(5))}, "duration": {"once"}},
+	)
 	if !ok {
 		return
 	}
-	u.atStripe("a discount that leaves pennies", "POST", "/v1/subscriptions/"+s.text("id"), url.Values{"coupon": {coupon.text("id")}})
+	u.atStripe(
+		"a discount that leaves pennies", "POST", "/v1/subscriptions/"+s.text("id"),
+		url.Values{"coupon": {coupon.text("id")}},
+	)
 	if u.w.reach(periodEnd(s).Add(minutes(70))) {
 		u.w.calm()
 		u.spendSome(r)

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestPlan proves that a seed decides the plan, that fewer steps are the beginning of the same plan, and that a few seeds bring
-// every verb.
+// TestPlan proves that a seed decides the plan, that fewer steps are the beginning of the same plan, and that a few
+// seeds bring every verb.
 func TestPlan(t *testing.T) {
 	t.Parallel()
 	drawn := map[string]bool{}
@@ -30,8 +30,8 @@ func TestPlan(t *testing.T) {
 	}
 }
 
-// TestVerbsOfCI proves that the 25 seeds of `make sim` bring every verb several times, on each database. Those of one user in one
-// run are few, so a verb that is rarer than this is a verb that is not tried.
+// TestVerbsOfCI proves that the 25 seeds of `make sim` bring every verb several times, on each database. Those of one
+// user in one run are few, so a verb that is rarer than this is a verb that is not tried.
 func TestVerbsOfCI(t *testing.T) {
 	t.Parallel()
 	const often = 4
@@ -61,8 +61,8 @@ type size struct {
 	users, steps int
 }
 
-// step is one thing that happens: a verb of a user, or one of the world around them. Its own seed decides its details, so
-// that leaving other steps out does not change it.
+// step is one thing that happens: a verb of a user, or one of the world around them. Its own seed decides its details,
+// so that leaving other steps out does not change it.
 type step struct {
 	number int
 	user   int // -1 for the world's
@@ -88,8 +88,8 @@ const maxWave = 6
 // worldShare is how many of a hundred steps are the world's.
 const worldShare = 22
 
-// makePlan makes the plan of a seed. Fewer steps give a beginning of the same plan, so a failure can be narrowed down by
-// asking for fewer.
+// makePlan makes the plan of a seed. Fewer steps give a beginning of the same plan, so a failure can be narrowed down
+// by asking for fewer.
 func makePlan(s size) []wave {
 	r := rand.New(rand.NewPCG(s.seed, uint64(s.users)))
 	var plan []wave

@@ -9,8 +9,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// changeInDraftHour changes plan or seats after the period moved and before its invoice is charged: what the change brings belongs
-// to the period that has just begun, and the renewal that is paid an hour later ends none of it.
+// changeInDraftHour changes plan or seats after the period moved and before its invoice is charged: what the change
+// brings belongs to the period that has just begun, and the renewal that is paid an hour later ends none of it.
 func (u *user) changeInDraftHour(r *rand.Rand) {
 	s, ok := u.renewing(r)
 	if !ok || !u.w.reach(periodEnd(s).Add(minutes(1+r.IntN(50)))) {
@@ -24,8 +24,8 @@ func (u *user) changeInDraftHour(r *rand.Rand) {
 	}
 }
 
-// changeSomehow changes the plan in each of the ways that there are: in the app, at Stripe at once or with the renewal. Mostly to
-// something that costs more, so that there is something to pay.
+// changeSomehow changes the plan in each of the ways that there are: in the app, at Stripe at once or with the renewal.
+// Mostly to something that costs more, so that there is something to pay.
 func (u *user) changeSomehow(r *rand.Rand) {
 	s, ok := u.subscription()
 	if !ok {
@@ -55,7 +55,8 @@ func dearer(s object) map[string]any {
 	return map[string]any{"plan": "pro", "quantity": 1}
 }
 
-// holdOverRenewal holds all points a minute before a renewal and gives them back after it: what a plan lets roll over is no more for it.
+// holdOverRenewal holds all points a minute before a renewal and gives them back after it: what a plan lets roll over
+// is no more for it.
 func (u *user) holdOverRenewal(r *rand.Rand) {
 	s, ok := u.having([]string{"pro", "pro", "pro", "basic"}[r.IntN(4)])
 	if !ok || !u.w.reach(periodEnd(s).Add(-time.Minute)) {
@@ -65,7 +66,9 @@ func (u *user) holdOverRenewal(r *rand.Rand) {
 	if all == 0 {
 		return
 	}
-	hold := u.intend(intent{kind: billing.EntryHold, amount: all - r.Int64N(all)/4, ttl: 4*time.Hour + minutes(r.IntN(4*1440))})
+	hold := u.intend(
+		intent{kind: billing.EntryHold, amount: all - r.Int64N(all)/4, ttl: 4*time.Hour + minutes(r.IntN(4*1440))},
+	)
 	if u.try(hold, "", patience); hold.state != acknowledged {
 		return
 	}
@@ -89,7 +92,8 @@ func (u *user) failRenewal(r *rand.Rand) (object, bool) {
 	return u.again(s), true
 }
 
-// payAfterEnd pays the invoice of a renewal that failed, once the subscription was cancelled: the points live one period from then.
+// payAfterEnd pays the invoice of a renewal that failed, once the subscription was cancelled: the points live one
+// period from then.
 func (u *user) payAfterEnd(r *rand.Rand) {
 	if _, ok := u.failRenewal(r); ok {
 		u.endAndPay(r)
@@ -113,8 +117,8 @@ func (u *user) endAndPay(r *rand.Rand) {
 	}
 }
 
-// lookBeforeSync lets a renewal fail while its webhooks are late, and reads the session past the end of the period's points and before
-// a sync knows: a read ends nothing that a sync would keep.
+// lookBeforeSync lets a renewal fail while its webhooks are late, and reads the session past the end of the period's
+// points and before a sync knows: a read ends nothing that a sync would keep.
 func (u *user) lookBeforeSync(r *rand.Rand) {
 	s, ok := u.renewing(r)
 	if !ok {
@@ -122,7 +126,9 @@ func (u *user) lookBeforeSync(r *rand.Rand) {
 	}
 	u.swapCard("pm_card_chargeCustomerFail")
 	u.readSession(r)
-	u.w.control(u.w.ctx, "POST", "faults", map[string]any{"kind": "webhook_delay", "delay_seconds": 4 * 3600, "next": 12})
+	u.w.control(
+		u.w.ctx, "POST", "faults", map[string]any{"kind": "webhook_delay", "delay_seconds": 4 * 3600, "next": 12},
+	)
 	if !u.w.reach(periodEnd(s).Add(minutes(125 + r.IntN(60)))) {
 		return
 	}
@@ -131,11 +137,13 @@ func (u *user) lookBeforeSync(r *rand.Rand) {
 	u.checkKept(s)
 }
 
-// checkKept says where points of the last paid period of a subscription ran out although Stripe still tries to charge the next one, or a
-// bank has not decided yet: they last 72 hours, or until the bank decides (docs/states.md).
+// checkKept says where points of the last paid period of a subscription ran out although Stripe still tries to charge
+// the next one, or a bank has not decided yet: they last 72 hours, or until the bank decides (docs/states.md).
 func (u *user) checkKept(s object) {
 	s = u.again(s)
-	invoices, err := u.w.all("/v1/invoices", url.Values{"customer": {s.text("customer")}, "subscription": {s.text("id")}})
+	invoices, err := u.w.all(
+		"/v1/invoices", url.Values{"customer": {s.text("customer")}, "subscription": {s.text("id")}},
+	)
 	if err != nil || s.number("cancel_at") != 0 || s.text("schedule") != "" || planOf(s) == "yearly" {
 		return
 	}
@@ -143,7 +151,8 @@ func (u *user) checkKept(s object) {
 	until := int64(0)
 	for _, invoice := range invoices {
 		for _, line := range invoice.list("lines.data") {
-			if end := line.number("period.end"); invoice.text("status") == "paid" && itemOf(line) != "" && !line.flag("proration") && end > until {
+			if end := line.number("period.end"); invoice.text("status") == "paid" && itemOf(line) != "" &&
+				!line.flag("proration") && end > until {
 				paid, until = invoice, end
 			}
 		}
@@ -155,7 +164,10 @@ func (u *user) checkKept(s object) {
 	lots, err := u.w.db.LotsByGrant(u.w.ctx, billing.AccountID(u.account), "stripe:invoice:"+paid.text("id"))
 	for _, lot := range lots {
 		if err == nil && lot.Expired > 0 {
-			u.w.violate(u, "%d points of %s ran out while %s is %s and its next payment is not decided", lot.Expired, lot.GrantKey, s.text("id"), s.text("status"))
+			u.w.violate(
+				u, "%d points of %s ran out while %s is %s and its next payment is not decided", lot.Expired,
+				lot.GrantKey, s.text("id"), s.text("status"),
+			)
 		}
 	}
 }
@@ -179,7 +191,8 @@ func (u *user) payOpenInvoice(r *rand.Rand) {
 	}
 }
 
-// changeBeforeEnd cancels, has a card that fails, and asks for a plan that costs more: a refusal leaves what was arranged as it was.
+// changeBeforeEnd cancels, has a card that fails, and asks for a plan that costs more: a refusal leaves what was
+// arranged as it was.
 func (u *user) changeBeforeEnd(r *rand.Rand) {
 	s, ok := u.renewing(r)
 	if !ok {
@@ -197,8 +210,12 @@ func (u *user) changeBeforeEnd(r *rand.Rand) {
 	before := u.again(s)
 	refused := u.askFor(u.wish("/subscription/change", dearer(s)))
 	after := u.again(s)
-	if refused == http.StatusPaymentRequired && before.number("cancel_at") != 0 && after.number("cancel_at") == 0 && live(after.text("status")) {
-		u.w.violate(u, "%s was to end at %d; a change was refused, and now it goes on for ever", s.text("id"), before.number("cancel_at"))
+	if refused == http.StatusPaymentRequired && before.number("cancel_at") != 0 && after.number("cancel_at") == 0 &&
+		live(after.text("status")) {
+		u.w.violate(
+			u, "%s was to end at %d; a change was refused, and now it goes on for ever", s.text("id"),
+			before.number("cancel_at"),
+		)
 	}
 	if r.IntN(2) == 0 {
 		u.swapCard("pm_card_visa")

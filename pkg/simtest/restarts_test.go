@@ -14,9 +14,9 @@ import (
 // full asks for the numbers of docs/proofs.md, which take many minutes.
 var full = flag.Bool("full", false, "run the counts in full, as make counts does")
 
-// TestThreeReplicas proves that three servers on one PostgreSQL, behind a balancer that does what balancers do, can be restarted one
-// after the other under load without one failed request; that when one is killed, only requests that it had already been given
-// fail; and that neither loses anything that was acknowledged.
+// TestThreeReplicas proves that three servers on one PostgreSQL, behind a balancer that does what balancers do, can be
+// restarted one after the other under load without one failed request; that when one is killed, only requests that it
+// had already been given fail; and that neither loses anything that was acknowledged.
 func TestThreeReplicas(t *testing.T) {
 	t.Parallel()
 	databaseURL := storetest.URL(t, store.Postgres)
@@ -45,7 +45,10 @@ func TestThreeReplicas(t *testing.T) {
 	}
 	c.await(20)
 	if failures := b.takeFailures(); len(failures) > 0 || w.failed.Load() > 0 {
-		t.Errorf("%d orderly restarts: %d tries of clients failed, and of the balancer's %v", restarts, w.failed.Load(), failures)
+		t.Errorf(
+			"%d orderly restarts: %d tries of clients failed, and of the balancer's %v", restarts, w.failed.Load(),
+			failures,
+		)
 	}
 	cut := 0
 	for range rounds(t, 2, 10) {
@@ -82,9 +85,9 @@ func (w *world) awaitReady(b *balancer, s *server) {
 	}
 }
 
-// TestPostgresKilled proves that when PostgreSQL is killed with all its processes and started again, under load and again and again,
-// nothing that was acknowledged is lost, clients are told to come again and never of a fault of ours, and the servers go on by
-// themselves, their queue included.
+// TestPostgresKilled proves that when PostgreSQL is killed with all its processes and started again, under load and
+// again and again, nothing that was acknowledged is lost, clients are told to come again and never of a fault of ours,
+// and the servers go on by themselves, their queue included.
 func TestPostgresKilled(t *testing.T) {
 	t.Parallel()
 	postgres, err := pgserver.StartSupervised(t.Context())
@@ -133,8 +136,8 @@ func migrateAt(t *testing.T, url string) {
 	}
 }
 
-// TestServerKilledOnSQLite proves that a server which is killed in the middle of its writes to SQLite, and started again, loses
-// nothing that it acknowledged.
+// TestServerKilledOnSQLite proves that a server which is killed in the middle of its writes to SQLite, and started
+// again, loses nothing that it acknowledged.
 func TestServerKilledOnSQLite(t *testing.T) {
 	t.Parallel()
 	databaseURL := storetest.URL(t, store.SQLite)

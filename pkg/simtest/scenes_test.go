@@ -11,13 +11,16 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-var favour = flag.String("favour", "", "a verb that every third step of users is, or every other one of the world, to look at it more closely")
+var favour = flag.String(
+	"favour", "",
+	"a verb that every third step of users is, or every other one of the world, to look at it more closely",
+)
 
 // furthest bounds how far one verb moves the clock to the moment that it is about.
 const furthest = 45 * day
 
-// reach moves the clock to a moment, unless it is over already. It returns false where that is too far, or where the clock is not the
-// users' to move.
+// reach moves the clock to a moment, unless it is over already. It returns false where that is too far, or where the
+// clock is not the users' to move.
 func (w *world) reach(at time.Time) bool {
 	by := at.Sub(w.now())
 	if by > furthest || by > 0 && w.steady {
@@ -33,8 +36,9 @@ func (w *world) reach(at time.Time) bool {
 // calmTries bounds how long a verb waits for what Stripe told to be looked at: about three seconds.
 const calmTries = 25
 
-// calm waits until what Stripe told so far has been delivered and looked at, as far as faults let it: a clock that is moved by a month
-// in a moment would leave the servers no time to see the renewal. Where there are many users it waits for nothing.
+// calm waits until what Stripe told so far has been delivered and looked at, as far as faults let it: a clock that is
+// moved by a month in a moment would leave the servers no time to see the renewal. Where there are many users it waits
+// for nothing.
 func (w *world) calm() {
 	if w.steady {
 		return
@@ -45,7 +49,8 @@ func (w *world) calm() {
 	}
 }
 
-// opening is what users begin with, before the plan: most have a subscription, so that there is something to change, renew and end.
+// opening is what users begin with, before the plan: most have a subscription, so that there is something to change,
+// renew and end.
 var opening = []weighted[func(*user, *rand.Rand)]{
 	{"has a plan", 6, func(u *user, r *rand.Rand) { u.enter(r) }},
 	{"has a plan and a top-up", 2, func(u *user, r *rand.Rand) { u.enter(r); u.setTopUp(r) }},
@@ -80,7 +85,8 @@ func (u *user) subscribed(r *rand.Rand) (object, bool) {
 	return u.start(somePlan(r, "item"), "pm_card_visa")
 }
 
-// renewing returns a subscription of the user's that is renewed before long. One whose period ends too far ahead makes place for it.
+// renewing returns a subscription of the user's that is renewed before long. One whose period ends too far ahead makes
+// place for it.
 func (u *user) renewing(r *rand.Rand) (object, bool) {
 	s, ok := u.subscription()
 	if ok && (u.w.steady || periodEnd(s).Sub(u.w.now()) < furthest) && s.text("status") != "incomplete" {
@@ -89,7 +95,9 @@ func (u *user) renewing(r *rand.Rand) (object, bool) {
 	if ok {
 		u.cancelNow(r)
 	}
-	return u.start(map[string]any{"item": []string{"basic", "pro", "pro", "saver", "weekly"}[r.IntN(5)]}, "pm_card_visa")
+	return u.start(
+		map[string]any{"item": []string{"basic", "pro", "pro", "saver", "weekly"}[r.IntN(5)]}, "pm_card_visa",
+	)
 }
 
 // having returns the user's subscription to this very plan, and subscribes or changes to it where need be.
@@ -138,7 +146,8 @@ func (u *user) shown() (available, debt int64) {
 	return a.number("points.available"), a.number("points.debt")
 }
 
-// spendAll spends what the user is shown, so that points that should not be there are used, and points that should are missed.
+// spendAll spends what the user is shown, so that points that should not be there are used, and points that should are
+// missed.
 func (u *user) spendAll() {
 	if n, _ := u.shown(); n > 0 {
 		u.try(u.newSpend(n), "", patience)
@@ -156,7 +165,10 @@ func (u *user) openInvoices() []object {
 }
 
 func (u *user) payInvoice(invoice object, method string) {
-	u.atStripe("pay an open invoice", "POST", "/v1/invoices/"+invoice.text("id")+"/pay", url.Values{"payment_method": {method}})
+	u.atStripe(
+		"pay an open invoice", "POST", "/v1/invoices/"+invoice.text("id")+"/pay",
+		url.Values{"payment_method": {method}},
+	)
 }
 
 func seconds(t time.Time) string { return fmt.Sprint(t.Unix()) }

@@ -13,12 +13,13 @@ import (
 const (
 	// finishPatience is how long a client's last try may take once faults have stopped.
 	finishPatience = time.Minute
-	// maxDeliveryRounds bounds how often the clock is moved for webhooks that wait for their next attempt: it doubles each
-	// time, from a minute to three days in all.
+	// maxDeliveryRounds bounds how often the clock is moved for webhooks that wait for their next attempt: it doubles
+	// each time, from a minute to three days in all.
 	maxDeliveryRounds = 13
 )
 
-// checkSafety holds what must hold at any time, at a moment when no client is waiting for an answer, about the given users.
+// checkSafety holds what must hold at any time, at a moment when no client is waiting for an answer, about the given
+// users.
 func (w *world) checkSafety(about []*user) {
 	w.checkServers()
 	w.inParallel(checkers, len(about), func(n int) {
@@ -130,12 +131,14 @@ func (w *world) settle() (took settled) {
 	return took
 }
 
-// recover does what an operator does where webhooks were lost: it takes the events from Stripe's list, as far as Stripe still has them all, and
-// compares every account with Stripe only where it has not.
+// recover does what an operator does where webhooks were lost: it takes the events from Stripe's list, as far as Stripe
+// still has them all, and compares every account with Stripe only where it has not.
 func (w *world) recover() {
 	begin := time.Now()
 	said, err := w.command("events", "backfill")
-	for try := 0; err != nil && strings.Contains(said, "a running server walks just now") && time.Since(begin) < *agreement; try++ {
+	for try := 0; err != nil && strings.Contains(
+		said, "a running server walks just now",
+	) && time.Since(begin) < *agreement; try++ {
 		pause(w.ctx, try)
 		said, err = w.command("events", "backfill")
 	}
@@ -195,7 +198,8 @@ func (w *world) awaitInbox(deadline time.Time) {
 	}
 }
 
-// awaitAgreement waits until the database agrees with Stripe about every user and no event waits, or says what is wrong.
+// awaitAgreement waits until the database agrees with Stripe about every user and no event waits, or says what is
+// wrong.
 func (w *world) awaitAgreement(deadline time.Time) {
 	waiting := w.users
 	for try := 0; ; try++ {
@@ -210,14 +214,18 @@ func (w *world) awaitAgreement(deadline time.Time) {
 			w.t.Logf("it takes long: %s; the jobs that wait: %v", why, w.waitingJobs())
 		}
 		if time.Now().After(deadline) {
-			w.violate(who, "faults stopped %s ago and the database does not agree with Stripe about %d users: %s", *agreement, len(waiting), why)
+			w.violate(
+				who, "faults stopped %s ago and the database does not agree with Stripe about %d users: %s", *agreement,
+				len(waiting), why,
+			)
 			return
 		}
 		pause(w.ctx, try)
 	}
 }
 
-// disagreeing answers those of the users about whom the database differs from Stripe, and how it does about the first of them.
+// disagreeing answers those of the users about whom the database differs from Stripe, and how it does about the first
+// of them.
 func (w *world) disagreeing(among []*user) (found []*user, why string) {
 	reasons := make([]string, len(among))
 	w.inParallel(checkers, len(among), func(n int) {
@@ -244,14 +252,20 @@ func (w *world) pendingEvent() string {
 	case err != nil:
 		return err.Error()
 	case len(pending) > 0:
-		return fmt.Sprintf("the event %s (%s) of account %s is pending; its last error: %q", pending[0].ID, pending[0].Type, pending[0].AccountID, pending[0].LastError)
+		return fmt.Sprintf(
+			"the event %s (%s) of account %s is pending; its last error: %q", pending[0].ID, pending[0].Type,
+			pending[0].AccountID, pending[0].LastError,
+		)
 	}
 	return ""
 }
 
 // waitingJobs shows the queue's rows that have not come to an end.
 func (w *world) waitingJobs() (jobs []string) {
-	rows, err := w.db.SQL().QueryContext(w.ctx, `SELECT kind, state, attempt, attempted_at FROM river_job WHERE state NOT IN ('completed', 'discarded', 'cancelled')`)
+	rows, err := w.db.SQL().QueryContext(
+		w.ctx,
+		`SELECT kind, state, attempt, attempted_at FROM river_job WHERE state NOT IN ('completed', 'discarded', 'cancelled')`,
+	)
 	if err != nil {
 		return []string{err.Error()}
 	}

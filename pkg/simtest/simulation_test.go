@@ -19,9 +19,11 @@ var (
 	steps     = flag.Int("steps", 60, "how many steps each simulation has")
 	onlyOn    = flag.String("database", "", "postgres or sqlite; both where it is not given")
 	shrink    = flag.Bool("shrink", false, "look for fewer steps that fail as well")
-	agreement = flag.Duration("patience", time.Minute, "how long, in real time, the database may take at the end to agree with Stripe")
-	story     = flag.Bool("story", false, "tell what happened to each user also where no rule was broken")
-	showPlan  = flag.Bool("plan", false, "print the plan of the first seed, and do nothing")
+	agreement = flag.Duration(
+		"patience", time.Minute, "how long, in real time, the database may take at the end to agree with Stripe",
+	)
+	story    = flag.Bool("story", false, "tell what happened to each user also where no rule was broken")
+	showPlan = flag.Bool("plan", false, "print the plan of the first seed, and do nothing")
 )
 
 // TestSimulation proves, for every seed on both databases, that nothing is lost and nothing happens twice while faults
@@ -49,8 +51,8 @@ func TestSimulation(t *testing.T) {
 	}
 }
 
-// shrinkFailure looks for the shortest beginning of the plan that fails as well, by halving. What depends on real time may
-// not fail again.
+// shrinkFailure looks for the shortest beginning of the plan that fails as well, by halving. What depends on real time
+// may not fail again.
 func shrinkFailure(t *testing.T, s size, dialect store.Dialect) {
 	passes, fails := 0, s.steps
 	for fails-passes > 1 {
@@ -93,7 +95,10 @@ func simulate(t *testing.T, s size, dialect store.Dialect) {
 	if *story {
 		w.tellStory()
 	}
-	t.Logf("%s; the database agreed with Stripe %s after the last webhook", w.summary(), took.agreement.Round(time.Millisecond))
+	t.Logf(
+		"%s; the database agreed with Stripe %s after the last webhook", w.summary(),
+		took.agreement.Round(time.Millisecond),
+	)
 }
 
 // checkAllEvery is after how many waves everybody is checked, and not only those who took part in the last one.

@@ -85,7 +85,9 @@ func (w *world) control(ctx context.Context, method, path string, wish map[strin
 	return w.controlFor(ctx, stripePatience, method, path, wish)
 }
 
-func (w *world) controlFor(ctx context.Context, patience time.Duration, method, path string, wish map[string]any) (int, object) {
+func (w *world) controlFor(
+	ctx context.Context, patience time.Duration, method, path string, wish map[string]any,
+) (int, object) {
 	b, _ := json.Marshal(wish) // cannot fail: numbers and texts
 	req, err := http.NewRequestWithContext(ctx, method, w.stripe+"/_sandbox/"+path, strings.NewReader(string(b)))
 	if err != nil {
@@ -177,8 +179,8 @@ func (u *user) cancelLater(*rand.Rand) {
 
 func (u *user) resume(*rand.Rand) { u.change("resume", url.Values{"cancel_at_period_end": {"false"}}) }
 
-// changeUnderSync cancels at Stripe, whose answers to the sync that follows are late, and resumes when some of them are on their way: that webhook
-// comes before the sync is applied, which may know nothing of it.
+// changeUnderSync cancels at Stripe, whose answers to the sync that follows are late, and resumes when some of them are
+// on their way: that webhook comes before the sync is applied, which may know nothing of it.
 func (u *user) changeUnderSync(r *rand.Rand) {
 	if u.w.toStripe != nil {
 		for range 6 {
@@ -219,7 +221,10 @@ func (u *user) changeAtStripe(s object, wanted, behavior string) {
 	if err != nil || len(prices) == 0 || len(items) == 0 || items[0].text("price.id") == prices[0].text("id") {
 		return
 	}
-	form := url.Values{"items[0][id]": {items[0].text("id")}, "items[0][price]": {prices[0].text("id")}, "proration_behavior": {behavior}}
+	form := url.Values{
+		"items[0][id]": {items[0].text("id")}, "items[0][price]": {prices[0].text("id")},
+		"proration_behavior": {behavior},
+	}
 	if behavior == "always_invoice" {
 		form.Set("payment_behavior", "pending_if_incomplete")
 	}
@@ -258,7 +263,9 @@ func (u *user) getRefund(r *rand.Rand) {
 func (u *user) dispute(r *rand.Rand) {
 	inquiry := r.IntN(3) == 0
 	if c, ok := u.paid(r); ok {
-		status, _ := u.w.control(u.w.ctx, "POST", "payments/"+c.text("id")+"/dispute", map[string]any{"inquiry": inquiry})
+		status, _ := u.w.control(
+			u.w.ctx, "POST", "payments/"+c.text("id")+"/dispute", map[string]any{"inquiry": inquiry},
+		)
 		u.w.note(u.number, "dispute %s: %d", c.text("id"), status)
 	}
 }
@@ -271,7 +278,9 @@ func (u *user) decideDispute(r *rand.Rand) {
 	}
 	found, err := u.w.all("/v1/disputes", url.Values{"charge": {c.text("id")}})
 	if err == nil && len(found) > 0 {
-		status, _ := u.w.control(u.w.ctx, "POST", "disputes/"+found[0].text("id")+"/close", map[string]any{"outcome": outcome})
+		status, _ := u.w.control(
+			u.w.ctx, "POST", "disputes/"+found[0].text("id")+"/close", map[string]any{"outcome": outcome},
+		)
 		u.w.note(u.number, "the dispute of %s is %s: %d", c.text("id"), outcome, status)
 	}
 }

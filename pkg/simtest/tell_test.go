@@ -16,8 +16,8 @@ const (
 	maxLines   = 12 // of a server
 )
 
-// tell fails the test with a short story: which rule was broken, what led to it, how things stand on both sides, and how
-// to see it again.
+// tell fails the test with a short story: which rule was broken, what led to it, how things stand on both sides, and
+// how to see it again.
 func (w *world) tell() {
 	var out strings.Builder
 	broken := w.broken()
@@ -51,7 +51,8 @@ func (w *world) tell() {
 
 var requestID = regexp.MustCompile(`req_[0-9a-z]+`)
 
-// subjects are the texts by which the servers' lines are chosen: the user's account, and requests that a violation names.
+// subjects are the texts by which the servers' lines are chosen: the user's account, and requests that a violation
+// names.
 func subjects(broken []violation, who *user) (texts []string) {
 	if who == nil {
 		return []string{""}
@@ -101,11 +102,17 @@ func (w *world) tellDatabase(out *strings.Builder, who *user) {
 		w.db.Now(), a.Available, a.Held, a.Debt, a.Version, a.Sync.TicketApplied, a.Sync.TicketIssued, a.Subscription)
 	entries, _ := w.entries(who)
 	for _, e := range entries[:min(len(entries), maxEntries)] {
-		fmt.Fprintf(out, "  %s %s %d -> %d %s %s lot %s\n", e.CreatedAt.Format("2006-01-02T15:04:05"), e.Kind, e.Amount, e.BalanceAfter, e.Key, e.Description, e.LotID)
+		fmt.Fprintf(
+			out, "  %s %s %d -> %d %s %s lot %s\n", e.CreatedAt.Format("2006-01-02T15:04:05"), e.Kind, e.Amount,
+			e.BalanceAfter, e.Key, e.Description, e.LotID,
+		)
 	}
 	lots, _ := w.db.LotsByGrant(w.ctx, a.ID, "stripe")
 	for _, l := range lots {
-		fmt.Fprintf(out, "  lot %s: granted %d, remaining %d, clawed back %d, until %v\n", l.GrantKey, l.Granted, l.Remaining, l.ClawedBack, l.ExpiresAt)
+		fmt.Fprintf(
+			out, "  lot %s: granted %d, remaining %d, clawed back %d, until %v\n", l.GrantKey, l.Granted, l.Remaining,
+			l.ClawedBack, l.ExpiresAt,
+		)
 	}
 	events, _ := w.db.Events(w.ctx, "", 2000)
 	for told, n := 0, 0; n < len(events) && told < maxEvents; n++ {
@@ -125,18 +132,30 @@ func (w *world) tellStripe(out *strings.Builder, who *user) {
 	fmt.Fprintln(out, "Stripe:")
 	for _, sub := range s.subscriptions {
 		fmt.Fprintf(out, "  %s is %s, period %d to %d, cancels %v, ended %d\n", sub.text("id"), sub.text("status"),
-			sub.number("current_period_start"), sub.number("current_period_end"), sub.flag("cancel_at_period_end"), sub.number("ended_at"))
+			sub.number("current_period_start"), sub.number("current_period_end"), sub.flag("cancel_at_period_end"),
+			sub.number("ended_at"))
 	}
 	for _, i := range s.invoices {
-		fmt.Fprintf(out, "  %s (%s) of %s is %s, paid %d\n", i.text("id"), i.text("billing_reason"), i.text("subscription"), i.text("status"), i.number("amount_paid"))
+		fmt.Fprintf(
+			out, "  %s (%s) of %s is %s, paid %d\n", i.text("id"), i.text("billing_reason"), i.text("subscription"),
+			i.text("status"), i.number("amount_paid"),
+		)
 		for _, l := range i.list("lines.data") {
-			fmt.Fprintf(out, "    %s: %s %d, proration %v, %d to %d\n", l.text("id"), itemOf(l), l.number("amount"), l.flag("proration"), l.number("period.start"), l.number("period.end"))
+			fmt.Fprintf(
+				out, "    %s: %s %d, proration %v, %d to %d\n", l.text("id"), itemOf(l), l.number("amount"),
+				l.flag("proration"), l.number("period.start"), l.number("period.end"),
+			)
 		}
 	}
 	for _, o := range s.sessions {
-		fmt.Fprintf(out, "  %s (%s) is %s, %s\n", o.text("id"), o.text("mode"), o.text("status"), o.text("payment_status"))
+		fmt.Fprintf(
+			out, "  %s (%s) is %s, %s\n", o.text("id"), o.text("mode"), o.text("status"), o.text("payment_status"),
+		)
 	}
 	for _, c := range s.charges {
-		fmt.Fprintf(out, "  %s of %d is %s, refunded %d, disputed %v\n", c.text("id"), c.number("amount"), c.text("status"), c.number("amount_refunded"), c.flag("disputed"))
+		fmt.Fprintf(
+			out, "  %s of %d is %s, refunded %d, disputed %v\n", c.text("id"), c.number("amount"), c.text("status"),
+			c.number("amount_refunded"), c.flag("disputed"),
+		)
 	}
 }

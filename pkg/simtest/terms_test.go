@@ -24,7 +24,9 @@ func termsOf(line object) (t terms, ours bool) {
 		return t, false
 	}
 	t = terms{
-		amount: line.number("price.unit_amount"), points: number(price("pointsync_points")), trial: number(price("pointsync_trial_points")),
+		amount: line.number("price.unit_amount"), points: number(price("pointsync_points")), trial: number(
+			price("pointsync_trial_points"),
+		),
 		monthly:  price("pointsync_grant_interval") == "month",
 		interval: line.text("price.recurring.interval"), count: int(line.number("price.recurring.interval_count")),
 	}
@@ -68,14 +70,17 @@ func (s atStripe) addAutomatic(lots map[string]due) {
 	for _, intents := range s.automatic() {
 		for _, intent := range intents {
 			if pack, known := s.priceThen(intent); known && intent.text("status") == "succeeded" {
-				lots["stripe:payment_intent:"+intent.text("id")] = due{granted: pack.points * (intent.number("amount") / pack.amount)}
+				lots["stripe:payment_intent:"+intent.text("id")] = due{
+					granted: pack.points * (intent.number("amount") / pack.amount),
+				}
 			}
 		}
 	}
 }
 
-// priceThen are the terms of what a payment names, by the newest price that is not newer than it and of which its amount is a multiple:
-// servers that were not restarted since the catalogue changed sell at the price before for a moment.
+// priceThen are the terms of what a payment names, by the newest price that is not newer than it and of which its
+// amount is a multiple: servers that were not restarted since the catalogue changed sell at the price before for a
+// moment.
 func (s atStripe) priceThen(intent object) (t terms, known bool) {
 	newest := int64(-1)
 	for _, price := range s.prices {

@@ -18,7 +18,10 @@ func (u *user) monthlyLimit() int64 { return int64(1 + u.number%4) }
 
 // setTopUp lets packs be bought by themselves, which needs a card that is saved.
 func (u *user) setTopUp(r *rand.Rand) {
-	body := map[string]any{"enabled": true, "pack": "small", "quantity": 1 + r.IntN(3), "threshold": 20 + r.IntN(400), "monthly_limit": u.monthlyLimit()}
+	body := map[string]any{
+		"enabled": true, "pack": "small", "quantity": 1 + r.IntN(3), "threshold": 20 + r.IntN(400),
+		"monthly_limit": u.monthlyLimit(),
+	}
 	if r.IntN(3) == 0 {
 		body["pack"], body["quantity"] = "odd", 1
 	}
@@ -29,7 +32,8 @@ func (u *user) setTopUp(r *rand.Rand) {
 	u.switchedOn = now
 	u.mu.Unlock()
 	retired := u.w.changed.Load() && (a.status == http.StatusBadRequest || a.status == http.StatusNotFound)
-	if ok && a.status != http.StatusOK && a.status != http.StatusConflict && a.status != http.StatusTooManyRequests && !retired {
+	if ok && a.status != http.StatusOK && a.status != http.StatusConflict && a.status != http.StatusTooManyRequests &&
+		!retired {
 		u.w.violate(u, "setting a top-up answers %s", a)
 	}
 }
@@ -46,7 +50,9 @@ func (u *user) forgetTopUp(*rand.Rand) {
 func (s atStripe) automatic() map[string][]object {
 	by := map[string][]object{}
 	for _, intent := range s.intents {
-		if order := intent.text("metadata." + billing.MetadataOrder); order != "" && !slices.ContainsFunc(s.sessions, func(session object) bool {
+		if order := intent.text(
+			"metadata." + billing.MetadataOrder,
+		); order != "" && !slices.ContainsFunc(s.sessions, func(session object) bool {
 			return session.text("payment_intent") == intent.text("id")
 		}) {
 			by[order] = append(by[order], intent)
@@ -55,8 +61,8 @@ func (s atStripe) automatic() map[string][]object {
 	return by
 }
 
-// compareAutomatic holds automatic orders against their payments: one for each at the most, none that could still be paid by hand, as many
-// and as often as was agreed.
+// compareAutomatic holds automatic orders against their payments: one for each at the most, none that could still be
+// paid by hand, as many and as often as was agreed.
 func (s atStripe) compareAutomatic(orders []billing.Order, limit int64, now time.Time) string {
 	payments := s.automatic()
 	months, last := map[string]int64{}, time.Time{}
@@ -71,7 +77,9 @@ func (s atStripe) compareAutomatic(orders []billing.Order, limit int64, now time
 			return why
 		}
 		if o.CreatedAt.Before(last.Add(topUpCoolOff)) {
-			return fmt.Sprintf("the automatic order %s was made at %s and the one before at %s", o.ID, o.CreatedAt, last)
+			return fmt.Sprintf(
+				"the automatic order %s was made at %s and the one before at %s", o.ID, o.CreatedAt, last,
+			)
 		}
 		last = o.CreatedAt
 		month := o.CreatedAt.UTC().Format("2006-01")
@@ -97,7 +105,9 @@ func compareCharge(o billing.Order, paid []object, now time.Time) string {
 	fits := false
 	switch status {
 	case "nothing":
-		fits = o.Status == billing.OrderExpired || o.Status == billing.OrderPending && now.Before(o.CreatedAt.Add(chargeable+time.Minute))
+		fits = o.Status == billing.OrderExpired || o.Status == billing.OrderPending && now.Before(
+			o.CreatedAt.Add(chargeable+time.Minute),
+		)
 	case "succeeded":
 		fits = o.Status == billing.OrderFulfilled || o.Status == billing.OrderRefunded
 	case "processing":
@@ -106,7 +116,10 @@ func compareCharge(o billing.Order, paid []object, now time.Time) string {
 		fits = o.Status == billing.OrderFailed
 	}
 	if len(paid) > 1 || !fits {
-		return fmt.Sprintf("the automatic order %s of %s is %s at %s, and has %d payments, the first of which is %s", o.ID, o.CreatedAt, o.Status, now, len(paid), status)
+		return fmt.Sprintf(
+			"the automatic order %s of %s is %s at %s, and has %d payments, the first of which is %s", o.ID,
+			o.CreatedAt, o.Status, now, len(paid), status,
+		)
 	}
 	return ""
 }

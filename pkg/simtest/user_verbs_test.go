@@ -127,8 +127,8 @@ func (u *user) spendOverCuts(r *rand.Rand) {
 
 func (u *user) spendCopies(r *rand.Rand) { u.sendCopies(u.newSpend(amount(r)), 2+r.IntN(4)) }
 
-// sendCopies sends one request several times at once. A copy may be refused and another one, when points have come, not;
-// so the acknowledgements are judged first.
+// sendCopies sends one request several times at once. A copy may be refused and another one, when points have come,
+// not; so the acknowledgements are judged first.
 func (u *user) sendCopies(in *intent, n int) {
 	in.unsure = true // whichever copy comes first, the others are repeats
 	answers, definite := make([]answer, n), true
@@ -191,7 +191,8 @@ func (u *user) repeatKey(r *rand.Rand) {
 	}
 }
 
-// misuseKey uses a key that had its effect for another request, of its kind or as a spend, which must be refused and have none.
+// misuseKey uses a key that had its effect for another request, of its kind or as a spend, which must be refused and
+// have none.
 func (u *user) misuseKey(r *rand.Rand) {
 	in := u.before(r, func(in *intent) bool { return in.state == acknowledged })
 	if in == nil {
@@ -203,7 +204,10 @@ func (u *user) misuseKey(r *rand.Rand) {
 	}
 	a, _, ok := u.ask(&other, "", patience)
 	if ok && a.status != http.StatusUnprocessableEntity {
-		u.w.violate(u, "the key %s of a %s of %d points, used again for a %s of %d, answers %s", in.key, in.kind, in.amount, other.kind, other.amount, a)
+		u.w.violate(
+			u, "the key %s of a %s of %d points, used again for a %s of %d, answers %s", in.key, in.kind, in.amount,
+			other.kind, other.amount, a,
+		)
 	}
 }
 
@@ -271,8 +275,8 @@ func (o order) request() request {
 	return request{method: "POST", path: "/checkout", key: o.key, body: o.body}
 }
 
-// repeatOrder asks again under a key that was answered: with the same order, or not at all where a subscription has come
-// between.
+// repeatOrder asks again under a key that was answered: with the same order, or not at all where a subscription has
+// come between.
 func (u *user) repeatOrder(r *rand.Rand) {
 	o, ok := u.someOrder(r)
 	if !ok {

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// wire is a piece of network that can be cut and slow: it passes connections on to the targets in turn. Told to, it ends the
-// connection of the next answer after so many bytes of it, when whatever the answer reports has happened already; or it
-// lets the answer wait on its way.
+// wire is a piece of network that can be cut and slow: it passes connections on to the targets in turn. Told to, it
+// ends the connection of the next answer after so many bytes of it, when whatever the answer reports has happened
+// already; or it lets the answer wait on its way.
 type wire struct {
 	listener net.Listener
 

@@ -77,8 +77,8 @@ const applicationName = "pointsync"
 
 var shownSecret = regexp.MustCompile(`STRIPE_WEBHOOK_SECRET=(whsec_\S+)`)
 
-// newWorld makes everything and starts the first server. The servers follow the sandbox's clock. Without wires they reach Stripe and
-// PostgreSQL straight, which costs half as much.
+// newWorld makes everything and starts the first server. The servers follow the sandbox's clock. Without wires they
+// reach Stripe and PostgreSQL straight, which costs half as much.
 func newWorld(t testing.TB, s size, dialect store.Dialect, wires bool) *world {
 	t.Helper()
 	databaseURL := storetest.URL(t, dialect)
@@ -103,8 +103,8 @@ func newWorld(t testing.TB, s size, dialect store.Dialect, wires bool) *world {
 	return w
 }
 
-// newShop makes all but the servers, in a database that is migrated: the local Stripe, the test's own look at the database, and
-// the users.
+// newShop makes all but the servers, in a database that is migrated: the local Stripe, the test's own look at the
+// database, and the users.
 func newShop(t testing.TB, s size, dialect store.Dialect, databaseURL string) *world {
 	t.Helper()
 	w := &world{t: t, ctx: t.Context(), size: s, dialect: dialect, struck: map[string]int64{}, did: map[string]int{}, http: &http.Client{
@@ -140,7 +140,8 @@ func (w *world) open(databaseURL string, servers int, more ...string) {
 	w.env = []string{
 		"DATABASE_URL=" + databaseURL, "STRIPE_SECRET_KEY=" + sandboxtest.Key, "STRIPE_API_BASE=" + stripe,
 		"POINTSYNC_CLOCK_URL=" + w.stripe + "/_sandbox/clock", "POINTSYNC_CATALOG=" + w.stock(),
-		"GOGC=400", "POINTSYNC_SIGNING_KEYS=" + token.GenerateKey("sim"), "POINTSYNC_ALLOWED_ORIGINS=https://app.example.com",
+		"GOGC=400", "POINTSYNC_SIGNING_KEYS=" + token.GenerateKey("sim"),
+		"POINTSYNC_ALLOWED_ORIGINS=https://app.example.com",
 		"POINTSYNC_ALLOW_LOCAL_WEBHOOKS=true", fmt.Sprintf("POINTSYNC_LOW_POINTS=%d", lowPoints),
 		"POINTSYNC_TOP_UP_COOL_OFF=" + topUpCoolOff.String(),
 	}

@@ -24,7 +24,10 @@ var worldVerbs = []weighted[func(*world, *rand.Rand)]{
 	{"webhooks have a newer shape", 4, func(w *world, r *rand.Rand) { w.share("webhook_basil", r, 0.8, nil) }},
 	{"Stripe limits the rate", 4, func(w *world, r *rand.Rand) { w.share("api_rate_limit", r, 0.3, nil) }},
 	{"Stripe's objects are locked", 4, func(w *world, r *rand.Rand) { w.share("api_lock_timeout", r, 0.3, nil) }},
-	{"Stripe fails", 6, func(w *world, r *rand.Rand) { w.share("api_error", r, 0.3, map[string]any{"executed": r.IntN(2) == 0}) }},
+	{
+		"Stripe fails", 6,
+		func(w *world, r *rand.Rand) { w.share("api_error", r, 0.3, map[string]any{"executed": r.IntN(2) == 0}) },
+	},
 	{"Stripe's answers are cut off", 5, func(w *world, r *rand.Rand) { w.share("api_cut_off", r, 0.3, nil) }},
 	{"Stripe's answers are late", 10, (*world).delayStripe},
 	{"Stripe falls silent for a call", 2, (*world).silence},
@@ -60,7 +63,9 @@ func (w *world) share(kind string, r *rand.Rand, most float64, more map[string]a
 // silence lets one read of a sync hang: more would cost much real time, and prove nothing else.
 func (w *world) silence(r *rand.Rand) {
 	endpoint := []string{"GET /v1/subscriptions", "GET /v1/charges", "POST /v1/checkout/sessions"}[r.IntN(3)]
-	status, _ := w.control(w.ctx, "POST", "faults", map[string]any{"kind": "api_timeout", "endpoint": endpoint, "next": 1})
+	status, _ := w.control(
+		w.ctx, "POST", "faults", map[string]any{"kind": "api_timeout", "endpoint": endpoint, "next": 1},
+	)
 	w.note(-1, "the next %s hangs: %d", endpoint, status)
 }
 
@@ -94,8 +99,8 @@ func (w *world) delayStripe(r *rand.Rand) {
 	}
 }
 
-// cutDatabaseAnswers lets some answers pass between the cuts, or none would ever reach the middle of a transaction. It may cut the
-// answer to a commit, of which the server then cannot know whether it happened.
+// cutDatabaseAnswers lets some answers pass between the cuts, or none would ever reach the middle of a transaction. It
+// may cut the answer to a commit, of which the server then cannot know whether it happened.
 func (w *world) cutDatabaseAnswers(r *rand.Rand) {
 	if w.database != nil {
 		for range 1 + r.IntN(6) {

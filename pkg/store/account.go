@@ -80,7 +80,8 @@ func (r reads) CustomerAccounts(ctx context.Context, after billing.AccountID, li
 	return ids, translate(err)
 }
 
-// InsertAccount appends a new account, and enters its email and its customer into their directories. Errors: EEmailTaken.
+// InsertAccount appends a new account, and enters its email and its customer into their directories. Errors:
+// EEmailTaken.
 func (tx *Tx) InsertAccount(ctx context.Context, a billing.Account) error {
 	row := toRowAccount(a)
 	if err := tx.enterEmail(ctx, row.Email, a.ID); err != nil {
@@ -99,7 +100,9 @@ func (tx *Tx) InsertAccount(ctx context.Context, a billing.Account) error {
 // wait for another in a circle. On SQLite the transaction is the only writer already. Errors: ENotFound.
 func (tx *Tx) LockAccount(ctx context.Context, id billing.AccountID) (billing.Account, error) {
 	var row accountRow
-	if err := tx.q(ctx).Clauses(clause.Locking{Strength: "UPDATE"}).Where("id = ?", string(id)).Take(&row).Error; err != nil {
+	if err := tx.q(ctx).Clauses(
+		clause.Locking{Strength: "UPDATE"},
+	).Where("id = ?", string(id)).Take(&row).Error; err != nil {
 		return billing.Account{}, translate(err)
 	}
 	a := fromRowAccount(row)
@@ -123,8 +126,8 @@ func (tx *Tx) saw(a billing.Account) {
 	}
 }
 
-// debitedRow is an account's row after a debit, and beside it what endpoints want: asking with the same statement costs a
-// spend nothing.
+// debitedRow is an account's row after a debit, and beside it what endpoints want: asking with the same statement costs
+// a spend nothing.
 type debitedRow struct {
 	Account accountRow `gorm:"embedded"`
 	Wanted  string
@@ -132,8 +135,8 @@ type debitedRow struct {
 
 func (debitedRow) TableName() string { return "accounts" }
 
-// Debit lowers the available points by n if there are as many and no lot has run out by tx.Now. It is one statement, so it
-// needs no lock before it. It answers false, and changes nothing, when the condition does not hold.
+// Debit lowers the available points by n if there are as many and no lot has run out by tx.Now. It is one statement, so
+// it needs no lock before it. It answers false, and changes nothing, when the condition does not hold.
 func (tx *Tx) Debit(ctx context.Context, id billing.AccountID, n billing.Points) (billing.Account, bool, error) {
 	var row debitedRow
 	back := clause.Returning{Columns: []clause.Column{{Name: "*", Raw: true}}}
@@ -141,7 +144,10 @@ func (tx *Tx) Debit(ctx context.Context, id billing.AccountID, n billing.Points)
 		back.Columns = append(back.Columns, clause.Column{Name: wantedQuery + " AS wanted", Raw: true})
 	}
 	res := tx.q(ctx).Model(&row).Clauses(back).
-		Where("id = ? AND available >= ? AND (next_expiry IS NULL OR next_expiry > ?)", string(id), int64(n), stamp{tx.Now}).
+		Where(
+			"id = ? AND available >= ? AND (next_expiry IS NULL OR next_expiry > ?)", string(id), int64(n),
+			stamp{tx.Now},
+		).
 		Updates(map[string]any{
 			"available": gorm.Expr("available - ?", int64(n)),
 			"unsettled": gorm.Expr("unsettled + ?", int64(n)),
@@ -194,14 +200,17 @@ func subscriptionColumns(row accountRow) map[string]any {
 // SetCustomer ties the account to its Stripe customer, once and for all; a second call changes nothing. A customer that
 // another account has or had is an error.
 func (tx *Tx) SetCustomer(ctx context.Context, id billing.AccountID, customer billing.CustomerID) error {
-	res := tx.q(ctx).Model(&accountRow{}).Where("id = ? AND customer_id IS NULL", string(id)).Update("customer_id", string(customer))
+	res := tx.q(ctx).Model(&accountRow{}).Where(
+		"id = ? AND customer_id IS NULL", string(id),
+	).Update("customer_id", string(customer))
 	if res.Error != nil || res.RowsAffected == 0 {
 		return translate(res.Error)
 	}
 	return tx.enterCustomer(ctx, customer, id)
 }
 
-// UseTrial notes that the account has had its subscription: no later one begins with a trial. It is noted once and never taken back.
+// UseTrial notes that the account has had its subscription: no later one begins with a trial. It is noted once and
+// never taken back.
 func (tx *Tx) UseTrial(ctx context.Context, id billing.AccountID) error {
 	return translate(tx.q(ctx).Model(&accountRow{}).Where("id = ? AND trial_used_at IS NULL", string(id)).
 		Update("trial_used_at", stamp{tx.Now}).Error)
@@ -226,7 +235,9 @@ func (tx *Tx) IssueTicket(ctx context.Context, id billing.AccountID, budgetAt ti
 
 // ApplyTicket takes the account's lock and says whether the picture taken under this ticket may still be applied:
 // it may not once a later ticket's was. The account is answered as it was before.
-func (tx *Tx) ApplyTicket(ctx context.Context, id billing.AccountID, ticket int64, invoicesSince *time.Time) (billing.Account, bool, error) {
+func (tx *Tx) ApplyTicket(
+	ctx context.Context, id billing.AccountID, ticket int64, invoicesSince *time.Time,
+) (billing.Account, bool, error) {
 	a, err := tx.LockAccount(ctx, id)
 	if err != nil || a.Sync.TicketApplied >= ticket {
 		return a, false, err
@@ -247,12 +258,23 @@ func (tx *Tx) saveAccount(ctx context.Context, id billing.AccountID, columns map
 
 func toRowAccount(a billing.Account) accountRow {
 	row := accountRow{
-		ID: string(a.ID), Email: strings.ToLower(a.Email), PasswordHash: a.PasswordHash, CustomerID: nullable(a.CustomerID),
-		Role: string(cmp.Or(a.Role, billing.RoleUser)), Available: int64(a.Available), Held: int64(a.Held), Debt: int64(a.Debt), Unsettled: int64(a.Unsettled),
+		ID:           string(a.ID),
+		Email:        strings.ToLower(a.Email),
+		PasswordHash: a.PasswordHash,
+		CustomerID:   nullable(a.CustomerID),
+		Role: string(
+			cmp.Or(a.Role, billing.RoleUser),
+		), Available: int64(a.Available), Held: int64(a.Held), Debt: int64(a.Debt), Unsettled: int64(a.Unsettled),
 		NextExpiry: toStamp(a.NextExpiry), Version: a.Version, LowPoints: (*int64)(a.LowPoints),
 		TicketIssued: a.Sync.TicketIssued, TicketApplied: a.Sync.TicketApplied, BudgetAt: stamp{a.Sync.BudgetAt},
-		InvoicesSince: toStamp(a.Sync.InvoicesSince), LastSyncedAt: toStamp(a.Sync.LastSyncedAt), NextGrantAt: toStamp(a.Sync.NextGrantAt),
-		ParkedAt: toStamp(a.Parking.At), ParkedReason: a.Parking.Reason, UnparkedAt: toStamp(a.Parking.EndedAt), GrantsApproved: a.Parking.Approved, CreatedAt: stamp{a.CreatedAt},
+		InvoicesSince:  toStamp(a.Sync.InvoicesSince),
+		LastSyncedAt:   toStamp(a.Sync.LastSyncedAt),
+		NextGrantAt:    toStamp(a.Sync.NextGrantAt),
+		ParkedAt:       toStamp(a.Parking.At),
+		ParkedReason:   a.Parking.Reason,
+		UnparkedAt:     toStamp(a.Parking.EndedAt),
+		GrantsApproved: a.Parking.Approved,
+		CreatedAt:      stamp{a.CreatedAt},
 	}
 	row.TrialUsedAt = toStamp(a.TrialUsedAt)
 	row.setSubscription(a.Subscription)
@@ -263,13 +285,25 @@ func fromRowAccount(row accountRow) billing.Account {
 	a := billing.Account{
 		ID: billing.AccountID(row.ID), Email: row.Email, PasswordHash: row.PasswordHash, Role: billing.Role(row.Role),
 		CustomerID: fromNullable[billing.CustomerID](row.CustomerID),
-		Balance:    billing.Balance{Available: billing.Points(row.Available), Held: billing.Points(row.Held), Debt: billing.Points(row.Debt)},
-		Unsettled:  billing.Points(row.Unsettled), NextExpiry: fromStamp(row.NextExpiry), Version: row.Version, LowPoints: (*billing.Points)(row.LowPoints),
+		Balance: billing.Balance{
+			Available: billing.Points(row.Available), Held: billing.Points(row.Held), Debt: billing.Points(row.Debt),
+		},
+		Unsettled:  billing.Points(row.Unsettled),
+		NextExpiry: fromStamp(row.NextExpiry),
+		Version:    row.Version,
+		LowPoints:  (*billing.Points)(row.LowPoints),
 		Sync: billing.SyncState{
 			TicketIssued: row.TicketIssued, TicketApplied: row.TicketApplied, BudgetAt: row.BudgetAt.Time,
-			InvoicesSince: fromStamp(row.InvoicesSince), LastSyncedAt: fromStamp(row.LastSyncedAt), NextGrantAt: fromStamp(row.NextGrantAt),
+			InvoicesSince: fromStamp(row.InvoicesSince),
+			LastSyncedAt:  fromStamp(row.LastSyncedAt),
+			NextGrantAt:   fromStamp(row.NextGrantAt),
 		},
-		Parking:   billing.Parking{At: fromStamp(row.ParkedAt), Reason: row.ParkedReason, Approved: row.GrantsApproved, EndedAt: fromStamp(row.UnparkedAt)},
+		Parking: billing.Parking{
+			At:       fromStamp(row.ParkedAt),
+			Reason:   row.ParkedReason,
+			Approved: row.GrantsApproved,
+			EndedAt:  fromStamp(row.UnparkedAt),
+		},
 		CreatedAt: row.CreatedAt.Time,
 	}
 	a.Subscription, a.TrialUsedAt = row.subscription(), fromStamp(row.TrialUsedAt)

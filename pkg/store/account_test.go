@@ -19,13 +19,30 @@ func TestAccountRoundTrip(t *testing.T) {
 		ctx := context.Background()
 		at := func(d time.Duration) *time.Time { v := clock.Now().Add(d); return &v }
 		want := billing.Account{
-			ID: "acc_1", Email: "a@example.com", PasswordHash: "2030-01-01T12:00:00Z", CustomerID: "cus_'; --", Role: billing.RoleAdmin,
-			Balance: billing.Balance{Available: 7, Held: 2}, Unsettled: 3, NextExpiry: at(time.Microsecond), Version: 9,
+			ID:           "acc_1",
+			Email:        "a@example.com",
+			PasswordHash: "2030-01-01T12:00:00Z",
+			CustomerID:   "cus_'; --",
+			Role:         billing.RoleAdmin,
+			Balance:      billing.Balance{Available: 7, Held: 2},
+			Unsettled:    3,
+			NextExpiry:   at(time.Microsecond),
+			Version:      9,
 			Subscription: &billing.Subscription{
-				ID: "sub_1", Plan: "pro", Status: billing.SubPastDue, CurrentPeriodStart: *at(1), CurrentPeriodEnd: *at(time.Hour),
-				CancelAtPeriodEnd: true, Window: &billing.Window{From: *at(0), Until: *at(2 * time.Hour)},
+				ID:                 "sub_1",
+				Plan:               "pro",
+				Status:             billing.SubPastDue,
+				CurrentPeriodStart: *at(1),
+				CurrentPeriodEnd:   *at(time.Hour),
+				CancelAtPeriodEnd:  true, Window: &billing.Window{From: *at(0), Until: *at(2 * time.Hour)},
 			},
-			Sync:      billing.SyncState{TicketIssued: 4, TicketApplied: 3, BudgetAt: *at(0), InvoicesSince: at(-time.Hour), LastSyncedAt: at(-1)},
+			Sync: billing.SyncState{
+				TicketIssued:  4,
+				TicketApplied: 3,
+				BudgetAt:      *at(0),
+				InvoicesSince: at(-time.Hour),
+				LastSyncedAt:  at(-1),
+			},
 			CreatedAt: *at(-time.Hour),
 		}
 		want.Subscription.CurrentPeriodStart = clock.Now() // a nanosecond more than both databases keep is cut off
@@ -74,7 +91,10 @@ func TestErrEmailTaken(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		insert := func(id billing.AccountID, email string) error {
 			return write(db, func(ctx context.Context, tx *store.Tx) error {
-				return tx.InsertAccount(ctx, billing.Account{ID: id, Email: email, CreatedAt: tx.Now, Sync: billing.SyncState{BudgetAt: tx.Now}})
+				return tx.InsertAccount(
+					ctx,
+					billing.Account{ID: id, Email: email, CreatedAt: tx.Now, Sync: billing.SyncState{BudgetAt: tx.Now}},
+				)
 			})
 		}
 		if err := insert("acc_1", "ann@example.com"); err != nil {
@@ -93,7 +113,9 @@ func TestDebit(t *testing.T) {
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
 		a := storetest.NewAccount(t, db)
 		a.Available, a.Held, a.NextExpiry = 10, 4, new(clock.Now().Add(time.Hour))
-		if err := write(db, func(ctx context.Context, tx *store.Tx) error { return tx.SavePoints(ctx, a) }); err != nil {
+		if err := write(
+			db, func(ctx context.Context, tx *store.Tx) error { return tx.SavePoints(ctx, a) },
+		); err != nil {
 			t.Fatal(err)
 		}
 		debit := func(n billing.Points) (left billing.Account, ok bool) {
@@ -107,7 +129,8 @@ func TestDebit(t *testing.T) {
 			return left, ok
 		}
 		left, ok := debit(6)
-		if now := accountOf(t, db, a.ID); !ok || !reflect.DeepEqual(left, now) || now.Available != 4 || now.Unsettled != 6 || now.Version != 1 || now.Held != 4 {
+		if now := accountOf(t, db, a.ID); !ok || !reflect.DeepEqual(left, now) || now.Available != 4 ||
+			now.Unsettled != 6 || now.Version != 1 || now.Held != 4 {
 			t.Errorf("6 of 10: ok %v, answered %+v, stored %+v", ok, left, now)
 		}
 		before := accountOf(t, db, a.ID)
@@ -127,7 +150,9 @@ func TestApplyTicket(t *testing.T) {
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
 		a := storetest.NewAccount(t, db)
 		for range 3 {
-			if err := write(db, func(ctx context.Context, tx *store.Tx) error { return tx.IssueTicket(ctx, a.ID, tx.Now) }); err != nil {
+			if err := write(
+				db, func(ctx context.Context, tx *store.Tx) error { return tx.IssueTicket(ctx, a.ID, tx.Now) },
+			); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -145,10 +170,14 @@ func TestApplyTicket(t *testing.T) {
 			clock.Advance(time.Second)
 			before, ok, err := apply(step.ticket)
 			if err != nil || ok != step.ok || before.Sync.TicketApplied != step.before {
-				t.Errorf("ticket %d: ok %v after %d (%v), want %v after %d", step.ticket, ok, before.Sync.TicketApplied, err, step.ok, step.before)
+				t.Errorf(
+					"ticket %d: ok %v after %d (%v), want %v after %d", step.ticket, ok, before.Sync.TicketApplied, err,
+					step.ok, step.before,
+				)
 			}
 		}
-		if got := accountOf(t, db, a.ID).Sync; got.TicketApplied != 3 || got.LastSyncedAt == nil || !got.LastSyncedAt.Equal(clock.Now()) {
+		if got := accountOf(t, db, a.ID).Sync; got.TicketApplied != 3 || got.LastSyncedAt == nil ||
+			!got.LastSyncedAt.Equal(clock.Now()) {
 			t.Errorf("stored %+v", got)
 		}
 		if _, _, err := apply(4); err == nil {
@@ -163,7 +192,9 @@ func TestSetCustomer(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		a := storetest.NewAccount(t, db)
 		for _, id := range []billing.CustomerID{"cus_1", "cus_2"} {
-			if err := write(db, func(ctx context.Context, tx *store.Tx) error { return tx.SetCustomer(ctx, a.ID, id) }); err != nil {
+			if err := write(
+				db, func(ctx context.Context, tx *store.Tx) error { return tx.SetCustomer(ctx, a.ID, id) },
+			); err != nil {
 				t.Fatal(err)
 			}
 		}

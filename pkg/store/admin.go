@@ -34,17 +34,25 @@ type webhookActionRow struct {
 
 func (webhookActionRow) TableName() string { return "webhook_actions" }
 
-// InsertAdminAction records what an admin did to an account or to an endpoint. The caller holds the lock of the account or
-// the endpoint, and has looked for the key under it.
+// InsertAdminAction records what an admin did to an account or to an endpoint. The caller holds the lock of the account
+// or the endpoint, and has looked for the key under it.
 func (tx *Tx) InsertAdminAction(ctx context.Context, a billing.AdminAction) error {
 	if a.WebhookID != "" {
 		return translate(tx.q(ctx).Create(&webhookActionRow{
-			ID: string(a.ID), WebhookID: string(a.WebhookID), AdminID: nullable(a.AdminID), Action: string(a.Action), Reason: a.Reason,
+			ID:        string(a.ID),
+			WebhookID: string(a.WebhookID),
+			AdminID:   nullable(a.AdminID),
+			Action:    string(a.Action),
+			Reason:    a.Reason,
 			CreatedAt: stamp{a.CreatedAt},
 		}).Error)
 	}
 	row := adminActionRow{
-		AccountID: string(a.AccountID), ID: string(a.ID), AdminID: nullable(a.AdminID), Action: string(a.Action), Reason: a.Reason,
+		AccountID:      string(a.AccountID),
+		ID:             string(a.ID),
+		AdminID:        nullable(a.AdminID),
+		Action:         string(a.Action),
+		Reason:         a.Reason,
 		IdempotencyKey: nullable(a.Key), RequestHash: a.RequestHash, CreatedAt: stamp{a.CreatedAt},
 	}
 	if a.EntrySeq != 0 {
@@ -53,16 +61,21 @@ func (tx *Tx) InsertAdminAction(ctx context.Context, a billing.AdminAction) erro
 	return translate(tx.q(ctx).Create(&row).Error)
 }
 
-// AdminActionByKey reads what was done to an account under an admin's Idempotency-Key; ok is false when the key is unused.
-func (r reads) AdminActionByKey(ctx context.Context, account billing.AccountID, key string) (_ billing.AdminAction, ok bool, err error) {
+// AdminActionByKey reads what was done to an account under an admin's Idempotency-Key; ok is false when the key is
+// unused.
+func (r reads) AdminActionByKey(
+	ctx context.Context, account billing.AccountID, key string,
+) (_ billing.AdminAction, ok bool, err error) {
 	var row adminActionRow
 	err = r.q(ctx).Where("account_id = ? AND idempotency_key = ?", string(account), key).Take(&row).Error
 	if errors.Is(err, gorm.ErrRecordNotFound) {
 		return billing.AdminAction{}, false, nil
 	}
 	a := billing.AdminAction{
-		ID: billing.ActionID(row.ID), AccountID: billing.AccountID(row.AccountID), AdminID: fromNullable[billing.AccountID](row.AdminID),
-		Action: billing.ActionKind(row.Action), Reason: row.Reason, Key: fromNullable[string](row.IdempotencyKey),
+		ID:        billing.ActionID(row.ID),
+		AccountID: billing.AccountID(row.AccountID),
+		AdminID:   fromNullable[billing.AccountID](row.AdminID),
+		Action:    billing.ActionKind(row.Action), Reason: row.Reason, Key: fromNullable[string](row.IdempotencyKey),
 		RequestHash: row.RequestHash, CreatedAt: row.CreatedAt.Time,
 	}
 	if row.EntrySeq != nil {
@@ -80,8 +93,10 @@ func (r reads) WebhookActions(ctx context.Context, limit int) ([]billing.AdminAc
 	actions := make([]billing.AdminAction, len(rows))
 	for i, row := range rows {
 		actions[i] = billing.AdminAction{
-			ID: billing.ActionID(row.ID), WebhookID: billing.WebhookID(row.WebhookID), AdminID: fromNullable[billing.AccountID](row.AdminID),
-			Action: billing.ActionKind(row.Action), Reason: row.Reason, CreatedAt: row.CreatedAt.Time,
+			ID:        billing.ActionID(row.ID),
+			WebhookID: billing.WebhookID(row.WebhookID),
+			AdminID:   fromNullable[billing.AccountID](row.AdminID),
+			Action:    billing.ActionKind(row.Action), Reason: row.Reason, CreatedAt: row.CreatedAt.Time,
 		}
 	}
 	return actions, nil

@@ -9,12 +9,13 @@ import (
 
 // AuditScope says which rows an audit looks at.
 type AuditScope struct {
-	After, Last   billing.AccountID // accounts after the first and up to the last
-	CheckoutKey   string            // how the grant keys of orders begin
-	IntentKey     string            // and those of automatic ones
-	PendingBefore time.Time         // an event that has waited since before must have a job, or a look of the sweeper's since then
-	DueBefore     time.Time         // so must an outgoing one that was due before, by the machine's clock
-	EndedBy       time.Time         // points of a subscription that has ended must have ended by then
+	After, Last billing.AccountID // accounts after the first and up to the last
+	CheckoutKey string            // how the grant keys of orders begin
+	IntentKey   string            // and those of automatic ones
+	// an event that has waited since before must have a job, or a look of the sweeper's since then
+	PendingBefore time.Time
+	DueBefore     time.Time // so must an outgoing one that was due before, by the machine's clock
+	EndedBy       time.Time // points of a subscription that has ended must have ended by then
 }
 
 const (
@@ -24,8 +25,8 @@ const (
 	orderKey = `CASE WHEN o.automatic THEN @intent || o.payment_intent_id ELSE @key || o.checkout_id END`
 )
 
-// rules are queries for rows that break a rule. Each is one statement, so that it sees all its tables at one moment and needs no
-// lock: a rule never finds the half of a transaction that is under way.
+// rules are queries for rows that break a rule. Each is one statement, so that it sees all its tables at one moment and
+// needs no lock: a rule never finds the half of a transaction that is under way.
 var rules = []struct{ name, query string }{
 	{"next-expiry", `SELECT a.id AS account, 'the account does not know when its next lot runs out or its next hold ends' AS detail FROM accounts a
 		WHERE a.id > @after AND a.id <= @last
@@ -71,7 +72,10 @@ var rules = []struct{ name, query string }{
 	{"outgoing-job", `SELECT d.account_id AS account, ` + outgoingDetail + `
 		WHERE d.account_id > @after AND d.account_id <= @last AND ` + outgoingWaits},
 	// Tests concern no account.
-	{"outgoing-job", `SELECT '' AS account, ` + outgoingDetail + ` WHERE @after = '' AND d.account_id IS NULL AND ` + outgoingWaits},
+	{
+		"outgoing-job",
+		`SELECT '' AS account, ` + outgoingDetail + ` WHERE @after = '' AND d.account_id IS NULL AND ` + outgoingWaits,
+	},
 }
 
 // maxViolations bounds what one rule reports of one batch.
@@ -80,17 +84,22 @@ const maxViolations = 1000
 // Violations answers the rows in a scope that break a rule which ties several tables together.
 func (r reads) Violations(ctx context.Context, scope AuditScope) ([]billing.Violation, error) {
 	values := map[string]any{
-		"after": string(scope.After), "last": string(scope.Last), "key": scope.CheckoutKey, "intent": scope.IntentKey, "before": stamp{scope.PendingBefore}, "due": stamp{scope.DueBefore},
+		"after": string(scope.After), "last": string(scope.Last), "key": scope.CheckoutKey, "intent": scope.IntentKey,
+		"before": stamp{scope.PendingBefore}, "due": stamp{scope.DueBefore},
 		"ended": stamp{scope.EndedBy}, "limit": maxViolations,
 	}
 	var all []billing.Violation
 	for _, rule := range rules {
 		var found []struct{ Account, Detail string }
-		if err := r.q(ctx).Raw(rule.query+" ORDER BY account, detail LIMIT @limit", values).Scan(&found).Error; err != nil {
+		if err := r.q(ctx).Raw(
+			rule.query+" ORDER BY account, detail LIMIT @limit", values,
+		).Scan(&found).Error; err != nil {
 			return nil, translate(err)
 		}
 		for _, f := range found {
-			all = append(all, billing.Violation{Account: billing.AccountID(f.Account), Rule: rule.name, Detail: f.Detail})
+			all = append(
+				all, billing.Violation{Account: billing.AccountID(f.Account), Rule: rule.name, Detail: f.Detail},
+			)
 		}
 	}
 	return all, nil

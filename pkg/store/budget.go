@@ -19,8 +19,11 @@ type budgetRow struct {
 
 func (budgetRow) TableName() string { return "request_budgets" }
 
-// RequestBudget returns when the account's budget for a kind of request is whole again, the zero time where it was never used.
-func (tx *Tx) RequestBudget(ctx context.Context, account billing.AccountID, kind billing.RequestKind) (time.Time, error) {
+// RequestBudget returns when the account's budget for a kind of request is whole again, the zero time where it was
+// never used.
+func (tx *Tx) RequestBudget(
+	ctx context.Context, account billing.AccountID, kind billing.RequestKind,
+) (time.Time, error) {
 	var row budgetRow
 	err := tx.q(ctx).Where("account_id = ? AND kind = ?", string(account), string(kind)).Take(&row).Error
 	if errors.Is(err, gorm.ErrRecordNotFound) {
@@ -29,9 +32,14 @@ func (tx *Tx) RequestBudget(ctx context.Context, account billing.AccountID, kind
 	return row.WholeAt.Time, translate(err)
 }
 
-// SaveRequestBudget writes when the account's budget for a kind of request is whole again. The caller holds the account's lock.
-func (tx *Tx) SaveRequestBudget(ctx context.Context, account billing.AccountID, kind billing.RequestKind, wholeAt time.Time) error {
+// SaveRequestBudget writes when the account's budget for a kind of request is whole again. The caller holds the
+// account's lock.
+func (tx *Tx) SaveRequestBudget(
+	ctx context.Context, account billing.AccountID, kind billing.RequestKind, wholeAt time.Time,
+) error {
 	row := budgetRow{AccountID: string(account), Kind: string(kind), WholeAt: stamp{wholeAt}}
-	err := tx.q(ctx).Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "account_id"}, {Name: "kind"}}, UpdateAll: true}).Create(&row).Error
+	err := tx.q(ctx).Clauses(
+		clause.OnConflict{Columns: []clause.Column{{Name: "account_id"}, {Name: "kind"}}, UpdateAll: true},
+	).Create(&row).Error
 	return translate(err)
 }

@@ -36,7 +36,9 @@ type changeRow struct {
 func (changeRow) TableName() string { return "subscription_changes" }
 
 // Change reads one change of the account's subscription. Errors: ENotFound.
-func (r reads) Change(ctx context.Context, account billing.AccountID, id billing.ChangeID) (billing.SubscriptionChange, error) {
+func (r reads) Change(
+	ctx context.Context, account billing.AccountID, id billing.ChangeID,
+) (billing.SubscriptionChange, error) {
 	c, ok, err := r.change(ctx, "account_id = ? AND id = ?", string(account), string(id))
 	if err == nil && !ok {
 		err = billing.Errorf(billing.ENotFound, "No such change.")
@@ -45,12 +47,16 @@ func (r reads) Change(ctx context.Context, account billing.AccountID, id billing
 }
 
 // ChangeByKey reads the change that was asked for under an Idempotency-Key; ok is false when the key is unused.
-func (r reads) ChangeByKey(ctx context.Context, account billing.AccountID, key string) (_ billing.SubscriptionChange, ok bool, err error) {
+func (r reads) ChangeByKey(
+	ctx context.Context, account billing.AccountID, key string,
+) (_ billing.SubscriptionChange, ok bool, err error) {
 	return r.change(ctx, "account_id = ? AND idempotency_key = ?", string(account), key)
 }
 
 // PendingChange reads the account's change that is not decided yet; ok is false when there is none.
-func (r reads) PendingChange(ctx context.Context, account billing.AccountID) (_ billing.SubscriptionChange, ok bool, err error) {
+func (r reads) PendingChange(
+	ctx context.Context, account billing.AccountID,
+) (_ billing.SubscriptionChange, ok bool, err error) {
 	return r.change(ctx, "account_id = ? AND status = ?", string(account), string(billing.ChangePending))
 }
 
@@ -61,7 +67,9 @@ func (r reads) WaitingChanges(ctx context.Context, account billing.AccountID) ([
 }
 
 // DueChanges lists changes that are to be looked at, in the order of their ids, after the given one.
-func (r reads) DueChanges(ctx context.Context, now time.Time, after billing.ChangeID, limit int) ([]billing.SubscriptionChange, error) {
+func (r reads) DueChanges(
+	ctx context.Context, now time.Time, after billing.ChangeID, limit int,
+) ([]billing.SubscriptionChange, error) {
 	return r.changes(r.q(ctx).Where("look_at <= ? AND id > ?", stamp{now}, string(after)).Order("id").Limit(limit))
 }
 
@@ -81,7 +89,9 @@ func (r reads) changes(query *gorm.DB) ([]billing.SubscriptionChange, error) {
 	return found, nil
 }
 
-func (r reads) change(ctx context.Context, where string, args ...any) (c billing.SubscriptionChange, ok bool, err error) {
+func (r reads) change(
+	ctx context.Context, where string, args ...any,
+) (c billing.SubscriptionChange, ok bool, err error) {
 	var row changeRow
 	err = r.q(ctx).Where(where, args...).Take(&row).Error
 	if errors.Is(err, gorm.ErrRecordNotFound) {
@@ -94,7 +104,8 @@ func (r reads) change(ctx context.Context, where string, args ...any) (c billing
 	return c, err == nil, err
 }
 
-// InsertChange appends a change. The caller holds the account's lock, and has looked under it for the key and for another one that is pending.
+// InsertChange appends a change. The caller holds the account's lock, and has looked under it for the key and for
+// another one that is pending.
 func (tx *Tx) InsertChange(ctx context.Context, c billing.SubscriptionChange) error {
 	row, err := toRowChange(c)
 	if err != nil {
@@ -109,14 +120,18 @@ func (tx *Tx) SaveChange(ctx context.Context, c billing.SubscriptionChange) erro
 	if err != nil {
 		return err
 	}
-	return translate(tx.q(ctx).Model(&changeRow{}).Where("account_id = ? AND id = ?", row.AccountID, row.ID).Updates(map[string]any{
-		"status": row.Status, "steps": row.Steps, "invoice_id": row.InvoiceID, "payment_url": row.PaymentURL, "problem": row.Problem,
-		"detail": row.Detail, "voided": row.Voided, "lease_until": row.LeaseUntil, "look_at": row.LookAt, "ended_at": row.EndedAt,
+	return translate(tx.q(ctx).Model(&changeRow{}).Where(
+		"account_id = ? AND id = ?", row.AccountID, row.ID,
+	).Updates(map[string]any{
+		"status": row.Status, "steps": row.Steps, "invoice_id": row.InvoiceID, "payment_url": row.PaymentURL,
+		"problem": row.Problem,
+		"detail":  row.Detail, "voided": row.Voided, "lease_until": row.LeaseUntil, "look_at": row.LookAt,
+		"ended_at": row.EndedAt,
 	}).Error)
 }
 
-// WakeChanges lets the job look now at the account's changes that wait for one of these invoices: the decided ones, and of the open ones those
-// whose payment was under way.
+// WakeChanges lets the job look now at the account's changes that wait for one of these invoices: the decided ones, and
+// of the open ones those whose payment was under way.
 func (tx *Tx) WakeChanges(ctx context.Context, account billing.AccountID, decided, open []billing.InvoiceID) error {
 	if len(decided)+len(open) == 0 {
 		return nil
@@ -127,22 +142,33 @@ func (tx *Tx) WakeChanges(ctx context.Context, account billing.AccountID, decide
 		Update("look_at", stamp{tx.Now}).Error)
 }
 
-// DeleteChange deletes a change of the account of which nothing was asked of Stripe, so that its key is unused. The caller holds the account's lock.
+// DeleteChange deletes a change of the account of which nothing was asked of Stripe, so that its key is unused. The
+// caller holds the account's lock.
 func (tx *Tx) DeleteChange(ctx context.Context, account billing.AccountID, id billing.ChangeID) error {
-	return translate(tx.q(ctx).Where("account_id = ? AND id = ?", string(account), string(id)).Delete(&changeRow{}).Error)
+	return translate(
+		tx.q(ctx).Where("account_id = ? AND id = ?", string(account), string(id)).Delete(&changeRow{}).Error,
+	)
 }
 
 func toRowChange(c billing.SubscriptionChange) (changeRow, error) {
 	row := changeRow{
 		ID: string(c.ID), AccountID: string(c.AccountID), Kind: string(c.Kind), Plan: c.Plan, Quantity: c.Quantity,
-		IdempotencyKey: nullable(c.Key), RequestHash: c.RequestHash, Status: string(c.Status), InvoiceID: nullable(c.Owed.ID),
-		PaymentURL: c.Owed.URL, Problem: string(c.Problem), Detail: c.Detail, LeaseUntil: stamp{c.LeaseUntil}, LookAt: toStamp(c.LookAt),
-		CreatedAt: stamp{c.CreatedAt}, EndedAt: toStamp(c.EndedAt),
+		IdempotencyKey: nullable(c.Key),
+		RequestHash:    c.RequestHash,
+		Status:         string(c.Status),
+		InvoiceID:      nullable(c.Owed.ID),
+		PaymentURL:     c.Owed.URL,
+		Problem:        string(c.Problem),
+		Detail:         c.Detail,
+		LeaseUntil:     stamp{c.LeaseUntil},
+		LookAt:         toStamp(c.LookAt),
+		CreatedAt:      stamp{c.CreatedAt}, EndedAt: toStamp(c.EndedAt),
 	}
 	switch {
 	case c.Status.Decided():
 		row.LookAt = nil
-	case c.Status == billing.ChangePending && (c.LookAt == nil || c.LookAt.Before(c.LeaseUntil)): // nobody is at work on it then
+	case c.Status == billing.ChangePending && (c.LookAt == nil || c.LookAt.Before(c.LeaseUntil)):
+		// nobody is at work on it then
 		row.LookAt = &row.LeaseUntil
 	}
 	if len(c.Voided) > 0 {
@@ -162,11 +188,20 @@ func toRowChange(c billing.SubscriptionChange) (changeRow, error) {
 
 func fromRowChange(row changeRow) (billing.SubscriptionChange, error) {
 	c := billing.SubscriptionChange{
-		ID: billing.ChangeID(row.ID), AccountID: billing.AccountID(row.AccountID), Kind: billing.ChangeKind(row.Kind), Plan: row.Plan,
-		Quantity: row.Quantity, Key: fromNullable[string](row.IdempotencyKey), RequestHash: row.RequestHash, Status: billing.ChangeStatus(row.Status),
-		Owed:    billing.OwedInvoice{ID: fromNullable[billing.InvoiceID](row.InvoiceID), URL: row.PaymentURL},
-		Problem: billing.Code(row.Problem), Detail: row.Detail, LeaseUntil: row.LeaseUntil.Time, LookAt: fromStamp(row.LookAt),
-		CreatedAt: row.CreatedAt.Time, EndedAt: fromStamp(row.EndedAt),
+		ID:          billing.ChangeID(row.ID),
+		AccountID:   billing.AccountID(row.AccountID),
+		Kind:        billing.ChangeKind(row.Kind),
+		Plan:        row.Plan,
+		Quantity:    row.Quantity,
+		Key:         fromNullable[string](row.IdempotencyKey),
+		RequestHash: row.RequestHash,
+		Status:      billing.ChangeStatus(row.Status),
+		Owed:        billing.OwedInvoice{ID: fromNullable[billing.InvoiceID](row.InvoiceID), URL: row.PaymentURL},
+		Problem:     billing.Code(row.Problem),
+		Detail:      row.Detail,
+		LeaseUntil:  row.LeaseUntil.Time,
+		LookAt:      fromStamp(row.LookAt),
+		CreatedAt:   row.CreatedAt.Time, EndedAt: fromStamp(row.EndedAt),
 	}
 	if row.Voided != "" {
 		if err := json.Unmarshal([]byte(row.Voided), &c.Voided); err != nil {

@@ -116,8 +116,8 @@ func TestConstraints(t *testing.T) {
 	})
 }
 
-// Proves that one business fact grants an account one lot, and that a key of an account leads to one order. That no fact
-// reaches two accounts is TestOneAccountForOneCustomer's.
+// Proves that one business fact grants an account one lot, and that a key of an account leads to one order. That no
+// fact reaches two accounts is TestOneAccountForOneCustomer's.
 func TestUniqueKeys(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -135,7 +135,9 @@ func TestUniqueKeys(t *testing.T) {
 		order, theirs := anOrder(db, a.ID), anOrder(db, other.ID)
 		order.CheckoutID, theirs.CheckoutID = "cs_2", "cs_3"
 		tie := func(o billing.Order) error {
-			return write(db, func(ctx context.Context, tx *store.Tx) error { return tx.InsertOrderKey(ctx, o, "key-1", "hash") })
+			return write(
+				db, func(ctx context.Context, tx *store.Tx) error { return tx.InsertOrderKey(ctx, o, "key-1", "hash") },
+			)
 		}
 		err := write(db, func(ctx context.Context, tx *store.Tx) error {
 			return errors.Join(tx.InsertOrder(ctx, order), tx.InsertOrder(ctx, theirs))
@@ -173,7 +175,8 @@ func TestOnePendingChange(t *testing.T) {
 	})
 }
 
-// insertOneOfEach makes an account with an order, a lot, a hold, an entry, an event, a sync, an act of an admin, and an endpoint that is told.
+// insertOneOfEach makes an account with an order, a lot, a hold, an entry, an event, a sync, an act of an admin, and an
+// endpoint that is told.
 func insertOneOfEach(t *testing.T, db *store.DB) billing.Account {
 	t.Helper()
 	a := storetest.NewAccount(t, db)
@@ -185,16 +188,33 @@ func insertOneOfEach(t *testing.T, db *store.DB) billing.Account {
 		if err := tx.InsertLot(ctx, lot); err != nil {
 			return err
 		}
-		hold := billing.Hold{ID: billing.NewHoldID(tx.Now), AccountID: a.ID, Amount: 5, Status: billing.HoldActive, ExpiresAt: tx.Now, CreatedAt: tx.Now}
+		hold := billing.Hold{
+			ID:        billing.NewHoldID(tx.Now),
+			AccountID: a.ID,
+			Amount:    5,
+			Status:    billing.HoldActive,
+			ExpiresAt: tx.Now,
+			CreatedAt: tx.Now,
+		}
 		if err := tx.InsertHold(ctx, hold, []billing.HoldPart{{LotID: lot.ID, Points: 5}}); err != nil {
 			return err
 		}
-		begun := billing.BegunPeriod{AccountID: a.ID, Source: "subscription:sub_1", Period: billing.Period{Start: tx.Now, End: tx.Now}, Rollover: 5}
+		begun := billing.BegunPeriod{
+			AccountID: a.ID,
+			Source:    "subscription:sub_1",
+			Period:    billing.Period{Start: tx.Now, End: tx.Now},
+			Rollover:  5,
+		}
 		if err := tx.BeginPeriod(ctx, begun); err != nil {
 			return err
 		}
 		_, err := tx.InsertEvent(ctx, billing.InboxEvent{
-			ID: "evt_1", Type: "invoice.paid", AccountID: a.ID, Status: billing.InboxPending, CreatedAt: tx.Now, ReceivedAt: tx.Now,
+			ID:         "evt_1",
+			Type:       "invoice.paid",
+			AccountID:  a.ID,
+			Status:     billing.InboxPending,
+			CreatedAt:  tx.Now,
+			ReceivedAt: tx.Now,
 		})
 		if err != nil {
 			return err
@@ -202,7 +222,18 @@ func insertOneOfEach(t *testing.T, db *store.DB) billing.Account {
 		if err := tx.BeginSync(ctx, a.ID, 1, billing.CauseEvent); err != nil {
 			return err
 		}
-		topUp := billing.TopUp{AccountID: a.ID, Status: billing.TopUpOn, Pack: "pack_5", Quantity: 1, Amount: 500, Currency: "eur", Threshold: 5, MonthlyLimit: 1, DueAt: tx.Now, CreatedAt: tx.Now}
+		topUp := billing.TopUp{
+			AccountID:    a.ID,
+			Status:       billing.TopUpOn,
+			Pack:         "pack_5",
+			Quantity:     1,
+			Amount:       500,
+			Currency:     "eur",
+			Threshold:    5,
+			MonthlyLimit: 1,
+			DueAt:        tx.Now,
+			CreatedAt:    tx.Now,
+		}
 		if err := tx.SaveTopUp(ctx, topUp); err != nil {
 			return err
 		}
@@ -218,23 +249,40 @@ func insertOneOfEach(t *testing.T, db *store.DB) billing.Account {
 		if err := tx.SaveRequestBudget(ctx, a.ID, billing.RequestPortal, tx.Now); err != nil {
 			return err
 		}
-		action := billing.AdminAction{ID: billing.NewActionID(tx.Now), AccountID: a.ID, Action: billing.ActionRole, CreatedAt: tx.Now}
-		did := billing.AdminAction{ID: billing.NewActionID(tx.Now), WebhookID: "whk_1", Action: billing.ActionWebhookAdd, CreatedAt: tx.Now}
+		action := billing.AdminAction{
+			ID: billing.NewActionID(tx.Now), AccountID: a.ID, Action: billing.ActionRole, CreatedAt: tx.Now,
+		}
+		did := billing.AdminAction{
+			ID: billing.NewActionID(tx.Now), WebhookID: "whk_1", Action: billing.ActionWebhookAdd, CreatedAt: tx.Now,
+		}
 		if err := errors.Join(tx.InsertAdminAction(ctx, action), tx.InsertAdminAction(ctx, did)); err != nil {
 			return err
 		}
 		if err := tx.InsertChange(ctx, aChange(db, a.ID)); err != nil {
 			return err
 		}
-		if _, err := tx.InsertWebhook(ctx, billing.Webhook{ID: billing.NewWebhookID(tx.Now), CreatedAt: tx.Now}, 1); err != nil {
+		if _, err := tx.InsertWebhook(
+			ctx, billing.Webhook{ID: billing.NewWebhookID(tx.Now), CreatedAt: tx.Now}, 1,
+		); err != nil {
 			return err
 		}
-		told := billing.Delivery{ID: billing.NewMessageID(tx.Now), AccountID: a.ID, Type: billing.OutPointsGranted, Body: "{}", CreatedAt: tx.Now}
+		told := billing.Delivery{
+			ID:        billing.NewMessageID(tx.Now),
+			AccountID: a.ID,
+			Type:      billing.OutPointsGranted,
+			Body:      "{}",
+			CreatedAt: tx.Now,
+		}
 		if err := tx.InsertDeliveries(ctx, told); err != nil {
 			return err
 		}
 		return tx.AppendEntry(ctx, billing.Entry{
-			ID: billing.NewEntryID(tx.Now), AccountID: a.ID, Kind: billing.EntryGrant, Amount: 5, LotID: lot.ID, CreatedAt: tx.Now,
+			ID:        billing.NewEntryID(tx.Now),
+			AccountID: a.ID,
+			Kind:      billing.EntryGrant,
+			Amount:    5,
+			LotID:     lot.ID,
+			CreatedAt: tx.Now,
 		})
 	})
 	if err != nil {
@@ -243,7 +291,8 @@ func insertOneOfEach(t *testing.T, db *store.DB) billing.Account {
 	return a
 }
 
-// Proves that an account has one open automatic order at a time, whatever the code above does, and that one that has ended makes room.
+// Proves that an account has one open automatic order at a time, whatever the code above does, and that one that has
+// ended makes room.
 func TestOneOpenTopUp(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -261,7 +310,9 @@ func TestOneOpenTopUp(t *testing.T) {
 			t.Error("two automatic orders are open")
 		}
 		first.Status = billing.OrderFailed
-		if err := write(db, func(ctx context.Context, tx *store.Tx) error { return tx.SaveOrder(ctx, first) }); err != nil {
+		if err := write(
+			db, func(ctx context.Context, tx *store.Tx) error { return tx.SaveOrder(ctx, first) },
+		); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := insert(); err != nil {
@@ -272,21 +323,36 @@ func TestOneOpenTopUp(t *testing.T) {
 
 func anOrder(db *store.DB, account billing.AccountID) billing.Order {
 	return billing.Order{
-		ID: billing.NewOrderID(db.Now()), AccountID: account, Item: "pack_5", Kind: billing.KindPack, Quantity: 1, Points: 5, Amount: 500,
-		Currency: "eur", Status: billing.OrderPending, CheckoutID: "cs_1", CreatedAt: db.Now(),
+		ID:        billing.NewOrderID(db.Now()),
+		AccountID: account,
+		Item:      "pack_5",
+		Kind:      billing.KindPack,
+		Quantity:  1,
+		Points:    5,
+		Amount:    500,
+		Currency:  "eur", Status: billing.OrderPending, CheckoutID: "cs_1", CreatedAt: db.Now(),
 	}
 }
 
 func aChange(db *store.DB, account billing.AccountID) billing.SubscriptionChange {
 	return billing.SubscriptionChange{
-		ID: billing.NewChangeID(db.Now()), AccountID: account, Kind: billing.ChangePlan, Plan: "pro", Status: billing.ChangePending,
+		ID:         billing.NewChangeID(db.Now()),
+		AccountID:  account,
+		Kind:       billing.ChangePlan,
+		Plan:       "pro",
+		Status:     billing.ChangePending,
 		LeaseUntil: db.Now(), CreatedAt: db.Now(),
 	}
 }
 
 func aLot(db *store.DB, account billing.AccountID) billing.Lot {
 	return billing.Lot{
-		ID: billing.NewLotID(db.Now()), AccountID: account, GrantKey: "stripe:checkout:cs_1", Granted: 5, Remaining: 5, CreatedAt: db.Now(),
+		ID:        billing.NewLotID(db.Now()),
+		AccountID: account,
+		GrantKey:  "stripe:checkout:cs_1",
+		Granted:   5,
+		Remaining: 5,
+		CreatedAt: db.Now(),
 	}
 }
 

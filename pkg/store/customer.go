@@ -20,7 +20,9 @@ func (formerCustomerRow) TableName() string { return "former_customers" }
 // FormerCustomers lists the customers that an account had at Stripe before, oldest first.
 func (r reads) FormerCustomers(ctx context.Context, account billing.AccountID) ([]billing.FormerCustomer, error) {
 	var rows []formerCustomerRow
-	if err := r.q(ctx).Where("account_id = ?", string(account)).Order("ended_at, customer_id").Find(&rows).Error; err != nil {
+	if err := r.q(ctx).Where(
+		"account_id = ?", string(account),
+	).Order("ended_at, customer_id").Find(&rows).Error; err != nil {
 		return nil, translate(err)
 	}
 	found := make([]billing.FormerCustomer, len(rows))
@@ -30,10 +32,12 @@ func (r reads) FormerCustomers(ctx context.Context, account billing.AccountID) (
 	return found, nil
 }
 
-// EndCustomer unties the account, whose lock this transaction holds, from a customer that was deleted at Stripe. The id is kept: its
-// events still find the account. It changes nothing where the account has another customer by now.
+// EndCustomer unties the account, whose lock this transaction holds, from a customer that was deleted at Stripe. The id
+// is kept: its events still find the account. It changes nothing where the account has another customer by now.
 func (tx *Tx) EndCustomer(ctx context.Context, account billing.AccountID, customer billing.CustomerID) error {
-	res := tx.q(ctx).Model(&accountRow{}).Where("id = ? AND customer_id = ?", string(account), string(customer)).Update("customer_id", nil)
+	res := tx.q(ctx).Model(&accountRow{}).Where(
+		"id = ? AND customer_id = ?", string(account), string(customer),
+	).Update("customer_id", nil)
 	if res.Error != nil || res.RowsAffected == 0 {
 		return translate(res.Error)
 	}

@@ -30,13 +30,14 @@ func (deliveryRow) TableName() string { return "deliveries" }
 // AtOnce is the NextAt of a delivery that was never tried: such ones come first, in the order of their ids.
 var AtOnce = time.Unix(0, 0).UTC()
 
-// InsertDeliveries appends an outgoing event for every enabled endpoint that wants its type, or for the one that it names. It is one
-// statement, so no endpoint is told of what another transaction's endpoints were asked for.
+// InsertDeliveries appends an outgoing event for every enabled endpoint that wants its type, or for the one that it
+// names. It is one statement, so no endpoint is told of what another transaction's endpoints were asked for.
 func (tx *Tx) InsertDeliveries(ctx context.Context, d billing.Delivery) error {
 	res := tx.q(ctx).Exec(`INSERT INTO deliveries (webhook_id, id, account_id, type, body, status, attempts, next_at, last_status, last_error, created_at)
 		SELECT w.id, @id, @account, @type, @body, 'pending', 0, @next, 0, '', @now FROM webhooks w WHERE w.disabled_at IS NULL
 		AND (w.id = @webhook OR @webhook = '' AND (w.types = ',*,' OR w.types LIKE @like))`, map[string]any{
-		"id": string(d.ID), "account": nullable(d.AccountID), "type": string(d.Type), "body": d.Body, "next": stamp{AtOnce}, "now": stamp{d.CreatedAt},
+		"id": string(d.ID), "account": nullable(d.AccountID), "type": string(d.Type), "body": d.Body,
+		"next": stamp{AtOnce}, "now": stamp{d.CreatedAt},
 		"webhook": string(d.WebhookID), "like": "%," + string(d.Type) + ",%",
 	})
 	if res.RowsAffected > 0 {
@@ -45,22 +46,34 @@ func (tx *Tx) InsertDeliveries(ctx context.Context, d billing.Delivery) error {
 	return translate(res.Error)
 }
 
-// DueDeliveries lists what is to be tried at an endpoint by now: first what never was, in the order in which it happened.
-func (r reads) DueDeliveries(ctx context.Context, id billing.WebhookID, now time.Time, limit int) ([]billing.Delivery, error) {
-	return r.deliveries(r.q(ctx).Where("webhook_id = ? AND status = 'pending' AND next_at <= ?", string(id), stamp{now}).Order("next_at, id").Limit(limit))
+// DueDeliveries lists what is to be tried at an endpoint by now: first what never was, in the order in which it
+// happened.
+func (r reads) DueDeliveries(
+	ctx context.Context, id billing.WebhookID, now time.Time, limit int,
+) ([]billing.Delivery, error) {
+	return r.deliveries(
+		r.q(ctx).Where(
+			"webhook_id = ? AND status = 'pending' AND next_at <= ?", string(id), stamp{now},
+		).Order("next_at, id").Limit(limit),
+	)
 }
 
 // NextDelivery is when something is to be tried at an endpoint next, nil when nothing is.
 func (r reads) NextDelivery(ctx context.Context, id billing.WebhookID) (*time.Time, error) {
-	next, err := r.deliveries(r.q(ctx).Where("webhook_id = ? AND status = 'pending'", string(id)).Order("next_at, id").Limit(1))
+	next, err := r.deliveries(
+		r.q(ctx).Where("webhook_id = ? AND status = 'pending'", string(id)).Order("next_at, id").Limit(1),
+	)
 	if err != nil || len(next) == 0 {
 		return nil, err
 	}
 	return &next[0].NextAt, nil
 }
 
-// Deliveries lists what an endpoint was told, newest first, before the one with id before ("" begins at the newest); status "" is any.
-func (r reads) Deliveries(ctx context.Context, id billing.WebhookID, status billing.DeliveryStatus, before billing.MessageID, limit int) ([]billing.Delivery, error) {
+// Deliveries lists what an endpoint was told, newest first, before the one with id before ("" begins at the newest);
+// status "" is any.
+func (r reads) Deliveries(
+	ctx context.Context, id billing.WebhookID, status billing.DeliveryStatus, before billing.MessageID, limit int,
+) ([]billing.Delivery, error) {
 	q := r.q(ctx).Where("webhook_id = ?", string(id)).Order("id DESC").Limit(limit)
 	if status != "" {
 		q = q.Where("status = ?", string(status))
@@ -72,7 +85,9 @@ func (r reads) Deliveries(ctx context.Context, id billing.WebhookID, status bill
 }
 
 // Delivery reads one. Errors: ENotFound.
-func (r reads) Delivery(ctx context.Context, webhook billing.WebhookID, id billing.MessageID) (billing.Delivery, error) {
+func (r reads) Delivery(
+	ctx context.Context, webhook billing.WebhookID, id billing.MessageID,
+) (billing.Delivery, error) {
 	var row deliveryRow
 	err := r.q(ctx).Where("webhook_id = ? AND id = ?", string(webhook), string(id)).Take(&row).Error
 	return fromRowDelivery(row), translate(err)
@@ -90,14 +105,18 @@ func (r reads) deliveries(q *gorm.DB) ([]billing.Delivery, error) {
 	return all, nil
 }
 
-// SaveAttempt writes what came of an attempt, or of the wish to send again. It changes nothing when another attempt was noted since the
-// delivery was read. The caller holds the endpoint's lock.
+// SaveAttempt writes what came of an attempt, or of the wish to send again. It changes nothing when another attempt was
+// noted since the delivery was read. The caller holds the endpoint's lock.
 func (tx *Tx) SaveAttempt(ctx context.Context, before, d billing.Delivery) error {
 	res := tx.q(ctx).Model(&deliveryRow{}).
-		Where("webhook_id = ? AND id = ? AND attempts = ? AND status = ?", string(d.WebhookID), string(d.ID), before.Attempts, string(before.Status)).
+		Where(
+			"webhook_id = ? AND id = ? AND attempts = ? AND status = ?", string(d.WebhookID), string(d.ID),
+			before.Attempts, string(before.Status),
+		).
 		Updates(map[string]any{
-			"status": string(d.Status), "attempts": d.Attempts, "next_at": stamp{d.NextAt}, "last_status": d.LastStatus, "last_error": d.LastError,
-			"tried_at": toStamp(d.TriedAt), "delivered_at": toStamp(d.DeliveredAt),
+			"status": string(d.Status), "attempts": d.Attempts, "next_at": stamp{d.NextAt}, "last_status": d.LastStatus,
+			"last_error": d.LastError,
+			"tried_at":   toStamp(d.TriedAt), "delivered_at": toStamp(d.DeliveredAt),
 		})
 	if res.Error != nil || res.RowsAffected == 0 {
 		return translate(res.Error)
@@ -113,7 +132,9 @@ func (tx *Tx) SaveAttempt(ctx context.Context, before, d billing.Delivery) error
 }
 
 func (tx *Tx) count(ctx context.Context, id billing.WebhookID, column string, n int64) error {
-	return translate(tx.q(ctx).Model(&webhookRow{}).Where("id = ?", string(id)).Update(column, gorm.Expr(column+" + ?", n)).Error)
+	return translate(
+		tx.q(ctx).Model(&webhookRow{}).Where("id = ?", string(id)).Update(column, gorm.Expr(column+" + ?", n)).Error,
+	)
 }
 
 // GiveUpDeliveries fails all that is pending at an endpoint.
@@ -126,7 +147,8 @@ func (tx *Tx) GiveUpDeliveries(ctx context.Context, id billing.WebhookID, why st
 	return tx.count(ctx, id, "failed", res.RowsAffected)
 }
 
-// DeleteDeliveries forgets what was made before the given time and is not pending, and what belongs to no endpoint any more, up to limit each.
+// DeleteDeliveries forgets what was made before the given time and is not pending, and what belongs to no endpoint any
+// more, up to limit each.
 func (tx *Tx) DeleteDeliveries(ctx context.Context, before time.Time, limit int) error {
 	err := tx.deleteDeliveries(ctx, "created_at < ? AND status <> 'pending' ORDER BY created_at", stamp{before}, limit)
 	// From endpoint to endpoint by the index: looking for one that is gone among all deliveries would read all of them.
@@ -146,7 +168,11 @@ func (tx *Tx) DeleteDeliveries(ctx context.Context, before time.Time, limit int)
 }
 
 func (tx *Tx) deleteDeliveries(ctx context.Context, where string, arg any, limit int) error {
-	return tx.q(ctx).Exec(`DELETE FROM deliveries WHERE (webhook_id, id) IN (SELECT webhook_id, id FROM deliveries WHERE `+where+` LIMIT ?)`, arg, limit).Error
+	return tx.q(ctx).Exec(
+		`DELETE FROM deliveries WHERE (webhook_id, id) IN (SELECT webhook_id, id FROM deliveries WHERE `+where+
+			` LIMIT ?)`,
+		arg, limit,
+	).Error
 }
 
 // Outgoing counts deliveries: those that wait, since when the one that waits longest does, and those that ended, ever.
@@ -169,8 +195,18 @@ func (r reads) Outgoing(ctx context.Context) (o Outgoing, err error) {
 
 func fromRowDelivery(row deliveryRow) billing.Delivery {
 	return billing.Delivery{
-		ID: billing.MessageID(row.ID), WebhookID: billing.WebhookID(row.WebhookID), AccountID: fromNullable[billing.AccountID](row.AccountID),
-		Type: billing.OutgoingType(row.Type), Body: row.Body, Status: billing.DeliveryStatus(row.Status), Attempts: row.Attempts, NextAt: row.NextAt.Time,
-		LastStatus: row.LastStatus, LastError: row.LastError, CreatedAt: row.CreatedAt.Time, TriedAt: fromStamp(row.TriedAt), DeliveredAt: fromStamp(row.DeliveredAt),
+		ID:          billing.MessageID(row.ID),
+		WebhookID:   billing.WebhookID(row.WebhookID),
+		AccountID:   fromNullable[billing.AccountID](row.AccountID),
+		Type:        billing.OutgoingType(row.Type),
+		Body:        row.Body,
+		Status:      billing.DeliveryStatus(row.Status),
+		Attempts:    row.Attempts,
+		NextAt:      row.NextAt.Time,
+		LastStatus:  row.LastStatus,
+		LastError:   row.LastError,
+		CreatedAt:   row.CreatedAt.Time,
+		TriedAt:     fromStamp(row.TriedAt),
+		DeliveredAt: fromStamp(row.DeliveredAt),
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// Directories lead from what is unique among all accounts to the account that has it. Their entries are never changed or
-// removed. A reader may see an entry before its account: it then finds no account, as if there were no entry.
+// Directories lead from what is unique among all accounts to the account that has it. Their entries are never changed
+// or removed. A reader may see an entry before its account: it then finds no account, as if there were no entry.
 
 type emailRow struct {
 	Email     string `gorm:"primaryKey"`

@@ -50,7 +50,9 @@ func TestColumnsAreFields(t *testing.T) {
 			}
 			fields := map[string]columnType{}
 			for _, field := range parsed.Fields {
-				fields[field.DBName] = columnType{typeOf(db, field), !field.NotNull && !field.PrimaryKey, field.PrimaryKey}
+				fields[field.DBName] = columnType{
+					typeOf(db, field), !field.NotNull && !field.PrimaryKey, field.PrimaryKey,
+				}
 			}
 			if got := columns[parsed.Table]; !maps.Equal(got, fields) {
 				t.Errorf("the table %s\nhas the columns %v\nand the fields  %v", parsed.Table, got, fields)
@@ -68,8 +70,8 @@ func TestColumnsAreFields(t *testing.T) {
 	})
 }
 
-// Proves that the words which are replaced for SQLite stand in the schema as types and options alone: a name that contains
-// one would be another name there. Every replaced word is used.
+// Proves that the words which are replaced for SQLite stand in the schema as types and options alone: a name that
+// contains one would be another name there. Every replaced word is used.
 func TestSQLiteWords(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("migrations/*.sql")
@@ -119,7 +121,8 @@ func readColumns(t *testing.T, db *store.DB) map[string]map[string]columnType {
 		if err := rows.Scan(&table, &name, &c.Type, &c.Nullable, &c.Primary); err != nil {
 			t.Fatal(err)
 		}
-		if strings.HasPrefix(table, "river_") || strings.HasPrefix(table, "goose_") || strings.HasPrefix(table, "sqlite_") {
+		if strings.HasPrefix(table, "river_") || strings.HasPrefix(table, "goose_") ||
+			strings.HasPrefix(table, "sqlite_") {
 			continue
 		}
 		if columns[table] == nil {

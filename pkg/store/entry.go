@@ -50,7 +50,9 @@ func (tx *Tx) AppendEntry(ctx context.Context, e billing.Entry) error {
 }
 
 // EntryByKey reads the entry that the account made under an Idempotency-Key; ok is false when the key is unused.
-func (r reads) EntryByKey(ctx context.Context, account billing.AccountID, key string) (e billing.Entry, ok bool, err error) {
+func (r reads) EntryByKey(
+	ctx context.Context, account billing.AccountID, key string,
+) (e billing.Entry, ok bool, err error) {
 	var row entryRow
 	err = r.q(ctx).Where("account_id = ? AND idempotency_key = ?", string(account), key).Take(&row).Error
 	if errors.Is(err, gorm.ErrRecordNotFound) {
@@ -82,7 +84,9 @@ func (r reads) entry(ctx context.Context, where string, args ...any) (billing.En
 }
 
 // Entries lists the account's entries, newest first, before the one with id before ("" begins at the newest).
-func (r reads) Entries(ctx context.Context, account billing.AccountID, before billing.EntryID, limit int) ([]billing.Entry, error) {
+func (r reads) Entries(
+	ctx context.Context, account billing.AccountID, before billing.EntryID, limit int,
+) ([]billing.Entry, error) {
 	q := r.q(ctx).Where("account_id = ?", string(account))
 	if before != "" {
 		q = q.Where("seq < (SELECT seq FROM entries WHERE account_id = ? AND id = ?)", string(account), string(before))
@@ -110,7 +114,8 @@ type Sums struct {
 	LotsHeld    billing.Points
 	Holds       billing.Points // of the active ones
 	Breaks      int64          // entries whose balance is not the one before plus their amount
-	Astray      int64          // holds and lots that the parts of holds do not add up to, and ended lots with points left
+	// holds and lots that the parts of holds do not add up to, and ended lots with points left
+	Astray int64
 }
 
 // Sums adds up an account's entries, lots and holds.
@@ -135,8 +140,17 @@ func (r reads) Sums(ctx context.Context, account billing.AccountID) (s Sums, err
 func toRowEntry(e billing.Entry) (entryRow, error) {
 	metadata, err := toRowMetadata(e.Metadata)
 	return entryRow{
-		ID: string(e.ID), AccountID: string(e.AccountID), Kind: string(e.Kind), Amount: int64(e.Amount), Held: int64(e.Held),
-		BalanceAfter: int64(e.BalanceAfter), Seq: e.Seq, Description: e.Description, Metadata: metadata, LotID: nullable(e.LotID), HoldID: nullable(e.HoldID),
+		ID:             string(e.ID),
+		AccountID:      string(e.AccountID),
+		Kind:           string(e.Kind),
+		Amount:         int64(e.Amount),
+		Held:           int64(e.Held),
+		BalanceAfter:   int64(e.BalanceAfter),
+		Seq:            e.Seq,
+		Description:    e.Description,
+		Metadata:       metadata,
+		LotID:          nullable(e.LotID),
+		HoldID:         nullable(e.HoldID),
 		IdempotencyKey: nullable(e.Key), RequestHash: e.RequestHash, CreatedAt: stamp{e.CreatedAt},
 	}, err
 }
@@ -145,8 +159,11 @@ func fromRowEntry(row entryRow) (billing.Entry, error) {
 	metadata, err := fromRowMetadata(row.Metadata)
 	return billing.Entry{
 		ID: billing.EntryID(row.ID), AccountID: billing.AccountID(row.AccountID), Kind: billing.EntryKind(row.Kind),
-		Amount: billing.Points(row.Amount), BalanceAfter: billing.Points(row.BalanceAfter), Seq: row.Seq, Description: row.Description,
-		Metadata: metadata, Held: billing.Points(row.Held), LotID: fromNullable[billing.LotID](row.LotID),
+		Amount:       billing.Points(row.Amount),
+		BalanceAfter: billing.Points(row.BalanceAfter),
+		Seq:          row.Seq,
+		Description:  row.Description,
+		Metadata:     metadata, Held: billing.Points(row.Held), LotID: fromNullable[billing.LotID](row.LotID),
 		HoldID: fromNullable[billing.HoldID](row.HoldID), Key: fromNullable[string](row.IdempotencyKey),
 		RequestHash: row.RequestHash, CreatedAt: row.CreatedAt.Time,
 	}, err

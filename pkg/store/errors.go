@@ -42,8 +42,8 @@ func withCode(err error) (_ error, ok bool) {
 	return err, false
 }
 
-// away reports whether the database was out of reach or too busy, so that the same call may succeed later. A statement that
-// the database refused is not: a broken rule stays broken however often it is tried.
+// away reports whether the database was out of reach or too busy, so that the same call may succeed later. A statement
+// that the database refused is not: a broken rule stays broken however often it is tried.
 func away(err error) bool {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
@@ -71,10 +71,12 @@ func away(err error) bool {
 	return errors.As(err, &connect) || errors.As(err, &network) || pgconn.SafeToRetry(err)
 }
 
-// liteAway are SQLite's codes for what has nothing to do with the statement: locks of others, an interrupted wait, and a
-// machine that is short of disk, memory or files. They are what the classes 08, 53 and 57 and 58030 are on PostgreSQL.
+// liteAway are SQLite's codes for what has nothing to do with the statement: locks of others, an interrupted wait, and
+// a machine that is short of disk, memory or files. They are what the classes 08, 53 and 57 and 58030 are on
+// PostgreSQL.
 var liteAway = []sqlite3.ErrorCode{
-	sqlite3.BUSY, sqlite3.LOCKED, sqlite3.PROTOCOL, sqlite3.INTERRUPT, sqlite3.FULL, sqlite3.NOMEM, sqlite3.IOERR, sqlite3.CANTOPEN,
+	sqlite3.BUSY, sqlite3.LOCKED, sqlite3.PROTOCOL, sqlite3.INTERRUPT, sqlite3.FULL, sqlite3.NOMEM, sqlite3.IOERR,
+	sqlite3.CANTOPEN,
 }
 
 // lostRace says whether a transaction was chosen as the victim of a race and may simply be begun again.

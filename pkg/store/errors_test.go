@@ -16,8 +16,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// Proves that what the database refuses is a fault of ours (500) on both databases: trying again cannot help, and "the database
-// does not answer" would hide it. Each statement is wrong in another way.
+// Proves that what the database refuses is a fault of ours (500) on both databases: trying again cannot help, and "the
+// database does not answer" would hide it. Each statement is wrong in another way.
 func TestErrInternal(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -40,7 +40,8 @@ func TestErrInternal(t *testing.T) {
 				t.Errorf("%s: got %q (%v), want %q", name, code, err, billing.EInternal)
 			}
 		}
-		// The same through GORM, in a method of ours: a second event of one id is no error, a second lot of one grant key is.
+		// The same through GORM, in a method of ours: a second event of one id is no error, a second lot of one grant
+		// key is.
 		err := write(db, func(ctx context.Context, tx *store.Tx) error { return tx.InsertLot(ctx, aLot(db, a.ID)) })
 		if code := billing.CodeOf(err); err == nil || code != billing.EInternal {
 			t.Errorf("a grant key used twice: got %q (%v), want %q", code, err, billing.EInternal)
@@ -48,17 +49,20 @@ func TestErrInternal(t *testing.T) {
 	})
 }
 
-// Proves which of SQLite's codes may succeed when tried again, in each of the forms that the driver gives them: locks of others and a
-// machine that is short of something, and nothing that the statement itself is to blame for.
+// Proves which of SQLite's codes may succeed when tried again, in each of the forms that the driver gives them: locks
+// of others and a machine that is short of something, and nothing that the statement itself is to blame for.
 func TestSQLiteAway(t *testing.T) {
 	t.Parallel()
 	may := []error{
-		sqlite3.BUSY, sqlite3.BUSY_SNAPSHOT, sqlite3.BUSY_TIMEOUT, sqlite3.LOCKED, sqlite3.LOCKED_SHAREDCACHE, sqlite3.INTERRUPT,
+		sqlite3.BUSY, sqlite3.BUSY_SNAPSHOT, sqlite3.BUSY_TIMEOUT, sqlite3.LOCKED, sqlite3.LOCKED_SHAREDCACHE,
+		sqlite3.INTERRUPT,
 		sqlite3.FULL, sqlite3.IOERR_FSYNC, sqlite3.CANTOPEN, sqlite3.NOMEM, sqlite3.PROTOCOL,
 	}
 	never := []error{
-		sqlite3.ERROR, sqlite3.CONSTRAINT, sqlite3.CONSTRAINT_CHECK, sqlite3.CONSTRAINT_UNIQUE, sqlite3.CONSTRAINT_FOREIGNKEY, sqlite3.MISMATCH,
-		sqlite3.SCHEMA, sqlite3.TOOBIG, sqlite3.RANGE, sqlite3.MISUSE, sqlite3.READONLY, sqlite3.CORRUPT, sqlite3.NOTADB,
+		sqlite3.ERROR, sqlite3.CONSTRAINT, sqlite3.CONSTRAINT_CHECK, sqlite3.CONSTRAINT_UNIQUE,
+		sqlite3.CONSTRAINT_FOREIGNKEY, sqlite3.MISMATCH,
+		sqlite3.SCHEMA, sqlite3.TOOBIG, sqlite3.RANGE, sqlite3.MISUSE, sqlite3.READONLY, sqlite3.CORRUPT,
+		sqlite3.NOTADB,
 	}
 	for want, errs := range map[billing.Code][]error{billing.EUnavailable: may, billing.EInternal: never} {
 		for _, err := range errs {
@@ -75,7 +79,10 @@ func TestSQLiteBusy(t *testing.T) {
 	address := storetest.URL(t, store.SQLite)
 	db := storetest.OpenURL(t, address, nil)
 	a := storetest.NewAccount(t, db)
-	other, err := sql.Open("sqlite3", "file:"+(&url.URL{Path: strings.TrimPrefix(address, "sqlite://")}).EscapedPath()+"?_pragma=busy_timeout(0)")
+	other, err := sql.Open(
+		"sqlite3",
+		"file:"+(&url.URL{Path: strings.TrimPrefix(address, "sqlite://")}).EscapedPath()+"?_pragma=busy_timeout(0)",
+	)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -36,9 +36,17 @@ func (eventRow) TableName() string { return "inbox_events" }
 // InsertEvent stores an event unless its id is known, and says whether it did.
 func (tx *Tx) InsertEvent(ctx context.Context, e billing.InboxEvent) (bool, error) {
 	row := eventRow{
-		ID: string(e.ID), Type: e.Type, APIVersion: e.APIVersion, Livemode: e.Livemode, ObjectType: e.ObjectType, ObjectID: e.ObjectID,
-		CustomerID: nullable(e.CustomerID), AccountID: nullable(e.AccountID), Status: string(e.Status), Reason: e.Reason,
-		CreatedAt: stamp{e.CreatedAt}, ReceivedAt: stamp{e.ReceivedAt},
+		ID:         string(e.ID),
+		Type:       e.Type,
+		APIVersion: e.APIVersion,
+		Livemode:   e.Livemode,
+		ObjectType: e.ObjectType,
+		ObjectID:   e.ObjectID,
+		CustomerID: nullable(e.CustomerID),
+		AccountID:  nullable(e.AccountID),
+		Status:     string(e.Status),
+		Reason:     e.Reason,
+		CreatedAt:  stamp{e.CreatedAt}, ReceivedAt: stamp{e.ReceivedAt},
 	}
 	res := tx.q(ctx).Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "id"}}, DoNothing: true}).Create(&row)
 	return res.RowsAffected == 1, translate(res.Error)
@@ -47,7 +55,8 @@ func (tx *Tx) InsertEvent(ctx context.Context, e billing.InboxEvent) (bool, erro
 // ReopenEvent makes an event pending again, for the account that it concerns.
 func (tx *Tx) ReopenEvent(ctx context.Context, id billing.StripeEventID, account billing.AccountID) error {
 	return translate(tx.q(ctx).Model(&eventRow{}).Where("id = ?", string(id)).Updates(map[string]any{
-		"status": string(billing.InboxPending), "account_id": string(account), "reason": "", "ticket": nil, "processed_at": nil,
+		"status": string(billing.InboxPending), "account_id": string(account), "reason": "", "ticket": nil,
+		"processed_at": nil,
 	}).Error)
 }
 
@@ -68,7 +77,9 @@ func (tx *Tx) StampEvents(ctx context.Context, account billing.AccountID, ticket
 func (tx *Tx) ProcessEvents(ctx context.Context, account billing.AccountID, ticket int64) error {
 	return translate(tx.q(ctx).Model(&eventRow{}).
 		Where("account_id = ? AND status = ? AND ticket <= ?", string(account), string(billing.InboxPending), ticket).
-		Updates(map[string]any{"status": string(billing.InboxProcessed), "processed_at": stamp{tx.Now}, "last_error": ""}).Error)
+		Updates(
+			map[string]any{"status": string(billing.InboxProcessed), "processed_at": stamp{tx.Now}, "last_error": ""},
+		).Error)
 }
 
 // FailEvents notes on the account's pending events that a sync for them failed, and why.
@@ -90,7 +101,10 @@ func (tx *Tx) failEvents(ctx context.Context, why, which, arg string) error {
 func (r reads) NamedCharges(ctx context.Context, account billing.AccountID, limit int) ([]billing.StripeObject, error) {
 	var named []billing.StripeObject
 	err := r.q(ctx).Model(&eventRow{}).Distinct("object_type AS type, object_id AS id").
-		Where("account_id = ? AND status = ? AND object_type IN ?", string(account), string(billing.InboxPending), []string{"charge", "refund", "dispute"}).
+		Where(
+			"account_id = ? AND status = ? AND object_type IN ?", string(account), string(billing.InboxPending),
+			[]string{"charge", "refund", "dispute"},
+		).
 		Order("object_type, object_id").Limit(limit).Scan(&named).Error
 	return named, translate(err)
 }
@@ -131,16 +145,18 @@ func (r reads) HasPendingEvents(ctx context.Context, account billing.AccountID) 
 	return err == nil, translate(err)
 }
 
-// overdue are events that have waited since before @since and for whose account no sync for an event has begun since then. A user's
-// own syncs do not count: they give up sooner, and who asks often must not put off the answer.
+// overdue are events that have waited since before @since and for whose account no sync for an event has begun since
+// then. A user's own syncs do not count: they give up sooner, and who asks often must not put off the answer.
 const overdue = `FROM inbox_events e WHERE e.status = 'pending' AND e.account_id IS NOT NULL AND e.received_at < @since
 	AND NOT EXISTS (SELECT 1 FROM syncs s WHERE s.account_id = e.account_id AND s.cause = 'event' AND s.began_at >= @since)`
 
-// OverdueAccounts lists accounts whose events have waited since before the given time and are nobody's work. Their order is by chance, so that
-// many that keep failing do not hide the others, and replicas that look at once do not begin with the same one.
+// OverdueAccounts lists accounts whose events have waited since before the given time and are nobody's work. Their
+// order is by chance, so that many that keep failing do not hide the others, and replicas that look at once do not
+// begin with the same one.
 func (r reads) OverdueAccounts(ctx context.Context, since time.Time, limit int) ([]billing.AccountID, error) {
 	var ids []billing.AccountID
-	err := r.q(ctx).Raw("SELECT id FROM (SELECT DISTINCT e.account_id AS id "+overdue+") found ORDER BY random() LIMIT @limit",
+	err := r.q(ctx).Raw("SELECT id FROM (SELECT DISTINCT e.account_id AS id "+overdue+
+		") found ORDER BY random() LIMIT @limit",
 		map[string]any{"since": stamp{since}, "limit": limit}).Scan(&ids).Error
 	return ids, translate(err)
 }
@@ -148,25 +164,29 @@ func (r reads) OverdueAccounts(ctx context.Context, since time.Time, limit int) 
 // IsOverdue says whether OverdueAccounts would list an account, whose lock this transaction holds.
 func (tx *Tx) IsOverdue(ctx context.Context, id billing.AccountID, since time.Time) (bool, error) {
 	var found int64
-	err := tx.q(ctx).Raw("SELECT count(*) "+overdue+" AND e.account_id = @id", map[string]any{"since": stamp{since}, "id": string(id)}).Scan(&found).Error
+	err := tx.q(ctx).Raw(
+		"SELECT count(*) "+overdue+" AND e.account_id = @id", map[string]any{"since": stamp{since}, "id": string(id)},
+	).Scan(&found).Error
 	return found > 0, translate(err)
 }
 
-// unrouted are events that have waited since before the given time, whose account is not known, and which nobody has tried since.
+// unrouted are events that have waited since before the given time, whose account is not known, and which nobody has
+// tried since.
 func unrouted(q *gorm.DB, since time.Time) *gorm.DB {
 	return q.Model(&eventRow{}).Where("status = ? AND account_id IS NULL AND received_at < ? AND (tried_at IS NULL OR tried_at < ?)",
 		string(billing.InboxPending), stamp{since}, stamp{since})
 }
 
-// UnroutedEvents lists events pending since before the given time whose account is not known yet, and which are nobody's work, in an order by
-// chance as OverdueAccounts.
+// UnroutedEvents lists events pending since before the given time whose account is not known yet, and which are
+// nobody's work, in an order by chance as OverdueAccounts.
 func (r reads) UnroutedEvents(ctx context.Context, since time.Time, limit int) ([]billing.StripeEventID, error) {
 	var ids []billing.StripeEventID
 	err := unrouted(r.q(ctx), since).Order("random()").Limit(limit).Pluck("id", &ids).Error
 	return ids, translate(err)
 }
 
-// TryEvent notes that somebody begins to ask whose an event is. It is one conditional update, so of many who want to one alone may.
+// TryEvent notes that somebody begins to ask whose an event is. It is one conditional update, so of many who want to
+// one alone may.
 func (tx *Tx) TryEvent(ctx context.Context, id billing.StripeEventID, since time.Time) (bool, error) {
 	res := unrouted(tx.q(ctx), since).Where("id = ?", string(id)).Update("tried_at", stamp{tx.Now})
 	return res.RowsAffected == 1, translate(res.Error)
@@ -175,9 +195,16 @@ func (tx *Tx) TryEvent(ctx context.Context, id billing.StripeEventID, since time
 func fromRowEvent(row eventRow) billing.InboxEvent {
 	e := billing.InboxEvent{
 		ID: billing.StripeEventID(row.ID), Type: row.Type, APIVersion: row.APIVersion, Livemode: row.Livemode,
-		ObjectType: row.ObjectType, ObjectID: row.ObjectID, CustomerID: fromNullable[billing.CustomerID](row.CustomerID),
-		AccountID: fromNullable[billing.AccountID](row.AccountID), Status: billing.InboxStatus(row.Status), Reason: row.Reason,
-		Attempts: row.Attempts, LastError: row.LastError, CreatedAt: row.CreatedAt.Time, ReceivedAt: row.ReceivedAt.Time,
+		ObjectType:  row.ObjectType,
+		ObjectID:    row.ObjectID,
+		CustomerID:  fromNullable[billing.CustomerID](row.CustomerID),
+		AccountID:   fromNullable[billing.AccountID](row.AccountID),
+		Status:      billing.InboxStatus(row.Status),
+		Reason:      row.Reason,
+		Attempts:    row.Attempts,
+		LastError:   row.LastError,
+		CreatedAt:   row.CreatedAt.Time,
+		ReceivedAt:  row.ReceivedAt.Time,
 		ProcessedAt: fromStamp(row.ProcessedAt),
 	}
 	if row.Ticket != nil {

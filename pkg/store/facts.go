@@ -47,8 +47,8 @@ func (f *Facts) saw(a billing.Account) {
 	f.Changes = append(f.Changes, &Change{Before: a, After: a})
 }
 
-// BeforeCommit has every transaction that wrote something call tell with what it wrote, at its end: what tell writes is committed
-// with it or not at all. It is set once, before the database is used.
+// BeforeCommit has every transaction that wrote something call tell with what it wrote, at its end: what tell writes is
+// committed with it or not at all. It is set once, before the database is used.
 func (d *DB) BeforeCommit(tell func(ctx context.Context, tx *Tx, f *Facts) error) { d.tell = tell }
 
 // Told rings, without counting, when a transaction that wrote outgoing events was committed here.

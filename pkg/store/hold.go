@@ -42,7 +42,9 @@ func (r reads) Hold(ctx context.Context, account billing.AccountID, id billing.H
 }
 
 // Holds lists the account's holds, newest first, before the one with id before ("" begins at the newest).
-func (r reads) Holds(ctx context.Context, account billing.AccountID, before billing.HoldID, limit int) ([]billing.Hold, error) {
+func (r reads) Holds(
+	ctx context.Context, account billing.AccountID, before billing.HoldID, limit int,
+) ([]billing.Hold, error) {
 	if before == "" {
 		return r.holds(ctx, "id DESC", limit, "account_id = ?", string(account))
 	}
@@ -50,8 +52,13 @@ func (r reads) Holds(ctx context.Context, account billing.AccountID, before bill
 }
 
 // DueHolds lists the active holds of the account whose time is over, the longest overdue first.
-func (r reads) DueHolds(ctx context.Context, account billing.AccountID, now time.Time, limit int) ([]billing.Hold, error) {
-	return r.holds(ctx, "expires_at, id", limit, "account_id = ? AND status = 'active' AND expires_at <= ?", string(account), stamp{now})
+func (r reads) DueHolds(
+	ctx context.Context, account billing.AccountID, now time.Time, limit int,
+) ([]billing.Hold, error) {
+	return r.holds(
+		ctx, "expires_at, id", limit, "account_id = ? AND status = 'active' AND expires_at <= ?", string(account),
+		stamp{now},
+	)
 }
 
 // NextHoldExpiry is when the next active hold's time is over, nil when there is none.
@@ -70,14 +77,20 @@ func (r reads) CountActiveHolds(ctx context.Context, account billing.AccountID) 
 }
 
 // HoldParts returns the lots that the points of the account's hold came from.
-func (r reads) HoldParts(ctx context.Context, account billing.AccountID, id billing.HoldID) ([]billing.HoldPart, error) {
+func (r reads) HoldParts(
+	ctx context.Context, account billing.AccountID, id billing.HoldID,
+) ([]billing.HoldPart, error) {
 	var rows []holdPartRow
-	if err := r.q(ctx).Where("account_id = ? AND hold_id = ?", string(account), string(id)).Order("lot_id").Find(&rows).Error; err != nil {
+	if err := r.q(ctx).Where(
+		"account_id = ? AND hold_id = ?", string(account), string(id),
+	).Order("lot_id").Find(&rows).Error; err != nil {
 		return nil, translate(err)
 	}
 	parts := make([]billing.HoldPart, len(rows))
 	for i, row := range rows {
-		parts[i] = billing.HoldPart{LotID: billing.LotID(row.LotID), Points: billing.Points(row.Points), Since: fromStamp(row.Since)}
+		parts[i] = billing.HoldPart{
+			LotID: billing.LotID(row.LotID), Points: billing.Points(row.Points), Since: fromStamp(row.Since),
+		}
 	}
 	return parts, nil
 }
@@ -113,8 +126,16 @@ func (tx *Tx) InsertHold(ctx context.Context, h billing.Hold, parts []billing.Ho
 		return err
 	}
 	err = tx.q(ctx).Create(&holdRow{
-		ID: string(h.ID), AccountID: string(h.AccountID), Amount: int64(h.Amount), Captured: int64(h.Captured), Status: string(h.Status),
-		Description: h.Description, Metadata: metadata, ExpiresAt: stamp{h.ExpiresAt}, CreatedAt: stamp{h.CreatedAt}, EndedAt: toStamp(h.EndedAt),
+		ID:          string(h.ID),
+		AccountID:   string(h.AccountID),
+		Amount:      int64(h.Amount),
+		Captured:    int64(h.Captured),
+		Status:      string(h.Status),
+		Description: h.Description,
+		Metadata:    metadata,
+		ExpiresAt:   stamp{h.ExpiresAt},
+		CreatedAt:   stamp{h.CreatedAt},
+		EndedAt:     toStamp(h.EndedAt),
 	}).Error
 	if err != nil {
 		return translate(err)
@@ -122,7 +143,11 @@ func (tx *Tx) InsertHold(ctx context.Context, h billing.Hold, parts []billing.Ho
 	rows := make([]holdPartRow, len(parts))
 	for i, p := range parts {
 		rows[i] = holdPartRow{
-			AccountID: string(h.AccountID), HoldID: string(h.ID), LotID: string(p.LotID), Points: int64(p.Points), Since: toStamp(p.Since),
+			AccountID: string(h.AccountID),
+			HoldID:    string(h.ID),
+			LotID:     string(p.LotID),
+			Points:    int64(p.Points),
+			Since:     toStamp(p.Since),
 		}
 	}
 	return translate(tx.q(ctx).CreateInBatches(&rows, maxInsert).Error)
@@ -133,7 +158,9 @@ const maxInsert = 1000
 
 // EndHold writes how an active hold ended. The caller holds the account's lock and has seen it active under it.
 func (tx *Tx) EndHold(ctx context.Context, h billing.Hold) error {
-	return translate(tx.q(ctx).Model(&holdRow{}).Where("account_id = ? AND id = ?", string(h.AccountID), string(h.ID)).Updates(map[string]any{
+	return translate(tx.q(ctx).Model(&holdRow{}).Where(
+		"account_id = ? AND id = ?", string(h.AccountID), string(h.ID),
+	).Updates(map[string]any{
 		"status": string(h.Status), "captured": int64(h.Captured), "ended_at": toStamp(h.EndedAt),
 	}).Error)
 }
@@ -142,7 +169,10 @@ func fromRowHold(row holdRow) (billing.Hold, error) {
 	metadata, err := fromRowMetadata(row.Metadata)
 	return billing.Hold{
 		ID: billing.HoldID(row.ID), AccountID: billing.AccountID(row.AccountID), Amount: billing.Points(row.Amount),
-		Captured: billing.Points(row.Captured), Status: billing.HoldStatus(row.Status), Description: row.Description, Metadata: metadata,
-		ExpiresAt: row.ExpiresAt.Time, CreatedAt: row.CreatedAt.Time, EndedAt: fromStamp(row.EndedAt),
+		Captured:    billing.Points(row.Captured),
+		Status:      billing.HoldStatus(row.Status),
+		Description: row.Description,
+		Metadata:    metadata,
+		ExpiresAt:   row.ExpiresAt.Time, CreatedAt: row.CreatedAt.Time, EndedAt: fromStamp(row.EndedAt),
 	}, err
 }

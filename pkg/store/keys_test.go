@@ -29,8 +29,8 @@ var unkeyed = map[string]string{
 }
 
 // Proves that the account is the key: a table's primary key, its unique indexes and its foreign keys begin with the
-// account, so that all rows of an account can be kept in one place. Directories and a short list of others, each with its
-// reason, refer to no account by a foreign key, for the account may be kept elsewhere.
+// account, so that all rows of an account can be kept in one place. Directories and a short list of others, each with
+// its reason, refer to no account by a foreign key, for the account may be kept elsewhere.
 func TestTablesAreKeyedByAccount(t *testing.T) {
 	t.Parallel()
 	db := storetest.Open(t, store.Postgres)
@@ -92,7 +92,9 @@ func TestOneAccountForOneCustomerTogether(t *testing.T) {
 		for range 10 {
 			id := storetest.NewAccount(t, db).ID
 			all.Go(func() {
-				err := write(db, func(ctx context.Context, tx *store.Tx) error { return tx.SetCustomer(ctx, id, "cus_1") })
+				err := write(
+					db, func(ctx context.Context, tx *store.Tx) error { return tx.SetCustomer(ctx, id, "cus_1") },
+				)
 				if err == nil {
 					got.Add(1)
 				}
@@ -106,8 +108,8 @@ func TestOneAccountForOneCustomerTogether(t *testing.T) {
 }
 
 // Proves that a Stripe customer belongs to one account for good, so that no fact of Stripe's grants to two: another
-// account is refused it while the first has it, after it was deleted at Stripe, and after the database was unlinked. The
-// first account may get it again, and its events find the account all the time.
+// account is refused it while the first has it, after it was deleted at Stripe, and after the database was unlinked.
+// The first account may get it again, and its events find the account all the time.
 func TestOneAccountForOneCustomer(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -123,10 +125,19 @@ func TestOneAccountForOneCustomer(t *testing.T) {
 			do   func(ctx context.Context, tx *store.Tx) error
 		}{
 			{"had", func(context.Context, *store.Tx) error { return nil }},
-			{"deleted", func(ctx context.Context, tx *store.Tx) error { return tx.EndCustomer(ctx, first.ID, "cus_1") }},
-			{"had again", func(ctx context.Context, tx *store.Tx) error { return tx.SetCustomer(ctx, first.ID, "cus_1") }},
+			{
+				"deleted",
+				func(ctx context.Context, tx *store.Tx) error { return tx.EndCustomer(ctx, first.ID, "cus_1") },
+			},
+			{
+				"had again",
+				func(ctx context.Context, tx *store.Tx) error { return tx.SetCustomer(ctx, first.ID, "cus_1") },
+			},
 			{"unlinked", func(ctx context.Context, tx *store.Tx) error { return tx.UnlinkStripe(ctx) }},
-			{"had once more", func(ctx context.Context, tx *store.Tx) error { return tx.SetCustomer(ctx, first.ID, "cus_1") }},
+			{
+				"had once more",
+				func(ctx context.Context, tx *store.Tx) error { return tx.SetCustomer(ctx, first.ID, "cus_1") },
+			},
 			{"unlinked again", func(ctx context.Context, tx *store.Tx) error { return tx.UnlinkStripe(ctx) }},
 		} {
 			if err := write(db, step.do); err != nil {

@@ -21,7 +21,8 @@ func (linkRow) TableName() string { return "stripe_links" }
 // theLink is the key of the one row.
 const theLink = "stripe"
 
-// StripeLink reads which Stripe account the customers of this database belong to. Errors: ENotFound before the first server.
+// StripeLink reads which Stripe account the customers of this database belong to. Errors: ENotFound before the first
+// server.
 func (r reads) StripeLink(ctx context.Context) (billing.StripeLink, error) {
 	var row linkRow
 	if err := r.q(ctx).Where("kind = ?", theLink).Take(&row).Error; err != nil {
@@ -33,7 +34,11 @@ func (r reads) StripeLink(ctx context.Context) (billing.StripeLink, error) {
 // SaveStripeLink writes which Stripe account the customers belong to, unless that is written already.
 func (tx *Tx) SaveStripeLink(ctx context.Context, l billing.StripeLink) error {
 	row := linkRow{Kind: theLink, AccountID: l.AccountID, Livemode: l.Livemode, LinkedAt: stamp{tx.Now}}
-	return translate(tx.q(ctx).Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "kind"}}, DoNothing: true}).Create(&row).Error)
+	return translate(
+		tx.q(ctx).Clauses(
+			clause.OnConflict{Columns: []clause.Column{{Name: "kind"}}, DoNothing: true},
+		).Create(&row).Error,
+	)
 }
 
 // Linked counts what UnlinkStripe would change.
@@ -58,8 +63,9 @@ func (r reads) Linked(ctx context.Context) (n billing.Unlinked, err error) {
 	return n, nil
 }
 
-// UnlinkStripe unties every account from its customer and subscription, so that the database can belong to another Stripe account. Points,
-// entries, orders and history stay; the ids of the customers are kept. Nothing may be served meanwhile: it takes no account's lock.
+// UnlinkStripe unties every account from its customer and subscription, so that the database can belong to another
+// Stripe account. Points, entries, orders and history stay; the ids of the customers are kept. Nothing may be served
+// meanwhile: it takes no account's lock.
 func (tx *Tx) UnlinkStripe(ctx context.Context) error {
 	none := subscriptionColumns(toRowAccount(billing.Account{}))
 	none["customer_id"], none["invoices_since"], none["next_grant_at"] = nil, nil, nil

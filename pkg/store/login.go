@@ -39,19 +39,27 @@ func (tx *Tx) InsertLogin(ctx context.Context, l billing.Login) error {
 // InsertRefreshToken appends the next refresh token of a login.
 func (tx *Tx) InsertRefreshToken(ctx context.Context, t billing.RefreshToken) error {
 	return translate(tx.q(ctx).Create(&refreshTokenRow{
-		AccountID: string(t.AccountID), Hash: t.Hash, LoginID: string(t.LoginID), CreatedAt: stamp{t.CreatedAt}, Predecessor: nullable(t.Predecessor),
+		AccountID:   string(t.AccountID),
+		Hash:        t.Hash,
+		LoginID:     string(t.LoginID),
+		CreatedAt:   stamp{t.CreatedAt},
+		Predecessor: nullable(t.Predecessor),
 	}).Error)
 }
 
-// LockRefreshToken reads a refresh token of the account and locks its login, so that of two uses of a login's tokens the second sees what the
-// first did. Errors: ENotFound.
-func (tx *Tx) LockRefreshToken(ctx context.Context, account billing.AccountID, hash string) (billing.RefreshToken, billing.Login, error) {
+// LockRefreshToken reads a refresh token of the account and locks its login, so that of two uses of a login's tokens
+// the second sees what the first did. Errors: ENotFound.
+func (tx *Tx) LockRefreshToken(
+	ctx context.Context, account billing.AccountID, hash string,
+) (billing.RefreshToken, billing.Login, error) {
 	id, err := tx.LoginOf(ctx, account, hash)
 	if err != nil {
 		return billing.RefreshToken{}, billing.Login{}, err
 	}
 	var row loginRow
-	err = tx.q(ctx).Clauses(clause.Locking{Strength: "UPDATE"}).Where("account_id = ? AND id = ?", string(account), string(id)).Take(&row).Error
+	err = tx.q(ctx).Clauses(clause.Locking{Strength: "UPDATE"}).Where(
+		"account_id = ? AND id = ?", string(account), string(id),
+	).Take(&row).Error
 	if err != nil {
 		return billing.RefreshToken{}, billing.Login{}, translate(err)
 	}
@@ -63,7 +71,11 @@ func (tx *Tx) LockRefreshToken(ctx context.Context, account billing.AccountID, h
 			AccountID: account, Hash: token.Hash, LoginID: id, Predecessor: fromNullable[string](token.Predecessor),
 			CreatedAt: token.CreatedAt.Time, UsedAt: fromStamp(token.UsedAt),
 		}, billing.Login{
-			ID: id, AccountID: account, CreatedAt: row.CreatedAt.Time, ExpiresAt: row.ExpiresAt.Time, RevokedAt: fromStamp(row.RevokedAt),
+			ID:        id,
+			AccountID: account,
+			CreatedAt: row.CreatedAt.Time,
+			ExpiresAt: row.ExpiresAt.Time,
+			RevokedAt: fromStamp(row.RevokedAt),
 		}, nil
 }
 
@@ -75,9 +87,12 @@ func (r reads) Successors(ctx context.Context, account billing.AccountID, hash s
 	return n.Total, n.Used, translate(err)
 }
 
-// UseRefreshToken notes that a refresh token of the account was used, if it was not before. The caller holds its login's lock.
+// UseRefreshToken notes that a refresh token of the account was used, if it was not before. The caller holds its
+// login's lock.
 func (tx *Tx) UseRefreshToken(ctx context.Context, account billing.AccountID, hash string) error {
-	return translate(tx.q(ctx).Model(&refreshTokenRow{}).Where("account_id = ? AND hash = ? AND used_at IS NULL", string(account), hash).
+	return translate(tx.q(ctx).Model(&refreshTokenRow{}).Where(
+		"account_id = ? AND hash = ? AND used_at IS NULL", string(account), hash,
+	).
 		Update("used_at", stamp{tx.Now}).Error)
 }
 
@@ -96,8 +111,11 @@ type loginStateRow struct {
 	RevokedAt  *stamp
 }
 
-// LoginStates reads what those who follow their sessions are held against, in one query. A login that is not there is left out.
-func (r reads) LoginStates(ctx context.Context, logins []billing.LoginKey) (map[billing.SessionID]billing.LoginState, error) {
+// LoginStates reads what those who follow their sessions are held against, in one query. A login that is not there is
+// left out.
+func (r reads) LoginStates(
+	ctx context.Context, logins []billing.LoginKey,
+) (map[billing.SessionID]billing.LoginState, error) {
 	accounts, ids := make([]billing.AccountID, len(logins)), make([]billing.SessionID, len(logins))
 	for i, l := range logins {
 		accounts[i], ids[i] = l.Account, l.ID
@@ -109,7 +127,10 @@ func (r reads) LoginStates(ctx context.Context, logins []billing.LoginKey) (map[
 	states := make(map[billing.SessionID]billing.LoginState, len(rows))
 	for _, row := range rows {
 		states[billing.SessionID(row.ID)] = billing.LoginState{
-			Version: row.Version, NextExpiry: fromStamp(row.NextExpiry), ExpiresAt: row.ExpiresAt.Time, RevokedAt: fromStamp(row.RevokedAt),
+			Version:    row.Version,
+			NextExpiry: fromStamp(row.NextExpiry),
+			ExpiresAt:  row.ExpiresAt.Time,
+			RevokedAt:  fromStamp(row.RevokedAt),
 		}
 	}
 	return states, translate(err)
@@ -117,7 +138,9 @@ func (r reads) LoginStates(ctx context.Context, logins []billing.LoginKey) (map[
 
 // RevokeLogin ends a login of the account and with it all its refresh tokens.
 func (tx *Tx) RevokeLogin(ctx context.Context, account billing.AccountID, id billing.SessionID) error {
-	return translate(tx.q(ctx).Model(&loginRow{}).Where("account_id = ? AND id = ? AND revoked_at IS NULL", string(account), string(id)).
+	return translate(tx.q(ctx).Model(&loginRow{}).Where(
+		"account_id = ? AND id = ? AND revoked_at IS NULL", string(account), string(id),
+	).
 		Update("revoked_at", stamp{tx.Now}).Error)
 }
 

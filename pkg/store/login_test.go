@@ -17,7 +17,10 @@ func TestRevokeLogin(t *testing.T) {
 		login := newLogin(t, db, time.Hour)
 		revoked := clock.Now()
 		for range 2 {
-			if err := write(db, func(ctx context.Context, tx *store.Tx) error { return tx.RevokeLogin(ctx, login.AccountID, login.ID) }); err != nil {
+			if err := write(
+				db,
+				func(ctx context.Context, tx *store.Tx) error { return tx.RevokeLogin(ctx, login.AccountID, login.ID) },
+			); err != nil {
 				t.Fatal(err)
 			}
 			clock.Advance(time.Minute)
@@ -41,7 +44,9 @@ func TestDeleteOldLogins(t *testing.T) {
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
 		login := newLogin(t, db, time.Hour)
 		clean := func() (billing.SessionID, error) {
-			if err := write(db, func(ctx context.Context, tx *store.Tx) error { return tx.DeleteOldLogins(ctx) }); err != nil {
+			if err := write(
+				db, func(ctx context.Context, tx *store.Tx) error { return tx.DeleteOldLogins(ctx) },
+			); err != nil {
 				t.Fatal(err)
 			}
 			return db.LoginOf(context.Background(), login.AccountID, "hash")
@@ -61,12 +66,16 @@ func TestDeleteOldLogins(t *testing.T) {
 func newLogin(t *testing.T, db *store.DB, lasts time.Duration) billing.Login {
 	t.Helper()
 	a := storetest.NewAccount(t, db)
-	login := billing.Login{ID: billing.NewSessionID(db.Now()), AccountID: a.ID, CreatedAt: db.Now(), ExpiresAt: db.Now().Add(lasts)}
+	login := billing.Login{
+		ID: billing.NewSessionID(db.Now()), AccountID: a.ID, CreatedAt: db.Now(), ExpiresAt: db.Now().Add(lasts),
+	}
 	err := write(db, func(ctx context.Context, tx *store.Tx) error {
 		if err := tx.InsertLogin(ctx, login); err != nil {
 			return err
 		}
-		return tx.InsertRefreshToken(ctx, billing.RefreshToken{AccountID: a.ID, Hash: "hash", LoginID: login.ID, CreatedAt: tx.Now})
+		return tx.InsertRefreshToken(
+			ctx, billing.RefreshToken{AccountID: a.ID, Hash: "hash", LoginID: login.ID, CreatedAt: tx.Now},
+		)
 	})
 	if err != nil {
 		t.Fatal(err)

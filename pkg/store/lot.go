@@ -35,7 +35,11 @@ func (lotRow) TableName() string { return "lots" }
 
 // Lots lists the account's lots with points left or held, in burn order: soonest expiry first, then oldest.
 func (r reads) Lots(ctx context.Context, account billing.AccountID) ([]billing.Lot, error) {
-	return r.lots(r.q(ctx).Where("account_id = ? AND (remaining > 0 OR held > 0)", string(account)).Order("expires_at IS NULL, expires_at, id"))
+	return r.lots(
+		r.q(ctx).Where(
+			"account_id = ? AND (remaining > 0 OR held > 0)", string(account),
+		).Order("expires_at IS NULL, expires_at, id"),
+	)
 }
 
 // AllLots lists every lot that the account ever had, oldest first.
@@ -56,7 +60,9 @@ func (r reads) lots(q *gorm.DB) ([]billing.Lot, error) {
 }
 
 // LotByGrant reads the account's lot that a business fact granted; ok is false when it granted none yet.
-func (r reads) LotByGrant(ctx context.Context, account billing.AccountID, key string) (lot billing.Lot, ok bool, err error) {
+func (r reads) LotByGrant(
+	ctx context.Context, account billing.AccountID, key string,
+) (lot billing.Lot, ok bool, err error) {
 	var row lotRow
 	err = r.q(ctx).Where("account_id = ? AND grant_key = ?", string(account), key).Take(&row).Error
 	if errors.Is(err, gorm.ErrRecordNotFound) {
@@ -65,7 +71,8 @@ func (r reads) LotByGrant(ctx context.Context, account billing.AccountID, key st
 	return fromRowLot(row), err == nil, translate(err)
 }
 
-// LotsByGrant lists the account's lots that a business fact granted: those under its key itself, and under its key and a colon and more.
+// LotsByGrant lists the account's lots that a business fact granted: those under its key itself, and under its key and
+// a colon and more.
 func (r reads) LotsByGrant(ctx context.Context, account billing.AccountID, key string) ([]billing.Lot, error) {
 	return r.lots(r.q(ctx).Where("account_id = ? AND (grant_key = ? OR substr(grant_key, 1, ?) = ?)",
 		string(account), key, len(key)+1, key+":").Order("id"))
@@ -76,14 +83,16 @@ func (r reads) ClawedLots(ctx context.Context, account billing.AccountID) ([]bil
 	return r.lots(r.q(ctx).Where("account_id = ? AND clawed_back > 0", string(account)).Order("id"))
 }
 
-// RanOut lists accounts with lots that ran out and were not seen to, the longest overdue first; those with a live subscription, for which
-// Stripe is asked, stand last, so that a Stripe that is away keeps only them waiting.
+// RanOut lists accounts with lots that ran out and were not seen to, the longest overdue first; those with a live
+// subscription, for which Stripe is asked, stand last, so that a Stripe that is away keeps only them waiting.
 func (r reads) RanOut(ctx context.Context, now time.Time, limit int) ([]billing.Account, error) {
 	var rows []accountRow
 	err := r.q(ctx).Table("accounts").Select("accounts.*").
 		Joins(`JOIN (SELECT account_id, MIN(expires_at) AS since FROM lots WHERE expires_at <= ? AND expires_at IS NOT NULL AND ended_at IS NULL
 			AND (remaining > 0 OR held > 0) GROUP BY account_id) ended ON ended.account_id = accounts.id`, stamp{now}).
-		Order("CASE WHEN sub_status IN ('trialing', 'active', 'past_due', 'unpaid', 'paused') THEN 1 ELSE 0 END, since, id").Limit(limit).Find(&rows).Error
+		Order(
+			"CASE WHEN sub_status IN ('trialing', 'active', 'past_due', 'unpaid', 'paused') THEN 1 ELSE 0 END, since, id",
+		).Limit(limit).Find(&rows).Error
 	accounts := make([]billing.Account, len(rows))
 	for i, row := range rows {
 		accounts[i] = fromRowAccount(row)
@@ -94,9 +103,19 @@ func (r reads) RanOut(ctx context.Context, now time.Time, limit int) ([]billing.
 // InsertLot appends a lot. A grant key that exists is an error: the caller looks for it under the account's lock.
 func (tx *Tx) InsertLot(ctx context.Context, l billing.Lot) error {
 	row := lotRow{
-		ID: string(l.ID), AccountID: string(l.AccountID), GrantKey: l.GrantKey, Source: l.Source, Granted: int64(l.Granted),
-		Remaining: int64(l.Remaining), ClawedBack: int64(l.ClawedBack), ClawedOwn: int64(l.ClawedOwn), Expired: int64(l.Expired),
-		Held: int64(l.Held), ExpiresAt: toStamp(l.ExpiresAt), EndedAt: toStamp(l.EndedAt), CreatedAt: stamp{l.CreatedAt},
+		ID:         string(l.ID),
+		AccountID:  string(l.AccountID),
+		GrantKey:   l.GrantKey,
+		Source:     l.Source,
+		Granted:    int64(l.Granted),
+		Remaining:  int64(l.Remaining),
+		ClawedBack: int64(l.ClawedBack),
+		ClawedOwn:  int64(l.ClawedOwn),
+		Expired:    int64(l.Expired),
+		Held:       int64(l.Held),
+		ExpiresAt:  toStamp(l.ExpiresAt),
+		EndedAt:    toStamp(l.EndedAt),
+		CreatedAt:  stamp{l.CreatedAt},
 	}
 	if p := l.Period; p != nil {
 		row.PeriodStart, row.PeriodEnd, row.PeriodInner, row.PeriodOrigin = &stamp{p.Start}, &stamp{p.End}, p.Inner, toStamp(l.Origin)
@@ -107,20 +126,26 @@ func (tx *Tx) InsertLot(ctx context.Context, l billing.Lot) error {
 // SaveLot writes what changes in a lot. The caller holds the account's lock.
 func (tx *Tx) SaveLot(ctx context.Context, l billing.Lot) error {
 	columns := map[string]any{
-		"remaining": int64(l.Remaining), "clawed_back": int64(l.ClawedBack), "clawed_own": int64(l.ClawedOwn), "expired": int64(l.Expired), "held": int64(l.Held),
+		"remaining": int64(l.Remaining), "clawed_back": int64(l.ClawedBack), "clawed_own": int64(l.ClawedOwn),
+		"expired": int64(l.Expired), "held": int64(l.Held),
 		"expires_at": toStamp(l.ExpiresAt), "ended_at": toStamp(l.EndedAt),
 	}
 	if p := l.Period; p != nil {
 		columns["period_start"], columns["period_end"], columns["period_inner"] = stamp{p.Start}, stamp{p.End}, p.Inner
 	}
-	return translate(tx.q(ctx).Model(&lotRow{}).Where("account_id = ? AND id = ?", string(l.AccountID), string(l.ID)).Updates(columns).Error)
+	return translate(
+		tx.q(ctx).Model(&lotRow{}).Where(
+			"account_id = ? AND id = ?", string(l.AccountID), string(l.ID),
+		).Updates(columns).Error,
+	)
 }
 
 // NextExpiry is the earliest time at which one of the lots runs out, of those that have not been seen to.
 func NextExpiry(lots []billing.Lot) *time.Time {
 	var next *time.Time
 	for _, l := range lots {
-		if l.Remaining+l.Held > 0 && l.EndedAt == nil && l.ExpiresAt != nil && (next == nil || l.ExpiresAt.Before(*next)) {
+		if l.Remaining+l.Held > 0 && l.EndedAt == nil && l.ExpiresAt != nil &&
+			(next == nil || l.ExpiresAt.Before(*next)) {
 			next = l.ExpiresAt
 		}
 	}
@@ -129,10 +154,20 @@ func NextExpiry(lots []billing.Lot) *time.Time {
 
 func fromRowLot(row lotRow) billing.Lot {
 	l := billing.Lot{
-		ID: billing.LotID(row.ID), AccountID: billing.AccountID(row.AccountID), GrantKey: row.GrantKey, Source: row.Source,
-		Granted: billing.Points(row.Granted), Remaining: billing.Points(row.Remaining), ClawedBack: billing.Points(row.ClawedBack),
-		ClawedOwn: billing.Points(row.ClawedOwn), Expired: billing.Points(row.Expired), Held: billing.Points(row.Held), ExpiresAt: fromStamp(row.ExpiresAt), EndedAt: fromStamp(row.EndedAt), CreatedAt: row.CreatedAt.Time,
-		Origin: fromStamp(row.PeriodOrigin),
+		ID:         billing.LotID(row.ID),
+		AccountID:  billing.AccountID(row.AccountID),
+		GrantKey:   row.GrantKey,
+		Source:     row.Source,
+		Granted:    billing.Points(row.Granted),
+		Remaining:  billing.Points(row.Remaining),
+		ClawedBack: billing.Points(row.ClawedBack),
+		ClawedOwn:  billing.Points(row.ClawedOwn),
+		Expired:    billing.Points(row.Expired),
+		Held:       billing.Points(row.Held),
+		ExpiresAt:  fromStamp(row.ExpiresAt),
+		EndedAt:    fromStamp(row.EndedAt),
+		CreatedAt:  row.CreatedAt.Time,
+		Origin:     fromStamp(row.PeriodOrigin),
 	}
 	if row.PeriodStart != nil && row.PeriodEnd != nil {
 		l.Period = &billing.Period{Start: row.PeriodStart.Time, End: row.PeriodEnd.Time, Inner: row.PeriodInner}

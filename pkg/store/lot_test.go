@@ -12,8 +12,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// Proves which accounts have lots that ran out and were not seen to, each once: the longest overdue first, and those with a live
-// subscription behind all others.
+// Proves which accounts have lots that ran out and were not seen to, each once: the longest overdue first, and those
+// with a live subscription behind all others.
 func TestRanOut(t *testing.T) {
 	t.Parallel()
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, _ *storetest.Clock) {
@@ -32,7 +32,12 @@ func TestRanOut(t *testing.T) {
 				if status == "" {
 					return nil
 				}
-				a.Subscription = &billing.Subscription{ID: billing.SubscriptionID(fmt.Sprint("sub_", n)), Status: status, CurrentPeriodStart: now, CurrentPeriodEnd: now}
+				a.Subscription = &billing.Subscription{
+					ID:                 billing.SubscriptionID(fmt.Sprint("sub_", n)),
+					Status:             status,
+					CurrentPeriodStart: now,
+					CurrentPeriodEnd:   now,
+				}
 				return tx.SaveSubscription(ctx, a)
 			})
 			if err != nil {
@@ -41,14 +46,20 @@ func TestRanOut(t *testing.T) {
 			return a.ID
 		}
 		ago := func(d time.Duration) *time.Time { at := now.Add(-d); return &at }
-		has("", billing.Lot{Remaining: 5}, billing.Lot{Remaining: 5, ExpiresAt: ago(-time.Second)}, billing.Lot{ExpiresAt: ago(time.Hour)},
+		has("", billing.Lot{Remaining: 5}, billing.Lot{
+			Remaining: 5, ExpiresAt: ago(-time.Second),
+		}, billing.Lot{ExpiresAt: ago(time.Hour)},
 			billing.Lot{Held: 5, ExpiresAt: ago(time.Hour), EndedAt: ago(time.Minute)})
 		var want, asked []billing.AccountID
 		for i, status := range []billing.SubscriptionStatus{
-			billing.SubTrialing, "", billing.SubActive, billing.SubCanceled, billing.SubPastDue, billing.SubIncomplete, billing.SubUnpaid, billing.SubIncompleteExpired,
+			billing.SubTrialing, "", billing.SubActive, billing.SubCanceled, billing.SubPastDue, billing.SubIncomplete,
+			billing.SubUnpaid, billing.SubIncompleteExpired,
 			billing.SubPaused,
 		} {
-			id := has(status, billing.Lot{Remaining: 1, ExpiresAt: ago(0)}, billing.Lot{Held: 1, ExpiresAt: ago(time.Hour - time.Duration(i)*time.Minute)})
+			id := has(
+				status, billing.Lot{Remaining: 1, ExpiresAt: ago(0)},
+				billing.Lot{Held: 1, ExpiresAt: ago(time.Hour - time.Duration(i)*time.Minute)},
+			)
 			if status.Live() {
 				asked = append(asked, id)
 			} else {

@@ -92,7 +92,9 @@ func (d *DB) checkOrigin(ctx context.Context) error {
 		return nil // empty, or an interrupted first migration
 	}
 	var same bool
-	err = d.sql.QueryRowContext(ctx, "SELECT COUNT(*) = 1 FROM schema_origins WHERE digest = '"+schemaDigest()+"'").Scan(&same)
+	err = d.sql.QueryRowContext(
+		ctx, "SELECT COUNT(*) = 1 FROM schema_origins WHERE digest = '"+schemaDigest()+"'",
+	).Scan(&same)
 	switch {
 	case err != nil && away(err):
 		return translate(err)

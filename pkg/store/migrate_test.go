@@ -38,9 +38,9 @@ func TestMigrate(t *testing.T) {
 	}
 }
 
-// Proves that a database whose first schema was another is refused by what serves and by what migrates, with the way out,
-// and keeps its rows: one of another text, one of the many migrations that there were before it was one text, and one that
-// lost the note of its text.
+// Proves that a database whose first schema was another is refused by what serves and by what migrates, with the way
+// out, and keeps its rows: one of another text, one of the many migrations that there were before it was one text, and
+// one that lost the note of its text.
 func TestErrOldSchema(t *testing.T) {
 	t.Parallel()
 	for name, older := range map[string]string{
@@ -56,7 +56,9 @@ func TestErrOldSchema(t *testing.T) {
 				if _, err := db.SQL().Exec(older); err != nil {
 					t.Fatal(err)
 				}
-				for name, try := range map[string]func(context.Context) error{"serving": db.CheckMigrated, "migrating": db.Migrate} {
+				for name, try := range map[string]func(context.Context) error{
+					"serving": db.CheckMigrated, "migrating": db.Migrate,
+				} {
 					if err := try(ctx); err == nil || !strings.Contains(err.Error(), "use a new database") {
 						t.Errorf("%s: got %v, want a refusal with the way out", name, err)
 					}
@@ -69,14 +71,16 @@ func TestErrOldSchema(t *testing.T) {
 	}
 }
 
-// Proves that a first migration which was interrupted before its end is completed by the next, and is not taken for an old
-// schema.
+// Proves that a first migration which was interrupted before its end is completed by the next, and is not taken for an
+// old schema.
 func TestMigrateInterrupted(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		ctx := context.Background()
 		// The note of the text is the last step.
-		if _, err := db.SQL().Exec("DELETE FROM schema_origins; DELETE FROM goose_db_version WHERE version_id = 3"); err != nil {
+		if _, err := db.SQL().Exec(
+			"DELETE FROM schema_origins; DELETE FROM goose_db_version WHERE version_id = 3",
+		); err != nil {
 			t.Fatal(err)
 		}
 		if err := db.CheckMigrated(ctx); err == nil || !strings.Contains(err.Error(), "pointsync migrate") {
@@ -91,7 +95,8 @@ func TestMigrateInterrupted(t *testing.T) {
 	})
 }
 
-// Proves that a database which lacks a migration below its newest is refused by what serves and by what migrates, and keeps its rows.
+// Proves that a database which lacks a migration below its newest is refused by what serves and by what migrates, and
+// keeps its rows.
 func TestMigrateInOrder(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -100,7 +105,9 @@ func TestMigrateInOrder(t *testing.T) {
 		if err := db.GORM().Exec("DELETE FROM goose_db_version WHERE version_id = 2").Error; err != nil {
 			t.Fatal(err)
 		}
-		for name, try := range map[string]func(context.Context) error{"serving": db.CheckMigrated, "migrating": db.Migrate} {
+		for name, try := range map[string]func(context.Context) error{
+			"serving": db.CheckMigrated, "migrating": db.Migrate,
+		} {
 			if err := try(ctx); err == nil || !strings.Contains(err.Error(), "missing") {
 				t.Errorf("%s: got %v, want a refusal that names what is missing", name, err)
 			}

@@ -54,9 +54,13 @@ func (r reads) Order(ctx context.Context, account billing.AccountID, id billing.
 
 // OrderByKey reads the order that a request with an Idempotency-Key was answered with, and the hash of that request.
 // Errors: ENotFound.
-func (r reads) OrderByKey(ctx context.Context, account billing.AccountID, key string) (o billing.Order, requestHash string, err error) {
+func (r reads) OrderByKey(
+	ctx context.Context, account billing.AccountID, key string,
+) (o billing.Order, requestHash string, err error) {
 	var row orderKeyRow
-	if err := r.q(ctx).Where("account_id = ? AND idempotency_key = ?", string(account), key).Take(&row).Error; err != nil {
+	if err := r.q(ctx).Where(
+		"account_id = ? AND idempotency_key = ?", string(account), key,
+	).Take(&row).Error; err != nil {
 		return o, "", translate(err)
 	}
 	o, err = r.Order(ctx, account, billing.OrderID(row.OrderID))
@@ -70,7 +74,9 @@ func (r reads) OpenOrders(ctx context.Context, account billing.AccountID) ([]bil
 }
 
 // OrderByPaymentIntent reads the order that a payment paid for; ok is false when it paid for none of the account's.
-func (r reads) OrderByPaymentIntent(ctx context.Context, account billing.AccountID, id billing.PaymentIntentID) (o billing.Order, ok bool, err error) {
+func (r reads) OrderByPaymentIntent(
+	ctx context.Context, account billing.AccountID, id billing.PaymentIntentID,
+) (o billing.Order, ok bool, err error) {
 	orders, err := r.orders(ctx, "id", 1, "account_id = ? AND payment_intent_id = ?", string(account), string(id))
 	if err != nil || len(orders) == 0 {
 		return billing.Order{}, false, err
@@ -84,14 +90,18 @@ func (r reads) OrdersWithPayment(ctx context.Context, account billing.AccountID)
 }
 
 // Orders lists the account's orders, newest first, before the one with id before ("" begins at the newest).
-func (r reads) Orders(ctx context.Context, account billing.AccountID, before billing.OrderID, limit int) ([]billing.Order, error) {
+func (r reads) Orders(
+	ctx context.Context, account billing.AccountID, before billing.OrderID, limit int,
+) ([]billing.Order, error) {
 	if before == "" {
 		return r.orders(ctx, "id DESC", limit, "account_id = ?", string(account))
 	}
 	return r.orders(ctx, "id DESC", limit, "account_id = ? AND id < ?", string(account), string(before))
 }
 
-func (r reads) orders(ctx context.Context, order string, limit int, where string, args ...any) ([]billing.Order, error) {
+func (r reads) orders(
+	ctx context.Context, order string, limit int, where string, args ...any,
+) ([]billing.Order, error) {
 	q := r.q(ctx).Where(where, args...).Order(order)
 	if limit > 0 {
 		q = q.Limit(limit)
@@ -116,17 +126,28 @@ func (tx *Tx) InsertOrder(ctx context.Context, o billing.Order) error {
 // InsertOrderKey remembers which order a request with an Idempotency-Key was answered with.
 func (tx *Tx) InsertOrderKey(ctx context.Context, o billing.Order, key, requestHash string) error {
 	return translate(tx.q(ctx).Create(&orderKeyRow{
-		AccountID: string(o.AccountID), IdempotencyKey: key, RequestHash: requestHash, OrderID: string(o.ID), CreatedAt: stamp{tx.Now},
+		AccountID:      string(o.AccountID),
+		IdempotencyKey: key,
+		RequestHash:    requestHash,
+		OrderID:        string(o.ID),
+		CreatedAt:      stamp{tx.Now},
 	}).Error)
 }
 
-// DeleteOrder forgets an order that has no page, and its keys. One that has one is left as it is. The caller holds the account's lock.
+// DeleteOrder forgets an order that has no page, and its keys. One that has one is left as it is. The caller holds the
+// account's lock.
 func (tx *Tx) DeleteOrder(ctx context.Context, o billing.Order) error {
-	without := tx.q(ctx).Model(&orderRow{}).Select("id").Where("id = ? AND account_id = ? AND checkout_id IS NULL", string(o.ID), string(o.AccountID))
-	if err := tx.q(ctx).Where("account_id = ? AND order_id IN (?)", string(o.AccountID), without).Delete(&orderKeyRow{}).Error; err != nil {
+	without := tx.q(ctx).Model(&orderRow{}).Select("id").Where(
+		"id = ? AND account_id = ? AND checkout_id IS NULL", string(o.ID), string(o.AccountID),
+	)
+	if err := tx.q(ctx).Where(
+		"account_id = ? AND order_id IN (?)", string(o.AccountID), without,
+	).Delete(&orderKeyRow{}).Error; err != nil {
 		return translate(err)
 	}
-	return translate(tx.q(ctx).Where("account_id = ? AND id IN (?)", string(o.AccountID), without).Delete(&orderRow{}).Error)
+	return translate(
+		tx.q(ctx).Where("account_id = ? AND id IN (?)", string(o.AccountID), without).Delete(&orderRow{}).Error,
+	)
 }
 
 // SaveOrder writes what a sync or Stripe's answer changes in an order. The caller holds the account's lock.
@@ -139,7 +160,9 @@ func (tx *Tx) SaveOrder(ctx context.Context, o billing.Order) error {
 		tx.facts.Orders = append(tx.facts.Orders, OrderChange{before.Status, o})
 	}
 	row := toRowOrder(o)
-	return translate(tx.q(ctx).Model(&orderRow{}).Where("account_id = ? AND id = ?", row.AccountID, row.ID).Updates(map[string]any{
+	return translate(tx.q(ctx).Model(&orderRow{}).Where(
+		"account_id = ? AND id = ?", row.AccountID, row.ID,
+	).Updates(map[string]any{
 		"status": row.Status, "checkout_id": row.CheckoutID, "url": row.URL, "payment_intent_id": row.PaymentIntentID,
 		"subscription_id": row.SubscriptionID, "expires_at": row.ExpiresAt, "fulfilled_at": row.FulfilledAt,
 		"decline_code": row.DeclineCode,
@@ -155,7 +178,10 @@ func toRowOrder(o billing.Order) orderRow {
 		Points: int64(o.Points), Amount: o.Amount, Currency: o.Currency, Status: string(o.Status),
 		CheckoutID: nullable(o.CheckoutID), URL: o.URL, PaymentIntentID: nullable(o.PaymentIntentID),
 		SubscriptionID: nullable(o.SubscriptionID), RequestHash: o.RequestHash,
-		SuccessURL: o.SuccessURL, CancelURL: o.CancelURL, ExpiresAt: toStamp(o.ExpiresAt), CreatedAt: stamp{o.CreatedAt},
+		SuccessURL:  o.SuccessURL,
+		CancelURL:   o.CancelURL,
+		ExpiresAt:   toStamp(o.ExpiresAt),
+		CreatedAt:   stamp{o.CreatedAt},
 		FulfilledAt: toStamp(o.FulfilledAt), Automatic: o.Automatic,
 		DeclineCode: billing.Storable(o.DeclineCode, maxCode),
 	}
@@ -163,13 +189,21 @@ func toRowOrder(o billing.Order) orderRow {
 
 func fromRowOrder(row orderRow) billing.Order {
 	return billing.Order{
-		ID: billing.OrderID(row.ID), AccountID: billing.AccountID(row.AccountID), Item: row.Item, Kind: billing.ItemKind(row.Kind),
-		Quantity: row.Quantity, Points: billing.Points(row.Points), Amount: row.Amount, Currency: row.Currency,
-		Status: billing.OrderStatus(row.Status), CheckoutID: fromNullable[billing.CheckoutID](row.CheckoutID), URL: row.URL,
+		ID:        billing.OrderID(row.ID),
+		AccountID: billing.AccountID(row.AccountID),
+		Item:      row.Item,
+		Kind:      billing.ItemKind(row.Kind),
+		Quantity:  row.Quantity, Points: billing.Points(row.Points), Amount: row.Amount, Currency: row.Currency,
+		Status:          billing.OrderStatus(row.Status),
+		CheckoutID:      fromNullable[billing.CheckoutID](row.CheckoutID),
+		URL:             row.URL,
 		PaymentIntentID: fromNullable[billing.PaymentIntentID](row.PaymentIntentID),
 		SubscriptionID:  fromNullable[billing.SubscriptionID](row.SubscriptionID),
 		RequestHash:     row.RequestHash, SuccessURL: row.SuccessURL,
-		CancelURL: row.CancelURL, ExpiresAt: fromStamp(row.ExpiresAt), CreatedAt: row.CreatedAt.Time, FulfilledAt: fromStamp(row.FulfilledAt),
-		Automatic: row.Automatic, DeclineCode: row.DeclineCode,
+		CancelURL:   row.CancelURL,
+		ExpiresAt:   fromStamp(row.ExpiresAt),
+		CreatedAt:   row.CreatedAt.Time,
+		FulfilledAt: fromStamp(row.FulfilledAt),
+		Automatic:   row.Automatic, DeclineCode: row.DeclineCode,
 	}
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// TestTimelinePages proves that an account's timeline has each of its rows of every kind once, and none of another account whose
-// rows lie between them in time, in pages of every size.
+// TestTimelinePages proves that an account's timeline has each of its rows of every kind once, and none of another
+// account whose rows lie between them in time, in pages of every size.
 func TestTimelinePages(t *testing.T) {
 	t.Parallel()
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
@@ -40,7 +40,10 @@ func TestTimelinePages(t *testing.T) {
 		}
 		for n, l := range lives {
 			if len(l.rows) != 1+2*12 {
-				t.Fatalf("account %d has %d rows, want that of its own and two of each of the 12 other kinds", n, len(l.rows))
+				t.Fatalf(
+					"account %d has %d rows, want that of its own and two of each of the 12 other kinds", n,
+					len(l.rows),
+				)
 			}
 			slices.Reverse(l.rows) // the timeline begins with the latest
 			for _, limit := range []int{1, 2, 3, 100} {
@@ -49,7 +52,9 @@ func TestTimelinePages(t *testing.T) {
 						after = store.EndOfTime
 					}
 					return db.Timeline(context.Background(), l.ID, after, limit)
-				}, func(m billing.Moment) (billing.Position, string) { return m.Position, string(m.Kind) + " " + m.Ref })
+				}, func(m billing.Moment) (billing.Position, string) {
+					return m.Position, string(m.Kind) + " " + m.Ref
+				})
 			}
 		}
 	})
@@ -87,10 +92,14 @@ func (l *life) steps(n int64) []writing {
 	}
 	return []writing{
 		step(billing.MomentLoginBegan, string(login), func(ctx context.Context, tx *store.Tx) error {
-			return tx.InsertLogin(ctx, billing.Login{ID: login, AccountID: a, CreatedAt: tx.Now, ExpiresAt: tx.Now.Add(time.Hour)})
+			return tx.InsertLogin(
+				ctx, billing.Login{ID: login, AccountID: a, CreatedAt: tx.Now, ExpiresAt: tx.Now.Add(time.Hour)},
+			)
 		}),
 		step(billing.MomentAdmin, "act_"+name, func(ctx context.Context, tx *store.Tx) error {
-			act := billing.AdminAction{ID: billing.ActionID("act_" + name), AccountID: a, Action: billing.ActionRole, CreatedAt: tx.Now}
+			act := billing.AdminAction{
+				ID: billing.ActionID("act_" + name), AccountID: a, Action: billing.ActionRole, CreatedAt: tx.Now,
+			}
 			return tx.InsertAdminAction(ctx, act)
 		}),
 		step(billing.MomentOrderMade, string(order.ID), func(ctx context.Context, tx *store.Tx) error {
@@ -108,7 +117,12 @@ func (l *life) steps(n int64) []writing {
 		}),
 		step(billing.MomentEventReceived, string(event), func(ctx context.Context, tx *store.Tx) error {
 			_, err := tx.InsertEvent(ctx, billing.InboxEvent{
-				ID: event, Type: "invoice.paid", AccountID: a, Status: billing.InboxPending, CreatedAt: tx.Now, ReceivedAt: tx.Now,
+				ID:         event,
+				Type:       "invoice.paid",
+				AccountID:  a,
+				Status:     billing.InboxPending,
+				CreatedAt:  tx.Now,
+				ReceivedAt: tx.Now,
 			})
 			return errors.Join(err, tx.StampEvents(ctx, a, n))
 		}),
@@ -122,20 +136,34 @@ func (l *life) steps(n int64) []writing {
 			return tx.EndSync(ctx, a, n, billing.SyncEnd{Outcome: billing.SyncApplied})
 		}),
 		step(billing.MomentPoints, "ent_"+name, func(ctx context.Context, tx *store.Tx) error {
-			entry := billing.Entry{ID: billing.EntryID("ent_" + name), AccountID: a, Kind: billing.EntryGrant, Amount: 5, Seq: n, CreatedAt: tx.Now}
+			entry := billing.Entry{
+				ID:        billing.EntryID("ent_" + name),
+				AccountID: a,
+				Kind:      billing.EntryGrant,
+				Amount:    5,
+				Seq:       n,
+				CreatedAt: tx.Now,
+			}
 			return tx.AppendEntry(ctx, entry)
 		}),
 		step(billing.MomentTold, "msg_"+name+" whk_1", func(ctx context.Context, tx *store.Tx) error {
 			return tx.InsertDeliveries(ctx, billing.Delivery{
-				ID: billing.MessageID("msg_" + name), AccountID: a, Type: billing.OutPointsGranted, Body: "{}", CreatedAt: tx.Now,
+				ID:        billing.MessageID("msg_" + name),
+				AccountID: a,
+				Type:      billing.OutPointsGranted,
+				Body:      "{}",
+				CreatedAt: tx.Now,
 			})
 		}),
-		step(billing.MomentLoginEnded, string(login), func(ctx context.Context, tx *store.Tx) error { return tx.RevokeLogin(ctx, a, login) }),
+		step(
+			billing.MomentLoginEnded, string(login),
+			func(ctx context.Context, tx *store.Tx) error { return tx.RevokeLogin(ctx, a, login) },
+		),
 	}
 }
 
-// TestPagesOfAccounts proves that what jobs and commands walk through page by page, over all accounts, holds each row that it is
-// about once, in the order of the ids, and none of those that lie between them.
+// TestPagesOfAccounts proves that what jobs and commands walk through page by page, over all accounts, holds each row
+// that it is about once, in the order of the ids, and none of those that lie between them.
 func TestPagesOfAccounts(t *testing.T) {
 	t.Parallel()
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
@@ -144,7 +172,9 @@ func TestPagesOfAccounts(t *testing.T) {
 			clock.Advance(time.Millisecond) // ids are of their time
 			a := storetest.NewAccount(t, db)
 			want["all"] = append(want["all"], string(a.ID))
-			if err := write(db, func(ctx context.Context, tx *store.Tx) error { return takesPart(ctx, tx, a, n, want) }); err != nil {
+			if err := write(
+				db, func(ctx context.Context, tx *store.Tx) error { return takesPart(ctx, tx, a, n, want) },
+			); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -152,9 +182,15 @@ func TestPagesOfAccounts(t *testing.T) {
 		for _, limit := range []int{1, 2, 3, 100} {
 			ids := func(name string, list func(after billing.AccountID) ([]billing.AccountID, error)) {
 				t.Helper()
-				samePages(t, name, want[name], limit, list, func(id billing.AccountID) (billing.AccountID, string) { return id, string(id) })
+				samePages(
+					t, name, want[name], limit, list,
+					func(id billing.AccountID) (billing.AccountID, string) { return id, string(id) },
+				)
 			}
-			ids("all", func(after billing.AccountID) ([]billing.AccountID, error) { return db.AccountIDs(ctx, after, limit) })
+			ids(
+				"all",
+				func(after billing.AccountID) ([]billing.AccountID, error) { return db.AccountIDs(ctx, after, limit) },
+			)
 			ids("customers", func(after billing.AccountID) ([]billing.AccountID, error) {
 				return db.CustomerAccounts(ctx, after, limit)
 			})
@@ -162,7 +198,9 @@ func TestPagesOfAccounts(t *testing.T) {
 				return db.DueTopUps(ctx, now, after, limit)
 			})
 			samePages(t, "parked", want["parked"], limit,
-				func(after billing.AccountID) ([]billing.Account, error) { return db.ParkedAccounts(ctx, after, limit) },
+				func(after billing.AccountID) ([]billing.Account, error) {
+					return db.ParkedAccounts(ctx, after, limit)
+				},
 				func(a billing.Account) (billing.AccountID, string) { return a.ID, string(a.ID) })
 			samePages(t, "orders to charge", want["orders to charge"], limit,
 				func(after billing.OrderID) ([]billing.Order, error) {
@@ -178,20 +216,37 @@ func TestPagesOfAccounts(t *testing.T) {
 	})
 }
 
-// takesPart gives every other account what the lists are about, and the ones between them what is much like it, and notes in which
-// list it is. Every account has a top-up and an automatic order; a top-up is due where no automatic order is open, so these two
-// lists share the accounts.
+// takesPart gives every other account what the lists are about, and the ones between them what is much like it, and
+// notes in which list it is. Every account has a top-up and an automatic order; a top-up is due where no automatic
+// order is open, so these two lists share the accounts.
 func takesPart(ctx context.Context, tx *store.Tx, a billing.Account, n int, want map[string][]string) error {
 	order := billing.Order{
-		ID: billing.NewOrderID(tx.Now), AccountID: a.ID, Item: "pack", Kind: billing.KindPack, Quantity: 1, Points: 5, Amount: 500,
-		Currency: "eur", Status: billing.OrderFailed, Automatic: true, CreatedAt: tx.Now,
+		ID:        billing.NewOrderID(tx.Now),
+		AccountID: a.ID,
+		Item:      "pack",
+		Kind:      billing.KindPack,
+		Quantity:  1,
+		Points:    5,
+		Amount:    500,
+		Currency:  "eur", Status: billing.OrderFailed, Automatic: true, CreatedAt: tx.Now,
 	}
 	topUp := billing.TopUp{
-		AccountID: a.ID, Status: billing.TopUpOff, Pack: "pack", Quantity: 1, Amount: 500, Currency: "eur", Threshold: 5, MonthlyLimit: 1,
-		DueAt: tx.Now, CreatedAt: tx.Now,
+		AccountID:    a.ID,
+		Status:       billing.TopUpOff,
+		Pack:         "pack",
+		Quantity:     1,
+		Amount:       500,
+		Currency:     "eur",
+		Threshold:    5,
+		MonthlyLimit: 1,
+		DueAt:        tx.Now, CreatedAt: tx.Now,
 	}
 	change := billing.SubscriptionChange{
-		ID: billing.NewChangeID(tx.Now), AccountID: a.ID, Kind: billing.ChangePlan, Plan: "pro", Status: billing.ChangePending,
+		ID:         billing.NewChangeID(tx.Now),
+		AccountID:  a.ID,
+		Kind:       billing.ChangePlan,
+		Plan:       "pro",
+		Status:     billing.ChangePending,
 		LeaseUntil: tx.Now.Add(time.Hour), CreatedAt: tx.Now,
 	}
 	var err error
@@ -214,8 +269,8 @@ func takesPart(ctx context.Context, tx *store.Tx, a billing.Account, n int, want
 	return errors.Join(err, tx.InsertOrder(ctx, order), tx.SaveTopUp(ctx, topUp), tx.InsertChange(ctx, change))
 }
 
-// TestDeliveriesPages proves that the deliveries of one endpoint are read in pages without those of another endpoint, and those with one
-// status without the ones between them that have another.
+// TestDeliveriesPages proves that the deliveries of one endpoint are read in pages without those of another endpoint,
+// and those with one status without the ones between them that have another.
 func TestDeliveriesPages(t *testing.T) {
 	t.Parallel()
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
@@ -235,8 +290,11 @@ func TestDeliveriesPages(t *testing.T) {
 		for n := range 24 {
 			clock.Advance(time.Millisecond)
 			d := billing.Delivery{
-				ID: billing.NewMessageID(db.Now()), AccountID: accounts[n/2%2].ID, WebhookID: endpoints[n%2], Type: billing.OutPointsSpent,
-				Body: "{}", CreatedAt: db.Now(), Status: billing.DeliveryPending,
+				ID:        billing.NewMessageID(db.Now()),
+				AccountID: accounts[n/2%2].ID,
+				WebhookID: endpoints[n%2],
+				Type:      billing.OutPointsSpent,
+				Body:      "{}", CreatedAt: db.Now(), Status: billing.DeliveryPending,
 			}
 			err := write(db, func(ctx context.Context, tx *store.Tx) error {
 				after := d
@@ -256,7 +314,9 @@ func TestDeliveriesPages(t *testing.T) {
 		for id, by := range told {
 			for status, want := range by {
 				for _, limit := range []int{1, 2, 3, 100} {
-					samePages(t, fmt.Sprintf("%s %q", id, status), want, limit, func(before billing.MessageID) ([]billing.Delivery, error) {
+					samePages(t, fmt.Sprintf("%s %q", id, status), want, limit, func(
+						before billing.MessageID,
+					) ([]billing.Delivery, error) {
 						return db.Deliveries(context.Background(), id, status, before, limit)
 					}, func(d billing.Delivery) (billing.MessageID, string) { return d.ID, string(d.ID) })
 				}
@@ -265,9 +325,11 @@ func TestDeliveriesPages(t *testing.T) {
 	})
 }
 
-// samePages reads a list to its end, each page from where the last one ended, and wants these rows in this order, every page but the
-// last one full.
-func samePages[T, C any](t *testing.T, name string, want []string, limit int, list func(C) ([]T, error), of func(T) (C, string)) {
+// samePages reads a list to its end, each page from where the last one ended, and wants these rows in this order, every
+// page but the last one full.
+func samePages[T, C any](
+	t *testing.T, name string, want []string, limit int, list func(C) ([]T, error), of func(T) (C, string),
+) {
 	t.Helper()
 	var got []string
 	var from C

@@ -7,11 +7,12 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// SaveParking writes whether the grants of an account wait, and with it what they hold up: where its next picture begins, and when the next
-// points fall due. The caller holds the account's lock.
+// SaveParking writes whether the grants of an account wait, and with it what they hold up: where its next picture
+// begins, and when the next points fall due. The caller holds the account's lock.
 func (tx *Tx) SaveParking(ctx context.Context, a billing.Account) error {
 	return tx.saveAccount(ctx, a.ID, map[string]any{
-		"parked_at": toStamp(a.Parking.At), "parked_reason": a.Parking.Reason, "unparked_at": toStamp(a.Parking.EndedAt), "grants_approved": a.Parking.Approved,
+		"parked_at": toStamp(a.Parking.At), "parked_reason": a.Parking.Reason,
+		"unparked_at": toStamp(a.Parking.EndedAt), "grants_approved": a.Parking.Approved,
 		"invoices_since": toStamp(a.Sync.InvoicesSince), "next_grant_at": toStamp(a.Sync.NextGrantAt),
 	})
 }
@@ -24,7 +25,9 @@ func (tx *Tx) SaveNextGrant(ctx context.Context, id billing.AccountID, at *time.
 // DueAccounts lists the ids of accounts whose next points have fallen due, those that wait longest first.
 func (r reads) DueAccounts(ctx context.Context, now time.Time, limit int) ([]billing.AccountID, error) {
 	var ids []billing.AccountID
-	err := r.q(ctx).Model(&accountRow{}).Where("next_grant_at <= ?", stamp{now}).Order("next_grant_at, id").Limit(limit).Pluck("id", &ids).Error
+	err := r.q(ctx).Model(&accountRow{}).Where(
+		"next_grant_at <= ?", stamp{now},
+	).Order("next_grant_at, id").Limit(limit).Pluck("id", &ids).Error
 	return ids, translate(err)
 }
 
@@ -45,18 +48,26 @@ func (r reads) CountParked(ctx context.Context) (n int64, err error) {
 	return n, translate(err)
 }
 
-// GrantedSince counts the grants of an account whose keys begin with a prefix and that came after the given time, and their points.
-func (r reads) GrantedSince(ctx context.Context, id billing.AccountID, prefix string, after time.Time) (grants int64, points billing.Points, err error) {
+// GrantedSince counts the grants of an account whose keys begin with a prefix and that came after the given time, and
+// their points.
+func (r reads) GrantedSince(
+	ctx context.Context, id billing.AccountID, prefix string, after time.Time,
+) (grants int64, points billing.Points, err error) {
 	var sum struct{ Grants, Points int64 }
 	err = r.q(ctx).Model(&lotRow{}).Select("COUNT(*) AS grants, CAST(COALESCE(SUM(granted), 0) AS bigint) AS points").
-		Where("account_id = ? AND substr(grant_key, 1, ?) = ? AND created_at > ?", string(id), len(prefix), prefix, stamp{after}).Scan(&sum).Error
+		Where(
+			"account_id = ? AND substr(grant_key, 1, ?) = ? AND created_at > ?", string(id), len(prefix), prefix,
+			stamp{after},
+		).Scan(&sum).Error
 	return sum.Grants, billing.Points(sum.Points), translate(err)
 }
 
 // KnownGrants returns which of some keys have granted to the account.
 func (r reads) KnownGrants(ctx context.Context, account billing.AccountID, keys []string) (map[string]bool, error) {
 	var found []string
-	err := r.q(ctx).Model(&lotRow{}).Where("account_id = ? AND grant_key IN ?", string(account), keys).Pluck("grant_key", &found).Error
+	err := r.q(ctx).Model(&lotRow{}).Where(
+		"account_id = ? AND grant_key IN ?", string(account), keys,
+	).Pluck("grant_key", &found).Error
 	known := make(map[string]bool, len(found))
 	for _, key := range found {
 		known[key] = true

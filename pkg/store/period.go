@@ -25,9 +25,13 @@ type periodRow struct {
 func (periodRow) TableName() string { return "periods" }
 
 // NewestPeriod reads the period of a source that begins last; ok is false when none has begun.
-func (r reads) NewestPeriod(ctx context.Context, account billing.AccountID, source string) (p billing.BegunPeriod, ok bool, err error) {
+func (r reads) NewestPeriod(
+	ctx context.Context, account billing.AccountID, source string,
+) (p billing.BegunPeriod, ok bool, err error) {
 	var row periodRow
-	err = r.q(ctx).Where("account_id = ? AND source = ?", string(account), source).Order("starts_at DESC").Limit(1).Take(&row).Error
+	err = r.q(ctx).Where(
+		"account_id = ? AND source = ?", string(account), source,
+	).Order("starts_at DESC").Limit(1).Take(&row).Error
 	if errors.Is(err, gorm.ErrRecordNotFound) {
 		return p, false, nil
 	}
@@ -35,9 +39,13 @@ func (r reads) NewestPeriod(ctx context.Context, account billing.AccountID, sour
 }
 
 // PeriodsSince lists the periods of a source that begin after the given time, in their order.
-func (r reads) PeriodsSince(ctx context.Context, account billing.AccountID, source string, since time.Time) ([]billing.BegunPeriod, error) {
+func (r reads) PeriodsSince(
+	ctx context.Context, account billing.AccountID, source string, since time.Time,
+) ([]billing.BegunPeriod, error) {
 	var rows []periodRow
-	err := r.q(ctx).Where("account_id = ? AND source = ? AND starts_at > ?", string(account), source, stamp{since}).Order("starts_at").Find(&rows).Error
+	err := r.q(ctx).Where(
+		"account_id = ? AND source = ? AND starts_at > ?", string(account), source, stamp{since},
+	).Order("starts_at").Find(&rows).Error
 	periods := make([]billing.BegunPeriod, len(rows))
 	for i, row := range rows {
 		periods[i] = fromRowPeriod(row)
@@ -48,8 +56,12 @@ func (r reads) PeriodsSince(ctx context.Context, account billing.AccountID, sour
 // BeginPeriod appends a period. One that has begun before stays as it is. The caller holds the account's lock.
 func (tx *Tx) BeginPeriod(ctx context.Context, p billing.BegunPeriod) error {
 	row := periodRow{
-		AccountID: string(p.AccountID), Source: p.Source, StartsAt: stamp{p.Start}, EndsAt: stamp{p.End}, PeriodInner: p.Inner,
-		ExpiresAt: toStamp(p.ExpiresAt), Rollover: int64(p.Rollover), Carried: int64(p.Carried),
+		AccountID:   string(p.AccountID),
+		Source:      p.Source,
+		StartsAt:    stamp{p.Start},
+		EndsAt:      stamp{p.End},
+		PeriodInner: p.Inner,
+		ExpiresAt:   toStamp(p.ExpiresAt), Rollover: int64(p.Rollover), Carried: int64(p.Carried),
 	}
 	return translate(tx.q(ctx).Clauses(clause.OnConflict{DoNothing: true}).Create(&row).Error)
 }
@@ -65,6 +77,8 @@ func fromRowPeriod(row periodRow) billing.BegunPeriod {
 	return billing.BegunPeriod{
 		AccountID: billing.AccountID(row.AccountID), Source: row.Source,
 		Period:    billing.Period{Start: row.StartsAt.Time, End: row.EndsAt.Time, Inner: row.PeriodInner},
-		ExpiresAt: fromStamp(row.ExpiresAt), Rollover: billing.Points(row.Rollover), Carried: billing.Points(row.Carried),
+		ExpiresAt: fromStamp(row.ExpiresAt),
+		Rollover:  billing.Points(row.Rollover),
+		Carried:   billing.Points(row.Carried),
 	}
 }

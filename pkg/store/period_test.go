@@ -12,8 +12,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// Proves that periods are read as they were written, those of one account and one source, in their order and from after a time; that one which
-// has begun stays as it began; and that just how much it carried changes.
+// Proves that periods are read as they were written, those of one account and one source, in their order and from after
+// a time; that one which has begun stays as it began; and that just how much it carried changes.
 func TestPeriods(t *testing.T) {
 	t.Parallel()
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, _ *storetest.Clock) {
@@ -22,13 +22,18 @@ func TestPeriods(t *testing.T) {
 		period := func(account billing.AccountID, source string, n int, rollover billing.Points) billing.BegunPeriod {
 			end := now.AddDate(0, n+1, 0)
 			return billing.BegunPeriod{
-				AccountID: account, Source: source, Period: billing.Period{Start: now.AddDate(0, n, 0), End: end, Inner: n == 1}, ExpiresAt: &end, Rollover: rollover,
+				AccountID: account, Source: source, Period: billing.Period{
+					Start: now.AddDate(0, n, 0), End: end, Inner: n == 1,
+				}, ExpiresAt: &end, Rollover: rollover,
 			}
 		}
 		first, second, third := period(a.ID, "sub", 0, 3), period(a.ID, "sub", 1, 5), period(a.ID, "sub", 2, 7)
 		third.ExpiresAt = nil
 		err := write(db, func(ctx context.Context, tx *store.Tx) (err error) {
-			for _, p := range []billing.BegunPeriod{third, first, second, period(a.ID, "sub", 1, 9), period(other.ID, "sub", 3, 1), period(a.ID, "other", 4, 1)} {
+			for _, p := range []billing.BegunPeriod{
+				third, first, second, period(a.ID, "sub", 1, 9), period(other.ID, "sub", 3, 1),
+				period(a.ID, "other", 4, 1),
+			} {
 				err = errors.Join(err, tx.BeginPeriod(ctx, p))
 			}
 			second.Carried = 2
@@ -45,7 +50,9 @@ func TestPeriods(t *testing.T) {
 				t.Errorf("since %v: %+v (%v)\nwant %+v", since, got, err, want)
 			}
 		}
-		if got, ok, err := db.NewestPeriod(t.Context(), a.ID, "sub"); err != nil || !ok || !reflect.DeepEqual(got, third) {
+		if got, ok, err := db.NewestPeriod(
+			t.Context(), a.ID, "sub",
+		); err != nil || !ok || !reflect.DeepEqual(got, third) {
 			t.Errorf("the newest: %+v, %v, %v", got, ok, err)
 		}
 		if _, ok, err := db.NewestPeriod(t.Context(), a.ID, "nothing"); err != nil || ok {

@@ -19,7 +19,8 @@ func openPostgres(ctx context.Context, o Options) (*DB, error) {
 	}
 	cfg, err := pgxpool.ParseConfig(o.URL)
 	if err != nil {
-		return nil, fmt.Errorf("the database URL is not one that PostgreSQL understands") // the cause repeats the password
+		// the cause repeats the password
+		return nil, fmt.Errorf("the database URL is not one that PostgreSQL understands")
 	}
 	cfg.MaxConns = 20
 	if o.MaxConns > 0 {
@@ -44,7 +45,15 @@ func openPostgres(ctx context.Context, o Options) (*DB, error) {
 		closeAll()
 		return nil, fmt.Errorf("open PostgreSQL: %w", hidePassword(err))
 	}
-	return &DB{reads: reads{g}, told: make(chan struct{}, 1), sql: sqlDB, dialect: Postgres, now: o.Now, close: closeAll, listener: pool}, nil
+	return &DB{
+		reads:    reads{g},
+		told:     make(chan struct{}, 1),
+		sql:      sqlDB,
+		dialect:  Postgres,
+		now:      o.Now,
+		close:    closeAll,
+		listener: pool,
+	}, nil
 }
 
 // checkDurable refuses a server that answers "committed" before the commit would survive a power cut: an acknowledged
@@ -56,7 +65,10 @@ func checkDurable(ctx context.Context, pool *pgxpool.Pool, allow bool) error {
 			return fmt.Errorf("PostgreSQL does not answer: %w", hidePassword(err))
 		}
 		if value == "off" && !allow {
-			return fmt.Errorf("PostgreSQL runs with %s = off and may lose acknowledged spends: turn it on, or set POINTSYNC_ALLOW_UNSAFE_DATABASE=true where losing data is fine", name)
+			return fmt.Errorf(
+				"PostgreSQL runs with %s = off and may lose acknowledged spends: turn it on, or set POINTSYNC_ALLOW_UNSAFE_DATABASE=true where losing data is fine",
+				name,
+			)
 		}
 	}
 	return nil

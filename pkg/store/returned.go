@@ -33,7 +33,13 @@ func (r reads) Returned(ctx context.Context, account billing.AccountID) (map[str
 
 // SaveReturned writes what of a charge is with its payer again. The caller holds the account's lock.
 func (tx *Tx) SaveReturned(ctx context.Context, account billing.AccountID, r billing.Returned) error {
-	row := returnedRow{AccountID: string(account), ChargeID: r.ChargeID, Refunded: r.Refunded, Disputed: r.Disputed, SeenAt: stamp{tx.Now}}
+	row := returnedRow{
+		AccountID: string(account),
+		ChargeID:  r.ChargeID,
+		Refunded:  r.Refunded,
+		Disputed:  r.Disputed,
+		SeenAt:    stamp{tx.Now},
+	}
 	key := []clause.Column{{Name: "account_id"}, {Name: "charge_id"}}
 	return translate(tx.q(ctx).Clauses(clause.OnConflict{Columns: key, UpdateAll: true}).Create(&row).Error)
 }

@@ -51,14 +51,21 @@ func (tx *Tx) LockAuditRun(ctx context.Context, kind billing.RunKind) (billing.A
 // SaveAuditRun writes how far a walk has come. The caller holds its lock.
 func (tx *Tx) SaveAuditRun(ctx context.Context, run billing.AuditRun) error {
 	return translate(tx.q(ctx).Model(&runRow{}).Where("kind = ?", string(run.Kind)).Updates(map[string]any{
-		"began_at": toStamp(run.BeganAt), "cursor_id": string(run.Cursor), "accounts": run.Accounts, "findings": run.Findings,
+		"began_at": toStamp(run.BeganAt), "cursor_id": string(run.Cursor), "accounts": run.Accounts,
+		"findings": run.Findings,
 		"ended_at": toStamp(run.EndedAt), "last_ended_at": toStamp(run.LastEndedAt), "last_findings": run.LastFindings,
 	}).Error)
 }
 
 func fromRowRun(row runRow) billing.AuditRun {
 	return billing.AuditRun{
-		Kind: billing.RunKind(row.Kind), BeganAt: fromStamp(row.BeganAt), Cursor: billing.AccountID(row.CursorID), Accounts: row.Accounts,
-		Findings: row.Findings, EndedAt: fromStamp(row.EndedAt), LastEndedAt: fromStamp(row.LastEndedAt), LastFindings: row.LastFindings,
+		Kind:         billing.RunKind(row.Kind),
+		BeganAt:      fromStamp(row.BeganAt),
+		Cursor:       billing.AccountID(row.CursorID),
+		Accounts:     row.Accounts,
+		Findings:     row.Findings,
+		EndedAt:      fromStamp(row.EndedAt),
+		LastEndedAt:  fromStamp(row.LastEndedAt),
+		LastFindings: row.LastFindings,
 	}
 }

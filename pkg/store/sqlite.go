@@ -13,8 +13,8 @@ import (
 	"gorm.io/gorm"
 )
 
-// openSQLite opens one file in WAL mode. Every transaction begins as a writer (_txlock=immediate): SQLite has one writer
-// at a time anyway, and a reader that turns writer halfway could only fail.
+// openSQLite opens one file in WAL mode. Every transaction begins as a writer (_txlock=immediate): SQLite has one
+// writer at a time anyway, and a reader that turns writer halfway could only fail.
 func openSQLite(ctx context.Context, o Options) (*DB, error) {
 	path := strings.TrimPrefix(o.URL, "sqlite://")
 	if path == "" {
@@ -41,5 +41,7 @@ func openSQLite(ctx context.Context, o Options) (*DB, error) {
 		sqlDB.Close()
 		return nil, fmt.Errorf("open SQLite: %w", err)
 	}
-	return &DB{reads: reads{g}, told: make(chan struct{}, 1), sql: sqlDB, dialect: SQLite, now: o.Now, close: sqlDB.Close}, nil
+	return &DB{
+		reads: reads{g}, told: make(chan struct{}, 1), sql: sqlDB, dialect: SQLite, now: o.Now, close: sqlDB.Close,
+	}, nil
 }

@@ -20,7 +20,9 @@ func TestStampsSort(t *testing.T) {
 		a := storetest.NewAccount(t, db)
 		base := time.Date(2030, 12, 31, 23, 59, 59, 0, time.UTC)
 		var want []time.Time
-		for _, d := range []time.Duration{0, 1, 9, 10, 100, 999, 1000, 99_999, 100_000, 500_000, 999_999, 1_000_000, 1_000_001, 86_400_000_000} {
+		for _, d := range []time.Duration{
+			0, 1, 9, 10, 100, 999, 1000, 99_999, 100_000, 500_000, 999_999, 1_000_000, 1_000_001, 86_400_000_000,
+		} {
 			want = append(want, base.Add(d*time.Microsecond))
 		}
 		err := write(db, func(ctx context.Context, tx *store.Tx) error {
@@ -57,13 +59,18 @@ func TestStampsCompare(t *testing.T) {
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
 		a := storetest.NewAccount(t, db)
 		a.Available, a.NextExpiry = 10, new(clock.Now().Add(100*time.Millisecond))
-		if err := write(db, func(ctx context.Context, tx *store.Tx) error { return tx.SavePoints(ctx, a) }); err != nil {
+		if err := write(
+			db, func(ctx context.Context, tx *store.Tx) error { return tx.SavePoints(ctx, a) },
+		); err != nil {
 			t.Fatal(err)
 		}
 		for _, step := range []struct {
 			after time.Duration
 			want  bool
-		}{{0, true}, {99_999 * time.Microsecond, true}, {100 * time.Millisecond, false}, {100_001 * time.Microsecond, false}} {
+		}{
+			{0, true}, {99_999 * time.Microsecond, true}, {100 * time.Millisecond, false},
+			{100_001 * time.Microsecond, false},
+		} {
 			clock.Set(storetest.Epoch.Add(step.after))
 			var ok bool
 			err := write(db, func(ctx context.Context, tx *store.Tx) (err error) {
@@ -97,7 +104,9 @@ func TestNowIsWhatIsStored(t *testing.T) {
 func TestStampsAreOfOneWidth(t *testing.T) {
 	t.Parallel()
 	for _, ns := range []int{0, 1, 1000, 100_000_000, 999_999_999} {
-		if got := store.StampText(time.Date(2030, 1, 1, 0, 0, 0, ns, time.UTC)); len(got) != len("2030-01-01T00:00:00.000000Z") {
+		if got := store.StampText(
+			time.Date(2030, 1, 1, 0, 0, 0, ns, time.UTC),
+		); len(got) != len("2030-01-01T00:00:00.000000Z") {
 			t.Errorf("%d ns: %s", ns, got)
 		}
 	}
@@ -109,12 +118,20 @@ func TestEntryRoundTrip(t *testing.T) {
 	t.Parallel()
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, _ *storetest.Clock) {
 		a := storetest.NewAccount(t, db)
-		texts := []string{"2030-01-01T00:00:00Z", "2030-01-01 00:00:00", `{"a":1}`, "12", "", "'; DROP TABLE entries; --", "ünïcödé 🎈"}
+		texts := []string{
+			"2030-01-01T00:00:00Z", "2030-01-01 00:00:00", `{"a":1}`, "12", "", "'; DROP TABLE entries; --",
+			"ünïcödé 🎈",
+		}
 		for i, text := range texts {
 			err := write(db, func(ctx context.Context, tx *store.Tx) error {
 				return tx.AppendEntry(ctx, billing.Entry{
-					ID: billing.NewEntryID(tx.Now), AccountID: a.ID, Kind: billing.EntrySpend, Amount: -1, Seq: int64(i), Description: text,
-					Metadata: map[string]string{"k" + text: text}, Key: text, RequestHash: text, CreatedAt: tx.Now,
+					ID:          billing.NewEntryID(tx.Now),
+					AccountID:   a.ID,
+					Kind:        billing.EntrySpend,
+					Amount:      -1,
+					Seq:         int64(i),
+					Description: text,
+					Metadata:    map[string]string{"k" + text: text}, Key: text, RequestHash: text, CreatedAt: tx.Now,
 				})
 			})
 			if err != nil {
@@ -132,7 +149,8 @@ func TestEntryRoundTrip(t *testing.T) {
 				break
 			}
 			for _, e := range page {
-				if e.Key != e.Description || e.RequestHash != e.Description || e.Metadata["k"+e.Description] != e.Description {
+				if e.Key != e.Description || e.RequestHash != e.Description ||
+					e.Metadata["k"+e.Description] != e.Description {
 					t.Errorf("got %+v", e)
 				}
 				got = append(got, e.Description)

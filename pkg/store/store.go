@@ -1,10 +1,9 @@
 // Package store is the only room that knows GORM and SQL. It keeps the product's rows on PostgreSQL (any number of
 // replicas) or on SQLite (one node), with one set of models for both.
 //
-// Reads are methods of both *DB and *Tx. Writes are methods of *Tx only, so that a write outside a transaction cannot be
-// typed. Rows never leave: they are converted to the nouns of package billing at the border. The package
-// refuses to know what points or orders mean; it keeps the promises that need SQL: conditional updates, uniqueness,
-// locks.
+// Reads are methods of both *DB and *Tx. Writes are methods of *Tx only, so that a write outside a transaction cannot
+// be typed. Rows never leave: they are converted to the nouns of package billing at the border. The package refuses to
+// know what points or orders mean; it keeps the promises that need SQL: conditional updates, uniqueness, locks.
 package store
 
 import (
@@ -22,10 +21,11 @@ import (
 
 // Options say where the database is and what the time is.
 type Options struct {
-	URL         string           // postgres://… or sqlite://path
-	Now         func() time.Time // nil: the machine's
-	MaxConns    int              // PostgreSQL only; 0: 20
-	AllowUnsafe bool             // accept a PostgreSQL that may lose acknowledged commits (fsync or synchronous_commit off)
+	URL      string           // postgres://… or sqlite://path
+	Now      func() time.Time // nil: the machine's
+	MaxConns int              // PostgreSQL only; 0: 20
+	// accept a PostgreSQL that may lose acknowledged commits (fsync or synchronous_commit off)
+	AllowUnsafe bool
 }
 
 // DB is an open database.

@@ -27,14 +27,21 @@ func (row *accountRow) subscription() *billing.Subscription {
 		return nil
 	}
 	s := &billing.Subscription{
-		ID: billing.SubscriptionID(*row.SubID), Plan: row.SubPlan, Quantity: 1, Status: billing.SubscriptionStatus(*row.SubStatus),
-		CurrentPeriodStart: row.SubPeriodStart.Time, CurrentPeriodEnd: row.SubPeriodEnd.Time, CancelAtPeriodEnd: row.SubCancels,
+		ID:                 billing.SubscriptionID(*row.SubID),
+		Plan:               row.SubPlan,
+		Quantity:           1,
+		Status:             billing.SubscriptionStatus(*row.SubStatus),
+		CurrentPeriodStart: row.SubPeriodStart.Time,
+		CurrentPeriodEnd:   row.SubPeriodEnd.Time,
+		CancelAtPeriodEnd:  row.SubCancels,
 	}
 	if row.SubQuantity != nil { // before there were seats, everybody had one
 		s.Quantity = *row.SubQuantity
 	}
 	if row.SubNextPlan != nil {
-		s.Scheduled = &billing.ScheduledChange{Plan: *row.SubNextPlan, Quantity: *row.SubNextQuantity, At: row.SubNextAt.Time}
+		s.Scheduled = &billing.ScheduledChange{
+			Plan: *row.SubNextPlan, Quantity: *row.SubNextQuantity, At: row.SubNextAt.Time,
+		}
 	}
 	s.EndsAt = fromStamp(row.SubEndsAt)
 	if row.SubPaused {

@@ -22,7 +22,11 @@ func (syncRow) TableName() string { return "syncs" }
 
 // BeginSync notes that a sync took a ticket, and why.
 func (tx *Tx) BeginSync(ctx context.Context, id billing.AccountID, ticket int64, cause billing.SyncCause) error {
-	return translate(tx.q(ctx).Create(&syncRow{AccountID: string(id), Ticket: ticket, Cause: string(cause), BeganAt: stamp{tx.Now}}).Error)
+	return translate(
+		tx.q(ctx).Create(
+			&syncRow{AccountID: string(id), Ticket: ticket, Cause: string(cause), BeganAt: stamp{tx.Now}},
+		).Error,
+	)
 }
 
 // maxDetail bounds the note of a sync: what it changed may hold words of Stripe's.
@@ -30,11 +34,15 @@ const maxDetail = 10_000
 
 // EndSync notes what came of a sync.
 func (tx *Tx) EndSync(ctx context.Context, id billing.AccountID, ticket int64, end billing.SyncEnd) error {
-	columns := map[string]any{"ended_at": stamp{tx.Now}, "outcome": string(end.Outcome), "detail": billing.Storable(end.Detail, maxDetail)}
+	columns := map[string]any{
+		"ended_at": stamp{tx.Now}, "outcome": string(end.Outcome), "detail": billing.Storable(end.Detail, maxDetail),
+	}
 	if end.Version != 0 {
 		columns["version"] = end.Version
 	}
-	return translate(tx.q(ctx).Model(&syncRow{}).Where("account_id = ? AND ticket = ?", string(id), ticket).Updates(columns).Error)
+	return translate(
+		tx.q(ctx).Model(&syncRow{}).Where("account_id = ? AND ticket = ?", string(id), ticket).Updates(columns).Error,
+	)
 }
 
 // DeleteOldSyncs forgets syncs that began before the given time, up to limit of them.

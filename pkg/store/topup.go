@@ -37,26 +37,41 @@ func (r reads) TopUp(ctx context.Context, account billing.AccountID) (billing.To
 	return fromRowTopUp(row), nil
 }
 
-// DueTopUps lists the accounts after the given one that may want a pack now: the top-up is on and due, no automatic order is open, and the
-// points are below its threshold or about to be settled. Whether it is so is decided under the account's lock.
-func (r reads) DueTopUps(ctx context.Context, now time.Time, after billing.AccountID, limit int) ([]billing.AccountID, error) {
+// DueTopUps lists the accounts after the given one that may want a pack now: the top-up is on and due, no automatic
+// order is open, and the points are below its threshold or about to be settled. Whether it is so is decided under the
+// account's lock.
+func (r reads) DueTopUps(
+	ctx context.Context, now time.Time, after billing.AccountID, limit int,
+) ([]billing.AccountID, error) {
 	var ids []billing.AccountID
 	err := r.q(ctx).Table("top_ups AS t").Joins("JOIN accounts a ON a.id = t.account_id").
-		Where("t.status = 'on' AND t.due_at <= ? AND t.account_id > ? AND (a.available < t.threshold OR a.next_expiry <= ?)", stamp{now}, string(after), stamp{now}).
-		Where("NOT EXISTS (SELECT 1 FROM orders o WHERE o.account_id = t.account_id AND o.automatic AND o.status IN ('pending', 'paid'))").
+		Where(
+			"t.status = 'on' AND t.due_at <= ? AND t.account_id > ? AND (a.available < t.threshold OR a.next_expiry <= ?)",
+			stamp{now}, string(after), stamp{now},
+		).
+		Where(
+			"NOT EXISTS (SELECT 1 FROM orders o WHERE o.account_id = t.account_id AND o.automatic AND o.status IN ('pending', 'paid'))",
+		).
 		Order("t.account_id").Limit(limit).Pluck("t.account_id", &ids).Error
 	return ids, translate(err)
 }
 
-// UnchargedOrders lists the automatic orders after the given one whose charge is not known to be made and not put off, oldest first.
-func (r reads) UnchargedOrders(ctx context.Context, now time.Time, after billing.OrderID, limit int) ([]billing.Order, error) {
+// UnchargedOrders lists the automatic orders after the given one whose charge is not known to be made and not put off,
+// oldest first.
+func (r reads) UnchargedOrders(
+	ctx context.Context, now time.Time, after billing.OrderID, limit int,
+) ([]billing.Order, error) {
 	return r.orders(ctx, "id", limit, "automatic AND status = 'pending' AND payment_intent_id IS NULL AND (charge_after IS NULL OR charge_after <= ?) AND id > ?",
 		stamp{now}, string(after))
 }
 
 // AutomaticOrders lists the account's automatic orders that were made at or after a time, oldest first.
-func (r reads) AutomaticOrders(ctx context.Context, account billing.AccountID, since time.Time) ([]billing.Order, error) {
-	return r.orders(ctx, "created_at, id", 0, "automatic AND account_id = ? AND created_at >= ?", string(account), stamp{since})
+func (r reads) AutomaticOrders(
+	ctx context.Context, account billing.AccountID, since time.Time,
+) ([]billing.Order, error) {
+	return r.orders(
+		ctx, "created_at, id", 0, "automatic AND account_id = ? AND created_at >= ?", string(account), stamp{since},
+	)
 }
 
 // PutOffCharge postpones the charge of an automatic order of the account. The caller holds the account's lock.
@@ -78,7 +93,11 @@ func (tx *Tx) SaveTopUp(ctx context.Context, t billing.TopUp) error {
 		}
 	}
 	row := toRowTopUp(t)
-	return translate(tx.q(ctx).Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "account_id"}}, UpdateAll: true}).Create(&row).Error)
+	return translate(
+		tx.q(ctx).Clauses(
+			clause.OnConflict{Columns: []clause.Column{{Name: "account_id"}}, UpdateAll: true},
+		).Create(&row).Error,
+	)
 }
 
 // DeleteTopUp drops the account's top-up, if there is one. Its orders stay.
@@ -88,16 +107,34 @@ func (tx *Tx) DeleteTopUp(ctx context.Context, account billing.AccountID) error 
 
 func toRowTopUp(t billing.TopUp) topUpRow {
 	return topUpRow{
-		AccountID: string(t.AccountID), Status: string(t.Status), Reason: string(t.Reason), Pack: t.Pack, Quantity: t.Quantity,
-		Points: int64(t.Points), Amount: t.Amount, Currency: t.Currency, Threshold: int64(t.Threshold), MonthlyLimit: t.MonthlyLimit, Declines: t.Declines, DueAt: stamp{t.DueAt},
-		CreatedAt: stamp{t.CreatedAt}, UpdatedAt: stamp{t.UpdatedAt},
+		AccountID:    string(t.AccountID),
+		Status:       string(t.Status),
+		Reason:       string(t.Reason),
+		Pack:         t.Pack,
+		Quantity:     t.Quantity,
+		Points:       int64(t.Points),
+		Amount:       t.Amount,
+		Currency:     t.Currency,
+		Threshold:    int64(t.Threshold),
+		MonthlyLimit: t.MonthlyLimit,
+		Declines:     t.Declines,
+		DueAt:        stamp{t.DueAt},
+		CreatedAt:    stamp{t.CreatedAt}, UpdatedAt: stamp{t.UpdatedAt},
 	}
 }
 
 func fromRowTopUp(row topUpRow) billing.TopUp {
 	return billing.TopUp{
-		AccountID: billing.AccountID(row.AccountID), Status: billing.TopUpStatus(row.Status), Reason: billing.TopUpReason(row.Reason), Pack: row.Pack,
-		Quantity: row.Quantity, Points: billing.Points(row.Points), Amount: row.Amount, Currency: row.Currency, Threshold: billing.Points(row.Threshold), MonthlyLimit: row.MonthlyLimit,
-		Declines: row.Declines, DueAt: row.DueAt.Time, CreatedAt: row.CreatedAt.Time, UpdatedAt: row.UpdatedAt.Time,
+		AccountID:    billing.AccountID(row.AccountID),
+		Status:       billing.TopUpStatus(row.Status),
+		Reason:       billing.TopUpReason(row.Reason),
+		Pack:         row.Pack,
+		Quantity:     row.Quantity,
+		Points:       billing.Points(row.Points),
+		Amount:       row.Amount,
+		Currency:     row.Currency,
+		Threshold:    billing.Points(row.Threshold),
+		MonthlyLimit: row.MonthlyLimit,
+		Declines:     row.Declines, DueAt: row.DueAt.Time, CreatedAt: row.CreatedAt.Time, UpdatedAt: row.UpdatedAt.Time,
 	}
 }

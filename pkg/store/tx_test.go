@@ -111,7 +111,8 @@ func TestLockAccount(t *testing.T) {
 	})
 }
 
-// Proves that a transaction whose time is over before it commits has changed nothing, and ends as something that may be tried again.
+// Proves that a transaction whose time is over before it commits has changed nothing, and ends as something that may be
+// tried again.
 func TestInTxOutOfTime(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {

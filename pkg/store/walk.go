@@ -37,10 +37,12 @@ func (r reads) EventWalk(ctx context.Context) (billing.EventWalk, error) {
 	return w, translate(err)
 }
 
-// CountBackfilled counts an event that no webhook had brought, in the transaction that stores it: so it is counted once, whoever else walks
-// and whatever dies.
+// CountBackfilled counts an event that no webhook had brought, in the transaction that stores it: so it is counted
+// once, whoever else walks and whatever dies.
 func (tx *Tx) CountBackfilled(ctx context.Context) error {
-	return translate(tx.q(ctx).Model(&walkRow{}).Where("kind = ?", theWalk).Update("found", gorm.Expr("found + 1")).Error)
+	return translate(
+		tx.q(ctx).Model(&walkRow{}).Where("kind = ?", theWalk).Update("found", gorm.Expr("found + 1")).Error,
+	)
 }
 
 // CountRefused counts webhooks that fitted none of our secrets.
@@ -59,8 +61,9 @@ func (tx *Tx) SaveEventWalk(ctx context.Context, from, to billing.EventWalk) (bo
 		q = q.Where("walk_until = ?", stamp{*from.Until})
 	}
 	res := q.Updates(map[string]any{
-		"seen_until": toStamp(to.SeenUntil), "walk_since": toStamp(to.Since), "walk_until": toStamp(to.Until), "walk_after": string(to.After),
-		"looked_at": toStamp(to.LookedAt),
+		"seen_until": toStamp(to.SeenUntil), "walk_since": toStamp(to.Since), "walk_until": toStamp(to.Until),
+		"walk_after": string(to.After),
+		"looked_at":  toStamp(to.LookedAt),
 	})
 	return res.RowsAffected == 1, translate(res.Error)
 }

@@ -32,7 +32,8 @@ func (webhookRow) TableName() string { return "webhooks" }
 // wantedQuery is what all enabled endpoints want, in one text.
 const wantedQuery = `(SELECT COALESCE(string_agg(types, ''), '') FROM webhooks WHERE disabled_at IS NULL)`
 
-// Wants says whether an endpoint wants to be told of a type. It asks the database once a transaction, and not at all after a Debit.
+// Wants says whether an endpoint wants to be told of a type. It asks the database once a transaction, and not at all
+// after a Debit.
 func (tx *Tx) Wants(ctx context.Context, t billing.OutgoingType) (bool, error) {
 	if tx.wanted == nil {
 		var text string
@@ -103,7 +104,8 @@ func (tx *Tx) InsertWebhook(ctx context.Context, w billing.Webhook, most int64) 
 func (tx *Tx) SaveWebhook(ctx context.Context, w billing.Webhook) error {
 	row := toRowWebhook(w)
 	return translate(tx.q(ctx).Model(&webhookRow{}).Where("id = ?", row.ID).Updates(map[string]any{
-		"url": row.URL, "types": row.Types, "secret": row.Secret, "old_secret": row.OldSecret, "old_until": row.OldUntil,
+		"url": row.URL, "types": row.Types, "secret": row.Secret, "old_secret": row.OldSecret,
+		"old_until":   row.OldUntil,
 		"disabled_at": row.DisabledAt, "disabled_why": row.DisabledWhy,
 	}).Error)
 }
@@ -120,9 +122,11 @@ func (tx *Tx) DeleteWebhook(ctx context.Context, id billing.WebhookID) error {
 	return translate(tx.q(ctx).Where("webhook_id = ?", string(id)).Delete(&deliveryRow{}).Error)
 }
 
-// TakeWebhook makes an enabled endpoint the caller's until the given time, unless somebody else's time is not over by now. ok is
-// false then, and also when it is disabled or gone, which known tells apart.
-func (tx *Tx) TakeWebhook(ctx context.Context, id billing.WebhookID, now, until time.Time) (w billing.Webhook, ok, known bool, err error) {
+// TakeWebhook makes an enabled endpoint the caller's until the given time, unless somebody else's time is not over by
+// now. ok is false then, and also when it is disabled or gone, which known tells apart.
+func (tx *Tx) TakeWebhook(
+	ctx context.Context, id billing.WebhookID, now, until time.Time,
+) (w billing.Webhook, ok, known bool, err error) {
 	var row webhookRow
 	res := tx.q(ctx).Model(&row).Clauses(clause.Returning{}).
 		Where("id = ? AND disabled_at IS NULL AND busy_until <= ?", string(id), stamp{now}).
@@ -151,16 +155,32 @@ func toRowWebhook(w billing.Webhook) webhookRow {
 		types = "," + strings.Join(names, ",") + ","
 	}
 	return webhookRow{
-		ID: string(w.ID), URL: w.URL, Types: types, Secret: w.Secret.Reveal(), OldSecret: w.OldSecret.Reveal(), OldUntil: toStamp(w.OldUntil),
-		Round: w.Round, BusyUntil: stamp{time.Unix(0, 0)}, Delivered: w.Delivered, Failed: w.Failed, CreatedAt: stamp{w.CreatedAt},
+		ID:         string(w.ID),
+		URL:        w.URL,
+		Types:      types,
+		Secret:     w.Secret.Reveal(),
+		OldSecret:  w.OldSecret.Reveal(),
+		OldUntil:   toStamp(w.OldUntil),
+		Round:      w.Round,
+		BusyUntil:  stamp{time.Unix(0, 0)},
+		Delivered:  w.Delivered,
+		Failed:     w.Failed,
+		CreatedAt:  stamp{w.CreatedAt},
 		DisabledAt: toStamp(w.DisabledAt), DisabledWhy: w.DisabledWhy,
 	}
 }
 
 func fromRowWebhook(row webhookRow) billing.Webhook {
 	w := billing.Webhook{
-		ID: billing.WebhookID(row.ID), URL: row.URL, Secret: billing.SigningSecret(row.Secret), OldSecret: billing.SigningSecret(row.OldSecret),
-		OldUntil: fromStamp(row.OldUntil), Round: row.Round, Delivered: row.Delivered, Failed: row.Failed, CreatedAt: row.CreatedAt.Time,
+		ID:         billing.WebhookID(row.ID),
+		URL:        row.URL,
+		Secret:     billing.SigningSecret(row.Secret),
+		OldSecret:  billing.SigningSecret(row.OldSecret),
+		OldUntil:   fromStamp(row.OldUntil),
+		Round:      row.Round,
+		Delivered:  row.Delivered,
+		Failed:     row.Failed,
+		CreatedAt:  row.CreatedAt.Time,
 		DisabledAt: fromStamp(row.DisabledAt), DisabledWhy: row.DisabledWhy,
 	}
 	if row.Types != ",*," {

@@ -9,8 +9,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// Account returns which Stripe account the key is of, and its mode. A restricted key that may not read the account has no account id: its
-// mode is in its prefix. EStripeUnavailable, EStripeRefused.
+// Account returns which Stripe account the key is of, and its mode. A restricted key that may not read the account has
+// no account id: its mode is in its prefix. EStripeUnavailable, EStripeRefused.
 func (g *Gateway) Account(ctx context.Context) (billing.StripeLink, error) {
 	link := billing.StripeLink{Livemode: IsLiveKey(g.key)}
 	account, err := g.account(ctx)

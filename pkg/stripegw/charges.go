@@ -14,8 +14,9 @@ import (
 // paidMargin is how long after an invoice was paid a charge of it may bear its time.
 const paidMargin = time.Hour
 
-// charges are those that a picture shows: the newest, those that are named, and where money went back of one that paid an invoice, the
-// others that paid it. That is a fixed number of calls, however many charges the customer has. See docs/adr/0010-old-charges.md.
+// charges are those that a picture shows: the newest, those that are named, and where money went back of one that paid
+// an invoice, the others that paid it. That is a fixed number of calls, however many charges the customer has. See
+// docs/adr/0010-old-charges.md.
 func (g *Gateway) charges(ctx context.Context, want Want) ([]billing.StripeCharge, error) {
 	found := chargeSet{byID: map[string]*stripe.Charge{}}
 	if want.AllCharges {
@@ -25,7 +26,9 @@ func (g *Gateway) charges(ctx context.Context, want Want) ([]billing.StripeCharg
 		return g.withDisputes(ctx, found.list)
 	}
 	list := g.api.Charges.List(&stripe.ChargeListParams{
-		ListParams: stripe.ListParams{Context: ctx, Limit: stripe.Int64(pageSize), Single: true}, Customer: stripe.String(string(want.Customer)),
+		ListParams: stripe.ListParams{
+			Context: ctx, Limit: stripe.Int64(pageSize), Single: true,
+		}, Customer: stripe.String(string(want.Customer)),
 	})
 	for list.Next() {
 		found.add(list.Charge())
@@ -70,10 +73,13 @@ func (s *chargeSet) oldest() (created int64) {
 	return created
 }
 
-// allCharges reads the customer's, and those of customers that the account had before, as far as Stripe still lists them.
+// allCharges reads the customer's, and those of customers that the account had before, as far as Stripe still lists
+// them.
 func (g *Gateway) allCharges(ctx context.Context, want Want, found *chargeSet) error {
 	for _, customer := range append([]billing.CustomerID{want.Customer}, want.Former...) {
-		list := g.api.Charges.List(&stripe.ChargeListParams{ListParams: listParams(ctx), Customer: stripe.String(string(customer))})
+		list := g.api.Charges.List(
+			&stripe.ChargeListParams{ListParams: listParams(ctx), Customer: stripe.String(string(customer))},
+		)
 		err := each(list.Iter, "charges", func() error { found.add(list.Charge()); return nil })
 		if err != nil && (customer == want.Customer || !isMissing(err, "customer")) {
 			return err
@@ -82,7 +88,8 @@ func (g *Gateway) allCharges(ctx context.Context, want Want, found *chargeSet) e
 	return nil
 }
 
-// addNamed fetches the charges that events name, themselves or by their refund or dispute. What Stripe does not know is left out.
+// addNamed fetches the charges that events name, themselves or by their refund or dispute. What Stripe does not know is
+// left out.
 func (g *Gateway) addNamed(ctx context.Context, want Want, found *chargeSet) error {
 	calls, ctx := errgroup.WithContext(ctx)
 	calls.SetLimit(maxParallel)
@@ -119,8 +126,8 @@ func (g *Gateway) chargeOf(ctx context.Context, o billing.StripeObject) (*stripe
 	return nil, nil
 }
 
-// addSiblings completes the charges of each invoice that money of went back: what is clawed back is a share of all that paid it. Those of
-// an invoice that is no older than the customer's newest charges are among them.
+// addSiblings completes the charges of each invoice that money of went back: what is clawed back is a share of all that
+// paid it. Those of an invoice that is no older than the customer's newest charges are among them.
 func (g *Gateway) addSiblings(ctx context.Context, oldest int64, found *chargeSet) error {
 	calls, ctx := errgroup.WithContext(ctx)
 	calls.SetLimit(maxParallel)
@@ -141,7 +148,8 @@ func (g *Gateway) addSiblings(ctx context.Context, oldest int64, found *chargeSe
 	return calls.Wait()
 }
 
-// addPayments adds the charges of one invoice. Stripe does not list them by invoice; they were made between its making and its being paid.
+// addPayments adds the charges of one invoice. Stripe does not list them by invoice; they were made between its making
+// and its being paid.
 func (g *Gateway) addPayments(ctx context.Context, of *stripe.Charge, oldest int64, found *chargeSet) error {
 	i, err := g.api.Invoices.Get(of.Invoice.ID, &stripe.InvoiceParams{Params: stripe.Params{Context: ctx}})
 	if err != nil || i.Created > oldest {

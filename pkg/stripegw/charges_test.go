@@ -29,8 +29,9 @@ func (c *counted) note(r *http.Request) {
 	c.calls[r.URL.Path]++
 }
 
-// longHistory is a Stripe whose customer has n charges, ch_1 the oldest, each a second after the one before, and as many pages. What is old of
-// them was paid for an invoice: in_old was paid by ch_3 and ch_5, between the seconds 2 and 6, and ch_3 was refunded.
+// longHistory is a Stripe whose customer has n charges, ch_1 the oldest, each a second after the one before, and as
+// many pages. What is old of them was paid for an invoice: in_old was paid by ch_3 and ch_5, between the seconds 2 and
+// 6, and ch_3 was refunded.
 func longHistory(n int, c *counted) http.HandlerFunc {
 	charge := func(i int) string {
 		invoice, refunded := "", 0
@@ -40,7 +41,10 @@ func longHistory(n int, c *counted) http.HandlerFunc {
 		if i == 3 {
 			refunded = 400
 		}
-		return fmt.Sprintf(`{"id":"ch_%d","object":"charge","created":%d,"customer":"cus_1","paid":true,"amount":900,"amount_refunded":%d,"invoice":%q}`, i, i, refunded, invoice)
+		return fmt.Sprintf(
+			`{"id":"ch_%d","object":"charge","created":%d,"customer":"cus_1","paid":true,"amount":900,"amount_refunded":%d,"invoice":%q}`,
+			i, i, refunded, invoice,
+		)
 	}
 	return func(w http.ResponseWriter, r *http.Request) {
 		c.note(r)
@@ -83,8 +87,9 @@ func longHistory(n int, c *counted) http.HandlerFunc {
 	}
 }
 
-// Proves that a picture of a customer with 5,000 charges and ten open pages takes as many calls as one of a customer with 50: one for the charges
-// and one for the pages, beside subscriptions and invoices, and the customer where there is nothing else. So at 0.25 s a call, four at once, it takes half a second.
+// Proves that a picture of a customer with 5,000 charges and ten open pages takes as many calls as one of a customer
+// with 50: one for the charges and one for the pages, beside subscriptions and invoices, and the customer where there
+// is nothing else. So at 0.25 s a call, four at once, it takes half a second.
 func TestFetchCostsTheSame(t *testing.T) {
 	t.Parallel()
 	want := stripegw.Want{Customer: "cus_1"}
@@ -109,8 +114,9 @@ func TestFetchCostsTheSame(t *testing.T) {
 	}
 }
 
-// Proves that a charge behind the newest 100 is seen where something names it, itself or its refund, with the other charges that paid its
-// invoice: of 1800 that paid in_old 400 went back, and not 400 of 900. Where all charges are wanted, all are there.
+// Proves that a charge behind the newest 100 is seen where something names it, itself or its refund, with the other
+// charges that paid its invoice: of 1800 that paid in_old 400 went back, and not 400 of 900. Where all charges are
+// wanted, all are there.
 func TestFetchOldCharges(t *testing.T) {
 	t.Parallel()
 	newest := func(n int) (ids []string) {
@@ -124,9 +130,16 @@ func TestFetchOldCharges(t *testing.T) {
 		extra []string
 	}{
 		"Unnamed": {stripegw.Want{}, nil},
-		"Charge":  {stripegw.Want{Named: []billing.StripeObject{{Type: "charge", ID: "ch_3"}}}, []string{"ch_3", "ch_5"}},
-		"Refund":  {stripegw.Want{Named: []billing.StripeObject{{Type: "refund", ID: "re_old"}}}, []string{"ch_3", "ch_5"}},
-		"Both":    {stripegw.Want{Named: []billing.StripeObject{{Type: "charge", ID: "ch_3"}, {Type: "refund", ID: "re_old"}}}, []string{"ch_3", "ch_5"}},
+		"Charge": {
+			stripegw.Want{Named: []billing.StripeObject{{Type: "charge", ID: "ch_3"}}}, []string{"ch_3", "ch_5"},
+		},
+		"Refund": {
+			stripegw.Want{Named: []billing.StripeObject{{Type: "refund", ID: "re_old"}}}, []string{"ch_3", "ch_5"},
+		},
+		"Both": {
+			stripegw.Want{Named: []billing.StripeObject{{Type: "charge", ID: "ch_3"}, {Type: "refund", ID: "re_old"}}},
+			[]string{"ch_3", "ch_5"},
+		},
 		// Its money is all there, so nothing is clawed back of its invoice, and the others are not needed.
 		"Kept": {stripegw.Want{Named: []billing.StripeObject{{Type: "charge", ID: "ch_5"}}}, []string{"ch_5"}},
 	} {
@@ -148,17 +161,21 @@ func TestFetchOldCharges(t *testing.T) {
 			}
 		})
 	}
-	s, err := newGateway(t, longHistory(2345, &counted{})).Fetch(t.Context(), stripegw.Want{Customer: "cus_1", AllCharges: true})
+	s, err := newGateway(t, longHistory(2345, &counted{})).Fetch(
+		t.Context(), stripegw.Want{Customer: "cus_1", AllCharges: true},
+	)
 	if err != nil || len(s.Charges) != 2345 {
 		t.Errorf("all: %d charges, %v", len(s.Charges), err)
 	}
 }
 
-// Proves that Stripe's refusal of a charge that an event names is an error and no absence: the event must not count as seen. What Stripe does
-// not know is left out.
+// Proves that Stripe's refusal of a charge that an event names is an error and no absence: the event must not count as
+// seen. What Stripe does not know is left out.
 func TestFetchNamedRefused(t *testing.T) {
 	t.Parallel()
-	for _, o := range []billing.StripeObject{{Type: "charge", ID: "ch_x"}, {Type: "refund", ID: "re_x"}, {Type: "dispute", ID: "dp_x"}} {
+	for _, o := range []billing.StripeObject{
+		{Type: "charge", ID: "ch_x"}, {Type: "refund", ID: "re_x"}, {Type: "dispute", ID: "dp_x"},
+	} {
 		for status, want := range map[int]billing.Code{403: billing.EStripeRefused, 404: ""} {
 			g := newGateway(t, func(w http.ResponseWriter, r *http.Request) {
 				if !strings.HasSuffix(r.URL.Path, "/"+o.ID) {

@@ -31,10 +31,10 @@ func wrong(mend, format string, args ...any) Finding {
 	return Finding{What: fmt.Sprintf(format, args...), Mend: mend}
 }
 
-// Check looks whether Stripe is ready to work for us, changing nothing: the key, its mode, the clock, a price for
-// each item, and the webhook endpoint unless webhookURL is "". now is compared with Stripe's clock. What is wrong is
-// a Finding, also what a restricted key may not read: the rest is looked at all the same. An error means that Stripe could not be asked.
-// EStripeUnavailable, EStripeRefused.
+// Check looks whether Stripe is ready to work for us, changing nothing: the key, its mode, the clock, a price for each
+// item, and the webhook endpoint unless webhookURL is "". now is compared with Stripe's clock. What is wrong is a
+// Finding, also what a restricted key may not read: the rest is looked at all the same. An error means that Stripe
+// could not be asked. EStripeUnavailable, EStripeRefused.
 func (g *Gateway) Check(ctx context.Context, c *catalog.Catalog, webhookURL string, now time.Time) ([]Finding, error) {
 	found, ok, err := g.checkAccount(ctx, now)
 	if err != nil || !ok {
@@ -60,7 +60,8 @@ func readable(err error, found *[]Finding, what string) error {
 	if !isForbidden(err) {
 		return err
 	}
-	*found = append(*found, wrong("Give the restricted key the permission to read "+what+" in Stripe's dashboard, for this check at least.",
+	*found = append(*found, wrong("Give the restricted key the permission to read "+what+
+		" in Stripe's dashboard, for this check at least.",
 		"the key may not read %s, so they were not looked at", what))
 	return nil
 }
@@ -82,7 +83,8 @@ func (g *Gateway) checkItems(ctx context.Context, c *catalog.Catalog) (found []F
 	return append(found, vanished...), err
 }
 
-// checkAccount looks at the key. One that may not read its account may work all the same: Stripe's refusal has a date too.
+// checkAccount looks at the key. One that may not read its account may work all the same: Stripe's refusal has a date
+// too.
 func (g *Gateway) checkAccount(ctx context.Context, now time.Time) (found []Finding, ok bool, err error) {
 	account, err := g.account(ctx)
 	var said *stripe.Error
@@ -95,7 +97,12 @@ func (g *Gateway) checkAccount(ctx context.Context, now time.Time) (found []Find
 		found = append(found, wrong("Give the restricted key the permission to read the account (GET /v1/account) in Stripe's dashboard.",
 			"the key may not read its account (status 403), so it is not known which one it is"))
 	case errors.As(err, &said) && said.HTTPStatusCode == http.StatusUnauthorized:
-		return []Finding{wrong("Copy the secret key of the right account from Stripe's dashboard into STRIPE_SECRET_KEY.", "Stripe does not accept the key (status 401)")}, false, nil
+		return []Finding{
+			wrong(
+				"Copy the secret key of the right account from Stripe's dashboard into STRIPE_SECRET_KEY.",
+				"Stripe does not accept the key (status 401)",
+			),
+		}, false, nil
 	default:
 		return nil, false, g.failure(err, "show the account")
 	}
@@ -109,7 +116,10 @@ func (g *Gateway) checkAccount(ctx context.Context, now time.Time) (found []Find
 func checkClock(date string, now time.Time) Finding {
 	theirs, err := http.ParseTime(date)
 	if err != nil {
-		return wrong("Look at what stands between this machine and Stripe.", "Stripe's answer has no date to compare the clock with")
+		return wrong(
+			"Look at what stands between this machine and Stripe.",
+			"Stripe's answer has no date to compare the clock with",
+		)
 	}
 	skew := now.Sub(theirs).Round(time.Second)
 	if skew > maxSkew || skew < -maxSkew {
@@ -136,7 +146,13 @@ func (g *Gateway) checkEndpoint(ctx context.Context, address string) ([]Finding,
 		return append(found, wrong(mend, "no webhook endpoint sends to %s", address)), nil
 	case 1:
 	default:
-		return append(found, wrong("Delete all but one in Stripe's dashboard.", "%d webhook endpoints send to %s: %s", len(present), address, idsOf(present))), nil
+		return append(
+			found,
+			wrong(
+				"Delete all but one in Stripe's dashboard.", "%d webhook endpoints send to %s: %s", len(present),
+				address, idsOf(present),
+			),
+		), nil
 	}
 	e := present[0]
 	found = append(found, fine("webhook endpoint %s sends to %s", e.ID, address))

@@ -14,8 +14,10 @@ import (
 // leastAmounts are the smallest amounts that Stripe charges, in the currency's smallest unit.
 // Source: https://stripe.com/docs/currencies#minimum-and-maximum-charge-amounts
 var leastAmounts = map[string]int64{
-	"usd": 50, "aed": 200, "aud": 50, "bgn": 100, "brl": 50, "cad": 50, "chf": 50, "czk": 1500, "dkk": 250, "eur": 50, "gbp": 30, "hkd": 400,
-	"huf": 17500, "inr": 50, "jpy": 50, "mxn": 1000, "myr": 200, "nok": 300, "nzd": 50, "pln": 200, "ron": 200, "sek": 300, "sgd": 50, "thb": 1000,
+	"usd": 50, "aed": 200, "aud": 50, "bgn": 100, "brl": 50, "cad": 50, "chf": 50, "czk": 1500, "dkk": 250, "eur": 50,
+	"gbp": 30, "hkd": 400,
+	"huf": 17500, "inr": 50, "jpy": 50, "mxn": 1000, "myr": 200, "nok": 300, "nzd": 50, "pln": 200, "ron": 200,
+	"sek": 300, "sgd": 50, "thb": 1000,
 }
 
 // tooSmall says what Stripe does with an item's amount that is below its smallest charge, "" where it is not.
@@ -25,9 +27,15 @@ func (w ware) tooSmall() string {
 	case w.amount >= least:
 		return ""
 	case w.interval == "":
-		return fmt.Sprintf("%s: the amount %d %s is below Stripe's smallest charge of %d: a page for one is refused", w.item, w.amount, w.currency, least)
+		return fmt.Sprintf(
+			"%s: the amount %d %s is below Stripe's smallest charge of %d: a page for one is refused", w.item, w.amount,
+			w.currency, least,
+		)
 	}
-	return fmt.Sprintf("%s: the amount %d %s is below Stripe's smallest charge of %d: it is not charged until the customer owes as much", w.item, w.amount, w.currency, least)
+	return fmt.Sprintf(
+		"%s: the amount %d %s is below Stripe's smallest charge of %d: it is not charged until the customer owes as much",
+		w.item, w.amount, w.currency, least,
+	)
 }
 
 const setupMend = "Run pointsync stripe setup."
@@ -44,7 +52,9 @@ func (g *Gateway) checkWare(ctx context.Context, w ware) ([]Finding, error) {
 	case w.retired:
 		return []Finding{wrong(setupMend, "%s: retired, and price %s still sells it", w.item, p.ID)}, nil
 	case p == nil:
-		return []Finding{wrong(setupMend, "%s: no active price has the lookup key %s", w.item, billing.LookupKey(w.item))}, nil
+		return []Finding{
+			wrong(setupMend, "%s: no active price has the lookup key %s", w.item, billing.LookupKey(w.item)),
+		}, nil
 	}
 	found := []Finding{checkTerms(w, p)}
 	if small := w.tooSmall(); small != "" {
@@ -57,7 +67,9 @@ func (g *Gateway) checkWare(ctx context.Context, w ware) ([]Finding, error) {
 	get.Context = ctx
 	product, err := g.api.Products.Get(w.productID(), get)
 	if err == nil && !product.Active {
-		found = append(found, wrong(setupMend, "%s: product %s is archived, so Stripe sells none of it", w.item, product.ID))
+		found = append(
+			found, wrong(setupMend, "%s: product %s is archived, so Stripe sells none of it", w.item, product.ID),
+		)
 	}
 	return found, err
 }
@@ -67,7 +79,9 @@ func checkTerms(w ware, p *stripe.Price) Finding {
 		return wrong(setupMend, "%s: price %s is not the catalogue's: %s", w.item, p.ID, difference)
 	}
 	if termsOf(p) == nil {
-		return wrong(setupMend, "%s: price %s does not carry its points, so they would change with the catalogue", w.item, p.ID)
+		return wrong(
+			setupMend, "%s: price %s does not carry its points, so they would change with the catalogue", w.item, p.ID,
+		)
 	}
 	return fine("%s: price %s, %s", w.item, p.ID, w.terms())
 }
@@ -112,7 +126,9 @@ func (g *Gateway) checkVanished(ctx context.Context, c *catalog.Catalog) ([]Find
 
 // liveSubscription names a live subscription of a price, "" where there is none.
 func (g *Gateway) liveSubscription(ctx context.Context, price string) (string, error) {
-	list := g.api.Subscriptions.List(&stripe.SubscriptionListParams{ListParams: listParams(ctx), Price: stripe.String(price)})
+	list := g.api.Subscriptions.List(
+		&stripe.SubscriptionListParams{ListParams: listParams(ctx), Price: stripe.String(price)},
+	)
 	for list.Next() {
 		if s := list.Subscription(); billing.SubscriptionStatus(s.Status).Live() {
 			return s.ID, nil

@@ -29,9 +29,10 @@ func wrongs(t *testing.T, g *stripegw.Gateway, c *catalog.Catalog) string {
 	return strings.Join(all, "\n")
 }
 
-// Proves that the check says what Stripe would not sell or would sell by mistake, each beside a shop in which nothing is wrong: an amount below
-// the smallest charge, of a pack and of a plan, an archived product, a retired item that is still for sale, a price without its points or with others,
-// an item that is paid for and gone from the catalogue, and an old endpoint left enabled; and that a setup mends what it can.
+// Proves that the check says what Stripe would not sell or would sell by mistake, each beside a shop in which nothing
+// is wrong: an amount below the smallest charge, of a pack and of a plan, an archived product, a retired item that is
+// still for sale, a price without its points or with others, an item that is paid for and gone from the catalogue, and
+// an old endpoint left enabled; and that a setup mends what it can.
 func TestCheckSees(t *testing.T) {
 	t.Parallel()
 	g, base := newShop(t)
@@ -54,7 +55,9 @@ func TestCheckSees(t *testing.T) {
 	is("Nothing", "", catalog.Default())
 
 	small := with(func(c *catalog.Catalog) {
-		c.Packs = append(c.Packs, billing.Pack{ID: "mini", Name: "Mini", Amount: 10, Currency: "usd", Points: 1, MaxQuantity: 1})
+		c.Packs = append(
+			c.Packs, billing.Pack{ID: "mini", Name: "Mini", Amount: 10, Currency: "usd", Points: 1, MaxQuantity: 1},
+		)
 	})
 	if _, err := g.EnsureCatalog(t.Context(), small); err != nil {
 		t.Fatal(err)
@@ -64,9 +67,15 @@ func TestCheckSees(t *testing.T) {
 		t.Errorf("setup's notes: %q", notes)
 	}
 	plan := &catalog.Catalog{Plans: []billing.Plan{
-		{ID: "tiny", Amount: 29, Currency: "gbp", Interval: "month"}, {ID: "fine", Amount: 30, Currency: "gbp", Interval: "month"}, {ID: "yen", Amount: 49, Currency: "jpy", Interval: "month"},
+		{
+			ID: "tiny", Amount: 29, Currency: "gbp", Interval: "month",
+		}, {
+			ID: "fine", Amount: 30, Currency: "gbp", Interval: "month",
+		}, {ID: "yen", Amount: 49, Currency: "jpy", Interval: "month"},
 	}}
-	if notes := stripegw.SmallAmounts(plan); len(notes) != 2 || !strings.Contains(notes[0], "until the customer owes") || !strings.HasPrefix(notes[1], "yen") {
+	if notes := stripegw.SmallAmounts(plan); len(notes) != 2 || !strings.Contains(
+		notes[0], "until the customer owes",
+	) || !strings.HasPrefix(notes[1], "yen") {
 		t.Errorf("plans: %q", notes)
 	}
 
@@ -87,7 +96,8 @@ func TestCheckSees(t *testing.T) {
 	is("RetiredAndArchived", "", retired)
 }
 
-// Proves that the check reports an item only while a live subscription pays for it, and an old endpoint of ours only while it is enabled.
+// Proves that the check reports an item only while a live subscription pays for it, and an old endpoint of ours only
+// while it is enabled.
 func TestCheckSeesWhatIsLeft(t *testing.T) {
 	t.Parallel()
 	g, base := newShop(t)
@@ -106,7 +116,9 @@ func TestCheckSeesWhatIsLeft(t *testing.T) {
 	customer := sandboxtest.Ask(t, base, "POST", "/v1/customers", url.Values{
 		"payment_method": {"pm_card_visa"}, "invoice_settings[default_payment_method]": {"pm_card_visa"},
 	})["id"].(string)
-	s := sandboxtest.Ask(t, base, "POST", "/v1/subscriptions", url.Values{"customer": {customer}, "items[0][price]": {string(price)}})["id"].(string)
+	s := sandboxtest.Ask(
+		t, base, "POST", "/v1/subscriptions", url.Values{"customer": {customer}, "items[0][price]": {string(price)}},
+	)["id"].(string)
 	if got := wrongs(t, g, &less); !strings.Contains(got, "basic_monthly: subscription "+s) {
 		t.Errorf("an item with a subscriber: %q", got)
 	}
@@ -120,7 +132,9 @@ func TestCheckSeesWhatIsLeft(t *testing.T) {
 	if err != nil || len(e.Notes) != 1 || !strings.Contains(e.Notes[0], hook) {
 		t.Fatalf("setup at another address: %+v, %v", e, err)
 	}
-	if got := wrongs(t, g, catalog.Default()); !strings.Contains(got, "another webhook endpoint of ours is enabled: "+e.ID+" at "+old) {
+	if got := wrongs(t, g, catalog.Default()); !strings.Contains(
+		got, "another webhook endpoint of ours is enabled: "+e.ID+" at "+old,
+	) {
 		t.Errorf("two endpoints: %q", got)
 	}
 	sandboxtest.Ask(t, base, "POST", "/v1/webhook_endpoints/"+e.ID, url.Values{"disabled": {"true"}})

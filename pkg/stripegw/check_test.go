@@ -35,20 +35,29 @@ var checkCases = map[string]struct {
 	"OtherCurrency":    {goodPriceBut("usd", "eur"), goodEndpoint(), 0, 200, "the currency is eur"},
 	"OtherInterval":    {goodPriceBut("month", "year"), goodEndpoint(), 0, 200, "every year, not every month"},
 	"EveryThreeMonths": {goodPriceBut(":1}", ":3}"), goodEndpoint(), 0, 200, "every 3 months"},
-	"PaidOnce":         {goodPriceBut(`{"interval":"month","interval_count":1}`, "null"), goodEndpoint(), 0, 200, "paid once"},
-	"OtherProduct":     {goodPriceBut(`"product":"pointsync_a"`, `"product":"prod_1"`), goodEndpoint(), 0, 200, "another product"},
-	"Metered":          {goodPriceBut(":1}", `:1,"usage_type":"metered"}`), goodEndpoint(), 0, 200, "metered"},
-	"NoEndpoint":       {goodPrice, "", 0, 200, "no webhook endpoint"},
-	"TwoEndpoints":     {goodPrice, goodEndpoint() + "," + goodEndpoint(), 0, 200, "2 webhook endpoints"},
-	"Disabled":         {goodPrice, endpoint("we_1", hook, pinned, "disabled", "*"), 0, 200, "is disabled"},
-	"OtherVersion":     {goodPrice, endpoint("we_1", hook, `"2020-08-27"`, "enabled", "*"), 0, 200, "2020-08-27"},
-	"EventsMissing":    {goodPrice, endpoint("we_1", hook, pinned, "enabled", stripegw.EventTypes[1:]...), 0, 200, stripegw.EventTypes[0]},
+	"PaidOnce": {
+		goodPriceBut(`{"interval":"month","interval_count":1}`, "null"), goodEndpoint(), 0, 200, "paid once",
+	},
+	"OtherProduct": {
+		goodPriceBut(`"product":"pointsync_a"`, `"product":"prod_1"`), goodEndpoint(), 0, 200, "another product",
+	},
+	"Metered":      {goodPriceBut(":1}", `:1,"usage_type":"metered"}`), goodEndpoint(), 0, 200, "metered"},
+	"NoEndpoint":   {goodPrice, "", 0, 200, "no webhook endpoint"},
+	"TwoEndpoints": {goodPrice, goodEndpoint() + "," + goodEndpoint(), 0, 200, "2 webhook endpoints"},
+	"Disabled":     {goodPrice, endpoint("we_1", hook, pinned, "disabled", "*"), 0, 200, "is disabled"},
+	"OtherVersion": {goodPrice, endpoint("we_1", hook, `"2020-08-27"`, "enabled", "*"), 0, 200, "2020-08-27"},
+	"EventsMissing": {
+		goodPrice, endpoint("we_1", hook, pinned, "enabled", stripegw.EventTypes[1:]...), 0, 200,
+		stripegw.EventTypes[0],
+	},
 }
 
 // Check finds each thing that is not ready, says how to mend it, and changes nothing.
 func TestCheck(t *testing.T) {
 	t.Parallel()
-	c := &catalog.Catalog{Plans: []billing.Plan{{ID: "a", Name: "A", Amount: 900, Currency: "usd", Interval: "month", Points: 1}}}
+	c := &catalog.Catalog{
+		Plans: []billing.Plan{{ID: "a", Name: "A", Amount: 900, Currency: "usd", Interval: "month", Points: 1}},
+	}
 	for name, test := range checkCases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -93,21 +102,27 @@ func TestCheck(t *testing.T) {
 	})
 }
 
-// TestCheckNarrowKey proves that what a restricted key may not read is one finding, which says what permission is missing, and that the rest is looked
-// at all the same: of five findings (the account, the mode, the clock, the price, the endpoint) one is wrong.
+// TestCheckNarrowKey proves that what a restricted key may not read is one finding, which says what permission is
+// missing, and that the rest is looked at all the same: of five findings (the account, the mode, the clock, the price,
+// the endpoint) one is wrong.
 func TestCheckNarrowKey(t *testing.T) {
 	t.Parallel()
-	c := &catalog.Catalog{Plans: []billing.Plan{{ID: "a", Name: "A", Amount: 900, Currency: "usd", Interval: "month", Points: 1}}}
+	c := &catalog.Catalog{
+		Plans: []billing.Plan{{ID: "a", Name: "A", Amount: 900, Currency: "usd", Interval: "month", Points: 1}},
+	}
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	for forbidden, says := range map[string]string{
-		"/v1/account": "may not read its account", "/v1/products": "may not read products and prices", "/v1/prices": "may not read products and prices",
+		"/v1/account": "may not read its account", "/v1/products": "may not read products and prices",
+		"/v1/prices":            "may not read products and prices",
 		"/v1/webhook_endpoints": "may not read webhook endpoints",
 	} {
 		g := newGateway(t, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Date", now.Format(http.TimeFormat))
 			switch {
 			case strings.HasPrefix(r.URL.Path, forbidden):
-				refuse(w, 403, "invalid_request_error", "", "", "The provided key does not have the required permissions.")
+				refuse(
+					w, 403, "invalid_request_error", "", "", "The provided key does not have the required permissions.",
+				)
 			case r.URL.Path == "/v1/account":
 				answer(w, 200, `{"id":"acct_1","object":"account"}`)
 			case r.URL.Path == "/v1/products/pointsync_a":
@@ -120,7 +135,9 @@ func TestCheckNarrowKey(t *testing.T) {
 		})
 		found, err := g.Check(t.Context(), c, hook, now)
 		bad := slices.DeleteFunc(slices.Clone(found), func(f stripegw.Finding) bool { return f.OK })
-		if err != nil || len(found) != 5 || len(bad) != 1 || !strings.Contains(bad[0].What, says) || !strings.Contains(bad[0].Mend, "permission to read") {
+		if err != nil || len(found) != 5 || len(bad) != 1 || !strings.Contains(bad[0].What, says) || !strings.Contains(
+			bad[0].Mend, "permission to read",
+		) {
 			t.Errorf("without %s: %+v, %v", forbidden, found, err)
 		}
 	}
@@ -129,7 +146,9 @@ func TestCheckNarrowKey(t *testing.T) {
 // A key's mode is read from its prefix, restricted keys included.
 func TestIsLiveKey(t *testing.T) {
 	t.Parallel()
-	for key, want := range map[string]bool{"sk_live_1": true, "rk_live_1": true, "sk_test_1": false, "rk_test_1": false, "": false, "pk_live_1": false} {
+	for key, want := range map[string]bool{
+		"sk_live_1": true, "rk_live_1": true, "sk_test_1": false, "rk_test_1": false, "": false, "pk_live_1": false,
+	} {
 		if stripegw.IsLiveKey(key) != want {
 			t.Errorf("%q is not %v", key, want)
 		}

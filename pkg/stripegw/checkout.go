@@ -20,9 +20,9 @@ type NewCheckout struct {
 	AllowPromotions bool
 }
 
-// CreateCheckout opens the page that sells an order. Its idempotency key is the order's, so a repeat answers the
-// same page; a repeat with another price is refused by Stripe. EStripeUnavailable, EStripeRefused, EInvalid where the promotion does not
-// apply to the purchase.
+// CreateCheckout opens the page that sells an order. Its idempotency key is the order's, so a repeat answers the same
+// page; a repeat with another price is refused by Stripe. EStripeUnavailable, EStripeRefused, EInvalid where the
+// promotion does not apply to the purchase.
 func (g *Gateway) CreateCheckout(ctx context.Context, n NewCheckout) (billing.StripeCheckout, error) {
 	params, err := checkoutParams(n)
 	if err != nil {
@@ -35,7 +35,10 @@ func (g *Gateway) CreateCheckout(ctx context.Context, n NewCheckout) (billing.St
 			g.prices.forget(n.Order.Item) // it may have been archived since we looked it up
 		}
 		if n.Promotion != "" && refusesDiscount(err) {
-			return billing.StripeCheckout{}, billing.Wrap(g.failure(err, "open the payment page"), billing.EInvalid, "The promotion code does not apply to this purchase.")
+			return billing.StripeCheckout{}, billing.Wrap(
+				g.failure(err, "open the payment page"), billing.EInvalid,
+				"The promotion code does not apply to this purchase.",
+			)
 		}
 		return billing.StripeCheckout{}, g.failure(err, "open the payment page")
 	}
@@ -47,7 +50,8 @@ func (g *Gateway) CreateCheckout(ctx context.Context, n NewCheckout) (billing.St
 func checkoutParams(n NewCheckout) (*stripe.CheckoutSessionParams, error) {
 	o := n.Order
 	for what, id := range map[string]string{
-		"the order": string(o.ID), "the account": string(o.AccountID), "the customer": string(n.Customer), "the price": string(n.Price),
+		"the order": string(o.ID), "the account": string(o.AccountID), "the customer": string(n.Customer),
+		"the price": string(n.Price),
 	} {
 		if err := need(what, id); err != nil {
 			return nil, err
@@ -86,7 +90,9 @@ func checkoutParams(n NewCheckout) (*stripe.CheckoutSessionParams, error) {
 		params.Mode = stripe.String(string(stripe.CheckoutSessionModePayment))
 		params.PaymentIntentData = &stripe.CheckoutSessionPaymentIntentDataParams{Metadata: ours}
 		if n.SaveMethod {
-			params.PaymentIntentData.SetupFutureUsage = stripe.String(string(stripe.PaymentIntentSetupFutureUsageOffSession))
+			params.PaymentIntentData.SetupFutureUsage = stripe.String(
+				string(stripe.PaymentIntentSetupFutureUsageOffSession),
+			)
 		}
 	default:
 		return nil, billing.Errorf(billing.EInternal, "an order of kind %q cannot be sold", o.Kind)
@@ -108,7 +114,9 @@ func (g *Gateway) ExpireCheckout(ctx context.Context, id billing.CheckoutID) err
 	}
 	// Stripe has no code for "not open", so the session itself is asked.
 	if s, lookErr := g.checkout(ctx, id); lookErr == nil && s.Status != string(stripe.CheckoutSessionStatusOpen) {
-		return billing.Wrap(g.failure(err, "close the payment page"), billing.EConflict, "The payment page is %s already.", s.Status)
+		return billing.Wrap(
+			g.failure(err, "close the payment page"), billing.EConflict, "The payment page is %s already.", s.Status,
+		)
 	}
 	return g.failure(err, "close the payment page")
 }

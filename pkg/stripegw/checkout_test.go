@@ -37,7 +37,9 @@ func TestCreateCheckout(t *testing.T) {
 			"payment_intent_data[metadata][pointsync_order]":   "ord_1",
 			"payment_intent_data[metadata][pointsync_account]": "acc_1",
 		}},
-		"PlanWithTrial": {stripegw.NewCheckout{Order: plan, Customer: "cus_1", Price: "price_1", TrialDays: 14}, map[string]string{
+		"PlanWithTrial": {stripegw.NewCheckout{
+			Order: plan, Customer: "cus_1", Price: "price_1", TrialDays: 14,
+		}, map[string]string{
 			"mode": "subscription", "line_items[0][quantity]": "1", "expires_at": "1700003600",
 			"subscription_data[trial_period_days]":           "14",
 			"subscription_data[metadata][pointsync_order]":   "ord_1",
@@ -56,10 +58,15 @@ func TestCreateCheckout(t *testing.T) {
 			g := newGateway(t, func(w http.ResponseWriter, r *http.Request) {
 				r.ParseForm()
 				form, key = r.PostForm, r.Header.Get("Idempotency-Key")
-				answer(w, 200, `{"id":"cs_1","object":"checkout.session","status":"open","payment_status":"unpaid","url":"https://x","expires_at":1700003600}`)
+				answer(
+					w, 200,
+					`{"id":"cs_1","object":"checkout.session","status":"open","payment_status":"unpaid","url":"https://x","expires_at":1700003600}`,
+				)
 			})
 			got, err := g.CreateCheckout(t.Context(), test.n)
-			want := billing.StripeCheckout{ID: "cs_1", URL: "https://x", Status: "open", PaymentStatus: "unpaid", ExpiresAt: expires.UTC()}
+			want := billing.StripeCheckout{
+				ID: "cs_1", URL: "https://x", Status: "open", PaymentStatus: "unpaid", ExpiresAt: expires.UTC(),
+			}
 			if err != nil || got != want {
 				t.Errorf("got %+v, %v", got, err)
 			}

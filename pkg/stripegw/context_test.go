@@ -13,7 +13,9 @@ import (
 // Proves that no call reaches Stripe for someone who has gone: each has the context of whom it is made for.
 func TestContextOfEachCall(t *testing.T) {
 	t.Parallel()
-	g := newGateway(t, func(w http.ResponseWriter, r *http.Request) { t.Errorf("asked all the same: %s %s", r.Method, r.URL) })
+	g := newGateway(
+		t, func(w http.ResponseWriter, r *http.Request) { t.Errorf("asked all the same: %s %s", r.Method, r.URL) },
+	)
 	gone, leave := context.WithCancel(t.Context())
 	leave()
 	n := stripegw.NewItem{Subscription: "sub_1", Item: "si_1", Price: "price_2", Quantity: 1, Key: "key"}
@@ -22,9 +24,11 @@ func TestContextOfEachCall(t *testing.T) {
 	known.PaymentIntentID = "pi_1"
 	of := func(kind string) error { return errorOf(g.CustomerOf(gone, kind, "x_1")) }
 	for name, err := range map[string]error{
-		"Account":            errorOf(g.Account(gone)),
-		"Check":              errorOf(g.Check(gone, catalog.Default(), "", sec(0))),
-		"CreateCheckout":     errorOf(g.CreateCheckout(gone, stripegw.NewCheckout{Order: order, Customer: "cus_1", Price: "price_1"})),
+		"Account": errorOf(g.Account(gone)),
+		"Check":   errorOf(g.Check(gone, catalog.Default(), "", sec(0))),
+		"CreateCheckout": errorOf(
+			g.CreateCheckout(gone, stripegw.NewCheckout{Order: order, Customer: "cus_1", Price: "price_1"}),
+		),
 		"ExpireCheckout":     g.ExpireCheckout(gone, "cs_1"),
 		"Checkout":           errorOf(g.Checkout(gone, "cs_1")),
 		"CreateCustomer":     errorOf(g.CreateCustomer(gone, "acc_1", "a@example.com", "")),
@@ -78,29 +82,51 @@ func errorOf2[T, U any](_ T, _ U, err error) error { return err }
 func TestContextOfSecondCalls(t *testing.T) {
 	t.Parallel()
 	n := stripegw.NewItem{Subscription: "sub_1", Item: "si_1", Price: "price_2", Quantity: 1, Key: "key"}
-	order := billing.Order{ID: "ord_1", AccountID: "acc_1", Item: "pack", Kind: billing.KindPack, Quantity: 1, Amount: 500, Currency: "usd"}
+	order := billing.Order{
+		ID:        "ord_1",
+		AccountID: "acc_1",
+		Item:      "pack",
+		Kind:      billing.KindPack,
+		Quantity:  1,
+		Amount:    500,
+		Currency:  "usd",
+	}
 	const led = `{"id":"sub_sched_1","phases":[{"start_date":1,"end_date":2,"items":[{"price":"price_1","quantity":1}]}]}`
 	for name, c := range map[string]struct {
 		first string // what the first call is answered with
 		call  func(context.Context, *stripegw.Gateway) error
 	}{
-		"ExpireCheckout": {"400 ", func(ctx context.Context, g *stripegw.Gateway) error { return g.ExpireCheckout(ctx, "cs_1") }},
-		"CancelNow":      {"404 resource_missing", func(ctx context.Context, g *stripegw.Gateway) error { return g.CancelNow(ctx, "sub_1", "key") }},
+		"ExpireCheckout": {
+			"400 ", func(ctx context.Context, g *stripegw.Gateway) error { return g.ExpireCheckout(ctx, "cs_1") },
+		},
+		"CancelNow": {
+			"404 resource_missing",
+			func(ctx context.Context, g *stripegw.Gateway) error { return g.CancelNow(ctx, "sub_1", "key") },
+		},
 		"VoidInvoice": {"400 ", func(ctx context.Context, g *stripegw.Gateway) error {
 			return errorOf(g.VoidInvoice(ctx, "in_1", "key"))
 		}},
 		"ReleaseSchedule": {"400 ", func(ctx context.Context, g *stripegw.Gateway) error {
 			return g.ReleaseSchedule(ctx, "sub_sched_1", "key")
 		}},
-		"ScheduleItem": {led, func(ctx context.Context, g *stripegw.Gateway) error { return g.ScheduleItem(ctx, n, "", 1) }},
+		"ScheduleItem": {
+			led, func(ctx context.Context, g *stripegw.Gateway) error { return g.ScheduleItem(ctx, n, "", 1) },
+		},
 		"EndScheduled": {led, func(ctx context.Context, g *stripegw.Gateway) error {
 			return g.EndScheduled(ctx, "sub_sched_1", 1, "key")
 		}},
-		"ChargeSaved": {list(false, `{"id":"price_1","active":true,"lookup_key":"pointsync_pack","unit_amount":500,"currency":"usd"}`), func(ctx context.Context, g *stripegw.Gateway) error {
+		"ChargeSaved": {list(
+			false, `{"id":"price_1","active":true,"lookup_key":"pointsync_pack","unit_amount":500,"currency":"usd"}`,
+		), func(ctx context.Context, g *stripegw.Gateway) error {
 			return errorOf(g.ChargeSaved(ctx, order, "cus_1", "pm_1"))
 		}},
-		"SavedMethod": {`{"id":"cus_1"}`, func(ctx context.Context, g *stripegw.Gateway) error { return errorOf(g.SavedMethod(ctx, "cus_1")) }},
-		"PriceOfPhase": {"{" + ofNow + "," + ledBy("active", "release", phase(200, 300, "price_2", 2)) + "," + ourItem + "}", func(ctx context.Context, g *stripegw.Gateway) error {
+		"SavedMethod": {
+			`{"id":"cus_1"}`,
+			func(ctx context.Context, g *stripegw.Gateway) error { return errorOf(g.SavedMethod(ctx, "cus_1")) },
+		},
+		"PriceOfPhase": {"{" + ofNow + "," + ledBy(
+			"active", "release", phase(200, 300, "price_2", 2),
+		) + "," + ourItem + "}", func(ctx context.Context, g *stripegw.Gateway) error {
 			return errorOf(g.Subscription(ctx, "sub_1"))
 		}},
 	} {

@@ -113,13 +113,21 @@ func fromStripeCheckout(s *stripe.CheckoutSession) billing.StripeCheckout {
 	return to
 }
 
-// failed says whether a payment that was under way has failed for good. It needs the intent expanded; a bare id says no.
+// failed says whether a payment that was under way has failed for good. It needs the intent expanded; a bare id says
+// no.
 func failed(p *stripe.PaymentIntent) bool {
 	return p.Status == stripe.PaymentIntentStatusRequiresPaymentMethod || p.Status == stripe.PaymentIntentStatusCanceled
 }
 
 func fromStripeCharge(c *stripe.Charge) billing.StripeCharge {
-	to := billing.StripeCharge{ID: c.ID, Amount: c.Amount, Currency: string(c.Currency), Paid: c.Paid, AmountRefunded: c.AmountRefunded, Disputed: c.Disputed}
+	to := billing.StripeCharge{
+		ID:             c.ID,
+		Amount:         c.Amount,
+		Currency:       string(c.Currency),
+		Paid:           c.Paid,
+		AmountRefunded: c.AmountRefunded,
+		Disputed:       c.Disputed,
+	}
 	if c.PaymentIntent != nil {
 		to.PaymentIntentID = billing.PaymentIntentID(c.PaymentIntent.ID)
 	}

@@ -8,10 +8,12 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// CreateCustomer makes the account's customer; former is the one that it had before, "" for none. Its idempotency key names both, so requests
-// that race get one customer (Stripe keeps keys for at least a day; after that the stored id is what prevents a second one).
-// EStripeUnavailable, EStripeRefused.
-func (g *Gateway) CreateCustomer(ctx context.Context, account billing.AccountID, email string, former billing.CustomerID) (billing.CustomerID, error) {
+// CreateCustomer makes the account's customer; former is the one that it had before, "" for none. Its idempotency key
+// names both, so requests that race get one customer (Stripe keeps keys for at least a day; after that the stored id is
+// what prevents a second one). EStripeUnavailable, EStripeRefused.
+func (g *Gateway) CreateCustomer(
+	ctx context.Context, account billing.AccountID, email string, former billing.CustomerID,
+) (billing.CustomerID, error) {
 	if err := need("the account", string(account)); err != nil {
 		return "", err
 	}
@@ -32,7 +34,8 @@ func (g *Gateway) CreateCustomer(ctx context.Context, account billing.AccountID,
 	return billing.CustomerID(c.ID), nil
 }
 
-// IsDeleted reports whether a customer was deleted at Stripe. One that Stripe never knew is an error. EStripeUnavailable, EStripeRefused.
+// IsDeleted reports whether a customer was deleted at Stripe. One that Stripe never knew is an error.
+// EStripeUnavailable, EStripeRefused.
 func (g *Gateway) IsDeleted(ctx context.Context, customer billing.CustomerID) (bool, error) {
 	if err := need("the customer", string(customer)); err != nil {
 		return false, err
@@ -41,8 +44,9 @@ func (g *Gateway) IsDeleted(ctx context.Context, customer billing.CustomerID) (b
 	return deleted, g.failure(err, "show the customer")
 }
 
-// PortalURL opens Stripe's page where a customer sees invoices, changes cards and cancels. The address works for a
-// few minutes. ENotFound: the customer was deleted. EStripeRefused also where the portal was never configured in Stripe's dashboard.
+// PortalURL opens Stripe's page where a customer sees invoices, changes cards and cancels. The address works for a few
+// minutes. ENotFound: the customer was deleted. EStripeRefused also where the portal was never configured in Stripe's
+// dashboard.
 func (g *Gateway) PortalURL(ctx context.Context, customer billing.CustomerID, returnURL string) (string, error) {
 	if err := need("the customer", string(customer)); err != nil {
 		return "", err
@@ -54,7 +58,9 @@ func (g *Gateway) PortalURL(ctx context.Context, customer billing.CustomerID, re
 	}
 	s, err := g.api.BillingPortalSessions.New(params)
 	if isMissing(err, "customer") {
-		return "", billing.Wrap(g.failure(err, "open the customer's portal"), billing.ENotFound, "Stripe has no such customer.")
+		return "", billing.Wrap(
+			g.failure(err, "open the customer's portal"), billing.ENotFound, "Stripe has no such customer.",
+		)
 	}
 	if err != nil {
 		return "", g.failure(err, "open the customer's portal")
@@ -72,7 +78,9 @@ func (g *Gateway) CustomerOf(ctx context.Context, objectType, objectID string) (
 	c, err := g.customerOf(ctx, objectType, objectID)
 	switch {
 	case isMissing(err, ""):
-		return "", billing.Wrap(g.failure(err, "show the object"), billing.ENotFound, "Stripe has no %s with this id.", objectType)
+		return "", billing.Wrap(
+			g.failure(err, "show the object"), billing.ENotFound, "Stripe has no %s with this id.", objectType,
+		)
 	case err != nil:
 		return "", g.failure(err, "show the object")
 	case c == nil:
@@ -92,10 +100,14 @@ func (g *Gateway) customerOf(ctx context.Context, objectType, id string) (*strip
 		c, err := g.api.Charges.Get(id, &stripe.ChargeParams{Params: common})
 		return c.Customer, err
 	case "dispute":
-		d, err := g.api.Disputes.Get(id, &stripe.DisputeParams{Params: common, Expand: []*string{stripe.String("charge")}})
+		d, err := g.api.Disputes.Get(
+			id, &stripe.DisputeParams{Params: common, Expand: []*string{stripe.String("charge")}},
+		)
 		return customerOfCharge(d.Charge), err
 	case "refund":
-		r, err := g.api.Refunds.Get(id, &stripe.RefundParams{Params: common, Expand: []*string{stripe.String("charge")}})
+		r, err := g.api.Refunds.Get(
+			id, &stripe.RefundParams{Params: common, Expand: []*string{stripe.String("charge")}},
+		)
 		return customerOfCharge(r.Charge), err
 	case "payment_intent":
 		p, err := g.api.PaymentIntents.Get(id, &stripe.PaymentIntentParams{Params: common})

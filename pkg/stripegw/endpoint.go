@@ -53,7 +53,9 @@ type EndpointResult struct {
 // EStripeRefused.
 func (g *Gateway) EnsureEndpoint(ctx context.Context, address string) (EndpointResult, error) {
 	if u, err := url.Parse(address); err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
-		return EndpointResult{}, billing.Errorf(billing.EInvalid, "The webhook URL %q is not an http or https address.", address)
+		return EndpointResult{}, billing.Errorf(
+			billing.EInvalid, "The webhook URL %q is not an http or https address.", address,
+		)
 	}
 	all, err := g.endpoints(ctx)
 	if err != nil {
@@ -61,7 +63,13 @@ func (g *Gateway) EnsureEndpoint(ctx context.Context, address string) (EndpointR
 	}
 	var notes []string
 	if old := others(all, address); len(old) > 0 {
-		notes = append(notes, fmt.Sprintf("another webhook endpoint of ours is enabled: %s. Disable or delete it in Stripe's dashboard, if no server answers there any more.", addressesOf(old)))
+		notes = append(
+			notes,
+			fmt.Sprintf(
+				"another webhook endpoint of ours is enabled: %s. Disable or delete it in Stripe's dashboard, if no server answers there any more.",
+				addressesOf(old),
+			),
+		)
 	}
 	var result EndpointResult
 	present := endpointsAt(all, address)
@@ -76,7 +84,8 @@ func (g *Gateway) EnsureEndpoint(ctx context.Context, address string) (EndpointR
 		return result, err
 	}
 	return EndpointResult{Notes: notes}, billing.Errorf(billing.EConflict,
-		"Stripe has %d webhook endpoints at %s (%s); delete all but one in the dashboard.", len(present), address, idsOf(present))
+		"Stripe has %d webhook endpoints at %s (%s); delete all but one in the dashboard.", len(present), address,
+		idsOf(present))
 }
 
 func (g *Gateway) endpoints(ctx context.Context) ([]*stripe.WebhookEndpoint, error) {
@@ -113,7 +122,9 @@ func (g *Gateway) createEndpoint(ctx context.Context, address string) (EndpointR
 	if err != nil {
 		return EndpointResult{}, g.failure(err, "create the webhook endpoint")
 	}
-	created := Change(fmt.Sprintf("webhook endpoint %s created at %s, API version %s", e.ID, address, stripe.APIVersion))
+	created := Change(
+		fmt.Sprintf("webhook endpoint %s created at %s, API version %s", e.ID, address, stripe.APIVersion),
+	)
 	return EndpointResult{ID: e.ID, Secret: e.Secret, Changes: []Change{created}}, nil
 }
 
@@ -124,7 +135,10 @@ func (g *Gateway) mendEndpoint(ctx context.Context, e *stripe.WebhookEndpoint) (
 	params.Context = ctx
 	if missing := missingEvents(e); len(missing) > 0 {
 		params.EnabledEvents = stripe.StringSlice(append(slices.Clone(e.EnabledEvents), missing...))
-		result.Changes = append(result.Changes, Change(fmt.Sprintf("webhook endpoint %s: now sends %s too", e.ID, strings.Join(missing, ", "))))
+		result.Changes = append(
+			result.Changes,
+			Change(fmt.Sprintf("webhook endpoint %s: now sends %s too", e.ID, strings.Join(missing, ", "))),
+		)
 	}
 	if e.Status == "disabled" {
 		params.Disabled = stripe.Bool(false)
@@ -136,7 +150,9 @@ func (g *Gateway) mendEndpoint(ctx context.Context, e *stripe.WebhookEndpoint) (
 		}
 	}
 	if e.APIVersion != stripe.APIVersion {
-		return result, billing.Errorf(billing.EConflict, "The webhook endpoint %s has %s. %s", e.ID, versionOf(e), versionMend)
+		return result, billing.Errorf(
+			billing.EConflict, "The webhook endpoint %s has %s. %s", e.ID, versionOf(e), versionMend,
+		)
 	}
 	return result, nil
 }

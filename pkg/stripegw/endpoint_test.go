@@ -34,11 +34,19 @@ var endpointCases = map[string]struct {
 		writes:  []string{"/v1/webhook_endpoints api_version=2023-10-16"},
 		changes: []string{"we_new created"}, secret: "whsec_1",
 	},
-	"AsWanted":       {present: []string{endpoint("we_1", hook, pinned, "enabled", stripegw.EventTypes...)}},
-	"Star":           {present: []string{endpoint("we_1", hook, pinned, "enabled", "*")}},
-	"MoreThanWanted": {present: []string{endpoint("we_1", hook, pinned, "enabled", append(slices.Clone(stripegw.EventTypes), "product.created")...)}},
+	"AsWanted": {present: []string{endpoint("we_1", hook, pinned, "enabled", stripegw.EventTypes...)}},
+	"Star":     {present: []string{endpoint("we_1", hook, pinned, "enabled", "*")}},
+	"MoreThanWanted": {
+		present: []string{
+			endpoint("we_1", hook, pinned, "enabled", append(slices.Clone(stripegw.EventTypes), "product.created")...),
+		},
+	},
 	"EventsMissing": {
-		present: []string{endpoint("we_1", hook, pinned, "enabled", append([]string{"product.created"}, stripegw.EventTypes[1:]...)...)},
+		present: []string{
+			endpoint(
+				"we_1", hook, pinned, "enabled", append([]string{"product.created"}, stripegw.EventTypes[1:]...)...,
+			),
+		},
 		writes:  []string{"/v1/webhook_endpoints/we_1 enabled_events=product.created"},
 		changes: []string{stripegw.EventTypes[0]},
 	},
@@ -49,15 +57,19 @@ var endpointCases = map[string]struct {
 	},
 	"OtherVersion": {
 		present: []string{endpoint("we_1", hook, `"2025-03-31.basil"`, "enabled", stripegw.EventTypes...)},
-		code:    billing.EConflict, says: "API version 2025-03-31.basil instead of 2023-10-16. Stripe cannot change that on an endpoint: delete it",
+		code:    billing.EConflict,
+		says:    "API version 2025-03-31.basil instead of 2023-10-16. Stripe cannot change that on an endpoint: delete it",
 	},
 	"DefaultVersion": {
 		present: []string{endpoint("we_1", hook, `null`, "enabled", stripegw.EventTypes...)},
 		code:    billing.EConflict, says: "the account's default API version",
 	},
 	"Two": {
-		present: []string{endpoint("we_1", hook, pinned, "enabled", stripegw.EventTypes...), endpoint("we_2", hook, pinned, "enabled", stripegw.EventTypes...)},
-		code:    billing.EConflict, says: "we_1, we_2",
+		present: []string{
+			endpoint("we_1", hook, pinned, "enabled", stripegw.EventTypes...),
+			endpoint("we_2", hook, pinned, "enabled", stripegw.EventTypes...),
+		},
+		code: billing.EConflict, says: "we_1, we_2",
 	},
 }
 
@@ -87,11 +99,14 @@ func TestEnsureEndpoint(t *testing.T) {
 			if billing.CodeOf(err) != test.code || (err != nil && !strings.Contains(err.Error(), test.says)) {
 				t.Fatalf("got %v", err)
 			}
-			if result.Secret != test.secret || len(result.Changes) != len(test.changes) || len(writes) != len(test.writes) {
+			if result.Secret != test.secret || len(result.Changes) != len(test.changes) ||
+				len(writes) != len(test.writes) {
 				t.Fatalf("got %+v and %q", result, writes)
 			}
 			for i := range test.changes {
-				if !strings.Contains(string(result.Changes[i]), test.changes[i]) || !strings.HasPrefix(writes[i], test.writes[i]) {
+				if !strings.Contains(
+					string(result.Changes[i]), test.changes[i],
+				) || !strings.HasPrefix(writes[i], test.writes[i]) {
 					t.Errorf("got %q and %q", result.Changes[i], writes[i])
 				}
 			}

@@ -62,11 +62,16 @@ func ParseEvent(body []byte, header string, secrets []string, now time.Time) (Ev
 		return Event{}, err
 	}
 	if !sent.matches(body, secrets) {
-		return Event{}, billing.Wrap(ErrNoSecretFits, billing.EInvalid, "The Stripe-Signature header has no valid signature for this body.")
+		return Event{}, billing.Wrap(
+			ErrNoSecretFits, billing.EInvalid, "The Stripe-Signature header has no valid signature for this body.",
+		)
 	}
 	// Stripe's timestamps are whole seconds, so whole seconds are compared.
 	if age := now.Unix() - sent.seconds; age > toleranceSeconds || age < -toleranceSeconds {
-		return Event{}, billing.Errorf(billing.EInvalid, "The timestamp in Stripe-Signature is outside the tolerance of %d seconds.", toleranceSeconds)
+		return Event{}, billing.Errorf(
+			billing.EInvalid, "The timestamp in Stripe-Signature is outside the tolerance of %d seconds.",
+			toleranceSeconds,
+		)
 	}
 	return decodeEvent(body)
 }

@@ -45,16 +45,21 @@ func TestParseEventAccepts(t *testing.T) {
 		secrets []string
 		now     time.Time
 	}{
-		"OneSecret":        {header(secretA, signedAt, eventBody), []string{secretA}, signedAt},
-		"RolledNewSecret":  {header(secretA, signedAt, eventBody), []string{secretB, secretA}, signedAt},
-		"RolledTwoSigned":  {"t=" + stamp + ",v1=" + strings.Repeat("0", 64) + ",v1=" + good, []string{secretA}, signedAt},
-		"OldSchemeBeside":  {"t=" + stamp + ",v1=" + good + ",v0=abc", []string{secretA}, signedAt},
-		"NotHexBeside":     {"t=" + stamp + ",v1=zz,v1=" + good, []string{secretA}, signedAt},
-		"SignatureFirst":   {"v1=" + good + ",t=" + stamp, []string{secretA}, signedAt},
-		"SpaceAfterComma":  {"t=" + stamp + ", v1=" + good, []string{secretA}, signedAt},
-		"OldButInside":     {header(secretA, signedAt, eventBody), []string{secretA}, signedAt.Add(300 * time.Second)},
-		"FutureButInside":  {header(secretA, signedAt, eventBody), []string{secretA}, signedAt.Add(-300 * time.Second)},
-		"PartOfASecondOld": {header(secretA, signedAt, eventBody), []string{secretA}, signedAt.Add(300*time.Second + 900*time.Millisecond)},
+		"OneSecret":       {header(secretA, signedAt, eventBody), []string{secretA}, signedAt},
+		"RolledNewSecret": {header(secretA, signedAt, eventBody), []string{secretB, secretA}, signedAt},
+		"RolledTwoSigned": {
+			"t=" + stamp + ",v1=" + strings.Repeat("0", 64) + ",v1=" + good, []string{secretA}, signedAt,
+		},
+		"OldSchemeBeside": {"t=" + stamp + ",v1=" + good + ",v0=abc", []string{secretA}, signedAt},
+		"NotHexBeside":    {"t=" + stamp + ",v1=zz,v1=" + good, []string{secretA}, signedAt},
+		"SignatureFirst":  {"v1=" + good + ",t=" + stamp, []string{secretA}, signedAt},
+		"SpaceAfterComma": {"t=" + stamp + ", v1=" + good, []string{secretA}, signedAt},
+		"OldButInside":    {header(secretA, signedAt, eventBody), []string{secretA}, signedAt.Add(300 * time.Second)},
+		"FutureButInside": {header(secretA, signedAt, eventBody), []string{secretA}, signedAt.Add(-300 * time.Second)},
+		"PartOfASecondOld": {
+			header(secretA, signedAt, eventBody), []string{secretA},
+			signedAt.Add(300*time.Second + 900*time.Millisecond),
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -87,33 +92,80 @@ func TestParseEventRefuses(t *testing.T) {
 		code         billing.Code
 		says         string
 	}{
-		"NoHeader":       {eventBody, "", one, signedAt, billing.EInvalid, "missing"},
-		"Garbage":        {eventBody, "hello", one, signedAt, billing.EInvalid, "malformed"},
-		"NoTimestamp":    {eventBody, "v1=" + good, one, signedAt, billing.EInvalid, "malformed"},
-		"TwoTimestamps":  {eventBody, "t=" + later + ",t=" + stamp + ",v1=" + good, one, signedAt, billing.EInvalid, "malformed"},
-		"SameTwice":      {eventBody, "t=" + stamp + ",t=" + stamp + ",v1=" + good, one, signedAt, billing.EInvalid, "malformed"},
-		"SignedStamp":    {eventBody, "t=+" + stamp + ",v1=" + mac(secretA, "+"+stamp, eventBody), one, signedAt, billing.EInvalid, "malformed"},
-		"NegativeStamp":  {eventBody, "t=-5,v1=" + mac(secretA, "-5", eventBody), one, signedAt, billing.EInvalid, "malformed"},
-		"EndlessStamp":   {eventBody, "t=99999999999999999999,v1=" + good, one, signedAt, billing.EInvalid, "malformed"},
-		"HugeHeader":     {eventBody, "t=" + stamp + ",v1=" + good + ",v0=" + strings.Repeat("a", 5000), one, signedAt, billing.EInvalid, "malformed"},
-		"ManySignatures": {eventBody, "t=" + stamp + strings.Repeat(",v1=00", 17), one, signedAt, billing.EInvalid, "malformed"},
-		"NoSignature":    {eventBody, "t=" + stamp, one, signedAt, billing.EInvalid, "no valid signature"},
-		"OldSchemeOnly":  {eventBody, "t=" + stamp + ",v0=" + good, one, signedAt, billing.EInvalid, "no valid signature"},
-		"NotHex":         {eventBody, "t=" + stamp + ",v1=zz", one, signedAt, billing.EInvalid, "no valid signature"},
-		"Truncated":      {eventBody, "t=" + stamp + ",v1=" + good[:32], one, signedAt, billing.EInvalid, "no valid signature"},
+		"NoHeader":    {eventBody, "", one, signedAt, billing.EInvalid, "missing"},
+		"Garbage":     {eventBody, "hello", one, signedAt, billing.EInvalid, "malformed"},
+		"NoTimestamp": {eventBody, "v1=" + good, one, signedAt, billing.EInvalid, "malformed"},
+		"TwoTimestamps": {
+			eventBody, "t=" + later + ",t=" + stamp + ",v1=" + good, one, signedAt, billing.EInvalid, "malformed",
+		},
+		"SameTwice": {
+			eventBody, "t=" + stamp + ",t=" + stamp + ",v1=" + good, one, signedAt, billing.EInvalid, "malformed",
+		},
+		"SignedStamp": {
+			eventBody, "t=+" + stamp + ",v1=" + mac(secretA, "+"+stamp, eventBody), one, signedAt, billing.EInvalid,
+			"malformed",
+		},
+		"NegativeStamp": {
+			eventBody, "t=-5,v1=" + mac(secretA, "-5", eventBody), one, signedAt, billing.EInvalid, "malformed",
+		},
+		"EndlessStamp": {
+			eventBody, "t=99999999999999999999,v1=" + good, one, signedAt, billing.EInvalid, "malformed",
+		},
+		"HugeHeader": {
+			eventBody, "t=" + stamp + ",v1=" + good + ",v0=" + strings.Repeat("a", 5000), one, signedAt,
+			billing.EInvalid, "malformed",
+		},
+		"ManySignatures": {
+			eventBody, "t=" + stamp + strings.Repeat(",v1=00", 17), one, signedAt, billing.EInvalid, "malformed",
+		},
+		"NoSignature": {eventBody, "t=" + stamp, one, signedAt, billing.EInvalid, "no valid signature"},
+		"OldSchemeOnly": {
+			eventBody, "t=" + stamp + ",v0=" + good, one, signedAt, billing.EInvalid, "no valid signature",
+		},
+		"NotHex": {eventBody, "t=" + stamp + ",v1=zz", one, signedAt, billing.EInvalid, "no valid signature"},
+		"Truncated": {
+			eventBody, "t=" + stamp + ",v1=" + good[:32], one, signedAt, billing.EInvalid, "no valid signature",
+		},
 		"EmptySignature": {eventBody, "t=" + stamp + ",v1=", one, signedAt, billing.EInvalid, "no valid signature"},
-		"OtherSecret":    {eventBody, header(secretB, signedAt, eventBody), one, signedAt, billing.EInvalid, "no valid signature"},
-		"OtherTime":      {eventBody, "t=" + later + ",v1=" + good, one, signedAt.Add(1000 * time.Second), billing.EInvalid, "no valid signature"},
-		"OneByteChanged": {strings.Replace(eventBody, "in_1", "in_2", 1), header(secretA, signedAt, eventBody), one, signedAt, billing.EInvalid, "no valid signature"},
-		"OneByteMore":    {eventBody + "\n", header(secretA, signedAt, eventBody), one, signedAt, billing.EInvalid, "no valid signature"},
-		"TooOld":         {eventBody, header(secretA, signedAt, eventBody), one, signedAt.Add(301 * time.Second), billing.EInvalid, "tolerance"},
-		"InTheFuture":    {eventBody, header(secretA, signedAt, eventBody), one, signedAt.Add(-301 * time.Second), billing.EInvalid, "tolerance"},
-		"NoSecrets":      {eventBody, header("", signedAt, eventBody), nil, signedAt, billing.EInternal, "no webhook secret"},
-		"EmptySecret":    {eventBody, header("", signedAt, eventBody), []string{secretA, ""}, signedAt, billing.EInternal, "empty"},
-		"NotJSON":        {"hello", header(secretA, signedAt, "hello"), one, signedAt, billing.EInvalid, "not a Stripe event"},
-		"EmptyBody":      {"", header(secretA, signedAt, ""), one, signedAt, billing.EInvalid, "not a Stripe event"},
-		"OtherJSON":      {"{}", header(secretA, signedAt, "{}"), one, signedAt, billing.EInvalid, "not a Stripe event"},
-		"Null":           {"null", header(secretA, signedAt, "null"), one, signedAt, billing.EInvalid, "not a Stripe event"},
+		"OtherSecret": {
+			eventBody, header(secretB, signedAt, eventBody), one, signedAt, billing.EInvalid, "no valid signature",
+		},
+		"OtherTime": {
+			eventBody, "t=" + later + ",v1=" + good, one, signedAt.Add(1000 * time.Second), billing.EInvalid,
+			"no valid signature",
+		},
+		"OneByteChanged": {
+			strings.Replace(eventBody, "in_1", "in_2", 1), header(secretA, signedAt, eventBody), one, signedAt,
+			billing.EInvalid, "no valid signature",
+		},
+		"OneByteMore": {
+			eventBody + "\n", header(secretA, signedAt, eventBody), one, signedAt, billing.EInvalid,
+			"no valid signature",
+		},
+		"TooOld": {
+			eventBody, header(secretA, signedAt, eventBody), one, signedAt.Add(301 * time.Second), billing.EInvalid,
+			"tolerance",
+		},
+		"InTheFuture": {
+			eventBody, header(secretA, signedAt, eventBody), one, signedAt.Add(-301 * time.Second), billing.EInvalid,
+			"tolerance",
+		},
+		"NoSecrets": {
+			eventBody, header("", signedAt, eventBody), nil, signedAt, billing.EInternal, "no webhook secret",
+		},
+		"EmptySecret": {
+			eventBody, header("", signedAt, eventBody), []string{secretA, ""}, signedAt, billing.EInternal, "empty",
+		},
+		"NotJSON": {
+			"hello", header(secretA, signedAt, "hello"), one, signedAt, billing.EInvalid, "not a Stripe event",
+		},
+		"EmptyBody": {"", header(secretA, signedAt, ""), one, signedAt, billing.EInvalid, "not a Stripe event"},
+		"OtherJSON": {
+			"{}", header(secretA, signedAt, "{}"), one, signedAt, billing.EInvalid, "not a Stripe event",
+		},
+		"Null": {
+			"null", header(secretA, signedAt, "null"), one, signedAt, billing.EInvalid, "not a Stripe event",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -129,8 +181,10 @@ func TestParseEventRefuses(t *testing.T) {
 func TestParseEventFindsCustomer(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ object, kind, id, customer string }{
-		"Id":             {`{"object":"charge","id":"ch_1","customer":"cus_1"}`, "charge", "ch_1", "cus_1"},
-		"Expanded":       {`{"object":"charge","id":"ch_1","customer":{"object":"customer","id":"cus_1"}}`, "charge", "ch_1", "cus_1"},
+		"Id": {`{"object":"charge","id":"ch_1","customer":"cus_1"}`, "charge", "ch_1", "cus_1"},
+		"Expanded": {
+			`{"object":"charge","id":"ch_1","customer":{"object":"customer","id":"cus_1"}}`, "charge", "ch_1", "cus_1",
+		},
 		"CustomerItself": {`{"object":"customer","id":"cus_1"}`, "customer", "cus_1", "cus_1"},
 		"Null":           {`{"object":"checkout.session","id":"cs_1","customer":null}`, "checkout.session", "cs_1", ""},
 		"Absent":         {`{"object":"dispute","id":"dp_1","charge":"ch_1"}`, "dispute", "dp_1", ""},
@@ -142,7 +196,8 @@ func TestParseEventFindsCustomer(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			body := `{"object":"event","id":"evt_1","type":"a.b","api_version":"2025-03-31.basil","data":{"object":` + test.object + `}}`
+			body := `{"object":"event","id":"evt_1","type":"a.b","api_version":"2025-03-31.basil","data":{"object":` +
+				test.object + `}}`
 			e, err := stripegw.ParseEvent([]byte(body), header(secretA, signedAt, body), []string{secretA}, signedAt)
 			if err != nil {
 				t.Fatal(err)

@@ -20,11 +20,13 @@ type EventPage struct {
 	More   bool
 }
 
-// Events lists events made since a time, newest first, after the given one or from the beginning: one page, one call. Stripe renders them in
-// the account's default version, which does not matter, since only ids are read. Its filter by type takes 20 types, and ours are more: so we
-// filter here. EStripeUnavailable, EStripeRefused.
+// Events lists events made since a time, newest first, after the given one or from the beginning: one page, one call.
+// Stripe renders them in the account's default version, which does not matter, since only ids are read. Its filter by
+// type takes 20 types, and ours are more: so we filter here. EStripeUnavailable, EStripeRefused.
 func (g *Gateway) Events(ctx context.Context, since time.Time, after billing.StripeEventID) (EventPage, error) {
-	params := &stripe.EventListParams{ListParams: listParams(ctx), CreatedRange: &stripe.RangeQueryParams{GreaterThanOrEqual: since.Unix()}}
+	params := &stripe.EventListParams{
+		ListParams: listParams(ctx), CreatedRange: &stripe.RangeQueryParams{GreaterThanOrEqual: since.Unix()},
+	}
 	params.Single = true // the pages are the caller's to ask for, at the caller's pace
 	if after != "" {
 		params.StartingAfter = stripe.String(string(after))
@@ -46,7 +48,13 @@ func (g *Gateway) Events(ctx context.Context, since time.Time, after billing.Str
 }
 
 func fromStripeEvent(e *stripe.Event) Event {
-	out := Event{ID: billing.StripeEventID(e.ID), Type: string(e.Type), APIVersion: e.APIVersion, Livemode: e.Livemode, Created: at(e.Created)}
+	out := Event{
+		ID:         billing.StripeEventID(e.ID),
+		Type:       string(e.Type),
+		APIVersion: e.APIVersion,
+		Livemode:   e.Livemode,
+		Created:    at(e.Created),
+	}
 	if e.Data != nil {
 		out.readObject(e.Data.Raw)
 	}

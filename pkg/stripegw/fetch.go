@@ -23,13 +23,15 @@ type Want struct {
 	Checkouts     []billing.CheckoutID   // sessions that a sync still looks at
 	Named         []billing.StripeObject // charges that are looked at however old, or a refund or dispute of one
 	AllCharges    bool                   // not the newest and the named ones alone
-	Former        []billing.CustomerID   // customers that the account had before: where all charges are wanted, theirs too
-	Automatic     *billing.Order         // the open automatic order, nil for none: there is one at a time
+	// customers that the account had before: where all charges are wanted, theirs too
+	Former    []billing.CustomerID
+	Automatic *billing.Order // the open automatic order, nil for none: there is one at a time
 }
 
 // Fetch takes a picture of one customer: subscriptions in every state, invoices with all their lines, the wanted
-// checkout sessions, the open automatic order's payment, and charges with what was refunded and disputed of them: the newest 100 and those
-// that are named. The calls run side by side, so the parts may be some milliseconds apart; each is at least as new as the call of Fetch.
+// checkout sessions, the open automatic order's payment, and charges with what was refunded and disputed of them: the
+// newest 100 and those that are named. The calls run side by side, so the parts may be some milliseconds apart; each is
+// at least as new as the call of Fetch.
 //
 // A customer that was deleted at Stripe has ended subscriptions and nothing more to show: the picture is then empty
 // but for the checkouts, without an error. A customer that Stripe never knew is an error (EStripeRefused), because
@@ -88,7 +90,9 @@ func (g *Gateway) fetchDeleted(ctx context.Context, want Want, refused error) (b
 	if err != nil {
 		return billing.Snapshot{}, g.failure(err, "show the payment")
 	}
-	return billing.Snapshot{CustomerID: want.Customer, Deleted: true, Checkouts: checkouts, Intents: intents, Charges: charges}, nil
+	return billing.Snapshot{
+		CustomerID: want.Customer, Deleted: true, Checkouts: checkouts, Intents: intents, Charges: charges,
+	}, nil
 }
 
 // isDeleted tells a customer that was deleted, whom Stripe still shows, from one that never was, which is an error.
@@ -103,7 +107,9 @@ func (g *Gateway) isDeleted(ctx context.Context, id billing.CustomerID) (bool, e
 func each(pages *stripe.Iter, what string, visit func() error) error {
 	for n := 0; pages.Next(); n++ {
 		if n == maxObjects {
-			return billing.Errorf(billing.EStripeRefused, "Stripe has more than %d %s for this customer.", maxObjects, what)
+			return billing.Errorf(
+				billing.EStripeRefused, "Stripe has more than %d %s for this customer.", maxObjects, what,
+			)
 		}
 		if err := visit(); err != nil {
 			return err
@@ -116,7 +122,9 @@ func listParams(ctx context.Context) stripe.ListParams {
 	return stripe.ListParams{Context: ctx, Limit: stripe.Int64(pageSize)}
 }
 
-func (g *Gateway) subscriptions(ctx context.Context, customer billing.CustomerID) ([]billing.StripeSubscription, error) {
+func (g *Gateway) subscriptions(
+	ctx context.Context, customer billing.CustomerID,
+) ([]billing.StripeSubscription, error) {
 	params := &stripe.SubscriptionListParams{
 		ListParams: listParams(ctx),
 		Customer:   stripe.String(string(customer)),
@@ -136,7 +144,9 @@ func (g *Gateway) subscriptions(ctx context.Context, customer billing.CustomerID
 	return found, err
 }
 
-func (g *Gateway) invoices(ctx context.Context, customer billing.CustomerID, since *time.Time) ([]billing.StripeInvoice, error) {
+func (g *Gateway) invoices(
+	ctx context.Context, customer billing.CustomerID, since *time.Time,
+) ([]billing.StripeInvoice, error) {
 	params := &stripe.InvoiceListParams{ListParams: listParams(ctx), Customer: stripe.String(string(customer))}
 	if since != nil {
 		params.CreatedRange = &stripe.RangeQueryParams{GreaterThanOrEqual: since.Unix()}
@@ -166,7 +176,9 @@ func (g *Gateway) lines(ctx context.Context, i *stripe.Invoice) ([]billing.Strip
 	if err := need("the invoice", i.ID); err != nil {
 		return nil, err
 	}
-	list := g.api.Invoices.ListLines(&stripe.InvoiceListLinesParams{ListParams: listParams(ctx), Invoice: stripe.String(i.ID)})
+	list := g.api.Invoices.ListLines(
+		&stripe.InvoiceListLinesParams{ListParams: listParams(ctx), Invoice: stripe.String(i.ID)},
+	)
 	err := each(list.Iter, "invoice lines", func() error {
 		found = append(found, fromStripeInvoiceLine(list.InvoiceLineItem()))
 		return nil

@@ -36,7 +36,13 @@ func playCustomer(w http.ResponseWriter, r *http.Request) {
 				`"amount_paid":0,"amount_due":900,"paid_out_of_band":true,"total":950,"created":6,"lines":{"has_more":true,"data":[{"id":"il_0"}]}}`))
 			return
 		}
-		answer(w, 200, list(false, `{"id":"in_2","object":"invoice","status":"draft","lines":{"has_more":false,"data":[{"id":"il_3","amount":1}]}}`))
+		answer(
+			w, 200,
+			list(
+				false,
+				`{"id":"in_2","object":"invoice","status":"draft","lines":{"has_more":false,"data":[{"id":"il_3","amount":1}]}}`,
+			),
+		)
 	case "/v1/invoices/in_1/lines":
 		answer(w, 200, list(false, `{"id":"il_1","amount":-450,"quantity":1,"proration":true,"period":{"start":1,"end":2},"price":{"unit_amount":900,"metadata":{"pointsync_item":"basic"}}}`,
 			`{"id":"il_2","amount":900,"quantity":1,"period":{"start":10,"end":20},"price":null}`))
@@ -50,17 +56,25 @@ func playCustomer(w http.ResponseWriter, r *http.Request) {
 		}
 		answer(w, 200, list(false, `{"id":"dp_1","status":"lost","amount":1}`, `{"id":"dp_2","status":"needs_response","amount":20}`,
 			`{"id":"dp_3","status":"under_review","amount":300}`, `{"id":"dp_4","status":"won","amount":4000}`,
-			`{"id":"dp_5","status":"warning_needs_response","amount":4000}`, `{"id":"dp_6","status":"warning_under_review","amount":4000}`,
-			`{"id":"dp_7","status":"warning_closed","amount":4000}`, `{"id":"dp_8","status":"charge_refunded","amount":4000}`))
+			`{"id":"dp_5","status":"warning_needs_response","amount":4000}`,
+			`{"id":"dp_6","status":"warning_under_review","amount":4000}`,
+			`{"id":"dp_7","status":"warning_closed","amount":4000}`,
+			`{"id":"dp_8","status":"charge_refunded","amount":4000}`))
 	case "/v1/checkout/sessions": // the newest, over more than one page; cs_3 is not among them
 		answer(w, 200, list(true,
 			`{"id":"cs_9","object":"checkout.session","status":"open"}`,
 			`{"id":"cs_2","object":"checkout.session","status":"open","payment_status":"unpaid","subscription":"sub_1","url":"https://x"}`,
 			`{"id":"cs_1","object":"checkout.session","status":"complete","payment_status":"paid","payment_intent":"pi_1","subscription":null,"expires_at":7}`))
 	case "/v1/checkout/sessions/cs_1":
-		answer(w, 200, `{"id":"cs_1","object":"checkout.session","status":"complete","payment_status":"paid","payment_intent":"pi_1","subscription":null,"expires_at":7}`)
+		answer(
+			w, 200,
+			`{"id":"cs_1","object":"checkout.session","status":"complete","payment_status":"paid","payment_intent":"pi_1","subscription":null,"expires_at":7}`,
+		)
 	case "/v1/checkout/sessions/cs_3":
-		answer(w, 200, `{"id":"cs_3","object":"checkout.session","status":"complete","payment_status":"unpaid","payment_intent":{"id":"pi_3","status":"requires_payment_method"}}`)
+		answer(
+			w, 200,
+			`{"id":"cs_3","object":"checkout.session","status":"complete","payment_status":"unpaid","payment_intent":{"id":"pi_3","status":"requires_payment_method"}}`,
+		)
 	default:
 		refuse(w, 404, "invalid_request_error", "resource_missing", "session", "No such session")
 	}
@@ -86,7 +100,12 @@ func TestFetch(t *testing.T) {
 		playCustomer(w, r)
 	})
 	since := time.Unix(100, 0)
-	got, err := g.Fetch(t.Context(), stripegw.Want{Customer: "cus_1", InvoicesSince: &since, Checkouts: []billing.CheckoutID{"cs_1", "cs_x", "cs_2", "cs_3"}})
+	got, err := g.Fetch(
+		t.Context(),
+		stripegw.Want{
+			Customer: "cus_1", InvoicesSince: &since, Checkouts: []billing.CheckoutID{"cs_1", "cs_x", "cs_2", "cs_3"},
+		},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,24 +113,81 @@ func TestFetch(t *testing.T) {
 	want := billing.Snapshot{
 		CustomerID: "cus_1",
 		Subscriptions: []billing.StripeSubscription{
-			{ID: "sub_1", Status: billing.SubActive, Item: "basic", Quantity: 2, CurrentPeriodStart: sec(10), CurrentPeriodEnd: sec(20), CancelAtPeriodEnd: true, EndsAt: &ended, EndedAt: &ended, Created: sec(5)},
-			{ID: "sub_2", Status: billing.SubCanceled, Item: "pro", Quantity: 1, CurrentPeriodStart: sec(0), CurrentPeriodEnd: sec(0), Created: sec(0)},
-			{ID: "sub_3", Status: billing.SubTrialing, CurrentPeriodStart: sec(0), CurrentPeriodEnd: sec(0), Created: sec(0)},
+			{
+				ID:                 "sub_1",
+				Status:             billing.SubActive,
+				Item:               "basic",
+				Quantity:           2,
+				CurrentPeriodStart: sec(10),
+				CurrentPeriodEnd:   sec(20),
+				CancelAtPeriodEnd:  true,
+				EndsAt:             &ended,
+				EndedAt:            &ended,
+				Created:            sec(5),
+			},
+			{
+				ID:                 "sub_2",
+				Status:             billing.SubCanceled,
+				Item:               "pro",
+				Quantity:           1,
+				CurrentPeriodStart: sec(0),
+				CurrentPeriodEnd:   sec(0),
+				Created:            sec(0),
+			},
+			{
+				ID:                 "sub_3",
+				Status:             billing.SubTrialing,
+				CurrentPeriodStart: sec(0),
+				CurrentPeriodEnd:   sec(0),
+				Created:            sec(0),
+			},
 		},
 		Invoices: []billing.StripeInvoice{
 			{ID: "in_1", SubscriptionID: "sub_1", Status: "paid", BillingReason: "subscription_cycle", AmountPaid: 900, Total: 950, Created: sec(6), Lines: []billing.StripeInvoiceLine{
-				{ID: "il_1", Item: "basic", Amount: -450, UnitAmount: 900, Quantity: 1, Proration: true, PeriodStart: sec(1), PeriodEnd: sec(2)},
+				{
+					ID:          "il_1",
+					Item:        "basic",
+					Amount:      -450,
+					UnitAmount:  900,
+					Quantity:    1,
+					Proration:   true,
+					PeriodStart: sec(1),
+					PeriodEnd:   sec(2),
+				},
 				{ID: "il_2", Amount: 900, Quantity: 1, PeriodStart: sec(10), PeriodEnd: sec(20)},
 			}},
 			{ID: "in_2", Status: "draft", Created: sec(0), Lines: []billing.StripeInvoiceLine{{ID: "il_3", Amount: 1}}},
 		},
 		Checkouts: []billing.StripeCheckout{
 			{ID: "cs_1", Status: "complete", PaymentStatus: "paid", PaymentIntentID: "pi_1", ExpiresAt: sec(7)},
-			{ID: "cs_2", URL: "https://x", Status: "open", PaymentStatus: "unpaid", SubscriptionID: "sub_1", ExpiresAt: sec(0)},
-			{ID: "cs_3", Status: "complete", PaymentStatus: "unpaid", PaymentIntentID: "pi_3", PaymentFailed: true, ExpiresAt: sec(0)},
+			{
+				ID:             "cs_2",
+				URL:            "https://x",
+				Status:         "open",
+				PaymentStatus:  "unpaid",
+				SubscriptionID: "sub_1",
+				ExpiresAt:      sec(0),
+			},
+			{
+				ID:              "cs_3",
+				Status:          "complete",
+				PaymentStatus:   "unpaid",
+				PaymentIntentID: "pi_3",
+				PaymentFailed:   true,
+				ExpiresAt:       sec(0),
+			},
 		},
 		Charges: []billing.StripeCharge{
-			{ID: "ch_1", PaymentIntentID: "pi_1", InvoiceID: "in_1", Amount: 900, Paid: true, AmountRefunded: 100, AmountDisputed: 321, Disputed: true},
+			{
+				ID:              "ch_1",
+				PaymentIntentID: "pi_1",
+				InvoiceID:       "in_1",
+				Amount:          900,
+				Paid:            true,
+				AmountRefunded:  100,
+				AmountDisputed:  321,
+				Disputed:        true,
+			},
 			{ID: "ch_2", Amount: 5},
 		},
 	}
@@ -170,7 +246,9 @@ func TestFetchOfNothing(t *testing.T) {
 // One part that fails fails the picture: half a picture would look like a customer who lost something.
 func TestFetchIsWholeOrNothing(t *testing.T) {
 	t.Parallel()
-	for _, path := range []string{"/v1/subscriptions", "/v1/invoices", "/v1/invoices/in_1/lines", "/v1/charges", "/v1/checkout/sessions/cs_1"} {
+	for _, path := range []string{
+		"/v1/subscriptions", "/v1/invoices", "/v1/invoices/in_1/lines", "/v1/charges", "/v1/checkout/sessions/cs_1",
+	} {
 		t.Run(path, func(t *testing.T) {
 			t.Parallel()
 			g := newGateway(t, func(w http.ResponseWriter, r *http.Request) {
@@ -234,8 +312,10 @@ func TestCustomerOf(t *testing.T) {
 		}
 	})
 	for object, want := range map[string]billing.CustomerID{
-		"dispute dp_1": "cus_1", "refund re_1": "cus_1", "charge ch_1": "cus_1", "invoice in_1": "cus_1", "subscription sub_1": "cus_1",
-		"payment_intent pi_1": "cus_1", "checkout.session cs_1": "cus_1", "customer cus_7": "cus_7", "charge ch_guest": "", "balance b_1": "",
+		"dispute dp_1": "cus_1", "refund re_1": "cus_1", "charge ch_1": "cus_1", "invoice in_1": "cus_1",
+		"subscription sub_1":  "cus_1",
+		"payment_intent pi_1": "cus_1", "checkout.session cs_1": "cus_1", "customer cus_7": "cus_7",
+		"charge ch_guest": "", "balance b_1": "",
 	} {
 		kind, id, _ := strings.Cut(object, " ")
 		if got, err := g.CustomerOf(t.Context(), kind, id); err != nil || got != want {
@@ -277,7 +357,9 @@ func TestPrice(t *testing.T) {
 		}
 	}
 	for _, item := range []string{"wrong", "missing"} {
-		if _, err := g.Price(t.Context(), item); billing.CodeOf(err) != billing.EStripeRefused || !strings.Contains(err.Error(), "run pointsync stripe setup") {
+		if _, err := g.Price(t.Context(), item); billing.CodeOf(err) != billing.EStripeRefused || !strings.Contains(
+			err.Error(), "run pointsync stripe setup",
+		) {
 			t.Errorf("%s: got %v", item, err)
 		}
 	}
@@ -295,10 +377,16 @@ func TestExpireCheckout(t *testing.T) {
 		case "/v1/checkout/sessions/cs_odd":
 			answer(w, 200, `{"id":"cs_odd","status":"open"}`)
 		default:
-			refuse(w, 400, "invalid_request_error", "", "", "Only Checkout Sessions with a status in [\"open\"] can be expired.")
+			refuse(
+				w, 400, "invalid_request_error", "", "",
+				"Only Checkout Sessions with a status in [\"open\"] can be expired.",
+			)
 		}
 	})
-	for id, want := range map[billing.CheckoutID]billing.Code{"cs_open": "", "cs_done": billing.EConflict, "cs_odd": billing.EStripeRefused, "cs_gone": billing.EStripeRefused} {
+	for id, want := range map[billing.CheckoutID]billing.Code{
+		"cs_open": "", "cs_done": billing.EConflict, "cs_odd": billing.EStripeRefused,
+		"cs_gone": billing.EStripeRefused,
+	} {
 		if err := g.ExpireCheckout(t.Context(), id); billing.CodeOf(err) != want {
 			t.Errorf("%s: got %v, want %q", id, err, want)
 		}

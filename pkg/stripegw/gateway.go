@@ -89,7 +89,9 @@ func checkTarget(key, baseURL string) (string, error) {
 		return "", errors.New("the Stripe key is empty or holds characters that no key has")
 	}
 	if strings.HasPrefix(key, "pk_") {
-		return "", errors.New("the Stripe key is a publishable one (pk_…); the server needs a secret one (sk_… or rk_…)")
+		return "", errors.New(
+			"the Stripe key is a publishable one (pk_…); the server needs a secret one (sk_… or rk_…)",
+		)
 	}
 	if baseURL == "" {
 		return "", nil

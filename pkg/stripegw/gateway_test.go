@@ -62,7 +62,9 @@ func answer(w http.ResponseWriter, status int, body string) {
 }
 
 func refuse(w http.ResponseWriter, status int, kind, code, param, message string) {
-	answer(w, status, fmt.Sprintf(`{"error":{"type":%q,"code":%q,"param":%q,"message":%q}}`, kind, code, param, message))
+	answer(
+		w, status, fmt.Sprintf(`{"error":{"type":%q,"code":%q,"param":%q,"message":%q}}`, kind, code, param, message),
+	)
 }
 
 // Only options that can be meant are accepted, and no refusal repeats the key.
@@ -171,8 +173,8 @@ func TestFailures(t *testing.T) {
 	}
 }
 
-// A call that hangs ends with its context, long before the gateway's own thirty seconds, and so does one that fails fast and would
-// be repeated past its end.
+// A call that hangs ends with its context, long before the gateway's own thirty seconds, and so does one that fails
+// fast and would be repeated past its end.
 func TestContextEndsCalls(t *testing.T) {
 	t.Parallel()
 	for name, play := range map[string]http.HandlerFunc{
@@ -211,8 +213,10 @@ func TestRetries(t *testing.T) {
 	}{
 		"Conflict":    {func(w http.ResponseWriter) { refuse(w, 409, "api_error", "", "", "") }, 2},
 		"Unavailable": {func(w http.ResponseWriter) { refuse(w, 503, "api_error", "", "", "") }, 2},
-		"LockTimeout": {func(w http.ResponseWriter) { refuse(w, 429, "invalid_request_error", "lock_timeout", "", "") }, 2},
-		"Connection":  {func(w http.ResponseWriter) { panic(http.ErrAbortHandler) }, 2},
+		"LockTimeout": {
+			func(w http.ResponseWriter) { refuse(w, 429, "invalid_request_error", "lock_timeout", "", "") }, 2,
+		},
+		"Connection": {func(w http.ResponseWriter) { panic(http.ErrAbortHandler) }, 2},
 		"ToldTo": {func(w http.ResponseWriter) {
 			w.Header().Set("Stripe-Should-Retry", "true")
 			refuse(w, 400, "api_error", "", "", "")
@@ -221,7 +225,9 @@ func TestRetries(t *testing.T) {
 			w.Header().Set("Stripe-Should-Retry", "false")
 			refuse(w, 409, "api_error", "", "", "")
 		}, 1},
-		"RateLimit":  {func(w http.ResponseWriter) { refuse(w, 429, "invalid_request_error", "rate_limit", "", "") }, 1},
+		"RateLimit": {
+			func(w http.ResponseWriter) { refuse(w, 429, "invalid_request_error", "rate_limit", "", "") }, 1,
+		},
 		"BrokenPost": {func(w http.ResponseWriter) { refuse(w, 500, "api_error", "", "", "") }, 1},
 		"Refused":    {func(w http.ResponseWriter) { refuse(w, 400, "invalid_request_error", "", "", "") }, 1},
 	} {
@@ -263,7 +269,10 @@ func TestEmptyIDsAreRefused(t *testing.T) {
 	g := newGateway(t, func(w http.ResponseWriter, r *http.Request) { t.Errorf("%s %s was asked", r.Method, r.URL) })
 	order := billing.Order{ID: "ord_1", AccountID: "acc_1", Kind: billing.KindPack, Quantity: 1}
 	for name, call := range map[string]func(context.Context) error{
-		"CreateCustomer": func(ctx context.Context) error { _, err := g.CreateCustomer(ctx, "", "a@example.com", ""); return err },
+		"CreateCustomer": func(ctx context.Context) error {
+			_, err := g.CreateCustomer(ctx, "", "a@example.com", "")
+			return err
+		},
 		"Fetch":          func(ctx context.Context) error { _, err := g.Fetch(ctx, stripegw.Want{}); return err },
 		"PortalURL":      func(ctx context.Context) error { _, err := g.PortalURL(ctx, "", ""); return err },
 		"Price":          func(ctx context.Context) error { _, err := g.Price(ctx, ""); return err },

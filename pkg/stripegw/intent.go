@@ -13,14 +13,19 @@ import (
 // clockMargin is how much older than its order an intent may look: Stripe's clock is not ours.
 const clockMargin = 24 * time.Hour
 
-// OrderIntent finds the payment intent that an automatic order made, ok is false when there is none: by its id where that is known, else
-// among the customer's by the metadata, which it had from the beginning. EStripeUnavailable, EStripeRefused.
-func (g *Gateway) OrderIntent(ctx context.Context, customer billing.CustomerID, o billing.Order) (i billing.StripeIntent, ok bool, err error) {
+// OrderIntent finds the payment intent that an automatic order made, ok is false when there is none: by its id where
+// that is known, else among the customer's by the metadata, which it had from the beginning. EStripeUnavailable,
+// EStripeRefused.
+func (g *Gateway) OrderIntent(
+	ctx context.Context, customer billing.CustomerID, o billing.Order,
+) (i billing.StripeIntent, ok bool, err error) {
 	i, ok, err = g.orderIntent(ctx, customer, o)
 	return i, ok, g.failure(err, "show the payment")
 }
 
-func (g *Gateway) orderIntent(ctx context.Context, customer billing.CustomerID, o billing.Order) (found billing.StripeIntent, ok bool, err error) {
+func (g *Gateway) orderIntent(
+	ctx context.Context, customer billing.CustomerID, o billing.Order,
+) (found billing.StripeIntent, ok bool, err error) {
 	if err := errors.Join(need("the order", string(o.ID)), need("the customer", string(customer))); err != nil {
 		return found, false, err
 	}
@@ -46,8 +51,8 @@ func (g *Gateway) orderIntent(ctx context.Context, customer billing.CustomerID, 
 	return found, ok, err
 }
 
-// SavedMethod is the payment method that may be charged while the customer is away: the customer's default, else that of a subscription,
-// else the card that was saved last. "" where there is none. EStripeUnavailable, EStripeRefused.
+// SavedMethod is the payment method that may be charged while the customer is away: the customer's default, else that
+// of a subscription, else the card that was saved last. "" where there is none. EStripeUnavailable, EStripeRefused.
 func (g *Gateway) SavedMethod(ctx context.Context, customer billing.CustomerID) (billing.PaymentMethodID, error) {
 	if err := need("the customer", string(customer)); err != nil {
 		return "", err
@@ -70,7 +75,9 @@ func (g *Gateway) savedMethod(ctx context.Context, customer billing.CustomerID) 
 		return c.InvoiceSettings.DefaultPaymentMethod.ID, nil
 	}
 	var found string
-	subscriptions := g.api.Subscriptions.List(&stripe.SubscriptionListParams{ListParams: listParams(ctx), Customer: stripe.String(string(customer))})
+	subscriptions := g.api.Subscriptions.List(
+		&stripe.SubscriptionListParams{ListParams: listParams(ctx), Customer: stripe.String(string(customer))},
+	)
 	err = each(subscriptions.Iter, "subscriptions", func() error { // newest first, and none that has ended
 		if m := subscriptions.Subscription().DefaultPaymentMethod; m != nil && found == "" {
 			found = m.ID
@@ -81,7 +88,9 @@ func (g *Gateway) savedMethod(ctx context.Context, customer billing.CustomerID) 
 		return found, err
 	}
 	cards := g.api.PaymentMethods.List(&stripe.PaymentMethodListParams{
-		ListParams: listParams(ctx), Customer: stripe.String(string(customer)), Type: stripe.String(string(stripe.PaymentMethodTypeCard)),
+		ListParams: listParams(ctx), Customer: stripe.String(string(customer)), Type: stripe.String(
+			string(stripe.PaymentMethodTypeCard),
+		),
 	})
 	err = each(cards.Iter, "payment methods", func() error { // newest first
 		if found == "" {
@@ -92,12 +101,15 @@ func (g *Gateway) savedMethod(ctx context.Context, customer billing.CustomerID) 
 	return found, err
 }
 
-// ChargeSaved charges a saved payment method for an automatic order, with the customer away. Its idempotency key is the order's, so a repeat
-// within a day charges nothing again. A charge that the bank declines is no error: the intent says so. EStripeRefused also where the
-// price at Stripe is not what the order says. EStripeUnavailable.
-func (g *Gateway) ChargeSaved(ctx context.Context, o billing.Order, customer billing.CustomerID, method billing.PaymentMethodID) (billing.StripeIntent, error) {
+// ChargeSaved charges a saved payment method for an automatic order, with the customer away. Its idempotency key is the
+// order's, so a repeat within a day charges nothing again. A charge that the bank declines is no error: the intent says
+// so. EStripeRefused also where the price at Stripe is not what the order says. EStripeUnavailable.
+func (g *Gateway) ChargeSaved(
+	ctx context.Context, o billing.Order, customer billing.CustomerID, method billing.PaymentMethodID,
+) (billing.StripeIntent, error) {
 	for what, id := range map[string]string{
-		"the order": string(o.ID), "the account": string(o.AccountID), "the customer": string(customer), "the payment method": string(method),
+		"the order": string(o.ID), "the account": string(o.AccountID), "the customer": string(customer),
+		"the payment method": string(method),
 	} {
 		if err := need(what, id); err != nil {
 			return billing.StripeIntent{}, err
@@ -109,21 +121,28 @@ func (g *Gateway) ChargeSaved(ctx context.Context, o billing.Order, customer bil
 	}
 	if price == nil || price.UnitAmount*o.Quantity != o.Amount || string(price.Currency) != o.Currency {
 		return billing.StripeIntent{}, billing.Errorf(billing.EStripeRefused,
-			"The price of %s at Stripe is not the one in the catalogue, so nothing is charged. The operator has to run pointsync stripe setup.", o.Item)
+			"The price of %s at Stripe is not the one in the catalogue, so nothing is charged. The operator has to run pointsync stripe setup.",
+			o.Item)
 	}
 	params := &stripe.PaymentIntentParams{
 		Amount: stripe.Int64(price.UnitAmount * o.Quantity), Currency: stripe.String(string(price.Currency)),
 		Customer: stripe.String(string(customer)), PaymentMethod: stripe.String(string(method)),
 		Confirm: stripe.Bool(true), OffSession: stripe.Bool(true),
 		// Nobody is there to be sent to a bank's page and back.
-		AutomaticPaymentMethods: &stripe.PaymentIntentAutomaticPaymentMethodsParams{Enabled: stripe.Bool(true), AllowRedirects: stripe.String("never")},
-		Metadata:                map[string]string{billing.MetadataOrder: string(o.ID), billing.MetadataAccount: string(o.AccountID), billing.MetadataItem: o.Item},
+		AutomaticPaymentMethods: &stripe.PaymentIntentAutomaticPaymentMethodsParams{
+			Enabled: stripe.Bool(true), AllowRedirects: stripe.String("never"),
+		},
+		Metadata: map[string]string{
+			billing.MetadataOrder: string(o.ID), billing.MetadataAccount: string(o.AccountID),
+			billing.MetadataItem: o.Item,
+		},
 	}
 	params.Context = ctx
 	params.SetIdempotencyKey("top-up-" + string(o.ID))
 	p, err := g.api.PaymentIntents.New(params)
 	var said *stripe.Error
-	if errors.As(err, &said) && said.PaymentIntent != nil && said.PaymentIntent.ID != "" { // declined: the intent is there
+	// declined: the intent is there
+	if errors.As(err, &said) && said.PaymentIntent != nil && said.PaymentIntent.ID != "" {
 		return fromStripeIntent(said.PaymentIntent), nil
 	}
 	if err != nil {
@@ -132,13 +151,15 @@ func (g *Gateway) ChargeSaved(ctx context.Context, o billing.Order, customer bil
 	return fromStripeIntent(p), nil
 }
 
-// CancelIntent lets nobody pay an intent any more. One that was paid or cancelled meanwhile is left as it is: whoever looks next sees it.
-// EStripeUnavailable, EStripeRefused.
+// CancelIntent lets nobody pay an intent any more. One that was paid or cancelled meanwhile is left as it is: whoever
+// looks next sees it. EStripeUnavailable, EStripeRefused.
 func (g *Gateway) CancelIntent(ctx context.Context, id billing.PaymentIntentID) error {
 	if err := need("the payment", string(id)); err != nil {
 		return err
 	}
-	params := &stripe.PaymentIntentCancelParams{CancellationReason: stripe.String(string(stripe.PaymentIntentCancellationReasonAbandoned))}
+	params := &stripe.PaymentIntentCancelParams{
+		CancellationReason: stripe.String(string(stripe.PaymentIntentCancellationReasonAbandoned)),
+	}
 	params.Context = ctx
 	params.SetIdempotencyKey("cancel-" + string(id))
 	_, err := g.api.PaymentIntents.Cancel(string(id), params)
@@ -152,7 +173,9 @@ func (g *Gateway) CancelIntent(ctx context.Context, id billing.PaymentIntentID) 
 // fromStripeIntent keeps why an intent was not paid: the bank's word where there is one, else Stripe's.
 func fromStripeIntent(p *stripe.PaymentIntent) billing.StripeIntent {
 	to := billing.StripeIntent{
-		ID: billing.PaymentIntentID(p.ID), OrderID: billing.OrderID(p.Metadata[billing.MetadataOrder]), Status: string(p.Status),
+		ID: billing.PaymentIntentID(p.ID), OrderID: billing.OrderID(
+			p.Metadata[billing.MetadataOrder],
+		), Status: string(p.Status),
 	}
 	switch e := p.LastPaymentError; {
 	case e != nil && (e.Code == stripe.ErrorCodeAuthenticationRequired || e.Code == stripe.ErrorCodePaymentIntentAuthenticationFailure):
@@ -162,7 +185,8 @@ func fromStripeIntent(p *stripe.PaymentIntent) billing.StripeIntent {
 	case e != nil:
 		to.DeclineCode = string(e.Code)
 	case p.Status == stripe.PaymentIntentStatusRequiresAction,
-		p.Status == stripe.PaymentIntentStatusCanceled && p.CancellationReason == stripe.PaymentIntentCancellationReasonAbandoned:
+		p.Status == stripe.PaymentIntentStatusCanceled &&
+			p.CancellationReason == stripe.PaymentIntentCancellationReasonAbandoned:
 		to.DeclineCode = billing.DeclineAuthentication // we cancelled what only waited for the customer
 	case p.Status == stripe.PaymentIntentStatusCanceled:
 		to.DeclineCode = "canceled"

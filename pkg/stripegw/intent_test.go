@@ -9,8 +9,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
-// Proves how the payment of an automatic order is found: by its id, or among the customer's since a day before the order by the order that it names.
-// An order made at second 86,500 is looked for from second 100 on.
+// Proves how the payment of an automatic order is found: by its id, or among the customer's since a day before the
+// order by the order that it names. An order made at second 86,500 is looked for from second 100 on.
 func TestOrderIntent(t *testing.T) {
 	t.Parallel()
 	const byID, all = "GET /v1/payment_intents/pi_1", "GET /v1/payment_intents"
@@ -29,9 +29,18 @@ func TestOrderIntent(t *testing.T) {
 	}{
 		"Known":     {known, mine, byID, want, true, ""},
 		"KnownGone": {known, "403 ", byID, billing.StripeIntent{}, false, billing.EStripeRefused},
-		"Listed":    {order, list(false, `{"id":"pi_0","metadata":{"pointsync_order":"ord_0"}}`, mine, `{"id":"pi_2"}`), all + " created[gte]=100&customer=cus_1&limit=100", want, true, ""},
-		"NotListed": {order, list(false, `{"id":"pi_0","metadata":{"pointsync_order":"ord_0"}}`), all + " created[gte]=100&customer=cus_1&limit=100", billing.StripeIntent{}, false, ""},
-		"Refused":   {order, "403 ", all + " created[gte]=100&customer=cus_1&limit=100", billing.StripeIntent{}, false, billing.EStripeRefused},
+		"Listed": {
+			order, list(false, `{"id":"pi_0","metadata":{"pointsync_order":"ord_0"}}`, mine, `{"id":"pi_2"}`),
+			all + " created[gte]=100&customer=cus_1&limit=100", want, true, "",
+		},
+		"NotListed": {
+			order, list(false, `{"id":"pi_0","metadata":{"pointsync_order":"ord_0"}}`),
+			all + " created[gte]=100&customer=cus_1&limit=100", billing.StripeIntent{}, false, "",
+		},
+		"Refused": {
+			order, "403 ", all + " created[gte]=100&customer=cus_1&limit=100", billing.StripeIntent{}, false,
+			billing.EStripeRefused,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -45,9 +54,12 @@ func TestOrderIntent(t *testing.T) {
 		})
 	}
 	g, _ := newScript(t, map[string]string{
-		all: list(false, mine), "GET /v1/subscriptions": list(false, `{"id":"sub_1"}`), "GET /v1/invoices": list(false), "GET /v1/charges": list(false),
+		all: list(false, mine), "GET /v1/subscriptions": list(false, `{"id":"sub_1"}`), "GET /v1/invoices": list(false),
+		"GET /v1/charges": list(false),
 	})
-	if got, err := g.Fetch(t.Context(), stripegw.Want{Customer: "cus_1", Automatic: &order}); err != nil || len(got.Intents) != 1 || got.Intents[0] != want {
+	if got, err := g.Fetch(
+		t.Context(), stripegw.Want{Customer: "cus_1", Automatic: &order},
+	); err != nil || len(got.Intents) != 1 || got.Intents[0] != want {
 		t.Errorf("in a picture: %+v, %v", got.Intents, err)
 	}
 }
@@ -76,12 +88,17 @@ func TestDeclineCodes(t *testing.T) {
 	}
 }
 
-// Proves which payment method is charged while the customer is away: the customer's default, else the newest subscription's that has one, else the newest card.
+// Proves which payment method is charged while the customer is away: the customer's default, else the newest
+// subscription's that has one, else the newest card.
 func TestSavedMethod(t *testing.T) {
 	t.Parallel()
 	const customer, subscriptions, cards = "GET /v1/customers/cus_1", "GET /v1/subscriptions", "GET /v1/payment_methods"
-	const askSubscriptions, askCards = subscriptions + " customer=cus_1&limit=100", cards + " customer=cus_1&limit=100&type=card"
-	two := list(false, `{"id":"sub_3"}`, `{"id":"sub_2","default_payment_method":"pm_2"}`, `{"id":"sub_1","default_payment_method":"pm_1"}`)
+	const askSubscriptions, askCards = subscriptions + " customer=cus_1&limit=100", cards +
+		" customer=cus_1&limit=100&type=card"
+	two := list(
+		false, `{"id":"sub_3"}`, `{"id":"sub_2","default_payment_method":"pm_2"}`,
+		`{"id":"sub_1","default_payment_method":"pm_1"}`,
+	)
 	twoCards := list(false, `{"id":"pm_9"}`, `{"id":"pm_8"}`)
 	for name, c := range map[string]struct {
 		customer, subscriptions, cards string
@@ -89,18 +106,34 @@ func TestSavedMethod(t *testing.T) {
 		asked                          []string
 		refuse                         billing.Code
 	}{
-		"Default":             {`{"id":"cus_1","invoice_settings":{"default_payment_method":"pm_0"}}`, two, twoCards, "pm_0", []string{customer}, ""},
-		"OfASubscription":     {`{"id":"cus_1","invoice_settings":{}}`, two, twoCards, "pm_2", []string{customer, askSubscriptions}, ""},
-		"Card":                {`{"id":"cus_1"}`, list(false), twoCards, "pm_9", []string{customer, askSubscriptions, askCards}, ""},
-		"None":                {`{"id":"cus_1"}`, list(false), list(false), "", []string{customer, askSubscriptions, askCards}, ""},
-		"Deleted":             {`{"id":"cus_1","deleted":true}`, two, twoCards, "", []string{customer}, ""},
-		"Forbidden":           {"403 ", two, twoCards, "", []string{customer}, billing.EStripeRefused},
-		"SubscriptionsForbid": {`{"id":"cus_1"}`, "403 ", twoCards, "", []string{customer, askSubscriptions}, billing.EStripeRefused},
-		"CardsForbid":         {`{"id":"cus_1"}`, list(false), "403 ", "", []string{customer, askSubscriptions, askCards}, billing.EStripeRefused},
+		"Default": {
+			`{"id":"cus_1","invoice_settings":{"default_payment_method":"pm_0"}}`, two, twoCards, "pm_0",
+			[]string{customer}, "",
+		},
+		"OfASubscription": {
+			`{"id":"cus_1","invoice_settings":{}}`, two, twoCards, "pm_2", []string{customer, askSubscriptions}, "",
+		},
+		"Card": {
+			`{"id":"cus_1"}`, list(false), twoCards, "pm_9", []string{customer, askSubscriptions, askCards}, "",
+		},
+		"None": {
+			`{"id":"cus_1"}`, list(false), list(false), "", []string{customer, askSubscriptions, askCards}, "",
+		},
+		"Deleted":   {`{"id":"cus_1","deleted":true}`, two, twoCards, "", []string{customer}, ""},
+		"Forbidden": {"403 ", two, twoCards, "", []string{customer}, billing.EStripeRefused},
+		"SubscriptionsForbid": {
+			`{"id":"cus_1"}`, "403 ", twoCards, "", []string{customer, askSubscriptions}, billing.EStripeRefused,
+		},
+		"CardsForbid": {
+			`{"id":"cus_1"}`, list(false), "403 ", "", []string{customer, askSubscriptions, askCards},
+			billing.EStripeRefused,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			g, s := newScript(t, map[string]string{customer: c.customer, subscriptions: c.subscriptions, cards: c.cards})
+			g, s := newScript(
+				t, map[string]string{customer: c.customer, subscriptions: c.subscriptions, cards: c.cards},
+			)
 			got, err := g.SavedMethod(t.Context(), "cus_1")
 			if got != c.want || billing.CodeOf(err) != c.refuse {
 				t.Errorf("%q, %v, want %q", got, err, c.want)
@@ -110,8 +143,8 @@ func TestSavedMethod(t *testing.T) {
 	}
 }
 
-// Proves what an automatic charge asks for: three packs at 500 are 1500, from the saved method, under the order's own key. A price that is
-// not what the order says, in amount or currency, charges nothing; a decline is no error.
+// Proves what an automatic charge asks for: three packs at 500 are 1500, from the saved method, under the order's own
+// key. A price that is not what the order says, in amount or currency, charges nothing; a decline is no error.
 func TestChargeSaved(t *testing.T) {
 	t.Parallel()
 	const look, charge = "GET /v1/prices", "POST /v1/payment_intents"
@@ -120,7 +153,9 @@ func TestChargeSaved(t *testing.T) {
 	order := billing.Order{ID: "ord_1", AccountID: "acc_1", Item: "pack", Quantity: 3, Amount: 1500, Currency: "usd"}
 	dearer, euro := order, order
 	dearer.Amount, euro.Currency = 1501, "eur"
-	price := list(false, `{"id":"price_1","active":true,"lookup_key":"pointsync_pack","unit_amount":500,"currency":"usd"}`)
+	price := list(
+		false, `{"id":"price_1","active":true,"lookup_key":"pointsync_pack","unit_amount":500,"currency":"usd"}`,
+	)
 	for name, c := range map[string]struct {
 		order         billing.Order
 		price, charge string
@@ -128,12 +163,16 @@ func TestChargeSaved(t *testing.T) {
 		charged       bool
 		refuse        billing.Code
 	}{
-		"OK":            {order, price, `{"id":"pi_1","status":"succeeded","metadata":{"pointsync_order":"ord_1"}}`, billing.StripeIntent{ID: "pi_1", OrderID: "ord_1", Status: "succeeded"}, true, ""},
+		"OK": {
+			order, price, `{"id":"pi_1","status":"succeeded","metadata":{"pointsync_order":"ord_1"}}`,
+			billing.StripeIntent{ID: "pi_1", OrderID: "ord_1", Status: "succeeded"}, true, "",
+		},
 		"AnotherAmount": {dearer, price, "403 ", billing.StripeIntent{}, false, billing.EStripeRefused},
 		"Currency":      {euro, price, "403 ", billing.StripeIntent{}, false, billing.EStripeRefused},
 		"NoPrice":       {order, list(false), "403 ", billing.StripeIntent{}, false, billing.EStripeRefused},
 		"PriceUnknown":  {order, "503 ", "403 ", billing.StripeIntent{}, false, billing.EStripeUnavailable},
-		"Refused":       {order, price, "402 card_declined", billing.StripeIntent{}, true, billing.EStripeRefused}, // no intent was made
+		// no intent was made
+		"Refused": {order, price, "402 card_declined", billing.StripeIntent{}, true, billing.EStripeRefused},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -165,7 +204,9 @@ func TestChargeSaved(t *testing.T) {
 		g, s := newScript(t, nil)
 		o := order
 		customer, method := without(&o)
-		if _, err := g.ChargeSaved(t.Context(), o, customer, method); billing.CodeOf(err) != billing.EInternal || len(s.calls()) != 0 {
+		if _, err := g.ChargeSaved(
+			t.Context(), o, customer, method,
+		); billing.CodeOf(err) != billing.EInternal || len(s.calls()) != 0 {
 			t.Errorf("without %s: %v", name, err)
 		}
 	}
@@ -175,13 +216,17 @@ func TestChargeSaved(t *testing.T) {
 func TestCancelIntent(t *testing.T) {
 	t.Parallel()
 	for answer, want := range map[string]billing.Code{
-		`{"id":"pi_1"}`: "", "400 payment_intent_unexpected_state": "", "400 other": billing.EStripeRefused, "403 ": billing.EStripeRefused, "503 ": billing.EStripeUnavailable,
+		`{"id":"pi_1"}`: "", "400 payment_intent_unexpected_state": "", "400 other": billing.EStripeRefused,
+		"403 ": billing.EStripeRefused, "503 ": billing.EStripeUnavailable,
 	} {
 		g, s := newScript(t, map[string]string{"POST /v1/payment_intents/pi_1/cancel": answer})
 		if err := g.CancelIntent(t.Context(), "pi_1"); billing.CodeOf(err) != want {
 			t.Errorf("%s: %v, want %q", answer, err, want)
 		}
-		same(t, "asked", s.calls(), []string{"POST /v1/payment_intents/pi_1/cancel cancellation_reason=abandoned cancel-pi_1"})
+		same(
+			t, "asked", s.calls(),
+			[]string{"POST /v1/payment_intents/pi_1/cancel cancellation_reason=abandoned cancel-pi_1"},
+		)
 	}
 	g, _ := newScript(t, nil)
 	if err := g.CancelIntent(t.Context(), ""); billing.CodeOf(err) != billing.EInternal {
@@ -189,7 +234,8 @@ func TestCancelIntent(t *testing.T) {
 	}
 }
 
-// Proves that the item of a price is found by its metadata, and that a plan is sold at a price only that is the catalogue's in each part.
+// Proves that the item of a price is found by its metadata, and that a plan is sold at a price only that is the
+// catalogue's in each part.
 func TestPlanPrice(t *testing.T) {
 	t.Parallel()
 	plan := billing.Plan{ID: "basic", Name: "Basic", Amount: 900, Currency: "usd", Interval: "month", Points: 500}
@@ -198,8 +244,14 @@ func TestPlanPrice(t *testing.T) {
 			`","interval_count":1},"metadata":{"pointsync_item":"basic","pointsync_points":"`+points+`"}}`)
 	}
 	for answer, want := range map[string]billing.Code{
-		price("900", "usd", "month", "500"): "", price("901", "usd", "month", "500"): billing.EStripeRefused, price("900", "eur", "month", "500"): billing.EStripeRefused,
-		price("900", "usd", "year", "500"): billing.EStripeRefused, price("900", "usd", "month", "501"): billing.EStripeRefused, list(false): billing.EStripeRefused,
+		price(
+			"900", "usd", "month", "500",
+		): "", price(
+			"901", "usd", "month", "500",
+		): billing.EStripeRefused, price("900", "eur", "month", "500"): billing.EStripeRefused,
+		price("900", "usd", "year", "500"): billing.EStripeRefused, price(
+			"900", "usd", "month", "501",
+		): billing.EStripeRefused, list(false): billing.EStripeRefused,
 		"403 ": billing.EStripeRefused, "503 ": billing.EStripeUnavailable,
 	} {
 		g, _ := newScript(t, map[string]string{"GET /v1/prices": answer})
@@ -213,7 +265,12 @@ func TestPlanPrice(t *testing.T) {
 // Proves that a price which was archived sells nothing.
 func TestArchivedPrice(t *testing.T) {
 	t.Parallel()
-	g, _ := newScript(t, map[string]string{"GET /v1/prices": list(false, `{"id":"price_1","active":false,"lookup_key":"pointsync_basic"}`)})
+	g, _ := newScript(
+		t,
+		map[string]string{
+			"GET /v1/prices": list(false, `{"id":"price_1","active":false,"lookup_key":"pointsync_basic"}`),
+		},
+	)
 	if _, err := g.Price(t.Context(), "basic"); billing.CodeOf(err) != billing.EStripeRefused {
 		t.Error(err)
 	}
@@ -233,7 +290,13 @@ func TestChargeDeclined(t *testing.T) {
 	} {
 		g := newGateway(t, func(w http.ResponseWriter, r *http.Request) {
 			if r.Method == http.MethodGet {
-				answer(w, 200, list(false, `{"id":"price_1","active":true,"lookup_key":"pointsync_pack","unit_amount":500,"currency":"usd"}`))
+				answer(
+					w, 200,
+					list(
+						false,
+						`{"id":"price_1","active":true,"lookup_key":"pointsync_pack","unit_amount":500,"currency":"usd"}`,
+					),
+				)
 				return
 			}
 			answer(w, 402, `{"error":{"type":"card_error","code":"card_declined","payment_intent":`+intent+`}}`)
@@ -245,14 +308,18 @@ func TestChargeDeclined(t *testing.T) {
 	}
 }
 
-// Proves that an order which was never charged has no payment in a picture, and that a price is not asked for twice in one instant.
+// Proves that an order which was never charged has no payment in a picture, and that a price is not asked for twice in
+// one instant.
 func TestNoIntent(t *testing.T) {
 	t.Parallel()
 	g, s := newScript(t, map[string]string{
-		"GET /v1/payment_intents": list(false), "GET /v1/subscriptions": list(false, `{"id":"sub_1"}`), "GET /v1/invoices": list(false), "GET /v1/charges": list(false),
+		"GET /v1/payment_intents": list(false), "GET /v1/subscriptions": list(false, `{"id":"sub_1"}`),
+		"GET /v1/invoices": list(false), "GET /v1/charges": list(false),
 		"GET /v1/prices": list(false, `{"id":"price_1","active":true,"lookup_key":"pointsync_pack"}`),
 	}, func(o *stripegw.Options) { o.Now = func() time.Time { return sec(100) } })
-	if got, err := g.Fetch(t.Context(), stripegw.Want{Customer: "cus_1", Automatic: &billing.Order{ID: "ord_1"}}); err != nil || len(got.Intents) != 0 {
+	if got, err := g.Fetch(
+		t.Context(), stripegw.Want{Customer: "cus_1", Automatic: &billing.Order{ID: "ord_1"}},
+	); err != nil || len(got.Intents) != 0 {
 		t.Errorf("%+v, %v", got.Intents, err)
 	}
 	s.calls()

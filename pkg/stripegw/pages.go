@@ -13,9 +13,11 @@ import (
 // fewPages are as many as are asked for one by one: as fast as the list of the customer's newest.
 const fewPages = 2
 
-// checkouts are the wanted sessions. Many are looked for in the list of the customer's newest first, which is one call; what is not there is
-// asked for side by side. One that Stripe does not know is left out.
-func (g *Gateway) checkouts(ctx context.Context, customer billing.CustomerID, ids []billing.CheckoutID) ([]billing.StripeCheckout, error) {
+// checkouts are the wanted sessions. Many are looked for in the list of the customer's newest first, which is one call;
+// what is not there is asked for side by side. One that Stripe does not know is left out.
+func (g *Gateway) checkouts(
+	ctx context.Context, customer billing.CustomerID, ids []billing.CheckoutID,
+) ([]billing.StripeCheckout, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
@@ -57,7 +59,9 @@ func (g *Gateway) checkouts(ctx context.Context, customer billing.CustomerID, id
 
 func (g *Gateway) newestCheckouts(ctx context.Context, customer billing.CustomerID) ([]billing.StripeCheckout, error) {
 	params := &stripe.CheckoutSessionListParams{
-		ListParams: stripe.ListParams{Context: ctx, Limit: stripe.Int64(pageSize), Single: true}, Customer: stripe.String(string(customer)),
+		ListParams: stripe.ListParams{
+			Context: ctx, Limit: stripe.Int64(pageSize), Single: true,
+		}, Customer: stripe.String(string(customer)),
 	}
 	for _, member := range expandedOfCheckout {
 		params.AddExpand("data." + member)
@@ -77,7 +81,9 @@ func (g *Gateway) newestCheckouts(ctx context.Context, customer billing.Customer
 func (g *Gateway) Checkout(ctx context.Context, id billing.CheckoutID) (billing.StripeCheckout, error) {
 	c, err := g.checkout(ctx, id)
 	if isMissing(err, "") {
-		return c, billing.Wrap(g.failure(err, "show the payment page"), billing.ENotFound, "Stripe has no such payment page.")
+		return c, billing.Wrap(
+			g.failure(err, "show the payment page"), billing.ENotFound, "Stripe has no such payment page.",
+		)
 	}
 	return c, g.failure(err, "show the payment page")
 }

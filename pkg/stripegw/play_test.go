@@ -13,8 +13,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
-// script is a Stripe that answers by heart and notes what it was asked. An answer is a body, or "403 code param" for a refusal with that code, or
-// "-", and of that parameter; what it has no answer for is missing.
+// script is a Stripe that answers by heart and notes what it was asked. An answer is a body, or "403 code param" for a
+// refusal with that code, or "-", and of that parameter; what it has no answer for is missing.
 type script struct {
 	answers map[string]string // by "GET /v1/path"; "GET /v1/path since" is for a list from a time on
 	always  string            // unless it is empty, the answer to everything
@@ -22,7 +22,9 @@ type script struct {
 	asked   []string // "GET /v1/path a=1&b=2 key"
 }
 
-func newScript(t *testing.T, answers map[string]string, change ...func(*stripegw.Options)) (*stripegw.Gateway, *script) {
+func newScript(
+	t *testing.T, answers map[string]string, change ...func(*stripegw.Options),
+) (*stripegw.Gateway, *script) {
 	t.Helper()
 	s := &script{answers: answers}
 	return newGateway(t, s.ServeHTTP, append(change, func(o *stripegw.Options) { o.MaxRetries = -1 })...), s
@@ -39,7 +41,12 @@ func (s *script) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodGet {
 		key = ""
 	}
-	s.asked = append(s.asked, strings.TrimSpace(strings.Join(slices.DeleteFunc([]string{call, form, key}, func(s string) bool { return s == "" }), " ")))
+	s.asked = append(
+		s.asked,
+		strings.TrimSpace(
+			strings.Join(slices.DeleteFunc([]string{call, form, key}, func(s string) bool { return s == "" }), " "),
+		),
+	)
 	body, known := s.answers[call+" since"]
 	if !known || !r.Form.Has("created[gte]") {
 		body, known = s.answers[call]

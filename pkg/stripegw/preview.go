@@ -8,8 +8,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// PreviewCharge answers the invoice that ChargeItem would make at the same proration date, as if it had been paid. EStripeUnavailable,
-// EStripeRefused.
+// PreviewCharge answers the invoice that ChargeItem would make at the same proration date, as if it had been paid.
+// EStripeUnavailable, EStripeRefused.
 func (g *Gateway) PreviewCharge(ctx context.Context, n NewItem) (billing.StripeInvoice, error) {
 	if err := n.check(); err != nil {
 		return billing.StripeInvoice{}, err

@@ -96,8 +96,9 @@ func (g *Gateway) itemOfPrice(ctx context.Context, id billing.PriceID) (string, 
 	return item, nil
 }
 
-// PlanPrice is the price that a plan is sold at, which must be the catalogue's: what a customer is told is what is charged and
-// granted. EStripeRefused: there is none, or it has another amount, currency, interval or other points. EStripeUnavailable.
+// PlanPrice is the price that a plan is sold at, which must be the catalogue's: what a customer is told is what is
+// charged and granted. EStripeRefused: there is none, or it has another amount, currency, interval or other points.
+// EStripeUnavailable.
 func (g *Gateway) PlanPrice(ctx context.Context, plan billing.Plan) (billing.PriceID, error) {
 	p, err := g.lookUpPrice(ctx, plan.ID)
 	if err != nil {
@@ -105,7 +106,8 @@ func (g *Gateway) PlanPrice(ctx context.Context, plan billing.Plan) (billing.Pri
 	}
 	if p == nil || wareOfPlan(plan).differsFrom(p) != "" {
 		return "", billing.Errorf(billing.EStripeRefused,
-			"The price of %s at Stripe is not the one in the catalogue, so nothing is changed. The operator has to run pointsync stripe setup.", plan.ID)
+			"The price of %s at Stripe is not the one in the catalogue, so nothing is changed. The operator has to run pointsync stripe setup.",
+			plan.ID)
 	}
 	return billing.PriceID(p.ID), nil
 }
@@ -129,7 +131,9 @@ func (g *Gateway) Sold(ctx context.Context, item string) (SoldPrice, error) {
 		return SoldPrice{}, g.failure(err, "show its prices")
 	}
 	if p == nil {
-		return SoldPrice{}, billing.Errorf(billing.EStripeRefused, "Stripe has no price for %q; run pointsync stripe setup.", item)
+		return SoldPrice{}, billing.Errorf(
+			billing.EStripeRefused, "Stripe has no price for %q; run pointsync stripe setup.", item,
+		)
 	}
 	sold := SoldPrice{ID: billing.PriceID(p.ID), Terms: termsOf(p)}
 	g.prices.put(item, sold, g.now())

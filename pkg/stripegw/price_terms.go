@@ -11,7 +11,9 @@ import (
 // rolloverAll is how metadata spells a rollover without a cap.
 const rolloverAll = "all"
 
-var termsKeys = []string{billing.MetadataPoints, billing.MetadataTrialPoints, billing.MetadataGrantInterval, billing.MetadataRollover}
+var termsKeys = []string{
+	billing.MetadataPoints, billing.MetadataTrialPoints, billing.MetadataGrantInterval, billing.MetadataRollover,
+}
 
 // termsMetadata returns the metadata that carries terms. What is left out reads as none.
 func termsMetadata(t billing.PriceTerms) map[string]string {
@@ -31,8 +33,8 @@ func termsMetadata(t billing.PriceTerms) map[string]string {
 	return m
 }
 
-// termsOf reads the terms of a price. It returns nil where the metadata has no points, or does not make sense as a whole:
-// half of what was sold is not what was sold.
+// termsOf reads the terms of a price. It returns nil where the metadata has no points, or does not make sense as a
+// whole: half of what was sold is not what was sold.
 func termsOf(p *stripe.Price) *billing.PriceTerms {
 	if p == nil || p.Metadata[billing.MetadataPoints] == "" {
 		return nil

@@ -10,18 +10,25 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// PromotionCode finds the active promotion code that a customer typed: of several one that is this customer's own. ENotFound: there is none, or it
-// is another customer's, or its coupon is used up. EStripeUnavailable, EStripeRefused.
-func (g *Gateway) PromotionCode(ctx context.Context, code string, customer billing.CustomerID) (id billing.PromotionCodeID, err error) {
+// PromotionCode finds the active promotion code that a customer typed: of several one that is this customer's own.
+// ENotFound: there is none, or it is another customer's, or its coupon is used up. EStripeUnavailable, EStripeRefused.
+func (g *Gateway) PromotionCode(
+	ctx context.Context, code string, customer billing.CustomerID,
+) (id billing.PromotionCodeID, err error) {
 	if err := need("the promotion code", code); err != nil {
 		return "", err
 	}
-	list := g.api.PromotionCodes.List(&stripe.PromotionCodeListParams{ListParams: listParams(ctx), Active: stripe.Bool(true), Code: stripe.String(code)})
+	list := g.api.PromotionCodes.List(
+		&stripe.PromotionCodeListParams{
+			ListParams: listParams(ctx), Active: stripe.Bool(true), Code: stripe.String(code),
+		},
+	)
 	err = each(list.Iter, "promotion codes", func() error {
 		p := list.PromotionCode()
 		own := p.Customer != nil && p.Customer.ID == string(customer)
 		// Compared again: what the answer holds beside the code that was asked for gives nobody a discount.
-		if p.Active && strings.EqualFold(p.Code, code) && p.Coupon != nil && p.Coupon.Valid && (own || p.Customer == nil && id == "") {
+		if p.Active && strings.EqualFold(p.Code, code) && p.Coupon != nil && p.Coupon.Valid &&
+			(own || p.Customer == nil && id == "") {
 			id = billing.PromotionCodeID(p.ID)
 		}
 		return nil
@@ -38,5 +45,6 @@ func (g *Gateway) PromotionCode(ctx context.Context, code string, customer billi
 // refusesDiscount says that Stripe declined a discount, not the purchase.
 func refusesDiscount(err error) bool {
 	var said *stripe.Error
-	return isBadRequest(err) && errors.As(err, &said) && (strings.HasPrefix(said.Param, "discounts") || said.Code == stripe.ErrorCodeCouponExpired)
+	return isBadRequest(err) && errors.As(err, &said) &&
+		(strings.HasPrefix(said.Param, "discounts") || said.Code == stripe.ErrorCodeCouponExpired)
 }

@@ -9,8 +9,9 @@ import (
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
-// Proves that Stripe's refusal (403, a key that may not look) is told from an object that is not there, on every path where the absence means
-// something: else a dispute's event would be ignored for good, a page sold again, a customer replaced, or a saved card forgotten.
+// Proves that Stripe's refusal (403, a key that may not look) is told from an object that is not there, on every path
+// where the absence means something: else a dispute's event would be ignored for good, a page sold again, a customer
+// replaced, or a saved card forgotten.
 func TestRefusalIsNoAbsence(t *testing.T) {
 	t.Parallel()
 	order := billing.Order{ID: "ord_1", PaymentIntentID: "pi_1"}
@@ -30,8 +31,14 @@ func TestRefusalIsNoAbsence(t *testing.T) {
 			_, err := g.CustomerOf(ctx, "charge", "ch_1")
 			return err
 		}},
-		"Checkout":  {billing.ENotFound, func(ctx context.Context, g *stripegw.Gateway) error { _, err := g.Checkout(ctx, "cs_1"); return err }},
-		"IsDeleted": {billing.EStripeRefused, func(ctx context.Context, g *stripegw.Gateway) error { _, err := g.IsDeleted(ctx, "cus_1"); return err }},
+		"Checkout": {
+			billing.ENotFound,
+			func(ctx context.Context, g *stripegw.Gateway) error { _, err := g.Checkout(ctx, "cs_1"); return err },
+		},
+		"IsDeleted": {
+			billing.EStripeRefused,
+			func(ctx context.Context, g *stripegw.Gateway) error { _, err := g.IsDeleted(ctx, "cus_1"); return err },
+		},
 		"SavedMethod": {"", func(ctx context.Context, g *stripegw.Gateway) error {
 			_, err := g.SavedMethod(ctx, "cus_1")
 			return err
@@ -40,9 +47,14 @@ func TestRefusalIsNoAbsence(t *testing.T) {
 			_, _, err := g.OrderIntent(ctx, "cus_1", order)
 			return err
 		}},
-		"ExpireCheckout": {billing.EStripeRefused, func(ctx context.Context, g *stripegw.Gateway) error { return g.ExpireCheckout(ctx, "cs_1") }},
+		"ExpireCheckout": {
+			billing.EStripeRefused,
+			func(ctx context.Context, g *stripegw.Gateway) error { return g.ExpireCheckout(ctx, "cs_1") },
+		},
 	} {
-		for status, want := range map[int]billing.Code{http.StatusForbidden: billing.EStripeRefused, http.StatusNotFound: c.absent} {
+		for status, want := range map[int]billing.Code{
+			http.StatusForbidden: billing.EStripeRefused, http.StatusNotFound: c.absent,
+		} {
 			g := newGateway(t, func(w http.ResponseWriter, r *http.Request) {
 				code := ""
 				if status == http.StatusNotFound {

@@ -39,7 +39,9 @@ func newShop(t *testing.T) (g *stripegw.Gateway, base string) {
 func pay(t *testing.T, base string, id billing.CheckoutID, amount int64) {
 	t.Helper()
 	form := url.Values{"payment_method": {"pm_card_visa"}, "expected_amount": {fmt.Sprint(amount)}}
-	req, err := http.NewRequestWithContext(t.Context(), "POST", base+"/v1/payment_pages/"+string(id)+"/confirm", strings.NewReader(form.Encode()))
+	req, err := http.NewRequestWithContext(
+		t.Context(), "POST", base+"/v1/payment_pages/"+string(id)+"/confirm", strings.NewReader(form.Encode()),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,25 +124,32 @@ func TestSandboxPurchase(t *testing.T) {
 	pack := sell("ord_1", "pack_100", billing.KindPack, 500)
 	plan := sell("ord_2", "basic_monthly", billing.KindPlan, 900)
 
-	s, err := g.Fetch(t.Context(), stripegw.Want{Customer: customer, Checkouts: []billing.CheckoutID{pack.ID, plan.ID, "cs_test_unknown"}})
+	s, err := g.Fetch(
+		t.Context(),
+		stripegw.Want{Customer: customer, Checkouts: []billing.CheckoutID{pack.ID, plan.ID, "cs_test_unknown"}},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(s.Checkouts) != 2 || len(s.Charges) != 2 || len(s.Subscriptions) != 1 || len(s.Invoices) != 1 || len(s.Invoices[0].Lines) != 1 {
+	if len(s.Checkouts) != 2 || len(s.Charges) != 2 || len(s.Subscriptions) != 1 || len(s.Invoices) != 1 ||
+		len(s.Invoices[0].Lines) != 1 {
 		t.Fatalf("got %+v", s)
 	}
 	if c := s.Checkouts[0]; c.Status != "complete" || c.PaymentStatus != "paid" || c.PaymentIntentID == "" {
 		t.Errorf("pack's page: %+v", c)
 	}
 	sub := s.Subscriptions[0]
-	if s.Checkouts[1].SubscriptionID != sub.ID || sub.Status != billing.SubActive || sub.Item != "basic_monthly" || sub.Quantity != 1 || !sub.CurrentPeriodEnd.After(sub.CurrentPeriodStart) {
+	if s.Checkouts[1].SubscriptionID != sub.ID || sub.Status != billing.SubActive || sub.Item != "basic_monthly" ||
+		sub.Quantity != 1 || !sub.CurrentPeriodEnd.After(sub.CurrentPeriodStart) {
 		t.Errorf("subscription: %+v", sub)
 	}
 	invoice, line := s.Invoices[0], s.Invoices[0].Lines[0]
-	if invoice.SubscriptionID != sub.ID || invoice.Status != "paid" || invoice.BillingReason != "subscription_create" || invoice.AmountPaid != 900 {
+	if invoice.SubscriptionID != sub.ID || invoice.Status != "paid" || invoice.BillingReason != "subscription_create" ||
+		invoice.AmountPaid != 900 {
 		t.Errorf("invoice: %+v", invoice)
 	}
-	if line.Item != "basic_monthly" || !line.PeriodStart.Equal(sub.CurrentPeriodStart) || !line.PeriodEnd.Equal(sub.CurrentPeriodEnd) {
+	if line.Item != "basic_monthly" || !line.PeriodStart.Equal(sub.CurrentPeriodStart) ||
+		!line.PeriodEnd.Equal(sub.CurrentPeriodEnd) {
 		t.Errorf("line: %+v, subscription: %+v", line, sub)
 	}
 	if err := g.ExpireCheckout(t.Context(), pack.ID); billing.CodeOf(err) != billing.EConflict {
@@ -179,7 +188,9 @@ func TestSandboxRefusals(t *testing.T) {
 	if err := g.ExpireCheckout(t.Context(), c.ID); billing.CodeOf(err) != billing.EConflict {
 		t.Errorf("closing twice: %v", err)
 	}
-	if _, err := g.Fetch(t.Context(), stripegw.Want{Customer: "cus_unknown"}); billing.CodeOf(err) != billing.EStripeRefused {
+	if _, err := g.Fetch(
+		t.Context(), stripegw.Want{Customer: "cus_unknown"},
+	); billing.CodeOf(err) != billing.EStripeRefused {
 		t.Errorf("an unknown customer: %v", err)
 	}
 	if _, err := g.CustomerOf(t.Context(), "charge", "ch_unknown"); billing.CodeOf(err) != billing.ENotFound {

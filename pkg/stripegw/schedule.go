@@ -9,8 +9,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// lookAhead notes what becomes of a subscription of ours: when it ends, by whatever that was set, and what it will be from a time on. Its
-// schedule has to be expanded.
+// lookAhead notes what becomes of a subscription of ours: when it ends, by whatever that was set, and what it will be
+// from a time on. Its schedule has to be expanded.
 func (g *Gateway) lookAhead(ctx context.Context, s *stripe.Subscription, to *billing.StripeSubscription) error {
 	if to.EndedAt != nil {
 		to.EndsAt = to.EndedAt
@@ -53,8 +53,11 @@ func (g *Gateway) lookAtSchedule(ctx context.Context, s *stripe.Subscription, to
 	return nil
 }
 
-// phaseItem returns the item of a phase that is ours, and which of the catalogue's it is. The price that the subscription has now is known.
-func (g *Gateway) phaseItem(ctx context.Context, phase *stripe.SubscriptionSchedulePhase, price, item string) (*stripe.SubscriptionSchedulePhaseItem, string, error) {
+// phaseItem returns the item of a phase that is ours, and which of the catalogue's it is. The price that the
+// subscription has now is known.
+func (g *Gateway) phaseItem(
+	ctx context.Context, phase *stripe.SubscriptionSchedulePhase, price, item string,
+) (*stripe.SubscriptionSchedulePhaseItem, string, error) {
 	for _, wanted := range phase.Items {
 		if wanted.Price == nil {
 			continue
@@ -77,8 +80,8 @@ func earlier(t *time.Time, seconds int64) *time.Time {
 	return t
 }
 
-// ReleaseSchedule lets a subscription go on as it is, led by no schedule any more. A schedule that has ended is released already.
-// EStripeUnavailable, EStripeRefused.
+// ReleaseSchedule lets a subscription go on as it is, led by no schedule any more. A schedule that has ended is
+// released already. EStripeUnavailable, EStripeRefused.
 func (g *Gateway) ReleaseSchedule(ctx context.Context, id billing.ScheduleID, key string) error {
 	if err := need("the schedule", string(id)); err != nil {
 		return err
@@ -99,12 +102,14 @@ func (g *Gateway) ReleaseSchedule(ctx context.Context, id billing.ScheduleID, ke
 }
 
 func ended(s *stripe.SubscriptionSchedule) bool {
-	return s.Status != stripe.SubscriptionScheduleStatusActive && s.Status != stripe.SubscriptionScheduleStatusNotStarted
+	return s.Status != stripe.SubscriptionScheduleStatusActive &&
+		s.Status != stripe.SubscriptionScheduleStatusNotStarted
 }
 
-// ScheduleItem gives a subscription another price and quantity from its period's end on. A schedule that leads it is rewritten at once,
-// whatever it had for later; else one takes it over as it is, and is then told of a phase after that. Cut off between the two, the schedule
-// changes nothing, and a repeat under the same key goes on with it. Errors: EStripeUnavailable, EStripeRefused.
+// ScheduleItem gives a subscription another price and quantity from its period's end on. A schedule that leads it is
+// rewritten at once, whatever it had for later; else one takes it over as it is, and is then told of a phase after
+// that. Cut off between the two, the schedule changes nothing, and a repeat under the same key goes on with it. Errors:
+// EStripeUnavailable, EStripeRefused.
 func (g *Gateway) ScheduleItem(ctx context.Context, n NewItem, led billing.ScheduleID, periodEnd int64) error {
 	if err := n.checkWrite(); err != nil {
 		return err
@@ -121,13 +126,15 @@ func (g *Gateway) ScheduleItem(ctx context.Context, n NewItem, led billing.Sched
 	if err != nil {
 		return g.failure(err, "schedule the change")
 	}
-	params := phases(ctx, n.Key+"-phases", stripe.SubscriptionScheduleEndBehaviorRelease, currentPhase(now, periodEnd), next)
+	params := phases(
+		ctx, n.Key+"-phases", stripe.SubscriptionScheduleEndBehaviorRelease, currentPhase(now, periodEnd), next,
+	)
 	_, err = g.api.SubscriptionSchedules.Update(s.ID, params)
 	return g.failure(err, "schedule the change")
 }
 
-// EndScheduled lets a subscription that a schedule leads end with its period, whatever the schedule had for later. Errors:
-// EStripeUnavailable, EStripeRefused.
+// EndScheduled lets a subscription that a schedule leads end with its period, whatever the schedule had for later.
+// Errors: EStripeUnavailable, EStripeRefused.
 func (g *Gateway) EndScheduled(ctx context.Context, led billing.ScheduleID, periodEnd int64, key string) error {
 	s, err := g.scheduleOf(ctx, NewItem{}, led)
 	if err != nil {
@@ -137,12 +144,16 @@ func (g *Gateway) EndScheduled(ctx context.Context, led billing.ScheduleID, peri
 	if now == nil {
 		return billing.Errorf(billing.EStripeRefused, "The schedule of the subscription has no phase.")
 	}
-	_, err = g.api.SubscriptionSchedules.Update(s.ID, phases(ctx, key, stripe.SubscriptionScheduleEndBehaviorCancel, currentPhase(now, periodEnd)))
+	_, err = g.api.SubscriptionSchedules.Update(
+		s.ID, phases(ctx, key, stripe.SubscriptionScheduleEndBehaviorCancel, currentPhase(now, periodEnd)),
+	)
 	return g.failure(err, "end the subscription")
 }
 
 // scheduleOf returns the schedule that leads a subscription, a new one where none does.
-func (g *Gateway) scheduleOf(ctx context.Context, n NewItem, led billing.ScheduleID) (*stripe.SubscriptionSchedule, error) {
+func (g *Gateway) scheduleOf(
+	ctx context.Context, n NewItem, led billing.ScheduleID,
+) (*stripe.SubscriptionSchedule, error) {
 	params := &stripe.SubscriptionScheduleParams{}
 	params.Context = ctx
 	if led != "" {
@@ -153,7 +164,8 @@ func (g *Gateway) scheduleOf(ctx context.Context, n NewItem, led billing.Schedul
 	return g.api.SubscriptionSchedules.New(params)
 }
 
-// phaseNow returns the phase that a schedule is in, nil for none. One that has just taken a subscription over has no other.
+// phaseNow returns the phase that a schedule is in, nil for none. One that has just taken a subscription over has no
+// other.
 func phaseNow(s *stripe.SubscriptionSchedule) (now *stripe.SubscriptionSchedulePhase) {
 	for _, phase := range s.Phases {
 		if s.CurrentPhase == nil || phase.StartDate == s.CurrentPhase.StartDate {
@@ -163,7 +175,10 @@ func phaseNow(s *stripe.SubscriptionSchedule) (now *stripe.SubscriptionScheduleP
 	return now
 }
 
-func phases(ctx context.Context, key string, end stripe.SubscriptionScheduleEndBehavior, to ...*stripe.SubscriptionSchedulePhaseParams) *stripe.SubscriptionScheduleParams {
+func phases(
+	ctx context.Context, key string, end stripe.SubscriptionScheduleEndBehavior,
+	to ...*stripe.SubscriptionSchedulePhaseParams,
+) *stripe.SubscriptionScheduleParams {
 	params := &stripe.SubscriptionScheduleParams{
 		EndBehavior: stripe.String(string(end)), ProrationBehavior: stripe.String("none"), Phases: to,
 	}
@@ -174,9 +189,16 @@ func phases(ctx context.Context, key string, end stripe.SubscriptionScheduleEndB
 
 // currentPhase says of a phase what a schedule's update has to repeat, or would take away. It ends with the period.
 func currentPhase(now *stripe.SubscriptionSchedulePhase, periodEnd int64) *stripe.SubscriptionSchedulePhaseParams {
-	to := &stripe.SubscriptionSchedulePhaseParams{StartDate: stripe.Int64(now.StartDate), EndDate: stripe.Int64(periodEnd), Coupon: couponOf(now)}
+	to := &stripe.SubscriptionSchedulePhaseParams{
+		StartDate: stripe.Int64(now.StartDate), EndDate: stripe.Int64(periodEnd), Coupon: couponOf(now),
+	}
 	for _, item := range now.Items {
-		to.Items = append(to.Items, &stripe.SubscriptionSchedulePhaseItemParams{Price: stripe.String(item.Price.ID), Quantity: stripe.Int64(item.Quantity)})
+		to.Items = append(
+			to.Items,
+			&stripe.SubscriptionSchedulePhaseItemParams{
+				Price: stripe.String(item.Price.ID), Quantity: stripe.Int64(item.Quantity),
+			},
+		)
 	}
 	if now.TrialEnd != 0 {
 		to.TrialEnd = stripe.Int64(now.TrialEnd)
@@ -188,9 +210,13 @@ func currentPhase(now *stripe.SubscriptionSchedulePhase, periodEnd int64) *strip
 }
 
 // nextPhase has the new price in the place of ours, beside what else an operator added.
-func (g *Gateway) nextPhase(ctx context.Context, now *stripe.SubscriptionSchedulePhase, n NewItem) (*stripe.SubscriptionSchedulePhaseParams, error) {
+func (g *Gateway) nextPhase(
+	ctx context.Context, now *stripe.SubscriptionSchedulePhase, n NewItem,
+) (*stripe.SubscriptionSchedulePhaseParams, error) {
 	to := &stripe.SubscriptionSchedulePhaseParams{
-		Items:             []*stripe.SubscriptionSchedulePhaseItemParams{{Price: stripe.String(string(n.Price)), Quantity: stripe.Int64(n.Quantity)}},
+		Items: []*stripe.SubscriptionSchedulePhaseItemParams{
+			{Price: stripe.String(string(n.Price)), Quantity: stripe.Int64(n.Quantity)},
+		},
 		Iterations:        stripe.Int64(1), // after it the schedule lets the subscription go
 		ProrationBehavior: stripe.String("none"),
 		Coupon:            couponOf(now),
@@ -202,7 +228,12 @@ func (g *Gateway) nextPhase(ctx context.Context, now *stripe.SubscriptionSchedul
 				return nil, err
 			}
 			if ours == "" {
-				to.Items = append(to.Items, &stripe.SubscriptionSchedulePhaseItemParams{Price: stripe.String(item.Price.ID), Quantity: stripe.Int64(item.Quantity)})
+				to.Items = append(
+					to.Items,
+					&stripe.SubscriptionSchedulePhaseItemParams{
+						Price: stripe.String(item.Price.ID), Quantity: stripe.Int64(item.Quantity),
+					},
+				)
 			}
 		}
 	}

@@ -26,11 +26,14 @@ func ledBy(status, end string, phases ...string) string {
 }
 
 func phase(from, to int, price string, quantity int) string {
-	return fmt.Sprintf(`{"start_date":%d,"end_date":%d,"items":[{"price":%q,"quantity":%d}]}`, from, to, price, quantity)
+	return fmt.Sprintf(
+		`{"start_date":%d,"end_date":%d,"items":[{"price":%q,"quantity":%d}]}`, from, to, price, quantity,
+	)
 }
 
-// Proves what is told of a subscription's future: it ends at the earliest of its dates, whoever set them, and the first phase that has
-// another price or quantity of ours is the change to come. Price 1 is basic, price 2 is pro, price 9 is somebody else's.
+// Proves what is told of a subscription's future: it ends at the earliest of its dates, whoever set them, and the first
+// phase that has another price or quantity of ours is the change to come. Price 1 is basic, price 2 is pro, price 9 is
+// somebody else's.
 func TestWhatComes(t *testing.T) {
 	t.Parallel()
 	toPro := billing.ScheduledChange{Plan: "pro", Quantity: 2, At: sec(200)}
@@ -40,33 +43,79 @@ func TestWhatComes(t *testing.T) {
 		atPeriodEnd  bool
 		change       *billing.ScheduledChange
 	}{
-		"Nothing":                  {ofNow, 0, false, nil},
-		"AtPeriodEnd":              {ofNow + `,"cancel_at_period_end":true`, 200, true, nil},
-		"AtADate":                  {ofNow + `,"cancel_at":150`, 150, false, nil},
-		"AtADateThatIsPeriodEnd":   {ofNow + `,"cancel_at":200`, 200, true, nil},
-		"DateBeforePeriodEnd":      {ofNow + `,"cancel_at":150,"cancel_at_period_end":true`, 150, false, nil},
-		"DateAfterPeriodEnd":       {ofNow + `,"cancel_at":250,"cancel_at_period_end":true`, 200, true, nil},
-		"Ended":                    {ofNow + `,"ended_at":130,"cancel_at":150`, 130, false, nil},
-		"EndedInASchedule":         {ofNow + `,"ended_at":130,` + ledBy("active", "release", phase(200, 300, "price_2", 2)), 130, false, nil},
-		"Change":                   {ofNow + "," + ledBy("active", "release", phase(200, 300, "price_2", 2)), 0, false, &toPro},
-		"Quantity":                 {ofNow + "," + ledBy("active", "release", phase(200, 300, "price_1", 5)), 0, false, &billing.ScheduledChange{Plan: "basic", Quantity: 5, At: sec(200)}},
-		"NoChange":                 {ofNow + "," + ledBy("active", "release", phase(200, 300, "price_1", 2)), 0, false, nil},
-		"ChangeLater":              {ofNow + "," + ledBy("active", "release", phase(200, 300, "price_1", 2), phase(300, 400, "price_2", 1)), 0, false, &billing.ScheduledChange{Plan: "pro", Quantity: 1, At: sec(300)}},
-		"FirstOfTwoChanges":        {ofNow + "," + ledBy("active", "release", phase(200, 300, "price_2", 2), phase(300, 400, "price_1", 7)), 0, false, &toPro},
-		"WithoutOurs":              {ofNow + "," + ledBy("active", "release", phase(200, 300, "price_9", 2)), 200, true, nil},
-		"ChangeThenWithoutOurs":    {ofNow + "," + ledBy("active", "release", phase(200, 300, "price_2", 2), phase(300, 400, "price_9", 1)), 300, false, &toPro},
-		"WithoutOursThenOursAgain": {ofNow + "," + ledBy("active", "release", phase(200, 300, "price_9", 2), phase(300, 400, "price_2", 1)), 200, true, nil},
-		"BesideAnother": {ofNow + "," + ledBy("active", "release", `{"start_date":200,"end_date":300,"items":[{"quantity":4},{"price":"price_9","quantity":1},{"price":"price_2","quantity":2}]}`),
+		"Nothing":                {ofNow, 0, false, nil},
+		"AtPeriodEnd":            {ofNow + `,"cancel_at_period_end":true`, 200, true, nil},
+		"AtADate":                {ofNow + `,"cancel_at":150`, 150, false, nil},
+		"AtADateThatIsPeriodEnd": {ofNow + `,"cancel_at":200`, 200, true, nil},
+		"DateBeforePeriodEnd":    {ofNow + `,"cancel_at":150,"cancel_at_period_end":true`, 150, false, nil},
+		"DateAfterPeriodEnd":     {ofNow + `,"cancel_at":250,"cancel_at_period_end":true`, 200, true, nil},
+		"Ended":                  {ofNow + `,"ended_at":130,"cancel_at":150`, 130, false, nil},
+		"EndedInASchedule": {
+			ofNow + `,"ended_at":130,` + ledBy("active", "release", phase(200, 300, "price_2", 2)), 130, false, nil,
+		},
+		"Change": {
+			ofNow + "," + ledBy("active", "release", phase(200, 300, "price_2", 2)), 0, false, &toPro,
+		},
+		"Quantity": {
+			ofNow + "," + ledBy("active", "release", phase(200, 300, "price_1", 5)), 0, false,
+			&billing.ScheduledChange{Plan: "basic", Quantity: 5, At: sec(200)},
+		},
+		"NoChange": {
+			ofNow + "," + ledBy("active", "release", phase(200, 300, "price_1", 2)), 0, false, nil,
+		},
+		"ChangeLater": {
+			ofNow + "," + ledBy("active", "release", phase(200, 300, "price_1", 2), phase(300, 400, "price_2", 1)), 0,
+			false, &billing.ScheduledChange{Plan: "pro", Quantity: 1, At: sec(300)},
+		},
+		"FirstOfTwoChanges": {
+			ofNow + "," + ledBy("active", "release", phase(200, 300, "price_2", 2), phase(300, 400, "price_1", 7)), 0,
+			false, &toPro,
+		},
+		"WithoutOurs": {
+			ofNow + "," + ledBy("active", "release", phase(200, 300, "price_9", 2)), 200, true, nil,
+		},
+		"ChangeThenWithoutOurs": {
+			ofNow + "," + ledBy("active", "release", phase(200, 300, "price_2", 2), phase(300, 400, "price_9", 1)), 300,
+			false, &toPro,
+		},
+		"WithoutOursThenOursAgain": {
+			ofNow + "," + ledBy("active", "release", phase(200, 300, "price_9", 2), phase(300, 400, "price_2", 1)), 200,
+			true, nil,
+		},
+		"BesideAnother": {ofNow + "," + ledBy(
+			"active", "release",
+			`{"start_date":200,"end_date":300,"items":[{"quantity":4},{"price":"price_9","quantity":1},{"price":"price_2","quantity":2}]}`,
+		),
 			0, false, &toPro},
-		"EndsWithSchedule":      {ofNow + "," + ledBy("active", "cancel", phase(200, 300, "price_2", 2)), 300, false, &toPro},
-		"EndsWithPeriod":        {ofNow + "," + ledBy("active", "cancel"), 200, true, nil},
-		"EndsBeforeSchedule":    {ofNow + `,"cancel_at":250,` + ledBy("active", "cancel", phase(200, 300, "price_1", 2)), 250, false, nil},
-		"EndsAfterSchedule":     {ofNow + `,"cancel_at":350,` + ledBy("active", "cancel", phase(200, 300, "price_1", 2)), 300, false, nil},
-		"EndsWithoutPhases":     {ofNow + `,"schedule":{"id":"sub_sched_1","status":"active","end_behavior":"cancel","current_phase":{"start_date":100,"end_date":200}}`, 0, false, nil},
-		"Released":              {ofNow + "," + ledBy("released", "cancel", phase(200, 300, "price_2", 2)), 0, false, nil},
-		"NotStarted":            {ofNow + "," + ledBy("not_started", "cancel", phase(200, 300, "price_2", 2)), 0, false, nil},
-		"WithoutACurrentPhase":  {ofNow + `,"schedule":{"id":"sub_sched_1","status":"active","end_behavior":"cancel","phases":[` + phase(200, 300, "price_2", 2) + `]}`, 0, false, nil},
-		"PastPhasesAreNoChange": {ofNow + `,"schedule":{"id":"sub_sched_1","status":"active","current_phase":{"start_date":100,"end_date":200},"phases":[` + phase(1, 100, "price_2", 2) + `]}`, 0, false, nil},
+		"EndsWithSchedule": {
+			ofNow + "," + ledBy("active", "cancel", phase(200, 300, "price_2", 2)), 300, false, &toPro,
+		},
+		"EndsWithPeriod": {ofNow + "," + ledBy("active", "cancel"), 200, true, nil},
+		"EndsBeforeSchedule": {
+			ofNow + `,"cancel_at":250,` + ledBy("active", "cancel", phase(200, 300, "price_1", 2)), 250, false, nil,
+		},
+		"EndsAfterSchedule": {
+			ofNow + `,"cancel_at":350,` + ledBy("active", "cancel", phase(200, 300, "price_1", 2)), 300, false, nil,
+		},
+		"EndsWithoutPhases": {
+			ofNow + `,"schedule":{"id":"sub_sched_1","status":"active","end_behavior":"cancel","current_phase":{"start_date":100,"end_date":200}}`,
+			0, false, nil,
+		},
+		"Released": {
+			ofNow + "," + ledBy("released", "cancel", phase(200, 300, "price_2", 2)), 0, false, nil,
+		},
+		"NotStarted": {
+			ofNow + "," + ledBy("not_started", "cancel", phase(200, 300, "price_2", 2)), 0, false, nil,
+		},
+		"WithoutACurrentPhase": {
+			ofNow + `,"schedule":{"id":"sub_sched_1","status":"active","end_behavior":"cancel","phases":[` +
+				phase(200, 300, "price_2", 2) + `]}`,
+			0, false, nil,
+		},
+		"PastPhasesAreNoChange": {
+			ofNow + `,"schedule":{"id":"sub_sched_1","status":"active","current_phase":{"start_date":100,"end_date":200},"phases":[` + phase(1, 100, "price_2", 2) + `]}`,
+			0, false, nil,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -93,36 +142,49 @@ func TestWhatComes(t *testing.T) {
 // Proves that a subscription without an item of ours has no future that is told, whatever leads it.
 func TestWhatComesOfAnothers(t *testing.T) {
 	t.Parallel()
-	g, s := newScript(t, map[string]string{"GET /v1/subscriptions/sub_1": "{" + ofNow + "," + ledBy("active", "cancel", phase(200, 300, "price_2", 2)) + "}"})
+	g, s := newScript(
+		t,
+		map[string]string{
+			"GET /v1/subscriptions/sub_1": "{" + ofNow + "," + ledBy(
+				"active", "cancel", phase(200, 300, "price_2", 2),
+			) + "}",
+		},
+	)
 	got, err := g.Subscription(t.Context(), "sub_1")
 	if err != nil || got.EndsAt != nil || got.Scheduled != nil || len(s.calls()) != 1 {
 		t.Errorf("%+v, %v", got, err)
 	}
 }
 
-// Proves that the item of a price is asked for once, that a price which is gone is not ours, and that a Stripe which does not say is no reason to
-// say that the subscription ends.
+// Proves that the item of a price is asked for once, that a price which is gone is not ours, and that a Stripe which
+// does not say is no reason to say that the subscription ends.
 func TestWhatComesIsAsked(t *testing.T) {
 	t.Parallel()
 	g, s := newScript(t, map[string]string{
-		"GET /v1/subscriptions/sub_1": "{" + ofNow + "," + ledBy("active", "release", phase(200, 300, "price_2", 2), phase(300, 400, "price_2", 2)) + "," + ourItem + "}",
-		"GET /v1/prices/price_2":      "503 ",
+		"GET /v1/subscriptions/sub_1": "{" + ofNow + "," + ledBy(
+			"active", "release", phase(200, 300, "price_2", 2), phase(300, 400, "price_2", 2),
+		) + "," + ourItem + "}",
+		"GET /v1/prices/price_2": "503 ",
 	})
-	if got, err := g.Subscription(t.Context(), "sub_1"); billing.CodeOf(err) != billing.EStripeUnavailable || got.EndsAt != nil {
+	if got, err := g.Subscription(t.Context(), "sub_1"); billing.CodeOf(err) != billing.EStripeUnavailable ||
+		got.EndsAt != nil {
 		t.Errorf("%+v, %v", got, err)
 	}
 	s.answers["GET /v1/prices/price_2"] = "403 "
-	if got, err := g.Subscription(t.Context(), "sub_1"); billing.CodeOf(err) != billing.EStripeRefused || got.EndsAt != nil {
+	if got, err := g.Subscription(t.Context(), "sub_1"); billing.CodeOf(err) != billing.EStripeRefused ||
+		got.EndsAt != nil {
 		t.Errorf("%+v, %v", got, err)
 	}
 	delete(s.answers, "GET /v1/prices/price_2")
-	if got, err := g.Subscription(t.Context(), "sub_1"); err != nil || got.EndsAt == nil || !got.EndsAt.Equal(sec(200)) {
+	if got, err := g.Subscription(t.Context(), "sub_1"); err != nil || got.EndsAt == nil ||
+		!got.EndsAt.Equal(sec(200)) {
 		t.Errorf("%+v, %v", got, err)
 	}
 	s.answers["GET /v1/prices/price_2"] = `{"id":"price_2","metadata":{"pointsync_item":"pro"}}`
 	s.calls()
 	for range 2 {
-		if got, err := g.Subscription(t.Context(), "sub_1"); err != nil || got.Scheduled == nil || got.Scheduled.Plan != "pro" {
+		if got, err := g.Subscription(t.Context(), "sub_1"); err != nil || got.Scheduled == nil ||
+			got.Scheduled.Plan != "pro" {
 			t.Errorf("%+v, %v", got, err)
 		}
 	}
@@ -158,7 +220,13 @@ func TestReleaseSchedule(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			g, s := newScript(t, map[string]string{"POST /v1/subscription_schedules/sub_sched_1/release": c.release, "GET /v1/subscription_schedules/sub_sched_1": c.look})
+			g, s := newScript(
+				t,
+				map[string]string{
+					"POST /v1/subscription_schedules/sub_sched_1/release": c.release,
+					"GET /v1/subscription_schedules/sub_sched_1":          c.look,
+				},
+			)
 			if err := g.ReleaseSchedule(t.Context(), "sub_sched_1", "key"); billing.CodeOf(err) != c.want {
 				t.Errorf("%v, want %q", err, c.want)
 			}
@@ -169,14 +237,16 @@ func TestReleaseSchedule(t *testing.T) {
 	}
 }
 
-// richPhase is what a schedule's update must repeat: two prices, of which ours is the first, a coupon, a trial and a payment method.
+// richPhase is what a schedule's update must repeat: two prices, of which ours is the first, a coupon, a trial and a
+// payment method.
 const richPhase = `{"start_date":100,"end_date":200,"trial_end":150,"coupon":"half","default_payment_method":"pm_1",` +
 	`"items":[{"price":"price_1","quantity":2},{"price":"price_9","quantity":3}]}`
 
 const plainPhase = `{"start_date":50,"end_date":100,"items":[{"price":"price_1","quantity":1}]}`
 
-// Proves what a change at the period's end asks for: the phase under way as it is, until the period's end, and one more with the new price in the place of ours.
-// The schedule is made first where none leads the subscription, and a repeat goes on with it.
+// Proves what a change at the period's end asks for: the phase under way as it is, until the period's end, and one more
+// with the new price in the place of ours. The schedule is made first where none leads the subscription, and a repeat
+// goes on with it.
 func TestScheduleItem(t *testing.T) {
 	t.Parallel()
 	n := stripegw.NewItem{Subscription: "sub_1", Item: "si_1", Price: "price_2", Quantity: 5, Key: "key"}
@@ -200,13 +270,18 @@ func TestScheduleItem(t *testing.T) {
 		refuse billing.Code
 	}{
 		"New": {"", `{"id":"sub_sched_1","phases":[` + plainPhase + `]}`, []string{making, plain}, ""},
-		"Led": {"sub_sched_1", `{"id":"sub_sched_1","current_phase":{"start_date":100,"end_date":200},"phases":[` + plainPhase + "," + richPhase + "," + phase(200, 300, "price_2", 1) + `]}`,
-			[]string{"GET /v1/subscription_schedules/sub_sched_1", "GET /v1/prices/price_1", "GET /v1/prices/price_9", rich}, ""},
+		"Led": {"sub_sched_1", `{"id":"sub_sched_1","current_phase":{"start_date":100,"end_date":200},"phases":[` +
+			plainPhase + "," + richPhase + "," + phase(200, 300, "price_2", 1) + `]}`,
+			[]string{
+				"GET /v1/subscription_schedules/sub_sched_1", "GET /v1/prices/price_1", "GET /v1/prices/price_9", rich,
+			}, ""},
 		"LedByItsFirstPhase": {"sub_sched_1", `{"id":"sub_sched_1","current_phase":{"start_date":50,"end_date":100},"phases":[` + plainPhase + "," + richPhase + `]}`,
 			[]string{"GET /v1/subscription_schedules/sub_sched_1", plain}, ""},
 		"WithoutPhases": {"", `{"id":"sub_sched_1","phases":[]}`, []string{making}, billing.EStripeRefused},
 		"NotMade":       {"", "403 ", []string{making}, billing.EStripeRefused},
-		"NotShown":      {"sub_sched_1", "503 ", []string{"GET /v1/subscription_schedules/sub_sched_1"}, billing.EStripeUnavailable},
+		"NotShown": {
+			"sub_sched_1", "503 ", []string{"GET /v1/subscription_schedules/sub_sched_1"}, billing.EStripeUnavailable,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -226,7 +301,8 @@ func TestScheduleItem(t *testing.T) {
 	t.Run("OtherItemIsNotKnown", func(t *testing.T) {
 		t.Parallel()
 		g, s := newScript(t, map[string]string{
-			"POST /v1/subscription_schedules": `{"id":"sub_sched_1","phases":[` + richPhase + `]}`, "GET /v1/prices/price_1": "503 ",
+			"POST /v1/subscription_schedules": `{"id":"sub_sched_1","phases":[` + richPhase + `]}`,
+			"GET /v1/prices/price_1":          "503 ",
 		})
 		if err := g.ScheduleItem(t.Context(), n, "", 210); billing.CodeOf(err) != billing.EStripeUnavailable {
 			t.Error(err)
@@ -235,14 +311,21 @@ func TestScheduleItem(t *testing.T) {
 	})
 	t.Run("UpdateRefused", func(t *testing.T) {
 		t.Parallel()
-		g, _ := newScript(t, map[string]string{"POST /v1/subscription_schedules": `{"id":"sub_sched_1","phases":[` + plainPhase + `]}`, "POST /v1/subscription_schedules/sub_sched_1": "403 "})
+		g, _ := newScript(
+			t,
+			map[string]string{
+				"POST /v1/subscription_schedules":             `{"id":"sub_sched_1","phases":[` + plainPhase + `]}`,
+				"POST /v1/subscription_schedules/sub_sched_1": "403 ",
+			},
+		)
 		if err := g.ScheduleItem(t.Context(), n, "", 210); billing.CodeOf(err) != billing.EStripeRefused {
 			t.Error(err)
 		}
 	})
 }
 
-// Proves that the end of a subscription that is led by a schedule is that schedule's: one phase, until the period's end, and then no more.
+// Proves that the end of a subscription that is led by a schedule is that schedule's: one phase, until the period's
+// end, and then no more.
 func TestEndScheduled(t *testing.T) {
 	t.Parallel()
 	const look = "GET /v1/subscription_schedules/sub_sched_1"
@@ -251,7 +334,8 @@ func TestEndScheduled(t *testing.T) {
 		asked  []string
 		refuse billing.Code
 	}{
-		"OK": {`{"id":"sub_sched_1","current_phase":{"start_date":50,"end_date":100},"phases":[` + plainPhase + "," + richPhase + `]}`, []string{
+		"OK": {`{"id":"sub_sched_1","current_phase":{"start_date":50,"end_date":100},"phases":[` + plainPhase + "," +
+			richPhase + `]}`, []string{
 			look, "POST /v1/subscription_schedules/sub_sched_1 end_behavior=cancel&phases[0][end_date]=210&phases[0][items][0][price]=price_1" +
 				"&phases[0][items][0][quantity]=1&phases[0][start_date]=50&proration_behavior=none key",
 		}, ""},
@@ -260,7 +344,10 @@ func TestEndScheduled(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			g, s := newScript(t, map[string]string{look: c.made, "POST /v1/subscription_schedules/sub_sched_1": `{"id":"sub_sched_1"}`})
+			g, s := newScript(
+				t,
+				map[string]string{look: c.made, "POST /v1/subscription_schedules/sub_sched_1": `{"id":"sub_sched_1"}`},
+			)
 			if err := g.EndScheduled(t.Context(), "sub_sched_1", 210, "key"); billing.CodeOf(err) != c.refuse {
 				t.Errorf("%v, want %q", err, c.refuse)
 			}

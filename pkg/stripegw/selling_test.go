@@ -14,14 +14,16 @@ import (
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
-// Proves which promotion code a typed text stands for: an active one of just that text with a valid coupon, the customer's own before one for everybody, the
-// first of these, and none of another customer's.
+// Proves which promotion code a typed text stands for: an active one of just that text with a valid coupon, the
+// customer's own before one for everybody, the first of these, and none of another customer's.
 func TestPromotionCode(t *testing.T) {
 	t.Parallel()
 	code := func(id, text, more string) string {
 		return fmt.Sprintf(`{"id":%q,"active":true,"code":%q,"coupon":{"id":"half","valid":true}%s}`, id, text, more)
 	}
-	anybodys, own, other := code("promo_1", "HALF", ""), code("promo_2", "half", `,"customer":"cus_1"`), code("promo_3", "HALF", `,"customer":"cus_2"`)
+	anybodys, own, other := code("promo_1", "HALF", ""), code(
+		"promo_2", "half", `,"customer":"cus_1"`,
+	), code("promo_3", "HALF", `,"customer":"cus_2"`)
 	for name, c := range map[string]struct {
 		listed []string
 		want   billing.PromotionCodeID
@@ -34,9 +36,13 @@ func TestPromotionCode(t *testing.T) {
 		"AnothersOnly": {[]string{other}, "", billing.ENotFound},
 		"None":         {nil, "", billing.ENotFound},
 		"OtherText":    {[]string{code("promo_1", "HALFPRICE", "")}, "", billing.ENotFound},
-		"Inactive":     {[]string{strings.Replace(anybodys, `"active":true`, `"active":false`, 1)}, "", billing.ENotFound},
-		"UsedUp":       {[]string{strings.Replace(anybodys, `"valid":true`, `"valid":false`, 1)}, "", billing.ENotFound},
-		"WithoutOne":   {[]string{`{"id":"promo_1","active":true,"code":"HALF"}`}, "", billing.ENotFound},
+		"Inactive": {
+			[]string{strings.Replace(anybodys, `"active":true`, `"active":false`, 1)}, "", billing.ENotFound,
+		},
+		"UsedUp": {
+			[]string{strings.Replace(anybodys, `"valid":true`, `"valid":false`, 1)}, "", billing.ENotFound,
+		},
+		"WithoutOne": {[]string{`{"id":"promo_1","active":true,"code":"HALF"}`}, "", billing.ENotFound},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -57,22 +63,39 @@ func TestPromotionCode(t *testing.T) {
 	}
 }
 
-// Proves what a page is asked for beside its order: a discount, or the place to type a code; that the method is saved; and how long a trial lasts.
+// Proves what a page is asked for beside its order: a discount, or the place to type a code; that the method is saved;
+// and how long a trial lasts.
 func TestCheckoutExtras(t *testing.T) {
 	t.Parallel()
-	pack := billing.Order{ID: "ord_1", AccountID: "acc_1", Item: "pack", Kind: billing.KindPack, Quantity: 1, SuccessURL: "https://s", CancelURL: "https://c"}
+	pack := billing.Order{
+		ID:         "ord_1",
+		AccountID:  "acc_1",
+		Item:       "pack",
+		Kind:       billing.KindPack,
+		Quantity:   1,
+		SuccessURL: "https://s",
+		CancelURL:  "https://c",
+	}
 	plan := pack
 	plan.Kind = billing.KindPlan
 	for name, c := range map[string]struct {
 		n    stripegw.NewCheckout
 		want []string // what there is beside what every page has
 	}{
-		"Plain":     {stripegw.NewCheckout{Order: pack}, nil},
-		"Save":      {stripegw.NewCheckout{Order: pack, SaveMethod: true}, []string{"payment_intent_data[setup_future_usage]=off_session"}},
-		"Promotion": {stripegw.NewCheckout{Order: pack, Promotion: "promo_1", AllowPromotions: true}, []string{"discounts[0][promotion_code]=promo_1"}},
-		"Allowed":   {stripegw.NewCheckout{Order: plan, AllowPromotions: true}, []string{"allow_promotion_codes=true"}},
-		"Trial":     {stripegw.NewCheckout{Order: plan, TrialDays: 1}, []string{"subscription_data[trial_period_days]=1"}},
-		"PlanSave":  {stripegw.NewCheckout{Order: plan, SaveMethod: true}, nil}, // a plan's is kept anyway
+		"Plain": {stripegw.NewCheckout{Order: pack}, nil},
+		"Save": {
+			stripegw.NewCheckout{Order: pack, SaveMethod: true},
+			[]string{"payment_intent_data[setup_future_usage]=off_session"},
+		},
+		"Promotion": {
+			stripegw.NewCheckout{Order: pack, Promotion: "promo_1", AllowPromotions: true},
+			[]string{"discounts[0][promotion_code]=promo_1"},
+		},
+		"Allowed": {stripegw.NewCheckout{Order: plan, AllowPromotions: true}, []string{"allow_promotion_codes=true"}},
+		"Trial": {
+			stripegw.NewCheckout{Order: plan, TrialDays: 1}, []string{"subscription_data[trial_period_days]=1"},
+		},
+		"PlanSave": {stripegw.NewCheckout{Order: plan, SaveMethod: true}, nil}, // a plan's is kept anyway
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -86,7 +109,8 @@ func TestCheckoutExtras(t *testing.T) {
 			var extra []string
 			for _, field := range strings.Split(form, "&") {
 				usual := slices.ContainsFunc([]string{
-					"cancel_url", "client_reference_id", "customer", "line_items", "metadata", "mode", "success_url", "payment_intent_data[metadata]", "subscription_data[metadata]",
+					"cancel_url", "client_reference_id", "customer", "line_items", "metadata", "mode", "success_url",
+					"payment_intent_data[metadata]", "subscription_data[metadata]",
 				}, func(name string) bool { return strings.HasPrefix(field, name) })
 				if !usual {
 					extra = append(extra, field)
@@ -97,7 +121,8 @@ func TestCheckoutExtras(t *testing.T) {
 	}
 }
 
-// Proves that a refusal of the discount alone is the customer's to mend, and only where one was asked for; and that no id of a page may be missing.
+// Proves that a refusal of the discount alone is the customer's to mend, and only where one was asked for; and that no
+// id of a page may be missing.
 func TestCheckoutRefused(t *testing.T) {
 	t.Parallel()
 	order := billing.Order{ID: "ord_1", AccountID: "acc_1", Item: "pack", Kind: billing.KindPack, Quantity: 1}
@@ -114,20 +139,29 @@ func TestCheckoutRefused(t *testing.T) {
 		"Away":           {"promo_1", "503 ", billing.EStripeUnavailable},
 	} {
 		g, _ := newScript(t, map[string]string{"POST /v1/checkout/sessions": c.answer})
-		_, err := g.CreateCheckout(t.Context(), stripegw.NewCheckout{Order: order, Customer: "cus_1", Price: "price_1", Promotion: c.promotion})
+		_, err := g.CreateCheckout(
+			t.Context(),
+			stripegw.NewCheckout{Order: order, Customer: "cus_1", Price: "price_1", Promotion: c.promotion},
+		)
 		if billing.CodeOf(err) != c.want {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
 	}
 }
 
-// Proves what a page of Stripe's list of events is read as: events of our types alone, the oldest on the page of whatever type, and whether there is more.
+// Proves what a page of Stripe's list of events is read as: events of our types alone, the oldest on the page of
+// whatever type, and whether there is more.
 func TestEvents(t *testing.T) {
 	t.Parallel()
 	kind := stripegw.EventTypes[0]
 	page := func(more bool) string {
-		return list(more, fmt.Sprintf(`{"id":"evt_3","object":"event","type":%q,"created":7,"api_version":"2020-08-27","livemode":true,"data":{"object":{"object":"charge","id":"ch_1","customer":"cus_1"}}}`, kind),
-			`{"id":"evt_2","object":"event","type":"plan.created","data":{"object":{}}}`, fmt.Sprintf(`{"id":"evt_1","object":"event","type":%q}`, kind), `{"id":"evt_0","object":"event","type":"plan.deleted"}`)
+		return list(more, fmt.Sprintf(
+			`{"id":"evt_3","object":"event","type":%q,"created":7,"api_version":"2020-08-27","livemode":true,"data":{"object":{"object":"charge","id":"ch_1","customer":"cus_1"}}}`,
+			kind,
+		),
+			`{"id":"evt_2","object":"event","type":"plan.created","data":{"object":{}}}`, fmt.Sprintf(
+				`{"id":"evt_1","object":"event","type":%q}`, kind,
+			), `{"id":"evt_0","object":"event","type":"plan.deleted"}`)
 	}
 	for _, more := range []bool{true, false} {
 		g, s := newScript(t, map[string]string{"GET /v1/events": page(more)})
@@ -136,34 +170,51 @@ func TestEvents(t *testing.T) {
 			t.Fatal(err)
 		}
 		same(t, "page", got, stripegw.EventPage{Last: "evt_0", More: more, Events: []stripegw.Event{
-			{ID: "evt_3", Type: kind, APIVersion: "2020-08-27", Livemode: true, Created: sec(7), ObjectType: "charge", ObjectID: "ch_1", CustomerID: "cus_1"},
+			{
+				ID:         "evt_3",
+				Type:       kind,
+				APIVersion: "2020-08-27",
+				Livemode:   true,
+				Created:    sec(7),
+				ObjectType: "charge",
+				ObjectID:   "ch_1",
+				CustomerID: "cus_1",
+			},
 			{ID: "evt_1", Type: kind, Created: sec(0)},
 		}})
-		same(t, "asked", s.calls(), []string{"GET /v1/events created[gte]=100&limit=100&starting_after=evt_9"}) // one page, one call
+		// one page, one call
+		same(t, "asked", s.calls(), []string{"GET /v1/events created[gte]=100&limit=100&starting_after=evt_9"})
 		if _, err := g.Events(t.Context(), time.Unix(100, 0), ""); err != nil {
 			t.Error(err)
 		}
 		same(t, "asked", s.calls(), []string{"GET /v1/events created[gte]=100&limit=100"})
 	}
 	g, _ := newScript(t, map[string]string{"GET /v1/events": "400 resource_missing"})
-	if got, err := g.Events(t.Context(), time.Unix(100, 0), "evt_9"); billing.CodeOf(err) != billing.EStripeRefused || got.Last != "" {
+	if got, err := g.Events(
+		t.Context(), time.Unix(100, 0), "evt_9",
+	); billing.CodeOf(err) != billing.EStripeRefused || got.Last != "" {
 		t.Errorf("%+v, %v", got, err)
 	}
 }
 
-// Proves that a customer is made under a key that names the account and the one before, and with an email where there is one; and how the portal is asked for.
+// Proves that a customer is made under a key that names the account and the one before, and with an email where there
+// is one; and how the portal is asked for.
 func TestCustomerCalls(t *testing.T) {
 	t.Parallel()
 	g, s := newScript(t, map[string]string{
 		"POST /v1/customers": `{"id":"cus_1"}`, "POST /v1/billing_portal/sessions": `{"url":"https://portal"}`,
-		"GET /v1/customers/cus_1": `{"id":"cus_1"}`, "GET /v1/customers/cus_2": `{"id":"cus_2","deleted":true}`, "GET /v1/customers/cus_3": "403 ",
+		"GET /v1/customers/cus_1": `{"id":"cus_1"}`, "GET /v1/customers/cus_2": `{"id":"cus_2","deleted":true}`,
+		"GET /v1/customers/cus_3": "403 ",
 	})
 	for _, c := range []struct {
 		email  string
 		former billing.CustomerID
 		asked  string
 	}{
-		{"a@example.com", "", "POST /v1/customers email=a@example.com&metadata[pointsync_account]=acc_1 customer-acc_1"},
+		{
+			"a@example.com", "",
+			"POST /v1/customers email=a@example.com&metadata[pointsync_account]=acc_1 customer-acc_1",
+		},
 		{"", "cus_0", "POST /v1/customers metadata[pointsync_account]=acc_1 customer-acc_1-after-cus_0"},
 	} {
 		if id, err := g.CreateCustomer(t.Context(), "acc_1", c.email, c.former); id != "cus_1" || err != nil {
@@ -171,30 +222,41 @@ func TestCustomerCalls(t *testing.T) {
 		}
 		same(t, "asked", s.calls(), []string{c.asked})
 	}
-	for back, form := range map[string]string{"https://shop": "customer=cus_1&return_url=https://shop", "": "customer=cus_1"} {
+	for back, form := range map[string]string{
+		"https://shop": "customer=cus_1&return_url=https://shop", "": "customer=cus_1",
+	} {
 		if url, err := g.PortalURL(t.Context(), "cus_1", back); url != "https://portal" || err != nil {
 			t.Errorf("%q, %v", url, err)
 		}
-		if calls := s.calls(); len(calls) != 1 || !strings.HasPrefix(calls[0], "POST /v1/billing_portal/sessions "+form+" ") {
+		if calls := s.calls(); len(calls) != 1 || !strings.HasPrefix(
+			calls[0], "POST /v1/billing_portal/sessions "+form+" ",
+		) {
 			t.Errorf("asked %q", calls)
 		}
 	}
 	for id, want := range map[billing.CustomerID]struct {
 		deleted bool
 		code    billing.Code
-	}{"cus_1": {false, ""}, "cus_2": {true, ""}, "cus_3": {false, billing.EStripeRefused}, "cus_4": {false, billing.EStripeRefused}, "": {false, billing.EInternal}} {
+	}{
+		"cus_1": {false, ""}, "cus_2": {true, ""}, "cus_3": {false, billing.EStripeRefused},
+		"cus_4": {false, billing.EStripeRefused}, "": {false, billing.EInternal},
+	} {
 		if deleted, err := g.IsDeleted(t.Context(), id); deleted != want.deleted || billing.CodeOf(err) != want.code {
 			t.Errorf("%s: %v, %v", id, deleted, err)
 		}
 	}
 }
 
-// Proves that the lists of pages expand what tells a payment that failed, and that two pages are asked for one by one and three by the list.
+// Proves that the lists of pages expand what tells a payment that failed, and that two pages are asked for one by one
+// and three by the list.
 func TestPagesAreExpanded(t *testing.T) {
 	t.Parallel()
 	g, s := newScript(t, map[string]string{
-		"GET /v1/checkout/sessions": list(false, `{"id":"cs_1"}`, `{"id":"cs_2"}`, `{"id":"cs_3"}`), "GET /v1/checkout/sessions/cs_1": `{"id":"cs_1"}`, "GET /v1/checkout/sessions/cs_2": `{"id":"cs_2"}`,
-		"GET /v1/invoices": list(false), "GET /v1/subscriptions": list(false, `{"id":"sub_1"}`), "GET /v1/charges": list(false),
+		"GET /v1/checkout/sessions": list(
+			false, `{"id":"cs_1"}`, `{"id":"cs_2"}`, `{"id":"cs_3"}`,
+		), "GET /v1/checkout/sessions/cs_1": `{"id":"cs_1"}`, "GET /v1/checkout/sessions/cs_2": `{"id":"cs_2"}`,
+		"GET /v1/invoices": list(false), "GET /v1/subscriptions": list(false, `{"id":"sub_1"}`),
+		"GET /v1/charges": list(false),
 	})
 	const listed = "GET /v1/checkout/sessions customer=cus_1&expand[0]=data.payment_intent&expand[1]=data.invoice.payment_intent&limit=100"
 	for _, ids := range [][]billing.CheckoutID{{"cs_1", "cs_2"}, {"cs_1", "cs_2", "cs_3"}} {
@@ -205,12 +267,17 @@ func TestPagesAreExpanded(t *testing.T) {
 	}
 }
 
-// Proves how long ids and types of an event may be, 255 bytes, that a longer object's id is none, and that claims are read of what no one signed.
+// Proves how long ids and types of an event may be, 255 bytes, that a longer object's id is none, and that claims are
+// read of what no one signed.
 func TestEventEdges(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 255)
 	body := func(id, kind, object string) []byte {
-		return fmt.Appendf(nil, `{"object":"event","id":%q,"type":%q,"data":{"object":{"object":"charge","id":%q,"customer":{"id":%q}}}}`, id, kind, object, object)
+		return fmt.Appendf(
+			nil,
+			`{"object":"event","id":%q,"type":%q,"data":{"object":{"object":"charge","id":%q,"customer":{"id":%q}}}}`,
+			id, kind, object, object,
+		)
 	}
 	for name, c := range map[string]struct {
 		body   []byte
@@ -219,8 +286,12 @@ func TestEventEdges(t *testing.T) {
 	}{
 		"Usual": {body("evt_1", "a.b", "ch_1"), true, "ch_1"}, "Longest": {body(long, long, long), true, long},
 		"LongID": {body(long+"x", "a.b", "ch_1"), false, ""}, "LongType": {body("evt_1", long+"x", "ch_1"), false, ""},
-		"LongObject": {body("evt_1", "a.b", long+"x"), true, ""}, "NoID": {body("", "a.b", "ch_1"), false, ""}, "NoType": {body("evt_1", "", "ch_1"), false, ""},
-		"NoEvent": {[]byte(`{"object":"charge","id":"ch_1","type":"x"}`), false, ""}, "NoJSON": {[]byte(`{`), false, ""},
+		"LongObject": {
+			body("evt_1", "a.b", long+"x"), true, "",
+		}, "NoID": {body("", "a.b", "ch_1"), false, ""}, "NoType": {body("evt_1", "", "ch_1"), false, ""},
+		"NoEvent": {
+			[]byte(`{"object":"charge","id":"ch_1","type":"x"}`), false, "",
+		}, "NoJSON": {[]byte(`{`), false, ""},
 	} {
 		e, ok := stripegw.Claims(c.body)
 		if ok != c.ok || ok && (e.ObjectID != c.object || string(e.CustomerID) != c.object) {
@@ -229,14 +300,16 @@ func TestEventEdges(t *testing.T) {
 	}
 }
 
-// Proves that a signature is taken that is 300 seconds old or ahead, and none beyond; and the first of 16, and none of 17; in a
-// header of 4096 bytes and in none that is longer.
+// Proves that a signature is taken that is 300 seconds old or ahead, and none beyond; and the first of 16, and none of
+// 17; in a header of 4096 bytes and in none that is longer.
 func TestSignatureEdges(t *testing.T) {
 	t.Parallel()
 	const body = `{"object":"event","id":"evt_1","type":"a.b"}`
 	now := time.Unix(1_700_000_000, 999)
 	for age, ok := range map[int64]bool{300: true, 301: false, -300: true, -301: false, 0: true} {
-		if _, err := stripegw.ParseEvent([]byte(body), header("whsec_1", now.Add(-time.Duration(age)*time.Second), body), []string{"whsec_1"}, now); (err == nil) != ok {
+		if _, err := stripegw.ParseEvent(
+			[]byte(body), header("whsec_1", now.Add(-time.Duration(age)*time.Second), body), []string{"whsec_1"}, now,
+		); (err == nil) != ok {
 			t.Errorf("%d seconds: %v", age, err)
 		}
 	}
@@ -253,7 +326,9 @@ func TestSignatureEdges(t *testing.T) {
 			t.Errorf("%d more signatures: %v", others, err)
 		}
 	}
-	if _, err := stripegw.ParseEvent([]byte(body), header("whsec_1", now, body), nil, now); billing.CodeOf(err) != billing.EInternal {
+	if _, err := stripegw.ParseEvent(
+		[]byte(body), header("whsec_1", now, body), nil, now,
+	); billing.CodeOf(err) != billing.EInternal {
 		t.Error(err)
 	}
 }
@@ -265,11 +340,20 @@ func TestTermsAreWritten(t *testing.T) {
 		plan billing.Plan
 		want map[string]string
 	}{
-		"Plain":   {billing.Plan{Points: 500}, map[string]string{"points": "500"}},
-		"Trial":   {billing.Plan{Points: 500, TrialDays: 7, TrialPoints: 1}, map[string]string{"points": "500", "trial_points": "1"}},
-		"Monthly": {billing.Plan{Points: 500, GrantInterval: "month", Interval: "year"}, map[string]string{"points": "500", "grant_interval": "month"}},
-		"Cap":     {billing.Plan{Points: 500, Rollover: 1}, map[string]string{"points": "500", "rollover": "1"}},
-		"All":     {billing.Plan{Points: 500, Rollover: billing.RolloverAll}, map[string]string{"points": "500", "rollover": "all"}},
+		"Plain": {billing.Plan{Points: 500}, map[string]string{"points": "500"}},
+		"Trial": {
+			billing.Plan{Points: 500, TrialDays: 7, TrialPoints: 1},
+			map[string]string{"points": "500", "trial_points": "1"},
+		},
+		"Monthly": {
+			billing.Plan{Points: 500, GrantInterval: "month", Interval: "year"},
+			map[string]string{"points": "500", "grant_interval": "month"},
+		},
+		"Cap": {billing.Plan{Points: 500, Rollover: 1}, map[string]string{"points": "500", "rollover": "1"}},
+		"All": {
+			billing.Plan{Points: 500, Rollover: billing.RolloverAll},
+			map[string]string{"points": "500", "rollover": "all"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -289,7 +373,8 @@ func writtenTerms(t *testing.T, ctx context.Context, plan billing.Plan) map[stri
 	t.Helper()
 	g, s := newScript(t, map[string]string{
 		"GET /v1/products/pointsync_basic": `{"id":"pointsync_basic","active":true,"name":"Basic","metadata":{"pointsync_item":"basic"}}`,
-		"GET /v1/prices":                   list(false), "POST /v1/prices": `{"id":"price_1"}`, "POST /v1/products/pointsync_basic": `{"id":"pointsync_basic"}`,
+		"GET /v1/prices":                   list(false), "POST /v1/prices": `{"id":"price_1"}`,
+		"POST /v1/products/pointsync_basic": `{"id":"pointsync_basic"}`,
 	})
 	if _, err := g.EnsureCatalog(ctx, &catalog.Catalog{Plans: []billing.Plan{plan}}); err != nil {
 		t.Fatal(err)

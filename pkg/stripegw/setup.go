@@ -51,7 +51,8 @@ func (w ware) priceMetadata() map[string]string {
 	return m
 }
 
-// SmallAmounts says of which items of the catalogue the amount is below Stripe's smallest charge, and what Stripe does then.
+// SmallAmounts says of which items of the catalogue the amount is below Stripe's smallest charge, and what Stripe does
+// then.
 func SmallAmounts(c *catalog.Catalog) (notes []string) {
 	for _, w := range wares(c) {
 		if small := w.tooSmall(); small != "" && !w.retired {
@@ -61,11 +62,11 @@ func SmallAmounts(c *catalog.Catalog) (notes []string) {
 	return notes
 }
 
-// EnsureCatalog makes Stripe's products and prices what the catalogue says, and tells what it changed: nothing on
-// the second run. Stripe's prices cannot be edited, and what was sold keeps its terms. So a price whose amount or grant changes gets
-// a successor that takes the lookup key over, and is archived; subscriptions that have it keep it. A retired item's prices are archived.
-// Items that left the catalogue stay at Stripe untouched. After an error it may be run again: it goes on where it stopped.
-// EStripeUnavailable, EStripeRefused.
+// EnsureCatalog makes Stripe's products and prices what the catalogue says, and tells what it changed: nothing on the
+// second run. Stripe's prices cannot be edited, and what was sold keeps its terms. So a price whose amount or grant
+// changes gets a successor that takes the lookup key over, and is archived; subscriptions that have it keep it. A
+// retired item's prices are archived. Items that left the catalogue stay at Stripe untouched. After an error it may be
+// run again: it goes on where it stopped. EStripeUnavailable, EStripeRefused.
 func (g *Gateway) EnsureCatalog(ctx context.Context, c *catalog.Catalog) ([]Change, error) {
 	var changes []Change
 	for _, w := range wares(c) {
@@ -114,7 +115,10 @@ func (g *Gateway) ensureWare(ctx context.Context, w ware) ([]Change, error) {
 			return changes, err
 		}
 		g.prices.forget(w.item)
-		changes = append(changes, Change(fmt.Sprintf("%s: price %s marked as this item's, with %s", w.item, current.ID, pointsOf(w.grants))))
+		changes = append(
+			changes,
+			Change(fmt.Sprintf("%s: price %s marked as this item's, with %s", w.item, current.ID, pointsOf(w.grants))),
+		)
 	}
 	archived, err := g.archiveOthers(ctx, w, current.ID)
 	return append(changes, archived...), err

@@ -46,7 +46,8 @@ func (s *shelf) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.Method == "GET":
 		write(w, map[string]any{"data": slices.DeleteFunc(slices.Clone(s.prices), func(p map[string]any) bool {
 			key, product := r.Form.Get("lookup_keys[0]"), r.Form.Get("product")
-			return p["active"] != true || (key != "" && p["lookup_key"] != key) || (product != "" && p["product"] != product)
+			return p["active"] != true || (key != "" && p["lookup_key"] != key) ||
+				(product != "" && p["product"] != product)
 		})})
 	default:
 		for _, p := range s.prices { // transfer_lookup_key
@@ -105,12 +106,18 @@ func (s *shelf) active() string {
 
 func ensure(t *testing.T, g *stripegw.Gateway, amount int64, name string, want ...string) {
 	t.Helper()
-	c := &catalog.Catalog{Plans: []billing.Plan{{ID: "a", Name: name, Description: "D", Amount: amount, Currency: "usd", Interval: "month", Points: 1}}}
+	c := &catalog.Catalog{
+		Plans: []billing.Plan{
+			{ID: "a", Name: name, Description: "D", Amount: amount, Currency: "usd", Interval: "month", Points: 1},
+		},
+	}
 	changes, err := g.EnsureCatalog(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	matches := slices.EqualFunc(changes, want, func(c stripegw.Change, part string) bool { return strings.Contains(string(c), part) })
+	matches := slices.EqualFunc(
+		changes, want, func(c stripegw.Change, part string) bool { return strings.Contains(string(c), part) },
+	)
 	if !matches {
 		t.Errorf("changes %q, want %q", changes, want)
 	}
@@ -132,7 +139,9 @@ func TestEnsureCatalog(t *testing.T) {
 	if id, err := g.Price(t.Context(), "a"); id != "price_2" || err != nil {
 		t.Errorf("the old price was remembered: %q, %v", id, err)
 	}
-	s.prices = append(s.prices, map[string]any{"id": "price_by_hand", "active": true, "product": "pointsync_a", "unit_amount": 1})
+	s.prices = append(
+		s.prices, map[string]any{"id": "price_by_hand", "active": true, "product": "pointsync_a", "unit_amount": 1},
+	)
 	s.products["pointsync_a"]["active"] = false
 	s.prices[1]["metadata"] = nil
 	ensure(t, g, 1000, "B", "product pointsync_a updated", "price price_2 marked")
@@ -150,7 +159,9 @@ func TestEnsureCatalogGoesOn(t *testing.T) {
 			t.Parallel()
 			s := &shelf{products: map[string]map[string]any{}}
 			g := newGateway(t, s.ServeHTTP)
-			c := &catalog.Catalog{Packs: []billing.Pack{{ID: "a", Name: "A", Amount: 900, Currency: "usd", Points: 1, MaxQuantity: 1}}}
+			c := &catalog.Catalog{
+				Packs: []billing.Pack{{ID: "a", Name: "A", Amount: 900, Currency: "usd", Points: 1, MaxQuantity: 1}},
+			}
 			s.fail = fail
 			_, first := g.EnsureCatalog(t.Context(), c)
 			c.Packs[0].Amount = 1000

@@ -11,39 +11,76 @@ import (
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
-// Proves what is asked for the other payments of an invoice that money went back of: once for an invoice, from its making until an hour after it was
-// paid (second 6 and 3,600 are 3,606), and only where a charge of the customer's may be older than the newest page: one made at second 50 is the oldest there.
+// Proves what is asked for the other payments of an invoice that money went back of: once for an invoice, from its
+// making until an hour after it was paid (second 6 and 3,600 are 3,606), and only where a charge of the customer's may
+// be older than the newest page: one made at second 50 is the oldest there.
 func TestSiblings(t *testing.T) {
 	t.Parallel()
 	const window = "GET /v1/charges created[gte]=%d%s&customer=cus_1&limit=100"
 	charge := func(id, more string) string {
-		return `{"id":"` + id + `","object":"charge","created":70,"customer":"cus_1","paid":true,"amount":900` + more + "}"
+		return `{"id":"` + id + `","object":"charge","created":70,"customer":"cus_1","paid":true,"amount":900` + more +
+			"}"
 	}
-	newest := list(true, charge("ch_9", ""), strings.Replace(charge("ch_8", ""), "70", "50", 1), strings.Replace(charge("ch_7", ""), "70", "60", 1))
+	newest := list(
+		true, charge("ch_9", ""), strings.Replace(charge("ch_8", ""), "70", "50", 1),
+		strings.Replace(charge("ch_7", ""), "70", "60", 1),
+	)
 	for name, c := range map[string]struct {
 		newest, named, invoice string
 		asked                  string // beside the newest and the named one; "" for nothing
 	}{
-		"Refunded":           {newest, charge("ch_1", `,"amount_refunded":1,"invoice":"in_1"`), `"created":2,"status_transitions":{"paid_at":6}`, fmt.Sprintf(window, 2, "&created[lte]=3606")},
-		"Disputed":           {newest, charge("ch_1", `,"disputed":true,"invoice":"in_1"`), `"created":2,"status_transitions":{"paid_at":6}`, fmt.Sprintf(window, 2, "&created[lte]=3606")},
-		"NotPaidYet":         {newest, charge("ch_1", `,"amount_refunded":1,"invoice":"in_1"`), `"created":2,"status_transitions":{}`, fmt.Sprintf(window, 2, "")},
-		"AsOldAsTheOldest":   {newest, charge("ch_1", `,"amount_refunded":1,"invoice":"in_1"`), `"created":50`, fmt.Sprintf(window, 50, "")},
-		"YoungerThanOldest":  {newest, charge("ch_1", `,"amount_refunded":1,"invoice":"in_1"`), `"created":51`, ""},
-		"NothingBack":        {newest, charge("ch_1", `,"invoice":"in_1"`), `"created":2`, ""},
-		"PaidNoInvoice":      {newest, charge("ch_1", `,"amount_refunded":1`), `"created":2`, ""},
-		"OfNoCustomer":       {newest, strings.Replace(charge("ch_1", `,"amount_refunded":1,"invoice":"in_1"`), `"customer":"cus_1",`, "", 1), `"created":2`, ""},
-		"AllAreOnThePage":    {strings.Replace(newest, "true", "false", 1), charge("ch_1", `,"amount_refunded":1,"invoice":"in_1"`), `"created":2`, ""},
-		"InvoiceIsGone":      {newest, charge("ch_1", `,"amount_refunded":1,"invoice":"in_0"`), `"created":2`, ""},
-		"OfAnotherOnThePage": {list(true, charge("ch_9", `,"amount_refunded":1,"invoice":"in_1"`), strings.Replace(charge("ch_8", `,"amount_refunded":1,"invoice":"in_1"`), "70", "50", 1)), charge("ch_1", ""), `"created":2`, fmt.Sprintf(window, 2, "")},
+		"Refunded": {
+			newest, charge("ch_1", `,"amount_refunded":1,"invoice":"in_1"`),
+			`"created":2,"status_transitions":{"paid_at":6}`, fmt.Sprintf(window, 2, "&created[lte]=3606"),
+		},
+		"Disputed": {
+			newest, charge("ch_1", `,"disputed":true,"invoice":"in_1"`),
+			`"created":2,"status_transitions":{"paid_at":6}`, fmt.Sprintf(window, 2, "&created[lte]=3606"),
+		},
+		"NotPaidYet": {
+			newest, charge("ch_1", `,"amount_refunded":1,"invoice":"in_1"`), `"created":2,"status_transitions":{}`,
+			fmt.Sprintf(window, 2, ""),
+		},
+		"AsOldAsTheOldest": {
+			newest, charge("ch_1", `,"amount_refunded":1,"invoice":"in_1"`), `"created":50`,
+			fmt.Sprintf(window, 50, ""),
+		},
+		"YoungerThanOldest": {newest, charge("ch_1", `,"amount_refunded":1,"invoice":"in_1"`), `"created":51`, ""},
+		"NothingBack":       {newest, charge("ch_1", `,"invoice":"in_1"`), `"created":2`, ""},
+		"PaidNoInvoice":     {newest, charge("ch_1", `,"amount_refunded":1`), `"created":2`, ""},
+		"OfNoCustomer": {
+			newest,
+			strings.Replace(charge("ch_1", `,"amount_refunded":1,"invoice":"in_1"`), `"customer":"cus_1",`, "", 1),
+			`"created":2`, "",
+		},
+		"AllAreOnThePage": {
+			strings.Replace(newest, "true", "false", 1), charge("ch_1", `,"amount_refunded":1,"invoice":"in_1"`),
+			`"created":2`, "",
+		},
+		"InvoiceIsGone": {newest, charge("ch_1", `,"amount_refunded":1,"invoice":"in_0"`), `"created":2`, ""},
+		"OfAnotherOnThePage": {
+			list(
+				true, charge("ch_9", `,"amount_refunded":1,"invoice":"in_1"`),
+				strings.Replace(charge("ch_8", `,"amount_refunded":1,"invoice":"in_1"`), "70", "50", 1),
+			),
+			charge("ch_1", ""), `"created":2`, fmt.Sprintf(window, 2, ""),
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			g, s := newScript(t, map[string]string{
-				"GET /v1/charges since": list(false, charge("ch_5", `,"invoice":"in_1"`), charge("ch_6", `,"invoice":"in_2"`), charge("ch_4", "")),
-				"GET /v1/charges":       c.newest, "GET /v1/charges/ch_1": c.named, "GET /v1/invoices/in_1": `{"id":"in_1",` + c.invoice + `}`,
-				"GET /v1/invoices": list(false), "GET /v1/subscriptions": list(false), "GET /v1/disputes": list(false),
+				"GET /v1/charges since": list(
+					false, charge("ch_5", `,"invoice":"in_1"`), charge("ch_6", `,"invoice":"in_2"`), charge("ch_4", ""),
+				),
+				"GET /v1/charges": c.newest, "GET /v1/charges/ch_1": c.named,
+				"GET /v1/invoices/in_1": `{"id":"in_1",` + c.invoice + `}`,
+				"GET /v1/invoices":      list(false), "GET /v1/subscriptions": list(false),
+				"GET /v1/disputes": list(false),
 			})
-			got, err := g.Fetch(t.Context(), stripegw.Want{Customer: "cus_1", Named: []billing.StripeObject{{Type: "charge", ID: "ch_1"}}})
+			got, err := g.Fetch(
+				t.Context(),
+				stripegw.Want{Customer: "cus_1", Named: []billing.StripeObject{{Type: "charge", ID: "ch_1"}}},
+			)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -71,7 +108,10 @@ func TestSiblings(t *testing.T) {
 func TestSiblingsRefused(t *testing.T) {
 	t.Parallel()
 	g, _ := newScript(t, map[string]string{
-		"GET /v1/charges":  list(true, `{"id":"ch_9","object":"charge","created":70,"customer":"cus_1","amount_refunded":1,"invoice":"in_1"}`),
+		"GET /v1/charges": list(
+			true,
+			`{"id":"ch_9","object":"charge","created":70,"customer":"cus_1","amount_refunded":1,"invoice":"in_1"}`,
+		),
 		"GET /v1/invoices": list(false), "GET /v1/subscriptions": list(false), "GET /v1/invoices/in_1": "403 ",
 	})
 	if _, err := g.Fetch(t.Context(), stripegw.Want{Customer: "cus_1"}); billing.CodeOf(err) != billing.EStripeRefused {
@@ -79,8 +119,9 @@ func TestSiblingsRefused(t *testing.T) {
 	}
 }
 
-// Proves that charges of customers whom the account had before are there too; that one whom Stripe has forgotten keeps none of them away; and that
-// any other refusal is an error, as is the present customer's absence where the other lists are there.
+// Proves that charges of customers whom the account had before are there too; that one whom Stripe has forgotten keeps
+// none of them away; and that any other refusal is an error, as is the present customer's absence where the other lists
+// are there.
 func TestFormerCustomers(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, func(w http.ResponseWriter, r *http.Request) {
@@ -93,7 +134,10 @@ func TestFormerCustomers(t *testing.T) {
 			answer(w, 200, list(false, `{"id":"ch_`+customer+`","object":"charge"}`))
 		}
 	})
-	got, err := g.Fetch(t.Context(), stripegw.Want{Customer: "cus_1", AllCharges: true, Former: []billing.CustomerID{"cus_gone", "cus_0"}})
+	got, err := g.Fetch(
+		t.Context(),
+		stripegw.Want{Customer: "cus_1", AllCharges: true, Former: []billing.CustomerID{"cus_gone", "cus_0"}},
+	)
 	if err != nil || len(got.Charges) != 2 || got.Charges[0].ID != "ch_cus_1" || got.Charges[1].ID != "ch_cus_0" {
 		t.Errorf("%+v, %v", got.Charges, err)
 	}
@@ -118,24 +162,37 @@ func TestFormerCustomers(t *testing.T) {
 // Proves that an object that is no charge, and leads to none, adds nothing.
 func TestFetchNamedOther(t *testing.T) {
 	t.Parallel()
-	g, _ := newScript(t, map[string]string{"GET /v1/charges": list(false, `{"id":"ch_1","object":"charge"}`), "GET /v1/invoices": list(false), "GET /v1/subscriptions": list(false)})
-	got, err := g.Fetch(t.Context(), stripegw.Want{Customer: "cus_1", Named: []billing.StripeObject{{Type: "payout", ID: "po_1"}}})
+	g, _ := newScript(
+		t,
+		map[string]string{
+			"GET /v1/charges": list(false, `{"id":"ch_1","object":"charge"}`), "GET /v1/invoices": list(false),
+			"GET /v1/subscriptions": list(false),
+		},
+	)
+	got, err := g.Fetch(
+		t.Context(), stripegw.Want{Customer: "cus_1", Named: []billing.StripeObject{{Type: "payout", ID: "po_1"}}},
+	)
 	if err != nil || len(got.Charges) != 1 {
 		t.Errorf("%+v, %v", got.Charges, err)
 	}
 }
 
-// Proves that a picture has four calls of a kind under way and never more: Stripe allows a test account 25 a second. The first four wait for
-// each other, so that there are four, and while they do, questions go there and back often enough for any other to come as well.
+// Proves that a picture has four calls of a kind under way and never more: Stripe allows a test account 25 a second.
+// The first four wait for each other, so that there are four, and while they do, questions go there and back often
+// enough for any other to come as well.
 func TestFetchIsPolite(t *testing.T) {
 	t.Parallel()
 	const many = 40
 	newest, named := make([]string, many), make([]billing.StripeObject, many)
 	for n := range many {
-		newest[n] = fmt.Sprintf(`{"id":"ch_%d","object":"charge","created":70,"customer":"cus_1","disputed":true,"invoice":"in_%d"}`, n, n)
+		newest[n] = fmt.Sprintf(
+			`{"id":"ch_%d","object":"charge","created":70,"customer":"cus_1","disputed":true,"invoice":"in_%d"}`, n, n,
+		)
 		named[n] = billing.StripeObject{Type: "charge", ID: fmt.Sprint("ch_", n)}
 	}
-	for kind, named := range map[string][]billing.StripeObject{"charges/ch_": named, "invoices/in_": nil, "disputes": nil} {
+	for kind, named := range map[string][]billing.StripeObject{
+		"charges/ch_": named, "invoices/in_": nil, "disputes": nil,
+	} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			var arrived, underWay, most atomic.Int64

@@ -122,8 +122,12 @@ func TestStripeMockRefusesNothing(t *testing.T) {
 	address := startStripeMock(t)
 	// First that the mock is as strict as we think, else the rest would prove nothing.
 	t.Run("ControlIsRefused", func(t *testing.T) {
-		for _, form := range []string{"colour=red", "url=https://shop.example/&enabled_events[0]=no.such.event", "url=https://shop.example/"} {
-			req, _ := http.NewRequestWithContext(t.Context(), "POST", "http://"+address+"/v1/webhook_endpoints", strings.NewReader(form))
+		for _, form := range []string{
+			"colour=red", "url=https://shop.example/&enabled_events[0]=no.such.event", "url=https://shop.example/",
+		} {
+			req, _ := http.NewRequestWithContext(
+				t.Context(), "POST", "http://"+address+"/v1/webhook_endpoints", strings.NewReader(form),
+			)
 			req.Header.Set("Authorization", "Bearer sk_test_123")
 			req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 			resp, err := http.DefaultClient.Do(req)
@@ -140,7 +144,11 @@ func TestStripeMockRefusesNothing(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			r := &recorder{asked: map[string]int{}, replies: c.replies}
-			g, err := stripegw.New(stripegw.Options{Key: "sk_test_123", BaseURL: "http://" + address, HTTPClient: &http.Client{Transport: r}})
+			g, err := stripegw.New(
+				stripegw.Options{
+					Key: "sk_test_123", BaseURL: "http://" + address, HTTPClient: &http.Client{Transport: r},
+				},
+			)
 			if err != nil {
 				t.Fatal(err)
 			}

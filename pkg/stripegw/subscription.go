@@ -22,13 +22,17 @@ type NewItem struct {
 
 // check is for whoever reads; whoever writes needs a key as well.
 func (n NewItem) check() error {
-	return errors.Join(need("the subscription", string(n.Subscription)), need("the item", n.Item), need("the price", string(n.Price)))
+	return errors.Join(
+		need("the subscription", string(n.Subscription)), need("the item", n.Item), need("the price", string(n.Price)),
+	)
 }
 
 func (n NewItem) checkWrite() error { return errors.Join(n.check(), need("the key", n.Key)) }
 
 func (n NewItem) items() []*stripe.SubscriptionItemsParams {
-	return []*stripe.SubscriptionItemsParams{{ID: stripe.String(n.Item), Price: stripe.String(string(n.Price)), Quantity: stripe.Int64(n.Quantity)}}
+	return []*stripe.SubscriptionItemsParams{
+		{ID: stripe.String(n.Item), Price: stripe.String(string(n.Price)), Quantity: stripe.Int64(n.Quantity)},
+	}
 }
 
 func (n NewItem) params(ctx context.Context) *stripe.SubscriptionParams {
@@ -38,10 +42,10 @@ func (n NewItem) params(ctx context.Context) *stripe.SubscriptionParams {
 	return params
 }
 
-// ChargeItem gives a subscription another price and quantity and invoices the difference at once. While that invoice is not paid the
-// old ones stay; it is then returned, with the page where the customer can pay it. Only for a subscription that is charged to a card. Errors:
-// EStripeUnavailable, EStripeRefused, EPaymentRequired where there is nothing to charge and no page.
-// Source: https://stripe.com/docs/billing/subscriptions/pending-updates
+// ChargeItem gives a subscription another price and quantity and invoices the difference at once. While that invoice is
+// not paid the old ones stay; it is then returned, with the page where the customer can pay it. Only for a subscription
+// that is charged to a card. Errors: EStripeUnavailable, EStripeRefused, EPaymentRequired where there is nothing to
+// charge and no page. Source: https://stripe.com/docs/billing/subscriptions/pending-updates
 func (g *Gateway) ChargeItem(ctx context.Context, n NewItem) (owed billing.OwedInvoice, err error) {
 	s, err := g.invoiceItem(ctx, n, "pending_if_incomplete")
 	if err != nil || s.PendingUpdate == nil {
@@ -50,16 +54,17 @@ func (g *Gateway) ChargeItem(ctx context.Context, n NewItem) (owed billing.OwedI
 	return fromStripeOwed(s.LatestInvoice), nil
 }
 
-// InvoiceItem gives a subscription another price and quantity now and invoices the difference at once. The invoice is returned while it is
-// not paid, as a bank debit and an invoice that is sent are for days: Stripe makes no change of these wait for its payment. Errors:
-// EStripeUnavailable, EStripeRefused, EPaymentRequired.
+// InvoiceItem gives a subscription another price and quantity now and invoices the difference at once. The invoice is
+// returned while it is not paid, as a bank debit and an invoice that is sent are for days: Stripe makes no change of
+// these wait for its payment. Errors: EStripeUnavailable, EStripeRefused, EPaymentRequired.
 func (g *Gateway) InvoiceItem(ctx context.Context, n NewItem) (owed billing.OwedInvoice, err error) {
 	s, err := g.invoiceItem(ctx, n, "allow_incomplete")
 	if err != nil {
 		return owed, err
 	}
 	i := s.LatestInvoice
-	if i == nil || i.BillingReason != stripe.InvoiceBillingReasonSubscriptionUpdate || i.Status != stripe.InvoiceStatusOpen && i.Status != stripe.InvoiceStatusDraft {
+	if i == nil || i.BillingReason != stripe.InvoiceBillingReasonSubscriptionUpdate ||
+		i.Status != stripe.InvoiceStatusOpen && i.Status != stripe.InvoiceStatusDraft {
 		return owed, nil // nothing was due
 	}
 	return fromStripeOwed(i), nil
@@ -80,7 +85,8 @@ func (g *Gateway) invoiceItem(ctx context.Context, n NewItem, behavior string) (
 	return s, g.payFailure(err, "change the subscription")
 }
 
-// SwapItem gives a subscription another price and quantity now, without a charge: one on trial. EStripeUnavailable, EStripeRefused.
+// SwapItem gives a subscription another price and quantity now, without a charge: one on trial. EStripeUnavailable,
+// EStripeRefused.
 func (g *Gateway) SwapItem(ctx context.Context, n NewItem) error {
 	if err := n.checkWrite(); err != nil {
 		return err
@@ -118,7 +124,9 @@ func unset(name string) *stripe.SubscriptionParams {
 	return params
 }
 
-func (g *Gateway) setEnd(ctx context.Context, id billing.SubscriptionID, key string, params *stripe.SubscriptionParams) error {
+func (g *Gateway) setEnd(
+	ctx context.Context, id billing.SubscriptionID, key string, params *stripe.SubscriptionParams,
+) error {
 	if err := need("the subscription", string(id)); err != nil {
 		return err
 	}
@@ -128,7 +136,8 @@ func (g *Gateway) setEnd(ctx context.Context, id billing.SubscriptionID, key str
 	return g.failure(err, "change the end of the subscription")
 }
 
-// CancelNow ends a subscription at once; nothing is paid back. One that has ended is left as it is. EStripeUnavailable, EStripeRefused.
+// CancelNow ends a subscription at once; nothing is paid back. One that has ended is left as it is. EStripeUnavailable,
+// EStripeRefused.
 func (g *Gateway) CancelNow(ctx context.Context, id billing.SubscriptionID, key string) error {
 	if err := need("the subscription", string(id)); err != nil {
 		return err
@@ -145,9 +154,11 @@ func (g *Gateway) CancelNow(ctx context.Context, id billing.SubscriptionID, key 
 	return g.failure(err, "cancel the subscription")
 }
 
-// RestartSubscription lets a paused subscription begin a new period now. While that is not paid it stays paused, and the invoice is
-// answered. EStripeUnavailable, EStripeRefused, EPaymentRequired.
-func (g *Gateway) RestartSubscription(ctx context.Context, id billing.SubscriptionID, key string) (owed billing.OwedInvoice, err error) {
+// RestartSubscription lets a paused subscription begin a new period now. While that is not paid it stays paused, and
+// the invoice is answered. EStripeUnavailable, EStripeRefused, EPaymentRequired.
+func (g *Gateway) RestartSubscription(
+	ctx context.Context, id billing.SubscriptionID, key string,
+) (owed billing.OwedInvoice, err error) {
 	if err := need("the subscription", string(id)); err != nil {
 		return owed, err
 	}
@@ -188,9 +199,11 @@ func (g *Gateway) invoice(ctx context.Context, id billing.InvoiceID) (*stripe.In
 	return i, nil
 }
 
-// VoidInvoice gives up an invoice, and with it the change that waits for its payment. EConflict: it has been paid. EStripeUnavailable,
-// EStripeRefused.
-func (g *Gateway) VoidInvoice(ctx context.Context, id billing.InvoiceID, key string) (v billing.VoidedInvoice, err error) {
+// VoidInvoice gives up an invoice, and with it the change that waits for its payment. EConflict: it has been paid.
+// EStripeUnavailable, EStripeRefused.
+func (g *Gateway) VoidInvoice(
+	ctx context.Context, id billing.InvoiceID, key string,
+) (v billing.VoidedInvoice, err error) {
 	if err := need("the invoice", string(id)); err != nil {
 		return v, err
 	}
@@ -214,17 +227,22 @@ func (g *Gateway) VoidInvoice(ctx context.Context, id billing.InvoiceID, key str
 	return v, g.failure(err, "give the unpaid change up")
 }
 
-// OpenInvoices lists a subscription's open invoices that can be voided: one whose payment is under way is left out. EStripeUnavailable,
-// EStripeRefused.
-func (g *Gateway) OpenInvoices(ctx context.Context, id billing.SubscriptionID) (open []billing.VoidedInvoice, err error) {
+// OpenInvoices lists a subscription's open invoices that can be voided: one whose payment is under way is left out.
+// EStripeUnavailable, EStripeRefused.
+func (g *Gateway) OpenInvoices(
+	ctx context.Context, id billing.SubscriptionID,
+) (open []billing.VoidedInvoice, err error) {
 	if err := need("the subscription", string(id)); err != nil {
 		return nil, err
 	}
-	params := &stripe.InvoiceListParams{ListParams: listParams(ctx), Subscription: stripe.String(string(id)), Status: stripe.String("open")}
+	params := &stripe.InvoiceListParams{
+		ListParams: listParams(ctx), Subscription: stripe.String(string(id)), Status: stripe.String("open"),
+	}
 	params.AddExpand("data.payment_intent")
 	list := g.api.Invoices.List(params)
 	for list.Next() {
-		if i := list.Invoice(); i.PaymentIntent == nil || i.PaymentIntent.Status != stripe.PaymentIntentStatusProcessing {
+		if i := list.Invoice(); i.PaymentIntent == nil ||
+			i.PaymentIntent.Status != stripe.PaymentIntentStatusProcessing {
 			open = append(open, fromStripeVoided(i))
 		}
 	}
@@ -256,7 +274,10 @@ func fromStripeOwed(i *stripe.Invoice) billing.OwedInvoice {
 func (g *Gateway) payFailure(err error, action string) error {
 	var said *stripe.Error
 	if errors.As(err, &said) && said.HTTPStatusCode == http.StatusPaymentRequired {
-		return billing.Wrap(g.failure(err, action), billing.EPaymentRequired, "The payment was refused. Enter another card in the billing portal (POST /portal), then ask again under another key.")
+		return billing.Wrap(
+			g.failure(err, action), billing.EPaymentRequired,
+			"The payment was refused. Enter another card in the billing portal (POST /portal), then ask again under another key.",
+		)
 	}
 	return g.failure(err, action)
 }

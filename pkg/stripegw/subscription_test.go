@@ -21,15 +21,18 @@ var (
 	noInvoice = billing.OwedInvoice{}
 )
 
-// Proves what each way of changing an item asks, and which invoice it returns: one that waits for its payment, and no other.
+// Proves what each way of changing an item asks, and which invoice it returns: one that waits for its payment, and no
+// other.
 func TestChangeItem(t *testing.T) {
 	t.Parallel()
 	n := stripegw.NewItem{Subscription: "sub_1", Item: "si_1", Price: "price_2", Quantity: 5, Key: "key"}
 	dated := n
 	dated.ProrationDate = 160
 	const item = "items[0][id]=si_1&items[0][price]=price_2&items[0][quantity]=5"
-	const charged = "POST /v1/subscriptions/sub_1 expand[0]=latest_invoice.payment_intent&" + item + "&payment_behavior=pending_if_incomplete&proration_behavior=always_invoice"
-	const billed = "POST /v1/subscriptions/sub_1 expand[0]=latest_invoice.payment_intent&" + item + "&payment_behavior=allow_incomplete&proration_behavior=always_invoice"
+	const charged = "POST /v1/subscriptions/sub_1 expand[0]=latest_invoice.payment_intent&" + item +
+		"&payment_behavior=pending_if_incomplete&proration_behavior=always_invoice"
+	const billed = "POST /v1/subscriptions/sub_1 expand[0]=latest_invoice.payment_intent&" + item +
+		"&payment_behavior=allow_incomplete&proration_behavior=always_invoice"
 	charge, invoice := (*stripegw.Gateway).ChargeItem, (*stripegw.Gateway).InvoiceItem
 	swap := func(g *stripegw.Gateway, ctx context.Context, n stripegw.NewItem) (billing.OwedInvoice, error) {
 		return noInvoice, g.SwapItem(ctx, n)
@@ -42,23 +45,55 @@ func TestChangeItem(t *testing.T) {
 		owed   billing.OwedInvoice
 		refuse billing.Code
 	}{
-		"Charged":         {charge, n, `{"id":"sub_1","latest_invoice":` + openInvoice + `}`, charged + " key", noInvoice, ""},
-		"ChargedFrom":     {charge, dated, `{"id":"sub_1"}`, charged + "&proration_date=160 key", noInvoice, ""},
-		"Waits":           {charge, n, `{"id":"sub_1","pending_update":{"expires_at":9},"latest_invoice":` + openInvoice + `}`, charged + " key", unpaid, ""},
-		"WaitsForNothing": {charge, n, `{"id":"sub_1","pending_update":{"expires_at":9}}`, charged + " key", noInvoice, ""},
-		"Declined":        {charge, n, "402 card_declined", charged + " key", noInvoice, billing.EPaymentRequired},
-		"Forbidden":       {charge, n, "403 ", charged + " key", noInvoice, billing.EStripeRefused},
-		"Billed":          {invoice, n, `{"id":"sub_1","latest_invoice":` + openInvoice + `}`, billed + " key", unpaid, ""},
-		"BilledFrom":      {invoice, dated, `{"id":"sub_1","latest_invoice":` + sent + `}`, billed + "&proration_date=160 key", invoiced, ""},
-		"BilledByDebit":   {invoice, n, `{"id":"sub_1","latest_invoice":` + debited + `}`, billed + " key", underWay, ""},
-		"BilledLater":     {invoice, n, `{"id":"sub_1","latest_invoice":{"id":"in_1","status":"draft","billing_reason":"subscription_update"}}`, billed + " key", billing.OwedInvoice{ID: "in_1", Status: billing.ChangeUnpaid}, ""},
-		"BilledAndPaid":   {invoice, n, `{"id":"sub_1","latest_invoice":{"id":"in_1","status":"paid","billing_reason":"subscription_update"}}`, billed + " key", noInvoice, ""},
-		"NothingDue":      {invoice, n, `{"id":"sub_1","latest_invoice":{"id":"in_0","status":"open","billing_reason":"subscription_cycle"}}`, billed + " key", noInvoice, ""},
-		"NoInvoice":       {invoice, n, `{"id":"sub_1"}`, billed + " key", noInvoice, ""},
-		"BilledDeclined":  {invoice, n, "402 ", billed + " key", noInvoice, billing.EPaymentRequired},
-		"BilledAway":      {invoice, n, "503 ", billed + " key", noInvoice, billing.EStripeUnavailable},
-		"Swapped":         {swap, dated, `{"id":"sub_1"}`, "POST /v1/subscriptions/sub_1 " + item + "&proration_behavior=none key", noInvoice, ""},
-		"SwapForbidden":   {swap, n, "403 ", "POST /v1/subscriptions/sub_1 " + item + "&proration_behavior=none key", noInvoice, billing.EStripeRefused},
+		"Charged": {
+			charge, n, `{"id":"sub_1","latest_invoice":` + openInvoice + `}`, charged + " key", noInvoice, "",
+		},
+		"ChargedFrom": {charge, dated, `{"id":"sub_1"}`, charged + "&proration_date=160 key", noInvoice, ""},
+		"Waits": {
+			charge, n, `{"id":"sub_1","pending_update":{"expires_at":9},"latest_invoice":` + openInvoice + `}`,
+			charged + " key", unpaid, "",
+		},
+		"WaitsForNothing": {
+			charge, n, `{"id":"sub_1","pending_update":{"expires_at":9}}`, charged + " key", noInvoice, "",
+		},
+		"Declined":  {charge, n, "402 card_declined", charged + " key", noInvoice, billing.EPaymentRequired},
+		"Forbidden": {charge, n, "403 ", charged + " key", noInvoice, billing.EStripeRefused},
+		"Billed": {
+			invoice, n, `{"id":"sub_1","latest_invoice":` + openInvoice + `}`, billed + " key", unpaid, "",
+		},
+		"BilledFrom": {
+			invoice, dated, `{"id":"sub_1","latest_invoice":` + sent + `}`, billed + "&proration_date=160 key",
+			invoiced, "",
+		},
+		"BilledByDebit": {
+			invoice, n, `{"id":"sub_1","latest_invoice":` + debited + `}`, billed + " key", underWay, "",
+		},
+		"BilledLater": {
+			invoice, n,
+			`{"id":"sub_1","latest_invoice":{"id":"in_1","status":"draft","billing_reason":"subscription_update"}}`,
+			billed + " key", billing.OwedInvoice{ID: "in_1", Status: billing.ChangeUnpaid}, "",
+		},
+		"BilledAndPaid": {
+			invoice, n,
+			`{"id":"sub_1","latest_invoice":{"id":"in_1","status":"paid","billing_reason":"subscription_update"}}`,
+			billed + " key", noInvoice, "",
+		},
+		"NothingDue": {
+			invoice, n,
+			`{"id":"sub_1","latest_invoice":{"id":"in_0","status":"open","billing_reason":"subscription_cycle"}}`,
+			billed + " key", noInvoice, "",
+		},
+		"NoInvoice":      {invoice, n, `{"id":"sub_1"}`, billed + " key", noInvoice, ""},
+		"BilledDeclined": {invoice, n, "402 ", billed + " key", noInvoice, billing.EPaymentRequired},
+		"BilledAway":     {invoice, n, "503 ", billed + " key", noInvoice, billing.EStripeUnavailable},
+		"Swapped": {
+			swap, dated, `{"id":"sub_1"}`, "POST /v1/subscriptions/sub_1 " + item + "&proration_behavior=none key",
+			noInvoice, "",
+		},
+		"SwapForbidden": {
+			swap, n, "403 ", "POST /v1/subscriptions/sub_1 " + item + "&proration_behavior=none key", noInvoice,
+			billing.EStripeRefused,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -119,7 +154,9 @@ func TestCancelNow(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			g, s := newScript(t, map[string]string{"DELETE /v1/subscriptions/sub_1": c.cancel, "GET /v1/subscriptions/sub_1": c.look})
+			g, s := newScript(
+				t, map[string]string{"DELETE /v1/subscriptions/sub_1": c.cancel, "GET /v1/subscriptions/sub_1": c.look},
+			)
 			if err := g.CancelNow(t.Context(), "sub_1", "key"); billing.CodeOf(err) != c.want {
 				t.Errorf("%v, want %q", err, c.want)
 			}
@@ -130,7 +167,8 @@ func TestCancelNow(t *testing.T) {
 	}
 }
 
-// Proves that a paused subscription which begins again returns its invoice while it is not paid: paused or past due. An active one owes nothing.
+// Proves that a paused subscription which begins again returns its invoice while it is not paid: paused or past due. An
+// active one owes nothing.
 func TestRestart(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -152,7 +190,12 @@ func TestRestart(t *testing.T) {
 				t.Errorf("%v, want %q", err, c.want)
 			}
 			same(t, "owed", owed, c.owed)
-			same(t, "asked", s.calls(), []string{"POST /v1/subscriptions/sub_1/resume billing_cycle_anchor=now&expand[0]=latest_invoice.payment_intent key"})
+			same(
+				t, "asked", s.calls(),
+				[]string{
+					"POST /v1/subscriptions/sub_1/resume billing_cycle_anchor=now&expand[0]=latest_invoice.payment_intent key",
+				},
+			)
 		})
 	}
 }
@@ -170,12 +213,14 @@ func TestOwed(t *testing.T) {
 		same(t, "asked", s.calls(), []string{"GET /v1/invoices/in_1 expand[0]=payment_intent"})
 	}
 	g, _ := newScript(t, map[string]string{"GET /v1/invoices/in_1": "403 "})
-	if owed, status, err := g.Owed(t.Context(), "in_1"); billing.CodeOf(err) != billing.EStripeRefused || status != "" || owed != noInvoice {
+	if owed, status, err := g.Owed(t.Context(), "in_1"); billing.CodeOf(err) != billing.EStripeRefused ||
+		status != "" || owed != noInvoice {
 		t.Errorf("%+v, %q, %v", owed, status, err)
 	}
 }
 
-// Proves that giving up an invoice that was given up already is done, that a paid one is a conflict, and that any other refusal stays one.
+// Proves that giving up an invoice that was given up already is done, that a paid one is a conflict, and that any other
+// refusal stays one.
 func TestVoidInvoice(t *testing.T) {
 	t.Parallel()
 	due, none := billing.VoidedInvoice{ID: "in_1", Amount: 900, Currency: "usd"}, billing.VoidedInvoice{}
@@ -194,7 +239,9 @@ func TestVoidInvoice(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			g, s := newScript(t, map[string]string{"POST /v1/invoices/in_1/void": c.void, "GET /v1/invoices/in_1": c.look})
+			g, s := newScript(
+				t, map[string]string{"POST /v1/invoices/in_1/void": c.void, "GET /v1/invoices/in_1": c.look},
+			)
 			v, err := g.VoidInvoice(t.Context(), "in_1", "key")
 			if billing.CodeOf(err) != c.want || v != c.voided {
 				t.Errorf("%+v, %v, want %+v, %q", v, err, c.voided, c.want)
@@ -206,23 +253,33 @@ func TestVoidInvoice(t *testing.T) {
 	}
 }
 
-// Proves that a subscription's open invoices are listed with what is due on them, but for one whose payment is under way.
+// Proves that a subscription's open invoices are listed with what is due on them, but for one whose payment is under
+// way.
 func TestOpenInvoices(t *testing.T) {
 	t.Parallel()
 	const (
 		look = "GET /v1/invoices"
-		open = `{"id":"in_1","status":"open","amount_due":900,"total":1000,"currency":"usd"}` // 100 were paid by the customer's credit
+		// 100 were paid by the customer's credit
+		open = `{"id":"in_1","status":"open","amount_due":900,"total":1000,"currency":"usd"}`
 		card = `{"id":"in_2","status":"open","amount_due":50,"currency":"eur","payment_intent":{"id":"pi_2","status":"requires_payment_method"}}`
 		bank = `{"id":"in_3","status":"open","amount_due":70,"currency":"eur","payment_intent":{"id":"pi_3","status":"processing"}}`
 	)
 	g, s := newScript(t, map[string]string{look: list(false, open, bank, card)})
 	got, err := g.OpenInvoices(t.Context(), "sub_1")
-	same(t, "listed", got, []billing.VoidedInvoice{{ID: "in_1", Amount: 900, Currency: "usd"}, {ID: "in_2", Amount: 50, Currency: "eur"}})
-	same(t, "asked", s.calls(), []string{look + " expand[0]=data.payment_intent&limit=100&status=open&subscription=sub_1"})
+	same(
+		t, "listed", got,
+		[]billing.VoidedInvoice{{ID: "in_1", Amount: 900, Currency: "usd"}, {ID: "in_2", Amount: 50, Currency: "eur"}},
+	)
+	same(
+		t, "asked", s.calls(),
+		[]string{look + " expand[0]=data.payment_intent&limit=100&status=open&subscription=sub_1"},
+	)
 	if err != nil {
 		t.Error(err)
 	}
-	for answer, want := range map[string]billing.Code{"403 ": billing.EStripeRefused, "503 ": billing.EStripeUnavailable} {
+	for answer, want := range map[string]billing.Code{
+		"403 ": billing.EStripeRefused, "503 ": billing.EStripeUnavailable,
+	} {
 		g, _ := newScript(t, map[string]string{look: answer})
 		if got, err := g.OpenInvoices(t.Context(), "sub_1"); billing.CodeOf(err) != want || got != nil {
 			t.Errorf("%s: %v, %v", answer, got, err)
@@ -247,7 +304,9 @@ func TestChangesNeedIDs(t *testing.T) {
 			without(&n)
 			_, charged := g.ChargeItem(t.Context(), n)
 			_, billed := g.InvoiceItem(t.Context(), n)
-			for _, err := range []error{charged, billed, g.SwapItem(t.Context(), n), g.ScheduleItem(t.Context(), n, "", 1)} {
+			for _, err := range []error{
+				charged, billed, g.SwapItem(t.Context(), n), g.ScheduleItem(t.Context(), n, "", 1),
+			} {
 				if billing.CodeOf(err) != billing.EInternal {
 					t.Errorf("%v", err)
 				}
@@ -265,7 +324,8 @@ func TestChangesNeedIDs(t *testing.T) {
 	_, restarted := g.RestartSubscription(t.Context(), "", "key")
 	_, shown := g.Subscription(t.Context(), "")
 	for n, err := range []error{
-		owed, restarted, shown, g.ReleaseSchedule(t.Context(), "", "key"), g.CancelNow(t.Context(), "", "key"), g.CancelAtPeriodEnd(t.Context(), "", "key"),
+		owed, restarted, shown, g.ReleaseSchedule(t.Context(), "", "key"), g.CancelNow(t.Context(), "", "key"),
+		g.CancelAtPeriodEnd(t.Context(), "", "key"),
 		errorOf(g.VoidInvoice(t.Context(), "", "key")), errorOf(g.OpenInvoices(t.Context(), "")),
 	} {
 		if billing.CodeOf(err) != billing.EInternal {

@@ -25,7 +25,8 @@ type Terms struct {
 	Owes          billing.OwedInvoice // the invoice of its last change, while that is not paid
 	Pending       bool                // that change waits for the payment
 	UnderWay      bool                // a bank has been asked to pay its latest invoice and has not answered
-	PaysLater     bool                // by bank debit, or by an invoice that is sent: Stripe makes no change of it wait for its payment
+	// by bank debit, or by an invoice that is sent: Stripe makes no change of it wait for its payment
+	PaysLater bool
 }
 
 // Subscription returns a subscription as Stripe has it now. Errors: EStripeUnavailable, EStripeRefused.
@@ -35,14 +36,19 @@ func (g *Gateway) Subscription(ctx context.Context, id billing.SubscriptionID) (
 	}
 	params := &stripe.SubscriptionParams{}
 	params.Context = ctx
-	for _, part := range []string{"schedule", "latest_invoice.payment_intent", "default_payment_method", "customer.invoice_settings.default_payment_method"} {
+	for _, part := range []string{
+		"schedule", "latest_invoice.payment_intent", "default_payment_method",
+		"customer.invoice_settings.default_payment_method",
+	} {
 		params.AddExpand(part)
 	}
 	s, err := g.api.Subscriptions.Get(string(id), params)
 	if err != nil {
 		return Terms{}, g.failure(err, "show the subscription")
 	}
-	to := Terms{StripeSubscription: fromStripeSubscription(s), Currency: string(s.Currency), CanceledAt: atOrNil(s.CanceledAt)}
+	to := Terms{
+		StripeSubscription: fromStripeSubscription(s), Currency: string(s.Currency), CanceledAt: atOrNil(s.CanceledAt),
+	}
 	to.Cancels, to.HasEndDate = s.CancelAtPeriodEnd, !s.CancelAtPeriodEnd && s.CancelAt != 0
 	if err := g.lookAhead(ctx, s, &to.StripeSubscription); err != nil {
 		return Terms{}, g.failure(err, "show the subscription")
@@ -56,7 +62,8 @@ func (g *Gateway) Subscription(ctx context.Context, id billing.SubscriptionID) (
 	}
 	if i := s.LatestInvoice; i != nil && i.Status == stripe.InvoiceStatusOpen {
 		to.UnderWay = isUnderWay(i)
-		ofChange := i.BillingReason == stripe.InvoiceBillingReasonSubscriptionUpdate || s.Status == stripe.SubscriptionStatusPaused
+		ofChange := i.BillingReason == stripe.InvoiceBillingReasonSubscriptionUpdate ||
+			s.Status == stripe.SubscriptionStatusPaused
 		if ofChange || s.PendingUpdate != nil {
 			to.Owes, to.Pending = fromStripeOwed(i), s.PendingUpdate != nil
 		}
@@ -65,8 +72,8 @@ func (g *Gateway) Subscription(ctx context.Context, id billing.SubscriptionID) (
 	return to, nil
 }
 
-// itemOfOurs returns the first item whose price is ours, nil for none: we sell subscriptions of one item, and another that an operator
-// added must not hide it.
+// itemOfOurs returns the first item whose price is ours, nil for none: we sell subscriptions of one item, and another
+// that an operator added must not hide it.
 func itemOfOurs(s *stripe.Subscription) *stripe.SubscriptionItem {
 	if s.Items == nil {
 		return nil
@@ -79,8 +86,8 @@ func itemOfOurs(s *stripe.Subscription) *stripe.SubscriptionItem {
 	return nil
 }
 
-// chargedMethod returns what Stripe charges a subscription's invoices to, nil where that is none, or one of the older kind.
-// Source: https://stripe.com/docs/api/subscriptions/object#subscription_object-default_payment_method
+// chargedMethod returns what Stripe charges a subscription's invoices to, nil where that is none, or one of the older
+// kind. Source: https://stripe.com/docs/api/subscriptions/object#subscription_object-default_payment_method
 func chargedMethod(s *stripe.Subscription) *stripe.PaymentMethod {
 	if s.DefaultPaymentMethod != nil {
 		return s.DefaultPaymentMethod

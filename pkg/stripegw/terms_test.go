@@ -7,7 +7,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
-// Proves what is read of a subscription that is to be changed: its price with its interval, who leads it and how it was cancelled.
+// Proves what is read of a subscription that is to be changed: its price with its interval, who leads it and how it was
+// cancelled.
 func TestTerms(t *testing.T) {
 	t.Parallel()
 	g, s := newScript(t, map[string]string{"GET /v1/subscriptions/sub_1": `{"id":"sub_1","status":"active","currency":"eur","created":5,"canceled_at":110,
@@ -21,11 +22,23 @@ func TestTerms(t *testing.T) {
 	}
 	same(t, "terms", got, stripegw.Terms{
 		StripeSubscription: billing.StripeSubscription{
-			ID: "sub_1", Status: billing.SubActive, Item: "basic", Quantity: 2, CurrentPeriodStart: sec(100), CurrentPeriodEnd: sec(200), Created: sec(5),
-			EndsAt: ptr(sec(150)), CollectionPaused: &billing.CollectionPause{Until: ptr(sec(170))},
+			ID:                 "sub_1",
+			Status:             billing.SubActive,
+			Item:               "basic",
+			Quantity:           2,
+			CurrentPeriodStart: sec(100),
+			CurrentPeriodEnd:   sec(200),
+			Created:            sec(5),
+			EndsAt:             ptr(sec(150)), CollectionPaused: &billing.CollectionPause{Until: ptr(sec(170))},
 		},
-		ItemID: "si_1", Price: "price_1", UnitAmount: 900, Currency: "eur", Interval: "month", IntervalCount: 3, Schedule: "sub_sched_1",
-		HasEndDate: true, CanceledAt: ptr(sec(110)),
+		ItemID:        "si_1",
+		Price:         "price_1",
+		UnitAmount:    900,
+		Currency:      "eur",
+		Interval:      "month",
+		IntervalCount: 3,
+		Schedule:      "sub_sched_1",
+		HasEndDate:    true, CanceledAt: ptr(sec(110)),
 	})
 	same(t, "asked", s.calls(), []string{"GET /v1/subscriptions/sub_1 expand[0]=schedule&expand[1]=latest_invoice.payment_intent" +
 		"&expand[2]=default_payment_method&expand[3]=customer.invoice_settings.default_payment_method"})
@@ -35,54 +48,113 @@ func TestTerms(t *testing.T) {
 func TestTermsOf(t *testing.T) {
 	t.Parallel()
 	open := func(reason, intent string) string {
-		return `,"latest_invoice":{"id":"in_1","status":"open","billing_reason":"` + reason + `","hosted_invoice_url":"https://pay","payment_intent":{"id":"pi_1","status":"` + intent + `"}}`
+		return `,"latest_invoice":{"id":"in_1","status":"open","billing_reason":"` + reason +
+			`","hosted_invoice_url":"https://pay","payment_intent":{"id":"pi_1","status":"` + intent + `"}}`
 	}
 	const card, sepa = `{"id":"pm_1","type":"card"}`, `{"id":"pm_2","type":"sepa_debit"}`
 	for name, c := range map[string]struct {
 		subscription string
-		want         stripegw.Terms // of it Owes, Pending, UnderWay, PaysLater, Schedule, Cancels, HasEndDate and IntervalCount
+		// of it Owes, Pending, UnderWay, PaysLater, Schedule, Cancels, HasEndDate and IntervalCount
+		want stripegw.Terms
 	}{
-		"Plain":                  {ofNow, stripegw.Terms{}},
-		"Cancels":                {ofNow + `,"cancel_at_period_end":true`, stripegw.Terms{Cancels: true}},
-		"CancelsAndDate":         {ofNow + `,"cancel_at_period_end":true,"cancel_at":200`, stripegw.Terms{Cancels: true}},
-		"Date":                   {ofNow + `,"cancel_at":150`, stripegw.Terms{HasEndDate: true}},
-		"ScheduleActive":         {ofNow + `,"schedule":{"id":"sub_sched_1","status":"active"}`, stripegw.Terms{Schedule: "sub_sched_1"}},
-		"ScheduleReleased":       {ofNow + `,"schedule":{"id":"sub_sched_1","status":"released"}`, stripegw.Terms{}},
-		"RenewalOpen":            {ofNow + open("subscription_cycle", "requires_payment_method"), stripegw.Terms{}},
-		"RenewalUnderWay":        {ofNow + open("subscription_cycle", "processing"), stripegw.Terms{UnderWay: true}},
-		"ChangeOpen":             {ofNow + open("subscription_update", "requires_payment_method"), stripegw.Terms{Owes: unpaid}},
-		"ChangeUnderWay":         {ofNow + open("subscription_update", "processing"), stripegw.Terms{Owes: underWay, UnderWay: true}},
-		"ChangePaid":             {ofNow + `,"latest_invoice":{"id":"in_1","status":"paid","billing_reason":"subscription_update"}`, stripegw.Terms{}},
-		"ChangeWaits":            {ofNow + `,"pending_update":{"expires_at":9}` + open("subscription_update", "requires_action"), stripegw.Terms{Owes: unpaid, Pending: true}},
-		"WaitsForAManualInvoice": {ofNow + `,"pending_update":{"expires_at":9}` + open("manual", "requires_action"), stripegw.Terms{Owes: unpaid, Pending: true}},
-		"Paused":                 {`"id":"sub_1","status":"paused"` + open("subscription_cycle", "requires_payment_method"), stripegw.Terms{Owes: unpaid}},
-		"SendsInvoices":          {ofNow + `,"collection_method":"send_invoice"`, stripegw.Terms{PaysLater: true}},
-		"ChargesCard":            {ofNow + `,"collection_method":"charge_automatically","default_payment_method":` + card, stripegw.Terms{}},
-		"Debits":                 {ofNow + `,"default_payment_method":` + sepa, stripegw.Terms{PaysLater: true}},
-		"OwnCardBeforeCustomers": {ofNow + `,"default_payment_method":` + card + `,"customer":{"id":"cus_1","invoice_settings":{"default_payment_method":` + sepa + `}}`, stripegw.Terms{}},
-		"CustomersDebit":         {ofNow + `,"customer":{"id":"cus_1","invoice_settings":{"default_payment_method":` + sepa + `}}`, stripegw.Terms{PaysLater: true}},
-		"OlderSource":            {ofNow + `,"default_source":{"id":"card_1","object":"card"},"customer":{"id":"cus_1","invoice_settings":{"default_payment_method":` + sepa + `}}`, stripegw.Terms{}},
-		"CustomerWithout":        {ofNow + `,"customer":{"id":"cus_1","invoice_settings":{}}`, stripegw.Terms{}},
-		"ACH":                    {ofNow + `,"default_payment_method":{"id":"pm_3","type":"us_bank_account"}`, stripegw.Terms{PaysLater: true}},
-		"BACS":                   {ofNow + `,"default_payment_method":{"id":"pm_3","type":"bacs_debit"}`, stripegw.Terms{PaysLater: true}},
-		"BECS":                   {ofNow + `,"default_payment_method":{"id":"pm_3","type":"au_becs_debit"}`, stripegw.Terms{PaysLater: true}},
-		"ACSS":                   {ofNow + `,"default_payment_method":{"id":"pm_3","type":"acss_debit"}`, stripegw.Terms{PaysLater: true}},
-		"Link":                   {ofNow + `,"default_payment_method":{"id":"pm_3","type":"link"}`, stripegw.Terms{}},
+		"Plain":   {ofNow, stripegw.Terms{}},
+		"Cancels": {ofNow + `,"cancel_at_period_end":true`, stripegw.Terms{Cancels: true}},
+		"CancelsAndDate": {
+			ofNow + `,"cancel_at_period_end":true,"cancel_at":200`, stripegw.Terms{Cancels: true},
+		},
+		"Date": {ofNow + `,"cancel_at":150`, stripegw.Terms{HasEndDate: true}},
+		"ScheduleActive": {
+			ofNow + `,"schedule":{"id":"sub_sched_1","status":"active"}`, stripegw.Terms{Schedule: "sub_sched_1"},
+		},
+		"ScheduleReleased": {ofNow + `,"schedule":{"id":"sub_sched_1","status":"released"}`, stripegw.Terms{}},
+		"RenewalOpen":      {ofNow + open("subscription_cycle", "requires_payment_method"), stripegw.Terms{}},
+		"RenewalUnderWay":  {ofNow + open("subscription_cycle", "processing"), stripegw.Terms{UnderWay: true}},
+		"ChangeOpen": {
+			ofNow + open("subscription_update", "requires_payment_method"), stripegw.Terms{Owes: unpaid},
+		},
+		"ChangeUnderWay": {
+			ofNow + open("subscription_update", "processing"), stripegw.Terms{Owes: underWay, UnderWay: true},
+		},
+		"ChangePaid": {
+			ofNow + `,"latest_invoice":{"id":"in_1","status":"paid","billing_reason":"subscription_update"}`,
+			stripegw.Terms{},
+		},
+		"ChangeWaits": {
+			ofNow + `,"pending_update":{"expires_at":9}` + open("subscription_update", "requires_action"),
+			stripegw.Terms{Owes: unpaid, Pending: true},
+		},
+		"WaitsForAManualInvoice": {
+			ofNow + `,"pending_update":{"expires_at":9}` + open("manual", "requires_action"),
+			stripegw.Terms{Owes: unpaid, Pending: true},
+		},
+		"Paused": {
+			`"id":"sub_1","status":"paused"` + open("subscription_cycle", "requires_payment_method"),
+			stripegw.Terms{Owes: unpaid},
+		},
+		"SendsInvoices": {ofNow + `,"collection_method":"send_invoice"`, stripegw.Terms{PaysLater: true}},
+		"ChargesCard": {
+			ofNow + `,"collection_method":"charge_automatically","default_payment_method":` + card, stripegw.Terms{},
+		},
+		"Debits": {ofNow + `,"default_payment_method":` + sepa, stripegw.Terms{PaysLater: true}},
+		"OwnCardBeforeCustomers": {
+			ofNow + `,"default_payment_method":` + card +
+				`,"customer":{"id":"cus_1","invoice_settings":{"default_payment_method":` + sepa + `}}`,
+			stripegw.Terms{},
+		},
+		"CustomersDebit": {
+			ofNow + `,"customer":{"id":"cus_1","invoice_settings":{"default_payment_method":` + sepa + `}}`,
+			stripegw.Terms{PaysLater: true},
+		},
+		"OlderSource": {
+			ofNow + `,"default_source":{"id":"card_1","object":"card"},"customer":{"id":"cus_1","invoice_settings":{"default_payment_method":` + sepa + `}}`,
+			stripegw.Terms{},
+		},
+		"CustomerWithout": {ofNow + `,"customer":{"id":"cus_1","invoice_settings":{}}`, stripegw.Terms{}},
+		"ACH": {
+			ofNow + `,"default_payment_method":{"id":"pm_3","type":"us_bank_account"}`, stripegw.Terms{PaysLater: true},
+		},
+		"BACS": {
+			ofNow + `,"default_payment_method":{"id":"pm_3","type":"bacs_debit"}`, stripegw.Terms{PaysLater: true},
+		},
+		"BECS": {
+			ofNow + `,"default_payment_method":{"id":"pm_3","type":"au_becs_debit"}`, stripegw.Terms{PaysLater: true},
+		},
+		"ACSS": {
+			ofNow + `,"default_payment_method":{"id":"pm_3","type":"acss_debit"}`, stripegw.Terms{PaysLater: true},
+		},
+		"Link": {ofNow + `,"default_payment_method":{"id":"pm_3","type":"link"}`, stripegw.Terms{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			g, _ := newScript(t, map[string]string{"GET /v1/subscriptions/sub_1": "{" + c.subscription + "," + ourItem + "}"})
+			g, _ := newScript(
+				t, map[string]string{"GET /v1/subscriptions/sub_1": "{" + c.subscription + "," + ourItem + "}"},
+			)
 			got, err := g.Subscription(t.Context(), "sub_1")
 			if err != nil {
 				t.Fatal(err)
 			}
 			same(t, "terms", stripegw.Terms{
-				Owes: got.Owes, Pending: got.Pending, UnderWay: got.UnderWay, PaysLater: got.PaysLater, Schedule: got.Schedule, Cancels: got.Cancels, HasEndDate: got.HasEndDate,
+				Owes:       got.Owes,
+				Pending:    got.Pending,
+				UnderWay:   got.UnderWay,
+				PaysLater:  got.PaysLater,
+				Schedule:   got.Schedule,
+				Cancels:    got.Cancels,
+				HasEndDate: got.HasEndDate,
 			}, c.want)
 		})
 	}
-	for recurring, count := range map[string]int64{`{"interval":"month"}`: 1, `{"interval":"month","interval_count":2}`: 2} {
-		g, _ := newScript(t, map[string]string{"GET /v1/subscriptions/sub_1": "{" + ofNow + `,"items":{"data":[{"price":{"id":"price_1","lookup_key":"pointsync_basic","recurring":` + recurring + `}}]}}`})
+	for recurring, count := range map[string]int64{
+		`{"interval":"month"}`: 1, `{"interval":"month","interval_count":2}`: 2,
+	} {
+		g, _ := newScript(
+			t,
+			map[string]string{
+				"GET /v1/subscriptions/sub_1": "{" + ofNow +
+					`,"items":{"data":[{"price":{"id":"price_1","lookup_key":"pointsync_basic","recurring":` +
+					recurring + `}}]}}`,
+			},
+		)
 		if got, err := g.Subscription(t.Context(), "sub_1"); err != nil || got.IntervalCount != count {
 			t.Errorf("%s: %d, %v", recurring, got.IntervalCount, err)
 		}

@@ -31,7 +31,8 @@ func goodHeader() map[string]any { return map[string]any{"alg": "EdDSA", "typ": 
 
 func goodClaims() map[string]any {
 	return map[string]any{
-		"iss": issuer, "aud": audience, "sub": "acc_1", "sid": "ses_1", "jti": "tok_1", "iat": epoch.Unix(), "nbf": epoch.Unix(),
+		"iss": issuer, "aud": audience, "sub": "acc_1", "sid": "ses_1", "jti": "tok_1", "iat": epoch.Unix(),
+		"nbf": epoch.Unix(),
 		"exp": epoch.Add(time.Minute).Unix(), "ver": 1, "subscription": nil, "points": 5,
 	}
 }
@@ -66,17 +67,27 @@ func TestErrWrongPart(t *testing.T) {
 	const missing = "\x00"
 	later := epoch.Add(time.Minute).Unix()
 	header := map[string]map[string]any{
-		"Crit": {"crit": []string{"exp"}}, "CritUnknown": {"crit": []string{"zip"}, "zip": 1}, "UnknownKid": {"kid": "k2"}, "NoKid": {"kid": missing},
-		"KidNumber": {"kid": 1}, "WrongTyp": {"typ": "at+jwt"}, "NoTyp": {"typ": missing}, "NoAlg": {"alg": missing}, "Ed25519Alg": {"alg": "ES256"},
+		"Crit": {"crit": []string{"exp"}}, "CritUnknown": {
+			"crit": []string{"zip"}, "zip": 1,
+		}, "UnknownKid": {"kid": "k2"}, "NoKid": {"kid": missing},
+		"KidNumber": {"kid": 1}, "WrongTyp": {"typ": "at+jwt"}, "NoTyp": {"typ": missing}, "NoAlg": {"alg": missing},
+		"Ed25519Alg": {"alg": "ES256"},
 	}
 	claims := map[string]map[string]any{
-		"NoSub": {"sub": missing}, "EmptySub": {"sub": ""}, "SubNumber": {"sub": 1}, "NoSid": {"sid": missing}, "NoJti": {"jti": missing},
-		"WrongIss": {"iss": "https://other.example"}, "NoIss": {"iss": missing}, "WrongAud": {"aud": "other"}, "NoAud": {"aud": missing},
+		"NoSub": {"sub": missing}, "EmptySub": {"sub": ""}, "SubNumber": {"sub": 1}, "NoSid": {"sid": missing},
+		"NoJti": {"jti": missing},
+		"WrongIss": {
+			"iss": "https://other.example",
+		}, "NoIss": {"iss": missing}, "WrongAud": {"aud": "other"}, "NoAud": {"aud": missing},
 		"Expired": {"exp": epoch.Add(-time.Minute).Unix()}, "NoExp": {"exp": missing}, "ExpText": {"exp": "never"},
 		"NbfLater": {"nbf": later}, "IatLater": {"iat": later}, "NoIat": {"iat": missing},
-		"NulInSub": {"sub": "acc_\u0000"}, "NulInSid": {"sid": "ses_\u00001"}, "NulInJti": {"jti": "tok\u0000"}, "SpaceInSub": {"sub": "acc_1 "}, "LongSub": {"sub": strings.Repeat("a", 65)},
-		"NulInPlan": {"subscription": map[string]any{"plan": "a\u0000", "status": "active"}}, "NulElsewhere": {"name": "a\u0000"}, "LettersInSub": {"sub": "acc_ä"},
-		"NegativePoints": {"points": -1}, "NegativeVer": {"ver": -1}, "PointsText": {"points": "5"}, "HalfAPoint": {"points": 0.5},
+		"NulInSub": {"sub": "acc_\u0000"}, "NulInSid": {"sid": "ses_\u00001"}, "NulInJti": {"jti": "tok\u0000"},
+		"SpaceInSub": {"sub": "acc_1 "}, "LongSub": {"sub": strings.Repeat("a", 65)},
+		"NulInPlan": {
+			"subscription": map[string]any{"plan": "a\u0000", "status": "active"},
+		}, "NulElsewhere": {"name": "a\u0000"}, "LettersInSub": {"sub": "acc_ä"},
+		"NegativePoints": {"points": -1}, "NegativeVer": {"ver": -1}, "PointsText": {"points": "5"},
+		"HalfAPoint": {"points": 0.5},
 	}
 	changed := func(good, change map[string]any) string {
 		good = maps.Clone(good)
@@ -122,28 +133,33 @@ func TestErrForged(t *testing.T) {
 	mac := hmac.New(sha256.New, ours.Public().(ed25519.PublicKey))
 	fmt.Fprint(mac, withAlg("HS256"))
 	for name, raw := range map[string]string{
-		"AlgNone":          withAlg("none") + ".",
-		"AlgNoneSigned":    withAlg("none") + "." + parts[2],
-		"PublicKeyAsHMAC":  withAlg("HS256") + "." + b64.EncodeToString(mac.Sum(nil)),
-		"StrangersKey":     sign(ed25519.NewKeyFromSeed([]byte(strings.Repeat("x", 32))), header, claims),
-		"OtherClaims":      parts[0] + "." + b64.EncodeToString([]byte(strings.Replace(claims, "acc_1", "acc_2", 1))) + "." + parts[2],
-		"NoSignature":      parts[0] + "." + parts[1] + ".",
-		"ShortSignature":   good[:len(good)-4],
-		"FourParts":        good + ".x",
-		"TrailingGarbage":  good + "garbage",
-		"TrailingNewline":  good + "\n",
-		"LeadingSpace":     " " + good,
-		"Padding":          good + "=",
-		"StandardAlphabet": parts[0] + "." + parts[1] + "." + strings.NewReplacer("-", "+", "_", "/").Replace(parts[2]) + "==",
-		"Bearer":           "Bearer " + good,
-		"TrailingJSON":     sign(ours, header, claims+"{}"),
-		"NoObject":         sign(ours, header, `["acc_1"]`),
-		"Null":             sign(ours, header, `null`),
-		"BrokenSub":        sign(ours, header, strings.Replace(claims, "acc_1", "acc_\xff", 1)),
-		"BrokenElsewhere":  sign(ours, header, strings.Replace(claims, "{", "{\"x\":\"\xc3(\",", 1)),
-		"TooLong":          sign(ours, header, strings.Replace(claims, "{", `{"x":"`+strings.Repeat("x", 4096)+`",`, 1)),
-		"Empty":            "",
-		"Dots":             "..",
+		"AlgNone":         withAlg("none") + ".",
+		"AlgNoneSigned":   withAlg("none") + "." + parts[2],
+		"PublicKeyAsHMAC": withAlg("HS256") + "." + b64.EncodeToString(mac.Sum(nil)),
+		"StrangersKey":    sign(ed25519.NewKeyFromSeed([]byte(strings.Repeat("x", 32))), header, claims),
+		"OtherClaims": parts[0] + "." + b64.EncodeToString(
+			[]byte(strings.Replace(claims, "acc_1", "acc_2", 1)),
+		) + "." + parts[2],
+		"NoSignature":     parts[0] + "." + parts[1] + ".",
+		"ShortSignature":  good[:len(good)-4],
+		"FourParts":       good + ".x",
+		"TrailingGarbage": good + "garbage",
+		"TrailingNewline": good + "\n",
+		"LeadingSpace":    " " + good,
+		"Padding":         good + "=",
+		"StandardAlphabet": parts[0] + "." + parts[1] + "." +
+			strings.NewReplacer("-", "+", "_", "/").Replace(parts[2]) + "==",
+		"Bearer":          "Bearer " + good,
+		"TrailingJSON":    sign(ours, header, claims+"{}"),
+		"NoObject":        sign(ours, header, `["acc_1"]`),
+		"Null":            sign(ours, header, `null`),
+		"BrokenSub":       sign(ours, header, strings.Replace(claims, "acc_1", "acc_\xff", 1)),
+		"BrokenElsewhere": sign(ours, header, strings.Replace(claims, "{", "{\"x\":\"\xc3(\",", 1)),
+		"TooLong": sign(
+			ours, header, strings.Replace(claims, "{", `{"x":"`+strings.Repeat("x", 4096)+`",`, 1),
+		),
+		"Empty": "",
+		"Dots":  "..",
 	} {
 		refuse(t, name, raw)
 	}

@@ -18,8 +18,9 @@ type Key struct {
 	public  ed25519.PublicKey
 }
 
-// Keys are the keys in force: the first signs, all are accepted and published. A new key is put last until every replica and verifier
-// knows it, then first, and the old one is dropped once every token that it signed has expired (TTL).
+// Keys are the keys in force: the first signs, all are accepted and published. A new key is put last until every
+// replica and verifier knows it, then first, and the old one is dropped once every token that it signed has expired
+// (TTL).
 type Keys []Key
 
 var kidPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,32}$`)
@@ -35,10 +36,15 @@ func ParseKeys(s string) (Keys, error) {
 		}
 		raw, err := base64.RawURLEncoding.Strict().DecodeString(seed)
 		if err != nil || len(raw) != ed25519.SeedSize {
-			return nil, fmt.Errorf("the seed of signing key %q is not 32 bytes in base64url (make one with pointsync keygen)", kid)
+			return nil, fmt.Errorf(
+				"the seed of signing key %q is not 32 bytes in base64url (make one with pointsync keygen)", kid,
+			)
 		}
 		if billing.Guessable(string(raw)) {
-			return nil, fmt.Errorf("the seed of signing key %q was not made at random, so anybody could sign (make one with pointsync keygen)", kid)
+			return nil, fmt.Errorf(
+				"the seed of signing key %q was not made at random, so anybody could sign (make one with pointsync keygen)",
+				kid,
+			)
 		}
 		if seen[kid] {
 			return nil, fmt.Errorf("two signing keys have the kid %q", kid)
@@ -66,7 +72,14 @@ type JWK struct {
 func (i *Issuer) JWKS() []JWK {
 	set := make([]JWK, len(i.keys))
 	for n, k := range i.keys {
-		set[n] = JWK{Kty: "OKP", Crv: "Ed25519", Alg: "EdDSA", Use: "sig", Kid: k.ID, X: base64.RawURLEncoding.EncodeToString(k.public)}
+		set[n] = JWK{
+			Kty: "OKP",
+			Crv: "Ed25519",
+			Alg: "EdDSA",
+			Use: "sig",
+			Kid: k.ID,
+			X:   base64.RawURLEncoding.EncodeToString(k.public),
+		}
 	}
 	return set
 }

@@ -1,9 +1,9 @@
-// Package token owns the access tokens that clients hold: minting, parsing, signing keys and the public key set. It is the
-// only room that knows JWT.
+// Package token owns the access tokens that clients hold: minting, parsing, signing keys and the public key set. It is
+// the only room that knows JWT.
 //
-// A token mirrors an account as of the claim `ver`. It is a hint about when to ask Stripe, and never decides what may be
-// spent. Tokens are signed with Ed25519 and live minutes; nobody can take one back, so nothing that must end at once may
-// rest on one.
+// A token mirrors an account as of the claim `ver`. It is a hint about when to ask Stripe, and never decides what may
+// be spent. Tokens are signed with Ed25519 and live minutes; nobody can take one back, so nothing that must end at once
+// may rest on one.
 package token
 
 import (
@@ -122,7 +122,8 @@ func (i *Issuer) Parse(raw string) (Claims, error) {
 	var w wire
 	_, err := jwt.ParseWithClaims(raw, &w, i.keyFor,
 		jwt.WithValidMethods([]string{"EdDSA"}), jwt.WithIssuer(i.issuer), jwt.WithAudience(i.audience),
-		jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(leeway), jwt.WithTimeFunc(i.now), jwt.WithStrictDecoding())
+		jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(leeway), jwt.WithTimeFunc(i.now),
+		jwt.WithStrictDecoding())
 	switch {
 	case errors.Is(err, jwt.ErrTokenExpired):
 		return Claims{}, refuse(err, "The access token has run out. Refresh it.")
@@ -152,11 +153,12 @@ func (i *Issuer) keyFor(t *jwt.Token) (any, error) {
 	return nil, fmt.Errorf("unknown kid")
 }
 
-// idPattern is what our ids are made of. Another text, with a NUL or broken UTF-8 in it, would be a fault of the database's.
+// idPattern is what our ids are made of. Another text, with a NUL or broken UTF-8 in it, would be a fault of the
+// database's.
 var idPattern = regexp.MustCompile(`^[A-Za-z0-9_]{1,64}$`)
 
-// checkPayload refuses what the library accepts: a missing subject, ids that are none of ours, and members that stand twice, of which
-// readers would pick different ones.
+// checkPayload refuses what the library accepts: a missing subject, ids that are none of ours, and members that stand
+// twice, of which readers would pick different ones.
 func checkPayload(raw string, w wire) error {
 	for _, id := range []string{w.Subject, w.SID, w.ID} {
 		if !idPattern.MatchString(id) {
@@ -190,7 +192,9 @@ func (i *Issuer) toWire(c Claims) wire {
 	w := wire{
 		RegisteredClaims: jwt.RegisteredClaims{
 			Issuer: i.issuer, Audience: jwt.ClaimStrings{i.audience}, Subject: string(c.Account), ID: c.ID,
-			IssuedAt: jwt.NewNumericDate(c.IssuedAt), NotBefore: jwt.NewNumericDate(c.IssuedAt), ExpiresAt: jwt.NewNumericDate(c.ExpiresAt),
+			IssuedAt:  jwt.NewNumericDate(c.IssuedAt),
+			NotBefore: jwt.NewNumericDate(c.IssuedAt),
+			ExpiresAt: jwt.NewNumericDate(c.ExpiresAt),
 		},
 		SID: string(c.Login), Ver: c.Version, Points: int64(c.Points),
 	}

@@ -21,7 +21,9 @@ const (
 var account = billing.Account{
 	ID: "acc_1", Balance: billing.Balance{Available: billing.MaxPoints}, Version: 7,
 	Subscription: &billing.Subscription{
-		ID: "sub_1", Plan: "pro", Status: billing.SubActive, Window: &billing.Window{From: epoch.Add(-time.Hour), Until: epoch.Add(time.Hour)},
+		ID: "sub_1", Plan: "pro", Status: billing.SubActive, Window: &billing.Window{
+			From: epoch.Add(-time.Hour), Until: epoch.Add(time.Hour),
+		},
 	},
 }
 
@@ -42,10 +44,18 @@ func TestRoundTrip(t *testing.T) {
 			t.Fatalf("%s: %v", name, err)
 		}
 		want := token.Claims{
-			Account: a.ID, Login: "ses_1", ID: minted.ID, IssuedAt: epoch, ExpiresAt: epoch.Add(15 * time.Minute), Version: 7, Points: a.Available,
+			Account:   a.ID,
+			Login:     "ses_1",
+			ID:        minted.ID,
+			IssuedAt:  epoch,
+			ExpiresAt: epoch.Add(15 * time.Minute),
+			Version:   7,
+			Points:    a.Available,
 		}
 		if a.Subscription != nil {
-			want.Subscription = &token.Subscription{Plan: a.Subscription.Plan, Status: a.Subscription.Status, Window: a.Subscription.Window}
+			want.Subscription = &token.Subscription{
+				Plan: a.Subscription.Plan, Status: a.Subscription.Status, Window: a.Subscription.Window,
+			}
 		}
 		if got := inUTC(got); !reflect.DeepEqual(got, want) || !reflect.DeepEqual(inUTC(minted), want) || got.ID == "" {
 			t.Errorf("%s:\nparsed %+v\nminted %+v\nwant   %+v", name, got, minted, want)
@@ -65,7 +75,8 @@ func TestLifetime(t *testing.T) {
 		t.Fatal(err)
 	}
 	for after, ok := range map[time.Duration]bool{
-		-6 * time.Second: false, -4 * time.Second: true, 0: true, token.TTL: true, token.TTL + 4*time.Second: true, token.TTL + 6*time.Second: false,
+		-6 * time.Second: false, -4 * time.Second: true, 0: true, token.TTL: true, token.TTL + 4*time.Second: true,
+		token.TTL + 6*time.Second: false,
 	} {
 		_, err := newIssuer(t, keys, at(epoch.Add(after))).Parse(raw)
 		if (err == nil) != ok {

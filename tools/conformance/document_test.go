@@ -184,7 +184,13 @@ func (d *document) announced(body []byte) []string {
 	if !known {
 		return append(found, "Stripe knows no object "+object.Object)
 	}
-	found = append(found, d.violations(d.compile("stripe:///object/"+object.Object, node{"$ref": "#/components/schemas/" + object.Object}), event.Data.Object)...)
+	found = append(
+		found,
+		d.violations(
+			d.compile("stripe:///object/"+object.Object, node{"$ref": "#/components/schemas/" + object.Object}),
+			event.Data.Object,
+		)...,
+	)
 	for name := range event.Data.PreviousAttributes {
 		if schema["properties"].(node)[name] == nil {
 			found = append(found, "previous_attributes."+name+" is no attribute of "+object.Object)
@@ -255,7 +261,12 @@ func breaches(err error) []string {
 	var visit func(*jsonschema.ValidationError)
 	visit = func(e *jsonschema.ValidationError) {
 		if len(e.Causes) == 0 {
-			found = append(found, "/"+strings.Join(e.InstanceLocation, "/")+": "+strings.Join(e.ErrorKind.KeywordPath(), "/")+" "+fmt.Sprint(e.ErrorKind))
+			found = append(
+				found,
+				"/"+strings.Join(e.InstanceLocation, "/")+": "+strings.Join(
+					e.ErrorKind.KeywordPath(), "/",
+				)+" "+fmt.Sprint(e.ErrorKind),
+			)
 		}
 		for _, cause := range e.Causes {
 			visit(cause)

@@ -83,7 +83,9 @@ func (f *front) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 	kept := httptest.NewRecorder()
 	f.next.ServeHTTP(kept, asked)
 	f.mu.Lock()
-	f.answers = append(f.answers, exchange{r.Method, r.URL.Path + " as " + asked.URL.Path, kept.Code, bytes.Clone(kept.Body.Bytes())})
+	f.answers = append(
+		f.answers, exchange{r.Method, r.URL.Path + " as " + asked.URL.Path, kept.Code, bytes.Clone(kept.Body.Bytes())},
+	)
 	f.mu.Unlock()
 	for name, values := range kept.Header() {
 		out.Header()[name] = values

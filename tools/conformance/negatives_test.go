@@ -85,8 +85,12 @@ func compare(t *testing.T, box string, m mutant) {
 	var answer struct {
 		Error struct{ Type, Param, Message string }
 	}
-	if err := json.Unmarshal(body, &answer); err != nil || status != http.StatusBadRequest || answer.Error.Type != "invalid_request_error" || answer.Error.Param != m.param {
-		t.Errorf("%s %s %q: want 400 with the param %s, got %d with %q: %s", m.kind, m.operation, m.form, m.param, status, answer.Error.Param, answer.Error.Message)
+	if err := json.Unmarshal(body, &answer); err != nil || status != http.StatusBadRequest ||
+		answer.Error.Type != "invalid_request_error" || answer.Error.Param != m.param {
+		t.Errorf(
+			"%s %s %q: want 400 with the param %s, got %d with %q: %s", m.kind, m.operation, m.form, m.param, status,
+			answer.Error.Param, answer.Error.Message,
+		)
 	}
 }
 
@@ -106,14 +110,17 @@ func startSandbox(t *testing.T) string {
 	return server.URL
 }
 
-// startMock runs Stripe's mock until the test ends, on ports that the system chooses: it would take a fixed one for HTTPS, which another may have.
+// startMock runs Stripe's mock until the test ends, on ports that the system chooses: it would take a fixed one for
+// HTTPS, which another may have.
 func startMock(t *testing.T) string {
 	t.Helper()
 	path, err := exec.CommandContext(t.Context(), "go", "tool", "-n", "stripe-mock").Output()
 	if err != nil {
 		t.Fatalf("build stripe-mock: %v", err)
 	}
-	mock := exec.CommandContext(t.Context(), strings.TrimSpace(string(path)), "-http-addr", "127.0.0.1:0", "-https-addr", "127.0.0.1:0")
+	mock := exec.CommandContext(
+		t.Context(), strings.TrimSpace(string(path)), "-http-addr", "127.0.0.1:0", "-https-addr", "127.0.0.1:0",
+	)
 	output, err := mock.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -53,29 +53,49 @@ var scenarios = map[string]func(*world){
 }
 
 func purchase(w *world) {
-	session := w.session("payment", w.price(900, ""), "&customer_creation=always&payment_intent_data[metadata][o]=1&payment_intent_data[setup_future_usage]=off_session&allow_promotion_codes=true")
+	session := w.session(
+		"payment", w.price(900, ""),
+		"&customer_creation=always&payment_intent_data[metadata][o]=1&payment_intent_data[setup_future_usage]=off_session&allow_promotion_codes=true",
+	)
 	w.ask("GET", "/v1/checkout/sessions/"+session+"/line_items", "")
 	w.bought(session, "pm_card_visa")
-	w.ask("GET", "/v1/checkout/sessions/"+session, "expand[]=line_items&expand[]=payment_intent.latest_charge.refunds&expand[]=customer&expand[]=line_items.data.price.product")
+	w.ask(
+		"GET", "/v1/checkout/sessions/"+session,
+		"expand[]=line_items&expand[]=payment_intent.latest_charge.refunds&expand[]=customer&expand[]=line_items.data.price.product",
+	)
 	w.bought(w.session("payment", w.price(800, ""), "&customer_email=a@b.test"), "pm_card_mastercard")
 }
 
 func decline(w *world) {
-	once, monthly := w.session("payment", w.price(900, ""), ""), w.session("subscription", w.price(901, "month"), "&customer_email=a@b.test")
+	once, monthly := w.session("payment", w.price(900, ""), ""), w.session(
+		"subscription", w.price(901, "month"), "&customer_email=a@b.test",
+	)
 	for _, session := range []string{once, monthly} {
-		w.refused(http.StatusPaymentRequired, "POST", "/v1/payment_pages/"+session+"/confirm", "payment_method=pm_card_visa_chargeDeclined")
+		w.refused(
+			http.StatusPaymentRequired, "POST", "/v1/payment_pages/"+session+"/confirm",
+			"payment_method=pm_card_visa_chargeDeclined",
+		)
 		w.bought(session, "pm_card_visa")
 	}
-	w.refused(http.StatusPaymentRequired, "POST", "/v1/payment_intents", "amount=500&currency=usd&confirm=true&payment_method=pm_card_chargeDeclinedExpiredCard")
+	w.refused(
+		http.StatusPaymentRequired, "POST", "/v1/payment_intents",
+		"amount=500&currency=usd&confirm=true&payment_method=pm_card_chargeDeclinedExpiredCard",
+	)
 	customer := w.ask("POST", "/v1/customers", "")["id"].(string)
-	w.refused(http.StatusPaymentRequired, "POST", "/v1/payment_methods/pm_card_visa_chargeDeclined/attach", "customer="+customer)
+	w.refused(
+		http.StatusPaymentRequired, "POST", "/v1/payment_methods/pm_card_visa_chargeDeclined/attach",
+		"customer="+customer,
+	)
 }
 
 func renewal(w *world) {
 	id, customer := w.subscribed(w.price(1900, "month"), "")
 	w.ask("GET", "/v1/invoices/upcoming", "subscription="+id)
 	w.advance(31 * day)
-	w.ask("GET", "/v1/subscriptions/"+id, "expand[]=latest_invoice.payment_intent&expand[]=customer&expand[]=default_payment_method&expand[]=items.data.price.product")
+	w.ask(
+		"GET", "/v1/subscriptions/"+id,
+		"expand[]=latest_invoice.payment_intent&expand[]=customer&expand[]=default_payment_method&expand[]=items.data.price.product",
+	)
 	w.advance(time.Hour)
 	w.ask("GET", "/v1/customers/"+customer, "expand[]=subscriptions&expand[]=sources&expand[]=tax_ids")
 	w.ask("GET", "/v1/invoices", "subscription="+id+"&expand[]=data.charge&expand[]=data.subscription")
@@ -138,7 +158,9 @@ func trial(w *world) {
 func refund(w *world) {
 	paid := w.bought(w.session("payment", w.price(900, ""), ""), "pm_card_visa")
 	intent := paid["payment_intent"].(string)
-	part := w.ask("POST", "/v1/refunds", "amount=400&reason=requested_by_customer&payment_intent="+intent)["id"].(string)
+	part := w.ask(
+		"POST", "/v1/refunds", "amount=400&reason=requested_by_customer&payment_intent="+intent,
+	)["id"].(string)
 	w.ask("POST", "/v1/refunds/"+part, "metadata[a]=b")
 	w.ask("POST", "/v1/refunds", "payment_intent="+intent+"&expand[]=charge")
 	w.refused(http.StatusBadRequest, "POST", "/v1/refunds", "payment_intent="+intent)
@@ -147,7 +169,9 @@ func refund(w *world) {
 
 func disputed(w *world, card, evidence string) {
 	paid := w.bought(w.session("payment", w.price(900, ""), ""), card)
-	found := w.ask("GET", "/v1/disputes", "expand[]=data.charge&payment_intent="+paid["payment_intent"].(string))["data"].([]any)[0].(node)
+	found := w.ask(
+		"GET", "/v1/disputes", "expand[]=data.charge&payment_intent="+paid["payment_intent"].(string),
+	)["data"].([]any)[0].(node)
 	w.ask("POST", "/v1/disputes/"+found["id"].(string), "evidence[uncategorized_text]="+evidence)
 	w.ask("GET", "/v1/disputes/"+found["id"].(string), "expand[]=payment_intent")
 }
@@ -157,12 +181,19 @@ func expiry(w *world) {
 	w.session("payment", price, "")
 	w.ask("POST", "/v1/checkout/sessions/"+w.session("payment", price, "")+"/expire", "")
 	customer := w.ask("POST", "/v1/customers", "")["id"].(string)
-	w.ask("POST", "/v1/subscriptions", "payment_behavior=default_incomplete&expand[]=latest_invoice.payment_intent&customer="+customer+"&items[0][price]="+w.price(901, "month"))
+	w.ask(
+		"POST", "/v1/subscriptions",
+		"payment_behavior=default_incomplete&expand[]=latest_invoice.payment_intent&customer="+customer+
+			"&items[0][price]="+w.price(901, "month"),
+	)
 	w.advance(25 * time.Hour)
 }
 
 func authentication(w *world) {
-	asked := w.ask("POST", "/v1/payment_intents", "amount=500&currency=usd&confirm=true&return_url=https://shop.test&payment_method=pm_card_threeDSecure2Required")
+	asked := w.ask(
+		"POST", "/v1/payment_intents",
+		"amount=500&currency=usd&confirm=true&return_url=https://shop.test&payment_method=pm_card_threeDSecure2Required",
+	)
 	if asked["status"] != "requires_action" {
 		w.t.Fatalf("it is %v", asked["status"])
 	}
@@ -203,25 +234,49 @@ func controls(w *world) {
 
 func setup(w *world) {
 	customer := w.ask("POST", "/v1/customers", "email=a@b.test")["id"].(string)
-	made := w.ask("POST", "/v1/setup_intents", "description=d&automatic_payment_methods[enabled]=true&customer="+customer)["id"].(string)
+	made := w.ask(
+		"POST", "/v1/setup_intents", "description=d&automatic_payment_methods[enabled]=true&customer="+customer,
+	)["id"].(string)
 	w.ask("POST", "/v1/setup_intents/"+made, "metadata[a]=b")
-	w.refused(http.StatusPaymentRequired, "POST", "/v1/setup_intents/"+made+"/confirm", "payment_method=pm_card_visa_chargeDeclined")
+	w.refused(
+		http.StatusPaymentRequired, "POST", "/v1/setup_intents/"+made+"/confirm",
+		"payment_method=pm_card_visa_chargeDeclined",
+	)
 	w.ask("GET", "/v1/setup_intents/"+made, "")
-	w.ask("POST", "/v1/setup_intents/"+made+"/confirm", "payment_method=pm_card_visa&expand[]=payment_method&expand[]=customer")
+	w.ask(
+		"POST", "/v1/setup_intents/"+made+"/confirm",
+		"payment_method=pm_card_visa&expand[]=payment_method&expand[]=customer",
+	)
 	w.refused(http.StatusBadRequest, "POST", "/v1/setup_intents/"+made+"/cancel", "")
-	w.ask("POST", "/v1/setup_intents/"+w.ask("POST", "/v1/setup_intents", "usage=on_session")["id"].(string)+"/cancel", "cancellation_reason=abandoned")
+	w.ask(
+		"POST", "/v1/setup_intents/"+w.ask("POST", "/v1/setup_intents", "usage=on_session")["id"].(string)+"/cancel",
+		"cancellation_reason=abandoned",
+	)
 	for _, outcome := range []string{"accepted", "refused"} {
-		asked := w.ask("POST", "/v1/setup_intents", "confirm=true&payment_method=pm_card_threeDSecure2Required")["id"].(string)
+		asked := w.ask(
+			"POST", "/v1/setup_intents", "confirm=true&payment_method=pm_card_threeDSecure2Required",
+		)["id"].(string)
 		w.ask("POST", "/_sandbox/intents/"+asked+"/authenticate", `{"outcome":"`+outcome+`"}`)
 	}
 }
 
 func testClock(w *world) {
 	start := time.Date(2030, 1, 31, 0, 0, 0, 0, time.UTC)
-	clock := w.ask("POST", "/v1/test_helpers/test_clocks", fmt.Sprintf("name=x&frozen_time=%d", start.Unix()))["id"].(string)
-	customer := w.ask("POST", "/v1/customers", "test_clock="+clock+"&payment_method=pm_card_visa&invoice_settings[default_payment_method]=pm_card_visa")["id"].(string)
-	w.ask("POST", "/v1/subscriptions", "customer="+customer+"&items[0][price]="+w.price(700, "month")+"&expand[]=test_clock")
-	w.ask("POST", "/v1/test_helpers/test_clocks/"+clock+"/advance", fmt.Sprintf("frozen_time=%d", start.AddDate(0, 1, 1).Unix()))
+	clock := w.ask(
+		"POST", "/v1/test_helpers/test_clocks", fmt.Sprintf("name=x&frozen_time=%d", start.Unix()),
+	)["id"].(string)
+	customer := w.ask(
+		"POST", "/v1/customers",
+		"test_clock="+clock+"&payment_method=pm_card_visa&invoice_settings[default_payment_method]=pm_card_visa",
+	)["id"].(string)
+	w.ask(
+		"POST", "/v1/subscriptions",
+		"customer="+customer+"&items[0][price]="+w.price(700, "month")+"&expand[]=test_clock",
+	)
+	w.ask(
+		"POST", "/v1/test_helpers/test_clocks/"+clock+"/advance",
+		fmt.Sprintf("frozen_time=%d", start.AddDate(0, 1, 1).Unix()),
+	)
 	w.ask("GET", "/v1/test_helpers/test_clocks/"+clock, "")
 	w.lists()
 	w.ask("DELETE", "/v1/test_helpers/test_clocks/"+clock, "")
@@ -229,14 +284,26 @@ func testClock(w *world) {
 }
 
 func intents(w *world) {
-	customer := w.ask("POST", "/v1/customers", "description=x&phone=1&shipping[name]=Jo&shipping[address][line1]=a&invoice_prefix=ABC&preferred_locales[]=fr")["id"].(string)
-	made := w.ask("POST", "/v1/payment_intents", "amount=500&currency=eur&customer="+customer+"&description=d&metadata[a]=b&receipt_email=a@b.test")["id"].(string)
+	customer := w.ask(
+		"POST", "/v1/customers",
+		"description=x&phone=1&shipping[name]=Jo&shipping[address][line1]=a&invoice_prefix=ABC&preferred_locales[]=fr",
+	)["id"].(string)
+	made := w.ask(
+		"POST", "/v1/payment_intents",
+		"amount=500&currency=eur&customer="+customer+"&description=d&metadata[a]=b&receipt_email=a@b.test",
+	)["id"].(string)
 	w.ask("POST", "/v1/payment_intents/"+made, "amount=600")
-	w.refused(http.StatusPaymentRequired, "POST", "/v1/payment_intents/"+made+"/confirm", "payment_method=pm_card_chargeDeclined&return_url=https://shop.test")
+	w.refused(
+		http.StatusPaymentRequired, "POST", "/v1/payment_intents/"+made+"/confirm",
+		"payment_method=pm_card_chargeDeclined&return_url=https://shop.test",
+	)
 	w.ask("POST", "/v1/payment_intents/"+made+"/confirm", "payment_method=pm_card_visa&return_url=https://shop.test")
 	other := w.ask("POST", "/v1/payment_intents", "amount=500&currency=usd")["id"].(string)
 	w.ask("POST", "/v1/payment_intents/"+other+"/cancel", "cancellation_reason=abandoned")
-	method := w.ask("POST", "/v1/payment_methods", "type=card&card[number]=4242424242424242&card[exp_month]=12&card[exp_year]=2030&card[cvc]=123&billing_details[name]=Jo")["id"].(string)
+	method := w.ask(
+		"POST", "/v1/payment_methods",
+		"type=card&card[number]=4242424242424242&card[exp_month]=12&card[exp_year]=2030&card[cvc]=123&billing_details[name]=Jo",
+	)["id"].(string)
 	w.ask("POST", "/v1/payment_methods/"+method+"/attach", "customer="+customer)
 	w.ask("POST", "/v1/payment_methods/"+method, "metadata[a]=b")
 	w.ask("GET", "/v1/payment_methods/"+method, "expand[]=customer")
@@ -247,13 +314,20 @@ func intents(w *world) {
 }
 
 func invoices(w *world) {
-	customer := w.ask("POST", "/v1/customers", "payment_method=pm_card_visa&invoice_settings[default_payment_method]=pm_card_visa")["id"].(string)
+	customer := w.ask(
+		"POST", "/v1/customers", "payment_method=pm_card_visa&invoice_settings[default_payment_method]=pm_card_visa",
+	)["id"].(string)
 	item := func() string {
-		return w.ask("POST", "/v1/invoiceitems", "amount=700&currency=usd&description=x&customer="+customer)["id"].(string)
+		return w.ask(
+			"POST", "/v1/invoiceitems", "amount=700&currency=usd&description=x&customer="+customer,
+		)["id"].(string)
 	}
 	draft := func() string {
 		item()
-		return w.ask("POST", "/v1/invoices", "pending_invoice_items_behavior=include&customer="+customer+"&description=x&metadata[a]=b")["id"].(string)
+		return w.ask(
+			"POST", "/v1/invoices",
+			"pending_invoice_items_behavior=include&customer="+customer+"&description=x&metadata[a]=b",
+		)["id"].(string)
 	}
 	w.ask("DELETE", "/v1/invoiceitems/"+item(), "")
 	w.ask("POST", "/v1/invoiceitems", "customer="+customer+"&price="+w.price(300, ""))
@@ -278,11 +352,16 @@ func catalogue(w *world) {
 		"&package_dimensions[height]=1&package_dimensions[length]=1&package_dimensions[weight]=1&package_dimensions[width]=1&url=https://a.test"+
 		"&default_price_data[currency]=usd&default_price_data[unit_amount]=100&expand[]=default_price")["id"].(string)
 	w.ask("POST", "/v1/products/"+product, "active=false&metadata[a]=b")
-	price := w.ask("POST", "/v1/prices", "currency=usd&unit_amount=5&recurring[interval]=year&nickname=n&expand[]=product&product="+product)["id"].(string)
+	price := w.ask(
+		"POST", "/v1/prices",
+		"currency=usd&unit_amount=5&recurring[interval]=year&nickname=n&expand[]=product&product="+product,
+	)["id"].(string)
 	w.ask("POST", "/v1/prices/"+price, "active=false&lookup_key=a")
 	bare := w.ask("POST", "/v1/products", "name=z")["id"].(string)
 	w.ask("DELETE", "/v1/products/"+bare, "")
-	endpoint := w.ask("POST", "/v1/webhook_endpoints", "enabled_events[]=*&url=http://127.0.0.1:9&description=d")["id"].(string)
+	endpoint := w.ask(
+		"POST", "/v1/webhook_endpoints", "enabled_events[]=*&url=http://127.0.0.1:9&description=d",
+	)["id"].(string)
 	w.ask("POST", "/v1/webhook_endpoints/"+endpoint, "disabled=true&metadata[a]=b")
 	w.ask("DELETE", "/v1/webhook_endpoints/"+endpoint, "")
 }

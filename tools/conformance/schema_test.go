@@ -99,7 +99,8 @@ func (w *world) judge(seen *sightings) {
 func (w *world) lists() {
 	w.t.Helper()
 	for _, path := range []string{"customers", "products", "prices", "payment_intents", "setup_intents", "charges", "refunds", "disputes", "checkout/sessions", "subscriptions?status=all", "coupons", "promotion_codes",
-		"invoices", "invoiceitems", "subscription_schedules", "billing_portal/configurations", "events?limit=100", "webhook_endpoints", "test_helpers/test_clocks"} {
+		"invoices", "invoiceitems", "subscription_schedules", "billing_portal/configurations", "events?limit=100",
+		"webhook_endpoints", "test_helpers/test_clocks"} {
 		address, query, _ := strings.Cut(path, "?")
 		page := w.ask("GET", "/v1/"+address, query)["data"].([]any)
 		for _, each := range page[:min(len(page), 12)] {
@@ -132,7 +133,9 @@ func TestTheJudgeIsStrict(t *testing.T) {
 		}
 	}
 	hook := `{"id":"evt_1","object":"event","api_version":"2023-10-16","created":1,"livemode":false,"pending_webhooks":0,"request":null,"type":"customer.renamed","data":{"object":` + string(good) + `}}`
-	if found := official().announced([]byte(hook)); !slices.ContainsFunc(found, func(each string) bool { return strings.Contains(each, "customer.renamed") }) {
+	if found := official().announced([]byte(hook)); !slices.ContainsFunc(
+		found, func(each string) bool { return strings.Contains(each, "customer.renamed") },
+	) {
 		t.Errorf("an invented event is not seen: %v", found)
 	}
 }

@@ -19,9 +19,12 @@ import (
 // sdkPackages are the packages of Stripe's SDK for Go whose tests the sandbox is held against. Each is built to a
 // program of its own, named after the last part of its path.
 var sdkPackages = []string{
-	"customer", "checkout/session", "subscription", "subscriptionitem", "price", "product", "invoice", "invoiceitem", "event",
-	"billingportal/session", "billingportal/configuration", "webhookendpoint", "refund", "paymentintent", "charge", "paymentmethod",
-	"coupon", "promotioncode", "setupintent", "dispute", "balance", "balancetransaction", "customerbalancetransaction", "example",
+	"customer", "checkout/session", "subscription", "subscriptionitem", "price", "product", "invoice", "invoiceitem",
+	"event",
+	"billingportal/session", "billingportal/configuration", "webhookendpoint", "refund", "paymentintent", "charge",
+	"paymentmethod",
+	"coupon", "promotioncode", "setupintent", "dispute", "balance", "balancetransaction", "customerbalancetransaction",
+	"example",
 }
 
 // sdkExamples picks from the package example, which has one test for every example in Stripe's reference; sdkElsewhere
@@ -79,7 +82,9 @@ func TestOfficialSDK(t *testing.T) {
 			}
 		}
 	})
-	t.Logf("%d of %d tests of the SDK pass; %d are on the reviewed list", passed.Load(), selected.Load(), len(sdkRefused))
+	t.Logf(
+		"%d of %d tests of the SDK pass; %d are on the reviewed list", passed.Load(), selected.Load(), len(sdkRefused),
+	)
 	if selected.Load() == 0 || passed.Load()*100 < selected.Load()*leastPassing {
 		t.Errorf("fewer than %d of 100 pass", leastPassing)
 	}
@@ -117,7 +122,9 @@ func buildSDK(t *testing.T, ctx context.Context) map[string]string {
 	}
 	for shelf, packages := range shelves {
 		// -trimpath lets the next run find what this one compiled, though it lies elsewhere.
-		build := exec.CommandContext(ctx, "go", append([]string{"test", "-c", "-trimpath", "-ldflags=-s -w", "-o", shelf + "/"}, packages...)...)
+		build := exec.CommandContext(
+			ctx, "go", append([]string{"test", "-c", "-trimpath", "-ldflags=-s -w", "-o", shelf + "/"}, packages...)...,
+		)
 		build.Dir = source
 		build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
 		if said, err := build.CombinedOutput(); err != nil {
@@ -147,10 +154,14 @@ func testsOf(t *testing.T, ctx context.Context, program string) []string {
 func runSDK(t *testing.T, ctx context.Context, program, name string) bool {
 	t.Helper()
 	f := newFront(t)
-	said, err := sdkCommand(ctx, f, program, "-test.v", "-test.timeout=60s", "-test.run=^"+filepath.Base(name)+"$").CombinedOutput()
+	said, err := sdkCommand(
+		ctx, f, program, "-test.v", "-test.timeout=60s", "-test.run=^"+filepath.Base(name)+"$",
+	).CombinedOutput()
 	passed := err == nil && strings.Contains(string(said), "--- PASS: "+filepath.Base(name)+" ")
 	for _, each := range f.all() {
-		if each.status >= http.StatusInternalServerError || strings.Contains(string(each.body), "Unrecognized request URL") {
+		if each.status >= http.StatusInternalServerError || strings.Contains(
+			string(each.body), "Unrecognized request URL",
+		) {
 			t.Errorf("%s %s: %d %s", each.method, each.path, each.status, each.body)
 		}
 	}

@@ -46,7 +46,9 @@ var seeds = map[string]func(*seeder) string{
 	"ii":   func(s *seeder) string { return s.pending() },
 	"evt":  func(s *seeder) string { s.customer(); return s.first("/v1/events") },
 	"bpc": func(s *seeder) string {
-		return s.made("/v1/billing_portal/configurations", "features[invoice_history][enabled]=true&business_profile[headline]=x")
+		return s.made(
+			"/v1/billing_portal/configurations", "features[invoice_history][enabled]=true&business_profile[headline]=x",
+		)
 	},
 	"we": func(s *seeder) string {
 		return s.made("/v1/webhook_endpoints", "enabled_events[]=charge.failed&url=https://shop.test")
@@ -65,10 +67,14 @@ var seeds = map[string]func(*seeder) string{
 
 // listed are the kinds that a list must not be empty of.
 var listed = map[string]string{
-	"/v1/customers": "cus", "/v1/products": "prod", "/v1/prices": "price", "/v1/payment_intents": "pi", "/v1/charges": "ch", "/v1/setup_intents": "seti",
-	"/v1/refunds": "re", "/v1/disputes": "dp", "/v1/checkout/sessions": "cs", "/v1/subscriptions": "sub", "/v1/invoices": "in", "/v1/invoiceitems": "ii",
-	"/v1/events": "evt", "/v1/billing_portal/configurations": "bpc", "/v1/webhook_endpoints": "we", "/v1/test_helpers/test_clocks": "clock",
-	"/v1/coupons": "co", "/v1/balance_transactions": "txn", "/v1/promotion_codes": "promo", "/v1/charges/search": "ch",
+	"/v1/customers": "cus", "/v1/products": "prod", "/v1/prices": "price", "/v1/payment_intents": "pi",
+	"/v1/charges": "ch", "/v1/setup_intents": "seti",
+	"/v1/refunds": "re", "/v1/disputes": "dp", "/v1/checkout/sessions": "cs", "/v1/subscriptions": "sub",
+	"/v1/invoices": "in", "/v1/invoiceitems": "ii",
+	"/v1/events": "evt", "/v1/billing_portal/configurations": "bpc", "/v1/webhook_endpoints": "we",
+	"/v1/test_helpers/test_clocks": "clock",
+	"/v1/coupons":                  "co", "/v1/balance_transactions": "txn", "/v1/promotion_codes": "promo",
+	"/v1/charges/search":       "ch",
 	"/v1/customers/{}/tax_ids": "txi", "/v1/customers/{}/balance_transactions": "cbtxn",
 }
 
@@ -113,7 +119,10 @@ func (s *seeder) real(param, id string) string {
 
 func (s *seeder) customer() string {
 	if s.holder == "" {
-		s.holder = s.made("/v1/customers", "email=jo@shop.test&payment_method=pm_card_visa&invoice_settings[default_payment_method]=pm_card_visa")
+		s.holder = s.made(
+			"/v1/customers",
+			"email=jo@shop.test&payment_method=pm_card_visa&invoice_settings[default_payment_method]=pm_card_visa",
+		)
 	}
 	return s.holder
 }
@@ -121,7 +130,9 @@ func (s *seeder) customer() string {
 // price is paid once where a request for one payment names it, and monthly else.
 func (s *seeder) price() string {
 	form := "currency=usd&unit_amount=500&product_data[name]=Thing"
-	once := strings.Contains(s.op, "/invoiceitems") || strings.Contains(s.op, "/checkout/") || strings.HasPrefix(s.param, "add_invoice_items")
+	once := strings.Contains(s.op, "/invoiceitems") || strings.Contains(s.op, "/checkout/") || strings.HasPrefix(
+		s.param, "add_invoice_items",
+	)
 	if !once {
 		form += "&recurring[interval]=month"
 	}
@@ -172,7 +183,9 @@ func (s *seeder) charge() string {
 }
 
 func (s *seeder) paid(card string) string {
-	return s.made("/v1/payment_intents", "amount=1000&currency=usd&confirm=true&payment_method_types[]=card&payment_method="+card)
+	return s.made(
+		"/v1/payment_intents", "amount=1000&currency=usd&confirm=true&payment_method_types[]=card&payment_method="+card,
+	)
 }
 
 // refund is one that was paid back, or one that waits for the payer and can end.
@@ -191,7 +204,10 @@ func (s *seeder) dispute() string {
 
 func (s *seeder) session() string {
 	price := s.made("/v1/prices", "currency=usd&unit_amount=500&product_data[name]=Thing")
-	return s.made("/v1/checkout/sessions", "mode=payment&success_url=https://shop.test&line_items[0][quantity]=1&line_items[0][price]="+price)
+	return s.made(
+		"/v1/checkout/sessions",
+		"mode=payment&success_url=https://shop.test&line_items[0][quantity]=1&line_items[0][price]="+price,
+	)
 }
 
 func (s *seeder) subscription() string {

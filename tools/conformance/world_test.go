@@ -55,7 +55,9 @@ func newWorld(t *testing.T) *world {
 		receiver.Close()
 	})
 	w.url = server.URL
-	w.ask("POST", "/v1/webhook_endpoints", "enabled_events[]=*&api_version=2023-10-16&url="+url.QueryEscape(receiver.URL))
+	w.ask(
+		"POST", "/v1/webhook_endpoints", "enabled_events[]=*&api_version=2023-10-16&url="+url.QueryEscape(receiver.URL),
+	)
 	return w
 }
 
@@ -143,7 +145,9 @@ func (w *world) advance(d time.Duration) {
 // price makes a product with a price; interval "" sells once.
 func (w *world) price(amount int, interval string) string {
 	w.t.Helper()
-	form := fmt.Sprintf("currency=usd&unit_amount=%d&product_data[name]=Thing&lookup_key=key_%d%s", amount, amount, interval)
+	form := fmt.Sprintf(
+		"currency=usd&unit_amount=%d&product_data[name]=Thing&lookup_key=key_%d%s", amount, amount, interval,
+	)
 	if interval != "" {
 		form += "&recurring[interval]=" + interval
 	}
@@ -153,7 +157,8 @@ func (w *world) price(amount int, interval string) string {
 // session opens a checkout session for one unit of a price.
 func (w *world) session(mode, price, more string) string {
 	w.t.Helper()
-	return w.ask("POST", "/v1/checkout/sessions", "mode="+mode+"&success_url=https://shop.test/ok&cancel_url=https://shop.test/no&line_items[0][price]="+price+
+	return w.ask("POST", "/v1/checkout/sessions", "mode="+mode+
+		"&success_url=https://shop.test/ok&cancel_url=https://shop.test/no&line_items[0][price]="+price+
 		"&line_items[0][quantity]=1&client_reference_id=u1&metadata[order]=o1"+more)["id"].(string)
 }
 
@@ -166,8 +171,13 @@ func (w *world) bought(session, card string) node {
 // subscribed makes a customer with a subscription bought on the payment page.
 func (w *world) subscribed(price, more string) (subscription, customer string) {
 	w.t.Helper()
-	customer = w.ask("POST", "/v1/customers", "email=jo@shop.test&name=Jo&metadata[u]=1&address[city]=Paris")["id"].(string)
-	paid := w.bought(w.session("subscription", price, "&customer="+customer+"&subscription_data[metadata][u]=1"+more), "pm_card_visa")
+	customer = w.ask(
+		"POST", "/v1/customers", "email=jo@shop.test&name=Jo&metadata[u]=1&address[city]=Paris",
+	)["id"].(string)
+	paid := w.bought(
+		w.session("subscription", price, "&customer="+customer+"&subscription_data[metadata][u]=1"+more),
+		"pm_card_visa",
+	)
 	return paid["subscription"].(string), customer
 }
 

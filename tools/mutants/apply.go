@@ -5,8 +5,9 @@ import (
 	"os"
 )
 
-// apply writes the edits of a file into its text. Nodes are visited from the outside to the inside, so what opens at one offset is written in the
-// order of the visits, and what closes there in the opposite order. What closes at an offset comes before what opens there.
+// apply writes the edits of a file into its text. Nodes are visited from the outside to the inside, so what opens at
+// one offset is written in the order of the visits, and what closes there in the opposite order. What closes at an
+// offset comes before what opens there.
 func apply(path string, edits []edit) ([]byte, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {

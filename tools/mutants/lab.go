@@ -46,7 +46,9 @@ func (l *lab) build() error {
 		pkgs = append(pkgs, strings.Split(l.with, ",")...)
 	}
 	for n, pkg := range pkgs {
-		s := suite{pkg: pkg, dir: filepath.Join(l.root, pkg), binary: filepath.Join(l.work, fmt.Sprintf("suite%d.test", n))}
+		s := suite{
+			pkg: pkg, dir: filepath.Join(l.root, pkg), binary: filepath.Join(l.work, fmt.Sprintf("suite%d.test", n)),
+		}
 		if err := s.build(l.root, filepath.Join(l.work, "overlay.json")); err != nil {
 			return err
 		}
@@ -55,7 +57,8 @@ func (l *lab) build() error {
 	return nil
 }
 
-// trace runs each test alone without a mutant, and notes what it reaches. A test that takes long is left out, one that fails ends the run.
+// trace runs each test alone without a mutant, and notes what it reaches. A test that takes long is left out, one that
+// fails ends the run.
 func (l *lab) trace() error {
 	for n := range l.suites {
 		if err := l.traceSuite(n); err != nil {
@@ -89,7 +92,9 @@ func (l *lab) traceSuite(n int) error {
 		}
 	})
 	if len(failures) > 0 {
-		return fmt.Errorf("the unbroken package fails its tests, so they cannot tell a mutant:\n%s", strings.Join(failures, "\n"))
+		return fmt.Errorf(
+			"the unbroken package fails its tests, so they cannot tell a mutant:\n%s", strings.Join(failures, "\n"),
+		)
 	}
 	return nil
 }
@@ -125,7 +130,10 @@ func (l *lab) control() error {
 		}
 	})
 	if len(failures) > 0 {
-		return fmt.Errorf("the unbroken package fails its tests when they run together, so they cannot tell a mutant:\n%s", failures[0])
+		return fmt.Errorf(
+			"the unbroken package fails its tests when they run together, so they cannot tell a mutant:\n%s",
+			failures[0],
+		)
 	}
 	return nil
 }
@@ -226,7 +234,8 @@ func (l *lab) try() {
 	})
 }
 
-// tryWith runs tests on a mutant. They hang only if the unbroken package passes them in the same time right afterwards: a machine may be busy.
+// tryWith runs tests on a mutant. They hang only if the unbroken package passes them in the same time right afterwards:
+// a machine may be busy.
 func (l *lab) tryWith(b batch, id int) verdict {
 	for range 3 {
 		verdict, _ := l.suites[b.suite].run(b.limit, b.names, "MUTANT="+strconv.Itoa(id))

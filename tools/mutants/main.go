@@ -1,9 +1,9 @@
-// Command mutants breaks a package in many small ways, one at a time, and reports which of them its tests do not see: a boundary moved, a condition
-// negated, plus for minus, a statement left out.
+// Command mutants breaks a package in many small ways, one at a time, and reports which of them its tests do not see: a
+// boundary moved, a condition negated, plus for minus, a statement left out.
 //
-// All mutants are compiled into one test binary, each behind a switch, so that trying one costs a run and no build. A first pass notes which test
-// reaches which switch; a mutant is then tried by those tests alone, the quickest first, on SQLite. The unbroken package has to pass them all first,
-// or nothing that follows would mean anything.
+// All mutants are compiled into one test binary, each behind a switch, so that trying one costs a run and no build. A
+// first pass notes which test reaches which switch; a mutant is then tried by those tests alone, the quickest first, on
+// SQLite. The unbroken package has to pass them all first, or nothing that follows would mean anything.
 package main
 
 import (
@@ -38,8 +38,12 @@ func main() {
 	flag.DurationVar(&o.slow, "slow", 20*time.Second, "leave out tests that take longer than this")
 	flag.IntVar(&o.workers, "workers", max(2, runtime.NumCPU()), "how many mutants to try at a time")
 	flag.StringVar(&o.only, "only", "", "try the mutants whose file:line this expression matches")
-	flag.StringVar(&o.run, "run", "", "run the tests whose names this expression matches; what others see then counts as alive")
-	flag.StringVar(&o.with, "with", "", "run the tests of these packages as well, separated by commas: ./pkg/checkout,./pkg/inbox")
+	flag.StringVar(
+		&o.run, "run", "", "run the tests whose names this expression matches; what others see then counts as alive",
+	)
+	flag.StringVar(
+		&o.with, "with", "", "run the tests of these packages as well, separated by commas: ./pkg/checkout,./pkg/inbox",
+	)
 	flag.Parse()
 	if flag.NArg() != 1 {
 		fmt.Fprintln(os.Stderr, "usage: mutants [flags] ./pkg/NAME")
@@ -72,7 +76,8 @@ func run(o options) (report, error) {
 	if err != nil {
 		return report{}, err
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM) // what was tried by then is reported
+	// what was tried by then is reported
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	l := &lab{options: o, ctx: ctx, work: work, mutants: mutants}
 	for _, step := range []func() error{l.build, l.trace, l.control} {

@@ -15,8 +15,9 @@ func try(t *testing.T, o options) (string, error) {
 	return out.String(), err
 }
 
-// TestSample holds the tool against a package whose mutants end in a known way. Fee is tried below and above its edge alone, so of its two mutants
-// the moved edge lives, and no test reaches the place where it matters. Of the four of Steps, n++ for n-- never comes to zero. Of Sum's and Unused's one each, no test of the package reaches either.
+// TestSample holds the tool against a package whose mutants end in a known way. Fee is tried below and above its edge
+// alone, so of its two mutants the moved edge lives, and no test reaches the place where it matters. Of the four of
+// Steps, n++ for n-- never comes to zero. Of Sum's and Unused's one each, no test of the package reaches either.
 func TestSample(t *testing.T) {
 	t.Parallel()
 	out, err := try(t, options{pkg: "./testdata/sample"})
@@ -67,7 +68,9 @@ func TestRun(t *testing.T) {
 func TestBroken(t *testing.T) {
 	t.Parallel()
 	out, err := try(t, options{pkg: "./testdata/broken"})
-	if err == nil || !strings.Contains(err.Error(), "the unbroken package fails its tests") || !strings.Contains(err.Error(), "TestLarger") {
+	if err == nil || !strings.Contains(
+		err.Error(), "the unbroken package fails its tests",
+	) || !strings.Contains(err.Error(), "TestLarger") {
 		t.Errorf("error %v", err)
 	}
 	if out != "" {

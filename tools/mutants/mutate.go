@@ -21,7 +21,8 @@ type mutant struct {
 	what string
 }
 
-// edit replaces a part of a file. Those of a place nest: of two that begin at one offset, the outer one is written first.
+// edit replaces a part of a file. Those of a place nest: of two that begin at one offset, the outer one is written
+// first.
 type edit struct {
 	from, to int
 	text     string
@@ -87,14 +88,18 @@ func (w *writer) visit(n ast.Node) bool {
 	case *ast.AssignStmt:
 		if n.Tok == token.ADD_ASSIGN || n.Tok == token.SUB_ASSIGN {
 			if w.isNumber(n.Rhs[0]) || w.isNumber(n.Lhs[0]) {
-				w.wrap(n.Rhs[0], fmt.Sprintf("mutant__sign(%d, ", w.add(n.TokPos, n.Tok.String()+" with the other sign")), w.typed(n.Lhs[0], n.Rhs[0]))
+				w.wrap(
+					n.Rhs[0], fmt.Sprintf("mutant__sign(%d, ", w.add(n.TokPos, n.Tok.String()+" with the other sign")),
+					w.typed(n.Lhs[0], n.Rhs[0]),
+				)
 			}
 		}
 	}
 	return true
 }
 
-// typed closes the brackets of a wrapped operand; an untyped constant takes the type of the other side by a sum with nothing.
+// typed closes the brackets of a wrapped operand; an untyped constant takes the type of the other side by a sum with
+// nothing.
 func (w *writer) typed(left, right ast.Expr) string {
 	if w.info.Types[right].Value != nil {
 		return ", " + w.text(left) + ")"
@@ -104,7 +109,9 @@ func (w *writer) typed(left, right ast.Expr) string {
 
 var boundaries = map[token.Token]string{token.LSS: "less", token.LEQ: "most", token.GTR: "more", token.GEQ: "least"}
 
-var sums = map[token.Token]string{token.ADD: "plus", token.SUB: "minus", token.MUL: "times", token.QUO: "by", token.REM: "rest"}
+var sums = map[token.Token]string{
+	token.ADD: "plus", token.SUB: "minus", token.MUL: "times", token.QUO: "by", token.REM: "rest",
+}
 
 func (w *writer) binary(n *ast.BinaryExpr) {
 	if w.info.Types[n].Value != nil { // a constant
@@ -132,16 +139,25 @@ func (w *writer) binary(n *ast.BinaryExpr) {
 // timeOrder moves the edge of t.Before(u) and t.After(u).
 func (w *writer) timeOrder(n *ast.CallExpr) {
 	f, ok := n.Fun.(*ast.SelectorExpr)
-	if !ok || len(n.Args) != 1 || !w.isTime(f.X) || !w.isTime(n.Args[0]) || f.Sel.Name != "Before" && f.Sel.Name != "After" {
+	if !ok || len(n.Args) != 1 || !w.isTime(f.X) || !w.isTime(n.Args[0]) ||
+		f.Sel.Name != "Before" && f.Sel.Name != "After" {
 		return
 	}
-	w.wrap(n, fmt.Sprintf("mutant__%s(%d, ", strings.ToLower(f.Sel.Name), w.add(f.Sel.Pos(), f.Sel.Name+" with the other edge")), "")
+	w.wrap(
+		n,
+		fmt.Sprintf(
+			"mutant__%s(%d, ", strings.ToLower(f.Sel.Name), w.add(f.Sel.Pos(), f.Sel.Name+" with the other edge"),
+		),
+		"",
+	)
 	w.replace(f.X.End(), int(n.Lparen)+1-int(f.X.End()), ", ")
 }
 
 // negate turns a bool round that is no operator's, which are turned round by themselves.
 func (w *writer) negate(e ast.Expr, what string) {
-	if t := w.info.Types[e]; t.Type == nil || !types.Identical(t.Type.Underlying(), types.Typ[types.Bool]) && t.Type != types.Typ[types.UntypedBool] {
+	if t := w.info.Types[e]; t.Type == nil || !types.Identical(
+		t.Type.Underlying(), types.Typ[types.Bool],
+	) && t.Type != types.Typ[types.UntypedBool] {
 		return
 	}
 	if _, ok := e.(*ast.BinaryExpr); !ok {
@@ -154,7 +170,8 @@ func (w *writer) isIdle(n *ast.ReturnStmt, e ast.Expr) bool {
 	last := n.Results[len(n.Results)-1]
 	t := w.info.Types[last].Type
 	id, ok := e.(*ast.Ident)
-	return ok && id.Name == "false" && e != last && t != nil && t.String() != "untyped nil" && types.Implements(t, errorType)
+	return ok && id.Name == "false" && e != last && t != nil && t.String() != "untyped nil" &&
+		types.Implements(t, errorType)
 }
 
 var errorType = types.Universe.Lookup("error").Type().Underlying().(*types.Interface)
@@ -173,7 +190,14 @@ func (w *writer) statements(list []ast.Stmt) {
 			}
 		case *ast.IncDecStmt:
 			other := map[token.Token]string{token.INC: "--", token.DEC: "++"}[s.Tok]
-			w.wrap(s, fmt.Sprintf("if mutant__on(%d) { %s%s } else { ", w.add(s.TokPos, s.Tok.String()+" is the other one"), w.text(s.X), other), " }")
+			w.wrap(
+				s,
+				fmt.Sprintf(
+					"if mutant__on(%d) { %s%s } else { ", w.add(s.TokPos, s.Tok.String()+" is the other one"),
+					w.text(s.X), other,
+				),
+				" }",
+			)
 		}
 	}
 }
@@ -182,15 +206,16 @@ func isBlank(left []ast.Expr) bool {
 	return !slices.ContainsFunc(left, func(e ast.Expr) bool { id, ok := e.(*ast.Ident); return !ok || id.Name != "_" })
 }
 
-// isUnseen reports whether a call has no effect that a test without the race detector could see: a lock, a line in the log. A panic stays as well,
-// for functions may have to end with it.
+// isUnseen reports whether a call has no effect that a test without the race detector could see: a lock, a line in the
+// log. A panic stays as well, for functions may have to end with it.
 func (w *writer) isUnseen(call *ast.CallExpr) bool {
 	switch f := call.Fun.(type) {
 	case *ast.Ident:
 		return f.Name == "panic" || f.Name == "recover"
 	case *ast.SelectorExpr:
 		object := w.info.Uses[f.Sel]
-		return object != nil && object.Pkg() != nil && (object.Pkg().Path() == "sync" || object.Pkg().Path() == "log/slog")
+		return object != nil && object.Pkg() != nil &&
+			(object.Pkg().Path() == "sync" || object.Pkg().Path() == "log/slog")
 	}
 	return false
 }

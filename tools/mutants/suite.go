@@ -33,7 +33,9 @@ func (s *suite) build(root, overlay string) error {
 	if out, err := c.CombinedOutput(); err != nil {
 		return fmt.Errorf("the mutants do not build: %w\n%s", err, out)
 	}
-	if usage, _ := exec.Command(s.binary, "-help").CombinedOutput(); strings.Contains(string(usage), "-rapid.nofailfile") {
+	if usage, _ := exec.Command(s.binary, "-help").CombinedOutput(); strings.Contains(
+		string(usage), "-rapid.nofailfile",
+	) {
 		s.flags = []string{"-rapid.nofailfile"}
 	}
 	return nil
@@ -51,7 +53,9 @@ func (s suite) list(only string) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list the tests of %s: %w", s.pkg, err)
 	}
-	return slices.DeleteFunc(strings.Fields(string(out)), func(name string) bool { return !wanted.MatchString(name) }), nil
+	return slices.DeleteFunc(
+		strings.Fields(string(out)), func(name string) bool { return !wanted.MatchString(name) },
+	), nil
 }
 
 // run runs tests in their short form on SQLite, and returns what they printed as well.
@@ -59,7 +63,8 @@ func (s suite) run(limit time.Duration, names []string, env ...string) (verdict,
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	c := exec.CommandContext(ctx, s.binary, append([]string{
-		"-test.short", "-test.failfast", "-test.run", "^(" + strings.Join(names, "|") + ")$", "-test.skip", ".*/^postgres$",
+		"-test.short", "-test.failfast", "-test.run", "^(" + strings.Join(names, "|") + ")$", "-test.skip",
+		".*/^postgres$",
 	}, s.flags...)...)
 	c.Dir, c.Env = s.dir, append(os.Environ(), env...)
 	c.WaitDelay = time.Second

@@ -23,7 +23,14 @@ func (f CardForm) cardFields(suggest bool) []field {
 		number,
 		{ID: "exp", Label: "Expiry (MM / YY)", Value: f.Expiry, Error: f.Errors.Expiry, Placeholder: "12 / 34",
 			InputMode: "numeric", MaxLength: 9},
-		{ID: "cvc", Label: "Security code", Error: f.Errors.CVC, Placeholder: "123", InputMode: "numeric", MaxLength: 4},
+		{
+			ID:          "cvc",
+			Label:       "Security code",
+			Error:       f.Errors.CVC,
+			Placeholder: "123",
+			InputMode:   "numeric",
+			MaxLength:   4,
+		},
 		{ID: "name", Label: "Name on card", Value: f.Name, Error: f.Errors.Name, MaxLength: 150, Optional: true},
 	}
 }
@@ -31,7 +38,9 @@ func (f CardForm) cardFields(suggest bool) []field {
 // list is the summary of the errors, in the order of the fields.
 func (e FieldErrors) list() []fieldError {
 	all := []fieldError{
-		{"promotion_code", e.Code}, {"email", e.Email}, {"card_number", e.Number}, {"exp", e.Expiry}, {"cvc", e.CVC}, {"name", e.Name},
+		{
+			"promotion_code", e.Code,
+		}, {"email", e.Email}, {"card_number", e.Number}, {"exp", e.Expiry}, {"cvc", e.CVC}, {"name", e.Name},
 		{"iban", e.IBAN}, {"holder", e.Holder},
 	}
 	var wrong []fieldError
@@ -65,7 +74,9 @@ func (v CheckoutView) EmailField() field {
 
 // CodeField is for the template.
 func (v CheckoutView) CodeField() field {
-	return field{ID: "promotion_code", Label: "Promotion code", Value: v.Code, Error: v.Card.Errors.Code, MaxLength: 500}
+	return field{
+		ID: "promotion_code", Label: "Promotion code", Value: v.Code, Error: v.Card.Errors.Code, MaxLength: 500,
+	}
 }
 
 // Later is for the template: a subscription whose first payment is another than those that follow.
@@ -127,7 +138,9 @@ func (v PortalView) ShowInvoices() bool { return v.Flow == "" && !v.NoInvoices }
 
 // EmailField is for the template.
 func (v LoginView) EmailField() field {
-	return field{ID: "email", Label: "Email", Value: v.Email, Error: v.Error, Type: "email", InputMode: "email", MaxLength: 254}
+	return field{
+		ID: "email", Label: "Email", Value: v.Email, Error: v.Error, Type: "email", InputMode: "email", MaxLength: 254,
+	}
 }
 
 // CancelText is for the template: what the button does.

@@ -4,9 +4,9 @@
 // It refuses to know the sandbox's objects, its URLs and its rules: a view holds texts that are ready to be read, and
 // addresses that were decided elsewhere.
 //
-// Invariants: every page says that no real money moves; no page needs JavaScript (the panel has a script that spares its
-// reader the reloading), the network or another file; a card's number and security code are never written back into a
-// page; whatever a view holds is escaped by html/template; and a page is written whole or not at all.
+// Invariants: every page says that no real money moves; no page needs JavaScript (the panel has a script that spares
+// its reader the reloading), the network or another file; a card's number and security code are never written back into
+// a page; whatever a view holds is escaped by html/template; and a page is written whole or not at all.
 package pages
 
 import (
@@ -23,9 +23,9 @@ var files embed.FS
 //go:embed style.css
 var style string
 
-// Checkout writes the payment page. Its form posts card_number, exp (MM / YY), cvc, name and email to v.Action; where it
-// takes a bank account, way=debit with iban and holder; where nothing is to be paid, name and email only. The form for a
-// promotion code posts code=apply with promotion_code, or code=remove.
+// Checkout writes the payment page. Its form posts card_number, exp (MM / YY), cvc, name and email to v.Action; where
+// it takes a bank account, way=debit with iban and holder; where nothing is to be paid, name and email only. The form
+// for a promotion code posts code=apply with promotion_code, or code=remove.
 func Checkout(w io.Writer, v CheckoutView) error { return draw(w, checkoutPage, v) }
 
 // Challenge writes the step in which the card holder's bank asks for consent. Its form posts challenge=accept or

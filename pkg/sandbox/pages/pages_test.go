@@ -45,7 +45,9 @@ func trialCheckout() pages.CheckoutView {
 func reducedCheckout() pages.CheckoutView {
 	v := planCheckout()
 	v.AskCode, v.Subtotal, v.Total = true, "$19.00", "$15.20"
-	v.Discount = &pages.Discount{Name: "FALL20", Terms: "20% off for 3 months", Amount: "−$3.80", Ends: true, Removable: true}
+	v.Discount = &pages.Discount{
+		Name: "FALL20", Terms: "20% off for 3 months", Amount: "−$3.80", Ends: true, Removable: true,
+	}
 	return v
 }
 
@@ -68,10 +70,26 @@ func portal() pages.PortalView {
 	choices := []pages.Choice{{ID: "price_basic", Text: "Basic, $9.00 a month"}}
 	return pages.PortalView{
 		Merchant: "Pointsync Demo", Email: "ada@example.com", Flash: "Your card was saved.", Action: "/p/session/bps_1",
-		ReturnURL: "http://127.0.0.1:8080/", PaymentCard: &pages.PaymentCard{Brand: "Visa", Last4: "4242", Expiry: "12/34"},
+		ReturnURL: "http://127.0.0.1:8080/", PaymentCard: &pages.PaymentCard{
+			Brand: "Visa", Last4: "4242", Expiry: "12/34",
+		},
 		Subscriptions: []pages.Subscription{
-			{ID: "sub_live", Plan: "Pro", Price: "$19.00 a month", Status: "active", PeriodEnd: "5 February 2026", Choices: choices},
-			{ID: "sub_ending", Plan: "Team", Price: "$49.00 a month", Status: "active", PeriodEnd: "9 February 2026", CancelAtPeriodEnd: true},
+			{
+				ID:        "sub_live",
+				Plan:      "Pro",
+				Price:     "$19.00 a month",
+				Status:    "active",
+				PeriodEnd: "5 February 2026",
+				Choices:   choices,
+			},
+			{
+				ID:                "sub_ending",
+				Plan:              "Team",
+				Price:             "$49.00 a month",
+				Status:            "active",
+				PeriodEnd:         "9 February 2026",
+				CancelAtPeriodEnd: true,
+			},
 			{ID: "sub_over", Plan: "Basic", Price: "$9.00 a month", Status: "canceled", PeriodEnd: "1 January 2026"},
 		},
 		Invoices: []pages.Invoice{
@@ -83,7 +101,9 @@ func portal() pages.PortalView {
 }
 
 func challenge() pages.ChallengeView {
-	return pages.ChallengeView{Merchant: "Pointsync Demo", Amount: "$10.00", CardLast4: "3184", Action: "/c/pay/cs_test_1/challenge"}
+	return pages.ChallengeView{
+		Merchant: "Pointsync Demo", Amount: "$10.00", CardLast4: "3184", Action: "/c/pay/cs_test_1/challenge",
+	}
 }
 
 func message() pages.MessageView {
@@ -146,7 +166,9 @@ func portalFlow() pages.PortalView {
 	v.Flow, v.Flash, v.Headline, v.Terms, v.Subscriptions = "subscription_cancel", "", "Sorry to see you go", "https://shop.test/terms", v.Subscriptions[:1]
 	row := v.Subscriptions[0]
 	row.Choices, row.CancelNow = nil, true
-	row.Reasons = []pages.Choice{{ID: "unused", Text: "I don’t use the service enough"}, {ID: "too_expensive", Text: "It’s too expensive"}}
+	row.Reasons = []pages.Choice{
+		{ID: "unused", Text: "I don’t use the service enough"}, {ID: "too_expensive", Text: "It’s too expensive"},
+	}
 	v.Subscriptions = []pages.Subscription{row}
 	return v
 }
@@ -163,10 +185,18 @@ func everyPage(t *testing.T) map[string]string {
 		"checkout-free":   drawn(t, pages.Checkout, freeCheckout()),
 		"challenge":       drawn(t, pages.Challenge, challenge()),
 		"portal":          drawn(t, pages.Portal, portal()),
-		"portal-empty":    drawn(t, pages.Portal, pages.PortalView{Merchant: "Shop", Email: "a@b.example", Action: "/p", TestCards: testCards}),
-		"portal-flow":     drawn(t, pages.Portal, portalFlow()),
-		"login":           drawn(t, pages.Login, pages.LoginView{Merchant: "Shop", Email: "a@b", Error: "No customer has this email address.", Action: "/p/login/bpc_1"}),
-		"message":         drawn(t, pages.Message, message()),
+		"portal-empty": drawn(
+			t, pages.Portal,
+			pages.PortalView{Merchant: "Shop", Email: "a@b.example", Action: "/p", TestCards: testCards},
+		),
+		"portal-flow": drawn(t, pages.Portal, portalFlow()),
+		"login": drawn(
+			t, pages.Login,
+			pages.LoginView{
+				Merchant: "Shop", Email: "a@b", Error: "No customer has this email address.", Action: "/p/login/bpc_1",
+			},
+		),
+		"message": drawn(t, pages.Message, message()),
 	}
 }
 
@@ -177,7 +207,9 @@ func TestEveryPage(t *testing.T) {
 	for name, html := range everyPage(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for _, want := range []string{`<html lang="en">`, "SANDBOX: no real money", `<main id="main"`, `name="viewport"`} {
+			for _, want := range []string{
+				`<html lang="en">`, "SANDBOX: no real money", `<main id="main"`, `name="viewport"`,
+			} {
 				if !strings.Contains(html, want) {
 					t.Errorf("lacks %q", want)
 				}

@@ -48,20 +48,29 @@ func TestCheckout(t *testing.T) {
 	})
 	t.Run("Trial", func(t *testing.T) {
 		t.Parallel()
-		wants(t, drawn(t, pages.Checkout, trialCheckout()), "14 days free, then $19.00 every month.", "Start trial</button>")
+		wants(
+			t, drawn(t, pages.Checkout, trialCheckout()), "14 days free, then $19.00 every month.",
+			"Start trial</button>",
+		)
 	})
 	t.Run("Code asked", func(t *testing.T) {
 		t.Parallel()
 		v := packCheckout()
 		v.AskCode, v.Code, v.Card.Errors.Code = true, "WINTER", "This code is invalid."
 		html := drawn(t, pages.Checkout, v)
-		wants(t, html, `name="promotion_code" type="text" value="WINTER"`, `name="code" value="apply"`, `href="#promotion_code"`, "Pay $10.00</button>")
+		wants(
+			t, html, `name="promotion_code" type="text" value="WINTER"`, `name="code" value="apply"`,
+			`href="#promotion_code"`, "Pay $10.00</button>",
+		)
 		lacks(t, html, `value="remove"`, "Subtotal")
 	})
 	t.Run("Reduced", func(t *testing.T) {
 		t.Parallel()
 		html := drawn(t, pages.Checkout, reducedCheckout())
-		wants(t, html, "<strong>$15.20</strong>", "today", "Then $19.00 every month once the discount ends.", "Subtotal", "20% off for 3 months", "−$3.80", `name="code" value="remove"`, "Subscribe</button>")
+		wants(
+			t, html, "<strong>$15.20</strong>", "today", "Then $19.00 every month once the discount ends.", "Subtotal",
+			"20% off for 3 months", "−$3.80", `name="code" value="remove"`, "Subscribe</button>",
+		)
 		lacks(t, html, `name="promotion_code"`)
 	})
 	t.Run("Free", func(t *testing.T) {
@@ -73,15 +82,22 @@ func TestCheckout(t *testing.T) {
 	t.Run("Setup", func(t *testing.T) {
 		t.Parallel()
 		html := drawn(t, pages.Checkout, pages.CheckoutView{Merchant: "Sandbox", Setup: true})
-		wants(t, html, "<title>Save a card for Sandbox", "<h1>Save a card</h1>", "Nothing is charged now", "Save card</button>", `name="card_number"`)
+		wants(
+			t, html, "<title>Save a card for Sandbox", "<h1>Save a card</h1>", "Nothing is charged now",
+			"Save card</button>", `name="card_number"`,
+		)
 		lacks(t, html, "Due today", "Pay ", `name="way"`, `name="iban"`)
 	})
 	t.Run("Refused", func(t *testing.T) {
 		t.Parallel()
 		html := drawn(t, pages.Checkout, failedCheckout())
 		wants(t, html, "<title>Error: Pay", `role="alert"`, "Your card was declined.", `href="#card_number"`, `href="#cvc"`,
-			`aria-invalid="true" aria-describedby="card_number-hint card_number-error"`, `value="12 / 34"`, `value="Ada Lovelace"`)
-		wants(t, html, `id="card_number" name="card_number" type="text" value=""`, `id="cvc" name="cvc" type="text" value=""`)
+			`aria-invalid="true" aria-describedby="card_number-hint card_number-error"`, `value="12 / 34"`,
+			`value="Ada Lovelace"`)
+		wants(
+			t, html, `id="card_number" name="card_number" type="text" value=""`,
+			`id="cvc" name="cvc" type="text" value=""`,
+		)
 	})
 }
 
@@ -94,7 +110,10 @@ func TestCheckoutByDebit(t *testing.T) {
 		view.Debit = pages.DebitForm{Offered: true, Chosen: true, Holder: "Ada"}
 		view.Card.Errors.IBAN = "The IBAN is wrong."
 		html := drawn(t, pages.Checkout, view)
-		wants(t, html, `value="card"> Card`, `value="debit" checked`, `name="card_number"`, `id="iban" name="iban" type="text" value=""`, `value="Ada"`, `href="#iban"`, "Pay $10.00</button>")
+		wants(
+			t, html, `value="card"> Card`, `value="debit" checked`, `name="card_number"`,
+			`id="iban" name="iban" type="text" value=""`, `value="Ada"`, `href="#iban"`, "Pay $10.00</button>",
+		)
 	})
 	t.Run("BankDebitOnly", func(t *testing.T) {
 		t.Parallel()
@@ -129,7 +148,10 @@ func TestPortal(t *testing.T) {
 	})
 	t.Run("Ending", func(t *testing.T) {
 		t.Parallel()
-		wants(t, rows[2], `name="subscription" value="sub_ending"`, `name="action" value="resume"`, "runs until 9 February 2026")
+		wants(
+			t, rows[2], `name="subscription" value="sub_ending"`, `name="action" value="resume"`,
+			"runs until 9 February 2026",
+		)
 		lacks(t, rows[2], `value="cancel"`, `value="change"`)
 	})
 	t.Run("Ended", func(t *testing.T) {
@@ -147,7 +169,10 @@ func TestPortal(t *testing.T) {
 		t.Parallel()
 		v := portal()
 		v.Flash, v.Error, v.Card.Errors.Number = "", "The card was not saved.", "Your card number is incomplete."
-		wants(t, drawn(t, pages.Portal, v), "<details open>", `role="alert"`, "The card was not saved.", `href="#card_number"`)
+		wants(
+			t, drawn(t, pages.Portal, v), "<details open>", `role="alert"`, "The card was not saved.",
+			`href="#card_number"`,
+		)
 	})
 	t.Run("Nothing yet", func(t *testing.T) {
 		t.Parallel()
@@ -179,7 +204,10 @@ func TestPortalParts(t *testing.T) {
 			v.Headline, v.Privacy = "Thanks for staying", "https://shop.test/privacy"
 			row.CancelNow, row.Reasons = true, []pages.Choice{{ID: "unused", Text: "I don’t use it"}}
 		})
-		wants(t, html, `<label for="reason-sub_live">`, `<option value="unused">`, "Cancel now</button>", "Thanks for staying", `href="https://shop.test/privacy"`)
+		wants(
+			t, html, `<label for="reason-sub_live">`, `<option value="unused">`, "Cancel now</button>",
+			"Thanks for staying", `href="https://shop.test/privacy"`,
+		)
 		lacks(t, html, "Terms of service")
 	})
 	for flow, title := range map[string]string{
@@ -195,7 +223,8 @@ func TestPortalParts(t *testing.T) {
 			})
 			wants(t, html, "<h1>"+title+"</h1>")
 			lacks(t, html, `id="inv-title"`)
-			if aboutCard := flow == "payment_method_update"; strings.Contains(html, "<details open>") != aboutCard || strings.Contains(html, `id="subs-title"`) == aboutCard ||
+			if aboutCard := flow == "payment_method_update"; strings.Contains(html, "<details open>") != aboutCard ||
+				strings.Contains(html, `id="subs-title"`) == aboutCard ||
 				strings.Contains(html, "New plan: <strong>Gold</strong> × 3") == aboutCard {
 				t.Error("it shows something else than what it is about")
 			}
@@ -224,19 +253,37 @@ func TestHostileInput(t *testing.T) {
 	const evil = `"><script>alert(1)</script><img src=x onerror=alert(1)>`
 	const link = "javascript:alert(1)"
 	cards := []pages.TestCard{{Number: evil, Effect: evil}}
-	form := pages.CardForm{Name: evil, Expiry: evil, Errors: pages.FieldErrors{Number: evil, Expiry: evil, CVC: evil, Name: evil, Email: evil, Code: evil}}
+	form := pages.CardForm{
+		Name:   evil,
+		Expiry: evil,
+		Errors: pages.FieldErrors{Number: evil, Expiry: evil, CVC: evil, Name: evil, Email: evil, Code: evil},
+	}
 	off := &pages.Discount{Name: evil, Terms: evil, Amount: evil}
 	evilLink := pages.Link{Text: evil, URL: link}
 	for name, html := range map[string]string{
 		"checkout": drawn(t, pages.Checkout, pages.CheckoutView{Merchant: evil, Total: evil, Subtotal: evil, Discount: off, AskCode: true, Code: evil, Subscription: true, Interval: evil,
-			Recurring: evil, Trial: evil, Email: evil, Error: evil, Card: form, Action: link, CancelURL: link, TestCards: cards,
-			Lines: []pages.Line{{Description: evil, Detail: evil, Quantity: 1, Amount: evil}}}),
-		"challenge": drawn(t, pages.Challenge, pages.ChallengeView{Merchant: evil, Amount: evil, CardLast4: evil, Action: link, CancelURL: link}),
+			Recurring: evil,
+			Trial:     evil,
+			Email:     evil,
+			Error:     evil,
+			Card:      form,
+			Action:    link,
+			CancelURL: link,
+			TestCards: cards,
+			Lines:     []pages.Line{{Description: evil, Detail: evil, Quantity: 1, Amount: evil}}}),
+		"challenge": drawn(
+			t, pages.Challenge,
+			pages.ChallengeView{Merchant: evil, Amount: evil, CardLast4: evil, Action: link, CancelURL: link},
+		),
 		"portal": drawn(t, pages.Portal, pages.PortalView{Merchant: evil, Email: evil, Flash: evil, Error: evil, Card: form,
-			Action: link, ReturnURL: link, TestCards: cards, PaymentCard: &pages.PaymentCard{Brand: evil, Last4: evil, Expiry: evil},
+			Action: link, ReturnURL: link, TestCards: cards, PaymentCard: &pages.PaymentCard{
+				Brand: evil, Last4: evil, Expiry: evil,
+			},
 			Invoices: []pages.Invoice{{Number: evil, Date: evil, Amount: evil, Status: evil, URL: link}},
 			Subscriptions: []pages.Subscription{{ID: evil, Plan: evil, Price: evil, Status: evil, PeriodEnd: evil,
-				Choices: []pages.Choice{{ID: evil, Text: evil}}, Reasons: []pages.Choice{{ID: evil, Text: evil}}, Confirm: evil}},
+				Choices: []pages.Choice{{ID: evil, Text: evil}},
+				Reasons: []pages.Choice{{ID: evil, Text: evil}},
+				Confirm: evil}},
 			Headline: evil, Privacy: link, Terms: link}),
 		"login":   drawn(t, pages.Login, pages.LoginView{Merchant: evil, Email: evil, Error: evil, Action: link}),
 		"message": drawn(t, pages.Message, pages.MessageView{Title: evil, Text: evil, Link: &evilLink}),
@@ -283,7 +330,9 @@ func TestAmount(t *testing.T) {
 		{1900, "usd", "$19.00"}, {5, "usd", "$0.05"}, {0, "usd", "$0.00"}, {-250, "usd", "−$2.50"},
 		{123456789, "USD", "$1,234,567.89"}, {999, "eur", "€9.99"}, {100000, "gbp", "£1,000.00"},
 		{500, "jpy", "¥500"}, {0, "jpy", "¥0"}, {1000000, "krw", "₩1,000,000"}, {12, "xof", "XOF\u00a012"},
-		{5120, "kwd", "KWD\u00a05.120"}, {500, "isk", "ISK\u00a05.00"}, {500, "ugx", "UGX\u00a05.00"}, {950, "chf", "CHF\u00a09.50"},
+		{
+			5120, "kwd", "KWD\u00a05.120",
+		}, {500, "isk", "ISK\u00a05.00"}, {500, "ugx", "UGX\u00a05.00"}, {950, "chf", "CHF\u00a09.50"},
 		{700, "", "7.00"}, {-9223372036854775808, "usd", "−$92,233,720,368,547,758.08"},
 	} {
 		if got := pages.Amount(c.cents, c.currency); got != c.want {

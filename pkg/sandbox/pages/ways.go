@@ -15,7 +15,8 @@ func (v CheckoutView) Ways() bool { return v.Debit.Offered && !v.Debit.Only }
 func (v CheckoutView) DebitFields() []field {
 	return []field{
 		{ID: "iban", Label: "IBAN", Error: v.Card.Errors.IBAN, Placeholder: "AT61 1904 3002 3457 3201",
-			Hint: "A test account only: AT61 1904 3002 3457 3201 pays, AT86 1904 3002 3547 3202 fails an hour later.", MaxLength: 42},
+			Hint:      "A test account only: AT61 1904 3002 3457 3201 pays, AT86 1904 3002 3547 3202 fails an hour later.",
+			MaxLength: 42},
 		{ID: "holder", Label: "Account holder", Value: v.Debit.Holder, Error: v.Card.Errors.Holder, MaxLength: 150},
 	}
 }

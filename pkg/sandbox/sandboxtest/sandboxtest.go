@@ -1,5 +1,5 @@
-// Package sandboxtest drives a sandbox over HTTP for the tests of other rooms, as Stripe's own tools and the person who moves
-// its clock do. It knows no more of the sandbox than they.
+// Package sandboxtest drives a sandbox over HTTP for the tests of other rooms, as Stripe's own tools and the person who
+// moves its clock do. It knows no more of the sandbox than they.
 package sandboxtest
 
 import (
@@ -16,11 +16,14 @@ import (
 // Key opens any sandbox.
 const Key = "sk_test_123"
 
-// Ask sends a form to the sandbox at base and answers the object that comes back. Another status than 200 ends the test.
+// Ask sends a form to the sandbox at base and answers the object that comes back. Another status than 200 ends the
+// test.
 func Ask(t testing.TB, base, method, path string, form url.Values) map[string]any {
 	t.Helper()
 	var object map[string]any
-	if err := json.Unmarshal(send(t, method, base+path, "application/x-www-form-urlencoded", form.Encode()), &object); err != nil {
+	if err := json.Unmarshal(
+		send(t, method, base+path, "application/x-www-form-urlencoded", form.Encode()), &object,
+	); err != nil {
 		t.Fatalf("stripe %s %s: %v", method, path, err)
 	}
 	return object
@@ -29,7 +32,10 @@ func Ask(t testing.TB, base, method, path string, form url.Values) map[string]an
 // Advance moves the sandbox's clock; what falls due on the way has happened when it returns.
 func Advance(t testing.TB, base string, d time.Duration) {
 	t.Helper()
-	send(t, http.MethodPost, base+"/_sandbox/clock", "application/json", fmt.Sprintf(`{"advance_seconds":%d}`, int(d.Seconds())))
+	send(
+		t, http.MethodPost, base+"/_sandbox/clock", "application/json",
+		fmt.Sprintf(`{"advance_seconds":%d}`, int(d.Seconds())),
+	)
 }
 
 // Flush waits until every webhook that is due was sent and answered.

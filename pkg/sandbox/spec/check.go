@@ -18,7 +18,9 @@ func object(fields map[string]*Field, t *tree, prefix string) (Params, error) {
 		field, ok := fields[name]
 		param := join(prefix, name)
 		if !ok {
-			return nil, &Problem{Code: "parameter_unknown", Param: param, Message: "Received unknown parameter: " + param}
+			return nil, &Problem{
+				Code: "parameter_unknown", Param: param, Message: "Received unknown parameter: " + param,
+			}
 		}
 		value, err := check(field, t.children[name], param)
 		if err != nil {
@@ -32,7 +34,9 @@ func object(fields map[string]*Field, t *tree, prefix string) (Params, error) {
 	for _, name := range sortedKeys(fields) {
 		if _, given := out[name]; fields[name].Required && !given {
 			param := join(prefix, name)
-			return nil, &Problem{Code: "parameter_missing", Param: param, Message: "Missing required param: " + param + "."}
+			return nil, &Problem{
+				Code: "parameter_missing", Param: param, Message: "Missing required param: " + param + ".",
+			}
 		}
 	}
 	return out, nil
@@ -181,7 +185,10 @@ func scalar(field *Field, text, param string) (any, error) {
 	}
 	if length := utf8.RuneCountInString(text); length > limit {
 		return nil, &Problem{Code: "parameter_invalid_string", Param: param,
-			Message: fmt.Sprintf("Invalid string: %s…; must be at most %d characters", strings.ToValidUTF8(text[:min(len(text), 20)], ""), limit)}
+			Message: fmt.Sprintf(
+				"Invalid string: %s…; must be at most %d characters",
+				strings.ToValidUTF8(text[:min(len(text), 20)], ""), limit,
+			)}
 	}
 	if !utf8.ValidString(text) {
 		return nil, &Problem{Param: param, Message: "Invalid string: it is not valid UTF-8"}

@@ -26,39 +26,51 @@ var operations = []string{
 	"GET /v1/account", "GET /v1/accounts/{account}", "GET /v1/balance",
 	"GET /v1/customers/search", "GET /v1/charges/search", "GET /v1/invoices/search", "GET /v1/payment_intents/search",
 	"GET /v1/prices/search", "GET /v1/products/search", "GET /v1/subscriptions/search",
-	"POST /v1/customers/{customer}/tax_ids", "GET /v1/customers/{customer}/tax_ids", "GET /v1/customers/{customer}/tax_ids/{id}",
+	"POST /v1/customers/{customer}/tax_ids", "GET /v1/customers/{customer}/tax_ids",
+	"GET /v1/customers/{customer}/tax_ids/{id}",
 	"DELETE /v1/customers/{customer}/tax_ids/{id}",
 	"GET /v1/customers/{customer}/cash_balance", "POST /v1/customers/{customer}/cash_balance",
-	"GET /v1/customers/{customer}/cash_balance_transactions", "GET /v1/customers/{customer}/cash_balance_transactions/{transaction}",
-	"POST /v1/customers/{customer}/funding_instructions", "POST /v1/test_helpers/customers/{customer}/fund_cash_balance",
+	"GET /v1/customers/{customer}/cash_balance_transactions",
+	"GET /v1/customers/{customer}/cash_balance_transactions/{transaction}",
+	"POST /v1/customers/{customer}/funding_instructions",
+	"POST /v1/test_helpers/customers/{customer}/fund_cash_balance",
 	"POST /v1/refunds/{refund}/cancel", "POST /v1/test_helpers/refunds/{refund}/expire",
 	"POST /v1/customers", "GET /v1/customers", "GET /v1/customers/{customer}", "POST /v1/customers/{customer}",
 	"DELETE /v1/customers/{customer}", "GET /v1/customers/{customer}/payment_methods",
 	"GET /v1/customers/{customer}/payment_methods/{payment_method}",
-	"POST /v1/products", "GET /v1/products", "GET /v1/products/{id}", "POST /v1/products/{id}", "DELETE /v1/products/{id}",
+	"POST /v1/products", "GET /v1/products", "GET /v1/products/{id}", "POST /v1/products/{id}",
+	"DELETE /v1/products/{id}",
 	"POST /v1/prices", "GET /v1/prices", "GET /v1/prices/{price}", "POST /v1/prices/{price}",
-	"POST /v1/coupons", "GET /v1/coupons", "GET /v1/coupons/{coupon}", "POST /v1/coupons/{coupon}", "DELETE /v1/coupons/{coupon}",
-	"POST /v1/promotion_codes", "GET /v1/promotion_codes", "GET /v1/promotion_codes/{promotion_code}", "POST /v1/promotion_codes/{promotion_code}",
+	"POST /v1/coupons", "GET /v1/coupons", "GET /v1/coupons/{coupon}", "POST /v1/coupons/{coupon}",
+	"DELETE /v1/coupons/{coupon}",
+	"POST /v1/promotion_codes", "GET /v1/promotion_codes", "GET /v1/promotion_codes/{promotion_code}",
+	"POST /v1/promotion_codes/{promotion_code}",
 	"DELETE /v1/customers/{customer}/discount", "DELETE /v1/subscriptions/{subscription_exposed_id}/discount",
 	"POST /v1/payment_methods", "GET /v1/payment_methods", "GET /v1/payment_methods/{payment_method}",
 	"POST /v1/payment_methods/{payment_method}", "POST /v1/payment_methods/{payment_method}/attach",
 	"POST /v1/payment_methods/{payment_method}/detach",
-	"POST /v1/payment_intents", "GET /v1/payment_intents", "GET /v1/payment_intents/{intent}", "POST /v1/payment_intents/{intent}",
+	"POST /v1/payment_intents", "GET /v1/payment_intents", "GET /v1/payment_intents/{intent}",
+	"POST /v1/payment_intents/{intent}",
 	"POST /v1/payment_intents/{intent}/confirm", "POST /v1/payment_intents/{intent}/cancel",
 	"POST /v1/payment_intents/{intent}/capture", "POST /v1/payment_intents/{intent}/increment_authorization",
-	"POST /v1/payment_intents/{intent}/apply_customer_balance", "POST /v1/payment_intents/{intent}/verify_microdeposits",
+	"POST /v1/payment_intents/{intent}/apply_customer_balance",
+	"POST /v1/payment_intents/{intent}/verify_microdeposits",
 	"POST /v1/charges", "POST /v1/charges/{charge}/capture", "POST /v1/tokens", "GET /v1/tokens/{token}",
-	"POST /v1/customers/{customer}/sources", "GET /v1/customers/{customer}/sources", "GET /v1/customers/{customer}/sources/{id}",
+	"POST /v1/customers/{customer}/sources", "GET /v1/customers/{customer}/sources",
+	"GET /v1/customers/{customer}/sources/{id}",
 	"POST /v1/customers/{customer}/sources/{id}", "DELETE /v1/customers/{customer}/sources/{id}",
 	"POST /v1/customers/{customer}/balance_transactions", "GET /v1/customers/{customer}/balance_transactions",
-	"GET /v1/customers/{customer}/balance_transactions/{transaction}", "POST /v1/customers/{customer}/balance_transactions/{transaction}",
+	"GET /v1/customers/{customer}/balance_transactions/{transaction}",
+	"POST /v1/customers/{customer}/balance_transactions/{transaction}",
 	"GET /v1/radar/early_fraud_warnings", "GET /v1/radar/early_fraud_warnings/{early_fraud_warning}",
 	"GET /v1/balance_transactions", "GET /v1/balance_transactions/{id}", "POST /v1/refunds/{refund}/cancel",
-	"POST /v1/setup_intents", "GET /v1/setup_intents", "GET /v1/setup_intents/{intent}", "POST /v1/setup_intents/{intent}",
+	"POST /v1/setup_intents", "GET /v1/setup_intents", "GET /v1/setup_intents/{intent}",
+	"POST /v1/setup_intents/{intent}",
 	"POST /v1/setup_intents/{intent}/confirm", "POST /v1/setup_intents/{intent}/cancel",
 	"GET /v1/charges", "GET /v1/charges/{charge}", "POST /v1/charges/{charge}",
 	"POST /v1/refunds", "GET /v1/refunds", "GET /v1/refunds/{refund}", "POST /v1/refunds/{refund}",
-	"GET /v1/disputes", "GET /v1/disputes/{dispute}", "POST /v1/disputes/{dispute}", "POST /v1/disputes/{dispute}/close",
+	"GET /v1/disputes", "GET /v1/disputes/{dispute}", "POST /v1/disputes/{dispute}",
+	"POST /v1/disputes/{dispute}/close",
 	"POST /v1/checkout/sessions", "GET /v1/checkout/sessions", "GET /v1/checkout/sessions/{session}",
 	"POST /v1/checkout/sessions/{session}/expire", "GET /v1/checkout/sessions/{session}/line_items",
 	"POST /v1/subscriptions", "GET /v1/subscriptions", "GET /v1/subscriptions/{subscription_exposed_id}",
@@ -67,27 +79,36 @@ var operations = []string{
 	"GET /v1/subscription_items", "GET /v1/subscription_items/{item}", "POST /v1/subscription_items",
 	"POST /v1/subscription_items/{item}", "DELETE /v1/subscription_items/{item}",
 	"POST /v1/subscription_schedules", "GET /v1/subscription_schedules", "GET /v1/subscription_schedules/{schedule}",
-	"POST /v1/subscription_schedules/{schedule}", "POST /v1/subscription_schedules/{schedule}/cancel", "POST /v1/subscription_schedules/{schedule}/release",
-	"POST /v1/invoices", "GET /v1/invoices", "GET /v1/invoices/{invoice}", "POST /v1/invoices/{invoice}", "GET /v1/invoices/{invoice}/lines", "DELETE /v1/invoices/{invoice}",
+	"POST /v1/subscription_schedules/{schedule}", "POST /v1/subscription_schedules/{schedule}/cancel",
+	"POST /v1/subscription_schedules/{schedule}/release",
+	"POST /v1/invoices", "GET /v1/invoices", "GET /v1/invoices/{invoice}", "POST /v1/invoices/{invoice}",
+	"GET /v1/invoices/{invoice}/lines", "DELETE /v1/invoices/{invoice}",
 	"POST /v1/invoices/{invoice}/pay", "POST /v1/invoices/{invoice}/void", "POST /v1/invoices/{invoice}/finalize",
-	"POST /v1/invoices/{invoice}/mark_uncollectible", "GET /v1/invoices/upcoming", "GET /v1/invoices/upcoming/lines", "POST /v1/invoices/{invoice}/send",
-	"POST /v1/invoiceitems", "GET /v1/invoiceitems", "GET /v1/invoiceitems/{invoiceitem}", "POST /v1/invoiceitems/{invoiceitem}", "DELETE /v1/invoiceitems/{invoiceitem}",
-	"POST /v1/billing_portal/sessions", "POST /v1/billing_portal/configurations", "GET /v1/billing_portal/configurations",
+	"POST /v1/invoices/{invoice}/mark_uncollectible", "GET /v1/invoices/upcoming", "GET /v1/invoices/upcoming/lines",
+	"POST /v1/invoices/{invoice}/send",
+	"POST /v1/invoiceitems", "GET /v1/invoiceitems", "GET /v1/invoiceitems/{invoiceitem}",
+	"POST /v1/invoiceitems/{invoiceitem}", "DELETE /v1/invoiceitems/{invoiceitem}",
+	"POST /v1/billing_portal/sessions", "POST /v1/billing_portal/configurations",
+	"GET /v1/billing_portal/configurations",
 	"GET /v1/billing_portal/configurations/{configuration}", "POST /v1/billing_portal/configurations/{configuration}",
 	"GET /v1/events", "GET /v1/events/{id}",
 	"POST /v1/webhook_endpoints", "GET /v1/webhook_endpoints", "GET /v1/webhook_endpoints/{webhook_endpoint}",
 	"POST /v1/webhook_endpoints/{webhook_endpoint}", "DELETE /v1/webhook_endpoints/{webhook_endpoint}",
-	"POST /v1/test_helpers/test_clocks", "GET /v1/test_helpers/test_clocks", "GET /v1/test_helpers/test_clocks/{test_clock}",
+	"POST /v1/test_helpers/test_clocks", "GET /v1/test_helpers/test_clocks",
+	"GET /v1/test_helpers/test_clocks/{test_clock}",
 	"DELETE /v1/test_helpers/test_clocks/{test_clock}", "POST /v1/test_helpers/test_clocks/{test_clock}/advance",
 }
 
 // resources lists the objects that the sandbox renders.
 var resources = []string{
-	"account", "balance", "customer", "product", "price", "payment_method", "payment_intent", "setup_intent", "charge", "refund", "dispute", "checkout.session",
-	"item", "subscription", "subscription_item", "subscription_schedule", "invoice", "line_item", "invoiceitem", "billing_portal.session",
+	"account", "balance", "customer", "product", "price", "payment_method", "payment_intent", "setup_intent", "charge",
+	"refund", "dispute", "checkout.session",
+	"item", "subscription", "subscription_item", "subscription_schedule", "invoice", "line_item", "invoiceitem",
+	"billing_portal.session",
 	"balance_transaction", "card", "token", "customer_balance_transaction", "radar.early_fraud_warning",
 	"billing_portal.configuration", "event", "webhook_endpoint", "test_helpers.test_clock",
-	"coupon", "promotion_code", "discount", "tax_id", "cash_balance", "customer_cash_balance_transaction", "funding_instructions",
+	"coupon", "promotion_code", "discount", "tax_id", "cash_balance", "customer_cash_balance_transaction",
+	"funding_instructions",
 }
 
 // onDemand names the parts that are neither ids nor paged lists and yet are absent unless expand[] asks for them.
@@ -109,7 +130,9 @@ func main() {
 	read(filepath.Join(os.Args[1], "spec3.json"), &document)
 	read(filepath.Join(os.Args[1], "fixtures3.json"), &fixtures)
 	schemas := document["components"].(node)["schemas"].(node)
-	out := node{"operations": node{}, "blanks": node{}, "expandable": node{}, "official": official(document["paths"].(node))}
+	out := node{
+		"operations": node{}, "blanks": node{}, "expandable": node{}, "official": official(document["paths"].(node)),
+	}
 	for _, name := range operations {
 		out["operations"].(node)[name] = operation(document["paths"].(node), name)
 	}
@@ -286,7 +309,8 @@ func blank(schemas, schema, fixture node) node {
 		// An id or a date of creation is never neutral; refunds is since 2022-11-15 absent unless expanded (the fixture
 		// shows it expanded); invoice_item stands on lines of one kind only, and cannot be null.
 		// A payment method has the key of its own type only, of which the fixture's is a card.
-		if key == "id" || key == "created" || key == "refunds" || key == "invoice_item" || key == "card" && schema["x-resourceId"] == "payment_method" {
+		if key == "id" || key == "created" || key == "refunds" || key == "invoice_item" ||
+			key == "card" && schema["x-resourceId"] == "payment_method" {
 			continue
 		}
 		child, isObject := value.(node)

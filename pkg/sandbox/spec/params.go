@@ -56,10 +56,17 @@ func grow(values url.Values) (*tree, error) {
 		for _, text := range values[name] {
 			path, ok := split(name)
 			if !ok || len(path) > maxDepth {
-				return nil, &Problem{Code: "parameter_unknown", Param: name, Message: "Invalid request: the parameter name " + strconv.Quote(name) + " is malformed."}
+				return nil, &Problem{
+					Code:    "parameter_unknown",
+					Param:   name,
+					Message: "Invalid request: the parameter name " + strconv.Quote(name) + " is malformed.",
+				}
 			}
 			if !root.put(path, text) {
-				return nil, &Problem{Param: path[0], Message: "Invalid " + path[0] + ": it is given both as a value and as a hash or array."}
+				return nil, &Problem{
+					Param:   path[0],
+					Message: "Invalid " + path[0] + ": it is given both as a value and as a hash or array.",
+				}
 			}
 		}
 	}

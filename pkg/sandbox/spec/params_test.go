@@ -16,17 +16,34 @@ func TestParse(t *testing.T) {
 		operation, form string
 		want            spec.Params
 	}{
-		"Scalars":      {"POST /v1/prices", "currency=usd&unit_amount=5&active=true", spec.Params{"currency": "usd", "unit_amount": int64(5), "active": true}},
-		"ListByIndex":  {"GET /v1/prices", "lookup_keys[10]=b&lookup_keys[9]=a", spec.Params{"lookup_keys": []any{"a", "b"}}},
-		"ListAppended": {"GET /v1/prices", "lookup_keys[]=a&lookup_keys[]=b", spec.Params{"lookup_keys": []any{"a", "b"}}},
-		"Hashes":       {"POST /v1/customers", "address[city]=x&metadata[a]=b", spec.Params{"address": spec.Params{"city": "x"}, "metadata": map[string]any{"a": "b"}}},
+		"Scalars": {
+			"POST /v1/prices", "currency=usd&unit_amount=5&active=true",
+			spec.Params{"currency": "usd", "unit_amount": int64(5), "active": true},
+		},
+		"ListByIndex": {
+			"GET /v1/prices", "lookup_keys[10]=b&lookup_keys[9]=a", spec.Params{"lookup_keys": []any{"a", "b"}},
+		},
+		"ListAppended": {
+			"GET /v1/prices", "lookup_keys[]=a&lookup_keys[]=b", spec.Params{"lookup_keys": []any{"a", "b"}},
+		},
+		"Hashes": {
+			"POST /v1/customers", "address[city]=x&metadata[a]=b",
+			spec.Params{"address": spec.Params{"city": "x"}, "metadata": map[string]any{"a": "b"}},
+		},
 		"ListOfHashes": {"POST /v1/subscriptions", "customer=c&items[0][price]=p&items[0][quantity]=2",
 			spec.Params{"customer": "c", "items": []any{spec.Params{"price": "p", "quantity": int64(2)}}}},
 		"HashesByName": {"POST /v1/prices", "currency=usd&currency_options[eur][unit_amount]=4", spec.Params{"currency": "usd",
 			"currency_options": spec.Params{"eur": spec.Params{"unit_amount": int64(4)}}}},
-		"OldName":       {"POST /v1/subscriptions", "customer=c&items[0][plan]=p", spec.Params{"customer": "c", "items": []any{spec.Params{"price": "p"}}}},
-		"IntegerOrWord": {"POST /v1/subscriptions/{subscription_exposed_id}", "trial_end=now", spec.Params{"trial_end": "now"}},
-		"WordOrInteger": {"POST /v1/subscriptions/{subscription_exposed_id}", "trial_end=17", spec.Params{"trial_end": int64(17)}},
+		"OldName": {
+			"POST /v1/subscriptions", "customer=c&items[0][plan]=p",
+			spec.Params{"customer": "c", "items": []any{spec.Params{"price": "p"}}},
+		},
+		"IntegerOrWord": {
+			"POST /v1/subscriptions/{subscription_exposed_id}", "trial_end=now", spec.Params{"trial_end": "now"},
+		},
+		"WordOrInteger": {
+			"POST /v1/subscriptions/{subscription_exposed_id}", "trial_end=17", spec.Params{"trial_end": int64(17)},
+		},
 		"RangeOrExact":  {"GET /v1/customers", "created[gte]=3", spec.Params{"created": spec.Params{"gte": int64(3)}}},
 		"Unset":         {"POST /v1/customers/{customer}", "metadata=", spec.Params{"metadata": ""}},
 		"LastOneCounts": {"POST /v1/customers", "email=a&email=b", spec.Params{"email": "b"}},

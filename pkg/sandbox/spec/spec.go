@@ -49,7 +49,9 @@ func load() contents {
 	text := func() *Field { return &Field{Kind: "string"} }
 	expand := &Field{Kind: "list", Item: text()}
 	c.Operations["GET /v1/payment_pages/{session}"] = map[string]*Field{"expand": expand}
-	c.Operations["POST /v1/payment_pages/{session}"] = map[string]*Field{"promotion_code": {Kind: "string", Unset: true}, "expand": expand}
+	c.Operations["POST /v1/payment_pages/{session}"] = map[string]*Field{
+		"promotion_code": {Kind: "string", Unset: true}, "expand": expand,
+	}
 	c.Operations["POST /v1/payment_pages/{session}/confirm"] = map[string]*Field{
 		"payment_method":  text(),
 		"expected_amount": {Kind: "integer"},
@@ -93,9 +95,10 @@ func Expandable(object, field string) bool { return slices.Contains(loaded.Expan
 func Official(method, path string) bool {
 	segments := strings.Split(path, "/")
 	for template, methods := range loaded.Official {
-		if slices.Contains(methods, method) && slices.EqualFunc(strings.Split(template, "/"), segments, func(name, segment string) bool {
-			return name == segment || strings.HasPrefix(name, "{") && segment != ""
-		}) {
+		if slices.Contains(methods, method) &&
+			slices.EqualFunc(strings.Split(template, "/"), segments, func(name, segment string) bool {
+				return name == segment || strings.HasPrefix(name, "{") && segment != ""
+			}) {
 			return true
 		}
 	}

@@ -53,7 +53,8 @@ func OpenAt(t testing.TB, dialect store.Dialect, clock *Clock) *store.DB {
 	return OpenURL(t, URL(t, dialect), clock.Now)
 }
 
-// OpenURL opens a database that URL made; a second call on one URL is a second replica. A nil now is the machine's clock.
+// OpenURL opens a database that URL made; a second call on one URL is a second replica. A nil now is the machine's
+// clock.
 func OpenURL(t testing.TB, url string, now func() time.Time) *store.DB {
 	t.Helper()
 	db, err := store.Open(context.Background(), store.Options{URL: url, Now: now})

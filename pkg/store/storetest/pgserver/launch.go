@@ -32,8 +32,8 @@ exit $ended`
 // errEnded says that a server ended before it could be used.
 var errEnded = errors.New("the test server ended early")
 
-// launching is a server about to be started: its command, the shell between us and it, the folder to remove after it, the
-// user it runs as (nil: ours) and the URL at which it will answer.
+// launching is a server about to be started: its command, the shell between us and it, the folder to remove after it,
+// the user it runs as (nil: ours) and the URL at which it will answer.
 type launching struct {
 	keeper string
 	argv   []string

@@ -35,7 +35,8 @@ func (s *Server) Stop() error {
 
 // errNone is what somebody reads on a machine without PostgreSQL, so it says what to do.
 var errNone = errors.New("these tests need PostgreSQL: install its server (Debian: apt-get install postgresql; " +
-	"macOS: brew install postgresql@16), or start Docker, or set " + EnvURL + " to a server on which they may create databases")
+	"macOS: brew install postgresql@16), or start Docker, or set " + EnvURL +
+	" to a server on which they may create databases")
 
 // Start answers the first of: the server that TEST_DATABASE_URL names; a throwaway server of the PostgreSQL
 // installed here; one in a container. The caller stops it.

@@ -16,7 +16,9 @@ func TestNewestIn(t *testing.T) {
 	install(t, filepath.Join(root, "9", "bin"), "initdb", "postgres")
 	install(t, filepath.Join(root, "16", "bin"), "initdb", "postgres")
 	install(t, filepath.Join(root, "17", "bin"), "psql") // the client alone
-	if got, want := newestIn([]string{filepath.Join(root, "*", "bin")}), filepath.Join(root, "16", "bin"); !strings.HasSuffix(got, want) {
+	if got, want := newestIn(
+		[]string{filepath.Join(root, "*", "bin")},
+	), filepath.Join(root, "16", "bin"); !strings.HasSuffix(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	if got := newestIn([]string{filepath.Join(root, "none", "*")}); got != "" {

@@ -15,8 +15,8 @@ import (
 	"syscall"
 )
 
-// supervisor is a keeper that starts the server again whenever it ends, as whoever runs a database lets it be done. What is
-// left of the server that ended may still hold its memory, and then a start fails: the next one follows.
+// supervisor is a keeper that starts the server again whenever it ends, as whoever runs a database lets it be done.
+// What is left of the server that ended may still hold its memory, and then a start fails: the next one follows.
 const supervisor = `
 dir=$1; shift
 exec 3<&0 </dev/null
@@ -25,15 +25,15 @@ exec 3<&-
 until [ -e "$dir/over" ]; do "$@" & wait $!; done
 rm -rf "$dir"`
 
-// Supervised is a throwaway server that may be killed: whatever ends it, it is started again, at the same address with the
-// same data.
+// Supervised is a throwaway server that may be killed: whatever ends it, it is started again, at the same address with
+// the same data.
 type Supervised struct {
 	*Server
 	pidFile string
 }
 
-// StartSupervised makes a new cluster of the PostgreSQL installed here, whatever TEST_DATABASE_URL names: nobody else may be
-// using a server that is to be killed. The caller stops it.
+// StartSupervised makes a new cluster of the PostgreSQL installed here, whatever TEST_DATABASE_URL names: nobody else
+// may be using a server that is to be killed. The caller stops it.
 func StartSupervised(ctx context.Context) (*Supervised, error) {
 	bin := findBinaries()
 	if bin == "" {
@@ -66,7 +66,8 @@ func StartSupervised(ctx context.Context) (*Supervised, error) {
 	return &Supervised{Server: server, pidFile: filepath.Join(dir, "data", "postmaster.pid")}, nil
 }
 
-// Kill kills the server and all of its processes at once, as a power cut of its machine would. It answers how many they were.
+// Kill kills the server and all of its processes at once, as a power cut of its machine would. It answers how many they
+// were.
 func (s *Supervised) Kill() (int, error) {
 	b, err := os.ReadFile(s.pidFile)
 	if err != nil {

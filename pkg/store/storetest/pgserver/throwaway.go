@@ -87,7 +87,10 @@ func startContainer(ctx context.Context) (*Server, error) {
 			return nil, err
 		}
 		password := rand.Text()
-		return launch(ctx, launching{dir: dir, url: serverURL(password, port), keeper: keeper, argv: containerCommand(port, password)})
+		return launch(
+			ctx,
+			launching{dir: dir, url: serverURL(password, port), keeper: keeper, argv: containerCommand(port, password)},
+		)
 	})
 }
 

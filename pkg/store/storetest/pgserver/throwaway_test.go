@@ -37,7 +37,8 @@ func TestStartCluster(t *testing.T) {
 	}
 }
 
-// Proves that a server which is killed comes back at its address with what was committed, and goes with its files after Stop.
+// Proves that a server which is killed comes back at its address with what was committed, and goes with its files after
+// Stop.
 func TestSupervised(t *testing.T) {
 	t.Parallel()
 	server, err := StartSupervised(t.Context())
@@ -45,7 +46,9 @@ func TestSupervised(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer server.Stop()
-	dir, started := askString(t, server.URL, "SHOW data_directory"), askString(t, server.URL, "SELECT pg_postmaster_start_time()::text")
+	dir, started := askString(t, server.URL, "SHOW data_directory"), askString(
+		t, server.URL, "SELECT pg_postmaster_start_time()::text",
+	)
 	db, err := sql.Open("pgx", server.URL)
 	if err != nil {
 		t.Fatal(err)
@@ -83,7 +86,9 @@ func TestErrEnded(t *testing.T) {
 	_, err := retryPorts(func(port string) (*Server, error) {
 		tries++
 		return launch(t.Context(), launching{
-			dir: t.TempDir(), url: serverURL("none", port), keeper: keeper, argv: []string{"sh", "-c", "echo port taken >&2; exit 1"},
+			dir: t.TempDir(), url: serverURL("none", port), keeper: keeper, argv: []string{
+				"sh", "-c", "echo port taken >&2; exit 1",
+			},
 		})
 	})
 	if !errors.Is(err, errEnded) || tries != maxTries {
@@ -95,7 +100,9 @@ func TestErrEnded(t *testing.T) {
 func TestContainerCommand(t *testing.T) {
 	t.Parallel()
 	command := strings.Join(containerCommand("5433", "secret"), " ")
-	for _, want := range []string{"docker run --rm ", " -p 127.0.0.1:5433:5432 ", " -e POSTGRES_PASSWORD=secret ", " postgres:16"} {
+	for _, want := range []string{
+		"docker run --rm ", " -p 127.0.0.1:5433:5432 ", " -e POSTGRES_PASSWORD=secret ", " postgres:16",
+	} {
 		if !strings.Contains(command, want) {
 			t.Errorf("%q lacks %q", command, want)
 		}
