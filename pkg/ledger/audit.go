@@ -8,9 +8,9 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// Audit says what is wrong with an account's points, nil when nothing is: the balance must be the sum of the entries,
-// the lots must have just the points that are available, held, or spent and not yet settled, and what is held must be
-// what the active holds set aside. Errors: *billing.Violation, ENotFound, and the database's.
+// Audit returns what is wrong with an account's points, or nil if nothing is. The balance must be the sum of the
+// entries. The lots must have exactly the points that are available, held, or spent and not yet settled. The held
+// points must be what the active holds set aside. Errors: *billing.Violation, ENotFound, and the database's.
 func Audit(ctx context.Context, db *store.DB, id billing.AccountID) error {
 	return db.InTx(ctx, func(tx *store.Tx) error {
 		a, err := tx.LockAccount(ctx, id)

@@ -9,9 +9,10 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// Clawback takes back, of the lot that key granted, so much that `total` points have gone back in all; asking for no
-// more than has gone back already changes nothing. They come from the lot itself, then from other lots in burn order;
-// what is still missing becomes debt. What expired unused of the lot went already: nobody owes points that nobody had.
+// Clawback takes back points of the lot that key granted, until `total` of them are clawed back in all. It changes
+// nothing if that many are clawed back already. The points come from the lot itself, then from other lots in burn
+// order. What is still missing becomes debt. Points of the lot that expired unused are not taken: they are gone
+// already, so no one owes them.
 func Clawback(
 	ctx context.Context, tx *store.Tx, a billing.Account, key string, total billing.Points, why string,
 ) (billing.Account, error) {
@@ -47,8 +48,8 @@ func Clawback(
 	return a, appendEntry(ctx, tx, a, billing.EntryClawback, -delta, why, lot.ID)
 }
 
-// takeBack lowers lots by n points in all, the named one first; what they lack becomes debt. It answers what that one
-// had.
+// takeBack lowers lots by n points in all, the named one first. What they lack becomes debt. It returns how many
+// points came from the named lot.
 func takeBack(
 	ctx context.Context, tx *store.Tx, a billing.Account, lots []billing.Lot, first billing.LotID, n billing.Points,
 ) (_ billing.Account, had billing.Points, err error) {
@@ -81,11 +82,11 @@ func takeBack(
 	return a, had, tx.SavePoints(ctx, a)
 }
 
-// Restore gives back, of the lot that key granted, so much that no more than `total` points are clawed back in all;
-// asking for as much as is clawed back, or more, changes nothing. Debt is paid first. What the lot itself had returns
-// to it, and expires where it has ended meanwhile. What other lots had, or debt, comes as a lot of its own without an
-// end: the lots that it came from are not remembered, and nobody shall lose bought points by a dispute that came to
-// nothing.
+// Restore gives back points of the lot that key granted, until no more than `total` of them are clawed back in all. It
+// changes nothing if no more than that are clawed back. Debt is paid first. Points that came from the lot itself
+// return to it, and expire if it has ended in the meantime. Points that came from other lots, or became debt, arrive
+// as a new lot without an expiry. The lots that they came from are not remembered, and a dispute that came to nothing
+// must not cost anyone bought points.
 func Restore(
 	ctx context.Context, tx *store.Tx, a billing.Account, key string, total billing.Points, why string,
 ) (billing.Account, error) {

@@ -7,9 +7,9 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// Correct takes n points away for good, from the lots in burn order as a spend would. What is not there cannot be
-// taken: a correction never makes debt, for it is a person's decision, who is told how many there are and may decide
-// anew. Errors: EConflict, EInvalid.
+// Correct takes n points away for good, from the lots in burn order as a spend would. It cannot take more points than
+// are available, and so never makes debt. A correction is a person's decision: the error tells that person how many
+// points there are, and they can decide again. Errors: EConflict, EInvalid.
 func Correct(
 	ctx context.Context, tx *store.Tx, a billing.Account, n billing.Points, why string,
 ) (billing.Account, error) {

@@ -10,9 +10,9 @@ import (
 )
 
 const (
-	// MaxHoldTTL is how long a hold may keep points. What must be kept longer is held anew.
+	// MaxHoldTTL is how long a hold may keep points. To keep them longer, hold them again.
 	MaxHoldTTL = 7 * 24 * time.Hour
-	// maxActiveHolds bounds what one account can make the settlement of its holds read.
+	// maxActiveHolds bounds how many holds one account can make a settlement read.
 	maxActiveHolds = 1000
 )
 
@@ -25,29 +25,29 @@ type HoldRequest struct {
 	Key         string
 }
 
-// CaptureRequest spends an active hold: Amount of it, or all where Amount is 0. The rest goes back.
+// CaptureRequest spends an active hold: Amount of it, or all of it if Amount is 0. The rest goes back.
 type CaptureRequest struct {
 	Hold   billing.HoldID
 	Amount billing.Points
 	Key    string
 }
 
-// ReleaseRequest gives an active hold back.
+// ReleaseRequest asks for an active hold to be given back.
 type ReleaseRequest struct {
 	Hold billing.HoldID
 	Key  string
 }
 
-// Held is what came of a request about a hold, and the account as it was left. Replayed says that the key had its
-// effect before; the hold and the account are then as they are now.
+// Held is the outcome of a request about a hold, and the account as the request left it. Replayed reports that the key
+// had its effect before. The hold and the account are then as they are now.
 type Held struct {
 	Hold     billing.Hold
 	Account  billing.Account
 	Replayed bool
 }
 
-// Hold sets points aside: they leave `available` for `held`, and the lots for the hold, in burn order. It asks nobody
-// but the database. Errors: EInsufficientPoints (the key stays unused), ETooMany, EKeyReused, EInvalid, ENotFound.
+// Hold sets points aside: they move from `available` to `held`, and from the lots to the hold, in burn order. It asks
+// only the database. Errors: EInsufficientPoints (the key stays unused), ETooMany, EKeyReused, EInvalid, ENotFound.
 func Hold(ctx context.Context, db *store.DB, id billing.AccountID, r HoldRequest) (Held, error) {
 	if r.Amount < 1 || r.Amount > billing.MaxPoints {
 		return Held{}, billing.Errorf(billing.EInvalid, "The amount must be from 1 to %d points.", billing.MaxPoints)
@@ -56,7 +56,7 @@ func Hold(ctx context.Context, db *store.DB, id billing.AccountID, r HoldRequest
 		return Held{}, billing.Errorf(billing.EInvalid, "A hold lasts from 1 second to %d.", int(MaxHoldTTL.Seconds()))
 	}
 	if len(r.Metadata) == 0 {
-		r.Metadata = nil // one form for none, now and when the hold is read again
+		r.Metadata = nil // one form for no metadata, now and when the hold is read again
 	}
 	var refused error
 	k := keyed{id, r.Key, billing.RequestHash("hold", r.Amount, r.TTL, r.Description, r.Metadata)}
@@ -93,8 +93,8 @@ func Hold(ctx context.Context, db *store.DB, id billing.AccountID, r HoldRequest
 	return h, err
 }
 
-// Capture spends what a hold set aside. Errors: ENotFound, EConflict (the hold has ended), EInvalid (more than it
-// holds), EKeyReused.
+// Capture spends the points that a hold set aside. Errors: ENotFound, EConflict (the hold has ended), EInvalid (more
+// than it holds), EKeyReused.
 func Capture(ctx context.Context, db *store.DB, id billing.AccountID, r CaptureRequest) (Held, error) {
 	if r.Amount < 0 || r.Amount > billing.MaxPoints {
 		return Held{}, billing.Errorf(billing.EInvalid, "The amount must be from 1 to %d points.", billing.MaxPoints)
@@ -114,7 +114,7 @@ func Capture(ctx context.Context, db *store.DB, id billing.AccountID, r CaptureR
 	})
 }
 
-// Release gives back what a hold set aside. Errors: ENotFound, EConflict (the hold has ended), EKeyReused.
+// Release gives back the points that a hold set aside. Errors: ENotFound, EConflict (the hold has ended), EKeyReused.
 func Release(ctx context.Context, db *store.DB, id billing.AccountID, r ReleaseRequest) (Held, error) {
 	k := keyed{id, r.Key, billing.RequestHash("release", r.Hold)}
 	return k.end(ctx, db, r.Hold, func(h *billing.Hold, e *billing.Entry) error {
@@ -124,7 +124,7 @@ func Release(ctx context.Context, db *store.DB, id billing.AccountID, r ReleaseR
 	})
 }
 
-// ReadHold answers a hold as it is now. Errors: ENotFound.
+// ReadHold returns a hold as it is now. Errors: ENotFound.
 func ReadHold(ctx context.Context, db *store.DB, account billing.AccountID, id billing.HoldID) (billing.Hold, error) {
 	if _, err := Current(ctx, db, account); err != nil {
 		return billing.Hold{}, err
@@ -132,7 +132,7 @@ func ReadHold(ctx context.Context, db *store.DB, account billing.AccountID, id b
 	return known(db.Hold(ctx, account, id))
 }
 
-// ListHolds answers holds as they are now, newest first, before the one with id before.
+// ListHolds returns holds as they are now, newest first, starting after the one with id before.
 func ListHolds(
 	ctx context.Context, db *store.DB, account billing.AccountID, before billing.HoldID, limit int,
 ) ([]billing.Hold, error) {
@@ -142,9 +142,9 @@ func ListHolds(
 	return db.Holds(ctx, account, before, limit)
 }
 
-// ReleaseDue settles accounts with holds whose time is over, so many at the most, and answers how many of them it
-// settled. It is for when nobody looks at them: whoever does settles first. One that cannot be settled keeps no other
-// one waiting; the first such error is answered.
+// ReleaseDue settles accounts with expired holds, at most limit of them, and returns how many it settled. It is for
+// accounts that no one reads, because a read settles them first. If one cannot be settled, it continues with the
+// others and returns the first such error.
 func ReleaseDue(ctx context.Context, db *store.DB, limit int) (int, error) {
 	ids, err := db.HoldersDue(ctx, db.Now(), limit)
 	if err != nil {
@@ -161,7 +161,7 @@ func ReleaseDue(ctx context.Context, db *store.DB, limit int) (int, error) {
 	return settled, err
 }
 
-// known says of a hold that is not there what it is.
+// known gives ENotFound the message that there is no such hold.
 func known(h billing.Hold, err error) (billing.Hold, error) {
 	if billing.CodeOf(err) == billing.ENotFound {
 		err = billing.Errorf(billing.ENotFound, "No such hold.")

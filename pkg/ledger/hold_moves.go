@@ -8,18 +8,18 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// keyed is a request of an account's under its Idempotency-Key.
+// keyed is a request for an account under its Idempotency-Key.
 type keyed struct {
 	account billing.AccountID
 	key     string // "" for none
 	hash    string
 }
 
-// move changes a settled account and its lots, and answers the hold that it was about.
+// move changes a settled account and its lots, and returns the hold that it was about.
 type move func(tx *store.Tx, a billing.Account, lots []billing.Lot) (billing.Hold, billing.Account, error)
 
-// once makes a move, unless the key had its effect before. Holds walk the lots, so unlike a spend they take the
-// account's lock first, and look for the key under it. What move answers as an error is undone.
+// once makes a move, unless the key had its effect before. Unlike a spend, a hold changes the lots. So once locks the
+// account first, and looks for the key under that lock. If move returns an error, its changes are undone.
 func (k keyed) once(ctx context.Context, db *store.DB, do move) (h Held, err error) {
 	err = db.InTx(ctx, func(tx *store.Tx) error {
 		h = Held{}
@@ -50,7 +50,7 @@ func (k keyed) once(ctx context.Context, db *store.DB, do move) (h Held, err err
 	return h, err
 }
 
-// end ends an active hold as the caller says.
+// end ends an active hold in the way that the caller chooses.
 func (k keyed) end(
 	ctx context.Context, db *store.DB, id billing.HoldID, how func(*billing.Hold, *billing.Entry) error,
 ) (Held, error) {
@@ -71,7 +71,7 @@ func (k keyed) end(
 		if h, a, err = endHold(ctx, tx, a, lots, h, e); err != nil {
 			return h, a, err
 		}
-		// what went back to a lot that has ended
+		// Expire what went back to a lot that has ended.
 		if a, err = passTime(ctx, tx, a, lots, byClock(a, tx.Now)); err != nil {
 			return h, a, err
 		}
@@ -79,7 +79,7 @@ func (k keyed) end(
 	})
 }
 
-// setAside takes a new hold's points out of the lots that are not overdue, in burn order.
+// setAside takes the points of a new hold out of the lots that are not overdue, in burn order.
 func setAside(
 	ctx context.Context, tx *store.Tx, a billing.Account, lots []billing.Lot, h billing.Hold, k keyed,
 ) (billing.Account, error) {
@@ -133,9 +133,9 @@ func setAside(
 	})
 }
 
-// endHold takes what was captured of a hold out of the account, in burn order, pays debt with the rest, and gives back
-// to the lots what is left then, also to those that have ended: the caller lets time pass after it, and saves the
-// account. What came back to a lot that lives in a later period now is cut by that one's rollover.
+// endHold takes the captured points of a hold out of the account, in burn order. It pays debt with the rest, and
+// returns what is then left to the lots, even to those that have ended. So the caller must call passTime after it, and
+// save the account. If a lot is in a later period by now, the rollover of that period limits what comes back to it.
 func endHold(
 	ctx context.Context, tx *store.Tx, a billing.Account, lots []billing.Lot, h billing.Hold, e billing.Entry,
 ) (billing.Hold, billing.Account, error) {
@@ -188,7 +188,7 @@ func endHold(
 	return h, a, err
 }
 
-// releaseDue gives back what is in holds whose time is over.
+// releaseDue releases expired holds.
 func releaseDue(ctx context.Context, tx *store.Tx, a billing.Account, lots []billing.Lot) (billing.Account, error) {
 	if a.Held == 0 {
 		return a, nil

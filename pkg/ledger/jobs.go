@@ -9,13 +9,13 @@ import (
 )
 
 const (
-	// holdsInterval is how long held points may wait past their time when no one looks at the account.
+	// holdsInterval is how long expired holds may keep points if no one reads the account.
 	holdsInterval = 10 * time.Second
 	holdsBatch    = 100
-	maxBatches    = 50 // of one look; the next one goes on
+	maxBatches    = 50 // of one look; the next one continues
 )
 
-// RegisterJobs registers the look that gives back the points of holds whose time is over.
+// RegisterJobs registers the look that releases expired holds.
 func RegisterJobs(r *jobs.Runner, db *store.DB) {
 	r.Look(jobs.Look{Kind: "release_holds", Every: holdsInterval, Do: func(ctx context.Context) error {
 		for range maxBatches {

@@ -1,20 +1,20 @@
 // Package ledger owns points. Entries are appended and never changed; available + held - debt of an account is the sum
-// of its entries, and none of the three is ever below zero. It does not know Stripe, orders or plans: a grant's key
-// names the business fact behind it, and that is all it wants to know of it.
+// of its entries, and none of the three is ever below zero. It does not know Stripe, orders or plans: the key of a
+// grant names the business fact behind it, and the ledger knows no more about that fact.
 //
-// A spend is one conditional update of the account's row and one appended entry; it touches no lot. Lots are settled
+// A spend is one conditional update of the account's row and one appended entry. It touches no lot. Lots are settled
 // lazily: the spends since the last settlement (`unsettled`) are allocated to them in burn order when a lot is added,
-// runs out, is clawed back or is shown. Between two settlements the set of lots does not change, so the late allocation
-// is exact. A spend never passes the next expiry without settling first, so points that ran out are never spent.
+// expires, is clawed back or is shown. Between two settlements the set of lots does not change, so the late allocation
+// is exact. A spend never passes the next expiry without settling first, so expired points are never spent.
 //
-// Lots of a live subscription's periods are ended by syncs alone. One whose end has come and that no sync has looked at
-// since is overdue: it is shown, and no spend or hold takes from it.
+// Only syncs end the lots of a live subscription's periods. Such a lot is overdue when it has expired and no sync has
+// looked at it since. It is shown, but no spend or hold takes points from it.
 //
-// A hold takes its points out of the lots at once, in burn order, and keeps them whatever becomes of the lots
-// meanwhile. What it gives back pays debt first, then returns to where it came from; where that lot has ended, it
-// expires.
+// A hold takes its points out of the lots at once, in burn order. It keeps them, even if the lots end in the meantime.
+// Points that it gives back pay debt first. The others return to the lots that they came from; if such a lot has
+// ended, they expire.
 //
-// Functions that take a *store.Tx expect the account as it was locked in that transaction, and answer it as they left
+// Functions that take a *store.Tx expect the account as it was locked in that transaction. They return it as they left
 // it.
 package ledger
 
@@ -27,9 +27,9 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// Grant adds a lot, once for each key: ok is false, and nothing changes, when the key granted before. Debt is paid
-// first. A grant of a period ends no lot of a period because its time has come: what the renewal lets live on does so,
-// however late it is seen. The sync that makes it calls Expire after it.
+// Grant adds a lot, once for each key. If the key granted before, ok is false and nothing changes. Debt is paid first.
+// A grant for a period ends no lot of a period just because it has expired. So what the renewal keeps is kept, however
+// late the renewal is seen. The sync that makes such a grant calls Expire after it.
 func Grant(
 	ctx context.Context, tx *store.Tx, a billing.Account, g billing.Grant,
 ) (_ billing.Account, ok bool, err error) {
@@ -82,10 +82,11 @@ func Grant(
 	return a, err == nil, err
 }
 
-// Expire gives lots the period and the end that change returns for them, later or earlier, which may already have come;
-// then it ends what had run out at asOf, overdue lots too: just a sync calls it, by Stripe's word, and asOf is how new
-// that word is. What ran out since is left to the next sync: a renewal may have given it another end. What was spent
-// until now was spent from them; a lot whose old end has come unnoticed lives on to the new one.
+// Expire gives lots the period and the expiry that change returns for them. The new expiry may be later or earlier, or
+// already past. Expire then ends the lots that had expired at asOf, even overdue ones. Only a sync calls it, with what
+// Stripe said, and asOf is how new that is. Lots that expired since asOf are left to the next sync, because a renewal
+// may have given them another expiry. Points spent until now were spent from these lots. A lot that passed its old
+// expiry unnoticed stays usable until the new one.
 func Expire(
 	ctx context.Context, tx *store.Tx, a billing.Account, asOf time.Time, change func(billing.Lot) billing.Lot,
 ) (billing.Account, error) {

@@ -10,10 +10,10 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// begin begins the period of a grant that replaces: points of earlier periods live on in it as far as its rollover
-// allows, and end else. Lots of the period itself, as of a change up that was paid before the renewal, stay as they
-// are. A period that is paid when a later one has begun begins no more: what was there has gone over into the later
-// one, and so has what a hold gives back. The caller saves the account.
+// begin begins the period of a grant that replaces. Points of earlier periods are kept in the new period as far as its
+// rollover allows; the others end. Lots of the period itself stay as they are, for example those of a change up that
+// was paid before the renewal. If a later period has begun already, begin changes nothing. The points then went over
+// into the later one, and so does what a hold gives back. The caller saves the account.
 func begin(
 	ctx context.Context, tx *store.Tx, a billing.Account, lots []billing.Lot, g billing.Grant,
 ) (billing.Account, error) {
@@ -35,9 +35,10 @@ func begin(
 	return a, tx.BeginPeriod(ctx, p)
 }
 
-// catchUp rolls a lot that was paid late over into the newest period of its source, where that began later than its
-// own. All that is free of earlier periods is cut once more, by the cap less what was spent of what the period carried:
-// in all no more lives on, or was spent, than if the lot had been paid in time. The caller saves the account.
+// catchUp rolls over a lot that was paid late, if a later period of its source has begun: its points go into the
+// newest one. The free points of all earlier periods are cut again, to the cap minus what was spent of the points that
+// the period carried. So what is kept plus what was spent is never more than if the lot had been paid in time. The
+// caller saves the account.
 func catchUp(
 	ctx context.Context, tx *store.Tx, a billing.Account, lots []billing.Lot, late billing.Lot,
 ) (billing.Account, error) {
@@ -66,10 +67,10 @@ func catchUp(
 	return a, tx.SaveCarried(ctx, p)
 }
 
-// rollOver moves so many points of the chosen lots into a period, those granted for the newest period before the
-// others, and ends the rest. They stay in their lots, so a refund finds them where it looks first. What is held of a
-// lot that lives on lives on with it; it is counted when it comes back. It returns how many points it moved. The caller
-// saves the account.
+// rollOver moves up to limit points of the chosen lots into a period, and ends the rest. Lots granted for the newest
+// period come first. The points stay in their lots, so a refund finds them where it looks first. If a lot goes over,
+// so do its held points, but they count only when they come back. rollOver returns how many points it moved. The
+// caller saves the account.
 func rollOver(
 	ctx context.Context, tx *store.Tx, a billing.Account, lots []billing.Lot, into billing.BegunPeriod,
 	limit billing.Points, which func(billing.Lot) bool,
@@ -120,7 +121,7 @@ func newestFirst(lots []billing.Lot, which func(billing.Lot) bool) []int {
 	return chosen
 }
 
-// cut saves a lot and takes n of its points out of the account: they are more than goes over.
+// cut saves a lot and takes n of its points out of the account, because they exceed what goes over.
 func cut(
 	ctx context.Context, tx *store.Tx, a billing.Account, l *billing.Lot, n billing.Points,
 ) (billing.Account, error) {
@@ -134,16 +135,17 @@ func cut(
 	return a, appendEntry(ctx, tx, a, billing.EntryExpire, -n, "more than goes over into the next period", l.ID)
 }
 
-// returned is what a hold gave back to a lot, which lived in a period that began at since when the hold was made.
+// returned is what a hold gave back to a lot. When the hold was made, the lot was in a period that began at
+// part.Since.
 type returned struct {
 	lot    int // index
 	points billing.Points
 	part   billing.HoldPart
 }
 
-// cross lets what a hold gave back go over into the periods that have begun since it was made, as if it had been there
-// then: each lets through what is left of its rollover. A lot that has ended keeps nothing anyway. The caller saves the
-// account.
+// cross lets points that a hold gave back go over into the periods that have begun since the hold was made, as if they
+// had been in the lot then. Each of these periods accepts what is left of its rollover. A lot that has ended keeps
+// nothing anyway. The caller saves the account.
 func cross(
 	ctx context.Context, tx *store.Tx, a billing.Account, lots []billing.Lot, back []returned,
 ) (billing.Account, error) {

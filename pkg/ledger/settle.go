@@ -9,8 +9,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// Current reads an account as it is now: when a lot ran out since the last look, it is settled first. Where NextExpiry
-// lies in the past after that, points are overdue. Errors: ENotFound.
+// Current returns an account as it is now. If a lot expired since the last settlement, it settles the account first.
+// If NextExpiry is still in the past after that, points are overdue. Errors: ENotFound.
 func Current(ctx context.Context, db *store.DB, id billing.AccountID) (billing.Account, error) {
 	a, err := db.Account(ctx, id)
 	if err != nil || a.NextExpiry == nil || a.NextExpiry.After(db.Now()) {
@@ -35,7 +35,7 @@ func Show(ctx context.Context, db *store.DB, id billing.AccountID) (a billing.Ac
 	return a, lots, err
 }
 
-// EndOverdue ends all lots of an account that have run out, for who has just synced it. Errors: ENotFound.
+// EndOverdue ends all expired lots of an account. Call it just after a sync of that account. Errors: ENotFound.
 func EndOverdue(ctx context.Context, db *store.DB, id billing.AccountID) error {
 	return db.InTx(ctx, func(tx *store.Tx) error {
 		a, err := tx.LockAccount(ctx, id)
@@ -47,8 +47,8 @@ func EndOverdue(ctx context.Context, db *store.DB, id billing.AccountID) error {
 	})
 }
 
-// settle allocates the spends since the last settlement, then does what time has brought: the lots that ends chooses
-// end. It returns the lots as they then are, those that ended included, with nothing remaining.
+// settle allocates the spends since the last settlement, then releases expired holds and ends the lots that ends
+// chooses. It returns the lots as they are then, including those that ended, which have nothing remaining.
 func settle(
 	ctx context.Context, tx *store.Tx, a billing.Account, ends func(billing.Lot) bool,
 ) (billing.Account, []billing.Lot, error) {
@@ -84,7 +84,8 @@ func passTime(
 	return a, err
 }
 
-// nextExpiry is when the next lot with points left, or the next active hold, runs out: no spend passes it unsettled.
+// nextExpiry returns when the next lot with points left, or the next active hold, expires. No spend passes that time
+// unsettled.
 func nextExpiry(ctx context.Context, tx *store.Tx, a billing.Account, lots []billing.Lot) (*time.Time, error) {
 	next := store.NextExpiry(lots)
 	if a.Held == 0 {
@@ -133,8 +134,8 @@ func allocate(ctx context.Context, tx *store.Tx, lots []billing.Lot, n billing.P
 	return nil
 }
 
-// endLots ends the chosen lots: what remains in them leaves the account, with an entry for each; what is held of them
-// stays with the hold, and leaves when the hold gives it back.
+// endLots ends the chosen lots. What remains in them leaves the account, with an entry for each lot. What is held of
+// them stays with the hold, and leaves the account when the hold gives it back.
 func endLots(
 	ctx context.Context, tx *store.Tx, a billing.Account, lots []billing.Lot, why string, ends func(billing.Lot) bool,
 ) (billing.Account, error) {
@@ -163,25 +164,25 @@ func endLots(
 	return a, nil
 }
 
-// ranOut chooses the lots whose end has come, and those that have ended before.
+// ranOut chooses the lots that have expired, and those that have ended before.
 func ranOut(now time.Time) func(billing.Lot) bool {
 	return func(l billing.Lot) bool { return l.EndedAt != nil || l.ExpiresAt != nil && !l.ExpiresAt.After(now) }
 }
 
-// byClock chooses of these the lots that may end without a look at Stripe: overdue ones may not.
+// byClock chooses the lots that may end without asking Stripe: those that ranOut chooses, except overdue ones.
 func byClock(a billing.Account, now time.Time) func(billing.Lot) bool {
 	late := overdue(a, now)
 	return func(l billing.Lot) bool { return ranOut(now)(l) && !late(l) }
 }
 
-// overdue chooses the lots of a live subscription whose end has come and that were not ended: Stripe may have given
-// them a later one.
+// overdue chooses the lots of a live subscription that have expired but were not ended. Stripe may have given them a
+// later expiry.
 func overdue(a billing.Account, now time.Time) func(billing.Lot) bool {
 	live := a.Subscription != nil && a.Subscription.Status.Live()
 	return func(l billing.Lot) bool { return live && l.Period != nil && l.EndedAt == nil && ranOut(now)(l) }
 }
 
-// usable is how many points a spend or a hold may take: the available ones, less those of overdue lots.
+// usable returns how many points a spend or a hold may take: the available ones minus those of overdue lots.
 func usable(a billing.Account, lots []billing.Lot, now time.Time) billing.Points {
 	n, late := a.Available, overdue(a, now)
 	for _, l := range lots {

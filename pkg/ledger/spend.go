@@ -18,27 +18,27 @@ type SpendRequest struct {
 	Key         string
 }
 
-// hash tells two requests apart that come under one key.
+// hash distinguishes two requests that use the same key.
 func (r SpendRequest) hash() string {
 	return billing.RequestHash("spend", r.Amount, r.Description, r.Metadata)
 }
 
-// Spent is a spend's outcome: its entry, and the account as it was left. Replayed says that the key had its effect
-// before; the entry is then the first one, and the account is as it is now.
+// Spent is the outcome of a spend: its entry, and the account as it was left. Replayed reports that the key had its
+// effect before. The entry is then the first one, and the account is as it is now.
 type Spent struct {
 	Entry    billing.Entry
 	Account  billing.Account
 	Replayed bool
 }
 
-// Spend debits points that are there, and appends the entry. It asks nobody but the database.
+// Spend debits points that are available, and appends the entry. It asks only the database.
 // Errors: EInsufficientPoints (nothing is debited and the key stays unused), EKeyReused, EInvalid, ENotFound.
 func Spend(ctx context.Context, db *store.DB, id billing.AccountID, r SpendRequest) (s Spent, err error) {
 	if r.Amount < 1 || r.Amount > billing.MaxPoints {
 		return s, billing.Errorf(billing.EInvalid, "The amount must be from 1 to %d points.", billing.MaxPoints)
 	}
 	if len(r.Metadata) == 0 {
-		r.Metadata = nil // one form for none, now and when the entry is read again
+		r.Metadata = nil // one form for no metadata, now and when the entry is read again
 	}
 	var refused error
 	err = db.InTx(ctx, func(tx *store.Tx) (err error) {
@@ -67,8 +67,9 @@ func Spend(ctx context.Context, db *store.DB, id billing.AccountID, r SpendReque
 			Key:          r.Key,
 			RequestHash:  r.hash(), CreatedAt: tx.Now,
 		}
-		// The debit above holds the row's lock, so of two requests with one key the second finds the first one's entry
-		// here, and its debit is undone with the whole transaction. ON CONFLICT DO NOTHING would keep the debit.
+		// The debit above holds the row's lock. So of two requests with one key, the second finds the entry of the
+		// first here. Its debit is then undone with the whole transaction. ON CONFLICT DO NOTHING would keep the
+		// debit.
 		return tx.AppendEntry(ctx, s.Entry)
 	})
 	if errors.Is(err, store.ErrKeyUsed) {
@@ -80,9 +81,9 @@ func Spend(ctx context.Context, db *store.DB, id billing.AccountID, r SpendReque
 	return s, err
 }
 
-// debitSlowly is for when the one statement found too little or a lot that has run out: under the lock it looks for the
-// key (a copy of this request may have taken the last points), settles, and tries once more, beside the overdue lots
-// where there are some.
+// debitSlowly debits when the single statement found too few points or an expired lot. Under the lock it looks for the
+// key, because a copy of this request may have taken the last points. Then it settles and tries once more. If there
+// are overdue lots, it debits the other lots.
 func debitSlowly(
 	ctx context.Context, tx *store.Tx, id billing.AccountID, r SpendRequest,
 ) (billing.Account, bool, error) {
@@ -113,8 +114,8 @@ func debitSlowly(
 	return after, true, nil
 }
 
-// debitBeside takes n points out of the lots that are not overdue, if they have as many. They are allocated at once:
-// left unsettled, the overdue ones would pay, because they stand first in burn order.
+// debitBeside takes n points out of the lots that are not overdue, if they have that many. The points are allocated at
+// once. If they stayed unsettled, the overdue lots would pay, because they are first in burn order.
 func debitBeside(
 	ctx context.Context, tx *store.Tx, a billing.Account, lots []billing.Lot, n billing.Points,
 ) (billing.Account, bool, error) {
@@ -130,7 +131,7 @@ func debitBeside(
 	return a, true, tx.SavePoints(ctx, a)
 }
 
-// replay answers a request whose key had its effect before.
+// replay returns the outcome of a request whose key had its effect before.
 func replay(ctx context.Context, db *store.DB, id billing.AccountID, r SpendRequest) (Spent, error) {
 	first, ok, err := db.EntryByKey(ctx, id, r.Key)
 	if err != nil {
