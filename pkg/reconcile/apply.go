@@ -11,9 +11,9 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// apply makes a decision so, in one transaction under the account's lock. It returns false, and changes nothing but the
-// note of this sync, when the picture of a later ticket was applied before; and where the picture is perhaps older than
-// one that was applied since the ticket was taken: older says so.
+// apply carries out a decision, in one transaction under the account's lock. It returns applied false, and changes
+// nothing but the record of this sync, if the picture of a later ticket was applied before. It does the same, with
+// older true, if the picture may be older than one that was applied since the ticket was taken.
 func (s *Syncer) apply(ctx context.Context, t billing.Ticket, decided Decision) (applied, older bool, err error) {
 	var was, is billing.Parking
 	err = s.db.InTx(ctx, func(tx *store.Tx) error {
@@ -47,7 +47,7 @@ func (s *Syncer) apply(ctx context.Context, t billing.Ticket, decided Decision) 
 				return err
 			}
 		}
-		// After the orders: what was refunded may have been fulfilled a moment ago.
+		// After the orders: a refunded order may have been fulfilled a moment ago.
 		if a, err = applyRefunds(ctx, tx, a, d); err != nil {
 			return err
 		}
@@ -92,14 +92,15 @@ func (s *Syncer) apply(ctx context.Context, t billing.Ticket, decided Decision) 
 }
 
 // mayBeOlder reports whether a picture contradicts one of a lower ticket that was applied since its own ticket was
-// taken. A ticket says from when on a picture is new, and not how new: the lower one's answers may have come later.
+// taken. A ticket says how old a picture is at most, not how new it is: Stripe may have answered the lower ticket
+// later.
 func mayBeOlder(t billing.Ticket, now billing.Account, d Decision) bool {
 	applied := now.Sync.TicketApplied
 	return applied < t.Number && applied != t.Account.Sync.TicketApplied && !now.Subscription.Equal(d.Subscription)
 }
 
-// saveOrder writes an order, and where it was automatic and has ended, what that means for the top-up that made it.
-// It is counted once, though two syncs that ran side by side saw the order end.
+// saveOrder writes an order. If the order is automatic and has now ended, it also updates the top-up that made it. The
+// end counts once, even if two syncs that ran side by side saw it.
 func saveOrder(ctx context.Context, tx *store.Tx, o billing.Order) error {
 	if !o.Automatic {
 		return tx.SaveOrder(ctx, o)
@@ -112,7 +113,7 @@ func saveOrder(ctx context.Context, tx *store.Tx, o billing.Order) error {
 		return err
 	}
 	t, err := tx.TopUp(ctx, o.AccountID)
-	if billing.CodeOf(err) == billing.ENotFound { // deleted meanwhile
+	if billing.CodeOf(err) == billing.ENotFound { // deleted in the meantime
 		return nil
 	}
 	if err != nil || t.After(o) == t {
@@ -121,7 +122,7 @@ func saveOrder(ctx context.Context, tx *store.Tx, o billing.Order) error {
 	return tx.SaveTopUp(ctx, t.After(o))
 }
 
-// changes says for an operator what a decision changes that leaves no other trace: points have their entries.
+// changes describes, for an operator, the changes of a decision that leave no other trace. Points have their entries.
 func changes(before *billing.Subscription, d Decision) string {
 	var parts []string
 	if !before.Equal(d.Subscription) {
@@ -163,8 +164,8 @@ func state(s *billing.Subscription) string {
 	return words
 }
 
-// applyPoints grants, then ends lots. The grants come first: a paid renewal finds the points of the last period,
-// however late a sync sees it. A lot that was granted to a subscription which has ended ends at once.
+// applyPoints makes the grants, then expires lots. The grants come first, so a paid renewal finds the points of the
+// last period, however late a sync sees it. A lot that was granted to a subscription which has ended expires at once.
 func applyPoints(
 	ctx context.Context, tx *store.Tx, a billing.Account, asOf time.Time, d Decision,
 ) (_ billing.Account, err error) {
@@ -176,8 +177,8 @@ func applyPoints(
 	return applyEnds(ctx, tx, a, asOf, d.Ends)
 }
 
-// applyEnds gives lots their ends. Of a live subscription it ends what had run out when the picture began: one that is
-// older than an end knows nothing of what Stripe did then.
+// applyEnds sets when lots expire. For a live subscription it expires only what had run out when the picture began: a
+// picture that began before a lot ran out does not know what Stripe did after that.
 func applyEnds(
 	ctx context.Context, tx *store.Tx, a billing.Account, asOf time.Time, ends []End,
 ) (_ billing.Account, err error) {

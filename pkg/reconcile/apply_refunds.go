@@ -10,8 +10,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// applyRefunds claws back for the money that is with the payer, and restores where none is any more though points were
-// taken.
+// applyRefunds claws points back for the money that is back with the payer. It restores points that were taken if the
+// money is no longer with the payer.
 func applyRefunds(ctx context.Context, tx *store.Tx, a billing.Account, d Decision) (billing.Account, error) {
 	kept, err := keptAfterAll(ctx, tx, a, d.Kept)
 	if err != nil {
@@ -25,9 +25,8 @@ func applyRefunds(ctx context.Context, tx *store.Tx, a billing.Account, d Decisi
 	return a, nil
 }
 
-// keptAfterAll picks, of the charges that nothing went back of, those whose points were taken all the same. It begins
-// with the lots that something was taken of, of which there are few or none, so that a sync does not ask for each
-// charge.
+// keptAfterAll returns, of the charges of which no money is back, those whose points were taken anyway. It begins with
+// the lots that points were taken from, which are few or none. So a sync need not ask for each charge.
 func keptAfterAll(ctx context.Context, tx *store.Tx, a billing.Account, kept []Refund) ([]Refund, error) {
 	clawed, err := tx.ClawedLots(ctx, a.ID)
 	if err != nil || len(clawed) == 0 {
@@ -43,7 +42,7 @@ func keptAfterAll(ctx context.Context, tx *store.Tx, a billing.Account, kept []R
 	}), nil
 }
 
-// keyAmong names what the refunded payment granted, "" when it paid for nothing of ours.
+// keyAmong returns the grant key of what the refunded payment paid for, or "" if it paid for nothing of ours.
 func (r Refund) keyAmong(orders []billing.Order) string {
 	for _, o := range orders {
 		if r.Key == "" && o.PaymentIntentID == r.PaymentIntentID {
@@ -53,13 +52,13 @@ func (r Refund) keyAmong(orders []billing.Order) string {
 	return r.Key
 }
 
-// grantedBy says whether a lot belongs to a business fact: under its key itself, or under its key and a colon and more.
+// grantedBy reports whether a lot belongs to a business fact: its key is the fact's key, or begins with it and a colon.
 func grantedBy(l billing.Lot, key string) bool {
 	return l.GrantKey == key || strings.HasPrefix(l.GrantKey, key+":")
 }
 
-// applyRefund claws back, of everything that the refunded money granted, the same proportion, and restores what is more
-// than that.
+// applyRefund claws the same proportion back from every lot that the refunded money granted. If more than that was
+// taken before, it restores the rest.
 func applyRefund(ctx context.Context, tx *store.Tx, a billing.Account, r Refund) (billing.Account, error) {
 	key := r.Key
 	if key == "" {
@@ -90,7 +89,8 @@ func applyRefund(ctx context.Context, tx *store.Tx, a billing.Account, r Refund)
 	return a, nil
 }
 
-// saveRefunded moves a fulfilled order to refunded, and back when its money came again.
+// saveRefunded moves a fulfilled order to refunded if all its money went back, and to fulfilled again if money came
+// back to us.
 func saveRefunded(ctx context.Context, tx *store.Tx, o billing.Order, whole bool) error {
 	switch {
 	case whole && o.Status == billing.OrderFulfilled:

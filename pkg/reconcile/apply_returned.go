@@ -9,8 +9,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// decideReturned notes of every charge what is with its payer again, also where that is nothing: then it may be less
-// than before.
+// decideReturned records, for every charge, how much is back with its payer. It also records zero, because that may be
+// less than before.
 func (d *Decision) decideReturned(in Input) {
 	for _, c := range in.Picture.Charges {
 		d.Returned = append(d.Returned, billing.Returned{
@@ -20,8 +20,8 @@ func (d *Decision) decideReturned(in Input) {
 	slices.SortFunc(d.Returned, func(a, b billing.Returned) int { return cmp.Compare(a.ChargeID, b.ChargeID) })
 }
 
-// applyReturned stops the top-up where money went back that no sync has seen before: what is known is not news, or a
-// customer could never switch the top-up on again after a dispute. The account is as the clawbacks left it.
+// applyReturned stops the top-up if money went back that no earlier sync has seen. Money that was seen before does not
+// count, or a customer could never turn the top-up on again after a dispute. The account is as the clawbacks left it.
 func applyReturned(ctx context.Context, tx *store.Tx, a billing.Account, returned []billing.Returned) error {
 	known, err := tx.Returned(ctx, a.ID)
 	if err != nil {
@@ -59,8 +59,8 @@ func applyReturned(ctx context.Context, tx *store.Tx, a billing.Account, returne
 	return tx.SaveTopUp(ctx, t.Stopped(why))
 }
 
-// afterRefund returns why a refund stops the top-up: it is one of an automatic order, or it left so few points that a
-// purchase would follow from it. Otherwise it returns the reason that there was.
+// afterRefund returns why a refund stops the top-up: it refunds an automatic order, or it left so few points that a
+// purchase would follow. Otherwise it returns the reason found so far.
 func afterRefund(
 	ctx context.Context, tx *store.Tx, a billing.Account, r billing.Returned, why billing.TopUpReason,
 ) (billing.TopUpReason, error) {

@@ -9,16 +9,16 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// Books are what the database has of an account beside its row and its open orders.
+// Books are what the database has of an account besides its row and its open orders.
 type Books struct {
-	Lots   []billing.Lot            // all, those that are used up included
-	Orders []billing.Order          // those that a payment paid for
-	Former []billing.FormerCustomer // that the account had at Stripe before
+	Lots   []billing.Lot            // all, including those that are used up
+	Orders []billing.Order          // the orders that a payment paid for
+	Former []billing.FormerCustomer // the customers that the account had at Stripe before
 }
 
-// Compare says in what an account differs from a picture of all of its customer at Stripe. It is pure: the picture is
-// decided as a sync would decide it, and the decision is held against what is there, so no rule is written down twice.
-// A picture that begins at the watermark will not do: it would take the payments before it for missing.
+// Compare returns how an account differs from a picture of everything that its customer has at Stripe. It is pure. It
+// decides the picture as a sync would and compares the decision with the database, so no rule is written twice. The
+// picture must be whole: from one that begins at the watermark, earlier payments would seem to be missing.
 func Compare(in Input, books Books) []billing.Drift {
 	c := comparison{in: in, books: books, decision: Decide(in)}
 	c.parked()
@@ -81,8 +81,8 @@ func (c *comparison) subscription() {
 	}
 }
 
-// terms compares two views of one subscription. The window follows from the rest, so it is named only where it differs
-// alone.
+// terms compares two versions of one subscription. The window follows from the rest, so it is reported only if nothing
+// else differs.
 func (c *comparison) terms(ours, theirs billing.Subscription) {
 	ref, before := string(ours.ID), len(c.found)
 	switch {
@@ -132,7 +132,7 @@ func (c *comparison) orders() {
 	}
 }
 
-// parked takes what waits for a person out of the decision: it is no drift that a repair may mend.
+// parked reports the grants that wait for a person, and takes them out of the decision: a repair must not make them.
 func (c *comparison) parked() {
 	if c.in.Account.Parking.At == nil {
 		return
@@ -147,7 +147,7 @@ func (c *comparison) parked() {
 	c.decision.holdBack(c.in.Orders)
 }
 
-// grants wants every grant that is decided to have its lot, and one that still runs to have its points.
+// grants checks that every decided grant has its lot, and that a grant which has not expired has the right points.
 func (c *comparison) grants() {
 	granted := map[string]billing.Lot{}
 	for _, l := range c.books.Lots {
@@ -166,8 +166,8 @@ func (c *comparison) grants() {
 	}
 }
 
-// payments wants every lot that a payment granted to have it. A customer who was deleted takes the invoices along, and
-// they were paid: what was bought before the account had its present customer is not looked for.
+// payments checks that every lot granted for a payment has that payment. A deleted customer takes the invoices along,
+// although they were paid. So payments skips what was bought before the account had its present customer.
 func (c *comparison) payments() {
 	if c.in.Picture.Deleted {
 		return
@@ -207,7 +207,7 @@ func (c *comparison) payments() {
 	}
 }
 
-// clawbacks wants every lot to have given back the share of the money that is back, no less and no more.
+// clawbacks checks that every lot gave back exactly the share of the money that went back.
 func (c *comparison) clawbacks() {
 	for _, r := range append(slices.Clone(c.decision.Refunds), c.decision.Kept...) {
 		key := r.keyAmong(c.books.Orders)
@@ -231,7 +231,7 @@ func (c *comparison) clawbacks() {
 	}
 }
 
-// expiries wants the lots of a subscription to end when the decision says.
+// expiries checks that the lots of a subscription expire when the decision says.
 func (c *comparison) expiries() {
 	for _, e := range c.decision.Ends {
 		for _, l := range c.books.Lots {

@@ -7,10 +7,10 @@ import (
 	"github.com/pointsync/pointsync/pkg/catalog"
 )
 
-// Input is all that a decision rests on.
+// Input is everything that a decision depends on.
 type Input struct {
 	Account billing.Account
-	Orders  []billing.Order // those a sync still has to look at
+	Orders  []billing.Order // the orders that a sync still has to look at
 	Picture billing.Snapshot
 	Began   time.Time // when Orders were read, before Stripe was asked
 	Now     time.Time
@@ -18,28 +18,28 @@ type Input struct {
 	Policy  Policy
 }
 
-// Decision is what a picture means for an account. Applying it twice is as good as once: grants and clawbacks are
-// keyed by the business fact, the rest is absolute.
+// Decision is what a picture means for an account. Applying it twice has the same effect as applying it once: grants
+// and clawbacks are keyed by the business fact, and everything else is absolute.
 type Decision struct {
-	Subscription  *billing.Subscription // nil when there never was one
-	Decided, Open []billing.InvoiceID   // of changes of the subscription: paid or given up, and not yet
-	UsesTrial     bool                  // the account has had a subscription: no later one begins with a trial
+	Subscription  *billing.Subscription // nil if there never was one
+	Decided, Open []billing.InvoiceID   // invoices of plan changes: paid or given up, and still open
+	UsesTrial     bool                  // the account has had a subscription, so no later one begins with a trial
 	InvoicesSince *time.Time
-	NextGrantAt   *time.Time // when the next points fall due that are paid for already
+	NextGrantAt   *time.Time // when the next points fall due that are already paid for
 	Grants        []billing.Grant
 	Ends          []End
 	Refunds       []Refund
-	// charges of which nothing is back: what was taken for them before, by a refund that failed later, is restored
+	// charges of which no money is back: points that an earlier refund took, which failed later, are restored
 	Kept     []Refund
-	Orders   []billing.Order    // those that changed
-	Returned []billing.Returned // of each charge in the picture, what is with its payer again
+	Orders   []billing.Order    // the orders that changed
+	Returned []billing.Returned // for each charge in the picture, how much is back with its payer
 	Unknown  []Unknown
 	Warnings []string
 }
 
-// Refund says that Refunded of the Amount that paid for a grant is back with the payer now, by refunds and disputes.
-// After a dispute that was won it may be less than before, or nothing. Its grant is that of an invoice (Key) or that of
-// the order that the payment paid for.
+// Refund is how much of the Amount that paid for a grant is back with the payer now: Refunded, by refunds and disputes.
+// After a dispute that was won it may be less than before, or nothing. The grant is that of an invoice (Key), or that
+// of the order that the payment paid for.
 type Refund struct {
 	Key             string
 	PaymentIntentID billing.PaymentIntentID
@@ -47,12 +47,13 @@ type Refund struct {
 	Amount          int64
 }
 
-// due is how many of a lot's points must have gone back in all: no more than did not expire unused.
+// due returns how many of a lot's points must have been clawed back in all: at most those that did not expire unused.
 func (r Refund) due(l billing.Lot) billing.Points {
 	return min(share(l.Granted, r.Refunded, r.Amount), l.Granted-l.Expired)
 }
 
-// Decide is pure: the same input gives the same decision, in any order of the picture's lists.
+// Decide returns what a picture means for an account. It is pure: the same input gives the same decision, in whatever
+// order the picture's lists are.
 func Decide(in Input) Decision {
 	d := Decision{InvoicesSince: in.Account.Sync.InvoicesSince}
 	d.decideSubscription(in)
@@ -71,10 +72,11 @@ func CheckoutKey(id billing.CheckoutID) string { return "stripe:checkout:" + str
 // IntentKey returns the grant key of what an automatic order's payment bought.
 func IntentKey(id billing.PaymentIntentID) string { return "stripe:payment_intent:" + string(id) }
 
-// InvoiceKey returns what the grant keys of an invoice begin with.
+// InvoiceKey returns the prefix of the grant keys of an invoice.
 func InvoiceKey(id billing.InvoiceID) string { return "stripe:invoice:" + string(id) }
 
-// orderKey names what paid for a pack: its page, or, of an automatic order, the payment itself.
+// orderKey returns the grant key of a pack's order. It comes from the Checkout Session, or from the payment if the
+// order is automatic.
 func orderKey(o billing.Order) string {
 	if o.Automatic {
 		return IntentKey(o.PaymentIntentID)
@@ -84,7 +86,7 @@ func orderKey(o billing.Order) string {
 
 func subscriptionSource(id billing.SubscriptionID) string { return "subscription:" + string(id) }
 
-// window is the time in which a spend need not ask Stripe first.
+// window returns the time in which a spend need not ask Stripe first.
 func window(s billing.StripeSubscription, in Input) *billing.Window {
 	switch s.Status {
 	case billing.SubActive, billing.SubTrialing:

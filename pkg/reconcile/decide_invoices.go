@@ -8,12 +8,13 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// watermarkMargin is how far before the oldest unsettled invoice the next picture begins. Lists at Stripe are ordered
-// by whole seconds and become visible a moment after; a day is generous.
+// watermarkMargin is how far before the oldest unsettled invoice the next picture begins. Stripe orders its lists by
+// whole seconds and shows new items a moment later, so a day is generous.
 const watermarkMargin = 24 * time.Hour
 
-// decideInvoices grants what paid invoices bought, oldest first, and moves the watermark: everything created before it
-// is settled and needs no second look. A whole picture and one from the watermark on are decided alike.
+// decideInvoices grants what paid invoices bought, oldest first, and moves the watermark. Everything created before the
+// watermark is settled and needs no second look. A whole picture and one that begins at the watermark give the same
+// decision.
 func (d *Decision) decideInvoices(in Input) {
 	invoices := slices.Clone(in.Picture.Invoices)
 	slices.SortFunc(invoices, func(a, b billing.StripeInvoice) int {
@@ -42,9 +43,9 @@ func (d *Decision) decideInvoices(in Input) {
 	}
 }
 
-// bounds reports whether a paid invoice may still say until when points last (firstUnpaid): while its own period goes
-// on, since a change to another interval may fail at any moment of it, and after that as long as a period that began
-// within it is not paid.
+// bounds reports whether a paid invoice may still matter for when points expire (firstUnpaid). It does while its own
+// period lasts, because a change to another interval may fail at any time in it. After that it does as long as a period
+// that began within its own is not paid.
 func bounds(paid billing.StripeInvoice, invoices []billing.StripeInvoice, now time.Time) bool {
 	period, ok := periodLine(paid)
 	return ok && (period.PeriodEnd.After(now) || slices.ContainsFunc(invoices, func(i billing.StripeInvoice) bool {
@@ -55,18 +56,21 @@ func bounds(paid billing.StripeInvoice, invoices []billing.StripeInvoice, now ti
 	}))
 }
 
-// dueGrant is a grant and when it fell due. Of those that fall due at once the older invoice's comes first: a period's
-// points replace the older ones, those of a change of plan stand beside.
+// dueGrant is a grant and the time it fell due. If several fall due at once, the one of the older invoice comes first:
+// a period's points replace the older ones, and the points of a change of plan are added to them.
 type dueGrant struct {
 	at    time.Time
 	grant billing.Grant
 }
 
-// grantInvoice grants on what was paid, never on a period that merely began. A period that a credit paid for grants no
-// points; where unused ones roll over it grants just that, so that they live on as in any period that was paid. Of
-// points that come month by month it grants those of the months that have begun, and says whether the invoice must be
-// looked at again: until its period is over. An invoice with an item that is not understood grants nothing, and must be
-// looked at until it is.
+// grantInvoice returns the grants of a paid invoice. It grants what was paid for, never a period that only began.
+//
+// A period that a credit paid for grants no points. If the plan's unused points roll over, it still makes a grant of
+// zero, so that they live on as in any paid period. Of points that come month by month, it grants the months that have
+// begun.
+//
+// more reports whether the invoice must be looked at again: points that come month by month need it until the period is
+// over. An invoice with an item that is not understood grants nothing, and is looked at again until it is understood.
 func (d *Decision) grantInvoice(in Input, i billing.StripeInvoice, owed int64) (due []dueGrant, more bool) {
 	p := readInvoice(in.Catalog, i)
 	d.Warnings = append(d.Warnings, p.warnings...)
@@ -116,11 +120,11 @@ func (d *Decision) grantInvoice(in Input, i billing.StripeInvoice, owed int64) (
 	return due, p.monthly && p.end.After(in.Now)
 }
 
-// invoiceSource is the source of points that the end of their subscription does not end.
+// invoiceSource returns the source of points that do not expire when their subscription ends.
 func invoiceSource(id billing.InvoiceID) string { return "invoice:" + string(id) }
 
-// paidLate reports whether an invoice was paid after its subscription had ended. What ends the subscription's points
-// must not end those.
+// paidLate reports whether an invoice was paid after its subscription had ended. The end of the subscription expires
+// its points, but must not expire those.
 func paidLate(in Input, i billing.StripeInvoice) bool {
 	for _, s := range in.Picture.Subscriptions {
 		if s.ID == i.SubscriptionID && s.EndedAt != nil {

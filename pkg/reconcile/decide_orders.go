@@ -6,20 +6,20 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// orphanAge is when an order that never got a page at Stripe is given up: Stripe forgets the idempotency key that could
-// still have led to one after a day.
+// orphanAge is when an order that never got a page at Stripe expires. Stripe forgets the idempotency key after a day,
+// and with it the last way to such a page.
 const orphanAge = 25 * time.Hour
 
 const (
-	// ChargeAge is how old an automatic order may be when its charge is asked for. Far below a day, for which Stripe
-	// keeps the idempotency key; and nobody wants to pay for points that ran low long ago.
+	// ChargeAge is how old an automatic order may be when its charge is requested. It is far below the day for which
+	// Stripe keeps the idempotency key. And no one wants to pay because points ran low long ago.
 	ChargeAge = time.Hour
-	// UnchargedAge is when an automatic order without a payment is given up: whatever was asked for until ChargeAge is
-	// there by then.
+	// UnchargedAge is when an automatic order without a payment expires. Every charge that was requested before
+	// ChargeAge can be seen by then.
 	UnchargedAge = ChargeAge + 10*time.Minute
 )
 
-// decideOrders moves the open orders on by what their checkout sessions say.
+// decideOrders updates the open orders from their checkout sessions.
 func (d *Decision) decideOrders(in Input) {
 	sessions := make(map[billing.CheckoutID]billing.StripeCheckout, len(in.Picture.Checkouts))
 	for _, c := range in.Picture.Checkouts {
@@ -44,7 +44,7 @@ func (d *Decision) decideOrders(in Input) {
 			case c.PaymentFailed:
 				o.Status = billing.OrderFailed
 			}
-		case o.CheckoutID == "" && in.Began.Sub(o.CreatedAt) > orphanAge: // it may have got a page since
+		case o.CheckoutID == "" && in.Began.Sub(o.CreatedAt) > orphanAge: // by Began: it may have got a page since
 			o.Status = billing.OrderExpired
 		}
 		if o != before {
@@ -53,8 +53,8 @@ func (d *Decision) decideOrders(in Input) {
 	}
 }
 
-// fulfil grants what a paid order bought. A pack's points come with the payment; a plan's come with its invoice, so
-// its order is fulfilled once the subscription lives.
+// fulfil grants what a paid order bought. A pack's points come with the payment. A plan's points come with its invoice,
+// so its order is fulfilled as soon as the subscription is live.
 func (d *Decision) fulfil(in Input, o billing.Order) billing.Order {
 	o.Status = billing.OrderPaid
 	switch o.Kind {
@@ -73,9 +73,9 @@ func (d *Decision) fulfil(in Input, o billing.Order) billing.Order {
 	return o
 }
 
-// decideAutomatic moves an automatic order on by what its payment intent says. One that could still be paid is not the
-// end of it, though its charge has failed: whoever charges cancels it first, lest it be paid when nobody waits for it
-// any more. Until then the order does not know it, which is how that job finds its work.
+// decideAutomatic updates an automatic order from its payment intent. An intent that can still be paid does not end the
+// order, even if its charge failed. The job that charges must cancel it first, or it might be paid when no one waits
+// for it any more. Until then the order does not have the intent's id; by that the job finds its work.
 func (d *Decision) decideAutomatic(in Input, o billing.Order) billing.Order {
 	i, found := intentOf(o, in.Picture.Intents)
 	switch {
@@ -90,7 +90,7 @@ func (d *Decision) decideAutomatic(in Input, o billing.Order) billing.Order {
 		o.PaymentIntentID, o.Status, o.DeclineCode = i.ID, billing.OrderFailed, i.DeclineCode
 	case i.Payable():
 		o.PaymentIntentID = ""
-	default: // the bank takes its time
+	default: // the bank is still deciding
 		o.PaymentIntentID = i.ID
 	}
 	return o

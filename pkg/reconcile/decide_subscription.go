@@ -9,16 +9,16 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// ours returns the subscriptions with an item of ours, sold or not. Those of somebody else are the same customer's and
-// none of our business.
+// ours returns the subscriptions with an item of ours, whether it is still sold or not. The same customer may have
+// other subscriptions, and those are not our business.
 func ours(subscriptions []billing.StripeSubscription) []billing.StripeSubscription {
 	return slices.DeleteFunc(
 		slices.Clone(subscriptions), func(s billing.StripeSubscription) bool { return s.Item == "" },
 	)
 }
 
-// decideSubscription picks the subscription that counts, the paid one before one that is not, then the newest, and its
-// window; and it says when the points of each end.
+// decideSubscription picks the subscription that counts, and its window. A paid subscription comes before an unpaid
+// one, then the newest comes first. It also sets when the points of each subscription expire.
 func (d *Decision) decideSubscription(in Input) {
 	subs := ours(in.Picture.Subscriptions)
 	slices.SortFunc(subs, func(a, b billing.StripeSubscription) int {
@@ -60,7 +60,8 @@ func (d *Decision) decideSubscription(in Input) {
 	}
 }
 
-// sortChanges notes which invoices of changes are decided: a change that waits for one is looked at then.
+// sortChanges lists the invoices of plan changes, decided and open. A change that waits for an invoice is looked at
+// again once that invoice is decided.
 func (d *Decision) sortChanges(in Input) {
 	for _, i := range in.Picture.Invoices {
 		switch {
@@ -75,12 +76,12 @@ func (d *Decision) sortChanges(in Input) {
 	slices.Sort(d.Decided)
 }
 
-// rank orders subscriptions by how far they are paid: a newer one that waits for its first payment must not hide one
-// that is paid.
+// rank orders subscriptions by how far they are paid. A newer subscription that waits for its first payment must not
+// hide one that is paid.
 func rank(s billing.StripeSubscription, in Input) int {
 	switch s.Status {
 	case billing.SubActive:
-		if owesFirst(s, in.Picture.Invoices) { // a bank is asked: Stripe trusts a first debit
+		if owesFirst(s, in.Picture.Invoices) { // the bank is still asked: Stripe trusts a first debit
 			return 2
 		}
 		return 0
@@ -96,19 +97,19 @@ func rank(s billing.StripeSubscription, in Input) int {
 	return 6
 }
 
-// owesFirst reports whether the first invoice of a subscription is not paid.
+// owesFirst reports whether the first invoice of a subscription is unpaid.
 func owesFirst(s billing.StripeSubscription, invoices []billing.StripeInvoice) bool {
 	return slices.ContainsFunc(invoices, func(i billing.StripeInvoice) bool {
 		return i.SubscriptionID == s.ID && i.BillingReason == "subscription_create" && !i.Settled()
 	})
 }
 
-// begun reports whether a subscription ever gave anything: a trial, or a period that was paid or trusted to be.
+// begun reports whether a subscription ever gave anything: a trial, or a period that was paid or trusted to be paid.
 func begun(s billing.StripeSubscription) bool {
 	return s.Status != billing.SubIncomplete && s.Status != billing.SubIncompleteExpired
 }
 
-// endOf returns at, or the end of the subscription where that is earlier.
+// endOf returns at, or the end of the subscription if that is earlier.
 func endOf(s billing.StripeSubscription, at time.Time) time.Time {
 	if s.EndsAt != nil {
 		return minTime(at, *s.EndsAt)

@@ -8,12 +8,12 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// maxComparisons is how often a comparison begins anew because the account was synced in the midst of it.
+// maxComparisons is how often a comparison starts over because the account was synced while it ran.
 const maxComparisons = 3
 
-// Drift says in what an account differs from its customer at Stripe, and changes nothing. It looks at everything that
+// Drift returns how an account differs from its customer at Stripe, and changes nothing. It looks at everything that
 // Stripe has of the customer, however old. Errors: EStripeUnavailable, EStripeRefused (also for a customer that Stripe
-// never knew), EConflict for an account that was synced each time it was looked at, and the database's.
+// never knew), EConflict for an account that was synced during every comparison, and the database's.
 func (s *Syncer) Drift(ctx context.Context, id billing.AccountID) ([]billing.Drift, error) {
 	ctx, cancel := context.WithTimeout(ctx, wholePatience)
 	defer cancel()
@@ -30,8 +30,8 @@ func (s *Syncer) Drift(ctx context.Context, id billing.AccountID) ([]billing.Dri
 		if err != nil {
 			return nil, err
 		}
-		// A sync that was applied meanwhile may have seen a newer Stripe than this picture: the difference would be
-		// none.
+		// A sync that was applied in the meantime may have seen a newer Stripe than this picture. The difference would
+		// not be real.
 		if sameTickets(before.Account.Sync, after.Account.Sync) && len(before.Orders) == len(after.Orders) {
 			now := s.db.Now()
 			return Compare(Input{
@@ -48,8 +48,8 @@ func (s *Syncer) Drift(ctx context.Context, id billing.AccountID) ([]billing.Dri
 	return nil, billing.Errorf(billing.EConflict, "The account %s was synced each time it was compared.", id)
 }
 
-// Repair syncs an account from everything that Stripe has of the customer, and says what is left of the drift: what
-// only a person can mend. Errors: those of Drift.
+// Repair syncs an account from everything that Stripe has of the customer. It returns the drift that is left, which
+// only a person can repair. Errors: those of Drift.
 func (s *Syncer) Repair(ctx context.Context, id billing.AccountID) (left []billing.Drift, err error) {
 	within, cancel := context.WithTimeout(ctx, wholePatience)
 	defer cancel()
@@ -67,7 +67,8 @@ func (s *Syncer) Repair(ctx context.Context, id billing.AccountID) (left []billi
 	return s.Drift(ctx, id)
 }
 
-// everything lets a ticket look at invoices and charges of any age, as if none had been seen yet.
+// everything returns the ticket changed so that its sync looks at invoices and charges of any age, as if none had been
+// seen yet.
 func everything(t billing.Ticket, former []billing.FormerCustomer) billing.Ticket {
 	t.Account.Sync.InvoicesSince, t.AllCharges = nil, true
 	for _, c := range former {
@@ -76,7 +77,7 @@ func everything(t billing.Ticket, former []billing.FormerCustomer) billing.Ticke
 	return t
 }
 
-// open reads what the database has of an account, all of one moment.
+// open reads what the database has of an account, all at one moment.
 func (s *Syncer) open(ctx context.Context, id billing.AccountID) (t billing.Ticket, b Books, err error) {
 	err = s.db.InTx(ctx, func(tx *store.Tx) (err error) {
 		if t.Account, err = tx.LockAccount(ctx, id); err != nil {

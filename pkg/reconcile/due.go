@@ -8,10 +8,10 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-const dueLimit = 500 // accounts of one look; the next one goes on
+const dueLimit = 500 // accounts that one look takes; the next look continues
 
-// LookForDue enqueues a sync of each account whose next points have fallen due. One that waits already, or is tried
-// again because Stripe does not answer, is not enqueued twice.
+// LookForDue enqueues a sync of each account whose next points have fallen due. It does not enqueue one twice: not if
+// it still waits, and not if it is retried because Stripe does not answer.
 func (s *Syncer) LookForDue(ctx context.Context, r *jobs.Runner) error {
 	accounts, err := s.db.DueAccounts(ctx, s.db.Now(), dueLimit)
 	if err != nil {
@@ -27,7 +27,7 @@ func (s *Syncer) LookForDue(ctx context.Context, r *jobs.Runner) error {
 	return nil
 }
 
-// dueArgs asks for a sync of an account whose points have fallen due.
+// dueArgs are the arguments of a sync of an account whose points have fallen due.
 type dueArgs struct {
 	Account billing.AccountID `json:"account"`
 }
@@ -35,13 +35,13 @@ type dueArgs struct {
 // Kind names the job.
 func (dueArgs) Kind() string { return "sync_due" }
 
-// syncDue syncs the account, unless another sync has granted what was due.
+// syncDue syncs the account, unless another sync already granted what was due.
 func (s *Syncer) syncDue(ctx context.Context, args dueArgs) error {
 	_, err := s.Sync(ctx, args.Account, billing.CauseDue, grantsAreDue)
 	return err
 }
 
-// grantsAreDue is the condition that points which were paid for have fallen due.
+// grantsAreDue is the Condition that points which are paid for have fallen due.
 func grantsAreDue(_ context.Context, tx *store.Tx, a billing.Account) (bool, error) {
 	return a.Sync.NextGrantAt != nil && !a.Sync.NextGrantAt.After(tx.Now), nil
 }

@@ -6,22 +6,22 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// End says when the lots of one subscription end. It is absolute: of a lot's own end it takes no notice, so that the
-// pictures of a subscription may come in any order. docs/grants.md has the rules with numbers.
+// End is when the lots of one subscription expire. It is absolute: it ignores the expiry that a lot has now, so the
+// pictures of a subscription may be applied in any order. docs/grants.md has the rules with numbers.
 type End struct {
 	Source  string
-	Ended   *time.Time     // the subscription has ended: all its lots end then
-	Current billing.Period // as Stripe has it now
-	Trial   bool           // Current is a trial, which may have been put over a period that was running
+	Ended   *time.Time     // the subscription has ended, and all its lots expire then
+	Current billing.Period // the period that Stripe has now
+	Trial   bool           // Current is a trial, which may have replaced a period that was running
 	Grace   time.Duration  // how long lots of Current outlive it
-	Renewal time.Duration  // and those of other periods theirs
-	// the first period that is not paid begins then: lots of earlier ones end at Until; nil: all is paid
+	Renewal time.Duration  // how long lots of other periods outlive theirs
+	// when the first unpaid period begins: lots of earlier periods expire at Until; nil if all is paid
 	Unpaid *time.Time
 	Until  time.Time
-	By     *time.Time // the end of the subscription that is known already: no lot lasts longer
+	By     *time.Time // the end of the subscription, if it is known already: no lot lasts longer
 }
 
-// lotsEnd returns when the lots of a subscription end.
+// lotsEnd returns when the lots of a subscription expire.
 func lotsEnd(s billing.StripeSubscription, in Input) End {
 	e := End{
 		Source: subscriptionSource(s.ID), Current: billing.Period{Start: s.CurrentPeriodStart, End: s.CurrentPeriodEnd},
@@ -53,7 +53,7 @@ func lotsEnd(s billing.StripeSubscription, in Input) End {
 	return e
 }
 
-// of returns a lot with the end that it has by e. The lot of another source stays as it is.
+// of returns a lot with the expiry that e gives it. A lot of another source stays as it is.
 func (e End) of(l billing.Lot) billing.Lot {
 	if l.Source != e.Source {
 		return l
@@ -82,16 +82,17 @@ func (e End) of(l billing.Lot) billing.Lot {
 	return l
 }
 
-// unpaid is a period that was not paid for yet.
+// unpaid is a period that is not paid yet.
 type unpaid struct {
 	from     time.Time
-	underWay bool // its payment
+	underWay bool // its payment is under way
 }
 
-// firstUnpaid returns the first period after the last one that was paid for whose invoice waits for money, nil when
-// there is none. Stripe moves the current period when it begins, an hour before it is charged, and moves it again while
-// an older one is still owed: so it is the invoices that say. A draft waits as well. What is older than a period that
-// was paid is owed, and ends no points.
+// firstUnpaid returns the first period after the last paid one whose invoice waits for money, or nil if there is none.
+//
+// It reads the invoices, because Stripe's current period is no guide. Stripe moves that period when it begins, an hour
+// before it is charged, and moves it again while an older one is still owed. A draft counts as waiting. A period older
+// than a paid one is owed, and expires no points.
 func firstUnpaid(s billing.StripeSubscription, invoices []billing.StripeInvoice) *unpaid {
 	var paid time.Time
 	each := func(settled bool, visit func(billing.StripeInvoice, billing.StripeInvoiceLine)) {
@@ -114,12 +115,12 @@ func firstUnpaid(s billing.StripeSubscription, invoices []billing.StripeInvoice)
 	var first *unpaid
 	each(false, func(i billing.StripeInvoice, l billing.StripeInvoiceLine) {
 		u := unpaid{from: l.PeriodStart, underWay: i.UnderWay}
-		if paid.After(u.from) { // the period was paid for in part, as by a change of plan
+		if paid.After(u.from) { // part of the period is paid, as after a change of plan
 			u.from = paid
 		}
 		switch {
 		case l.PeriodStart.After(s.CurrentPeriodStart):
-			// of a change that is not made until it is paid: no period of its has begun
+			// the invoice of a change that is made only once it is paid: no period of it has begun
 		case !l.PeriodEnd.After(paid):
 		case first == nil || u.from.Before(first.from) || u.from.Equal(first.from) && !u.underWay:
 			first = &u

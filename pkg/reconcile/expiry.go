@@ -9,10 +9,10 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-const expiryLimit = 2000 // accounts of one look; the next one goes on
+const expiryLimit = 2000 // accounts that one look takes; the next look continues
 
-// LookForExpired ends lots that ran out though no one looks at their accounts, so that their end is told. An account
-// that fails keeps no other one waiting. Any number of replicas may do it at once.
+// LookForExpired expires lots that ran out although no one looks at their accounts, so that an event reports it. If one
+// account fails, the others do not wait for it. Any number of replicas may run it at once.
 func (s *Syncer) LookForExpired(ctx context.Context, r *jobs.Runner) error {
 	accounts, err := s.db.RanOut(ctx, s.db.Now(), expiryLimit)
 	if err != nil {
@@ -23,7 +23,7 @@ func (s *Syncer) LookForExpired(ctx context.Context, r *jobs.Runner) error {
 		if err := s.endLots(ctx, r, a); ctx.Err() != nil {
 			return ctx.Err()
 		} else if err != nil {
-			if failed++; failed == 1 { // one tells enough of what may be the same for all
+			if failed++; failed == 1 { // one is enough: the cause may be the same for all
 				s.log.WarnContext(
 					ctx, "points of an account ran out and could not be ended", "account", a.ID, "error", err,
 				)
@@ -33,9 +33,9 @@ func (s *Syncer) LookForExpired(ctx context.Context, r *jobs.Runner) error {
 	return nil
 }
 
-// endLots ends an account's lots that ran out. Where a subscription lives Stripe is asked first, by a job: that no new
-// points have come, or no later end, may be for an event that was lost, and a later end is given to those lots only
-// whose end nobody has noticed.
+// endLots expires an account's lots that ran out. If the account has a live subscription, a job asks Stripe first. New
+// points, or a later expiry, may be missing only because an event was lost. And a lot can get a later expiry only until
+// its end is recorded.
 func (s *Syncer) endLots(ctx context.Context, r *jobs.Runner, a billing.Account) error {
 	if a.Subscription != nil && a.Subscription.Status.Live() {
 		return s.db.InTx(ctx, func(tx *store.Tx) error { return r.Enqueue(ctx, tx, expireArgs{Account: a.ID}) })
@@ -44,7 +44,8 @@ func (s *Syncer) endLots(ctx context.Context, r *jobs.Runner, a billing.Account)
 	return err
 }
 
-// expireArgs asks to end an account's lots that ran out, by what Stripe says of its subscription.
+// expireArgs are the arguments of the job that expires an account's lots that ran out, after it asked Stripe about the
+// subscription.
 type expireArgs struct {
 	Account billing.AccountID `json:"account"`
 }
@@ -52,8 +53,8 @@ type expireArgs struct {
 // Kind names the job.
 func (expireArgs) Kind() string { return "expire" }
 
-// expire syncs the account and then ends what is still overdue. Where Stripe does not answer it ends nothing: points
-// wait.
+// expire syncs the account and then expires what is still overdue. If Stripe does not answer, it expires nothing:
+// points wait.
 func (s *Syncer) expire(ctx context.Context, args expireArgs) error {
 	a, err := s.db.Account(ctx, args.Account)
 	if err != nil || a.NextExpiry == nil || a.NextExpiry.After(s.db.Now()) {

@@ -2,15 +2,16 @@ package reconcile
 
 import "sync"
 
-// flights lets requests that want the same sync share it. A request may join a flight until its ticket is taken: only
-// then has the picture begun after the request. One that comes later waits for the next flight, so that no picture
-// older than a payment refuses what was paid for. For each key one flight is under way and one waits, at the most.
+// flights lets requests that want the same sync share it. A request may join a flight until the flight's ticket is
+// taken, because only then does the picture begin after the request. A later request waits for the next flight. So a
+// picture older than a payment never refuses what was paid for. For each key, at most one flight is under way and one
+// waits.
 type flights struct {
 	mu   sync.Mutex
-	last map[string]*flight // of each key the one that began last, while it is not done
+	last map[string]*flight // for each key the flight that began last, until it is done
 }
 
-// flight is one sync, and what came of it once done is closed.
+// flight is one sync, and its result once done is closed.
 type flight struct {
 	departed bool // its ticket is taken; guarded by flights.mu
 	done     chan struct{}
@@ -19,8 +20,8 @@ type flight struct {
 }
 
 // join returns the outcome of a sync whose ticket was taken after the call began. run syncs, and calls depart as soon
-// as it has its ticket, or knows that it gets none. A flight that waited for one which failed fails with it: Stripe
-// does not answer just now, and nobody waits twice for that.
+// as it has its ticket or knows that it gets none. A flight that waited for a failed one fails too: Stripe does not
+// answer now, and no one waits twice for that.
 func (fs *flights) join(key string, run func(depart func()) (Outcome, error)) (Outcome, error) {
 	fs.mu.Lock()
 	before := fs.last[key]
@@ -29,7 +30,7 @@ func (fs *flights) join(key string, run func(depart func()) (Outcome, error)) (O
 		<-before.done
 		return before.outcome, before.err
 	}
-	f := &flight{done: make(chan struct{}), outcome: Failed} // Failed is also what others see of a run that panics
+	f := &flight{done: make(chan struct{}), outcome: Failed} // others see Failed too if run panics
 	if fs.last == nil {
 		fs.last = map[string]*flight{}
 	}

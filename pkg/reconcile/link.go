@@ -8,11 +8,11 @@ import (
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
-// Link compares the Stripe account and mode of the key with those that the customers of the database belong to, and
-// writes them down where nothing is written yet: points that were bought in a rehearsal are not to be spent in
-// production. A key that may not read the account is compared by its mode alone; the link then has no account id, and
-// nothing is written down. Errors: EConflict for another account or mode, EStripeUnavailable, EStripeRefused, and the
-// database's.
+// Link compares the key's Stripe account and mode with those that the database belongs to. If the database has none
+// yet, it saves the key's. So points that were bought in a rehearsal cannot be spent in production.
+//
+// A key that may not read the account is compared by its mode alone. The link then has no account id, and nothing is
+// saved. Errors: EConflict for another account or mode, EStripeUnavailable, EStripeRefused, and the database's.
 func Link(ctx context.Context, db *store.DB, stripe *stripegw.Gateway) (billing.StripeLink, error) {
 	theirs, err := stripe.Account(ctx)
 	if err != nil {

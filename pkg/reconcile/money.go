@@ -8,10 +8,12 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// paidShare is what of an invoice's points no credit paid: in proportion to what was paid of its total in money, or is
-// owed. What a credit paid was granted when the credit was paid in. Where nothing is left to pay, by a discount or an
-// operator's price cut, the operator gave it, points and all; but a change of plan that costs nothing grants nothing,
-// or changing to and fro under such a discount would bring points for ever.
+// paidShare returns the share of an invoice's points that no credit paid for. It is in proportion to the part of the
+// total that was paid in money, or is owed. What a credit pays for was granted when the credit was paid in.
+//
+// If a discount or an operator's price cut leaves nothing to pay, the operator gave it, points included. But a change
+// of plan that costs nothing grants nothing. Otherwise changing back and forth under such a discount would bring points
+// for ever.
 func paidShare(points billing.Points, i billing.StripeInvoice, owed int64) billing.Points {
 	switch {
 	case points <= 0:
@@ -37,15 +39,16 @@ func paidShare(points billing.Points, i billing.StripeInvoice, owed int64) billi
 	return points
 }
 
-// owed is what a paid invoice added to its customer's debt, because it was too small to be charged.
+// owed returns what a paid invoice added to its customer's debt because it was too small to be charged.
 func owed(i billing.StripeInvoice) int64 {
 	return max(0, i.EndingBalance-max(0, i.StartingBalance))
 }
 
-// oweOnce returns what each of a customer's paid invoices added to the customer's debt, as far as that grants. A change
-// of plan down cancels, by its credit, the debt that one up left; up again then owes the same money again. So of what
-// changes leave owed each part counts once, until a payment has collected the debt. unpaid names the invoices that such
-// a comparison still needs.
+// oweOnce returns, for each of a customer's paid invoices, the part of its added debt that grants points.
+//
+// A change to a smaller plan gives a credit, which cancels the debt that a change to a bigger plan left. Changing up
+// again then owes the same money again. So each part of the debt that changes leave counts once, until a payment has
+// collected the debt. unpaid names the invoices that this comparison still needs.
 func oweOnce(invoices []billing.StripeInvoice) (counts map[billing.InvoiceID]int64, unpaid map[billing.InvoiceID]bool) {
 	counts, unpaid = map[billing.InvoiceID]int64{}, map[billing.InvoiceID]bool{}
 	invoices = slices.Clone(invoices)
@@ -69,7 +72,7 @@ func oweOnce(invoices []billing.StripeInvoice) (counts map[billing.InvoiceID]int
 	return counts, unpaid
 }
 
-// finalized is when an invoice changed its customer's balance.
+// finalized returns when an invoice changed its customer's balance.
 func finalized(i billing.StripeInvoice) time.Time {
 	if i.FinalizedAt == nil {
 		return i.Created
@@ -77,8 +80,8 @@ func finalized(i billing.StripeInvoice) time.Time {
 	return *i.FinalizedAt
 }
 
-// share is points in proportion to money, points·part/whole, rounded towards zero. A part greater than the whole, which
-// no real invoice has, counts as the whole.
+// share returns points in proportion to money, points·part/whole, rounded towards zero. A part greater than the whole
+// counts as the whole; no real invoice has one.
 func share(points billing.Points, part, whole int64) billing.Points {
 	if whole <= 0 || points <= 0 {
 		return 0

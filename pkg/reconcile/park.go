@@ -11,16 +11,17 @@ import (
 )
 
 const (
-	// fromStripe begins the keys of all grants that a sync makes. An admin's have another.
+	// fromStripe is the prefix of the keys of all grants that a sync makes. Grants of an admin have another.
 	fromStripe = "stripe:"
 	parkSpan   = 24 * time.Hour
 )
 
-// park holds an account's grants back where more would be granted in a day than the operator's bounds allow: a person
-// looks first. Nothing is lost by it. The watermark stays where it is and the orders stay paid, so that every later
-// sync decides about the same grants; the rest of the decision is applied as usual. What waited when a person let the
-// account go is granted whole by the next sync, and the bounds count anew from there. The caller holds the account's
-// lock.
+// park holds back an account's grants if more would be granted in a day than the operator's bounds allow. A person
+// looks first.
+//
+// Nothing is lost. The watermark stays where it is and the orders stay paid, so every later sync decides about the same
+// grants. The rest of the decision is applied as usual. When a person unparks the account, the next sync makes all
+// grants that waited then, and the bounds start counting again from there. The caller holds the account's lock.
 func (s *Syncer) park(
 	ctx context.Context, tx *store.Tx, a billing.Account, orders []billing.Order, d Decision,
 ) (billing.Account, Decision, error) {
@@ -52,7 +53,8 @@ func (s *Syncer) park(
 	return a, d, tx.SaveParking(ctx, a)
 }
 
-// overBounds says which bound the fresh grants would pass, with what was granted in the last day already; "" for none.
+// overBounds returns which bound the new grants would pass, together with what was granted in the last day; "" for
+// none.
 func (s *Syncer) overBounds(ctx context.Context, tx *store.Tx, a billing.Account, w waiting) (string, error) {
 	since := tx.Now.Add(-parkSpan)
 	if a.Parking.EndedAt != nil && a.Parking.EndedAt.After(since) {
@@ -81,8 +83,8 @@ func (w waiting) String() string {
 	return fmt.Sprintf("%d grants of %d points wait", w.grants, w.points)
 }
 
-// dropGranted leaves of a decision's grants those that were not made before: one question for all, and none for each in
-// the ledger.
+// dropGranted removes the grants that were made before from a decision. It asks the database once for all of them, so
+// the ledger need not ask for each.
 func (d *Decision) dropGranted(ctx context.Context, tx *store.Tx, id billing.AccountID) error {
 	if len(d.Grants) == 0 {
 		return nil
@@ -95,12 +97,12 @@ func (d *Decision) dropGranted(ctx context.Context, tx *store.Tx, id billing.Acc
 	if err != nil {
 		return err
 	}
-	// InTx may begin anew: the decision's own list stays
+	// InTx may run this again, so the decision's own list stays unchanged
 	d.Grants = slices.DeleteFunc(slices.Clone(d.Grants), func(g billing.Grant) bool { return known[g.Key] })
 	return nil
 }
 
-// waiting is what a decision grants that is not among what was granted.
+// waiting returns what a decision grants that is not in granted.
 func (d *Decision) waiting(granted map[string]bool) (w waiting) {
 	for _, g := range d.Grants {
 		if !granted[g.Key] {
@@ -111,7 +113,7 @@ func (d *Decision) waiting(granted map[string]bool) (w waiting) {
 	return w
 }
 
-// holdBack takes the grants out of a decision, and leaves the orders paid that they would have fulfilled.
+// holdBack takes the grants out of a decision. The orders that they would have fulfilled stay paid.
 func (d *Decision) holdBack(before []billing.Order) {
 	d.Grants, d.NextGrantAt = nil, nil
 	was := map[billing.OrderID]billing.Order{}

@@ -10,30 +10,30 @@ import (
 	"github.com/pointsync/pointsync/pkg/catalog"
 )
 
-// purchase is what an invoice of a subscription stands for: the sum over its lines, before it is said how much of it
-// was paid in money. docs/grants.md tells the rule, docs/adr/0009-only-money-grants.md why. Its key and its period
-// depend on the invoice alone.
+// purchase is what an invoice of a subscription bought: the sum of its lines, before it is known how much was paid in
+// money. docs/grants.md has the rule, and docs/adr/0009-only-money-grants.md the reason. The key and the period depend
+// on the invoice alone.
 type purchase struct {
 	key      string
-	plan     string         // the name of the plan of its period, where it pays for one
+	plan     string         // the name of its period's plan, if it pays for a period
 	carries  billing.Points // the rollover of that plan
-	begins   bool           // a period: its points take the place of those before
-	anew     bool           // by a change of plan, which credits what was left of the old period
-	points   billing.Points // negative where more is given back than bought
-	whole    billing.Points // of these, what its period's lines stand for
+	begins   bool           // it begins a period: its points replace the earlier ones
+	anew     bool           // a change of plan begins it, and credits what was left of the old period
+	points   billing.Points // negative if more is given back than bought
+	whole    billing.Points // of these, the points of the lines that are for its period
 	monthly  bool           // its points come month by month
-	trial    billing.Points // for a period of nothing: no money decides about these
+	trial    billing.Points // for a period that costs nothing: these do not depend on money
 	start    time.Time
 	end      time.Time
-	interval string // of the plan that start and end are of
+	interval string // of the plan that start and end belong to
 	every    int64
-	late     bool     // paid after the subscription ended: the period begins with the payment
+	late     bool     // paid after the subscription ended, so the period begins with the payment
 	unknown  []string // items of ours whose points neither the price nor the catalogue gives
 	warnings []string
 }
 
-// InvoicePoints is how many points an invoice brings once it is paid. For an invoice that is only previewed, AmountPaid
-// must be what will be paid in money, and the balances what they will be.
+// InvoicePoints returns how many points an invoice brings once it is paid. For an invoice that is only previewed,
+// AmountPaid must be what will be paid in money, and the balances must be what they will be.
 func InvoicePoints(c *catalog.Catalog, i billing.StripeInvoice) billing.Points {
 	p := readInvoice(c, i)
 	if len(p.unknown) > 0 {
@@ -46,9 +46,9 @@ func InvoicePoints(c *catalog.Catalog, i billing.StripeInvoice) billing.Points {
 	return sum
 }
 
-// readInvoice adds up the lines of ours. One for a period stands for the points of its price, one of a change of plan
-// for a share of them, negative where it credits time that is not used, and a line of nothing in the first invoice for
-// the trial.
+// readInvoice adds up the lines of ours. A line for a period brings the points of its price. A line for a change of
+// plan brings a share of them, negative if it credits unused time. A line of zero in the first invoice brings the
+// trial.
 func readInvoice(c *catalog.Catalog, i billing.StripeInvoice) purchase {
 	p := purchase{key: changeKey(i), anew: beginsAnew(i)}
 	period, found := periodLine(i)
@@ -75,7 +75,7 @@ func readInvoice(c *catalog.Catalog, i billing.StripeInvoice) purchase {
 	return p
 }
 
-// take makes the period of a line that of the purchase.
+// take uses the period of a line as that of the purchase.
 func (p *purchase) take(c *catalog.Catalog, l billing.StripeInvoiceLine) {
 	p.start, p.end, p.interval, p.every = l.PeriodStart, l.PeriodEnd, l.Interval, max(l.IntervalCount, 1)
 	if p.interval == "" {
@@ -84,9 +84,9 @@ func (p *purchase) take(c *catalog.Catalog, l billing.StripeInvoiceLine) {
 	}
 }
 
-// add counts one line.
+// add counts one line of the invoice.
 func (p *purchase) add(c *catalog.Catalog, i billing.StripeInvoice, l billing.StripeInvoiceLine) {
-	if l.Item == "" { // none of ours
+	if l.Item == "" { // not ours
 		return
 	}
 	if isPack(c, l) {
@@ -119,7 +119,7 @@ func (p *purchase) add(c *catalog.Catalog, i billing.StripeInvoice, l billing.St
 	}
 }
 
-// termsOf returns what a line's price grants: what it was sold with, else what the catalogue says of its item.
+// termsOf returns what a line's price grants: the terms that it was sold with, else those of its item in the catalogue.
 func termsOf(c *catalog.Catalog, l billing.StripeInvoiceLine) (billing.PriceTerms, bool) {
 	if l.Terms != nil {
 		return *l.Terms, true
@@ -128,14 +128,14 @@ func termsOf(c *catalog.Catalog, l billing.StripeInvoiceLine) (billing.PriceTerm
 	return plan.Terms(), known
 }
 
-// isPack reports whether a line's price is one that is paid once.
+// isPack reports whether a line's price is paid only once.
 func isPack(c *catalog.Catalog, l billing.StripeInvoiceLine) bool {
 	_, known := c.Pack(l.Item)
 	return known || l.Terms != nil && l.Interval == ""
 }
 
-// unitAmount returns what a line's price asks for one, if that is in the currency of the line: only then is one a share
-// of the other.
+// unitAmount returns what a line's price costs for one unit, and whether it is in the currency of the line. Only then
+// can the line's amount be a share of it.
 func unitAmount(c *catalog.Catalog, l billing.StripeInvoiceLine) (int64, bool) {
 	if l.UnitAmount > 0 {
 		return l.UnitAmount, l.UnitCurrency == l.Currency
@@ -144,8 +144,8 @@ func unitAmount(c *catalog.Catalog, l billing.StripeInvoiceLine) (int64, bool) {
 	return plan.Amount, known && plan.Currency == l.Currency
 }
 
-// periodLine returns the line that says which period an invoice pays for: of those of ours that are no prorations the
-// one whose period ends last, then the one with the smaller id.
+// periodLine returns the line that says which period an invoice pays for. Of our lines that are no prorations, it is
+// the one whose period ends last; if several end then, the one with the smallest id.
 func periodLine(i billing.StripeInvoice) (found billing.StripeInvoiceLine, ok bool) {
 	for _, l := range i.Lines {
 		if l.Item == "" || l.Proration {
@@ -158,7 +158,7 @@ func periodLine(i billing.StripeInvoice) (found billing.StripeInvoiceLine, ok bo
 	return found, ok
 }
 
-// beginWith moves the period to where an invoice was paid after its subscription had ended.
+// beginWith moves the period of an invoice that was paid after its subscription ended: it begins with the payment.
 func (p *purchase) beginWith(paid time.Time) {
 	length := p.end.Sub(p.start)
 	p.late, p.start = true, paid
@@ -171,13 +171,14 @@ func (p *purchase) beginWith(paid time.Time) {
 		p.end = monthsAfter(paid, int(p.every))
 	case "year":
 		p.end = monthsAfter(paid, 12*int(p.every))
-	default: // the price does not say, and the catalogue has no such plan any more
+	default: // the price does not say, and the plan is no longer in the catalogue
 		p.end = paid.Add(length)
 	}
 }
 
-// rollover is how many of the older points live on in the n-th month of the period, or in the period. The points of the
-// plan before a change stay, for as long as the new period: the difference leaves them out.
+// rollover returns how many of the older points live on in the n-th month of the period, or in the whole period. After
+// a change of plan all of the old plan's points stay for as long as the new period, because the difference that was
+// bought does not include them.
 func (p purchase) rollover(n int) billing.Points {
 	switch {
 	case !p.begins:
@@ -188,7 +189,8 @@ func (p purchase) rollover(n int) billing.Points {
 	return p.carries
 }
 
-// describe says in the customer's history what was bought, and where the points are fewer than the plan's, why.
+// describe returns the text for the customer's history: what was bought, and why the points are fewer than the plan's,
+// if they are.
 func (p purchase) describe(i billing.StripeInvoice, owed int64) string {
 	switch {
 	case p.anew || !p.begins:
@@ -207,8 +209,8 @@ func lineKey(i billing.StripeInvoice, l billing.StripeInvoiceLine) string {
 
 func changeKey(i billing.StripeInvoice) string { return InvoiceKey(i.ID) + ":proration" }
 
-// beginsAnew reports whether an invoice is for a change of plan that may begin a new period, as one to another interval
-// does, and credits what was left of the old one.
+// beginsAnew reports whether an invoice is for a change of plan that may begin a new period, and credits what was left
+// of the old one. A change to another interval does that.
 func beginsAnew(i billing.StripeInvoice) bool {
 	return i.BillingReason == "subscription_update" &&
 		slices.ContainsFunc(

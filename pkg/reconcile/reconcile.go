@@ -1,15 +1,18 @@
 // Package reconcile makes the database agree with Stripe, one account at a time:
 //
-//	begin  (one transaction)   take the account's next ticket and note what the sync has to look at
+//	begin  (one transaction)   take the account's next ticket and read what the sync has to look at
 //	fetch  (no transaction)    a picture of the customer at Stripe: whole objects, never an event's payload
 //	decide (pure)              what the picture means for the account
-//	apply  (one transaction)   make it so, unless a picture of a later ticket was applied already
+//	apply  (one transaction)   change the database, unless a picture of a later ticket was applied already
 //
-// There are two doors: Sync for jobs, and SyncNow for requests, which cannot wait long. The webhook's job, the success
-// page, the spend outside its window and the operator's command all come through the same four steps, so there is one
-// function that fulfils an order. A fetch that began later saw at least as new a Stripe; so the latest start wins, no
-// lock is held while Stripe is asked, and a picture that is thrown away loses nothing: the one that won was as
-// complete. It refuses to know HTTP, tokens and what a spend is.
+// It owns every change that follows from Stripe. There are two ways in: Sync is for jobs, and SyncNow is for requests,
+// which cannot wait long. The webhook's job, the success page, the spend outside its window and the operator's command
+// all run the same four steps. So one function fulfils orders.
+//
+// A fetch that began later saw Stripe at least as new. So the latest ticket wins, and no lock is held while Stripe is
+// asked. Nothing is lost when a picture is thrown away, because the one that won was as complete.
+//
+// The package refuses to know HTTP, tokens and what a spend is.
 package reconcile
 
 import (
@@ -24,20 +27,20 @@ import (
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
-// Policy is what the operator decides about time, and about how much may be granted unseen.
+// Policy is what the operator decides about grace times, and about how much may be granted before a person looks.
 type Policy struct {
 	PastDueGrace time.Duration // access and points while Stripe retries a failed renewal
-	RenewalGrace time.Duration // a period's points outlive it so long: Stripe charges a renewal about an hour late
+	RenewalGrace time.Duration // how long points outlive their period: Stripe charges a renewal about an hour late
 
-	// An account that would be granted more within a day is parked. 0 is no bound.
+	// An account that would be granted more than this within a day is parked. 0 means no bound.
 	ParkGrants int64
 	ParkPoints billing.Points
 }
 
 const (
-	// wholePatience is how long a comparison waits for all that Stripe has of a customer: 100 objects a call.
+	// wholePatience is how long a comparison waits for everything that Stripe has of a customer, at 100 objects a call.
 	wholePatience = 5 * time.Minute
-	// maxNamed is how many charges a sync fetches one by one. Where events name more, it reads the whole list.
+	// maxNamed is how many charges a sync fetches one by one. If events name more, it reads the whole list.
 	maxNamed = 50
 )
 
@@ -51,15 +54,17 @@ type Syncer struct {
 	flights flights
 }
 
-// New answers a Syncer over one database and one Stripe.
+// New returns a Syncer over one database and one Stripe.
 func New(db *store.DB, stripe *stripegw.Gateway, c *catalog.Catalog, p Policy, log *slog.Logger) *Syncer {
 	return &Syncer{db: db, stripe: stripe, catalog: c, policy: p, log: log}
 }
 
-// maxPictures bounds how often a sync takes its picture again because it may be older than one applied since it began.
+// maxPictures limits how many pictures one sync takes. It takes another if the last one may be older than a picture
+// that was applied since the sync began.
 const maxPictures = 3
 
-// insist finishes a sync, and takes its picture again, with a ticket of its own, where that may be an older one.
+// insist finishes a sync. If its picture may be older than one that was applied, it takes a new ticket and a new
+// picture.
 func (s *Syncer) insist(ctx context.Context, t billing.Ticket, cause billing.SyncCause) (applied bool, err error) {
 	for range maxPictures {
 		applied, older, err := s.finish(ctx, t)
@@ -76,8 +81,8 @@ func (s *Syncer) insist(ctx context.Context, t billing.Ticket, cause billing.Syn
 	)
 }
 
-// begin takes the account's next ticket. Events stored until now are tied to it: this sync looks at Stripe after they
-// were sent.
+// begin takes the account's next ticket. It ties the events stored until now to that ticket: this sync looks at Stripe
+// after they were sent.
 func (s *Syncer) begin(
 	ctx context.Context, id billing.AccountID, why reason,
 ) (t billing.Ticket, outcome Outcome, err error) {
@@ -127,7 +132,8 @@ func (s *Syncer) begin(
 	return t, outcome, err
 }
 
-// finish is the rest of a sync whose ticket is taken. older is explained at apply.
+// finish runs the rest of a sync whose ticket is taken: fetch, decide, apply. older reports whether the picture may be
+// older than one that was applied since the ticket was taken; then nothing was applied.
 func (s *Syncer) finish(ctx context.Context, t billing.Ticket) (applied, older bool, err error) {
 	picture, err := s.fetch(ctx, t)
 	if err != nil {
@@ -157,12 +163,13 @@ func (s *Syncer) finish(ctx context.Context, t billing.Ticket) (applied, older b
 }
 
 const (
-	// notePatience is how long the note of a failed sync may take: its context may have ended already.
+	// notePatience is how long recording a failed sync may take. It gets its own time because the sync's context may
+	// have ended already.
 	notePatience = time.Second
 	maxNoteText  = 500
 )
 
-// noteFailure writes down for an operator why a sync failed. When that fails as well, the log has it all the same.
+// noteFailure records for an operator why a sync failed. If that fails as well, the log still has it.
 func (s *Syncer) noteFailure(ctx context.Context, t billing.Ticket, failure error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), notePatience)
 	defer cancel()

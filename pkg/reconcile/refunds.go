@@ -10,12 +10,12 @@ import (
 // money is what was paid for one thing, and how much of it is back with the payer.
 type money struct {
 	paid, back int64
-	touched    bool // there was a refund or a dispute, whatever became of it
+	touched    bool // there was a refund or a dispute, however it ended
 	currency   string
 }
 
-// add counts a payment. One that failed is none. One in another currency cannot be added to the others, and no invoice
-// has two.
+// add counts a payment. A payment that failed is not counted. Nor is one in another currency, because it cannot be
+// added to the others, and no invoice has two.
 func (m money) add(c billing.StripeCharge) money {
 	paid := c.Paid || c.AmountRefunded > 0 || c.Disputed
 	if !paid || c.Amount <= 0 || m.paid > 0 && m.currency != c.Currency {
@@ -27,7 +27,7 @@ func (m money) add(c billing.StripeCharge) money {
 	return m
 }
 
-// moneyOf adds up the payments of each invoice: it may have been paid by several.
+// moneyOf returns the sum of each invoice's payments. One invoice may have been paid by several.
 func moneyOf(charges []billing.StripeCharge) map[billing.InvoiceID]money {
 	all := map[billing.InvoiceID]money{}
 	for _, c := range charges {
@@ -38,9 +38,9 @@ func moneyOf(charges []billing.StripeCharge) map[billing.InvoiceID]money {
 	return all
 }
 
-// decideRefunds notes every invoice and every order's payment of which money went back, or did and came again. What it
-// granted is looked up when it is applied. The order is fixed because it decides from which lots the points of several
-// refunds are taken.
+// decideRefunds records every payment of an invoice or an order, and how much of it went back. The points that it
+// granted are looked up when the decision is applied. The order is fixed, because it decides from which lots the points
+// of several refunds are taken.
 func (d *Decision) decideRefunds(in Input) {
 	invoices := moneyOf(in.Picture.Charges)
 	charges := slices.Clone(in.Picture.Charges)

@@ -7,16 +7,16 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// slice is what comes at one time of what an invoice bought: all of it, or a month's part.
+// slice is the part of a purchase that comes at one time: all of it, or one month's part.
 type slice struct {
 	at, end time.Time
 	points  billing.Points
 }
 
-// slices cuts a purchase into the months of the period that begins at anchor, where its points come month by month. A
-// period's months have equal parts. What its invoice credits is taken from the first ones, where the old period's
-// points still are; what a change of plan in the midst of a period bought is spread over the time that is left, so the
-// month under way has less of it.
+// slices cuts a purchase whose points come month by month into the months of the period that begins at anchor. The
+// months have equal parts. What the invoice credits is taken from the first ones, where the old period's points still
+// are. A change of plan in the middle of a period spreads its points over the time that is left, so the current month
+// gets less.
 func (p purchase) slices(anchor time.Time) []slice {
 	if !p.monthly {
 		return []slice{{p.start, p.end, p.points}}
@@ -28,7 +28,7 @@ func (p purchase) slices(anchor time.Time) []slice {
 		anchor = p.start
 	}
 	var cut []slice
-	first, months := int64(0), int64(0) // seconds of the first month that are bought, and how many months there are
+	first, months := int64(0), int64(0) // bought seconds of the first month, and the number of months
 	length := int64(1)
 	for at, k := p.start, 1; at.Before(p.end); k++ {
 		end := minTime(monthsAfter(anchor, k), p.end)
@@ -46,7 +46,8 @@ func (p purchase) slices(anchor time.Time) []slice {
 	return cut
 }
 
-// spread gives the slices their points: each month an equal part, the first one for first of its length.
+// spread sets the points of the slices. Each month gets an equal part, except the first, which gets first/length of a
+// part.
 func (p purchase) spread(cut []slice, first, length int64) {
 	spread, rest := p.points, billing.Points(0)
 	if p.begins {
@@ -65,8 +66,8 @@ func (p purchase) spread(cut []slice, first, length int64) {
 	}
 }
 
-// monthsAfter is the same day so many months on, or the last one of a shorter month: 31 January, 28 February, 31 March,
-// as Stripe counts.
+// monthsAfter returns the same day n months later, or the last day of a shorter month: 31 January, 28 February, 31
+// March, as Stripe counts.
 func monthsAfter(t time.Time, n int) time.Time {
 	t = t.UTC()
 	last := time.Date(
@@ -75,7 +76,7 @@ func monthsAfter(t time.Time, n int) time.Time {
 	return last.AddDate(0, 0, min(t.Day(), last.Day())-last.Day())
 }
 
-// sliceKey names a month's part. The first one has the purchase's own key.
+// sliceKey returns the grant key of a month's part. The first part has the purchase's own key.
 func (p purchase) sliceKey(n int) string {
 	if n == 0 {
 		return p.key
@@ -83,7 +84,8 @@ func (p purchase) sliceKey(n int) string {
 	return fmt.Sprintf("%s:%d", p.key, n+1)
 }
 
-// anchorOf is when the period began that a purchase is for the rest of: its paid invoice says so.
+// anchorOf returns when the period began, if a purchase is for the rest of that period. The period's paid invoice says
+// so.
 func anchorOf(in Input, i billing.StripeInvoice, p purchase) time.Time {
 	for _, other := range in.Picture.Invoices {
 		if other.SubscriptionID != i.SubscriptionID || other.Status != "paid" {
@@ -98,8 +100,8 @@ func anchorOf(in Input, i billing.StripeInvoice, p purchase) time.Time {
 	return p.end.AddDate(-1, 0, 0)
 }
 
-// stopped returns from when on an invoice brings nothing more: at once when all of its money is back with the payer, or
-// when the subscription ended, unless it was paid after that. nil when it goes on.
+// stopped returns from when an invoice brings nothing more, or nil if it goes on. It stops at once if all of its money
+// is back with the payer. It stops when the subscription ended, unless the invoice was paid after that.
 func stopped(in Input, i billing.StripeInvoice, late bool) *time.Time {
 	if m := moneyOf(in.Picture.Charges)[i.ID]; m.paid > 0 && m.back >= m.paid {
 		return &time.Time{}

@@ -8,8 +8,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// Unknown is something of ours at Stripe that the catalogue does not explain: an item that left it while it is still
-// paid for.
+// Unknown is something of ours at Stripe that the catalogue does not explain: an item that was removed from the
+// catalogue while it is still paid for.
 type Unknown struct {
 	Ref    string // Stripe's id
 	Detail string
@@ -17,8 +17,8 @@ type Unknown struct {
 
 const putBack = "put it back into the catalogue, with sold: false if it is no longer sold"
 
-// decideUnknown reports live subscriptions of an item that the catalogue does not have. They grant by their price's
-// terms where it has them, but nobody can change them, and no page can name them.
+// decideUnknown reports live subscriptions of an item that the catalogue does not have. They grant by the terms of
+// their price, if it has any. But no one can change them, and no page can name them.
 func (d *Decision) decideUnknown(in Input) {
 	for _, s := range in.Picture.Subscriptions {
 		if _, known := in.Catalog.Plan(s.Item); known || s.Item == "" || !s.Status.Live() {
@@ -32,8 +32,8 @@ func (d *Decision) decideUnknown(in Input) {
 	slices.SortFunc(d.Unknown, func(a, b Unknown) int { return strings.Compare(a.Ref, b.Ref) })
 }
 
-// notUnderstood reports a paid invoice that grants nothing yet, because it does not follow from price or catalogue what
-// one of its lines grants.
+// notUnderstood reports a paid invoice that grants nothing yet: neither the price nor the catalogue says what one of
+// its lines grants.
 func (d *Decision) notUnderstood(i billing.StripeInvoice, items []string) {
 	d.unknown(string(i.ID), fmt.Sprintf("invoice %s was paid for %q, and neither its price nor the catalogue gives the points: it grants nothing until one does; %s",
 		i.ID, strings.Join(slices.Compact(items), ", "), putBack))
