@@ -13,23 +13,23 @@ import (
 )
 
 const (
-	jobAttempts  = 6  // of a job that somebody enqueued: about half a minute, then a look finds what is left to do
-	walkAttempts = 50 // of a look that is alone: no other one is begun before it is over
+	jobAttempts  = 6  // of an enqueued job: about half a minute, then a look finds what is left to do
+	walkAttempts = 50 // of a look that is Alone: no other one begins before it is over
 	maxBackoff   = time.Minute
 	maxErrorText = 10_000
 )
 
-// backoff retries after 1, 2, 4 … seconds, a minute at the most: a sync is cheap, and somebody waits for it.
+// backoff retries after 1, 2, 4 … seconds, a minute at most: a sync is cheap, and someone waits for it.
 type backoff struct{}
 
-// NextRetry returns when a job that failed is tried again.
+// NextRetry returns when a failed job is retried.
 func (backoff) NextRetry(job *rivertype.JobRow) time.Time {
 	wait := min(time.Second<<min(len(job.Errors), 6), maxBackoff)
-	return time.Now().Add(wait/2 + rand.N(wait/2+1)) // the queue's clock is the machine's, also where ours is moved
+	return time.Now().Add(wait/2 + rand.N(wait/2+1)) // the queue uses the machine's clock, even if ours is moved
 }
 
-// storableErrors lets the queue keep what a job failed with: its column refuses an error with a NUL in it, and the job
-// would stay *running* until it is rescued.
+// storableErrors lets the queue store why a job failed. The queue's column refuses an error with a NUL in it, and then
+// the job would stay *running* until it is rescued.
 type storableErrors struct{ river.MiddlewareDefaults }
 
 // Work does the job and returns its error in a form that can be stored.
@@ -52,7 +52,7 @@ type storableError struct {
 func (e storableError) Error() string { return e.text }
 func (e storableError) Unwrap() error { return e.cause }
 
-// quiet lets only what needs a person through: the queue logs its every start and stop.
+// quiet passes on only what needs a person. The queue itself logs every start and stop.
 type quiet struct{ slog.Handler }
 
 // Enabled reports whether a record is logged.

@@ -1,12 +1,12 @@
-// Package jobs runs work in the background, on one database that any number of replicas share. It is the only room that
-// knows River, the job queue. A room registers what it does: Handle for a kind of job that somebody enqueues, Look for
-// work that comes back every so often, Loop for what each replica does by itself.
+// Package jobs runs work in the background, on one database that any number of replicas share. It owns the job queue
+// and is the only package that knows River. Each package registers its own work here: Handle for a kind of job that is
+// enqueued, Look for work that comes back every so often, Loop for work that each replica does by itself.
 //
-// Jobs are a means and never the truth: what has to be done can be read from the tables of the room that owns it, and a
-// look finds what a lost job left behind. So a job may run twice or not at all, and must do no harm either way.
+// Jobs are a means and never the truth. The tables of the package that owns the work say what is left to do, and a look
+// finds what a lost job left behind. So a job may run twice or not at all, and must do no harm either way.
 //
-// Jobs of one queue wait for each other, jobs of two queues never do. Looks wait for nothing: their queue has a worker
-// for each. The package refuses to know what any job does.
+// Jobs of one queue wait for each other, and jobs of two queues never do. Looks wait for nothing: their queue has a
+// worker for each. The package refuses to know what any job does.
 package jobs
 
 import (
@@ -26,25 +26,25 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// Args are the arguments of a job. They are stored as JSON, and Kind names what handles them.
+// Args are the arguments of a job. They are stored as JSON, and Kind names the handler.
 type Args interface{ Kind() string }
 
-// Queue is a set of jobs that wait for each other, and how many of them one replica works at a time.
+// Queue is a set of jobs that wait for each other. Each replica works on at most Workers of them at a time.
 type Queue struct {
 	Name    string
 	Workers int
-	Poll    time.Duration // how long a job may wait until a replica sees it; 0: 100 ms
+	Poll    time.Duration // how long a job may wait until a replica sees it; 0 means 100 ms
 }
 
 const (
 	jobTimeout  = 40 * time.Second
-	rescueAfter = time.Minute // a job whose process died is started again after this
-	// SQLite has no LISTEN, and on PostgreSQL the queue sends one notice each 100 ms at the most: a job that is
-	// inserted just after one, as most of a burst of events are, waits for the next poll.
+	rescueAfter = time.Minute // a job whose process died starts again after this
+	// SQLite has no LISTEN, and on PostgreSQL the queue sends at most one notice each 100 ms. A job that is inserted
+	// just after a notice waits for the next poll. In a burst of events, most jobs are.
 	pollInterval = 100 * time.Millisecond
 )
 
-// Runner enqueues jobs and runs them. Everything is registered before Start.
+// Runner enqueues jobs and runs them. Register everything before Start.
 type Runner struct {
 	db       *store.DB
 	log      *slog.Logger
@@ -59,7 +59,7 @@ type Runner struct {
 	running  sync.WaitGroup
 }
 
-// New returns a Runner that can enqueue; Start makes it work as well.
+// New returns a Runner that can enqueue. It runs jobs only after Start.
 func New(db *store.DB, log *slog.Logger) (*Runner, error) {
 	r := &Runner{
 		db: db, log: log, workers: river.NewWorkers(),
@@ -84,7 +84,7 @@ func (r *Runner) client(c *river.Config) (client *river.Client[*sql.Tx], err err
 	return client, nil
 }
 
-// Start begins to work. Stop ends it.
+// Start begins to run jobs. Stop ends it.
 func (r *Runner) Start(ctx context.Context) (err error) {
 	r.works, err = r.client(&river.Config{
 		Queues:               r.queues,
@@ -100,7 +100,7 @@ func (r *Runner) Start(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	// The queue lives until Stop, which lets running jobs finish; a context that ends would cut them off.
+	// The queue runs until Stop, which lets running jobs finish. A context that ends would cut them off.
 	if err := r.works.Start(context.WithoutCancel(ctx)); err != nil {
 		return fmt.Errorf("jobs: start: %w", err)
 	}
@@ -111,12 +111,12 @@ func (r *Runner) Start(ctx context.Context) (err error) {
 	return nil
 }
 
-// Stop lets running jobs finish until ctx ends, then cuts them off; what was cut off is started again later.
+// Stop lets running jobs finish until ctx ends, then cuts them off. A job that was cut off is started again later.
 func (r *Runner) Stop(ctx context.Context) error {
 	if r.stop == nil {
 		return nil
 	}
-	r.stop() // what this cuts off, another look repeats
+	r.stop() // another look repeats what this cuts off
 	r.running.Wait()
 	if err := r.works.Stop(ctx); err != nil {
 		return r.works.StopAndCancel(context.WithoutCancel(ctx))
@@ -124,18 +124,18 @@ func (r *Runner) Stop(ctx context.Context) error {
 	return nil
 }
 
-// waiting are the states in which a job still has its effect before it.
+// waiting are the states of a job that has not had its effect yet.
 var waiting = []rivertype.JobState{
 	rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRunning,
 	rivertype.JobStateScheduled, rivertype.JobStateRetryable,
 }
 
-// Enqueue inserts a job in the transaction of what caused it, unless the same one waits or runs already.
+// Enqueue inserts a job in the transaction of its cause, unless the same job waits or runs already.
 func (r *Runner) Enqueue(ctx context.Context, tx *store.Tx, args Args) error {
 	return r.EnqueueAt(ctx, tx, args, time.Time{})
 }
 
-// EnqueueAt is Enqueue for a job that waits until a time, by the machine's clock.
+// EnqueueAt is like Enqueue, for a job that waits until a time of the machine's clock.
 func (r *Runner) EnqueueAt(ctx context.Context, tx *store.Tx, args Args, at time.Time) error {
 	_, err := r.inserts.InsertTx(ctx, tx.SQL(), args, &river.InsertOpts{
 		Queue: r.queueOf[args.Kind()], MaxAttempts: jobAttempts, ScheduledAt: at,

@@ -8,9 +8,9 @@ import (
 	"github.com/riverqueue/river"
 )
 
-// Handle registers what is done for jobs of a kind, in a queue. What fails is tried again, jobAttempts times at the
-// most. do may return Again. A kind that is registered twice, or a queue with two sizes, is a mistake of the program's
-// and panics.
+// Handle registers the handler of a kind of job, and its queue. A job that fails is retried, with jobAttempts attempts
+// at most. do may return Again. Handle panics if a kind is registered twice or a queue has two sizes, because that is a
+// mistake of the program.
 func Handle[A Args](r *Runner, q Queue, do func(ctx context.Context, args A) error) {
 	var args A
 	r.addQueue(q)
@@ -18,11 +18,11 @@ func Handle[A Args](r *Runner, q Queue, do func(ctx context.Context, args A) err
 	river.AddWorker(r.workers, &worker[A]{do: do})
 }
 
-// worker is a handler as River wants it.
+// worker is a handler in the form that River wants.
 type worker[A Args] struct {
 	river.WorkerDefaults[A]
 	do      func(ctx context.Context, args A) error
-	timeout time.Duration // 0: jobTimeout
+	timeout time.Duration // 0 means jobTimeout
 }
 
 // Work does the job.
@@ -31,21 +31,21 @@ func (w *worker[A]) Work(ctx context.Context, job *river.Job[A]) error { return 
 // Timeout returns how long the job may take.
 func (w *worker[A]) Timeout(*river.Job[A]) time.Duration { return w.timeout }
 
-// Again returns an error that puts a job back for a while. It does not count as a failure.
+// Again returns an error that puts a job back for that long. It does not count as a failure.
 func Again(after time.Duration) error { return river.JobSnooze(after) }
 
-// Look is work that comes back every so often. One replica at a time, the leader, says when.
+// Look is work that comes back every so often. One replica at a time, the leader, decides when.
 //
-// A look that comes soon again is not tried again when it fails: the next one sees what it did not. While one hangs the
-// next ones begin beside it, so it must be able to run several times at once.
+// Unless it is Alone, a look that fails is not retried: the next look, which comes soon, finds what it did not do.
+// While one hangs, the next ones start beside it, so it must be able to run several times at once.
 type Look struct {
 	Kind  string
 	Every time.Duration
 	Do    func(context.Context) error // may return Again
 
-	Alone   bool          // one at a time in all replicas; one that fails is tried again, later and later
-	Later   bool          // the first one begins when the time is over once, rather than at once
-	Timeout time.Duration // 0: 40 s
+	Alone   bool          // one at a time in all replicas; one that fails is retried after growing pauses
+	Later   bool          // the first one starts after Every, not at once
+	Timeout time.Duration // 0 means 40 s
 }
 
 // Look registers a look.
@@ -71,12 +71,12 @@ func (r *Runner) Look(l Look) {
 
 const (
 	looks = "looks"
-	// looksPoll is how long a look may wait until a replica sees that its time has come.
+	// looksPoll is how long a look that is due may wait until a replica sees it.
 	looksPoll = 500 * time.Millisecond
 )
 
-// workers returns how many of a look can be under way at once. For example: one that hangs for its 40 s and comes every
-// 10 s has 4 under way when the fifth begins.
+// workers returns how many runs of a look can be under way at once. For example, a look that hangs for its 40 s and
+// comes every 10 s has 4 runs under way when the fifth begins.
 func (l Look) workers() int {
 	if l.Alone {
 		return 1
@@ -84,14 +84,14 @@ func (l Look) workers() int {
 	return int(l.Timeout/l.Every) + 1
 }
 
-// lookArgs are the arguments of a look: it has none.
+// lookArgs are the arguments of a look, which has none.
 type lookArgs struct{ kind string }
 
 // Kind returns the look's kind.
 func (a lookArgs) Kind() string { return a.kind }
 
-// Loop registers what each replica does by itself from Start to Stop, when its context ends. It needs no leader: the
-// queue elects a new one a while after the old one died.
+// Loop registers work that each replica does by itself from Start to Stop, which ends its context. A loop needs no
+// leader: after a leader dies, the queue takes a while to elect a new one.
 func (r *Runner) Loop(do func(ctx context.Context)) { r.loops = append(r.loops, do) }
 
 func (r *Runner) addQueue(q Queue) {
