@@ -7,8 +7,9 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// Every request that asks Stripe comes out of a budget first, one for each account and kind of request, kept in the
-// database so that replicas count together. A repeat that the database alone can reply to costs nothing.
+// Every request that asks Stripe is first taken out of a budget. There is one budget for each account and kind of
+// request. It is kept in the database, so that all replicas share it. A repeat that the database alone can reply to
+// costs nothing.
 
 // takeRequest takes one request out of an account's budget. The caller holds the account's lock. Errors: ETooMany.
 func takeRequest(ctx context.Context, tx *store.Tx, id billing.AccountID, kind billing.RequestKind) error {
@@ -27,7 +28,7 @@ func takeRequest(ctx context.Context, tx *store.Tx, id billing.AccountID, kind b
 	return tx.SaveRequestBudget(ctx, id, kind, next)
 }
 
-// lockAndTake is takeRequest in a transaction of its own.
+// lockAndTake locks the account and calls takeRequest, in its own transaction.
 func lockAndTake(ctx context.Context, db *store.DB, id billing.AccountID, kind billing.RequestKind) error {
 	return db.InTx(ctx, func(tx *store.Tx) error {
 		if _, err := tx.LockAccount(ctx, id); err != nil {
@@ -37,8 +38,8 @@ func lockAndTake(ctx context.Context, db *store.DB, id billing.AccountID, kind b
 	})
 }
 
-// admit takes a checkout out of the account's budget, unless its key has its page already, or needs none any more.
-// Errors: ETooMany.
+// admit takes a checkout out of the account's budget. It takes nothing if the key already has its page, or needs none
+// any more. Errors: ETooMany.
 func (s *Service) admit(ctx context.Context, id billing.AccountID, key string) error {
 	return s.db.InTx(ctx, func(tx *store.Tx) error {
 		if _, err := tx.LockAccount(ctx, id); err != nil {

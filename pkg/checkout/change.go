@@ -9,31 +9,33 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// A change of a subscription goes like a purchase: its row is written before Stripe is asked, and every request to
-// Stripe carries a key derived from the row. The row is claimed first, one at a time for each account; then it is
-// decided from Stripe's own view what will be asked, and that is written down as well; then it is asked. Whoever takes
-// a change up that was cut off asks for the very same.
+// A change of a subscription works like a purchase: its row is written before Stripe is asked, and every request to
+// Stripe carries a key derived from the row.
+//
+// First the row is claimed; an account has one pending change at a time. Then Stripe's own view decides which requests
+// to make, and they are written to the row as well. Only then are they made. When a change that was cut off is resumed,
+// it makes exactly the same requests.
 
 const (
-	// lease is how long a change keeps others out when it is cut off: longer than anybody is at work on it.
+	// lease is how long a change that was cut off blocks others. It is longer than any request works on a change.
 	lease = time.Minute
-	// changePatience bounds the work of one request on a change.
+	// changePatience limits the time that one request spends on a change.
 	changePatience = 45 * time.Second
-	// forgetPatience is how long a refused change tries to be forgotten. One that is not keeps the next change out
-	// until its lease is over, so a busy database has a while.
+	// forgetPatience limits the time to delete a refused change. One that is not deleted blocks the next change until
+	// its lease expires, so a busy database gets some time.
 	forgetPatience = 10 * time.Second
-	// changeLife is how long a change can be taken up: Stripe forgets idempotency keys after a day.
+	// changeLife is how long a change can be resumed: Stripe forgets idempotency keys after a day.
 	changeLife = 23 * time.Hour
-	// lookInterval is how long a change waits for its payment until a job looks at Stripe, where no sync has seen the
-	// invoice before.
+	// lookInterval is how long a change waits for its payment before a job looks at Stripe. A sync that sees the
+	// invoice may come earlier.
 	lookInterval = time.Hour
 )
 
-// ChangeRequest asks for another plan or quantity. Key is the caller's Idempotency-Key, "" for none.
+// ChangeRequest asks for another plan or quantity. Key is the caller's Idempotency-Key, or "" for none.
 type ChangeRequest struct {
 	Plan          string
-	Quantity      int64 // 0: as many as now
-	ProrationDate int64 // of a preview, in seconds; 0 for none
+	Quantity      int64 // 0 keeps the current quantity
+	ProrationDate int64 // the date of a preview, in Unix seconds; 0 for none
 	Key           string
 }
 
@@ -43,27 +45,27 @@ type CancelRequest struct {
 	Key string
 }
 
-// Payment is what a change that Stripe has made waits for.
+// Payment is the state of the payment for a change that Stripe has made.
 type Payment string
 
-// How the payment of a change can stand.
+// The states of a payment.
 const (
 	PaymentSettled    Payment = "settled"    // it is paid, or nothing was due
-	PaymentProcessing Payment = "processing" // a bank was asked and has not answered
+	PaymentProcessing Payment = "processing" // a bank was asked and has not replied
 	PaymentInvoiced   Payment = "invoiced"   // an invoice was sent
 )
 
-// Changed is the account after a change. Replayed reports that the key had its effect before.
+// Changed is the account after a change. Replayed reports that an earlier request with this key had the effect.
 type Changed struct {
 	Account    billing.Account
 	Payment    Payment
-	PaymentURL string // of an invoice that was sent, "" for none
+	PaymentURL string // of an invoice that was sent, or "" for none
 	Voided     []billing.VoidedInvoice
 	Replayed   bool
 }
 
-// PaymentRequired is a change that waits until the customer has paid an invoice at Stripe. URL is "" where there is no
-// such page.
+// PaymentRequired is the error of a change that waits until the customer has paid an invoice at Stripe. URL is the page
+// to pay at, or "" if there is none.
 type PaymentRequired struct {
 	Cause *billing.Error
 	URL   string
@@ -72,8 +74,8 @@ type PaymentRequired struct {
 func (e *PaymentRequired) Error() string { return e.Cause.Error() }
 func (e *PaymentRequired) Unwrap() error { return e.Cause }
 
-// Change gives the subscription another plan or quantity: up now, down at the period's end. Errors: EInvalid,
-// EConflict, *PaymentRequired (EPaymentRequired), EKeyReused, ETooMany, EStripeUnavailable, EStripeRefused.
+// Change gives the subscription another plan or quantity: an upgrade now, a downgrade at the period's end. Errors:
+// EInvalid, EConflict, *PaymentRequired (EPaymentRequired), EKeyReused, ETooMany, EStripeUnavailable, EStripeRefused.
 func (s *Service) Change(ctx context.Context, id billing.AccountID, r ChangeRequest) (Changed, error) {
 	plan, err := s.wantedPlan(r)
 	if err != nil {
@@ -89,7 +91,7 @@ func (s *Service) Change(ctx context.Context, id billing.AccountID, r ChangeRequ
 	)
 }
 
-// Cancel ends the subscription, with its period or at once. Errors: those of Change.
+// Cancel ends the subscription, at the end of its period or at once. Errors: those of Change.
 func (s *Service) Cancel(ctx context.Context, id billing.AccountID, r CancelRequest) (Changed, error) {
 	draft := billing.SubscriptionChange{
 		AccountID: id, Kind: billing.ChangeCancel, Key: r.Key, RequestHash: billing.RequestHash("cancel", r.At),
@@ -99,8 +101,8 @@ func (s *Service) Cancel(ctx context.Context, id billing.AccountID, r CancelRequ
 	)
 }
 
-// Resume takes a cancellation or a change that is to come back, or lets a paused subscription bill again. Errors: those
-// of Change.
+// Resume withdraws a cancellation or a change that is still to come, or makes a paused subscription bill again. Errors:
+// those of Change.
 func (s *Service) Resume(ctx context.Context, id billing.AccountID, key string) (Changed, error) {
 	draft := billing.SubscriptionChange{
 		AccountID: id, Kind: billing.ChangeResume, Key: key, RequestHash: billing.RequestHash("resume"),
@@ -108,7 +110,7 @@ func (s *Service) Resume(ctx context.Context, id billing.AccountID, key string) 
 	return s.perform(ctx, draft, func(_ context.Context, v view) (billing.ChangeSteps, error) { return planResume(v) })
 }
 
-// planner decides what Stripe is asked for, or refuses.
+// planner decides what to ask Stripe for, or refuses.
 type planner func(context.Context, view) (billing.ChangeSteps, error)
 
 func (s *Service) perform(ctx context.Context, draft billing.SubscriptionChange, plan planner) (Changed, error) {
@@ -146,8 +148,8 @@ func (s *Service) perform(ctx context.Context, draft billing.SubscriptionChange,
 	return to, err
 }
 
-// claimChange finds the change that the key was first used for, or writes a new one down, of which an account has one
-// at a time.
+// claimChange returns the change that the key was first used for, or inserts a new one. An account has one pending
+// change at a time.
 func (s *Service) claimChange(
 	ctx context.Context, draft billing.SubscriptionChange,
 ) (c billing.SubscriptionChange, replayed bool, err error) {
@@ -181,7 +183,7 @@ func (s *Service) claimChange(
 	return c, replayed, err
 }
 
-// takeUp answers the change of a repeated request, which keeps others out for another while where it is not done.
+// takeUp returns the change of a repeated request. If the change is pending, takeUp renews its lease.
 func takeUp(
 	ctx context.Context, tx *store.Tx, c, draft billing.SubscriptionChange,
 ) (billing.SubscriptionChange, error) {
@@ -205,8 +207,8 @@ func takeUp(
 	return c, tx.SaveChange(ctx, c)
 }
 
-// makeRoom refuses a second change beside one that somebody may be at work on. One that was cut off, and that nobody
-// took up, is given up: what it did at Stripe is there, and what it did not do will not be done.
+// makeRoom refuses a second change while another request may still work on the first. It gives up a change that was cut
+// off and not resumed: what that one did at Stripe remains, and the rest will not be done.
 func makeRoom(ctx context.Context, tx *store.Tx, id billing.AccountID) error {
 	other, ok, err := tx.PendingChange(ctx, id)
 	if err != nil || !ok {
@@ -229,8 +231,8 @@ func makeRoom(ctx context.Context, tx *store.Tx, id billing.AccountID) error {
 	return tx.SaveChange(ctx, other)
 }
 
-// decideChange writes down what Stripe will be asked for. A change that is refused, or that Stripe's view could not be
-// had for, is forgotten, and its key is unused.
+// decideChange writes down what Stripe will be asked for. If the change is refused, or Stripe's view is not available,
+// it forgets the change, and the key is unused again.
 func (s *Service) decideChange(
 	ctx context.Context, c billing.SubscriptionChange, plan planner,
 ) (billing.SubscriptionChange, error) {
@@ -244,14 +246,14 @@ func (s *Service) decideChange(
 		return c, err
 	}
 	err = s.inChange(ctx, c, func(tx *store.Tx, now *billing.SubscriptionChange) error {
-		if now.Status != billing.ChangePending || now.Steps != nil { // a request beside this one was faster
+		if now.Status != billing.ChangePending || now.Steps != nil { // a concurrent request was faster
 			return nil
 		}
 		now.Steps = &steps
 		now.LeaseUntil = tx.Now.Add(lease)
 		return tx.SaveChange(ctx, *now)
 	}, &c)
-	if billing.CodeOf(err) == billing.ENotFound { // forgotten by a request beside this one
+	if billing.CodeOf(err) == billing.ENotFound { // forgotten by a concurrent request
 		err = &billing.Error{
 			Code:       billing.EConflict,
 			RetryAfter: time.Second,
@@ -261,7 +263,7 @@ func (s *Service) decideChange(
 	return c, err
 }
 
-// forget takes a change back of which nothing was asked of Stripe. When that fails as well, its lease runs out.
+// forget deletes a change for which nothing was asked of Stripe. If that fails as well, the change's lease expires.
 func (s *Service) forget(ctx context.Context, c billing.SubscriptionChange) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), forgetPatience)
 	defer cancel()
@@ -273,7 +275,7 @@ func (s *Service) forget(ctx context.Context, c billing.SubscriptionChange) {
 	}, &c)
 }
 
-// inChange runs fn on a change as it is now, under its account's lock, and answers it as fn left it.
+// inChange runs fn on the current change, under its account's lock, and returns the change in out as fn left it.
 func (s *Service) inChange(
 	ctx context.Context, c billing.SubscriptionChange, fn func(*store.Tx, *billing.SubscriptionChange) error,
 	out *billing.SubscriptionChange,

@@ -12,15 +12,15 @@ import (
 )
 
 const (
-	// changeInterval is how often a job looks for changes that were cut off or whose payment came.
+	// changeInterval is how often a job looks for changes that were cut off and for changes that may have been paid.
 	changeInterval = 5 * time.Second
 
 	changeBatch = 100
 )
 
-// FollowChanges looks at the changes that are due: those that wait for a payment, and those that were cut off and that
-// nobody took up. It may run on several replicas at once and may end anywhere. What fails for one change is returned,
-// and tried again later.
+// FollowChanges looks at the changes that are due: those that wait for a payment, and those that were cut off and not
+// resumed. It may run on several replicas at once and may stop at any point. It returns the failures of single changes,
+// and a later run tries them again.
 func (s *Service) FollowChanges(ctx context.Context) error {
 	var failures []error
 	after := billing.ChangeID("")
@@ -42,13 +42,13 @@ func (s *Service) FollowChanges(ctx context.Context) error {
 	return errors.Join(failures...)
 }
 
-// follow takes a change for itself and looks at it.
+// follow claims a change and looks at it.
 func (s *Service) follow(ctx context.Context, c billing.SubscriptionChange) error {
 	ctx, cancel := context.WithTimeout(ctx, changePatience)
 	defer cancel()
 	taken := false
 	err := s.inChange(ctx, c, func(tx *store.Tx, now *billing.SubscriptionChange) error {
-		if now.Status.Decided() || now.LookAt == nil || now.LookAt.After(tx.Now) { // somebody was faster
+		if now.Status.Decided() || now.LookAt == nil || now.LookAt.After(tx.Now) { // another replica was faster
 			return nil
 		}
 		taken = true
@@ -77,8 +77,8 @@ func cutOff() error {
 	)
 }
 
-// finish brings a change to its end that was cut off. What Stripe has begun is finished, and what it was not asked for
-// is given up: nothing is charged that nobody waits for.
+// finish completes a change that was cut off. It finishes what Stripe has begun and gives up what Stripe was not asked
+// for, so it charges nothing that no one waits for.
 func (s *Service) finish(ctx context.Context, c billing.SubscriptionChange) (billing.SubscriptionChange, error) {
 	t, err := s.stripe.Subscription(ctx, c.Steps.Subscription)
 	if err != nil {
@@ -108,17 +108,17 @@ func (s *Service) finish(ctx context.Context, c billing.SubscriptionChange) (bil
 	return s.settleChange(ctx, c, owed, failure)
 }
 
-// progress is how far Stripe has come with a change.
+// progress is how much of a change Stripe has done.
 type progress int
 
 const (
 	untouched progress = iota
-	begun              // a part of what costs nothing is done
+	begun              // part of what costs nothing is done
 	acted              // the action is done
 )
 
-// progressOf tells how far Stripe has come with a change that was cut off, by the subscription as it is, and whether
-// its invoice is not paid.
+// progressOf returns how much of a change that was cut off Stripe has done, judged by the current subscription. owes
+// reports whether the change's invoice is unpaid.
 func progressOf(t stripegw.Terms, c billing.SubscriptionChange) (owes bool, _ progress) {
 	steps := c.Steps
 	here := t.Price == steps.Price && t.Quantity == steps.Quantity

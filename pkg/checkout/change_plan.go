@@ -9,18 +9,18 @@ import (
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
-// previewLife is how long the date of a preview holds, and with it the amount that it said.
+// previewLife is how long the date of a preview, and with it the previewed amount, stays valid.
 const previewLife = 10 * time.Minute
 
-// view is what a change is decided by: the subscription as Stripe has it, and whether an earlier change of it is made
-// and not paid.
+// view holds what a change is decided by: the subscription as Stripe has it, and whether an earlier change of it is
+// made but not paid.
 type view struct {
 	terms stripegw.Terms
 	owes  bool
 	now   time.Time
 }
 
-// look syncs an account and returns its subscription as Stripe has it now. Errors: EConflict where there is none,
+// look syncs an account and returns its subscription as Stripe has it now. Errors: EConflict if there is none,
 // ETooMany, EStripeUnavailable, EStripeRefused.
 func (s *Service) look(ctx context.Context, id billing.AccountID) (v view, err error) {
 	outcome, err := s.syncer.SyncNow(ctx, id, billing.CauseChange)
@@ -56,7 +56,7 @@ func (s *Service) look(ctx context.Context, id billing.AccountID) (v view, err e
 	return v, err
 }
 
-// owesForChange reports whether a change that Stripe has made is still not paid.
+// owesForChange reports whether a change that Stripe has made is still unpaid.
 func (s *Service) owesForChange(ctx context.Context, id billing.AccountID) (bool, error) {
 	waiting, err := s.db.WaitingChanges(ctx, id)
 	if err != nil {
@@ -64,7 +64,7 @@ func (s *Service) owesForChange(ctx context.Context, id billing.AccountID) (bool
 	}
 	owes := false
 	for _, c := range waiting {
-		if c.Status == billing.ChangeUnpaid { // Stripe has not made it, or says itself that it is past due
+		if c.Status == billing.ChangeUnpaid { // Stripe has not made it, or itself reports it past due
 			continue
 		}
 		if c, err = s.lookAtPayment(ctx, c); err != nil {
@@ -75,7 +75,7 @@ func (s *Service) owesForChange(ctx context.Context, id billing.AccountID) (bool
 	return owes, nil
 }
 
-// wantedPlan finds what is asked for in the catalogue.
+// wantedPlan returns the requested plan from the catalogue.
 func (s *Service) wantedPlan(r ChangeRequest) (billing.Plan, error) {
 	plan, ok := s.catalog.Plan(r.Plan)
 	if !ok {
@@ -94,14 +94,15 @@ func seats(plan billing.Plan, quantity int64) error {
 	return nil
 }
 
-// move is a change of plan or quantity, before it is written as steps.
+// move is a change of plan or quantity, before its steps are planned.
 type move struct {
 	action   billing.ChangeAction
 	quantity int64
 }
 
-// decideMove says whether a change happens now or at the period's end. Dearer is now, at the customer's cost; cheaper
-// waits for the end of what was paid for. A longer interval is now, a shorter one waits. Errors: EConflict, EInvalid.
+// decideMove decides whether a change happens now or at the period's end. A more expensive plan starts now, and the
+// customer pays for it; a cheaper one waits for the end of the paid period. A longer interval starts now, a shorter one
+// waits. Errors: EConflict, EInvalid.
 func decideMove(v view, plan billing.Plan, r ChangeRequest) (m move, err error) {
 	t := v.terms
 	if err := changeable(t.Status); err != nil {
@@ -126,7 +127,7 @@ func decideMove(v view, plan billing.Plan, r ChangeRequest) (m move, err error) 
 				"The subscription is of this plan and quantity already. If it is to end, POST /subscription/resume keeps it.",
 			)
 		}
-		m.action = billing.ActionNone // what is under way is taken back
+		m.action = billing.ActionNone // a change that is under way is withdrawn
 	case t.Status == billing.SubTrialing:
 		m.action = billing.ActionSwap
 	case interval < now, interval == now && plan.Amount*m.quantity < t.UnitAmount*t.Quantity:
@@ -142,7 +143,7 @@ func decideMove(v view, plan billing.Plan, r ChangeRequest) (m move, err error) 
 	return m, nil
 }
 
-// chargeable refuses a charge beside one that is under way, and where collection is paused. Errors: EConflict.
+// chargeable refuses a charge while another is under way or unpaid, or while collection is paused. Errors: EConflict.
 func chargeable(v view) error {
 	switch {
 	case v.terms.UnderWay:
@@ -160,10 +161,10 @@ func chargeable(v view) error {
 	return nil
 }
 
-// intervalDays compares intervals; it measures nothing.
+// intervalDays serves to compare intervals; it does not measure them.
 var intervalDays = map[string]int64{"day": 1, "week": 7, "month": 30, "year": 365}
 
-// changeable refuses a change in a state that has to be mended first.
+// changeable refuses a change in a state that has to be fixed first.
 func changeable(status billing.SubscriptionStatus) error {
 	var why string
 	switch status {
@@ -183,8 +184,8 @@ func changeable(status billing.SubscriptionStatus) error {
 	return billing.Errorf(billing.EConflict, "%s", why)
 }
 
-// planChange is the steps to another plan or quantity. What was to come before, by a schedule or a cancellation, is
-// replaced: by what is charged as soon as that is paid.
+// planChange returns the steps to another plan or quantity. The change replaces what was to come, by a schedule or a
+// cancellation. A change that is charged replaces it as soon as the charge is paid.
 func (s *Service) planChange(
 	ctx context.Context, v view, plan billing.Plan, r ChangeRequest,
 ) (billing.ChangeSteps, error) {
@@ -213,7 +214,7 @@ func (s *Service) planChange(
 	return steps, err
 }
 
-// prorationDate takes the date of a fresh preview.
+// prorationDate returns the date of a recent preview, in Unix seconds, or 0 for none.
 func prorationDate(v view, seconds int64) (int64, error) {
 	if seconds == 0 {
 		return 0, nil
@@ -227,7 +228,7 @@ func prorationDate(v view, seconds int64) (int64, error) {
 	return seconds, nil
 }
 
-// replacing is the steps that leave a subscription as it is, with nothing to come.
+// replacing returns the steps that leave a subscription as it is, with nothing to come.
 func replacing(t stripegw.Terms) billing.ChangeSteps {
 	steps := billing.ChangeSteps{Subscription: t.ID, Release: t.Schedule, Uncancel: t.Cancels, Undate: t.HasEndDate}
 	if t.Pending {
@@ -239,7 +240,8 @@ func replacing(t stripegw.Terms) billing.ChangeSteps {
 	return steps
 }
 
-// planCancel is the steps to the end. An end with the period replaces a later one, and never an earlier one.
+// planCancel returns the steps to the subscription's end. An end with the period replaces a later end, never an earlier
+// one.
 func planCancel(v view, at billing.CancelTime) (billing.ChangeSteps, error) {
 	t := v.terms
 	steps := billing.ChangeSteps{Subscription: t.ID, Void: replacing(t).Void}
@@ -268,7 +270,7 @@ func planCancel(v view, at billing.CancelTime) (billing.ChangeSteps, error) {
 	return steps, nil
 }
 
-// planResume is the steps to going on: with nothing to come, and with payments collected.
+// planResume returns the steps that make the subscription continue, with nothing to come and with payments collected.
 func planResume(v view) (billing.ChangeSteps, error) {
 	t := v.terms
 	steps := replacing(t)

@@ -12,24 +12,27 @@ import (
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
-// carryOut asks Stripe for a change, looks at what came of it, and writes that down. Where Stripe gave no definite
-// answer the change stays pending, for its repeat to take up.
+// carryOut asks Stripe for a change, looks at the result, and writes it down. If Stripe gave no definite answer, the
+// change stays pending, and a repeat resumes it.
 func (s *Service) carryOut(ctx context.Context, c billing.SubscriptionChange) (billing.SubscriptionChange, error) {
 	owed, failure := s.askFor(ctx, &c, s.noteVoids)
 	if failure != nil && !definite(failure) {
 		return c, failure
 	}
-	// Also after a refusal: the steps before it had their effect.
+	// Sync after a refusal too: the steps before it had their effect.
 	if _, err := s.syncer.Sync(ctx, c.AccountID, billing.CauseChange); err != nil {
 		return c, err
 	}
 	return s.settleChange(ctx, c, owed, failure)
 }
 
-// askFor makes the requests of a change, in their order. Each of them has one effect however often it is made. What the
-// change replaces is taken back last, and not while the change is unpaid: nothing that a customer has arranged is given
-// up before the money is there. It leaves in c.Voided what it voided, those of a try before this one included; note
-// writes down what it is about to void.
+// askFor makes the requests of a change, in order. Each request has one effect, however often it is made.
+//
+// What the change replaces is withdrawn last, and not while the change is unpaid: nothing that a customer has arranged
+// is given up before the money is there.
+//
+// askFor leaves in c.Voided the invoices that it voided, including those of an earlier try. note writes down what is
+// about to be voided.
 func (s *Service) askFor(
 	ctx context.Context, c *billing.SubscriptionChange, note noteVoids,
 ) (owed billing.OwedInvoice, err error) {
@@ -40,7 +43,7 @@ func (s *Service) askFor(
 			return owed, err
 		}
 	}
-	// free, and no end can be changed while a schedule leads the subscription
+	// Replace first: it is free, and no end can be changed while a schedule controls the subscription.
 	if steps.Action == billing.ActionSchedule {
 		if err := s.replace(ctx, *c); err != nil {
 			return owed, err
@@ -57,10 +60,10 @@ func (s *Service) askFor(
 	return owed, s.replace(ctx, *c)
 }
 
-// noteVoids writes down the invoices that a change is about to void.
+// noteVoids is the type of a function that writes down the invoices that a change is about to void.
 type noteVoids func(context.Context, billing.SubscriptionChange) error
 
-// noteVoids keeps them in the change's row: a repeat, which finds them void, then lists them all the same.
+// noteVoids keeps the invoices in the change's row. A repeat finds them void already, and can still list them.
 func (s *Service) noteVoids(ctx context.Context, c billing.SubscriptionChange) error {
 	return s.inChange(ctx, c, func(tx *store.Tx, now *billing.SubscriptionChange) error {
 		if now.Status.Decided() {
@@ -71,8 +74,8 @@ func (s *Service) noteVoids(ctx context.Context, c billing.SubscriptionChange) e
 	}, new(billing.SubscriptionChange))
 }
 
-// voidOpen voids the open invoices of a subscription that has ended, and those that a try before this one had noted.
-// One that was paid just now is left to the next sync.
+// voidOpen voids the open invoices of a subscription that has ended, and those that an earlier try had noted. An
+// invoice that was paid just now is left to the next sync.
 func (s *Service) voidOpen(
 	ctx context.Context, c *billing.SubscriptionChange, noted []billing.VoidedInvoice, note noteVoids,
 ) error {
@@ -112,12 +115,12 @@ func (s *Service) void(ctx context.Context, c *billing.SubscriptionChange, id bi
 	return err
 }
 
-// stepKey is the idempotency key of one request of a change.
+// stepKey returns the idempotency key of one request of a change.
 func stepKey(c billing.SubscriptionChange, step string) string {
 	return "change-" + string(c.ID) + "-" + step
 }
 
-// act makes the request of a change's action, and returns the invoice that is not paid by it.
+// act makes the request of a change's action, and returns the invoice that it left unpaid.
 func (s *Service) act(ctx context.Context, c billing.SubscriptionChange) (owed billing.OwedInvoice, err error) {
 	steps, key := c.Steps, stepKey(c, string(c.Steps.Action))
 	item := stripegw.NewItem{
@@ -150,7 +153,7 @@ func (s *Service) act(ctx context.Context, c billing.SubscriptionChange) (owed b
 	return owed, nil
 }
 
-// replace takes back what a change takes the place of.
+// replace withdraws what a change replaces.
 func (s *Service) replace(ctx context.Context, c billing.SubscriptionChange) error {
 	steps := c.Steps
 	if steps.Release != "" {
@@ -174,8 +177,8 @@ func (s *Service) replace(ctx context.Context, c billing.SubscriptionChange) err
 	return nil
 }
 
-// replaceLate is replace some time after the change was asked for. An end that was decided since is another one, and
-// stays.
+// replaceLate is replace for some time after the change was asked for. An end that was decided since then is a
+// different one, and stays.
 func (s *Service) replaceLate(ctx context.Context, c billing.SubscriptionChange) error {
 	if !c.Steps.Replaces() {
 		return nil
@@ -194,7 +197,7 @@ func (s *Service) replaceLate(ctx context.Context, c billing.SubscriptionChange)
 	return s.replace(ctx, c)
 }
 
-// definite says whether an error means that asking again would bring nothing else.
+// definite reports whether an error is final, so that asking again would give the same result.
 func definite(err error) bool {
 	switch billing.CodeOf(err) {
 	case billing.EStripeRefused, billing.EConflict, billing.EPaymentRequired:
@@ -203,7 +206,7 @@ func definite(err error) bool {
 	return false
 }
 
-// settleChange writes down what came of a change, unless a request beside this one has.
+// settleChange writes down the result of a change, unless a concurrent request has done so.
 func (s *Service) settleChange(
 	ctx context.Context, c billing.SubscriptionChange, owed billing.OwedInvoice, failure error,
 ) (billing.SubscriptionChange, error) {
@@ -218,7 +221,7 @@ func (s *Service) settleChange(
 	return c, err
 }
 
-// end closes a change: failed, waiting where an invoice is owed, else done.
+// end closes a change as failed, as waiting if an invoice is owed, or as done.
 func end(c *billing.SubscriptionChange, now time.Time, failure error) {
 	c.Status, c.EndedAt, c.LookAt, c.Problem, c.Detail = billing.ChangeDone, &now, nil, "", ""
 	var refused *billing.Error
@@ -231,8 +234,8 @@ func end(c *billing.SubscriptionChange, now time.Time, failure error) {
 	}
 }
 
-// lookAtPayment says of a change that waited for a payment when it was last looked at how it stands now. One that is
-// paid takes back what it replaces.
+// lookAtPayment looks at a change that was waiting for a payment, and settles it by the invoice's current status. A
+// paid change withdraws what it replaces.
 func (s *Service) lookAtPayment(ctx context.Context, c billing.SubscriptionChange) (billing.SubscriptionChange, error) {
 	owed, status, err := s.stripe.Owed(ctx, c.Owed.ID)
 	if err != nil {
@@ -259,7 +262,8 @@ func (s *Service) lookAtPayment(ctx context.Context, c billing.SubscriptionChang
 	return s.settleChange(ctx, c, owed, failure)
 }
 
-// outcome is the error that a change which is not done is answered with, nil where it is, or is made and paid later.
+// outcome returns the error for a change that is not done. It returns nil if the change is done, or is made and paid
+// later.
 func outcome(c billing.SubscriptionChange) error {
 	switch c.Status {
 	case billing.ChangeFailed:

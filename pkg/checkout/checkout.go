@@ -1,9 +1,11 @@
-// Package checkout sells: it makes orders of catalogue items and the Stripe Checkout Sessions that their buyers pay at.
+// Package checkout owns selling: orders of catalogue items and the Stripe Checkout Sessions that customers pay at. It
+// also owns the changes of subscriptions and automatic top-ups.
 //
-// The client names an item and a quantity, never a price, an amount or another's id. An order's row is written before
-// Stripe is asked, and every request to Stripe carries an idempotency key derived from a row, so whatever is cut off in
-// the middle is taken up again by the same request without selling twice. What was paid is not decided here: that is
-// reconcile's.
+// It refuses to decide what was paid: package reconcile does that. It trusts no client: the client names an item and a
+// quantity, never a price, an amount or another account's id.
+//
+// An order's row is written before Stripe is asked, and every request to Stripe carries an idempotency key derived from
+// a row. So a request that was cut off can be repeated: it continues where it stopped and never sells twice.
 package checkout
 
 import (
@@ -20,7 +22,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
-// Service is the room's door.
+// Service sells, shows orders and changes subscriptions.
 type Service struct {
 	db      *store.DB
 	stripe  *stripegw.Gateway
@@ -29,39 +31,39 @@ type Service struct {
 	origins Origins
 }
 
-// New answers a Service that redirects to the given origins only.
+// New returns a Service that redirects to the given origins only.
 func New(
 	db *store.DB, stripe *stripegw.Gateway, c *catalog.Catalog, syncer *reconcile.Syncer, origins Origins,
 ) *Service {
 	return &Service{db: db, stripe: stripe, catalog: c, syncer: syncer, origins: origins}
 }
 
-// Request asks for an item. Key is the caller's Idempotency-Key, "" for none.
+// Request asks for an item. Key is the caller's Idempotency-Key, or "" for none.
 type Request struct {
 	Item       string
 	Quantity   int64
 	SuccessURL string
 	CancelURL  string
 	SaveMethod bool   // keep the payment method for charges while the customer is away; that of a plan is kept anyway
-	Promotion  string // the promotion code that the customer typed, "" for none
+	Promotion  string // the promotion code that the customer typed, or "" for none
 	Key        string
 }
 
-// hash tells two requests apart that come under one key.
+// hash returns a hash that differs between two different requests under one key.
 func (r Request) hash() string {
 	return billing.RequestHash("checkout", r.Item, r.Quantity, r.SuccessURL, r.CancelURL, r.SaveMethod, r.Promotion)
 }
 
-// maxOpen bounds the orders of one account that can be paid. Those whose page is complete do not count: a bank may take
-// days over them.
+// maxOpen limits the orders of one account that can still be paid. Orders whose page is complete do not count: a bank
+// may take days over them.
 const maxOpen = 20
 
-// reuseMargin is how long an open page must still live to be handed out again.
+// reuseMargin is the least time that an open page must have left to be handed out again.
 const reuseMargin = 5 * time.Minute
 
-// Create makes an order and its page at Stripe. A repeated request, by key or by asking for the same again while the
-// page is open, answers the order that is there; replayed says that the key had its effect before. Errors: EInvalid,
-// ESubscriptionExists, EConflict, EKeyReused, ETooMany, EStripeUnavailable, EStripeRefused.
+// Create makes an order and its page at Stripe. It returns the existing order if the key was used before, or if the
+// same is asked for again while the page is open. replayed reports that an earlier request with this key had the
+// effect. Errors: EInvalid, ESubscriptionExists, EConflict, EKeyReused, ETooMany, EStripeUnavailable, EStripeRefused.
 func (s *Service) Create(
 	ctx context.Context, id billing.AccountID, r Request,
 ) (o billing.Order, replayed bool, err error) {
@@ -81,7 +83,7 @@ func (s *Service) Create(
 		promotion billing.PromotionCodeID
 		ended     []billing.CheckoutID
 	)
-	if !answered { // else Stripe is not asked again
+	if !answered { // otherwise Stripe is not asked again
 		if a, err = s.ensureCustomer(ctx, id); err != nil {
 			return o, false, err
 		}
@@ -116,7 +118,7 @@ func (s *Service) Create(
 	return o, replayed, nil
 }
 
-// draft turns a request into the order that it would be.
+// draft returns the order that a request would make.
 func (s *Service) draft(id billing.AccountID, r Request) (billing.Order, error) {
 	o := billing.Order{
 		AccountID: id, Item: r.Item, Quantity: max(r.Quantity, 1), Status: billing.OrderPending, RequestHash: r.hash(),
@@ -142,8 +144,8 @@ func (s *Service) draft(id billing.AccountID, r Request) (billing.Order, error) 
 	return o, err
 }
 
-// claim finds the order that the request's key was answered with before, or else the order for it, and ties the key to
-// that.
+// claim returns the order that the request's key led to before. Otherwise it finds or makes the order and ties the key
+// to it.
 func claim(
 	ctx context.Context, tx *store.Tx, draft billing.Order, ended []billing.CheckoutID, key string,
 ) (o billing.Order, replayed bool, err error) {
@@ -170,7 +172,7 @@ func claim(
 	return o, false, tx.InsertOrderKey(ctx, o, key, draft.RequestHash)
 }
 
-// findOrMake answers the order that waits for just what is asked for, on a page that is open, or makes the draft one.
+// findOrMake returns an order that waits for exactly this request on an open page, or inserts the draft.
 func findOrMake(
 	ctx context.Context, tx *store.Tx, a billing.Account, draft billing.Order, ended []billing.CheckoutID,
 ) (billing.Order, error) {
@@ -203,16 +205,15 @@ func findOrMake(
 	return draft, tx.InsertOrder(ctx, draft)
 }
 
-// reusable reports whether an open order is just what is asked for again, on a page that can be paid as far as is
-// known.
+// reusable reports whether an open order matches the request exactly and, as far as is known, its page can be paid.
 func reusable(o, draft billing.Order, now time.Time) bool {
 	return o.Status == billing.OrderPending && o.URL != "" && o.RequestHash == draft.RequestHash &&
 		o.Amount == draft.Amount && o.Currency == draft.Currency && o.Points == draft.Points && o.ExpiresAt != nil &&
 		o.ExpiresAt.Sub(now) > reuseMargin
 }
 
-// open makes the order's page at Stripe and writes its address down. If the second is cut off, the next request with
-// the order's key, which is the same in all its parts, gets the same page from Stripe.
+// open makes the order's page at Stripe, then saves its address. If the save is cut off, the next request with the
+// order's key is identical, so Stripe returns the same page.
 func (s *Service) open(
 	ctx context.Context, a billing.Account, o billing.Order, saveMethod bool, promotion billing.PromotionCodeID,
 ) (billing.Order, error) {
@@ -247,7 +248,7 @@ func (s *Service) open(
 	return s.note(ctx, o, page)
 }
 
-// note writes an order's page down, unless a request that ran beside this one has.
+// note saves an order's page, unless a concurrent request has done so.
 func (s *Service) note(ctx context.Context, o billing.Order, page billing.StripeCheckout) (billing.Order, error) {
 	err := s.db.InTx(ctx, func(tx *store.Tx) (err error) {
 		if _, err := tx.LockAccount(ctx, o.AccountID); err != nil {
@@ -262,8 +263,7 @@ func (s *Service) note(ctx context.Context, o billing.Order, page billing.Stripe
 	return o, err
 }
 
-// withdraw closes a page that asks for another amount than the catalogue does: the customer was promised the
-// catalogue's.
+// withdraw closes a page whose amount is not the catalogue's, because the customer was promised the catalogue's amount.
 func (s *Service) withdraw(ctx context.Context, o billing.Order, page billing.StripeCheckout) error {
 	if _, err := s.note(ctx, o, page); err != nil {
 		return err
@@ -274,8 +274,8 @@ func (s *Service) withdraw(ctx context.Context, o billing.Order, page billing.St
 	return notSetUp(o)
 }
 
-// notSetUp refuses to sell an item whose price at Stripe has another amount or other points than the catalogue
-// promises.
+// notSetUp returns the error that refuses to sell an item whose price at Stripe has another amount or other points than
+// the catalogue promises.
 func notSetUp(o billing.Order) error {
 	return billing.Errorf(billing.EStripeRefused,
 		"The price of %s at Stripe is not the one in the catalogue, so nothing is sold. The operator has to run pointsync stripe setup.",

@@ -7,9 +7,9 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// ensureCustomer returns the account with its one Stripe customer. However many requests race, the idempotency key,
-// which names the account and the customer before, makes Stripe return the same customer to all of them. A customer who
-// was deleted at Stripe can buy nothing: the account gets another one.
+// ensureCustomer returns the account with its one Stripe customer. The idempotency key names the account and the former
+// customer, so Stripe returns the same customer to all requests that race. A customer who was deleted at Stripe can buy
+// nothing, so the account gets another one.
 func (s *Service) ensureCustomer(ctx context.Context, id billing.AccountID) (billing.Account, error) {
 	a, err := s.db.Account(ctx, id)
 	if err != nil {
@@ -46,7 +46,7 @@ func (s *Service) ensureCustomer(ctx context.Context, id billing.AccountID) (bil
 	return s.db.Account(ctx, id)
 }
 
-// leave closes the pages of a customer who was deleted, and ends the subscription here that went with them.
+// leave closes the pages of a deleted customer, and ends the subscription here that the customer had.
 func (s *Service) leave(ctx context.Context, a billing.Account) error {
 	open, err := s.db.OpenOrders(ctx, a.ID)
 	if err != nil {

@@ -7,10 +7,11 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// Origins are where customers may be sent back to, such as https://app.example.com. The first is the default.
+// Origins are the origins that customers may be sent back to, such as https://app.example.com. The first is the
+// default.
 type Origins []string
 
-// resolve checks an address that a client names, or makes the default one. Errors: EInvalid.
+// resolve checks and returns an address that a client names, or returns the default one. Errors: EInvalid.
 func (o Origins) resolve(pointer, address, fallback string) (string, error) {
 	if address == "" {
 		return o[0] + fallback, nil

@@ -6,12 +6,12 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// complete reports whether an order's page was paid on, though its payment may be under way for days: it leads nowhere
-// any more.
+// complete reports whether the customer has paid on the order's page, so that it leads nowhere any more. The payment
+// itself may still take days.
 func complete(o billing.Order) bool { return o.CheckoutID != "" && o.URL == "" }
 
-// answered reports whether an Idempotency-Key has led to a page, or to the end of its order: a repeat changes nothing
-// any more.
+// answered reports whether an Idempotency-Key has led to a page or to the end of its order. After that, a repeat
+// changes nothing.
 func (s *Service) answered(ctx context.Context, id billing.AccountID, key string) (bool, error) {
 	if key == "" {
 		return false, nil
@@ -23,9 +23,9 @@ func (s *Service) answered(ctx context.Context, id billing.AccountID, key string
 	return err == nil && (o.CheckoutID != "" || o.Status != billing.OrderPending), err
 }
 
-// endedPages asks Stripe about the pages that would be handed out again, and lists those that cannot be paid any more:
-// the customer may have paid, or the operator closed them, and no event has told of it yet. Where there is one, a sync
-// brings the orders up to date.
+// endedPages asks Stripe about the pages that would be handed out again, and returns those that cannot be paid any
+// more. The customer may have paid, or the operator may have closed them, before any event reported it. If there are
+// any, a sync updates the orders.
 func (s *Service) endedPages(ctx context.Context, draft billing.Order) (ended []billing.CheckoutID, err error) {
 	open, err := s.db.OpenOrders(ctx, draft.AccountID)
 	if err != nil {
@@ -49,8 +49,8 @@ func (s *Service) endedPages(ctx context.Context, draft billing.Order) (ended []
 	return ended, err
 }
 
-// refuseBesidePayment refuses to sell a plan while the payment of another plan's order is under way: both could go
-// through, and the customer would have two subscriptions. Errors: EConflict.
+// refuseBesidePayment refuses to sell a plan while the payment of another plan's order is under way. Both could
+// succeed, and the customer would have two subscriptions. Errors: EConflict.
 func refuseBesidePayment(draft billing.Order, open []billing.Order) error {
 	for _, o := range open {
 		if draft.Kind == billing.KindPlan && o.Kind == billing.KindPlan && o.ID != draft.ID &&

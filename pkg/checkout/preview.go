@@ -9,16 +9,16 @@ import (
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
-// Effect is when a change happens.
+// Effect says when a change happens.
 type Effect string
 
-// When a change takes effect.
+// The times at which a change takes effect.
 const (
 	EffectNow       Effect = "now"
 	EffectPeriodEnd Effect = "period_end"
 )
 
-// Preview is what a change would come to. Of one at the period's end nothing is due now.
+// Preview is the expected result of a change. If the change happens at the period's end, nothing is due now.
 type Preview struct {
 	Effect        Effect
 	At            time.Time
@@ -26,12 +26,12 @@ type Preview struct {
 	AmountDue     int64 // in the currency's smallest unit
 	Currency      string
 	Lines         []billing.StripeInvoiceLine
-	Points        billing.Points // that paying it brings
-	ProrationDate int64          // to be sent with the change, so that it costs just this; 0 where nothing is prorated
+	Points        billing.Points // granted when the amount is paid
+	ProrationDate int64          // send it with the change, so that it costs exactly this; 0 if nothing is prorated
 }
 
-// Preview says what a change of plan or quantity would come to, and makes none. Errors: those of Change but for keys
-// and payments.
+// Preview returns what a change of plan or quantity would cost and bring, without making it. Errors: those of Change,
+// except those about keys and payments.
 func (s *Service) Preview(ctx context.Context, id billing.AccountID, r ChangeRequest) (p Preview, err error) {
 	plan, err := s.wantedPlan(r)
 	if err != nil {

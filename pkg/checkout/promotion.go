@@ -7,15 +7,15 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// A promotion code lowers what a purchase costs and changes no points: the operator gave it away. What it is worth and
-// for whom is Stripe's to say.
+// A promotion code lowers the cost of a purchase and does not change its points: the operator gave the discount away.
+// Stripe decides what the code is worth and who may use it.
 
 func notApplicable() error {
 	return billing.Invalid("/promotion_code", "is unknown, used up, or not for this purchase")
 }
 
-// promotion looks up the code that a customer typed. A repeat whose order has its page does not come here: by then its
-// own purchase may have used the code up. Errors: EInvalid, ETooMany.
+// promotion looks up the code that the customer typed. A repeat whose order already has its page does not call it: by
+// then its own purchase may have used up the code. Errors: EInvalid, ETooMany.
 func (s *Service) promotion(ctx context.Context, a billing.Account, r Request) (billing.PromotionCodeID, error) {
 	if r.Promotion == "" {
 		return "", nil
@@ -30,7 +30,7 @@ func (s *Service) promotion(ctx context.Context, a billing.Account, r Request) (
 	return id, err
 }
 
-// forgetOrder takes an order back that never had a page, so that its key is unused.
+// forgetOrder deletes an order that never had a page, so that its key is unused again.
 func (s *Service) forgetOrder(ctx context.Context, o billing.Order) error {
 	return s.db.InTx(ctx, func(tx *store.Tx) error {
 		if _, err := tx.LockAccount(ctx, o.AccountID); err != nil {

@@ -6,9 +6,9 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// Two open pages could sell two subscriptions. So of an account's plan orders with a page only the newest keeps it
-// open, whatever the order in which requests that race come to look: nobody ever closes the newest one's, and whoever
-// writes a page down last sees all the others.
+// Two open pages could sell two subscriptions. So of an account's plan orders that have a page, only the newest keeps
+// it open. This holds in whatever order racing requests look: no request ever closes the newest page, and the request
+// that saves its page last sees all the others.
 
 // refuseSecond refuses to sell a plan to an account that has a live subscription. Errors: ESubscriptionExists.
 func refuseSecond(a billing.Account, o billing.Order) error {
@@ -19,10 +19,10 @@ func refuseSecond(a billing.Account, o billing.Order) error {
 	return nil
 }
 
-// sellsPlan says whether a customer could still subscribe on the order's page.
+// sellsPlan reports whether a customer could still subscribe on the order's page.
 func sellsPlan(o billing.Order) bool { return o.Kind == billing.KindPlan && o.CheckoutID != "" }
 
-// outdated says whether a newer plan order has a page. Ids grow with time.
+// outdated reports whether a newer plan order has a page. Ids grow with time.
 func outdated(o billing.Order, open []billing.Order) bool {
 	for _, other := range open {
 		if sellsPlan(o) && sellsPlan(other) && other.ID > o.ID {
@@ -32,8 +32,8 @@ func outdated(o billing.Order, open []billing.Order) bool {
 	return false
 }
 
-// leaveOnePlan closes the pages of all plan orders but the newest, which may be another than o, and answers o as it
-// then is. Errors: ESubscriptionExists when one was paid meanwhile; then none is left open.
+// leaveOnePlan closes the pages of all plan orders but the newest, which may not be o, and returns o as it then is.
+// Errors: ESubscriptionExists if one was paid in the meantime; then no page is left open.
 func (s *Service) leaveOnePlan(ctx context.Context, o billing.Order) (billing.Order, error) {
 	if o.Kind != billing.KindPlan {
 		return o, nil
@@ -57,8 +57,8 @@ func (s *Service) leaveOnePlan(ctx context.Context, o billing.Order) (billing.Or
 			return o, err
 		}
 	}
-	// Also where none was closed: an order that was paid and fulfilled since ours was claimed is no open one any more,
-	// and then its subscription is on the account.
+	// Check even if no page was closed. An order that was paid and fulfilled after ours was claimed is no longer open;
+	// its subscription is on the account.
 	a, err := s.db.Account(ctx, o.AccountID)
 	if err != nil {
 		return o, err
@@ -81,7 +81,7 @@ func (s *Service) leaveOnePlan(ctx context.Context, o billing.Order) (billing.Or
 	return s.db.Order(ctx, o.AccountID, o.ID)
 }
 
-// closePage ends the page of a plan order, unless it was paid or ended already: the next sync says which.
+// closePage ends the page of a plan order. If the page was already paid or ended, the next sync finds out which.
 func (s *Service) closePage(ctx context.Context, o billing.Order) error {
 	if !sellsPlan(o) {
 		return nil

@@ -7,9 +7,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/ledger"
 )
 
-// Status answers an order and the account as they are now. A pending order is synced on the way, so that the success
-// page need not wait for the webhook; if Stripe does not answer, the answer is what the database knows. Errors:
-// ENotFound.
+// Status returns an order and the account as they are now. It syncs a pending order first, so that the success page
+// need not wait for the webhook. If Stripe does not reply, Status returns what the database knows. Errors: ENotFound.
 func (s *Service) Status(
 	ctx context.Context, id billing.AccountID, order billing.OrderID,
 ) (billing.Order, billing.Account, error) {
@@ -29,7 +28,7 @@ func (s *Service) Status(
 	return o, a, err
 }
 
-// Portal answers the address of Stripe's billing portal. Errors: EInvalid, EConflict for an account that never bought,
+// Portal returns the address of Stripe's billing portal. Errors: EInvalid, EConflict for an account that never bought,
 // ETooMany, EStripeUnavailable, EStripeRefused.
 func (s *Service) Portal(ctx context.Context, id billing.AccountID, returnURL string) (string, error) {
 	target, err := s.origins.resolve("/return_url", returnURL, "/")
@@ -47,7 +46,7 @@ func (s *Service) Portal(ctx context.Context, id billing.AccountID, returnURL st
 		return "", err
 	}
 	url, err := s.stripe.PortalURL(ctx, a.CustomerID, target)
-	if billing.CodeOf(err) == billing.ENotFound { // deleted at Stripe: the next purchase makes another one
+	if billing.CodeOf(err) == billing.ENotFound { // deleted at Stripe; the next purchase makes another one
 		return "", billing.Wrap(
 			err, billing.EConflict, "This account has no customer at Stripe any more. The next purchase makes one.",
 		)

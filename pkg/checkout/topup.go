@@ -12,8 +12,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
-// TopUps buys packs for customers whose points run low and who asked for it, by charging a payment method that they
-// saved. A job does it (topup_run.go); a spend does no work for it.
+// TopUps buys packs for customers who asked for it and whose points run low. It charges a payment method that the
+// customer saved. A job does this (topup_run.go); a spend does no work for it.
 type TopUps struct {
 	db      *store.DB
 	stripe  *stripegw.Gateway
@@ -23,7 +23,7 @@ type TopUps struct {
 	log     *slog.Logger
 }
 
-// NewTopUps answers TopUps that leave coolOff between two attempts for one account.
+// NewTopUps returns TopUps that leave coolOff between two attempts for one account.
 func NewTopUps(
 	db *store.DB, stripe *stripegw.Gateway, c *catalog.Catalog, syncer *reconcile.Syncer, coolOff time.Duration,
 	log *slog.Logger,
@@ -31,22 +31,22 @@ func NewTopUps(
 	return &TopUps{db: db, stripe: stripe, catalog: c, syncer: syncer, coolOff: coolOff, log: log}
 }
 
-// TopUpWish is what a customer asks for. What it costs and brings is the catalogue's to say.
+// TopUpWish is what a customer asks for. The catalogue decides what it costs and how many points it brings.
 type TopUpWish struct {
 	Enabled      bool
 	Pack         string
-	Quantity     int64 // 0 is 1
+	Quantity     int64 // 0 means 1
 	Threshold    billing.Points
 	MonthlyLimit int64
 }
 
-// TopUpState is a top-up and what it has done this month.
+// TopUpState is a top-up and how often it has bought this month.
 type TopUpState struct {
 	billing.TopUp
-	Used int64 // this month
+	Used int64 // orders this month
 }
 
-// Get reads the account's top-up, nil when there is none.
+// Get returns the account's top-up, or nil if there is none.
 func (s *TopUps) Get(ctx context.Context, id billing.AccountID) (*TopUpState, error) {
 	t, err := s.db.TopUp(ctx, id)
 	if billing.CodeOf(err) == billing.ENotFound {
@@ -63,9 +63,9 @@ func (s *TopUps) Get(ctx context.Context, id billing.AccountID) (*TopUpState, er
 	return &TopUpState{TopUp: t, Used: counted(made, begin)}, nil
 }
 
-// Put makes the account's top-up what the customer wishes. One that is turned on needs a saved payment method, and
-// begins anew: what was declined before is forgotten, the cool-off and the month's count are not. Errors: EInvalid,
-// EConflict, ETooMany, EStripeUnavailable, EStripeRefused.
+// Put sets the account's top-up to what the customer asks for. Turning it on needs a saved payment method. It also
+// makes a fresh start: earlier declines are forgotten, but the cool-off and the month's count are kept. Errors:
+// EInvalid, EConflict, ETooMany, EStripeUnavailable, EStripeRefused.
 func (s *TopUps) Put(ctx context.Context, id billing.AccountID, w TopUpWish) (*TopUpState, error) {
 	t, err := s.draft(id, w)
 	if err != nil {
@@ -95,7 +95,7 @@ func (s *TopUps) Put(ctx context.Context, id billing.AccountID, w TopUpWish) (*T
 	return s.Get(ctx, id)
 }
 
-// Delete forgets the account's top-up. An order that it has made already goes its way.
+// Delete deletes the account's top-up. An order that it has already made continues.
 func (s *TopUps) Delete(ctx context.Context, id billing.AccountID) error {
 	return s.db.InTx(ctx, func(tx *store.Tx) error {
 		if _, err := tx.LockAccount(ctx, id); err != nil {
@@ -105,7 +105,7 @@ func (s *TopUps) Delete(ctx context.Context, id billing.AccountID) error {
 	})
 }
 
-// draft turns a wish into the top-up that it would be.
+// draft returns the top-up that a wish would make.
 func (s *TopUps) draft(id billing.AccountID, w TopUpWish) (billing.TopUp, error) {
 	t := billing.TopUp{
 		AccountID:    id,
@@ -129,7 +129,7 @@ func (s *TopUps) draft(id billing.AccountID, w TopUpWish) (billing.TopUp, error)
 	return t, nil
 }
 
-// needMethod refuses to turn a top-up on that would have nothing to charge.
+// needMethod refuses to turn on a top-up that would have nothing to charge.
 func (s *TopUps) needMethod(ctx context.Context, id billing.AccountID) error {
 	a, err := s.db.Account(ctx, id)
 	if err != nil {
@@ -153,8 +153,8 @@ func (s *TopUps) needMethod(ctx context.Context, id billing.AccountID) error {
 	return nil
 }
 
-// counted is how many automatic orders count towards the limit of the month that began then: all but those that brought
-// nothing.
+// counted returns how many automatic orders count towards the limit of the month that starts at begin. All count except
+// those that brought nothing.
 func counted(made []billing.Order, begin time.Time) (n int64) {
 	for _, o := range made {
 		if !o.CreatedAt.Before(begin) && o.Status != billing.OrderFailed && o.Status != billing.OrderExpired {

@@ -17,16 +17,16 @@ const (
 	TopUpInterval = 5 * time.Second
 
 	topUpBatch    = 100
-	maxBatches    = 20 // of one run; the next one begins anew
+	maxBatches    = 20 // of one run; the next run starts over
 	maxCharges    = 4  // at once
 	chargeTimeout = 15 * time.Second
-	maxChargeWait = 5 * time.Minute // from one try to charge an order to the next
+	maxChargeWait = 5 * time.Minute // between two tries to charge an order
 )
 
-// Run makes the orders that are due, then charges those that wait for it, also those that another process left behind.
-// It may run on several replicas at once and may end anywhere: an order is written before Stripe is asked, one account
-// has one at a time, and who takes an order up looks first whether it was charged. What fails for one account is
-// logged, and tried again by the next run.
+// Run makes the orders that are due, then charges the orders that wait for it, including those that another process
+// left behind. It may run on several replicas at once and may stop at any point: an order is written before Stripe is
+// asked, an account has one at a time, and a process that resumes an order first looks whether it was charged. A
+// failure for one account is logged, and the next run tries again.
 func (s *TopUps) Run(ctx context.Context) error {
 	after := billing.AccountID("")
 	for range maxBatches {
@@ -47,11 +47,11 @@ func (s *TopUps) Run(ctx context.Context) error {
 	return s.chargeAll(ctx)
 }
 
-// order makes the account's next automatic order, if all the rules allow it. All of them are decided under the
-// account's lock, by its row and its orders: what the customer turns off or deletes meanwhile must buy nothing, and
-// saving the top-up must not bring it back.
+// order makes the account's next automatic order, if all the rules allow it. It decides them under the account's lock,
+// by the account's row and its orders. So a top-up that the customer turns off or deletes in the meantime buys nothing,
+// and saving it here does not bring it back.
 func (s *TopUps) order(ctx context.Context, id billing.AccountID) error {
-	if _, err := ledger.Current(ctx, s.db, id); err != nil { // settles what time has brought
+	if _, err := ledger.Current(ctx, s.db, id); err != nil { // applies what time has brought
 		return err
 	}
 	return s.db.InTx(ctx, func(tx *store.Tx) error {
@@ -86,8 +86,8 @@ func (s *TopUps) order(ctx context.Context, id billing.AccountID) error {
 	})
 }
 
-// allowedAt is when the next order may be made as far as the orders before it say: now, when the cool-off is over, or
-// next month. It is nil while one is open.
+// allowedAt returns when the next order may be made, as far as earlier orders decide it: now, after the cool-off, or
+// next month. It returns nil while an automatic order is open.
 func (s *TopUps) allowedAt(ctx context.Context, tx *store.Tx, t billing.TopUp) (*time.Time, error) {
 	open, err := tx.OpenOrders(ctx, t.AccountID)
 	if err != nil {
@@ -119,8 +119,8 @@ func (s *TopUps) allowedAt(ctx context.Context, tx *store.Tx, t billing.TopUp) (
 	return &at, nil
 }
 
-// automatic is the order that a top-up makes, or why it makes none: the customer agreed to a pack, its points and an
-// amount.
+// automatic returns the order that a top-up makes, or the reason why it makes none. The customer agreed to a pack, its
+// points and an amount, and all three must still match.
 func (s *TopUps) automatic(t billing.TopUp) (billing.Order, billing.TopUpReason) {
 	pack, ok := s.catalog.Pack(t.Pack)
 	switch {
@@ -136,7 +136,7 @@ func (s *TopUps) automatic(t billing.TopUp) (billing.Order, billing.TopUpReason)
 	}, ""
 }
 
-// chargeAll takes up every order that is not known to be charged.
+// chargeAll tries every order that is not known to be charged.
 func (s *TopUps) chargeAll(ctx context.Context) error {
 	after := billing.OrderID("")
 	for range maxBatches {
@@ -158,8 +158,9 @@ func (s *TopUps) chargeAll(ctx context.Context) error {
 	return nil
 }
 
-// try charges an order. One that waits on, because Stripe refused, did not answer or was not asked, waits as long again
-// as it is old, maxChargeWait at the most: after 5, 10, 20 … seconds, since the job looks every TopUpInterval.
+// try charges an order. An order still waits if Stripe refused, did not reply or was not asked. Then its next try comes
+// after as much time as its age, at most maxChargeWait: after 5, 10, 20 … seconds, since the job looks every
+// TopUpInterval.
 func (s *TopUps) try(ctx context.Context, o billing.Order) {
 	within, cancel := context.WithTimeout(ctx, chargeTimeout)
 	defer cancel()
@@ -185,9 +186,9 @@ func (s *TopUps) try(ctx context.Context, o billing.Order) {
 	}
 }
 
-// charge brings an order to its payment, and lets a sync decide what came of it. It looks before it asks, so that what
-// was asked for by a process that died, or whose answer was lost, is found. What cannot be asked for waits, to be given
-// up by a sync when it is old enough.
+// charge brings an order to its payment, and a sync decides the result. It looks before it asks, so it finds a charge
+// that was requested by a process that died, or whose reply was lost. An order that cannot be charged waits until it is
+// old enough for a sync to give it up.
 func (s *TopUps) charge(ctx context.Context, o billing.Order) (waits bool, err error) {
 	a, err := s.db.Account(ctx, o.AccountID)
 	if err != nil {
@@ -237,7 +238,7 @@ func (s *TopUps) ask(
 	return i, err == nil, err
 }
 
-// stop lets a top-up wait for its customer, unless it is on no more.
+// stop stops a top-up until its customer acts, unless it is already off.
 func (s *TopUps) stop(ctx context.Context, id billing.AccountID, why billing.TopUpReason) error {
 	return s.db.InTx(ctx, func(tx *store.Tx) error {
 		if _, err := tx.LockAccount(ctx, id); err != nil {
