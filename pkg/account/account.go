@@ -1,9 +1,11 @@
-// Package account owns who somebody is and what they hold: registering, logging in, refreshing, the session answer, and
-// the spend, because a spend begins with the token that the caller holds and ends with the one it shall hold next.
+// Package account owns who a caller is and what they hold: registration, logins, refresh tokens, the session, holds and
+// spends. A spend belongs here because it begins with the token that the caller holds and ends with the next one.
 //
-// Access tokens mirror the account's row; refresh tokens are opaque, stored as hashes, and good for one use and, for
-// minutes, for a lost answer: a true second use means that two parties hold it, and ends the whole login. It refuses to
-// know HTTP and Stripe's objects.
+// It refuses to know HTTP and Stripe's objects.
+//
+// Access tokens mirror the account's row. Refresh tokens are opaque and stored as hashes. A refresh token works once,
+// and again for some minutes in case the first response was lost. Any other second use means that two parties hold the
+// token, and ends the whole login.
 package account
 
 import (
@@ -17,10 +19,10 @@ import (
 	"github.com/pointsync/pointsync/pkg/token"
 )
 
-// loginTTL is how long a login lives in all, however often it is refreshed.
+// loginTTL is the total life of a login, however often it is refreshed.
 const loginTTL = 180 * 24 * time.Hour
 
-// Service is the room's door.
+// Service registers accounts, logs them in, and spends their points.
 type Service struct {
 	db      *store.DB
 	tokens  *token.Issuer
@@ -30,7 +32,7 @@ type Service struct {
 	watches *watches
 }
 
-// New answers a Service.
+// New returns a Service.
 func New(db *store.DB, tokens *token.Issuer, syncer *reconcile.Syncer) (*Service, error) {
 	s := &Service{
 		db:      db,
@@ -44,7 +46,7 @@ func New(db *store.DB, tokens *token.Issuer, syncer *reconcile.Syncer) (*Service
 	return s, err
 }
 
-// Session is what a client holds after logging in. Refresh is "" when it was only read.
+// Session is what a client holds after logging in. Refresh is "" if the session was only read.
 type Session struct {
 	Token     string
 	ExpiresAt time.Time
@@ -54,7 +56,7 @@ type Session struct {
 	login billing.SessionID
 }
 
-// Register makes an account and logs its maker in. Errors: EInvalid, EEmailTaken, ETooMany.
+// Register makes an account and logs it in. Errors: EInvalid, EEmailTaken, ETooMany.
 func (s *Service) Register(ctx context.Context, email, password string) (Session, error) {
 	email, err := NormalizeEmail(email)
 	if err != nil {
@@ -79,8 +81,8 @@ func (s *Service) Register(ctx context.Context, email, password string) (Session
 	return out, err
 }
 
-// Login checks an email and a password. Errors: EUnauthorized (the same for an unknown email and a wrong password),
-// ETooMany.
+// Login checks an email and a password, and begins a login. Errors: EUnauthorized (the same for an unknown email and a
+// wrong password), ETooMany.
 func (s *Service) Login(ctx context.Context, email, password string) (Session, error) {
 	wrong := billing.Errorf(billing.EUnauthorized, "The email or the password is wrong.")
 	email, err := NormalizeEmail(email)
@@ -89,7 +91,7 @@ func (s *Service) Login(ctx context.Context, email, password string) (Session, e
 	}
 	a, err := s.db.AccountByEmail(ctx, email)
 	if billing.CodeOf(err) == billing.ENotFound {
-		a.PasswordHash, err = s.decoy, nil // as much work as for a real account: time must not tell who has one
+		a.PasswordHash, err = s.decoy, nil // the same work as for a real account: timing must not reveal who has one
 	}
 	if err != nil {
 		return Session{}, err
@@ -112,7 +114,7 @@ func (s *Service) Login(ctx context.Context, email, password string) (Session, e
 	return out, err
 }
 
-// Read answers the session of a caller who holds a valid token, with a fresh one. Errors: EUnauthorized when the
+// Read returns the session of a caller who holds a valid token, with a fresh token. Errors: EUnauthorized if the
 // account is gone.
 func (s *Service) Read(ctx context.Context, c token.Claims) (Session, error) {
 	a, err := ledger.Current(ctx, s.db, c.Account)
@@ -123,8 +125,8 @@ func (s *Service) Read(ctx context.Context, c token.Claims) (Session, error) {
 	return Session{Token: raw, ExpiresAt: claims.ExpiresAt, Account: a, login: c.Login}, err
 }
 
-// RequirePresent refuses a caller whose account is gone, whatever they ask for: lists would otherwise be empty and
-// single things not found. Errors: EUnauthorized.
+// RequirePresent refuses a caller whose account is gone, for every request. Otherwise lists would be empty and single
+// things not found. Errors: EUnauthorized.
 func (s *Service) RequirePresent(ctx context.Context, c token.Claims) error {
 	present, err := s.db.HasAccount(ctx, c.Account)
 	if err == nil && !present {
@@ -133,7 +135,7 @@ func (s *Service) RequirePresent(ctx context.Context, c token.Claims) error {
 	return err
 }
 
-// gone says of a caller whose account is not there that they are no one.
+// gone returns EUnauthorized in place of ENotFound: a caller whose account does not exist is no one.
 func gone(err error) error {
 	if billing.CodeOf(err) == billing.ENotFound {
 		return billing.Errorf(billing.EUnauthorized, "This account does not exist any more.")
@@ -141,15 +143,15 @@ func gone(err error) error {
 	return err
 }
 
-// Mint makes a fresh token for a caller from an account just read.
+// Mint makes a fresh token for a caller from an account that was just read.
 func (s *Service) Mint(ctx context.Context, a billing.Account, c token.Claims) (string, error) {
 	raw, _, err := s.renew(ctx, a, c)
 	return raw, err
 }
 
-// renew makes a fresh token for who holds one. It lives longer than that one only while the login does, or whoever was
-// logged out could stay for ever. What was done is done, so a database that does not answer this question spoils no
-// answer.
+// renew makes a fresh token for a caller who holds one. The new token outlives the old one only while the login lives;
+// otherwise a caller who was logged out could stay for ever. The request's work is done by now, so if the database does
+// not reply to this question, the response must not fail.
 func (s *Service) renew(ctx context.Context, a billing.Account, c token.Claims) (string, token.Claims, error) {
 	states, err := s.db.LoginStates(ctx, []billing.LoginKey{{Account: c.Account, ID: c.Login}})
 	if err != nil || !states[c.Login].Lives(s.db.Now()) {

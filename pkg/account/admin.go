@@ -10,31 +10,31 @@ import (
 	"github.com/pointsync/pointsync/pkg/token"
 )
 
-// Adjustment is an admin's wish to give points or to take them away.
+// Adjustment is an admin's request to give points or to take them away.
 type Adjustment struct {
 	Action    billing.ActionKind // ActionGrant or ActionCorrection
-	Amount    billing.Points     // positive either way
-	Reason    string             // the entry's description: the customer reads it too
-	ExpiresAt *time.Time         // of a grant; nil: never
+	Amount    billing.Points     // positive in both cases
+	Reason    string             // the entry's description; the customer reads it too
+	ExpiresAt *time.Time         // when a grant expires; nil: never
 	Key       string             // the admin's Idempotency-Key, unique for the account that is adjusted
 }
 
-// Adjusted is the answer to an Adjustment.
+// Adjusted is the result of an Adjustment.
 type Adjusted struct {
 	Entry    billing.Entry
 	Account  billing.Account
 	Replayed bool
 }
 
-// hash tells two requests apart that come under one key, whoever sends them.
+// hash returns a hash that differs between two different requests under one key, no matter who sends them.
 func (r Adjustment) hash() string {
 	return billing.RequestHash(r.Action, r.Amount, r.Reason, r.ExpiresAt)
 }
 
-// RequireAdmin refuses everyone whose row does not say admin, whatever their token says, as if there were nothing. An
-// admin who has logged out, or whose login was revoked, is out with the next request: a token that still lives 15
-// minutes opens nothing here. Errors: ENotFound, EUnauthorized (an admin whose login has ended, an account that is
-// gone).
+// RequireAdmin refuses every caller whose row does not say admin, whatever their token says, as if nothing were there.
+// An admin who has logged out, or whose login was revoked, is refused from the next request on: a token that still
+// lives 15 minutes opens nothing here. Errors: ENotFound, EUnauthorized (an admin whose login has ended, an account
+// that is gone).
 func (s *Service) RequireAdmin(ctx context.Context, c token.Claims) error {
 	a, err := s.db.Account(ctx, c.Account)
 	if err != nil {
@@ -50,8 +50,8 @@ func (s *Service) RequireAdmin(ctx context.Context, c token.Claims) error {
 	return err
 }
 
-// Adjust does what an admin wishes, once for each key. All of it happens under the account's lock, so that of two
-// requests with one key the second finds what the first one did. Errors: ENotFound, EConflict (fewer points than to
+// Adjust gives or takes points as an admin asks, once for each key. All of it happens under the account's lock, so if
+// two requests use one key, the second finds what the first did. Errors: ENotFound, EConflict (fewer points than to
 // take away), EKeyReused, EInvalid.
 func (s *Service) Adjust(ctx context.Context, by, id billing.AccountID, r Adjustment) (out Adjusted, err error) {
 	if err := billing.NeedReason(r.Reason); err != nil {
@@ -110,8 +110,8 @@ func adjust(ctx context.Context, tx *store.Tx, a billing.Account, r Adjustment) 
 	return a, err
 }
 
-// SetRole gives the account with an email a role, and notes it. It is for the command line: no request makes an admin.
-// Errors: ENotFound.
+// SetRole sets the role of the account with an email, and records the change. Only the command line calls it: no
+// request makes an admin. Errors: ENotFound.
 func SetRole(ctx context.Context, db *store.DB, email string, role billing.Role) (changed bool, err error) {
 	email, err = NormalizeEmail(email)
 	if err != nil {

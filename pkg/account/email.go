@@ -14,22 +14,24 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// Lengths that mail knows, in bytes: of the part before the @, and of the whole.
+// The limits of mail, in bytes: for the part before the @, and for the whole address.
 const (
 	maxLocalPart = 64
 	maxEmail     = 254
 )
 
-// NormalizeEmail returns the one spelling of an address: what people type as one address is one account, and what they
-// cannot see is in none. Spaces around it do not count, nor do upper case, the full-width letters of an Asian keyboard,
-// or whether an accent is a letter's own or a mark of its own; a domain is kept as DNS has it. Invisible characters,
-// spaces and marks of direction are refused. Errors: EInvalid.
+// NormalizeEmail returns the one spelling of an address. What people type as one address is one account, and no address
+// contains what they cannot see.
+//
+// It ignores spaces around the address, upper case, the full-width letters of an Asian keyboard, and whether an accent
+// is part of its letter or a separate mark. It writes the domain as DNS has it. It refuses invisible characters, spaces
+// and direction marks. Errors: EInvalid.
 func NormalizeEmail(email string) (string, error) {
 	local, domain, ok := cutLast(width.Fold.String(strings.TrimSpace(email)), "@")
 	if !ok || strings.ContainsFunc(domain, invisible) { // DNS's own rules would drop some of them
 		return "", notAnEmail()
 	}
-	// RFC 8265's profile for names of users: letters, digits and ASCII's signs alone, in lower case and composed (NFC).
+	// RFC 8265's profile for user names: only letters, digits and ASCII's signs, in lower case and composed (NFC).
 	local, err := precis.UsernameCaseMapped.String(local)
 	if err != nil {
 		return "", notAnEmail()
@@ -50,7 +52,7 @@ func notAnEmail() error {
 		Fields: []billing.FieldError{{Pointer: "/email", Message: "is not an email address"}}}
 }
 
-// ByEmail reads the account with an address, in any of its spellings. Errors: EInvalid, ENotFound.
+// ByEmail returns the account with an address, in any spelling. Errors: EInvalid, ENotFound.
 func ByEmail(ctx context.Context, db *store.DB, email string) (billing.Account, error) {
 	email, err := NormalizeEmail(email)
 	if err != nil {
@@ -61,7 +63,7 @@ func ByEmail(ctx context.Context, db *store.DB, email string) (billing.Account, 
 
 func invisible(r rune) bool { return unicode.Is(unicode.Cf, r) }
 
-// cutLast cuts a text at the last of its separators.
+// cutLast cuts s at its last separator.
 func cutLast(s, separator string) (before, after string, found bool) {
 	at := strings.LastIndex(s, separator)
 	if at < 0 {

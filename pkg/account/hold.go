@@ -9,17 +9,17 @@ import (
 	"github.com/pointsync/pointsync/pkg/token"
 )
 
-// Held is the answer to a request about a hold.
+// Held is the result of a request about a hold.
 type Held struct {
 	Hold     billing.Hold
 	Account  billing.Account
 	Token    string // mirrors Account
-	Stale    bool   // Stripe should have been asked first and did not answer
+	Stale    bool   // Stripe should have been asked first and did not reply
 	Replayed bool
 }
 
-// Hold sets points aside for a caller who holds the given token, with a look at Stripe just as a spend has.
-// Errors: *RefusedSpend (EInsufficientPoints), ETooMany, EStripeUnavailable, EKeyReused, EInvalid.
+// Hold sets points aside for a caller who holds the given token. It asks Stripe in the same cases as Spend. Errors:
+// *RefusedSpend (EInsufficientPoints), ETooMany, EStripeUnavailable, EKeyReused, EInvalid.
 func (s *Service) Hold(ctx context.Context, c token.Claims, r ledger.HoldRequest) (Held, error) {
 	var held ledger.Held
 	outcome, err := s.synced(ctx, c, r.Amount, func() (_ billing.Account, err error) {
@@ -29,8 +29,8 @@ func (s *Service) Hold(ctx context.Context, c token.Claims, r ledger.HoldRequest
 	return s.answer(ctx, c, held, outcome, err)
 }
 
-// Capture spends what a hold set aside. Its points are there whatever Stripe says, so nobody asks.
-// Errors: ENotFound, EConflict (the hold has ended), EInvalid, EKeyReused.
+// Capture spends what a hold set aside. Those points are there whatever Stripe says, so Stripe is not asked. Errors:
+// ENotFound, EConflict (the hold has ended), EInvalid, EKeyReused.
 func (s *Service) Capture(ctx context.Context, c token.Claims, r ledger.CaptureRequest) (Held, error) {
 	held, err := ledger.Capture(ctx, s.db, c.Account, r)
 	return s.answer(ctx, c, held, "", err)

@@ -8,10 +8,10 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// forgetInterval is how long a login that has expired may stay.
+// forgetInterval is how long an expired login may stay in the database.
 const forgetInterval = 30 * time.Second
 
-// RegisterJobs registers the look that drops expired logins.
+// RegisterJobs registers the job that deletes expired logins.
 func (s *Service) RegisterJobs(r *jobs.Runner) {
 	r.Look(jobs.Look{Kind: "forget_logins", Every: forgetInterval, Do: func(ctx context.Context) error {
 		return s.db.InTx(ctx, func(tx *store.Tx) error { return tx.DeleteOldLogins(ctx) })

@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// maxHashers bounds how many passwords are hashed at once: each takes 64 MiB and a core for a while.
+	// maxHashers limits how many passwords are hashed at once: each takes 64 MiB and a core for a while.
 	maxHashers = 2
 	// hashPatience is how long a caller waits for a turn.
 	hashPatience = 5 * time.Second
@@ -19,7 +19,7 @@ const (
 
 var hashParams = &argon2id.Params{Memory: 64 * 1024, Iterations: 1, Parallelism: 2, SaltLength: 16, KeyLength: 32}
 
-// hash makes the stored form of a password. Errors: ETooMany.
+// hash returns the stored form of a password. Errors: ETooMany.
 func (s *Service) hash(ctx context.Context, password string) (string, error) {
 	if err := s.queue(ctx); err != nil {
 		return "", err
@@ -28,7 +28,7 @@ func (s *Service) hash(ctx context.Context, password string) (string, error) {
 	return argon2id.CreateHash(password, hashParams)
 }
 
-// verify compares a password with its stored form. Errors: ETooMany.
+// verify reports whether a password matches its stored form. Errors: ETooMany.
 func (s *Service) verify(ctx context.Context, password, hash string) (bool, error) {
 	if err := s.queue(ctx); err != nil {
 		return false, err
@@ -41,7 +41,7 @@ func (s *Service) verify(ctx context.Context, password, hash string) (bool, erro
 	return ok, nil
 }
 
-// queue waits for a turn at hashing.
+// queue waits for a turn at hashing. Errors: ETooMany.
 func (s *Service) queue(ctx context.Context) error {
 	patience := time.NewTimer(hashPatience)
 	defer patience.Stop()

@@ -16,16 +16,16 @@ import (
 
 const (
 	refreshPrefix = "psr_"
-	// refreshGrace is how long after its first use a refresh token works once more, where the answer to that was lost:
-	// a phone that lost its network comes back within minutes. It works no more as soon as one that came from it was
+	// refreshGrace is how long after its first use a refresh token works again, in case the first response was lost: a
+	// phone that lost its network comes back within minutes. The grace ends as soon as a successor of the token is
 	// used.
 	refreshGrace = 10 * time.Minute
-	// maxSuccessors bounds how many tokens come from one.
+	// maxSuccessors limits how many tokens come from one.
 	maxSuccessors = 20
 )
 
-// newRefresh makes a refresh token and the hash that is stored of it. It has 256 random bits, so a plain hash is
-// enough. It names its account, because the hash is looked for among the account's tokens: psr_acc_….<random>.
+// newRefresh returns a new refresh token and the hash to store. The token has 256 random bits, so a plain hash is
+// enough. It names its account, because the hash is looked up among the account's tokens: psr_acc_….<random>.
 func newRefresh(account billing.AccountID) (raw, hash string) {
 	b := make([]byte, 32)
 	rand.Read(b)
@@ -33,12 +33,12 @@ func newRefresh(account billing.AccountID) (raw, hash string) {
 	return raw, hashRefresh(raw)
 }
 
-// accountOfRefresh returns the account that a refresh token names, "" if it is not one of ours. Nothing is proved by
-// that: the hash is of the whole token.
+// accountOfRefresh returns the account that a refresh token names, or "" if the token is not one of ours. This proves
+// nothing: the hash covers the whole token.
 func accountOfRefresh(raw string) billing.AccountID {
 	rest, ours := strings.CutPrefix(raw, refreshPrefix)
 	account, _, named := strings.Cut(rest, ".")
-	// no database is asked for what may not even be text
+	// Do not ask a database about something that may not even be text.
 	if !ours || !named || strings.ContainsFunc(account, notOfIDs) {
 		return ""
 	}
@@ -54,7 +54,7 @@ func notOfIDs(r rune) bool {
 	return r != '_' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
 }
 
-// beginLogin starts a family of refresh tokens for a device.
+// beginLogin starts a login, which is a family of refresh tokens for one device.
 func (s *Service) beginLogin(ctx context.Context, tx *store.Tx, a billing.Account) (Session, error) {
 	login := billing.Login{
 		ID: billing.NewSessionID(tx.Now), AccountID: a.ID, CreatedAt: tx.Now, ExpiresAt: tx.Now.Add(loginTTL),
@@ -78,9 +78,9 @@ func (s *Service) nextRefresh(
 	return s.session(a, login, raw)
 }
 
-// Refresh exchanges a refresh token for a fresh session. One that was used before works again for refreshGrace, as long
-// as none that came from it was used: its answer was lost. Else two parties hold tokens of one login, no one can tell
-// which of them is the thief, and the login ends. Errors: EUnauthorized, ETooMany.
+// Refresh exchanges a refresh token for a fresh session. A token that was used before works again for refreshGrace, as
+// long as none of its successors was used: then its response was lost. Otherwise two parties hold tokens of one login.
+// No one can tell which of them is the thief, so the login ends. Errors: EUnauthorized, ETooMany.
 func (s *Service) Refresh(ctx context.Context, raw string) (Session, error) {
 	var out Session
 	var refused *billing.Error
@@ -127,8 +127,8 @@ func (s *Service) Refresh(ctx context.Context, raw string) (Session, error) {
 	return s.current(ctx, out)
 }
 
-// current replaces a session's token when a lot ran out since the last look. It works outside the transaction that
-// used the refresh token: settling takes the account's lock, and if it fails, the refresh has happened all the same.
+// current replaces a session's token if a lot has expired since the last look. It works outside the transaction that
+// used the refresh token, because settling takes the account's lock. If settling fails, the refresh has still happened.
 func (s *Service) current(ctx context.Context, out Session) (Session, error) {
 	a, err := ledger.Current(ctx, s.db, out.Account.ID)
 	if err != nil || a.Version == out.Account.Version {
@@ -141,7 +141,7 @@ func (s *Service) current(ctx context.Context, out Session) (Session, error) {
 	return fresh, nil
 }
 
-// refuseRefresh returns why a refresh token is not exchanged, or nil. ETooMany alone leaves the login as it is.
+// refuseRefresh returns why a refresh token is not exchanged, or nil. Only ETooMany leaves the login as it is.
 func refuseRefresh(
 	ctx context.Context, tx *store.Tx, t billing.RefreshToken, login billing.Login,
 ) (*billing.Error, error) {
@@ -154,7 +154,7 @@ func refuseRefresh(
 	reused := billing.Errorf(
 		billing.EUnauthorized, "The refresh token was used before, so this login is ended. Log in again.",
 	)
-	if t.UsedAt == nil { // its first use; another one of the same predecessor may have been used
+	if t.UsedAt == nil { // its first use; another successor of the same predecessor may have been used
 		if t.Predecessor == "" {
 			return nil, nil
 		}
@@ -180,7 +180,7 @@ func refuseRefresh(
 	return nil, nil
 }
 
-// Logout ends the login of a refresh token. An unknown one is fine: it ends nothing.
+// Logout ends the login of a refresh token. An unknown token is no error: it ends nothing.
 func (s *Service) Logout(ctx context.Context, raw string) error {
 	account := accountOfRefresh(raw)
 	if account == "" {

@@ -10,17 +10,17 @@ import (
 	"github.com/pointsync/pointsync/pkg/token"
 )
 
-// Spent is the answer to a spend.
+// Spent is the result of a spend.
 type Spent struct {
 	Entry    billing.Entry
 	Account  billing.Account
 	Token    string // mirrors Account
-	Stale    bool   // Stripe should have been asked first and did not answer
+	Stale    bool   // Stripe should have been asked first and did not reply
 	Replayed bool
 }
 
-// RefusedSpend is a refusal of a spend or a hold for lack of points. It carries what the client's session is refreshed
-// with.
+// RefusedSpend is the error of a spend or a hold that lacks points. It carries what the client needs to refresh its
+// session.
 type RefusedSpend struct {
 	Cause   *billing.Error
 	Account billing.Account
@@ -30,8 +30,8 @@ type RefusedSpend struct {
 func (e *RefusedSpend) Error() string { return e.Cause.Error() }
 func (e *RefusedSpend) Unwrap() error { return e.Cause }
 
-// Spend debits points for a caller who holds the given token, with a look at Stripe where synced says so.
-// Errors: *RefusedSpend (EInsufficientPoints), EStripeUnavailable, EKeyReused, EInvalid.
+// Spend debits points for a caller who holds the given token. synced decides when to ask Stripe. Errors: *RefusedSpend
+// (EInsufficientPoints), EStripeUnavailable, EKeyReused, EInvalid.
 func (s *Service) Spend(ctx context.Context, c token.Claims, r ledger.SpendRequest) (Spent, error) {
 	var spent ledger.Spent
 	outcome, err := s.synced(ctx, c, r.Amount, func() (_ billing.Account, err error) {
@@ -51,13 +51,13 @@ func (s *Service) Spend(ctx context.Context, c token.Claims, r ledger.SpendReque
 	}, err
 }
 
-// synced takes points with a look at Stripe before it or before refusing it. take answers the account as it left it.
+// synced takes points, and asks Stripe before taking or before refusing. take returns the account as it left it.
 //
 //	inside the token's window: take at once; lacking points, sync once and try again
 //	outside: sync first, then take, a second and separate update that may be refused
 //
-// Only a database that was synced, or needs no sync, refuses; where Stripe did not answer and the points known here do
-// not suffice, the error is EStripeUnavailable. It is that as well where points are overdue and the account's budget of
+// Only a database that was synced, or needs no sync, may refuse. If Stripe did not reply and the points known here are
+// not enough, the error is EStripeUnavailable. The error is the same if points are overdue and the account's budget of
 // syncs is used up.
 func (s *Service) synced(
 	ctx context.Context, c token.Claims, amount billing.Points, take func() (billing.Account, error),
@@ -81,7 +81,8 @@ func (s *Service) synced(
 	return outcome, gone(err)
 }
 
-// refuse answers a lack of points: with a fresh token when the database may refuse, else with a plea to come again.
+// refuse returns the error for a lack of points. If the database may refuse, the error carries a fresh token; otherwise
+// it asks the client to try again.
 func (s *Service) refuse(
 	ctx context.Context, c token.Claims, amount billing.Points, a billing.Account, outcome reconcile.Outcome,
 	cause error,

@@ -8,15 +8,15 @@ import (
 	"github.com/pointsync/pointsync/pkg/token"
 )
 
-// Threshold answers how few points are low to the caller, nil where they leave it to the operator. Errors:
-// EUnauthorized.
+// Threshold returns the number of points that the caller counts as low, or nil if they leave it to the operator.
+// Errors: EUnauthorized.
 func (s *Service) Threshold(ctx context.Context, c token.Claims) (*billing.Points, error) {
 	a, err := s.db.Account(ctx, c.Account)
 	return a.LowPoints, gone(err)
 }
 
-// SetThreshold says how few points are low to the caller; nil leaves it to the operator. Nothing is told by it. Errors:
-// EUnauthorized.
+// SetThreshold sets the number of points that the caller counts as low; nil leaves it to the operator. Setting it sends
+// no event. Errors: EUnauthorized.
 func (s *Service) SetThreshold(ctx context.Context, c token.Claims, points *billing.Points) error {
 	return gone(s.db.InTx(ctx, func(tx *store.Tx) error {
 		if _, err := tx.LockAccount(ctx, c.Account); err != nil {

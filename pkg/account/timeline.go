@@ -19,11 +19,12 @@ type Told struct {
 	Text string
 }
 
-// Timeline tells what happened to an account, latest first, and where the next page begins ("" where there is none). It
-// holds what the tables hold: registering, logins, orders, Stripe's events, the syncs of the last 30 days, every
-// movement of points, what admins did, and the outgoing events of the last 30 days. A refused spend leaves no row, lest
-// refusals cost a write; the sync that it caused is there. Errors: EInvalid for a cursor that is none of ours,
-// ENotFound.
+// Timeline returns what happened to an account, latest first, and the cursor of the next page, or "" if there is none.
+//
+// It holds what the tables hold: registration, logins, orders, Stripe's events, the syncs of the last 30 days, every
+// movement of points, what admins did, and the outgoing events of the last 30 days. A refused spend leaves no row, so
+// that refusals cost no write; the sync that it caused is listed. Errors: EInvalid for a cursor that is not one of
+// ours, ENotFound.
 func Timeline(
 	ctx context.Context, db *store.DB, id billing.AccountID, cursor string, limit int,
 ) (story []Told, next string, err error) {
@@ -48,7 +49,7 @@ func Timeline(
 	return story, next, nil
 }
 
-// tell makes a sentence of a moment.
+// tell returns a moment as a sentence.
 func tell(m billing.Moment) string {
 	one, two, three := m.Parts[0], m.Parts[1], m.Parts[2]
 	switch m.Kind {
@@ -109,7 +110,7 @@ var answers = map[string]string{
 	string(billing.ChangeFailed): "it failed",
 }
 
-// tellChange tells what was asked for a subscription, and how that stands.
+// tellChange returns a sentence about what was asked for a subscription, and its current state.
 func tellChange(kindAndStatus, wanted, detail string) string {
 	kind, status, _ := strings.Cut(kindAndStatus, " ")
 	if kind != string(billing.ChangePlan) {
@@ -133,7 +134,7 @@ func tellPoints(m billing.Moment) string {
 		return fmt.Sprintf(
 			"points live on in the next period%s; the balance is %d", suffix(": ", m.Parts[1]), m.Balance,
 		)
-	case billing.EntryHold, billing.EntryRelease: // they move nothing but what is held
+	case billing.EntryHold, billing.EntryRelease: // they move nothing but held points
 		points = m.Parts[2]
 	}
 	return fmt.Sprintf(
@@ -158,7 +159,7 @@ func tellAdmin(action, admin, reason string) string {
 	return fmt.Sprintf("%s took points away: %s", who, reason)
 }
 
-// suffix puts words behind a sentence where there are any.
+// suffix returns before and words together, or "" if there are no words.
 func suffix(before, words string) string {
 	if words == "" {
 		return ""
@@ -166,7 +167,7 @@ func suffix(before, words string) string {
 	return before + words
 }
 
-// formatCursor writes a position so that a URL can hold it.
+// formatCursor encodes a position so that a URL can hold it.
 func formatCursor(p billing.Position) string {
 	return base64.RawURLEncoding.EncodeToString(
 		fmt.Appendf(nil, "%d %d %d %s", p.At.UnixMicro(), p.Rank, p.Number, p.Ref),

@@ -8,7 +8,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// Unparking is a person's word that the grants of a parked account may come.
+// Unparking is a person's decision to let through the grants of a parked account.
 type Unparking struct {
 	By     billing.AccountID // "" for the command line
 	Reason string
@@ -19,9 +19,9 @@ func (u Unparking) hash() string {
 	return billing.RequestHash(billing.ActionUnpark, u.Reason)
 }
 
-// Unpark lets a parked account's grants through, once for each key, and syncs, so that they are there; where Stripe
-// does not answer, the job that looks for points that fell due does it within a minute. A repeat changes nothing and
-// answers the account as it is now. Errors: ENotFound, EConflict (it is not parked), EKeyReused, EInvalid.
+// Unpark lets a parked account's grants through, once for each key, and syncs at once so that the points arrive. If
+// Stripe does not reply, the job that looks for due points grants them within a minute. A repeat changes nothing and
+// returns the account as it is now. Errors: ENotFound, EConflict (it is not parked), EKeyReused, EInvalid.
 func (s *Service) Unpark(
 	ctx context.Context, id billing.AccountID, u Unparking,
 ) (a billing.Account, replayed bool, err error) {
@@ -37,7 +37,7 @@ func (s *Service) Unpark(
 	return a, replayed, err
 }
 
-// Unpark is the part of it that needs no Stripe. The next sync grants what waited.
+// Unpark is the part of Service.Unpark that needs no Stripe. The next sync grants what waited.
 func Unpark(ctx context.Context, db *store.DB, id billing.AccountID, u Unparking) (replayed bool, err error) {
 	if err := billing.NeedReason(u.Reason); err != nil {
 		return false, err

@@ -12,22 +12,23 @@ import (
 const (
 	maxFollowers        = 1000                   // of one process
 	maxAccountFollowers = 5                      // of one account at one process
-	lookEvery           = 500 * time.Millisecond // how old a follower's news may be
+	lookEvery           = 500 * time.Millisecond // the greatest age of a follower's news
 	lookPatience        = 5 * time.Second
 )
 
-// watches are those who follow an account: while there is one, the versions of all of them are read from the database
-// in one query each half second. So a change is seen whichever replica made it, on both databases, and costs whoever
-// makes it nothing: a NOTIFY would take a lock of the whole database at each spend's commit.
+// watches holds the followers of accounts. While there is a follower, one query each half second reads the versions of
+// all followed accounts from the database. So a follower sees a change no matter which replica made it, on both
+// databases, and the change costs its maker nothing. A NOTIFY would take a lock on the whole database at each spend's
+// commit.
 type watches struct {
 	look func(context.Context, []billing.LoginKey) (map[billing.SessionID]billing.LoginState, error)
 	now  func() time.Time
 
-	// guards what is below and what changes of a Watch; held for moments, never while the database is asked
+	// mu guards the fields below and the changing fields of a Watch. It is held for moments, never during a query.
 	mu       sync.Mutex
 	open     map[*Watch]bool
 	accounts map[billing.AccountID]int
-	stop     context.CancelFunc // of the look at the database, nil while nobody follows
+	stop     context.CancelFunc // ends the look at the database; nil while there is no follower
 }
 
 func newWatches(
@@ -39,8 +40,8 @@ func newWatches(
 
 // Watch is one follower of one account, by one login.
 type Watch struct {
-	// News has a signal when the account is not of the version that was Told, or when the login has Ended. It holds
-	// one: who is slow misses versions between and never has a queue.
+	// News has a signal if the account's version differs from the one given to Tell, or if the login has ended. It
+	// holds one signal: a slow follower misses versions and never has a queue.
 	News <-chan struct{}
 
 	of    *watches
@@ -51,7 +52,7 @@ type Watch struct {
 	ended bool
 }
 
-// Follow watches the caller's account until Close. Errors: EUnauthorized when the login has ended, ETooMany.
+// Follow watches the caller's account until Close. Errors: EUnauthorized if the login has ended, ETooMany.
 func (s *Service) Follow(ctx context.Context, c token.Claims) (*Watch, error) {
 	w, err := s.watches.join(c)
 	if err != nil {
@@ -68,28 +69,28 @@ func (s *Service) Follow(ctx context.Context, c token.Claims) (*Watch, error) {
 	return w, nil
 }
 
-// Followers counts who follows at this process.
+// Followers returns the number of followers at this process.
 func (s *Service) Followers() int {
 	s.watches.mu.Lock()
 	defer s.watches.mu.Unlock()
 	return len(s.watches.open)
 }
 
-// Tell notes which version the follower knows of.
+// Tell records which version the follower knows.
 func (w *Watch) Tell(version int64) {
 	w.of.mu.Lock()
 	defer w.of.mu.Unlock()
 	w.told = version
 }
 
-// Ended says whether the login was revoked or has run out.
+// Ended reports whether the login was revoked or has expired.
 func (w *Watch) Ended() bool {
 	w.of.mu.Lock()
 	defer w.of.mu.Unlock()
 	return w.ended
 }
 
-// Close ends the watch. Nobody looks at the database any more after the last one's.
+// Close ends the watch. After the last Close, the database is no longer queried.
 func (w *Watch) Close() {
 	s := w.of
 	s.mu.Lock()
@@ -106,7 +107,7 @@ func (w *Watch) Close() {
 	}
 }
 
-// join begins a watch. Errors: ETooMany.
+// join adds a follower. Errors: ETooMany.
 func (s *watches) join(c token.Claims) (*Watch, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -136,7 +137,7 @@ func (s *watches) join(c token.Claims) (*Watch, error) {
 	return w, nil
 }
 
-// run looks until the last one has left. Whoever joins then begins anew.
+// run looks until the last follower has left. A follower who joins after that starts a new run.
 func (s *watches) run(ctx context.Context) {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
@@ -150,8 +151,8 @@ func (s *watches) run(ctx context.Context) {
 	}
 }
 
-// lookAtAll signals to whom there is news. Where the database does not answer nobody is told anything: the next look is
-// soon.
+// lookAtAll signals every follower for whom there is news. If the database does not reply, no one is signalled: the
+// next look is soon.
 func (s *watches) lookAtAll(ctx context.Context) {
 	followers, logins := s.followers()
 	ctx, cancel := context.WithTimeout(ctx, lookPatience)
@@ -166,7 +167,7 @@ func (s *watches) lookAtAll(ctx context.Context) {
 	for _, w := range followers {
 		state := states[w.who.Login]
 		w.ended = !state.Lives(now)
-		// Points that have run out are settled by who reads the account, not before. One signal is enough: overdue ones
+		// Expired points are settled by a later read of the account, not here. One signal is enough: overdue points
 		// wait for a sync.
 		due := state.NextExpiry != nil && !state.NextExpiry.After(now) && !state.NextExpiry.Equal(w.due)
 		if due {
@@ -181,7 +182,7 @@ func (s *watches) lookAtAll(ctx context.Context) {
 	}
 }
 
-// followers lists who follows, and their logins once each.
+// followers returns all followers, and each of their logins once.
 func (s *watches) followers() (all []*Watch, logins []billing.LoginKey) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
