@@ -29,7 +29,7 @@ export const topUp = (browser, urls, world) => withPage(browser, {}, async (page
       await route.fulfill({ response, json: { top_up: { ...answer, amount: answer.amount + 1 } } });
     }, { times: 1 });
     await press('Switch on');
-    await said(page, 'Automatic top-up', 'The price has changed, so it is off.');
+    await said(page, 'Automatic top-up', 'The price or the points have changed, so it is off.');
     await section.getByText('It is off.', { exact: true }).waitFor();
   });
   await step('set a top-up up, with its price', async () => {
