@@ -40,7 +40,7 @@ const (
 	jobTimeout  = 40 * time.Second
 	rescueAfter = time.Minute // a job whose process died starts again after this
 	// SQLite has no LISTEN, and on PostgreSQL the queue sends at most one notice each 100 ms. A job that is inserted
-	// just after a notice waits for the next poll. In a burst of events, most jobs are.
+	// just after a notice waits for the next poll, as most jobs of a burst of events do.
 	pollInterval = 100 * time.Millisecond
 )
 

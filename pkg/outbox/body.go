@@ -6,15 +6,15 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// event is the body that is signed and sent. openapi.yaml has it as OutgoingEvent; docs/events.md explains it.
+// event is the body that is signed and sent. It is OutgoingEvent in openapi.yaml; docs/events.md explains it.
 type event struct {
 	Type      billing.OutgoingType `json:"type"`
 	Timestamp time.Time            `json:"timestamp"`
 	Data      any                  `json:"data"`
 }
 
-// data is what all events about an account have, and what each of them is about. Points and version are those that the
-// transaction left: of two events the one with the higher version knows better.
+// data is what all events about an account contain, and what each of them is about. Points and version are as the
+// transaction left them: of two events, the one with the higher version is newer.
 type data struct {
 	AccountID    billing.AccountID `json:"account_id"`
 	Version      int64             `json:"version"`

@@ -13,41 +13,43 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// delays are the pauses after each failed attempt but the last, as the scheme recommends them.
+// delays are the pauses after each failed attempt except the last, as the scheme recommends.
 var delays = []time.Duration{
 	5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour, 10 * time.Hour, 14 * time.Hour,
 	20 * time.Hour, 24 * time.Hour,
 }
 
 const (
-	atOnce = 8   // accounts that are told at a time, at one endpoint
-	batch  = 100 // deliveries read at once
-	// runTime is how long one job delivers before it lets another one go on. With one attempt more it stays below a
+	atOnce = 8   // accounts whose events are sent at a time, to one endpoint
+	batch  = 100 // deliveries that are read at once
+	// runTime is how long one job delivers before it makes room for another. With one more attempt it stays below a
 	// job's timeout.
 	runTime = 20 * time.Second
-	// lease is how long an endpoint stays taken by a job whose process died.
+	// lease is how long an endpoint stays taken if the process of its job died.
 	lease = 45 * time.Second
 )
 
-// Courier delivers.
+// Courier delivers outgoing events.
 type Courier struct {
 	db     *store.DB
 	client *http.Client
 	now    func() time.Time
 	log    *slog.Logger
-	sweeps time.Duration // from one look for what is due to the next
+	sweeps time.Duration // the pause between two looks for what is due
 }
 
-// NewCourier answers a Courier. local is explained at NewPost. now is the machine's clock: receivers hold a signature's
-// time against theirs, and jobs are due by it, also where the product's clock is another.
+// NewCourier returns a Courier. local lets endpoints be on this machine or network: only for development. now is the
+// machine's clock, even if the product uses another. Receivers compare a signature's time with their own clock, and
+// jobs are due by the machine's.
 func NewCourier(db *store.DB, local bool, now func() time.Time, log *slog.Logger) *Courier {
 	return &Courier{db: db, client: newClient(local), now: now, log: log, sweeps: sweepInterval}
 }
 
-// Run delivers what is due at an endpoint, for a while. One job at a time does: busy is true when another one is at it.
-// To one account's events belongs one line, in which each is first tried after the one before it; one that fails does
-// not keep the others. next is when the endpoint is to be looked at again, nil when nothing waits. Errors: the
-// database's.
+// Run delivers what is due at an endpoint, for a while. One job at a time does that; busy reports that another one is
+// doing it now.
+//
+// The events of one account form a line: each is first tried after the one before it, and one that fails does not delay
+// the rest. next is when the endpoint must be looked at again, or nil if nothing waits. Errors: the database's.
 func (c *Courier) Run(ctx context.Context, id billing.WebhookID) (next *time.Time, busy bool, err error) {
 	began := c.now()
 	until := began.Add(lease).UTC().Truncate(time.Microsecond)
@@ -61,7 +63,7 @@ func (c *Courier) Run(ctx context.Context, id billing.WebhookID) (next *time.Tim
 		return nil, known && err == nil, err
 	}
 	runErr := c.deliver(ctx, w, began.Add(runTime))
-	// Also where the job was cut off: nobody shall wait for the lease then.
+	// This also runs if the job was cut off, so that no one has to wait until the lease expires.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	err = c.db.InTx(ctx, func(tx *store.Tx) error { return tx.LeaveWebhook(ctx, id, until) })
@@ -75,7 +77,7 @@ func (c *Courier) Run(ctx context.Context, id billing.WebhookID) (next *time.Tim
 	return next, false, err
 }
 
-// deliver makes attempts until nothing is due, the endpoint is gone for good, or the time is over.
+// deliver makes attempts until nothing is due, the endpoint is gone for good, or the time is up.
 func (c *Courier) deliver(ctx context.Context, w billing.Webhook, end time.Time) error {
 	for c.now().Before(end) {
 		due, err := c.db.DueDeliveries(ctx, w.ID, c.now(), batch)
@@ -107,14 +109,14 @@ func (c *Courier) deliver(ctx context.Context, w billing.Webhook, end time.Time)
 		if now, err := c.db.Webhook(ctx, w.ID); err != nil || now.DisabledAt != nil {
 			return unless(err, billing.ENotFound)
 		} else {
-			w = now // a secret may have been rolled meanwhile
+			w = now // a secret may have been rolled in the meantime
 		}
 	}
 	return nil
 }
 
-// attempt sends one event and notes what came of it. An attempt that was cut off is not noted: whether it arrived,
-// nobody knows, so it is made again.
+// attempt sends one event and records the result. An attempt that was cut off is not recorded: no one knows whether it
+// arrived, so it is made again.
 func (c *Courier) attempt(ctx context.Context, w billing.Webhook, d billing.Delivery) (gone bool, err error) {
 	a := send(ctx, c.client, w, d, c.now())
 	if ctx.Err() != nil {
@@ -123,9 +125,9 @@ func (c *Courier) attempt(ctx context.Context, w billing.Webhook, d billing.Deli
 	after := c.outcome(d, a)
 	gone = a.status == http.StatusGone
 	err = c.db.InTx(ctx, func(tx *store.Tx) error {
-		hook, err := tx.LockWebhook(ctx, w.ID) // before any delivery, as everybody does
+		hook, err := tx.LockWebhook(ctx, w.ID) // before any delivery, as everywhere
 		if err != nil {
-			return unless(err, billing.ENotFound) // removed meanwhile
+			return unless(err, billing.ENotFound) // removed in the meantime
 		}
 		if err := tx.SaveAttempt(ctx, d, after); err != nil || !gone {
 			return err
@@ -145,7 +147,7 @@ func (c *Courier) attempt(ctx context.Context, w billing.Webhook, d billing.Deli
 	return gone, err
 }
 
-// outcome is a delivery after an attempt.
+// outcome returns a delivery as it is after an attempt.
 func (c *Courier) outcome(d billing.Delivery, a answer) billing.Delivery {
 	now := c.now().UTC().Truncate(time.Microsecond)
 	d.TriedAt, d.LastStatus, d.LastError = &now, a.status, a.err
@@ -157,7 +159,7 @@ func (c *Courier) outcome(d billing.Delivery, a answer) billing.Delivery {
 		d.Status = billing.DeliveryFailed
 	default:
 		pause := delays[d.Attempts-1]
-		d.NextAt = now.Add(pause + rand.N(pause/5+1)) // lest an endpoint that comes back is met by all at once
+		d.NextAt = now.Add(pause + rand.N(pause/5+1)) // so an endpoint that comes back does not get all at once
 	}
 	return d
 }
@@ -171,11 +173,10 @@ func unless(err error, code billing.Code) error {
 	return err
 }
 
-// keepFor is how long deliveries that ended are kept.
+// keepFor is how long finished deliveries are kept.
 const keepFor = 30 * 24 * time.Hour
 
-// Sweep fails what waits at endpoints that are disabled, and forgets deliveries of long ago and of endpoints that are
-// gone.
+// Sweep fails what waits at disabled endpoints, and deletes old deliveries and those of endpoints that are gone.
 func Sweep(ctx context.Context, db *store.DB, limit int) error {
 	hooks, err := db.Webhooks(ctx)
 	if err != nil {

@@ -1,10 +1,12 @@
-// Package outbox owns what the operator's own endpoints are told: points granted, spent and low, subscriptions and
-// orders that changed. An outgoing event is written in the transaction of what it tells, by the store itself at that
-// transaction's end, so no code that moves points can forget it: no event without the fact, no fact without the event.
-// Nothing is written that no endpoint wants.
+// Package outbox owns the events that we send to the operator's own endpoints: points granted, spent and low,
+// subscriptions and orders that changed.
+//
+// An outgoing event is written in the transaction of the fact that it reports, by the store itself at the end of that
+// transaction. So no code that moves points can forget it: no event without the fact, no fact without the event. An
+// event that no endpoint wants is not written.
 //
 // Deliveries are signed as Standard Webhooks says and sent at least once; the id stays the same over all attempts. The
-// table is the truth and a job only a means. It refuses to know HTTP routes and Stripe.
+// table is the truth and a job only a means. The package refuses to know HTTP routes and Stripe.
 package outbox
 
 import (
@@ -16,13 +18,13 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// Attach makes a database write outgoing events. low is how few available points are low where the customer says
-// nothing else; 0 is for none.
+// Attach makes a database write outgoing events. Fewer available points than low are low for a customer who has not
+// chosen a number; 0 means that points are never low.
 func Attach(db *store.DB, low billing.Points) {
 	db.BeforeCommit(func(ctx context.Context, tx *store.Tx, f *store.Facts) error { return tell(ctx, tx, f, low) })
 }
 
-// threshold is how few available points are low for an account.
+// threshold returns the number of available points below which an account's points are low.
 func threshold(a billing.Account, low billing.Points) billing.Points {
 	if a.LowPoints != nil {
 		return *a.LowPoints
@@ -30,8 +32,8 @@ func threshold(a billing.Account, low billing.Points) billing.Points {
 	return low
 }
 
-// ofEntries says which movements of points are told. Holds, releases and rollovers are not: nothing was won or lost by
-// them.
+// ofEntries maps the movements of points that are reported to their events. Holds, releases and rollovers are not
+// reported, because no points are won or lost by them.
 var ofEntries = map[billing.EntryKind]billing.OutgoingType{
 	billing.EntryGrant: billing.OutPointsGranted, billing.EntrySpend: billing.OutPointsSpent,
 	billing.EntryCapture: billing.OutPointsSpent,
@@ -40,17 +42,17 @@ var ofEntries = map[billing.EntryKind]billing.OutgoingType{
 	billing.EntryCorrection: billing.OutPointsCorrected,
 }
 
-// told is an event in the making.
+// told is an event before it is written.
 type told struct {
 	kind    billing.OutgoingType
 	account billing.AccountID
 	about   func(*data)
 }
 
-// tell writes what a transaction's facts say to endpoints that want to know it.
+// tell writes the events that a transaction's facts make, if an endpoint wants them.
 func tell(ctx context.Context, tx *store.Tx, f *store.Facts, low billing.Points) error {
 	// Ids sort deliveries in the order in which things happened. An account's transactions come here one after another,
-	// for each holds its row; the machine's clock tells them apart also where the product's stands still.
+	// because each holds its row. The machine's clock tells them apart, even while the product's clock does not move.
 	now := time.Now()
 	for i, t := range all(f, low) {
 		if wanted, err := tx.Wants(ctx, t.kind); err != nil || !wanted {
@@ -81,8 +83,9 @@ func tell(ctx context.Context, tx *store.Tx, f *store.Facts, low billing.Points)
 	return nil
 }
 
-// all lists what the facts amount to: each movement of points, then what became of orders and subscriptions, and last
-// whether points are low now. What went down and up again within the transaction, as at a renewal, was never low.
+// all returns the events of the facts: each movement of points, then the changes of orders and subscriptions, and last
+// whether points are low now. Points that went down and up again within the transaction, as at a renewal, were never
+// low.
 func all(f *store.Facts, low billing.Points) (list []told) {
 	for _, e := range f.Entries {
 		if kind, ok := ofEntries[e.Kind]; ok && e.Amount != 0 {
@@ -114,8 +117,8 @@ func all(f *store.Facts, low billing.Points) (list []told) {
 	return list
 }
 
-// ofOrder says what became of an order. One that is fulfilled again, because its money came back, is not told twice:
-// whoever ships by it would ship twice.
+// ofOrder returns the event of a changed order, or "" for none. An order that is fulfilled again, because its money
+// came back, is not reported twice: an operator who ships by it would ship twice.
 func ofOrder(o store.OrderChange) billing.OutgoingType {
 	switch {
 	case o.Before == o.After.Status:

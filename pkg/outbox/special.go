@@ -5,19 +5,21 @@ import (
 	"strings"
 )
 
-// unicast6 is all of IPv6 that is given to networks of the internet (IANA, Internet Protocol Version 6 Address Space).
-// What lies outside it is refused whole: this machine, link-local, site-local (fec0::/10), private, multicast, and the
-// many ways to write an IPv4 address as an IPv6 one (::127.0.0.1, ::ffff:0:127.0.0.1, 64:ff9b::/96, 64:ff9b:1::/48).
+// unicast6 is the part of IPv6 that is given to networks of the internet (IANA, Internet Protocol Version 6 Address
+// Space). All addresses outside it are refused: this machine, link-local, site-local (fec0::/10), private, multicast,
+// and the many ways to write an IPv4 address as an IPv6 one (::127.0.0.1, ::ffff:0:127.0.0.1, 64:ff9b::/96,
+// 64:ff9b:1::/48).
 var unicast6 = netip.MustParsePrefix("2000::/3")
 
-// special are the ranges that are not of the internet all the same, from IANA's IPv4 and IPv6 Special-Purpose Address
-// Registries, with the RFC that took each out, and the ranges that lead to IPv4 addresses.
+// special are the ranges that do not belong to the internet although they look like it, with the RFC that took each
+// out. They are from IANA's IPv4 and IPv6 Special-Purpose Address Registries. The ranges that lead to IPv4 addresses
+// are here too.
 var special = prefixes(
 	"0.0.0.0/8",         // RFC 791: this network
 	"10.0.0.0/8",        // RFC 1918: private
 	"100.64.0.0/10",     // RFC 6598: shared by customers of a carrier
 	"127.0.0.0/8",       // RFC 1122: this machine
-	"169.254.0.0/16",    // RFC 3927: link-local, and what clouds tell their machines
+	"169.254.0.0/16",    // RFC 3927: link-local, and the metadata of clouds
 	"172.16.0.0/12",     // RFC 1918: private
 	"192.0.0.0/24",      // RFC 6890: protocol assignments
 	"192.0.2.0/24",      // RFC 5737: documentation
@@ -31,7 +33,7 @@ var special = prefixes(
 	"203.0.113.0/24",    // RFC 5737: documentation
 	"224.0.0.0/4",       // RFC 5771: multicast
 	"240.0.0.0/4",       // RFC 1112: reserved, and the broadcast address
-	"2001::/23",         // RFC 2928: protocol assignments, among them Teredo (2001::/32), benchmarks and ORCHID
+	"2001::/23",         // RFC 2928: protocol assignments, with Teredo (2001::/32), benchmarks and ORCHID
 	"2001:db8::/32",     // RFC 3849: documentation
 	"2002::/16",         // RFC 3056: 6to4, which leads to any IPv4 address
 	"2620:4f:8000::/48", // RFC 7534: AS112, a sink for DNS
@@ -46,8 +48,8 @@ func prefixes(texts ...string) []netip.Prefix {
 	return all
 }
 
-// isLocal reports whether a host is this machine, or an address of a private or special network. A name is not looked
-// up here.
+// isLocal reports whether a host is this machine, or an address of a private or special network. It does not look up
+// names.
 func isLocal(host string) bool {
 	name := strings.ToLower(strings.TrimSuffix(host, "."))
 	if name == "localhost" || strings.HasSuffix(name, ".localhost") {

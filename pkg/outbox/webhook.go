@@ -17,16 +17,16 @@ import (
 )
 
 const (
-	// MaxWebhooks bounds the endpoints: every event may be a row for each of them, and each may keep one job busy.
+	// MaxWebhooks limits the endpoints: every event may need a row for each of them, and each may keep one job busy.
 	MaxWebhooks = 16
-	// OldSecretLives is how long a secret that was rolled signs beside its successor.
+	// OldSecretLives is how long a rolled secret still signs together with the new one.
 	OldSecretLives = 24 * time.Hour
-	// secretBytes are as many as the scheme recommends.
+	// secretBytes is the number of bytes that the scheme recommends.
 	secretBytes = 32
 	maxURL      = 2000
 )
 
-// Wish is where to and of what an endpoint wants to be told. Types nil is all.
+// Wish is an endpoint's address, and the types of events that it wants. Types nil means all.
 type Wish struct {
 	URL   string
 	Types []billing.OutgoingType
@@ -38,12 +38,11 @@ type Post struct {
 	local bool
 }
 
-// NewPost answers a Post. local lets endpoints be plain http and on this machine or network: fine for development
-// alone.
+// NewPost returns a Post. local lets endpoints use plain http and be on this machine or network: only for development.
 func NewPost(db *store.DB, local bool) *Post { return &Post{db: db, local: local} }
 
-// Add makes an endpoint with a secret of its own. by is the admin who wants it, here and below, "" for the command
-// line: it is noted with the deed. Errors: EInvalid, EConflict when there are as many as there may be.
+// Add makes an endpoint with a new secret. by is the admin who asks for it, or "" for the command line; it is recorded
+// with the action, here and below. Errors: EInvalid, and EConflict if there are MaxWebhooks already.
 func (p *Post) Add(ctx context.Context, by billing.AccountID, wish Wish) (w billing.Webhook, err error) {
 	if wish, err = p.check(wish); err != nil {
 		return w, err
@@ -64,8 +63,7 @@ func (p *Post) Add(ctx context.Context, by billing.AccountID, wish Wish) (w bill
 	return w, err
 }
 
-// Change tells an endpoint elsewhere, or of other things, and enables one that was disabled. Errors: EInvalid,
-// ENotFound.
+// Change sets an endpoint's address and types, and enables it if it was disabled. Errors: EInvalid, ENotFound.
 func (p *Post) Change(
 	ctx context.Context, by billing.AccountID, id billing.WebhookID, wish Wish,
 ) (billing.Webhook, error) {
@@ -78,11 +76,11 @@ func (p *Post) Change(
 	})
 }
 
-// Roll gives an endpoint a new secret. The one it had signs as well for OldSecretLives; one that was rolled before is
-// gone. Errors: ENotFound.
+// Roll gives an endpoint a new secret. Its current secret still signs too for OldSecretLives; an older one is deleted.
+// Errors: ENotFound.
 func (p *Post) Roll(ctx context.Context, by billing.AccountID, id billing.WebhookID) (billing.Webhook, error) {
 	return p.save(ctx, by, billing.ActionWebhookRoll, id, func(w *billing.Webhook) {
-		until := time.Now().Add(OldSecretLives) // of the machine's clock, as signatures are
+		until := time.Now().Add(OldSecretLives) // by the machine's clock, like signatures
 		w.OldSecret, w.OldUntil, w.Secret = w.Secret, &until, newSecret()
 	})
 }
@@ -104,7 +102,7 @@ func (p *Post) save(
 	return w, err
 }
 
-// Remove forgets an endpoint, its secrets and its deliveries. Errors: ENotFound.
+// Remove deletes an endpoint, its secrets and its deliveries. Errors: ENotFound.
 func (p *Post) Remove(ctx context.Context, by billing.AccountID, id billing.WebhookID) error {
 	return p.db.InTx(ctx, func(tx *store.Tx) error {
 		w, err := tx.LockWebhook(ctx, id)
@@ -118,8 +116,8 @@ func (p *Post) Remove(ctx context.Context, by billing.AccountID, id billing.Webh
 	})
 }
 
-// note writes down who did what to an endpoint, and how that left it. Of the address it keeps the host alone: an
-// operator may have put a secret in the rest, and notes outlive endpoints.
+// note records who did what to an endpoint, and how that left it. Of the address it keeps only the host: an operator
+// may have put a secret in the rest, and these records outlive endpoints.
 func note(ctx context.Context, tx *store.Tx, by billing.AccountID, did billing.ActionKind, w billing.Webhook) error {
 	told := "everything"
 	if w.Types != nil {
@@ -143,7 +141,7 @@ func note(ctx context.Context, tx *store.Tx, by billing.AccountID, did billing.A
 	})
 }
 
-// Test sends an endpoint an event about nothing. Errors: ENotFound, EConflict when it is disabled.
+// Test sends an endpoint an event about nothing. Errors: ENotFound, and EConflict if it is disabled.
 func (p *Post) Test(ctx context.Context, id billing.WebhookID) (d billing.Delivery, err error) {
 	err = p.db.InTx(ctx, func(tx *store.Tx) error {
 		if err := enabled(tx.LockWebhook(ctx, id)); err != nil {
@@ -169,8 +167,8 @@ func (p *Post) Test(ctx context.Context, id billing.WebhookID) (d billing.Delive
 	return d, err
 }
 
-// Resend delivers an event to an endpoint again, under the same id, whatever became of it before. Errors: ENotFound,
-// EConflict when the endpoint is disabled.
+// Resend delivers an event to an endpoint again, under the same id, whatever happened before. Errors: ENotFound, and
+// EConflict if the endpoint is disabled.
 func (p *Post) Resend(
 	ctx context.Context, id billing.WebhookID, message billing.MessageID,
 ) (d billing.Delivery, err error) {
@@ -212,8 +210,8 @@ func unknown(err error) error {
 	return err
 }
 
-// check refuses an address that nothing would be sent to, or that carries a password, and makes one list for the same
-// types.
+// check refuses an address to which nothing would be sent, or that holds a password. It returns the same list for the
+// same types.
 func (p *Post) check(wish Wish) (Wish, error) {
 	u, err := url.Parse(wish.URL)
 	switch {
@@ -241,7 +239,7 @@ func (p *Post) check(wish Wish) (Wish, error) {
 	return wish, nil
 }
 
-// badPort reports whether an address names a port that nothing can listen at.
+// badPort reports whether an address has a port that nothing can listen on.
 func badPort(u *url.URL) bool {
 	if u.Port() == "" {
 		return false
@@ -256,8 +254,8 @@ func newSecret() billing.SigningSecret {
 	return billing.SigningSecret("whsec_" + base64.StdEncoding.EncodeToString(b[:]))
 }
 
-// Deliveries lists what an endpoint was told, newest first, before the one with id before; status "" is any. Errors:
-// ENotFound.
+// Deliveries returns the deliveries to an endpoint, newest first, before the one with the id before. status "" means
+// any. Errors: ENotFound.
 func (p *Post) Deliveries(
 	ctx context.Context, id billing.WebhookID, status billing.DeliveryStatus, before billing.MessageID, limit int,
 ) ([]billing.Delivery, error) {

@@ -18,24 +18,25 @@ import (
 )
 
 const (
-	// attemptTimeout is how long an endpoint may take for its answer, as the scheme recommends.
+	// attemptTimeout is how long an endpoint may take to answer, as the scheme recommends.
 	attemptTimeout = 15 * time.Second
-	// maxAnswer is how much of an answer is read, and thrown away: so much for a connection that can be used again.
+	// maxAnswer is how many bytes of an answer are read and thrown away, so that the connection can be used again.
 	maxAnswer   = 64 << 10
 	maxErrorLen = 300
 )
 
-// answer is what came of one attempt.
+// answer is the result of one attempt.
 type answer struct {
-	status int64  // 0 where there was none
-	err    string // "" where the endpoint accepted
+	status int64  // 0 if there was none
+	err    string // "" if the endpoint accepted
 }
 
-// newClient sends to endpoints: it follows no redirect, for the signature is for one address alone, and asks no proxy.
+// newClient returns a client that sends to endpoints. It follows no redirect, because the signature is for one address
+// alone, and it uses no proxy. local lets it connect to this machine and to private networks.
 func newClient(local bool) *http.Client {
 	dialer := &net.Dialer{Timeout: attemptTimeout}
 	if !local {
-		// At the connection itself: a name may lead elsewhere than it did when the endpoint was added.
+		// Checked at the connection itself, because a name may lead elsewhere than when the endpoint was added.
 		dialer.Control = func(_, address string, _ syscall.RawConn) error {
 			if host, _, err := net.SplitHostPort(address); err != nil || isLocal(host) {
 				return errors.New("its name leads to this machine or a private network")
@@ -83,7 +84,7 @@ func send(ctx context.Context, client *http.Client, w billing.Webhook, d billing
 	return answer{status: int64(resp.StatusCode)}
 }
 
-// sign signs with the secret, and with the one before while that lives.
+// sign signs with the secret, and also with the previous one while that is valid.
 func sign(w billing.Webhook, d billing.Delivery, now time.Time) (string, error) {
 	secrets := []billing.SigningSecret{w.Secret}
 	if w.OldUntil != nil && now.Before(*w.OldUntil) {
@@ -104,7 +105,7 @@ func sign(w billing.Webhook, d billing.Delivery, now time.Time) (string, error) 
 	return strings.Join(signatures, " "), nil
 }
 
-// plain says what went wrong without the address, in which an operator may have put a secret.
+// plain returns what went wrong, without the address, in which an operator may have put a secret.
 func plain(err error) string {
 	var of *url.Error
 	if errors.As(err, &of) {
