@@ -1,7 +1,10 @@
-// Package audit looks at what the other rooms wrote and says where it breaks a rule that always holds. It walks over
-// all accounts in bounded batches, in the order of their ids, so that a walk can stop and go on anywhere; it changes
-// nothing but the note of how far it has come. What a rule means is the business of the room that keeps it:
-// docs/audit.md lists them.
+// Package audit owns the checks that run over all accounts: it looks at what the other packages wrote, and reports
+// where a rule that always holds is broken.
+//
+// It walks over the accounts in batches of limited size, in the order of their ids, so a walk can stop and go on
+// anywhere. The audit itself changes nothing except the record of how far it has come; the periodic comparison with
+// Stripe also repairs what it can. The package refuses to know what a rule means: that belongs to the package that
+// keeps the rule. docs/audit.md lists them.
 package audit
 
 import (
@@ -16,19 +19,19 @@ import (
 )
 
 const (
-	// BatchSize is how many accounts are looked at in one go.
+	// BatchSize is how many accounts one batch looks at.
 	BatchSize = 100
-	// jobless is how long an event may wait while nobody looks after it: the sweeper does within half a minute, unless
+	// jobless is how long an event may wait without an owner. The sweeper takes it within half a minute, unless
 	// thousands wait.
 	jobless = 5 * time.Minute
-	// clockMargin is how far Stripe's clock may be ahead of ours, by which a subscription ends.
+	// clockMargin is how far Stripe's clock, which decides when a subscription ends, may be ahead of ours.
 	clockMargin = 5 * time.Minute
 )
 
-// Batch is what came of looking at some accounts.
+// Batch is the result of auditing some accounts.
 type Batch struct {
-	Accounts   int               // how many; fewer than asked for when there are no more
-	Last       billing.AccountID // where the next batch goes on
+	Accounts   int               // how many; fewer than requested if there are no more
+	Last       billing.AccountID // the next batch begins after it
 	Violations []billing.Violation
 }
 
@@ -54,7 +57,7 @@ func Next(ctx context.Context, db *store.DB, after billing.AccountID, limit int)
 		switch err := ledger.Audit(ctx, db, id); {
 		case errors.As(err, &broken):
 			b.Violations = append(b.Violations, *broken)
-		case err != nil && billing.CodeOf(err) != billing.ENotFound: // gone since it was listed
+		case err != nil && billing.CodeOf(err) != billing.ENotFound: // ENotFound: deleted since it was listed
 			return Batch{}, err
 		}
 	}

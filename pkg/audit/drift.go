@@ -10,24 +10,24 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// Comparison compares accounts with Stripe, one after the other.
+// Comparison compares accounts with Stripe, one after another.
 type Comparison struct {
 	DB           *store.DB
 	Syncer       *reconcile.Syncer
-	Repair       bool          // what can be
+	Repair       bool          // repair what can be repaired
 	Pace         time.Duration // the least time from one account to the next
-	LeaveWaiting bool          // leave out accounts with an event that waits: they are about to be synced
+	LeaveWaiting bool          // leave out accounts with a waiting event: they will be synced soon
 
 	next time.Time
 }
 
-// Compared is what came of one account.
+// Compared is the result for one account.
 type Compared struct {
 	Account billing.AccountID
 	LeftOut bool // because an event waits
 	Found   []billing.Drift
-	Left    []billing.Drift // after the repair, or all of it where none was asked for
-	Err     error           // it could not be told
+	Left    []billing.Drift // what is left after the repair, or all if no repair was requested
+	Err     error           // the account could not be compared
 }
 
 // Account compares one account, no sooner than the pace allows.
@@ -52,9 +52,9 @@ func (c *Comparison) Account(ctx context.Context, id billing.AccountID) (r Compa
 	return r
 }
 
-// Twice compares accounts, and where that finds differences it looks again after a while, as often as the pace allows:
-// Found is what both looks found, and a repair is done at the second one. It returns nothing where it is cut off, since
-// what one look found may have been under way. Errors: the context's.
+// Twice compares accounts, and if it finds differences, looks again after a while, as often as the pace allows. Found
+// is what both looks found, and the second look repairs. Twice returns nothing if it is cut off, because what one look
+// found may have been under way. Errors: the context's.
 func (c *Comparison) Twice(ctx context.Context, ids []billing.AccountID, again Wait) ([]Compared, error) {
 	looks := *c
 	looks.Repair = false
@@ -82,8 +82,8 @@ func (c *Comparison) Twice(ctx context.Context, ids []billing.AccountID, again W
 	return all, nil
 }
 
-// second looks again at an account that a first look found to differ. What is left after a repair is told as it is: the
-// repair was the newest look at Stripe.
+// second looks again at an account that differed at the first look. What is left after a repair is reported as it is,
+// because the repair was the newest look at Stripe.
 func (c *Comparison) second(ctx context.Context, first Compared) Compared {
 	r := c.Account(ctx, first.Account)
 	r.Found = both(first.Found, r.Found, func(d billing.Drift) billing.Drift { d.Detail = ""; return d })
@@ -93,8 +93,8 @@ func (c *Comparison) second(ctx context.Context, first Compared) Compared {
 	return r
 }
 
-// lookAgain compares and repairs the suspects of a batch once more, as far as the batch got, and counts what both looks
-// found. Where it is cut off, the batch is looked at again from its beginning.
+// lookAgain compares and repairs the suspects of a batch once more, as far as the batch got. It counts what both looks
+// found. If it is cut off, the next step looks at the whole batch again.
 func (c *Comparison) lookAgain(
 	ctx context.Context, suspects []Compared, after billing.AccountID, out looked, again Wait, log *slog.Logger,
 ) (looked, error) {
@@ -120,7 +120,7 @@ func (c *Comparison) lookAgain(
 	return out, nil
 }
 
-// wait keeps the pace. These are real seconds: Stripe's limits know no other clock.
+// wait keeps the pace. It uses real seconds, because Stripe's limits know no other clock.
 func (c *Comparison) wait(ctx context.Context) error {
 	pause := time.NewTimer(time.Until(c.next))
 	defer pause.Stop()

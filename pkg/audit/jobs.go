@@ -11,16 +11,16 @@ import (
 )
 
 const (
-	// From one step of a walk over all accounts to the next.
+	// The time from one step of a walk over all accounts to the next.
 	auditInterval = time.Minute
 	driftInterval = time.Minute
-	// driftTimeout lets a step read all that Stripe has of a customer with many thousands of charges: comparing one
-	// account may take 5 minutes.
+	// driftTimeout lets a step read everything that Stripe has of a customer with many thousands of charges. Comparing
+	// one account may take 5 minutes.
 	driftTimeout = 6 * time.Minute
 )
 
-// RegisterJobs registers the two walks over all accounts. The comparison with Stripe begins a minute after the server
-// did: it may do without.
+// RegisterJobs registers the two walks over all accounts. The comparison with Stripe begins a minute after the server,
+// because a server that starts does not need it yet.
 func RegisterJobs(r *jobs.Runner, db *store.DB, syncer *reconcile.Syncer, log *slog.Logger) {
 	r.Look(jobs.Look{
 		Kind: "audit", Every: auditInterval, Alone: true,

@@ -8,15 +8,14 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// Wait lets time pass between two looks at one thing. It returns an error when the context ends first.
+// Wait waits between two looks at one thing. It returns an error if the context ends first.
 type Wait func(ctx context.Context) error
 
-// secondLook is how long the walks wait before they believe what they found: a sync, a job or an event that was under
-// way has ended then, also where somebody moved the clock by a month. A step with both looks stays below a job's
-// timeout.
+// secondLook is how long the walks wait before they believe what they found. By then a sync, a job or an event that was
+// under way has ended, even if someone moved the clock by a month. A step with both looks stays below a job's timeout.
 const secondLook = 12 * time.Second
 
-// AMoment is the Wait of a running server, and of the operator's commands.
+// AMoment is the Wait of a running server and of the operator's commands.
 func AMoment(ctx context.Context) error {
 	pause := time.NewTimer(secondLook)
 	defer pause.Stop()
@@ -28,8 +27,8 @@ func AMoment(ctx context.Context) error {
 	}
 }
 
-// Twice is Next, and where that found something it looks again after a while: what both looks found is broken, the rest
-// was under way. Errors: the database's, and the context's.
+// Twice calls Next, and if that finds something, calls it again after a while. What both looks found is broken; the
+// rest was under way. Errors: the database's, and the context's.
 func Twice(ctx context.Context, db *store.DB, after billing.AccountID, limit int, again Wait) (Batch, error) {
 	first, err := Next(ctx, db, after, limit)
 	if err != nil || len(first.Violations) == 0 {
@@ -45,7 +44,7 @@ func Twice(ctx context.Context, db *store.DB, after billing.AccountID, limit int
 	return first, err
 }
 
-// both returns what is in the second list and, by its key, in the first as well.
+// both returns the elements of the second list whose key is in the first list too.
 func both[T any, K comparable](first, second []T, key func(T) K) (in []T) {
 	seen := map[K]bool{}
 	for _, f := range first {

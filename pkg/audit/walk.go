@@ -11,21 +11,22 @@ import (
 )
 
 const (
-	// A step of the periodic audit is so many batches, the next walk begins so long after the last one began.
+	// A step of the periodic audit has this many batches. The next walk begins this long after the last one began.
 	auditBatches = 5
 	auditEvery   = time.Hour
-	// The comparison with Stripe is slower by far: 2 accounts a second, of which each asks Stripe about 4 times, leave
-	// most of what Stripe allows (25 calls a second with a test key) to the customers. A step takes 8 seconds, which a
-	// server that is told to end waits for.
+	// The comparison with Stripe is much slower. Each account asks Stripe about 4 times, so 2 accounts a second leave
+	// most of what Stripe allows (25 calls a second with a test key) to the customers. A step takes 8 seconds, and a
+	// server that is told to stop waits for it.
 	driftBatch = 16
 	driftPace  = 500 * time.Millisecond
 	driftEvery = 24 * time.Hour
-	// stripeAway is after how many accounts in a row the walk takes Stripe, and not the accounts, for the reason, and
-	// keeps its place. One that Stripe never answers for is passed by, lest it stop the walk for ever.
+	// stripeAway is how many accounts in a row must fail before the walk blames Stripe and not the accounts. Then it
+	// keeps its place. A single account for which Stripe always fails is skipped, so that it does not stop the walk for
+	// ever.
 	stripeAway = 2
 )
 
-// walk is a look at all accounts that comes back by itself, step by step.
+// walk is a periodic look at all accounts, done step by step.
 type walk struct {
 	kind    billing.RunKind
 	every   time.Duration
@@ -34,14 +35,14 @@ type walk struct {
 	look    func(ctx context.Context, after billing.AccountID, limit int) (looked, error)
 }
 
-// looked is what came of one batch.
+// looked is the result of one batch.
 type looked struct {
 	accounts, findings int
 	last               billing.AccountID
 	done               bool // there are no more
 }
 
-// Step does the next piece of the periodic audit, and notes how far it has come. again waits between two looks: see
+// Step does the next piece of the periodic audit, and records how far it has come. again waits between the two looks of
 // Twice.
 func Step(ctx context.Context, db *store.DB, again Wait, log *slog.Logger) error {
 	w := walk{kind: billing.RunAudit, every: auditEvery, batches: auditBatches, size: BatchSize}
@@ -57,9 +58,9 @@ func Step(ctx context.Context, db *store.DB, again Wait, log *slog.Logger) error
 	return w.step(ctx, db)
 }
 
-// StepDrift does the next piece of the periodic comparison with Stripe, which repairs what it can, and notes how far it
-// has come. A difference counts, and is told and repaired, where it is there at a second look as well; again waits
-// between the two.
+// StepDrift does the next piece of the periodic comparison with Stripe, which repairs what it can, and records how far
+// it has come. A difference is counted, reported and repaired only if a second look finds it too. again waits between
+// the two looks.
 func StepDrift(ctx context.Context, db *store.DB, syncer *reconcile.Syncer, again Wait, log *slog.Logger) error {
 	w := walk{kind: billing.RunDrift, every: driftEvery, batches: 1, size: driftBatch}
 	w.look = func(ctx context.Context, after billing.AccountID, limit int) (looked, error) {
@@ -70,7 +71,7 @@ func StepDrift(ctx context.Context, db *store.DB, syncer *reconcile.Syncer, agai
 		if err != nil {
 			return out, err
 		}
-		held, silent := 0, 0 // accounts after out.last, and those among them for which Stripe did not answer
+		held, silent := 0, 0 // accounts after out.last, and how many of them Stripe did not answer for
 		for _, id := range ids {
 			r := c.Account(ctx, id)
 			if ctx.Err() != nil {
@@ -84,10 +85,10 @@ func StepDrift(ctx context.Context, db *store.DB, syncer *reconcile.Syncer, agai
 			held++
 			switch {
 			case billing.CodeOf(r.Err) == billing.EStripeUnavailable:
-				if silent++; silent == stripeAway { // and at all of these
+				if silent++; silent == stripeAway { // and at all of these accounts
 					return c.lookAgain(ctx, suspects, after, out, again, log)
 				}
-			case r.LeftOut && silent > 0: // it does not show that Stripe answers
+			case r.LeftOut && silent > 0: // this does not show that Stripe is back
 			default:
 				out.accounts, out.last, held, silent = out.accounts+held, id, 0, 0
 			}
@@ -98,7 +99,7 @@ func StepDrift(ctx context.Context, db *store.DB, syncer *reconcile.Syncer, agai
 	return w.step(ctx, db)
 }
 
-// step looks at the next accounts. Where two replicas take the same step, one of them counts.
+// step looks at the next accounts. If two replicas take the same step, only one of them counts.
 func (w walk) step(ctx context.Context, db *store.DB) error {
 	before, err := db.AuditRun(ctx, w.kind)
 	if err != nil {
@@ -118,7 +119,7 @@ func (w walk) step(ctx context.Context, db *store.DB) error {
 			end(&run, db.Now())
 		}
 	}
-	ctx = context.WithoutCancel(ctx) // what was looked at is noted also when the server stops
+	ctx = context.WithoutCancel(ctx) // the progress is recorded even if the server stops
 	return db.InTx(ctx, func(tx *store.Tx) error {
 		now, err := tx.LockAuditRun(ctx, run.Kind)
 		if err != nil || now.Cursor != before.Cursor || !billing.SameTime(
@@ -130,7 +131,7 @@ func (w walk) step(ctx context.Context, db *store.DB) error {
 	})
 }
 
-// Record notes a walk that somebody did by hand from the first account to the last one, so that the metrics show it.
+// Record records a walk that a person ran by hand from the first account to the last, so that the metrics show it.
 func Record(ctx context.Context, db *store.DB, kind billing.RunKind, began time.Time, accounts, findings int64) error {
 	return db.InTx(ctx, func(tx *store.Tx) error {
 		run, err := tx.LockAuditRun(ctx, kind)
@@ -143,7 +144,7 @@ func Record(ctx context.Context, db *store.DB, kind billing.RunKind, began time.
 	})
 }
 
-// begin goes on with a run that is under way, or begins the next one when it is due.
+// begin continues a run that is under way, or begins the next one if it is due.
 func begin(run billing.AuditRun, now time.Time, every time.Duration) (_ billing.AuditRun, due bool) {
 	switch {
 	case run.BeganAt != nil && run.EndedAt == nil:

@@ -12,29 +12,29 @@ import (
 )
 
 const (
-	// backfillOverlap is how far a walk goes back behind the last one: Stripe lists an event a while after the time it
-	// bears.
+	// backfillOverlap is how far a walk goes back before the start of the last one: Stripe lists an event some time
+	// after the event's own time.
 	backfillOverlap = 10 * time.Minute
-	// backfillPace is from one page to the next: 4 calls a second of the 25 that Stripe allows with a test key, 100
-	// with a live one.
+	// backfillPace is the pause between two pages: 4 calls a second of the 25 that Stripe allows with a test key, or
+	// 100 with a live one.
 	backfillPace = 250 * time.Millisecond
-	// backfillPages is how many pages one job reads; the next one goes on.
+	// backfillPages is how many pages one job reads. The next job continues.
 	backfillPages = 60
 )
 
-// Backfilled is what came of a walk over Stripe's list of events, or of a part of it.
+// Backfilled is the result of a walk over Stripe's list of events, or of a part of it.
 type Backfilled struct {
 	Seen    int  // events of our types
-	Found   int  // of them those that no webhook had brought
-	Failed  int  // of them those that could not be stored; their accounts are left to `stripe reconcile`
+	Found   int  // of these, events that no webhook had brought
+	Failed  int  // of these, events that could not be stored; `stripe reconcile` repairs their accounts
 	TooOld  bool // the last look is longer ago than Stripe lists events
-	Through bool // the walk came to its end
+	Through bool // the walk reached its end
 }
 
-// Backfill walks over Stripe's list of events, newest first, back to where the last walk began, and receives those that
-// the inbox does not have: their webhooks were lost. It goes on where one that was stopped left off, and reads so many
-// pages at the most. Two at once do no harm; one of them gives way. Errors: those of the database and of Stripe, after
-// which the walk can go on.
+// Backfill walks over Stripe's list of events, newest first, back to where the last walk began. It receives the events
+// that the inbox does not have, because their webhooks were lost. It continues a walk that was stopped, and reads at
+// most the given number of pages. If two run at once, one of them stops, and no harm is done. Errors: those of the
+// database and of Stripe, after which the walk can continue.
 func (in *Inbox) Backfill(ctx context.Context, pages int) (Backfilled, error) {
 	var out Backfilled
 	walk, err := in.db.EventWalk(ctx)
@@ -50,7 +50,7 @@ func (in *Inbox) Backfill(ctx context.Context, pages int) (Backfilled, error) {
 		}
 		page, err := in.stripe.Events(ctx, *walk.Since, walk.After)
 		if billing.CodeOf(err) == billing.EStripeRefused && walk.After != "" {
-			walk.After = "" // the event that the walk stopped at is not listed any more: from the beginning
+			walk.After = "" // Stripe no longer lists the event where the walk stopped: start over
 			page, err = in.stripe.Events(ctx, *walk.Since, "")
 		}
 		if err != nil {
@@ -82,8 +82,8 @@ func (in *Inbox) Backfill(ctx context.Context, pages int) (Backfilled, error) {
 	return out, nil
 }
 
-// beginWalk says how far back a new walk goes: to where the last one began; where there was none, to the newest event
-// that a webhook brought.
+// beginWalk sets how far back a new walk goes: to where the last one began. If there was none, it goes back to the
+// newest event that a webhook brought.
 func (in *Inbox) beginWalk(ctx context.Context, walk billing.EventWalk) (_ billing.EventWalk, tooOld bool, err error) {
 	now := in.db.Now()
 	since := now.Add(-time.Hour)
@@ -98,7 +98,7 @@ func (in *Inbox) beginWalk(ctx context.Context, walk billing.EventWalk) (_ billi
 	if oldest := now.Add(-stripegw.EventLifetime); since.Before(oldest) {
 		level := slog.LevelError
 		if in.lookedAt.Load() > time.Now().Add(-stripegw.EventLifetime).UnixNano() {
-			level = slog.LevelInfo // this very process looked not long ago: somebody has moved the clock
+			level = slog.LevelInfo // this process looked not long ago, so someone moved the clock
 		}
 		in.log.Log(
 			ctx, level,
@@ -111,8 +111,8 @@ func (in *Inbox) beginWalk(ctx context.Context, walk billing.EventWalk) (_ billi
 	return walk, tooOld, nil
 }
 
-// receiveMissing receives the events of a page that the inbox does not have. One that cannot be stored does not stop
-// the walk; a database that is away does.
+// receiveMissing receives the events of a page that the inbox does not have. An event that cannot be stored does not
+// stop the walk, but a database that is down does.
 func (in *Inbox) receiveMissing(ctx context.Context, page stripegw.EventPage, out *Backfilled) error {
 	found := 0
 	for _, e := range page.Events {
@@ -129,7 +129,7 @@ func (in *Inbox) receiveMissing(ctx context.Context, page stripegw.EventPage, ou
 		case isNew && err == nil:
 			found++
 			out.Found++
-		case err == nil: // somebody else received it in between
+		case err == nil: // it was received in between
 		case ctx.Err() != nil || in.db.Ping(ctx) != nil: // it is the database, not the event
 			return err
 		default:
@@ -146,7 +146,7 @@ func (in *Inbox) receiveMissing(ctx context.Context, page stripegw.EventPage, ou
 	return nil
 }
 
-// receiveListed is Receive for an event of Stripe's list, and counts it where it is new.
+// receiveListed is Receive for an event of Stripe's list, and counts the event if it is new.
 func (in *Inbox) receiveListed(ctx context.Context, e stripegw.Event) (isNew bool, err error) {
 	err = in.db.InTx(ctx, func(tx *store.Tx) (err error) {
 		if isNew, err = in.receive(ctx, tx, e); err != nil || !isNew {
@@ -157,20 +157,20 @@ func (in *Inbox) receiveListed(ctx context.Context, e stripegw.Event) (isNew boo
 	return isNew, err
 }
 
-// Rewind lets the next walk go back so far.
+// Rewind makes the next walk go back that far.
 func (in *Inbox) Rewind(ctx context.Context, by time.Duration) error {
 	walk, err := in.db.EventWalk(ctx)
 	if err != nil {
 		return err
 	}
 	return in.db.InTx(ctx, func(tx *store.Tx) error {
-		to := tx.Now.Add(backfillOverlap - by) // a walk takes the overlap off again
+		to := tx.Now.Add(backfillOverlap - by) // a walk subtracts the overlap again
 		_, err := tx.SaveEventWalk(ctx, walk, billing.EventWalk{SeenUntil: &to, LookedAt: walk.LookedAt})
 		return err
 	})
 }
 
-// backfill is a job that walks on. Where the walk is longer than one job, the job comes again at once.
+// backfill is a job that continues the walk. If the walk is longer than one job, the job comes back at once.
 func (in *Inbox) backfill(ctx context.Context) error {
 	out, err := in.Backfill(ctx, backfillPages)
 	if err == nil && !out.Through && out.Seen > 0 {

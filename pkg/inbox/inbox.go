@@ -1,13 +1,14 @@
-// Package inbox receives Stripe's events once, durably, and sees to it that each leads to a sync.
+// Package inbox owns the events received from Stripe. It stores each event once, durably, and ensures that each leads
+// to a sync.
 //
-// An event is a doorbell: it says which customer to look at, and nothing of it is ever applied. Its row and the job
-// that answers it are written in one transaction. The table is the truth and the job queue only a means: an event is
-// *processed* when a sync that began after its receipt was applied, whichever job or request caused that sync, and a
-// sweeper answers events that a lost, dead or failing job left behind. It refuses to know what a sync does.
+// An event is a doorbell: it says which customer to look at, and nothing in it is ever applied. Its row and its job are
+// written in one transaction. The table is the truth and the job queue only a means. An event is *processed* as soon as
+// a sync that began after its receipt was applied, whichever job or request caused that sync. A sweeper handles the
+// events that a lost, dead or failing job left behind. The package refuses to know what a sync does.
 //
-// Many events of one account collapse into one waiting job: a job is unique by account and by the account's last sync
-// ticket. As soon as a sync has begun (which takes the next ticket), a new event gets a job of its own. Both
-// happen under the account's lock, so an event is either tied to the sync that begins or finds its ticket taken.
+// Many events of one account share one waiting job, because a job is unique by its account and the account's last sync
+// ticket. As soon as a sync has begun, which takes the next ticket, a new event gets its own job. Both happen under the
+// account's lock. So an event is either tied to the sync that begins, or it finds that sync's ticket taken.
 package inbox
 
 import (
@@ -25,20 +26,20 @@ import (
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
-// Options are the parts an Inbox works with.
+// Options are the parts that an Inbox works with.
 type Options struct {
 	DB       *store.DB
 	Stripe   *stripegw.Gateway
 	Syncer   *reconcile.Syncer
-	Secrets  []string // of the webhook endpoint; several while one is rolled
+	Secrets  []string // of the webhook endpoint; several while one is being rolled
 	Livemode bool     // events of the other mode are kept and ignored
 	Jobs     *jobs.Runner
 	Log      *slog.Logger
 
-	BackfillInterval time.Duration // from one walk over Stripe's list of events to the next; 0: none by itself
+	BackfillInterval time.Duration // between two walks over Stripe's list of events; 0: no walks
 }
 
-// Inbox receives events and does their jobs.
+// Inbox receives events and runs their jobs.
 type Inbox struct {
 	db       *store.DB
 	stripe   *stripegw.Gateway
@@ -48,8 +49,8 @@ type Inbox struct {
 	log      *slog.Logger
 	jobs     *jobs.Runner
 	refusals refusals
-	lookedAt atomic.Int64  // when a walk of this process over Stripe's list last ended, by the machine's clock
-	sweeps   time.Duration // from one look of the sweeper to the next
+	lookedAt atomic.Int64  // when this process last ended a walk over Stripe's list, by the machine's clock
+	sweeps   time.Duration // the pause between two looks of the sweeper
 }
 
 // New returns an Inbox and registers its jobs.
@@ -86,8 +87,8 @@ func (in *Inbox) Accept(ctx context.Context, body []byte, signature string) erro
 	return in.Receive(ctx, e)
 }
 
-// Receive stores an event and its job; a known event changes nothing. Errors: EUnavailable, upon which Stripe sends
-// again.
+// Receive stores an event and its job. An event that is known already changes nothing. Errors: EUnavailable, after
+// which Stripe sends the event again.
 func (in *Inbox) Receive(ctx context.Context, e stripegw.Event) error {
 	return in.db.InTx(ctx, func(tx *store.Tx) error {
 		_, err := in.receive(ctx, tx, e)
@@ -95,7 +96,7 @@ func (in *Inbox) Receive(ctx context.Context, e stripegw.Event) error {
 	})
 }
 
-// receive is Receive within a transaction, and says whether the event is new.
+// receive is Receive within a transaction, and reports whether the event is new.
 func (in *Inbox) receive(ctx context.Context, tx *store.Tx, e stripegw.Event) (isNew bool, err error) {
 	row := toRowEvent(e, tx.Now)
 	account, err := in.route(ctx, tx, &row)
@@ -112,8 +113,8 @@ func (in *Inbox) receive(ctx context.Context, tx *store.Tx, e stripegw.Event) (i
 	return true, in.jobs.Enqueue(ctx, tx, syncArgs{Account: account.ID, AfterTicket: account.Sync.TicketIssued})
 }
 
-// toRowEvent is what is kept of an event, made so that the database can keep it: an odd text or time must not make
-// Stripe send the event again for three days.
+// toRowEvent returns what is kept of an event, in a form that the database can store. Stripe would send the event again
+// for three days if an odd text or time made it fail.
 func toRowEvent(e stripegw.Event, now time.Time) billing.InboxEvent {
 	created := e.Created
 	if year := created.Year(); year < 1970 || year > 9999 {
@@ -128,10 +129,11 @@ func toRowEvent(e stripegw.Event, now time.Time) billing.InboxEvent {
 
 func storableID[T ~string](id T) T { return T(billing.Storable(string(id), maxIDText)) }
 
-// askable is an id as Stripe makes them. Another, "..", say, would make a path of its own and a job that never ends.
+// askable matches ids as Stripe makes them. Another id, such as "..", would change the path of the request, and its job
+// would never end.
 var askable = regexp.MustCompile(`^[A-Za-z0-9_]+$`)
 
-// route finds the account that an event concerns and locks it, or says why there is none.
+// route finds and locks the account of an event, or marks the event as ignored and says why.
 func (in *Inbox) route(ctx context.Context, tx *store.Tx, e *billing.InboxEvent) (billing.Account, error) {
 	ignore := func(why string) (billing.Account, error) {
 		e.Status, e.Reason = billing.InboxIgnored, why
@@ -142,7 +144,7 @@ func (in *Inbox) route(ctx context.Context, tx *store.Tx, e *billing.InboxEvent)
 		return ignore("it is of the other mode (live or test) than the server's key")
 	case e.CustomerID == "" && (e.ObjectType == "dispute" || e.ObjectType == "refund") &&
 		askable.MatchString(e.ObjectID):
-		return billing.Account{}, nil // Stripe must be asked whose it is, which is a job's work
+		return billing.Account{}, nil // a job must ask Stripe whose it is
 	case e.CustomerID == "":
 		return ignore("it names no customer")
 	}
@@ -154,8 +156,8 @@ func (in *Inbox) route(ctx context.Context, tx *store.Tx, e *billing.InboxEvent)
 	return a, err
 }
 
-// Replay makes a stored event pending again and rings for it, whatever became of it before.
-// Errors: ENotFound, EConflict when it still concerns no account.
+// Replay makes a stored event pending again and enqueues its job, whatever happened to it before. Errors: ENotFound,
+// and EConflict if it still concerns no account.
 func (in *Inbox) Replay(ctx context.Context, id billing.StripeEventID) error {
 	return in.db.InTx(ctx, func(tx *store.Tx) error {
 		e, err := tx.Event(ctx, id)
@@ -177,7 +179,7 @@ func (in *Inbox) Replay(ctx context.Context, id billing.StripeEventID) error {
 	})
 }
 
-// ring makes an event pending for an account whose lock the transaction holds.
+// ring makes an event pending and enqueues a sync of its account. The transaction holds the account's lock.
 func (in *Inbox) ring(ctx context.Context, tx *store.Tx, id billing.StripeEventID, a billing.Account) error {
 	if err := tx.ReopenEvent(ctx, id, a.ID); err != nil {
 		return err

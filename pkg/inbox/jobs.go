@@ -10,17 +10,17 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// events is the queue of what events ask for: Stripe is asked, and somebody who has just paid waits. Its name is that
-// of River's own.
+// events is the queue of the jobs that events cause: they ask Stripe, while someone who has just paid waits. Its name
+// is that of River's default queue.
 var events = jobs.Queue{Name: "default", Workers: 8}
 
 const (
 	maxErrorText = 500
-	maxIDText    = 1000 // far above what the gateway lets through: ids of 255 bytes
+	maxIDText    = 1000 // far above the ids of 255 bytes that the gateway lets through
 )
 
-// registerJobs registers what events ask for, the sweeper, and the walk over Stripe's list of events where it has an
-// interval.
+// registerJobs registers the jobs that events cause, the sweeper, and, if it has an interval, the walk over Stripe's
+// list of events.
 func (in *Inbox) registerJobs(backfillInterval time.Duration) {
 	jobs.Handle(in.jobs, events, in.sync)
 	jobs.Handle(
@@ -32,7 +32,7 @@ func (in *Inbox) registerJobs(backfillInterval time.Duration) {
 	}
 }
 
-// syncArgs asks for a sync of an account that begins after the given ticket.
+// syncArgs are the arguments of a sync of an account that begins after the given ticket.
 type syncArgs struct {
 	Account     billing.AccountID `json:"account"`
 	AfterTicket int64             `json:"after_ticket"`
@@ -41,7 +41,7 @@ type syncArgs struct {
 // Kind names the job.
 func (syncArgs) Kind() string { return "sync" }
 
-// sync syncs the account unless another sync has answered its events already.
+// sync syncs the account, unless another sync has handled its events already.
 func (in *Inbox) sync(ctx context.Context, args syncArgs) error {
 	pending, err := in.db.HasPendingEvents(ctx, args.Account)
 	if err != nil || !pending {
@@ -55,7 +55,7 @@ func (in *Inbox) sync(ctx context.Context, args syncArgs) error {
 	)
 }
 
-// resolveArgs asks whose an event is that does not say so itself.
+// resolveArgs are the arguments of a job that asks Stripe whose an event is, if the event does not say so.
 type resolveArgs struct {
 	Event billing.StripeEventID `json:"event"`
 }
@@ -63,7 +63,7 @@ type resolveArgs struct {
 // Kind names the job.
 func (resolveArgs) Kind() string { return "resolve" }
 
-// resolve asks Stripe whose an event is and rings for their account.
+// resolve asks Stripe whose an event is, and enqueues a sync of that account.
 func (in *Inbox) resolve(ctx context.Context, id billing.StripeEventID) error {
 	e, err := in.db.Event(ctx, id)
 	if err != nil {
@@ -85,7 +85,7 @@ func (in *Inbox) resolve(ctx context.Context, id billing.StripeEventID) error {
 	})
 }
 
-// noting writes a job's failure down on its events and answers it, so that the job is tried again.
+// noting records a job's failure on its events and returns it, so that the job is retried.
 func noting(ctx context.Context, db *store.DB, failure error, note func(tx *store.Tx, why string) error) error {
 	why := billing.Storable(failure.Error(), maxErrorText)
 	if err := db.InTx(ctx, func(tx *store.Tx) error { return note(tx, why) }); err != nil {

@@ -10,17 +10,18 @@ import (
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
-// refusalsNoted is how often webhooks that fit no secret are told and counted: anybody can send as many as they like.
+// refusalsNoted is how often webhooks that fit no secret are logged and counted. Anyone can send as many as they like.
 const refusalsNoted = time.Minute
 
-// refusals are the webhooks of this process that fitted no secret and were not told yet.
+// refusals counts the webhooks of this process that fitted no secret and were not logged yet.
 type refusals struct {
 	mu    sync.Mutex
 	count int64
 	noted time.Time
 }
 
-// take adds one, and returns how many there are to tell: 0 where the last ones were told less than a minute ago.
+// take adds one refusal, and returns how many there are to log, or 0 if the last ones were logged less than a minute
+// ago.
 func (r *refusals) take(now time.Time) (n int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -32,8 +33,8 @@ func (r *refusals) take(now time.Time) (n int64) {
 	return n
 }
 
-// noteRefusal says what a webhook is that is signed with none of our secrets. Stripe's own are nearly always the
-// reason, and nothing but a 400 in the log would tell of them. What the body claims is not believed, it may only name a
+// noteRefusal logs the likely cause of a webhook that is signed with none of our secrets. Nearly always it is Stripe's
+// own, and otherwise only a 400 in the log would show it. The body's claims are not trusted; they may only suggest a
 // cause.
 func (in *Inbox) noteRefusal(ctx context.Context, body []byte) {
 	n := in.refusals.take(time.Now())
@@ -56,8 +57,8 @@ func (in *Inbox) noteRefusal(ctx context.Context, body []byte) {
 	}
 }
 
-// whyMissing says why webhooks did not bring the events that a walk finds: a secret that is not set is no loss on the
-// way.
+// whyMissing returns why webhooks did not bring the events that a walk found: if a secret is missing, they were not
+// lost on the way.
 func (in *Inbox) whyMissing(ctx context.Context) string {
 	walk, err := in.db.EventWalk(ctx)
 	if err == nil && refusedLately(walk, in.db.Now()) {
@@ -66,7 +67,7 @@ func (in *Inbox) whyMissing(ctx context.Context) string {
 	return "webhooks were lost"
 }
 
-// lately is how long a refusal counts as the reason for what is missing.
+// lately is how long a refusal counts as the reason for missing events.
 const lately = time.Hour
 
 func refusedLately(walk billing.EventWalk, now time.Time) bool {

@@ -14,23 +14,24 @@ import (
 )
 
 const (
-	// sweepInterval and overdueAfter together are what keeps the promise of a minute: an event that nobody answers is
-	// seen after both at the latest, and what is left of the minute is for the sync itself.
+	// sweepInterval and overdueAfter together keep the promise of one minute. An event that no job handles is seen
+	// after both at the latest, and the rest of the minute is for the sync itself.
 	sweepInterval = 10 * time.Second
 	overdueAfter  = 15 * time.Second
 	sweepLimit    = 500
-	// of one replica: a Stripe that is away, and comes back to a long queue, is asked by no more at once
+	// of one replica: when Stripe was down and comes back to a long queue, no more workers than this ask it at once
 	sweepWorkers = 4
 )
 
-// keepSweeping is a loop of each replica's own. It needs no leader and no job: the queue elects its leader anew a while
-// after one died, takes up what a dead process left running after a minute, and until then that job's place is taken.
+// keepSweeping is a loop that each replica runs by itself. It needs no leader and no job. When a leader dies, the queue
+// takes a while to elect a new one. It takes up what a dead process left running only after a minute, and until then no
+// other job can take that job's place.
 func (in *Inbox) keepSweeping(ctx context.Context) {
 	for ctx.Err() == nil {
 		if err := in.Sweep(ctx); err != nil && ctx.Err() == nil {
 			in.log.WarnContext(ctx, "the search for events that wait too long failed", "error", err)
 		}
-		pause := time.NewTimer(in.sweeps - rand.N(in.sweeps/5)) // replicas that began together do not stay so
+		pause := time.NewTimer(in.sweeps - rand.N(in.sweeps/5)) // random, so replicas that began together drift apart
 		select {
 		case <-pause.C:
 		case <-ctx.Done():
@@ -39,9 +40,9 @@ func (in *Inbox) keepSweeping(ctx context.Context) {
 	}
 }
 
-// Sweep answers events that have waited too long, whatever became of their jobs: it syncs their accounts, unless a sync
-// for an event has begun meanwhile, and asks again whose those are that do not say so. Any number of replicas may sweep
-// at once.
+// Sweep handles events that have waited too long, whatever happened to their jobs. It syncs their accounts, unless a
+// sync for an event has begun in the meantime. For events that do not name a customer, it asks Stripe again whose they
+// are. Any number of replicas may sweep at once.
 func (in *Inbox) Sweep(ctx context.Context) error {
 	since := in.db.Now().Add(-overdueAfter)
 	accounts, err := in.db.OverdueAccounts(ctx, since, sweepLimit)
@@ -54,7 +55,7 @@ func (in *Inbox) Sweep(ctx context.Context) error {
 	}
 	var failed atomic.Int64
 	note := func(err error, what string, id any) {
-		if err != nil && failed.Add(1) == 1 { // one tells enough of a Stripe that is away
+		if err != nil && failed.Add(1) == 1 { // one is enough if Stripe is down
 			in.log.WarnContext(ctx, "an event that waited too long is still not answered", what, id, "error", err)
 		}
 	}
@@ -74,7 +75,7 @@ func (in *Inbox) Sweep(ctx context.Context) error {
 	for _, id := range events {
 		look("event", id, func() error { return in.resolveAgain(ctx, id, since) })
 	}
-	_ = looks.Wait() // each has told its own failure
+	_ = looks.Wait() // each has logged its own failure
 	if len(accounts)+len(events) > 0 {
 		in.log.WarnContext(
 			ctx, "events waited too long and were looked at again", "accounts", len(accounts), "unrouted", len(events),
@@ -84,7 +85,7 @@ func (in *Inbox) Sweep(ctx context.Context) error {
 	return nil
 }
 
-// answer syncs an account for its events that wait.
+// answer syncs an account for its waiting events.
 func (in *Inbox) answer(ctx context.Context, id billing.AccountID, since time.Time) error {
 	_, err := in.syncer.Sync(ctx, id, billing.CauseEvent, reconcile.EventWaits(since))
 	if err == nil {
@@ -93,7 +94,7 @@ func (in *Inbox) answer(ctx context.Context, id billing.AccountID, since time.Ti
 	return noting(ctx, in.db, err, func(tx *store.Tx, why string) error { return tx.FailEvents(ctx, id, why) })
 }
 
-// resolveAgain asks whose an event is, unless another replica has begun to.
+// resolveAgain asks Stripe whose an event is, unless another replica has begun to ask.
 func (in *Inbox) resolveAgain(ctx context.Context, id billing.StripeEventID, since time.Time) error {
 	mine := false
 	err := in.db.InTx(ctx, func(tx *store.Tx) (err error) {
