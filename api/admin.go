@@ -13,8 +13,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/token"
 )
 
-// presentOnly refuses callers whose account is gone, at every operation that needs one. Admins' addresses have a
-// stricter check.
+// presentOnly refuses callers whose account is gone, at every operation that needs an account. The admin's addresses
+// have a stricter check.
 func presentOnly(accounts *account.Service) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
@@ -30,8 +30,8 @@ func presentOnly(accounts *account.Service) echo.MiddlewareFunc {
 	}
 }
 
-// adminsOnly shows the admin's addresses to nobody else. It stands before the contract's check, which would tell by its
-// answers that there is something.
+// adminsOnly shows the admin's addresses only to admins. It runs before the contract's check, whose responses would
+// reveal that the addresses exist.
 func adminsOnly(accounts *account.Service) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
@@ -39,7 +39,7 @@ func adminsOnly(accounts *account.Service) echo.MiddlewareFunc {
 				return next(c)
 			}
 			claims, ok := c.Get("user").(token.Claims)
-			if !ok { // an address of ours with a method that is not: nobody had to say who they are
+			if !ok { // a known address with an unknown method: the caller did not have to authenticate
 				return echo.ErrNotFound
 			}
 			if err := accounts.RequireAdmin(c.Request().Context(), claims); err != nil {
@@ -50,7 +50,7 @@ func adminsOnly(accounts *account.Service) echo.MiddlewareFunc {
 	}
 }
 
-// FindAccounts answers the account with an email, or those that are parked.
+// FindAccounts returns the account with an email, or the parked accounts.
 func (s *server) FindAccounts(ctx context.Context, r FindAccountsRequestObject) (FindAccountsResponseObject, error) {
 	switch p := r.Params; {
 	case (p.Email == nil) == (p.Parked == nil):
@@ -102,7 +102,7 @@ func (s *server) UnparkAccount(ctx context.Context, r UnparkAccountRequestObject
 	return answer, nil
 }
 
-// GetAccount answers one account.
+// GetAccount returns one account.
 func (s *server) GetAccount(ctx context.Context, r GetAccountRequestObject) (GetAccountResponseObject, error) {
 	a, err := ledger.Current(ctx, s.db, billing.AccountID(r.AccountId))
 	if err != nil {
@@ -111,7 +111,7 @@ func (s *server) GetAccount(ctx context.Context, r GetAccountRequestObject) (Get
 	return GetAccount200JSONResponse(toAPIAdminAccount(a)), nil
 }
 
-// GetTimeline answers a page of an account's story.
+// GetTimeline returns a page of an account's story.
 func (s *server) GetTimeline(ctx context.Context, r GetTimelineRequestObject) (GetTimelineResponseObject, error) {
 	story, next, err := account.Timeline(
 		ctx, s.db, billing.AccountID(r.AccountId), value(r.Params.Cursor), limitOf(r.Params.Limit),

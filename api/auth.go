@@ -37,7 +37,7 @@ func (s *server) Logout(ctx context.Context, r LogoutRequestObject) (LogoutRespo
 	return Logout204Response{}, nil
 }
 
-// GetSession answers the caller's account with a fresh token.
+// GetSession returns the caller's account with a fresh token.
 func (s *server) GetSession(ctx context.Context, _ GetSessionRequestObject) (GetSessionResponseObject, error) {
 	session, err := s.accounts.Read(ctx, caller(ctx))
 	if err != nil {

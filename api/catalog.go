@@ -2,7 +2,7 @@ package api
 
 import "context"
 
-// GetCatalog returns what is for sale, which retired items are not.
+// GetCatalog returns what is for sale, which excludes retired items.
 func (s *server) GetCatalog(context.Context, GetCatalogRequestObject) (GetCatalogResponseObject, error) {
 	sold := s.catalog.ForSale()
 	return GetCatalog200JSONResponse{Plans: each(sold.Plans, toAPIPlan), Packs: each(sold.Packs, toAPIPack)}, nil

@@ -35,7 +35,7 @@ func (s *server) CreateCheckout(
 	return answer, nil
 }
 
-// GetCheckout answers how far an order has come, after a look at Stripe when it is pending.
+// GetCheckout returns an order's current state. It asks Stripe first if the order is pending.
 func (s *server) GetCheckout(ctx context.Context, r GetCheckoutRequestObject) (GetCheckoutResponseObject, error) {
 	order, a, err := s.checkout.Status(ctx, caller(ctx).Account, billing.OrderID(r.OrderId))
 	if err != nil {
@@ -53,10 +53,10 @@ func (s *server) GetCheckout(ctx context.Context, r GetCheckoutRequestObject) (G
 	}, nil
 }
 
-// defaultLimit is the contract's, for lists.
+// defaultLimit is the contract's default limit for lists.
 const defaultLimit = 20
 
-// ListOrders answers a page of the caller's orders.
+// ListOrders returns a page of the caller's orders.
 func (s *server) ListOrders(ctx context.Context, r ListOrdersRequestObject) (ListOrdersResponseObject, error) {
 	limit := limitOf(r.Params.Limit)
 	orders, err := s.db.Orders(ctx, caller(ctx).Account, billing.OrderID(value(r.Params.Cursor)), limit+1)
@@ -67,7 +67,7 @@ func (s *server) ListOrders(ctx context.Context, r ListOrdersRequestObject) (Lis
 	return ListOrders200JSONResponse{Orders: each(orders, toAPIOrder), NextCursor: next}, nil
 }
 
-// CreatePortal answers the address of the billing portal.
+// CreatePortal returns the address of the billing portal.
 func (s *server) CreatePortal(ctx context.Context, r CreatePortalRequestObject) (CreatePortalResponseObject, error) {
 	url, err := s.checkout.Portal(ctx, caller(ctx).Account, value(r.Body.ReturnUrl))
 	if err != nil {
@@ -83,7 +83,7 @@ func limitOf(limit *int) int {
 	return *limit
 }
 
-// page cuts a list that was asked for with one item too many, and says where the next page begins.
+// page cuts a list that was read with one item too many, and returns the cursor of the next page, if any.
 func page[T any](items []T, limit int, id func(T) string) ([]T, *string) {
 	if len(items) <= limit {
 		return items, nil

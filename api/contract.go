@@ -43,8 +43,8 @@ var emailPattern = regexp.MustCompile(`^[^\s@]{1,64}@[^\s@]+\.[^\s@]+$`)
 
 var pathParameter = regexp.MustCompile(`\{([^}]+)\}`)
 
-// defineFormats tells the library the formats that it leaves to us. Its registry is the process's and has no lock, so
-// once.
+// defineFormats registers the formats that the library leaves to us. The library's registry is global and has no lock,
+// so this runs once.
 var defineFormats = sync.OnceFunc(func() {
 	openapi3.DefineStringFormatValidator("email", openapi3.NewCallbackValidator(func(s string) error {
 		if !emailPattern.MatchString(s) {
@@ -81,13 +81,13 @@ func (c *contract) of(ctx echo.Context) *operation {
 	return c.operations[ctx.Request().Method+" "+ctx.Path()]
 }
 
-// secured says whether the request needs a token. Routes outside the contract (pages, unknown URLs) do not.
+// secured reports whether the request needs a token. Routes outside the contract (pages, unknown URLs) need none.
 func (c *contract) secured(ctx echo.Context) bool {
 	op := c.of(ctx)
 	return op != nil && !op.public
 }
 
-// validate refuses what the contract does not know, with one message for each part that is wrong.
+// validate refuses requests that the contract does not allow, with one message for each part that is wrong.
 func (c *contract) validate(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(ctx echo.Context) error {
 		op := c.of(ctx)
@@ -111,7 +111,7 @@ func (c *contract) validate(next echo.HandlerFunc) echo.HandlerFunc {
 			Request: ctx.Request(), PathParams: params, Route: op.route(ctx.Request().Method),
 			Options: &openapi3filter.Options{
 				MultiError: true, AuthenticationFunc: openapi3filter.NoopAuthenticationFunc,
-				SkipSettingDefaults: true, // it would take null for a member that is not there
+				SkipSettingDefaults: true, // defaults would treat null as a missing member
 			},
 		})
 		if err != nil {
@@ -121,8 +121,8 @@ func (c *contract) validate(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// checkBody wants one JSON value of the declared type, in which no name stands twice and no text holds a NUL, which
-// PostgreSQL could not store.
+// checkBody requires one JSON value of the declared type. No name may appear twice in an object, and no text may hold a
+// NUL, which PostgreSQL could not store.
 func checkBody(r *http.Request, op *operation) error {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -135,7 +135,7 @@ func checkBody(r *http.Request, op *operation) error {
 		r.Body, r.ContentLength = http.NoBody, 0
 		return nil
 	}
-	if !op.spec.RequestBody.Value.Required && len(body) == 0 { // nothing is what {} would be: no member has to be there
+	if !op.spec.RequestBody.Value.Required && len(body) == 0 { // an empty body counts as {}: no member is required
 		body = []byte("{}")
 		r.Header.Set("Content-Type", "application/json")
 		r.ContentLength = int64(len(body))
@@ -165,7 +165,7 @@ func checkBody(r *http.Request, op *operation) error {
 // isBlank reports whether a body holds nothing but JSON's white space.
 func isBlank(body []byte) bool { return len(bytes.Trim(body, " \t\r\n")) == 0 }
 
-// isEmpty reports whether a body says nothing: there is none, or it is the object {}, which many clients send with
+// isEmpty reports whether a body says nothing: it is missing, or it is the object {}, which many clients send with
 // every POST.
 func isEmpty(body []byte) bool {
 	inner, isObject := bytes.CutPrefix(bytes.Trim(body, " \t\r\n"), []byte("{"))
@@ -173,7 +173,7 @@ func isEmpty(body []byte) bool {
 	return isBlank(body) || isObject && isClosed && isBlank(inner)
 }
 
-// checkTexts refuses a NUL and broken UTF-8 in the address, as checkBody does in the body: no database would take them.
+// checkTexts refuses a NUL and broken UTF-8 in the URL, as checkBody does in the body: no database would accept them.
 func checkTexts(ctx echo.Context) error {
 	for name, values := range ctx.QueryParams() {
 		for _, text := range append([]string{name}, values...) {
@@ -192,13 +192,13 @@ func checkTexts(ctx echo.Context) error {
 
 func storable(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }
 
-// unreadable is what a body that cannot be read to its end is told: cut off, slower than the server waits, or in chunks
-// that are none. It is the sender's fault, or the network's, and never ours.
+// unreadable returns the error for a body that cannot be read to its end: it was cut off, came slower than the server
+// waits, or came in malformed chunks. The fault is the sender's or the network's, never ours.
 func unreadable(err error) error {
 	var known *echo.HTTPError
 	var tooLarge *http.MaxBytesError
 	switch {
-	case errors.As(err, &known): // it is too large
+	case errors.As(err, &known): // the body is too large
 		return err
 	case errors.As(err, &tooLarge):
 		return echo.ErrStatusRequestEntityTooLarge
@@ -206,7 +206,7 @@ func unreadable(err error) error {
 	return invalid("", "the body could not be read to its end")
 }
 
-// checkHeaders refuses a declared header that is there but empty: it would silently count as absent.
+// checkHeaders refuses a declared header that is present but empty: it would silently count as absent.
 func checkHeaders(r *http.Request, op *operation) error {
 	for _, p := range op.spec.Parameters {
 		if values := r.Header.Values(p.Value.Name); p.Value.In == "header" && len(values) > 0 &&
@@ -217,7 +217,7 @@ func checkHeaders(r *http.Request, op *operation) error {
 	return nil
 }
 
-// strictBinder decodes what validate has passed; it forgives nothing that slipped through.
+// strictBinder decodes bodies that validate has passed, and refuses any mistake that slipped through.
 type strictBinder struct{}
 
 func (strictBinder) Bind(into any, c echo.Context) error {

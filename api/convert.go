@@ -116,7 +116,7 @@ func toAPIHoldEnded(h account.Held) HoldEnded {
 	}
 }
 
-// toAPISpend shows an entry of kind spend from the spender's side: what was spent is a positive number.
+// toAPISpend shows an entry of kind spend from the spender's side: the amount is positive.
 func toAPISpend(e billing.Entry) Spend {
 	return Spend{
 		Id: string(e.ID), Amount: -int64(e.Amount), BalanceAfter: int64(e.BalanceAfter), Description: e.Description,
@@ -170,7 +170,7 @@ func toAPIFieldError(f billing.FieldError) FieldError {
 	return FieldError{Pointer: f.Pointer, Message: f.Message}
 }
 
-// each converts a list; an empty one stays a list and never becomes null.
+// each converts a list; an empty list stays a list and never becomes null.
 func each[A, B any](in []A, convert func(A) B) []B {
 	out := make([]B, len(in))
 	for i, a := range in {
@@ -179,7 +179,7 @@ func each[A, B any](in []A, convert func(A) B) []B {
 	return out
 }
 
-// value is what a pointer points at, or the zero value.
+// value returns what p points at, or the zero value if p is nil.
 func value[T any](p *T) (v T) {
 	if p != nil {
 		v = *p

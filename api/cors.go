@@ -8,10 +8,10 @@ import (
 	"github.com/labstack/echo/v4/middleware"
 )
 
-const requestIDHeader = "X-Request-Id" // every request may have it, and every answer has it
+const requestIDHeader = "X-Request-Id" // every request may have it, and every response has it
 
-// crossOrigin lets pages of the allowed origins call every operation. Which methods and headers a browser may send, and
-// which headers of an answer a script may read, follow from the contract, so an operation that is added there works
+// crossOrigin lets pages of the allowed origins call every operation. The contract decides which methods and headers a
+// browser may send, and which response headers a script may read. So an operation that is added to the contract works
 // from a page at once.
 func crossOrigin(contract *contract, origins []string) echo.MiddlewareFunc {
 	methods, sent, shown := contract.crossing()
@@ -21,8 +21,8 @@ func crossOrigin(contract *contract, origins []string) echo.MiddlewareFunc {
 	})
 }
 
-// crossing returns the methods, the request's and the answer's headers of all operations that a browser may call: all
-// but Stripe's webhook.
+// crossing returns the methods, request headers and response headers of all operations that a browser may call: all but
+// Stripe's webhook.
 func (c *contract) crossing() (methods, sent, shown []string) {
 	method, request, answer := map[string]bool{}, map[string]bool{requestIDHeader: true}, map[string]bool{requestIDHeader: true}
 	for _, op := range c.operations {

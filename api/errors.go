@@ -14,13 +14,13 @@ import (
 	"github.com/pointsync/pointsync/pkg/checkout"
 )
 
-// kind is how a code looks from outside. Its type is /problems/ and the code.
+// kind is how HTTP shows a code. The problem's type is /problems/ and the code.
 type kind struct {
 	status int
 	title  string
 }
 
-// problems is the one table from our codes to HTTP; docs/problems.md explains each to those who meet it.
+// problems is the one table from our codes to HTTP; docs/problems.md explains each to the readers who meet it.
 var problems = map[billing.Code]kind{
 	billing.EInvalid:            {http.StatusBadRequest, "The request is not valid"},
 	billing.EUnauthorized:       {http.StatusUnauthorized, "Not authenticated"},
@@ -41,7 +41,7 @@ var problems = map[billing.Code]kind{
 	codeMediaType:               {http.StatusUnsupportedMediaType, "Unsupported media type"},
 }
 
-// Codes that only HTTP knows.
+// The codes that only HTTP knows.
 const (
 	codeMethod    billing.Code = "method-not-allowed"
 	codeTooLarge  billing.Code = "payload-too-large"
@@ -55,7 +55,8 @@ var httpCodes = map[int]billing.Code{
 	http.StatusUnsupportedMediaType: codeMediaType,
 }
 
-// problem is the body of every error. The members of a refused spend and of a payment to be made are absent elsewhere.
+// problem is the body of every error. Only a refused spend has the members of refusedSpend, and only a payment to be
+// made has those of paymentRequired.
 type problem struct {
 	Type      string        `json:"type"`
 	Title     string        `json:"title"`
@@ -77,8 +78,8 @@ type refusedSpend struct {
 	Token        string        `json:"token"`
 }
 
-// problemHandler answers every error as application/problem+json. What is our fault is logged with its cause, which
-// the caller never sees.
+// problemHandler sends every error as application/problem+json. An error that is our fault is logged with its cause,
+// which the caller never sees.
 func problemHandler(log *slog.Logger) echo.HTTPErrorHandler {
 	return func(err error, c echo.Context) {
 		if c.Response().Committed {
@@ -134,7 +135,7 @@ func problemHandler(log *slog.Logger) echo.HTTPErrorHandler {
 	}
 }
 
-// asError finds the code in any error; one without a code is a fault of ours.
+// asError returns the error with a code that err wraps; an error without a code is a fault of ours.
 func asError(err error) *billing.Error {
 	var known *billing.Error
 	var http *echo.HTTPError

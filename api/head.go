@@ -8,8 +8,8 @@ import (
 // headKey marks a request that came as HEAD.
 type headKey struct{}
 
-// headAsGet serves HEAD at every address that has GET, with the same checks, status and headers (RFC 9110, 9.3.2). The
-// request is passed on as the GET that it asks about; net/http, which knows the request as it came, sends no body.
+// headAsGet serves HEAD at every address that has GET, with the same checks, status and headers (RFC 9110, 9.3.2). It
+// passes the request on as a GET. net/http, which knows the original method, sends no body.
 func headAsGet(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodHead {
@@ -20,5 +20,5 @@ func headAsGet(next http.Handler) http.Handler {
 	})
 }
 
-// isHead reports whether a request came as HEAD: a stream then has nothing to wait for.
+// isHead reports whether a request came as HEAD; a stream then has nothing to wait for.
 func isHead(ctx context.Context) bool { return ctx.Value(headKey{}) != nil }

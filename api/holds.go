@@ -8,10 +8,10 @@ import (
 	"github.com/pointsync/pointsync/pkg/ledger"
 )
 
-// defaultHoldSeconds is the contract's.
+// defaultHoldSeconds is the contract's default life of a hold.
 const defaultHoldSeconds = 900
 
-// CreateHold sets points aside, and answers with a fresh token either way.
+// CreateHold sets points aside. It returns a fresh token whether it succeeds or lacks points.
 func (s *server) CreateHold(ctx context.Context, r CreateHoldRequestObject) (CreateHoldResponseObject, error) {
 	if err := checkMetadata(value(r.Body.Metadata)); err != nil {
 		return nil, err
@@ -41,7 +41,7 @@ func (s *server) CreateHold(ctx context.Context, r CreateHoldRequestObject) (Cre
 	return answer, nil
 }
 
-// ListHolds answers a page of the caller's holds.
+// ListHolds returns a page of the caller's holds.
 func (s *server) ListHolds(ctx context.Context, r ListHoldsRequestObject) (ListHoldsResponseObject, error) {
 	limit := limitOf(r.Params.Limit)
 	holds, err := ledger.ListHolds(ctx, s.db, caller(ctx).Account, billing.HoldID(value(r.Params.Cursor)), limit+1)
@@ -52,7 +52,7 @@ func (s *server) ListHolds(ctx context.Context, r ListHoldsRequestObject) (ListH
 	return ListHolds200JSONResponse{Holds: each(holds, toAPIHold), NextCursor: next}, nil
 }
 
-// GetHold answers one hold.
+// GetHold returns one hold.
 func (s *server) GetHold(ctx context.Context, r GetHoldRequestObject) (GetHoldResponseObject, error) {
 	h, err := ledger.ReadHold(ctx, s.db, caller(ctx).Account, billing.HoldID(r.HoldId))
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// scrapePatience is how long a look at the metrics waits for the database.
+// scrapePatience limits how long a scrape of the metrics waits for the database.
 const scrapePatience = 2 * time.Second
 
 // newStreamMetric counts the streams of this process.
@@ -22,8 +22,8 @@ func newStreamMetric(accounts *account.Service) prometheus.Collector {
 		func() float64 { return float64(accounts.Followers()) })
 }
 
-// runMetrics shows how the walks over all accounts came out. It reads the database at each look, so that every replica
-// says the same, whichever of them took the steps, and also after a restart.
+// runMetrics shows the results of the walks over all accounts. It reads the database at each scrape, so every replica
+// shows the same values, no matter which one took the steps, even after a restart.
 type runMetrics struct {
 	db             *store.DB
 	found, lastRun map[billing.RunKind]*prometheus.Desc
@@ -74,7 +74,7 @@ func newRunMetrics(db *store.DB) *runMetrics {
 	}
 }
 
-// Describe lists the metrics.
+// Describe sends the descriptions of the metrics.
 func (m *runMetrics) Describe(out chan<- *prometheus.Desc) {
 	out <- m.parked
 	for kind := range m.found {
@@ -86,7 +86,7 @@ func (m *runMetrics) Describe(out chan<- *prometheus.Desc) {
 	out <- m.refused
 }
 
-// collectWalk shows how the walk over Stripe's list of events stands.
+// collectWalk sends the state of the walk over Stripe's list of events.
 func (m *runMetrics) collectWalk(ctx context.Context, out chan<- prometheus.Metric) {
 	walk, err := m.db.EventWalk(ctx)
 	if err != nil {
@@ -99,8 +99,7 @@ func (m *runMetrics) collectWalk(ctx context.Context, out chan<- prometheus.Metr
 	}
 }
 
-// Collect reads the metrics. Where the database does not answer they are absent, and the rest of the page is there all
-// the same.
+// Collect reads the metrics. If the database does not reply, they are absent, but the rest of the page is still there.
 func (m *runMetrics) Collect(out chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), scrapePatience)
 	defer cancel()
@@ -126,8 +125,8 @@ func (m *runMetrics) Collect(out chan<- prometheus.Metric) {
 	}
 }
 
-// outgoingMetrics shows how outgoing events fare. It reads the database at each look, so that every replica says the
-// same.
+// outgoingMetrics shows the state of outgoing events. It reads the database at each scrape, so every replica shows the
+// same values.
 type outgoingMetrics struct {
 	db                                 *store.DB
 	pending, oldest, delivered, failed *prometheus.Desc
@@ -155,14 +154,14 @@ func newOutgoingMetrics(db *store.DB) *outgoingMetrics {
 	}
 }
 
-// Describe lists the metrics.
+// Describe sends the descriptions of the metrics.
 func (m *outgoingMetrics) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{m.pending, m.oldest, m.delivered, m.failed} {
 		out <- d
 	}
 }
 
-// Collect reads the metrics. Where the database does not answer they are absent.
+// Collect reads the metrics. If the database does not reply, they are absent.
 func (m *outgoingMetrics) Collect(out chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), scrapePatience)
 	defer cancel()

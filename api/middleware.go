@@ -22,7 +22,7 @@ const (
 	maxWebhookBody = 512 << 10 // Stripe's largest events have some ten thousand bytes
 )
 
-// outermost installs what every request passes, in this order.
+// outermost installs the middleware that every request passes, in this order.
 func outermost(e *echo.Echo, o Options, contract *contract, metrics *prometheus.Registry) {
 	e.Pre(requestID)
 	e.Use(
@@ -45,8 +45,8 @@ func outermost(e *echo.Echo, o Options, contract *contract, metrics *prometheus.
 
 func isWebhook(c echo.Context) bool { return c.Path() == webhookPath }
 
-// observe measures requests by route. Every label has few values, or a caller could fill the memory with new ones: the
-// host's stays empty, a method of no operation is OTHER, and an address that no route has is the empty one.
+// observe measures requests by route. Every label has few values; otherwise a caller could fill the memory with new
+// ones. The host label stays empty, a method that no operation has is OTHER, and an address that no route has is empty.
 func observe(metrics *prometheus.Registry, contract *contract) echo.MiddlewareFunc {
 	known := map[string]bool{http.MethodHead: true, http.MethodOptions: true}
 	for _, op := range contract.operations {
@@ -69,7 +69,7 @@ func observe(metrics *prometheus.Registry, contract *contract) echo.MiddlewareFu
 
 var requestIDPattern = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
 
-// requestID names the request, by the caller's own X-Request-Id where that is harmless to log.
+// requestID sets the request's id: the caller's own X-Request-Id if it is harmless to log, or a new one.
 func requestID(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		id := c.Request().Header.Get(echo.HeaderXRequestID)
@@ -83,7 +83,7 @@ func requestID(next echo.HandlerFunc) echo.HandlerFunc {
 
 func idOf(c echo.Context) string { return c.Response().Header().Get(echo.HeaderXRequestID) }
 
-// logRequests writes one line a request: no query, no body, no header can reach it.
+// logRequests logs one line for each request. No query, body or header can reach the log.
 func logRequests(log *slog.Logger) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
@@ -98,7 +98,7 @@ func logRequests(log *slog.Logger) echo.MiddlewareFunc {
 	}
 }
 
-// secureHeaders tells browsers to keep answers to themselves. Pages loosen the policy for what they need.
+// secureHeaders tells browsers to keep responses private. Pages relax the policy where they need to.
 func secureHeaders(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		h := c.Response().Header()
@@ -111,7 +111,7 @@ func secureHeaders(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// authenticate wants a valid access token for every operation that the contract does not declare public.
+// authenticate requires a valid access token for every operation that the contract does not declare public.
 func authenticate(tokens *token.Issuer, contract *contract) echo.MiddlewareFunc {
 	return echojwt.WithConfig(echojwt.Config{
 		Skipper:        func(c echo.Context) bool { return !contract.secured(c) },

@@ -14,10 +14,10 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// docsPolicy lets the documentation's page run the scripts and styles that its library writes inline.
+// docsPolicy lets the documentation page run the scripts and styles that its library writes inline.
 const docsPolicy = "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; connect-src 'self'; img-src 'self' data:; frame-ancestors 'none'"
 
-// servePages installs what is not JSON.
+// servePages installs the routes that do not speak JSON.
 func servePages(e *echo.Echo, o Options, metrics *prometheus.Registry) {
 	metrics.MustRegister(
 		newRunMetrics(o.DB), newOutgoingMetrics(o.DB), newStreamMetric(o.Accounts), collectors.NewGoCollector(),
@@ -42,7 +42,7 @@ func servePages(e *echo.Echo, o Options, metrics *prometheus.Registry) {
 	}
 }
 
-// shopFile answers a module of the shop's, or its style.
+// shopFile serves a module of the shop, or its style sheet.
 func shopFile(c echo.Context) error {
 	content, err := shop.Files.ReadFile(c.Param("file"))
 	if err != nil {
@@ -62,7 +62,7 @@ func withPolicy(policy string, next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// describeProblem lets the `type` of a problem be opened, as RFC 9457 recommends.
+// describeProblem serves the address in a problem's `type`, as RFC 9457 recommends.
 func describeProblem(c echo.Context) error {
 	k, ok := problems[billing.Code(c.Param("code"))]
 	if !ok {

@@ -7,7 +7,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/ledger"
 )
 
-// GetPoints answers the balance and its lots.
+// GetPoints returns the balance and its lots.
 func (s *server) GetPoints(ctx context.Context, _ GetPointsRequestObject) (GetPointsResponseObject, error) {
 	a, lots, err := ledger.Show(ctx, s.db, caller(ctx).Account)
 	if err != nil {
@@ -18,7 +18,7 @@ func (s *server) GetPoints(ctx context.Context, _ GetPointsRequestObject) (GetPo
 	}, nil
 }
 
-// ListEntries answers a page of the caller's history.
+// ListEntries returns a page of the caller's history.
 func (s *server) ListEntries(ctx context.Context, r ListEntriesRequestObject) (ListEntriesResponseObject, error) {
 	limit := limitOf(r.Params.Limit)
 	entries, err := s.db.Entries(ctx, caller(ctx).Account, billing.EntryID(value(r.Params.Cursor)), limit+1)
@@ -29,7 +29,7 @@ func (s *server) ListEntries(ctx context.Context, r ListEntriesRequestObject) (L
 	return ListEntries200JSONResponse{Entries: each(entries, toAPIEntry), NextCursor: next}, nil
 }
 
-// SpendPoints spends, and answers with a fresh token either way.
+// SpendPoints spends points. It returns a fresh token whether it succeeds or lacks points.
 func (s *server) SpendPoints(ctx context.Context, r SpendPointsRequestObject) (SpendPointsResponseObject, error) {
 	if err := checkMetadata(value(r.Body.Metadata)); err != nil {
 		return nil, err
@@ -53,7 +53,7 @@ func (s *server) SpendPoints(ctx context.Context, r SpendPointsRequestObject) (S
 	return answer, nil
 }
 
-// GetThreshold answers how few points are low.
+// GetThreshold returns the number of points that the caller counts as low.
 func (s *server) GetThreshold(ctx context.Context, _ GetThresholdRequestObject) (GetThresholdResponseObject, error) {
 	own, err := s.accounts.Threshold(ctx, caller(ctx))
 	if err != nil {
@@ -62,7 +62,7 @@ func (s *server) GetThreshold(ctx context.Context, _ GetThresholdRequestObject) 
 	return GetThreshold200JSONResponse{Points: (*int64)(own), Default: int64(s.lowPoints)}, nil
 }
 
-// SetThreshold says how few points are low.
+// SetThreshold sets the number of points that the caller counts as low.
 func (s *server) SetThreshold(ctx context.Context, r SetThresholdRequestObject) (SetThresholdResponseObject, error) {
 	if err := s.accounts.SetThreshold(ctx, caller(ctx), (*billing.Points)(r.Body.Points)); err != nil {
 		return nil, err

@@ -1,9 +1,9 @@
-// Package api speaks HTTP for the product: routes, middleware, and answers and problems in JSON. The contract is
-// openapi.yaml; the server interface and the types are generated from it, and every request is checked against it
-// before a handler sees it.
+// Package api owns the product's HTTP: routes, middleware, JSON responses and problems. The contract is openapi.yaml.
+// The server interface and the types are generated from it, and every request is checked against it before it reaches a
+// handler.
 //
-// A handler decodes, makes one call, converts and returns. The package refuses to know SQL and Stripe's library, and
-// decides nothing about money: what a token says reaches the rooms below as a hint only.
+// A handler decodes, makes one call, converts and returns. The package refuses to know SQL and Stripe's library. It
+// decides nothing about money: the packages below use what a token says only as a hint.
 package api
 
 import (
@@ -26,7 +26,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/token"
 )
 
-// Options are the rooms that the API opens a door to.
+// Options are the services that the API serves, and its settings.
 type Options struct {
 	DB         *store.DB
 	Accounts   *account.Service
@@ -36,12 +36,12 @@ type Options struct {
 	Post       *outbox.Post
 	Tokens     *token.Issuer
 	Catalog    *catalog.Catalog
-	LowPoints  billing.Points // how few points are low where the customer says nothing else
+	LowPoints  billing.Points // the number of points that counts as low unless the customer sets another
 	Origins    []string       // that browsers may call from
 	Shop       bool           // serve the demo shop at /
-	SandboxURL string         // that the shop links to, "" for none
-	// closed when the server is about to end: it is then not ready, and lets go of connections and streams; nil for
-	// never
+	SandboxURL string         // that the shop links to, or "" for none
+	// Leaving is closed when the server is about to stop. The server is then not ready, and closes connections and
+	// streams. Nil means never.
 	Leaving <-chan struct{}
 	Log     *slog.Logger
 }
@@ -63,7 +63,7 @@ type server struct {
 
 var _ StrictServerInterface = (*server)(nil)
 
-// New answers the API as one handler.
+// New returns the API as one handler.
 func New(o Options) (http.Handler, error) {
 	contract, err := loadContract()
 	if err != nil {
@@ -84,11 +84,11 @@ func New(o Options) (http.Handler, error) {
 	}
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
-	e.IPExtractor = echo.ExtractIPDirect() // a forwarded address is whatever the caller writes
+	e.IPExtractor = echo.ExtractIPDirect() // a caller can write any forwarded address
 	e.Binder = strictBinder{}
 	e.HTTPErrorHandler = problemHandler(o.Log)
 	outermost(e, o, contract, metrics)
-	// Nobody reaches a handler without a valid token, or with a request that the contract does not know.
+	// No request reaches a handler without a valid token where one is needed, or if the contract does not allow it.
 	e.Use(authenticate(o.Tokens, contract), presentOnly(o.Accounts), adminsOnly(o.Accounts), contract.validate)
 	RegisterHandlers(e, NewStrictHandler(s, nil))
 	e.POST(webhookPath, s.receiveWebhook)
@@ -97,7 +97,7 @@ func New(o Options) (http.Handler, error) {
 	return headAsGet(e), nil
 }
 
-// limits of the listening side: a slow or silent peer must not keep a connection.
+// The limits of the listening side: a slow or silent peer must not keep a connection.
 const (
 	readHeaderTimeout = 5 * time.Second
 	readTimeout       = 15 * time.Second
@@ -119,7 +119,7 @@ func NewHTTPServer(h http.Handler, log *slog.Logger) *http.Server {
 // claimsKey carries the caller's claims in a request's context.
 type claimsKey struct{}
 
-// caller answers who calls. Every operation but those with `security: []` has one.
+// caller returns the caller's claims. Every operation except those with `security: []` has a caller.
 func caller(ctx context.Context) token.Claims { return ctx.Value(claimsKey{}).(token.Claims) }
 
 func allowed(origins []string, origin string) bool { return slices.Contains(origins, origin) }

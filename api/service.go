@@ -8,18 +8,18 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// GetJWKS answers the public keys.
+// GetJWKS returns the public keys.
 func (s *server) GetJWKS(context.Context, GetJWKSRequestObject) (GetJWKSResponseObject, error) {
 	return GetJWKS200JSONResponse{Keys: each(s.tokens.JWKS(), toAPIJWK)}, nil
 }
 
-// GetHealth says that the process lives.
+// GetHealth reports that the process is alive.
 func (s *server) GetHealth(context.Context, GetHealthRequestObject) (GetHealthResponseObject, error) {
 	return GetHealth200JSONResponse{Status: "ok"}, nil
 }
 
-// GetReadiness says whether the database answers, and no when the server is about to end: whoever spreads requests then
-// has time to send them elsewhere while they are still served here.
+// GetReadiness reports whether the database replies. It reports unready when the server is about to stop, so that a
+// load balancer has time to send requests elsewhere while this server still serves them.
 func (s *server) GetReadiness(ctx context.Context, _ GetReadinessRequestObject) (GetReadinessResponseObject, error) {
 	if closed(s.leaving) {
 		return nil, billing.Errorf(billing.EUnavailable, "This server is about to end.")
@@ -30,8 +30,8 @@ func (s *server) GetReadiness(ctx context.Context, _ GetReadinessRequestObject) 
 	return GetReadiness200JSONResponse{Status: "ok"}, nil
 }
 
-// letGo asks callers to come back by another connection once the server is about to end: one that is reused to the last
-// moment may be closed under a request on its way.
+// letGo asks callers to use a new connection once the server is about to stop. A connection that is reused to the last
+// moment may be closed while a request is on its way.
 func letGo(leaving <-chan struct{}) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
@@ -43,7 +43,7 @@ func letGo(leaving <-chan struct{}) echo.MiddlewareFunc {
 	}
 }
 
-// closed is false for a nil channel.
+// closed reports whether c is closed; it returns false for a nil channel.
 func closed(c <-chan struct{}) bool {
 	select {
 	case <-c:

@@ -16,21 +16,22 @@ import (
 )
 
 const (
-	// at the most: load balancers spread what comes anew, and the first token still lives
+	// streamTime is the longest life of a stream. Load balancers spread the new streams, and the first token is still
+	// valid.
 	streamTime     = 10 * time.Minute
-	streamPulse    = 15 * time.Second // how often a quiet stream shows that it lives
+	streamPulse    = 15 * time.Second // how often a quiet stream shows that it is alive
 	streamPatience = 10 * time.Second // for one write, and for one read of the account
 )
 
-// Why a stream ends.
+// The reasons why a stream ends.
 const (
 	loginEnded   = "login_ended"
 	timeOver     = "time_over"
 	serverEnding = "server_ending"
 )
 
-// streamSession tells the caller's session anew whenever the account changes. The generated server answers whole
-// bodies, so it stands outside.
+// streamSession sends the caller's session again whenever the account changes. The generated server can only send whole
+// bodies, so this handler is not part of it.
 func (s *server) streamSession(c echo.Context) error {
 	if closed(s.leaving) {
 		return billing.Errorf(billing.EUnavailable, "This server is about to end.")
@@ -41,7 +42,7 @@ func (s *server) streamSession(c echo.Context) error {
 		return err
 	}
 	defer watch.Close()
-	session, err := s.accounts.Read(ctx, who) // while an error can still be a problem
+	session, err := s.accounts.Read(ctx, who) // while an error can still be sent as a problem
 	if err != nil {
 		return err
 	}
@@ -58,7 +59,7 @@ func (s *server) streamSession(c echo.Context) error {
 	return nil
 }
 
-// lengthOf is how long the caller wants the stream to last; the contract has checked it.
+// lengthOf returns how long the caller wants the stream to last; the contract has checked the value.
 func lengthOf(c echo.Context) time.Duration {
 	if seconds, err := strconv.Atoi(c.QueryParam("seconds")); err == nil {
 		return time.Duration(seconds) * time.Second
@@ -66,7 +67,7 @@ func lengthOf(c echo.Context) time.Duration {
 	return streamTime
 }
 
-// follow writes what happens after a version that was told, until the stream is over or its reader has gone.
+// follow sends every change after version told, until the stream is over or its reader has gone.
 func (s *server) follow(ctx context.Context, out *events, watch *account.Watch, told int64, length time.Duration) {
 	over, pulse := time.NewTimer(length), time.NewTicker(streamPulse)
 	defer over.Stop()
@@ -90,7 +91,7 @@ func (s *server) follow(ctx context.Context, out *events, watch *account.Watch, 
 			}
 			session, err := s.readFor(ctx, caller(ctx))
 			if err != nil || session.Account.Version == told {
-				continue // the signal comes again as long as the account is of another version than was told
+				continue // the signal repeats as long as the account's version differs from the one told
 			}
 			told = session.Account.Version
 			out.session(session)
@@ -105,19 +106,18 @@ func (s *server) readFor(ctx context.Context, who token.Claims) (account.Session
 	return s.accounts.Read(ctx, who)
 }
 
-// events writes server-sent events. Nothing is kept for a reader that is slow: a write that takes too long ends the
-// stream.
+// events writes server-sent events. Nothing is kept for a slow reader: a write that takes too long ends the stream.
 type events struct {
 	out        http.ResponseWriter
 	connection *http.ResponseController
-	err        error // the first one; the reader has gone, and there is nobody to tell
+	err        error // the first one; the reader has gone, and there is no one to tell
 }
 
-// beginEvents sends the header. The server's limits are for requests that end by themselves, so each write has its own.
+// beginEvents sends the header. The server's time limits are for short requests, so each write sets its own.
 func beginEvents(c echo.Context) *events {
 	header := c.Response().Header()
 	header.Set(echo.HeaderContentType, "text/event-stream")
-	header.Set("X-Accel-Buffering", "no") // or nginx would keep what happens to itself
+	header.Set("X-Accel-Buffering", "no") // otherwise nginx would buffer the events
 	e := &events{out: c.Response(), connection: http.NewResponseController(c.Response().Writer)}
 	e.err = e.connection.SetReadDeadline(time.Time{})
 	e.write("retry: 2000\n\n")

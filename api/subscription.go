@@ -8,7 +8,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/checkout"
 )
 
-// GetSubscription answers the caller's subscription.
+// GetSubscription returns the caller's subscription.
 func (s *server) GetSubscription(
 	ctx context.Context, _ GetSubscriptionRequestObject,
 ) (GetSubscriptionResponseObject, error) {
@@ -19,7 +19,7 @@ func (s *server) GetSubscription(
 	return GetSubscription200JSONResponse{Subscription: toAPISubscription(session.Account.Subscription)}, nil
 }
 
-// PreviewSubscription answers what a change would come to.
+// PreviewSubscription returns what a change would cost and bring.
 func (s *server) PreviewSubscription(
 	ctx context.Context, r PreviewSubscriptionRequestObject,
 ) (PreviewSubscriptionResponseObject, error) {
@@ -68,7 +68,7 @@ func (s *server) CancelSubscription(
 	}, nil
 }
 
-// ResumeSubscription lets the caller's subscription go on as it was.
+// ResumeSubscription makes the caller's subscription continue as it was.
 func (s *server) ResumeSubscription(
 	ctx context.Context, r ResumeSubscriptionRequestObject,
 ) (ResumeSubscriptionResponseObject, error) {
@@ -82,7 +82,7 @@ func (s *server) ResumeSubscription(
 	}, nil
 }
 
-// changed is the answer to a change, with a token that mirrors it.
+// changed returns the response to a change, with a token that mirrors the account.
 func (s *server) changed(ctx context.Context, c checkout.Changed, err error) (SubscriptionChanged, error) {
 	if err != nil {
 		return SubscriptionChanged{}, err

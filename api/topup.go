@@ -7,7 +7,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/checkout"
 )
 
-// GetTopUp answers the caller's automatic top-up.
+// GetTopUp returns the caller's automatic top-up.
 func (s *server) GetTopUp(ctx context.Context, _ GetTopUpRequestObject) (GetTopUpResponseObject, error) {
 	t, err := s.topUps.Get(ctx, caller(ctx).Account)
 	if err != nil {
@@ -16,7 +16,7 @@ func (s *server) GetTopUp(ctx context.Context, _ GetTopUpRequestObject) (GetTopU
 	return GetTopUp200JSONResponse{TopUpStateJSONResponse{TopUp: toAPITopUp(t)}}, nil
 }
 
-// PutTopUp makes the caller's automatic top-up what they wish.
+// PutTopUp sets the caller's automatic top-up.
 func (s *server) PutTopUp(ctx context.Context, r PutTopUpRequestObject) (PutTopUpResponseObject, error) {
 	t, err := s.topUps.Put(ctx, caller(ctx).Account, checkout.TopUpWish{
 		Enabled:      r.Body.Enabled,
@@ -31,7 +31,7 @@ func (s *server) PutTopUp(ctx context.Context, r PutTopUpRequestObject) (PutTopU
 	return PutTopUp200JSONResponse{TopUpStateJSONResponse{TopUp: toAPITopUp(t)}}, nil
 }
 
-// DeleteTopUp forgets the caller's automatic top-up.
+// DeleteTopUp deletes the caller's automatic top-up.
 func (s *server) DeleteTopUp(ctx context.Context, _ DeleteTopUpRequestObject) (DeleteTopUpResponseObject, error) {
 	if err := s.topUps.Delete(ctx, caller(ctx).Account); err != nil {
 		return nil, err

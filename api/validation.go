@@ -14,7 +14,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// maxMetadataKey is the contract's, in characters. OpenAPI 3.0 has no word for the names of members.
+// maxMetadataKey is the contract's limit, in characters. OpenAPI 3.0 cannot limit the names of members.
 const maxMetadataKey = 40
 
 // checkMetadata refuses names that are empty or too long.
@@ -64,7 +64,7 @@ func validationError(err error) error {
 	return &billing.Error{Code: billing.EInvalid, Message: message, Fields: fields, Err: err}
 }
 
-// flatten answers the single errors in a tree of them.
+// flatten returns the single errors in a tree of errors.
 func flatten(err error) []error {
 	var request *openapi3filter.RequestError
 	if multi, ok := err.(openapi3.MultiError); ok {

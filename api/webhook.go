@@ -9,8 +9,8 @@ import (
 
 const webhookPath = "/webhook"
 
-// receiveWebhook takes Stripe's events. It reads the raw body, which the signature is over, so it stands outside the
-// generated server.
+// receiveWebhook accepts Stripe's events. It is not part of the generated server because it reads the raw body, which
+// the signature covers.
 func (s *server) receiveWebhook(c echo.Context) error {
 	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), c.Request().Body, maxWebhookBody))
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// ListWebhooks answers the operator's endpoints.
+// ListWebhooks returns the operator's endpoints.
 func (s *server) ListWebhooks(ctx context.Context, _ ListWebhooksRequestObject) (ListWebhooksResponseObject, error) {
 	hooks, err := s.db.Webhooks(ctx)
 	if err != nil {
@@ -17,7 +17,7 @@ func (s *server) ListWebhooks(ctx context.Context, _ ListWebhooksRequestObject) 
 	return ListWebhooks200JSONResponse{Webhooks: each(hooks, toAPIWebhook)}, nil
 }
 
-// AddWebhook makes an endpoint and shows its secret.
+// AddWebhook makes an endpoint and returns its secret.
 func (s *server) AddWebhook(ctx context.Context, r AddWebhookRequestObject) (AddWebhookResponseObject, error) {
 	w, err := s.post.Add(ctx, caller(ctx).Account, fromAPIWebhook(*r.Body))
 	if err != nil {
@@ -26,7 +26,7 @@ func (s *server) AddWebhook(ctx context.Context, r AddWebhookRequestObject) (Add
 	return AddWebhook201JSONResponse{Webhook: toAPIWebhook(w), Secret: w.Secret.Reveal()}, nil
 }
 
-// ChangeWebhook tells an endpoint elsewhere, or of other things.
+// ChangeWebhook changes an endpoint's URL, or which types of events it gets.
 func (s *server) ChangeWebhook(ctx context.Context, r ChangeWebhookRequestObject) (ChangeWebhookResponseObject, error) {
 	w, err := s.post.Change(ctx, caller(ctx).Account, billing.WebhookID(r.WebhookId), fromAPIWebhook(*r.Body))
 	if err != nil {
@@ -35,7 +35,7 @@ func (s *server) ChangeWebhook(ctx context.Context, r ChangeWebhookRequestObject
 	return ChangeWebhook200JSONResponse(toAPIWebhook(w)), nil
 }
 
-// RemoveWebhook forgets an endpoint.
+// RemoveWebhook deletes an endpoint.
 func (s *server) RemoveWebhook(ctx context.Context, r RemoveWebhookRequestObject) (RemoveWebhookResponseObject, error) {
 	if err := s.post.Remove(ctx, caller(ctx).Account, billing.WebhookID(r.WebhookId)); err != nil {
 		return nil, err
@@ -43,7 +43,7 @@ func (s *server) RemoveWebhook(ctx context.Context, r RemoveWebhookRequestObject
 	return RemoveWebhook204Response{}, nil
 }
 
-// RollWebhook gives an endpoint a new secret and shows it.
+// RollWebhook gives an endpoint a new secret and returns it.
 func (s *server) RollWebhook(ctx context.Context, r RollWebhookRequestObject) (RollWebhookResponseObject, error) {
 	w, err := s.post.Roll(ctx, caller(ctx).Account, billing.WebhookID(r.WebhookId))
 	if err != nil {
@@ -52,7 +52,7 @@ func (s *server) RollWebhook(ctx context.Context, r RollWebhookRequestObject) (R
 	return RollWebhook200JSONResponse{Webhook: toAPIWebhook(w), Secret: w.Secret.Reveal()}, nil
 }
 
-// TestWebhook sends an endpoint an event about nothing.
+// TestWebhook sends an endpoint a test event.
 func (s *server) TestWebhook(ctx context.Context, r TestWebhookRequestObject) (TestWebhookResponseObject, error) {
 	d, err := s.post.Test(ctx, billing.WebhookID(r.WebhookId))
 	if err != nil {
@@ -61,7 +61,7 @@ func (s *server) TestWebhook(ctx context.Context, r TestWebhookRequestObject) (T
 	return TestWebhook202JSONResponse(toAPIDelivery(d)), nil
 }
 
-// ListDeliveries answers a page of what an endpoint was told.
+// ListDeliveries returns a page of the deliveries to an endpoint.
 func (s *server) ListDeliveries(
 	ctx context.Context, r ListDeliveriesRequestObject,
 ) (ListDeliveriesResponseObject, error) {
@@ -95,7 +95,7 @@ func fromAPIWebhook(r WebhookRequest) outbox.Wish {
 	return wish
 }
 
-// toAPIWebhook leaves the secrets out.
+// toAPIWebhook leaves out the secrets.
 func toAPIWebhook(w billing.Webhook) Webhook {
 	out := Webhook{
 		Id:             string(w.ID),
@@ -131,7 +131,7 @@ func toAPIDelivery(d billing.Delivery) Delivery {
 	return out
 }
 
-// some is a text that may be absent.
+// some returns a pointer to s, or nil if s is empty.
 func some(s string) *string {
 	if s == "" {
 		return nil
