@@ -26,16 +26,16 @@ import (
 	"github.com/pointsync/pointsync/pkg/token"
 )
 
-// shutdownPatience is how long running requests and jobs may finish.
+// shutdownPatience is how long running requests and jobs may take to finish.
 const shutdownPatience = 10 * time.Second
 
-// parts are what an app is made of.
+// parts holds what an app is made of.
 type parts struct {
 	config     config.Config
 	catalog    *catalog.Catalog
 	now        func() time.Time
 	log        *slog.Logger
-	migrate    bool   // bring the schema up to date instead of refusing an old one
+	migrate    bool   // migrate the schema instead of refusing an old one
 	shop       bool   // serve the demo shop
 	sandboxURL string // that the shop links to
 }
@@ -49,13 +49,13 @@ type app struct {
 	inbox    *inbox.Inbox
 	accounts *account.Service
 	handler  http.Handler
-	delay    time.Duration // between the end of readiness and that of listening
-	leaving  chan struct{} // closed when the server is about to end
-	unlinked bool          // Stripe has not said yet whether the database belongs to its account
+	delay    time.Duration // between the end of readiness and the end of listening
+	leaving  chan struct{} // closed when the server is about to stop
+	unlinked bool          // Stripe has not yet said whether the database belongs to its account
 	log      *slog.Logger
 }
 
-// newApp wires the rooms, from the bottom up.
+// newApp wires the packages, from the bottom up.
 func newApp(ctx context.Context, p parts) (_ *app, err error) {
 	c := p.config
 	keys, err := token.ParseKeys(c.SigningKeys.Reveal())
@@ -116,7 +116,7 @@ func newApp(ctx context.Context, p parts) (_ *app, err error) {
 	return a, err
 }
 
-// policyOf is what the operator decides about syncs.
+// policyOf returns what the operator decides about syncs.
 func policyOf(c config.Config) reconcile.Policy {
 	return reconcile.Policy{
 		PastDueGrace: c.PastDueGrace,
@@ -126,7 +126,7 @@ func policyOf(c config.Config) reconcile.Policy {
 	}
 }
 
-// openStore opens the database, and sees to it that its schema fits.
+// openStore opens the database, and migrates its schema or checks that it fits.
 func openStore(ctx context.Context, c config.Config, now func() time.Time, migrate bool) (*store.DB, error) {
 	db, err := store.Open(
 		ctx, store.Options{URL: c.DatabaseURL.Reveal(), Now: now, MaxConns: c.MaxConns, AllowUnsafe: c.AllowUnsafe},
@@ -158,7 +158,7 @@ func reveal(secrets []config.Secret) []string {
 	return plain
 }
 
-// run serves until ctx ends and the delay is over, then lets what is under way finish.
+// run serves until ctx ends and the delay is over, then lets running requests and jobs finish.
 func (a *app) run(ctx context.Context, l net.Listener) error {
 	if err := a.jobs.Start(ctx); err != nil {
 		return err
@@ -180,7 +180,7 @@ func (a *app) run(ctx context.Context, l net.Listener) error {
 	return errors.Join(err, refusedLater(ctx), a.jobs.Stop(patience), a.db.Close())
 }
 
-// serveHTTP serves a handler until ctx ends, then stops to accept and waits for running requests.
+// serveHTTP serves a handler until ctx ends, then stops accepting connections and waits for running requests.
 func serveHTTP(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger) error {
 	server := api.NewHTTPServer(h, log)
 	failed := make(chan error, 1)

@@ -13,7 +13,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// maxListed bounds what a report lists; it counts all.
+// maxListed limits how many findings a report lists; it counts all.
 const maxListed = 10_000
 
 type auditCmd struct {
@@ -21,7 +21,7 @@ type auditCmd struct {
 	JSON  bool   `name:"json" help:"Print one JSON object."`
 }
 
-// auditReport is what an audit found, and how far it came.
+// auditReport is what an audit found, and how far it got.
 type auditReport struct {
 	Accounts   int64            `json:"accounts"`
 	Found      int64            `json:"found"`
@@ -61,8 +61,8 @@ func (a auditCmd) audit(ctx context.Context, r *auditReport) error {
 	return a.walk(ctx, db, audit.AMoment, r)
 }
 
-// walk fills in the report until the end, or until it failed or was stopped. again waits between two looks: see
-// audit.Twice.
+// walk fills in the report until the end, a failure or an interrupt. again waits between the two looks that audit.Twice
+// takes.
 func (a auditCmd) walk(ctx context.Context, db *store.DB, again audit.Wait, r *auditReport) error {
 	for began := db.Now(); ; {
 		b, err := audit.Twice(ctx, db, billing.AccountID(r.Last), audit.BatchSize, again)
@@ -72,7 +72,7 @@ func (a auditCmd) walk(ctx context.Context, db *store.DB, again audit.Wait, r *a
 		r.add(b)
 		if b.Accounts < audit.BatchSize {
 			r.Complete = true
-			if a.After != "" { // it is not the whole
+			if a.After != "" { // it began in the middle, so it did not cover all accounts
 				return nil
 			}
 			return audit.Record(ctx, db, billing.RunAudit, began, r.Accounts, r.Found)
@@ -107,7 +107,7 @@ func (r *auditReport) print(out io.Writer, asJSON bool) error {
 	return err
 }
 
-// stopped says how to go on with a walk over all accounts that did not come to its end.
+// stopped returns an error that says how to continue a walk over all accounts that did not reach its end.
 func stopped(err error, last string) error {
 	if last == "" {
 		return ending{2, err}

@@ -13,16 +13,16 @@ import (
 	"github.com/pointsync/pointsync/pkg/config"
 )
 
-// clock follows the clock of a sandbox over HTTP, so that QA can live through a year in a minute. It asks every time: a
-// request that follows a move of the clock must see the new time.
+// clock follows the clock of a sandbox over HTTP, so that a tester can live through a year in a minute. It asks every
+// time, because a request after a move of the clock must see the new time.
 type clock struct {
 	url    string
 	client http.Client
-	offset atomic.Int64 // nanoseconds from the machine's time, as last heard
+	offset atomic.Int64 // nanoseconds from the machine's time, as last read
 	log    *slog.Logger
 }
 
-// clockOf answers the clock that the configuration names: the machine's, or a sandbox's.
+// clockOf returns the clock that the configuration names: the machine's, or a sandbox's.
 func clockOf(ctx context.Context, c config.Config, log *slog.Logger) (func() time.Time, error) {
 	if c.ClockURL == "" {
 		return time.Now, nil
@@ -35,8 +35,8 @@ func clockOf(ctx context.Context, c config.Config, log *slog.Logger) (func() tim
 	return now, nil
 }
 
-// followClock answers the time of the clock at url, which must answer now. When it does not later, the last offset
-// holds.
+// followClock returns a function that reads the clock at url. The clock must reply now. If it does not reply later, the
+// function uses the last offset.
 func followClock(ctx context.Context, url string, log *slog.Logger) (func() time.Time, error) {
 	c := &clock{url: url, client: http.Client{Timeout: 2 * time.Second}, log: log}
 	if _, err := c.ask(ctx); err != nil {
@@ -70,7 +70,7 @@ func (c *clock) ask(ctx context.Context) (time.Time, error) {
 	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil || answer.Now.IsZero() {
 		return time.Time{}, fmt.Errorf("it answers %s and no {\"now\": …}", resp.Status)
 	}
-	_, _ = io.Copy(io.Discard, resp.Body) // to the end, so that the connection serves the next question
+	_, _ = io.Copy(io.Discard, resp.Body) // to the end, so that the next question can reuse the connection
 	c.offset.Store(int64(time.Until(answer.Now)))
 	return answer.Now, nil
 }

@@ -14,9 +14,9 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// takeDataDir makes folders this process's own until unlock, or the process's end: two servers that keep their state in
-// one folder would overwrite each other's. The lock is the system's, so none is left behind by a process that was
-// killed.
+// takeDataDir locks folders for this process until unlock, or until the process ends. Two servers that keep their state
+// in one folder would overwrite each other's. The operating system holds the lock, so a process that was killed leaves
+// none behind.
 func takeDataDir(dirs ...string) (unlock func() error, err error) {
 	var taken []*flock.Flock
 	unlock = func() (err error) {
@@ -57,8 +57,8 @@ func takeOne(dir string) (*flock.Flock, error) {
 	return lock, nil
 }
 
-// localOrigins are the origins under which a browser on this machine may open a server: people write localhost for
-// 127.0.0.1.
+// localOrigins returns the origins under which a browser on this machine may open a server, since people write
+// localhost for 127.0.0.1.
 func localOrigins(address string) []string {
 	origins := []string{address}
 	u, err := url.Parse(address)

@@ -17,7 +17,7 @@ import (
 
 type demoCmd struct{}
 
-// Run plays the story on free ports, in a folder that is gone afterwards.
+// Run plays the story on free ports, in a folder that is removed afterwards.
 func (demoCmd) Run(ctx context.Context) error {
 	dir, err := os.MkdirTemp("", "pointsync-demo-")
 	if err != nil {
@@ -41,20 +41,20 @@ func (demoCmd) Run(ctx context.Context) error {
 	return err
 }
 
-// demo is a client: it holds a token and knows the API by its contract alone.
+// demo is a client: it holds a token and knows the API only by its contract.
 type demo struct {
 	ctx          context.Context
 	api, sandbox string
-	stopJobs     func(context.Context) error // of the server, so that it learns nothing more but by its requests
+	stopJobs     func(context.Context) error // of the server, so that it learns only from its requests
 	out          io.Writer
 	token        string
 	refresh      string
 }
 
-// answer is what came back, by member name.
+// answer is the body of a response, by member name.
 type answer map[string]any
 
-// play stops at the first step that is not as it should be.
+// play stops at the first step that goes wrong.
 func (d *demo) play() error {
 	return d.guard(func() {
 		for _, part := range []func(){d.begin, d.buyPack, d.subscribe, d.outside, d.refused, d.cancel} {
@@ -63,7 +63,7 @@ func (d *demo) play() error {
 	})
 }
 
-// guard turns the step that ends a play into an error.
+// guard returns the panic of a failed step as an error.
 func (d *demo) guard(part func()) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -78,7 +78,7 @@ func (d *demo) guard(part func()) (err error) {
 	return nil
 }
 
-// unexpected ends the play.
+// unexpected is the panic value that ends the play.
 type unexpected string
 
 func (u unexpected) Error() string { return string(u) }
@@ -94,7 +94,7 @@ func (d *demo) expect(ok bool, format string, args ...any) {
 	fmt.Fprintf(d.out, "  ✓ %s\n", what)
 }
 
-// call sends JSON to the API, prints both sides in short, and ends the play on another status than wanted.
+// call sends JSON to the API, prints a summary of both sides, and ends the play if the status is not the wanted one.
 func (d *demo) call(want int, method, path string, body any, headers ...string) answer {
 	req := d.request(method, d.api+path, body)
 	for i := 0; i+1 < len(headers); i += 2 {
@@ -157,7 +157,7 @@ func (d *demo) send(want int, req *http.Request, label string) answer {
 	if resp.StatusCode != want {
 		panic(unexpected(fmt.Sprintf("%s %s answers %d, not %d: %s", req.Method, label, resp.StatusCode, want, b)))
 	}
-	// The rule for clients: wherever an answer has a token, replace the one held.
+	// The rule for clients: whenever a response has a token, replace the one that you hold.
 	if t, ok := a["token"].(string); ok {
 		d.token = t
 	}
@@ -167,7 +167,7 @@ func (d *demo) send(want int, req *http.Request, label string) answer {
 	return a
 }
 
-// at reads a member by its path; nil when it is not there.
+// at returns a member by its path, or nil if it is missing.
 func (a answer) at(path string) any {
 	var v any = map[string]any(a)
 	for name := range strings.SplitSeq(path, ".") {
@@ -183,7 +183,7 @@ func (a answer) at(path string) any {
 func (a answer) text(path string) string { s, _ := a.at(path).(string); return s }
 func (a answer) number(path string) int  { n, _ := a.at(path).(float64); return int(n) }
 
-// claims reads what the held token says, as a client may without verifying it.
+// claims returns the claims of the held token, which a client may read without verifying them.
 func (d *demo) claims() answer {
 	parts := strings.Split(d.token, ".")
 	b, err := base64.RawURLEncoding.DecodeString(parts[1])
@@ -197,7 +197,7 @@ func (d *demo) claims() answer {
 	return a
 }
 
-// brief shows the members of an answer that tell the story.
+// brief returns the members of an answer that tell the story.
 func brief(a answer) string {
 	var parts []string
 	for _, m := range []struct{ path, label string }{
@@ -215,7 +215,7 @@ func brief(a answer) string {
 	return strings.Join(parts, " ")
 }
 
-// short cuts ids in paths, which tell nothing.
+// short cuts long paths, whose ids tell nothing.
 func short(path string) string {
 	if len(path) > 34 {
 		return path[:33] + "…"

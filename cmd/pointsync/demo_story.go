@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// begin registers and looks at what is for sale.
+// begin registers a user and looks at what is for sale.
 func (d *demo) begin() {
 	d.say("A new user registers and holds a token")
 	d.call(
@@ -45,7 +45,7 @@ func (d *demo) buyPack() {
 	)
 }
 
-// buy orders an item and pays for it the way a machine does.
+// buy orders an item and pays for it as a program would.
 func (d *demo) buy(item string) answer {
 	made := d.call(201, http.MethodPost, "/checkout", map[string]any{"item": item}, "Idempotency-Key", "demo-buy-"+item)
 	session := made.text("session_id")
@@ -90,7 +90,7 @@ func (d *demo) outside() {
 	req := d.request(http.MethodGet, d.sandbox+"/_sandbox/clock", nil)
 	now, err := time.Parse(time.RFC3339, d.send(200, req, "sandbox clock").text("now"))
 	d.expect(err == nil, "the clock says %s", now.Format(time.RFC3339))
-	// a renewal is charged an hour after the period moved
+	// A renewal is charged an hour after the period has moved.
 	beyond := time.Unix(int64(until), 0).Sub(now) + 90*time.Minute
 	req = d.request(
 		http.MethodPost, d.sandbox+"/_sandbox/clock", map[string]any{"advance_seconds": int(beyond.Seconds())},
@@ -125,7 +125,7 @@ func (d *demo) refused() {
 	)
 }
 
-// cancel ends the subscription at Stripe and lets the period run out.
+// cancel ends the subscription at Stripe and checks that the window is gone.
 func (d *demo) cancel() {
 	d.say("Cancel at Stripe, at once")
 	subs := d.stripe(200, http.MethodGet, "/v1/subscriptions", nil)

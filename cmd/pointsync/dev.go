@@ -41,20 +41,20 @@ func (d devCmd) Run(ctx context.Context) error {
 	return s.wait()
 }
 
-// devServer is the API and a local Stripe, side by side. They talk by HTTP alone.
+// devServer is the API and a local Stripe, side by side. They talk only by HTTP.
 type devServer struct {
 	url        string
 	sandboxURL string
 	app        *app
 	group      *errgroup.Group
 	stop       context.CancelFunc
-	unlock     func() error // the data folder
+	unlock     func() error // releases the data folder
 }
 
 // devKey opens the sandbox and nothing else.
 const devKey = "sk_test_pointsync_dev"
 
-// startDev starts both and sets the sandbox up for the API. They run until ctx ends or stop is called.
+// startDev starts both servers and sets the sandbox up for the API. They run until ctx ends or stop is called.
 func startDev(ctx context.Context, d devCmd, log *slog.Logger) (*devServer, error) {
 	if err := os.MkdirAll(d.DataDir, 0o700); err != nil {
 		return nil, fmt.Errorf("--data-dir: %w", err)
@@ -70,7 +70,7 @@ func startDev(ctx context.Context, d devCmd, log *slog.Logger) (*devServer, erro
 	return s, nil
 }
 
-// startDevIn is startDev in a folder that is this process's own; unlock gives it back when both have ended.
+// startDevIn is startDev in a folder that this process has locked; unlock releases it when both servers have ended.
 func startDevIn(ctx context.Context, d devCmd, unlock func() error, log *slog.Logger) (*devServer, error) {
 	for _, o := range d.AllowOrigin {
 		if err := config.CheckOrigin(o); err != nil {
@@ -118,7 +118,7 @@ func startDevIn(ctx context.Context, d devCmd, unlock func() error, log *slog.Lo
 	return s, nil
 }
 
-// The admin of `dev`, whom everybody may be: there is nothing real to have power over.
+// The admin of `dev`. Anyone may log in as the admin: there is nothing real to control.
 const (
 	devAdmin    = "admin@example.com"
 	devPassword = "correct horse battery"
@@ -135,7 +135,7 @@ func (a *app) ensureAdmin(ctx context.Context) error {
 	return err
 }
 
-// wire sets the sandbox up as `pointsync stripe setup` would, and makes the API's app.
+// wire sets up the sandbox as `pointsync stripe setup` would, and makes the API's app.
 func (s *devServer) wire(ctx context.Context, d devCmd, items *catalog.Catalog, log *slog.Logger) (*app, error) {
 	dir := d.DataDir
 	now, err := followClock(ctx, s.sandboxURL+"/_sandbox/clock", log)
@@ -156,7 +156,7 @@ func (s *devServer) wire(ctx context.Context, d devCmd, items *catalog.Catalog, 
 			localOrigins(s.url), d.AllowOrigin...,
 		), SigningKeys: config.Secret(keys), Issuer: "pointsync", Audience: "pointsync",
 		PastDueGrace: 72 * time.Hour, RenewalGrace: 2 * time.Hour, Backfill: 5 * time.Minute, LocalWebhooks: true,
-		// No cool-off between automatic top-ups: whoever tries them need not wait for the second one.
+		// Set no cool-off between automatic top-ups, so that no one who tries them has to wait for the second one.
 	}
 	gateway, err := newGateway(c, now, log)
 	if err != nil {
@@ -187,10 +187,10 @@ func (s *devServer) wire(ctx context.Context, d devCmd, items *catalog.Catalog, 
 	return a, nil
 }
 
-// wait blocks until both have ended.
+// wait blocks until both servers have ended.
 func (s *devServer) wait() error { return errors.Join(s.group.Wait(), s.unlock()) }
 
-// explain prints what is where.
+// explain prints the addresses and how to try them.
 func (s *devServer) explain(dir string) {
 	fmt.Printf(`pointsync is running. Nothing here moves real money.
 
@@ -209,7 +209,7 @@ Stop with Ctrl-C.
 `, s.url, s.sandboxURL, dir, devAdmin, devPassword)
 }
 
-// devCatalog reads the catalogue that is named, or ./catalog.yaml, or the one inside the program.
+// devCatalog returns the catalogue at path, or ./catalog.yaml, or the built-in one.
 func devCatalog(path string) (*catalog.Catalog, error) {
 	if path != "" {
 		return catalog.Load(path)
@@ -220,7 +220,7 @@ func devCatalog(path string) (*catalog.Catalog, error) {
 	return catalog.Default(), nil
 }
 
-// kept reads a file, or makes it, for its owner's eyes.
+// kept returns the content of a file. If the file is missing, kept creates it, readable only by its owner.
 func kept(path string, create func() (string, error)) (string, error) {
 	b, err := os.ReadFile(path)
 	if err == nil {
@@ -236,7 +236,7 @@ func kept(path string, create func() (string, error)) (string, error) {
 	return content, os.WriteFile(path, []byte(content), 0o600)
 }
 
-// keptSecret keeps the secret of each webhook endpoint, which Stripe shows once only.
+// keptSecret keeps the secret of each webhook endpoint, because Stripe shows it only once.
 func keptSecret(path, endpoint, shown string) (string, error) {
 	content, err := kept(path, func() (string, error) { return "{}", nil })
 	if err != nil {

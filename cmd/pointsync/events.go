@@ -148,7 +148,7 @@ func (e eventsBackfillCmd) Run(ctx context.Context) error {
 	return nil
 }
 
-// inboxForCommand is an inbox that can receive and replay, and works no job.
+// inboxForCommand returns an inbox that can receive and replay events, and runs no jobs.
 func inboxForCommand(ctx context.Context) (_ *inbox.Inbox, closeAll func() error, err error) {
 	c, err := config.Load(config.Database, config.Stripe)
 	if err != nil {

@@ -20,7 +20,7 @@ import (
 const (
 	// pageOfStory is how many moments are read at once.
 	pageOfStory = 500
-	// maxStory bounds what is told in one go.
+	// maxStory limits how many moments one run prints.
 	maxStory = 100_000
 )
 
@@ -30,7 +30,7 @@ type explainCmd struct {
 	JSON  bool   `name:"json" help:"Print one JSON object a line, as GET /admin/accounts/{id}/timeline shows them."`
 }
 
-// Run tells an account's story, the oldest moment first: a terminal ends at the newest.
+// Run prints an account's story, oldest moment first, because a terminal ends at the newest.
 func (e explainCmd) Run(ctx context.Context) error {
 	if e.Limit < 1 || e.Limit > maxStory {
 		return fmt.Errorf("--limit must be from 1 to %d", maxStory)
@@ -61,7 +61,7 @@ func (e explainCmd) Run(ctx context.Context) error {
 	return printStory(os.Stdout, a, topUp, story, more)
 }
 
-// readStory answers the last moments, oldest first, and whether there are older ones.
+// readStory returns the last moments, oldest first, and whether there are older ones.
 func readStory(
 	ctx context.Context, db *store.DB, id billing.AccountID, limit int,
 ) (story []account.Told, more bool, err error) {
@@ -79,8 +79,8 @@ func readStory(
 	}
 }
 
-// printStory writes a line a moment, under the day it was on, after what the account is now. The top-up's status is ""
-// where there is none.
+// printStory writes the account as it is now, then one line for each moment, under its day. The top-up's status is ""
+// if there is none.
 func printStory(out io.Writer, a billing.Account, topUp billing.TopUp, story []account.Told, more bool) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s  %s  %s\n", a.ID, a.Email, a.Role)
@@ -112,7 +112,7 @@ func printStory(out io.Writer, a billing.Account, topUp billing.TopUp, story []a
 	return err
 }
 
-// topUpStatus is the status, and why it needs attention.
+// topUpStatus returns the status, and why the top-up needs attention.
 func topUpStatus(t billing.TopUp) string {
 	if t.Reason == "" {
 		return string(t.Status)
@@ -120,7 +120,7 @@ func topUpStatus(t billing.TopUp) string {
 	return fmt.Sprintf("%s (%s)", t.Status, t.Reason)
 }
 
-// harmless keeps a customer's words from moving the operator's cursor.
+// harmless replaces control characters, so that a customer's words cannot move the operator's cursor.
 func harmless(r rune) rune {
 	if unicode.IsControl(r) && r != '\n' {
 		return unicode.ReplacementChar
@@ -128,7 +128,7 @@ func harmless(r rune) rune {
 	return r
 }
 
-// reference is the id of what a moment is about, where the sentence does not name it.
+// reference returns the id of what a moment is about, unless the sentence names it.
 func reference(m account.Told) string {
 	switch m.Kind {
 	case billing.MomentOrderMade, billing.MomentOrderFulfilled, billing.MomentEventReceived, billing.MomentEventProcessed:

@@ -14,13 +14,13 @@ import (
 )
 
 const (
-	// linkPatience is how long a start waits for Stripe to say whose key it is.
+	// linkPatience is how long a start waits for Stripe to say whose key it has.
 	linkPatience = 5 * time.Second
 	linkEvery    = time.Minute
 )
 
 // link refuses to serve a database that belongs to another Stripe account or mode than the key. A server need not wait
-// for Stripe: where it does not answer, linkLater asks again.
+// for Stripe: if Stripe does not reply, linkLater asks again.
 func (a *app) link(ctx context.Context) error {
 	within, cancel := context.WithTimeout(ctx, linkPatience)
 	defer cancel()
@@ -42,14 +42,14 @@ func (a *app) link(ctx context.Context) error {
 
 const linkMend = "give the restricted key the permission to read the account (GET /v1/account)"
 
-// linkLater asks until Stripe has answered, and ends the server where the database is not this account's.
+// linkLater asks until Stripe has replied, and stops the server if the database belongs to another account.
 func (a *app) linkLater(ctx context.Context, end context.CancelCauseFunc) {
 	look := time.NewTicker(linkEvery)
 	defer look.Stop()
 	a.linkAt(ctx, look.C, end)
 }
 
-// linkAt asks at each of the given times until Stripe has answered.
+// linkAt asks at each of the given times until Stripe has replied.
 func (a *app) linkAt(ctx context.Context, times <-chan time.Time, end context.CancelCauseFunc) {
 	for {
 		select {
@@ -69,7 +69,7 @@ func (a *app) linkAt(ctx context.Context, times <-chan time.Time, end context.Ca
 	}
 }
 
-// refusedLater returns why linkLater ended the server, nil where it did not.
+// refusedLater returns why linkLater stopped the server, or nil if it did not.
 func refusedLater(ctx context.Context) error {
 	if err := context.Cause(ctx); billing.CodeOf(err) == billing.EConflict {
 		return err
@@ -77,7 +77,7 @@ func refusedLater(ctx context.Context) error {
 	return nil
 }
 
-// checkLink is a line of `stripe check`: whether the database that is configured belongs to the key's account.
+// checkLink returns a finding for `stripe check`: whether the configured database belongs to the key's account.
 func checkLink(ctx context.Context, gateway *stripegw.Gateway) (stripegw.Finding, bool) {
 	c, err := config.Load(config.Database)
 	if err != nil {
@@ -85,7 +85,7 @@ func checkLink(ctx context.Context, gateway *stripegw.Gateway) (stripegw.Finding
 	}
 	db, err := openStore(ctx, c, time.Now, false)
 	if err != nil {
-		return stripegw.Finding{}, false // it is not there yet, or not migrated: serve says so
+		return stripegw.Finding{}, false // it does not exist yet, or is not migrated: serve reports that
 	}
 	defer db.Close()
 	return linkFinding(ctx, db, gateway)
@@ -121,7 +121,7 @@ type stripeUnlinkCmd struct {
 	Yes bool `help:"Do it. Without this it is only said what would be done."`
 }
 
-// Run unties the database from its Stripe account.
+// Run unlinks the database from its Stripe account.
 func (u stripeUnlinkCmd) Run(ctx context.Context) error {
 	db, err := openForCommand(ctx)
 	if err != nil {

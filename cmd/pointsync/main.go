@@ -1,5 +1,5 @@
-// Command pointsync sells subscriptions and point packs through Stripe and lets users spend points. This package is the
-// command line and the wiring; every rule lives below pkg.
+// Command pointsync sells subscriptions and point packs through Stripe and lets users spend points. This package owns
+// the command line and the wiring. It knows no rule of the business: every rule lives below pkg.
 package main
 
 import (
@@ -45,7 +45,7 @@ func main() {
 	}
 }
 
-// ending is an error with an exit code of its own, for commands whose code is an answer.
+// ending is an error with its own exit code, for commands whose exit code is their result.
 type ending struct {
 	code int
 	error
@@ -53,7 +53,7 @@ type ending struct {
 
 func (e ending) Unwrap() error { return e.error }
 
-// exitCode is 1 for a command that failed, unless the command tells its endings apart.
+// exitCode returns 1 for a command that failed, unless the error has its own code.
 func exitCode(err error) int {
 	var e ending
 	if errors.As(err, &e) {

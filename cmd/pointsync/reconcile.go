@@ -25,7 +25,7 @@ type stripeReconcileCmd struct {
 	Rate   float64 `help:"Accounts a second; each asks Stripe about 4 times, and Stripe allows 25 calls a second with a test key, 100 with a live one." default:"4"`
 }
 
-// driftReport is what a comparison with Stripe found, and how far it came.
+// driftReport is what a comparison with Stripe found, and how far it got.
 type driftReport struct {
 	Accounts  int64        `json:"accounts"`
 	Differing int64        `json:"differing"`
@@ -52,7 +52,7 @@ type driftError struct {
 	Error   string `json:"error"`
 }
 
-// Run compares one account, or all that ever bought.
+// Run compares one account, or all accounts that ever bought.
 func (s stripeReconcileCmd) Run(ctx context.Context) error {
 	if s.Rate <= 0 || s.Rate > 1000 {
 		return ending{2, fmt.Errorf("--rate must be above 0 and up to 1000")}
@@ -82,8 +82,8 @@ func (s stripeReconcileCmd) compare(ctx context.Context, r *driftReport) error {
 	return s.walk(ctx, c, audit.AMoment, r)
 }
 
-// walk fills in the report until the end, or until it failed or was stopped. again waits between two looks: see
-// audit.Comparison.
+// walk fills in the report until the end, a failure or an interrupt. again waits between the two looks that
+// audit.Comparison takes.
 func (s stripeReconcileCmd) walk(ctx context.Context, c *audit.Comparison, again audit.Wait, r *driftReport) error {
 	if s.Email != "" {
 		a, err := account.ByEmail(ctx, c.DB, s.Email)
@@ -103,7 +103,7 @@ func (s stripeReconcileCmd) walk(ctx context.Context, c *audit.Comparison, again
 		}
 		if len(ids) < audit.BatchSize {
 			r.Complete = true
-			if s.After != "" { // it is not the whole
+			if s.After != "" { // it began in the middle, so it did not cover all accounts
 				return nil
 			}
 			return audit.Record(ctx, c.DB, billing.RunDrift, began, r.Accounts, r.Found)
@@ -162,7 +162,7 @@ func (r *driftReport) add(c audit.Compared) {
 	r.Found, r.Left = r.Found+int64(len(c.Found)), r.Left+int64(len(c.Left))
 	left := map[billing.Drift]bool{}
 	for _, d := range c.Left {
-		d.Detail = "" // the same difference may look another way now
+		d.Detail = "" // the detail of the same difference may have changed
 		left[d] = true
 	}
 	for _, d := range c.Found {

@@ -17,7 +17,7 @@ import (
 
 type serveCmd struct{}
 
-// Run serves with the environment's configuration.
+// Run serves with the configuration of the environment.
 func (serveCmd) Run(ctx context.Context) error {
 	c, err := config.Load(config.Database, config.Stripe, config.Server)
 	if err != nil {
@@ -50,7 +50,8 @@ func (serveCmd) Run(ctx context.Context) error {
 	return a.run(ctx, l)
 }
 
-// warnOfStripe says at start what `pointsync stripe check` would. It hinders nothing: Stripe may be away just now.
+// warnOfStripe logs at start what `pointsync stripe check` would report. It stops nothing, because Stripe may be
+// unreachable at this moment.
 func warnOfStripe(ctx context.Context, a *app, items *catalog.Catalog, log *slog.Logger) {
 	findings, err := a.stripe.Check(ctx, items, "", a.db.Now())
 	if err != nil {

@@ -22,7 +22,7 @@ type stripeSetupCmd struct {
 	WebhookURL string `help:"Register this endpoint too, e.g. https://api.example.com/webhook, and print its secret, once."`
 }
 
-// Run sets Stripe up.
+// Run sets up Stripe.
 func (s stripeSetupCmd) Run(ctx context.Context) error {
 	gateway, items, _, err := stripeAndCatalog(ctx)
 	if err != nil {
@@ -90,15 +90,14 @@ func (s stripeCheckCmd) Run(ctx context.Context) error {
 	return err
 }
 
-// refusedFor is how long a webhook that fitted no secret is a finding.
+// refusedFor is how long a webhook that matched no secret remains a finding.
 const refusedFor = 24 * time.Hour
 
-// checkRefused looks into the database, where there is one in the environment, for webhooks that fitted none of the
-// secrets.
+// checkRefused looks for webhooks that matched none of the secrets, if the environment names a database.
 func checkRefused(ctx context.Context, now time.Time) (_ stripegw.Finding, ok bool) {
 	c, err := config.Load(config.Database)
 	if err != nil {
-		return stripegw.Finding{}, false // this command needs none
+		return stripegw.Finding{}, false // this command needs no database
 	}
 	const mend = "Put the secret of each endpoint that sends here into STRIPE_WEBHOOK_SECRET, comma-separated, and delete endpoints that should not."
 	db, err := openStore(ctx, c, time.Now, false)

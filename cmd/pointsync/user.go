@@ -18,7 +18,7 @@ type userRoleCmd struct {
 	Role  string `arg:"" help:"admin or user." enum:"admin,user"`
 }
 
-// Run gives a role.
+// Run sets an account's role.
 func (u userRoleCmd) Run(ctx context.Context) error {
 	db, err := openForCommand(ctx)
 	if err != nil {

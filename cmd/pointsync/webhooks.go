@@ -127,7 +127,7 @@ type webhooksHistoryCmd struct {
 	Limit int `help:"How many at the most." default:"100"`
 }
 
-// Run tells who did what to endpoints, those that are gone included.
+// Run prints who did what to endpoints, including removed ones.
 func (h webhooksHistoryCmd) Run(ctx context.Context) error {
 	if h.Limit < 1 || h.Limit > 10_000 {
 		return fmt.Errorf("--limit must be from 1 to 10000")
