@@ -56,7 +56,7 @@ type accountRow struct {
 
 func (accountRow) TableName() string { return "accounts" }
 
-// HasAccount reports whether an account is there.
+// HasAccount reports whether an account exists.
 func (r reads) HasAccount(ctx context.Context, id billing.AccountID) (bool, error) {
 	var n int64
 	err := r.q(ctx).Model(&accountRow{}).Where("id = ?", string(id)).Count(&n).Error
@@ -72,7 +72,7 @@ func (r reads) Account(ctx context.Context, id billing.AccountID) (billing.Accou
 	return fromRowAccount(row), nil
 }
 
-// CustomerAccounts lists the ids of accounts that have a Stripe customer, in order, after the given one.
+// CustomerAccounts lists the ids of accounts that have a Stripe customer, in order, starting after the given one.
 func (r reads) CustomerAccounts(ctx context.Context, after billing.AccountID, limit int) ([]billing.AccountID, error) {
 	var ids []billing.AccountID
 	err := r.q(ctx).Model(&accountRow{}).Where("customer_id IS NOT NULL AND id > ?", string(after)).
@@ -80,8 +80,7 @@ func (r reads) CustomerAccounts(ctx context.Context, after billing.AccountID, li
 	return ids, translate(err)
 }
 
-// InsertAccount appends a new account, and enters its email and its customer into their directories. Errors:
-// EEmailTaken.
+// InsertAccount appends a new account, and adds its email and its customer to their directories. Errors: EEmailTaken.
 func (tx *Tx) InsertAccount(ctx context.Context, a billing.Account) error {
 	row := toRowAccount(a)
 	if err := tx.enterEmail(ctx, row.Email, a.ID); err != nil {
@@ -95,9 +94,9 @@ func (tx *Tx) InsertAccount(ctx context.Context, a billing.Account) error {
 	return translate(tx.q(ctx).Create(&row).Error)
 }
 
-// LockAccount reads an account and makes other writers of it wait until this transaction ends. Every transaction that
-// touches an account takes this lock, or updates the row, before anything else of the account, so that none can
-// wait for another in a circle. On SQLite the transaction is the only writer already. Errors: ENotFound.
+// LockAccount reads an account and makes other writers of it wait until this transaction ends. A transaction that
+// touches an account takes this lock, or updates the row, before it touches anything else of the account. So no two
+// transactions can deadlock on it. On SQLite the transaction is the only writer already. Errors: ENotFound.
 func (tx *Tx) LockAccount(ctx context.Context, id billing.AccountID) (billing.Account, error) {
 	var row accountRow
 	if err := tx.q(ctx).Clauses(
@@ -110,7 +109,7 @@ func (tx *Tx) LockAccount(ctx context.Context, id billing.AccountID) (billing.Ac
 	return a, nil
 }
 
-// LockAccountByCustomer is LockAccount by the Stripe customer that the account has or had. Errors: ENotFound.
+// LockAccountByCustomer locks the account that has or had a Stripe customer, as LockAccount does. Errors: ENotFound.
 func (tx *Tx) LockAccountByCustomer(ctx context.Context, id billing.CustomerID) (billing.Account, error) {
 	account, err := tx.accountOfCustomer(ctx, id)
 	if err != nil {
@@ -119,15 +118,15 @@ func (tx *Tx) LockAccountByCustomer(ctx context.Context, id billing.CustomerID) 
 	return tx.LockAccount(ctx, account)
 }
 
-// saw notes an account for whoever is told of changes.
+// saw records an account among the facts that are reported before the commit.
 func (tx *Tx) saw(a billing.Account) {
 	if tx.facts != nil {
 		tx.facts.saw(a)
 	}
 }
 
-// debitedRow is an account's row after a debit, and beside it what endpoints want: asking with the same statement costs
-// a spend nothing.
+// debitedRow is an account's row after a debit, together with the event types that endpoints want. The same statement
+// reads both, so the second costs a spend nothing.
 type debitedRow struct {
 	Account accountRow `gorm:"embedded"`
 	Wanted  string
@@ -135,8 +134,8 @@ type debitedRow struct {
 
 func (debitedRow) TableName() string { return "accounts" }
 
-// Debit lowers the available points by n if there are as many and no lot has run out by tx.Now. It is one statement, so
-// it needs no lock before it. It answers false, and changes nothing, when the condition does not hold.
+// Debit lowers the available points by n, if there are that many and no lot has expired by tx.Now. It is one
+// statement, so it needs no lock before it. If the condition does not hold, it returns false and changes nothing.
 func (tx *Tx) Debit(ctx context.Context, id billing.AccountID, n billing.Points) (billing.Account, bool, error) {
 	var row debitedRow
 	back := clause.Returning{Columns: []clause.Column{{Name: "*", Raw: true}}}
@@ -167,7 +166,7 @@ func (tx *Tx) Debit(ctx context.Context, id billing.AccountID, n billing.Points)
 	return a, res.RowsAffected == 1, nil
 }
 
-// SavePoints writes the points of an account that this transaction holds the lock of.
+// SavePoints writes the points of an account whose lock this transaction holds.
 func (tx *Tx) SavePoints(ctx context.Context, a billing.Account) error {
 	tx.saw(a)
 	return tx.saveAccount(ctx, a.ID, map[string]any{
@@ -176,7 +175,7 @@ func (tx *Tx) SavePoints(ctx context.Context, a billing.Account) error {
 	})
 }
 
-// SaveSubscription writes the subscription and its window, on an account that this transaction holds the lock of.
+// SaveSubscription writes the subscription and its window, for an account whose lock this transaction holds.
 func (tx *Tx) SaveSubscription(ctx context.Context, a billing.Account) error {
 	if tx.saw(a); tx.facts != nil {
 		tx.facts.Of(a.ID).Subscription = true
@@ -186,7 +185,7 @@ func (tx *Tx) SaveSubscription(ctx context.Context, a billing.Account) error {
 	return tx.saveAccount(ctx, a.ID, columns)
 }
 
-// subscriptionColumns are the columns of an account's row that hold its subscription.
+// subscriptionColumns returns the columns of an account's row that hold its subscription.
 func subscriptionColumns(row accountRow) map[string]any {
 	return map[string]any{
 		"sub_id": row.SubID, "sub_plan": row.SubPlan, "sub_quantity": row.SubQuantity, "sub_status": row.SubStatus,
@@ -197,8 +196,8 @@ func subscriptionColumns(row accountRow) map[string]any {
 	}
 }
 
-// SetCustomer ties the account to its Stripe customer, once and for all; a second call changes nothing. A customer that
-// another account has or had is an error.
+// SetCustomer ties the account to its Stripe customer for good. A second call changes nothing. It is an error if
+// another account has or had the customer.
 func (tx *Tx) SetCustomer(ctx context.Context, id billing.AccountID, customer billing.CustomerID) error {
 	res := tx.q(ctx).Model(&accountRow{}).Where(
 		"id = ? AND customer_id IS NULL", string(id),
@@ -209,32 +208,32 @@ func (tx *Tx) SetCustomer(ctx context.Context, id billing.AccountID, customer bi
 	return tx.enterCustomer(ctx, customer, id)
 }
 
-// UseTrial notes that the account has had its subscription: no later one begins with a trial. It is noted once and
-// never taken back.
+// UseTrial records that the account has had its subscription, so no later one begins with a trial. It is recorded once
+// and never undone.
 func (tx *Tx) UseTrial(ctx context.Context, id billing.AccountID) error {
 	return translate(tx.q(ctx).Model(&accountRow{}).Where("id = ? AND trial_used_at IS NULL", string(id)).
 		Update("trial_used_at", stamp{tx.Now}).Error)
 }
 
-// SetRole gives an account that this transaction holds the lock of another role.
+// SetRole gives another role to an account whose lock this transaction holds.
 func (tx *Tx) SetRole(ctx context.Context, id billing.AccountID, role billing.Role) error {
 	return tx.saveAccount(ctx, id, map[string]any{"role": string(role)})
 }
 
-// SetLowPoints writes how few points are low to the customer, on an account that this transaction holds the lock of.
+// SetLowPoints writes how few points count as low for the customer, for an account whose lock this transaction holds.
 func (tx *Tx) SetLowPoints(ctx context.Context, id billing.AccountID, points *billing.Points) error {
 	return tx.saveAccount(ctx, id, map[string]any{"low_points": (*int64)(points)})
 }
 
-// IssueTicket hands out the account's next sync ticket and writes down its budget.
+// IssueTicket issues the account's next sync ticket and saves its budget.
 func (tx *Tx) IssueTicket(ctx context.Context, id billing.AccountID, budgetAt time.Time) error {
 	return tx.saveAccount(ctx, id, map[string]any{
 		"ticket_issued": gorm.Expr("ticket_issued + 1"), "budget_at": stamp{budgetAt},
 	})
 }
 
-// ApplyTicket takes the account's lock and says whether the picture taken under this ticket may still be applied:
-// it may not once a later ticket's was. The account is answered as it was before.
+// ApplyTicket locks the account and reports whether the picture taken under this ticket may still be applied. It may
+// not after a later ticket's picture was. The account is returned as it was before.
 func (tx *Tx) ApplyTicket(
 	ctx context.Context, id billing.AccountID, ticket int64, invoicesSince *time.Time,
 ) (billing.Account, bool, error) {

@@ -61,8 +61,8 @@ func (tx *Tx) InsertAdminAction(ctx context.Context, a billing.AdminAction) erro
 	return translate(tx.q(ctx).Create(&row).Error)
 }
 
-// AdminActionByKey reads what was done to an account under an admin's Idempotency-Key; ok is false when the key is
-// unused.
+// AdminActionByKey reads the action that an admin took on an account under an Idempotency-Key. ok is false if the key
+// is unused.
 func (r reads) AdminActionByKey(
 	ctx context.Context, account billing.AccountID, key string,
 ) (_ billing.AdminAction, ok bool, err error) {
@@ -84,7 +84,7 @@ func (r reads) AdminActionByKey(
 	return a, err == nil, translate(err)
 }
 
-// WebhookActions lists what was done to endpoints, latest first.
+// WebhookActions lists the actions that admins took on endpoints, latest first.
 func (r reads) WebhookActions(ctx context.Context, limit int) ([]billing.AdminAction, error) {
 	var rows []webhookActionRow
 	if err := r.q(ctx).Order("id DESC").Limit(limit).Find(&rows).Error; err != nil {

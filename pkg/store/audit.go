@@ -7,14 +7,15 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// AuditScope says which rows an audit looks at.
+// AuditScope selects the rows that an audit looks at.
 type AuditScope struct {
 	After, Last billing.AccountID // accounts after the first and up to the last
 	CheckoutKey string            // how the grant keys of orders begin
-	IntentKey   string            // and those of automatic ones
-	// an event that has waited since before must have a job, or a look of the sweeper's since then
+	IntentKey   string            // how those of automatic orders begin
+	// An event that has waited since before this time must have a job, or the sweeper must have looked at it since
+	// then.
 	PendingBefore time.Time
-	DueBefore     time.Time // so must an outgoing one that was due before, by the machine's clock
+	DueBefore     time.Time // the same for an outgoing event that was due before this time, by the machine's clock
 	EndedBy       time.Time // points of a subscription that has ended must have ended by then
 }
 
@@ -25,8 +26,8 @@ const (
 	orderKey = `CASE WHEN o.automatic THEN @intent || o.payment_intent_id ELSE @key || o.checkout_id END`
 )
 
-// rules are queries for rows that break a rule. Each is one statement, so that it sees all its tables at one moment and
-// needs no lock: a rule never finds the half of a transaction that is under way.
+// rules are queries for rows that break a rule. Each is one statement, so it sees all its tables at one moment and
+// needs no lock. A rule never sees half of a transaction that is still running.
 var rules = []struct{ name, query string }{
 	{"next-expiry", `SELECT a.id AS account, 'the account does not know when its next lot runs out or its next hold ends' AS detail FROM accounts a
 		WHERE a.id > @after AND a.id <= @last
@@ -65,23 +66,23 @@ var rules = []struct{ name, query string }{
 		WHERE e.account_id > @after AND e.account_id <= @last AND e.status = 'pending' AND e.received_at < @before
 		AND e.account_id NOT IN (SELECT args ->> 'account' FROM river_job WHERE kind = 'sync' AND finalized_at IS NULL)
 		AND NOT EXISTS (SELECT 1 FROM syncs s WHERE s.account_id = e.account_id AND s.cause = 'event' AND s.began_at >= @before)`},
-	// Events whose account is not known yet are looked at once a run, with its first accounts.
+	// Events whose account is not known yet are looked at once a run, together with its first accounts.
 	{"event-job", `SELECT '' AS account, 'event ' || e.id || ' waits for its account, and nobody looks after it' AS detail FROM inbox_events e
 		WHERE @after = '' AND e.account_id IS NULL AND e.status = 'pending' AND e.received_at < @before AND (e.tried_at IS NULL OR e.tried_at < @before)
 		AND e.id NOT IN (SELECT args ->> 'event' FROM river_job WHERE kind = 'resolve' AND finalized_at IS NULL)`},
 	{"outgoing-job", `SELECT d.account_id AS account, ` + outgoingDetail + `
 		WHERE d.account_id > @after AND d.account_id <= @last AND ` + outgoingWaits},
-	// Tests concern no account.
+	// Tests belong to no account.
 	{
 		"outgoing-job",
 		`SELECT '' AS account, ` + outgoingDetail + ` WHERE @after = '' AND d.account_id IS NULL AND ` + outgoingWaits,
 	},
 }
 
-// maxViolations bounds what one rule reports of one batch.
+// maxViolations bounds how many violations one rule reports for one batch.
 const maxViolations = 1000
 
-// Violations answers the rows in a scope that break a rule which ties several tables together.
+// Violations returns the rows in a scope that break a rule across several tables.
 func (r reads) Violations(ctx context.Context, scope AuditScope) ([]billing.Violation, error) {
 	values := map[string]any{
 		"after": string(scope.After), "last": string(scope.Last), "key": scope.CheckoutKey, "intent": scope.IntentKey,
@@ -105,7 +106,7 @@ func (r reads) Violations(ctx context.Context, scope AuditScope) ([]billing.Viol
 	return all, nil
 }
 
-// AccountIDs lists ids of accounts in order, after the given one.
+// AccountIDs lists ids of accounts in order, starting after the given one.
 func (r reads) AccountIDs(ctx context.Context, after billing.AccountID, limit int) ([]billing.AccountID, error) {
 	var ids []billing.AccountID
 	err := r.q(ctx).Model(&accountRow{}).Where("id > ?", string(after)).Order("id").Limit(limit).Pluck("id", &ids).Error

@@ -19,7 +19,7 @@ type budgetRow struct {
 
 func (budgetRow) TableName() string { return "request_budgets" }
 
-// RequestBudget returns when the account's budget for a kind of request is whole again, the zero time where it was
+// RequestBudget returns when the account's budget for a kind of request is whole again, or the zero time if it was
 // never used.
 func (tx *Tx) RequestBudget(
 	ctx context.Context, account billing.AccountID, kind billing.RequestKind,

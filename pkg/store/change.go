@@ -46,14 +46,14 @@ func (r reads) Change(
 	return c, err
 }
 
-// ChangeByKey reads the change that was asked for under an Idempotency-Key; ok is false when the key is unused.
+// ChangeByKey reads the change that was requested under an Idempotency-Key. ok is false if the key is unused.
 func (r reads) ChangeByKey(
 	ctx context.Context, account billing.AccountID, key string,
 ) (_ billing.SubscriptionChange, ok bool, err error) {
 	return r.change(ctx, "account_id = ? AND idempotency_key = ?", string(account), key)
 }
 
-// PendingChange reads the account's change that is not decided yet; ok is false when there is none.
+// PendingChange reads the account's change that is not decided yet. ok is false if there is none.
 func (r reads) PendingChange(
 	ctx context.Context, account billing.AccountID,
 ) (_ billing.SubscriptionChange, ok bool, err error) {
@@ -66,7 +66,7 @@ func (r reads) WaitingChanges(ctx context.Context, account billing.AccountID) ([
 	return r.changes(r.q(ctx).Where("account_id = ? AND status IN ?", string(account), waiting).Order("id"))
 }
 
-// DueChanges lists changes that are to be looked at, in the order of their ids, after the given one.
+// DueChanges lists the changes whose look is due, in the order of their ids, starting after the given one.
 func (r reads) DueChanges(
 	ctx context.Context, now time.Time, after billing.ChangeID, limit int,
 ) ([]billing.SubscriptionChange, error) {
@@ -104,8 +104,8 @@ func (r reads) change(
 	return c, err == nil, err
 }
 
-// InsertChange appends a change. The caller holds the account's lock, and has looked under it for the key and for
-// another one that is pending.
+// InsertChange appends a change. The caller holds the account's lock. Under it, the caller has looked for the key and
+// for another pending change.
 func (tx *Tx) InsertChange(ctx context.Context, c billing.SubscriptionChange) error {
 	row, err := toRowChange(c)
 	if err != nil {
@@ -114,7 +114,7 @@ func (tx *Tx) InsertChange(ctx context.Context, c billing.SubscriptionChange) er
 	return translate(tx.q(ctx).Create(&row).Error)
 }
 
-// SaveChange writes how far a change has come. The caller holds the account's lock.
+// SaveChange writes the progress of a change. The caller holds the account's lock.
 func (tx *Tx) SaveChange(ctx context.Context, c billing.SubscriptionChange) error {
 	row, err := toRowChange(c)
 	if err != nil {
@@ -130,8 +130,8 @@ func (tx *Tx) SaveChange(ctx context.Context, c billing.SubscriptionChange) erro
 	}).Error)
 }
 
-// WakeChanges lets the job look now at the account's changes that wait for one of these invoices: the decided ones, and
-// of the open ones those whose payment was under way.
+// WakeChanges makes the account's changes that wait for one of these invoices due now. For the open invoices, these
+// are only the changes whose payment was processing.
 func (tx *Tx) WakeChanges(ctx context.Context, account billing.AccountID, decided, open []billing.InvoiceID) error {
 	if len(decided)+len(open) == 0 {
 		return nil
@@ -142,7 +142,7 @@ func (tx *Tx) WakeChanges(ctx context.Context, account billing.AccountID, decide
 		Update("look_at", stamp{tx.Now}).Error)
 }
 
-// DeleteChange deletes a change of the account of which nothing was asked of Stripe, so that its key is unused. The
+// DeleteChange deletes a change of the account for which Stripe was not asked yet, so its key is unused again. The
 // caller holds the account's lock.
 func (tx *Tx) DeleteChange(ctx context.Context, account billing.AccountID, id billing.ChangeID) error {
 	return translate(
@@ -168,7 +168,7 @@ func toRowChange(c billing.SubscriptionChange) (changeRow, error) {
 	case c.Status.Decided():
 		row.LookAt = nil
 	case c.Status == billing.ChangePending && (c.LookAt == nil || c.LookAt.Before(c.LeaseUntil)):
-		// nobody is at work on it then
+		// Then no one is working on it.
 		row.LookAt = &row.LeaseUntil
 	}
 	if len(c.Voided) > 0 {

@@ -17,7 +17,7 @@ type formerCustomerRow struct {
 
 func (formerCustomerRow) TableName() string { return "former_customers" }
 
-// FormerCustomers lists the customers that an account had at Stripe before, oldest first.
+// FormerCustomers lists the earlier Stripe customers of an account, oldest first.
 func (r reads) FormerCustomers(ctx context.Context, account billing.AccountID) ([]billing.FormerCustomer, error) {
 	var rows []formerCustomerRow
 	if err := r.q(ctx).Where(
@@ -32,8 +32,9 @@ func (r reads) FormerCustomers(ctx context.Context, account billing.AccountID) (
 	return found, nil
 }
 
-// EndCustomer unties the account, whose lock this transaction holds, from a customer that was deleted at Stripe. The id
-// is kept: its events still find the account. It changes nothing where the account has another customer by now.
+// EndCustomer unties the account, whose lock this transaction holds, from a customer that was deleted at Stripe. The
+// id is kept, so events of that customer still find the account. It changes nothing if the account has another
+// customer by now.
 func (tx *Tx) EndCustomer(ctx context.Context, account billing.AccountID, customer billing.CustomerID) error {
 	res := tx.q(ctx).Model(&accountRow{}).Where(
 		"id = ? AND customer_id = ?", string(account), string(customer),

@@ -27,11 +27,12 @@ type deliveryRow struct {
 
 func (deliveryRow) TableName() string { return "deliveries" }
 
-// AtOnce is the NextAt of a delivery that was never tried: such ones come first, in the order of their ids.
+// AtOnce is the NextAt of a delivery that was never tried. Such deliveries come first, in the order of their ids.
 var AtOnce = time.Unix(0, 0).UTC()
 
-// InsertDeliveries appends an outgoing event for every enabled endpoint that wants its type, or for the one that it
-// names. It is one statement, so no endpoint is told of what another transaction's endpoints were asked for.
+// InsertDeliveries appends an outgoing event for every enabled endpoint that wants its type, or only for the endpoint
+// that it names. It is one statement, so an endpoint is never sent what only the endpoints of another transaction
+// wanted.
 func (tx *Tx) InsertDeliveries(ctx context.Context, d billing.Delivery) error {
 	res := tx.q(ctx).Exec(`INSERT INTO deliveries (webhook_id, id, account_id, type, body, status, attempts, next_at, last_status, last_error, created_at)
 		SELECT w.id, @id, @account, @type, @body, 'pending', 0, @next, 0, '', @now FROM webhooks w WHERE w.disabled_at IS NULL
@@ -46,8 +47,8 @@ func (tx *Tx) InsertDeliveries(ctx context.Context, d billing.Delivery) error {
 	return translate(res.Error)
 }
 
-// DueDeliveries lists what is to be tried at an endpoint by now: first what never was, in the order in which it
-// happened.
+// DueDeliveries lists what is due at an endpoint by now. Deliveries that were never tried come first, in the order in
+// which their events happened.
 func (r reads) DueDeliveries(
 	ctx context.Context, id billing.WebhookID, now time.Time, limit int,
 ) ([]billing.Delivery, error) {
@@ -58,7 +59,7 @@ func (r reads) DueDeliveries(
 	)
 }
 
-// NextDelivery is when something is to be tried at an endpoint next, nil when nothing is.
+// NextDelivery returns when the next delivery at an endpoint is due, or nil if none is pending.
 func (r reads) NextDelivery(ctx context.Context, id billing.WebhookID) (*time.Time, error) {
 	next, err := r.deliveries(
 		r.q(ctx).Where("webhook_id = ? AND status = 'pending'", string(id)).Order("next_at, id").Limit(1),
@@ -69,8 +70,8 @@ func (r reads) NextDelivery(ctx context.Context, id billing.WebhookID) (*time.Ti
 	return &next[0].NextAt, nil
 }
 
-// Deliveries lists what an endpoint was told, newest first, before the one with id before ("" begins at the newest);
-// status "" is any.
+// Deliveries lists the deliveries of an endpoint, newest first, starting after the one with id before ("" begins at
+// the newest). Status "" matches any.
 func (r reads) Deliveries(
 	ctx context.Context, id billing.WebhookID, status billing.DeliveryStatus, before billing.MessageID, limit int,
 ) ([]billing.Delivery, error) {
@@ -84,7 +85,7 @@ func (r reads) Deliveries(
 	return r.deliveries(q)
 }
 
-// Delivery reads one. Errors: ENotFound.
+// Delivery reads one delivery. Errors: ENotFound.
 func (r reads) Delivery(
 	ctx context.Context, webhook billing.WebhookID, id billing.MessageID,
 ) (billing.Delivery, error) {
@@ -105,8 +106,8 @@ func (r reads) deliveries(q *gorm.DB) ([]billing.Delivery, error) {
 	return all, nil
 }
 
-// SaveAttempt writes what came of an attempt, or of the wish to send again. It changes nothing when another attempt was
-// noted since the delivery was read. The caller holds the endpoint's lock.
+// SaveAttempt writes the outcome of an attempt, or a request to send again. It changes nothing if another attempt was
+// saved since the delivery was read. The caller holds the endpoint's lock.
 func (tx *Tx) SaveAttempt(ctx context.Context, before, d billing.Delivery) error {
 	res := tx.q(ctx).Model(&deliveryRow{}).
 		Where(
@@ -137,7 +138,7 @@ func (tx *Tx) count(ctx context.Context, id billing.WebhookID, column string, n 
 	)
 }
 
-// GiveUpDeliveries fails all that is pending at an endpoint.
+// GiveUpDeliveries marks all pending deliveries of an endpoint as failed.
 func (tx *Tx) GiveUpDeliveries(ctx context.Context, id billing.WebhookID, why string) error {
 	res := tx.q(ctx).Model(&deliveryRow{}).Where("webhook_id = ? AND status = 'pending'", string(id)).
 		Updates(map[string]any{"status": string(billing.DeliveryFailed), "last_error": why})
@@ -147,11 +148,12 @@ func (tx *Tx) GiveUpDeliveries(ctx context.Context, id billing.WebhookID, why st
 	return tx.count(ctx, id, "failed", res.RowsAffected)
 }
 
-// DeleteDeliveries forgets what was made before the given time and is not pending, and what belongs to no endpoint any
-// more, up to limit each.
+// DeleteDeliveries deletes deliveries that were made before the given time and are not pending, and those whose
+// endpoint is gone, up to limit of each.
 func (tx *Tx) DeleteDeliveries(ctx context.Context, before time.Time, limit int) error {
 	err := tx.deleteDeliveries(ctx, "created_at < ? AND status <> 'pending' ORDER BY created_at", stamp{before}, limit)
-	// From endpoint to endpoint by the index: looking for one that is gone among all deliveries would read all of them.
+	// This goes from endpoint to endpoint by the index. A search for missing endpoints among all deliveries would read
+	// all of them.
 	for after := ""; err == nil; {
 		var next struct{ Webhook, Known *string }
 		err = tx.q(ctx).Raw(`SELECT d.webhook, w.id AS known FROM (SELECT MIN(webhook_id) AS webhook FROM deliveries WHERE webhook_id > ?) d
@@ -175,7 +177,8 @@ func (tx *Tx) deleteDeliveries(ctx context.Context, where string, arg any, limit
 	).Error
 }
 
-// Outgoing counts deliveries: those that wait, since when the one that waits longest does, and those that ended, ever.
+// Outgoing counts deliveries: those that wait, the time since which the oldest of these waits, and all that ever
+// ended.
 type Outgoing struct {
 	Pending, Delivered, Failed int64
 	Oldest                     *time.Time

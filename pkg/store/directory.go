@@ -11,8 +11,9 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// Directories lead from what is unique among all accounts to the account that has it. Their entries are never changed
-// or removed. A reader may see an entry before its account: it then finds no account, as if there were no entry.
+// Directories lead from a value that is unique among all accounts to the account that has it. Their entries are never
+// changed or removed. A reader may see an entry before its account. It then finds no account, as if there were no
+// entry.
 
 type emailRow struct {
 	Email     string `gorm:"primaryKey"`
@@ -37,14 +38,14 @@ func (r reads) AccountByEmail(ctx context.Context, email string) (billing.Accoun
 	return r.Account(ctx, billing.AccountID(row.AccountID))
 }
 
-// accountOfCustomer returns the account that has a Stripe customer, or had it. Errors: ENotFound.
+// accountOfCustomer returns the account that has or had a Stripe customer. Errors: ENotFound.
 func (r reads) accountOfCustomer(ctx context.Context, id billing.CustomerID) (billing.AccountID, error) {
 	var row customerRow
 	err := r.q(ctx).Where("customer_id = ?", string(id)).Take(&row).Error
 	return billing.AccountID(row.AccountID), translate(err)
 }
 
-// enterEmail makes an email the account's. Errors: EEmailTaken.
+// enterEmail assigns an email to the account. Errors: EEmailTaken.
 func (tx *Tx) enterEmail(ctx context.Context, email string, account billing.AccountID) error {
 	err := tx.q(ctx).Create(&emailRow{Email: email, AccountID: string(account)}).Error
 	if errors.Is(err, gorm.ErrDuplicatedKey) {
@@ -53,7 +54,7 @@ func (tx *Tx) enterEmail(ctx context.Context, email string, account billing.Acco
 	return translate(err)
 }
 
-// enterCustomer makes a customer the account's for good. The account may have had the same one before.
+// enterCustomer assigns a customer to the account for good. The account may have had the same one before.
 func (tx *Tx) enterCustomer(ctx context.Context, customer billing.CustomerID, account billing.AccountID) error {
 	res := tx.q(ctx).Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "customer_id"}}, DoNothing: true}).
 		Create(&customerRow{CustomerID: string(customer), AccountID: string(account)})

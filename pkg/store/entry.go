@@ -30,7 +30,7 @@ type entryRow struct {
 
 func (entryRow) TableName() string { return "entries" }
 
-// ErrKeyUsed says that the entry's Idempotency-Key had its effect already. The transaction is lost with it.
+// ErrKeyUsed reports that the entry's Idempotency-Key had its effect already. The transaction cannot go on after it.
 var ErrKeyUsed = errors.New("store: idempotency key used")
 
 // AppendEntry appends one movement of points. Errors: ErrKeyUsed.
@@ -49,7 +49,7 @@ func (tx *Tx) AppendEntry(ctx context.Context, e billing.Entry) error {
 	return translate(err)
 }
 
-// EntryByKey reads the entry that the account made under an Idempotency-Key; ok is false when the key is unused.
+// EntryByKey reads the entry that the account made under an Idempotency-Key. ok is false if the key is unused.
 func (r reads) EntryByKey(
 	ctx context.Context, account billing.AccountID, key string,
 ) (e billing.Entry, ok bool, err error) {
@@ -83,7 +83,7 @@ func (r reads) entry(ctx context.Context, where string, args ...any) (billing.En
 	return fromRowEntry(row)
 }
 
-// Entries lists the account's entries, newest first, before the one with id before ("" begins at the newest).
+// Entries lists the account's entries, newest first, starting after the one with id before ("" begins at the newest).
 func (r reads) Entries(
 	ctx context.Context, account billing.AccountID, before billing.EntryID, limit int,
 ) ([]billing.Entry, error) {
@@ -106,15 +106,15 @@ func (r reads) Entries(
 	return entries, nil
 }
 
-// Sums are what an audit compares: everything that the account's rows add up to.
+// Sums are the totals of an account's rows, which an audit compares.
 type Sums struct {
 	Entries     billing.Points // all amounts
-	EntriesHeld billing.Points // all that went into holds, less what came out
+	EntriesHeld billing.Points // all that went into holds, minus what came out
 	Remaining   billing.Points // of all lots
 	LotsHeld    billing.Points
 	Holds       billing.Points // of the active ones
 	Breaks      int64          // entries whose balance is not the one before plus their amount
-	// holds and lots that the parts of holds do not add up to, and ended lots with points left
+	// Holds and lots that differ from the sum of their hold parts, and ended lots with points left.
 	Astray int64
 }
 
@@ -177,7 +177,7 @@ func toRowMetadata(m map[string]string) (string, error) {
 	return string(b), err
 }
 
-// fromRowMetadata answers none as nil, as it was when it was written.
+// fromRowMetadata returns nil for no metadata, as it was when it was written.
 func fromRowMetadata(text string) (m map[string]string, err error) {
 	err = json.Unmarshal([]byte(text), &m)
 	if len(m) == 0 {

@@ -18,7 +18,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// translate gives a database's error the code that callers decide by, or at least notes where it came from.
+// translate gives a database's error the code that callers decide by. Without one, it at least adds where the error
+// came from.
 func translate(err error) error {
 	if coded, ok := withCode(err); ok {
 		return coded
@@ -26,7 +27,8 @@ func translate(err error) error {
 	return fmt.Errorf("store: %w", err)
 }
 
-// withCode gives an error its code where it has one; a code that is there already stays. Others it answers as they are.
+// withCode gives an error its code, if it has one. A code that is there already stays. Other errors are returned as
+// they are.
 func withCode(err error) (_ error, ok bool) {
 	var known *billing.Error
 	switch {
@@ -43,7 +45,7 @@ func withCode(err error) (_ error, ok bool) {
 }
 
 // away reports whether the database was out of reach or too busy, so that the same call may succeed later. A statement
-// that the database refused is not: a broken rule stays broken however often it is tried.
+// that the database refused does not count: a broken rule stays broken, however often the call is retried.
 func away(err error) bool {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
@@ -61,7 +63,7 @@ func away(err error) bool {
 			return true
 		}
 	}
-	// Before net.Error: SQLite's errors have the methods Timeout and Temporary, so every one of them would pass for it.
+	// Before net.Error: SQLite's errors have the methods Timeout and Temporary, so all of them would match it.
 	var lite sqlite3.ErrorCode
 	if errors.As(err, &lite) {
 		return slices.Contains(liteAway, lite)
@@ -71,15 +73,15 @@ func away(err error) bool {
 	return errors.As(err, &connect) || errors.As(err, &network) || pgconn.SafeToRetry(err)
 }
 
-// liteAway are SQLite's codes for what has nothing to do with the statement: locks of others, an interrupted wait, and
-// a machine that is short of disk, memory or files. They are what the classes 08, 53 and 57 and 58030 are on
+// liteAway are SQLite's codes for failures that the statement did not cause: locks of others, an interrupted wait, and
+// a machine that is short of disk, memory or files. They correspond to the classes 08, 53 and 57 and to 58030 on
 // PostgreSQL.
 var liteAway = []sqlite3.ErrorCode{
 	sqlite3.BUSY, sqlite3.LOCKED, sqlite3.PROTOCOL, sqlite3.INTERRUPT, sqlite3.FULL, sqlite3.NOMEM, sqlite3.IOERR,
 	sqlite3.CANTOPEN,
 }
 
-// lostRace says whether a transaction was chosen as the victim of a race and may simply be begun again.
+// lostRace reports whether a transaction was chosen as the victim of a race and may simply be retried.
 func lostRace(err error) bool {
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && (pg.Code == "40001" || pg.Code == "40P01")

@@ -27,13 +27,13 @@ type eventRow struct {
 	LastError   string `gorm:"not null"`
 	CreatedAt   stamp  `gorm:"not null;autoCreateTime:false"`
 	ReceivedAt  stamp  `gorm:"not null"`
-	TriedAt     *stamp // when the sweeper last asked whose it is
+	TriedAt     *stamp // when the sweeper last looked for its account
 	ProcessedAt *stamp
 }
 
 func (eventRow) TableName() string { return "inbox_events" }
 
-// InsertEvent stores an event unless its id is known, and says whether it did.
+// InsertEvent stores an event unless its id is known. It reports whether it did.
 func (tx *Tx) InsertEvent(ctx context.Context, e billing.InboxEvent) (bool, error) {
 	row := eventRow{
 		ID:         string(e.ID),
@@ -60,20 +60,21 @@ func (tx *Tx) ReopenEvent(ctx context.Context, id billing.StripeEventID, account
 	}).Error)
 }
 
-// IgnoreEvent closes an event that concerns no account of ours, and says why.
+// IgnoreEvent closes an event that belongs to no account of ours, with the reason.
 func (tx *Tx) IgnoreEvent(ctx context.Context, id billing.StripeEventID, why string) error {
 	return translate(tx.q(ctx).Model(&eventRow{}).Where("id = ?", string(id)).
 		Updates(map[string]any{"status": string(billing.InboxIgnored), "reason": why}).Error)
 }
 
-// StampEvents ties the account's pending events to the sync that now begins: they were all stored before it.
+// StampEvents ties the account's pending events to the sync that begins now. All of them were stored before it.
 func (tx *Tx) StampEvents(ctx context.Context, account billing.AccountID, ticket int64) error {
 	return translate(tx.q(ctx).Model(&eventRow{}).
 		Where("account_id = ? AND status = ? AND ticket IS NULL", string(account), string(billing.InboxPending)).
 		Update("ticket", ticket).Error)
 }
 
-// ProcessEvents closes the account's events that were stored before the sync with this ticket, now applied, began.
+// ProcessEvents closes the account's events that were stored before the sync with this ticket began. That sync is
+// applied now.
 func (tx *Tx) ProcessEvents(ctx context.Context, account billing.AccountID, ticket int64) error {
 	return translate(tx.q(ctx).Model(&eventRow{}).
 		Where("account_id = ? AND status = ? AND ticket <= ?", string(account), string(billing.InboxPending), ticket).
@@ -82,12 +83,12 @@ func (tx *Tx) ProcessEvents(ctx context.Context, account billing.AccountID, tick
 		).Error)
 }
 
-// FailEvents notes on the account's pending events that a sync for them failed, and why.
+// FailEvents records on the account's pending events that a sync for them failed, and why.
 func (tx *Tx) FailEvents(ctx context.Context, account billing.AccountID, why string) error {
 	return tx.failEvents(ctx, why, "account_id = ?", string(account))
 }
 
-// FailEvent notes on one pending event that the search for its account failed, and why.
+// FailEvent records on one pending event that the search for its account failed, and why.
 func (tx *Tx) FailEvent(ctx context.Context, id billing.StripeEventID, why string) error {
 	return tx.failEvents(ctx, why, "id = ?", string(id))
 }
@@ -135,7 +136,7 @@ func (r reads) Events(ctx context.Context, status billing.InboxStatus, limit int
 	return events, nil
 }
 
-// HasPendingEvents says whether an event of the account still waits for a sync.
+// HasPendingEvents reports whether an event of the account still waits for a sync.
 func (r reads) HasPendingEvents(ctx context.Context, account billing.AccountID) (bool, error) {
 	err := r.q(ctx).Where("account_id = ? AND status = ?", string(account), string(billing.InboxPending)).
 		Take(&eventRow{}).Error
@@ -145,14 +146,14 @@ func (r reads) HasPendingEvents(ctx context.Context, account billing.AccountID) 
 	return err == nil, translate(err)
 }
 
-// overdue are events that have waited since before @since and for whose account no sync for an event has begun since
-// then. A user's own syncs do not count: they give up sooner, and who asks often must not put off the answer.
+// overdue selects events that have waited since before @since, if no sync for an event of their account has begun
+// since then. A user's own syncs do not count: they give up sooner, and frequent requests must not delay the events.
 const overdue = `FROM inbox_events e WHERE e.status = 'pending' AND e.account_id IS NOT NULL AND e.received_at < @since
 	AND NOT EXISTS (SELECT 1 FROM syncs s WHERE s.account_id = e.account_id AND s.cause = 'event' AND s.began_at >= @since)`
 
-// OverdueAccounts lists accounts whose events have waited since before the given time and are nobody's work. Their
-// order is by chance, so that many that keep failing do not hide the others, and replicas that look at once do not
-// begin with the same one.
+// OverdueAccounts lists accounts whose events have waited since before the given time, with no one working on them.
+// The order is random. So many that keep failing do not hide the others, and replicas that look at the same time do
+// not begin with the same account.
 func (r reads) OverdueAccounts(ctx context.Context, since time.Time, limit int) ([]billing.AccountID, error) {
 	var ids []billing.AccountID
 	err := r.q(ctx).Raw("SELECT id FROM (SELECT DISTINCT e.account_id AS id "+overdue+
@@ -161,7 +162,7 @@ func (r reads) OverdueAccounts(ctx context.Context, since time.Time, limit int) 
 	return ids, translate(err)
 }
 
-// IsOverdue says whether OverdueAccounts would list an account, whose lock this transaction holds.
+// IsOverdue reports whether OverdueAccounts would list an account whose lock this transaction holds.
 func (tx *Tx) IsOverdue(ctx context.Context, id billing.AccountID, since time.Time) (bool, error) {
 	var found int64
 	err := tx.q(ctx).Raw(
@@ -170,23 +171,23 @@ func (tx *Tx) IsOverdue(ctx context.Context, id billing.AccountID, since time.Ti
 	return found > 0, translate(err)
 }
 
-// unrouted are events that have waited since before the given time, whose account is not known, and which nobody has
-// tried since.
+// unrouted selects events that have waited since before the given time, whose account is not known, and which no one
+// has tried since.
 func unrouted(q *gorm.DB, since time.Time) *gorm.DB {
 	return q.Model(&eventRow{}).Where("status = ? AND account_id IS NULL AND received_at < ? AND (tried_at IS NULL OR tried_at < ?)",
 		string(billing.InboxPending), stamp{since}, stamp{since})
 }
 
-// UnroutedEvents lists events pending since before the given time whose account is not known yet, and which are
-// nobody's work, in an order by chance as OverdueAccounts.
+// UnroutedEvents lists events that have been pending since before the given time, whose account is not known yet, and
+// on which no one is working. The order is random, as in OverdueAccounts.
 func (r reads) UnroutedEvents(ctx context.Context, since time.Time, limit int) ([]billing.StripeEventID, error) {
 	var ids []billing.StripeEventID
 	err := unrouted(r.q(ctx), since).Order("random()").Limit(limit).Pluck("id", &ids).Error
 	return ids, translate(err)
 }
 
-// TryEvent notes that somebody begins to ask whose an event is. It is one conditional update, so of many who want to
-// one alone may.
+// TryEvent records that the caller begins to look for an event's account. It is one conditional update, so only one of
+// many callers may do it.
 func (tx *Tx) TryEvent(ctx context.Context, id billing.StripeEventID, since time.Time) (bool, error) {
 	res := unrouted(tx.q(ctx), since).Where("id = ?", string(id)).Update("tried_at", stamp{tx.Now})
 	return res.RowsAffected == 1, translate(res.Error)

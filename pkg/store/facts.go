@@ -6,21 +6,21 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// Facts are what a transaction has written that somebody outside may want to be told.
+// Facts are what a transaction has written and what others may want to hear about.
 type Facts struct {
 	Changes []*Change // of accounts, in the order in which they were first seen
 	Entries []billing.Entry
 	Orders  []OrderChange
-	Stopped []billing.TopUp // that came to need attention
+	Stopped []billing.TopUp // those that now need attention
 }
 
-// OrderChange is an order as it was written, and what it was before.
+// OrderChange is an order as it was written, and its status before.
 type OrderChange struct {
 	Before billing.OrderStatus
 	After  billing.Order
 }
 
-// Change is an account as the transaction first saw it, and as it leaves it.
+// Change is an account as the transaction first saw it, and as the transaction leaves it.
 type Change struct {
 	Before, After billing.Account
 	Subscription  bool // whether its subscription was written
@@ -28,7 +28,7 @@ type Change struct {
 
 func (f *Facts) none() bool { return len(f.Changes)+len(f.Entries)+len(f.Orders)+len(f.Stopped) == 0 }
 
-// Of answers the change of an account that the transaction has seen, nil for another.
+// Of returns the change of an account that the transaction has seen, or nil for any other account.
 func (f *Facts) Of(id billing.AccountID) *Change {
 	for _, c := range f.Changes {
 		if c.After.ID == id {
@@ -38,7 +38,7 @@ func (f *Facts) Of(id billing.AccountID) *Change {
 	return nil
 }
 
-// saw notes an account as it is in the database. Only the first look says how it was before.
+// saw records an account as it is in the database. Only the first call sets what it was before.
 func (f *Facts) saw(a billing.Account) {
 	if c := f.Of(a.ID); c != nil {
 		c.After = a
@@ -47,14 +47,15 @@ func (f *Facts) saw(a billing.Account) {
 	f.Changes = append(f.Changes, &Change{Before: a, After: a})
 }
 
-// BeforeCommit has every transaction that wrote something call tell with what it wrote, at its end: what tell writes is
-// committed with it or not at all. It is set once, before the database is used.
+// BeforeCommit makes every transaction that wrote something call tell with its facts, at its end. What tell writes is
+// committed with the transaction or not at all. Set it once, before the database is used.
 func (d *DB) BeforeCommit(tell func(ctx context.Context, tx *Tx, f *Facts) error) { d.tell = tell }
 
-// Told rings, without counting, when a transaction that wrote outgoing events was committed here.
+// Told returns a channel that receives after a transaction with outgoing events was committed here. It does not count
+// them.
 func (d *DB) Told() <-chan struct{} { return d.told }
 
-// ring says that outgoing events were committed. One ring is enough for all who did not look meanwhile.
+// ring signals that outgoing events were committed. One signal is enough for all readers that have not looked since.
 func (d *DB) ring() {
 	select {
 	case d.told <- struct{}{}:

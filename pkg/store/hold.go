@@ -41,7 +41,7 @@ func (r reads) Hold(ctx context.Context, account billing.AccountID, id billing.H
 	return fromRowHold(row)
 }
 
-// Holds lists the account's holds, newest first, before the one with id before ("" begins at the newest).
+// Holds lists the account's holds, newest first, starting after the one with id before ("" begins at the newest).
 func (r reads) Holds(
 	ctx context.Context, account billing.AccountID, before billing.HoldID, limit int,
 ) ([]billing.Hold, error) {
@@ -51,7 +51,7 @@ func (r reads) Holds(
 	return r.holds(ctx, "id DESC", limit, "account_id = ? AND id < ?", string(account), string(before))
 }
 
-// DueHolds lists the active holds of the account whose time is over, the longest overdue first.
+// DueHolds lists the expired holds of the account that are still active, the longest overdue first.
 func (r reads) DueHolds(
 	ctx context.Context, account billing.AccountID, now time.Time, limit int,
 ) ([]billing.Hold, error) {
@@ -61,7 +61,7 @@ func (r reads) DueHolds(
 	)
 }
 
-// NextHoldExpiry is when the next active hold's time is over, nil when there is none.
+// NextHoldExpiry returns when the next active hold expires, or nil if there is none.
 func (r reads) NextHoldExpiry(ctx context.Context, account billing.AccountID) (*time.Time, error) {
 	next, err := r.holds(ctx, "expires_at", 1, "account_id = ? AND status = 'active'", string(account))
 	if err != nil || len(next) == 0 {
@@ -70,7 +70,7 @@ func (r reads) NextHoldExpiry(ctx context.Context, account billing.AccountID) (*
 	return &next[0].ExpiresAt, nil
 }
 
-// CountActiveHolds is how many holds keep points of the account.
+// CountActiveHolds returns how many active holds the account has.
 func (r reads) CountActiveHolds(ctx context.Context, account billing.AccountID) (n int64, err error) {
 	err = r.q(ctx).Model(&holdRow{}).Where("account_id = ? AND status = 'active'", string(account)).Count(&n).Error
 	return n, translate(err)
@@ -95,7 +95,7 @@ func (r reads) HoldParts(
 	return parts, nil
 }
 
-// HoldersDue lists accounts with a hold whose time is over, the longest overdue first.
+// HoldersDue lists accounts with an expired hold, the longest overdue first.
 func (r reads) HoldersDue(ctx context.Context, now time.Time, limit int) ([]billing.AccountID, error) {
 	var ids []billing.AccountID
 	err := r.q(ctx).Model(&holdRow{}).Where("status = 'active' AND expires_at <= ?", stamp{now}).
@@ -119,7 +119,7 @@ func (r reads) holds(ctx context.Context, order string, limit int, where string,
 	return holds, nil
 }
 
-// InsertHold appends a hold and where its points come from. The caller holds the account's lock.
+// InsertHold appends a hold and the lots that its points come from. The caller holds the account's lock.
 func (tx *Tx) InsertHold(ctx context.Context, h billing.Hold, parts []billing.HoldPart) error {
 	metadata, err := toRowMetadata(h.Metadata)
 	if err != nil {
@@ -153,10 +153,11 @@ func (tx *Tx) InsertHold(ctx context.Context, h billing.Hold, parts []billing.Ho
 	return translate(tx.q(ctx).CreateInBatches(&rows, maxInsert).Error)
 }
 
-// maxInsert bounds the rows of one statement: its parameters have a limit in both databases.
+// maxInsert bounds the rows of one statement, because both databases limit its parameters.
 const maxInsert = 1000
 
-// EndHold writes how an active hold ended. The caller holds the account's lock and has seen it active under it.
+// EndHold writes how an active hold ended. The caller holds the account's lock and has seen under it that the hold is
+// active.
 func (tx *Tx) EndHold(ctx context.Context, h billing.Hold) error {
 	return translate(tx.q(ctx).Model(&holdRow{}).Where(
 		"account_id = ? AND id = ?", string(h.AccountID), string(h.ID),

@@ -18,11 +18,11 @@ type linkRow struct {
 
 func (linkRow) TableName() string { return "stripe_links" }
 
-// theLink is the key of the one row.
+// theLink is the key of the only row.
 const theLink = "stripe"
 
 // StripeLink reads which Stripe account the customers of this database belong to. Errors: ENotFound before the first
-// server.
+// server has started.
 func (r reads) StripeLink(ctx context.Context) (billing.StripeLink, error) {
 	var row linkRow
 	if err := r.q(ctx).Where("kind = ?", theLink).Take(&row).Error; err != nil {
@@ -31,7 +31,7 @@ func (r reads) StripeLink(ctx context.Context) (billing.StripeLink, error) {
 	return billing.StripeLink{AccountID: row.AccountID, Livemode: row.Livemode}, nil
 }
 
-// SaveStripeLink writes which Stripe account the customers belong to, unless that is written already.
+// SaveStripeLink writes which Stripe account the customers belong to, unless it is written already.
 func (tx *Tx) SaveStripeLink(ctx context.Context, l billing.StripeLink) error {
 	row := linkRow{Kind: theLink, AccountID: l.AccountID, Livemode: l.Livemode, LinkedAt: stamp{tx.Now}}
 	return translate(
@@ -64,8 +64,8 @@ func (r reads) Linked(ctx context.Context) (n billing.Unlinked, err error) {
 }
 
 // UnlinkStripe unties every account from its customer and subscription, so that the database can belong to another
-// Stripe account. Points, entries, orders and history stay; the ids of the customers are kept. Nothing may be served
-// meanwhile: it takes no account's lock.
+// Stripe account. Points, entries, orders and history stay. The ids of the customers are kept. No server may run
+// during it, because it takes no account's lock.
 func (tx *Tx) UnlinkStripe(ctx context.Context) error {
 	none := subscriptionColumns(toRowAccount(billing.Account{}))
 	none["customer_id"], none["invoices_since"], none["next_grant_at"] = nil, nil, nil

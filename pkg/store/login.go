@@ -47,8 +47,8 @@ func (tx *Tx) InsertRefreshToken(ctx context.Context, t billing.RefreshToken) er
 	}).Error)
 }
 
-// LockRefreshToken reads a refresh token of the account and locks its login, so that of two uses of a login's tokens
-// the second sees what the first did. Errors: ENotFound.
+// LockRefreshToken reads a refresh token of the account and locks its login. So if two tokens of a login are used at
+// the same time, the second use sees the effect of the first. Errors: ENotFound.
 func (tx *Tx) LockRefreshToken(
 	ctx context.Context, account billing.AccountID, hash string,
 ) (billing.RefreshToken, billing.Login, error) {
@@ -79,7 +79,7 @@ func (tx *Tx) LockRefreshToken(
 		}, nil
 }
 
-// Successors counts the refresh tokens of the account that came from one, and those of them that were used.
+// Successors counts the refresh tokens of the account that came from one, and how many of them were used.
 func (r reads) Successors(ctx context.Context, account billing.AccountID, hash string) (all, used int64, err error) {
 	var n struct{ Total, Used int64 }
 	err = r.q(ctx).Model(&refreshTokenRow{}).Select("COUNT(*) AS total, COUNT(used_at) AS used").
@@ -87,8 +87,8 @@ func (r reads) Successors(ctx context.Context, account billing.AccountID, hash s
 	return n.Total, n.Used, translate(err)
 }
 
-// UseRefreshToken notes that a refresh token of the account was used, if it was not before. The caller holds its
-// login's lock.
+// UseRefreshToken records that a refresh token of the account was used, unless that is recorded already. The caller
+// holds its login's lock.
 func (tx *Tx) UseRefreshToken(ctx context.Context, account billing.AccountID, hash string) error {
 	return translate(tx.q(ctx).Model(&refreshTokenRow{}).Where(
 		"account_id = ? AND hash = ? AND used_at IS NULL", string(account), hash,
@@ -111,8 +111,8 @@ type loginStateRow struct {
 	RevokedAt  *stamp
 }
 
-// LoginStates reads what those who follow their sessions are held against, in one query. A login that is not there is
-// left out.
+// LoginStates reads the current state of logins, for users who follow their sessions, in one query. Logins that do not
+// exist are left out.
 func (r reads) LoginStates(
 	ctx context.Context, logins []billing.LoginKey,
 ) (map[billing.SessionID]billing.LoginState, error) {
@@ -136,7 +136,7 @@ func (r reads) LoginStates(
 	return states, translate(err)
 }
 
-// RevokeLogin ends a login of the account and with it all its refresh tokens.
+// RevokeLogin revokes a login of the account, and with it all its refresh tokens.
 func (tx *Tx) RevokeLogin(ctx context.Context, account billing.AccountID, id billing.SessionID) error {
 	return translate(tx.q(ctx).Model(&loginRow{}).Where(
 		"account_id = ? AND id = ? AND revoked_at IS NULL", string(account), string(id),
@@ -144,7 +144,7 @@ func (tx *Tx) RevokeLogin(ctx context.Context, account billing.AccountID, id bil
 		Update("revoked_at", stamp{tx.Now}).Error)
 }
 
-// DeleteOldLogins removes logins that ran out before the transaction's time, with their refresh tokens.
+// DeleteOldLogins deletes logins that expired before the transaction's time, with their refresh tokens.
 func (tx *Tx) DeleteOldLogins(ctx context.Context) error {
 	return translate(tx.q(ctx).Where("expires_at < ?", stamp{tx.Now}).Delete(&loginRow{}).Error)
 }

@@ -59,7 +59,7 @@ func (r reads) lots(q *gorm.DB) ([]billing.Lot, error) {
 	return lots, nil
 }
 
-// LotByGrant reads the account's lot that a business fact granted; ok is false when it granted none yet.
+// LotByGrant reads the account's lot that a business fact granted. ok is false if it granted none yet.
 func (r reads) LotByGrant(
 	ctx context.Context, account billing.AccountID, key string,
 ) (lot billing.Lot, ok bool, err error) {
@@ -71,20 +71,20 @@ func (r reads) LotByGrant(
 	return fromRowLot(row), err == nil, translate(err)
 }
 
-// LotsByGrant lists the account's lots that a business fact granted: those under its key itself, and under its key and
-// a colon and more.
+// LotsByGrant lists the account's lots that a business fact granted: those under its key, and those under its key
+// followed by a colon and more.
 func (r reads) LotsByGrant(ctx context.Context, account billing.AccountID, key string) ([]billing.Lot, error) {
 	return r.lots(r.q(ctx).Where("account_id = ? AND (grant_key = ? OR substr(grant_key, 1, ?) = ?)",
 		string(account), key, len(key)+1, key+":").Order("id"))
 }
 
-// ClawedLots lists the account's lots of which something is clawed back.
+// ClawedLots lists the account's lots with points that are clawed back.
 func (r reads) ClawedLots(ctx context.Context, account billing.AccountID) ([]billing.Lot, error) {
 	return r.lots(r.q(ctx).Where("account_id = ? AND clawed_back > 0", string(account)).Order("id"))
 }
 
-// RanOut lists accounts with lots that ran out and were not seen to, the longest overdue first; those with a live
-// subscription, for which Stripe is asked, stand last, so that a Stripe that is away keeps only them waiting.
+// RanOut lists accounts with expired lots that were not ended, the longest overdue first. Accounts with a live
+// subscription come last, because Stripe is asked for them. So if Stripe does not respond, only they wait.
 func (r reads) RanOut(ctx context.Context, now time.Time, limit int) ([]billing.Account, error) {
 	var rows []accountRow
 	err := r.q(ctx).Table("accounts").Select("accounts.*").
@@ -100,7 +100,8 @@ func (r reads) RanOut(ctx context.Context, now time.Time, limit int) ([]billing.
 	return accounts, translate(err)
 }
 
-// InsertLot appends a lot. A grant key that exists is an error: the caller looks for it under the account's lock.
+// InsertLot appends a lot. A grant key that exists is an error: the caller looks for it first, under the account's
+// lock.
 func (tx *Tx) InsertLot(ctx context.Context, l billing.Lot) error {
 	row := lotRow{
 		ID:         string(l.ID),
@@ -123,7 +124,7 @@ func (tx *Tx) InsertLot(ctx context.Context, l billing.Lot) error {
 	return translate(tx.q(ctx).Create(&row).Error)
 }
 
-// SaveLot writes what changes in a lot. The caller holds the account's lock.
+// SaveLot writes the changed values of a lot. The caller holds the account's lock.
 func (tx *Tx) SaveLot(ctx context.Context, l billing.Lot) error {
 	columns := map[string]any{
 		"remaining": int64(l.Remaining), "clawed_back": int64(l.ClawedBack), "clawed_own": int64(l.ClawedOwn),
@@ -140,7 +141,7 @@ func (tx *Tx) SaveLot(ctx context.Context, l billing.Lot) error {
 	)
 }
 
-// NextExpiry is the earliest time at which one of the lots runs out, of those that have not been seen to.
+// NextExpiry returns the earliest expiry of the lots that have not been ended, or nil.
 func NextExpiry(lots []billing.Lot) *time.Time {
 	var next *time.Time
 	for _, l := range lots {

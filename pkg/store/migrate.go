@@ -24,7 +24,7 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// Versions of the schema. Later migrations are files with the next numbers.
+// The versions of the schema. Later migrations are files with the next numbers.
 const (
 	// 1 is our tables: 00001_schema.sql
 	versionJobs   = 2 // River's tables
@@ -34,9 +34,9 @@ const (
 // Migrate brings the schema up to this program's version. Several replicas may call it at once: on PostgreSQL they
 // take turns by an advisory lock.
 //
-// All databases are made by the same statements in the same order. A database that has a later migration but lacks an
-// earlier one is refused, as is one whose first schema had another text: only a program between two releases can have
-// left it. Such a database has to be created again.
+// All databases are made by the same statements in the same order. Migrate refuses a database that has a later
+// migration but lacks an earlier one. It also refuses one whose first schema had another text. Only a program between
+// two releases can have left such a database, and it has to be created again.
 func (d *DB) Migrate(ctx context.Context) error {
 	if err := d.checkOrigin(ctx); err != nil {
 		return err
@@ -59,7 +59,7 @@ func (d *DB) Migrate(ctx context.Context) error {
 	return nil
 }
 
-// CheckMigrated returns an error that says what to do if the schema is older than this program.
+// CheckMigrated returns an error, with what to do, if the schema is older than this program.
 func (d *DB) CheckMigrated(ctx context.Context) error {
 	if err := d.checkOrigin(ctx); err != nil {
 		return err
@@ -78,7 +78,7 @@ func (d *DB) CheckMigrated(ctx context.Context) error {
 	return nil
 }
 
-// checkOrigin refuses a database whose first schema was made from another text than this program's.
+// checkOrigin refuses a database whose first schema was made from a text that differs from this program's.
 func (d *DB) checkOrigin(ctx context.Context) error {
 	p, err := d.provider()
 	if err != nil {
@@ -111,7 +111,7 @@ var errOldSchema = errors.New("the database was made by a development version of
 
 var sqlComment = regexp.MustCompile(`(?m)--.*$`)
 
-// schemaDigest identifies the text of the first schema, whatever its comments and spaces.
+// schemaDigest identifies the text of the first schema. It ignores comments and spaces.
 func schemaDigest() string {
 	text, err := migrations.ReadFile("migrations/00001_schema.sql")
 	if err != nil {
@@ -127,7 +127,7 @@ func (d *DB) provider(options ...goose.ProviderOption) (*goose.Provider, error) 
 	if err != nil {
 		return nil, err
 	}
-	// River's own tables. A new version of River that brings migrations needs another such line; a test says so.
+	// River's own tables. If a new version of River brings migrations, add another such line. A test fails without it.
 	options = append(options, goose.WithGoMigrations(
 		goose.NewGoMigration(versionJobs, &goose.GoFunc{RunDB: d.migrateJobs}, nil),
 		goose.NewGoMigration(versionOrigin, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {

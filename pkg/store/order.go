@@ -28,7 +28,7 @@ type orderRow struct {
 	FulfilledAt     *stamp
 	Automatic       bool   `gorm:"not null"`
 	DeclineCode     string `gorm:"not null"`
-	ChargeAfter     *stamp // written by PutOffCharge alone
+	ChargeAfter     *stamp // written only by PutOffCharge
 }
 
 func (orderRow) TableName() string { return "orders" }
@@ -43,7 +43,7 @@ type orderKeyRow struct {
 
 func (orderKeyRow) TableName() string { return "order_keys" }
 
-// Order reads one order of the account. Errors: ENotFound, also for another's order.
+// Order reads one order of the account. Errors: ENotFound, also for an order of another account.
 func (r reads) Order(ctx context.Context, account billing.AccountID, id billing.OrderID) (billing.Order, error) {
 	var row orderRow
 	if err := r.q(ctx).Where("account_id = ? AND id = ?", string(account), string(id)).Take(&row).Error; err != nil {
@@ -52,8 +52,8 @@ func (r reads) Order(ctx context.Context, account billing.AccountID, id billing.
 	return fromRowOrder(row), nil
 }
 
-// OrderByKey reads the order that a request with an Idempotency-Key was answered with, and the hash of that request.
-// Errors: ENotFound.
+// OrderByKey reads the order that a request with an Idempotency-Key got, and the hash of that request. Errors:
+// ENotFound.
 func (r reads) OrderByKey(
 	ctx context.Context, account billing.AccountID, key string,
 ) (o billing.Order, requestHash string, err error) {
@@ -73,7 +73,7 @@ func (r reads) OpenOrders(ctx context.Context, account billing.AccountID) ([]bil
 		[]string{string(billing.OrderPending), string(billing.OrderPaid)})
 }
 
-// OrderByPaymentIntent reads the order that a payment paid for; ok is false when it paid for none of the account's.
+// OrderByPaymentIntent reads the account's order that a payment paid for. ok is false if there is none.
 func (r reads) OrderByPaymentIntent(
 	ctx context.Context, account billing.AccountID, id billing.PaymentIntentID,
 ) (o billing.Order, ok bool, err error) {
@@ -89,7 +89,7 @@ func (r reads) OrdersWithPayment(ctx context.Context, account billing.AccountID)
 	return r.orders(ctx, "id", 0, "account_id = ? AND payment_intent_id IS NOT NULL", string(account))
 }
 
-// Orders lists the account's orders, newest first, before the one with id before ("" begins at the newest).
+// Orders lists the account's orders, newest first, starting after the one with id before ("" begins at the newest).
 func (r reads) Orders(
 	ctx context.Context, account billing.AccountID, before billing.OrderID, limit int,
 ) ([]billing.Order, error) {
@@ -123,7 +123,7 @@ func (tx *Tx) InsertOrder(ctx context.Context, o billing.Order) error {
 	return translate(tx.q(ctx).Create(&row).Error)
 }
 
-// InsertOrderKey remembers which order a request with an Idempotency-Key was answered with.
+// InsertOrderKey records which order a request with an Idempotency-Key got.
 func (tx *Tx) InsertOrderKey(ctx context.Context, o billing.Order, key, requestHash string) error {
 	return translate(tx.q(ctx).Create(&orderKeyRow{
 		AccountID:      string(o.AccountID),
@@ -134,8 +134,8 @@ func (tx *Tx) InsertOrderKey(ctx context.Context, o billing.Order, key, requestH
 	}).Error)
 }
 
-// DeleteOrder forgets an order that has no page, and its keys. One that has one is left as it is. The caller holds the
-// account's lock.
+// DeleteOrder deletes an order that has no page, and its keys. It leaves an order that has a page. The caller holds
+// the account's lock.
 func (tx *Tx) DeleteOrder(ctx context.Context, o billing.Order) error {
 	without := tx.q(ctx).Model(&orderRow{}).Select("id").Where(
 		"id = ? AND account_id = ? AND checkout_id IS NULL", string(o.ID), string(o.AccountID),
@@ -150,7 +150,7 @@ func (tx *Tx) DeleteOrder(ctx context.Context, o billing.Order) error {
 	)
 }
 
-// SaveOrder writes what a sync or Stripe's answer changes in an order. The caller holds the account's lock.
+// SaveOrder writes what a sync or a response of Stripe's changes in an order. The caller holds the account's lock.
 func (tx *Tx) SaveOrder(ctx context.Context, o billing.Order) error {
 	if tx.facts != nil {
 		before, err := tx.Order(ctx, o.AccountID, o.ID)
@@ -169,7 +169,7 @@ func (tx *Tx) SaveOrder(ctx context.Context, o billing.Order) error {
 	}).Error)
 }
 
-// maxCode bounds a code of Stripe's.
+// maxCode bounds the length of one of Stripe's codes.
 const maxCode = 255
 
 func toRowOrder(o billing.Order) orderRow {

@@ -7,8 +7,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// SaveParking writes whether the grants of an account wait, and with it what they hold up: where its next picture
-// begins, and when the next points fall due. The caller holds the account's lock.
+// SaveParking writes whether the grants of an account wait. It also writes what depends on that: where its next
+// picture begins, and when its next points are due. The caller holds the account's lock.
 func (tx *Tx) SaveParking(ctx context.Context, a billing.Account) error {
 	return tx.saveAccount(ctx, a.ID, map[string]any{
 		"parked_at": toStamp(a.Parking.At), "parked_reason": a.Parking.Reason,
@@ -17,12 +17,12 @@ func (tx *Tx) SaveParking(ctx context.Context, a billing.Account) error {
 	})
 }
 
-// SaveNextGrant writes when the next points of an account fall due. The caller holds the account's lock.
+// SaveNextGrant writes when the next points of an account are due. The caller holds the account's lock.
 func (tx *Tx) SaveNextGrant(ctx context.Context, id billing.AccountID, at *time.Time) error {
 	return tx.saveAccount(ctx, id, map[string]any{"next_grant_at": toStamp(at)})
 }
 
-// DueAccounts lists the ids of accounts whose next points have fallen due, those that wait longest first.
+// DueAccounts lists the ids of accounts whose next points are due. Those that have waited longest come first.
 func (r reads) DueAccounts(ctx context.Context, now time.Time, limit int) ([]billing.AccountID, error) {
 	var ids []billing.AccountID
 	err := r.q(ctx).Model(&accountRow{}).Where(
@@ -31,7 +31,7 @@ func (r reads) DueAccounts(ctx context.Context, now time.Time, limit int) ([]bil
 	return ids, translate(err)
 }
 
-// ParkedAccounts lists the accounts whose grants wait, in the order of their ids, after the given one.
+// ParkedAccounts lists the accounts whose grants wait, in the order of their ids, starting after the given one.
 func (r reads) ParkedAccounts(ctx context.Context, after billing.AccountID, limit int) ([]billing.Account, error) {
 	var rows []accountRow
 	err := r.q(ctx).Where("parked_at IS NOT NULL AND id > ?", string(after)).Order("id").Limit(limit).Find(&rows).Error
@@ -48,8 +48,7 @@ func (r reads) CountParked(ctx context.Context) (n int64, err error) {
 	return n, translate(err)
 }
 
-// GrantedSince counts the grants of an account whose keys begin with a prefix and that came after the given time, and
-// their points.
+// GrantedSince counts an account's grants since the given time whose keys begin with a prefix, and their points.
 func (r reads) GrantedSince(
 	ctx context.Context, id billing.AccountID, prefix string, after time.Time,
 ) (grants int64, points billing.Points, err error) {
@@ -62,7 +61,7 @@ func (r reads) GrantedSince(
 	return sum.Grants, billing.Points(sum.Points), translate(err)
 }
 
-// KnownGrants returns which of some keys have granted to the account.
+// KnownGrants returns which of the given keys have granted to the account.
 func (r reads) KnownGrants(ctx context.Context, account billing.AccountID, keys []string) (map[string]bool, error) {
 	var found []string
 	err := r.q(ctx).Model(&lotRow{}).Where(

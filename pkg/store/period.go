@@ -24,7 +24,7 @@ type periodRow struct {
 
 func (periodRow) TableName() string { return "periods" }
 
-// NewestPeriod reads the period of a source that begins last; ok is false when none has begun.
+// NewestPeriod reads the period of a source that begins last. ok is false if none has begun.
 func (r reads) NewestPeriod(
 	ctx context.Context, account billing.AccountID, source string,
 ) (p billing.BegunPeriod, ok bool, err error) {
@@ -38,7 +38,7 @@ func (r reads) NewestPeriod(
 	return fromRowPeriod(row), err == nil, translate(err)
 }
 
-// PeriodsSince lists the periods of a source that begin after the given time, in their order.
+// PeriodsSince lists the periods of a source that begin after the given time, in order.
 func (r reads) PeriodsSince(
 	ctx context.Context, account billing.AccountID, source string, since time.Time,
 ) ([]billing.BegunPeriod, error) {
@@ -53,7 +53,7 @@ func (r reads) PeriodsSince(
 	return periods, translate(err)
 }
 
-// BeginPeriod appends a period. One that has begun before stays as it is. The caller holds the account's lock.
+// BeginPeriod appends a period. A period that has begun before stays as it is. The caller holds the account's lock.
 func (tx *Tx) BeginPeriod(ctx context.Context, p billing.BegunPeriod) error {
 	row := periodRow{
 		AccountID:   string(p.AccountID),

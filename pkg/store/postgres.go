@@ -12,14 +12,14 @@ import (
 	"github.com/pointsync/pointsync/pkg/config"
 )
 
-// openPostgres makes one pool that GORM, the job queue and its listener share.
+// openPostgres opens one pool, which GORM, the job queue and its listener share.
 func openPostgres(ctx context.Context, o Options) (*DB, error) {
 	if err := config.CheckDatabaseURL(o.URL); err != nil {
 		return nil, fmt.Errorf("the database URL %w", err)
 	}
 	cfg, err := pgxpool.ParseConfig(o.URL)
 	if err != nil {
-		// the cause repeats the password
+		// The cause repeats the password.
 		return nil, fmt.Errorf("the database URL is not one that PostgreSQL understands")
 	}
 	cfg.MaxConns = 20
@@ -27,7 +27,7 @@ func openPostgres(ctx context.Context, o Options) (*DB, error) {
 		cfg.MaxConns = int32(o.MaxConns)
 	}
 	cfg.ConnConfig.RuntimeParams["timezone"] = "UTC"
-	// A lost peer must not hold an account's row for ever.
+	// A client that is gone must not lock an account's row forever.
 	cfg.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = "30000"
 	cfg.ConnConfig.RuntimeParams["lock_timeout"] = "10000"
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
@@ -56,7 +56,7 @@ func openPostgres(ctx context.Context, o Options) (*DB, error) {
 	}, nil
 }
 
-// checkDurable refuses a server that answers "committed" before the commit would survive a power cut: an acknowledged
+// checkDurable refuses a server that reports a commit before that commit would survive a power cut. An acknowledged
 // spend could then be lost.
 func checkDurable(ctx context.Context, pool *pgxpool.Pool, allow bool) error {
 	for _, name := range []string{"fsync", "synchronous_commit"} {

@@ -18,7 +18,7 @@ type returnedRow struct {
 
 func (returnedRow) TableName() string { return "returned_charges" }
 
-// Returned reads, by charge, what was with the account's payers again when a sync last saw it.
+// Returned reads, by charge, how much had gone back to the account's payers when a sync last saw it.
 func (r reads) Returned(ctx context.Context, account billing.AccountID) (map[string]billing.Returned, error) {
 	var rows []returnedRow
 	if err := r.q(ctx).Where("account_id = ?", string(account)).Find(&rows).Error; err != nil {
@@ -31,7 +31,7 @@ func (r reads) Returned(ctx context.Context, account billing.AccountID) (map[str
 	return found, nil
 }
 
-// SaveReturned writes what of a charge is with its payer again. The caller holds the account's lock.
+// SaveReturned writes how much of a charge has gone back to its payer. The caller holds the account's lock.
 func (tx *Tx) SaveReturned(ctx context.Context, account billing.AccountID, r billing.Returned) error {
 	row := returnedRow{
 		AccountID: string(account),

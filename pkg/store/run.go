@@ -21,7 +21,7 @@ type runRow struct {
 
 func (runRow) TableName() string { return "audit_runs" }
 
-// AuditRuns reads how far each walk over all accounts has come.
+// AuditRuns returns the cursor of each periodic walk over all accounts.
 func (r reads) AuditRuns(ctx context.Context) ([]billing.AuditRun, error) {
 	var rows []runRow
 	if err := r.q(ctx).Order("kind").Find(&rows).Error; err != nil {
@@ -34,21 +34,21 @@ func (r reads) AuditRuns(ctx context.Context) ([]billing.AuditRun, error) {
 	return runs, nil
 }
 
-// AuditRun reads how far one walk has come.
+// AuditRun returns the cursor of one periodic walk.
 func (r reads) AuditRun(ctx context.Context, kind billing.RunKind) (billing.AuditRun, error) {
 	var row runRow
 	err := r.q(ctx).Where("kind = ?", string(kind)).Take(&row).Error
 	return fromRowRun(row), translate(err)
 }
 
-// LockAuditRun is AuditRun, and makes other writers of it wait until this transaction ends.
+// LockAuditRun returns what AuditRun does, and makes other writers of it wait until this transaction ends.
 func (tx *Tx) LockAuditRun(ctx context.Context, kind billing.RunKind) (billing.AuditRun, error) {
 	var row runRow
 	err := tx.q(ctx).Clauses(clause.Locking{Strength: "UPDATE"}).Where("kind = ?", string(kind)).Take(&row).Error
 	return fromRowRun(row), translate(err)
 }
 
-// SaveAuditRun writes how far a walk has come. The caller holds its lock.
+// SaveAuditRun writes the cursor of a walk. The caller holds its lock.
 func (tx *Tx) SaveAuditRun(ctx context.Context, run billing.AuditRun) error {
 	return translate(tx.q(ctx).Model(&runRow{}).Where("kind = ?", string(run.Kind)).Updates(map[string]any{
 		"began_at": toStamp(run.BeganAt), "cursor_id": string(run.Cursor), "accounts": run.Accounts,

@@ -13,8 +13,8 @@ import (
 	"gorm.io/gorm"
 )
 
-// openSQLite opens one file in WAL mode. Every transaction begins as a writer (_txlock=immediate): SQLite has one
-// writer at a time anyway, and a reader that turns writer halfway could only fail.
+// openSQLite opens one file in WAL mode. Every transaction begins as a writer (_txlock=immediate). SQLite has one
+// writer at a time anyway, and a reader that becomes a writer halfway could only fail.
 func openSQLite(ctx context.Context, o Options) (*DB, error) {
 	path := strings.TrimPrefix(o.URL, "sqlite://")
 	if path == "" {

@@ -9,9 +9,9 @@ import (
 	"gorm.io/gorm/schema"
 )
 
-// stamp is a time as both databases keep it: microseconds, UTC. It is sent as text of one width, which PostgreSQL
-// reads as timestamptz and SQLite compares letter by letter; a time.Time would reach SQLite with trailing zeros cut and
-// sort wrongly.
+// stamp is a time as both databases keep it: microseconds, UTC. It is sent as text of a fixed width, which PostgreSQL
+// reads as timestamptz and SQLite compares letter by letter. A time.Time would reach SQLite without its trailing
+// zeros, and would sort wrongly.
 type stamp struct{ time.Time }
 
 const stampLayout = "2006-01-02T15:04:05.000000Z"
@@ -31,7 +31,7 @@ func (s *stamp) Scan(src any) error {
 	return fmt.Errorf("store: cannot read a time from %T", src)
 }
 
-// GormDBDataType tells the drift test which column type a stamp wants.
+// GormDBDataType tells the drift test which column type a stamp needs.
 func (stamp) GormDBDataType(db *gorm.DB, _ *schema.Field) string {
 	if db.Name() == "postgres" {
 		return "timestamptz"
@@ -53,7 +53,7 @@ func fromStamp(s *stamp) *time.Time {
 	return &s.Time
 }
 
-// nullable keeps an empty id out of unique columns, where it would collide with the next empty one.
+// nullable returns nil for an empty id. In a unique column, an empty id would collide with the next empty one.
 func nullable[S ~string](s S) *string {
 	if s == "" {
 		return nil

@@ -1,9 +1,10 @@
-// Package store is the only room that knows GORM and SQL. It keeps the product's rows on PostgreSQL (any number of
+// Package store is the only package that knows GORM and SQL. It keeps the product's rows on PostgreSQL (any number of
 // replicas) or on SQLite (one node), with one set of models for both.
 //
-// Reads are methods of both *DB and *Tx. Writes are methods of *Tx only, so that a write outside a transaction cannot
-// be typed. Rows never leave: they are converted to the nouns of package billing at the border. The package refuses to
-// know what points or orders mean; it keeps the promises that need SQL: conditional updates, uniqueness, locks.
+// Reads are methods of both *DB and *Tx. Writes are methods of *Tx only, so code that writes outside a transaction
+// does not compile. Rows never leave the package: they are converted to the nouns of package billing at the border.
+// The package refuses to know what points or orders mean. It keeps the promises that need SQL: conditional updates,
+// uniqueness, locks.
 package store
 
 import (
@@ -19,12 +20,12 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// Options say where the database is and what the time is.
+// Options name the database and the clock.
 type Options struct {
 	URL      string           // postgres://… or sqlite://path
-	Now      func() time.Time // nil: the machine's
+	Now      func() time.Time // nil: the machine's clock
 	MaxConns int              // PostgreSQL only; 0: 20
-	// accept a PostgreSQL that may lose acknowledged commits (fsync or synchronous_commit off)
+	// Accept a PostgreSQL that may lose acknowledged commits (fsync or synchronous_commit off).
 	AllowUnsafe bool
 }
 
@@ -35,21 +36,22 @@ type DB struct {
 	dialect  Dialect
 	now      func() time.Time
 	close    func() error
-	listener any // *pgxpool.Pool on PostgreSQL, for whoever wants LISTEN
+	listener any // *pgxpool.Pool on PostgreSQL, for LISTEN
 	tell     func(ctx context.Context, tx *Tx, f *Facts) error
 	told     chan struct{}
 }
 
-// Dialect names the two databases.
+// Dialect is the kind of a database.
 type Dialect string
 
-// The databases.
+// The two kinds of databases.
 const (
 	Postgres Dialect = "postgres"
 	SQLite   Dialect = "sqlite"
 )
 
-// Open connects, and refuses a PostgreSQL that is configured to lose acknowledged commits. It does not migrate.
+// Open connects to the database. It refuses a PostgreSQL that is configured to lose acknowledged commits. It does not
+// migrate.
 func Open(ctx context.Context, o Options) (*DB, error) {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -63,8 +65,8 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	return nil, fmt.Errorf("the database URL must begin with postgres:// or sqlite://")
 }
 
-// gormConfig is a new one for each database: GORM keeps the pool and the dialect in it, and two databases that shared
-// one would take each other's.
+// gormConfig returns a new configuration for each database. GORM keeps the pool and the dialect in it, so two
+// databases that shared one would use each other's.
 func gormConfig() *gorm.Config {
 	return &gorm.Config{
 		TranslateError:         true,
@@ -73,19 +75,19 @@ func gormConfig() *gorm.Config {
 	}
 }
 
-// Dialect says which database it is.
+// Dialect returns the kind of this database.
 func (d *DB) Dialect() Dialect { return d.dialect }
 
-// SQL is the pool below, for the job queue, which writes in our transactions through SQL().
+// SQL returns the underlying pool, for the job queue. The queue writes in our transactions through (*Tx).SQL.
 func (d *DB) SQL() *sql.DB { return d.sql }
 
-// Listener is the *pgxpool.Pool on PostgreSQL and nil on SQLite.
+// Listener returns the *pgxpool.Pool on PostgreSQL, and nil on SQLite.
 func (d *DB) Listener() any { return d.listener }
 
-// Close ends all connections.
+// Close closes all connections.
 func (d *DB) Close() error { return d.close() }
 
-// Ping says whether the database answers. Errors: EUnavailable.
+// Ping checks that the database responds. Errors: EUnavailable.
 func (d *DB) Ping(ctx context.Context) error {
 	if err := d.sql.PingContext(ctx); err != nil {
 		return billing.Wrap(err, billing.EUnavailable, "The database does not answer.")
@@ -93,21 +95,21 @@ func (d *DB) Ping(ctx context.Context) error {
 	return nil
 }
 
-// Tx is one transaction. Now is its one reading of the clock.
+// Tx is one transaction. Now is the only time that it reads from the clock.
 type Tx struct {
 	reads
 	Now     time.Time
 	sql     *sql.Tx
 	dialect Dialect
-	facts   *Facts  // nil where nobody is told
-	wanted  *string // what endpoints want, once somebody has asked
-	rings   bool    // whether there is something to deliver once it is committed
+	facts   *Facts  // nil if no one is told
+	wanted  *string // the types that endpoints want, once they have been read
+	rings   bool    // whether there is something to deliver after the commit
 }
 
-// SQL is the transaction itself, for jobs that must be inserted with what caused them.
+// SQL returns the transaction itself, for jobs that must be inserted together with their cause.
 func (tx *Tx) SQL() *sql.Tx { return tx.sql }
 
-// maxTries bounds how often a transaction that lost against another one is begun again.
+// maxTries bounds how often a transaction that lost against another one is tried.
 const maxTries = 4
 
 // InTx runs fn in a transaction: READ COMMITTED on PostgreSQL, where writers of one account take turns on its row;
@@ -143,7 +145,7 @@ func (d *DB) InTx(ctx context.Context, fn func(tx *Tx) error) error {
 	}
 }
 
-// Now is the database's idea of the time: the clock it was opened with.
+// Now returns the time by the clock that the database was opened with.
 func (d *DB) Now() time.Time { return d.now().UTC().Truncate(time.Microsecond) }
 
 // reads are the methods that DB and Tx share.

@@ -35,7 +35,7 @@ func (row *accountRow) subscription() *billing.Subscription {
 		CurrentPeriodEnd:   row.SubPeriodEnd.Time,
 		CancelAtPeriodEnd:  row.SubCancels,
 	}
-	if row.SubQuantity != nil { // before there were seats, everybody had one
+	if row.SubQuantity != nil { // before there were seats, every subscription had one
 		s.Quantity = *row.SubQuantity
 	}
 	if row.SubNextPlan != nil {

@@ -20,7 +20,7 @@ type syncRow struct {
 
 func (syncRow) TableName() string { return "syncs" }
 
-// BeginSync notes that a sync took a ticket, and why.
+// BeginSync records that a sync took a ticket, and why.
 func (tx *Tx) BeginSync(ctx context.Context, id billing.AccountID, ticket int64, cause billing.SyncCause) error {
 	return translate(
 		tx.q(ctx).Create(
@@ -29,10 +29,10 @@ func (tx *Tx) BeginSync(ctx context.Context, id billing.AccountID, ticket int64,
 	)
 }
 
-// maxDetail bounds the note of a sync: what it changed may hold words of Stripe's.
+// maxDetail bounds the note of a sync. What the sync changed may contain text from Stripe.
 const maxDetail = 10_000
 
-// EndSync notes what came of a sync.
+// EndSync records the outcome of a sync.
 func (tx *Tx) EndSync(ctx context.Context, id billing.AccountID, ticket int64, end billing.SyncEnd) error {
 	columns := map[string]any{
 		"ended_at": stamp{tx.Now}, "outcome": string(end.Outcome), "detail": billing.Storable(end.Detail, maxDetail),
@@ -45,7 +45,7 @@ func (tx *Tx) EndSync(ctx context.Context, id billing.AccountID, ticket int64, e
 	)
 }
 
-// DeleteOldSyncs forgets syncs that began before the given time, up to limit of them.
+// DeleteOldSyncs deletes syncs that began before the given time, up to limit of them.
 func (tx *Tx) DeleteOldSyncs(ctx context.Context, before time.Time, limit int) error {
 	return translate(tx.q(ctx).Exec(`DELETE FROM syncs WHERE (account_id, ticket) IN
 		(SELECT account_id, ticket FROM syncs WHERE began_at < ? ORDER BY began_at LIMIT ?)`, stamp{before}, limit).Error)

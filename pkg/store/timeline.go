@@ -8,17 +8,17 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// chapter is one kind of moment: a query's parts. Those that are not written are empty.
+// chapter holds the parts of a query for one kind of moment. Parts that are not set stay empty.
 type chapter struct {
 	kind                     billing.MomentKind
-	rank                     string // a digit: causes before effects
+	rank                     string // a digit that sorts causes before effects
 	at, number, ref          string
 	one, two, three          string
 	amount, balance, version string
-	from                     string // the table, and what of it beside the account
+	from                     string // the table, and any condition besides the account
 }
 
-// chapters are all that a timeline is put together from. An account's own row has it under another name.
+// chapters are all the parts of a timeline. The account's own row has the account's id under another name.
 var chapters = []chapter{
 	{
 		kind: billing.MomentRegistered,
@@ -83,8 +83,8 @@ var chapters = []chapter{
 		from:  "deliveries WHERE true"},
 }
 
-// query reads the moments of one kind before a position, latest first. Each kind is limited by itself, before all are
-// put together.
+// query returns the query for moments of one kind before a position, latest first. Each kind is limited separately,
+// before all are combined.
 func (c chapter) query() string {
 	or := func(s, other string) string {
 		if s == "" {
@@ -112,7 +112,7 @@ var timelineQuery = func() string {
 	return strings.Join(queries, " UNION ALL ") + " ORDER BY at DESC, rank DESC, number DESC, ref DESC LIMIT @limit"
 }()
 
-// EndOfTime is the position after everything.
+// EndOfTime is the position after every moment.
 var EndOfTime = billing.Position{At: time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)}
 
 type momentRow struct {

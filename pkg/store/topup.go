@@ -37,8 +37,8 @@ func (r reads) TopUp(ctx context.Context, account billing.AccountID) (billing.To
 	return fromRowTopUp(row), nil
 }
 
-// DueTopUps lists the accounts after the given one that may want a pack now: the top-up is on and due, no automatic
-// order is open, and the points are below its threshold or about to be settled. Whether it is so is decided under the
+// DueTopUps lists the accounts after the given one that may need a pack now. Their top-up is on and due, no automatic
+// order is open, and the points are below its threshold or about to be settled. The decision is made under the
 // account's lock.
 func (r reads) DueTopUps(
 	ctx context.Context, now time.Time, after billing.AccountID, limit int,
@@ -56,8 +56,8 @@ func (r reads) DueTopUps(
 	return ids, translate(err)
 }
 
-// UnchargedOrders lists the automatic orders after the given one whose charge is not known to be made and not put off,
-// oldest first.
+// UnchargedOrders lists the pending automatic orders after the given one, oldest first. Their charge is not known to
+// be made, and is not postponed to later than now.
 func (r reads) UnchargedOrders(
 	ctx context.Context, now time.Time, after billing.OrderID, limit int,
 ) ([]billing.Order, error) {
@@ -80,7 +80,7 @@ func (tx *Tx) PutOffCharge(ctx context.Context, account billing.AccountID, id bi
 		Update("charge_after", stamp{until}).Error)
 }
 
-// SaveTopUp writes the account's top-up, whether there was one or not. The caller holds the account's lock.
+// SaveTopUp writes the account's top-up, and creates it if there is none. The caller holds the account's lock.
 func (tx *Tx) SaveTopUp(ctx context.Context, t billing.TopUp) error {
 	t.UpdatedAt = tx.Now
 	if tx.facts != nil && t.Status == billing.TopUpAttention {
@@ -100,7 +100,7 @@ func (tx *Tx) SaveTopUp(ctx context.Context, t billing.TopUp) error {
 	)
 }
 
-// DeleteTopUp drops the account's top-up, if there is one. Its orders stay.
+// DeleteTopUp deletes the account's top-up, if there is one. Its orders stay.
 func (tx *Tx) DeleteTopUp(ctx context.Context, account billing.AccountID) error {
 	return translate(tx.q(ctx).Where("account_id = ?", string(account)).Delete(&topUpRow{}).Error)
 }

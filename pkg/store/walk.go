@@ -22,10 +22,10 @@ type walkRow struct {
 
 func (walkRow) TableName() string { return "event_walks" }
 
-// theWalk is the key of the one row.
+// theWalk is the key of the only row.
 const theWalk = "backfill"
 
-// EventWalk reads how far the walk over Stripe's list of events has come.
+// EventWalk returns the cursor of the walk over Stripe's list of events.
 func (r reads) EventWalk(ctx context.Context) (billing.EventWalk, error) {
 	var row walkRow
 	err := r.q(ctx).Where("kind = ?", theWalk).Take(&row).Error
@@ -37,22 +37,22 @@ func (r reads) EventWalk(ctx context.Context) (billing.EventWalk, error) {
 	return w, translate(err)
 }
 
-// CountBackfilled counts an event that no webhook had brought, in the transaction that stores it: so it is counted
-// once, whoever else walks and whatever dies.
+// CountBackfilled counts an event that no webhook brought, in the transaction that stores the event. So it is counted
+// once, even if several walks run or a process dies.
 func (tx *Tx) CountBackfilled(ctx context.Context) error {
 	return translate(
 		tx.q(ctx).Model(&walkRow{}).Where("kind = ?", theWalk).Update("found", gorm.Expr("found + 1")).Error,
 	)
 }
 
-// CountRefused counts webhooks that fitted none of our secrets.
+// CountRefused counts webhooks that matched none of our secrets.
 func (tx *Tx) CountRefused(ctx context.Context, n int64) error {
 	return translate(tx.q(ctx).Model(&walkRow{}).Where("kind = ?", theWalk).
 		Updates(map[string]any{"refused": gorm.Expr("refused + ?", n), "refused_at": stamp{tx.Now}}).Error)
 }
 
-// SaveEventWalk writes how far the walk has come. It answers false, and changes nothing, when somebody
-// else went on from where this one did.
+// SaveEventWalk writes the cursor of the walk. If another process moved the cursor in the meantime, it returns false
+// and changes nothing.
 func (tx *Tx) SaveEventWalk(ctx context.Context, from, to billing.EventWalk) (bool, error) {
 	q := tx.q(ctx).Model(&walkRow{}).Where("kind = ? AND walk_after = ?", theWalk, string(from.After))
 	if from.Until == nil {

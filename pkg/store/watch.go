@@ -7,8 +7,8 @@ import (
 	"gorm.io/gorm/logger"
 )
 
-// Watch calls f with each statement, its values filled in, and with the context that it ran in. It is set once, before
-// the database is used, by tests of what a request asks the database for.
+// Watch calls f with each statement, its values filled in, and with the context that it ran in. Set it once, before
+// the database is used. Tests use it to see what a request asks the database for.
 func (d *DB) Watch(f func(ctx context.Context, statement string)) {
 	d.db.Logger = watcher{Interface: logger.Discard, f: f}
 }

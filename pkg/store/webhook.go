@@ -29,10 +29,10 @@ type webhookRow struct {
 
 func (webhookRow) TableName() string { return "webhooks" }
 
-// wantedQuery is what all enabled endpoints want, in one text.
+// wantedQuery returns the types that all enabled endpoints want, as one text.
 const wantedQuery = `(SELECT COALESCE(string_agg(types, ''), '') FROM webhooks WHERE disabled_at IS NULL)`
 
-// Wants says whether an endpoint wants to be told of a type. It asks the database once a transaction, and not at all
+// Wants reports whether an endpoint wants events of a type. It asks the database once per transaction, and not at all
 // after a Debit.
 func (tx *Tx) Wants(ctx context.Context, t billing.OutgoingType) (bool, error) {
 	if tx.wanted == nil {
@@ -65,7 +65,7 @@ func (r reads) Webhook(ctx context.Context, id billing.WebhookID) (billing.Webho
 	return fromRowWebhook(row), translate(err)
 }
 
-// DueWebhooks lists the enabled endpoints with a delivery that is to be tried by now.
+// DueWebhooks lists the enabled endpoints with a delivery that is due by now.
 func (r reads) DueWebhooks(ctx context.Context, now time.Time) ([]billing.Webhook, error) {
 	var rows []webhookRow
 	err := r.q(ctx).Where(`disabled_at IS NULL AND EXISTS (SELECT 1 FROM deliveries d
@@ -77,16 +77,17 @@ func (r reads) DueWebhooks(ctx context.Context, now time.Time) ([]billing.Webhoo
 	return hooks, translate(err)
 }
 
-// LockWebhook is Webhook, and makes other writers of it wait until this transaction ends. Errors: ENotFound.
+// LockWebhook reads one endpoint as Webhook does, and makes other writers of it wait until this transaction ends.
+// Errors: ENotFound.
 func (tx *Tx) LockWebhook(ctx context.Context, id billing.WebhookID) (billing.Webhook, error) {
 	var row webhookRow
 	err := tx.q(ctx).Clauses(clause.Locking{Strength: "UPDATE"}).Where("id = ?", string(id)).Take(&row).Error
 	return fromRowWebhook(row), translate(err)
 }
 
-// InsertWebhook appends an endpoint, unless there are as many as there may be; it says whether it did.
+// InsertWebhook appends an endpoint, unless there are as many as allowed. It reports whether it did.
 func (tx *Tx) InsertWebhook(ctx context.Context, w billing.Webhook, most int64) (bool, error) {
-	// On PostgreSQL two at once would count the same; on SQLite there is one writer.
+	// On PostgreSQL two transactions at once would count the same number. On SQLite there is only one writer.
 	if tx.dialect == Postgres {
 		if err := tx.q(ctx).Exec("LOCK TABLE webhooks IN SHARE ROW EXCLUSIVE MODE").Error; err != nil {
 			return false, translate(err)
@@ -100,7 +101,7 @@ func (tx *Tx) InsertWebhook(ctx context.Context, w billing.Webhook, most int64) 
 	return true, translate(tx.q(ctx).Create(&row).Error)
 }
 
-// SaveWebhook writes what changes in an endpoint on demand. The caller holds its lock.
+// SaveWebhook writes the changes that someone made to an endpoint. The caller holds its lock.
 func (tx *Tx) SaveWebhook(ctx context.Context, w billing.Webhook) error {
 	row := toRowWebhook(w)
 	return translate(tx.q(ctx).Model(&webhookRow{}).Where("id = ?", row.ID).Updates(map[string]any{
@@ -110,7 +111,7 @@ func (tx *Tx) SaveWebhook(ctx context.Context, w billing.Webhook) error {
 	}).Error)
 }
 
-// DeleteWebhook forgets an endpoint and what was to be delivered there. Errors: ENotFound.
+// DeleteWebhook deletes an endpoint and its deliveries. Errors: ENotFound.
 func (tx *Tx) DeleteWebhook(ctx context.Context, id billing.WebhookID) error {
 	res := tx.q(ctx).Where("id = ?", string(id)).Delete(&webhookRow{})
 	if res.Error == nil && res.RowsAffected == 0 {
@@ -122,8 +123,9 @@ func (tx *Tx) DeleteWebhook(ctx context.Context, id billing.WebhookID) error {
 	return translate(tx.q(ctx).Where("webhook_id = ?", string(id)).Delete(&deliveryRow{}).Error)
 }
 
-// TakeWebhook makes an enabled endpoint the caller's until the given time, unless somebody else's time is not over by
-// now. ok is false then, and also when it is disabled or gone, which known tells apart.
+// TakeWebhook leases an enabled endpoint to the caller until the given time, unless another lease has not expired by
+// now. ok is false in that case. It is also false if the endpoint is disabled or gone; known distinguishes these
+// cases.
 func (tx *Tx) TakeWebhook(
 	ctx context.Context, id billing.WebhookID, now, until time.Time,
 ) (w billing.Webhook, ok, known bool, err error) {
@@ -139,7 +141,7 @@ func (tx *Tx) TakeWebhook(
 	return billing.Webhook{}, false, n == 1, translate(err)
 }
 
-// LeaveWebhook gives back an endpoint that was taken until the given time.
+// LeaveWebhook releases a lease that lasts until the given time.
 func (tx *Tx) LeaveWebhook(ctx context.Context, id billing.WebhookID, until time.Time) error {
 	return translate(tx.q(ctx).Model(&webhookRow{}).Where("id = ? AND busy_until = ?", string(id), stamp{until}).
 		Update("busy_until", stamp{time.Unix(0, 0)}).Error)

@@ -1,5 +1,5 @@
-// Package storetest gives tests real databases. It owns their making and their disappearance, and what a test of more
-// than one database shares; it never skips a database that it cannot find, it fails.
+// Package storetest gives tests real databases. It owns how they are created and removed, and what tests of more than
+// one database share. It never skips a database that it cannot find: the test fails.
 package storetest
 
 import (
@@ -10,15 +10,15 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest/pgserver"
 )
 
-// Postgres answers the URL of a fresh, empty database on PostgreSQL, which is dropped when the test ends. The first
-// call of a process finds or starts the server. Without one the test fails: it never skips.
+// Postgres returns the URL of a fresh, empty database on PostgreSQL, which is dropped when the test ends. The first
+// call in a process finds or starts the server. Without a server the test fails. It never skips.
 func Postgres(t testing.TB) (url string) {
 	t.Helper()
 	return startedServer(t).create(t, "")
 }
 
-// PostgresTemplate answers the URL of a fresh clone of a database that migrate has prepared. migrate runs once per
-// process and name; a clone costs a fraction of it.
+// PostgresTemplate returns the URL of a fresh clone of a database that migrate has prepared. migrate runs once per
+// process and name. A clone takes a fraction of the time.
 func PostgresTemplate(t testing.TB, name string, migrate func(url string) error) (url string) {
 	t.Helper()
 	s := startedServer(t)
@@ -38,7 +38,7 @@ func startedServer(t testing.TB) *databases {
 	return s
 }
 
-// startOnce has nobody to stop the server at the end of the process, and needs nobody: it ends with its starter.
+// startOnce starts a server that nothing stops at the end of the process. The server ends with its starter.
 var startOnce = sync.OnceValues(func() (*databases, error) {
 	ctx := context.Background()
 	server, err := pgserver.Start(ctx)

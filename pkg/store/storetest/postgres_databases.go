@@ -16,11 +16,11 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib" // the "pgx" driver
 )
 
-// databases makes and drops databases on one server for this process.
+// databases creates and drops databases on one server for this process.
 //
 // The server may outlive us and be shared with other processes. So the name of each database carries the number of
-// this run, and the run holds an advisory lock of that number for as long as the process lives. Whoever finds
-// databases of a run whose lock is free may drop them: their process is gone.
+// this run, and the run holds an advisory lock with that number while the process lives. If that lock is free, the
+// process of the run is gone, and anyone may drop its databases.
 type databases struct {
 	admin *sql.DB
 	lock  *sql.Conn // holds the run's advisory lock
@@ -34,7 +34,7 @@ type databases struct {
 
 const (
 	namePrefix = "pointsync_test_"
-	lockClass  = 0x706f696e // "poin": our advisory locks among those of others
+	lockClass  = 0x706f696e // "poin": separates our advisory locks from those of others
 )
 
 func openDatabases(ctx context.Context, serverURL string) (*databases, error) {
@@ -71,7 +71,7 @@ func (d *databases) create(t testing.TB, template string) string {
 	return d.urlOf(name)
 }
 
-// template answers the name of the prepared database, which nobody may connect to any more.
+// template returns the name of the prepared database. No one may connect to it any more.
 func (d *databases) template(name string, migrate func(url string) error) (string, error) {
 	d.mu.Lock()
 	prepare, ok := d.templates[name]
@@ -100,7 +100,7 @@ func (d *databases) createDatabase(name, template string) error {
 	return nil
 }
 
-// drop does not wait for connections that a test left open.
+// drop drops a database. It does not wait for connections that a test left open.
 func (d *databases) drop(ctx context.Context, name string) error {
 	if _, err := d.admin.ExecContext(ctx, "DROP DATABASE IF EXISTS "+quote(name)+" WITH (FORCE)"); err != nil {
 		return fmt.Errorf("drop the test database %s: %w", name, err)
@@ -108,7 +108,7 @@ func (d *databases) drop(ctx context.Context, name string) error {
 	return nil
 }
 
-// sweep drops what runs that are over have left: their templates, and whatever they had no time to drop.
+// sweep drops what earlier runs left behind: their templates, and whatever they had no time to drop.
 func (d *databases) sweep(ctx context.Context) error {
 	rows, err := d.admin.QueryContext(ctx, `SELECT datname FROM pg_database
 		WHERE starts_with(datname, $1) AND pg_get_userbyid(datdba) = current_user`, namePrefix)
@@ -139,7 +139,8 @@ func (d *databases) sweep(ctx context.Context) error {
 	return nil
 }
 
-// dropRun does nothing while the run's process lives, or while another process drops the same.
+// dropRun drops the databases of a run. It does nothing while the run's process lives, or while another process drops
+// them.
 func (d *databases) dropRun(ctx context.Context, run int32, names []string) error {
 	var over bool
 	err := d.lock.QueryRowContext(ctx, "SELECT pg_try_advisory_lock($1, $2)", lockClass, run).Scan(&over)

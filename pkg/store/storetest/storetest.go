@@ -17,8 +17,8 @@ import (
 // Dialects are the databases that every suite runs on.
 var Dialects = []store.Dialect{store.Postgres, store.SQLite}
 
-// Each runs one suite on both databases, as the parallel subtests "postgres" and "sqlite", each in a migrated database
-// of its own with the machine's clock.
+// Each runs one suite on both databases, as the parallel subtests "postgres" and "sqlite". Each subtest gets its own
+// migrated database with the machine's clock.
 func Each(t *testing.T, f func(t *testing.T, db *store.DB)) {
 	t.Helper()
 	for _, dialect := range Dialects {
@@ -29,7 +29,7 @@ func Each(t *testing.T, f func(t *testing.T, db *store.DB)) {
 	}
 }
 
-// EachAt is Each with a clock that stands still until the test moves it.
+// EachAt does the same as Each, with a clock that moves only when the test moves it.
 func EachAt(t *testing.T, f func(t *testing.T, db *store.DB, clock *Clock)) {
 	t.Helper()
 	for _, dialect := range Dialects {
@@ -41,20 +41,20 @@ func EachAt(t *testing.T, f func(t *testing.T, db *store.DB, clock *Clock)) {
 	}
 }
 
-// Open answers a migrated database of its own, with the machine's clock. It ends with the test.
+// Open returns a new migrated database with the machine's clock. It is closed when the test ends.
 func Open(t testing.TB, dialect store.Dialect) *store.DB {
 	t.Helper()
 	return OpenURL(t, URL(t, dialect), nil)
 }
 
-// OpenAt is Open with the test's clock.
+// OpenAt does the same as Open, with the test's clock.
 func OpenAt(t testing.TB, dialect store.Dialect, clock *Clock) *store.DB {
 	t.Helper()
 	return OpenURL(t, URL(t, dialect), clock.Now)
 }
 
-// OpenURL opens a database that URL made; a second call on one URL is a second replica. A nil now is the machine's
-// clock.
+// OpenURL opens a database that URL made. A second call with the same URL opens a second replica. A nil now means the
+// machine's clock.
 func OpenURL(t testing.TB, url string, now func() time.Time) *store.DB {
 	t.Helper()
 	db, err := store.Open(context.Background(), store.Options{URL: url, Now: now})
@@ -69,7 +69,7 @@ func OpenURL(t testing.TB, url string, now func() time.Time) *store.DB {
 	return db
 }
 
-// URL answers the URL of a migrated database of its own that nobody has opened yet.
+// URL returns the URL of a new migrated database that no one has opened yet.
 func URL(t testing.TB, dialect store.Dialect) string {
 	t.Helper()
 	if dialect == store.Postgres {
@@ -86,7 +86,7 @@ func URL(t testing.TB, dialect store.Dialect) string {
 	return "sqlite://" + path
 }
 
-// Empty answers the URL of a database of its own in which nothing was migrated.
+// Empty returns the URL of a new database in which nothing was migrated.
 func Empty(t testing.TB, dialect store.Dialect) string {
 	t.Helper()
 	if dialect == store.Postgres {
@@ -95,7 +95,7 @@ func Empty(t testing.TB, dialect store.Dialect) string {
 	return "sqlite://" + filepath.Join(t.TempDir(), "test.db")
 }
 
-// NewAccount appends an account without points, with an email of its own.
+// NewAccount appends an account without points, with an email that no other account has.
 func NewAccount(t testing.TB, db *store.DB) billing.Account {
 	t.Helper()
 	now := db.Now()
@@ -111,7 +111,8 @@ func NewAccount(t testing.TB, db *store.DB) billing.Account {
 	return a
 }
 
-// migratedFile is a migrated SQLite database, made once per process: copying it costs a fraction of migrating.
+// migratedFile is a migrated SQLite database, made once per process. A copy takes a fraction of the time of a
+// migration.
 var migratedFile = sync.OnceValues(func() ([]byte, error) {
 	dir, err := os.MkdirTemp("", "pointsync-sqlite-")
 	if err != nil {
@@ -135,5 +136,5 @@ func migrate(url string) error {
 		db.Close()
 		return err
 	}
-	return db.Close() // before cloning: nobody may be connected to a template
+	return db.Close() // before cloning: no one may be connected to a template
 }

@@ -9,20 +9,21 @@ import (
 	"strconv"
 )
 
-// binaryFolders are the places where packages put servers of several versions side by side, mostly outside of PATH.
+// binaryFolders are the places where packages install several versions of the server side by side. Most of them are
+// not in PATH.
 var binaryFolders = []string{
 	"/usr/lib/postgresql/*/bin",          // Debian, Ubuntu
-	"/usr/pgsql-*/bin",                   // Fedora and its kin
+	"/usr/pgsql-*/bin",                   // Fedora and similar systems
 	"/opt/homebrew/opt/postgresql@*/bin", // Homebrew on ARM
 	"/usr/local/opt/postgresql*/bin",     // Homebrew on Intel
 	"/Applications/Postgres.app/Contents/Versions/*/bin",
 }
 
-// findBinaries answers the folder that holds initdb and postgres, the newest version where there are several, and ""
-// where there is none. PATH goes first: whoever put a server there meant it.
+// findBinaries returns the folder that holds initdb and postgres, or "" if there is none. It prefers the newest
+// version. PATH comes first, because a server there was put there on purpose.
 func findBinaries() string {
 	if path, err := exec.LookPath("initdb"); err == nil {
-		// initdb looks for postgres next to itself, so a link in PATH is followed to where both lie.
+		// initdb looks for postgres in its own folder, so a link in PATH is followed to the folder that holds both.
 		if real, err := filepath.EvalSymlinks(path); err == nil && holdsServer(filepath.Dir(real)) {
 			return filepath.Dir(real)
 		}
@@ -35,7 +36,7 @@ func newestIn(patterns []string) string {
 	for _, pattern := range patterns {
 		dirs, err := filepath.Glob(pattern)
 		if err != nil {
-			panic(err) // a malformed pattern is a slip in this file
+			panic(err) // a malformed pattern is a mistake in this file
 		}
 		found = append(found, slices.DeleteFunc(dirs, func(dir string) bool { return !holdsServer(dir) })...)
 	}
@@ -56,7 +57,7 @@ func holdsServer(dir string) bool {
 
 var firstNumber = regexp.MustCompile(`\d+`)
 
-// majorVersion reads 16 from /usr/lib/postgresql/16/bin; a folder without a number comes last.
+// majorVersion returns 16 for /usr/lib/postgresql/16/bin. A folder without a number comes last.
 func majorVersion(dir string) int {
 	n, err := strconv.Atoi(firstNumber.FindString(dir))
 	if err != nil {

@@ -13,10 +13,10 @@ import (
 	"time"
 )
 
-// keeper is a shell that stands between us and the server. Its standard input is a pipe that we hold open and never
-// write to. When that pipe closes, because we stop the server or because we died in whatever way, it ends the server
-// and removes its folder. A parent-death signal would not do: it is Linux's alone, and nobody would be left to tidy up.
-// SIGQUIT means "at once" to PostgreSQL: the data is thrown away anyway.
+// keeper is a shell that runs between us and the server. Its standard input is a pipe that we hold open and never
+// write to. The pipe closes when we stop the server, or when we die for any reason. Then the shell ends the server and
+// removes its folder. A parent-death signal would not be enough: only Linux has it, and no one would be left to clean
+// up. SIGQUIT means "at once" to PostgreSQL, which is fine because the data is thrown away anyway.
 const keeper = `
 dir=$1; shift
 exec 3<&0 </dev/null
@@ -29,11 +29,11 @@ ended=$?
 rm -rf "$dir"
 exit $ended`
 
-// errEnded says that a server ended before it could be used.
+// errEnded reports that a server ended before it could be used.
 var errEnded = errors.New("the test server ended early")
 
 // launching is a server about to be started: its command, the shell between us and it, the folder to remove after it,
-// the user it runs as (nil: ours) and the URL at which it will answer.
+// the user that it runs as (nil: ours) and the URL at which it will respond.
 type launching struct {
 	keeper string
 	argv   []string
@@ -42,11 +42,11 @@ type launching struct {
 	url    string
 }
 
-// launch starts the server and waits until it answers. Errors: errEnded when it did not live that long.
+// launch starts the server and waits until it responds. Errors: errEnded if the server ended before that.
 func launch(ctx context.Context, l launching) (*Server, error) {
 	cmd := exec.Command("/bin/sh", append([]string{"-c", l.keeper, "keeper", l.dir}, l.argv...)...)
 	cmd.Dir, cmd.Env = l.dir, cleanEnv()
-	// A session of its own, so that Ctrl-C at the terminal reaches us alone and we end the server in order.
+	// A session for the server alone. So Ctrl-C at the terminal reaches only us, and we end the server in order.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Credential: l.owner}
 	log := &tail{}
 	cmd.Stdout, cmd.Stderr = log, log
@@ -60,7 +60,7 @@ func launch(ctx context.Context, l launching) (*Server, error) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		cmd.Wait() // a server that is told to end says so by its exit code, which tells nothing new
+		cmd.Wait() // a stopped server reports that it was stopped by its exit code, which is nothing new
 	}()
 	server := &Server{URL: l.url, stop: sync.OnceValue(func() error { return stopAndWait(alive, ended, log) })}
 	if err := waitUntilUp(ctx, l.url, ended); err != nil {
@@ -69,11 +69,11 @@ func launch(ctx context.Context, l launching) (*Server, error) {
 	return server, nil
 }
 
-// stopDeadline is past the five seconds that PostgreSQL allows its own processes.
+// stopDeadline is longer than the five seconds that PostgreSQL allows its own processes.
 const stopDeadline = 15 * time.Second
 
 func stopAndWait(alive io.Closer, ended <-chan struct{}, log *tail) error {
-	alive.Close() // fails only where the keeper has ended already
+	alive.Close() // fails only if the keeper has ended already
 	select {
 	case <-ended:
 		return nil
@@ -82,7 +82,8 @@ func stopAndWait(alive io.Closer, ended <-chan struct{}, log *tail) error {
 	}
 }
 
-// waitUntilUp asks until the server answers. The password makes sure that it is ours and not one that took the port.
+// waitUntilUp retries until the server responds. The password ensures that it is our server and not one that took the
+// port.
 func waitUntilUp(ctx context.Context, url string, ended <-chan struct{}) error {
 	again := time.NewTicker(20 * time.Millisecond)
 	defer again.Stop()
@@ -101,14 +102,14 @@ func waitUntilUp(ctx context.Context, url string, ended <-chan struct{}) error {
 	}
 }
 
-// pingFor gives up on one attempt early, for a stranger at the port may accept and say nothing.
+// pingFor gives up on one attempt early, because an unrelated program at the port may accept and say nothing.
 func pingFor(ctx context.Context, url string, d time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
 	return ping(ctx, url)
 }
 
-// tail keeps the end of what a server said, to be shown when it fails.
+// tail keeps the end of a server's output, to be shown if the server fails.
 type tail struct {
 	mu   sync.Mutex
 	text []byte

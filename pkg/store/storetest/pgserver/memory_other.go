@@ -2,5 +2,5 @@
 
 package pgserver
 
-// memoryFolder answers "": only Linux has a folder in memory at a known place.
+// memoryFolder returns "": only Linux has a folder in memory at a known place.
 func memoryFolder() string { return "" }

@@ -10,8 +10,8 @@ import (
 	"syscall"
 )
 
-// unprivileged answers the user to run the server as: nil, which is ourselves, except for root, as whom PostgreSQL
-// refuses to run.
+// unprivileged returns the user to run the server as. It is nil, which means ourselves, unless we are root: PostgreSQL
+// refuses to run as root.
 func unprivileged() (*syscall.Credential, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil
@@ -30,8 +30,8 @@ func unprivileged() (*syscall.Credential, error) {
 	return nil, fmt.Errorf("PostgreSQL refuses to run as root, and there is no user postgres or nobody to run it as")
 }
 
-// makeFolder makes the folder of one server, in memory where there is enough of it: a commit still waits for fsync
-// there, but the wait is short.
+// makeFolder creates the folder of one server, in memory if enough is free. A commit still waits for fsync there, but
+// the wait is short.
 func makeFolder(owner *syscall.Credential) (string, error) {
 	dir, err := os.MkdirTemp(memoryFolder(), "pointsync-pg-")
 	if err != nil {

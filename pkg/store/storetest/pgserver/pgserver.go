@@ -1,8 +1,8 @@
-// Package pgserver finds or starts a PostgreSQL server for tests. It owns the choice of the server and the life of a
-// throwaway one; it refuses to know the product's schema and package testing.
+// Package pgserver finds or starts a PostgreSQL server for tests. It owns the choice of the server and the lifetime of
+// a throwaway one. It refuses to know the product's schema and package testing.
 //
-// Its invariants: a server that it started ends when its starter ends, however that dies, and leaves no files behind;
-// and it commits as production does (fsync stays on), so that what tests prove about commits holds.
+// Two things always hold. A server that it started ends when its starter ends, for whatever reason, and leaves no
+// files behind. And the server commits as production does (fsync stays on), so what tests prove about commits holds.
 package pgserver
 
 import (
@@ -13,7 +13,7 @@ import (
 	"os"
 	"os/exec"
 
-	_ "github.com/jackc/pgx/v5/stdlib" // the "pgx" driver that answers whether a server is up
+	_ "github.com/jackc/pgx/v5/stdlib" // the "pgx" driver, which checks whether a server is up
 )
 
 // EnvURL names a server on which tests may create and drop databases.
@@ -25,7 +25,7 @@ type Server struct {
 	stop func() error
 }
 
-// Stop ends a server that Start started, and leaves alone one that was there before.
+// Stop ends a server that Start started. It does not stop a server that was there before.
 func (s *Server) Stop() error {
 	if s.stop == nil {
 		return nil
@@ -33,13 +33,13 @@ func (s *Server) Stop() error {
 	return s.stop()
 }
 
-// errNone is what somebody reads on a machine without PostgreSQL, so it says what to do.
+// errNone is for a person on a machine without PostgreSQL, so it says what to do.
 var errNone = errors.New("these tests need PostgreSQL: install its server (Debian: apt-get install postgresql; " +
 	"macOS: brew install postgresql@16), or start Docker, or set " + EnvURL +
 	" to a server on which they may create databases")
 
-// Start answers the first of: the server that TEST_DATABASE_URL names; a throwaway server of the PostgreSQL
-// installed here; one in a container. The caller stops it.
+// Start returns the first of these: the server that TEST_DATABASE_URL names; a throwaway server of the PostgreSQL
+// installed here; a server in a container. The caller stops it.
 func Start(ctx context.Context) (*Server, error) {
 	if url := os.Getenv(EnvURL); url != "" {
 		if err := ping(ctx, url); err != nil {

@@ -15,8 +15,8 @@ import (
 	"syscall"
 )
 
-// supervisor is a keeper that starts the server again whenever it ends, as whoever runs a database lets it be done.
-// What is left of the server that ended may still hold its memory, and then a start fails: the next one follows.
+// supervisor is a keeper that restarts the server whenever it ends, as operators of a database usually arrange. The
+// remains of the ended server may still hold its memory. A start then fails, and the next one follows.
 const supervisor = `
 dir=$1; shift
 exec 3<&0 </dev/null
@@ -25,15 +25,15 @@ exec 3<&-
 until [ -e "$dir/over" ]; do "$@" & wait $!; done
 rm -rf "$dir"`
 
-// Supervised is a throwaway server that may be killed: whatever ends it, it is started again, at the same address with
-// the same data.
+// Supervised is a throwaway server that may be killed. Whatever ends it, it is restarted at the same address with the
+// same data.
 type Supervised struct {
 	*Server
 	pidFile string
 }
 
-// StartSupervised makes a new cluster of the PostgreSQL installed here, whatever TEST_DATABASE_URL names: nobody else
-// may be using a server that is to be killed. The caller stops it.
+// StartSupervised makes a new cluster of the PostgreSQL installed here, even if TEST_DATABASE_URL names another
+// server. No one else may be using a server that is to be killed. The caller stops it.
 func StartSupervised(ctx context.Context) (*Supervised, error) {
 	bin := findBinaries()
 	if bin == "" {
@@ -66,8 +66,8 @@ func StartSupervised(ctx context.Context) (*Supervised, error) {
 	return &Supervised{Server: server, pidFile: filepath.Join(dir, "data", "postmaster.pid")}, nil
 }
 
-// Kill kills the server and all of its processes at once, as a power cut of its machine would. It answers how many they
-// were.
+// Kill kills the server and all of its processes at once, as a power cut of its machine would. It returns how many
+// processes it killed.
 func (s *Supervised) Kill() (int, error) {
 	b, err := os.ReadFile(s.pidFile)
 	if err != nil {
@@ -78,7 +78,7 @@ func (s *Supervised) Kill() (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("kill the test server: its pid is %q", first)
 	}
-	// Its own processes are its children. It is stopped first, so that it makes no more of them.
+	// The server's processes are its children. It is stopped first, so that it starts no more of them.
 	if err := syscall.Kill(postmaster, syscall.SIGSTOP); err != nil {
 		return 0, fmt.Errorf("kill the test server: %w", err)
 	}
@@ -96,7 +96,7 @@ func (s *Supervised) Kill() (int, error) {
 		if err != nil {
 			return killed, fmt.Errorf("list the test server's processes: %w", err)
 		}
-		if syscall.Kill(pid, syscall.SIGKILL) == nil { // one that has ended meanwhile needs no killing
+		if syscall.Kill(pid, syscall.SIGKILL) == nil { // false for one that has ended in the meantime
 			killed++
 		}
 	}

@@ -24,10 +24,10 @@ const (
 	maxTries          = 5 // a port that was free may be taken before the server binds it
 )
 
-// maxConnections is room for every package's tests at once, on two replicas' pools each.
+// maxConnections is enough for the tests of every package at once, on the pools of two replicas each.
 const maxConnections = "max_connections=300"
 
-// startCluster makes a new cluster in a folder of its own and serves it on a free port of the loopback.
+// startCluster makes a new cluster in a new folder and serves it on a free port of the loopback interface.
 func startCluster(ctx context.Context, bin string) (*Server, error) {
 	ctx, cancel := context.WithTimeout(ctx, clusterDeadline)
 	defer cancel()
@@ -57,8 +57,9 @@ func clusterLaunch(bin, dir, password, port string, owner *syscall.Credential) l
 	}
 }
 
-// initCluster asks for a password even on the loopback: a superuser of PostgreSQL may run programs, and other users
-// share the machine. It is sent in the clear, for tests connect often and a salted hash costs milliseconds each time.
+// initCluster requires a password even on the loopback interface. A superuser of PostgreSQL may run programs, and
+// other users share the machine. The password is sent in clear text, because tests connect often and a salted hash
+// costs milliseconds each time.
 func initCluster(ctx context.Context, bin, dir, password string, owner *syscall.Credential) error {
 	passwordFile := filepath.Join(dir, "password")
 	if err := os.WriteFile(passwordFile, []byte(password), 0o600); err != nil {
@@ -77,7 +78,7 @@ func initCluster(ctx context.Context, bin, dir, password string, owner *syscall.
 	return nil
 }
 
-// startContainer serves a cluster from Docker's official image, likewise on a free port of the loopback.
+// startContainer serves a cluster from Docker's official image, also on a free port of the loopback interface.
 func startContainer(ctx context.Context) (*Server, error) {
 	ctx, cancel := context.WithTimeout(ctx, containerDeadline)
 	defer cancel()
@@ -94,7 +95,7 @@ func startContainer(ctx context.Context) (*Server, error) {
 	})
 }
 
-// containerCommand stays in the foreground, so that the container's end is the command's. The signal that ends the
+// containerCommand stays in the foreground, so the command ends when the container does. The signal that ends the
 // command is passed on to the server inside.
 func containerCommand(port, password string) []string {
 	return []string{"docker", "run", "--rm", "-p", "127.0.0.1:" + port + ":5432", "-e", "POSTGRES_PASSWORD=" + password,
@@ -114,7 +115,7 @@ func retryPorts(start func(port string) (*Server, error)) (*Server, error) {
 		}
 		errs = append(errs, err)
 		if !errors.Is(err, errEnded) {
-			break // whatever it was, another port does not mend it
+			break // another port does not help, whatever the cause was
 		}
 	}
 	return nil, errors.Join(errs...)
@@ -133,7 +134,7 @@ func serverURL(password, port string) string {
 	return "postgres://postgres:" + password + "@127.0.0.1:" + port + "/postgres?sslmode=disable"
 }
 
-// cleanEnv keeps the caller's PG… settings, which are about some other server, away from this one.
+// cleanEnv removes the caller's PG… settings, which are for another server, from this one's environment.
 func cleanEnv() []string {
 	env := []string{"LC_ALL=C", "TZ=UTC"}
 	for _, pair := range os.Environ() {

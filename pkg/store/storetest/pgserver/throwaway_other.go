@@ -7,7 +7,7 @@ import (
 	"errors"
 )
 
-// errNotHere stands for both ways to start a server: without a Unix shell nobody would end it after us.
+// errNotHere is returned for both ways to start a server. Without a Unix shell, nothing would end the server after us.
 var errNotHere = errors.New("throwaway servers need a Unix system: set " + EnvURL)
 
 func startCluster(context.Context, string) (*Server, error) { return nil, errNotHere }

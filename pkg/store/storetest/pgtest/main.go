@@ -3,7 +3,7 @@
 //	go run ./pkg/store/storetest/pgtest -- go test ./...
 //
 // All test processes of the command share one server, named by TEST_DATABASE_URL, instead of each starting its own.
-// The command's exit code is pgtest's. The server ends with pgtest, even when that is killed.
+// The exit code of pgtest is the command's. The server ends with pgtest, even if pgtest is killed.
 package main
 
 import (
@@ -20,7 +20,7 @@ import (
 
 const (
 	exitUsage  = 2
-	exitFailed = 125 // pgtest itself failed, as env(1) and docker(1) say it
+	exitFailed = 125 // pgtest itself failed, the same code as for env(1) and docker(1)
 )
 
 func main() {
@@ -39,11 +39,12 @@ func main() {
 	os.Exit(code)
 }
 
-// run answers the command's exit code, or exitFailed and what was wrong.
+// run returns the command's exit code, or exitFailed and the error.
 func run(argv []string) (code int, err error) {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	// Interrupted while the server starts, there is no command to pass the signal to: give up the start.
+	// If it is interrupted while the server starts, there is no command to pass the signal to. So it gives up the
+	// start.
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
 	server, err := pgserver.Start(ctx)
@@ -65,8 +66,8 @@ func run(argv []string) (code int, err error) {
 	return waitFor(cmd, signals)
 }
 
-// waitFor passes signals on to the command, whose own way to end is respected, and waits for it. It is told of Ctrl-C
-// twice at a terminal, once by the terminal itself, which does no harm.
+// waitFor passes signals on to the command, lets it end in its own way, and waits for it. At a terminal the command
+// receives Ctrl-C twice, once from the terminal itself. That does no harm.
 func waitFor(cmd *exec.Cmd, signals <-chan os.Signal) (int, error) {
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
@@ -82,7 +83,7 @@ func waitFor(cmd *exec.Cmd, signals <-chan os.Signal) (int, error) {
 	}
 }
 
-// signalled is added to a signal's number by shells, to tell how a command ended.
+// signalled is the number that shells add to a signal's number, to report how a command ended.
 const signalled = 128
 
 func exitCode(err error) (int, error) {
