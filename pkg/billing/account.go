@@ -14,25 +14,25 @@ type Account struct {
 	Unsettled  Points     // spends not yet allocated to lots
 	NextExpiry *time.Time // when the next lot with points left, or the next active hold, expires
 	Version    int64      // grows with every change that a token mirrors
-	LowPoints  *Points    // how few available points are low to the customer; nil: what the operator says, 0: none are
+	LowPoints  *Points    // fewer available points are low; nil: the operator's number, 0: never low
 
-	Subscription *Subscription // the window in force, nil when there never was a subscription
-	TrialUsedAt  *time.Time    // since when no subscription of the account may begin with a trial
+	Subscription *Subscription // the window in force; nil if there never was a subscription
+	TrialUsedAt  *time.Time    // since then no subscription of the account may begin with a trial
 	Sync         SyncState
 	Parking      Parking
 	CreatedAt    time.Time
 }
 
-// Parking says whether an account's grants wait for a person, because more would be granted in a day than the
-// operator's bounds allow.
+// Parking is whether an account's grants wait for a person, because they would exceed the operator's bounds for one
+// day.
 type Parking struct {
-	At       *time.Time // since when; nil while nothing waits
+	At       *time.Time // since when; nil while no grants wait
 	Reason   string
-	Approved bool       // somebody let them through: the next sync makes them, however many
-	EndedAt  *time.Time // when that was last: the bounds count anew from then
+	Approved bool       // a person approved the grants: the next sync makes them, however many
+	EndedAt  *time.Time // when grants last stopped waiting: the bounds count from then
 }
 
-// Role is what somebody may do beside using the product. It stands in the account's row and in no token.
+// Role is what a user may do besides using the product. It is stored in the account's row and in no token.
 type Role string
 
 // The roles.
@@ -43,24 +43,24 @@ const (
 
 // SyncState is the account's place in the order of syncs with Stripe.
 type SyncState struct {
-	TicketIssued  int64      // the last ticket handed out
+	TicketIssued  int64      // the last ticket that was issued
 	TicketApplied int64      // the last ticket whose picture was applied
 	BudgetAt      time.Time  // when the budget of user-caused syncs is whole again
 	InvoicesSince *time.Time // invoices created before this are settled and need no second look
 	LastSyncedAt  *time.Time
-	NextGrantAt   *time.Time // when the next points fall due that are paid for already
+	NextGrantAt   *time.Time // when the next points that are already paid for are due
 }
 
-// Ticket is the right to apply one picture of Stripe, taken before the picture is.
+// Ticket is the right to apply one picture of Stripe. It is taken before the picture is.
 type Ticket struct {
 	Number  int64
-	BeganAt time.Time // its picture is as new as that, or newer
+	BeganAt time.Time // its picture is as new as this time, or newer
 	Account Account   // as it was when the ticket was taken
 	Orders  []Order   // those that a sync still has to look at
 
 	Named      []StripeObject // by events that wait: charges, or a refund or dispute of one
-	AllCharges bool           // the picture shows every charge, and not the newest and the named ones alone
-	Former     []CustomerID   // that the account had before, where all charges are looked at
+	AllCharges bool           // the picture shows every charge, not only the newest and the named ones
+	Former     []CustomerID   // earlier customers of the account, if all charges are read
 }
 
 // Login is one refresh-token family: a device that logged in.
@@ -72,11 +72,11 @@ type Login struct {
 	RevokedAt *time.Time
 }
 
-// Overdue reports whether points of a live subscription have come to their end and wait for a sync. It is right of an
-// account that was settled just now.
+// Overdue reports whether points of a live subscription have expired and wait for a sync. It is correct only for an
+// account that was just settled.
 func (a Account) Overdue(now time.Time) bool { return a.NextExpiry != nil && !a.NextExpiry.After(now) }
 
-// LoginState is what an open stream of a login's session is held against.
+// LoginState is what an open stream of a login's session is checked against.
 type LoginState struct {
 	Version    int64      // of the account
 	NextExpiry *time.Time // of the account's lots
@@ -84,21 +84,21 @@ type LoginState struct {
 	RevokedAt  *time.Time
 }
 
-// Lives says whether the login may still be used. The zero state, of a login that is not there, does not live.
+// Lives reports whether the login may still be used. The zero state, of a login that does not exist, is not live.
 func (s LoginState) Lives(now time.Time) bool { return s.RevokedAt == nil && now.Before(s.ExpiresAt) }
 
-// LoginKey names one login: ids of logins are looked for among their account's.
+// LoginKey names one login. The ids of logins are looked up within their account.
 type LoginKey struct {
 	Account AccountID
 	ID      SessionID
 }
 
-// RefreshToken is one use of a Login. Only its hash is stored.
+// RefreshToken is one step of a Login: each use replaces it by the next one. Only its hash is stored.
 type RefreshToken struct {
 	AccountID   AccountID
 	Hash        string
 	LoginID     SessionID
-	Predecessor string // the hash of the one that it was exchanged for, "" for a login's first
+	Predecessor string // the hash of the token that was exchanged for it, "" for a login's first
 	CreatedAt   time.Time
 	UsedAt      *time.Time // when it was first exchanged for the next one
 }

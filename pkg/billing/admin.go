@@ -2,21 +2,21 @@ package billing
 
 import "time"
 
-// AdminAction is something that a person with power did to an account, or to an endpoint of the operator's.
+// AdminAction is what an admin did to an account, or to an endpoint of the operator's.
 type AdminAction struct {
 	ID          ActionID
-	AccountID   AccountID // "" for what was done to an endpoint
-	WebhookID   WebhookID // "" for what was done to an account
+	AccountID   AccountID // "" for an action on an endpoint
+	WebhookID   WebhookID // "" for an action on an account
 	AdminID     AccountID // "" for the command line
 	Action      ActionKind
-	EntrySeq    int64 // of the movement of points that came of it, 0 where none did
+	EntrySeq    int64 // of the entry that the action made, 0 if it made none
 	Reason      string
 	Key         string // the admin's Idempotency-Key, "" for the command line
 	RequestHash string // of the request that first used Key
 	CreatedAt   time.Time
 }
 
-// ActionKind says what an admin did.
+// ActionKind is the kind of an admin's action.
 type ActionKind string
 
 // What an admin can do to an account, and to a webhook endpoint.

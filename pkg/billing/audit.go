@@ -5,18 +5,19 @@ import (
 	"time"
 )
 
-// Violation says that an account's rows break a rule that always holds; docs/audit.md lists the rules.
+// Violation is a rule that an account's rows break although it always holds. docs/audit.md lists the rules.
 type Violation struct {
-	Account AccountID // "" where the rows are no account's
+	Account AccountID // "" if the rows belong to no account
 	Rule    string
 	Detail  string
 }
 
+// Error names the account, the rule and the detail.
 func (v *Violation) Error() string {
 	return fmt.Sprintf("account %s breaks the rule %s: %s", v.Account, v.Rule, v.Detail)
 }
 
-// RunKind names a walk over all accounts that comes back again and again.
+// RunKind names a periodic walk over all accounts.
 type RunKind string
 
 // The walks.
@@ -25,15 +26,15 @@ const (
 	RunDrift RunKind = "drift" // the comparison with Stripe
 )
 
-// AuditRun is how far the walk of a kind has come. It is kept so that any replica goes on where another one stopped.
+// AuditRun is the cursor of a walk of one kind. It is stored so that any replica continues where another one stopped.
 type AuditRun struct {
 	Kind     RunKind
 	BeganAt  *time.Time // nil: never
 	Cursor   AccountID  // the last account that was looked at
-	Accounts int64      // looked at so far
+	Accounts int64      // read so far
 	Findings int64      // found so far
-	EndedAt  *time.Time // nil while it is under way
+	EndedAt  *time.Time // nil while it is running
 
-	LastEndedAt  *time.Time // of the last run that came to its end
+	LastEndedAt  *time.Time // of the last run that finished
 	LastFindings int64
 }

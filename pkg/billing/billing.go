@@ -1,8 +1,8 @@
-// Package billing holds the nouns that every room shares: accounts, orders, points, lots, entries, the
-// subscription and its access window, and the picture of a Stripe customer that a sync works from. It also holds
-// the error codes that the API turns into problems.
+// Package billing owns the nouns that all packages share: accounts, orders, points, lots, entries, the subscription
+// and its access window, and the picture of a Stripe customer that a sync works from. It also owns the error codes
+// that the API turns into problems.
 //
-// It imports the standard library only and does nothing: no storage, no HTTP, no clock of its own.
+// It imports the standard library only and does nothing: no storage, no HTTP, no clock.
 package billing
 
 import "time"

@@ -10,7 +10,7 @@ type Budget struct {
 }
 
 // Take takes one use out of a budget that is whole again at wholeAt. It returns when the budget is whole after that,
-// and a wait of 0; or, where nothing is left, the time unchanged and how long to wait for the next use.
+// and a wait of 0. If nothing is left, it returns wholeAt unchanged, and how long to wait for the next use.
 func (b Budget) Take(wholeAt, now time.Time) (next time.Time, wait time.Duration) {
 	next = wholeAt
 	if next.Before(now) {
@@ -23,8 +23,8 @@ func (b Budget) Take(wholeAt, now time.Time) (next time.Time, wait time.Duration
 	return next, 0
 }
 
-// RequestKind is a kind of request that asks Stripe. Each has a budget for each account: Stripe's own limit is one for
-// all customers of the operator, so nobody may use it up alone.
+// RequestKind is a kind of request that asks Stripe. Each kind has a budget for each account. Stripe has one limit for
+// all customers of the operator, so no single customer may use it up.
 type RequestKind string
 
 // The kinds of request, each with the budget below.
@@ -36,8 +36,8 @@ const (
 	RequestSubscription RequestKind = "subscription"   // a preview, a change, a cancellation, a resumption
 )
 
-// RequestBudgets are generous for a person and tight for a loop: a code that somebody mistypes ten times, and no list
-// of codes.
+// RequestBudgets are generous for a person and tight for a loop. They allow a person to mistype a code ten times, but
+// no one to try a list of codes.
 var RequestBudgets = map[RequestKind]Budget{
 	RequestCheckout:     {Burst: 15, Every: 10 * time.Second},
 	RequestPromotion:    {Burst: 10, Every: time.Minute},

@@ -6,13 +6,13 @@ type Plan struct {
 	Amount                int64
 	Currency              string // ISO 4217, lower case
 	Interval              string // "day", "week", "month" or "year"
-	GrantInterval         string // "month" for a yearly plan whose points come month by month; else ""
+	GrantInterval         string // "month" for a yearly plan whose points come month by month; otherwise ""
 	Points                Points // granted for each paid period, or each month of it
 	TrialDays             int64
 	TrialPoints           Points
-	MaxQuantity           int64  // seats that one subscription may have; points and amount are for each
-	Rollover              Points // unused points that live on in the next paid period, at the most
-	Retired               bool   // known and granting, and no longer sold
+	MaxQuantity           int64  // seats that one subscription may have; points and amount are for each seat
+	Rollover              Points // how many unused points are kept in the next paid period, at most
+	Retired               bool   // known and still granting, but no longer sold
 }
 
 // Terms returns what a price of this plan grants.
@@ -22,18 +22,18 @@ func (p Plan) Terms() PriceTerms {
 	}
 }
 
-// PeriodPoints is what a whole paid period brings.
+// PeriodPoints returns the points that a whole paid period brings.
 func (p Plan) PeriodPoints() Points { return p.Terms().PeriodPoints() }
 
-// PriceTerms are what an item grants. They belong to its price at Stripe, so that what was sold keeps them.
+// PriceTerms are what an item grants. They belong to its price at Stripe, so a sold item keeps them.
 type PriceTerms struct {
 	Points        Points // for one: each paid period of a plan or each month of it, or a pack
 	TrialPoints   Points // for a trial as a whole
-	GrantInterval string // "month" where a year's points come month by month
-	Rollover      Points // unused points that live on in the next paid period, at the most
+	GrantInterval string // "month" if a year's points come month by month
+	Rollover      Points // how many unused points are kept in the next paid period, at most
 }
 
-// PeriodPoints is what a whole paid period brings.
+// PeriodPoints returns the points that a whole paid period brings.
 func (t PriceTerms) PeriodPoints() Points {
 	if t.GrantInterval != "" {
 		return 12 * t.Points
@@ -48,17 +48,17 @@ type Pack struct {
 	Currency              string
 	Points                Points
 	MaxQuantity           int64
-	Retired               bool // known, and no longer sold
+	Retired               bool // known, but no longer sold
 }
 
 // Terms returns what a price of this pack grants.
 func (p Pack) Terms() PriceTerms { return PriceTerms{Points: p.Points} }
 
-// LookupKey is the `lookup_key` that ties a price at Stripe to an item of the catalogue.
+// LookupKey returns the `lookup_key` that ties a price at Stripe to an item of the catalogue.
 func LookupKey(item string) string { return "pointsync_" + item }
 
-// MetadataItem is the metadata key that names the catalogue's item on prices and products. It stays on a price
-// whose lookup key has moved on to its successor, so an old subscription is still known.
+// MetadataItem is the metadata key that names the catalogue's item on prices and products. A price keeps it when its
+// lookup key moves to its successor, so an old subscription is still known.
 const MetadataItem = "pointsync_item"
 
 // The metadata keys of a price's terms.

@@ -2,17 +2,17 @@ package billing
 
 import "time"
 
-// ChangeKind is what a customer asked for a subscription.
+// ChangeKind is what a customer requested for a subscription.
 type ChangeKind string
 
-// What a customer can ask for.
+// The requests that a customer can make.
 const (
 	ChangePlan   ChangeKind = "change" // another plan or quantity
 	ChangeCancel ChangeKind = "cancel"
-	ChangeResume ChangeKind = "resume" // to go on as it was
+	ChangeResume ChangeKind = "resume" // to continue as before
 )
 
-// ChangeStatus is how far a change has come; docs/states.md draws it.
+// ChangeStatus is the state of a change. docs/states.md draws it.
 type ChangeStatus string
 
 // The states of a change.
@@ -20,12 +20,12 @@ const (
 	ChangePending    ChangeStatus = "pending"    // Stripe may have been asked
 	ChangeDone       ChangeStatus = "done"       // Stripe has done it, or will at the period's end
 	ChangeUnpaid     ChangeStatus = "unpaid"     // it waits for an invoice that the customer has to pay
-	ChangeProcessing ChangeStatus = "processing" // Stripe has made it, and a bank has not yet paid its invoice
+	ChangeProcessing ChangeStatus = "processing" // Stripe has made it, but a bank has not paid its invoice yet
 	ChangeInvoiced   ChangeStatus = "invoiced"   // Stripe has made it, and its invoice was sent to the customer
-	ChangeFailed     ChangeStatus = "failed"     // Stripe refused it, it was not paid, or another one took its place
+	ChangeFailed     ChangeStatus = "failed"     // Stripe refused it, it was not paid, or another one replaced it
 )
 
-// Decided reports whether nothing more becomes of a change in this state.
+// Decided reports whether a change in this state is final.
 func (s ChangeStatus) Decided() bool { return s == ChangeDone || s == ChangeFailed }
 
 // Waiting reports whether a change in this state waits for its invoice to be paid.
@@ -33,7 +33,7 @@ func (s ChangeStatus) Waiting() bool {
 	return s == ChangeUnpaid || s == ChangeProcessing || s == ChangeInvoiced
 }
 
-// CancelTime is when a subscription shall end.
+// CancelTime is when a subscription is to end.
 type CancelTime string
 
 // When a cancellation takes effect.
@@ -42,39 +42,39 @@ const (
 	CancelAtPeriodEnd CancelTime = "period_end"
 )
 
-// SubscriptionChange is a change of a subscription that was asked for. Its row stands before Stripe is asked.
+// SubscriptionChange is a requested change of a subscription. Its row is written before Stripe is asked.
 type SubscriptionChange struct {
 	ID          ChangeID
 	AccountID   AccountID
 	Kind        ChangeKind
-	Plan        string // wanted; "" for a cancellation or its undoing
-	Quantity    int64  // wanted; 0 for none in particular
+	Plan        string // requested; "" for a cancellation or a resumption
+	Quantity    int64  // requested; 0 for no particular quantity
 	Key         string // the caller's Idempotency-Key, "" for none
 	RequestHash string
 	Status      ChangeStatus
-	Steps       *ChangeSteps    // nil until it is decided what Stripe will be asked
-	Owed        OwedInvoice     // of one that waits for a payment
-	Voided      []VoidedInvoice // by it, or about to be while it is pending
-	Problem     Code            // of one that failed
-	Detail      string          // of one that failed
-	LeaseUntil  time.Time       // until then somebody may be at work on it, and no other change begins
-	LookAt      *time.Time      // when a job looks at it next; nil for one that is decided
+	Steps       *ChangeSteps    // nil until the requests to Stripe are decided
+	Owed        OwedInvoice     // of a change that waits for a payment
+	Voided      []VoidedInvoice // by the change, or about to be while it is pending
+	Problem     Code            // of a change that failed
+	Detail      string          // of a change that failed
+	LeaseUntil  time.Time       // until then someone may be working on it, and no other change begins
+	LookAt      *time.Time      // when a job looks at it next; nil for a decided change
 	CreatedAt   time.Time
 	EndedAt     *time.Time
 }
 
-// ChangeSteps are the requests that a change makes of Stripe. They are written down before the first one and never
-// decided again, so that whoever takes a change up asks for the same. The order: Void; then the action; and only when
-// that is paid what it replaces is taken back.
+// ChangeSteps are the requests that a change makes to Stripe. They are saved before the first one and never decided
+// again. So any process that continues the change makes the same requests. The order is: Void; then the action; then,
+// only after the action is paid, whatever the change replaces is taken back.
 type ChangeSteps struct {
 	Subscription SubscriptionID
-	Void         InvoiceID  `json:",omitempty"` // of an earlier change that waits for its payment: it is given up
-	Schedule     ScheduleID `json:",omitempty"` // that is there, for an action to rewrite
-	Release      ScheduleID `json:",omitempty"` // a schedule is taken back
-	Uncancel     bool       `json:",omitempty"` // an end with the period is taken back
-	Undate       bool       `json:",omitempty"` // an end at a date is taken back
-	Unpause      bool       `json:",omitempty"` // a pause of the collection is taken back
-	// when the end was decided that is taken back, in seconds: a later one stays
+	Void         InvoiceID  `json:",omitempty"` // of an earlier change that waits for its payment
+	Schedule     ScheduleID `json:",omitempty"` // an existing one, for an action to rewrite
+	Release      ScheduleID `json:",omitempty"` // a schedule to take back
+	Uncancel     bool       `json:",omitempty"` // take back an end with the period
+	Undate       bool       `json:",omitempty"` // take back an end at a date
+	Unpause      bool       `json:",omitempty"` // take back a pause of the collection
+	// When the end that is taken back was decided, in seconds. A later end stays.
 	CanceledAt    int64        `json:",omitempty"`
 	Action        ChangeAction `json:",omitempty"`
 	Item          string       `json:",omitempty"` // si_…
@@ -92,25 +92,25 @@ type ChangeAction string
 
 // The last steps that a change can have.
 const (
-	ActionNone   ChangeAction = ""       // the steps before it were all
+	ActionNone   ChangeAction = ""       // there is nothing after the steps before it
 	ActionCharge ChangeAction = "charge" // other items as soon as they are paid, invoiced at once
-	// other items now, invoiced at once and paid later: by bank debit, or by an invoice that is sent
+	// Other items now, invoiced at once and paid later: by bank debit, or by an invoice that is sent.
 	ActionInvoice   ChangeAction = "invoice"
-	ActionSwap      ChangeAction = "swap"       // other items now, at no charge: a trial
+	ActionSwap      ChangeAction = "swap"       // other items now, without a charge: a trial
 	ActionSchedule  ChangeAction = "schedule"   // other items at the period's end
 	ActionCancel    ChangeAction = "cancel"     // at the period's end
 	ActionCancelNow ChangeAction = "cancel_now" // at once
 	ActionRestart   ChangeAction = "resume"     // a paused subscription bills again
 )
 
-// VoidedInvoice is an invoice that was given up, and what was due on it, in the currency's smallest unit.
+// VoidedInvoice is an invoice that was voided, and the amount due on it, in the currency's smallest unit.
 type VoidedInvoice struct {
 	ID       InvoiceID `json:"id"`
 	Amount   int64     `json:"amount"`
 	Currency string    `json:"currency"`
 }
 
-// OwedInvoice is an invoice that is not paid, and the page at Stripe where its customer can pay it.
+// OwedInvoice is an unpaid invoice, and the page at Stripe where its customer can pay it.
 type OwedInvoice struct {
 	ID     InvoiceID
 	URL    string

@@ -2,7 +2,7 @@ package billing
 
 import "time"
 
-// InboxEvent is what is kept of an event of Stripe's: which object to look at, and how far the looking has come.
+// InboxEvent is what is stored of a Stripe event: which object to look at, and the progress of that work.
 type InboxEvent struct {
 	ID          StripeEventID
 	Type        string
@@ -11,7 +11,7 @@ type InboxEvent struct {
 	ObjectType  string
 	ObjectID    string
 	CustomerID  CustomerID
-	AccountID   AccountID // "" when the event is ignored
+	AccountID   AccountID // "" if the event is ignored
 	Status      InboxStatus
 	Reason      string // why it was ignored
 	Ticket      int64  // the first sync that began after the event was stored; 0: none yet
@@ -22,25 +22,25 @@ type InboxEvent struct {
 	ProcessedAt *time.Time
 }
 
-// InboxStatus says how far an event has come; docs/states.md draws it.
+// InboxStatus is the state of an event. docs/states.md draws it.
 type InboxStatus string
 
 // The states of an event.
 const (
 	InboxPending   InboxStatus = "pending"
 	InboxProcessed InboxStatus = "processed" // a sync that began after its receipt was applied
-	InboxIgnored   InboxStatus = "ignored"   // it concerns no account of ours
+	InboxIgnored   InboxStatus = "ignored"   // it belongs to no account of ours
 )
 
-// EventWalk is how far the walk over Stripe's own list of events has come. The list has the newest first.
+// EventWalk is the cursor of the walk over Stripe's own list of events. The list has the newest first.
 type EventWalk struct {
-	SeenUntil *time.Time // every event made before this was offered to the inbox; nil: never looked
-	Since     *time.Time // the walk under way goes back to here; nil: none is
-	Until     *time.Time // and this is when it began
+	SeenUntil *time.Time // every event made before this was offered to the inbox; nil: never read
+	Since     *time.Time // the running walk goes back to here; nil: no walk is running
+	Until     *time.Time // when the running walk began
 	After     StripeEventID
-	LookedAt  *time.Time // when the last whole walk ended
-	Found     int64      // events that no webhook had brought, ever
+	LookedAt  *time.Time // when the last complete walk ended
+	Found     int64      // events that no webhook had brought, in total
 
-	Refused   int64      // webhooks that fitted none of our secrets, ever
-	RefusedAt *time.Time // when the last of them was counted, nil when there was none
+	Refused   int64      // webhooks that matched none of our secrets, in total
+	RefusedAt *time.Time // when the last of them was counted; nil if there was none
 }

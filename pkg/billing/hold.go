@@ -2,18 +2,18 @@ package billing
 
 import "time"
 
-// HoldStatus says how far a hold has come; docs/states.md draws it.
+// HoldStatus is the state of a hold. docs/states.md draws it.
 type HoldStatus string
 
 // The states of a hold.
 const (
 	HoldActive   HoldStatus = "active"   // its points are held
 	HoldCaptured HoldStatus = "captured" // all or some were spent; the rest went back
-	HoldReleased HoldStatus = "released" // all went back because the client said so
-	HoldExpired  HoldStatus = "expired"  // all went back because its time was over
+	HoldReleased HoldStatus = "released" // all went back because the client asked for it
+	HoldExpired  HoldStatus = "expired"  // all went back because the hold expired
 )
 
-// Hold is points set aside, to be spent or given back later.
+// Hold is points that are set aside, to be spent or given back later.
 type Hold struct {
 	ID          HoldID
 	AccountID   AccountID
@@ -22,7 +22,7 @@ type Hold struct {
 	Status      HoldStatus
 	Description string
 	Metadata    map[string]string
-	ExpiresAt   time.Time // from then on its points are as good as back
+	ExpiresAt   time.Time // from this time its points count as given back
 	CreatedAt   time.Time
 	EndedAt     *time.Time
 }
@@ -31,5 +31,5 @@ type Hold struct {
 type HoldPart struct {
 	LotID  LotID
 	Points Points
-	Since  *time.Time // when the period began that the lot lived in; nil: it was of none
+	Since  *time.Time // when the period of the lot began; nil: the lot was in no period
 }

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Our ids: a prefix that says what an id names, and 26 letters that sort by the time at which it was made (56 bits of
+// Our ids: a prefix that says what the id names, and 26 letters that sort by the time of creation (56 bits of
 // microseconds, 72 random bits).
 type (
 	AccountID string // acc_…
@@ -16,13 +16,13 @@ type (
 	LotID     string // lot_…
 	ActionID  string // act_…: what an admin did
 	HoldID    string // hld_…
-	ChangeID  string // chg_…: a change of a subscription that was asked for
+	ChangeID  string // chg_…: a requested change of a subscription
 	SessionID string // ses_…: a login, not a Stripe Checkout Session
 	WebhookID string // whk_…: an endpoint of the operator's
 	MessageID string // msg_…: an event on its way to such endpoints
 )
 
-// Stripe's ids. Each has its own type, so that it cannot be taken for one of ours.
+// Stripe's ids. Each has its own type, so that no one can confuse it with one of ours.
 type (
 	CustomerID      string // cus_…
 	CheckoutID      string // cs_…
@@ -38,11 +38,11 @@ type (
 
 var crockford = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
 
-// newID returns an id. Randomness alone makes it unique; time only makes it sort.
+// newID returns an id. Only the random part makes it unique. The time only makes it sort.
 func newID(prefix string, now time.Time) string {
 	var b [16]byte
 	binary.BigEndian.PutUint64(b[:8], uint64(now.UnixMicro())<<8)
-	rand.Read(b[7:]) // never fails: crypto/rand ends the program first
+	rand.Read(b[7:]) // never fails: on an error, crypto/rand ends the program
 	return prefix + "_" + crockford.EncodeToString(b[:])
 }
 

@@ -2,13 +2,14 @@ package billing
 
 import "time"
 
-// StripeLink says which Stripe account, and which mode of it, the customers of a database belong to. AccountID is ""
-// where the key may not read it.
+// StripeLink is the Stripe account, and its mode, that the customers of a database belong to. AccountID is "" if the
+// key may not read it.
 type StripeLink struct {
 	AccountID string
 	Livemode  bool
 }
 
+// String returns the account and its mode, as errors and logs show them.
 func (l StripeLink) String() string {
 	mode := "test mode"
 	if l.Livemode {
@@ -25,8 +26,8 @@ type Unlinked struct {
 	Customers     int64
 	Subscriptions int64
 	Orders        int64 // that wait for their payment
-	PaidOrders    int64 // that are paid, and whose points are not granted
-	Changes       int64 // of subscriptions, under way
+	PaidOrders    int64 // that are paid, but whose points are not granted
+	Changes       int64 // of subscriptions, not decided yet
 	Events        int64 // that wait for a sync
 	TopUps        int64 // that are on
 }

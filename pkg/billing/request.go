@@ -7,22 +7,22 @@ import (
 	"fmt"
 )
 
-// RequestHash tells requests apart that come under one Idempotency-Key. It is of whatever makes two of them different:
-// numbers, texts, times of this age, and maps, which are written in key order.
+// RequestHash distinguishes requests that use the same Idempotency-Key. Its parts are all values in which two requests
+// can differ: numbers, texts, times of this age, and maps, which are written in key order.
 func RequestHash(parts ...any) string {
 	b, _ := json.Marshal(parts) // cannot fail for these
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:])
 }
 
-// KeyReused is the refusal of a request whose key belongs to another one.
+// KeyReused returns the error for a request whose key belongs to another request.
 func KeyReused() *Error {
 	return Errorf(
 		EKeyReused, "This Idempotency-Key was first used with another request. Use a new key for a new request.",
 	)
 }
 
-// Invalid says what is wrong with one part of a request's body; pointer is as in FieldError.
+// Invalid returns the error for one invalid part of a request's body. pointer is as in FieldError.
 func Invalid(pointer, format string, args ...any) *Error {
 	message := fmt.Sprintf(format, args...)
 	return &Error{Code: EInvalid, Message: "The request is not valid: " + pointer[1:] + " " + message + ".",

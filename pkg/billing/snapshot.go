@@ -2,11 +2,11 @@ package billing
 
 import "time"
 
-// Snapshot is the picture of one Stripe customer that a sync fetched: whole objects, never an event's payload.
-// Its words are Stripe's.
+// Snapshot is the picture of one Stripe customer that a sync fetched: whole objects, never an event's payload. It uses
+// Stripe's words.
 type Snapshot struct {
 	CustomerID    CustomerID
-	Deleted       bool // at Stripe: then it has nothing more to show, though it had
+	Deleted       bool // at Stripe: then the other fields are empty, although there were such objects
 	Subscriptions []StripeSubscription
 	Invoices      []StripeInvoice
 	Checkouts     []StripeCheckout // of the orders that were open
@@ -23,8 +23,8 @@ type StripeSubscription struct {
 	CurrentPeriodStart time.Time
 	CurrentPeriodEnd   time.Time
 	CancelAtPeriodEnd  bool
-	EndsAt             *time.Time       // the earliest end that is set, by whatever; nil for none
-	Scheduled          *ScheduledChange // by a schedule that leads it; nil for none
+	EndsAt             *time.Time       // the earliest end that is set, from any source; nil for none
+	Scheduled          *ScheduledChange // from a schedule that controls it; nil for none
 	CollectionPaused   *CollectionPause // nil: invoices are collected
 	EndedAt            *time.Time
 	Created            time.Time
@@ -37,10 +37,10 @@ type StripeInvoice struct {
 	Status         string // draft, open, paid, uncollectible, void
 	BillingReason  string
 	Currency       string
-	AmountPaid     int64 // in money, also past Stripe: what the customer's balance paid is not in it
-	Total          int64 // after discounts and tax; negative when it credits the customer
+	AmountPaid     int64 // in money, also outside Stripe; what the customer's balance paid is not included
+	Total          int64 // after discounts and tax; negative if it credits the customer
 	UnderWay       bool  // it is open, and its payment is being processed: a bank debit takes days
-	// The customer's balance before and after a finalized invoice: below zero a credit, above it a debt.
+	// The customer's balance before and after a finalized invoice. Below zero it is a credit, above zero a debt.
 	StartingBalance int64
 	EndingBalance   int64
 	Created         time.Time
@@ -49,20 +49,20 @@ type StripeInvoice struct {
 	Lines           []StripeInvoiceLine
 }
 
-// Settled says whether the invoice can change no more in a way that grants points.
+// Settled reports whether the invoice can no longer change in a way that grants points.
 func (i StripeInvoice) Settled() bool { return i.Status == "paid" || i.Status == "void" }
 
-// StripeInvoiceLine is one line; Period is what it pays for.
+// StripeInvoiceLine is one line of an invoice. PeriodStart and PeriodEnd are the period that it pays for.
 type StripeInvoiceLine struct {
 	ID            string
-	Item          string      // from the price's metadata, "" for a price that is none of ours
-	Terms         *PriceTerms // of the price, nil where it has none
+	Item          string      // from the price's metadata; "" for a price that is not ours
+	Terms         *PriceTerms // of the price; nil if it has none
 	Description   string
 	Amount        int64
 	Currency      string
-	UnitAmount    int64 // what the price asks for one, as whoever subscribed then still pays it; 0 when it does not say
+	UnitAmount    int64 // the price of one, as old subscribers still pay it; 0 if the price does not say
 	UnitCurrency  string
-	Interval      string // of the price: day, week, month, year; "" when it is paid once
+	Interval      string // of the price: day, week, month, year; "" for a one-time price
 	IntervalCount int64
 	Quantity      int64
 	Proration     bool
@@ -84,17 +84,17 @@ type StripeCheckout struct {
 	ExpiresAt       time.Time
 }
 
-// StripeCharge is a charge, for what went back of it.
+// StripeCharge is a charge, read for the money that went back.
 type StripeCharge struct {
 	ID              string
 	PaymentIntentID PaymentIntentID
 	InvoiceID       InvoiceID
 	Amount          int64
 	Currency        string
-	Paid            bool // it succeeded, whatever became of the money
+	Paid            bool // it succeeded, whatever happened to the money later
 	AmountRefunded  int64
-	AmountDisputed  int64 // that the payer's bank took back and has not given back; an inquiry takes nothing
-	Disputed        bool  // there is a dispute, whatever became of it
+	AmountDisputed  int64 // what the payer's bank took back and has not given back; an inquiry takes nothing
+	Disputed        bool  // there is a dispute, in any state
 }
 
 // StripeObject names an object at Stripe, as an event does.
@@ -103,7 +103,7 @@ type StripeObject struct {
 	ID   string
 }
 
-// Returned is what of a charge is with its payer again.
+// Returned is how much of a charge has gone back to its payer.
 type Returned struct {
 	ChargeID        string
 	PaymentIntentID PaymentIntentID
@@ -119,7 +119,7 @@ type StripeIntent struct {
 	DeclineCode string // why it was not paid; "" while nothing was refused
 }
 
-// Payable says whether somebody could still pay the intent, though its charge has failed.
+// Payable reports whether the intent could still be paid, although its charge has failed.
 func (i StripeIntent) Payable() bool {
 	return i.Status == "requires_payment_method" || i.Status == "requires_confirmation" || i.Status == "requires_action"
 }

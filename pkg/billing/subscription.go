@@ -17,7 +17,8 @@ const (
 	SubPaused            SubscriptionStatus = "paused"
 )
 
-// Live says whether a subscription in this state refuses a second one: it bills, or will again without a new checkout.
+// Live reports whether a subscription in this state prevents a second one. Such a subscription bills, or will bill
+// again without a new checkout.
 func (s SubscriptionStatus) Live() bool {
 	switch s {
 	case SubTrialing, SubActive, SubPastDue, SubUnpaid, SubPaused:
@@ -26,29 +27,29 @@ func (s SubscriptionStatus) Live() bool {
 	return false
 }
 
-// Subscription is what the database and the token say of the account's subscription.
+// Subscription is what the database and the token contain about the account's subscription.
 type Subscription struct {
 	ID                 SubscriptionID
-	Plan               string // the catalogue's id, "" for a price the catalogue does not know
+	Plan               string // the catalogue's id, "" for a price that is not in the catalogue
 	Quantity           int64  // seats
 	Status             SubscriptionStatus
 	CurrentPeriodStart time.Time
 	CurrentPeriodEnd   time.Time
-	CancelAtPeriodEnd  bool             // it ends with the present period, however that was set
-	EndsAt             *time.Time       // when it ends, however that was set; nil: it goes on
-	Scheduled          *ScheduledChange // nil: it goes on as it is
+	CancelAtPeriodEnd  bool             // it ends with the current period, however that was set
+	EndsAt             *time.Time       // when it ends, however that was set; nil: it continues
+	Scheduled          *ScheduledChange // nil: it continues as it is
 	CollectionPaused   *CollectionPause // nil: invoices are collected
 	Window             *Window          // nil: no access
 }
 
 // CollectionPause is a pause of the collection of a subscription's invoices. The subscription stays active.
 type CollectionPause struct {
-	Until *time.Time // when collection goes on; nil: until somebody resumes it
+	Until *time.Time // when collection resumes; nil: when a person resumes it
 }
 
-// ScheduledChange is what a subscription will be from a time on.
+// ScheduledChange is what a subscription will be from a given time.
 type ScheduledChange struct {
-	Plan     string // the catalogue's id, "" for a price the catalogue does not know
+	Plan     string // the catalogue's id, "" for a price that is not in the catalogue
 	Quantity int64
 	At       time.Time
 }
@@ -89,7 +90,7 @@ type Window struct {
 	Until time.Time
 }
 
-// Contains says whether t is inside: From belongs to the window, Until does not.
+// Contains reports whether t is inside the window. From belongs to the window, Until does not.
 func (w *Window) Contains(t time.Time) bool {
 	return w != nil && !t.Before(w.From) && t.Before(w.Until)
 }

@@ -26,9 +26,9 @@ func NeedReason(reason string) error {
 	return nil
 }
 
-// Storable returns a text from outside as either database can keep it, in at most limit bytes: PostgreSQL refuses a NUL
-// and broken UTF-8, and a cut inside a letter breaks it. What cannot be kept becomes U+FFFD; the cut is before a
-// letter.
+// Storable returns a text from outside in a form that either database can keep, in at most limit bytes. PostgreSQL
+// refuses a NUL and broken UTF-8, and a cut inside a letter breaks UTF-8. So what cannot be kept becomes U+FFFD, and
+// the cut is before a letter.
 func Storable(s string, limit int) string {
 	s = strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
 	if len(s) <= limit {
@@ -40,12 +40,12 @@ func Storable(s string, limit int) string {
 	return s[:limit]
 }
 
-// leastLetters is how many different bytes a secret has at the least. Of 32 random ones some 30 differ, of 32 random
-// letters and digits some 25; 12 or fewer do not happen by chance.
+// leastLetters is the smallest number of different bytes in a secret. Of 32 random bytes about 30 differ, of 32 random
+// letters and digits about 25. 12 or fewer do not happen by chance.
 const leastLetters = 12
 
-// Guessable reports whether a secret was typed and not made at random: too few different bytes, such as all zero or one
-// word again and again, or a run such as 0, 1, 2.
+// Guessable reports whether a secret was typed and not made at random. Such a secret has too few different bytes (all
+// zero, or one word again and again), or it is a sequence such as 0, 1, 2.
 func Guessable(secret string) bool {
 	different, steps := map[byte]bool{}, map[byte]int{}
 	for i := range len(secret) {

@@ -2,7 +2,7 @@ package billing
 
 import "time"
 
-// MomentKind says what happened.
+// MomentKind is the kind of a moment.
 type MomentKind string
 
 // The kinds of moment.
@@ -22,22 +22,22 @@ const (
 	MomentTold           MomentKind = "endpoint.told"
 )
 
-// Moment is one thing that happened to an account. What its parts mean depends on its kind: see package account, which
-// makes sentences of them.
+// Moment is one thing that happened to an account. The meaning of its parts depends on its kind. Package account turns
+// moments into sentences.
 type Moment struct {
 	Position
 	Kind  MomentKind
 	Parts [3]string
-	// Amount, Balance and Version are those of an entry; a sync that ended has a version too. 0 where there is none.
+	// Amount, Balance and Version are those of an entry. A sync that ended has a version too. 0 means none.
 	Amount, Balance Points
 	Version         int64
 }
 
-// Position is a moment's place in the story of its account. Several moments may have one time, for a transaction has
-// one: Rank puts causes before effects, and Number keeps entries and syncs in their own order.
+// Position is a moment's place in the timeline of its account. Several moments may have the same time, because a
+// transaction has only one. Rank puts causes before effects, and Number keeps entries and syncs in their own order.
 type Position struct {
 	At     time.Time
 	Rank   int64
 	Number int64
-	Ref    string // the id of what the moment is about
+	Ref    string // the id of the object that the moment is about
 }
