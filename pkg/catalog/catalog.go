@@ -1,9 +1,9 @@
 // Package catalog owns what is for sale: the plans and packs of catalog.yaml, read once and checked as a whole. It
-// does not know Stripe, where the same items live as products and prices, nor who has bought what.
+// does not know Stripe, where the same items exist as products and prices, nor who has bought what.
 //
-// Invariants of every Catalog that Load, Parse or Default answers: it has at least one item, ids are unique over
-// plans and packs together, the order is the file's, and every amount of money and points is positive and within
-// the limits of this package.
+// Every Catalog that Load, Parse or Default returns has at least one item. Its ids are unique over plans and packs
+// together, and its order is the file's. Every amount of money and points is positive and within the limits of this
+// package.
 package catalog
 
 import (
@@ -22,19 +22,19 @@ import (
 //go:embed default.yaml
 var defaultYAML []byte
 
-// maxFileBytes is far above any catalogue that people can read, and far below what hurts.
+// maxFileBytes is far above any catalogue that people can read, and far below what causes problems.
 const maxFileBytes = 1 << 20
 
-// Catalog is what is for sale, and what was: retired items. It has the file's order. It is not changed after it was
+// Catalog is what is for sale, and what was: retired items. It has the file's order. It does not change after it was
 // read, so it may be shared.
 type Catalog struct {
 	Plans []billing.Plan
 	Packs []billing.Pack
-	// AllowPromotionCodes lets customers type a promotion code on Stripe's page.
+	// AllowPromotionCodes lets customers enter a promotion code on Stripe's page.
 	AllowPromotionCodes bool
 }
 
-// Load reads the catalogue of a file.
+// Load reads the catalogue from a file.
 func Load(path string) (*Catalog, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -48,7 +48,7 @@ func Load(path string) (*Catalog, error) {
 	return c, nil
 }
 
-// Parse reads a catalogue. Its error lists everything that is wrong, each with its place.
+// Parse reads a catalogue. Its error lists everything that is wrong, each with its place in the file.
 func Parse(r io.Reader) (*Catalog, error) {
 	text, err := io.ReadAll(io.LimitReader(r, maxFileBytes+1))
 	if err != nil {
@@ -67,7 +67,7 @@ func Parse(r io.Reader) (*Catalog, error) {
 	return file.catalog(), nil
 }
 
-// Default is the catalogue that ships with the program: the repository's own catalog.yaml.
+// Default returns the catalogue that ships with the program: the repository's own catalog.yaml.
 func Default() *Catalog {
 	c, err := Parse(bytes.NewReader(defaultYAML))
 	if err != nil {
@@ -76,7 +76,7 @@ func Default() *Catalog {
 	return c
 }
 
-// ForSale returns the catalogue without what is retired.
+// ForSale returns the catalogue without its retired items.
 func (c *Catalog) ForSale() *Catalog {
 	sold := *c
 	sold.Plans = slices.DeleteFunc(slices.Clone(c.Plans), func(p billing.Plan) bool { return p.Retired })
@@ -84,7 +84,7 @@ func (c *Catalog) ForSale() *Catalog {
 	return &sold
 }
 
-// Plan finds a plan by its id, retired or not.
+// Plan returns the plan with an id, retired or not.
 func (c *Catalog) Plan(id string) (billing.Plan, bool) {
 	for _, p := range c.Plans {
 		if p.ID == id {
@@ -94,7 +94,7 @@ func (c *Catalog) Plan(id string) (billing.Plan, bool) {
 	return billing.Plan{}, false
 }
 
-// Pack finds a pack by its id, retired or not.
+// Pack returns the pack with an id, retired or not.
 func (c *Catalog) Pack(id string) (billing.Pack, bool) {
 	for _, p := range c.Packs {
 		if p.ID == id {

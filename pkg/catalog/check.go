@@ -12,7 +12,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// The limits. Money's is Stripe's own for one charge (eight digits); the others leave room for sums of many items.
+// The limits. The limit for money is Stripe's own for one charge (eight digits). The others leave room for sums of
+// many items.
 const (
 	maxAmount      = 99_999_999
 	maxPoints      = whole(billing.MaxPoints / 1e6)
@@ -29,7 +30,7 @@ var (
 	intervals       = []string{"day", "week", "month", "year"}
 )
 
-// findings gathers everything that is wrong, so that a file is mended in one go.
+// findings collects everything that is wrong, so that a file can be corrected in one go.
 type findings struct{ errs []error }
 
 func (f *findings) add(place, format string, args ...any) {
@@ -47,7 +48,7 @@ func (f *file) check() error {
 	case n > maxItems:
 		found.add("plans, packs", "%d items are more than %d", n, maxItems)
 	}
-	seen := map[string]string{} // id -> the place that has it
+	seen := map[string]string{} // id -> the place that uses it
 	for n, p := range f.Plans {
 		place := placeOf("plans", n, p.ID)
 		f.checkItem(&found, place, p.item, seen)
@@ -61,7 +62,7 @@ func (f *file) check() error {
 	return errors.Join(found.errs...)
 }
 
-// placeOf counts from one, as people do in a list they look at.
+// placeOf counts from one, as people do when they look at a list.
 func placeOf(list string, n int, id string) string {
 	if id == "" {
 		return fmt.Sprintf("%s, entry %d", list, n+1)
@@ -117,13 +118,13 @@ func (p plan) check(found *findings, place string) {
 
 func (p pack) check(found *findings, place string) { p.checkQuantity(found, place, p.MaxQuantity) }
 
-// checkQuantity bounds how many of an item are bought at once. Left out, it is one.
+// checkQuantity bounds how many of an item can be bought at once. The default is one.
 func (i item) checkQuantity(found *findings, place string, most *whole) {
 	if most == nil {
 		return
 	}
 	checkNumber(found, place, "max_quantity", most, 1, maxQuantity)
-	// Both factors are at most eight digits here or already reported, so the product does not overflow.
+	// Both factors have at most eight digits here or are already reported, so the product does not overflow.
 	if i.Amount != nil && *i.Amount <= maxAmount && *most <= maxQuantity && *i.Amount**most > maxAmount {
 		found.add(
 			place, "max_quantity %d of them would cost more than %d, the most that Stripe charges at once", *most,

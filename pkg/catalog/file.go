@@ -13,13 +13,13 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// whole is a number as the catalogue may write it. YAML's own reading would take 9.00 for 9 and 010 for 8, and 9
-// cents is not what whoever wrote 9.00 meant.
+// whole is a number as the catalogue may write it. YAML itself would read 9.00 as 9 and 010 as 8. A person who writes
+// 9.00 does not mean 9 cents.
 type whole int64
 
 var wholePattern = regexp.MustCompile(`^(0|-?[1-9][0-9]*)$`)
 
-// UnmarshalYAML takes plain decimal digits, unquoted, and nothing else.
+// UnmarshalYAML accepts plain decimal digits, unquoted, and nothing else.
 func (w *whole) UnmarshalYAML(node *yaml.Node) error {
 	n, err := strconv.ParseInt(node.Value, 10, 64)
 	if err != nil || node.Tag != "!!int" || !wholePattern.MatchString(node.Value) {
@@ -31,7 +31,7 @@ func (w *whole) UnmarshalYAML(node *yaml.Node) error {
 	return nil
 }
 
-// file is catalog.yaml as it is written. Numbers are pointers, so that a zero and a missing one are told apart.
+// file is catalog.yaml as it is written. Numbers are pointers, so that a zero differs from a missing number.
 type file struct {
 	Currency string `yaml:"currency"`
 	Codes    bool   `yaml:"allow_promotion_codes"`
@@ -50,7 +50,7 @@ type item struct {
 	Sold        *bool  `yaml:"sold"`
 }
 
-// retired reports whether an item is known and no longer sold. Left out, it is sold.
+// retired reports whether an item is known but no longer sold. By default it is sold.
 func (i item) retired() bool { return i.Sold != nil && !*i.Sold }
 
 type plan struct {
@@ -63,13 +63,13 @@ type plan struct {
 	MaxQuantity *whole   `yaml:"max_quantity"`
 }
 
-// rollover is written none, all, or {cap: 100}.
+// rollover is written as none, all, or {cap: 100}.
 type rollover struct {
 	all bool
 	cap *whole
 }
 
-// UnmarshalYAML takes one of the two words, or a mapping with the one key.
+// UnmarshalYAML accepts one of the two words, or a mapping with the one key.
 func (r *rollover) UnmarshalYAML(node *yaml.Node) error {
 	switch {
 	case node.Kind == yaml.ScalarNode && (node.Value == "none" || node.Value == "all"):
@@ -82,7 +82,7 @@ func (r *rollover) UnmarshalYAML(node *yaml.Node) error {
 	return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: rollover is none, all, or {cap: 100}", node.Line)}}
 }
 
-// points is how many go over at the most.
+// points returns how many points go over, at most.
 func (r rollover) points() billing.Points {
 	if r.all {
 		return billing.RolloverAll
@@ -95,7 +95,8 @@ type pack struct {
 	MaxQuantity *whole `yaml:"max_quantity"`
 }
 
-// decode refuses keys it does not know, because a misspelt one would be a silent default, and a second document.
+// decode refuses keys that it does not know, because a misspelled key would silently mean the default. It also refuses
+// a second document.
 func decode(text []byte) (*file, error) {
 	d := yaml.NewDecoder(bytes.NewReader(text))
 	d.KnownFields(true)
@@ -111,7 +112,7 @@ func decode(text []byte) (*file, error) {
 	return &f, nil
 }
 
-// catalog turns a checked file into billing's nouns, with what was left out filled in.
+// catalog converts a checked file to billing's nouns, with the defaults filled in.
 func (f *file) catalog() *Catalog {
 	c := &Catalog{
 		AllowPromotionCodes: f.Codes,

@@ -1,6 +1,6 @@
-// Package config turns the environment into a checked Config. Every setting that is missing, empty, malformed or a
-// placeholder is named in a sentence of its own, all of them at once, and secrets are never printed: not in an error,
-// not in a log. It refuses to read files or to know what the settings are for.
+// Package config turns the environment into a checked Config. It reports every setting that is missing, empty,
+// malformed or a placeholder, each in its own sentence and all of them at once. It never prints secrets: not in an
+// error, not in a log. It refuses to read files or to know what the settings are for.
 package config
 
 import (
@@ -21,9 +21,10 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// Secret is text that prints as its presence alone. Reveal it where it is used.
+// Secret is text that prints only whether it is set. Call Reveal where it is used.
 type Secret string
 
+// String returns "[set]" or "[not set]".
 func (s Secret) String() string {
 	if s == "" {
 		return "[not set]"
@@ -31,19 +32,19 @@ func (s Secret) String() string {
 	return "[set]"
 }
 
-// Format keeps every verb of fmt, %#v and %x among them, from showing what String hides.
+// Format keeps all verbs of fmt, even %#v and %x, from showing what String hides.
 func (s Secret) Format(out fmt.State, _ rune) { _, _ = io.WriteString(out, s.String()) }
 
-// LogValue keeps it out of structured logs.
+// LogValue keeps the secret out of structured logs.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
-// MarshalText keeps it out of JSON.
+// MarshalText keeps the secret out of JSON.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// Reveal answers the secret itself.
+// Reveal returns the secret itself.
 func (s Secret) Reveal() string { return string(s) }
 
-// Config is what the environment says. docs/configuration.md explains each setting.
+// Config is the checked content of the environment. docs/configuration.md explains each setting.
 type Config struct {
 	DatabaseURL    Secret        `env:"DATABASE_URL"` // it holds a password
 	MaxConns       int           `env:"POINTSYNC_DATABASE_MAX_CONNS" envDefault:"20"`
@@ -138,14 +139,14 @@ func (c *Config) checkDatabase(p *problems) {
 	if c.MaxConns < 2 || c.MaxConns > 1000 {
 		p.add("POINTSYNC_DATABASE_MAX_CONNS must be from 2 to 1000")
 	}
-	if c.LowPoints < 0 || c.LowPoints > 1<<43 { // whoever writes points tells of low ones
+	if c.LowPoints < 0 || c.LowPoints > 1<<43 { // every command that writes points also reports low ones
 		p.add("POINTSYNC_LOW_POINTS must be from 0 to %d", int64(1)<<43)
 	}
 }
 
-// CheckDatabaseURL refuses the address of a PostgreSQL whose password would be taken for something else: an unescaped
-// @, /, ? or # in it makes a part of the password a host, a port, a database or a setting, and those are printed. The
-// error repeats nothing of the address.
+// CheckDatabaseURL refuses the address of a PostgreSQL if its password would be misread. An unescaped @, /, ? or #
+// turns a part of the password into a host, a port, a database or a setting, and those are printed. The error repeats
+// nothing of the address.
 func CheckDatabaseURL(address string) error {
 	_, rest, found := strings.Cut(address, "://")
 	if !found || strings.HasPrefix(address, "sqlite://") {
@@ -170,7 +171,7 @@ func CheckDatabaseURL(address string) error {
 	return nil
 }
 
-// cutLast slices s around the last sep.
+// cutLast splits s at the last sep.
 func cutLast(s, sep string) (before, after string, found bool) {
 	if i := strings.LastIndex(s, sep); i >= 0 {
 		return s[:i], s[i+len(sep):], true
@@ -214,8 +215,8 @@ func (c *Config) checkStripe(p *problems) {
 	}
 }
 
-// minWebhookSecret is how many letters a webhook secret has at the least after its whsec_; Stripe's have 32. Who
-// guesses it can tell us of any customer, and make us ask Stripe again and again.
+// minWebhookSecret is how many letters a webhook secret needs after its whsec_. Stripe's have 32. With a guessed
+// secret, an attacker could send us events about any customer, and make us ask Stripe again and again.
 const minWebhookSecret = 24
 
 func (c *Config) checkServer(p *problems) {
@@ -235,7 +236,7 @@ func (c *Config) checkServer(p *problems) {
 			p.add("STRIPE_WEBHOOK_SECRET holds a whsec_ that anybody could guess: take the one that Stripe made")
 		}
 	}
-	if _, port, err := net.SplitHostPort(c.Addr); err != nil || !isPort(port, 0) { // 0 is any free one
+	if _, port, err := net.SplitHostPort(c.Addr); err != nil || !isPort(port, 0) { // 0 means any free port
 		p.add("POINTSYNC_ADDR must be host:port, such as 127.0.0.1:8080 or :8080, with a port up to 65535")
 	}
 	if len(c.AllowedOrigins) == 0 {
@@ -280,7 +281,7 @@ func (c *Config) checkServer(p *problems) {
 	}
 }
 
-// withoutLogin drops what stands before an @, which may be a password.
+// withoutLogin removes what is before an @, because it may be a password.
 func withoutLogin(address string) string {
 	if _, rest, found := cutLast(address, "@"); found {
 		return "…@" + rest
@@ -288,16 +289,18 @@ func withoutLogin(address string) string {
 	return address
 }
 
-// claimPattern is an issuer or an audience: one of them, for verifiers compare it letter by letter.
+// claimPattern matches one issuer or one audience. It must be exactly one, because verifiers compare it letter by
+// letter.
 var claimPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/@?=&%+~-]*$`)
 
-// isPort reports whether a port can be listened at or called; "" is the scheme's own.
+// isPort reports whether a program can listen at a port or call it. "" is the scheme's own port.
 func isPort(port string, least uint64) bool {
 	n, err := strconv.ParseUint(port, 10, 16)
 	return err == nil && n >= least
 }
 
-// CheckOrigin refuses what a browser would not send as the origin of a page. The error quotes it, without a login.
+// CheckOrigin refuses what a browser would not send as the origin of a page. The error quotes the origin, without a
+// login.
 func CheckOrigin(o string) error {
 	u, err := url.Parse(o)
 	if err != nil || u.Host == "" || o != u.Scheme+"://"+u.Host || (u.Scheme != "https" && u.Scheme != "http") ||
@@ -309,7 +312,7 @@ func CheckOrigin(o string) error {
 	return nil
 }
 
-// Live says whether the key moves real money.
+// Live reports whether the key moves real money.
 func (c *Config) Live() bool {
 	return strings.HasPrefix(c.StripeKey.Reveal(), "sk_live_") || strings.HasPrefix(c.StripeKey.Reveal(), "rk_live_")
 }
@@ -320,20 +323,20 @@ func isURL(s string) bool {
 		(u.Port() == "" || isPort(u.Port(), 1))
 }
 
-// placeholders are what examples hold instead of a value. Each is too long or too odd to stand in a random secret by
-// chance.
+// placeholders match what examples contain instead of a value. Each is too long or too unusual to occur in a random
+// secret by chance.
 var placeholders = regexp.MustCompile(`(?i)change.?me|placeholder|your[_-]|x{6}|[_:]x+$|\.\.\.|…|<|>|replace.?me|\$\{`)
 
 func isPlaceholder(s string) bool { return placeholders.MatchString(s) }
 
-// problems collects what is wrong, so that all of it can be said at once.
+// problems collects everything that is wrong, so that it can be reported at once.
 type problems []string
 
 func (p *problems) add(format string, args ...any) { *p = append(*p, fmt.Sprintf(format, args...)) }
 func (p *problems) missing(name, what string)      { p.add("%s is not set: %s", name, what) }
 func (p *problems) placeholder(name string)        { p.add("%s still holds a placeholder", name) }
 
-// emptyOnes finds settings that are there but empty: nearly always a variable that did not expand.
+// emptyOnes finds settings that are set but empty. Nearly always a variable did not expand.
 func (p *problems) emptyOnes() {
 	for _, name := range settings() {
 		if v, ok := os.LookupEnv(name); ok && strings.TrimSpace(v) == "" {

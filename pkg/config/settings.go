@@ -12,7 +12,7 @@ func settings() []string {
 	return names
 }
 
-// settingOf answers the variable behind a field of Config.
+// settingOf returns the variable behind a field of Config.
 func settingOf(field string) (string, bool) {
 	f, ok := reflect.TypeFor[Config]().FieldByName(field)
 	return f.Tag.Get("env"), ok

@@ -18,8 +18,8 @@ type Key struct {
 	public  ed25519.PublicKey
 }
 
-// Keys are the keys in force: the first signs, all are accepted and published. A new key is put last until every
-// replica and verifier knows it, then first, and the old one is dropped once every token that it signed has expired
+// Keys are the keys in force. The first one signs; all are accepted and published. To rotate, put a new key last until
+// every replica and verifier knows it, then first. Drop the old key after every token that it signed has expired
 // (TTL).
 type Keys []Key
 
@@ -56,19 +56,19 @@ func ParseKeys(s string) (Keys, error) {
 	return keys, nil
 }
 
-// GenerateKey makes one key in the form that ParseKeys reads. It is a secret.
+// GenerateKey returns one new key in the form that ParseKeys reads. It is a secret.
 func GenerateKey(kid string) string {
 	seed := make([]byte, ed25519.SeedSize)
 	rand.Read(seed)
 	return kid + ":" + base64.RawURLEncoding.EncodeToString(seed)
 }
 
-// JWK is a public key as RFC 8037 writes it.
+// JWK is a public key in the form of RFC 8037.
 type JWK struct {
 	Kty, Crv, Alg, Use, Kid, X string
 }
 
-// JWKS are the public halves of the keys in force.
+// JWKS returns the public halves of the keys in force.
 func (i *Issuer) JWKS() []JWK {
 	set := make([]JWK, len(i.keys))
 	for n, k := range i.keys {

@@ -1,9 +1,9 @@
 // Package token owns the access tokens that clients hold: minting, parsing, signing keys and the public key set. It is
-// the only room that knows JWT.
+// the only package that knows JWT.
 //
 // A token mirrors an account as of the claim `ver`. It is a hint about when to ask Stripe, and never decides what may
-// be spent. Tokens are signed with Ed25519 and live minutes; nobody can take one back, so nothing that must end at once
-// may rest on one.
+// be spent. Tokens are signed with Ed25519 and live for minutes. No one can revoke a token, so nothing that must end
+// at once may depend on one.
 package token
 
 import (
@@ -23,13 +23,13 @@ import (
 // TTL is how long an access token lives.
 const TTL = 15 * time.Minute
 
-// leeway is how far the clocks of two of our servers may differ.
+// leeway is the largest accepted difference between the clocks of two of our servers.
 const leeway = 5 * time.Second
 
-// maxLength bounds what is parsed at all; our own tokens have about 700 bytes.
+// maxLength bounds the tokens that are parsed at all. Our own tokens have about 700 bytes.
 const maxLength = 4096
 
-// Claims are what a token says.
+// Claims are the content of a token.
 type Claims struct {
 	Account      billing.AccountID
 	Login        billing.SessionID
@@ -37,18 +37,18 @@ type Claims struct {
 	IssuedAt     time.Time
 	ExpiresAt    time.Time
 	Version      int64
-	Subscription *Subscription // nil when there never was one
+	Subscription *Subscription // nil if there never was one
 	Points       billing.Points
 }
 
-// Subscription is the claim of that name; its window is nil when there is none.
+// Subscription is the claim of that name. Its window is nil if there is none.
 type Subscription struct {
 	Plan   string
 	Status billing.SubscriptionStatus
 	Window *billing.Window
 }
 
-// InWindow says whether t is inside the window that the token carries.
+// InWindow reports whether t is inside the window that the token carries.
 func (c Claims) InWindow(t time.Time) bool {
 	return c.Subscription != nil && c.Subscription.Window.Contains(t)
 }
@@ -77,18 +77,19 @@ type Issuer struct {
 	now      func() time.Time
 }
 
-// NewIssuer answers an issuer that signs with the first of keys and accepts all of them.
+// NewIssuer returns an issuer that signs with the first of keys and accepts all of them.
 func NewIssuer(keys Keys, issuer, audience string, now func() time.Time) *Issuer {
 	return &Issuer{keys: keys, issuer: issuer, audience: audience, now: now}
 }
 
-// Mint makes a token that mirrors the account, for one login.
+// Mint returns a token that mirrors the account, for one login.
 func (i *Issuer) Mint(a billing.Account, login billing.SessionID) (string, Claims, error) {
 	now := i.now().UTC().Truncate(time.Second)
 	return i.mint(a, login, now, now.Add(TTL))
 }
 
-// MintInstead makes a token for who holds the given one, and lets it live as long as that one: its login has ended.
+// MintInstead returns a token for the holder of the given one. It expires when the given one does, because the login
+// has ended.
 func (i *Issuer) MintInstead(a billing.Account, held Claims) (string, Claims, error) {
 	return i.mint(a, held.Login, i.now().UTC().Truncate(time.Second), held.ExpiresAt)
 }
@@ -111,12 +112,12 @@ func (i *Issuer) mint(a billing.Account, login billing.SessionID, now, until tim
 	return signed, c, nil
 }
 
-// Parse checks a token and answers what it says. Errors: EUnauthorized, with a message that says why.
+// Parse checks a token and returns its content. Errors: EUnauthorized, with a message that says why.
 func (i *Issuer) Parse(raw string) (Claims, error) {
 	if len(raw) > maxLength {
 		return Claims{}, refuse(nil, "The access token is too long to be one of ours.")
 	}
-	if strings.ContainsAny(raw, "\r\n") { // base64 skips line ends, so one token could be written in many ways
+	if strings.ContainsAny(raw, "\r\n") { // base64 ignores line ends, so one token could be written in many ways
 		return Claims{}, refuse(nil, "The access token is not valid.")
 	}
 	var w wire
@@ -136,7 +137,7 @@ func (i *Issuer) Parse(raw string) (Claims, error) {
 	return fromWire(w), nil
 }
 
-// keyFor picks the key by `kid`, after the checks of the header that the library leaves to us.
+// keyFor returns the key that `kid` names, after the checks of the header that the library leaves to us.
 func (i *Issuer) keyFor(t *jwt.Token) (any, error) {
 	if _, critical := t.Header["crit"]; critical {
 		return nil, errors.New("header has crit")
@@ -153,12 +154,11 @@ func (i *Issuer) keyFor(t *jwt.Token) (any, error) {
 	return nil, fmt.Errorf("unknown kid")
 }
 
-// idPattern is what our ids are made of. Another text, with a NUL or broken UTF-8 in it, would be a fault of the
-// database's.
+// idPattern matches our ids. Another text, with a NUL or broken UTF-8 in it, would cause an error in the database.
 var idPattern = regexp.MustCompile(`^[A-Za-z0-9_]{1,64}$`)
 
-// checkPayload refuses what the library accepts: a missing subject, ids that are none of ours, and members that stand
-// twice, of which readers would pick different ones.
+// checkPayload refuses what the library accepts: a missing subject, ids that are not ours, and members that occur
+// twice, because readers would use different ones of the two.
 func checkPayload(raw string, w wire) error {
 	for _, id := range []string{w.Subject, w.SID, w.ID} {
 		if !idPattern.MatchString(id) {
@@ -221,7 +221,7 @@ func fromWire(w wire) Claims {
 	return c
 }
 
-// noDoubles reads one JSON object and refuses a member name that stands twice at its top level.
+// noDoubles reads one JSON object and refuses a member name that occurs twice at its top level.
 func noDoubles(d *json.Decoder) error {
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
 		return errors.New("not an object")
