@@ -9,8 +9,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// Account returns which Stripe account the key is of, and its mode. A restricted key that may not read the account has
-// no account id: its mode is in its prefix. EStripeUnavailable, EStripeRefused.
+// Account returns the Stripe account that the key belongs to, and its mode. If a restricted key may not read the
+// account, the account id is "". The mode is in the key's prefix. Errors: EStripeUnavailable, EStripeRefused.
 func (g *Gateway) Account(ctx context.Context) (billing.StripeLink, error) {
 	link := billing.StripeLink{Livemode: IsLiveKey(g.key)}
 	account, err := g.account(ctx)
@@ -24,7 +24,7 @@ func (g *Gateway) Account(ctx context.Context) (billing.StripeLink, error) {
 	return link, nil
 }
 
-// account makes the call that api.Accounts.Get would: that one takes no context.
+// account makes the same call as api.Accounts.Get, which takes no context.
 func (g *Gateway) account(ctx context.Context) (stripe.Account, error) {
 	var account stripe.Account
 	err := g.backend.Call(http.MethodGet, "/v1/account", g.key, &stripe.Params{Context: ctx}, &account)

@@ -11,12 +11,12 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// paidMargin is how long after an invoice was paid a charge of it may bear its time.
+// paidMargin is how long after the payment of an invoice one of its charges may be dated.
 const paidMargin = time.Hour
 
-// charges are those that a picture shows: the newest, those that are named, and where money went back of one that paid
-// an invoice, the others that paid it. That is a fixed number of calls, however many charges the customer has. See
-// docs/adr/0010-old-charges.md.
+// charges returns the charges that a picture shows: the newest, and those that are named. If money of one of these
+// went back and it paid an invoice, the other charges that paid that invoice are included. That is a fixed number of
+// calls, however many charges the customer has. See docs/adr/0010-old-charges.md.
 func (g *Gateway) charges(ctx context.Context, want Want) ([]billing.StripeCharge, error) {
 	found := chargeSet{byID: map[string]*stripe.Charge{}}
 	if want.AllCharges {
@@ -73,7 +73,7 @@ func (s *chargeSet) oldest() (created int64) {
 	return created
 }
 
-// allCharges reads the customer's, and those of customers that the account had before, as far as Stripe still lists
+// allCharges reads the charges of the customer and of the account's earlier customers, as far as Stripe still lists
 // them.
 func (g *Gateway) allCharges(ctx context.Context, want Want, found *chargeSet) error {
 	for _, customer := range append([]billing.CustomerID{want.Customer}, want.Former...) {
@@ -88,8 +88,8 @@ func (g *Gateway) allCharges(ctx context.Context, want Want, found *chargeSet) e
 	return nil
 }
 
-// addNamed fetches the charges that events name, themselves or by their refund or dispute. What Stripe does not know is
-// left out.
+// addNamed fetches the charges that events name, directly or by their refund or dispute. Charges that Stripe does not
+// know are left out.
 func (g *Gateway) addNamed(ctx context.Context, want Want, found *chargeSet) error {
 	calls, ctx := errgroup.WithContext(ctx)
 	calls.SetLimit(maxParallel)
@@ -126,8 +126,9 @@ func (g *Gateway) chargeOf(ctx context.Context, o billing.StripeObject) (*stripe
 	return nil, nil
 }
 
-// addSiblings completes the charges of each invoice that money of went back: what is clawed back is a share of all that
-// paid it. Those of an invoice that is no older than the customer's newest charges are among them.
+// addSiblings completes the charges of each invoice from which money went back, because a clawback is a share of all
+// that paid the invoice. If the invoice is not older than the customer's newest charges, its charges are among those
+// already.
 func (g *Gateway) addSiblings(ctx context.Context, oldest int64, found *chargeSet) error {
 	calls, ctx := errgroup.WithContext(ctx)
 	calls.SetLimit(maxParallel)
@@ -148,8 +149,8 @@ func (g *Gateway) addSiblings(ctx context.Context, oldest int64, found *chargeSe
 	return calls.Wait()
 }
 
-// addPayments adds the charges of one invoice. Stripe does not list them by invoice; they were made between its making
-// and its being paid.
+// addPayments adds the charges of one invoice. Stripe does not list charges by invoice. These were made between the
+// invoice's creation and its payment.
 func (g *Gateway) addPayments(ctx context.Context, of *stripe.Charge, oldest int64, found *chargeSet) error {
 	i, err := g.api.Invoices.Get(of.Invoice.ID, &stripe.InvoiceParams{Params: stripe.Params{Context: ctx}})
 	if err != nil || i.Created > oldest {
@@ -170,7 +171,7 @@ func (g *Gateway) addPayments(ctx context.Context, of *stripe.Charge, oldest int
 	})
 }
 
-// withDisputes makes the charges ours, with what disputes took of them.
+// withDisputes converts the charges to our type, with the amounts that disputes took.
 func (g *Gateway) withDisputes(ctx context.Context, charges []*stripe.Charge) ([]billing.StripeCharge, error) {
 	if len(charges) == 0 {
 		return nil, nil
@@ -190,7 +191,7 @@ func (g *Gateway) withDisputes(ctx context.Context, charges []*stripe.Charge) ([
 	return found, calls.Wait()
 }
 
-// disputed is what all disputes about a charge took together. They do not come with it.
+// disputed returns how much all disputes about a charge took together. Stripe does not send them with the charge.
 func (g *Gateway) disputed(ctx context.Context, charge string) (sum int64, err error) {
 	if err := need("the charge", charge); err != nil {
 		return 0, err

@@ -13,14 +13,14 @@ import (
 	"github.com/pointsync/pointsync/pkg/catalog"
 )
 
-// maxSkew is when a wrong clock is worth a word; five times as much refuses every webhook.
+// maxSkew is the clock difference from which Check reports it. Five times as much makes every webhook invalid.
 const maxSkew = time.Minute
 
-// Finding is one thing that Check looked at.
+// Finding is one thing that Check examined.
 type Finding struct {
 	OK   bool
 	What string
-	Mend string // how to mend it, "" where OK
+	Mend string // how to correct it, "" if OK
 }
 
 func fine(format string, args ...any) Finding {
@@ -31,14 +31,14 @@ func wrong(mend, format string, args ...any) Finding {
 	return Finding{What: fmt.Sprintf(format, args...), Mend: mend}
 }
 
-// Check looks whether Stripe is ready to work for us, changing nothing: the key, its mode, the clock, a price for each
-// item, and the webhook endpoint unless webhookURL is "". now is compared with Stripe's clock. What is wrong is a
-// Finding, also what a restricted key may not read: the rest is looked at all the same. An error means that Stripe
-// could not be asked. EStripeUnavailable, EStripeRefused.
+// Check reports whether Stripe is ready for us, and changes nothing. It examines the key, its mode, the clock, a price
+// for each item, and the webhook endpoint unless webhookURL is "". now is compared with Stripe's clock. A problem is a
+// Finding, and so is anything that a restricted key may not read. Check then continues with the rest. An error means
+// that Stripe could not be asked. Errors: EStripeUnavailable, EStripeRefused.
 func (g *Gateway) Check(ctx context.Context, c *catalog.Catalog, webhookURL string, now time.Time) ([]Finding, error) {
 	found, ok, err := g.checkAccount(ctx, now)
 	if err != nil || !ok {
-		return found, err // without a working key nothing else can be seen
+		return found, err // without a working key nothing else can be read
 	}
 	items, err := g.checkItems(ctx, c)
 	if err = readable(err, &items, "products and prices"); err != nil {
@@ -55,7 +55,7 @@ func (g *Gateway) Check(ctx context.Context, c *catalog.Catalog, webhookURL stri
 	return append(found, endpoint...), nil
 }
 
-// readable turns the refusal of something that a restricted key may not read into a finding.
+// readable turns a refusal to read something with a restricted key into a finding.
 func readable(err error, found *[]Finding, what string) error {
 	if !isForbidden(err) {
 		return err
@@ -83,8 +83,8 @@ func (g *Gateway) checkItems(ctx context.Context, c *catalog.Catalog) (found []F
 	return append(found, vanished...), err
 }
 
-// checkAccount looks at the key. One that may not read its account may work all the same: Stripe's refusal has a date
-// too.
+// checkAccount examines the key. A key that may not read its account may still work, and Stripe's refusal also has a
+// date.
 func (g *Gateway) checkAccount(ctx context.Context, now time.Time) (found []Finding, ok bool, err error) {
 	account, err := g.account(ctx)
 	var said *stripe.Error

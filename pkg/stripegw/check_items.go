@@ -20,7 +20,7 @@ var leastAmounts = map[string]int64{
 	"sek": 300, "sgd": 50, "thb": 1000,
 }
 
-// tooSmall says what Stripe does with an item's amount that is below its smallest charge, "" where it is not.
+// tooSmall returns what Stripe does with an item's amount that is below its smallest charge, or "" if it is not below.
 func (w ware) tooSmall() string {
 	least := leastAmounts[w.currency]
 	switch {
@@ -40,7 +40,8 @@ func (w ware) tooSmall() string {
 
 const setupMend = "Run pointsync stripe setup."
 
-// checkWare looks at one item: a retired one must not be for sale, another must be, at the catalogue's terms.
+// checkWare examines one item. A retired item must not be for sale. Any other item must be for sale, at the
+// catalogue's terms.
 func (g *Gateway) checkWare(ctx context.Context, w ware) ([]Finding, error) {
 	p, err := g.lookUpPrice(ctx, w.item)
 	if err != nil {
@@ -86,7 +87,7 @@ func checkTerms(w ware, p *stripe.Price) Finding {
 	return fine("%s: price %s, %s", w.item, p.ID, w.terms())
 }
 
-// checkVanished looks for items that subscribers pay for and the catalogue does not have.
+// checkVanished finds items that subscribers pay for but that the catalogue does not have.
 func (g *Gateway) checkVanished(ctx context.Context, c *catalog.Catalog) ([]Finding, error) {
 	known := map[string]bool{}
 	for _, w := range wares(c) {
@@ -124,7 +125,7 @@ func (g *Gateway) checkVanished(ctx context.Context, c *catalog.Catalog) ([]Find
 	return found, nil
 }
 
-// liveSubscription names a live subscription of a price, "" where there is none.
+// liveSubscription returns a live subscription of a price, or "" if there is none.
 func (g *Gateway) liveSubscription(ctx context.Context, price string) (string, error) {
 	list := g.api.Subscriptions.List(
 		&stripe.SubscriptionListParams{ListParams: listParams(ctx), Price: stripe.String(price)},
@@ -137,7 +138,8 @@ func (g *Gateway) liveSubscription(ctx context.Context, price string) (string, e
 	return "", list.Err()
 }
 
-// others returns the enabled endpoints that an earlier setup made at another address: each event would come twice.
+// others returns the enabled endpoints that an earlier setup made at another address. With one of them, each event
+// would arrive twice.
 func others(all []*stripe.WebhookEndpoint, address string) (found []*stripe.WebhookEndpoint) {
 	for _, e := range all {
 		if e.URL != address && e.Status == "enabled" && e.Description == endpointDescription {

@@ -15,13 +15,13 @@ type NewCheckout struct {
 	Price      billing.PriceID
 	TrialDays  int64 // plans only; 0 for none
 	SaveMethod bool  // packs only: Stripe tells the customer on its page
-	// Promotion is applied, "" for none; without one AllowPromotions lets the customer type a code on the page.
+	// Promotion is applied, unless it is "". Without one, AllowPromotions lets the customer enter a code on the page.
 	Promotion       billing.PromotionCodeID
 	AllowPromotions bool
 }
 
-// CreateCheckout opens the page that sells an order. Its idempotency key is the order's, so a repeat answers the same
-// page; a repeat with another price is refused by Stripe. EStripeUnavailable, EStripeRefused, EInvalid where the
+// CreateCheckout opens the page that sells an order. Its idempotency key is the order's, so a repeat returns the same
+// page. Stripe refuses a repeat with another price. Errors: EStripeUnavailable, EStripeRefused, EInvalid if the
 // promotion does not apply to the purchase.
 func (g *Gateway) CreateCheckout(ctx context.Context, n NewCheckout) (billing.StripeCheckout, error) {
 	params, err := checkoutParams(n)
@@ -32,7 +32,7 @@ func (g *Gateway) CreateCheckout(ctx context.Context, n NewCheckout) (billing.St
 	s, err := g.api.CheckoutSessions.New(params)
 	if err != nil {
 		if isBadRequest(err) {
-			g.prices.forget(n.Order.Item) // it may have been archived since we looked it up
+			g.prices.forget(n.Order.Item) // it may have been archived since it was cached
 		}
 		if n.Promotion != "" && refusesDiscount(err) {
 			return billing.StripeCheckout{}, billing.Wrap(
@@ -45,8 +45,8 @@ func (g *Gateway) CreateCheckout(ctx context.Context, n NewCheckout) (billing.St
 	return fromStripeCheckout(s), nil
 }
 
-// checkoutParams leaves the means of payment to Stripe's dashboard. What the session knows of us does not travel to
-// the subscription or payment it makes, so those are told themselves.
+// checkoutParams leaves the choice of payment methods to Stripe's dashboard. Stripe does not copy our metadata from
+// the session to the subscription or payment that it makes, so these get it separately.
 func checkoutParams(n NewCheckout) (*stripe.CheckoutSessionParams, error) {
 	o := n.Order
 	for what, id := range map[string]string{
@@ -100,8 +100,8 @@ func checkoutParams(n NewCheckout) (*stripe.CheckoutSessionParams, error) {
 	return params, nil
 }
 
-// ExpireCheckout closes a page that was not paid. EConflict: it is complete or expired already. EStripeUnavailable,
-// EStripeRefused.
+// ExpireCheckout closes a page that was not paid. Errors: EConflict if it is complete or expired already,
+// EStripeUnavailable, EStripeRefused.
 func (g *Gateway) ExpireCheckout(ctx context.Context, id billing.CheckoutID) error {
 	if err := need("the checkout", string(id)); err != nil {
 		return err
@@ -112,7 +112,7 @@ func (g *Gateway) ExpireCheckout(ctx context.Context, id billing.CheckoutID) err
 	if !isBadRequest(err) {
 		return g.failure(err, "close the payment page")
 	}
-	// Stripe has no code for "not open", so the session itself is asked.
+	// Stripe has no code for "not open", so this reads the session itself.
 	if s, lookErr := g.checkout(ctx, id); lookErr == nil && s.Status != string(stripe.CheckoutSessionStatusOpen) {
 		return billing.Wrap(
 			g.failure(err, "close the payment page"), billing.EConflict, "The payment page is %s already.", s.Status,
@@ -121,7 +121,8 @@ func (g *Gateway) ExpireCheckout(ctx context.Context, id billing.CheckoutID) err
 	return g.failure(err, "close the payment page")
 }
 
-// expandedOfCheckout comes with each session: the payment's status tells a delayed one that failed from one under way.
+// expandedOfCheckout is fetched with each session. The payment's status distinguishes a delayed payment that failed
+// from one that is still processing.
 var expandedOfCheckout = []string{"payment_intent", "invoice.payment_intent"}
 
 func (g *Gateway) checkout(ctx context.Context, id billing.CheckoutID) (billing.StripeCheckout, error) {

@@ -9,8 +9,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// itemOf names the catalogue's item that a price sells. The metadata says it for good; the lookup key moves to the
-// successor when the price changes. "" for a price that is none of ours.
+// itemOf returns the catalogue's item that a price sells, or "" if the price is not ours. The metadata names it for
+// good. The lookup key moves to the successor when the price changes.
 func itemOf(p *stripe.Price) string {
 	if p == nil {
 		return ""
@@ -24,7 +24,8 @@ func itemOf(p *stripe.Price) string {
 	return ""
 }
 
-// fromStripeSubscription does without what comes, which lookAhead tells. One without an item of ours has no Item.
+// fromStripeSubscription omits what is scheduled for later, which lookAhead adds. A subscription without an item of
+// ours has no Item.
 func fromStripeSubscription(s *stripe.Subscription) billing.StripeSubscription {
 	to := billing.StripeSubscription{
 		ID:                 billing.SubscriptionID(s.ID),
@@ -44,7 +45,7 @@ func fromStripeSubscription(s *stripe.Subscription) billing.StripeSubscription {
 	return to
 }
 
-// fromStripeInvoice does without the lines, which may need calls of their own.
+// fromStripeInvoice omits the lines, because they may need more calls.
 func fromStripeInvoice(i *stripe.Invoice) billing.StripeInvoice {
 	to := billing.StripeInvoice{
 		ID:            billing.InvoiceID(i.ID),
@@ -64,7 +65,7 @@ func fromStripeInvoice(i *stripe.Invoice) billing.StripeInvoice {
 	if i.Status == stripe.InvoiceStatusOpen && i.PaymentIntent != nil {
 		to.UnderWay = i.PaymentIntent.Status == stripe.PaymentIntentStatusProcessing
 	}
-	if i.PaidOutOfBand { // the operator says that the rest came some other way
+	if i.PaidOutOfBand { // the operator says that the rest was paid outside Stripe
 		to.AmountPaid = max(i.AmountPaid, i.AmountDue)
 	}
 	if i.Subscription != nil {
@@ -113,8 +114,8 @@ func fromStripeCheckout(s *stripe.CheckoutSession) billing.StripeCheckout {
 	return to
 }
 
-// failed says whether a payment that was under way has failed for good. It needs the intent expanded; a bare id says
-// no.
+// failed reports whether a payment that was processing has failed for good. It needs the intent expanded. For a bare
+// id it returns false.
 func failed(p *stripe.PaymentIntent) bool {
 	return p.Status == stripe.PaymentIntentStatusRequiresPaymentMethod || p.Status == stripe.PaymentIntentStatusCanceled
 }
@@ -137,8 +138,8 @@ func fromStripeCharge(c *stripe.Charge) billing.StripeCharge {
 	return to
 }
 
-// withdrawn is what a dispute took. An inquiry (warning_…) moves no money, a dispute that was won gave it back, and one
-// that a refund ended is counted with the refunds.
+// withdrawn returns how much a dispute took. An inquiry (warning_…) moves no money. A dispute that was won gave the
+// money back. A dispute that a refund ended is counted with the refunds.
 func withdrawn(d *stripe.Dispute) int64 {
 	switch d.Status {
 	case stripe.DisputeStatusNeedsResponse, stripe.DisputeStatusUnderReview, stripe.DisputeStatusLost:
@@ -147,10 +148,10 @@ func withdrawn(d *stripe.Dispute) int64 {
 	return 0
 }
 
-// at reads Stripe's seconds.
+// at converts Stripe's seconds to a time.
 func at(seconds int64) time.Time { return time.Unix(seconds, 0).UTC() }
 
-// atOrNil reads Stripe's seconds where zero means "not yet".
+// atOrNil converts Stripe's seconds to a time, where zero means "not yet".
 func atOrNil(seconds int64) *time.Time {
 	if seconds == 0 {
 		return nil

@@ -8,9 +8,9 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// CreateCustomer makes the account's customer; former is the one that it had before, "" for none. Its idempotency key
-// names both, so requests that race get one customer (Stripe keeps keys for at least a day; after that the stored id is
-// what prevents a second one). EStripeUnavailable, EStripeRefused.
+// CreateCustomer creates the account's customer. former is the account's earlier customer, or "" if it had none. The
+// idempotency key names both, so concurrent requests get one customer. Stripe keeps keys for at least a day. After
+// that, the stored id prevents a second customer. Errors: EStripeUnavailable, EStripeRefused.
 func (g *Gateway) CreateCustomer(
 	ctx context.Context, account billing.AccountID, email string, former billing.CustomerID,
 ) (billing.CustomerID, error) {
@@ -34,8 +34,8 @@ func (g *Gateway) CreateCustomer(
 	return billing.CustomerID(c.ID), nil
 }
 
-// IsDeleted reports whether a customer was deleted at Stripe. One that Stripe never knew is an error.
-// EStripeUnavailable, EStripeRefused.
+// IsDeleted reports whether a customer was deleted at Stripe. If Stripe never knew the customer, that is an error.
+// Errors: EStripeUnavailable, EStripeRefused.
 func (g *Gateway) IsDeleted(ctx context.Context, customer billing.CustomerID) (bool, error) {
 	if err := need("the customer", string(customer)); err != nil {
 		return false, err
@@ -44,9 +44,9 @@ func (g *Gateway) IsDeleted(ctx context.Context, customer billing.CustomerID) (b
 	return deleted, g.failure(err, "show the customer")
 }
 
-// PortalURL opens Stripe's page where a customer sees invoices, changes cards and cancels. The address works for a few
-// minutes. ENotFound: the customer was deleted. EStripeRefused also where the portal was never configured in Stripe's
-// dashboard.
+// PortalURL returns the address of Stripe's page where a customer sees invoices, changes cards and cancels. The
+// address works for a few minutes. Errors: ENotFound if the customer was deleted, EStripeUnavailable, EStripeRefused,
+// also if the portal was never configured in Stripe's dashboard.
 func (g *Gateway) PortalURL(ctx context.Context, customer billing.CustomerID, returnURL string) (string, error) {
 	if err := need("the customer", string(customer)); err != nil {
 		return "", err
@@ -68,9 +68,9 @@ func (g *Gateway) PortalURL(ctx context.Context, customer billing.CustomerID, re
 	return s.URL, nil
 }
 
-// CustomerOf finds the customer behind an object whose event does not say it: a dispute has a charge, and the charge
-// a customer. "" where the object has none or is of a kind that never has one. ENotFound for an object that Stripe
-// does not know, EStripeUnavailable, EStripeRefused.
+// CustomerOf returns the customer of an object whose event does not name it: a dispute has a charge, and the charge
+// has a customer. It returns "" if the object has none, or is of a kind that never has one. Errors: ENotFound if
+// Stripe does not know the object, EStripeUnavailable, EStripeRefused.
 func (g *Gateway) CustomerOf(ctx context.Context, objectType, objectID string) (billing.CustomerID, error) {
 	if err := need("the object", objectID); err != nil {
 		return "", err
@@ -89,7 +89,7 @@ func (g *Gateway) CustomerOf(ctx context.Context, objectType, objectID string) (
 	return billing.CustomerID(c.ID), nil
 }
 
-// customerOf makes one call, whatever the type.
+// customerOf makes one call, for any type of object.
 func (g *Gateway) customerOf(ctx context.Context, objectType, id string) (*stripe.Customer, error) {
 	var common stripe.Params
 	common.Context = ctx

@@ -12,7 +12,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// EventTypes is what we listen to: whatever may change what a customer has paid for.
+// EventTypes are the events that we listen to: everything that may change what a customer has paid for.
 var EventTypes = []string{
 	"checkout.session.completed",
 	"checkout.session.async_payment_succeeded",
@@ -40,17 +40,17 @@ var EventTypes = []string{
 	"charge.dispute.funds_reinstated",
 }
 
-// EndpointResult is how EnsureEndpoint left the webhook endpoint.
+// EndpointResult is the state in which EnsureEndpoint left the webhook endpoint.
 type EndpointResult struct {
 	ID      string
-	Secret  string // whsec_…, only when it was created now: Stripe never shows it again
+	Secret  string // whsec_…, only if it was created now: Stripe never shows it again
 	Changes []Change
-	Notes   []string // what was found beside it, for a person to look at
+	Notes   []string // what else was found, for a person to look at
 }
 
-// EnsureEndpoint makes Stripe send our events to a URL, in the shape of stripe.APIVersion. EInvalid: not a URL.
-// EConflict: an endpoint is there and cannot be mended by an update; the message says how. EStripeUnavailable,
-// EStripeRefused.
+// EnsureEndpoint makes Stripe send our events to a URL, in the shape of stripe.APIVersion. Errors: EInvalid if it is
+// not a URL; EConflict if an existing endpoint cannot be corrected by an update (the message says what to do instead);
+// EStripeUnavailable, EStripeRefused.
 func (g *Gateway) EnsureEndpoint(ctx context.Context, address string) (EndpointResult, error) {
 	if u, err := url.Parse(address); err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
 		return EndpointResult{}, billing.Errorf(
@@ -107,7 +107,7 @@ func endpointsAt(all []*stripe.WebhookEndpoint, address string) (found []*stripe
 	return found
 }
 
-// endpointDescription marks the endpoints that a setup makes.
+// endpointDescription marks the endpoints that a setup creates.
 const endpointDescription = "pointsync"
 
 func (g *Gateway) createEndpoint(ctx context.Context, address string) (EndpointResult, error) {
@@ -128,7 +128,7 @@ func (g *Gateway) createEndpoint(ctx context.Context, address string) (EndpointR
 	return EndpointResult{ID: e.ID, Secret: e.Secret, Changes: []Change{created}}, nil
 }
 
-// mendEndpoint adds what is missing and leaves what an operator added.
+// mendEndpoint adds what is missing. It keeps what an operator added.
 func (g *Gateway) mendEndpoint(ctx context.Context, e *stripe.WebhookEndpoint) (EndpointResult, error) {
 	result := EndpointResult{ID: e.ID}
 	params := &stripe.WebhookEndpointParams{}

@@ -17,8 +17,8 @@ const (
 	maxRetryAfter   = time.Minute
 )
 
-// refusal is what Stripe said, for the log. stripe.Error itself is not kept: its text holds whole payment intents
-// with their client secrets.
+// refusal is what Stripe said, for the log. It does not keep stripe.Error itself, whose text holds whole payment
+// intents with their client secrets.
 type refusal struct {
 	status                                int
 	kind, code, param, message, requestID string
@@ -29,9 +29,10 @@ func (r *refusal) Error() string {
 		r.status, r.kind, r.code, r.param, r.requestID, r.message)
 }
 
-// failure is the one place where Stripe's errors become ours. The action completes "Stripe refused to …" and
-// "could not … in time". EStripeUnavailable: no answer, or one that says to try again; EStripeRefused: a no.
-// Stripe's own words stay in Err, for the log: they name our ids and parameters.
+// failure converts Stripe's errors to ours, and is the only place that does. The action completes "Stripe refused to
+// …" and "could not … in time". The code is EStripeUnavailable if there was no response or if Stripe said to retry,
+// and EStripeRefused if Stripe refused. Stripe's own words stay in Err, for the log, because they name our ids and
+// parameters.
 func (g *Gateway) failure(err error, action string) error {
 	if err == nil {
 		return nil
@@ -66,7 +67,7 @@ func unavailable(cause error, action string, after time.Duration) error {
 	return e
 }
 
-// retryAfter is what Stripe asks for, kept within reason.
+// retryAfter returns the wait that Stripe asks for, within reasonable bounds.
 func retryAfter(said *stripe.Error) time.Duration {
 	if said.LastResponse == nil {
 		return usualRetryAfter
@@ -78,13 +79,14 @@ func retryAfter(said *stripe.Error) time.Duration {
 	return min(time.Duration(min(seconds, 3600))*time.Second, maxRetryAfter)
 }
 
-// isMissing says that Stripe does not know an object: the one that the parameter param names, or any where param is "".
+// isMissing reports whether Stripe does not know an object: the one that the parameter param names, or any object if
+// param is "".
 func isMissing(err error, param string) bool {
 	var said *stripe.Error
 	return errors.As(err, &said) && said.Code == stripe.ErrorCodeResourceMissing && (param == "" || said.Param == param)
 }
 
-// isBadRequest says that Stripe understood and declined.
+// isBadRequest reports whether Stripe understood the request and declined it.
 func isBadRequest(err error) bool {
 	var said *stripe.Error
 	return errors.As(err, &said) && said.HTTPStatusCode == http.StatusBadRequest

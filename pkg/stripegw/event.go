@@ -14,14 +14,14 @@ import (
 )
 
 const (
-	toleranceSeconds = 300  // Stripe's libraries'
+	toleranceSeconds = 300  // the same as in Stripe's libraries
 	maxHeaderBytes   = 4096 // Stripe sends about 150
-	maxSignatures    = 16   // Stripe sends one for each live secret, two while one is rolled
+	maxSignatures    = 16   // Stripe sends one for each live secret, two during a rotation
 	maxIDBytes       = 255
 )
 
-// Event is a doorbell: which object of which customer to look at. What the payload says of that object is left
-// unread on purpose, because it is as old as the event and has the event's API version.
+// Event is only a signal: which object of which customer to look at. The rest of the payload is not read on purpose.
+// It is as old as the event and has the event's API version.
 type Event struct {
 	ID         billing.StripeEventID
 	Type       string
@@ -29,25 +29,25 @@ type Event struct {
 	Livemode   bool
 	Created    time.Time
 	ObjectType string
-	ObjectID   string             // "" for objects without one, such as an upcoming invoice
-	CustomerID billing.CustomerID // "" where the payload does not say
+	ObjectID   string             // "" for objects without an id, such as an upcoming invoice
+	CustomerID billing.CustomerID // "" if the payload does not name a customer
 }
 
-// ErrNoSecretFits is in the error for a body that somebody signed, and with none of our secrets.
+// ErrNoSecretFits is in the error for a body that was signed with none of our secrets.
 var ErrNoSecretFits = errors.New("no webhook secret fits the signature")
 
-// Claims reads what an event says of itself, for a log: no one has signed it.
+// Claims returns what an event contains about itself, for a log. No signature was checked.
 func Claims(body []byte) (Event, bool) {
 	e, err := decodeEvent(body)
 	return e, err == nil
 }
 
-// ParseEvent checks that Stripe signed the body with one of the secrets less than five minutes ago or ahead, and
-// reads who it is about. It accepts any API version. EInvalid, with a message that names what is wrong; EInternal
-// where a secret is missing, since nothing would then be checked.
+// ParseEvent checks that Stripe signed the body with one of the secrets, less than five minutes ago or ahead. It then
+// reads which object and customer the event is about. It accepts any API version. Errors: EInvalid, with a message
+// that names what is wrong; EInternal if a secret is missing, because then nothing would be checked.
 //
-// stripe-go's own check is not used: it accepts signatures dated in the future, a second t= value, and an empty
-// secret (seen in v76.25.0, webhook/client.go).
+// It does not use stripe-go's own check. That check accepts signatures dated in the future, a second t= value, and an
+// empty secret (seen in v76.25.0, webhook/client.go).
 func ParseEvent(body []byte, header string, secrets []string, now time.Time) (Event, error) {
 	if len(secrets) == 0 {
 		return Event{}, billing.Errorf(billing.EInternal, "no webhook secret is set")
@@ -66,7 +66,7 @@ func ParseEvent(body []byte, header string, secrets []string, now time.Time) (Ev
 			ErrNoSecretFits, billing.EInvalid, "The Stripe-Signature header has no valid signature for this body.",
 		)
 	}
-	// Stripe's timestamps are whole seconds, so whole seconds are compared.
+	// Stripe's timestamps are whole seconds, so this compares whole seconds.
 	if age := now.Unix() - sent.seconds; age > toleranceSeconds || age < -toleranceSeconds {
 		return Event{}, billing.Errorf(
 			billing.EInvalid, "The timestamp in Stripe-Signature is outside the tolerance of %d seconds.",
@@ -108,7 +108,7 @@ func parseSignature(header string) (signature, error) {
 			}
 		}
 	}
-	seconds, err := strconv.ParseUint(s.timestamp, 10, 63) // digits alone: no sign
+	seconds, err := strconv.ParseUint(s.timestamp, 10, 63) // only digits: no sign
 	if stamps != 1 || err != nil || len(s.v1) > maxSignatures {
 		return s, malformed
 	}
@@ -116,7 +116,7 @@ func parseSignature(header string) (signature, error) {
 	return s, nil
 }
 
-// matches compares in constant time, and all of them, so that time tells nothing about which one matched.
+// matches compares in constant time, and compares all of them, so the time does not reveal which one matched.
 func (s signature) matches(body []byte, secrets []string) bool {
 	found := false
 	for _, secret := range secrets {
@@ -133,7 +133,8 @@ func (s signature) matches(body []byte, secrets []string) bool {
 	return found
 }
 
-// decodeEvent is lenient beyond the envelope: an object in a shape that a later API version gave it still rings.
+// decodeEvent is lenient about everything but the envelope. An event still counts if a later API version changed the
+// shape of its object.
 func decodeEvent(body []byte) (Event, error) {
 	var envelope struct {
 		Object     string `json:"object"`
@@ -162,7 +163,7 @@ func decodeEvent(body []byte) (Event, error) {
 	return e, nil
 }
 
-// readObject reads which object an event is about, and whose that is.
+// readObject reads which object an event is about, and whose object it is.
 func (e *Event) readObject(raw json.RawMessage) {
 	var object map[string]json.RawMessage
 	if json.Unmarshal(raw, &object) != nil {
@@ -175,7 +176,7 @@ func (e *Event) readObject(raw json.RawMessage) {
 	}
 }
 
-// text is a JSON string of a sane length, or "".
+// text returns a JSON string of a reasonable length, or "".
 func text(raw json.RawMessage) string {
 	var s string
 	if json.Unmarshal(raw, &s) != nil || len(s) > maxIDBytes {
@@ -184,7 +185,7 @@ func text(raw json.RawMessage) string {
 	return s
 }
 
-// idOf is the id in a reference, which Stripe writes as the id alone or as the whole object.
+// idOf returns the id in a reference. Stripe writes a reference as the id or as the whole object.
 func idOf(raw json.RawMessage) string {
 	if id := text(raw); id != "" {
 		return id

@@ -13,21 +13,22 @@ import (
 // EventLifetime is how long Stripe lists an event. Source: https://stripe.com/docs/api/events
 const EventLifetime = 30 * 24 * time.Hour
 
-// EventPage is a page of Stripe's own list of events, those of our types alone.
+// EventPage is a page of Stripe's own list of events, with only our types.
 type EventPage struct {
 	Events []Event
-	Last   billing.StripeEventID // the oldest on the page, of whatever type: where the next page goes on
+	Last   billing.StripeEventID // the oldest on the page, of any type: the next page begins after it
 	More   bool
 }
 
-// Events lists events made since a time, newest first, after the given one or from the beginning: one page, one call.
-// Stripe renders them in the account's default version, which does not matter, since only ids are read. Its filter by
-// type takes 20 types, and ours are more: so we filter here. EStripeUnavailable, EStripeRefused.
+// Events lists events made since a time, newest first, after the given one or from the beginning. It returns one page
+// and makes one call. Stripe renders the events in the account's default version. That does not matter, because only
+// ids are read. Stripe's filter by type takes 20 types, but we have more, so we filter here. Errors:
+// EStripeUnavailable, EStripeRefused.
 func (g *Gateway) Events(ctx context.Context, since time.Time, after billing.StripeEventID) (EventPage, error) {
 	params := &stripe.EventListParams{
 		ListParams: listParams(ctx), CreatedRange: &stripe.RangeQueryParams{GreaterThanOrEqual: since.Unix()},
 	}
-	params.Single = true // the pages are the caller's to ask for, at the caller's pace
+	params.Single = true // the caller asks for each page, at its own pace
 	if after != "" {
 		params.StartingAfter = stripe.String(string(after))
 	}

@@ -11,33 +11,33 @@ import (
 )
 
 const (
-	pageSize    = 100             // Stripe's most
-	maxObjects  = 1000 * pageSize // of one kind in one picture: more is a fault at Stripe, not a customer
+	pageSize    = 100             // Stripe's maximum
+	maxObjects  = 1000 * pageSize // of one kind in one picture: more means a fault at Stripe, not a large customer
 	maxParallel = 4               // calls of one Fetch at once; Stripe allows a test account 25 a second
 )
 
-// Want says what a picture shall show.
+// Want says what a picture is to show.
 type Want struct {
 	Customer      billing.CustomerID
 	InvoicesSince *time.Time             // created then or later; nil for all
 	Checkouts     []billing.CheckoutID   // sessions that a sync still looks at
-	Named         []billing.StripeObject // charges that are looked at however old, or a refund or dispute of one
-	AllCharges    bool                   // not the newest and the named ones alone
-	// customers that the account had before: where all charges are wanted, theirs too
+	Named         []billing.StripeObject // charges to read however old they are, or a refund or dispute of one
+	AllCharges    bool                   // not only the newest and the named ones
+	// Earlier customers of the account. If all charges are wanted, theirs are too.
 	Former    []billing.CustomerID
-	Automatic *billing.Order // the open automatic order, nil for none: there is one at a time
+	Automatic *billing.Order // the open automatic order, nil for none: there is at most one at a time
 }
 
 // Fetch takes a picture of one customer: subscriptions in every state, invoices with all their lines, the wanted
-// checkout sessions, the open automatic order's payment, and charges with what was refunded and disputed of them: the
-// newest 100 and those that are named. The calls run side by side, so the parts may be some milliseconds apart; each is
-// at least as new as the call of Fetch.
+// checkout sessions, the payment of the open automatic order, and charges with what was refunded and disputed. The
+// charges are the newest 100 and the named ones. The calls run in parallel, so the parts may be some milliseconds
+// apart. Each part is at least as new as the call of Fetch.
 //
-// A customer that was deleted at Stripe has ended subscriptions and nothing more to show: the picture is then empty
-// but for the checkouts, without an error. A customer that Stripe never knew is an error (EStripeRefused), because
-// that means the key of another account or mode, and an empty picture would take every subscriber's access away. So
-// a picture without anything is believed only once Stripe has said that it knows the customer. A wanted session that
-// Stripe does not know is left out. EStripeUnavailable, EStripeRefused.
+// A customer that was deleted at Stripe has ended subscriptions and nothing more to show. The picture is then empty
+// except for the checkouts, without an error. A customer that Stripe never knew is an error (EStripeRefused). It means
+// that the key belongs to another account or mode, and an empty picture would take every subscriber's access away. So
+// an empty picture counts only after Stripe has said that it knows the customer. A wanted session that Stripe does not
+// know is left out. Errors: EStripeUnavailable, EStripeRefused.
 func (g *Gateway) Fetch(ctx context.Context, want Want) (billing.Snapshot, error) {
 	if err := need("the customer", string(want.Customer)); err != nil {
 		return billing.Snapshot{}, err
@@ -65,7 +65,7 @@ func (g *Gateway) Fetch(ctx context.Context, want Want) (billing.Snapshot, error
 	return s, nil
 }
 
-// fetchDeleted takes what is left of a customer whose lists are refused.
+// fetchDeleted fetches what is left of a customer whose lists Stripe refuses.
 func (g *Gateway) fetchDeleted(ctx context.Context, want Want, refused error) (billing.Snapshot, error) {
 	deleted, err := g.isDeleted(ctx, want.Customer)
 	if err == nil && !deleted {
@@ -95,7 +95,8 @@ func (g *Gateway) fetchDeleted(ctx context.Context, want Want, refused error) (b
 	}, nil
 }
 
-// isDeleted tells a customer that was deleted, whom Stripe still shows, from one that never was, which is an error.
+// isDeleted reports whether a customer was deleted, which Stripe still shows. For a customer that never existed it
+// returns an error.
 func (g *Gateway) isDeleted(ctx context.Context, id billing.CustomerID) (bool, error) {
 	params := &stripe.CustomerParams{}
 	params.Context = ctx
@@ -103,7 +104,7 @@ func (g *Gateway) isDeleted(ctx context.Context, id billing.CustomerID) (bool, e
 	return c.Deleted, err
 }
 
-// each walks a list over all its pages. It bounds what one customer can make us read.
+// each walks a list over all its pages. It bounds how much one customer can make us read.
 func each(pages *stripe.Iter, what string, visit func() error) error {
 	for n := 0; pages.Next(); n++ {
 		if n == maxObjects {
@@ -151,7 +152,7 @@ func (g *Gateway) invoices(
 	if since != nil {
 		params.CreatedRange = &stripe.RangeQueryParams{GreaterThanOrEqual: since.Unix()}
 	}
-	params.AddExpand("data.payment_intent") // whether a payment is under way
+	params.AddExpand("data.payment_intent") // to see whether a payment is processing
 	list := g.api.Invoices.List(params)
 	var found []billing.StripeInvoice
 	err := each(list.Iter, "invoices", func() error {
@@ -164,7 +165,7 @@ func (g *Gateway) invoices(
 	return found, err
 }
 
-// lines are those that came with the invoice, or, where these are only the first few, all of them anew.
+// lines returns the lines that came with the invoice. If these are only the first few, it fetches all of them again.
 func (g *Gateway) lines(ctx context.Context, i *stripe.Invoice) ([]billing.StripeInvoiceLine, error) {
 	var found []billing.StripeInvoiceLine
 	if i.Lines != nil && !i.Lines.HasMore {
@@ -186,7 +187,7 @@ func (g *Gateway) lines(ctx context.Context, i *stripe.Invoice) ([]billing.Strip
 	return found, err
 }
 
-// intents is what the open automatic order made, where there is one.
+// intents returns the payment intent that the open automatic order made, if there is one.
 func (g *Gateway) intents(ctx context.Context, want Want) ([]billing.StripeIntent, error) {
 	if want.Automatic == nil {
 		return nil, nil

@@ -1,10 +1,11 @@
-// Package stripegw owns the conversation with Stripe and is the only room that imports stripe-go: it asks in
-// Stripe's words and answers in billing's types. It does not know the database, what an order may do next, or what
-// points are worth; whoever asks decides what an answer means.
+// Package stripegw owns the conversation with Stripe and is the only package that imports stripe-go. It asks in
+// Stripe's words and returns billing's types. It does not know the database, what an order may do next, or what points
+// are worth. The caller decides what a response means.
 //
-// Invariants: the key appears in no error and no log line; every call ends with its context, retries included; every
-// write carries an idempotency key; an empty id is refused here, because Stripe's list calls would take it for
-// "everyone's". Objects always have the shape of stripe.APIVersion, whatever version the account or an event has.
+// These always hold. The key appears in no error and no log line. Every call ends with its context, including its
+// retries. Every write carries an idempotency key. An empty id is refused here, because Stripe's list calls would read
+// it as "everyone's". Objects always have the shape of stripe.APIVersion, whatever version the account or an event
+// has.
 package stripegw
 
 import (
@@ -22,18 +23,18 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// callTimeout bounds one call with its retries where the context has no nearer end.
+// callTimeout bounds one call with its retries, if the context does not end sooner.
 const callTimeout = 30 * time.Second
 
 // APIVersion is the version of Stripe's API that every call is made in, whatever version an event has.
 const APIVersion = stripe.APIVersion
 
-// Options say which Stripe to talk to, and as whom.
+// Options say which Stripe to call, and with which key.
 type Options struct {
 	Key        string       // sk_… or rk_…
 	BaseURL    string       // "" for the real Stripe
-	HTTPClient *http.Client // nil for one of our own
-	Logger     *slog.Logger // nil for none; stripe-go's own remarks go there at debug level
+	HTTPClient *http.Client // nil for a client of our own
+	Logger     *slog.Logger // nil for none; receives stripe-go's own messages at debug level
 	Now        func() time.Time
 	MaxRetries int64 // after the first attempt; 0 for the usual two, negative for none
 }
@@ -47,7 +48,7 @@ type Gateway struct {
 	prices  priceCache
 }
 
-// New checks the options and makes a Gateway. It does not call Stripe.
+// New checks the options and returns a Gateway. It does not call Stripe.
 func New(o Options) (*Gateway, error) {
 	base, err := checkTarget(o.Key, o.BaseURL)
 	if err != nil {
@@ -60,13 +61,13 @@ func New(o Options) (*Gateway, error) {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	config := stripe.BackendConfig{
-		// Retries are ours (transport.go): stripe-go sleeps between attempts without looking at the context.
+		// Retries are ours (transport.go), because stripe-go sleeps between attempts without looking at the context.
 		MaxNetworkRetries: stripe.Int64(0),
 		EnableTelemetry:   stripe.Bool(false),
 		HTTPClient:        newHTTPClient(o.HTTPClient, o.MaxRetries),
 		LeveledLogger:     &quietLogger{log: o.Logger, key: o.Key},
 	}
-	// Each kind of backend has a default host of its own, so each is told the base.
+	// Each kind of backend has its own default host, so each gets the base.
 	newBackend := func(kind stripe.SupportedBackend, usual string) stripe.Backend {
 		c := config
 		c.URL = stripe.String(usual)
@@ -83,7 +84,7 @@ func New(o Options) (*Gateway, error) {
 	return &Gateway{backend: backends.API, api: client.New(o.Key, backends), key: o.Key, now: o.Now}, nil
 }
 
-// checkTarget refuses keys and addresses that cannot be meant. Its errors never repeat the key.
+// checkTarget refuses keys and addresses that are obviously wrong. Its errors never repeat the key.
 func checkTarget(key, baseURL string) (string, error) {
 	if key == "" || strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return "", errors.New("the Stripe key is empty or holds characters that no key has")
@@ -109,12 +110,12 @@ func checkTarget(key, baseURL string) (string, error) {
 	return baseURL, nil
 }
 
-// IsLiveKey says whether a key moves real money.
+// IsLiveKey reports whether a key moves real money.
 func IsLiveKey(key string) bool {
 	return strings.HasPrefix(key, "sk_live_") || strings.HasPrefix(key, "rk_live_")
 }
 
-// need refuses a call that lacks an id. It is a bug of the caller's.
+// need refuses a call without an id. Such a call is a bug of the caller.
 func need(what, id string) error {
 	if id == "" {
 		return billing.Errorf(billing.EInternal, "%s is missing in a call to Stripe", what)

@@ -10,12 +10,12 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// clockMargin is how much older than its order an intent may look: Stripe's clock is not ours.
+// clockMargin is how much older than its order an intent may seem, because Stripe's clock is not ours.
 const clockMargin = 24 * time.Hour
 
-// OrderIntent finds the payment intent that an automatic order made, ok is false when there is none: by its id where
-// that is known, else among the customer's by the metadata, which it had from the beginning. EStripeUnavailable,
-// EStripeRefused.
+// OrderIntent finds the payment intent that an automatic order made. ok is false if there is none. If its id is known,
+// it is found by the id. Otherwise it is found among the customer's intents by the metadata, which it had from the
+// beginning. Errors: EStripeUnavailable, EStripeRefused.
 func (g *Gateway) OrderIntent(
 	ctx context.Context, customer billing.CustomerID, o billing.Order,
 ) (i billing.StripeIntent, ok bool, err error) {
@@ -51,15 +51,16 @@ func (g *Gateway) orderIntent(
 	return found, ok, err
 }
 
-// SavedMethod is the payment method that may be charged while the customer is away: the customer's default, else that
-// of a subscription, else the card that was saved last. "" where there is none. EStripeUnavailable, EStripeRefused.
+// SavedMethod returns the payment method that may be charged while the customer is away. It is the customer's default,
+// or else that of a subscription, or else the card that was saved last. It is "" if there is none. Errors:
+// EStripeUnavailable, EStripeRefused.
 func (g *Gateway) SavedMethod(ctx context.Context, customer billing.CustomerID) (billing.PaymentMethodID, error) {
 	if err := need("the customer", string(customer)); err != nil {
 		return "", err
 	}
 	method, err := g.savedMethod(ctx, customer)
 	if isMissing(err, "") {
-		return "", nil // the customer was deleted, and the cards with it
+		return "", nil // the customer was deleted, and so were the cards
 	}
 	return billing.PaymentMethodID(method), g.failure(err, "show the saved payment methods")
 }
@@ -78,7 +79,7 @@ func (g *Gateway) savedMethod(ctx context.Context, customer billing.CustomerID) 
 	subscriptions := g.api.Subscriptions.List(
 		&stripe.SubscriptionListParams{ListParams: listParams(ctx), Customer: stripe.String(string(customer))},
 	)
-	err = each(subscriptions.Iter, "subscriptions", func() error { // newest first, and none that has ended
+	err = each(subscriptions.Iter, "subscriptions", func() error { // newest first, without ended ones
 		if m := subscriptions.Subscription().DefaultPaymentMethod; m != nil && found == "" {
 			found = m.ID
 		}
@@ -101,9 +102,9 @@ func (g *Gateway) savedMethod(ctx context.Context, customer billing.CustomerID) 
 	return found, err
 }
 
-// ChargeSaved charges a saved payment method for an automatic order, with the customer away. Its idempotency key is the
-// order's, so a repeat within a day charges nothing again. A charge that the bank declines is no error: the intent says
-// so. EStripeRefused also where the price at Stripe is not what the order says. EStripeUnavailable.
+// ChargeSaved charges a saved payment method for an automatic order while the customer is away. Its idempotency key is
+// the order's, so a repeat within a day does not charge again. A charge that the bank declines is not an error: the
+// intent shows it. Errors: EStripeUnavailable, EStripeRefused, also if the price at Stripe is not the order's.
 func (g *Gateway) ChargeSaved(
 	ctx context.Context, o billing.Order, customer billing.CustomerID, method billing.PaymentMethodID,
 ) (billing.StripeIntent, error) {
@@ -128,7 +129,7 @@ func (g *Gateway) ChargeSaved(
 		Amount: stripe.Int64(price.UnitAmount * o.Quantity), Currency: stripe.String(string(price.Currency)),
 		Customer: stripe.String(string(customer)), PaymentMethod: stripe.String(string(method)),
 		Confirm: stripe.Bool(true), OffSession: stripe.Bool(true),
-		// Nobody is there to be sent to a bank's page and back.
+		// The customer is away and cannot be redirected to a bank's page.
 		AutomaticPaymentMethods: &stripe.PaymentIntentAutomaticPaymentMethodsParams{
 			Enabled: stripe.Bool(true), AllowRedirects: stripe.String("never"),
 		},
@@ -141,7 +142,7 @@ func (g *Gateway) ChargeSaved(
 	params.SetIdempotencyKey("top-up-" + string(o.ID))
 	p, err := g.api.PaymentIntents.New(params)
 	var said *stripe.Error
-	// declined: the intent is there
+	// Declined, but the intent exists.
 	if errors.As(err, &said) && said.PaymentIntent != nil && said.PaymentIntent.ID != "" {
 		return fromStripeIntent(said.PaymentIntent), nil
 	}
@@ -151,8 +152,8 @@ func (g *Gateway) ChargeSaved(
 	return fromStripeIntent(p), nil
 }
 
-// CancelIntent lets nobody pay an intent any more. One that was paid or cancelled meanwhile is left as it is: whoever
-// looks next sees it. EStripeUnavailable, EStripeRefused.
+// CancelIntent cancels an intent, so that no one can pay it any more. If it was paid or cancelled in the meantime, it
+// stays as it is, and the next read shows that. Errors: EStripeUnavailable, EStripeRefused.
 func (g *Gateway) CancelIntent(ctx context.Context, id billing.PaymentIntentID) error {
 	if err := need("the payment", string(id)); err != nil {
 		return err
@@ -170,7 +171,7 @@ func (g *Gateway) CancelIntent(ctx context.Context, id billing.PaymentIntentID) 
 	return g.failure(err, "cancel the payment")
 }
 
-// fromStripeIntent keeps why an intent was not paid: the bank's word where there is one, else Stripe's.
+// fromStripeIntent keeps why an intent was not paid: the bank's code if there is one, otherwise Stripe's.
 func fromStripeIntent(p *stripe.PaymentIntent) billing.StripeIntent {
 	to := billing.StripeIntent{
 		ID: billing.PaymentIntentID(p.ID), OrderID: billing.OrderID(
@@ -187,7 +188,7 @@ func fromStripeIntent(p *stripe.PaymentIntent) billing.StripeIntent {
 	case p.Status == stripe.PaymentIntentStatusRequiresAction,
 		p.Status == stripe.PaymentIntentStatusCanceled &&
 			p.CancellationReason == stripe.PaymentIntentCancellationReasonAbandoned:
-		to.DeclineCode = billing.DeclineAuthentication // we cancelled what only waited for the customer
+		to.DeclineCode = billing.DeclineAuthentication // we cancelled an intent that only waited for the customer
 	case p.Status == stripe.PaymentIntentStatusCanceled:
 		to.DeclineCode = "canceled"
 	}

@@ -10,11 +10,11 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// fewPages are as many as are asked for one by one: as fast as the list of the customer's newest.
+// fewPages is how many sessions are fetched one by one, which is as fast as one list of the customer's newest.
 const fewPages = 2
 
-// checkouts are the wanted sessions. Many are looked for in the list of the customer's newest first, which is one call;
-// what is not there is asked for side by side. One that Stripe does not know is left out.
+// checkouts returns the wanted sessions. For many sessions, it first reads the list of the customer's newest, which is
+// one call. It fetches the others in parallel. Sessions that Stripe does not know are left out.
 func (g *Gateway) checkouts(
 	ctx context.Context, customer billing.CustomerID, ids []billing.CheckoutID,
 ) ([]billing.StripeCheckout, error) {
@@ -77,7 +77,7 @@ func (g *Gateway) newestCheckouts(ctx context.Context, customer billing.Customer
 	return found, nil
 }
 
-// Checkout shows one session as it is now. ENotFound, EStripeUnavailable, EStripeRefused.
+// Checkout returns one session as it is now. Errors: ENotFound, EStripeUnavailable, EStripeRefused.
 func (g *Gateway) Checkout(ctx context.Context, id billing.CheckoutID) (billing.StripeCheckout, error) {
 	c, err := g.checkout(ctx, id)
 	if isMissing(err, "") {

@@ -8,8 +8,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// PreviewCharge answers the invoice that ChargeItem would make at the same proration date, as if it had been paid.
-// EStripeUnavailable, EStripeRefused.
+// PreviewCharge returns the invoice that ChargeItem would make at the same proration date, as if it had been paid.
+// Errors: EStripeUnavailable, EStripeRefused.
 func (g *Gateway) PreviewCharge(ctx context.Context, n NewItem) (billing.StripeInvoice, error) {
 	if err := n.check(); err != nil {
 		return billing.StripeInvoice{}, err
@@ -27,7 +27,7 @@ func (g *Gateway) PreviewCharge(ctx context.Context, n NewItem) (billing.StripeI
 	}
 	to := fromStripeInvoice(i)
 	to.ID, to.Status, to.BillingReason, to.AmountPaid, to.SubscriptionID = "in_preview", "paid", "subscription_update", i.AmountDue, n.Subscription
-	if i.Lines == nil || i.Lines.HasMore { // what does not fit one answer is no change that a customer asked for
+	if i.Lines == nil || i.Lines.HasMore { // more lines than a requested change has
 		return to, billing.Errorf(billing.EStripeRefused, "Stripe's preview has more lines than it shows.")
 	}
 	for _, l := range i.Lines.Data {

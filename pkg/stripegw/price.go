@@ -10,15 +10,15 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// priceLife is how long a price is believed without asking again: a setup that runs beside a serving process shows
+// priceLife is how long a cached price is used without asking again. A setup that runs beside a server becomes visible
 // there within this time.
 const priceLife = time.Minute
 
-// priceCache remembers the prices of the items. The zero value is ready.
+// priceCache caches the prices of the items. The zero value is ready.
 type priceCache struct {
 	mu    sync.Mutex
 	items map[string]cachedPrice
-	sells map[billing.PriceID]string // the items of prices; for good, as their metadata is
+	sells map[billing.PriceID]string // the items of prices; kept for good, because their metadata does not change
 }
 
 type cachedPrice struct {
@@ -29,14 +29,14 @@ type cachedPrice struct {
 // SoldPrice is a price that sells an item.
 type SoldPrice struct {
 	ID    billing.PriceID
-	Terms *billing.PriceTerms // nil where the price has none, and the catalogue's hold
+	Terms *billing.PriceTerms // nil if the price has none; the catalogue's terms then apply
 }
 
 func (c *priceCache) get(item string, now time.Time) (SoldPrice, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	p, ok := c.items[item]
-	// The clock may be one that tests set back, so an age below zero is no life either.
+	// The clock may be one that tests set back, so a negative age is also not valid.
 	age := now.Sub(p.foundAt)
 	return p.SoldPrice, ok && age >= 0 && age < priceLife
 }
@@ -66,13 +66,13 @@ func (c *priceCache) itemOf(id billing.PriceID) (string, bool) {
 func (c *priceCache) learn(id billing.PriceID, item string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.sells == nil || len(c.sells) >= maxObjects { // forgetting costs a call
+	if c.sells == nil || len(c.sells) >= maxObjects { // forgetting costs only a call
 		c.sells = map[billing.PriceID]string{}
 	}
 	c.sells[id] = item
 }
 
-// itemOfPrice names the catalogue's item that a price sells, whose id alone is known.
+// itemOfPrice returns the catalogue's item that a price sells, if only the price's id is known.
 func (g *Gateway) itemOfPrice(ctx context.Context, id billing.PriceID) (string, error) {
 	if item, known := g.prices.itemOf(id); known {
 		return item, nil
@@ -96,9 +96,9 @@ func (g *Gateway) itemOfPrice(ctx context.Context, id billing.PriceID) (string, 
 	return item, nil
 }
 
-// PlanPrice is the price that a plan is sold at, which must be the catalogue's: what a customer is told is what is
-// charged and granted. EStripeRefused: there is none, or it has another amount, currency, interval or other points.
-// EStripeUnavailable.
+// PlanPrice returns the price that a plan is sold at. It must match the catalogue, so that customers are charged and
+// granted what they were told. Errors: EStripeRefused if there is none, or if it has another amount, currency,
+// interval or other points; EStripeUnavailable.
 func (g *Gateway) PlanPrice(ctx context.Context, plan billing.Plan) (billing.PriceID, error) {
 	p, err := g.lookUpPrice(ctx, plan.ID)
 	if err != nil {
@@ -112,13 +112,14 @@ func (g *Gateway) PlanPrice(ctx context.Context, plan billing.Plan) (billing.Pri
 	return billing.PriceID(p.ID), nil
 }
 
-// Price finds the price that sells an item now. EStripeRefused: there is none, setup was not run. EStripeUnavailable.
+// Price returns the price that sells an item now. Errors: EStripeRefused if there is none because setup was not run;
+// EStripeUnavailable.
 func (g *Gateway) Price(ctx context.Context, item string) (billing.PriceID, error) {
 	p, err := g.Sold(ctx, item)
 	return p.ID, err
 }
 
-// Sold is Price with what the price grants.
+// Sold returns the same price as Price, with what it grants.
 func (g *Gateway) Sold(ctx context.Context, item string) (SoldPrice, error) {
 	if err := need("the item", item); err != nil {
 		return SoldPrice{}, err
@@ -140,8 +141,8 @@ func (g *Gateway) Sold(ctx context.Context, item string) (SoldPrice, error) {
 	return sold, nil
 }
 
-// lookUpPrice is the active price with the item's lookup key, nil where there is none. Stripe keeps a lookup key on
-// one price at a time.
+// lookUpPrice returns the active price with the item's lookup key, or nil if there is none. Stripe keeps a lookup key
+// on one price at a time.
 func (g *Gateway) lookUpPrice(ctx context.Context, item string) (*stripe.Price, error) {
 	list := g.api.Prices.List(&stripe.PriceListParams{
 		ListParams: listParams(ctx),
@@ -150,7 +151,7 @@ func (g *Gateway) lookUpPrice(ctx context.Context, item string) (*stripe.Price, 
 	})
 	var found *stripe.Price
 	err := each(list.Iter, "prices", func() error {
-		// Compared again: a price that is not the item's must not be sold as it, whatever the answer holds.
+		// Compared again: a price that is not the item's must not be sold as it, whatever the response contains.
 		if p := list.Price(); p.Active && p.LookupKey == billing.LookupKey(item) {
 			found = p
 		}

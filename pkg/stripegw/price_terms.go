@@ -8,14 +8,14 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// rolloverAll is how metadata spells a rollover without a cap.
+// rolloverAll is how the metadata writes a rollover without a cap.
 const rolloverAll = "all"
 
 var termsKeys = []string{
 	billing.MetadataPoints, billing.MetadataTrialPoints, billing.MetadataGrantInterval, billing.MetadataRollover,
 }
 
-// termsMetadata returns the metadata that carries terms. What is left out reads as none.
+// termsMetadata returns the metadata that carries terms. A missing key means none.
 func termsMetadata(t billing.PriceTerms) map[string]string {
 	m := map[string]string{billing.MetadataPoints: strconv.FormatInt(int64(t.Points), 10)}
 	if t.TrialPoints > 0 {
@@ -33,8 +33,8 @@ func termsMetadata(t billing.PriceTerms) map[string]string {
 	return m
 }
 
-// termsOf reads the terms of a price. It returns nil where the metadata has no points, or does not make sense as a
-// whole: half of what was sold is not what was sold.
+// termsOf reads the terms of a price. It returns nil if the metadata has no points, or is not valid as a whole. Half
+// of the terms are not the terms that were sold.
 func termsOf(p *stripe.Price) *billing.PriceTerms {
 	if p == nil || p.Metadata[billing.MetadataPoints] == "" {
 		return nil
@@ -60,7 +60,7 @@ func termsOf(p *stripe.Price) *billing.PriceTerms {
 	return &t
 }
 
-// metadataPoints reads a number of points, 0 for none. Its bound leaves room for a million of an item.
+// metadataPoints reads a number of points, 0 for none. Its bound leaves room for a million times the number.
 func metadataPoints(text string) (billing.Points, bool) {
 	if text == "" {
 		return 0, true

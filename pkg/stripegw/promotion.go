@@ -10,8 +10,9 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// PromotionCode finds the active promotion code that a customer typed: of several one that is this customer's own.
-// ENotFound: there is none, or it is another customer's, or its coupon is used up. EStripeUnavailable, EStripeRefused.
+// PromotionCode finds the active promotion code that a customer entered. If there are several, it prefers the
+// customer's own. Errors: ENotFound if there is none, if it is another customer's, or if its coupon is used up;
+// EStripeUnavailable, EStripeRefused.
 func (g *Gateway) PromotionCode(
 	ctx context.Context, code string, customer billing.CustomerID,
 ) (id billing.PromotionCodeID, err error) {
@@ -26,7 +27,7 @@ func (g *Gateway) PromotionCode(
 	err = each(list.Iter, "promotion codes", func() error {
 		p := list.PromotionCode()
 		own := p.Customer != nil && p.Customer.ID == string(customer)
-		// Compared again: what the answer holds beside the code that was asked for gives nobody a discount.
+		// Compared again: only the code that was asked for may give a discount, whatever else the response contains.
 		if p.Active && strings.EqualFold(p.Code, code) && p.Coupon != nil && p.Coupon.Valid &&
 			(own || p.Customer == nil && id == "") {
 			id = billing.PromotionCodeID(p.ID)
@@ -42,7 +43,7 @@ func (g *Gateway) PromotionCode(
 	return id, nil
 }
 
-// refusesDiscount says that Stripe declined a discount, not the purchase.
+// refusesDiscount reports whether Stripe declined a discount, not the purchase.
 func refusesDiscount(err error) bool {
 	var said *stripe.Error
 	return isBadRequest(err) && errors.As(err, &said) &&

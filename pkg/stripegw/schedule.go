@@ -9,8 +9,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// lookAhead notes what becomes of a subscription of ours: when it ends, by whatever that was set, and what it will be
-// from a time on. Its schedule has to be expanded.
+// lookAhead adds the future of a subscription of ours: when it ends, however that was set, and what it will be later.
+// Its schedule has to be expanded.
 func (g *Gateway) lookAhead(ctx context.Context, s *stripe.Subscription, to *billing.StripeSubscription) error {
 	if to.EndedAt != nil {
 		to.EndsAt = to.EndedAt
@@ -39,7 +39,7 @@ func (g *Gateway) lookAtSchedule(ctx context.Context, s *stripe.Subscription, to
 		if err != nil {
 			return err
 		}
-		if wanted == nil { // what we sold is not in it any more
+		if wanted == nil { // it no longer contains what we sold
 			to.EndsAt = earlier(to.EndsAt, phase.StartDate)
 			return nil
 		}
@@ -53,8 +53,8 @@ func (g *Gateway) lookAtSchedule(ctx context.Context, s *stripe.Subscription, to
 	return nil
 }
 
-// phaseItem returns the item of a phase that is ours, and which of the catalogue's it is. The price that the
-// subscription has now is known.
+// phaseItem returns our item of a phase, and which of the catalogue's items it is. The item of the subscription's
+// current price is known already.
 func (g *Gateway) phaseItem(
 	ctx context.Context, phase *stripe.SubscriptionSchedulePhase, price, item string,
 ) (*stripe.SubscriptionSchedulePhaseItem, string, error) {
@@ -72,7 +72,7 @@ func (g *Gateway) phaseItem(
 	return nil, "", nil
 }
 
-// earlier returns the earlier of two times, of which the first may be nil.
+// earlier returns the earlier of two times. The first may be nil.
 func earlier(t *time.Time, seconds int64) *time.Time {
 	if other := at(seconds); t == nil || other.Before(*t) {
 		return &other
@@ -80,8 +80,8 @@ func earlier(t *time.Time, seconds int64) *time.Time {
 	return t
 }
 
-// ReleaseSchedule lets a subscription go on as it is, led by no schedule any more. A schedule that has ended is
-// released already. EStripeUnavailable, EStripeRefused.
+// ReleaseSchedule lets a subscription continue as it is, no longer controlled by a schedule. A schedule that has ended
+// is released already. Errors: EStripeUnavailable, EStripeRefused.
 func (g *Gateway) ReleaseSchedule(ctx context.Context, id billing.ScheduleID, key string) error {
 	if err := need("the schedule", string(id)); err != nil {
 		return err
@@ -106,10 +106,10 @@ func ended(s *stripe.SubscriptionSchedule) bool {
 		s.Status != stripe.SubscriptionScheduleStatusNotStarted
 }
 
-// ScheduleItem gives a subscription another price and quantity from its period's end on. A schedule that leads it is
-// rewritten at once, whatever it had for later; else one takes it over as it is, and is then told of a phase after
-// that. Cut off between the two, the schedule changes nothing, and a repeat under the same key goes on with it. Errors:
-// EStripeUnavailable, EStripeRefused.
+// ScheduleItem gives a subscription another price and quantity from the end of its period. If a schedule controls it,
+// that schedule is rewritten, and what it had for later is lost. Otherwise a new schedule takes the subscription over
+// as it is, and a second call adds a phase after that. If the process stops between the two calls, the schedule
+// changes nothing, and a repeat under the same key continues with it. Errors: EStripeUnavailable, EStripeRefused.
 func (g *Gateway) ScheduleItem(ctx context.Context, n NewItem, led billing.ScheduleID, periodEnd int64) error {
 	if err := n.checkWrite(); err != nil {
 		return err
@@ -133,7 +133,7 @@ func (g *Gateway) ScheduleItem(ctx context.Context, n NewItem, led billing.Sched
 	return g.failure(err, "schedule the change")
 }
 
-// EndScheduled lets a subscription that a schedule leads end with its period, whatever the schedule had for later.
+// EndScheduled lets a subscription that a schedule controls end with its period, whatever the schedule had for later.
 // Errors: EStripeUnavailable, EStripeRefused.
 func (g *Gateway) EndScheduled(ctx context.Context, led billing.ScheduleID, periodEnd int64, key string) error {
 	s, err := g.scheduleOf(ctx, NewItem{}, led)
@@ -150,7 +150,7 @@ func (g *Gateway) EndScheduled(ctx context.Context, led billing.ScheduleID, peri
 	return g.failure(err, "end the subscription")
 }
 
-// scheduleOf returns the schedule that leads a subscription, a new one where none does.
+// scheduleOf returns the schedule that controls a subscription, or creates one.
 func (g *Gateway) scheduleOf(
 	ctx context.Context, n NewItem, led billing.ScheduleID,
 ) (*stripe.SubscriptionSchedule, error) {
@@ -164,8 +164,8 @@ func (g *Gateway) scheduleOf(
 	return g.api.SubscriptionSchedules.New(params)
 }
 
-// phaseNow returns the phase that a schedule is in, nil for none. One that has just taken a subscription over has no
-// other.
+// phaseNow returns the phase that a schedule is in, or nil if there is none. A schedule that has just taken a
+// subscription over has only one phase.
 func phaseNow(s *stripe.SubscriptionSchedule) (now *stripe.SubscriptionSchedulePhase) {
 	for _, phase := range s.Phases {
 		if s.CurrentPhase == nil || phase.StartDate == s.CurrentPhase.StartDate {
@@ -187,7 +187,8 @@ func phases(
 	return params
 }
 
-// currentPhase says of a phase what a schedule's update has to repeat, or would take away. It ends with the period.
+// currentPhase returns the parts of a phase that an update of the schedule has to repeat, or it would remove them. The
+// phase ends with the period.
 func currentPhase(now *stripe.SubscriptionSchedulePhase, periodEnd int64) *stripe.SubscriptionSchedulePhaseParams {
 	to := &stripe.SubscriptionSchedulePhaseParams{
 		StartDate: stripe.Int64(now.StartDate), EndDate: stripe.Int64(periodEnd), Coupon: couponOf(now),
@@ -209,7 +210,7 @@ func currentPhase(now *stripe.SubscriptionSchedulePhase, periodEnd int64) *strip
 	return to
 }
 
-// nextPhase has the new price in the place of ours, beside what else an operator added.
+// nextPhase returns a phase with the new price in place of ours. It keeps other items that an operator added.
 func (g *Gateway) nextPhase(
 	ctx context.Context, now *stripe.SubscriptionSchedulePhase, n NewItem,
 ) (*stripe.SubscriptionSchedulePhaseParams, error) {
@@ -217,7 +218,7 @@ func (g *Gateway) nextPhase(
 		Items: []*stripe.SubscriptionSchedulePhaseItemParams{
 			{Price: stripe.String(string(n.Price)), Quantity: stripe.Int64(n.Quantity)},
 		},
-		Iterations:        stripe.Int64(1), // after it the schedule lets the subscription go
+		Iterations:        stripe.Int64(1), // after it the schedule releases the subscription
 		ProrationBehavior: stripe.String("none"),
 		Coupon:            couponOf(now),
 	}
@@ -243,7 +244,7 @@ func (g *Gateway) nextPhase(
 	return to, nil
 }
 
-// couponOf keeps a discount: a phase that names none ends the subscription's.
+// couponOf keeps a discount, because a phase without a coupon ends the subscription's discount.
 func couponOf(now *stripe.SubscriptionSchedulePhase) *string {
 	if now.Coupon == nil {
 		return nil

@@ -10,7 +10,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/catalog"
 )
 
-// Change is one thing that a setup did at Stripe, in words for the operator.
+// Change describes one thing that a setup did at Stripe, for the operator.
 type Change string
 
 // ware is an item of the catalogue as Stripe sees it: a product with one price.
@@ -38,21 +38,21 @@ func wareOfPlan(p billing.Plan) ware {
 	return ware{p.ID, p.Name, p.Description, p.Amount, p.Currency, p.Interval, p.Terms(), p.Retired}
 }
 
-// productID is chosen by us, so that a product is found without a search and cannot be made twice.
+// productID returns an id that we choose. So a product is found without a search and cannot be created twice.
 func (w ware) productID() string { return billing.LookupKey(w.item) }
 
-// metadata marks products and prices as ours.
+// metadata returns the metadata that marks products and prices as ours.
 func (w ware) metadata() map[string]string { return map[string]string{billing.MetadataItem: w.item} }
 
-// priceMetadata is metadata with the terms that belong to a price.
+// priceMetadata returns metadata with the terms that belong to a price.
 func (w ware) priceMetadata() map[string]string {
 	m := termsMetadata(w.grants)
 	m[billing.MetadataItem] = w.item
 	return m
 }
 
-// SmallAmounts says of which items of the catalogue the amount is below Stripe's smallest charge, and what Stripe does
-// then.
+// SmallAmounts lists the items of the catalogue whose amount is below Stripe's smallest charge, and what Stripe then
+// does.
 func SmallAmounts(c *catalog.Catalog) (notes []string) {
 	for _, w := range wares(c) {
 		if small := w.tooSmall(); small != "" && !w.retired {
@@ -62,11 +62,12 @@ func SmallAmounts(c *catalog.Catalog) (notes []string) {
 	return notes
 }
 
-// EnsureCatalog makes Stripe's products and prices what the catalogue says, and tells what it changed: nothing on the
-// second run. Stripe's prices cannot be edited, and what was sold keeps its terms. So a price whose amount or grant
-// changes gets a successor that takes the lookup key over, and is archived; subscriptions that have it keep it. A
-// retired item's prices are archived. Items that left the catalogue stay at Stripe untouched. After an error it may be
-// run again: it goes on where it stopped. EStripeUnavailable, EStripeRefused.
+// EnsureCatalog makes Stripe's products and prices match the catalogue, and returns what it changed. A second run
+// changes nothing. Stripe's prices cannot be edited, and a sold item keeps its terms. So if the amount or the grant of
+// a price changes, it gets a successor that takes over the lookup key, and the old price is archived. Subscriptions
+// that have the old price keep it. The prices of a retired item are archived. Items that were removed from the
+// catalogue stay unchanged at Stripe. After an error it may be run again, and it continues where it stopped. Errors:
+// EStripeUnavailable, EStripeRefused.
 func (g *Gateway) EnsureCatalog(ctx context.Context, c *catalog.Catalog) ([]Change, error) {
 	var changes []Change
 	for _, w := range wares(c) {
@@ -106,7 +107,7 @@ func (g *Gateway) ensureWare(ctx context.Context, w ware) ([]Change, error) {
 	case current.Metadata[billing.MetadataItem] != w.item || termsOf(current) == nil:
 		params := &stripe.PriceParams{Metadata: w.priceMetadata()}
 		params.Context = ctx
-		for _, key := range termsKeys { // what is there and cannot be read goes
+		for _, key := range termsKeys { // an existing value that cannot be read is removed
 			if params.Metadata[key] == "" && current.Metadata[key] != "" {
 				params.Metadata[key] = ""
 			}
@@ -131,7 +132,7 @@ func (g *Gateway) ensureProduct(ctx context.Context, w ware) ([]Change, error) {
 	params := &stripe.ProductParams{Name: stripe.String(w.name), Metadata: w.metadata()}
 	params.Context = ctx
 	if w.description != "" {
-		params.Description = stripe.String(w.description) // Stripe refuses an empty one at creation
+		params.Description = stripe.String(w.description) // Stripe refuses an empty description at creation
 	}
 	switch {
 	case isMissing(err, ""):
@@ -146,7 +147,7 @@ func (g *Gateway) ensureProduct(ctx context.Context, w ware) ([]Change, error) {
 		return nil, nil
 	}
 	params.Active = stripe.Bool(true)
-	params.Description = stripe.String(w.description) // in an update, an empty one clears it
+	params.Description = stripe.String(w.description) // in an update, an empty description clears it
 	if _, err := g.api.Products.Update(w.productID(), params); err != nil {
 		return nil, err
 	}
@@ -159,7 +160,7 @@ func (g *Gateway) createPrice(ctx context.Context, w ware) (*stripe.Price, error
 		Currency:          stripe.String(w.currency),
 		UnitAmount:        stripe.Int64(w.amount),
 		LookupKey:         stripe.String(billing.LookupKey(w.item)),
-		TransferLookupKey: stripe.Bool(true), // from whichever price has it, archived ones included
+		TransferLookupKey: stripe.Bool(true), // from the price that has it, even an archived one
 		Metadata:          w.priceMetadata(),
 	}
 	params.Context = ctx
@@ -169,8 +170,8 @@ func (g *Gateway) createPrice(ctx context.Context, w ware) (*stripe.Price, error
 	return g.api.Prices.New(params)
 }
 
-// archiveOthers also ends what an earlier run left behind when it stopped between creating and archiving. Prices
-// that an operator made under our product by hand do not carry our mark, and stay.
+// archiveOthers also archives what an earlier run left behind if it stopped between creating and archiving. Prices
+// that an operator made by hand under our product do not have our mark, and stay.
 func (g *Gateway) archiveOthers(ctx context.Context, w ware, keep string) ([]Change, error) {
 	list := g.api.Prices.List(&stripe.PriceListParams{
 		ListParams: listParams(ctx), Active: stripe.Bool(true), Product: stripe.String(w.productID()),
@@ -197,7 +198,7 @@ func (g *Gateway) archiveOthers(ctx context.Context, w ware, keep string) ([]Cha
 	return changes, nil
 }
 
-// differsFrom says what about a price is not as the catalogue wants it, "" where all is.
+// differsFrom returns how a price differs from the catalogue, or "" if it does not.
 func (w ware) differsFrom(p *stripe.Price) string {
 	interval, every := "", int64(1)
 	if p.Recurring != nil {
@@ -221,7 +222,7 @@ func (w ware) differsFrom(p *stripe.Price) string {
 	return ""
 }
 
-// pointsOf puts what a price grants in words: 500 points a month, 50 for a trial, rolling over at most 300.
+// pointsOf returns what a price grants in words: 500 points a month, 50 for a trial, rolling over at most 300.
 func pointsOf(t billing.PriceTerms) string {
 	words := fmt.Sprintf("%d points", t.Points)
 	if t.GrantInterval != "" {
@@ -249,7 +250,7 @@ func rhythm(interval string, every int64) string {
 	return fmt.Sprintf("every %d %ss", every, interval)
 }
 
-// terms puts the price in words: 1900 usd every month for 1200 points.
+// terms returns the price in words: 1900 usd every month for 1200 points.
 func (w ware) terms() string {
 	return fmt.Sprintf("%d %s %s for %s", w.amount, w.currency, rhythm(w.interval, 1), pointsOf(w.grants))
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// NewItem is another price and quantity for a subscription. Key is the idempotency key.
+// NewItem is a new price and quantity for a subscription. Key is the idempotency key.
 type NewItem struct {
 	Subscription  billing.SubscriptionID
 	Item          string // si_…
@@ -20,7 +20,7 @@ type NewItem struct {
 	Key           string
 }
 
-// check is for whoever reads; whoever writes needs a key as well.
+// check is enough for reads. Writes need a key as well.
 func (n NewItem) check() error {
 	return errors.Join(
 		need("the subscription", string(n.Subscription)), need("the item", n.Item), need("the price", string(n.Price)),
@@ -42,10 +42,11 @@ func (n NewItem) params(ctx context.Context) *stripe.SubscriptionParams {
 	return params
 }
 
-// ChargeItem gives a subscription another price and quantity and invoices the difference at once. While that invoice is
-// not paid the old ones stay; it is then returned, with the page where the customer can pay it. Only for a subscription
-// that is charged to a card. Errors: EStripeUnavailable, EStripeRefused, EPaymentRequired where there is nothing to
-// charge and no page. Source: https://stripe.com/docs/billing/subscriptions/pending-updates
+// ChargeItem gives a subscription another price and quantity and invoices the difference at once. While that invoice
+// is unpaid, the old price and quantity stay. The invoice is then returned, with the page where the customer can pay
+// it. It is only for a subscription that is charged to a card. Errors: EStripeUnavailable, EStripeRefused,
+// EPaymentRequired if there is nothing to charge and no page. Source:
+// https://stripe.com/docs/billing/subscriptions/pending-updates
 func (g *Gateway) ChargeItem(ctx context.Context, n NewItem) (owed billing.OwedInvoice, err error) {
 	s, err := g.invoiceItem(ctx, n, "pending_if_incomplete")
 	if err != nil || s.PendingUpdate == nil {
@@ -54,9 +55,9 @@ func (g *Gateway) ChargeItem(ctx context.Context, n NewItem) (owed billing.OwedI
 	return fromStripeOwed(s.LatestInvoice), nil
 }
 
-// InvoiceItem gives a subscription another price and quantity now and invoices the difference at once. The invoice is
-// returned while it is not paid, as a bank debit and an invoice that is sent are for days: Stripe makes no change of
-// these wait for its payment. Errors: EStripeUnavailable, EStripeRefused, EPaymentRequired.
+// InvoiceItem gives a subscription another price and quantity now, and invoices the difference at once. It returns the
+// invoice while it is unpaid. For a bank debit or a sent invoice, that takes days, and Stripe makes no change of these
+// wait for its payment. Errors: EStripeUnavailable, EStripeRefused, EPaymentRequired.
 func (g *Gateway) InvoiceItem(ctx context.Context, n NewItem) (owed billing.OwedInvoice, err error) {
 	s, err := g.invoiceItem(ctx, n, "allow_incomplete")
 	if err != nil {
@@ -85,7 +86,7 @@ func (g *Gateway) invoiceItem(ctx context.Context, n NewItem, behavior string) (
 	return s, g.payFailure(err, "change the subscription")
 }
 
-// SwapItem gives a subscription another price and quantity now, without a charge: one on trial. EStripeUnavailable,
+// SwapItem gives a subscription on trial another price and quantity now, without a charge. Errors: EStripeUnavailable,
 // EStripeRefused.
 func (g *Gateway) SwapItem(ctx context.Context, n NewItem) error {
 	if err := n.checkWrite(); err != nil {
@@ -97,27 +98,28 @@ func (g *Gateway) SwapItem(ctx context.Context, n NewItem) error {
 	return g.failure(err, "change the subscription")
 }
 
-// CancelAtPeriodEnd lets a subscription end with its period. EStripeUnavailable, EStripeRefused.
+// CancelAtPeriodEnd lets a subscription end with its period. Errors: EStripeUnavailable, EStripeRefused.
 func (g *Gateway) CancelAtPeriodEnd(ctx context.Context, id billing.SubscriptionID, key string) error {
 	return g.setEnd(ctx, id, key, &stripe.SubscriptionParams{CancelAtPeriodEnd: stripe.Bool(true)})
 }
 
-// KeepSubscription takes a cancellation at the period's end back. EStripeUnavailable, EStripeRefused.
+// KeepSubscription takes back a cancellation at the period's end. Errors: EStripeUnavailable, EStripeRefused.
 func (g *Gateway) KeepSubscription(ctx context.Context, id billing.SubscriptionID, key string) error {
 	return g.setEnd(ctx, id, key, &stripe.SubscriptionParams{CancelAtPeriodEnd: stripe.Bool(false)})
 }
 
-// KeepPastDate takes a cancellation at a date back. EStripeUnavailable, EStripeRefused.
+// KeepPastDate takes back a cancellation at a date. Errors: EStripeUnavailable, EStripeRefused.
 func (g *Gateway) KeepPastDate(ctx context.Context, id billing.SubscriptionID, key string) error {
 	return g.setEnd(ctx, id, key, unset("cancel_at"))
 }
 
-// CollectAgain ends a pause of the collection of a subscription's invoices. EStripeUnavailable, EStripeRefused.
+// CollectAgain ends a pause of the collection of a subscription's invoices. Errors: EStripeUnavailable,
+// EStripeRefused.
 func (g *Gateway) CollectAgain(ctx context.Context, id billing.SubscriptionID, key string) error {
 	return g.setEnd(ctx, id, key, unset("pause_collection"))
 }
 
-// unset sends an empty text, which the library's own parameter cannot be.
+// unset sends an empty text, because the library's own parameter cannot be empty.
 func unset(name string) *stripe.SubscriptionParams {
 	params := &stripe.SubscriptionParams{}
 	params.AddExtra(name, "")
@@ -136,8 +138,8 @@ func (g *Gateway) setEnd(
 	return g.failure(err, "change the end of the subscription")
 }
 
-// CancelNow ends a subscription at once; nothing is paid back. One that has ended is left as it is. EStripeUnavailable,
-// EStripeRefused.
+// CancelNow ends a subscription at once. Nothing is paid back. A subscription that has ended stays as it is. Errors:
+// EStripeUnavailable, EStripeRefused.
 func (g *Gateway) CancelNow(ctx context.Context, id billing.SubscriptionID, key string) error {
 	if err := need("the subscription", string(id)); err != nil {
 		return err
@@ -154,8 +156,8 @@ func (g *Gateway) CancelNow(ctx context.Context, id billing.SubscriptionID, key 
 	return g.failure(err, "cancel the subscription")
 }
 
-// RestartSubscription lets a paused subscription begin a new period now. While that is not paid it stays paused, and
-// the invoice is answered. EStripeUnavailable, EStripeRefused, EPaymentRequired.
+// RestartSubscription lets a paused subscription begin a new period now. While that period is unpaid, the subscription
+// stays paused and the invoice is returned. Errors: EStripeUnavailable, EStripeRefused, EPaymentRequired.
 func (g *Gateway) RestartSubscription(
 	ctx context.Context, id billing.SubscriptionID, key string,
 ) (owed billing.OwedInvoice, err error) {
@@ -176,7 +178,7 @@ func (g *Gateway) RestartSubscription(
 	return fromStripeOwed(s.LatestInvoice), nil
 }
 
-// Owed returns an invoice and Stripe's word for its state. EStripeUnavailable, EStripeRefused.
+// Owed returns an invoice and Stripe's status of it. Errors: EStripeUnavailable, EStripeRefused.
 func (g *Gateway) Owed(ctx context.Context, id billing.InvoiceID) (owed billing.OwedInvoice, status string, err error) {
 	i, err := g.invoice(ctx, id)
 	if err != nil {
@@ -199,8 +201,8 @@ func (g *Gateway) invoice(ctx context.Context, id billing.InvoiceID) (*stripe.In
 	return i, nil
 }
 
-// VoidInvoice gives up an invoice, and with it the change that waits for its payment. EConflict: it has been paid.
-// EStripeUnavailable, EStripeRefused.
+// VoidInvoice voids an invoice, and with it the change that waits for its payment. Errors: EConflict if it has been
+// paid, EStripeUnavailable, EStripeRefused.
 func (g *Gateway) VoidInvoice(
 	ctx context.Context, id billing.InvoiceID, key string,
 ) (v billing.VoidedInvoice, err error) {
@@ -227,8 +229,8 @@ func (g *Gateway) VoidInvoice(
 	return v, g.failure(err, "give the unpaid change up")
 }
 
-// OpenInvoices lists a subscription's open invoices that can be voided: one whose payment is under way is left out.
-// EStripeUnavailable, EStripeRefused.
+// OpenInvoices lists a subscription's open invoices that can be voided. An invoice whose payment is processing is left
+// out. Errors: EStripeUnavailable, EStripeRefused.
 func (g *Gateway) OpenInvoices(
 	ctx context.Context, id billing.SubscriptionID,
 ) (open []billing.VoidedInvoice, err error) {
@@ -270,7 +272,7 @@ func fromStripeOwed(i *stripe.Invoice) billing.OwedInvoice {
 	return owed
 }
 
-// payFailure is failure, but for a refusal to charge: that is the customer's to mend.
+// payFailure does the same as failure, except for a refused charge: only the customer can correct that.
 func (g *Gateway) payFailure(err error, action string) error {
 	var said *stripe.Error
 	if errors.As(err, &said) && said.HTTPStatusCode == http.StatusPaymentRequired {

@@ -9,7 +9,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// Terms is a subscription of ours with what one has to know to change it.
+// Terms is a subscription of ours, with what a caller needs to know to change it.
 type Terms struct {
 	billing.StripeSubscription
 	ItemID        string // si_…
@@ -18,14 +18,15 @@ type Terms struct {
 	Currency      string
 	Interval      string // day, week, month, year
 	IntervalCount int64
-	Schedule      billing.ScheduleID  // that leads it, "" for none
-	Cancels       bool                // with its period, by a cancellation of its own and not by a schedule
-	HasEndDate    bool                // somebody set a date for its end, other than its period's
+	Schedule      billing.ScheduleID  // that controls it, "" for none
+	Cancels       bool                // with its period, by its own cancellation and not by a schedule
+	HasEndDate    bool                // a person set a date for its end, other than its period's
 	CanceledAt    *time.Time          // when its end was last decided
-	Owes          billing.OwedInvoice // the invoice of its last change, while that is not paid
+	Owes          billing.OwedInvoice // the invoice of its last change, while it is unpaid
 	Pending       bool                // that change waits for the payment
-	UnderWay      bool                // a bank has been asked to pay its latest invoice and has not answered
-	// by bank debit, or by an invoice that is sent: Stripe makes no change of it wait for its payment
+	UnderWay      bool                // a bank was asked to pay its latest invoice and has not responded
+	// By bank debit, or by an invoice that is sent. Stripe makes no change of such a subscription wait for its
+	// payment.
 	PaysLater bool
 }
 
@@ -72,8 +73,8 @@ func (g *Gateway) Subscription(ctx context.Context, id billing.SubscriptionID) (
 	return to, nil
 }
 
-// itemOfOurs returns the first item whose price is ours, nil for none: we sell subscriptions of one item, and another
-// that an operator added must not hide it.
+// itemOfOurs returns the first item whose price is ours, or nil if there is none. We sell subscriptions with one item,
+// and another item that an operator added must not hide it.
 func itemOfOurs(s *stripe.Subscription) *stripe.SubscriptionItem {
 	if s.Items == nil {
 		return nil
@@ -86,8 +87,9 @@ func itemOfOurs(s *stripe.Subscription) *stripe.SubscriptionItem {
 	return nil
 }
 
-// chargedMethod returns what Stripe charges a subscription's invoices to, nil where that is none, or one of the older
-// kind. Source: https://stripe.com/docs/api/subscriptions/object#subscription_object-default_payment_method
+// chargedMethod returns the payment method that Stripe charges a subscription's invoices to. It is nil if there is
+// none, or if it is of the older kind.
+// Source: https://stripe.com/docs/api/subscriptions/object#subscription_object-default_payment_method
 func chargedMethod(s *stripe.Subscription) *stripe.PaymentMethod {
 	if s.DefaultPaymentMethod != nil {
 		return s.DefaultPaymentMethod
@@ -98,7 +100,7 @@ func chargedMethod(s *stripe.Subscription) *stripe.PaymentMethod {
 	return s.Customer.InvoiceSettings.DefaultPaymentMethod
 }
 
-// isDebit reports whether a payment method is a bank account that is debited: its bank takes days to answer.
+// isDebit reports whether a payment method is a bank account that is debited. Its bank takes days to respond.
 func isDebit(m *stripe.PaymentMethod) bool {
 	if m == nil {
 		return false
@@ -111,7 +113,7 @@ func isDebit(m *stripe.PaymentMethod) bool {
 	return false
 }
 
-// isUnderWay reports whether an invoice's payment, which has to be expanded, has been asked for and is not decided.
+// isUnderWay reports whether an invoice's payment was requested and is not decided. The payment has to be expanded.
 func isUnderWay(i *stripe.Invoice) bool {
 	return i.PaymentIntent != nil && i.PaymentIntent.Status == stripe.PaymentIntentStatusProcessing
 }

@@ -19,8 +19,8 @@ const (
 	maxRefusalBytes = 1 << 20
 )
 
-// newHTTPClient gives stripe-go a client that retries and bounds answers. Redirects are not followed: Stripe's API
-// sends none, and one that appears comes from something in between which must not be handed the key.
+// newHTTPClient returns a client for stripe-go that retries requests and bounds responses. It does not follow
+// redirects. Stripe's API sends none, so a redirect comes from something in between, which must not receive the key.
 func newHTTPClient(base *http.Client, retries int64) *http.Client {
 	var c http.Client
 	if base != nil {
@@ -41,8 +41,8 @@ func newHTTPClient(base *http.Client, retries int64) *http.Client {
 	return &c
 }
 
-// retrier repeats a request under Stripe's rules for when that is safe and worth it, and gives up, with the last
-// answer, rather than wait past the end of the request's context.
+// retrier retries a request if Stripe's rules say that this is safe and useful. It gives up, and returns the last
+// response, rather than wait past the end of the request's context.
 type retrier struct {
 	next    http.RoundTripper
 	retries int
@@ -58,7 +58,7 @@ func (t *retrier) RoundTrip(req *http.Request) (*http.Response, error) {
 			return resp, err
 		}
 		if resp != nil {
-			resp.Body.Close() // one connection less to reuse is cheaper than reading a refusal to its end
+			resp.Body.Close() // losing a reusable connection costs less than reading a refusal to its end
 		}
 		again := req.Clone(req.Context())
 		if req.GetBody != nil {
@@ -70,8 +70,8 @@ func (t *retrier) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 }
 
-// pause waits before the next attempt, longer each time and never twice the same. It answers false, at once, where
-// the context would end first. These are real seconds: contexts know no other clock.
+// pause waits before the next attempt, longer each time and never twice the same. If the context would end first, it
+// returns false at once. These are real seconds, because contexts know no other clock.
 func pause(req *http.Request, attempt int) bool {
 	wait := firstPause * time.Duration(1+attempt*attempt)
 	wait += rand.N(wait / 4)
@@ -88,9 +88,9 @@ func pause(req *http.Request, attempt int) bool {
 	}
 }
 
-// worthRepeating follows Stripe's advice header first, then the rules of its own libraries: conflicts and lock
-// timeouts pass, a rate limit is not helped by more requests, and a failed POST has its answer kept under its
-// idempotency key, so repeating it brings the same failure.
+// worthRepeating reports whether to retry. It follows Stripe's advice header first, then the rules of Stripe's own
+// libraries. Conflicts and lock timeouts pass. More requests do not help against a rate limit. Stripe keeps the
+// response to a failed POST under its idempotency key, so repeating it brings the same failure.
 // Source: https://stripe.com/docs/error-low-level and stripe-go v76, shouldRetry.
 func worthRepeating(req *http.Request, resp *http.Response, err error) bool {
 	write := req.Method != http.MethodGet && req.Method != http.MethodHead
@@ -111,7 +111,7 @@ func worthRepeating(req *http.Request, resp *http.Response, err error) bool {
 	return resp.StatusCode >= http.StatusInternalServerError && !write
 }
 
-// isLockTimeout looks into a 429 and puts the body back.
+// isLockTimeout reads the body of a 429 and puts it back.
 func isLockTimeout(resp *http.Response) bool {
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxRefusalBytes))
 	resp.Body.Close()
@@ -119,8 +119,9 @@ func isLockTimeout(resp *http.Response) bool {
 	return err == nil && bytes.Contains(body, []byte(`"lock_timeout"`))
 }
 
-// quietLogger turns stripe-go's remarks, which go to the terminal by default, into debug records. It is stricter
-// than a level: Debugf receives whole answers, a new endpoint's signing secret among them, and drops them.
+// quietLogger turns stripe-go's messages, which go to the terminal by default, into debug records. It drops Debugf
+// entirely, which a log level would not do. Debugf receives whole responses, which may contain a new endpoint's
+// signing secret.
 type quietLogger struct {
 	log *slog.Logger
 	key string
@@ -136,10 +137,10 @@ func (q *quietLogger) write(format string, args []any) {
 	q.log.Debug("stripe-go: " + scrub(fmt.Sprintf(format, args...), q.key))
 }
 
-// scrub takes the key out of a text that others wrote.
+// scrub removes the key from a text that other code wrote.
 func scrub(text, key string) string { return strings.ReplaceAll(text, key, "[key]") }
 
-// scrubbed is err, or its words without the key where they hold it.
+// scrubbed returns err, or a new error with its text and without the key, if the text contains the key.
 func scrubbed(err error, key string) error {
 	if text := err.Error(); strings.Contains(text, key) {
 		return errors.New(scrub(text, key))
