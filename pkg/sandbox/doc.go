@@ -1,26 +1,29 @@
-// Package sandbox is a local Stripe: a stateful server of the API at version 2023-10-16, with its hosted payment
-// page, billing portal, control panel, signed webhook deliveries and one clock that can be moved. It owns a world of
-// customers, prices, subscriptions, invoices and payments, and behaves as Stripe documents and as was observed of it.
+// Package sandbox is a local Stripe: a stateful server of the API at version 2023-10-16. It has Stripe's hosted payment
+// page and billing portal, a control panel, signed webhook deliveries and one clock that you can move. It owns a world
+// of customers, prices, subscriptions, invoices and payments. It behaves as Stripe documents and as Stripe was seen to
+// behave.
 //
-// It refuses to know the backend that talks to it: everything goes over HTTP, and nothing of the product is imported.
+// It refuses to know the backend that talks to it: everything goes over HTTP, and it imports nothing of the product.
 //
 // Its invariants:
-//   - One mutex guards the world; every operation and every piece of due work holds it from start to end, and it is
-//     never held while a webhook is being delivered.
-//   - An operation validates before it changes anything, so a refused request (4xx but 402) leaves no trace.
-//   - Every change that Stripe announces is announced: objects change through change and emit, which also put their
-//     next due work on the agenda. The agenda itself is derived: it is rebuilt from the objects at a restart.
-//   - A preview is the operation itself, done in a copy of its customer's world that is thrown away (preview.go). What
-//     hangs off an object is therefore never changed in place, but replaced.
+//   - One mutex guards the world. Every operation and every piece of due work holds it from start to end. It is never
+//     held while a webhook is being delivered.
+//   - An operation validates before it changes anything, so a refused request (any 4xx except 402) leaves no trace.
+//   - Every change that Stripe announces is announced. Objects change through change and emit, which also put the
+//     object's next due work on the agenda. The agenda is derived: a restart rebuilds it from the objects.
+//   - A preview runs the operation itself, in a copy of its customer's world that is thrown away (preview.go). So what
+//     an object refers to is never changed in place, but replaced.
 //   - Due work happens in time order, at its own time, however far the clock jumps.
-//   - An event is what its object was: it keeps a copy of the struct and is written out only when somebody looks. So what
-//     hangs off an object (a map, a list's element, a struct behind a pointer) is replaced and never changed in place.
-//   - Only keys of the official objects leave the house; what the sandbox keeps for itself lies under "_sandbox".
-//   - Whatever the panel can do, a script can: each of its buttons is a request of the API or of the controls
-//     (panel_actions.go). Neither panel nor controls serve another site's page (guard.go).
-//   - Faults strike on the way in and out (faults_api.go) and where a delivery is queued (deliveries.go); no operation
-//     knows of them.
+//   - An event shows its object as it was. It keeps a copy of the struct, which is encoded only when someone looks. So
+//     what an object refers to (a map, a list's element, a struct behind a pointer) is replaced and never changed in
+//     place.
+//   - Responses contain only the keys of the official objects. Private fields
+//     of the sandbox are under "_sandbox", which no response shows.
+//   - A script can do everything that the panel can: each of the panel's buttons is a request of the API or of the
+//     controls (panel_actions.go). Neither panel nor controls serve another site's page (guard.go).
+//   - Faults act on a request's way in and out (faults_api.go) and where a delivery is queued (deliveries.go). No
+//     operation knows about them.
 //
-// The way of a request: dispatch.go authenticates, checks parameters against spec and replays idempotent answers;
-// routes.go names the operation; a file per noun does it; render.go and expand.go write the answer.
+// A request takes this way: dispatch.go authenticates it, checks its parameters against spec and replays idempotent
+// responses; routes.go names the operation; a file for each noun does it; render.go and expand.go write the response.
 package sandbox

@@ -55,7 +55,7 @@ func (d *eventData) shown() map[string]any {
 	return out
 }
 
-// MarshalJSON writes the text for a snapshot and keeps it, so that the next snapshot need not write it again.
+// MarshalJSON encodes the data for a snapshot and keeps the text, so that the next snapshot need not encode it again.
 func (d *eventData) MarshalJSON() ([]byte, error) {
 	if d.now != nil {
 		shown := d.shown()
@@ -68,6 +68,7 @@ func (d *eventData) MarshalJSON() ([]byte, error) {
 	return json.Marshal(d.text)
 }
 
+// UnmarshalJSON reads the text that a snapshot has.
 func (d *eventData) UnmarshalJSON(content []byte) error { return json.Unmarshal(content, &d.text) }
 
 // emit announces an object as it is now and puts its next due work on the agenda.

@@ -2,9 +2,10 @@ package sandbox
 
 import "encoding/json"
 
-// text is a string that Stripe answers as null while it is empty.
+// text is a string that Stripe shows as null while it is empty.
 type text string
 
+// MarshalJSON returns null for an empty text.
 func (t text) MarshalJSON() ([]byte, error) {
 	if t == "" {
 		return []byte("null"), nil
@@ -12,9 +13,10 @@ func (t text) MarshalJSON() ([]byte, error) {
 	return json.Marshal(string(t))
 }
 
-// stamp is a time in Unix seconds that Stripe answers as null while it is not set.
+// stamp is a time in Unix seconds that Stripe shows as null while it is not set.
 type stamp int64
 
+// MarshalJSON returns null for a stamp that is not set.
 func (s stamp) MarshalJSON() ([]byte, error) {
 	if s == 0 {
 		return []byte("null"), nil

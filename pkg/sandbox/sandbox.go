@@ -10,21 +10,21 @@ import (
 	"time"
 )
 
-// Options say how a sandbox starts.
+// Options configure a new sandbox.
 type Options struct {
-	// DataDir keeps the state over a restart; "" keeps it in memory.
+	// DataDir keeps the state across restarts; "" keeps it in memory.
 	DataDir string
 	Logger  *slog.Logger
-	// Start is what the clock shows at first; zero: the real time. It runs on from there.
+	// Start is the first time that the clock shows; it runs on from there. Zero means the real time.
 	Start time.Time
-	// RetrySchedule is how long to wait before each retry of a failed renewal. Nil: as the snapshot has it, else 3, 5
-	// and 7 days.
+	// RetrySchedule is how long to wait before each retry of a failed renewal. Nil takes the snapshot's schedule, or 3,
+	// 5 and 7 days if there is none.
 	RetrySchedule []time.Duration
-	// AfterLastRetry is what becomes of a subscription when the last retry fails: cancel, unpaid, or past_due (it stays
-	// so). "": as the snapshot has it, else cancel.
+	// AfterLastRetry is what a subscription becomes when the last retry fails: cancel, unpaid, or past_due (no change).
+	// "" takes the snapshot's value, or cancel if there is none.
 	AfterLastRetry string
-	// Couriers is how many deliveries to one endpoint may be under way at once, as at Stripe. Zero: one, and the
-	// endpoint sees events nearly in causal order.
+	// Couriers is how many deliveries to one endpoint may be under way at once, as at Stripe. Zero means one, and the
+	// endpoint then sees events nearly in causal order.
 	Couriers int
 }
 
@@ -47,7 +47,7 @@ type Sandbox struct {
 // tick is how often due work is looked for while nobody asks anything.
 const tick = 250 * time.Millisecond
 
-// New starts a sandbox. Close stops it.
+// New starts a sandbox. Call Close to stop it.
 func New(opts Options) (*Sandbox, error) {
 	if opts.AfterLastRetry != "" && !slices.Contains(afterLastRetry, opts.AfterLastRetry) {
 		return nil, fmt.Errorf("AfterLastRetry is %q, and must be cancel, unpaid, or past_due", opts.AfterLastRetry)
@@ -90,10 +90,10 @@ func New(opts Options) (*Sandbox, error) {
 	return s, nil
 }
 
-// Handler serves the API, the hosted pages and the sandbox's own controls.
+// Handler returns the handler of the API, the hosted pages and the sandbox's own controls.
 func (s *Sandbox) Handler() http.Handler { return s.routes() }
 
-// Close stops the deliveries and writes the snapshot.
+// Close stops the deliveries and saves the snapshot.
 func (s *Sandbox) Close() error {
 	s.cancel()
 	s.running.Wait()

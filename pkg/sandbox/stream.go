@@ -66,8 +66,8 @@ func (s *streams) leave(listener chan notice) {
 	delete(s.listeners, listener)
 }
 
-// EndStreams ends every open stream and lets none begin. Whoever serves the handler calls it when the server shuts
-// down, which would wait for them otherwise.
+// EndStreams ends every open stream and lets no new one begin. A server that uses Handler must call it before it shuts
+// down, because the shutdown would wait for the streams.
 func (s *Sandbox) EndStreams() {
 	s.streams.mu.Lock()
 	defer s.streams.mu.Unlock()
