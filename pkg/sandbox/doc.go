@@ -17,8 +17,8 @@
 //   - An event shows its object as it was. It keeps a copy of the struct, which is encoded only when someone looks. So
 //     what an object refers to (a map, a list's element, a struct behind a pointer) is replaced and never changed in
 //     place.
-//   - Responses contain only the keys of the official objects. Private fields
-//     of the sandbox are under "_sandbox", which no response shows.
+//   - Responses contain only the keys of the official objects. The sandbox's private fields are under "_sandbox", which
+//     no response shows.
 //   - A script can do everything that the panel can: each of the panel's buttons is a request of the API or of the
 //     controls (panel_actions.go). Neither panel nor controls serve another site's page (guard.go).
 //   - Faults act on a request's way in and out (faults_api.go) and where a delivery is queued (deliveries.go). No
