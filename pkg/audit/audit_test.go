@@ -16,7 +16,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// breaks are rows that no code of ours writes: each statement breaks one rule of one account. $ACC stands for it.
+// breaks are rows that our code never writes: each statement breaks one rule of one account. $ACC is replaced by its
+// id.
 var breaks = map[string][]string{
 	"balance":     nil, // the schema refuses it: TestConstraints
 	"entries-sum": {`UPDATE accounts SET available = available + 1, unsettled = unsettled - 1 WHERE id = '$ACC'`},
@@ -171,9 +172,9 @@ func TestOutgoingWithoutJob(t *testing.T) {
 	})
 }
 
-// TestStep proves that the periodic walk is done in bounded steps which go on where the last one stopped, comes back an
-// hour later, keeps the last run's count meanwhile, and counts every account once also when several replicas step at a
-// time.
+// TestStep proves that the periodic walk is done in steps of limited size which continue where the last one stopped. It
+// comes back an hour later, and keeps the last run's count in the meantime. It counts every account once, even if
+// several replicas step at a time.
 func TestStep(t *testing.T) {
 	t.Parallel()
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {

@@ -12,9 +12,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// TestSecondLook proves that the audit tells what two looks found: not what was mended between them, as a sync under
-// way does, nor what broke only then, but what was broken both times; and that a walk which is cut off between them
-// keeps its place.
+// TestSecondLook proves that the audit reports what both looks found. It does not report what was repaired between
+// them, as a sync under way does, nor what broke only then. A walk that is cut off between the looks keeps its place.
 func TestSecondLook(t *testing.T) {
 	t.Parallel()
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, _ *storetest.Clock) {

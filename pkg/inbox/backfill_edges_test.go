@@ -23,7 +23,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
-// walker walks over a list of events that the test writes, by a clock that stands.
+// walker walks over a list of events that the test writes, by a clock that does not move.
 type walker struct {
 	t     *testing.T
 	db    *store.DB

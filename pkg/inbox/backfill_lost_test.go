@@ -152,7 +152,7 @@ func twoReplicas(t *testing.T, f func(t *testing.T, s *shop, replicas [2]*world,
 	}
 }
 
-// isList says whether a request asks for Stripe's list of events.
+// isList reports whether a request asks for Stripe's list of events.
 func isList(r *http.Request) bool { return r.URL.Path == "/v1/events" }
 
 // Proves that of two replicas which walk at once, from the same page on, each event is received, counted and answered

@@ -148,8 +148,8 @@ func lie(id string, random *rand.Rand, about, other billing.Account) string {
 	return eventOf(id, l.kind, l.object)
 }
 
-// Proves that events as no Stripe sends them change nothing, are either refused as invalid or kept as nobody's concern,
-// and hinder nothing: 1,000 of them in full, each of eight kinds in turn.
+// Proves that events which Stripe never sends change nothing and hinder nothing. They are either refused as invalid or
+// kept as concerning no one: 1,000 of them in full, each of eight kinds in turn.
 func TestManyPoisons(t *testing.T) {
 	t.Parallel()
 	w, all, truth := customers(t, 3)
@@ -175,7 +175,7 @@ func TestManyPoisons(t *testing.T) {
 			err = w.inbox.Accept(
 				t.Context(), []byte(strings.Replace(good, "updated", "deleted", 1)), signed(good, secret, w.now()),
 			)
-		case 4: // of a customer whom nobody knows
+		case 4: // of a customer whom no one knows
 			err, wantRefusal = w.deliver(
 				strings.Replace(good, string(customer), fmt.Sprint("cus_stranger", n), 1),
 			), false

@@ -11,9 +11,9 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// TestPeriodicDrift proves that the server's own comparison with Stripe finds and repairs what no webhook told of,
-// leaves alone an account with an event that waits, keeps its place while Stripe is away, passes by an account that
-// Stripe never answers for, and comes back a day later.
+// TestPeriodicDrift proves that the server's own comparison with Stripe finds and repairs what no webhook brought. It
+// leaves alone an account with a waiting event, keeps its place while Stripe is down, skips an account for which Stripe
+// always fails, and comes back a day later.
 func TestPeriodicDrift(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {

@@ -24,8 +24,8 @@ func (w *world) park(a billing.Account, p billing.Parking, next *time.Time) {
 	}))
 }
 
-// Proves that what waited comes by itself once a person let it through, though no event rings and nobody looks at the
-// account, and that no second job is made for an account while one waits.
+// Proves that grants which waited come by themselves after a person let them through, although no event comes and no
+// one looks at the account. Also proves that no second job is made for an account while one waits.
 func TestUnparkedGrantsCome(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -51,7 +51,7 @@ func TestUnparkedGrantsCome(t *testing.T) {
 	})
 }
 
-// Proves that a month of a paid year which has fallen due is granted by the job alone: no event rings, and nobody looks
+// Proves that a month of a paid year which has fallen due is granted by the job alone: no event comes, and no one looks
 // at the account.
 func TestYearNobodyLooks(t *testing.T) {
 	t.Parallel()

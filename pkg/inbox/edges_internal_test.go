@@ -40,7 +40,7 @@ func TestRowOfAnEvent(t *testing.T) {
 	}
 }
 
-// Proves that refusals are told once a minute, with how many there were since: 1 at once, then 3 a minute later.
+// Proves that refusals are logged once a minute, with how many there were since: 1 at once, then 3 a minute later.
 func TestRefusalsAreCounted(t *testing.T) {
 	t.Parallel()
 	var r refusals

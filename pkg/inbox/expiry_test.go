@@ -36,7 +36,7 @@ func (w *world) lends() billing.AccountID {
 	return id
 }
 
-// wantsExpiry makes an endpoint that is told when points run out or low.
+// wantsExpiry makes an endpoint that gets an event when points expire or get low.
 func (w *world) wantsExpiry() {
 	w.t.Helper()
 	wish := outbox.Wish{
@@ -56,8 +56,8 @@ func (w *world) expired(id billing.AccountID) int {
 	return w.count(fmt.Sprintf("SELECT count(*) FROM entries WHERE account_id = '%s' AND kind = 'expire'", id))
 }
 
-// Proves that points which ran out are told of, and that they are few now, though nobody looks at the account; the
-// version moves with them, and what has not run out stays.
+// Proves that expired points, and few points after that, give events although no one looks at the account. The version
+// grows with them, and what has not expired stays.
 func TestExpiryIsTold(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -79,8 +79,8 @@ func TestExpiryIsTold(t *testing.T) {
 	})
 }
 
-// Proves that replicas which look at once, while users look as well, end each lot once and tell of it once; and that
-// nobody is asked about an account that has no subscription.
+// Proves that replicas which look at once, while users look as well, expire each lot once and write one event for it.
+// Stripe is not asked about an account that has no subscription.
 func TestExpiryTogether(t *testing.T) {
 	t.Parallel()
 	for _, dialect := range storetest.Dialects {

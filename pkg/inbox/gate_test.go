@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 )
 
-// gate stands between us and the sandbox. It counts fetches, fails as networks do, and keeps answers back.
+// gate is a proxy between us and the sandbox. It counts fetches, fails as networks do, and holds back answers.
 type gate struct {
 	next    http.Handler
 	fetches atomic.Int64
@@ -41,7 +41,7 @@ func refuses(out http.ResponseWriter, _ *http.Request) {
 	out.WriteHeader(http.StatusServiceUnavailable)
 }
 
-// hold keeps back the answers to requests that come from now on, until let is called; arrived tells of each.
+// hold holds back the answers to requests that come from now on, until let is called. arrived gets a signal for each.
 func (g *gate) hold() (arrived <-chan struct{}, let func()) {
 	came, released := make(chan struct{}, 100), make(chan struct{})
 	g.fail(func(out http.ResponseWriter, r *http.Request) {

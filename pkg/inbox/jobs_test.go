@@ -12,7 +12,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// Proves that many events of one account wait for one job, and that its one sync answers them all.
+// Proves that many events of one account wait for one job, and that its one sync processes them all.
 func TestEventsCollapse(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -36,8 +36,8 @@ func TestEventsCollapse(t *testing.T) {
 	})
 }
 
-// Proves that an event which comes while a sync is under way has a sync of its own that begins after it: the one under
-// way may have looked already.
+// Proves that an event which comes while a sync is under way gets another sync that begins after it, because the one
+// under way may have looked already.
 func TestEventDuringSync(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -65,8 +65,8 @@ func TestEventDuringSync(t *testing.T) {
 	})
 }
 
-// Proves that a sync answers the events that were there when it began and no other: it may have looked before the
-// change that a later one tells of.
+// Proves that a sync processes the events that were there when it began and no other: it may have looked before the
+// change that a later event reports.
 func TestEventAfterSyncBegan(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -230,8 +230,8 @@ func TestResolveRefused(t *testing.T) {
 	})
 }
 
-// Proves that the operator can ring any event again: one that was processed, and one whose customer is ours only since;
-// and that one which concerns nobody, or is not there, is refused.
+// Proves that the operator can replay any event: one that was processed, and one whose customer became ours only later.
+// An event that concerns no one, or does not exist, is refused.
 func TestReplay(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -272,7 +272,7 @@ func wait(t *testing.T, signals <-chan struct{}, n int) {
 	}
 }
 
-// refund gives the money of a purchase back and answers the refund's id.
+// refund gives the money of a purchase back and returns the refund's id.
 func (w *world) refund(o billing.Order) string {
 	w.t.Helper()
 	paid := w.ask(http.MethodGet, "/v1/checkout/sessions/"+string(o.CheckoutID), nil)

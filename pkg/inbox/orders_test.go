@@ -32,10 +32,10 @@ type life struct {
 	events  []string
 }
 
-// Proves that the order in which the events of a subscription arrive, and how often each does, leaves no trace. Two
-// lives are recorded, one that recovers from a failed renewal and one that is ended by it, and lived again by many
-// accounts: each has the events in a random order of its own, a third of them twice, mixed with the others' and several
-// at once. All who lived the same life end in the same rows.
+// Proves that it leaves no trace in which order the events of a subscription arrive, and how often each does. Two lives
+// are recorded: one recovers from a failed renewal, and one is ended by it. Many accounts live them again. Each gets
+// the events in its own random order, a third of them twice, mixed with the others' and several at once. All accounts
+// with the same life end in the same rows.
 func TestAnyOrderOfEvents(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
@@ -69,7 +69,7 @@ func TestAnyOrderOfEvents(t *testing.T) {
 	}
 }
 
-// record lets both lives happen and answers what Stripe sent of them. Afterwards Stripe stands still.
+// record lets both lives happen and returns what Stripe sent of them. After that Stripe does not change.
 func (s *shop) record(t *testing.T) []life {
 	t.Helper()
 	bodies := s.listen(t)

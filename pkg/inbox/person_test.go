@@ -13,8 +13,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// person lives a recorded life again under ids of their own: Stripe's ids with a number behind, which the gate takes
-// off questions and puts on answers. So many accounts can have the same truth at Stripe.
+// person lives a recorded life again under new ids: Stripe's ids with a number at the end. The gate removes the number
+// from requests and adds it to answers. So many accounts can have the same state at Stripe.
 type person struct {
 	life
 	number int

@@ -42,8 +42,8 @@ func TestKnownEvent(t *testing.T) {
 	})
 }
 
-// Proves what is kept of an event that concerns nobody, with the reason why, and that no job comes of it; and that the
-// event's own API version matters to nobody.
+// Proves what is kept of an event that concerns no one, with the reason, and that it gets no job. Also proves that the
+// event's own API version does not matter.
 func TestWhatIsIgnored(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {

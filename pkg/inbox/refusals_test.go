@@ -13,9 +13,9 @@ import (
 	"github.com/pointsync/pointsync/pkg/inbox"
 )
 
-// TestForeignSecret proves that webhooks which fit none of the secrets are told with their likely cause, once a minute
-// however many come, and are counted; that the back-fill then says of their events that they were refused; and that
-// nothing they say of themselves is believed.
+// TestForeignSecret proves that webhooks which fit none of the secrets are logged with their likely cause, once a
+// minute however many come, and are counted. The back-fill then says of their events that they were refused. Nothing
+// that they claim is believed.
 func TestForeignSecret(t *testing.T) {
 	t.Parallel()
 	good := func(w *world, a billing.Account) string {
@@ -101,7 +101,7 @@ func TestMovedClockIsNoAbsence(t *testing.T) {
 			w.t.Errorf("of a clock that was moved: %s", told.String())
 		}
 		w.advance(93 * 24 * time.Hour)
-		walks(server(&later)) // begun anew after three months
+		walks(server(&later)) // started again after three months
 		if !strings.Contains(later.String(), "of 30 days only") {
 			w.t.Errorf("of an absence: %q", later.String())
 		}

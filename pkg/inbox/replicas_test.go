@@ -14,8 +14,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// Proves that two replicas on one database work one queue: whichever of them receives an event, and whichever answers
-// it, all are answered and nothing is granted or taken back twice, while purchases are paid and refunded at the same
+// Proves that two replicas on one database share one queue. Whichever of them receives an event, and whichever handles
+// it, all are processed and nothing is granted or taken back twice, while purchases are paid and refunded at the same
 // time.
 func TestTwoReplicas(t *testing.T) {
 	t.Parallel()

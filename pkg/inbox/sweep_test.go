@@ -50,8 +50,8 @@ func TestSweep(t *testing.T) {
 	}
 }
 
-// Proves that a sync for the account which has begun is waited for, whoever's; that it is not waited for longer than
-// its time; and that a user's own failing syncs do not put the answer off.
+// Proves that the sweeper waits for a sync of the account that has begun, no matter who began it, but not longer than
+// that sync's time. A user's own failing syncs do not delay the sweeper.
 func TestSweepWaitsForSyncs(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {

@@ -10,10 +10,10 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// TestComparedTwice proves that a comparison by hand tells what both of its looks found. Each lost purchase of a pack
-// is two differences: the order, which should be fulfilled, and its grant of 100 points. Of what a sync under way
-// removed between the looks, of what came only then, and of what is another difference by then nothing is told; and a
-// comparison that is cut off between the looks tells and repairs nothing.
+// TestComparedTwice proves that a comparison by hand reports what both of its looks found. Each lost purchase of a pack
+// is two differences: the order, which should be fulfilled, and its grant of 100 points. Three kinds are not reported:
+// what a sync under way removed between the looks, what came only then, and what is another difference by then. A
+// comparison that is cut off between the looks reports and repairs nothing.
 func TestComparedTwice(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {

@@ -178,7 +178,7 @@ func (w *world) account(id billing.AccountID) billing.Account {
 	return a
 }
 
-// count answers a query for one number.
+// count returns the result of a query for one number.
 func (w *world) count(query string) (n int) {
 	w.t.Helper()
 	must(w.t, w.db.SQL().QueryRowContext(context.Background(), query).Scan(&n))

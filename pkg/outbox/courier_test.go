@@ -171,7 +171,7 @@ func TestBadEndpoints(t *testing.T) {
 	})
 }
 
-// Proves that an endpoint which answers 410 is disabled: what waits for it fails, nothing more is written for it, and
+// Proves that an endpoint which answers 410 is disabled. What waits for it fails, nothing more is written for it, and
 // saving it again enables it.
 func TestGone(t *testing.T) {
 	t.Parallel()
@@ -275,7 +275,7 @@ func TestOrder(t *testing.T) {
 			})
 		}
 		all.Wait()
-		at := time.Now() // stands still, so that no second attempt falls due meanwhile
+		at := time.Now() // does not move, so that no second attempt falls due
 		still := outbox.NewCourier(o.db, true, func() time.Time { return at }, discard)
 		_, _, err := still.Run(context.Background(), w.ID)
 		must(t, err)

@@ -78,7 +78,7 @@ func (w *worker) next(came chan string) string {
 	return ""
 }
 
-// count answers a query for one number.
+// count returns the result of a query for one number.
 func (w *worker) count(query string) (n int) {
 	w.t.Helper()
 	must(w.t, w.db.SQL().QueryRowContext(context.Background(), query).Scan(&n))

@@ -136,7 +136,7 @@ func TestNotLowBetween(t *testing.T) {
 	})
 }
 
-// Proves that a way down in several steps of one transaction is told once, as it ends.
+// Proves that a way down in several steps of one transaction gives one event, as it ends.
 func TestLowInSteps(t *testing.T) {
 	t.Parallel()
 	eachOffice(t, func(o *office) {
@@ -155,7 +155,7 @@ func TestLowInSteps(t *testing.T) {
 	})
 }
 
-// Proves on PostgreSQL that of 100 spends at once, one of which crosses the threshold, just one tells of it.
+// Proves on PostgreSQL that of 100 spends at once, one of which crosses the threshold, exactly one writes the event.
 func TestLowTogether(t *testing.T) {
 	t.Parallel()
 	clock := storetest.NewClock()

@@ -16,8 +16,9 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// Proves which facts are told, in which order, and with what: the account as the transaction left it, and the entry,
-// the order or the subscription that it is about. Holds, releases, rollovers and what moves nothing are not told.
+// Proves which facts become events, in which order, and with what: the account as the transaction left it, and the
+// entry, the order or the subscription that it is about. Holds, releases, rollovers and what moves nothing become no
+// event.
 func TestTold(t *testing.T) {
 	t.Parallel()
 	eachOffice(t, func(o *office) {
@@ -90,8 +91,8 @@ func TestTold(t *testing.T) {
 	})
 }
 
-// Proves that an order and a subscription are told when they change, and that an order which is fulfilled a second
-// time, because its money came back, is not.
+// Proves that an order and a subscription give an event when they change. An order that is fulfilled a second time,
+// because its money came back, does not.
 func TestToldOfOrders(t *testing.T) {
 	t.Parallel()
 	eachOffice(t, func(o *office) {
@@ -186,8 +187,8 @@ func TestEventAndFactAreOne(t *testing.T) {
 	})
 }
 
-// Proves that endpoints are told what they asked for and nothing else, each event under one id, and that nothing is
-// written where nobody wants it.
+// Proves that endpoints get the events that they asked for and nothing else, each event under one id, and that an event
+// which no one wants is not written.
 func TestWanted(t *testing.T) {
 	t.Parallel()
 	eachOffice(t, func(o *office) {
@@ -249,8 +250,8 @@ func TestThreshold(t *testing.T) {
 	}
 }
 
-// Proves that a top-up that stops is told once for each stop, with its reason, and that switching it on or off tells
-// nothing.
+// Proves that a top-up that stops gives one event for each stop, with its reason, and that turning it on or off gives
+// none.
 func TestToldOfTopUps(t *testing.T) {
 	t.Parallel()
 	eachOffice(t, func(o *office) {
@@ -290,8 +291,8 @@ func TestToldOfTopUps(t *testing.T) {
 	})
 }
 
-// Proves what is told of a subscription: its window, its end, what is to come of it and since when nothing is
-// collected, each where there is one and null where there is none.
+// Proves what an event says about a subscription: its window, its end, its scheduled change, and until when collection
+// is paused. Each is there if it exists, and null if not.
 func TestToldOfSubscriptions(t *testing.T) {
 	t.Parallel()
 	eachOffice(t, func(o *office) {

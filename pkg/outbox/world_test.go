@@ -56,7 +56,7 @@ func (o *office) add(url string, types ...billing.OutgoingType) billing.Webhook 
 	return w
 }
 
-// run delivers what is due, and answers when the next is.
+// run delivers what is due, and returns when the next delivery is due.
 func (o *office) run(w billing.Webhook) *time.Time {
 	o.t.Helper()
 	next, busy, err := o.courier.Run(context.Background(), w.ID)
@@ -125,8 +125,8 @@ func (o *office) spend(id billing.AccountID, n billing.Points) billing.Entry {
 	return s.Entry
 }
 
-// receiver is an endpoint of the operator's: it keeps what comes, verified by the official library, and answers as it
-// is told.
+// receiver is one of the operator's endpoints. It keeps what comes, verified by the official library, and gives the
+// answers that the test sets.
 type receiver struct {
 	t      *testing.T
 	url    string
@@ -142,7 +142,7 @@ type parcel struct {
 	valid       error
 }
 
-// newReceiver answers 200 unless answer says otherwise; n counts its requests from 0.
+// newReceiver returns a receiver that answers 200 unless answer says otherwise; n counts its requests from 0.
 func newReceiver(t *testing.T, answer func(n int, out http.ResponseWriter, r *http.Request)) *receiver {
 	t.Helper()
 	rc := &receiver{t: t, answer: answer}

@@ -98,9 +98,9 @@ func TestSliceWhileMoneyIsBack(t *testing.T) {
 	}
 }
 
-// Proves that the months of a change follow the days of the year that it is in, which its paid invoice tells: a year
-// that began on 29 February 2028 has months from the 29th on. Where that invoice is not there, is not paid, or is
-// another's, they follow the year's end, which is 28 February 2029.
+// Proves that the months of a change follow the days of the year that it is in. The year's paid invoice gives them: a
+// year that began on 29 February 2028 has months from the 29th. If that invoice is missing, is not paid, or belongs to
+// another subscription, they follow the year's end, which is 28 February 2029.
 func TestAnchorOfALeapDay(t *testing.T) {
 	t.Parallel()
 	begin, end, change := time.Date(
@@ -171,8 +171,8 @@ func TestCreditOfTheFirstMonths(t *testing.T) {
 	)
 }
 
-// Proves which invoices of changes are told to be decided, and which are open: a change that waits for one is looked at
-// then. A draft is neither.
+// Proves which invoices of changes count as decided, and which are open: a change that waits for one is looked at then.
+// A draft is neither.
 func TestChangesDecided(t *testing.T) {
 	t.Parallel()
 	var p billing.Snapshot
@@ -397,8 +397,8 @@ func TestAutomaticOrders(t *testing.T) {
 	}
 }
 
-// Proves that the payments of one invoice are one money, of one currency; that a failed one is none; and that what is
-// kept is told as well.
+// Proves that the payments of one invoice are one sum, of one currency; that a failed one does not count; and that what
+// is kept is reported as well.
 func TestMoneyOfAnInvoice(t *testing.T) {
 	t.Parallel()
 	d := decide(billing.Snapshot{Charges: []billing.StripeCharge{

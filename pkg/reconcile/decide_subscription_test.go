@@ -216,8 +216,8 @@ func TestSubscriptionGone(t *testing.T) {
 	}
 }
 
-// Proves that a subscription whose price is ours counts though the catalogue lost its item, and one without an item of
-// ours does not: it is somebody else's, hides nothing, ends nothing, uses up no trial and is no warning.
+// Proves that a subscription whose price is ours counts, even if the catalogue lost its item. One without an item of
+// ours does not count. It belongs to someone else: it hides nothing, ends nothing, uses up no trial and is no warning.
 func TestWhoseSubscription(t *testing.T) {
 	t.Parallel()
 	foreign := subscription(billing.SubActive)

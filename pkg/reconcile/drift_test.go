@@ -110,8 +110,8 @@ func TestRepairBehindTheWatermark(t *testing.T) {
 	})
 }
 
-// Proves that what only a person can mend is left, and said again: two subscriptions that bill, and points that nobody
-// paid for; and that what a row alone got wrong is mended.
+// Proves that what only a person can repair is left, and reported again: two subscriptions that bill, and points that
+// no one paid for. Also proves that a difference in one row alone is repaired.
 func TestRepairLeaves(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -164,7 +164,7 @@ func TestDriftUntold(t *testing.T) {
 	}
 }
 
-// Proves that an account which is synced while it is compared is compared anew: its picture is older than the database,
+// Proves that a comparison starts over if the account is synced while it runs. Its picture is older than the database,
 // and the difference between the two is no drift.
 func TestDriftDuringSync(t *testing.T) {
 	t.Parallel()

@@ -9,10 +9,10 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// Proves that a request which begins after a payment is not told by a picture from before it. A first sync has asked
-// Stripe, which said "unpaid", and the answer is on its way. The customer pays for 100 points; then a second request
-// comes for the same reason. When it is told Synced, the database must have the 100: the picture that it rests on began
-// after it came. It is so for a spend, for a look at the order and for a change of the subscription.
+// Proves that a request which begins after a payment never gets a picture from before it. A first sync has asked
+// Stripe, which said "unpaid", and the answer is on its way. The customer pays for 100 points. Then a second request
+// comes for the same reason. When it returns Synced, the database must have the 100, because the picture that it used
+// began after it came. This holds for a spend, for a look at the order and for a change of the subscription.
 func TestLateCallerSeesItsPayment(t *testing.T) {
 	t.Parallel()
 	for _, dialect := range storetest.Dialects {

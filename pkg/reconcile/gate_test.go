@@ -17,8 +17,7 @@ const picture = 3
 // patience is how long a test waits for a signal that must come.
 const patience = 30 * time.Second
 
-// gate stands between the syncer and the sandbox. It counts what is asked, fails as networks do, and keeps answers
-// back.
+// gate is a proxy between the syncer and the sandbox. It counts requests, fails as networks do, and holds back answers.
 type gate struct {
 	next  http.Handler
 	asked atomic.Int64 // lists of subscriptions: one for each fetch
@@ -73,13 +72,13 @@ func refuses(out http.ResponseWriter, _ *http.Request) {
 	out.WriteHeader(http.StatusServiceUnavailable)
 }
 
-// hold keeps answers back that Stripe has given already: a slow network, not a slow Stripe.
+// hold holds back answers that Stripe has given already: a slow network, not a slow Stripe.
 type hold struct {
 	arrived chan string // the list that was answered, once for each answer
 	release chan struct{}
 }
 
-// hold keeps the answers to one customer's lists back until let is called on it.
+// hold holds back the answers to one customer's lists until let is called on it.
 func (g *gate) hold(customer string) *hold {
 	h := &hold{arrived: make(chan string, 100), release: make(chan struct{})}
 	g.held.Store(customer, h)
@@ -96,7 +95,7 @@ func (g *gate) delay(customer string) *hold {
 // hurry lets later requests through at once; those that are delayed stay so.
 func (g *gate) hurry(customer string) { g.late.Delete(customer) }
 
-// pass lets the answers to later requests through; those that are held stay so.
+// pass lets the answers to later requests through. Those that are held stay held.
 func (g *gate) pass(customer string) { g.held.Delete(customer) }
 
 func (h *hold) keep(r *http.Request) {

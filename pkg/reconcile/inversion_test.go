@@ -15,8 +15,8 @@ const (
 	inverters  = 4 // accounts side by side
 )
 
-// Proves that a picture which was taken earlier and arrives later never overwrites the later one: of each pair of syncs
-// the first one's answers are held on their way until Stripe has changed and the second sync was applied.
+// Proves that a picture which was taken earlier and arrives later never overwrites the later one. Of each pair of syncs
+// the first one's answers are held back until Stripe has changed and the second sync was applied.
 func TestInversions(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, store.Postgres, nil)

@@ -165,7 +165,7 @@ func (r recorder) do(method, path string, form url.Values) {
 	r.look()
 }
 
-// recordSubscriber is a plan that is renewed once and once not; then its card is mended, or it is given up.
+// recordSubscriber is a plan that is renewed once, and once is not. Then its card works again, or the plan is given up.
 func (w *world) recordSubscriber(name string, recovers bool) *recording {
 	w.t.Helper()
 	r, _ := w.record(name, "basic_monthly")
@@ -242,5 +242,5 @@ func (w *world) rows(a billing.Account) string {
 	return behindIDs.ReplaceAllString(out.String(), "")
 }
 
-// behindIDs are what tells people of one life apart: their marks, and the ids of ours.
+// behindIDs are what distinguishes people of one life: their marks, and our ids.
 var behindIDs = regexp.MustCompile(`__[0-9]+|ord_[a-z0-9]+`)

@@ -37,9 +37,9 @@ func TestOwedGrants(t *testing.T) {
 	}
 }
 
-// Proves that going up on a sum too small to charge, down, which cancels the debt by a credit, and up again grants
-// once; that it counts anew when a payment has collected the debt; and that the picture keeps what this is compared
-// with.
+// Proves that three changes grant once: up on a sum too small to charge, down, which cancels the debt by a credit, and
+// up again. Also proves that it counts again after a payment has collected the debt, and that the picture keeps the
+// invoices that this is compared with.
 func TestOwedGrantsOnce(t *testing.T) {
 	t.Parallel()
 	part := func(id, item string, amount int64) billing.StripeInvoiceLine {

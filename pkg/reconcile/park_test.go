@@ -38,9 +38,9 @@ func (w *world) wantParked(a billing.Account, reason string) {
 	}
 }
 
-// Proves that a sync which would grant more than the bounds allow parks the account: no grant comes, orders stay paid,
-// and the rest of the sync is applied as usual; that nothing is lost, however much time and however many syncs pass;
-// and that a person's word lets all of it through once, whereafter the bounds count anew.
+// Proves that a sync which would grant more than the bounds allow parks the account. No grant comes, orders stay paid,
+// and the rest of the sync is applied as usual. Nothing is lost, however much time and however many syncs pass. When a
+// person unparks the account, all of it is granted once, and after that the bounds start counting again.
 func TestPark(t *testing.T) {
 	t.Parallel()
 	for name, bounds := range map[string]struct {
@@ -121,8 +121,8 @@ func TestParkTogether(t *testing.T) {
 	w.wantParked(a, "grants within 24 hours, more than 3")
 }
 
-// Proves that a sync decides about parking by what it finds once it has the account's lock: a person's word that
-// another sync has used up meanwhile lets nothing more through.
+// Proves that a sync decides about parking by what it finds as soon as it has the account's lock. If another sync used
+// up a person's approval in the meantime, nothing more is let through.
 func TestParkDecidesUnderLock(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, store.Postgres, nil)
@@ -153,7 +153,7 @@ func TestParkDecidesUnderLock(t *testing.T) {
 	w.wantPoints(a.ID, 0, 0)
 }
 
-// waitForLock waits until somebody waits for a lock of this database.
+// waitForLock waits until someone waits for a lock of this database.
 func (w *world) waitForLock() {
 	w.t.Helper()
 	deadline, tick := time.After(patience), time.NewTicker(5*time.Millisecond)

@@ -134,8 +134,8 @@ func TestWhatALineCounts(t *testing.T) {
 	}
 }
 
-// Proves how a purchase is told: a plan by its name, or its id where the catalogue has lost it; a trial; a change; and
-// how much of it was paid in money.
+// Proves how a purchase is described: a plan by its name, or by its id if the catalogue has lost it; a trial; a change;
+// and how much of it was paid in money.
 func TestDescriptions(t *testing.T) {
 	t.Parallel()
 	gone := soldFor(line("il_1", march, april), billing.PriceTerms{Points: 500})
@@ -189,8 +189,8 @@ func TestDescriptions(t *testing.T) {
 	}
 }
 
-// Proves that a whole discount gives the points though a line of nothing stands beside it, and that a credit which does
-// not pay for all leaves the rest.
+// Proves that a whole discount gives the points even if the invoice also has a line of zero, and that a credit which
+// does not pay for all leaves the rest.
 func TestDiscountBesideALine(t *testing.T) {
 	t.Parallel()
 	nothing := billing.StripeInvoiceLine{
@@ -210,9 +210,9 @@ func TestDiscountBesideALine(t *testing.T) {
 	}
 }
 
-// Proves that where a credit pays for all no points come, though the credit stands for fewer than the period: 19.00 of
-// three seats of Basic, 1500 × 19/27 = 1055 points, pay for the 1200 of Pro. Nor do they where the operator's note paid
-// and the debt stayed as it was.
+// Proves that no points come if a credit pays for all, even if the credit stands for fewer points than the period:
+// 19.00 of three seats of Basic, 1500 × 19/27 = 1055 points, pay for the 1200 of Pro. Nor do points come if the
+// operator's note paid and the debt stayed as it was.
 func TestCreditPaysForAll(t *testing.T) {
 	t.Parallel()
 	credit := billing.StripeInvoiceLine{
@@ -292,7 +292,7 @@ func TestLateIntervals(t *testing.T) {
 		ended.EndedAt = ptr(march.AddDate(0, 0, 14))
 		l := line("il_1", march, april)
 		l.Item, l.Interval, l.IntervalCount, l.Terms = "gone", c.interval, c.every, &billing.PriceTerms{Points: 500}
-		if c.interval == "" { // not a pack's price, for its item is a plan's, whose interval nobody knows
+		if c.interval == "" { // not a pack's price: its item is a plan's, whose interval no one knows
 			l.Terms, l.Item = nil, "odd"
 		}
 		i := invoice("in_1", "paid", "subscription_cycle", l)
@@ -460,7 +460,7 @@ var more = map[string]struct {
 	}, "order ord_2, grant-amount lot_2"},
 }
 
-// Proves the same as TestCompare of further differences: what differs is told, and what a rule explains is not.
+// Proves the same as TestCompare for further differences: what differs is reported, and what a rule explains is not.
 func TestCompareMore(t *testing.T) {
 	t.Parallel()
 	for name, c := range more {

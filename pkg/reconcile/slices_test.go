@@ -48,7 +48,7 @@ func monthly(p billing.Snapshot, now time.Time) reconcile.Decision {
 	return reconcile.Decide(in)
 }
 
-// told writes grants as amounts and the days that they end on, without the grace.
+// told returns grants as amounts and the days on which they expire, without the grace.
 func told(d reconcile.Decision) (s string) {
 	for _, g := range d.Grants {
 		s += fmt.Sprintf("%d until %s, ", g.Amount, g.ExpiresAt.Add(-policy.RenewalGrace).Format("2006-01-02"))
@@ -203,7 +203,7 @@ func TestYearByTheMonth(t *testing.T) {
 		w.sync(a)
 		w.wantPoints(a.ID, 0, debt-250)
 		w.wantDrift(a)
-		w.advance(92 * 24 * time.Hour) // nobody looks for three months
+		w.advance(92 * 24 * time.Hour) // no one looks for three months
 		w.wantDrift(a, billing.DriftGrant, billing.DriftGrant, billing.DriftGrant)
 		w.sync(a)
 		w.wantDrift(a)

@@ -97,8 +97,8 @@ func TestUserWithoutCustomer(t *testing.T) {
 	})
 }
 
-// Proves that a user waits two seconds for a Stripe that hangs and no longer, is told Failed as with one that is down,
-// and that the next sync mends what was missed.
+// Proves that a user waits two seconds for a Stripe that hangs, and no longer. The user gets Failed, as with a Stripe
+// that is down, and the next sync applies what was missed.
 func TestUserStripeAway(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, store.Postgres, nil)

@@ -25,8 +25,8 @@ const stripeKey = sandboxtest.Key
 
 var policy = reconcile.Policy{PastDueGrace: 72 * time.Hour, RenewalGrace: 2 * time.Hour}
 
-// world is a database and a local Stripe of one test, with a gate between them. No webhook rings: only a sync tells the
-// database anything. The time of both sides is the sandbox's, unless the test brings a clock for the database.
+// world is a database and a local Stripe of one test, with a gate between them. No webhook comes, so the database
+// learns only by syncs. Both sides use the sandbox's time, unless the test brings a clock for the database.
 type world struct {
 	t       *testing.T
 	db      *store.DB
