@@ -16,7 +16,7 @@ import (
 
 const password = "correct horse battery"
 
-// newService is a Service that nothing here makes ask Stripe.
+// newService returns a Service that nothing in these tests makes ask Stripe.
 func newService(t testing.TB, db *store.DB) *Service {
 	t.Helper()
 	keys, err := token.ParseKeys(token.GenerateKey("test"))
@@ -61,7 +61,7 @@ func TestRegister(t *testing.T) {
 	})
 }
 
-// dump is everything that the rooms of accounts and logins have stored.
+// dump returns everything that the tables of accounts and logins hold.
 func dump(t *testing.T, db *store.DB) string {
 	t.Helper()
 	var b strings.Builder
@@ -95,7 +95,7 @@ func dump(t *testing.T, db *store.DB) string {
 }
 
 // TestRefresh proves that a login lives through refreshes until its end, that each token is new, and that a logout ends
-// that login alone, again and again without complaint.
+// only that login, however often it is repeated.
 func TestRefresh(t *testing.T) {
 	t.Parallel()
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
@@ -152,8 +152,9 @@ func TestRefresh(t *testing.T) {
 	})
 }
 
-// TestTokensEndWithTheirLogin proves that whoever is logged out, but goes on asking with the token they hold, is out
-// when that token would have ended, however often they were answered a fresh one; and that whoever is not stays in.
+// TestTokensEndWithTheirLogin proves that a caller who is logged out, but continues with the token they hold, is
+// refused when that token would have expired, however often they got a fresh one. A caller who is not logged out stays
+// in.
 func TestTokensEndWithTheirLogin(t *testing.T) {
 	t.Parallel()
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {

@@ -15,7 +15,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/token"
 )
 
-// TestRole proves that the row alone makes an admin, from one request to the next, whatever a token says.
+// TestRole proves that only the row makes an admin, from one request to the next, whatever a token says.
 func TestRole(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -55,7 +55,7 @@ func TestRole(t *testing.T) {
 }
 
 // TestAdjustOnce proves that an admin's key has one effect however many copies of the request race, that the copies are
-// told so, and that neither another wish nor the other kind of wish goes through under it.
+// told so, and that neither another request nor the other kind of request goes through under it.
 func TestAdjustOnce(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -76,7 +76,7 @@ func TestAdjustOnce(t *testing.T) {
 				t.Errorf("%s: got %v, want %s", name, err, billing.EKeyReused)
 			}
 		}
-		// The customer's keys are others: neither can use one up for the other.
+		// The customer's keys are separate: neither can use up the other's.
 		if _, err := ledger.Spend(t.Context(), db, a.ID, ledger.SpendRequest{Amount: 1, Key: "k1"}); err != nil {
 			t.Errorf("a spend under a key of the admin's: %v", err)
 		}
@@ -128,7 +128,7 @@ func TestAdjustRefusals(t *testing.T) {
 	})
 }
 
-// together sends twenty copies of one wish at once and answers the entry that all of them had.
+// together sends twenty copies of one request at once and returns the entry that all of them got.
 func together(
 	t *testing.T, s *Service, by, id billing.AccountID, r Adjustment, available billing.Points,
 ) billing.Entry {

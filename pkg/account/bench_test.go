@@ -9,7 +9,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// BenchmarkSpendWithToken shows what a spend costs with the fresh token that its answer carries: beside the ledger's
+// BenchmarkSpendWithToken shows what a spend costs with the fresh token of its response: in addition to the ledger's
 // own BenchmarkSpend, the look at the login and the signature.
 func BenchmarkSpendWithToken(b *testing.B) {
 	for _, dialect := range storetest.Dialects {

@@ -79,8 +79,8 @@ func TestHoldsAndTokens(t *testing.T) {
 	})
 }
 
-// Proves who is let in: a caller whose account is there, an admin by a login that lives, and nobody else, whatever
-// their token says.
+// Proves who is let in: a caller whose account exists, an admin by a login that lives, and no one else, whatever their
+// token says.
 func TestWhoIsLetIn(t *testing.T) {
 	t.Parallel()
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
@@ -110,7 +110,7 @@ func TestWhoIsLetIn(t *testing.T) {
 	})
 }
 
-// Proves that the threshold that a caller sets is the one that they are told, that nil takes it back, and that another
+// Proves that the threshold that a caller sets is the one that they get back, that nil resets it, and that another
 // account keeps its own.
 func TestThreshold(t *testing.T) {
 	t.Parallel()

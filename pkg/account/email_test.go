@@ -9,7 +9,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// oneEmail are spellings of one address: the first of each is how it is kept.
+// oneEmail are spellings of one address: the first of each is how it is stored.
 var oneEmail = [][]string{
 	{
 		"ada@example.com", "ADA@EXAMPLE.COM", " Ada@Example.com\n", "ada@example.com\u00a0", "\u3000ada@example.com",
@@ -26,8 +26,8 @@ var oneEmail = [][]string{
 	{"дарья@example.com", "ДАРЬЯ@example.com"},
 }
 
-// noEmail are no addresses: what nobody sees, a space, or what turns the direction of the text would make a second
-// account that looks the same.
+// noEmail are no addresses. Invisible characters, spaces, and characters that turn the direction of the text would make
+// a second account that looks the same.
 var noEmail = []string{
 	"", "ada", "@", "@example.com", "ada@", "Ada <ada@example.com>", "<ada@example.com>",
 	"a@example.com, b@example.com", "a b@example.com", "a@b@example.com",
@@ -44,7 +44,7 @@ var noEmail = []string{
 	"ada@example..com", "ada@.example.com", "ada@exa_mple.com", "ada@-example.com", "ada..b@example.com",
 }
 
-// TestNormalizeEmail proves which spellings are one address, and which texts are none.
+// TestNormalizeEmail proves which spellings are one address, and which texts are no address.
 func TestNormalizeEmail(t *testing.T) {
 	t.Parallel()
 	for _, spellings := range oneEmail {

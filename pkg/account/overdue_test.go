@@ -22,7 +22,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/token"
 )
 
-// renewed is a customer with 500 points of a month, of whose next renewal no event came: it is three hours into the
+// renewed is a customer with 500 points of a month, whose next renewal no event reported: it is three hours into the
 // next period.
 type renewed struct {
 	t      *testing.T
@@ -33,7 +33,7 @@ type renewed struct {
 	clock  func(time.Duration)
 }
 
-// renews makes a customer whose renewal of the given card was seen by no sync.
+// renews makes a customer whose renewal by the given card no sync has seen.
 func renews(t *testing.T, dialect store.Dialect, card string) *renewed {
 	t.Helper()
 	var offset atomic.Int64
@@ -126,9 +126,9 @@ func eachDialect(t *testing.T, f func(t *testing.T, dialect store.Dialect)) {
 }
 
 // TestReadBeforeSync proves that a read which comes before the sync takes nothing away that the sync keeps: a renewal
-// failed, or was paid, and its event is late. The 500 points are shown; a spend of 10 inside the window syncs first.
-// Where the renewal failed 490 of them are left, which last for 72 hours; where it was paid the old ones are replaced,
-// and 490 of the new ones are left.
+// failed, or was paid, and its event is late. The 500 points are shown; a spend of 10 inside the window syncs first. If
+// the renewal failed, 490 of them are left, which last for 72 hours. If it was paid, the old ones are replaced, and 490
+// of the new ones are left.
 func TestReadBeforeSync(t *testing.T) {
 	t.Parallel()
 	for _, card := range []string{"pm_card_chargeCustomerFail", "pm_card_mastercard"} {
@@ -151,9 +151,9 @@ func TestReadBeforeSync(t *testing.T) {
 	}
 }
 
-// TestOverdueWaitsForStripe proves that points whose end has come are neither lost nor spent while Stripe is away, nor
-// while the account's syncs are used up: a spend and a hold of them are told to come again, what other points suffice
-// for goes through, and when Stripe is back all are there.
+// TestOverdueWaitsForStripe proves that overdue points are neither lost nor spent while Stripe is unreachable, or while
+// the account's syncs are used up. A spend and a hold of them are told to come again, what other points suffice for
+// goes through, and when Stripe is back all points are there.
 func TestOverdueWaitsForStripe(t *testing.T) {
 	t.Parallel()
 	eachDialect(t, func(t *testing.T, dialect store.Dialect) {

@@ -30,8 +30,8 @@ func turns(t *testing.T, s *Service, f func() error) (n int, err error) {
 	}
 }
 
-// TestLoginCosts proves that an email nobody has costs as much hashing as a wrong password, and is answered the same:
-// neither time nor words tell who has an account.
+// TestLoginCosts proves that an unknown email costs as much hashing as a wrong password, and gets the same response:
+// neither time nor words reveal who has an account.
 func TestLoginCosts(t *testing.T) {
 	t.Parallel()
 	s := newService(t, storetest.Open(t, store.SQLite))
@@ -57,8 +57,8 @@ func TestLoginCosts(t *testing.T) {
 	}
 }
 
-// TestHashersAreBounded proves that no more than maxHashers hash at once, that who waits too long is told when to come
-// again, and that who leaves stops waiting. Time is the test's own, so nobody really waits.
+// TestHashersAreBounded proves that no more than maxHashers hash at once, that a caller who waits too long is told when
+// to come again, and that a caller who leaves stops waiting. The test controls the time, so no one really waits.
 func TestHashersAreBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -40,9 +40,9 @@ func (d device) ended(held string) {
 	}
 }
 
-// TestLostRefresh proves that a client whose answers were lost goes on with the token it holds, up to 10 minutes after
-// that was first used, and that the login then lives on: answers lost once, three times in a row, and one after another
-// along the way.
+// TestLostRefresh proves that a client whose responses were lost continues with the token it holds, up to 10 minutes
+// after that token was first used, and that the login then lives on: responses lost once, three times in a row, and one
+// after another along the way.
 func TestLostRefresh(t *testing.T) {
 	t.Parallel()
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
@@ -65,8 +65,8 @@ func TestLostRefresh(t *testing.T) {
 	})
 }
 
-// TestStolenRefresh proves that a true second use ends the login, for whoever holds a token of it: after the grace;
-// after a successor was used, also within the grace and also by the other party; and by the second of two successors.
+// TestStolenRefresh proves that a true second use ends the login for everyone who holds a token of it: after the grace;
+// after a successor was used, even within the grace and even by the other party; and by the second of two successors.
 func TestStolenRefresh(t *testing.T) {
 	t.Parallel()
 	for name, story := range map[string]func(d device, clock *storetest.Clock, a string) (alive string){
@@ -113,8 +113,8 @@ func TestStolenRefresh(t *testing.T) {
 	}
 }
 
-// TestParallelRefresh proves that of many who present one refresh token at once each gets a successor, one alone of
-// which goes on: as soon as a second one is used, the login has ended for all.
+// TestParallelRefresh proves that if many present one refresh token at once, each gets a successor, but only one of
+// these continues: as soon as a second one is used, the login has ended for all.
 func TestParallelRefresh(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -153,8 +153,8 @@ func TestParallelRefresh(t *testing.T) {
 	})
 }
 
-// TestRefreshIsBounded proves that one token has 20 successors at the most, that one more is refused for a while and
-// not for good, and that none of that ends the login.
+// TestRefreshIsBounded proves that one token has at most 20 successors, that one more is refused for a while but not
+// for good, and that none of that ends the login.
 func TestRefreshIsBounded(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {

@@ -14,8 +14,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// TestTimeline proves that an account's story holds every kind of moment in order, that causes stand before the effects
-// they share a time with, and that nothing is told twice or left out however small the pages are.
+// TestTimeline proves that an account's story holds every kind of moment in order, that causes come before effects of
+// the same time, and that nothing is told twice or left out, however small the pages are.
 func TestTimeline(t *testing.T) {
 	t.Parallel()
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
@@ -56,8 +56,7 @@ func TestTimeline(t *testing.T) {
 	})
 }
 
-// TestTimelineRefusals proves that a cursor that no page ended with, and an account that is none, are refused and not
-// guessed about.
+// TestTimelineRefusals proves that a cursor that no page ended with, and an account that does not exist, are refused.
 func TestTimelineRefusals(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {

@@ -10,7 +10,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// park lets an account's grants wait, as a sync does.
+// park makes an account's grants wait, as a sync does.
 func park(t *testing.T, db *store.DB, id billing.AccountID, customer billing.CustomerID) {
 	t.Helper()
 	must(t, db.InTx(t.Context(), func(tx *store.Tx) error {
@@ -30,7 +30,7 @@ func park(t *testing.T, db *store.DB, id billing.AccountID, customer billing.Cus
 
 // Proves that unparking approves what waits and makes it due now, once for each key: a repeat changes nothing, another
 // reason under the key is refused, and an account that is not parked is a conflict that leaves the key unused. It is
-// noted who did it, and why.
+// recorded who did it, and why.
 func TestUnpark(t *testing.T) {
 	t.Parallel()
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
@@ -86,8 +86,8 @@ func TestUnpark(t *testing.T) {
 	})
 }
 
-// Proves that unparking by way of the service syncs at once, so that what waited is there when it returns: a yearly
-// plan that grants 500 points a month, of which one month has begun. A repeat answers the account as it is.
+// Proves that unparking by the service syncs at once, so that what waited is there when it returns: a yearly plan that
+// grants 500 points a month, of which one month has begun. A repeat returns the account as it is.
 func TestUnparkSyncs(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -103,8 +103,8 @@ func TestUnparkSyncs(t *testing.T) {
 	})
 }
 
-// Proves that who follows an account hears of its changes and of the login's end, that a login which has ended cannot
-// follow, and that a watch that was refused is not counted.
+// Proves that a follower of an account hears of its changes and of the login's end, that a login which has ended cannot
+// follow, and that a refused watch is not counted.
 func TestFollow(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {

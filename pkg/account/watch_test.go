@@ -12,7 +12,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/token"
 )
 
-// looker stands in for the database, where what is counted is how often it is asked.
+// looker stands in for the database and counts how often it is asked.
 type looker struct {
 	mu            sync.Mutex
 	looks, logins int
@@ -34,7 +34,7 @@ func (l *looker) look(_ context.Context, ids []billing.LoginKey) (map[billing.Se
 	return states, nil
 }
 
-// seen answers how often the database was asked, and for how many logins the last time.
+// seen returns how often the database was asked, and for how many logins the last time.
 func (l *looker) seen() (looks, logins int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -53,9 +53,9 @@ func claims(account, login int) token.Claims {
 	}
 }
 
-// TestWatchesShareOneLook proves that however many follow, the database is asked once each half second, that who is
-// slow finds one signal, and that nobody asks, and no goroutine stays, when the last one has left; the bubble would not
-// end with one.
+// TestWatchesShareOneLook proves that however many follow, the database is asked once each half second, that a slow
+// follower finds one signal, and that no query and no goroutine remains when the last follower has left; the bubble
+// would not end with one.
 func TestWatchesShareOneLook(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -100,7 +100,7 @@ func TestWatchesShareOneLook(t *testing.T) {
 	})
 }
 
-// TestWatchOfPointsThatRunOut proves that there is news when points run out, though nobody has changed the account for
+// TestWatchOfPointsThatRunOut proves that there is news when points expire, although no one has changed the account for
 // it.
 func TestWatchOfPointsThatRunOut(t *testing.T) {
 	t.Parallel()
@@ -123,7 +123,7 @@ func TestWatchOfPointsThatRunOut(t *testing.T) {
 	})
 }
 
-// TestWatchLimits proves that one account has few followers and a process many, but not without end.
+// TestWatchLimits proves that an account may have few followers and a process many, both with a limit.
 func TestWatchLimits(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -146,8 +146,8 @@ func TestWatchLimits(t *testing.T) {
 	})
 }
 
-// TestOverdueSignalsOnce proves that points which have come to their end signal once to a follower, not at every look:
-// those of a live subscription stay until a sync has looked; and that the next end signals again.
+// TestOverdueSignalsOnce proves that points which have reached their end signal a follower once, not at every look,
+// because those of a live subscription stay until a sync has looked. It also proves that the next end signals again.
 func TestOverdueSignalsOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

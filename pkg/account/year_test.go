@@ -21,9 +21,9 @@ import (
 	"github.com/pointsync/pointsync/pkg/token"
 )
 
-// TestSpendOfDueMonth proves that a spend inside the window which lacks points gets the month of a paid year that has
-// fallen due by the one sync that it asks for, before the job does, and that the month's points are then there for it;
-// and that a spend which lacks nothing asks for none.
+// TestSpendOfDueMonth proves that a spend inside the window which lacks points gets the due month of a paid year by the
+// one sync that it asks for, before the job does, and that the month's points are then there for it. A spend which
+// lacks nothing asks for none.
 func TestSpendOfDueMonth(t *testing.T) {
 	t.Parallel()
 	for _, dialect := range storetest.Dialects {

@@ -21,8 +21,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
-// budgetShop is a shop of plans on two replicas of one database, whose clock a test can stop, and which counts what
-// reaches Stripe.
+// budgetShop is a shop of plans on two replicas of one database. A test can stop its clock, and it counts what reaches
+// Stripe.
 type budgetShop struct {
 	*shop
 	stopped  atomic.Pointer[time.Time]
@@ -105,8 +105,8 @@ func (s *budgetShop) buyer() billing.Account {
 	return a
 }
 
-// requests are the kinds of request that ask Stripe: how one is made, by the n-th caller, and a request at Stripe that
-// only it causes.
+// requests are the kinds of request that ask Stripe: how the n-th caller makes one, and a request at Stripe that only
+// it causes.
 var requests = map[billing.RequestKind]struct {
 	ask    func(ctx context.Context, s *budgetShop, replica int, id billing.AccountID, n int) error
 	stripe string
@@ -143,9 +143,9 @@ var requests = map[billing.RequestKind]struct {
 	}, "POST /v1/invoices/create_preview"},
 }
 
-// Proves that of 60 requests of an account at once, by way of two replicas, no more reach Stripe than the budget of
-// their kind has, that all others are told when to come again, and that just then one more goes through. Neither
-// another kind nor another account is kept waiting.
+// Proves that of 60 concurrent requests of an account, sent through two replicas, no more reach Stripe than the budget
+// of their kind allows. All others are told when to come again, and exactly then one more goes through. Neither another
+// kind nor another account is kept waiting.
 func TestRequestBudgets(t *testing.T) {
 	t.Parallel()
 	eachBudgetShop(t, func(t *testing.T, s *budgetShop) {
@@ -174,8 +174,7 @@ func TestRequestBudgets(t *testing.T) {
 				})
 			}
 			all.Wait()
-			// A preview also takes a sync of a budget of its own, so fewer than 20 of them may come as far as the
-			// invoice.
+			// A preview also takes a sync, which has its own budget, so fewer than 20 previews may reach the invoice.
 			if got := s.at(path) - before; got > budget.Burst ||
 				kind != billing.RequestSubscription && got != budget.Burst || len(waits) < 60-budget.Burst {
 				t.Errorf(
@@ -202,9 +201,9 @@ func TestRequestBudgets(t *testing.T) {
 	})
 }
 
-// Proves that a repeat whose reply is in the database costs nothing of the budget, and is given when that is used up:
-// the order of a key, a change that is done. A repeat that has to look at Stripe does cost: a change that waits for its
-// payment.
+// Proves that a repeat whose reply is in the database costs nothing of the budget, and is served even when the budget
+// is used up: the order of a key, a change that is done. A repeat that has to look at Stripe does cost: a change that
+// waits for its payment.
 func TestRequestBudgetOfRepeats(t *testing.T) {
 	t.Parallel()
 	eachBudgetShop(t, func(t *testing.T, s *budgetShop) {

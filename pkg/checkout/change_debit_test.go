@@ -15,7 +15,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// Stripe's test accounts: debits of the one are paid, those of the other fail.
+// Stripe's test bank accounts: debits of the first are paid, those of the second fail.
 const (
 	goodIBAN = "AT611904300234573201"
 	badIBAN  = "AT861904300235473202"
@@ -25,7 +25,7 @@ func byDebit(iban string) url.Values {
 	return url.Values{"way": {"debit"}, "iban": {iban}, "holder": {"Jo"}, "email": {"jo@shop.example"}}
 }
 
-// debtor has ordered a plan, and pays for it on the hosted page from a bank account. The bank has not answered yet.
+// debtor has ordered a plan, and pays for it on the hosted page from a bank account. The bank has not replied yet.
 func (s *planShop) debtor(plan, iban string) (billing.Account, billing.Order) {
 	s.t.Helper()
 	a := storetest.NewAccount(s.t, s.db)
@@ -55,7 +55,7 @@ func (s *planShop) settings(body string) {
 	}
 }
 
-// answers lets the banks answer, which they do within 48 hours, and a sync see it.
+// answers lets the banks reply, which they do within 48 hours, and lets a sync see it.
 func (s *planShop) answers(a billing.Account) billing.Account {
 	s.t.Helper()
 	s.advance(49 * time.Hour)
@@ -79,8 +79,8 @@ func (s *planShop) debits(a billing.Account) int {
 	return len(s.of("/v1/charges", a))
 }
 
-// TestPlanByDebit proves what becomes of the order of a plan that is paid by bank debit: while the bank is asked it is
-// pending and brings nothing, then it is fulfilled with the plan's 500 points, or failed, for good, with none; and a
+// TestPlanByDebit proves what happens to the order of a plan that is paid by bank debit. While the bank is asked, the
+// order is pending and brings nothing. Then it is fulfilled with the plan's 500 points, or failed for good with none. A
 // renewal by debit brings its 500 when the bank pays. The operator's endpoints are told of the order's end once,
 // order.fulfilled or order.failed, and of no other order.
 func TestPlanByDebit(t *testing.T) {
@@ -124,7 +124,7 @@ func TestPlanByDebit(t *testing.T) {
 	})
 }
 
-// toldOnce wants an endpoint to be told of an order once, and what.
+// toldOnce requires that an endpoint is told of an order once, and compares the event.
 func (s *planShop) toldOnce(hook billing.Webhook, o billing.Order, want billing.OutgoingType) {
 	s.t.Helper()
 	all, err := s.db.Deliveries(s.t.Context(), hook.ID, "", "", 100)
@@ -140,8 +140,8 @@ func (s *planShop) toldOnce(hook billing.Webhook, o billing.Order, want billing.
 	}
 }
 
-// TestTrialThenDebitFails proves the same for a plan whose order is paid by nothing: the trial fulfils it, whatever
-// becomes of the debit after it.
+// TestTrialThenDebitFails proves the same for a plan whose order needs no payment: the trial fulfils it, whatever
+// happens to the later debit.
 func TestTrialThenDebitFails(t *testing.T) {
 	t.Parallel()
 	eachBankShop(t, func(t *testing.T, s *planShop) {
@@ -162,10 +162,10 @@ func TestTrialThenDebitFails(t *testing.T) {
 	})
 }
 
-// TestUpByDebit proves that a change up that is paid by bank debit is made at once and answered as one whose payment is
+// TestUpByDebit proves that a change up that is paid by bank debit is made at once, and its payment is reported as
 // under way: no 402, one invoice and one debit however often it is asked for, and its points when the bank pays. Of 30
 // days 10 and a half are gone, so 19.5 of 30 of the 700 points between 500 and 1200 come, 455, or with a month of 31
-// days a little more; the preview says how many, from Stripe's own lines.
+// days a little more. The preview says how many, from Stripe's own lines.
 func TestUpByDebit(t *testing.T) {
 	t.Parallel()
 	for name, iban := range map[string]string{"Paid": goodIBAN, "Failed": badIBAN} {
@@ -229,8 +229,8 @@ func TestUpByDebit(t *testing.T) {
 	}
 }
 
-// TestUpByDebitCutOff proves that a change by debit whose reply is lost is debited once, whether its request is
-// repeated or not.
+// TestUpByDebitCutOff proves that a change by debit whose reply is lost is debited once, even if its request is
+// repeated.
 func TestUpByDebitCutOff(t *testing.T) {
 	t.Parallel()
 	for _, repeats := range []bool{true, false} {
@@ -268,8 +268,8 @@ func TestUpByDebitCutOff(t *testing.T) {
 	}
 }
 
-// TestDownByDebit proves that what costs nothing now is possible while a debit is under way: a change down and a
-// cancellation.
+// TestDownByDebit proves that changes that cost nothing now are possible while a debit is under way: a change down and
+// a cancellation.
 func TestDownByDebit(t *testing.T) {
 	t.Parallel()
 	eachBankShop(t, func(t *testing.T, s *planShop) {
@@ -290,8 +290,8 @@ func TestDownByDebit(t *testing.T) {
 	})
 }
 
-// TestUpByInvoice proves the same where invoices are sent: the change is made, its invoice is one, and paying it brings
-// the points and takes a cancellation back.
+// TestUpByInvoice proves the same where invoices are sent: the change is made, there is one invoice, and paying it
+// brings the points and withdraws a cancellation.
 func TestUpByInvoice(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
@@ -325,8 +325,8 @@ func TestUpByInvoice(t *testing.T) {
 	})
 }
 
-// TestDebitRefusedAtOnce proves that an answer of 402 says the truth about a change by debit, which Stripe makes before
-// the money is there.
+// TestDebitRefusedAtOnce proves that a 402 is correct about a change by debit, which Stripe makes before the money is
+// there.
 func TestDebitRefusedAtOnce(t *testing.T) {
 	t.Parallel()
 	eachBankShop(t, func(t *testing.T, s *planShop) {

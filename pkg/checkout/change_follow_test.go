@@ -35,8 +35,7 @@ func (s *planShop) subscriptionAt(a billing.Account, form url.Values) {
 	s.ask(http.MethodPost, "/v1/subscriptions/"+string(a.Subscription.ID), form)
 }
 
-// arrangement is something that is to come for a subscription of basic or pro, and what becomes of it when nothing else
-// happens.
+// arrangement is something that is to come for a subscription of basic or pro, and its effect if nothing else happens.
 type arrangement struct {
 	plan    string
 	arrange func(s *planShop, a billing.Account)
@@ -68,8 +67,8 @@ var arrangements = map[string]arrangement{
 func stampOf(at time.Time) string { return strconv.FormatInt(at.Unix(), 10) }
 
 // TestRefusedChangeGivesNothingUp proves that a change up whose payment is refused leaves what the customer or the
-// operator had arranged: it comes as if nobody had asked, and nothing is charged for the change. Basic costs 900 and
-// pro 1900, so the invoices paid are the first, and where the subscription goes on as basic its renewal of 900.
+// operator had arranged: it happens as if no one had asked, and nothing is charged for the change. Basic costs 900 and
+// pro 1900, so the paid invoices are the first one and, where the subscription continues as basic, its renewal of 900.
 func TestRefusedChangeGivesNothingUp(t *testing.T) {
 	t.Parallel()
 	for name, c := range arrangements {
@@ -127,9 +126,9 @@ func (s *planShop) paid(a billing.Account) (sums []float64) {
 	return sums
 }
 
-// TestPaidLaterReplaces proves that a change which its customer pays on Stripe's page takes back what it replaces,
-// though nobody asks for it again: the job does when a sync has seen the payment, and also when no sync has. Until the
-// payment nothing is taken back.
+// TestPaidLaterReplaces proves that a change which its customer pays on Stripe's page withdraws what it replaces, even
+// if no one asks for it again. The job does so when a sync has seen the payment, and also when no sync has. Before the
+// payment nothing is withdrawn.
 func TestPaidLaterReplaces(t *testing.T) {
 	t.Parallel()
 	for name, c := range arrangements {
@@ -167,8 +166,8 @@ func TestPaidLaterReplaces(t *testing.T) {
 	}
 }
 
-// TestLaterCancellationStays proves that a cancellation which was decided after the change was asked for is another
-// one: paying for the change does not take it back.
+// TestLaterCancellationStays proves that a cancellation which was decided after the change was asked for is a different
+// one: paying for the change does not withdraw it.
 func TestLaterCancellationStays(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
@@ -188,8 +187,8 @@ func TestLaterCancellationStays(t *testing.T) {
 	})
 }
 
-// TestChangeKilled proves that a server which dies in the midst of a change, at any of its requests to Stripe, leaves
-// no half of it, though nobody repeats the request: after a minute the job has finished it, or given it up, and then
+// TestChangeKilled proves that a server which dies in the middle of a change, at any of its requests to Stripe, leaves
+// no half of it, even if no one repeats the request. After a minute the job has finished it, or given it up, and then
 // all is as it was before. Nothing is paid that did not happen.
 func TestChangeKilled(t *testing.T) {
 	t.Parallel()
@@ -257,8 +256,8 @@ func TestChangeKilled(t *testing.T) {
 	}
 }
 
-// dieAt lets the n-th request to Stripe and all after it go wrong, the n-th before it arrives or after it had its
-// effect, and answers how many came.
+// dieAt makes the n-th request to Stripe and all later ones fail, the n-th before it arrives or after it had its
+// effect. It returns how many came.
 func (s *planShop) dieAt(n int64, late bool) *atomic.Int64 {
 	seen := new(atomic.Int64)
 	s.intercept(func(out http.ResponseWriter, r *http.Request) {
@@ -274,8 +273,8 @@ func (s *planShop) dieAt(n int64, late bool) *atomic.Int64 {
 	return seen
 }
 
-// TestFollowTogether proves that replicas which follow changes at once do the work once, and that a change whose Stripe
-// is away stays due.
+// TestFollowTogether proves that replicas which follow changes concurrently do the work once, and that a change stays
+// due while Stripe is unreachable.
 func TestFollowTogether(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
@@ -300,7 +299,7 @@ func TestFollowTogether(t *testing.T) {
 	})
 }
 
-// TestNeverAsked proves that a change of which Stripe was never asked is given up by the job, and that its key says so.
+// TestNeverAsked proves that the job gives up a change of which Stripe was never asked, and that its key reports so.
 func TestNeverAsked(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {

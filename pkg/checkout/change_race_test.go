@@ -31,7 +31,7 @@ func resume(s *planShop, id billing.AccountID, key string) (checkout.Changed, er
 }
 
 // TestChangeCutOff proves that a change which is cut off at any of its requests to Stripe, before it arrived or after
-// it had its effect, is taken up by its repeat and has one effect in all.
+// it had its effect, is continued by its repeat and has one effect in all.
 func TestChangeCutOff(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -100,7 +100,7 @@ func TestChangeCutOff(t *testing.T) {
 	}
 }
 
-// TestOneChangeTogether proves that copies of one request have one effect, and that all of them are answered alike.
+// TestOneChangeTogether proves that copies of one request have one effect, and that all of them get the same response.
 func TestOneChangeTogether(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
@@ -131,7 +131,7 @@ func TestOneChangeTogether(t *testing.T) {
 	})
 }
 
-// passing says whether an error asks to repeat the request.
+// passing reports whether an error asks to repeat the request.
 func passing(err error) bool {
 	switch billing.CodeOf(err) {
 	case billing.EConflict, billing.EStripeUnavailable, billing.ETooMany:
@@ -141,7 +141,7 @@ func passing(err error) bool {
 }
 
 // TestChangesTogether proves that different changes of one account that are asked for at once end in the state of one
-// of them, or of one after the other: Stripe and the database agree on it, and nothing was charged that did not happen.
+// of them, or of one after the other. Stripe and the database agree on it, and nothing was charged that did not happen.
 func TestChangesTogether(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
@@ -180,8 +180,8 @@ func TestChangesTogether(t *testing.T) {
 	})
 }
 
-// TestSecondChangeWaits proves that no change begins beside one that somebody is at work on, and that one which was cut
-// off and not taken up is given up for the next one: what it was not answered for is not done behind its customer's
+// TestSecondChangeWaits proves that no change begins while another one is being worked on. A change that was cut off
+// and not continued is given up for the next one: what its caller got no reply for is not done behind the customer's
 // back.
 func TestSecondChangeWaits(t *testing.T) {
 	t.Parallel()
@@ -225,7 +225,7 @@ func TestSecondChangeWaits(t *testing.T) {
 	})
 }
 
-// TestChangeCallerGone proves that whoever leaves while Stripe is asked can take the change up.
+// TestChangeCallerGone proves that a caller who leaves while Stripe is asked can continue the change.
 func TestChangeStripeDown(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
@@ -241,8 +241,8 @@ func TestChangeStripeDown(t *testing.T) {
 	})
 }
 
-// TestPaidLater proves that a change whose payment is refused, or has to be confirmed, leaves the plan as it was and is
-// made once the customer pays on Stripe's page; the repeat of its request says how it stands.
+// TestPaidLater proves that a change whose payment is refused, or has to be confirmed, leaves the plan as it was. It is
+// made once the customer pays on Stripe's page, and a repeat of its request returns the current state.
 func TestPaidLater(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
@@ -277,8 +277,8 @@ func TestPaidLater(t *testing.T) {
 	})
 }
 
-// TestUnpaidGivenUp proves that a change which waits for its payment gives way to the next one, and cannot be paid any
-// more.
+// TestUnpaidGivenUp proves that a change which waits for its payment gives way to the next one, and can no longer be
+// paid.
 func TestUnpaidGivenUp(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
@@ -305,8 +305,8 @@ func TestUnpaidGivenUp(t *testing.T) {
 	})
 }
 
-// TestPaidMeanwhileOfChange proves that a change which finds the one before it paid at the last moment says so and does
-// nothing.
+// TestPaidMeanwhileOfChange proves that a change which finds the previous one paid at the last moment reports so and
+// does nothing.
 func TestChangePaidMeanwhile(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {

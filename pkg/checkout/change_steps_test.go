@@ -20,7 +20,7 @@ import (
 const stripePrices = `{"object":"list","data":[{"id":"price_2","active":true,"lookup_key":"pointsync_pro","product":"pointsync_pro",
 	"unit_amount":1900,"currency":"usd","recurring":{"interval":"month","interval_count":1}}]}`
 
-// memory is a Stripe that answers by heart, by "GET /v1/path", and notes what it was asked, with its key.
+// memory is a Stripe with prepared replies, by "GET /v1/path". It notes each request and its key.
 type memory struct {
 	answers map[string]string
 	mu      sync.Mutex
@@ -46,7 +46,7 @@ func (m *memory) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write([]byte(answer))
 }
 
-// remembering is a service whose Stripe answers by heart. It has no database.
+// remembering is a service whose Stripe has prepared replies. It has no database.
 func remembering(t *testing.T, answers map[string]string) (*Service, *memory) {
 	t.Helper()
 	m := &memory{answers: answers}
@@ -61,9 +61,9 @@ func remembering(t *testing.T, answers map[string]string) (*Service, *memory) {
 
 func at(hour int) time.Time { return time.Date(2030, time.March, 10, hour, 0, 0, 0, time.UTC) }
 
-// TestStepsOfAChange proves what each change writes down to be asked for. The subscription ends with its period, which
-// an operator's schedule leads, was cancelled at 1 o'clock, and has a change that waits for the invoice in_1: the
-// change takes the place of all of it.
+// TestStepsOfAChange proves which requests each change writes down. The subscription ends with its period, which an
+// operator's schedule controls, was cancelled at 1 o'clock, and has a change that waits for the invoice in_1: the
+// change replaces all of it.
 func TestStepsOfAChange(t *testing.T) {
 	t.Parallel()
 	pro := billing.Plan{ID: "pro", Amount: 1900, Currency: "usd", Interval: "month", MaxQuantity: 9}
@@ -127,7 +127,7 @@ func TestStepsOfAChange(t *testing.T) {
 			Quantity:  2,
 			PeriodEnd: at(20).Unix(),
 			Uncancel:  true}},
-		// The schedule is rewritten, and with it the end: there is nothing else to take back.
+		// The schedule is rewritten, and its end with it: there is nothing else to withdraw.
 		"DownWhileLed": {func(t *stripegw.Terms) {
 			full(t)
 			t.UnitAmount, t.HasEndDate = 2000, true
@@ -140,7 +140,7 @@ func TestStepsOfAChange(t *testing.T) {
 			Schedule:   "sub_sched_1",
 			Void:       "in_1",
 			CanceledAt: at(1).Unix()}},
-		// It is of this plan already: what is under way is taken back, and its end stays.
+		// It is of this plan already: what is under way is withdrawn, and its end stays.
 		"Same": {
 			func(t *stripegw.Terms) { full(t); t.Item, t.HasEndDate = "pro", true }, ChangeRequest{},
 			billing.ChangeSteps{Release: "sub_sched_1", Void: "in_1", CanceledAt: at(1).Unix()},
@@ -189,7 +189,7 @@ func TestNoQuantity(t *testing.T) {
 	}
 }
 
-// TestOwesForChange proves that a charge beside one that is not paid is refused, and that a change which costs nothing
+// TestOwesForChange proves that a charge is refused while another is not paid, and that a change which costs nothing
 // now is not.
 func TestOwesForChange(t *testing.T) {
 	t.Parallel()
@@ -204,8 +204,8 @@ func TestOwesForChange(t *testing.T) {
 	}
 }
 
-// TestStepsOfAnEnd proves that an end with the period replaces a later end and none that comes at the same time or
-// before; and what going on takes back.
+// TestStepsOfAnEnd proves that an end with the period replaces a later end, but none that comes at the same time or
+// before. It also proves what resuming withdraws.
 func TestStepsOfAnEnd(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -251,8 +251,8 @@ func TestStepsOfAnEnd(t *testing.T) {
 	}
 }
 
-// TestEdgesOfAPreview proves that the date of a preview holds for ten minutes, to the second, from the beginning of the
-// period.
+// TestEdgesOfAPreview proves that the date of a preview is valid for ten minutes, to the second, from the beginning of
+// the period.
 func TestEdgesOfAPreview(t *testing.T) {
 	t.Parallel()
 	v := viewOf(billing.SubActive)
@@ -271,8 +271,8 @@ func TestEdgesOfAPreview(t *testing.T) {
 	}
 }
 
-// TestProgress proves how far Stripe is taken to have come with a change that was cut off: nothing is done again that
-// costs money, and what Stripe has not begun is given up.
+// TestProgress proves how much of a change that was cut off counts as done at Stripe: nothing that costs money is done
+// again, and what Stripe has not begun is given up.
 func TestProgress(t *testing.T) {
 	t.Parallel()
 	steps := func(s billing.ChangeSteps) billing.ChangeSteps {
@@ -367,9 +367,9 @@ func TestProgress(t *testing.T) {
 	}
 }
 
-// TestRequestsOfAChange proves the order of a change's requests and their keys: an earlier change's invoice is voided
-// first; what the change replaces is taken back last, before a schedule alone first, and not at all while an invoice is
-// owed or after a refusal.
+// TestRequestsOfAChange proves the order of a change's requests and their keys. An earlier change's invoice is voided
+// first. What the change replaces is withdrawn last; only before a schedule is it first; and it is not withdrawn at all
+// while an invoice is owed or after a refusal.
 func TestRequestsOfAChange(t *testing.T) {
 	t.Parallel()
 	const (
@@ -479,8 +479,8 @@ func TestRequestsOfAChange(t *testing.T) {
 	}
 }
 
-// TestReplaceLate proves what a change that was paid late still takes back: the end that it was to replace, decided at
-// that time, and the schedule that it knew; and nothing of a subscription that has ended.
+// TestReplaceLate proves what a change that was paid late still withdraws: the end that it was to replace, decided at
+// that time, and the schedule that it knew. It withdraws nothing of a subscription that has ended.
 func TestReplaceLate(t *testing.T) {
 	t.Parallel()
 	const look, write = "GET /v1/subscriptions/sub_1", "POST /v1/subscriptions/sub_1"
@@ -551,7 +551,7 @@ func TestReplaceLate(t *testing.T) {
 	}
 }
 
-// TestEndOfAChange proves how a change is closed, and what its request is told then.
+// TestEndOfAChange proves how a change is closed, and what its request then returns.
 func TestEndOfAChange(t *testing.T) {
 	t.Parallel()
 	refused := billing.Errorf(billing.EConflict, "no")
@@ -644,7 +644,7 @@ func TestWhyNot(t *testing.T) {
 	}
 }
 
-// TestDefinite proves which errors end a change: what asking again would not alter.
+// TestDefinite proves which errors end a change: those that asking again would not change.
 func TestDefinite(t *testing.T) {
 	t.Parallel()
 	for code, want := range map[billing.Code]bool{
@@ -662,7 +662,7 @@ func TestDefinite(t *testing.T) {
 }
 
 // TestOrdersBesideEachOther proves when a page is handed out again, when it is closed for a newer one, and what is not
-// sold beside what.
+// sold while another payment is under way.
 func TestOrdersBesideEachOther(t *testing.T) {
 	t.Parallel()
 	open := billing.Order{
@@ -741,7 +741,7 @@ func TestOrdersBesideEachOther(t *testing.T) {
 	}
 }
 
-// TestCounted proves which automatic orders count in a month: those made in it, but for those that brought nothing.
+// TestCounted proves which automatic orders count in a month: those made in it, except those that brought nothing.
 func TestCounted(t *testing.T) {
 	t.Parallel()
 	begin := at(0)

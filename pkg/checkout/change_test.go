@@ -79,7 +79,7 @@ func TestDownLater(t *testing.T) {
 		}
 		_, err = s.service.Change(t.Context(), a.ID, checkout.ChangeRequest{Plan: "team", Quantity: 21})
 		s.refused(err, billing.EInvalid)
-		s.change(a.ID, checkout.ChangeRequest{Plan: "team"}) // another change takes its place
+		s.change(a.ID, checkout.ChangeRequest{Plan: "team"}) // another change replaces it
 		s.wants(a, "active pro then team", 1200)
 		s.advance(22 * day)
 		must(t, synced(s.syncer.Sync(t.Context(), a.ID, billing.CauseChange)))
@@ -105,7 +105,7 @@ func TestDownKeepsDiscount(t *testing.T) {
 	})
 }
 
-// TestTakeBack proves what takes back what was to come: the plan that is there, a resumption, and any other change.
+// TestTakeBack proves what withdraws a change that was to come: the current plan, a resumption, and any other change.
 func TestTakeBack(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
@@ -137,7 +137,7 @@ func TestTakeBack(t *testing.T) {
 		s.wants(a, "active pro ends", 1200)
 		s.change(a.ID, checkout.ChangeRequest{Plan: "yearly"})
 		s.wants(a, "active yearly", a.Available+14000-1200)
-		// a date that somebody set
+		// a date that someone set
 		s.ask("POST", "/v1/subscriptions/"+string(a.Subscription.ID), url.Values{"cancel_at": {"4000000000"}})
 		must(t, resume(a))
 		if end := s.of("/v1/subscriptions", a)[0]["cancel_at"]; end != nil {

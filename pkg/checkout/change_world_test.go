@@ -37,7 +37,7 @@ packs:
   - {id: pack, name: Pack, amount: 500, points: 100}
 `
 
-// planShop is a shop of plans with one clock for both sides, whose gateway repeats nothing by itself.
+// planShop is a shop of plans with one clock for both sides, whose gateway does not retry by itself.
 type planShop struct {
 	*shop
 	offset *atomic.Int64
@@ -105,7 +105,7 @@ func (s *planShop) refused(err error, code billing.Code) {
 	}
 }
 
-// owed wants a change to wait for a payment, and answers the page where it is made.
+// owed requires that a change waits for a payment, and returns the page where it is made.
 func (s *planShop) owed(err error) string {
 	s.t.Helper()
 	var unpaid *checkout.PaymentRequired
@@ -116,7 +116,7 @@ func (s *planShop) owed(err error) string {
 	return unpaid.URL
 }
 
-// wants compares the subscription and the points, and holds the account against its own books and against Stripe.
+// wants compares the subscription and the points, and checks the account against its own books and against Stripe.
 func (s *planShop) wants(a billing.Account, state string, available billing.Points) {
 	s.t.Helper()
 	must(s.t, ledger.Audit(s.t.Context(), s.db, a.ID))
@@ -170,8 +170,8 @@ func (s *planShop) card(a billing.Account, method string) {
 	s.ask(http.MethodPost, "/v1/subscriptions/"+string(a.Subscription.ID), url.Values{"default_payment_method": {id}})
 }
 
-// browse posts a form to a page of Stripe's as a customer does, and follows it nowhere: the shop that it leads back to
-// is none.
+// browse posts a form to a page of Stripe's as a customer does. It follows no redirect, because the shop that it leads
+// to does not exist.
 func (s *planShop) browse(page string, form url.Values) {
 	s.t.Helper()
 	stays := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
@@ -187,8 +187,7 @@ func typed(number string) url.Values {
 	return url.Values{"card_number": {number}, "exp": {"12/60"}, "cvc": {"123"}, "name": {"Jo"}}
 }
 
-// cutAt lets the n-th request to Stripe go wrong, before it arrives or after it had its effect, and answers how many
-// came.
+// cutAt makes the n-th request to Stripe fail, before it arrives or after it had its effect, and returns how many came.
 func (s *planShop) cutAt(n int64, late bool) *atomic.Int64 {
 	seen := new(atomic.Int64)
 	s.intercept(func(out http.ResponseWriter, r *http.Request) {

@@ -11,13 +11,13 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// isPage says whether a request to Stripe opens a payment page.
+// isPage reports whether a request to Stripe opens a payment page.
 func isPage(r *http.Request) bool {
 	return r.Method == http.MethodPost && r.URL.Path == "/v1/checkout/sessions"
 }
 
-// TestReplyLost proves that when Stripe has opened the page and its answer is lost, the same key gets that page:
-// nothing is sold twice, and meanwhile the order is there.
+// TestReplyLost proves that when Stripe has opened the page and its reply is lost, the same key gets that page: nothing
+// is sold twice, and the order exists in the meantime.
 func TestReplyLost(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(t *testing.T, s *shop) {
@@ -52,7 +52,7 @@ func TestReplyLost(t *testing.T) {
 	})
 }
 
-// TestCallerGone proves that a caller who leaves while Stripe is being asked can take the purchase up again.
+// TestCallerGone proves that a caller who leaves while Stripe is being asked can continue the purchase.
 func TestCallerGone(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(t *testing.T, s *shop) {
@@ -78,7 +78,7 @@ func TestCallerGone(t *testing.T) {
 	})
 }
 
-// TestRepeats proves what a repeated request answers: the page that is still open, or what became of the key's order.
+// TestRepeats proves what a repeated request returns: the page that is still open, or the state of the key's order.
 func TestRepeats(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(t *testing.T, s *shop) {
@@ -120,8 +120,8 @@ func TestRepeats(t *testing.T) {
 	})
 }
 
-// TestOneSubscription proves that a live subscription refuses another plan in every way to ask for one: anew, under the
-// key of an order that was cut off before it had a page, and by a page that is still open.
+// TestOneSubscription proves that a live subscription refuses another plan however it is asked for: by a new request,
+// under the key of an order that was cut off before it had a page, and by a page that is still open.
 func TestOneSubscription(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(t *testing.T, s *shop) {
@@ -158,7 +158,7 @@ func TestOneSubscription(t *testing.T) {
 		if n := s.openPages(); n != 0 {
 			t.Errorf("%d open pages", n)
 		}
-		s.order(a.ID, checkout.Request{Item: "pack_100"}) // packs are sold all the same
+		s.order(a.ID, checkout.Request{Item: "pack_100"}) // packs are still sold
 	})
 }
 
@@ -184,7 +184,7 @@ func TestPaidMeanwhile(t *testing.T) {
 	})
 }
 
-// TestPortal proves that the portal is for those who have bought, and leads back to allowed places alone.
+// TestPortal proves that the portal is for those who have bought, and leads back only to allowed places.
 func TestPortal(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(t *testing.T, s *shop) {

@@ -15,7 +15,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// changed lets a handler answer, with one text in its answer replaced.
+// changed replaces one text in a handler's response.
 func changed(out http.ResponseWriter, h http.Handler, r *http.Request, from, to string) {
 	said := httptest.NewRecorder()
 	h.ServeHTTP(said, r)
@@ -42,10 +42,10 @@ func (s *shop) accountNow(id billing.AccountID) billing.Account {
 	return a
 }
 
-// Proves that an account whose customer was deleted at Stripe can buy again, packs and plans, again and again: each
-// time it gets a new customer, keeps its points, and the old ids stay known. The subscription ended with its customer,
-// so its 500 points are gone and another plan can be bought; a page of the old customer is not handed out again. No
-// event has told of any of it.
+// Proves that an account whose customer was deleted at Stripe can buy again, packs and plans, again and again. Each
+// time it gets a new customer and keeps its points, and the old ids stay known. The subscription ended with its
+// customer, so its 500 points are gone and another plan can be bought. A page of the old customer is not handed out
+// again. No event has reported any of it.
 func TestDeletedCustomerBuysAgain(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(t *testing.T, s *shop) {
@@ -111,8 +111,8 @@ func TestDeletedCustomerTogether(t *testing.T) {
 	})
 }
 
-// Proves that money which goes back to a customer who was deleted is clawed back from the account: the event names the
-// old customer, and finds it. Of the pack's 100 points and the new one's 100, 100 are left.
+// Proves that money which goes back to a deleted customer is clawed back from the account: the event names the old
+// customer, and finds the account. Of the pack's 100 points and the new one's 100, 100 are left.
 func TestRefundOfDeletedCustomer(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(t *testing.T, s *shop) {
@@ -148,8 +148,8 @@ func TestRefundOfDeletedCustomer(t *testing.T) {
 	})
 }
 
-// Proves what a deleted customer means elsewhere: the portal is a conflict and no refusal of Stripe's. A customer that
-// Stripe never knew is a refusal everywhere, because that means the key of another account.
+// Proves what a deleted customer means elsewhere: the portal returns a conflict, not a refusal of Stripe's. A customer
+// that Stripe never knew is a refusal everywhere, because that means the key of another account.
 func TestDeletedCustomerElsewhere(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(t *testing.T, s *shop) {

@@ -11,7 +11,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// foreign gives an account's customer a subscription of something that is not ours, and answers its id.
+// foreign gives an account's customer a subscription of something that is not ours, and returns its id.
 func (s *planShop) foreign(a billing.Account) string {
 	s.t.Helper()
 	form := url.Values{
@@ -27,7 +27,7 @@ func (s *planShop) foreign(a billing.Account) string {
 	})["id"].(string)
 }
 
-// buys orders a plan and pays for it, and answers the account.
+// buys orders a plan, pays for it, and returns the account.
 func (s *planShop) buys(a billing.Account, plan string) billing.Account {
 	s.t.Helper()
 	o := s.order(a.ID, checkout.Request{Item: plan})
@@ -40,8 +40,8 @@ func (s *planShop) buys(a billing.Account, plan string) billing.Account {
 	return a
 }
 
-// TestOneTrialEver proves that an account has one trial: not a second one after the first has ended, nor on another
-// plan, nor after its customer was deleted at Stripe, nor after a plan that was paid; and that somebody else's
+// TestOneTrialEver proves that an account has one trial: no second one after the first has ended, on another plan,
+// after its customer was deleted at Stripe, or after a plan that was paid. It also proves that someone else's
 // subscription takes no trial away.
 func TestOneTrialEver(t *testing.T) {
 	t.Parallel()
@@ -74,8 +74,8 @@ func TestOneTrialEver(t *testing.T) {
 	})
 }
 
-// TestForeignUntouched proves that changing and cancelling act on ours alone, which a newer subscription of somebody
-// else's does not hide.
+// TestForeignUntouched proves that changing and cancelling act only on our subscription, even if someone else's is
+// newer.
 func TestForeignUntouched(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
@@ -104,9 +104,9 @@ func TestForeignUntouched(t *testing.T) {
 	})
 }
 
-// TestWhatComesIsShown proves that an end and a pause show, and end access, however an operator set them; that
-// cancelling moves an earlier end nowhere and a later one to the period's end; and that a resumption takes each back,
-// with the window that was.
+// TestWhatComesIsShown proves that an end and a pause show, and end access, however an operator set them. Cancelling
+// does not move an earlier end, and moves a later one to the period's end. A resumption withdraws each, and restores
+// the window.
 func TestWhatComesIsShown(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {

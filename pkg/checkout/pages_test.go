@@ -54,10 +54,10 @@ func (s *shop) payByDebit(o billing.Order) {
 	s.ask(http.MethodPost, "/v1/payment_pages/"+string(o.CheckoutID)+"/confirm", url.Values{"payment_method": {method}})
 }
 
-// Proves that a page is handed out again only while it can be paid. A page that the customer has paid on, by debit or
-// by card, that the operator closed, or that Stripe has forgotten, makes a new order with a page of its own, though no
-// event has told of it; a repeat of the old key still gets the first order. Whether the database has heard of it or not
-// is the same.
+// Proves that a page is handed out again only while it can be paid. Four pages make a new order with a new page,
+// although no event has reported it: a page that the customer has paid on by debit or by card, one that the operator
+// closed, and one that Stripe has forgotten. A repeat of the old key still gets the first order. All this holds whether
+// the database knows of it or not.
 func TestEndedPageIsNotHandedOutAgain(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(s *shop, o billing.Order){
@@ -120,9 +120,9 @@ func TestEndedPageIsNotHandedOutAgain(t *testing.T) {
 	}
 }
 
-// Proves that while the payment of a plan is under way, no second plan is sold, whatever the database has heard of the
-// first one's page: both could be paid, and the customer would have two subscriptions. The page that was opened beside
-// it is closed. A pack is sold all the same.
+// Proves that while the payment of a plan is under way, no second plan is sold, whatever the database knows about the
+// first one's page: both could be paid, and the customer would have two subscriptions. A page that was opened at the
+// same time is closed. A pack is still sold.
 func TestNoSecondPlanBesideDebit(t *testing.T) {
 	t.Parallel()
 	eachDebitShop(t, func(t *testing.T, s *shop) {
@@ -148,8 +148,8 @@ func TestNoSecondPlanBesideDebit(t *testing.T) {
 	})
 }
 
-// Proves that orders whose payment is under way do not count among the 20 that can be paid: beside 20 packs that are
-// paid by debit the customer buys one more. Beside 20 whose page is open it is refused.
+// Proves that orders whose payment is under way do not count among the 20 that can be paid: with 20 packs that are paid
+// by debit, the customer buys one more. With 20 whose page is open, it is refused.
 func TestDebitsDoNotUseUpTheOrders(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(t *testing.T, s *shop) {

@@ -12,7 +12,7 @@ import (
 )
 
 // TestOneCustomer proves that however many first purchases of an account race, it has one customer at Stripe, and that
-// the bound on unpaid orders holds among them.
+// the limit on unpaid orders holds among them.
 func TestOneCustomer(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(t *testing.T, s *shop) {
@@ -47,7 +47,7 @@ func TestOneCustomer(t *testing.T) {
 	})
 }
 
-// TestParallelKey proves that one key is one order and one page, and that all who sent it are answered the same.
+// TestParallelKey proves that one key is one order and one page, and that all who sent it get the same response.
 func TestParallelKey(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(t *testing.T, s *shop) {
@@ -78,8 +78,8 @@ func TestParallelKey(t *testing.T) {
 	})
 }
 
-// TestParallelPlans proves that plans asked for side by side leave one page that can be paid: two would sell two
-// subscriptions. Who comes too late is told so, or gets the page that is left.
+// TestParallelPlans proves that plans asked for concurrently leave one page that can be paid: two would sell two
+// subscriptions. A request that comes too late is told so, or gets the page that is left.
 func TestParallelPlans(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(t *testing.T, s *shop) {
@@ -106,8 +106,8 @@ func TestParallelPlans(t *testing.T) {
 	})
 }
 
-// TestPlanPaidDuringAnother proves that a plan which is paid, and whose order is fulfilled, while another one's page is
-// being opened is seen: the other page is closed and refused, or it would sell a second subscription.
+// TestPlanPaidDuringAnother proves that a plan is noticed which is paid, and whose order is fulfilled, while another
+// plan's page is being opened. The other page is closed and refused; otherwise it would sell a second subscription.
 func TestPlanPaidDuringAnother(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(t *testing.T, s *shop) {

@@ -13,8 +13,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
-// TestRetiredItems proves that a retired plan or pack is not sold and not changed to, that who has the plan is charged
-// and granted as ever, and that a page which was open before is still paid for and grants.
+// TestRetiredItems proves that a retired plan or pack is not sold and not changed to, that a customer who has the plan
+// is charged and granted as before, and that a page which was open before is still paid for and grants.
 func TestRetiredItems(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
@@ -55,7 +55,7 @@ func TestRetiredItems(t *testing.T) {
 }
 
 // TestPageOfOtherPoints proves that no page is opened while the price at Stripe grants other points than the catalogue
-// promises, be it of a pack or of a plan, and that the order is gone with it.
+// promises, for a pack or for a plan, and that the order is deleted.
 func TestPageOfOtherPoints(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
@@ -75,8 +75,8 @@ func TestPageOfOtherPoints(t *testing.T) {
 	})
 }
 
-// TestCancelNowVoids proves that cancelling at once voids the subscription's open invoices, and none whose payment is
-// under way, also when the server is stopped after the subscription has ended.
+// TestCancelNowVoids proves that cancelling at once voids the subscription's open invoices, but none whose payment is
+// under way, even if the server is stopped after the subscription has ended.
 func TestCancelNowVoids(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
@@ -117,8 +117,8 @@ func TestCancelNowVoids(t *testing.T) {
 	})
 }
 
-// stopBefore lets requests to a path fail as if the server had lost its way to Stripe, until the returned function is
-// called.
+// stopBefore makes requests to a path fail, as if the server had lost its connection to Stripe, until the returned
+// function is called.
 func (s *planShop) stopBefore(end string) func() {
 	s.intercept(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost && len(r.URL.Path) > len(end) && r.URL.Path[len(r.URL.Path)-len(end):] == end {

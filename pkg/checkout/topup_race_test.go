@@ -80,8 +80,8 @@ func TestTopUpTogether(t *testing.T) {
 	}
 }
 
-// TestTopUpCoolOff proves that the time between two attempts holds, whoever looks, also when the customer sets the
-// top-up anew or deletes it meanwhile; and that it counts from an attempt that was declined.
+// TestTopUpCoolOff proves that the time between two attempts holds for every replica, even if the customer sets the
+// top-up again or deletes it in the meantime, and that it counts from an attempt that was declined.
 func TestTopUpCoolOff(t *testing.T) {
 	t.Parallel()
 	s := newTops(t, store.Postgres)
@@ -110,8 +110,8 @@ func TestTopUpCoolOff(t *testing.T) {
 	s.settled(a.ID, 2)
 }
 
-// TestTopUpMonth proves that the month's limit holds among replicas and over all that a customer may set, and that the
-// next month begins anew, at midnight UTC.
+// TestTopUpMonth proves that the month's limit holds among replicas and whatever a customer sets, and that the next
+// month starts again from zero, at midnight UTC.
 func TestTopUpMonth(t *testing.T) {
 	t.Parallel()
 	s := newTops(t, store.Postgres)
@@ -163,7 +163,7 @@ func TestTopUpRaisedLimit(t *testing.T) {
 	s.settled(a.ID, 2)
 }
 
-// lose lets Stripe do what it is asked for and drops the answer.
+// lose lets Stripe do what it is asked for and drops the reply.
 func (s *tops) lose(out http.ResponseWriter, r *http.Request) {
 	if !isCharge(r) {
 		s.sandbox.ServeHTTP(out, r)
@@ -173,8 +173,8 @@ func (s *tops) lose(out http.ResponseWriter, r *http.Request) {
 	panic(http.ErrAbortHandler)
 }
 
-// TestTopUpReplyLost proves that a charge whose answer is lost is one charge and has its points, whoever looks next:
-// the job, by any card and however late, also when the customer has turned the top-up off; or a sync that a webhook
+// TestTopUpReplyLost proves that a charge whose reply is lost is one charge and has its points, no matter who looks
+// next: the job, by any card and however late, even if the customer has turned the top-up off; or a sync that a webhook
 // asked for.
 func TestTopUpReplyLost(t *testing.T) {
 	t.Parallel()
@@ -212,7 +212,8 @@ func TestTopUpReplyLost(t *testing.T) {
 	}
 }
 
-// TestTopUpDeclineLost proves that a declined charge whose answer is lost is cancelled by whoever looks next.
+// TestTopUpDeclineLost proves that a declined charge whose reply is lost is cancelled by the next run or sync that
+// looks.
 func TestTopUpDeclineLost(t *testing.T) {
 	t.Parallel()
 	s := newTops(t, store.Postgres)
@@ -276,7 +277,7 @@ func TestTopUpNeverAsked(t *testing.T) {
 	}
 	s.advance(reconcile.UnchargedAge - reconcile.ChargeAge + time.Minute)
 	s.run() // gives them up
-	s.run() // and begins anew where that is wanted
+	s.run() // and starts again where the customer wants it
 	if got := s.automatic(off.ID); len(got) != 1 || got[0].Status != billing.OrderExpired {
 		t.Errorf("turned off: %+v", got)
 	}
@@ -327,7 +328,7 @@ func TestTopUpDeclineCounted(t *testing.T) {
 	}
 }
 
-// TestTopUpAskedTwice proves that two replicas which both have looked, found nothing and ask are one charge: the key is
+// TestTopUpAskedTwice proves that two replicas which both looked, found nothing and asked make one charge: the key is
 // the order's.
 func TestTopUpAskedTwice(t *testing.T) {
 	t.Parallel()

@@ -13,8 +13,8 @@ import (
 
 // TestTopUpStopsWhenMoneyGoesBack proves that money which goes back causes no automatic purchase. The top-up buys 100
 // points as soon as there are fewer than 50. In each case money goes back, points are clawed back, and the cool-off
-// passes five times; the automatic orders that there are then are those from before. Where it stopped, the customer
-// switches it on again, and it buys again once: the money that is known to be back does not stop it a second time.
+// passes five times; then the only automatic orders are those from before. If the top-up stopped, the customer switches
+// it on again, and it buys once more: the money that is known to be back does not stop it a second time.
 func TestTopUpStopsWhenMoneyGoesBack(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -25,13 +25,13 @@ func TestTopUpStopsWhenMoneyGoesBack(t *testing.T) {
 		points billing.Points
 		debt   billing.Points
 	}{
-		// 100 bought by hand, 60 spent: 40. 100 bought by themselves: 140. The bank takes the 100 back: 40 again, below
+		// 100 bought by hand, 60 spent: 40. 100 bought automatically: 140. The bank takes the 100 back: 40 again, below
 		// the threshold.
 		"DisputeOfAutomatic": {automaticDisputed, billing.TopUpAttention, billing.TopUpDisputed, 1, 40, 0},
 		// The same, and a fifth of the money goes back: 100 × 1/5 = 20 points of 140.
 		"PartOfAutomatic": {automaticRefunded(100), billing.TopUpAttention, billing.TopUpRefunded, 1, 120, 0},
 		"WholeAutomatic":  {automaticRefunded(500), billing.TopUpAttention, billing.TopUpRefunded, 1, 40, 0},
-		// 100 of the first pack, 100 of a second one by a card whose payment the bank takes back: 100, which are not
+		// 100 of the first pack, 100 of a second one by a card whose payment the bank takes back: 100 are left, not
 		// below the threshold.
 		"DisputeOfPack": {
 			packDisputed("pm_card_createDispute"), billing.TopUpAttention, billing.TopUpDisputed, 0, 100, 0,
@@ -43,7 +43,7 @@ func TestTopUpStopsWhenMoneyGoesBack(t *testing.T) {
 		// 100 bought by hand, 30 spent, refunded whole: 70 − 100 is a debt of 30. A purchase would follow from the
 		// refund.
 		"RefundBelowThreshold": {packRefunded(30, 500), billing.TopUpAttention, billing.TopUpRefunded, 0, 0, 30},
-		// Two fifths of it: 100 − 40 = 60, which are not below 50.
+		// Two fifths of it: 100 − 40 = 60, not below 50.
 		"RefundAboveThreshold": {packRefunded(0, 200), billing.TopUpOn, "", 0, 60, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -146,9 +146,9 @@ func packRefunded(spent billing.Points, amount int64) func(s *tops, a billing.Ac
 	}
 }
 
-// TestTopUpStopsOnce proves that a dispute which is won, and a second one of another payment, are told apart: the first
-// says nothing new, the second stops the top-up again. What went back while the top-up was off stops nothing when it is
-// switched on.
+// TestTopUpStopsOnce proves that a dispute which is won, and a second dispute of another payment, are told apart: the
+// first adds nothing new, the second stops the top-up again. Money that went back while the top-up was off stops
+// nothing when it is switched on.
 func TestTopUpStopsOnce(t *testing.T) {
 	t.Parallel()
 	eachTops(t, func(t *testing.T, s *tops) {

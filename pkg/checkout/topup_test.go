@@ -107,8 +107,8 @@ func (s *tops) refunds(a billing.Account, o billing.Order) {
 	must(s.t, ledger.Audit(ctx, s.db, a.ID))
 }
 
-// TestTopUpOfDebt proves that what is owed is topped up, though not because of the refund that made the debt: the
-// customer switches it on again.
+// TestTopUpOfDebt proves that debt is topped up, but not because of the refund that made it: the customer switches the
+// top-up on again.
 func TestTopUpOfDebt(t *testing.T) {
 	t.Parallel()
 	eachTops(t, func(t *testing.T, s *tops) {
@@ -134,7 +134,7 @@ func TestTopUpOfDebt(t *testing.T) {
 	})
 }
 
-// TestErrTopUp proves what cannot be wished for, and that what is off, or deleted, buys nothing.
+// TestErrTopUp proves which top-ups are refused, and that one that is off, or deleted, buys nothing.
 func TestErrTopUp(t *testing.T) {
 	t.Parallel()
 	eachTops(t, func(t *testing.T, s *tops) {
@@ -199,14 +199,14 @@ func TestTopUpMethod(t *testing.T) {
 		s.pay(s.order(a.ID, checkout.Request{Item: "basic_monthly"}))
 		subscription := s.list("/v1/subscriptions")[0]
 		s.spend(a.ID, s.account(a.ID).Available-40)
-		attach("pm_card_amex") // saved last, and yet not it
+		attach("pm_card_amex") // saved last, but not the one charged
 		charged(subscription["default_payment_method"].(string))
 		charged(s.card(a, "pm_card_visa"))
 	})
 }
 
-// TestTopUpDeclined proves that a declined charge is an order that failed, can be paid by nobody later, and is no
-// top-up of the month; and that the third in a row stops the top-up until the customer turns it on again.
+// TestTopUpDeclined proves that a declined charge is an order that failed, that no one can pay it later, and that it
+// does not count in the month. The third in a row stops the top-up until the customer turns it on again.
 func TestTopUpDeclined(t *testing.T) {
 	t.Parallel()
 	eachTops(t, func(t *testing.T, s *tops) {
@@ -246,7 +246,7 @@ func TestTopUpDeclined(t *testing.T) {
 	})
 }
 
-// TestTopUpAuthentication proves that a bank that wants to see its customer stops the top-up at once.
+// TestTopUpAuthentication proves that a bank that wants its customer to authenticate stops the top-up at once.
 func TestTopUpAuthentication(t *testing.T) {
 	t.Parallel()
 	eachTops(t, func(t *testing.T, s *tops) {
@@ -269,8 +269,8 @@ func TestTopUpAuthentication(t *testing.T) {
 	})
 }
 
-// TestTopUpStops proves that a top-up waits for its customer where there is nothing left to charge, or something else
-// than was agreed to; and that a price at Stripe which is not the catalogue's charges nothing.
+// TestTopUpStops proves that a top-up waits for its customer if there is nothing left to charge, or if the deal has
+// changed. It also proves that a price at Stripe which is not the catalogue's charges nothing.
 func TestTopUpStops(t *testing.T) {
 	t.Parallel()
 	eachTops(t, func(t *testing.T, s *tops) {

@@ -13,8 +13,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// TestTopUpRefused proves that an order whose charge Stripe goes on refusing is tried again after pauses that grow with
-// its age up to a bound, whichever replica looks, and is charged once Stripe does.
+// TestTopUpRefused proves that an order whose charge Stripe keeps refusing is tried again after pauses that grow with
+// its age up to a limit, whichever replica looks, and is charged once Stripe accepts.
 func TestTopUpRefused(t *testing.T) {
 	t.Parallel()
 	const bound = 5 * time.Minute
@@ -104,7 +104,7 @@ func TestTopUpParked(t *testing.T) {
 	})
 }
 
-// unpark is a person's word, without the note that package account makes of it.
+// unpark is a person's decision, without the note that package account makes of it.
 func (s *tops) unpark(id billing.AccountID) {
 	s.t.Helper()
 	s.change(id, func(ctx context.Context, tx *store.Tx, a billing.Account) error {
@@ -126,8 +126,8 @@ func (s *tops) change(id billing.AccountID, f func(ctx context.Context, tx *stor
 	}))
 }
 
-// TestTopUpUndoneMeanwhile proves that the job decides under the account's lock: what a customer turns off or deletes
-// while it looks buys nothing, and is not brought back.
+// TestTopUpUndoneMeanwhile proves that the job decides under the account's lock: a top-up that a customer turns off or
+// deletes while it looks buys nothing, and is not brought back.
 func TestTopUpUndoneMeanwhile(t *testing.T) {
 	t.Parallel()
 	for name, undo := range map[string]func(ctx context.Context, tx *store.Tx, t billing.TopUp) error{
@@ -166,7 +166,7 @@ func TestTopUpUndoneMeanwhile(t *testing.T) {
 	}
 }
 
-// waitForLock waits until somebody waits for a lock of this database.
+// waitForLock waits until another transaction waits for a lock of this database.
 func (s *tops) waitForLock() {
 	s.t.Helper()
 	deadline, tick := time.After(time.Minute), time.NewTicker(5*time.Millisecond)

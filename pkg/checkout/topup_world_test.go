@@ -163,7 +163,7 @@ func (s *tops) card(a billing.Account, name string) string {
 // untilRetried moves the clock to when an order that could not be charged a moment ago is tried again.
 func (s *tops) untilRetried() { s.t.Helper(); s.advance(time.Minute) }
 
-// isCharge says whether a request to Stripe charges a saved card.
+// isCharge reports whether a request to Stripe charges a saved card.
 func isCharge(r *http.Request) bool {
 	return r.Method == http.MethodPost && r.URL.Path == "/v1/payment_intents"
 }

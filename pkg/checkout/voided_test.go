@@ -9,7 +9,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/checkout"
 )
 
-// wantVoided cancels at once under a key, and again, and wants both to list these invoices, which are void.
+// wantVoided cancels at once under a key, then again, and requires that both list these invoices, which are void.
 func (s *planShop) wantVoided(a billing.Account, key string, want ...billing.VoidedInvoice) {
 	s.t.Helper()
 	for n := range 2 {
@@ -26,7 +26,7 @@ func (s *planShop) wantVoided(a billing.Account, key string, want ...billing.Voi
 	}
 }
 
-// newest is the account's newest invoice as voiding it is told.
+// newest returns the account's newest invoice as a response shows it when voided.
 func (s *planShop) newest(a billing.Account, amount int64) billing.VoidedInvoice {
 	s.t.Helper()
 	return billing.VoidedInvoice{
@@ -34,9 +34,9 @@ func (s *planShop) newest(a billing.Account, amount int64) billing.VoidedInvoice
 	}
 }
 
-// TestCancelNowLists proves that a cancellation at once lists the invoices that it voided with what was due, and its
-// repeat the same: the failed renewal of 9.00, that of three seats at 10.00, an upgrade that was not paid, for as much
-// as Stripe asked; and none where all is paid.
+// TestCancelNowLists proves that a cancellation at once lists the invoices that it voided with the amounts due, and
+// that its repeat lists the same: the failed renewal of 9.00, that of three seats at 10.00, an upgrade that was not
+// paid, for the amount that Stripe asked. It lists none if all is paid.
 func TestCancelNowLists(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
@@ -65,8 +65,8 @@ func TestCancelNowLists(t *testing.T) {
 	})
 }
 
-// TestVoidedElsewhere proves that whatever gives up an earlier change's invoice lists it: here the change down that
-// takes the place of an unpaid upgrade. A cancellation at the period's end voids nothing and lists nothing.
+// TestVoidedElsewhere proves that a request which gives up an earlier change's invoice lists it: here the change down
+// that replaces an unpaid upgrade. A cancellation at the period's end voids nothing and lists nothing.
 func TestVoidedElsewhere(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
@@ -92,9 +92,9 @@ func TestVoidedElsewhere(t *testing.T) {
 	})
 }
 
-// TestVoidedCutOff proves that a cancellation at once which was cut off from any of its requests to Stripe on, before
-// or after that had its effect, lists the voided invoice of 9.00 all the same when it is repeated, though it is not
-// open any more then.
+// TestVoidedCutOff proves that a cancellation at once still lists the voided invoice of 9.00 when it is repeated,
+// although the invoice is no longer open. The first request was cut off at any of its requests to Stripe, before or
+// after that had its effect.
 func TestVoidedCutOff(t *testing.T) {
 	t.Parallel()
 	const most = 14 // requests to Stripe

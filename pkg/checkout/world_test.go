@@ -23,7 +23,7 @@ import (
 
 const key = sandboxtest.Key
 
-// shop is a Service over a database and a sandbox of its own.
+// shop is a Service over its own database and sandbox.
 type shop struct {
 	t       *testing.T
 	db      *store.DB
@@ -74,7 +74,7 @@ func stock(t *testing.T, db *store.DB, items *catalog.Catalog, o stripegw.Option
 	return s
 }
 
-// intercept puts a handler in the sandbox's place; nil takes it away.
+// intercept puts a handler in the sandbox's place; nil removes it.
 func (s *shop) intercept(h http.HandlerFunc) {
 	if h == nil {
 		s.between.Store(nil)
@@ -83,7 +83,7 @@ func (s *shop) intercept(h http.HandlerFunc) {
 	s.between.Store(&h)
 }
 
-// order asks for an item and must get it.
+// order asks for an item and fails the test if it is refused.
 func (s *shop) order(id billing.AccountID, r checkout.Request) billing.Order {
 	s.t.Helper()
 	o, _, err := s.service.Create(s.t.Context(), id, r)
@@ -91,7 +91,7 @@ func (s *shop) order(id billing.AccountID, r checkout.Request) billing.Order {
 	return o
 }
 
-// pay pays an order as a machine does, and comes back to the success page.
+// pay pays an order as a program does, and comes back to the success page.
 func (s *shop) pay(o billing.Order) billing.Order {
 	s.t.Helper()
 	s.ask(http.MethodPost, "/v1/payment_pages/"+string(o.CheckoutID)+"/confirm", url.Values{
@@ -102,7 +102,7 @@ func (s *shop) pay(o billing.Order) billing.Order {
 	return o
 }
 
-// list answers the objects of one kind at Stripe.
+// list returns the objects of one kind at Stripe.
 func (s *shop) list(path string) (objects []map[string]any) {
 	s.t.Helper()
 	for _, o := range s.ask(http.MethodGet, path+"?limit=100", nil)["data"].([]any) {
@@ -111,7 +111,7 @@ func (s *shop) list(path string) (objects []map[string]any) {
 	return objects
 }
 
-// openPages counts the pages at Stripe that could be paid.
+// openPages returns the number of pages at Stripe that could be paid.
 func (s *shop) openPages() (n int) {
 	s.t.Helper()
 	for _, page := range s.list("/v1/checkout/sessions") {
@@ -134,5 +134,5 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// synced drops whether a sync was applied.
+// synced discards whether a sync was applied.
 func synced(_ bool, err error) error { return err }
