@@ -12,7 +12,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// admin is somebody new whom the command line has given the role.
+// admin is a new user to whom the command line has given the role.
 func (w *world) admin(t testing.TB) *client {
 	t.Helper()
 	c := w.user(t)
@@ -75,8 +75,8 @@ func (c *client) meetsTheAdmin() {
 	c.readsTheStory(admin, path+"/timeline")
 }
 
-// waitsAndComes proves that a parked account is found, that its grants wait while an admin's own come, and that an
-// admin lets them through once: the points are there with the answer.
+// waitsAndComes proves that a parked account is found, that its grants wait while an admin's own grants come, and that
+// an admin lets them through once: the points are there in the response.
 func (c *client) waitsAndComes(admin *client, path string) {
 	c.t.Helper()
 	reason := map[string]any{"reason": "known to us"}
@@ -128,7 +128,7 @@ func (c *client) waitsAndComes(admin *client, path string) {
 	)
 }
 
-// park parks the client's account, as a sync does that would pass the operator's bounds.
+// park parks the client's account, as a sync does that would exceed the operator's limits.
 func (c *client) park(path string) {
 	c.t.Helper()
 	ctx, id := c.t.Context(), billing.AccountID(strings.TrimPrefix(path, "/admin/accounts/"))
@@ -142,9 +142,9 @@ func (c *client) park(path string) {
 	}))
 }
 
-// hasAStory reads of syncs while they are kept: a month later they are forgotten. What it wants is there whether a
-// webhook's sync came first or not: the customer looked at the order before it was paid, and Stripe was away for a
-// spend.
+// hasAStory reads of syncs while they are kept: a month later they are deleted. What it requires is there whether a
+// webhook's sync came first or not: the customer looked at the order before it was paid, and Stripe was unreachable for
+// a spend.
 func (c *client) hasAStory() {
 	c.t.Helper()
 	story := strings.Join(c.w.admin(c.t).moments("/admin/accounts/"+c.claims().text("sub")+"/timeline", 100), "\n")
@@ -157,7 +157,7 @@ func (c *client) hasAStory() {
 }
 
 // readsTheStory proves that the timeline tells of what this client has lived through, in small pages as in large ones.
-// Syncs of before the month that passed are forgotten first, so that they are not while it is read.
+// Syncs older than a month are deleted first, so that this does not happen during the read.
 func (c *client) readsTheStory(admin *client, path string) {
 	c.t.Helper()
 	must(c.t, c.w.syncer.ForgetSyncs(c.t.Context()))
@@ -195,8 +195,8 @@ func (c *client) moments(path string, limit int) (all []string) {
 	}
 }
 
-// TestAdminsOnly proves that to everybody who is not an admin there is nothing at an admin's address, whether what they
-// send is right or not, from the moment on in which they are none; and that nothing of it has an effect.
+// TestAdminsOnly proves that everyone who is not an admin gets 404 at an admin's address, whether their request is
+// valid or not, from the moment in which they are no admin; and that nothing of it has an effect.
 func TestAdminsOnly(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
@@ -238,7 +238,7 @@ func TestAdminsOnly(t *testing.T) {
 	})
 }
 
-// TestAdminRefusals proves that an admin's requests are held to the contract like everybody's.
+// TestAdminRefusals proves that an admin's requests are checked against the contract like everyone's.
 func TestAdminRefusals(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {

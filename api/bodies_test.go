@@ -19,8 +19,8 @@ import (
 )
 
 // TestUnreadableBodies proves of every operation that a body which cannot be read to its end is refused as the sender's
-// fault, with 4xx and no line of an error: a chunk's size that is no number, chunks that end too early, fewer bytes
-// than promised, and none for as long as the server waits. Where a caller is not who they say, that comes first; a
+// fault, with 4xx and no error in the log: a chunk's size that is no number, chunks that end too early, fewer bytes
+// than promised, and none for as long as the server waits. If the caller is not authenticated, that comes first; a
 // request without a body has nothing to read.
 func TestUnreadableBodies(t *testing.T) {
 	t.Parallel()
@@ -61,7 +61,7 @@ func TestUnreadableBodies(t *testing.T) {
 	})
 }
 
-// rawRequest sends bytes, ends its side of the connection unless it stays, and answers the status that came.
+// rawRequest sends bytes, closes its side of the connection unless it stays, and returns the status of the response.
 func rawRequest(t *testing.T, address, request string, stays bool) int {
 	t.Helper()
 	conn, err := net.Dial("tcp", address)
@@ -100,9 +100,9 @@ func (s *syncBuffer) String() string {
 	return strings.TrimSpace(s.b.String())
 }
 
-// TestBodiesOfNoUse proves of every operation that takes no body that one is refused with a status which the contract
-// has for it: members that nobody reads, a list, text that is no JSON, and more than any body may have. {} and nothing
-// are not refused for it.
+// TestBodiesOfNoUse proves of every operation that takes no body that a body is refused with a status which the
+// contract has for it: unknown members, a list, text that is no JSON, and more than any body may have. {} and an empty
+// body are not refused for it.
 func TestBodiesOfNoUse(t *testing.T) {
 	t.Parallel()
 	s, err := openSpec()

@@ -7,7 +7,7 @@ import (
 )
 
 // TestTooManyRequests proves that requests which ask Stripe are refused as documented once the account's budget for
-// them is used up, with the time of the next one, and that requests which ask nothing go on.
+// them is used up, with the time of the next one, and that requests which do not ask Stripe continue.
 func TestTooManyRequests(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {

@@ -11,8 +11,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/token"
 )
 
-// TestGoneCaller proves of every operation that a caller whose account is gone is no one, as one is who never had an
-// account: 401, whatever they ask for and however they ask.
+// TestGoneCaller proves of every operation that a caller whose account is gone gets 401, like one who never had an
+// account, whatever they ask for and however they ask.
 func TestGoneCaller(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
@@ -56,8 +56,8 @@ func TestGoneCaller(t *testing.T) {
 }
 
 // TestAdminIsOutAtOnce proves that an admin whose login has ended is no admin from the next request on, although the
-// token they hold lives on: after a logout, and after their refresh token was used by two. Their other login stays, and
-// a customer's token is served as before.
+// token they hold is still valid: after a logout, and after their refresh token was used by two. Their other login
+// stays, and a customer's token is served as before.
 func TestAdminIsOutAtOnce(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
@@ -96,8 +96,8 @@ func TestAdminIsOutAtOnce(t *testing.T) {
 	})
 }
 
-// TestOddTexts proves of every operation that a NUL or broken UTF-8 in any part of a request, be it the query, the
-// path, a header or a member of the body, is refused as the sender's fault: no database would take it.
+// TestOddTexts proves of every operation that a NUL or broken UTF-8 in any part of a request (the query, the path, a
+// header or a member of the body) is refused as the sender's fault: no database would accept it.
 func TestOddTexts(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// client is one user's app. It replaces its token wherever an answer has one, and holds every answer against the
+// client is one user's app. It replaces its token whenever a response has one, and checks every response against the
 // contract.
 type client struct {
 	t       testing.TB
@@ -25,17 +25,17 @@ type client struct {
 	refresh string
 }
 
-// answer is what came back.
+// answer is a response.
 type answer struct {
 	status int
 	header http.Header
 	raw    []byte
-	json   map[string]any // nil where the body is none
+	json   map[string]any // nil if there is no body
 }
 
 var emails atomic.Int64
 
-// user registers somebody new.
+// user registers a new user.
 func (w *world) user(t testing.TB) *client {
 	t.Helper()
 	c := &client{t: t, w: w, email: fmt.Sprintf("user%d@example.com", emails.Add(1))}
@@ -50,11 +50,11 @@ func (c *client) other() *client {
 	return &client{t: c.t, w: c.w, email: c.email, token: c.token, refresh: c.refresh}
 }
 
-// callPatience is how long a client comes again where Stripe was not heard in time, as on a machine that is busy.
+// callPatience is how long a client tries again while Stripe does not reply in time, as on a busy machine.
 const callPatience = 30 * time.Second
 
-// call sends a request and fails the test on another status than wanted. What can be repeated is, as clients do, where
-// the answer is 503.
+// call sends a request and fails the test if the status is not the wanted one. A request that can be repeated is
+// repeated on 503, as clients do.
 func (c *client) call(want int, method, path string, body any, header ...string) answer {
 	c.t.Helper()
 	a, err := c.do(method, path, body, header...)
@@ -134,7 +134,7 @@ func encode(body any) (string, error) {
 	return string(b), err
 }
 
-// keep follows the rule for clients: a token in an answer replaces the one held.
+// keep follows the rule for clients: a token in a response replaces the one held.
 func (c *client) keep(a answer) {
 	if t, ok := a.json["token"].(string); ok {
 		c.token = t
@@ -144,7 +144,7 @@ func (c *client) keep(a answer) {
 	}
 }
 
-// at reads a member by its path, nil when it is not there.
+// at returns a member by its path, or nil if it is missing.
 func (a answer) at(path string) any {
 	var v any = a.json
 	for name := range strings.SplitSeq(path, ".") {
@@ -161,7 +161,7 @@ func (a answer) text(path string) string { s, _ := a.at(path).(string); return s
 func (a answer) number(path string) int  { n, _ := a.at(path).(float64); return int(n) }
 func (a answer) list(path string) []any  { l, _ := a.at(path).([]any); return l }
 
-// claims reads what the held token says.
+// claims returns the claims of the held token.
 func (c *client) claims() answer {
 	c.t.Helper()
 	var a answer
@@ -180,7 +180,7 @@ func (c *client) expect(ok bool, format string, args ...any) {
 	}
 }
 
-// pay pays an order on Stripe's page as a machine does.
+// pay pays an order on Stripe's page as a program does.
 func (c *client) pay(made answer) {
 	c.t.Helper()
 	c.w.ask(http.MethodPost, "/v1/payment_pages/"+made.text("session_id")+"/confirm", url.Values{

@@ -19,8 +19,8 @@ import (
 	"github.com/getkin/kin-openapi/routers/legacy"
 )
 
-// spec is openapi.yaml as its readers have it, with a router of the library's own: nothing here is shared with the
-// checks inside the API.
+// spec is openapi.yaml as its readers have it, with the library's own router: nothing here is shared with the checks
+// inside the API.
 type spec struct {
 	doc    *openapi3.T
 	router routers.Router
@@ -43,8 +43,8 @@ func init() {
 	openapi3filter.RegisterBodyDecoder("text/event-stream", openapi3filter.PlainBodyDecoder)
 }
 
-// holdAgainstContract proves the contract in both directions: the answer is one that it declares, and a request that it
-// does not declare was not served. It answers the operation's id, "" for an address outside the contract.
+// holdAgainstContract proves the contract in both directions: the contract declares the response, and a request that it
+// does not declare was not served. It returns the operation's id, or "" for an address outside the contract.
 func holdAgainstContract(req *http.Request, sent string, a answer) (operation string, err error) {
 	s, err := openSpec()
 	if err != nil {
@@ -106,7 +106,7 @@ func (s *spec) holdProblem(a answer) error {
 	return s.doc.Components.Schemas["Problem"].Value.VisitJSON(body)
 }
 
-// declaredHeaders wants a header of ours to be one that the answer declares.
+// declaredHeaders requires that the contract declares each header of ours in the response.
 func declaredHeaders(op *openapi3.Operation, a answer) error {
 	for _, name := range []string{"Idempotent-Replayed", "Retry-After"} {
 		if a.header.Get(name) == "" {
@@ -119,7 +119,7 @@ func declaredHeaders(op *openapi3.Operation, a answer) error {
 	return nil
 }
 
-// unseen lists the operations of the contract that were not answered with success.
+// unseen returns the operations of the contract that were not yet called with success.
 func (w *world) unseen(t *testing.T) (missing []string) {
 	t.Helper()
 	s, err := openSpec()

@@ -8,8 +8,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// FuzzSpendBody proves that no body of a spend makes the server fail, and that whatever is served was allowed by the
-// contract: the client holds both against it.
+// FuzzSpendBody proves that no body of a spend makes the server fail, and that the contract allows every request that
+// is served: the client checks both.
 func FuzzSpendBody(f *testing.F) {
 	for _, list := range [][]refusal{badBodies(), badAmounts()} {
 		for _, r := range list {
@@ -73,7 +73,7 @@ func FuzzWebhookBody(f *testing.F) {
 	})
 }
 
-// printable says whether a text can be a header's value.
+// printable reports whether a text can be a header's value.
 func printable(s string) bool {
 	for i := range len(s) {
 		if s[i] < ' ' || s[i] > '~' {

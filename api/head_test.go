@@ -13,7 +13,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// paths are the addresses of the contract, with something in the place of each parameter, that have a method.
+// paths are the addresses of the contract that have a method, with a value in place of each parameter.
 func paths(t *testing.T, method string, wants func(*openapi3.Operation) bool) (found []string) {
 	t.Helper()
 	doc, err := openapi3.NewLoader().LoadFromFile("../openapi.yaml")
@@ -31,8 +31,7 @@ func paths(t *testing.T, method string, wants func(*openapi3.Operation) bool) (f
 }
 
 // Proves that HEAD at every address that has GET gives its status and headers and no body, with a token and without
-// one, and that where there is no GET it is refused as GET is. So neither a check of authority nor one of the contract
-// is passed by.
+// one, and that if there is no GET it is refused as GET is. So HEAD bypasses neither authentication nor the contract.
 func TestHead(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.URL(t, store.SQLite))
@@ -79,7 +78,7 @@ func TestHead(t *testing.T) {
 	}
 }
 
-// Proves that {} is taken as no body where none is wanted, and that any other body is refused there.
+// Proves that {} is accepted as no body where no body is expected, and that any other body is refused there.
 func TestEmptyObjectIsNoBody(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
@@ -110,7 +109,7 @@ func TestEmptyObjectIsNoBody(t *testing.T) {
 	})
 }
 
-// Proves that no body is taken as {} where no member of it has to be there, and is refused where one has to.
+// Proves that no body is accepted as {} if no member is required, and is refused if one is.
 func TestNoBodyIsEmptyObject(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {

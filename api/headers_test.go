@@ -15,7 +15,7 @@ type crossing struct {
 	sent, shown      []string // headers of ours, of the request and of its answers
 }
 
-// crossings are all operations of the contract but Stripe's webhook, each with an address that fits.
+// crossings are all operations of the contract except Stripe's webhook, each with a matching address.
 func crossings(t *testing.T) (all []crossing) {
 	t.Helper()
 	s, err := openSpec()
@@ -57,7 +57,7 @@ func crossings(t *testing.T) (all []crossing) {
 	return all
 }
 
-// addressFor fills the places in a path with ids of nothing.
+// addressFor fills the parameters of a path with ids that do not exist.
 func addressFor(path string) string {
 	const nothing = "_01jd0000000000000000000000"
 	return strings.NewReplacer("{order_id}", "ord"+nothing, "{hold_id}", "hld"+nothing, "{account_id}", "acc"+nothing,
@@ -114,9 +114,9 @@ func (w *world) preflight(t *testing.T, c crossing, origin string) http.Header {
 	return resp.Header
 }
 
-// TestHeaders proves of every operation that its answer is kept by no cache, that a script of an allowed origin may
-// read it with each of the headers that the contract has for it, and that a script of another origin may not. (Of
-// answers of success the client proves it at each call.)
+// TestHeaders proves of every operation that no cache keeps its response, that a script of an allowed origin may read
+// it with each of the headers that the contract has for it, and that a script of another origin may not. (For
+// successful responses the client proves it at each call.)
 func TestHeaders(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
@@ -141,7 +141,7 @@ func TestHeaders(t *testing.T) {
 	})
 }
 
-// heldHeaders is what every answer has, whatever it is: the client's requests come from the allowed origin.
+// heldHeaders checks the headers that every response has: the client's requests come from the allowed origin.
 func heldHeaders(req *http.Request, h http.Header) error {
 	switch {
 	case h.Get("Cache-Control") != "no-store":

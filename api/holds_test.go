@@ -16,7 +16,7 @@ func (c *client) hold(want, amount int, header ...string) answer {
 func (c *client) holdsPoints() {
 	c.t.Helper()
 	before := c.call(http.StatusOK, http.MethodGet, "/points", nil).number("available")
-	c.w.gate.goDown() // inside the window nobody asks Stripe
+	c.w.gate.goDown() // inside the window Stripe is not asked
 	made := c.hold(http.StatusCreated, 100, "Idempotency-Key", "hold-1")
 	c.expect(made.text("hold.status") == "active" && made.at("stale") == false && made.number("points.held") == 100 &&
 		made.number("points.available") == before-100 &&
@@ -72,7 +72,7 @@ func (c *client) holdsPoints() {
 	}
 }
 
-// holdsExpire proves that a hold ends by itself, on the key that a refusal left unused.
+// holdsExpire proves that a hold expires by itself, with the key that a refusal left unused.
 func (c *client) holdsExpire(available int) {
 	c.t.Helper()
 	short := c.call(http.StatusCreated, http.MethodPost, "/points/holds", map[string]any{
@@ -99,7 +99,7 @@ func (c *client) holdsExpire(available int) {
 	c.expect(newest.text("id") == short.text("hold.id"), "newest first: %s", first.raw)
 }
 
-// strangerFinds wants somebody else's hold not to be there for a stranger.
+// strangerFinds requires that a stranger cannot find someone else's hold.
 func (w *world) strangerFinds(t testing.TB, path, below string) {
 	t.Helper()
 	stranger := w.user(t)
@@ -114,7 +114,7 @@ func (w *world) strangerFinds(t testing.TB, path, below string) {
 }
 
 // TestHoldAsksStripe proves that a hold asks Stripe just as a spend does: inside the token's window once before it is
-// refused, outside first; and that where Stripe does not answer, the database decides what it can.
+// refused, outside first; and that if Stripe does not reply, the database decides what it can.
 func TestHoldAsksStripe(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {

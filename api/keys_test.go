@@ -13,9 +13,9 @@ import (
 )
 
 // TestStatementsNameTheirAccount proves that each statement which a request runs on a table keyed by the account names
-// the account, and on a directory the directory's key, so that it concerns one place however many there are: logging in
-// and refreshing, buying, spending in and outside the window, holds, history, and webhooks as they are received. Jobs
-// look at all accounts by their nature, and are not requests.
+// the account, and on a directory the directory's key. So it concerns one place, however many there are. The requests
+// are logging in and refreshing, buying, spending in and outside the window, holds, history, and receiving webhooks.
+// Jobs look at all accounts by their nature, and are not requests.
 func TestStatementsNameTheirAccount(t *testing.T) {
 	t.Parallel()
 	s := &statements{}
@@ -52,7 +52,7 @@ func TestStatementsNameTheirAccount(t *testing.T) {
 	}
 }
 
-// TestUnnamed proves that a statement which lacks an account is seen, wherever it is lacking.
+// TestUnnamed proves that a statement which lacks an account is found, wherever it is lacking.
 func TestUnnamed(t *testing.T) {
 	t.Parallel()
 	keyed := []string{"accounts", "lots", "holds", "hold_parts", "entries"}

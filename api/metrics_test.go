@@ -12,7 +12,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// TestRunMetrics proves that the metrics say how the last walks over all accounts came out and when they ended.
+// TestRunMetrics proves that the metrics show the results of the last walks over all accounts and when they ended.
 func TestRunMetrics(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {

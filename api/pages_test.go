@@ -12,7 +12,7 @@ import (
 )
 
 // list is what a client reads page by page: where it is, with its own query, what a page calls its rows, how a row is
-// told from others ("" for one that does not count), and what is to be in it, in its order.
+// told from others ("" for one that does not count), and its expected rows, in order.
 type list struct {
 	path, rows string
 	name       func(row answer) string
@@ -20,8 +20,8 @@ type list struct {
 }
 
 // TestPagesOfTwoAccounts proves that every list has, in pages of every size, each row of its account or endpoint once
-// and in order, and none of another's whose rows lie between them; and that the cursor of somebody else's page leads to
-// nothing that is theirs.
+// and in order, and none of another's whose rows lie between them. It also proves that the cursor of someone else's
+// page reveals none of their rows.
 func TestPagesOfTwoAccounts(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
@@ -77,7 +77,7 @@ func TestPagesOfTwoAccounts(t *testing.T) {
 	})
 }
 
-// actor is a user who does the same as another one, and notes it: its rows are told from the other's by its name or its
+// actor is a user who does the same as another one, and notes it: its rows differ from the other's by its name or its
 // pack.
 type actor struct {
 	*client
@@ -143,8 +143,8 @@ func (a *actor) timeline() list {
 	}, story}
 }
 
-// readsIt reads a list to its end in pages of several sizes; each but the last one is full, and the last one says that
-// it is.
+// readsIt reads a list to its end in pages of several sizes. Each page but the last one is full, and the last one is
+// marked as the last.
 func (c *client) readsIt(l list) {
 	c.t.Helper()
 	for _, limit := range []int{1, 3, 100} {

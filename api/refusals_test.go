@@ -23,8 +23,8 @@ type refusal struct {
 }
 
 // TestRefusals proves that what the contract does not allow is refused, each with the documented problem that says
-// where it is wrong, and that nothing of it had an effect. (That each is a whole problem+json with its request id, and
-// never a 500, the client checks for every answer.)
+// where it is wrong, and that nothing of it had an effect. (The client checks for every response that it is a whole
+// problem+json with its request id, and never a 500.)
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {

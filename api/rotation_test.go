@@ -41,9 +41,9 @@ func (w *world) restart(r *replica, keys string) {
 	r.handler.Store(&handler)
 }
 
-// rotation plays restarts one by one of two replicas, for each of the given settings, and counts the requests that are
-// refused with 401. A client goes from replica to replica and replaces its token by each that it is given. wait is how
-// long to wait before a setting is used.
+// rotation restarts two replicas one by one, for each of the given settings, and counts the requests that are refused
+// with 401. A client goes from replica to replica and replaces its token by each new one. wait is how long to wait
+// before a setting is used.
 func rotation(t *testing.T, w *world, settings []string, wait time.Duration) (asked, refused int) {
 	t.Helper()
 	replicas := []*replica{w.replica(), w.replica()}
@@ -83,7 +83,7 @@ func rotation(t *testing.T, w *world, settings []string, wait time.Duration) (as
 	return asked, refused
 }
 
-// Proves that rotating the signing keys as docs/going-live.md says refuses nobody: of all requests to two replicas that
+// Proves that rotating the signing keys as docs/going-live.md says refuses no one: of all requests to two replicas that
 // restart one by one, and of all looks at the published keys, none fails. The settings are read from the page itself.
 func TestRotationAsDocumented(t *testing.T) {
 	t.Parallel()

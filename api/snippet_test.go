@@ -38,8 +38,8 @@ func main() {
 }
 `
 
-// Proves that the Go snippet of docs/tokens.md, as it stands there, takes our tokens from servers whose clocks are a
-// little ahead or behind, and refuses those that have expired, are not for it, were changed, or are not ours.
+// Proves that the Go snippet of docs/tokens.md, exactly as written there, accepts our tokens from servers whose clocks
+// are a little ahead or behind, and refuses those that have expired, are not for it, were changed, or are not ours.
 // .ci/snippets.mjs does the same for the other snippet.
 func TestGoSnippet(t *testing.T) {
 	t.Parallel()
@@ -107,7 +107,7 @@ func snippet(t *testing.T, language string) string {
 	return code + "\n"
 }
 
-// moduleWith writes a module with the requirements of ours, whose libraries are on this machine already.
+// moduleWith writes a module with our requirements, whose libraries are on this machine already.
 func moduleWith(t *testing.T, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// TestStory proves that the whole story runs over HTTP on both databases, that every answer is one that the contract
-// declares, and that no operation of the contract is left out.
+// TestStory proves that the whole story runs over HTTP on both databases, that the contract declares every response,
+// and that no operation of the contract is left out.
 func TestStory(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
@@ -68,7 +68,7 @@ func (c *client) logsInAndOut() {
 	c.expect(read.at("refresh_token") == nil, "reading a session hands out no refresh token")
 }
 
-// refreshes proves the rotation, that a lost answer ends nothing, and that a token used after its successor ends the
+// refreshes proves the rotation, that a lost response ends nothing, and that a token used after its successor ends the
 // login for both who hold it.
 func (c *client) refreshes() {
 	c.t.Helper()
@@ -79,7 +79,7 @@ func (c *client) refreshes() {
 	device.call(http.StatusOK, http.MethodPost, "/auth/refresh", map[string]any{"refresh_token": first})
 	second := device.refresh
 	c.expect(first != second, "a refresh hands out the next token")
-	// as if that answer had been lost
+	// as if that response had been lost
 	device.call(http.StatusOK, http.MethodPost, "/auth/refresh", map[string]any{"refresh_token": first})
 	device.call(http.StatusOK, http.MethodPost, "/auth/refresh", map[string]any{"refresh_token": device.refresh})
 	device.call(http.StatusUnauthorized, http.MethodPost, "/auth/refresh", map[string]any{"refresh_token": first})
@@ -142,7 +142,7 @@ func (c *client) spendsInside() {
 	c.call(http.StatusConflict, http.MethodPost, "/checkout", map[string]any{"item": "basic_monthly"})
 	c.w.flush()
 
-	c.w.gate.goDown() // inside the window nobody asks Stripe
+	c.w.gate.goDown() // inside the window Stripe is not asked
 	one := c.spend(http.StatusOK, 100, "Idempotency-Key", "spend-1")
 	c.expect(one.at("stale") == false && one.number("points.available") == 1300, "debited at once: %s", one.raw)
 	two := c.spend(http.StatusOK, 100, "Idempotency-Key", "spend-1")
@@ -173,7 +173,7 @@ func (c *client) spendsOutside() {
 	c.t.Helper()
 	until := c.claims().number("subscription.until")
 	c.w.silence()
-	// nor may the server's own comparison with Stripe see it first
+	// The server's own comparison with Stripe must not see it first either.
 	c.w.gate.goDown()
 	// a renewal is charged an hour after the period moved
 	c.w.advance(time.Unix(int64(until), 0).Sub(c.w.now()) + 90*time.Minute)

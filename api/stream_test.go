@@ -26,7 +26,7 @@ func (w *world) server(t *testing.T, leaving <-chan struct{}) string {
 	return s.URL
 }
 
-// told is one event of a stream; a comment has its text alone.
+// told is one event of a stream; a comment has only its text.
 type told struct {
 	name, id, comment string
 	answer
@@ -82,7 +82,7 @@ func (c *client) follow(t *testing.T, server, query string, header ...string) *f
 	return f
 }
 
-// next waits for the next event that is no comment, and takes over its token.
+// next waits for the next event that is no comment, and keeps its token.
 func (f *follower) next() told {
 	f.c.t.Helper()
 	deadline := time.After(20 * time.Second)
@@ -118,7 +118,7 @@ func (f *follower) until(available int) told {
 	}
 }
 
-// wantEnd waits for the end, and its reason.
+// wantEnd waits for the end, and checks its reason.
 func (f *follower) wantEnd(reason string) {
 	f.c.t.Helper()
 	e := f.next()
@@ -131,7 +131,7 @@ func (f *follower) wantEnd(reason string) {
 	}
 }
 
-// followsItsSession proves that a stream that nothing happens on tells the session once and ends in its time.
+// followsItsSession proves that a stream on which nothing happens sends the session once and ends in its time.
 func (c *client) followsItsSession() {
 	c.t.Helper()
 	said := string(c.call(http.StatusOK, http.MethodGet, "/session/stream?seconds=1", nil).raw)
@@ -185,9 +185,9 @@ func badStreams() (list []refusal) {
 		})
 }
 
-// TestSessionStream proves that an open stream tells what another server of the same database changed: a purchase that
-// only its webhook tells of, a spend, points that come back by themselves; and that who comes again is told only what
-// it does not know.
+// TestSessionStream proves that an open stream reports what another server of the same database changed: a purchase
+// that only its webhook reports, a spend, points that come back by themselves. It also proves that a client who comes
+// again gets only what it does not know.
 func TestSessionStream(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
@@ -221,8 +221,8 @@ func TestSessionStream(t *testing.T) {
 	})
 }
 
-// TestStreamOfEndedLogin proves that a stream ends with its login and not with another of the same account, and that
-// the access token, which nobody can take back, opens no further one.
+// TestStreamOfEndedLogin proves that a stream ends with its login but not with another of the same account, and that
+// the access token, which no one can take back, opens no further one.
 func TestStreamOfEndedLogin(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
@@ -278,8 +278,8 @@ func TestStreamLimits(t *testing.T) {
 	})
 }
 
-// TestStreamsEndWithServer proves that a server that is about to end ends its streams at once and begins none, and that
-// who comes to another server misses nothing.
+// TestStreamsEndWithServer proves that a server that is about to stop ends its streams at once and begins none, and
+// that a client who comes to another server misses nothing.
 func TestStreamsEndWithServer(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
@@ -301,7 +301,7 @@ func TestStreamsEndWithServer(t *testing.T) {
 }
 
 // TestStreamOutlivesLimits proves that the limits for requests, which are set short here, do not cut a stream, that a
-// quiet one shows that it lives, and that it ends when its time is over.
+// quiet one shows that it is alive, and that it ends when its time is over.
 func TestStreamOutlivesLimits(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.URL(t, store.SQLite))

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// changesTheSubscription schedules a change down, takes it back, cancels, and thinks better of it.
+// changesTheSubscription schedules a change down, withdraws it, cancels, and resumes.
 func (c *client) changesTheSubscription() {
 	c.t.Helper()
 	c.w.advance(time.Minute)
@@ -86,7 +86,7 @@ func TestVoidedOverHTTP(t *testing.T) {
 }
 
 // TestChangeOverHTTP proves a change up over HTTP: what its preview says, a payment that is refused and made later, and
-// the end at once.
+// cancelling at once.
 func TestChangeOverHTTP(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
@@ -156,7 +156,7 @@ func TestChangeOverHTTP(t *testing.T) {
 	})
 }
 
-// badChanges are changes that the contract or the catalogue does not know.
+// badChanges are changes that the contract or the catalogue does not allow.
 func badChanges() []refusal {
 	post := func(name, path string, body any, pointer string, header ...string) refusal {
 		return refusal{

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// TestToldOfPurchases proves that what endpoints are told of orders and subscriptions is what the contract says, and
-// what the API itself answers about the same order and the same subscription: bought, scheduled to change, and ended.
+// TestToldOfPurchases proves that endpoints are told of orders and subscriptions what the contract says, and what the
+// API itself returns about the same order and the same subscription: bought, scheduled to change, and ended.
 func TestToldOfPurchases(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
@@ -74,7 +74,7 @@ func TestToldOfPurchases(t *testing.T) {
 			"end",
 		)
 		ended := changed()
-		// taking the schedule back may be a change of its own
+		// withdrawing the schedule may count as a separate change
 		for ended.text("data.subscription.status") != "canceled" {
 			ended = changed()
 		}

@@ -40,7 +40,7 @@ func (c *client) toppedUp() {
 	c.spend(http.StatusOK, 200) // the rest of the story counts without
 }
 
-// waitFor looks until something of the server's own jobs has come about.
+// waitFor looks until one of the server's own jobs has had an effect.
 func (c *client) waitFor(what string, done func() bool) {
 	c.t.Helper()
 	deadline := time.After(time.Minute)
@@ -55,8 +55,8 @@ func (c *client) waitFor(what string, done func() bool) {
 	}
 }
 
-// TestSavedCard proves that a pack's page keeps the card only where it is asked to, that then a top-up can be turned
-// on, and that the account's timeline shows it to admins.
+// TestSavedCard proves that a pack's page keeps the card only if it is asked to, that a top-up can be turned on then,
+// and that the account's timeline shows it to admins.
 func TestSavedCard(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {

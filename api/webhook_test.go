@@ -37,8 +37,8 @@ func (w *world) ring(t testing.TB, want int, body, secret string, at time.Time) 
 	return stripe.call(want, http.MethodPost, "/webhook", body, "Stripe-Signature", sign(body, secret, at))
 }
 
-// TestWebhook proves that what the sandbox signs is received end to end and fulfils an order that nobody asks about,
-// that a known event is fine, and that whatever is not freshly signed by Stripe is refused.
+// TestWebhook proves that an event that the sandbox signs is received end to end and fulfils an order that no one asks
+// about, that a known event is fine, and that an event which Stripe did not freshly sign is refused.
 func TestWebhook(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
@@ -69,7 +69,7 @@ func TestWebhook(t *testing.T) {
 	})
 }
 
-// awaitPoints waits until a webhook's job has granted points. It looks at the database, as nobody else may sync.
+// awaitPoints waits until a webhook's job has granted points. It looks at the database, because nothing else may sync.
 func (c *client) awaitPoints(want int) {
 	c.t.Helper()
 	deadline := time.After(20 * time.Second)
@@ -135,7 +135,7 @@ func (w *world) refusesBadSignatures(t *testing.T) {
 	w.ring(t, http.StatusOK, `{"id":"evt_\u0000","object":"event","type":"a"}`, w.secret, w.now()) // odd, but signed
 }
 
-// TestDatabaseDown proves that while the database is out of reach Stripe is told to send again, nobody gets a 500, and
+// TestDatabaseDown proves that while the database is unreachable Stripe is told to send again, no one gets a 500, and
 // the process still says that it is alive; and that it recovers by itself.
 func TestDatabaseDown(t *testing.T) {
 	t.Parallel()
@@ -150,7 +150,7 @@ func TestDatabaseDown(t *testing.T) {
 	problem := c.spend(http.StatusServiceUnavailable, 1)
 	c.expect(problem.text("type") == "/problems/unavailable", "the problem says so: %s", problem.raw)
 	wire.mend(t)
-	// Whoever meets a connection of the pool whose end nobody has noticed yet is told once more to try again.
+	// A caller who gets a pooled connection that has ended unnoticed is told once more to try again.
 	recovers := func(what string, ask func() (answer, error)) {
 		c.waitFor(what, func() bool {
 			a, err := ask()

@@ -34,7 +34,7 @@ func endpoint(t testing.TB) (url string, came chan post) {
 	return server.URL, came
 }
 
-// next waits for what comes next, and holds it against the secret and the contract.
+// next waits for what comes next, and checks it against the secret and the contract.
 func (c *client) next(came chan post, secret string) answer {
 	c.t.Helper()
 	select {
@@ -74,8 +74,8 @@ func (c *client) comesToSay(path, text string) {
 	}
 }
 
-// wantsToBeTold proves how an operator's endpoint is made, told, tested, rolled and removed, and how a customer says
-// what is low.
+// wantsToBeTold proves how an operator's endpoint is made, told, tested, rolled and removed, and how a customer sets
+// which number of points is low.
 func (c *client) wantsToBeTold() {
 	c.t.Helper()
 	admin := c.w.admin(c.t)
@@ -161,7 +161,7 @@ func (c *client) wantsToBeTold() {
 	)
 }
 
-// TestWebhookRefusals proves that requests about endpoints and thresholds are held to the contract.
+// TestWebhookRefusals proves that requests about endpoints and thresholds are checked against the contract.
 func TestWebhookRefusals(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
@@ -253,7 +253,7 @@ func TestWebhookRefusals(t *testing.T) {
 		} {
 			t.Run(r.name, func(t *testing.T) { r.holds(t, admin.other()) })
 		}
-		// An endpoint that there is, so that an admin would be answered otherwise.
+		// An endpoint that exists, so that an admin would get another response.
 		made := admin.call(
 			http.StatusCreated, http.MethodPost, "/admin/webhooks", map[string]any{"url": "https://example.com/0"},
 		)

@@ -29,7 +29,7 @@ func startWire(t *testing.T, databaseURL string) *wire {
 	return w
 }
 
-// mend listens, at the address that it had before.
+// mend listens again, at the address that it had before.
 func (w *wire) mend(t *testing.T) {
 	t.Helper()
 	l, err := net.Listen("tcp", w.addr)

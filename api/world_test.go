@@ -67,7 +67,7 @@ func eachWorld(t *testing.T, f func(t *testing.T, w *world)) {
 	}
 }
 
-// newWorld wires the rooms as the program does. What the database needs before its first use is done by prepare.
+// newWorld wires the packages as the program does. prepare does what the database needs before its first use.
 func newWorld(t testing.TB, databaseURL string, prepare ...func(*store.DB)) *world {
 	t.Helper()
 	local, err := sandbox.New(sandbox.Options{})
@@ -153,14 +153,14 @@ func (w *world) wired(
 
 func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.offset.Load())) }
 
-// advance moves the one clock; what falls due at Stripe on the way has happened when it returns.
+// advance moves the one clock; when it returns, everything that became due at Stripe on the way has happened.
 func (w *world) advance(d time.Duration) {
 	w.t.Helper()
 	sandboxtest.Advance(w.t, w.stripe, d)
 	w.offset.Add(int64(d))
 }
 
-// flush waits until every webhook was sent and answered.
+// flush waits until every webhook was sent and got a response.
 func (w *world) flush() { w.t.Helper(); sandboxtest.Flush(w.t, w.stripe) }
 
 // ask sends a form to the sandbox, past the gate, as Stripe's own tools do.
@@ -169,7 +169,7 @@ func (w *world) ask(method, path string, form url.Values) map[string]any {
 	return sandboxtest.Ask(w.t, w.stripe, method, path, form)
 }
 
-// silence makes Stripe forget our webhook endpoint: from now on only a sync tells us anything.
+// silence makes Stripe forget our webhook endpoint: from now on only a sync brings us news.
 func (w *world) silence() {
 	w.t.Helper()
 	for _, e := range w.ask(http.MethodGet, "/v1/webhook_endpoints", nil)["data"].([]any) {
@@ -198,13 +198,13 @@ func (g *gate) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body) // only then does the server notice that the caller has left
 		select {
 		case <-r.Context().Done():
-		case <-f.over: // nor shall a job that was caught hold up the end of the test
+		case <-f.over: // a job that was caught must not delay the end of the test
 		}
 	}
 	panic(http.ErrAbortHandler)
 }
 
-// goDown drops every request; fallSilent never answers one; open ends both.
+// goDown drops every request; fallSilent never replies to one; open ends both.
 func (g *gate) goDown()     { g.set(&fault{over: make(chan struct{})}) }
 func (g *gate) fallSilent() { g.set(&fault{hangs: true, over: make(chan struct{})}) }
 func (g *gate) open()       { g.set(nil) }

@@ -11,8 +11,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// TestAuditCommand proves what an operator's script relies on: exit code 0 where every rule holds, 1 where one is
-// broken and named, 2 where that could not be told; the same as JSON; and that the metrics know of a whole audit.
+// TestAuditCommand proves what an operator's script relies on: exit code 0 if every rule holds, 1 if one is broken and
+// named, 2 if that could not be found out; the same as JSON; and that the metrics know of a whole audit.
 func TestAuditCommand(t *testing.T) {
 	t.Parallel()
 	for _, dialect := range storetest.Dialects {
@@ -59,8 +59,8 @@ func TestAuditCommand(t *testing.T) {
 	}
 }
 
-// TestAuditCommandLooksTwice proves that the command tells what both of its looks found: neither what was mended in
-// between, nor what broke only then, nor an account that broke another rule by then.
+// TestAuditCommandLooksTwice proves that the command reports only what both of its looks found: not what was repaired
+// in between, not what broke only then, and not an account that broke another rule by then.
 func TestAuditCommandLooksTwice(t *testing.T) {
 	t.Parallel()
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, _ *storetest.Clock) {

@@ -17,8 +17,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// payer is an account whose customer has paid so many times, of which no webhook told. Each payment is one event of our
-// types.
+// payer is an account whose customer has paid a number of times, of which no webhook told. Each payment is one event of
+// our types.
 func payer(t *testing.T, db *store.DB, stripe string, payments int) billing.Account {
 	t.Helper()
 	a := storetest.NewAccount(t, db)
@@ -38,8 +38,8 @@ func payer(t *testing.T, db *store.DB, stripe string, payments int) billing.Acco
 	return a
 }
 
-// gated is a sandbox behind a gate: it tells which of the requests for its list of events this is, counted from 1, and
-// what it answers with false it answers itself.
+// gated is a sandbox behind a gate. pass gets the number of each request for the list of events, counted from 1. If it
+// returns false, the gate replies itself.
 func gated(t *testing.T, stripe string, pass func(n int64, r *http.Request) bool) string {
 	t.Helper()
 	address, err := url.Parse(stripe)
@@ -61,8 +61,8 @@ func lookedAt(seen, missing, failed int) string {
 	return fmt.Sprintf("%d events looked at, %d of them were missing, %d could not be stored.\n", seen, missing, failed)
 }
 
-// TestBackfillCommand proves what an operator's script relies on: exit code 0 after a whole walk, 1 where something is
-// left to another command or Stripe did not answer, 2 where a server walks just now; and what each says.
+// TestBackfillCommand proves what an operator's script relies on: exit code 0 after a whole walk, 1 if something is
+// left to another command or Stripe did not reply, 2 if a server is walking at this moment; and what each prints.
 func TestBackfillCommand(t *testing.T) {
 	t.Parallel()
 	for _, dialect := range storetest.Dialects {
@@ -98,7 +98,7 @@ func TestBackfillCommand(t *testing.T) {
 	}
 }
 
-// rewinds proves that --since goes back behind the last look, and not too far.
+// rewinds proves that --since goes back before the last look, and not too far.
 func rewinds(t *testing.T, db *store.DB, p program, paid int) {
 	t.Helper()
 	seen := func(at string) { t.Helper(); change(t, db, "UPDATE event_walks SET seen_until = '"+at+"'") }
@@ -151,7 +151,7 @@ func givesWay(t *testing.T, p program, stripe string) {
 	}
 }
 
-// leaves proves that an event which cannot be stored is said, and stops nothing.
+// leaves proves that an event which cannot be stored is reported, and stops nothing.
 func leaves(t *testing.T, db *store.DB, p program, paid int) {
 	t.Helper()
 	change(t, db, "DELETE FROM inbox_events")
@@ -178,8 +178,8 @@ func change(t *testing.T, db *store.DB, statement string) {
 	}
 }
 
-// TestBackfillKilled proves that a walk whose process is killed while it stores a page, and once more while it asks for
-// the next one, is gone on with: nothing is missing afterwards, and what a server's metrics count is each event once.
+// TestBackfillKilled proves that a walk continues whose process is killed while it stores a page, and once more while
+// it asks for the next one: nothing is missing afterwards, and a server's metrics count each event once.
 func TestBackfillKilled(t *testing.T) {
 	t.Parallel()
 	const paid = 60 // more than a page
@@ -255,7 +255,7 @@ func stored(t *testing.T, db *store.DB) int {
 	return count(t, db, "SELECT count(*) FROM inbox_events")
 }
 
-// count answers a query for one number.
+// count returns the number that a query selects.
 func count(t *testing.T, db *store.DB, query string) (n int) {
 	t.Helper()
 	if err := db.SQL().QueryRowContext(t.Context(), query).Scan(&n); err != nil {

@@ -15,7 +15,7 @@ import (
 )
 
 // TestOneProcessForDataDir proves that a folder of state belongs to one process: a second `dev` is refused with the
-// first one's pid, and so is a sandbox in the folder that dev keeps its sandbox in; after the first has ended, or was
+// first one's pid, and so is a sandbox in the folder where dev keeps its sandbox. After the first has ended, or was
 // killed, the folder is free.
 func TestOneProcessForDataDir(t *testing.T) {
 	t.Parallel()
@@ -64,7 +64,7 @@ func refused(t *testing.T, err error, pid int) {
 	}
 }
 
-// TestDevByOtherNames proves that one can buy in `dev` however one writes this machine's name in the browser: a page of
+// TestDevByOtherNames proves that you can buy in `dev` however you write this machine's name in the browser: a page of
 // that origin may call the API, and the customer may be sent back there.
 func TestDevByOtherNames(t *testing.T) {
 	t.Parallel()
@@ -107,8 +107,8 @@ func TestDevByOtherNames(t *testing.T) {
 	}
 }
 
-// TestDevAllowOrigin proves that `dev` lets in the web apps of other origins that it is told of, with PUT and DELETE,
-// and no other one; and that what is no origin is refused before anything starts.
+// TestDevAllowOrigin proves that `dev` lets in the web apps of the origins that it is given, with PUT and DELETE, and
+// no others; and that an invalid origin is refused before anything starts.
 func TestDevAllowOrigin(t *testing.T) {
 	t.Parallel()
 	app := "http://localhost:5173"

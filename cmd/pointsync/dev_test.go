@@ -18,7 +18,7 @@ func catalogPath(t *testing.T) string {
 	return path
 }
 
-// TestDemo proves that the story is as it should be, from registering to cancelling.
+// TestDemo proves that the whole story succeeds, from registering to cancelling.
 func TestDemo(t *testing.T) {
 	t.Parallel()
 	s := dev(t, t.TempDir(), "127.0.0.1:0")
@@ -29,7 +29,7 @@ func TestDemo(t *testing.T) {
 	}
 }
 
-// TestDemoNotices proves that the story fails when the server is not as it should be.
+// TestDemoNotices proves that the story fails when the server misbehaves.
 func TestDemoNotices(t *testing.T) {
 	t.Parallel()
 	s := dev(t, t.TempDir(), "127.0.0.1:0")
@@ -39,7 +39,7 @@ func TestDemoNotices(t *testing.T) {
 	}
 }
 
-// TestDevKeepsState proves that dev's accounts, points and Stripe objects live over a restart, tokens included.
+// TestDevKeepsState proves that dev's accounts, points and Stripe objects survive a restart, including tokens.
 func TestDevKeepsState(t *testing.T) {
 	t.Parallel()
 	dir, addr := t.TempDir(), freeAddr(t)

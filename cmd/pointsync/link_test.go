@@ -19,9 +19,9 @@ import (
 )
 
 // TestAnotherStripeAccount proves that a database which belongs to one Stripe account is refused, by name, to a server
-// and to `stripe check` with the key of another, that `stripe unlink` says what it would do before it does it, and that
-// the database then belongs to the other. Two sandboxes are two accounts; one that is started again from its state is
-// the same.
+// and to `stripe check` with the key of another. `stripe unlink` says what it would do before it does it, and the
+// database then belongs to the other. Two sandboxes are two accounts; one that is started again from its state is the
+// same account.
 func TestAnotherStripeAccount(t *testing.T) {
 	t.Parallel()
 	state := t.TempDir()
@@ -75,9 +75,9 @@ func TestAnotherStripeAccount(t *testing.T) {
 	at(again).run(1, "serve")
 }
 
-// TestLinkLater proves what becomes of a server whose Stripe did not say at the start whose key it has: it is asked at
-// each tick until it answers, the server goes on with the account or mode of its database, and ends with the reason for
-// another one. The database is of acct_1, in test mode unless live is set.
+// TestLinkLater proves what happens to a server whose Stripe did not say at the start whose key it has. It asks at each
+// tick until Stripe replies, continues if the account and mode are those of its database, and ends with the reason if
+// they are others. The database is of acct_1, in test mode unless live is set.
 func TestLinkLater(t *testing.T) {
 	t.Parallel()
 	const ours, others = `200 {"id":"acct_1","object":"account"}`, `200 {"id":"acct_2","object":"account"}`
@@ -145,7 +145,7 @@ func TestLinkLaterEnds(t *testing.T) {
 	}
 }
 
-// saying is a Stripe that gives one answer after the other, each a status and a body, to whoever asks for the account.
+// saying is a Stripe that gives one reply after the other, each a status and a body, to every request for the account.
 func saying(t *testing.T, answers ...string) *stripegw.Gateway {
 	t.Helper()
 	next := make(chan string, len(answers))

@@ -30,8 +30,8 @@ func served(t *testing.T, stripe, databaseURL string) program {
 		"POINTSYNC_ADDR=127.0.0.1:0")
 }
 
-// TestTermination proves that a server that is told to end takes no new request, lets one that is under way finish with
-// a good answer, and ends with exit code 0.
+// TestTermination proves that a server that is told to stop takes no new request, lets a running one finish with a good
+// response, and ends with exit code 0.
 func TestTermination(t *testing.T) {
 	t.Parallel()
 	stripe, asked, release := holdPages(t, newSandbox(t))
@@ -94,7 +94,7 @@ func holdPages(t *testing.T, sandboxURL string) (gate string, asked <-chan struc
 	return server.URL, signals, release
 }
 
-// TestServeFollowsTheClock proves that with POINTSYNC_CLOCK_URL the server lives in the sandbox's time: tokens run out,
+// TestServeFollowsTheClock proves that with POINTSYNC_CLOCK_URL the server lives in the sandbox's time: tokens expire,
 // and a subscription renews, when that clock is moved.
 func TestServeFollowsTheClock(t *testing.T) {
 	t.Parallel()
@@ -153,7 +153,7 @@ func TestSandboxCommand(t *testing.T) {
 	}
 }
 
-// runSandbox starts `pointsync sandbox` and answers where it says it listens.
+// runSandbox starts `pointsync sandbox` and returns the address that it prints.
 func runSandbox(t *testing.T, p program, dir string) (address string, terminate func()) {
 	t.Helper()
 	cmd := p.command("sandbox", "--addr", "127.0.0.1:0", "--data-dir", dir)
@@ -179,8 +179,8 @@ func runSandbox(t *testing.T, p program, dir string) (address string, terminate 
 	}
 }
 
-// TestSmallCommands proves what keygen and healthcheck print and how they end, and that a wrong command line is said
-// so.
+// TestSmallCommands proves what keygen and healthcheck print and how they end, and that a wrong command line is
+// reported.
 func TestSmallCommands(t *testing.T) {
 	t.Parallel()
 	p := program{t: t}
@@ -214,7 +214,7 @@ func TestSmallCommands(t *testing.T) {
 	}
 }
 
-// TestDevRefusals proves that what hinders dev is said in a sentence that names the flag.
+// TestDevRefusals proves that dev reports what prevents it in a sentence that names the flag.
 func TestDevRefusals(t *testing.T) {
 	t.Parallel()
 	taken := strings.TrimPrefix(newSandbox(t), "http://")

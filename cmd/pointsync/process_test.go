@@ -20,7 +20,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox"
 )
 
-// patience bounds every wait of these tests.
+// patience limits every wait of these tests.
 const patience = 30 * time.Second
 
 // binary builds the program once for all tests.
@@ -68,7 +68,7 @@ func (p program) command(args ...string) *exec.Cmd {
 	return cmd
 }
 
-// run runs a command to its end and answers what it said on both outputs.
+// run runs a command to its end and returns what it printed on both outputs.
 func (p program) run(wantCode int, args ...string) string {
 	p.t.Helper()
 	cmd := p.command(args...)
@@ -87,7 +87,7 @@ type replica struct {
 	said *safeBuffer
 }
 
-// serve starts a server and waits until it says where it listens.
+// serve starts a server and waits until it prints where it listens.
 func (p program) serve() *replica {
 	p.t.Helper()
 	cmd := p.command("serve")
@@ -113,7 +113,7 @@ func (p program) serve() *replica {
 	return nil
 }
 
-// terminate asks the server to end, and wants it to end well.
+// terminate asks the server to stop, and requires exit code 0.
 func (r *replica) terminate() {
 	r.t.Helper()
 	if err := r.cmd.Process.Signal(syscall.SIGTERM); err != nil {
@@ -154,7 +154,7 @@ func newSandbox(t *testing.T) string {
 	return server.URL
 }
 
-// freeAddr answers an address that nobody listens at just now.
+// freeAddr returns an address on which nothing listens at this moment.
 func freeAddr(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

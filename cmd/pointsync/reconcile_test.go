@@ -15,8 +15,8 @@ import (
 )
 
 // TestReconcileCommand proves what an operator's script relies on: a dry run names the drift, changes nothing and ends
-// with 1; a repair mends it and ends with 0, and with 1 where something is left; 2 where it could not be told; and that
-// the metrics know of a whole run.
+// with 1; a repair fixes it and ends with 0, or with 1 if something is left; 2 if it could not be found out. It also
+// proves that the metrics know of a whole run.
 func TestReconcileCommand(t *testing.T) {
 	t.Parallel()
 	stripe := newSandbox(t)
@@ -29,7 +29,7 @@ func TestReconcileCommand(t *testing.T) {
 	if err := d.guard(func() { d.begin(); d.buy("basic_monthly") }); err != nil {
 		t.Fatal(err)
 	}
-	server.terminate() // or its own jobs would mend what the command is to find
+	server.terminate() // otherwise its own jobs would repair what the command must find
 	if said := p.run(
 		0, "stripe", "reconcile", "--dry-run",
 	); said != "1 accounts compared, 0 differ: 0 differences, 0 left; 0 accounts could not be compared\n" {

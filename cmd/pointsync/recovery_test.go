@@ -12,11 +12,11 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// agreement is what docs/simulation.md promises: how soon after the last fault the database says what Stripe says.
+// agreement is what docs/simulation.md promises: how soon after the last fault the database agrees with Stripe.
 const agreement = time.Minute
 
 // TestAgreementAfterKill proves that a server which is killed in the middle of a sync, while Stripe hangs, leaves
-// nothing that the next one does not find by itself within a minute of its start, round after round: no request, no
+// nothing that the next one does not find by itself within a minute of its start, round after round. No request, no
 // webhook and no command helps.
 func TestAgreementAfterKill(t *testing.T) {
 	t.Parallel()
@@ -78,7 +78,7 @@ func TestAgreementAfterKill(t *testing.T) {
 	}
 }
 
-// payWhileStripeHangs pays for a pack; whoever then asks Stripe for subscriptions, as every sync does, has no answer.
+// payWhileStripeHangs pays for a pack. A later request for subscriptions, which every sync makes, gets no reply.
 func (d *demo) payWhileStripeHangs(item string) {
 	made := d.call(
 		201, http.MethodPost, "/checkout", map[string]any{"item": item}, "Idempotency-Key",

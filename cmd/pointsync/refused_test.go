@@ -9,8 +9,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// TestCheckNamesRefused proves that `stripe check` says for a day that webhooks fitted none of the secrets, where it
-// has a database to look into, and that it looks into none where the environment names none.
+// TestCheckNamesRefused proves that `stripe check` reports for a day that webhooks matched none of the secrets, if it
+// has a database to look into, and that it looks into none if the environment names none.
 func TestCheckNamesRefused(t *testing.T) {
 	if _, ok := checkRefused(t.Context(), time.Now()); ok {
 		t.Error("there is a finding without a database")

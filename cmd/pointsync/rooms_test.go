@@ -10,7 +10,7 @@ import (
 
 const module = "github.com/pointsync/pointsync/"
 
-// rooms is the list of the design, lowest first: a room may import only rooms that stand before it.
+// rooms is the list of the design, lowest first: a room may import only rooms that come before it.
 var rooms = []string{
 	"pkg/billing", "pkg/config", "pkg/catalog", "pkg/store", "pkg/jobs", "pkg/stripegw", "pkg/token", "pkg/outbox",
 	"pkg/ledger", "pkg/reconcile",
@@ -30,8 +30,9 @@ var doorkeepers = map[string]string{
 	"github.com/standard-webhooks/":   "pkg/outbox",
 }
 
-// TestImportsOnlyGoDown proves that every import of the product points down the list of rooms, that the sandbox is a
-// world of its own, that the simulation is made of tests alone, and that each library is known to its own room alone.
+// TestImportsOnlyGoDown proves that every import of the product goes down the list of rooms, that the sandbox imports no
+// room and only cmd imports it, that nothing imports the simulation, and that each library is known only to its own
+// room.
 func TestImportsOnlyGoDown(t *testing.T) {
 	packages := listPackages(t)
 	if len(packages) < len(rooms) {
@@ -47,7 +48,7 @@ func TestImportsOnlyGoDown(t *testing.T) {
 	}
 }
 
-// forbidden says why a room may not import something, "" when it may.
+// forbidden returns why a room may not import something, or "" if it may.
 func forbidden(room, imported string) string {
 	if ours, ok := strings.CutPrefix(imported, module); ok {
 		return forbiddenRoom(room, roomOf(ours))
@@ -86,7 +87,7 @@ func forbiddenRoom(room, other string) string {
 	return ""
 }
 
-// roomOf answers the room that a package belongs to: itself, or the nearest folder above that is on the list.
+// roomOf returns the room that a package belongs to: itself, or the nearest folder above that is on the list.
 func roomOf(path string) string {
 	for _, room := range append([]string{"pkg/sandbox", "pkg/simtest"}, rooms...) {
 		if path == room || strings.HasPrefix(path, room+"/") {
@@ -96,7 +97,7 @@ func roomOf(path string) string {
 	return path
 }
 
-// listPackages answers the imports of every package of the product, tests and test helpers left out.
+// listPackages returns the imports of every package of the product, without tests and test helpers.
 func listPackages(t *testing.T) map[string][]string {
 	t.Helper()
 	cmd := exec.Command("go", "list", "-json=ImportPath,Imports", "./...")

@@ -18,7 +18,7 @@ var shownSecret = regexp.MustCompile(`STRIPE_WEBHOOK_SECRET=(whsec_\S+)`)
 
 // TestServeTwoReplicas proves that an operator's way from an empty PostgreSQL to two servers behind one address works
 // as documented: every command on the way, a purchase begun on one replica and spent on the other, one key on both at
-// once, a stream on one that tells what the other spends, and an orderly end, of the stream too.
+// once, a stream on one that reports what the other spends, and an orderly end, including the stream's.
 func TestServeTwoReplicas(t *testing.T) {
 	t.Parallel()
 	stripe, addr := newSandbox(t), freeAddr(t)
@@ -190,8 +190,8 @@ func withOption(url, name string) string {
 	return url + sep + "options=-c%20" + name + "%3Doff"
 }
 
-// TestServeLeaves proves that a server which is asked to end first says that it is not ready, still serves meanwhile,
-// each answer closing its connection, and then ends well.
+// TestServeLeaves proves that a server which is asked to stop first reports that it is not ready, still serves in the
+// meantime, with each response closing its connection, and then ends well.
 func TestServeLeaves(t *testing.T) {
 	t.Parallel()
 	stripe, database := newSandbox(t), "sqlite://"+t.TempDir()+"/p.db"

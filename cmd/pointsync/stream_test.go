@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// followSession opens a stream of a session, and answers what waits for a text to be told on it.
+// followSession opens a stream of a session, and returns a function that waits until the stream has sent a text.
 func followSession(t *testing.T, server, token string) (hears func(want string)) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
@@ -35,7 +35,7 @@ func followSession(t *testing.T, server, token string) (hears func(want string))
 	}
 }
 
-// wantStream proves that a stream at one replica tells what another spends.
+// wantStream proves that a stream at one replica reports what another spends.
 func wantStream(t *testing.T, d *demo, other string) (hears func(want string)) {
 	t.Helper()
 	hears = followSession(t, other, d.token)

@@ -17,8 +17,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// TestWebhooksCommands proves that the command line makes, lists, rolls and removes endpoints, shows a secret where it
-// is made alone, and refuses what the API refuses.
+// TestWebhooksCommands proves that the command line makes, lists, rolls and removes endpoints, shows a secret only
+// where it is made, and refuses what the API refuses.
 func TestWebhooksCommands(t *testing.T) {
 	t.Parallel()
 	for _, dialect := range storetest.Dialects {
@@ -60,8 +60,8 @@ func TestWebhooksCommands(t *testing.T) {
 	}
 }
 
-// TestOutgoingKilled proves that a server which is killed after an endpoint got an event, and before it could note so,
-// leads to a second delivery of that event under the same id by the server that follows.
+// TestOutgoingKilled proves that a server which is killed after an endpoint got an event, and before it could record
+// that, leads to a second delivery of that event under the same id by the next server.
 func TestOutgoingKilled(t *testing.T) {
 	t.Parallel()
 	database := storetest.URL(t, store.Postgres)
