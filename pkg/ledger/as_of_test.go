@@ -10,9 +10,9 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// Proves that a word of Stripe's ends just the lots that had run out when it was given. A lot of 10 points ends at
-// noon, and it is one o'clock each time: by a word of 11:59 it stays, by one of noon or of 12:01 it ends. A lot that a
-// word of 12:01 moves to two o'clock stays, and one that a word of 11:59 moves to 11 o'clock ends.
+// Proves that what Stripe said ends only the lots that had expired when it said so. A lot of 10 points expires at
+// noon, and it is one o'clock each time. As of 11:59 it stays; as of noon or of 12:01 it ends. A lot that is moved to
+// two o'clock as of 12:01 stays, and a lot that is moved to 11 o'clock as of 11:59 ends.
 func TestExpireAsOf(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

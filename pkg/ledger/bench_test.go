@@ -11,7 +11,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// BenchmarkSpend shows what one spend costs on each database, and that it costs the same however many lots there are.
+// BenchmarkSpend shows the cost of one spend on each database. The cost does not depend on the number of lots.
 func BenchmarkSpend(b *testing.B) {
 	for _, dialect := range storetest.Dialects {
 		for _, lots := range []int{1, 1000} {
@@ -30,7 +30,7 @@ func BenchmarkSpend(b *testing.B) {
 	}
 }
 
-// rich makes an account with so many lots, and points for any benchmark.
+// rich makes an account with this many lots, and points for any benchmark.
 func rich(b *testing.B, db *store.DB, lots int) billing.AccountID {
 	ctx := context.Background()
 	id := storetest.NewAccount(b, db).ID

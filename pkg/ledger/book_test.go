@@ -14,8 +14,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// book is one account's points, told and asked in few words. Whatever it is told moves the clock by a millisecond, so
-// that ids sort in the order of the telling, and ends with an audit.
+// book is one account's points, with short methods to change and read them. Each change moves the clock by a
+// millisecond, so that ids sort in the order of the changes, and ends with an audit.
 type book struct {
 	t     failer
 	db    *store.DB
@@ -23,7 +23,7 @@ type book struct {
 	id    billing.AccountID
 }
 
-// failer is what a *testing.T and a *rapid.T have in common.
+// failer is the common part of a *testing.T and a *rapid.T.
 type failer interface {
 	Helper()
 	Failed() bool
@@ -32,7 +32,7 @@ type failer interface {
 	Fatalf(format string, args ...any)
 }
 
-// never is the life of a lot that does not run out.
+// never is the lifetime of a lot that does not expire.
 const never = time.Duration(0)
 
 func eachBook(t *testing.T, f func(t *testing.T, b *book)) {
@@ -143,7 +143,7 @@ func (b *book) refused(n billing.Points) {
 	b.tick()
 }
 
-// stored is the account as its row is, settled or not.
+// stored returns the account as its row is, settled or not.
 func (b *book) stored() billing.Account {
 	b.t.Helper()
 	a, err := b.db.Account(context.Background(), b.id)
@@ -185,7 +185,7 @@ func (b *book) wantLots(want string) {
 	b.tick()
 }
 
-// keyOf is what a lot is called: its grant's key, or "restored" where no one knows its key before.
+// keyOf returns the name of a lot: its grant's key, or "restored" if the key cannot be known before.
 func keyOf(l billing.Lot) string {
 	if key, _, _ := strings.Cut(l.GrantKey, "restore:"); key != "" {
 		return key

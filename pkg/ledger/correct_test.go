@@ -10,7 +10,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// correct asks for a correction and answers its refusal.
+// correct asks for a correction and returns its refusal.
 func (b *book) correct(n billing.Points) error {
 	b.t.Helper()
 	err := b.write(func(ctx context.Context, tx *store.Tx, a billing.Account) error {
@@ -21,8 +21,8 @@ func (b *book) correct(n billing.Points) error {
 	return err
 }
 
-// Proves that a correction takes points as a spend would, soonest expiry first and none that ran out, and that one
-// which asks for more than there is, or for less than one, changes nothing and makes no debt.
+// Proves that a correction takes points as a spend would: soonest expiry first, and no expired ones. A correction of
+// more points than there are, or of less than one, changes nothing and makes no debt.
 func TestCorrect(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {

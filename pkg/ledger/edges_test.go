@@ -11,9 +11,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// Proves the edges of what may be asked for: the largest amount is one that there are too few points for and not one
-// that cannot be meant, and a hold may last one second and the longest time. No metadata and empty metadata are one
-// request.
+// Proves the limits of what may be requested. There are too few points for the largest amount, but the amount is
+// valid. A hold may last one second, or the longest time. No metadata and empty metadata are the same request.
 func TestEdges(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {
@@ -52,8 +51,8 @@ func TestEdges(t *testing.T) {
 	})
 }
 
-// Proves that an account has 1,000 active holds at the most, that the next one is refused with a time to come again,
-// and that one that ended makes room.
+// Proves that an account has at most 1,000 active holds. The next one is refused with a time to retry, and a hold that
+// ended makes room.
 func TestManyHolds(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {
@@ -96,8 +95,8 @@ func TestManyHolds(t *testing.T) {
 	})
 }
 
-// Proves that the next look at an account stays where it was by a restoration: its other points end in an hour, the
-// restored ones in two.
+// Proves that a restoration does not move the account's next expiry: its other points expire in an hour, the restored
+// ones in two.
 func TestRestoreKeepsNextExpiry(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {

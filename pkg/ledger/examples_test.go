@@ -10,7 +10,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// TestPeriodExamples holds the ledger and its model against the numbers that docs/grants.md gives as examples, under
+// TestPeriodExamples checks the ledger and its model against the numbers that docs/grants.md gives as examples, under
 // "When a period's points end", rules 2 to 5. The plan brings 500 points a period, and 300 of them may roll over.
 func TestPeriodExamples(t *testing.T) {
 	t.Parallel()
@@ -40,7 +40,7 @@ func TestPeriodExamples(t *testing.T) {
 		"HeldOverTwoAtOnce": {300, func(s *story) { s.pays(1, 500); s.holdsOver(2, 500, 0, 3) }, 800},
 		"HeldBeforeALatePeriod": {300, func(s *story) {
 			s.pays(1, 500)
-			// nothing was free when the third began; 300 of the second go over, and leave no room
+			// Nothing was free when the third began. 300 of the second go over, and leave no room.
 			s.holdsOver(3, 500, 0, 2)
 		}, 800},
 		"HeldWithoutRollover": {0, func(s *story) { s.pays(1, 500); s.holdsOver(2, 500, 0) }, 500},

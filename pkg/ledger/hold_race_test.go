@@ -14,7 +14,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// Proves that holds and spends at once never take one point too many, from two replicas.
+// Proves that concurrent holds and spends from two replicas never take one point too many.
 func TestHoldsAndSpendsTogether(t *testing.T) {
 	t.Parallel()
 	url := storetest.URL(t, store.Postgres)
@@ -54,7 +54,8 @@ func TestHoldsAndSpendsTogether(t *testing.T) {
 	b.tick()
 }
 
-// Proves that 20 copies of one request at once have one effect and get equal answers, for each of the three requests.
+// Proves that 20 concurrent copies of one request have one effect and get equal results, for each of the three
+// requests.
 func TestOneHoldKeyTogether(t *testing.T) {
 	t.Parallel()
 	b := newBook(t)
@@ -103,8 +104,8 @@ func (b *book) copies(ask func() (ledger.Held, error)) ledger.Held {
 	return answers[0]
 }
 
-// Proves that a hold ends once: of captures, releases and the end of its time at once exactly one has its effect, while
-// spends take what is free meanwhile, and every balance follows from the one before.
+// Proves that a hold ends once. Of concurrent captures, releases and its expiry exactly one has its effect. In the
+// meantime spends take what is free, and every balance follows from the one before.
 func TestHoldEndsOnce(t *testing.T) {
 	t.Parallel()
 	clock := storetest.NewClock()

@@ -8,9 +8,9 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// Proves what holds bring back after a renewal: as much as if it had been there at the renewal, in each way that a hold
-// ends, however many there are, and over more than one renewal. A period has 500 points; cap is the rollover of the
-// next ones.
+// Proves how many points holds bring back after a renewal: as many as if they had been there at the renewal. This is
+// so in each way that a hold ends, for any number of holds, and over more than one renewal. A period has 500 points;
+// cap is the rollover of the next ones.
 func TestHoldsAreCutByRenewals(t *testing.T) {
 	t.Parallel()
 	const day = 24 * time.Hour
@@ -21,14 +21,14 @@ func TestHoldsAreCutByRenewals(t *testing.T) {
 	}{
 		// All is held: nothing is carried, 500 come, 300 of 500 go back.
 		"Release": {300, func(b *book, renew func()) { h := b.hold(500, day); renew(); b.release(h.ID) }, 800},
-		// 100 are used, 400 come back, 300 of them live on.
+		// 100 are used, 400 come back, 300 of them are kept.
 		"CapturePart": {300, func(b *book, renew func()) { h := b.hold(500, day); renew(); b.capture(h.ID, 100) }, 800},
 		// 250 are used, 250 come back, less than the cap.
 		"CaptureHalf": {300, func(b *book, renew func()) { h := b.hold(500, day); renew(); b.capture(h.ID, 250) }, 750},
 		"RunsOut": {
 			300, func(b *book, renew func()) { b.hold(500, time.Hour); renew(); b.clock.Advance(2 * time.Hour) }, 800,
 		},
-		// 200 are free and carried; of 300 held 100 more fit, though the 200 were spent since.
+		// 200 are free and carried. Of 300 held, 100 more fit, although the 200 were spent since.
 		"BesideFreeOnes": {
 			300, func(b *book, renew func()) { h := b.hold(300, day); renew(); b.spend(200); b.release(h.ID) },
 			500 + 100,
@@ -47,14 +47,14 @@ func TestHoldsAreCutByRenewals(t *testing.T) {
 		// 500 held over two renewals: of the second period's 500 free ones 300 are carried, so nothing of the hold fits
 		// the third.
 		"OverTwo": {300, func(b *book, renew func()) { h := b.hold(500, day); renew(); renew(); b.release(h.ID) }, 800},
-		// The same, and the second period was used up: 300 of the hold pass the first renewal and the second.
+		// The same, but the second period was used up: 300 of the hold pass the first renewal and the second.
 		"OverTwoUsedUp": {
 			300, func(b *book, renew func()) { h := b.hold(500, day); renew(); b.spend(500); renew(); b.release(h.ID) },
 			800,
 		},
 		// A hold that was made after the renewal crosses nothing: 300 + 500 were there, and are again.
 		"MadeAfter": {300, func(b *book, renew func()) { renew(); h := b.hold(800, day); b.release(h.ID) }, 800},
-		// It is made of 800, of which 300 rolled over before: the next renewal lets 300 of the 800 through.
+		// The hold is made of 800, of which 300 rolled over before. The next renewal lets 300 of the 800 through.
 		"OfRolledOver": {
 			300, func(b *book, renew func()) { renew(); h := b.hold(800, day); renew(); b.release(h.ID) }, 800,
 		},
@@ -67,13 +67,13 @@ func TestHoldsAreCutByRenewals(t *testing.T) {
 			renew()
 			b.release(h.ID)
 		}, 800},
-		// A refund of 500 finds the 500 of the new period; what comes back is cut as ever.
+		// A refund of 500 finds the 500 of the new period. What comes back is cut as usual.
 		"Refund": {
 			300,
 			func(b *book, renew func()) { h := b.hold(500, day); renew(); b.clawback("in_1", 500); b.release(h.ID) },
 			300,
 		},
-		// 600 are owed: what comes back pays 100 of them first, 400 are left, 300 live on.
+		// 600 are owed: what comes back pays 100 of them first, 400 are left, 300 are kept.
 		"Debt": {300, func(b *book, renew func()) {
 			h := b.hold(500, day)
 			renew()
@@ -101,8 +101,9 @@ func TestHoldsAreCutByRenewals(t *testing.T) {
 	}
 }
 
-// Proves that a grant ends no lot of its own period, whichever comes first, nor of a later one: a change up that was
-// paid before the renewal, or after it, and beside a second one. The last period's 500 end, 700 and 500 are there.
+// Proves that a grant ends no lot of its own period, whichever comes first, and no lot of a later one: a change up
+// that was paid before the renewal, or after it, or beside a second one. The last period's 500 end, 700 and 500 are
+// there.
 func TestOwnPeriodStays(t *testing.T) {
 	t.Parallel()
 	for _, order := range [][]string{
@@ -144,9 +145,9 @@ func TestOwnPeriodStays(t *testing.T) {
 	}
 }
 
-// Proves that a late payment takes no more over than one in time, also where what was carried has been spent: cap 300.
-// 300 of February are carried into April and 100 of them spent; March is paid late with 500: 200 of it live on and the
-// 200 of February end.
+// Proves that a late payment takes over no more than one in time, even if what was carried has been spent: cap 300.
+// 300 of February are carried into April and 100 of them spent. March is paid late with 500: 200 of it are kept and
+// the 200 of February end.
 func TestLatePaymentAfterSpending(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {
@@ -178,10 +179,10 @@ func TestLatePaymentAfterSpending(t *testing.T) {
 	})
 }
 
-// Proves that a hold which was made before a renewal is not cut by an older period that is paid after it: what was free
-// then is not. 200 of February's 500 are held. April is paid first, with 500 of its own: it carries the 300 that are
-// free. March has no rollover and is paid late with 400: they go over into April, which carries 700 now. So 1200 are
-// free, and of the 200 that come back as many live on as April has room for.
+// Proves that a hold that was made before a renewal is not cut by an older period that is paid after it, because the
+// held points were not free then. 200 of February's 500 are held. April is paid first, with 500 of its own: it carries
+// the 300 that are free. March has no rollover and is paid late with 400: they go over into April, which carries 700
+// now. So 1200 are free, and as many of the 200 that come back are kept as April has room for.
 func TestHoldOverALatePeriod(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -192,9 +193,9 @@ func TestHoldOverALatePeriod(t *testing.T) {
 		"Release":    {1000, 0, func(b *book, h billing.HoldID) { b.release(h) }, 1400}, // room for 300
 		"LittleRoom": {800, 0, func(b *book, h billing.HoldID) { b.release(h) }, 1300},  // room for 100
 		"NoRoom":     {700, 0, func(b *book, h billing.HoldID) { b.release(h) }, 1200},  // and for none
-		// March's own cap is not asked
+		// March's own cap does not count.
 		"SmallCap": {1000, 50, func(b *book, h billing.HoldID) { b.release(h) }, 1400},
-		// neither does it give room
+		// It does not give room either.
 		"LargeCap":     {800, 9999, func(b *book, h billing.HoldID) { b.release(h) }, 1300},
 		"CapturedPart": {1000, 0, func(b *book, h billing.HoldID) { b.capture(h, 150) }, 1250}, // 50 come back
 		"RunsOut":      {1000, 0, func(b *book, _ billing.HoldID) { b.clock.Advance(25 * time.Hour) }, 1400},

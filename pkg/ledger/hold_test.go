@@ -13,8 +13,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// Proves that a hold moves points from available to held, that they cannot be spent meanwhile, and that each step has
-// its entry: a capture spends them, wholly or in part, and a release gives them back.
+// Proves that a hold moves points from available to held, that they cannot be spent in the meantime, and that each
+// step has its entry: a capture spends them, in full or in part, and a release gives them back.
 func TestHold(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {
@@ -44,7 +44,7 @@ func TestHold(t *testing.T) {
 	})
 }
 
-// Proves that a hold takes what runs out first, that a capture uses what runs out first, and that the rest returns to
+// Proves that a hold takes the points that expire first, that a capture uses those first, and that the rest returns to
 // the lots that it came from.
 func TestHoldBurnOrder(t *testing.T) {
 	t.Parallel()
@@ -59,8 +59,8 @@ func TestHoldBurnOrder(t *testing.T) {
 	})
 }
 
-// Proves that a hold ends by itself: nothing has to look for a spend to find its points again, and from its last moment
-// on it can neither be captured nor released.
+// Proves that a hold expires by itself. A spend finds its points again without an earlier read, and from its last
+// moment on it can be neither captured nor released.
 func TestHoldExpires(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {
@@ -77,7 +77,7 @@ func TestHoldExpires(t *testing.T) {
 	})
 }
 
-// besideAnother makes another account in the same database, and gives so many points without an end to both.
+// besideAnother makes another account in the same database, and gives both this many points without an expiry.
 func (b *book) besideAnother(t *testing.T, points billing.Points) *book {
 	t.Helper()
 	other := *b
@@ -88,7 +88,7 @@ func (b *book) besideAnother(t *testing.T, points billing.Points) *book {
 	return &other
 }
 
-// Proves that points come back also when nobody looks, of just the accounts whose time is over.
+// Proves that points come back even if no one reads the account, and only for accounts whose holds have expired.
 func TestReleaseDue(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {
@@ -116,7 +116,7 @@ func TestReleaseDue(t *testing.T) {
 	})
 }
 
-// Proves that an account which cannot be settled keeps no other one's points from coming back, and is named.
+// Proves that an account that cannot be settled does not keep other accounts' points from coming back, and is named.
 func TestReleaseDueOfBrokenAccount(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {
@@ -138,8 +138,8 @@ func TestReleaseDueOfBrokenAccount(t *testing.T) {
 	})
 }
 
-// Proves what becomes of held points whose lot ends meanwhile, by its time, by the next period's, or by its source's:
-// the hold keeps them and may be captured; what it gives back expires.
+// Proves what happens to held points whose lot ends in the meantime: because it expired, because of the next period,
+// or because of its source. The hold keeps the points and may be captured. What it gives back expires.
 func TestHoldOutlivesLot(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(b *book){
@@ -156,7 +156,7 @@ func TestHoldOutlivesLot(t *testing.T) {
 				b.grantFrom("subscription", billing.Grant{Key: "in_1", Amount: 10}, time.Hour)
 				kept, back := b.hold(6, 5*time.Hour), b.hold(4, 5*time.Hour)
 				end(b)
-				// a lot that nobody saw end lives on with its source; one that was seen to does not
+				// A lot whose expiry was not noticed lives on with its source. A lot that was ended does not.
 				if name != "Unseen" {
 					b.expire("subscription", new(b.clock.Now().Add(9*time.Hour)))
 				}
@@ -171,7 +171,7 @@ func TestHoldOutlivesLot(t *testing.T) {
 	}
 }
 
-// Proves that a lot which lives longer than it was granted for takes its held points along, as it does those left.
+// Proves that a lot that is extended takes its held points along, as it does the remaining ones.
 func TestHoldFollowsLot(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {
@@ -184,8 +184,8 @@ func TestHoldFollowsLot(t *testing.T) {
 	})
 }
 
-// Proves that a refund does not reach into a hold: what it lacks is owed beside it, and what the hold gives back pays
-// that first, even where the rest of it expires.
+// Proves that a refund does not reach into a hold. What it lacks becomes debt, and what the hold gives back pays that
+// first, even if the rest of it expires.
 func TestHoldPaysDebt(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {
@@ -205,8 +205,8 @@ func TestHoldPaysDebt(t *testing.T) {
 	})
 }
 
-// Proves that each of the three requests has its effect once under its key, that its copies say so, and that a key is
-// one request's, of whichever kind.
+// Proves that each of the three requests has its effect once under its key, that its copies report so, and that a key
+// belongs to one request of any kind.
 func TestHoldReplay(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {
@@ -245,7 +245,7 @@ func TestHoldReplay(t *testing.T) {
 	})
 }
 
-// twice asks twice and wants one effect.
+// twice asks twice and expects one effect.
 func (b *book) twice(ask func() (ledger.Held, error)) ledger.Held {
 	b.t.Helper()
 	first, err := ask()
@@ -270,7 +270,7 @@ func (b *book) wantReused(err error) {
 	}
 }
 
-// Proves that what is refused changes nothing and leaves its key unused.
+// Proves that a refused request changes nothing and leaves its key unused.
 func TestHoldRefusals(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {

@@ -48,7 +48,7 @@ func (b *book) release(id billing.HoldID) billing.Hold {
 	return h.Hold
 }
 
-// ended wants a hold to be neither captured nor released any more.
+// ended expects that a hold can no longer be captured or released.
 func (b *book) ended(id billing.HoldID) {
 	b.t.Helper()
 	if _, err := ledger.Capture(

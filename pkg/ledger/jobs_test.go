@@ -11,8 +11,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/ledger"
 )
 
-// Proves that held points come back by themselves when their time is over, though no one looks at the account: of 10
-// points 7 are held for a minute, and a minute later 10 are available.
+// Proves that the points of an expired hold come back even if no one reads the account. Of 10 points 7 are held for a
+// minute, and a minute later 10 are available.
 func TestHoldsComeBack(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {

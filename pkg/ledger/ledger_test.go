@@ -11,7 +11,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// Proves that a grant adds its points once for its key, however often it is asked for, and that its bounds hold.
+// Proves that a grant adds its points once for its key, however often it is requested, and that its bounds hold.
 func TestGrant(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {
@@ -39,7 +39,7 @@ func TestGrant(t *testing.T) {
 	})
 }
 
-// Proves that the points which run out first are burnt first, then the oldest, and that what never runs out is last.
+// Proves that points that expire first are used first, then the oldest, and that points without an expiry come last.
 func TestBurnOrder(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {
@@ -56,8 +56,8 @@ func TestBurnOrder(t *testing.T) {
 	})
 }
 
-// Proves that a spend comes out of the lots as they were when it was made: what runs out between two spends takes with
-// it only what the first one had left.
+// Proves that a spend comes out of the lots as they were when it was made. Points that expire between two spends are
+// only those that the first one had left.
 func TestExpiryBetweenSpends(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {
@@ -73,7 +73,7 @@ func TestExpiryBetweenSpends(t *testing.T) {
 	})
 }
 
-// Proves that a spend finds the end of a lot by itself, with nobody looking before it.
+// Proves that a spend finds an expired lot by itself, without an earlier read.
 func TestSpendSettles(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {
@@ -88,7 +88,7 @@ func TestSpendSettles(t *testing.T) {
 	})
 }
 
-// Proves that a lot lasts until its end and not through it.
+// Proves that a lot lasts until its expiry and no longer.
 func TestExpiryIsExact(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {
@@ -102,7 +102,7 @@ func TestExpiryIsExact(t *testing.T) {
 	})
 }
 
-// Proves that a refusal settles what has run out, so that the account it answers is as it is.
+// Proves that a refusal settles what has expired, so that it returns the account as it is.
 func TestRefusalSettles(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {
@@ -115,8 +115,8 @@ func TestRefusalSettles(t *testing.T) {
 	})
 }
 
-// Proves that the next period's grant ends the last one's lot, with an entry for it, and no other lot; and that a late
-// payment of a period that is over ends nothing.
+// Proves that the next period's grant ends the last one's lot, with an entry for it, and no other lot. A late payment
+// of a period that is over ends nothing.
 func TestReplaces(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {
@@ -137,8 +137,8 @@ func TestReplaces(t *testing.T) {
 	})
 }
 
-// Proves that points are clawed back from the lot that the money bought, then from others in burn order, and that
-// what is missing becomes debt; that asking for no more than before changes nothing; and that debt is paid first.
+// Proves that points are clawed back from the lot that the money bought, then from others in burn order. What is
+// missing becomes debt. Asking for no more than before changes nothing, and debt is paid first.
 func TestClawback(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {
@@ -164,7 +164,7 @@ func TestClawback(t *testing.T) {
 	})
 }
 
-// Proves that nothing is clawed back from a stranger, for an unknown fact, or beyond what was granted.
+// Proves that nothing is clawed back from another account, for an unknown fact, or beyond what was granted.
 func TestClawbackBounds(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {
@@ -185,8 +185,8 @@ func TestClawbackBounds(t *testing.T) {
 	})
 }
 
-// Proves that a source's lots can be given another end: sooner, at once, or none, and that spends until then count
-// against them.
+// Proves that the lots of a source can get another expiry: sooner, at once, or none. Spends until then count against
+// them.
 func TestExpire(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {
@@ -207,8 +207,8 @@ func TestExpire(t *testing.T) {
 	})
 }
 
-// Proves that a lot whose end nobody noticed lives on when it is given a later one, with what was spent of it taken out
-// and no entry of its end; and that a lot which was seen to end stays ended, whatever end its source is given.
+// Proves that a lot that expired unnoticed lives on when it gets a later expiry. The spends are taken out of it, and
+// it has no entry of its end. A lot that was ended stays ended, whatever expiry its source gets.
 func TestExpireUnnoticed(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {

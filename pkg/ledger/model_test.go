@@ -10,15 +10,15 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// model is an account's points in the most literal way: every single point is a thing that lies somewhere, and what
-// docs/grants.md, docs/states.md and the decisions 3, 7 and 8 say is done to it one by one, at once. It was written
-// from those pages alone.
+// model is an account's points in the most literal way. Every single point is a thing with a place. docs/grants.md,
+// docs/states.md and the decisions 3, 7 and 8 say what is done to it, one by one, at once. The model was written from
+// those pages alone.
 type model struct {
 	lots     []*modelLot     // oldest first
 	holds    []*modelHold    // oldest first
 	renewals []*modelRenewal // in the order in which they were paid
 	debt     billing.Points
-	live     bool     // the account has a subscription that goes on
+	live     bool     // the account has a subscription that continues
 	entries  []string // "kind amount"
 }
 
@@ -30,7 +30,7 @@ const (
 	held          // set aside by a hold
 	used          // spent, captured, or gone into a debt
 	clawed        // taken back with its money
-	expired       // ran out unused
+	expired       // expired unused
 )
 
 type modelPoint struct {
@@ -42,10 +42,10 @@ type modelPoint struct {
 type modelLot struct {
 	nr          int // in the order of granting
 	key, source string
-	origin      time.Time // when the period began that it was granted for; zero where it is of none
-	lives       time.Time // when the period began that it lives in now
+	origin      time.Time // when the period began that it was granted for; zero if it belongs to none
+	lives       time.Time // when the period began that it is in now
 	end         *time.Time
-	ended       bool // it was seen to end: what comes back to it expires
+	ended       bool // it was ended: what comes back to it expires
 	points      []*modelPoint
 	elsewhere   billing.Points // clawed back for this lot, but out of other lots, or as debt
 }
@@ -53,10 +53,10 @@ type modelLot struct {
 // modelHold is a hold, active while points of it are held.
 type modelHold struct {
 	end   time.Time
-	since map[*modelLot]time.Time // when the period began that a lot lived in when the hold was made
+	since map[*modelLot]time.Time // when the period of a lot began, as of the making of the hold
 }
 
-// modelRenewal is a paid period that took over points of earlier ones: so many it may, so many it did.
+// modelRenewal is a paid period that took over points of earlier ones: how many it may take, and how many it took.
 type modelRenewal struct {
 	source       string
 	period       time.Time
@@ -75,7 +75,7 @@ func (l *modelLot) in(at place) (found []*modelPoint) {
 
 func (l *modelLot) count(at place) billing.Points { return billing.Points(len(l.in(at))) }
 
-// before reports whether a lot lives in an earlier period than that of a renewal.
+// before reports whether a lot is in an earlier period than that of a renewal.
 func (l *modelLot) before(r *modelRenewal) bool {
 	return l.source == r.source && !l.lives.IsZero() && l.lives.Before(r.period)
 }
@@ -90,7 +90,7 @@ func (m *model) total(at place) (sum billing.Points) {
 func (m *model) available() billing.Points { return m.total(free) }
 func (m *model) held() billing.Points      { return m.total(held) }
 
-// burnOrder is how points are used: those that end first come first, then the older ones.
+// burnOrder returns the points in the order of their use: soonest expiry first, then the oldest.
 func (m *model) burnOrder() []*modelLot {
 	return slices.SortedStableFunc(slices.Values(m.lots), func(a, b *modelLot) int {
 		switch {
@@ -119,7 +119,7 @@ func move(points []*modelPoint, to place) {
 	}
 }
 
-// passTime releases the holds whose time is over, then ends the lots that have run out.
+// passTime releases expired holds, then ends expired lots.
 func (m *model) passTime(now time.Time) {
 	m.releaseDue(now)
 	for _, l := range m.lots {
@@ -145,12 +145,12 @@ func (m *model) releaseDue(now time.Time) {
 
 func (l *modelLot) over(now time.Time) bool { return l.end != nil && !l.end.After(now) }
 
-// overdue reports whether a lot has run out and waits for a sync: Stripe may give it a later end.
+// overdue reports whether a lot has expired and waits for a sync: Stripe may give it a later expiry.
 func (m *model) overdue(l *modelLot, now time.Time) bool {
 	return m.live && !l.lives.IsZero() && !l.ended && l.over(now)
 }
 
-// sync ends what is overdue after Stripe was asked.
+// sync ends overdue lots after Stripe was asked.
 func (m *model) sync(now time.Time) {
 	m.passTime(now)
 	for _, l := range m.lots {
@@ -173,8 +173,8 @@ func (m *model) expire(l *modelLot, points []*modelPoint) {
 	}
 }
 
-// grant adds a lot, once for each key. One that replaces is the payment of a period: what is left of earlier periods
-// goes over into it. Where a later period is paid already, the lot goes over into that one at once.
+// grant adds a lot, once for each key. A grant that replaces is the payment of a period: what is left of earlier
+// periods goes over into it. If a later period is paid already, the lot goes over into that one at once.
 func (m *model) grant(now time.Time, g billing.Grant) {
 	if m.find(g.Key) != nil {
 		return
@@ -200,7 +200,7 @@ func (m *model) grant(now time.Time, g billing.Grant) {
 	}
 }
 
-// later is the newest paid period after the one that a lot is for.
+// later returns the newest paid period after the one that a lot is for.
 func (m *model) later(l *modelLot) (found *modelRenewal) {
 	for _, r := range m.renewals {
 		if l.before(r) && (found == nil || r.period.After(found.period)) {
@@ -210,13 +210,13 @@ func (m *model) later(l *modelLot) (found *modelRenewal) {
 	return found
 }
 
-// carryOver lets points of earlier periods live on in one that begins, those of the newest period before the others.
+// carryOver keeps points of earlier periods in one that begins. Those of the newest period come first.
 func (m *model) carryOver(r *modelRenewal) {
 	m.keep(r, func(l *modelLot) bool { return l.before(r) })
 }
 
-// countAgain lets a period that has begun take over the points of one that was paid late: as many as it would have,
-// had they been there when it began, so less what of the points that it took over is there no more.
+// countAgain lets a period that has begun take over the points of one that was paid late. It takes as many as it would
+// have if they had been there when it began, minus those of its taken-over points that are gone.
 func (m *model) countAgain(r *modelRenewal) {
 	there := billing.Points(0)
 	for _, l := range m.lots {
@@ -260,7 +260,7 @@ func (m *model) payDebt(p *modelPoint) *modelPoint {
 	return p
 }
 
-// spendable are the n points that are used first, of those that are not overdue; nil where there are not so many.
+// spendable returns the n points that are used first, of those that are not overdue, or nil if there are too few.
 func (m *model) spendable(now time.Time, n billing.Points) []*modelPoint {
 	points := slices.DeleteFunc(m.first(free, m.available()), func(p *modelPoint) bool { return m.overdue(p.lot, now) })
 	if len(points) < int(n) {
@@ -300,7 +300,7 @@ func (m *model) inHold(h *modelHold) (found []*modelPoint) {
 	return slices.DeleteFunc(m.first(held, m.held()), func(p *modelPoint) bool { return p.hold != h })
 }
 
-// capture spends n points of a hold; the rest goes back.
+// capture spends n points of a hold. The rest goes back.
 func (m *model) capture(now time.Time, h *modelHold, n billing.Points) {
 	m.enter(billing.EntryCapture, -n)
 	move(m.inHold(h)[:n], used)
@@ -314,8 +314,8 @@ func (m *model) release(now time.Time, h *modelHold) {
 	m.passTime(now)
 }
 
-// giveBack returns a hold's points: they pay debt first, then go where they came from. What a renewal would not have
-// taken over, had it been there at the renewal, expires; of the lot for the newest period last.
+// giveBack returns a hold's points. They pay debt first, then go where they came from. If a renewal would not have
+// taken them over, had they been there at the renewal, they expire; those of the lot for the newest period last.
 func (m *model) giveBack(h *modelHold) {
 	var back []*modelPoint
 	for _, p := range m.inHold(h) {
@@ -327,7 +327,7 @@ func (m *model) giveBack(h *modelHold) {
 	over := map[*modelLot][]*modelPoint{}
 	for _, p := range back {
 		if p.lot.ended || m.carries(p.lot, h) {
-			move([]*modelPoint{p}, free) // what comes back to a lot that ended expires when time is looked at
+			move([]*modelPoint{p}, free) // what comes back to an ended lot expires with the next passTime
 		} else {
 			over[p.lot] = append(over[p.lot], p)
 		}
@@ -337,8 +337,8 @@ func (m *model) giveBack(h *modelHold) {
 	}
 }
 
-// carries reports whether each renewal since a hold was made has room for one more point of a lot, and counts it in
-// those that have.
+// carries reports whether each renewal since a hold was made has room for one more point of a lot. If so, it counts
+// the point in them.
 func (m *model) carries(l *modelLot, h *modelHold) bool {
 	since := slices.SortedFunc(
 		slices.Values(m.renewals), func(a, b *modelRenewal) int { return a.period.Compare(b.period) },
@@ -360,8 +360,8 @@ func newerFirst(a, b *modelLot) int {
 	return -cmp.Or(a.origin.Compare(b.origin), cmp.Compare(a.nr, b.nr))
 }
 
-// clawback takes back of a lot what of its money went back: out of the lot itself, then out of others, then as debt.
-// Points that ran out unused are owed by no one.
+// clawback takes back the points of a lot whose money went back: out of the lot itself, then out of others, then as
+// debt. No one owes points that expired unused.
 func (m *model) clawback(key string, total billing.Points) {
 	own := m.find(key)
 	if own == nil {
@@ -385,8 +385,8 @@ func (m *model) clawback(key string, total billing.Points) {
 
 func (l *modelLot) clawedBack() billing.Points { return l.count(clawed) + l.elsewhere }
 
-// restore gives back what was clawed back beyond a total: first what others had, or what is owed, in a lot that does
-// not end; then what the lot itself had.
+// restore gives back points that were clawed back beyond a total. First come those of other lots or of debt, in a lot
+// without an expiry; then those of the lot itself.
 func (m *model) restore(now time.Time, key string, total billing.Points) {
 	own := m.find(key)
 	if own == nil || total >= own.clawedBack() {
@@ -408,7 +408,7 @@ func (m *model) restore(now time.Time, key string, total billing.Points) {
 	m.passTime(now)
 }
 
-// moveEnd gives the lots of a source another end, unless they were seen to end.
+// moveEnd gives the lots of a source another expiry, unless they were ended.
 func (m *model) moveEnd(source string, at *time.Time) {
 	for _, l := range m.lots {
 		if l.source == source && !l.ended && l.count(free)+l.count(held) > 0 {
@@ -426,7 +426,7 @@ func (m *model) find(key string) *modelLot {
 	return nil
 }
 
-// nextEnd is when the next thing happens with time alone.
+// nextEnd returns when the next thing happens with time alone.
 func (m *model) nextEnd() (next *time.Time) {
 	sooner := func(t *time.Time) {
 		if t != nil && (next == nil || t.Before(*next)) {
@@ -446,8 +446,8 @@ func (m *model) nextEnd() (next *time.Time) {
 	return next
 }
 
-// lotsText lists the lots with points left in burn order, then those of which all is held, in the order of their
-// keys: their turn comes when a hold ends.
+// lotsText lists the lots with points left in burn order. Then come those of which all is held, in the order of their
+// keys, because their turn comes when a hold ends.
 func (m *model) lotsText() string {
 	var texts, rest []string
 	for _, l := range m.burnOrder() {

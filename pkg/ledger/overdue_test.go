@@ -34,7 +34,7 @@ func (b *book) endOverdue() {
 	b.tick()
 }
 
-// overdue is a book with 10 points of a subscription whose end has come, 5 of a pack, and 3 spent of the
+// overdue fills a book with 10 points of a subscription that have expired, 5 of a pack, and 3 spent of the
 // subscription's.
 func (b *book) overdue(status billing.SubscriptionStatus) {
 	b.t.Helper()
@@ -45,9 +45,8 @@ func (b *book) overdue(status billing.SubscriptionStatus) {
 	b.clock.Advance(2 * time.Hour)
 }
 
-// Proves that points of a live subscription are shown after their end until a sync has looked, whoever looks and
-// however often, and that a sync that gives them a later end finds them all; and that without a live subscription
-// whoever looks ends them.
+// Proves that expired points of a live subscription are shown until a sync has looked, however often anyone reads the
+// account. A sync that gives them a later expiry finds them all. Without a live subscription, any read ends them.
 func TestReadsEndNothing(t *testing.T) {
 	t.Parallel()
 	for status, stays := range map[billing.SubscriptionStatus]bool{
@@ -79,9 +78,9 @@ func TestReadsEndNothing(t *testing.T) {
 	}
 }
 
-// Proves that a spend and a hold take nothing of overdue points: what the other lots have goes through, and is theirs;
-// more is refused, and once a sync has ended the overdue ones just the others are left. 7 of 10 are overdue, beside 5
-// of a pack: 2 and 2 can be taken, then 2 not.
+// Proves that a spend and a hold take no overdue points. What the other lots have can be taken, and comes from them;
+// more is refused. After a sync has ended the overdue ones, only the others are left. 7 of 10 are overdue, beside 5 of
+// a pack: 2 and 2 can be taken, then 2 not.
 func TestSpendBesideOverdue(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {
@@ -103,8 +102,8 @@ func TestSpendBesideOverdue(t *testing.T) {
 	})
 }
 
-// Proves that what a hold gives back to an overdue lot waits with it, and that a lot of which all is held is overdue
-// too.
+// Proves that points that a hold gives back to an overdue lot wait with it, and that a lot is also overdue if all of
+// it is held.
 func TestHoldOfOverdue(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {
@@ -122,8 +121,7 @@ func TestHoldOfOverdue(t *testing.T) {
 	})
 }
 
-// Proves that the next period's grant finds overdue points, so that they roll over as if the renewal had been seen in
-// time.
+// Proves that the next period's grant finds overdue points. They roll over as if the renewal had been seen in time.
 func TestOverdueRollsOver(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {
@@ -133,7 +131,7 @@ func TestOverdueRollsOver(t *testing.T) {
 	})
 }
 
-// Proves that an admin's grant, which asks no one, ends no overdue points.
+// Proves that an admin's grant, which does not ask Stripe, ends no overdue points.
 func TestGrantBesideOverdue(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {
@@ -143,7 +141,7 @@ func TestGrantBesideOverdue(t *testing.T) {
 	})
 }
 
-// Proves that a hold's end is part of what the account knows to fall due next: alone, before a lot's end, and after it.
+// Proves that NextExpiry includes the expiry of a hold: alone, before a lot's expiry, and after it.
 func TestNextExpiryKnowsHolds(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {
@@ -176,7 +174,7 @@ func TestNextExpiryKnowsHolds(t *testing.T) {
 	})
 }
 
-// lotsText is what is left, as wantLots writes it.
+// lotsText returns what is left, in the form of wantLots.
 func (b *book) lotsText() string {
 	b.t.Helper()
 	_, lots, err := ledger.Show(context.Background(), b.db, b.id)

@@ -16,11 +16,11 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// step is one thing that happens to an account. Its numbers are read as the kind needs them.
+// step is one thing that happens to an account. Each kind reads the numbers in its own way.
 type step struct {
 	Kind   string
 	Amount billing.Points
-	Lasts  time.Duration // from now, possibly over already; never: without end
+	Lasts  time.Duration // from now, possibly over already; never: without expiry
 	Which  int           // of two sources, or of the grants so far
 }
 
@@ -40,8 +40,8 @@ var steps = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) step {
 	}
 }), 10, 30)
 
-// Proves on random histories that settling late is the same as settling at once: after every step the balance is that
-// of the plain model, the audit finds nothing, and in the end lots and entries are the model's too.
+// Proves on random histories that late settling gives the same as settling at once. After every step the balance is
+// the model's, and the audit finds nothing. In the end the lots and entries are the model's too.
 func TestLedgerIsItsModel(t *testing.T) {
 	t.Parallel()
 	clock := storetest.NewClock()
@@ -51,7 +51,7 @@ func TestLedgerIsItsModel(t *testing.T) {
 	})
 }
 
-// Proves the same on PostgreSQL, on fewer histories, that are the same in every run.
+// Proves the same on PostgreSQL, with fewer histories, which are the same in every run.
 func TestLedgerIsItsModelOnPostgres(t *testing.T) {
 	t.Parallel()
 	clock := storetest.NewClock()
@@ -83,7 +83,7 @@ func play(t failer, s *story, steps []step) {
 		}
 		s.take(step)
 		s.tick()
-		if step.Kind != "pass" { // looking would settle what ran out, and leave nothing of it for the next step to find
+		if step.Kind != "pass" { // a read would settle what expired, and leave nothing of it for the next step to find
 			s.model.passTime(s.clock.Now())
 			s.wantBalance(billing.Balance{Available: s.model.available(), Held: s.model.held(), Debt: s.model.debt})
 		}
@@ -103,9 +103,9 @@ func play(t failer, s *story, steps []step) {
 	}
 }
 
-// noticesTime reports whether a step ends first what ran out. Time alone does not. A sync may give such a lot a later
-// end, or carry it over into a period that it sees late, and with a subscription that lives again it waits for the
-// next sync.
+// noticesTime reports whether a step first ends what has expired. Time alone does not. A sync may give such a lot a
+// later expiry, or carry it over into a period that it sees late. With a subscription that is live again, the lot
+// waits for the next sync.
 func (s *story) noticesTime(step step) bool {
 	return !slices.Contains(
 		[]string{"pass", "expire", "subscription", "period", "rollover", "late", "change", "early change"}, step.Kind,
@@ -169,8 +169,8 @@ func (s *story) take(step step) {
 	}
 }
 
-// newGrant is a pack, or something of a subscription: a period, begun in its turn, or paid late when the next one has
-// begun; or a change in the newest period, or in the next one before that is paid.
+// newGrant returns a pack, or a grant of a subscription. This is a period, begun in order or paid late when the next
+// one has begun; or a change in the newest period, or in the next one before that is paid.
 func (s *story) newGrant(step step) billing.Grant {
 	if step.Kind != "again" {
 		s.grants++
@@ -225,7 +225,7 @@ func (s *story) endHold(step step) {
 
 func (s *story) key(n int) string { return fmt.Sprintf("%s:%d", s.id, n) }
 
-// subscribe lets the account's subscription go on, or be over.
+// subscribe lets the account's subscription continue, or end.
 func (s *story) subscribe(live bool) {
 	s.book.t.Helper()
 	s.tell(func(ctx context.Context, tx *store.Tx, a billing.Account) error {
@@ -245,7 +245,7 @@ func (s *story) endOverdue() {
 	s.tick()
 }
 
-// wantModelLots compares the lots as the model lists them.
+// wantModelLots compares the lots with the model's.
 func (s *story) wantModelLots() {
 	s.book.t.Helper()
 	_, lots, err := ledger.Show(context.Background(), s.db, s.id)
@@ -268,7 +268,7 @@ func (s *story) wantModelLots() {
 	s.tick()
 }
 
-// wantModelEntries compares what happened, whatever the order: an expiry is entered when somebody comes to see it.
+// wantModelEntries compares what happened, in any order, because an expiry is entered only when it is noticed.
 func (s *story) wantModelEntries() {
 	s.book.t.Helper()
 	var got []string

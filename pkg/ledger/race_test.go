@@ -17,7 +17,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// together runs f n times at once and answers the first error.
+// together runs f n times at once and returns the first error.
 func together(n int, f func(i int) error) error {
 	start := make(chan struct{})
 	var all errgroup.Group
@@ -31,14 +31,15 @@ func together(n int, f func(i int) error) error {
 	return all.Wait()
 }
 
-// newBook is a book on PostgreSQL, where claims about concurrency are tested, with the machine's clock running.
+// newBook returns a book on PostgreSQL, where claims about concurrency are tested. It uses the machine's running
+// clock.
 func newBook(t *testing.T) *book {
 	t.Helper()
 	db := storetest.Open(t, store.Postgres)
 	return &book{t: t, db: db, clock: storetest.NewClock(), id: storetest.NewAccount(t, db).ID}
 }
 
-// Proves that of 100 spends of 1 at once on a balance of 30 exactly 30 go through, from two replicas.
+// Proves that of 100 concurrent spends of 1 on a balance of 30 exactly 30 succeed, from two replicas.
 func TestSpendsTogether(t *testing.T) {
 	t.Parallel()
 	url := storetest.URL(t, store.Postgres)
@@ -68,8 +69,8 @@ func TestSpendsTogether(t *testing.T) {
 	b.tick()
 }
 
-// Proves that 20 copies of one request at once make one debit and get 20 equal answers, 19 of them marked as repeats:
-// with points to spare, where a copy finds the key by its entry, and with the last points, where it finds none left.
+// Proves that 20 concurrent copies of one request make one debit and get 20 equal results, 19 of them marked as
+// repeats. With points to spare, a copy finds the key by its entry. With the last points, it finds no points left.
 func TestOneKeyTogether(t *testing.T) {
 	t.Parallel()
 	for name, grants := range map[string]billing.Points{"ToSpare": 100, "TheLast": 7, "NotTwice": 13} {
@@ -105,7 +106,7 @@ func TestOneKeyTogether(t *testing.T) {
 	}
 }
 
-// Proves that two requests that fight for one key at once end as one debit and one refusal of the key.
+// Proves that two requests that compete for one key end as one debit and one refusal of the key.
 func TestOneKeyTwoRequests(t *testing.T) {
 	t.Parallel()
 	b := newBook(t)
@@ -134,7 +135,7 @@ func TestOneKeyTwoRequests(t *testing.T) {
 	b.tick()
 }
 
-// Proves that one business fact, told 20 times at once, grants an account once, and that a key is the account's own:
+// Proves that one business fact, reported 20 times at once, grants to an account once. A key belongs to its account:
 // ten accounts with one key have ten grants. That no fact of Stripe's reaches two accounts is the store's promise.
 func TestOneGrantTogether(t *testing.T) {
 	t.Parallel()
@@ -181,8 +182,8 @@ func TestOneGrantTogether(t *testing.T) {
 	}
 }
 
-// Proves that grants, spends, refunds, ends of lots and readers at once leave an account that adds up: what was granted
-// less what was spent and taken back is what is there, and every balance follows from the one before.
+// Proves that an account still adds up after concurrent grants, spends, refunds, expiries and reads. What was granted
+// minus what was spent and taken back is what is there, and every balance follows from the one before.
 func TestEverythingTogether(t *testing.T) {
 	t.Parallel()
 	b := newBook(t)

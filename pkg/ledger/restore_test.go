@@ -18,8 +18,8 @@ func (b *book) restore(key string, total billing.Points) {
 	})
 }
 
-// Proves that what was clawed back comes back once, with an entry: to the lot that had it, and that asking again, or
-// for what is not clawed back, changes nothing.
+// Proves that clawed-back points come back once, with an entry, to the lot that had them. Asking again, or for points
+// that are not clawed back, changes nothing.
 func TestRestore(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {
@@ -39,7 +39,7 @@ func TestRestore(t *testing.T) {
 	})
 }
 
-// Proves that what is restored pays debt first: what the points already spent of a purchase had become.
+// Proves that restored points pay debt first: the debt that the spent points of a purchase had become.
 func TestRestorePaysDebt(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {
@@ -55,8 +55,8 @@ func TestRestorePaysDebt(t *testing.T) {
 	})
 }
 
-// Proves that a lot which ended meanwhile takes its own points with it, and that nobody loses what other lots had, or
-// what paid the debt: it comes back without an end.
+// Proves what happens if a lot ended in the meantime: its own points end with it. No one loses what other lots had, or
+// what paid the debt: that comes back without an expiry.
 func TestRestoreAfterTheEnd(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -90,8 +90,8 @@ func TestRestoreAfterTheEnd(t *testing.T) {
 	}
 }
 
-// Proves that a refund of a period that is long over makes no debt of points that expired unused, of however much it
-// is, and does of those that were spent.
+// Proves that a refund of a period that is long over makes no debt for points that expired unused, however many, but
+// does for points that were spent.
 func TestClawbackAfterTheEnd(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {
@@ -99,7 +99,7 @@ func TestClawbackAfterTheEnd(t *testing.T) {
 		b.grant("pack", 5, never)
 		b.spend(4)
 		b.clock.Advance(2 * time.Hour)
-		b.clawback("month", 3) // and nobody had seen it end
+		b.clawback("month", 3) // and no read had ended it
 		b.wantLots("pack 2")
 		b.clawback("month", 10)
 		b.clawback("month", 10)
@@ -113,9 +113,9 @@ func TestClawbackAfterTheEnd(t *testing.T) {
 	})
 }
 
-// Proves that debt which other points became is paid by what a lot itself had: a pack's 100 points are clawed back
-// whole, 50 of a gift were spent and are clawed back too, so 50 are owed. The pack's 100 come back: 50 pay the debt,
-// and 50 are there to be spent, in the pack's own lot.
+// Proves that a lot's own points pay debt that other points became. A pack's 100 points are clawed back in full. 50 of
+// a gift were spent and are clawed back too, so 50 are owed. The pack's 100 come back: 50 pay the debt, and 50 can be
+// spent, in the pack's own lot.
 func TestRestorePaysDebtOfOthers(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {
@@ -132,8 +132,8 @@ func TestRestorePaysDebtOfOthers(t *testing.T) {
 	})
 }
 
-// Proves that a key which granted another account's lot claws nothing back and restores nothing, whoever asks, and that
-// a sum below zero is none.
+// Proves that a key that granted another account's lot claws nothing back and restores nothing, and that a total below
+// zero counts as none.
 func TestKeysOfOthers(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {

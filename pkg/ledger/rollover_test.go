@@ -18,8 +18,8 @@ func (b *book) period(key string, n, rollover billing.Points, lasts time.Duratio
 	b.grantFrom("subscription", billing.Grant{Key: key, Amount: n, Replaces: true, Rollover: rollover}, lasts)
 }
 
-// Proves what becomes of a period's unused points when the next one is paid: nothing, all, or so many of them live on,
-// each with an entry that says so, until the new period's end; and what was rolled over before counts again.
+// Proves what happens to a period's unused points when the next one is paid: none, all, or up to a number of them are
+// kept until the new period's end, each with an entry. Points that rolled over before count again.
 func TestRollover(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -65,8 +65,8 @@ func TestRollover(t *testing.T) {
 	}
 }
 
-// Proves that a period which is paid late, when the next one's points are there already, ends as if it had been paid in
-// time, whether its own end has come or not.
+// Proves that a period that is paid late, when the next one's points are there already, ends as if it had been paid in
+// time, whether it has expired or not.
 func TestRolloverOfLatePayment(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -82,7 +82,7 @@ func TestRolloverOfLatePayment(t *testing.T) {
 				for _, lasts := range []time.Duration{time.Hour, -time.Hour} {
 					for _, order := range []string{"trial first second", "trial second first"} {
 						if lasts < 0 && order == "trial first second" {
-							continue // nothing lasts that ended before it began
+							continue // a lot that ended before it began lasts for no time
 						}
 						other := *b
 						other.id = storetest.NewAccount(t, b.db).ID
@@ -101,7 +101,7 @@ func TestRolloverOfLatePayment(t *testing.T) {
 	}
 }
 
-// payPeriod grants a trial, or the first or second period after it, under a key of the account's own.
+// payPeriod grants a trial, or the first or second period after it, under the account's own key.
 func (b *book) payPeriod(name string, rollover billing.Points, firstLasts time.Duration) {
 	b.t.Helper()
 	g := billing.Grant{
@@ -123,7 +123,7 @@ func (b *book) payPeriod(name string, rollover billing.Points, firstLasts time.D
 	}
 }
 
-// lotsByName lists what is left by the last word of the keys, in their order.
+// lotsByName lists what is left, by the last word of the keys, in their order.
 func (b *book) lotsByName() string {
 	b.t.Helper()
 	_, lots, err := ledger.Show(context.Background(), b.db, b.id)
@@ -138,8 +138,8 @@ func (b *book) lotsByName() string {
 	return strings.Join(texts, ", ")
 }
 
-// Proves that a refund finds points that were rolled over, in the lot that its money bought, and that held points go
-// over with theirs.
+// Proves that a refund finds points that rolled over in the lot that its money bought, and that held points go over
+// with theirs.
 func TestRolloverKeepsLots(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {

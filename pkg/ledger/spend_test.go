@@ -12,8 +12,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// Proves that a request repeated under its key answers the first entry, whole and equal, debits once, and answers the
-// account as it is now.
+// Proves that a request repeated under its key returns the first entry, complete and equal, debits once, and returns
+// the account as it is now.
 func TestSpendReplay(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {
@@ -26,7 +26,7 @@ func TestSpendReplay(t *testing.T) {
 				Description: "2030-01-01T00:00:00Z",
 				Metadata:    map[string]string{"b": "1", "a": ""},
 			},
-			{Amount: 5, Key: "last"}, // exhausts the balance, so that its copy takes the slow path
+			{Amount: 5, Key: "last"}, // uses up the balance, so its copy takes the slow path
 		} {
 			first, err := ledger.Spend(context.Background(), b.db, b.id, r)
 			if err != nil || first.Replayed {
@@ -46,8 +46,8 @@ func TestSpendReplay(t *testing.T) {
 	})
 }
 
-// Proves that a key belongs to its first request: another amount, description or metadata is refused and debits
-// nothing, whether or not there would be points for it.
+// Proves that a key belongs to its first request. Another amount, description or metadata is refused and debits
+// nothing, even if there would be points for it.
 func TestErrKeyReused(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {
@@ -76,7 +76,7 @@ func TestErrKeyReused(t *testing.T) {
 	})
 }
 
-// Proves that a key is one account's own.
+// Proves that a key belongs to one account.
 func TestKeyOfAnotherAccount(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {
@@ -94,7 +94,7 @@ func TestKeyOfAnotherAccount(t *testing.T) {
 	})
 }
 
-// Proves that a refused spend leaves its key unused: once there are points, the same request goes through.
+// Proves that a refused spend leaves its key unused. Once there are points, the same request succeeds.
 func TestRefusalLeavesKey(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {
@@ -117,7 +117,8 @@ func TestRefusalLeavesKey(t *testing.T) {
 	})
 }
 
-// Proves that a copy of a request is answered also after the points behind it have run out and the window moved on.
+// Proves that a copy of a request gets the same result even after the points behind it have expired and the window has
+// moved.
 func TestReplayAfterExpiry(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {
@@ -135,7 +136,7 @@ func TestReplayAfterExpiry(t *testing.T) {
 	})
 }
 
-// Proves that amounts out of bounds are refused before anything is asked.
+// Proves that amounts out of bounds are refused before any query.
 func TestErrInvalidAmount(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {
@@ -156,7 +157,7 @@ func TestErrInvalidAmount(t *testing.T) {
 	})
 }
 
-// Proves that an audit sees what does not add up.
+// Proves that an audit finds what does not add up.
 func TestAudit(t *testing.T) {
 	t.Parallel()
 	for name, statement := range map[string]string{

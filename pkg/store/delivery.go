@@ -31,8 +31,8 @@ func (deliveryRow) TableName() string { return "deliveries" }
 var AtOnce = time.Unix(0, 0).UTC()
 
 // InsertDeliveries appends an outgoing event for every enabled endpoint that wants its type, or only for the endpoint
-// that it names. It is one statement, so an endpoint is never sent what only the endpoints of another transaction
-// wanted.
+// that it names. It is one statement, so it goes by what the endpoints want at that moment, and not by what another
+// transaction has read.
 func (tx *Tx) InsertDeliveries(ctx context.Context, d billing.Delivery) error {
 	res := tx.q(ctx).Exec(`INSERT INTO deliveries (webhook_id, id, account_id, type, body, status, attempts, next_at, last_status, last_error, created_at)
 		SELECT w.id, @id, @account, @type, @body, 'pending', 0, @next, 0, '', @now FROM webhooks w WHERE w.disabled_at IS NULL
