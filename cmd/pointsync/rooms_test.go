@@ -30,8 +30,8 @@ var doorkeepers = map[string]string{
 	"github.com/standard-webhooks/":   "pkg/outbox",
 }
 
-// TestImportsOnlyGoDown proves that every import of the product goes down the list of rooms, that the sandbox imports no
-// room and only cmd imports it, that nothing imports the simulation, and that each library is known only to its own
+// TestImportsOnlyGoDown proves that every import of the product goes down the list of rooms, that the sandbox imports
+// no room and only cmd imports it, that nothing imports the simulation, and that each library is known only to its own
 // room.
 func TestImportsOnlyGoDown(t *testing.T) {
 	packages := listPackages(t)
