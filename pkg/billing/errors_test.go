@@ -8,7 +8,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// Proves that an error's code is found through whatever wraps it, and that a foreign error counts as our own bug.
+// Proves that an error's code is found through any wrapping, and that any other error counts as our own bug.
 func TestCodeOf(t *testing.T) {
 	t.Parallel()
 	cause := errors.New("cause")

@@ -9,7 +9,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// Proves that ids have the form that the contract promises and sort by the time of their making, to the millisecond.
+// Proves that ids have the form that the contract promises and sort by the time of their creation, to the millisecond.
 func TestIDs(t *testing.T) {
 	t.Parallel()
 	form := regexp.MustCompile(`^[a-z]{3}_[0-9a-hjkmnp-tv-z]{26}$`)
@@ -45,7 +45,7 @@ func TestIDs(t *testing.T) {
 	}
 }
 
-// Proves that ids of one moment differ.
+// Proves that ids of the same moment differ.
 func TestIDsAreUnique(t *testing.T) {
 	t.Parallel()
 	seen := map[billing.LotID]bool{}

@@ -7,7 +7,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// Proves that a window holds its first moment and not its last, and that no window holds nothing.
+// Proves that a window contains its first moment and not its last, and that a nil window contains nothing.
 func TestWindowContains(t *testing.T) {
 	t.Parallel()
 	from := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -25,7 +25,7 @@ func TestWindowContains(t *testing.T) {
 	}
 }
 
-// Proves which orders a sync still looks at, and which subscriptions refuse a second one.
+// Proves which orders a sync still looks at, and which subscriptions prevent a second one.
 func TestStates(t *testing.T) {
 	t.Parallel()
 	for status, final := range map[billing.OrderStatus]bool{

@@ -9,7 +9,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// TestStorable proves that a text is kept whole where it can be, that what no database takes is replaced, and that a
+// TestStorable proves that a text is kept in full if possible, that what no database accepts is replaced, and that a
 // cut is never inside a letter: letters of one to four bytes, cut at each length.
 func TestStorable(t *testing.T) {
 	t.Parallel()
@@ -18,7 +18,7 @@ func TestStorable(t *testing.T) {
 		limit    int
 	}{
 		{"", "", 10}, {"short", "short", 5}, {"short", "shor", 4},
-		{"aä", "aä", 3}, {"aä", "a", 2}, // ä has two bytes: of the three, two would cut it in half
+		{"aä", "aä", 3}, {"aä", "a", 2}, // ä has two bytes: a cut at two of the three would split it
 		{"€€", "€", 5}, {"€€", "", 2}, // three bytes each
 		{"a😀", "a", 4}, {"a😀", "a😀", 5}, // four bytes
 		{"a\x00b", "a\uFFFDb", 10}, {"a\xffb", "a\uFFFDb", 10}, {"\xc3", "\uFFFD", 10},
@@ -38,8 +38,8 @@ func TestStorable(t *testing.T) {
 	}
 }
 
-// TestGuessable proves that what somebody typed is told from what was made at random, for the lengths of Stripe's
-// secrets and our seeds.
+// TestGuessable proves that typed secrets are distinguished from random ones, for the lengths of Stripe's secrets and
+// of our seeds.
 func TestGuessable(t *testing.T) {
 	t.Parallel()
 	ascending := make([]byte, 32)
@@ -67,8 +67,8 @@ func TestGuessable(t *testing.T) {
 
 func fill(b []byte) bool { n, err := rand.Read(b); return n == len(b) && err == nil }
 
-// TestBlank proves that what shows nothing is no reason, whichever of Unicode's ways to show nothing it uses, and that
-// a single sign of any script is one.
+// TestBlank proves that a text that shows nothing is not a reason, in any of Unicode's ways to show nothing, and that
+// a single character of any script is one.
 func TestBlank(t *testing.T) {
 	t.Parallel()
 	for _, s := range []string{

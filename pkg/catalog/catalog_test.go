@@ -11,7 +11,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/catalog"
 )
 
-// The embedded catalogue is the repository's own, and sells what the guides tell of.
+// The embedded catalogue is the repository's own, and sells what the guides describe.
 func TestDefault(t *testing.T) {
 	t.Parallel()
 	root, err := os.ReadFile("../../catalog.yaml")
@@ -44,7 +44,7 @@ func TestDefault(t *testing.T) {
 	}
 }
 
-// What is left out is filled in, what is written wins, and the file's order stays.
+// Missing values get their defaults, written values are kept, and the file's order stays.
 func TestParseFillsIn(t *testing.T) {
 	t.Parallel()
 	c, err := catalog.Parse(strings.NewReader(`
@@ -168,7 +168,7 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
-// A plan's rollover is one of two words or a limit; left out, nothing goes over.
+// A plan's rollover is one of two words or a limit. By default nothing goes over.
 func TestRollover(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]billing.Points{
@@ -190,7 +190,7 @@ plans:
 	}
 }
 
-// All that is wrong is said at once.
+// All mistakes are reported at once.
 func TestParseListsAll(t *testing.T) {
 	t.Parallel()
 	_, err := catalog.Parse(strings.NewReader(`
@@ -205,7 +205,7 @@ packs: [{id: a, name: N, amount: 1, points: 1, max_quantity: -1}]
 	}
 }
 
-// A file's mistakes are told with the file's name.
+// A file's mistakes are reported with the file's name.
 func TestLoad(t *testing.T) {
 	t.Parallel()
 	if _, err := catalog.Load("../../catalog.yaml"); err != nil {
@@ -240,7 +240,7 @@ func TestGrantInterval(t *testing.T) {
 	}
 }
 
-// Proves that an item with sold: false is known and not for sale, and that another is sold.
+// Proves that an item with sold: false is known but not for sale, and that any other item is for sale.
 func TestRetired(t *testing.T) {
 	t.Parallel()
 	c, err := catalog.Parse(strings.NewReader(`

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// good is an environment that serves. Its values are also the secrets that must never be printed.
+// good is an environment that serve accepts. Its values are also the secrets that must never be printed.
 var good = map[string]string{
 	"DATABASE_URL":              "postgres://pointsync:hunter2hunter2@db.example/pointsync",
 	"STRIPE_SECRET_KEY":         "sk_test_51secretsecret",
@@ -27,15 +27,15 @@ var secrets = []string{
 	"whsec_B6tWn1XyGq0ZkPv4SdMh7RrCu9EoTfLj", "c2VlZHNlZWRzZWVk",
 }
 
-// everything is what serve needs.
+// everything is all that serve needs.
 var everything = []Part{Database, Stripe, Server}
 
-// environment is the good one with changes; the value "-" leaves a setting out. Tests of this file cannot run in
-// parallel: a process has one environment.
+// environment sets the good environment with changes. The value "-" leaves a setting out. The tests of this file
+// cannot run in parallel, because a process has one environment.
 func environment(t *testing.T, changes map[string]string) {
 	t.Helper()
 	for _, name := range settings() {
-		t.Setenv(name, "") // so that what was there comes back
+		t.Setenv(name, "") // so that the earlier value is restored
 		os.Unsetenv(name)
 	}
 	all := maps.Clone(good)
@@ -47,7 +47,7 @@ func environment(t *testing.T, changes map[string]string) {
 	}
 }
 
-// TestLoad proves what a good environment means, defaults included.
+// TestLoad proves what a good environment means, including the defaults.
 func TestLoad(t *testing.T) {
 	environment(t, nil)
 	c, err := Load(everything...)
@@ -76,7 +76,7 @@ func TestLoad(t *testing.T) {
 	}
 }
 
-// mistake is one setting that cannot be meant, and a word that its sentence must have beside the name.
+// mistake is one wrong setting, and a word that its sentence must have beside the name.
 type mistake struct{ name, value, says string }
 
 func mistakes() []mistake {
@@ -168,8 +168,8 @@ func mistakes() []mistake {
 	return list
 }
 
-// TestMistakes proves that every setting that cannot be meant is refused by a sentence that names it, and that no
-// sentence repeats a secret.
+// TestMistakes proves that every wrong setting is refused by a sentence that names it, and that no sentence repeats a
+// secret.
 func TestMistakes(t *testing.T) {
 	for _, m := range mistakes() {
 		t.Run(fmt.Sprintf("%s=%q", m.name, m.value), func(t *testing.T) {
@@ -188,8 +188,8 @@ func TestMistakes(t *testing.T) {
 	}
 }
 
-// TestPasswordIsNotPrinted proves that a password which makes an address mean something else is refused by a sentence
-// that repeats no part of it, and that the same password is taken where it is escaped.
+// TestPasswordIsNotPrinted proves that a password that changes the meaning of an address is refused by a sentence that
+// repeats no part of it. The same password is accepted if it is escaped.
 func TestPasswordIsNotPrinted(t *testing.T) {
 	parts := []string{"hunter", "wolf", "deer"}
 	for _, password := range []string{
@@ -241,10 +241,10 @@ func TestPasswordIsNotPrinted(t *testing.T) {
 	}
 }
 
-// lines are the sentences of an error.
+// lines returns the sentences of an error.
 func lines(err error) []string { return strings.Split(err.Error(), "\n")[1:] }
 
-// silent fails when a text holds a secret.
+// silent fails if a text contains a secret.
 func silent(t *testing.T, text string) {
 	t.Helper()
 	for _, s := range secrets {
@@ -254,7 +254,7 @@ func silent(t *testing.T, text string) {
 	}
 }
 
-// TestAllAtOnce proves that one run says all that is wrong.
+// TestAllAtOnce proves that one run reports everything that is wrong.
 func TestAllAtOnce(t *testing.T) {
 	wrong := map[string]string{
 		"DATABASE_URL": "-", "STRIPE_SECRET_KEY": "pk_test_1", "STRIPE_WEBHOOK_SECRET": "-",
@@ -273,7 +273,7 @@ func TestAllAtOnce(t *testing.T) {
 	}
 }
 
-// TestRealMoney proves that a live key goes neither to a sandbox nor together with a clock that somebody can move.
+// TestRealMoney proves that a live key is used neither with a sandbox nor with a clock that someone can move.
 func TestRealMoney(t *testing.T) {
 	for _, key := range []string{"sk_live_51secretsecret", "rk_live_51secretsecret"} {
 		for _, name := range []string{"STRIPE_API_BASE", "POINTSYNC_CLOCK_URL"} {
@@ -288,7 +288,7 @@ func TestRealMoney(t *testing.T) {
 			}
 		}
 	}
-	// A command that does not serve heeds the clock too.
+	// A command that does not serve follows the clock too.
 	environment(
 		t,
 		map[string]string{
@@ -300,7 +300,7 @@ func TestRealMoney(t *testing.T) {
 	}
 }
 
-// TestPartsAlone proves that a command asks for what it needs and no more.
+// TestPartsAlone proves that a command requires only what it needs.
 func TestPartsAlone(t *testing.T) {
 	environment(
 		t,
@@ -317,8 +317,8 @@ func TestPartsAlone(t *testing.T) {
 	}
 }
 
-// TestSecretsStaySecret proves that no way of printing a configuration shows a secret of it, and that one can still see
-// whether it is set.
+// TestSecretsStaySecret proves that no way of printing a configuration shows a secret of it, but that it still shows
+// whether the secret is set.
 func TestSecretsStaySecret(t *testing.T) {
 	environment(t, nil)
 	c, err := Load(everything...)
@@ -352,7 +352,7 @@ func TestSecretsStaySecret(t *testing.T) {
 	}
 }
 
-// silentHex fails when a text holds a secret in hexadecimal digits.
+// silentHex fails if a text contains a secret in hexadecimal digits.
 func silentHex(t *testing.T, text, secret string) {
 	t.Helper()
 	if h := fmt.Sprintf("%x", secret); strings.Contains(strings.ToLower(text), h) {

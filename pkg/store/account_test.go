@@ -11,8 +11,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// Proves that an account comes back as it was put in, every field of it, with texts that look like times and like
-// SQL left alone, and that it is found by email and by customer.
+// Proves that an account is read as it was written, in every field, that texts that look like times or SQL stay
+// unchanged, and that it is found by email and by customer.
 func TestAccountRoundTrip(t *testing.T) {
 	t.Parallel()
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
@@ -66,7 +66,7 @@ func TestAccountRoundTrip(t *testing.T) {
 	})
 }
 
-// Proves that what is not there is ENotFound, and that writing to it is too.
+// Proves that a missing row is ENotFound, and that a write to it is too.
 func TestErrNotFound(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -85,7 +85,7 @@ func TestErrNotFound(t *testing.T) {
 	})
 }
 
-// Proves that an email belongs to one account, however its letters are cased.
+// Proves that an email belongs to one account, in any letter case.
 func TestErrEmailTaken(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -106,8 +106,8 @@ func TestErrEmailTaken(t *testing.T) {
 	})
 }
 
-// Proves that Debit takes points that are there, no more, never after the next expiry, and that a refused one
-// changes nothing.
+// Proves that Debit takes only points that are available, and never after the next expiry. A refused debit changes
+// nothing.
 func TestDebit(t *testing.T) {
 	t.Parallel()
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
@@ -144,7 +144,7 @@ func TestDebit(t *testing.T) {
 	})
 }
 
-// Proves that a picture of Stripe is applied unless one that was begun later was, and that none is applied twice.
+// Proves that a picture of Stripe is applied unless one that began later was, and that none is applied twice.
 func TestApplyTicket(t *testing.T) {
 	t.Parallel()
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {

@@ -94,8 +94,8 @@ var broken = map[string]string{
 	"deliveries_account_id_fkey":       `UPDATE deliveries SET account_id = 'acc_nobody'`,
 }
 
-// Proves that the database itself refuses rows that no code of ours should ever write: each statement breaks one rule,
-// and the refusal names that rule.
+// Proves that the database itself refuses rows that our code should never write. Each statement breaks one rule, and
+// the refusal names that rule.
 func TestConstraints(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -116,8 +116,8 @@ func TestConstraints(t *testing.T) {
 	})
 }
 
-// Proves that one business fact grants an account one lot, and that a key of an account leads to one order. That no
-// fact reaches two accounts is TestOneAccountForOneCustomer's.
+// Proves that one business fact grants one lot to an account, and that a key of an account leads to one order.
+// TestOneAccountForOneCustomer proves that no fact reaches two accounts.
 func TestUniqueKeys(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -151,7 +151,7 @@ func TestUniqueKeys(t *testing.T) {
 	})
 }
 
-// Proves that of one account one change of its subscription is pending at a time, and that a key is of one change.
+// Proves that an account has at most one pending change of its subscription, and that a key belongs to one change.
 func TestOnePendingChange(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -175,8 +175,8 @@ func TestOnePendingChange(t *testing.T) {
 	})
 }
 
-// insertOneOfEach makes an account with an order, a lot, a hold, an entry, an event, a sync, an act of an admin, and an
-// endpoint that is told.
+// insertOneOfEach makes an account with an order, a lot, a hold, an entry, an event, a sync, an admin's action, and an
+// endpoint that receives events.
 func insertOneOfEach(t *testing.T, db *store.DB) billing.Account {
 	t.Helper()
 	a := storetest.NewAccount(t, db)
@@ -291,8 +291,8 @@ func insertOneOfEach(t *testing.T, db *store.DB) billing.Account {
 	return a
 }
 
-// Proves that an account has one open automatic order at a time, whatever the code above does, and that one that has
-// ended makes room.
+// Proves that an account has one open automatic order at a time, whatever the code above does, and that an order that
+// has ended makes room.
 func TestOneOpenTopUp(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {

@@ -22,9 +22,9 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// Proves that the models and the migrated schema agree, in the one direction that GORM knows: asked to bring the
-// schema up to the models, it finds nothing to change. On PostgreSQL alone: on SQLite GORM reads the schema by cutting
-// its text at commas, and takes the column checkout_id for a CHECK.
+// Proves that the models and the migrated schema agree in the direction that GORM knows. Asked to bring the schema up
+// to the models, GORM finds nothing to change. It runs only on PostgreSQL: on SQLite, GORM reads the schema by cutting
+// its text at commas, and mistakes the column checkout_id for a CHECK.
 func TestModelsAddNothing(t *testing.T) {
 	t.Parallel()
 	db := storetest.Open(t, store.Postgres)
@@ -37,8 +37,8 @@ func TestModelsAddNothing(t *testing.T) {
 	}
 }
 
-// Proves both directions on both databases: every column has a field and every field a column, of the same type, and
-// null is allowed in the column just where it is in the field; every index of a model is there.
+// Proves both directions on both databases. Every column has a field and every field a column, of the same type. The
+// column may be null exactly if the field may. Every index of a model exists.
 func TestColumnsAreFields(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -70,8 +70,8 @@ func TestColumnsAreFields(t *testing.T) {
 	})
 }
 
-// Proves that the words which are replaced for SQLite stand in the schema as types and options alone: a name that
-// contains one would be another name there. Every replaced word is used.
+// Proves that the words that are replaced for SQLite occur in the schema only as types and options. A name that
+// contains one would become another name there. Every replaced word is used.
 func TestSQLiteWords(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("migrations/*.sql")
@@ -136,13 +136,13 @@ func readColumns(t *testing.T, db *store.DB) map[string]map[string]columnType {
 	return columns
 }
 
-// typeOf is the type that GORM would give the field's column.
+// typeOf returns the type that GORM would give the field's column.
 func typeOf(db *store.DB, field *schema.Field) string {
 	m := db.GORM().Migrator().(interface{ DataTypeOf(*schema.Field) string })
 	return oneName(db, m.DataTypeOf(field))
 }
 
-// oneName gives types that are the same the same name.
+// oneName gives equal types the same name.
 func oneName(db *store.DB, name string) string {
 	name = strings.ToLower(name)
 	switch {

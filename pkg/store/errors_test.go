@@ -16,8 +16,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// Proves that what the database refuses is a fault of ours (500) on both databases: trying again cannot help, and "the
-// database does not answer" would hide it. Each statement is wrong in another way.
+// Proves that a statement that the database refuses is a fault of ours (500) on both databases. A retry cannot help,
+// and "the database does not answer" would hide the fault. Each statement is wrong in another way.
 func TestErrInternal(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -40,8 +40,8 @@ func TestErrInternal(t *testing.T) {
 				t.Errorf("%s: got %q (%v), want %q", name, code, err, billing.EInternal)
 			}
 		}
-		// The same through GORM, in a method of ours: a second event of one id is no error, a second lot of one grant
-		// key is.
+		// The same through GORM, in a method of ours. A second event with the same id is not an error, but a second
+		// lot with the same grant key is.
 		err := write(db, func(ctx context.Context, tx *store.Tx) error { return tx.InsertLot(ctx, aLot(db, a.ID)) })
 		if code := billing.CodeOf(err); err == nil || code != billing.EInternal {
 			t.Errorf("a grant key used twice: got %q (%v), want %q", code, err, billing.EInternal)
@@ -49,8 +49,8 @@ func TestErrInternal(t *testing.T) {
 	})
 }
 
-// Proves which of SQLite's codes may succeed when tried again, in each of the forms that the driver gives them: locks
-// of others and a machine that is short of something, and nothing that the statement itself is to blame for.
+// Proves which of SQLite's codes may succeed on a retry, in each form in which the driver returns them: locks of
+// others and a machine that is short of something, but nothing that the statement itself causes.
 func TestSQLiteAway(t *testing.T) {
 	t.Parallel()
 	may := []error{
@@ -73,7 +73,7 @@ func TestSQLiteAway(t *testing.T) {
 	}
 }
 
-// Proves that a writer that SQLite kept waiting for too long may try again: another program has the file.
+// Proves that a writer that SQLite kept waiting for too long may retry: another program has the file.
 func TestSQLiteBusy(t *testing.T) {
 	t.Parallel()
 	address := storetest.URL(t, store.SQLite)

@@ -9,7 +9,7 @@ import (
 	"gorm.io/gorm"
 )
 
-// Models are all rows that the package keeps; a new one belongs in this list, or the drift test fails for its table.
+// Models are all rows that the package keeps. A new one belongs in this list, or the drift test fails for its table.
 var Models = []any{
 	&accountRow{}, &orderRow{}, &orderKeyRow{}, &lotRow{}, &periodRow{}, &entryRow{}, &holdRow{}, &holdPartRow{},
 	&loginRow{}, &refreshTokenRow{}, &eventRow{}, &walkRow{}, &runRow{}, &syncRow{}, &adminActionRow{}, &changeRow{},
@@ -17,7 +17,7 @@ var Models = []any{
 	&originRow{}, &emailRow{}, &customerRow{}, &webhookActionRow{},
 }
 
-// originRow has no other use than this list: the digest is read and written while migrating.
+// originRow is used only in this list: the digest is read and written while migrating.
 type originRow struct {
 	Digest string `gorm:"primaryKey"`
 }
@@ -27,10 +27,10 @@ func (originRow) TableName() string { return "schema_origins" }
 // SQLiteText returns a text of the schema in SQLite's words.
 func SQLiteText(s string) string { return sqliteWords.Replace(s) }
 
-// GORM is the handle below, for the drift test.
+// GORM returns the underlying handle, for the drift test.
 func (d *DB) GORM() *gorm.DB { return d.db }
 
-// ValidateJobs says what the job queue's own migrations lack.
+// ValidateJobs returns what the job queue's own migrations lack.
 func (d *DB) ValidateJobs(ctx context.Context) ([]string, error) {
 	m, err := d.jobMigrator(d.sql)
 	if err != nil {
@@ -46,7 +46,7 @@ func (d *DB) ValidateJobs(ctx context.Context) ([]string, error) {
 	return result.Messages, nil
 }
 
-// StampText is a time as it is sent to the database.
+// StampText returns a time as it is sent to the database.
 func StampText(t time.Time) string {
 	v, _ := stamp{t}.Value() // never fails
 	return v.(string)

@@ -28,9 +28,9 @@ var unkeyed = map[string]string{
 	"schema_origins":  "one row for the database",
 }
 
-// Proves that the account is the key: a table's primary key, its unique indexes and its foreign keys begin with the
-// account, so that all rows of an account can be kept in one place. Directories and a short list of others, each with
-// its reason, refer to no account by a foreign key, for the account may be kept elsewhere.
+// Proves that the account is the key. A table's primary key, its unique indexes and its foreign keys begin with the
+// account, so all rows of an account can be kept in one place. Directories and a short list of others, each with its
+// reason, refer to no account by a foreign key, because the account may be kept elsewhere.
 func TestTablesAreKeyedByAccount(t *testing.T) {
 	t.Parallel()
 	db := storetest.Open(t, store.Postgres)
@@ -49,7 +49,7 @@ func TestTablesAreKeyedByAccount(t *testing.T) {
 			t.Fatal(err)
 		}
 		if strings.HasPrefix(table, "river_") || strings.HasPrefix(table, "goose_") {
-			continue // tables of the queue and of the migrations, which concern no account
+			continue // tables of the queue and of the migrations, which belong to no account
 		}
 		seen[table] = true
 		apart := slices.Contains(directories, table) || unkeyed[table] != ""
@@ -83,7 +83,7 @@ func TestTablesAreKeyedByAccount(t *testing.T) {
 	}
 }
 
-// Proves that of ten accounts which claim one Stripe customer at once, one gets it.
+// Proves that if ten accounts claim one Stripe customer at once, one gets it.
 func TestOneAccountForOneCustomerTogether(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -107,9 +107,9 @@ func TestOneAccountForOneCustomerTogether(t *testing.T) {
 	})
 }
 
-// Proves that a Stripe customer belongs to one account for good, so that no fact of Stripe's grants to two: another
-// account is refused it while the first has it, after it was deleted at Stripe, and after the database was unlinked.
-// The first account may get it again, and its events find the account all the time.
+// Proves that a Stripe customer belongs to one account for good, so no fact of Stripe's grants to two accounts.
+// Another account cannot have it while the first has it, after it was deleted at Stripe, or after the database was
+// unlinked. The first account may get it again, and its events find the account at all times.
 func TestOneAccountForOneCustomer(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {

@@ -10,7 +10,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// Proves that a revoked login says so, and keeps the time of the first revocation.
+// Proves that a revoked login is read as revoked, and keeps the time of the first revocation.
 func TestRevokeLogin(t *testing.T) {
 	t.Parallel()
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
@@ -38,7 +38,7 @@ func TestRevokeLogin(t *testing.T) {
 	})
 }
 
-// Proves that logins that ran out go, with their refresh tokens, and that others stay.
+// Proves that expired logins are deleted, with their refresh tokens, and that others stay.
 func TestDeleteOldLogins(t *testing.T) {
 	t.Parallel()
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {

@@ -11,8 +11,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// Proves that an empty database is told apart from a migrated one, that migrating twice does nothing, and that the
-// job queue's tables are there in the version that this program's job queue wants.
+// Proves that an empty database differs from a migrated one, that migrating twice does nothing, and that the job
+// queue's tables have the version that this program's job queue needs.
 func TestMigrate(t *testing.T) {
 	t.Parallel()
 	for _, dialect := range storetest.Dialects {
@@ -38,9 +38,9 @@ func TestMigrate(t *testing.T) {
 	}
 }
 
-// Proves that a database whose first schema was another is refused by what serves and by what migrates, with the way
-// out, and keeps its rows: one of another text, one of the many migrations that there were before it was one text, and
-// one that lost the note of its text.
+// Proves that both serve and migrate refuse a database with another first schema, say what to do, and keep its rows.
+// The schema has another text, or is one of the many migrations before there was one text, or has lost the record of
+// its text.
 func TestErrOldSchema(t *testing.T) {
 	t.Parallel()
 	for name, older := range map[string]string{
@@ -71,13 +71,12 @@ func TestErrOldSchema(t *testing.T) {
 	}
 }
 
-// Proves that a first migration which was interrupted before its end is completed by the next, and is not taken for an
-// old schema.
+// Proves that the next migration completes an interrupted first one, and does not mistake it for an old schema.
 func TestMigrateInterrupted(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		ctx := context.Background()
-		// The note of the text is the last step.
+		// The record of the text is the last step.
 		if _, err := db.SQL().Exec(
 			"DELETE FROM schema_origins; DELETE FROM goose_db_version WHERE version_id = 3",
 		); err != nil {
@@ -95,8 +94,7 @@ func TestMigrateInterrupted(t *testing.T) {
 	})
 }
 
-// Proves that a database which lacks a migration below its newest is refused by what serves and by what migrates, and
-// keeps its rows.
+// Proves that both serve and migrate refuse a database that lacks a migration below its newest, and keep its rows.
 func TestMigrateInOrder(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -118,8 +116,8 @@ func TestMigrateInOrder(t *testing.T) {
 	})
 }
 
-// Proves that replicas which start together may all migrate: each ends with a migrated database. SQLite has one node,
-// whose one program migrates.
+// Proves that replicas that start together may all migrate. Each of them ends with a migrated database. SQLite has one
+// node, whose only program migrates.
 func TestMigrateTogether(t *testing.T) {
 	t.Parallel()
 	url := storetest.Empty(t, store.Postgres)
@@ -141,7 +139,7 @@ func TestMigrateTogether(t *testing.T) {
 	}
 }
 
-// Proves that what storetest hands out is what Migrate makes, so that the other tests speak of the real schema.
+// Proves that storetest returns what Migrate makes, so that the other tests use the real schema.
 func TestTemplateIsMigrated(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {

@@ -15,7 +15,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// Proves that a PostgreSQL which may lose acknowledged commits is refused, by the name of its setting, unless that is
+// Proves that a PostgreSQL that may lose acknowledged commits is refused, by the name of its setting, unless that is
 // explicitly allowed.
 func TestErrNotDurable(t *testing.T) {
 	t.Parallel()
@@ -58,7 +58,7 @@ func TestErrBadURL(t *testing.T) {
 		"NobodyThere":   "postgres://u:hunter2@" + closedPort(t) + "/x?sslmode=disable",
 		"WrongPassword": wrongPassword.String(),
 		"NoFile":        "sqlite://",
-		// Unescaped, a part of each of these passwords is taken for the host, the port, the database or a setting.
+		// Unescaped, a part of each of these passwords is read as the host, the port, the database or a setting.
 		"PartIsHost":     "postgres://u:s@hunter2/x@127.0.0.1/x?connect_timeout=1",
 		"PartIsPort":     "postgres://127.0.0.1:1/hunter2@127.0.0.1/x",
 		"PartIsDatabase": "postgres://" + u.User.String() + "@" + u.Host + "/hunter2@127.0.0.1/x?sslmode=disable",
@@ -73,7 +73,7 @@ func TestErrBadURL(t *testing.T) {
 			switch {
 			case err == nil:
 				db.Close()
-				t.Error("accepted") // a server that trusts everybody: the address was not bad there
+				t.Error("accepted") // a server that trusts every client: the address was not bad there
 			case strings.Contains(err.Error(), "hunter2"):
 				t.Errorf("the error tells the password: %v", err)
 			}
@@ -81,8 +81,8 @@ func TestErrBadURL(t *testing.T) {
 	}
 }
 
-// Proves that a database that went away is EUnavailable on every path, without its password in the error, and that the
-// same handle works again once it is back.
+// Proves that a database that is gone is EUnavailable on every path, without its password in the error. The same
+// handle works again when the database is back.
 func TestErrUnavailable(t *testing.T) {
 	t.Parallel()
 	real, err := url.Parse(storetest.URL(t, store.Postgres))
@@ -130,7 +130,7 @@ func TestErrUnavailable(t *testing.T) {
 	}
 }
 
-// Proves that a database that is too slow for its caller is one that may be tried again.
+// Proves that a database that is too slow for its caller gives an error that says to retry.
 func TestErrTooSlow(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -143,7 +143,7 @@ func TestErrTooSlow(t *testing.T) {
 	})
 }
 
-// closedPort is an address at which nobody listens.
+// closedPort returns an address at which nothing listens.
 func closedPort(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -154,7 +154,7 @@ func closedPort(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// wire passes connections on to a server until it is cut; then it ends those it has and any new one at once.
+// wire passes connections on to a server until it is cut. Then it ends them, and any new one at once.
 type wire struct {
 	listener net.Listener
 	to       string

@@ -13,8 +13,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// TestTimelinePages proves that an account's timeline has each of its rows of every kind once, and none of another
-// account whose rows lie between them in time, in pages of every size.
+// TestTimelinePages proves that an account's timeline has each of its rows of every kind once, in pages of every size.
+// It has no rows of another account that lie between them in time.
 func TestTimelinePages(t *testing.T) {
 	t.Parallel()
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
@@ -60,7 +60,7 @@ func TestTimelinePages(t *testing.T) {
 	})
 }
 
-// life is an account that notes which moments of its timeline it has made.
+// life is an account that records which moments of its timeline it has made.
 type life struct {
 	billing.Account
 	t    *testing.T
@@ -81,7 +81,7 @@ func (l *life) do(step writing) {
 	}
 }
 
-// steps make one row of each kind, each at a time of its own. n is unique among all accounts.
+// steps make one row of each kind, each at its own time. n is unique among all accounts.
 func (l *life) steps(n int64) []writing {
 	name, a := fmt.Sprint(n), l.ID
 	login, event := billing.SessionID("ses_"+name), billing.StripeEventID("evt_"+name)
@@ -162,14 +162,14 @@ func (l *life) steps(n int64) []writing {
 	}
 }
 
-// TestPagesOfAccounts proves that what jobs and commands walk through page by page, over all accounts, holds each row
-// that it is about once, in the order of the ids, and none of those that lie between them.
+// TestPagesOfAccounts proves that the lists that jobs and commands read page by page, over all accounts, contain each
+// of their rows once, in the order of the ids, and none of the rows between them.
 func TestPagesOfAccounts(t *testing.T) {
 	t.Parallel()
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
 		want := map[string][]string{}
 		for n := range 12 {
-			clock.Advance(time.Millisecond) // ids are of their time
+			clock.Advance(time.Millisecond) // ids depend on their time
 			a := storetest.NewAccount(t, db)
 			want["all"] = append(want["all"], string(a.ID))
 			if err := write(
@@ -216,8 +216,8 @@ func TestPagesOfAccounts(t *testing.T) {
 	})
 }
 
-// takesPart gives every other account what the lists are about, and the ones between them what is much like it, and
-// notes in which list it is. Every account has a top-up and an automatic order; a top-up is due where no automatic
+// takesPart gives every other account what the lists contain, gives the ones between them something similar, and
+// records which list each is in. Every account has a top-up and an automatic order. A top-up is due if no automatic
 // order is open, so these two lists share the accounts.
 func takesPart(ctx context.Context, tx *store.Tx, a billing.Account, n int, want map[string][]string) error {
 	order := billing.Order{
@@ -269,8 +269,8 @@ func takesPart(ctx context.Context, tx *store.Tx, a billing.Account, n int, want
 	return errors.Join(err, tx.InsertOrder(ctx, order), tx.SaveTopUp(ctx, topUp), tx.InsertChange(ctx, change))
 }
 
-// TestDeliveriesPages proves that the deliveries of one endpoint are read in pages without those of another endpoint,
-// and those with one status without the ones between them that have another.
+// TestDeliveriesPages proves that the deliveries of one endpoint are read in pages without those of another endpoint.
+// With one status, they are read without those between them that have another status.
 func TestDeliveriesPages(t *testing.T) {
 	t.Parallel()
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
@@ -325,8 +325,8 @@ func TestDeliveriesPages(t *testing.T) {
 	})
 }
 
-// samePages reads a list to its end, each page from where the last one ended, and wants these rows in this order, every
-// page but the last one full.
+// samePages reads a list to its end, each page from the end of the last one. It expects these rows in this order, and
+// every page but the last one full.
 func samePages[T, C any](
 	t *testing.T, name string, want []string, limit int, list func(C) ([]T, error), of func(T) (C, string),
 ) {

@@ -12,8 +12,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// Proves that times keep their microseconds over a round trip and sort by them in both databases, whether or not their
-// fractions end in zeros and in whatever zone they came.
+// Proves that times keep their microseconds over a round trip and sort by them in both databases, in any zone, whether
+// or not their fractions end in zeros.
 func TestStampsSort(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -47,13 +47,13 @@ func TestStampsSort(t *testing.T) {
 		for _, l := range lots {
 			got = append(got, *l.ExpiresAt)
 		}
-		if !slices.Equal(got, want) { // == of times: also in UTC, and with no monotonic reading
+		if !slices.Equal(got, want) { // == of times: also in UTC, and without a monotonic reading
 			t.Errorf("got  %v\nwant %v", got, want)
 		}
 	})
 }
 
-// Proves that a comparison in SQL is exact to the microsecond: a lot that runs out one later is still to be had.
+// Proves that a comparison in SQL is exact to the microsecond: a lot that expires one later is still usable.
 func TestStampsCompare(t *testing.T) {
 	t.Parallel()
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
@@ -84,7 +84,8 @@ func TestStampsCompare(t *testing.T) {
 	})
 }
 
-// Proves that the clock's nanoseconds do not leak into a transaction, whose time would then not be what was stored.
+// Proves that the clock's nanoseconds do not reach a transaction, because its time would then differ from what is
+// stored.
 func TestNowIsWhatIsStored(t *testing.T) {
 	t.Parallel()
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
@@ -100,7 +101,7 @@ func TestNowIsWhatIsStored(t *testing.T) {
 	})
 }
 
-// Proves that every stamp has the same width, which is what makes text of it sort.
+// Proves that every stamp has the same width, so that its text sorts.
 func TestStampsAreOfOneWidth(t *testing.T) {
 	t.Parallel()
 	for _, ns := range []int{0, 1, 1000, 100_000_000, 999_999_999} {
@@ -112,8 +113,8 @@ func TestStampsAreOfOneWidth(t *testing.T) {
 	}
 }
 
-// Proves that an entry's texts come back letter by letter, also those that look like times or JSON, and that
-// entries are paged newest first: by their place in the account's history, for one transaction's have one time.
+// Proves that an entry's texts come back unchanged, even those that look like times or JSON. Entries are paged newest
+// first by their place in the account's history, because those of one transaction have the same time.
 func TestEntryRoundTrip(t *testing.T) {
 	t.Parallel()
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, _ *storetest.Clock) {

@@ -15,7 +15,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// Proves that a transaction whose function fails leaves nothing behind and answers that very error.
+// Proves that a transaction whose function fails leaves nothing behind and returns exactly that error.
 func TestInTxUndoes(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -33,8 +33,8 @@ func TestInTxUndoes(t *testing.T) {
 	})
 }
 
-// Proves that when two transactions wait for each other in a circle, the one that PostgreSQL ends is begun again
-// and both have their effect.
+// Proves that if two transactions wait for each other, the one that PostgreSQL ends is retried, and both have their
+// effect.
 func TestInTxRetriesDeadlock(t *testing.T) {
 	t.Parallel()
 	db := storetest.Open(t, store.Postgres)
@@ -44,7 +44,7 @@ func TestInTxRetriesDeadlock(t *testing.T) {
 	var mu sync.Mutex
 	tries := 0
 	lockBoth := func(first, second billing.AccountID) error {
-		held := sync.OnceFunc(func() { bothHold.Done(); bothHold.Wait() }) // on the first try alone
+		held := sync.OnceFunc(func() { bothHold.Done(); bothHold.Wait() }) // only on the first try
 		return write(db, func(ctx context.Context, tx *store.Tx) error {
 			mu.Lock()
 			tries++
@@ -72,7 +72,7 @@ func TestInTxRetriesDeadlock(t *testing.T) {
 	}
 }
 
-// Proves that a race that is lost every time ends, as something that may be tried again later.
+// Proves that a race that is lost every time ends, with an error that says to retry later.
 func TestInTxGivesUp(t *testing.T) {
 	t.Parallel()
 	db := storetest.Open(t, store.Postgres)
@@ -100,7 +100,7 @@ func TestLockAccount(t *testing.T) {
 					if err != nil {
 						return err
 					}
-					a.Available++ // lost, were two of them here at once
+					a.Available++ // would be lost if two of them were here at once
 					return tx.SavePoints(ctx, a)
 				})
 			})
@@ -111,8 +111,8 @@ func TestLockAccount(t *testing.T) {
 	})
 }
 
-// Proves that a transaction whose time is over before it commits has changed nothing, and ends as something that may be
-// tried again.
+// Proves that a transaction that runs out of time before it commits has changed nothing, and ends with an error that
+// says to retry.
 func TestInTxOutOfTime(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -136,7 +136,7 @@ func TestInTxOutOfTime(t *testing.T) {
 	})
 }
 
-// Proves that a caller who gave up is not told that the database is away, and has changed nothing.
+// Proves that a caller that gave up is not told that the database is unavailable, and has changed nothing.
 func TestInTxCancelled(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {

@@ -37,7 +37,7 @@ func goodClaims() map[string]any {
 	}
 }
 
-// sign makes a token of two JSON texts, without any library that could refuse to.
+// sign makes a token of two JSON texts, without a library that could refuse them.
 func sign(key ed25519.PrivateKey, header, claims string) string {
 	text := b64.EncodeToString([]byte(header)) + "." + b64.EncodeToString([]byte(claims))
 	return text + "." + b64.EncodeToString(ed25519.Sign(key, []byte(text)))
@@ -52,7 +52,7 @@ func encode(t *testing.T, members map[string]any) string {
 	return string(b)
 }
 
-// Proves that a token made by hand, right in every part, is accepted: the refusals below are each about one part alone.
+// Proves that a handmade token that is right in every part is accepted. So each refusal below is about one part only.
 func TestHandmadeToken(t *testing.T) {
 	t.Parallel()
 	raw := sign(ours, encode(t, goodHeader()), encode(t, goodClaims()))
@@ -103,7 +103,8 @@ func TestErrWrongPart(t *testing.T) {
 	}
 }
 
-// Proves that a member which stands twice is refused, in any casing, for two readers would each take another one.
+// Proves that a member that occurs twice is refused, in any casing, because two readers would each use a different
+// one.
 func TestErrDoubledMember(t *testing.T) {
 	t.Parallel()
 	header, claims := encode(t, goodHeader()), encode(t, goodClaims())
@@ -119,7 +120,7 @@ func TestErrDoubledMember(t *testing.T) {
 	}
 }
 
-// Proves that a signature by anything but one of our keys, over anything but these very bytes, is refused.
+// Proves that a signature is refused unless one of our keys made it, over exactly these bytes.
 func TestErrForged(t *testing.T) {
 	t.Parallel()
 	header, claims := encode(t, goodHeader()), encode(t, goodClaims())

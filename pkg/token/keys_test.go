@@ -9,7 +9,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/token"
 )
 
-// Proves that whoever has the published key set alone can check our tokens, and finds the key by its kid.
+// Proves that a reader of the published key set alone can check our tokens, and finds the key by its kid.
 func TestJWKS(t *testing.T) {
 	t.Parallel()
 	i := newIssuer(t, token.GenerateKey("new")+","+token.GenerateKey("old"), at(epoch))
@@ -50,8 +50,8 @@ func TestGenerateKey(t *testing.T) {
 	}
 }
 
-// Proves that a setting which is not a list of keys is refused, and that the refusal never repeats a seed: it goes to
-// logs.
+// Proves that a setting that is not a list of keys is refused, and that the refusal never repeats a seed, because it
+// goes to logs.
 func TestErrBadKeys(t *testing.T) {
 	t.Parallel()
 	secret := strings.TrimPrefix(token.GenerateKey("k"), "k:")
@@ -88,7 +88,7 @@ func TestErrBadKeys(t *testing.T) {
 	}
 }
 
-// Proves that the refusal of a list says which of its keys is no key, counted from one.
+// Proves that the refusal of a list says which of its entries is not a key, counted from one.
 func TestErrBadKeyIsNamed(t *testing.T) {
 	t.Parallel()
 	_, err := token.ParseKeys(token.GenerateKey("a") + ",nokey")

@@ -27,7 +27,7 @@ var account = billing.Account{
 	},
 }
 
-// Proves that a token says what was minted: with a subscription in its window, with one outside of any, and without.
+// Proves that a token contains what was minted: with a subscription in its window, with one outside any, and without.
 func TestRoundTrip(t *testing.T) {
 	t.Parallel()
 	i := newIssuer(t, token.GenerateKey(kid), at(epoch))
@@ -66,7 +66,8 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
-// Proves that a token lives its minutes, and a few seconds of leeway between two servers' clocks on either side.
+// Proves that a token lives for its minutes, plus a few seconds of leeway on either side for the clocks of two
+// servers.
 func TestLifetime(t *testing.T) {
 	t.Parallel()
 	keys := token.GenerateKey(kid)
@@ -91,7 +92,7 @@ func TestLifetime(t *testing.T) {
 	}
 }
 
-// Proves that keys rotate: a new key signs, the old one's tokens are accepted while it is listed, and not after.
+// Proves that keys rotate: a new key signs, and the old one's tokens are accepted only while it is listed.
 func TestRotation(t *testing.T) {
 	t.Parallel()
 	before, after := token.GenerateKey("old"), token.GenerateKey("new")
@@ -127,7 +128,7 @@ func newIssuer(t *testing.T, keys string, now func() time.Time) *token.Issuer {
 
 func at(t time.Time) func() time.Time { return func() time.Time { return t } }
 
-// inUTC gives the times of claims one zone, so that they compare.
+// inUTC gives the times of claims the same zone, so that they can be compared.
 func inUTC(c token.Claims) token.Claims {
 	c.IssuedAt, c.ExpiresAt = c.IssuedAt.UTC(), c.ExpiresAt.UTC()
 	if c.Subscription != nil && c.Subscription.Window != nil {
@@ -139,7 +140,7 @@ func inUTC(c token.Claims) token.Claims {
 	return c
 }
 
-// Proves that the token of an account on which nothing has happened yet is valid: no points, and the version 0.
+// Proves that the token of an account without any history is valid: no points, and the version 0.
 func TestFreshAccount(t *testing.T) {
 	t.Parallel()
 	i := newIssuer(t, token.GenerateKey(kid), at(epoch))

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// Proves that each call answers a database of its own: empty, reachable, and gone when its test is over.
+// Proves that each call returns a new database: empty, reachable, and gone when its test is over.
 func TestPostgres(t *testing.T) {
 	t.Parallel()
 	var first string
@@ -24,7 +24,7 @@ func TestPostgres(t *testing.T) {
 	}
 }
 
-// Proves that a template is prepared once per name, that a clone carries what was prepared, and that clones do not
+// Proves that a template is prepared once per name, that a clone contains what was prepared, and that clones do not
 // see each other.
 func TestPostgresTemplate(t *testing.T) {
 	t.Parallel()
@@ -51,7 +51,7 @@ func TestPostgresTemplate(t *testing.T) {
 	}
 }
 
-// Proves that a failing preparation is reported to every caller, not only to the first.
+// Proves that a failed preparation is reported to every caller, not only to the first.
 func TestTemplateErrors(t *testing.T) {
 	t.Parallel()
 	broken, name := errors.New("broken migration"), rand.Text()
@@ -62,7 +62,7 @@ func TestTemplateErrors(t *testing.T) {
 	}
 }
 
-// Proves that databases left by a run that is over are dropped by the next run, and that those of a living run stay.
+// Proves that the next run drops the databases of a run that is over, and that those of a live run stay.
 func TestSweep(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
@@ -84,14 +84,14 @@ func TestSweep(t *testing.T) {
 	if err := errors.Join(dead.lock.Close(), dead.admin.Close()); err != nil { // what its death would do
 		t.Fatal(err)
 	}
-	// The server lets go of the lock a moment after the connection closed; asking for it waits for that moment.
+	// The server releases the lock a moment after the connection closed. Asking for the lock waits for that moment.
 	exec(t, mine.url.String(), "SELECT pg_advisory_lock($1, $2), pg_advisory_unlock($1, $2)", lockClass, dead.run)
 	if err := mine.sweep(ctx); err != nil || exists() {
 		t.Errorf("a dead run's database is still there (sweep: %v)", err)
 	}
 }
 
-// Proves that the server commits as production does: nothing here may prove a commit that a power cut would undo.
+// Proves that the server commits as production does. No test may accept a commit that a power cut would undo.
 func TestServerIsDurable(t *testing.T) {
 	t.Parallel()
 	db := open(t, Postgres(t))
@@ -103,7 +103,7 @@ func TestServerIsDurable(t *testing.T) {
 	}
 }
 
-// Proves that an address that cannot be used is refused without repeating the password in it.
+// Proves that an unusable address is refused without repeating its password.
 func TestErrBadAddress(t *testing.T) {
 	t.Parallel()
 	_, err := openDatabases(context.Background(), "postgres://u:hunter2@127.0.0.1:bad/x")

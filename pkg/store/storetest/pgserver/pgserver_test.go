@@ -8,14 +8,14 @@ import (
 	"testing"
 )
 
-// Proves that of several installed versions the newest is taken, by number and not by letter, and that folders without
-// a whole server do not count.
+// Proves that the newest of several installed versions is used, by number and not by letter. Folders without a
+// complete server do not count.
 func TestNewestIn(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
 	install(t, filepath.Join(root, "9", "bin"), "initdb", "postgres")
 	install(t, filepath.Join(root, "16", "bin"), "initdb", "postgres")
-	install(t, filepath.Join(root, "17", "bin"), "psql") // the client alone
+	install(t, filepath.Join(root, "17", "bin"), "psql") // only the client
 	if got, want := newestIn(
 		[]string{filepath.Join(root, "*", "bin")},
 	), filepath.Join(root, "16", "bin"); !strings.HasSuffix(got, want) {
@@ -26,7 +26,7 @@ func TestNewestIn(t *testing.T) {
 	}
 }
 
-// Proves that without a server, its binaries and Docker the answer is a sentence that says what to do.
+// Proves that without a server, its binaries and Docker the error says what to do.
 func TestErrNone(t *testing.T) {
 	isolate(t)
 	_, err := Start(t.Context())
@@ -35,7 +35,7 @@ func TestErrNone(t *testing.T) {
 	}
 }
 
-// Proves that a named server which does not answer is an error, not a reason to test on another one.
+// Proves that a named server that does not respond is an error, not a reason to test on another one.
 func TestErrNamedServerDown(t *testing.T) {
 	isolate(t)
 	t.Setenv(EnvURL, "postgres://u@127.0.0.1:1/x?connect_timeout=1")
@@ -45,7 +45,7 @@ func TestErrNamedServerDown(t *testing.T) {
 	}
 }
 
-// isolate makes the machine look bare.
+// isolate makes the machine look empty.
 func isolate(t *testing.T) {
 	t.Helper()
 	t.Setenv(EnvURL, "")

@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// Proves that a throwaway server answers while it runs, wants its password, and has gone with its files after Stop,
-// which may be called twice.
+// Proves that a throwaway server responds while it runs, requires its password, and is gone with its files after Stop.
+// Stop may be called twice.
 func TestStartCluster(t *testing.T) {
 	t.Parallel()
 	server, err := startCluster(t.Context(), installed(t))
@@ -37,8 +37,8 @@ func TestStartCluster(t *testing.T) {
 	}
 }
 
-// Proves that a server which is killed comes back at its address with what was committed, and goes with its files after
-// Stop.
+// Proves that a server that is killed comes back at its address with what was committed, and is gone with its files
+// after Stop.
 func TestSupervised(t *testing.T) {
 	t.Parallel()
 	server, err := StartSupervised(t.Context())
@@ -79,7 +79,7 @@ func TestSupervised(t *testing.T) {
 	}
 }
 
-// Proves that a server which cannot run is reported with what it said, after a few tries on other ports.
+// Proves that if a server cannot run, its output is reported after a few tries on other ports.
 func TestErrEnded(t *testing.T) {
 	t.Parallel()
 	tries := 0
@@ -96,7 +96,7 @@ func TestErrEnded(t *testing.T) {
 	}
 }
 
-// Proves that a container is reachable from this machine alone and is not kept. Running it is launch's business.
+// Proves that a container is reachable only from this machine and is not kept. Running it is launch's task.
 func TestContainerCommand(t *testing.T) {
 	t.Parallel()
 	command := strings.Join(containerCommand("5433", "secret"), " ")

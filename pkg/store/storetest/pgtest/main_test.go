@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// Proves that the command finds a server and that its exit code comes through.
+// Proves that the command finds a server and that its exit code is returned.
 func TestRun(t *testing.T) {
 	t.Parallel()
 	cmd := pgtest(t, "sh", "-c", `test -n "$TEST_DATABASE_URL" && exit 7`)
@@ -38,7 +38,7 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// Proves that a command which cannot be started is pgtest's failure and not a passing test run.
+// Proves that a command that cannot be started is pgtest's failure and not a passing test run.
 func TestErrNoCommand(t *testing.T) {
 	t.Parallel()
 	for _, argv := range [][]string{{}, {"./no-such-command"}} {
@@ -48,7 +48,7 @@ func TestErrNoCommand(t *testing.T) {
 	}
 }
 
-// Proves that no server and no folder stays behind, in whatever way pgtest ends.
+// Proves that no server and no folder is left behind, however pgtest ends.
 func TestNothingStays(t *testing.T) {
 	t.Parallel()
 	for name, signal := range map[string]syscall.Signal{
@@ -68,7 +68,7 @@ func TestNothingStays(t *testing.T) {
 	}
 }
 
-// pgtest is the command with a throwaway server of its own, not that of the surrounding test run.
+// pgtest returns the command with its own throwaway server, not that of the surrounding test run.
 func pgtest(t *testing.T, argv ...string) *exec.Cmd {
 	t.Helper()
 	self, err := os.Executable()
@@ -81,7 +81,7 @@ func pgtest(t *testing.T, argv ...string) *exec.Cmd {
 	return cmd
 }
 
-// start answers the URL that the command printed.
+// start returns the URL that the command printed.
 func start(t *testing.T, cmd *exec.Cmd) string {
 	t.Helper()
 	stdin, err := cmd.StdinPipe()
@@ -124,7 +124,7 @@ func dataDirectory(t *testing.T, conn *pgx.Conn) (dir string) {
 	return dir
 }
 
-// waitUntilGone waits for the server to hang up, and then for its folder to be removed.
+// waitUntilGone waits for the server to close the connection, and then for its folder to be removed.
 func waitUntilGone(t *testing.T, conn *pgx.Conn, dir string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
@@ -132,7 +132,7 @@ func waitUntilGone(t *testing.T, conn *pgx.Conn, dir string) {
 	if _, err := conn.WaitForNotification(ctx); ctx.Err() != nil {
 		t.Fatalf("the server still runs: %v", err)
 	}
-	look := time.NewTicker(10 * time.Millisecond) // removal has no signal that could be waited on
+	look := time.NewTicker(10 * time.Millisecond) // a removal sends no signal to wait for
 	defer look.Stop()
 	for {
 		if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
