@@ -81,6 +81,7 @@ func (d *demo) guard(part func()) (err error) {
 // unexpected is the panic value that ends the play.
 type unexpected string
 
+// Error returns what was unexpected.
 func (u unexpected) Error() string { return string(u) }
 
 func (d *demo) say(format string, args ...any) { fmt.Fprintf(d.out, "\n# "+format+"\n", args...) }

@@ -51,6 +51,7 @@ type ending struct {
 	error
 }
 
+// Unwrap returns the error without its exit code.
 func (e ending) Unwrap() error { return e.error }
 
 // exitCode returns 1 for a command that failed, unless the error has its own code.

@@ -27,7 +27,10 @@ type RefusedSpend struct {
 	Token   string // mirrors Account
 }
 
+// Error returns the text of the cause.
 func (e *RefusedSpend) Error() string { return e.Cause.Error() }
+
+// Unwrap returns the cause, which has the error's code.
 func (e *RefusedSpend) Unwrap() error { return e.Cause }
 
 // Spend debits points for a caller who holds the given token. synced decides when to ask Stripe. Errors: *RefusedSpend

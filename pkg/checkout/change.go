@@ -71,7 +71,10 @@ type PaymentRequired struct {
 	URL   string
 }
 
+// Error returns the text of the cause.
 func (e *PaymentRequired) Error() string { return e.Cause.Error() }
+
+// Unwrap returns the cause, which has the error's code.
 func (e *PaymentRequired) Unwrap() error { return e.Cause }
 
 // Change gives the subscription another plan or quantity: an upgrade now, a downgrade at the period's end. Errors:
