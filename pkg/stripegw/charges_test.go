@@ -14,7 +14,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
-// counted is a Stripe that counts what it is asked, by method and path.
+// counted is a Stripe that counts its requests, by method and path.
 type counted struct {
 	mu    sync.Mutex
 	calls map[string]int
@@ -30,8 +30,8 @@ func (c *counted) note(r *http.Request) {
 }
 
 // longHistory is a Stripe whose customer has n charges, ch_1 the oldest, each a second after the one before, and as
-// many pages. What is old of them was paid for an invoice: in_old was paid by ch_3 and ch_5, between the seconds 2 and
-// 6, and ch_3 was refunded.
+// many pages. The old ones include those of an invoice: in_old was paid by ch_3 and ch_5, between the seconds 2 and 6,
+// and ch_3 was refunded.
 func longHistory(n int, c *counted) http.HandlerFunc {
 	charge := func(i int) string {
 		invoice, refunded := "", 0
@@ -88,8 +88,8 @@ func longHistory(n int, c *counted) http.HandlerFunc {
 }
 
 // Proves that a picture of a customer with 5,000 charges and ten open pages takes as many calls as one of a customer
-// with 50: one for the charges and one for the pages, beside subscriptions and invoices, and the customer where there
-// is nothing else. So at 0.25 s a call, four at once, it takes half a second.
+// with 50: one for the charges and one for the pages, besides subscriptions and invoices, and the customer if there is
+// nothing else. So at 0.25 s a call, four at once, it takes half a second.
 func TestFetchCostsTheSame(t *testing.T) {
 	t.Parallel()
 	want := stripegw.Want{Customer: "cus_1"}
@@ -114,9 +114,9 @@ func TestFetchCostsTheSame(t *testing.T) {
 	}
 }
 
-// Proves that a charge behind the newest 100 is seen where something names it, itself or its refund, with the other
-// charges that paid its invoice: of 1800 that paid in_old 400 went back, and not 400 of 900. Where all charges are
-// wanted, all are there.
+// Proves that a charge behind the newest 100 is included if something names it, directly or by its refund. The other
+// charges that paid its invoice are included too: of 1800 that paid in_old 400 went back, and not 400 of 900. If all
+// charges are wanted, all are there.
 func TestFetchOldCharges(t *testing.T) {
 	t.Parallel()
 	newest := func(n int) (ids []string) {
@@ -140,7 +140,7 @@ func TestFetchOldCharges(t *testing.T) {
 			stripegw.Want{Named: []billing.StripeObject{{Type: "charge", ID: "ch_3"}, {Type: "refund", ID: "re_old"}}},
 			[]string{"ch_3", "ch_5"},
 		},
-		// Its money is all there, so nothing is clawed back of its invoice, and the others are not needed.
+		// Its money is all there, so nothing of its invoice is clawed back, and the others are not needed.
 		"Kept": {stripegw.Want{Named: []billing.StripeObject{{Type: "charge", ID: "ch_5"}}}, []string{"ch_5"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -169,8 +169,8 @@ func TestFetchOldCharges(t *testing.T) {
 	}
 }
 
-// Proves that Stripe's refusal of a charge that an event names is an error and no absence: the event must not count as
-// seen. What Stripe does not know is left out.
+// Proves that Stripe's refusal of a charge that an event names is an error and not an absence: the event must not
+// count as processed. What Stripe does not know is left out.
 func TestFetchNamedRefused(t *testing.T) {
 	t.Parallel()
 	for _, o := range []billing.StripeObject{

@@ -13,7 +13,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
-// wrongs are the findings that a check of a catalogue makes, in one text.
+// wrongs returns the findings of a check of a catalogue, in one text.
 func wrongs(t *testing.T, g *stripegw.Gateway, c *catalog.Catalog) string {
 	t.Helper()
 	found, err := g.Check(t.Context(), c, hook, time.Now())
@@ -29,10 +29,10 @@ func wrongs(t *testing.T, g *stripegw.Gateway, c *catalog.Catalog) string {
 	return strings.Join(all, "\n")
 }
 
-// Proves that the check says what Stripe would not sell or would sell by mistake, each beside a shop in which nothing
-// is wrong: an amount below the smallest charge, of a pack and of a plan, an archived product, a retired item that is
-// still for sale, a price without its points or with others, an item that is paid for and gone from the catalogue, and
-// an old endpoint left enabled; and that a setup mends what it can.
+// Proves that the check reports what Stripe would not sell or would sell by mistake, each beside a shop in which
+// nothing is wrong. The cases are: an amount below the smallest charge, of a pack and of a plan; an archived product;
+// a retired item that is still for sale; a price without its points or with others; an item that is paid for and gone
+// from the catalogue; and an old endpoint left enabled. A setup corrects what it can.
 func TestCheckSees(t *testing.T) {
 	t.Parallel()
 	g, base := newShop(t)

@@ -16,10 +16,10 @@ const goodPrice = `{"id":"price_1","active":true,"lookup_key":"pointsync_a","uni
 
 func goodEndpoint() string { return endpoint("we_1", hook, pinned, "enabled", stripegw.EventTypes...) }
 
-// goodPriceBut is goodPrice with one thing different.
+// goodPriceBut returns goodPrice with one thing different.
 func goodPriceBut(old, new string) string { return strings.Replace(goodPrice, old, new, 1) }
 
-// checkCases: one thing that is not ready each.
+// In each of checkCases, one thing is not ready.
 var checkCases = map[string]struct {
 	price, endpoints string
 	ahead            time.Duration
@@ -52,7 +52,7 @@ var checkCases = map[string]struct {
 	},
 }
 
-// Check finds each thing that is not ready, says how to mend it, and changes nothing.
+// Check finds each thing that is not ready, says how to correct it, and changes nothing.
 func TestCheck(t *testing.T) {
 	t.Parallel()
 	c := &catalog.Catalog{
@@ -103,8 +103,8 @@ func TestCheck(t *testing.T) {
 }
 
 // TestCheckNarrowKey proves that what a restricted key may not read is one finding, which says what permission is
-// missing, and that the rest is looked at all the same: of five findings (the account, the mode, the clock, the price,
-// the endpoint) one is wrong.
+// missing. Check still looks at the rest: of five findings (the account, the mode, the clock, the price, the endpoint)
+// one is wrong.
 func TestCheckNarrowKey(t *testing.T) {
 	t.Parallel()
 	c := &catalog.Catalog{
@@ -143,7 +143,7 @@ func TestCheckNarrowKey(t *testing.T) {
 	}
 }
 
-// A key's mode is read from its prefix, restricted keys included.
+// A key's mode is read from its prefix, for restricted keys too.
 func TestIsLiveKey(t *testing.T) {
 	t.Parallel()
 	for key, want := range map[string]bool{

@@ -12,8 +12,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
-// What is asked of Stripe for an order is the order and nothing else: its item once, its redirects, and our ids in
-// every place where an event or an object may need to lead back to us.
+// A request to Stripe contains the order and nothing else: its item once, its redirects, and our ids in every place
+// where an event or an object may need to lead back to us.
 func TestCreateCheckout(t *testing.T) {
 	t.Parallel()
 	expires := time.Unix(1_700_003_600, 0)
@@ -86,7 +86,7 @@ func TestCreateCheckout(t *testing.T) {
 	}
 }
 
-// A price that Stripe refuses to sell is looked up anew for the next order.
+// A price that Stripe refuses to sell is looked up again for the next order.
 func TestRefusedPriceIsForgotten(t *testing.T) {
 	t.Parallel()
 	lookups := 0

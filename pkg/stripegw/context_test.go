@@ -10,7 +10,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
-// Proves that no call reaches Stripe for someone who has gone: each has the context of whom it is made for.
+// Proves that no call reaches Stripe for a caller that is gone: each has the context of its caller.
 func TestContextOfEachCall(t *testing.T) {
 	t.Parallel()
 	g := newGateway(
@@ -78,7 +78,7 @@ func TestContextOfEachCall(t *testing.T) {
 func errorOf[T any](_ T, err error) error          { return err }
 func errorOf2[T, U any](_ T, _ U, err error) error { return err }
 
-// Proves that what follows a first call has the context too: it is over when the second is due.
+// Proves that a second call has the context too: it has ended when the second call is due.
 func TestContextOfSecondCalls(t *testing.T) {
 	t.Parallel()
 	n := stripegw.NewItem{Subscription: "sub_1", Item: "si_1", Price: "price_2", Quantity: 1, Key: "key"}
@@ -93,7 +93,7 @@ func TestContextOfSecondCalls(t *testing.T) {
 	}
 	const led = `{"id":"sub_sched_1","phases":[{"start_date":1,"end_date":2,"items":[{"price":"price_1","quantity":1}]}]}`
 	for name, c := range map[string]struct {
-		first string // what the first call is answered with
+		first string // the response to the first call
 		call  func(context.Context, *stripegw.Gateway) error
 	}{
 		"ExpireCheckout": {
@@ -150,7 +150,7 @@ func TestContextOfSecondCalls(t *testing.T) {
 	}
 }
 
-// leaving ends a context as soon as a call was answered.
+// leaving ends a context as soon as a call got its response.
 type leaving struct {
 	next  http.RoundTripper
 	leave func()

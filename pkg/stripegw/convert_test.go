@@ -8,8 +8,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
-// Proves what is read of an invoice: its times, its balances, its payment under way, and of its lines the price and
-// interval. What was paid in another way counts as paid in money: of 900 due 900, and never less than what was paid
+// Proves what is read of an invoice: its times, its balances, its payment under way, and the price and interval of its
+// lines. What was paid in another way counts as paid in money: 900 of 900 due, and never less than what was paid
 // through Stripe.
 func TestFetchInvoices(t *testing.T) {
 	t.Parallel()
@@ -105,8 +105,8 @@ func contains(s *script, call string) bool {
 	return false
 }
 
-// Proves that one thing of any kind is enough for a picture to be believed: only for an empty one is the customer asked
-// for.
+// Proves that one object of any kind is enough for a picture to be accepted. Only for an empty one is the customer
+// requested.
 func TestFetchOfOneThing(t *testing.T) {
 	t.Parallel()
 	objects := map[string]string{
@@ -131,7 +131,7 @@ func TestFetchOfOneThing(t *testing.T) {
 	}
 }
 
-// Proves what is read of the pause of a subscription's collection, and that a pause which says nothing is none.
+// Proves what is read of the pause of a subscription's collection, and that a pause without content counts as none.
 func TestFetchPaused(t *testing.T) {
 	t.Parallel()
 	for pause, want := range map[string]*billing.CollectionPause{
@@ -151,9 +151,9 @@ func TestFetchPaused(t *testing.T) {
 	}
 }
 
-// Proves when a page's payment counts as failed: the page is complete, and its payment, or that of its subscription's
-// first invoice, waits for another means or was cancelled. One that a bank still looks at has not failed, and a page
-// that is open can be paid.
+// Proves when a page's payment counts as failed. The page is complete, and its payment, or that of its subscription's
+// first invoice, waits for another payment method or was cancelled. A payment that a bank still processes has not
+// failed, and an open page can be paid.
 func TestCheckoutFailed(t *testing.T) {
 	t.Parallel()
 	for status, failed := range map[string]bool{
@@ -195,8 +195,8 @@ func TestCheckoutFailed(t *testing.T) {
 	}
 }
 
-// Proves which terms are read of a price: all of them, or none where one does not make sense. MaxPoints, 2^53 − 1 over
-// a million is the most.
+// Proves which terms are read of a price: all of them, or none if one of them is not valid. MaxPoints, 2^53 − 1
+// divided by a million, is the maximum.
 func TestPriceTerms(t *testing.T) {
 	t.Parallel()
 	most := int64(billing.MaxPoints / 1e6)
@@ -245,8 +245,8 @@ func TestPriceTerms(t *testing.T) {
 	}
 }
 
-// Proves that a preview is read as an invoice that was paid, from the amount due, and that one with more lines than it
-// shows is not believed.
+// Proves that a preview is read as an invoice that was paid, from the amount due. A preview with more lines than it
+// shows is refused.
 func TestPreview(t *testing.T) {
 	t.Parallel()
 	n := stripegw.NewItem{Subscription: "sub_1", Item: "si_1", Price: "price_2", Quantity: 5, ProrationDate: 160}

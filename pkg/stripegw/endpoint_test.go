@@ -20,7 +20,7 @@ func endpoint(id, url, version, status string, events ...string) string {
 
 const pinned = `"2023-10-16"`
 
-// endpointCases: what is at Stripe, and what EnsureEndpoint then writes, tells or refuses.
+// endpointCases are what exists at Stripe, and what EnsureEndpoint then writes, reports or refuses.
 var endpointCases = map[string]struct {
 	present []string
 	writes  []string // path and form of each write
@@ -73,7 +73,7 @@ var endpointCases = map[string]struct {
 	},
 }
 
-// An endpoint is made once, mended where an update can, and told of where none can.
+// An endpoint is created once, corrected if an update can do it, and reported if none can.
 func TestEnsureEndpoint(t *testing.T) {
 	t.Parallel()
 	for name, test := range endpointCases {

@@ -20,7 +20,7 @@ const (
 
 var signedAt = time.Unix(1_700_000_000, 0)
 
-// mac is the signature as Stripe's documents define it, written apart from the code it checks.
+// mac returns the signature as Stripe's documents define it. It is written separately from the code that it checks.
 func mac(secret, timestamp, body string) string {
 	h := hmac.New(sha256.New, []byte(secret))
 	fmt.Fprintf(h, "%s.%s", timestamp, body)
@@ -35,7 +35,7 @@ func header(secret string, at time.Time, body string) string {
 const eventBody = `{"object":"event","id":"evt_1","type":"invoice.paid","api_version":"2023-10-16","created":1699999990,` +
 	`"livemode":true,"data":{"object":{"object":"invoice","id":"in_1","customer":"cus_1","lines":[]}}}`
 
-// A body that Stripe signed is read, whichever configured secret it was signed with.
+// A body that Stripe signed is read, with whichever configured secret it was signed.
 func TestParseEventAccepts(t *testing.T) {
 	t.Parallel()
 	stamp := fmt.Sprint(signedAt.Unix())
@@ -78,7 +78,7 @@ func TestParseEventAccepts(t *testing.T) {
 	}
 }
 
-// Whatever Stripe did not sign, or signed for another time, is refused, with a message that names what is wrong.
+// A body that Stripe did not sign, or signed for another time, is refused, with a message that names what is wrong.
 func TestParseEventRefuses(t *testing.T) {
 	t.Parallel()
 	stamp := fmt.Sprint(signedAt.Unix())
@@ -177,7 +177,7 @@ func TestParseEventRefuses(t *testing.T) {
 	}
 }
 
-// The customer is found in every place where Stripe writes it, and a shape we do not know still rings.
+// The customer is found in every place where Stripe writes it, and an event of unknown shape still counts.
 func TestParseEventFindsCustomer(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ object, kind, id, customer string }{

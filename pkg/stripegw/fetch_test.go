@@ -19,7 +19,7 @@ func list(more bool, objects ...string) string {
 
 func sec(s int64) time.Time { return time.Unix(s, 0).UTC() }
 
-// playCustomer is a Stripe with one customer who has something of each kind, over more than one page.
+// playCustomer is a Stripe with one customer that has something of each kind, over more than one page.
 func playCustomer(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	switch r.URL.Path {
@@ -80,7 +80,8 @@ func playCustomer(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// A picture shows everything of the customer, whole, over all pages, and leaves out only sessions Stripe never had.
+// A picture contains everything of the customer, complete, over all pages, and omits only sessions that Stripe never
+// had.
 func TestFetch(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, func(w http.ResponseWriter, r *http.Request) {
@@ -196,8 +197,8 @@ func TestFetch(t *testing.T) {
 	}
 }
 
-// A picture without anything is that of a customer who bought nothing or was deleted; for one that Stripe never knew
-// it is an error, because there it would take access away for a mistaken key.
+// An empty picture is that of a customer that bought nothing or was deleted. For a customer that Stripe never knew it
+// is an error, because there it would take access away because of a wrong key.
 func TestFetchOfNothing(t *testing.T) {
 	t.Parallel()
 	listsRefused := func(w http.ResponseWriter) {
@@ -243,7 +244,7 @@ func TestFetchOfNothing(t *testing.T) {
 	}
 }
 
-// One part that fails fails the picture: half a picture would look like a customer who lost something.
+// If one part fails, the picture fails: half a picture would look like a customer that lost something.
 func TestFetchIsWholeOrNothing(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{
@@ -266,7 +267,7 @@ func TestFetchIsWholeOrNothing(t *testing.T) {
 	}
 }
 
-// A list without end is refused, not followed.
+// An endless list is refused, not followed.
 func TestFetchIsBounded(t *testing.T) {
 	t.Parallel()
 	var pages atomic.Int64
@@ -291,7 +292,7 @@ func TestFetchIsBounded(t *testing.T) {
 	}
 }
 
-// The customer behind an object is found in one call, and an object that is not there is told apart.
+// The customer of an object is found in one call, and a missing object is distinguished.
 func TestCustomerOf(t *testing.T) {
 	t.Parallel()
 	var calls atomic.Int64
@@ -330,7 +331,7 @@ func TestCustomerOf(t *testing.T) {
 	}
 }
 
-// A price is asked for once and again when it may have changed; a price of another item is never sold.
+// A price is requested once, and again when it may have changed. A price of another item is never sold.
 func TestPrice(t *testing.T) {
 	t.Parallel()
 	var calls atomic.Int64
@@ -365,7 +366,7 @@ func TestPrice(t *testing.T) {
 	}
 }
 
-// Closing a page that is open closes it; one that is not is a conflict; any other no stays a no.
+// Closing an open page closes it. A page that is not open is a conflict. Any other refusal stays a refusal.
 func TestExpireCheckout(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, func(w http.ResponseWriter, r *http.Request) {

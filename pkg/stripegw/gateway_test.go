@@ -20,7 +20,7 @@ import (
 
 const testKey = "sk_test_do_not_print_me"
 
-// log gathers what a gateway logs, from any goroutine.
+// log collects what a gateway logs, from any goroutine.
 type log struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
@@ -38,7 +38,7 @@ func (l *log) String() string {
 	return l.buf.String()
 }
 
-// newGateway talks to a Stripe that the test plays itself.
+// newGateway returns a gateway to a Stripe that the test plays itself.
 func newGateway(t *testing.T, play http.HandlerFunc, change ...func(*stripegw.Options)) *stripegw.Gateway {
 	t.Helper()
 	server := httptest.NewServer(play)
@@ -67,7 +67,7 @@ func refuse(w http.ResponseWriter, status int, kind, code, param, message string
 	)
 }
 
-// Only options that can be meant are accepted, and no refusal repeats the key.
+// New accepts only valid options, and no refusal repeats the key.
 func TestNew(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -101,7 +101,7 @@ func TestNew(t *testing.T) {
 	}
 }
 
-// failureCases: how Stripe fails, and what that becomes.
+// failureCases are the ways in which Stripe fails, and the resulting errors.
 var failureCases = map[string]struct {
 	play  http.HandlerFunc
 	code  billing.Code
@@ -147,7 +147,7 @@ var failureCases = map[string]struct {
 	}, billing.EStripeUnavailable, 2 * time.Second},
 }
 
-// Each kind of answer becomes its code; Stripe's words stay out of the message, and the key out of everything.
+// Each kind of response gets its code. Stripe's words stay out of the message, and the key out of everything.
 func TestFailures(t *testing.T) {
 	t.Parallel()
 	for name, test := range failureCases {
@@ -173,8 +173,8 @@ func TestFailures(t *testing.T) {
 	}
 }
 
-// A call that hangs ends with its context, long before the gateway's own thirty seconds, and so does one that fails
-// fast and would be repeated past its end.
+// A call that hangs ends with its context, long before the gateway's own thirty seconds. So does a call that fails
+// fast and would be retried past the end of its context.
 func TestContextEndsCalls(t *testing.T) {
 	t.Parallel()
 	for name, play := range map[string]http.HandlerFunc{
@@ -203,7 +203,7 @@ func TestContextEndsCalls(t *testing.T) {
 	}
 }
 
-// What may pass by itself is tried again, with the same idempotency key and body; what may not is not.
+// What may succeed later is retried, with the same idempotency key and body. Anything else is not.
 func TestRetries(t *testing.T) {
 	t.Parallel()
 	ok := func(w http.ResponseWriter) { answer(w, 200, `{"id":"cus_1","object":"customer"}`) }
@@ -252,7 +252,7 @@ func TestRetries(t *testing.T) {
 	}
 }
 
-// A refusal is still told whole after a 429 was looked into.
+// A refusal is still reported in full after the body of a 429 was read.
 func TestRateLimitKeepsItsWords(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, func(w http.ResponseWriter, r *http.Request) {
@@ -263,7 +263,7 @@ func TestRateLimitKeepsItsWords(t *testing.T) {
 	}
 }
 
-// Without an id nothing is asked, because a list without a customer is everyone's.
+// Without an id nothing is requested, because a list without a customer is everyone's.
 func TestEmptyIDsAreRefused(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, func(w http.ResponseWriter, r *http.Request) { t.Errorf("%s %s was asked", r.Method, r.URL) })

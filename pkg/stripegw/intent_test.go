@@ -10,7 +10,7 @@ import (
 )
 
 // Proves how the payment of an automatic order is found: by its id, or among the customer's since a day before the
-// order by the order that it names. An order made at second 86,500 is looked for from second 100 on.
+// order, by the order that it names. For an order made at second 86,500 the search begins at second 100.
 func TestOrderIntent(t *testing.T) {
 	t.Parallel()
 	const byID, all = "GET /v1/payment_intents/pi_1", "GET /v1/payment_intents"
@@ -64,7 +64,7 @@ func TestOrderIntent(t *testing.T) {
 	}
 }
 
-// Proves why a payment failed: the customer must prove who they are, else the bank's word, else Stripe's.
+// Proves why a payment failed: the customer must authenticate, or else the bank's reason, or else Stripe's.
 func TestDeclineCodes(t *testing.T) {
 	t.Parallel()
 	for intent, want := range map[string]string{
@@ -88,8 +88,8 @@ func TestDeclineCodes(t *testing.T) {
 	}
 }
 
-// Proves which payment method is charged while the customer is away: the customer's default, else the newest
-// subscription's that has one, else the newest card.
+// Proves which payment method is charged while the customer is away: the customer's default, or else that of the
+// newest subscription that has one, or else the newest card.
 func TestSavedMethod(t *testing.T) {
 	t.Parallel()
 	const customer, subscriptions, cards = "GET /v1/customers/cus_1", "GET /v1/subscriptions", "GET /v1/payment_methods"
@@ -144,7 +144,7 @@ func TestSavedMethod(t *testing.T) {
 }
 
 // Proves what an automatic charge asks for: three packs at 500 are 1500, from the saved method, under the order's own
-// key. A price that is not what the order says, in amount or currency, charges nothing; a decline is no error.
+// key. A price that differs from the order in amount or currency charges nothing. A decline is not an error.
 func TestChargeSaved(t *testing.T) {
 	t.Parallel()
 	const look, charge = "GET /v1/prices", "POST /v1/payment_intents"
@@ -212,7 +212,7 @@ func TestChargeSaved(t *testing.T) {
 	}
 }
 
-// Proves that a payment which can no longer be cancelled is left as it is, and that every other refusal is one.
+// Proves that a payment that can no longer be cancelled is left as it is, and that every other refusal is an error.
 func TestCancelIntent(t *testing.T) {
 	t.Parallel()
 	for answer, want := range map[string]billing.Code{
@@ -234,8 +234,8 @@ func TestCancelIntent(t *testing.T) {
 	}
 }
 
-// Proves that the item of a price is found by its metadata, and that a plan is sold at a price only that is the
-// catalogue's in each part.
+// Proves that the item of a price is found by its metadata, and that a plan is sold only at a price that matches the
+// catalogue in each part.
 func TestPlanPrice(t *testing.T) {
 	t.Parallel()
 	plan := billing.Plan{ID: "basic", Name: "Basic", Amount: 900, Currency: "usd", Interval: "month", Points: 500}
@@ -262,7 +262,7 @@ func TestPlanPrice(t *testing.T) {
 	}
 }
 
-// Proves that a price which was archived sells nothing.
+// Proves that an archived price sells nothing.
 func TestArchivedPrice(t *testing.T) {
 	t.Parallel()
 	g, _ := newScript(
@@ -276,7 +276,7 @@ func TestArchivedPrice(t *testing.T) {
 	}
 }
 
-// Proves that a decline whose payment is there is no error: its intent says why. One without an id is.
+// Proves that a decline whose payment exists is not an error: its intent says why. A decline without an id is one.
 func TestChargeDeclined(t *testing.T) {
 	t.Parallel()
 	order := billing.Order{ID: "ord_1", AccountID: "acc_1", Item: "pack", Quantity: 1, Amount: 500, Currency: "usd"}
@@ -308,7 +308,7 @@ func TestChargeDeclined(t *testing.T) {
 	}
 }
 
-// Proves that an order which was never charged has no payment in a picture, and that a price is not asked for twice in
+// Proves that an order that was never charged has no payment in a picture, and that a price is not requested twice in
 // one instant.
 func TestNoIntent(t *testing.T) {
 	t.Parallel()

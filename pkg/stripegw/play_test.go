@@ -13,11 +13,11 @@ import (
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
-// script is a Stripe that answers by heart and notes what it was asked. An answer is a body, or "403 code param" for a
-// refusal with that code, or "-", and of that parameter; what it has no answer for is missing.
+// script is a Stripe with prepared responses, which records its requests. A response is a body, or "403 code param"
+// for a refusal with that code, or "-", and of that parameter. An object without a response is missing.
 type script struct {
 	answers map[string]string // by "GET /v1/path"; "GET /v1/path since" is for a list from a time on
-	always  string            // unless it is empty, the answer to everything
+	always  string            // unless it is empty, the response to everything
 	mu      sync.Mutex
 	asked   []string // "GET /v1/path a=1&b=2 key"
 }
@@ -68,7 +68,7 @@ func (s *script) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// calls returns what was asked since the last call.
+// calls returns the requests since the last call.
 func (s *script) calls() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -9,14 +9,14 @@ import (
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
-// Proves that Stripe's refusal (403, a key that may not look) is told from an object that is not there, on every path
-// where the absence means something: else a dispute's event would be ignored for good, a page sold again, a customer
+// Proves that Stripe's refusal (403, a key that may not read) is distinguished from a missing object, on every path
+// where the absence matters. Otherwise a dispute's event would be ignored for good, a page sold again, a customer
 // replaced, or a saved card forgotten.
 func TestRefusalIsNoAbsence(t *testing.T) {
 	t.Parallel()
 	order := billing.Order{ID: "ord_1", PaymentIntentID: "pi_1"}
 	for name, c := range map[string]struct {
-		absent billing.Code // what a 404 is
+		absent billing.Code // the code of a 404
 		ask    func(context.Context, *stripegw.Gateway) error
 	}{
 		"CustomerOfDispute": {billing.ENotFound, func(ctx context.Context, g *stripegw.Gateway) error {

@@ -16,7 +16,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
-// newShop is a gateway to a sandbox of its own, set up with the catalogue that ships.
+// newShop returns a gateway to a new sandbox, set up with the catalogue that ships.
 func newShop(t *testing.T) (g *stripegw.Gateway, base string) {
 	t.Helper()
 	s, err := sandbox.New(sandbox.Options{})
@@ -57,7 +57,7 @@ func pay(t *testing.T, base string, id billing.CheckoutID, amount int64) {
 	}
 }
 
-// Setting up twice changes nothing the second time, and the check then finds nothing wrong.
+// A second setup changes nothing, and the check then finds nothing wrong.
 func TestSandboxSetup(t *testing.T) {
 	t.Parallel()
 	g, _ := newShop(t)
@@ -91,7 +91,8 @@ func TestSandboxSetup(t *testing.T) {
 	}
 }
 
-// A purchase that is opened, repeated and paid shows in the picture as the money it moved, with the item it bought.
+// A purchase that is opened, repeated and paid appears in the picture: the money that it moved, and the item that it
+// bought.
 func TestSandboxPurchase(t *testing.T) {
 	t.Parallel()
 	g, base := newShop(t)
@@ -163,7 +164,7 @@ func TestSandboxPurchase(t *testing.T) {
 	}
 }
 
-// A page that nobody pays can be closed once, and a customer that the sandbox never had is an error.
+// An unpaid page can be closed once, and a customer that the sandbox never had is an error.
 func TestSandboxRefusals(t *testing.T) {
 	t.Parallel()
 	g, _ := newShop(t)

@@ -15,7 +15,7 @@ const (
 	ofNow   = `"id":"sub_1","status":"active","current_period_start":100,"current_period_end":200`
 )
 
-// ledBy is a subscription that a schedule leads: its first phase is the period, others are added.
+// ledBy returns a subscription that a schedule controls. Its first phase is the period, and others are added.
 func ledBy(status, end string, phases ...string) string {
 	led := fmt.Sprintf(`"schedule":{"id":"sub_sched_1","status":%q,"end_behavior":%q,"current_phase":{"start_date":100,"end_date":200},`+
 		`"phases":[{"start_date":100,"end_date":200,"items":[{"price":"price_1","quantity":2}]}`, status, end)
@@ -31,9 +31,9 @@ func phase(from, to int, price string, quantity int) string {
 	)
 }
 
-// Proves what is told of a subscription's future: it ends at the earliest of its dates, whoever set them, and the first
-// phase that has another price or quantity of ours is the change to come. Price 1 is basic, price 2 is pro, price 9 is
-// somebody else's.
+// Proves what is returned of a subscription's future. It ends at the earliest of its dates, however they were set. The
+// first phase that has another price or quantity of ours is the coming change. Price 1 is basic, price 2 is pro, price
+// 9 is not ours.
 func TestWhatComes(t *testing.T) {
 	t.Parallel()
 	toPro := billing.ScheduledChange{Plan: "pro", Quantity: 2, At: sec(200)}
@@ -139,7 +139,7 @@ func TestWhatComes(t *testing.T) {
 	}
 }
 
-// Proves that a subscription without an item of ours has no future that is told, whatever leads it.
+// Proves that for a subscription without an item of ours no future is returned, whatever controls it.
 func TestWhatComesOfAnothers(t *testing.T) {
 	t.Parallel()
 	g, s := newScript(
@@ -156,8 +156,8 @@ func TestWhatComesOfAnothers(t *testing.T) {
 	}
 }
 
-// Proves that the item of a price is asked for once, that a price which is gone is not ours, and that a Stripe which
-// does not say is no reason to say that the subscription ends.
+// Proves that the item of a price is requested once, and that a price that is gone is not ours. An error of Stripe's
+// does not mean that the subscription ends.
 func TestWhatComesIsAsked(t *testing.T) {
 	t.Parallel()
 	g, s := newScript(t, map[string]string{
@@ -200,7 +200,7 @@ func TestWhatComesIsAsked(t *testing.T) {
 	}
 }
 
-// Proves that taking a scheduled change back is done where the schedule has ended already, and only there.
+// Proves that taking back a scheduled change succeeds if the schedule has ended already, and only then.
 func TestReleaseSchedule(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -244,9 +244,9 @@ const richPhase = `{"start_date":100,"end_date":200,"trial_end":150,"coupon":"ha
 
 const plainPhase = `{"start_date":50,"end_date":100,"items":[{"price":"price_1","quantity":1}]}`
 
-// Proves what a change at the period's end asks for: the phase under way as it is, until the period's end, and one more
-// with the new price in the place of ours. The schedule is made first where none leads the subscription, and a repeat
-// goes on with it.
+// Proves what a change at the period's end requests: the current phase as it is, until the period's end, and one more
+// with the new price in place of ours. If no schedule controls the subscription, one is created first, and a repeat
+// continues with it.
 func TestScheduleItem(t *testing.T) {
 	t.Parallel()
 	n := stripegw.NewItem{Subscription: "sub_1", Item: "si_1", Price: "price_2", Quantity: 5, Key: "key"}
@@ -324,8 +324,8 @@ func TestScheduleItem(t *testing.T) {
 	})
 }
 
-// Proves that the end of a subscription that is led by a schedule is that schedule's: one phase, until the period's
-// end, and then no more.
+// Proves that if a schedule controls a subscription, that schedule ends it: one phase, until the period's end, and no
+// more.
 func TestEndScheduled(t *testing.T) {
 	t.Parallel()
 	const look = "GET /v1/subscription_schedules/sub_sched_1"

@@ -14,8 +14,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
-// Proves which promotion code a typed text stands for: an active one of just that text with a valid coupon, the
-// customer's own before one for everybody, the first of these, and none of another customer's.
+// Proves which promotion code a typed text means: an active one with exactly that text and a valid coupon. The
+// customer's own is preferred to one for everyone, and the first to a later one. Another customer's is never used.
 func TestPromotionCode(t *testing.T) {
 	t.Parallel()
 	code := func(id, text, more string) string {
@@ -63,7 +63,7 @@ func TestPromotionCode(t *testing.T) {
 	}
 }
 
-// Proves what a page is asked for beside its order: a discount, or the place to type a code; that the method is saved;
+// Proves what a page contains besides its order: a discount, or the field to type a code; that the method is saved;
 // and how long a trial lasts.
 func TestCheckoutExtras(t *testing.T) {
 	t.Parallel()
@@ -80,7 +80,7 @@ func TestCheckoutExtras(t *testing.T) {
 	plan.Kind = billing.KindPlan
 	for name, c := range map[string]struct {
 		n    stripegw.NewCheckout
-		want []string // what there is beside what every page has
+		want []string // what there is besides what every page has
 	}{
 		"Plain": {stripegw.NewCheckout{Order: pack}, nil},
 		"Save": {
@@ -95,7 +95,7 @@ func TestCheckoutExtras(t *testing.T) {
 		"Trial": {
 			stripegw.NewCheckout{Order: plan, TrialDays: 1}, []string{"subscription_data[trial_period_days]=1"},
 		},
-		"PlanSave": {stripegw.NewCheckout{Order: plan, SaveMethod: true}, nil}, // a plan's is kept anyway
+		"PlanSave": {stripegw.NewCheckout{Order: plan, SaveMethod: true}, nil}, // a plan's method is kept anyway
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -121,8 +121,8 @@ func TestCheckoutExtras(t *testing.T) {
 	}
 }
 
-// Proves that a refusal of the discount alone is the customer's to mend, and only where one was asked for; and that no
-// id of a page may be missing.
+// Proves that only a refusal of the discount is the customer's to correct, and only if one was requested. No id of a
+// page may be missing.
 func TestCheckoutRefused(t *testing.T) {
 	t.Parallel()
 	order := billing.Order{ID: "ord_1", AccountID: "acc_1", Item: "pack", Kind: billing.KindPack, Quantity: 1}
@@ -149,8 +149,8 @@ func TestCheckoutRefused(t *testing.T) {
 	}
 }
 
-// Proves what a page of Stripe's list of events is read as: events of our types alone, the oldest on the page of
-// whatever type, and whether there is more.
+// Proves what is read of a page of Stripe's list of events: only events of our types, the oldest on the page of any
+// type, and whether there is more.
 func TestEvents(t *testing.T) {
 	t.Parallel()
 	kind := stripegw.EventTypes[0]
@@ -197,8 +197,8 @@ func TestEvents(t *testing.T) {
 	}
 }
 
-// Proves that a customer is made under a key that names the account and the one before, and with an email where there
-// is one; and how the portal is asked for.
+// Proves that a customer is created under a key that names the account and the earlier customer, with an email if
+// there is one; and how the portal is requested.
 func TestCustomerCalls(t *testing.T) {
 	t.Parallel()
 	g, s := newScript(t, map[string]string{
@@ -247,7 +247,7 @@ func TestCustomerCalls(t *testing.T) {
 	}
 }
 
-// Proves that the lists of pages expand what tells a payment that failed, and that two pages are asked for one by one
+// Proves that the lists of pages expand what identifies a failed payment, and that two pages are requested one by one
 // and three by the list.
 func TestPagesAreExpanded(t *testing.T) {
 	t.Parallel()
@@ -267,8 +267,8 @@ func TestPagesAreExpanded(t *testing.T) {
 	}
 }
 
-// Proves how long ids and types of an event may be, 255 bytes, that a longer object's id is none, and that claims are
-// read of what no one signed.
+// Proves how long ids and types of an event may be, 255 bytes, that a longer id of an object counts as none, and that
+// claims are read from an unsigned event.
 func TestEventEdges(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 255)
@@ -300,8 +300,8 @@ func TestEventEdges(t *testing.T) {
 	}
 }
 
-// Proves that a signature is taken that is 300 seconds old or ahead, and none beyond; and the first of 16, and none of
-// 17; in a header of 4096 bytes and in none that is longer.
+// Proves that a signature is accepted up to 300 seconds old or ahead, and no further; in a header with up to 16
+// signatures, and no more; and in a header of up to 4096 bytes, and no more.
 func TestSignatureEdges(t *testing.T) {
 	t.Parallel()
 	const body = `{"object":"event","id":"evt_1","type":"a.b"}`
@@ -333,7 +333,7 @@ func TestSignatureEdges(t *testing.T) {
 	}
 }
 
-// Proves that the terms which a price carries are those that it is made with: what setup writes is what is read.
+// Proves that a price carries the terms that it was created with: what setup writes is what is read.
 func TestTermsAreWritten(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -14,8 +14,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
-// shelf is as much of Stripe as a catalogue needs: products by id, prices with lookup keys that move. Fail makes the
-// write whose path and first parameter it names fail once.
+// shelf is as much of Stripe as a catalogue needs: products by id, and prices with lookup keys that move. Fail makes
+// one write fail once: the one whose path and first parameter it names.
 type shelf struct {
 	products map[string]map[string]any
 	prices   []map[string]any
@@ -66,7 +66,7 @@ func write(w http.ResponseWriter, object any) {
 	answer(w, 200, string(body))
 }
 
-// fill sets on an object what a form says.
+// fill sets on an object what a form contains.
 func fill(object map[string]any, r *http.Request) map[string]any {
 	for name, values := range r.PostForm {
 		value := any(values[0])
@@ -93,7 +93,7 @@ func fill(object map[string]any, r *http.Request) map[string]any {
 	return object
 }
 
-// active is the shelf's prices that sell: id, lookup key and amount of each.
+// active returns the shelf's prices that sell: id, lookup key and amount of each.
 func (s *shelf) active() string {
 	var all []string
 	for _, p := range s.prices {
@@ -123,8 +123,8 @@ func ensure(t *testing.T, g *stripegw.Gateway, amount int64, name string, want .
 	}
 }
 
-// A second run changes nothing, a new amount gets a new price that takes the lookup key over, an earlier price made
-// by hand stays, and what ran before is not undone.
+// A second run changes nothing. A new amount gets a new price that takes over the lookup key. An earlier price made by
+// hand stays, and what ran before is not undone.
 func TestEnsureCatalog(t *testing.T) {
 	t.Parallel()
 	s := &shelf{products: map[string]map[string]any{}}
@@ -151,7 +151,7 @@ func TestEnsureCatalog(t *testing.T) {
 	}
 }
 
-// A run that stopped half-way is finished by the next one, wherever it stopped.
+// The next run finishes a run that stopped halfway, wherever it stopped.
 func TestEnsureCatalogGoesOn(t *testing.T) {
 	t.Parallel()
 	for _, fail := range []string{"/v1/products ", "/v1/prices ", "/v1/prices/price_1 active=false"} {

@@ -11,9 +11,9 @@ import (
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
-// Proves what is asked for the other payments of an invoice that money went back of: once for an invoice, from its
-// making until an hour after it was paid (second 6 and 3,600 are 3,606), and only where a charge of the customer's may
-// be older than the newest page: one made at second 50 is the oldest there.
+// Proves what is requested for the other payments of an invoice from which money went back. It is requested once for
+// an invoice, from its creation until an hour after it was paid (second 6 and 3,600 are 3,606). It is requested only
+// if a charge of the customer's may be older than the newest page: a charge made at second 50 is the oldest there.
 func TestSiblings(t *testing.T) {
 	t.Parallel()
 	const window = "GET /v1/charges created[gte]=%d%s&customer=cus_1&limit=100"
@@ -27,7 +27,7 @@ func TestSiblings(t *testing.T) {
 	)
 	for name, c := range map[string]struct {
 		newest, named, invoice string
-		asked                  string // beside the newest and the named one; "" for nothing
+		asked                  string // besides the newest and the named one; "" for nothing
 	}{
 		"Refunded": {
 			newest, charge("ch_1", `,"amount_refunded":1,"invoice":"in_1"`),
@@ -104,7 +104,7 @@ func TestSiblings(t *testing.T) {
 	}
 }
 
-// Proves that a refusal where the siblings are looked for is an error: half of an invoice's money is not all of it.
+// Proves that a refusal while siblings are read is an error: half of an invoice's money is not all of it.
 func TestSiblingsRefused(t *testing.T) {
 	t.Parallel()
 	g, _ := newScript(t, map[string]string{
@@ -119,9 +119,9 @@ func TestSiblingsRefused(t *testing.T) {
 	}
 }
 
-// Proves that charges of customers whom the account had before are there too; that one whom Stripe has forgotten keeps
-// none of them away; and that any other refusal is an error, as is the present customer's absence where the other lists
-// are there.
+// Proves that charges of the account's earlier customers are included. A customer that Stripe has forgotten does not
+// keep others out. Any other refusal is an error, and so is the absence of the present customer if the other lists
+// exist.
 func TestFormerCustomers(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, func(w http.ResponseWriter, r *http.Request) {
@@ -159,7 +159,7 @@ func TestFormerCustomers(t *testing.T) {
 	}
 }
 
-// Proves that an object that is no charge, and leads to none, adds nothing.
+// Proves that an object that is not a charge, and leads to none, adds nothing.
 func TestFetchNamedOther(t *testing.T) {
 	t.Parallel()
 	g, _ := newScript(
@@ -177,9 +177,9 @@ func TestFetchNamedOther(t *testing.T) {
 	}
 }
 
-// Proves that a picture has four calls of a kind under way and never more: Stripe allows a test account 25 a second.
-// The first four wait for each other, so that there are four, and while they do, questions go there and back often
-// enough for any other to come as well.
+// Proves that a picture has four calls of a kind running and never more: Stripe allows a test account 25 a second. The
+// first four wait for each other, so there are four. While they wait, enough other requests go there and back for a
+// fifth to come as well.
 func TestFetchIsPolite(t *testing.T) {
 	t.Parallel()
 	const many = 40

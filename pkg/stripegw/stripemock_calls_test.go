@@ -11,7 +11,7 @@ import (
 
 const missing = `{"error":{"type":"invalid_request_error","code":"resource_missing","param":"customer","message":"No such customer"}}`
 
-// sellingCalls is what a running server asks.
+// sellingCalls returns the calls that a running server makes.
 func sellingCalls() []mockCall {
 	expires, since := time.Now().Add(time.Hour), time.Now().Add(-time.Hour)
 	plan := billing.Order{
@@ -108,7 +108,7 @@ func sellingCalls() []mockCall {
 	}
 }
 
-// chargingCalls is what charging a saved payment method asks.
+// chargingCalls returns the calls that charge a saved payment method.
 func chargingCalls() []mockCall {
 	o := billing.Order{
 		ID:        "ord_1",
@@ -175,7 +175,7 @@ func chargingCalls() []mockCall {
 	}
 }
 
-// setupCalls is what an operator's commands ask.
+// setupCalls returns the calls that an operator's commands make.
 func setupCalls() []mockCall {
 	const hook = "https://shop.example/webhook"
 	pack := &catalog.Catalog{
@@ -228,7 +228,7 @@ func setupCalls() []mockCall {
 	}
 }
 
-// customerOfCalls asks for each kind of object that leads to a customer.
+// customerOfCalls returns the calls for each kind of object that leads to a customer.
 func customerOfCalls() []mockCall {
 	var calls []mockCall
 	for object, path := range map[string]string{

@@ -7,7 +7,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
-// changingCalls is what changes of subscriptions ask.
+// changingCalls returns the calls that change subscriptions.
 func changingCalls() []mockCall {
 	item := stripegw.NewItem{
 		Subscription: "sub_1", Item: "si_1", Price: "price_1", Quantity: 2, ProrationDate: 1700000000, Key: "key",

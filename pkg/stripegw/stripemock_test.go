@@ -18,7 +18,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
-// startStripeMock runs Stripe's own mock, which knows every parameter of the pinned API version and refuses others.
+// startStripeMock runs Stripe's own mock. It knows every parameter of the pinned API version and refuses others.
 func startStripeMock(t *testing.T) (address string) {
 	t.Helper()
 	out, err := exec.Command("go", "-C", "../../tools", "tool", "-n", "stripe-mock").CombinedOutput()
@@ -37,7 +37,7 @@ func startStripeMock(t *testing.T) (address string) {
 	go func() { mock.Wait(); close(ended) }()
 	t.Cleanup(func() { mock.Process.Kill(); <-ended })
 
-	deadline := time.After(60 * time.Second) // it reads 14 MB first, on a machine that may be busy
+	deadline := time.After(60 * time.Second) // it first reads 14 MB, on a machine that may be busy
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -65,8 +65,8 @@ func freeAddress(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// recorder stands between the gateway and the mock. It keeps what was asked and what the mock refused, and may
-// answer in the mock's place once the mock has accepted a request, to lead the gateway to its rarer requests.
+// recorder runs between the gateway and the mock. It keeps the requests and what the mock refused. It may respond
+// instead of the mock after the mock has accepted a request, to lead the gateway to its rarer requests.
 type recorder struct {
 	replies map[string]string // "GET /v1/prices" -> body; an error's body is sent as a 404
 
@@ -110,17 +110,17 @@ func (r *recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 // mockCall is one conversation with the mock.
 type mockCall struct {
 	name    string
-	asks    []string // all of these must be asked
+	asks    []string // all of these must be requested
 	replies map[string]string
 	do      func(context.Context, *stripegw.Gateway) error
 }
 
-// Everything that the gateway asks of Stripe is a legal request at the pinned API version: the official mock, which
-// refuses what its description of the API does not have, refuses none.
+// Everything that the gateway requests of Stripe is legal at the pinned API version. The official mock refuses what
+// its description of the API does not have, and it refuses none of these requests.
 func TestStripeMockRefusesNothing(t *testing.T) {
 	t.Parallel()
 	address := startStripeMock(t)
-	// First that the mock is as strict as we think, else the rest would prove nothing.
+	// First, that the mock is as strict as we think. Otherwise the rest would prove nothing.
 	t.Run("ControlIsRefused", func(t *testing.T) {
 		for _, form := range []string{
 			"colour=red", "url=https://shop.example/&enabled_events[0]=no.such.event", "url=https://shop.example/",

@@ -21,8 +21,8 @@ var (
 	noInvoice = billing.OwedInvoice{}
 )
 
-// Proves what each way of changing an item asks, and which invoice it returns: one that waits for its payment, and no
-// other.
+// Proves what each way of changing an item requests, and which invoice it returns: one that waits for its payment, and
+// no other.
 func TestChangeItem(t *testing.T) {
 	t.Parallel()
 	n := stripegw.NewItem{Subscription: "sub_1", Item: "si_1", Price: "price_2", Quantity: 5, Key: "key"}
@@ -108,7 +108,7 @@ func TestChangeItem(t *testing.T) {
 	}
 }
 
-// Proves what is asked for each end of a subscription, and that a text which is to be empty is sent as such.
+// Proves what is requested for each end of a subscription, and that an empty text is sent as such.
 func TestEnds(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -135,7 +135,7 @@ func TestEnds(t *testing.T) {
 	}
 }
 
-// Proves that a subscription which is gone already is as good as cancelled, and that no other refusal is.
+// Proves that a subscription that is already gone counts as cancelled, and that no other refusal does.
 func TestCancelNow(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -167,8 +167,8 @@ func TestCancelNow(t *testing.T) {
 	}
 }
 
-// Proves that a paused subscription which begins again returns its invoice while it is not paid: paused or past due. An
-// active one owes nothing.
+// Proves that a paused subscription that begins again returns its invoice while it is unpaid, in the states paused and
+// past due. An active one owes nothing.
 func TestRestart(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -200,7 +200,7 @@ func TestRestart(t *testing.T) {
 	}
 }
 
-// Proves how an invoice is told, and Stripe's word for it.
+// Proves how an invoice is returned, with Stripe's status of it.
 func TestOwed(t *testing.T) {
 	t.Parallel()
 	for answer, want := range map[string]billing.OwedInvoice{openInvoice: unpaid, debited: underWay, sent: invoiced} {
@@ -219,8 +219,8 @@ func TestOwed(t *testing.T) {
 	}
 }
 
-// Proves that giving up an invoice that was given up already is done, that a paid one is a conflict, and that any other
-// refusal stays one.
+// Proves that voiding an invoice again succeeds, that a paid one is a conflict, and that any other refusal stays a
+// refusal.
 func TestVoidInvoice(t *testing.T) {
 	t.Parallel()
 	due, none := billing.VoidedInvoice{ID: "in_1", Amount: 900, Currency: "usd"}, billing.VoidedInvoice{}
@@ -253,8 +253,8 @@ func TestVoidInvoice(t *testing.T) {
 	}
 }
 
-// Proves that a subscription's open invoices are listed with what is due on them, but for one whose payment is under
-// way.
+// Proves that a subscription's open invoices are listed with what is due on them, except an invoice whose payment is
+// under way.
 func TestOpenInvoices(t *testing.T) {
 	t.Parallel()
 	const (
@@ -287,7 +287,7 @@ func TestOpenInvoices(t *testing.T) {
 	}
 }
 
-// Proves that what lacks an id or a key is not sent: a call without one would be about everything, or happen twice.
+// Proves that a request without an id or a key is not sent: without one it would be about everything, or happen twice.
 func TestChangesNeedIDs(t *testing.T) {
 	t.Parallel()
 	whole := stripegw.NewItem{Subscription: "sub_1", Item: "si_1", Price: "price_2", Quantity: 5, Key: "key"}

@@ -7,8 +7,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
-// Proves what is read of a subscription that is to be changed: its price with its interval, who leads it and how it was
-// cancelled.
+// Proves what is read of a subscription that is to be changed: its price with its interval, what controls it and how
+// it was cancelled.
 func TestTerms(t *testing.T) {
 	t.Parallel()
 	g, s := newScript(t, map[string]string{"GET /v1/subscriptions/sub_1": `{"id":"sub_1","status":"active","currency":"eur","created":5,"canceled_at":110,
@@ -44,7 +44,7 @@ func TestTerms(t *testing.T) {
 		"&expand[2]=default_payment_method&expand[3]=customer.invoice_settings.default_payment_method"})
 }
 
-// Proves, for one member after the other, what a subscription has to have for it to be told.
+// Proves, for one member after the other, what a subscription must have for the member to be set.
 func TestTermsOf(t *testing.T) {
 	t.Parallel()
 	open := func(reason, intent string) string {
