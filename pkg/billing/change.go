@@ -68,7 +68,7 @@ type SubscriptionChange struct {
 // only after the action is paid, whatever the change replaces is taken back.
 type ChangeSteps struct {
 	Subscription SubscriptionID
-	Void         InvoiceID  `json:",omitempty"` // of an earlier change that waits for its payment
+	Void         InvoiceID  `json:",omitempty"` // of an earlier change that waits for payment: it is voided
 	Schedule     ScheduleID `json:",omitempty"` // an existing one, for an action to rewrite
 	Release      ScheduleID `json:",omitempty"` // a schedule to take back
 	Uncancel     bool       `json:",omitempty"` // take back an end with the period

@@ -29,7 +29,7 @@ type webhookRow struct {
 
 func (webhookRow) TableName() string { return "webhooks" }
 
-// wantedQuery returns the types that all enabled endpoints want, as one text.
+// wantedQuery selects the types that all enabled endpoints want, as one text.
 const wantedQuery = `(SELECT COALESCE(string_agg(types, ''), '') FROM webhooks WHERE disabled_at IS NULL)`
 
 // Wants reports whether an endpoint wants events of a type. It asks the database once per transaction, and not at all
