@@ -158,7 +158,7 @@ docker-steps: ## do what the Dockerfile does, without a container engine
 	.ci/docker-steps
 
 race:
-	@$(MAKE) --no-print-directory test TESTFLAGS=-race
+	@$(MAKE) --no-print-directory test TESTFLAGS='-race -timeout 40m'
 
 # Installs PostgreSQL where that is possible and needed; where it is not, the tests themselves say what to do.
 postgres:

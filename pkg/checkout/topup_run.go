@@ -198,9 +198,8 @@ func (s *TopUps) charge(ctx context.Context, o billing.Order) (waits bool, err e
 	if err != nil {
 		return true, err
 	}
-	age := s.db.Now().Sub(o.CreatedAt)
 	if !found {
-		if i, found, err = s.ask(ctx, a, o, age); err != nil {
+		if i, found, err = s.ask(ctx, a, o); err != nil {
 			return true, err
 		}
 	}
@@ -209,22 +208,25 @@ func (s *TopUps) charge(ctx context.Context, o billing.Order) (waits bool, err e
 		if err := s.stripe.CancelIntent(ctx, i.ID); err != nil {
 			return true, err
 		}
-	case !found && age <= reconcile.UnchargedAge:
+	case !found && s.age(o) <= reconcile.UnchargedAge:
 		return true, nil
 	}
 	_, err = s.syncer.Sync(ctx, o.AccountID, billing.CauseTopUp)
 	return false, err
 }
 
-// ask charges the saved payment method, if the customer still wants it and it is not too late.
+func (s *TopUps) age(o billing.Order) time.Duration { return s.db.Now().Sub(o.CreatedAt) }
+
+// ask charges the saved payment method, if the customer still wants it and it is not too late. It looks at
+// the age once more just before the charge, because the calls before may have taken long.
 func (s *TopUps) ask(
-	ctx context.Context, a billing.Account, o billing.Order, age time.Duration,
+	ctx context.Context, a billing.Account, o billing.Order,
 ) (i billing.StripeIntent, asked bool, err error) {
 	t, err := s.db.TopUp(ctx, o.AccountID)
 	if billing.CodeOf(err) == billing.ENotFound {
 		return i, false, nil
 	}
-	if err != nil || t.Status != billing.TopUpOn || age >= reconcile.ChargeAge {
+	if err != nil || t.Status != billing.TopUpOn || s.age(o) >= reconcile.ChargeAge {
 		return i, false, err
 	}
 	method, err := s.stripe.SavedMethod(ctx, a.CustomerID)
@@ -233,6 +235,9 @@ func (s *TopUps) ask(
 	}
 	if method == "" {
 		return i, false, s.stop(ctx, o.AccountID, billing.TopUpNoMethod)
+	}
+	if s.age(o) >= reconcile.ChargeAge {
+		return i, false, nil
 	}
 	i, err = s.stripe.ChargeSaved(ctx, o, a.CustomerID, method)
 	return i, err == nil, err

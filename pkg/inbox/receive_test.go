@@ -29,14 +29,14 @@ func TestKnownEvent(t *testing.T) {
 		copies.Wait()
 		if events, jobs := w.count(
 			"SELECT count(*) FROM inbox_events",
-		), w.count(unfinishedJobs); events != 1 || jobs != 1 {
+		), w.count(eventJobs); events != 1 || jobs != 1 {
 			w.t.Errorf("%d rows and %d jobs", events, jobs)
 		}
 		w.start(w.t)
 		w.waitIdle()
 		must(w.t, w.deliver(body))
 		if e := w.event("evt_1"); e.Status != billing.InboxProcessed || e.Ticket != 1 || e.ProcessedAt == nil ||
-			w.count(unfinishedJobs) != 0 {
+			w.count(eventJobs) != 0 {
 			w.t.Errorf("a copy of a processed event rang again: %+v", e)
 		}
 	})
@@ -71,7 +71,7 @@ func TestWhatIsIgnored(t *testing.T) {
 				w.t.Errorf("%s: %+v", id, e)
 			}
 		}
-		if n := w.count(unfinishedJobs); n != 0 {
+		if n := w.count(eventJobs); n != 0 {
 			w.t.Errorf("%d jobs for events that concern nobody", n)
 		}
 		must(
@@ -134,7 +134,7 @@ func TestEventAndJobAreOne(t *testing.T) {
 		must(w.t, w.deliver(body))
 		if events, jobs := w.count(
 			"SELECT count(*) FROM inbox_events",
-		), w.count(unfinishedJobs); events != 1 || jobs != 1 {
+		), w.count(eventJobs); events != 1 || jobs != 1 {
 			w.t.Errorf("%d rows and %d jobs when it came again", events, jobs)
 		}
 	})

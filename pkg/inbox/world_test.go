@@ -208,7 +208,9 @@ func waitFor(t *testing.T, what string, ok func() bool) {
 
 const (
 	unfinishedJobs = "SELECT count(*) FROM river_job WHERE kind NOT IN ('forget_syncs', 'forget_deliveries', 'release_holds', 'look_for_due', 'look_for_expired') AND finalized_at IS NULL"
-	pendingEvents  = "SELECT count(*) FROM inbox_events WHERE status = 'pending'"
+	// eventJobs are those that events ask for: others, as a walk that begins, may run at any moment.
+	eventJobs     = "SELECT count(*) FROM river_job WHERE kind IN ('sync', 'resolve') AND finalized_at IS NULL"
+	pendingEvents = "SELECT count(*) FROM inbox_events WHERE status = 'pending'"
 )
 
 // waitIdle waits until every event is answered and no job is left, as long as there are fewer of them now and then.

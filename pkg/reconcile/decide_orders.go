@@ -80,7 +80,7 @@ func (d *Decision) decideAutomatic(in Input, o billing.Order) billing.Order {
 	i, found := intentOf(o, in.Picture.Intents)
 	switch {
 	case !found && o.PaymentIntentID == "" && o.Status == billing.OrderPending &&
-		in.Now.Sub(o.CreatedAt) > UnchargedAge:
+		in.Began.Sub(o.CreatedAt) > UnchargedAge:
 		o.Status = billing.OrderExpired
 	case !found:
 	case i.Status == "succeeded":
