@@ -55,7 +55,7 @@ test: postgres ## run the whole suite, on SQLite and on a real PostgreSQL
 	$(HEADLINE) 'test: the suite, on SQLite and PostgreSQL'
 	go run ./pkg/store/storetest/pgtest -- go test $(TESTFLAGS) ./...
 
-quick: format vet lint ## under a minute, with Go alone: format, vet, lint, and the tests of pkg/ on SQLite
+quick: format vet lint ## with Go alone: format, vet, lint, and the tests of pkg/ on SQLite
 	$(HEADLINE) 'quick: the tests of pkg/ on SQLite'
 	go test -short -skip '/^postgres$$|OnPostgres$$' $(QUICK)
 
