@@ -3,11 +3,14 @@ package checkout_test
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/checkout"
+	"github.com/pointsync/pointsync/pkg/store"
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
@@ -22,7 +25,9 @@ func TestOneCustomer(t *testing.T) {
 			all.Go(func() {
 				_, _, err := s.service.Create(
 					t.Context(), a.ID,
-					checkout.Request{Item: "pack_100", Quantity: int64(1 + i%10), Key: fmt.Sprint("key-", i)},
+					checkout.Request{
+						Item: []string{"pack_100", "pack_1000"}[i%2], Quantity: int64(1 + i/2%10), Key: fmt.Sprint("key-", i),
+					},
 				)
 				if code := billing.CodeOf(err); err != nil && code != billing.ETooMany {
 					t.Error(err)
@@ -45,6 +50,43 @@ func TestOneCustomer(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestOneCustomerLater proves that an account whose customer was made by a request that was cut off gets no second one,
+// even if it comes back when Stripe has forgotten the request's key, which it keeps for a day.
+func TestOneCustomerLater(t *testing.T) {
+	t.Parallel()
+	for name, away := range map[string]time.Duration{
+		"Soon": time.Minute, "NextDay": 26 * time.Hour, "NextMonth": 31 * 24 * time.Hour,
+	} {
+		for _, dialect := range []store.Dialect{store.SQLite, store.Postgres} {
+			t.Run(name+"/"+string(dialect), func(t *testing.T) {
+				t.Parallel()
+				s := newTops(t, dialect)
+				a := storetest.NewAccount(t, s.db)
+				s.intercept(func(out http.ResponseWriter, r *http.Request) {
+					if r.Method != http.MethodPost || r.URL.Path != "/v1/customers" {
+						s.sandbox.ServeHTTP(out, r)
+						return
+					}
+					s.sandbox.ServeHTTP(httptest.NewRecorder(), r) // the customer is made, and the reply is lost
+					panic(http.ErrAbortHandler)
+				})
+				_, _, err := s.service.Create(
+					t.Context(), a.ID, checkout.Request{Item: "pack_100", Quantity: 1, Key: "first"},
+				)
+				if billing.CodeOf(err) != billing.EStripeUnavailable {
+					t.Fatalf("cut off: %v", err)
+				}
+				s.intercept(nil)
+				s.advance(away)
+				made := s.order(a.ID, checkout.Request{Item: "pack_100", Quantity: 1, Key: "later"})
+				if got := s.list("/v1/customers"); len(got) != 1 || s.pay(made).Status != billing.OrderFulfilled {
+					t.Errorf("%d customers", len(got))
+				}
+			})
+		}
+	}
 }
 
 // TestParallelKey proves that one key is one order and one page, and that all who sent it get the same response.

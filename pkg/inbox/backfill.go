@@ -96,9 +96,12 @@ func (in *Inbox) beginWalk(ctx context.Context, walk billing.EventWalk) (_ billi
 	}
 	since = since.Add(-backfillOverlap)
 	if oldest := now.Add(-stripegw.EventLifetime); since.Before(oldest) {
-		level := slog.LevelError
-		if in.lookedAt.Load() > time.Now().Add(-stripegw.EventLifetime).UnixNano() {
-			level = slog.LevelInfo // this process looked not long ago, so someone moved the clock
+		level, last := slog.LevelError, in.lookedAt.Load()
+		if walk.SeenUntil == nil { // there was no walk yet, and since is when an event was received
+			last = in.receivedAt.Load()
+		}
+		if last > time.Now().Add(-stripegw.EventLifetime).UnixNano() {
+			level = slog.LevelInfo // this process did so not long ago, so someone moved the clock
 		}
 		in.log.Log(
 			ctx, level,

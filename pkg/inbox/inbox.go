@@ -49,8 +49,10 @@ type Inbox struct {
 	log      *slog.Logger
 	jobs     *jobs.Runner
 	refusals refusals
-	lookedAt atomic.Int64  // when this process last ended a walk over Stripe's list, by the machine's clock
 	sweeps   time.Duration // the pause between two looks of the sweeper
+
+	// When this process last ended a walk over Stripe's list, and last received an event, by the machine's clock.
+	lookedAt, receivedAt atomic.Int64
 }
 
 // New returns an Inbox and registers its jobs.
@@ -90,6 +92,7 @@ func (in *Inbox) Accept(ctx context.Context, body []byte, signature string) erro
 // Receive stores an event and its job. An event that is known already changes nothing. Errors: EUnavailable, after
 // which Stripe sends the event again.
 func (in *Inbox) Receive(ctx context.Context, e stripegw.Event) error {
+	in.receivedAt.Store(time.Now().UnixNano())
 	return in.db.InTx(ctx, func(tx *store.Tx) error {
 		_, err := in.receive(ctx, tx, e)
 		return err

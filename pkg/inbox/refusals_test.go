@@ -11,6 +11,7 @@ import (
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/inbox"
+	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
 // TestForeignSecret proves that webhooks which fit none of the secrets are logged with their likely cause, once a
@@ -94,6 +95,8 @@ func TestMovedClockIsNoAbsence(t *testing.T) {
 			})
 		}
 		in := server(&told)
+		must(w.t, in.Receive(w.t.Context(), stripegw.Event{ID: "evt_1", Type: "payout.paid", Created: w.db.Now()}))
+		w.advance(31 * 24 * time.Hour) // within the first seconds, before the first walk
 		walks(in)
 		w.advance(93 * 24 * time.Hour)
 		walks(in)

@@ -49,7 +49,13 @@ func Grant(
 	if err != nil {
 		return a, false, err
 	}
-	if g.Replaces {
+	later, paidLate, err := laterPeriod(ctx, tx, a.ID, g)
+	if err != nil {
+		return a, false, err
+	}
+	// A period that is paid late does not begin any more. The points went over into the later one, and so does what a hold
+	// gives back.
+	if g.Replaces && !paidLate {
 		if a, err = begin(ctx, tx, a, lots, g); err != nil {
 			return a, false, err
 		}
@@ -72,8 +78,10 @@ func Grant(
 		return a, false, err
 	}
 	lots = append(lots, lot)
-	if a, err = catchUp(ctx, tx, a, lots, lot); err != nil {
-		return a, false, err
+	if paidLate {
+		if a, err = catchUp(ctx, tx, a, lots, lot.ID, later); err != nil {
+			return a, false, err
+		}
 	}
 	if a.NextExpiry, err = nextExpiry(ctx, tx, a, lots); err != nil {
 		return a, false, err

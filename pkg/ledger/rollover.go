@@ -12,15 +12,10 @@ import (
 
 // begin begins the period of a grant that replaces. Points of earlier periods are kept in the new period as far as its
 // rollover allows; the others end. Lots of the period itself stay as they are, for example those of a change up that
-// was paid before the renewal. If a later period has begun already, begin changes nothing. The points then went over
-// into the later one, and so does what a hold gives back. The caller saves the account.
+// was paid before the renewal. The caller saves the account.
 func begin(
 	ctx context.Context, tx *store.Tx, a billing.Account, lots []billing.Lot, g billing.Grant,
 ) (billing.Account, error) {
-	newest, ok, err := tx.NewestPeriod(ctx, a.ID, g.Source)
-	if err != nil || ok && newest.Start.After(g.Period.Start) {
-		return a, err
-	}
 	p := billing.BegunPeriod{
 		AccountID: a.ID, Source: g.Source, Period: *g.Period, ExpiresAt: g.ExpiresAt, Rollover: g.Rollover,
 	}
@@ -35,26 +30,30 @@ func begin(
 	return a, tx.BeginPeriod(ctx, p)
 }
 
-// catchUp rolls over a lot that was paid late, if a later period of its source has begun: its points go into the
-// newest one. The free points of all earlier periods are cut again, to the cap minus what was spent of the points that
-// the period carried. So what is kept plus what was spent is never more than if the lot had been paid in time. The
-// caller saves the account.
+// laterPeriod returns the newest period of a grant's source, if it began after the grant's own: then the grant was paid
+// late.
+func laterPeriod(
+	ctx context.Context, tx *store.Tx, id billing.AccountID, g billing.Grant,
+) (p billing.BegunPeriod, ok bool, err error) {
+	if g.Period == nil {
+		return p, false, nil
+	}
+	p, ok, err = tx.NewestPeriod(ctx, id, g.Source)
+	return p, ok && p.Start.After(g.Period.Start), err
+}
+
+// catchUp rolls a lot that was paid late over into the period p, which is later. The free points of all earlier periods
+// are cut again, to the cap minus what was spent of the points that the period carried. So what is kept plus what was
+// spent is never more than if the lot had been paid in time. The caller saves the account.
 func catchUp(
-	ctx context.Context, tx *store.Tx, a billing.Account, lots []billing.Lot, late billing.Lot,
+	ctx context.Context, tx *store.Tx, a billing.Account, lots []billing.Lot, late billing.LotID, p billing.BegunPeriod,
 ) (billing.Account, error) {
-	if late.Period == nil {
-		return a, nil
-	}
-	p, ok, err := tx.NewestPeriod(ctx, a.ID, late.Source)
-	if err != nil || !ok || !p.Start.After(late.Period.Start) {
-		return a, err
-	}
 	earlier := func(l billing.Lot) bool {
 		return l.Source == p.Source && l.Origin != nil && l.Origin.Before(p.Start)
 	}
 	var free billing.Points
 	for _, l := range lots {
-		if earlier(l) && l.ID != late.ID && l.EndedAt == nil {
+		if earlier(l) && l.ID != late && l.EndedAt == nil {
 			free += l.Remaining
 		}
 	}

@@ -14,10 +14,10 @@ import (
 // apply carries out a decision, in one transaction under the account's lock. It returns applied false, and changes
 // nothing but the record of this sync, if the picture of a later ticket was applied before. It does the same, with
 // older true, if the picture may be older than one that was applied since the ticket was taken.
-func (s *Syncer) apply(ctx context.Context, t billing.Ticket, decided Decision) (applied, older bool, err error) {
+func (s *Syncer) apply(ctx context.Context, t billing.Ticket, d Decision) (applied, older bool, err error) {
 	var was, is billing.Parking
 	err = s.db.InTx(ctx, func(tx *store.Tx) error {
-		d := decided
+		applied, older = false, false // this function may run more than once
 		now, err := tx.LockAccount(ctx, t.Account.ID)
 		if err != nil {
 			return err
@@ -33,54 +33,9 @@ func (s *Syncer) apply(ctx context.Context, t billing.Ticket, decided Decision) 
 		if !ok {
 			return tx.EndSync(ctx, a.ID, t.Number, billing.SyncEnd{Outcome: billing.SyncOutrun, Version: a.Version})
 		}
-		before := a.Subscription
 		was = a.Parking
-		if a, d, err = s.park(ctx, tx, a, t.Orders, d); err != nil {
-			return err
-		}
-		is = a.Parking
-		if a, err = applyPoints(ctx, tx, a, t.BeganAt, d); err != nil {
-			return err
-		}
-		for _, o := range d.Orders {
-			if err := saveOrder(ctx, tx, o); err != nil {
-				return err
-			}
-		}
-		// After the orders: a refunded order may have been fulfilled a moment ago.
-		if a, err = applyRefunds(ctx, tx, a, d); err != nil {
-			return err
-		}
-		if err := applyReturned(ctx, tx, a, d.Returned); err != nil {
-			return err
-		}
-		if !billing.SameTime(a.Sync.NextGrantAt, d.NextGrantAt) {
-			if err := tx.SaveNextGrant(ctx, a.ID, d.NextGrantAt); err != nil {
-				return err
-			}
-		}
-		if err := tx.WakeChanges(ctx, a.ID, d.Decided, d.Open); err != nil {
-			return err
-		}
-		if d.UsesTrial && a.TrialUsedAt == nil {
-			if err := tx.UseTrial(ctx, a.ID); err != nil {
-				return err
-			}
-		}
-		if !a.Subscription.Equal(d.Subscription) {
-			a.Subscription = d.Subscription
-			a.Version++
-			if err := tx.SaveSubscription(ctx, a); err != nil {
-				return err
-			}
-		}
-		if err := tx.EndSync(
-			ctx, a.ID, t.Number,
-			billing.SyncEnd{Outcome: billing.SyncApplied, Detail: changes(before, d), Version: a.Version},
-		); err != nil {
-			return err
-		}
-		return tx.ProcessEvents(ctx, a.ID, t.Number)
+		is, err = s.write(ctx, tx, a, t, d)
+		return err
 	})
 	older = older && err == nil
 	if applied = applied && err == nil; applied && was.At == nil && is.At != nil {
@@ -89,6 +44,60 @@ func (s *Syncer) apply(ctx context.Context, t billing.Ticket, decided Decision) 
 			"see what happened with `pointsync explain EMAIL`; let the grants through with `pointsync user unpark EMAIL`")
 	}
 	return applied, older, err
+}
+
+// write writes what a decision means for an account whose ticket was applied, and returns whether the account is parked
+// now. The caller holds the account's lock.
+func (s *Syncer) write(
+	ctx context.Context, tx *store.Tx, a billing.Account, t billing.Ticket, d Decision,
+) (parking billing.Parking, err error) {
+	before := a.Subscription
+	if a, d, err = s.park(ctx, tx, a, t.Orders, d); err != nil {
+		return parking, err
+	}
+	parking = a.Parking
+	if a, err = applyPoints(ctx, tx, a, t.BeganAt, d); err != nil {
+		return parking, err
+	}
+	for _, o := range d.Orders {
+		if err := saveOrder(ctx, tx, o); err != nil {
+			return parking, err
+		}
+	}
+	// After the orders: a refunded order may have been fulfilled a moment ago.
+	if a, err = applyRefunds(ctx, tx, a, d); err != nil {
+		return parking, err
+	}
+	if err := applyReturned(ctx, tx, a, d.Returned); err != nil {
+		return parking, err
+	}
+	if !billing.SameTime(a.Sync.NextGrantAt, d.NextGrantAt) {
+		if err := tx.SaveNextGrant(ctx, a.ID, d.NextGrantAt); err != nil {
+			return parking, err
+		}
+	}
+	if err := tx.WakeChanges(ctx, a.ID, d.Decided, d.Open); err != nil {
+		return parking, err
+	}
+	if d.UsesTrial && a.TrialUsedAt == nil {
+		if err := tx.UseTrial(ctx, a.ID); err != nil {
+			return parking, err
+		}
+	}
+	if !a.Subscription.Equal(d.Subscription) {
+		a.Subscription = d.Subscription
+		a.Version++
+		if err := tx.SaveSubscription(ctx, a); err != nil {
+			return parking, err
+		}
+	}
+	if err := tx.EndSync(
+		ctx, a.ID, t.Number,
+		billing.SyncEnd{Outcome: billing.SyncApplied, Detail: changes(before, d), Version: a.Version},
+	); err != nil {
+		return parking, err
+	}
+	return parking, tx.ProcessEvents(ctx, a.ID, t.Number)
 }
 
 // mayBeOlder reports whether a picture contradicts one of a lower ticket that was applied since its own ticket was

@@ -165,17 +165,24 @@ func TestRefunds(t *testing.T) {
 }
 
 // Proves that an order is as old as it was when it was read: where a day passes while Stripe is asked (a machine that
-// slept), its page may have been made since. Read again after that day, it is given up.
+// slept), its page or its charge may have been made since. Read again after that day, it is given up.
 func TestAgeOfAnOrder(t *testing.T) {
 	t.Parallel()
-	order := billing.Order{ID: "ord_1", Kind: billing.KindPack, Status: billing.OrderPending, CreatedAt: tenth}
-	in := input(billing.Snapshot{}, order)
-	in.Now = tenth.Add(26 * time.Hour)
-	if d := reconcile.Decide(in); len(d.Orders) != 0 {
-		t.Errorf("read when it was made: %+v", d.Orders)
-	}
-	in.Began = in.Now
-	if d := reconcile.Decide(in); len(d.Orders) != 1 || d.Orders[0].Status != billing.OrderExpired {
-		t.Errorf("read a day after: %+v", d.Orders)
+	page := billing.Order{ID: "ord_1", Kind: billing.KindPack, Status: billing.OrderPending, CreatedAt: tenth}
+	charge := page
+	charge.Automatic = true
+	for name, order := range map[string]billing.Order{"Page": page, "Charge": charge} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			in := input(billing.Snapshot{}, order)
+			in.Now = tenth.Add(26 * time.Hour)
+			if d := reconcile.Decide(in); len(d.Orders) != 0 {
+				t.Errorf("read when it was made: %+v", d.Orders)
+			}
+			in.Began = in.Now
+			if d := reconcile.Decide(in); len(d.Orders) != 1 || d.Orders[0].Status != billing.OrderExpired {
+				t.Errorf("read a day after: %+v", d.Orders)
+			}
+		})
 	}
 }

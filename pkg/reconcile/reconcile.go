@@ -66,19 +66,21 @@ const maxPictures = 3
 // insist finishes a sync. If its picture may be older than one that was applied, it takes a new ticket and a new
 // picture.
 func (s *Syncer) insist(ctx context.Context, t billing.Ticket, cause billing.SyncCause) (applied bool, err error) {
-	for range maxPictures {
+	for n := 1; ; n++ {
 		applied, older, err := s.finish(ctx, t)
 		if err != nil || !older {
 			return applied, err
+		}
+		if n == maxPictures {
+			return false, billing.Errorf(
+				billing.EStripeUnavailable, "The account changes too often at Stripe; try again shortly.",
+			)
 		}
 		var outcome Outcome
 		if t, outcome, err = s.begin(ctx, t.Account.ID, reason{cause: cause}); err != nil || outcome != Synced {
 			return false, err
 		}
 	}
-	return false, billing.Errorf(
-		billing.EStripeUnavailable, "The account changes too often at Stripe; try again shortly.",
-	)
 }
 
 // begin takes the account's next ticket. It ties the events stored until now to that ticket: this sync looks at Stripe

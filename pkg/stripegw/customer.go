@@ -2,6 +2,7 @@ package stripegw
 
 import (
 	"context"
+	"errors"
 
 	stripe "github.com/stripe/stripe-go/v76"
 
@@ -10,7 +11,7 @@ import (
 
 // CreateCustomer creates the account's customer. former is the account's earlier customer, or "" if it had none. The
 // idempotency key names both, so concurrent requests get one customer. Stripe keeps keys for at least a day. After
-// that, the stored id prevents a second customer. Errors: EStripeUnavailable, EStripeRefused.
+// that, FindCustomer prevents a second customer. Errors: EStripeUnavailable, EStripeRefused.
 func (g *Gateway) CreateCustomer(
 	ctx context.Context, account billing.AccountID, email string, former billing.CustomerID,
 ) (billing.CustomerID, error) {
@@ -32,6 +33,27 @@ func (g *Gateway) CreateCustomer(
 		return "", g.failure(err, "create the customer")
 	}
 	return billing.CustomerID(c.ID), nil
+}
+
+// FindCustomer returns the customer that was created for an account, or "" if there is none among the newest 100 with
+// its email. A request whose reply was lost leaves such a customer. former is not meant, nor are deleted ones, which
+// Stripe does not list. Errors: EStripeUnavailable, EStripeRefused.
+func (g *Gateway) FindCustomer(
+	ctx context.Context, account billing.AccountID, email string, former billing.CustomerID,
+) (billing.CustomerID, error) {
+	if err := errors.Join(need("the account", string(account)), need("the email", email)); err != nil {
+		return "", err
+	}
+	params := &stripe.CustomerListParams{ListParams: listParams(ctx), Email: stripe.String(email)}
+	params.Single = true
+	list := g.api.Customers.List(params)
+	for list.Next() {
+		c := list.Customer()
+		if c.Metadata[billing.MetadataAccount] == string(account) && c.ID != string(former) {
+			return billing.CustomerID(c.ID), nil
+		}
+	}
+	return "", g.failure(list.Err(), "list the customers with an email")
 }
 
 // IsDeleted reports whether a customer was deleted at Stripe. If Stripe never knew the customer, that is an error.

@@ -197,6 +197,32 @@ func TestEvents(t *testing.T) {
 	}
 }
 
+// Proves that the customer of an account is found among those with its email by its metadata alone: not another
+// account's, not one without an account, not the former one. One page is read, however many share the email.
+func TestFindCustomer(t *testing.T) {
+	t.Parallel()
+	of := func(id, account string) string {
+		return `{"id":"` + id + `","metadata":{"pointsync_account":"` + account + `"}}`
+	}
+	for name, c := range map[string]struct{ listed, want string }{
+		"None":             {list(false), ""},
+		"Others":           {list(true, of("cus_8", "acc_2"), `{"id":"cus_9"}`), ""},
+		"Former":           {list(false, of("cus_0", "acc_1")), ""},
+		"Ours":             {list(false, of("cus_8", "acc_2"), of("cus_1", "acc_1")), "cus_1"},
+		"OursBesideFormer": {list(false, of("cus_0", "acc_1"), of("cus_1", "acc_1")), "cus_1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g, s := newScript(t, map[string]string{"GET /v1/customers": c.listed})
+			got, err := g.FindCustomer(t.Context(), "acc_1", "a@example.com", "cus_0")
+			if string(got) != c.want || err != nil {
+				t.Errorf("%q, %v", got, err)
+			}
+			same(t, "asked", s.calls(), []string{"GET /v1/customers email=a@example.com&limit=100"})
+		})
+	}
+}
+
 // Proves that a customer is created under a key that names the account and the earlier customer, with an email if
 // there is one; and how the portal is requested.
 func TestCustomerCalls(t *testing.T) {

@@ -27,6 +27,10 @@ func sellingCalls() []mockCall {
 			_, err := g.CreateCustomer(ctx, "acc_1", "a@example.com", "")
 			return err
 		}},
+		{"FindCustomer", []string{"GET /v1/customers"}, nil, func(ctx context.Context, g *stripegw.Gateway) error {
+			_, err := g.FindCustomer(ctx, "acc_1", "a@example.com", "")
+			return err
+		}},
 		{"CreateCheckoutPlan", []string{"POST /v1/checkout/sessions"}, nil, func(
 			ctx context.Context, g *stripegw.Gateway,
 		) error {
