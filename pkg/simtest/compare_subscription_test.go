@@ -124,12 +124,16 @@ func coming(c *billing.ScheduledChange) string {
 	return fmt.Sprintf("%d × %s at %d", c.Quantity, c.Plan, c.At.Unix())
 }
 
-// paidUntil is when the last period of a subscription that was paid for ends, the year's as a whole.
+// paidUntil is when the last period of a subscription that was paid for ends, the year's as a whole. Where none was
+// paid, as after a first debit that the bank refused, it is when the subscription began.
 func (s atStripe) paidUntil(sub object) (until time.Time) {
 	for _, b := range s.paidInvoices() {
 		if b.invoice.text("subscription") == sub.text("id") && b.period && b.to.After(until) {
 			until = b.to
 		}
+	}
+	if until.IsZero() {
+		return at(sub.number("start_date"))
 	}
 	return until
 }
