@@ -29,6 +29,7 @@ type walker struct {
 	db    *store.DB
 	clock *storetest.Clock
 	inbox *inbox.Inbox
+	start func() // makes the inbox of a new process, which has received nothing and looked at nothing yet
 
 	mu     sync.Mutex
 	log    bytes.Buffer
@@ -45,12 +46,15 @@ func eachWalker(t *testing.T, f func(w *walker)) {
 		g, err := stripegw.New(stripegw.Options{Key: stripeKey, BaseURL: server.URL, Now: clock.Now, MaxRetries: -1})
 		must(t, err)
 		log := slog.New(slog.NewTextHandler(w, nil))
-		runner, err := jobs.New(db, log)
-		must(t, err)
-		w.inbox = inbox.New(inbox.Options{
-			DB: db, Stripe: g, Syncer: reconcile.New(db, g, catalog.Default(), reconcile.Policy{}, log), Jobs: runner,
-			Secrets: []string{secret}, Log: log,
-		})
+		w.start = func() {
+			runner, err := jobs.New(db, log)
+			must(t, err)
+			w.inbox = inbox.New(inbox.Options{
+				DB: db, Stripe: g, Syncer: reconcile.New(db, g, catalog.Default(), reconcile.Policy{}, log), Jobs: runner,
+				Secrets: []string{secret}, Log: log,
+			})
+		}
+		w.start()
 		f(w)
 	})
 }
@@ -159,6 +163,7 @@ func TestFirstWalk(t *testing.T) {
 			),
 		)
 		w.clock.Advance(31 * 24 * time.Hour)
+		w.start()
 		w.want(w.walk(true), "720h0m0s ")
 		if text := w.logged(); !strings.Contains(text, "level=ERROR") {
 			w.t.Errorf("it says %q", text)
