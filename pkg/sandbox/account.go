@@ -4,8 +4,8 @@ import "net/http"
 
 const accountName = "Sandbox"
 
-// ensureAccount gives a new state its account: two sandboxes are two accounts, and one that is started again is the
-// same.
+// ensureAccount gives a new state its account id. Two sandboxes are two accounts; a restarted sandbox keeps its
+// account.
 func (w *world) ensureAccount() {
 	if w.Account == "" {
 		w.Account = newID("acct_1", 15)
@@ -30,7 +30,7 @@ func getAccount(c *call) (any, error) {
 	}, nil
 }
 
-// getAccountByID knows the one account that there is.
+// getAccountByID returns the sandbox's one account; any other id is an error.
 func getAccountByID(c *call) (any, error) {
 	if c.id == c.Account {
 		return getAccount(c)

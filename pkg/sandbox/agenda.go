@@ -5,14 +5,15 @@ import (
 	"strings"
 )
 
-// errand is due work: at this time, look at this object again. It says no more than that; what is to be done, and
-// whether anything is, follows from the object's state, so an errand too many does no harm.
+// errand is due work: look at this object again at this time. It does not say what to do. The object's state decides
+// that, and whether there is anything to do, so an extra errand does no harm.
 type errand struct {
 	at, sequence int64
 	id           string
 }
 
-// agenda is the due work of one clock, soonest first and within a second in the order it was planned.
+// agenda is the due work of one clock, soonest first. Within one second the errands keep the order they were planned
+// in.
 type agenda []errand
 
 func (a agenda) Len() int { return len(a) }
@@ -27,7 +28,7 @@ func (a *agenda) Pop() any {
 	return last
 }
 
-// plan puts an object's next due work on the agenda of its clock.
+// plan adds an object's next due work to the agenda of its clock.
 func (w *world) plan(v any) {
 	at, clock, id := w.nextDue(v)
 	if at == 0 {
@@ -40,7 +41,7 @@ func (w *world) plan(v any) {
 	heap.Push(w.agendas[clock], errand{at, w.Sequence, id})
 }
 
-// nextDue answers when an object wants to be looked at again (0: never), and on which clock.
+// nextDue returns the time of an object's next due work (0: none), the clock of that time, and the id of the errand.
 func (w *world) nextDue(v any) (at int64, clock, id string) {
 	switch v := v.(type) {
 	case *subscription:
@@ -75,7 +76,7 @@ func (w *world) nextDue(v any) (at int64, clock, id string) {
 	return 0, "", ""
 }
 
-// runDue does all due work of a clock up to a time, in order, each piece at its own time.
+// runDue does all due work of a clock up to a time. Work is done in order, each piece at the time it is due.
 func (w *world) runDue(clock string, until int64) {
 	causeBefore, clockBefore := w.cause, w.clock
 	defer func() { w.cause, w.clock, w.at = causeBefore, clockBefore, 0 }()
@@ -88,7 +89,8 @@ func (w *world) runDue(clock string, until int64) {
 		}
 		at, _, _ := w.nextDue(object)
 		if at == 0 || at > next.at {
-			continue // the object moved on since; where it has later work, that was planned at the time
+			// The object has changed since. If it has later work, that was planned when it changed.
+			continue
 		}
 		w.clock = clock
 		w.standAt(clock, next.at)
@@ -97,7 +99,7 @@ func (w *world) runDue(clock string, until int64) {
 	}
 }
 
-// couponErrand marks an errand for a coupon, whose id is the caller's choice and could be that of something else.
+// couponErrand marks an errand for a coupon. The caller chooses a coupon's id, so it could equal another object's id.
 const couponErrand = "coupon "
 
 func (w *world) findDue(id string) any {
@@ -113,8 +115,8 @@ func (w *world) findDue(id string) any {
 	return nil
 }
 
-// standAt sets the time at which a piece of due work happens. Work that is late (the sandbox was not running) happens
-// at the time it was due, as Stripe would have done it then; a clock never goes back.
+// standAt sets the time at which a piece of due work happens. Work can be late because the sandbox was not running. It
+// then happens at the time it was due, as Stripe would have done it. A clock never goes back.
 func (w *world) standAt(clock string, at int64) {
 	if own := w.TestClocks.get(clock); own != nil {
 		own.FrozenTime = max(own.FrozenTime, at)

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// keptAttempts bounds the log of attempts. It is not part of a snapshot: it is for whoever watches, and begins anew
-// with the sandbox.
+// keptAttempts bounds the log of attempts. The log is for people who watch the sandbox. It is not part of a snapshot,
+// so it is empty after a restart.
 const keptAttempts = 500
 
 // deliveryAttempt is one try to deliver an event to an endpoint, and how it went.
@@ -20,16 +20,16 @@ type deliveryAttempt struct {
 	Attempt     int    `json:"attempt"` // of this delivery, counted from 1
 	At          int64  `json:"at"`      // on the sandbox's clock
 	Delivered   bool   `json:"delivered"`
-	Status      int    `json:"status,omitempty"` // of HTTP; none where nobody answered
+	Status      int    `json:"status,omitempty"` // of HTTP; absent if there was no response
 	Error       string `json:"error,omitempty"`
 	DurationMS  int64  `json:"duration_ms"`
-	NextAttempt stamp  `json:"next_attempt"` // on the sandbox's clock; null where there is none
+	NextAttempt stamp  `json:"next_attempt"` // on the sandbox's clock; null if there is none
 }
 
 func (a *deliveryAttempt) key() string { return a.ID }
 func (a *deliveryAttempt) when() int64 { return a.At }
 
-// record keeps how an attempt went and tells it to whoever listens. The caller holds the world's lock.
+// record logs the result of an attempt and sends it to the listeners. The caller holds the world's lock.
 func (s *Sandbox) record(p *parcel, status int, problem string, took time.Duration) {
 	made := &deliveryAttempt{
 		ID:         newID("att_", 24),
@@ -56,7 +56,7 @@ func (s *Sandbox) record(p *parcel, status int, problem string, took time.Durati
 	s.streams.tell(notice{attempt: made})
 }
 
-// attempts answers the kept attempts that match, newest first. The caller holds the world's lock.
+// attempts returns the logged attempts that match, newest first. The caller holds the world's lock.
 func (s *Sandbox) attempts(match func(*deliveryAttempt) bool) []*deliveryAttempt {
 	found := []*deliveryAttempt{}
 	for _, each := range slices.Backward(s.couriers.log) {

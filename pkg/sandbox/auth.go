@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// authenticate answers the API key of a request. Any test key will do: the sandbox has one account.
+// authenticate returns the API key of a request. It accepts any test key, because the sandbox has one account.
 func authenticate(r *http.Request) (string, *apiError) {
 	refuse := func(message string) (string, *apiError) {
 		return "", &apiError{status: http.StatusUnauthorized, Type: "invalid_request_error", Message: message}

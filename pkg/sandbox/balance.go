@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// balance is the account's money, by currency: what could be paid out, and what is on its way.
+// balance is the account's money by currency: what could be paid out, and what is still pending.
 type balance struct {
 	Object          string          `json:"object"`
 	Available       []balanceAmount `json:"available"`
@@ -19,11 +19,11 @@ type balanceAmount struct {
 	SourceTypes map[string]int64 `json:"source_types,omitempty"`
 }
 
-// sums are a currency's money.
+// sums are the totals of one currency.
 type sums struct{ available, pending int64 }
 
-// tally answers the sums of all movements, net of fees. They are added up once, then kept current by book and
-// makeAvailable, so that a balance costs the same however much was moved.
+// tally returns the sums of all movements, net of fees. They are added up once; book and makeAvailable then keep them
+// current. So a balance costs the same however much money was moved.
 func (w *world) tally() map[string]*sums {
 	if w.sums == nil {
 		w.sums = map[string]*sums{"usd": {}}
@@ -34,7 +34,7 @@ func (w *world) tally() map[string]*sums {
 	return w.sums
 }
 
-// count adds a movement to the sums, as it is now, or with -1 takes it out.
+// count adds a movement, as it is now, to the sums. With sign -1 it subtracts it.
 func (w *world) count(each *balanceTransaction, sign int64) {
 	found := w.sums[each.Currency]
 	if found == nil {
@@ -48,7 +48,7 @@ func (w *world) count(each *balanceTransaction, sign int64) {
 	}
 }
 
-// balance answers the account's money, in the order of the currencies' names.
+// balance returns the account's money, sorted by currency.
 func (w *world) balance() *balance {
 	found, shown := w.tally(), &balance{Object: "balance"}
 	amount := func(n int64, currency string) balanceAmount {

@@ -1,6 +1,6 @@
 package sandbox
 
-// balanceTransaction is one movement of the account's money: what came in or went out, and what Stripe kept of it.
+// balanceTransaction is one movement of the account's money: the amount that came in or went out, and Stripe's fee.
 type balanceTransaction struct {
 	base
 	Amount            int64       `json:"amount"`
@@ -27,7 +27,7 @@ type feeDetail struct {
 	Type        string `json:"type"`
 }
 
-// What Stripe keeps of a payment and of a dispute, in the smallest unit of the payment's own currency, and how long a
+// Stripe's fees for a payment and for a dispute, in the smallest unit of the payment's own currency; and how long a
 // payment stays pending, in seconds.
 const (
 	feePerMille = 29
@@ -39,7 +39,7 @@ const (
 // bypassPending is the test card whose money is available at once.
 const bypassPending = "4000000000000077"
 
-// book writes a movement down. It is pending until its money is available.
+// book records a movement. It is pending until its money is available.
 func (w *world) book(made *balanceTransaction, feeText string) *balanceTransaction {
 	made.base = w.begin("txn_1", "balance_transaction")
 	made.Net, made.Status, made.Hidden.Clock = made.Amount-made.Fee, "pending", text(w.clock)
@@ -50,13 +50,13 @@ func (w *world) book(made *balanceTransaction, feeText string) *balanceTransacti
 			{Amount: made.Fee, Currency: made.Currency, Description: feeText, Type: "stripe_fee"},
 		}
 	}
-	w.tally() // before the movement is there to be added up
+	w.tally() // before the movement is added, so that it is not counted twice
 	w.count(w.Transactions.add(made), 1)
 	w.plan(made)
 	return made
 }
 
-// bookCharge writes down what a charge brought in.
+// bookCharge records the money that a charge brought in.
 func (w *world) bookCharge(paid *charge) {
 	made := &balanceTransaction{
 		Amount:            paid.AmountCaptured,
@@ -74,7 +74,7 @@ func (w *world) bookCharge(paid *charge) {
 	paid.BalanceTransaction = text(w.book(made, "Stripe processing fees").ID)
 }
 
-// kind answers the type of a movement; Stripe words those of payments without a card in its own way.
+// kind returns the type of a movement. For payments without a card, Stripe has its own words.
 func (c *charge) kind(word string) string {
 	if c.PaymentMethodDetails["type"] == "card" {
 		return word
@@ -84,7 +84,8 @@ func (c *charge) kind(word string) string {
 	}[word]
 }
 
-// bookAgainst writes down what became of a charge's money later, which is not available before the charge's own.
+// bookAgainst records a later movement of a charge's money, such as a refund. It becomes available no earlier than the
+// charge's own movement.
 func (w *world) bookAgainst(paid *charge, made *balanceTransaction, feeText string) *balanceTransaction {
 	made.Currency = paid.Currency
 	if own := w.Transactions.get(string(paid.BalanceTransaction)); own != nil {
@@ -93,7 +94,7 @@ func (w *world) bookAgainst(paid *charge, made *balanceTransaction, feeText stri
 	return w.book(made, feeText)
 }
 
-// nextDue answers when the money becomes available.
+// nextDue returns when the money becomes available, or 0 if it already is.
 func (t *balanceTransaction) nextDue() int64 {
 	if t.Status == "pending" {
 		return t.AvailableOn
@@ -101,7 +102,7 @@ func (t *balanceTransaction) nextDue() int64 {
 	return 0
 }
 
-// makeAvailable lets pending money become available; a dispute shows its own movements, as they are now.
+// makeAvailable makes pending money available. A dispute lists copies of its own movements; it gets the new ones.
 func (w *world) makeAvailable(due *balanceTransaction) {
 	w.tally()
 	w.count(due, -1)
@@ -115,7 +116,7 @@ func (w *world) makeAvailable(due *balanceTransaction) {
 	}
 }
 
-// movementsOf answers copies of the movements that have this source, oldest first.
+// movementsOf returns copies of the movements with this source, oldest first.
 func (w *world) movementsOf(source string) []*balanceTransaction {
 	shown := []*balanceTransaction{}
 	for _, each := range w.Transactions.where(func(t *balanceTransaction) bool { return string(t.Source) == source }) {

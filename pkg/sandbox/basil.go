@@ -1,10 +1,10 @@
 package sandbox
 
-// basilVersion is a newer API version, in whose shape events can be sent: a backend that trusts a payload instead of
-// fetching the object finds its fields gone.
+// basilVersion is a newer API version. Events can be sent in its shape. A backend that trusts a payload instead of
+// fetching the object then misses fields.
 const basilVersion = "2025-03-31.basil"
 
-// goneInBasil are the fields that the version took away. What replaces them is added by the functions below.
+// goneInBasil lists the fields that the version removed. The functions below add the fields that replace them.
 var goneInBasil = map[string][]string{
 	"invoice": {"application_fee_amount", "charge", "paid", "paid_out_of_band", "payment_intent", "quote", "subscription", "subscription_details",
 		"subscription_proration_date", "tax", "total_tax_amounts", "transfer_data"},
@@ -46,7 +46,7 @@ func basilSubscription(s map[string]any) {
 	}
 }
 
-// basilInvoice moves what an invoice comes from under parent, and its lines' prices under pricing.
+// basilInvoice moves the origin of an invoice under parent, and the prices of its lines under pricing.
 func basilInvoice(i map[string]any) {
 	i["parent"] = nil
 	if i["subscription"] != nil {

@@ -5,7 +5,7 @@ import (
 	"strconv"
 )
 
-// newInvoice makes an empty draft; s is nil for an invoice of no subscription.
+// newInvoice makes an empty draft. s is nil for an invoice without a subscription.
 func (w *world) newInvoice(holder *customer, s *subscription, reason string) *invoice {
 	now := w.now()
 	made := &invoice{
@@ -52,7 +52,7 @@ func (i *invoice) addLine(line *invoiceLine) {
 	i.Lines.Data = append(i.Lines.Data, line)
 }
 
-// total adds the lines up and takes the discounts off.
+// total adds up the lines and subtracts the discounts.
 func (i *invoice) total() {
 	i.Subtotal = 0
 	for _, line := range i.Lines.Data {
@@ -64,8 +64,8 @@ func (i *invoice) total() {
 	i.AmountRemaining = i.AmountDue
 }
 
-// amountAfterBalance returns what is charged once the customer's credit is used, or a debt added. A sum that is too
-// small to charge is not: it stays on the balance as a debt, and the invoice is paid. Source:
+// amountAfterBalance returns the amount to charge after the customer's credit is used, or a debt added. An amount that
+// is too small is not charged: it stays on the balance as a debt, and the invoice is paid. Source:
 // https://stripe.com/docs/api/invoices (amount_due).
 func (i *invoice) amountAfterBalance(holder *customer) int64 {
 	due := max(i.Total+holder.Balance, 0)
@@ -75,7 +75,8 @@ func (i *invoice) amountAfterBalance(holder *customer) int64 {
 	return due
 }
 
-// billedWith keeps which discount the current period is billed with (nil: none), for prorations to give no more back.
+// billedWith remembers the discount that the current period is billed with (nil: none). Prorations use it, so that they
+// never give back more than was billed.
 func (s *subscription) billedWith(d *discount) {
 	s.Hidden.PeriodDiscount = ""
 	if d != nil {
@@ -83,7 +84,7 @@ func (s *subscription) billedWith(d *discount) {
 	}
 }
 
-// addPeriodLines bills a subscription's current period, for nothing while it is on trial.
+// addPeriodLines bills a subscription's current period. During a trial the amount is zero.
 func (w *world) addPeriodLines(i *invoice, s *subscription) {
 	s.billedWith(i.Discount)
 	for _, item := range s.Items.Data {
@@ -135,8 +136,8 @@ func (w *world) productName(p *price) string {
 	return p.Product
 }
 
-// addPendingItems moves the customer's waiting invoice items onto an invoice: those of its subscription and those of
-// none.
+// addPendingItems moves the customer's pending invoice items onto an invoice: those of its subscription, and those
+// without a subscription.
 func (w *world) addPendingItems(i *invoice, s *subscription) {
 	w.addItems(i, w.InvoiceItems.among(i.Customer, func(each *invoiceItem) bool {
 		return each.Invoice == "" && each.Currency == i.Currency &&
@@ -165,8 +166,8 @@ func (w *world) addItems(i *invoice, items []*invoiceItem) {
 	}
 }
 
-// finalize opens a draft: it gets its number and its payment intent, uses up the customer's credit, and is paid on
-// the spot when nothing is left to pay.
+// finalize opens a draft. The invoice gets its number and its payment intent, and uses up the customer's credit. If
+// nothing is left to pay, it is paid at once.
 func (w *world) finalize(i *invoice) {
 	holder, now := w.Customers.get(i.Customer), w.now()
 	w.spendDiscounts(i, holder)
@@ -209,10 +210,10 @@ func (w *world) finalize(i *invoice) {
 	w.emit("payment_intent.created", intent)
 }
 
-// payInvoice tries to collect an open invoice from a card (nil: there is none) and lets its subscription follow.
+// payInvoice tries to collect an open invoice from a payment method (nil: there is none) and updates its subscription.
 func (w *world) payInvoice(i *invoice, method *paymentMethod, how attempt) *apiError {
 	intent := w.Intents.get(string(i.PaymentIntent))
-	if intent.Status == "processing" { // the bank is being asked already; only a control makes it answer sooner
+	if intent.Status == "processing" { // the bank is already deciding; only a control can decide sooner
 		if paid, decided := w.verdict(intent); decided {
 			w.settleDebit(intent, map[bool]*decline{false: debitUnprocessed}[paid])
 		}
@@ -239,7 +240,7 @@ func (w *world) payInvoice(i *invoice, method *paymentMethod, how attempt) *apiE
 	case intent.Status == "requires_action":
 		w.change("invoice.updated", i, func() { i.Attempted, i.AttemptCount = true, i.AttemptCount+1 })
 		w.emit("invoice.payment_action_required", i)
-	case intent.Status == "processing": // the bank's answer plans the next attempt, if there is to be one
+	case intent.Status == "processing": // the bank's decision plans the next attempt, if there is one
 		w.change(
 			"invoice.updated", i,
 			func() { i.Attempted, i.AttemptCount, i.NextPaymentAttempt = true, i.AttemptCount+1, 0 },
@@ -269,7 +270,7 @@ func (w *world) settleInvoice(i *invoice, chargeID string) {
 	}
 }
 
-// voidInvoice gives up an open invoice; what it took of the customer's balance goes back.
+// voidInvoice voids an open invoice and returns the balance that the invoice used to the customer.
 func (w *world) voidInvoice(i *invoice) {
 	i.Status, i.NextPaymentAttempt, i.AutoAdvance, i.StatusTransitions.VoidedAt = "void", 0, false, stamp(w.now())
 	w.emit("invoice.voided", i)

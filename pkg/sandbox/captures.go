@@ -2,10 +2,10 @@ package sandbox
 
 import "slices"
 
-// holdLifetime is how long a bank holds an amount for a merchant who captures by hand, in seconds.
+// holdLifetime is how long a bank holds an amount for manual capture, in seconds.
 const holdLifetime = 7 * 86400
 
-// receive ends a payment well.
+// receive marks a payment as succeeded.
 func (w *world) receive(intent *paymentIntent, amount int64) {
 	intent.Status, intent.AmountReceived, intent.AmountCapturable = "succeeded", amount, 0
 	w.emit("payment_intent.succeeded", intent)
@@ -18,7 +18,7 @@ func (w *world) hold(intent *paymentIntent) {
 	w.emit("payment_intent.amount_capturable_updated", intent)
 }
 
-// capture takes money that the bank holds; what is left of it goes back to the payer.
+// capture takes money that the bank holds. The rest is released to the payer.
 func (w *world) capture(held *charge, amount int64) {
 	rest := held.Amount - amount
 	w.change("charge.captured", held, func() {
@@ -30,7 +30,7 @@ func (w *world) capture(held *charge, amount int64) {
 	}
 }
 
-// releaseHold gives all of an uncaptured charge back to the payer; no money ever moved.
+// releaseHold releases the whole amount of an uncaptured charge to the payer. No money ever moved.
 func (w *world) releaseHold(held *charge, kind, reason string) *refund {
 	made := w.newRefund(held, held.Amount, reason)
 	w.emit("refund.created", made)
@@ -38,10 +38,10 @@ func (w *world) releaseHold(held *charge, kind, reason string) *refund {
 	return made
 }
 
-// uncaptured tells whether a bank still holds the money of a charge.
+// uncaptured reports whether a bank still holds the money of a charge.
 func (c *charge) uncaptured() bool { return c.Paid && !c.Captured && !c.Refunded }
 
-// nextDue answers when a bank does something of itself: it lets go of what was not captured, or decides on a debit.
+// nextDue returns when the bank acts next: it releases an uncaptured hold, or decides on a debit.
 func (i *paymentIntent) nextDue() int64 {
 	switch i.Status {
 	case "requires_capture":
@@ -52,7 +52,7 @@ func (i *paymentIntent) nextDue() int64 {
 	return 0
 }
 
-// tendIntent does what the bank decided: on a debit, or to end a hold that nobody captured.
+// tendIntent does what the bank decided: it settles a debit, or releases a hold that was never captured.
 func (w *world) tendIntent(intent *paymentIntent) {
 	if intent.Status == "processing" {
 		w.settleDebit(intent, debitFates[w.PaymentMethods.get(string(intent.PaymentMethod)).Hidden.Number])
@@ -62,7 +62,7 @@ func (w *world) tendIntent(intent *paymentIntent) {
 	w.cancelIntent(intent, "automatic")
 }
 
-// unexpected refuses what an intent's state does not allow.
+// unexpected returns the error for an action that the intent's status does not allow.
 func (i *paymentIntent) unexpected(done, wanted string) *apiError {
 	e := coded("payment_intent_unexpected_state", "", "This PaymentIntent could not be %s because it has a status of %s. "+
 		"Only a PaymentIntent with one of the following statuses may be %s: %s.", done, i.Status, done, wanted)
@@ -96,7 +96,7 @@ func capturePaymentIntent(c *call) (any, error) {
 	return found, nil
 }
 
-// captureAmount reads how much to capture: all that is held, or a part of it.
+// captureAmount returns how much to capture: all that is held, or a part of it.
 func (c *call) captureAmount(param string, held int64) (int64, error) {
 	if !c.p.Has(param) {
 		return held, nil
@@ -114,8 +114,8 @@ func (c *call) captureAmount(param string, held int64) (int64, error) {
 	}
 }
 
-// incrementAuthorization is refused as Stripe refuses it for a card whose network does not offer it, as all of the
-// sandbox's cards say of themselves (incremental_authorization.status).
+// incrementAuthorization returns the error that Stripe returns for a card whose network does not offer it. All cards of
+// the sandbox say that of themselves (incremental_authorization.status).
 func incrementAuthorization(c *call) (any, error) {
 	found, err := c.intent()
 	if err != nil {
@@ -130,7 +130,8 @@ func incrementAuthorization(c *call) (any, error) {
 	)
 }
 
-// applyCustomerBalance wants an intent that is paid from a cash balance, which no intent of the sandbox is.
+// applyCustomerBalance always fails: it needs an intent that is paid from a cash balance. The sandbox has no such
+// intent.
 func applyCustomerBalance(c *call) (any, error) {
 	found, err := c.intent()
 	if err != nil {
@@ -147,7 +148,8 @@ func applyCustomerBalance(c *call) (any, error) {
 	)
 }
 
-// verifyMicrodeposits wants an intent that waits for that, which no payment method of the sandbox makes one do.
+// verifyMicrodeposits always fails: it needs an intent that waits for microdeposits. No payment method of the sandbox
+// leads to one.
 func verifyMicrodeposits(c *call) (any, error) {
 	found, err := c.intent()
 	if err != nil {

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// testCard is one of Stripe's documented test cards and how its charges go.
+// testCard is one of Stripe's documented test cards, with the outcome of its charges.
 type testCard struct {
 	brand   string
 	decline *decline
@@ -13,13 +13,13 @@ type testCard struct {
 	attaches bool
 	// authenticates: every payment asks the customer for 3-D Secure.
 	authenticates bool
-	// untilSetUp: it no longer does once it was set up for charges to come.
+	// untilSetUp: once the card was set up for later charges, it no longer asks.
 	untilSetUp bool
-	// offSessionReady: it asks only while the customer is there.
+	// offSessionReady: the card asks only for on-session payments.
 	offSessionReady bool
 }
 
-// decline is how a bank's refusal reads: Stripe's code, the bank's decline code, and the sentence shown to the payer.
+// decline is a bank's refusal: Stripe's code, the bank's decline code, and the message for the payer.
 type decline struct{ code, declineCode, message string }
 
 var (
@@ -44,8 +44,8 @@ var (
 	}
 )
 
-// testCards are the numbers of Stripe's testing page that the sandbox knows; any other number that passes Luhn is
-// answered as Stripe answers a real card in test mode.
+// testCards are the numbers of Stripe's testing page that the sandbox knows. Any other number that passes Luhn gets the
+// error that Stripe returns for a real card in test mode.
 var testCards = map[string]testCard{
 	"4242424242424242": {brand: "visa"},
 	"4000056655665556": {brand: "visa"},
@@ -125,7 +125,7 @@ var cardNames = map[string]string{
 	"threeDSecureRequiredChargeDeclined":                    "4000008400001629",
 }
 
-// namedCard answers the number behind pm_card_visa or tok_visa.
+// namedCard returns the card number for a name such as pm_card_visa or tok_visa.
 func namedCard(name string) (string, bool) {
 	for _, prefix := range []string{"pm_card_", "tok_"} {
 		if short, ok := strings.CutPrefix(name, prefix); ok {
@@ -136,8 +136,8 @@ func namedCard(name string) (string, bool) {
 	return "", false
 }
 
-// checkCard answers what Stripe says of a card's data before any bank is asked, nil when it looks right. Units:
-// month 1..12, year with four digits; cvc may be empty where the caller has none.
+// checkCard returns the error that Stripe finds in a card's data before it asks a bank, or nil. Units: month 1..12,
+// year with four digits. cvc may be empty if the caller has none.
 func checkCard(number string, month, year int64, cvc string, now int64) *apiError {
 	refuse := func(code, param, message string) *apiError {
 		return &apiError{

@@ -7,8 +7,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox/spec"
 )
 
-// cashBalance is money that a customer sent by bank transfer and that no payment has drawn on: in the sandbox none
-// does. It is kept under the customer's id.
+// cashBalance is money that a customer sent by bank transfer and that no payment has used. In the sandbox no payment
+// uses it. It is stored under the customer's id.
 type cashBalance struct {
 	Object    string           `json:"object"`
 	Available map[string]int64 `json:"available"` // by currency; null until the first transfer
@@ -35,7 +35,7 @@ type cashTransaction struct {
 	Type          string         `json:"type"`
 }
 
-// cashBalanceOf answers a customer's balance as it is kept, or as everybody's is in the beginning.
+// cashBalanceOf returns a customer's stored balance, or the default one that every customer begins with.
 func (w *world) cashBalanceOf(customerID string) *cashBalance {
 	if kept := w.CashBalances.get(customerID); kept != nil {
 		return kept
@@ -50,7 +50,7 @@ func getCashBalance(c *call) (any, error) {
 	return c.cashBalanceOf(c.id), nil
 }
 
-// livingCustomer finds the customer that the address names, who must not be deleted.
+// livingCustomer returns the customer in the URL, who must not be deleted.
 func (c *call) livingCustomer() (*customer, error) {
 	found, err := c.customerAt(c.id, "customer")
 	if err != nil {
@@ -67,7 +67,7 @@ func updateCashBalance(c *call) (any, error) {
 	return c.cashBalanceOf(c.id), nil
 }
 
-// settleCash takes over the settings of a customer's balance, where any are given.
+// settleCash stores the settings of a customer's balance, if any are given.
 func (w *world) settleCash(customerID string, p spec.Params) {
 	fresh := *w.cashBalanceOf(customerID)
 	switch mode := p.Sub("settings").Text("reconciliation_mode"); mode {
@@ -98,7 +98,8 @@ func getCashTransaction(c *call) (any, error) {
 	return nil, noSuch("customer_cash_balance_transaction", c.item, "id")
 }
 
-// transfers are the kinds of bank transfer by the currency that they bring, each with what Stripe tells of the sender.
+// transfers are the kinds of bank transfer, by the currency that they bring. Each has the data that Stripe shows about
+// the sender.
 var transfers = map[string]struct {
 	kind   string
 	sender map[string]any
@@ -115,7 +116,7 @@ var transfers = map[string]struct {
 	"usd": {"us_bank_transfer", map[string]any{"network": "ach", "sender_name": "Sample Business Inc"}},
 }
 
-// fundCashBalance is a bank transfer that arrives.
+// fundCashBalance simulates a bank transfer that arrives.
 func fundCashBalance(c *call) (any, error) {
 	holder, err := c.livingCustomer()
 	if err != nil {
@@ -154,8 +155,8 @@ func fundCashBalance(c *call) (any, error) {
 	return made, nil
 }
 
-// createFundingInstructions says where to send money to. At this API version Stripe's document has addresses of two
-// kinds.
+// createFundingInstructions returns where to send money to. At this API version Stripe's document has two kinds of
+// addresses.
 func createFundingInstructions(c *call) (any, error) {
 	if _, err := c.livingCustomer(); err != nil {
 		return nil, err

@@ -27,11 +27,11 @@ type charge struct {
 	Status               string            `json:"status"`
 	Hidden               struct {
 		Number   string // the test card, which may bring a dispute
-		Disputed bool   // it has brought it
+		Disputed bool   // whether that dispute or warning was already brought
 	} `json:"_sandbox"`
 }
 
-// outcome is what the network and Stripe's risk model said.
+// outcome is the decision of the network and of Stripe's risk model.
 type outcome struct {
 	NetworkStatus string `json:"network_status"`
 	Reason        text   `json:"reason"`
@@ -41,7 +41,7 @@ type outcome struct {
 	Type          string `json:"type"`
 }
 
-// newCharge makes the charge of one attempt to pay an intent, pending until approve or refuse decide on it.
+// newCharge makes the charge of one attempt to pay an intent. It is pending until approve or refuse decides.
 func (w *world) newCharge(intent *paymentIntent, method *paymentMethod) *charge {
 	made := &charge{
 		base:                 w.begin("ch_3", "charge"),
@@ -65,7 +65,7 @@ func (w *world) newCharge(intent *paymentIntent, method *paymentMethod) *charge 
 	return w.Charges.add(made)
 }
 
-// approve lets the money of a charge move, or with held only be kept for the merchant.
+// approve makes a charge succeed: its money moves, or with held it is only reserved for the merchant.
 func (w *world) approve(made *charge, held bool) {
 	made.Paid, made.Status = true, "succeeded"
 	made.Outcome = outcome{"approved_by_network", "", "normal", 20, "Payment complete.", "authorized"}
@@ -75,7 +75,7 @@ func (w *world) approve(made *charge, held bool) {
 	}
 }
 
-// refuse ends a charge as the payer's bank wants it.
+// refuse makes a charge fail for the reason that the payer's bank gives.
 func (made *charge) refuse(why *decline) {
 	made.Status, made.FailureCode, made.FailureMessage = "failed", text(why.code), text(why.message)
 	made.Outcome = outcome{
@@ -84,7 +84,7 @@ func (made *charge) refuse(why *decline) {
 	}
 }
 
-// charged says by what a charge was paid.
+// charged returns the payment_method_details of a charge: how it was paid.
 func charged(method *paymentMethod, amount int64) map[string]any {
 	if method.Type == "sepa_debit" {
 		account := method.SepaDebit

@@ -2,7 +2,7 @@ package sandbox
 
 import "strings"
 
-// createCharge charges a source at once, as one did before payment intents. Nobody is there to be asked for 3-D Secure.
+// createCharge charges a source at once, as was usual before payment intents. No one is present to confirm 3-D Secure.
 func createCharge(c *call) (any, error) {
 	p := c.p
 	for _, name := range []string{"application_fee", "card", "destination"} {
@@ -52,7 +52,7 @@ func createCharge(c *call) (any, error) {
 	return made, nil
 }
 
-// checkAmount holds amount and currency against what Stripe takes.
+// checkAmount checks that Stripe would accept the amount and the currency.
 func (c *call) checkAmount() error {
 	amount, currency := c.p.Int("amount"), strings.ToLower(c.p.Text("currency"))
 	switch {
@@ -72,7 +72,7 @@ func (c *call) checkAmount() error {
 	return nil
 }
 
-// chargedSource answers what a charge is to be taken from: a token, one of the customer's sources, or the default one.
+// chargedSource returns what to charge: a token, one of the customer's sources, or the customer's default source.
 func (c *call) chargedSource(holder *customer) (*paymentMethod, error) {
 	id := c.p.Text("source")
 	switch {
