@@ -13,8 +13,8 @@ const (
 	shortestSession = 30 * 60
 )
 
-// createSession validates and keeps a session. No event announces it, and no payment intent exists before somebody
-// pays.
+// createSession validates and stores a session. Stripe sends no event for it. A payment intent is made only when the
+// payer pays.
 func createSession(c *call) (any, error) {
 	p := c.p
 	mode := p.Text("mode")
@@ -103,7 +103,8 @@ func (c *call) sessionCustomer() (*customer, error) {
 	return c.customerAt(id, "customer")
 }
 
-// sessionTypes reads by what a session may be paid: unless it says otherwise, by card and what the settings offer.
+// sessionTypes returns the payment method types of a session. The default is card, plus the types that the settings
+// offer.
 func (c *call) sessionTypes(currency string) ([]string, error) {
 	types := c.p.Texts("payment_method_types")
 	for i, kind := range types {
@@ -120,7 +121,7 @@ func (c *call) sessionTypes(currency string) ([]string, error) {
 	return types, checkDebitCurrency(types, currency, "payment_method_types")
 }
 
-// checkModeParams refuses what belongs to the other mode.
+// checkModeParams refuses parameters that belong to the other mode.
 func (c *call) checkModeParams(mode string) error {
 	foreign := []string{"subscription_data", "payment_method_collection", "setup_intent_data"}
 	if mode == "subscription" {
@@ -148,7 +149,7 @@ func (c *call) checkModeParams(mode string) error {
 	return nil
 }
 
-// sessionItems reads line_items and holds them against the mode.
+// sessionItems reads line_items and checks that they fit the mode.
 func (c *call) sessionItems(mode string) ([]purchase, error) {
 	entries := c.p.List("line_items")
 	if len(entries) == 0 {
@@ -177,7 +178,7 @@ func (c *call) sessionItems(mode string) ([]purchase, error) {
 	return items, checkCycles(mode, items)
 }
 
-// checkCycles holds what recurs among the items against the mode.
+// checkCycles checks that the recurring items fit the mode.
 func checkCycles(mode string, items []purchase) error {
 	var cycles []*recurring
 	for _, item := range items {
@@ -201,7 +202,7 @@ func checkCycles(mode string, items []purchase) error {
 	return nil
 }
 
-// setLife sets when the session expires and which trial it sells.
+// setLife sets when the session expires, and the trial that it sells.
 func (c *call) setLife(made *checkoutSession, items []purchase) error {
 	made.ExpiresAt = made.Created + sessionLifetime
 	if at := c.p.Int("expires_at"); at != 0 {
@@ -278,8 +279,8 @@ func (c *call) describeSession(made *checkoutSession, holder *customer, types []
 	}
 }
 
-// sell puts the items into the session and adds them up; a trial makes what recurs free today. What is discounted is
-// discountSession's.
+// sell puts the items into the session and adds them up. With a trial, recurring items are free today. discountSession
+// then applies the discount.
 func (s *checkoutSession) sell(c *call, items []purchase) {
 	sum := int64(0)
 	for _, each := range items {

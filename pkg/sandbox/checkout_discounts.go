@@ -1,7 +1,7 @@
 package sandbox
 
-// sessionDiscount reads discounts[] of a session: one coupon or promotion code that the merchant grants, unless the
-// payer is to enter one.
+// sessionDiscount reads discounts[] of a session. It may name one coupon or promotion code, unless the payer may enter
+// a code.
 func (c *call) sessionDiscount(holder *customer, items []purchase) (*grant, error) {
 	entries := c.p.List("discounts")
 	switch {
@@ -23,8 +23,8 @@ func (c *call) sessionDiscount(holder *customer, items []purchase) (*grant, erro
 	return redeemed, err
 }
 
-// foreseenDiscount answers the discount that paying a session will make, or that its customer has already: a coupon is
-// redeemed when a session is paid.
+// foreseenDiscount returns the discount that will apply when the session is paid, or the one that its customer already
+// has. A coupon is redeemed only when a session is paid.
 func (w *world) foreseenDiscount(s *checkoutSession, g *grant) *discount {
 	if g == nil {
 		holder := w.Customers.get(string(s.Customer))
@@ -45,8 +45,8 @@ func (w *world) foreseenDiscount(s *checkoutSession, g *grant) *discount {
 	return d
 }
 
-// discountSession prices a session anew with what is granted (nil: nothing). It refuses a purchase that would come to
-// less than the least amount that can be charged, and then changes nothing.
+// discountSession recomputes a session's prices with a grant (nil: none was granted). It refuses a total below the
+// least amount that can be charged. In that case it changes nothing.
 func (w *world) discountSession(s *checkoutSession, g *grant, param string) error {
 	shown := w.foreseenDiscount(s, g)
 	lines := make([]reducible, len(s.Hidden.Items))
@@ -76,8 +76,8 @@ func (w *world) discountSession(s *checkoutSession, g *grant, param string) erro
 	return nil
 }
 
-// enterCode puts the promotion code that a payer typed on an open session, "" for none. An incomplete subscription of a
-// declined attempt was begun at another price, so it is given up.
+// enterCode sets the promotion code that a payer typed on an open session; "" removes it. A declined attempt may have
+// left an incomplete subscription at another price. That subscription is given up.
 func (w *world) enterCode(s *checkoutSession, typed string) error {
 	const param = "promotion_code"
 	switch {
@@ -109,8 +109,8 @@ func (w *world) enterCode(s *checkoutSession, typed string) error {
 	return nil
 }
 
-// sessionGrant answers what paying a session redeems, checked once more: others may have used it up since. An attempt
-// that began a subscription has redeemed it already.
+// sessionGrant returns the grant that is redeemed when a session is paid. It checks the grant again, because others may
+// have used it up since. If an attempt has begun a subscription, the grant is already redeemed, so it returns nil.
 func (w *world) sessionGrant(s *checkoutSession, holder *customer) (*grant, error) {
 	if begun := w.Subscriptions.get(s.Hidden.Subscription); s.Hidden.Coupon == "" ||
 		begun != nil && begun.Status == "incomplete" {
@@ -127,13 +127,13 @@ func (w *world) sessionGrant(s *checkoutSession, holder *customer) (*grant, erro
 	return &grant{coupon: found}, w.redeemable(found, by, "")
 }
 
-// needsCard tells whether the payer is asked for a card: not for a purchase that costs nothing, nor for a subscription
-// that costs nothing today where the merchant does not insist.
+// needsCard reports whether the payer is asked for a card. A purchase that costs nothing needs none. A subscription
+// that costs nothing today needs one, unless the merchant collects it only if required.
 func (s *checkoutSession) needsCard() bool {
 	return s.due() > 0 || s.Mode == "setup" || s.Mode == "subscription" && s.PaymentMethodCollect != "if_required"
 }
 
-// breakdown is total_details.breakdown, shown when asked for.
+// breakdown returns total_details.breakdown, which is shown only when a request expands it.
 func (s *checkoutSession) breakdown() map[string]any {
 	return map[string]any{"discounts": s.discounts(s.TotalDetails.AmountDiscount), "taxes": []any{}}
 }
@@ -145,7 +145,7 @@ func (s *checkoutSession) discounts(amount int64) []any {
 	return []any{map[string]any{"amount": amount, "discount": render(s.Hidden.Discount)}}
 }
 
-// lineDiscounts is a line item's discounts, shown when asked for.
+// lineDiscounts returns a line item's discounts, which are shown only when a request expands them.
 func (w *world) lineDiscounts(id string) []any {
 	for _, sessionID := range w.Sessions.ids {
 		s := w.Sessions.get(sessionID)

@@ -1,11 +1,11 @@
 package sandbox
 
-// payer is what the payment page learns about who pays.
+// payer is what the payment page learns about the person who pays.
 type payer struct{ email, name string }
 
-// paySession pays an open session with a card (nil where it needs none), as the payer does on the page. It answers
-// Stripe's error where it is refused: the session then stays open and can be tried again. A session whose card asks for
-// 3-D Secure is left with Hidden.Challenge set.
+// paySession pays an open session with a payment method (nil: none is needed), as the payer does on the page. If the
+// payment is refused, it returns Stripe's error. The session then stays open and can be tried again. If the card asks
+// for 3-D Secure, Hidden.Challenge is set.
 func (w *world) paySession(s *checkoutSession, method *paymentMethod, who payer, how attempt) error {
 	if s.Status != "open" {
 		return coded(
@@ -51,8 +51,8 @@ func (w *world) paySession(s *checkoutSession, method *paymentMethod, who payer,
 	return w.payPaymentSession(s, holder, method, who, how, redeemed)
 }
 
-// sessionHolder makes the customer a session still lacks. It is kept on the session only when the session completes,
-// but a second attempt on the same page reuses it through the subscription or the intent.
+// sessionHolder makes the customer that a session still lacks. The session stores it only when it completes. But a
+// second attempt on the same page finds it again through the subscription or the intent.
 func (w *world) sessionHolder(who payer) *customer {
 	made := w.newCustomer(who.email, who.name)
 	w.emit("customer.created", made)
@@ -70,7 +70,7 @@ func (w *world) payPaymentSession(
 		holder = w.sessionHolder(who)
 	}
 	if *s.AmountTotal == 0 {
-		if intent != nil && intent.payable() { // of a declined attempt, before a discount took the rest
+		if intent != nil && intent.payable() { // left by a declined attempt, before a discount took the rest
 			w.cancelIntent(intent, "automatic")
 		}
 		w.redeemSession(s, holder, redeemed)
@@ -90,7 +90,7 @@ func (w *world) payPaymentSession(
 		intent.accept(s.PaymentMethodTypes)
 		w.emit("payment_intent.created", intent)
 	}
-	// a code entered since an earlier attempt makes it another; Stripe announces no update
+	// A code entered after an earlier attempt changes the amount. Stripe sends no event for that.
 	intent.Amount = *s.AmountTotal
 	if holder != nil && s.Hidden.SaveCard != "" && method.attachable() == nil {
 		w.attach(method, holder)
@@ -105,14 +105,14 @@ func (w *world) payPaymentSession(
 	s.PaymentIntent = text(intent.ID)
 	status := "paid"
 	if intent.Status != "succeeded" {
-		status = "unpaid" // the merchant is still to capture it, or the bank to pay it
+		status = "unpaid" // the merchant must still capture it, or the bank must still pay it
 	}
 	w.redeemSession(s, holder, redeemed)
 	w.completeSession(s, holder, method, who, status)
 	return nil
 }
 
-// redeemSession redeems what a paid purchase was reduced by.
+// redeemSession redeems the coupon or code that reduced a paid purchase.
 func (w *world) redeemSession(s *checkoutSession, holder *customer, g *grant) {
 	if g == nil {
 		return
@@ -126,7 +126,7 @@ func (w *world) redeemSession(s *checkoutSession, holder *customer, g *grant) {
 }
 
 // paySubscriptionSession begins the subscription and collects its first invoice. At this API version the subscription
-// exists, incomplete and with an open invoice, even while the card is refused; the next attempt pays that invoice.
+// exists even if the card is refused: it is incomplete and has an open invoice. The next attempt pays that invoice.
 func (w *world) paySubscriptionSession(
 	s *checkoutSession, holder *customer, method *paymentMethod, who payer, how attempt, redeemed *grant,
 ) error {
@@ -135,7 +135,8 @@ func (w *world) paySubscriptionSession(
 		holder = w.Customers.get(made.Customer)
 	}
 	if made != nil && made.Status != "incomplete" {
-		made = nil // it was given up, after 23 hours or for another price; a new attempt begins anew
+		// It was given up after 23 hours, or because the price changed. This attempt begins a new one.
+		made = nil
 	}
 	if holder == nil || holder.Hidden.Deleted {
 		holder = w.sessionHolder(who)
@@ -172,7 +173,7 @@ func (w *world) paySubscriptionSession(
 	s.Subscription, s.Invoice = text(made.ID), text(first.ID)
 	status := "paid"
 	if first.Status == "open" {
-		status = "unpaid" // the bank is still to pay it
+		status = "unpaid" // the bank must still pay it
 	} else if first.AmountPaid == 0 {
 		status = "no_payment_required"
 	}
@@ -180,7 +181,7 @@ func (w *world) paySubscriptionSession(
 	return nil
 }
 
-// start answers the subscription that a session sells.
+// start returns the subscription that a session sells.
 func (s *checkoutSession) start(w *world, holder *customer) start {
 	from := start{
 		holder:      holder,
@@ -218,7 +219,7 @@ func (w *world) completeSession(
 	s.Hidden.Completed = w.emit("checkout.session.completed", s).ID
 }
 
-// answerChallenge goes on after 3-D Secure: the payer authenticated, or refused.
+// answerChallenge continues a session after 3-D Secure: the payer has authenticated, or has refused.
 func (w *world) answerChallenge(s *checkoutSession, accepted bool) error {
 	method := w.PaymentMethods.get(s.Hidden.Challenge)
 	if method == nil || s.Status != "open" {

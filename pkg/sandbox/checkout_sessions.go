@@ -35,7 +35,7 @@ type checkoutSession struct {
 	Hidden               sessionHidden     `json:"_sandbox"`
 }
 
-// sessionHidden is what a session needs to be paid and does not show.
+// sessionHidden holds what a session needs in order to be paid but does not show.
 type sessionHidden struct {
 	Items         []*lineItem
 	PageURL       string            // kept when url becomes null
@@ -47,9 +47,9 @@ type sessionHidden struct {
 	TrialDays     int64
 	TrialEnd      int64
 	MissingCard   string
-	Coupon        string    // what paying it redeems
+	Coupon        string    // redeemed when the session is paid
 	PromotionCode string    // the code that led to the coupon
-	Discount      *discount // what reduces it: what redeeming will make, or its customer's own
+	Discount      *discount // the discount at payment, or its customer's own
 	Intent        string    // the intent of earlier declined attempts
 	Subscription  string    // the incomplete subscription of earlier declined attempts
 	Challenge     string    // the method that waits for 3-D Secure

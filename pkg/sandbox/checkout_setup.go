@@ -2,7 +2,7 @@ package sandbox
 
 import "strings"
 
-// createSetupSession keeps a session that sells nothing: its page saves a payment method for later. Its setup intent
+// createSetupSession stores a session that sells nothing. Its page saves a payment method for later. Its setup intent
 // exists from the beginning.
 func (c *call) createSetupSession(holder *customer) (any, error) {
 	for _, name := range []string{
@@ -50,13 +50,13 @@ func (c *call) createSetupSession(holder *customer) (any, error) {
 	return c.keepSession(made), nil
 }
 
-// paySetupSession saves a payment method, as the payer wants it on the page.
+// paySetupSession saves the payment method that the payer entered on the page.
 func (w *world) paySetupSession(
 	s *checkoutSession, holder *customer, method *paymentMethod, who payer, how attempt,
 ) error {
 	intent := w.SetupIntents.get(string(s.SetupIntent))
 	if holder == nil {
-		holder = w.Customers.get(string(intent.Customer)) // of an attempt before
+		holder = w.Customers.get(string(intent.Customer)) // from an earlier attempt
 	}
 	if holder == nil && s.CustomerCreation == "always" {
 		holder = w.sessionHolder(who)
@@ -74,7 +74,7 @@ func (w *world) paySetupSession(
 	return nil
 }
 
-// due answers what a session's payer pays now.
+// due returns what the payer of a session pays now.
 func (s *checkoutSession) due() int64 {
 	if s.AmountTotal == nil {
 		return 0
@@ -82,7 +82,7 @@ func (s *checkoutSession) due() int64 {
 	return *s.AmountTotal
 }
 
-// pageOfSetup answers the open session that a setup intent belongs to, nil when there is none.
+// pageOfSetup returns the open session that a setup intent belongs to, or nil if there is none.
 func (w *world) pageOfSetup(intent *setupIntent) *checkoutSession {
 	for _, page := range w.Sessions.where(
 		func(s *checkoutSession) bool { return string(s.SetupIntent) == intent.ID && s.Status == "open" },

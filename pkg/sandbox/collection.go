@@ -1,13 +1,14 @@
 package sandbox
 
-// How an invoice is collected: its card is charged, or it is sent and its customer pays by its due date.
+// How an invoice is collected: the payment method is charged, or the invoice is sent and its customer pays by the due
+// date.
 const (
 	chargeAutomatically = "charge_automatically"
 	sendInvoice         = "send_invoice"
 )
 
-// nextDue answers when the invoice wants to be looked at again: the end of its draft hour, its due date, or its next
-// retry.
+// nextDue returns the time of the invoice's next due work (0: none): the end of its draft hour, its due date, or its
+// next retry.
 func (i *invoice) nextDue() int64 {
 	switch {
 	case i.Status == "draft" && i.AutoAdvance:
@@ -24,8 +25,8 @@ func (i *invoice) nextDue() int64 {
 	return 0
 }
 
-// tendInvoice does an invoice's due work: opening a draft whose hour is over, noticing that the day passed by which it
-// was to be paid, or trying to collect again.
+// tendInvoice does an invoice's due work. It opens a draft after its draft hour, marks an invoice whose due date has
+// passed, or tries again to collect.
 func (w *world) tendInvoice(i *invoice) {
 	s := w.Subscriptions.get(string(i.Subscription))
 	switch {
@@ -45,8 +46,8 @@ func (w *world) tendInvoice(i *invoice) {
 	}
 }
 
-// collect does what follows when an invoice was opened: it is charged, sent, or withheld while its subscription's
-// collection is paused.
+// collect runs after an invoice was opened. The invoice is charged or sent. If its subscription's collection is paused,
+// it is withheld.
 func (w *world) collect(i *invoice) {
 	s := w.Subscriptions.get(string(i.Subscription))
 	switch {
@@ -62,7 +63,8 @@ func (w *world) collect(i *invoice) {
 	}
 }
 
-// cardOf answers what an invoice is charged to: its own default, else its subscription's, else the customer's.
+// cardOf returns the payment method to charge for an invoice: the invoice's own default, else its subscription's, else
+// the customer's.
 func (w *world) cardOf(i *invoice) *paymentMethod {
 	if method := w.PaymentMethods.get(string(i.DefaultPaymentMethod)); method != nil {
 		return method
@@ -70,14 +72,14 @@ func (w *world) cardOf(i *invoice) *paymentMethod {
 	return w.cardFor(w.Subscriptions.get(string(i.Subscription)), w.Customers.get(i.Customer))
 }
 
-// drives tells whether an invoice's failure is its subscription's: not that of a first payment, which the subscription
-// waits for, nor of a change that waits, nor of an invoice made by hand.
+// drives reports whether a failed invoice also changes the status of its subscription. Three kinds do not: a first
+// invoice that the subscription still waits for, the invoice of a pending change, and an invoice made by hand.
 func (i *invoice) drives(s *subscription) bool {
 	return s != nil && !s.ended() && s.Status != "incomplete" && i.AutoAdvance && i.BillingReason != "manual" &&
 		s.Hidden.PendingInvoice != i.ID
 }
 
-// invoiceFailed counts a failed attempt, plans the next one, and lets the subscription feel it.
+// invoiceFailed counts a failed attempt, plans the next one, and updates the subscription.
 func (w *world) invoiceFailed(i *invoice, intent *paymentIntent) {
 	s := w.Subscriptions.get(string(i.Subscription))
 	renewing := i.drives(s) && !i.sends()
@@ -108,7 +110,7 @@ func (w *world) invoiceFailed(i *invoice, intent *paymentIntent) {
 	}
 }
 
-// lapse lets a subscription feel that an invoice it sent was not paid by its due date.
+// lapse marks an invoice that was sent but not paid by its due date, and sets an active subscription to past_due.
 func (w *world) lapse(i *invoice, s *subscription) {
 	i.Hidden.Overdue = true
 	if s != nil && s.Status == "active" && i.BillingReason != "manual" {
@@ -116,8 +118,8 @@ func (w *world) lapse(i *invoice, s *subscription) {
 	}
 }
 
-// giveUpInvoice marks an open invoice as one that will hardly be paid; it still can be. A resumption need not wait for
-// it any longer.
+// giveUpInvoice marks an open invoice as uncollectible. It can still be paid. If its subscription waits for it to
+// resume, the subscription resumes now.
 func (w *world) giveUpInvoice(i *invoice) {
 	i.Status, i.NextPaymentAttempt, i.StatusTransitions.MarkedUncollectibleAt = "uncollectible", 0, stamp(w.now())
 	w.emit("invoice.marked_uncollectible", i)
@@ -127,7 +129,7 @@ func (w *world) giveUpInvoice(i *invoice) {
 	}
 }
 
-// actionRequired is the answer to paying an invoice by hand whose card asks for its holder.
+// actionRequired is the error when an invoice is paid by hand and its card asks for 3-D Secure.
 func actionRequired(intent *paymentIntent) *apiError {
 	return &apiError{
 		status:        402,

@@ -14,7 +14,8 @@ const maxAdvance = 10 * 366 * 86400
 const flushTimeout = time.Minute
 
 type clockAnswer struct {
-	Now time.Time `json:"now"` // UTC, with fractions, so that those who follow it can tell one moment from the next
+	// UTC, with fractions of a second, so that callers can tell one moment from the next
+	Now time.Time `json:"now"`
 }
 
 func (s *Sandbox) showClock(out http.ResponseWriter, _ *http.Request) {
@@ -24,7 +25,7 @@ func (s *Sandbox) showClock(out http.ResponseWriter, _ *http.Request) {
 	answerJSON(out, http.StatusOK, clockAnswer{now})
 }
 
-// advanceClock moves the clock; everything that falls due on the way is done, in order, before it answers.
+// advanceClock moves the clock. Before it responds, it does all work that falls due on the way, in order.
 func (s *Sandbox) advanceClock(out http.ResponseWriter, r *http.Request) {
 	var wanted struct {
 		AdvanceSeconds *int64 `json:"advance_seconds"`
@@ -73,5 +74,5 @@ func (s *Sandbox) flushWebhooks(out http.ResponseWriter, r *http.Request) {
 func answerJSON(out http.ResponseWriter, status int, v any) {
 	out.Header().Set("Content-Type", "application/json")
 	out.WriteHeader(status)
-	json.NewEncoder(out).Encode(v) // the client is gone where this fails
+	json.NewEncoder(out).Encode(v) // if this fails, the client is gone
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox/spec"
 )
 
-// control serves one of the sandbox's own controls: it reads the wish (nil: there is none to read), does the work in
-// the world, and answers its result or, in one sentence, why not.
+// control serves one of the sandbox's own controls. It reads the request body into wish (nil: there is no body) and
+// does the work in the world. It responds with the result, or with one sentence that explains the refusal.
 func (s *Sandbox) control(out http.ResponseWriter, r *http.Request, wish any, work func(*world) (any, error)) {
 	if wish != nil {
 		decoder := json.NewDecoder(http.MaxBytesReader(out, r.Body, maxBody))
@@ -43,10 +43,10 @@ func (s *Sandbox) control(out http.ResponseWriter, r *http.Request, wish any, wo
 	answerJSON(out, http.StatusOK, result)
 }
 
-// asCall makes a control speak as the API does, with parameters of its own.
+// asCall lets a control call an operation of the API, with parameters that the control chooses.
 func (w *world) asCall(id string, p spec.Params) *call { return &call{world: w, id: id, p: p} }
 
-// charge finds a charge by its own id or by its payment intent's.
+// chargeAt returns a charge by its own id or by its payment intent's id.
 func (w *world) chargeAt(id string) (*charge, error) {
 	if intent := w.Intents.get(id); intent != nil {
 		id = string(intent.LatestCharge)
@@ -60,7 +60,7 @@ func (w *world) chargeAt(id string) (*charge, error) {
 
 func (s *Sandbox) refundByHand(out http.ResponseWriter, r *http.Request) {
 	var wish struct {
-		Amount *int64 `json:"amount"` // in the currency's smallest unit; all that is left where it is not given
+		Amount *int64 `json:"amount"` // in the currency's smallest unit; by default all that is left
 	}
 	s.control(out, r, &wish, func(w *world) (any, error) {
 		paid, err := w.chargeAt(r.PathValue("payment"))
@@ -119,8 +119,8 @@ func (s *Sandbox) decideDispute(out http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// resendEvent sends an event again, to one endpoint or to all that ask for its type. It is a new delivery with the
-// same event id, as when one presses "resend" at Stripe.
+// resendEvent sends an event again, to one endpoint or to all endpoints that ask for its type. It is a new delivery
+// with the same event id, like "resend" in Stripe's dashboard.
 func (s *Sandbox) resendEvent(out http.ResponseWriter, r *http.Request) {
 	var wish struct {
 		Endpoint string `json:"endpoint"`

@@ -2,8 +2,8 @@ package sandbox
 
 import "net/http"
 
-// authenticateByHand answers the bank's question for the payer: of a payment intent or a setup intent that waits for
-// 3-D Secure. Where the intent belongs to a payment page, the page goes on as if it had been answered there.
+// authenticateByHand accepts or refuses 3-D Secure for the payer, on a payment intent or setup intent that waits for
+// it. If the intent belongs to a payment page, the page continues as if the payer had decided there.
 func (s *Sandbox) authenticateByHand(out http.ResponseWriter, r *http.Request) {
 	var wish struct {
 		Outcome string `json:"outcome"`
@@ -31,7 +31,7 @@ func (s *Sandbox) authenticateByHand(out http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// authenticateSetup goes on with a card's saving; that the bank refuses the card even then shows on the intent.
+// authenticateSetup continues the setup of a card. If the bank still refuses the card, the intent shows it.
 func (w *world) authenticateSetup(setup *setupIntent, accepted bool) {
 	if accepted {
 		w.setUp(setup, authenticated)
@@ -43,8 +43,8 @@ func (w *world) authenticateSetup(setup *setupIntent, accepted bool) {
 	)
 }
 
-// authenticatePayment goes on with a payment, or with the page or the invoice that it belongs to; that the bank
-// refuses the money even then shows on the intent.
+// authenticatePayment continues a payment, or the page or the invoice that it belongs to. If the bank still refuses the
+// payment, the intent shows it.
 func (w *world) authenticatePayment(intent *paymentIntent, accepted bool) {
 	owner := w.Invoices.get(string(intent.Invoice))
 	for _, page := range w.Sessions.where(

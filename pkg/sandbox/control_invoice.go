@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// decideNextInvoice brings about the next attempt to pay an invoice of a subscription and decides how it goes,
-// whatever the card. Where no invoice is owed yet, the clock that the subscription lives on moves on to its next one.
+// decideNextInvoice makes the next attempt to pay an invoice of a subscription, and decides its outcome whatever the
+// card is. If no invoice is owed yet, it moves the subscription's clock on to the next invoice.
 func (s *Sandbox) decideNextInvoice(out http.ResponseWriter, r *http.Request) {
 	var wish struct {
 		Outcome string `json:"outcome"`
@@ -32,11 +32,11 @@ func (s *Sandbox) decideNextInvoice(out http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// mostSteps bounds what may fall due between now and a subscription's next invoice: the notice of a trial's end, the
-// end of a change that waits or of a discount, the end of the period, and the end of the draft hour.
+// mostSteps bounds what may fall due between now and a subscription's next invoice. That is the notice of a trial's
+// end, the end of a pending change or of a discount, the end of the period, and the end of the draft hour.
 const mostSteps = 8
 
-// settleNext makes the next attempt: of an open invoice at once, of a draft when its hour is over.
+// settleNext makes the next attempt: at once for an open invoice, and at the end of the draft hour for a draft.
 func (w *world) settleNext(s *subscription) (any, error) {
 	for range mostSteps {
 		waiting := w.Invoices.among(s.Customer, func(i *invoice) bool {
@@ -54,13 +54,14 @@ func (w *world) settleNext(s *subscription) (any, error) {
 		if next.NextPaymentAttempt != 0 {
 			next.Hidden.Retries++ // it counts as the retry that was planned
 		}
-		w.payInvoice(next, w.cardFor(s, w.Customers.get(s.Customer)), offSession) // a refusal is what may be wanted
+		// The caller may have asked for a refusal, so it is no error here.
+		w.payInvoice(next, w.cardFor(s, w.Customers.get(s.Customer)), offSession)
 		return next, nil
 	}
 	return nil, invalid("", "This subscription, which is %s, comes to no next invoice.", s.Status)
 }
 
-// moveTo moves the clock that the current operation lives on, doing all that falls due on the way.
+// moveTo moves the clock of the current operation and does all work that falls due on the way.
 func (w *world) moveTo(at int64) {
 	w.runDue(w.clock, at)
 	if own := w.TestClocks.get(w.clock); own != nil {
@@ -71,7 +72,7 @@ func (w *world) moveTo(at int64) {
 	w.tell(notice{clock: true})
 }
 
-// verdict answers how a payment goes where a control has decided that; it holds for one attempt.
+// verdict returns the outcome of a payment that a control has decided. A decision holds for one attempt.
 func (w *world) verdict(intent *paymentIntent) (paid, decided bool) {
 	owner := w.Invoices.get(string(intent.Invoice))
 	if owner == nil {

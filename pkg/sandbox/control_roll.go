@@ -6,17 +6,17 @@ import (
 )
 
 const (
-	maxRollOverlap = 86400 // seconds: Stripe keeps an old secret for a day at most
-	maxSecrets     = 10    // that are valid at once, of one endpoint: a signature stays a header of a sane length
+	maxRollOverlap = 86400 // seconds: Stripe keeps an old secret for one day at most
+	maxSecrets     = 10    // valid at once, per endpoint, so that a signature header stays short
 )
 
-// retiredSecret is a signing secret that has a successor and still signs until its time is over.
+// retiredSecret is an old signing secret. It still signs, next to its successor, until it expires.
 type retiredSecret struct {
 	Secret string
 	Until  int64 // on the sandbox's clock
 }
 
-// secrets are those that sign a delivery now, the newest first.
+// secrets returns the secrets that sign a delivery now, newest first.
 func (e *webhookEndpoint) secrets(now int64) []string {
 	valid := []string{e.Hidden.Secret}
 	for _, old := range slices.Backward(e.Hidden.Retired) {
@@ -27,8 +27,8 @@ func (e *webhookEndpoint) secrets(now int64) []string {
 	return valid
 }
 
-// rollSecret gives an endpoint a new signing secret, which is answered this once, as the button in Stripe's dashboard
-// does: the API has no such operation. The old one goes on signing beside it for as long as is asked.
+// rollSecret gives an endpoint a new signing secret and returns it, this one time. Stripe has this as a button in its
+// dashboard, not as an operation of the API. The old secret also signs for as long as the caller asks.
 func (s *Sandbox) rollSecret(out http.ResponseWriter, r *http.Request) {
 	var wish struct {
 		ExpiresInSeconds int64 `json:"expires_in_seconds"`
@@ -45,7 +45,7 @@ func (s *Sandbox) rollSecret(out http.ResponseWriter, r *http.Request) {
 		case wish.ExpiresInSeconds > 0 && len(found.secrets(now)) >= maxSecrets:
 			return nil, invalid("", "%d secrets of this endpoint are valid already: let some expire.", maxSecrets)
 		}
-		var retired []retiredSecret // fresh, because somebody may hold the endpoint as it was
+		var retired []retiredSecret // a new list, because others may hold the endpoint as it was
 		for _, old := range found.Hidden.Retired {
 			if now < old.Until {
 				retired = append(retired, old)

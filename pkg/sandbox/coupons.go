@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// Bounds on a coupon: Stripe names none for its months, and a date must stay a date.
+// mostCouponMonths bounds a coupon's months. Stripe names no bound, but the end must stay a valid date.
 const mostCouponMonths = 1200
 
-// coupon is what a discount takes off: a share of what is bought, or an amount of one currency.
+// coupon is what a discount takes off: a percentage, or an amount in one currency.
 type coupon struct {
 	base
 	AmountOff        *int64            `json:"amount_off"`
@@ -24,7 +24,7 @@ type coupon struct {
 	TimesRedeemed    int64             `json:"times_redeemed"`
 	Valid            bool              `json:"valid"`
 	Hidden           struct {
-		Products []string // applies_to.products; none: all
+		Products []string // applies_to.products; empty: all products
 	} `json:"_sandbox"`
 }
 
@@ -101,7 +101,7 @@ func (c *call) setReduction(made *coupon) error {
 	return nil
 }
 
-// setReach reads how long a coupon discounts, how often it can be redeemed and what it is for.
+// setReach reads how long a coupon discounts, how often it can be redeemed, and for which products.
 func (c *call) setReach(made *coupon) error {
 	p := c.p
 	if made.Duration = p.Text("duration"); made.Duration == "" {
@@ -166,7 +166,8 @@ func updateCoupon(c *call) (any, error) {
 	return found, nil
 }
 
-// deleteCoupon ends a coupon and its promotion codes. Discounts carry a copy of their coupon, so those that run go on.
+// deleteCoupon deletes a coupon and ends its promotion codes. A discount holds a copy of its coupon, so running
+// discounts continue.
 func deleteCoupon(c *call) (any, error) {
 	found := c.Coupons.get(c.id)
 	if found == nil {
@@ -179,7 +180,7 @@ func deleteCoupon(c *call) (any, error) {
 	return deleted("coupon", c.id), nil
 }
 
-// spent tells whether a coupon can be redeemed no more: it is too late, or it was redeemed as often as it may be.
+// spent reports whether a coupon can no longer be redeemed: it has expired, or all its redemptions are used.
 func (o *coupon) spent(now int64) bool { return o.expired(now) || o.usedUp() }
 
 func (o *coupon) expired(now int64) bool { return o.RedeemBy != 0 && now >= int64(o.RedeemBy) }
@@ -187,7 +188,7 @@ func (o *coupon) usedUp() bool {
 	return o.MaxRedemptions != nil && o.TimesRedeemed >= *o.MaxRedemptions
 }
 
-// nextDue answers when a coupon that is still valid ceases to be.
+// nextDue returns when a valid coupon expires (0: never).
 func (o *coupon) nextDue() int64 {
 	if o.Valid {
 		return int64(o.RedeemBy)
@@ -195,7 +196,7 @@ func (o *coupon) nextDue() int64 {
 	return 0
 }
 
-// assessCoupon takes the validity of a coupon that can be redeemed no more, and with it its promotion codes'.
+// assessCoupon marks a coupon invalid if it can no longer be redeemed, and updates its promotion codes.
 func (w *world) assessCoupon(found *coupon) {
 	if found.Valid && found.spent(w.now()) {
 		w.change("coupon.updated", found, func() { found.Valid = false })
@@ -203,7 +204,7 @@ func (w *world) assessCoupon(found *coupon) {
 	w.followCoupon(found)
 }
 
-// followCoupon gives a coupon's promotion codes its present state; those of an invalid coupon are switched off.
+// followCoupon copies a coupon's present state into its promotion codes. If the coupon is invalid, it deactivates them.
 func (w *world) followCoupon(found *coupon) {
 	for _, code := range w.PromotionCodes.where(func(each *promotionCode) bool { return each.Coupon.ID == found.ID }) {
 		copied := *found

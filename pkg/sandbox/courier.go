@@ -8,16 +8,16 @@ import (
 	"time"
 )
 
-// deliveryTimeout is how long an endpoint may take to answer, in real time.
+// deliveryTimeout is how long an endpoint may take to respond, in real time.
 const deliveryTimeout = 10 * time.Second
 
-// couriers deliver events: one goroutine per endpoint, one event after the other, so that a receiver sees them nearly
-// in causal order, unless the sandbox was told to have more. They hold the world's lock only to take a parcel and to
-// record how it went.
+// couriers deliver events. By default there is one goroutine per endpoint, which sends one event after the other, so
+// that a receiver sees them nearly in causal order. An option allows more. They hold the world's lock only to take a
+// parcel and to record the result.
 type couriers struct {
-	each   int                      // how many there are for each endpoint
+	each   int                      // per endpoint
 	bells  map[string]chan struct{} // by endpoint; guarded by Sandbox.mu
-	flying int                      // parcels under way; guarded by Sandbox.mu
+	flying int                      // parcels being sent; guarded by Sandbox.mu
 	landed chan struct{}            // closed and replaced whenever an attempt ends; guarded by Sandbox.mu
 	tally  tally                    // guarded by Sandbox.mu
 	client *http.Client
@@ -46,7 +46,8 @@ func newCouriers(each int) *couriers {
 	}
 }
 
-// ring wakes an endpoint's courier, starting it first where it is new. The caller holds the world's lock.
+// ring wakes a courier of an endpoint. If the endpoint is new, it first starts its couriers. The caller holds the
+// world's lock.
 func (s *Sandbox) ring(endpointID string) {
 	bell := s.couriers.bells[endpointID]
 	if bell == nil {
@@ -62,7 +63,7 @@ func (s *Sandbox) ring(endpointID string) {
 func strike(bell chan struct{}) {
 	select {
 	case bell <- struct{}{}:
-	default: // it has been rung already
+	default: // it was rung already
 	}
 }
 
@@ -78,7 +79,7 @@ func (s *Sandbox) courier(endpointID string, bell chan struct{}) {
 	}
 }
 
-// deliverNext sends one due delivery, and tells whether there was one. Where there is another one it wakes a colleague.
+// deliverNext sends one due delivery and reports whether there was one. If another is due, it wakes another courier.
 func (s *Sandbox) deliverNext(endpointID string, bell chan struct{}) bool {
 	s.mu.Lock()
 	next := s.world.nextParcel(endpointID)
@@ -99,7 +100,7 @@ func (s *Sandbox) deliverNext(endpointID string, bell chan struct{}) bool {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.stop.Err() == nil { // a parcel cut off by Close counts as not tried
+	if s.stop.Err() == nil { // an attempt that Close interrupted does not count
 		s.world.settle(next.delivery, problem == "")
 		s.record(next, status, problem, time.Since(began))
 	}
@@ -110,8 +111,8 @@ func (s *Sandbox) deliverNext(endpointID string, bell chan struct{}) bool {
 	return true
 }
 
-// breath is how long a courier rests, in real time, where nobody answered: an endpoint that restarts would otherwise
-// use up the first attempt of everything that waits.
+// breath is how long a courier rests, in real time, if there was no response. Without it, an endpoint that restarts
+// would use up the first attempt of every waiting event.
 const breath = 50 * time.Millisecond
 
 func (s *Sandbox) catchBreath() {
@@ -121,7 +122,7 @@ func (s *Sandbox) catchBreath() {
 	}
 }
 
-// send answers the endpoint's HTTP status, 0 for none, and what was wrong, "" for nothing.
+// send returns the endpoint's HTTP status (0: none) and the problem ("": none).
 func (s *Sandbox) send(p *parcel) (status int, problem string) {
 	request, err := http.NewRequestWithContext(s.stop, http.MethodPost, p.url, bytes.NewReader(p.body))
 	if err != nil {
@@ -136,7 +137,7 @@ func (s *Sandbox) send(p *parcel) (status int, problem string) {
 		return 0, err.Error()
 	}
 	defer response.Body.Close()
-	io.Copy(io.Discard, io.LimitReader(response.Body, 1<<16)) // so that the connection can be used again
+	io.Copy(io.Discard, io.LimitReader(response.Body, 1<<16)) // so that the connection can be reused
 	if response.StatusCode/100 != 2 {
 		s.log.Info("a webhook was refused", "url", p.url, "status", response.StatusCode)
 		return response.StatusCode, "The endpoint answered " + response.Status + "."
@@ -144,7 +145,7 @@ func (s *Sandbox) send(p *parcel) (status int, problem string) {
 	return response.StatusCode, ""
 }
 
-// flush waits until no delivery is under way or due. It tells whether that came to pass before the context ended.
+// flush waits until no delivery is being sent or due. It reports false if the context ends first.
 func (s *Sandbox) flush(ctx context.Context) bool {
 	for {
 		s.mu.Lock()

@@ -8,8 +8,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox/spec"
 )
 
-// currencyOption is what a price costs in another currency. The sandbox keeps it and shows it, and sells in the price's
-// own currency only.
+// currencyOption is the amount of a price in another currency. The sandbox stores it and shows it, but sells only in
+// the price's own currency.
 type currencyOption struct {
 	TaxBehavior       string `json:"tax_behavior"`
 	UnitAmount        int64  `json:"unit_amount"`
@@ -17,7 +17,7 @@ type currencyOption struct {
 	CustomUnitAmount  any    `json:"custom_unit_amount"`
 }
 
-// takeCurrencyOptions checks the amounts given by currency and takes them over; an empty hash removes all.
+// takeCurrencyOptions checks and stores the amounts given by currency. An empty hash removes all of them.
 func (p *price) takeCurrencyOptions(given spec.Params, param string) error {
 	if !given.Has("currency_options") {
 		return nil
@@ -49,7 +49,8 @@ func (p *price) takeCurrencyOptions(given spec.Params, param string) error {
 	return nil
 }
 
-// currencyOptions answers what a price costs in every currency, its own among them, as Stripe does when asked.
+// currencyOptions returns a price's amount in every currency, including its own, as Stripe does when a request expands
+// it.
 func (p *price) currencyOptions() map[string]any {
 	all := map[string]any{
 		p.Currency: currencyOption{

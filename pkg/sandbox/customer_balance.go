@@ -2,7 +2,7 @@ package sandbox
 
 import "strings"
 
-// balanceEntry is one change of a customer's credit; Stripe calls its object customer_balance_transaction. Negative
+// balanceEntry is one change of a customer's credit. Stripe's name for it is customer_balance_transaction. Negative
 // amounts are credit that the next invoices use up.
 type balanceEntry struct {
 	base
@@ -16,7 +16,7 @@ type balanceEntry struct {
 	Type          string            `json:"type"`
 }
 
-// enterBalance writes down that a customer's balance has changed by an amount, after it did.
+// enterBalance records a change of a customer's balance. The caller has already changed the balance.
 func (w *world) enterBalance(holder *customer, amount int64, kind string) *balanceEntry {
 	made := &balanceEntry{
 		base:          w.begin("cbtxn_1", "customer_balance_transaction"),
@@ -33,7 +33,7 @@ func (w *world) enterBalance(holder *customer, amount int64, kind string) *balan
 	return w.BalanceEntries.add(made)
 }
 
-// unapplyBalance gives a customer back what a finalized invoice took of the balance.
+// unapplyBalance gives back to a customer what a finalized invoice took from the balance.
 func (w *world) unapplyBalance(i *invoice) {
 	holder := w.Customers.get(i.Customer)
 	if holder.Hidden.Deleted || i.EndingBalance == nil || *i.EndingBalance == i.StartingBalance {
@@ -70,7 +70,7 @@ func createBalanceEntry(c *call) (any, error) {
 	return made, nil
 }
 
-// balanceEntry finds the entry in the URL.
+// balanceEntry returns the entry in the URL.
 func (c *call) balanceEntry() (*balanceEntry, error) {
 	found := c.BalanceEntries.get(c.item)
 	if found == nil || found.Customer != c.id {
@@ -87,7 +87,7 @@ func getBalanceEntry(c *call) (any, error) {
 	return found, nil
 }
 
-// updateBalanceEntry changes what is said of an entry, never its amount. Stripe announces that by no event.
+// updateBalanceEntry changes the description or metadata of an entry, never its amount. Stripe sends no event for it.
 func updateBalanceEntry(c *call) (any, error) {
 	found, err := c.balanceEntry()
 	if err != nil {

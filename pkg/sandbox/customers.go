@@ -38,7 +38,7 @@ type invoiceSettings struct {
 	RenderingOptions     any  `json:"rendering_options"`
 }
 
-// customerAt finds a living customer; param says where the id came from.
+// customerAt returns a customer that is not deleted. param says which parameter the id came from.
 func (w *world) customerAt(id, param string) (*customer, error) {
 	found := w.Customers.get(id)
 	if found == nil || found.Hidden.Deleted && param != "id" {
@@ -91,7 +91,7 @@ func createCustomer(c *call) (any, error) {
 	if settings := c.p.Sub("invoice_settings"); method != nil && settings.Text(
 		"default_payment_method",
 	) == c.p.Text("payment_method") {
-		method.Customer = text(made.ID) // it is about to be attached, and may be the default already
+		method.Customer = text(made.ID) // attached below; it may already be the default
 		settings["default_payment_method"] = method.ID
 	}
 	if err := c.fillCustomer(made); err != nil {
@@ -279,7 +279,7 @@ func shippingOf(p spec.Params) any {
 	}
 }
 
-// mergedMetadata answers metadata merged per key: an empty value deletes its key, an empty metadata deletes all.
+// mergedMetadata returns metadata merged per key. An empty value deletes its key; empty metadata deletes all keys.
 func mergedMetadata(old map[string]string, p spec.Params) map[string]string {
 	merged := map[string]string{}
 	if !p.Unset("metadata") {

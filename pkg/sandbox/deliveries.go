@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// delivery is one event on its way to one endpoint. It lives until the endpoint answered 2xx or the last retry failed.
+// delivery is one event on its way to one endpoint. It ends when the endpoint responds with 2xx or the last retry
+// fails.
 type delivery struct {
 	base
 	Event       string
@@ -18,17 +19,17 @@ type delivery struct {
 	Attempts    int
 	NextAttempt int64 // on the sandbox's clock
 	Ready       bool  // due, or being sent
-	Held        bool  // waits for the next event, to be sent after it
+	Held        bool  // sent after the next event
 	Basil       bool  // sent in the newer API version's shape
 }
 
-// webhookBackoff is how long to wait after each failed attempt, on the sandbox's clock: quick at first, so that a
-// backend that restarts soon has its events, then up to three days in all as at Stripe.
+// webhookBackoff is how long to wait after each failed attempt, on the sandbox's clock. The first retries are quick, so
+// that a backend that restarts soon gets its events. In all it is up to three days, as at Stripe.
 var webhookBackoff = []time.Duration{5 * time.Second, 30 * time.Second, 2 * time.Minute, 10 * time.Minute, time.Hour, 3 * time.Hour,
 	6 * time.Hour, 12 * time.Hour, 24 * time.Hour, 24 * time.Hour}
 
-// deliver queues an event for an endpoint; the courier sends it once the world's lock is free. This is where faults
-// strike: a dropped event is never sent, and Stripe believes that it was.
+// deliver queues an event for an endpoint. The courier sends it once the world's lock is free. Faults act here: a
+// dropped event is never sent, but Stripe believes that it was delivered.
 func (w *world) deliver(e *event, endpoint *webhookEndpoint) {
 	if w.strikeDelivery(faultDrop, e.Type) != nil {
 		return
@@ -60,11 +61,11 @@ func (w *world) queue(d *delivery) {
 	w.plan(d)
 }
 
-// releaseHeld sends what was held back, the last first, now that a later event stands before it.
+// releaseHeld queues the deliveries that were held back, the last one first, now that a later event is ahead of them.
 func (w *world) releaseHeld(endpointID string) {
 	bag := w.mailbag(endpointID)
 	for _, each := range slices.Backward(bag.held) {
-		if each.Held && w.Deliveries.get(each.ID) == each { // else its time came first
+		if each.Held && w.Deliveries.get(each.ID) == each { // otherwise it was due before the next event came
 			each.Held, each.Ready = false, true
 			bag.ready = append(bag.ready, each)
 		}
@@ -78,9 +79,9 @@ func (w *world) dropDeliveries(endpointID string) {
 	}
 }
 
-// mailbag is what waits for the couriers of one endpoint, so that nobody need look through all deliveries: those that
-// are due, in the order in which they are to be sent, and those that are held back for the next event. Each may be gone
-// meanwhile.
+// mailbag is what waits for the couriers of one endpoint, so that no one has to search all deliveries. ready holds
+// those that are due, in sending order. held holds those that wait for the next event. A delivery in either list may no
+// longer exist.
 type mailbag struct{ ready, held []*delivery }
 
 func (w *world) mailbag(endpointID string) *mailbag {
@@ -93,7 +94,7 @@ func (w *world) mailbag(endpointID string) *mailbag {
 	return w.mailbags[endpointID]
 }
 
-// lay puts a delivery where the couriers look.
+// lay puts a delivery into its endpoint's mailbag.
 func (w *world) lay(d *delivery) {
 	bag := w.mailbag(d.Endpoint)
 	switch {
@@ -104,7 +105,7 @@ func (w *world) lay(d *delivery) {
 	}
 }
 
-// next answers the first delivery that is due, nil where there is none. It stays in the bag.
+// next returns the first delivery that is due, or nil if there is none. It stays in the bag.
 func (b *mailbag) next(w *world) *delivery {
 	for len(b.ready) > 0 && w.Deliveries.get(b.ready[0].ID) != b.ready[0] {
 		b.ready = b.ready[1:]
@@ -125,20 +126,20 @@ func (w *world) finishDelivery(d *delivery) {
 	w.Deliveries.remove(d.ID)
 }
 
-// parcel is a delivery ready to be sent without the world.
+// parcel is a delivery that can be sent without the world.
 type parcel struct {
 	delivery, url         string
 	event, kind, endpoint string
 	attempt               int // counted from 1
 	shown                 map[string]any
-	at                    int64 // when it was taken, on the sandbox's clock
+	at                    int64 // when it was taken from the mailbag, on the sandbox's clock
 	secrets               []string
-	body                  []byte // these two once it is sealed
+	body                  []byte // body and signature are set by seal
 	signature             string
 }
 
-// nextParcel takes and packs the first delivery that is due for an endpoint. Every attempt is signed anew, at the time
-// that the sandbox's clock shows.
+// nextParcel takes and packs the first delivery that is due for an endpoint. Each attempt gets a new signature, with
+// the time of the sandbox's clock.
 func (w *world) nextParcel(endpointID string) *parcel {
 	bag := w.mailbag(endpointID)
 	for d := bag.next(w); d != nil; d = bag.next(w) {
@@ -179,11 +180,11 @@ func (p *parcel) seal() {
 	p.body, p.signature = body, sign(body, p.at, p.secrets)
 }
 
-// settle records how an attempt went.
+// settle records the result of an attempt.
 func (w *world) settle(deliveryID string, delivered bool) {
 	d := w.Deliveries.get(deliveryID)
 	if d == nil {
-		return // its endpoint was deleted meanwhile
+		return // its endpoint was deleted in the meantime
 	}
 	d.Attempts++
 	if delivered || d.Attempts > len(webhookBackoff) {
@@ -194,7 +195,7 @@ func (w *world) settle(deliveryID string, delivered bool) {
 	w.plan(d)
 }
 
-// sign makes the Stripe-Signature header, with one v1 for each secret that is valid.
+// sign makes the Stripe-Signature header, with one v1 for each valid secret.
 func sign(body []byte, at int64, secrets []string) string {
 	t := strconv.FormatInt(at, 10)
 	header := "t=" + t

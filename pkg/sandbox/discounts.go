@@ -1,32 +1,32 @@
 package sandbox
 
-// discount is a redeemed coupon: whose it is, on what it lies and until when. It never changes, and carries the coupon
-// as it was redeemed, so that it outlives it.
+// discount is a redeemed coupon: its owner, what it applies to, and when it ends. It never changes. It carries a copy
+// of the coupon as it was redeemed, so it outlives the coupon.
 type discount struct {
 	ID              string  `json:"id"`
 	Object          string  `json:"object"`
 	CheckoutSession text    `json:"checkout_session"`
 	Coupon          *coupon `json:"coupon"`
 	Customer        text    `json:"customer"`
-	End             stamp   `json:"end"` // of a repeating one; it is over at this second
+	End             stamp   `json:"end"` // of a repeating discount; it no longer applies at this second
 	Invoice         text    `json:"invoice"`
 	InvoiceItem     text    `json:"invoice_item"`
 	PromotionCode   text    `json:"promotion_code"`
 	Start           int64   `json:"start"`
 	Subscription    text    `json:"subscription"`
 	Hidden          struct {
-		Spent bool // it was for one invoice, and that came
+		Spent bool // it was for one invoice, which has used it
 	} `json:"_sandbox"`
 }
 
 func (d *discount) key() string { return d.ID }
 func (d *discount) when() int64 { return d.Start }
 
-// runs tells whether a discount is in force at a time; nil is none.
+// runs reports whether a discount is in force at a time. A nil discount never is.
 func (d *discount) runs(at int64) bool { return d != nil && (d.End == 0 || at < int64(d.End)) }
 
-// newDiscount redeems a coupon: it counts, and becomes a discount that begins now. Whoever it is for is set by the
-// caller.
+// newDiscount redeems a coupon: it counts the redemption and makes a discount that begins now. The caller sets its
+// owner.
 func (w *world) newDiscount(g *grant) *discount {
 	w.redeem(g)
 	copied := *g.coupon
@@ -40,7 +40,7 @@ func (w *world) newDiscount(g *grant) *discount {
 	return w.Discounts.add(made)
 }
 
-// discountCustomer puts a new discount on a customer, in the place of the old one; g may be nil, for none.
+// discountCustomer replaces a customer's discount with a new one. If g is nil, it only removes the old one.
 func (w *world) discountCustomer(holder *customer, g *grant) {
 	old := holder.Discount
 	var made *discount
@@ -52,7 +52,7 @@ func (w *world) discountCustomer(holder *customer, g *grant) {
 	w.announceDiscount(old, made)
 }
 
-// discountSubscription does the same for a subscription.
+// discountSubscription replaces a subscription's discount with a new one. If g is nil, it only removes the old one.
 func (w *world) discountSubscription(s *subscription, g *grant) {
 	old := s.Discount
 	var made *discount
@@ -64,7 +64,7 @@ func (w *world) discountSubscription(s *subscription, g *grant) {
 	w.announceDiscount(old, made)
 }
 
-// announceDiscount tells what became of the discount on a customer or a subscription.
+// announceDiscount announces how the discount on a customer or a subscription changed.
 func (w *world) announceDiscount(old, made *discount) {
 	switch {
 	case old == nil && made != nil:
@@ -109,7 +109,7 @@ func noDiscount(noun, id string) *apiError {
 	return e
 }
 
-// removed shows a discount that is no more, which Stripe shows whole but for its end.
+// removed renders a discount that was removed. Stripe shows all of it except its end.
 func removed(d *discount) map[string]any {
 	shown := render(d)
 	shown["deleted"] = true
@@ -117,7 +117,8 @@ func removed(d *discount) map[string]any {
 	return shown
 }
 
-// discountOn answers the discount that bills are reduced by at a time: a subscription's own beats its customer's.
+// discountOn returns the discount that reduces bills at a time. A subscription's own takes precedence over its
+// customer's.
 func discountOn(holder *customer, s *subscription, at int64) *discount {
 	switch {
 	case s != nil && s.Discount.runs(at):
@@ -128,7 +129,7 @@ func discountOn(holder *customer, s *subscription, at int64) *discount {
 	return nil
 }
 
-// tendCustomer does a customer's due work: the end of its discount.
+// tendCustomer does a customer's due work: it ends the discount.
 func (w *world) tendCustomer(holder *customer) {
 	if holder.Discount != nil && !holder.Discount.runs(w.now()) {
 		w.discountCustomer(holder, nil)
