@@ -9,18 +9,18 @@ import (
 
 const adminEmail = "admin@example.com"
 
-// appointAdmin makes one of the accounts an admin's, on the command line, where admins are made.
+// appointAdmin makes one of the accounts an admin, on the command line: that is the only way to make one.
 func (w *world) appointAdmin() {
 	_, err := w.command("user", "role", adminEmail, "admin")
 	w.must(err)
 }
 
-// beGiven lets the admin give the user points, at times by copies of one request.
+// beGiven lets the admin give the user points, at times by several copies of one request.
 func (u *user) beGiven(r *rand.Rand) {
 	u.adjust(u.intend(intent{kind: billing.EntryGrant, amount: 1 + r.Int64N(maxSpend)}), r)
 }
 
-// beCorrected lets the admin take points away, as far as they are there.
+// beCorrected lets the admin take points away, at most as many as the user has.
 func (u *user) beCorrected(r *rand.Rand) {
 	u.adjust(u.intend(intent{kind: billing.EntryCorrection, amount: amount(r)}), r)
 }
@@ -33,7 +33,8 @@ func (u *user) adjust(in *intent, r *rand.Rand) {
 	u.try(in, "", patience)
 }
 
-// compareGifts holds the lots that an admin gave against the entries: one each, of as many points, without an end.
+// compareGifts compares the lots that an admin gave with the entries. Each entry has one lot of as many points, which
+// never expires.
 func compareGifts(lots []billing.Lot, entries []billing.Entry) string {
 	given := map[billing.LotID]billing.Points{}
 	for _, e := range entries {

@@ -9,7 +9,8 @@ import (
 	"sync"
 )
 
-// wish is what a customer wants of their subscription, under one key, and whether they were told that it is so.
+// wish is a change that a customer requests of their subscription under one key. It records whether the server
+// confirmed it.
 type wish struct {
 	path, key    string
 	body         map[string]any
@@ -33,8 +34,8 @@ func (w *wish) request() request {
 	return r
 }
 
-// askFor asks for a wish and returns the status of the definite answer, 0 where there was none. Where Stripe refused
-// it asks once more under another key: the subscription may have changed just after the server had looked at it.
+// askFor sends a wish and returns the status of the definite reply, or 0 if there was none. If Stripe refused, it tries
+// once more under another key: the subscription may have changed just after the server looked at it.
 func (u *user) askFor(wanted *wish) int {
 	a, unsure, ok := u.insist(wanted.request(), "", patience)
 	if a.status == http.StatusBadGateway {
@@ -51,8 +52,8 @@ func (u *user) askFor(wanted *wish) int {
 	return a.status
 }
 
-// judgeWish holds a definite answer against the one before, and what it shows against what was asked for. The caller
-// holds u.mu.
+// judgeWish compares a definite reply with the previous one, and the state it shows with the request. The caller holds
+// u.mu.
 func (u *user) judgeWish(wanted *wish, a answer) {
 	u.w.note(u.number, "%s %v under %s: %s", wanted.path, wanted.body, wanted.key, a)
 	switch a.status {
@@ -71,7 +72,7 @@ func (u *user) judgeWish(wanted *wish, a answer) {
 			)
 		}
 		wanted.done = true
-	case http.StatusBadRequest: // as many seats as there are, of a plan that has fewer
+	case http.StatusBadRequest: // it keeps its seats, of which the new plan allows fewer
 		if u.w.changed.Load() { // or a plan that is no longer sold
 			break
 		}
@@ -86,7 +87,7 @@ func (u *user) judgeWish(wanted *wish, a answer) {
 			u.w.violate(u, "%s under %s was acknowledged, and its repeat answers %s", wanted.path, wanted.key, a)
 		}
 	case http.StatusBadGateway:
-		if !u.w.changed.Load() { // else its price may be one that Stripe does not sell any more
+		if !u.w.changed.Load() { // otherwise its price may be one that Stripe no longer sells
 			u.w.violate(u, "%s %v under %s is refused by Stripe, twice", wanted.path, wanted.body, wanted.key)
 		}
 	default:
@@ -94,7 +95,7 @@ func (u *user) judgeWish(wanted *wish, a answer) {
 	}
 }
 
-// somePlan is a plan, named as the request names it, and at times several seats.
+// somePlan returns a plan under the name that the request uses, and at times several seats.
 func somePlan(r *rand.Rand, as string) map[string]any {
 	body := map[string]any{as: []string{"basic", "pro", "saver", "weekly", "yearly"}[r.IntN(5)]}
 	if body[as] == "basic" && r.IntN(2) == 0 {
@@ -103,7 +104,7 @@ func somePlan(r *rand.Rand, as string) map[string]any {
 	return body
 }
 
-// changeInApp changes plan or seats, at times for what a preview said.
+// changeInApp changes plan or seats. At times it confirms what a preview said.
 func (u *user) changeInApp(r *rand.Rand) {
 	body := somePlan(r, "plan")
 	if r.IntN(2) == 0 {
@@ -120,8 +121,8 @@ func (u *user) changeInApp(r *rand.Rand) {
 	u.askFor(u.wish("/subscription/change", body))
 }
 
-// changeByCopies sends one change several times at once, of which one alone may be the first. A copy that finds another
-// one under way may be refused.
+// changeByCopies sends one change several times at once. Only one copy may be the first. A copy that finds another one
+// under way may be refused.
 func (u *user) changeByCopies(r *rand.Rand) {
 	wanted := u.wish("/subscription/change", somePlan(r, "plan"))
 	answers := make([]answer, 2+r.IntN(3))

@@ -10,19 +10,19 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// atStripe is all that Stripe has of one customer.
+// atStripe is everything that Stripe has about one customer.
 type atStripe struct {
 	customers, subscriptions, invoices, sessions, charges, intents []object
 
-	prices []object            // all of the account, archived ones as well
-	packs  map[string]int64    // points that a paid session sold, by its id
-	taken  map[string]int64    // money that disputes took and have not given back, by charge
-	phases map[string][]object // what subscriptions become, by their id: the phases to come
+	prices []object            // of the whole account, including archived ones
+	packs  map[string]int64    // points that a paid session sold, by session id
+	taken  map[string]int64    // money that disputes took and did not return, by charge
+	phases map[string][]object // the coming phases of subscriptions, by subscription id
 
-	scheduledEnd map[string]time.Time // when they are to end, where a schedule ends them
+	scheduledEnd map[string]time.Time // when a schedule ends a subscription, by its id
 }
 
-// readStripe reads everything of a user from Stripe's lists, also of customers that were deleted.
+// readStripe reads everything about a user from Stripe's lists, including customers that were deleted.
 func (w *world) readStripe(u *user) (s atStripe, err error) {
 	if s.customers, err = w.all(
 		"/v1/customers", url.Values{"email": {u.email}},
@@ -70,8 +70,8 @@ func (w *world) readStripe(u *user) (s atStripe, err error) {
 	return s, nil
 }
 
-// takenByDisputes returns what payers' banks have taken of charges. An inquiry takes nothing, and what was won came
-// back.
+// takenByDisputes returns the money that payers' banks have taken, by charge. An inquiry takes nothing, and a dispute
+// that was won returned its money.
 func (w *world) takenByDisputes(charges []object) (map[string]int64, error) {
 	taken := map[string]int64{}
 	for _, c := range charges {
@@ -96,11 +96,11 @@ func paidSession(session object) bool {
 	return session.text("status") == "complete" && (status == "paid" || status == "no_payment_required")
 }
 
-// itemOf names what a line sells. The names of the catalogue's items stand in the metadata of their prices.
+// itemOf returns the catalogue item that a line sells. The metadata of the line's price names it.
 func itemOf(line object) string { return line.text("price.metadata." + billing.MetadataItem) }
 
-// readSchedules reads which phases come next for each subscription that a schedule leads, and when such a schedule ends
-// it.
+// readSchedules reads the coming phases of each subscription that has a schedule, and when the schedule ends the
+// subscription.
 func (w *world) readSchedules(s *atStripe) error {
 	s.phases, s.scheduledEnd = map[string][]object{}, map[string]time.Time{}
 	for _, sub := range s.subscriptions {
@@ -135,10 +135,11 @@ func (w *world) readSchedules(s *atStripe) error {
 	return nil
 }
 
-// isOurs reports whether an item or a line sells something of ours.
+// isOurs reports whether an item or a line sells something from our catalogue.
 func isOurs(line object) bool { return itemOf(line) != "" }
 
-// ours are the subscriptions that sell something of ours; what else the customer has is no business of the product's.
+// ours returns the subscriptions that sell something from our catalogue. The product ignores the customer's other
+// subscriptions.
 func (s atStripe) ours() []object {
 	return slices.DeleteFunc(
 		slices.Clone(s.subscriptions),

@@ -19,12 +19,12 @@ import (
 const (
 	checkInterval = 50 * time.Millisecond // between two looks at a server's readiness
 	checkPatience = time.Second
-	// leaveDelay is what the servers are told to wait: longer than the balancer can take to notice.
+	// leaveDelay is how long the servers are told to wait: longer than the balancer can take to notice.
 	leaveDelay = "2s"
 )
 
-// balancer spreads requests over servers in turn, as load balancers do: not to one whose /readyz does not answer 200,
-// and another one's turn where nobody listens. Whatever else goes wrong it passes on, and writes down.
+// balancer spreads requests over servers in turn, as load balancers do. It skips a server whose /readyz does not return
+// 200, and tries the next one if a server does not listen. It passes on every other failure, and records it.
 type balancer struct {
 	*httptest.Server
 	passing http.RoundTripper
@@ -34,10 +34,10 @@ type balancer struct {
 	ready    map[string]bool
 	next     int
 	failures []failure
-	passed   int // requests that a server answered
+	passed   int // requests that a server replied to
 }
 
-// failure is a request that a server was sent and did not answer, or answered with a 5xx.
+// failure is a request that a server received but did not reply to, or replied to with a 5xx.
 type failure struct {
 	target string
 	at     time.Time
@@ -56,7 +56,7 @@ func newBalancer(t testing.TB, servers []*server) *balancer {
 		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(&url.URL{Scheme: "http", Host: "balanced"}) },
 		Transport: b,
 		ErrorHandler: func(out http.ResponseWriter, _ *http.Request, _ error) {
-			out.WriteHeader(http.StatusBadGateway) // the failure is written down already
+			out.WriteHeader(http.StatusBadGateway) // the failure has been recorded already
 		},
 	}
 	b.Server = httptest.NewServer(proxy)
@@ -70,7 +70,7 @@ func newBalancer(t testing.TB, servers []*server) *balancer {
 	return b
 }
 
-// check looks at one server's readiness again and again.
+// check polls one server's readiness.
 func (b *balancer) check(ctx context.Context, target string) {
 	client := &http.Client{Timeout: checkPatience, Transport: &http.Transport{DisableKeepAlives: true}}
 	look := time.NewTicker(checkInterval)
@@ -91,7 +91,7 @@ func (b *balancer) check(ctx context.Context, target string) {
 	}
 }
 
-// isReady says whether a server is being sent requests.
+// isReady reports whether the balancer sends requests to a server.
 func (b *balancer) isReady(target string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -110,8 +110,8 @@ func (b *balancer) pick() string {
 	return ""
 }
 
-// RoundTrip sends a request to the next server that is ready. Only where nobody listens it tries another one: then the
-// request cannot have had an effect.
+// RoundTrip sends a request to the next server that is ready. It tries another one only if that server does not listen:
+// then the request cannot have had an effect.
 func (b *balancer) RoundTrip(r *http.Request) (*http.Response, error) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -124,7 +124,7 @@ func (b *balancer) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		out := r.Clone(r.Context())
 		out.URL.Host, out.Host = target, target
-		// a body that the transport cannot rewind, so that it tries nothing twice
+		// A body that the transport cannot rewind, so that the transport never retries by itself.
 		out.Body = io.NopCloser(bytes.NewReader(body))
 		resp, err := b.passing.RoundTrip(out)
 		var dial *net.OpError
@@ -153,7 +153,7 @@ func (b *balancer) fail(target, text string) error {
 	return fmt.Errorf("%s: %s", target, text)
 }
 
-// takeFailures answers what went wrong since it was last asked.
+// takeFailures returns the failures since the last call.
 func (b *balancer) takeFailures() []failure {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -9,8 +9,8 @@ import (
 	"github.com/anishathalye/porcupine"
 )
 
-// move is what a client asks of one account, and outcome what it was told: the sequential model below says which
-// outcomes a move may have when moves happen one after the other.
+// move is a client's request about one account, and outcome is what the client was told. The sequential model below
+// says which outcomes a move may have when moves happen one after the other.
 type move struct {
 	kind   string // spend, grant, hold, capture, release, read
 	amount int64
@@ -18,27 +18,27 @@ type move struct {
 }
 
 type outcome struct {
-	refused         bool   // for lack of points, or because the hold had ended
+	refused         bool   // too few points, or the hold had ended
 	hold            string // that was made
-	shown           bool   // whether available and held are those that the move left; a repeat's are of some time after
+	shown           bool   // available and held are those that the move left; a repeat shows those of some later time
 	available, held int64
-	// whether total is what the move's entry says of the balance after it, which a repeat says as well
+	// stated reports whether total is the balance that the move's entry states; a repeat states it as well.
 	stated bool
 	total  int64
-	entry  string // names the entry that the change left
-	turn   int    // which of the moves it was, the first being 1; 0: not known
+	entry  string // names the entry that the change appended
+	turn   int    // the move's place in the order, counted from 1; 0: not known
 }
 
-// books are an account's points. Active holds are a sorted text, so that equal books are equal values.
+// books is the state of an account's points. Active holds are a sorted text, so that equal books are equal values.
 type books struct {
 	available, held int64
 	active          string
-	moves           int // so far
+	moves           int // made so far
 }
 
-// model is the account as a sequential object. It knows nothing of how the product keeps points. Where outcomes say
-// which turn they had, the check is whether that very order explains the history: the search for one takes time that
-// grows exponentially with what overlaps.
+// model is the account as a sequential object. It does not know how the product stores points. If outcomes state their
+// turn, the check is whether exactly that order explains the history. To search for an order takes time that grows
+// exponentially with the number of overlapping moves.
 func model(available int64) porcupine.Model {
 	return porcupine.Model{
 		Init: func() any { return books{available: available} },
@@ -58,7 +58,8 @@ func model(available int64) porcupine.Model {
 	}
 }
 
-// explain answers the books after a move, and whether it can have had this outcome and left what the client was shown.
+// explain returns the books after a move. It reports whether the move can have had this outcome and left what the
+// client was shown.
 func (b books) explain(m move, o outcome) (after books, ok bool) {
 	after, ok = b.take(m, o)
 	after.moves++
@@ -67,7 +68,7 @@ func (b books) explain(m move, o outcome) (after books, ok bool) {
 	return after, ok && shown && stated
 }
 
-// take answers the books after a move with such an outcome, and false where that cannot be its outcome.
+// take returns the books after a move with such an outcome, and false if the move cannot have that outcome.
 func (b books) take(m move, o outcome) (books, bool) {
 	amount, rest, isActive := b.without(m.hold)
 	switch m.kind {
@@ -114,15 +115,15 @@ func (b books) without(hold string) (amount int64, rest string, ok bool) {
 	all := strings.Fields(b.active)
 	for n, each := range all {
 		if id, points, _ := strings.Cut(each, ":"); id == hold {
-			amount, _ = strconv.ParseInt(points, 10, 64) // we wrote it
+			amount, _ = strconv.ParseInt(points, 10, 64) // this test wrote it
 			return amount, strings.Join(slices.Delete(all, n, n+1), " "), true
 		}
 	}
 	return 0, b.active, false
 }
 
-// TestBooks proves that the check of histories can fail: of histories made by hand it refuses each that no order
-// explains, and accepts those that one does.
+// TestBooks proves that the check of histories can fail. Of histories made by hand, it refuses each one that no order
+// explains, and accepts each one that some order explains.
 func TestBooks(t *testing.T) {
 	t.Parallel()
 	at := func(call, back int64, m move, o outcome) porcupine.Operation {

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// assortment are the lines of the catalogue that the operator changes while the shop is open, each as it may read. The
-// first is what testdata/catalog.yaml says; an empty one leaves the item out, as a slip does.
+// assortment holds the lines of the catalogue that the operator changes while the shop is open, each with its possible
+// texts. The first text is the one in testdata/catalog.yaml. An empty text leaves the item out, as a slip does.
 var assortment = [][]string{
 	{
 		"  - {id: basic, name: Basic, amount: 900, interval: month, points: 500, max_quantity: 5}",
@@ -45,10 +45,10 @@ func (w *world) stock() string {
 	return w.shelf
 }
 
-const setupTries = 12 // of setting Stripe up while it has faults
+const setupTries = 12 // tries to set Stripe up while it has faults
 
-// changeCatalogue gives an item another price, other points, or takes it off the shelf; or back. As the docs have it:
-// the file, then `stripe setup`, then the servers.
+// changeCatalogue changes the price or the points of an item, removes the item, or restores it. It follows the docs:
+// first the file, then `stripe setup`, then the servers.
 func (w *world) changeCatalogue(r *rand.Rand) {
 	item := assortment[r.IntN(len(assortment))]
 	before, err := os.ReadFile(w.shelf)
@@ -79,7 +79,7 @@ func (w *world) changeCatalogue(r *rand.Rand) {
 		said, err = w.setUp()
 	}
 	w.note(-1, "the catalogue changes to %q: %.300s %v", wanted, said, err)
-	if err != nil { // Stripe is too ill
+	if err != nil { // Stripe has too many faults
 		w.must(os.WriteFile(w.shelf, before, 0o600))
 		return
 	}
@@ -91,7 +91,7 @@ func (w *world) changeCatalogue(r *rand.Rand) {
 	}
 }
 
-// gone is what stands in the file in place of an item that was left out.
+// gone returns the text that replaces an item that was left out of the file.
 func gone(id string) string { return "  # gone: " + id }
 
 func (w *world) setUp() (string, error) {

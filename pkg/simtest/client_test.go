@@ -12,21 +12,21 @@ import (
 	"time"
 )
 
-// user is one customer with an app: a client that follows the rules for clients, and writes down what it was told.
+// user is one customer with an app: a client that follows the rules for clients and records what it was told.
 type user struct {
 	w      *world
 	number int
 	email  string
 
 	mu         sync.Mutex
-	account    string    // its id, once registered
-	customer   string    // at Stripe, once known
-	switchedOn time.Time // when packs were last wanted to be bought by themselves, on Stripe's clock
-	gone       []string  // customers of theirs that were deleted at Stripe
+	account    string    // account id, once registered
+	customer   string    // Stripe customer, once known
+	switchedOn time.Time // when the customer last asked for top-ups, on Stripe's clock
+	gone       []string  // their customers that were deleted at Stripe
 	token      string
 	refresh    string
-	old        []string // tokens held before, the newest last
-	claims     []claims // what every token said that has not been held against the database yet
+	old        []string // earlier tokens, the newest last
+	claims     []claims // claims of tokens that were not compared with the database yet
 	journal    []*intent
 	orders     []order
 	wishes     []*wish // the last few, about the subscription
@@ -34,11 +34,11 @@ type user struct {
 
 const password = "correct horse battery"
 
-// answer is what came back of a request.
+// answer is the reply to a request.
 type answer struct {
 	status   int
 	replayed bool
-	json     map[string]any // nil where the body is none
+	json     map[string]any // nil if the body is not JSON
 }
 
 func (a answer) at(path string) any {
@@ -60,7 +60,7 @@ func (a answer) String() string {
 	return fmt.Sprintf("%d %s", a.status, strings.TrimPrefix(a.text("type"), "/problems/"))
 }
 
-// request is one request, as often as it is sent.
+// request is one request, however often it is sent.
 type request struct {
 	method, path string
 	body         any
@@ -68,8 +68,8 @@ type request struct {
 }
 
 const (
-	callPatience  = 5 * time.Second  // how long a client waits for one answer
-	loginPatience = 60 * time.Second // the same where a password is hashed, which costs much on a busy machine
+	callPatience  = 5 * time.Second  // how long a client waits for one reply
+	loginPatience = 60 * time.Second // the same where a password is hashed, which is expensive on a busy machine
 )
 
 func (r request) patience() time.Duration {
@@ -79,7 +79,7 @@ func (r request) patience() time.Duration {
 	return callPatience
 }
 
-// send sends a request once, over the wire that may be cut, under the token given.
+// send sends a request once with the given token, over the wire that may be cut.
 func (u *user) send(r request, token string) (a answer, err error) {
 	var body io.Reader = http.NoBody
 	if r.body != nil {
@@ -133,11 +133,11 @@ func (u *user) send(r request, token string) (a answer, err error) {
 	return a, nil
 }
 
-// lost says whether the outcome of a try is unknown: it may have had its effect or not.
+// lost reports whether the outcome of a try is unknown: it may or may not have had its effect.
 func lost(a answer, err error) bool { return err != nil || a.status >= http.StatusInternalServerError }
 
-// insist repeats a request until it has a definite answer, or patience ends. unsure says that some try before the last
-// had an unknown outcome. The first try goes out under the token first, "" for the current one.
+// insist repeats a request until it has a definite reply, or patience ends. unsure reports that the outcome of an
+// earlier try is unknown. The first try uses the token first, or the current one if that is "".
 func (u *user) insist(r request, first string, patience time.Duration) (a answer, unsure, ok bool) {
 	deadline := time.Now().Add(patience)
 	for try := 0; try == 0 || time.Now().Before(deadline); try++ {
@@ -150,7 +150,7 @@ func (u *user) insist(r request, first string, patience time.Duration) (a answer
 		case u.w.ctx.Err() != nil:
 			return a, unsure, false
 		case err == nil && a.status == http.StatusBadGateway && strings.HasPrefix(r.path, "/subscription/"):
-			return a, unsure, true // Stripe refuses it, and would again
+			return a, unsure, true // Stripe refuses it, and would refuse it again
 		case lost(a, err):
 			unsure = true
 			u.w.failed.Add(1)
@@ -180,7 +180,7 @@ func (u *user) current() string {
 	return u.token
 }
 
-// stale is a token that was held before, mostly an older one.
+// stale returns an earlier token, mostly an older one.
 func (u *user) stale(n int) string {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -190,10 +190,10 @@ func (u *user) stale(n int) string {
 	return u.old[n%len(u.old)]
 }
 
-// maxOld bounds how many old tokens a client goes on using.
+// maxOld is how many earlier tokens a client keeps using.
 const maxOld = 12
 
-// keep follows the rule for clients, and remembers what each token says.
+// keep stores the newest token as the rule for clients says, and remembers the claims of each token.
 func (u *user) keep(a answer) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -223,15 +223,15 @@ func (u *user) keep(a answer) {
 	u.claims = append(u.claims, said)
 }
 
-// renew replaces a token that ran out: by the refresh token, or, where that is used up, by logging in.
+// renew replaces an expired token with the refresh token. If the refresh token is used up, it logs in.
 func (u *user) renew(refused string) {
 	u.mu.Lock()
 	if u.token != refused {
 		u.mu.Unlock()
-		return // somebody else has renewed it meanwhile, or this was an old one
+		return // someone else has renewed it in the meantime, or this was an old one
 	}
 	refresh := u.refresh
-	u.refresh = "" // a second use would end the login: so whoever comes next logs in
+	u.refresh = "" // a second use would end the login, so the next caller logs in
 	u.mu.Unlock()
 	if refresh != "" {
 		a, err := u.send(
@@ -257,7 +257,7 @@ func (u *user) login() {
 	}
 }
 
-// register makes the account. A registration whose answer was lost is found by logging in.
+// register makes the account. If the reply to a registration was lost, it logs in to find the account.
 func (u *user) register() {
 	body := map[string]any{"email": u.email, "password": password}
 	a, _, ok := u.insist(request{method: "POST", path: "/auth/register", body: body}, "", 2*loginPatience)

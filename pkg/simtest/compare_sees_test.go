@@ -8,9 +8,9 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// TestCompareSees proves that the comparison with Stripe can fail: of lots made by hand it accepts those that
-// grants.md asks for, and refuses each that it does not. Basic is paid for March; on 1 April pro, which may carry 300
-// over, is changed to in the draft hour (700) and renewed (1200).
+// TestCompareSees proves that the comparison with Stripe can fail. Of lots made by hand, it accepts those that
+// grants.md requires and refuses all others. Basic is paid for March. On 1 April it changes to pro, which may carry 300
+// over, in the draft hour (700), and renews (1200).
 func TestCompareSees(t *testing.T) {
 	t.Parallel()
 	s := atStripe{
@@ -34,7 +34,7 @@ func TestCompareSees(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		spoil func(s *atStripe, march, change, april *billing.Lot)
-		want  string // part of what is said
+		want  string // part of the message
 	}{
 		"Fits": {func(*atStripe, *billing.Lot, *billing.Lot, *billing.Lot) {}, ""},
 		"OwnPointsRanOut": {
@@ -103,7 +103,7 @@ func lotOf(key string, granted, left billing.Points) billing.Lot {
 	}
 }
 
-// twoCharges paid an invoice by halves, of which one went back.
+// twoCharges returns the two charges that each paid half of an invoice. One of them was refunded.
 func twoCharges(invoice string) []object {
 	half := func(back float64) object {
 		return object{
@@ -125,8 +125,8 @@ func copies(objects []object) (all []object) {
 	return all
 }
 
-// TestCompareSeesExpiries proves the same of what ran out long ago: a change of the draft hour may not end with the
-// renewal that is paid an hour later, and what it ends of the period before may.
+// TestCompareSeesExpiries proves the same of points that expired long ago. A change of the draft hour may not expire
+// with the renewal that is paid an hour later. Points that the change ends in the period before may.
 func TestCompareSeesExpiries(t *testing.T) {
 	t.Parallel()
 	s := atStripe{

@@ -9,12 +9,12 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// live says whether a subscription in this status goes on.
+// live reports whether a subscription with this status goes on.
 func live(status string) bool {
 	return slices.Contains([]string{"trialing", "active", "past_due", "unpaid", "paused"}, status)
 }
 
-// counting is the subscription that the account should show: of ours the paid one, then the newest.
+// counting returns the subscription that the account should show: of ours, the paid one, and then the newest.
 func (s atStripe) counting() object {
 	ours := s.ours()
 	if len(ours) == 0 {
@@ -74,8 +74,8 @@ func (s atStripe) compareSubscription(a billing.Account) string {
 	return ""
 }
 
-// compareComing holds what is to come of a subscription that goes on: its end, however that was set, and a pause of
-// its collection.
+// compareComing compares what is scheduled for a subscription that goes on: its end, however that was set, and a pause
+// of its collection.
 func (s atStripe) compareComing(sub object, has *billing.Subscription) string {
 	ends := s.endsAt(sub)
 	if !live(sub.text("status")) {
@@ -96,8 +96,8 @@ func (s atStripe) compareComing(sub object, has *billing.Subscription) string {
 	return ""
 }
 
-// comesNext is what a subscription becomes, and when: the first phase to come that sells something else of ours, ""
-// where it goes on as it is.
+// comesNext returns what a subscription will change to, and when: the first coming phase that sells another item of
+// ours. It returns "" if there is no such phase.
 func (s atStripe) comesNext(sub object) string {
 	have := sub.list("items.data")
 	for _, phase := range s.phases[sub.text("id")] {
@@ -124,8 +124,8 @@ func coming(c *billing.ScheduledChange) string {
 	return fmt.Sprintf("%d × %s at %d", c.Quantity, c.Plan, c.At.Unix())
 }
 
-// paidUntil is when the last period of a subscription that was paid for ends, the year's as a whole. Where none was
-// paid, as after a first debit that the bank refused, it is when the subscription began.
+// paidUntil returns when the last paid period of a subscription ends. A year counts as one period. If no period was
+// paid, as after a first debit that the bank refused, it returns when the subscription began.
 func (s atStripe) paidUntil(sub object) (until time.Time) {
 	for _, b := range s.paidInvoices() {
 		if b.invoice.text("subscription") == sub.text("id") && b.period && b.to.After(until) {
@@ -138,7 +138,7 @@ func (s atStripe) paidUntil(sub object) (until time.Time) {
 	return until
 }
 
-// checkWindow holds the access window against the table in docs/states.md.
+// checkWindow compares the access window with the table in docs/states.md.
 func (s atStripe) checkWindow(sub object, has *billing.Window) string {
 	from, until := at(sub.number("current_period_start")), at(sub.number("current_period_end"))
 	switch status := sub.text("status"); status {
@@ -148,7 +148,7 @@ func (s atStripe) checkWindow(sub object, has *billing.Window) string {
 			until = s.paidUntil(sub).Add(pastDueGrace)
 		}
 		if has != nil {
-			from = has.From // which period's it is does not matter
+			from = has.From // it does not matter which period's it is
 		}
 	default:
 		if has != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/ledger"
 )
 
-// disagreement says how the database differs from what Stripe's lists say of a user, "" when it does not.
+// disagreement describes how the database differs from Stripe's lists of a user. It returns "" if they agree.
 func (w *world) disagreement(ctx context.Context, u *user) (string, error) {
 	s, err := w.readStripe(u)
 	if err != nil {
@@ -57,8 +57,8 @@ func (w *world) disagreement(ctx context.Context, u *user) (string, error) {
 	return w.disagreementWithin(ctx, u, now)
 }
 
-// disagreementWithin says how what Stripe does not know, holds and admins' gifts, differs from the account's entries,
-// after an account was settled at that time.
+// disagreementWithin describes how holds and admins' gifts, which Stripe does not know, differ from the account's
+// entries, after the account was settled at that time.
 func (w *world) disagreementWithin(ctx context.Context, u *user, now time.Time) (string, error) {
 	const most = 10_000
 	a, err := w.db.Account(ctx, billing.AccountID(u.account))
@@ -83,7 +83,7 @@ func (w *world) disagreementWithin(ctx context.Context, u *user, now time.Time) 
 	return compareGifts(gifts, entries), nil
 }
 
-// compareLots holds every lot that Stripe's lists call for against those that there are, to the point.
+// compareLots compares the actual lots with those that Stripe's lists require, to the point.
 func (s atStripe) compareLots(lots []billing.Lot, now time.Time) string {
 	wanted := s.lotsDue(now)
 	missing, spread := maps.Clone(wanted), map[string]int64{}
@@ -105,7 +105,7 @@ func (s atStripe) compareLots(lots []billing.Lot, now time.Time) string {
 		case granted != want.granted && !want.most:
 			return fmt.Sprintf("%s should have granted %d points and granted %d", lot.GrantKey, want.granted, granted)
 		case !want.most && back != want.back && back != min(want.back, granted-int64(lot.Expired)):
-			// none owe what ran out
+			// No lot owes points that expired.
 			return fmt.Sprintf("of %s %d points should be clawed back and %d are", lot.GrantKey, want.back, back)
 		}
 	}
@@ -117,7 +117,7 @@ func (s atStripe) compareLots(lots []billing.Lot, now time.Time) string {
 	return s.compareEnds(lots, wanted, now)
 }
 
-// compareOrders holds the orders against their sessions. An order of which Stripe knows no session sells nothing.
+// compareOrders compares the orders with their sessions. An order whose session Stripe does not know sells nothing.
 func (s atStripe) compareOrders(orders []billing.Order) string {
 	sessions := map[string]object{}
 	for _, session := range s.sessions {
@@ -157,7 +157,8 @@ func (s atStripe) compareOrders(orders []billing.Order) string {
 	return ""
 }
 
-// afterDebit is what an order is whose page is complete and not paid: it waits for the bank, until that has refused.
+// afterDebit returns the status of an order whose page is complete and not paid: it waits for the bank until the bank
+// has refused.
 func (s atStripe) afterDebit(session object) billing.OrderStatus {
 	id := session.text("payment_intent")
 	for _, invoice := range s.invoices {

@@ -21,7 +21,7 @@ const (
 	keysAtOnce = 8
 )
 
-// counted is two servers on one PostgreSQL, and one user with points.
+// counted returns two servers on one PostgreSQL, and one user with points.
 func counted(t *testing.T, points billing.Points) (*world, *user) {
 	t.Helper()
 	databaseURL := storetest.URL(t, store.Postgres)
@@ -35,7 +35,7 @@ func counted(t *testing.T, points billing.Points) (*world, *user) {
 	return w, u
 }
 
-// spends reads the account's spends by their keys, and its points.
+// spends returns the account's spends by key, the points spent, and the account.
 func (w *world) spends(u *user) (byKey map[string][]billing.Entry, spent billing.Points, a billing.Account) {
 	w.t.Helper()
 	w.audit(u)
@@ -57,8 +57,8 @@ func (w *world) spends(u *user) (byKey map[string][]billing.Entry, spent billing
 	return byKey, spent, a
 }
 
-// TestKeysTogether proves that ten copies of a request at once, on two servers, have one effect and one answer: 5,000
-// keys in full.
+// TestKeysTogether proves that ten copies of a request at once, on two servers, have one effect and one reply. A full
+// run uses 5,000 keys.
 func TestKeysTogether(t *testing.T) {
 	t.Parallel()
 	keys := rounds(t, 300, 5_000)
@@ -98,7 +98,7 @@ func TestKeysTogether(t *testing.T) {
 	)
 }
 
-// sendTogether sends a spend several times at once and wants one answer in all of them. It answers how many say that
+// sendTogether sends a spend several times at once and requires the same reply from all. It returns how many say that
 // they are repeats.
 func (u *user) sendTogether(in intent) (replayed int64) {
 	answers := make([]answer, keyCopies)
@@ -122,9 +122,9 @@ func (u *user) sendTogether(in intent) (replayed int64) {
 	return replayed
 }
 
-// TestRepliesCut proves that a spend whose answer is cut off after its commit is there, and that its repeat finds it
-// and does not spend again: 500 in full. That the answer was cut after the commit is seen in the database, before the
-// repeat.
+// TestRepliesCut proves that a spend whose reply is cut off after its commit is stored. Its repeat finds it and does
+// not spend again. Before the repeat, the test reads the database to prove that the cut came after the commit. A full
+// run makes 500 cuts.
 func TestRepliesCut(t *testing.T) {
 	t.Parallel()
 	cuts := rounds(t, 100, 500)
@@ -132,7 +132,7 @@ func TestRepliesCut(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 1))
 	for n := range cuts {
 		in := intent{kind: billing.EntrySpend, key: fmt.Sprint("cut-", n), amount: 1}
-		w.api.cutAnswer(cut{after: random.IntN(200)}) // in the header: no answer is so short
+		w.api.cutAnswer(cut{after: random.IntN(200)}) // in the header: every reply is longer than that
 		if a, err := u.send(u.request(&in), u.current()); err == nil {
 			t.Fatalf("the answer to %s was not cut: %s", in.key, a)
 		}
@@ -154,8 +154,9 @@ func TestRepliesCut(t *testing.T) {
 	t.Logf("%d answers cut after the commit: 0 doubled, 0 lost", cuts)
 }
 
-// TestStaleTokens proves that no token, however stale, lets anybody spend a point that is not there: 5,000 of them in
-// full, all genuine, each stating more points than the account has, half of them a window that is long gone at Stripe.
+// TestStaleTokens proves that no stale token lets anyone spend a point that is not there. All tokens are genuine and
+// state more points than the account has. Half of them state a window that ended long ago at Stripe. A full run uses
+// 5,000 tokens.
 func TestStaleTokens(t *testing.T) {
 	t.Parallel()
 	tokens := rounds(t, 300, 5_000)
@@ -197,7 +198,7 @@ func TestStaleTokens(t *testing.T) {
 	)
 }
 
-// staleTokens are what the servers would have minted for the account at better times.
+// staleTokens returns tokens that the servers would have minted for the account when it had more points.
 func (w *world) staleTokens(u *user, n int) []string {
 	w.t.Helper()
 	var keys token.Keys

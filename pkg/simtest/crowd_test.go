@@ -14,12 +14,12 @@ import (
 )
 
 const (
-	crowdPoints   = 1_000_000 // of each user: more than they can spend
-	crowdSpenders = 2         // of each user at once
+	crowdPoints   = 1_000_000 // for each user: more than they can spend
+	crowdSpenders = 2         // at once for each user
 	crowdPatience = 60 * time.Second
 )
 
-// crowd is load: all users spend without a break, each under the rules for clients, and write down what they are told.
+// crowd is load: all users spend without a break, each by the rules for clients, and record what they are told.
 type crowd struct {
 	w            *world
 	acknowledged atomic.Int64
@@ -27,7 +27,7 @@ type crowd struct {
 	ends         sync.WaitGroup
 }
 
-// newCrowd registers everybody, gives them points, and lets them begin.
+// newCrowd registers all users, gives them points, and lets them begin.
 func (w *world) newCrowd() *crowd {
 	w.t.Helper()
 	c := &crowd{w: w, over: make(chan struct{})}
@@ -41,7 +41,7 @@ func (w *world) newCrowd() *crowd {
 	return c
 }
 
-// give grants points that nobody paid for, so that Stripe has no part in the proof.
+// give grants points that were not paid for, so that the proof does not involve Stripe.
 func (w *world) give(u *user, points billing.Points) {
 	w.t.Helper()
 	w.must(w.db.InTx(w.ctx, func(tx *store.Tx) error {
@@ -69,7 +69,8 @@ func (c *crowd) spend(u *user) {
 	}
 }
 
-// await waits until so many more spends are acknowledged: the servers are well, and the crowd is in the middle of it.
+// await waits until that many more spends are acknowledged. Then the servers are well, and the crowd is in the middle
+// of its work.
 func (c *crowd) await(more int64) {
 	c.w.t.Helper()
 	want, deadline := c.acknowledged.Load()+more, time.Now().Add(crowdPatience)
@@ -82,8 +83,8 @@ func (c *crowd) await(more int64) {
 	}
 }
 
-// end lets everybody come to an end with what is open, and holds the books against their journals: nothing acknowledged
-// is lost, nothing happened twice, and the servers are the ones that were started.
+// end lets all users finish their open requests, and compares the books with their journals. Nothing acknowledged is
+// lost, nothing happened twice, and the servers are the ones that were started.
 func (c *crowd) end() {
 	w := c.w
 	w.t.Helper()
@@ -107,7 +108,7 @@ func (c *crowd) end() {
 	}
 }
 
-// wantInbox proves that the servers' queue works as well: a purchase is fulfilled by its webhook alone.
+// wantInbox proves that the servers' queue works as well: the webhook alone fulfills a purchase.
 func (w *world) wantInbox() {
 	w.t.Helper()
 	u := w.users[0]
@@ -135,7 +136,7 @@ func (w *world) wantInbox() {
 	}
 }
 
-// rounds is how often something is done: a few times here, more often under make counts.
+// rounds returns how often to repeat something: a few times here, more often under make counts.
 func rounds(t testing.TB, few, many int) int {
 	t.Helper()
 	if *full {

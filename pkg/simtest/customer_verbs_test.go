@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// foreignPrice makes something that the same Stripe account sells and our catalogue does not know, once.
+// foreignPrice creates, once, a price of the same Stripe account that our catalogue does not know.
 func (w *world) foreignPrice() string {
 	w.foreignOnce.Do(func() {
 		price, _ := w.ask("POST", "/v1/prices", url.Values{
@@ -18,7 +18,7 @@ func (w *world) foreignPrice() string {
 	return w.foreign
 }
 
-// subscribeElsewhere gives the user's customer a subscription that is none of ours; or ends one.
+// subscribeElsewhere gives the user's customer a subscription that is not ours, or ends one.
 func (u *user) subscribeElsewhere(r *rand.Rand) {
 	customer := u.customerID()
 	if customer == "" {
@@ -45,13 +45,13 @@ func (u *user) subscribeElsewhere(r *rand.Rand) {
 	}
 }
 
-// elsewhere are the subscriptions of the user's customer that are none of ours.
+// elsewhere returns the subscriptions of the user's customer that are not ours.
 func (u *user) elsewhere() []object {
 	found, _ := u.w.all("/v1/subscriptions", url.Values{"customer": {u.customerID()}})
 	return slices.DeleteFunc(found, func(s object) bool { return planOf(s) != "" })
 }
 
-// beForgotten deletes the user's customer at Stripe, which ends their subscriptions, and mostly buys again.
+// beForgotten deletes the user's customer at Stripe, which ends their subscriptions. Mostly the user then buys again.
 func (u *user) beForgotten(r *rand.Rand) {
 	customer := u.customerID()
 	if customer == "" {

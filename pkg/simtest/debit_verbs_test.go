@@ -6,13 +6,13 @@ import (
 	"net/url"
 )
 
-// ibans are accounts that pay, and one that fails, each in the bank's own time.
+// ibans are bank accounts: debits of one are paid and of the other fail, each when the bank decides.
 var ibans = []weighted[string]{
 	{"pays", 3, "AT611904300234573201"},
 	{"fails", 1, "AT861904300235473202"},
 }
 
-// debit makes a payment method of a bank account; one of the user's customer where it has one.
+// debit creates a payment method from a bank account. If the user has a customer, it belongs to that customer.
 func (u *user) debit(iban string) string {
 	made, ok := u.atStripe("a bank account", "POST", "/v1/payment_methods", url.Values{
 		"type": {"sepa_debit"}, "sepa_debit[iban]": {iban}, "billing_details[name]": {"A Customer"},
@@ -27,7 +27,8 @@ func (u *user) debit(iban string) string {
 	return made.text("id")
 }
 
-// subscribeByDebit pays for a first period from a bank account: the order waits for the bank, and fails with it.
+// subscribeByDebit pays for a first period from a bank account: the order waits for the bank, and fails if the debit
+// fails.
 func (u *user) subscribeByDebit(r *rand.Rand) {
 	method := u.debit(pick(r, ibans).do)
 	u.start(somePlan(r, "item"), method)
@@ -36,8 +37,8 @@ func (u *user) subscribeByDebit(r *rand.Rand) {
 	}
 }
 
-// buyPackByDebit buys a pack that the bank has still to pay for, and asks for the same again under another key: a page
-// that is complete is not handed out again, also where no webhook has told of it yet.
+// buyPackByDebit buys a pack that the bank has not paid yet, and requests the same pack again under another key. The
+// server must not return a completed page again, even if no webhook has reported its completion yet.
 func (u *user) buyPackByDebit(r *rand.Rand) {
 	method := u.debit(pick(r, ibans).do)
 	body := map[string]any{"item": "small", "quantity": 1 + r.IntN(6)}
@@ -64,14 +65,14 @@ func (u *user) buyPackByDebit(r *rand.Rand) {
 	}
 }
 
-// swapToDebit pays for what comes from a bank account.
+// swapToDebit makes a bank account pay for future charges.
 func (u *user) swapToDebit(r *rand.Rand) {
 	if _, ok := u.subscription(); ok {
 		u.swapCard(u.debit(pick(r, ibans).do))
 	}
 }
 
-// renewByDebit lets a renewal wait for the bank, which decides at once, in its own time, or after the old points'
+// renewByDebit lets a renewal wait for the bank. The bank decides at once, in its own time, or after the old points'
 // grace.
 func (u *user) renewByDebit(r *rand.Rand) {
 	s, ok := u.renewing(r)
@@ -94,7 +95,7 @@ func (u *user) renewByDebit(r *rand.Rand) {
 	}
 }
 
-// changeByDebit changes up where the money takes its time: no second invoice, and never two debits.
+// changeByDebit upgrades with a payment that takes its time: there is no second invoice, and never two debits.
 func (u *user) changeByDebit(r *rand.Rand) {
 	s, ok := u.renewing(r)
 	if !ok {
@@ -121,7 +122,7 @@ func (u *user) changeByDebit(r *rand.Rand) {
 	}
 }
 
-// atBank are the payments of changes that a bank has still to decide.
+// atBank returns the payments of changes that a bank has not decided yet.
 func (u *user) atBank() (waiting []object) {
 	invoices := u.openInvoices()
 	for _, invoice := range invoices {
@@ -132,7 +133,7 @@ func (u *user) atBank() (waiting []object) {
 	return waiting
 }
 
-// decideDebit lets the user's bank decide what it is processing.
+// decideDebit lets the user's bank decide about what it is processing.
 func (u *user) decideDebit(r *rand.Rand) {
 	outcome := []string{"succeeded", "succeeded", "failed"}[r.IntN(3)]
 	customer := u.customerID()

@@ -10,7 +10,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// checkEndings holds what must have come of everything, once faults have stopped and the database agrees with Stripe.
+// checkEndings checks the final states, once faults have stopped and the database agrees with Stripe.
 func (w *world) checkEndings() {
 	w.inParallel(checkers, len(w.users), func(n int) {
 		u := w.users[n]
@@ -22,7 +22,7 @@ func (w *world) checkEndings() {
 	})
 }
 
-// customers are the ids of all that the user ever was at Stripe.
+// customers returns the ids of all Stripe customers that the user ever had.
 func (u *user) customers() []string {
 	all := append([]string(nil), u.gone...)
 	if now := u.customerID(); now != "" {
@@ -31,7 +31,7 @@ func (u *user) customers() []string {
 	return all
 }
 
-// listed reads a list of Stripe's of all the user's customers.
+// listed reads one of Stripe's lists for all the user's customers.
 func (u *user) listed(path string, more url.Values) (all []object, err error) {
 	for _, customer := range u.customers() {
 		form := url.Values{"customer": {customer}}
@@ -47,8 +47,9 @@ func (u *user) listed(path string, more url.Values) (all []object, err error) {
 	return all, nil
 }
 
-// checkStopped returns an error where packs are still bought by themselves although, after the customer last switched
-// that on, a bank took money of any payment of theirs, or one of these packs was refunded (docs/states.md, Top-up).
+// checkStopped returns an error if top-ups are still on although they should have stopped. They stop if, after the
+// customer last enabled them, a bank took money of any of the customer's payments, or an automatic pack was refunded
+// (docs/states.md, Top-up).
 func (u *user) checkStopped() error {
 	topUp, err := u.w.db.TopUp(u.w.ctx, billing.AccountID(u.account))
 	if billing.CodeOf(err) == billing.ENotFound || err == nil && topUp.Status != billing.TopUpOn {
@@ -83,8 +84,8 @@ func (u *user) checkStopped() error {
 	return nil
 }
 
-// tookAfter names a dispute of a charge that took money after a moment, or its refund where that counts; "" where there
-// is none.
+// tookAfter names a dispute of a charge that took money after a given time, or its refund if refunds count. It returns
+// "" if there is neither.
 func (w *world) tookAfter(charge object, since int64, refunds bool) (string, error) {
 	if charge.flag("disputed") {
 		found, err := w.all("/v1/disputes", url.Values{"charge": {charge.text("id")}})
@@ -111,9 +112,9 @@ func (w *world) tookAfter(charge object, since int64, refunds bool) (string, err
 	return "", err
 }
 
-// checkTrials returns an error where the user had two trials: those that a subscription began with, whatever operators
-// gave later, which can be in the second that it began in. The first invoice of those that began with one asks for
-// nothing.
+// checkTrials returns an error if the user had two trials. Only trials that a subscription began with count. What an
+// operator gave later does not count, even in the second in which the subscription began. The first invoice of a
+// subscription that began with a trial asks for nothing.
 func (u *user) checkTrials() error {
 	found, err := u.listed("/v1/subscriptions", url.Values{"status": {"all"}})
 	if err != nil {
@@ -141,7 +142,7 @@ func (u *user) checkTrials() error {
 	return nil
 }
 
-// checkServed returns an error where somebody whom Stripe forgot cannot buy any more.
+// checkServed returns an error if a user whom Stripe has deleted can no longer buy.
 func (u *user) checkServed() error {
 	if len(u.gone) == 0 {
 		return nil

@@ -20,11 +20,11 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// lowPoints is how few points are low, where the servers are told so.
+// lowPoints is the threshold of the low-points event in the servers' settings.
 const lowPoints = 100
 
-// endpoint is one of the operator's own, which is told everything. It refuses now and then, and keeps what it accepted
-// by its id.
+// endpoint is one of the operator's endpoints, which receives all events. It refuses now and then, and keeps accepted
+// events by id.
 type endpoint struct {
 	w        *world
 	verifier *standardwebhooks.Webhook
@@ -32,7 +32,7 @@ type endpoint struct {
 	accepted map[string]string
 }
 
-// notice is the body of an outgoing event, as docs/events.md has it.
+// notice is the body of an outgoing event, as in docs/events.md.
 type notice struct {
 	Type string `json:"type"`
 	Data struct {
@@ -71,7 +71,7 @@ func (w *world) listen() {
 func (e *endpoint) receive(rw http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		return // cut off: it is sent again
+		return // cut off: it will be sent again
 	}
 	id := r.Header.Get(standardwebhooks.HeaderWebhookID)
 	if err := e.verifier.Verify(body, r.Header); err != nil {
@@ -89,7 +89,7 @@ func (e *endpoint) receive(rw http.ResponseWriter, r *http.Request) {
 	e.accepted[id] = string(body)
 }
 
-// toldAs says which movements of points are told, as what.
+// toldAs maps each kind of entry that is reported to the type of its event.
 var toldAs = map[billing.EntryKind]string{
 	billing.EntryGrant: "points.granted", billing.EntrySpend: "points.spent", billing.EntryCapture: "points.spent",
 	billing.EntryExpire:   "points.expired",
@@ -97,7 +97,7 @@ var toldAs = map[billing.EntryKind]string{
 	billing.EntryCorrection: "points.corrected",
 }
 
-// facts are what the database has of a user at one moment, and what it tells of it.
+// facts are a user's rows in the database at one moment, and the events that report them.
 type facts struct {
 	account billing.Account
 	entries []billing.Entry
@@ -106,7 +106,7 @@ type facts struct {
 	told    []notice
 }
 
-// facts reads them, again where the account has changed meanwhile: its webhooks may be on their way.
+// facts reads them. It retries if the account changed in the meantime: its webhooks may be on their way.
 func (w *world) facts(ctx context.Context, u *user) (f facts, err error) {
 	id := billing.AccountID(u.account)
 	for {
@@ -131,9 +131,9 @@ func (w *world) facts(ctx context.Context, u *user) (f facts, err error) {
 	}
 }
 
-// checkTold holds what is told about a user against the facts: each movement of points is told once, and so is each
-// order that was fulfilled; what is told of points and of the subscription is what the database was; and what counts as
-// delivered has come.
+// checkTold compares the events about a user with the facts. Each movement of points and each fulfilled order is
+// reported once. Events about points and about the subscription match the database. Events that count as delivered have
+// arrived.
 func (w *world) checkTold(ctx context.Context, u *user) error {
 	f, err := w.facts(ctx, u)
 	if err != nil {
@@ -146,8 +146,8 @@ func (w *world) checkTold(ctx context.Context, u *user) error {
 	return nil
 }
 
-// told reads what is told about a user, in the order in which it happened. Of what was delivered long ago, and is kept
-// no more, the endpoint itself knows.
+// told returns the events about a user in the order in which they happened. Events that were delivered long ago are no
+// longer stored, so it takes those from the endpoint itself.
 func (w *world) told(ctx context.Context, u *user) ([]notice, error) {
 	accepted := w.endpoint.acceptedOf(u)
 	rows, err := w.db.SQL().QueryContext(
@@ -204,7 +204,7 @@ func (e *endpoint) knows(id string) bool {
 	return known
 }
 
-// checkMovements holds the entries against what is told of them.
+// checkMovements compares the entries with the events about them.
 func (u *user) checkMovements(f facts) {
 	by := map[string]notice{}
 	for _, n := range f.told {
@@ -245,7 +245,7 @@ func (u *user) checkOrdersTold(f facts) {
 	for _, o := range f.orders {
 		times := fulfilled[string(o.ID)]
 		delete(fulfilled, string(o.ID))
-		// it may have been refunded before anybody looked
+		// It may have been refunded before anyone looked.
 		was := o.Status == billing.OrderFulfilled || o.Status == billing.OrderRefunded
 		if times > 1 || times == 1 && !was || times == 0 && o.Status == billing.OrderFulfilled {
 			u.w.violate(u, "the order %s is %s and is told to be fulfilled %d times", o.ID, o.Status, times)
@@ -256,7 +256,7 @@ func (u *user) checkOrdersTold(f facts) {
 	}
 }
 
-// checkSubscriptionTold holds the newest of what is told of the subscription against what it is.
+// checkSubscriptionTold compares the newest event about the subscription with the subscription.
 func (u *user) checkSubscriptionTold(f facts) {
 	var last notice
 	for _, n := range f.told {
@@ -270,8 +270,8 @@ func (u *user) checkSubscriptionTold(f facts) {
 	}
 }
 
-// checkStatesTold holds the points that are told against those that the row had, and, where the row's whole past is
-// known, each time that the points became few against what is told of it.
+// checkStatesTold compares the points in events with those that the row had. If the row's whole past is known, it also
+// compares each time that points ran low with the events about it.
 func (u *user) checkStatesTold(f facts) {
 	all := f.past
 	type state struct{ version, available, held, debt int64 }
@@ -288,7 +288,7 @@ func (u *user) checkStatesTold(f facts) {
 		}
 	}
 	if u.w.dialect != store.Postgres {
-		return // there the past has states in the middle of a transaction
+		return // its past includes states in the middle of a transaction
 	}
 	var fell []int64
 	for n := 1; n < len(all); n++ {

@@ -10,13 +10,13 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// The policies as docs/states.md states them; the servers run with the same.
+// The policies from docs/states.md. The servers run with the same values.
 const (
 	renewalGrace = 2 * time.Hour
 	pastDueGrace = 72 * time.Hour
 )
 
-// ends are when subscriptions ended, by their source as lots name it.
+// ends returns when subscriptions ended, by their source as lots name it.
 func (s atStripe) ends() map[string]time.Time {
 	ended := map[string]time.Time{}
 	for _, sub := range s.subscriptions {
@@ -27,17 +27,17 @@ func (s atStripe) ends() map[string]time.Time {
 	return ended
 }
 
-// paidPeriod is a period of a subscription that was paid, or a trial.
+// paidPeriod is a paid period of a subscription, or a trial.
 type paidPeriod struct {
 	from, to time.Time
-	rollover int64 // so many points of earlier periods it takes over
-	anew     bool  // it takes over all of them, being begun by a change of interval
+	rollover int64 // how many points of earlier periods it takes over
+	anew     bool  // a change of interval began it: it takes over all of them
 	monthly  bool
-	inner    bool // it is a month of a year, and not the last
+	inner    bool // it is a month of a year, and not the last one
 }
 
-// periods are those of a subscription that were paid before it ended, the newest last; of a year whose points come
-// month by month, the months that have begun.
+// periods returns the periods of a subscription that were paid before it ended, the newest last. For a year whose
+// points come month by month, it returns the months that have begun.
 func (s atStripe) periods(source string, now time.Time) (all []paidPeriod) {
 	for _, b := range s.paidInvoices() {
 		if source != "subscription:"+b.invoice.text("subscription") || !b.period || !s.paidLate(b).IsZero() {
@@ -64,8 +64,8 @@ func (s atStripe) periods(source string, now time.Time) (all []paidPeriod) {
 	return all
 }
 
-// lotEnds is when the points that were bought for a period that began then end, by docs/grants.md, "When a period's
-// points end". It does not know it of a change in a period that is over and was never paid.
+// lotEnds returns when the points expire that were bought for a period that began at from, by docs/grants.md, "When a
+// period's points end". It does not know this for a change in a period that is over and was never paid.
 func (s atStripe) lotEnds(sub object, newest paidPeriod, from time.Time) (until time.Time, known bool) {
 	begin, end := at(sub.number("current_period_start")), at(sub.number("current_period_end"))
 	grace, paid := renewalGrace, s.paysFor(newest, begin)
@@ -73,7 +73,7 @@ func (s atStripe) lotEnds(sub object, newest paidPeriod, from time.Time) (until 
 	case paid && newest.inner:
 		until = newest.to
 	case paid || !from.Before(begin):
-		until = end // also where it was moved after the payment
+		until = end // also if it was moved after the payment
 	case !from.Before(newest.to):
 		return until, false
 	case s.paymentUnderWay(sub):
@@ -83,10 +83,10 @@ func (s atStripe) lotEnds(sub object, newest paidPeriod, from time.Time) (until 
 			grace = pastDueGrace
 		}
 		if trial := at(sub.number("trial_end")); trial.After(until) && !trial.After(begin) {
-			until = trial // it was stretched
+			until = trial // an operator moved its end
 		}
 	}
-	if paid && sub.text("status") == "past_due" { // a change is not paid, its period is
+	if paid && sub.text("status") == "past_due" { // the period is paid, and a change is not
 		grace = pastDueGrace
 	}
 	until = until.Add(grace)
@@ -96,10 +96,10 @@ func (s atStripe) lotEnds(sub object, newest paidPeriod, from time.Time) (until 
 	return until, true
 }
 
-// paysFor reports whether a paid period is the current one, which began then, or a month of it.
+// paysFor reports whether a paid period is the current one, which began at begin, or a month of it.
 func (s atStripe) paysFor(newest paidPeriod, begin time.Time) bool { return !newest.from.Before(begin) }
 
-// paymentUnderWay reports whether the bank has still to decide about a payment of a subscription.
+// paymentUnderWay reports whether the bank has not decided yet about a payment of a subscription.
 func (s atStripe) paymentUnderWay(sub object) bool {
 	return slices.ContainsFunc(s.invoices, func(invoice object) bool {
 		open := invoice.text("subscription") == sub.text("id") && invoice.text("status") == "open"
@@ -109,7 +109,7 @@ func (s atStripe) paymentUnderWay(sub object) bool {
 	})
 }
 
-// endsAt is when a subscription is going to end, however that was set, nil where it goes on.
+// endsAt returns when a subscription is going to end, however that was set, or nil if it goes on.
 func (s atStripe) endsAt(sub object) *time.Time {
 	var ends []time.Time
 	if seconds := sub.number("cancel_at"); seconds != 0 {
@@ -127,7 +127,7 @@ func (s atStripe) endsAt(sub object) *time.Time {
 	return new(slices.MinFunc(ends, time.Time.Compare))
 }
 
-// compareEnds holds until when lots last, and what of earlier periods is still there, against Stripe's lists.
+// compareEnds compares with Stripe's lists when lots expire, and what is left of earlier periods.
 func (s atStripe) compareEnds(lots []billing.Lot, wanted map[string]due, now time.Time) string {
 	for _, lot := range lots {
 		if why := s.compareEnd(lot, wanted[lot.GrantKey], now); why != "" {
@@ -168,8 +168,8 @@ func (s atStripe) compareEnd(lot billing.Lot, want due, now time.Time) string {
 	return ""
 }
 
-// compareCarried holds the lots of a subscription that goes on: each ends when it should, none of the newest paid
-// period ran out, and of earlier periods there is no more than went over.
+// compareCarried checks the lots of a subscription that goes on. Each lot expires when it should. No lot of the newest
+// paid period has expired. Earlier periods have no more points left than were carried over.
 func (s atStripe) compareCarried(sub object, lots []billing.Lot, wanted map[string]due, now time.Time) string {
 	source := "subscription:" + sub.text("id")
 	periods := s.periods(source, now)
@@ -205,15 +205,15 @@ func (s atStripe) compareCarried(sub object, lots []billing.Lot, wanted map[stri
 	return ""
 }
 
-// mixed reports whether a year whose points come month by month is among other paid periods: its months go on beside
-// those.
+// mixed reports whether a year whose points come month by month is among other paid periods: then its months overlap
+// with them.
 func mixed(periods []paidPeriod) bool {
 	differs := func(p paidPeriod) bool { return p.monthly != periods[0].monthly }
 	return slices.ContainsFunc(periods, differs)
 }
 
-// neverLate reports whether a subscription's charge for the current period, where it was not paid, came before the
-// renewal grace was over. Stripe may wait longer with it, and what ran out by then stays so.
+// neverLate reports whether a subscription's charge for the current period, if it was not paid, came before the renewal
+// grace was over. Stripe may charge later than that, and what expired by then stays expired.
 func (s atStripe) neverLate(sub object, newest paidPeriod) bool {
 	if s.paysFor(newest, at(sub.number("current_period_start"))) {
 		return true

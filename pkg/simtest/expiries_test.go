@@ -7,9 +7,9 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// compareExpiries holds every expiry that there ever was against Stripe's lists: points of a period run out when it is
-// over, when its subscription has ended, or when a later period has begun that does not take over all of them. So
-// points that vanished in a period that is long over are seen as well.
+// compareExpiries compares every past expiry with Stripe's lists. Points of a period expire when it is over, when its
+// subscription has ended, or when a later period has begun that does not take over all of them. So it also notices
+// points that vanished in a period that ended long ago.
 func (s atStripe) compareExpiries(lots []billing.Lot, entries []billing.Entry, now time.Time) string {
 	wanted, byID := s.lotsDue(now), map[billing.LotID]billing.Lot{}
 	for _, lot := range lots {
@@ -28,7 +28,7 @@ func (s atStripe) compareExpiries(lots []billing.Lot, entries []billing.Entry, n
 	return ""
 }
 
-// mayEnd reports whether points that were bought for a period may have run out by then.
+// mayEnd reports whether points that were bought for a period may have expired by then.
 func (s atStripe) mayEnd(source string, bought due, then time.Time) bool {
 	if ended, over := s.ends()[source]; over && !then.Before(ended) || !then.Before(bought.to) {
 		return true
@@ -36,7 +36,7 @@ func (s atStripe) mayEnd(source string, bought due, then time.Time) bool {
 	for _, later := range s.periods(source, then) {
 		begins := later.from
 		if later.anew {
-			begins = later.to // until then older points live on
+			begins = later.to // until then older points stay
 		}
 		if later.from.After(bought.from) && !then.Before(begins) {
 			return true

@@ -10,7 +10,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// claims are what a token says that the database must once have been.
+// claims are the statements of a token. The database must once have been in that state.
 type claims struct {
 	Account string `json:"sub"`
 	Version int64  `json:"ver"`
@@ -35,7 +35,7 @@ func readClaims(raw string) (c claims, err error) {
 	return c, json.Unmarshal(b, &c)
 }
 
-// subscription is the claim as the history writes it.
+// subscription returns the claim in the form that the history uses.
 func (c claims) subscription() string {
 	if c.Sub == nil {
 		return ""
@@ -49,9 +49,9 @@ func (c claims) subscription() string {
 	return strings.Join([]string{c.Sub.Plan, c.Sub.Status, number(c.Sub.From), number(c.Sub.Until)}, "|")
 }
 
-// historyDDL lets the database itself write down every state of an account's row. On PostgreSQL that is done at the end
-// of the transaction, so that only states which others could see are kept; SQLite knows no such trigger, and keeps
-// those in the middle of a transaction as well.
+// historyDDL makes the database itself record every state of an account's row. PostgreSQL does so at the end of the
+// transaction, so it keeps only states that others could see. SQLite has no such trigger, and also keeps states in the
+// middle of a transaction.
 var historyDDL = map[store.Dialect][]string{
 	store.Postgres: {
 		`CREATE TABLE sim_history (account_id text, version bigint, available bigint, held bigint, debt bigint, sub text, sub_id text, period bigint,
@@ -88,7 +88,7 @@ func rememberHistory(ctx context.Context, db *store.DB) error {
 	return nil
 }
 
-// past is one state that an account's row once had.
+// past is one earlier state of an account's row.
 type past struct {
 	version, points, held, debt int64
 	sub, subID                  string // as a token states it; and its id
@@ -116,7 +116,8 @@ func (u *user) history(ctx context.Context, account string) (all []past, err err
 	return all, rows.Err()
 }
 
-// checkHistory holds the past of the user's row against itself, and every token that they were given against that past.
+// checkHistory checks that the past states of the user's row follow each other correctly, and compares every token that
+// the user received with them.
 func (u *user) checkHistory(ctx context.Context) error {
 	u.mu.Lock()
 	said, account := u.claims, u.account
@@ -146,8 +147,8 @@ func (u *user) checkHistory(ctx context.Context) error {
 	return nil
 }
 
-// checkSuccession says what one state of a row may follow another: of a higher version, and never an older picture of
-// Stripe, where a subscription that ended stays so and its period only moves on.
+// checkSuccession checks that one state of a row may follow another. The version must rise, and the row must never show
+// an older picture of Stripe. A subscription that ended stays ended, and its period only moves on.
 func (u *user) checkSuccession(before, after past) {
 	switch {
 	case before.version == after.version && u.w.dialect == store.Postgres:
