@@ -11,7 +11,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/ledger"
 )
 
-// newHold intends a hold of some points, for seconds or for days.
+// newHold returns an intent to hold some points, for seconds or for days.
 func (u *user) newHold(r *rand.Rand) *intent {
 	ttl := time.Duration(1+r.IntN(3600)) * time.Second
 	if r.IntN(2) == 0 {
@@ -36,7 +36,7 @@ func (u *user) holdAndSpend(r *rand.Rand) {
 	wait.Wait()
 }
 
-// end intends the end of a hold: its release, or the capture of all or a part.
+// end returns an intent to end the hold: its release, or the capture of all or a part.
 func (u *user) end(hold *intent, r *rand.Rand) *intent {
 	in := intent{kind: billing.EntryRelease, amount: hold.amount, of: hold}
 	if n := r.IntN(3); n > 0 {
@@ -48,8 +48,8 @@ func (u *user) end(hold *intent, r *rand.Rand) *intent {
 	return u.intend(in)
 }
 
-// held picks a hold that was acknowledged, mostly one of the last few, whose end nobody was told yet; any where old is
-// wanted.
+// held picks an acknowledged hold whose end was not reported to any client yet, mostly one of the last few. If old is
+// set, it may pick any.
 func (u *user) held(r *rand.Rand, old bool) *intent {
 	over := map[*intent]bool{}
 	return u.before(r, func(in *intent) bool {
@@ -84,7 +84,7 @@ func (u *user) holdAndEnd(r *rand.Rand) {
 	}
 }
 
-// endHoldTogether ends one hold in several ways at once, of which one alone may come about.
+// endHoldTogether ends one hold in several ways at once. Only one of them may succeed.
 func (u *user) endHoldTogether(r *rand.Rand) {
 	hold := u.held(r, false)
 	if hold == nil {
@@ -109,8 +109,8 @@ func (u *user) endHoldTogether(r *rand.Rand) {
 	}
 }
 
-// captureTooMuch asks for more than a hold has, which must be refused and have no effect, whether the hold has ended or
-// not.
+// captureTooMuch captures more than a hold has. The server must refuse this without effect, whether or not the hold has
+// ended.
 func (u *user) captureTooMuch(r *rand.Rand) {
 	hold := u.held(r, false)
 	if hold == nil {
@@ -130,8 +130,8 @@ func (u *user) captureTooMuch(r *rand.Rand) {
 	}
 }
 
-// checkHolds holds the entries of holds against each other and against what was asked for: each ends once, in full,
-// with no more than it has, and by itself only when its time is over. The caller holds u.mu.
+// checkHolds compares the entries of holds with each other and with the requests. Each hold ends once and in full, and
+// never with more than it has. It ends by itself only after its expiry. The caller holds u.mu.
 func (u *user) checkHolds(entries []billing.Entry) {
 	begun, ended := map[billing.HoldID]billing.Entry{}, map[billing.HoldID]billing.Entry{}
 	ttl := map[string]time.Duration{}
@@ -169,8 +169,8 @@ func (u *user) checkHolds(entries []billing.Entry) {
 	}
 }
 
-// compareHolds says how an account's holds differ from its entries, once nobody acts any more and time has been let
-// pass: none is active beyond its time, and each is as its last entry says.
+// compareHolds describes how an account's holds differ from its entries, once all clients have stopped and the account
+// was settled. No hold is active after its expiry, and each one matches its last entry.
 func compareHolds(a billing.Account, holds []billing.Hold, entries []billing.Entry, now time.Time) string {
 	last := map[billing.HoldID]billing.Entry{}
 	for _, e := range entries { // newest first

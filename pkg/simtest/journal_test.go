@@ -9,7 +9,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// intent is one movement of points that a client wants, under one key, and what it was told about it.
+// intent is one movement of points that a client wants, under one key, with what the client was told about it.
 type intent struct {
 	kind   billing.EntryKind // spend, hold, capture, release; grant and correction are an admin's
 	key    string
@@ -17,19 +17,19 @@ type intent struct {
 	ttl    time.Duration // of a hold
 	of     *intent       // the hold that a capture or a release ends
 	state  state
-	unsure bool   // some try had no answer, so an older copy of the request may have had its effect
+	unsure bool   // some try had no reply, so an older copy of the request may have had its effect
 	effect string // the id that was acknowledged: of a hold, or of an entry
 }
 
 type state string
 
 const (
-	open         state = "open" // no definite answer yet
+	open         state = "open" // no definite reply yet
 	acknowledged state = "acknowledged"
 	refused      state = "refused"
 )
 
-// patience is how long a client insists while faults rain; what is still open then is tried again later.
+// patience is how long a client insists while there are faults. It tries again later what is still open then.
 const patience = 4 * time.Second
 
 func (u *user) intend(in intent) *intent {
@@ -44,12 +44,13 @@ func (u *user) newSpend(amount int64) *intent {
 	return u.intend(intent{kind: billing.EntrySpend, amount: amount})
 }
 
-// byAdmin says whether an admin sends the request, under the admin's token.
+// byAdmin reports whether an admin sends the request, with the admin's token.
 func (in *intent) byAdmin() bool {
 	return in.kind == billing.EntryGrant || in.kind == billing.EntryCorrection
 }
 
-// request is the intent as it is sent. An admin's entry carries no key that a customer sees, so its reason does.
+// request returns the request that the client sends. An admin's entry has no key that a customer sees, so its reason
+// contains the key.
 func (u *user) request(in *intent) request {
 	r := request{method: "POST", key: in.key}
 	switch in.kind {
@@ -77,7 +78,7 @@ func (u *user) request(in *intent) request {
 
 const adminReason = "the admin's "
 
-// ask sends an intent until there is a definite answer.
+// ask sends an intent until there is a definite reply.
 func (u *user) ask(in *intent, token string, patience time.Duration) (a answer, unsure, ok bool) {
 	if in.byAdmin() {
 		return u.w.admin.insist(u.request(in), "", patience)
@@ -85,7 +86,7 @@ func (u *user) ask(in *intent, token string, patience time.Duration) (a answer, 
 	return u.insist(u.request(in), token, patience)
 }
 
-// try asks for a movement until there is a definite answer, and writes down what it was.
+// try requests a movement until there is a definite reply, and records the reply.
 func (u *user) try(in *intent, token string, patience time.Duration) {
 	a, unsure, ok := u.ask(in, token, patience)
 	u.mu.Lock()
@@ -98,7 +99,7 @@ func (u *user) try(in *intent, token string, patience time.Duration) {
 	u.judge(in, a)
 }
 
-// judge holds a definite answer against what the client was told before. The caller holds u.mu.
+// judge compares a definite reply with what the client was told before. The caller holds u.mu.
 func (u *user) judge(in *intent, a answer) {
 	u.w.note(u.number, "%s %d under %s: %s", in.kind, in.amount, in.key, a)
 	switch a.status {
@@ -128,7 +129,7 @@ func (u *user) judge(in *intent, a answer) {
 	}
 }
 
-// said is what an answer says that it did: the id of what came of it, and the points.
+// said returns what a reply says that the request did: the id of its hold or entry, and the points.
 func (in *intent) said(a answer) (id string, amount int64) {
 	switch in.kind {
 	case billing.EntrySpend:
@@ -145,7 +146,7 @@ func (in *intent) said(a answer) (id string, amount int64) {
 	return a.text("entry.id"), a.number("entry.amount")
 }
 
-// refusal is the status of an answer that says no: for lack of points, or because the hold has ended.
+// refusal returns the status of a refusal, for lack of points or because the hold has ended.
 func (in *intent) refusal() int {
 	switch in.kind {
 	case billing.EntrySpend, billing.EntryHold:
@@ -156,7 +157,7 @@ func (in *intent) refusal() int {
 	return http.StatusConflict
 }
 
-// entry is what the ledger must have of an intent that had its effect: points, and points into holds.
+// entry returns the points and held points that the ledger must have for an intent that had its effect.
 func (in *intent) entry() (amount, held int64) {
 	switch in.kind {
 	case billing.EntryHold:
@@ -171,7 +172,7 @@ func (in *intent) entry() (amount, held int64) {
 	return -in.amount, 0
 }
 
-// keyOf answers the key of an entry that somebody asked for, "" for any other.
+// keyOf returns the key of an entry that a client requested, or "" for any other entry.
 func keyOf(e billing.Entry) string {
 	if reason, isAdmins := strings.CutPrefix(e.Description, adminReason); isAdmins && e.Key == "" {
 		return reason
@@ -179,8 +180,8 @@ func keyOf(e billing.Entry) string {
 	return e.Key
 }
 
-// checkJournal holds what the client was told against the account's entries: what was acknowledged is there, with its
-// amount, once; what was refused is not; and there is nothing that nobody asked for.
+// checkJournal compares what the client was told with the account's entries. What was acknowledged is there once, with
+// its amount. What was refused is not there. There is no entry that no one requested.
 func (u *user) checkJournal(entries []billing.Entry) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -237,7 +238,7 @@ func (u *user) checkEntry(in *intent, e billing.Entry) {
 	}
 }
 
-// finish asks again for everything that is still open, now that faults have stopped.
+// finish repeats all requests that are still open, now that faults have stopped.
 func (u *user) finish(patience time.Duration) {
 	u.mu.Lock()
 	waiting := []*intent{}

@@ -20,16 +20,16 @@ import (
 
 const (
 	historyClients = 64
-	historyMoves   = 10_000 // a hold's life counts as one, and is two or three
+	historyMoves   = 10_000 // the whole life of a hold, two or three moves, counts as one
 	fullMoves      = 100_000
 	chapterMoves   = 5_000
-	historyStart   = 500   // points, so that most of the time there are too few for somebody
+	historyStart   = 500   // points, so that most of the time some client has too few
 	packItem       = "odd" // bought once in each chapter
 	packPoints     = 333
 	checkWithin    = time.Minute // for a chapter
 )
 
-// historian has many clients move the points of one account, and writes down what each asked and was told, and when.
+// historian makes many clients move the points of one account. It records what each requested and was told, and when.
 type historian struct {
 	w           *world
 	user, admin *user
@@ -40,14 +40,14 @@ type historian struct {
 	history []porcupine.Operation
 }
 
-// TestLinearizable proves that an account behaves as if everything happened to it one after the other, each at some
-// moment between question and answer: spends, holds, captures, releases, admins' grants, purchases and reads of 64
-// clients at once, over two servers on one PostgreSQL, while answers are cut and clients repeat under one key until
-// they know. What must hold stands in books_test.go; which change came after which is the account's own claim (an
-// entry's Seq), and the check is whether that order explains what every client saw, and when.
+// TestLinearizable proves that an account behaves as if everything happened to it one after the other, each change at
+// some moment between request and reply. 64 clients spend, hold, capture, release, grant as an admin, buy and read at
+// once, over two servers on one PostgreSQL. Replies are cut, and clients repeat under one key until they know the
+// outcome. The rules are in books_test.go. The account itself claims the order of its changes, in the Seq of its
+// entries. The test checks whether that order explains what every client saw, and when.
 //
-// The history comes in chapters: at the end of each all clients have their answers and no hold is left, and the balance
-// read then is what the next one begins with.
+// The history comes in chapters. At the end of each, all clients have their replies and no hold is left. The next
+// chapter begins with the balance that is read then.
 func TestLinearizable(t *testing.T) {
 	t.Parallel()
 	h := newHistorian(t)
@@ -82,7 +82,7 @@ func TestLinearizable(t *testing.T) {
 		clients.Round(time.Millisecond), h.w.api.strikes(), checks.Round(time.Millisecond), counts)
 }
 
-// chapter lets all clients do their moves, and answers how many points are there when all have come to an end.
+// chapter makes all clients do their moves. It returns how many points are left when all have finished.
 func (h *historian) chapter(n int) (available int64) {
 	h.left.Store(chapterMoves)
 	var clients sync.WaitGroup
@@ -113,7 +113,7 @@ func newHistorian(t *testing.T) *historian {
 	w.must(w.servers[1].start())
 	w.api.setTargets([]string{w.servers[0].addr, w.servers[1].addr})
 	w.http = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 2 * historyClients}}
-	// A try that was given up might have its effect after a later one was refused, and no history could say so.
+	// An abandoned try might have its effect after a later one was refused. The history could not express that.
 	w.answerWithin = time.Minute
 	h := &historian{w: w, user: w.users[0], admin: w.users[1]}
 	h.user.register()
@@ -137,7 +137,7 @@ func (h *historian) grantOf(amount int64, key string) request {
 	}
 }
 
-// any is one move, or the life of one hold.
+// any does one move, or the whole life of one hold.
 func (h *historian) any(client int, r *rand.Rand) {
 	if r.IntN(20) == 0 {
 		h.w.api.cutAnswer(cut{skip: r.IntN(20), after: r.IntN(700)})
@@ -158,7 +158,8 @@ func (h *historian) any(client int, r *rand.Rand) {
 	}
 }
 
-// hold sets points aside and ends that: by a capture, by a release, or by both at once, of which one must be refused.
+// hold sets points aside and then ends the hold: by a capture, by a release, or by both at once. Of both, one must be
+// refused.
 func (h *historian) hold(client int, r *rand.Rand) {
 	m := move{kind: "hold", amount: 1 + r.Int64N(60)}
 	o := h.ask(
@@ -188,7 +189,7 @@ func (h *historian) hold(client int, r *rand.Rand) {
 	ends.Wait()
 }
 
-// ask sends a request until there is a definite answer, and writes the move down.
+// ask sends a request until there is a definite reply, and records the move.
 func (h *historian) ask(client int, m move, u *user, r request) outcome {
 	if r.method == "POST" && r.key == "" {
 		r.key = h.w.newKey(m.kind)
@@ -218,7 +219,7 @@ func (h *historian) ask(client int, m move, u *user, r request) outcome {
 		o.available, o.held = a.number("available"), a.number("held")
 	case a.status == http.StatusOK, a.status == http.StatusCreated:
 	case a.status == http.StatusPaymentRequired && (m.kind == "spend" || m.kind == "hold"):
-		o.refused, o.shown = true, false // that there were too few is all the model needs
+		o.refused, o.shown = true, false // the model only needs to know that there were too few
 	case a.status == http.StatusConflict && m.hold != "":
 		o.refused, o.shown = true, false
 	default:
@@ -229,7 +230,7 @@ func (h *historian) ask(client int, m move, u *user, r request) outcome {
 	return o
 }
 
-// buy buys a pack: its points come at some moment between the payment and the order's being fulfilled.
+// buy buys a pack. Its points arrive at some moment between the payment and the fulfillment of the order.
 func (h *historian) buy() {
 	made, ok := h.user.order(map[string]any{"item": packItem})
 	if !ok {
@@ -259,13 +260,13 @@ func (h *historian) buy() {
 	h.w.violate(h.user, "a paid order is not fulfilled")
 }
 
-// lastPurchase answers the entry of the last purchase.
+// lastPurchase returns the entry of the last purchase.
 func (h *historian) lastPurchase() billing.Entry {
 	entries, err := h.w.entries(h.user)
 	if err != nil {
 		h.w.violate(h.user, "its entries cannot be read: %v", err)
 	}
-	for _, e := range entries { // the newest first
+	for _, e := range entries { // newest first
 		if e.Kind == billing.EntryGrant && e.Description == packItem {
 			return e
 		}
@@ -274,16 +275,16 @@ func (h *historian) lastPurchase() billing.Entry {
 	return billing.Entry{}
 }
 
-// entryOfHold names the entry of a hold's beginning or end: no answer tells its id, and each hold has one of each kind
-// at the most.
+// entryOfHold names the entry of a hold's beginning or end. No reply contains its id, and each hold has at most one
+// entry of each kind.
 func entryOfHold(kind, hold string) string { return kind + " " + hold }
 
-// giveTurns puts the chapter's moves in an order, and writes it into their outcomes. Changes follow each other as the
-// account's entries say. A read or a refusal comes after the first change that explains it, of those that its own time
-// and the ones before it allow; where there is none its turn is one that the check refuses.
+// giveTurns orders the chapter's moves and writes the order into their outcomes. Changes follow each other as in the
+// account's entries. A read or a refusal comes after the first change that explains it, among the changes that its time
+// and the moves before it allow. If no change explains it, it gets a turn that the check refuses.
 func (h *historian) giveTurns(available int64) {
 	changes, others := h.split()
-	after := []books{{available: available}} // after[n]: when n changes were made
+	after := []books{{available: available}} // after[n]: the books after n changes
 	for _, c := range changes {
 		b, _ := after[len(after)-1].take(c.Input.(move), c.Output.(outcome))
 		after = append(after, b)
@@ -322,7 +323,7 @@ func (h *historian) giveTurns(available int64) {
 	}
 }
 
-// next gives a move the turn after the given one, and answers its own.
+// next gives a move the turn after the given one, and returns that turn.
 func next(o *porcupine.Operation, turn int) int {
 	said := o.Output.(outcome)
 	said.turn = turn + 1
@@ -330,7 +331,7 @@ func next(o *porcupine.Operation, turn int) int {
 	return said.turn
 }
 
-// split answers the moves that changed something, in the order of the account's entries, and the others.
+// split returns the moves that changed something, in the order of the account's entries, and the other moves.
 func (h *historian) split() (changes, others []*porcupine.Operation) {
 	entries, err := h.w.entries(h.user)
 	h.w.must(err)
@@ -359,7 +360,8 @@ func (h *historian) write(o porcupine.Operation) {
 	h.history = append(h.history, o)
 }
 
-// unexplained shows where the longest order that explains a beginning of the history ends, and what was under way then.
+// unexplained describes where the longest order that explains the start of the history ends, and what was under way
+// then.
 func (h *historian) unexplained(available int64, info porcupine.LinearizationInfo) string {
 	var longest []porcupine.Operation
 	for _, order := range info.PartialLinearizationsOperations()[0] {
@@ -384,7 +386,7 @@ func (h *historian) unexplained(available int64, info porcupine.LinearizationInf
 	return said
 }
 
-// count counts how many moves of each kind went through and were refused.
+// count counts how many moves of each kind succeeded and how many were refused.
 func (h *historian) count(counts map[string]int) {
 	for _, o := range h.history {
 		name := o.Input.(move).kind

@@ -10,7 +10,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
-// longSample is one of how many users is checked after each round; whoever has so many tokens unchecked is checked
+// After each round, one user in longSample is checked. A user with more than maxClaims unchecked tokens is checked
 // anyway.
 const (
 	longSample = 60
@@ -28,8 +28,8 @@ func (l *long) checkSome() {
 	l.checkSafety(who)
 }
 
-// compareSome holds some users against Stripe, as the end does all of them: a rule that the model and the product do
-// not share shows early. Each is synced first, for a webhook of theirs may have been lost.
+// compareSome compares some users with Stripe, as the end does with all of them. So a rule that the model and the
+// product do not share is found early. It syncs each user first, because a webhook may have been lost.
 func (l *long) compareSome() {
 	who := make([]*user, 0, compared)
 	for range min(compared, l.joined) {
@@ -45,7 +45,7 @@ func (l *long) compareSome() {
 
 const (
 	compared     = 12 // users after each round
-	compareTries = 25 // until a sync went well, for calls of Stripe fail all the time
+	compareTries = 25 // until a sync succeeds, because calls of Stripe fail all the time
 )
 
 func (l *long) differs(u *user) (why string) {

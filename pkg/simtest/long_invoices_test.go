@@ -6,12 +6,12 @@ import (
 	"net/url"
 )
 
-// The clock of a long simulation is moved between rounds alone. So those whose renewal is a draft just now, or failed,
-// are looked for in Stripe's own list, and act then.
+// The clock of a long simulation moves only between rounds. So this file finds users whose renewal is a draft or has
+// failed in Stripe's own list, and makes them act then.
 
-const invoicesOfRound = 100 // of each kind, at the most
+const invoicesOfRound = 100 // of each status, at most
 
-// invoiced are users of whom Stripe lists invoices of a status, each once.
+// invoiced returns the users who have an invoice of a status in Stripe's list, each once.
 func (l *long) invoiced(status string) (who []*user) {
 	page, code := l.ask("GET", "/v1/invoices", url.Values{"status": {status}, "limit": {"100"}})
 	if code != http.StatusOK {
@@ -29,8 +29,8 @@ func (l *long) invoiced(status string) (who []*user) {
 	return who
 }
 
-// invoiceLines are what users do about a renewal that is not paid yet: a quarter of those with a draft change
-// something, a quarter of those with an open invoice pay it, half of them after cancelling at once.
+// invoiceLines returns what users do about a renewal that is not paid yet. A quarter of those with a draft change
+// something. A quarter of those with an open invoice pay it, half of them after they cancel at once.
 func (l *long) invoiceLines() (lines []func()) {
 	act := func(u *user, what string, do func(*user, *rand.Rand)) {
 		r := rand.New(rand.NewPCG(l.r.Uint64(), uint64(u.number)))

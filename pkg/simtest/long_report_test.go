@@ -11,7 +11,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// report says what the simulation did and found, and adds it to the file that was asked for.
+// report describes what the simulation did and found, and appends that to the requested file.
 func (l *long) report() {
 	var out strings.Builder
 	fmt.Fprintf(&out, "## %s, %d users, seed %d\n\n| | |\n| --- | --- |\n", l.dialect, l.size.users, l.size.seed)
@@ -29,7 +29,7 @@ func (l *long) report() {
 	l.must(file.Close())
 }
 
-// longReported are the verbs of which the report says how often they came up: those that tell a story of several steps.
+// longReported are the verbs that the report counts: those that tell a story of several steps.
 var longReported = []string{
 	"change the plan in the draft hour", "hold over a renewal", "pay for a renewal after the end",
 	"pay an open invoice", "renew by debit",
@@ -98,7 +98,7 @@ func (l *long) figures() (lines [][2]string) {
 	return slices.Clip(lines)
 }
 
-// count1 answers one number of the database.
+// count1 returns one number from the database.
 func (w *world) count1(query string) (n int64) {
 	if err := w.db.SQL().QueryRowContext(w.ctx, query).Scan(&n); err != nil {
 		w.t.Errorf("%s: %v", query, err)

@@ -25,10 +25,10 @@ var (
 	longReport = flag.String("long-report", "", "where the long simulation adds its report")
 )
 
-// TestLong proves of many customers over months what TestSimulation proves of a few: while they renew, spend, hold, buy
-// and are refunded, while servers are killed again and again and a share of all webhooks comes twice, in another order
-// or never, nothing acknowledged is lost and nothing happens twice; and that, once faults stop, the database says of
-// every one of them what Stripe says.
+// TestLong proves of many customers over months what TestSimulation proves of a few. They renew, spend, hold, buy and
+// are refunded. At the same time servers are killed again and again, and a share of all webhooks comes twice, out of
+// order or never. Nothing acknowledged is lost and nothing happens twice. Once faults stop, the database agrees with
+// Stripe about each customer.
 func TestLong(t *testing.T) {
 	t.Parallel()
 	for _, dialect := range storetest.Dialects {
@@ -46,18 +46,18 @@ func TestLong(t *testing.T) {
 
 const (
 	maxRounds     = 128
-	eventsOfRound = 100 // at the least
+	eventsOfRound = 100 // at least
 	hoursOfMonth  = 730
-	// eventsOfRenewal is about how many events one renewal brings, where the endpoint asks for every type.
+	// eventsOfRenewal is roughly how many events one renewal brings if the endpoint receives every type.
 	eventsOfRenewal = 9
 )
 
-// longRounds is about how many moves of the clock there are until all events were delivered.
+// longRounds returns roughly how often the clock moves until all events were delivered.
 func longRounds() int { return int(max(1, min(maxRounds, *longEvents/eventsOfRound))) }
 
-// long is a simulation of many users, without a plan that is made beforehand: rounds, each from one move of the clock
-// to the next, go on until enough webhooks were delivered. Nothing about a round is kept but the counts, the users'
-// journals and their last notes.
+// long is a simulation of many users without a plan made beforehand. Rounds, each from one move of the clock to the
+// next, go on until enough webhooks were delivered. A round leaves only the counts, the users' journals and their last
+// notes.
 type long struct {
 	*world
 	r                 *rand.Rand
@@ -66,12 +66,12 @@ type long struct {
 	joined            int       // users who have subscribed
 	rounds            int
 	steps             int
-	checked, compared int // looks at one user in the middle, and comparisons of one with Stripe
+	checked, compared int // checks of one user during the run, and comparisons of one with Stripe
 	syncer            *reconcile.Syncer
 	byEmail           map[string]*user
 	played            time.Duration
 	settled           settled
-	heap              uint64 // the most that this process held, sandbox included, in bytes
+	heap              uint64 // this process's highest use, including the sandbox, in bytes
 }
 
 func newLong(t *testing.T, s size, dialect store.Dialect) *long {
@@ -97,7 +97,7 @@ func newLong(t *testing.T, s size, dialect store.Dialect) *long {
 	return l
 }
 
-// longFaults strike such a share of all webhooks, and of all calls of Stripe, from the first moment to the last one.
+// longFaults give the share of all webhooks, and of all calls of Stripe, that each fault strikes throughout the run.
 var longFaults = map[string]float64{
 	"webhook_drop": 0.05, "webhook_duplicate": 0.10, "webhook_reorder": 0.10, "webhook_basil": 0.05,
 	"api_rate_limit": 0.005, "api_lock_timeout": 0.005, "api_error": 0.01, "api_cut_off": 0.005,
@@ -109,8 +109,8 @@ func (w *world) strikeShare(kind string, share float64, seed uint32) {
 	w.note(-1, "fault %v: %d", wish, status)
 }
 
-// askForEverything makes Stripe send events of all types, as an endpoint does that somebody made by hand: a renewal
-// then brings several times as many.
+// askForEverything makes Stripe send events of all types, as to an endpoint that was made by hand. A renewal then
+// brings several times as many events.
 func (l *long) askForEverything() {
 	found, err := l.all("/v1/webhook_endpoints", nil)
 	l.must(err)
@@ -123,7 +123,7 @@ func (l *long) askForEverything() {
 	}
 }
 
-// run plays rounds until enough was delivered, and then settles.
+// run plays rounds until enough events were delivered, and then settles.
 func (l *long) run() {
 	for l.delivered() < *longEvents && time.Since(l.began) < *longFor && len(l.broken()) == 0 {
 		l.round()
@@ -139,14 +139,14 @@ func (l *long) run() {
 	}
 }
 
-// delivered is how often a server took an event.
+// delivered returns how often a server accepted an event.
 func (l *long) delivered() int64 {
 	_, o := l.control(l.ctx, "GET", "deliveries", nil)
 	return o.number("since_start.delivered")
 }
 
-// round moves the clock, lets users join and act while the webhooks of the move are on their way and something happens
-// to the servers and wires, waits until what is due was delivered, and checks some users.
+// round moves the clock. Users join and act while the move's webhooks are on their way and faults strike servers and
+// wires. It then waits until all due webhooks were delivered, and checks some users.
 func (l *long) round() {
 	l.rounds++
 	began := time.Now()
@@ -185,14 +185,15 @@ func (l *long) round() {
 		time.Since(l.began).Round(time.Second), l.heap>>20)
 }
 
-// stride is how far a round moves the clock: so far that all rounds together bring the events that are wanted.
+// stride returns how far a round moves the clock, so that all rounds together bring the requested number of events.
 func (l *long) stride() time.Duration {
 	perHour := float64(l.size.users*eventsOfRenewal) / hoursOfMonth
 	hours := float64(*longEvents) / float64(longRounds()) / perHour
 	return time.Duration(min(max(hours, 1), 20*24) * (0.5 + l.r.Float64()) * float64(time.Hour))
 }
 
-// lines are what users do in a round, each a few steps one after the other. In the first tenth of the rounds they join.
+// lines returns what users do in a round. Each line has a few steps, one after the other. In the first tenth of the
+// rounds users join.
 func (l *long) lines() (lines []func()) {
 	before := l.joined
 	for range min(len(l.users)-l.joined, 1+len(l.users)*10/longRounds()) {
@@ -224,13 +225,13 @@ func (l *long) lines() (lines []func()) {
 	return lines
 }
 
-// happening is what happens to servers and wires when the users have come so far.
+// happening is what happens to servers and wires when the users have reached a given point.
 type happening struct {
 	before int
 	do     func()
 }
 
-// longVerbs are what happens in a round besides: a server is killed twice in every one.
+// longVerbs are the other things that happen in a round. In addition, each round kills a server twice.
 var longVerbs = []weighted[func(*world, *rand.Rand)]{
 	{"answers to clients are cut", 4, func(w *world, r *rand.Rand) { cutSome(w.api, r) }},
 	{"clients' connections are cut", 2, func(w *world, _ *rand.Rand) { w.api.cutAll() }},
@@ -242,7 +243,7 @@ var longVerbs = []weighted[func(*world, *rand.Rand)]{
 
 const sessionsEnded = "connections that the database ended"
 
-// endSessions lets PostgreSQL end every connection of the servers, wherever in a transaction it is.
+// endSessions makes PostgreSQL end every connection of the servers, even in the middle of a transaction.
 func (w *world) endSessions(*rand.Rand) {
 	if w.dialect != store.Postgres {
 		return

@@ -11,12 +11,11 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// cheapHash is a password's hash that costs nearly nothing to verify: the costs stand in the hash itself. Ten thousand
-// people who register would keep the machine busy with nothing else for half an hour.
+// cheapHash are the parameters of a password hash that costs almost nothing to verify: a hash contains its own cost. To
+// register ten thousand people with the usual cost would take the machine half an hour.
 var cheapHash = &argon2id.Params{Memory: 8, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32}
 
-// enrol makes all accounts, as registering does, but for the price of the password's hash. They log in as everybody
-// does.
+// enrol makes all accounts as registration does, except for the cost of the password hash. The users log in as usual.
 func (l *long) enrol() {
 	hash, err := argon2id.CreateHash(password, cheapHash)
 	l.must(err)
@@ -43,11 +42,11 @@ func (l *long) enrol() {
 	l.appointAdmin()
 }
 
-// joinTries is how often somebody tries to get a subscription, whatever happens to servers and wires meanwhile.
+// joinTries is how often a user tries to subscribe while faults strike servers and wires.
 const joinTries = 5
 
-// join logs in and subscribes: one in ten for a year, one in ten to pay by bank debit from then on, and one in ten with
-// a top-up.
+// join logs in and subscribes. One user in ten subscribes for a year, one in ten pays by bank debit from then on, and
+// one in ten has a top-up.
 func (u *user) join(r *rand.Rand) {
 	u.login()
 	switch u.number % 10 {
@@ -63,7 +62,7 @@ func (u *user) join(r *rand.Rand) {
 	}
 }
 
-// enter subscribes to some plan.
+// enter subscribes to a random plan.
 func (u *user) enter(r *rand.Rand) { u.enterWith(somePlan(r, "item"), "pm_card_visa") }
 
 func (u *user) enterWith(body map[string]any, method string) {

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// line is one of an invoice: of basic (9.00 for 500), pro (19.00 for 1200) or, where item is none of them, the
-// operator's.
+// line returns one line of an invoice: of basic (9.00 for 500), of pro (19.00 for 1200), or the operator's if item is
+// neither.
 func line(id, item string, amount int64, proration bool, from, to string) object {
 	price := map[string]map[string]any{
 		"basic": {
@@ -29,7 +29,7 @@ func line(id, item string, amount int64, proration bool, from, to string) object
 	}
 }
 
-// day2030 is a day of the year 2030, written "03-15".
+// day2030 returns a day of the year 2030, written "03-15".
 func day2030(text string) time.Time {
 	t, _ := time.Parse("2006-01-02", "2030-"+text)
 	return t
@@ -48,7 +48,7 @@ func invoiceOf(id, reason string, total, paid, before, after int64, lines ...obj
 	}
 }
 
-// TestModelCounts holds the model against the numbers that docs/grants.md gives as examples.
+// TestModelCounts compares the model with the numbers in the examples of docs/grants.md.
 func TestModelCounts(t *testing.T) {
 	t.Parallel()
 	basic, pro := line(
@@ -100,8 +100,7 @@ func TestModelCounts(t *testing.T) {
 	}
 }
 
-// TestModelOwes holds the model against what docs/grants.md says of changes of plan that leave a debt: it buys points
-// once.
+// TestModelOwes compares the model with docs/grants.md for changes of plan that leave a debt: a debt buys points once.
 func TestModelOwes(t *testing.T) {
 	t.Parallel()
 	up := func(id string, total, paid, before, after int64) object {
@@ -119,14 +118,15 @@ func TestModelOwes(t *testing.T) {
 	for _, b := range (atStripe{invoices: lives}).paidInvoices() {
 		got = append(got, fmt.Sprintf("%s %d", b.key[len("stripe:invoice:"):], b.points))
 	}
-	// 95/1900 of pro's 1200 are 60 points, and 50/900 of basic's 500 are 27: 33 for 0.45. Down buys none, up again
-	// owes no more than was owed before. 60 − 35/900 × 500 = 41 are paid. After a payment 0.45 of debt are new: 33.
+	// 95/1900 of pro's 1200 are 60 points, and 50/900 of basic's 500 are 27: 33 for 0.45. The downgrade buys none, and
+	// the next upgrade owes no more than was owed before. 60 − 35/900 × 500 = 41 are paid. After a payment, 0.45 of
+	// debt are new: 33.
 	if want := "[a:proration 33 b:proration 0 c:proration 0 d:proration 41 e:proration 33]"; fmt.Sprint(got) != want {
 		t.Errorf("got %v, want %s", got, want)
 	}
 }
 
-// TestModelEnds holds the model against the ends that docs/grants.md and docs/states.md give as examples.
+// TestModelEnds compares the model with the expiries in the examples of docs/grants.md and docs/states.md.
 func TestModelEnds(t *testing.T) {
 	t.Parallel()
 	march := paidPeriod{from: day2030("03-01"), to: day2030("04-01")}
@@ -136,7 +136,7 @@ func TestModelEnds(t *testing.T) {
 	for name, c := range map[string]struct {
 		status, begin, end string
 		newest             paidPeriod
-		bought             string // when the period began that the points are for
+		bought             string // when the period began for which the points were bought
 		intent             string
 		more               object // of the subscription
 		want               string

@@ -7,20 +7,20 @@ import (
 	"time"
 )
 
-// due is one lot as docs/grants.md says that it should be.
+// due is one lot that docs/grants.md requires.
 type due struct {
-	granted, back int64      // points, and how many of them went back with their money
-	source        string     // what the lot belongs to, "" where that is not looked at
-	from, to      time.Time  // the period that it was bought for
-	until         *time.Time // the lot's own end, where nothing moves it
-	monthly       bool       // one of the months of a year
-	of            string     // the key of the change whose points are spread over months, of which this is one
-	most          bool       // granted is the most that these come to
-	perhaps       bool       // it may not have been granted at all
+	granted, back int64      // points, and how many of them were clawed back with their money
+	source        string     // what the lot belongs to, or "" if that is not checked
+	from, to      time.Time  // the period for which it was bought
+	until         *time.Time // the lot's expiry, unless something moves it
+	monthly       bool       // it is one of the months of a year
+	of            string     // the key of the change, if the lot is one month of a change whose points are spread over months
+	most          bool       // granted is an upper limit
+	perhaps       bool       // it may not have been granted
 }
 
-// lotsDue computes, from Stripe's lists alone, which lots the customer should have been granted: the model that
-// knows nothing of how the product does it.
+// lotsDue computes from Stripe's lists alone which lots the customer should have been granted. This model does not know
+// how the product does it.
 func (s atStripe) lotsDue(now time.Time) map[string]due {
 	lots := map[string]due{}
 	s.addAutomatic(lots)
@@ -39,19 +39,19 @@ func (s atStripe) lotsDue(now time.Time) map[string]due {
 	return lots
 }
 
-// bought is what a paid invoice sold: so many points for a period that begins and ends so.
+// bought is what a paid invoice sold: points for a period from and to a given time.
 type bought struct {
 	invoice  object
 	key      string
 	points   int64
-	month    int64 // of them each month of a year, where nothing was credited
+	month    int64 // how many of them come in each month of a year, if nothing was credited
 	sold     terms // of the line that gives the period
 	from, to time.Time
-	period   bool // it pays a period, and not only the rest of one
-	anew     bool // a change of interval began the period, which takes nothing from older points
+	period   bool // it pays a whole period, and not only the rest of one
+	anew     bool // a change of interval began the period, and older points stay in full
 }
 
-// paidInvoices reads what was paid for our subscriptions, in the order in which the invoices were made.
+// paidInvoices returns what was paid for our subscriptions, in the order in which the invoices were made.
 func (s atStripe) paidInvoices() (all []bought) {
 	invoices := slices.SortedFunc(slices.Values(s.invoices), func(a, b object) int {
 		const finalized = "status_transitions.finalized_at"
@@ -80,7 +80,7 @@ func (s atStripe) paidInvoices() (all []bought) {
 	return all
 }
 
-// paidMoney is what was paid for an invoice, past Stripe as well.
+// paidMoney returns the money that was paid for an invoice, including payments outside Stripe.
 func paidMoney(invoice object) int64 {
 	if invoice.flag("paid_out_of_band") {
 		return max(invoice.number("amount_paid"), invoice.number("amount_due"))
@@ -88,8 +88,8 @@ func paidMoney(invoice object) int64 {
 	return invoice.number("amount_paid")
 }
 
-// readInvoice counts the points of a paid invoice as grants.md does, and finds its key and period. It is not ok where
-// no line is ours.
+// readInvoice computes the points of a paid invoice as grants.md says, and finds its key and period. ok is false if no
+// line is ours.
 func readInvoice(invoice object, owed int64) (b bought, ok bool) {
 	b.invoice = invoice
 	sum, credited, gifts := int64(0), false, int64(0)
@@ -127,7 +127,7 @@ func readInvoice(invoice object, owed int64) (b bought, ok bool) {
 		period = change
 	}
 	if period == nil {
-		return b, false // nothing but credits
+		return b, false // only credits
 	}
 	b.sold, _ = termsOf(period)
 	b.from, b.to = at(period.number("period.start")), at(period.number("period.end"))
@@ -147,7 +147,7 @@ func laterLine(a, b object) object {
 
 func at(seconds int64) time.Time { return time.Unix(seconds, 0).UTC() }
 
-// moneyShare is how many of an invoice's points no credit paid for. Negative lines of the operator's are gifts.
+// moneyShare returns how many of an invoice's points no credit paid for. The operator's negative lines are gifts.
 func moneyShare(invoice object, sum, owed int64, credited bool, gifts int64) int64 {
 	total := invoice.number("total")
 	switch {
@@ -163,7 +163,7 @@ func moneyShare(invoice object, sum, owed int64, credited bool, gifts int64) int
 	return 0
 }
 
-// addInvoice adds what a paid invoice granted: one lot, or one for each month of a year that has begun.
+// addInvoice adds the lots of a paid invoice: one lot, or one for each month of a year that has begun.
 func (s atStripe) addInvoice(lots map[string]due, b bought, now time.Time) {
 	lot := due{granted: b.points, source: "subscription:" + b.invoice.text("subscription"), from: b.from, to: b.to}
 	if paid := s.paidLate(b); !paid.IsZero() {
@@ -181,7 +181,7 @@ func (s atStripe) addInvoice(lots map[string]due, b bought, now time.Time) {
 	}
 }
 
-// paidLate is when an invoice was paid after its subscription had ended, zero where it was not.
+// paidLate returns when an invoice was paid after its subscription had ended, or zero if it was not.
 func (s atStripe) paidLate(b bought) time.Time {
 	ended, over := s.ends()["subscription:"+b.invoice.text("subscription")]
 	if paid := at(b.invoice.number("status_transitions.paid_at")); over && paid.After(ended) {
@@ -190,8 +190,8 @@ func (s atStripe) paidLate(b bought) time.Time {
 	return time.Time{}
 }
 
-// moneyBack returns how much of the money that a lot was granted for went back, by refunds and disputes, and how much
-// it was: of all payments of an invoice together.
+// moneyBack returns how much of a lot's money was returned by refunds and disputes, and how much money it was, over all
+// payments of an invoice.
 func (s atStripe) moneyBack(key string) (back, amount int64) {
 	for _, c := range s.charges {
 		intent, invoice := c.text("payment_intent"), c.text("invoice")

@@ -10,7 +10,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// automaticPayments are those that top-ups made and that were paid, of the user's present customer.
+// automaticPayments returns the paid payments of top-ups of the user's current customer.
 func (u *user) automaticPayments() (paid []object) {
 	customer := u.customerID()
 	if customer == "" {
@@ -35,11 +35,11 @@ func (u *user) automaticPayments() (paid []object) {
 	return paid
 }
 
-// undoTopUp takes the money of an automatic order back, by a refund or a dispute, and spends what is left: the points
-// that go must not be what buys the next pack.
+// undoTopUp returns the money of an automatic order, by a refund or a dispute, and spends the points that are left. The
+// points that the refund claws back must not cause the purchase of the next pack.
 func (u *user) undoTopUp(r *rand.Rand) {
 	paid := u.automaticPayments()
-	if len(paid) == 0 { // let one come about
+	if len(paid) == 0 { // cause one
 		u.start(map[string]any{"item": "small", "save_payment_method": true}, "pm_card_visa")
 		u.setTopUp(r)
 		u.spendAll()
@@ -68,10 +68,10 @@ func (u *user) undoTopUp(r *rand.Rand) {
 	u.spendAll()
 }
 
-// payDuringSync pays for a pack while a refused spend's look at Stripe is under way, and then spends what the pack
-// brings: only a picture that began after the request may refuse it.
+// payDuringSync pays for a pack while the sync of a refused spend is under way, and then spends the pack's points. Only
+// a snapshot of Stripe that began after the request may refuse that spend.
 func (u *user) payDuringSync(r *rand.Rand) {
-	u.w.reach(u.w.now().Add(2 * time.Minute)) // for the budget of looks
+	u.w.reach(u.w.now().Add(2 * time.Minute)) // for the budget of syncs
 	made, ok := u.order(map[string]any{"item": "small", "quantity": 6})
 	if !ok {
 		return
@@ -85,7 +85,7 @@ func (u *user) payDuringSync(r *rand.Rand) {
 	var wait sync.WaitGroup
 	wait.Go(func() { u.try(u.newSpend(1_000_000), "", patience) })
 	had, debt := u.shown()
-	// so that Stripe has been asked about some things and not about others
+	// By then the sync has read some things from Stripe and not others.
 	time.Sleep(time.Duration(100+r.IntN(800)) * time.Millisecond)
 	status := u.pay(made, "pm_card_visa")
 	u.w.note(u.number, "pay %s while Stripe is asked: %d", made.session, status)
@@ -93,7 +93,7 @@ func (u *user) payDuringSync(r *rand.Rand) {
 	a, unsure, definite := u.ask(in, "", patience)
 	wait.Wait()
 	row, err := u.w.db.Account(u.w.ctx, billing.AccountID(u.account))
-	// An account that has used up its five looks, one each 10 s, is refused by the database alone.
+	// An account that has used up its five syncs, one more each 10 s, is refused from the database alone.
 	mayLook := err == nil && row.Sync.BudgetAt.Sub(u.w.db.Now()) <= 40*time.Second
 	u.mu.Lock()
 	defer u.mu.Unlock()

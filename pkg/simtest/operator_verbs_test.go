@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// What an operator does in Stripe's dashboard to one customer's subscription.
+// What an operator does to one customer's subscription in Stripe's dashboard.
 
-// setEnd gives a subscription a day to end on, within this period or after it, or takes that back.
+// setEnd makes a subscription end on a day within this period or after it, or cancels that.
 func (u *user) setEnd(r *rand.Rand) {
 	ends := seconds(u.w.now().Add(time.Hour + minutes(r.IntN(40*1440))))
 	if r.IntN(4) == 0 {
@@ -18,7 +18,7 @@ func (u *user) setEnd(r *rand.Rand) {
 	u.change("an operator sets cancel_at to "+ends+" for", url.Values{"cancel_at": {ends}})
 }
 
-// setSchedule plans what a subscription becomes at its period's end: another plan, or its end.
+// setSchedule schedules a change at the end of a subscription's period: to another plan, or its end.
 func (u *user) setSchedule(r *rand.Rand) {
 	s, ok := u.subscribed(r)
 	next, ends := []string{"basic", "pro", "saver"}[r.IntN(3)], r.IntN(3) == 0
@@ -57,7 +57,8 @@ func (u *user) addPhase(form url.Values, n int, price string, quantity int64) {
 	form.Set(fmt.Sprintf("phases[%d][items][0][quantity]", n), fmt.Sprint(quantity))
 }
 
-// stretchTrial moves the end of a trial, or gives one to a subscription that had none: its period then ends with it.
+// stretchTrial moves the end of a trial, or gives a trial to a subscription that had none. The period then ends with
+// the trial.
 func (u *user) stretchTrial(r *rand.Rand) {
 	s, ok := u.subscription()
 	if !ok && r.IntN(2) == 0 {
@@ -73,7 +74,7 @@ func (u *user) stretchTrial(r *rand.Rand) {
 	_, ok = u.atStripe("an operator moves the trial's end", "POST", "/v1/subscriptions/"+s.text("id"), url.Values{
 		"trial_end": {seconds(ends)}, "proration_behavior": {"none"},
 	})
-	if ok && u.w.reach(periodEnd(s).Add(minutes(150))) { // past the first end's grace
+	if ok && u.w.reach(periodEnd(s).Add(minutes(150))) { // past the grace of the first end
 		u.spendSome(r)
 	}
 	if ok && r.IntN(2) == 0 {
@@ -81,7 +82,7 @@ func (u *user) stretchTrial(r *rand.Rand) {
 	}
 }
 
-// tryAgain orders the plan that begins with a trial, ends it, and orders it again: no account has two trials
+// tryAgain orders the plan that begins with a trial, ends it, and orders it again. No account may have two trials
 // (checkTrials).
 func (u *user) tryAgain(r *rand.Rand) {
 	for range 2 {
@@ -93,7 +94,7 @@ func (u *user) tryAgain(r *rand.Rand) {
 	}
 }
 
-// pauseCollection stops charging a subscription that goes on, in each of Stripe's ways; or charges it again.
+// pauseCollection pauses the charges of a subscription that goes on, in each of Stripe's ways, or resumes them.
 func (u *user) pauseCollection(r *rand.Rand) {
 	how := []string{"", "void", "keep_as_draft", "mark_uncollectible"}[r.IntN(4)]
 	if how == "" {
@@ -103,7 +104,7 @@ func (u *user) pauseCollection(r *rand.Rand) {
 	u.change("pause collection ("+how+") for", url.Values{"pause_collection[behavior]": {how}})
 }
 
-// giveGoodwill puts a negative line on the customer's next invoice, which is no plan's credit.
+// giveGoodwill adds a negative line to the customer's next invoice that is not a plan's credit.
 func (u *user) giveGoodwill(r *rand.Rand) {
 	if customer := u.customerID(); customer != "" {
 		u.atStripe("goodwill", "POST", "/v1/invoiceitems", url.Values{
@@ -114,7 +115,8 @@ func (u *user) giveGoodwill(r *rand.Rand) {
 	}
 }
 
-// owePennies makes the next invoice smaller than Stripe charges: it is paid, and its sum is owed.
+// owePennies makes the next invoice smaller than Stripe's minimum charge: it counts as paid, and the customer owes its
+// sum.
 func (u *user) owePennies(r *rand.Rand) {
 	s, ok := u.renewing(r)
 	if !ok {

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestPlan proves that a seed decides the plan, that fewer steps are the beginning of the same plan, and that a few
-// seeds bring every verb.
+// TestPlan proves that a seed determines the plan, that a run with fewer steps is the start of the same plan, and that
+// a few seeds bring every verb.
 func TestPlan(t *testing.T) {
 	t.Parallel()
 	drawn := map[string]bool{}
@@ -30,8 +30,8 @@ func TestPlan(t *testing.T) {
 	}
 }
 
-// TestVerbsOfCI proves that the 25 seeds of `make sim` bring every verb several times, on each database. Those of one
-// user in one run are few, so a verb that is rarer than this is a verb that is not tried.
+// TestVerbsOfCI proves that the 25 seeds of `make sim` bring every verb several times, on each database. One user does
+// few verbs in one run. So a verb that is rarer than this is not really tested.
 func TestVerbsOfCI(t *testing.T) {
 	t.Parallel()
 	const often = 4
@@ -55,17 +55,17 @@ func TestVerbsOfCI(t *testing.T) {
 	}
 }
 
-// size says how large a simulation is, and which one.
+// size is how large a simulation is, and its seed.
 type size struct {
 	seed         uint64
 	users, steps int
 }
 
-// step is one thing that happens: a verb of a user, or one of the world around them. Its own seed decides its details,
-// so that leaving other steps out does not change it.
+// step is one thing that happens: a verb of a user, or of the world around them. Its own seed determines its details,
+// so it stays the same when other steps are left out.
 type step struct {
 	number int
-	user   int // -1 for the world's
+	user   int // -1 for steps of the world
 	verb   string
 	seed   uint64
 }
@@ -79,17 +79,17 @@ func (s step) String() string {
 	return fmt.Sprintf("%d user %d: %s", s.number, s.user, s.verb)
 }
 
-// wave is a set of steps that happen at the same time; those of one user one after the other.
+// wave is a set of steps that happen at the same time. Steps of one user happen one after the other.
 type wave []step
 
-// maxWave bounds how many steps happen at once.
+// maxWave is the highest number of steps at once.
 const maxWave = 6
 
-// worldShare is how many of a hundred steps are the world's.
+// worldShare is the percentage of steps that are the world's.
 const worldShare = 22
 
-// makePlan makes the plan of a seed. Fewer steps give a beginning of the same plan, so a failure can be narrowed down
-// by asking for fewer.
+// makePlan makes the plan of a seed. Fewer steps give the start of the same plan, so you can narrow down a failure by
+// asking for fewer.
 func makePlan(s size) []wave {
 	r := rand.New(rand.NewPCG(s.seed, uint64(s.users)))
 	var plan []wave
@@ -99,7 +99,7 @@ func makePlan(s size) []wave {
 			one := step{number: made, user: -1, seed: r.Uint64()}
 			if world := r.IntN(100) < worldShare; world {
 				one.verb = pick(r, worldVerbs).name
-				r.IntN(s.users) // as many numbers are drawn for every step
+				r.IntN(s.users) // every step draws the same number of random numbers
 				if *favour != "" && one.seed%2 == 0 && has(worldVerbs, *favour) {
 					one.verb = *favour
 				}
@@ -119,7 +119,7 @@ func makePlan(s size) []wave {
 	return plan
 }
 
-// weighted is a verb in a table: the larger its weight, the more often it is drawn.
+// weighted is a verb in a table. The larger its weight, the more often it is drawn.
 type weighted[F any] struct {
 	name   string
 	weight int

@@ -9,8 +9,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// changeInDraftHour changes plan or seats after the period moved and before its invoice is charged: what the change
-// brings belongs to the period that has just begun, and the renewal that is paid an hour later ends none of it.
+// changeInDraftHour changes plan or seats after the period moved and before its invoice is charged. The points of the
+// change belong to the new period. The renewal that is paid an hour later must not expire any of them.
 func (u *user) changeInDraftHour(r *rand.Rand) {
 	s, ok := u.renewing(r)
 	if !ok || !u.w.reach(periodEnd(s).Add(minutes(1+r.IntN(50)))) {
@@ -24,8 +24,8 @@ func (u *user) changeInDraftHour(r *rand.Rand) {
 	}
 }
 
-// changeSomehow changes the plan in each of the ways that there are: in the app, at Stripe at once or with the renewal.
-// Mostly to something that costs more, so that there is something to pay.
+// changeSomehow changes the plan in one of the possible ways: in the app, at Stripe at once, or with the renewal.
+// Mostly it changes to something more expensive, so that there is something to pay.
 func (u *user) changeSomehow(r *rand.Rand) {
 	s, ok := u.subscription()
 	if !ok {
@@ -42,21 +42,21 @@ func (u *user) changeSomehow(r *rand.Rand) {
 	}
 }
 
-// dearer is a change of a subscription to something that costs more.
+// dearer returns a change of a subscription to something more expensive.
 func dearer(s object) map[string]any {
 	switch plan, seats := planOf(s), s.list("items.data")[0].number("quantity"); {
 	case plan == "pro":
 		return map[string]any{"plan": "basic", "quantity": 5}
 	case plan == "weekly":
 		return map[string]any{"plan": "basic"}
-	case seats > 2: // of Basic, which is more than Pro
+	case seats > 2: // of Basic, which cost more than Pro
 		return map[string]any{"plan": "yearly", "quantity": 1}
 	}
 	return map[string]any{"plan": "pro", "quantity": 1}
 }
 
-// holdOverRenewal holds all points a minute before a renewal and gives them back after it: what a plan lets roll over
-// is no more for it.
+// holdOverRenewal holds all points a minute before a renewal and releases them after it. The plan must not roll over
+// more points because of that.
 func (u *user) holdOverRenewal(r *rand.Rand) {
 	s, ok := u.having([]string{"pro", "pro", "pro", "basic"}[r.IntN(4)])
 	if !ok || !u.w.reach(periodEnd(s).Add(-time.Minute)) {
@@ -79,7 +79,7 @@ func (u *user) holdOverRenewal(r *rand.Rand) {
 	}
 }
 
-// failRenewal lets a subscription's renewal fail, and returns it as it then is.
+// failRenewal lets a subscription's renewal fail, and returns the subscription after that.
 func (u *user) failRenewal(r *rand.Rand) (object, bool) {
 	s, ok := u.renewing(r)
 	if !ok {
@@ -92,15 +92,15 @@ func (u *user) failRenewal(r *rand.Rand) (object, bool) {
 	return u.again(s), true
 }
 
-// payAfterEnd pays the invoice of a renewal that failed, once the subscription was cancelled: the points live one
-// period from then.
+// payAfterEnd pays the invoice of a failed renewal after the subscription was cancelled. The points then last one
+// period from the payment.
 func (u *user) payAfterEnd(r *rand.Rand) {
 	if _, ok := u.failRenewal(r); ok {
 		u.endAndPay(r)
 	}
 }
 
-// endAndPay ends the subscription, and pays what is open after that.
+// endAndPay ends the subscription, and then pays what is open.
 func (u *user) endAndPay(r *rand.Rand) {
 	if r.IntN(3) == 0 {
 		u.askFor(u.wish("/subscription/cancel", map[string]any{"at": "now"}))
@@ -117,8 +117,8 @@ func (u *user) endAndPay(r *rand.Rand) {
 	}
 }
 
-// lookBeforeSync lets a renewal fail while its webhooks are late, and reads the session past the end of the period's
-// points and before a sync knows: a read ends nothing that a sync would keep.
+// lookBeforeSync lets a renewal fail while its webhooks are late. It reads the session after the points' period ended
+// and before a sync knows about the failure. A read must not expire points that a sync would keep.
 func (u *user) lookBeforeSync(r *rand.Rand) {
 	s, ok := u.renewing(r)
 	if !ok {
@@ -137,8 +137,8 @@ func (u *user) lookBeforeSync(r *rand.Rand) {
 	u.checkKept(s)
 }
 
-// checkKept says where points of the last paid period of a subscription ran out although Stripe still tries to charge
-// the next one, or a bank has not decided yet: they last 72 hours, or until the bank decides (docs/states.md).
+// checkKept reports a violation if points of a subscription's last paid period expired although Stripe still tries to
+// charge the next one, or a bank has not decided yet. They last 72 hours, or until the bank decides (docs/states.md).
 func (u *user) checkKept(s object) {
 	s = u.again(s)
 	invoices, err := u.w.all(
@@ -172,7 +172,7 @@ func (u *user) checkKept(s object) {
 	}
 }
 
-// processing reports whether a bank still has to decide about one of the invoices that are open.
+// processing reports whether a bank has not decided yet about one of the open invoices.
 func (u *user) processing(invoices []object) bool {
 	for _, invoice := range invoices {
 		if id := invoice.text("payment_intent"); id != "" && invoice.text("status") == "open" {
@@ -184,15 +184,15 @@ func (u *user) processing(invoices []object) bool {
 	return false
 }
 
-// payOpenInvoice pays what is open, on its page: late, or what a refused change left.
+// payOpenInvoice pays an open invoice on its page: late, or after a refused change left it open.
 func (u *user) payOpenInvoice(r *rand.Rand) {
 	if found := u.openInvoices(); len(found) > 0 {
 		u.payInvoice(found[r.IntN(len(found))], pick(r, cards).do)
 	}
 }
 
-// changeBeforeEnd cancels, has a card that fails, and asks for a plan that costs more: a refusal leaves what was
-// arranged as it was.
+// changeBeforeEnd cancels, uses a card that fails, and requests a plan that costs more. The refusal must leave the
+// scheduled cancellation as it was.
 func (u *user) changeBeforeEnd(r *rand.Rand) {
 	s, ok := u.renewing(r)
 	if !ok {

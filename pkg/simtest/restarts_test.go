@@ -11,12 +11,12 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest/pgserver"
 )
 
-// full asks for the numbers of docs/proofs.md, which take many minutes.
+// full makes the tests use the numbers of docs/proofs.md, which takes many minutes.
 var full = flag.Bool("full", false, "run the counts in full, as make counts does")
 
 // TestThreeReplicas proves that three servers on one PostgreSQL, behind a balancer that does what balancers do, can be
-// restarted one after the other under load without one failed request; that when one is killed, only requests that it
-// had already been given fail; and that neither loses anything that was acknowledged.
+// restarted one after the other under load without one failed request. When one is killed, only requests that it had
+// already received fail. Neither loses anything that was acknowledged.
 func TestThreeReplicas(t *testing.T) {
 	t.Parallel()
 	databaseURL := storetest.URL(t, store.Postgres)
@@ -74,7 +74,7 @@ func TestThreeReplicas(t *testing.T) {
 		restarts, kills, cut, b.passed, c.acknowledged.Load())
 }
 
-// awaitReady waits until the balancer sends a server requests.
+// awaitReady waits until the balancer sends requests to a server.
 func (w *world) awaitReady(b *balancer, s *server) {
 	w.t.Helper()
 	for try, deadline := 0, time.Now().Add(startPatience); !b.isReady(s.addr); try++ {
@@ -85,9 +85,9 @@ func (w *world) awaitReady(b *balancer, s *server) {
 	}
 }
 
-// TestPostgresKilled proves that when PostgreSQL is killed with all its processes and started again, under load and
-// again and again, nothing that was acknowledged is lost, clients are told to come again and never of a fault of ours,
-// and the servers go on by themselves, their queue included.
+// TestPostgresKilled proves what happens when PostgreSQL is killed with all its processes and started again, repeatedly
+// and under load. Nothing that was acknowledged is lost. Clients are told to retry, and never of a fault of ours. The
+// servers and their queue go on by themselves.
 func TestPostgresKilled(t *testing.T) {
 	t.Parallel()
 	postgres, err := pgserver.StartSupervised(t.Context())
@@ -136,8 +136,8 @@ func migrateAt(t *testing.T, url string) {
 	}
 }
 
-// TestServerKilledOnSQLite proves that a server which is killed in the middle of its writes to SQLite, and started
-// again, loses nothing that it acknowledged.
+// TestServerKilledOnSQLite proves that a server which is killed in the middle of its writes to SQLite, and restarted,
+// loses nothing that it acknowledged.
 func TestServerKilledOnSQLite(t *testing.T) {
 	t.Parallel()
 	databaseURL := storetest.URL(t, store.SQLite)

@@ -16,11 +16,11 @@ var favour = flag.String(
 	"a verb that every third step of users is, or every other one of the world, to look at it more closely",
 )
 
-// furthest bounds how far one verb moves the clock to the moment that it is about.
+// furthest is how far one verb may move the clock to the time that it needs.
 const furthest = 45 * day
 
-// reach moves the clock to a moment, unless it is over already. It returns false where that is too far, or where the
-// clock is not the users' to move.
+// reach moves the clock to a time, unless it has passed already. It returns false if that is too far, or if users may
+// not move the clock.
 func (w *world) reach(at time.Time) bool {
 	by := at.Sub(w.now())
 	if by > furthest || by > 0 && w.steady {
@@ -33,12 +33,11 @@ func (w *world) reach(at time.Time) bool {
 	return true
 }
 
-// calmTries bounds how long a verb waits for what Stripe told to be looked at: about three seconds.
+// calmTries limits how long a verb waits until the servers have handled Stripe's webhooks: about three seconds.
 const calmTries = 25
 
-// calm waits until what Stripe told so far has been delivered and looked at, as far as faults let it: a clock that is
-// moved by a month in a moment would leave the servers no time to see the renewal. Where there are many users it waits
-// for nothing.
+// calm waits until the webhooks sent so far were delivered and handled, as far as faults allow. If the clock moved by a
+// month at once, the servers would have no time to see the renewal. With many users it does not wait.
 func (w *world) calm() {
 	if w.steady {
 		return
@@ -49,8 +48,7 @@ func (w *world) calm() {
 	}
 }
 
-// opening is what users begin with, before the plan: most have a subscription, so that there is something to change,
-// renew and end.
+// opening is what users do before the plan begins. Most subscribe, so that there is something to change, renew and end.
 var opening = []weighted[func(*user, *rand.Rand)]{
 	{"has a plan", 6, func(u *user, r *rand.Rand) { u.enter(r) }},
 	{"has a plan and a top-up", 2, func(u *user, r *rand.Rand) { u.enter(r); u.setTopUp(r) }},
@@ -58,7 +56,7 @@ var opening = []weighted[func(*user, *rand.Rand)]{
 	{"has nothing", 2, func(*user, *rand.Rand) {}},
 }
 
-// makeOpening makes the step that each user begins with.
+// makeOpening makes the first step of each user.
 func makeOpening(s size) (steps wave) {
 	r := rand.New(rand.NewPCG(^s.seed, uint64(s.users)))
 	for n := range s.users {
@@ -67,7 +65,7 @@ func makeOpening(s size) (steps wave) {
 	return steps
 }
 
-// planOf is the item that a subscription of ours has, "" for anybody else's.
+// planOf returns the item of a subscription of ours, or "" for any other subscription.
 func planOf(sub object) string {
 	if items := sub.list("items.data"); len(items) > 0 {
 		return itemOf(items[0])
@@ -77,7 +75,7 @@ func planOf(sub object) string {
 
 func periodEnd(sub object) time.Time { return time.Unix(sub.number("current_period_end"), 0) }
 
-// subscribed returns the user's subscription, and subscribes to some plan first where there is none.
+// subscribed returns the user's subscription. If there is none, it subscribes to some plan first.
 func (u *user) subscribed(r *rand.Rand) (object, bool) {
 	if s, ok := u.subscription(); ok {
 		return s, true
@@ -85,8 +83,8 @@ func (u *user) subscribed(r *rand.Rand) (object, bool) {
 	return u.start(somePlan(r, "item"), "pm_card_visa")
 }
 
-// renewing returns a subscription of the user's that is renewed before long. One whose period ends too far ahead makes
-// place for it.
+// renewing returns a subscription of the user that renews soon. If the period of the present one ends too far ahead, it
+// replaces that one.
 func (u *user) renewing(r *rand.Rand) (object, bool) {
 	s, ok := u.subscription()
 	if ok && (u.w.steady || periodEnd(s).Sub(u.w.now()) < furthest) && s.text("status") != "incomplete" {
@@ -100,7 +98,7 @@ func (u *user) renewing(r *rand.Rand) (object, bool) {
 	)
 }
 
-// having returns the user's subscription to this very plan, and subscribes or changes to it where need be.
+// having returns the user's subscription to the given plan. If need be, it subscribes or changes to it.
 func (u *user) having(plan string) (object, bool) {
 	s, ok := u.subscription()
 	if !ok {
@@ -124,20 +122,20 @@ func (u *user) start(body map[string]any, method string) (object, bool) {
 	return u.subscription()
 }
 
-// again reads a subscription of before.
+// again reads a subscription again.
 func (u *user) again(s object) object {
 	found, _ := u.w.ask("GET", "/v1/subscriptions/"+s.text("id"), nil)
 	return found
 }
 
-// tell asks Stripe for something and notes the answer.
+// atStripe sends a request to Stripe and notes the reply.
 func (u *user) atStripe(what, method, path string, form url.Values) (object, bool) {
 	o, status := u.w.ask(method, path, form)
 	u.w.note(u.number, "%s: %s %s %v: %d %s", what, method, path, form, status, o.text("error.message"))
 	return o, status == http.StatusOK
 }
 
-// shown is how many points the user is shown, and how many they owe.
+// shown returns how many points the user is shown, and how many they owe.
 func (u *user) shown() (available, debt int64) {
 	a, _, ok := u.insist(request{method: "GET", path: "/session"}, "", patience)
 	if !ok {
@@ -146,15 +144,15 @@ func (u *user) shown() (available, debt int64) {
 	return a.number("points.available"), a.number("points.debt")
 }
 
-// spendAll spends what the user is shown, so that points that should not be there are used, and points that should are
-// missed.
+// spendAll spends all points that the user is shown. So points that should not be there are used, and points that
+// should be there are missed.
 func (u *user) spendAll() {
 	if n, _ := u.shown(); n > 0 {
 		u.try(u.newSpend(n), "", patience)
 	}
 }
 
-// openInvoices are those of ours that can still be paid.
+// openInvoices returns our invoices that can still be paid.
 func (u *user) openInvoices() []object {
 	customer := u.customerID()
 	if customer == "" {

@@ -18,7 +18,7 @@ import (
 	"time"
 )
 
-// binary builds the program once for all simulations, into a folder that goes with them.
+// binary builds the program once for all simulations, into a folder that is removed after them.
 var binary = sync.OnceValues(func() (string, error) {
 	path := filepath.Join(binaryDir, "pointsync")
 	out, err := exec.Command("go", "build", "-o", path, "github.com/pointsync/pointsync/cmd/pointsync").CombinedOutput()
@@ -47,10 +47,10 @@ type server struct {
 	env  []string
 	said tail
 
-	mu     sync.Mutex // held over a start or an end
+	mu     sync.Mutex // held while it starts or ends
 	cmd    *exec.Cmd  // nil while it does not run
 	ended  chan struct{}
-	wanted bool // whether it is meant to run
+	wanted bool // whether it should run
 }
 
 func newServer(t testing.TB, env []string) *server {
@@ -59,17 +59,17 @@ func newServer(t testing.TB, env []string) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close() // the port is the server's now
+	defer listener.Close() // from now on the server uses the port
 	addr := listener.Addr().String()
 	s := &server{addr: addr, env: append([]string{"POINTSYNC_ADDR=" + addr}, env...)}
 	t.Cleanup(s.kill)
 	return s
 }
 
-// startPatience bounds how long a server may take until it serves.
+// startPatience is how long a server may take until it serves.
 const startPatience = 30 * time.Second
 
-// start runs the server and answers when it serves. A start that meets a fault of the network is tried again.
+// start runs the server and returns as soon as it serves. If the start meets a fault of the network, it tries again.
 func (s *server) start() (err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -116,8 +116,8 @@ func (s *server) startOnce() error {
 	return nil
 }
 
-// awaitReady waits until the server answers, or ends: one that cannot reach its database at the start ends, and whoever
-// supervises it starts it again.
+// awaitReady waits until the server is ready, or ends. A server that cannot reach its database at the start ends, and
+// its supervisor restarts it.
 func (s *server) awaitReady(ended <-chan struct{}) error {
 	for try := 0; ; try++ {
 		resp, err := http.Get("http://" + s.addr + "/healthz")
@@ -134,7 +134,7 @@ func (s *server) awaitReady(ended <-chan struct{}) error {
 	}
 }
 
-// listen keeps what the server says, and tells when it serves.
+// listen keeps what the server writes, and reports when it serves.
 func (s *server) listen(lines *bufio.Scanner, serving chan<- struct{}) {
 	lines.Buffer(nil, 1<<20)
 	for told := false; lines.Scan(); {
@@ -149,10 +149,10 @@ func (s *server) listen(lines *bufio.Scanner, serving chan<- struct{}) {
 	}
 }
 
-// kill ends the server without warning, as a power cut does.
+// kill ends the server without warning, as a power failure does.
 func (s *server) kill() { s.end(syscall.SIGKILL) }
 
-// terminate asks the server to end, and answers how it did.
+// terminate asks the server to end, and returns how it ended.
 func (s *server) terminate() error {
 	cmd := s.end(syscall.SIGTERM)
 	if cmd != nil && !cmd.ProcessState.Success() {
@@ -175,7 +175,7 @@ func (s *server) end(how syscall.Signal) *exec.Cmd {
 	return cmd
 }
 
-// diedAlone says whether the server ended although nobody asked it to.
+// diedAlone reports whether the server ended although no one asked it to.
 func (s *server) diedAlone() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -190,7 +190,7 @@ func (s *server) diedAlone() bool {
 	}
 }
 
-// tail keeps the last lines that somebody says.
+// tail keeps the last lines that were written to it.
 type tail struct {
 	mu    sync.Mutex
 	lines []string
@@ -212,7 +212,7 @@ func (t *tail) String() string {
 	return strings.Join(t.lines, "\n")
 }
 
-// about answers the last n lines that contain a text.
+// about returns the last n lines that contain a text.
 func (t *tail) about(text string, n int) []string {
 	t.mu.Lock()
 	defer t.mu.Unlock()

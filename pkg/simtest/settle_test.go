@@ -13,13 +13,13 @@ import (
 const (
 	// finishPatience is how long a client's last try may take once faults have stopped.
 	finishPatience = time.Minute
-	// maxDeliveryRounds bounds how often the clock is moved for webhooks that wait for their next attempt: it doubles
-	// each time, from a minute to three days in all.
+	// maxDeliveryRounds limits how often the clock moves for webhooks that wait for their next attempt. The move
+	// doubles each time, from a minute to three days in all.
 	maxDeliveryRounds = 13
 )
 
-// checkSafety holds what must hold at any time, at a moment when no client is waiting for an answer, about the given
-// users.
+// checkSafety checks, for the given users, the rules that hold at any time, at a moment when no client waits for a
+// reply.
 func (w *world) checkSafety(about []*user) {
 	w.checkServers()
 	w.inParallel(checkers, len(about), func(n int) {
@@ -50,7 +50,7 @@ func (w *world) checkUser(u *user) error {
 	return u.checkHistory(w.ctx)
 }
 
-// checkBooks audits a user's account, and holds it against what they were told.
+// checkBooks audits a user's account, and compares it with what the user was told.
 func (w *world) checkBooks(u *user) error {
 	w.audit(u)
 	entries, err := w.entries(u)
@@ -88,12 +88,12 @@ func (w *world) entries(u *user) (all []billing.Entry, err error) {
 
 // settled is how long the second phase took, in real time.
 type settled struct {
-	inbox, recovery time.Duration // zero where no webhook was lost
+	inbox, recovery time.Duration // zero if no webhook was lost
 	agreement       time.Duration
 }
 
-// settle is the second phase. Faults stop, clients come to an end with what is open, webhooks are delivered; then the
-// database must agree with Stripe, by the inbox alone unless webhooks were lost.
+// settle is the second phase. Faults stop, clients finish their open requests, and webhooks are delivered. Then the
+// database must agree with Stripe, through the inbox alone unless webhooks were lost.
 func (w *world) settle() (took settled) {
 	w.clearFaults()
 	w.api.mend()
@@ -131,8 +131,8 @@ func (w *world) settle() (took settled) {
 	return took
 }
 
-// recover does what an operator does where webhooks were lost: it takes the events from Stripe's list, as far as Stripe
-// still has them all, and compares every account with Stripe only where it has not.
+// recover does what an operator does after webhooks were lost. It takes the events from Stripe's list while Stripe
+// still has all of them. Only if Stripe does not, it compares every account with Stripe.
 func (w *world) recover() {
 	begin := time.Now()
 	said, err := w.command("events", "backfill")
@@ -157,7 +157,7 @@ func (w *world) recover() {
 	w.t.Logf("`stripe reconcile` took %s", time.Since(begin).Round(time.Millisecond))
 }
 
-// deliverAll moves the clock until every webhook that still waited for another attempt has been answered.
+// deliverAll moves the clock until every webhook that still waited for another attempt was handled.
 func (w *world) deliverAll() error {
 	for round := range maxDeliveryRounds {
 		w.flush()
@@ -173,10 +173,10 @@ func (w *world) deliverAll() error {
 	return fmt.Errorf("webhooks are not delivered although the servers are well")
 }
 
-// worthTelling is after how many looks a passing run says what it waited for.
+// worthTelling is the number of polls after which a passing run says what it waited for.
 const worthTelling = 100
 
-// flush waits until all webhooks that are due were tried.
+// flush waits until all due webhooks were tried.
 func (w *world) flush() {
 	for try := 0; try < maxFlushes && w.ctx.Err() == nil; try++ {
 		if _, o := w.controlFor(w.ctx, flushPatience, "POST", "webhooks/flush", nil); o.flag("flushed") {
@@ -191,15 +191,15 @@ const (
 	flushPatience = 90 * time.Second // the sandbox itself gives up after a minute
 )
 
-// awaitInbox waits until no event waits any more, or patience ends, upon which the comparison says so.
+// awaitInbox waits until no event waits any more. If patience ends first, the comparison reports that.
 func (w *world) awaitInbox(deadline time.Time) {
 	for try := 0; time.Now().Before(deadline) && w.pendingEvent() != ""; try++ {
 		pause(w.ctx, try)
 	}
 }
 
-// awaitAgreement waits until the database agrees with Stripe about every user and no event waits, or says what is
-// wrong.
+// awaitAgreement waits until the database agrees with Stripe about every user and no event waits. If that does not
+// happen, it reports the difference.
 func (w *world) awaitAgreement(deadline time.Time) {
 	waiting := w.users
 	for try := 0; ; try++ {
@@ -224,8 +224,8 @@ func (w *world) awaitAgreement(deadline time.Time) {
 	}
 }
 
-// disagreeing answers those of the users about whom the database differs from Stripe, and how it does about the first
-// of them.
+// disagreeing returns those users about whom the database differs from Stripe, and describes the difference for the
+// first of them.
 func (w *world) disagreeing(among []*user) (found []*user, why string) {
 	reasons := make([]string, len(among))
 	w.inParallel(checkers, len(among), func(n int) {
@@ -245,7 +245,7 @@ func (w *world) disagreeing(among []*user) (found []*user, why string) {
 	return found, why
 }
 
-// pendingEvent describes an event that waits, "" where none does.
+// pendingEvent describes an event that waits, or returns "" if there is none.
 func (w *world) pendingEvent() string {
 	pending, err := w.db.Events(w.ctx, billing.InboxPending, 1)
 	switch {
@@ -260,7 +260,7 @@ func (w *world) pendingEvent() string {
 	return ""
 }
 
-// waitingJobs shows the queue's rows that have not come to an end.
+// waitingJobs describes the queue's rows that are not finished.
 func (w *world) waitingJobs() (jobs []string) {
 	rows, err := w.db.SQL().QueryContext(
 		w.ctx,
@@ -295,7 +295,7 @@ func (w *world) summary() string {
 	return fmt.Sprintf("%v; faults that struck: %v", told, w.struck)
 }
 
-// answers counts what users were told, by kind and answer.
+// answers counts what users were told, by kind and reply.
 func (w *world) answers() map[string]int {
 	told := map[string]int{}
 	for _, u := range w.users {

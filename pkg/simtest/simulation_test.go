@@ -26,8 +26,8 @@ var (
 	showPlan = flag.Bool("plan", false, "print the plan of the first seed, and do nothing")
 )
 
-// TestSimulation proves, for every seed on both databases, that nothing is lost and nothing happens twice while faults
-// rain, and that once they stop the database says what Stripe says.
+// TestSimulation proves, for every seed on both databases, that nothing is lost and nothing happens twice under faults.
+// Once faults stop, the database agrees with Stripe.
 func TestSimulation(t *testing.T) {
 	t.Parallel()
 	if *showPlan {
@@ -51,8 +51,8 @@ func TestSimulation(t *testing.T) {
 	}
 }
 
-// shrinkFailure looks for the shortest beginning of the plan that fails as well, by halving. What depends on real time
-// may not fail again.
+// shrinkFailure searches by halving for the shortest start of the plan that also fails. A failure that depends on real
+// time may not happen again.
 func shrinkFailure(t *testing.T, s size, dialect store.Dialect) {
 	passes, fails := 0, s.steps
 	for fails-passes > 1 {
@@ -66,7 +66,8 @@ func shrinkFailure(t *testing.T, s size, dialect store.Dialect) {
 	t.Logf("the shortest beginning of the plan that failed has %d steps", fails)
 }
 
-// simulate runs one simulation: the plan under faults, checked whenever it is at rest, then the end without faults.
+// simulate runs one simulation: the plan under faults, with checks whenever it is at rest, and then the end without
+// faults.
 func simulate(t *testing.T, s size, dialect store.Dialect) {
 	w := newWorld(t, s, dialect, true)
 	w.listen()
@@ -101,10 +102,10 @@ func simulate(t *testing.T, s size, dialect store.Dialect) {
 	)
 }
 
-// checkAllEvery is after how many waves everybody is checked, and not only those who took part in the last one.
+// checkAllEvery is the number of waves after which all users are checked, and not only those of the last wave.
 const checkAllEvery = 10
 
-// concerned are the users to be checked after a wave.
+// concerned returns the users to check after a wave.
 func (w *world) concerned(n int, steps wave) []*user {
 	if n%checkAllEvery == 0 {
 		return w.users
@@ -124,7 +125,7 @@ func (w *world) begin(what string) {
 	w.current = what
 }
 
-// play does the steps of a wave at the same time; those of one user, and the world's, one after the other.
+// play does the steps of a wave at the same time. Steps of one user, and of the world, happen one after the other.
 func (w *world) play(steps wave) {
 	lines := map[int][]step{}
 	for _, s := range steps {
@@ -155,7 +156,7 @@ func (w *world) do(s step) {
 	find(table, s.verb)(w.users[s.user], s.rand())
 }
 
-// doing counts what users do.
+// doing counts the verbs that users do.
 func (w *world) doing(verb string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -163,12 +164,12 @@ func (w *world) doing(verb string) {
 }
 
 const (
-	atOnce   = 24 // users who act at the same time, where there are many
+	atOnce   = 24 // users who act at the same time, if there are many
 	checkers = 6  // users who are checked at the same time
 	couriers = 16 // deliveries of webhooks under way at the same time
 )
 
-// inParallel does n pieces of work, so many at once, beginning them in their order.
+// inParallel runs n pieces of work, width at a time, and begins them in their order.
 func (w *world) inParallel(width, n int, do func(int)) {
 	work := make(chan int)
 	var wait sync.WaitGroup

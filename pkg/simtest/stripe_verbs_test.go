@@ -15,7 +15,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox/sandboxtest"
 )
 
-// object is an object of Stripe's as it answers it.
+// object is an object in the form that Stripe returns it.
 type object map[string]any
 
 func (o object) text(path string) string   { s, _ := o.at(path).(string); return s }
@@ -44,11 +44,12 @@ func toObjects(v any) []object {
 }
 
 const (
-	maxAsk         = 60 // how often Stripe is asked for one thing while it has faults
+	maxAsk         = 60 // how often to ask Stripe for one thing while it has faults
 	stripePatience = 15 * time.Second
 )
 
-// ask asks Stripe as its dashboard and its own pages do, and repeats, under one key, what a fault struck.
+// ask sends a request to Stripe as its dashboard and pages do. It repeats, under one key, a request that a fault
+// struck.
 func (w *world) ask(method, path string, form url.Values) (o object, status int) {
 	key := w.newKey("dashboard")
 	for try := 0; try < maxAsk && w.ctx.Err() == nil; try++ {
@@ -111,7 +112,7 @@ func (w *world) receive(req *http.Request, patience time.Duration) (int, object)
 	return resp.StatusCode, o
 }
 
-// all reads a whole list of Stripe's.
+// all reads a whole list from Stripe.
 func (w *world) all(path string, form url.Values) ([]object, error) {
 	var found []object
 	query := url.Values{"limit": {"100"}}
@@ -132,7 +133,7 @@ func (w *world) all(path string, form url.Values) ([]object, error) {
 	}
 }
 
-// customerID answers the user's customer, "" before there is one.
+// customerID returns the user's customer, or "" before there is one.
 func (u *user) customerID() string {
 	u.mu.Lock()
 	known := u.customer
@@ -150,7 +151,7 @@ func (u *user) customerID() string {
 	return u.customer
 }
 
-// subscription returns one of ours that has not ended, false where there is none.
+// subscription returns a subscription of ours that has not ended, or false if there is none.
 func (u *user) subscription() (object, bool) {
 	customer := u.customerID()
 	if customer == "" {
@@ -179,8 +180,9 @@ func (u *user) cancelLater(*rand.Rand) {
 
 func (u *user) resume(*rand.Rand) { u.change("resume", url.Values{"cancel_at_period_end": {"false"}}) }
 
-// changeUnderSync cancels at Stripe, whose answers to the sync that follows are late, and resumes when some of them are
-// on their way: that webhook comes before the sync is applied, which may know nothing of it.
+// changeUnderSync cancels at Stripe while Stripe's replies to the sync that follows are late, and resumes when some of
+// them are on their way. The webhook of the resume comes before the sync is applied, and the sync may know nothing
+// about it.
 func (u *user) changeUnderSync(r *rand.Rand) {
 	if u.w.toStripe != nil {
 		for range 6 {
@@ -203,7 +205,7 @@ func (u *user) cancelNow(*rand.Rand) {
 	}
 }
 
-// changePlan changes to another plan, as the portal does: invoiced at once, or not at all.
+// changePlan changes to another plan as the portal does: invoiced at once, or not at all.
 func (u *user) changePlan(r *rand.Rand) {
 	wanted, behavior := []string{"basic", "pro", "saver", "yearly"}[r.IntN(4)], "always_invoice"
 	if r.IntN(4) == 0 {
@@ -214,7 +216,7 @@ func (u *user) changePlan(r *rand.Rand) {
 	}
 }
 
-// changeAtStripe gives a subscription another plan. What is invoiced at once waits for its payment.
+// changeAtStripe gives a subscription another plan. An invoice that is made at once waits for its payment.
 func (u *user) changeAtStripe(s object, wanted, behavior string) {
 	prices, err := u.w.all("/v1/prices", lookupKey(wanted))
 	items := s.list("items.data")

@@ -16,8 +16,8 @@ const (
 	maxLines   = 12 // of a server
 )
 
-// tell fails the test with a short story: which rule was broken, what led to it, how things stand on both sides, and
-// how to see it again.
+// tell fails the test with a short story: the broken rule, what led to it, the state on both sides, and how to
+// reproduce it.
 func (w *world) tell() {
 	var out strings.Builder
 	broken := w.broken()
@@ -51,8 +51,7 @@ func (w *world) tell() {
 
 var requestID = regexp.MustCompile(`req_[0-9a-z]+`)
 
-// subjects are the texts by which the servers' lines are chosen: the user's account, and requests that a violation
-// names.
+// subjects returns the texts that select the servers' lines: the user's account, and requests that a violation names.
 func subjects(broken []violation, who *user) (texts []string) {
 	if who == nil {
 		return []string{""}
@@ -64,7 +63,7 @@ func subjects(broken []violation, who *user) (texts []string) {
 	return texts
 }
 
-// tellStory tells of each user what happened to them last, and how they stand.
+// tellStory writes, for each user, what happened last and their state.
 func (w *world) tellStory() {
 	var out strings.Builder
 	for _, u := range w.users {

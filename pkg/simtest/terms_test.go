@@ -8,16 +8,16 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// terms are what was sold, as the price at Stripe says: amount and points for one.
+// terms are what was sold, according to the price at Stripe: amount and points for one.
 type terms struct {
 	amount, points, trial int64
-	rollover              int64 // so many points may live on in the next period
+	rollover              int64 // how many points may last into the next period
 	monthly               bool  // the points of a year come month by month
 	interval              string
 	count                 int
 }
 
-// termsOf reads what a line or an item sells. It is not ours where its price does not name an item.
+// termsOf returns what a line or an item sells. It is not ours if its price does not name an item.
 func termsOf(line object) (t terms, ours bool) {
 	price := func(name string) string { return line.text("price.metadata." + name) }
 	if price(billing.MetadataItem) == "" {
@@ -37,11 +37,11 @@ func termsOf(line object) (t terms, ours bool) {
 }
 
 func number(text string) int64 {
-	n, _ := strconv.ParseInt(text, 10, 64) // 0 where there is none
+	n, _ := strconv.ParseInt(text, 10, 64) // 0 if there is none
 	return n
 }
 
-// whole are the points of a whole period.
+// whole returns the points of a whole period.
 func (t terms) whole() int64 {
 	if t.monthly {
 		return 12 * t.points
@@ -49,7 +49,7 @@ func (t terms) whole() int64 {
 	return t.points
 }
 
-// later is n periods later, counted as Stripe counts; n months where points come month by month.
+// later returns the time n periods later, as Stripe counts, or n months later if points come month by month.
 func (t terms) later(from time.Time, n int) time.Time {
 	n *= max(1, t.count)
 	switch {
@@ -65,7 +65,7 @@ func (t terms) later(from time.Time, n int) time.Time {
 	return from.AddDate(0, 0, n)
 }
 
-// addAutomatic adds what was bought by itself: as many packs as were paid for, each for the price that there was then.
+// addAutomatic adds the lots of automatic purchases: as many packs as were paid for, each at the price of that time.
 func (s atStripe) addAutomatic(lots map[string]due) {
 	for _, intents := range s.automatic() {
 		for _, intent := range intents {
@@ -78,9 +78,9 @@ func (s atStripe) addAutomatic(lots map[string]due) {
 	}
 }
 
-// priceThen are the terms of what a payment names, by the newest price that is not newer than it and of which its
-// amount is a multiple: servers that were not restarted since the catalogue changed sell at the price before for a
-// moment.
+// priceThen returns the terms of the item that a payment names. It uses the newest price that is not newer than the
+// payment and whose amount divides the payment's. Servers that were not restarted since the catalogue changed sell at
+// the previous price for a moment.
 func (s atStripe) priceThen(intent object) (t terms, known bool) {
 	newest := int64(-1)
 	for _, price := range s.prices {

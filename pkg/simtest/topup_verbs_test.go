@@ -10,13 +10,13 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// topUpCoolOff is the servers' setting: shorter than most steps of the clock.
+// topUpCoolOff is the servers' setting, shorter than most steps of the clock.
 const topUpCoolOff = 10 * time.Minute
 
-// monthlyLimit is what a user always says, so that it can be told afterwards whether it was kept.
+// monthlyLimit returns the limit that the user always sets, so that the test can check later whether it was kept.
 func (u *user) monthlyLimit() int64 { return int64(1 + u.number%4) }
 
-// setTopUp lets packs be bought by themselves, which needs a card that is saved.
+// setTopUp enables automatic purchases of packs, which need a saved card.
 func (u *user) setTopUp(r *rand.Rand) {
 	body := map[string]any{
 		"enabled": true, "pack": "small", "quantity": 1 + r.IntN(3), "threshold": 20 + r.IntN(400),
@@ -46,7 +46,7 @@ func (u *user) forgetTopUp(*rand.Rand) {
 	}
 }
 
-// automatic are the payments that top-ups asked for, by their order.
+// automatic returns the payments that top-ups requested, by order.
 func (s atStripe) automatic() map[string][]object {
 	by := map[string][]object{}
 	for _, intent := range s.intents {
@@ -61,8 +61,8 @@ func (s atStripe) automatic() map[string][]object {
 	return by
 }
 
-// compareAutomatic holds automatic orders against their payments: one for each at the most, none that could still be
-// paid by hand, as many and as often as was agreed.
+// compareAutomatic compares automatic orders with their payments. Each order has at most one payment, and none that
+// could still be paid by hand. Their number and frequency are as agreed.
 func (s atStripe) compareAutomatic(orders []billing.Order, limit int64, now time.Time) string {
 	payments := s.automatic()
 	months, last := map[string]int64{}, time.Time{}
@@ -97,7 +97,7 @@ func (s atStripe) compareAutomatic(orders []billing.Order, limit int64, now time
 }
 
 func compareCharge(o billing.Order, paid []object, now time.Time) string {
-	const chargeable = 70 * time.Minute // after that an order without a charge expires
+	const chargeable = 70 * time.Minute // an order without a charge expires after that
 	status := "nothing"
 	if len(paid) == 1 {
 		status = paid[0].text("status")

@@ -9,13 +9,13 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// order is a purchase that the client was given a page for.
+// order is a purchase for which the client received a page.
 type order struct {
 	id, session, key string
 	body             map[string]any
 }
 
-// userVerbs are what users do. A new ability of the product is one function and one line here.
+// userVerbs are what users do. To add a new ability of the product, write one function and one line here.
 var userVerbs = []weighted[func(*user, *rand.Rand)]{
 	{"spend", 24, (*user).spendSome},
 	{"spend under an old token", 10, (*user).spendStale},
@@ -83,7 +83,7 @@ var userVerbs = []weighted[func(*user, *rand.Rand)]{
 	{"buy points by debit", 5, (*user).buyPackByDebit},
 }
 
-// cards are what people pay with; the good one more often.
+// cards are the cards that people pay with, the good one more often.
 var cards = []weighted[string]{
 	{"good", 12, "pm_card_visa"},
 	{"declined", 3, "pm_card_visa_chargeDeclined"},
@@ -95,7 +95,7 @@ var cards = []weighted[string]{
 
 const maxSpend = 150
 
-// amount is a little of what people have, and at times most of it.
+// amount returns a small part of what people have, and at times most of it.
 func amount(r *rand.Rand) int64 {
 	n := 1 + r.Int64N(maxSpend)
 	if r.IntN(4) == 0 {
@@ -119,7 +119,7 @@ func (u *user) spendTogether(r *rand.Rand) {
 	wait.Wait()
 }
 
-// spendOverCuts aims the cuts of the database's answers at a spend: at its debit, its entry or its commit.
+// spendOverCuts aims the cuts of the database's replies at a spend: at its debit, its entry or its commit.
 func (u *user) spendOverCuts(r *rand.Rand) {
 	u.w.cutDatabaseAnswers(r)
 	u.spendTogether(r)
@@ -127,10 +127,10 @@ func (u *user) spendOverCuts(r *rand.Rand) {
 
 func (u *user) spendCopies(r *rand.Rand) { u.sendCopies(u.newSpend(amount(r)), 2+r.IntN(4)) }
 
-// sendCopies sends one request several times at once. A copy may be refused and another one, when points have come,
-// not; so the acknowledgements are judged first.
+// sendCopies sends one request several times at once. One copy may be refused, and a later copy succeed because points
+// have arrived. So it judges the acknowledgements first.
 func (u *user) sendCopies(in *intent, n int) {
-	in.unsure = true // whichever copy comes first, the others are repeats
+	in.unsure = true // the copy that comes first decides, and the others are repeats
 	answers, definite := make([]answer, n), true
 	var wait sync.WaitGroup
 	var mu sync.Mutex
@@ -166,7 +166,7 @@ func (u *user) sendCopies(in *intent, n int) {
 	}
 }
 
-// before picks an intent of before, of those that are wanted and that the sieves let through; nil where there is none.
+// before picks an earlier intent that is wanted and that the sieves let through, or returns nil if there is none.
 func (u *user) before(r *rand.Rand, wanted func(*intent) bool, sieves ...func([]*intent) []*intent) *intent {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -191,8 +191,8 @@ func (u *user) repeatKey(r *rand.Rand) {
 	}
 }
 
-// misuseKey uses a key that had its effect for another request, of its kind or as a spend, which must be refused and
-// have none.
+// misuseKey uses a key that had its effect for another request, of its kind or as a spend. That request must be refused
+// and have no effect.
 func (u *user) misuseKey(r *rand.Rand) {
 	in := u.before(r, func(in *intent) bool { return in.state == acknowledged })
 	if in == nil {
@@ -224,7 +224,7 @@ func (u *user) subscribe(r *rand.Rand) {
 	u.buy(r, somePlan(r, "item"))
 }
 
-// subscribeTwice tries to get two subscriptions at once, of which one at the most may come about.
+// subscribeTwice tries to get two subscriptions at once. At most one of them may succeed.
 func (u *user) subscribeTwice(*rand.Rand) {
 	var wait sync.WaitGroup
 	for _, item := range []string{"basic", "weekly"} {
@@ -237,7 +237,7 @@ func (u *user) subscribeTwice(*rand.Rand) {
 	wait.Wait()
 }
 
-// order orders an item under a key of its own. It answers false where there is no answer, or a subscription already.
+// order orders an item under a new key. It returns false if there is no reply, or if there is a subscription already.
 func (u *user) order(body map[string]any) (order, bool) {
 	made := order{key: u.w.newKey("buy"), body: body}
 	a, _, ok := u.insist(made.request(), "", patience)
@@ -252,7 +252,7 @@ func (u *user) order(body map[string]any) (order, bool) {
 	return made, true
 }
 
-// buy orders an item, mostly pays for it, and mostly comes back to the success page.
+// buy orders an item, mostly pays for it, and mostly returns to the success page.
 func (u *user) buy(r *rand.Rand, body map[string]any) {
 	card, pays, again, returns := pick(r, cards), r.IntN(10) < 8, r.IntN(2) == 0, r.IntN(3) > 0
 	made, ok := u.order(body)
@@ -275,8 +275,8 @@ func (o order) request() request {
 	return request{method: "POST", path: "/checkout", key: o.key, body: o.body}
 }
 
-// repeatOrder asks again under a key that was answered: with the same order, or not at all where a subscription has
-// come between.
+// repeatOrder repeats an order under a key that had a reply. It must get the same order, or be refused if there is a
+// subscription by then.
 func (u *user) repeatOrder(r *rand.Rand) {
 	o, ok := u.someOrder(r)
 	if !ok {
@@ -296,7 +296,7 @@ func (u *user) pay(o order, card string) int {
 	return status
 }
 
-// payOld pays on a page that was left open, if it still is.
+// payOld pays on a page that was left open, if it is still open.
 func (u *user) payOld(r *rand.Rand) {
 	if o, ok := u.someOrder(r); ok {
 		status := u.pay(o, "pm_card_visa")

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// wire is a piece of network that can be cut and slow: it passes connections on to the targets in turn. Told to, it
-// ends the connection of the next answer after so many bytes of it, when whatever the answer reports has happened
-// already; or it lets the answer wait on its way.
+// wire is a piece of network that can be cut and slow. It passes connections on to the targets in turn. On request it
+// ends the connection of the next reply after a number of bytes, when whatever the reply reports has happened already.
+// Or it delays a reply on its way.
 type wire struct {
 	listener net.Listener
 
@@ -19,11 +19,12 @@ type wire struct {
 	next    int
 	cuts    []cut
 	late    []time.Duration
-	struck  int64 // how many answers were cut or late, and connections cut
+	struck  int64 // how many replies were cut or late, and connections cut
 	live    map[net.Conn]bool
 }
 
-// cut ends the connection of an answer after so many bytes of it, once so many answers have passed unharmed.
+// cut ends the connection of a reply when the given number of its bytes has passed. Before that, skip replies pass
+// unharmed.
 type cut struct{ skip, after int }
 
 func newWire(t testing.TB, targets ...string) *wire {
@@ -50,7 +51,7 @@ func (w *wire) accept() {
 	}
 }
 
-// pass joins a connection with one to the next target.
+// pass connects one connection with one to the next target.
 func (w *wire) pass(near net.Conn) {
 	defer near.Close()
 	target := w.nextTarget()
@@ -71,7 +72,7 @@ func (w *wire) pass(near net.Conn) {
 	w.answers(near, far)
 }
 
-// answers copies what comes back, until a cut or the end.
+// answers copies the replies, until a cut or the end.
 func (w *wire) answers(near, far net.Conn) {
 	buffer := make([]byte, 32<<10)
 	for {
@@ -139,7 +140,7 @@ func (w *wire) takeDelay() (time.Duration, bool) {
 	return wait, true
 }
 
-// delayAnswer lets the next answer wait on its way.
+// delayAnswer delays the next reply on its way.
 func (w *wire) delayAnswer(by time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -152,7 +153,7 @@ func (w *wire) cutAnswer(c cut) {
 	w.cuts = append(w.cuts, c)
 }
 
-// mend forgets the cuts and delays that have not struck.
+// mend removes the cuts and delays that have not struck.
 func (w *wire) mend() {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -29,56 +29,56 @@ type world struct {
 	t       testing.TB
 	ctx     context.Context
 	size    size
-	again   string // the command that runs it again
+	again   string // the command that repeats the run
 	dialect store.Dialect
 	catalog *catalog.Catalog
 	http    *http.Client
-	// dashboard is the client of those who act at Stripe itself.
+	// dashboard is the client for those who act at Stripe itself.
 	dashboard *http.Client
 
-	answerWithin time.Duration // how long clients wait for an answer, where that is longer than usual
+	answerWithin time.Duration // how long clients wait for a reply, if that is longer than usual
 
 	stripe   string // the sandbox's address
 	db       *store.DB
 	api      *wire // between clients and servers, and between Stripe and servers
-	toStripe *wire // between servers and Stripe; nil where there is none
-	database *wire // between servers and PostgreSQL; nil where there is none, and on SQLite
+	toStripe *wire // between servers and Stripe; nil if there is none
+	database *wire // between servers and PostgreSQL; nil if there is none, and on SQLite
 	env      []string
-	servers  []*server // the second one runs at times, on PostgreSQL only
+	servers  []*server // the second one runs at times, and only on PostgreSQL
 	users    []*user
 	admin    *user     // gives points and takes them away
-	endpoint *endpoint // the operator's own, where there is one
+	endpoint *endpoint // the operator's endpoint, if there is one
 
 	shelf       string      // where the servers read the catalogue
 	changed     atomic.Bool // whether the operator changed it
-	steady      bool        // the clock is not the users' to move
+	steady      bool        // users may not move the clock
 	foreignOnce sync.Once
-	foreign     string // a price that is none of ours
+	foreign     string // a price that is not ours
 
 	keys   atomic.Int64
-	lost   atomic.Bool  // whether webhooks were lost: then only a reconcile can tell
-	failed atomic.Int64 // tries of clients that had no definite answer
-	away   atomic.Int64 // those of them that were answered 503
+	lost   atomic.Bool  // whether webhooks were lost: then only a reconcile can find what they reported
+	failed atomic.Int64 // tries of clients that had no definite reply
+	away   atomic.Int64 // those of them that got a 503
 
 	mu         sync.Mutex
-	notes      map[int][]note // the last of each user, and of the world
+	notes      map[int][]note // the last notes of each user, and of the world
 	noted      int
-	did        map[string]int // how often each verb of a user was done
+	did        map[string]int // how often users did each verb
 	violations []violation
 	struck     map[string]int64 // how often faults of each kind have struck
-	current    string           // the wave that runs
+	current    string           // the current wave
 }
 
-// debitHours is how long banks take over a debit: longer than any grace but that of a payment that failed.
+// debitHours is how long banks take over a debit: longer than any grace, except the grace of a failed payment.
 const debitHours = 30
 
-// applicationName is how PostgreSQL knows the servers' connections from the test's own.
+// applicationName distinguishes the servers' connections to PostgreSQL from the test's own.
 const applicationName = "pointsync"
 
 var shownSecret = regexp.MustCompile(`STRIPE_WEBHOOK_SECRET=(whsec_\S+)`)
 
 // newWorld makes everything and starts the first server. The servers follow the sandbox's clock. Without wires they
-// reach Stripe and PostgreSQL straight, which costs half as much.
+// reach Stripe and PostgreSQL directly, which costs half as much.
 func newWorld(t testing.TB, s size, dialect store.Dialect, wires bool) *world {
 	t.Helper()
 	databaseURL := storetest.URL(t, dialect)
@@ -103,12 +103,12 @@ func newWorld(t testing.TB, s size, dialect store.Dialect, wires bool) *world {
 	return w
 }
 
-// newShop makes all but the servers, in a database that is migrated: the local Stripe, the test's own look at the
+// newShop makes everything except the servers, on a migrated database: the local Stripe, the test's own access to the
 // database, and the users.
 func newShop(t testing.TB, s size, dialect store.Dialect, databaseURL string) *world {
 	t.Helper()
 	w := &world{t: t, ctx: t.Context(), size: s, dialect: dialect, struck: map[string]int64{}, did: map[string]int{}, http: &http.Client{
-		Transport: &http.Transport{DisableKeepAlives: true}, // one connection for each try, and no tries of its own
+		Transport: &http.Transport{DisableKeepAlives: true}, // one connection for each try, and no retries of the transport
 	}, dashboard: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}, notes: map[int][]note{}}
 	local, err := sandbox.New(sandbox.Options{Couriers: couriers})
 	w.must(err)
@@ -129,7 +129,7 @@ func newShop(t testing.TB, s size, dialect store.Dialect, databaseURL string) *w
 	return w
 }
 
-// open sets Stripe up as an operator does, makes servers of the same settings, and starts the first one.
+// open sets Stripe up as an operator does, makes servers with the same settings, and starts the first one.
 func (w *world) open(databaseURL string, servers int, more ...string) {
 	w.t.Helper()
 	w.api = newWire(w.t)
@@ -145,7 +145,7 @@ func (w *world) open(databaseURL string, servers int, more ...string) {
 		"POINTSYNC_ALLOW_LOCAL_WEBHOOKS=true", fmt.Sprintf("POINTSYNC_LOW_POINTS=%d", lowPoints),
 		"POINTSYNC_TOP_UP_COOL_OFF=" + topUpCoolOff.String(),
 	}
-	if w.size.seed%2 == 0 { // else it is the default, so that most of what was lost stays so until the end
+	if w.size.seed%2 == 0 { // otherwise it is the default, so that most of what was lost stays lost until the end
 		w.env = append(w.env, "POINTSYNC_BACKFILL_INTERVAL=3s")
 	}
 	said, err := w.command("stripe", "setup", "--webhook-url", "http://"+w.api.addr()+"/webhook")
@@ -178,7 +178,7 @@ func (w *world) command(args ...string) (string, error) {
 	return string(out), err
 }
 
-// now is the sandbox's clock, for what the test itself does in the database.
+// now returns the sandbox's clock, for what the test itself does in the database.
 func (w *world) now() time.Time {
 	_, o := w.control(context.Background(), "GET", "clock", nil)
 	now, err := time.Parse(time.RFC3339Nano, o.text("now"))
@@ -189,14 +189,14 @@ func (w *world) now() time.Time {
 	return now
 }
 
-// targets are the addresses that requests go to.
+// targets returns the addresses that requests go to.
 func (w *world) targets() []string {
 	w.api.mu.Lock()
 	defer w.api.mu.Unlock()
 	return slices.Clone(w.api.targets)
 }
 
-// running are the servers that are meant to run.
+// running returns the servers that should run.
 func (w *world) running() []*server {
 	targets := w.targets()
 	var found []*server
@@ -217,13 +217,13 @@ func (w *world) must(err error) {
 	}
 }
 
-// note is something that happened, for the story that a failure tells: of each user the last few.
+// note is something that happened, for the story that a failure tells. The last few of each user are kept.
 type note struct {
 	number int
 	text   string
 }
 
-// note notes something about a user, or about all where user is -1.
+// note records a note about a user, or about all if user is -1.
 func (w *world) note(user int, format string, args ...any) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -232,9 +232,9 @@ func (w *world) note(user int, format string, args ...any) {
 	w.notes[user] = kept[max(0, len(kept)-maxTold):]
 }
 
-// violation is a rule that was broken.
+// violation is a broken rule.
 type violation struct {
-	user *user // nil where it concerns all
+	user *user // nil if it concerns all
 	text string
 }
 

@@ -44,13 +44,13 @@ var worldVerbs = []weighted[func(*world, *rand.Rand)]{
 
 func minutes(n int) time.Duration { return time.Duration(n) * time.Minute }
 
-// advance moves the one clock. Stripe's due work has then been done; its webhooks are on their way.
+// advance moves the one clock. After that Stripe has done its due work, and its webhooks are on their way.
 func (w *world) advance(by time.Duration) {
 	status, _ := w.control(w.ctx, "POST", "clock", map[string]any{"advance_seconds": int(by.Seconds())})
 	w.note(-1, "%s pass: %d", by, status)
 }
 
-// share sets a fault that strikes a share of what it matches, until Stripe is well again.
+// share sets a fault that strikes a share of what it matches, until Stripe's faults are cleared.
 func (w *world) share(kind string, r *rand.Rand, most float64, more map[string]any) {
 	wish := map[string]any{"kind": kind, "share": 0.05 + r.Float64()*(most-0.05), "seed": r.Uint32()}
 	for name, value := range more {
@@ -60,7 +60,7 @@ func (w *world) share(kind string, r *rand.Rand, most float64, more map[string]a
 	w.note(-1, "fault %v: %d", wish, status)
 }
 
-// silence lets one read of a sync hang: more would cost much real time, and prove nothing else.
+// silence lets one read of a sync hang. More would cost much real time, and prove nothing else.
 func (w *world) silence(r *rand.Rand) {
 	endpoint := []string{"GET /v1/subscriptions", "GET /v1/charges", "POST /v1/checkout/sessions"}[r.IntN(3)]
 	status, _ := w.control(
@@ -85,22 +85,23 @@ func (w *world) count(kind string, n int64) {
 	w.struck[kind] += n
 }
 
-// cutSome cuts the next few answers, each after some bytes: none, in its header, or in its body.
+// cutSome cuts the next few replies, each after a number of bytes: none, in its header, or in its body.
 func cutSome(on *wire, r *rand.Rand) {
 	for range 1 + r.IntN(4) {
 		on.cutAnswer(cut{after: r.IntN(700)})
 	}
 }
 
-// delayStripe lets some answers arrive when what they say may have been overtaken: that is what sync tickets are for.
+// delayStripe delays some replies until a newer state may have overtaken what they say. Sync tickets exist for that
+// case.
 func (w *world) delayStripe(r *rand.Rand) {
 	for range 1 + r.IntN(10) {
 		w.toStripe.delayAnswer(time.Duration(50+r.IntN(1500)) * time.Millisecond)
 	}
 }
 
-// cutDatabaseAnswers lets some answers pass between the cuts, or none would ever reach the middle of a transaction. It
-// may cut the answer to a commit, of which the server then cannot know whether it happened.
+// cutDatabaseAnswers lets some replies pass between the cuts. Otherwise no request would reach the middle of a
+// transaction. It may cut the reply to a commit: then the server cannot know whether the commit happened.
 func (w *world) cutDatabaseAnswers(r *rand.Rand) {
 	if w.database != nil {
 		for range 1 + r.IntN(6) {
@@ -115,7 +116,7 @@ func (w *world) cutDatabase(*rand.Rand) {
 	}
 }
 
-// killServer kills a server and starts it again at once.
+// killServer kills a server and restarts it at once.
 func (w *world) killServer(r *rand.Rand) {
 	running := w.running()
 	s := running[r.IntN(len(running))]

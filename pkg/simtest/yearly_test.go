@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// addMonths adds the months of a year that was paid and whose points come month by month: each that has begun, while
-// the subscription and some of the money are there. What a credit took is taken from the first months. Of what a
-// change bought for the rest of a year it only says to how much its months come at the most.
+// addMonths adds the months of a paid year whose points come month by month: each month that has begun, while the
+// subscription and some of the money remain. A credit reduces the first months. For points that a change bought for the
+// rest of a year, it states only the upper limit of each month.
 func (s atStripe) addMonths(lots map[string]due, b bought, lot due, now time.Time) {
 	ended, over := s.ends()[lot.source]
 	back, amount := s.moneyBack(b.key)
@@ -38,7 +38,7 @@ func monthKey(key string, n int) string {
 	return fmt.Sprintf("%s:%d", key, n+1)
 }
 
-// monthsLater is the same day of a later month, or its last one.
+// monthsLater returns the same day of a later month, or that month's last day.
 func monthsLater(t time.Time, n int) time.Time {
 	last := time.Date(t.Year(), t.Month()+time.Month(n)+1, 0, t.Hour(), t.Minute(), t.Second(), 0, time.UTC)
 	if later := t.AddDate(0, n, 0); later.Day() == t.Day() {
