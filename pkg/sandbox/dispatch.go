@@ -18,7 +18,7 @@ import (
 // maxBody bounds a request's body, in bytes.
 const maxBody = 1 << 20
 
-// call is one API request on its way through an operation, which runs under the world's lock.
+// call is one API request while its operation runs. The operation runs under the world's lock.
 type call struct {
 	*world
 	p        spec.Params
@@ -27,15 +27,15 @@ type call struct {
 	host     string // where the request reached the sandbox, as http://host:port
 }
 
-// operation does what a request asks, or answers an error of Stripe's shape. It answers an object, a page, or a map
+// operation does what a request asks, or returns an error in Stripe's form. The result is an object, a page, or a map
 // that is already in its final form.
 type operation func(*call) (any, error)
 
-// api serves one operation: everything that is the same for all of them.
+// api serves one operation. It does everything that is the same for all operations.
 func (s *Sandbox) api(pattern string, do operation) http.HandlerFunc {
 	fields, declared := spec.Operation(pattern)
 	if !declared {
-		panic("sandbox: no declared parameters for " + pattern) // a routing table that names an unknown operation
+		panic("sandbox: no declared parameters for " + pattern) // the routing table names an unknown operation
 	}
 	return func(out http.ResponseWriter, r *http.Request) {
 		requestID := newID("req_", 14)
@@ -59,7 +59,7 @@ func (s *Sandbox) api(pattern string, do operation) http.HandlerFunc {
 	}
 }
 
-// once serves a request with an Idempotency-Key: the first one executes, later ones get its answer again.
+// once serves a request with an Idempotency-Key. The first request executes; later ones get the same response again.
 func (s *Sandbox) once(
 	out http.ResponseWriter, r *http.Request, apiKey, shownKey string, fields map[string]*spec.Field, values url.Values,
 	do operation, requestID string,
@@ -102,7 +102,7 @@ func (s *Sandbox) once(
 	}
 }
 
-// execute runs an operation under the world's lock and renders its answer.
+// execute runs an operation under the world's lock and renders the response.
 func (s *Sandbox) execute(
 	r *http.Request, fields map[string]*spec.Field, values url.Values, do operation, why cause,
 ) (status int, body []byte) {
@@ -157,7 +157,7 @@ func (s *Sandbox) perform(
 	return rendered, err
 }
 
-// inWorld runs a piece of work under the world's lock, with all due work done before and after it.
+// inWorld runs a piece of work under the world's lock. It does all due work before it and after it.
 func (s *Sandbox) inWorld(why cause, work func(*world) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -176,8 +176,8 @@ func (s *Sandbox) inWorld(why cause, work func(*world) error) error {
 	return work(w)
 }
 
-// unservedNames are the parameters, at any depth, that would change who pays how much, or from what, in ways the
-// sandbox does not act out.
+// unservedNames are the parameters, at any depth, that would change who pays, how much, or from what source, in ways
+// that the sandbox does not simulate.
 var unservedNames = setOf([]string{
 	"application_fee_amount",
 	"application_fee_percent",
@@ -197,7 +197,7 @@ var unservedNames = setOf([]string{
 	"transfer_data",
 })
 
-// unserved refuses what the sandbox would otherwise have to ignore, in the order of the names.
+// unserved refuses the parameters that the sandbox would otherwise have to ignore, sorted by name.
 func unserved(value any, at string) error {
 	switch value := value.(type) {
 	case []any:
@@ -223,7 +223,7 @@ func unserved(value any, at string) error {
 	return nil
 }
 
-// pathIDs answers the ids in the URL, in their order.
+// pathIDs returns the ids in the URL, in order.
 func pathIDs(r *http.Request) (id, item string) {
 	var ids []string
 	for _, segment := range strings.Split(r.Pattern, "/") {
@@ -289,7 +289,7 @@ func answer(out http.ResponseWriter, requestID string, status int, body []byte) 
 	header.Set("Stripe-Version", apiVersion)
 	header.Set("Cache-Control", "no-cache, no-store")
 	out.WriteHeader(status)
-	out.Write(body) // the client is gone where this fails; there is nobody to tell
+	out.Write(body) // if this fails, the client is gone, and no one can be told
 }
 
 func answerError(out http.ResponseWriter, requestID string, e *apiError) {

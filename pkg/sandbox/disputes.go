@@ -6,7 +6,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox/spec"
 )
 
-// dispute is a payer's bank taking a payment back, or asking about it.
+// dispute is a claim of the payer's bank: it takes a payment back, or asks about it.
 type dispute struct {
 	base
 	Amount              int64                 `json:"amount"`
@@ -30,10 +30,10 @@ type evidenceDetails struct {
 	SubmissionCount int64 `json:"submission_count"`
 }
 
-// evidencePeriod is how long a merchant may answer a dispute, in seconds.
+// evidencePeriod is how long a merchant may respond to a dispute, in seconds.
 const evidencePeriod = 9 * 86400
 
-// disputeCards are the test cards whose successful payments the bank disputes; an inquiry moves no money.
+// disputeCards are the test cards whose successful payments the bank disputes. An inquiry moves no money.
 var disputeCards = map[string]struct {
 	reason  string
 	inquiry bool
@@ -43,8 +43,8 @@ var disputeCards = map[string]struct {
 	"4000000000001976": {"fraudulent", true},
 }
 
-// nextDue answers when a bank does something of itself about a charge: it disputes it or warns of it right after the
-// payment, or lets go of one that no intent holds for capture.
+// nextDue returns when the bank acts next on a charge (0: never). It disputes the charge or warns of fraud right after
+// the payment. It releases an uncaptured charge that has no payment intent.
 func (made *charge) nextDue() int64 {
 	_, disputes := disputeCards[made.Hidden.Number]
 	switch {
@@ -56,7 +56,7 @@ func (made *charge) nextDue() int64 {
 	return 0
 }
 
-// tendCharge does what the bank does of itself.
+// tendCharge does the bank's next action on a charge: it releases the hold, warns of fraud, or opens a dispute.
 func (w *world) tendCharge(paid *charge) {
 	if paid.uncaptured() {
 		w.releaseHold(paid, "charge.expired", "expired_uncaptured_charge")
@@ -70,7 +70,7 @@ func (w *world) tendCharge(paid *charge) {
 	w.openDispute(paid, card.reason, card.inquiry)
 }
 
-// openDispute takes a payment back, or with an inquiry only asks about it.
+// openDispute takes a payment back. With an inquiry it only asks about the payment.
 func (w *world) openDispute(paid *charge, reason string, inquiry bool) *dispute {
 	paid.Hidden.Disputed = true
 	evidence, _ := spec.Blank("dispute")["evidence"].(map[string]any)
@@ -131,7 +131,7 @@ func (d *dispute) open() bool {
 	return d.Status == "needs_response" || d.Status == "warning_needs_response"
 }
 
-// updateDispute hands evidence in. Stripe's test words decide at once: winning_evidence and losing_evidence.
+// updateDispute stores or submits evidence. Stripe's test words winning_evidence and losing_evidence decide at once.
 func updateDispute(c *call) (any, error) {
 	found, err := c.dispute()
 	if err != nil {
@@ -178,7 +178,7 @@ func closeDisputeByHand(c *call) (any, error) {
 	return found, nil
 }
 
-// bookDispute writes down that a dispute took the money and a fee (-1), or that both came back (1).
+// bookDispute records that a dispute took the money and a fee (sign -1), or that both came back (sign 1).
 func (w *world) bookDispute(d *dispute, sign int64) {
 	category, description := "dispute", "Chargeback withdrawal for "+d.Charge
 	if sign > 0 {
@@ -195,7 +195,8 @@ func (w *world) bookDispute(d *dispute, sign int64) {
 	d.BalanceTransactions = w.movementsOf(d.ID)
 }
 
-// closeDispute ends a dispute; won, the money comes back. An inquiry ends without either.
+// closeDispute ends a dispute. If it is won, the money comes back. An inquiry ends without a winner, and no money
+// moves.
 func (w *world) closeDispute(d *dispute, won bool) {
 	moved := !d.IsChargeRefundable
 	switch {

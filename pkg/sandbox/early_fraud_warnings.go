@@ -1,6 +1,6 @@
 package sandbox
 
-// earlyFraudWarning is a card network's word that a payment may be fraudulent, before anybody disputes it.
+// earlyFraudWarning is a warning from a card network that a payment may be fraudulent. It comes before any dispute.
 type earlyFraudWarning struct {
 	base
 	Actionable    bool   `json:"actionable"`
@@ -23,7 +23,8 @@ func (w *world) warnOfFraud(paid *charge) {
 	}))
 }
 
-// calm lets the warnings of a charge rest once its money was given back or taken back: nothing is left to be done.
+// calm makes the warnings of a charge not actionable once the charge is refunded or disputed. Nothing is left to do
+// then.
 func (w *world) calm(paid *charge) {
 	if !paid.Refunded && !paid.Disputed {
 		return

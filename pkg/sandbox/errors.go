@@ -45,7 +45,7 @@ func missing(param string) *apiError {
 	return coded("parameter_missing", param, "Missing required param: %s.", param)
 }
 
-// noSuch is the answer for an id that is not there: 404 when the URL names it, 400 when a parameter does.
+// noSuch returns the error for an unknown id: 404 if the URL names it, 400 if a parameter does.
 func noSuch(noun, id, param string) *apiError {
 	e := coded("resource_missing", param, "No such %s: '%s'", noun, id)
 	if param == "id" {
@@ -54,7 +54,7 @@ func noSuch(noun, id, param string) *apiError {
 	return e
 }
 
-// asAPIError turns whatever an operation answered into Stripe's shape; nil means an error of ours.
+// asAPIError converts the error of an operation to Stripe's form. It returns nil for an error of the sandbox itself.
 func asAPIError(err error) *apiError {
 	var e *apiError
 	if errors.As(err, &e) {

@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// apiVersion is the version the sandbox speaks, the one stripe-go v76 pins.
+// apiVersion is the API version that the sandbox speaks. stripe-go v76 pins the same one.
 const apiVersion = "2023-10-16"
 
-// eventLifetime is how long an event can be looked up, in seconds of the sandbox's own clock: 30 days, as at Stripe.
+// eventLifetime is how long an event can be retrieved, in seconds of the sandbox's own clock: 30 days, as at Stripe.
 const eventLifetime = 30 * 86400
 
 // event is a snapshot of one change.
@@ -23,16 +23,17 @@ type event struct {
 	Request         cause     `json:"request"`
 	Type            string    `json:"type"`
 	Hidden          struct {
-		At int64 // on the sandbox's own clock, whatever clock the object lives on
+		At int64 // on the sandbox's own clock, even if the object has a test clock
 	} `json:"_sandbox"`
 }
 
-// eventData holds the object as it was, and as it was before. Most events of a long simulation are never looked at, so
-// both are copies of the object's struct, written out only for those who look. A copy shares what hangs off the object,
-// which is why maps, lists and structs behind pointers are replaced and never changed in place.
+// eventData holds the object as it is after the change, and as it was before. Most events of a long simulation are
+// never read. So both are copies of the object's struct, which are encoded only when someone reads them. A copy shares
+// what the object refers to. That is why maps, lists and structs behind pointers are replaced and never changed in
+// place.
 type eventData struct {
-	now, before any       // copies as pictured makes them; before is nil for an event that is no change
-	text        eventText // what a snapshot keeps, once one was written or read
+	now, before any       // copies made by pictured; before is nil if the event is no change
+	text        eventText // the encoded form that a snapshot stores, once it was written or read
 }
 
 type eventText struct {
@@ -55,7 +56,7 @@ func (d *eventData) shown() map[string]any {
 	return out
 }
 
-// MarshalJSON encodes the data for a snapshot and keeps the text, so that the next snapshot need not encode it again.
+// MarshalJSON encodes the data for a snapshot. It keeps the text, so that the next snapshot need not encode it again.
 func (d *eventData) MarshalJSON() ([]byte, error) {
 	if d.now != nil {
 		shown := d.shown()
@@ -68,13 +69,13 @@ func (d *eventData) MarshalJSON() ([]byte, error) {
 	return json.Marshal(d.text)
 }
 
-// UnmarshalJSON reads the text that a snapshot has.
+// UnmarshalJSON reads the text from a snapshot.
 func (d *eventData) UnmarshalJSON(content []byte) error { return json.Unmarshal(content, &d.text) }
 
 // emit announces an object as it is now and puts its next due work on the agenda.
 func (w *world) emit(kind string, v any) *event { return w.announce(kind, v, nil) }
 
-// change lets an object change and announces it with the values it had before. A change that changes nothing
+// change changes an object and announces it, with the values that the object had before. If nothing changed, it
 // announces nothing.
 func (w *world) change(kind string, v any, mutate func()) {
 	before := pictured(v)
@@ -86,10 +87,10 @@ func (w *world) change(kind string, v any, mutate func()) {
 	w.announce(kind, v, before)
 }
 
-// announce makes the event of a change; before is what pictured answered of the object then.
+// announce makes the event of a change. before is what pictured returned before the change.
 func (w *world) announce(kind string, v, before any) *event {
 	if w.preview {
-		return &event{} // nobody is told of what is only tried out
+		return &event{} // a preview sends no events
 	}
 	w.plan(v)
 	e := &event{
@@ -112,8 +113,8 @@ func (w *world) announce(kind string, v, before any) *event {
 	return e
 }
 
-// forgetEvents drops the events that are past their lifetime, which stand first. One that is still to be delivered is
-// kept, and those behind it with it.
+// forgetEvents drops the events that are past their lifetime, oldest first. It stops at the first event that is still
+// to be delivered.
 func (w *world) forgetEvents() {
 	oldest := w.mainNow() - eventLifetime
 	for len(w.Events.ids) > 0 {
@@ -136,7 +137,7 @@ func getEvent(c *call) (any, error) {
 	return nil, noSuch("event", c.id, "id")
 }
 
-// listEvents filters by type (with a trailing * as wildcard), by types[] and by whether the delivery succeeded.
+// listEvents filters by type (with a trailing * as wildcard), by types[], and by delivery success.
 func listEvents(c *call) (any, error) {
 	types := c.p.Texts("types")
 	if kind := c.p.Text("type"); kind != "" {

@@ -9,7 +9,7 @@ import (
 // maxExpansion is Stripe's limit on the levels of expand[].
 const maxExpansion = 4
 
-// expand replaces ids by their objects, as the paths of expand[] ask.
+// expand replaces ids with their objects, along the paths of expand[].
 func (w *world) expand(answer map[string]any, paths []string) error {
 	for _, path := range paths {
 		segments := strings.Split(path, ".")
@@ -29,7 +29,7 @@ func (w *world) expand(answer map[string]any, paths []string) error {
 	return nil
 }
 
-// expandNode walks one path from an object or list.
+// expandNode follows one path from an object or list.
 func (w *world) expandNode(node map[string]any, segments []string, path string) error {
 	if len(segments) == 0 {
 		return nil
@@ -37,7 +37,7 @@ func (w *world) expandNode(node map[string]any, segments []string, path string) 
 	object, _ := node["object"].(string)
 	if object == "list" || object == "search_result" {
 		if object == "search_result" && len(segments) == 1 && segments[0] == "total_count" {
-			return nil // the search itself has counted
+			return nil // the search has already counted
 		}
 		if segments[0] != "data" {
 			return invalid(
@@ -59,16 +59,16 @@ func (w *world) expandNode(node map[string]any, segments []string, path string) 
 		}
 	}
 	if child := asMap(node[segments[0]]); child["object"] != nil && len(segments) > 1 {
-		return w.expandNode(child, segments[1:], path) // an object or list that is always there: items, price
+		return w.expandNode(child, segments[1:], path) // an object or list that is always present: items, price
 	}
 	return invalid("expand", "This property cannot be expanded (%s).", path)
 }
 
-// expandField expands one field, which may lie in a nested hash, and goes on with the rest of the path.
+// expandField expands one field, which may be in a nested hash, and then the rest of the path.
 func (w *world) expandField(node map[string]any, field, rest []string, path string) error {
 	holders := []any{node}
 	for _, name := range field[:len(field)-1] {
-		holders = under(holders, name) // none where the hash that would hold it is null
+		holders = under(holders, name) // none if the hash that would hold the field is null
 	}
 	name := field[len(field)-1]
 	for _, each := range holders {
@@ -99,7 +99,7 @@ func (w *world) expandField(node map[string]any, field, rest []string, path stri
 	return nil
 }
 
-// under answers what lies under a name in each of the holders, the members of a list one by one.
+// under returns the values of a name in the holders. It lists the members of a list one by one.
 func under(holders []any, name string) []any {
 	var found []any
 	for _, holder := range holders {
@@ -112,7 +112,7 @@ func under(holders []any, name string) []any {
 	return found
 }
 
-// expanded answers the object where a value is the id of one, else the value.
+// expanded returns the object that a value is the id of. Any other value it returns as it is.
 func (w *world) expanded(value any, name string) any {
 	if id, isID := value.(string); isID {
 		if method := w.PaymentMethods.get(id); method != nil && name == "default_source" {
@@ -125,7 +125,8 @@ func (w *world) expanded(value any, name string) any {
 	return value
 }
 
-// include answers the lists and parts that an object carries only when asked for, nil where it has none.
+// include returns a list or part that an object carries only when a request expands it. It returns nil if the object
+// has no such part.
 func (w *world) include(node map[string]any, name string) any {
 	id, _ := node["id"].(string)
 	switch node["object"].(string) + "." + name {
@@ -150,7 +151,7 @@ func (w *world) include(node map[string]any, name string) any {
 	case "customer.tax_ids":
 		return wholeList(newestFirst(w.taxIDsOf(id)), "/v1/customers/"+id+"/tax_ids")
 	case "price.currency_options":
-		if found := w.Prices.get(id); found != nil { // one that was described for a single purchase is not kept
+		if found := w.Prices.get(id); found != nil { // a price made for a single purchase is not stored
 			return found.currencyOptions()
 		}
 	case "billing_portal.configuration.products":

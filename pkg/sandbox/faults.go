@@ -8,14 +8,15 @@ import (
 	"strings"
 )
 
-// The faults that the sandbox can be told to have. Those of the API strike calls, the others deliveries of events.
+// The kinds of faults that the sandbox can be told to have. The api ones strike API calls, the others deliveries of
+// events.
 const (
-	faultRateLimit   = "api_rate_limit"   // 429, not executed; Stripe's SDKs do not try again by themselves
-	faultLockTimeout = "api_lock_timeout" // 429, not executed; Stripe's SDKs try again
+	faultRateLimit   = "api_rate_limit"   // 429, not executed; Stripe's SDKs do not retry it by themselves
+	faultLockTimeout = "api_lock_timeout" // 429, not executed; Stripe's SDKs retry it
 	faultError       = "api_error"        // 500
-	faultTimeout     = "api_timeout"      // no answer until the client gives up
-	faultCutOff      = "api_cut_off"      // executed, half of the answer, then the connection ends
-	faultDrop        = "webhook_drop"     // never sent, and believed delivered
+	faultTimeout     = "api_timeout"      // no response until the client gives up
+	faultCutOff      = "api_cut_off"      // executed, half of the response, then the connection ends
+	faultDrop        = "webhook_drop"     // never sent, but believed delivered
 	faultDuplicate   = "webhook_duplicate"
 	faultDelay       = "webhook_delay"
 	faultReorder     = "webhook_reorder" // sent after the next event for the same endpoint
@@ -30,23 +31,23 @@ var (
 const (
 	maxFaults      = 100
 	defaultDelay   = 60    // seconds
-	maxFaultStrike = 1e6   // of one fault that is set for the next N
+	maxFaultStrike = 1e6   // for one fault with next
 	maxFaultDelay  = 86400 // seconds: a day
 )
 
-// fault is one fault and what it strikes: the next so many calls or deliveries that match, or a share of them.
+// fault is one fault and what it strikes: the next N calls or deliveries that match, or a share of them.
 type fault struct {
 	ID   string `json:"id"`
 	Kind string `json:"kind"`
-	// of API faults: "POST /v1/customers/*", "/v1/prices"; empty: any call
+	// Of API faults: "POST /v1/customers/*", "/v1/prices"; empty: any call.
 	Endpoint     string  `json:"endpoint,omitempty"`
 	Events       string  `json:"events,omitempty"` // of webhook faults: "invoice.*"; empty: any event
 	Next         int64   `json:"next,omitempty"`
 	Share        float64 `json:"share,omitempty"`
 	Seed         uint64  `json:"seed"`                    // decides which calls a share strikes
 	DelaySeconds int64   `json:"delay_seconds,omitempty"` // on the sandbox's clock
-	Executed     bool    `json:"executed,omitempty"`      // the call is done although its answer is lost
-	Seen         int64   `json:"seen"`                    // what matched so far
+	Executed     bool    `json:"executed,omitempty"`      // the call is executed although its response is lost
+	Seen         int64   `json:"seen"`                    // how many matched so far
 	Struck       int64   `json:"struck"`
 }
 
@@ -55,8 +56,8 @@ func (f *fault) when() int64 { return 0 }
 
 func (f *fault) spent() bool { return f.Next > 0 && f.Struck >= f.Next }
 
-// strikes counts a call or delivery that matches and tells whether the fault strikes it. The same seed strikes the
-// same ones, also over a restart.
+// strikes counts a call or delivery that matches and reports whether the fault strikes it. The same seed strikes the
+// same ones, also across a restart.
 func (f *fault) strikes() bool {
 	if f.spent() {
 		return false
@@ -77,24 +78,24 @@ func (f *fault) matchesCall(method, address string) bool {
 	return (wanted == "" || wanted == method) && matches(pattern, address)
 }
 
-// matches tells whether a pattern, whose * stands for anything but a slash, fits; the empty one always does.
+// matches reports whether a pattern fits. In it, * matches anything but a slash. An empty pattern always fits.
 func matches(pattern, what string) bool {
 	fits, _ := path.Match(pattern, what) // a bad pattern is refused when the fault is set
 	return pattern == "" || fits
 }
 
-// strikeCall answers the first fault that strikes a call, nil for none.
+// strikeCall returns the first fault that strikes a call, or nil for none.
 func (w *world) strikeCall(method, address string) *fault {
 	for _, id := range w.Faults.ids {
 		if f := w.Faults.get(id); slices.Contains(callFaults, f.Kind) && f.matchesCall(method, address) && f.strikes() {
-			struck := *f // read after the lock is free
+			struck := *f // a copy, because it is read after the lock is released
 			return &struck
 		}
 	}
 	return nil
 }
 
-// strikeDelivery answers the first fault of a kind that strikes the delivery of an event, nil for none.
+// strikeDelivery returns the first fault of a kind that strikes the delivery of an event, or nil for none.
 func (w *world) strikeDelivery(kind, eventType string) *fault {
 	for _, id := range w.Faults.ids {
 		if f := w.Faults.get(id); f.Kind == kind && matches(f.Events, eventType) && f.strikes() {
@@ -104,7 +105,7 @@ func (w *world) strikeDelivery(kind, eventType string) *fault {
 	return nil
 }
 
-// check refuses what cannot be meant, and fills in what was left out.
+// check refuses values that make no sense together, and fills in the defaults.
 func (f *fault) check() error {
 	ofCall, ofDelivery := slices.Contains(callFaults, f.Kind), slices.Contains(deliveryFaults, f.Kind)
 	_, badEndpoint := path.Match(f.Endpoint, "")
@@ -171,7 +172,7 @@ func (s *Sandbox) listFaults(out http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// clearFaults ends one fault, or all of them where the address names none.
+// clearFaults ends one fault. If the URL names none, it ends all of them.
 func (s *Sandbox) clearFaults(out http.ResponseWriter, r *http.Request) {
 	s.control(out, r, nil, func(w *world) (any, error) {
 		id := r.PathValue("fault")

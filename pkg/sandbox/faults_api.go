@@ -9,10 +9,11 @@ import (
 	"time"
 )
 
-// longestHold bounds how long a call that times out is held, in real time: a little over what Stripe's SDKs wait.
+// longestHold bounds how long a call that times out is held, in real time. It is a little longer than Stripe's SDKs
+// wait.
 const longestHold = 90 * time.Second
 
-// faulty lets the faults strike the API's calls before or after they are executed.
+// faulty applies the faults to API calls, before or after they are executed.
 func (s *Sandbox) faulty(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
 		if !strings.HasPrefix(r.URL.Path, "/v1/") {
@@ -45,7 +46,7 @@ func (s *Sandbox) faulty(next http.Handler) http.Handler {
 	})
 }
 
-// faultErrors are Stripe's errors for the faults that answer at all.
+// faultErrors are Stripe's errors for the faults that send a response.
 var faultErrors = map[string]*apiError{
 	faultRateLimit: {
 		status:  http.StatusTooManyRequests,
@@ -68,9 +69,9 @@ var faultErrors = map[string]*apiError{
 	},
 }
 
-// hold keeps a call waiting until its client gives up, then ends the connection without a word.
+// hold keeps a call waiting until its client gives up. It then ends the connection without a response.
 func (s *Sandbox) hold(r *http.Request) {
-	// only once the body is read does the server notice that the client left
+	// The server notices that the client left only after the body is read.
 	io.Copy(io.Discard, io.LimitReader(r.Body, maxBody))
 	patience := time.NewTimer(longestHold)
 	defer patience.Stop()
@@ -82,7 +83,7 @@ func (s *Sandbox) hold(r *http.Request) {
 	panic(http.ErrAbortHandler)
 }
 
-// reply is an answer that is kept instead of being sent.
+// reply is a response that is stored instead of sent.
 type reply struct {
 	header http.Header
 	status int
@@ -93,14 +94,14 @@ func (l *reply) Header() http.Header               { return l.header }
 func (l *reply) WriteHeader(status int)            { l.status = status }
 func (l *reply) Write(content []byte) (int, error) { return l.body.Write(content) }
 
-// cutOff sends half of the answer, announcing the whole of it, and ends the connection.
+// cutOff sends half of the response, announces the length of all of it, and ends the connection.
 func (l *reply) cutOff(out http.ResponseWriter) {
 	for name, values := range l.header {
 		out.Header()[name] = values
 	}
 	out.Header().Set("Content-Length", strconv.Itoa(l.body.Len()))
 	out.WriteHeader(l.status)
-	out.Write(l.body.Bytes()[:l.body.Len()/2]) // where this fails the client has been cut off already
+	out.Write(l.body.Bytes()[:l.body.Len()/2]) // if this fails, the client is gone already
 	http.NewResponseController(out).Flush()
 	panic(http.ErrAbortHandler)
 }

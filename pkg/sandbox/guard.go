@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// guarded keeps other sites' pages, open in the same browser, away from the panel and the controls. Tools, which send
-// none of a browser's headers, pass. Two ways are closed:
-//   - a form or script of another site that posts here, by the Origin and Sec-Fetch-Site that browsers send;
-//   - a site that lets its own name resolve to this machine (DNS rebinding), which a browser takes for the same site:
-//     only names that a stranger cannot own are answered.
+// guarded keeps pages of other sites, open in the same browser, away from the panel and the controls. Tools pass,
+// because they send no browser headers. It blocks two ways in:
+//   - A form or script of another site posts here. The Origin and Sec-Fetch-Site headers of browsers show it.
+//   - A site lets its own name resolve to this machine (DNS rebinding). The browser then takes this server for the same
+//     site. So the server accepts only host names that a stranger cannot own.
 func guarded(next http.Handler) http.Handler {
 	sameSite := http.NewCrossOriginProtection()
 	return http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
@@ -38,10 +38,10 @@ func guarded(next http.Handler) http.Handler {
 	})
 }
 
-// privateEndings are top-level names that nobody can register: RFC 6761, RFC 6762, RFC 8375, and ICANN's internal.
+// privateEndings are top-level names that no one can register: RFC 6761, RFC 6762, RFC 8375, and ICANN's internal.
 var privateEndings = []string{".localhost", ".local", ".internal", ".test", ".home.arpa"}
 
-// local tells whether a Host header names an address, or a name that no stranger can let point here.
+// local reports whether a Host header is an IP address, or a name that no stranger can point here.
 func local(host string) bool {
 	name := host
 	if bare, _, err := net.SplitHostPort(host); err == nil {
@@ -52,7 +52,7 @@ func local(host string) bool {
 		return true
 	}
 	if !strings.Contains(name, ".") {
-		return true // localhost, or a neighbour's name within a compose file
+		return true // localhost, or the name of another service in a compose file
 	}
 	for _, ending := range privateEndings {
 		if strings.HasSuffix(name, ending) {

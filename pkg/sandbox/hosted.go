@@ -17,7 +17,7 @@ import (
 // patience is how long the payment page waits for the merchant's endpoint before it redirects, in real time.
 const patience = 10 * time.Second
 
-// suggestions are the cards that the pages offer to try.
+// suggestions are the test cards that the pages suggest.
 var suggestions = []pages.TestCard{
 	{Number: "4242 4242 4242 4242", Effect: "Succeeds"},
 	{Number: "4000 0000 0000 0002", Effect: "Is declined"},
@@ -26,12 +26,12 @@ var suggestions = []pages.TestCard{
 	{Number: "4000 0027 6000 3184", Effect: "Asks for 3-D Secure"},
 }
 
-// draw answers one of the hosted pages.
+// draw sends one of the hosted pages.
 func (s *Sandbox) draw(out http.ResponseWriter, status int, page func(io.Writer) error) {
 	s.drawUnder(out, status, pages.Policy(), "no-referrer", page)
 }
 
-// drawUnder answers an HTML page under a policy.
+// drawUnder sends an HTML page with a Content-Security-Policy and a Referrer-Policy.
 func (s *Sandbox) drawUnder(out http.ResponseWriter, status int, policy, referrer string, page func(io.Writer) error) {
 	var body bytes.Buffer
 	if err := page(&body); err != nil {
@@ -46,7 +46,7 @@ func (s *Sandbox) drawUnder(out http.ResponseWriter, status int, policy, referre
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Referrer-Policy", referrer)
 	out.WriteHeader(status)
-	out.Write(body.Bytes()) // the client is gone where this fails
+	out.Write(body.Bytes()) // if this fails, the client is gone
 }
 
 func (s *Sandbox) message(out http.ResponseWriter, status int, view pages.MessageView) {
@@ -64,12 +64,12 @@ func (s *Sandbox) showNothing(out http.ResponseWriter, _ *http.Request) {
 	})
 }
 
-// showCheckout is the payment page.
+// showCheckout shows the payment page.
 func (s *Sandbox) showCheckout(out http.ResponseWriter, r *http.Request) {
 	s.checkoutPage(out, r, func(w *world, session *checkoutSession) error { return nil }, entry{})
 }
 
-// postCheckout is the payment page's form, and the bank's question's.
+// postCheckout handles the forms of the payment page and of the 3-D Secure page.
 func (s *Sandbox) postCheckout(out http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(out, r.Body, maxBody)
 	if err := r.ParseForm(); err != nil {
@@ -116,8 +116,9 @@ func (s *Sandbox) postCheckout(out http.ResponseWriter, r *http.Request) {
 	}, kept)
 }
 
-// checkoutPage does a piece of work on a session and answers where it stands then: the merchant's success page, the
-// bank's question, the page with what went wrong, or that the session is over.
+// checkoutPage does a piece of work on a session and then responds with its new state. That is a redirect to the
+// merchant's success page, the 3-D Secure page, the payment page with an error, or a page that says the session
+// expired.
 func (s *Sandbox) checkoutPage(
 	out http.ResponseWriter, r *http.Request, work func(*world, *checkoutSession) error, kept entry,
 ) {
@@ -169,15 +170,16 @@ func (s *Sandbox) checkoutPage(
 	answer()
 }
 
-// waitForMerchant gives the merchant's endpoint time to hear of a completed session before the payer comes back to the
-// shop, as Stripe does.
+// waitForMerchant gives the merchant's endpoint time to receive the event of a completed session before the payer
+// returns to the shop, as Stripe does.
 func (s *Sandbox) waitForMerchant(ctx context.Context, eventID string) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	s.awaitFirstAttempt(ctx, eventID)
 }
 
-// explain puts an error beside the field it concerns, or answers it for the whole page.
+// explain puts an error next to the field it concerns. An error of no field is returned, as the text for the whole
+// page.
 func explain(err error, fields *pages.FieldErrors) string {
 	var e *apiError
 	if !errors.As(err, &e) {
@@ -218,7 +220,7 @@ func (w *world) challengeView(session *checkoutSession, action string) pages.Cha
 	}
 }
 
-// enteredCard is what somebody typed into a card form.
+// enteredCard is what a person typed into a card form.
 type enteredCard struct {
 	number, cvc, name, email string
 	month, year              int64
@@ -231,7 +233,7 @@ func readCard(form url.Values) enteredCard {
 	if !found && len(month) == 4 {
 		month, year = month[:2], month[2:]
 	}
-	entered.month, _ = strconv.ParseInt(month, 10, 64) // what is no number becomes month 0, which is refused as such
+	entered.month, _ = strconv.ParseInt(month, 10, 64) // text that is no number becomes month 0, which is refused
 	entered.year, _ = strconv.ParseInt(year, 10, 64)
 	if entered.year < 100 {
 		entered.year += 2000
@@ -239,7 +241,7 @@ func readCard(form url.Values) enteredCard {
 	return entered
 }
 
-// enteredMethod makes a payment method of what was typed, or says which field is wrong. A page always asks for the
+// enteredMethod makes a payment method from what was typed. Its error names the wrong field. A page always asks for the
 // security code.
 func (w *world) enteredMethod(entered enteredCard) (*paymentMethod, error) {
 	if refusal := checkCard(entered.number, entered.month, entered.year, entered.cvc, w.now()); refusal != nil {

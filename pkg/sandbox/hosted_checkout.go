@@ -9,7 +9,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox/pages"
 )
 
-// postCode is the payment page's form for a promotion code.
+// postCode handles the payment page's form for a promotion code.
 func (s *Sandbox) postCode(out http.ResponseWriter, r *http.Request, wish string) {
 	typed := strings.TrimSpace(r.PostForm.Get("promotion_code"))
 	s.checkoutPage(out, r, func(w *world, session *checkoutSession) error {
@@ -75,8 +75,8 @@ func (w *world) checkoutView(session *checkoutSession, action string, kept entry
 	return view
 }
 
-// later answers what a subscription's repeating lines come to once the first payment is made: a discount that lasts
-// forever goes on reducing them.
+// later returns what a subscription's repeating lines cost after the first payment. A discount that lasts forever still
+// reduces them.
 func later(lines []reducible, d *discount) int64 {
 	if d != nil && d.Coupon.Duration == "forever" {
 		lines = d.after(lines)
@@ -88,7 +88,7 @@ func later(lines []reducible, d *discount) int64 {
 	return sum
 }
 
-// discountLine words what reduces a session, nil where nothing does.
+// discountLine describes the discount of a session. It returns nil if there is none.
 func (w *world) discountLine(s *checkoutSession) *pages.Discount {
 	d := s.Hidden.Discount
 	if d == nil {
@@ -110,7 +110,7 @@ func (w *world) discountLine(s *checkoutSession) *pages.Discount {
 	return line
 }
 
-// terms words a coupon: "25% off for 3 months".
+// terms describes a coupon in words: "25% off for 3 months".
 func (o *coupon) terms(repeats bool) string {
 	var off string
 	if o.PercentOff != nil {

@@ -8,14 +8,14 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox/pages"
 )
 
-// entry is what a payment page may show again of what was typed into it.
+// entry is what a payment page may show again after it was typed.
 type entry struct {
 	card  pages.CardForm
 	debit enteredDebit
 	email string
 }
 
-// enteredDebit is the bank account that somebody typed into a payment page, and whether they chose to pay from it.
+// enteredDebit is the bank account that a person typed into a payment page, and whether they chose to pay from it.
 type enteredDebit struct {
 	chosen       bool
 	iban, holder string
@@ -25,7 +25,7 @@ func readDebit(form url.Values) enteredDebit {
 	return enteredDebit{form.Get("way") == "debit", plainIBAN(form.Get("iban")), strings.TrimSpace(form.Get("holder"))}
 }
 
-// form answers the bank account's part of a page that takes some kinds of payment methods.
+// form returns the bank account's part of a page that takes these types of payment methods.
 func (d enteredDebit) form(types []string) pages.DebitForm {
 	return pages.DebitForm{
 		Offered: slices.Contains(types, "sepa_debit"),
@@ -35,7 +35,7 @@ func (d enteredDebit) form(types []string) pages.DebitForm {
 	}
 }
 
-// enteredWay makes a payment method of what was typed, a card or a bank account, and answers whose it is.
+// enteredWay makes a payment method, a card or a bank account, from what was typed. It also returns the holder's name.
 func (w *world) enteredWay(types []string, card enteredCard, debit enteredDebit) (*paymentMethod, string, error) {
 	switch {
 	case !debit.chosen || !slices.Contains(types, "sepa_debit"):

@@ -7,7 +7,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox/pages"
 )
 
-// invoiceURL answers where an invoice's customer can pay it; "" while no request has told the sandbox its own address.
+// invoiceURL returns where an invoice's customer can pay it. It is "" until a request has told the sandbox its own
+// address.
 func (w *world) invoiceURL(i *invoice) text {
 	if w.Address == "" {
 		return ""
@@ -17,12 +18,12 @@ func (w *world) invoiceURL(i *invoice) text {
 
 func invoicePath(i *invoice) string { return "/i/" + i.ID }
 
-// showInvoice is the hosted page of a finalized invoice.
+// showInvoice shows the hosted page of a finalized invoice.
 func (s *Sandbox) showInvoice(out http.ResponseWriter, r *http.Request) {
 	s.invoicePage(out, r, func(*world, *invoice) error { return nil }, entry{})
 }
 
-// postInvoice is that page's form, and the bank's question's.
+// postInvoice handles the forms of that page and of the 3-D Secure page.
 func (s *Sandbox) postInvoice(out http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(out, r.Body, maxBody)
 	if err := r.ParseForm(); err != nil {
@@ -51,7 +52,7 @@ func (s *Sandbox) postInvoice(out http.ResponseWriter, r *http.Request) {
 	}, entry{card: pages.CardForm{Name: entered.name, Expiry: r.PostForm.Get("exp")}, debit: debit})
 }
 
-// asError keeps a refusal that is nil from becoming an error that is not.
+// asError converts a refusal to an error. A nil refusal becomes a nil error, not an interface that holds a nil pointer.
 func asError(refusal *apiError) error {
 	if refusal == nil {
 		return nil
@@ -61,7 +62,7 @@ func asError(refusal *apiError) error {
 
 func (i *invoice) payable() bool { return i.Status == "open" || i.Status == "uncollectible" }
 
-// answerForInvoice goes on after 3-D Secure: the payer authenticated, or refused.
+// answerForInvoice continues after 3-D Secure: the payer has authenticated, or has refused.
 func (w *world) answerForInvoice(i *invoice, accepted bool) error {
 	intent := w.Intents.get(string(i.PaymentIntent))
 	method := w.PaymentMethods.get(string(intent.PaymentMethod))
@@ -74,8 +75,8 @@ func (w *world) answerForInvoice(i *invoice, accepted bool) error {
 	return w.reject(intent, method)
 }
 
-// invoicePage does a piece of work on an invoice and draws how it stands then: to be paid, before the bank's question,
-// in the bank's hands, or done with.
+// invoicePage does a piece of work on an invoice and draws its new state: to be paid, waiting for 3-D Secure, waiting
+// for the bank, or done.
 func (s *Sandbox) invoicePage(out http.ResponseWriter, r *http.Request, work func(*world, *invoice) error, kept entry) {
 	status, page := http.StatusOK, func(io.Writer) error { return nil }
 	err := s.inWorld(cause{}, func(w *world) error {

@@ -8,8 +8,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox/pages"
 )
 
-// showLogin is the page at which customers ask for their portal. Stripe mails a link to the address; the sandbox sends
-// no mail and lets in whoever knows the address, which is why no real customers belong in it.
+// showLogin shows the page where customers ask for their portal. Stripe mails a link to the address. The sandbox sends
+// no mail: it lets in everyone who knows the address. So put no real customers into it.
 func (s *Sandbox) showLogin(out http.ResponseWriter, r *http.Request) { s.loginPage(out, r, "") }
 
 func (s *Sandbox) postLogin(out http.ResponseWriter, r *http.Request) {
@@ -24,7 +24,7 @@ func (s *Sandbox) postLogin(out http.ResponseWriter, r *http.Request) {
 	s.loginPage(out, r, strings.TrimSpace(r.PostForm.Get("email")))
 }
 
-// loginPage draws the form, or leads the customer of an address to their portal.
+// loginPage draws the form. If an address was posted, it redirects that customer to their portal.
 func (s *Sandbox) loginPage(out http.ResponseWriter, r *http.Request, email string) {
 	view := pages.LoginView{Merchant: accountName, Email: email, Action: r.URL.Path}
 	status, target := http.StatusOK, ""

@@ -10,22 +10,22 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox/pages"
 )
 
-// visit is one look at a portal, or one form sent from it.
+// visit is one view of a portal, or one form sent from it.
 type visit struct {
 	*world
 	session *portalSession
 	offer   *portalConfiguration
 	holder  *customer
-	flow    *portalFlow // the one thing to do, nil on the whole portal
-	home    string      // the whole portal's address
+	flow    *portalFlow // the one thing to do; nil: the whole portal
+	home    string      // the URL of the whole portal
 }
 
-// showPortal is the billing portal of one customer, or the one thing in it that the customer was led there for.
+// showPortal shows the billing portal of one customer, or only the part that the customer was sent there for.
 func (s *Sandbox) showPortal(out http.ResponseWriter, r *http.Request) {
 	s.portalPage(out, r, nil, pages.CardForm{})
 }
 
-// postPortal does what one of the portal's forms asks.
+// postPortal handles the portal's forms.
 func (s *Sandbox) postPortal(out http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(out, r.Body, maxBody)
 	if err := r.ParseForm(); err != nil {
@@ -39,8 +39,8 @@ func (s *Sandbox) postPortal(out http.ResponseWriter, r *http.Request) {
 	s.portalPage(out, r, func(v *visit) (string, error) { return v.act(r.PostForm) }, kept)
 }
 
-// portalPage does a piece of work (nil: none) for a portal's customer and draws the portal as it stands then, or what
-// comes after the one thing that the customer came for.
+// portalPage does a piece of work (nil: none) for a portal's customer. It then draws the portal in its new state, or
+// what follows the one thing that the customer came for.
 func (s *Sandbox) portalPage(
 	out http.ResponseWriter, r *http.Request, work func(*visit) (string, error), kept pages.CardForm,
 ) {
@@ -84,7 +84,7 @@ func (s *Sandbox) portalPage(
 	answer()
 }
 
-// visit finds whose portal an address is. What a flow was about may have ended since: then it is the whole portal.
+// visit returns the visit that a URL belongs to. If the object of its flow has ended since, it shows the whole portal.
 func (w *world) visit(r *http.Request) (*visit, error) {
 	session := w.PortalSessions.get(r.PathValue("session"))
 	if session == nil {
@@ -108,8 +108,8 @@ func (w *world) visit(r *http.Request) (*visit, error) {
 	return v, nil
 }
 
-// completed answers what follows the one thing that the customer came for: the merchant's page, a word of thanks, or
-// nil for the whole portal.
+// completed returns what follows the one thing that the customer came for: the merchant's page or a confirmation. It
+// returns nil for the whole portal.
 func (s *Sandbox) completed(out http.ResponseWriter, r *http.Request, v *visit, flash string) func() {
 	switch then := v.flow.AfterCompletion; then.Type {
 	case "redirect":
@@ -124,7 +124,7 @@ func (s *Sandbox) completed(out http.ResponseWriter, r *http.Request, v *visit, 
 	return nil
 }
 
-// view is the portal as it stands.
+// view returns the portal in its present state.
 func (v *visit) view() pages.PortalView {
 	business, features := v.offer.BusinessProfile, v.offer.Features
 	view := pages.PortalView{
@@ -172,7 +172,7 @@ func (v *visit) view() pages.PortalView {
 	return view
 }
 
-// row is one subscription with what the portal lets its customer do to it.
+// row returns one subscription, with what the portal allows its customer to do.
 func (v *visit) row(s *subscription) pages.Subscription {
 	item, cancel := s.Items.Data[0], v.offer.Features.SubscriptionCancel
 	row := pages.Subscription{

@@ -7,7 +7,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox/spec"
 )
 
-// cancelReasons are Stripe's words for why somebody leaves, as that somebody reads them.
+// cancelReasons are Stripe's words for why a customer leaves, with the text that the customer reads.
 var cancelReasons = map[string]string{
 	"customer_service": "Customer service was less than expected",
 	"low_quality":      "Quality was less than expected",
@@ -19,8 +19,8 @@ var cancelReasons = map[string]string{
 	"unused":           "I don’t use the service enough",
 }
 
-// act does what a form of the portal asks, as far as the portal's configuration offers it, by the same operations that
-// the API has. It answers what was done, in words.
+// act does what a form of the portal asks, if the portal's configuration offers it. It uses the same operations as the
+// API. It returns a text that says what was done.
 func (v *visit) act(form url.Values) (string, error) {
 	features := v.offer.Features
 	if form.Get("action") == "card" {
@@ -68,7 +68,8 @@ func (v *visit) update(s *subscription, p spec.Params) error {
 	return err
 }
 
-// cancel ends a plan now or with its period, as the portal is configured, and notes the reason where one was asked for.
+// cancel ends a plan, now or at the end of its period, as the portal is configured. If a reason was asked for, it
+// stores the reason.
 func (v *visit) cancel(s *subscription, reason string) (string, error) {
 	offer := v.offer.Features.SubscriptionCancel
 	if !offer.Enabled {
@@ -93,8 +94,8 @@ func (v *visit) cancel(s *subscription, reason string) (string, error) {
 	return "Your plan has ended.", err
 }
 
-// changePlan changes the one item of a subscription. Where the change is paid for at once, a card that is refused
-// leaves the plan as it was.
+// changePlan changes the one item of a subscription. If the change is paid at once and the card is refused, the plan
+// stays as it was.
 func (v *visit) changePlan(s *subscription, entry spec.Params) (string, error) {
 	entry["id"] = s.Items.Data[0].ID
 	p := spec.Params{"items": []any{entry}, "proration_behavior": v.offer.Features.SubscriptionUpdate.ProrationBehavior}
@@ -108,7 +109,7 @@ func (v *visit) changePlan(s *subscription, entry spec.Params) (string, error) {
 	return "Your plan was changed.", err
 }
 
-// replaceCard makes a card the default of the customer and of all that renews.
+// replaceCard makes a card the default of the customer and of all subscriptions that renew.
 func (w *world) replaceCard(holder *customer, entered enteredCard) error {
 	method, err := w.enteredMethod(entered)
 	if err != nil {

@@ -8,10 +8,10 @@ import (
 	"sync"
 )
 
-// replayLifetime is how long a saved answer is kept, in seconds of the sandbox's clock.
+// replayLifetime is how long a saved response is kept, in seconds of the sandbox's clock.
 const replayLifetime = 24 * 3600
 
-// replay is the saved answer to a request with an Idempotency-Key.
+// replay is the saved response to a request with an Idempotency-Key.
 type replay struct {
 	Hash      string
 	Status    int
@@ -20,7 +20,7 @@ type replay struct {
 	At        int64
 }
 
-// flights are the keys whose first request is being worked on.
+// flights are the keys whose first request is still running.
 type flights struct {
 	mu   sync.Mutex
 	keys map[string]bool
@@ -47,8 +47,8 @@ func fingerprint(r *http.Request, values url.Values) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// replayed answers the saved answer of a key, nil when there is none, or the error when the key came with other
-// parameters.
+// replayed returns the saved response of a key, or nil if there is none. If the key came with other parameters, it
+// returns an error.
 func (w *world) replayed(key, shownKey, hash string) (*replay, *apiError) {
 	saved := w.Replays[key]
 	if saved == nil || saved.At+replayLifetime < w.mainNow() {
@@ -65,8 +65,8 @@ func (w *world) replayed(key, shownKey, hash string) (*replay, *apiError) {
 	return saved, nil
 }
 
-// remember saves an answer once execution began: successes, refused cards and errors of the sandbox's own. A request
-// that was refused for its form may be sent again under the same key.
+// remember saves a response if execution began: success, a refused card, or an error of the sandbox itself. A request
+// that was refused as invalid may be sent again under the same key.
 func (w *world) remember(key string, answer *replay) {
 	if answer.Status/100 != 2 && answer.Status != http.StatusPaymentRequired && answer.Status/100 != 5 {
 		return

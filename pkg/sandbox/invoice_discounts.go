@@ -6,13 +6,13 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox/spec"
 )
 
-// discountAmount is what one discount, named by its id, takes off.
+// discountAmount is the amount that one discount takes off. Discount is its id.
 type discountAmount struct {
 	Amount   int64  `json:"amount"`
 	Discount string `json:"discount"`
 }
 
-// inheritDiscount puts the discount that runs at a time on an invoice: its subscription's, else its customer's.
+// inheritDiscount sets the discount that is in force at a time on an invoice: its subscription's, else its customer's.
 func (i *invoice) inheritDiscount(holder *customer, s *subscription, at int64) {
 	i.Discount, i.Hidden.Discounts = nil, nil
 	if running := discountOn(holder, s, at); running != nil && running.Coupon.fits(i.Currency) {
@@ -20,8 +20,8 @@ func (i *invoice) inheritDiscount(holder *customer, s *subscription, at int64) {
 	}
 }
 
-// reduce takes the invoice's discounts off its lines, one after the other, and answers how much that is. The lines are
-// made anew, because an event may still show the old ones.
+// reduce subtracts the invoice's discounts from its lines, one after the other, and returns the total reduction. It
+// makes new lines, because an event may still show the old ones.
 func (i *invoice) reduce() int64 {
 	lines := make([]*invoiceLine, len(i.Lines.Data))
 	open := make([]reducible, len(lines))
@@ -59,8 +59,8 @@ func (l *invoiceLine) reducible() reducible {
 	return r
 }
 
-// spendDiscounts uses up the discounts that are for one invoice: the first one that they take something off, which is
-// about to be opened. One that another invoice used up while this one was a draft is gone from here too.
+// spendDiscounts uses up the once-only discounts that reduce an invoice which is about to be opened. It drops a
+// discount that another invoice used up while this one was a draft.
 func (w *world) spendDiscounts(i *invoice, holder *customer) {
 	s := w.Subscriptions.get(string(i.Subscription))
 	var kept []*discount
@@ -89,7 +89,7 @@ func (w *world) spendDiscounts(i *invoice, holder *customer) {
 	}
 }
 
-// invoiceGrant is one entry of an invoice's discounts[]: a coupon to redeem, or a discount that is there already.
+// invoiceGrant is one entry of an invoice's discounts[]: a coupon to redeem, or an existing discount.
 type invoiceGrant struct {
 	grant *grant
 	known *discount
@@ -146,7 +146,7 @@ func (c *call) invoiceGrant(
 	return invoiceGrant{}, noSuch("discount", id, at+"[discount]")
 }
 
-// discountInvoice gives a draft the discounts that were asked for, in the place of those it had.
+// discountInvoice replaces a draft's discounts with the requested ones.
 func (c *call) discountInvoice(i *invoice, wanted []invoiceGrant) {
 	var found []*discount
 	for _, each := range wanted {

@@ -2,32 +2,32 @@ package sandbox
 
 import "github.com/pointsync/pointsync/pkg/sandbox/spec"
 
-// longestDue bounds days_until_due; the day an invoice is due is a Unix time.
+// longestDue bounds days_until_due, because the due date must stay a valid Unix time.
 const longestDue = 3650
 
 func (i *invoice) sends() bool      { return i.CollectionMethod == sendInvoice }
 func (s *subscription) sends() bool { return s.CollectionMethod == sendInvoice }
 
-// sendWithin makes an invoice one that is sent, due so many days after it is opened.
+// sendWithin sets an invoice to be sent, and due some days after it was created.
 func (i *invoice) sendWithin(days int64) {
 	i.CollectionMethod, i.Hidden.DaysUntilDue, i.DueDate = sendInvoice, &days, stamp(i.Created+days*86400)
 }
 
-// fixDueDate counts the days until an invoice is due from when it was opened.
+// fixDueDate sets the due date when an invoice is opened: the days count from that moment.
 func (i *invoice) fixDueDate(now int64) {
 	if i.sends() && i.Hidden.DaysUntilDue != nil {
 		i.DueDate = stamp(now + *i.Hidden.DaysUntilDue*86400)
 	}
 }
 
-// terms are how a subscription or an invoice is collected, as parameters say.
+// terms are how a subscription or an invoice is collected, as the parameters ask.
 type terms struct {
 	method string
-	days   *int64 // until it is due, where it is sent
-	date   int64  // when it is due, for an invoice that names the day
+	days   *int64 // until it is due, if it is sent
+	date   int64  // when it is due, if the invoice names the date
 }
 
-// terms reads collection_method, days_until_due and due_date over what is in force already.
+// terms reads collection_method, days_until_due and due_date. What is not given stays as inForce has it.
 func (c *call) terms(p spec.Params, inForce terms) (terms, error) {
 	wanted := inForce
 	if method := p.Text("collection_method"); method != "" {
@@ -72,7 +72,7 @@ func (c *call) terms(p spec.Params, inForce terms) (terms, error) {
 	return terms{method: wanted.method}, nil
 }
 
-// terms answers how an invoice is collected now.
+// terms returns how an invoice is collected now.
 func (i *invoice) terms() terms {
 	now := terms{method: i.CollectionMethod, days: i.Hidden.DaysUntilDue}
 	if i.sends() && now.days == nil {
@@ -81,7 +81,7 @@ func (i *invoice) terms() terms {
 	return now
 }
 
-// agree puts terms in force for an invoice.
+// agree sets the terms of an invoice.
 func (i *invoice) agree(to terms) {
 	i.CollectionMethod, i.DueDate, i.Hidden.DaysUntilDue, i.Hidden.Overdue = to.method, stamp(to.date), nil, false
 	if to.method == sendInvoice && to.days != nil {
@@ -89,7 +89,7 @@ func (i *invoice) agree(to terms) {
 	}
 }
 
-// sendInvoiceByHand sends an invoice to its customer; a draft is opened first. Nobody gets a mail, as in test mode.
+// sendInvoiceByHand sends an invoice to its customer. A draft is opened first. No one gets a mail, as in test mode.
 func sendInvoiceByHand(c *call) (any, error) {
 	found, err := c.invoice()
 	switch {

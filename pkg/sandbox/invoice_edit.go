@@ -9,7 +9,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox/spec"
 )
 
-// customField is a line of the merchant's own on an invoice's head.
+// customField is a line that the merchant adds to an invoice's header.
 type customField struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
@@ -31,8 +31,8 @@ func customFields(p spec.Params) ([]customField, error) {
 	return fields, nil
 }
 
-// createInvoice makes a draft; where the caller asks for it, out of the customer's pending invoice items, and for a
-// subscription out of that subscription's.
+// createInvoice makes a draft. On request it contains the customer's pending invoice items. For a subscription it
+// contains that subscription's pending items.
 func createInvoice(c *call) (any, error) {
 	if c.p.Text("customer") == "" {
 		return nil, missing("customer")
@@ -78,7 +78,7 @@ func createInvoice(c *call) (any, error) {
 	switch {
 	case s != nil:
 		c.addItems(made, c.pendingItems(s))
-	case c.p.Text("pending_invoice_items_behavior") == "include": // Stripe leaves them alone unless it is asked
+	case c.p.Text("pending_invoice_items_behavior") == "include": // Stripe adds them only on request
 		c.addPendingItems(made, nil)
 	}
 	made.total()
@@ -86,7 +86,8 @@ func createInvoice(c *call) (any, error) {
 	return made, nil
 }
 
-// holderCurrency is the currency of a subscription's invoices, else that of its customer's, "" where neither has one.
+// holderCurrency returns the currency of a subscription's invoices, or without a subscription the customer's currency.
+// It returns "" if there is neither.
 func holderCurrency(holder *customer, s *subscription) string {
 	if s != nil {
 		return s.Currency
@@ -94,14 +95,14 @@ func holderCurrency(holder *customer, s *subscription) string {
 	return string(holder.Currency)
 }
 
-// pendingItems answers a subscription's own waiting invoice items.
+// pendingItems returns a subscription's own pending invoice items.
 func (w *world) pendingItems(s *subscription) []*invoiceItem {
 	return w.InvoiceItems.among(s.Customer, func(each *invoiceItem) bool {
 		return each.Invoice == "" && string(each.Subscription) == s.ID && each.Currency == s.Currency
 	})
 }
 
-// invoiceEdit checks what a request says about an invoice and answers the edit, which cannot fail any more.
+// invoiceEdit checks the invoice fields of a request and returns the edit. The edit itself cannot fail.
 func (c *call) invoiceEdit(inForce terms, holder *customer) (func(*invoice), error) {
 	p := c.p
 	agreed, err := c.terms(p, inForce)
@@ -142,7 +143,7 @@ func (c *call) invoiceEdit(inForce terms, holder *customer) (func(*invoice), err
 	}, nil
 }
 
-// finalEdits are what may still be said about an invoice once it is finalized.
+// finalEdits are the parameters that may still change once an invoice is finalized.
 var finalEdits = setOf(
 	[]string{
 		"metadata", "expand", "auto_advance", "default_payment_method", "due_date", "description", "footer",

@@ -8,7 +8,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox/spec"
 )
 
-// invoiceItem waits for the customer's next invoice. Stripe dates it with "date" where others have "created".
+// invoiceItem waits for the customer's next invoice. Stripe dates it with "date"; other objects have "created".
 type invoiceItem struct {
 	ID                string            `json:"id"`
 	Object            string            `json:"object"`
@@ -105,8 +105,8 @@ func createInvoiceItem(c *call) (any, error) {
 	return made, nil
 }
 
-// fillInvoiceItem takes over what was given: what is sold, for how much, and when. The item may be left half filled
-// where it answers an error.
+// fillInvoiceItem stores the given values in an item: what is sold, for how much, and when. If it returns an error, the
+// item may be half filled.
 func (c *call) fillInvoiceItem(into *invoiceItem) error {
 	p := c.p
 	if p.Has("quantity") {
@@ -157,7 +157,7 @@ func (c *call) fillInvoiceItem(into *invoiceItem) error {
 	return nil
 }
 
-// updateInvoiceItem changes an item that waits, or whose invoice is a draft yet; the draft follows.
+// updateInvoiceItem changes an item that is pending, or whose invoice is still a draft. The draft is updated too.
 func updateInvoiceItem(c *call) (any, error) {
 	found := c.InvoiceItems.get(c.id)
 	if found == nil {
@@ -181,14 +181,14 @@ func updateInvoiceItem(c *call) (any, error) {
 			changed.Currency, found.Currency,
 		)
 	}
-	*found = changed // Stripe announces no invoiceitem.updated at this version
+	*found = changed // Stripe sends no invoiceitem.updated at this version
 	if owner != nil {
 		c.change("invoice.updated", owner, func() { c.redrawItem(owner, found) })
 	}
 	return found, nil
 }
 
-// redrawItem draws the line of an item anew on the draft that it is on.
+// redrawItem replaces the line of an item on its draft.
 func (w *world) redrawItem(i *invoice, item *invoiceItem) {
 	kept := i.Lines.Data
 	i.Lines.Data = nil

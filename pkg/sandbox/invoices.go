@@ -39,14 +39,14 @@ type invoice struct {
 	Paid                 bool                `json:"paid"`
 	PaidOutOfBand        bool                `json:"paid_out_of_band"`
 	PaymentIntent        text                `json:"payment_intent"`
-	PeriodEnd            int64               `json:"period_end"` // looks back: the period paid for is that of the lines
+	PeriodEnd            int64               `json:"period_end"` // looks back; the period paid for is in the lines
 	PeriodStart          int64               `json:"period_start"`
 	StartingBalance      int64               `json:"starting_balance"`
 	Status               string              `json:"status"`
 	StatusTransitions    statusTransitions   `json:"status_transitions"`
 	Subscription         text                `json:"subscription"`
 	SubscriptionDetails  map[string]any      `json:"subscription_details"`
-	ProrationDate        int64               `json:"subscription_proration_date,omitempty"` // of a preview only
+	ProrationDate        int64               `json:"subscription_proration_date,omitempty"` // only in a preview
 	Subtotal             int64               `json:"subtotal"`
 	SubtotalExcludingTax int64               `json:"subtotal_excluding_tax"`
 	TestClock            text                `json:"test_clock"`
@@ -56,8 +56,8 @@ type invoice struct {
 	WebhooksDeliveredAt  stamp               `json:"webhooks_delivered_at"`
 	Hidden               struct {
 		Retries      int         // automatic retries so far
-		DaysUntilDue *int64      // from finalization to DueDate, nil where DueDate was given
-		Overdue      bool        // DueDate passed, and the subscription felt it
+		DaysUntilDue *int64      // from finalization to DueDate; nil if DueDate was given
+		Overdue      bool        // DueDate passed, and the subscription was updated
 		Discounts    []*discount // in the order in which they apply
 	} `json:"_sandbox"`
 }
@@ -146,7 +146,7 @@ func deleteInvoice(c *call) (any, error) {
 	return deleted("invoice", found.ID), nil
 }
 
-// finalizeInvoice opens a draft; one that advances by itself is charged an hour later.
+// finalizeInvoice opens a draft. If it advances automatically, it is charged an hour later.
 func finalizeInvoice(c *call) (any, error) {
 	found, err := c.invoice()
 	if err != nil {
