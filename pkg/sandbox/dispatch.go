@@ -176,8 +176,8 @@ func (s *Sandbox) inWorld(why cause, work func(*world) error) error {
 	return work(w)
 }
 
-// unservedNames are the parameters, at any depth, that would change who pays, how much, or from what source, in ways
-// that the sandbox does not simulate.
+// unservedNames are the parameters, at any depth, that the sandbox does not simulate. Each would change who pays, how
+// much, or from what source.
 var unservedNames = setOf([]string{
 	"application_fee_amount",
 	"application_fee_percent",

@@ -9,21 +9,21 @@
 //   - One mutex guards the world. Every operation and every piece of due work holds it from start to end. It is never
 //     held while a webhook is being delivered.
 //   - An operation validates before it changes anything, so a refused request (any 4xx except 402) leaves no trace.
-//   - Every change that Stripe announces is announced. Objects change through change and emit, which also put the
-//     object's next due work on the agenda. The agenda is derived: a restart rebuilds it from the objects.
-//   - A preview runs the operation itself, in a copy of its customer's world that is thrown away (preview.go). So what
-//     an object refers to is never changed in place, but replaced.
+//   - If Stripe sends an event for a change, so does the sandbox. Objects change through change and emit, which also
+//     add the object's next due work to the agenda. The agenda is derived: a restart rebuilds it from the objects.
+//   - A preview runs the operation itself, in a copy of its customer's world that is discarded afterwards (preview.go).
 //   - Due work happens in time order, at its own time, however far the clock jumps.
-//   - An event shows its object as it was. It keeps a copy of the struct, which is encoded only when someone looks. So
-//     what an object refers to (a map, a list's element, a struct behind a pointer) is replaced and never changed in
-//     place.
+//   - An event shows its object as it was. It keeps a copy of the struct, which is encoded only when someone reads it.
+//   - Because of previews and events, what an object refers to is replaced and never changed in place. That is a map,
+//     an element of a list, or a struct behind a pointer.
 //   - Responses contain only the keys of the official objects. The sandbox's private fields are under "_sandbox", which
 //     no response shows.
-//   - A script can do everything that the panel can: each of the panel's buttons is a request of the API or of the
-//     controls (panel_actions.go). Neither panel nor controls serve another site's page (guard.go).
-//   - Faults act on a request's way in and out (faults_api.go) and where a delivery is queued (deliveries.go). No
-//     operation knows about them.
+//   - A script can do everything that the panel can. Each of the panel's buttons is a request to the API or to the
+//     controls (panel_actions.go). Neither the panel nor the controls serve the page of another site (guard.go).
+//   - Faults act before and after a request is executed (faults_api.go), and where a delivery is queued
+//     (deliveries.go). No operation knows about them.
 //
-// A request takes this way: dispatch.go authenticates it, checks its parameters against spec and replays idempotent
-// responses; routes.go names the operation; a file for each noun does it; render.go and expand.go write the response.
+// A request goes through these files. dispatch.go authenticates it, checks its parameters against spec and replays
+// idempotent responses. routes.go names the operation. A file for each noun does it. render.go and expand.go write the
+// response.
 package sandbox

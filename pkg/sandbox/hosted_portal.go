@@ -84,7 +84,8 @@ func (s *Sandbox) portalPage(
 	answer()
 }
 
-// visit returns the visit that a URL belongs to. If the object of its flow has ended since, it shows the whole portal.
+// visit returns the visit that a URL belongs to. If the object of its flow has ended since, the visit is of the whole
+// portal.
 func (w *world) visit(r *http.Request) (*visit, error) {
 	session := w.PortalSessions.get(r.PathValue("session"))
 	if session == nil {

@@ -8,7 +8,8 @@ const longestDue = 3650
 func (i *invoice) sends() bool      { return i.CollectionMethod == sendInvoice }
 func (s *subscription) sends() bool { return s.CollectionMethod == sendInvoice }
 
-// sendWithin sets an invoice to be sent, and due some days after it was created.
+// sendWithin sets an invoice to be sent, and due the given days after it is opened. Until then the due date counts from
+// its creation.
 func (i *invoice) sendWithin(days int64) {
 	i.CollectionMethod, i.Hidden.DaysUntilDue, i.DueDate = sendInvoice, &days, stamp(i.Created+days*86400)
 }

@@ -15,7 +15,7 @@ type customField struct {
 	Value string `json:"value"`
 }
 
-// mostCustomFields is Stripe's limit.
+// mostCustomFields is Stripe's limit on the custom fields of one invoice.
 const mostCustomFields = 4
 
 func customFields(p spec.Params) ([]customField, error) {

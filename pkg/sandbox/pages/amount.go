@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Amount words an amount of money that is given in the currency's smallest unit: Amount(1900, "usd") is "$19.00" and
-// Amount(500, "jpy") is "¥500". A currency without a sign of its own stands before the number by its code.
+// Amount formats an amount of money given in the currency's smallest unit: Amount(1900, "usd") is "$19.00" and
+// Amount(500, "jpy") is "¥500". If a currency has no sign, its code is placed before the number.
 func Amount(cents int64, currency string) string {
 	code := strings.ToUpper(currency)
 	digits := strconv.FormatUint(magnitude(cents), 10)
@@ -21,7 +21,7 @@ func Amount(cents int64, currency string) string {
 	if sign, ok := signs[code]; ok {
 		text = sign + text
 	} else if code != "" {
-		text = code + "\u00a0" + text // a line break must not part the code from its number
+		text = code + "\u00a0" + text // a line break must not separate the code from its number
 	}
 	if cents < 0 {
 		text = "−" + text
@@ -33,8 +33,8 @@ var signs = map[string]string{
 	"AUD": "A$", "CAD": "CA$", "EUR": "€", "GBP": "£", "INR": "₹", "JPY": "¥", "KRW": "₩", "NZD": "NZ$", "USD": "$",
 }
 
-// decimalsOf follows Stripe's documentation on currencies, not ISO 4217: ISK and UGX have no decimals in life, yet the
-// API counts them in hundredths.
+// decimalsOf returns how many decimals a currency has. It follows Stripe's documentation on currencies, not ISO 4217:
+// ISK and UGX have no decimals in practice, but the API counts them in hundredths.
 func decimalsOf(code string) int {
 	switch code {
 	case "BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF":
@@ -46,7 +46,7 @@ func decimalsOf(code string) int {
 	}
 }
 
-// magnitude is right for the smallest int64 as well, whose negative does not fit an int64.
+// magnitude returns the absolute value. It is right for the smallest int64 too, whose negation does not fit an int64.
 func magnitude(n int64) uint64 {
 	if n < 0 {
 		return -uint64(n)
@@ -54,7 +54,7 @@ func magnitude(n int64) uint64 {
 	return uint64(n)
 }
 
-// grouped sets a comma before every three digits: "1234567" is "1,234,567".
+// grouped puts a comma before every three digits: "1234567" becomes "1,234,567".
 func grouped(digits string) string {
 	var b strings.Builder
 	for i, d := range digits {

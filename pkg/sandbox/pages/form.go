@@ -12,7 +12,8 @@ type field struct {
 // fieldError is a line of the error summary: what is wrong, and the field it leads to.
 type fieldError struct{ ID, Text string }
 
-// cardFields are the fields that every card form has. Suggestions of numbers appear only with test cards to suggest.
+// cardFields returns the fields that every card form has. The number field has suggestions only if there are test
+// cards.
 func (f CardForm) cardFields(suggest bool) []field {
 	number := field{ID: "card_number", Label: "Card number", Error: f.Errors.Number, Placeholder: "4242 4242 4242 4242",
 		Hint: "A test card only, never a real one.", InputMode: "numeric", MaxLength: 30}
@@ -35,7 +36,7 @@ func (f CardForm) cardFields(suggest bool) []field {
 	}
 }
 
-// list is the summary of the errors, in the order of the fields.
+// list returns the summary of the errors, in the order of the fields.
 func (e FieldErrors) list() []fieldError {
 	all := []fieldError{
 		{
@@ -52,10 +53,10 @@ func (e FieldErrors) list() []fieldError {
 	return wrong
 }
 
-// Problems is for the template: everything wrong with the last attempt.
+// Problems is for the template: it returns everything that was wrong with the last attempt.
 func (v CheckoutView) Problems() []fieldError { return v.Card.Errors.list() }
 
-// Fields is for the template: the card's fields.
+// Fields is for the template: it returns the card's fields.
 func (v CheckoutView) Fields() []field {
 	fields := v.Card.cardFields(len(v.TestCards) > 0)
 	if v.NoCard {
@@ -66,23 +67,23 @@ func (v CheckoutView) Fields() []field {
 	return fields
 }
 
-// EmailField is for the template.
+// EmailField is for the template: it returns the field of the email address.
 func (v CheckoutView) EmailField() field {
 	return field{ID: "email", Label: "Email", Value: v.Email, Error: v.Card.Errors.Email, Type: "email",
 		InputMode: "email", MaxLength: 254}
 }
 
-// CodeField is for the template.
+// CodeField is for the template: it returns the field of the promotion code.
 func (v CheckoutView) CodeField() field {
 	return field{
 		ID: "promotion_code", Label: "Promotion code", Value: v.Code, Error: v.Card.Errors.Code, MaxLength: 500,
 	}
 }
 
-// Later is for the template: a subscription whose first payment is another than those that follow.
+// Later is for the template: it reports whether a subscription's first payment differs from the later ones.
 func (v CheckoutView) Later() bool { return v.Subscription && (v.Trial != "" || v.Discount != nil) }
 
-// Submit is for the template: what the button says will happen.
+// Submit is for the template: it returns the text of the button, which says what will happen.
 func (v CheckoutView) Submit() string {
 	switch {
 	case v.Setup:
@@ -100,18 +101,18 @@ func (v CheckoutView) Submit() string {
 	}
 }
 
-// Problems is for the template: everything wrong with the last card.
+// Problems is for the template: it returns everything that was wrong with the last card.
 func (v PortalView) Problems() []fieldError { return v.Card.Errors.list() }
 
-// Fields is for the template: the card's fields.
+// Fields is for the template: it returns the card's fields.
 func (v PortalView) Fields() []field { return v.Card.cardFields(len(v.TestCards) > 0) }
 
-// CardFormOpen is for the template: the form stands open while it is the thing to do.
+// CardFormOpen is for the template: it reports whether the card form is open, because it is the next thing to do.
 func (v PortalView) CardFormOpen() bool {
 	return v.PaymentCard == nil || len(v.Problems()) > 0 || v.Flow == "payment_method_update"
 }
 
-// Heading is for the template: what the page is for.
+// Heading is for the template: it returns the purpose of the page.
 func (v PortalView) Heading() string {
 	switch v.Flow {
 	case "payment_method_update":
@@ -127,23 +128,24 @@ func (v PortalView) Heading() string {
 	}
 }
 
-// ShowSubscriptions, ShowCard and ShowInvoices are for the template: a flow shows what it is about and nothing else.
+// ShowSubscriptions is for the template: it reports whether the page lists subscriptions. A page with a Flow shows only
+// what the flow is about.
 func (v PortalView) ShowSubscriptions() bool { return v.Flow != "payment_method_update" }
 
-// ShowCard is for the template.
+// ShowCard is for the template: it reports whether the page shows the card.
 func (v PortalView) ShowCard() bool { return v.Flow == "" || v.Flow == "payment_method_update" }
 
-// ShowInvoices is for the template.
+// ShowInvoices is for the template: it reports whether the page lists the invoices.
 func (v PortalView) ShowInvoices() bool { return v.Flow == "" && !v.NoInvoices }
 
-// EmailField is for the template.
+// EmailField is for the template: it returns the field of the email address.
 func (v LoginView) EmailField() field {
 	return field{
 		ID: "email", Label: "Email", Value: v.Email, Error: v.Error, Type: "email", InputMode: "email", MaxLength: 254,
 	}
 }
 
-// CancelText is for the template: what the button does.
+// CancelText is for the template: it returns the text of the cancel button.
 func (s Subscription) CancelText() string {
 	if s.CancelNow {
 		return "Cancel now"
@@ -151,15 +153,15 @@ func (s Subscription) CancelText() string {
 	return "Cancel subscription"
 }
 
-// Acts is for the template: whether there is anything to do to a subscription.
+// Acts is for the template: it reports whether there is anything to do to a subscription.
 func (s Subscription) Acts() bool {
 	return !s.Ended() && (!s.NoCancel || len(s.Choices) > 0 || s.Confirm != "")
 }
 
-// Ended is for the template: an ended subscription cannot be acted upon any more.
+// Ended is for the template: it reports whether the subscription has ended. Nothing can be done to it then.
 func (s Subscription) Ended() bool { return s.Status == "canceled" || s.Status == "incomplete_expired" }
 
-// StatusText is for the template: Stripe's word as a person reads it, with what a person would ask next.
+// StatusText is for the template: it returns Stripe's status in plain words, and what the reader would ask next.
 func (s Subscription) StatusText() string {
 	switch {
 	case s.CancelAtPeriodEnd && !s.Ended():
@@ -177,7 +179,8 @@ func (s Subscription) StatusText() string {
 	}
 }
 
-// Tone is for the template: the colour that goes with the status. The words carry the meaning; colour only repeats it.
+// Tone is for the template: it returns the colour of the status. The words carry the meaning; the colour only repeats
+// it.
 func (s Subscription) Tone() string {
 	switch {
 	case s.Ended():
@@ -191,7 +194,7 @@ func (s Subscription) Tone() string {
 	}
 }
 
-// PeriodText is for the template: what happens at the end of the period.
+// PeriodText is for the template: it returns what happens at the end of the period.
 func (s Subscription) PeriodText() string {
 	switch {
 	case s.PeriodEnd == "":

@@ -1,27 +1,27 @@
 package pages
 
-// CheckoutView is what the payment page shows. All its texts are ready to be read; Amount makes those of money.
+// CheckoutView is what the payment page shows. All its texts are ready to be read; Amount formats the money.
 type CheckoutView struct {
-	Merchant     string // who is paid
+	Merchant     string // who receives the money
 	Lines        []Line
-	Subtotal     string // of a reduced order: what it comes to before
+	Subtotal     string // of a reduced order: its sum before the discount
 	Discount     *Discount
 	AskCode      bool   // the customer may enter a promotion code
 	Code         string // the promotion code as it was typed
-	Total        string // what is paid now: "$19.00"; with a trial "$0.00"
-	Subscription bool   // mode subscription; else one payment
+	Total        string // what is paid now: "$19.00"; in a trial "$0.00"
+	Subscription bool   // mode subscription; otherwise one payment
 	Setup        bool   // mode setup: nothing is sold, a payment method is saved
 	Interval     string // of a subscription: "month", "3 months"
 	Recurring    string // of a subscription: what each interval costs, "$19.00"
-	Trial        string // of a subscription that begins free: "14 days"
-	Email        string // what the customer typed before, or what the merchant knows
+	Trial        string // of a subscription with a free trial: "14 days"
+	Email        string // what the customer typed before, or the merchant knows
 	EmailFixed   bool   // the merchant's customer has this address: shown, not asked
 	NoCard       bool   // nothing is due, and no card is asked for
 	Card         CardForm
 	Debit        DebitForm
 	Error        string // the reason why the whole payment failed: "Your card was declined."
 	Action       string // where the form posts to
-	CancelURL    string // "" where there is no way back
+	CancelURL    string // "" if there is no way back
 	TestCards    []TestCard
 }
 
@@ -33,28 +33,28 @@ type Line struct {
 	Amount      string
 }
 
-// Discount is what an order is reduced by.
+// Discount is the reduction of an order.
 type Discount struct {
 	Name      string // the promotion code, or the coupon's name
 	Terms     string // "25% off for 3 months"
 	Amount    string // "−$5.00"
-	Ends      bool   // of a subscription: later payments are without it
-	Removable bool   // the customer entered it, and may take it off again
+	Ends      bool   // of a subscription: later payments do not have it
+	Removable bool   // the customer entered it and may remove it
 }
 
-// CardForm is what may be written back into a card form: never the number, never the security code.
+// CardForm is what may be written back into a card form. That is never the number and never the security code.
 type CardForm struct {
 	Name   string
 	Expiry string
 	Errors FieldErrors
 }
 
-// FieldErrors say per field what is wrong with it; "" where nothing is.
+// FieldErrors holds the error of each field, or "".
 type FieldErrors struct {
 	Number, Expiry, CVC, Name, Email, IBAN, Holder, Code string
 }
 
-// TestCard is a number to try and what it does: {"4242 4242 4242 4242", "Succeeds"}.
+// TestCard is a number to try and its effect: {"4242 4242 4242 4242", "Succeeds"}.
 type TestCard struct {
 	Number string
 	Effect string
@@ -63,26 +63,26 @@ type TestCard struct {
 // ChallengeView is the bank's question in the card holder's confirmation step (3-D Secure).
 type ChallengeView struct {
 	Merchant  string
-	Amount    string // "" when a card is only being kept
+	Amount    string // "" if a card is only saved
 	CardLast4 string
 	Action    string
 	CancelURL string
 }
 
-// PortalView is the billing portal of one customer, or with a Flow the one thing in it that the customer came for.
+// PortalView is the billing portal of one customer. With a Flow it is the one thing that the customer came for.
 type PortalView struct {
 	Merchant      string
-	Headline      string // the merchant's own words above it all
-	Privacy       string // addresses of the merchant's policies; "" where there is none
+	Headline      string // the merchant's own text at the top
+	Privacy       string // URL of the merchant's policy; "" if there is none
 	Terms         string
 	Flow          string // Stripe's word: payment_method_update, subscription_cancel, …
-	NoCardUpdate  bool   // the card is shown and stays
-	NoInvoices    bool   // the invoices are not shown at all
+	NoCardUpdate  bool   // the card is shown but cannot be replaced
+	NoInvoices    bool   // the invoices are not shown
 	Email         string
 	Flash         string // what the last action did: "Your plan was changed."
 	Error         string // why the last action failed
 	Subscriptions []Subscription
-	PaymentCard   *PaymentCard // nil when none is on file
+	PaymentCard   *PaymentCard // nil if none is on file
 	Card          CardForm     // the form for another card
 	Invoices      []Invoice
 	TestCards     []TestCard
@@ -98,12 +98,12 @@ type Subscription struct {
 	Status            string // Stripe's word
 	PeriodEnd         string // "5 February 2026"; "" when unknown
 	CancelAtPeriodEnd bool
-	NoCancel          bool     // it can be neither cancelled nor kept
+	NoCancel          bool     // it can be neither cancelled nor resumed
 	CancelNow         bool     // cancelling ends it at once
-	Reasons           []Choice // to ask why it is cancelled
-	Choices           []Choice // other prices that it may change to
-	Confirm           string   // the one price that it is asked to change to
-	ConfirmQuantity   int64    // 0 where it stays
+	Reasons           []Choice // the choices of why it is cancelled
+	Choices           []Choice // the other prices that it may change to
+	Confirm           string   // the one price that a flow asks to change to
+	ConfirmQuantity   int64    // 0 if it stays
 }
 
 // Choice is an entry of a list: a price that a subscription may change to, a reason to leave.
@@ -112,7 +112,7 @@ type Choice struct {
 	Text string // "Basic, $9.00 a month"
 }
 
-// LoginView is the page at which customers ask for their portal.
+// LoginView is the page where customers ask for their portal.
 type LoginView struct {
 	Merchant string
 	Email    string
@@ -120,7 +120,7 @@ type LoginView struct {
 	Action   string
 }
 
-// PaymentCard is the card on file, as far as it may be shown.
+// PaymentCard is the card on file, as much of it as may be shown.
 type PaymentCard struct {
 	Brand, Last4, Expiry string
 }
@@ -134,7 +134,7 @@ type Invoice struct {
 	URL    string // "" when it cannot be opened
 }
 
-// MessageView is a page that only says something: a session that has expired, an address that leads nowhere.
+// MessageView is a page that only says something: for example, a session has expired, or a URL leads nowhere.
 type MessageView struct {
 	Title string
 	Text  string

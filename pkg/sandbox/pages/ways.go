@@ -1,17 +1,18 @@
 package pages
 
-// DebitForm is the bank account's part of a payment page, and what may be written back into it: never the IBAN.
+// DebitForm is the bank account's part of a payment page, with what may be written back into it. That is never the
+// IBAN.
 type DebitForm struct {
 	Offered bool // the page takes a bank account
-	Only    bool // and nothing else
-	Chosen  bool // it is what the customer chose the last time
+	Only    bool // and no cards
+	Chosen  bool // the customer's last choice
 	Holder  string
 }
 
-// Ways is for the template: whether there is a choice between a card and a bank account.
+// Ways is for the template: it reports whether there is a choice between a card and a bank account.
 func (v CheckoutView) Ways() bool { return v.Debit.Offered && !v.Debit.Only }
 
-// DebitFields is for the template: the bank account's fields.
+// DebitFields is for the template: it returns the fields of the bank account.
 func (v CheckoutView) DebitFields() []field {
 	return []field{
 		{ID: "iban", Label: "IBAN", Error: v.Card.Errors.IBAN, Placeholder: "AT61 1904 3002 3457 3201",
@@ -21,7 +22,7 @@ func (v CheckoutView) DebitFields() []field {
 	}
 }
 
-// Heading is for the template: what the page is for.
+// Heading is for the template: it returns the purpose of the page.
 func (v CheckoutView) Heading() string {
 	switch {
 	case v.Setup && v.Debit.Only:
@@ -43,7 +44,7 @@ func (v CheckoutView) Heading() string {
 	}
 }
 
-// saves is what the button of a page says that takes no money.
+// saves returns the button text of a page that takes no money.
 func (v CheckoutView) saves() string {
 	switch {
 	case v.Debit.Only:

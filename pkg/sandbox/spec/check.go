@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// maxText is the length Stripe allows where its document names none.
+// maxText is the length that Stripe allows if its document names none.
 const maxText = 5000
 
 func object(fields map[string]*Field, t *tree, prefix string) (Params, error) {
@@ -73,8 +73,9 @@ func check(field *Field, t *tree, param string) (any, error) {
 	return scalar(field, *t.text, param)
 }
 
-// alternative tries each declared shape of the same form (text or not). Where none fits, the refusal of the shape that
-// knows most of the given names is the most telling one: the caller meant that shape. Of words the last one's is.
+// alternative tries each declared shape of the same form (text or not). If none fits, it returns the error of the shape
+// that knows most of the given names, because the caller meant that shape. For text it returns the error of the last
+// one.
 func alternative(field *Field, t *tree, param string) (any, error) {
 	var refusal error
 	most := -1
@@ -124,7 +125,7 @@ func mapping(t *tree, param string) (any, error) {
 	return out, nil
 }
 
-// hashes reads objects by names that the caller chooses, such as amounts by currency.
+// hashes reads objects under names that the caller chooses, such as amounts by currency.
 func hashes(item *Field, t *tree, param string) (any, error) {
 	if t.text != nil || t.appended != nil {
 		return nil, &Problem{Param: param, Message: "Invalid object"}

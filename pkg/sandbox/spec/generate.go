@@ -1,8 +1,8 @@
 //go:build ignore
 
-// Generate distils Stripe's own OpenAPI document and fixtures (14 MB) into spec.json (what the sandbox serves,
-// and nothing else). Run it with the folder embedded/openapi of github.com/stripe/stripe-mock at v0.183.0,
-// the last version whose document is API 2023-10-16:
+// Generate distils Stripe's own OpenAPI document and fixtures (14 MB) into spec.json, which holds only what the sandbox
+// serves. Run it with the folder embedded/openapi of github.com/stripe/stripe-mock at v0.183.0. That is the last version
+// whose document is API 2023-10-16:
 //
 //	go run generate.go "$(go list -m -f '{{.Dir}}' github.com/stripe/stripe-mock)/embedded/openapi"
 package main
@@ -21,7 +21,7 @@ import (
 
 type node = map[string]any
 
-// operations lists what the sandbox serves, as Stripe's document names it.
+// operations lists the operations that the sandbox serves, under the names of Stripe's document.
 var operations = []string{
 	"GET /v1/account", "GET /v1/accounts/{account}", "GET /v1/balance",
 	"GET /v1/customers/search", "GET /v1/charges/search", "GET /v1/invoices/search", "GET /v1/payment_intents/search",
@@ -111,7 +111,7 @@ var resources = []string{
 	"funding_instructions",
 }
 
-// onDemand names the parts that are neither ids nor paged lists and yet are absent unless expand[] asks for them.
+// onDemand names parts that are absent unless expand[] asks for them, although they are neither ids nor paged lists.
 var onDemand = map[string][]string{
 	"coupon":                       {"applies_to"},
 	"item":                         {"discounts"},
@@ -149,8 +149,8 @@ func main() {
 	}
 }
 
-// official answers every address that Stripe has, with its methods: what the sandbox does not serve it tells from what
-// nobody does.
+// official returns every path of Stripe's API with its methods. With it the sandbox can tell an operation that only it
+// does not serve from one that does not exist.
 func official(paths node) node {
 	out := node{}
 	for path, item := range paths {
@@ -164,7 +164,7 @@ func official(paths node) node {
 	return out
 }
 
-// lines writes one operation or object a line, so that a change of one shows as one line.
+// lines writes one line for each operation or object, so that a change of one shows as one line.
 func lines(out node) []byte {
 	var text bytes.Buffer
 	text.WriteString("{")
@@ -201,7 +201,7 @@ func read(path string, into *node) {
 	}
 }
 
-// operation answers the declared parameters, of the query or of the form alike.
+// operation returns the declared parameters, whether they belong to the query or to the form.
 func operation(paths node, name string) node {
 	method, path, _ := strings.Cut(name, " ")
 	item, ok := paths[path].(node)
@@ -242,7 +242,7 @@ func children(schema node) node {
 	return fields
 }
 
-// field answers one parameter's shape; "any" lists alternatives, "unset" says that an empty string is allowed.
+// field returns the shape of one parameter. "any" lists alternatives; "unset" says that an empty string is allowed.
 func field(schema node) node {
 	if alternatives := list(schema["anyOf"]); alternatives != nil {
 		out := node{}
@@ -299,16 +299,16 @@ func field(schema node) node {
 	return out
 }
 
-// blank answers the official fixture of an object without what belongs to that example alone: free text, ids and
-// numbers that may be null become null; words of an enum, flags, and empty shapes stay, as Stripe answers them.
+// blank returns the official fixture of an object without the values of that one example. Free text, ids and numbers
+// become null if they may be null. Words of an enum, flags and empty shapes stay, as Stripe returns them.
 func blank(schemas, schema, fixture node) node {
 	out := node{}
 	properties, _ := schema["properties"].(node)
 	for key, value := range fixture {
 		property, _ := properties[key].(node)
-		// An id or a date of creation is never neutral; refunds is since 2022-11-15 absent unless expanded (the fixture
-		// shows it expanded); invoice_item stands on lines of one kind only, and cannot be null.
-		// A payment method has the key of its own type only, of which the fixture's is a card.
+		// An id or a creation date is never neutral. Since 2022-11-15 refunds is absent unless expanded (the fixture
+		// shows it expanded). Only lines of one kind have invoice_item, and it cannot be null. A payment method has the
+		// key of its own type only; the fixture's type is card.
 		if key == "id" || key == "created" || key == "refunds" || key == "invoice_item" ||
 			key == "card" && schema["x-resourceId"] == "payment_method" {
 			continue
@@ -338,8 +338,8 @@ func resolve(schemas, schema node) node {
 	return schema
 }
 
-// expandable answers the dotted names of an object's fields that expand[] may name: ids that become objects, and
-// lists that are absent unless asked for.
+// expandable returns the dotted names of an object's fields that expand[] may name. Those are ids that become objects,
+// and lists that are absent unless asked for.
 func expandable(schemas, schema, fixture node, prefix string, depth int) []string {
 	names := []string{}
 	properties, _ := schema["properties"].(node)

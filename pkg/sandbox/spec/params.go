@@ -8,30 +8,30 @@ import (
 	"strings"
 )
 
-// Limits on what a request may nest and name, so that hostile input costs little.
+// Limits on the nesting and the number of a request's parameters, so that hostile input costs little.
 const (
 	maxDepth      = 8
 	maxParameters = 1000
 )
 
-// Problem is a refusal of a parameter in Stripe's words.
+// Problem is the refusal of a parameter, in Stripe's words.
 type Problem struct {
-	Code    string // parameter_unknown, parameter_missing, …; may be empty, as Stripe leaves it for bad enums
+	Code    string // parameter_unknown, parameter_missing, …; "" if Stripe gives none, as for bad enums
 	Param   string // in the bracket form of the request, items[0][price]
 	Message string
 }
 
 func (p *Problem) Error() string { return p.Message }
 
-// tree is a decoded form: a string, a map of trees, or a list (kept as a map of indices until ordered).
+// tree is a decoded form: a string, a map of trees, or a list (a map of indices until it is ordered).
 type tree struct {
 	text     *string
 	children map[string]*tree
 	appended []*tree // from a[]=x
 }
 
-// Parse checks a form or a query against the declared fields and answers it as nested values: string, int64,
-// float64, bool, map[string]any and []any. An allowed empty string stays an empty string, which means "unset".
+// Parse checks a form or a query against the declared fields and returns nested values: string, int64, float64, bool,
+// map[string]any and []any. An allowed empty string stays an empty string, which means "unset".
 func Parse(fields map[string]*Field, values url.Values) (Params, error) {
 	root, err := grow(values)
 	if err != nil {
@@ -51,7 +51,7 @@ func grow(values url.Values) (*tree, error) {
 	if count > maxParameters {
 		return nil, &Problem{Message: fmt.Sprintf("Too many parameters: at most %d.", maxParameters)}
 	}
-	sort.Strings(names) // so that the same bad request always gets the same answer
+	sort.Strings(names) // so that the same bad request always gets the same error
 	for _, name := range names {
 		for _, text := range values[name] {
 			path, ok := split(name)
@@ -91,7 +91,7 @@ func split(name string) ([]string, bool) {
 
 func (t *tree) put(path []string, text string) bool {
 	if len(path) == 0 {
-		t.text = &text // a repeated scalar: the last one counts, as Stripe has it
+		t.text = &text // a repeated scalar: the last one counts, as at Stripe
 		return t.children == nil && t.appended == nil
 	}
 	if t.text != nil {
@@ -116,7 +116,7 @@ func (t *tree) put(path []string, text string) bool {
 	return child.put(path[1:], text)
 }
 
-// items answers a list's members in order, or false where the tree is not a list.
+// items returns a list's members in order, or false if the tree is not a list.
 func (t *tree) items() ([]*tree, bool) {
 	if t.appended != nil {
 		return t.appended, true

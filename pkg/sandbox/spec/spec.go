@@ -1,7 +1,8 @@
 // Package spec owns what Stripe's own OpenAPI document (API 2023-10-16) says about the operations that the sandbox
-// serves: which parameters each takes, which keys each object carries, and which of them expand; and which operations
-// Stripe has besides. It refuses to know what any of them mean. Its data, spec.json, is distilled from the official
-// document by generate.go and never edited by hand.
+// serves: which parameters each takes, which keys each object carries, and which of those expand. It also lists the
+// other operations that Stripe has. It refuses to know what any of them mean.
+//
+// Its data is spec.json. generate.go distils it from the official document, and no one edits it by hand.
 //
 //go:generate sh -c "go run generate.go $STRIPE_OPENAPI"
 package spec
@@ -21,14 +22,14 @@ var document []byte
 type Field struct {
 	Kind     string            `json:"kind"` // string, integer, number, boolean, object, map, list
 	Required bool              `json:"required"`
-	Unset    bool              `json:"unset"` // an empty string is allowed and unsets the value
+	Unset    bool              `json:"unset"` // an empty string is allowed and clears the value
 	Enum     []string          `json:"enum"`
 	Max      int               `json:"max"`
 	Time     bool              `json:"time"`
-	As       string            `json:"-"` // the name it goes by now
+	As       string            `json:"-"` // the field's present name
 	Fields   map[string]*Field `json:"fields"`
 	Item     *Field            `json:"item"`
-	Any      []*Field          `json:"any"` // alternatives, one of which must fit
+	Any      []*Field          `json:"any"` // alternatives; one of them must fit
 }
 
 var loaded = load()
@@ -43,9 +44,9 @@ type contents struct {
 func load() contents {
 	var c contents
 	if err := json.Unmarshal(document, &c); err != nil {
-		panic(fmt.Sprintf("spec: the embedded spec.json does not parse: %v", err)) // a broken build, not bad input
+		panic(fmt.Sprintf("spec: the embedded spec.json does not parse: %v", err)) // the build is broken, not the input
 	}
-	// What Stripe serves to its own checkout page and its CLI but does not publish.
+	// Stripe serves these to its own checkout page and its CLI, but does not publish them.
 	text := func() *Field { return &Field{Kind: "string"} }
 	expand := &Field{Kind: "list", Item: text()}
 	c.Operations["GET /v1/payment_pages/{session}"] = map[string]*Field{"expand": expand}
@@ -60,7 +61,7 @@ func load() contents {
 		"eid":             text(),
 		"expand":          expand,
 	}
-	// A price was called a plan once. Stripe still takes the old name and its document no longer has it.
+	// A price was once called a plan. Stripe still accepts the old name, but its document no longer has it.
 	plan := &Field{Kind: "string", As: "price"}
 	for _, name := range []string{"POST /v1/subscriptions", "POST /v1/subscriptions/{subscription_exposed_id}"} {
 		c.Operations[name]["items"].Item.Fields["plan"] = plan
@@ -68,7 +69,7 @@ func load() contents {
 	for _, name := range []string{"POST /v1/subscription_items", "POST /v1/subscription_items/{item}"} {
 		c.Operations[name]["plan"] = plan
 	}
-	// The document leaves a card out of payment_method_data, which Stripe takes there as for a payment method.
+	// The document leaves a card out of payment_method_data. Stripe accepts it there, as it does for a payment method.
 	card := c.Operations["POST /v1/payment_methods"]["card"]
 	for _, noun := range []string{"payment_intents", "setup_intents"} {
 		for _, path := range []string{"", "/{intent}", "/{intent}/confirm"} {
@@ -79,19 +80,19 @@ func load() contents {
 	return c
 }
 
-// Operation answers the parameters of an operation such as "POST /v1/customers", and whether it is declared at all.
+// Operation returns the parameters of an operation such as "POST /v1/customers", and whether it is declared at all.
 func Operation(name string) (map[string]*Field, bool) {
 	fields, ok := loaded.Operations[name]
 	return fields, ok
 }
 
-// Blank answers the official keys of an object with neutral values. The caller must not change it.
+// Blank returns the official keys of an object with neutral values. The caller must not change the map.
 func Blank(object string) map[string]any { return loaded.Blanks[object] }
 
-// Expandable tells whether expand[] may name this dotted field of this object.
+// Expandable reports whether expand[] may name this dotted field of this object.
 func Expandable(object, field string) bool { return slices.Contains(loaded.Expandable[object], field) }
 
-// Official tells whether Stripe has this operation at this address, whether the sandbox serves it or not.
+// Official reports whether Stripe has this operation at this path, even if the sandbox does not serve it.
 func Official(method, path string) bool {
 	segments := strings.Split(path, "/")
 	for template, methods := range loaded.Official {
@@ -105,5 +106,5 @@ func Official(method, path string) bool {
 	return false
 }
 
-// Operations answers the names of all declared operations, in order.
+// Operations returns the names of all declared operations, sorted.
 func Operations() []string { return sortedKeys(loaded.Operations) }

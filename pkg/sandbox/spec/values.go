@@ -1,28 +1,28 @@
 package spec
 
-// Params are checked parameters. Its methods answer the zero value for what was not given: the declared kinds have
-// been checked, so a type that does not fit can only mean "absent" or "unset".
+// Params are checked parameters. Its methods return the zero value for a parameter that was not given. The declared
+// kinds have been checked, so a type that does not fit can only mean "absent" or "unset".
 type Params map[string]any
 
-// Has tells whether the parameter was given, be it as the empty string that unsets.
+// Has reports whether the parameter was given. An empty string, which unsets it, counts as given.
 func (p Params) Has(name string) bool { _, ok := p[name]; return ok }
 
-// Unset tells whether the parameter was given as the empty string.
+// Unset reports whether the parameter was given as the empty string.
 func (p Params) Unset(name string) bool { text, ok := p[name].(string); return ok && text == "" }
 
-// Text answers a string parameter.
+// Text returns a string parameter.
 func (p Params) Text(name string) string { text, _ := p[name].(string); return text }
 
-// Int answers an integer parameter.
+// Int returns an integer parameter.
 func (p Params) Int(name string) int64 { n, _ := p[name].(int64); return n }
 
-// Flag answers a boolean parameter.
+// Flag returns a boolean parameter.
 func (p Params) Flag(name string) bool { flag, _ := p[name].(bool); return flag }
 
-// Sub answers a nested object's parameters, empty where it was not given.
+// Sub returns the parameters of a nested object. It is empty if the object was not given.
 func (p Params) Sub(name string) Params { sub, _ := p[name].(Params); return sub }
 
-// List answers a list of nested objects.
+// List returns a list of nested objects.
 func (p Params) List(name string) []Params {
 	items, _ := p[name].([]any)
 	out := make([]Params, 0, len(items))
@@ -34,7 +34,7 @@ func (p Params) List(name string) []Params {
 	return out
 }
 
-// Texts answers a list of strings.
+// Texts returns a list of strings.
 func (p Params) Texts(name string) []string {
 	items, _ := p[name].([]any)
 	out := make([]string, 0, len(items))
@@ -46,7 +46,7 @@ func (p Params) Texts(name string) []string {
 	return out
 }
 
-// Map answers a map of strings such as metadata.
+// Map returns a map of strings such as metadata.
 func (p Params) Map(name string) map[string]string {
 	items, _ := p[name].(map[string]any)
 	out := make(map[string]string, len(items))
@@ -56,5 +56,5 @@ func (p Params) Map(name string) map[string]string {
 	return out
 }
 
-// Number answers a decimal parameter.
+// Number returns a decimal parameter.
 func (p Params) Number(name string) float64 { n, _ := p[name].(float64); return n }
