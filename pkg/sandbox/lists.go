@@ -6,7 +6,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox/spec"
 )
 
-// page is one answer of a list operation.
+// page is one page of a list, as a list operation returns it.
 type page struct {
 	Object  string `json:"object"`
 	Data    []any  `json:"data"`
@@ -19,7 +19,7 @@ const (
 	maxLimit     = 100
 )
 
-// list answers a page of the matching rows, newest first, by the parameters that all lists share.
+// list returns a page of the matching rows, newest first. It reads the parameters that all lists share.
 func list[T any](c *call, t *table[T], noun string, match func(*T) bool) (any, error) {
 	created, err := createdFilter(c.p)
 	if err != nil {
@@ -37,7 +37,7 @@ func list[T any](c *call, t *table[T], noun string, match func(*T) bool) (any, e
 	return paginate(c, newestFirst(found), noun)
 }
 
-// paginate cuts a page out of rows that are already in the order of the list.
+// paginate returns one page of items, which are already in the order of the list.
 func paginate[T any](c *call, items []*T, noun string) (any, error) {
 	limit, after, before, err := cursor(c.p)
 	if err != nil {
@@ -96,7 +96,10 @@ func cursor(p spec.Params) (limit int, after, before string, err error) {
 	return limit, after, before, nil
 }
 
-// createdFilter understands created=N and created[gt|gte|lt|lte]=N.
+// createdFilter reads created=N and created[gt
+// gte
+// lt
+// lte]=N.
 func createdFilter(p spec.Params) (func(int64) bool, error) {
 	return timeFilter(p, "created")
 }
@@ -121,7 +124,7 @@ func newestFirst[T any](items []*T) []*T {
 	return reversed
 }
 
-// listOf is a list inside an object, always whole: a subscription's items, an invoice's lines.
+// listOf is a list inside an object, such as a subscription's items or an invoice's lines. It is always complete.
 type listOf[T any] struct {
 	Object  string `json:"object"`
 	Data    []*T   `json:"data"`

@@ -8,7 +8,7 @@ import (
 
 func money(amount int64, currency string) string { return pages.Amount(amount, currency) }
 
-// each words an interval: "month", "3 months".
+// each returns an interval in words, such as "month" or "3 months".
 func (r *recurring) each() string {
 	if r.IntervalCount == 1 {
 		return r.Interval

@@ -2,7 +2,7 @@ package sandbox
 
 import "encoding/json"
 
-// text is a string that Stripe shows as null while it is empty.
+// text is a string that Stripe shows as null if it is empty.
 type text string
 
 // MarshalJSON returns null for an empty text.
@@ -13,7 +13,7 @@ func (t text) MarshalJSON() ([]byte, error) {
 	return json.Marshal(string(t))
 }
 
-// stamp is a time in Unix seconds that Stripe shows as null while it is not set.
+// stamp is a time in Unix seconds that Stripe shows as null if it is not set.
 type stamp int64
 
 // MarshalJSON returns null for a stamp that is not set.

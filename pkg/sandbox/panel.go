@@ -13,18 +13,19 @@ import (
 
 const (
 	panelPage   = 25 // rows of a list
-	panelGlance = 6  // rows of a list among others
-	panelEvents = 24 // rows of the events beside the overview
+	panelGlance = 6  // rows of a list that shares its page with others
+	panelEvents = 24 // rows of the list of events beside the overview
 )
 
-// look reads the world under its lock, which is free again even if a look should break.
+// look calls work with the world's lock held. The lock is released even if work panics.
 func (s *Sandbox) look(work func(*world)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	work(s.world)
 }
 
-// drawPanel answers a page of the panel that work fills under the world's lock; nil means that there is none.
+// drawPanel writes the page of the panel that work returns. It holds the world's lock while work runs. If work returns
+// nil, there is no such page.
 func (s *Sandbox) drawPanel(out http.ResponseWriter, r *http.Request, here string, work func(*world) *pages.PanelView) {
 	var view *pages.PanelView
 	s.look(func(w *world) {
@@ -36,14 +37,15 @@ func (s *Sandbox) drawPanel(out http.ResponseWriter, r *http.Request, here strin
 		s.showNothing(out, r)
 		return
 	}
-	// A form's Referer tells which page to come back to.
+	// The Referer of a form tells us which page to return to.
 	s.drawUnder(
 		out, http.StatusOK, pages.PanelPolicy(), "same-origin",
 		func(to io.Writer) error { return pages.Panel(to, *view) },
 	)
 }
 
-// showIndex is the overview: what waits for somebody, the newest of each book, and the events as they happen.
+// showIndex serves the overview: what waits for a decision, the newest rows of each book, and the events as they
+// happen.
 func (s *Sandbox) showIndex(out http.ResponseWriter, r *http.Request) {
 	s.drawPanel(out, r, "", func(w *world) *pages.PanelView {
 		view := &pages.PanelView{Title: "Overview"}
@@ -71,7 +73,7 @@ func (s *Sandbox) showIndex(out http.ResponseWriter, r *http.Request) {
 			}
 		}
 		feed := s.bookOf(w, *bookAt("events"), panelEvents, "", nil)
-		for i, each := range feed.Rows { // in little room: no buttons, and what it is about beside its time
+		for i, each := range feed.Rows { // there is little room: no buttons, and the event's subject beside its time
 			feed.Rows[i].Cells = []pages.Cell{{Text: each.Cells[0].Text, Detail: each.Detail}}
 			feed.Rows[i].Acts, feed.Rows[i].Detail = nil, ""
 		}
@@ -81,7 +83,7 @@ func (s *Sandbox) showIndex(out http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// showBook is a list of all things of a kind, a page at a time.
+// showBook serves the list of all things of one kind, one page at a time.
 func (s *Sandbox) showBook(out http.ResponseWriter, r *http.Request) {
 	path := r.PathValue("book")
 	s.drawPanel(out, r, path, func(w *world) *pages.PanelView {
@@ -105,8 +107,8 @@ func (s *Sandbox) showBook(out http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// searchPanel finds things by id, and customers by what their email or name contains. What is found alone is shown at
-// once.
+// searchPanel finds things by id, and customers by a part of their email or name. It redirects to the page of a thing
+// that it finds by id.
 func (s *Sandbox) searchPanel(out http.ResponseWriter, r *http.Request) {
 	wanted := strings.TrimSpace(r.URL.Query().Get("q"))
 	known := false
@@ -125,7 +127,7 @@ func (s *Sandbox) searchPanel(out http.ResponseWriter, r *http.Request) {
 				strings.ToLower(string(holder.Email)), like,
 			) || strings.Contains(strings.ToLower(string(holder.Name)), like))
 		})
-		shown.Alone, shown.Older = true, "" // whoever sees more than a page of them can say it more exactly
+		shown.Alone, shown.Older = true, "" // no link to more: type more of the name instead
 		return &pages.PanelView{Title: "Find “" + wanted + "”", Query: wanted, Tables: []pages.Table{shown}}
 	})
 }
@@ -162,7 +164,7 @@ func (w *world) panelClock() pages.Clock {
 func startAt(r *http.Request) *pages.Start {
 	base := origin(r)
 	at, err := url.Parse(base)
-	if err != nil { // a Host that is no host: the guard let an odd name pass
+	if err != nil { // a Host header that is not a host: the guard let an unusual name pass
 		return &pages.Start{Base: base}
 	}
 	host, port := at.Hostname(), at.Port()
@@ -174,7 +176,7 @@ func startAt(r *http.Request) *pages.Start {
 
 func objectPath(id string) string { return "/panel/object/" + url.PathEscape(id) }
 
-// wordDuration words how long something takes in its two largest units: "31 days", "2 hours 5 minutes".
+// wordDuration returns a duration in words, in its two largest units: "31 days", "2 hours 5 minutes".
 func wordDuration(d time.Duration) string {
 	var parts []string
 	for _, unit := range []struct {

@@ -12,16 +12,16 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox/pages"
 )
 
-// wish is the request that a button of the panel stands for.
+// wish is the request that a button of the panel sends.
 type wish struct {
 	method, path string
-	control      any        // the JSON of one of the sandbox's controls
-	form         url.Values // or the form of an operation of the API
-	said         string     // what to say when it is done
+	control      any        // the JSON body of a request to one of the sandbox's controls
+	form         url.Values // or the form of a request to the API
+	said         string     // the message to show when it succeeded
 }
 
-// wishes are the panel's buttons. Each is a request of the API or of the controls, so that whatever the panel can do, a
-// script can. id is safe in a path.
+// wishes are the panel's buttons. Each sends a request to the API or to the controls, so a script can do whatever the
+// panel can do. id is safe in a path.
 var wishes = map[string]func(id string, form url.Values, now time.Time) wish{
 	"advance":    wishAdvance,
 	"test_clock": wishTestClock,
@@ -79,7 +79,7 @@ var wishes = map[string]func(id string, form url.Values, now time.Time) wish{
 	},
 }
 
-// actOnPanel does what a button stands for and leads back to where it was pressed.
+// actOnPanel sends the request of a button and redirects to the page where it was pressed.
 func (s *Sandbox) actOnPanel(api http.Handler) http.HandlerFunc {
 	return func(out http.ResponseWriter, r *http.Request) {
 		made, known := wishes[r.PathValue("action")]
@@ -104,7 +104,7 @@ func (s *Sandbox) actOnPanel(api http.Handler) http.HandlerFunc {
 	}
 }
 
-// ask sends a wish to the sandbox itself. Faults do not strike it: they are for the merchant's calls.
+// ask sends a wish to the sandbox itself. Faults do not affect it, because they are for the merchant's calls.
 func ask(api http.Handler, r *http.Request, wanted wish) (status int, answer map[string]any) {
 	body, kind := []byte(wanted.form.Encode()), "application/x-www-form-urlencoded"
 	if wanted.control != nil {
@@ -115,7 +115,7 @@ func ask(api http.Handler, r *http.Request, wanted wish) (status int, answer map
 		kind = "application/json"
 	}
 	request, err := http.NewRequestWithContext(r.Context(), wanted.method, wanted.path, bytes.NewReader(body))
-	if err != nil { // the path holds only what was escaped
+	if err != nil { // it cannot fail: the path holds only escaped text
 		return http.StatusBadRequest, nil
 	}
 	request.Host = r.Host
@@ -123,11 +123,11 @@ func ask(api http.Handler, r *http.Request, wanted wish) (status int, answer map
 	request.Header.Set("Content-Type", kind)
 	got := &reply{header: http.Header{}, status: http.StatusOK}
 	api.ServeHTTP(got, request)
-	json.Unmarshal(got.body.Bytes(), &answer) // what is no JSON is a refusal without a word, and said to be one
+	json.Unmarshal(got.body.Bytes(), &answer) // a body that is not JSON is a refusal without a message
 	return got.status, answer
 }
 
-// outcome is what the panel says afterwards.
+// outcome returns the message that the panel shows after a wish.
 func (wanted wish) outcome(status int, answer map[string]any) pages.Flash {
 	if status != http.StatusOK {
 		return pages.Flash{Failed: true, Text: refusalText(answer)}
@@ -140,7 +140,7 @@ func (wanted wish) outcome(status int, answer map[string]any) pages.Flash {
 	return done
 }
 
-// refusalText is the sentence in an error of the API or of a control.
+// refusalText returns the message in an error of the API or of a control.
 func refusalText(answer map[string]any) string {
 	switch refusal := answer["error"].(type) {
 	case string:
@@ -153,7 +153,8 @@ func refusalText(answer map[string]any) string {
 	return "That did not work."
 }
 
-// returnPath is where in the panel a button was pressed; the overview where the browser does not tell.
+// returnPath returns the address of the panel page on which a button was pressed. It returns the overview if the
+// browser does not send one.
 func returnPath(r *http.Request) *url.URL {
 	from, err := url.Parse(r.Referer())
 	if err != nil || from.Host != r.Host || !strings.HasPrefix(from.Path, "/panel/") {
@@ -162,7 +163,7 @@ func returnPath(r *http.Request) *url.URL {
 	return &url.URL{Path: from.Path, RawQuery: from.RawQuery}
 }
 
-// number reads what a person typed as a whole number; what is none becomes -1, which every control refuses.
+// number parses a whole number that a person typed. It returns -1 for any other text, which every control refuses.
 func number(text string) int64 {
 	n, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
 	if err != nil {

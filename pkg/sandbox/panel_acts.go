@@ -6,7 +6,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox/pages"
 )
 
-// acts are what can be done with a thing now, each a button that panel_actions.go knows.
+// acts returns the actions that are possible on v now. Each is a button that panel_actions.go knows.
 func (w *world) acts(v any) []pages.Act {
 	switch v := v.(type) {
 	case *customer:

@@ -7,22 +7,22 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox/pages"
 )
 
-// seq are things of any kind, one after the other.
+// seq is a sequence of things of any kind.
 type seq = iter.Seq[any]
 
-// book is a list in the panel: all things of a kind, newest first.
+// book is a list in the panel: all things of one kind, newest first.
 type book struct {
 	path, title    string
 	columns        []string
 	all            func(*world) seq
-	glance         bool   // it stands on the overview
-	uncounted      bool   // its size says nothing to anybody
-	empty, command string // what to do where it is empty
+	glance         bool   // whether the overview shows it
+	uncounted      bool   // whether its size is of no interest and is not shown
+	empty, command string // what to do if it is empty
 }
 
 const curl = "curl -u sk_test_x: "
 
-// books are in the order of the navigation. Commands in them name the sandbox's usual address.
+// books are in the order of the navigation. Their commands use the sandbox's usual address.
 var books = []book{
 	{path: "subscriptions", title: "Subscriptions", columns: []string{"Plan", "Price", "Period ends"}, glance: true,
 		all: func(w *world) seq {
@@ -104,7 +104,7 @@ func newest[T any](t *table[T]) seq {
 	}
 }
 
-// living yields the customers that were not deleted.
+// living yields the customers that are not deleted.
 func living(w *world) seq {
 	return func(yield func(any) bool) {
 		for v := range newest(&w.Customers) {
@@ -115,7 +115,7 @@ func living(w *world) seq {
 	}
 }
 
-// waiting yields what goes on only when somebody decides: 3-D Secure, and disputes.
+// waiting yields what cannot continue until someone decides: payments that wait for 3-D Secure, and disputes.
 func waiting(w *world) seq {
 	return func(yield func(any) bool) {
 		for _, all := range []seq{newest(&w.Intents), newest(&w.SetupIntents), newest(&w.Disputes)} {
@@ -144,12 +144,12 @@ func (d *dispute) undecided() bool {
 	return d.open() || d.Status == "under_review" || d.Status == "warning_under_review"
 }
 
-// bookOf draws at most so many rows of a book that match, those after a row where one is named. The caller holds the
-// world's lock.
+// bookOf returns at most `most` rows of a book that match, as a table. If after is not empty, the rows start behind the
+// row with that id. The caller holds the world's lock.
 func (s *Sandbox) bookOf(w *world, b book, most int, after string, match func(any) bool) pages.Table {
 	shown := pages.Table{ID: b.path, Title: b.title, Columns: b.columns, Empty: b.empty, Command: b.command}
 	all := b.all
-	if all == nil { // the one book that is not of the world
+	if all == nil { // only the deliveries, which are not part of the world
 		all = s.attemptSeq
 	}
 	for v := range all(w) {

@@ -8,8 +8,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox/pages"
 )
 
-// showObject is the page of anything that has an id: what it is, what can be done with it, what belongs to it, and how
-// the API answers it.
+// showObject serves the page of anything that has an id. The page shows its facts, its actions, what belongs to it, and
+// its JSON as the API returns it.
 func (s *Sandbox) showObject(out http.ResponseWriter, r *http.Request) {
 	id := r.PathValue("id")
 	var home string
@@ -54,7 +54,7 @@ func (s *Sandbox) showObject(out http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// homeOf is the book that a thing's page belongs to.
+// homeOf returns the path of the book that v's page belongs to.
 func homeOf(v any) string {
 	switch v.(type) {
 	case *customer, *paymentMethod, *setupIntent:
@@ -83,7 +83,7 @@ func homeOf(v any) string {
 	return "none"
 }
 
-// objectActs are the row's, and what needs more room than a row has.
+// objectActs returns the actions of v's row, with the inputs for which a row has no room.
 func (w *world) objectActs(v any) []pages.Act {
 	acts := w.acts(v)
 	for i, act := range acts {
@@ -98,7 +98,7 @@ func (w *world) objectActs(v any) []pages.Act {
 	return acts
 }
 
-// facts are a row's cells under their names, and what else a person asks first.
+// facts returns the cells of v's row with their column names, and what else a person asks first.
 func (w *world) facts(v any, line pages.Row) []pages.Fact {
 	var facts []pages.Fact
 	if b := bookAt(homeOf(v)); b != nil && len(b.columns) == len(line.Cells)+1 {
@@ -162,7 +162,7 @@ func (w *world) facts(v any, line pages.Row) []pages.Fact {
 	return named
 }
 
-// subjectOf is the id of the object that an event is about.
+// subjectOf returns the id of the object that an event is about.
 func subjectOf(e *event) string {
 	data, _ := render(e)["data"].(map[string]any)
 	object, _ := data["object"].(map[string]any)
@@ -172,7 +172,7 @@ func subjectOf(e *event) string {
 
 var idText = regexp.MustCompile(`"([a-z]+_[A-Za-z0-9_]+)"`)
 
-// linked writes an object's JSON, with a link on every id that leads somewhere.
+// linked returns an object's JSON, with a link on every id that leads somewhere.
 func (w *world) linked(object map[string]any) []pages.Span {
 	text, err := json.MarshalIndent(object, "", "  ")
 	if err != nil {

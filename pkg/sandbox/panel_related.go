@@ -6,10 +6,10 @@ import (
 	"slices"
 )
 
-// searchedEvents bounds how many events are looked through for those about an object.
+// searchedEvents limits how many events are searched for those about one object.
 const searchedEvents = 1000
 
-// related are the books that an object's own page shows its part of.
+// related are the books that an object's page shows, each limited to the rows that refer to the object.
 var related = []book{
 	*bookAt("subscriptions"),
 	*bookAt("invoices"),
@@ -40,7 +40,7 @@ var related = []book{
 	{path: "events", title: "Events about it", columns: bookAt("events").columns, all: recentEvents},
 }
 
-// recentEvents yields the newest events, as many as it is bearable to look through.
+// recentEvents yields the newest events, at most searchedEvents of them.
 func recentEvents(w *world) seq {
 	return func(yield func(any) bool) {
 		looked := 0
@@ -52,7 +52,7 @@ func recentEvents(w *world) seq {
 	}
 }
 
-// refers tells whether a thing belongs on the page of the object with an id.
+// refers reports whether v belongs on the page of the object with the given id.
 func (w *world) refers(v any, id string) bool {
 	if e, is := v.(*event); is {
 		text, err := json.Marshal(render(e))
@@ -61,7 +61,7 @@ func (w *world) refers(v any, id string) bool {
 	return slices.Contains(w.references(v), id)
 }
 
-// references are the ids of what a thing belongs to.
+// references returns the ids of the objects that v belongs to.
 func (w *world) references(v any) []string {
 	switch v := v.(type) {
 	case *customer:

@@ -9,7 +9,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox/pages"
 )
 
-// row shows anything as a row of the panel's tables. The caller holds the world's lock.
+// row returns anything as a row of the panel's tables. The caller holds the world's lock.
 func (s *Sandbox) row(w *world, v any) pages.Row {
 	made := pages.Row{ID: v.(row).key(), Acts: w.acts(v), Badge: w.badge(v)}
 	made.URL = objectPath(made.ID)
@@ -48,7 +48,8 @@ func (s *Sandbox) row(w *world, v any) pages.Row {
 	return made
 }
 
-// moneyRow shows what moved, or was to move, and the row's last kinds.
+// moneyRow fills in the row of v if it is about money that moved or was to move, or about a way to pay. It passes other
+// kinds to deskRow.
 func (s *Sandbox) moneyRow(w *world, v any, made *pages.Row) {
 	switch v := v.(type) {
 	case *paymentIntent:
@@ -74,7 +75,7 @@ func (s *Sandbox) moneyRow(w *world, v any, made *pages.Row) {
 	}
 }
 
-// deskRow shows what the sandbox itself does: events, deliveries, endpoints, faults and clocks.
+// deskRow fills in the rows of what the sandbox itself does: events, deliveries, endpoints, faults and clocks.
 func (s *Sandbox) deskRow(w *world, v any, made *pages.Row) {
 	switch v := v.(type) {
 	case *event:
@@ -109,7 +110,7 @@ func (s *Sandbox) deskRow(w *world, v any, made *pages.Row) {
 	}
 }
 
-// strikesWhat words what a fault strikes.
+// strikesWhat returns in words how much a fault strikes.
 func (f *fault) strikesWhat() string {
 	if f.Share > 0 {
 		return fmt.Sprintf("%g %% of them", f.Share*100)
@@ -117,7 +118,7 @@ func (f *fault) strikesWhat() string {
 	return fmt.Sprint("the next ", f.Next)
 }
 
-// how words a fault's further settings.
+// how returns in words the other settings of a fault.
 func (f *fault) how() string {
 	var parts []string
 	if f.DelaySeconds > 0 {

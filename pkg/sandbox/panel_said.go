@@ -6,11 +6,13 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox/pages"
 )
 
-// mostSayings bounds what waits to be shown: a page that is never opened must not be remembered for ever.
+// mostSayings limits the messages that wait to be shown. Without it, the message of a page that is never opened would
+// be kept forever.
 const mostSayings = 100
 
-// sayings are what buttons did, until the page that they lead to shows it, once. The address of that page holds an id
-// and not the words, or anybody could put words into the panel by a link. Guarded by Sandbox.mu.
+// sayings are the messages about what buttons did. Each waits until the page that the button leads to shows it, once.
+// The address of that page holds the message's id and not its text. Otherwise anyone could put text into the panel with
+// a link. Guarded by Sandbox.mu.
 type sayings struct {
 	waiting map[string]pages.Flash
 	ids     []string

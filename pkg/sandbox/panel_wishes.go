@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// control is a wish to one of the sandbox's own controls.
+// control returns a wish for one of the sandbox's own controls.
 func control(method, path string, body any, said string) wish {
 	return wish{method: method, path: "/_sandbox/" + path, control: body, said: said}
 }
@@ -28,7 +28,7 @@ func wishNextInvoice(outcome, said string) func(string, url.Values, time.Time) w
 	return wishControl("subscriptions", "/next_invoice", map[string]any{"outcome": outcome}, said)
 }
 
-// wishAdvance moves the clock by seconds, by so many of a unit, or to the first of the next month.
+// wishAdvance moves the clock by seconds, by a number of units, or to the first of the next month.
 func wishAdvance(_ string, form url.Values, now time.Time) wish {
 	seconds := int64(-1)
 	switch {
@@ -47,7 +47,7 @@ func wishAdvance(_ string, form url.Values, now time.Time) wish {
 	)
 }
 
-// firstOfNext is when the next month begins.
+// firstOfNext returns when the next month begins.
 func firstOfNext(now time.Time) time.Time {
 	return time.Date(now.Year(), now.Month()+1, 1, 0, 0, 0, 0, time.UTC)
 }
@@ -62,7 +62,7 @@ func wishTestClock(id string, form url.Values, _ time.Time) wish {
 	}
 }
 
-// wishRefund gives back what was typed, or all that is left.
+// wishRefund refunds the amount that was typed, or all that is left.
 func wishRefund(id string, form url.Values, _ time.Time) wish {
 	body := map[string]any{}
 	if amount := strings.TrimSpace(form.Get("amount")); amount != "" {
@@ -79,7 +79,7 @@ func wishEndpoint(_ string, form url.Values, _ time.Time) wish {
 		}}
 }
 
-// wishFault sets a fault; the control refuses what does not go together.
+// wishFault sets a fault. The control refuses settings that do not fit together.
 func wishFault(_ string, form url.Values, _ time.Time) wish {
 	kind := form.Get("kind")
 	body := map[string]any{"kind": kind}

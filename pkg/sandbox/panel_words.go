@@ -8,7 +8,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox/pages"
 )
 
-// when words a time as shortly as it can be understood at the clock's time now.
+// when returns a time in words, as short as it can be understood at the clock's current time.
 func (w *world) when(at int64) string {
 	if at == 0 {
 		return ""
@@ -53,7 +53,7 @@ func (w *world) planOf(s *subscription) string {
 	return title
 }
 
-// short cuts an id to what a person compares: its kind and its last letters.
+// short shortens an id to what a person compares: its prefix and its last letters.
 func short(id string) string {
 	if prefix := strings.Index(id, "_"); prefix > 0 && len(id) > prefix+12 {
 		return id[:prefix+1] + "…" + id[len(id)-6:]
@@ -70,7 +70,7 @@ func capital(text string) string {
 	return strings.ToUpper(text[:1]) + text[1:]
 }
 
-// invoiceReasons word billing_reason.
+// invoiceReasons are the words for each billing_reason.
 var invoiceReasons = map[string]string{
 	"subscription_create": "first payment",
 	"subscription_cycle":  "renewal",
@@ -79,7 +79,7 @@ var invoiceReasons = map[string]string{
 	"upcoming":            "upcoming",
 }
 
-// tones are the colours of Stripe's statuses; what is not among them is quiet.
+// tones are the colours of Stripe's statuses. A status that is not listed is quiet.
 var tones = map[string]string{
 	"active": "good", "trialing": "good", "succeeded": "good", "paid": "good", "complete": "good", "won": "good",
 	"enabled": "good", "ready": "good",
@@ -90,7 +90,7 @@ var tones = map[string]string{
 	"past_due":  "bad", "unpaid": "bad", "failed": "bad", "uncollectible": "bad", "lost": "bad",
 }
 
-// badge is the status of anything, in words.
+// badge returns the status of anything, in words.
 func (w *world) badge(v any) pages.Badge {
 	said := func(status string) pages.Badge {
 		return pages.Badge{Text: words(status), Tone: cmp.Or(tones[status], "quiet")}
@@ -158,7 +158,7 @@ func (w *world) chargeBadge(paid *charge) pages.Badge {
 	}
 }
 
-// eventBadge tells how far an event has come to those who asked for it. The caller holds the world's lock.
+// eventBadge returns how far the delivery of an event has come. The caller holds the world's lock.
 func (s *Sandbox) eventBadge(e *event) pages.Badge {
 	tried := s.attempts(func(a *deliveryAttempt) bool { return a.Event == e.ID })
 	switch {

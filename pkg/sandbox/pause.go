@@ -2,19 +2,19 @@ package sandbox
 
 import "github.com/pointsync/pointsync/pkg/sandbox/spec"
 
-// pauseCollection says what becomes of a subscription's invoices while their collection is paused. The subscription
+// pauseCollection decides what happens to a subscription's invoices while their collection is paused. The subscription
 // itself stays active.
 type pauseCollection struct {
 	Behavior  string `json:"behavior"`
 	ResumesAt stamp  `json:"resumes_at"`
 }
 
-// withholds tells whether a subscription's invoices are to be treated so for now.
+// withholds reports whether the subscription's collection is paused with the given behavior.
 func (s *subscription) withholds(behavior string) bool {
 	return s != nil && s.PauseCollection != nil && s.PauseCollection.Behavior == behavior
 }
 
-// checkPause reads pause_collection before anything changes.
+// checkPause validates pause_collection before anything changes.
 func (c *call) checkPause(p spec.Params) error {
 	pause := p.Sub("pause_collection")
 	if pause == nil {
@@ -37,8 +37,8 @@ func (s *subscription) setPause(p spec.Params) {
 	}
 }
 
-// endsUnpaid ends a trial whose customer left no way to pay, where the subscription says that this cancels or pauses
-// it. Otherwise it answers false, and the first period is invoiced as ever.
+// endsUnpaid ends a trial whose customer left no way to pay, if the subscription's settings say to cancel or pause it.
+// Otherwise it returns false, and the first period is invoiced as usual.
 func (w *world) endsUnpaid(s *subscription) bool {
 	if s.Status != "trialing" || s.sends() || w.cardFor(s, w.Customers.get(s.Customer)) != nil {
 		return false
@@ -58,14 +58,14 @@ func (w *world) endsUnpaid(s *subscription) bool {
 	return true
 }
 
-// unpause is a paused subscription coming back, once its resumption invoice is out of the way.
+// unpause makes a paused subscription active again. Call it when no resumption invoice has to be paid first.
 func (w *world) unpause(s *subscription) {
 	w.change("customer.subscription.updated", s, func() { s.Status = "active" })
 	w.emit("customer.subscription.resumed", s)
 }
 
-// resumeSubscription begins a paused subscription anew: in a period that starts now and is invoiced at once, or, with
-// the anchor unchanged, in the period around now, of which only what is left is charged.
+// resumeSubscription resumes a paused subscription. By default a new period starts now and is invoiced at once. With
+// billing_cycle_anchor=unchanged it continues in the period around now, and only the rest of that period is charged.
 func resumeSubscription(c *call) (any, error) {
 	s, err := c.subscriptionAt(c.id, "id")
 	if err != nil {
