@@ -31,7 +31,7 @@ type paymentIntent struct {
 	Shipping                any               `json:"shipping"`
 	Status                  string            `json:"status"`
 	Hidden                  struct {
-		HeldUntil int64 // when the bank lets go of an amount that waits to be captured
+		HeldUntil int64 // when the bank releases an amount that waits for capture
 		SettlesAt int64 // when the bank decides on a debit
 	} `json:"_sandbox"`
 }
@@ -91,7 +91,7 @@ func createPaymentIntent(c *call) (any, error) {
 	return made, nil
 }
 
-// intentTypes reads by what an intent may be paid; known is what holds where the request does not say.
+// intentTypes returns the kinds of payment methods that an intent accepts. If the request names none, it returns known.
 func (c *call) intentTypes(currency string, known []string) ([]string, error) {
 	for kind := range c.p.Sub("payment_method_options") {
 		if c.p.Sub("payment_method_options").Sub(kind).Has("capture_method") {
@@ -108,7 +108,7 @@ func (c *call) intentTypes(currency string, known []string) ([]string, error) {
 	return types, checkDebitCurrency(types, currency, "payment_method_types")
 }
 
-// accept sets by what an intent may be paid, with the options that each kind has.
+// accept sets the kinds of payment methods that an intent accepts, and the options of each kind.
 func (i *paymentIntent) accept(types []string) {
 	options := map[string]any{}
 	for _, kind := range types {

@@ -7,7 +7,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox/spec"
 )
 
-// typesFor answers the kinds of payment methods that the sandbox knows for a currency.
+// typesFor returns the kinds of payment methods that the sandbox knows for a currency.
 func typesFor(currency string) []string {
 	if currency == "eur" {
 		return []string{"card", "sepa_debit"}
@@ -15,8 +15,8 @@ func typesFor(currency string) []string {
 	return []string{"card"}
 }
 
-// offeredTypes answers what a hosted page takes for a currency where no request says so: what the account has switched
-// on.
+// offeredTypes returns the kinds that a hosted page takes for a currency if the request names none. These are the kinds
+// that the account has switched on.
 func (w *world) offeredTypes(currency string) []string {
 	if w.Settings.OffersDebit {
 		return typesFor(currency)
@@ -24,8 +24,8 @@ func (w *world) offeredTypes(currency string) []string {
 	return []string{"card"}
 }
 
-// describedMethod makes the payment method that a request describes; at names the parameter that does, "" for the
-// request itself.
+// describedMethod makes the payment method that a request describes. at is the name of the parameter that describes it,
+// or "" for the request itself.
 func (c *call) describedMethod(p spec.Params, at string) (made *paymentMethod, err error) {
 	switch kind := p.Text("type"); kind {
 	case "":
@@ -46,7 +46,7 @@ func (c *call) describedMethod(p spec.Params, at string) (made *paymentMethod, e
 	return made, nil
 }
 
-// within names a parameter inside another.
+// within returns the name of a parameter inside another.
 func within(at, name string) string {
 	if at == "" {
 		return name
@@ -54,7 +54,7 @@ func within(at, name string) string {
 	return at + "[" + name + "]"
 }
 
-// describedCard makes a card of a token or of a number.
+// describedCard makes a card from a token or from a number.
 func (c *call) describedCard(card spec.Params, at string) (*paymentMethod, error) {
 	if token := card.Text("token"); token != "" {
 		return c.redeemToken(token, within(at, "token"))

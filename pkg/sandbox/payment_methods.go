@@ -17,8 +17,8 @@ type paymentMethod struct {
 	SepaDebit      sepaDetails       `json:"sepa_debit,omitzero"`
 	Type           string            `json:"type"`
 	Hidden         struct {
-		Number string // a published test number, or an IBAN; decides how charges go
-		SetUp  bool   // the payer has authenticated it for charges to come
+		Number string // a published test number or an IBAN; decides the outcome of charges
+		SetUp  bool   // the payer has authenticated it for future charges
 	} `json:"_sandbox"`
 }
 
@@ -53,7 +53,7 @@ type cardChecks struct {
 
 func emptyAddress() any { return addressOf(spec.Params{"line1": ""}) }
 
-// newMethod makes a card of a test number. Every use of a pm_card_… name makes a new one, as at Stripe.
+// newMethod makes a card from a test number. Each use of a pm_card_… name makes a new card, as at Stripe.
 func (w *world) newMethod(number string, month, year int64, cvc bool) *paymentMethod {
 	brand := testCards[number].brand
 	sum := sha256.Sum256([]byte(number))
@@ -82,7 +82,7 @@ func (w *world) newMethod(number string, month, year int64, cvc bool) *paymentMe
 	return w.PaymentMethods.add(method)
 }
 
-// named answers a new method for a test card's name, nil when the name is none.
+// named returns a new method for a test card's name, or nil for any other name.
 func (w *world) named(name string) *paymentMethod {
 	number, ok := namedCard(name)
 	if !ok {
@@ -92,8 +92,8 @@ func (w *world) named(name string) *paymentMethod {
 	return w.newMethod(number, int64(today.Month()), int64(today.Year())+1, true)
 }
 
-// offered answers the payment method that a parameter names, nil when it names none; where a customer is given, a
-// method of another customer is refused.
+// offered returns the payment method that a parameter names, or nil if it names none. If holder is given, it refuses
+// another customer's method.
 func (c *call) offered(param string, holder *customer) (*paymentMethod, error) {
 	id := c.p.Text(param)
 	if data := c.p.Sub(param + "_data"); data != nil {
@@ -120,7 +120,7 @@ func (c *call) offered(param string, holder *customer) (*paymentMethod, error) {
 	return method, nil
 }
 
-// attachable answers the bank's refusal of a card that cannot be saved.
+// attachable returns the bank's refusal if the card cannot be saved.
 func (m *paymentMethod) attachable() error {
 	if m == nil {
 		return nil

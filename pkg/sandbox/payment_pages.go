@@ -1,6 +1,6 @@
 package sandbox
 
-// pageOf is what Stripe serves to its own page and command-line client: the session and what is due.
+// pageOf returns what Stripe serves to its own page and command-line client: the session and the amount due.
 func (w *world) pageOf(s *checkoutSession) map[string]any {
 	shown := render(s)
 	shown["session_id"] = s.ID
@@ -17,7 +17,7 @@ func getPaymentPage(c *call) (any, error) {
 	return c.pageOf(found), nil
 }
 
-// updatePaymentPage enters a promotion code without the HTML page; an empty one takes it off again.
+// updatePaymentPage enters a promotion code without the HTML page. An empty code removes it again.
 func updatePaymentPage(c *call) (any, error) {
 	found, err := c.session()
 	if err != nil {

@@ -1,16 +1,16 @@
 package sandbox
 
-// attempt says under which circumstances a payment is tried; it decides what 3-D Secure does.
+// attempt is the situation in which a payment is tried. It decides what 3-D Secure does.
 type attempt int
 
 const (
 	onSession     attempt = iota // the payer is there and can be asked
-	offSession                   // nobody is there: a card that insists on authentication fails
+	offSession                   // no one is there: a card that requires authentication fails
 	authenticated                // the payer has just passed 3-D Secure
 )
 
-// pay tries to pay an intent. It answers Stripe's card error where the bank refused; an intent that waits for the
-// payer's authentication, for the merchant's capture or for the bank is no error, and is left in that state.
+// pay tries to pay an intent. It returns Stripe's card error if the bank refused. An intent that waits for the payer's
+// authentication, for the merchant's capture or for the bank is no error. It stays in that state.
 func (w *world) pay(intent *paymentIntent, method *paymentMethod, how attempt) *apiError {
 	paid, decided := w.verdict(intent)
 	if method.Type == "sepa_debit" && !decided {
@@ -18,7 +18,7 @@ func (w *world) pay(intent *paymentIntent, method *paymentMethod, how attempt) *
 		return nil
 	}
 	refusal := testCards[method.Hidden.Number].decline
-	// an invoice waits for its payer, to whom Stripe writes
+	// an invoice waits for its payer, because Stripe writes to the payer
 	asked := how == onSession || how == offSession && intent.Invoice != ""
 	if method.asks(how) && asked && !decided {
 		intent.PaymentMethod, intent.Status = text(method.ID), "requires_action"
@@ -44,7 +44,7 @@ func (w *world) pay(intent *paymentIntent, method *paymentMethod, how attempt) *
 	return nil
 }
 
-// asks tells whether a card insists on 3-D Secure. One that was set up for charges to come lets those pass.
+// asks reports whether a card requires 3-D Secure. A card that was set up for future charges lets those pass.
 func (m *paymentMethod) asks(how attempt) bool {
 	card := testCards[m.Hidden.Number]
 	switch {
@@ -54,12 +54,12 @@ func (m *paymentMethod) asks(how attempt) bool {
 	return card.authenticates
 }
 
-// secureAction is what a payer's page is to do for 3-D Secure.
+// secureAction returns the next_action that asks a payer's page for 3-D Secure.
 func secureAction() any {
 	return map[string]any{"type": "use_stripe_sdk", "use_stripe_sdk": map[string]any{"type": "three_d_secure_redirect"}}
 }
 
-// chargeSucceeded ends an attempt well: the money moved, or waits to be captured.
+// chargeSucceeded ends a successful attempt: the money moved, or waits to be captured.
 func (w *world) chargeSucceeded(intent *paymentIntent, made *charge) {
 	w.approve(made, intent.CaptureMethod == "manual")
 	w.emit("charge.succeeded", made)
@@ -71,14 +71,14 @@ func (w *world) chargeSucceeded(intent *paymentIntent, made *charge) {
 	}
 }
 
-// chargeFailed ends an attempt badly, and answers the error that the payer sees.
+// chargeFailed ends a failed attempt and returns the error that the payer sees.
 func (w *world) chargeFailed(intent *paymentIntent, made *charge, why *decline) *apiError {
 	made.refuse(why)
 	w.emit("charge.failed", made)
 	return w.refusePayment(intent, w.PaymentMethods.get(string(intent.PaymentMethod)), declinedError(why), made.ID)
 }
 
-// refusePayment puts an intent back to requires_payment_method with the error that the payer sees.
+// refusePayment puts an intent back to requires_payment_method, with the error that the payer sees.
 func (w *world) refusePayment(
 	intent *paymentIntent, method *paymentMethod, refusal *apiError, chargeID string,
 ) *apiError {
@@ -93,7 +93,7 @@ func (w *world) refusePayment(
 	return refusal
 }
 
-// reject is the payer refusing or failing 3-D Secure.
+// reject ends an attempt whose payer refused or failed 3-D Secure.
 func (w *world) reject(intent *paymentIntent, method *paymentMethod) *apiError {
 	return w.refusePayment(intent, method, unauthenticated("payment_intent_authentication_failure"), "")
 }

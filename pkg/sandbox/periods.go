@@ -2,8 +2,8 @@ package sandbox
 
 import "time"
 
-// next answers the first end of a billing period after a time, counted from the anchor in whole intervals (Unix
-// seconds, UTC). Months keep the anchor's day and clamp it to the month's end: 31 Jan, 29 Feb, 31 Mar.
+// next returns the first end of a billing period after a time, in Unix seconds (UTC). It counts whole intervals from
+// the anchor. Months keep the anchor's day and clamp it to the month's end: 31 Jan, 29 Feb, 31 Mar.
 func (r *recurring) next(anchor, after int64) int64 {
 	if anchor > after {
 		return anchor
@@ -16,8 +16,7 @@ func (r *recurring) next(anchor, after int64) int64 {
 	}
 }
 
-// last answers the end of a billing period that is nearest before a time, or at it. The anchor may lie ahead of the
-// time.
+// last returns the latest end of a billing period that is not after a time. The anchor may be later than that time.
 func (r *recurring) last(anchor, at int64) int64 {
 	start := time.Unix(anchor, 0).UTC()
 	k := int64(0)
@@ -33,10 +32,10 @@ func (r *recurring) last(anchor, at int64) int64 {
 	return r.step(start, int(k*r.IntervalCount)).Unix()
 }
 
-// longestSeconds are the seconds that an interval has at most.
+// longestSeconds are the greatest lengths of an interval, in seconds.
 var longestSeconds = map[string]int64{"day": 86400, "week": 7 * 86400, "month": 31 * 86400, "year": 366 * 86400}
 
-// longest answers the most seconds that a period can have.
+// longest returns the greatest length of a period, in seconds.
 func (r *recurring) longest() int64 { return longestSeconds[r.Interval] * r.IntervalCount }
 
 func (r *recurring) step(start time.Time, n int) time.Time {
@@ -59,7 +58,7 @@ func (r *recurring) same(other *recurring) bool {
 	return r.Interval == other.Interval && r.IntervalCount == other.IntervalCount
 }
 
-// monthsAfter answers the time so many months later, clamped to the month's end.
+// monthsAfter returns the time that is a number of months after start, clamped to the month's end.
 func monthsAfter(start, months int64) int64 {
 	return (&recurring{Interval: "month"}).step(time.Unix(start, 0).UTC(), int(months)).Unix()
 }

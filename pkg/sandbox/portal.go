@@ -1,6 +1,6 @@
 package sandbox
 
-// portalSession lets a customer into the billing portal.
+// portalSession gives a customer access to the billing portal.
 type portalSession struct {
 	base
 	Configuration string      `json:"configuration"`
@@ -52,7 +52,7 @@ func (w *world) defaultPortal() *portalConfiguration {
 	return w.PortalConfigs.get(w.PortalConfigs.ids[0])
 }
 
-// openPortal makes a session that the caller completes and announces.
+// openPortal makes a session. The caller completes and announces it.
 func (w *world) openPortal(holder *customer, configuration *portalConfiguration, host string) *portalSession {
 	made := &portalSession{
 		base:          w.begin("bps_1", "billing_portal.session"),

@@ -7,7 +7,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox/spec"
 )
 
-// portalConfiguration says what a billing portal offers.
+// portalConfiguration decides what a billing portal offers.
 type portalConfiguration struct {
 	base
 	Active           bool              `json:"active"`
@@ -19,7 +19,7 @@ type portalConfiguration struct {
 	Metadata         map[string]string `json:"metadata"`
 	Updated          int64             `json:"updated"`
 	Hidden           struct {
-		Products []portalProduct // what a plan may change to, all where there are none; shown when expanded
+		Products []portalProduct // what a plan may change to; empty means all; shown when expanded
 	} `json:"_sandbox"`
 }
 
@@ -69,7 +69,7 @@ type portalProduct struct {
 
 const maxPortalProducts = 10
 
-// ensurePortalConfiguration makes the default configuration that every account has. It offers all.
+// ensurePortalConfiguration makes the default configuration that every account has. It offers everything.
 func (w *world) ensurePortalConfiguration() {
 	if len(w.PortalConfigs.ids) > 0 {
 		return
@@ -82,7 +82,7 @@ func (w *world) ensurePortalConfiguration() {
 	w.PortalConfigs.add(made)
 }
 
-// newPortalConfiguration makes one, not yet kept, that offers nothing.
+// newPortalConfiguration returns a configuration that offers nothing. It is not in the table yet.
 func (w *world) newPortalConfiguration() *portalConfiguration {
 	made := &portalConfiguration{
 		base: w.begin("bpc_1", "billing_portal.configuration"), Active: true, Metadata: map[string]string{},
@@ -123,7 +123,7 @@ func updatePortalConfiguration(c *call) (any, error) {
 	return found, nil
 }
 
-// fillPortal takes over what was given, or says why not.
+// fillPortal sets what the request contains, or returns why it cannot.
 func (c *call) fillPortal(into *portalConfiguration) error {
 	p, business := c.p, c.p.Sub("business_profile")
 	for _, each := range []struct{ param, address string }{
@@ -185,7 +185,8 @@ func (c *call) fillFeatures(into *portalConfiguration, p spec.Params) error {
 	return err
 }
 
-// portalProducts checks which plans a portal offers: prices that recur, each of the product that it stands under.
+// portalProducts checks the plans that a portal offers. Each must be a recurring price of the product that it is listed
+// under.
 func (c *call) portalProducts(given []spec.Params) ([]portalProduct, error) {
 	const param = "features[subscription_update][products]"
 	if len(given) > maxPortalProducts {
@@ -213,7 +214,7 @@ func (c *call) portalProducts(given []spec.Params) ([]portalProduct, error) {
 	return out, nil
 }
 
-// offers tells whether a portal lets somebody change to a price.
+// offers reports whether a portal lets a customer change to a price.
 func (f *portalConfiguration) offers(p *price) bool {
 	if !f.Features.SubscriptionUpdate.Enabled || !slices.Contains(
 		f.Features.SubscriptionUpdate.DefaultAllowedUpdates, "price",

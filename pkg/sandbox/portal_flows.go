@@ -2,10 +2,10 @@ package sandbox
 
 import "github.com/pointsync/pointsync/pkg/sandbox/spec"
 
-// flowPath ends the address of a portal that opens at the one thing to do.
+// flowPath ends the address of a portal that opens directly at the flow's action.
 const flowPath = "/flow"
 
-// portalFlow is the one thing that a customer is led into the portal for, and what comes after it.
+// portalFlow is the one action for which a customer is sent to the portal, and what follows it.
 type portalFlow struct {
 	AfterCompletion           afterCompletion `json:"after_completion"`
 	SubscriptionCancel        *flowCancel     `json:"subscription_cancel"`
@@ -49,7 +49,7 @@ type flowItem struct {
 	Quantity *int64 `json:"quantity,omitempty"`
 }
 
-// subscription answers the subscription that a flow is about, "" where it is about a card.
+// subscription returns the id of the subscription that a flow is about, or "" if it is about a card.
 func (f *portalFlow) subscription() string {
 	switch {
 	case f.SubscriptionCancel != nil:
@@ -62,7 +62,7 @@ func (f *portalFlow) subscription() string {
 	return ""
 }
 
-// portalFlow reads flow_data, nil where none is given, and checks that the portal offers what it leads to.
+// portalFlow reads flow_data and checks that the portal offers what the flow leads to. It returns nil if none is given.
 func (c *call) portalFlow(holder *customer, configuration *portalConfiguration) (*portalFlow, error) {
 	p := c.p.Sub("flow_data")
 	if p == nil {
@@ -93,7 +93,7 @@ func (c *call) portalFlow(holder *customer, configuration *portalConfiguration) 
 	return flow, err
 }
 
-// flowSubscription reads what a flow does to which of the customer's own subscriptions.
+// flowSubscription reads what a flow does, and to which of the customer's own subscriptions.
 func (c *call) flowSubscription(
 	flow *portalFlow, details spec.Params, holder *customer, configuration *portalConfiguration,
 ) error {

@@ -8,11 +8,13 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox/spec"
 )
 
-// fork answers a world to try something out in: a copy of all that one customer's next invoice is made of. Nothing of
-// it is kept, announced to anybody or delivered. A table that is not copied here is empty there, so that nothing can
-// leak back, but for what is sold and its discounts: those are the real ones, only to be read, until ownCatalogue
-// copies them too. The copies are shallow, which is enough because no operation changes what hangs off an object in
-// place.
+// fork returns a world for trying something out: a copy of everything that one customer's next invoice is made of.
+// Nothing in it is kept, announced or delivered.
+//
+// A table that is not copied here is empty in the fork, so nothing can leak back. The exceptions are the catalogue and
+// its discounts. Those are the real tables, for reading only, until ownCatalogue copies them too.
+//
+// The copies are shallow. That is enough, because no operation changes in place what an object refers to.
 func (w *world) fork(holder *customer, s *subscription) *world {
 	fork := &world{
 		Settings: w.Settings,
@@ -47,14 +49,14 @@ func (w *world) fork(holder *customer, s *subscription) *world {
 	return fork
 }
 
-// ownCatalogue makes a fork's catalogue its own, so that a change which makes prices or redeems coupons can be tried
-// out.
+// ownCatalogue gives a fork its own copy of the catalogue. Then it can try a change that makes prices or redeems
+// coupons.
 func (w *world) ownCatalogue() {
 	w.Products, w.Prices = copied(&w.Products), copied(&w.Prices)
 	w.Coupons, w.PromotionCodes, w.Discounts = copied(&w.Coupons), copied(&w.PromotionCodes), copied(&w.Discounts)
 }
 
-// copied answers a table with copies of all rows.
+// copied returns a table with copies of all rows.
 func copied[T any](from *table[T]) (into table[T]) {
 	for _, each := range from.where(nil) {
 		keep(&into, each)
@@ -62,7 +64,7 @@ func copied[T any](from *table[T]) (into table[T]) {
 	return into
 }
 
-// keep adds a copy of a row to a table; nil is none.
+// keep adds a copy of a row to a table, unless the row is nil.
 func keep[T any](into *table[T], item *T) {
 	if item != nil {
 		row := *item
@@ -70,8 +72,8 @@ func keep[T any](into *table[T], item *T) {
 	}
 }
 
-// previewChange makes the change that a preview describes, by the operation that makes it otherwise, and answers the
-// subscription that it is about.
+// previewChange makes the change that a preview describes, and returns the subscription that it is about. It calls the
+// operation that makes the change outside a preview.
 func (c *call) previewChange(p spec.Params, holder *customer, s *subscription) (*subscription, error) {
 	var err error
 	switch {
@@ -119,7 +121,7 @@ func (c *call) previewChange(p spec.Params, holder *customer, s *subscription) (
 	return c.Subscriptions.get(s.ID), nil
 }
 
-// asPreviewed names a refused parameter as the preview has it.
+// asPreviewed returns err with a refused parameter under the name that it has in the preview.
 func asPreviewed(p spec.Params, err error) error {
 	refusal := asAPIError(err)
 	if refusal == nil {
@@ -132,7 +134,7 @@ func asPreviewed(p spec.Params, err error) error {
 	return &shown
 }
 
-// described answers the parameters of a subscription that a preview gives as subscription_….
+// described returns the subscription parameters that a preview gives as subscription_….
 func described(p spec.Params, names ...string) spec.Params {
 	out := spec.Params{}
 	for _, name := range names {
@@ -143,7 +145,7 @@ func described(p spec.Params, names ...string) spec.Params {
 	return out
 }
 
-// foreseen answers the invoice that was drafted in a fork, nil where there is none.
+// foreseen returns the invoice that was drafted in a fork, or nil if there is none.
 func (w *world) foreseen(base *world) *invoice {
 	for i := len(w.Invoices.ids) - 1; i >= 0; i-- {
 		if id := w.Invoices.ids[i]; base.Invoices.get(id) == nil {
@@ -153,7 +155,7 @@ func (w *world) foreseen(base *world) *invoice {
 	return nil
 }
 
-// passTime goes on to the end of a subscription's period and does what is due then.
+// passTime moves the clock to the end of a subscription's period and does what is due then.
 func (w *world) passTime(s *subscription) {
 	switch {
 	case s.renews():
@@ -165,7 +167,7 @@ func (w *world) passTime(s *subscription) {
 	}
 }
 
-// asUpcoming shows a draft of a fork as the preview that it is.
+// asUpcoming returns a draft of a fork in the form of a preview.
 func (w *world) asUpcoming(made *invoice, query url.Values) *upcoming {
 	shown, holder := &upcoming{invoice: *made}, w.Customers.get(made.Customer)
 	shown.invoice.ID, shown.BillingReason = "", "upcoming"
@@ -190,7 +192,7 @@ func (w *world) asUpcoming(made *invoice, query url.Values) *upcoming {
 	return shown
 }
 
-// announceRenewal sends invoice.upcoming with the invoice that the next renewal will bring.
+// announceRenewal emits invoice.upcoming, with the invoice that the next renewal will bring.
 func (w *world) announceRenewal(s *subscription) {
 	fork := w.fork(w.Customers.get(s.Customer), s)
 	fork.passTime(fork.Subscriptions.get(s.ID))

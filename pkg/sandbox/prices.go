@@ -32,7 +32,7 @@ type recurring struct {
 	UsageType      string `json:"usage_type"`
 }
 
-// Stripe's limits: an amount has at most eight digits in card currencies, an interval at most three years.
+// Stripe's limits: an amount has at most eight digits in card currencies, and an interval lasts at most three years.
 const maxAmount = 99999999
 
 var maxIntervalCount = map[string]int64{"day": 1095, "week": 156, "month": 36, "year": 3}
@@ -84,7 +84,7 @@ func createPrice(c *call) (any, error) {
 	return made, nil
 }
 
-// inlinePrice makes a price (not yet kept) from price parameters or a price_data hash.
+// inlinePrice makes a price from price parameters or a price_data hash. It is not in the table yet.
 func (c *call) inlinePrice(p spec.Params, prefix, productID string) (*price, error) {
 	param := func(name string) string {
 		if prefix == "" {
@@ -157,7 +157,7 @@ func (c *call) inlinePrice(p spec.Params, prefix, productID string) (*price, err
 	return made, nil
 }
 
-// leastAmounts are the smallest amounts that Stripe charges, in the currency's smallest unit, where they are not 50.
+// leastAmounts are the smallest amounts that Stripe charges, in the currency's smallest unit, if they are not 50.
 // Source: https://stripe.com/docs/currencies#minimum-and-maximum-charge-amounts
 var leastAmounts = map[string]int64{
 	"aed": 200, "bgn": 100, "czk": 1500, "dkk": 250, "gbp": 30, "hkd": 400, "huf": 17500, "mxn": 1000, "myr": 200,
@@ -165,7 +165,7 @@ var leastAmounts = map[string]int64{
 	"ron": 200, "sek": 300, "thb": 1000,
 }
 
-// leastAmount is the smallest amount that Stripe charges; where the sandbox does not know better it is half a unit of
+// leastAmount returns the smallest amount that Stripe charges. For a currency that is not listed, it is half a unit of
 // two decimals.
 func leastAmount(currency string) int64 {
 	if least, known := leastAmounts[currency]; known {
@@ -178,7 +178,8 @@ func validCurrency(code string) bool {
 	return len(code) == 3 && strings.Trim(code, "abcdefghijklmnopqrstuvwxyz") == ""
 }
 
-// claimLookupKey frees a lookup key for a price, or says which one holds it.
+// claimLookupKey takes a lookup key from the price that holds it. Without transfer_lookup_key it returns an error that
+// names that price.
 func (c *call) claimLookupKey(key, forID string) error {
 	if key == "" {
 		return nil

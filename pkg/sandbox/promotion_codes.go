@@ -10,7 +10,7 @@ type promotionCode struct {
 	base
 	Active         bool              `json:"active"`
 	Code           string            `json:"code"`
-	Coupon         *coupon           `json:"coupon"` // a copy: the coupon's own changes bring a new one
+	Coupon         *coupon           `json:"coupon"` // a copy, replaced when the coupon changes
 	Customer       text              `json:"customer"`
 	ExpiresAt      stamp             `json:"expires_at"`
 	MaxRedemptions *int64            `json:"max_redemptions"`
@@ -69,7 +69,7 @@ func createPromotionCode(c *call) (any, error) {
 	return made, nil
 }
 
-// limitCode reads a code's own limits, which are no wider than its coupon's.
+// limitCode reads a code's own limits. They cannot be wider than its coupon's.
 func (c *call) limitCode(made *promotionCode, from *coupon) error {
 	p := c.p
 	if p.Has("expires_at") {
@@ -132,8 +132,8 @@ func (c *call) restrictCode(made *promotionCode) error {
 	return nil
 }
 
-// mayActivate refuses an active code that could not be redeemed, or that two customers could mean differently: one
-// code may stand for several coupons only where each is for another customer.
+// mayActivate refuses to activate a code that could not be redeemed, or whose text could mean two codes. Several active
+// codes may have the same text only if each is for a different customer.
 func (c *call) mayActivate(wanted *promotionCode) error {
 	if !wanted.Coupon.Valid {
 		return invalid(
@@ -202,13 +202,13 @@ func updatePromotionCode(c *call) (any, error) {
 	return found, nil
 }
 
-// spent tells whether a code can be redeemed no more.
+// spent reports whether a code can no longer be redeemed.
 func (o *promotionCode) spent(now int64) bool {
 	return o.ExpiresAt != 0 && now >= int64(o.ExpiresAt) ||
 		o.MaxRedemptions != nil && o.TimesRedeemed >= *o.MaxRedemptions
 }
 
-// nextDue answers when a code that is still active ceases to be.
+// nextDue returns when an active code expires.
 func (o *promotionCode) nextDue() int64 {
 	if o.Active {
 		return int64(o.ExpiresAt)

@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// How the two sides of a proration read.
+// The descriptions of the two sides of a proration.
 const (
 	unusedTime    = "Unused time on %s after %s"
 	remainingTime = "Remaining time on %s after %s"
 )
 
-// prorationDate reads proration_date, which lies within the current period; it is now where it is not given.
+// prorationDate returns proration_date, which must lie within the current period. The default is now.
 func (c *call) prorationDate(s *subscription) (int64, error) {
 	given := c.p.Int("proration_date")
 	if given == 0 {
@@ -26,11 +26,11 @@ func (c *call) prorationDate(s *subscription) (int64, error) {
 	return given, nil
 }
 
-// prorate makes the credit for the unused time on the old items and the charge for the remaining time on the new
-// ones, for every item that changes. With a new cycle the new period is billed in full, so only the credit is due.
+// prorate makes two items for every item that changes: a credit for the unused time on the old one, and a charge for
+// the remaining time on the new one. With a new cycle the new period is billed in full, so only the credit is made.
 func (c *call) prorate(s *subscription, wanted []*subscriptionItem, date int64, newCycle bool) {
 	if s.Hidden.StubFree && s.anchoredAhead() {
-		return // nothing was paid for this time, and nothing is
+		return // this time is free, so there is nothing to prorate
 	}
 	length, left := s.wholePeriod(), s.CurrentPeriodEnd-date
 	was := s.netAmounts(s.Items.Data, c.Discounts.get(s.Hidden.PeriodDiscount))
@@ -58,8 +58,8 @@ func (c *call) prorate(s *subscription, wanted []*subscriptionItem, date int64, 
 	}
 }
 
-// netAmounts answers what a period of each item costs once a discount (nil: none) has taken its part. Prorations are
-// made of these, and so are not discounted again: a credit gives back what was paid, not more.
+// netAmounts returns the price of a period for each item, after a discount (nil: none). Prorations use these amounts
+// and are not discounted again. So a credit gives back what was paid, and not more.
 func (s *subscription) netAmounts(items []*subscriptionItem, d *discount) map[string]int64 {
 	lines := make([]reducible, len(items))
 	for i, item := range items {
@@ -75,7 +75,7 @@ func (s *subscription) netAmounts(items []*subscriptionItem, d *discount) map[st
 	return net
 }
 
-// share answers amount × part / whole, rounded half up, without overflow.
+// share returns amount × part / whole, rounded half up, without overflow.
 func share(amount, part, whole int64) int64 {
 	if whole <= 0 {
 		return 0
@@ -101,12 +101,12 @@ func (c *call) addProration(s *subscription, item *subscriptionItem, amount int6
 	c.emit("invoiceitem.created", made)
 }
 
-// anchoredAhead tells whether the current period is a first one that is cut short by an anchor to come.
+// anchoredAhead reports whether the current period is a first one, cut short by a future anchor.
 func (s *subscription) anchoredAhead() bool {
 	return s.Status != "trialing" && s.BillingCycleAnchor > s.CurrentPeriodStart
 }
 
-// wholePeriod is how long, in seconds, the period is that an item's price pays for.
+// wholePeriod returns the length, in seconds, of the period that an item's price pays for.
 func (s *subscription) wholePeriod() int64 {
 	if s.anchoredAhead() {
 		return s.CurrentPeriodEnd - s.cycle().last(s.BillingCycleAnchor, s.CurrentPeriodEnd-1)
@@ -114,7 +114,7 @@ func (s *subscription) wholePeriod() int64 {
 	return s.CurrentPeriodEnd - s.CurrentPeriodStart
 }
 
-// periodAmount is what an item costs for the current period.
+// periodAmount returns the price of an item for the current period.
 func (s *subscription) periodAmount(item *subscriptionItem) int64 {
 	return share(item.amount(), s.CurrentPeriodEnd-s.CurrentPeriodStart, s.wholePeriod())
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox/spec"
 )
 
-// purchase is one price and how many of it: a line of a session, an item of a subscription.
+// purchase is one price and its quantity: a line of a session, or an item of a subscription.
 type purchase struct {
 	price    *price
 	quantity int64
@@ -16,8 +16,8 @@ type purchase struct {
 
 const maxQuantity = 1_000_000
 
-// purchases reads a list of {price | price_data, quantity} and checks that all is of the wanted type, one currency
-// and, when recurring, one interval.
+// purchases reads a list of {price
+// price_data, quantity}. It checks that all prices have the wanted type, one currency and, if recurring, one interval.
 func (c *call) purchases(entries []spec.Params, param, wanted string) ([]purchase, error) {
 	var out []purchase
 	if len(entries) > 100 {
@@ -64,7 +64,7 @@ func (c *call) purchases(entries []spec.Params, param, wanted string) ([]purchas
 	return out, nil
 }
 
-// priceOf answers the price that an entry names or describes.
+// priceOf returns the price that an entry names or describes.
 func (c *call) priceOf(entry spec.Params, at string) (*price, error) {
 	if id := entry.Text("price"); id != "" {
 		found := c.Prices.get(id)
@@ -89,7 +89,7 @@ func (c *call) priceOf(entry spec.Params, at string) (*price, error) {
 	return c.describedPrice(data, at)
 }
 
-// describedPrice makes a price that serves one purchase only, and its product where that is described as well.
+// describedPrice makes a price for one purchase only. It also makes the product, if that is described as well.
 func (c *call) describedPrice(data spec.Params, at string) (*price, error) {
 	productID := data.Text("product")
 	var fresh *product
