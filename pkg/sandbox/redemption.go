@@ -6,7 +6,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox/spec"
 )
 
-// grant is a coupon that is about to be redeemed, and the promotion code that led to it, if any.
+// grant is a coupon that is about to be redeemed, with the promotion code that led to it, if any.
 type grant struct {
 	coupon *coupon
 	code   *promotionCode
@@ -14,13 +14,13 @@ type grant struct {
 
 // redeemer is who wants to redeem a coupon, and for what.
 type redeemer struct {
-	holder   *customer // nil: nobody is known yet
+	holder   *customer // nil: no customer is known yet
 	currency string    // "": nothing is sold yet
 	subtotal *int64    // nil: nothing is sold yet
 }
 
-// granted reads coupon and promotion_code and checks that they can be redeemed; at is the hash they lie in. It answers
-// nil where neither is given.
+// granted reads coupon and promotion_code and checks that they can be redeemed. at is the hash that contains them. It
+// returns nil if neither is given.
 func (c *call) granted(p spec.Params, at string, by redeemer) (*grant, error) {
 	name := func(field string) string {
 		if at == "" {
@@ -50,7 +50,8 @@ func (c *call) granted(p spec.Params, at string, by redeemer) (*grant, error) {
 	return nil, nil
 }
 
-// enteredCode finds the active promotion code that somebody typed; of several one for this customer.
+// enteredCode finds the active promotion code that a customer typed. If there are several, it prefers one for this
+// customer.
 func (w *world) enteredCode(typed string, by redeemer, param string) (*grant, error) {
 	var found *promotionCode
 	for _, each := range w.PromotionCodes.where(
@@ -66,7 +67,7 @@ func (w *world) enteredCode(typed string, by redeemer, param string) (*grant, er
 	return w.grantCode(found, by, param)
 }
 
-// grantCode holds a promotion code's own conditions against who wants to redeem it, then its coupon's.
+// grantCode checks a promotion code's own conditions against the redeemer, then those of its coupon.
 func (w *world) grantCode(code *promotionCode, by redeemer, param string) (*grant, error) {
 	least := code.Restrictions.MinimumAmount
 	switch {
@@ -96,7 +97,7 @@ func (w *world) grantCode(code *promotionCode, by redeemer, param string) (*gran
 	return &grant{found, code}, w.redeemable(found, by, param)
 }
 
-// redeemable holds a coupon against its limits and the currency of what it is for.
+// redeemable checks a coupon's limits, and its currency against that of the purchase.
 func (w *world) redeemable(found *coupon, by redeemer, param string) error {
 	currency := by.currency
 	if currency == "" && by.holder != nil {
@@ -116,12 +117,12 @@ func (w *world) redeemable(found *coupon, by redeemer, param string) error {
 	return nil
 }
 
-// fits tells whether a coupon can reduce amounts of a currency ("": any).
+// fits reports whether a coupon can reduce amounts of a currency ("": any).
 func (o *coupon) fits(currency string) bool {
 	return o.AmountOff == nil || currency == "" || string(o.Currency) == currency
 }
 
-// hasPaid tells whether money ever came from a customer.
+// hasPaid reports whether a customer has ever paid anything.
 func (w *world) hasPaid(holder *customer) bool {
 	return len(
 		w.Charges.where(
@@ -135,7 +136,7 @@ func (w *world) hasPaid(holder *customer) bool {
 		) > 0
 }
 
-// redeem counts a redemption, which may be the last one.
+// redeem counts a redemption. It may be the last one that is allowed.
 func (w *world) redeem(g *grant) {
 	g.coupon.TimesRedeemed++
 	if g.code != nil {

@@ -5,21 +5,21 @@ import (
 	"slices"
 )
 
-// reducible is one line as a discount meets it: what is left of its amount, and whether it may be discounted at all.
+// reducible is one line as a discount sees it: what is left of its amount, and whether it can be discounted at all.
 type reducible struct {
 	left         int64
 	product      string
 	discountable bool
 }
 
-// covers tells whether a coupon is for a line.
+// covers reports whether a coupon applies to a line.
 func (o *coupon) covers(line reducible) bool {
 	return line.discountable && (len(o.Hidden.Products) == 0 || slices.Contains(o.Hidden.Products, line.product))
 }
 
-// cut answers what a coupon takes off each line, never more than is left of it. A share is rounded half up line by
-// line, so that the lines always add up to the whole; an amount is spread over the lines by their size, to the last
-// cent.
+// cut returns the amount that a coupon takes off each line, never more than is left of it. A percentage is rounded half
+// up line by line, so the lines always add up to the total. An amount is spread over the lines by their size, to the
+// last cent.
 func (o *coupon) cut(lines []reducible) []int64 {
 	off := make([]int64, len(lines))
 	base := int64(0)
@@ -47,7 +47,7 @@ func (o *coupon) cut(lines []reducible) []int64 {
 	return off
 }
 
-// after answers what is left of lines when a discount has taken its part (nil takes nothing).
+// after returns the lines after a discount (nil: none) has reduced them.
 func (d *discount) after(lines []reducible) []reducible {
 	if d == nil {
 		return lines

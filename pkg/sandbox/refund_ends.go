@@ -5,8 +5,8 @@ import "net/http"
 // refundPatience is how long a refund waits for the payer's bank details, in seconds.
 const refundPatience = 45 * 86400
 
-// holdRefund lets a refund wait for the payer, as one of a bank transfer does whose bank nobody knows. No card's refund
-// waits at Stripe, so only this control brings it about.
+// holdRefund makes a refund wait for the payer, like the refund of a bank transfer whose bank is not known. At Stripe
+// no refund to a card waits, so only this control can cause it.
 func (s *Sandbox) holdRefund(out http.ResponseWriter, r *http.Request) {
 	s.control(out, r, nil, func(w *world) (any, error) {
 		found := w.Refunds.get(r.PathValue("refund"))
@@ -28,7 +28,7 @@ func (s *Sandbox) holdRefund(out http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// refundAction is what the payer is asked for.
+// refundAction is what Stripe asks the payer for.
 type refundAction struct {
 	DisplayDetails refundDetails `json:"display_details"`
 	Type           string        `json:"type"`
@@ -48,12 +48,12 @@ func cancelRefund(c *call) (any, error) {
 	return c.endRefund("canceled", func(r *refund) { r.Status = "canceled" })
 }
 
-// expireRefund is the payer who never answers.
+// expireRefund fails a refund whose payer never responded.
 func expireRefund(c *call) (any, error) {
 	return c.endRefund("expired", func(r *refund) { r.Status, r.FailureReason = "failed", "unknown" })
 }
 
-// endRefund ends a refund that waits for the payer; the money goes back to where it came from.
+// endRefund ends a refund that waits for the payer. The money goes back to where it came from.
 func (c *call) endRefund(word string, end func(*refund)) (any, error) {
 	found := c.Refunds.get(c.id)
 	switch {
@@ -78,7 +78,7 @@ func (c *call) endRefund(word string, end func(*refund)) (any, error) {
 	return found, nil
 }
 
-// onCharge makes the clock of a refund's customer the current one, and answers the charge.
+// onCharge makes the clock of a refund's customer the current one, and returns the charge.
 func (w *world) onCharge(r *refund) *charge {
 	paid := w.Charges.get(string(r.Charge))
 	w.on(w.Customers.get(string(paid.Customer)))

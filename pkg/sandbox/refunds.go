@@ -15,13 +15,13 @@ type refund struct {
 	FailureReason string            `json:"failure_reason,omitempty"`
 	Reversal      string            `json:"failure_balance_transaction,omitempty"`
 	Hidden        struct {
-		Fate   string // the status that the payer's bank will give it, "" when it stays as it is
+		Fate   string // the status that the payer's bank will give it; "" if the status is final
 		FateAt int64
 	} `json:"_sandbox"`
 }
 
-// createRefund gives money back, all that is left or a part of it. The session stays paid, and so do the invoice and
-// the subscription.
+// createRefund gives money back: all that is left, or a part of it. The session, the invoice and the subscription stay
+// paid.
 func createRefund(c *call) (any, error) {
 	paid, err := c.refundable()
 	if err != nil {
@@ -59,7 +59,7 @@ func createRefund(c *call) (any, error) {
 	return made, nil
 }
 
-// refundHold gives back what was never captured, which is all of it or nothing.
+// refundHold gives back an amount that was never captured. It refuses to give back only a part.
 func (c *call) refundHold(held *charge, amount int64) (any, error) {
 	if held.PaymentIntent != "" {
 		return nil, coded(
@@ -73,8 +73,8 @@ func (c *call) refundHold(held *charge, amount int64) (any, error) {
 	return c.releaseHold(held, "charge.refunded", c.p.Text("reason")), nil
 }
 
-// newRefund makes a refund that the caller completes and announces. One that gives back what was never captured moves
-// no money of the account's.
+// newRefund makes a refund. The caller completes and announces it. A refund of an amount that was never captured moves
+// no money of the account.
 func (w *world) newRefund(of *charge, amount int64, reason string) *refund {
 	return w.Refunds.add(&refund{
 		base:          w.begin("re_3", "refund"),
@@ -89,7 +89,7 @@ func (w *world) newRefund(of *charge, amount int64, reason string) *refund {
 	})
 }
 
-// destination says where a refund goes: back to the card, or by transfer to the account that was debited.
+// destination returns where a refund goes: back to the card, or by transfer to the account that was debited.
 func (c *charge) destination() map[string]any {
 	if c.PaymentMethodDetails["type"] == "sepa_debit" {
 		return map[string]any{

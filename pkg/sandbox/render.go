@@ -11,10 +11,11 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox/spec"
 )
 
-// render answers an object as Stripe shows it: without what the sandbox keeps for itself, and with every key of the
-// official object, those that the sandbox gives no meaning to at their neutral value. It follows the same tags as
-// encoding/json, but makes the values at once instead of a text and the values of that, since it runs under the world's
-// lock for every answer and delivery.
+// render returns an object as Stripe shows it. It leaves out the sandbox's private fields and adds every key of the
+// official object. A key that the sandbox does not use has its neutral value.
+//
+// It follows the same tags as encoding/json. But it builds the values directly, without a JSON text in between, because
+// it runs under the world's lock for every response and delivery.
 func render(v any) map[string]any {
 	shown, ok := plain(reflect.ValueOf(v)).(map[string]any)
 	if !ok {
@@ -30,7 +31,7 @@ var (
 	marshalerType = reflect.TypeFor[json.Marshaler]()
 )
 
-// plain answers a value as decoded JSON has it: nil, bool, int64, float64, string, []any or map[string]any.
+// plain returns a value as decoded JSON has it: nil, bool, int64, float64, string, []any or map[string]any.
 func plain(v reflect.Value) any {
 	if !v.IsValid() {
 		return nil
@@ -90,7 +91,7 @@ func plainMap(v reflect.Value) any {
 	for entry := v.MapRange(); entry.Next(); {
 		out[entry.Key().String()] = plain(entry.Value())
 	}
-	if v.Type().Elem().Kind() == reflect.Interface { // not the caller's own keys, one of which may be called "object"
+	if v.Type().Elem().Kind() == reflect.Interface { // the caller's own maps are skipped: they may have a key "object"
 		complete(out)
 	}
 	return out
@@ -110,7 +111,7 @@ func plainStruct(v reflect.Value) any {
 	return out
 }
 
-// empty is what encoding/json leaves out under omitempty.
+// empty reports whether encoding/json leaves v out under omitempty.
 func empty(v reflect.Value) bool {
 	switch v.Kind() {
 	case reflect.Map, reflect.Slice:
@@ -121,7 +122,7 @@ func empty(v reflect.Value) bool {
 	return v.IsZero()
 }
 
-// shownField is a field that is shown, by the name in its tag.
+// shownField is a field that is shown, under the name in its tag.
 type shownField struct {
 	index               []int
 	name                string
@@ -149,7 +150,7 @@ func fieldsOf(t reflect.Type) []shownField {
 	return fields
 }
 
-// complete gives an object the keys of the official one that it lacks.
+// complete adds the keys of the official object that a node lacks.
 func complete(node map[string]any) {
 	object, _ := node["object"].(string)
 	if node["deleted"] == true {
@@ -165,8 +166,8 @@ func complete(node map[string]any) {
 	}
 }
 
-// pictured answers a copy of an object as it stands, without what the sandbox keeps for itself: two of them are equal
-// when the object looks the same to Stripe's users.
+// pictured returns a copy of an object as it is now, without the sandbox's private fields. Two copies are equal if the
+// object looks the same to Stripe's users.
 func pictured(v any) any {
 	copied := reflect.New(reflect.TypeOf(v).Elem())
 	copied.Elem().Set(reflect.ValueOf(v).Elem())
@@ -184,7 +185,7 @@ func encode(shown any) json.RawMessage {
 	return encoded
 }
 
-// decoded keeps numbers as they are written.
+// decoded returns the value of a JSON text. Numbers stay as they are written.
 func decoded(text json.RawMessage) (out any) {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber()
@@ -194,7 +195,7 @@ func decoded(text json.RawMessage) (out any) {
 	return out
 }
 
-// difference answers the values that before had where it differs from after: Stripe's previous_attributes.
+// difference returns the values of before that differ in after. These are Stripe's previous_attributes.
 func difference(before, after map[string]any) map[string]any {
 	changed := map[string]any{}
 	for name, now := range after {

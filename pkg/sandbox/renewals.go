@@ -1,6 +1,6 @@
 package sandbox
 
-// tendSubscription does one piece of a subscription's due work; what comes next is planned anew.
+// tendSubscription does one piece of a subscription's due work. What is due next is planned afterwards.
 func (w *world) tendSubscription(s *subscription) {
 	now := w.now()
 	switch {
@@ -33,9 +33,9 @@ func (w *world) giveUpIncomplete(s *subscription) {
 	w.change("customer.subscription.updated", s, func() { s.Status, s.EndedAt = "incomplete_expired", stamp(w.now()) })
 }
 
-// renew moves a subscription into its next period and drafts the invoice for it, which is opened and charged when its
-// draft hour is over. A trial that ends is renewed in the same way: it becomes active at once and is charged an hour
-// later, so that a failing card shows as active, then past_due.
+// renew moves a subscription into its next period and drafts the invoice for it. The invoice is opened and charged
+// after its draft hour. A trial that ends is renewed in the same way. It becomes active at once and is charged an hour
+// later, so a failing card shows as active, then past_due.
 func (w *world) renew(s *subscription) {
 	holder := w.Customers.get(s.Customer)
 	w.followSchedule(w.Schedules.get(string(s.Schedule)))
@@ -59,7 +59,7 @@ func (w *world) renew(s *subscription) {
 	w.emit("invoice.created", draft)
 }
 
-// subscriptionPaid lets a subscription follow the payment of one of its invoices.
+// subscriptionPaid updates a subscription after one of its invoices was paid.
 func (w *world) subscriptionPaid(s *subscription, i *invoice) {
 	if s.PendingUpdate != nil && s.Hidden.PendingInvoice == i.ID {
 		w.applyPendingUpdate(s)
@@ -103,7 +103,7 @@ func (w *world) applyPendingUpdate(s *subscription) {
 	w.emit("customer.subscription.pending_update_applied", s)
 }
 
-// dropPendingUpdate gives a change up that was not paid for in time, or that another one replaces: the old plan stays,
+// dropPendingUpdate gives up a change that was not paid in time, or that another one replaces. The old plan stays, and
 // the invoice is voided.
 func (w *world) dropPendingUpdate(s *subscription) {
 	if owed := w.Invoices.get(s.Hidden.PendingInvoice); owed != nil && owed.Status == "open" {

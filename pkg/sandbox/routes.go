@@ -7,7 +7,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox/spec"
 )
 
-// operations are the API that the sandbox serves, named as in Stripe's document, whose parameters each accepts.
+// operations are the API that the sandbox serves. Each is named as in Stripe's document and accepts the parameters that
+// the document lists for it.
 var operations = map[string]operation{
 	"GET /v1/account":            getAccount,
 	"GET /v1/accounts/{account}": getAccountByID,
@@ -240,7 +241,7 @@ func (s *Sandbox) routes() http.Handler {
 	return s.dated(guarded(s.faulty(mux)))
 }
 
-// dated makes every answer's Date follow the sandbox's clock: clients measure their clock's skew by it.
+// dated sets the Date of every response to the sandbox's clock, because clients measure their clock's skew by it.
 func (s *Sandbox) dated(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
@@ -251,7 +252,8 @@ func (s *Sandbox) dated(next http.Handler) http.Handler {
 	})
 }
 
-// unknownURL tells what Stripe has and the sandbox does not act out from what Stripe does not have either.
+// unknownURL refuses a URL that the sandbox does not serve. An operation that Stripe has gets another error than a URL
+// that Stripe does not have either.
 func unknownURL(out http.ResponseWriter, r *http.Request) {
 	requestID := newID("req_", 14)
 	if _, refusal := authenticate(r); refusal != nil {

@@ -30,10 +30,10 @@ type Options struct {
 
 // Sandbox is a local Stripe.
 type Sandbox struct {
-	mu       sync.Mutex // guards world, couriers' maps and dirty; held for short, never during HTTP
+	mu       sync.Mutex // guards world, couriers' maps and dirty; held briefly, never during HTTP
 	world    *world
 	couriers *couriers
-	dirty    chan struct{} // there is something a snapshot does not have
+	dirty    chan struct{} // signals changes that the snapshot does not have
 	path     string        // of the snapshot, "" for none
 	log      *slog.Logger
 	stop     context.Context
@@ -44,7 +44,7 @@ type Sandbox struct {
 	flights  flights
 }
 
-// tick is how often due work is looked for while nobody asks anything.
+// tick is how often the sandbox looks for due work while no request comes in.
 const tick = 250 * time.Millisecond
 
 // New starts a sandbox. Call Close to stop it.

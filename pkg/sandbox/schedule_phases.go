@@ -9,7 +9,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox/spec"
 )
 
-// schedulePhase is what a subscription has from one time to another.
+// schedulePhase is the state of a subscription from one time to another.
 type schedulePhase struct {
 	AddInvoiceItems       []any             `json:"add_invoice_items"`
 	ApplicationFeePercent any               `json:"application_fee_percent"`
@@ -56,7 +56,7 @@ func (p *schedulePhase) span() *phaseSpan {
 	return &phaseSpan{StartDate: p.StartDate, EndDate: p.EndDate}
 }
 
-// newPhase answers a phase that says nothing yet.
+// newPhase returns a phase without any settings yet.
 func newPhase(begins int64) schedulePhase {
 	return schedulePhase{
 		AddInvoiceItems:   []any{},
@@ -71,7 +71,7 @@ func newPhaseItem(priceID string, quantity int64, metadata map[string]string) ph
 	return phaseItem{Metadata: metadata, Price: priceID, Quantity: quantity, TaxRates: []any{}}
 }
 
-// phaseOf answers a subscription's current period as a phase.
+// phaseOf returns a subscription's current period as a phase.
 func phaseOf(s *subscription) schedulePhase {
 	phase := newPhase(s.CurrentPeriodStart)
 	phase.Currency, phase.EndDate, phase.DefaultPaymentMethod = s.Currency, s.CurrentPeriodEnd, s.DefaultPaymentMethod
@@ -87,7 +87,8 @@ func phaseOf(s *subscription) schedulePhase {
 	return phase
 }
 
-// phases reads phases[], one beginning where the one before ends; all are of one currency ("": that of the first).
+// phases reads phases[]. Each phase begins when the one before it ends. All must have one currency. If currency is "",
+// it is that of the first phase.
 func (c *call) phases(holder *customer, begins int64, currency string) ([]schedulePhase, error) {
 	entries := c.p.List("phases")
 	if len(entries) > mostPhases {
@@ -169,7 +170,8 @@ func (c *call) phase(entry spec.Params, begins int64, at string) (*schedulePhase
 	return &phase, nil
 }
 
-// phaseEnd answers when a phase ends: at its end_date, or after so many of its intervals, one where neither is given.
+// phaseEnd returns when a phase ends: at its end_date, or after its number of iterations. If neither is given, it is
+// one iteration.
 func (c *call) phaseEnd(entry spec.Params, begins int64, cycle *recurring, at string) (int64, error) {
 	if entry.Has("end_date") {
 		end := entry.Int("end_date")

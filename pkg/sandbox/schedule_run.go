@@ -6,8 +6,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox/spec"
 )
 
-// followSchedule does what a schedule has for now: to begin, to go on to the next phase, or to end. It may be asked
-// at any time, so that a subscription whose period ends with the phase can let its schedule go first.
+// followSchedule does what is due for a schedule now: begin, go on to the next phase, or end. It may be called at any
+// time. So if a subscription's period ends together with the phase, its renewal can call it first.
 func (w *world) followSchedule(s *subscriptionSchedule) {
 	switch {
 	case s == nil || !s.live() || w.now() < s.nextDue():
@@ -24,8 +24,8 @@ func (w *world) followSchedule(s *subscriptionSchedule) {
 	}
 }
 
-// beginSchedule starts the subscription of a schedule with its first phase. The first invoice is a draft for its hour,
-// as a renewal's, so that a failing card shows as active, then past_due.
+// beginSchedule starts a schedule's subscription with its first phase. The first invoice stays a draft for its hour,
+// like a renewal's. So a failing card shows as active, then past_due.
 func (w *world) beginSchedule(s *subscriptionSchedule, kind string) {
 	phase, holder := s.Phases[0], w.Customers.get(s.Customer)
 	if holder.Hidden.Deleted {
@@ -53,14 +53,14 @@ func (w *world) beginSchedule(s *subscriptionSchedule, kind string) {
 	w.change(kind, s, begin)
 }
 
-// priceNow answers a copy of a price, for an item to hold.
+// priceNow returns a copy of a price, for an item to hold.
 func (w *world) priceNow(id string) *price {
 	copied := *w.Prices.get(id)
 	return &copied
 }
 
-// enterPhase makes a schedule's subscription what a phase says. Where the phase begins with a period there is nothing
-// to prorate: the renewal bills the new items.
+// enterPhase changes a schedule's subscription to what a phase says. If the phase begins together with a period, there
+// is nothing to prorate: the renewal bills the new items.
 func (w *world) enterPhase(schedule *subscriptionSchedule, n int, behavior string) {
 	s, phase, now := w.Subscriptions.get(string(schedule.Subscription)), schedule.Phases[n], w.now()
 	if s == nil || s.ended() {
@@ -93,11 +93,12 @@ func (w *world) enterPhase(schedule *subscriptionSchedule, n int, behavior strin
 		c.p["billing_cycle_anchor"] = "now"
 	}
 	if wanted, changed := w.phaseItems(s, phase); changed || reset {
-		c.changeItems(s, wanted) // nothing in these parameters can be refused
+		c.changeItems(s, wanted) // none of these parameters can be refused
 	}
 }
 
-// enterCoupon gives a subscription a phase's coupon. One that it has stays as it is; a phase that names none ends it.
+// enterCoupon gives a subscription a phase's coupon. If it already has that coupon, nothing changes. If the phase names
+// none, its discount ends.
 func (w *world) enterCoupon(s *subscription, phase schedulePhase) {
 	found := w.Coupons.get(string(phase.Coupon))
 	switch {
@@ -109,8 +110,7 @@ func (w *world) enterCoupon(s *subscription, phase schedulePhase) {
 	}
 }
 
-// phaseItems answers the items that a phase wants; those that are there are kept in their order, with another price or
-// quantity.
+// phaseItems returns the items that a phase wants. Existing items stay in their order, with another price or quantity.
 func (w *world) phaseItems(s *subscription, phase schedulePhase) (items []*subscriptionItem, changed bool) {
 	changed = len(s.Items.Data) != len(phase.Items)
 	for n, wanted := range phase.Items {
@@ -127,7 +127,8 @@ func (w *world) phaseItems(s *subscription, phase schedulePhase) (items []*subsc
 	return items, changed
 }
 
-// completeSchedule ends a schedule whose last phase is over, and with it its subscription, or leaves that alone.
+// completeSchedule ends a schedule whose last phase is over. It also ends the subscription, or releases it, as
+// end_behavior says.
 func (w *world) completeSchedule(s *subscriptionSchedule) {
 	led := w.Subscriptions.get(string(s.Subscription))
 	w.endSchedule(s, "completed")
@@ -171,8 +172,8 @@ func (w *world) abandonSchedule(s *subscription) {
 	w.endSchedule(schedule, how)
 }
 
-// cancelSchedule ends a schedule and its subscription now, with a last invoice that gives the unused time back unless
-// the request says otherwise.
+// cancelSchedule ends a schedule and its subscription now. A last invoice credits the unused time, unless the request
+// says otherwise.
 func cancelSchedule(c *call) (any, error) {
 	found, err := c.liveSchedule("cancel")
 	if err != nil {
@@ -190,7 +191,7 @@ func cancelSchedule(c *call) (any, error) {
 	return found, err
 }
 
-// releaseSchedule leaves a subscription as it is, led by nobody any more.
+// releaseSchedule ends a schedule and leaves its subscription as it is.
 func releaseSchedule(c *call) (any, error) {
 	found, err := c.liveSchedule("release")
 	if err != nil {

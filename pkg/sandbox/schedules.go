@@ -1,6 +1,6 @@
 package sandbox
 
-// subscriptionSchedule leads a subscription through phases, each with items of its own.
+// subscriptionSchedule leads a subscription through phases. Each phase has its own items.
 type subscriptionSchedule struct {
 	base
 	CanceledAt           stamp             `json:"canceled_at"`
@@ -22,10 +22,10 @@ type phaseSpan struct {
 	StartDate int64 `json:"start_date"`
 }
 
-// live tells whether a schedule still has something to do.
+// live reports whether a schedule still has something to do.
 func (s *subscriptionSchedule) live() bool { return s.Status == "not_started" || s.Status == "active" }
 
-// nextDue answers when the next phase begins, or the last one ends.
+// nextDue returns when the next phase begins, or the last one ends.
 func (s *subscriptionSchedule) nextDue() int64 {
 	switch s.Status {
 	case "not_started":
@@ -36,7 +36,7 @@ func (s *subscriptionSchedule) nextDue() int64 {
 	return 0
 }
 
-// at answers the index of the phase that a time falls into, -1 where it falls into none.
+// at returns the index of the phase that a time falls into, or -1 if there is none.
 func (s *subscriptionSchedule) at(now int64) int {
 	for n, phase := range s.Phases {
 		if phase.StartDate <= now && now < phase.EndDate {
@@ -85,7 +85,8 @@ func listSchedules(c *call) (any, error) {
 	})
 }
 
-// createSchedule plans phases for a subscription to come, or takes over a subscription that is there as it is.
+// createSchedule plans phases for a future subscription. With from_subscription it takes over an existing subscription
+// as it is.
 func createSchedule(c *call) (any, error) {
 	p := c.p
 	if id := p.Text("from_subscription"); id != "" {
@@ -127,7 +128,7 @@ func createSchedule(c *call) (any, error) {
 	return made, nil
 }
 
-// newSchedule makes a schedule out of what is said about it as a whole; it is not kept yet.
+// newSchedule makes a schedule from the parameters that are about it as a whole. It is not in the table yet.
 func (c *call) newSchedule(holder *customer) (*subscriptionSchedule, error) {
 	made := &subscriptionSchedule{
 		base:        c.begin("sub_sched_1", "subscription_schedule"),
@@ -190,7 +191,8 @@ func (c *call) adoptSubscription(id string) (any, error) {
 	return made, nil
 }
 
-// updateSchedule plans anew. Phases that are over may be left out; what changes about the current one happens now.
+// updateSchedule plans a schedule again. Phases that are over may be left out. Changes to the current phase take effect
+// now.
 func updateSchedule(c *call) (any, error) {
 	found, err := c.liveSchedule("update")
 	if err != nil {
@@ -223,7 +225,7 @@ func updateSchedule(c *call) (any, error) {
 	return found, nil
 }
 
-// replanned reads the phases of an update.
+// replanned returns the phases of an update.
 func (c *call) replanned(found *subscriptionSchedule) ([]schedulePhase, error) {
 	if len(c.p.List("phases")) == 0 {
 		return nil, missing("phases")
