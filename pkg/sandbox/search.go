@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// searchKind says how the values of a field can be compared.
+// searchKind decides how the values of a field can be compared.
 type searchKind int
 
 const (
@@ -17,19 +17,19 @@ const (
 	byNumber                   // greater, less, equal
 )
 
-// searchField is one that a search may name.
+// searchField is a field that a search may name.
 type searchField[T any] struct {
 	kind  searchKind
 	value func(*T) any // text, int64, bool, or nil for null
 }
 
-// searchable are the fields of one kind of object by name. Metadata is searchable everywhere.
+// searchable are the fields of one kind of object by name. Metadata is searchable for every kind.
 type searchable[T any] struct {
 	fields   map[string]searchField[T]
 	metadata func(*T) map[string]string
 }
 
-// searchPage is an answer of a search. Its pages follow one another by a word of Stripe's, not by ids.
+// searchPage is one page of search results. A next_page token leads to the next page, and not an id.
 type searchPage struct {
 	Object     string `json:"object"`
 	Data       []any  `json:"data"`
@@ -39,7 +39,7 @@ type searchPage struct {
 	URL        string `json:"url"`
 }
 
-// search answers the rows that a query matches, newest first. At Stripe the newest are found only a while later.
+// search returns the rows that a query matches, newest first. At Stripe, it takes a while until the newest are found.
 func search[T any](c *call, t *table[T], s searchable[T], living func(*T) bool) (any, error) {
 	q, err := parseQuery(c.p.Text("query"))
 	if err != nil {
@@ -75,7 +75,8 @@ func search[T any](c *call, t *table[T], s searchable[T], living func(*T) bool) 
 	return result, nil
 }
 
-// pageStart finds the row that a page begins with: the page's word is that row's id, so that new rows shift nothing.
+// pageStart finds the row that a page begins with. The page's token is that row's id, so new rows do not shift the
+// pages.
 func pageStart[T any](page string, found []*T) (int, error) {
 	if page == "" {
 		return 0, nil
@@ -130,13 +131,13 @@ func (s searchable[T]) matches(q searchQuery, item *T) bool {
 	for _, c := range q.clauses {
 		holds := c.matches(s.value(c, item)) != c.negated
 		if holds == q.any {
-			return holds // the first that holds decides an OR, the first that does not an AND
+			return holds // OR is decided by the first clause that holds, AND by the first that does not
 		}
 	}
 	return !q.any
 }
 
-// value answers what an object has where a clause looks; an empty text is null.
+// value returns an object's value for the field of a clause. An empty text is null.
 func (s searchable[T]) value(c clause, item *T) any {
 	var value any
 	if c.field == "metadata" {

@@ -2,7 +2,7 @@ package sandbox
 
 import "fmt"
 
-// The fields of each resource that Stripe documents as searchable, as far as the sandbox has them.
+// The fields of each resource that Stripe documents as searchable, if the sandbox has them.
 
 var searchableCustomers = searchable[customer]{
 	metadata: func(c *customer) map[string]string { return c.Metadata },
@@ -35,12 +35,12 @@ var searchableCharges = searchable[charge]{
 	},
 }
 
-// chargedWith answers a detail of the card that a charge was made on, as a word.
+// chargedWith returns a function that returns a detail of a charge's card, as a word.
 func chargedWith(name string) func(*charge) any {
 	return func(c *charge) any { return wordOf(asMap(c.PaymentMethodDetails["card"])[name]) }
 }
 
-// wordOf words a value out of a map, which after a restart holds what JSON has.
+// wordOf returns a value of a map as text. After a restart, the map holds the types that JSON has.
 func wordOf(value any) string {
 	if value == nil {
 		return ""

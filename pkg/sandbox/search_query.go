@@ -6,11 +6,11 @@ import (
 	"unicode"
 )
 
-// Limits of a search: Stripe's own on the query's length, ours on what it may ask for at once.
+// Limits of a search. The limit on the query's length is Stripe's. The limit on the number of clauses is ours.
 const (
 	maxQuery   = 5000
 	maxClauses = 20
-	leastPart  = 3 // letters that a substring must have at least, as at Stripe
+	leastPart  = 3 // the least number of letters in a substring, as at Stripe
 )
 
 // clause is one condition of a search: a field, an operator and a value.
@@ -23,13 +23,13 @@ type clause struct {
 	null     bool
 }
 
-// searchQuery is what somebody looks for: clauses of which all must hold, or one.
+// searchQuery is a parsed query: its clauses, of which either all or one must hold.
 type searchQuery struct {
 	clauses []clause
 	any     bool // joined by OR
 }
 
-// parseQuery reads Stripe's search query language: clauses joined by AND (or by a space) or by OR, never by both.
+// parseQuery parses Stripe's search query language. Clauses are joined by AND (or by a space) or by OR, never by both.
 func parseQuery(text string) (searchQuery, error) {
 	var q searchQuery
 	if len(text) > maxQuery {
@@ -67,19 +67,19 @@ func unparsed(text string, at int) error {
 		at+1, text[at:min(len(text), at+20)])
 }
 
-// queryReader takes a query apart from its front.
+// queryReader parses a query from its front.
 type queryReader struct{ rest string }
 
 func (r *queryReader) skip() { r.rest = strings.TrimLeftFunc(r.rest, unicode.IsSpace) }
 
-// take removes a prefix where it is there.
+// take removes a prefix and reports whether it was there.
 func (r *queryReader) take(prefix string) bool {
 	rest, found := strings.CutPrefix(r.rest, prefix)
 	r.rest = rest
 	return found
 }
 
-// joint reads what stands between two clauses: AND where nothing does.
+// joint reads the word between two clauses. It returns AND if there is none.
 func (r *queryReader) joint() string {
 	for _, word := range []string{"AND", "OR"} {
 		if len(r.rest) > len(word) && strings.EqualFold(
@@ -137,7 +137,7 @@ func (r *queryReader) word() string {
 	return word
 }
 
-// quoted reads a text in quotes of either kind, within which a backslash takes the next letter as it is.
+// quoted reads a text in quotes of either kind. A backslash takes the next letter as it is.
 func (r *queryReader) quoted() (string, bool) {
 	if r.rest == "" || r.rest[0] != '"' && r.rest[0] != '\'' {
 		return "", false
@@ -158,7 +158,8 @@ func (r *queryReader) quoted() (string, bool) {
 	return "", false
 }
 
-// matches compares one value of an object: nil stands for null, the others are text, a number or a flag.
+// matches reports whether one value of an object satisfies a clause. nil means null. Other values are text, a number or
+// a flag.
 func (c clause) matches(value any) bool {
 	if c.null {
 		return value == nil
@@ -180,7 +181,7 @@ func (c clause) matches(value any) bool {
 func (c clause) compares(value int64) bool {
 	wanted, err := strconv.ParseInt(c.value, 10, 64)
 	if err != nil {
-		return false // refused before any object is looked at
+		return false // check has already refused it
 	}
 	switch c.operator {
 	case ">":

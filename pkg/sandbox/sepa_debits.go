@@ -10,7 +10,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox/spec"
 )
 
-// sepaDetails are a bank account in the SEPA area that may be debited.
+// sepaDetails describe a bank account in the SEPA area that may be debited.
 type sepaDetails struct {
 	BankCode      text           `json:"bank_code"`
 	BranchCode    text           `json:"branch_code"`
@@ -38,7 +38,7 @@ var (
 	}
 )
 
-// debitFates are the IBANs of Stripe's testing pages whose debits fail in the end; those of any other account succeed.
+// debitFates are the IBANs of Stripe's testing pages whose debits fail in the end. Debits of any other account succeed.
 var debitFates = map[string]*decline{
 	"AT861904300235473202":        debitUnprocessed,
 	"AT051904300235473205":        debitUnprocessed,
@@ -54,10 +54,10 @@ var debitFates = map[string]*decline{
 	"DE27370400440000121212":      debitWeekly,
 }
 
-// bankCodes are the lengths of the bank's own code, which an IBAN of these countries has after its check digits.
+// bankCodes are the lengths of the bank's own code. In IBANs of these countries it comes after the check digits.
 var bankCodes = map[string]int{"AT": 5, "BE": 3, "DE": 8, "ES": 4, "FR": 5, "IE": 4, "NL": 4, "PT": 4}
 
-// describedDebit makes a payment method of an IBAN.
+// describedDebit makes a payment method from an IBAN.
 func (c *call) describedDebit(account spec.Params, at string) (*paymentMethod, error) {
 	if account.Text("iban") == "" {
 		return nil, missing(within(at, "iban"))
@@ -90,7 +90,8 @@ func (w *world) newDebitMethod(iban string) *paymentMethod {
 
 func plainIBAN(typed string) string { return strings.ToUpper(strings.ReplaceAll(typed, " ", "")) }
 
-// validIBAN checks an IBAN's form and check digits (ISO 13616: the number that it spells leaves 1 when divided by 97).
+// validIBAN reports whether an IBAN has a valid form and valid check digits. By ISO 13616, the number that it spells
+// leaves 1 when divided by 97.
 func validIBAN(iban string) bool {
 	if len(iban) < 15 || len(iban) > 34 || strings.Trim(
 		iban[:2], "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
@@ -111,7 +112,7 @@ func validIBAN(iban string) bool {
 	return rest == 1
 }
 
-// checkDebitCurrency refuses debits in another currency than the euro.
+// checkDebitCurrency refuses debits in any currency but the euro.
 func checkDebitCurrency(types []string, currency, param string) error {
 	if currency != "" && currency != "eur" && slices.Contains(types, "sepa_debit") {
 		return invalid(param, "The currency provided (%s) is invalid for one of the provided payment_method_types: sepa_debit. "+

@@ -6,26 +6,26 @@ import (
 	"time"
 )
 
-// settings are what an account decides once, in Stripe's dashboard, about renewals that fail and about
-// bank debits, and how long banks take.
+// settings are what an account sets once in Stripe's dashboard, about failed renewals and about bank debits. They also
+// include how long banks take.
 type settings struct {
 	AfterLastRetry string          // cancel, unpaid or past_due
 	RetrySchedule  []time.Duration // how long to wait before each retry
 	DebitTakes     time.Duration   // how long a bank takes over a debit; 0: bankHour
-	OffersDebit    bool            // pages take bank debits as well, where a request names no kinds of payment methods
+	OffersDebit    bool            // pages also take bank debits, if a request names no kinds of payment methods
 }
 
-// mostRetries and longestRetry bound what the control accepts; Stripe's own schedules are shorter.
+// mostRetries and longestRetry limit what the control accepts. Stripe's own schedules are shorter.
 const (
 	mostRetries  = 8
 	longestRetry = 60 // days
-	// longestDebit is how long a bank may take over a debit, in hours: Stripe gives a SEPA debit up to 14 days.
+	// longestDebit is how long, in hours, a bank may take over a debit. Stripe gives a SEPA debit up to 14 days.
 	longestDebit = 14 * 24
 )
 
 var afterLastRetry = []string{"cancel", "unpaid", "past_due"}
 
-// adopt takes over what the options say. What they leave open stays as a snapshot has it, or becomes Stripe's default.
+// adopt sets what the options contain. The rest keeps the value of the snapshot, or gets Stripe's default.
 func (s *settings) adopt(opts Options) {
 	if opts.AfterLastRetry != "" {
 		s.AfterLastRetry = opts.AfterLastRetry
@@ -42,7 +42,7 @@ func (s *settings) adopt(opts Options) {
 	}
 }
 
-// shown is how the control tells the settings, times in days.
+// shown returns the settings as the control shows them: retries in days, debits in hours.
 func (s *settings) shown() map[string]any {
 	days := []float64{}
 	for _, wait := range s.RetrySchedule {
@@ -54,7 +54,7 @@ func (s *settings) shown() map[string]any {
 	}
 }
 
-// debitSeconds is how long a bank takes over a debit.
+// debitSeconds returns how long a bank takes over a debit.
 func (s *settings) debitSeconds() int64 {
 	if s.DebitTakes == 0 {
 		return bankHour
@@ -66,7 +66,7 @@ func (s *Sandbox) showSettings(out http.ResponseWriter, r *http.Request) {
 	s.control(out, r, nil, func(w *world) (any, error) { return w.Settings.shown(), nil })
 }
 
-// changeSettings changes what is given; retries that are planned already, and debits under way, keep their time.
+// changeSettings changes the settings that the request contains. Planned retries and debits under way keep their time.
 func (s *Sandbox) changeSettings(out http.ResponseWriter, r *http.Request) {
 	var wish struct {
 		AfterLastRetry *string    `json:"after_last_retry"`

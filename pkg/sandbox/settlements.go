@@ -2,8 +2,8 @@ package sandbox
 
 import "net/http"
 
-// debit asks the payer's bank for the money. It takes the bank an hour to answer, or what the settings say; the
-// intent is processing until then.
+// debit asks the payer's bank for the money. The bank takes an hour, or as long as the settings say. Until then the
+// intent is processing.
 func (w *world) debit(intent *paymentIntent, method *paymentMethod) {
 	made := w.newCharge(intent, method)
 	made.Captured, made.AmountCaptured, made.Status = true, intent.Amount, "pending"
@@ -14,7 +14,8 @@ func (w *world) debit(intent *paymentIntent, method *paymentMethod) {
 	w.emit("payment_intent.processing", intent)
 }
 
-// settleDebit ends a debit as the bank decides, nil for well, and lets the invoice and the payment page feel it.
+// settleDebit ends a debit as the bank decides, and updates the invoice and the payment page. why is nil if the debit
+// succeeds.
 func (w *world) settleDebit(intent *paymentIntent, why *decline) {
 	made, owner := w.Charges.get(string(intent.LatestCharge)), w.Invoices.get(string(intent.Invoice))
 	owed := owner != nil && (owner.Status == "open" || owner.Status == "uncollectible")
@@ -34,7 +35,7 @@ func (w *world) settleDebit(intent *paymentIntent, why *decline) {
 	w.tellPage(intent, "checkout.session.async_payment_failed", "unpaid")
 }
 
-// tellPage announces how the money of a page ended that was complete before its bank had decided.
+// tellPage announces the outcome of a debit for a payment page that was complete before the bank decided.
 func (w *world) tellPage(intent *paymentIntent, kind, paymentStatus string) {
 	for _, page := range w.Sessions.where(func(s *checkoutSession) bool {
 		return s.Status == "complete" && s.PaymentStatus == "unpaid" &&
@@ -45,7 +46,7 @@ func (w *world) tellPage(intent *paymentIntent, kind, paymentStatus string) {
 	}
 }
 
-// settleByHand decides now what a bank would decide later.
+// settleByHand makes the bank's decision now instead of later.
 func (s *Sandbox) settleByHand(out http.ResponseWriter, r *http.Request) {
 	var wish struct {
 		Outcome string `json:"outcome"`

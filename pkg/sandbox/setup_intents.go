@@ -54,7 +54,8 @@ func (w *world) newSetup(types []string) *setupIntent {
 	return w.SetupIntents.add(made)
 }
 
-// setupParties answers the customer and the card that a request names; the customer is else that of the intent.
+// setupParties returns the customer and the card that a request names. If it names no customer, the intent's is
+// returned.
 func (c *call) setupParties(known *setupIntent) (holder *customer, method *paymentMethod, err error) {
 	if id := c.p.Text("customer"); id != "" {
 		if holder, err = c.customerAt(id, "customer"); err != nil {
@@ -93,7 +94,7 @@ func (c *call) fillSetup(into *setupIntent, holder *customer, method *paymentMet
 	}
 }
 
-// accept sets by what an intent may be set up, with the options that each kind has.
+// accept sets the kinds of payment methods that an intent may set up, and the options of each kind.
 func (s *setupIntent) accept(types []string) {
 	options := map[string]any{}
 	for _, kind := range types {
@@ -172,7 +173,7 @@ func noMethodToSetUp() error {
 		"Update the SetupIntent with a payment method and then confirm it again.")
 }
 
-// setUp saves the card, or asks for 3-D Secure first where it insists on that.
+// setUp saves the card. If the card requires 3-D Secure, it asks for that first.
 func (w *world) setUp(s *setupIntent, how attempt) (any, error) {
 	method := w.PaymentMethods.get(string(s.PaymentMethod))
 	if method == nil {
@@ -195,7 +196,7 @@ func (w *world) setUp(s *setupIntent, how attempt) (any, error) {
 	return s, nil
 }
 
-// refuseSetup puts an intent back to requires_payment_method with the error that the payer sees.
+// refuseSetup puts an intent back to requires_payment_method, with the error that the payer sees.
 func (w *world) refuseSetup(s *setupIntent, method *paymentMethod, refusal *apiError) *apiError {
 	refusal.PaymentMethod = render(method)
 	shown := *refusal

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// A snapshot is written at most so often, and never takes more than a tenth of the time.
+// snapshotEvery is the least time between two snapshots. Writing snapshots never takes more than a tenth of the time.
 const snapshotEvery = 200 * time.Millisecond
 
 func (s *Sandbox) load(dir string) error {
@@ -37,7 +37,7 @@ func (s *Sandbox) load(dir string) error {
 	return nil
 }
 
-// keepSnapshot writes the state after changes.
+// keepSnapshot writes the snapshot after changes.
 func (s *Sandbox) keepSnapshot() {
 	if s.path == "" {
 		return
@@ -60,7 +60,8 @@ func (s *Sandbox) keepSnapshot() {
 	}
 }
 
-// save writes the snapshot beside its place and moves it there, so that a reader finds the old or the new one whole.
+// save writes the snapshot to a new file and then renames it. So a reader finds either the old or the new one,
+// complete.
 func (s *Sandbox) save() error {
 	if s.path == "" {
 		return nil

@@ -2,8 +2,8 @@ package sandbox
 
 import "strings"
 
-// card is a saved card in its old shape, a customer's source. It is a view: the card itself is a payment method whose
-// id begins with card_, so that whatever pays with payment methods pays with it too.
+// card is a saved card in its old shape, a customer's source. It is a view. The card itself is a payment method whose
+// id begins with card_, so everything that pays with payment methods can pay with it.
 type card struct {
 	ID             string            `json:"id"`
 	Object         string            `json:"object"`
@@ -30,7 +30,7 @@ type card struct {
 func (s *card) key() string { return s.ID }
 func (s *card) when() int64 { return s.created }
 
-// brands are the names that a card's old shape has for what a payment method words otherwise.
+// brands are the names that a card's old shape has for the brands of payment methods.
 var brands = map[string]string{
 	"visa": "Visa", "mastercard": "MasterCard", "amex": "American Express", "discover": "Discover",
 	"diners": "Diners Club", "jcb": "JCB", "unionpay": "UnionPay",
@@ -64,7 +64,7 @@ func (m *paymentMethod) card() *card {
 
 func (m *paymentMethod) isSource() bool { return strings.HasPrefix(m.ID, "card_") }
 
-// sourceOf makes a source of a token, which nobody owns yet.
+// sourceOf makes a source from a token. It has no owner yet.
 func (w *world) sourceOf(token, param string) (*paymentMethod, error) {
 	made, err := w.redeemToken(token, param)
 	if err != nil {
@@ -75,7 +75,7 @@ func (w *world) sourceOf(token, param string) (*paymentMethod, error) {
 	return w.PaymentMethods.add(made), nil
 }
 
-// offeredSource makes a source of the token that a customer's source names, nil when it names none.
+// offeredSource makes a source from the token in the parameter source, or returns nil if there is none.
 func (c *call) offeredSource() (*paymentMethod, error) {
 	id := c.p.Text("source")
 	if id == "" {
@@ -88,7 +88,7 @@ func (c *call) offeredSource() (*paymentMethod, error) {
 	return made, err
 }
 
-// addSource gives a source to a customer; the first one becomes the default.
+// addSource gives a source to a customer. The first one becomes the default.
 func (w *world) addSource(made *paymentMethod, holder *customer, asDefault bool) {
 	made.Customer = text(holder.ID)
 	w.emit("customer.source.created", made.card())
@@ -97,7 +97,7 @@ func (w *world) addSource(made *paymentMethod, holder *customer, asDefault bool)
 	}
 }
 
-// sources answers a customer's sources, newest first.
+// sources returns a customer's sources, newest first.
 func (w *world) sources(customerID string) []*card {
 	shown := []*card{}
 	for _, each := range newestFirst(
@@ -131,7 +131,7 @@ func createSource(c *call) (any, error) {
 	return made.card(), nil
 }
 
-// source finds the source in the URL.
+// source finds the source that the URL names.
 func (c *call) source() (*paymentMethod, *customer, error) {
 	holder, err := c.customerAt(c.id, "customer")
 	if err != nil {
@@ -200,7 +200,7 @@ func updateSource(c *call) (any, error) {
 	return shown, nil
 }
 
-// deleteSource takes a source away; the newest of the others becomes the default where it was that.
+// deleteSource removes a source. If it was the default, the newest of the others becomes the default.
 func deleteSource(c *call) (any, error) {
 	found, holder, err := c.source()
 	if err != nil {

@@ -11,12 +11,13 @@ import (
 
 const (
 	maxStreams     = 64
-	streamBacklog  = 4096             // what may wait for one listener; who falls further behind is let go
+	streamBacklog  = 4096             // notices that may wait for one listener; a slower listener is dropped
 	streamPatience = 10 * time.Second // for one write, in real time
-	streamPulse    = 15 * time.Second // how often a quiet stream shows that it lives, in real time
+	streamPulse    = 15 * time.Second // how often a quiet stream sends a sign of life, in real time
 )
 
-// notice is something that happened: an event by its id, an attempt to deliver one, or a change that no event tells.
+// notice is something that happened: an event by its id, an attempt to deliver one, or a change that no event
+// announces.
 type notice struct {
 	event   string
 	attempt *deliveryAttempt
@@ -24,14 +25,14 @@ type notice struct {
 	faults  bool
 }
 
-// streams are those who listen. Their lock is taken within the world's and holds for a moment, so telling never waits.
+// streams are the listeners. Their lock is taken while the world's is held, and only for a moment. So tell never waits.
 type streams struct {
 	mu        sync.Mutex
 	listeners map[chan notice]bool
 	ended     bool
 }
 
-// tell hands a notice to every listener. One whose backlog is full is let go: its channel closes.
+// tell sends a notice to every listener. It drops a listener whose backlog is full and closes its channel.
 func (s *streams) tell(n notice) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -45,7 +46,7 @@ func (s *streams) tell(n notice) {
 	}
 }
 
-// join answers a new listener, nil where there are too many or the sandbox stops.
+// join returns a new listener, or nil if there are too many or the sandbox is stopping.
 func (s *streams) join() chan notice {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -66,8 +67,8 @@ func (s *streams) leave(listener chan notice) {
 	delete(s.listeners, listener)
 }
 
-// EndStreams ends every open stream and lets no new one begin. A server that uses Handler must call it before it shuts
-// down, because the shutdown would wait for the streams.
+// EndStreams ends every open stream and refuses new ones. A server that uses Handler must call it before it shuts down,
+// because the shutdown would wait for the streams.
 func (s *Sandbox) EndStreams() {
 	s.streams.mu.Lock()
 	defer s.streams.mu.Unlock()
@@ -78,8 +79,11 @@ func (s *Sandbox) EndStreams() {
 	}
 }
 
-// stream answers server-sent events as things happen: "event" with the whole event, "attempt" with an attempt to
-// deliver one, "clock" when the clock was moved, "faults" when a fault was set, struck or cleared.
+// stream sends server-sent events as things happen:
+//   - "event": the whole event;
+//   - "attempt": an attempt to deliver an event;
+//   - "clock": the clock was moved;
+//   - "faults": a fault was set, struck or cleared.
 func (s *Sandbox) stream(out http.ResponseWriter, r *http.Request) {
 	listener := s.streams.join()
 	if listener == nil {
@@ -95,7 +99,7 @@ func (s *Sandbox) stream(out http.ResponseWriter, r *http.Request) {
 	header := out.Header()
 	header.Set("Content-Type", "text/event-stream")
 	header.Set("Cache-Control", "no-store")
-	header.Set("X-Accel-Buffering", "no") // or nginx would keep what happens to itself
+	header.Set("X-Accel-Buffering", "no") // otherwise nginx would hold the events back
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	defer context.AfterFunc(s.stop, cancel)()
@@ -103,7 +107,7 @@ func (s *Sandbox) stream(out http.ResponseWriter, r *http.Request) {
 	defer pulse.Stop()
 	connection := http.NewResponseController(out)
 	for said := ": listening\n\n"; ; {
-		connection.SetWriteDeadline(time.Now().Add(streamPatience)) // where it cannot be set, the server's own holds
+		connection.SetWriteDeadline(time.Now().Add(streamPatience)) // if it cannot be set, the server's own applies
 		if _, err := out.Write([]byte(said)); err != nil {
 			return
 		}
@@ -124,7 +128,7 @@ func (s *Sandbox) stream(out http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// word writes a notice as a server-sent event; "" where its event is gone meanwhile.
+// word returns a notice as a server-sent event, or "" if its event no longer exists.
 func (s *Sandbox) word(n notice) string {
 	name, shown := "faults", any(struct{}{})
 	switch {

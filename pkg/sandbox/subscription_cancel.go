@@ -1,7 +1,7 @@
 package sandbox
 
-// deleteSubscription cancels now. Nothing is refunded; with prorate the unused time becomes a credit, and with
-// invoice_now all that still waits is invoiced once more.
+// deleteSubscription cancels a subscription now. Nothing is refunded. With prorate the unused time becomes a credit.
+// With invoice_now a last invoice takes all items that still wait.
 func deleteSubscription(c *call) (any, error) {
 	found, err := c.subscriptionAt(c.id, "id")
 	if err != nil {
@@ -29,7 +29,7 @@ func deleteSubscription(c *call) (any, error) {
 	return found, nil
 }
 
-// cancelSubscription ends a subscription now. Its open and draft invoices stay but advance no more.
+// cancelSubscription ends a subscription now. Its open and draft invoices stay but are no longer advanced.
 func (w *world) cancelSubscription(s *subscription, reason string) {
 	for _, owed := range w.Invoices.among(s.Customer, func(i *invoice) bool {
 		return string(i.Subscription) == s.ID && (i.Status == "draft" || i.Status == "open")
@@ -39,10 +39,10 @@ func (w *world) cancelSubscription(s *subscription, reason string) {
 	w.endSubscription(s, reason)
 }
 
-// endSubscription ends a subscription; canceled_at stays the time of the decision where that was taken before.
+// endSubscription ends a subscription. If the end was decided earlier, canceled_at stays the time of that decision.
 func (w *world) endSubscription(s *subscription, reason string) {
 	s.Status, s.EndedAt, s.PendingUpdate = "canceled", stamp(w.now()), nil
-	s.CancelAtPeriodEnd = s.CancelAtPeriodEnd && w.now() >= s.CurrentPeriodEnd // it stays where the end came as agreed
+	s.CancelAtPeriodEnd = s.CancelAtPeriodEnd && w.now() >= s.CurrentPeriodEnd // stays true if the end came as agreed
 	if s.CanceledAt == 0 {
 		s.CanceledAt = stamp(w.now())
 	}
@@ -53,7 +53,7 @@ func (w *world) endSubscription(s *subscription, reason string) {
 	w.abandonSchedule(s)
 }
 
-// endInvoiced ends a subscription and invoices the items of its own that still wait.
+// endInvoiced ends a subscription and invoices its own items that still wait.
 func (w *world) endInvoiced(s *subscription) {
 	items := w.pendingItems(s)
 	if len(items) == 0 {

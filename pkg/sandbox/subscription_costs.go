@@ -1,6 +1,6 @@
 package sandbox
 
-// worth answers what purchases come to before any discount.
+// worth returns the price of purchases before any discount.
 func worth(bought []purchase) int64 {
 	sum := int64(0)
 	for _, each := range bought {
@@ -9,7 +9,7 @@ func worth(bought []purchase) int64 {
 	return sum
 }
 
-// costs answers what a new subscription's first invoice comes to, on no trial, with its discount taken off.
+// costs returns the amount of a new subscription's first invoice without a trial, after its discount.
 func (w *world) costs(from start) int64 {
 	var lines []reducible
 	for _, each := range append(append([]purchase{}, from.items...), from.extras...) {
@@ -29,7 +29,7 @@ func (w *world) costs(from start) int64 {
 	return sum
 }
 
-// subtotal answers what a period of a subscription's items comes to before any discount.
+// subtotal returns the price of one period of a subscription's items before any discount.
 func subtotal(items []*subscriptionItem) int64 {
 	sum := int64(0)
 	for _, item := range items {

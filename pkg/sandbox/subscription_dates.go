@@ -2,7 +2,7 @@ package sandbox
 
 import "github.com/pointsync/pointsync/pkg/sandbox/spec"
 
-// trialEnd reads trial_end or trial_period_days; 0 means no trial.
+// trialEnd returns the end that trial_end or trial_period_days asks for. 0 means no trial.
 func (c *call) trialEnd(p spec.Params, items []purchase) (int64, error) {
 	const longest = 730 * 86400
 	end := p.Int("trial_end")
@@ -29,7 +29,7 @@ func (c *call) trialEnd(p spec.Params, items []purchase) (int64, error) {
 	return end, nil
 }
 
-// readAnchor reads an anchor to come, which is no later than the end of a whole first period.
+// readAnchor reads a future anchor. It must not be later than the end of a whole first period.
 func (c *call) readAnchor(from *start) error {
 	if !c.p.Has("billing_cycle_anchor") {
 		return nil

@@ -6,7 +6,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox/spec"
 )
 
-// wantedItems reads items[]: changes of items named by id, new ones, deleted ones. It changes nothing yet.
+// wantedItems returns the subscription's items after the changes in items[]: items changed by id, new items and deleted
+// items. It changes nothing yet.
 func (c *call) wantedItems(s *subscription) (items []*subscriptionItem, changed bool, err error) {
 	entries := c.p.List("items")
 	for _, item := range s.Items.Data {
@@ -115,7 +116,7 @@ func (c *call) subscriptionItem() (*subscription, *subscriptionItem, error) {
 	return nil, nil, noSuch("subscription_item", c.id, "id")
 }
 
-// The writes below are a change of their subscription's items[], in other words.
+// The operations below make a change of their subscription's items[] in another form.
 
 func createSubscriptionItem(c *call) (any, error) {
 	s, err := c.subscriptionAt(c.p.Text("subscription"), "subscription")
@@ -151,7 +152,7 @@ func deleteSubscriptionItem(c *call) (any, error) {
 	return deleted("subscription_item", item.ID), nil
 }
 
-// changeItem makes one entry of items[] out of an item's parameters and updates the subscription with it.
+// changeItem turns an item's parameters into one entry of items[] and updates the subscription with it.
 func (c *call) changeItem(s *subscription, entry spec.Params) error {
 	whole := spec.Params{"items": []any{entry}}
 	for name, value := range c.p {

@@ -1,6 +1,6 @@
 package sandbox
 
-// start is all that a new subscription begins with.
+// start is everything that a new subscription begins with.
 type start struct {
 	holder      *customer
 	items       []purchase // recurring
@@ -9,18 +9,20 @@ type start struct {
 	method      *paymentMethod
 	metadata    map[string]string
 	description string
-	missing     string // what a trial's end does without a payment method
+	missing     string // what happens at a trial's end without a payment method
 	save        string // payment_settings.save_default_payment_method
 	grant       *grant // the coupon that it redeems, nil: none
 	terms       terms
-	anchor      int64  // of the billing cycle, where that is not the start: Unix seconds in the future
+	anchor      int64  // of the billing cycle, if that is not the start: Unix seconds in the future
 	stubFree    bool   // the time until the anchor is not charged
-	schedule    string // that begins it
+	schedule    string // the schedule that begins it
 }
 
-// startSubscription makes a subscription with its first invoice, finalized and, when nothing is due, paid. Collecting
-// what is due is the caller's next step. Where it is to be sent the invoice stays a draft for its hour, and there is
-// none (nil) where the time until the anchor is free.
+// startSubscription makes a subscription with its first invoice. The invoice is finalized and, if nothing is due, paid.
+// The caller then collects what is due.
+//
+// An invoice that is to be sent stays a draft for its hour. There is no invoice (nil) if the time until the anchor is
+// free.
 func (w *world) startSubscription(from start) (*subscription, *invoice) {
 	made := w.newSubscription(from)
 	w.Subscriptions.add(made)
@@ -101,7 +103,7 @@ func (w *world) newSubscription(from start) *subscription {
 	return made
 }
 
-// firstInvoice drafts what a new subscription begins with.
+// firstInvoice drafts the first invoice of a new subscription.
 func (w *world) firstInvoice(made *subscription, from start) *invoice {
 	first := w.newInvoice(from.holder, made, "subscription_create")
 	if !from.stubFree {
@@ -194,7 +196,7 @@ func createSubscription(c *call) (any, error) {
 	return c.beginSubscription(from)
 }
 
-// beginSubscription collects a new subscription's first invoice as payment_behavior says.
+// beginSubscription starts a subscription and collects its first invoice as payment_behavior says.
 func (c *call) beginSubscription(from start) (any, error) {
 	card := from.method
 	if card == nil {

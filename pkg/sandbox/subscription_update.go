@@ -5,18 +5,18 @@ import (
 	"slices"
 )
 
-// subscriptionChange is what an update asks for, read and checked.
+// subscriptionChange is what an update asks for, after it was read and checked.
 type subscriptionChange struct {
 	terms  terms
 	extras []purchase
 	method *paymentMethod // the new default, nil for none
 	grant  *grant         // the coupon that it redeems, nil for none
 	items  []*subscriptionItem
-	moves  bool // the items change, or the billing cycle begins anew
+	moves  bool // the items change, or the billing cycle starts again
 }
 
-// updateSubscription changes a subscription: its details, its cancellation, its trial and its items, with the
-// proration that was asked for.
+// updateSubscription changes a subscription's details, cancellation, trial and items, with the proration that the
+// request asks for.
 func updateSubscription(c *call) (any, error) {
 	s, err := c.subscriptionAt(c.id, "id")
 	if err != nil {
@@ -55,7 +55,7 @@ func updateSubscription(c *call) (any, error) {
 	return s, nil
 }
 
-// checkDates refuses what an update says about a subscription's end, trial and cycle where that cannot be.
+// checkDates refuses an update that asks for an impossible end, trial or cycle.
 func (c *call) checkDates(s *subscription) error {
 	p := c.p
 	_, exact := p["trial_end"].(int64)
@@ -89,7 +89,7 @@ func (c *call) checkDates(s *subscription) error {
 	return c.checkPause(p)
 }
 
-// pendingNames are the parameters that an update may have which waits for its payment.
+// pendingNames are the parameters that are allowed in an update that waits for its payment.
 // Source: https://stripe.com/docs/billing/subscriptions/pending-updates-reference
 var pendingNames = setOf([]string{
 	"expand", "payment_behavior", "proration_behavior", "proration_date", "billing_cycle_anchor", "items", "trial_end",
@@ -97,8 +97,8 @@ var pendingNames = setOf([]string{
 	"add_invoice_items", "off_session",
 })
 
-// checkPending refuses to let an update wait for its payment where Stripe cannot: by bank debit, where invoices are
-// sent, and with parameters that are no part of what waits.
+// checkPending refuses to let an update wait for its payment where Stripe cannot. That is the case if the subscription
+// is paid by bank debit, or if its invoices are sent. It also refuses parameters that pendingNames does not list.
 func (c *call) checkPending(s *subscription, holder *customer) error {
 	if c.p.Text("payment_behavior") != "pending_if_incomplete" {
 		return nil
@@ -154,7 +154,7 @@ func (c *call) readChange(s *subscription, holder *customer) (wish subscriptionC
 	return wish, err
 }
 
-// addExtras adds what is bought once to the subscription's next invoice.
+// addExtras adds one-time purchases to the subscription's next invoice.
 func (c *call) addExtras(s *subscription, holder *customer, extras []purchase) {
 	for _, each := range extras {
 		made := c.newInvoiceItem(holder, each.price.UnitAmount*each.quantity, s.Currency, c.productName(each.price))
@@ -187,7 +187,7 @@ func (c *call) setDetails(s *subscription, method *paymentMethod) {
 	c.setCancellation(s)
 }
 
-// setCancellation plans or takes back the end of a subscription.
+// setCancellation plans the end of a subscription, or takes it back.
 func (c *call) setCancellation(s *subscription) {
 	p := c.p
 	switch {
@@ -203,11 +203,11 @@ func (c *call) setCancellation(s *subscription) {
 	}
 }
 
-// setTrialEnd moves a trial's end; "now" ends it, which bills the first period at once.
+// setTrialEnd moves a trial's end. "now" ends the trial and bills the first period at once.
 func (c *call) setTrialEnd(s *subscription) {
 	if end := c.p.Int("trial_end"); end != 0 {
 		if c.p.Text("proration_behavior") != "none" && (s.Status == "active" || s.Status == "past_due") {
-			c.prorate(s, s.Items.Data, c.now(), true) // what was paid for is not on trial
+			c.prorate(s, s.Items.Data, c.now(), true) // time that was paid for is no trial: credit it
 		}
 		c.change("customer.subscription.updated", s, func() {
 			if s.TrialStart == 0 {
@@ -226,15 +226,15 @@ func (c *call) setTrialEnd(s *subscription) {
 	c.invoiceMove(s, &next, true)
 }
 
-// beginCycle moves a subscription into a period that starts at a time and anchors its cycle there.
+// beginCycle moves a subscription into a period that starts at a time, and anchors its cycle there.
 func (s *subscription) beginCycle(at int64) {
 	s.BillingCycleAnchor, s.CurrentPeriodStart, s.CurrentPeriodEnd = at, at, s.cycle().next(at, at)
-	if s.CancelAtPeriodEnd { // which is another one now
+	if s.CancelAtPeriodEnd { // the period's end is another one now
 		s.CancelAt = stamp(s.CurrentPeriodEnd)
 	}
 }
 
-// changeItems puts new items in force. Within the same interval the difference is prorated to the second; another
+// changeItems puts new items into effect. Within the same interval the difference is prorated to the second. Another
 // interval, or a reset of the anchor, starts a new period now and bills it at once.
 func (c *call) changeItems(s *subscription, wanted []*subscriptionItem) error {
 	behavior := c.p.Text("proration_behavior")
@@ -255,7 +255,7 @@ func (c *call) changeItems(s *subscription, wanted []*subscriptionItem) error {
 		}
 	}
 	if s.PendingUpdate != nil {
-		c.dropPendingUpdate(s) // the later change takes its place
+		c.dropPendingUpdate(s) // the later change replaces it
 	}
 	if s.begun() && behavior != "none" {
 		c.prorate(s, wanted, date, newCycle)
@@ -278,8 +278,8 @@ func (c *call) changeItems(s *subscription, wanted []*subscriptionItem) error {
 	return nil
 }
 
-// invoiceMove puts a subscription's next state in force and invoices it at once: what waits, and with a new cycle its
-// first period. A failure shows as past_due.
+// invoiceMove puts a subscription's next state into effect and invoices it at once. The invoice has the items that wait
+// and, with a new cycle, the first period. A failed payment shows as past_due.
 func (c *call) invoiceMove(s, next *subscription, newCycle bool) {
 	reason := "subscription_update"
 	if s.Status == "trialing" {
@@ -294,7 +294,7 @@ func (c *call) invoiceMove(s, next *subscription, newCycle bool) {
 	c.collectAtOnce(made, s)
 }
 
-// invoicePending invoices a change that waits until it is paid for; until then the old state stays in force.
+// invoicePending invoices a change that waits until it is paid. Until then the old state stays in effect.
 func (c *call) invoicePending(s, next *subscription, newCycle bool) {
 	made := c.newInvoice(c.Customers.get(s.Customer), s, "subscription_update")
 	waiting := &pendingUpdate{ExpiresAt: c.now() + incompleteLifetime, SubscriptionItems: next.Items.Data}
@@ -305,13 +305,13 @@ func (c *call) invoicePending(s, next *subscription, newCycle bool) {
 	before := pictured(s)
 	s.PendingUpdate, s.Hidden.PendingInvoice = waiting, made.ID
 	s.LatestInvoice = text(made.ID)
-	c.collectAtOnce(made, s) // paid at once, it applies the update on the way
+	c.collectAtOnce(made, s) // if this is paid at once, it applies the update
 	if s.PendingUpdate != nil {
 		c.announce("customer.subscription.updated", s, before)
 	}
 }
 
-// collectAtOnce opens and collects an invoice without a draft hour, together with all that waits for one.
+// collectAtOnce opens and collects an invoice without a draft hour. The invoice also takes all items that wait for one.
 func (w *world) collectAtOnce(made *invoice, s *subscription) {
 	w.addPendingItems(made, s)
 	made.total()
@@ -320,7 +320,8 @@ func (w *world) collectAtOnce(made *invoice, s *subscription) {
 	w.openNow(made)
 }
 
-// openNow opens and collects an announced draft. In a preview it stays one, and where collection is paused so.
+// openNow opens and collects a draft that was announced. In a preview, or while collection is paused with
+// keep_as_draft, it stays a draft.
 func (w *world) openNow(made *invoice) {
 	if w.preview || w.Subscriptions.get(string(made.Subscription)).withholds("keep_as_draft") {
 		return

@@ -1,12 +1,13 @@
 package sandbox
 
-// incompleteLifetime is how long a first payment may take, in seconds: then incomplete becomes incomplete_expired.
+// incompleteLifetime is how long, in seconds, a first payment may take. After that, incomplete becomes
+// incomplete_expired.
 const incompleteLifetime = 23 * 3600
 
-// trialNotice is how long before its end a trial is announced to end, in seconds.
+// trialNotice is how long before a trial's end that end is announced, in seconds.
 const trialNotice = 3 * 86400
 
-// renewalNotice is how long before a renewal its invoice is announced by invoice.upcoming, in seconds.
+// renewalNotice is how long before a renewal invoice.upcoming is sent, in seconds.
 const renewalNotice = 7 * 86400
 
 type subscription struct {
@@ -40,9 +41,9 @@ type subscription struct {
 	TrialSettings        trialSettings            `json:"trial_settings"`
 	TrialStart           stamp                    `json:"trial_start"`
 	Hidden               struct {
-		StubFree       bool   // the time until an anchor to come is not charged
+		StubFree       bool   // the time until a future anchor is not charged
 		TrialNoticed   bool   // customer.subscription.trial_will_end was sent
-		Noticed        int64  // the period's end that invoice.upcoming was last sent for
+		Noticed        int64  // the period end that invoice.upcoming was last sent for
 		PendingInvoice string // the invoice whose payment applies PendingUpdate
 		PeriodDiscount string // the discount that the current period was billed with
 	} `json:"_sandbox"`
@@ -85,15 +86,18 @@ func (s *subscription) ended() bool {
 	return s.Status == "canceled" || s.Status == "incomplete_expired"
 }
 
-// begun tells whether a subscription has begun to be billed and goes on.
+// begun reports whether a subscription's billing has begun and continues.
 func (s *subscription) begun() bool {
 	return s.Status == "active" || s.Status == "past_due" || s.Status == "unpaid"
 }
 
 func (s *subscription) cycle() *recurring { return s.Items.Data[0].Price.Recurring }
 
-// nextDue answers when the subscription wants to be looked at again: the end of its period (and the notice before), of
-// its trial (likewise), of its pause, of its patience with a first payment or a pending update.
+// nextDue returns when the subscription next has due work. That is the earliest of these times:
+//   - the ends of its period and its trial, and the notices before them;
+//   - the ends of its pause and its discount;
+//   - its planned cancellation;
+//   - the deadlines of a first payment and of a pending update.
 func (s *subscription) nextDue() int64 {
 	due := s.CurrentPeriodEnd
 	switch s.Status {
@@ -105,7 +109,7 @@ func (s *subscription) nextDue() int64 {
 		}
 	case "active", "past_due", "unpaid":
 	case "paused":
-		due = 0 // it stands still until it is resumed
+		due = 0 // nothing is due until it is resumed
 	default:
 		return 0
 	}
@@ -124,7 +128,7 @@ func (s *subscription) nextDue() int64 {
 	return sooner(due, int64(s.CancelAt))
 }
 
-// sooner answers the earlier of two times, either of which may be 0: never.
+// sooner returns the earlier of two times. 0 means never.
 func sooner(a, b int64) int64 {
 	if a == 0 || b == 0 {
 		return max(a, b)
@@ -132,8 +136,8 @@ func sooner(a, b int64) int64 {
 	return min(a, b)
 }
 
-// wantsNotice tells whether invoice.upcoming is still to be sent for the next renewal. A period that is no longer than
-// the notice has none.
+// wantsNotice reports whether invoice.upcoming must still be sent for the next renewal. A period that is no longer than
+// the notice gets none.
 func (s *subscription) wantsNotice() bool {
 	return s.renews() && s.Hidden.Noticed != s.CurrentPeriodEnd &&
 		s.CurrentPeriodEnd-s.CurrentPeriodStart > renewalNotice
@@ -144,8 +148,9 @@ func (s *subscription) renews() bool {
 		(s.CancelAt == 0 || int64(s.CancelAt) > s.CurrentPeriodEnd)
 }
 
-// cardFor answers what a subscription's invoices are charged to: its own default, else the customer's; nil when
-// there is none. Stripe does not reach for other attached cards, but for the default source of old.
+// cardFor returns the payment method that a subscription's invoices are charged to: its own default, else the
+// customer's, else the customer's old default source. It returns nil if there is none. Like Stripe, it does not use
+// other attached cards.
 func (w *world) cardFor(s *subscription, holder *customer) *paymentMethod {
 	if s != nil {
 		if method := w.PaymentMethods.get(string(s.DefaultPaymentMethod)); method != nil {
@@ -158,7 +163,7 @@ func (w *world) cardFor(s *subscription, holder *customer) *paymentMethod {
 	return w.PaymentMethods.get(string(holder.DefaultSource))
 }
 
-// subscriptionAt finds a subscription by the id in the URL and goes to its clock.
+// subscriptionAt finds a subscription by its id and makes its clock the current one.
 func (c *call) subscriptionAt(id, param string) (*subscription, error) {
 	found := c.Subscriptions.get(id)
 	if found == nil {
@@ -170,7 +175,7 @@ func (c *call) subscriptionAt(id, param string) (*subscription, error) {
 
 func getSubscription(c *call) (any, error) { return c.subscriptionAt(c.id, "id") }
 
-// listSubscriptions leaves canceled ones out unless they are asked for, as Stripe does.
+// listSubscriptions leaves out canceled subscriptions unless the request asks for them, as Stripe does.
 func listSubscriptions(c *call) (any, error) {
 	p, status := c.p, c.p.Text("status")
 	matches := func(s *subscription) bool {

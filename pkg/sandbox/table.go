@@ -11,7 +11,7 @@ type row interface {
 	when() int64
 }
 
-// base is what nearly every object of Stripe begins with.
+// base has the fields that nearly every object of Stripe begins with.
 type base struct {
 	ID      string `json:"id"`
 	Object  string `json:"object"`
@@ -21,14 +21,14 @@ type base struct {
 func (b *base) key() string { return b.ID }
 func (b *base) when() int64 { return b.Created }
 
-// table keeps rows by id and in the order of their creation, which is the (reversed) order of every list.
+// table keeps rows by id and in the order of their creation. Lists show them in the reverse order.
 type table[T any] struct {
 	rows     map[string]*T
 	ids      []string
-	byHolder map[string][]*T // rows that are held, by customer
+	byHolder map[string][]*T // held rows, by customer
 }
 
-// held is a row that belongs to one customer for good, so that a table can find all of a customer's at once.
+// held is a row whose customer never changes. So a table can find all rows of a customer at once.
 type held interface{ holder() string }
 
 func (i *invoice) holder() string      { return i.Customer }
@@ -60,7 +60,7 @@ func (t *table[T]) remove(id string) {
 	}
 	delete(t.rows, id)
 	if i := slices.Index(t.ids, id); i == 0 {
-		t.ids = t.ids[1:] // what leaves in the order of its coming costs nothing to take out
+		t.ids = t.ids[1:] // removing the oldest row costs nothing
 	} else {
 		t.ids = slices.Delete(t.ids, i, i+1)
 	}
@@ -71,7 +71,7 @@ func (t *table[T]) remove(id string) {
 	}
 }
 
-// among answers the matching rows of one customer, oldest first. The rows must be held.
+// among returns the matching rows of one customer, oldest first. The rows must be held.
 func (t *table[T]) among(holder string, match func(*T) bool) []*T {
 	var found []*T
 	for _, item := range t.byHolder[holder] {
@@ -82,7 +82,7 @@ func (t *table[T]) among(holder string, match func(*T) bool) []*T {
 	return found
 }
 
-// where answers the rows that match, oldest first.
+// where returns the rows that match, oldest first.
 func (t *table[T]) where(match func(*T) bool) []*T {
 	var found []*T
 	for _, id := range t.ids {
@@ -93,7 +93,7 @@ func (t *table[T]) where(match func(*T) bool) []*T {
 	return found
 }
 
-// find answers a row as any, nil when it is not there, for look-ups over all tables.
+// find returns a row as any, or nil if it does not exist. It is for look-ups over all tables.
 func (t *table[T]) find(id string) any {
 	if item := t.rows[id]; item != nil {
 		return item

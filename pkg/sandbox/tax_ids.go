@@ -8,10 +8,10 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox/spec"
 )
 
-// maxTaxIDs bounds how many a customer is made with at once.
+// maxTaxIDs limits how many tax ids a customer can be created with.
 const maxTaxIDs = 25
 
-// taxID is a number under which a tax office knows a customer.
+// taxID is a number by which a tax office knows a customer.
 type taxID struct {
 	base
 	Country      text               `json:"country"`
@@ -33,10 +33,10 @@ type taxIDVerification struct {
 	VerifiedName    text   `json:"verified_name"`
 }
 
-// euVAT is the form of a VAT number in the European Union: the state, and what that state likes.
+// euVAT is the form of a VAT number in the European Union: the state's code, then what that state uses.
 var euVAT = regexp.MustCompile(`^[A-Z]{2}[0-9A-Z+*]{2,12}$`)
 
-// newTaxID makes one, which stays as it was given: the sandbox asks no tax office.
+// newTaxID makes a tax id. Its verification never changes, because the sandbox asks no tax office.
 func (w *world) newTaxID(holder *customer, kind, value string) *taxID {
 	made := &taxID{
 		base:     w.begin("txi_1", "tax_id"),
@@ -55,7 +55,8 @@ func (w *world) newTaxID(holder *customer, kind, value string) *taxID {
 	return made
 }
 
-// countryOf reads the country off the kind, or off the number where the kind is a union's.
+// countryOf returns the country that the kind names. For a kind of the European Union it is the one that the number
+// begins with.
 func countryOf(kind, value string) string {
 	prefix, _, _ := strings.Cut(kind, "_")
 	if prefix == "eu" {
@@ -71,7 +72,7 @@ func checkTaxID(kind, value, param string) error {
 	return nil
 }
 
-// checkTaxIDs checks those that a new customer brings along.
+// checkTaxIDs checks the tax ids of a new customer.
 func checkTaxIDs(given []spec.Params) error {
 	if len(given) > maxTaxIDs {
 		return invalid("tax_id_data", "A new customer can bring at most %d tax ids.", maxTaxIDs)

@@ -1,6 +1,6 @@
 package sandbox
 
-// testClock is a clock of its own for the customers made on it. Its own dates follow the main clock.
+// testClock is a separate clock for the customers created on it. Its own dates follow the main clock.
 type testClock struct {
 	base
 	DeletesAfter int64  `json:"deletes_after"`
@@ -11,7 +11,7 @@ type testClock struct {
 
 const (
 	testClockLifetime = 30 * 86400
-	longestAdvance    = 2 * 366 * 86400 // where no subscription bounds it
+	longestAdvance    = 2 * 366 * 86400 // if no subscription limits it
 )
 
 func createTestClock(c *call) (any, error) {
@@ -41,8 +41,8 @@ func getTestClock(c *call) (any, error) { return c.testClock() }
 
 func listTestClocks(c *call) (any, error) { return list(c, &c.TestClocks, "test clock", nil) }
 
-// advanceTestClock does everything due on the way at once, but answers as Stripe does, which works on it for a while:
-// with status advancing. The next look finds it ready.
+// advanceTestClock does everything that is due on the way at once. But it responds as Stripe does, which works on it
+// for a while: with the status advancing. The next request finds it ready.
 func advanceTestClock(c *call) (any, error) {
 	found, err := c.testClock()
 	if err != nil {
@@ -80,7 +80,7 @@ func (c *call) furthest(clock *testClock) int64 {
 	return limit
 }
 
-// deleteTestClock takes the customers that live on the clock with it.
+// deleteTestClock deletes a clock and the customers that live on it.
 func deleteTestClock(c *call) (any, error) {
 	found, err := c.testClock()
 	if err != nil {

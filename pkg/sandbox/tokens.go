@@ -5,7 +5,7 @@ import (
 	"strconv"
 )
 
-// token stands for a card until somebody uses it, once.
+// token represents a card until someone uses it. It can be used once.
 type token struct {
 	base
 	Card     *card                   `json:"card"`
@@ -15,7 +15,7 @@ type token struct {
 	Hidden   struct{ Number string } `json:"_sandbox"` // the test card
 }
 
-// createToken makes a token of a card's number. Stripe makes tokens of other things too; the sandbox does not.
+// createToken makes a token from a card's number. Stripe also makes tokens of other things. The sandbox does not.
 func createToken(c *call) (any, error) {
 	for _, name := range []string{"account", "bank_account", "customer", "cvc_update", "person", "pii"} {
 		if c.p.Has(name) {
@@ -39,7 +39,7 @@ func createToken(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.PaymentMethods.remove(method.ID) // it comes to be when the token is used
+	c.PaymentMethods.remove(method.ID) // the card is created when the token is used
 	method.ID = newID("card_1", 24)
 	setText(&method.BillingDetails.Name, given, "name")
 	made := &token{base: c.begin("tok_1", "token"), Card: method.card(), Type: "card"}
@@ -54,8 +54,8 @@ func getToken(c *call) (any, error) {
 	return nil, noSuch("token", c.id, "id")
 }
 
-// redeemToken makes a card of a token, or of a test card's name, which can be used again and again. It is the last
-// thing that an operation checks: the token is used up.
+// redeemToken makes a card from a token, or from a test card's name. The token is used up, so an operation must redeem
+// it after all other checks. A name can be used again and again.
 func (w *world) redeemToken(id, param string) (*paymentMethod, error) {
 	if made := w.named(id); made != nil {
 		return made, nil

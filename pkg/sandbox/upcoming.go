@@ -9,15 +9,15 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox/spec"
 )
 
-// upcoming is an invoice that is only looked at: it has no id.
+// upcoming is an invoice that is only a preview: it has no id.
 type upcoming struct {
 	invoice
 	ID string `json:"id,omitempty"`
 }
 
 // upcomingInvoice previews the next invoice of a subscription, of a change to it, of a new one, or of a customer's
-// waiting items. The change is really made, by the operation that makes it otherwise, in a world that is thrown away;
-// so what is shown is what it comes to, and nothing is left behind.
+// waiting items. It runs the operation that really makes the change, in a world that is thrown away. So it shows the
+// true result, and nothing is left behind.
 func upcomingInvoice(c *call) (any, error) {
 	shown, err := c.foresee()
 	if err != nil {
@@ -81,8 +81,8 @@ func (c *call) foresee() (*upcoming, error) {
 	return shown, nil
 }
 
-// previewed answers whose invoice is asked for: a subscription's, or a customer's, whose subscription that renews comes
-// first unless a new one is described.
+// previewed returns the customer and the subscription whose invoice the request asks for. If the request names only a
+// customer, it returns the subscription that renews first. If it describes a new subscription, it returns none.
 func (c *call) previewed() (*customer, *subscription, error) {
 	if id := c.p.Text("subscription"); id != "" {
 		s, err := c.subscriptionAt(id, "subscription")
@@ -110,7 +110,7 @@ func (c *call) previewed() (*customer, *subscription, error) {
 	return holder, first, nil
 }
 
-// previewItems puts the invoice items of a preview in force: new ones, and changes of those that wait.
+// previewItems puts the invoice items of a preview into effect: new ones, and changes of those that wait.
 func (c *call) previewItems(entries []spec.Params, holder *customer, s *subscription) error {
 	for n, entry := range entries {
 		c.p, c.id = spec.Params{}, entry.Text("invoiceitem")
@@ -134,7 +134,7 @@ func (c *call) previewItems(entries []spec.Params, holder *customer, s *subscrip
 	return nil
 }
 
-// withinParam says that a refused parameter is a part of another one.
+// withinParam returns err with a refused parameter named as a part of another one.
 func withinParam(param string, err error) error {
 	refusal := asAPIError(err)
 	if refusal == nil || refusal.Param == "" {

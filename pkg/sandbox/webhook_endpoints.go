@@ -10,11 +10,11 @@ type webhookEndpoint struct {
 	URL           string            `json:"url"`
 	Hidden        struct {
 		Secret  string
-		Retired []retiredSecret // rolled away, and valid for a while yet
+		Retired []retiredSecret // replaced by a roll, and still valid for a while
 	} `json:"_sandbox"`
 }
 
-// createEndpoint answers the signing secret this once.
+// createEndpoint makes an endpoint. Only its response shows the signing secret.
 func createEndpoint(c *call) (any, error) {
 	p := c.p
 	if !absolute(p.Text("url")) {
@@ -68,7 +68,7 @@ func updateEndpoint(c *call) (any, error) {
 		found.Status = "enabled"
 		if p.Flag("disabled") {
 			found.Status = "disabled"
-			c.dropDeliveries(found.ID) // a disabled endpoint is sent no retries
+			c.dropDeliveries(found.ID) // a disabled endpoint gets no retries
 		}
 	}
 	setText(&found.Description, p, "description")

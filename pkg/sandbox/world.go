@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// world is everything the sandbox knows. Its exported fields are what a snapshot keeps; Sandbox.mu guards all of it.
+// world is everything that the sandbox knows. A snapshot keeps its exported fields. Sandbox.mu guards all of it.
 type world struct {
 	ClockOffset time.Duration
 	Sequence    int64
@@ -19,7 +19,7 @@ type world struct {
 	Prices         table[price]
 	Coupons        table[coupon]
 	PromotionCodes table[promotionCode]
-	Discounts      table[discount] // all there ever were: invoices name them by id
+	Discounts      table[discount] // all that ever existed: invoices name them by id
 	PaymentMethods table[paymentMethod]
 	Intents        table[paymentIntent]
 	SetupIntents   table[setupIntent]
@@ -44,19 +44,19 @@ type world struct {
 	TestClocks     table[testClock]
 	Deliveries     table[delivery]
 	Faults         table[fault]
-	Replays        map[string]*replay // saved answers by API key and Idempotency-Key
+	Replays        map[string]*replay // saved responses by API key and Idempotency-Key
 
 	realNow  func() time.Time
-	at       int64               // while due work of the main clock runs: its time
-	clock    string              // the test clock that the current operation lives on, "" for the main clock
-	verdicts map[string]bool     // whether the next invoice of a subscription is paid, while a control decides that
-	sums     map[string]*sums    // what the movements add up to, nil until somebody asks
+	at       int64               // the main clock's time while its due work runs
+	clock    string              // the test clock of the current operation, "" for the main clock
+	verdicts map[string]bool     // whether a subscription's next invoice is paid, while a control decides it
+	sums     map[string]*sums    // the sums of the movements, nil until someone asks
 	cause    cause               // the request behind the current changes, zero for due work
 	agendas  map[string]*agenda  // by test clock, "" for the main clock
 	mailbags map[string]*mailbag // by endpoint
 	ring     func(endpoint string)
-	tell     func(notice) // to those who listen to the stream
-	preview  bool         // nothing here lasts: drafts are looked at and not opened
+	tell     func(notice) // notifies the listeners of the stream
+	preview  bool         // nothing here is kept: drafts are shown and not opened
 }
 
 // cause is the API request that made an event happen.
@@ -65,7 +65,7 @@ type cause struct {
 	Key       text `json:"idempotency_key"`
 }
 
-// now is the time on the clock that the current operation lives on, in Unix seconds.
+// now returns the time on the current operation's clock, in Unix seconds.
 func (w *world) now() int64 {
 	if clock := w.TestClocks.get(w.clock); clock != nil {
 		return clock.FrozenTime
@@ -80,17 +80,17 @@ func (w *world) mainNow() int64 {
 	return w.mainTime().Unix()
 }
 
-// mainTime is the sandbox's own clock; Stripe's objects show whole seconds of it.
+// mainTime returns the time on the sandbox's own clock. Stripe's objects show its whole seconds.
 func (w *world) mainTime() time.Time { return w.realNow().Add(w.ClockOffset).UTC() }
 
-// on makes the customer's clock the one that the current operation lives on.
+// on makes the customer's clock the one of the current operation.
 func (w *world) on(c *customer) {
 	if c != nil {
 		w.clock = string(c.TestClock)
 	}
 }
 
-// clockOf answers the clock that a customer lives on, "" for the main one.
+// clockOf returns the id of a customer's clock, or "" for the main one.
 func (w *world) clockOf(customerID string) string {
 	if holder := w.Customers.get(customerID); holder != nil {
 		return string(holder.TestClock)
@@ -102,7 +102,7 @@ func (w *world) begin(prefix, object string) base {
 	return base{ID: newID(prefix, 24), Object: object, Created: w.now()}
 }
 
-// find answers any object by id, nil when there is none.
+// find returns any object by its id, or nil if there is none.
 func (w *world) find(id string) any {
 	for _, look := range []func(string) any{
 		w.Customers.find, w.Products.find, w.Prices.find, w.PaymentMethods.find, w.Intents.find, w.SetupIntents.find,
@@ -122,14 +122,14 @@ func (w *world) find(id string) any {
 
 const idAlphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
-// newID answers a Stripe-like id: the prefix and random letters.
+// newID returns an id like Stripe's: the prefix and random letters.
 func newID(prefix string, length int) string {
 	id := append(make([]byte, 0, len(prefix)+length), prefix...)
 	var random [32]byte
 	for len(id) < len(prefix)+length {
 		rand.Read(random[:]) // it never fails
 		for _, each := range random {
-			// 248 of 256, so that all letters are as likely
+			// use 248 of the 256 values, so that all letters are equally likely
 			if int(each) < 4*len(idAlphabet) && len(id) < len(prefix)+length {
 				id = append(id, idAlphabet[int(each)%len(idAlphabet)])
 			}
