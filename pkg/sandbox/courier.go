@@ -163,7 +163,7 @@ func (s *Sandbox) flush(ctx context.Context) bool {
 	}
 }
 
-// awaitFirstAttempt waits until an event has been tried once at every endpoint that wants it.
+// awaitFirstAttempt waits until an event was tried once at every endpoint that wants it.
 func (s *Sandbox) awaitFirstAttempt(ctx context.Context, eventID string) {
 	for {
 		s.mu.Lock()

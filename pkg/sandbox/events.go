@@ -72,7 +72,7 @@ func (d *eventData) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON reads the text from a snapshot.
 func (d *eventData) UnmarshalJSON(content []byte) error { return json.Unmarshal(content, &d.text) }
 
-// emit announces an object as it is now and puts its next due work on the agenda.
+// emit announces an object as it is now and adds its next due work to the agenda.
 func (w *world) emit(kind string, v any) *event { return w.announce(kind, v, nil) }
 
 // change changes an object and announces it, with the values that the object had before. If nothing changed, it

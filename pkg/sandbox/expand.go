@@ -164,7 +164,7 @@ func (w *world) include(node map[string]any, name string) any {
 	return nil
 }
 
-// show renders an object, or what is left of a deleted one.
+// show renders an object. Of a deleted customer it renders only what is left.
 func (w *world) show(v any) map[string]any {
 	if c, ok := v.(*customer); ok && c.Hidden.Deleted {
 		return deleted("customer", c.ID)

@@ -1,8 +1,8 @@
 //go:build ignore
 
 // Generate distils Stripe's own OpenAPI document and fixtures (14 MB) into spec.json, which holds only what the sandbox
-// serves. Run it with the folder embedded/openapi of github.com/stripe/stripe-mock at v0.183.0. That is the last version
-// whose document is API 2023-10-16:
+// serves. Run it with the folder embedded/openapi of github.com/stripe/stripe-mock at v0.183.0. That is the last
+// version whose document is API 2023-10-16:
 //
 //	go run generate.go "$(go list -m -f '{{.Dir}}' github.com/stripe/stripe-mock)/embedded/openapi"
 package main
@@ -307,8 +307,8 @@ func blank(schemas, schema, fixture node) node {
 	for key, value := range fixture {
 		property, _ := properties[key].(node)
 		// An id or a creation date is never neutral. Since 2022-11-15 refunds is absent unless expanded (the fixture
-		// shows it expanded). Only lines of one kind have invoice_item, and it cannot be null. A payment method has the
-		// key of its own type only; the fixture's type is card.
+		// shows it expanded). Only lines of one kind have invoice_item, and it cannot be null. A payment method has
+		// only the key of its own type; the fixture's type is card.
 		if key == "id" || key == "created" || key == "refunds" || key == "invoice_item" ||
 			key == "card" && schema["x-resourceId"] == "payment_method" {
 			continue
