@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// These tests prove what a billing cycle that is anchored elsewhere costs, and what ending a subscription gives back.
+// These tests prove the cost of a billing cycle with another anchor, and what ending a subscription gives back.
 
 func (w *world) cardHolder() string {
 	w.t.Helper()
@@ -16,7 +16,7 @@ func (w *world) cardHolder() string {
 	)["id"].(string)
 }
 
-// The period from the 16th of April to the 16th of May has 30 days; 15 of them are left until the 1st of May.
+// The period from April 16 to May 16 has 30 days. On May 1, 15 of them are left.
 func TestAnchorAhead(t *testing.T) {
 	t.Parallel()
 	may := time.Date(2024, 5, 1, 0, 0, 0, 0, time.UTC).Unix()
@@ -175,7 +175,7 @@ func TestCancelInvoiced(t *testing.T) {
 	})
 }
 
-// Time that was paid for and turns into a trial is given back.
+// When paid time becomes a trial, it is given back.
 func TestTrialGivesBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, inApril)

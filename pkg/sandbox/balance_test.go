@@ -7,10 +7,10 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox"
 )
 
-// These tests prove that the account's balance is the sum of its movements: that each payment, refund and dispute makes
-// one, with Stripe's fee, and that money is pending for two days.
+// These tests prove that the account's balance is the sum of its movements. Each payment, refund and dispute makes one
+// movement, with Stripe's fee. Money is pending for two days.
 
-// money answers what the balance says of dollars.
+// money returns the dollar amounts of the balance.
 func (w *world) money() (available, pending float64) {
 	w.t.Helper()
 	sum := func(name string, shown map[string]any) (found float64) {
@@ -32,7 +32,7 @@ func (w *world) requireMoney(available, pending float64) {
 	}
 }
 
-// paid pays dollars with a card and answers the intent with its charge.
+// paid pays dollars with a card and returns the intent and its charge.
 func (w *world) paid(amount, card string) map[string]any {
 	w.t.Helper()
 	return w.object(
@@ -107,7 +107,7 @@ func TestBalance(t *testing.T) {
 	})
 }
 
-// This test proves that the list of movements narrows as asked, and refuses what it cannot tell.
+// This test proves that the list of movements can be filtered, and that filters it cannot serve are refused.
 func TestBalanceList(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})
@@ -132,8 +132,8 @@ func TestBalanceList(t *testing.T) {
 	}
 }
 
-// This test proves that a refund whose fate is decided later begins and ends as its test card says, and that the money
-// of one that fails comes back.
+// This test proves that a refund that is decided later begins and ends as its test card says. If it fails, the money
+// comes back.
 func TestRefundFates(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -14,10 +14,10 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox"
 )
 
-// These benchmarks show that the sandbox is cheap enough to simulate with: a machine pays a checkout in under 20 ms at
-// the median, and a year of monthly renewals of 10,000 customers passes in under 60 s.
+// These benchmarks show that the sandbox is cheap enough for simulations. The median time for a machine to pay a
+// checkout is under 20 ms. A year of monthly renewals of 10,000 customers takes under 60 s.
 
-// bench is a sandbox behind one HTTP connection: its client keeps a single connection to its host.
+// bench is a sandbox behind one HTTP connection: the client keeps a single connection to its host.
 type bench struct {
 	b      *testing.B
 	url    string
@@ -47,7 +47,7 @@ func newBenchOf(b *testing.B, options sandbox.Options) *bench {
 	return &bench{b, server.URL, client}
 }
 
-// post sends a body that must be accepted and answers the object's id and subscription.
+// post sends a body that must be accepted and returns the object's id and subscription.
 func (w *bench) post(path, kind, body string) (id, subscription string) {
 	w.b.Helper()
 	request, err := http.NewRequest("POST", w.url+path, strings.NewReader(body))
@@ -96,8 +96,8 @@ func BenchmarkPaidCheckout(b *testing.B) {
 	b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "median-ms")
 }
 
-// BenchmarkYearOfRenewals advances customers with a monthly subscription by a year, and says what one renewal costs: it
-// grows with their number and no faster.
+// BenchmarkYearOfRenewals advances customers with a monthly subscription by a year, and reports the cost of one
+// renewal. The total grows with the number of customers and no faster.
 func BenchmarkYearOfRenewals(b *testing.B) {
 	for _, customers := range []int{100, 10_000} {
 		b.Run(fmt.Sprintf("Customers%d", customers), func(b *testing.B) {

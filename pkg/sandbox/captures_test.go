@@ -7,10 +7,10 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox"
 )
 
-// These tests prove that a payment whose money is only held is captured, let go or forgotten as at Stripe, and that no
-// money counts as received before it is captured.
+// These tests prove that a payment whose money is only held can be captured, canceled or left to expire, as at Stripe.
+// No money counts as received before it is captured.
 
-// held makes a payment of 2000 that waits to be captured.
+// held makes a payment of 2000 that waits for its capture.
 func (w *world) held() map[string]any {
 	w.t.Helper()
 	made := w.object(
@@ -146,7 +146,7 @@ func TestHoldEnds(t *testing.T) {
 	})
 }
 
-// What no payment of the sandbox can do is refused as a wrong state, as Stripe does for such payments.
+// Actions that no payment of the sandbox allows are refused as a wrong state, as Stripe refuses them for such payments.
 func TestIntentsRefuseWhatTheyCannotDo(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})

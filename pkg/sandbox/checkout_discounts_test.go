@@ -9,8 +9,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox"
 )
 
-// These tests prove that a session sells at the price that its discount leaves, whoever brought the discount, and that
-// a coupon is redeemed when the session is paid, once.
+// These tests prove that a session sells at the discounted price, no matter who brought the discount. A coupon is
+// redeemed once, when the session is paid.
 
 const codes = "&allow_promotion_codes=true"
 
@@ -76,7 +76,7 @@ func TestDiscountedSubscription(t *testing.T) {
 	requireBills(t, w.bills(subscription), 700, 700, 1000)
 }
 
-// A customer's running discount is part of what a session for a subscription shows.
+// A session for a subscription shows the customer's running discount.
 func TestSessionOfDiscountedCustomer(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})
@@ -92,7 +92,7 @@ func TestSessionOfDiscountedCustomer(t *testing.T) {
 	}
 }
 
-// What costs nothing is had without a card; a subscription asks for one all the same, unless the merchant does not.
+// A purchase that costs nothing needs no card. A subscription still asks for one, unless the merchant chose not to.
 func TestNothingToPay(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -167,7 +167,7 @@ func TestSessionDiscountRefusals(t *testing.T) {
 	}
 }
 
-// Two payers hold the last redemption of a code on their pages: the one who pays first has it.
+// Two payers have the last redemption of a code on their pages. The one who pays first gets it.
 func TestLastRedemption(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})
@@ -248,7 +248,7 @@ func TestCodeAfterDecline(t *testing.T) {
 	}
 }
 
-// A person enters a code on the page, is told when it is wrong, sees what it saves, and can take it off again.
+// A person enters a code on the page. They see an error if it is wrong, see what it saves, and can remove it.
 func TestCodeOnPage(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})
@@ -280,8 +280,8 @@ func TestCodeOnPage(t *testing.T) {
 	}
 }
 
-// A page for what costs nothing asks for no card and is done with one press; any other has no field for codes unless
-// the merchant allows them.
+// A page for a purchase that costs nothing asks for no card and needs one press. Another page has a field for codes
+// only if the merchant allows them.
 func TestPageWithoutPayment(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})

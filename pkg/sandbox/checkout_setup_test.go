@@ -8,8 +8,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox"
 )
 
-// These tests prove that a session of the mode setup saves a payment method and takes no money, that a page which takes
-// bank accounts can be paid from one, and that both work in a browser without JavaScript.
+// These tests prove that a session in setup mode saves a payment method and takes no money. A page that takes bank
+// accounts can be paid from one. Both work in a browser without JavaScript.
 
 // saving opens a session that saves a payment method.
 func (w *world) saving(more string) map[string]any {
@@ -151,7 +151,7 @@ func TestDebitOnPage(t *testing.T) {
 	}
 }
 
-// A page that takes cards only takes no bank account, whatever is posted to it.
+// A page that takes only cards refuses a bank account, whatever form is posted to it.
 func TestCardPageTakesNoDebit(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})

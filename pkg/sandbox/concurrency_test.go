@@ -10,9 +10,9 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox"
 )
 
-// This test proves (with -race) that 200 requests of many kinds at once lose no update, and that each change is
-// announced by one event: 40 writers of one customer, 40 spenders of one session, 40 refunders of one charge, 40
-// holders of one idempotency key, and 40 who make customers of their own.
+// This test proves (with -race) that 200 concurrent requests of many kinds lose no update, and that each change is
+// announced by one event. They are 40 writers of one customer, 40 spenders of one session, 40 refunders of one charge,
+// 40 holders of one idempotency key, and 40 who make their own customers.
 func TestParallelRequests(t *testing.T) {
 	t.Parallel()
 	const each = 40
@@ -82,7 +82,7 @@ func TestParallelRequests(t *testing.T) {
 	})
 }
 
-// requireAnnounced wants so many events of each type to have been made, and delivered.
+// requireAnnounced checks that the given number of events of each type was made and delivered.
 func (w *world) requireAnnounced(r *receiver, wanted map[string]int) {
 	w.t.Helper()
 	counts, delivered := map[string]int{}, map[string]int{}

@@ -7,8 +7,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox"
 )
 
-// These tests prove that the sandbox's own controls bring about what a tester wants now, by the same chains of events
-// as when it happens by itself.
+// These tests prove that with the sandbox's own controls a tester can cause an event now. The same chain of events
+// follows as when it happens by itself.
 
 func TestNextInvoice(t *testing.T) {
 	t.Parallel()

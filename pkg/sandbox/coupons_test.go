@@ -9,8 +9,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox"
 )
 
-// These tests prove that coupons and promotion codes can be kept as Stripe keeps them, and that each limit on redeeming
-// them is refused by name and leaves no trace.
+// These tests prove that coupons and promotion codes can be stored and changed as at Stripe. Each limit on redeeming
+// them refuses by name and leaves no trace.
 
 func (w *world) coupon(form string) string {
 	w.t.Helper()
@@ -27,7 +27,7 @@ func (w *world) customer(form string) string {
 	return w.object("POST", "/v1/customers", form)["id"].(string)
 }
 
-// The calls are those of stripe-go's own tests.
+// These calls are from stripe-go's own tests.
 func TestCouponsBySDK(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})
@@ -138,7 +138,7 @@ func TestCouponRefusals(t *testing.T) {
 	}
 }
 
-// Two customers may be given the same code, and a code that was switched off frees it.
+// Two customers may have the same code. A code that is deactivated becomes free again.
 func TestCodeIsUniqueAmongActive(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})

@@ -14,8 +14,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox"
 )
 
-// Proves that a sandbox with several couriers has as many deliveries under way at once and no more, that each event is
-// delivered once, and that attempts are counted.
+// This test proves that a sandbox with several couriers sends that many deliveries at once and no more. Each event is
+// delivered once, and attempts are counted.
 func TestSeveralCouriers(t *testing.T) {
 	t.Parallel()
 	const couriers = 3
@@ -59,8 +59,8 @@ func TestSeveralCouriers(t *testing.T) {
 	}
 }
 
-// BenchmarkDeliveries delivers what a month of 1,000 customers' renewals brings, while every tenth event is held back
-// for the next one, to an endpoint that takes 2 ms for each.
+// BenchmarkDeliveries delivers the events of a month of renewals of 1,000 customers. Every tenth event is held back
+// until the next one. The endpoint takes 2 ms for each event.
 func BenchmarkDeliveries(b *testing.B) {
 	for _, couriers := range []int{1, 16} {
 		b.Run(fmt.Sprintf("Couriers%d", couriers), func(b *testing.B) {

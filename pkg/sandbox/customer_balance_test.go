@@ -7,8 +7,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox"
 )
 
-// This test proves that a customer's balance is the sum of its entries: those made by hand, by setting the balance, and
-// by invoices that use credit up.
+// This test proves that a customer's balance is the sum of its entries. Entries are made by hand, by setting the
+// balance, and by invoices that use up credit.
 func TestCustomerBalance(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})
@@ -50,8 +50,8 @@ func TestCustomerBalance(t *testing.T) {
 	}
 }
 
-// This test proves that voiding an invoice gives back the credit that it had used up, or the debt that it had
-// collected, once.
+// This test proves that voiding an invoice reverses its use of the balance once: it gives back the credit that the
+// invoice used, or the debt that it collected.
 func TestVoidedInvoiceGivesBalanceBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})

@@ -7,7 +7,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox"
 )
 
-// These tests prove that what belongs to a customer is kept, shown, and only ever found under that customer.
+// These tests prove that an object of a customer is stored, shown, and found only under that customer.
 
 func TestTaxIDs(t *testing.T) {
 	t.Parallel()
@@ -128,7 +128,8 @@ func TestFundingInstructions(t *testing.T) {
 	}
 }
 
-// A price's amounts in other currencies are kept and shown, and nobody pays them: the sandbox refuses to sell in them.
+// A price's amounts in other currencies are stored and shown, but no one pays them: the sandbox refuses to sell in
+// them.
 func TestCurrencyOptions(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})

@@ -12,8 +12,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox"
 )
 
-// This test proves that every attempt to deliver an event is logged with how it went and when the next one is due,
-// newest first, and that no more than 500 are kept.
+// This test proves that every attempt to deliver an event is logged, newest first, with its result and the time of the
+// next one. No more than 500 are kept.
 func TestAttemptLog(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})
@@ -50,7 +50,7 @@ func TestAttemptLog(t *testing.T) {
 	) {
 		t.Fatalf("nobody listened: %v", lost)
 	}
-	// The rest goes to an endpoint that listens: a courier rests after each one that does not.
+	// The other events go to an endpoint that responds, because a courier rests after each attempt without a response.
 	w.object("DELETE", "/v1/webhook_endpoints/"+r.endpoint["id"].(string), "")
 	w.receiver("customer.created", func(int) int { return 200 })
 	for range 500 {
@@ -66,8 +66,8 @@ func TestAttemptLog(t *testing.T) {
 	}
 }
 
-// This test proves that a rolled secret signs beside its successor until its time is over and never again, that the
-// new one is shown once, and that Stripe's own code accepts what each of them signed.
+// This test proves that a rolled secret signs next to its successor until it expires, and never again. The new secret
+// is shown once. Stripe's own code accepts the signatures of each.
 func TestRollSecret(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{Start: time.Now()})

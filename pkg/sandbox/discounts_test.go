@@ -8,9 +8,9 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox"
 )
 
-// These tests prove what a discount takes off a bill, for how long, and that its coming and going is announced.
+// These tests prove how much a discount takes off a bill, for how long, and that its start and end are announced.
 
-// bills answers the totals of a subscription's invoices, oldest first.
+// bills returns the totals of a subscription's invoices, oldest first.
 func (w *world) bills(subscription string) []int64 {
 	w.t.Helper()
 	var totals []int64
@@ -20,7 +20,7 @@ func (w *world) bills(subscription string) []int64 {
 	return totals
 }
 
-// begun starts a monthly subscription at 10.00 on a good card.
+// begun starts a monthly subscription at 10.00 with a card that succeeds.
 func (w *world) begun(customerMore, more string) (subscription, customer string) {
 	w.t.Helper()
 	customer = w.customer(
@@ -50,7 +50,7 @@ func TestDurations(t *testing.T) {
 	for name, c := range map[string]struct {
 		coupon string
 		bills  []int64
-		runs   bool // after all of them
+		runs   bool // whether the discount still runs after all the bills
 	}{
 		"Once":      {"percent_off=25&duration=once", []int64{750, 1000, 1000, 1000}, false},
 		"Repeating": {"percent_off=25&duration=repeating&duration_in_months=3", []int64{750, 750, 750, 1000}, false},
@@ -90,7 +90,7 @@ func TestDurations(t *testing.T) {
 	}
 }
 
-// A discount for one invoice waits for one that costs something: a trial's does not use it up.
+// A discount for one invoice waits for an invoice that costs something. The invoice of a trial does not use it up.
 func TestOnceOutlivesTrial(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})
@@ -100,7 +100,7 @@ func TestOnceOutlivesTrial(t *testing.T) {
 	requireBills(t, w.bills(id), 0, 500, 1000)
 }
 
-// The first paid invoice takes a discount for one invoice away from every other draft that hoped for it.
+// The first paid invoice uses up a discount for one invoice. All other drafts that had it lose it.
 func TestOnceAmongDrafts(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})
@@ -125,7 +125,7 @@ func TestOnceAmongDrafts(t *testing.T) {
 	}
 }
 
-// Everything that an invoice says about a discount adds up, and names it.
+// All the figures that an invoice shows about a discount add up, and they name the discount.
 func TestInvoiceShowsDiscount(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})
@@ -182,7 +182,7 @@ func TestInvoiceShowsDiscount(t *testing.T) {
 	}
 }
 
-// An amount in one money is never taken off a bill in another.
+// An amount in one currency is never taken off a bill in another.
 func TestOtherMoney(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})
@@ -230,7 +230,8 @@ func TestReach(t *testing.T) {
 	}
 }
 
-// A subscription's own discount beats its customer's, also while both run; without it the customer's applies.
+// A subscription's own discount takes precedence over its customer's, also while both run. Without it the customer's
+// applies.
 func TestOwnDiscountBeatsCustomers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})
@@ -267,7 +268,7 @@ func TestOwnDiscountBeatsCustomers(t *testing.T) {
 	}
 }
 
-// What is free needs no card, at the start and at every renewal.
+// A free purchase needs no card, neither at the start nor at any renewal.
 func TestAllOff(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})
@@ -289,7 +290,7 @@ func TestAllOff(t *testing.T) {
 	}
 }
 
-// A change of plan gives back what was paid, not the list price, and asks what will be billed.
+// A change of plan gives back what was paid, not the list price, and charges what will be billed.
 func TestProrationsAreNet(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -316,7 +317,7 @@ func TestProrationsAreNet(t *testing.T) {
 	}
 }
 
-// On a test clock a discount ends by that clock.
+// On a test clock, a discount ends by that clock.
 func TestDiscountOnTestClock(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})

@@ -6,7 +6,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox"
 )
 
-// These tests prove that the dispute cards bring a dispute after the payment, that it can be won and lost, and that an
+// These tests prove that the dispute cards bring a dispute after the payment, and that it can be won or lost. An
 // inquiry moves no money.
 func TestDispute(t *testing.T) {
 	t.Parallel()

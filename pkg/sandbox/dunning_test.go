@@ -9,8 +9,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox"
 )
 
-// These tests prove what becomes of a subscription whose renewals fail for good, as the settings say, and how it
-// recovers; and that a card which asks for its holder leaves an invoice that waits.
+// These tests prove what happens to a subscription whose renewals fail for good, as the settings say, and how it
+// recovers. If a card asks for 3-D Secure, its invoice waits.
 
 func TestAfterLastRetry(t *testing.T) {
 	t.Parallel()
@@ -75,7 +75,7 @@ func previous(event map[string]any) map[string]any {
 	return changed
 }
 
-// Settings are told, checked, and kept over a restart; what the options say wins over what was kept.
+// Settings are shown, checked, and kept across a restart. The options take precedence over the kept settings.
 func TestSettings(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})

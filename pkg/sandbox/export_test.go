@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// Witness writes every event's text at the moment it is made. What it answers compares that with the text that those
-// who look later get: it names the first event that has changed since, because something that hangs off its object was
+// Witness encodes every event when it is made. verify compares that text with the text that later readers get. It
+// returns an error that names the first event whose text differs. The cause is that something the object refers to was
 // changed in place.
 func (s *Sandbox) Witness() (verify func() error) {
 	type sight struct {

@@ -16,10 +16,10 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox"
 )
 
-// These tests prove that each fault strikes what it was set for and nothing else, and what Stripe's own SDK makes of
+// These tests prove that each fault strikes what it was set for and nothing else, and how Stripe's own SDK reacts to
 // it.
 
-// control sends JSON to one of the sandbox's own controls, which must answer with this status.
+// control sends JSON to one of the sandbox's own controls. The response must have this status.
 func (w *world) control(want int, method, path, body string) map[string]any {
 	w.t.Helper()
 	status, answer, _ := w.raw(method, "/_sandbox/"+path, body, "Content-Type", "application/json")
@@ -32,7 +32,7 @@ func (w *world) control(want int, method, path, body string) map[string]any {
 
 func (w *world) fault(body string) { w.t.Helper(); w.control(200, "POST", "faults", body) }
 
-// sdk is stripe-go as a backend sets it up: with retries, and an HTTP client that gives up.
+// sdk returns stripe-go as a backend sets it up: with retries, and with an HTTP client that has a timeout.
 func (w *world) sdk(retries int64, patience time.Duration) *client.API {
 	config := &stripe.BackendConfig{
 		URL:               stripe.String(w.url),
@@ -98,7 +98,7 @@ func TestFaultsWithoutRetries(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		fault string
-		left  int // customers there are afterwards
+		left  int // customers that exist afterwards
 	}{
 		"Error":         {`{"kind":"api_error"}`, 0},
 		"ErrorExecuted": {`{"kind":"api_error","executed":true}`, 1},
@@ -119,7 +119,7 @@ func TestFaultsWithoutRetries(t *testing.T) {
 	}
 }
 
-// The SDK tries a read again after a 500. A write it does not: Stripe would answer the same key with the same 500.
+// After a 500 the SDK retries a read. It does not retry a write: Stripe would return the same 500 for the same key.
 func TestErrorIsRetriedForReadsOnly(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})
@@ -137,7 +137,7 @@ func TestErrorIsRetriedForReadsOnly(t *testing.T) {
 	}
 }
 
-// A share strikes about that share, the same calls for the same seed, and only at its endpoint.
+// A share strikes about that share of the calls, the same calls for the same seed, and only at its endpoint.
 func TestShareOfCalls(t *testing.T) {
 	t.Parallel()
 	struck := func(seed string) string {
@@ -194,7 +194,7 @@ func TestFaultsAreListedAndCleared(t *testing.T) {
 	w.control(404, "DELETE", "faults/none", "")
 }
 
-// sentTypes are the types of what arrived, in order.
+// sentTypes returns the types of the events that arrived, in order.
 func (r *receiver) sentTypes(t *testing.T) []string {
 	t.Helper()
 	var names []string
@@ -212,8 +212,8 @@ func TestWebhookFaults(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		faults []string
-		want   string // what arrives of a customer, a product and a price
-		later  string // and after a minute
+		want   string // the events that arrive for a customer, a product and a price
+		later  string // those that arrive a minute later
 	}{
 		"Drop": {[]string{`{"kind":"webhook_drop","events":"product.*"}`}, "customer price", ""},
 		"Duplicate": {
@@ -256,7 +256,8 @@ func TestWebhookFaults(t *testing.T) {
 	}
 }
 
-// An event in the newer version's shape lacks what that version took away; the API still answers the pinned one.
+// An event in the newer version's shape lacks the fields that version removed. The API still returns the pinned
+// version.
 func TestBasilEvents(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{Start: time.Now()})
@@ -305,7 +306,7 @@ func TestBasilEvents(t *testing.T) {
 	}
 }
 
-// Faults are part of the state: they go on over a restart.
+// Faults are part of the state: they continue after a restart.
 func TestFaultsSurviveRestart(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -9,8 +9,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox"
 )
 
-// This test proves that no other site's page can drive the controls or read the panel through somebody's browser, and
-// that tools and the API are not troubled.
+// This test proves that a page of another site cannot use a person's browser to drive the controls or read the panel.
+// Tools and the API are not affected.
 func TestGuard(t *testing.T) {
 	t.Parallel()
 	s, err := sandbox.New(sandbox.Options{})

@@ -18,13 +18,13 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox"
 )
 
-// world is a sandbox over HTTP as a backend sees it: the official SDK, raw requests, and a webhook receiver.
+// world is a sandbox over HTTP, as a backend sees it: the official SDK, raw requests, and a webhook receiver.
 type world struct {
 	t       *testing.T
 	url     string
 	sandbox *sandbox.Sandbox
 	stripe  *client.API
-	seen    []map[string]any // by events, oldest first
+	seen    []map[string]any // filled by events, oldest first
 	listed  map[string]bool  // the ids of seen
 }
 
@@ -58,7 +58,8 @@ func newWorld(t *testing.T, opts sandbox.Options) *world {
 	return &world{t: t, url: server.URL, sandbox: s, stripe: api}
 }
 
-// started runs a sandbox that keeps its state in a folder, until it is stopped: the next one goes on from there.
+// started runs a sandbox that keeps its state in a folder, until stop is called. The next sandbox in that folder
+// continues from there.
 func started(t *testing.T, dir string) (w *world, stop func()) {
 	t.Helper()
 	s, err := sandbox.New(sandbox.Options{DataDir: dir})
@@ -74,7 +75,7 @@ func started(t *testing.T, dir string) (w *world, stop func()) {
 	}
 }
 
-// must answers what the SDK answered, or fails the test.
+// must returns the SDK's result, or fails the test.
 func must[T any](t *testing.T) func(T, error) T {
 	return func(v T, err error) T {
 		t.Helper()
@@ -85,7 +86,7 @@ func must[T any](t *testing.T) func(T, error) T {
 	}
 }
 
-// raw sends a form and answers status and body.
+// raw sends a form and returns the status, the body and the headers.
 func (w *world) raw(method, path, form string, header ...string) (int, string, http.Header) {
 	w.t.Helper()
 	target := w.url + path
@@ -116,7 +117,7 @@ func (w *world) raw(method, path, form string, header ...string) (int, string, h
 	return response.StatusCode, string(content), response.Header
 }
 
-// object sends a request that must succeed and answers its object.
+// object sends a request that must succeed and returns its object.
 func (w *world) object(method, path, form string) map[string]any {
 	w.t.Helper()
 	status, body, _ := w.raw(method, path, form)
@@ -130,7 +131,7 @@ func (w *world) object(method, path, form string) map[string]any {
 	return out
 }
 
-// refusal sends a request that must fail and answers the error's code, parameter and message.
+// refusal sends a request that must fail and returns the error's code, parameter and message.
 func (w *world) refusal(method, path, form string) (status int, code, param, message string) {
 	w.t.Helper()
 	status, body, _ := w.raw(method, path, form)
@@ -143,7 +144,7 @@ func (w *world) refusal(method, path, form string) (status int, code, param, mes
 	return status, out.Error.Code, out.Error.Param, out.Error.Message
 }
 
-// advance moves the clock, in steps short enough that events sees every event before it is forgotten.
+// advance moves the clock in short steps, so that events sees every event before it is forgotten.
 func (w *world) advance(d time.Duration) {
 	w.t.Helper()
 	for step := min(d, 28*day); d > 0; d, step = d-step, min(d-step, 28*day) {
@@ -154,7 +155,7 @@ func (w *world) advance(d time.Duration) {
 	}
 }
 
-// leap moves the clock at once.
+// leap moves the clock in one step.
 func (w *world) leap(d time.Duration) {
 	w.t.Helper()
 	body, err := json.Marshal(map[string]int64{"advance_seconds": int64(d.Seconds())})
@@ -183,7 +184,7 @@ func (w *world) flush() {
 	}
 }
 
-// price makes a product with a price; interval "" sells once.
+// price makes a product with a price. With interval "" it sells once.
 func (w *world) price(amount int64, interval string) string {
 	w.t.Helper()
 	form := url.Values{"currency": {"usd"}, "unit_amount": {itoa(amount)}, "product_data[name]": {"Thing"}}
@@ -201,7 +202,7 @@ func (w *world) checkout(mode, price, more string) map[string]any {
 		"&line_items[0][price]="+price+"&line_items[0][quantity]=1"+more)
 }
 
-// subscribed makes a customer with a live subscription bought on the payment page.
+// subscribed makes a customer with a live subscription that was bought on the payment page.
 func (w *world) subscribed(price, card string) (subscription, customer string) {
 	w.t.Helper()
 	customer = w.object("POST", "/v1/customers", "email=jo@shop.test")["id"].(string)
@@ -210,7 +211,7 @@ func (w *world) subscribed(price, card string) (subscription, customer string) {
 	return paid["subscription"].(string), customer
 }
 
-// events answers all events so far, oldest first, also those that have been forgotten since.
+// events returns all events so far, oldest first, including those that the sandbox has forgotten since.
 func (w *world) events() []map[string]any {
 	w.t.Helper()
 	var fresh []map[string]any
@@ -239,7 +240,7 @@ func (w *world) events() []map[string]any {
 	return slices.Clone(w.seen)
 }
 
-// lessBalance leaves out that money has become available, which is told two days after every payment.
+// lessBalance removes the events that say that money became available. They come two days after every payment.
 func lessBalance(events []map[string]any) []map[string]any {
 	return slices.DeleteFunc(
 		slices.Clone(events), func(e map[string]any) bool { return e["type"] == "balance.available" },
@@ -254,7 +255,7 @@ func types(events []map[string]any) []string {
 	return names
 }
 
-// receiver is a backend's webhook endpoint: it keeps what it was sent and answers as told.
+// receiver is a backend's webhook endpoint. It keeps what it receives, and answer decides the status of its response.
 type receiver struct {
 	*httptest.Server
 	mu       sync.Mutex

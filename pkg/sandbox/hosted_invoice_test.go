@@ -9,7 +9,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox"
 )
 
-// This test proves that a customer can pay an invoice on its own page: be refused, authenticate, and find it paid.
+// This test proves that a customer can pay an invoice on its own page: be refused, authenticate, and see it paid.
 func TestInvoicePage(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})

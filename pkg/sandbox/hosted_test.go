@@ -14,7 +14,7 @@ import (
 // These tests prove that a person with a browser and no JavaScript can pay, be refused, authenticate, come back, and
 // manage a subscription in the portal.
 
-// browse sends what a browser sends, without following redirects.
+// browse sends a request as a browser does, without following redirects.
 func (w *world) browse(method, address string, form url.Values) (int, string, string) {
 	w.t.Helper()
 	request, err := http.NewRequest(method, address, strings.NewReader(form.Encode()))
@@ -61,7 +61,7 @@ func TestPayOnPage(t *testing.T) {
 	}
 }
 
-// Ten submits of one page at once pay once, and all of them lead to the success page.
+// Ten concurrent submits of one page pay once, and all of them lead to the success page.
 func TestSubmitRace(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})

@@ -7,7 +7,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox"
 )
 
-// These tests prove what an invoice made by hand takes up, what may still change on it, and what of it is refused.
+// These tests prove what an invoice made by hand contains, what may still change on it, and which changes are refused.
 
 func TestInvoiceByHand(t *testing.T) {
 	t.Parallel()
@@ -80,7 +80,7 @@ func TestInvoiceItemUpdate(t *testing.T) {
 	}
 }
 
-// A draft that is opened by hand and advances by itself is charged an hour later; one that does not waits.
+// If a draft is opened by hand and advances automatically, it is charged an hour later. Otherwise it waits.
 func TestFinalizeByHand(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})
@@ -102,7 +102,7 @@ func TestFinalizeByHand(t *testing.T) {
 	}
 }
 
-// An invoice's own card comes before its customer's.
+// An invoice's own card takes precedence over its customer's.
 func TestInvoiceDefaultCard(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})

@@ -119,8 +119,8 @@ var (
 	labels     = regexp.MustCompile(`<label for="([^"]+)">\s*[^<\s]`)
 )
 
-// checkIDs proves that ids are unique, that whatever refers to one finds it, and that every control a person fills in
-// has a label with text in it.
+// checkIDs proves that ids are unique, that every reference finds its id, and that every control a person fills in has
+// a label with text.
 func checkIDs(t *testing.T, html string) {
 	t.Helper()
 	_, body, _ := strings.Cut(html, "<body>")
@@ -160,7 +160,7 @@ func drawn[V any](t *testing.T, draw func(io.Writer, V) error, v V) string {
 	return b.String()
 }
 
-// portalFlow is a portal opened at the cancelling of one plan.
+// portalFlow returns a portal that was opened to cancel one plan.
 func portalFlow() pages.PortalView {
 	v := portal()
 	v.Flow, v.Flash, v.Headline, v.Terms, v.Subscriptions = "subscription_cancel", "", "Sorry to see you go", "https://shop.test/terms", v.Subscriptions[:1]
@@ -173,7 +173,7 @@ func portalFlow() pages.PortalView {
 	return v
 }
 
-// everyPage is one page of each kind and state.
+// everyPage returns one page of each kind and state.
 func everyPage(t *testing.T) map[string]string {
 	t.Helper()
 	return map[string]string{
@@ -200,8 +200,8 @@ func everyPage(t *testing.T) map[string]string {
 	}
 }
 
-// TestEveryPage proves what holds for all pages, whatever they show. With PAGES_DIR set it also leaves them there, for
-// a look at them in a browser.
+// TestEveryPage proves the rules that all pages follow, whatever they show. With PAGES_DIR set it also saves them
+// there, so that you can look at them in a browser.
 func TestEveryPage(t *testing.T) {
 	t.Parallel()
 	for name, html := range everyPage(t) {

@@ -9,8 +9,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox/pages"
 )
 
-// TestPanel proves what a page of the panel is made of: rows with their buttons, a mark on the place one is at, and
-// what was done.
+// TestPanel proves the parts of a page of the panel: rows with their buttons, a mark on the current place, and the
+// result of the last action.
 func TestPanel(t *testing.T) {
 	t.Parallel()
 	html := drawn(t, pages.Panel, pages.PanelView{
@@ -54,7 +54,7 @@ func TestPanel(t *testing.T) {
 	)
 }
 
-// TestPanelPolicy proves that the panel's own style and script run, and nothing that a stranger wrote.
+// TestPanelPolicy proves that the panel's own style and script run, and that nothing a stranger wrote does.
 func TestPanelPolicy(t *testing.T) {
 	t.Parallel()
 	const evil = `</script><script>alert(1)</script><img src=x onerror=alert(1)>`

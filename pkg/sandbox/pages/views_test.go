@@ -28,7 +28,7 @@ func lacks(t *testing.T, html string, parts ...string) {
 	}
 }
 
-// TestCheckout proves what a customer reads on the payment page, and what its form posts, in each of its modes.
+// TestCheckout proves the text of the payment page, and what its form posts, in each mode.
 func TestCheckout(t *testing.T) {
 	t.Parallel()
 	t.Run("Payment", func(t *testing.T) {
@@ -101,7 +101,7 @@ func TestCheckout(t *testing.T) {
 	})
 }
 
-// TestCheckoutByDebit proves what a page shows that takes bank accounts, beside cards or alone.
+// TestCheckoutByDebit proves the content of a page that takes bank accounts, with cards or alone.
 func TestCheckoutByDebit(t *testing.T) {
 	t.Parallel()
 	t.Run("CardOrBankDebit", func(t *testing.T) {
@@ -125,7 +125,7 @@ func TestCheckoutByDebit(t *testing.T) {
 	})
 }
 
-// TestChallenge proves that both answers of the card holder are one press away.
+// TestChallenge proves that the card holder can accept or refuse with one press.
 func TestChallenge(t *testing.T) {
 	t.Parallel()
 	wants(t, drawn(t, pages.Challenge, challenge()), `action="/c/pay/cs_test_1/challenge"`, "$10.00",
@@ -181,7 +181,7 @@ func TestPortal(t *testing.T) {
 	})
 }
 
-// TestPortalParts proves that a portal shows no more than it offers, and a flow no more than what it is about.
+// TestPortalParts proves that a portal shows only what it offers, and a flow only what it is about.
 func TestPortalParts(t *testing.T) {
 	t.Parallel()
 	portal := func(change func(*pages.PortalView, *pages.Subscription)) string {
@@ -232,7 +232,7 @@ func TestPortalParts(t *testing.T) {
 	}
 }
 
-// TestStatus proves that every status of Stripe's reads as words, in a tone that the style knows.
+// TestStatus proves that every Stripe status is shown in plain words, with a tone that the style knows.
 func TestStatus(t *testing.T) {
 	t.Parallel()
 	for status, want := range map[string][2]string{
@@ -247,7 +247,7 @@ func TestStatus(t *testing.T) {
 	}
 }
 
-// TestHostileInput proves that what a stranger wrote stays text, and that an address cannot run a script.
+// TestHostileInput proves that text from a stranger stays text, and that a URL cannot run a script.
 func TestHostileInput(t *testing.T) {
 	t.Parallel()
 	const evil = `"><script>alert(1)</script><img src=x onerror=alert(1)>`
@@ -296,7 +296,7 @@ func TestHostileInput(t *testing.T) {
 	}
 }
 
-// TestPolicy proves that the policy lets exactly the page's own style through.
+// TestPolicy proves that the policy allows exactly the page's own style.
 func TestPolicy(t *testing.T) {
 	t.Parallel()
 	_, rest, _ := strings.Cut(drawn(t, pages.Message, message()), "<style>")
@@ -311,7 +311,7 @@ func (brokenPipe) Write([]byte) (int, error) { return 0, errBroken }
 
 var errBroken = errors.New("broken pipe")
 
-// TestWriteFails proves that a writer's error comes back.
+// TestWriteFails proves that a writer's error is returned.
 func TestWriteFails(t *testing.T) {
 	t.Parallel()
 	if err := pages.Message(brokenPipe{}, message()); !errors.Is(err, errBroken) {
@@ -319,7 +319,7 @@ func TestWriteFails(t *testing.T) {
 	}
 }
 
-// TestAmount proves the wording of money: signs, groups of three, and the currencies without or with three decimals.
+// TestAmount proves the format of money: signs, groups of three, and the currencies without or with three decimals.
 func TestAmount(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -9,7 +9,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox/spec"
 )
 
-// These tests prove that forms become the values that Stripe's document declares, whatever their order and notation.
+// These tests prove that forms become the values that Stripe's document declares, in any order and notation.
 func TestParse(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -66,7 +66,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// No form makes the parser panic, and whatever it refuses it refuses with a problem that has a message.
+// No form makes the parser panic. Every refusal is a Problem that has a message.
 func FuzzParse(f *testing.F) {
 	f.Add("line_items[0][price]=p&metadata[a]=b&line_items[][quantity]=1")
 	f.Add("a[=b&]=c&[x]=y&subscription_data[][]=1")
