@@ -10,9 +10,9 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox"
 )
 
-// This test proves (with -race) that 200 concurrent requests of many kinds lose no update, and that each change is
-// announced by one event. They are 40 writers of one customer, 40 spenders of one session, 40 refunders of one charge,
-// 40 holders of one idempotency key, and 40 who make their own customers.
+// This test proves (with -race) that 200 concurrent requests of many kinds lose no update. Each change is announced by
+// one event. Five groups of 40 run at once: writers of one customer, spenders of one session, refunders of one charge,
+// holders of one idempotency key, and clients who make their own customers.
 func TestParallelRequests(t *testing.T) {
 	t.Parallel()
 	const each = 40

@@ -32,8 +32,8 @@ func (s *Sandbox) decideNextInvoice(out http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// mostSteps bounds what may fall due between now and a subscription's next invoice. That is the notice of a trial's
-// end, the end of a pending change or of a discount, the end of the period, and the end of the draft hour.
+// mostSteps bounds what may fall due between now and a subscription's next invoice: the notice of a trial's end, the
+// end of a pending change or of a discount, the end of the period, and the end of the draft hour.
 const mostSteps = 8
 
 // settleNext makes the next attempt: at once for an open invoice, and at the end of the draft hour for a draft.

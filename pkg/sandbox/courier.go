@@ -11,9 +11,9 @@ import (
 // deliveryTimeout is how long an endpoint may take to respond, in real time.
 const deliveryTimeout = 10 * time.Second
 
-// couriers deliver events. By default there is one goroutine per endpoint, which sends one event after the other, so
-// that a receiver sees them nearly in causal order. An option allows more. They hold the world's lock only to take a
-// parcel and to record the result.
+// couriers deliver events. By default each endpoint has one goroutine, which sends one event after the other. So a
+// receiver sees them nearly in causal order. An option allows more goroutines. They hold the world's lock only to take
+// a parcel and to record the result.
 type couriers struct {
 	each   int                      // per endpoint
 	bells  map[string]chan struct{} // by endpoint; guarded by Sandbox.mu

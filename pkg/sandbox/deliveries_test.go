@@ -12,8 +12,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox"
 )
 
-// This test proves that every attempt to deliver an event is logged, newest first, with its result and the time of the
-// next one. No more than 500 are kept.
+// This test proves that every attempt to deliver an event is logged, with its result and the time of the next one. The
+// newest attempt comes first, and no more than 500 are kept.
 func TestAttemptLog(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})

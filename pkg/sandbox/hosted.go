@@ -116,9 +116,8 @@ func (s *Sandbox) postCheckout(out http.ResponseWriter, r *http.Request) {
 	}, kept)
 }
 
-// checkoutPage does a piece of work on a session and then responds with its new state. That is a redirect to the
-// merchant's success page, the 3-D Secure page, the payment page with an error, or a page that says the session
-// expired.
+// checkoutPage does a piece of work on a session and then responds with its new state: a redirect to the merchant's
+// success page, the 3-D Secure page, the payment page with an error, or a page that says the session expired.
 func (s *Sandbox) checkoutPage(
 	out http.ResponseWriter, r *http.Request, work func(*world, *checkoutSession) error, kept entry,
 ) {
@@ -170,8 +169,8 @@ func (s *Sandbox) checkoutPage(
 	answer()
 }
 
-// waitForMerchant gives the merchant's endpoint time to receive the event of a completed session before the payer
-// returns to the shop, as Stripe does.
+// waitForMerchant waits, as Stripe does, before the payer returns to the shop. In that time the merchant's endpoint can
+// receive the event of the completed session.
 func (s *Sandbox) waitForMerchant(ctx context.Context, eventID string) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()

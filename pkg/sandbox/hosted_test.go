@@ -11,8 +11,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox"
 )
 
-// These tests prove that a person with a browser and no JavaScript can pay, be refused, authenticate, come back, and
-// manage a subscription in the portal.
+// These tests prove what a person can do with a browser and no JavaScript: pay, be refused, authenticate, come back,
+// and manage a subscription in the portal.
 
 // browse sends a request as a browser does, without following redirects.
 func (w *world) browse(method, address string, form url.Values) (int, string, string) {

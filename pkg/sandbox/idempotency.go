@@ -65,8 +65,8 @@ func (w *world) replayed(key, shownKey, hash string) (*replay, *apiError) {
 	return saved, nil
 }
 
-// remember saves a response if execution began: success, a refused card, or an error of the sandbox itself. A request
-// that was refused as invalid may be sent again under the same key.
+// remember saves a response if execution began: success, a refused card, or an error of the sandbox itself. Any other
+// refused request may be sent again under the same key.
 func (w *world) remember(key string, answer *replay) {
 	if answer.Status/100 != 2 && answer.Status != http.StatusPaymentRequired && answer.Status/100 != 5 {
 		return

@@ -119,8 +119,8 @@ var (
 	labels     = regexp.MustCompile(`<label for="([^"]+)">\s*[^<\s]`)
 )
 
-// checkIDs proves that ids are unique, that every reference finds its id, and that every control a person fills in has
-// a label with text.
+// checkIDs proves that ids are unique and that every reference finds its id. Every control that a person fills in has a
+// label with text.
 func checkIDs(t *testing.T, html string) {
 	t.Helper()
 	_, body, _ := strings.Cut(html, "<body>")

@@ -21,6 +21,7 @@ type Problem struct {
 	Message string
 }
 
+// Error returns the message for the caller of the API.
 func (p *Problem) Error() string { return p.Message }
 
 // tree is a decoded form: a string, a map of trees, or a list (a map of indices until it is ordered).
