@@ -9,7 +9,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// syncAround takes a picture of an account's customer, keeps it back while something happens, and then lets it be
+// syncAround takes a picture of an account's customer, holds it back while something happens, and then lets it be
 // applied.
 func (w *world) syncAround(a billing.Account, happens func()) {
 	w.t.Helper()
@@ -26,16 +26,16 @@ func (w *world) syncAround(a billing.Account, happens func()) {
 	must(w.t, <-failed)
 }
 
-// Proves that a sync ends points as of when its picture began: what ran out while Stripe was being asked may have been
-// given another end there. Each picture is taken a minute before the end that it shows, and applied four minutes after
-// it. Basic is 500 points, all roll over.
-//   - Paid: the renewal failed, so the points end 72 hours after the period. It is paid while the picture is on its
-//     way: 500 are kept, and with the renewal's 500 the next sync makes them 1000. Were they ended by the old picture,
+// Proves that a sync expires points only up to the time when its picture began. Points that expired while Stripe was
+// being asked may have a later expiry there by now. Each picture is taken a minute before the expiry that it shows, and
+// applied four minutes after it. Basic is 500 points, and all roll over.
+//   - Paid: the renewal failed, so the points expire 72 hours after the period. It is paid while the picture is on its
+//     way. 500 are kept, and with the renewal's 500 the next sync makes them 1000. If the old picture expired them,
 //     there would be 500.
-//   - Kept: the operator had set an end, and takes it back: 500 are there, until the period's end.
-//   - Moved: the operator had set an end, and moves it by ten days: 500 are there, until then.
-//   - Over: nothing happens. The old picture ends nothing, and the next sync, which begins after the end, ends all.
-//   - Cancelled: a subscription that has ended ends its points at once, also those whose end comes later: 0.
+//   - Kept: the operator had set an end, and takes it back. 500 are there until the period's end.
+//   - Moved: the operator had set an end, and moves it by ten days. 500 are there until then.
+//   - Over: nothing happens. The old picture expires nothing. The next sync, which begins after the end, expires all.
+//   - Cancelled: a subscription that has ended expires its points at once, even those with a later expiry: 0.
 func TestSyncEndsAsOfItsPicture(t *testing.T) {
 	t.Parallel()
 	ending := func(w *world, _ billing.Account, id string) time.Time {
@@ -48,7 +48,7 @@ func TestSyncEndsAsOfItsPicture(t *testing.T) {
 		return w.account(a.ID).Subscription.CurrentPeriodEnd.Add(policy.PastDueGrace)
 	}
 	for name, c := range map[string]struct {
-		before    func(w *world, a billing.Account, id string) time.Time // the end that the picture shows
+		before    func(w *world, a billing.Account, id string) time.Time // returns the end that the picture shows
 		during    func(w *world, a billing.Account, id string, end time.Time)
 		old, next billing.Points
 	}{

@@ -10,8 +10,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/reconcile"
 )
 
-// paidMarch is a picture of a subscriber who paid for March and for a pack, of which a fifth went back, and what the
-// database should have of them.
+// paidMarch returns a picture of a subscriber who paid for March and for a pack, of which a fifth was refunded. It also
+// returns what the database should contain about them.
 func paidMarch() (reconcile.Input, reconcile.Books) {
 	in := input(billing.Snapshot{
 		Subscriptions: []billing.StripeSubscription{subscription(billing.SubActive)},
@@ -65,10 +65,10 @@ func paidMarch() (reconcile.Input, reconcile.Books) {
 	}
 }
 
-// differences hold what is changed of paidMarch, and the drift that it is.
+// differences are changes to paidMarch, each with the drift that it causes.
 var differences = map[string]struct {
 	change func(in *reconcile.Input, b *reconcile.Books)
-	want   string // kind and ref of each
+	want   string // kind and ref of each drift
 }{
 	"None": {func(*reconcile.Input, *reconcile.Books) {}, ""},
 	"SubscriptionOnlyAtStripe": {
@@ -171,8 +171,8 @@ var differences = map[string]struct {
 	}, ""},
 }
 
-// Proves each kind of drift: an account that is as it should be has none, and one that differs in one thing has that
-// one, and no other that does not follow from it.
+// Proves each kind of drift. An account that is as it should be has none. An account that differs in one thing has that
+// one drift, and no other that does not follow from it.
 func TestCompare(t *testing.T) {
 	t.Parallel()
 	for name, c := range differences {
@@ -187,7 +187,7 @@ func TestCompare(t *testing.T) {
 	}
 }
 
-// kinds writes drift as kinds and refs, and wants each to say more.
+// kinds writes drift as kinds and refs, and requires each to have a detail.
 func kinds(found []billing.Drift) string {
 	var all []string
 	for _, d := range found {

@@ -17,9 +17,9 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// Proves that however a customer changes plans, down, up, to another interval and back, in whatever way the differences
-// are invoiced, and however syncs fall between, the points granted are those of a model that only reads Stripe's
-// invoices, and no more than the money paid buys at the best rate there is.
+// Proves that points match a model that only reads Stripe's invoices, however a customer changes plans: down, up, to
+// another interval and back, however the differences are invoiced, and whenever syncs run. The points are also never
+// more than the money paid buys at the best rate.
 func TestMoneyBoundsPoints(t *testing.T) {
 	t.Parallel()
 	for _, dialect := range []store.Dialect{store.SQLite, store.Postgres} {
@@ -48,7 +48,7 @@ func TestMoneyBoundsPoints(t *testing.T) {
 	}
 }
 
-// sells adds a plan to what the shop sells.
+// sells adds plans to what the shop sells.
 func (w *world) sells(plans ...billing.Plan) *catalog.Catalog {
 	w.t.Helper()
 	c := *catalog.Default()
@@ -83,7 +83,7 @@ func (w *world) changeSomehow(r *rand.Rand, c *catalog.Catalog, a billing.Accoun
 	}
 }
 
-// checkMoney holds what was granted against Stripe's list of invoices.
+// checkMoney compares the granted points with Stripe's list of invoices.
 func (w *world) checkMoney(c *catalog.Catalog, a billing.Account) {
 	w.t.Helper()
 	money, points := new(big.Rat), new(big.Rat)
@@ -129,7 +129,7 @@ func (w *world) checkMoney(c *catalog.Catalog, a billing.Account) {
 	}
 }
 
-// linesPoints is the sum over an invoice's lines, exact.
+// linesPoints returns the exact sum of points over an invoice's lines.
 func linesPoints(c *catalog.Catalog, invoice map[string]any) *big.Rat {
 	sum := new(big.Rat)
 	for _, each := range invoice["lines"].(map[string]any)["data"].([]any) {
@@ -145,7 +145,7 @@ func linesPoints(c *catalog.Catalog, invoice map[string]any) *big.Rat {
 	return sum
 }
 
-// bestRate is the most points that one unit of money buys: by a plan, or by the difference between two.
+// bestRate returns the most points that one unit of money buys: by a plan, or by the difference between two.
 func bestRate(c *catalog.Catalog) *big.Rat {
 	best := new(big.Rat)
 	for _, p := range c.Plans {
@@ -161,8 +161,8 @@ func bestRate(c *catalog.Catalog) *big.Rat {
 	return best
 }
 
-// Proves that a renewal which the customer's balance paid in part brings that part less, one that it paid whole brings
-// nothing, however the balance came about, and that neither takes what rolls over.
+// Proves that a renewal grants fewer points by the part that the customer's balance paid, and none if the balance paid
+// all of it. It does not matter where the balance came from. Neither renewal reduces what rolls over.
 func TestRenewalOnCredit(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -179,8 +179,8 @@ func TestRenewalOnCredit(t *testing.T) {
 	})
 }
 
-// Proves that an invoice which the operator calls paid past Stripe grants its points, and one that is given up grants
-// none until then.
+// Proves that an invoice which the operator marks as paid outside Stripe grants its points. An invoice that is given up
+// grants none until then.
 func TestPaidPastStripe(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -198,8 +198,8 @@ func TestPaidPastStripe(t *testing.T) {
 	})
 }
 
-// Proves that a discount which leaves nothing to pay grants the period's points whole, and that changing to another
-// interval and back under it grants nothing more.
+// Proves that a discount which leaves nothing to pay grants all the period's points. To change to another interval and
+// back under it grants nothing more.
 func TestWholeDiscount(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {

@@ -18,9 +18,9 @@ func keysOf(d reconcile.Decision) string {
 	return strings.Join(keys, " ")
 }
 
-// Proves that grants come in the order in which they fall due, and not invoice by invoice: the months of a year that
-// began on 1 January are due on the first of each month, those of a change on 10 February then and on 1 March. What is
-// due at once comes by the age of its invoice.
+// Proves that grants come in the order in which they fall due, and not invoice by invoice. The months of a year that
+// began on 1 January are due on the first of each month. The months of a change on 10 February are due on that day and
+// on 1 March. What is due at once is ordered by the age of its invoice.
 func TestGrantsByTheirTime(t *testing.T) {
 	t.Parallel()
 	begin, change := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2030, 2, 10, 0, 0, 0, 0, time.UTC)
@@ -44,8 +44,8 @@ func TestGrantsByTheirTime(t *testing.T) {
 	}
 }
 
-// Proves that of two years the month that comes first is the next one, whichever invoice is older: the days are the
-// 10th and the 31st, and of February the 28th.
+// Proves that of the months of two years, the earliest one is the next grant, whichever invoice is older. The days are
+// the 10th and the 31st, which is the 28th in February.
 func TestNextGrantOfTwo(t *testing.T) {
 	t.Parallel()
 	tenthOf, lastOf := year(
@@ -58,8 +58,7 @@ func TestNextGrantOfTwo(t *testing.T) {
 	}
 }
 
-// Proves that a month which begins as its subscription ends is not granted, where Stripe says when it ended and where
-// it does not.
+// Proves that a month which begins as its subscription ends is not granted, whether or not Stripe states when it ended.
 func TestSliceAsItEnds(t *testing.T) {
 	t.Parallel()
 	second := time.Date(2030, 2, 1, 0, 0, 0, 0, time.UTC)
@@ -85,7 +84,7 @@ func TestSliceAsItEnds(t *testing.T) {
 	}
 }
 
-// Proves that money of which a part is back stops no month, and all of it every one to come.
+// Proves that a partial refund stops no month, and a full refund stops all coming months.
 func TestSliceWhileMoneyIsBack(t *testing.T) {
 	t.Parallel()
 	for back, want := range map[int64]string{8999: "in_1:il_1 in_1:il_1:2", 9000: "in_1:il_1"} {
@@ -98,9 +97,9 @@ func TestSliceWhileMoneyIsBack(t *testing.T) {
 	}
 }
 
-// Proves that the months of a change follow the days of the year that it is in. The year's paid invoice gives them: a
-// year that began on 29 February 2028 has months from the 29th. If that invoice is missing, is not paid, or belongs to
-// another subscription, they follow the year's end, which is 28 February 2029.
+// Proves that the months of a change begin on the days of the year that contains the change. The year's paid invoice
+// gives those days: a year that began on 29 February 2028 has months from the 29th. If that invoice is missing, is not
+// paid, or belongs to another subscription, they follow the year's end, which is 28 February 2029.
 func TestAnchorOfALeapDay(t *testing.T) {
 	t.Parallel()
 	begin, end, change := time.Date(
@@ -145,8 +144,9 @@ func TestAnchorOfALeapDay(t *testing.T) {
 	}
 }
 
-// Proves that what a change to a year credits is taken from the first months: 700 of 500 a month leaves none of the
-// first, 300 of the second and 500 of the third. Its invoice is 90.00 less 8.75, which is 700/14,400 of Pro's 180.00.
+// Proves that the credit of a change to a year reduces the first months. A credit of 700 with 500 a month leaves
+// nothing of the first, 300 of the second and 500 of the third. The invoice is 90.00 less 8.75, which is 700/14,400 of
+// Pro's 180.00.
 func TestCreditOfTheFirstMonths(t *testing.T) {
 	t.Parallel()
 	l := line("il_1", february, february.AddDate(1, 0, 0))
@@ -164,15 +164,15 @@ func TestCreditOfTheFirstMonths(t *testing.T) {
 	d := monthly(billing.Snapshot{Invoices: []billing.StripeInvoice{i}}, april)
 	same(t, "grants", told(d), "300 until 2030-04-01, 500 until 2030-05-01, ")
 	same(t, "keys", keysOf(d), "in_1:proration:2 in_1:proration:3")
-	// All in all the change brings 12 × 500 − 700.
+	// In total the change brings 12 × 500 − 700.
 	same(
 		t, "points", reconcile.InvoicePoints(&catalog.Catalog{Plans: []billing.Plan{basicYear, proYear}}, i),
 		billing.Points(5300),
 	)
 }
 
-// Proves which invoices of changes count as decided, and which are open: a change that waits for one is looked at then.
-// A draft is neither.
+// Proves which invoices of changes count as decided, and which count as open. A change that waits for a decided invoice
+// is checked then. A draft is neither.
 func TestChangesDecided(t *testing.T) {
 	t.Parallel()
 	var p billing.Snapshot
@@ -194,7 +194,7 @@ func TestChangesDecided(t *testing.T) {
 	same(t, "open", d.Open, []billing.InvoiceID{"in_5", "in_8"})
 }
 
-// Proves that the watermark follows the invoices' age, in whatever order they are listed.
+// Proves that the watermark depends on the invoices' age, in whatever order they are listed.
 func TestWatermarkOfAnyOrder(t *testing.T) {
 	t.Parallel()
 	older, newer := invoice(
@@ -207,8 +207,8 @@ func TestWatermarkOfAnyOrder(t *testing.T) {
 	same(t, "since", *d.InvoicesSince, february.Add(-24*time.Hour))
 }
 
-// Proves what is owed and what is paid: a voided invoice pays for no period, one period that another invoice paid for
-// is not owed, and of two that are owed for one period a failed one counts before one under way.
+// Proves which periods are owed and which are paid. A voided invoice pays for no period. A period that another invoice
+// paid for is not owed. If a failed invoice and one under way are owed for one period, the failed one counts.
 func TestFirstUnpaid(t *testing.T) {
 	t.Parallel()
 	may := april.AddDate(0, 1, 0)
@@ -229,7 +229,7 @@ func TestFirstUnpaid(t *testing.T) {
 			[]billing.StripeInvoice{of("in_1", "paid", march, april), of("in_2", "open", march, april)},
 			march.Add(policy.RenewalGrace),
 		},
-		// Paid until just before April: what began before that ends with the present period, and 72 hours.
+		// Paid until just before April. Points from before that expire with the present period plus 72 hours.
 		"PaidButForAMoment": {
 			[]billing.StripeInvoice{of("in_1", "paid", march, april.Add(-1)), of("in_2", "open", march, april)},
 			april.Add(-1).Add(policy.PastDueGrace),
@@ -250,7 +250,7 @@ func TestFirstUnpaid(t *testing.T) {
 	}
 }
 
-// Proves that a lot without a period, as an old one has none, keeps its end, unless its subscription has ended.
+// Proves that a lot without a period, such as an old one, keeps its expiry unless its subscription has ended.
 func TestEndWithoutPeriod(t *testing.T) {
 	t.Parallel()
 	l := lotOf(february, march)
@@ -263,8 +263,8 @@ func TestEndWithoutPeriod(t *testing.T) {
 	same(t, "ended", endOf(d, l), tenth)
 }
 
-// Proves that of two active subscriptions the newer one counts though its renewal is owed, or another's first invoice
-// is: only its own first invoice says that it was never paid.
+// Proves that of two active subscriptions the newer one counts, even if its renewal is owed, or the other's first
+// invoice is. Only its own first invoice shows that it was never paid.
 func TestOwesItsFirst(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -295,7 +295,7 @@ func TestOwesItsFirst(t *testing.T) {
 	}
 }
 
-// Proves that a subscription which never began uses up no trial.
+// Proves that a subscription that never began does not use up a trial.
 func TestUsesTrial(t *testing.T) {
 	t.Parallel()
 	for status, want := range map[billing.SubscriptionStatus]bool{
@@ -314,8 +314,9 @@ func TestUsesTrial(t *testing.T) {
 	}
 }
 
-// Proves how each state of a payment moves an automatic order on, what it grants, and when an order of which nothing is
-// known is given up: not at 70 minutes, and after them; a page's order not at 25 hours, and after them.
+// Proves how each state of a payment moves an automatic order on, and what it grants. Also proves when an order is
+// given up about which nothing is known: after 70 minutes and not at 70 minutes. For an order with a page the limit is
+// 25 hours.
 func TestAutomaticOrders(t *testing.T) {
 	t.Parallel()
 	pending := billing.Order{
@@ -344,8 +345,8 @@ func TestAutomaticOrders(t *testing.T) {
 	gone.CreatedAt, gone.Status = oldPage.CreatedAt, billing.OrderExpired
 	for name, c := range map[string]struct {
 		before billing.Order
-		intent billing.StripeIntent // without a status: none
-		after  *billing.Order       // nil: as before
+		intent billing.StripeIntent // without a status: there is none
+		after  *billing.Order       // nil: unchanged
 		grant  string
 	}{
 		"NotAsked": {pending, billing.StripeIntent{}, nil, ""},
@@ -397,8 +398,8 @@ func TestAutomaticOrders(t *testing.T) {
 	}
 }
 
-// Proves that the payments of one invoice are one sum, of one currency; that a failed one does not count; and that what
-// is kept is reported as well.
+// Proves that the payments of one invoice are added up in one currency, and that a failed payment does not count. Also
+// proves that payments without a refund are reported as well.
 func TestMoneyOfAnInvoice(t *testing.T) {
 	t.Parallel()
 	d := decide(billing.Snapshot{Charges: []billing.StripeCharge{
@@ -424,9 +425,9 @@ func TestMoneyOfAnInvoice(t *testing.T) {
 	)
 }
 
-// Proves how long the invoice of a paid period stays in the picture, for it says until when points last: while its
-// period goes on, and after that as long as an invoice of its subscription for a period that began within it is not
-// paid. It is 10 March, the paid period was until 15 February, and the picture begins a day before.
+// Proves how long the invoice of a paid period stays in the picture, because it determines when points expire. It stays
+// while its period goes on. After that it stays while its subscription has an unpaid invoice for a period that began
+// within it. It is 10 March, the paid period lasted until 15 February, and the picture begins a day before.
 func TestWatermarkOfAPaidPeriod(t *testing.T) {
 	t.Parallel()
 	begin, end := time.Date(2030, 1, 15, 0, 0, 0, 0, time.UTC), time.Date(2030, 2, 15, 0, 0, 0, 0, time.UTC)
@@ -436,7 +437,7 @@ func TestWatermarkOfAPaidPeriod(t *testing.T) {
 		status string
 		of     billing.SubscriptionID
 		line   billing.StripeInvoiceLine
-		paid   bool // the picture begins with the paid invoice
+		paid   bool // whether the picture begins with the paid invoice
 	}{
 		"WithinIt":      {"open", sub, line("il_2", february, april), true},
 		"AtItsEnd":      {"open", sub, line("il_2", end, april), false},
@@ -465,7 +466,7 @@ func TestWatermarkOfAPaidPeriod(t *testing.T) {
 		}
 		same(t, name, *d.InvoicesSince, want.Add(-24*time.Hour))
 	}
-	// its own period is over, or goes on for a moment
+	// Its period is over, or goes on for a moment.
 	for until, paid := range map[time.Time]bool{tenth: false, tenth.Add(1): true} {
 		d := decide(billing.Snapshot{Invoices: []billing.StripeInvoice{
 			invoice(
@@ -476,8 +477,8 @@ func TestWatermarkOfAPaidPeriod(t *testing.T) {
 	}
 }
 
-// Proves that an invoice of an older period that was made later comes later, and that one of nothing, for a trial that
-// is over, is settled.
+// Proves that an invoice of an older period that was made later comes later. Also proves that an invoice of zero, for a
+// trial that is over, is settled.
 func TestMadeLater(t *testing.T) {
 	t.Parallel()
 	late := invoice("in_2", "paid", "subscription_cycle", line("il_2", february, march))
@@ -500,8 +501,8 @@ func TestMadeLater(t *testing.T) {
 	same(t, "since", *d.InvoicesSince, march.Add(-24*time.Hour))
 }
 
-// Proves that no points outlive a known end of their subscription, and that a change which is not paid owes no period:
-// of March's points the ones end on 20 March, and February's as if nothing was owed.
+// Proves that no points outlive a known end of their subscription, and that a change which is not paid owes no period.
+// March's points expire on 20 March, and February's as if nothing was owed.
 func TestEndsBeforeItsPoints(t *testing.T) {
 	t.Parallel()
 	s := subscription(billing.SubActive)

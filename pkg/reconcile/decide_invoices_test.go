@@ -8,7 +8,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/reconcile"
 )
 
-// granted is the grant of a line of an invoice, for the month that ends then.
+// granted returns the grant of a line of an invoice, for the month that ends at end.
 func granted(invoice, line string, points billing.Points, end time.Time, what string) billing.Grant {
 	return billing.Grant{
 		Key: "stripe:invoice:" + invoice + ":" + line, Source: source, Amount: points, ExpiresAt: ptr(
@@ -74,8 +74,8 @@ func TestInvoiceGrants(t *testing.T) {
 	}
 }
 
-// Proves that a paid plan change grants the difference in proportion to the money, and that a change down, or down and
-// up again, grants nothing: only money that was paid does.
+// Proves that a paid plan change grants the difference in proportion to the money. A change down, or down and up again,
+// grants nothing: only money that was paid does.
 func TestProrationGrants(t *testing.T) {
 	t.Parallel()
 	part := func(id, item string, amount int64) billing.StripeInvoiceLine {
@@ -174,8 +174,8 @@ func TestProrationGrants(t *testing.T) {
 	})
 }
 
-// Proves that an invoice brings what was paid of it in money: credits count, whether the balance or a line of the
-// invoice paid with them; a discount does not; and that an old price counts as what it was.
+// Proves that an invoice grants points for the part that was paid in money. Credits reduce it, whether the balance or a
+// line of the invoice paid with them. A discount does not. An old price counts with its old value.
 func TestPartPaid(t *testing.T) {
 	t.Parallel()
 	back := billing.StripeInvoiceLine{
@@ -244,7 +244,7 @@ func TestGrantsOldestFirst(t *testing.T) {
 	)
 }
 
-// Proves that each period's grant says how many of the older points live on in it, as its own plan has it.
+// Proves that each period's grant states how many of the older points roll over into it, according to its own plan.
 func TestRolloverOfGrants(t *testing.T) {
 	t.Parallel()
 	may := april.AddDate(0, 1, 0)
@@ -262,7 +262,7 @@ func TestRolloverOfGrants(t *testing.T) {
 }
 
 // Proves where the next picture begins: a day before the oldest invoice that may still change, or before the newest
-// where all are settled; and never earlier than it began before.
+// invoice if all are settled. It never begins earlier than before.
 func TestWatermark(t *testing.T) {
 	t.Parallel()
 	const day = 24 * time.Hour

@@ -8,7 +8,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/reconcile"
 )
 
-// Proves how each state of a payment page moves its order on, and that a pack's points come with the payment.
+// Proves how each state of a payment page moves its order on, and that a pack's points are granted with the payment.
 func TestPackOrders(t *testing.T) {
 	t.Parallel()
 	pending := billing.Order{
@@ -31,7 +31,7 @@ func TestPackOrders(t *testing.T) {
 	old.CreatedAt = tenth.Add(-26 * time.Hour)
 	given := old
 	given.Status = billing.OrderExpired
-	lost := pending // Stripe does not know its page, which may be a fault of the picture
+	lost := pending // Stripe does not know its page, which may be an error in the picture
 	lost.CreatedAt = old.CreatedAt
 	grant := []billing.Grant{{Key: "stripe:checkout:cs_1", Source: "order:ord_1", Amount: 300, Description: "pack"}}
 	page := func(status, payment string) billing.StripeCheckout {
@@ -83,7 +83,8 @@ func TestPackOrders(t *testing.T) {
 	}
 }
 
-// Proves that a plan's order is fulfilled once its subscription lives, and grants nothing itself: the invoice does.
+// Proves that a plan's order is fulfilled once its subscription is live. The order grants nothing itself: the invoice
+// does.
 func TestPlanOrders(t *testing.T) {
 	t.Parallel()
 	pending := billing.Order{
@@ -142,8 +143,8 @@ func TestPlanOrders(t *testing.T) {
 	}
 }
 
-// Proves that money which went back, by refund or dispute, is noted for the invoice or the payment that it paid, and
-// that what cannot be is left out.
+// Proves that money that a refund or a dispute returned is recorded for the invoice or the payment that it paid, and
+// that impossible values are left out.
 func TestRefunds(t *testing.T) {
 	t.Parallel()
 	d := decide(billing.Snapshot{Charges: []billing.StripeCharge{
@@ -164,8 +165,9 @@ func TestRefunds(t *testing.T) {
 	})
 }
 
-// Proves that an order is as old as it was when it was read: where a day passes while Stripe is asked (a machine that
-// slept), its page or its charge may have been made since. Read again after that day, it is given up.
+// Proves that a decision uses the age that an order had when it was read. If a day passes while Stripe is asked (a
+// machine that slept), its page or its charge may have been made since. If the order is read again after that day, it
+// is given up.
 func TestAgeOfAnOrder(t *testing.T) {
 	t.Parallel()
 	page := billing.Order{ID: "ord_1", Kind: billing.KindPack, Status: billing.OrderPending, CreatedAt: tenth}

@@ -13,9 +13,9 @@ import (
 	"github.com/pointsync/pointsync/pkg/reconcile"
 )
 
-// Proves that a decision does not depend on the order in which Stripe lists things, that deciding changes nothing of
-// what was given, that no grant's key comes twice, and that deciding again after the decision, from the watermark on,
-// grants nothing under a new key and says the same of window and ends.
+// Proves that a decision does not depend on the order of Stripe's lists, does not change its input, and contains no
+// grant key twice. Deciding again after the decision, from the watermark on, grants nothing under a new key, and gives
+// the same window and expiries.
 func TestDecideProperties(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -66,8 +66,8 @@ func shuffle(t *rapid.T, p billing.Snapshot) billing.Snapshot {
 	return p
 }
 
-// drawInput draws a picture that may be odder than any of Stripe's: several subscriptions at once, equal times, foreign
-// prices.
+// drawInput draws a picture that may be stranger than any of Stripe's: several subscriptions at once, equal times,
+// foreign prices.
 func drawInput(t *rapid.T) reconcile.Input {
 	var p billing.Snapshot
 	count := func(what string, most int) int { return rapid.IntRange(0, most).Draw(t, what) }

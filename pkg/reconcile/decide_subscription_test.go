@@ -8,9 +8,9 @@ import (
 	"github.com/pointsync/pointsync/pkg/reconcile"
 )
 
-// Proves the design's table from Stripe's status to the window, and when the points of February end. In all of them the
-// renewal of March is owed, which matters to past_due alone: they end at their period's end and two hours, there 72
-// hours, and where the subscription has ended, then.
+// Proves the design's table from Stripe's status to the window, and when the points of February expire. In all cases
+// the renewal of March is owed, which matters only to past_due. Points expire two hours after their period, and for
+// past_due 72 hours after it. If the subscription has ended, they expire when it ended.
 func TestWindowOfStatus(t *testing.T) {
 	t.Parallel()
 	owed := invoice("in_march", "open", "subscription_cycle", line("il_1", march, april))
@@ -56,8 +56,8 @@ func TestWindowOfStatus(t *testing.T) {
 	}
 }
 
-// Proves that a window of past_due counts from what was paid: Stripe moves the period before it charges, and moves it
-// again while an older renewal is still owed.
+// Proves that a window of past_due counts from the last paid period. Stripe moves the period before it charges, and
+// moves it again while an older renewal is still owed.
 func TestPastDueCountsFromWhatWasPaid(t *testing.T) {
 	t.Parallel()
 	january, may := february.AddDate(0, -1, 0), april.AddDate(0, 1, 0)
@@ -132,7 +132,7 @@ func TestPastDueCountsFromWhatWasPaid(t *testing.T) {
 	}
 }
 
-// Proves that points live as long as the longer of the two graces while a renewal is owed.
+// Proves that points last for the longer of the two graces while a renewal is owed.
 func TestPastDueLongerRenewalGrace(t *testing.T) {
 	t.Parallel()
 	in := input(billing.Snapshot{Subscriptions: []billing.StripeSubscription{subscription(billing.SubPastDue)}})
@@ -142,7 +142,7 @@ func TestPastDueLongerRenewalGrace(t *testing.T) {
 	same(t, "end", endOf(d, lotOf(march, april)), april.Add(2*time.Hour))
 }
 
-// Proves that a canceled subscription's points end when it ended, also long after.
+// Proves that a canceled subscription's points expire when it ended, even if that was long ago.
 func TestCanceledEndsPoints(t *testing.T) {
 	t.Parallel()
 	s := subscription(billing.SubCanceled)
@@ -152,8 +152,8 @@ func TestCanceledEndsPoints(t *testing.T) {
 	same(t, "window", d.Subscription.Window, (*billing.Window)(nil))
 }
 
-// Proves which of several subscriptions counts: a live one before one that is not, then the newest; the points of each
-// that has ended end, and two live ones are worth a warning.
+// Proves which of several subscriptions counts: a live one before one that is not live, and then the newest. The points
+// of each ended subscription expire. Two live ones cause a warning.
 func TestWhichSubscriptionCounts(t *testing.T) {
 	t.Parallel()
 	older, newer := subscription(billing.SubActive), subscription(billing.SubActive)
@@ -189,8 +189,8 @@ func TestWhichSubscriptionCounts(t *testing.T) {
 	}
 }
 
-// Proves that a subscription which Stripe no longer shows, because its customer was deleted, has ended; and that where
-// there never was one there is none.
+// Proves that a subscription which Stripe no longer shows, because its customer was deleted, has ended. If there never
+// was a subscription, there is still none.
 func TestSubscriptionGone(t *testing.T) {
 	t.Parallel()
 	in := input(billing.Snapshot{})
@@ -263,8 +263,8 @@ func TestWhoseSubscription(t *testing.T) {
 	}
 }
 
-// Proves that of two subscriptions the paid one counts, whichever is newer: an older active one before a newer one
-// whose first payment failed, waits, or is a debit that the bank has not decided.
+// Proves that of two subscriptions the paid one counts, whichever is newer. An older active one counts before a newer
+// one whose first payment failed, waits, or is a debit that the bank has not decided.
 func TestPaidOneCounts(t *testing.T) {
 	t.Parallel()
 	for _, status := range []billing.SubscriptionStatus{
@@ -299,8 +299,8 @@ func TestPaidOneCounts(t *testing.T) {
 	}
 }
 
-// Proves that the window of a subscription ends with it, where that is earlier than its status says: at a date ten days
-// ahead, and in the grace of a renewal that failed; a later end moves nothing.
+// Proves that the window of a subscription ends with the subscription, if that is earlier than its status allows: at a
+// date ten days ahead, and in the grace of a failed renewal. A later end does not move the window.
 func TestWindowEndsWithSubscription(t *testing.T) {
 	t.Parallel()
 	owed := invoice("in_march", "open", "subscription_cycle", line("il_1", march, april))

@@ -12,7 +12,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/reconcile"
 )
 
-// The decisions are made in March 2030, on the tenth at noon; a subscription's period is that month.
+// The decisions are made in March 2030, on the tenth at noon. A subscription's period is that month.
 var (
 	february = time.Date(2030, time.February, 1, 0, 0, 0, 0, time.UTC)
 	march    = time.Date(2030, time.March, 1, 0, 0, 0, 0, time.UTC)
@@ -43,7 +43,7 @@ var shop = &catalog.Catalog{
 	Packs: []billing.Pack{{ID: "pack", Name: "Pack", Amount: 500, Currency: "usd", Points: 100, MaxQuantity: 10}},
 }
 
-// decide decides about a picture of an account that knows nothing yet.
+// decide decides about a picture of an account without earlier syncs.
 func decide(p billing.Snapshot, orders ...billing.Order) reconcile.Decision {
 	return reconcile.Decide(input(p, orders...))
 }
@@ -60,7 +60,7 @@ func input(p billing.Snapshot, orders ...billing.Order) reconcile.Input {
 	}
 }
 
-// subscription is one of March, created in February.
+// subscription returns a subscription of March, created in February.
 func subscription(status billing.SubscriptionStatus) billing.StripeSubscription {
 	return billing.StripeSubscription{
 		ID:                 sub,
@@ -73,8 +73,8 @@ func subscription(status billing.SubscriptionStatus) billing.StripeSubscription 
 	}
 }
 
-// invoice is one of the subscription with the given lines, created when the first line's period begins, and paid in
-// money.
+// invoice returns an invoice of the subscription with the given lines. It was created when the first line's period
+// begins, and paid in money.
 func invoice(id billing.InvoiceID, status, reason string, lines ...billing.StripeInvoiceLine) billing.StripeInvoice {
 	i := billing.StripeInvoice{
 		ID:             id,
@@ -95,7 +95,7 @@ func invoice(id billing.InvoiceID, status, reason string, lines ...billing.Strip
 	return i
 }
 
-// line is a period of the basic plan.
+// line returns a line for a period of the basic plan.
 func line(id string, start, end time.Time) billing.StripeInvoiceLine {
 	return billing.StripeInvoiceLine{
 		ID: id, Item: "basic", Amount: 900, Quantity: 1, PeriodStart: start, PeriodEnd: end,
@@ -104,7 +104,7 @@ func line(id string, start, end time.Time) billing.StripeInvoiceLine {
 
 func ptr[T any](v T) *T { return &v }
 
-// same compares what a test wants with what it got, times and pointers by what they say.
+// same compares what a test wants with what it got. It compares times and pointers by value.
 func same(t *testing.T, what string, got, want any) {
 	t.Helper()
 	if !reflect.DeepEqual(got, want) {

@@ -10,7 +10,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// payWith pays an order with a test card, and lets the payer's bank dispute it if that is what the card is for.
+// payWith pays an order with a test card. The payer's bank disputes the payment if the card is for that.
 func (w *world) payWith(a billing.Account, o billing.Order, card string) {
 	w.t.Helper()
 	w.ask(http.MethodPost, "/v1/payment_pages/"+string(o.CheckoutID)+"/confirm", url.Values{"payment_method": {card}})
@@ -19,7 +19,7 @@ func (w *world) payWith(a billing.Account, o billing.Order, card string) {
 	w.sync(a)
 }
 
-// closeDispute ends the only dispute there is.
+// closeDispute ends the only dispute.
 func (w *world) closeDispute(a billing.Account, evidence string) {
 	w.t.Helper()
 	id := w.ask(http.MethodGet, "/v1/disputes", nil)["data"].([]any)[0].(map[string]any)["id"].(string)
@@ -29,9 +29,9 @@ func (w *world) closeDispute(a billing.Account, evidence string) {
 	w.sync(a)
 }
 
-// Proves that a dispute takes the points of what it takes back, wherever they are, that one which is lost keeps them,
-// and that one which is won gives them back once: several syncs at once on two replicas, and another after, change
-// nothing more.
+// Proves that a dispute takes the points of the money it takes back, wherever they are. A lost dispute keeps them, and
+// a won dispute restores them once. Several syncs at once on two replicas, and another one after them, change nothing
+// more.
 func TestDispute(t *testing.T) {
 	t.Parallel()
 	for _, won := range []bool{true, false} {
@@ -66,8 +66,8 @@ func TestDispute(t *testing.T) {
 	}
 }
 
-// Proves that the points of a disputed purchase which are spent already are owed, also those of a subscription's
-// period, and that the debt is gone when the dispute is won.
+// Proves that the points of a disputed purchase that are already spent are owed, including those of a subscription's
+// period. The debt is gone when the dispute is won.
 func TestDisputeOfSpentPoints(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {

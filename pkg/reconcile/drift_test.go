@@ -31,7 +31,7 @@ func (w *world) wantDrift(a billing.Account, want ...billing.DriftKind) {
 	}
 }
 
-// repaired repairs an account, and wants so much left.
+// repaired repairs an account, and requires that exactly this drift is left.
 func (w *world) repaired(a billing.Account, left ...billing.DriftKind) {
 	w.t.Helper()
 	rest, err := w.syncer.Repair(w.t.Context(), a.ID)
@@ -49,8 +49,8 @@ func (w *world) exec(statement, id string) {
 	must(w.t, err)
 }
 
-// Proves that an account which was synced has no drift, that whatever happens at Stripe without a sync shows as drift
-// without anything being changed, and that a repair leaves none: a purchase, a refund, a renewal that fails, the end.
+// Proves that a synced account has no drift. Whatever happens at Stripe without a sync shows as drift, without changing
+// anything, and a repair leaves none: a purchase, a refund, a failed renewal, the end.
 func TestDriftOfALife(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -85,7 +85,7 @@ func TestDriftOfALife(t *testing.T) {
 	})
 }
 
-// Proves that a repair sees what no sync looks at any more: a payment long before the watermark whose points were never
+// Proves that a repair finds what no sync reads any more: a payment long before the watermark whose points were never
 // granted.
 func TestRepairBehindTheWatermark(t *testing.T) {
 	t.Parallel()
@@ -111,7 +111,7 @@ func TestRepairBehindTheWatermark(t *testing.T) {
 }
 
 // Proves that what only a person can repair is left, and reported again: two subscriptions that bill, and points that
-// no one paid for. Also proves that a difference in one row alone is repaired.
+// no one paid for. Also proves that a difference in a single row is repaired.
 func TestRepairLeaves(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -138,8 +138,8 @@ func TestRepairLeaves(t *testing.T) {
 	})
 }
 
-// Proves that a Stripe which does not answer, or never knew the customer, is an error and no drift, and changes
-// nothing; and that an account without a customer has none.
+// Proves that if Stripe does not reply, or never knew the customer, the comparison returns an error and no drift, and
+// changes nothing. An account without a customer has no drift.
 func TestDriftUntold(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, store.Postgres, nil)

@@ -8,7 +8,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/reconcile"
 )
 
-// lotOf is a lot of a period of the subscription.
+// lotOf returns a lot of a period of the subscription.
 func lotOf(start, end time.Time) billing.Lot {
 	return billing.Lot{
 		Source:    source,
@@ -18,7 +18,7 @@ func lotOf(start, end time.Time) billing.Lot {
 	}
 }
 
-// endOf is when a lot ends by a decision.
+// endOf returns when a lot expires according to a decision.
 func endOf(d reconcile.Decision, l billing.Lot) time.Time {
 	for _, e := range d.Ends {
 		l = e.Of(l)
@@ -26,9 +26,9 @@ func endOf(d reconcile.Decision, l billing.Lot) time.Time {
 	return *l.ExpiresAt
 }
 
-// Proves when the lots of each period end: by Stripe's present period, by what is unpaid, and by what is under way. The
-// renewal of March is paid, or not, and a change up on the tenth of March belongs to March whether it is paid before
-// the renewal or after it.
+// Proves when the lots of each period expire, depending on Stripe's present period, on what is unpaid, and on what is
+// under way. The renewal of March is paid, or not. An upgrade on the tenth of March belongs to March, whether it is
+// paid before or after the renewal.
 func TestLotsEnd(t *testing.T) {
 	t.Parallel()
 	const renewal, pastDue = 2 * time.Hour, 72 * time.Hour
@@ -49,9 +49,9 @@ func TestLotsEnd(t *testing.T) {
 		status   billing.SubscriptionStatus
 		change   func(*billing.StripeSubscription)
 		invoices []billing.StripeInvoice
-		february time.Time // the end of the points of February
-		march    time.Time // of March, where it is paid
-		up       time.Time // of the change up
+		february time.Time // when the points of February expire
+		march    time.Time // the points of March, if it is paid
+		up       time.Time // the points of the upgrade
 	}{
 		{
 			"Draft", billing.SubActive, nil, []billing.StripeInvoice{renewalOf("draft")}, march.Add(renewal), april1,
@@ -69,17 +69,17 @@ func TestLotsEnd(t *testing.T) {
 			"Failed", billing.SubPastDue, nil, []billing.StripeInvoice{renewalOf("open")}, march.Add(pastDue), april1,
 			april1,
 		},
-		// A debit of the renewal is under way: March counts as paid for the points that were there before.
+		// A debit of the renewal is under way. March counts as paid for the points that were there before.
 		{"UnderWay", billing.SubActive, nil, []billing.StripeInvoice{underWay}, april1, april1, april1},
-		// It failed by card, and a debit pays it now.
+		// The card failed, and a debit is paying the renewal now.
 		{"FailedAndUnderWay", billing.SubPastDue, nil, []billing.StripeInvoice{underWay}, april1, april1, april1},
-		// What failed is a change up: March is paid, and its points last as the window does.
+		// The failed invoice is an upgrade. March is paid, and its points last as long as the window.
 		{
 			"ChangeFailed", billing.SubPastDue, nil, []billing.StripeInvoice{renewalOf("paid")}, march.Add(renewal),
 			april.Add(pastDue), april.Add(pastDue),
 		},
-		// A change to a year was refused on the 10th and waits for its payment: its year has not begun, and March's
-		// points keep their end.
+		// A change to a year was refused on the 10th and waits for its payment. Its year has not begun, and March's
+		// points keep their expiry.
 		{"YearRefused", billing.SubActive, nil, []billing.StripeInvoice{renewalOf("paid"),
 			invoice(
 				"in_year", "open", "subscription_update", line("il_year", tenth, tenth.AddDate(1, 0, 0)),
@@ -89,7 +89,7 @@ func TestLotsEnd(t *testing.T) {
 			april1,
 		},
 		{"Paused", billing.SubPaused, nil, nil, march.Add(renewal), april1, april1},
-		// A line that is none of ours owes no period.
+		// A line that is not ours owes no period.
 		{
 			"SomethingElseIsOwed", billing.SubActive, nil, []billing.StripeInvoice{renewalOf("paid"), oneOff},
 			march.Add(renewal), april1, april1,
@@ -104,8 +104,8 @@ func TestLotsEnd(t *testing.T) {
 		{"TrialOverThePeriod", billing.SubTrialing, func(s *billing.StripeSubscription) {
 			s.CurrentPeriodStart, s.CurrentPeriodEnd = tenth.AddDate(0, 0, 2), april.AddDate(0, 0, 19)
 		}, []billing.StripeInvoice{renewalOf("paid")}, march.Add(renewal), april.AddDate(0, 0, 19).Add(renewal), april.AddDate(0, 0, 19).Add(renewal)},
-		// A change to another interval that a credit paid: the old points keep their end, for no period of theirs was
-		// shortened.
+		// A credit paid for a change to another interval. The old points keep their expiry, because the change
+		// shortened none of their periods.
 		{"AnewOnCredit", billing.SubActive, func(s *billing.StripeSubscription) {
 			s.CurrentPeriodStart, s.CurrentPeriodEnd = tenth.AddDate(0, 0, 2), march.AddDate(0, 0, 20)
 		}, []billing.StripeInvoice{renewalOf("paid")}, march.Add(renewal), april1, april1},
@@ -127,7 +127,8 @@ func TestLotsEnd(t *testing.T) {
 	}
 }
 
-// Proves that a month of a year keeps its own end, whatever becomes of the year's, and that the last one follows it.
+// Proves that a month of a year keeps its expiry, whatever happens to the year, and that the last month follows the
+// year.
 func TestMonthsKeepTheirEnds(t *testing.T) {
 	t.Parallel()
 	s := subscription(billing.SubActive)
@@ -142,7 +143,7 @@ func TestMonthsKeepTheirEnds(t *testing.T) {
 	same(t, "inner while a change is owed", endOf(d, inner), april.Add(policy.RenewalGrace))
 }
 
-// Proves that a period which was moved more than once still has its points: the lot remembers the present end.
+// Proves that a period that was moved more than once still has its points, because the lot stores the present end.
 func TestMovedTwice(t *testing.T) {
 	t.Parallel()
 	l := lotOf(february, march)
@@ -158,9 +159,9 @@ func TestMovedTwice(t *testing.T) {
 	}
 }
 
-// Proves that the debit of a later period keeps no points while an earlier one has failed, and that one of the earlier
-// keeps them, whichever the invoices' order: the points of January end 72 hours after January, or with the current
-// period.
+// Proves that the debit of a later period keeps no points while an earlier period has failed. A debit of the earlier
+// period keeps them, in whichever order the invoices come. The points of January expire 72 hours after January, or with
+// the current period.
 func TestTwoPeriodsOwed(t *testing.T) {
 	t.Parallel()
 	owed := func(start, end time.Time, underWay bool) billing.StripeInvoice {
@@ -186,8 +187,8 @@ func TestTwoPeriodsOwed(t *testing.T) {
 	}
 }
 
-// Proves the window while the payment of what is owed is under way: until the current period's end, as long as its
-// points last.
+// Proves the window while the payment of what is owed is under way: it lasts until the current period's end, as long as
+// its points.
 func TestWindowUnderWay(t *testing.T) {
 	t.Parallel()
 	i := invoice("in_march", "open", "subscription_cycle", line("il_1", march, april))

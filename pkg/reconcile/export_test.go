@@ -7,14 +7,14 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// Begin and Finish are the two ends of a sync, for tests that bring pictures of their own and say which comes when.
+// Begin and Finish are the two halves of a sync, for tests that bring their own pictures and choose their order.
 func (s *Syncer) Begin(ctx context.Context, id billing.AccountID) (billing.Ticket, error) {
 	t, _, err := s.begin(ctx, id, reason{cause: billing.CauseEvent})
 	return t, err
 }
 
-// Finish decides and applies as insist does, about a picture that was fetched before. Where that may be an older one
-// it is taken again, and is the same: the pictures of such tests are as new as their tickets.
+// Finish decides and applies as insist does, with a picture that was fetched before. If that may be an older one, it
+// uses the same picture again: in these tests, pictures are as new as their tickets.
 func (s *Syncer) Finish(ctx context.Context, t billing.Ticket, picture billing.Snapshot) (applied bool, err error) {
 	d := Decide(
 		Input{
@@ -48,5 +48,5 @@ func Waiting(s *Syncer, id billing.AccountID) (n int) {
 	return n
 }
 
-// Of returns a lot with the end that it has.
+// Of returns the lot with the end that e gives it.
 func (e End) Of(l billing.Lot) billing.Lot { return e.of(l) }

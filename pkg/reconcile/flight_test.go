@@ -10,9 +10,9 @@ import (
 )
 
 // Proves that a request which begins after a payment never gets a picture from before it. A first sync has asked
-// Stripe, which said "unpaid", and the answer is on its way. The customer pays for 100 points. Then a second request
+// Stripe, which returned "unpaid", and the reply is on its way. The customer pays for 100 points. Then a second request
 // comes for the same reason. When it returns Synced, the database must have the 100, because the picture that it used
-// began after it came. This holds for a spend, for a look at the order and for a change of the subscription.
+// began after it came. This holds for a spend, for a request for the order and for a change of the subscription.
 func TestLateCallerSeesItsPayment(t *testing.T) {
 	t.Parallel()
 	for _, dialect := range storetest.Dialects {
@@ -53,8 +53,8 @@ func lateCaller(w *world, cause billing.SyncCause) {
 	w.wantPoints(a.ID, 100, 0)
 }
 
-// Proves that a request which waits for the next sync does not wait for a Stripe that the sync before it found away: it
-// fails with it, and Stripe is asked once.
+// Proves that a request which waits for the next sync does not try again when the sync before it could not reach
+// Stripe. It fails together with that sync, and Stripe is asked once.
 func TestLateCallerFailsWithTheFirst(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, store.SQLite, nil)
@@ -69,7 +69,7 @@ func TestLateCallerFailsWithTheFirst(t *testing.T) {
 		told <- outcome
 	}
 	go call()
-	h.wait(t, picture) // and is never let go: the first sync fails when its time is over
+	h.wait(t, picture) // and never released: the first sync fails at its timeout
 	go call()
 	waitFor(t, func() bool { return reconcile.Waiting(w.syncer, a.ID) == 1 })
 	for range 2 {

@@ -11,19 +11,19 @@ import (
 	"time"
 )
 
-// picture is how many lists a fetch asks for where no order is open: subscriptions, invoices, charges.
+// picture is how many lists a fetch requests if no order is open: subscriptions, invoices, charges.
 const picture = 3
 
 // patience is how long a test waits for a signal that must come.
 const patience = 30 * time.Second
 
-// gate is a proxy between the syncer and the sandbox. It counts requests, fails as networks do, and holds back answers.
+// gate is a proxy between the syncer and the sandbox. It counts requests, fails as networks do, and holds back replies.
 type gate struct {
 	next  http.Handler
 	asked atomic.Int64 // lists of subscriptions: one for each fetch
 	fault atomic.Pointer[http.HandlerFunc]
 	held  sync.Map // customer -> *hold
-	late  sync.Map // the same, of requests that have not reached Stripe
+	late  sync.Map // the same, for requests that have not reached Stripe
 }
 
 func (g *gate) ServeHTTP(out http.ResponseWriter, r *http.Request) {
@@ -49,7 +49,7 @@ func (g *gate) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 		out.Header()[name] = values
 	}
 	out.WriteHeader(answer.Code)
-	_, _ = out.Write(answer.Body.Bytes()) // the caller is gone where this fails
+	_, _ = out.Write(answer.Body.Bytes()) // if this fails, the caller has left
 }
 
 // fail sets how every request fails; nil lets them pass.
@@ -61,41 +61,41 @@ func (g *gate) fail(f http.HandlerFunc) {
 	g.fault.Store(&f)
 }
 
-// hangs never answers.
+// hangs never replies.
 func hangs(_ http.ResponseWriter, r *http.Request) {
-	_, _ = io.Copy(io.Discard, r.Body) // only then does the server notice that the caller has left
+	_, _ = io.Copy(io.Discard, r.Body) // without this the server does not notice that the caller has left
 	<-r.Context().Done()
 }
 
-// refuses answers as Stripe does when it is down.
+// refuses replies as Stripe does when it is down.
 func refuses(out http.ResponseWriter, _ *http.Request) {
 	out.WriteHeader(http.StatusServiceUnavailable)
 }
 
-// hold holds back answers that Stripe has given already: a slow network, not a slow Stripe.
+// hold holds back replies that Stripe has already given: a slow network, not a slow Stripe.
 type hold struct {
-	arrived chan string // the list that was answered, once for each answer
+	arrived chan string // receives the name of the list, once for each reply
 	release chan struct{}
 }
 
-// hold holds back the answers to one customer's lists until let is called on it.
+// hold holds back the replies to one customer's lists until let is called on it.
 func (g *gate) hold(customer string) *hold {
 	h := &hold{arrived: make(chan string, 100), release: make(chan struct{})}
 	g.held.Store(customer, h)
 	return h
 }
 
-// delay keeps the requests for one customer's lists back until let is called on it: Stripe has not seen them.
+// delay holds back the requests for one customer's lists until let is called on it. Stripe has not seen them yet.
 func (g *gate) delay(customer string) *hold {
 	h := &hold{arrived: make(chan string, 100), release: make(chan struct{})}
 	g.late.Store(customer, h)
 	return h
 }
 
-// hurry lets later requests through at once; those that are delayed stay so.
+// hurry lets later requests through at once. Delayed requests stay delayed.
 func (g *gate) hurry(customer string) { g.late.Delete(customer) }
 
-// pass lets the answers to later requests through. Those that are held stay held.
+// pass lets the replies to later requests through. Held replies stay held.
 func (g *gate) pass(customer string) { g.held.Delete(customer) }
 
 func (h *hold) keep(r *http.Request) {
@@ -106,7 +106,7 @@ func (h *hold) keep(r *http.Request) {
 	}
 }
 
-// wait waits until n answers are held.
+// wait waits until n replies are held.
 func (h *hold) wait(t testing.TB, n int) {
 	t.Helper()
 	deadline := time.After(patience)

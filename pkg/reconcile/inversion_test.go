@@ -15,8 +15,8 @@ const (
 	inverters  = 4 // accounts side by side
 )
 
-// Proves that a picture which was taken earlier and arrives later never overwrites the later one. Of each pair of syncs
-// the first one's answers are held back until Stripe has changed and the second sync was applied.
+// Proves that a picture that was taken earlier and arrives later never overwrites the later one. For each pair of
+// syncs, the test holds back the replies of the first one until Stripe has changed and the second sync was applied.
 func TestInversions(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, store.Postgres, nil)
@@ -47,8 +47,8 @@ func TestInversions(t *testing.T) {
 	}
 }
 
-// Proves that the later picture loses nothing when the earlier one is thrown away, and that none grants twice: a pack
-// that is paid between the two is fulfilled once.
+// Proves that the later picture loses nothing when the earlier one is discarded, and that nothing is granted twice: a
+// pack that is paid between the two is fulfilled once.
 func TestInversionOfPurchase(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, store.Postgres, nil)
@@ -63,7 +63,7 @@ func TestInversionOfPurchase(t *testing.T) {
 	}
 }
 
-// invert begins a sync, and before its picture arrives lets change happen and another sync come and go.
+// invert begins a sync. Before its picture arrives, it makes the change and runs another sync completely.
 func (w *world) invert(a billing.Account, change func()) {
 	w.t.Helper()
 	type result struct {

@@ -11,8 +11,9 @@ import (
 	"github.com/pointsync/pointsync/pkg/reconcile"
 )
 
-// Proves that an invoice which is paid after its subscription ended brings points that live one period of its plan from
-// the payment, out of the reach of the subscription's end; and that one paid before does not.
+// Proves that an invoice that is paid after its subscription ended grants points that last one period of its plan from
+// the payment, and that the subscription's end does not expire them. An invoice paid before the end does not grant such
+// points.
 func TestPaidAfterTheEnd(t *testing.T) {
 	t.Parallel()
 	at := func(month time.Month, d int) time.Time { return time.Date(2030, month, d, 9, 0, 0, 0, time.UTC) }
@@ -72,8 +73,8 @@ func TestPaidAfterTheEnd(t *testing.T) {
 	})
 }
 
-// Proves that a customer who pays the open invoice of a renewal that failed, after the subscription was cancelled, has
-// its points for one month from then.
+// Proves that a customer keeps points for one month if they pay the open invoice of a failed renewal after the
+// subscription was cancelled. The month counts from the payment.
 func TestLatePayment(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {

@@ -13,8 +13,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
-// accountIs is a Stripe that knows nothing but whose key it was asked with: the account of that id, or a refusal with
-// that status.
+// accountIs returns a gateway to a Stripe that only knows the account of its key. It returns the account with that id,
+// or a refusal with that status.
 func accountIs(t *testing.T, id string, status int, key string) *stripegw.Gateway {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
@@ -30,9 +30,9 @@ func accountIs(t *testing.T, id string, status int, key string) *stripegw.Gatewa
 	return g
 }
 
-// Proves that a database belongs to the first Stripe account and mode that it met, and that another is refused by name.
-// A key that may not read the account is compared by its mode, and ties an untied database to nothing; a Stripe that is
-// away decides nothing.
+// Proves that a database belongs to the first Stripe account and mode that it met, and that another one is refused by
+// name. A key that may not read the account is compared by its mode, and does not tie an untied database. If Stripe is
+// unreachable, nothing is decided.
 func TestLink(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -70,8 +70,9 @@ func TestLink(t *testing.T) {
 	})
 }
 
-// Proves that the mode is compared: points of a rehearsal are not spent in production with a key of the same account,
-// nor with one that may not read it. A live key goes to Stripe alone, so here the database is the live one.
+// Proves that the mode is compared. Points of a rehearsal are not spent in production with a key of the same account,
+// nor with a key that may not read the account. A live key only works with the real Stripe, so here the database is the
+// live one.
 func TestLinkOfAnotherMode(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {

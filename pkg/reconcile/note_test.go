@@ -13,7 +13,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// notes are the account's syncs as an operator reads of them, oldest first: kind, and the first word or two.
+// notes returns the account's syncs as an operator sees them, oldest first: kind, and the first word or two.
 func (w *world) notes(id billing.AccountID) (all []string) {
 	w.t.Helper()
 	moments, err := w.db.Timeline(context.Background(), id, store.EndOfTime, 1000)
@@ -27,8 +27,8 @@ func (w *world) notes(id billing.AccountID) (all []string) {
 	return all
 }
 
-// Proves that every sync leaves a note of who wanted it and what came of it: applied with what it changed, outrun, or
-// failed with why; and that a spend which needs no sync leaves none.
+// Proves that every sync leaves a note of its cause and its result: applied with what it changed, outrun, or failed
+// with the reason. A spend that needs no sync leaves none.
 func TestSyncsAreNoted(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -74,8 +74,8 @@ func (w *world) details(id billing.AccountID) string {
 	return strings.Join(all, "\n")
 }
 
-// Proves that the note of a failure is written also where the failure was the end of the caller's patience, without the
-// key.
+// Proves that the note of a failure is also written if the sync failed because the caller stopped waiting. It does not
+// contain the key.
 func TestFailureIsNotedLate(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -90,8 +90,8 @@ func TestFailureIsNotedLate(t *testing.T) {
 	})
 }
 
-// Proves that words of Stripe's that no database takes keep no sync from being applied: a decline's code with a NUL in
-// it goes into the order and into the sync's note, and both are kept with a sign in its place.
+// Proves that texts from Stripe that no database accepts do not prevent a sync from being applied. A decline code with
+// a NUL goes into the order and into the sync's note, and both are stored with a sign in its place.
 func TestOddWordsAreKept(t *testing.T) {
 	t.Parallel()
 	for _, code := range []string{"do_not\x00_honor", "do_not\xff_honor", strings.Repeat("x", 254) + "ä"} {

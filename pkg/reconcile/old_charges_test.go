@@ -10,10 +10,10 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// Proves that money which goes back of a charge behind the newest 100 is clawed back: by the sync that its event asks
-// for, whether it names the charge, its refund or its dispute, and, where every event is lost, by the comparison with
-// Stripe and its repair. An ordinary sync that no event asks for does not see it: that is what its fixed number of
-// calls costs. The pack brought 100 points; all its money goes back, so 0 are left of them.
+// Proves that a refund or dispute of a charge behind the newest 100 claws points back. The sync of its event finds it,
+// whether the event names the charge, its refund or its dispute. If every event is lost, the comparison with Stripe and
+// its repair find it. An ordinary sync without such an event does not see it: that is the price of its fixed number of
+// calls. The pack brought 100 points and is refunded in full, so 0 are left.
 func TestMoneyBackOfAnOldCharge(t *testing.T) {
 	t.Parallel()
 	refund := func(w *world, o billing.Order) billing.StripeObject {
@@ -79,7 +79,7 @@ func TestMoneyBackOfAnOldCharge(t *testing.T) {
 	}
 }
 
-// buried is a buyer whose pack of 100 points was paid with a card, and has 100 newer charges since.
+// buried returns a buyer whose pack of 100 points was paid with a card, with 100 newer charges since.
 func (w *world) buried(card string) (billing.Account, billing.Order) {
 	w.t.Helper()
 	a := w.buyer()
@@ -92,7 +92,7 @@ func (w *world) buried(card string) (billing.Account, billing.Order) {
 	return a, w.orderNow(o)
 }
 
-// bury makes 100 charges of the customer that are newer than all before.
+// bury makes 100 charges of the customer that are newer than all earlier ones.
 func (w *world) bury(a billing.Account) {
 	w.t.Helper()
 	for range 100 {

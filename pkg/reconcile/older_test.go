@@ -9,11 +9,11 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// Proves that a picture never follows a newer one, also where the newer one has the lower ticket: its requests came
-// late to Stripe. The first sync takes its ticket, the second one takes the next and sees the subscription as it was,
-// the subscription changes, and only then does the first one look. It is applied first, and then the second: that must
-// not undo what the first one saw, be it another period, the number of seats, the customer's wish to cancel, or the
-// end.
+// Proves that an older picture is never applied after a newer one, even if the newer one has the lower ticket because
+// its requests reached Stripe late. The first sync takes its ticket. The second one takes the next, and sees the
+// subscription before the change. The subscription changes, and only then does the first one read it. The first sync is
+// applied first, and then the second. The second must not undo what the first one saw: another period, the number of
+// seats, the customer's request to cancel, or the end.
 func TestOlderPictureOfALaterTicket(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -18,7 +18,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
-// full asks for the numbers of docs/proofs.md, which take many minutes.
+// full makes the tests use the numbers of docs/proofs.md, which takes many minutes.
 var full = flag.Bool("full", false, "run the counts in full, as make counts does")
 
 const (
@@ -26,8 +26,8 @@ const (
 	fullOrders  = 20_000
 )
 
-// recording is one customer's life at Stripe: how it looked after each thing that happened, and what the database knew
-// of them before the first.
+// recording is one customer's life at Stripe: its state after each thing that happened, and what the database knew
+// about the customer before the first.
 type recording struct {
 	name     string
 	account  billing.Account
@@ -36,10 +36,10 @@ type recording struct {
 	end      string // the rows that it must lead to
 }
 
-// Proves that whichever syncs of a life come to their end, and in whichever order, the end is the same. Each sync of a
-// recorded life has its ticket and its picture, a later one's as new or newer; the pictures then arrive in a random
-// order of their own, a third of them twice. The database knows the end that a single sync with the last picture leads
-// to, in every row of the account, its orders and its lots.
+// Proves that the result is the same, whichever syncs of a life complete, and in whichever order. Each sync of a
+// recorded life has its ticket and its picture. The picture of a later sync is as new as the earlier one's or newer.
+// The pictures then arrive in a random order, a third of them twice. The expected result comes from a single sync with
+// the last picture: every row of the account, its orders and its lots.
 func TestAnyOrderOfPictures(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, store.SQLite, nil)
@@ -78,7 +78,7 @@ func TestAnyOrderOfPictures(t *testing.T) {
 	)
 }
 
-// liveAgain lets a new account have the life: all syncs begin in turn, and their pictures arrive in the given order.
+// liveAgain makes a new account have the life. All syncs begin in turn, and their pictures arrive in the given order.
 func (w *world) liveAgain(l *recording, order []int) billing.Account {
 	w.t.Helper()
 	ctx, a := w.t.Context(), l.account
@@ -112,7 +112,7 @@ func (w *world) liveAgain(l *recording, order []int) billing.Account {
 	return w.account(a.ID)
 }
 
-// renamed is a picture whose facts are those of another person: what is unique for ever has their mark.
+// renamed returns a picture with the facts of another person. Whatever must be globally unique gets that person's mark.
 func renamed(s billing.Snapshot, behind string) billing.Snapshot {
 	s.CustomerID += billing.CustomerID(behind)
 	s.Invoices, s.Checkouts, s.Charges = slices.Clone(s.Invoices), slices.Clone(s.Checkouts), slices.Clone(s.Charges)
@@ -130,7 +130,7 @@ func renamed(s billing.Snapshot, behind string) billing.Snapshot {
 	return s
 }
 
-// recorder takes the pictures of a life that happens.
+// recorder takes pictures of a life while it happens.
 type recorder struct {
 	w *world
 	l *recording
@@ -158,20 +158,21 @@ func (r recorder) look() {
 	r.l.pictures = append(r.l.pictures, picture)
 }
 
-// do lets something happen at Stripe, and looks.
+// do makes something happen at Stripe, and takes a picture.
 func (r recorder) do(method, path string, form url.Values) {
 	r.w.t.Helper()
 	r.w.ask(method, path, form)
 	r.look()
 }
 
-// recordSubscriber is a plan that is renewed once, and once is not. Then its card works again, or the plan is given up.
+// recordSubscriber records a plan that renews once and then fails to renew. Then its card works again, or the plan is
+// given up.
 func (w *world) recordSubscriber(name string, recovers bool) *recording {
 	w.t.Helper()
 	r, _ := w.record(name, "basic_monthly")
 	subscription := "/v1/subscriptions/" + w.pay(r.l.orders[0])["subscription"].(string)
 	r.look()
-	const month = 31*24*time.Hour + 2*time.Hour // and the hour in which Stripe drafts the invoice
+	const month = 31*24*time.Hour + 2*time.Hour // plus the time in which Stripe drafts the invoice
 	w.advance(month)
 	r.do(http.MethodPost, subscription, url.Values{"default_payment_method": {"pm_card_chargeCustomerFail"}})
 	w.advance(month)
@@ -187,7 +188,8 @@ func (w *world) recordSubscriber(name string, recovers bool) *recording {
 	return r.l
 }
 
-// recordShopper buys three packs, takes some money back in two steps, and has one payment disputed and the dispute won.
+// recordShopper records three packs. Some money is refunded in two steps, and one payment is disputed and the dispute
+// won.
 func (w *world) recordShopper() *recording {
 	w.t.Helper()
 	r, _ := w.record("Shopper", "pack_100", "pack_1000", "pack_100")
@@ -212,9 +214,9 @@ func (w *world) recordShopper() *recording {
 	return r.l
 }
 
-// rows is what the database says of a person, as if they were the only one. When a lot ended is left out once it is
-// empty: a picture of a failing renewal ends it a little before the one of the cancellation would, and both ends lie
-// behind.
+// rows returns what the database contains about a person, as if they were the only one. It leaves out when a lot ended
+// once the lot is empty. A picture of a failing renewal ends it a little earlier than the picture of the cancellation
+// would, and both times are in the past.
 func (w *world) rows(a billing.Account) string {
 	w.t.Helper()
 	var out strings.Builder
@@ -242,5 +244,5 @@ func (w *world) rows(a billing.Account) string {
 	return behindIDs.ReplaceAllString(out.String(), "")
 }
 
-// behindIDs are what distinguishes people of one life: their marks, and our ids.
+// behindIDs matches what distinguishes people of one life: their marks, and our ids.
 var behindIDs = regexp.MustCompile(`__[0-9]+|ord_[a-z0-9]+`)

@@ -8,8 +8,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/reconcile"
 )
 
-// Proves that what is owed grants as what is paid does: the sum of an invoice too small to be charged is carried on the
-// customer's balance.
+// Proves that an owed sum grants points as a paid one does. The sum of an invoice that is too small to charge is
+// carried on the customer's balance.
 func TestOwedGrants(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -19,10 +19,10 @@ func TestOwedGrants(t *testing.T) {
 	}{
 		{"Carried", 45, 0, 0, 45, 500},
 		{"CarriedBesideCredit", 45, 0, -20, 25, 277},  // 500 × 25/45 = 277.7…: 20 were paid by credit
-		{"OldDebtCharged", 45, 75, 30, 0, 500},        // 75 pays 45 and the 30 of before, which granted then
+		{"OldDebtCharged", 45, 75, 30, 0, 500},        // 75 pays 45 and the earlier 30, which granted then
 		{"CarriedBesideDebt", 20, 0, 20, 40, 500},     // 20 more are owed
 		{"CreditPaysAll", 45, 0, -45, 0, 0},           // nothing is owed
-		{"CreditPaysAllAndMore", 45, 0, -100, -55, 0}, // nor here
+		{"CreditPaysAllAndMore", 45, 0, -100, -55, 0}, // nothing is owed here either
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -37,9 +37,9 @@ func TestOwedGrants(t *testing.T) {
 	}
 }
 
-// Proves that three changes grant once: up on a sum too small to charge, down, which cancels the debt by a credit, and
-// up again. Also proves that it counts again after a payment has collected the debt, and that the picture keeps the
-// invoices that this is compared with.
+// Proves that three changes grant once: an upgrade with a sum too small to charge, a downgrade, whose credit cancels
+// the debt, and the upgrade again. The sum counts again after a payment has collected the debt. The picture keeps the
+// invoices that are needed for this comparison.
 func TestOwedGrantsOnce(t *testing.T) {
 	t.Parallel()
 	part := func(id, item string, amount int64) billing.StripeInvoiceLine {
@@ -55,7 +55,7 @@ func TestOwedGrantsOnce(t *testing.T) {
 		i.Created = march.Add(time.Duration(hour) * time.Hour)
 		return i
 	}
-	// The last day: −0.36 basic, +0.76 pro. Of the plans' points that is −20 + 48 = 28, for 0.40 owed.
+	// On the last day: −0.36 basic, +0.76 pro. Of the plans' points that is −20 + 48 = 28, for 0.40 owed.
 	up, down, again := change(
 		"in_1", 1, "basic", "pro", 36, 76, 0, 40,
 	), change("in_2", 2, "pro", "basic", 76, 36, 40, 0), change("in_3", 3, "basic", "pro", 36, 76, 0, 40)
@@ -71,7 +71,7 @@ func TestOwedGrantsOnce(t *testing.T) {
 	if len(d.Grants) != 3 || d.Grants[2].Amount != 28 {
 		t.Errorf("after a payment: %+v", d.Grants)
 	}
-	// The debt was collected, so the first change is not needed any more; the renewal is, until its period is over,
+	// The debt was collected, so the first change is no longer needed. The renewal is needed until its period is over,
 	// and then neither is.
 	same(t, "since, after a payment", *d.InvoicesSince, renewal.Created.Add(-24*time.Hour))
 	in := input(billing.Snapshot{Invoices: []billing.StripeInvoice{up, renewal, again}})
@@ -85,14 +85,14 @@ func TestOwedGrantsOnce(t *testing.T) {
 	}
 }
 
-// Proves that a negative line of the operator's is a price cut and a negative proration of ours a credit; and that a
-// change of plan that costs nothing grants nothing.
+// Proves that a negative line of the operator's is a price cut, and a negative proration of ours is a credit. A change
+// of plan that costs nothing grants nothing.
 func TestPriceCuts(t *testing.T) {
 	t.Parallel()
 	goodwill := func(amount int64) billing.StripeInvoiceLine {
 		return billing.StripeInvoiceLine{ID: "il_7", Amount: -amount, Quantity: 1, PeriodStart: march, PeriodEnd: march}
 	}
-	// unused time of something not ours
+	// Unused time of something that is not ours.
 	addOn := billing.StripeInvoiceLine{
 		ID: "il_8", Amount: -900, Quantity: 1, Proration: true, PeriodStart: march, PeriodEnd: april,
 	}
@@ -123,7 +123,7 @@ func TestPriceCuts(t *testing.T) {
 			[]billing.StripeInvoiceLine{line("il_1", march, april), addOn}, 500,
 		},
 		{"OurCredit", "subscription_cycle", []billing.StripeInvoiceLine{credit, line("il_1", march, april)}, 0},
-		// 1200 − 600, the rest was given
+		// 1200 − 600; the rest was a gift.
 		{"OurCreditAndTheRest", "subscription_cycle", []billing.StripeInvoiceLine{credit, pro, goodwill(950)}, 600},
 		{"ChangeForNothing", "subscription_update", []billing.StripeInvoiceLine{unused, up, goodwill(500)}, 0},
 		{"ChangeForLess", "subscription_update", []billing.StripeInvoiceLine{unused, up, goodwill(100)}, 350},
@@ -141,7 +141,7 @@ func TestPriceCuts(t *testing.T) {
 	}
 }
 
-// Proves that the points of a change to another interval end with the new period, also where the credited one would
+// Proves that the points of a change to another interval expire with the new period, even if the credited period would
 // have ended later.
 func TestPeriodOfAChange(t *testing.T) {
 	t.Parallel()

@@ -11,13 +11,13 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// bounded gives the world's syncer bounds on what is granted in a day.
+// bounded sets limits for the world's syncer on what is granted in a day.
 func (w *world) bounded(grants int64, points billing.Points) {
 	w.policy.ParkGrants, w.policy.ParkPoints = grants, points
 	w.syncer = w.newSyncer()
 }
 
-// unpark is a person's word, without the note that package account makes of it.
+// unpark is a person's approval, without the note that package account makes of it.
 func (w *world) unpark(a billing.Account) {
 	w.t.Helper()
 	must(w.t, w.db.InTx(w.t.Context(), func(tx *store.Tx) error {
@@ -88,7 +88,7 @@ func TestPark(t *testing.T) {
 	}
 }
 
-// whileParked lets a refund, two renewals and a cancelling happen to a parked account.
+// whileParked makes a refund, two renewals and a cancellation happen to a parked account.
 func (w *world) whileParked(a billing.Account, refunded billing.Order, subscription string) {
 	w.t.Helper()
 	w.ask(http.MethodPost, "/v1/refunds", url.Values{"payment_intent": {string(w.orderNow(refunded).PaymentIntentID)}})
@@ -105,8 +105,8 @@ func (w *world) whileParked(a billing.Account, refunded billing.Order, subscript
 	w.wantDrift(a, billing.DriftParked)
 }
 
-// Proves that syncs at once on two replicas, each with another picture, together grant no more than the bound: it is
-// counted under the account's lock.
+// Proves that syncs at once on two replicas, each with another picture, together grant no more than the limit, because
+// grants are counted under the account's lock.
 func TestParkTogether(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, store.Postgres, nil)
@@ -122,7 +122,7 @@ func TestParkTogether(t *testing.T) {
 }
 
 // Proves that a sync decides about parking by what it finds as soon as it has the account's lock. If another sync used
-// up a person's approval in the meantime, nothing more is let through.
+// up a person's approval in the meantime, nothing more is granted.
 func TestParkDecidesUnderLock(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, store.Postgres, nil)
@@ -140,7 +140,7 @@ func TestParkDecidesUnderLock(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		locked.Parking = billing.Parking{EndedAt: &tx.Now} // as the sync leaves it that made the grants
+		locked.Parking = billing.Parking{EndedAt: &tx.Now} // as the sync that made the grants leaves it
 		if err := tx.SaveParking(t.Context(), locked); err != nil {
 			return err
 		}
@@ -153,7 +153,7 @@ func TestParkDecidesUnderLock(t *testing.T) {
 	w.wantPoints(a.ID, 0, 0)
 }
 
-// waitForLock waits until someone waits for a lock of this database.
+// waitForLock waits until a transaction waits for a lock of this database.
 func (w *world) waitForLock() {
 	w.t.Helper()
 	deadline, tick := time.After(patience), time.NewTicker(5*time.Millisecond)
@@ -169,7 +169,7 @@ func (w *world) waitForLock() {
 	}
 }
 
-// Proves that grants of more than a day ago count no longer.
+// Proves that grants of more than a day ago no longer count.
 func TestParkSpan(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {

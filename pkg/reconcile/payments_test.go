@@ -7,8 +7,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/reconcile"
 )
 
-// Proves that what went back of an invoice is counted over all of its payments: one answer for the invoice, however
-// many charges.
+// Proves that refunds of an invoice are counted over all of its payments: one result for the invoice, however many
+// charges it has.
 func TestSeveralPayments(t *testing.T) {
 	t.Parallel()
 	half := func(id string, refunded int64) billing.StripeCharge {
@@ -53,8 +53,8 @@ func TestSeveralPayments(t *testing.T) {
 	}
 }
 
-// Proves that a year of which one of two payments went back goes on, with half of each month clawed back, and stops
-// when both did.
+// Proves that a year goes on if one of its two payments was refunded, with half of each month clawed back. It stops
+// when both were refunded.
 func TestYearPaidTwice(t *testing.T) {
 	t.Parallel()
 	charge := func(id string, refunded int64) billing.StripeCharge {

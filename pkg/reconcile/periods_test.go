@@ -12,14 +12,14 @@ import (
 	"github.com/pointsync/pointsync/pkg/ledger"
 )
 
-// toDraftHour moves to ten minutes after the period's end: the renewal's invoice is a draft.
+// toDraftHour moves to ten minutes after the period's end, when the renewal's invoice is a draft.
 func (w *world) toDraftHour(a billing.Account) {
 	w.t.Helper()
 	w.advance(w.account(a.ID).Subscription.CurrentPeriodEnd.Sub(w.now()) + 10*time.Minute)
 	w.sync(a)
 }
 
-// changeItem changes the subscription's item as a form says.
+// changeItem changes the subscription's item by a form.
 func (w *world) changeItem(id string, form url.Values) {
 	w.t.Helper()
 	items := w.ask(http.MethodGet, "/v1/subscriptions/"+id, nil)["items"].(map[string]any)["data"].([]any)
@@ -27,10 +27,11 @@ func (w *world) changeItem(id string, form url.Values) {
 	w.ask(http.MethodPost, "/v1/subscriptions/"+id, form)
 }
 
-// Proves that what a change up bought while the renewal's invoice was a draft is there after the renewal was paid, in
-// whichever way it was changed and paid: the renewal ends the points of the last period only. Basic is 500 points, Pro
-// 1200 and two seats of Basic 1000. A change ten minutes after the period began grants the difference but for at most
-// two points: 698 to 700 of 700, or 498 to 500 of 500. So after the renewal there are 500 and what the change granted.
+// Proves that points which an upgrade bought while the renewal's invoice was a draft are still there after the renewal
+// was paid, however the upgrade was made and paid. The renewal expires only the points of the last period. Basic is 500
+// points, Pro 1200 and two seats of Basic 1000. A change ten minutes after the period began grants the difference, less
+// at most two points: 698 to 700 of 700, or 498 to 500 of 500. So after the renewal there are 500 and what the change
+// granted.
 func TestChangeInTheDraftHour(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -41,7 +42,7 @@ func TestChangeInTheDraftHour(t *testing.T) {
 		"Seats": {500, func(w *world, _ billing.Account, id string) {
 			w.changeItem(id, url.Values{"items[0][quantity]": {"2"}, "proration_behavior": {"always_invoice"}})
 		}},
-		// The change's own card is refused at first; it is paid after the renewal.
+		// The change's own card is refused at first. The change is paid after the renewal.
 		"PaidAfterTheRenewal": {700, func(w *world, a billing.Account, id string) {
 			price, err := w.stripe.Price(w.t.Context(), "pro_monthly")
 			must(w.t, err)
@@ -69,7 +70,7 @@ func TestChangeInTheDraftHour(t *testing.T) {
 				w.toDraftHour(a)
 				c.change(w, a, id)
 				w.sync(a)
-				bought := w.account(a.ID).Available - 400 // what was left of the last period is there for the hour
+				bought := w.account(a.ID).Available - 400 // the rest of the last period stays for the hour
 				if name == "PaidAfterTheRenewal" {
 					bought = w.account(a.ID).Available - 500
 				}
@@ -88,8 +89,8 @@ func TestChangeInTheDraftHour(t *testing.T) {
 	}
 }
 
-// Proves that a trial which is lengthened keeps its points until its present end and two hours, also where it is moved
-// twice, and that the paid period replaces them: 50 points for the trial, 1200 after it.
+// Proves that a trial that is lengthened keeps its points until two hours after its present end, even if it is moved
+// twice. The paid period replaces them: 50 points for the trial, 1200 after it.
 func TestTrialMoved(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -109,7 +110,7 @@ func TestTrialMoved(t *testing.T) {
 				http.MethodPost, "/v1/subscriptions/"+id,
 				url.Values{"trial_end": {itoa(end.Unix())}, "proration_behavior": {"none"}},
 			)
-			w.advance(end.AddDate(0, 0, -1).Sub(w.now())) // past what was the end
+			w.advance(end.AddDate(0, 0, -1).Sub(w.now())) // past the earlier end
 			w.sync(a)
 			w.wantPoints(a.ID, 50, 0)
 			if next := w.account(a.ID).NextExpiry; next == nil || !next.Equal(end.Add(policy.RenewalGrace)) {
@@ -122,8 +123,8 @@ func TestTrialMoved(t *testing.T) {
 	})
 }
 
-// Proves that the date of the next renewal may be moved by a trial over a paid period, outwards and inwards, and that
-// the period's points end with it.
+// Proves that a trial over a paid period can move the date of the next renewal to a later or earlier time, and that the
+// period's points expire with it.
 func TestAnchorMoved(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -150,8 +151,8 @@ func TestAnchorMoved(t *testing.T) {
 	})
 }
 
-// Proves that a renewal by bank debit keeps the old points while the bank is at work, for longer than any grace, and
-// that its success brings the new ones and its failure ends the old ones: 72 hours from the period's start are over.
+// Proves that a renewal by bank debit keeps the old points while the bank is processing, for longer than any grace. Its
+// success brings the new points. Its failure expires the old ones, because 72 hours from the period's start are over.
 func TestDebitUnderWay(t *testing.T) {
 	t.Parallel()
 	for iban, want := range map[string]billing.Points{"AT611904300234573201": 500, "AT861904300235473202": 0} {
@@ -168,7 +169,7 @@ func TestDebitUnderWay(t *testing.T) {
 				w.debits(a, id, iban, 120)
 				w.renew(a)
 				end := w.account(a.ID).Subscription.CurrentPeriodEnd
-				for range 2 { // two hours are over after the first look, 72 after the second
+				for range 2 { // two hours are over after the first pass, 72 after the second
 					w.wantStatus(a, billing.SubActive, true)
 					w.wantPoints(a.ID, 400, 0)
 					if next := w.account(a.ID).NextExpiry; next == nil || !next.Equal(end.Add(policy.RenewalGrace)) {
@@ -189,7 +190,7 @@ func TestDebitUnderWay(t *testing.T) {
 	}
 }
 
-// debits makes a subscription be paid by bank debit, which takes so many hours.
+// debits makes a subscription pay by bank debit, which takes this many hours.
 func (w *world) debits(a billing.Account, id, iban string, hours int) {
 	w.t.Helper()
 	res, err := http.Post(
@@ -205,9 +206,9 @@ func (w *world) debits(a billing.Account, id, iban string, hours int) {
 	w.ask(http.MethodPost, "/v1/subscriptions/"+id, url.Values{"default_payment_method": {method}})
 }
 
-// Proves that holding points over renewals carries none past the cap: of 500 points with a cap of 300, all held before
-// each renewal and released after it, 300 and 500 new ones are there, each time; and the same where a part is captured,
-// or the hold ends by its time.
+// Proves that holding points over renewals carries none past the cap. Of 500 points with a cap of 300, all held before
+// each renewal and released after it, 300 old and 500 new ones are there each time. The same holds if a part is
+// captured, or if the hold expires.
 func TestHoldsOverRenewals(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -221,7 +222,7 @@ func TestHoldsOverRenewals(t *testing.T) {
 			w.renew(a)
 			w.wantPoints(a.ID, 500, 0)
 			switch n {
-			case 2: // 100 of 800 are used, 700 come back, 300 of them live on
+			case 2: // 100 of 800 are used, 700 return, 300 of them roll over
 				_, err = ledger.Capture(w.t.Context(), w.db, a.ID, ledger.CaptureRequest{Hold: h.Hold.ID, Amount: 100})
 			case 3:
 				w.advance(6 * time.Hour)
@@ -238,8 +239,8 @@ func TestHoldsOverRenewals(t *testing.T) {
 	})
 }
 
-// Proves that a renewal which a sync sees late, because its events were lost, still finds the points of the last
-// period: they roll over as in time, though their own end has come. Two missed renewals do so one after the other: 500,
+// Proves that a renewal that a sync sees late, because its events were lost, still finds the points of the last period.
+// They roll over as if it was in time, although they expired. Two missed renewals roll over one after the other: 500,
 // 1000, 1500.
 func TestRenewalSeenLate(t *testing.T) {
 	t.Parallel()
@@ -256,7 +257,8 @@ func TestRenewalSeenLate(t *testing.T) {
 	})
 }
 
-// Proves that the operator's date for a subscription's end is its points' too, and is no longer once it is taken back.
+// Proves that points expire on the operator's end date for their subscription, and no longer do so once the date is
+// removed.
 func TestPointsEndWithSubscription(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {

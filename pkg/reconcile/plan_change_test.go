@@ -9,8 +9,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// Proves that changing down, which gives a credit back, and up again on that credit brings no points, however often:
-// only money does.
+// Proves that a downgrade, which gives a credit, and an upgrade that this credit pays bring no points, however often
+// they are repeated. Only money brings points.
 func TestUpOnCreditBringsNoPoints(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {

@@ -9,7 +9,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/reconcile"
 )
 
-// one is the only grant of a decision about one paid invoice.
+// one returns the only grant of a decision about one paid invoice.
 func one(
 	t *testing.T, name, reason string, change func(i *billing.StripeInvoice), lines ...billing.StripeInvoiceLine,
 ) billing.Grant {
@@ -26,8 +26,8 @@ func one(
 	return d.Grants[0]
 }
 
-// Proves which line of an invoice says its period: of those of ours that are no prorations the one that ends last, then
-// the one with the smaller id.
+// Proves which line of an invoice determines its period. Of our lines that are not prorations it is the one that ends
+// last, and then the one with the smaller id.
 func TestPeriodOfAnInvoice(t *testing.T) {
 	t.Parallel()
 	may := april.AddDate(0, 1, 0)
@@ -62,20 +62,20 @@ func TestPeriodOfAnInvoice(t *testing.T) {
 			t.Errorf("%s: %+v", name, g)
 		}
 	}
-	// Of prorations alone the one that ends last says it, whichever is first.
+	// Of prorations alone, the one that ends last determines it, whichever is first.
 	short := proration
 	short.ID, short.PeriodEnd, short.Amount = "il_9", april, 450
 	for _, lines := range [][]billing.StripeInvoiceLine{{proration, short}, {short, proration}} {
 		if g := one(
 			t, "two prorations", "subscription_update", nil, lines...,
 		); !g.ExpiresAt.Equal(may.Add(policy.RenewalGrace)) || g.Amount != 750 {
-			t.Errorf("two prorations: %+v", g) // 500 for a whole period and half of it, 250
+			t.Errorf("two prorations: %+v", g) // 500 for a whole period plus half of it, 250
 		}
 	}
 }
 
-// Proves what a line counts for: none of a seat is one, a trial's points come with the first invoice alone, and beside
-// a period that was paid for too.
+// Proves what a line counts for. A quantity of zero counts as one. A trial's points come only with the first invoice,
+// even if the invoice also has a paid period.
 func TestWhatALineCounts(t *testing.T) {
 	t.Parallel()
 	none := line("il_1", march, april)
@@ -102,7 +102,7 @@ func TestWhatALineCounts(t *testing.T) {
 		t.Errorf("a trial beside a period: %+v", g)
 	}
 	for name, l := range map[string]billing.StripeInvoiceLine{
-		// the plan is sold in dollars
+		// The plan is sold in dollars.
 		"OfACurrency": {
 			ID:          "il_1",
 			Item:        "basic",
@@ -125,7 +125,7 @@ func TestWhatALineCounts(t *testing.T) {
 		}
 	}
 	once := line("il_1", march, april)
-	once.Terms = &billing.PriceTerms{Points: 500} // of a price that is paid once
+	once.Terms = &billing.PriceTerms{Points: 500} // the terms of a price that is paid once
 	d := decide(
 		billing.Snapshot{Invoices: []billing.StripeInvoice{invoice("in_1", "paid", "subscription_cycle", once)}},
 	)
@@ -189,8 +189,8 @@ func TestDescriptions(t *testing.T) {
 	}
 }
 
-// Proves that a whole discount gives the points even if the invoice also has a line of zero, and that a credit which
-// does not pay for all leaves the rest.
+// Proves that a full discount gives the points even if the invoice also has a line of zero. A credit that does not pay
+// for all of the invoice leaves the rest.
 func TestDiscountBesideALine(t *testing.T) {
 	t.Parallel()
 	nothing := billing.StripeInvoiceLine{
@@ -210,9 +210,9 @@ func TestDiscountBesideALine(t *testing.T) {
 	}
 }
 
-// Proves that no points come if a credit pays for all, even if the credit stands for fewer points than the period:
+// Proves that no points come if a credit pays for all, even if the credit represents fewer points than the period:
 // 19.00 of three seats of Basic, 1500 × 19/27 = 1055 points, pay for the 1200 of Pro. Nor do points come if the
-// operator's note paid and the debt stayed as it was.
+// operator's note paid and the debt stayed the same.
 func TestCreditPaysForAll(t *testing.T) {
 	t.Parallel()
 	credit := billing.StripeInvoiceLine{
@@ -231,9 +231,9 @@ func TestCreditPaysForAll(t *testing.T) {
 	}
 }
 
-// Proves that a credit of a debt counts what was owed once, by the order in which the balances changed and not in which
-// the invoices were made: one that was made first and finalized last adds nothing to a debt of 0.40 that is there,
-// until a payment has collected it.
+// Proves that an owed sum counts once, in the order in which the balances changed, and not in the order in which the
+// invoices were made. An invoice that was made first and finalized last adds nothing to an existing debt of 0.40 until
+// a payment has collected it.
 func TestOwedByFinalization(t *testing.T) {
 	t.Parallel()
 	up := func(id billing.InvoiceID, made, finalized int) billing.StripeInvoice {
@@ -259,17 +259,17 @@ func TestOwedByFinalization(t *testing.T) {
 	paid := invoice("in_9", "paid", "subscription_cycle", line("il_1", march, april))
 	paid.Created, paid.FinalizedAt, paid.AmountPaid, paid.StartingBalance = march.Add(2*time.Hour), ptr(march.Add(5*time.Hour)), 940, 40
 	d := decide(billing.Snapshot{Invoices: []billing.StripeInvoice{up("in_1", 1, 4), paid, up("in_3", 3, 3)}})
-	// 28 points once: the first was 0.40 owed at 4 o'clock, as there was at 3
+	// 28 points once: the first invoice owed 0.40 at 4 o'clock, which was owed since 3.
 	same(t, "keys", keysOf(d), "in_9:il_1 in_3:proration")
-	paid.FinalizedAt = nil // as it was made, at 2 o'clock: it has collected nothing yet
+	paid.FinalizedAt = nil // it counts from 2 o'clock, when it was made: it has collected nothing yet
 	d = decide(billing.Snapshot{Invoices: []billing.StripeInvoice{up("in_1", 1, 4), paid, up("in_3", 3, 3)}})
 	same(t, "keys", keysOf(d), "in_9:il_1 in_3:proration")
 	d = decide(billing.Snapshot{Invoices: []billing.StripeInvoice{up("in_1", 1, 1), paid, up("in_3", 3, 3)}})
 	same(t, "keys, collected in between", keysOf(d), "in_1:proration in_9:il_1 in_3:proration")
 }
 
-// Proves how long points live that were paid for after the end: for an interval of their price from the payment, by the
-// calendar. Where nothing says the interval, for as long as their period was: 31 days.
+// Proves how long points last that were paid for after the end: for one interval of their price from the payment, by
+// the calendar. If the interval is unknown, they last as long as their period did: 31 days.
 func TestLateIntervals(t *testing.T) {
 	t.Parallel()
 	paid := time.Date(2030, time.March, 31, 9, 0, 0, 0, time.UTC)
@@ -292,7 +292,7 @@ func TestLateIntervals(t *testing.T) {
 		ended.EndedAt = ptr(march.AddDate(0, 0, 14))
 		l := line("il_1", march, april)
 		l.Item, l.Interval, l.IntervalCount, l.Terms = "gone", c.interval, c.every, &billing.PriceTerms{Points: 500}
-		if c.interval == "" { // not a pack's price: its item is a plan's, whose interval no one knows
+		if c.interval == "" { // not a pack's price: its item is a plan's, whose interval is unknown
 			l.Terms, l.Item = nil, "odd"
 		}
 		i := invoice("in_1", "paid", "subscription_cycle", l)
@@ -310,8 +310,8 @@ func TestLateIntervals(t *testing.T) {
 	}
 }
 
-// Proves that a paid invoice of a subscription that Stripe does not show, or of another that has ended, is not taken
-// for a late one, nor one without a time.
+// Proves that an invoice is not treated as paid late if Stripe does not show its subscription, even if another one has
+// ended. Nor is one without a time of payment.
 func TestNotLate(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -331,7 +331,7 @@ func TestNotLate(t *testing.T) {
 	}
 }
 
-// more are differences of an account from Stripe beside those of compare_test.go.
+// more are further differences of an account from Stripe, in addition to those of compare_test.go.
 var more = map[string]struct {
 	change func(in *reconcile.Input, b *reconcile.Books)
 	want   string
@@ -420,11 +420,11 @@ var more = map[string]struct {
 			billing.Order{ID: "ord_0", Kind: billing.KindPack, Status: billing.OrderExpired, PaymentIntentID: "pi_0"},
 		)
 	}, ""},
-	// 20 are due, and 15 did not expire unused
+	// 20 are due, and 15 did not expire unused.
 	"ClawedAsMuchAsDue": {
 		func(_ *reconcile.Input, b *reconcile.Books) { b.Lots[1].Expired, b.Lots[1].ClawedBack = 85, 15 }, "",
 	},
-	// 20, before the rest expired
+	// 20, before the rest expired.
 	"ClawedAsMuchAsWas": {func(_ *reconcile.Input, b *reconcile.Books) { b.Lots[1].Expired = 85 }, ""},
 	"ClawedLessThanDue": {
 		func(_ *reconcile.Input, b *reconcile.Books) { b.Lots[1].Expired, b.Lots[1].ClawedBack = 85, 14 },
@@ -460,7 +460,7 @@ var more = map[string]struct {
 	}, "order ord_2, grant-amount lot_2"},
 }
 
-// Proves the same as TestCompare for further differences: what differs is reported, and what a rule explains is not.
+// Proves the same as TestCompare for further differences: a difference is reported, unless a rule explains it.
 func TestCompareMore(t *testing.T) {
 	t.Parallel()
 	for name, c := range more {

@@ -19,12 +19,12 @@ const (
 	refundRaces   = 120 / slowdown
 	fullRaces     = 2_000
 	refundBuyers  = 4   // accounts side by side
-	refundedPart  = 100 // points that go with a tenth of pack_1000
+	refundedPart  = 100 // points of a tenth of pack_1000's money
 	packOfTenPart = refundsEach * refundedPart
 )
 
-// Proves that a refund and a spend at the same moment leave exact sums: what was bought, less what went back, less what
-// was spent, is what there is less what is owed, whichever came first. 2,000 races in full.
+// Proves that a refund and a spend at the same moment leave exact sums, whichever came first. The points bought, less
+// those clawed back and those spent, equal the points available less those owed. A full run makes 2,000 races.
 func TestRefundAgainstSpend(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, store.Postgres, nil)
@@ -56,7 +56,7 @@ func TestRefundAgainstSpend(t *testing.T) {
 	)
 }
 
-// refundWhileSpending lets one buyer's pack be refunded step by step, and spend at each step.
+// refundWhileSpending refunds one buyer's pack step by step, and spends at each step.
 func (w *world) refundWhileSpending(random *rand.Rand) (went, refused int) {
 	w.t.Helper()
 	a := w.buyer()
@@ -81,7 +81,7 @@ func (w *world) refundWhileSpending(random *rand.Rand) (went, refused int) {
 			}
 		})
 		both.Go(func() {
-			// Before Stripe has the refund, in the middle of the sync, or after: as it happens.
+			// Before Stripe has the refund, in the middle of the sync, or after it, by chance.
 			for range random.IntN(4) {
 				if _, err := w.db.Account(w.t.Context(), a.ID); err != nil {
 					w.t.Error(err)

@@ -12,9 +12,9 @@ import (
 // failingRefunds is a test card whose refunds fail an hour after they seemed to succeed.
 const failingRefunds = "4000000000005126"
 
-// Proves that a refund which fails later gives back what it took, of a pack with its order and of a period, spent or
-// not, and once: syncs at once on two replicas, and another after, change nothing more. A payment that was refused
-// before the one that went through says nothing.
+// Proves that a refund that fails later restores what it took, once: for a pack with its order and for a period,
+// whether or not the points were spent. Syncs at once on two replicas, and another one after them, change nothing more.
+// A payment that was refused before the successful one has no effect.
 func TestRefundThatFails(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -60,7 +60,7 @@ func TestRefundThatFails(t *testing.T) {
 	})
 }
 
-// Proves that a payment which was refused on the page before another went through restores nothing that a refund took.
+// Proves that a payment that was refused on the page before another one succeeded restores nothing that a refund took.
 func TestRefusedPaymentRestoresNothing(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {

@@ -13,7 +13,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/reconcile"
 )
 
-// rollsOver gives every plan of the shop a rollover, which belongs to the prices sold from then on.
+// rollsOver gives every plan of the shop a rollover. It applies to the prices sold from then on.
 func (w *world) rollsOver(n billing.Points) {
 	w.t.Helper()
 	c := *catalog.Default()
@@ -32,8 +32,8 @@ func (w *world) spend(a billing.Account, n billing.Points) {
 	must(w.t, err)
 }
 
-// Proves that what is left of a paid period goes over into the next, up to the plan's limit, until that one's end:
-// through a renewal, and with the subscription's own end.
+// Proves that points left of a paid period roll over into the next, up to the plan's limit, and last until the end of
+// that one: through a renewal, and with the subscription's own end.
 func TestRenewalRollsOver(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -55,8 +55,8 @@ func TestRenewalRollsOver(t *testing.T) {
 	})
 }
 
-// Proves that points which outlive their period because Stripe still retries its renewal go over into the next one once
-// the retry is paid.
+// Proves that points that outlive their period, because Stripe still retries its renewal, roll over into the next
+// period once the retry is paid.
 func TestLateRenewalRollsOver(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -75,9 +75,8 @@ func TestLateRenewalRollsOver(t *testing.T) {
 	})
 }
 
-// Proves that changing up and down, again and again, brings no points but those that money was paid for: what a change
-// down credits pays for no points when it is used up by a change up; and that what was granted lives on with its
-// period.
+// Proves that repeated upgrades and downgrades bring only points that money was paid for. The credit of a downgrade
+// buys no points when an upgrade uses it up. Points that were granted last as long as their period.
 func TestPlanChangesFarmNothing(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {

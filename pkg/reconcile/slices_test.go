@@ -34,14 +34,14 @@ var (
 	}
 )
 
-// year is a paid year of a plan that grants month by month.
+// year returns a paid year of a plan that grants month by month.
 func year(id billing.InvoiceID, start time.Time) billing.StripeInvoice {
 	l := line("il_1", start, start.AddDate(1, 0, 0))
 	l.Item, l.Amount = "basic_year", 9000
 	return invoice(id, "paid", "subscription_create", l)
 }
 
-// monthly decides about a picture at a time, in a shop that sells years whose points come by the month.
+// monthly decides about a picture at a given time, in a shop that sells years whose points come by the month.
 func monthly(p billing.Snapshot, now time.Time) reconcile.Decision {
 	in := input(p)
 	in.Now, in.Catalog = now, &catalog.Catalog{Plans: []billing.Plan{basicYear, proYear}}
@@ -56,10 +56,10 @@ func told(d reconcile.Decision) (s string) {
 	return s
 }
 
-// Proves which months of a paid year are granted at a time and when the next comes: on the day of the month on which
-// the year began, or the last one of a shorter month; under keys that never come twice; none after all money went back
-// or the subscription ended, and all of those that a server missed; and that the invoice is looked at until its year is
-// over.
+// Proves which months of a paid year are granted at a given time, and when the next one comes: on the day of the month
+// on which the year began, or on the last day of a shorter month. Their keys never come twice. None comes after all
+// money was refunded or the subscription ended. All months that a server missed come later. The invoice stays in the
+// picture until its year is over.
 func TestSlices(t *testing.T) {
 	t.Parallel()
 	begin := time.Date(2030, 1, 31, 10, 0, 0, 0, time.UTC)
@@ -121,10 +121,10 @@ func TestSlices(t *testing.T) {
 }
 
 // Proves that a change between two such plans in mid-year brings the difference month by month for the time that is
-// left, beside the old plan's points, and that one down brings and takes nothing.
+// left, in addition to the old plan's points. A downgrade brings and takes nothing.
 func TestSlicesOfAChange(t *testing.T) {
 	t.Parallel()
-	// in the midst of a month of 30 days
+	// In the middle of a month of 30 days.
 	begin, change := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2030, 11, 16, 0, 0, 0, 0, time.UTC)
 	part := func(id, item string, amount int64) billing.StripeInvoiceLine {
 		return billing.StripeInvoiceLine{
@@ -137,7 +137,7 @@ func TestSlicesOfAChange(t *testing.T) {
 			PeriodEnd:   begin.AddDate(1, 0, 0),
 		}
 	}
-	// 1.5 months
+	// 1.5 months.
 	up := invoice(
 		"in_2", "paid", "subscription_update", part("il_2", "basic_year", -1125), part("il_3", "pro_year", 2250),
 	)
@@ -173,9 +173,9 @@ func TestSlicesOfAChange(t *testing.T) {
 	}
 }
 
-// Proves the months of a paid year through the sandbox: each month's points take the place of the last one's, however
-// many syncs look; a part that goes back is the same share of each month, past and to come; and none comes after the
-// rest went back.
+// Proves the months of a paid year through the sandbox. Each month's points replace the last one's, however many syncs
+// run. A partial refund claws back the same share of each month, past and to come. No month comes after the rest was
+// refunded.
 func TestYearByTheMonth(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -203,7 +203,7 @@ func TestYearByTheMonth(t *testing.T) {
 		w.sync(a)
 		w.wantPoints(a.ID, 0, debt-250)
 		w.wantDrift(a)
-		w.advance(92 * 24 * time.Hour) // no one looks for three months
+		w.advance(92 * 24 * time.Hour) // no sync runs for three months
 		w.wantDrift(a, billing.DriftGrant, billing.DriftGrant, billing.DriftGrant)
 		w.sync(a)
 		w.wantDrift(a)
@@ -249,7 +249,7 @@ func (w *world) syncTogetherOf(a billing.Account, n int) {
 	}
 }
 
-// orderOf is order, in a shop that sells more than the default one.
+// orderOf is like order, in a shop that sells more than the default one.
 func (w *world) orderOf(c *catalog.Catalog, a billing.Account, item string) billing.Order {
 	w.t.Helper()
 	plan, _ := c.Plan(item)

@@ -12,8 +12,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// Proves that a paid pack is fulfilled once, however many syncs run side by side and one after the other, on two
-// replicas.
+// Proves that a paid pack is fulfilled once, however many syncs run at once and one after the other, on two replicas.
 func TestFulfilledOnce(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -37,7 +36,8 @@ func TestFulfilledOnce(t *testing.T) {
 	})
 }
 
-// Proves that a refund takes back the share of what the money bought, once, and that what was spent of it becomes debt.
+// Proves that a refund claws back its share of the points that the money bought, once, and that points already spent
+// become debt.
 func TestRefundTakesBack(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -72,8 +72,8 @@ func TestRefundTakesBack(t *testing.T) {
 	})
 }
 
-// Proves a subscription's life: its first period, a renewal that replaces what was left, one that fails and leaves
-// points and window for the grace, the recovery, the refund of that period, and the end.
+// Proves a subscription's life: its first period, and a renewal that replaces what was left. Then a renewal fails and
+// leaves points and window for the grace. The recovery, the refund of that period and the end follow.
 func TestSubscriptionLife(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -115,9 +115,9 @@ func TestSubscriptionLife(t *testing.T) {
 	})
 }
 
-// Proves that a customer who was deleted at Stripe has no subscription and no period's points any more, and keeps what
-// was bought for good; and that a Stripe which never knew the customer (the key of another account) takes nothing from
-// anybody.
+// Proves that a customer who was deleted at Stripe loses the subscription and the period's points, and keeps points
+// that were bought without expiry. A Stripe that never knew the customer (the key of another account) takes nothing
+// from anyone.
 func TestCustomerGone(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -143,7 +143,7 @@ func TestCustomerGone(t *testing.T) {
 	})
 }
 
-// Proves that an order whose page ran out is given up.
+// Proves that an order whose page expired is given up.
 func TestPageRunsOut(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -157,7 +157,7 @@ func TestPageRunsOut(t *testing.T) {
 	})
 }
 
-// Proves that a sync which cannot be applied leaves nothing behind: no ticket applied, no order moved, no entry.
+// Proves that a sync that cannot be applied leaves nothing behind: no ticket applied, no order changed, no entry.
 func TestApplyIsOneTransaction(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -196,7 +196,7 @@ func (w *world) useCard(subscription, card string) {
 	w.ask(http.MethodPost, "/v1/subscriptions/"+subscription, url.Values{"default_payment_method": {card}})
 }
 
-// wantStatus compares the subscription, and whether now is inside its window.
+// wantStatus compares the subscription, and whether the present time is inside its window.
 func (w *world) wantStatus(a billing.Account, status billing.SubscriptionStatus, inside bool) {
 	w.t.Helper()
 	s := w.account(a.ID).Subscription

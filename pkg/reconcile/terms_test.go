@@ -10,8 +10,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/reconcile"
 )
 
-// dearer is the shop after a change: basic is 18.00 for 1000 points that roll over, with a trial, and its year comes by
-// the month.
+// dearer is the shop after a change. Basic costs 18.00 for 1000 points that roll over, with a trial, and its year comes
+// by the month.
 var dearer = &catalog.Catalog{Plans: []billing.Plan{
 	{
 		ID:          "basic",
@@ -35,7 +35,7 @@ var dearer = &catalog.Catalog{Plans: []billing.Plan{
 	},
 }}
 
-// soldFor is a line of a price that carries its terms.
+// soldFor returns a line of a price that carries its terms.
 func soldFor(l billing.StripeInvoiceLine, t billing.PriceTerms) billing.StripeInvoiceLine {
 	l.Terms, l.Interval, l.IntervalCount = &t, "month", 1
 	return l
@@ -47,8 +47,8 @@ func decideIn(c *catalog.Catalog, p billing.Snapshot) reconcile.Decision {
 	return reconcile.Decide(in)
 }
 
-// Proves that what was sold keeps its terms: a line grants what its price carries, whatever the catalogue says today; a
-// price without terms grants what the catalogue says; and the key of a grant is the same in every catalogue.
+// Proves that what was sold keeps its terms. A line grants what its price carries, whatever the catalogue contains
+// today. A price without terms grants what the catalogue says. The key of a grant is the same in every catalogue.
 func TestSoldKeepsItsTerms(t *testing.T) {
 	t.Parallel()
 	old := billing.PriceTerms{Points: 500}
@@ -77,7 +77,7 @@ func TestSoldKeepsItsTerms(t *testing.T) {
 		lines        []billing.StripeInvoiceLine
 		want         string // amounts and rollover, with the old price's terms
 	}{
-		// 9.00 buys 500, not 1000
+		// 9.00 buys 500, not 1000.
 		{
 			"Renewal", "subscription_cycle", []billing.StripeInvoiceLine{soldFor(line("il_1", march, april), old)},
 			"500/0 ",
@@ -85,7 +85,7 @@ func TestSoldKeepsItsTerms(t *testing.T) {
 		// 3 × 500
 		{"Seats", "subscription_cycle", []billing.StripeInvoiceLine{three}, "1500/0 "},
 		{"Trial", "subscription_create", []billing.StripeInvoiceLine{trial}, "50/0 "},
-		// Half of the old basic is 250 and not 500, so the change up is worth 600 − 250.
+		// Half of the old basic is 250 and not 500, so the upgrade is worth 600 − 250.
 		{
 			"ChangeUp", "subscription_update",
 			[]billing.StripeInvoiceLine{part("il_1", "basic", -450, 900, 500), part("il_2", "pro", 950, 1900, 1200)},
@@ -103,7 +103,7 @@ func TestSoldKeepsItsTerms(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			keys := map[string]bool{}
-			// changed, and gone from it
+			// The item is changed in the catalogue, or gone from it.
 			for _, shop := range []*catalog.Catalog{dearer, {Plans: dearer.Plans[1:2]}, {}} {
 				got := ""
 				for _, g := range decideIn(
@@ -136,9 +136,9 @@ func TestSoldKeepsItsTerms(t *testing.T) {
 	})
 }
 
-// Proves that a paid invoice with a line of ours of which nothing gives the points is reported, grants nothing, and
-// keeps the watermark before it; that it grants whole, under the same key, when the item is back; and that lines which
-// are not ours hold nothing up.
+// Proves that a paid invoice is reported and grants nothing if nothing states the points of one of our lines. The
+// watermark stays before it. When the item is back, it grants everything, under the same key. Lines that are not ours
+// cause no delay.
 func TestNotUnderstood(t *testing.T) {
 	t.Parallel()
 	gone := line("il_1", february, march)

@@ -25,8 +25,8 @@ func (w *world) carries(setUp bool, change func(c *catalog.Catalog)) {
 	w.syncer = reconcile.New(w.db, w.stripe, &c, policy, slog.New(slog.DiscardHandler))
 }
 
-// Proves that a subscriber of a plan that was re-priced to 18.00 for 1000 pays 9.00 and gets 500 as before, also where
-// the points alone were changed, and that who subscribes then gets the new ones.
+// Proves that a subscriber of a plan whose price changed to 18.00 for 1000 pays 9.00 and gets 500 as before, even if
+// only the points were changed. Those who subscribe later get the new points.
 func TestRepriced(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -48,8 +48,8 @@ func TestRepriced(t *testing.T) {
 	})
 }
 
-// Proves that a plan that vanished from the catalogue is reported and grants by its price; that one whose price carries
-// nothing grants nothing and is missed by no later sync: both renewals are granted when the item is back.
+// Proves that a plan that is missing from the catalogue is reported and grants by its price. If its price carries no
+// terms, it grants nothing, and no later sync misses it: both renewals are granted when the item is back.
 func TestVanished(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -58,7 +58,7 @@ func TestVanished(t *testing.T) {
 		must(w.t, err)
 		w.ask(http.MethodPost, "/v1/prices/"+string(price), url.Values{"metadata[pointsync_points]": {"many"}})
 		a, _ := w.subscriber()
-		w.wantPoints(a.ID, 500, 0) // of the catalogue
+		w.wantPoints(a.ID, 500, 0) // by the catalogue
 		w.spend(a, 500)
 		before := w.account(a.ID).Sync.InvoicesSince
 		w.carries(false, func(c *catalog.Catalog) { c.Plans = c.Plans[1:] })
@@ -75,7 +75,7 @@ func TestVanished(t *testing.T) {
 		}
 		w.carries(false, func(*catalog.Catalog) {})
 		w.sync(a)
-		w.wantPoints(a.ID, 500, 0) // of the last renewal; those of the one before were replaced by it
+		w.wantPoints(a.ID, 500, 0) // of the last renewal, which replaced those of the one before
 		if n := w.granted(a); n != 3 {
 			w.t.Errorf("%d of 3 periods were granted", n)
 		}
@@ -83,8 +83,8 @@ func TestVanished(t *testing.T) {
 	})
 }
 
-// Proves that a renewal of 0.45, under a coupon, is carried as a debt and grants; that the renewal which collects the
-// debt grants its own points alone; and that a goodwill on the invoice takes no points away.
+// Proves that a renewal of 0.45, under a coupon, is carried as a debt and grants. The renewal that collects the debt
+// grants only its own points. A goodwill credit on the invoice takes no points away.
 func TestSmallSums(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {

@@ -25,7 +25,7 @@ func (w *world) wantOutcome(id billing.AccountID, want reconcile.Outcome) {
 	}
 }
 
-// wantOutcomeOfOrder syncs again and again as a customer does who looks at an order.
+// wantOutcomeOfOrder syncs repeatedly, as a customer does who looks at an order.
 func (w *world) wantOutcomeOfOrder(id billing.AccountID, wants ...reconcile.Outcome) {
 	w.t.Helper()
 	for n, want := range wants {
@@ -37,9 +37,9 @@ func (w *world) wantOutcomeOfOrder(id billing.AccountID, wants ...reconcile.Outc
 	}
 }
 
-// Proves that an account's own spends cause five syncs at once and then one each ten seconds, that the budget is whole
-// again after fifty, that a customer's look at an order has three more, that it is the account's alone, and that events
-// do not draw on it.
+// Proves that an account's own spends cause at most five syncs at once and then one every ten seconds. The budget is
+// full again after fifty seconds. A customer who looks at an order has three more. Each account has a separate budget,
+// and events do not use it.
 func TestUserBudget(t *testing.T) {
 	t.Parallel()
 	for _, dialect := range storetest.Dialects {
@@ -77,7 +77,7 @@ func TestUserBudget(t *testing.T) {
 	}
 }
 
-// Proves that an account which never met Stripe is not synced, and an account that is not there is an error.
+// Proves that an account without a Stripe customer is not synced, and that a missing account is an error.
 func TestUserWithoutCustomer(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -128,8 +128,8 @@ func TestUserStripeAway(t *testing.T) {
 	w.wantPoints(a.ID, 100, 0)
 }
 
-// Proves that callers who come while a fetch is under way share the next one: 50 callers are two fetches, two tickets
-// and two pieces of the budget at the most, and the second fetch begins when the first has ended.
+// Proves that callers who come while a fetch is under way share the next one. 50 callers cause two fetches, and at most
+// two tickets and two pieces of the budget. The second fetch begins when the first has ended.
 func TestUsersShareOneSync(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, store.Postgres, nil)
@@ -171,7 +171,7 @@ func oneOfManyCallers(w *world, id billing.AccountID, outcomes chan<- reconcile.
 }
 
 // waitingCallers counts the goroutines of oneOfManyCallers that are inside ForSpend's flight. Only their stacks show
-// it: to hold them at a door of ours would prove something else.
+// this: to stop them with a hook of the test would prove something else.
 func waitingCallers() (n int) {
 	stacks := make([]byte, 4<<20)
 	stacks = stacks[:runtime.Stack(stacks, true)]
@@ -185,7 +185,7 @@ func waitingCallers() (n int) {
 	return n
 }
 
-// waitFor looks until something has come true.
+// waitFor polls until something has come true.
 func waitFor(t *testing.T, ok func() bool) {
 	t.Helper()
 	deadline, look := time.After(patience), time.NewTicker(5*time.Millisecond)
@@ -199,7 +199,7 @@ func waitFor(t *testing.T, ok func() bool) {
 	}
 }
 
-// Proves that a request which waits too long for others who change its account goes on without a sync, instead of
+// Proves that a request that waits too long for others who change its account goes on without a sync, instead of
 // failing.
 func TestImpatientBeforeBegin(t *testing.T) {
 	t.Parallel()

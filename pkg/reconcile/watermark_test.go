@@ -10,13 +10,13 @@ import (
 	"github.com/pointsync/pointsync/pkg/reconcile"
 )
 
-// Proves that a picture from the watermark on is decided as the whole one is, where a change to another interval fails
-// in a month that was paid for: the points of March last past March's end, though something settled after March's
-// invoice. March was paid until 1 April, and a change on the tenth fails:
-//   - to a year: 1 April is before the year's end, so the points end 72 hours after 1 April, on the 4th at 00:00;
+// Proves that a picture from the watermark on leads to the same decision as the whole picture. The case is a change to
+// another interval that fails in a month that was paid for. The points of March then outlive March, although an invoice
+// after March's was settled. March was paid until 1 April, and a change on the tenth fails:
+//   - to a year: 1 April is before the year's end, so the points expire 72 hours after 1 April, on the 4th at 00:00;
 //   - to a month that begins then, as when an operator moves the renewal's date: 1 April is before 10 April, so it is
 //     the 4th again;
-//   - at a look on 2 April it is the 4th still, for the year's invoice began within March.
+//   - with a sync on 2 April it is still the 4th, because the year's invoice began within March.
 func TestPaidPeriodStaysInSight(t *testing.T) {
 	t.Parallel()
 	fifth := march.AddDate(0, 0, 4)
@@ -39,7 +39,7 @@ func TestPaidPeriodStaysInSight(t *testing.T) {
 	for name, settled := range map[string]billing.StripeInvoice{"Up": up, "OneOff": oneOff, "GivenUp": givenUp} {
 		for _, c := range []struct {
 			name string
-			end  time.Time // of the period that is not paid
+			end  time.Time // of the unpaid period
 			look time.Time
 		}{
 			{"Year", tenth.AddDate(1, 0, 0), tenth.Add(time.Hour)},
@@ -76,9 +76,9 @@ func TestPaidPeriodStaysInSight(t *testing.T) {
 	}
 }
 
-// Proves the same at Stripe: a month is paid, then a second seat nine days before its end, and five before it a change
-// to a year, whose debit the bank refuses. Points and window last until 72 hours after the month, as the whole picture
-// says, and no longer.
+// Proves the same at Stripe. A month is paid. A second seat is added nine days before its end. Five days before its end
+// comes a change to a year, whose debit the bank refuses. Points and window last until 72 hours after the month, as
+// with the whole picture, and no longer.
 func TestYearRefusedInPaidMonth(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {

@@ -35,8 +35,8 @@ type world struct {
 	sandbox string // past the gate
 	gate    *gate
 	policy  reconcile.Policy
-	offset  atomic.Int64 // of the sandbox's clock from the machine's
-	lived   int          // how many have lived a recorded life again
+	offset  atomic.Int64 // how far the sandbox's clock is from the machine's
+	lived   int          // how many accounts have repeated a recorded life
 }
 
 // eachWorld runs a suite on both databases.
@@ -50,7 +50,7 @@ func eachWorld(t *testing.T, f func(w *world)) {
 	}
 }
 
-// newWorld wires the rooms as the program does. A nil now is the sandbox's clock.
+// newWorld wires the packages as the program does. If now is nil, it uses the sandbox's clock.
 func newWorld(t *testing.T, dialect store.Dialect, now func() time.Time) *world {
 	t.Helper()
 	local, err := sandbox.New(sandbox.Options{})
@@ -79,20 +79,20 @@ func (w *world) newSyncer() *reconcile.Syncer {
 
 func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.offset.Load())) }
 
-// advance moves the one clock; what falls due at Stripe on the way has happened when it returns.
+// advance moves the one clock. When it returns, whatever falls due at Stripe by then has happened.
 func (w *world) advance(d time.Duration) {
 	w.t.Helper()
 	sandboxtest.Advance(w.t, w.sandbox, d)
 	w.offset.Add(int64(d))
 }
 
-// ask sends a form to the sandbox, past the gate, as Stripe's own tools do.
+// ask sends a form directly to the sandbox, without the gate, as Stripe's own tools do.
 func (w *world) ask(method, path string, form url.Values) map[string]any {
 	w.t.Helper()
 	return sandboxtest.Ask(w.t, w.sandbox, method, path, form)
 }
 
-// buyer is an account with a customer at Stripe.
+// buyer returns an account with a customer at Stripe.
 func (w *world) buyer() billing.Account {
 	w.t.Helper()
 	a := storetest.NewAccount(w.t, w.db)
@@ -105,7 +105,7 @@ func (w *world) buyer() billing.Account {
 	return w.account(a.ID)
 }
 
-// order is an order of an item with its page at Stripe, not yet paid.
+// order returns an order of an item with its page at Stripe, not yet paid.
 func (w *world) order(a billing.Account, item string) billing.Order {
 	w.t.Helper()
 	c, o := catalog.Default(), billing.Order{Item: item}
@@ -123,7 +123,7 @@ func (w *world) orderAs(a billing.Account, o billing.Order) billing.Order {
 	return w.orderWithTrial(a, o, 0)
 }
 
-// orderWithTrial is orderAs for a plan that begins with so many days of trial.
+// orderWithTrial is orderAs for a plan that begins with a trial of this many days.
 func (w *world) orderWithTrial(a billing.Account, o billing.Order, days int64) billing.Order {
 	w.t.Helper()
 	ctx := w.t.Context()
@@ -148,7 +148,7 @@ func (w *world) pay(o billing.Order) map[string]any {
 	)
 }
 
-// subscriber is a buyer who has paid for a plan, and whom the database knows as such.
+// subscriber returns a buyer who has paid for a plan, and whose subscription the database knows.
 func (w *world) subscriber() (billing.Account, string) {
 	w.t.Helper()
 	a := w.buyer()
@@ -157,7 +157,7 @@ func (w *world) subscriber() (billing.Account, string) {
 	return w.account(a.ID), subscription
 }
 
-// sync syncs and wants it applied.
+// sync syncs and requires that the sync is applied.
 func (w *world) sync(a billing.Account) {
 	w.t.Helper()
 	applied, err := w.syncer.Sync(w.t.Context(), a.ID, billing.CauseEvent)
@@ -167,7 +167,7 @@ func (w *world) sync(a billing.Account) {
 	}
 }
 
-// syncTogether syncs n times at once, on two replicas by turns.
+// syncTogether syncs n times at once, alternating between two replicas.
 func (w *world) syncTogether(a billing.Account, n int) {
 	w.t.Helper()
 	replicas := []*reconcile.Syncer{w.syncer, w.newSyncer()}
@@ -196,7 +196,7 @@ func (w *world) orderNow(o billing.Order) billing.Order {
 	return o
 }
 
-// wantPoints compares what the account owns, and audits it.
+// wantPoints compares the account's points, and audits the account.
 func (w *world) wantPoints(id billing.AccountID, available, debt billing.Points) {
 	w.t.Helper()
 	must(w.t, ledger.Audit(w.t.Context(), w.db, id))

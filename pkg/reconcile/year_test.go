@@ -9,7 +9,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// months lives through months of a paid year: in each, what came for the last one is spent in part and its rest
+// months goes through months of a paid year. In each month, some of the last month's points are spent and the rest is
 // replaced.
 func (w *world) months(a billing.Account, from, to int) {
 	w.t.Helper()
@@ -24,7 +24,7 @@ func (w *world) months(a billing.Account, from, to int) {
 	}
 }
 
-// granted counts the months that were granted.
+// granted returns the number of months that were granted.
 func (w *world) granted(a billing.Account) (n int) {
 	w.t.Helper()
 	for _, e := range w.entries(a) {
@@ -35,8 +35,9 @@ func (w *world) granted(a billing.Account) (n int) {
 	return n
 }
 
-// Proves that a yearly plan which grants by the month grants its trial's points for the trial, then twelve months, each
-// on the day on which the paid year began and not the trial, and goes on with the first month of the next year.
+// Proves that a yearly plan that grants by the month grants its trial's points for the trial, and then twelve months.
+// Each month begins on the day on which the paid year began, not the trial. Then the first month of the next year
+// follows.
 func TestYearAfterTrial(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -76,8 +77,8 @@ func TestYearAfterTrial(t *testing.T) {
 	})
 }
 
-// Proves that the months of a paid year go on to its end after the customer cancelled for then, and that none comes and
-// none is left once it has ended.
+// Proves that the months of a paid year go on to its end after the customer scheduled a cancellation for that end. Once
+// the year has ended, no month comes and none is left.
 func TestYearCancelledAtItsEnd(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {

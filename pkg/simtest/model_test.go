@@ -14,7 +14,7 @@ type due struct {
 	from, to      time.Time  // the period for which it was bought
 	until         *time.Time // the lot's expiry, unless something moves it
 	monthly       bool       // it is one of the months of a year
-	of            string     // the key of the change, if the lot is one month of a change whose points are spread over months
+	of            string     // the key of the change, if the lot is one month of a change
 	most          bool       // granted is an upper limit
 	perhaps       bool       // it may not have been granted
 }
