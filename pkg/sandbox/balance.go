@@ -23,7 +23,7 @@ type balanceAmount struct {
 type sums struct{ available, pending int64 }
 
 // tally returns the sums of all movements, net of fees. They are added up once; book and makeAvailable then keep them
-// current. So a balance costs the same however much money was moved.
+// current. So reading the balance takes the same time, no matter how many movements there are.
 func (w *world) tally() map[string]*sums {
 	if w.sums == nil {
 		w.sums = map[string]*sums{"usd": {}}

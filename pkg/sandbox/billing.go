@@ -270,7 +270,7 @@ func (w *world) settleInvoice(i *invoice, chargeID string) {
 	}
 }
 
-// voidInvoice voids an open invoice and returns the balance that the invoice used to the customer.
+// voidInvoice voids an open invoice. The customer gets back the balance that the invoice used.
 func (w *world) voidInvoice(i *invoice) {
 	i.Status, i.NextPaymentAttempt, i.AutoAdvance, i.StatusTransitions.VoidedAt = "void", 0, false, stamp(w.now())
 	w.emit("invoice.voided", i)
