@@ -16,8 +16,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// ofAccounts lists the tables whose rows belong to an account. An event does before its account is known, so it is kept
-// beside the jobs.
+// ofAccounts lists the tables whose rows belong to an account. An event has rows before its account is known, so it is
+// stored with the jobs.
 func (w *world) ofAccounts() (tables []string) {
 	w.t.Helper()
 	rows, err := w.db.SQL().QueryContext(context.Background(), `SELECT table_name FROM information_schema.columns
@@ -36,8 +36,8 @@ func (w *world) ofAccounts() (tables []string) {
 	return append(tables, "accounts")
 }
 
-// sharing counts the rows of accounts that the transaction of a job wrote: PostgreSQL keeps in xmin which one wrote a
-// row last.
+// sharing counts the rows of accounts that were written by the transaction of a job. PostgreSQL stores in xmin which
+// transaction wrote a row last.
 func (w *world) sharing() (n int) {
 	w.t.Helper()
 	for _, table := range w.ofAccounts() {
@@ -46,10 +46,10 @@ func (w *world) sharing() (n int) {
 	return n
 }
 
-// Proves on PostgreSQL that no transaction writes a job and a row of an account: where accounts are spread over nodes
-// the one could be committed without the other. Every way to a job is gone: an event, one that is not routed, its
-// resolving, a replay, points that fall due or run out, a delivery. No job runs by itself, so each row of river_job is
-// as its transaction left it.
+// Proves on PostgreSQL that no transaction writes both a job and a row of an account. If accounts are spread over
+// nodes, one of the two could be committed without the other. The test takes every way to a job: an event, one that is
+// not routed, its resolving, a replay, points that fall due or expire, a delivery. No job runs by itself, so each row
+// of river_job is as its transaction left it.
 func TestJobsAreWrittenApart(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
@@ -82,7 +82,7 @@ func TestJobsAreWrittenApart(t *testing.T) {
 		func() error { return w.deliver(eventOf("evt_2", "refund.created", refund)) },
 	)
 	w.advance(20 * time.Second)
-	// one where the refund's event is routed after the account's sync
+	// A sweep in which the refund's event is routed after the account's sync.
 	step("a sweep", 0, func() error { return w.inbox.Sweep(ctx) })
 	_, err = w.syncer.Sync(ctx, a.ID, billing.CauseEvent)
 	must(t, err)

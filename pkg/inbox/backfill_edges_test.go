@@ -23,18 +23,18 @@ import (
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
-// walker walks over a list of events that the test writes, by a clock that does not move.
+// walker walks over a list of events that the test writes, with a clock that does not move.
 type walker struct {
 	t     *testing.T
 	db    *store.DB
 	clock *storetest.Clock
 	inbox *inbox.Inbox
-	start func() // makes the inbox of a new process, which has received nothing and looked at nothing yet
+	start func() // makes the inbox of a new process, which has received nothing and has not walked yet
 
 	mu     sync.Mutex
 	log    bytes.Buffer
-	asked  []string          // "since after", since in hours before the epoch's clock
-	events map[string]string // what is listed after an event: a body, "" for a refusal
+	asked  []string          // "since after", with since in hours before the epoch's clock
+	events map[string]string // what is listed after an event: a body, or "" for a refusal
 }
 
 func eachWalker(t *testing.T, f func(w *walker)) {
@@ -81,7 +81,7 @@ func (w *walker) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 	fmt.Fprint(out, body)
 }
 
-// walk walks to the end and returns what was asked.
+// walk walks to the end and returns the requests.
 func (w *walker) walk(tooOld bool) []string {
 	w.t.Helper()
 	got, err := w.inbox.Backfill(context.Background(), 9)
@@ -110,9 +110,9 @@ func (w *walker) logged() string {
 	return w.log.String()
 }
 
-// Proves how far back a walk goes, always ten minutes more than to where it may begin: an hour where nothing is known;
-// to the newest event that a webhook brought; to where the last walk began; as far as an operator rewinds it; and never
-// further than the 30 days that Stripe lists.
+// Proves how far back a walk goes, always with ten extra minutes. If nothing is known, it goes back an hour. Otherwise
+// it goes back to the newest event that a webhook brought, to where the last walk began, or as far as an operator
+// rewinds it. It never goes further than the 30 days that Stripe lists.
 func TestHowFarBack(t *testing.T) {
 	t.Parallel()
 	eachWalker(t, func(w *walker) {
@@ -123,14 +123,14 @@ func TestHowFarBack(t *testing.T) {
 		must(w.t, w.inbox.Rewind(ctx, 48*time.Hour))
 		w.want(w.walk(false), "48h0m0s ")
 		w.want(w.walk(false), "10m0s ")
-		w.clock.Advance(30*24*time.Hour - 10*time.Minute) // with the ten minutes 30 days, which Stripe lists
+		w.clock.Advance(30*24*time.Hour - 10*time.Minute) // plus the ten minutes: the 30 days that Stripe lists
 		w.want(w.walk(false), "720h0m0s ")
 		if text := w.logged(); text != "" {
 			w.t.Errorf("all was in time, and it says %s", text)
 		}
 		w.clock.Advance(30*24*time.Hour - 10*time.Minute + time.Second)
 		w.want(w.walk(true), "720h0m0s ")
-		// This process has looked just now, so it is the clock that was moved: no error.
+		// This process has walked a moment ago, so the clock was moved: no error.
 		if text := w.logged(); !strings.Contains(text, "level=INFO") || !strings.Contains(text, "stripe reconcile") {
 			w.t.Errorf("it says %q", text)
 		}
@@ -141,8 +141,8 @@ func TestHowFarBack(t *testing.T) {
 	})
 }
 
-// Proves that a first walk goes back to the newest event that a webhook brought, and that a process which never looked
-// says as an error that the last look is too old.
+// Proves that a first walk goes back to the newest event that a webhook brought. A process that never walked logs an
+// error if the last walk is too old.
 func TestFirstWalk(t *testing.T) {
 	t.Parallel()
 	eachWalker(t, func(w *walker) {
@@ -171,8 +171,8 @@ func TestFirstWalk(t *testing.T) {
 	})
 }
 
-// Proves that a walk which was stopped goes on where it was, and begins again where Stripe does not list the event any
-// more that it stopped at; and that a refusal of the beginning is an error, which moves nothing.
+// Proves that a walk that was stopped continues from its cursor. It begins again if Stripe no longer lists the event at
+// which it stopped. If Stripe refuses the beginning, that is an error, and the cursor does not move.
 func TestWalkGoesOn(t *testing.T) {
 	t.Parallel()
 	kind := stripegw.EventTypes[0]

@@ -60,14 +60,14 @@ func (s *shop) listed() (n int) {
 	return n
 }
 
-// refundHalf gives half of an order's money back.
+// refundHalf refunds half of an order's money.
 func (s *shop) refundHalf(o billing.Order) {
 	s.t.Helper()
 	intent := s.ask(http.MethodGet, "/v1/checkout/sessions/"+string(o.CheckoutID), nil)["payment_intent"].(string)
 	s.ask(http.MethodPost, "/v1/refunds", url.Values{"payment_intent": {intent}, "amount": {"250"}})
 }
 
-// wantWalked proves that every event at Stripe was received, and that so many of them were counted as missing.
+// wantWalked checks that every event at Stripe was received, and that this number of them was counted as missing.
 func (w *world) wantWalked(missing int) {
 	w.t.Helper()
 	walk, err := w.db.EventWalk(context.Background())
@@ -79,7 +79,7 @@ func (w *world) wantWalked(missing int) {
 	}
 }
 
-// wantBought proves that an account has the points of its pack, once, and agrees with Stripe.
+// wantBought checks that an account has the points of its pack, once, and agrees with Stripe.
 func (w *world) wantBought(a billing.Account, points billing.Points) {
 	w.t.Helper()
 	ctx := context.Background()
@@ -92,8 +92,8 @@ func (w *world) wantBought(a billing.Account, points billing.Points) {
 	}
 }
 
-// Proves that where two of five webhooks are lost, accounts fall behind, and that one walk brings all of them to agree
-// with Stripe.
+// Proves that accounts fall behind if two of five webhooks are lost, and that one walk makes all of them agree with
+// Stripe.
 func TestBackfillManyLost(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -133,8 +133,8 @@ func TestBackfillManyLost(t *testing.T) {
 	})
 }
 
-// twoReplicas runs a suite with two replicas on one database, of either kind, and buyers whose events fill more than a
-// page and whose webhooks were all lost.
+// twoReplicas runs a suite with two replicas on one database, of either kind. The buyers' events fill more than a page,
+// and all their webhooks were lost.
 func twoReplicas(t *testing.T, f func(t *testing.T, s *shop, replicas [2]*world, accounts []billing.Account)) {
 	t.Helper()
 	for _, dialect := range storetest.Dialects {
@@ -155,8 +155,8 @@ func twoReplicas(t *testing.T, f func(t *testing.T, s *shop, replicas [2]*world,
 // isList reports whether a request asks for Stripe's list of events.
 func isList(r *http.Request) bool { return r.URL.Path == "/v1/events" }
 
-// Proves that of two replicas which walk at once, from the same page on, each event is received, counted and answered
-// once, and that one of them comes to the end.
+// Proves that if two replicas walk at once, from the same page on, each event is received, counted and handled once,
+// and that one of them reaches the end.
 func TestBackfillTogether(t *testing.T) {
 	t.Parallel()
 	twoReplicas(t, func(t *testing.T, s *shop, replicas [2]*world, accounts []billing.Account) {
@@ -205,8 +205,8 @@ func TestBackfillTogether(t *testing.T) {
 	})
 }
 
-// Proves that a walk which is cut off while Stripe is asked for its second page goes on there, on another replica, and
-// not from the beginning; and that each event is counted once.
+// Proves that a walk that is cut off while it requests the second page from Stripe continues there, on another replica,
+// and not from the beginning. Each event is counted once.
 func TestBackfillCutOff(t *testing.T) {
 	t.Parallel()
 	twoReplicas(t, func(t *testing.T, s *shop, replicas [2]*world, accounts []billing.Account) {

@@ -10,8 +10,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// Proves that events whose webhooks were all lost are taken from Stripe's list, over several pages, also when the walk
-// is stopped between two; that one which cannot be stored stops nothing; and that a second walk finds nothing new.
+// Proves that events whose webhooks were all lost are taken from Stripe's list, over several pages, even if the walk is
+// stopped between two. An event that cannot be stored stops nothing. A second walk finds nothing new.
 func TestBackfill(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -58,7 +58,8 @@ func TestBackfill(t *testing.T) {
 	})
 }
 
-// Proves that a look which is longer ago than Stripe lists events says so, and that the next one is content again.
+// Proves that a walk reports if the last one is longer ago than Stripe lists events, and that the next walk reports
+// nothing.
 func TestBackfillTooOld(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -75,14 +76,14 @@ func TestBackfillTooOld(t *testing.T) {
 	})
 }
 
-// Proves that a running server looks by itself.
+// Proves that a running server walks by itself.
 func TestPeriodicBackfill(t *testing.T) {
 	t.Parallel()
 	for _, dialect := range storetest.Dialects {
 		t.Run(string(dialect), func(t *testing.T) {
 			t.Parallel()
 			s := newShop(t)
-			s.backfill = time.Hour // it begins with one
+			s.backfill = time.Hour // it begins with a walk
 			w := s.replica(t, storetest.URL(t, dialect))
 			a, _ := w.buyer()
 			w.start(t)
@@ -94,7 +95,7 @@ func TestPeriodicBackfill(t *testing.T) {
 	}
 }
 
-// newestOf is the last event of a type at Stripe.
+// newestOf returns the last event of a type at Stripe.
 func (w *world) newestOf(kind string) string {
 	w.t.Helper()
 	found := w.ask("GET", "/v1/events?limit=1&type="+kind, nil)["data"].([]any)

@@ -15,10 +15,10 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// full asks for the numbers of docs/proofs.md, which take many minutes.
+// full makes the tests use the numbers of docs/proofs.md, which takes many minutes.
 var full = flag.Bool("full", false, "run the counts in full, as make counts does")
 
-// counted is how many of something there are.
+// counted returns how many repetitions to make.
 func counted(few, many int) int {
 	if *full {
 		return many
@@ -26,8 +26,8 @@ func counted(few, many int) int {
 	return few / slowdown
 }
 
-// customers is a replica on PostgreSQL and some customers whose state at Stripe it knows: each has one pack paid and
-// one page open.
+// customers returns a replica on PostgreSQL and some customers whose state at Stripe it knows. Each has one paid pack
+// and one open page.
 func customers(t *testing.T, n int) (*world, []billing.Account, map[billing.AccountID]string) {
 	t.Helper()
 	w := newShop(t).replica(t, storetest.URL(t, store.Postgres))
@@ -53,7 +53,7 @@ func customers(t *testing.T, n int) (*world, []billing.Account, map[billing.Acco
 	return w, all, truth
 }
 
-// wantTruth wants the rows of all customers as they were, and that what comes after is answered as before.
+// wantTruth requires that the rows of all customers are unchanged, and that what comes after is handled as before.
 func (w *world) wantTruth(all []billing.Account, truth map[billing.AccountID]string) {
 	w.t.Helper()
 	w.waitIdle()
@@ -72,8 +72,8 @@ func (w *world) wantTruth(all []billing.Account, truth map[billing.AccountID]str
 	}
 }
 
-// Proves that events which say what Stripe does not, all well signed, change nothing, and hinder nothing: 1,000 of them
-// in full, of many kinds and amounts, each about one of ten customers, some naming another one inside.
+// Proves that signed events that contradict Stripe change nothing and hinder nothing. A full run sends 1,000 of them,
+// of many kinds and amounts. Each is about one of ten customers, and some name another one inside.
 func TestManyLies(t *testing.T) {
 	t.Parallel()
 	w, all, truth := customers(t, 10)
@@ -91,7 +91,7 @@ func TestManyLies(t *testing.T) {
 	t.Logf("%d lying events: no row changed", lies)
 }
 
-// lie is an event about a customer that says of them what is not so.
+// lie returns an event about a customer with false statements about them.
 func lie(id string, random *rand.Rand, about, other billing.Account) string {
 	number := random.IntN(1_000_000)
 	fields := fmt.Sprintf(

@@ -33,7 +33,7 @@ func TestPeriodicDrift(t *testing.T) {
 		lost, _ := w.buyer()
 		w.advance(time.Second) // ids sort by time
 		told, _ := w.buyer()
-		w.ring("evt_told", told.CustomerID) // and no job runs
+		w.ring("evt_told", told.CustomerID) // its event waits, because no job runs
 		w.advance(time.Second)
 		other, _ := w.buyer()
 		w.gate.fail(refuses)

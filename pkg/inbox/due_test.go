@@ -10,7 +10,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// park parks an account, or lets its grants through, as a person's word does.
+// park parks an account, or lets its grants through, as a person's decision does.
 func (w *world) park(a billing.Account, p billing.Parking, next *time.Time) {
 	w.t.Helper()
 	ctx := w.t.Context()
@@ -51,8 +51,8 @@ func TestUnparkedGrantsCome(t *testing.T) {
 	})
 }
 
-// Proves that a month of a paid year which has fallen due is granted by the job alone: no event comes, and no one looks
-// at the account.
+// Proves that a month of a paid year that falls due is granted by the job alone: no event comes, and no one looks at
+// the account.
 func TestYearNobodyLooks(t *testing.T) {
 	t.Parallel()
 	for _, dialect := range storetest.Dialects {

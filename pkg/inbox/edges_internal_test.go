@@ -9,8 +9,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
-// Proves that a time which the database could not keep is that of the receipt: those of the years 1970 to 9999 are
-// kept.
+// Proves that a time that the database could not store is replaced by the time of receipt. Times of the years 1970 to
+// 9999 are kept.
 func TestRowOfAnEvent(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2030, 3, 1, 0, 0, 0, 0, time.UTC)
@@ -40,7 +40,8 @@ func TestRowOfAnEvent(t *testing.T) {
 	}
 }
 
-// Proves that refusals are logged once a minute, with how many there were since: 1 at once, then 3 a minute later.
+// Proves that refusals are logged once a minute, with their number since the last log line: 1 at once, then 3 a minute
+// later.
 func TestRefusalsAreCounted(t *testing.T) {
 	t.Parallel()
 	var r refusals
@@ -58,7 +59,7 @@ func TestRefusalsAreCounted(t *testing.T) {
 	}
 }
 
-// Proves that a refusal is the reason for what is missing within an hour of it.
+// Proves that a refusal counts as the reason for missing events within an hour of it.
 func TestRefusedLately(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2030, 3, 1, 0, 0, 0, 0, time.UTC)

@@ -16,7 +16,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// lends makes an account with points that last an hour, to which 50 are few, and no customer at Stripe.
+// lends makes an account with points that last an hour and a low-points threshold of 50, without a customer at Stripe.
 func (w *world) lends() billing.AccountID {
 	w.t.Helper()
 	ctx, id, few := context.Background(), storetest.NewAccount(w.t, w.db).ID, billing.Points(50)
@@ -79,7 +79,7 @@ func TestExpiryIsTold(t *testing.T) {
 	})
 }
 
-// Proves that replicas which look at once, while users look as well, expire each lot once and write one event for it.
+// Proves that replicas that sweep at once, while users read as well, expire each lot once and write one event for it.
 // Stripe is not asked about an account that has no subscription.
 func TestExpiryTogether(t *testing.T) {
 	t.Parallel()
@@ -130,7 +130,7 @@ func TestExpiryTogether(t *testing.T) {
 	}
 }
 
-// Proves that an account which cannot be settled keeps no other one waiting, and is looked at again.
+// Proves that an account that cannot be settled does not delay any other one, and is tried again.
 func TestExpiryOfBrokenAccount(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -149,8 +149,8 @@ func TestExpiryOfBrokenAccount(t *testing.T) {
 	})
 }
 
-// Proves that points of a subscription that lives are not ended before Stripe was asked: where all webhooks of a
-// renewal that failed were lost, they go on as long as they should, and end then; while Stripe is away they wait.
+// Proves that points of a live subscription do not expire before Stripe was asked. If all webhooks of a failed renewal
+// were lost, the points last as long as they should, and expire then. While Stripe is unreachable, they stay.
 func TestExpiryAsksStripe(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -192,7 +192,7 @@ func TestExpiryAsksStripe(t *testing.T) {
 	})
 }
 
-// look is the look that the leader takes every while, at once.
+// look runs at once the pass that the leader runs periodically.
 func (w *world) look() bool {
 	w.t.Helper()
 	must(w.t, w.syncer.LookForExpired(w.t.Context(), w.jobs))

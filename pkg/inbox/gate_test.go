@@ -6,12 +6,12 @@ import (
 	"sync/atomic"
 )
 
-// gate is a proxy between us and the sandbox. It counts fetches, fails as networks do, and holds back answers.
+// gate is a proxy between us and the sandbox. It counts fetches, fails as networks do, and holds back replies.
 type gate struct {
 	next    http.Handler
 	fetches atomic.Int64
 	fault   atomic.Pointer[http.HandlerFunc]
-	ids     atomic.Pointer[[]string] // that impersonate renames
+	ids     atomic.Pointer[[]string] // the ids that impersonate renames
 }
 
 func (g *gate) ServeHTTP(out http.ResponseWriter, r *http.Request) {
@@ -27,7 +27,7 @@ func (g *gate) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// fail sets how every request is answered; nil lets them pass.
+// fail sets the reply to every request. nil lets requests pass.
 func (g *gate) fail(f http.HandlerFunc) {
 	if f == nil {
 		g.fault.Store(nil)
@@ -36,12 +36,12 @@ func (g *gate) fail(f http.HandlerFunc) {
 	g.fault.Store(&f)
 }
 
-// refuses answers as Stripe does when it is down.
+// refuses replies as Stripe does when it is down.
 func refuses(out http.ResponseWriter, _ *http.Request) {
 	out.WriteHeader(http.StatusServiceUnavailable)
 }
 
-// hold holds back the answers to requests that come from now on, until let is called. arrived gets a signal for each.
+// hold holds back the replies to requests that come from now on, until let is called. arrived gets a signal for each.
 func (g *gate) hold() (arrived <-chan struct{}, let func()) {
 	came, released := make(chan struct{}, 100), make(chan struct{})
 	g.fail(func(out http.ResponseWriter, r *http.Request) {

@@ -36,8 +36,8 @@ func TestEventsCollapse(t *testing.T) {
 	})
 }
 
-// Proves that an event which comes while a sync is under way gets another sync that begins after it, because the one
-// under way may have looked already.
+// Proves that an event that comes while a sync is under way gets another sync that begins after it, because the current
+// one may have read Stripe already.
 func TestEventDuringSync(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -46,7 +46,7 @@ func TestEventDuringSync(t *testing.T) {
 		arrived, let := w.gate.hold()
 		w.start(w.t)
 		w.ring("evt_1", a.CustomerID)
-		wait(w.t, arrived, 3) // the first sync has looked: subscriptions, invoices, charges
+		wait(w.t, arrived, 3) // the first sync has read subscriptions, invoices and charges
 		w.gate.fail(nil)
 		o := w.sell(a, "pack_100")
 		w.insertOrder(o)
@@ -65,8 +65,8 @@ func TestEventDuringSync(t *testing.T) {
 	})
 }
 
-// Proves that a sync processes the events that were there when it began and no other: it may have looked before the
-// change that a later event reports.
+// Proves that a sync processes only the events that were there when it began. It may have read Stripe before the change
+// that a later event reports.
 func TestEventAfterSyncBegan(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -96,7 +96,7 @@ func TestEventAfterSyncBegan(t *testing.T) {
 	})
 }
 
-// Proves that a failing sync is noted on its events and tried again until Stripe is back.
+// Proves that a failing sync is noted on its events and retried until Stripe is back.
 func TestStripeDown(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -105,7 +105,7 @@ func TestStripeDown(t *testing.T) {
 		w.start(w.t)
 		w.ring("evt_1", a.CustomerID)
 		w.ring("evt_2", a.CustomerID)
-		// whose it is, Stripe must say
+		// Only Stripe can say to whom it belongs.
 		must(w.t, w.deliver(eventOf("evt_3", "refund.created", `{"object":"refund","id":"re_none"}`)))
 		for _, id := range []string{"evt_1", "evt_3"} {
 			waitFor(w.t, "the failure is noted", func() bool { return w.event(id).Attempts > 0 })
@@ -126,7 +126,7 @@ func TestStripeDown(t *testing.T) {
 	})
 }
 
-// Proves that the syncs of the last thirty days are remembered and older ones forgotten.
+// Proves that the syncs of the last thirty days are kept and older ones deleted.
 func TestForgetsSyncs(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -143,8 +143,8 @@ func TestForgetsSyncs(t *testing.T) {
 	})
 }
 
-// Proves that an event which does not say whose it is is resolved by asking Stripe, and is ignored where the customer
-// is not ours or Stripe does not know the object.
+// Proves that an event that does not name its customer is resolved by asking Stripe. It is ignored if the customer is
+// not ours or Stripe does not know the object.
 func TestResolve(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -186,9 +186,9 @@ func TestResolve(t *testing.T) {
 	})
 }
 
-// Proves that a refund's event waits while Stripe refuses to show the refund (403, a key that may not look), with the
-// reason on it, and is answered once Stripe shows it: it is not ignored for good. The pack's money went back, so its
-// 100 points are gone.
+// Proves that a refund's event waits while Stripe refuses to show the refund (403, a key without the permission), with
+// the reason on it. It is processed once Stripe shows the refund, and not ignored for good. The pack's money was
+// refunded, so its 100 points are gone.
 func TestResolveRefused(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -272,7 +272,7 @@ func wait(t *testing.T, signals <-chan struct{}, n int) {
 	}
 }
 
-// refund gives the money of a purchase back and returns the refund's id.
+// refund refunds a purchase and returns the refund's id.
 func (w *world) refund(o billing.Order) string {
 	w.t.Helper()
 	paid := w.ask(http.MethodGet, "/v1/checkout/sessions/"+string(o.CheckoutID), nil)
@@ -281,9 +281,9 @@ func (w *world) refund(o billing.Order) string {
 	)["id"].(string)
 }
 
-// Proves that a failure is noted and tried again whatever Stripe's words for it are: with a NUL, broken UTF-8, or
-// letters that a cut falls into. The queue keeps a job's errors as JSON, and PostgreSQL refuses a NUL there too: the
-// job would stay running for ever.
+// Proves that a failure is noted and retried whatever Stripe's message contains: a NUL, broken UTF-8, or a letter that
+// a cut would split. The queue stores a job's errors as JSON, and PostgreSQL refuses a NUL there too. Then the job
+// would stay running forever.
 func TestAnyFailureIsNoted(t *testing.T) {
 	t.Parallel()
 	for name, words := range map[string]string{

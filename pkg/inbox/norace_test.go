@@ -2,5 +2,5 @@
 
 package inbox_test
 
-// slowdown is explained in race_test.go.
+// slowdown is 1 without the race detector: the long tests run all of their rounds.
 const slowdown = 1

@@ -32,10 +32,10 @@ type life struct {
 	events  []string
 }
 
-// Proves that it leaves no trace in which order the events of a subscription arrive, and how often each does. Two lives
-// are recorded: one recovers from a failed renewal, and one is ended by it. Many accounts live them again. Each gets
-// the events in its own random order, a third of them twice, mixed with the others' and several at once. All accounts
-// with the same life end in the same rows.
+// Proves that the order in which the events of a subscription arrive, and how often each does, has no effect on the
+// result. Two lives are recorded: one recovers from a failed renewal, and one ends because of it. Many accounts repeat
+// them. Each gets the events in a random order, a third of them twice, mixed with the others' and several at once. All
+// accounts with the same life end in the same rows.
 func TestAnyOrderOfEvents(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
@@ -69,7 +69,7 @@ func TestAnyOrderOfEvents(t *testing.T) {
 	}
 }
 
-// record lets both lives happen and returns what Stripe sent of them. After that Stripe does not change.
+// record makes both lives happen and returns what Stripe sent about them. After that Stripe does not change.
 func (s *shop) record(t *testing.T) []life {
 	t.Helper()
 	bodies := s.listen(t)
@@ -81,7 +81,7 @@ func (s *shop) record(t *testing.T) []life {
 		lives = append(lives, life{account: a, orders: []billing.Order{o}})
 		subscriptions = append(subscriptions, s.pay(o)["subscription"].(string))
 	}
-	const month = 31*24*time.Hour + 2*time.Hour // and the hour in which Stripe drafts the invoice
+	const month = 31*24*time.Hour + 2*time.Hour // plus the time in which Stripe drafts the invoice
 	s.advance(month)
 	for _, id := range subscriptions {
 		s.ask(
@@ -93,7 +93,7 @@ func (s *shop) record(t *testing.T) []life {
 	s.ask(
 		http.MethodPost, "/v1/subscriptions/"+subscriptions[0], url.Values{"default_payment_method": {"pm_card_visa"}},
 	)
-	s.advance(retryAfter) // the one recovers, the other is given up
+	s.advance(retryAfter) // the one recovers, and the other is canceled
 	sandboxtest.Flush(s.t, s.url)
 	for _, body := range bodies() {
 		for n := range lives {
@@ -136,8 +136,8 @@ func (s *shop) listen(t *testing.T) (all func() []string) {
 	}
 }
 
-// deliverAll delivers everybody's events, in one random order of them all. The jobs begin when half is delivered, so
-// that accounts meet events in a heap as well as one by one.
+// deliverAll delivers all persons' events in one random order. The jobs begin when half of them is delivered, so that
+// accounts get events in a batch as well as one by one.
 func (w *world) deliverAll(people []person, random *rand.Rand) {
 	w.t.Helper()
 	var sent []string
@@ -162,7 +162,7 @@ func (w *world) deliverAtOnce(bodies []string) {
 		deliveries.Go(func() {
 			for m := n; m < len(bodies); m += couriers {
 				err := w.deliver(bodies[m])
-				// the one writer that SQLite has was too busy: a sender tries again
+				// SQLite's one writer was too busy: a sender tries again.
 				for billing.CodeOf(err) == billing.EUnavailable {
 					err = w.deliver(bodies[m])
 				}

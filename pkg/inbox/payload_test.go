@@ -9,8 +9,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// Proves that nothing of a payload is believed, however well it is signed: whatever an event says, the rows are those
-// of a sync with the true state, and the account of another whom it speaks of is not even looked at.
+// Proves that the contents of an event are never trusted, however well it is signed. Whatever an event says, the rows
+// are those of a sync with the true state. If it names another account, that account is not even read.
 func TestLyingEvents(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -107,7 +107,7 @@ func TestLyingEvents(t *testing.T) {
 	})
 }
 
-// poison are bodies as no Stripe sends them. All are signed.
+// poison are bodies that Stripe never sends. All are signed.
 var poison = map[string]string{
 	"Empty":            ``,
 	"Null":             `null`,
@@ -152,8 +152,8 @@ var poison = map[string]string{
 
 var huge = strings.Repeat("x", 100_000)
 
-// Proves that no body, however odd, is answered in a way that makes Stripe send it for days, leaves a job that never
-// ends, or hinders another event.
+// Proves that no body, however strange, gets a reply that makes Stripe send it again for days. It also leaves no
+// endless job, and hinders no other event.
 func TestPoison(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {

@@ -7,7 +7,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// TestPeriodicAudit proves that a running server audits by itself, and writes down what it found for the metrics.
+// TestPeriodicAudit proves that a running server audits by itself, and records what it found for the metrics.
 func TestPeriodicAudit(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {

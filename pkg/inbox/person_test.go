@@ -13,8 +13,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// person lives a recorded life again under new ids: Stripe's ids with a number at the end. The gate removes the number
-// from requests and adds it to answers. So many accounts can have the same state at Stripe.
+// person repeats a recorded life under new ids: Stripe's ids with a number at the end. The gate removes the number from
+// requests and adds it to replies. So many accounts can have the same state at Stripe.
 type person struct {
 	life
 	number int
@@ -43,7 +43,7 @@ func newPerson(number int, l life) person {
 	return p
 }
 
-// idsOf lists the ids of Stripe's that a life speaks of.
+// idsOf lists the Stripe ids that a life contains.
 func idsOf(lives ...life) (ids []string) {
 	for _, l := range lives {
 		for _, body := range l.events {
@@ -61,7 +61,7 @@ func rename(text string, ids []string, behind string) string {
 	return text
 }
 
-// rows is what the database says of the person, as if they were the only one.
+// rows returns what the database contains about the person, as if they were the only one.
 func (p person) rows(w *world) string {
 	var events bytes.Buffer
 	w.dumpRows(
@@ -78,7 +78,8 @@ func (p person) rows(w *world) string {
 	return mark.ReplaceAllString(rows, "")
 }
 
-// want compares the person's end with what their life must lead to, so that all are not just equally wrong.
+// want compares the person's final state with what their life must lead to, so that all accounts are not just equally
+// wrong.
 func (p person) want(w *world, status billing.SubscriptionStatus, points billing.Points) {
 	w.t.Helper()
 	a := w.account(p.account.ID)
@@ -87,7 +88,7 @@ func (p person) want(w *world, status billing.SubscriptionStatus, points billing
 	}
 }
 
-// impersonate answers a question about a numbered person with what Stripe has of the one who lived first.
+// impersonate replies to a request about a numbered person with Stripe's data of the person who lived first.
 func (g *gate) impersonate(out http.ResponseWriter, r *http.Request) bool {
 	behind := mark.FindString(r.URL.String())
 	if behind == "" {
@@ -103,12 +104,12 @@ func (g *gate) impersonate(out http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
-// pass gives an answer on with a body that may be another.
+// pass passes a reply on with the given body.
 func pass(out http.ResponseWriter, answer *httptest.ResponseRecorder, body string) {
 	for name, values := range answer.Header() {
 		out.Header()[name] = values
 	}
 	out.Header().Del("Content-Length")
 	out.WriteHeader(answer.Code)
-	_, _ = io.WriteString(out, body) // the caller is gone where this fails
+	_, _ = io.WriteString(out, body) // if this fails, the caller has left
 }

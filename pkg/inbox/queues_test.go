@@ -15,7 +15,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// endpoint is one of the operator's. It hands on the id of each event that comes, and then answers.
+// endpoint is one of the operator's. It passes on the id of each event that comes, and then replies.
 func (w *world) endpoint(answer http.HandlerFunc) (billing.Webhook, chan string) {
 	w.t.Helper()
 	came := make(chan string, 1000)
@@ -42,7 +42,7 @@ func (w *world) next(came chan string) string {
 	return ""
 }
 
-// rich is an account with 100 points and no customer at Stripe.
+// rich returns an account with 100 points and no customer at Stripe.
 func (w *world) rich() billing.AccountID {
 	w.t.Helper()
 	id := storetest.NewAccount(w.t, w.db).ID
@@ -64,7 +64,7 @@ func (w *world) grant(id billing.AccountID, g billing.Grant) {
 }
 
 // holdSyncs keeps every worker of events busy at the gate, with as many syncs waiting behind them: 40 accounts have an
-// event. Stripe does not answer for them before let is called; for every other customer it does.
+// event. Before let is called, Stripe does not reply for them. For every other customer it replies.
 func (w *world) holdSyncs() (let func()) {
 	w.t.Helper()
 	const crowd, workers = 40, 8
@@ -105,10 +105,10 @@ func (w *world) holdSyncs() (let func()) {
 
 const crowdWaits = "SELECT count(*) FROM river_job WHERE kind = 'sync' AND finalized_at IS NULL"
 
-// Proves that what time brings waits for no event's sync, however slow Stripe is: while all 8 workers of events are
-// held at Stripe and 32 more syncs wait, points of a hold that is over come back, points that ran out end, and a month
-// of a year that was paid falls due and is granted. Each comes with the first or second look, 20 s at the most; the
-// crowd alone would take 5 × 25 s, for 40 syncs of 25 s have 8 workers.
+// Proves that work that falls due does not wait for an event's sync, however slow Stripe is. All 8 workers of events
+// are held at Stripe and 32 more syncs wait. Even so, the points of an expired hold return, points expire, and a month
+// of a paid year falls due and is granted. Each comes with the first or second pass, after 20 s at most. The waiting
+// syncs alone would take 5 × 25 s, because 40 syncs of 25 s have 8 workers.
 func TestTimeWaitsForNoSync(t *testing.T) {
 	t.Parallel()
 	for _, dialect := range storetest.Dialects {
@@ -161,13 +161,12 @@ func TestTimeWaitsForNoSync(t *testing.T) {
 	}
 }
 
-// Proves that endpoints which do not answer keep neither a sync waiting nor another endpoint, however many events wait
-// for them.
+// Proves that endpoints that do not reply delay neither a sync nor another endpoint, however many events wait for them.
 func TestDeadEndpoints(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
 		over := make(chan struct{})
-		defer close(over) // before anybody waits for those who wait
+		defer close(over) // before the test waits for those who wait
 		var stuck []chan string
 		for range outbox.MaxWebhooks - 1 {
 			_, came := w.endpoint(func(_ http.ResponseWriter, r *http.Request) {

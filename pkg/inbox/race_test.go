@@ -2,6 +2,6 @@
 
 package inbox_test
 
-// slowdown divides the rounds of the long tests: the race detector makes each ten times as slow, and looks at accesses
-// rather than at luck, so it needs fewer.
+// slowdown divides the rounds of the long tests. The race detector makes each round ten times as slow. It finds
+// conflicting accesses even in rounds where they do no harm, so it needs fewer rounds.
 const slowdown = 10

@@ -12,7 +12,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// Proves that an event has one row and one job however often it comes, also when its copies come at once.
+// Proves that an event has one row and one job however often it comes, even if its copies come at once.
 func TestKnownEvent(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -42,8 +42,8 @@ func TestKnownEvent(t *testing.T) {
 	})
 }
 
-// Proves what is kept of an event that concerns no one, with the reason, and that it gets no job. Also proves that the
-// event's own API version does not matter.
+// Proves what is stored of an event that concerns no one, with the reason, and that it gets no job. Also proves that
+// the event's API version does not matter.
 func TestWhatIsIgnored(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -99,7 +99,7 @@ func TestWhatIsIgnored(t *testing.T) {
 	})
 }
 
-// Proves that nothing is stored of a body that Stripe did not sign.
+// Proves that nothing of a body that Stripe did not sign is stored.
 func TestForgedEvent(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -112,8 +112,7 @@ func TestForgedEvent(t *testing.T) {
 	})
 }
 
-// Proves that an event and its job are written together or not at all, so that an event which was answered 200 has a
-// job.
+// Proves that an event and its job are written together or not at all, so that an event that got a 200 has a job.
 func TestEventAndJobAreOne(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -140,8 +139,8 @@ func TestEventAndJobAreOne(t *testing.T) {
 	})
 }
 
-// Proves that an event which cannot be stored, because the database is away, is refused in a way that makes Stripe send
-// it again, and is received once the database is back.
+// Proves that an event that cannot be stored, because the database is unreachable, is refused in a way that makes
+// Stripe send it again, and is received once the database is back.
 func TestDatabaseDown(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)

@@ -14,9 +14,9 @@ import (
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
-// TestForeignSecret proves that webhooks which fit none of the secrets are logged with their likely cause, once a
-// minute however many come, and are counted. The back-fill then says of their events that they were refused. Nothing
-// that they claim is believed.
+// TestForeignSecret proves that webhooks which match none of the secrets are counted and logged with their likely
+// cause, once a minute however many come. The back-fill then reports that their events were refused. Nothing that they
+// claim is believed.
 func TestForeignSecret(t *testing.T) {
 	t.Parallel()
 	good := func(w *world, a billing.Account) string {
@@ -59,7 +59,7 @@ func TestForeignSecret(t *testing.T) {
 					w.t.Errorf("told %d times, want once with %q: %s", n, c.cause, told.String())
 				}
 				walk, err := w.db.EventWalk(w.t.Context())
-				// the other 19 are counted with the next one, a minute later
+				// The other 19 are counted with the next one, a minute later.
 				if err != nil || walk.Refused != 1 || walk.RefusedAt == nil {
 					w.t.Errorf("counted %+v, %v", walk, err)
 				}
@@ -76,8 +76,8 @@ func TestForeignSecret(t *testing.T) {
 	}
 }
 
-// TestMovedClockIsNoAbsence proves that a clock that was moved by months raises no alarm of a server that looked at
-// Stripe's events a moment ago, and that a server which did not look for as long does raise it.
+// TestMovedClockIsNoAbsence proves that a clock that was moved by months causes no alarm if the server read Stripe's
+// events a moment ago. A server that has not read them for as long does raise the alarm.
 func TestMovedClockIsNoAbsence(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -104,14 +104,14 @@ func TestMovedClockIsNoAbsence(t *testing.T) {
 			w.t.Errorf("of a clock that was moved: %s", told.String())
 		}
 		w.advance(93 * 24 * time.Hour)
-		walks(server(&later)) // started again after three months
+		walks(server(&later)) // restarted after three months
 		if !strings.Contains(later.String(), "of 30 days only") {
 			w.t.Errorf("of an absence: %q", later.String())
 		}
 	})
 }
 
-// logBuffer is a log that many write to.
+// logBuffer is a log to which several goroutines write.
 type logBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer

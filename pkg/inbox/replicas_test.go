@@ -67,7 +67,7 @@ func TestTwoReplicas(t *testing.T) {
 		}
 		entries, err := w.db.Entries(context.Background(), a.ID, "", 100)
 		must(t, err)
-		if len(entries) != 4 { // two packs, a period, half a pack taken back
+		if len(entries) != 4 { // two packs, a period, half a pack clawed back
 			t.Errorf("entries %+v", entries)
 		}
 	}
@@ -76,7 +76,7 @@ func TestTwoReplicas(t *testing.T) {
 	}
 }
 
-// step is what a buyer does next: pay each order, then take half of the first one's money back, then nothing more.
+// step is what a buyer does next: pay each order, then refund half of the first one, then nothing more.
 func (s *shop) step(round int, orders []billing.Order) {
 	switch {
 	case round < len(orders):

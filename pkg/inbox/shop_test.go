@@ -16,19 +16,19 @@ import (
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
-// retryAfter is when a failed renewal is tried once more; then the subscription is canceled.
+// retryAfter is when a failed renewal is retried once. After that the subscription is canceled.
 const retryAfter = 72 * time.Hour
 
-// shop is a local Stripe with a gate before it. No webhook rings but those that a test delivers.
+// shop is a local Stripe with a gate before it. The only webhooks are those that a test delivers.
 type shop struct {
 	t       *testing.T
-	url     string // past the gate
+	url     string // direct, without the gate
 	gate    *gate
 	gateway *stripegw.Gateway
-	offset  atomic.Int64 // of the sandbox's clock from the machine's
+	offset  atomic.Int64 // how far the sandbox's clock is from the machine's
 	items   *catalog.Catalog
 
-	backfill time.Duration // of replicas made from now on; 0: they do not look at Stripe's list by themselves
+	backfill time.Duration // of replicas made from now on; 0: they do not walk Stripe's list by themselves
 }
 
 func newShop(t *testing.T) *shop {
@@ -47,7 +47,7 @@ func newShop(t *testing.T) *shop {
 	return s
 }
 
-// sells puts plans beside the default ones, for replicas made from now on.
+// sells adds plans to the default ones, for replicas made from now on.
 func (s *shop) sells(plans ...billing.Plan) {
 	s.t.Helper()
 	s.items.Plans = append(s.items.Plans, plans...)
@@ -57,20 +57,20 @@ func (s *shop) sells(plans ...billing.Plan) {
 
 func (s *shop) now() time.Time { return time.Now().Add(time.Duration(s.offset.Load())) }
 
-// advance moves the one clock; what falls due at Stripe on the way has happened when it returns.
+// advance moves the one clock. When it returns, whatever falls due at Stripe by then has happened.
 func (s *shop) advance(d time.Duration) {
 	s.t.Helper()
 	sandboxtest.Advance(s.t, s.url, d)
 	s.offset.Add(int64(d))
 }
 
-// ask sends a form to the sandbox, past the gate, as Stripe's own tools do.
+// ask sends a form directly to the sandbox, without the gate, as Stripe's own tools do.
 func (s *shop) ask(method, path string, form url.Values) map[string]any {
 	s.t.Helper()
 	return sandboxtest.Ask(s.t, s.url, method, path, form)
 }
 
-// draft is an account with a customer at Stripe that no database knows yet.
+// draft returns an account with a customer at Stripe that no database knows yet.
 func (s *shop) draft() billing.Account {
 	s.t.Helper()
 	now := s.now().UTC().Truncate(time.Second)

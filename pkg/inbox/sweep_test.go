@@ -12,8 +12,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// Proves that the table is the truth: an event whose job was lost, or is held by a process that died, is answered once
-// it is overdue, whether its account is known or not, and an event that waits in order is left alone.
+// Proves that the table decides, and not the queue. An event whose job was lost, or is held by a process that died, is
+// processed once it is overdue, whether or not its account is known. An event that waits for its turn is left alone.
 func TestSweep(t *testing.T) {
 	t.Parallel()
 	for name, fate := range map[string]string{
@@ -36,7 +36,7 @@ func TestSweep(t *testing.T) {
 					w.t.Errorf("%d of 2 events wait after a look at events that have just come", n)
 				}
 				w.advance(20 * time.Second)
-				w.sweep() // the first one, and whose the second one is
+				w.sweep() // the first one's sync, and the resolving of the second one
 				w.advance(20 * time.Second)
 				w.sweep()
 				if n := w.count(pendingEvents); n != 0 {
@@ -50,8 +50,8 @@ func TestSweep(t *testing.T) {
 	}
 }
 
-// Proves that the sweeper waits for a sync of the account that has begun, no matter who began it, but not longer than
-// that sync's time. A user's own failing syncs do not delay the sweeper.
+// Proves that the sweeper waits for a sync of the account that has begun, whatever began it, but not longer than that
+// sync's timeout. A user's own failing syncs do not delay the sweeper.
 func TestSweepWaitsForSyncs(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -79,7 +79,7 @@ func TestSweepWaitsForSyncs(t *testing.T) {
 	})
 }
 
-// Proves that of many replicas that sweep at once one alone syncs an account, and one alone asks whose an event is.
+// Proves that if many replicas sweep at once, only one syncs an account, and only one resolves an event.
 func TestSweepTogether(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
@@ -108,8 +108,8 @@ func TestSweepTogether(t *testing.T) {
 	}
 }
 
-// Proves that an event whose every sync fails is answered soon after Stripe is back, when its job has been given up
-// long ago.
+// Proves that an event whose syncs all failed is processed soon after Stripe is back, even if its job was given up long
+// ago.
 func TestSweepAfterStripeWasAway(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {

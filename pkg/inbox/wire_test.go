@@ -11,7 +11,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// wire is the way to a PostgreSQL of the test's own, which can be cut.
+// wire is a connection to a PostgreSQL of this test, which can be cut.
 type wire struct {
 	url    string
 	target string

@@ -34,7 +34,7 @@ const (
 // world is a shop and one replica of ours.
 type world struct {
 	*shop
-	t      *testing.T // the replica's, which may be a part of the shop's
+	t      *testing.T // the replica's test, which may be a subtest of the shop's
 	db     *store.DB
 	syncer *reconcile.Syncer
 	jobs   *jobs.Runner
@@ -53,7 +53,7 @@ func eachWorld(t *testing.T, f func(w *world)) {
 	}
 }
 
-// replica wires the rooms over a database as the program does; its jobs do not run before start.
+// replica wires the packages over a database as the program does. Its jobs do not run before start.
 func (s *shop) replica(t *testing.T, databaseURL string) *world {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
@@ -126,7 +126,7 @@ func (w *world) insertOrder(o billing.Order) {
 	)
 }
 
-// buyer is an account with a paid order of a pack that only Stripe knows to be paid.
+// buyer returns an account with a paid order of a pack. Only Stripe knows that it is paid.
 func (w *world) buyer() (billing.Account, billing.Order) {
 	w.t.Helper()
 	a := w.draft()
@@ -141,7 +141,7 @@ func (w *world) deliver(body string) error {
 	return w.inbox.Accept(context.Background(), []byte(body), signed(body, secret, w.now()))
 }
 
-// signed is the header that Stripe would send with a body.
+// signed returns the header that Stripe would send with a body.
 func signed(body, secret string, at time.Time) string {
 	stamp := strconv.FormatInt(at.Unix(), 10)
 	mac := hmac.New(sha256.New, []byte(secret))
@@ -149,13 +149,13 @@ func signed(body, secret string, at time.Time) string {
 	return "t=" + stamp + ",v1=" + hex.EncodeToString(mac.Sum(nil))
 }
 
-// ring delivers an event that says hardly more than whom to look at.
+// ring delivers an event that says little more than its customer.
 func (w *world) ring(id string, customer billing.CustomerID) {
 	w.t.Helper()
 	must(w.t, w.deliver(eventOf(id, "customer.updated", fmt.Sprintf(`{"object":"customer","id":%q}`, customer))))
 }
 
-// eventOf is an event's body.
+// eventOf returns an event's body.
 func eventOf(id, kind, object string) string {
 	return fmt.Sprintf(
 		`{"id":%q,"object":"event","type":%q,"api_version":"2023-10-16","created":1700000000,"livemode":false,"data":{"object":%s}}`,
@@ -163,7 +163,7 @@ func eventOf(id, kind, object string) string {
 	)
 }
 
-// event reads what became of an event.
+// event reads an event from the inbox.
 func (w *world) event(id string) billing.InboxEvent {
 	w.t.Helper()
 	e, err := w.db.Event(context.Background(), billing.StripeEventID(id))
@@ -185,14 +185,14 @@ func (w *world) count(query string) (n int) {
 	return n
 }
 
-// exec changes rows as no code of ours does.
+// exec changes rows in ways that our code does not.
 func (w *world) exec(statement string) {
 	w.t.Helper()
 	_, err := w.db.SQL().ExecContext(context.Background(), statement)
 	must(w.t, err)
 }
 
-// waitFor looks until something has come true.
+// waitFor polls until something has come true.
 func waitFor(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	deadline, look := time.After(patience), time.NewTicker(5*time.Millisecond)
@@ -208,12 +208,13 @@ func waitFor(t *testing.T, what string, ok func() bool) {
 
 const (
 	unfinishedJobs = "SELECT count(*) FROM river_job WHERE kind NOT IN ('forget_syncs', 'forget_deliveries', 'release_holds', 'look_for_due', 'look_for_expired') AND finalized_at IS NULL"
-	// eventJobs are those that events ask for: others, as a walk that begins, may run at any moment.
+	// eventJobs counts only the jobs of events. Other jobs, such as one that begins a walk, may run at any moment.
 	eventJobs     = "SELECT count(*) FROM river_job WHERE kind IN ('sync', 'resolve') AND finalized_at IS NULL"
 	pendingEvents = "SELECT count(*) FROM inbox_events WHERE status = 'pending'"
 )
 
-// waitIdle waits until every event is answered and no job is left, as long as there are fewer of them now and then.
+// waitIdle waits until every event is processed and no job is left. It goes on waiting as long as their number falls
+// now and then.
 func (w *world) waitIdle() {
 	w.t.Helper()
 	left := func() int { return w.count(pendingEvents) + w.count(unfinishedJobs) }
@@ -222,13 +223,13 @@ func (w *world) waitIdle() {
 	}
 }
 
-// wantStatus waits until an event has come that far.
+// wantStatus waits until an event has this status.
 func (w *world) wantStatus(id string, status billing.InboxStatus) {
 	w.t.Helper()
 	waitFor(w.t, id+" is "+string(status), func() bool { return w.event(id).Status == status })
 }
 
-// dump is what an account's rows say, without what differs from run to run: ids of ours, times of making, tickets.
+// dump returns an account's rows without what differs from run to run: our ids, creation times, tickets.
 func (w *world) dump(id billing.AccountID) string {
 	w.t.Helper()
 	var out bytes.Buffer
