@@ -11,9 +11,9 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// BenchmarkSpendTold shows how much more a spend costs if an endpoint gets an event about it. It also shows that it
-// costs no more if there is no endpoint, or one that gets other events. Nothing is delivered during the benchmark,
-// because delivery is no part of a spend.
+// BenchmarkSpendTold shows how much more a spend costs if an endpoint gets an event about it. It also shows that a
+// spend costs no more if there is no endpoint, or only one that gets other events. Nothing is delivered during the
+// benchmark, because delivery is no part of a spend.
 func BenchmarkSpendTold(b *testing.B) {
 	for _, dialect := range storetest.Dialects {
 		for _, c := range []struct {

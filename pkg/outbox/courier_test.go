@@ -15,7 +15,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// Proves that an event arrives as the official library wants it, once, and that its answer ends it.
+// Proves that an event arrives once, in the form that the official library expects, and that the endpoint's reply
+// completes it.
 func TestDeliver(t *testing.T) {
 	t.Parallel()
 	eachOffice(t, func(o *office) {
@@ -51,8 +52,8 @@ func (o *office) webhook(w billing.Webhook) billing.Webhook {
 	return w
 }
 
-// Proves that an endpoint which fails is tried ten times in all, at the times that the scheme recommends, always under
-// one id; that the event is then kept as failed, and can be sent again.
+// Proves that a failing endpoint is tried ten times in all, at the times that the scheme recommends, always under one
+// id. After that the event is kept as failed, and can be sent again.
 func TestRetries(t *testing.T) {
 	t.Parallel()
 	eachOffice(t, func(o *office) {
@@ -103,8 +104,8 @@ func TestRetries(t *testing.T) {
 	})
 }
 
-// Proves what counts as a failure beside an answer of 500, each noted in plain words: an endpoint that is slow, cuts,
-// is not there, or sends the event elsewhere. An answer without end does no harm, and no address is repeated.
+// Proves what counts as a failure besides a reply of 500, each noted in plain words: an endpoint that is slow, cuts the
+// connection, does not exist, or sends the event elsewhere. An endless reply does no harm, and no address is repeated.
 func TestBadEndpoints(t *testing.T) {
 	t.Parallel()
 	elsewhere := newReceiver(t, nil)
@@ -171,8 +172,8 @@ func TestBadEndpoints(t *testing.T) {
 	})
 }
 
-// Proves that an endpoint which answers 410 is disabled. What waits for it fails, nothing more is written for it, and
-// saving it again enables it.
+// Proves that an endpoint that replies 410 is disabled. Its waiting events fail, and nothing more is written for it.
+// Saving it again enables it.
 func TestGone(t *testing.T) {
 	t.Parallel()
 	eachOffice(t, func(o *office) {
@@ -209,8 +210,8 @@ func TestGone(t *testing.T) {
 	})
 }
 
-// Proves that a worker which dies after the endpoint accepted, and before it could note so, leads to a second delivery
-// under the same id.
+// Proves that if a worker dies after the endpoint accepted and before the worker could note it, the event is delivered
+// again under the same id.
 func TestDiesBeforeNote(t *testing.T) {
 	t.Parallel()
 	eachOffice(t, func(o *office) {
@@ -238,8 +239,8 @@ func TestDiesBeforeNote(t *testing.T) {
 	})
 }
 
-// Proves that one account's events are first tried in the order in which they happened, one after another, also where
-// one of them fails, and that a failed one does not keep the others.
+// Proves that the first tries of one account's events are made in the order in which they happened, one after another,
+// even if one of them fails. A failed event does not delay the others.
 func TestOrder(t *testing.T) {
 	t.Parallel()
 	eachOffice(t, func(o *office) {
@@ -294,7 +295,7 @@ func TestOrder(t *testing.T) {
 	})
 }
 
-// take does as a job does that dies at once.
+// take does what a job does that dies at once.
 func (o *office) take(w billing.Webhook) {
 	o.t.Helper()
 	ctx := context.Background()
@@ -307,7 +308,8 @@ func (o *office) take(w billing.Webhook) {
 	}))
 }
 
-// Proves that one job at a time delivers to an endpoint, and that the lease of one that died is over after a while.
+// Proves that only one job at a time delivers to an endpoint, and that the lease of a job that died expires after a
+// while.
 func TestOneAtATime(t *testing.T) {
 	t.Parallel()
 	eachOffice(t, func(o *office) {

@@ -6,7 +6,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// What tests look at from outside.
+// Details that the external tests use.
 var (
 	Delays  = delays
 	IsLocal = isLocal
@@ -15,14 +15,14 @@ var (
 	Threshold = threshold
 )
 
-// Sign is the signature header of a delivery.
+// Sign returns the signature header of a delivery.
 func Sign(w billing.Webhook, d billing.Delivery, now time.Time) (string, error) {
 	return sign(w, d, now)
 }
 
-// Hurry makes the courier wait for an answer no longer than this.
+// Hurry sets how long the courier waits for a reply.
 func (c *Courier) Hurry(timeout time.Duration) { c.client.Timeout = timeout }
 
-// NoSweeper keeps the courier from looking again by itself: what happens then, no look of its repairs. Call it before
+// NoSweeper stops the courier's periodic sweep, so that a test sees what happens without its repairs. Call it before
 // Start.
 func (c *Courier) NoSweeper() { c.sweeps = 24 * time.Hour }

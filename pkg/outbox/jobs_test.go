@@ -17,13 +17,13 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// worker is an office whose deliveries are done by jobs.
+// worker is an office whose deliveries are made by jobs.
 type worker struct {
 	*office
 	runner *jobs.Runner
 }
 
-// eachWorker runs a suite on both databases; the jobs do not run before start.
+// eachWorker runs a suite on both databases. The jobs do not run before start.
 func eachWorker(t *testing.T, f func(w *worker)) {
 	t.Helper()
 	eachOffice(t, func(o *office) { f(newWorker(o)) })
@@ -43,7 +43,7 @@ func (w *worker) start() {
 	w.t.Cleanup(func() { must(w.t, w.runner.Stop(context.Background())) })
 }
 
-// endpoint is one of the operator's. It hands on the id of each event that comes, and then answers.
+// endpoint is one of the operator's. It passes on the id of each event that comes, and then replies.
 func (w *worker) endpoint(answer http.HandlerFunc) (billing.Webhook, chan string) {
 	w.t.Helper()
 	came := make(chan string, 1000)
@@ -57,7 +57,7 @@ func (w *worker) endpoint(answer http.HandlerFunc) (billing.Webhook, chan string
 	return w.add(server.URL), came
 }
 
-// rich is an account with points, which are not low.
+// rich returns an account with points, above the low-points threshold.
 func (w *worker) rich() billing.AccountID { return w.account(1000) }
 
 func (w *worker) give(id billing.AccountID, key string) {
@@ -85,14 +85,14 @@ func (w *worker) count(query string) (n int) {
 	return n
 }
 
-// exec changes rows as no code of ours does.
+// exec changes rows in ways that our code does not.
 func (w *worker) exec(statement string) {
 	w.t.Helper()
 	_, err := w.db.SQL().ExecContext(context.Background(), statement)
 	must(w.t, err)
 }
 
-// waitFor looks until something has come true.
+// waitFor polls until something has come true.
 func waitFor(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	deadline, look := time.After(patience), time.NewTicker(5*time.Millisecond)
@@ -110,8 +110,8 @@ const unfinishedDeliver = "SELECT count(*) FROM river_job WHERE kind = 'deliver'
 
 const pendingDeliveries = "SELECT count(*) FROM deliveries WHERE status = 'pending'"
 
-// Proves that what happens here is delivered by jobs, at once, once, and that what is there when a server begins is
-// delivered too. The sweeper does not look a second time: it is the ring of each commit that is heard.
+// Proves that jobs deliver what happens here at once, and once, and that they also deliver what is there when a server
+// begins. The sweeper does not run a second time, so it is the signal of each commit that starts them.
 func TestOutgoing(t *testing.T) {
 	t.Parallel()
 	eachWorker(t, func(w *worker) {
@@ -139,7 +139,7 @@ func TestOutgoing(t *testing.T) {
 	})
 }
 
-// Proves that when the job is lost the table is not: the sweeper asks for another one.
+// Proves that a lost job does not lose its deliveries: the sweeper makes another job from the table.
 func TestOutgoingJobLost(t *testing.T) {
 	t.Parallel()
 	eachWorker(t, func(w *worker) {
@@ -161,8 +161,8 @@ func TestOutgoingJobLost(t *testing.T) {
 	})
 }
 
-// Proves that a job which finds its endpoint taken comes again by itself: the one that has it may be past its last
-// look, and what was written since would wait for the sweeper.
+// Proves that a job whose endpoint is taken runs again by itself. The job that has the endpoint may have read its last
+// events, and later ones would wait for the sweeper.
 func TestOutgoingTaken(t *testing.T) {
 	t.Parallel()
 	eachWorker(t, func(w *worker) {
@@ -192,7 +192,7 @@ func TestOutgoingTaken(t *testing.T) {
 	})
 }
 
-// Proves that a failed event is tried again by a job that waits for its time.
+// Proves that a failed event is retried by a job that waits for its time.
 func TestOutgoingRetry(t *testing.T) {
 	t.Parallel()
 	eachWorker(t, func(w *worker) {
@@ -218,7 +218,7 @@ func TestOutgoingRetry(t *testing.T) {
 	})
 }
 
-// Proves on PostgreSQL that two replicas deliver once what both of them wrote, each account's in its order.
+// Proves on PostgreSQL that two replicas deliver once what both of them wrote, and each account's events in order.
 func TestOutgoingReplicas(t *testing.T) {
 	t.Parallel()
 	database, clock := storetest.URL(t, store.Postgres), storetest.NewClock()
@@ -254,7 +254,7 @@ func TestOutgoingReplicas(t *testing.T) {
 	}
 }
 
-// Proves that what is forgotten of long ago includes events that ended, and none that waits.
+// Proves that old events are deleted if they ended, and that none that waits is deleted.
 func TestForgetsDeliveries(t *testing.T) {
 	t.Parallel()
 	eachWorker(t, func(w *worker) {
@@ -269,7 +269,7 @@ func TestForgetsDeliveries(t *testing.T) {
 			}
 			w.clock.Advance(20 * 24 * time.Hour)
 		}
-		// as another replica's, so that nothing is delivered
+		// The lease is another replica's, so that nothing is delivered.
 		w.exec("UPDATE webhooks SET busy_until = '2999-01-01T00:00:00.000000Z'")
 		w.start()
 		waitFor(

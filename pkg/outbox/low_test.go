@@ -14,8 +14,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// Proves that points.low is raised once for each way down through the threshold, by whatever takes points, and never
-// again until there were enough again.
+// Proves that points.low is raised once each time the points fall through the threshold, whatever takes them. It is
+// raised again only after there were enough points in between.
 func TestLowOnce(t *testing.T) {
 	t.Parallel()
 	eachOffice(t, func(o *office) {
@@ -86,7 +86,7 @@ func TestLowOnce(t *testing.T) {
 	})
 }
 
-// Proves that an account's own threshold counts, and not the operator's.
+// Proves that an account's threshold counts if it has one, and not the operator's.
 func TestOwnThreshold(t *testing.T) {
 	t.Parallel()
 	eachOffice(t, func(o *office) {
@@ -109,7 +109,7 @@ func TestOwnThreshold(t *testing.T) {
 	})
 }
 
-// Proves that points which go and come in one transaction, as at a renewal, were never low.
+// Proves that points that go and come back in one transaction, as at a renewal, never count as low.
 func TestNotLowBetween(t *testing.T) {
 	t.Parallel()
 	eachOffice(t, func(o *office) {
@@ -136,7 +136,7 @@ func TestNotLowBetween(t *testing.T) {
 	})
 }
 
-// Proves that a way down in several steps of one transaction gives one event, as it ends.
+// Proves that points that fall in several steps of one transaction give one event, with the final state.
 func TestLowInSteps(t *testing.T) {
 	t.Parallel()
 	eachOffice(t, func(o *office) {

@@ -16,9 +16,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// Proves which facts become events, in which order, and with what: the account as the transaction left it, and the
-// entry, the order or the subscription that it is about. Holds, releases, rollovers and what moves nothing become no
-// event.
+// Proves which facts become events, in which order, and with what contents: the account as the transaction left it, and
+// the entry, the order or the subscription. Holds, releases, rollovers and entries that move nothing become no event.
 func TestTold(t *testing.T) {
 	t.Parallel()
 	eachOffice(t, func(o *office) {
@@ -152,8 +151,8 @@ func TestToldOfOrders(t *testing.T) {
 	})
 }
 
-// Proves that a fact and its event are one: a transaction that is undone leaves neither, and where the event cannot be
-// written there is no fact.
+// Proves that a fact and its event are written together. A transaction that is rolled back leaves neither. If the event
+// cannot be written, the fact is not written either.
 func TestEventAndFactAreOne(t *testing.T) {
 	t.Parallel()
 	eachOffice(t, func(o *office) {
@@ -187,8 +186,8 @@ func TestEventAndFactAreOne(t *testing.T) {
 	})
 }
 
-// Proves that endpoints get the events that they asked for and nothing else, each event under one id, and that an event
-// which no one wants is not written.
+// Proves that endpoints get the events that they subscribed to and nothing else, each event under one id. An event that
+// no one wants is not written.
 func TestWanted(t *testing.T) {
 	t.Parallel()
 	eachOffice(t, func(o *office) {
@@ -224,7 +223,7 @@ func TestWanted(t *testing.T) {
 	})
 }
 
-// disable does as an answer of 410 would.
+// disable does what a reply of 410 would do.
 func (o *office) disable(w billing.Webhook) {
 	o.t.Helper()
 	ctx := context.Background()
@@ -236,7 +235,7 @@ func (o *office) disable(w billing.Webhook) {
 	}))
 }
 
-// Proves that a threshold is the customer's where they gave one, and the operator's where not.
+// Proves that the customer's threshold counts if they set one, and the operator's if not.
 func TestThreshold(t *testing.T) {
 	t.Parallel()
 	five, none := billing.Points(5), billing.Points(0)

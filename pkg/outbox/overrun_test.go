@@ -13,8 +13,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// Proves that a job which was slower than its lease takes nothing from the next one: it neither gives back the
-// endpoint, which is not its own any more, nor overwrites what the next job noted.
+// Proves that a job that was slower than its lease takes nothing from the next one. It does not release the endpoint,
+// which it no longer holds, and does not overwrite what the next job noted.
 func TestOverrun(t *testing.T) {
 	t.Parallel()
 	eachOffice(t, func(o *office) {
@@ -36,7 +36,7 @@ func TestOverrun(t *testing.T) {
 		})
 		<-inside
 		o.ahead.Add(int64(outbox.Lease))
-		o.run(w) // delivers the same event again, and is heard
+		o.run(w) // delivers the same event again, and notes the result
 		o.take(w)
 		close(leave)
 		slow.Wait()
@@ -53,8 +53,8 @@ func TestOverrun(t *testing.T) {
 	})
 }
 
-// Proves that of jobs that begin at once one has the endpoint, many times over: looking first and taking then would let
-// two in.
+// Proves that if many jobs begin at once, only one gets the endpoint. If they looked first and then took it, two could
+// get it.
 func TestTakenByOne(t *testing.T) {
 	t.Parallel()
 	eachOffice(t, func(o *office) {
@@ -103,7 +103,7 @@ func TestNothingToDisabled(t *testing.T) {
 	})
 }
 
-// Proves that a job which is at it when a secret is rolled signs with the new one from then on.
+// Proves that if a secret is rolled while a job is running, the job signs with the new secret from then on.
 func TestRollDuringJob(t *testing.T) {
 	t.Parallel()
 	eachOffice(t, func(o *office) {
@@ -120,7 +120,7 @@ func TestRollDuringJob(t *testing.T) {
 			rc.mu.Lock()
 			rc.key = rolled.Secret
 			rc.mu.Unlock()
-			o.account(1) // told by the same job
+			o.account(1) // delivered by the same job
 		}
 		o.account(1)
 		o.run(w)

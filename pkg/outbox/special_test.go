@@ -10,7 +10,7 @@ import (
 )
 
 // registries are IANA's special-purpose address registries (IPv4 and IPv6, as of 2025), the unallocated and deprecated
-// ranges beside them, and the ways to write an IPv4 address as an IPv6 one.
+// ranges, and the ways to write an IPv4 address as an IPv6 one.
 var registries = []string{
 	"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
 	"192.0.2.0/24",
@@ -26,8 +26,8 @@ var registries = []string{
 	"::ffff:10.0.0.0/104", "::ffff:127.0.0.0/104", "::ffff:169.254.0.0/112",
 }
 
-// Proves that no address of a special-purpose range is dialled: the first and the last address of each, and what lies
-// just outside the private ones is.
+// Proves that no address of a special-purpose range is dialled, neither the first nor the last of each range. Addresses
+// just outside the private ranges are dialled.
 func TestSpecialAddresses(t *testing.T) {
 	t.Parallel()
 	for _, text := range registries {
@@ -57,7 +57,7 @@ func TestSpecialAddresses(t *testing.T) {
 	}
 }
 
-// lastOf is the last address of a range.
+// lastOf returns the last address of a range.
 func lastOf(p netip.Prefix) netip.Addr {
 	b := p.Addr().AsSlice()
 	for bit := p.Bits(); bit < len(b)*8; bit++ {
@@ -67,8 +67,8 @@ func lastOf(p netip.Prefix) netip.Addr {
 	return last
 }
 
-// Proves that an endpoint whose address nothing can be sent to is refused when it is added, and that a port or none is
-// taken.
+// Proves that an endpoint is refused when it is added if nothing can be sent to its address. An address with or without
+// a port is accepted.
 func TestEndpointAddresses(t *testing.T) {
 	t.Parallel()
 	eachOffice(t, func(o *office) {

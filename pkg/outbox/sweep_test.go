@@ -10,8 +10,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/outbox"
 )
 
-// Proves that what ended is forgotten after thirty days and what waits is not, that nothing waits at a disabled
-// endpoint, and that an endpoint's events go with it.
+// Proves that ended events are deleted after thirty days and waiting ones are not. Nothing waits at a disabled
+// endpoint. An endpoint's events are deleted with it.
 func TestSweep(t *testing.T) {
 	t.Parallel()
 	eachOffice(t, func(o *office) {
@@ -49,7 +49,7 @@ func TestSweep(t *testing.T) {
 		}
 		gone := o.add("https://example.com/gone")
 		o.account(1000)
-		// As where an event was written while its endpoint was being removed.
+		// As if an event was written while its endpoint was being removed.
 		_, err := o.db.SQL().Exec("DELETE FROM webhooks WHERE url = 'https://example.com/gone'")
 		must(t, err)
 		sweep()
@@ -59,7 +59,7 @@ func TestSweep(t *testing.T) {
 	})
 }
 
-// Proves that what is counted is what there is.
+// Proves that the counts match the rows.
 func TestCounts(t *testing.T) {
 	t.Parallel()
 	eachOffice(t, func(o *office) {

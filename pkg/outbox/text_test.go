@@ -10,9 +10,9 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// Proves that an attempt is noted whatever the endpoint's answer looks like: an answer that is no HTTP is quoted in the
-// note, which is cut at 300 bytes, and at some length that cut is inside a letter; a NUL and broken UTF-8 are in it as
-// well. A note that could not be saved would leave attempts at 0, and the endpoint would be tried for ever.
+// Proves that an attempt is noted whatever the endpoint's reply looks like. A reply that is not HTTP is quoted in the
+// note, which is cut at 300 bytes. At some lengths that cut falls inside a letter. The reply also contains a NUL and
+// broken UTF-8. If a note could not be saved, attempts would stay at 0, and the endpoint would be tried forever.
 func TestAnyAnswerIsNoted(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, answer string }{
@@ -39,7 +39,7 @@ func TestAnyAnswerIsNoted(t *testing.T) {
 	}
 }
 
-// answersRaw is an endpoint that answers every request with the same bytes, whatever they are.
+// answersRaw returns an endpoint that replies to every request with the same bytes, whatever they are.
 func answersRaw(t *testing.T, answer string) (url string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

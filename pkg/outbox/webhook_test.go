@@ -29,7 +29,7 @@ func asJSON(t *testing.T, v any) string {
 	return string(b)
 }
 
-// Proves which addresses an endpoint may have: https on the internet, and what else only where it is allowed.
+// Proves which addresses an endpoint may have: https on the internet, and others only if they are allowed.
 func TestAddresses(t *testing.T) {
 	t.Parallel()
 	eachOffice(t, func(o *office) {
@@ -56,7 +56,7 @@ func TestAddresses(t *testing.T) {
 	})
 }
 
-// Proves what an endpoint is made of, and that it can be changed, and not after it is gone.
+// Proves the fields of an endpoint, that it can be changed, and that it cannot be changed after it is deleted.
 func TestWebhook(t *testing.T) {
 	t.Parallel()
 	eachOffice(t, func(o *office) {
@@ -94,8 +94,8 @@ func TestWebhook(t *testing.T) {
 	})
 }
 
-// Proves that what is done to an endpoint is noted with who did it, in the same transaction, and stays when the
-// endpoint is gone; that nothing is noted of what was refused; and that no secret and no path of an address is kept.
+// Proves that each change of an endpoint is noted with who made it, in the same transaction, and that the note stays
+// when the endpoint is deleted. A refused change leaves no note. No secret and no path of an address is stored.
 func TestDeeds(t *testing.T) {
 	t.Parallel()
 	eachOffice(t, func(o *office) {
@@ -155,7 +155,8 @@ func TestDeeds(t *testing.T) {
 	})
 }
 
-// Proves that a test event goes to the endpoint that it is asked for, and to no other, whatever they want.
+// Proves that a test event goes to the endpoint for which it was requested, and to no other, whatever they subscribed
+// to.
 func TestTest(t *testing.T) {
 	t.Parallel()
 	eachOffice(t, func(o *office) {
@@ -172,7 +173,7 @@ func TestTest(t *testing.T) {
 	})
 }
 
-// Proves that there are no more endpoints than there may be, also when many are made at once.
+// Proves that there are never more endpoints than the limit, even if many are made at once.
 func TestMaxWebhooks(t *testing.T) {
 	t.Parallel()
 	eachOffice(t, func(o *office) {

@@ -11,12 +11,12 @@ import (
 	"github.com/pointsync/pointsync/pkg/outbox"
 )
 
-// Proves that nothing is sent to this machine where that is not allowed, whatever the address is called.
+// Proves that nothing is sent to this machine unless that is allowed, whatever the address is called.
 func TestLocalRefused(t *testing.T) {
 	t.Parallel()
 	eachOffice(t, func(o *office) {
 		rc := newReceiver(t, nil)
-		w := o.listens(rc) // added while it was allowed, or by a name that led elsewhere then
+		w := o.listens(rc) // added while it was allowed, or under a name that led elsewhere then
 		o.account(1000)
 		strict := outbox.NewCourier(o.db, false, o.wall, discard)
 		_, _, err := strict.Run(context.Background(), w.ID)
@@ -41,7 +41,7 @@ func TestLocalRefused(t *testing.T) {
 	}
 }
 
-// Proves that both secrets sign for a day after a secret was rolled, and then the new one alone.
+// Proves that both secrets sign for a day after a secret was rolled, and then only the new one.
 func TestRoll(t *testing.T) {
 	t.Parallel()
 	eachOffice(t, func(o *office) {
@@ -74,7 +74,7 @@ func TestRoll(t *testing.T) {
 	})
 }
 
-// Proves the signature against the example that all of the official libraries test with.
+// Proves that our signature matches the example that all official libraries use in their tests.
 func TestSignature(t *testing.T) {
 	t.Parallel()
 	w := billing.Webhook{Secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}
@@ -85,7 +85,7 @@ func TestSignature(t *testing.T) {
 	}
 }
 
-// Proves that a secret is shown by no verb, in no log and in no JSON.
+// Proves that no format verb, log or JSON shows a secret.
 func TestSecretsAreNotPrinted(t *testing.T) {
 	t.Parallel()
 	w := billing.Webhook{Secret: "whsec_very", OldSecret: "whsec_secret"}

@@ -23,14 +23,14 @@ import (
 
 const low = 100 // the operator's threshold in these tests
 
-// office is a database whose transactions tell, and a courier whose clock the test moves.
+// office is a database whose transactions write events, and a courier whose clock the test moves.
 type office struct {
 	t       *testing.T
 	db      *store.DB
 	clock   *storetest.Clock // the product's
 	post    *outbox.Post
 	courier *outbox.Courier
-	ahead   atomic.Int64 // of the machine's clock
+	ahead   atomic.Int64 // how far the courier's clock is ahead of the machine's
 }
 
 // eachOffice runs a suite on both databases.
@@ -78,7 +78,7 @@ func (o *office) sent(w billing.Webhook) []billing.Delivery {
 	return all
 }
 
-// kinds are the types of what was written for an endpoint since the last so many.
+// kinds returns the types of what was written for an endpoint, after the first skip ones.
 func (o *office) kinds(w billing.Webhook, skip int) (kinds []billing.OutgoingType) {
 	o.t.Helper()
 	for _, d := range o.sent(w)[skip:] {
@@ -87,7 +87,7 @@ func (o *office) kinds(w billing.Webhook, skip int) (kinds []billing.OutgoingTyp
 	return kinds
 }
 
-// account makes one with points.
+// account makes an account with points.
 func (o *office) account(n billing.Points) billing.AccountID {
 	o.t.Helper()
 	id := storetest.NewAccount(o.t, o.db).ID
@@ -126,7 +126,7 @@ func (o *office) spend(id billing.AccountID, n billing.Points) billing.Entry {
 }
 
 // receiver is one of the operator's endpoints. It keeps what comes, verified by the official library, and gives the
-// answers that the test sets.
+// replies that the test sets.
 type receiver struct {
 	t      *testing.T
 	url    string
@@ -142,7 +142,7 @@ type parcel struct {
 	valid       error
 }
 
-// newReceiver returns a receiver that answers 200 unless answer says otherwise; n counts its requests from 0.
+// newReceiver returns a receiver that replies 200 unless answer does something else. n counts its requests from 0.
 func newReceiver(t *testing.T, answer func(n int, out http.ResponseWriter, r *http.Request)) *receiver {
 	t.Helper()
 	rc := &receiver{t: t, answer: answer}
