@@ -7,8 +7,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox"
 )
 
-// These tests prove that a subscription lives through time as at Stripe: renewals with their draft hour, dunning, ends,
-// trials, changes of plan, and month ends. Time is the sandbox's clock, moved over HTTP.
+// These tests prove that a subscription lives through time as at Stripe. They cover renewals with their draft hour,
+// dunning, ends, trials, changes of plan, and month ends. Time is the sandbox's clock, moved over HTTP.
 
 const day = 24 * time.Hour
 
@@ -299,7 +299,7 @@ func TestTestClock(t *testing.T) {
 		"POST", "/v1/subscriptions",
 		"customer="+customer["id"].(string)+"&default_payment_method="+method+"&items[0][price]="+w.price(700, "month"),
 	)
-	w.advance(100 * day) // the main clock does not move it
+	w.advance(100 * day) // the main clock does not move the test clock's subscription
 	if again := w.subscription(sub["id"].(string)); again["current_period_end"] != sub["current_period_end"] ||
 		again["status"] != "active" {
 		t.Fatalf("the main clock moved it: %v", again)

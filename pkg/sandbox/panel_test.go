@@ -11,10 +11,10 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox"
 )
 
-// These tests prove that a person without JavaScript can see and do in the panel what the controls can, that an action
-// leads back to its page and says once what it did, and that what strangers wrote stays text.
+// These tests prove that a person without JavaScript can see and do in the panel what the controls can. An action leads
+// back to its page, which shows once what the action did. What strangers wrote stays text.
 
-// panel reads a page of the panel, which must be there.
+// panel returns a page of the panel. The test fails if there is no such page.
 func (w *world) panel(path string) string {
 	w.t.Helper()
 	status, body, _ := w.browse("GET", w.url+path, nil)
@@ -24,7 +24,7 @@ func (w *world) panel(path string) string {
 	return body
 }
 
-// press posts one of the panel's forms from a page and answers the page that it leads back to.
+// press posts one of the panel's forms from a page and returns the page that it leads back to.
 func (w *world) press(from, action string, form url.Values) string {
 	w.t.Helper()
 	request, err := http.NewRequest("POST", w.url+"/panel/"+action, strings.NewReader(form.Encode()))
@@ -258,7 +258,7 @@ func TestPanelFinds(t *testing.T) {
 	}
 }
 
-// A list is cut to 25 rows, and every row is on exactly one of its pages.
+// A list is cut to 25 rows. Every row is on exactly one of its pages.
 func TestPanelPages(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})

@@ -8,8 +8,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox"
 )
 
-// These tests prove how a subscription pauses, when its trial ends without a way to pay or when its collection is
-// paused, and how it goes on.
+// These tests prove how a subscription pauses and how it continues. It pauses when its trial ends without a way to pay,
+// or when its collection is paused.
 
 // pausedTrial makes a subscription whose trial ended without a card.
 func (w *world) pausedTrial() (id, customer string) {
@@ -85,7 +85,7 @@ func TestResume(t *testing.T) {
 	t.Run("InItsOldCycle", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, inApril)
-		// anchored on the 11th of April; the period ends on the 11th of May, 30 days later
+		// the anchor is 11 April; the period ends on 11 May, 30 days later
 		id, customer := w.pausedTrial()
 		w.advance(15 * day)
 		w.switchCard(customer, id, "pm_card_visa")

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// These tests prove that a change which waits for its payment is given up when its invoice is voided, or when another
-// change takes its place: its invoice cannot be paid any more, so nobody pays for a plan that they do not get.
+// These tests prove that a change that waits for its payment is given up if its invoice is voided or another change
+// replaces it. Its invoice can no longer be paid. So no one pays for a plan that they do not get.
 func TestPendingUpdateGivenUp(t *testing.T) {
 	t.Parallel()
 	for name, giveUp := range map[string]func(w *world, id, invoice string){
@@ -47,8 +47,8 @@ func TestPendingUpdateGivenUp(t *testing.T) {
 	}
 }
 
-// TestScheduleCoupon proves that a phase says which coupon its subscription has: the same one stays, another takes its
-// place, none ends it.
+// TestScheduleCoupon proves that a phase decides which coupon its subscription has. If the phase names the same one, it
+// stays. If it names another, that replaces it. If it names none, the coupon ends.
 func TestScheduleCoupon(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -85,7 +85,7 @@ func TestScheduleCoupon(t *testing.T) {
 	}
 }
 
-// phasesFrom repeats a schedule's current phase, as every update of one must.
+// phasesFrom repeats a schedule's current phase, because every update of a schedule must contain it.
 func phasesFrom(now map[string]any, price string) string {
 	return fmt.Sprintf(
 		"phases[0][items][0][price]=%s&phases[0][start_date]=%.0f&phases[0][end_date]=%.0f", price, now["start_date"],
@@ -93,9 +93,9 @@ func phasesFrom(now map[string]any, price string) string {
 	)
 }
 
-// TestPendingUpdateRefused proves what Stripe refuses to let wait for its payment: a change of a subscription that is
-// paid by bank debit or by invoices that are sent, and parameters that cannot wait. Refused, nothing of the
-// subscription changes.
+// TestPendingUpdateRefused proves which updates Stripe does not let wait for their payment. These are changes of a
+// subscription that is paid by bank debit or by invoices that are sent, and parameters that cannot wait. A refused
+// update changes nothing of the subscription.
 func TestPendingUpdateRefused(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -145,9 +145,8 @@ func TestPendingUpdateRefused(t *testing.T) {
 	}
 }
 
-// TestPagesOfferDebit proves that hosted pages in euros take bank debits once the account has switched them on, and
-// only then; a session that names its kinds of payment methods takes those. An invoice whose debit is under way is
-// debited once.
+// TestPagesOfferDebit proves that hosted pages in euros take bank debits only after the account has switched them on. A
+// session that names its kinds of payment methods takes those. An invoice whose debit is under way is debited once.
 func TestPagesOfferDebit(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, inApril)
@@ -192,7 +191,7 @@ func TestPagesOfferDebit(t *testing.T) {
 	}
 }
 
-// attached makes a bank account one of a customer's payment methods.
+// attached adds a bank account to a customer's payment methods and returns its id.
 func (w *world) attached(customer, iban string) string {
 	w.t.Helper()
 	return w.object("POST", "/v1/payment_methods/"+w.debitMethod(iban)+"/attach", "customer="+customer)["id"].(string)

@@ -7,9 +7,9 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox"
 )
 
-// These tests prove what a change of plan costs, when, and what a refused card leaves behind.
+// These tests prove what a change of plan costs, when it is charged, and what a refused card leaves behind.
 
-var inApril = sandbox.Options{Start: time.Date(2024, 4, 1, 0, 0, 0, 0, time.UTC)} // 30 days, so that 15 are half
+var inApril = sandbox.Options{Start: time.Date(2024, 4, 1, 0, 0, 0, 0, time.UTC)} // April has 30 days, so 15 are half
 
 func TestPlanChange(t *testing.T) {
 	t.Parallel()
@@ -135,7 +135,7 @@ func near(got any, want float64) bool {
 	return ok && n > want-2 && n < want+2
 }
 
-// Items can be added, changed and removed one by one; each is prorated as a change of the subscription.
+// Items can be added, changed and removed one by one. Each is prorated like a change of the subscription.
 func TestSubscriptionItems(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, inApril)

@@ -8,8 +8,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox"
 )
 
-// This test proves that a flow opens the portal at the one thing to do, shows nothing else, does it, and goes where it
-// was told to afterwards.
+// This test proves that a flow opens the portal at its one action and shows nothing else. It does the action, and then
+// goes where the flow was told to.
 func TestPortalFlows(t *testing.T) {
 	t.Parallel()
 	redirect := "&flow_data[after_completion][type]=redirect&flow_data[after_completion][redirect][return_url]=https://shop.test/done"
@@ -19,7 +19,7 @@ func TestPortalFlows(t *testing.T) {
 		kind, after string
 		form        url.Values
 		has, lacks  string
-		then        string // the page that follows, or where it redirects to
+		then        string // the next page, or the address that it redirects to
 		holds       func(sub map[string]any) bool
 	}{
 		"CardRedirects": {
@@ -97,7 +97,7 @@ func changed(sub map[string]any) bool {
 		itemOf(sub)["price"].(map[string]any)["unit_amount"] == 2000.0
 }
 
-// This test proves that a flow which could not be gone through is refused when it is asked for, not on the page.
+// This test proves that a flow that cannot succeed is refused when it is requested, and not later on the page.
 func TestPortalFlowRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})

@@ -8,7 +8,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox"
 )
 
-// portal makes a configuration and a session of it for a customer, and answers both.
+// portal makes a configuration, and a session with it for a customer. It returns both.
 func (w *world) portal(customer, features, session string) (configuration, made map[string]any) {
 	w.t.Helper()
 	configuration = w.object("POST", "/v1/billing_portal/configurations", "business_profile[headline]=Hello"+features)
@@ -25,14 +25,14 @@ const (
 	mayChange = "&features[subscription_update][enabled]=true&features[subscription_update][default_allowed_updates][]=price"
 )
 
-// allows names the products that plans may change to.
+// allows returns the parameters that let plans change to a price.
 func allows(price map[string]any) string {
 	return mayChange + "&features[subscription_update][products][0][product]=" + price["product"].(string) +
 		"&features[subscription_update][products][0][prices][]=" + price["id"].(string)
 }
 
-// This test proves that the portal shows and does what its configuration offers, and refuses the rest even to a form
-// that was made up.
+// This test proves that the portal shows and does what its configuration offers. It refuses the rest, even if a form is
+// forged.
 func TestPortalOffers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})
@@ -111,7 +111,7 @@ func TestPortalCancelsAtOnce(t *testing.T) {
 	}
 }
 
-// This test proves that a configuration is checked whole before anything of it is taken over.
+// This test proves that a configuration is checked completely before any of it is stored.
 func TestPortalConfigurations(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})

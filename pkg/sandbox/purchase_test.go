@@ -8,8 +8,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox"
 )
 
-// These tests prove that purchases on the payment page leave the objects and the causal chain of events that Stripe
-// leaves, seen through the official SDK.
+// These tests prove that purchases on the payment page leave the same objects and the same causal chain of events as at
+// Stripe. They look through the official SDK.
 
 func TestPayment(t *testing.T) {
 	t.Parallel()

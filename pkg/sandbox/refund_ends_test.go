@@ -7,8 +7,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox"
 )
 
-// This test proves that a refund that waits for the payer can end without the payer, that its money then counts as not
-// given back, and that no other refund can be ended.
+// This test proves that a refund that waits for the payer can end without the payer. Its money then counts as not given
+// back. No other refund can be ended.
 func TestRefundThatWaits(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ path, status string }{

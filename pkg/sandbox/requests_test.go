@@ -10,7 +10,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox/spec"
 )
 
-// These tests prove the manners of the API: what it refuses and in which words, replays, expansion and lists.
+// These tests prove the general rules of the API: what it refuses and in which words, replays, expansion and lists.
 
 func TestRefusals(t *testing.T) {
 	t.Parallel()
@@ -212,7 +212,8 @@ func TestIdempotency(t *testing.T) {
 	}
 }
 
-// One key in 20 requests at once makes one customer; every request hears of that one or that it is in use.
+// One key in 20 simultaneous requests makes one customer. Every request gets that customer, or the error that the key
+// is in use.
 func TestIdempotencyRace(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})
@@ -287,7 +288,7 @@ func TestLookupKeys(t *testing.T) {
 	}
 }
 
-// Every operation whose parameters are declared is served.
+// Every operation with declared parameters is served.
 func TestEveryDeclaredOperationIsServed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})

@@ -10,7 +10,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox"
 )
 
-// This test proves that a restart keeps all that is seen, the clock, the saved answers and the due work.
+// This test proves that a restart keeps everything visible, the clock, the saved responses and the due work.
 func TestRestart(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -50,7 +50,7 @@ func TestRestart(t *testing.T) {
 	}
 }
 
-// This test proves (with -race) that many clients, the clock, deliveries and snapshots get along: every purchase
+// This test proves (with -race) that many clients, the clock, deliveries and snapshots work together. Every purchase
 // succeeds, and every event arrives.
 func TestConcurrency(t *testing.T) {
 	t.Parallel()
@@ -81,7 +81,7 @@ func TestConcurrency(t *testing.T) {
 		})
 	}
 	for range 5 {
-		w.advance(time.Hour) // less than a session's life in all
+		w.advance(time.Hour) // in total less than a session's life
 	}
 	group.Wait()
 	w.advance(40 * day)

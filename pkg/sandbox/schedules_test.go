@@ -7,10 +7,10 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox"
 )
 
-// These tests prove that a schedule leads its subscription through its phases on the clock, and what is left when it
-// ends, is canceled, or lets go.
+// These tests prove that a schedule leads its subscription through its phases on the clock. They also prove what is
+// left after the schedule ends, is canceled, or releases its subscription.
 
-// twoPhases are a month of one price and a month of two of another.
+// twoPhases returns phases of one month each: first one of a price, then two of another.
 func twoPhases(low, high string) string {
 	return "&phases[0][items][0][price]=" + low + "&phases[0][iterations]=1&phases[1][items][0][price]=" + high +
 		"&phases[1][items][0][quantity]=2&phases[1][iterations]=1"
@@ -159,7 +159,7 @@ func scheduledLater(t *testing.T) {
 	}
 }
 
-// A change of the current phase happens now, and is prorated as the update says.
+// A change of the current phase happens now. It is prorated as the update says.
 func replanned(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, inApril)

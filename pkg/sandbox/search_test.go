@@ -10,7 +10,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox"
 )
 
-// found searches and answers the descriptions, or other marks, of what is found, newest first.
+// found searches and returns the descriptions, or another field, of what is found, newest first.
 func (w *world) found(noun, query, mark string) []string {
 	w.t.Helper()
 	page := w.object("GET", "/v1/"+noun+"/search", url.Values{"query": {query}}.Encode())
@@ -25,7 +25,7 @@ func (w *world) found(noun, query, mark string) []string {
 	return marks
 }
 
-// This test proves what each operator of Stripe's query language finds, and how clauses join.
+// This test proves what each operator of Stripe's query language finds, and how clauses are joined.
 func TestSearch(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})
@@ -66,7 +66,7 @@ func TestSearch(t *testing.T) {
 	}
 }
 
-// This test proves that every resource is searched by the fields that Stripe documents for it.
+// This test proves that each resource can be searched by the fields that Stripe documents for it.
 func TestSearchResources(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})
@@ -120,7 +120,7 @@ func TestSearchPages(t *testing.T) {
 				t.Fatal("an object on the page is not expanded")
 			}
 		}
-		if len(names) == 2 { // what is made while somebody turns pages moves nothing
+		if len(names) == 2 { // objects made between two pages do not shift the pages
 			w.object("POST", "/v1/customers", "name=late&phone=1")
 			w.object("DELETE", "/v1/customers/"+got["data"].([]any)[0].(map[string]any)["id"].(string), "")
 		}
@@ -134,7 +134,7 @@ func TestSearchPages(t *testing.T) {
 	}
 }
 
-// This test proves that a query that makes no sense is refused, whatever there is to be found.
+// This test proves that a query that makes no sense is refused, even if nothing would be found.
 func TestSearchRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})

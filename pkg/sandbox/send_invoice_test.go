@@ -7,10 +7,10 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox"
 )
 
-// These tests prove that an invoice can be sent instead of charged: it is due some days after it was opened, waits for
-// its customer, and its subscription is past due only when that day has passed.
+// These tests prove that an invoice can be sent instead of charged. It is due some days after it was opened, and waits
+// for its customer. Its subscription becomes past due only after that day.
 
-// billed makes a customer with a subscription whose invoices are sent, due in 14 days.
+// billed makes a customer and a subscription whose invoices are sent and are due in 14 days.
 func (w *world) billed(more string) (id, customer string) {
 	w.t.Helper()
 	customer = w.object("POST", "/v1/customers", "email=jo@shop.test")["id"].(string)

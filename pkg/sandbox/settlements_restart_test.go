@@ -7,8 +7,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox"
 )
 
-// This test proves that what a bank is still to decide survives a restart: a debit, a hold, a refund, and the money
-// that becomes available.
+// This test proves that the decisions that a bank still has to make survive a restart. These concern a debit, a hold, a
+// refund, and the money that becomes available.
 func TestBanksDecideAfterARestart(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -42,7 +42,7 @@ func TestBanksDecideAfterARestart(t *testing.T) {
 	w.requireMoney(1912-2000+2883, 0)
 }
 
-// This test proves that a bank keeps the time of the payer's test clock.
+// This test proves that a bank follows the payer's test clock.
 func TestBanksKeepTheTestClock(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})

@@ -8,15 +8,15 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox"
 )
 
-// These tests prove that a bank debit is paid as Stripe's are: at first it is processing, an hour later the bank's
-// answer decides, and whoever waits for it (page, invoice, subscription) hears of it.
+// These tests prove that a bank debit is paid like one of Stripe's. At first it is processing, and an hour later the
+// bank decides. Everything that waits for the decision (page, invoice, subscription) learns it.
 
 const (
 	goodIBAN = "AT611904300234573201"
 	badIBAN  = "AT861904300235473202"
 )
 
-// debitMethod makes a payment method of a bank account.
+// debitMethod makes a payment method from a bank account.
 func (w *world) debitMethod(iban string) string {
 	w.t.Helper()
 	form := url.Values{
@@ -26,7 +26,7 @@ func (w *world) debitMethod(iban string) string {
 	return w.object("POST", "/v1/payment_methods", form.Encode())["id"].(string)
 }
 
-// euros makes a price in euros; interval "" sells once.
+// euros makes a price in euros. The interval "" makes a one-time price.
 func (w *world) euros(interval string) string {
 	w.t.Helper()
 	form := "currency=eur&unit_amount=900&product_data[name]=Thing"
@@ -36,7 +36,7 @@ func (w *world) euros(interval string) string {
 	return w.object("POST", "/v1/prices", form)["id"].(string)
 }
 
-// debited completes a session with a bank account that is still to pay.
+// debited completes a session with a bank account. The session is still to be paid.
 func (w *world) debited(mode, price, iban string) map[string]any {
 	w.t.Helper()
 	session := w.checkout(
@@ -167,7 +167,7 @@ func TestDebitOfASubscription(t *testing.T) {
 	})
 }
 
-// A bank account pays no invoice in dollars, though it be the customer's default.
+// A bank account pays no invoice in dollars, even if it is the customer's default.
 func TestDebitsAreInEuros(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})
@@ -213,7 +213,7 @@ func TestSettleByHand(t *testing.T) {
 	}
 }
 
-// What a bank debit cannot do is refused before anything happens.
+// A bank debit refuses what it cannot do before anything happens.
 func TestDebitRefusals(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})

@@ -9,7 +9,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox"
 )
 
-// These tests prove that a card can be saved without a charge, and that 3-D Secure can be answered by machine.
+// These tests prove that a card can be saved without a charge, and that a script can complete 3-D Secure.
 
 func TestSetupIntent(t *testing.T) {
 	t.Parallel()
@@ -96,7 +96,7 @@ func TestAuthenticateByHand(t *testing.T) {
 	const asks = "payment_method=pm_card_threeDSecure2Required"
 	for name, c := range map[string]struct {
 		path, form string
-		good, bad  string // the status after each answer
+		good, bad  string // the status after each outcome
 	}{
 		"Setup": {"setup_intents", "confirm=true&" + asks, "succeeded", "requires_payment_method"},
 		"Payment": {

@@ -7,8 +7,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox"
 )
 
-// These tests prove that the API of before payment intents works as at Stripe: tokens, cards as a customer's sources,
-// and charges taken from them.
+// These tests prove that the API from before payment intents works as at Stripe: tokens, cards as a customer's sources,
+// and charges of them.
 
 func TestSources(t *testing.T) {
 	t.Parallel()
@@ -192,7 +192,8 @@ func TestCharges(t *testing.T) {
 	})
 }
 
-// This test proves that the test card of early fraud warnings brings one, which rests once the money is given back.
+// This test proves that the test card for early fraud warnings causes one. The warning is no longer actionable after
+// the money is given back.
 func TestEarlyFraudWarning(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})
@@ -215,8 +216,8 @@ func TestEarlyFraudWarning(t *testing.T) {
 	)
 }
 
-// This test proves which test cards ask for 3-D Secure when: one that is set up for charges to come no longer does, one
-// asks only while the payer is there.
+// This test proves which test cards require 3-D Secure, and when. One no longer does after it was set up for future
+// charges. Another does only while the payer is there.
 func TestSetUpCards(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})

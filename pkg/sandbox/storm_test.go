@@ -16,10 +16,10 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox/spec"
 )
 
-// This test proves that no request, however odd, breaks the sandbox: thousands of random requests, made of declared
-// and undeclared parameters, of ids that exist and ids that do not, with the clock moving in between, are all answered
-// with 2xx or with a 4xx of Stripe's shape; and that what they leave behind is the same after a restart. The seed makes
-// a failure repeatable.
+// This test proves that no request breaks the sandbox, however odd it is. It sends thousands of random requests and
+// moves the clock in between. The requests have declared and undeclared parameters, ids that exist and ids that do not.
+// Each gets a 2xx or a 4xx of Stripe's shape. What they leave behind is the same after a restart. The seed makes a
+// failure repeatable.
 func TestStorm(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(4) {
@@ -76,7 +76,7 @@ var (
 	pathPattern = regexp.MustCompile(`\{[a-z_]+\}`)
 )
 
-// seed makes a few objects worth naming.
+// seed makes a few objects whose ids the requests can use.
 func (s *storm) seed() {
 	s.send(
 		"POST", "/v1/prices",
@@ -111,7 +111,7 @@ func (s *storm) seed() {
 	}
 }
 
-// price answers the id of the first price, which is recurring.
+// price returns the id of the first price, which is recurring.
 func (s *storm) price() string {
 	return s.ids[slices.IndexFunc(s.ids, func(id string) bool { return strings.HasPrefix(id, "price_") })]
 }
@@ -128,14 +128,14 @@ func (s *storm) step() {
 	}
 	name := s.operations[s.random.IntN(len(s.operations))]
 	if strings.HasPrefix(name, "DELETE") && s.random.IntN(10) > 0 {
-		return // or nothing would live long
+		return // otherwise no object would live long
 	}
 	fields, _ := spec.Operation(name)
 	form := url.Values{}
 	s.fill(form, fields, "", 0)
 	method, path, _ := strings.Cut(name, " ")
 	path = pathPattern.ReplaceAllStringFunc(path, func(name string) string {
-		if name == "{id}" { // products and events
+		if name == "{id}" { // the path of a product or an event
 			return s.named(strings.Split(path, "/")[2])
 		}
 		return s.named(name)
@@ -143,13 +143,13 @@ func (s *storm) step() {
 	s.send(method, path, form)
 }
 
-// fill gives the required fields mostly, the others rarely.
+// fill sets the required fields mostly, and the others rarely.
 func (s *storm) fill(form url.Values, fields map[string]*spec.Field, prefix string, depth int) {
 	names := make([]string, 0, len(fields))
 	for name := range fields {
 		names = append(names, name)
 	}
-	slices.Sort(names) // a map's order would spoil the seed
+	slices.Sort(names) // the order of a map would make the seed useless
 	for _, name := range names {
 		field := fields[name]
 		likely := 12
@@ -198,7 +198,7 @@ func (s *storm) value(form url.Values, field *spec.Field, param string, depth in
 	}
 }
 
-// prefixes tell which ids a parameter probably wants, by a word in its name; the longest word first.
+// prefixes map a word in a parameter's name to the ids that it probably wants. Longer words come first.
 var prefixes = []struct{ word, prefix string }{
 	{
 		"balance_transaction", "txn_",
@@ -214,7 +214,7 @@ var prefixes = []struct{ word, prefix string }{
 	{"endpoint", "we_"}, {"configuration", "bpc_"}, {"event", "evt_"}, {"item", "si_"}, {"id", "si_"},
 }
 
-// named answers an id of the kind that a parameter's name asks for, mostly.
+// named mostly returns an id of the kind that a parameter's name asks for.
 func (s *storm) named(param string) string {
 	for _, each := range prefixes {
 		if strings.Contains(param, each.word) && s.random.IntN(10) > 0 {
@@ -239,7 +239,7 @@ func (s *storm) id() string {
 	return s.ids[s.random.IntN(len(s.ids))]
 }
 
-// send sends a request and answers the id of what it made.
+// send sends a request and returns the id of the object that it made.
 func (s *storm) send(method, path string, form url.Values) string {
 	var request *http.Request
 	if method == "GET" {
@@ -274,7 +274,7 @@ func (s *storm) send(method, path string, form url.Values) string {
 	return shaped.ID
 }
 
-// picture answers what every list shows.
+// picture returns everything that the lists show.
 func (s *storm) picture() map[string]string {
 	shown := map[string]string{}
 	for _, noun := range []string{"customers", "products", "prices", "payment_intents", "charges", "refunds", "disputes", "balance_transactions", "radar/early_fraud_warnings",

@@ -13,8 +13,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox"
 )
 
-// These tests prove that whoever listens hears of every event, delivery attempt, move of the clock and fault, in order
-// and as it happens, and that a stream ends when it should.
+// These tests prove that a listener gets every event, delivery attempt, move of the clock and fault, in order and as it
+// happens. They also prove that a stream ends when it should.
 
 // heard is one server-sent event.
 type heard struct {
@@ -22,7 +22,7 @@ type heard struct {
 	data map[string]any
 }
 
-// listen opens a stream and hands over what it says; the channel closes when the stream ends.
+// listen opens a stream and returns a channel of its events. The channel closes when the stream ends.
 func (w *world) listen() <-chan heard {
 	w.t.Helper()
 	request, err := http.NewRequestWithContext(w.t.Context(), "GET", w.url+"/_sandbox/stream", nil)
@@ -36,7 +36,7 @@ func (w *world) listen() <-chan heard {
 	w.t.Cleanup(func() { response.Body.Close() })
 	said := make(chan heard, 1000)
 	lines := bufio.NewScanner(response.Body)
-	lines.Scan() // its greeting says that the listener has joined
+	lines.Scan() // after this greeting the listener has joined
 	go func() {
 		defer close(said)
 		var next heard
@@ -46,7 +46,7 @@ func (w *world) listen() <-chan heard {
 			}
 			if data, is := strings.CutPrefix(lines.Text(), "data: "); is {
 				next.data = nil
-				json.Unmarshal([]byte(data), &next.data) // what does not parse is nil, and fails the comparison
+				json.Unmarshal([]byte(data), &next.data) // data that does not parse is nil, and fails the comparison
 				said <- next
 			}
 		}
@@ -102,7 +102,7 @@ func TestStream(t *testing.T) {
 	}
 }
 
-// The number of listeners is bounded.
+// The number of listeners is limited.
 func TestStreamsAreBounded(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})
@@ -133,7 +133,7 @@ func (s *stuck) Write(content []byte) (int, error) {
 	return len(content), nil
 }
 
-// A listener that does not read holds nothing up, and is let go when too much waits for it.
+// A listener that does not read does not delay anything. It is dropped when too much waits for it.
 func TestStreamOfAStuckListener(t *testing.T) {
 	t.Parallel()
 	s := must[*sandbox.Sandbox](t)(sandbox.New(sandbox.Options{}))

@@ -7,8 +7,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox"
 )
 
-// This test proves that an address that Stripe has is told from one that nobody has: the caller of the first is not
-// wrong, and learns that it is the sandbox that does not go there.
+// This test proves that the sandbox distinguishes an address that Stripe has from one that does not exist. The caller
+// of the first is not wrong, and learns that only the sandbox does not serve it.
 func TestUnservedAddresses(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})

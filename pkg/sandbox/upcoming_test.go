@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// These tests prove that a preview tells what comes, to the cent, and changes nothing.
+// These tests prove that a preview shows what will come, to the cent, and changes nothing.
 
-// all answers what every list shows, so that a trace would be seen.
+// all returns everything that the lists show, so that a trace can be seen.
 func (w *world) all() string {
 	w.t.Helper()
 	shown := ""
@@ -22,7 +22,7 @@ func (w *world) all() string {
 	return shown
 }
 
-// foresee asks for a preview and proves that it leaves no trace.
+// foresee requests a preview and proves that it leaves no trace.
 func (w *world) foresee(form url.Values) map[string]any {
 	w.t.Helper()
 	before := w.all()
@@ -39,7 +39,8 @@ func (w *world) foresee(form url.Values) map[string]any {
 	return shown
 }
 
-// A change invoiced at once costs what its preview said at the same proration_date, whatever the change.
+// A change that is invoiced at once costs what its preview showed for the same proration_date. This holds for every
+// change.
 func TestPreviewEqualsTheInvoice(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(w *world, item string) url.Values{
@@ -225,7 +226,8 @@ func TestPreviewOfChanges(t *testing.T) {
 	})
 }
 
-// A renewal is announced a week before, with the invoice that it will bring; a period that is no longer is not.
+// A renewal is announced a week before, with the invoice that it will bring. With a period of a week or less it is not
+// announced.
 func TestRenewalNotice(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, inApril)

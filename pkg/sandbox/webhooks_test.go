@@ -10,8 +10,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox"
 )
 
-// These tests prove that events reach endpoints signed as Stripe signs them, and that failures are tried again on the
-// sandbox's clock.
+// These tests prove that events reach endpoints signed as Stripe signs them, and that failed deliveries are retried on
+// the sandbox's clock.
 
 func always(status int) func(int) int { return func(int) int { return status } }
 
@@ -88,7 +88,7 @@ func TestWebhookFilterAndDisable(t *testing.T) {
 	}
 }
 
-// The world's lock is free while a delivery is under way: a receiver may call the API before it answers.
+// The world's lock is free while a delivery is under way. So a receiver may call the API before it responds.
 func TestReceiverCallsBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})
@@ -103,7 +103,7 @@ func TestReceiverCallsBack(t *testing.T) {
 	}
 }
 
-// The payer comes back to the shop only after the shop's endpoint has heard of the payment.
+// The payer returns to the shop only after the shop's endpoint was sent the payment's event.
 func TestPageWaitsForTheMerchant(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})
@@ -133,7 +133,7 @@ func TestDeliveriesAreNearlyCausal(t *testing.T) {
 	)
 }
 
-// An event can be looked up for 30 days; one that is still to be delivered for longer.
+// An event can be looked up for 30 days, or longer if it still has to be delivered.
 func TestEventsAreForgotten(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})
@@ -142,7 +142,7 @@ func TestEventsAreForgotten(t *testing.T) {
 	w.object("POST", "/v1/products", "name=a")
 	w.flush()
 	customer, product := w.events()[0]["id"].(string), w.events()[1]["id"].(string)
-	w.leap(30*day + time.Second) // at once, so that the delivery is not tried on the way
+	w.leap(30*day + time.Second) // in one step, so that the delivery is not tried on the way
 	w.object("POST", "/v1/customers", "")
 	if status, code, _, _ := w.refusal("GET", "/v1/events/"+customer, ""); status != 404 || code != "resource_missing" {
 		t.Fatalf("a customer's event of 30 days ago answers %d %s", status, code)
@@ -154,7 +154,7 @@ func TestEventsAreForgotten(t *testing.T) {
 	r.mu.Lock()
 	r.answer = always(200)
 	r.mu.Unlock()
-	w.advance(time.Minute) // to the next try
+	w.advance(time.Minute) // to the next attempt
 	w.flush()
 	w.object("POST", "/v1/customers", "")
 	if status, _, _, _ := w.refusal("GET", "/v1/events/"+product, ""); status != 404 {
