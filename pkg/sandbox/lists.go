@@ -96,10 +96,7 @@ func cursor(p spec.Params) (limit int, after, before string, err error) {
 	return limit, after, before, nil
 }
 
-// createdFilter reads created=N and created[gt
-// gte
-// lt
-// lte]=N.
+// createdFilter reads created=N and created[gt|gte|lt|lte]=N.
 func createdFilter(p spec.Params) (func(int64) bool, error) {
 	return timeFilter(p, "created")
 }

@@ -144,7 +144,7 @@ func (d *dispute) undecided() bool {
 	return d.open() || d.Status == "under_review" || d.Status == "warning_under_review"
 }
 
-// bookOf returns at most `most` rows of a book that match, as a table. If after is not empty, the rows start behind the
+// bookOf returns at most `most` rows of a book that match, as a table. If after is not empty, the rows start after the
 // row with that id. The caller holds the world's lock.
 func (s *Sandbox) bookOf(w *world, b book, most int, after string, match func(any) bool) pages.Table {
 	shown := pages.Table{ID: b.path, Title: b.title, Columns: b.columns, Empty: b.empty, Command: b.command}

@@ -9,7 +9,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox/spec"
 )
 
-// schedulePhase is the state of a subscription from one time to another.
+// schedulePhase describes a subscription from one time to another.
 type schedulePhase struct {
 	AddInvoiceItems       []any             `json:"add_invoice_items"`
 	ApplicationFeePercent any               `json:"application_fee_percent"`

@@ -11,7 +11,7 @@ import (
 
 const (
 	maxStreams     = 64
-	streamBacklog  = 4096             // notices that may wait for one listener; a slower listener is dropped
+	streamBacklog  = 4096             // notices that may wait for one listener; one with more is dropped
 	streamPatience = 10 * time.Second // for one write, in real time
 	streamPulse    = 15 * time.Second // how often a quiet stream sends a sign of life, in real time
 )
