@@ -12,7 +12,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// admin is a new user to whom the command line has given the role.
+// admin returns a new user to whom the command line has given the role.
 func (w *world) admin(t testing.TB) *client {
 	t.Helper()
 	c := w.user(t)
@@ -43,7 +43,7 @@ func (c *client) meetsTheAdmin() {
 
 	gift := map[string]any{"amount": 50, "reason": "sorry", "expires_at": "2099-01-01T01:00:00+01:00"}
 	given := admin.call(http.StatusCreated, http.MethodPost, path+"/grants", gift, "Idempotency-Key", "g1")
-	gift["expires_at"] = "2099-01-01T00:00:00Z" // another word for the same time
+	gift["expires_at"] = "2099-01-01T00:00:00Z" // another notation for the same time
 	again := admin.call(http.StatusCreated, http.MethodPost, path+"/grants", gift, "Idempotency-Key", "g1")
 	c.expect(given.number("points.available") == before+50 && again.text("entry.id") == given.text("entry.id") &&
 		given.header.Get("Idempotent-Replayed") == "" &&
@@ -142,9 +142,9 @@ func (c *client) park(path string) {
 	}))
 }
 
-// hasAStory reads of syncs while they are kept: a month later they are deleted. What it requires is there whether a
-// webhook's sync came first or not: the customer looked at the order before it was paid, and Stripe was unreachable for
-// a spend.
+// hasAStory reads the syncs while they are kept: a month later they are deleted. The entries it requires are there
+// whether or not a webhook's sync came first. The customer looked at the order before it was paid, and Stripe was
+// unreachable for a spend.
 func (c *client) hasAStory() {
 	c.t.Helper()
 	story := strings.Join(c.w.admin(c.t).moments("/admin/accounts/"+c.claims().text("sub")+"/timeline", 100), "\n")
@@ -156,7 +156,7 @@ func (c *client) hasAStory() {
 	}
 }
 
-// readsTheStory proves that the timeline tells of what this client has lived through, in small pages as in large ones.
+// readsTheStory proves that the timeline shows what this client has lived through, in small pages as in large ones.
 // Syncs older than a month are deleted first, so that this does not happen during the read.
 func (c *client) readsTheStory(admin *client, path string) {
 	c.t.Helper()
@@ -179,7 +179,7 @@ func (c *client) readsTheStory(admin *client, path string) {
 	}
 }
 
-// moments reads a whole timeline, page by page.
+// moments returns a whole timeline, read page by page.
 func (c *client) moments(path string, limit int) (all []string) {
 	c.t.Helper()
 	for cursor := ""; ; {
@@ -195,8 +195,8 @@ func (c *client) moments(path string, limit int) (all []string) {
 	}
 }
 
-// TestAdminsOnly proves that everyone who is not an admin gets 404 at an admin's address, whether their request is
-// valid or not, from the moment in which they are no admin; and that nothing of it has an effect.
+// TestAdminsOnly proves that everyone who is not an admin gets 404 at an admin's address, whether or not their request
+// is valid, as soon as they are not an admin. None of these requests has an effect.
 func TestAdminsOnly(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
@@ -225,7 +225,7 @@ func TestAdminsOnly(t *testing.T) {
 			{"method", http.MethodDelete, "/admin/accounts", nil, nil, 404, "not-found", ""},
 			{"elsewhere", http.MethodGet, "/admin/elsewhere", nil, nil, 404, "not-found", ""},
 		}
-		_, err := account.SetRole(t.Context(), w.db, admin.email, billing.RoleUser) // their token is as good as before
+		_, err := account.SetRole(t.Context(), w.db, admin.email, billing.RoleUser) // their token is still valid
 		must(t, err)
 		for _, r := range requests {
 			t.Run(r.name, func(t *testing.T) { r.holds(t, c.other()); r.holds(t, admin.other()) })

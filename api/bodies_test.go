@@ -19,16 +19,16 @@ import (
 )
 
 // TestUnreadableBodies proves of every operation that a body which cannot be read to its end is refused as the sender's
-// fault, with 4xx and no error in the log: a chunk's size that is no number, chunks that end too early, fewer bytes
-// than promised, and none for as long as the server waits. If the caller is not authenticated, that comes first; a
-// request without a body has nothing to read.
+// fault, with 4xx and no error in the log. The cases are a chunk size that is not a number, chunks that end too early,
+// fewer bytes than promised, and no bytes for as long as the server waits. If the caller is not authenticated, that
+// check comes first. A request without a body has nothing to read.
 func TestUnreadableBodies(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
 		var told syncBuffer
 		log := slog.New(slog.NewTextHandler(&told, &slog.HandlerOptions{Level: slog.LevelError}))
 		server := api.NewHTTPServer(w.wireWith(nil, log), log)
-		server.ReadTimeout = 300 * time.Millisecond // which the real one has too, of 15 s
+		server.ReadTimeout = 300 * time.Millisecond // the real server has one too, of 15 s
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		must(t, err)
 		go func() { _ = server.Serve(l) }()
@@ -38,7 +38,7 @@ func TestUnreadableBodies(t *testing.T) {
 			crossings(t), crossing{id: "receiveWebhook", method: http.MethodPost, path: "/webhook"},
 		) {
 			if c.method == http.MethodGet && c.id != "getPoints" {
-				continue // the same check, and the slow one waits each time
+				continue // it makes the same check, and the slow case waits each time
 			}
 			for name, b := range map[string]struct{ header, body string }{
 				"chunk size":  {"Transfer-Encoding: chunked", "ZZ\r\n{}\r\n0\r\n\r\n"},
@@ -61,7 +61,8 @@ func TestUnreadableBodies(t *testing.T) {
 	})
 }
 
-// rawRequest sends bytes, closes its side of the connection unless it stays, and returns the status of the response.
+// rawRequest sends bytes and returns the status of the response. Unless stays is set, it closes its side of the
+// connection.
 func rawRequest(t *testing.T, address, request string, stays bool) int {
 	t.Helper()
 	conn, err := net.Dial("tcp", address)
@@ -82,7 +83,7 @@ func rawRequest(t *testing.T, address, request string, stays bool) int {
 	return resp.StatusCode
 }
 
-// syncBuffer is a log that many write to.
+// syncBuffer is a log to which several goroutines write.
 type syncBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -100,9 +101,9 @@ func (s *syncBuffer) String() string {
 	return strings.TrimSpace(s.b.String())
 }
 
-// TestBodiesOfNoUse proves of every operation that takes no body that a body is refused with a status which the
-// contract has for it: unknown members, a list, text that is no JSON, and more than any body may have. {} and an empty
-// body are not refused for it.
+// TestBodiesOfNoUse proves of every operation that takes no body that a body is refused with a status that the contract
+// declares for it. The bodies are unknown members, a list, text that is not JSON, and more than any body may have. {}
+// and an empty body are not refused.
 func TestBodiesOfNoUse(t *testing.T) {
 	t.Parallel()
 	s, err := openSpec()

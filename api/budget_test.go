@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestTooManyRequests proves that requests which ask Stripe are refused as documented once the account's budget for
-// them is used up, with the time of the next one, and that requests which do not ask Stripe continue.
+// TestTooManyRequests proves that requests that ask Stripe are refused as documented once the account's budget for them
+// is used up, with the time of the next one. Requests that do not ask Stripe continue.
 func TestTooManyRequests(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {

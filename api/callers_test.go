@@ -11,8 +11,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/token"
 )
 
-// TestGoneCaller proves of every operation that a caller whose account is gone gets 401, like one who never had an
-// account, whatever they ask for and however they ask.
+// TestGoneCaller proves of every operation that a caller whose account is gone gets 401, like a caller who never had an
+// account, whatever the request is.
 func TestGoneCaller(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
@@ -55,9 +55,9 @@ func TestGoneCaller(t *testing.T) {
 	})
 }
 
-// TestAdminIsOutAtOnce proves that an admin whose login has ended is no admin from the next request on, although the
-// token they hold is still valid: after a logout, and after their refresh token was used by two. Their other login
-// stays, and a customer's token is served as before.
+// TestAdminIsOutAtOnce proves that an admin whose login has ended is no admin from the next request on, although their
+// token is still valid. The login ends by a logout, or because two clients used the refresh token. Their other login
+// stays, and a customer's token is accepted as before.
 func TestAdminIsOutAtOnce(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
@@ -70,7 +70,7 @@ func TestAdminIsOutAtOnce(t *testing.T) {
 		out.call(http.StatusOK, http.MethodGet, path, nil)
 		out.call(http.StatusNoContent, http.MethodPost, "/auth/logout", map[string]any{"refresh_token": out.refresh})
 		used := stolen.refresh
-		for range 2 { // the second refresh uses the successor, so that the first token is no longer good
+		for range 2 { // the second refresh uses the successor, which invalidates the first token
 			stolen.call(
 				http.StatusOK, http.MethodPost, "/auth/refresh", map[string]any{"refresh_token": stolen.refresh},
 			)

@@ -35,7 +35,7 @@ type answer struct {
 
 var emails atomic.Int64
 
-// user registers a new user.
+// user returns a newly registered user.
 func (w *world) user(t testing.TB) *client {
 	t.Helper()
 	c := &client{t: t, w: w, email: fmt.Sprintf("user%d@example.com", emails.Add(1))}
@@ -45,12 +45,12 @@ func (w *world) user(t testing.TB) *client {
 	return c
 }
 
-// other is a second device of the same user.
+// other returns a second device of the same user.
 func (c *client) other() *client {
 	return &client{t: c.t, w: c.w, email: c.email, token: c.token, refresh: c.refresh}
 }
 
-// callPatience is how long a client tries again while Stripe does not reply in time, as on a busy machine.
+// callPatience is how long a client retries while Stripe does not reply in time, as on a busy machine.
 const callPatience = 30 * time.Second
 
 // call sends a request and fails the test if the status is not the wanted one. A request that can be repeated is
@@ -71,7 +71,7 @@ func (c *client) call(want int, method, path string, body any, header ...string)
 	return a
 }
 
-// do sends a request: body is nil, text to be sent as it is, or a value to be sent as JSON.
+// do sends a request. body is nil, text to be sent as it is, or a value to be sent as JSON.
 func (c *client) do(method, path string, body any, header ...string) (a answer, err error) {
 	sent, err := encode(body)
 	if err != nil {
@@ -180,7 +180,7 @@ func (c *client) expect(ok bool, format string, args ...any) {
 	}
 }
 
-// pay pays an order on Stripe's page as a program does.
+// pay pays an order on Stripe's page as a program would.
 func (c *client) pay(made answer) {
 	c.t.Helper()
 	c.w.ask(http.MethodPost, "/v1/payment_pages/"+made.text("session_id")+"/confirm", url.Values{
@@ -188,13 +188,13 @@ func (c *client) pay(made answer) {
 	})
 }
 
-// buy orders an item, pays, and comes back to the success page.
+// buy orders an item, pays, and returns to the success page.
 func (c *client) buy(item string) answer {
 	c.t.Helper()
 	made := c.call(http.StatusCreated, http.MethodPost, "/checkout", map[string]any{"item": item})
 	c.pay(made)
 	var status answer
-	// a look waits a while for Stripe, no longer
+	// Each request waits a short time for Stripe, and no longer.
 	for began := time.Now(); status.text("order.status") != "fulfilled" && time.Since(began) < callPatience; {
 		status = c.call(http.StatusOK, http.MethodGet, "/checkout/"+made.text("order.id"), nil)
 	}
@@ -202,7 +202,7 @@ func (c *client) buy(item string) answer {
 	return status
 }
 
-// spend asks for points.
+// spend spends points.
 func (c *client) spend(want, amount int, header ...string) answer {
 	c.t.Helper()
 	return c.call(want, http.MethodPost, "/points/spend", map[string]any{"amount": amount}, header...)

@@ -19,8 +19,8 @@ import (
 	"github.com/getkin/kin-openapi/routers/legacy"
 )
 
-// spec is openapi.yaml as its readers have it, with the library's own router: nothing here is shared with the checks
-// inside the API.
+// spec is openapi.yaml as its readers see it, with the library's own router. It shares nothing with the checks inside
+// the API.
 type spec struct {
 	doc    *openapi3.T
 	router routers.Router
@@ -36,15 +36,15 @@ var openSpec = sync.OnceValues(func() (*spec, error) {
 	return &spec{doc, router}, err
 })
 
-// Pages and documents are text to us.
+// init makes the library treat pages and documents as text.
 func init() {
 	openapi3filter.RegisterBodyDecoder("text/html", openapi3filter.PlainBodyDecoder)
 	openapi3filter.RegisterBodyDecoder("application/yaml", openapi3filter.PlainBodyDecoder)
 	openapi3filter.RegisterBodyDecoder("text/event-stream", openapi3filter.PlainBodyDecoder)
 }
 
-// holdAgainstContract proves the contract in both directions: the contract declares the response, and a request that it
-// does not declare was not served. It returns the operation's id, or "" for an address outside the contract.
+// holdAgainstContract proves the contract in both directions: it declares the response, and a request that it does not
+// declare was not served. It returns the operation's id, or "" for an address outside the contract.
 func holdAgainstContract(req *http.Request, sent string, a answer) (operation string, err error) {
 	s, err := openSpec()
 	if err != nil {
@@ -84,7 +84,7 @@ func holdAgainstContract(req *http.Request, sent string, a answer) (operation st
 	return route.Operation.OperationID, err
 }
 
-// holdProblem checks what every error has in common.
+// holdProblem checks what all errors have in common.
 func (s *spec) holdProblem(a answer) error {
 	var body any
 	if err := json.Unmarshal(a.raw, &body); err != nil {

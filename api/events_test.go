@@ -12,7 +12,7 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// oneConnection is a listener of a connection that exists.
+// oneConnection is a listener that accepts one existing connection.
 type oneConnection struct {
 	net.Conn
 	given chan net.Conn
@@ -28,11 +28,11 @@ func (l oneConnection) Accept() (net.Conn, error) {
 
 func (l oneConnection) Addr() net.Addr { return l.LocalAddr() }
 
-// TestSlowFollower proves that a reader who takes nothing is dropped when a write's time is over.
+// TestSlowFollower proves that a client that reads nothing is dropped when a write times out.
 func TestSlowFollower(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		reader, conn := net.Pipe() // keeps nothing: a write waits for who reads
+		reader, conn := net.Pipe() // has no buffer: a write waits for the reader
 		ended, e, begin := make(chan error), echo.New(), time.Now()
 		e.GET("/", func(c echo.Context) error {
 			ended <- beginEvents(c).err

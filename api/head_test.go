@@ -13,7 +13,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// paths are the addresses of the contract that have a method, with a value in place of each parameter.
+// paths returns the addresses of the contract that have a method, with a value in place of each parameter.
 func paths(t *testing.T, method string, wants func(*openapi3.Operation) bool) (found []string) {
 	t.Helper()
 	doc, err := openapi3.NewLoader().LoadFromFile("../openapi.yaml")
@@ -30,8 +30,8 @@ func paths(t *testing.T, method string, wants func(*openapi3.Operation) bool) (f
 	return found
 }
 
-// Proves that HEAD at every address that has GET gives its status and headers and no body, with a token and without
-// one, and that if there is no GET it is refused as GET is. So HEAD bypasses neither authentication nor the contract.
+// Proves that HEAD at every address that has GET gives its status and headers and no body, with or without a token. If
+// there is no GET, HEAD is refused as GET is. So HEAD bypasses neither authentication nor the contract.
 func TestHead(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.URL(t, store.SQLite))
@@ -98,7 +98,7 @@ func TestEmptyObjectIsNoBody(t *testing.T) {
 					}
 				}
 				if strings.HasPrefix(path, "/admin/") {
-					continue // 404, whatever is sent
+					continue // 404 whatever the request contains
 				}
 				for _, body := range []string{`{"a":1}`, "[]", "null", "{}{}", "{", "x"} {
 					c.call(http.StatusBadRequest, method, path, body, key...)
@@ -123,7 +123,7 @@ func TestNoBodyIsEmptyObject(t *testing.T) {
 			)
 			captured := c.call(http.StatusOK, http.MethodPost, "/points/holds/"+hold.text("hold.id")+"/capture", body)
 			c.expect(captured.number("hold.captured") == 3, "all of it is captured: %s", captured.raw)
-			c.call(http.StatusConflict, http.MethodPost, "/subscription/cancel", body) // there is none
+			c.call(http.StatusConflict, http.MethodPost, "/subscription/cancel", body) // there is no subscription
 		}
 		for _, path := range []string{
 			"/points/spend", "/points/holds", "/checkout", "/subscription/change", "/auth/login",

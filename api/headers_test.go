@@ -12,10 +12,10 @@ import (
 // crossing is an operation that a page on another origin calls.
 type crossing struct {
 	id, method, path string
-	sent, shown      []string // headers of ours, of the request and of its answers
+	sent, shown      []string // our headers, of the request and of its responses
 }
 
-// crossings are all operations of the contract except Stripe's webhook, each with a matching address.
+// crossings returns all operations of the contract except Stripe's webhook, each with a matching address.
 func crossings(t *testing.T) (all []crossing) {
 	t.Helper()
 	s, err := openSpec()
@@ -64,14 +64,14 @@ func addressFor(path string) string {
 		"{webhook_id}", "whk"+nothing, "{event_id}", "msg"+nothing).Replace(path)
 }
 
-// foreign are origins that were never allowed, the nearest ones to the allowed https://shop.example first.
+// foreign are origins that were never allowed. Those most similar to the allowed https://shop.example come first.
 var foreign = []string{
 	"http://shop.example", "https://shop.example:8443", "https://shop.example.evil.example",
 	"https://evil-shop.example", "https://shop.exampl", "null", "*",
 }
 
 // TestPreflights proves that a page on an allowed origin may call every operation, with every header that the contract
-// has for it, and that no other origin may call one.
+// declares for it, and that no other origin may call one.
 func TestPreflights(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
@@ -114,9 +114,9 @@ func (w *world) preflight(t *testing.T, c crossing, origin string) http.Header {
 	return resp.Header
 }
 
-// TestHeaders proves of every operation that no cache keeps its response, that a script of an allowed origin may read
-// it with each of the headers that the contract has for it, and that a script of another origin may not. (For
-// successful responses the client proves it at each call.)
+// TestHeaders proves of every operation that no cache keeps its response. A script of an allowed origin may read it
+// with each header that the contract declares for it, and a script of another origin may not. (For successful responses
+// the client proves this at each call.)
 func TestHeaders(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
@@ -141,7 +141,7 @@ func TestHeaders(t *testing.T) {
 	})
 }
 
-// heldHeaders checks the headers that every response has: the client's requests come from the allowed origin.
+// heldHeaders checks the headers that every response has. The client's requests come from the allowed origin.
 func heldHeaders(req *http.Request, h http.Header) error {
 	switch {
 	case h.Get("Cache-Control") != "no-store":
@@ -163,7 +163,7 @@ func heldHeaders(req *http.Request, h http.Header) error {
 	return nil
 }
 
-// lists reports whether a header that is a list has a value.
+// lists reports whether a header that is a list contains a value.
 func lists(h http.Header, name, value string) bool {
 	return slices.ContainsFunc(h.Values(name), func(line string) bool {
 		return slices.ContainsFunc(

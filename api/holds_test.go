@@ -12,7 +12,7 @@ func (c *client) hold(want, amount int, header ...string) answer {
 	return c.call(want, http.MethodPost, "/points/holds", map[string]any{"amount": amount}, header...)
 }
 
-// holdsPoints takes 40 points of what it finds, inside the window.
+// holdsPoints holds and captures until 40 of the points are gone, inside the window.
 func (c *client) holdsPoints() {
 	c.t.Helper()
 	before := c.call(http.StatusOK, http.MethodGet, "/points", nil).number("available")
@@ -72,7 +72,7 @@ func (c *client) holdsPoints() {
 	}
 }
 
-// holdsExpire proves that a hold expires by itself, with the key that a refusal left unused.
+// holdsExpire proves that a hold expires by itself. It uses the key that a refusal left unused.
 func (c *client) holdsExpire(available int) {
 	c.t.Helper()
 	short := c.call(http.StatusCreated, http.MethodPost, "/points/holds", map[string]any{
@@ -114,16 +114,16 @@ func (w *world) strangerFinds(t testing.TB, path, below string) {
 }
 
 // TestHoldAsksStripe proves that a hold asks Stripe just as a spend does: inside the token's window once before it is
-// refused, outside first; and that if Stripe does not reply, the database decides what it can.
+// refused, and outside the window first. If Stripe does not reply, the database alone decides as far as it can.
 func TestHoldAsksStripe(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
 		w.silence()
 		c := w.user(t)
 		c.buy("pro_monthly")
-		c.w.advance(time.Minute) // what the purchase took of the budget for asking Stripe grows again
+		c.w.advance(time.Minute) // restores what the purchase used of the budget for asking Stripe
 		c.pay(c.call(http.StatusCreated, http.MethodPost, "/checkout", map[string]any{"item": "pack_1000"}))
-		held := c.hold(http.StatusCreated, 2200) // the customer never came back from paying
+		held := c.hold(http.StatusCreated, 2200) // the customer never returned from the payment page
 		c.expect(
 			held.number("points.available") == 0 && held.number("points.held") == 2200,
 			"the purchase was seen before a refusal: %s", held.raw,
@@ -131,7 +131,7 @@ func TestHoldAsksStripe(t *testing.T) {
 		c.call(http.StatusOK, http.MethodPost, "/points/holds/"+held.text("hold.id")+"/release", nil)
 
 		until := c.claims().number("subscription.until")
-		// a renewal is charged an hour after the period moved
+		// A renewal is charged an hour after the period moved.
 		w.advance(time.Unix(int64(until), 0).Sub(w.now()) + 90*time.Minute)
 		c.call(http.StatusOK, http.MethodPost, "/auth/refresh", map[string]any{"refresh_token": c.refresh})
 		w.gate.goDown()
@@ -142,6 +142,6 @@ func TestHoldAsksStripe(t *testing.T) {
 		w.advance(time.Minute)
 		c.hold(http.StatusCreated, 10)
 		c.expect(c.claims().number("subscription.until") > until, "Stripe was asked first")
-		c.spend(http.StatusOK, 2190) // what the old period has in holds is not there
+		c.spend(http.StatusOK, 2190) // the old period's held points are not available
 	})
 }

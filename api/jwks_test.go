@@ -9,7 +9,7 @@ import (
 	"encoding/json"
 )
 
-// verifiesItsToken checks the token with nothing but what the server publishes, as another service would.
+// verifiesItsToken checks the token using only what the server publishes, as another service would.
 func (c *client) verifiesItsToken() {
 	c.t.Helper()
 	decode := func(s string) []byte {

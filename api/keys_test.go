@@ -12,10 +12,10 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// TestStatementsNameTheirAccount proves that each statement which a request runs on a table keyed by the account names
-// the account, and on a directory the directory's key. So it concerns one place, however many there are. The requests
+// TestStatementsNameTheirAccount proves that each statement of a request names the account if the table is keyed by the
+// account, and the directory's key if it is a directory. So it concerns one node, however many there are. The requests
 // are logging in and refreshing, buying, spending in and outside the window, holds, history, and receiving webhooks.
-// Jobs look at all accounts by their nature, and are not requests.
+// Jobs read all accounts by their nature, and are not requests.
 func TestStatementsNameTheirAccount(t *testing.T) {
 	t.Parallel()
 	s := &statements{}
@@ -52,7 +52,7 @@ func TestStatementsNameTheirAccount(t *testing.T) {
 	}
 }
 
-// TestUnnamed proves that a statement which lacks an account is found, wherever it is lacking.
+// TestUnnamed proves that a statement that lacks an account is found, wherever the account is missing.
 func TestUnnamed(t *testing.T) {
 	t.Parallel()
 	keyed := []string{"accounts", "lots", "holds", "hold_parts", "entries"}
@@ -75,7 +75,7 @@ func TestUnnamed(t *testing.T) {
 	}
 }
 
-// statements are those of requests.
+// statements are the statements of requests.
 type statements struct {
 	mu   sync.Mutex
 	list []string
@@ -96,7 +96,7 @@ func (s *statements) all() []string {
 	return slices.Clone(s.list)
 }
 
-// keyedTables are the tables whose primary key begins with the account.
+// keyedTables returns the tables whose primary key begins with the account.
 func (w *world) keyedTables() []string {
 	rows, err := w.db.SQL().Query(`SELECT conrelid::regclass::text FROM pg_constraint WHERE contype = 'p'
 		AND connamespace = 'public'::regnamespace AND pg_get_constraintdef(oid) LIKE 'PRIMARY KEY (account_id%' UNION SELECT 'accounts'`)

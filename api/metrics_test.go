@@ -28,7 +28,7 @@ func TestRunMetrics(t *testing.T) {
 	})
 }
 
-// TestBackfillMetrics proves that the metrics say how many events no webhook had brought, and when the last look at
+// TestBackfillMetrics proves that the metrics show how many events no webhook had brought, and when the last walk over
 // Stripe's list ended.
 func TestBackfillMetrics(t *testing.T) {
 	t.Parallel()
@@ -43,7 +43,7 @@ func TestBackfillMetrics(t *testing.T) {
 			) && !strings.Contains(page, "\npointsync_backfill_last_look"),
 			"before the first look: %s", page,
 		)
-		for range 2 { // the second look finds nothing more
+		for range 2 { // the second walk finds nothing more
 			before := w.now().Unix()
 			_, err := w.inbox.Backfill(t.Context(), 100)
 			must(t, err)
@@ -63,8 +63,8 @@ func TestBackfillMetrics(t *testing.T) {
 	})
 }
 
-// TestMetricsAreBounded proves that callers cannot make new time series: whatever methods, addresses and hosts they
-// invent, a request counts under a value that there was before.
+// TestMetricsAreBounded proves that callers cannot make new time series. Whatever methods, addresses and hosts they
+// invent, a request counts under an existing value.
 func TestMetricsAreBounded(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
@@ -96,7 +96,7 @@ func TestMetricsAreBounded(t *testing.T) {
 			return strings.Count(page, "\npointsync_http_")
 		}
 		odd(0)
-		count() // the scrape itself is a request, and has its series from here on
+		count() // the scrape itself is a request, and has a time series from here on
 		before := count()
 		for n := range 50 {
 			odd(n + 1)

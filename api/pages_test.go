@@ -11,17 +11,17 @@ import (
 	"time"
 )
 
-// list is what a client reads page by page: where it is, with its own query, what a page calls its rows, how a row is
-// told from others ("" for one that does not count), and its expected rows, in order.
+// list is what a client reads page by page. It has an address with its query, the name that a page gives to its rows, a
+// function that identifies a row ("" for one that does not count), and the expected rows, in order.
 type list struct {
 	path, rows string
 	name       func(row answer) string
 	want       []string
 }
 
-// TestPagesOfTwoAccounts proves that every list has, in pages of every size, each row of its account or endpoint once
-// and in order, and none of another's whose rows lie between them. It also proves that the cursor of someone else's
-// page reveals none of their rows.
+// TestPagesOfTwoAccounts proves that every list contains, in pages of every size, each row of its account or endpoint
+// once and in order. It contains none of another account's rows that lie between them. Also proves that the cursor of
+// someone else's page reveals none of their rows.
 func TestPagesOfTwoAccounts(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
@@ -77,7 +77,7 @@ func TestPagesOfTwoAccounts(t *testing.T) {
 	})
 }
 
-// actor is a user who does the same as another one, and notes it: its rows differ from the other's by its name or its
+// actor is a user who does the same as another one, and records it. Its rows differ from the other's by its name or its
 // pack.
 type actor struct {
 	*client
@@ -114,7 +114,7 @@ func (a *actor) acts(admin *client, n int) {
 	a.orders, a.story = append(a.orders, order), append(a.story, fmt.Sprintf("order.made %d × %s", n, a.pack))
 }
 
-// lists are those of a customer: newest first, as the contract says.
+// lists returns the lists of a customer, newest first, as the contract says.
 func (a *actor) lists() []list {
 	text := func(member string) func(answer) string { return func(row answer) string { return row.text(member) } }
 	lists := []list{
@@ -130,8 +130,8 @@ func (a *actor) lists() []list {
 
 var mark = regexp.MustCompile(`[ab]\d (gift|spend|hold)|\d × pack_1000?`)
 
-// timeline is what an admin reads of the account. Logins and syncs have no name of ours, and how many there are is not
-// for this test.
+// timeline returns what an admin reads about the account. Logins and syncs have no name of ours, and this test does not
+// check how many there are.
 func (a *actor) timeline() list {
 	story := slices.Clone(a.story)
 	slices.Reverse(story)
@@ -172,7 +172,7 @@ func (c *client) readsIt(l list) {
 	}
 }
 
-// eventsOf waits until all of these entries were told, and returns the id of the event of each.
+// eventsOf waits until an event was delivered for each of these entries, and returns the id of the event of each.
 func eventsOf(t *testing.T, came chan post, entries []string) map[string]string {
 	t.Helper()
 	events := map[string]string{}
@@ -193,8 +193,8 @@ func eventsOf(t *testing.T, came chan post, entries []string) map[string]string 
 	return events
 }
 
-// findsTheParked proves that the list of parked accounts, which is of all accounts, has those that are parked and not
-// the ones between them.
+// findsTheParked proves that the list of parked accounts, which covers all accounts, contains the parked ones and not
+// those between them.
 func (c *client) findsTheParked(t *testing.T) {
 	t.Helper()
 	l := list{

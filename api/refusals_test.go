@@ -19,11 +19,11 @@ type refusal struct {
 	header  []string
 	status  int
 	problem string
-	pointer string // that must be among errors[], "" for none in particular
+	pointer string // a pointer that must be among errors[]; "" for none
 }
 
-// TestRefusals proves that what the contract does not allow is refused, each with the documented problem that says
-// where it is wrong, and that nothing of it had an effect. (The client checks for every response that it is a whole
+// TestRefusals proves that what the contract does not allow is refused, each with the documented problem that states
+// where it is wrong, and that nothing had an effect. (The client checks for every response that it is a complete
 // problem+json with its request id, and never a 500.)
 func TestRefusals(t *testing.T) {
 	t.Parallel()

@@ -31,7 +31,7 @@ func (w *world) replica() *replica {
 	return r
 }
 
-// restart replaces a replica by one with the given keys.
+// restart replaces a replica with one that has the given keys.
 func (w *world) restart(r *replica, keys string) {
 	w.t.Helper()
 	var err error
@@ -63,7 +63,7 @@ func rotation(t *testing.T, w *world, settings []string, wait time.Duration) (as
 					refused++
 				}
 				if a.status == http.StatusOK {
-					for _, r := range replicas { // a service elsewhere may ask any replica for the keys
+					for _, r := range replicas { // another service may read the keys from any replica
 						w.url = r.url
 						c.verifiesItsToken()
 					}
@@ -83,8 +83,8 @@ func rotation(t *testing.T, w *world, settings []string, wait time.Duration) (as
 	return asked, refused
 }
 
-// Proves that rotating the signing keys as docs/going-live.md says refuses no one: of all requests to two replicas that
-// restart one by one, and of all looks at the published keys, none fails. The settings are read from the page itself.
+// Proves that rotating the signing keys as docs/going-live.md says refuses no one. Two replicas restart one by one. No
+// request to them fails, and no read of the published keys does. The settings come from the page itself.
 func TestRotationAsDocumented(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../docs/going-live.md")
@@ -113,10 +113,10 @@ func TestRotationAsDocumented(t *testing.T) {
 	a, b, c := key("2026a"), key("2026b"), key("2026c")
 	for name, settings := range map[string][]string{
 		"AsDocumented": settings,
-		"TurnedBack":   {a, a + "," + b, b + "," + a, a + "," + b, a}, // the new key was taken back
-		// a key that was published and never signed
+		"TurnedBack":   {a, a + "," + b, b + "," + a, a + "," + b, a}, // the new key was withdrawn
+		// A key that was published and never signed.
 		"TwoAtOnce": {a, a + "," + b + "," + c, c + "," + b + "," + a, c},
-		// the next rotation begins before this one ends
+		// The next rotation begins before this one ends.
 		"Overlapping": {a, a + "," + b, b + "," + a + "," + c, c + "," + b, c},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 	"github.com/pointsync/pointsync/api/shop"
 )
 
-// findsTheShop opens the demo shop's page and all its files, and nothing that is not for readers.
+// findsTheShop opens the demo shop's page and all its files. It also checks that internal files are not served.
 func (c *client) findsTheShop() {
 	c.t.Helper()
 	kinds := map[string]string{"js": "text/javascript; charset=utf-8", "css": "text/css; charset=utf-8"}

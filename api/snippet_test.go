@@ -15,8 +15,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/token"
 )
 
-// runSnippet calls the snippet as another service would: its arguments are the API's address and tokens, and it prints
-// a line for each.
+// runSnippet calls the snippet as another service would. Its arguments are the API's address and tokens, and it prints
+// a line for each token.
 const runSnippet = `package main
 
 import (
@@ -39,8 +39,8 @@ func main() {
 `
 
 // Proves that the Go snippet of docs/tokens.md, exactly as written there, accepts our tokens from servers whose clocks
-// are a little ahead or behind, and refuses those that have expired, are not for it, were changed, or are not ours.
-// .ci/snippets.mjs does the same for the other snippet.
+// are slightly ahead or behind. It refuses tokens that have expired, have another audience, were changed, or are not
+// ours. .ci/snippets.mjs does the same for the other snippet.
 func TestGoSnippet(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.URL(t, store.SQLite))
@@ -94,7 +94,7 @@ func TestGoSnippet(t *testing.T) {
 	}
 }
 
-// snippet reads a block of code from docs/tokens.md.
+// snippet returns a block of code from docs/tokens.md.
 func snippet(t *testing.T, language string) string {
 	t.Helper()
 	page, err := os.ReadFile("../docs/tokens.md")
@@ -107,7 +107,7 @@ func snippet(t *testing.T, language string) string {
 	return code + "\n"
 }
 
-// moduleWith writes a module with our requirements, whose libraries are on this machine already.
+// moduleWith writes a module with our requirements, so its libraries are on this machine already.
 func moduleWith(t *testing.T, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()

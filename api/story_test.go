@@ -33,7 +33,7 @@ func TestStory(t *testing.T) {
 	})
 }
 
-// logsInAndOut ends with a login of its own.
+// logsInAndOut ends with a new login.
 func (c *client) logsInAndOut() {
 	c.t.Helper()
 	login := map[string]any{"email": strings.ToUpper(c.email), "password": password}
@@ -68,8 +68,8 @@ func (c *client) logsInAndOut() {
 	c.expect(read.at("refresh_token") == nil, "reading a session hands out no refresh token")
 }
 
-// refreshes proves the rotation, that a lost response ends nothing, and that a token used after its successor ends the
-// login for both who hold it.
+// refreshes proves the rotation, and that a lost response ends nothing. A token that is used after its successor ends
+// the login for both holders.
 func (c *client) refreshes() {
 	c.t.Helper()
 	login := map[string]any{"email": c.email, "password": password}
@@ -79,22 +79,22 @@ func (c *client) refreshes() {
 	device.call(http.StatusOK, http.MethodPost, "/auth/refresh", map[string]any{"refresh_token": first})
 	second := device.refresh
 	c.expect(first != second, "a refresh hands out the next token")
-	// as if that response had been lost
+	// As if that response had been lost.
 	device.call(http.StatusOK, http.MethodPost, "/auth/refresh", map[string]any{"refresh_token": first})
 	device.call(http.StatusOK, http.MethodPost, "/auth/refresh", map[string]any{"refresh_token": device.refresh})
 	device.call(http.StatusUnauthorized, http.MethodPost, "/auth/refresh", map[string]any{"refresh_token": first})
 	device.call(
 		http.StatusUnauthorized, http.MethodPost, "/auth/refresh", map[string]any{"refresh_token": device.refresh},
 	)
-	// another login lives on
+	// The other login is still valid.
 	c.call(http.StatusOK, http.MethodPost, "/auth/refresh", map[string]any{"refresh_token": c.refresh})
 }
 
-// buysAPack proves that a repeat of a purchase is one purchase.
+// buysAPack proves that a repeated purchase is one purchase.
 func (c *client) buysAPack() {
 	c.t.Helper()
 	c.call(http.StatusOK, http.MethodGet, "/catalog", nil)
-	c.call(http.StatusConflict, http.MethodPost, "/portal", map[string]any{}) // never bought anything
+	c.call(http.StatusConflict, http.MethodPost, "/portal", map[string]any{}) // this customer never bought anything
 	want := map[string]any{"item": "pack_100", "quantity": 2, "success_url": shopURL + "/paid?order={ORDER_ID}"}
 	made := c.call(http.StatusCreated, http.MethodPost, "/checkout", want, "Idempotency-Key", "pack-1")
 	c.expect(made.header.Get("Idempotent-Replayed") == "", "the first answer is no replay")
@@ -137,7 +137,7 @@ func (c *client) buysAPack() {
 // spendsInside spends in the window that the token carries.
 func (c *client) spendsInside() {
 	c.t.Helper()
-	c.w.advance(time.Minute) // what the purchase took of the budget for asking Stripe grows again
+	c.w.advance(time.Minute) // restores what the purchase used of the budget for asking Stripe
 	c.buy("pro_monthly")
 	c.call(http.StatusConflict, http.MethodPost, "/checkout", map[string]any{"item": "basic_monthly"})
 	c.w.flush()
@@ -175,9 +175,9 @@ func (c *client) spendsOutside() {
 	c.w.silence()
 	// The server's own comparison with Stripe must not see it first either.
 	c.w.gate.goDown()
-	// a renewal is charged an hour after the period moved
+	// A renewal is charged an hour after the period moved.
 	c.w.advance(time.Unix(int64(until), 0).Sub(c.w.now()) + 90*time.Minute)
-	c.spend(http.StatusUnauthorized, 1) // the token has run out
+	c.spend(http.StatusUnauthorized, 1) // the token has expired
 	c.call(http.StatusOK, http.MethodPost, "/auth/refresh", map[string]any{"refresh_token": c.refresh})
 	c.expect(c.claims().number("subscription.until") == until, "the database does not know of the renewal")
 	stale := c.spend(http.StatusOK, 1)
@@ -193,7 +193,7 @@ func (c *client) spendsOutside() {
 	c.expect(c.claims().number("subscription.until") > until, "the fresh token has the new window")
 }
 
-// managesTheSubscription goes to the portal, and cancels at Stripe.
+// managesTheSubscription opens the portal, and cancels at Stripe.
 func (c *client) managesTheSubscription() {
 	c.t.Helper()
 	portal := c.call(http.StatusCreated, http.MethodPost, "/portal", map[string]any{"return_url": shopURL + "/account"})
@@ -215,7 +215,7 @@ func (c *client) managesTheSubscription() {
 	)
 }
 
-// looksAround reads what is left to read.
+// looksAround calls the reading operations that are left.
 func (c *client) looksAround() {
 	c.t.Helper()
 	for _, path := range []string{"/healthz", "/readyz", "/metrics", "/openapi.yaml", "/docs"} {

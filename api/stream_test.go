@@ -18,7 +18,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// server is another server on the world's database.
+// server starts another server on the world's database and returns its address.
 func (w *world) server(t *testing.T, leaving <-chan struct{}) string {
 	t.Helper()
 	s := httptest.NewServer(w.wire(leaving))
@@ -26,13 +26,13 @@ func (w *world) server(t *testing.T, leaving <-chan struct{}) string {
 	return s.URL
 }
 
-// told is one event of a stream; a comment has only its text.
+// told is one event of a stream. A comment has only its text.
 type told struct {
 	name, id, comment string
 	answer
 }
 
-// follower reads a stream of a client's.
+// follower reads a stream of a client.
 type follower struct {
 	c     *client
 	told  chan told // closed when the stream has ended
@@ -82,7 +82,7 @@ func (c *client) follow(t *testing.T, server, query string, header ...string) *f
 	return f
 }
 
-// next waits for the next event that is no comment, and keeps its token.
+// next waits for the next event that is not a comment, and keeps its token.
 func (f *follower) next() told {
 	f.c.t.Helper()
 	deadline := time.After(20 * time.Second)
@@ -102,7 +102,7 @@ func (f *follower) next() told {
 	}
 }
 
-// until waits for points.
+// until waits until this number of points is available.
 func (f *follower) until(available int) told {
 	f.c.t.Helper()
 	for {
@@ -131,7 +131,7 @@ func (f *follower) wantEnd(reason string) {
 	}
 }
 
-// followsItsSession proves that a stream on which nothing happens sends the session once and ends in its time.
+// followsItsSession proves that a stream on which nothing happens sends the session once and ends on time.
 func (c *client) followsItsSession() {
 	c.t.Helper()
 	said := string(c.call(http.StatusOK, http.MethodGet, "/session/stream?seconds=1", nil).raw)
@@ -186,8 +186,8 @@ func badStreams() (list []refusal) {
 }
 
 // TestSessionStream proves that an open stream reports what another server of the same database changed: a purchase
-// that only its webhook reports, a spend, points that come back by themselves. It also proves that a client who comes
-// again gets only what it does not know.
+// that only its webhook reports, a spend, points that return by themselves. Also proves that a client that reconnects
+// gets only what it does not know yet.
 func TestSessionStream(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
@@ -221,8 +221,8 @@ func TestSessionStream(t *testing.T) {
 	})
 }
 
-// TestStreamOfEndedLogin proves that a stream ends with its login but not with another of the same account, and that
-// the access token, which no one can take back, opens no further one.
+// TestStreamOfEndedLogin proves that a stream ends with its login, but not with another login of the same account. The
+// access token, which cannot be revoked, opens no further stream.
 func TestStreamOfEndedLogin(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
@@ -242,8 +242,8 @@ func TestStreamOfEndedLogin(t *testing.T) {
 	})
 }
 
-// TestStreamLimits proves that one account's streams are few, that the metrics count them, and that one that is left
-// makes room.
+// TestStreamLimits proves that the number of one account's streams is limited, that the metrics count them, and that a
+// closed stream makes room for another.
 func TestStreamLimits(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
@@ -259,7 +259,7 @@ func TestStreamLimits(t *testing.T) {
 		)
 		metrics := string(c.call(http.StatusOK, http.MethodGet, "/metrics", nil).raw)
 		c.expect(strings.Contains(metrics, "\npointsync_session_streams 5\n"), "the metrics count them")
-		w.user(t).follow(t, w.url, "").until(0) // another's are another's
+		w.user(t).follow(t, w.url, "").until(0) // another account has a separate limit
 		open[0].leave()
 		deadline := time.After(20 * time.Second)
 		for look := time.NewTicker(20 * time.Millisecond); ; {
@@ -279,7 +279,7 @@ func TestStreamLimits(t *testing.T) {
 }
 
 // TestStreamsEndWithServer proves that a server that is about to stop ends its streams at once and begins none, and
-// that a client who comes to another server misses nothing.
+// that a client that goes to another server misses nothing.
 func TestStreamsEndWithServer(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
@@ -300,8 +300,8 @@ func TestStreamsEndWithServer(t *testing.T) {
 	})
 }
 
-// TestStreamOutlivesLimits proves that the limits for requests, which are set short here, do not cut a stream, that a
-// quiet one shows that it is alive, and that it ends when its time is over.
+// TestStreamOutlivesLimits proves that the limits for requests, which are short here, do not cut a stream. A quiet
+// stream shows that it is alive, and ends at its time limit.
 func TestStreamOutlivesLimits(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.URL(t, store.SQLite))

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// changesTheSubscription schedules a change down, withdraws it, cancels, and resumes.
+// changesTheSubscription schedules a downgrade, withdraws it, cancels, and resumes.
 func (c *client) changesTheSubscription() {
 	c.t.Helper()
 	c.w.advance(time.Minute)
@@ -48,11 +48,11 @@ func (c *client) changesTheSubscription() {
 		read.at("subscription.cancel_at_period_end") == false && read.number("subscription.quantity") == 1,
 		"it goes on: %s", read.raw,
 	)
-	c.w.advance(2 * time.Minute) // what this took of the budget for asking Stripe grows again
+	c.w.advance(2 * time.Minute) // restores what this used of the budget for asking Stripe
 }
 
-// TestVoidedOverHTTP proves that a cancellation at once lists the invoice of an upgrade that was not paid, and its
-// repeat the same.
+// TestVoidedOverHTTP proves that an immediate cancellation lists the invoice of an unpaid upgrade, and that its repeat
+// lists the same.
 func TestVoidedOverHTTP(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
@@ -85,8 +85,8 @@ func TestVoidedOverHTTP(t *testing.T) {
 	})
 }
 
-// TestChangeOverHTTP proves a change up over HTTP: what its preview says, a payment that is refused and made later, and
-// cancelling at once.
+// TestChangeOverHTTP proves an upgrade over HTTP: what its preview says, a payment that is refused and made later, and
+// an immediate cancellation.
 func TestChangeOverHTTP(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {

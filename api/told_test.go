@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// TestToldOfPurchases proves that endpoints are told of orders and subscriptions what the contract says, and what the
-// API itself returns about the same order and the same subscription: bought, scheduled to change, and ended.
+// TestToldOfPurchases proves that endpoints receive events about orders and subscriptions as the contract says, with
+// what the API itself returns about the same order and subscription: bought, scheduled to change, and ended.
 func TestToldOfPurchases(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
@@ -46,7 +46,7 @@ func TestToldOfPurchases(t *testing.T) {
 			got, want := event.at("data.subscription"), read.at("subscription")
 			c.expect(got != nil && reflect.DeepEqual(got, want), "the subscription is %v, told %s", want, event.raw)
 		}
-		w.advance(time.Minute) // what it took of the budget for asking Stripe grows again
+		w.advance(time.Minute) // restores what this used of the budget for asking Stripe
 		plan := c.buy("pro_monthly")
 		begun := changed()
 		c.expect(
@@ -74,7 +74,7 @@ func TestToldOfPurchases(t *testing.T) {
 			"end",
 		)
 		ended := changed()
-		// withdrawing the schedule may count as a separate change
+		// Withdrawing the schedule may count as a separate change.
 		for ended.text("data.subscription.status") != "canceled" {
 			ended = changed()
 		}

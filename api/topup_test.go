@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// toppedUp turns an automatic top-up on: the points are low, so the server's own job buys a pack within seconds.
+// toppedUp enables an automatic top-up. The points are low, so the server's own job buys a pack within seconds.
 func (c *client) toppedUp() {
 	c.t.Helper()
 	c.expect(c.call(http.StatusOK, http.MethodGet, "/points/top-up", nil).at("top_up") == nil, "there is none yet")
@@ -37,10 +37,10 @@ func (c *client) toppedUp() {
 	c.call(http.StatusNoContent, http.MethodDelete, "/points/top-up", nil)
 	c.call(http.StatusNoContent, http.MethodDelete, "/points/top-up", nil)
 	c.expect(c.call(http.StatusOK, http.MethodGet, "/points/top-up", nil).at("top_up") == nil, "it is gone")
-	c.spend(http.StatusOK, 200) // the rest of the story counts without
+	c.spend(http.StatusOK, 200) // the rest of the story does not expect these points
 }
 
-// waitFor looks until one of the server's own jobs has had an effect.
+// waitFor polls until one of the server's own jobs has had an effect.
 func (c *client) waitFor(what string, done func() bool) {
 	c.t.Helper()
 	deadline := time.After(time.Minute)
@@ -55,8 +55,8 @@ func (c *client) waitFor(what string, done func() bool) {
 	}
 }
 
-// TestSavedCard proves that a pack's page keeps the card only if it is asked to, that a top-up can be turned on then,
-// and that the account's timeline shows it to admins.
+// TestSavedCard proves that a pack's page keeps the card only if it is asked to, and that a top-up can be enabled then.
+// The account's timeline shows it to admins.
 func TestSavedCard(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {

@@ -16,7 +16,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// sign makes the header that Stripe would send with a body.
+// sign returns the header that Stripe would send with a body.
 func sign(body, secret string, at time.Time) string {
 	stamp := strconv.FormatInt(at.Unix(), 10)
 	mac := hmac.New(sha256.New, []byte(secret))
@@ -24,13 +24,13 @@ func sign(body, secret string, at time.Time) string {
 	return "t=" + stamp + ",v1=" + hex.EncodeToString(mac.Sum(nil))
 }
 
-// event is one that Stripe might send about a customer.
+// event returns an event that Stripe might send about a customer.
 func event(id, customer string) string {
 	return fmt.Sprintf(`{"id":%q,"object":"event","type":"customer.updated","api_version":"2025-03-31.basil","created":1700000000,
 		"livemode":false,"data":{"object":{"id":%q,"object":"customer"}}}`, id, customer)
 }
 
-// ring sends a body as Stripe would, signed at a time.
+// ring sends a body as Stripe would, signed at the given time.
 func (w *world) ring(t testing.TB, want int, body, secret string, at time.Time) answer {
 	t.Helper()
 	stripe := &client{t: t, w: w}
@@ -38,7 +38,7 @@ func (w *world) ring(t testing.TB, want int, body, secret string, at time.Time) 
 }
 
 // TestWebhook proves that an event that the sandbox signs is received end to end and fulfils an order that no one asks
-// about, that a known event is fine, and that an event which Stripe did not freshly sign is refused.
+// about. A known event is accepted. An event that Stripe did not sign recently is refused.
 func TestWebhook(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
@@ -69,7 +69,7 @@ func TestWebhook(t *testing.T) {
 	})
 }
 
-// awaitPoints waits until a webhook's job has granted points. It looks at the database, because nothing else may sync.
+// awaitPoints waits until a webhook's job has granted points. It reads the database, because nothing else may sync.
 func (c *client) awaitPoints(want int) {
 	c.t.Helper()
 	deadline := time.After(20 * time.Second)
@@ -132,11 +132,11 @@ func (w *world) refusesBadSignatures(t *testing.T) {
 	for _, signed := range []string{"", "null", "[]", "{}", "not JSON", `{"object":"event"}`} {
 		w.ring(t, http.StatusBadRequest, signed, w.secret, w.now())
 	}
-	w.ring(t, http.StatusOK, `{"id":"evt_\u0000","object":"event","type":"a"}`, w.secret, w.now()) // odd, but signed
+	w.ring(t, http.StatusOK, `{"id":"evt_\u0000","object":"event","type":"a"}`, w.secret, w.now()) // strange, but signed
 }
 
-// TestDatabaseDown proves that while the database is unreachable Stripe is told to send again, no one gets a 500, and
-// the process still says that it is alive; and that it recovers by itself.
+// TestDatabaseDown proves that while the database is unreachable, Stripe is told to send again, no one gets a 500, and
+// the process still reports that it is alive. It recovers by itself.
 func TestDatabaseDown(t *testing.T) {
 	t.Parallel()
 	wire := startWire(t, storetest.URL(t, store.Postgres))
@@ -150,7 +150,7 @@ func TestDatabaseDown(t *testing.T) {
 	problem := c.spend(http.StatusServiceUnavailable, 1)
 	c.expect(problem.text("type") == "/problems/unavailable", "the problem says so: %s", problem.raw)
 	wire.mend(t)
-	// A caller who gets a pooled connection that has ended unnoticed is told once more to try again.
+	// A caller who gets a pooled connection that ended unnoticed is told to retry once more.
 	recovers := func(what string, ask func() (answer, error)) {
 		c.waitFor(what, func() bool {
 			a, err := ask()

@@ -16,25 +16,25 @@ import (
 
 const nowhere = "whk_01jd0000000000000000000000"
 
-// post is what came to an endpoint of the operator's.
+// post is a request to an endpoint of the operator's.
 type post struct {
 	header http.Header
 	raw    []byte
 }
 
-// endpoint is one of the operator's: what comes is handed on.
+// endpoint makes an endpoint of the operator's that passes on what it receives.
 func endpoint(t testing.TB) (url string, came chan post) {
 	t.Helper()
 	came = make(chan post, 100)
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		raw, _ := io.ReadAll(r.Body) // what was cut off is sent again
+		raw, _ := io.ReadAll(r.Body) // a request that was cut off is sent again
 		came <- post{r.Header, raw}
 	}))
 	t.Cleanup(server.Close)
 	return server.URL, came
 }
 
-// next waits for what comes next, and checks it against the secret and the contract.
+// next waits for the next request, and checks it against the secret and the contract.
 func (c *client) next(came chan post, secret string) answer {
 	c.t.Helper()
 	select {
@@ -56,7 +56,7 @@ func (c *client) next(came chan post, secret string) answer {
 	return answer{}
 }
 
-// comesToSay looks at a page until it says something.
+// comesToSay polls a page until it contains a text.
 func (c *client) comesToSay(path, text string) {
 	c.t.Helper()
 	deadline, look := time.After(30*time.Second), time.NewTicker(20*time.Millisecond)
@@ -74,8 +74,8 @@ func (c *client) comesToSay(path, text string) {
 	}
 }
 
-// wantsToBeTold proves how an operator's endpoint is made, told, tested, rolled and removed, and how a customer sets
-// which number of points is low.
+// wantsToBeTold proves how an operator's endpoint is made, gets events, is tested, rolled and removed, and how a
+// customer sets the low-points threshold.
 func (c *client) wantsToBeTold() {
 	c.t.Helper()
 	admin := c.w.admin(c.t)
@@ -138,7 +138,7 @@ func (c *client) wantsToBeTold() {
 		http.StatusOK, http.MethodPut, path, map[string]any{"url": url + "/else", "types": []string{}},
 	)
 	c.expect(changed.at("types") == nil && changed.text("url") == url+"/else", "changed: %s", changed.raw)
-	c.comesToSay("/metrics", "pointsync_outgoing_events_delivered_total 6\n") // the last one is noted after it came
+	c.comesToSay("/metrics", "pointsync_outgoing_events_delivered_total 6\n") // the last one is counted after it arrived
 	c.comesToSay("/metrics", "pointsync_outgoing_events_pending 0\n")
 	admin.comesToSay(
 		"/admin/accounts/"+c.claims().text("sub")+"/timeline", made.text("webhook.id")+" is told points.low: delivered",

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// wire leads to a PostgreSQL and can be cut.
+// wire is a connection to a PostgreSQL that can be cut.
 type wire struct {
 	url    string
 	target string
@@ -29,7 +29,7 @@ func startWire(t *testing.T, databaseURL string) *wire {
 	return w
 }
 
-// mend listens again, at the address that it had before.
+// mend listens again, at its earlier address.
 func (w *wire) mend(t *testing.T) {
 	t.Helper()
 	l, err := net.Listen("tcp", w.addr)
@@ -50,7 +50,7 @@ func (w *wire) mend(t *testing.T) {
 	context.AfterFunc(ctx, func() { l.Close() })
 }
 
-// cut ends every connection and takes no new one.
+// cut ends every connection and accepts no new one.
 func (w *wire) cut() {
 	w.stop()
 	<-w.ended

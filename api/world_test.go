@@ -37,13 +37,13 @@ const (
 	lowPoints = 20
 )
 
-// world is the API, a local Stripe and a database of one test. All of them talk over HTTP, and the time of both sides
-// is the sandbox's.
+// world is the API, a local Stripe and a database of one test. All of them talk over HTTP, and both sides use the
+// sandbox's time.
 type world struct {
 	t        testing.TB
 	url      string // of the API
-	stripe   string // of the sandbox itself, past the gate
-	gate     *gate  // what the API takes for Stripe
+	stripe   string // of the sandbox itself, without the gate
+	gate     *gate  // what the API uses as Stripe
 	db       *store.DB
 	inbox    *inbox.Inbox
 	syncer   *reconcile.Syncer
@@ -51,8 +51,8 @@ type world struct {
 	keys     token.Keys
 	wire     func(leaving <-chan struct{}) http.Handler                   // makes another server on the same database
 	wireWith func(leaving <-chan struct{}, log *slog.Logger) http.Handler // with a log
-	offset   atomic.Int64                                                 // of the sandbox's clock from the machine's
-	// the operations that were answered with success
+	offset   atomic.Int64                                                 // how far the sandbox's clock is from the machine's
+	// The operations that were called with success.
 	seen sync.Map
 }
 
@@ -107,7 +107,7 @@ func newWorld(t testing.TB, databaseURL string, prepare ...func(*store.DB)) *wor
 	return w
 }
 
-// wired makes the API's handler, with its jobs at work.
+// wired makes the API's handler, with its jobs running.
 func (w *world) wired(
 	gateway *stripegw.Gateway, items *catalog.Catalog, leaving <-chan struct{}, log *slog.Logger,
 ) http.Handler {
@@ -153,7 +153,7 @@ func (w *world) wired(
 
 func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.offset.Load())) }
 
-// advance moves the one clock; when it returns, everything that became due at Stripe on the way has happened.
+// advance moves the one clock. When it returns, whatever falls due at Stripe by then has happened.
 func (w *world) advance(d time.Duration) {
 	w.t.Helper()
 	sandboxtest.Advance(w.t, w.stripe, d)
@@ -163,7 +163,7 @@ func (w *world) advance(d time.Duration) {
 // flush waits until every webhook was sent and got a response.
 func (w *world) flush() { w.t.Helper(); sandboxtest.Flush(w.t, w.stripe) }
 
-// ask sends a form to the sandbox, past the gate, as Stripe's own tools do.
+// ask sends a form directly to the sandbox, without the gate, as Stripe's own tools do.
 func (w *world) ask(method, path string, form url.Values) map[string]any {
 	w.t.Helper()
 	return sandboxtest.Ask(w.t, w.stripe, method, path, form)
@@ -177,14 +177,14 @@ func (w *world) silence() {
 	}
 }
 
-// gate stands between the API and the sandbox and fails, when told, as networks do.
+// gate is between the API and the sandbox and fails, on request, as networks do.
 type gate struct {
 	next  http.Handler
 	fault atomic.Pointer[fault]
 }
 
 type fault struct {
-	hangs bool // never answer, instead of dropping the connection
+	hangs bool // never replies, instead of dropping the connection
 	over  chan struct{}
 }
 
@@ -195,10 +195,10 @@ func (g *gate) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if f.hangs {
-		_, _ = io.Copy(io.Discard, r.Body) // only then does the server notice that the caller has left
+		_, _ = io.Copy(io.Discard, r.Body) // without this the server does not notice that the caller has left
 		select {
 		case <-r.Context().Done():
-		case <-f.over: // a job that was caught must not delay the end of the test
+		case <-f.over: // a caught job must not delay the end of the test
 		}
 	}
 	panic(http.ErrAbortHandler)
