@@ -16,8 +16,8 @@ type purchase struct {
 
 const maxQuantity = 1_000_000
 
-// purchases reads a list of {price | price_data, quantity}. It checks that all prices have the wanted type, one currency
-// and, if recurring, one interval.
+// purchases reads a list of {price | price_data, quantity}. It checks that all prices have the wanted type, one
+// currency and, if recurring, one interval.
 func (c *call) purchases(entries []spec.Params, param, wanted string) ([]purchase, error) {
 	var out []purchase
 	if len(entries) > 100 {

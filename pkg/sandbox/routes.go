@@ -252,8 +252,8 @@ func (s *Sandbox) dated(next http.Handler) http.Handler {
 	})
 }
 
-// unknownURL refuses a URL that the sandbox does not serve. If Stripe has an operation there, the error says so. If not,
-// the error is Stripe's 404.
+// unknownURL refuses a URL that the sandbox does not serve. If Stripe has an operation there, the error says so. If
+// not, the error is Stripe's 404.
 func unknownURL(out http.ResponseWriter, r *http.Request) {
 	requestID := newID("req_", 14)
 	if _, refusal := authenticate(r); refusal != nil {

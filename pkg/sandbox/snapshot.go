@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// snapshotEvery is the shortest time between two snapshots. Writing snapshots never takes more than a tenth of the time.
+// snapshotEvery is the shortest time between two snapshots. Writing them never takes more than a tenth of the time.
 const snapshotEvery = 200 * time.Millisecond
 
 func (s *Sandbox) load(dir string) error {
