@@ -21,8 +21,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
-// budgetShop is a shop of plans on two replicas of one database. A test can stop its clock, and it counts what reaches
-// Stripe.
+// budgetShop is a shop of plans on two replicas of one database. A test can stop its clock, and it counts the requests
+// that reach Stripe.
 type budgetShop struct {
 	*shop
 	stopped  atomic.Pointer[time.Time]
@@ -71,7 +71,7 @@ func eachBudgetShop(t *testing.T, f func(t *testing.T, s *budgetShop)) {
 	}
 }
 
-// now is the machine's time until the test stops it.
+// now returns the machine's time until the test stops the clock.
 func (s *budgetShop) now() time.Time {
 	if at := s.stopped.Load(); at != nil {
 		return *at
@@ -91,7 +91,7 @@ func (s *budgetShop) at(request string) int {
 	return s.asked[request]
 }
 
-// buyer is a customer of a plan, with a key that has its order.
+// buyer returns a customer of a plan, with a key that has its order.
 func (s *budgetShop) buyer() billing.Account {
 	s.t.Helper()
 	a := storetest.NewAccount(s.t, s.db)
@@ -144,8 +144,8 @@ var requests = map[billing.RequestKind]struct {
 }
 
 // Proves that of 60 concurrent requests of an account, sent through two replicas, no more reach Stripe than the budget
-// of their kind allows. All others are told when to come again, and exactly then one more goes through. Neither another
-// kind nor another account is kept waiting.
+// of their kind allows. All others are told when to retry, and exactly then one more succeeds. This delays neither
+// another kind nor another account.
 func TestRequestBudgets(t *testing.T) {
 	t.Parallel()
 	eachBudgetShop(t, func(t *testing.T, s *budgetShop) {
@@ -155,7 +155,7 @@ func TestRequestBudgets(t *testing.T) {
 		}
 		for kind, r := range requests {
 			a := buyers[kind]
-			s.stop(time.Hour) // all budgets are whole, and no time passes
+			s.stop(time.Hour) // all budgets are full, and no time passes
 			budget, path := billing.RequestBudgets[kind], strings.ReplaceAll(
 				r.stripe, "{customer}", string(a.CustomerID),
 			)
@@ -201,9 +201,9 @@ func TestRequestBudgets(t *testing.T) {
 	})
 }
 
-// Proves that a repeat whose reply is in the database costs nothing of the budget, and is served even when the budget
-// is used up: the order of a key, a change that is done. A repeat that has to look at Stripe does cost: a change that
-// waits for its payment.
+// Proves that a repeat whose reply is in the database uses no budget, and works even when the budget is used up: the
+// order of a key, a change that is done. A repeat that has to ask Stripe uses budget: a change that waits for its
+// payment.
 func TestRequestBudgetOfRepeats(t *testing.T) {
 	t.Parallel()
 	eachBudgetShop(t, func(t *testing.T, s *budgetShop) {
@@ -240,7 +240,7 @@ func TestRequestBudgetOfRepeats(t *testing.T) {
 	})
 }
 
-// decline lets the customer's card be declined from now on.
+// decline makes Stripe decline the customer's card from now on.
 func (s *budgetShop) decline(a billing.Account) {
 	s.t.Helper()
 	method := s.ask(

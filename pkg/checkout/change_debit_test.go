@@ -15,7 +15,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// Stripe's test bank accounts: debits of the first are paid, those of the second fail.
+// Stripe's test bank accounts: debits of the first are paid, and debits of the second fail.
 const (
 	goodIBAN = "AT611904300234573201"
 	badIBAN  = "AT861904300235473202"
@@ -25,7 +25,8 @@ func byDebit(iban string) url.Values {
 	return url.Values{"way": {"debit"}, "iban": {iban}, "holder": {"Jo"}, "email": {"jo@shop.example"}}
 }
 
-// debtor has ordered a plan, and pays for it on the hosted page from a bank account. The bank has not replied yet.
+// debtor returns an account that has ordered a plan and pays for it on the hosted page from a bank account. The bank
+// has not replied yet.
 func (s *planShop) debtor(plan, iban string) (billing.Account, billing.Order) {
 	s.t.Helper()
 	a := storetest.NewAccount(s.t, s.db)
@@ -44,7 +45,7 @@ func eachBankShop(t *testing.T, f func(t *testing.T, s *planShop)) {
 	})
 }
 
-// settings changes what the account decided in the dashboard.
+// settings changes the account's settings in the dashboard.
 func (s *planShop) settings(body string) {
 	s.t.Helper()
 	resp, err := http.Post(s.stripe+"/_sandbox/settings", "application/json", strings.NewReader(body))
@@ -55,14 +56,14 @@ func (s *planShop) settings(body string) {
 	}
 }
 
-// answers lets the banks reply, which they do within 48 hours, and lets a sync see it.
+// answers makes the banks reply, which they do within 48 hours, and syncs.
 func (s *planShop) answers(a billing.Account) billing.Account {
 	s.t.Helper()
 	s.advance(49 * time.Hour)
 	return s.synced(a)
 }
 
-// bank makes another bank account the one that an account's subscription is charged to.
+// bank makes another bank account the default of an account's subscription.
 func (s *planShop) bank(a billing.Account, iban string) {
 	s.t.Helper()
 	made := s.ask(http.MethodPost, "/v1/payment_methods", url.Values{
@@ -73,16 +74,16 @@ func (s *planShop) bank(a billing.Account, iban string) {
 	s.subscriptionAt(a, url.Values{"default_payment_method": {made}})
 }
 
-// debits counts what the account's banks were asked for.
+// debits returns the number of debits that the account's banks were asked for.
 func (s *planShop) debits(a billing.Account) int {
 	s.t.Helper()
 	return len(s.of("/v1/charges", a))
 }
 
-// TestPlanByDebit proves what happens to the order of a plan that is paid by bank debit. While the bank is asked, the
-// order is pending and brings nothing. Then it is fulfilled with the plan's 500 points, or failed for good with none. A
-// renewal by debit brings its 500 when the bank pays. The operator's endpoints are told of the order's end once,
-// order.fulfilled or order.failed, and of no other order.
+// TestPlanByDebit proves what happens to the order of a plan that is paid by bank debit. While the bank is processing,
+// the order is pending and brings nothing. Then it is fulfilled with the plan's 500 points, or fails for good with
+// none. A renewal by debit brings its 500 when the bank pays. The operator's endpoints get one event about the order's
+// end, order.fulfilled or order.failed, and none about another order.
 func TestPlanByDebit(t *testing.T) {
 	t.Parallel()
 	eachBankShop(t, func(t *testing.T, s *planShop) {
@@ -124,7 +125,7 @@ func TestPlanByDebit(t *testing.T) {
 	})
 }
 
-// toldOnce requires that an endpoint is told of an order once, and compares the event.
+// toldOnce requires that an endpoint gets one event about an order, and compares the event.
 func (s *planShop) toldOnce(hook billing.Webhook, o billing.Order, want billing.OutgoingType) {
 	s.t.Helper()
 	all, err := s.db.Deliveries(s.t.Context(), hook.ID, "", "", 100)
@@ -140,7 +141,7 @@ func (s *planShop) toldOnce(hook billing.Webhook, o billing.Order, want billing.
 	}
 }
 
-// TestTrialThenDebitFails proves the same for a plan whose order needs no payment: the trial fulfils it, whatever
+// TestTrialThenDebitFails proves the same for a plan whose order needs no payment. The trial fulfils it, whatever
 // happens to the later debit.
 func TestTrialThenDebitFails(t *testing.T) {
 	t.Parallel()
@@ -162,10 +163,10 @@ func TestTrialThenDebitFails(t *testing.T) {
 	})
 }
 
-// TestUpByDebit proves that a change up that is paid by bank debit is made at once, and its payment is reported as
-// under way: no 402, one invoice and one debit however often it is asked for, and its points when the bank pays. Of 30
-// days 10 and a half are gone, so 19.5 of 30 of the 700 points between 500 and 1200 come, 455, or with a month of 31
-// days a little more. The preview says how many, from Stripe's own lines.
+// TestUpByDebit proves that an upgrade that is paid by bank debit is made at once, and that its payment is reported as
+// under way. There is no 402. There is one invoice and one debit however often the upgrade is requested, and its points
+// come when the bank pays. Of 30 days 10 and a half are gone, so 19.5 of 30 of the 700 points between 500 and 1200
+// come, 455, or with a month of 31 days slightly more. The preview says how many, from Stripe's own lines.
 func TestUpByDebit(t *testing.T) {
 	t.Parallel()
 	for name, iban := range map[string]string{"Paid": goodIBAN, "Failed": badIBAN} {
@@ -201,7 +202,7 @@ func TestUpByDebit(t *testing.T) {
 					s.refused(err, billing.EConflict)
 				}
 				s.follow()
-				s.wants(a, "active euro_pro ends", 500) // the end stays until the money is there
+				s.wants(a, "active euro_pro ends", 500) // the end stays until the money has arrived
 				if n := s.debits(a); n != 2 {
 					t.Fatalf("%d debits", n)
 				}
@@ -268,8 +269,8 @@ func TestUpByDebitCutOff(t *testing.T) {
 	}
 }
 
-// TestDownByDebit proves that changes that cost nothing now are possible while a debit is under way: a change down and
-// a cancellation.
+// TestDownByDebit proves that changes that cost nothing now are possible while a debit is under way: a downgrade and a
+// cancellation.
 func TestDownByDebit(t *testing.T) {
 	t.Parallel()
 	eachBankShop(t, func(t *testing.T, s *planShop) {
@@ -290,8 +291,8 @@ func TestDownByDebit(t *testing.T) {
 	})
 }
 
-// TestUpByInvoice proves the same where invoices are sent: the change is made, there is one invoice, and paying it
-// brings the points and withdraws a cancellation.
+// TestUpByInvoice proves the same if invoices are sent to the customer. The upgrade is made and there is one invoice.
+// When it is paid, the points come and a cancellation is withdrawn.
 func TestUpByInvoice(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
@@ -325,8 +326,8 @@ func TestUpByInvoice(t *testing.T) {
 	})
 }
 
-// TestDebitRefusedAtOnce proves that a 402 is correct about a change by debit, which Stripe makes before the money is
-// there.
+// TestDebitRefusedAtOnce proves that a 402 is correct about a change by debit, which Stripe makes before the money has
+// arrived.
 func TestDebitRefusedAtOnce(t *testing.T) {
 	t.Parallel()
 	eachBankShop(t, func(t *testing.T, s *planShop) {

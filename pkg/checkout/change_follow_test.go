@@ -14,13 +14,13 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// follow runs the job that looks at changes, as a server does every few seconds.
+// follow runs the job that completes changes, as a server does every few seconds.
 func (s *planShop) follow() {
 	s.t.Helper()
 	must(s.t, s.service.FollowChanges(s.t.Context()))
 }
 
-// synced is an account after a sync, as an event causes one.
+// synced returns an account after a sync, as an event causes one.
 func (s *planShop) synced(a billing.Account) billing.Account {
 	s.t.Helper()
 	must(s.t, synced(s.syncer.Sync(s.t.Context(), a.ID, billing.CauseChange)))
@@ -29,19 +29,20 @@ func (s *planShop) synced(a billing.Account) billing.Account {
 	return a
 }
 
-// subscriptionAt sets something of an account's subscription at Stripe, as an operator does there.
+// subscriptionAt changes an account's subscription at Stripe, as an operator does there.
 func (s *planShop) subscriptionAt(a billing.Account, form url.Values) {
 	s.t.Helper()
 	s.ask(http.MethodPost, "/v1/subscriptions/"+string(a.Subscription.ID), form)
 }
 
-// arrangement is something that is to come for a subscription of basic or pro, and its effect if nothing else happens.
+// arrangement is something that is scheduled for a subscription of basic or pro, with its effect if nothing else
+// happens.
 type arrangement struct {
 	plan    string
 	arrange func(s *planShop, a billing.Account)
-	state   string // until then
-	up      string // a change up that replaces it
-	then    string // when the period is over
+	state   string // the state until then
+	up      string // an upgrade that replaces it
+	then    string // the state when the period is over
 }
 
 var arrangements = map[string]arrangement{
@@ -66,9 +67,10 @@ var arrangements = map[string]arrangement{
 
 func stampOf(at time.Time) string { return strconv.FormatInt(at.Unix(), 10) }
 
-// TestRefusedChangeGivesNothingUp proves that a change up whose payment is refused leaves what the customer or the
-// operator had arranged: it happens as if no one had asked, and nothing is charged for the change. Basic costs 900 and
-// pro 1900, so the paid invoices are the first one and, where the subscription continues as basic, its renewal of 900.
+// TestRefusedChangeGivesNothingUp proves that an upgrade whose payment is refused keeps what the customer or the
+// operator had scheduled. It happens as if there had been no upgrade, and nothing is charged for the upgrade. Basic
+// costs 900 and pro 1900. So the paid invoices are the first one and, if the subscription continues as basic, its
+// renewal of 900.
 func TestRefusedChangeGivesNothingUp(t *testing.T) {
 	t.Parallel()
 	for name, c := range arrangements {
@@ -90,7 +92,7 @@ func TestRefusedChangeGivesNothingUp(t *testing.T) {
 					if now := s.synced(a); !billing.SameTime(now.Subscription.EndsAt, ends) {
 						t.Errorf("it ends at %v, and %v was arranged", now.Subscription.EndsAt, ends)
 					}
-					s.advance(25 * time.Hour) // the change runs out
+					s.advance(25 * time.Hour) // the change expires
 					s.synced(a)
 					s.follow()
 					_, err = changeTo(c.up, 1)(s, a.ID, "up")
@@ -115,7 +117,7 @@ func TestRefusedChangeGivesNothingUp(t *testing.T) {
 	}
 }
 
-// paid lists what the account's invoices were paid with, the newest first.
+// paid returns the sums that were paid for the account's invoices, newest first.
 func (s *planShop) paid(a billing.Account) (sums []float64) {
 	s.t.Helper()
 	for _, i := range s.of("/v1/invoices", a) {
@@ -126,9 +128,9 @@ func (s *planShop) paid(a billing.Account) (sums []float64) {
 	return sums
 }
 
-// TestPaidLaterReplaces proves that a change which its customer pays on Stripe's page withdraws what it replaces, even
-// if no one asks for it again. The job does so when a sync has seen the payment, and also when no sync has. Before the
-// payment nothing is withdrawn.
+// TestPaidLaterReplaces proves that a change that its customer pays on Stripe's page withdraws what it replaces, even
+// if no one repeats the request. The job does so whether or not a sync has seen the payment. Before the payment nothing
+// is withdrawn.
 func TestPaidLaterReplaces(t *testing.T) {
 	t.Parallel()
 	for name, c := range arrangements {
@@ -166,8 +168,8 @@ func TestPaidLaterReplaces(t *testing.T) {
 	}
 }
 
-// TestLaterCancellationStays proves that a cancellation which was decided after the change was asked for is a different
-// one: paying for the change does not withdraw it.
+// TestLaterCancellationStays proves that a cancellation that was requested after the change is a separate request:
+// paying for the change does not withdraw it.
 func TestLaterCancellationStays(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
@@ -176,7 +178,7 @@ func TestLaterCancellationStays(t *testing.T) {
 		s.card(a, "pm_card_chargeCustomerFail")
 		_, err := changeTo("pro", 1)(s, a.ID, "up")
 		page := s.owed(err)
-		// in the portal, and cancelled there once more
+		// Resumed in the portal, and cancelled there once more.
 		s.subscriptionAt(a, url.Values{"cancel_at_period_end": {"false"}})
 		s.advance(time.Minute)
 		s.subscriptionAt(a, url.Values{"cancel_at_period_end": {"true"}})
@@ -187,9 +189,9 @@ func TestLaterCancellationStays(t *testing.T) {
 	})
 }
 
-// TestChangeKilled proves that a server which dies in the middle of a change, at any of its requests to Stripe, leaves
-// no half of it, even if no one repeats the request. After a minute the job has finished it, or given it up, and then
-// all is as it was before. Nothing is paid that did not happen.
+// TestChangeKilled proves that a server that dies in the middle of a change, at any of its requests to Stripe, leaves
+// no half of it, even if no one repeats the request. After a minute the job has finished the change, or given it up. If
+// it gave it up, everything is as before. Nothing is paid that did not happen.
 func TestChangeKilled(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -256,8 +258,8 @@ func TestChangeKilled(t *testing.T) {
 	}
 }
 
-// dieAt makes the n-th request to Stripe and all later ones fail, the n-th before it arrives or after it had its
-// effect. It returns how many came.
+// dieAt makes the n-th request to Stripe and all later ones fail. The n-th fails before it arrives, or after it had its
+// effect. It returns how many requests came.
 func (s *planShop) dieAt(n int64, late bool) *atomic.Int64 {
 	seen := new(atomic.Int64)
 	s.intercept(func(out http.ResponseWriter, r *http.Request) {
@@ -273,7 +275,7 @@ func (s *planShop) dieAt(n int64, late bool) *atomic.Int64 {
 	return seen
 }
 
-// TestFollowTogether proves that replicas which follow changes concurrently do the work once, and that a change stays
+// TestFollowTogether proves that replicas that complete changes concurrently do the work once, and that a change stays
 // due while Stripe is unreachable.
 func TestFollowTogether(t *testing.T) {
 	t.Parallel()
@@ -299,7 +301,7 @@ func TestFollowTogether(t *testing.T) {
 	})
 }
 
-// TestNeverAsked proves that the job gives up a change of which Stripe was never asked, and that its key reports so.
+// TestNeverAsked proves that the job gives up a change for which Stripe was never asked, and that its key reports so.
 func TestNeverAsked(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {

@@ -22,7 +22,7 @@ func viewOf(status billing.SubscriptionStatus) view {
 func TestWhatMayBeDone(t *testing.T) {
 	t.Parallel()
 	plan := billing.Plan{ID: "pro", Amount: 1900, Currency: "usd", Interval: "month", MaxQuantity: 9}
-	// change, cancel at the period's end, cancel now, resume a cancellation, resume nothing
+	// The columns are change, cancel at the period's end, cancel now, resume a cancellation, resume nothing.
 	for status, want := range map[billing.SubscriptionStatus]string{
 		billing.SubIncomplete: "- - + + -", billing.SubTrialing: "+ + + + -", billing.SubActive: "+ + + + -",
 		billing.SubPastDue: "- + + + -",
@@ -58,7 +58,7 @@ func TestWhatMayBeDone(t *testing.T) {
 	}
 }
 
-// TestUpOrDown proves what is more and what is less, and that what is more happens now.
+// TestUpOrDown proves which changes are upgrades and which are downgrades, and that upgrades happen now.
 func TestUpOrDown(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -144,7 +144,7 @@ func TestUpOrDown(t *testing.T) {
 	}
 }
 
-// TestProrationDate proves that only the date of a fresh preview is taken.
+// TestProrationDate proves that only the date of a recent preview is accepted.
 func TestProrationDate(t *testing.T) {
 	t.Parallel()
 	v := viewOf(billing.SubActive)

@@ -30,8 +30,8 @@ func resume(s *planShop, id billing.AccountID, key string) (checkout.Changed, er
 	return s.service.Resume(s.t.Context(), id, key)
 }
 
-// TestChangeCutOff proves that a change which is cut off at any of its requests to Stripe, before it arrived or after
-// it had its effect, is continued by its repeat and has one effect in all.
+// TestChangeCutOff proves that if a change is cut off at any of its requests to Stripe, before it arrived or after it
+// had its effect, its repeat continues it. The two have one effect in all.
 func TestChangeCutOff(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -140,8 +140,8 @@ func passing(err error) bool {
 	return false
 }
 
-// TestChangesTogether proves that different changes of one account that are asked for at once end in the state of one
-// of them, or of one after the other. Stripe and the database agree on it, and nothing was charged that did not happen.
+// TestChangesTogether proves that different concurrent changes of one account end in the state of one of them, or of
+// one after the other. Stripe and the database agree on it, and nothing was charged that did not happen.
 func TestChangesTogether(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
@@ -181,8 +181,8 @@ func TestChangesTogether(t *testing.T) {
 }
 
 // TestSecondChangeWaits proves that no change begins while another one is being worked on. A change that was cut off
-// and not continued is given up for the next one: what its caller got no reply for is not done behind the customer's
-// back.
+// and not continued is given up for the next one. If its caller got no reply, it is not made without the customer's
+// knowledge.
 func TestSecondChangeWaits(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
@@ -218,14 +218,14 @@ func TestSecondChangeWaits(t *testing.T) {
 		_, err = up(s, b.ID, "old")
 		s.refused(err, billing.EStripeUnavailable)
 		s.intercept(nil)
-		s.advance(day) // Stripe has forgotten the key: a repeat could charge twice
+		s.advance(day) // Stripe has deleted the key: a repeat could charge twice
 		_, err = up(s, b.ID, "old")
 		s.refused(err, billing.EConflict)
 		s.wants(b, "active basic", 500)
 	})
 }
 
-// TestChangeCallerGone proves that a caller who leaves while Stripe is asked can continue the change.
+// TestChangeStripeDown proves that a change fails while Stripe is unreachable, and that its key stays unused.
 func TestChangeStripeDown(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
@@ -234,7 +234,7 @@ func TestChangeStripeDown(t *testing.T) {
 		_, err := changeTo("pro", 1)(s, a.ID, "key")
 		s.refused(err, billing.EStripeUnavailable)
 		s.intercept(nil)
-		// Nothing was asked of Stripe, so the key is unused.
+		// No request reached Stripe, so the key is unused.
 		_, err = cancelAt(billing.CancelAtPeriodEnd)(s, a.ID, "key")
 		must(t, err)
 		s.wants(a, "active basic ends", 500)
@@ -277,8 +277,8 @@ func TestPaidLater(t *testing.T) {
 	})
 }
 
-// TestUnpaidGivenUp proves that a change which waits for its payment gives way to the next one, and can no longer be
-// paid.
+// TestUnpaidGivenUp proves that the next change replaces a change that waits for its payment, and that the replaced one
+// can no longer be paid.
 func TestUnpaidGivenUp(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
@@ -305,8 +305,8 @@ func TestUnpaidGivenUp(t *testing.T) {
 	})
 }
 
-// TestPaidMeanwhileOfChange proves that a change which finds the previous one paid at the last moment reports so and
-// does nothing.
+// TestChangePaidMeanwhile proves that a change that finds the previous one paid at the last moment reports so and does
+// nothing.
 func TestChangePaidMeanwhile(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {

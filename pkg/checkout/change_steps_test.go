@@ -20,7 +20,7 @@ import (
 const stripePrices = `{"object":"list","data":[{"id":"price_2","active":true,"lookup_key":"pointsync_pro","product":"pointsync_pro",
 	"unit_amount":1900,"currency":"usd","recurring":{"interval":"month","interval_count":1}}]}`
 
-// memory is a Stripe with prepared replies, by "GET /v1/path". It notes each request and its key.
+// memory is a Stripe with prepared replies, by "GET /v1/path". It records each request and its key.
 type memory struct {
 	answers map[string]string
 	mu      sync.Mutex
@@ -46,7 +46,7 @@ func (m *memory) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write([]byte(answer))
 }
 
-// remembering is a service whose Stripe has prepared replies. It has no database.
+// remembering returns a service whose Stripe has prepared replies. It has no database.
 func remembering(t *testing.T, answers map[string]string) (*Service, *memory) {
 	t.Helper()
 	m := &memory{answers: answers}
@@ -61,9 +61,9 @@ func remembering(t *testing.T, answers map[string]string) (*Service, *memory) {
 
 func at(hour int) time.Time { return time.Date(2030, time.March, 10, hour, 0, 0, 0, time.UTC) }
 
-// TestStepsOfAChange proves which requests each change writes down. The subscription ends with its period, which an
-// operator's schedule controls, was cancelled at 1 o'clock, and has a change that waits for the invoice in_1: the
-// change replaces all of it.
+// TestStepsOfAChange proves which requests each change plans. The subscription ends with its period, has a schedule of
+// an operator's, was cancelled at 1 o'clock, and has a change that waits for the invoice in_1. The change replaces all
+// of it.
 func TestStepsOfAChange(t *testing.T) {
 	t.Parallel()
 	pro := billing.Plan{ID: "pro", Amount: 1900, Currency: "usd", Interval: "month", MaxQuantity: 9}
@@ -127,7 +127,7 @@ func TestStepsOfAChange(t *testing.T) {
 			Quantity:  2,
 			PeriodEnd: at(20).Unix(),
 			Uncancel:  true}},
-		// The schedule is rewritten, and its end with it: there is nothing else to withdraw.
+		// The schedule is rewritten, and its end with it. There is nothing else to withdraw.
 		"DownWhileLed": {func(t *stripegw.Terms) {
 			full(t)
 			t.UnitAmount, t.HasEndDate = 2000, true
@@ -140,7 +140,7 @@ func TestStepsOfAChange(t *testing.T) {
 			Schedule:   "sub_sched_1",
 			Void:       "in_1",
 			CanceledAt: at(1).Unix()}},
-		// It is of this plan already: what is under way is withdrawn, and its end stays.
+		// The subscription already has this plan. What is under way is withdrawn, and its end stays.
 		"Same": {
 			func(t *stripegw.Terms) { full(t); t.Item, t.HasEndDate = "pro", true }, ChangeRequest{},
 			billing.ChangeSteps{Release: "sub_sched_1", Void: "in_1", CanceledAt: at(1).Unix()},
@@ -176,7 +176,7 @@ func TestStepsOfAChange(t *testing.T) {
 	})
 }
 
-// TestNoQuantity proves that a subscription without a quantity, as Stripe has a metered one, counts as one seat.
+// TestNoQuantity proves that a subscription without a quantity, such as a metered one at Stripe, counts as one seat.
 func TestNoQuantity(t *testing.T) {
 	t.Parallel()
 	v := viewOf(billing.SubActive)
@@ -189,8 +189,8 @@ func TestNoQuantity(t *testing.T) {
 	}
 }
 
-// TestOwesForChange proves that a charge is refused while another is not paid, and that a change which costs nothing
-// now is not.
+// TestOwesForChange proves that a charge is refused while another one is unpaid, and that a change that costs nothing
+// now is not refused.
 func TestOwesForChange(t *testing.T) {
 	t.Parallel()
 	v := viewOf(billing.SubActive)
@@ -204,8 +204,8 @@ func TestOwesForChange(t *testing.T) {
 	}
 }
 
-// TestStepsOfAnEnd proves that an end with the period replaces a later end, but none that comes at the same time or
-// before. It also proves what resuming withdraws.
+// TestStepsOfAnEnd proves that an end with the period replaces a later end, but not one at the same time or earlier.
+// Also proves what resuming withdraws.
 func TestStepsOfAnEnd(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -271,8 +271,8 @@ func TestEdgesOfAPreview(t *testing.T) {
 	}
 }
 
-// TestProgress proves how much of a change that was cut off counts as done at Stripe: nothing that costs money is done
-// again, and what Stripe has not begun is given up.
+// TestProgress proves which part of a change that was cut off counts as done at Stripe. Nothing that costs money is
+// done again, and what Stripe has not begun is given up.
 func TestProgress(t *testing.T) {
 	t.Parallel()
 	steps := func(s billing.ChangeSteps) billing.ChangeSteps {
@@ -368,8 +368,8 @@ func TestProgress(t *testing.T) {
 }
 
 // TestRequestsOfAChange proves the order of a change's requests and their keys. An earlier change's invoice is voided
-// first. What the change replaces is withdrawn last; only before a schedule is it first; and it is not withdrawn at all
-// while an invoice is owed or after a refusal.
+// first. What the change replaces is withdrawn last, but before the change if the change makes a schedule. It is not
+// withdrawn at all while an invoice is owed or after a refusal.
 func TestRequestsOfAChange(t *testing.T) {
 	t.Parallel()
 	const (
@@ -479,8 +479,8 @@ func TestRequestsOfAChange(t *testing.T) {
 	}
 }
 
-// TestReplaceLate proves what a change that was paid late still withdraws: the end that it was to replace, decided at
-// that time, and the schedule that it knew. It withdraws nothing of a subscription that has ended.
+// TestReplaceLate proves what a change that was paid late still withdraws: the end that it was to replace, as it was
+// then, and the schedule that it knew. It withdraws nothing of a subscription that has ended.
 func TestReplaceLate(t *testing.T) {
 	t.Parallel()
 	const look, write = "GET /v1/subscriptions/sub_1", "POST /v1/subscriptions/sub_1"
@@ -492,7 +492,7 @@ func TestReplaceLate(t *testing.T) {
 	}, billing.ChangeSteps{Undate: true, CanceledAt: 100}, billing.ChangeSteps{Release: "sub_sched_1"}
 	for name, c := range map[string]struct {
 		steps billing.ChangeSteps
-		is    string // of the subscription
+		is    string // the subscription's status
 		asked []string
 	}{
 		"Nothing": {billing.ChangeSteps{CanceledAt: 100}, `"status":"active"`, nil},
@@ -551,7 +551,7 @@ func TestReplaceLate(t *testing.T) {
 	}
 }
 
-// TestEndOfAChange proves how a change is closed, and what its request then returns.
+// TestEndOfAChange proves how a change is completed, and what its request then returns.
 func TestEndOfAChange(t *testing.T) {
 	t.Parallel()
 	refused := billing.Errorf(billing.EConflict, "no")
@@ -630,7 +630,7 @@ func TestEndOfAChange(t *testing.T) {
 	}
 }
 
-// TestWhyNot proves that a refusal names the way out of each state.
+// TestWhyNot proves that a refusal names what the customer can do in each state.
 func TestWhyNot(t *testing.T) {
 	t.Parallel()
 	for status, want := range map[billing.SubscriptionStatus]string{
@@ -644,7 +644,7 @@ func TestWhyNot(t *testing.T) {
 	}
 }
 
-// TestDefinite proves which errors end a change: those that asking again would not change.
+// TestDefinite proves which errors end a change: those that would not change on a retry.
 func TestDefinite(t *testing.T) {
 	t.Parallel()
 	for code, want := range map[billing.Code]bool{
@@ -661,7 +661,7 @@ func TestDefinite(t *testing.T) {
 	}
 }
 
-// TestOrdersBesideEachOther proves when a page is handed out again, when it is closed for a newer one, and what is not
+// TestOrdersBesideEachOther proves when a page is returned again, when it is closed for a newer one, and what is not
 // sold while another payment is under way.
 func TestOrdersBesideEachOther(t *testing.T) {
 	t.Parallel()

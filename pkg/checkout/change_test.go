@@ -12,8 +12,8 @@ import (
 
 const day = 24 * time.Hour
 
-// TestUpNow proves that a change up happens at once and costs, to the cent, what its preview said, and brings the
-// points that it said.
+// TestUpNow proves that an upgrade happens at once and costs exactly what its preview said, and brings the points that
+// it said.
 func TestUpNow(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
@@ -36,7 +36,7 @@ func TestUpNow(t *testing.T) {
 				p.Quantity != c.want {
 				t.Fatalf("%s: %+v", c.state, p)
 			}
-			s.advance(5 * time.Minute) // the customer thinks
+			s.advance(5 * time.Minute) // the customer takes this long to decide
 			r := checkout.ChangeRequest{Plan: c.to, Quantity: c.want, ProrationDate: p.ProrationDate, Key: "up"}
 			a = s.change(a.ID, r)
 			invoice := s.of("/v1/invoices", a)[0]
@@ -59,7 +59,7 @@ func TestUpNow(t *testing.T) {
 	})
 }
 
-// TestDownLater proves that a change down waits for the period's end, shows until then, and takes nothing away before.
+// TestDownLater proves that a downgrade waits for the period's end, is shown until then, and takes nothing away before.
 func TestDownLater(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
@@ -90,7 +90,7 @@ func TestDownLater(t *testing.T) {
 	})
 }
 
-// TestDownKeepsDiscount proves that a change down keeps a discount that lasts.
+// TestDownKeepsDiscount proves that a downgrade keeps a lasting discount.
 func TestDownKeepsDiscount(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
@@ -105,7 +105,8 @@ func TestDownKeepsDiscount(t *testing.T) {
 	})
 }
 
-// TestTakeBack proves what withdraws a change that was to come: the current plan, a resumption, and any other change.
+// TestTakeBack proves what withdraws a scheduled change: a change to the current plan, a resumption, and any other
+// change.
 func TestTakeBack(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
@@ -130,14 +131,14 @@ func TestTakeBack(t *testing.T) {
 		must(t, resume(a))
 		s.wants(a, "active pro", 1200)
 		must(t, cancel(a))
-		s.advance(time.Minute) // the budget for looking grows again
+		s.advance(time.Minute) // restores the budget for syncs
 		s.change(a.ID, checkout.ChangeRequest{Plan: "basic"})
 		s.wants(a, "active pro then basic", 1200)
 		must(t, cancel(a))
 		s.wants(a, "active pro ends", 1200)
 		s.change(a.ID, checkout.ChangeRequest{Plan: "yearly"})
 		s.wants(a, "active yearly", a.Available+14000-1200)
-		// a date that someone set
+		// A date that someone set.
 		s.ask("POST", "/v1/subscriptions/"+string(a.Subscription.ID), url.Values{"cancel_at": {"4000000000"}})
 		must(t, resume(a))
 		if end := s.of("/v1/subscriptions", a)[0]["cancel_at"]; end != nil {
@@ -169,13 +170,13 @@ func TestTrialChange(t *testing.T) {
 	})
 }
 
-// TestPausedResumes proves that a paused subscription is resumed by being charged, and that nothing else is possible
+// TestPausedResumes proves that a paused subscription is resumed by charging it, and that nothing else is possible
 // before.
 func TestPausedResumes(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
 		a := storetest.NewAccount(t, s.db)
-		s.order(a.ID, checkout.Request{Item: "pack"}) // which makes it a customer
+		s.order(a.ID, checkout.Request{Item: "pack"}) // makes it a customer
 		a, err := s.db.Account(t.Context(), a.ID)
 		must(t, err)
 		price := s.ask(
@@ -202,7 +203,7 @@ func TestPausedResumes(t *testing.T) {
 	})
 }
 
-// TestChangeOfPrice proves that nothing is changed to a price that is not the catalogue's.
+// TestChangeOfPrice proves that no plan is changed to a price that is not the catalogue's.
 func TestChangeOfPrice(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {

@@ -20,7 +20,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
-// plans is a catalogue to change plans in.
+// plans is a catalogue with plans to change between.
 const plans = `
 currency: usd
 plans:
@@ -37,7 +37,7 @@ packs:
   - {id: pack, name: Pack, amount: 500, points: 100}
 `
 
-// planShop is a shop of plans with one clock for both sides, whose gateway does not retry by itself.
+// planShop is a shop of plans with one clock for both sides. Its gateway does not retry by itself.
 type planShop struct {
 	*shop
 	offset *atomic.Int64
@@ -76,7 +76,7 @@ func (s *planShop) advance(d time.Duration) {
 	s.offset.Add(int64(d))
 }
 
-// subscriber has paid for a plan, and looked at it ten days later.
+// subscriber returns an account that has paid for a plan, synced ten days later.
 func (s *planShop) subscriber(plan string, quantity int64) billing.Account {
 	s.t.Helper()
 	a := storetest.NewAccount(s.t, s.db)
@@ -97,7 +97,7 @@ func (s *planShop) change(id billing.AccountID, r checkout.ChangeRequest) billin
 	return c.Account
 }
 
-// refused wants an error of a code.
+// refused requires an error with a code.
 func (s *planShop) refused(err error, code billing.Code) {
 	s.t.Helper()
 	if billing.CodeOf(err) != code {
@@ -116,7 +116,7 @@ func (s *planShop) owed(err error) string {
 	return unpaid.URL
 }
 
-// wants compares the subscription and the points, and checks the account against its own books and against Stripe.
+// wants compares the subscription and the points, and audits the account and compares it with Stripe.
 func (s *planShop) wants(a billing.Account, state string, available billing.Points) {
 	s.t.Helper()
 	must(s.t, ledger.Audit(s.t.Context(), s.db, a.ID))
@@ -135,7 +135,7 @@ func (s *planShop) wants(a billing.Account, state string, available billing.Poin
 	}
 }
 
-// stateOf is a subscription in a few words.
+// stateOf describes a subscription in a few words.
 func stateOf(sub *billing.Subscription) string {
 	words := []string{string(sub.Status), sub.Plan}
 	if sub.Quantity != 1 {
@@ -153,7 +153,7 @@ func stateOf(sub *billing.Subscription) string {
 	return strings.Join(words, " ")
 }
 
-// of lists the objects of one kind at Stripe that are the account's.
+// of returns the account's objects of one kind at Stripe.
 func (s *planShop) of(path string, a billing.Account) (mine []map[string]any) {
 	s.t.Helper()
 	for _, o := range s.ask(http.MethodGet, path+"?limit=100&customer="+string(a.CustomerID), nil)["data"].([]any) {
@@ -162,7 +162,7 @@ func (s *planShop) of(path string, a billing.Account) (mine []map[string]any) {
 	return mine
 }
 
-// card makes another card the one that an account's subscription is charged to.
+// card makes another card the default of an account's subscription.
 func (s *planShop) card(a billing.Account, method string) {
 	s.t.Helper()
 	form := url.Values{"customer": {string(a.CustomerID)}}

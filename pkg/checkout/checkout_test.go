@@ -16,7 +16,7 @@ func isPage(r *http.Request) bool {
 	return r.Method == http.MethodPost && r.URL.Path == "/v1/checkout/sessions"
 }
 
-// TestReplyLost proves that when Stripe has opened the page and its reply is lost, the same key gets that page: nothing
+// TestReplyLost proves that if Stripe has opened the page and its reply is lost, the same key gets that page. Nothing
 // is sold twice, and the order exists in the meantime.
 func TestReplyLost(t *testing.T) {
 	t.Parallel()
@@ -120,8 +120,8 @@ func TestRepeats(t *testing.T) {
 	})
 }
 
-// TestOneSubscription proves that a live subscription refuses another plan however it is asked for: by a new request,
-// under the key of an order that was cut off before it had a page, and by a page that is still open.
+// TestOneSubscription proves that while there is a live subscription, another plan is refused in each of three ways: by
+// a new request, under the key of an order that was cut off before it had a page, and by a page that is still open.
 func TestOneSubscription(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(t *testing.T, s *shop) {
@@ -162,8 +162,8 @@ func TestOneSubscription(t *testing.T) {
 	})
 }
 
-// TestPaidMeanwhile proves that asking for another plan while the first one's page is being paid ends with one
-// subscription.
+// TestPaidMeanwhile proves that if another plan is requested while the first one's page is being paid, there is one
+// subscription in the end.
 func TestPaidMeanwhile(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(t *testing.T, s *shop) {
@@ -184,7 +184,7 @@ func TestPaidMeanwhile(t *testing.T) {
 	})
 }
 
-// TestPortal proves that the portal is for those who have bought, and leads back only to allowed places.
+// TestPortal proves that the portal is only for customers who have bought, and leads back only to allowed places.
 func TestPortal(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(t *testing.T, s *shop) {

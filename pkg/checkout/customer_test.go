@@ -42,10 +42,10 @@ func (s *shop) accountNow(id billing.AccountID) billing.Account {
 	return a
 }
 
-// Proves that an account whose customer was deleted at Stripe can buy again, packs and plans, again and again. Each
-// time it gets a new customer and keeps its points, and the old ids stay known. The subscription ended with its
-// customer, so its 500 points are gone and another plan can be bought. A page of the old customer is not handed out
-// again. No event has reported any of it.
+// Proves that an account whose customer was deleted at Stripe can buy again, packs and plans, repeatedly. Each time it
+// gets a new customer and keeps its points, and the old ids stay known. The subscription ended with its customer, so
+// its 500 points are gone and another plan can be bought. The old customer's page is not returned again. No event has
+// reported any of it.
 func TestDeletedCustomerBuysAgain(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(t *testing.T, s *shop) {
@@ -63,7 +63,7 @@ func TestDeletedCustomerBuysAgain(t *testing.T) {
 		s.pay(again)
 		if got := s.accountNow(a.ID); got.Available != 300 || got.Subscription == nil ||
 			got.Subscription.Status != billing.SubCanceled {
-			// 100 + 2 × 100; the plan's 500 ended
+			// 100 + 2 × 100; the plan's 500 expired
 			t.Errorf("100 and 200 points, and no subscription: %d, %+v", got.Available, got.Subscription)
 		}
 		s.remove(a)
@@ -111,7 +111,7 @@ func TestDeletedCustomerTogether(t *testing.T) {
 	})
 }
 
-// Proves that money which goes back to a deleted customer is clawed back from the account: the event names the old
+// Proves that money that is refunded to a deleted customer is clawed back from the account. The event names the old
 // customer, and finds the account. Of the pack's 100 points and the new one's 100, 100 are left.
 func TestRefundOfDeletedCustomer(t *testing.T) {
 	t.Parallel()
@@ -148,8 +148,8 @@ func TestRefundOfDeletedCustomer(t *testing.T) {
 	})
 }
 
-// Proves what a deleted customer means elsewhere: the portal returns a conflict, not a refusal of Stripe's. A customer
-// that Stripe never knew is a refusal everywhere, because that means the key of another account.
+// Proves what a deleted customer means elsewhere: the portal returns a conflict, not Stripe's refusal. A customer that
+// Stripe never knew is a refusal everywhere, because that means the key of another account.
 func TestDeletedCustomerElsewhere(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(t *testing.T, s *shop) {

@@ -11,7 +11,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// foreign gives an account's customer a subscription of something that is not ours, and returns its id.
+// foreign gives an account's customer a subscription of something that is not ours, and returns the subscription's id.
 func (s *planShop) foreign(a billing.Account) string {
 	s.t.Helper()
 	form := url.Values{
@@ -40,9 +40,9 @@ func (s *planShop) buys(a billing.Account, plan string) billing.Account {
 	return a
 }
 
-// TestOneTrialEver proves that an account has one trial: no second one after the first has ended, on another plan,
-// after its customer was deleted at Stripe, or after a plan that was paid. It also proves that someone else's
-// subscription takes no trial away.
+// TestOneTrialEver proves that an account has only one trial. It gets no second one after the first has ended, on
+// another plan, after its customer was deleted at Stripe, or after a paid plan. Also proves that someone else's
+// subscription does not use up the trial.
 func TestOneTrialEver(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
@@ -66,7 +66,7 @@ func TestOneTrialEver(t *testing.T) {
 		trial(trial(storetest.NewAccount(t, s.db), "basic", billing.SubActive), "try", billing.SubActive)
 
 		b := storetest.NewAccount(t, s.db)
-		s.order(b.ID, checkout.Request{Item: "pack"}) // which makes it a customer
+		s.order(b.ID, checkout.Request{Item: "pack"}) // makes it a customer
 		b, err = s.db.Account(t.Context(), b.ID)
 		must(t, err)
 		s.foreign(b)
@@ -104,9 +104,9 @@ func TestForeignUntouched(t *testing.T) {
 	})
 }
 
-// TestWhatComesIsShown proves that an end and a pause show, and end access, however an operator set them. Cancelling
-// does not move an earlier end, and moves a later one to the period's end. A resumption withdraws each, and restores
-// the window.
+// TestWhatComesIsShown proves that an end and a pause are shown, and end access, however an operator set them.
+// Cancelling does not move an earlier end, and moves a later one to the period's end. A resumption withdraws each, and
+// restores the window.
 func TestWhatComesIsShown(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {

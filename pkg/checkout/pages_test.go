@@ -16,8 +16,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
-// eachDebitShop runs a suite on both databases, in a shop that sells in euros and whose pages take bank debits, as a
-// dashboard has it set.
+// eachDebitShop runs a suite on both databases, in a shop that sells in euros. Its pages accept bank debits, as set in
+// the dashboard.
 func eachDebitShop(t *testing.T, f func(t *testing.T, s *shop)) {
 	t.Helper()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -54,10 +54,10 @@ func (s *shop) payByDebit(o billing.Order) {
 	s.ask(http.MethodPost, "/v1/payment_pages/"+string(o.CheckoutID)+"/confirm", url.Values{"payment_method": {method}})
 }
 
-// Proves that a page is handed out again only while it can be paid. Four pages make a new order with a new page,
-// although no event has reported it: a page that the customer has paid on by debit or by card, one that the operator
-// closed, and one that Stripe has forgotten. A repeat of the old key still gets the first order. All this holds whether
-// the database knows of it or not.
+// Proves that a page is returned again only while it can be paid. In four cases a request makes a new order with a new
+// page: the customer has paid on the page by debit, or by card, the operator closed it, or Stripe has forgotten it. No
+// event has reported any of it. A repeat of the old key still gets the first order. All this holds whether or not the
+// database knows of it.
 func TestEndedPageIsNotHandedOutAgain(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(s *shop, o billing.Order){
@@ -121,8 +121,8 @@ func TestEndedPageIsNotHandedOutAgain(t *testing.T) {
 }
 
 // Proves that while the payment of a plan is under way, no second plan is sold, whatever the database knows about the
-// first one's page: both could be paid, and the customer would have two subscriptions. A page that was opened at the
-// same time is closed. A pack is still sold.
+// first one's page. Otherwise both could be paid, and the customer would have two subscriptions. A page that was opened
+// at the same time is closed. A pack is still sold.
 func TestNoSecondPlanBesideDebit(t *testing.T) {
 	t.Parallel()
 	eachDebitShop(t, func(t *testing.T, s *shop) {
@@ -148,8 +148,8 @@ func TestNoSecondPlanBesideDebit(t *testing.T) {
 	})
 }
 
-// Proves that orders whose payment is under way do not count among the 20 that can be paid: with 20 packs that are paid
-// by debit, the customer buys one more. With 20 whose page is open, it is refused.
+// Proves that orders whose payment is under way do not count among the 20 that can be paid. With 20 packs that are paid
+// by debit, the customer can buy one more. With 20 open pages, the purchase is refused.
 func TestDebitsDoNotUseUpTheOrders(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(t *testing.T, s *shop) {
@@ -186,8 +186,8 @@ func TestDebitsDoNotUseUpTheOrders(t *testing.T) {
 	})
 }
 
-// Proves that a page in another currency than the order's is withdrawn, as one of another amount is: 500 cents are not
-// 500 yen.
+// Proves that a page in another currency than the order's is withdrawn, like a page with another amount: 500 cents are
+// not 500 yen.
 func TestPageInAnotherCurrency(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(t *testing.T, s *shop) {

@@ -22,7 +22,7 @@ func (s *planShop) code(name string, coupon, limits url.Values) {
 	s.ask(http.MethodPost, "/v1/promotion_codes", limits)
 }
 
-// payFor pays an order at a price and comes back from the page.
+// payFor pays an order at a price and returns from the page.
 func (s *planShop) payFor(o billing.Order, amount int64) billing.Account {
 	s.t.Helper()
 	s.ask(
@@ -37,8 +37,8 @@ func (s *planShop) payFor(o billing.Order, amount int64) billing.Account {
 	return a
 }
 
-// TestPromotion proves that a discount lowers the price and no points: a code that counts once ends with the first
-// payment, and one that counts for ever, for everything, grants each period's points.
+// TestPromotion proves that a discount lowers the price and not the points. A code that counts once ends with the first
+// payment. A code that counts forever, for everything, grants each period's points.
 func TestPromotion(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
@@ -71,7 +71,7 @@ func TestPromotion(t *testing.T) {
 	})
 }
 
-// TestPromotionRefused proves that a code which is unknown, used up, someone else's or not for this purchase sells
+// TestPromotionRefused proves that a code that is unknown, used up, someone else's or not for this purchase sells
 // nothing, and leaves its key unused.
 func TestPromotionRefused(t *testing.T) {
 	t.Parallel()
@@ -111,7 +111,7 @@ func TestPromotionRefused(t *testing.T) {
 	})
 }
 
-// TestPromotionField proves that Stripe's page asks for a code only where the catalogue allows it.
+// TestPromotionField proves that Stripe's page asks for a code only if the catalogue allows it.
 func TestPromotionField(t *testing.T) {
 	t.Parallel()
 	s := newPlanShop(t, storetest.Dialects[1])

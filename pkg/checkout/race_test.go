@@ -14,8 +14,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// TestOneCustomer proves that however many first purchases of an account race, it has one customer at Stripe, and that
-// the limit on unpaid orders holds among them.
+// TestOneCustomer proves that an account has one customer at Stripe, however many of its first purchases run at once.
+// The limit on unpaid orders holds among them.
 func TestOneCustomer(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(t *testing.T, s *shop) {
@@ -52,8 +52,8 @@ func TestOneCustomer(t *testing.T) {
 	})
 }
 
-// TestOneCustomerLater proves that an account whose customer was made by a request that was cut off gets no second one,
-// even if it comes back when Stripe has forgotten the request's key, which it keeps for a day.
+// TestOneCustomerLater proves that an account whose customer was made by a request that was cut off gets no second
+// customer, even if it returns after Stripe has deleted the request's key, which Stripe keeps for a day.
 func TestOneCustomerLater(t *testing.T) {
 	t.Parallel()
 	for name, away := range map[string]time.Duration{
@@ -89,7 +89,7 @@ func TestOneCustomerLater(t *testing.T) {
 	}
 }
 
-// TestParallelKey proves that one key is one order and one page, and that all who sent it get the same response.
+// TestParallelKey proves that one key makes one order and one page, and that all who sent it get the same response.
 func TestParallelKey(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(t *testing.T, s *shop) {
@@ -120,14 +120,14 @@ func TestParallelKey(t *testing.T) {
 	})
 }
 
-// TestParallelPlans proves that plans asked for concurrently leave one page that can be paid: two would sell two
-// subscriptions. A request that comes too late is told so, or gets the page that is left.
+// TestParallelPlans proves that plans that are requested concurrently leave one page that can be paid, because two
+// would sell two subscriptions. A request that comes too late is refused, or gets the page that is left.
 func TestParallelPlans(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(t *testing.T, s *shop) {
 		for round := range 5 {
 			a := storetest.NewAccount(t, s.db)
-			s.order(a.ID, checkout.Request{Item: "pack_100"}) // the customer is there: what races is the pages
+			s.order(a.ID, checkout.Request{Item: "pack_100"}) // makes the customer, so that only the pages race
 			before := s.openPages()
 			var all sync.WaitGroup
 			for i := range 4 {
@@ -148,8 +148,8 @@ func TestParallelPlans(t *testing.T) {
 	})
 }
 
-// TestPlanPaidDuringAnother proves that a plan is noticed which is paid, and whose order is fulfilled, while another
-// plan's page is being opened. The other page is closed and refused; otherwise it would sell a second subscription.
+// TestPlanPaidDuringAnother proves the case that a plan is paid, and its order fulfilled, while another plan's page is
+// being opened. The other page is closed and refused. Otherwise it would sell a second subscription.
 func TestPlanPaidDuringAnother(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(t *testing.T, s *shop) {

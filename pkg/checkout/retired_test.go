@@ -13,8 +13,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
-// TestRetiredItems proves that a retired plan or pack is not sold and not changed to, that a customer who has the plan
-// is charged and granted as before, and that a page which was open before is still paid for and grants.
+// TestRetiredItems proves that a retired plan or pack is not sold and that no plan is changed to it. A customer who has
+// the plan is charged and granted points as before. A page that was open before is still paid for and grants.
 func TestRetiredItems(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
@@ -66,7 +66,7 @@ func TestPageOfOtherPoints(t *testing.T) {
 		_, err = s.service.Preview(
 			t.Context(), s.subscriber("team", 1).ID, checkout.ChangeRequest{Plan: "basic", Quantity: 1},
 		)
-		must(t, err) // cheaper: at the period's end, for nothing now
+		must(t, err) // cheaper: at the period's end, and free now
 		_, err = s.service.Change(t.Context(), a.ID, checkout.ChangeRequest{Plan: "basic"})
 		s.refused(err, billing.EStripeRefused)
 		if orders, err := s.db.Orders(t.Context(), a.ID, "", 10); err != nil || len(orders) != 1 {
@@ -75,8 +75,8 @@ func TestPageOfOtherPoints(t *testing.T) {
 	})
 }
 
-// TestCancelNowVoids proves that cancelling at once voids the subscription's open invoices, but none whose payment is
-// under way, even if the server is stopped after the subscription has ended.
+// TestCancelNowVoids proves that an immediate cancellation voids the subscription's open invoices, except those whose
+// payment is under way, even if the server is stopped after the subscription has ended.
 func TestCancelNowVoids(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
@@ -131,7 +131,7 @@ func (s *planShop) stopBefore(end string) func() {
 	return func() { s.intercept(nil) }
 }
 
-// underWay shows the payment of every invoice as one that a bank is asked for.
+// underWay shows the payment of every invoice as processing at the bank.
 func (s *planShop) underWay(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet || r.URL.Path != "/v1/invoices" {
 		s.sandbox.ServeHTTP(w, r)

@@ -33,7 +33,7 @@ func (s *tops) together(n int, others ...func()) {
 	all.Wait()
 }
 
-// settled runs until no order waits, and proves that every charge at Stripe has its order and its points, once.
+// settled runs until no order waits, and checks that every charge at Stripe has its order and its points, once.
 func (s *tops) settled(id billing.AccountID, want int) {
 	s.t.Helper()
 	s.run()
@@ -58,8 +58,8 @@ func (s *tops) settled(id billing.AccountID, want int) {
 	must(s.t, ledger.Audit(s.t.Context(), s.db, id))
 }
 
-// TestTopUpTogether proves that a hundred spends that cross the threshold, while two replicas look, are one charge at
-// Stripe and one grant.
+// TestTopUpTogether proves that a hundred spends that cross the threshold, while two replicas run the job, cause one
+// charge at Stripe and one grant.
 func TestTopUpTogether(t *testing.T) {
 	t.Parallel()
 	s := newTops(t, store.Postgres)
@@ -80,8 +80,8 @@ func TestTopUpTogether(t *testing.T) {
 	}
 }
 
-// TestTopUpCoolOff proves that the time between two attempts holds for every replica, even if the customer sets the
-// top-up again or deletes it in the meantime, and that it counts from an attempt that was declined.
+// TestTopUpCoolOff proves that the time between two attempts applies to every replica, even if the customer changes or
+// deletes the top-up in the meantime. It also applies after an attempt that was declined.
 func TestTopUpCoolOff(t *testing.T) {
 	t.Parallel()
 	s := newTops(t, store.Postgres)
@@ -110,8 +110,8 @@ func TestTopUpCoolOff(t *testing.T) {
 	s.settled(a.ID, 2)
 }
 
-// TestTopUpMonth proves that the month's limit holds among replicas and whatever a customer sets, and that the next
-// month starts again from zero, at midnight UTC.
+// TestTopUpMonth proves that the month's limit holds across replicas, whatever a customer sets, and that the next month
+// starts again from zero, at midnight UTC.
 func TestTopUpMonth(t *testing.T) {
 	t.Parallel()
 	s := newTops(t, store.Postgres)
@@ -163,7 +163,7 @@ func TestTopUpRaisedLimit(t *testing.T) {
 	s.settled(a.ID, 2)
 }
 
-// lose lets Stripe do what it is asked for and drops the reply.
+// lose passes a request to Stripe and drops the reply.
 func (s *tops) lose(out http.ResponseWriter, r *http.Request) {
 	if !isCharge(r) {
 		s.sandbox.ServeHTTP(out, r)
@@ -173,9 +173,9 @@ func (s *tops) lose(out http.ResponseWriter, r *http.Request) {
 	panic(http.ErrAbortHandler)
 }
 
-// TestTopUpReplyLost proves that a charge whose reply is lost is one charge and has its points, no matter who looks
-// next: the job, by any card and however late, even if the customer has turned the top-up off; or a sync that a webhook
-// asked for.
+// TestTopUpReplyLost proves that a charge whose reply is lost is one charge and has its points, whatever runs next.
+// That may be the job, with any card and however late, even if the customer has disabled the top-up. Or it may be a
+// sync that a webhook caused.
 func TestTopUpReplyLost(t *testing.T) {
 	t.Parallel()
 	for name, next := range map[string]func(s *tops, a billing.Account){
@@ -212,8 +212,7 @@ func TestTopUpReplyLost(t *testing.T) {
 	}
 }
 
-// TestTopUpDeclineLost proves that a declined charge whose reply is lost is cancelled by the next run or sync that
-// looks.
+// TestTopUpDeclineLost proves that the next run or sync cancels a declined charge whose reply was lost.
 func TestTopUpDeclineLost(t *testing.T) {
 	t.Parallel()
 	s := newTops(t, store.Postgres)
@@ -237,8 +236,8 @@ func TestTopUpDeclineLost(t *testing.T) {
 	}
 }
 
-// TestTopUpNeverAsked proves that an order that could not be charged in time is given up and not charged any more, and
-// that nothing is charged for a customer who turned the top-up off before Stripe was asked.
+// TestTopUpNeverAsked proves that an order that could not be charged in time is given up and not charged any more.
+// Nothing is charged for a customer who disabled the top-up before Stripe was asked.
 func TestTopUpNeverAsked(t *testing.T) {
 	t.Parallel()
 	s := newTops(t, store.Postgres)
@@ -260,7 +259,7 @@ func TestTopUpNeverAsked(t *testing.T) {
 	gone.Enabled = false
 	s.put(off.ID, gone)
 	s.untilRetried()
-	s.run() // charges the one that still wants it
+	s.run() // charges the one that is still wanted
 	if got := s.automatic(late.ID)[0].Status; got != billing.OrderFulfilled ||
 		s.automatic(off.ID)[0].Status != billing.OrderPending {
 		t.Errorf("%s, %s", got, s.automatic(off.ID)[0].Status)
@@ -277,7 +276,7 @@ func TestTopUpNeverAsked(t *testing.T) {
 	}
 	s.advance(reconcile.UnchargedAge - reconcile.ChargeAge + time.Minute)
 	s.run() // gives them up
-	s.run() // and starts again where the customer wants it
+	s.run() // and starts again if the customer still wants it
 	if got := s.automatic(off.ID); len(got) != 1 || got[0].Status != billing.OrderExpired {
 		t.Errorf("turned off: %+v", got)
 	}
@@ -287,8 +286,8 @@ func TestTopUpNeverAsked(t *testing.T) {
 	}
 }
 
-// TestTopUpDeclineCounted proves that a declined charge is counted once, though two syncs that run side by side see its
-// order end.
+// TestTopUpDeclineCounted proves that a declined charge is counted once, although two concurrent syncs see its order
+// end.
 func TestTopUpDeclineCounted(t *testing.T) {
 	t.Parallel()
 	s := newTops(t, store.Postgres)
@@ -328,8 +327,8 @@ func TestTopUpDeclineCounted(t *testing.T) {
 	}
 }
 
-// TestTopUpAskedTwice proves that two replicas which both looked, found nothing and asked make one charge: the key is
-// the order's.
+// TestTopUpAskedTwice proves that two replicas that both found no charge and requested one make one charge, because
+// both use the order's key.
 func TestTopUpAskedTwice(t *testing.T) {
 	t.Parallel()
 	s := newTops(t, store.Postgres)
@@ -342,7 +341,7 @@ func TestTopUpAskedTwice(t *testing.T) {
 		}
 		s.sandbox.ServeHTTP(out, r)
 	})
-	s.run() // leaves the order behind, for both to take up
+	s.run() // leaves the order for both to continue
 	s.untilRetried()
 	var asks atomic.Int32
 	bothAsk := make(chan struct{})

@@ -11,24 +11,24 @@ import (
 	"github.com/pointsync/pointsync/pkg/checkout"
 )
 
-// TestTopUpStopsWhenMoneyGoesBack proves that money which goes back causes no automatic purchase. The top-up buys 100
-// points as soon as there are fewer than 50. In each case money goes back, points are clawed back, and the cool-off
-// passes five times; then the only automatic orders are those from before. If the top-up stopped, the customer switches
-// it on again, and it buys once more: the money that is known to be back does not stop it a second time.
+// TestTopUpStopsWhenMoneyGoesBack proves that returned money causes no automatic purchase. The top-up buys 100 points
+// as soon as there are fewer than 50. In each case money is returned, points are clawed back, and the cool-off passes
+// five times. After that the only automatic orders are those from before. If the top-up stopped, the customer enables
+// it again, and it buys once more: the money that is known to be returned does not stop it a second time.
 func TestTopUpStopsWhenMoneyGoesBack(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		back   func(s *tops, a billing.Account)
 		status billing.TopUpStatus
 		reason billing.TopUpReason
-		orders int // automatic ones, before the customer switches it on again
+		orders int // automatic ones, before the customer enables it again
 		points billing.Points
 		debt   billing.Points
 	}{
 		// 100 bought by hand, 60 spent: 40. 100 bought automatically: 140. The bank takes the 100 back: 40 again, below
 		// the threshold.
 		"DisputeOfAutomatic": {automaticDisputed, billing.TopUpAttention, billing.TopUpDisputed, 1, 40, 0},
-		// The same, and a fifth of the money goes back: 100 × 1/5 = 20 points of 140.
+		// The same, and a fifth of the money is refunded: 100 × 1/5 = 20 points of 140.
 		"PartOfAutomatic": {automaticRefunded(100), billing.TopUpAttention, billing.TopUpRefunded, 1, 120, 0},
 		"WholeAutomatic":  {automaticRefunded(500), billing.TopUpAttention, billing.TopUpRefunded, 1, 40, 0},
 		// 100 of the first pack, 100 of a second one by a card whose payment the bank takes back: 100 are left, not
@@ -40,8 +40,7 @@ func TestTopUpStopsWhenMoneyGoesBack(t *testing.T) {
 		"DisputeOfPlan": {planDisputed, billing.TopUpAttention, billing.TopUpDisputed, 0, 100, 0},
 		// No money moved: 100 and 100.
 		"Inquiry": {packDisputed("pm_card_createDisputeInquiry"), billing.TopUpOn, "", 0, 200, 0},
-		// 100 bought by hand, 30 spent, refunded whole: 70 − 100 is a debt of 30. A purchase would follow from the
-		// refund.
+		// 100 bought by hand, 30 spent, and all refunded: 70 − 100 is a debt of 30. The refund would cause a purchase.
 		"RefundBelowThreshold": {packRefunded(30, 500), billing.TopUpAttention, billing.TopUpRefunded, 0, 0, 30},
 		// Two fifths of it: 100 − 40 = 60, not below 50.
 		"RefundAboveThreshold": {packRefunded(0, 200), billing.TopUpOn, "", 0, 60, 0},
@@ -75,7 +74,7 @@ func TestTopUpStopsWhenMoneyGoesBack(t *testing.T) {
 	}
 }
 
-// switchedOnAgain lets the customer switch the top-up on: it buys once, and what went back before does not stop it.
+// switchedOnAgain lets the customer enable the top-up. It buys once, and the money returned before does not stop it.
 func (s *tops) switchedOnAgain(a billing.Account, orders int) {
 	s.t.Helper()
 	s.card(a, "pm_card_visa")
@@ -146,9 +145,9 @@ func packRefunded(spent billing.Points, amount int64) func(s *tops, a billing.Ac
 	}
 }
 
-// TestTopUpStopsOnce proves that a dispute which is won, and a second dispute of another payment, are told apart: the
-// first adds nothing new, the second stops the top-up again. Money that went back while the top-up was off stops
-// nothing when it is switched on.
+// TestTopUpStopsOnce proves that a dispute that is won differs from a second dispute of another payment. The first adds
+// nothing new, and the second stops the top-up again. Money that was returned while the top-up was off stops nothing
+// when it is enabled.
 func TestTopUpStopsOnce(t *testing.T) {
 	t.Parallel()
 	eachTops(t, func(t *testing.T, s *tops) {

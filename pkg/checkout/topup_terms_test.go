@@ -8,7 +8,7 @@ import (
 )
 
 // TestTopUpAgreedPoints proves that a top-up buys the points that its customer agreed to, for the agreed amount, or
-// stops: 100 points for 5 dollars is a different deal from 99 or 101 points for the same 5 dollars.
+// stops. 100 points for 5 dollars is a different deal from 99 or 101 points for the same 5 dollars.
 func TestTopUpAgreedPoints(t *testing.T) {
 	t.Parallel()
 	eachTops(t, func(t *testing.T, s *tops) {
@@ -35,7 +35,7 @@ func TestTopUpAgreedPoints(t *testing.T) {
 		s.wantStopped(a, "agreed to before points were noted", 0)
 		s.put(a.ID, wish)
 		pack.Points = 80
-		pack.Points = 100 // as if the change had been undone before anyone looked
+		pack.Points = 100 // as if the change had been undone before any run
 		s.run()
 		if got := s.get(a.ID); got.Status != billing.TopUpOn || got.Points != 100 || s.account(a.ID).Available != 140 ||
 			len(s.intents()) != 1 {
@@ -44,8 +44,8 @@ func TestTopUpAgreedPoints(t *testing.T) {
 	})
 }
 
-// TestTopUpOrderKeepsPoints proves that an order which was written before the pack changed brings what was agreed to:
-// 100 points, though the pack has 80 when it is charged; and that the next one stops.
+// TestTopUpOrderKeepsPoints proves that an order that was written before the pack changed brings what was agreed: 100
+// points, although the pack has 80 when it is charged. The next one stops.
 func TestTopUpOrderKeepsPoints(t *testing.T) {
 	t.Parallel()
 	eachTops(t, func(t *testing.T, s *tops) {
@@ -78,8 +78,8 @@ func TestTopUpOrderKeepsPoints(t *testing.T) {
 	})
 }
 
-// wantStopped lets the job look, and requires that it buys nothing and waits for the customer, who agreed to that
-// number of points.
+// wantStopped runs the job, and requires that it buys nothing and waits for the customer, who agreed to that number of
+// points.
 func (s *tops) wantStopped(a billing.Account, name string, agreed billing.Points) {
 	s.t.Helper()
 	s.run()

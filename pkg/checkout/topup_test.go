@@ -16,8 +16,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// TestTopUp proves that points that run low are bought once, with the card that was saved, that the order is one like
-// any other for a refund, and that Stripe and the database then agree.
+// TestTopUp proves that points are bought once when they run low, with the saved card, that the order can be refunded
+// like any other, and that Stripe and the database then agree.
 func TestTopUp(t *testing.T) {
 	t.Parallel()
 	eachTops(t, func(t *testing.T, s *tops) {
@@ -63,7 +63,7 @@ func TestTopUp(t *testing.T) {
 	})
 }
 
-// story is the account's timeline.
+// story returns the account's timeline.
 func (s *tops) story(id billing.AccountID) (story string) {
 	s.t.Helper()
 	moments, _, err := account.Timeline(s.t.Context(), s.db, id, "", 100)
@@ -74,7 +74,7 @@ func (s *tops) story(id billing.AccountID) (story string) {
 	return story
 }
 
-// sound proves that the audit finds nothing.
+// sound checks that the audit finds nothing.
 func (s *tops) sound() {
 	s.t.Helper()
 	if b, err := audit.Next(
@@ -84,7 +84,7 @@ func (s *tops) sound() {
 	}
 }
 
-// refunds gives the money of an automatic order back.
+// refunds refunds an automatic order.
 func (s *tops) refunds(a billing.Account, o billing.Order) {
 	s.t.Helper()
 	ctx := s.t.Context()
@@ -107,8 +107,8 @@ func (s *tops) refunds(a billing.Account, o billing.Order) {
 	must(s.t, ledger.Audit(ctx, s.db, a.ID))
 }
 
-// TestTopUpOfDebt proves that debt is topped up, but not because of the refund that made it: the customer switches the
-// top-up on again.
+// TestTopUpOfDebt proves that debt is topped up, but not because of the refund that caused it: the customer enables the
+// top-up again.
 func TestTopUpOfDebt(t *testing.T) {
 	t.Parallel()
 	eachTops(t, func(t *testing.T, s *tops) {
@@ -134,7 +134,7 @@ func TestTopUpOfDebt(t *testing.T) {
 	})
 }
 
-// TestErrTopUp proves which top-ups are refused, and that one that is off, or deleted, buys nothing.
+// TestErrTopUp proves which top-ups are refused, and that a disabled or deleted one buys nothing.
 func TestErrTopUp(t *testing.T) {
 	t.Parallel()
 	eachTops(t, func(t *testing.T, s *tops) {
@@ -173,8 +173,8 @@ func TestErrTopUp(t *testing.T) {
 	})
 }
 
-// TestTopUpMethod proves which payment method is charged: the customer's default, else the subscription's, else the one
-// saved last.
+// TestTopUpMethod proves which payment method is charged: the customer's default, otherwise the subscription's,
+// otherwise the one saved last.
 func TestTopUpMethod(t *testing.T) {
 	t.Parallel()
 	eachTops(t, func(t *testing.T, s *tops) {
@@ -205,8 +205,8 @@ func TestTopUpMethod(t *testing.T) {
 	})
 }
 
-// TestTopUpDeclined proves that a declined charge is an order that failed, that no one can pay it later, and that it
-// does not count in the month. The third in a row stops the top-up until the customer turns it on again.
+// TestTopUpDeclined proves that a declined charge makes the order fail, that no one can pay it later, and that it does
+// not count in the month. The third in a row stops the top-up until the customer enables it again.
 func TestTopUpDeclined(t *testing.T) {
 	t.Parallel()
 	eachTops(t, func(t *testing.T, s *tops) {
@@ -246,7 +246,7 @@ func TestTopUpDeclined(t *testing.T) {
 	})
 }
 
-// TestTopUpAuthentication proves that a bank that wants its customer to authenticate stops the top-up at once.
+// TestTopUpAuthentication proves that if the bank requires the customer to authenticate, the top-up stops at once.
 func TestTopUpAuthentication(t *testing.T) {
 	t.Parallel()
 	eachTops(t, func(t *testing.T, s *tops) {
@@ -270,7 +270,7 @@ func TestTopUpAuthentication(t *testing.T) {
 }
 
 // TestTopUpStops proves that a top-up waits for its customer if there is nothing left to charge, or if the deal has
-// changed. It also proves that a price at Stripe which is not the catalogue's charges nothing.
+// changed. Also proves that nothing is charged if the price at Stripe differs from the catalogue's.
 func TestTopUpStops(t *testing.T) {
 	t.Parallel()
 	eachTops(t, func(t *testing.T, s *tops) {
@@ -312,5 +312,5 @@ func TestTopUpStops(t *testing.T) {
 	})
 }
 
-// givenUp is past the age at which an order without a payment is given up.
+// givenUp is longer than the age at which an order without a payment is given up.
 const givenUp = reconcile.UnchargedAge + time.Minute

@@ -13,8 +13,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// TestTopUpRefused proves that an order whose charge Stripe keeps refusing is tried again after pauses that grow with
-// its age up to a limit, whichever replica looks, and is charged once Stripe accepts.
+// TestTopUpRefused proves that an order whose charge Stripe keeps refusing is retried after pauses that grow with its
+// age up to a limit, whichever replica runs, and is charged once Stripe accepts.
 func TestTopUpRefused(t *testing.T) {
 	t.Parallel()
 	const bound = 5 * time.Minute
@@ -36,7 +36,7 @@ func TestTopUpRefused(t *testing.T) {
 				),
 			)
 		})
-		var before, after []time.Time // of each run that asked
+		var before, after []time.Time // times of the runs that asked Stripe
 		for n := range int(30 * time.Minute / checkout.TopUpInterval) {
 			known, began := asks.Load(), s.now()
 			must(t, s.replicas[n%2].Run(t.Context()))
@@ -61,8 +61,8 @@ func TestTopUpRefused(t *testing.T) {
 	})
 }
 
-// TestTopUpParked proves that an automatic order which parks its account stays paid and open, so that nothing more is
-// bought however much time passes, and that its points come once a person lets them through.
+// TestTopUpParked proves that an automatic order that parks its account stays paid and open, so that nothing more is
+// bought however much time passes. Its points come once a person lets them through.
 func TestTopUpParked(t *testing.T) {
 	t.Parallel()
 	eachTops(t, func(t *testing.T, s *tops) {
@@ -87,7 +87,7 @@ func TestTopUpParked(t *testing.T) {
 		s.sound()
 		s.unpark(a.ID)
 		s.together(2)
-		_, err := s.syncer.Sync(t.Context(), a.ID, billing.CauseDue) // as a job asks for after unparking
+		_, err := s.syncer.Sync(t.Context(), a.ID, billing.CauseDue) // as the job after unparking does
 		must(t, err)
 		if got := s.account(a.ID); got.Parking.At != nil || got.Available != 140 || s.get(a.ID).Used != 1 {
 			t.Errorf("after unparking: %+v, %+v", got.Parking, got.Balance)
@@ -104,7 +104,7 @@ func TestTopUpParked(t *testing.T) {
 	})
 }
 
-// unpark is a person's decision, without the note that package account makes of it.
+// unpark is a person's approval, without the note that package account makes of it.
 func (s *tops) unpark(id billing.AccountID) {
 	s.t.Helper()
 	s.change(id, func(ctx context.Context, tx *store.Tx, a billing.Account) error {
@@ -126,8 +126,8 @@ func (s *tops) change(id billing.AccountID, f func(ctx context.Context, tx *stor
 	}))
 }
 
-// TestTopUpUndoneMeanwhile proves that the job decides under the account's lock: a top-up that a customer turns off or
-// deletes while it looks buys nothing, and is not brought back.
+// TestTopUpUndoneMeanwhile proves that the job decides under the account's lock. A top-up that a customer disables or
+// deletes while the job runs buys nothing, and is not restored.
 func TestTopUpUndoneMeanwhile(t *testing.T) {
 	t.Parallel()
 	for name, undo := range map[string]func(ctx context.Context, tx *store.Tx, t billing.TopUp) error{

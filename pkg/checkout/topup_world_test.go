@@ -30,7 +30,7 @@ type tops struct {
 	syncer   *reconcile.Syncer
 	catalog  *catalog.Catalog // of both replicas; a test may change it between two runs
 	url      string           // of the database
-	gated    *httptest.Server // what the replicas take for Stripe
+	gated    *httptest.Server // what the replicas use as Stripe
 }
 
 // eachTops runs a suite on both databases.
@@ -84,7 +84,7 @@ func (s *tops) advance(d time.Duration) {
 	s.offset.Add(int64(d))
 }
 
-// buyer is an account with 100 points and a saved card that has none in its portal's settings.
+// buyer returns an account with 100 points and a card that is saved but not the default.
 func (s *tops) buyer() billing.Account {
 	s.t.Helper()
 	a := storetest.NewAccount(s.t, s.db)
@@ -136,7 +136,7 @@ func (s *tops) automatic(id billing.AccountID) (found []billing.Order) {
 	return found
 }
 
-// intents lists what automatic orders made at Stripe: those of pages have no off-session item in their metadata.
+// intents lists the payments of automatic orders at Stripe. Those of pages have no off-session item in their metadata.
 func (s *tops) intents() (found []map[string]any) {
 	s.t.Helper()
 	for _, i := range s.list("/v1/payment_intents") {
@@ -160,7 +160,7 @@ func (s *tops) card(a billing.Account, name string) string {
 	return id
 }
 
-// untilRetried moves the clock to when an order that could not be charged a moment ago is tried again.
+// untilRetried moves the clock to when an order that could not be charged a moment ago is retried.
 func (s *tops) untilRetried() { s.t.Helper(); s.advance(time.Minute) }
 
 // isCharge reports whether a request to Stripe charges a saved card.

@@ -9,7 +9,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/checkout"
 )
 
-// wantVoided cancels at once under a key, then again, and requires that both list these invoices, which are void.
+// wantVoided cancels at once under a key, and then again. It requires that both list these invoices, which are void.
 func (s *planShop) wantVoided(a billing.Account, key string, want ...billing.VoidedInvoice) {
 	s.t.Helper()
 	for n := range 2 {
@@ -34,9 +34,9 @@ func (s *planShop) newest(a billing.Account, amount int64) billing.VoidedInvoice
 	}
 }
 
-// TestCancelNowLists proves that a cancellation at once lists the invoices that it voided with the amounts due, and
-// that its repeat lists the same: the failed renewal of 9.00, that of three seats at 10.00, an upgrade that was not
-// paid, for the amount that Stripe asked. It lists none if all is paid.
+// TestCancelNowLists proves that an immediate cancellation lists the invoices that it voided with the amounts due, and
+// that its repeat lists the same: the failed renewal of 9.00, that of three seats at 10.00, and an unpaid upgrade, with
+// the amount that Stripe asked for. It lists none if all is paid.
 func TestCancelNowLists(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
@@ -56,7 +56,7 @@ func TestCancelNowLists(t *testing.T) {
 		s.card(up, "pm_card_chargeCustomerFail")
 		_, err := changeTo("pro", 1)(s, up.ID, "up")
 		s.owed(err)
-		// pro costs 10.00 more, and seconds of the period are gone
+		// Pro costs 10.00 more, and seconds of the period are gone.
 		due := int64(s.of("/v1/invoices", up)[0]["amount_due"].(float64))
 		if due < 990 || due > 1000 {
 			t.Errorf("the upgrade costs %d", due)
@@ -65,8 +65,8 @@ func TestCancelNowLists(t *testing.T) {
 	})
 }
 
-// TestVoidedElsewhere proves that a request which gives up an earlier change's invoice lists it: here the change down
-// that replaces an unpaid upgrade. A cancellation at the period's end voids nothing and lists nothing.
+// TestVoidedElsewhere proves that a request that gives up an earlier change's invoice lists it: here the downgrade that
+// replaces an unpaid upgrade. A cancellation at the period's end voids nothing and lists nothing.
 func TestVoidedElsewhere(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
@@ -92,7 +92,7 @@ func TestVoidedElsewhere(t *testing.T) {
 	})
 }
 
-// TestVoidedCutOff proves that a cancellation at once still lists the voided invoice of 9.00 when it is repeated,
+// TestVoidedCutOff proves that an immediate cancellation still lists the voided invoice of 9.00 when it is repeated,
 // although the invoice is no longer open. The first request was cut off at any of its requests to Stripe, before or
 // after that had its effect.
 func TestVoidedCutOff(t *testing.T) {

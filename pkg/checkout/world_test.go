@@ -29,8 +29,8 @@ type shop struct {
 	db      *store.DB
 	service *checkout.Service
 	syncer  *reconcile.Syncer
-	stripe  string                           // of the sandbox itself, past the interceptor
-	between atomic.Pointer[http.HandlerFunc] // stands in for the sandbox while it is set
+	stripe  string                           // of the sandbox itself, without the interceptor
+	between atomic.Pointer[http.HandlerFunc] // replaces the sandbox while it is set
 	sandbox http.Handler
 }
 
@@ -74,7 +74,7 @@ func stock(t *testing.T, db *store.DB, items *catalog.Catalog, o stripegw.Option
 	return s
 }
 
-// intercept puts a handler in the sandbox's place; nil removes it.
+// intercept puts a handler in the sandbox's place. nil removes it.
 func (s *shop) intercept(h http.HandlerFunc) {
 	if h == nil {
 		s.between.Store(nil)
@@ -83,7 +83,7 @@ func (s *shop) intercept(h http.HandlerFunc) {
 	s.between.Store(&h)
 }
 
-// order asks for an item and fails the test if it is refused.
+// order orders an item and fails the test if that is refused.
 func (s *shop) order(id billing.AccountID, r checkout.Request) billing.Order {
 	s.t.Helper()
 	o, _, err := s.service.Create(s.t.Context(), id, r)
@@ -91,7 +91,7 @@ func (s *shop) order(id billing.AccountID, r checkout.Request) billing.Order {
 	return o
 }
 
-// pay pays an order as a program does, and comes back to the success page.
+// pay pays an order as a program would, and returns to the success page.
 func (s *shop) pay(o billing.Order) billing.Order {
 	s.t.Helper()
 	s.ask(http.MethodPost, "/v1/payment_pages/"+string(o.CheckoutID)+"/confirm", url.Values{
