@@ -12,7 +12,7 @@ import (
 )
 
 // TestAuditCommand proves what an operator's script relies on: exit code 0 if every rule holds, 1 if one is broken and
-// named, 2 if that could not be found out; the same as JSON; and that the metrics know of a whole audit.
+// named, 2 if the command could not find out. The JSON output contains the same, and the metrics show a complete audit.
 func TestAuditCommand(t *testing.T) {
 	t.Parallel()
 	for _, dialect := range storetest.Dialects {
@@ -26,7 +26,7 @@ func TestAuditCommand(t *testing.T) {
 				t.Errorf("of a sound database: %q", said)
 			}
 			breakAccount(t, db, a.ID)
-			audited := p.command("audit", "--json") // it takes the 12 seconds from one look to the next
+			audited := p.command("audit", "--json") // it takes the 12 seconds from one pass to the next
 			out, _ := audited.Output()
 			var r auditReport
 			if err := json.Unmarshal(out, &r); audited.ProcessState.ExitCode() != 1 || err != nil || r.Accounts != 1 ||
@@ -44,7 +44,7 @@ func TestAuditCommand(t *testing.T) {
 			if err != nil || run.LastFindings != 1 || run.LastEndedAt == nil {
 				t.Errorf("noted: %+v, %v", run, err)
 			}
-			p.run(0, "audit", "--after", string(a.ID)) // past the broken one: and it is no whole audit
+			p.run(0, "audit", "--after", string(a.ID)) // after the broken one, so it is not a complete audit
 			if again, err := db.AuditRun(
 				context.Background(), billing.RunAudit,
 			); err != nil || !again.LastEndedAt.Equal(*run.LastEndedAt) {
@@ -59,8 +59,8 @@ func TestAuditCommand(t *testing.T) {
 	}
 }
 
-// TestAuditCommandLooksTwice proves that the command reports only what both of its looks found: not what was repaired
-// in between, not what broke only then, and not an account that broke another rule by then.
+// TestAuditCommandLooksTwice proves that the command reports only what both of its passes found. It does not report
+// what was repaired in between, what broke only then, or an account that broke another rule by then.
 func TestAuditCommandLooksTwice(t *testing.T) {
 	t.Parallel()
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, _ *storetest.Clock) {

@@ -17,7 +17,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// payer is an account whose customer has paid a number of times, of which no webhook told. Each payment is one event of
+// payer returns an account whose customer has made a number of payments without webhooks. Each payment is one event of
 // our types.
 func payer(t *testing.T, db *store.DB, stripe string, payments int) billing.Account {
 	t.Helper()
@@ -38,8 +38,8 @@ func payer(t *testing.T, db *store.DB, stripe string, payments int) billing.Acco
 	return a
 }
 
-// gated is a sandbox behind a gate. pass gets the number of each request for the list of events, counted from 1. If it
-// returns false, the gate replies itself.
+// gated puts a gate before a sandbox. pass gets the number of each request for the list of events, counted from 1. If
+// it returns false, the gate replies itself.
 func gated(t *testing.T, stripe string, pass func(n int64, r *http.Request) bool) string {
 	t.Helper()
 	address, err := url.Parse(stripe)
@@ -61,8 +61,9 @@ func lookedAt(seen, missing, failed int) string {
 	return fmt.Sprintf("%d events looked at, %d of them were missing, %d could not be stored.\n", seen, missing, failed)
 }
 
-// TestBackfillCommand proves what an operator's script relies on: exit code 0 after a whole walk, 1 if something is
-// left to another command or Stripe did not reply, 2 if a server is walking at this moment; and what each prints.
+// TestBackfillCommand proves what an operator's script relies on, and what each run prints: exit code 0 after a
+// complete walk, 1 if something is left to another command or Stripe did not reply, 2 if a server is walking at this
+// moment.
 func TestBackfillCommand(t *testing.T) {
 	t.Parallel()
 	for _, dialect := range storetest.Dialects {
@@ -98,7 +99,7 @@ func TestBackfillCommand(t *testing.T) {
 	}
 }
 
-// rewinds proves that --since goes back before the last look, and not too far.
+// rewinds proves that --since goes back before the last walk, and not too far.
 func rewinds(t *testing.T, db *store.DB, p program, paid int) {
 	t.Helper()
 	seen := func(at string) { t.Helper(); change(t, db, "UPDATE event_walks SET seen_until = '"+at+"'") }
@@ -124,8 +125,8 @@ func rewinds(t *testing.T, db *store.DB, p program, paid int) {
 	}
 }
 
-// givesWay proves that of two processes which ask for the same page of a walk the later one to come back gives way,
-// where there are more.
+// givesWay proves that if two processes request the same page of a walk, the one that gets its reply later stops,
+// provided that there are more pages.
 func givesWay(t *testing.T, p program, stripe string) {
 	t.Helper()
 	asked, release := make(chan struct{}), make(chan struct{})
@@ -170,7 +171,7 @@ func leaves(t *testing.T, db *store.DB, p program, paid int) {
 	}
 }
 
-// change changes rows as no code of ours does.
+// change changes rows in ways that our code does not.
 func change(t *testing.T, db *store.DB, statement string) {
 	t.Helper()
 	if _, err := db.SQL().ExecContext(t.Context(), statement); err != nil {
@@ -178,8 +179,8 @@ func change(t *testing.T, db *store.DB, statement string) {
 	}
 }
 
-// TestBackfillKilled proves that a walk continues whose process is killed while it stores a page, and once more while
-// it asks for the next one: nothing is missing afterwards, and a server's metrics count each event once.
+// TestBackfillKilled proves that a walk continues if its process is killed while it stores a page, and once more while
+// it requests the next one. Nothing is missing afterwards, and a server's metrics count each event once.
 func TestBackfillKilled(t *testing.T) {
 	t.Parallel()
 	const paid = 60 // more than a page
@@ -189,7 +190,7 @@ func TestBackfillKilled(t *testing.T) {
 	payer(t, db, stripe, 1) // the newest event, which the first walk gets
 	second := make(chan struct{})
 	slow := gated(t, stripe, func(n int64, r *http.Request) bool {
-		if n < 3 { // the first walk's page, and the second one's first
+		if n < 3 { // the first walk's page, and the second walk's first page
 			return true
 		}
 		if n == 3 {
@@ -264,7 +265,7 @@ func count(t *testing.T, db *store.DB, query string) (n int) {
 	return n
 }
 
-// metrics is the page of a server's metrics.
+// metrics returns the page of a server's metrics.
 func metrics(t *testing.T, server string) string {
 	t.Helper()
 	answer, err := http.Get(server + "/metrics")

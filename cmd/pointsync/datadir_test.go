@@ -14,8 +14,8 @@ import (
 	"testing"
 )
 
-// TestOneProcessForDataDir proves that a folder of state belongs to one process: a second `dev` is refused with the
-// first one's pid, and so is a sandbox in the folder where dev keeps its sandbox. After the first has ended, or was
+// TestOneProcessForDataDir proves that only one process uses a state folder. A second `dev` is refused with the first
+// one's pid, and so is a sandbox in the folder where dev keeps its sandbox. After the first process has ended, or was
 // killed, the folder is free.
 func TestOneProcessForDataDir(t *testing.T) {
 	t.Parallel()
@@ -64,8 +64,8 @@ func refused(t *testing.T, err error, pid int) {
 	}
 }
 
-// TestDevByOtherNames proves that you can buy in `dev` however you write this machine's name in the browser: a page of
-// that origin may call the API, and the customer may be sent back there.
+// TestDevByOtherNames proves that you can buy in `dev` whichever name of this machine you write in the browser. A page
+// of that origin may call the API, and the customer may be sent back there.
 func TestDevByOtherNames(t *testing.T) {
 	t.Parallel()
 	s := dev(t, t.TempDir(), "127.0.0.1:0")
@@ -108,7 +108,7 @@ func TestDevByOtherNames(t *testing.T) {
 }
 
 // TestDevAllowOrigin proves that `dev` lets in the web apps of the origins that it is given, with PUT and DELETE, and
-// no others; and that an invalid origin is refused before anything starts.
+// no others. An invalid origin is refused before anything starts.
 func TestDevAllowOrigin(t *testing.T) {
 	t.Parallel()
 	app := "http://localhost:5173"

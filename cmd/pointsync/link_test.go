@@ -18,10 +18,10 @@ import (
 	"github.com/pointsync/pointsync/pkg/token"
 )
 
-// TestAnotherStripeAccount proves that a database which belongs to one Stripe account is refused, by name, to a server
-// and to `stripe check` with the key of another. `stripe unlink` says what it would do before it does it, and the
-// database then belongs to the other. Two sandboxes are two accounts; one that is started again from its state is the
-// same account.
+// TestAnotherStripeAccount proves that a database that belongs to one Stripe account is refused, by name, to a server
+// and to `stripe check` with the key of another account. `stripe unlink` says what it would do before it does it, and
+// the database then belongs to the other account. Two sandboxes are two accounts. A sandbox that is restarted from its
+// state is the same account.
 func TestAnotherStripeAccount(t *testing.T) {
 	t.Parallel()
 	state := t.TempDir()
@@ -75,15 +75,15 @@ func TestAnotherStripeAccount(t *testing.T) {
 	at(again).run(1, "serve")
 }
 
-// TestLinkLater proves what happens to a server whose Stripe did not say at the start whose key it has. It asks at each
-// tick until Stripe replies, continues if the account and mode are those of its database, and ends with the reason if
-// they are others. The database is of acct_1, in test mode unless live is set.
+// TestLinkLater proves what happens to a server if Stripe did not say at the start which account its key belongs to. It
+// asks at each tick until Stripe replies. It continues if the account and mode are those of its database, and otherwise
+// ends with the reason. The database is of acct_1, in test mode unless live is set.
 func TestLinkLater(t *testing.T) {
 	t.Parallel()
 	const ours, others = `200 {"id":"acct_1","object":"account"}`, `200 {"id":"acct_2","object":"account"}`
 	for name, c := range map[string]struct {
-		live    bool     // the database
-		answers []string // of Stripe, the first at the start
+		live    bool     // the database's mode
+		answers []string // of Stripe, the first one at the start
 		ends    bool
 	}{
 		"Ours":                 {false, []string{"503", "503", ours}, false},
@@ -124,7 +124,7 @@ func TestLinkLater(t *testing.T) {
 						t.Fatal("it stopped to ask before Stripe had answered")
 					}
 				}
-				<-over // the last answer decides
+				<-over // the last reply decides
 				if why := refusedLater(ctx); (why != nil) != c.ends ||
 					c.ends && billing.CodeOf(why) != billing.EConflict {
 					t.Errorf("the server ends with %v", why)
@@ -134,18 +134,19 @@ func TestLinkLater(t *testing.T) {
 	}
 }
 
-// TestLinkLaterEnds proves that a server which ends asks no more.
+// TestLinkLaterEnds proves that a server that ends asks no more.
 func TestLinkLaterEnds(t *testing.T) {
 	t.Parallel()
 	ctx, end := context.WithCancelCause(t.Context())
 	end(nil)
-	(&app{}).linkAt(ctx, nil, end) // would wait for ever
+	(&app{}).linkAt(ctx, nil, end) // without the end it would wait forever
 	if why := refusedLater(ctx); why != nil {
 		t.Error(why)
 	}
 }
 
-// saying is a Stripe that gives one reply after the other, each a status and a body, to every request for the account.
+// saying returns a gateway to a Stripe that gives one reply after the other, each a status and a body, to requests for
+// the account.
 func saying(t *testing.T, answers ...string) *stripegw.Gateway {
 	t.Helper()
 	next := make(chan string, len(answers))

@@ -20,7 +20,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/token"
 )
 
-// served is a program with all that serve needs, on a database of its own and the given Stripe.
+// served returns a program with all that serve needs, on its database and the given Stripe.
 func served(t *testing.T, stripe, databaseURL string) program {
 	t.Helper()
 	return program{t: t}.with("DATABASE_URL="+databaseURL, "STRIPE_SECRET_KEY=sk_test_123", "STRIPE_API_BASE="+
@@ -30,8 +30,8 @@ func served(t *testing.T, stripe, databaseURL string) program {
 		"POINTSYNC_ADDR=127.0.0.1:0")
 }
 
-// TestTermination proves that a server that is told to stop takes no new request, lets a running one finish with a good
-// response, and ends with exit code 0.
+// TestTermination proves that a server that is told to stop accepts no new request, lets a running one finish with a
+// good response, and ends with exit code 0.
 func TestTermination(t *testing.T) {
 	t.Parallel()
 	stripe, asked, release := holdPages(t, newSandbox(t))
@@ -70,8 +70,8 @@ func TestTermination(t *testing.T) {
 	}
 }
 
-// holdPages stands before a sandbox and lets no request for a payment page through until release is closed. It sends a
-// signal for each.
+// holdPages puts a gate before a sandbox that lets no request for a payment page through until release is closed. It
+// sends a signal for each request.
 func holdPages(t *testing.T, sandboxURL string) (gate string, asked <-chan struct{}, release chan struct{}) {
 	t.Helper()
 	u, err := url.Parse(sandboxURL)
@@ -94,8 +94,8 @@ func holdPages(t *testing.T, sandboxURL string) (gate string, asked <-chan struc
 	return server.URL, signals, release
 }
 
-// TestServeFollowsTheClock proves that with POINTSYNC_CLOCK_URL the server lives in the sandbox's time: tokens expire,
-// and a subscription renews, when that clock is moved.
+// TestServeFollowsTheClock proves that with POINTSYNC_CLOCK_URL the server uses the sandbox's time. When that clock is
+// moved, tokens expire and a subscription renews.
 func TestServeFollowsTheClock(t *testing.T) {
 	t.Parallel()
 	stripe := newSandbox(t)
@@ -134,7 +134,7 @@ func TestServeFollowsTheClock(t *testing.T) {
 	}
 }
 
-// TestSandboxCommand proves that the sandbox runs alone, keeps its state in its folder, and ends well when told.
+// TestSandboxCommand proves that the sandbox runs alone, keeps its state in its folder, and stops cleanly on request.
 func TestSandboxCommand(t *testing.T) {
 	t.Parallel()
 	p, dir := program{t: t}, t.TempDir()
@@ -179,7 +179,7 @@ func runSandbox(t *testing.T, p program, dir string) (address string, terminate 
 	}
 }
 
-// TestSmallCommands proves what keygen and healthcheck print and how they end, and that a wrong command line is
+// TestSmallCommands proves the output and exit codes of keygen and healthcheck, and that a wrong command line is
 // reported.
 func TestSmallCommands(t *testing.T) {
 	t.Parallel()
@@ -214,7 +214,8 @@ func TestSmallCommands(t *testing.T) {
 	}
 }
 
-// TestDevRefusals proves that dev reports what prevents it in a sentence that names the flag.
+// TestDevRefusals proves that if something prevents dev from running, it reports that in a sentence that names the
+// flag.
 func TestDevRefusals(t *testing.T) {
 	t.Parallel()
 	taken := strings.TrimPrefix(newSandbox(t), "http://")

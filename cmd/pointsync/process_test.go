@@ -45,7 +45,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// program is the built binary with an environment, and nothing else of this process's.
+// program is the built binary with an environment. It gets nothing else from this process.
 type program struct {
 	t   *testing.T
 	env []string
@@ -154,7 +154,7 @@ func newSandbox(t *testing.T) string {
 	return server.URL
 }
 
-// freeAddr returns an address on which nothing listens at this moment.
+// freeAddr returns an address on which nothing listens now.
 func freeAddr(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -165,13 +165,13 @@ func freeAddr(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// client is a demo client for one account against any replica.
+// client returns a demo client for one account against any replica.
 func client(t *testing.T, api, stripe string) *demo {
 	t.Helper()
 	return &demo{ctx: t.Context(), api: api, sandbox: stripe, out: io.Discard}
 }
 
-// eventually waits until ok, asking again and again, within patience.
+// eventually polls until ok returns true, within patience.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); !ok(); {

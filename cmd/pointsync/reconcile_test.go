@@ -14,9 +14,9 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// TestReconcileCommand proves what an operator's script relies on: a dry run names the drift, changes nothing and ends
-// with 1; a repair fixes it and ends with 0, or with 1 if something is left; 2 if it could not be found out. It also
-// proves that the metrics know of a whole run.
+// TestReconcileCommand proves what an operator's script relies on. A dry run names the drift, changes nothing and ends
+// with 1. A repair fixes it and ends with 0, or with 1 if something is left. The command ends with 2 if it could not
+// find out. Also proves that the metrics show a complete run.
 func TestReconcileCommand(t *testing.T) {
 	t.Parallel()
 	stripe := newSandbox(t)
@@ -36,9 +36,9 @@ func TestReconcileCommand(t *testing.T) {
 		t.Errorf("of one story: %q", said)
 	}
 	id := d.stripe(200, http.MethodGet, "/v1/subscriptions", nil)["data"].([]any)[0].(map[string]any)["id"].(string)
-	// no webhook: its secret is another
+	// No webhook is accepted, because its secret is another one.
 	d.stripe(200, http.MethodPost, "/v1/subscriptions/"+id, url.Values{"cancel_at_period_end": {"true"}})
-	// Two differences: the end itself, and the points, which end with the subscription and no longer two hours after
+	// Two differences: the end itself, and the points, which expire with the subscription and no longer two hours after
 	// it.
 	if said := p.run(
 		1, "stripe", "reconcile", "--dry-run",

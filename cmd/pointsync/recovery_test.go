@@ -12,12 +12,12 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// agreement is what docs/simulation.md promises: how soon after the last fault the database agrees with Stripe.
+// agreement is the promise of docs/simulation.md: the database agrees with Stripe this soon after the last fault.
 const agreement = time.Minute
 
-// TestAgreementAfterKill proves that a server which is killed in the middle of a sync, while Stripe hangs, leaves
-// nothing that the next one does not find by itself within a minute of its start, round after round. No request, no
-// webhook and no command helps.
+// TestAgreementAfterKill proves what happens after a server is killed in the middle of a sync, while Stripe hangs. The
+// next server finds everything by itself within a minute of its start, round after round. No request, no webhook and no
+// command helps.
 func TestAgreementAfterKill(t *testing.T) {
 	t.Parallel()
 	for _, dialect := range storetest.Dialects {
@@ -97,7 +97,7 @@ func (d *demo) payWhileStripeHangs(item string) {
 	})
 }
 
-// struck is how many calls hang.
+// struck returns how many calls hang.
 func (d *demo) struck() (n int) {
 	_ = d.guard(func() {
 		for _, f := range d.stripe(200, http.MethodGet, "/_sandbox/faults", nil)["data"].([]any) {

@@ -10,7 +10,7 @@ import (
 )
 
 // TestCheckNamesRefused proves that `stripe check` reports for a day that webhooks matched none of the secrets, if it
-// has a database to look into, and that it looks into none if the environment names none.
+// has a database to read. If the environment names no database, it reads none.
 func TestCheckNamesRefused(t *testing.T) {
 	if _, ok := checkRefused(t.Context(), time.Now()); ok {
 		t.Error("there is a finding without a database")

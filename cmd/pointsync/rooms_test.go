@@ -10,14 +10,14 @@ import (
 
 const module = "github.com/pointsync/pointsync/"
 
-// rooms is the list of the design, lowest first: a room may import only rooms that come before it.
+// rooms are the packages of the design, lowest first. A room may import only rooms that come before it.
 var rooms = []string{
 	"pkg/billing", "pkg/config", "pkg/catalog", "pkg/store", "pkg/jobs", "pkg/stripegw", "pkg/token", "pkg/outbox",
 	"pkg/ledger", "pkg/reconcile",
 	"pkg/audit", "pkg/inbox", "pkg/account", "pkg/checkout", "api", "cmd/pointsync",
 }
 
-// doorkeepers are the only rooms that may know a library.
+// doorkeepers maps each library to the only rooms that may import it.
 var doorkeepers = map[string]string{
 	"gorm.io/":                        "pkg/store",
 	"github.com/stripe/stripe-go":     "pkg/stripegw",
@@ -30,9 +30,8 @@ var doorkeepers = map[string]string{
 	"github.com/standard-webhooks/":   "pkg/outbox",
 }
 
-// TestImportsOnlyGoDown proves that every import of the product goes down the list of rooms, that the sandbox imports
-// no room and only cmd imports it, that nothing imports the simulation, and that each library is known only to its own
-// room.
+// TestImportsOnlyGoDown proves that every import of the product goes down the list of rooms. The sandbox imports no
+// room, and only cmd imports the sandbox. Nothing imports the simulation. Each library is imported only by its room.
 func TestImportsOnlyGoDown(t *testing.T) {
 	packages := listPackages(t)
 	if len(packages) < len(rooms) {

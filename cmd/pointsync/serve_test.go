@@ -16,9 +16,10 @@ import (
 
 var shownSecret = regexp.MustCompile(`STRIPE_WEBHOOK_SECRET=(whsec_\S+)`)
 
-// TestServeTwoReplicas proves that an operator's way from an empty PostgreSQL to two servers behind one address works
-// as documented: every command on the way, a purchase begun on one replica and spent on the other, one key on both at
-// once, a stream on one that reports what the other spends, and an orderly end, including the stream's.
+// TestServeTwoReplicas proves that an operator can go from an empty PostgreSQL to two servers behind one address as
+// documented. It runs every command of the documentation. A purchase begins on one replica and is spent on the other,
+// and both use one key at once. A stream on one replica reports what the other spends. Both end in an orderly way, and
+// so does the stream.
 func TestServeTwoReplicas(t *testing.T) {
 	t.Parallel()
 	stripe, addr := newSandbox(t), freeAddr(t)
@@ -78,7 +79,7 @@ func playTwoReplicas(d *demo, other string) error {
 	first := d.api
 	return d.guard(func() {
 		d.begin()
-		d.buyPack() // leaves 70 points
+		d.buyPack() // 70 points are left
 		d.api = other
 		d.call(200, http.MethodPost, "/points/spend", map[string]any{"amount": 20})
 		var wait sync.WaitGroup
@@ -106,7 +107,7 @@ func playTwoReplicas(d *demo, other string) error {
 	})
 }
 
-// wantEventsProcessed waits for the webhook's events, and shows and replays one.
+// wantEventsProcessed waits until the webhook's events are processed, and shows and replays one.
 func wantEventsProcessed(t *testing.T, p program) {
 	t.Helper()
 	row := regexp.MustCompile(`(evt_\w+)\s+checkout\.session\.completed\s+acc_\w+\s+processed`)
@@ -133,8 +134,8 @@ func wantEventsProcessed(t *testing.T, p program) {
 	}
 }
 
-// TestServeRefuses proves that a server does not start on a setting that is missing, empty, malformed or a placeholder,
-// and that what it says names the setting.
+// TestServeRefuses proves that a server does not start with a setting that is missing, empty, malformed or a
+// placeholder, and that its message names the setting.
 func TestServeRefuses(t *testing.T) {
 	t.Parallel()
 	good := []string{
@@ -181,7 +182,7 @@ func TestServeRefuses(t *testing.T) {
 	})
 }
 
-// withOption turns a server setting off for the connections of a URL.
+// withOption sets an option of the PostgreSQL server to off for the connections of a URL.
 func withOption(url, name string) string {
 	sep := "?"
 	if strings.Contains(url, "?") {
@@ -190,8 +191,8 @@ func withOption(url, name string) string {
 	return url + sep + "options=-c%20" + name + "%3Doff"
 }
 
-// TestServeLeaves proves that a server which is asked to stop first reports that it is not ready, still serves in the
-// meantime, with each response closing its connection, and then ends well.
+// TestServeLeaves proves that a server that is asked to stop first reports that it is not ready. In the meantime it
+// still serves, and each response closes its connection. Then it ends well.
 func TestServeLeaves(t *testing.T) {
 	t.Parallel()
 	stripe, database := newSandbox(t), "sqlite://"+t.TempDir()+"/p.db"

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// followSession opens a stream of a session, and returns a function that waits until the stream has sent a text.
+// followSession opens a stream of a session. It returns a function that waits until the stream has sent a text.
 func followSession(t *testing.T, server, token string) (hears func(want string)) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)

@@ -13,8 +13,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// TestUserRoleAndExplain proves that the command line makes an admin, says so, and prints an account's story including
-// its own actions, as text and as JSON, without letting a customer's control characters reach the terminal.
+// TestUserRoleAndExplain proves that the command line makes an admin and reports it. It prints an account's story,
+// including its own actions, as text and as JSON, and lets no control character of a customer reach the terminal.
 func TestUserRoleAndExplain(t *testing.T) {
 	t.Parallel()
 	for _, dialect := range storetest.Dialects {
@@ -123,8 +123,8 @@ func explained(t *testing.T, p program, a billing.Account) {
 	p.run(1, "explain", a.Email, "--limit", "0")
 }
 
-// TestUserUnpark proves that the command line lets a parked account's grants through, says so, and refuses if nothing
-// waits.
+// TestUserUnpark proves that the command line lets a parked account's grants through and reports it, and refuses if
+// nothing waits.
 func TestUserUnpark(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()

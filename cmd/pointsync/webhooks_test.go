@@ -17,8 +17,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// TestWebhooksCommands proves that the command line makes, lists, rolls and removes endpoints, shows a secret only
-// where it is made, and refuses what the API refuses.
+// TestWebhooksCommands proves that the command line makes, lists, rolls and removes endpoints. It shows a secret only
+// when it makes one, and refuses what the API refuses.
 func TestWebhooksCommands(t *testing.T) {
 	t.Parallel()
 	for _, dialect := range storetest.Dialects {
@@ -60,8 +60,8 @@ func TestWebhooksCommands(t *testing.T) {
 	}
 }
 
-// TestOutgoingKilled proves that a server which is killed after an endpoint got an event, and before it could record
-// that, leads to a second delivery of that event under the same id by the next server.
+// TestOutgoingKilled proves that if a server is killed after an endpoint got an event, and before it could record that,
+// the next server delivers that event again under the same id.
 func TestOutgoingKilled(t *testing.T) {
 	t.Parallel()
 	database := storetest.URL(t, store.Postgres)
@@ -107,7 +107,7 @@ func TestOutgoingKilled(t *testing.T) {
 		return ""
 	}
 	first := next()
-	// as three quarters of a minute do
+	// As if three quarters of a minute had passed.
 	if _, err := db.SQL().Exec("UPDATE webhooks SET busy_until = created_at"); err != nil {
 		t.Fatal(err)
 	}
