@@ -11,7 +11,7 @@ type Snapshot struct {
 	Invoices      []StripeInvoice
 	Checkouts     []StripeCheckout // of the orders that were open
 	Charges       []StripeCharge
-	Intents       []StripeIntent // of the automatic order that was open
+	Intents       []StripeIntent // of the automatic orders that were asked for
 }
 
 // StripeSubscription is a subscription as Stripe has it now.

@@ -37,23 +37,3 @@ func lockAndTake(ctx context.Context, db *store.DB, id billing.AccountID, kind b
 		return takeRequest(ctx, tx, id, kind)
 	})
 }
-
-// admit takes a checkout out of the account's budget. It takes nothing if the key already has its page, or needs none
-// any more. Errors: ETooMany.
-func (s *Service) admit(ctx context.Context, id billing.AccountID, key string) error {
-	return s.db.InTx(ctx, func(tx *store.Tx) error {
-		if _, err := tx.LockAccount(ctx, id); err != nil {
-			return err
-		}
-		if key != "" {
-			o, _, err := tx.OrderByKey(ctx, id, key)
-			if err == nil && (o.CheckoutID != "" || o.Status != billing.OrderPending) {
-				return nil
-			}
-			if err != nil && billing.CodeOf(err) != billing.ENotFound {
-				return err
-			}
-		}
-		return takeRequest(ctx, tx, id, billing.RequestCheckout)
-	})
-}

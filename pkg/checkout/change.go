@@ -80,18 +80,17 @@ func (e *PaymentRequired) Unwrap() error { return e.Cause }
 // Change gives the subscription another plan or quantity: an upgrade now, a downgrade at the period's end. Errors:
 // EInvalid, EConflict, *PaymentRequired (EPaymentRequired), EKeyReused, ETooMany, EStripeUnavailable, EStripeRefused.
 func (s *Service) Change(ctx context.Context, id billing.AccountID, r ChangeRequest) (Changed, error) {
-	plan, err := s.wantedPlan(r)
-	if err != nil {
-		return Changed{}, err
-	}
+	plan, invalid := s.wantedPlan(r)
 	draft := billing.SubscriptionChange{
 		AccountID: id, Kind: billing.ChangePlan, Plan: r.Plan, Quantity: r.Quantity, Key: r.Key,
 	}
 	draft.RequestHash = billing.RequestHash("change", r.Plan, r.Quantity, r.ProrationDate)
-	return s.perform(
-		ctx, draft,
-		func(ctx context.Context, v view) (billing.ChangeSteps, error) { return s.planChange(ctx, v, plan, r) },
-	)
+	return s.perform(ctx, draft, invalid, func(ctx context.Context, v view) (billing.ChangeSteps, error) {
+		if invalid != nil {
+			return billing.ChangeSteps{}, invalid
+		}
+		return s.planChange(ctx, v, plan, r)
+	})
 }
 
 // Cancel ends the subscription, at the end of its period or at once. Errors: those of Change.
@@ -100,7 +99,7 @@ func (s *Service) Cancel(ctx context.Context, id billing.AccountID, r CancelRequ
 		AccountID: id, Kind: billing.ChangeCancel, Key: r.Key, RequestHash: billing.RequestHash("cancel", r.At),
 	}
 	return s.perform(
-		ctx, draft, func(_ context.Context, v view) (billing.ChangeSteps, error) { return planCancel(v, r.At) },
+		ctx, draft, nil, func(_ context.Context, v view) (billing.ChangeSteps, error) { return planCancel(v, r.At) },
 	)
 }
 
@@ -110,16 +109,22 @@ func (s *Service) Resume(ctx context.Context, id billing.AccountID, key string) 
 	draft := billing.SubscriptionChange{
 		AccountID: id, Kind: billing.ChangeResume, Key: key, RequestHash: billing.RequestHash("resume"),
 	}
-	return s.perform(ctx, draft, func(_ context.Context, v view) (billing.ChangeSteps, error) { return planResume(v) })
+	return s.perform(
+		ctx, draft, nil, func(_ context.Context, v view) (billing.ChangeSteps, error) { return planResume(v) },
+	)
 }
 
 // planner decides what to ask Stripe for, or refuses.
 type planner func(context.Context, view) (billing.ChangeSteps, error)
 
-func (s *Service) perform(ctx context.Context, draft billing.SubscriptionChange, plan planner) (Changed, error) {
+// perform carries out a change, or repeats the reply to one. invalid is why a new change of this kind is refused, nil
+// if it is not: a repeat gets its reply, whatever is sold by now.
+func (s *Service) perform(
+	ctx context.Context, draft billing.SubscriptionChange, invalid error, plan planner,
+) (Changed, error) {
 	ctx, cancel := context.WithTimeout(ctx, changePatience)
 	defer cancel()
-	c, replayed, err := s.claimChange(ctx, draft)
+	c, replayed, err := s.claimChange(ctx, draft, invalid)
 	if err != nil {
 		return Changed{}, err
 	}
@@ -154,7 +159,7 @@ func (s *Service) perform(ctx context.Context, draft billing.SubscriptionChange,
 // claimChange returns the change that the key was first used for, or inserts a new one. An account has one pending
 // change at a time.
 func (s *Service) claimChange(
-	ctx context.Context, draft billing.SubscriptionChange,
+	ctx context.Context, draft billing.SubscriptionChange, invalid error,
 ) (c billing.SubscriptionChange, replayed bool, err error) {
 	err = s.db.InTx(ctx, func(tx *store.Tx) error {
 		if _, err := tx.LockAccount(ctx, draft.AccountID); err != nil {
@@ -172,6 +177,9 @@ func (s *Service) claimChange(
 				}
 				return takeRequest(ctx, tx, draft.AccountID, billing.RequestSubscription)
 			}
+		}
+		if invalid != nil {
+			return invalid
 		}
 		if err := makeRoom(ctx, tx, draft.AccountID); err != nil {
 			return err

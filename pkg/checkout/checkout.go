@@ -67,14 +67,8 @@ const reuseMargin = 5 * time.Minute
 func (s *Service) Create(
 	ctx context.Context, id billing.AccountID, r Request,
 ) (o billing.Order, replayed bool, err error) {
-	draft, err := s.draft(id, r)
-	if err != nil {
-		return o, false, err
-	}
-	if err := s.admit(ctx, id, r.Key); err != nil {
-		return o, false, err
-	}
-	answered, err := s.answered(ctx, id, r.Key)
+	draft, invalid := s.draft(id, r)
+	answered, err := s.answered(ctx, draft, r.Key)
 	if err != nil {
 		return o, false, err
 	}
@@ -83,7 +77,13 @@ func (s *Service) Create(
 		promotion billing.PromotionCodeID
 		ended     []billing.CheckoutID
 	)
-	if !answered { // otherwise Stripe is not asked again
+	if !answered { // otherwise Stripe is not asked again, and what is sold by now does not matter
+		if invalid != nil {
+			return o, false, invalid
+		}
+		if err := lockAndTake(ctx, s.db, id, billing.RequestCheckout); err != nil {
+			return o, false, err
+		}
 		if a, err = s.ensureCustomer(ctx, id); err != nil {
 			return o, false, err
 		}
@@ -118,7 +118,8 @@ func (s *Service) Create(
 	return o, replayed, nil
 }
 
-// draft returns the order that a request would make.
+// draft returns the order that a request would make. Errors: EInvalid, if it can make none today; the request's hash is
+// set even then.
 func (s *Service) draft(id billing.AccountID, r Request) (billing.Order, error) {
 	o := billing.Order{
 		AccountID: id, Item: r.Item, Quantity: max(r.Quantity, 1), Status: billing.OrderPending, RequestHash: r.hash(),

@@ -11,16 +11,21 @@ import (
 func complete(o billing.Order) bool { return o.CheckoutID != "" && o.URL == "" }
 
 // answered reports whether an Idempotency-Key has led to a page or to the end of its order. After that, a repeat
-// changes nothing.
-func (s *Service) answered(ctx context.Context, id billing.AccountID, key string) (bool, error) {
+// changes nothing. Errors: EKeyReused.
+func (s *Service) answered(ctx context.Context, draft billing.Order, key string) (bool, error) {
 	if key == "" {
 		return false, nil
 	}
-	o, _, err := s.db.OrderByKey(ctx, id, key)
-	if billing.CodeOf(err) == billing.ENotFound {
+	o, hash, err := s.db.OrderByKey(ctx, draft.AccountID, key)
+	switch {
+	case billing.CodeOf(err) == billing.ENotFound:
 		return false, nil
+	case err != nil:
+		return false, err
+	case hash != draft.RequestHash:
+		return false, billing.KeyReused()
 	}
-	return err == nil && (o.CheckoutID != "" || o.Status != billing.OrderPending), err
+	return o.CheckoutID != "" || o.Status != billing.OrderPending, nil
 }
 
 // endedPages asks Stripe about the pages that would be handed out again, and returns those that cannot be paid any

@@ -286,6 +286,41 @@ func TestTopUpNeverAsked(t *testing.T) {
 	}
 }
 
+// TestTopUpPaidAfterAll proves that a charge brings its points though the order was given up before it: the process
+// slept between its look at the order's age and the charge, while another one's sync gave the order up. It is granted
+// once, also beside the next order, and the order that was not charged stays expired.
+func TestTopUpPaidAfterAll(t *testing.T) {
+	t.Parallel()
+	s := newTops(t, store.Postgres)
+	a := s.buyer()
+	s.put(a.ID, wish)
+	s.spend(a.ID, 60)
+	sync := func() {
+		_, err := s.syncer.Sync(t.Context(), a.ID, billing.CauseEvent)
+		must(t, err)
+	}
+	var slept atomic.Bool
+	s.intercept(func(out http.ResponseWriter, r *http.Request) {
+		if isCharge(r) && slept.CompareAndSwap(false, true) {
+			s.advance(givenUp)
+			sync()
+			if got := s.automatic(a.ID); len(got) != 1 || got[0].Status != billing.OrderExpired {
+				t.Errorf("not given up: %+v", got)
+			}
+			s.intercept(nil)
+			s.run() // the next order, charged before the first one
+		}
+		s.sandbox.ServeHTTP(out, r)
+	})
+	s.run()
+	sync()
+	sync()
+	s.settled(a.ID, 2)
+	if got := s.account(a.ID).Available; got != 40+2*100 {
+		t.Errorf("%d points", got)
+	}
+}
+
 // TestTopUpDeclineCounted proves that a declined charge is counted once, although two concurrent syncs see its order
 // end.
 func TestTopUpDeclineCounted(t *testing.T) {

@@ -83,7 +83,7 @@ func (s *Syncer) open(ctx context.Context, id billing.AccountID) (t billing.Tick
 		if t.Account, err = tx.LockAccount(ctx, id); err != nil {
 			return err
 		}
-		if t.Orders, err = tx.OpenOrders(ctx, id); err != nil {
+		if t.Orders, err = tx.WatchedOrders(ctx, id); err != nil {
 			return err
 		}
 		if b.Orders, err = tx.OrdersWithPayment(ctx, id); err != nil {

@@ -128,7 +128,7 @@ func (s *Syncer) begin(
 		if len(t.Named) > maxNamed {
 			t.Named, t.AllCharges = nil, true
 		}
-		t.Orders, err = tx.OpenOrders(ctx, id)
+		t.Orders, err = tx.WatchedOrders(ctx, id)
 		return err
 	})
 	return t, outcome, err
@@ -199,7 +199,7 @@ func (s *Syncer) fetch(ctx context.Context, t billing.Ticket) (billing.Snapshot,
 	for _, o := range t.Orders {
 		switch {
 		case o.Automatic:
-			want.Automatic = &o
+			want.Automatic = append(want.Automatic, o)
 		case o.CheckoutID != "":
 			want.Checkouts = append(want.Checkouts, o.CheckoutID)
 		}

@@ -73,7 +73,7 @@ func (u *user) judgeWish(wanted *wish, a answer) {
 		}
 		wanted.done = true
 	case http.StatusBadRequest: // it keeps its seats, of which the new plan allows fewer
-		if u.w.changed.Load() { // or a plan that is no longer sold
+		if u.w.changed.Load() && !wanted.done { // or a plan that is no longer sold
 			break
 		}
 		if wanted.body["proration_date"] != nil && strings.Contains(fmt.Sprint(a.json["errors"]), "/proration_date") {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
 )
@@ -67,10 +68,33 @@ func (r reads) OrderByKey(
 	return o, row.RequestHash, err
 }
 
-// OpenOrders lists the orders of the account that a sync still has to look at, oldest first.
+// OpenOrders lists the account's orders that are pending or paid, oldest first.
 func (r reads) OpenOrders(ctx context.Context, account billing.AccountID) ([]billing.Order, error) {
 	return r.orders(ctx, "id", 0, "account_id = ? AND status IN ?", string(account),
 		[]string{string(billing.OrderPending), string(billing.OrderPaid)})
+}
+
+// givenUpFor is how long a payment may still reach an automatic order that expired without one: Stripe lists the events
+// of 30 days, and one of them leads a sync to the payment.
+const (
+	givenUpFor = 30 * 24 * time.Hour
+	maxGivenUp = 5
+)
+
+// WatchedOrders lists the orders of the account that a sync has to look at, oldest first: the open ones, and the newest
+// few automatic ones that expired without a payment. A process that slept between its look at an order's age and the
+// charge may have charged one of these.
+func (tx *Tx) WatchedOrders(ctx context.Context, account billing.AccountID) ([]billing.Order, error) {
+	open, err := tx.OpenOrders(ctx, account)
+	if err != nil {
+		return nil, err
+	}
+	givenUp, err := tx.orders(
+		ctx, "created_at DESC", maxGivenUp,
+		"account_id = ? AND automatic AND created_at >= ? AND status = ? AND payment_intent_id IS NULL",
+		string(account), stamp{tx.Now.Add(-givenUpFor)}, string(billing.OrderExpired),
+	)
+	return append(givenUp, open...), err
 }
 
 // OrderByPaymentIntent reads the account's order that a payment paid for. ok is false if there is none.

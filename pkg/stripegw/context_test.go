@@ -44,7 +44,7 @@ func TestContextOfEachCall(t *testing.T) {
 		"EnsureEndpoint":     errorOf(g.EnsureEndpoint(gone, "https://shop.example/webhooks")),
 		"EnsureCatalog":      errorOf(g.EnsureCatalog(gone, catalog.Default())),
 		"Events":             errorOf(g.Events(gone, sec(0), "")),
-		"Fetch":              errorOf(g.Fetch(gone, stripegw.Want{Customer: "cus_1", Automatic: &order})),
+		"Fetch":              errorOf(g.Fetch(gone, stripegw.Want{Customer: "cus_1", Automatic: []billing.Order{order}})),
 		"OrderIntent":        errorOf2(g.OrderIntent(gone, "cus_1", order)),
 		"KnownOrderIntent":   errorOf2(g.OrderIntent(gone, "cus_1", known)),
 		"SavedMethod":        errorOf(g.SavedMethod(gone, "cus_1")),

@@ -25,7 +25,7 @@ type Want struct {
 	AllCharges    bool                   // not only the newest and the named ones
 	// Earlier customers of the account. If all charges are wanted, theirs are too.
 	Former    []billing.CustomerID
-	Automatic *billing.Order // the open automatic order, nil for none: there is at most one at a time
+	Automatic []billing.Order // the open automatic order, and those that were given up without a payment
 }
 
 // Fetch takes a picture of one customer: subscriptions in every state, invoices with all their lines, the wanted
@@ -187,14 +187,17 @@ func (g *Gateway) lines(ctx context.Context, i *stripe.Invoice) ([]billing.Strip
 	return found, err
 }
 
-// intents returns the payment intent that the open automatic order made, if there is one.
+// intents returns the payment intents that the wanted automatic orders made.
 func (g *Gateway) intents(ctx context.Context, want Want) ([]billing.StripeIntent, error) {
-	if want.Automatic == nil {
-		return nil, nil
+	var intents []billing.StripeIntent
+	for _, o := range want.Automatic {
+		i, ok, err := g.orderIntent(ctx, want.Customer, o)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			intents = append(intents, i)
+		}
 	}
-	i, ok, err := g.orderIntent(ctx, want.Customer, *want.Automatic)
-	if err != nil || !ok {
-		return nil, err
-	}
-	return []billing.StripeIntent{i}, nil
+	return intents, nil
 }

@@ -58,7 +58,7 @@ func TestOrderIntent(t *testing.T) {
 		"GET /v1/charges": list(false),
 	})
 	if got, err := g.Fetch(
-		t.Context(), stripegw.Want{Customer: "cus_1", Automatic: &order},
+		t.Context(), stripegw.Want{Customer: "cus_1", Automatic: []billing.Order{order}},
 	); err != nil || len(got.Intents) != 1 || got.Intents[0] != want {
 		t.Errorf("in a picture: %+v, %v", got.Intents, err)
 	}
@@ -318,7 +318,7 @@ func TestNoIntent(t *testing.T) {
 		"GET /v1/prices": list(false, `{"id":"price_1","active":true,"lookup_key":"pointsync_pack"}`),
 	}, func(o *stripegw.Options) { o.Now = func() time.Time { return sec(100) } })
 	if got, err := g.Fetch(
-		t.Context(), stripegw.Want{Customer: "cus_1", Automatic: &billing.Order{ID: "ord_1"}},
+		t.Context(), stripegw.Want{Customer: "cus_1", Automatic: []billing.Order{{ID: "ord_1"}}},
 	); err != nil || len(got.Intents) != 0 {
 		t.Errorf("%+v, %v", got.Intents, err)
 	}

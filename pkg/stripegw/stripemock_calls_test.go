@@ -127,7 +127,7 @@ func chargingCalls() []mockCall {
 	}
 	known := o
 	known.PaymentIntentID = "pi_1"
-	want := stripegw.Want{Customer: "cus_1", Automatic: &o}
+	want := stripegw.Want{Customer: "cus_1", Automatic: []billing.Order{o}}
 	return []mockCall{
 		{"OrderIntent", []string{"GET /v1/payment_intents"}, nil, func(ctx context.Context, g *stripegw.Gateway) error {
 			_, _, err := g.OrderIntent(ctx, "cus_1", o)
