@@ -16,7 +16,7 @@ import (
 
 const password = "correct horse battery"
 
-// newService returns a Service that nothing in these tests makes ask Stripe.
+// newService returns a Service that never asks Stripe in these tests.
 func newService(t testing.TB, db *store.DB) *Service {
 	t.Helper()
 	keys, err := token.ParseKeys(token.GenerateKey("test"))
@@ -30,8 +30,8 @@ func newService(t testing.TB, db *store.DB) *Service {
 	return s
 }
 
-// TestRegister proves that an account is found again under every spelling of its email, is made once, and that the
-// database holds neither the password nor a refresh token that would open it.
+// TestRegister proves that an account is made once and found under every spelling of its email. The database contains
+// neither the password nor a usable refresh token.
 func TestRegister(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -61,7 +61,7 @@ func TestRegister(t *testing.T) {
 	})
 }
 
-// dump returns everything that the tables of accounts and logins hold.
+// dump returns the contents of the tables of accounts and logins.
 func dump(t *testing.T, db *store.DB) string {
 	t.Helper()
 	var b strings.Builder
@@ -94,8 +94,8 @@ func dump(t *testing.T, db *store.DB) string {
 	return b.String()
 }
 
-// TestRefresh proves that a login lives through refreshes until its end, that each token is new, and that a logout ends
-// only that login, however often it is repeated.
+// TestRefresh proves that a login lasts through refreshes until its end, and that each token is new. A logout ends only
+// that login, however often it is repeated.
 func TestRefresh(t *testing.T) {
 	t.Parallel()
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
@@ -153,8 +153,8 @@ func TestRefresh(t *testing.T) {
 }
 
 // TestTokensEndWithTheirLogin proves that a caller who is logged out, but continues with the token they hold, is
-// refused when that token would have expired, however often they got a fresh one. A caller who is not logged out stays
-// in.
+// refused when that token would have expired, however often they got a new one. A caller who is not logged out stays
+// logged in.
 func TestTokensEndWithTheirLogin(t *testing.T) {
 	t.Parallel()
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
@@ -202,7 +202,7 @@ func TestTokensEndWithTheirLogin(t *testing.T) {
 	})
 }
 
-// TestGoneAccount proves that a valid token of an account that is gone opens nothing.
+// TestGoneAccount proves that a valid token of a deleted account gives no access.
 func TestGoneAccount(t *testing.T) {
 	t.Parallel()
 	s := newService(t, storetest.Open(t, store.SQLite))

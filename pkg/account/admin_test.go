@@ -54,8 +54,8 @@ func TestRole(t *testing.T) {
 	})
 }
 
-// TestAdjustOnce proves that an admin's key has one effect however many copies of the request race, that the copies are
-// told so, and that neither another request nor the other kind of request goes through under it.
+// TestAdjustOnce proves that an admin's key has one effect however many copies of the request race, and that the copies
+// are marked as repeats. Neither another request nor the other kind of request succeeds under it.
 func TestAdjustOnce(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -174,7 +174,7 @@ func sound(t *testing.T, db *store.DB, id billing.AccountID) {
 	}
 }
 
-// login makes a login of an account's that lives.
+// login makes a valid login of an account.
 func login(t *testing.T, db *store.DB, id billing.AccountID) billing.SessionID {
 	t.Helper()
 	l := billing.Login{

@@ -9,8 +9,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// BenchmarkSpendWithToken shows what a spend costs with the fresh token of its response: in addition to the ledger's
-// own BenchmarkSpend, the look at the login and the signature.
+// BenchmarkSpendWithToken shows what a spend costs with the new token of its response. In addition to the ledger's own
+// BenchmarkSpend, it reads the login and signs.
 func BenchmarkSpendWithToken(b *testing.B) {
 	for _, dialect := range storetest.Dialects {
 		b.Run(string(dialect), func(b *testing.B) {

@@ -11,7 +11,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/token"
 )
 
-// holder is an account with 100 points, as it calls: by a login that lives, with a token whose window is open, so that
+// holder returns the claims of an account with 100 points. Its login is valid and its token's window is open, so that
 // Stripe is not asked.
 func holder(t *testing.T, s *Service, db *store.DB) token.Claims {
 	t.Helper()
@@ -31,8 +31,8 @@ func holder(t *testing.T, s *Service, db *store.DB) token.Claims {
 	}
 }
 
-// Proves that a hold, its capture and its release change the points by what was asked, that a repeat is told so and
-// changes nothing, and that the token of each answer mirrors the account as it then is: 100 − 30 held = 70; 20 captured
+// Proves that a hold, its capture and its release change the points by the requested amount. A repeat says that it is
+// one and changes nothing. The token of each response shows the account as it then is: 100 − 30 held = 70; 20 captured
 // of the 30, so 10 come back: 80; 5 held and released: 80.
 func TestHoldsAndTokens(t *testing.T) {
 	t.Parallel()
@@ -79,7 +79,7 @@ func TestHoldsAndTokens(t *testing.T) {
 	})
 }
 
-// Proves who is let in: a caller whose account exists, an admin by a login that lives, and no one else, whatever their
+// Proves who is let in: a caller whose account exists, an admin with a valid login, and no one else, whatever their
 // token says.
 func TestWhoIsLetIn(t *testing.T) {
 	t.Parallel()
@@ -110,8 +110,8 @@ func TestWhoIsLetIn(t *testing.T) {
 	})
 }
 
-// Proves that the threshold that a caller sets is the one that they get back, that nil resets it, and that another
-// account keeps its own.
+// Proves that a caller gets back the threshold that they set, that nil resets it, and that another account keeps its
+// threshold.
 func TestThreshold(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {

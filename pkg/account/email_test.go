@@ -9,7 +9,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// oneEmail are spellings of one address: the first of each is how it is stored.
+// oneEmail are spellings of one address. The first of each is the stored one.
 var oneEmail = [][]string{
 	{
 		"ada@example.com", "ADA@EXAMPLE.COM", " Ada@Example.com\n", "ada@example.com\u00a0", "\u3000ada@example.com",
@@ -26,8 +26,8 @@ var oneEmail = [][]string{
 	{"дарья@example.com", "ДАРЬЯ@example.com"},
 }
 
-// noEmail are no addresses. Invisible characters, spaces, and characters that turn the direction of the text would make
-// a second account that looks the same.
+// noEmail are texts that are not addresses. Invisible characters, spaces, and characters that turn the direction of the
+// text would make a second account that looks the same.
 var noEmail = []string{
 	"", "ada", "@", "@example.com", "ada@", "Ada <ada@example.com>", "<ada@example.com>",
 	"a@example.com, b@example.com", "a b@example.com", "a@b@example.com",
@@ -44,7 +44,7 @@ var noEmail = []string{
 	"ada@example..com", "ada@.example.com", "ada@exa_mple.com", "ada@-example.com", "ada..b@example.com",
 }
 
-// TestNormalizeEmail proves which spellings are one address, and which texts are no address.
+// TestNormalizeEmail proves which spellings are one address, and which texts are not an address.
 func TestNormalizeEmail(t *testing.T) {
 	t.Parallel()
 	for _, spellings := range oneEmail {
@@ -61,8 +61,8 @@ func TestNormalizeEmail(t *testing.T) {
 	}
 }
 
-// TestOneAccountForOneEmail proves that no spelling of an address makes a second account, and that each opens the first
-// one.
+// TestOneAccountForOneEmail proves that no spelling of an address makes a second account, and that each spelling finds
+// the first one.
 func TestOneAccountForOneEmail(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -83,8 +83,8 @@ func TestOneAccountForOneEmail(t *testing.T) {
 	})
 }
 
-// TestEmailLengths proves that an address of the longest length is taken, and one of a letter more is not: in front of
-// the @, and in all.
+// TestEmailLengths proves that an address of the greatest length is accepted, and one that is a letter longer is not:
+// before the @, and in all.
 func TestEmailLengths(t *testing.T) {
 	t.Parallel()
 	label := strings.Repeat("b", 63) + "."

@@ -22,18 +22,18 @@ import (
 	"github.com/pointsync/pointsync/pkg/token"
 )
 
-// renewed is a customer with 500 points of a month, whose next renewal no event reported: it is three hours into the
-// next period.
+// renewed is a customer with 500 points of a month. No event reported the next renewal, and the next period began three
+// hours ago.
 type renewed struct {
 	t      *testing.T
 	s      *Service
 	id     billing.AccountID
 	claims token.Claims // of a window that lasts a month from now
-	down   atomic.Bool  // Stripe is
+	down   atomic.Bool  // whether Stripe is unreachable
 	clock  func(time.Duration)
 }
 
-// renews makes a customer whose renewal by the given card no sync has seen.
+// renews makes a customer with a renewal by the given card that no sync has seen.
 func renews(t *testing.T, dialect store.Dialect, card string) *renewed {
 	t.Helper()
 	var offset atomic.Int64
@@ -125,10 +125,10 @@ func eachDialect(t *testing.T, f func(t *testing.T, dialect store.Dialect)) {
 	}
 }
 
-// TestReadBeforeSync proves that a read which comes before the sync takes nothing away that the sync keeps: a renewal
-// failed, or was paid, and its event is late. The 500 points are shown; a spend of 10 inside the window syncs first. If
-// the renewal failed, 490 of them are left, which last for 72 hours. If it was paid, the old ones are replaced, and 490
-// of the new ones are left.
+// TestReadBeforeSync proves that a read before the sync takes away nothing that the sync keeps. A renewal failed, or
+// was paid, and its event is late. The 500 points are shown. A spend of 10 inside the window syncs first. If the
+// renewal failed, 490 of them are left, which last for 72 hours. If it was paid, the old ones are replaced, and 490 of
+// the new ones are left.
 func TestReadBeforeSync(t *testing.T) {
 	t.Parallel()
 	for _, card := range []string{"pm_card_chargeCustomerFail", "pm_card_mastercard"} {
@@ -152,8 +152,8 @@ func TestReadBeforeSync(t *testing.T) {
 }
 
 // TestOverdueWaitsForStripe proves that overdue points are neither lost nor spent while Stripe is unreachable, or while
-// the account's syncs are used up. A spend and a hold of them are told to come again, what other points suffice for
-// goes through, and when Stripe is back all points are there.
+// the account's budget for syncs is used up. A spend and a hold that need them are told to retry. Requests for which
+// other points suffice succeed. When Stripe is back, all points are there.
 func TestOverdueWaitsForStripe(t *testing.T) {
 	t.Parallel()
 	eachDialect(t, func(t *testing.T, dialect store.Dialect) {
@@ -186,7 +186,7 @@ func TestOverdueWaitsForStripe(t *testing.T) {
 		}
 		r.want(500)
 		r.down.Store(false)
-		r.clock(time.Minute) // the budget comes again
+		r.clock(time.Minute) // restores some of the budget
 		if spent, err := r.s.Spend(
 			t.Context(), r.claims, ledger.SpendRequest{Amount: 500},
 		); err != nil || spent.Account.Available != 0 {

@@ -12,11 +12,11 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// turns counts how often f takes a turn at hashing. Turns are handed out by the test itself, one at a time, so the
-// count is exact and nothing is measured.
+// turns counts how often f takes a turn at hashing. The test itself gives the turns, one at a time. So the count is
+// exact and nothing is measured.
 func turns(t *testing.T, s *Service, f func() error) (n int, err error) {
 	t.Helper()
-	s.hashers = make(chan struct{}) // who wants a turn meets us here, and again when done
+	s.hashers = make(chan struct{}) // a caller takes its turn here, and returns it when done
 	done := make(chan error, 1)
 	go func() { done <- f() }()
 	for {
@@ -30,8 +30,8 @@ func turns(t *testing.T, s *Service, f func() error) (n int, err error) {
 	}
 }
 
-// TestLoginCosts proves that an unknown email costs as much hashing as a wrong password, and gets the same response:
-// neither time nor words reveal who has an account.
+// TestLoginCosts proves that an unknown email costs as much hashing as a wrong password, and gets the same response.
+// Neither the time nor the text reveals who has an account.
 func TestLoginCosts(t *testing.T) {
 	t.Parallel()
 	s := newService(t, storetest.Open(t, store.SQLite))
@@ -57,8 +57,8 @@ func TestLoginCosts(t *testing.T) {
 	}
 }
 
-// TestHashersAreBounded proves that no more than maxHashers hash at once, that a caller who waits too long is told when
-// to come again, and that a caller who leaves stops waiting. The test controls the time, so no one really waits.
+// TestHashersAreBounded proves that at most maxHashers hash at once. A caller who waits too long is told when to retry,
+// and a caller who leaves stops waiting. The test controls the time, so no one really waits.
 func TestHashersAreBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// device is one login's refresh tokens, by the names that a test gives them.
+// device is the refresh tokens of one login, by the names that a test gives them.
 type device struct {
 	t *testing.T
 	s *Service
@@ -32,7 +32,7 @@ func (d device) next(held string) string {
 	return out.Refresh
 }
 
-// ended presents a token that ends the login, or belongs to one that has ended.
+// ended presents a token that ends the login, or belongs to a login that has ended.
 func (d device) ended(held string) {
 	d.t.Helper()
 	if _, err := d.s.Refresh(d.t.Context(), held); billing.CodeOf(err) != billing.EUnauthorized {
@@ -40,9 +40,9 @@ func (d device) ended(held string) {
 	}
 }
 
-// TestLostRefresh proves that a client whose responses were lost continues with the token it holds, up to 10 minutes
-// after that token was first used, and that the login then lives on: responses lost once, three times in a row, and one
-// after another along the way.
+// TestLostRefresh proves that a client whose responses were lost can continue with the token it holds, up to 10 minutes
+// after that token was first used, and that the login stays valid after that. Responses are lost once, three times in a
+// row, and one after another along the way.
 func TestLostRefresh(t *testing.T) {
 	t.Parallel()
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
@@ -50,7 +50,7 @@ func TestLostRefresh(t *testing.T) {
 		d.next(a) // lost
 		clock.Advance(refreshGrace - time.Microsecond)
 		b := d.next(a)
-		clock.Advance(time.Hour) // b was not used yet, so it has no end but the login's
+		clock.Advance(time.Hour) // b was not used yet, so it lasts as long as the login
 		for range 3 {
 			d.next(b) // lost
 			clock.Advance(2 * time.Minute)
@@ -65,14 +65,15 @@ func TestLostRefresh(t *testing.T) {
 	})
 }
 
-// TestStolenRefresh proves that a true second use ends the login for everyone who holds a token of it: after the grace;
-// after a successor was used, even within the grace and even by the other party; and by the second of two successors.
+// TestStolenRefresh proves that a real second use ends the login for everyone who holds a token of it. The cases are:
+// after the grace; after a successor was used, even within the grace and even by the other party; and by the second of
+// two successors.
 func TestStolenRefresh(t *testing.T) {
 	t.Parallel()
 	for name, story := range map[string]func(d device, clock *storetest.Clock, a string) (alive string){
 		"AfterTheGrace": func(d device, clock *storetest.Clock, a string) string {
 			b := d.next(a)
-			clock.Advance(refreshGrace) // 10 minutes to the microsecond are too late
+			clock.Advance(refreshGrace) // exactly 10 minutes is too late
 			d.ended(a)
 			return b
 		},
@@ -113,8 +114,8 @@ func TestStolenRefresh(t *testing.T) {
 	}
 }
 
-// TestParallelRefresh proves that if many present one refresh token at once, each gets a successor, but only one of
-// these continues: as soon as a second one is used, the login has ended for all.
+// TestParallelRefresh proves that if many clients present one refresh token at once, each gets a successor, but only
+// one of these continues. As soon as a second successor is used, the login ends for all.
 func TestParallelRefresh(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -153,8 +154,8 @@ func TestParallelRefresh(t *testing.T) {
 	})
 }
 
-// TestRefreshIsBounded proves that one token has at most 20 successors, that one more is refused for a while but not
-// for good, and that none of that ends the login.
+// TestRefreshIsBounded proves that one token has at most 20 successors. One more is refused for a while but not for
+// good. None of that ends the login.
 func TestRefreshIsBounded(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {

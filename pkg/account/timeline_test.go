@@ -14,8 +14,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// TestTimeline proves that an account's story holds every kind of moment in order, that causes come before effects of
-// the same time, and that nothing is told twice or left out, however small the pages are.
+// TestTimeline proves that an account's timeline contains every kind of moment in order. Causes come before effects of
+// the same time. Nothing is repeated or left out, however small the pages are.
 func TestTimeline(t *testing.T) {
 	t.Parallel()
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
@@ -56,7 +56,7 @@ func TestTimeline(t *testing.T) {
 	})
 }
 
-// TestTimelineRefusals proves that a cursor that no page ended with, and an account that does not exist, are refused.
+// TestTimelineRefusals proves that a cursor that never ended a page, and an account that does not exist, are refused.
 func TestTimelineRefusals(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -81,7 +81,7 @@ func TestTimelineRefusals(t *testing.T) {
 	})
 }
 
-// live lives a short life: all of one purchase at one time, the rest a second apart.
+// live makes a short life of an account: all of one purchase at one time, and the rest a second apart.
 func live(t *testing.T, db *store.DB, clock *storetest.Clock, admin billing.Account, n string) billing.Account {
 	t.Helper()
 	a := storetest.NewAccount(t, db)
@@ -140,7 +140,7 @@ func live(t *testing.T, db *store.DB, clock *storetest.Clock, admin billing.Acco
 	return a
 }
 
-// hold sets points aside twice, and uses some of the first and none of the second.
+// hold makes two holds. It uses some of the first and none of the second.
 func hold(t *testing.T, db *store.DB, clock *storetest.Clock, id billing.AccountID) {
 	t.Helper()
 	set := func(amount billing.Points, what string) billing.HoldID {
@@ -165,7 +165,7 @@ func hold(t *testing.T, db *store.DB, clock *storetest.Clock, id billing.Account
 	}
 }
 
-// purchase is all of a purchase and its refund in one transaction.
+// purchase makes a whole purchase and its refund in one transaction.
 func purchase(ctx context.Context, tx *store.Tx, id billing.AccountID, n string) error {
 	now := tx.Now
 	a, err := tx.LockAccount(ctx, id)
@@ -237,7 +237,7 @@ func receive(ctx context.Context, tx *store.Tx, id billing.AccountID, event bill
 	return err
 }
 
-// told reads an account's story page by page, and turns it around.
+// told returns an account's timeline, read page by page, oldest first.
 func told(t *testing.T, db *store.DB, id billing.AccountID, limit int) (all []string) {
 	t.Helper()
 	for cursor := ""; ; {

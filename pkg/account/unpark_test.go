@@ -28,9 +28,9 @@ func park(t *testing.T, db *store.DB, id billing.AccountID, customer billing.Cus
 	}))
 }
 
-// Proves that unparking approves what waits and makes it due now, once for each key: a repeat changes nothing, another
-// reason under the key is refused, and an account that is not parked is a conflict that leaves the key unused. It is
-// recorded who did it, and why.
+// Proves that unparking approves the waiting grants and makes them due now, once for each key. A repeat changes
+// nothing, and another reason under the key is refused. An account that is not parked is a conflict that leaves the key
+// unused. The action is recorded with who did it, and why.
 func TestUnpark(t *testing.T) {
 	t.Parallel()
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
@@ -86,8 +86,8 @@ func TestUnpark(t *testing.T) {
 	})
 }
 
-// Proves that unparking by the service syncs at once, so that what waited is there when it returns: a yearly plan that
-// grants 500 points a month, of which one month has begun. A repeat returns the account as it is.
+// Proves that unparking by the service syncs at once, so that the waiting points are there when it returns. The example
+// is a yearly plan that grants 500 points a month, of which one month has begun. A repeat returns the account as it is.
 func TestUnparkSyncs(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -103,8 +103,8 @@ func TestUnparkSyncs(t *testing.T) {
 	})
 }
 
-// Proves that a follower of an account hears of its changes and of the login's end, that a login which has ended cannot
-// follow, and that a refused watch is not counted.
+// Proves that a follower of an account is signalled when the account changes and when the login ends. A login that has
+// ended cannot follow, and a refused watch is not counted.
 func TestFollow(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {

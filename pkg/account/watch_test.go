@@ -12,7 +12,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/token"
 )
 
-// looker stands in for the database and counts how often it is asked.
+// looker replaces the database and counts how often it is asked.
 type looker struct {
 	mu            sync.Mutex
 	looks, logins int
@@ -53,9 +53,9 @@ func claims(account, login int) token.Claims {
 	}
 }
 
-// TestWatchesShareOneLook proves that however many follow, the database is asked once each half second, that a slow
-// follower finds one signal, and that no query and no goroutine remains when the last follower has left; the bubble
-// would not end with one.
+// TestWatchesShareOneLook proves that the database is asked once each half second, however many follow. A slow follower
+// gets one signal. No query and no goroutine remains when the last follower has left: otherwise the bubble would not
+// end.
 func TestWatchesShareOneLook(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -100,8 +100,8 @@ func TestWatchesShareOneLook(t *testing.T) {
 	})
 }
 
-// TestWatchOfPointsThatRunOut proves that there is news when points expire, although no one has changed the account for
-// it.
+// TestWatchOfPointsThatRunOut proves that followers are signalled when points expire, although no one has changed the
+// account.
 func TestWatchOfPointsThatRunOut(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -123,7 +123,7 @@ func TestWatchOfPointsThatRunOut(t *testing.T) {
 	})
 }
 
-// TestWatchLimits proves that an account may have few followers and a process many, both with a limit.
+// TestWatchLimits proves that the followers of one account and of one process are limited.
 func TestWatchLimits(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -146,8 +146,8 @@ func TestWatchLimits(t *testing.T) {
 	})
 }
 
-// TestOverdueSignalsOnce proves that points which have reached their end signal a follower once, not at every look,
-// because those of a live subscription stay until a sync has looked. It also proves that the next end signals again.
+// TestOverdueSignalsOnce proves that expired points signal a follower once, and not at every poll, because those of a
+// live subscription stay until a sync has run. Also proves that the next expiry signals again.
 func TestOverdueSignalsOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

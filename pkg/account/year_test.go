@@ -21,9 +21,9 @@ import (
 	"github.com/pointsync/pointsync/pkg/token"
 )
 
-// TestSpendOfDueMonth proves that a spend inside the window which lacks points gets the due month of a paid year by the
-// one sync that it asks for, before the job does, and that the month's points are then there for it. A spend which
-// lacks nothing asks for none.
+// TestSpendOfDueMonth proves that a spend inside the window that lacks points gets the due month of a paid year through
+// its one sync, before the job grants it. The month's points can then be spent. A spend that has enough points causes
+// no sync.
 func TestSpendOfDueMonth(t *testing.T) {
 	t.Parallel()
 	for _, dialect := range storetest.Dialects {
@@ -83,8 +83,8 @@ func TestSpendOfDueMonth(t *testing.T) {
 	}
 }
 
-// yearly is a service in a shop with a yearly plan that grants by the month, the address of its Stripe, and a customer
-// there who has paid for it.
+// yearly returns a service in a shop with a yearly plan that grants by the month, the address of its Stripe, and a
+// customer there who has paid for it.
 func yearly(t *testing.T, db *store.DB, now func() time.Time) (*Service, string, billing.CustomerID) {
 	t.Helper()
 	local, err := sandbox.New(sandbox.Options{})

@@ -16,8 +16,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// breaks are rows that our code never writes: each statement breaks one rule of one account. $ACC is replaced by its
-// id.
+// breaks are rows that our code never writes. Each statement breaks one rule for one account. $ACC is replaced by the
+// account's id.
 var breaks = map[string][]string{
 	"balance":     nil, // the schema refuses it: TestConstraints
 	"entries-sum": {`UPDATE accounts SET available = available + 1, unsettled = unsettled - 1 WHERE id = '$ACC'`},
@@ -68,8 +68,8 @@ var breaks = map[string][]string{
 	},
 }
 
-// TestRules proves that an account in the midst of life breaks no rule, and that each rule is seen to be broken when
-// one row is, in the account that it is in and in no other.
+// TestRules proves that an account with a normal life breaks no rule. If one row breaks a rule, the audit reports it
+// for that account and for no other.
 func TestRules(t *testing.T) {
 	t.Parallel()
 	for rule, statements := range breaks {
@@ -98,8 +98,8 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// TestEventWithoutAccount proves that an event which waits for its account is found too when its job is lost, once, and
-// that a job keeps an event from being found.
+// TestEventWithoutAccount proves that an event that waits for its account is also found if its job is lost, and only
+// once. An event that has a job is not reported.
 func TestEventWithoutAccount(t *testing.T) {
 	t.Parallel()
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
@@ -128,8 +128,8 @@ func TestEventWithoutAccount(t *testing.T) {
 	})
 }
 
-// TestOutgoingWithoutJob proves that an outgoing event about no account is found too when its job is lost, and that a
-// job, a time that has not come, or a disabled endpoint keeps it from being found.
+// TestOutgoingWithoutJob proves that an outgoing event about no account is also found if its job is lost. It is not
+// reported if it has a job, if its time has not come, or if the endpoint is disabled.
 func TestOutgoingWithoutJob(t *testing.T) {
 	t.Parallel()
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
@@ -172,8 +172,8 @@ func TestOutgoingWithoutJob(t *testing.T) {
 	})
 }
 
-// TestStep proves that the periodic walk is done in steps of limited size which continue where the last one stopped. It
-// comes back an hour later, and keeps the last run's count in the meantime. It counts every account once, even if
+// TestStep proves that the periodic walk runs in steps of limited size that continue where the last one stopped. It
+// begins again an hour later, and keeps the last run's count in the meantime. It counts every account once, even if
 // several replicas step at a time.
 func TestStep(t *testing.T) {
 	t.Parallel()
@@ -234,7 +234,7 @@ func steps(t *testing.T, db *store.DB, replicas int) billing.AuditRun {
 	return run
 }
 
-// live makes an account that has bought a pack and a plan, spent, had a refund, and got events.
+// live makes an account that has bought a pack and a plan, spent, had a refund, and received events.
 func live(t *testing.T, db *store.DB, n string) billing.Account {
 	t.Helper()
 	a := storetest.NewAccount(t, db)
@@ -337,7 +337,7 @@ func event(id string, account billing.AccountID, status billing.InboxStatus, at 
 	}
 }
 
-// insertJob inserts a job of package inbox's as its own library does.
+// insertJob inserts a job of package inbox as the queue's library does.
 func insertJob(t *testing.T, db *store.DB, kind, args string) {
 	t.Helper()
 	if db.Dialect() == store.SQLite {
@@ -379,7 +379,7 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// Proves that the audit finds nothing to say of a hold that outlives its lot: while all of the lot is held, after the
+// Proves that the audit reports nothing about a hold that outlives its lot: while all of the lot is held, after the
 // lot's end, and after the hold's.
 func TestHoldOutlivesLot(t *testing.T) {
 	t.Parallel()

@@ -13,7 +13,8 @@ import (
 )
 
 // TestSecondLook proves that the audit reports what both looks found. It does not report what was repaired between
-// them, as a sync under way does, nor what broke only then. A walk that is cut off between the looks keeps its place.
+// them, for example by a sync under way, or what broke only then. A walk that is cut off between the looks keeps its
+// cursor.
 func TestSecondLook(t *testing.T) {
 	t.Parallel()
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, _ *storetest.Clock) {

@@ -25,7 +25,7 @@ func TestWindowContains(t *testing.T) {
 	}
 }
 
-// Proves which orders a sync still looks at, and which subscriptions prevent a second one.
+// Proves which orders a sync still reads, and which subscriptions prevent a second one.
 func TestStates(t *testing.T) {
 	t.Parallel()
 	for status, final := range map[billing.OrderStatus]bool{

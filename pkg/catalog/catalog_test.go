@@ -168,7 +168,7 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
-// A plan's rollover is one of two words or a limit. By default nothing goes over.
+// A plan's rollover is one of two words or a limit. By default nothing rolls over.
 func TestRollover(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]billing.Points{

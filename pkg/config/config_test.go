@@ -76,7 +76,7 @@ func TestLoad(t *testing.T) {
 	}
 }
 
-// mistake is one wrong setting, and a word that its sentence must have beside the name.
+// mistake is one wrong setting, and a word that its sentence must contain in addition to the name.
 type mistake struct{ name, value, says string }
 
 func mistakes() []mistake {
@@ -317,8 +317,8 @@ func TestPartsAlone(t *testing.T) {
 	}
 }
 
-// TestSecretsStaySecret proves that no way of printing a configuration shows a secret of it, but that it still shows
-// whether the secret is set.
+// TestSecretsStaySecret proves that no way to print a configuration shows a secret, but that it still shows whether the
+// secret is set.
 func TestSecretsStaySecret(t *testing.T) {
 	environment(t, nil)
 	c, err := Load(everything...)

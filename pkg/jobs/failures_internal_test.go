@@ -11,8 +11,7 @@ import (
 	"github.com/riverqueue/river/rivertype"
 )
 
-// Proves how long a job waits that failed: half of 1, 2, 4 … seconds at least and the whole at most, and never more
-// than a minute.
+// Proves how long a failed job waits: between half of 1, 2, 4 … seconds and the whole, and never more than a minute.
 func TestBackoff(t *testing.T) {
 	t.Parallel()
 	for failures, most := range map[int]time.Duration{
@@ -28,7 +27,7 @@ func TestBackoff(t *testing.T) {
 	}
 }
 
-// Proves that an error which the queue could not keep is kept as a text that it can, and is still the same error.
+// Proves that an error that the queue could not store is stored as a text that it can, and is still the same error.
 func TestStorableErrors(t *testing.T) {
 	t.Parallel()
 	cause := errors.New("a\x00b")
@@ -46,8 +45,8 @@ func TestStorableErrors(t *testing.T) {
 	}
 }
 
-// Proves that the queue's own remarks are heard where they need a person: from a warning on, as far as the log takes
-// it.
+// Proves that the queue's own log lines reach ours if a person may have to act: those at warning level and above, if
+// our log accepts that level.
 func TestQuiet(t *testing.T) {
 	t.Parallel()
 	var out strings.Builder

@@ -14,8 +14,8 @@ import (
 
 var quick = jobs.Queue{Name: "quick", Workers: 4}
 
-// Proves that a job is there with the transaction that enqueued it and not without it, and that the same one is not
-// there twice while it waits or runs; once it is done it may come again.
+// Proves that a job exists if and only if the transaction that enqueued it commits. The same job is not enqueued twice
+// while it waits or runs. Once it is done, it may be enqueued again.
 func TestEnqueue(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -54,7 +54,7 @@ func TestEnqueue(t *testing.T) {
 	})
 }
 
-// Proves that a job which has a time waits for it.
+// Proves that a job with a time waits for it.
 func TestEnqueueAt(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -78,8 +78,8 @@ func TestEnqueueAt(t *testing.T) {
 	})
 }
 
-// Proves that a job which fails is tried again, also with an error that no database stores: PostgreSQL refuses a NUL,
-// and the job would stay *running*. The first 2 attempts fail and the third succeeds, so 2 errors are kept.
+// Proves that a failing job is retried, even after an error that no database stores. PostgreSQL refuses a NUL, and the
+// job would stay *running*. The first 2 attempts fail and the third succeeds, so 2 errors are kept.
 func TestRetry(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
@@ -109,7 +109,7 @@ func TestRetry(t *testing.T) {
 	}
 }
 
-// Proves that a job which puts itself back comes again, and that this is no failure: it costs no attempt.
+// Proves that a job that puts itself back runs again, and that this is not a failure: it costs no attempt.
 func TestAgain(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -131,8 +131,8 @@ func TestAgain(t *testing.T) {
 	})
 }
 
-// Proves that Stop ends the loops and waits for what runs, and cuts it off when its patience ends; what was cut off
-// waits for another try.
+// Proves that Stop ends the loops and waits for running jobs, and cuts them off when its patience ends. A job that was
+// cut off waits for another try.
 func TestStop(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -158,7 +158,7 @@ func TestStop(t *testing.T) {
 	})
 }
 
-// Proves on PostgreSQL that of two replicas one does a look that is alone, and both do the jobs of a queue.
+// Proves on PostgreSQL that of two replicas only one runs a look that is Alone, and both do the jobs of a queue.
 func TestReplicas(t *testing.T) {
 	t.Parallel()
 	url := storetest.URL(t, store.Postgres)

@@ -9,8 +9,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/jobs"
 )
 
-// Proves that jobs of one queue keep neither a look waiting nor a job of another queue: the queue has 2 workers, both
-// hang, 38 more jobs wait for them, and the look comes twice.
+// Proves that jobs of one queue delay neither a look nor a job of another queue. The queue has 2 workers, both hang, 38
+// more jobs wait for them, and the look comes twice.
 func TestQueuesWaitForNoOther(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -43,8 +43,9 @@ func TestQueuesWaitForNoOther(t *testing.T) {
 	})
 }
 
-// Proves that looks which hang keep no other one waiting, however many of them there are. One that is alone hangs once;
-// one that is not is begun again beside itself when its time comes, for the next must see what it does not.
+// Proves that looks that hang delay no other look, however many of them there are. A look that is Alone hangs once. Any
+// other look is started again in parallel when its time comes, because the next one must notice what the hanging one
+// does not.
 func TestLooksWaitForNoLook(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -71,7 +72,7 @@ func TestLooksWaitForNoLook(t *testing.T) {
 	})
 }
 
-// Proves that a look which begins later does not begin with the server, and that one which fails is begun again at its
+// Proves that a look with Later set does not start with the server, and that a look that fails is started again at its
 // next time.
 func TestLookAgain(t *testing.T) {
 	t.Parallel()
@@ -97,7 +98,7 @@ func TestLookAgain(t *testing.T) {
 	})
 }
 
-// Proves that a mistake in the wiring is seen at once: two handlers for one kind, two sizes of one queue.
+// Proves that a mistake in the wiring is reported at once: two handlers for one kind, two sizes of one queue.
 func TestRegisterTwice(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {

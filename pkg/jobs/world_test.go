@@ -44,14 +44,14 @@ func (w *world) start() {
 	})
 }
 
-// work asks for a job with a name.
+// work requests a job with a name.
 type work struct {
 	Name string `json:"name"`
 }
 
 func (work) Kind() string { return "work" }
 
-// other asks for a job of another kind.
+// other requests a job of another kind.
 type other struct{}
 
 func (other) Kind() string { return "other" }
@@ -68,7 +68,7 @@ func (w *world) enqueue(all ...jobs.Args) {
 	}))
 }
 
-// hang tells that it was begun, and waits until it is cut off.
+// hang signals that it was begun, and waits until it is cut off.
 func hang(began chan<- struct{}) func(context.Context) error {
 	return func(ctx context.Context) error {
 		began <- struct{}{}
@@ -77,14 +77,14 @@ func hang(began chan<- struct{}) func(context.Context) error {
 	}
 }
 
-// count returns a query's one number.
+// count returns the one number of a query.
 func (w *world) count(query string) (n int) {
 	w.t.Helper()
 	must(w.t, w.db.SQL().QueryRowContext(context.Background(), query).Scan(&n))
 	return n
 }
 
-// waitFor looks until something has come true.
+// waitFor polls until something has come true.
 func (w *world) waitFor(what string, ok func() bool) {
 	w.t.Helper()
 	deadline, look := time.After(patience), time.NewTicker(5*time.Millisecond)

@@ -10,13 +10,13 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// Proves that what Stripe said ends only the lots that had expired when it said so. A lot of 10 points expires at
-// noon, and it is one o'clock each time. As of 11:59 it stays; as of noon or of 12:01 it ends. A lot that is moved to
-// two o'clock as of 12:01 stays, and a lot that is moved to 11 o'clock as of 11:59 ends.
+// Proves that a statement of Stripe's ends only the lots that had expired at the time of the statement. A lot of 10
+// points expires at noon, and it is one o'clock each time. As of 11:59 it stays. As of noon or of 12:01 it ends. A lot
+// that is moved to two o'clock as of 12:01 stays, and a lot that is moved to 11 o'clock as of 11:59 ends.
 func TestExpireAsOf(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		word, moved time.Duration // from noon
+		word, moved time.Duration // relative to noon
 		want        billing.Points
 	}{
 		"Before": {-time.Minute, 0, 10}, "At": {0, 0, 0}, "After": {time.Minute, 0, 0},

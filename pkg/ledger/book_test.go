@@ -143,7 +143,7 @@ func (b *book) refused(n billing.Points) {
 	b.tick()
 }
 
-// stored returns the account as its row is, settled or not.
+// stored returns the account as its row is, whether or not it was settled.
 func (b *book) stored() billing.Account {
 	b.t.Helper()
 	a, err := b.db.Account(context.Background(), b.id)

@@ -10,7 +10,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// correct asks for a correction and returns its refusal.
+// correct requests a correction and returns the error.
 func (b *book) correct(n billing.Points) error {
 	b.t.Helper()
 	err := b.write(func(ctx context.Context, tx *store.Tx, a billing.Account) error {

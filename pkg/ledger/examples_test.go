@@ -97,8 +97,7 @@ func (s *story) spends(n billing.Points) {
 	s.spend(n)
 }
 
-// holdsOver holds points, grants the n-th period and others, and then captures some of the hold and gives the rest
-// back.
+// holdsOver holds points, grants the n-th period and others, and then captures some of the hold and releases the rest.
 func (s *story) holdsOver(n int, points, captured billing.Points, others ...int) {
 	s.book.t.Helper()
 	s.model.hold(s.clock.Now(), points, time.Hour)

@@ -8,9 +8,9 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// Proves how many points holds bring back after a renewal: as many as if they had been there at the renewal. This is
-// so in each way that a hold ends, for any number of holds, and over more than one renewal. A period has 500 points;
-// cap is the rollover of the next ones.
+// Proves how many points a hold brings back after a renewal: as many as if they had been there at the renewal. This
+// holds for each way that a hold ends, for any number of holds, and over more than one renewal. A period has 500
+// points. cap is the rollover of the next ones.
 func TestHoldsAreCutByRenewals(t *testing.T) {
 	t.Parallel()
 	const day = 24 * time.Hour
@@ -101,9 +101,9 @@ func TestHoldsAreCutByRenewals(t *testing.T) {
 	}
 }
 
-// Proves that a grant ends no lot of its own period, whichever comes first, and no lot of a later one: a change up
-// that was paid before the renewal, or after it, or beside a second one. The last period's 500 end, 700 and 500 are
-// there.
+// Proves that a grant ends no lot of its own period, whichever comes first, and no lot of a later one. The cases are an
+// upgrade that was paid before the renewal, or after it, or with a second one. The last period's 500 expire, and 700
+// and 500 are there.
 func TestOwnPeriodStays(t *testing.T) {
 	t.Parallel()
 	for _, order := range [][]string{

@@ -426,7 +426,7 @@ func (m *model) find(key string) *modelLot {
 	return nil
 }
 
-// nextEnd returns when the next thing happens with time alone.
+// nextEnd returns when the passage of time alone next changes something.
 func (m *model) nextEnd() (next *time.Time) {
 	sooner := func(t *time.Time) {
 		if t != nil && (next == nil || t.Before(*next)) {

@@ -103,9 +103,9 @@ func play(t failer, s *story, steps []step) {
 	}
 }
 
-// noticesTime reports whether a step first ends what has expired. Time alone does not. A sync may give such a lot a
-// later expiry, or carry it over into a period that it sees late. With a subscription that is live again, the lot
-// waits for the next sync.
+// noticesTime reports whether a step first ends expired lots. Time alone does not. A sync may give such a lot a later
+// expiry, or carry it over into a period that it sees late. With a subscription that is live again, the lot waits for
+// the next sync.
 func (s *story) noticesTime(step step) bool {
 	return !slices.Contains(
 		[]string{"pass", "expire", "subscription", "period", "rollover", "late", "change", "early change"}, step.Kind,

@@ -136,7 +136,7 @@ func TestOneKeyTwoRequests(t *testing.T) {
 }
 
 // Proves that one business fact, reported 20 times at once, grants to an account once. A key belongs to its account:
-// ten accounts with one key have ten grants. That no fact of Stripe's reaches two accounts is the store's promise.
+// ten accounts with one key have ten grants. The store guarantees that no fact of Stripe's reaches two accounts.
 func TestOneGrantTogether(t *testing.T) {
 	t.Parallel()
 	b := newBook(t)

@@ -144,7 +144,8 @@ func TestDebit(t *testing.T) {
 	})
 }
 
-// Proves that a picture of Stripe is applied unless one that began later was, and that none is applied twice.
+// Proves that a picture of Stripe is applied unless one that began later has been applied, and that none is applied
+// twice.
 func TestApplyTicket(t *testing.T) {
 	t.Parallel()
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {

@@ -12,8 +12,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// Proves which accounts have expired lots that were not ended, each once. The longest overdue come first, and those
-// with a live subscription come after all others.
+// Proves which accounts have expired lots that were not ended, each listed once. The longest overdue come first, and
+// those with a live subscription come after all others.
 func TestRanOut(t *testing.T) {
 	t.Parallel()
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, _ *storetest.Clock) {

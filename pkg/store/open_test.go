@@ -81,7 +81,7 @@ func TestErrBadURL(t *testing.T) {
 	}
 }
 
-// Proves that a database that is gone is EUnavailable on every path, without its password in the error. The same
+// Proves that if the database is unreachable, the error is EUnavailable on every path, without its password. The same
 // handle works again when the database is back.
 func TestErrUnavailable(t *testing.T) {
 	t.Parallel()
@@ -130,7 +130,7 @@ func TestErrUnavailable(t *testing.T) {
 	}
 }
 
-// Proves that a database that is too slow for its caller gives an error that says to retry.
+// Proves that if the database is too slow for its caller, the error says to retry.
 func TestErrTooSlow(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {

@@ -81,7 +81,7 @@ func (l *life) do(step writing) {
 	}
 }
 
-// steps make one row of each kind, each at its own time. n is unique among all accounts.
+// steps returns functions that make one row of each kind, each at its own time. n is unique among all accounts.
 func (l *life) steps(n int64) []writing {
 	name, a := fmt.Sprint(n), l.ID
 	login, event := billing.SessionID("ses_"+name), billing.StripeEventID("evt_"+name)

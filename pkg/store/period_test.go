@@ -12,8 +12,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// Proves that periods are read as they were written: those of one account and one source, in order, and from after a
-// time. A period that has begun stays as it began, and only how much it carried changes.
+// Proves that periods are read as they were written, by account and source, in order, and from after a given time. A
+// period that has begun stays as it began, and only how much it carried changes.
 func TestPeriods(t *testing.T) {
 	t.Parallel()
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, _ *storetest.Clock) {

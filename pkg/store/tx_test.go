@@ -72,7 +72,7 @@ func TestInTxRetriesDeadlock(t *testing.T) {
 	}
 }
 
-// Proves that a race that is lost every time ends, with an error that says to retry later.
+// Proves that a transaction that loses every race ends with an error that says to retry later.
 func TestInTxGivesUp(t *testing.T) {
 	t.Parallel()
 	db := storetest.Open(t, store.Postgres)

@@ -115,8 +115,8 @@ func TestFetchCostsTheSame(t *testing.T) {
 }
 
 // Proves that a charge behind the newest 100 is included if something names it, directly or by its refund. The other
-// charges that paid its invoice are included too: of 1800 that paid in_old 400 went back, and not 400 of 900. If all
-// charges are wanted, all are there.
+// charges that paid its invoice are included too: 400 of the 1800 that paid in_old were refunded, and not 400 of 900.
+// If all charges are wanted, all are there.
 func TestFetchOldCharges(t *testing.T) {
 	t.Parallel()
 	newest := func(n int) (ids []string) {

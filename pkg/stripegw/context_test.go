@@ -10,7 +10,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
-// Proves that no call reaches Stripe for a caller that is gone: each has the context of its caller.
+// Proves that no call reaches Stripe for a caller that is gone, because each call has its caller's context.
 func TestContextOfEachCall(t *testing.T) {
 	t.Parallel()
 	g := newGateway(
@@ -78,7 +78,7 @@ func TestContextOfEachCall(t *testing.T) {
 func errorOf[T any](_ T, err error) error          { return err }
 func errorOf2[T, U any](_ T, _ U, err error) error { return err }
 
-// Proves that a second call has the context too: it has ended when the second call is due.
+// Proves that a second call has the context too. The context has ended when the second call is due.
 func TestContextOfSecondCalls(t *testing.T) {
 	t.Parallel()
 	n := stripegw.NewItem{Subscription: "sub_1", Item: "si_1", Price: "price_2", Quantity: 1, Key: "key"}

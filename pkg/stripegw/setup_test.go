@@ -14,7 +14,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
-// shelf is as much of Stripe as a catalogue needs: products by id, and prices with lookup keys that move. Fail makes
+// shelf is the part of Stripe that a catalogue needs: products by id, and prices with lookup keys that move. Fail makes
 // one write fail once: the one whose path and first parameter it names.
 type shelf struct {
 	products map[string]map[string]any

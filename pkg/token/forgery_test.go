@@ -52,7 +52,7 @@ func encode(t *testing.T, members map[string]any) string {
 	return string(b)
 }
 
-// Proves that a handmade token that is right in every part is accepted. So each refusal below is about one part only.
+// Proves that a handmade token that is correct in every part is accepted. So each refusal below has only one cause.
 func TestHandmadeToken(t *testing.T) {
 	t.Parallel()
 	raw := sign(ours, encode(t, goodHeader()), encode(t, goodClaims()))
