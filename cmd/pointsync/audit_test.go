@@ -26,7 +26,7 @@ func TestAuditCommand(t *testing.T) {
 				t.Errorf("of a sound database: %q", said)
 			}
 			breakAccount(t, db, a.ID)
-			audited := p.command("audit", "--json") // it takes the 12 seconds from one pass to the next
+			audited := p.command("audit", "--json") // it takes the 12 seconds from one look to the next
 			out, _ := audited.Output()
 			var r auditReport
 			if err := json.Unmarshal(out, &r); audited.ProcessState.ExitCode() != 1 || err != nil || r.Accounts != 1 ||
@@ -59,8 +59,8 @@ func TestAuditCommand(t *testing.T) {
 	}
 }
 
-// TestAuditCommandLooksTwice proves that the command reports only what both of its passes found. It does not report
-// what was repaired in between, what broke only then, or an account that broke another rule by then.
+// TestAuditCommandLooksTwice proves that the command reports only what both of its looks found. It does not report what
+// was repaired in between, what broke only then, or an account that broke another rule by then.
 func TestAuditCommandLooksTwice(t *testing.T) {
 	t.Parallel()
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, _ *storetest.Clock) {

@@ -192,7 +192,7 @@ func TestExpiryAsksStripe(t *testing.T) {
 	})
 }
 
-// look runs at once the pass that the leader runs periodically.
+// look runs the leader's periodic look at once.
 func (w *world) look() bool {
 	w.t.Helper()
 	must(w.t, w.syncer.LookForExpired(w.t.Context(), w.jobs))

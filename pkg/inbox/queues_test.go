@@ -107,7 +107,7 @@ const crowdWaits = "SELECT count(*) FROM river_job WHERE kind = 'sync' AND final
 
 // Proves that work that falls due does not wait for an event's sync, however slow Stripe is. All 8 workers of events
 // are held at Stripe and 32 more syncs wait. Even so, the points of an expired hold return, points expire, and a month
-// of a paid year falls due and is granted. Each comes with the first or second pass, after 20 s at most. The waiting
+// of a paid year falls due and is granted. Each comes with the first or second look, after 20 s at most. The waiting
 // syncs alone would take 5 × 25 s, because 40 syncs of 25 s have 8 workers.
 func TestTimeWaitsForNoSync(t *testing.T) {
 	t.Parallel()

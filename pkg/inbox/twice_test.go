@@ -10,10 +10,10 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// TestComparedTwice proves that a comparison by hand reports what both of its passes found. Each lost purchase of a
-// pack is two differences: the order, which should be fulfilled, and its grant of 100 points. Three kinds are not
-// reported: what a sync under way removed between the passes, what appeared only after the first, and what became
-// another difference. A comparison that is cut off between the passes reports and repairs nothing.
+// TestComparedTwice proves that a comparison by hand reports what both of its looks found. Each lost purchase of a pack
+// is two differences: the order, which should be fulfilled, and its grant of 100 points. Three kinds are not reported:
+// what a sync under way removed between the looks, what appeared only after the first, and what became another
+// difference. A comparison that is cut off between the looks reports and repairs nothing.
 func TestComparedTwice(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -65,9 +65,8 @@ func TestComparedTwice(t *testing.T) {
 	})
 }
 
-// TestComparedTwiceOtherwise proves that a difference counts only if both passes find the same one. The first pass
-// finds a lot without its payment. The second finds an order that should have moved on. Neither was there in both
-// passes.
+// TestComparedTwiceOtherwise proves that a difference counts only if both looks find the same one. The first look finds
+// a lot without its payment. The second finds an order that should have moved on. Neither was there at both looks.
 func TestComparedTwiceOtherwise(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {

@@ -169,7 +169,7 @@ func TestDebitUnderWay(t *testing.T) {
 				w.debits(a, id, iban, 120)
 				w.renew(a)
 				end := w.account(a.ID).Subscription.CurrentPeriodEnd
-				for range 2 { // two hours are over after the first pass, 72 after the second
+				for range 2 { // two hours are over after the first look, 72 after the second
 					w.wantStatus(a, billing.SubActive, true)
 					w.wantPoints(a.ID, 400, 0)
 					if next := w.account(a.ID).NextExpiry; next == nil || !next.Equal(end.Add(policy.RenewalGrace)) {
