@@ -19,15 +19,15 @@ type node = map[string]any
 // document is Stripe's own OpenAPI document, its schemas made strict, and its fixture of every object.
 type document struct {
 	paths    map[string]node
-	schemas  node // as Stripe wrote them
+	schemas  node // as Stripe publishes them
 	fixtures map[string]node
 
-	mu       sync.Mutex // guards the compiler, which compiles a schema when it is first asked for
+	mu       sync.Mutex // guards the compiler, which compiles a schema when it is first needed
 	compiler *jsonschema.Compiler
 	added    map[string]bool
 }
 
-// official answers the document, read once: it is 6 MB.
+// official returns the document. It reads it once, because it is 6 MB.
 var official = sync.OnceValue(func() *document {
 	var spec struct {
 		Info       struct{ Version string }
@@ -60,7 +60,7 @@ var official = sync.OnceValue(func() *document {
 	return d
 })
 
-// strict turns a schema of OpenAPI 3.0 into JSON schema, and closes it: where it names properties, no other may stand.
+// strict turns a schema of OpenAPI 3.0 into JSON schema, and closes it: if it names properties, no others are allowed.
 func strict(schema node) node {
 	if ref, ok := schema["$ref"].(string); ok {
 		return node{"$ref": "stripe:///components#/$defs/" + ref[strings.LastIndex(ref, "/")+1:]}
@@ -97,7 +97,7 @@ func strict(schema node) node {
 	return out
 }
 
-// response answers the schema of an operation's answer, and false where Stripe publishes no such operation.
+// response returns the schema of an operation's response, and false if Stripe publishes no such operation.
 func (d *document) response(method, path string, status int) (*jsonschema.Schema, bool) {
 	template, ok := d.template(method, path)
 	if !ok {
@@ -112,7 +112,8 @@ func (d *document) response(method, path string, status int) (*jsonschema.Schema
 	return d.compile("stripe:///"+method+template+"/"+kind, answer), true
 }
 
-// template finds the path that an address was made from: the one with the most words of its own.
+// template returns the path template that matches an address. If several match, it returns the one with the most fixed
+// words.
 func (d *document) template(method, path string) (string, bool) {
 	best, bestWords := "", -1
 	segments := strings.Split(path, "/")
@@ -151,7 +152,7 @@ func (d *document) compile(name string, schema node) *jsonschema.Schema {
 	return compiled
 }
 
-// violations answers what a body has that the schema does not allow, and what it lacks that the fixture of its object
+// violations returns what a body has that the schema does not allow, and what it lacks that the fixture of its object
 // has.
 func (d *document) violations(schema *jsonschema.Schema, body []byte) []string {
 	decoded, err := jsonschema.UnmarshalJSON(bytes.NewReader(body))
@@ -165,8 +166,8 @@ func (d *document) violations(schema *jsonschema.Schema, body []byte) []string {
 	return found
 }
 
-// announced answers the violations of a webhook's body: of the event, of the object that it carries, and the
-// attributes that it calls previous without the object having them.
+// announced returns the violations of a webhook's body: of the event, of the object that it contains, and the
+// attributes that it calls previous although the object does not have them.
 func (d *document) announced(body []byte) []string {
 	found := d.violations(d.compile("stripe:///event", node{"$ref": "#/components/schemas/event"}), body)
 	var event struct {
@@ -202,7 +203,7 @@ func (d *document) announced(body []byte) []string {
 	return found
 }
 
-// eventTypes are those that a webhook endpoint may ask for.
+// eventTypes returns the types that a webhook endpoint may request.
 func (d *document) eventTypes() []string {
 	form := d.paths["/v1/webhook_endpoints"]["post"].(node)["requestBody"].(node)["content"].(node)["application/x-www-form-urlencoded"].(node)
 	words := form["schema"].(node)["properties"].(node)["enabled_events"].(node)["items"].(node)["enum"].([]any)
@@ -213,8 +214,8 @@ func (d *document) eventTypes() []string {
 	return types
 }
 
-// eachObject visits every object of Stripe's in a body that has a fixture of its own; what is left of a deleted one has
-// no keys to lack.
+// eachObject visits every Stripe object in a body for which there is a fixture. It omits deleted objects, because what
+// is left of them has few keys.
 func (d *document) eachObject(value any, visit func(name string, object node)) {
 	switch value := value.(type) {
 	case []any:
@@ -234,7 +235,7 @@ func (d *document) eachObject(value any, visit func(name string, object node)) {
 	}
 }
 
-// lacking answers the fixture's keys that an object does not have, down its nested hashes.
+// lacking returns the fixture's keys that an object does not have, including those of nested hashes.
 func lacking(fixture, object node, at string) []string {
 	var found []string
 	for _, name := range slices.Sorted(maps.Keys(fixture)) {
@@ -252,7 +253,7 @@ func lacking(fixture, object node, at string) []string {
 	return found
 }
 
-// breaches flattens what the validator says into one line per cause.
+// breaches converts the validator's result into one line per cause.
 func breaches(err error) []string {
 	if err == nil {
 		return nil

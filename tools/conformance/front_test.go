@@ -18,14 +18,14 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox"
 )
 
-// front is a sandbox that looks like Stripe's mock: over TLS, with the mock's name on it, and with an object behind
-// every id that the SDK's tests make up.
+// front is a sandbox that looks like Stripe's mock. It uses TLS, has the mock's name, and has an object for every id
+// that the SDK's tests make up.
 type front struct {
 	port  string
 	seeds *seeder
 	next  http.Handler
 
-	mu      sync.Mutex // guards what follows
+	mu      sync.Mutex // guards the following fields
 	answers []exchange
 }
 
@@ -52,7 +52,7 @@ func newFront(t *testing.T) *front {
 	return f
 }
 
-// ServeHTTP puts real ids in the place of the made-up ones, and keeps the answer.
+// ServeHTTP replaces made-up ids with real ones, and records the response.
 func (f *front) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -70,7 +70,7 @@ func (f *front) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 	form = f.replaced(form)
 	segments := strings.Split(r.URL.Path, "/")
 	for i, segment := range segments {
-		if i > 2 { // behind /v1/noun
+		if i > 2 { // after /v1/noun
 			segments[i] = f.seeds.real("", segment)
 		}
 	}
@@ -92,10 +92,11 @@ func (f *front) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 	}
 	out.Header().Set("Stripe-Mock-Version", "master")
 	out.WriteHeader(kept.Code)
-	out.Write(kept.Body.Bytes()) // the client is gone where this fails
+	out.Write(kept.Body.Bytes()) // if this fails, the client has left
 }
 
-// replaced goes by name, for a refund's payment_intent is that of its charge, which must be there by then.
+// replaced replaces the values in the order of their names. A refund's payment_intent is that of its charge, so the
+// charge must come first.
 func (f *front) replaced(values url.Values) url.Values {
 	fresh := url.Values{}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
@@ -112,5 +113,5 @@ func (f *front) all() []exchange {
 	return f.answers
 }
 
-// madeUp are the ids that stand in the SDK's tests for an object that would be there.
+// madeUp matches ids in the SDK's tests that represent an existing object.
 var madeUp = regexp.MustCompile(`^(?:([a-z]+)(?:_test)?_(?:123|abc|ABC|xyz|x{4,})|gold|25OFF|Z4OV52SU)$`)

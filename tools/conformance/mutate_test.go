@@ -9,16 +9,16 @@ import (
 	"strings"
 )
 
-// mutant is a request that is right but for one thing.
+// mutant is a request with exactly one mistake.
 type mutant struct {
 	operation  string // "POST /v1/customers"
-	kind       string // which rule is broken
-	param      string // where, as Stripe names it
-	good, form string // the right form, and the one that is wrong
+	kind       string // the broken rule
+	param      string // where, in Stripe's notation
+	good, form string // the correct form, and the wrong one
 }
 
-// mutations are the ways to break a declared parameter. Each answers the value that stands in its place, or nil for
-// nothing at all, and whether it applies to such a parameter.
+// mutations are the ways to break a declared parameter. Each returns the replacement value, or nil to leave the
+// parameter out, and whether it applies to such a parameter.
 var mutations = map[string]func(field node, required bool) (value any, applies bool){
 	"UnknownKey": func(field node, _ bool) (any, bool) {
 		broken, isHash := sample(field).(node)
@@ -32,7 +32,7 @@ var mutations = map[string]func(field node, required bool) (value any, applies b
 	"MissingRequired": func(_ node, required bool) (any, bool) { return nil, required },
 }
 
-// unknownKey is a name that Stripe gives to nothing.
+// unknownKey is a name that Stripe does not use.
 const unknownKey = "no_such_key"
 
 func wrongType(field node, _ bool) (any, bool) {
@@ -51,14 +51,14 @@ func wrongType(field node, _ bool) (any, bool) {
 	return nil, false
 }
 
-// place is a declared parameter: its name within the request, and how the form around it looks.
+// place is a declared parameter: its name within the request, and the form around it.
 type place struct {
 	path     []string // names and, in lists, the index 0
 	field    node
 	required bool
 }
 
-// places answers all parameters of an operation, down to a depth that the sandbox still reads.
+// places returns all parameters of an operation, down to a depth that the sandbox still reads.
 func places(fields node, required []any, at []string) []place {
 	var found []place
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
@@ -76,7 +76,7 @@ func places(fields node, required []any, at []string) []place {
 	return found
 }
 
-// parameters answers what an operation takes, be it in its query or in its form.
+// parameters returns the parameters of an operation, in its query or in its form.
 func (d *document) parameters(operation string) (fields node, required []any) {
 	method, path, _ := strings.Cut(operation, " ")
 	declared := d.paths[path][strings.ToLower(method)].(node)
@@ -100,11 +100,11 @@ func (d *document) parameters(operation string) (fields node, required []any) {
 	return fields, required
 }
 
-// mutate breaks one parameter of an operation in one way; false where it has none that can be broken so.
+// mutate breaks one parameter of an operation in one way. It returns false if no parameter can be broken that way.
 func (d *document) mutate(operation, kind string, dice *rand.Rand) (mutant, bool) {
 	fields, required := d.parameters(operation)
 	all := places(fields, required, nil)
-	if kind == "UnknownKey" { // the request itself is a place for a key, too
+	if kind == "UnknownKey" { // a key can also be added to the request itself
 		all = append(all, place{field: node{"type": "object", "properties": fields, "required": required}})
 	}
 	for _, i := range dice.Perm(len(all)) {
@@ -126,8 +126,8 @@ func (d *document) mutate(operation, kind string, dice *rand.Rand) (mutant, bool
 	return mutant{}, false
 }
 
-// absent answers which parameter is missing when one is left out: a form cannot carry a hash without members, so where
-// that was its only one it is the hash that is missing.
+// absent returns which parameter is missing when one is left out. A form cannot contain a hash without members. So if
+// the parameter was the only member of a hash, the hash is missing.
 func absent(bad node, path []string) []string {
 	var at any = bad
 	for i, name := range path {
@@ -150,7 +150,8 @@ func addUnknown(value any) any {
 	return broken
 }
 
-// build answers a right value for a field, but with another one at a path within it; nil leaves that out.
+// build returns a correct value for a field, except for the given value at a path within it. If the value is nil, build
+// leaves it out.
 func build(field node, path []string, value any) any {
 	if len(path) == 0 {
 		return value
@@ -167,7 +168,7 @@ func build(field node, path []string, value any) any {
 	return out
 }
 
-// sample answers a right value for a field: of a hash what is required.
+// sample returns a correct value for a field: for a hash, the required members.
 func sample(field node) any {
 	inner := shape(field)
 	switch inner["type"] {
@@ -191,7 +192,7 @@ func sample(field node) any {
 	return "usd"
 }
 
-// shape answers the richest of a field's alternatives: a hash or list rather than a word.
+// shape returns the richest of a field's alternatives: a hash or list rather than a word.
 func shape(field node) node {
 	all := alternatives(field)
 	for _, each := range all {
@@ -214,7 +215,7 @@ func alternatives(field node) []node {
 	return out
 }
 
-// words answers the enum of a field, without the empty word that unsets.
+// words returns the enum of a field, without the empty word that unsets it.
 func words(field node) []string {
 	var out []string
 	allowed, _ := field["enum"].([]any)

@@ -16,14 +16,14 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox/spec"
 )
 
-// negatives is how many wrong requests are compared, from this seed.
+// negatives is how many wrong requests are compared. The seed below determines them.
 const (
 	negatives     = 300
 	negativesSeed = 3
 )
 
-// This test proves that the sandbox refuses what Stripe's own mock refuses: 300 requests that are right but for
-// one thing and that the mock answers with 400, the sandbox answers with 400 as well, naming the parameter.
+// TestNegatives proves that the sandbox refuses what Stripe's own mock refuses. It uses 300 requests with exactly one
+// mistake to which the mock replies 400. The sandbox replies 400 as well, and names the parameter.
 func TestNegatives(t *testing.T) {
 	t.Parallel()
 	mock, box := startMock(t), startSandbox(t)
@@ -40,10 +40,10 @@ func TestNegatives(t *testing.T) {
 		kind := kinds[compared%len(kinds)]
 		wrong, ok := official().mutate(operations[dice.IntN(len(operations))], kind, dice)
 		if !ok || !answers(t, mock, wrong, wrong.good, http.StatusOK) {
-			continue // nothing to break so, or the mock finds fault with the right form already
+			continue // nothing to break this way, or the mock refuses even the correct form
 		}
 		if !answers(t, mock, wrong, wrong.form, http.StatusBadRequest) {
-			accepted++ // the mock does not look at everything; it says nothing about this one
+			accepted++ // the mock does not check everything, so it proves nothing about this one
 			continue
 		}
 		compared++
@@ -110,8 +110,8 @@ func startSandbox(t *testing.T) string {
 	return server.URL
 }
 
-// startMock runs Stripe's mock until the test ends, on ports that the system chooses: it would take a fixed one for
-// HTTPS, which another may have.
+// startMock runs Stripe's mock until the test ends, on ports that the system chooses. By default it would use a fixed
+// port for HTTPS, which another mock may use.
 func startMock(t *testing.T) string {
 	t.Helper()
 	path, err := exec.CommandContext(t.Context(), "go", "tool", "-n", "stripe-mock").Output()
@@ -129,7 +129,7 @@ func startMock(t *testing.T) string {
 	if err := mock.Start(); err != nil {
 		t.Fatalf("start stripe-mock: %v", err)
 	}
-	t.Cleanup(func() { mock.Wait() }) // killed when the test's context ends, just before
+	t.Cleanup(func() { mock.Wait() }) // it is killed when the test's context ends, just before
 	lines := bufio.NewScanner(output)
 	var said []string
 	for lines.Scan() {
@@ -146,7 +146,8 @@ func startMock(t *testing.T) string {
 	return ""
 }
 
-// The mutants are the same for the same seed, and of each kind there are some that differ from the right form.
+// TestMutantsAreSeeded proves that the mutants are the same for the same seed, and that some of each kind differ from
+// the correct form.
 func TestMutantsAreSeeded(t *testing.T) {
 	t.Parallel()
 	draw := func() []string {

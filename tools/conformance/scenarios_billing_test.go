@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// unpaidForGood fails a renewal for good where the settings keep the subscription, and pays it after all.
+// unpaidForGood makes a renewal fail for good with settings that keep the subscription, and then pays it.
 func unpaidForGood(w *world) {
 	w.ask("POST", "/_sandbox/settings", `{"after_last_retry":"unpaid","retry_days":[1]}`)
 	id, customer := w.subscribed(w.price(1900, "month"), "")
@@ -98,7 +98,7 @@ func sending(w *world) {
 	w.ask("POST", "/v1/invoices/"+id+"/pay", "")
 }
 
-// unattended renews with a card that asks for its holder.
+// unattended renews with a card that requires its holder to authenticate.
 func unattended(w *world) {
 	id, customer := w.subscribed(w.price(1900, "month"), "")
 	w.switchCard(customer, id, "pm_card_threeDSecure2Required")

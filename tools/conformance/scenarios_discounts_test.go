@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// coupons are kept and redeemed by a merchant: on a customer, on a subscription, on an invoice; and they end.
+// coupons creates coupons that a merchant redeems on a customer, on a subscription and on an invoice, and that end.
 func coupons(w *world) {
 	price := w.price(1900, "month")
 	product := w.ask("GET", "/v1/prices/"+price, "")["product"].(string)
@@ -61,7 +61,7 @@ func coupons(w *world) {
 	w.ask("DELETE", "/v1/coupons/SOME", "")
 }
 
-// promotionCodes are typed by payers, or given to them by the merchant.
+// promotionCodes creates codes that payers type, or that the merchant gives to them.
 func promotionCodes(w *world) {
 	w.ask("POST", "/v1/coupons", "id=TEN&percent_off=10&duration=repeating&duration_in_months=3")
 	w.ask("POST", "/v1/coupons", "id=ALL&percent_off=100")

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// captures are payments whose money is held first: taken, taken in part, let go, and forgotten.
+// captures makes payments whose money is held first, and then captured, captured in part, cancelled, or left to expire.
 func captures(w *world) {
 	hold := func() string {
 		return w.ask(
@@ -41,7 +41,7 @@ func (w *world) movements() {
 	w.ask("GET", "/v1/balance", "")
 }
 
-// bankDebits are payments from bank accounts, that succeed and that fail, of sessions, intents and subscriptions.
+// bankDebits makes payments from bank accounts, which succeed or fail, for sessions, intents and subscriptions.
 func bankDebits(w *world) {
 	once := w.ask("POST", "/v1/prices", "currency=eur&unit_amount=900&product_data[name]=Thing")["id"].(string)
 	monthly := w.ask(
@@ -84,7 +84,7 @@ func bankDebits(w *world) {
 	w.movements()
 }
 
-// setupSessions save cards and bank accounts: at once, after 3-D Secure, and never.
+// setupSessions saves cards and bank accounts: at once, after 3-D Secure, and never.
 func setupSessions(w *world) {
 	customer := w.ask("POST", "/v1/customers", "email=a@b.test")["id"].(string)
 	open := func(more string) string {
@@ -119,7 +119,7 @@ func setupSessions(w *world) {
 	)
 }
 
-// refundFates are refunds that the payer's bank decides on later, and the early fraud warning that one calms.
+// refundFates makes refunds that the payer's bank decides later, and a refund that resolves an early fraud warning.
 func refundFates(w *world) {
 	for _, card := range []string{"pm_card_refundPending", "pm_card_refundFail", "pm_card_createEarlyFraudWarning"} {
 		intent := w.ask(
@@ -140,7 +140,7 @@ func refundFates(w *world) {
 	w.movements()
 }
 
-// sources are cards as customers had them before payment methods, with the charges and credit of that time.
+// sources makes cards in the form that customers had before payment methods, with the charges and credit of that time.
 func sources(w *world) {
 	token := w.ask(
 		"POST", "/v1/tokens", "card[number]=4242424242424242&card[exp_month]=12&card[exp_year]=2030&card[cvc]=123",

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// scenarios are the lives that a customer can have. What each of them is worth is tested beside the sandbox; here
-// only the shapes are looked at.
+// scenarios are the lives that a customer can have. The sandbox's own tests check their values. Here only the shapes
+// are checked.
 var scenarios = map[string]func(*world){
 	"Purchase":         purchase,
 	"Subscription":     func(w *world) { w.subscribed(w.price(1900, "month"), "") },

@@ -10,7 +10,7 @@ import (
 
 const day = 24 * time.Hour
 
-// deviations are what the sandbox answers otherwise than the document and its fixtures have it, on purpose.
+// deviations are the sandbox's intentional differences from the document and its fixtures.
 var deviations = map[string]string{
 	"charge.refunds is missing":                     "since 2022-11-15 refunds are absent unless expanded; the fixture shows them expanded",
 	"line_item.invoice_item is missing":             "only a line that came from an invoice item has one; the schema does not require it and forbids null",
@@ -21,15 +21,16 @@ var deviations = map[string]string{
 	"customer_cash_balance_transaction.funded.bank_transfer.eu_bank_transfer is missing": "each kind of transfer has its own hash; the fixture shows one in euros",
 }
 
-// unpublished are addresses that Stripe serves and does not document.
+// unpublished is the beginning of addresses that Stripe serves and does not document.
 const unpublished = "/v1/payment_pages/"
 
-// This test proves that every answer and every webhook of the sandbox has the shape that Stripe's own document gives
-// it at this API version: no key that Stripe does not know, and every key that Stripe's fixture of the object has.
+// TestSchema proves that every response and every webhook of the sandbox has the shape that Stripe's own document
+// describes at this API version. It has no key that Stripe does not know, and every key of Stripe's fixture of the
+// object.
 func TestSchema(t *testing.T) {
 	t.Parallel()
 	seen := &sightings{deviations: map[string]bool{}}
-	t.Cleanup(func() { // after all scenarios: the list of deviations never grows old
+	t.Cleanup(func() { // after all scenarios: no deviation may be outdated
 		for what, reason := range deviations {
 			if !seen.deviations[what] || len(strings.Fields(reason)) < 4 {
 				t.Errorf("the deviation %q is none any more, or lacks a reason: %q", what, reason)
@@ -49,14 +50,14 @@ func TestSchema(t *testing.T) {
 	}
 }
 
-// sightings are what all scenarios saw together.
+// sightings are the findings of all scenarios together.
 type sightings struct {
 	mu             sync.Mutex
 	deviations     map[string]bool
 	answers, hooks int
 }
 
-// judge holds all that was answered and sent against the document.
+// judge compares all responses and webhooks with the document.
 func (w *world) judge(seen *sightings) {
 	w.t.Helper()
 	seen.mu.Lock()
@@ -64,7 +65,7 @@ func (w *world) judge(seen *sightings) {
 	seen.answers, seen.hooks = seen.answers+len(w.answers), seen.hooks+len(w.hooks)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	found := map[string]string{} // where each violation was seen first
+	found := map[string]string{} // where each violation was found first
 	see := func(where string, violations []string) {
 		for _, each := range violations {
 			if deviations[each] != "" {
@@ -95,7 +96,7 @@ func (w *world) judge(seen *sightings) {
 	}
 }
 
-// lists reads every list, and every object on it once more by its id.
+// lists reads every list, and every object on it again by its id.
 func (w *world) lists() {
 	w.t.Helper()
 	for _, path := range []string{"customers", "products", "prices", "payment_intents", "setup_intents", "charges", "refunds", "disputes", "checkout/sessions", "subscriptions?status=all", "coupons", "promotion_codes",
@@ -109,7 +110,8 @@ func (w *world) lists() {
 	}
 }
 
-// What is wrong is seen: an unknown key, a wrong type, a missing key and a missing fixture's key.
+// TestTheJudgeIsStrict proves that each kind of error is found: an unknown key, a wrong type, a missing key and a
+// missing key of the fixture.
 func TestTheJudgeIsStrict(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

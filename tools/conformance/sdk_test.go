@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// sdkPackages are the packages of Stripe's SDK for Go whose tests the sandbox is held against. Each is built to a
-// program of its own, named after the last part of its path.
+// sdkPackages are the packages of Stripe's SDK for Go whose tests run against the sandbox. Each is built into a
+// separate program, named after the last part of its path.
 var sdkPackages = []string{
 	"customer", "checkout/session", "subscription", "subscriptionitem", "price", "product", "invoice", "invoiceitem",
 	"event",
@@ -27,16 +27,17 @@ var sdkPackages = []string{
 	"example",
 }
 
-// sdkExamples picks from the package example, which has one test for every example in Stripe's reference; sdkElsewhere
-// leaves out what only has such a name: refunds of Connect's application fees, and disputes of Issuing's cards.
+// sdkExamples selects from the package example, which has one test for every example in Stripe's reference.
+// sdkElsewhere excludes tests that only have such a name: refunds of Connect's application fees, and disputes of
+// Issuing's cards.
 var (
 	sdkExamples = regexp.MustCompile("Checkout|Customers|Subscriptions|Prices|Products|Invoice|Events|BillingPortal|" +
 		"WebhookEndpoints|TestClocks|Refunds|PaymentIntents|Charges|PaymentMethods|Coupons|PromotionCodes|Disputes|BalanceTransactions")
 	sdkElsewhere = regexp.MustCompile("^Test(ApplicationFees|Issuing)")
 )
 
-// sdkRefused lists the tests that the sandbox fails, each with the reason. Stripe's mock checks no state, so that some
-// of them ask for what Stripe itself refuses.
+// sdkRefused lists the tests that the sandbox fails, each with the reason. Stripe's mock does not check states, so some
+// of the tests request what Stripe itself refuses.
 var sdkRefused = map[string]string{
 	"charge/TestChargeSearch":                              "expects total_count without asking for it, which only Stripe's mock answers",
 	"checkout/session/TestCheckoutSessionNew":              "illegal at Stripe: a line item without a price, and subscription_data without the mode subscription",
@@ -52,19 +53,19 @@ var sdkRefused = map[string]string{
 
 const (
 	leastPassing = 95              // of 100
-	sdkPatience  = 8 * time.Minute // the first build of a machine compiles everything
+	sdkPatience  = 8 * time.Minute // the first build on a machine compiles everything
 )
 
 // TestOfficialSDK proves that the tests of Stripe's own SDK for Go, written for Stripe's mock, pass against the
-// sandbox: at least 95 of 100, the rest being reviewed above. No request of any of them meets an unknown address or
-// breaks the sandbox. Each test gets a sandbox of its own, so that none depends on what another left.
+// sandbox: at least 95 of 100. The others were reviewed and are listed above. No request of any test uses an unknown
+// address or breaks the sandbox. Each test gets a separate sandbox, so that none depends on what another left.
 func TestOfficialSDK(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), sdkPatience)
 	defer cancel()
 	programs := buildSDK(t, ctx)
 	var selected, passed atomic.Int64
-	stale := maps.Clone(sdkRefused) // what is left of it in the end names no test any more
+	stale := maps.Clone(sdkRefused) // at the end it contains names that match no test any more
 	t.Run("Tests", func(t *testing.T) {
 		for _, pkg := range sdkPackages {
 			for _, name := range testsOf(t, ctx, programs[pkg]) {
@@ -93,7 +94,7 @@ func TestOfficialSDK(t *testing.T) {
 	}
 }
 
-// buildSDK builds the tests of a writable copy of the SDK, and answers a program by package.
+// buildSDK builds the tests of a writable copy of the SDK, and returns a program for each package.
 func buildSDK(t *testing.T, ctx context.Context) map[string]string {
 	t.Helper()
 	var module struct{ Dir string }
@@ -111,7 +112,7 @@ func buildSDK(t *testing.T, ctx context.Context) map[string]string {
 		t.Fatal(err)
 	}
 	programs := map[string]string{}
-	shelves := map[string][]string{} // by folder: two packages of the same last name need two
+	shelves := map[string][]string{} // by folder: two packages with the same last name need two
 	namesakes := map[string]int{}
 	for _, pkg := range sdkPackages {
 		name := filepath.Base(pkg)
@@ -121,7 +122,7 @@ func buildSDK(t *testing.T, ctx context.Context) map[string]string {
 		shelves[shelf] = append(shelves[shelf], "./"+pkg)
 	}
 	for shelf, packages := range shelves {
-		// -trimpath lets the next run find what this one compiled, though it lies elsewhere.
+		// With -trimpath the next run finds what this one compiled, although it is in another folder.
 		build := exec.CommandContext(
 			ctx, "go", append([]string{"test", "-c", "-trimpath", "-ldflags=-s -w", "-o", shelf + "/"}, packages...)...,
 		)
@@ -134,7 +135,7 @@ func buildSDK(t *testing.T, ctx context.Context) map[string]string {
 	return programs
 }
 
-// testsOf asks a program for its tests. The SDK looks for the mock before it lists them.
+// testsOf returns the names of a program's tests. The SDK looks for the mock before it lists them.
 func testsOf(t *testing.T, ctx context.Context, program string) []string {
 	t.Helper()
 	said, err := sdkCommand(ctx, newFront(t), program, "-test.list=.").Output()
@@ -150,7 +151,8 @@ func testsOf(t *testing.T, ctx context.Context, program string) []string {
 	return names
 }
 
-// runSDK runs one test against a sandbox of its own, tells whether it passed, and fails where that is news.
+// runSDK runs one test against a new sandbox and returns whether it passed. It fails if the result differs from the
+// list.
 func runSDK(t *testing.T, ctx context.Context, program, name string) bool {
 	t.Helper()
 	f := newFront(t)

@@ -10,18 +10,18 @@ import (
 	"strings"
 )
 
-// seeder makes the objects that the SDK's tests only pretend to have, each in a state in which the request at hand is
-// allowed at Stripe.
+// seeder makes the objects that the SDK's tests only pretend to have. Each is in a state in which Stripe allows the
+// present request.
 type seeder struct {
 	next      http.Handler
-	op        string     // the request at hand, its made-up ids left out: "POST /v1/invoices/{}/pay"
-	form      url.Values // and what it says
-	param     string     // the parameter that names the object, "" for the address
-	holder    string     // the customer, to whom all of them belong
-	reduction string     // the coupon, of which there is one as well
+	op        string     // the present request without its made-up ids: "POST /v1/invoices/{}/pay"
+	form      url.Values // the request's parameters
+	param     string     // the parameter that names the object, or "" for the address
+	holder    string     // the customer to whom all of them belong
+	reduction string     // the coupon; there is only one as well
 }
 
-// seeds make an object of the kind that a made-up id says by its first letters, and answer its id.
+// seeds maps the first letters of a made-up id to a function that makes an object of that kind, and returns its id.
 var seeds = map[string]func(*seeder) string{
 	"cus":   (*seeder).customer,
 	"prod":  func(s *seeder) string { return s.made("/v1/products", "name=Thing") },
@@ -30,7 +30,7 @@ var seeds = map[string]func(*seeder) string{
 	"tok":   func(*seeder) string { return "tok_visa" },
 	"src":   (*seeder).source,
 	"card":  (*seeder).source,
-	"ba":    (*seeder).source, // the sandbox has no bank accounts: a card answers at their address
+	"ba":    (*seeder).source, // the sandbox has no bank accounts: it serves a card at their address
 	"pi":    (*seeder).intent,
 	"ch":    (*seeder).charge,
 	"seti": func(s *seeder) string {
@@ -65,7 +65,7 @@ var seeds = map[string]func(*seeder) string{
 	},
 }
 
-// listed are the kinds that a list must not be empty of.
+// listed are the lists that must not be empty, with the kind of object that they contain.
 var listed = map[string]string{
 	"/v1/customers": "cus", "/v1/products": "prod", "/v1/prices": "price", "/v1/payment_intents": "pi",
 	"/v1/charges": "ch", "/v1/setup_intents": "seti",
@@ -78,7 +78,7 @@ var listed = map[string]string{
 	"/v1/customers/{}/tax_ids": "txi", "/v1/customers/{}/balance_transactions": "cbtxn",
 }
 
-// begin looks at a request, and makes what it takes for granted without naming it.
+// begin reads a request, and makes the objects that it requires without naming them.
 func (s *seeder) begin(r *http.Request, form url.Values) {
 	segments := strings.Split(r.URL.Path, "/")
 	for i, segment := range segments {
@@ -92,10 +92,10 @@ func (s *seeder) begin(r *http.Request, form url.Values) {
 	}
 }
 
-// real answers the id of a fresh object for a made-up one, and everything else as it is.
+// real returns the id of a new object for a made-up id. It returns any other text unchanged.
 func (s *seeder) real(param, id string) string {
 	found := madeUp.FindStringSubmatch(id)
-	if found == nil || param == "id" { // the caller's own choice of an id
+	if found == nil || param == "id" { // the caller chooses this id
 		return id
 	}
 	s.param = param
@@ -127,7 +127,7 @@ func (s *seeder) customer() string {
 	return s.holder
 }
 
-// price is paid once where a request for one payment names it, and monthly else.
+// price returns a price that is paid once if a request for one payment names it. Otherwise it returns a monthly price.
 func (s *seeder) price() string {
 	form := "currency=usd&unit_amount=500&product_data[name]=Thing"
 	once := strings.Contains(s.op, "/invoiceitems") || strings.Contains(s.op, "/checkout/") || strings.HasPrefix(
@@ -157,7 +157,7 @@ func (s *seeder) source() string {
 	return "tok_visa"
 }
 
-// intent is a payment that was made, or one on which what is asked is still to be done.
+// intent returns a payment that was made, or one for which the requested action is still possible.
 func (s *seeder) intent() string {
 	form := "amount=1000&currency=usd&payment_method_types[]=card&payment_method=pm_card_visa"
 	switch {
@@ -174,7 +174,7 @@ func (s *seeder) intent() string {
 	return s.made("/v1/payment_intents", form)
 }
 
-// charge belongs to a payment intent, but for one that is to be captured by itself.
+// charge returns a charge of a payment intent, or a separate charge if the request captures it.
 func (s *seeder) charge() string {
 	if strings.HasSuffix(s.op, "/capture") {
 		return s.made("/v1/charges", "amount=1000&currency=usd&capture=false&source=tok_visa")
@@ -188,7 +188,7 @@ func (s *seeder) paid(card string) string {
 	)
 }
 
-// refund is one that was paid back, or one that waits for the payer and can end.
+// refund returns a refund that was paid, or one that waits for the payer and can end.
 func (s *seeder) refund() string {
 	id := s.made("/v1/refunds", "amount=100&payment_intent="+s.paid("pm_card_visa"))
 	if strings.HasSuffix(s.op, "/cancel") || strings.HasSuffix(s.op, "/expire") {
@@ -226,7 +226,7 @@ func (s *seeder) item() string {
 	return s.first("/v1/subscription_items?subscription=" + s.subscription())
 }
 
-// invoice is a draft, or open where something is to happen that only an open one allows.
+// invoice returns a draft, or an open invoice if the requested action needs one.
 func (s *seeder) invoice() string {
 	s.pending()
 	form := "pending_invoice_items_behavior=include&customer=" + s.customer()
@@ -246,7 +246,7 @@ func (s *seeder) pending() string {
 	return s.made("/v1/invoiceitems", "amount=700&currency=usd&customer="+s.customer())
 }
 
-// clock stands shortly before the time that it is to be moved to.
+// clock returns a clock shortly before the time to which it will be moved.
 func (s *seeder) clock() string {
 	at := int64(1700000000)
 	if to, err := strconv.ParseInt(s.form.Get("frozen_time"), 10, 64); err == nil {
@@ -270,7 +270,7 @@ func (s *seeder) promotion() string {
 	return s.made("/v1/promotion_codes", "coupon="+s.coupon()+form)
 }
 
-// made creates an object and answers its id, "" where the sandbox refuses it: the test then says what is wrong.
+// made creates an object and returns its id. It returns "" if the sandbox refuses it: the test then reports the error.
 func (s *seeder) made(path, form string) string {
 	id, _ := s.ask("POST", path, form)["id"].(string)
 	return id
@@ -281,7 +281,7 @@ func (s *seeder) field(path, name string) string {
 	return value
 }
 
-// first answers the id of the newest row of a list.
+// first returns the id of the newest row of a list.
 func (s *seeder) first(path string) string {
 	rows, _ := s.ask("GET", path, "")["data"].([]any)
 	if len(rows) == 0 {

@@ -16,17 +16,17 @@ import (
 	"github.com/pointsync/pointsync/pkg/sandbox"
 )
 
-// world is a sandbox over HTTP, all of whose answers and webhooks are kept.
+// world is a sandbox over HTTP. All its responses and webhooks are recorded.
 type world struct {
 	t   *testing.T
 	url string
 
-	mu      sync.Mutex // guards what follows
+	mu      sync.Mutex // guards the following fields
 	answers []exchange
 	hooks   [][]byte
 }
 
-// exchange is a request and its answer.
+// exchange is a request and its response.
 type exchange struct {
 	method, path string
 	status       int
@@ -42,7 +42,7 @@ func newWorld(t *testing.T) *world {
 	}
 	server := httptest.NewServer(w.recorded(box.Handler()))
 	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body) // a body cut short does not parse, which fails the test
+		body, _ := io.ReadAll(r.Body) // a body that was cut short does not parse, which fails the test
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.hooks = append(w.hooks, body)
@@ -61,7 +61,7 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// recorded keeps every answer of the API as the client got it.
+// recorded records every response of the API as the client got it.
 func (w *world) recorded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
 		kept := httptest.NewRecorder()
@@ -75,11 +75,11 @@ func (w *world) recorded(next http.Handler) http.Handler {
 			out.Header()[name] = values
 		}
 		out.WriteHeader(kept.Code)
-		out.Write(kept.Body.Bytes()) // the client is gone where this fails
+		out.Write(kept.Body.Bytes()) // if this fails, the client has left
 	})
 }
 
-// send sends a form and answers status and body.
+// send sends a form and returns status and body.
 func (w *world) send(method, path, form string) (int, []byte) {
 	w.t.Helper()
 	status, body, err := send(w.url, method, path, form)
@@ -118,7 +118,7 @@ func send(base, method, path, form string) (int, []byte, error) {
 	return response.StatusCode, body, nil
 }
 
-// ask sends a request that must succeed and answers its object.
+// ask sends a request that must succeed and returns its object.
 func (w *world) ask(method, path, form string) node {
 	w.t.Helper()
 	status, body := w.send(method, path, form)
@@ -129,7 +129,7 @@ func (w *world) ask(method, path, form string) node {
 	return out
 }
 
-// refused sends a request that must be answered with this status.
+// refused sends a request that must get this status.
 func (w *world) refused(want int, method, path, form string) {
 	w.t.Helper()
 	if status, body := w.send(method, path, form); status != want {
@@ -142,7 +142,7 @@ func (w *world) advance(d time.Duration) {
 	w.ask("POST", "/_sandbox/clock", fmt.Sprintf(`{"advance_seconds":%d}`, int64(d.Seconds())))
 }
 
-// price makes a product with a price; interval "" sells once.
+// price makes a product with a price. If interval is "", it is sold once.
 func (w *world) price(amount int, interval string) string {
 	w.t.Helper()
 	form := fmt.Sprintf(
@@ -162,7 +162,7 @@ func (w *world) session(mode, price, more string) string {
 		"&line_items[0][quantity]=1&client_reference_id=u1&metadata[order]=o1"+more)["id"].(string)
 }
 
-// bought pays a session by machine.
+// bought pays a session as a program would.
 func (w *world) bought(session, card string) node {
 	w.t.Helper()
 	return w.ask("POST", "/v1/payment_pages/"+session+"/confirm", "payment_method="+card)

@@ -5,7 +5,7 @@ import (
 	"os"
 )
 
-// apply writes the edits of a file into its text. Nodes are visited from the outside to the inside, so what opens at
+// apply writes the edits of a file into its text. Nodes are visited from the outside to the inside. So what opens at
 // one offset is written in the order of the visits, and what closes there in the opposite order. What closes at an
 // offset comes before what opens there.
 func apply(path string, edits []edit) ([]byte, error) {
@@ -44,5 +44,5 @@ func apply(path string, edits []edit) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// isClosing reports whether an inserted text ends a place: all of those begin with a bracket, a comma or a brace.
+// isClosing reports whether an inserted text ends a place. All such texts begin with a bracket, a comma or a brace.
 func isClosing(s string) bool { return s == "" || s[0] == ')' || s[0] == ',' || s[0] == ' ' }

@@ -1,6 +1,6 @@
 package main
 
-// helperCode stands in the mutated package. A helper evaluates its operands once, and in their order.
+// helperCode is added to the mutated package. A helper evaluates its operands once, and in their order.
 const helperCode = `
 import (
 	mutant_cmp "cmp"

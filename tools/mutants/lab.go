@@ -26,12 +26,12 @@ type lab struct {
 	found   report
 }
 
-// report is what became of the mutants that were tried: their switches.
+// report contains the switches of the mutants that were tried, by result.
 type report struct {
 	killed, hung, alive []int
 }
 
-// test is one test, and which mutants it reaches.
+// test is one test, with the mutants that it reaches.
 type test struct {
 	suite   int
 	name    string
@@ -39,7 +39,7 @@ type test struct {
 	reaches map[int]bool
 }
 
-// build compiles the tests of the package, and of those that are to help, with all mutants in.
+// build compiles the tests of the package, and of the packages that help, with all mutants in.
 func (l *lab) build() error {
 	pkgs := []string{l.pkg}
 	if l.with != "" {
@@ -57,8 +57,8 @@ func (l *lab) build() error {
 	return nil
 }
 
-// trace runs each test alone without a mutant, and notes what it reaches. A test that takes long is left out, one that
-// fails ends the run.
+// trace runs each test alone without a mutant, and records what it reaches. A test that takes long is left out. A test
+// that fails ends the run.
 func (l *lab) trace() error {
 	for n := range l.suites {
 		if err := l.traceSuite(n); err != nil {
@@ -99,7 +99,7 @@ func (l *lab) traceSuite(n int) error {
 	return nil
 }
 
-// reached reads the switches that a test wrote down. There is no file where it reaches none.
+// reached returns the switches that a test recorded. If it reaches none, there is no file.
 func reached(path string) map[int]bool {
 	text, _ := os.ReadFile(path)
 	ids := map[int]bool{}
@@ -111,7 +111,8 @@ func reached(path string) map[int]bool {
 	return ids
 }
 
-// control runs all tests together without a mutant, once for each worker at the same time, as mutants are tried.
+// control runs all tests together without a mutant. It does so once for each worker, all at the same time, just as
+// mutants are tried.
 func (l *lab) control() error {
 	everything := map[int]bool{}
 	for _, t := range l.tests {
@@ -158,17 +159,17 @@ func (l *lab) each(n int, f func(int)) {
 	all.Wait()
 }
 
-// quickest is how many tests of a suite a mutant is first tried with.
+// quickest is the number of a suite's tests that a mutant is first tried with.
 const quickest = 4
 
-// batch is tests of one suite that are run together.
+// batch is a set of tests of one suite that run together.
 type batch struct {
 	suite int
 	names []string
 	limit time.Duration
 }
 
-// batches returns the tests that reach one of some mutants: of each suite first a few quick ones, then the others.
+// batches returns the tests that reach one of some mutants: first a few quick ones of each suite, and then the others.
 func (l *lab) batches(ids map[int]bool) []batch {
 	var all []batch
 	for n := range l.suites {
@@ -202,7 +203,7 @@ func (t test) reachesAny(ids map[int]bool) bool {
 	return false
 }
 
-// try switches each mutant on, one at a time, and notes what came of it.
+// try switches each mutant on, one at a time, and records the result.
 func (l *lab) try() {
 	fmt.Fprintf(os.Stderr, "%d mutants, %d tests\n", len(l.mutants)-1, len(l.tests))
 	only := regexp.MustCompile(l.only)
@@ -234,8 +235,8 @@ func (l *lab) try() {
 	})
 }
 
-// tryWith runs tests on a mutant. They hang only if the unbroken package passes them in the same time right afterwards:
-// a machine may be busy.
+// tryWith runs tests on a mutant. Because a machine may be busy, the tests hang only if the unbroken package passes
+// them in the same time right afterwards.
 func (l *lab) tryWith(b batch, id int) verdict {
 	for range 3 {
 		verdict, _ := l.suites[b.suite].run(b.limit, b.names, "MUTANT="+strconv.Itoa(id))
@@ -247,7 +248,7 @@ func (l *lab) tryWith(b batch, id int) verdict {
 		}
 		b.limit *= 2
 	}
-	return passed // not known to be seen
+	return passed // no proof that the tests notice it
 }
 
 func (l *lab) report() report {

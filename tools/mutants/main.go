@@ -1,9 +1,9 @@
-// Command mutants breaks a package in many small ways, one at a time, and reports which of them its tests do not see: a
-// boundary moved, a condition negated, plus for minus, a statement left out.
+// Command mutants breaks a package in many small ways, one at a time, and reports which of them its tests do not
+// notice: a boundary moved, a condition negated, plus for minus, a statement left out.
 //
 // All mutants are compiled into one test binary, each behind a switch, so that trying one costs a run and no build. A
-// first pass notes which test reaches which switch; a mutant is then tried by those tests alone, the quickest first, on
-// SQLite. The unbroken package has to pass them all first, or nothing that follows would mean anything.
+// first pass records which test reaches which switch. Then only those tests try a mutant, the quickest first, on
+// SQLite. The unbroken package must pass them all first. Otherwise the results would mean nothing.
 package main
 
 import (
@@ -76,7 +76,7 @@ func run(o options) (report, error) {
 	if err != nil {
 		return report{}, err
 	}
-	// what was tried by then is reported
+	// If the run is interrupted, the mutants tried so far are reported.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	l := &lab{options: o, ctx: ctx, work: work, mutants: mutants}

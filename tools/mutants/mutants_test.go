@@ -15,9 +15,10 @@ func try(t *testing.T, o options) (string, error) {
 	return out.String(), err
 }
 
-// TestSample holds the tool against a package whose mutants end in a known way. Fee is tried below and above its edge
-// alone, so of its two mutants the moved edge lives, and no test reaches the place where it matters. Of the four of
-// Steps, n++ for n-- never comes to zero. Of Sum's and Unused's one each, no test of the package reaches either.
+// TestSample compares the tool's report on a package with the known results of its mutants. Fee is tested only below
+// and above its edge. So of its two mutants the one with the moved edge survives, and no test reaches the place where
+// it matters. Of the four of Steps, the one with n++ for n-- never reaches zero. Sum and Unused have one mutant each,
+// and no test of the package reaches either.
 func TestSample(t *testing.T) {
 	t.Parallel()
 	out, err := try(t, options{pkg: "./testdata/sample"})
@@ -40,7 +41,8 @@ func TestSample(t *testing.T) {
 	}
 }
 
-// TestWith tries one mutant with the tests of another package: the sum turned into a difference, 2 - 3, is not 5.
+// TestWith tries one mutant with the tests of another package. The mutant turns a sum into a difference, and 2 - 3 is
+// not 5.
 func TestWith(t *testing.T) {
 	t.Parallel()
 	out, err := try(t, options{pkg: "./testdata/sample", only: ":23$", with: "./testdata/user"})
@@ -52,7 +54,7 @@ func TestWith(t *testing.T) {
 	}
 }
 
-// TestRun leaves TestFee out, which alone sees Fee.
+// TestRun leaves out TestFee, the only test that reaches Fee.
 func TestRun(t *testing.T) {
 	t.Parallel()
 	out, err := try(t, options{pkg: "./testdata/sample", only: ":6$", run: "Steps"})
@@ -64,7 +66,7 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// TestBroken: where the unbroken package fails, every mutant would count as killed. So nothing is tried.
+// TestBroken proves that nothing is tried if the unbroken package fails. Otherwise every mutant would count as killed.
 func TestBroken(t *testing.T) {
 	t.Parallel()
 	out, err := try(t, options{pkg: "./testdata/broken"})

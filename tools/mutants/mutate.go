@@ -14,15 +14,14 @@ import (
 	"strings"
 )
 
-// mutant is one small fault. It is made where its switch, the index in the list, is on.
+// mutant is one small fault. It is active if its switch, the index in the list, is on.
 type mutant struct {
 	file string
 	line int
 	what string
 }
 
-// edit replaces a part of a file. Those of a place nest: of two that begin at one offset, the outer one is written
-// first.
+// edit replaces a part of a file. Edits at one place nest: if two begin at one offset, the outer one is written first.
 type edit struct {
 	from, to int
 	text     string
@@ -35,9 +34,9 @@ type writer struct {
 	edits   map[string][]edit
 }
 
-// mutate writes the package with all mutants in it beside an overlay that lets `go test` see it.
+// mutate writes the package with all mutants in it, and an overlay that makes `go test` use it.
 func (p *source) mutate(work string) ([]mutant, error) {
-	w := &writer{source: p, mutants: []mutant{{}}, edits: map[string][]edit{}} // no mutant has the switch 0
+	w := &writer{source: p, mutants: []mutant{{}}, edits: map[string][]edit{}} // switch 0 is no mutant
 	for _, f := range p.files {
 		ast.Inspect(f, w.visit)
 	}
@@ -64,7 +63,7 @@ func (p *source) mutate(work string) ([]mutant, error) {
 	return w.mutants, os.WriteFile(filepath.Join(work, "overlay.json"), overlay, 0o600)
 }
 
-// visit looks at one node and goes on to what is below it.
+// visit handles one node and continues with the nodes below it.
 func (w *writer) visit(n ast.Node) bool {
 	switch n := n.(type) {
 	case *ast.GenDecl:
@@ -98,8 +97,8 @@ func (w *writer) visit(n ast.Node) bool {
 	return true
 }
 
-// typed closes the brackets of a wrapped operand; an untyped constant takes the type of the other side by a sum with
-// nothing.
+// typed closes the brackets of a wrapped operand. If the right side is a constant, it adds the left side as a further
+// operand, which gives an untyped constant its type.
 func (w *writer) typed(left, right ast.Expr) string {
 	if w.info.Types[right].Value != nil {
 		return ", " + w.text(left) + ")"
@@ -153,7 +152,7 @@ func (w *writer) timeOrder(n *ast.CallExpr) {
 	w.replace(f.X.End(), int(n.Lparen)+1-int(f.X.End()), ", ")
 }
 
-// negate turns a bool round that is no operator's, which are turned round by themselves.
+// negate negates a bool that is not the result of an operator. Operators have separate mutants.
 func (w *writer) negate(e ast.Expr, what string) {
 	if t := w.info.Types[e]; t.Type == nil || !types.Identical(
 		t.Type.Underlying(), types.Typ[types.Bool],
@@ -165,7 +164,7 @@ func (w *writer) negate(e ast.Expr, what string) {
 	}
 }
 
-// isIdle reports whether a returned false stands beside an error, so that nobody looks at it.
+// isIdle reports whether a returned false comes with an error, so that no caller reads it.
 func (w *writer) isIdle(n *ast.ReturnStmt, e ast.Expr) bool {
 	last := n.Results[len(n.Results)-1]
 	t := w.info.Types[last].Type
@@ -176,7 +175,7 @@ func (w *writer) isIdle(n *ast.ReturnStmt, e ast.Expr) bool {
 
 var errorType = types.Universe.Lookup("error").Type().Underlying().(*types.Interface)
 
-// statements leaves out the calls and assignments of a list, one at a time, and counts the other way.
+// statements leaves out the calls and assignments of a list, one at a time, and counts in the other direction.
 func (w *writer) statements(list []ast.Stmt) {
 	for _, s := range list {
 		switch s := s.(type) {
@@ -206,8 +205,8 @@ func isBlank(left []ast.Expr) bool {
 	return !slices.ContainsFunc(left, func(e ast.Expr) bool { id, ok := e.(*ast.Ident); return !ok || id.Name != "_" })
 }
 
-// isUnseen reports whether a call has no effect that a test without the race detector could see: a lock, a line in the
-// log. A panic stays as well, for functions may have to end with it.
+// isUnseen reports whether a call has no effect that a test without the race detector could notice: a lock, a line in
+// the log. A panic also stays, because functions may have to end with it.
 func (w *writer) isUnseen(call *ast.CallExpr) bool {
 	switch f := call.Fun.(type) {
 	case *ast.Ident:
@@ -234,7 +233,7 @@ func (w *writer) isTime(e ast.Expr) bool {
 	return t != nil && t.String() == "time.Time"
 }
 
-// add makes a mutant and answers its switch.
+// add makes a mutant and returns its switch.
 func (w *writer) add(pos token.Pos, what string) int {
 	at := w.fset.Position(pos)
 	if line, _, cut := strings.Cut(what, "\n"); cut {
@@ -256,7 +255,7 @@ func (w *writer) put(pos token.Pos, length int, text string) {
 	w.edits[at.Filename] = append(w.edits[at.Filename], edit{at.Offset, at.Offset + length, text})
 }
 
-// text is the source of a node.
+// text returns the source of a node.
 func (w *writer) text(n ast.Node) string {
 	at := w.fset.Position(n.Pos())
 	all, err := os.ReadFile(at.Filename)

@@ -14,19 +14,20 @@ import (
 // suite is the tests of one package, compiled with all mutants in.
 type suite struct {
 	pkg, dir, binary string
-	flags            []string // of the suite's own, beside those of package testing
+	flags            []string // for this suite, in addition to those of package testing
 }
 
-// verdict is what became of a run.
+// verdict is the result of a run.
 type verdict int
 
 const (
 	passed verdict = iota
 	failed
-	hung // ran out of time
+	hung // timed out
 )
 
-// build compiles the suite. Random tests then keep no failures beside the package: they would be those of mutants.
+// build compiles the suite. Random tests then store no failures in the package, because those would be failures of
+// mutants.
 func (s *suite) build(root, overlay string) error {
 	c := exec.Command("go", "test", "-c", "-vet=off", "-overlay", overlay, "-o", s.binary, s.pkg)
 	c.Dir = root
