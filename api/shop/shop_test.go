@@ -9,7 +9,7 @@ import (
 	"github.com/pointsync/pointsync/api/shop"
 )
 
-// modules answers the page's scripts by their names.
+// modules returns the page's scripts by their names.
 func modules(t *testing.T) map[string]string {
 	t.Helper()
 	names, err := fs.Glob(shop.Files, "*.js")
@@ -32,8 +32,8 @@ func read(t *testing.T, name string) string {
 	return string(content)
 }
 
-// TestPolicyHolds proves that the page needs nothing that its policy forbids: no inline script, style or handler, and
-// nothing from another origin.
+// TestPolicyHolds proves that the page needs nothing that its policy forbids: it has no inline script, style or
+// handler, and nothing from another origin.
 func TestPolicyHolds(t *testing.T) {
 	t.Parallel()
 	page, style := string(shop.HTML), read(t, "shop.css")
@@ -61,8 +61,8 @@ func TestPolicyHolds(t *testing.T) {
 	}
 }
 
-// TestScriptFindsItsPage proves that every element a module asks for by id stands in the page, and that every label
-// names a field and every field has one.
+// TestScriptFindsItsPage proves that every element that a module requests by id is in the page. Every label names a
+// field, and every field has a label.
 func TestScriptFindsItsPage(t *testing.T) {
 	t.Parallel()
 	page := string(shop.HTML)
@@ -84,8 +84,8 @@ func TestScriptFindsItsPage(t *testing.T) {
 	}
 }
 
-// TestModulesFindEachOther proves that what a module imports is a module of the shop's that exports it, that nothing is
-// imported in vain, and that the modules form no circle, in which one would be run before what it needs.
+// TestModulesFindEachOther proves that every import names a module of the shop that exports it, and that nothing is
+// imported without being used. The modules form no cycle: in a cycle, one would run before what it needs.
 func TestModulesFindEachOther(t *testing.T) {
 	t.Parallel()
 	all := modules(t)
@@ -128,8 +128,8 @@ func TestModulesFindEachOther(t *testing.T) {
 	}
 }
 
-// TestPage proves that the link to the sandbox follows the address it runs at, cannot be broken out of, and is gone
-// where there is none.
+// TestPage proves that the link to the sandbox uses the sandbox's address. No text can break out of the link. Without a
+// sandbox there is no link.
 func TestPage(t *testing.T) {
 	t.Parallel()
 	if !strings.Contains(string(shop.HTML), `href="`+shop.SandboxURL+`"`) {

@@ -286,9 +286,10 @@ func TestTopUpNeverAsked(t *testing.T) {
 	}
 }
 
-// TestTopUpPaidAfterAll proves that a charge brings its points though the order was given up before it: the process
-// slept between its look at the order's age and the charge, while another one's sync gave the order up. It is granted
-// once, also beside the next order, and the order that was not charged stays expired.
+// TestTopUpPaidAfterAll proves that a charge brings its points even if its order was given up before the charge. The
+// process slept between its check of the order's age and the charge. In the meantime another replica's sync gave the
+// order up. The order is granted once, even if the next order exists by then. The order that was not charged stays
+// expired.
 func TestTopUpPaidAfterAll(t *testing.T) {
 	t.Parallel()
 	s := newTops(t, store.Postgres)

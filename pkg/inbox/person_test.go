@@ -14,7 +14,7 @@ import (
 )
 
 // person repeats a recorded life under new ids: Stripe's ids with a number at the end. The gate removes the number from
-// requests and adds it to replies. So many accounts can have the same state at Stripe.
+// requests and adds it to replies. This lets any number of accounts have the same state at Stripe.
 type person struct {
 	life
 	number int

@@ -345,7 +345,7 @@ func TestAutomaticOrders(t *testing.T) {
 	gone.CreatedAt, gone.Status = oldPage.CreatedAt, billing.OrderExpired
 	for name, c := range map[string]struct {
 		before billing.Order
-		intent billing.StripeIntent // without a status: there is none
+		intent billing.StripeIntent // without a status: no intent exists
 		after  *billing.Order       // nil: unchanged
 		grant  string
 	}{

@@ -75,7 +75,7 @@ func planOf(sub object) string {
 
 func periodEnd(sub object) time.Time { return time.Unix(sub.number("current_period_end"), 0) }
 
-// subscribed returns the user's subscription. If there is none, it subscribes to some plan first.
+// subscribed returns the user's subscription. A user without one first subscribes to some plan.
 func (u *user) subscribed(r *rand.Rand) (object, bool) {
 	if s, ok := u.subscription(); ok {
 		return s, true

@@ -245,7 +245,7 @@ func (w *world) disagreeing(among []*user) (found []*user, why string) {
 	return found, why
 }
 
-// pendingEvent describes an event that waits, or returns "" if there is none.
+// pendingEvent describes an event that waits, or returns "" if no event waits.
 func (w *world) pendingEvent() string {
 	pending, err := w.db.Events(w.ctx, billing.InboxPending, 1)
 	switch {

@@ -151,7 +151,8 @@ func (u *user) customerID() string {
 	return u.customer
 }
 
-// subscription returns a subscription of ours that has not ended, or false if there is none.
+// subscription returns a subscription of ours that has not ended. It returns false if the user has no such
+// subscription.
 func (u *user) subscription() (object, bool) {
 	customer := u.customerID()
 	if customer == "" {

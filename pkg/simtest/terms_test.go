@@ -37,7 +37,7 @@ func termsOf(line object) (t terms, ours bool) {
 }
 
 func number(text string) int64 {
-	n, _ := strconv.ParseInt(text, 10, 64) // 0 if there is none
+	n, _ := strconv.ParseInt(text, 10, 64) // 0 if the text is not a number
 	return n
 }
 

@@ -166,7 +166,7 @@ func (u *user) sendCopies(in *intent, n int) {
 	}
 }
 
-// before picks an earlier intent that is wanted and that the sieves let through, or returns nil if there is none.
+// before picks an earlier intent that is wanted and that the sieves let through. It returns nil if no intent fits.
 func (u *user) before(r *rand.Rand, wanted func(*intent) bool, sieves ...func([]*intent) []*intent) *intent {
 	u.mu.Lock()
 	defer u.mu.Unlock()

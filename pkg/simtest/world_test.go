@@ -41,8 +41,8 @@ type world struct {
 	stripe   string // the sandbox's address
 	db       *store.DB
 	api      *wire // between clients and servers, and between Stripe and servers
-	toStripe *wire // between servers and Stripe; nil if there is none
-	database *wire // between servers and PostgreSQL; nil if there is none, and on SQLite
+	toStripe *wire // between servers and Stripe; nil without wires
+	database *wire // between servers and PostgreSQL; nil without wires, and on SQLite
 	env      []string
 	servers  []*server // the second one runs at times, and only on PostgreSQL
 	users    []*user
