@@ -1,9 +1,10 @@
-// Package api owns the product's HTTP: routes, middleware, JSON responses and problems. The contract is openapi.yaml.
-// The server interface and the types are generated from it, and every request is checked against it before it reaches a
-// handler.
+// Package api owns the product's HTTP: routes, middleware, JSON responses and problems (the bodies of errors). The
+// contract is openapi.yaml. The server interface and the types are generated from it. Every request is checked against
+// it before it reaches a handler.
 //
-// A handler decodes, makes one call, converts and returns. The package refuses to know SQL and Stripe's library. It
-// decides nothing about money: the packages below use what a token says only as a hint.
+// A handler decodes the request, makes one call to a package below, and converts the result to a response. The package
+// refuses to know SQL and Stripe's library. It decides nothing about money. It passes on what a token says, and the
+// packages below use that only as a hint.
 package api
 
 import (

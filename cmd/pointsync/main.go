@@ -1,5 +1,5 @@
 // Command pointsync sells subscriptions and point packs through Stripe and lets users spend points. This package owns
-// the command line and the wiring. It knows no rule of the business: every rule lives below pkg.
+// the command line and the wiring. It knows no rule of the business: every rule is in a package under pkg.
 package main
 
 import (

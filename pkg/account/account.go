@@ -1,11 +1,12 @@
-// Package account owns who a caller is and what they hold: registration, logins, refresh tokens, the session, holds and
-// spends. A spend belongs here because it begins with the token that the caller holds and ends with the next one.
+// Package account owns who a caller is and what they do with their points: registration, logins, refresh tokens, the
+// session, holds and spends. A spend belongs here because it begins with the caller's access token and ends with the
+// caller's next one.
 //
 // It refuses to know HTTP and Stripe's objects.
 //
-// Access tokens mirror the account's row. Refresh tokens are opaque and stored as hashes. A refresh token works once,
-// and again for some minutes in case the first response was lost. Any other second use means that two parties hold the
-// token, and ends the whole login.
+// Access tokens mirror the account's row in the database. Refresh tokens are opaque, and only their hashes are stored.
+// A refresh token works once, and again for some minutes in case the first response was lost. Any other second use
+// means that two parties hold the token, and ends the whole login.
 package account
 
 import (

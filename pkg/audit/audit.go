@@ -1,10 +1,10 @@
 // Package audit owns the checks that run over all accounts: it looks at what the other packages wrote, and reports
 // where a rule that always holds is broken.
 //
-// It walks over the accounts in batches of limited size, in the order of their ids, so a walk can stop and go on
-// anywhere. The audit itself changes nothing except the record of how far it has come; the periodic comparison with
-// Stripe also repairs what it can. The package refuses to know what a rule means: that belongs to the package that
-// keeps the rule. docs/audit.md lists them.
+// It walks over the accounts in batches of limited size, in the order of their ids. So a walk can stop anywhere and
+// continue there. The audit changes nothing except the record of how far it has come. The periodic comparison with
+// Stripe, which is here too, also repairs what it can. The package refuses to know what a rule means: the package that
+// keeps the rule knows that. docs/audit.md lists the rules.
 package audit
 
 import (

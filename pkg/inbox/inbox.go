@@ -1,14 +1,16 @@
 // Package inbox owns the events received from Stripe. It stores each event once, durably, and ensures that each leads
 // to a sync.
 //
-// An event is a doorbell: it says which customer to look at, and nothing in it is ever applied. Its row and its job are
-// written in one transaction. The table is the truth and the job queue only a means. An event is *processed* as soon as
-// a sync that began after its receipt was applied, whichever job or request caused that sync. A sweeper handles the
-// events that a lost, dead or failing job left behind. The package refuses to know what a sync does.
+// An event is like a doorbell: it says which customer to look at, and nothing else in it is ever applied. Its row and
+// its job are written in one transaction. The table is the truth, and the job queue only a means. An event is
+// *processed* as soon as a sync that began after its receipt was applied, no matter which job or request caused that
+// sync. A sweeper handles the events that a lost, dead or failing job left behind. The package refuses to know what a
+// sync does.
 //
 // Many events of one account share one waiting job, because a job is unique by its account and the account's last sync
-// ticket. As soon as a sync has begun, which takes the next ticket, a new event gets its own job. Both happen under the
-// account's lock. So an event is either tied to the sync that begins, or it finds that sync's ticket taken.
+// ticket. A sync takes the next ticket when it begins. After that a new event gets a new job. Storing an event and
+// taking a ticket both happen under the account's lock. So no event is missed: the sync that begins covers it, or its
+// new job does.
 package inbox
 
 import (

@@ -1,12 +1,12 @@
 // Package jobs runs work in the background, on one database that any number of replicas share. It owns the job queue
 // and is the only package that knows River. Each package registers its own work here: Handle for a kind of job that is
-// enqueued, Look for work that comes back every so often, Loop for work that each replica does by itself.
+// enqueued, Look for a periodic job, Loop for work that each replica does by itself.
 //
 // Jobs are a means and never the truth. The tables of the package that owns the work say what is left to do, and a look
 // finds what a lost job left behind. So a job may run twice or not at all, and must do no harm either way.
 //
-// Jobs of one queue wait for each other, and jobs of two queues never do. Looks wait for nothing: their queue has a
-// worker for each. The package refuses to know what any job does.
+// A job may have to wait for other jobs of its queue, but never for a job of another queue. A look waits for no job and
+// no other look, because their queue has a worker for each run. The package refuses to know what any job does.
 package jobs
 
 import (

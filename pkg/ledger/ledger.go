@@ -1,21 +1,22 @@
-// Package ledger owns points. Entries are appended and never changed; available + held - debt of an account is the sum
-// of its entries, and none of the three is ever below zero. It does not know Stripe, orders or plans: the key of a
-// grant names the business fact behind it, and the ledger knows no more about that fact.
+// Package ledger owns points: entries, which are the movements of an account's points, and lots, which are points that
+// were granted together and expire together. Entries are appended and never changed. For each account, available + held
+// - debt is the sum of its entries, and none of the three is ever below zero. The package does not know Stripe, orders
+// or plans. All that it knows about the reason of a grant is its key, which names the business fact.
 //
 // A spend is one conditional update of the account's row and one appended entry. It touches no lot. Lots are settled
-// lazily: the spends since the last settlement (`unsettled`) are allocated to them in burn order when a lot is added,
-// expires, is clawed back or is shown. Between two settlements the set of lots does not change, so the late allocation
-// is exact. A spend never passes the next expiry without settling first, so expired points are never spent.
+// lazily: the spends since the last settlement (`unsettled`) are allocated to the lots in burn order when a lot is
+// added, expires, is clawed back or is shown. Between two settlements the set of lots does not change, so the late
+// allocation is exact. Once the next expiry has come, a spend settles first, so expired points are never spent.
 //
-// Only syncs end the lots of a live subscription's periods. Such a lot is overdue when it has expired and no sync has
-// looked at it since. It is shown, but no spend or hold takes points from it.
+// If a subscription is live, only a sync ends the lots of its periods. Such a lot is overdue when it has expired and no
+// sync has looked at it since. It is shown, but no spend or hold takes points from it.
 //
 // A hold takes its points out of the lots at once, in burn order. It keeps them, even if the lots end in the meantime.
-// Points that it gives back pay debt first. The others return to the lots that they came from; if such a lot has
-// ended, they expire.
+// Points that it gives back pay debt first. The others return to the lots that they came from. If such a lot has ended,
+// its points expire.
 //
-// Functions that take a *store.Tx expect the account as it was locked in that transaction. They return it as they left
-// it.
+// Functions that take a *store.Tx expect an account that was locked and read in that transaction. They return the
+// account with their changes.
 package ledger
 
 import (

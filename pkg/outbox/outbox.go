@@ -1,12 +1,13 @@
 // Package outbox owns the events that we send to the operator's own endpoints: points granted, spent and low,
 // subscriptions and orders that changed.
 //
-// An outgoing event is written in the transaction of the fact that it reports, by the store itself at the end of that
-// transaction. So no code that moves points can forget it: no event without the fact, no fact without the event. An
-// event that no endpoint wants is not written.
+// An outgoing event is written in the transaction of the fact that it reports. At the end of every transaction, the
+// store calls this package with what was written. So code that moves points cannot forget the event: there is no event
+// without its fact, and no fact without its event. An event that no endpoint wants is not written.
 //
-// Deliveries are signed as Standard Webhooks says and sent at least once; the id stays the same over all attempts. The
-// table is the truth and a job only a means. The package refuses to know HTTP routes and Stripe.
+// Deliveries are signed as the Standard Webhooks specification requires, and sent at least once. The id stays the same
+// over all attempts. The table is the truth, and a job only a means. The package refuses to know HTTP routes and
+// Stripe.
 package outbox
 
 import (

@@ -5,12 +5,15 @@
 //	decide (pure)              what the picture means for the account
 //	apply  (one transaction)   change the database, unless a picture of a later ticket was applied already
 //
-// It owns every change that follows from Stripe. There are two ways in: Sync is for jobs, and SyncNow is for requests,
-// which cannot wait long. The webhook's job, the success page, the spend outside its window and the operator's command
-// all run the same four steps. So one function fulfils orders.
+// These four steps are a sync. The package owns every change that follows from Stripe. It has two entry points: Sync is
+// for jobs, and SyncNow is for requests, which cannot wait long. The webhook's job, the success page, a spend outside
+// the token's window and the operator's command all run the same four steps. So orders are fulfilled in one place only.
 //
-// A fetch that began later saw Stripe at least as new. So the latest ticket wins, and no lock is held while Stripe is
-// asked. Nothing is lost when a picture is thrown away, because the one that won was as complete.
+// A sync fetches after it has taken its ticket, and a fetch that began later saw a Stripe that was at least as new. So
+// the latest ticket wins, and no lock is held while Stripe is asked. The requests of an earlier ticket may still reach
+// Stripe late. So if a picture of an earlier ticket was applied in the meantime and the two disagree, the sync takes
+// the next ticket and looks again. Nothing is lost when a picture is thrown away, because the one that won was as
+// complete.
 //
 // The package refuses to know HTTP, tokens and what a spend is.
 package reconcile

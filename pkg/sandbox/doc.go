@@ -9,8 +9,9 @@
 //   - One mutex guards the world. Every operation and every piece of due work holds it from start to end. It is never
 //     held while a webhook is being delivered.
 //   - An operation validates before it changes anything, so a refused request (any 4xx except 402) leaves no trace.
-//   - If Stripe sends an event for a change, so does the sandbox. Objects change through change and emit, which also
-//     add the object's next due work to the agenda. The agenda is derived: a restart rebuilds it from the objects.
+//   - If Stripe sends an event for a change, so does the sandbox. Objects change through the functions change and emit,
+//     which also add the object's next due work to the agenda. The agenda is not stored: a restart rebuilds it from the
+//     objects.
 //   - A preview runs the operation itself, in a copy of its customer's world that is discarded afterwards (preview.go).
 //   - Due work happens in time order, at its own time, however far the clock jumps.
 //   - An event shows its object as it was. It keeps a copy of the struct, which is encoded only when someone reads it.
@@ -23,7 +24,7 @@
 //   - Faults act before and after a request is executed (faults_api.go), and where a delivery is queued
 //     (deliveries.go). No operation knows about them.
 //
-// A request goes through these files. dispatch.go authenticates it, checks its parameters against spec and replays
-// idempotent responses. routes.go names the operation. A file for each noun does it. render.go and expand.go write the
-// response.
+// A request goes through these files. dispatch.go authenticates it, checks its parameters against package spec and
+// replays idempotent responses. routes.go names the operation. The file of the operation's noun carries it out.
+// render.go and expand.go write the response.
 package sandbox

@@ -1,9 +1,9 @@
 // Package store is the only package that knows GORM and SQL. It keeps the product's rows on PostgreSQL (any number of
-// replicas) or on SQLite (one node), with one set of models for both.
+// replicas) or on SQLite (one node), with the same models for both.
 //
 // Reads are methods of both *DB and *Tx. Writes are methods of *Tx only, so code that writes outside a transaction
-// does not compile. Rows never leave the package: they are converted to the nouns of package billing at the border.
-// The package refuses to know what points or orders mean. It keeps the promises that need SQL: conditional updates,
+// does not compile. Rows never leave the package: every method takes and returns the types of package billing. The
+// package refuses to know what points or orders mean. It keeps the promises that need SQL: conditional updates,
 // uniqueness, locks.
 package store
 

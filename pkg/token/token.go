@@ -1,9 +1,9 @@
 // Package token owns the access tokens that clients hold: minting, parsing, signing keys and the public key set. It is
 // the only package that knows JWT. It does not know the database or HTTP.
 //
-// A token mirrors an account as of the claim `ver`. It is a hint about when to ask Stripe, and never decides what may
-// be spent. Tokens are signed with Ed25519 and live for minutes. No one can revoke a token, so nothing that must end
-// at once may depend on one.
+// A token mirrors one version of an account, which its claim `ver` names. It is a hint about when to ask Stripe, and
+// never decides what may be spent. Tokens are signed with Ed25519 and live for minutes. No one can revoke a token, so
+// nothing that must end at once may depend on one.
 package token
 
 import (

@@ -1,5 +1,5 @@
-// Package sandboxtest drives a sandbox over HTTP for the tests of other rooms, as Stripe's own tools and the person who
-// moves its clock do. It knows no more of the sandbox than they.
+// Package sandboxtest drives a sandbox over HTTP for the tests of other packages. It knows only what is open to
+// everyone: Stripe's API, and the controls with which a person moves the clock.
 package sandboxtest
 
 import (

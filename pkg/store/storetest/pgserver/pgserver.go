@@ -1,8 +1,9 @@
 // Package pgserver finds or starts a PostgreSQL server for tests. It owns the choice of the server and the lifetime of
 // a throwaway one. It refuses to know the product's schema and package testing.
 //
-// Two things always hold. A server that it started ends when its starter ends, for whatever reason, and leaves no
-// files behind. And the server commits as production does (fsync stays on), so what tests prove about commits holds.
+// Two things always hold. A server that it started ends when the process that started it ends, for any reason, and
+// leaves no files behind. And the server commits as in production (fsync stays on), so what tests prove about commits
+// is true there as well.
 package pgserver
 
 import (
