@@ -1,9 +1,10 @@
 // Package outbox owns the events that we send to the operator's own endpoints: points granted, spent and low,
 // subscriptions and orders that changed.
 //
-// An outgoing event is written in the transaction of the fact that it reports. At the end of every transaction, the
-// store calls this package with what was written. So code that moves points cannot forget the event: there is no event
-// without its fact, and no fact without its event. An event that no endpoint wants is not written.
+// An outgoing event is written in the transaction of the fact that it reports. At the end of every transaction that
+// wrote something, the store calls this package with what was written. So code that moves points cannot forget the
+// event: there is no event without its fact, and no fact without its event. An event that no endpoint wants is not
+// written.
 //
 // Deliveries are signed as the Standard Webhooks specification requires, and sent at least once. The id stays the same
 // over all attempts. The table is the truth, and a job only a means. The package refuses to know HTTP routes and
