@@ -75,8 +75,8 @@ func (c *client) meetsTheAdmin() {
 	c.readsTheStory(admin, path+"/timeline")
 }
 
-// waitsAndComes proves that a parked account is found, that its grants wait while an admin's own grants come, and that
-// an admin lets them through once: the points are there in the response.
+// waitsAndComes proves that a parked account is found. Its grants wait, and an admin's own grants come. An admin lets
+// the waiting grants through once: the points are there in the response.
 func (c *client) waitsAndComes(admin *client, path string) {
 	c.t.Helper()
 	reason := map[string]any{"reason": "known to us"}
@@ -196,7 +196,7 @@ func (c *client) moments(path string, limit int) (all []string) {
 }
 
 // TestAdminsOnly proves that everyone who is not an admin gets 404 at an admin's address, whether or not their request
-// is valid, as soon as they are not an admin. None of these requests has an effect.
+// is valid. A former admin gets it from the next request on. None of these requests has an effect.
 func TestAdminsOnly(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {

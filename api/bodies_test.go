@@ -18,10 +18,10 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// TestUnreadableBodies proves of every operation that a body which cannot be read to its end is refused as the sender's
-// fault, with 4xx and no error in the log. The cases are a chunk size that is not a number, chunks that end too early,
-// fewer bytes than promised, and no bytes for as long as the server waits. If the caller is not authenticated, that
-// check comes first. A request without a body has nothing to read.
+// TestUnreadableBodies proves of every operation that a body that cannot be read to its end is refused. It is the
+// sender's fault, with 4xx and no error in the log. The cases are a chunk size that is not a number, chunks that end
+// too early, fewer bytes than promised, and no bytes for as long as the server waits. If the caller is not
+// authenticated, that check comes first. A request without a body has nothing to read.
 func TestUnreadableBodies(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {

@@ -7,7 +7,7 @@ import (
 )
 
 // TestTooManyRequests proves that requests that ask Stripe are refused as documented once the account's budget for them
-// is used up, with the time of the next one. Requests that do not ask Stripe continue.
+// is used up. The refusal states when the next one is possible. Requests that do not ask Stripe continue.
 func TestTooManyRequests(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {

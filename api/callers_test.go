@@ -11,8 +11,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/token"
 )
 
-// TestGoneCaller proves of every operation that a caller whose account is gone gets 401, like a caller who never had an
-// account, whatever the request is.
+// TestGoneCaller proves of every operation that a caller whose account is gone gets 401, whatever the request is. So
+// does a caller who never had an account.
 func TestGoneCaller(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
@@ -96,8 +96,8 @@ func TestAdminIsOutAtOnce(t *testing.T) {
 	})
 }
 
-// TestOddTexts proves of every operation that a NUL or broken UTF-8 in any part of a request (the query, the path, a
-// header or a member of the body) is refused as the sender's fault: no database would accept it.
+// TestOddTexts proves of every operation that a NUL or broken UTF-8 in any part of a request is refused as the sender's
+// fault, because no database would accept it. The parts are the query, the path, a header and a member of the body.
 func TestOddTexts(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {

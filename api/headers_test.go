@@ -71,7 +71,7 @@ var foreign = []string{
 }
 
 // TestPreflights proves that a page on an allowed origin may call every operation, with every header that the contract
-// declares for it, and that no other origin may call one.
+// declares for it. A page on any other origin may call none.
 func TestPreflights(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
@@ -114,9 +114,9 @@ func (w *world) preflight(t *testing.T, c crossing, origin string) http.Header {
 	return resp.Header
 }
 
-// TestHeaders proves of every operation that no cache keeps its response. A script of an allowed origin may read it
-// with each header that the contract declares for it, and a script of another origin may not. (For successful responses
-// the client proves this at each call.)
+// TestHeaders proves of every operation that no cache keeps its response. A script of an allowed origin may read the
+// response, with each header that the contract declares for it. A script of another origin may not. (For successful
+// responses the client proves this at each call.)
 func TestHeaders(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {

@@ -12,10 +12,10 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// TestStatementsNameTheirAccount proves that each statement of a request names the account if the table is keyed by the
-// account, and the directory's key if it is a directory. So it concerns one node, however many there are. The requests
-// are logging in and refreshing, buying, spending in and outside the window, holds, history, and receiving webhooks.
-// Jobs read all accounts by their nature, and are not requests.
+// TestStatementsNameTheirAccount proves that each statement of a request names the account, for tables that are keyed
+// by the account. For a directory, it names the directory's key. So a statement concerns one node, however many there
+// are. The requests are logging in and refreshing, buying, spending in and outside the window, holds, history, and
+// receiving webhooks. Jobs read all accounts by their nature, and are not requests.
 func TestStatementsNameTheirAccount(t *testing.T) {
 	t.Parallel()
 	s := &statements{}

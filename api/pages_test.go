@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// list is what a client reads page by page. It has an address with its query, the name that a page gives to its rows, a
-// function that identifies a row ("" for one that does not count), and the expected rows, in order.
+// list is what a client reads page by page. It has an address with its query, and the name that a page gives to its
+// rows. A function identifies a row, and returns "" for one that does not count. The expected rows are in order.
 type list struct {
 	path, rows string
 	name       func(row answer) string

@@ -22,9 +22,9 @@ type refusal struct {
 	pointer string // a pointer that must be among errors[]; "" for none
 }
 
-// TestRefusals proves that what the contract does not allow is refused, each with the documented problem that states
-// where it is wrong, and that nothing had an effect. (The client checks for every response that it is a complete
-// problem+json with its request id, and never a 500.)
+// TestRefusals proves that what the contract does not allow is refused and has no effect. Each refusal is the
+// documented problem, and states where the request is wrong. (The client checks for every response that it is a
+// complete problem+json with its request id, and never a 500.)
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {

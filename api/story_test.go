@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// TestStory proves that the whole story runs over HTTP on both databases, that the contract declares every response,
-// and that no operation of the contract is left out.
+// TestStory proves that the whole story runs over HTTP on both databases. The contract declares every response, and the
+// story leaves out no operation of the contract.
 func TestStory(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {

@@ -278,8 +278,8 @@ func TestStreamLimits(t *testing.T) {
 	})
 }
 
-// TestStreamsEndWithServer proves that a server that is about to stop ends its streams at once and begins none, and
-// that a client that goes to another server misses nothing.
+// TestStreamsEndWithServer proves that a server that is about to stop ends its streams at once and begins none. A
+// client that then goes to another server misses nothing.
 func TestStreamsEndWithServer(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {

@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// TestToldOfPurchases proves that endpoints receive events about orders and subscriptions as the contract says, with
-// what the API itself returns about the same order and subscription: bought, scheduled to change, and ended.
+// TestToldOfPurchases proves that endpoints receive events about orders and subscriptions as the contract says. The
+// events contain what the API itself returns about the same order and subscription: bought, scheduled to change, and
+// ended.
 func TestToldOfPurchases(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {

@@ -135,8 +135,8 @@ func (w *world) refusesBadSignatures(t *testing.T) {
 	w.ring(t, http.StatusOK, `{"id":"evt_\u0000","object":"event","type":"a"}`, w.secret, w.now()) // strange, but signed
 }
 
-// TestDatabaseDown proves that while the database is unreachable, Stripe is told to send again, no one gets a 500, and
-// the process still reports that it is alive. It recovers by itself.
+// TestDatabaseDown proves what happens while the database is unreachable. Stripe is told to send again, no one gets a
+// 500, and the process still reports that it is alive. It recovers by itself.
 func TestDatabaseDown(t *testing.T) {
 	t.Parallel()
 	wire := startWire(t, storetest.URL(t, store.Postgres))

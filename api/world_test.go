@@ -204,7 +204,7 @@ func (g *gate) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 	panic(http.ErrAbortHandler)
 }
 
-// goDown drops every request; fallSilent never replies to one; open ends both.
+// goDown drops every request. fallSilent never replies to one. open ends both.
 func (g *gate) goDown()     { g.set(&fault{over: make(chan struct{})}) }
 func (g *gate) fallSilent() { g.set(&fault{hangs: true, over: make(chan struct{})}) }
 func (g *gate) open()       { g.set(nil) }

@@ -61,9 +61,9 @@ func lookedAt(seen, missing, failed int) string {
 	return fmt.Sprintf("%d events looked at, %d of them were missing, %d could not be stored.\n", seen, missing, failed)
 }
 
-// TestBackfillCommand proves what an operator's script relies on, and what each run prints: exit code 0 after a
-// complete walk, 1 if something is left to another command or Stripe did not reply, 2 if a server is walking at this
-// moment.
+// TestBackfillCommand proves what an operator's script relies on, and what each run prints. The exit code is 0 after a
+// complete walk. It is 1 if something is left to another command or Stripe did not reply. It is 2 if a server is
+// walking at this moment.
 func TestBackfillCommand(t *testing.T) {
 	t.Parallel()
 	for _, dialect := range storetest.Dialects {
@@ -125,8 +125,8 @@ func rewinds(t *testing.T, db *store.DB, p program, paid int) {
 	}
 }
 
-// givesWay proves that if two processes request the same page of a walk, the one that gets its reply later stops,
-// provided that there are more pages.
+// givesWay proves what happens if two processes request the same page of a walk and more pages follow. The process that
+// gets its reply later stops.
 func givesWay(t *testing.T, p program, stripe string) {
 	t.Helper()
 	asked, release := make(chan struct{}), make(chan struct{})

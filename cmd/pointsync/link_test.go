@@ -18,9 +18,9 @@ import (
 	"github.com/pointsync/pointsync/pkg/token"
 )
 
-// TestAnotherStripeAccount proves that a database that belongs to one Stripe account is refused, by name, to a server
-// and to `stripe check` with the key of another account. `stripe unlink` says what it would do before it does it, and
-// the database then belongs to the other account. Two sandboxes are two accounts. A sandbox that is restarted from its
+// TestAnotherStripeAccount proves that a database belongs to one Stripe account. With the key of another account, a
+// server and `stripe check` refuse it by name. `stripe unlink` says what it would do before it does it, and the
+// database then belongs to the other account. Two sandboxes are two accounts. A sandbox that is restarted from its
 // state is the same account.
 func TestAnotherStripeAccount(t *testing.T) {
 	t.Parallel()

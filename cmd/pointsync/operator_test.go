@@ -30,8 +30,8 @@ func served(t *testing.T, stripe, databaseURL string) program {
 		"POINTSYNC_ADDR=127.0.0.1:0")
 }
 
-// TestTermination proves that a server that is told to stop accepts no new request, lets a running one finish with a
-// good response, and ends with exit code 0.
+// TestTermination proves what a server does when it is told to stop. It accepts no new request, lets a running one
+// finish with a good response, and ends with exit code 0.
 func TestTermination(t *testing.T) {
 	t.Parallel()
 	stripe, asked, release := holdPages(t, newSandbox(t))

@@ -135,7 +135,7 @@ func wantEventsProcessed(t *testing.T, p program) {
 }
 
 // TestServeRefuses proves that a server does not start with a setting that is missing, empty, malformed or a
-// placeholder, and that its message names the setting.
+// placeholder. Its message names the setting.
 func TestServeRefuses(t *testing.T) {
 	t.Parallel()
 	good := []string{

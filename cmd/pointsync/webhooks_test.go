@@ -60,8 +60,8 @@ func TestWebhooksCommands(t *testing.T) {
 	}
 }
 
-// TestOutgoingKilled proves that if a server is killed after an endpoint got an event, and before it could record that,
-// the next server delivers that event again under the same id.
+// TestOutgoingKilled proves what happens if a server is killed after an endpoint got an event, and before it could
+// record that. The next server delivers that event again under the same id.
 func TestOutgoingKilled(t *testing.T) {
 	t.Parallel()
 	database := storetest.URL(t, store.Postgres)

@@ -153,8 +153,8 @@ func TestRefresh(t *testing.T) {
 }
 
 // TestTokensEndWithTheirLogin proves that a caller who is logged out, but continues with the token they hold, is
-// refused when that token would have expired, however often they got a new one. A caller who is not logged out stays
-// logged in.
+// refused in the end. That is when the token would have expired, however often they got a new one. A caller who is not
+// logged out stays logged in.
 func TestTokensEndWithTheirLogin(t *testing.T) {
 	t.Parallel()
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {

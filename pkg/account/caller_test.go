@@ -32,8 +32,8 @@ func holder(t *testing.T, s *Service, db *store.DB) token.Claims {
 }
 
 // Proves that a hold, its capture and its release change the points by the requested amount. A repeat says that it is
-// one and changes nothing. The token of each response shows the account as it then is: 100 − 30 held = 70; 20 captured
-// of the 30, so 10 come back: 80; 5 held and released: 80.
+// one and changes nothing. The token of each response shows the account as it then is. With 30 of 100 held, 70 are
+// left. When 20 of the 30 are captured, 10 come back: 80. When 5 are held and released: 80.
 func TestHoldsAndTokens(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {

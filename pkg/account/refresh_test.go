@@ -40,9 +40,9 @@ func (d device) ended(held string) {
 	}
 }
 
-// TestLostRefresh proves that a client whose responses were lost can continue with the token it holds, up to 10 minutes
-// after that token was first used, and that the login stays valid after that. Responses are lost once, three times in a
-// row, and one after another along the way.
+// TestLostRefresh proves that a client whose responses were lost can continue with the token it holds. It can do so up
+// to 10 minutes after that token was first used, and the login stays valid after that. Responses are lost once, three
+// times in a row, and one after another along the way.
 func TestLostRefresh(t *testing.T) {
 	t.Parallel()
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
@@ -65,9 +65,9 @@ func TestLostRefresh(t *testing.T) {
 	})
 }
 
-// TestStolenRefresh proves that a real second use ends the login for everyone who holds a token of it. The cases are:
-// after the grace; after a successor was used, even within the grace and even by the other party; and by the second of
-// two successors.
+// TestStolenRefresh proves that a real second use ends the login for everyone who holds a token of it. It may come
+// after the grace. It may come after a successor was used, even within the grace and even by the other party. Or it may
+// use the second of two successors.
 func TestStolenRefresh(t *testing.T) {
 	t.Parallel()
 	for name, story := range map[string]func(d device, clock *storetest.Clock, a string) (alive string){

@@ -146,8 +146,8 @@ func TestWatchLimits(t *testing.T) {
 	})
 }
 
-// TestOverdueSignalsOnce proves that expired points signal a follower once, and not at every poll, because those of a
-// live subscription stay until a sync has run. Also proves that the next expiry signals again.
+// TestOverdueSignalsOnce proves that expired points signal a follower once, and not at every poll. Those of a live
+// subscription stay until a sync has run. Also proves that the next expiry signals again.
 func TestOverdueSignalsOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

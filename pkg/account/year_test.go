@@ -21,9 +21,9 @@ import (
 	"github.com/pointsync/pointsync/pkg/token"
 )
 
-// TestSpendOfDueMonth proves that a spend inside the window that lacks points gets the due month of a paid year through
-// its one sync, before the job grants it. The month's points can then be spent. A spend that has enough points causes
-// no sync.
+// TestSpendOfDueMonth proves the case that a spend inside the window lacks points and a month of a paid year is due.
+// The spend's one sync grants the month before the job does, and the month's points can then be spent. A spend that has
+// enough points causes no sync.
 func TestSpendOfDueMonth(t *testing.T) {
 	t.Parallel()
 	for _, dialect := range storetest.Dialects {
@@ -83,8 +83,8 @@ func TestSpendOfDueMonth(t *testing.T) {
 	}
 }
 
-// yearly returns a service in a shop with a yearly plan that grants by the month, the address of its Stripe, and a
-// customer there who has paid for it.
+// yearly returns a service in a shop with a yearly plan that grants by the month. It also returns the address of its
+// Stripe, and a customer there who has paid for the plan.
 func yearly(t *testing.T, db *store.DB, now func() time.Time) (*Service, string, billing.CustomerID) {
 	t.Helper()
 	local, err := sandbox.New(sandbox.Options{})

@@ -9,8 +9,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// TestStorable proves that a text is kept in full if possible, that what no database accepts is replaced, and that a
-// cut is never inside a letter: letters of one to four bytes, cut at each length.
+// TestStorable proves that a text is kept in full if possible, and that characters that no database accepts are
+// replaced. A cut is never inside a letter: letters of one to four bytes are cut at each length.
 func TestStorable(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -67,8 +67,8 @@ func TestGuessable(t *testing.T) {
 
 func fill(b []byte) bool { n, err := rand.Read(b); return n == len(b) && err == nil }
 
-// TestBlank proves that a text that shows nothing is not a reason, in any of Unicode's ways to show nothing, and that
-// a single character of any script is one.
+// TestBlank proves that a text that shows nothing is not a reason, in any of Unicode's ways to show nothing. A single
+// character of any script is a reason.
 func TestBlank(t *testing.T) {
 	t.Parallel()
 	for _, s := range []string{

@@ -164,9 +164,9 @@ func TestTrialThenDebitFails(t *testing.T) {
 }
 
 // TestUpByDebit proves that an upgrade that is paid by bank debit is made at once, and that its payment is reported as
-// under way. There is no 402. There is one invoice and one debit however often the upgrade is requested, and its points
-// come when the bank pays. Of 30 days 10 and a half are gone, so 19.5 of 30 of the 700 points between 500 and 1200
-// come, 455, or with a month of 31 days slightly more. The preview says how many, from Stripe's own lines.
+// under way. There is no 402. There is one invoice and one debit, however often the upgrade is requested. Its points
+// come when the bank pays. Of 30 days 10 and a half are gone. So 19.5 of 30 of the 700 points between 500 and 1200
+// come: 455, or slightly more with a month of 31 days. The preview says how many, from Stripe's own lines.
 func TestUpByDebit(t *testing.T) {
 	t.Parallel()
 	for name, iban := range map[string]string{"Paid": goodIBAN, "Failed": badIBAN} {

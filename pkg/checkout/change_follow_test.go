@@ -189,9 +189,9 @@ func TestLaterCancellationStays(t *testing.T) {
 	})
 }
 
-// TestChangeKilled proves that a server that dies in the middle of a change, at any of its requests to Stripe, leaves
-// no half of it, even if no one repeats the request. After a minute the job has finished the change, or given it up. If
-// it gave it up, everything is as before. Nothing is paid that did not happen.
+// TestChangeKilled proves that a change has no half effect if the server dies in the middle of it, at any of its
+// requests to Stripe, and no one repeats the request. After a minute the job has finished the change, or given it up.
+// If it gave it up, everything is as before. Nothing is paid that did not happen.
 func TestChangeKilled(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -30,8 +30,8 @@ func resume(s *planShop, id billing.AccountID, key string) (checkout.Changed, er
 	return s.service.Resume(s.t.Context(), id, key)
 }
 
-// TestChangeCutOff proves that if a change is cut off at any of its requests to Stripe, before it arrived or after it
-// had its effect, its repeat continues it. The two have one effect in all.
+// TestChangeCutOff proves that a repeat continues a change that was cut off at any of its requests to Stripe. The cut
+// comes before the request arrived, or after it had its effect. The two have one effect in all.
 func TestChangeCutOff(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -61,9 +61,9 @@ func remembering(t *testing.T, answers map[string]string) (*Service, *memory) {
 
 func at(hour int) time.Time { return time.Date(2030, time.March, 10, hour, 0, 0, 0, time.UTC) }
 
-// TestStepsOfAChange proves which requests each change plans. The subscription ends with its period, has a schedule of
-// an operator's, was cancelled at 1 o'clock, and has a change that waits for the invoice in_1. The change replaces all
-// of it.
+// TestStepsOfAChange proves which requests each change plans. The subscription ends with its period, because it was
+// cancelled at 1 o'clock. It also has an operator's schedule, and a change that waits for the invoice in_1. The change
+// replaces all of it.
 func TestStepsOfAChange(t *testing.T) {
 	t.Parallel()
 	pro := billing.Plan{ID: "pro", Amount: 1900, Currency: "usd", Interval: "month", MaxQuantity: 9}
@@ -661,8 +661,8 @@ func TestDefinite(t *testing.T) {
 	}
 }
 
-// TestOrdersBesideEachOther proves when a page is returned again, when it is closed for a newer one, and what is not
-// sold while another payment is under way.
+// TestOrdersBesideEachOther proves when a page is returned again, and when it is closed for a newer one. Also proves
+// what is not sold while another payment is under way.
 func TestOrdersBesideEachOther(t *testing.T) {
 	t.Parallel()
 	open := billing.Order{

@@ -120,8 +120,8 @@ func TestRepeats(t *testing.T) {
 	})
 }
 
-// TestOneSubscription proves that while there is a live subscription, another plan is refused in each of three ways: by
-// a new request, under the key of an order that was cut off before it had a page, and by a page that is still open.
+// TestOneSubscription proves that while there is a live subscription, another plan is refused in each of three ways.
+// These are a new request, the key of an order that was cut off before it had a page, and a page that is still open.
 func TestOneSubscription(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(t *testing.T, s *shop) {

@@ -63,7 +63,7 @@ func TestDeletedCustomerBuysAgain(t *testing.T) {
 		s.pay(again)
 		if got := s.accountNow(a.ID); got.Available != 300 || got.Subscription == nil ||
 			got.Subscription.Status != billing.SubCanceled {
-			// 100 + 2 × 100; the plan's 500 expired
+			// 100 + 2 × 100. The plan's 500 expired.
 			t.Errorf("100 and 200 points, and no subscription: %d, %+v", got.Available, got.Subscription)
 		}
 		s.remove(a)

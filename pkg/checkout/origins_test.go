@@ -7,8 +7,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// TestOrigins proves that customers are sent only to allowed origins, however an address is disguised, and that the
-// address is passed on as it was sent.
+// TestOrigins proves that customers are sent only to allowed origins, however an address is disguised. The address is
+// passed on as it was sent.
 func TestOrigins(t *testing.T) {
 	t.Parallel()
 	origins := Origins{"https://app.example.com", "http://localhost:3000"}

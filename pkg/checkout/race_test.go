@@ -52,8 +52,8 @@ func TestOneCustomer(t *testing.T) {
 	})
 }
 
-// TestOneCustomerLater proves that an account whose customer was made by a request that was cut off gets no second
-// customer, even if it returns after Stripe has deleted the request's key, which Stripe keeps for a day.
+// TestOneCustomerLater proves that an account gets no second customer if the request that made its customer was cut
+// off. That holds even if it returns after Stripe has deleted the request's key, which Stripe keeps for a day.
 func TestOneCustomerLater(t *testing.T) {
 	t.Parallel()
 	for name, away := range map[string]time.Duration{

@@ -55,7 +55,7 @@ func TestRetiredItems(t *testing.T) {
 }
 
 // TestPageOfOtherPoints proves that no page is opened while the price at Stripe grants other points than the catalogue
-// promises, for a pack or for a plan, and that the order is deleted.
+// promises, for a pack or for a plan. The order is deleted.
 func TestPageOfOtherPoints(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
@@ -76,7 +76,7 @@ func TestPageOfOtherPoints(t *testing.T) {
 }
 
 // TestCancelNowVoids proves that an immediate cancellation voids the subscription's open invoices, except those whose
-// payment is under way, even if the server is stopped after the subscription has ended.
+// payment is under way. That holds even if the server is stopped after the subscription has ended.
 func TestCancelNowVoids(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {

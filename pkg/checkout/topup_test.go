@@ -16,8 +16,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// TestTopUp proves that points are bought once when they run low, with the saved card, that the order can be refunded
-// like any other, and that Stripe and the database then agree.
+// TestTopUp proves that points are bought once when they run low, with the saved card. The order can be refunded like
+// any other. After that Stripe and the database agree.
 func TestTopUp(t *testing.T) {
 	t.Parallel()
 	eachTops(t, func(t *testing.T, s *tops) {
@@ -205,8 +205,8 @@ func TestTopUpMethod(t *testing.T) {
 	})
 }
 
-// TestTopUpDeclined proves that a declined charge makes the order fail, that no one can pay it later, and that it does
-// not count in the month. The third in a row stops the top-up until the customer enables it again.
+// TestTopUpDeclined proves that a declined charge makes the order fail. No one can pay it later, and it does not count
+// in the month. The third in a row stops the top-up until the customer enables it again.
 func TestTopUpDeclined(t *testing.T) {
 	t.Parallel()
 	eachTops(t, func(t *testing.T, s *tops) {

@@ -13,8 +13,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// TestTopUpRefused proves that an order whose charge Stripe keeps refusing is retried after pauses that grow with its
-// age up to a limit, whichever replica runs, and is charged once Stripe accepts.
+// TestTopUpRefused proves that an order whose charge Stripe keeps refusing is retried, whichever replica runs. The
+// pauses grow with the order's age up to a limit. It is charged once Stripe accepts.
 func TestTopUpRefused(t *testing.T) {
 	t.Parallel()
 	const bound = 5 * time.Minute

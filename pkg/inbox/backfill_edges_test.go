@@ -111,8 +111,8 @@ func (w *walker) logged() string {
 }
 
 // Proves how far back a walk goes, always with ten extra minutes. If nothing is known, it goes back an hour. Otherwise
-// it goes back to the newest event that a webhook brought, to where the last walk began, or as far as an operator
-// rewinds it. It never goes further than the 30 days that Stripe lists.
+// it goes back to the newest event that a webhook brought, or to where the last walk began. If an operator rewinds it,
+// it goes back that far. It never goes further than the 30 days that Stripe lists.
 func TestHowFarBack(t *testing.T) {
 	t.Parallel()
 	eachWalker(t, func(w *walker) {

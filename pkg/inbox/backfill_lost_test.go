@@ -155,8 +155,8 @@ func twoReplicas(t *testing.T, f func(t *testing.T, s *shop, replicas [2]*world,
 // isList reports whether a request asks for Stripe's list of events.
 func isList(r *http.Request) bool { return r.URL.Path == "/v1/events" }
 
-// Proves that if two replicas walk at once, from the same page on, each event is received, counted and handled once,
-// and that one of them reaches the end.
+// Proves that if two replicas walk at once, from the same page on, each event is received, counted and handled once.
+// One of the replicas reaches the end.
 func TestBackfillTogether(t *testing.T) {
 	t.Parallel()
 	twoReplicas(t, func(t *testing.T, s *shop, replicas [2]*world, accounts []billing.Account) {
@@ -205,8 +205,8 @@ func TestBackfillTogether(t *testing.T) {
 	})
 }
 
-// Proves that a walk that is cut off while it requests the second page from Stripe continues there, on another replica,
-// and not from the beginning. Each event is counted once.
+// Proves that a walk that is cut off while it requests the second page from Stripe continues with that page on another
+// replica. It does not begin again. Each event is counted once.
 func TestBackfillCutOff(t *testing.T) {
 	t.Parallel()
 	twoReplicas(t, func(t *testing.T, s *shop, replicas [2]*world, accounts []billing.Account) {

@@ -12,8 +12,8 @@ import (
 )
 
 // TestPeriodicDrift proves that the server's own comparison with Stripe finds and repairs what no webhook brought. It
-// leaves alone an account with a waiting event, keeps its place while Stripe is down, skips an account for which Stripe
-// always fails, and comes back a day later.
+// leaves alone an account with a waiting event, and skips an account for which Stripe always fails. It keeps its cursor
+// while Stripe is down, and begins again a day later.
 func TestPeriodicDrift(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {

@@ -36,8 +36,8 @@ func TestEventsCollapse(t *testing.T) {
 	})
 }
 
-// Proves that an event that comes while a sync is under way gets another sync that begins after it, because the current
-// one may have read Stripe already.
+// Proves that an event that comes while a sync is under way gets another sync that begins after it. The current one may
+// have read Stripe already.
 func TestEventDuringSync(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {

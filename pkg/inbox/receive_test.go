@@ -139,8 +139,8 @@ func TestEventAndJobAreOne(t *testing.T) {
 	})
 }
 
-// Proves that an event that cannot be stored, because the database is unreachable, is refused in a way that makes
-// Stripe send it again, and is received once the database is back.
+// Proves that an event that cannot be stored, because the database is unreachable, is refused so that Stripe sends it
+// again. It is received once the database is back.
 func TestDatabaseDown(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)

@@ -14,9 +14,9 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// Proves that two replicas on one database share one queue. Whichever of them receives an event, and whichever handles
-// it, all are processed and nothing is granted or taken back twice, while purchases are paid and refunded at the same
-// time.
+// Proves that two replicas on one database share one queue, while purchases are paid and refunded at the same time. It
+// does not matter which one receives an event and which one handles it. All events are processed, and nothing is
+// granted or clawed back twice.
 func TestTwoReplicas(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)

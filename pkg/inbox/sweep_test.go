@@ -13,7 +13,8 @@ import (
 )
 
 // Proves that the table decides, and not the queue. An event whose job was lost, or is held by a process that died, is
-// processed once it is overdue, whether or not its account is known. An event that waits for its turn is left alone.
+// processed once it is overdue. That holds whether or not its account is known. An event that waits for its turn is
+// left alone.
 func TestSweep(t *testing.T) {
 	t.Parallel()
 	for name, fate := range map[string]string{

@@ -72,8 +72,8 @@ func TestLooksWaitForNoLook(t *testing.T) {
 	})
 }
 
-// Proves that a look with Later set does not start with the server, and that a look that fails is started again at its
-// next time.
+// Proves that a look with Later set does not start with the server. A look that fails is started again at its next
+// time.
 func TestLookAgain(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {

@@ -20,7 +20,7 @@ type world struct {
 	runner *jobs.Runner
 }
 
-// eachWorld runs a suite on both databases; the jobs do not run before start.
+// eachWorld runs a suite on both databases. The jobs do not run before start.
 func eachWorld(t *testing.T, f func(w *world)) {
 	t.Helper()
 	storetest.Each(t, func(t *testing.T, db *store.DB) { f(newWorld(t, db)) })

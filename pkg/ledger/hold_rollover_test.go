@@ -179,8 +179,8 @@ func TestLatePaymentAfterSpending(t *testing.T) {
 	})
 }
 
-// Proves that an older period that is paid after a renewal does not cut a hold that was made before the renewal,
-// because the held points were not free then. 200 of February's 500 are held. April is paid first and brings 500: it
+// Proves that an older period that is paid after a renewal does not cut a hold that was made before the renewal. The
+// held points were not free at the renewal. 200 of February's 500 are held. April is paid first and brings 500: it
 // carries the 300 that are free. March has no rollover and is paid late with 400. They roll over into April, which
 // carries 700 now. So 1200 are free. Of the 200 that come back, as many are kept as April has room for.
 func TestHoldOverALatePeriod(t *testing.T) {

@@ -44,8 +44,8 @@ func TestHold(t *testing.T) {
 	})
 }
 
-// Proves that a hold takes the points that expire first, that a capture uses those first, and that the rest returns to
-// the lots that it came from.
+// Proves that a hold takes the points that expire first, and that a capture uses those first. The rest returns to the
+// lots that it came from.
 func TestHoldBurnOrder(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {
@@ -205,7 +205,7 @@ func TestHoldPaysDebt(t *testing.T) {
 	})
 }
 
-// Proves that each of the three requests has its effect once under its key, that its copies report so, and that a key
+// Proves that each of the three requests has its effect once under its key, and that its copies report so. A key
 // belongs to one request of any kind.
 func TestHoldReplay(t *testing.T) {
 	t.Parallel()

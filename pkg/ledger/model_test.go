@@ -314,8 +314,9 @@ func (m *model) release(now time.Time, h *modelHold) {
 	m.passTime(now)
 }
 
-// giveBack returns a hold's points. They pay debt first, then go where they came from. If a renewal would not have
-// taken them over, had they been there at the renewal, they expire; those of the lot for the newest period last.
+// giveBack returns a hold's points. They pay debt first, and then go where they came from. They expire if a renewal
+// would not have taken them over, had they been there at the renewal. Those of the lot for the newest period expire
+// last.
 func (m *model) giveBack(h *modelHold) {
 	var back []*modelPoint
 	for _, p := range m.inHold(h) {
@@ -386,7 +387,7 @@ func (m *model) clawback(key string, total billing.Points) {
 func (l *modelLot) clawedBack() billing.Points { return l.count(clawed) + l.elsewhere }
 
 // restore gives back points that were clawed back beyond a total. First come those of other lots or of debt, in a lot
-// without an expiry; then those of the lot itself.
+// without an expiry. Then come those of the lot itself.
 func (m *model) restore(now time.Time, key string, total billing.Points) {
 	own := m.find(key)
 	if own == nil || total >= own.clawedBack() {

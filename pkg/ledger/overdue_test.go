@@ -78,9 +78,9 @@ func TestReadsEndNothing(t *testing.T) {
 	}
 }
 
-// Proves that a spend and a hold take no overdue points. What the other lots have can be taken, and comes from them;
-// more is refused. After a sync has ended the overdue ones, only the others are left. 7 of 10 are overdue, beside 5 of
-// a pack: 2 and 2 can be taken, then 2 not.
+// Proves that a spend and a hold take no overdue points. What the other lots have can be taken, and comes from them.
+// More is refused. After a sync has ended the overdue ones, only the others are left. 7 of 10 are overdue, in addition
+// to 5 of a pack: 2 and 2 can be taken, then 2 not.
 func TestSpendBesideOverdue(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {
@@ -102,8 +102,7 @@ func TestSpendBesideOverdue(t *testing.T) {
 	})
 }
 
-// Proves that points that a hold gives back to an overdue lot wait with it, and that a lot is also overdue if all of
-// it is held.
+// Proves that points that a hold gives back to an overdue lot wait with it. A lot is also overdue if all of it is held.
 func TestHoldOfOverdue(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {

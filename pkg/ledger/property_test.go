@@ -169,8 +169,8 @@ func (s *story) take(step step) {
 	}
 }
 
-// newGrant returns a pack, or a grant of a subscription. This is a period, begun in order or paid late when the next
-// one has begun; or a change in the newest period, or in the next one before that is paid.
+// newGrant returns a pack, or a grant of a subscription. The grant may be a period, begun in order, or paid late when
+// the next one has begun. Or it may be a change in the newest period, or in the next period before that is paid.
 func (s *story) newGrant(step step) billing.Grant {
 	if step.Kind != "again" {
 		s.grants++

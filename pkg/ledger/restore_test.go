@@ -90,8 +90,8 @@ func TestRestoreAfterTheEnd(t *testing.T) {
 	}
 }
 
-// Proves that a refund of a period that is long over makes no debt for points that expired unused, however many, but
-// does for points that were spent.
+// Proves that a refund of a period that is long over makes no debt for points that expired unused, however many. It
+// makes debt for points that were spent.
 func TestClawbackAfterTheEnd(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {

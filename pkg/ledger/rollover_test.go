@@ -65,8 +65,8 @@ func TestRollover(t *testing.T) {
 	}
 }
 
-// Proves that a period that is paid late, when the next one's points are there already, ends as if it had been paid in
-// time, whether it has expired or not.
+// Proves the case that a period is paid late, when the next one's points are there already. It ends as if it had been
+// paid in time, whether or not it has expired.
 func TestRolloverOfLatePayment(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

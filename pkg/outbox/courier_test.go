@@ -210,8 +210,8 @@ func TestGone(t *testing.T) {
 	})
 }
 
-// Proves that if a worker dies after the endpoint accepted and before the worker could note it, the event is delivered
-// again under the same id.
+// Proves the case that a worker dies after the endpoint accepted and before the worker could note it. The event is
+// delivered again under the same id.
 func TestDiesBeforeNote(t *testing.T) {
 	t.Parallel()
 	eachOffice(t, func(o *office) {
@@ -239,7 +239,7 @@ func TestDiesBeforeNote(t *testing.T) {
 	})
 }
 
-// Proves that the first tries of one account's events are made in the order in which they happened, one after another,
+// Proves that the first tries of one account's events are made one after another, in the order in which they happened,
 // even if one of them fails. A failed event does not delay the others.
 func TestOrder(t *testing.T) {
 	t.Parallel()

@@ -9,8 +9,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/outbox"
 )
 
-// registries are IANA's special-purpose address registries (IPv4 and IPv6, as of 2025), the unallocated and deprecated
-// ranges, and the ways to write an IPv4 address as an IPv6 one.
+// registries are IANA's special-purpose address registries (IPv4 and IPv6, as of 2025), and the unallocated and
+// deprecated ranges. They also contain the ways to write an IPv4 address as an IPv6 one.
 var registries = []string{
 	"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
 	"192.0.2.0/24",

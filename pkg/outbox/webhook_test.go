@@ -94,8 +94,8 @@ func TestWebhook(t *testing.T) {
 	})
 }
 
-// Proves that each change of an endpoint is noted with who made it, in the same transaction, and that the note stays
-// when the endpoint is deleted. A refused change leaves no note. No secret and no path of an address is stored.
+// Proves that each change of an endpoint is noted with who made it, in the same transaction. The note stays when the
+// endpoint is deleted. A refused change leaves no note. No secret and no path of an address is stored.
 func TestDeeds(t *testing.T) {
 	t.Parallel()
 	eachOffice(t, func(o *office) {

@@ -143,8 +143,8 @@ func TestPlanOrders(t *testing.T) {
 	}
 }
 
-// Proves that money that a refund or a dispute returned is recorded for the invoice or the payment that it paid, and
-// that impossible values are left out.
+// Proves that money that a refund or a dispute returned is recorded for the invoice or the payment that it paid.
+// Impossible values are left out.
 func TestRefunds(t *testing.T) {
 	t.Parallel()
 	d := decide(billing.Snapshot{Charges: []billing.StripeCharge{

@@ -52,7 +52,7 @@ func (g *gate) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 	_, _ = out.Write(answer.Body.Bytes()) // if this fails, the caller has left
 }
 
-// fail sets how every request fails; nil lets them pass.
+// fail sets how every request fails. nil lets requests pass.
 func (g *gate) fail(f http.HandlerFunc) {
 	if f == nil {
 		g.fault.Store(nil)

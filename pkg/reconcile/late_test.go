@@ -12,8 +12,7 @@ import (
 )
 
 // Proves that an invoice that is paid after its subscription ended grants points that last one period of its plan from
-// the payment, and that the subscription's end does not expire them. An invoice paid before the end does not grant such
-// points.
+// the payment. The subscription's end does not expire them. An invoice paid before the end does not grant such points.
 func TestPaidAfterTheEnd(t *testing.T) {
 	t.Parallel()
 	at := func(month time.Month, d int) time.Time { return time.Date(2030, month, d, 9, 0, 0, 0, time.UTC) }

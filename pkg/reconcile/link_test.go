@@ -70,9 +70,9 @@ func TestLink(t *testing.T) {
 	})
 }
 
-// Proves that the mode is compared. Points of a rehearsal are not spent in production with a key of the same account,
-// nor with a key that may not read the account. A live key only works with the real Stripe, so here the database is the
-// live one.
+// Proves that the mode is compared. Points of a rehearsal are not spent in production with a key of the same account.
+// Nor are they spent with a key that may not read the account. A live key only works with the real Stripe, so here the
+// database is the live one.
 func TestLinkOfAnotherMode(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -89,8 +89,8 @@ func TestLinkOfAnotherMode(t *testing.T) {
 }
 
 // Proves that an untied database keeps its points and history, belongs to the next Stripe account, and sells there. The
-// account has 100 points of a pack and 500 of a plan; it is untied, buys 100 points at another sandbox, and has 700.
-// Its plan is gone.
+// account has 100 points of a pack and 500 of a plan. The database is untied, the account buys 100 points at another
+// sandbox, and it has 700. Its plan is gone.
 func TestUnlink(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {

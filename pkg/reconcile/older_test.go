@@ -9,8 +9,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// Proves that an older picture is never applied after a newer one, even if the newer one has the lower ticket because
-// its requests reached Stripe late. The first sync takes its ticket. The second one takes the next, and sees the
+// Proves that an older picture is never applied after a newer one. The newer one may have the lower ticket, because its
+// requests reached Stripe late. The first sync takes its ticket. The second one takes the next, and sees the
 // subscription before the change. The subscription changes, and only then does the first one read it. The first sync is
 // applied first, and then the second. The second must not undo what the first one saw: another period, the number of
 // seats, the customer's request to cancel, or the end.

@@ -123,7 +123,7 @@ func TestPriceCuts(t *testing.T) {
 			[]billing.StripeInvoiceLine{line("il_1", march, april), addOn}, 500,
 		},
 		{"OurCredit", "subscription_cycle", []billing.StripeInvoiceLine{credit, line("il_1", march, april)}, 0},
-		// 1200 − 600; the rest was a gift.
+		// 1200 − 600. The rest was a gift.
 		{"OurCreditAndTheRest", "subscription_cycle", []billing.StripeInvoiceLine{credit, pro, goodwill(950)}, 600},
 		{"ChangeForNothing", "subscription_update", []billing.StripeInvoiceLine{unused, up, goodwill(500)}, 0},
 		{"ChangeForLess", "subscription_update", []billing.StripeInvoiceLine{unused, up, goodwill(100)}, 350},

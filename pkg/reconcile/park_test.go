@@ -105,8 +105,8 @@ func (w *world) whileParked(a billing.Account, refunded billing.Order, subscript
 	w.wantDrift(a, billing.DriftParked)
 }
 
-// Proves that syncs at once on two replicas, each with another picture, together grant no more than the limit, because
-// grants are counted under the account's lock.
+// Proves that syncs at once on two replicas, each with another picture, together grant no more than the limit. Grants
+// are counted under the account's lock.
 func TestParkTogether(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, store.Postgres, nil)

@@ -27,11 +27,11 @@ func (w *world) changeItem(id string, form url.Values) {
 	w.ask(http.MethodPost, "/v1/subscriptions/"+id, form)
 }
 
-// Proves that points which an upgrade bought while the renewal's invoice was a draft are still there after the renewal
-// was paid, however the upgrade was made and paid. The renewal expires only the points of the last period. Basic is 500
-// points, Pro 1200 and two seats of Basic 1000. A change ten minutes after the period began grants the difference, less
-// at most two points: 698 to 700 of 700, or 498 to 500 of 500. So after the renewal there are 500 and what the change
-// granted.
+// Proves that points that an upgrade bought while the renewal's invoice was a draft are still there after the renewal
+// was paid. It does not matter how the upgrade was made and paid. The renewal expires only the points of the last
+// period. Basic is 500 points, Pro 1200 and two seats of Basic 1000. A change ten minutes after the period began grants
+// the difference, less at most two points: 698 to 700 of 700, or 498 to 500 of 500. So after the renewal there are 500
+// and what the change granted.
 func TestChangeInTheDraftHour(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -123,8 +123,8 @@ func TestTrialMoved(t *testing.T) {
 	})
 }
 
-// Proves that a trial over a paid period can move the date of the next renewal to a later or earlier time, and that the
-// period's points expire with it.
+// Proves that a trial over a paid period can move the date of the next renewal to a later or earlier time. The period's
+// points expire with the period.
 func TestAnchorMoved(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
@@ -206,8 +206,8 @@ func (w *world) debits(a billing.Account, id, iban string, hours int) {
 	w.ask(http.MethodPost, "/v1/subscriptions/"+id, url.Values{"default_payment_method": {method}})
 }
 
-// Proves that holding points over renewals carries none past the cap. Of 500 points with a cap of 300, all held before
-// each renewal and released after it, 300 old and 500 new ones are there each time. The same holds if a part is
+// Proves that holding points over renewals carries none past the cap. All of 500 points are held before each renewal
+// and released after it, with a cap of 300. Each time 300 old and 500 new points are there. The same holds if a part is
 // captured, or if the hold expires.
 func TestHoldsOverRenewals(t *testing.T) {
 	t.Parallel()

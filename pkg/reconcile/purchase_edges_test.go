@@ -134,8 +134,8 @@ func TestWhatALineCounts(t *testing.T) {
 	}
 }
 
-// Proves how a purchase is described: a plan by its name, or by its id if the catalogue has lost it; a trial; a change;
-// and how much of it was paid in money.
+// Proves how a purchase is described. A plan is described by its name, or by its id if the catalogue has lost it. Also
+// proves it for a trial, for a change, and for how much was paid in money.
 func TestDescriptions(t *testing.T) {
 	t.Parallel()
 	gone := soldFor(line("il_1", march, april), billing.PriceTerms{Points: 500})
@@ -231,9 +231,9 @@ func TestCreditPaysForAll(t *testing.T) {
 	}
 }
 
-// Proves that an owed sum counts once, in the order in which the balances changed, and not in the order in which the
-// invoices were made. An invoice that was made first and finalized last adds nothing to an existing debt of 0.40 until
-// a payment has collected it.
+// Proves that an owed sum counts once, in the order in which the balances changed. The order in which the invoices were
+// made does not matter. An invoice that was made first and finalized last adds nothing to an existing debt of 0.40
+// until a payment has collected it.
 func TestOwedByFinalization(t *testing.T) {
 	t.Parallel()
 	up := func(id billing.InvoiceID, made, finalized int) billing.StripeInvoice {

@@ -33,7 +33,7 @@ func (w *world) spend(a billing.Account, n billing.Points) {
 }
 
 // Proves that points left of a paid period roll over into the next, up to the plan's limit, and last until the end of
-// that one: through a renewal, and with the subscription's own end.
+// that one. This holds through a renewal, and with the subscription's own end.
 func TestRenewalRollsOver(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {

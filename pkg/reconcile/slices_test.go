@@ -121,7 +121,7 @@ func TestSlices(t *testing.T) {
 }
 
 // Proves that a change between two such plans in mid-year brings the difference month by month for the time that is
-// left, in addition to the old plan's points. A downgrade brings and takes nothing.
+// left. The old plan's points stay. A downgrade brings and takes nothing.
 func TestSlicesOfAChange(t *testing.T) {
 	t.Parallel()
 	// In the middle of a month of 30 days.

@@ -25,8 +25,8 @@ func (w *world) carries(setUp bool, change func(c *catalog.Catalog)) {
 	w.syncer = reconcile.New(w.db, w.stripe, &c, policy, slog.New(slog.DiscardHandler))
 }
 
-// Proves that a subscriber of a plan whose price changed to 18.00 for 1000 pays 9.00 and gets 500 as before, even if
-// only the points were changed. Those who subscribe later get the new points.
+// Proves what a subscriber gets after the plan's price changed to 18.00 for 1000. They pay 9.00 and get 500 as before,
+// even if only the points were changed. Those who subscribe later get the new points.
 func TestRepriced(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {

@@ -22,7 +22,7 @@ type outcome struct {
 	hold            string // that was made
 	shown           bool   // available and held are those that the move left; a repeat shows those of some later time
 	available, held int64
-	// stated reports whether total is the balance that the move's entry states; a repeat states it as well.
+	// stated reports whether total is the balance that the move's entry states. A repeat states it as well.
 	stated bool
 	total  int64
 	entry  string // names the entry that the change appended

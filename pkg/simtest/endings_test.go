@@ -47,9 +47,9 @@ func (u *user) listed(path string, more url.Values) (all []object, err error) {
 	return all, nil
 }
 
-// checkStopped returns an error if top-ups are still on although they should have stopped. They stop if, after the
-// customer last enabled them, a bank took money of any of the customer's payments, or an automatic pack was refunded
-// (docs/states.md, Top-up).
+// checkStopped returns an error if top-ups are still on although they should have stopped (docs/states.md, Top-up).
+// They stop if a bank took money of any of the customer's payments after the customer last enabled them. They also stop
+// if an automatic pack was refunded after that.
 func (u *user) checkStopped() error {
 	topUp, err := u.w.db.TopUp(u.w.ctx, billing.AccountID(u.account))
 	if billing.CodeOf(err) == billing.ENotFound || err == nil && topUp.Status != billing.TopUpOn {

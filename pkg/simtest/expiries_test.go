@@ -7,9 +7,9 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// compareExpiries compares every past expiry with Stripe's lists. Points of a period expire when it is over, when its
-// subscription has ended, or when a later period has begun that does not take over all of them. So it also notices
-// points that vanished in a period that ended long ago.
+// compareExpiries compares every past expiry with Stripe's lists. Points of a period expire when it is over, or when
+// its subscription has ended. They also expire when a later period has begun that does not take over all of them. So it
+// also notices points that vanished in a period that ended long ago.
 func (s atStripe) compareExpiries(lots []billing.Lot, entries []billing.Entry, now time.Time) string {
 	wanted, byID := s.lotsDue(now), map[billing.LotID]billing.Lot{}
 	for _, lot := range lots {

@@ -190,8 +190,8 @@ func (s atStripe) paidLate(b bought) time.Time {
 	return time.Time{}
 }
 
-// moneyBack returns how much of a lot's money was returned by refunds and disputes, and how much money it was, over all
-// payments of an invoice.
+// moneyBack returns how much of a lot's money was returned by refunds and disputes, and how much was paid. Both are
+// sums over all payments of an invoice.
 func (s atStripe) moneyBack(key string) (back, amount int64) {
 	for _, c := range s.charges {
 		intent, invoice := c.text("payment_intent"), c.text("invoice")

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestPlan proves that a seed determines the plan, that a run with fewer steps is the start of the same plan, and that
-// a few seeds bring every verb.
+// TestPlan proves that a seed determines the plan, and that a run with fewer steps is the start of the same plan. A few
+// seeds bring every verb.
 func TestPlan(t *testing.T) {
 	t.Parallel()
 	drawn := map[string]bool{}

@@ -137,8 +137,9 @@ func (u *user) lookBeforeSync(r *rand.Rand) {
 	u.checkKept(s)
 }
 
-// checkKept reports a violation if points of a subscription's last paid period expired although Stripe still tries to
-// charge the next one, or a bank has not decided yet. They last 72 hours, or until the bank decides (docs/states.md).
+// checkKept reports a violation if points of a subscription's last paid period expired too early. While Stripe still
+// tries to charge the next period, they last 72 hours. While a bank has not decided yet, they last until it decides
+// (docs/states.md).
 func (u *user) checkKept(s object) {
 	s = u.again(s)
 	invoices, err := u.w.all(

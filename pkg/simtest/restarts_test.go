@@ -14,9 +14,9 @@ import (
 // full makes the tests use the numbers of docs/proofs.md, which takes many minutes.
 var full = flag.Bool("full", false, "run the counts in full, as make counts does")
 
-// TestThreeReplicas proves that three servers on one PostgreSQL, behind a balancer that does what balancers do, can be
-// restarted one after the other under load without one failed request. When one is killed, only requests that it had
-// already received fail. Neither loses anything that was acknowledged.
+// TestThreeReplicas proves that three servers on one PostgreSQL can be restarted one after the other under load without
+// one failed request. They are behind a balancer that does what balancers do. When one is killed, only requests that it
+// had already received fail. Neither a restart nor a kill loses anything that was acknowledged.
 func TestThreeReplicas(t *testing.T) {
 	t.Parallel()
 	databaseURL := storetest.URL(t, store.Postgres)

@@ -11,8 +11,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// Proves that an account is read as it was written, in every field, that texts that look like times or SQL stay
-// unchanged, and that it is found by email and by customer.
+// Proves that an account is read as it was written, in every field, and that it is found by email and by customer.
+// Texts that look like times or SQL stay unchanged.
 func TestAccountRoundTrip(t *testing.T) {
 	t.Parallel()
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {

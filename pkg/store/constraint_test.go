@@ -291,8 +291,8 @@ func insertOneOfEach(t *testing.T, db *store.DB) billing.Account {
 	return a
 }
 
-// Proves that an account has one open automatic order at a time, whatever the code above does, and that an order that
-// has ended makes room.
+// Proves that an account has one open automatic order at a time, whatever the code above does. An order that has ended
+// makes room.
 func TestOneOpenTopUp(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {

@@ -30,7 +30,7 @@ var unkeyed = map[string]string{
 
 // Proves that the account is the key. A table's primary key, its unique indexes and its foreign keys begin with the
 // account, so all rows of an account can be kept in one place. Directories and a short list of others, each with its
-// reason, refer to no account by a foreign key, because the account may be kept elsewhere.
+// reason, have no foreign key to an account. The account may be kept elsewhere.
 func TestTablesAreKeyedByAccount(t *testing.T) {
 	t.Parallel()
 	db := storetest.Open(t, store.Postgres)

@@ -11,8 +11,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// Proves that an empty database differs from a migrated one, that migrating twice does nothing, and that the job
-// queue's tables have the version that this program's job queue needs.
+// Proves that an empty database differs from a migrated one, and that migrating twice does nothing. The job queue's
+// tables have the version that this program's job queue needs.
 func TestMigrate(t *testing.T) {
 	t.Parallel()
 	for _, dialect := range storetest.Dialects {

@@ -162,8 +162,8 @@ func (l *life) steps(n int64) []writing {
 	}
 }
 
-// TestPagesOfAccounts proves that the lists that jobs and commands read page by page, over all accounts, contain each
-// of their rows once, in the order of the ids, and none of the rows between them.
+// TestPagesOfAccounts proves the lists over all accounts that jobs and commands read page by page. They contain each of
+// their rows once, in the order of the ids, and none of the rows between them.
 func TestPagesOfAccounts(t *testing.T) {
 	t.Parallel()
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {

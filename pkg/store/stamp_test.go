@@ -12,8 +12,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// Proves that times keep their microseconds over a round trip and sort by them in both databases, in any zone, whether
-// or not their fractions end in zeros.
+// Proves that times keep their microseconds over a round trip and sort by them in both databases, in any zone. It does
+// not matter whether their fractions end in zeros.
 func TestStampsSort(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {

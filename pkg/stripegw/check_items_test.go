@@ -29,10 +29,10 @@ func wrongs(t *testing.T, g *stripegw.Gateway, c *catalog.Catalog) string {
 	return strings.Join(all, "\n")
 }
 
-// Proves that the check reports what Stripe would not sell or would sell by mistake, each beside a shop in which
-// nothing is wrong. The cases are: an amount below the smallest charge, of a pack and of a plan; an archived product;
-// a retired item that is still for sale; a price without its points or with others; an item that is paid for and gone
-// from the catalogue; and an old endpoint left enabled. A setup corrects what it can.
+// Proves that the check reports what Stripe would not sell or would sell by mistake. Each case is compared with a shop
+// in which nothing is wrong. The cases are an amount below the smallest charge, of a pack and of a plan, an archived
+// product, a retired item that is still for sale, and a price without its points or with others. Two more are an item
+// that is paid for and gone from the catalogue, and an old endpoint left enabled. A setup corrects what it can.
 func TestCheckSees(t *testing.T) {
 	t.Parallel()
 	g, base := newShop(t)
@@ -96,8 +96,8 @@ func TestCheckSees(t *testing.T) {
 	is("RetiredAndArchived", "", retired)
 }
 
-// Proves that the check reports an item only while a live subscription pays for it, and an old endpoint of ours only
-// while it is enabled.
+// Proves that the check reports an item only while a live subscription pays for it. It reports an old endpoint of ours
+// only while the endpoint is enabled.
 func TestCheckSeesWhatIsLeft(t *testing.T) {
 	t.Parallel()
 	g, base := newShop(t)

@@ -234,8 +234,8 @@ func TestCancelIntent(t *testing.T) {
 	}
 }
 
-// Proves that the item of a price is found by its metadata, and that a plan is sold only at a price that matches the
-// catalogue in each part.
+// Proves that the item of a price is found by its metadata. A plan is sold only at a price that matches the catalogue
+// in each part.
 func TestPlanPrice(t *testing.T) {
 	t.Parallel()
 	plan := billing.Plan{ID: "basic", Name: "Basic", Amount: 900, Currency: "usd", Interval: "month", Points: 500}

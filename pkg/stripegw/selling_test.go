@@ -63,8 +63,8 @@ func TestPromotionCode(t *testing.T) {
 	}
 }
 
-// Proves what a page contains besides its order: a discount, or the field to type a code; that the method is saved;
-// and how long a trial lasts.
+// Proves what a page contains besides its order: a discount or the field to type a code, that the method is saved, and
+// how long a trial lasts.
 func TestCheckoutExtras(t *testing.T) {
 	t.Parallel()
 	pack := billing.Order{
@@ -223,8 +223,8 @@ func TestFindCustomer(t *testing.T) {
 	}
 }
 
-// Proves that a customer is created under a key that names the account and the earlier customer, with an email if
-// there is one; and how the portal is requested.
+// Proves that a customer is created under a key that names the account and the earlier customer, with an email if there
+// is one. Also proves how the portal is requested.
 func TestCustomerCalls(t *testing.T) {
 	t.Parallel()
 	g, s := newScript(t, map[string]string{
@@ -273,8 +273,8 @@ func TestCustomerCalls(t *testing.T) {
 	}
 }
 
-// Proves that the lists of pages expand what identifies a failed payment, and that two pages are requested one by one
-// and three by the list.
+// Proves that the lists of pages expand what identifies a failed payment. Two pages are requested one by one, and three
+// by the list.
 func TestPagesAreExpanded(t *testing.T) {
 	t.Parallel()
 	g, s := newScript(t, map[string]string{
@@ -293,8 +293,8 @@ func TestPagesAreExpanded(t *testing.T) {
 	}
 }
 
-// Proves how long ids and types of an event may be, 255 bytes, that a longer id of an object counts as none, and that
-// claims are read from an unsigned event.
+// Proves that ids and types of an event may have up to 255 bytes, and that a longer id of an object counts as none.
+// Claims are read from an unsigned event.
 func TestEventEdges(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 255)
@@ -326,8 +326,8 @@ func TestEventEdges(t *testing.T) {
 	}
 }
 
-// Proves that a signature is accepted up to 300 seconds old or ahead, and no further; in a header with up to 16
-// signatures, and no more; and in a header of up to 4096 bytes, and no more.
+// Proves the limits of a signature. It may be up to 300 seconds old or ahead, and no more. Its header may have up to 16
+// signatures, and no more, and up to 4096 bytes, and no more.
 func TestSignatureEdges(t *testing.T) {
 	t.Parallel()
 	const body = `{"object":"event","id":"evt_1","type":"a.b"}`

@@ -50,8 +50,8 @@ func TestGenerateKey(t *testing.T) {
 	}
 }
 
-// Proves that a setting that is not a list of keys is refused, and that the refusal never repeats a seed, because it
-// goes to logs.
+// Proves that a setting that is not a list of keys is refused. The refusal never repeats a seed, because it goes to
+// logs.
 func TestErrBadKeys(t *testing.T) {
 	t.Parallel()
 	secret := strings.TrimPrefix(token.GenerateKey("k"), "k:")
