@@ -6,6 +6,6 @@
 // One seed decides the whole plan: who does what, in which order, with which amounts, and which faults strike. The
 // steps of one wave run at the same time. The seed does not decide how they interleave inside the server.
 //
-// The proofs of docs/proofs.md use the same servers. They show that restarts and kills lose nothing, and count effects
-// that must match exactly.
+// The proofs of docs/proofs.md use the same servers. They show that restarts and kills lose nothing. They also count
+// effects, and the numbers must be exact.
 package simtest

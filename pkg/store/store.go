@@ -2,8 +2,8 @@
 // replicas) or on SQLite (one node), with the same models for both.
 //
 // Reads are methods of both *DB and *Tx. Writes are methods of *Tx only, so code that writes outside a transaction
-// does not compile. Rows never leave the package: every method takes and returns the types of package billing. The
-// package refuses to know what points or orders mean. It keeps the promises that need SQL: conditional updates,
+// does not compile. Rows never leave the package: its methods convert them to and from the types of package billing.
+// The package refuses to know what points or orders mean. It keeps the promises that need SQL: conditional updates,
 // uniqueness, locks.
 package store
 

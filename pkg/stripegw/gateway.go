@@ -2,10 +2,12 @@
 // Stripe's words and returns billing's types. It does not know the database, what an order may do next, or what points
 // are worth. The caller decides what a response means.
 //
-// These always hold. The key appears in no error and no log line. Every call ends with its context, including its
-// retries. Every write carries an idempotency key. An empty id is refused here, because Stripe's list calls would read
-// it as "everyone's". Objects always have the shape of stripe.APIVersion, whatever version the account or an event
-// has.
+// These always hold:
+//   - Stripe's secret key appears in no error and no log line.
+//   - Every call ends with its context, including its retries.
+//   - Every write carries an idempotency key.
+//   - An empty id is refused here, because Stripe's list calls would read it as "everyone's".
+//   - Objects always have the shape of stripe.APIVersion, no matter which version the account or an event has.
 package stripegw
 
 import (

@@ -6,7 +6,7 @@
 //
 // Invariants:
 //   - Every page says that no real money moves.
-//   - No page needs JavaScript, the network or another file. The panel's script only saves its reader from reloading.
+//   - No page needs JavaScript, the network or another file. The panel's script only reloads the panel.
 //   - A card's number and security code are never written back into a page.
 //   - html/template escapes everything that a view holds.
 //   - A page is written whole or not at all.
