@@ -25,6 +25,12 @@ func (s atStripe) addMonths(lots map[string]due, b bought, lot due, now time.Tim
 			return
 		}
 		lot.from, lot.to = begins, monthsLater(b.from, n+1)
+		if lot.until != nil { // paid after the end: each month has its own end
+			lot.until = new(lot.to)
+			if n < 11 {
+				lot.until = new(lot.to.Add(renewalGrace))
+			}
+		}
 		lot.granted = min(max(0, b.points-b.month*int64(11-n)), b.month)
 		lot.perhaps = lot.granted == 0 || n > 0 && amount > 0 && back >= amount
 		lots[monthKey(b.key, n)] = lot
