@@ -1814,10 +1814,10 @@ type ServerInterface interface {
 	// Logout End the login that a refresh token belongs to
 	// (POST /auth/logout)
 	Logout(ctx echo.Context) error
-	// Refresh Exchange a refresh token for a new session answer
+	// Refresh Exchange a refresh token for a new session
 	// (POST /auth/refresh)
 	Refresh(ctx echo.Context) error
-	// Register Make an account and log in
+	// Register Create an account and log in
 	// (POST /auth/register)
 	Register(ctx echo.Context) error
 	// GetCatalog Plans and packs for sale
@@ -1880,7 +1880,7 @@ type ServerInterface interface {
 	// GetReadiness Should it be sent requests, that is, the database answers and the server is not about to end
 	// (GET /readyz)
 	GetReadiness(ctx echo.Context) error
-	// GetSession The caller's account, with a token minted from the database
+	// GetSession The caller's account, with a token made from the database
 	// (GET /session)
 	GetSession(ctx echo.Context) error
 	// GetSubscription The caller's subscription as the database has it
@@ -8442,10 +8442,10 @@ type StrictServerInterface interface {
 	// Logout End the login that a refresh token belongs to
 	// (POST /auth/logout)
 	Logout(ctx context.Context, request LogoutRequestObject) (LogoutResponseObject, error)
-	// Refresh Exchange a refresh token for a new session answer
+	// Refresh Exchange a refresh token for a new session
 	// (POST /auth/refresh)
 	Refresh(ctx context.Context, request RefreshRequestObject) (RefreshResponseObject, error)
-	// Register Make an account and log in
+	// Register Create an account and log in
 	// (POST /auth/register)
 	Register(ctx context.Context, request RegisterRequestObject) (RegisterResponseObject, error)
 	// GetCatalog Plans and packs for sale
@@ -8508,7 +8508,7 @@ type StrictServerInterface interface {
 	// GetReadiness Should it be sent requests, that is, the database answers and the server is not about to end
 	// (GET /readyz)
 	GetReadiness(ctx context.Context, request GetReadinessRequestObject) (GetReadinessResponseObject, error)
-	// GetSession The caller's account, with a token minted from the database
+	// GetSession The caller's account, with a token made from the database
 	// (GET /session)
 	GetSession(ctx context.Context, request GetSessionRequestObject) (GetSessionResponseObject, error)
 	// GetSubscription The caller's subscription as the database has it
