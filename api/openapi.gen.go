@@ -627,22 +627,22 @@ type CheckoutCreated struct {
 
 // CheckoutRequest defines model for CheckoutRequest.
 type CheckoutRequest struct {
-	// CancelUrl Where the page's back link leads.
+	// CancelUrl Where the back link of Stripe's page leads.
 	CancelUrl *string `json:"cancel_url,omitempty"`
 
 	// Item The id of a plan or pack of the catalogue.
 	Item string `json:"item"`
 
-	// PromotionCode The code that the customer typed, upper case or lower. It lowers what is paid and changes no points.
+	// PromotionCode The code that the customer typed, in upper or lower case. It lowers the amount that is paid, but not the points.
 	PromotionCode *string `json:"promotion_code,omitempty"`
 
-	// Quantity Packs, or the seats of a plan; `max_quantity` of the item at the most.
+	// Quantity The number of packs, or of seats of a plan. At most the `max_quantity` of the item.
 	Quantity *int64 `json:"quantity,omitempty"`
 
-	// SavePaymentMethod Packs: keep the payment method, so that it can be charged while the customer is away (`PUT /points/top-up`). Stripe's page says so to the customer. A plan's is kept anyway.
+	// SavePaymentMethod For packs: keep the payment method, so that it can be charged while the customer is away (`PUT /points/top-up`). Stripe's page tells the customer. The payment method of a plan is kept anyway.
 	SavePaymentMethod *bool `json:"save_payment_method,omitempty"`
 
-	// SuccessUrl Where Stripe sends the customer after paying. Its origin must be allowed by the operator; `{ORDER_ID}` is replaced. Default: the first allowed origin.
+	// SuccessUrl Where Stripe sends the customer after paying. The operator must allow its origin. `{ORDER_ID}` is replaced by the id of the order. Default: the first allowed origin.
 	SuccessUrl *string `json:"success_url,omitempty"`
 }
 
@@ -928,18 +928,18 @@ type NewCredentials struct {
 
 // Order defines model for Order.
 type Order struct {
-	// Amount In all, before tax and discounts, in the smallest unit of the currency.
+	// Amount The total before tax and discounts, in the smallest unit of the currency.
 	Amount int64 `json:"amount"`
 
-	// Automatic A top-up made it: it has no page, a saved payment method is charged.
+	// Automatic True if a top-up made the order. It has no page; a saved payment method is charged.
 	Automatic bool      `json:"automatic"`
 	CreatedAt time.Time `json:"created_at"`
 	Currency  string    `json:"currency"`
 
-	// DeclineCode Why an automatic order failed, in Stripe's word.
+	// DeclineCode Why an automatic order failed. The code is Stripe's.
 	DeclineCode *string `json:"decline_code"`
 
-	// ExpiresAt When Stripe's page runs out.
+	// ExpiresAt When Stripe's page expires.
 	ExpiresAt   *time.Time `json:"expires_at"`
 	FulfilledAt *time.Time `json:"fulfilled_at"`
 
@@ -948,7 +948,7 @@ type Order struct {
 	Item string    `json:"item"`
 	Kind OrderKind `json:"kind"`
 
-	// Points What the order grants in all (a plan per interval).
+	// Points The total that the order grants; for a plan, the total in each interval.
 	Points   int64       `json:"points"`
 	Quantity int64       `json:"quantity"`
 	Status   OrderStatus `json:"status"`
@@ -1091,7 +1091,7 @@ type Plan struct {
 	Currency    string `json:"currency"`
 	Description string `json:"description"`
 
-	// GrantInterval How often the points come: with each paid interval, or month by month of a paid year.
+	// GrantInterval How often the points come: with each paid interval, or each month of a paid year.
 	GrantInterval PlanGrantInterval `json:"grant_interval"`
 	Id            string            `json:"id"`
 	Interval      PlanInterval      `json:"interval"`
@@ -1103,12 +1103,12 @@ type Plan struct {
 	// Points Granted each `grant_interval`.
 	Points int64 `json:"points"`
 
-	// Rollover How many unused points live on in the next paid interval at the most; null for all of them.
+	// Rollover The most unused points that are kept for the next paid interval; null if all are kept.
 	Rollover  *int64 `json:"rollover"`
 	TrialDays int64  `json:"trial_days"`
 }
 
-// PlanGrantInterval How often the points come: with each paid interval, or month by month of a paid year.
+// PlanGrantInterval How often the points come: with each paid interval, or each month of a paid year.
 type PlanGrantInterval string
 
 // PlanInterval defines model for Plan.Interval.
@@ -1136,7 +1136,7 @@ type PointsDetail struct {
 
 // PortalRequest defines model for PortalRequest.
 type PortalRequest struct {
-	// ReturnUrl Where the portal leads back to; its origin must be allowed. Default: the first allowed origin.
+	// ReturnUrl Where the portal leads back to. The operator must allow its origin. Default: the first allowed origin.
 	ReturnUrl *string `json:"return_url,omitempty"`
 }
 
@@ -1826,7 +1826,7 @@ type ServerInterface interface {
 	// CreateCheckout Order an item of the catalogue and get the address of Stripe's page
 	// (POST /checkout)
 	CreateCheckout(ctx echo.Context, params CreateCheckoutParams) error
-	// GetCheckout How far an order has come; a pending one is synced from Stripe on the way
+	// GetCheckout The order as it is now; a pending order is synced from Stripe first
 	// (GET /checkout/{order_id})
 	GetCheckout(ctx echo.Context, orderId OrderID) error
 	// GetHealth Is the process alive
@@ -8454,7 +8454,7 @@ type StrictServerInterface interface {
 	// CreateCheckout Order an item of the catalogue and get the address of Stripe's page
 	// (POST /checkout)
 	CreateCheckout(ctx context.Context, request CreateCheckoutRequestObject) (CreateCheckoutResponseObject, error)
-	// GetCheckout How far an order has come; a pending one is synced from Stripe on the way
+	// GetCheckout The order as it is now; a pending order is synced from Stripe first
 	// (GET /checkout/{order_id})
 	GetCheckout(ctx context.Context, request GetCheckoutRequestObject) (GetCheckoutResponseObject, error)
 	// GetHealth Is the process alive
