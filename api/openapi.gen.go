@@ -592,7 +592,7 @@ type AdminAccount struct {
 	Points Points           `json:"points"`
 	Role   AdminAccountRole `json:"role"`
 
-	// Subscription Null when there never was one.
+	// Subscription Null if there never was one.
 	Subscription *Subscription `json:"subscription"`
 
 	// Version Grows with every change that a token mirrors: the claim `ver`.
@@ -651,14 +651,14 @@ type CheckoutStatus struct {
 	Order  Order  `json:"order"`
 	Points Points `json:"points"`
 
-	// Subscription Null when there never was one.
+	// Subscription Null if there never was one.
 	Subscription *Subscription `json:"subscription"`
 	Token        string        `json:"token"`
 }
 
 // CollectionPause The collection of invoices is paused. The status stays as it is, but nothing is charged and no points come. Null while invoices are collected.
 type CollectionPause struct {
-	// Until When collection goes on by itself; null for not before `POST /subscription/resume`.
+	// Until When the collection continues by itself; null if only `POST /subscription/resume` ends the pause.
 	Until *time.Time `json:"until"`
 }
 
@@ -801,7 +801,7 @@ type HoldCreated struct {
 	// Stale True when Stripe should have been asked first and did not answer.
 	Stale bool `json:"stale"`
 
-	// Subscription Null when there never was one.
+	// Subscription Null if there never was one.
 	Subscription *Subscription `json:"subscription"`
 	Token        string        `json:"token"`
 }
@@ -811,7 +811,7 @@ type HoldEnded struct {
 	Hold   Hold   `json:"hold"`
 	Points Points `json:"points"`
 
-	// Subscription Null when there never was one.
+	// Subscription Null if there never was one.
 	Subscription *Subscription `json:"subscription"`
 	Token        string        `json:"token"`
 }
@@ -846,7 +846,7 @@ type InsufficientPointsProblem struct {
 	RequestId string        `json:"request_id"`
 	Status    int           `json:"status"`
 
-	// Subscription Null when there never was one.
+	// Subscription Null if there never was one.
 	Subscription *Subscription `json:"subscription"`
 	Title        string        `json:"title"`
 
@@ -993,7 +993,7 @@ type OutgoingEventData struct {
 	Order  *OutgoingEventOrder `json:"order,omitempty"`
 	Points *Points             `json:"points,omitempty"`
 
-	// Subscription Null when there never was one.
+	// Subscription Null if there never was one.
 	Subscription *Subscription `json:"subscription,omitempty"`
 
 	// Threshold Of points.low.
@@ -1074,7 +1074,7 @@ type PaymentRequiredProblem struct {
 	Detail string        `json:"detail"`
 	Errors *[]FieldError `json:"errors,omitempty"`
 
-	// PaymentUrl Stripe's page where the customer pays or confirms; the change is made then. Null where there is none.
+	// PaymentUrl Stripe's page where the customer pays or confirms; then the change is made. Null if there is no such page.
 	PaymentUrl *string `json:"payment_url"`
 	RequestId  string  `json:"request_id"`
 	Status     int     `json:"status"`
@@ -1142,7 +1142,7 @@ type PortalRequest struct {
 
 // PreviewLine defines model for PreviewLine.
 type PreviewLine struct {
-	// Amount Negative where it gives back what was paid.
+	// Amount Negative if it gives back what was paid.
 	Amount      int64     `json:"amount"`
 	Description string    `json:"description"`
 	PeriodEnd   time.Time `json:"period_end"`
@@ -1167,7 +1167,7 @@ type RefreshRequest struct {
 	RefreshToken string `json:"refresh_token"`
 }
 
-// ScheduledChange What the subscription will be from a time on; null when it goes on as it is.
+// ScheduledChange The plan and quantity that the subscription will have from `at` on; null if no change is scheduled.
 type ScheduledChange struct {
 	At time.Time `json:"at"`
 
@@ -1185,7 +1185,7 @@ type Session struct {
 	// RefreshToken Present after registering, logging in and refreshing.
 	RefreshToken *string `json:"refresh_token,omitempty"`
 
-	// Subscription Null when there never was one.
+	// Subscription Null if there never was one.
 	Subscription *Subscription `json:"subscription"`
 
 	// Token The access token, for the header `Authorization: Bearer …`.
@@ -1227,7 +1227,7 @@ type SpendResult struct {
 	// Stale True when Stripe should have been asked first and did not answer.
 	Stale bool `json:"stale"`
 
-	// Subscription Null when there never was one.
+	// Subscription Null if there never was one.
 	Subscription *Subscription `json:"subscription"`
 	Token        string        `json:"token"`
 }
@@ -1237,34 +1237,34 @@ type Status struct {
 	Status string `json:"status"`
 }
 
-// Subscription Null when there never was one.
+// Subscription Null if there never was one.
 type Subscription struct {
-	// CancelAtPeriodEnd Whether `ends_at` is the end of the present period.
+	// CancelAtPeriodEnd True if `ends_at` is the end of the current period.
 	CancelAtPeriodEnd bool `json:"cancel_at_period_end"`
 
 	// CollectionPaused The collection of invoices is paused. The status stays as it is, but nothing is charged and no points come. Null while invoices are collected.
 	CollectionPaused *CollectionPause `json:"collection_paused"`
 	CurrentPeriodEnd time.Time        `json:"current_period_end"`
 
-	// EndsAt When the subscription ends, however that was set: by a cancellation, by a date or a schedule that the operator set, or in the portal. Null while it goes on. Access and points end then.
+	// EndsAt When the subscription ends, and access and points with it. The end was set by a cancellation, by a date or a schedule that the operator set, or in the portal. Null if it continues.
 	EndsAt *time.Time `json:"ends_at"`
 
-	// From Begin of the access window; null when there is none.
+	// From Start of the access window; null if there is none.
 	From *time.Time `json:"from"`
 
 	// Plan The plan's id in the catalogue; empty for a price that the catalogue does not know.
 	Plan string `json:"plan"`
 
-	// Quantity Seats. Points are granted for each.
+	// Quantity The number of seats. Points are granted for each seat.
 	Quantity int64 `json:"quantity"`
 
-	// ScheduledChange What the subscription will be from a time on; null when it goes on as it is.
+	// ScheduledChange The plan and quantity that the subscription will have from `at` on; null if no change is scheduled.
 	ScheduledChange *ScheduledChange `json:"scheduled_change"`
 
 	// Status Stripe's word.
 	Status SubscriptionStatus `json:"status"`
 
-	// Until End of the access window (exclusive); null when there is none.
+	// Until End of the access window (exclusive); null if there is none.
 	Until *time.Time `json:"until"`
 }
 
@@ -1273,11 +1273,11 @@ type SubscriptionStatus string
 
 // SubscriptionCancelRequest defines model for SubscriptionCancelRequest.
 type SubscriptionCancelRequest struct {
-	// At At once, nothing is paid back, and the points of the period end.
+	// At With `now`, nothing is paid back, and the points of the period end.
 	At *SubscriptionCancelRequestAt `json:"at,omitempty"`
 }
 
-// SubscriptionCancelRequestAt At once, nothing is paid back, and the points of the period end.
+// SubscriptionCancelRequestAt With `now`, nothing is paid back, and the points of the period end.
 type SubscriptionCancelRequestAt string
 
 // SubscriptionChangeRequest defines model for SubscriptionChangeRequest.
@@ -1285,34 +1285,37 @@ type SubscriptionChangeRequest struct {
 	// Plan The id of a plan of the catalogue.
 	Plan string `json:"plan"`
 
-	// ProrationDate From a preview of the last ten minutes: the charge is then just what it said.
+	// ProrationDate From a preview of the last ten minutes. The charge is then exactly the one in the preview.
 	ProrationDate *int64 `json:"proration_date,omitempty"`
 
-	// Quantity Seats; as many as now when it is left out.
+	// Quantity The number of seats; if it is left out, the current number.
 	Quantity *int64 `json:"quantity,omitempty"`
 }
 
 // SubscriptionChanged defines model for SubscriptionChanged.
 type SubscriptionChanged struct {
-	// Payment What the change waits for. `settled`: nothing. `processing`: it is made, and the customer's bank has not answered yet. `invoiced`: it
-	// is made, and an invoice was sent. Its points come when it is paid; a repeat under the same key says how it stands.
+	// Payment What the change waits for. `settled`: nothing. `processing`: the change is made, and the customer's bank has
+	// not replied yet. `invoiced`: the change is made, and an invoice was sent. The points of the change come when
+	// it is paid. A repeat under the same key returns the current state.
 	Payment SubscriptionChangedPayment `json:"payment"`
 
-	// PaymentUrl Stripe's page of an invoice that was sent; null for none.
+	// PaymentUrl Stripe's page of the invoice that was sent; null if none was sent.
 	PaymentUrl *string `json:"payment_url"`
 	Points     Points  `json:"points"`
 
-	// Subscription Null when there never was one.
+	// Subscription Null if there never was one.
 	Subscription *Subscription `json:"subscription"`
 	Token        string        `json:"token"`
 
-	// VoidedInvoices The invoices that this request voided, so that no one pays them any more: the open ones of a subscription that was cancelled at once, and that of
-	// an earlier change which was not paid. A repeat under the same key lists the same.
+	// VoidedInvoices The invoices that this request voided, so that no one pays them any more: the open invoices of a subscription
+	// that was cancelled at once, and the invoice of an earlier change that was not paid. A repeat under the same
+	// key lists the same invoices.
 	VoidedInvoices []VoidedInvoice `json:"voided_invoices"`
 }
 
-// SubscriptionChangedPayment What the change waits for. `settled`: nothing. `processing`: it is made, and the customer's bank has not answered yet. `invoiced`: it
-// is made, and an invoice was sent. Its points come when it is paid; a repeat under the same key says how it stands.
+// SubscriptionChangedPayment What the change waits for. `settled`: nothing. `processing`: the change is made, and the customer's bank has
+// not replied yet. `invoiced`: the change is made, and an invoice was sent. The points of the change come when
+// it is paid. A repeat under the same key returns the current state.
 type SubscriptionChangedPayment string
 
 // SubscriptionPreview defines model for SubscriptionPreview.
@@ -1326,13 +1329,13 @@ type SubscriptionPreview struct {
 	Effect   SubscriptionPreviewEffect `json:"effect"`
 	Lines    []PreviewLine             `json:"lines"`
 
-	// Points What paying it brings at once.
+	// Points The points that come at once when it is paid.
 	Points int64 `json:"points"`
 
-	// ProrationDate Seconds since 1970. Send it with the change within ten minutes, and the charge is just this one. Null where nothing is prorated.
+	// ProrationDate Seconds since 1970. Send it with the change within ten minutes, and the charge is exactly this one. Null if nothing is prorated.
 	ProrationDate *int64 `json:"proration_date"`
 
-	// Quantity The seats it leads to.
+	// Quantity The number of seats after the change.
 	Quantity int64 `json:"quantity"`
 }
 
@@ -1344,7 +1347,7 @@ type SubscriptionPreviewRequest struct {
 	// Plan The id of a plan of the catalogue.
 	Plan string `json:"plan"`
 
-	// Quantity Seats; as many as now when it is left out.
+	// Quantity The number of seats; if it is left out, the current number.
 	Quantity *int64 `json:"quantity,omitempty"`
 }
 
@@ -1886,16 +1889,16 @@ type ServerInterface interface {
 	// GetSubscription The caller's subscription as the database has it
 	// (GET /subscription)
 	GetSubscription(ctx echo.Context) error
-	// CancelSubscription End the subscription, with its period or at once
+	// CancelSubscription End the subscription, at the end of its period or at once
 	// (POST /subscription/cancel)
 	CancelSubscription(ctx echo.Context, params CancelSubscriptionParams) error
 	// ChangeSubscription Change the plan or the quantity
 	// (POST /subscription/change)
 	ChangeSubscription(ctx echo.Context, params ChangeSubscriptionParams) error
-	// PreviewSubscription What a change of plan or quantity would come to
+	// PreviewSubscription What a change of plan or quantity would cost and bring
 	// (POST /subscription/preview)
 	PreviewSubscription(ctx echo.Context) error
-	// ResumeSubscription Go on as it was
+	// ResumeSubscription Withdraw a planned end or a scheduled change, or end a pause
 	// (POST /subscription/resume)
 	ResumeSubscription(ctx echo.Context, params ResumeSubscriptionParams) error
 }
@@ -7574,7 +7577,7 @@ type GetSubscriptionResponseObject interface {
 }
 
 type GetSubscription200JSONResponse struct {
-	// Subscription Null when there never was one.
+	// Subscription Null if there never was one.
 	Subscription *Subscription `json:"subscription"`
 }
 
@@ -8514,16 +8517,16 @@ type StrictServerInterface interface {
 	// GetSubscription The caller's subscription as the database has it
 	// (GET /subscription)
 	GetSubscription(ctx context.Context, request GetSubscriptionRequestObject) (GetSubscriptionResponseObject, error)
-	// CancelSubscription End the subscription, with its period or at once
+	// CancelSubscription End the subscription, at the end of its period or at once
 	// (POST /subscription/cancel)
 	CancelSubscription(ctx context.Context, request CancelSubscriptionRequestObject) (CancelSubscriptionResponseObject, error)
 	// ChangeSubscription Change the plan or the quantity
 	// (POST /subscription/change)
 	ChangeSubscription(ctx context.Context, request ChangeSubscriptionRequestObject) (ChangeSubscriptionResponseObject, error)
-	// PreviewSubscription What a change of plan or quantity would come to
+	// PreviewSubscription What a change of plan or quantity would cost and bring
 	// (POST /subscription/preview)
 	PreviewSubscription(ctx context.Context, request PreviewSubscriptionRequestObject) (PreviewSubscriptionResponseObject, error)
-	// ResumeSubscription Go on as it was
+	// ResumeSubscription Withdraw a planned end or a scheduled change, or end a pause
 	// (POST /subscription/resume)
 	ResumeSubscription(ctx context.Context, request ResumeSubscriptionRequestObject) (ResumeSubscriptionResponseObject, error)
 }
