@@ -76,7 +76,7 @@ func (e eventsShowCmd) Run(ctx context.Context) error {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	for _, line := range [][2]any{
 		{"event", ev.ID}, {"type", ev.Type}, {"API version", ev.APIVersion}, {"live", ev.Livemode}, {
-			"object", ev.ObjectType + " " + ev.ObjectID,
+			"object", string(ev.ObjectType) + " " + ev.ObjectID,
 		},
 		{"customer", ev.CustomerID}, {"account", ev.AccountID}, {"created", ev.CreatedAt.Format(time.RFC3339)},
 		{

@@ -1,13 +1,24 @@
 package billing
 
+// Interval is how often a price is charged, in Stripe's words.
+type Interval string
+
+// Stripe's intervals.
+const (
+	IntervalDay   Interval = "day"
+	IntervalWeek  Interval = "week"
+	IntervalMonth Interval = "month"
+	IntervalYear  Interval = "year"
+)
+
 // Plan is a subscription of the catalogue. Amount is in the currency's smallest unit.
 type Plan struct {
 	ID, Name, Description string
 	Amount                int64
 	Currency              string // ISO 4217, lower case
-	Interval              string // "day", "week", "month" or "year"
-	GrantInterval         string // "month" for a yearly plan whose points come month by month; otherwise ""
-	Points                Points // granted for each paid period, or each month of it
+	Interval              Interval
+	GrantInterval         Interval // a month, for a yearly plan whose points come month by month; otherwise ""
+	Points                Points   // granted for each paid period, or each month of it
 	TrialDays             int64
 	TrialPoints           Points
 	MaxQuantity           int64  // seats that one subscription may have; points and amount are for each seat
@@ -27,10 +38,10 @@ func (p Plan) PeriodPoints() Points { return p.Terms().PeriodPoints() }
 
 // PriceTerms are what an item grants. They belong to its price at Stripe, so a sold item keeps them.
 type PriceTerms struct {
-	Points        Points // for one: each paid period of a plan or each month of it, or a pack
-	TrialPoints   Points // for a trial as a whole
-	GrantInterval string // "month" if a year's points come month by month
-	Rollover      Points // how many unused points are kept in the next paid period, at most
+	Points        Points   // for one: each paid period of a plan or each month of it, or a pack
+	TrialPoints   Points   // for a trial as a whole
+	GrantInterval Interval // a month, if a year's points come month by month; otherwise ""
+	Rollover      Points   // how many unused points are kept in the next paid period, at most
 }
 
 // PeriodPoints returns the points that a whole paid period brings.

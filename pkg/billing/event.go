@@ -8,7 +8,7 @@ type InboxEvent struct {
 	Type        string
 	APIVersion  string
 	Livemode    bool
-	ObjectType  string
+	ObjectType  ObjectType
 	ObjectID    string
 	CustomerID  CustomerID
 	AccountID   AccountID // "" if the event is ignored

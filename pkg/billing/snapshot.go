@@ -30,12 +30,33 @@ type StripeSubscription struct {
 	Created            time.Time
 }
 
+// InvoiceStatus is Stripe's word for the state of an invoice.
+type InvoiceStatus string
+
+// Stripe's statuses of an invoice.
+const (
+	InvoiceDraft         InvoiceStatus = "draft"
+	InvoiceOpen          InvoiceStatus = "open"
+	InvoicePaid          InvoiceStatus = "paid"
+	InvoiceUncollectible InvoiceStatus = "uncollectible"
+	InvoiceVoid          InvoiceStatus = "void"
+)
+
+// BillingReason is Stripe's word for why an invoice was made.
+type BillingReason string
+
+// The billing reasons of a subscription's first invoice and of a change. There are others, and they need no name here.
+const (
+	ReasonCreate BillingReason = "subscription_create"
+	ReasonUpdate BillingReason = "subscription_update"
+)
+
 // StripeInvoice is an invoice with all its lines.
 type StripeInvoice struct {
 	ID             InvoiceID
 	SubscriptionID SubscriptionID
-	Status         string // draft, open, paid, uncollectible, void
-	BillingReason  string
+	Status         InvoiceStatus
+	BillingReason  BillingReason
 	Currency       string
 	AmountPaid     int64 // in money, also outside Stripe; what the customer's balance paid is not included
 	Total          int64 // after discounts and tax; negative if it credits the customer
@@ -50,7 +71,7 @@ type StripeInvoice struct {
 }
 
 // Settled reports whether the invoice can no longer change in a way that grants points.
-func (i StripeInvoice) Settled() bool { return i.Status == "paid" || i.Status == "void" }
+func (i StripeInvoice) Settled() bool { return i.Status == InvoicePaid || i.Status == InvoiceVoid }
 
 // StripeInvoiceLine is one line of an invoice. PeriodStart and PeriodEnd are the period that it pays for.
 type StripeInvoiceLine struct {
@@ -62,7 +83,7 @@ type StripeInvoiceLine struct {
 	Currency      string
 	UnitAmount    int64 // the price of one, as old subscribers still pay it; 0 if the price does not say
 	UnitCurrency  string
-	Interval      string // of the price: day, week, month, year; "" for a one-time price
+	Interval      Interval // of the price; "" for a one-time price
 	IntervalCount int64
 	Quantity      int64
 	Proration     bool
@@ -70,12 +91,32 @@ type StripeInvoiceLine struct {
 	PeriodEnd     time.Time
 }
 
+// CheckoutStatus is Stripe's word for the state of a Checkout Session.
+type CheckoutStatus string
+
+// Stripe's statuses of a Checkout Session.
+const (
+	CheckoutOpen     CheckoutStatus = "open"
+	CheckoutComplete CheckoutStatus = "complete"
+	CheckoutExpired  CheckoutStatus = "expired"
+)
+
+// PaymentStatus is Stripe's word for whether a Checkout Session is paid.
+type PaymentStatus string
+
+// Stripe's payment statuses of a Checkout Session.
+const (
+	PaymentPaid        PaymentStatus = "paid"
+	PaymentUnpaid      PaymentStatus = "unpaid"
+	PaymentNotRequired PaymentStatus = "no_payment_required"
+)
+
 // StripeCheckout is a Checkout Session.
 type StripeCheckout struct {
 	ID              CheckoutID
 	URL             string
-	Status          string // open, complete, expired
-	PaymentStatus   string // paid, unpaid, no_payment_required
+	Status          CheckoutStatus
+	PaymentStatus   PaymentStatus
 	PaymentIntentID PaymentIntentID
 	PaymentFailed   bool // complete, but the delayed payment has failed
 	SubscriptionID  SubscriptionID
@@ -97,9 +138,24 @@ type StripeCharge struct {
 	Disputed        bool  // there is a dispute, in any state
 }
 
+// ObjectType is the type of an object at Stripe, as the object's field `object` says it.
+type ObjectType string
+
+// The types of object that belong to a customer and that an event may name.
+const (
+	ObjectCustomer      ObjectType = "customer"
+	ObjectCharge        ObjectType = "charge"
+	ObjectDispute       ObjectType = "dispute"
+	ObjectRefund        ObjectType = "refund"
+	ObjectPaymentIntent ObjectType = "payment_intent"
+	ObjectInvoice       ObjectType = "invoice"
+	ObjectSubscription  ObjectType = "subscription"
+	ObjectCheckout      ObjectType = "checkout.session"
+)
+
 // StripeObject names an object at Stripe, as an event does.
 type StripeObject struct {
-	Type string
+	Type ObjectType
 	ID   string
 }
 
@@ -111,15 +167,32 @@ type Returned struct {
 	Disputed        int64
 }
 
+// IntentStatus is Stripe's word for the state of a payment intent.
+type IntentStatus string
+
+// Stripe's statuses of a payment intent.
+const (
+	IntentRequiresMethod       IntentStatus = "requires_payment_method"
+	IntentRequiresConfirmation IntentStatus = "requires_confirmation"
+	IntentRequiresAction       IntentStatus = "requires_action"
+	IntentProcessing           IntentStatus = "processing"
+	IntentSucceeded            IntentStatus = "succeeded"
+	IntentCanceled             IntentStatus = "canceled"
+)
+
 // StripeIntent is a payment intent that an automatic order made.
 type StripeIntent struct {
 	ID          PaymentIntentID
 	OrderID     OrderID
-	Status      string
+	Status      IntentStatus
 	DeclineCode string // why it was not paid; "" while nothing was refused
 }
 
 // Payable reports whether the intent could still be paid, although its charge has failed.
 func (i StripeIntent) Payable() bool {
-	return i.Status == "requires_payment_method" || i.Status == "requires_confirmation" || i.Status == "requires_action"
+	switch i.Status {
+	case IntentRequiresMethod, IntentRequiresConfirmation, IntentRequiresAction:
+		return true
+	}
+	return false
 }

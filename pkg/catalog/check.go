@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -27,7 +26,6 @@ const (
 var (
 	idPattern       = regexp.MustCompile(`^[a-z0-9_]{1,40}$`)
 	currencyPattern = regexp.MustCompile(`^[a-z]{3}$`)
-	intervals       = []string{"day", "week", "month", "year"}
 )
 
 // findings collects everything that is wrong, so that a file can be corrected in one go.
@@ -92,11 +90,13 @@ func (f *file) checkItem(found *findings, place string, i item, seen map[string]
 }
 
 func (p plan) check(found *findings, place string) {
-	if !slices.Contains(intervals, p.Interval) {
-		found.add(place, "interval %q is not one of %s", p.Interval, strings.Join(intervals, ", "))
+	switch p.Interval {
+	case billing.IntervalDay, billing.IntervalWeek, billing.IntervalMonth, billing.IntervalYear:
+	default:
+		found.add(place, "interval %q is not one of day, week, month, year", p.Interval)
 	}
 	p.checkQuantity(found, place, p.MaxQuantity)
-	if p.GrantEvery != "" && (p.GrantEvery != "month" || p.Interval != "year") {
+	if p.GrantEvery != "" && (p.GrantEvery != billing.IntervalMonth || p.Interval != billing.IntervalYear) {
 		found.add(
 			place, "grant_interval %q with interval %q: it is month, and only for interval year", p.GrantEvery,
 			p.Interval,

@@ -55,12 +55,12 @@ func (i item) retired() bool { return i.Sold != nil && !*i.Sold }
 
 type plan struct {
 	item        `yaml:",inline"`
-	Interval    string   `yaml:"interval"`
-	GrantEvery  string   `yaml:"grant_interval"`
-	TrialDays   *whole   `yaml:"trial_days"`
-	TrialPoints *whole   `yaml:"trial_points"`
-	Rollover    rollover `yaml:"rollover"`
-	MaxQuantity *whole   `yaml:"max_quantity"`
+	Interval    billing.Interval `yaml:"interval"`
+	GrantEvery  billing.Interval `yaml:"grant_interval"`
+	TrialDays   *whole           `yaml:"trial_days"`
+	TrialPoints *whole           `yaml:"trial_points"`
+	Rollover    rollover         `yaml:"rollover"`
+	MaxQuantity *whole           `yaml:"max_quantity"`
 }
 
 // rollover is written as none, all, or {cap: 100}.

@@ -162,7 +162,9 @@ func chargeable(v view) error {
 }
 
 // intervalDays serves to compare intervals; it does not measure them.
-var intervalDays = map[string]int64{"day": 1, "week": 7, "month": 30, "year": 365}
+var intervalDays = map[billing.Interval]int64{
+	billing.IntervalDay: 1, billing.IntervalWeek: 7, billing.IntervalMonth: 30, billing.IntervalYear: 365,
+}
 
 // changeable refuses a change in a state that has to be fixed first.
 func changeable(status billing.SubscriptionStatus) error {

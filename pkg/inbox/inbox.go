@@ -147,7 +147,7 @@ func (in *Inbox) route(ctx context.Context, tx *store.Tx, e *billing.InboxEvent)
 	switch {
 	case e.Livemode != in.livemode:
 		return ignore("it is of the other mode (live or test) than the server's key")
-	case e.CustomerID == "" && (e.ObjectType == "dispute" || e.ObjectType == "refund") &&
+	case e.CustomerID == "" && (e.ObjectType == billing.ObjectDispute || e.ObjectType == billing.ObjectRefund) &&
 		askable.MatchString(e.ObjectID):
 		return billing.Account{}, nil // a job must ask Stripe whose it is
 	case e.CustomerID == "":

@@ -174,7 +174,7 @@ func (c *comparison) payments() {
 	}
 	invoices, intents := map[string]bool{}, map[billing.PaymentIntentID]bool{}
 	for _, i := range c.in.Picture.Invoices {
-		invoices[InvoiceKey(i.ID)] = i.Status == "paid"
+		invoices[InvoiceKey(i.ID)] = i.Status == billing.InvoicePaid
 	}
 	for _, charge := range c.in.Picture.Charges {
 		intents[charge.PaymentIntentID] = true

@@ -176,7 +176,10 @@ func TestCreditOfTheFirstMonths(t *testing.T) {
 func TestChangesDecided(t *testing.T) {
 	t.Parallel()
 	var p billing.Snapshot
-	for n, c := range []struct{ status, reason string }{
+	for n, c := range []struct {
+		status billing.InvoiceStatus
+		reason billing.BillingReason
+	}{
 		{"void", "subscription_update"}, {"open", "subscription_update"}, {"paid", "subscription_update"}, {
 			"draft", "subscription_update",
 		}, {"open", "subscription_update"},
@@ -212,7 +215,7 @@ func TestWatermarkOfAnyOrder(t *testing.T) {
 func TestFirstUnpaid(t *testing.T) {
 	t.Parallel()
 	may := april.AddDate(0, 1, 0)
-	of := func(id billing.InvoiceID, status string, start, end time.Time) billing.StripeInvoice {
+	of := func(id billing.InvoiceID, status billing.InvoiceStatus, start, end time.Time) billing.StripeInvoice {
 		return invoice(id, status, "subscription_cycle", line("il_1", start, end))
 	}
 	underWay := of("in_4", "open", march, april)
@@ -269,8 +272,8 @@ func TestOwesItsFirst(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		of     billing.SubscriptionID
-		status string
-		reason string
+		status billing.InvoiceStatus
+		reason billing.BillingReason
 		counts billing.SubscriptionID
 	}{
 		"First": {"sub_new", "open", "subscription_create", sub}, "FirstPaid": {
@@ -434,7 +437,7 @@ func TestWatermarkOfAPaidPeriod(t *testing.T) {
 	proration := line("il_2", february, april)
 	proration.Proration, proration.UnitAmount, proration.UnitCurrency = true, 900, "usd"
 	for name, c := range map[string]struct {
-		status string
+		status billing.InvoiceStatus
 		of     billing.SubscriptionID
 		line   billing.StripeInvoiceLine
 		paid   bool // whether the picture begins with the paid invoice

@@ -23,7 +23,7 @@ func (d *Decision) decideInvoices(in Input) {
 	var due []dueGrant
 	owed, later := oweOnce(invoices)
 	for _, i := range invoices {
-		if i.Status == "paid" && i.SubscriptionID != "" {
+		if i.Status == billing.InvoicePaid && i.SubscriptionID != "" {
 			granted, more := d.grantInvoice(in, i, owed[i.ID])
 			due, later[i.ID] = append(due, granted...), more || later[i.ID] || bounds(i, invoices, in.Now)
 		}

@@ -189,7 +189,7 @@ func TestPartPaid(t *testing.T) {
 	dear.Item, dear.Amount = "pro", 1900
 	for _, c := range []struct {
 		name        string
-		reason      string
+		reason      billing.BillingReason
 		lines       []billing.StripeInvoiceLine
 		total, paid int64
 		points      billing.Points
@@ -266,10 +266,10 @@ func TestRolloverOfGrants(t *testing.T) {
 func TestWatermark(t *testing.T) {
 	t.Parallel()
 	const day = 24 * time.Hour
-	older := func(status string) billing.StripeInvoice {
+	older := func(status billing.InvoiceStatus) billing.StripeInvoice {
 		return invoice("in_1", status, "subscription_create", line("il_1", february, march))
 	}
-	newer := func(status string) billing.StripeInvoice {
+	newer := func(status billing.InvoiceStatus) billing.StripeInvoice {
 		return invoice("in_2", status, "subscription_cycle", line("il_2", march, april))
 	}
 	for _, c := range []struct {

@@ -34,12 +34,12 @@ func (d *Decision) decideOrders(in Input) {
 			continue
 		}
 		switch c, found := sessions[o.CheckoutID]; {
-		case found && c.Status == "expired":
+		case found && c.Status == billing.CheckoutExpired:
 			o.Status, o.URL = billing.OrderExpired, ""
-		case found && c.Status == "complete":
+		case found && c.Status == billing.CheckoutComplete:
 			o.URL, o.PaymentIntentID, o.SubscriptionID = "", c.PaymentIntentID, c.SubscriptionID
 			switch {
-			case c.PaymentStatus == "paid" || c.PaymentStatus == "no_payment_required":
+			case c.PaymentStatus == billing.PaymentPaid || c.PaymentStatus == billing.PaymentNotRequired:
 				o = d.fulfil(in, o)
 			case c.PaymentFailed:
 				o.Status = billing.OrderFailed
@@ -85,10 +85,10 @@ func (d *Decision) decideAutomatic(in Input, o billing.Order) billing.Order {
 		in.Began.Sub(o.CreatedAt) > UnchargedAge:
 		o.Status = billing.OrderExpired
 	case !found:
-	case i.Status == "succeeded":
+	case i.Status == billing.IntentSucceeded:
 		o.PaymentIntentID = i.ID
 		return d.fulfil(in, o)
-	case i.Status == "canceled":
+	case i.Status == billing.IntentCanceled:
 		o.PaymentIntentID, o.Status, o.DeclineCode = i.ID, billing.OrderFailed, i.DeclineCode
 	case i.Payable():
 		o.PaymentIntentID = ""

@@ -34,7 +34,7 @@ func TestPackOrders(t *testing.T) {
 	lost := pending // Stripe does not know its page, which may be an error in the picture
 	lost.CreatedAt = old.CreatedAt
 	grant := []billing.Grant{{Key: "stripe:checkout:cs_1", Source: "order:ord_1", Amount: 300, Description: "pack"}}
-	page := func(status, payment string) billing.StripeCheckout {
+	page := func(status billing.CheckoutStatus, payment billing.PaymentStatus) billing.StripeCheckout {
 		return billing.StripeCheckout{
 			ID:              "cs_1",
 			Status:          status,

@@ -87,10 +87,10 @@ func drawInput(t *rapid.T) reconcile.Input {
 				fmt.Sprint("sub_", count("of", 3)),
 			), Created: when(),
 			Status: rapid.SampledFrom(
-				[]string{"draft", "open", "paid", "paid", "void", "uncollectible"},
+				[]billing.InvoiceStatus{"draft", "open", "paid", "paid", "void", "uncollectible"},
 			).Draw(t, "status"),
 			BillingReason: rapid.SampledFrom(
-				[]string{"subscription_create", "subscription_cycle", "subscription_update"},
+				[]billing.BillingReason{"subscription_create", "subscription_cycle", "subscription_update"},
 			).Draw(t, "reason"),
 		}
 		for m := range count("lines", 3) {
@@ -119,9 +119,9 @@ func drawInput(t *rapid.T) reconcile.Input {
 		})
 		in.Picture.Checkouts = append(in.Picture.Checkouts, billing.StripeCheckout{
 			ID: billing.CheckoutID("cs" + id), Status: rapid.SampledFrom(
-				[]string{"open", "complete", "expired"},
+				[]billing.CheckoutStatus{"open", "complete", "expired"},
 			).Draw(t, "page"),
-			PaymentStatus:  rapid.SampledFrom([]string{"paid", "unpaid", "no_payment_required"}).Draw(t, "payment"),
+			PaymentStatus:  rapid.SampledFrom([]billing.PaymentStatus{"paid", "unpaid", "no_payment_required"}).Draw(t, "payment"),
 			SubscriptionID: billing.SubscriptionID(fmt.Sprint("sub_", count("of", 3))),
 		})
 		in.Picture.Charges = append(in.Picture.Charges, billing.StripeCharge{

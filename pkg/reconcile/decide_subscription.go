@@ -65,10 +65,10 @@ func (d *Decision) decideSubscription(in Input) {
 func (d *Decision) sortChanges(in Input) {
 	for _, i := range in.Picture.Invoices {
 		switch {
-		case i.BillingReason != "subscription_update":
-		case i.Status == "open":
+		case i.BillingReason != billing.ReasonUpdate:
+		case i.Status == billing.InvoiceOpen:
 			d.Open = append(d.Open, i.ID)
-		case i.Status != "draft":
+		case i.Status != billing.InvoiceDraft:
 			d.Decided = append(d.Decided, i.ID)
 		}
 	}
@@ -100,7 +100,7 @@ func rank(s billing.StripeSubscription, in Input) int {
 // owesFirst reports whether the first invoice of a subscription is unpaid.
 func owesFirst(s billing.StripeSubscription, invoices []billing.StripeInvoice) bool {
 	return slices.ContainsFunc(invoices, func(i billing.StripeInvoice) bool {
-		return i.SubscriptionID == s.ID && i.BillingReason == "subscription_create" && !i.Settled()
+		return i.SubscriptionID == s.ID && i.BillingReason == billing.ReasonCreate && !i.Settled()
 	})
 }
 

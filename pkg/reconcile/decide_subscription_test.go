@@ -71,9 +71,9 @@ func TestPastDueCountsFromWhatWasPaid(t *testing.T) {
 			line("il_paid", start, end),
 		)
 	}
-	owed := func(status string, start, end time.Time) billing.StripeInvoice {
+	owed := func(status billing.InvoiceStatus, start, end time.Time) billing.StripeInvoice {
 		return invoice(
-			billing.InvoiceID("in_"+status+start.Month().String()), status, "subscription_cycle",
+			billing.InvoiceID("in_"+string(status)+start.Month().String()), status, "subscription_cycle",
 			line("il_owed", start, end),
 		)
 	}

@@ -75,7 +75,9 @@ func subscription(status billing.SubscriptionStatus) billing.StripeSubscription 
 
 // invoice returns an invoice of the subscription with the given lines. It was created when the first line's period
 // begins, and paid in money.
-func invoice(id billing.InvoiceID, status, reason string, lines ...billing.StripeInvoiceLine) billing.StripeInvoice {
+func invoice(
+	id billing.InvoiceID, status billing.InvoiceStatus, reason billing.BillingReason, lines ...billing.StripeInvoiceLine,
+) billing.StripeInvoice {
 	i := billing.StripeInvoice{
 		ID:             id,
 		SubscriptionID: sub,
@@ -89,7 +91,7 @@ func invoice(id billing.InvoiceID, status, reason string, lines ...billing.Strip
 		i.Total += l.Amount
 		i.Lines[n].Currency, i.Lines[n].UnitCurrency = cmp.Or(l.Currency, "usd"), cmp.Or(l.UnitCurrency, "usd")
 	}
-	if status == "paid" {
+	if status == billing.InvoicePaid {
 		i.AmountPaid = max(0, i.Total)
 	}
 	return i

@@ -108,7 +108,7 @@ func firstUnpaid(s billing.StripeSubscription, invoices []billing.StripeInvoice)
 		}
 	}
 	each(true, func(i billing.StripeInvoice, l billing.StripeInvoiceLine) {
-		if i.Status == "paid" && l.PeriodEnd.After(paid) {
+		if i.Status == billing.InvoicePaid && l.PeriodEnd.After(paid) {
 			paid = l.PeriodEnd
 		}
 	})

@@ -32,7 +32,7 @@ func endOf(d reconcile.Decision, l billing.Lot) time.Time {
 func TestLotsEnd(t *testing.T) {
 	t.Parallel()
 	const renewal, pastDue = 2 * time.Hour, 72 * time.Hour
-	renewalOf := func(status string) billing.StripeInvoice {
+	renewalOf := func(status billing.InvoiceStatus) billing.StripeInvoice {
 		return invoice("in_march", status, "subscription_cycle", line("il_1", march, april))
 	}
 	underWay := renewalOf("open")

@@ -22,11 +22,12 @@ func TestPaidAfterTheEnd(t *testing.T) {
 		ID: "il_2", Item: "pro", Amount: 950, Quantity: 1, Proration: true, PeriodStart: tenth, PeriodEnd: april,
 	}
 	for _, c := range []struct {
-		name, reason string
-		line         billing.StripeInvoiceLine
-		paid         time.Time
-		source       string
-		until        time.Time
+		name   string
+		reason billing.BillingReason
+		line   billing.StripeInvoiceLine
+		paid   time.Time
+		source string
+		until  time.Time
 	}{
 		{"Month", "subscription_cycle", monthlyPlan, at(3, 20), "invoice:in_1", at(4, 20)},
 		{"MonthEnd", "subscription_cycle", monthlyPlan, at(5, 31), "invoice:in_1", at(6, 30)}, // as Stripe counts

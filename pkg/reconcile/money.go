@@ -20,7 +20,7 @@ func paidShare(points billing.Points, i billing.StripeInvoice, owed int64) billi
 		return 0
 	case i.Total > 0:
 		return share(points, min(i.AmountPaid+owed, i.Total), i.Total)
-	case i.BillingReason == "subscription_update":
+	case i.BillingReason == billing.ReasonUpdate:
 		return 0
 	}
 	credited, cut := false, int64(0)
@@ -56,13 +56,13 @@ func oweOnce(invoices []billing.StripeInvoice) (counts map[billing.InvoiceID]int
 	counted := int64(0)
 	for _, i := range invoices {
 		switch {
-		case i.Status != "paid":
+		case i.Status != billing.InvoicePaid:
 		case i.AmountPaid > 0:
 			counted = 0
 			clear(unpaid)
 		case owed(i) > 0:
 			counts[i.ID] = owed(i)
-			if i.BillingReason == "subscription_update" {
+			if i.BillingReason == billing.ReasonUpdate {
 				counts[i.ID] = max(0, i.EndingBalance-max(0, i.StartingBalance, counted))
 			}
 			counted = max(counted, i.EndingBalance)

@@ -108,9 +108,10 @@ func TestPriceCuts(t *testing.T) {
 	pro := line("il_1", march, april)
 	pro.Item, pro.Amount = "pro", 1900
 	for _, c := range []struct {
-		name, reason string
-		lines        []billing.StripeInvoiceLine
-		want         billing.Points
+		name   string
+		reason billing.BillingReason
+		lines  []billing.StripeInvoiceLine
+		want   billing.Points
 	}{
 		{"APart", "subscription_cycle", []billing.StripeInvoiceLine{line("il_1", march, april), goodwill(300)}, 500},
 		{"All", "subscription_cycle", []billing.StripeInvoiceLine{line("il_1", march, april), goodwill(900)}, 500},

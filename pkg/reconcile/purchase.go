@@ -25,7 +25,7 @@ type purchase struct {
 	trial    billing.Points // for a period that costs nothing: these do not depend on money
 	start    time.Time
 	end      time.Time
-	interval string // of the plan that start and end belong to
+	interval billing.Interval // of the plan that start and end belong to
 	every    int64
 	late     bool     // paid after the subscription ended, so the period begins with the payment
 	unknown  []string // items of ours whose points neither the price nor the catalogue gives
@@ -111,7 +111,7 @@ func (p *purchase) add(c *catalog.Catalog, i billing.StripeInvoice, l billing.St
 	case l.Amount > 0:
 		p.points += whole
 		p.whole += whole
-	case l.Amount == 0 && i.BillingReason == "subscription_create":
+	case l.Amount == 0 && i.BillingReason == billing.ReasonCreate:
 		p.trial += terms.TrialPoints
 	}
 	if l.Amount > 0 && terms.GrantInterval != "" {
@@ -163,13 +163,13 @@ func (p *purchase) beginWith(paid time.Time) {
 	length := p.end.Sub(p.start)
 	p.late, p.start = true, paid
 	switch p.interval {
-	case "day":
+	case billing.IntervalDay:
 		p.end = paid.AddDate(0, 0, int(p.every))
-	case "week":
+	case billing.IntervalWeek:
 		p.end = paid.AddDate(0, 0, 7*int(p.every))
-	case "month":
+	case billing.IntervalMonth:
 		p.end = monthsAfter(paid, int(p.every))
-	case "year":
+	case billing.IntervalYear:
 		p.end = monthsAfter(paid, 12*int(p.every))
 	default: // the price does not say, and the plan is no longer in the catalogue
 		p.end = paid.Add(length)
@@ -212,7 +212,7 @@ func changeKey(i billing.StripeInvoice) string { return InvoiceKey(i.ID) + ":pro
 // beginsAnew reports whether an invoice is for a change of plan that may begin a new period, and credits what was left
 // of the old one. A change to another interval does that.
 func beginsAnew(i billing.StripeInvoice) bool {
-	return i.BillingReason == "subscription_update" &&
+	return i.BillingReason == billing.ReasonUpdate &&
 		slices.ContainsFunc(
 			i.Lines, func(l billing.StripeInvoiceLine) bool { return l.Item != "" && l.Proration && l.Amount <= 0 },
 		)

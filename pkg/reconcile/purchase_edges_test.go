@@ -11,7 +11,7 @@ import (
 
 // one returns the only grant of a decision about one paid invoice.
 func one(
-	t *testing.T, name, reason string, change func(i *billing.StripeInvoice), lines ...billing.StripeInvoiceLine,
+	t *testing.T, name string, reason billing.BillingReason, change func(i *billing.StripeInvoice), lines ...billing.StripeInvoiceLine,
 ) billing.Grant {
 	t.Helper()
 	i := invoice("in_1", "paid", reason, lines...)
@@ -152,7 +152,7 @@ func TestDescriptions(t *testing.T) {
 		PeriodEnd:    april,
 	}
 	for name, c := range map[string]struct {
-		reason string
+		reason billing.BillingReason
 		change func(i *billing.StripeInvoice)
 		lines  []billing.StripeInvoiceLine
 		want   string
@@ -274,7 +274,7 @@ func TestLateIntervals(t *testing.T) {
 	t.Parallel()
 	paid := time.Date(2030, time.March, 31, 9, 0, 0, 0, time.UTC)
 	for name, c := range map[string]struct {
-		interval string
+		interval billing.Interval
 		every    int64
 		until    time.Time
 	}{

@@ -88,7 +88,7 @@ func (p purchase) sliceKey(n int) string {
 // so.
 func anchorOf(in Input, i billing.StripeInvoice, p purchase) time.Time {
 	for _, other := range in.Picture.Invoices {
-		if other.SubscriptionID != i.SubscriptionID || other.Status != "paid" {
+		if other.SubscriptionID != i.SubscriptionID || other.Status != billing.InvoicePaid {
 			continue
 		}
 		for _, l := range other.Lines {

@@ -73,9 +73,10 @@ func TestSoldKeepsItsTerms(t *testing.T) {
 	yearOld := soldFor(year, billing.PriceTerms{Points: 6000})
 	yearOld.Interval = "year"
 	for _, c := range []struct {
-		name, reason string
-		lines        []billing.StripeInvoiceLine
-		want         string // amounts and rollover, with the old price's terms
+		name   string
+		reason billing.BillingReason
+		lines  []billing.StripeInvoiceLine
+		want   string // amounts and rollover, with the old price's terms
 	}{
 		// 9.00 buys 500, not 1000.
 		{

@@ -40,7 +40,7 @@ func (tx *Tx) InsertEvent(ctx context.Context, e billing.InboxEvent) (bool, erro
 		Type:       e.Type,
 		APIVersion: e.APIVersion,
 		Livemode:   e.Livemode,
-		ObjectType: e.ObjectType,
+		ObjectType: string(e.ObjectType),
 		ObjectID:   e.ObjectID,
 		CustomerID: nullable(e.CustomerID),
 		AccountID:  nullable(e.AccountID),
@@ -104,7 +104,9 @@ func (r reads) NamedCharges(ctx context.Context, account billing.AccountID, limi
 	err := r.q(ctx).Model(&eventRow{}).Distinct("object_type AS type, object_id AS id").
 		Where(
 			"account_id = ? AND status = ? AND object_type IN ?", string(account), string(billing.InboxPending),
-			[]string{"charge", "refund", "dispute"},
+			[]string{
+				string(billing.ObjectCharge), string(billing.ObjectRefund), string(billing.ObjectDispute),
+			},
 		).
 		Order("object_type, object_id").Limit(limit).Scan(&named).Error
 	return named, translate(err)
@@ -196,7 +198,7 @@ func (tx *Tx) TryEvent(ctx context.Context, id billing.StripeEventID, since time
 func fromRowEvent(row eventRow) billing.InboxEvent {
 	e := billing.InboxEvent{
 		ID: billing.StripeEventID(row.ID), Type: row.Type, APIVersion: row.APIVersion, Livemode: row.Livemode,
-		ObjectType:  row.ObjectType,
+		ObjectType:  billing.ObjectType(row.ObjectType),
 		ObjectID:    row.ObjectID,
 		CustomerID:  fromNullable[billing.CustomerID](row.CustomerID),
 		AccountID:   fromNullable[billing.AccountID](row.AccountID),

@@ -114,12 +114,12 @@ func (g *Gateway) chargeOf(ctx context.Context, o billing.StripeObject) (*stripe
 	}
 	common := stripe.Params{Context: ctx}
 	switch expand := []*string{stripe.String("charge")}; o.Type {
-	case "charge":
+	case billing.ObjectCharge:
 		return g.api.Charges.Get(o.ID, &stripe.ChargeParams{Params: common})
-	case "dispute":
+	case billing.ObjectDispute:
 		d, err := g.api.Disputes.Get(o.ID, &stripe.DisputeParams{Params: common, Expand: expand})
 		return d.Charge, err
-	case "refund":
+	case billing.ObjectRefund:
 		r, err := g.api.Refunds.Get(o.ID, &stripe.RefundParams{Params: common, Expand: expand})
 		return r.Charge, err
 	}

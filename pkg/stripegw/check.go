@@ -156,7 +156,7 @@ func (g *Gateway) checkEndpoint(ctx context.Context, address string) ([]Finding,
 	}
 	e := present[0]
 	found = append(found, fine("webhook endpoint %s sends to %s", e.ID, address))
-	if e.Status == "disabled" {
+	if e.Status == endpointDisabled {
 		found = append(found, wrong(mend, "webhook endpoint %s is disabled", e.ID))
 	}
 	if e.APIVersion != stripe.APIVersion {

@@ -142,7 +142,7 @@ func (g *Gateway) liveSubscription(ctx context.Context, price string) (string, e
 // would arrive twice.
 func others(all []*stripe.WebhookEndpoint, address string) (found []*stripe.WebhookEndpoint) {
 	for _, e := range all {
-		if e.URL != address && e.Status == "enabled" && e.Description == endpointDescription {
+		if e.URL != address && e.Status == endpointEnabled && e.Description == endpointDescription {
 			found = append(found, e)
 		}
 	}

@@ -113,7 +113,7 @@ func (g *Gateway) ExpireCheckout(ctx context.Context, id billing.CheckoutID) err
 		return g.failure(err, "close the payment page")
 	}
 	// Stripe has no code for "not open", so this reads the session itself.
-	if s, lookErr := g.checkout(ctx, id); lookErr == nil && s.Status != string(stripe.CheckoutSessionStatusOpen) {
+	if s, lookErr := g.checkout(ctx, id); lookErr == nil && s.Status != billing.CheckoutOpen {
 		return billing.Wrap(
 			g.failure(err, "close the payment page"), billing.EConflict, "The payment page is %s already.", s.Status,
 		)

@@ -22,7 +22,7 @@ func TestContextOfEachCall(t *testing.T) {
 	order := billing.Order{ID: "ord_1", AccountID: "acc_1", Item: "pack", Kind: billing.KindPack, Quantity: 1}
 	known := order
 	known.PaymentIntentID = "pi_1"
-	of := func(kind string) error { return errorOf(g.CustomerOf(gone, kind, "x_1")) }
+	of := func(kind billing.ObjectType) error { return errorOf(g.CustomerOf(gone, kind, "x_1")) }
 	for name, err := range map[string]error{
 		"Account": errorOf(g.Account(gone)),
 		"Check":   errorOf(g.Check(gone, catalog.Default(), "", sec(0))),

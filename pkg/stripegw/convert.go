@@ -49,8 +49,8 @@ func fromStripeSubscription(s *stripe.Subscription) billing.StripeSubscription {
 func fromStripeInvoice(i *stripe.Invoice) billing.StripeInvoice {
 	to := billing.StripeInvoice{
 		ID:            billing.InvoiceID(i.ID),
-		Status:        string(i.Status),
-		BillingReason: string(i.BillingReason),
+		Status:        billing.InvoiceStatus(i.Status),
+		BillingReason: billing.BillingReason(i.BillingReason),
 		Currency:      string(i.Currency),
 		AmountPaid:    i.AmountPaid,
 		Total:         i.Total,
@@ -82,7 +82,7 @@ func fromStripeInvoiceLine(l *stripe.InvoiceLineItem) billing.StripeInvoiceLine 
 	if l.Price != nil {
 		to.UnitAmount, to.UnitCurrency = l.Price.UnitAmount, string(l.Price.Currency)
 		if l.Price.Recurring != nil {
-			to.Interval, to.IntervalCount = string(l.Price.Recurring.Interval), l.Price.Recurring.IntervalCount
+			to.Interval, to.IntervalCount = billing.Interval(l.Price.Recurring.Interval), l.Price.Recurring.IntervalCount
 		}
 	}
 	if l.Period != nil {
@@ -95,8 +95,8 @@ func fromStripeCheckout(s *stripe.CheckoutSession) billing.StripeCheckout {
 	to := billing.StripeCheckout{
 		ID:             billing.CheckoutID(s.ID),
 		URL:            s.URL,
-		Status:         string(s.Status),
-		PaymentStatus:  string(s.PaymentStatus),
+		Status:         billing.CheckoutStatus(s.Status),
+		PaymentStatus:  billing.PaymentStatus(s.PaymentStatus),
 		AmountSubtotal: s.AmountSubtotal,
 		Currency:       string(s.Currency),
 		ExpiresAt:      at(s.ExpiresAt),

@@ -93,7 +93,9 @@ func (g *Gateway) PortalURL(ctx context.Context, customer billing.CustomerID, re
 // CustomerOf returns the customer of an object whose event does not name it: a dispute has a charge, and the charge
 // has a customer. It returns "" if the object has none, or is of a kind that never has one. Errors: ENotFound if
 // Stripe does not know the object, EStripeUnavailable, EStripeRefused.
-func (g *Gateway) CustomerOf(ctx context.Context, objectType, objectID string) (billing.CustomerID, error) {
+func (g *Gateway) CustomerOf(
+	ctx context.Context, objectType billing.ObjectType, objectID string,
+) (billing.CustomerID, error) {
 	if err := need("the object", objectID); err != nil {
 		return "", err
 	}
@@ -112,35 +114,37 @@ func (g *Gateway) CustomerOf(ctx context.Context, objectType, objectID string) (
 }
 
 // customerOf makes one call, for any type of object.
-func (g *Gateway) customerOf(ctx context.Context, objectType, id string) (*stripe.Customer, error) {
+func (g *Gateway) customerOf(
+	ctx context.Context, objectType billing.ObjectType, id string,
+) (*stripe.Customer, error) {
 	var common stripe.Params
 	common.Context = ctx
 	switch objectType {
-	case "customer":
+	case billing.ObjectCustomer:
 		return &stripe.Customer{ID: id}, nil
-	case "charge":
+	case billing.ObjectCharge:
 		c, err := g.api.Charges.Get(id, &stripe.ChargeParams{Params: common})
 		return c.Customer, err
-	case "dispute":
+	case billing.ObjectDispute:
 		d, err := g.api.Disputes.Get(
 			id, &stripe.DisputeParams{Params: common, Expand: []*string{stripe.String("charge")}},
 		)
 		return customerOfCharge(d.Charge), err
-	case "refund":
+	case billing.ObjectRefund:
 		r, err := g.api.Refunds.Get(
 			id, &stripe.RefundParams{Params: common, Expand: []*string{stripe.String("charge")}},
 		)
 		return customerOfCharge(r.Charge), err
-	case "payment_intent":
+	case billing.ObjectPaymentIntent:
 		p, err := g.api.PaymentIntents.Get(id, &stripe.PaymentIntentParams{Params: common})
 		return p.Customer, err
-	case "invoice":
+	case billing.ObjectInvoice:
 		i, err := g.api.Invoices.Get(id, &stripe.InvoiceParams{Params: common})
 		return i.Customer, err
-	case "subscription":
+	case billing.ObjectSubscription:
 		s, err := g.api.Subscriptions.Get(id, &stripe.SubscriptionParams{Params: common})
 		return s.Customer, err
-	case "checkout.session":
+	case billing.ObjectCheckout:
 		s, err := g.api.CheckoutSessions.Get(id, &stripe.CheckoutSessionParams{Params: common})
 		return s.Customer, err
 	}

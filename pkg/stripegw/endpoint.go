@@ -12,6 +12,12 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
+// Stripe's statuses of a webhook endpoint, for which its library has no constants.
+const (
+	endpointEnabled  = "enabled"
+	endpointDisabled = "disabled"
+)
+
 // EventTypes are the events that we listen to: everything that may change what a customer has paid for.
 var EventTypes = []string{
 	"checkout.session.completed",
@@ -140,7 +146,7 @@ func (g *Gateway) mendEndpoint(ctx context.Context, e *stripe.WebhookEndpoint) (
 			Change(fmt.Sprintf("webhook endpoint %s: now sends %s too", e.ID, strings.Join(missing, ", "))),
 		)
 	}
-	if e.Status == "disabled" {
+	if e.Status == endpointDisabled {
 		params.Disabled = stripe.Bool(false)
 		result.Changes = append(result.Changes, Change(fmt.Sprintf("webhook endpoint %s: enabled again", e.ID)))
 	}

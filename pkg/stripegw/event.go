@@ -28,7 +28,7 @@ type Event struct {
 	APIVersion string
 	Livemode   bool
 	Created    time.Time
-	ObjectType string
+	ObjectType billing.ObjectType
 	ObjectID   string             // "" for objects without an id, such as an upcoming invoice
 	CustomerID billing.CustomerID // "" if the payload does not name a customer
 }
@@ -169,9 +169,9 @@ func (e *Event) readObject(raw json.RawMessage) {
 	if json.Unmarshal(raw, &object) != nil {
 		return
 	}
-	e.ObjectType, e.ObjectID = text(object["object"]), text(object["id"])
+	e.ObjectType, e.ObjectID = billing.ObjectType(text(object["object"])), text(object["id"])
 	e.CustomerID = billing.CustomerID(idOf(object["customer"]))
-	if e.ObjectType == "customer" {
+	if e.ObjectType == billing.ObjectCustomer {
 		e.CustomerID = billing.CustomerID(e.ObjectID)
 	}
 }

@@ -202,7 +202,7 @@ func TestParseEventFindsCustomer(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if e.ObjectType != test.kind || e.ObjectID != test.id || string(e.CustomerID) != test.customer {
+			if string(e.ObjectType) != test.kind || e.ObjectID != test.id || string(e.CustomerID) != test.customer {
 				t.Errorf("got %+v", e)
 			}
 		})

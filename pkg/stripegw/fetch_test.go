@@ -319,7 +319,7 @@ func TestCustomerOf(t *testing.T) {
 		"charge ch_guest": "", "balance b_1": "",
 	} {
 		kind, id, _ := strings.Cut(object, " ")
-		if got, err := g.CustomerOf(t.Context(), kind, id); err != nil || got != want {
+		if got, err := g.CustomerOf(t.Context(), billing.ObjectType(kind), id); err != nil || got != want {
 			t.Errorf("%s: got %q, %v", object, got, err)
 		}
 	}

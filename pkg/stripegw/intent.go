@@ -176,7 +176,7 @@ func fromStripeIntent(p *stripe.PaymentIntent) billing.StripeIntent {
 	to := billing.StripeIntent{
 		ID: billing.PaymentIntentID(p.ID), OrderID: billing.OrderID(
 			p.Metadata[billing.MetadataOrder],
-		), Status: string(p.Status),
+		), Status: billing.IntentStatus(p.Status),
 	}
 	switch e := p.LastPaymentError; {
 	case e != nil && (e.Code == stripe.ErrorCodeAuthenticationRequired || e.Code == stripe.ErrorCodePaymentIntentAuthenticationFailure):

@@ -26,7 +26,8 @@ func (g *Gateway) PreviewCharge(ctx context.Context, n NewItem) (billing.StripeI
 		return billing.StripeInvoice{}, g.failure(err, "preview the change")
 	}
 	to := fromStripeInvoice(i)
-	to.ID, to.Status, to.BillingReason, to.AmountPaid, to.SubscriptionID = "in_preview", "paid", "subscription_update", i.AmountDue, n.Subscription
+	to.ID, to.SubscriptionID = "in_preview", n.Subscription
+	to.Status, to.BillingReason, to.AmountPaid = billing.InvoicePaid, billing.ReasonUpdate, i.AmountDue
 	if i.Lines == nil || i.Lines.HasMore { // more lines than a requested change has
 		return to, billing.Errorf(billing.EStripeRefused, "Stripe's preview has more lines than it shows.")
 	}

@@ -22,7 +22,7 @@ func termsMetadata(t billing.PriceTerms) map[string]string {
 		m[billing.MetadataTrialPoints] = strconv.FormatInt(int64(t.TrialPoints), 10)
 	}
 	if t.GrantInterval != "" {
-		m[billing.MetadataGrantInterval] = t.GrantInterval
+		m[billing.MetadataGrantInterval] = string(t.GrantInterval)
 	}
 	switch {
 	case t.Rollover == billing.RolloverAll:
@@ -43,8 +43,8 @@ func termsOf(p *stripe.Price) *billing.PriceTerms {
 	if !ok || points == 0 {
 		return nil
 	}
-	t := billing.PriceTerms{Points: points, GrantInterval: p.Metadata[billing.MetadataGrantInterval]}
-	if t.GrantInterval != "" && t.GrantInterval != "month" {
+	t := billing.PriceTerms{Points: points, GrantInterval: billing.Interval(p.Metadata[billing.MetadataGrantInterval])}
+	if t.GrantInterval != "" && t.GrantInterval != billing.IntervalMonth {
 		return nil
 	}
 	if t.TrialPoints, ok = metadataPoints(p.Metadata[billing.MetadataTrialPoints]); !ok {

@@ -18,7 +18,7 @@ type ware struct {
 	item, name, description string
 	amount                  int64
 	currency                string
-	interval                string // "" for a single payment
+	interval                billing.Interval // "" for a single payment
 	grants                  billing.PriceTerms
 	retired                 bool
 }
@@ -165,7 +165,7 @@ func (g *Gateway) createPrice(ctx context.Context, w ware) (*stripe.Price, error
 	}
 	params.Context = ctx
 	if w.interval != "" {
-		params.Recurring = &stripe.PriceRecurringParams{Interval: stripe.String(w.interval)}
+		params.Recurring = &stripe.PriceRecurringParams{Interval: stripe.String(string(w.interval))}
 	}
 	return g.api.Prices.New(params)
 }
@@ -200,9 +200,9 @@ func (g *Gateway) archiveOthers(ctx context.Context, w ware, keep string) ([]Cha
 
 // differsFrom returns how a price differs from the catalogue, or "" if it does not.
 func (w ware) differsFrom(p *stripe.Price) string {
-	interval, every := "", int64(1)
+	interval, every := billing.Interval(""), int64(1)
 	if p.Recurring != nil {
-		interval, every = string(p.Recurring.Interval), p.Recurring.IntervalCount
+		interval, every = billing.Interval(p.Recurring.Interval), p.Recurring.IntervalCount
 	}
 	switch {
 	case p.UnitAmount != w.amount:
@@ -226,7 +226,7 @@ func (w ware) differsFrom(p *stripe.Price) string {
 func pointsOf(t billing.PriceTerms) string {
 	words := fmt.Sprintf("%d points", t.Points)
 	if t.GrantInterval != "" {
-		words += " a " + t.GrantInterval
+		words += " a " + string(t.GrantInterval)
 	}
 	if t.TrialPoints > 0 {
 		words += fmt.Sprintf(", %d for a trial", t.TrialPoints)
@@ -240,12 +240,12 @@ func pointsOf(t billing.PriceTerms) string {
 	return words
 }
 
-func rhythm(interval string, every int64) string {
+func rhythm(interval billing.Interval, every int64) string {
 	switch {
 	case interval == "":
 		return "once"
 	case every == 1:
-		return "every " + interval
+		return "every " + string(interval)
 	}
 	return fmt.Sprintf("every %d %ss", every, interval)
 }

@@ -235,11 +235,11 @@ func setupCalls() []mockCall {
 // customerOfCalls returns the calls for each kind of object that leads to a customer.
 func customerOfCalls() []mockCall {
 	var calls []mockCall
-	for object, path := range map[string]string{
+	for object, path := range map[billing.ObjectType]string{
 		"charge": "charges", "dispute": "disputes", "refund": "refunds", "payment_intent": "payment_intents",
 		"invoice": "invoices", "subscription": "subscriptions", "checkout.session": "checkout/sessions",
 	} {
-		calls = append(calls, mockCall{"CustomerOf_" + object, []string{"GET /v1/" + path + "/id_1"}, nil,
+		calls = append(calls, mockCall{"CustomerOf_" + string(object), []string{"GET /v1/" + path + "/id_1"}, nil,
 			func(ctx context.Context, g *stripegw.Gateway) error {
 				_, err := g.CustomerOf(ctx, object, "id_1")
 				return err

@@ -179,12 +179,14 @@ func (g *Gateway) RestartSubscription(
 }
 
 // Owed returns an invoice and Stripe's status of it. Errors: EStripeUnavailable, EStripeRefused.
-func (g *Gateway) Owed(ctx context.Context, id billing.InvoiceID) (owed billing.OwedInvoice, status string, err error) {
+func (g *Gateway) Owed(
+	ctx context.Context, id billing.InvoiceID,
+) (owed billing.OwedInvoice, status billing.InvoiceStatus, err error) {
 	i, err := g.invoice(ctx, id)
 	if err != nil {
 		return owed, "", err
 	}
-	return fromStripeOwed(i), string(i.Status), nil
+	return fromStripeOwed(i), billing.InvoiceStatus(i.Status), nil
 }
 
 func (g *Gateway) invoice(ctx context.Context, id billing.InvoiceID) (*stripe.Invoice, error) {

@@ -16,7 +16,7 @@ type Terms struct {
 	Price         billing.PriceID
 	UnitAmount    int64 // of one seat for one interval, as it is charged now
 	Currency      string
-	Interval      string // day, week, month, year
+	Interval      billing.Interval
 	IntervalCount int64
 	Schedule      billing.ScheduleID  // that controls it, "" for none
 	Cancels       bool                // with its period, by its own cancellation and not by a schedule
@@ -56,7 +56,7 @@ func (g *Gateway) Subscription(ctx context.Context, id billing.SubscriptionID) (
 	}
 	if i := itemOfOurs(s); i != nil && i.Price.Recurring != nil {
 		to.ItemID, to.Price, to.UnitAmount, to.Quantity = i.ID, billing.PriceID(i.Price.ID), i.Price.UnitAmount, i.Quantity
-		to.Interval, to.IntervalCount = string(i.Price.Recurring.Interval), max(i.Price.Recurring.IntervalCount, 1)
+		to.Interval, to.IntervalCount = billing.Interval(i.Price.Recurring.Interval), max(i.Price.Recurring.IntervalCount, 1)
 	}
 	if s.Schedule != nil && !ended(s.Schedule) {
 		to.Schedule = billing.ScheduleID(s.Schedule.ID)

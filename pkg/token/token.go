@@ -63,10 +63,10 @@ type wire struct {
 }
 
 type wireSubscription struct {
-	Plan   string           `json:"plan"`
-	Status string           `json:"status"`
-	From   *jwt.NumericDate `json:"from"`
-	Until  *jwt.NumericDate `json:"until"`
+	Plan   string                     `json:"plan"`
+	Status billing.SubscriptionStatus `json:"status"`
+	From   *jwt.NumericDate           `json:"from"`
+	Until  *jwt.NumericDate           `json:"until"`
 }
 
 // Issuer mints and parses the tokens of one deployment.
@@ -199,7 +199,7 @@ func (i *Issuer) toWire(c Claims) wire {
 		SID: string(c.Login), Ver: c.Version, Points: int64(c.Points),
 	}
 	if s := c.Subscription; s != nil {
-		w.Subscription = &wireSubscription{Plan: s.Plan, Status: string(s.Status)}
+		w.Subscription = &wireSubscription{Plan: s.Plan, Status: s.Status}
 		if s.Window != nil {
 			w.Subscription.From, w.Subscription.Until = jwt.NewNumericDate(s.Window.From), jwt.NewNumericDate(s.Window.Until)
 		}
@@ -213,7 +213,7 @@ func fromWire(w wire) Claims {
 		ExpiresAt: w.ExpiresAt.Time, Version: w.Ver, Points: billing.Points(w.Points),
 	}
 	if s := w.Subscription; s != nil {
-		c.Subscription = &Subscription{Plan: s.Plan, Status: billing.SubscriptionStatus(s.Status)}
+		c.Subscription = &Subscription{Plan: s.Plan, Status: s.Status}
 		if s.From != nil && s.Until != nil {
 			c.Subscription.Window = &billing.Window{From: s.From.Time, Until: s.Until.Time}
 		}
