@@ -76,10 +76,8 @@ func takeBack(
 	a.Available -= n - missing
 	a.Debt += missing
 	a.Version++
-	if a.NextExpiry, err = nextExpiry(ctx, tx, a, lots); err != nil {
-		return a, had, err
-	}
-	return a, had, tx.SavePoints(ctx, a)
+	a, err = saveWithExpiry(ctx, tx, a, lots)
+	return a, had, err
 }
 
 // Restore gives back points of the lot that key granted, until no more than `total` of them are clawed back in all. It

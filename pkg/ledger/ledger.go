@@ -21,75 +21,11 @@ package ledger
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/store"
 )
-
-// Grant adds a lot, once for each key. If the key granted before, ok is false and nothing changes. Debt is paid first.
-// A grant for a period ends no lot of a period just because it has expired. So what the renewal keeps is kept, however
-// late the renewal is seen. The sync that makes such a grant calls Expire after it.
-func Grant(
-	ctx context.Context, tx *store.Tx, a billing.Account, g billing.Grant,
-) (_ billing.Account, ok bool, err error) {
-	if g.Amount < 0 || g.Amount > billing.MaxPoints || g.Key == "" || g.Replaces && g.Period == nil {
-		return a, false, fmt.Errorf(
-			"ledger: a grant of %d points under key %q is out of bounds, or begins no period", g.Amount, g.Key,
-		)
-	}
-	if _, exists, err := tx.LotByGrant(ctx, a.ID, g.Key); err != nil || exists {
-		return a, false, err
-	}
-	ends := byClock(a, tx.Now)
-	if g.Period != nil {
-		ends = func(l billing.Lot) bool { return ranOut(tx.Now)(l) && (l.Period == nil || l.EndedAt != nil) }
-	}
-	a, lots, err := settle(ctx, tx, a, ends)
-	if err != nil {
-		return a, false, err
-	}
-	later, paidLate, err := laterPeriod(ctx, tx, a.ID, g)
-	if err != nil {
-		return a, false, err
-	}
-	// A period that is paid late does not begin any more. The points went over into the later one, and so does what a hold
-	// gives back.
-	if g.Replaces && !paidLate {
-		if a, err = begin(ctx, tx, a, lots, g); err != nil {
-			return a, false, err
-		}
-	}
-	pays := min(a.Debt, g.Amount)
-	lot := billing.Lot{
-		ID: billing.NewLotID(tx.Now), AccountID: a.ID, GrantKey: g.Key, Source: g.Source, Granted: g.Amount,
-		Remaining: g.Amount - pays, Period: g.Period, ExpiresAt: g.ExpiresAt, CreatedAt: tx.Now,
-	}
-	if g.Period != nil {
-		lot.Origin = &g.Period.Start
-	}
-	if err := tx.InsertLot(ctx, lot); err != nil {
-		return a, false, err
-	}
-	a.Debt -= pays
-	a.Available += lot.Remaining
-	a.Version++
-	if err := appendEntry(ctx, tx, a, billing.EntryGrant, g.Amount, g.Description, lot.ID); err != nil {
-		return a, false, err
-	}
-	lots = append(lots, lot)
-	if paidLate {
-		if a, err = catchUp(ctx, tx, a, lots, lot.ID, later); err != nil {
-			return a, false, err
-		}
-	}
-	if a.NextExpiry, err = nextExpiry(ctx, tx, a, lots); err != nil {
-		return a, false, err
-	}
-	err = tx.SavePoints(ctx, a)
-	return a, err == nil, err
-}
 
 // Expire gives lots the period and the expiry that change returns for them. The new expiry may be later or earlier, or
 // already past. Expire then ends the lots that had expired at asOf, even overdue ones. Only a sync calls it, with what

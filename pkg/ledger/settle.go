@@ -98,6 +98,16 @@ func nextExpiry(ctx context.Context, tx *store.Tx, a billing.Account, lots []bil
 	return next, err
 }
 
+// saveWithExpiry recomputes NextExpiry and saves the account.
+func saveWithExpiry(
+	ctx context.Context, tx *store.Tx, a billing.Account, lots []billing.Lot,
+) (_ billing.Account, err error) {
+	if a.NextExpiry, err = nextExpiry(ctx, tx, a, lots); err != nil {
+		return a, err
+	}
+	return a, tx.SavePoints(ctx, a)
+}
+
 // allocated reads the lots in burn order and takes the spends since the last settlement out of them. The caller saves
 // the account.
 func allocated(ctx context.Context, tx *store.Tx, a billing.Account) (billing.Account, []billing.Lot, error) {
