@@ -1,23 +1,140 @@
 package api
 
 import (
-	"io"
-	"net/http"
+	"context"
 
-	"github.com/labstack/echo/v4"
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/outbox"
+	"github.com/pointsync/pointsync/pkg/store"
 )
 
-const webhookPath = "/webhook"
-
-// receiveWebhook accepts Stripe's events. It is not part of the generated server because it reads the raw body, which
-// the signature covers.
-func (s *server) receiveWebhook(c echo.Context) error {
-	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), c.Request().Body, maxWebhookBody))
+// ListWebhooks returns the operator's endpoints.
+func (s *server) ListWebhooks(ctx context.Context, _ ListWebhooksRequestObject) (ListWebhooksResponseObject, error) {
+	hooks, err := s.db.Webhooks(ctx)
 	if err != nil {
-		return unreadable(err)
+		return nil, err
 	}
-	if err := s.inbox.Accept(c.Request().Context(), body, c.Request().Header.Get("Stripe-Signature")); err != nil {
-		return err
+	return ListWebhooks200JSONResponse{Webhooks: each(hooks, toAPIWebhook)}, nil
+}
+
+// AddWebhook makes an endpoint and returns its secret.
+func (s *server) AddWebhook(ctx context.Context, r AddWebhookRequestObject) (AddWebhookResponseObject, error) {
+	w, err := s.post.Add(ctx, caller(ctx).Account, fromAPIWebhook(*r.Body))
+	if err != nil {
+		return nil, err
 	}
-	return c.JSON(http.StatusOK, map[string]bool{"received": true})
+	return AddWebhook201JSONResponse{Webhook: toAPIWebhook(w), Secret: w.Secret.Reveal()}, nil
+}
+
+// ChangeWebhook changes an endpoint's URL, or which types of events it gets.
+func (s *server) ChangeWebhook(ctx context.Context, r ChangeWebhookRequestObject) (ChangeWebhookResponseObject, error) {
+	w, err := s.post.Change(ctx, caller(ctx).Account, billing.WebhookID(r.WebhookId), fromAPIWebhook(*r.Body))
+	if err != nil {
+		return nil, err
+	}
+	return ChangeWebhook200JSONResponse(toAPIWebhook(w)), nil
+}
+
+// RemoveWebhook deletes an endpoint.
+func (s *server) RemoveWebhook(ctx context.Context, r RemoveWebhookRequestObject) (RemoveWebhookResponseObject, error) {
+	if err := s.post.Remove(ctx, caller(ctx).Account, billing.WebhookID(r.WebhookId)); err != nil {
+		return nil, err
+	}
+	return RemoveWebhook204Response{}, nil
+}
+
+// RollWebhook gives an endpoint a new secret and returns it.
+func (s *server) RollWebhook(ctx context.Context, r RollWebhookRequestObject) (RollWebhookResponseObject, error) {
+	w, err := s.post.Roll(ctx, caller(ctx).Account, billing.WebhookID(r.WebhookId))
+	if err != nil {
+		return nil, err
+	}
+	return RollWebhook200JSONResponse{Webhook: toAPIWebhook(w), Secret: w.Secret.Reveal()}, nil
+}
+
+// TestWebhook sends an endpoint a test event.
+func (s *server) TestWebhook(ctx context.Context, r TestWebhookRequestObject) (TestWebhookResponseObject, error) {
+	d, err := s.post.Test(ctx, billing.WebhookID(r.WebhookId))
+	if err != nil {
+		return nil, err
+	}
+	return TestWebhook202JSONResponse(toAPIDelivery(d)), nil
+}
+
+// ListDeliveries returns a page of the deliveries to an endpoint.
+func (s *server) ListDeliveries(
+	ctx context.Context, r ListDeliveriesRequestObject,
+) (ListDeliveriesResponseObject, error) {
+	limit, id := limitOf(r.Params.Limit), billing.WebhookID(r.WebhookId)
+	deliveries, err := s.post.Deliveries(
+		ctx, id, billing.DeliveryStatus(value(r.Params.Status)), billing.MessageID(value(r.Params.Cursor)), limit+1,
+	)
+	if err != nil {
+		return nil, err
+	}
+	deliveries, next := page(deliveries, limit, func(d billing.Delivery) string { return string(d.ID) })
+	return ListDeliveries200JSONResponse{Deliveries: each(deliveries, toAPIDelivery), NextCursor: next}, nil
+}
+
+// ResendDelivery delivers an event again.
+func (s *server) ResendDelivery(
+	ctx context.Context, r ResendDeliveryRequestObject,
+) (ResendDeliveryResponseObject, error) {
+	d, err := s.post.Resend(ctx, billing.WebhookID(r.WebhookId), billing.MessageID(r.EventId))
+	if err != nil {
+		return nil, err
+	}
+	return ResendDelivery202JSONResponse(toAPIDelivery(d)), nil
+}
+
+func fromAPIWebhook(r WebhookRequest) outbox.Wish {
+	wish := outbox.Wish{URL: r.Url}
+	for _, t := range value(r.Types) {
+		wish.Types = append(wish.Types, billing.OutgoingType(t))
+	}
+	return wish
+}
+
+// toAPIWebhook leaves out the secrets.
+func toAPIWebhook(w billing.Webhook) Webhook {
+	out := Webhook{
+		Id:             string(w.ID),
+		Url:            w.URL,
+		CreatedAt:      w.CreatedAt,
+		OldSecretUntil: w.OldUntil,
+		DisabledAt:     w.DisabledAt,
+		DisabledReason: some(w.DisabledWhy),
+		Delivered:      w.Delivered, Failed: w.Failed,
+	}
+	if w.Types != nil {
+		types := each(w.Types, func(t billing.OutgoingType) OutgoingType { return OutgoingType(t) })
+		out.Types = &types
+	}
+	return out
+}
+
+func toAPIDelivery(d billing.Delivery) Delivery {
+	out := Delivery{
+		EventId:   string(d.ID),
+		Type:      string(d.Type),
+		AccountId: some(string(d.AccountID)),
+		Status:    DeliveryStatus(d.Status),
+		Attempts:  d.Attempts,
+		LastError: some(d.LastError), CreatedAt: d.CreatedAt, TriedAt: d.TriedAt, DeliveredAt: d.DeliveredAt,
+	}
+	if d.LastStatus != 0 {
+		out.LastStatus = &d.LastStatus
+	}
+	if d.Status == billing.DeliveryPending && !d.NextAt.Equal(store.AtOnce) {
+		out.NextAttemptAt = &d.NextAt
+	}
+	return out
+}
+
+// some returns a pointer to s, or nil if s is empty.
+func some(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
 }

@@ -23,6 +23,10 @@ type Account struct {
 	CreatedAt    time.Time
 }
 
+// Overdue reports whether points of a live subscription have expired and wait for a sync. It is correct only for an
+// account that was just settled.
+func (a Account) Overdue(now time.Time) bool { return a.NextExpiry != nil && !a.NextExpiry.After(now) }
+
 // Parking is whether an account's grants wait for a person, because they would exceed the operator's bounds for one
 // day.
 type Parking struct {
@@ -61,44 +65,4 @@ type Ticket struct {
 	Named      []StripeObject // by events that wait: charges, or a refund or dispute of one
 	AllCharges bool           // the picture shows every charge, not only the newest and the named ones
 	Former     []CustomerID   // earlier customers of the account, if all charges are read
-}
-
-// Login is one refresh-token family: a device that logged in.
-type Login struct {
-	ID        SessionID
-	AccountID AccountID
-	CreatedAt time.Time
-	ExpiresAt time.Time
-	RevokedAt *time.Time
-}
-
-// Overdue reports whether points of a live subscription have expired and wait for a sync. It is correct only for an
-// account that was just settled.
-func (a Account) Overdue(now time.Time) bool { return a.NextExpiry != nil && !a.NextExpiry.After(now) }
-
-// LoginState is what an open stream of a login's session is checked against.
-type LoginState struct {
-	Version    int64      // of the account
-	NextExpiry *time.Time // of the account's lots
-	ExpiresAt  time.Time
-	RevokedAt  *time.Time
-}
-
-// Lives reports whether the login may still be used. The zero state, of a login that does not exist, is not live.
-func (s LoginState) Lives(now time.Time) bool { return s.RevokedAt == nil && now.Before(s.ExpiresAt) }
-
-// LoginKey names one login. The ids of logins are looked up within their account.
-type LoginKey struct {
-	Account AccountID
-	ID      SessionID
-}
-
-// RefreshToken is one step of a Login: each use replaces it by the next one. Only its hash is stored.
-type RefreshToken struct {
-	AccountID   AccountID
-	Hash        string
-	LoginID     SessionID
-	Predecessor string // the hash of the token that was exchanged for it, "" for a login's first
-	CreatedAt   time.Time
-	UsedAt      *time.Time // when it was first exchanged for the next one
 }

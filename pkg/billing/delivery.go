@@ -1,0 +1,30 @@
+package billing
+
+import "time"
+
+// DeliveryStatus is the state of an outgoing event at one endpoint. docs/states.md draws it.
+type DeliveryStatus string
+
+// The states of a delivery.
+const (
+	DeliveryPending   DeliveryStatus = "pending"   // not accepted yet; NextAt is the time of the next attempt
+	DeliveryDelivered DeliveryStatus = "delivered" // the endpoint responded 2xx
+	DeliveryFailed    DeliveryStatus = "failed"    // given up after the last attempt; can be sent again on request
+)
+
+// Delivery is one outgoing event for one endpoint. The same event has the same id at all endpoints.
+type Delivery struct {
+	ID          MessageID
+	WebhookID   WebhookID
+	AccountID   AccountID // "" for a test
+	Type        OutgoingType
+	Body        string // exactly as it is signed and sent
+	Status      DeliveryStatus
+	Attempts    int64
+	NextAt      time.Time // by the machine's clock, as for jobs
+	LastStatus  int64     // the last attempt's HTTP status, 0 for none
+	LastError   string
+	CreatedAt   time.Time
+	TriedAt     *time.Time
+	DeliveredAt *time.Time
+}

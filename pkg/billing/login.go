@@ -1,0 +1,39 @@
+package billing
+
+import "time"
+
+// Login is one refresh-token family: a device that logged in.
+type Login struct {
+	ID        SessionID
+	AccountID AccountID
+	CreatedAt time.Time
+	ExpiresAt time.Time
+	RevokedAt *time.Time
+}
+
+// LoginState is what an open stream of a login's session is checked against.
+type LoginState struct {
+	Version    int64      // of the account
+	NextExpiry *time.Time // of the account's lots
+	ExpiresAt  time.Time
+	RevokedAt  *time.Time
+}
+
+// Lives reports whether the login may still be used. The zero state, of a login that does not exist, is not live.
+func (s LoginState) Lives(now time.Time) bool { return s.RevokedAt == nil && now.Before(s.ExpiresAt) }
+
+// LoginKey names one login. The ids of logins are looked up within their account.
+type LoginKey struct {
+	Account AccountID
+	ID      SessionID
+}
+
+// RefreshToken is one step of a Login: each use replaces it by the next one. Only its hash is stored.
+type RefreshToken struct {
+	AccountID   AccountID
+	Hash        string
+	LoginID     SessionID
+	Predecessor string // the hash of the token that was exchanged for it, "" for a login's first
+	CreatedAt   time.Time
+	UsedAt      *time.Time // when it was first exchanged for the next one
+}
