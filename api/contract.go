@@ -121,8 +121,7 @@ func (c *contract) validate(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// checkBody requires one JSON value of the declared type. No name may appear twice in an object, and no text may hold a
-// NUL, which PostgreSQL could not store.
+// checkBody requires a body exactly where the operation declares one.
 func checkBody(r *http.Request, op *operation) error {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -144,6 +143,12 @@ func checkBody(r *http.Request, op *operation) error {
 	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/json" {
 		return echo.NewHTTPError(http.StatusUnsupportedMediaType, "Send the body as application/json.")
 	}
+	return checkJSON(body)
+}
+
+// checkJSON requires one JSON value. No name may appear twice in an object, and no text may hold a NUL, which PostgreSQL
+// could not store.
+func checkJSON(body []byte) error {
 	d := jsontext.NewDecoder(bytes.NewReader(body))
 	for depth := 0; ; {
 		t, err := d.ReadToken()

@@ -79,17 +79,8 @@ func (s *Syncer) write(
 	if err := tx.WakeChanges(ctx, a.ID, d.Decided, d.Open); err != nil {
 		return parking, err
 	}
-	if d.UsesTrial && a.TrialUsedAt == nil {
-		if err := tx.UseTrial(ctx, a.ID); err != nil {
-			return parking, err
-		}
-	}
-	if !a.Subscription.Equal(d.Subscription) {
-		a.Subscription = d.Subscription
-		a.Version++
-		if err := tx.SaveSubscription(ctx, a); err != nil {
-			return parking, err
-		}
+	if a, err = applySubscription(ctx, tx, a, d); err != nil {
+		return parking, err
 	}
 	if err := tx.EndSync(
 		ctx, a.ID, t.Number,
@@ -98,6 +89,21 @@ func (s *Syncer) write(
 		return parking, err
 	}
 	return parking, tx.ProcessEvents(ctx, a.ID, t.Number)
+}
+
+// applySubscription saves the subscription if it changed, and that the account's trial is used.
+func applySubscription(ctx context.Context, tx *store.Tx, a billing.Account, d Decision) (billing.Account, error) {
+	if d.UsesTrial && a.TrialUsedAt == nil {
+		if err := tx.UseTrial(ctx, a.ID); err != nil {
+			return a, err
+		}
+	}
+	if a.Subscription.Equal(d.Subscription) {
+		return a, nil
+	}
+	a.Subscription = d.Subscription
+	a.Version++
+	return a, tx.SaveSubscription(ctx, a)
 }
 
 // mayBeOlder reports whether a picture contradicts one of a lower ticket that was applied since its own ticket was

@@ -172,23 +172,26 @@ func (c *comparison) payments() {
 	if c.in.Picture.Deleted {
 		return
 	}
-	invoices, intents := map[string]bool{}, map[billing.PaymentIntentID]bool{}
-	for _, i := range c.in.Picture.Invoices {
-		invoices[InvoiceKey(i.ID)] = i.Status == billing.InvoicePaid
-	}
-	for _, charge := range c.in.Picture.Charges {
-		intents[charge.PaymentIntentID] = true
-	}
 	var since time.Time
 	for _, f := range c.books.Former {
 		if f.EndedAt.After(since) {
 			since = f.EndedAt
 		}
 	}
+	c.invoicePayments(since)
+	c.orderPayments(since)
+}
+
+// invoicePayments checks the lots that were granted for an invoice since a time.
+func (c *comparison) invoicePayments(since time.Time) {
+	paid := map[string]bool{}
+	for _, i := range c.in.Picture.Invoices {
+		paid[InvoiceKey(i.ID)] = i.Status == billing.InvoicePaid
+	}
 	for _, l := range c.books.Lots {
 		if id, ok := strings.CutPrefix(l.GrantKey, InvoiceKey("")); ok && !l.CreatedAt.Before(since) {
 			invoice, _, _ := strings.Cut(id, ":")
-			if !invoices[InvoiceKey(billing.InvoiceID(invoice))] {
+			if !paid[InvoiceKey(billing.InvoiceID(invoice))] {
 				c.report(
 					billing.DriftPayment, string(l.ID), "%d points were granted for invoice %s, which is not paid",
 					l.Granted, invoice,
@@ -196,9 +199,17 @@ func (c *comparison) payments() {
 			}
 		}
 	}
+}
+
+// orderPayments checks the orders of packs that were made since a time and granted.
+func (c *comparison) orderPayments(since time.Time) {
+	charged := map[billing.PaymentIntentID]bool{}
+	for _, charge := range c.in.Picture.Charges {
+		charged[charge.PaymentIntentID] = true
+	}
 	for _, o := range c.books.Orders {
 		if o.Kind == billing.KindPack && !o.CreatedAt.Before(since) &&
-			(o.Status == billing.OrderFulfilled || o.Status == billing.OrderRefunded) && !intents[o.PaymentIntentID] {
+			(o.Status == billing.OrderFulfilled || o.Status == billing.OrderRefunded) && !charged[o.PaymentIntentID] {
 			c.report(
 				billing.DriftPayment, string(o.ID), "the order is %s and Stripe has no charge of %s", o.Status,
 				o.PaymentIntentID,

@@ -83,23 +83,11 @@ func (d *Decision) grantInvoice(in Input, i billing.StripeInvoice, owed int64) (
 		p.beginWith(*i.PaidAt)
 		source = invoiceSource(i.ID)
 	}
-	stop := stopped(in, i, p.late)
 	cut := p.slices(anchorOf(in, i, p))
-	for n, s := range cut {
-		at := s.at
+	for n, s := range d.begun(cut, stopped(in, i, p.late), in.Now) {
+		at, amount := s.at, paidShare(s.points, i, owed)
 		if n == 0 {
-			at = i.Created
-		} else if stop != nil && !at.Before(*stop) {
-			break
-		} else if at.After(in.Now) {
-			if d.NextGrantAt == nil || at.Before(*d.NextGrantAt) {
-				d.NextGrantAt = &at
-			}
-			break
-		}
-		amount := paidShare(s.points, i, owed)
-		if n == 0 {
-			amount += p.trial
+			at, amount = i.Created, amount+p.trial
 		}
 		rollover := p.rollover(n)
 		if carries := p.begins && (!p.anew || n > 0) && rollover > 0; amount == 0 && !carries {
@@ -110,14 +98,35 @@ func (d *Decision) grantInvoice(in Input, i billing.StripeInvoice, owed int64) (
 			end = end.Add(in.Policy.RenewalGrace)
 		}
 		due = append(due, dueGrant{at, billing.Grant{
-			Key: p.sliceKey(n), Source: source, Amount: amount, ExpiresAt: &end,
-			Period: &billing.Period{
-				Start: s.at, End: s.end, Inner: s.end.Before(p.end),
-			}, Replaces: p.begins, Rollover: rollover,
+			Key:         p.sliceKey(n),
+			Source:      source,
+			Amount:      amount,
+			ExpiresAt:   &end,
+			Period:      &billing.Period{Start: s.at, End: s.end, Inner: s.end.Before(p.end)},
+			Replaces:    p.begins,
+			Rollover:    rollover,
 			Description: p.describe(i, owed),
 		}})
 	}
 	return due, p.monthly && p.end.After(in.Now)
+}
+
+// begun returns the slices of a paid period that have begun, up to the time at which they stop. It notes when the next
+// one falls due. The first is due with its invoice.
+func (d *Decision) begun(cut []slice, stop *time.Time, now time.Time) []slice {
+	for n, s := range cut {
+		switch {
+		case n == 0:
+		case stop != nil && !s.at.Before(*stop):
+			return cut[:n]
+		case s.at.After(now):
+			if d.NextGrantAt == nil || s.at.Before(*d.NextGrantAt) {
+				d.NextGrantAt = &s.at
+			}
+			return cut[:n]
+		}
+	}
+	return cut
 }
 
 // invoiceSource returns the source of points that do not expire when their subscription ends.

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"iter"
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
@@ -95,36 +96,43 @@ type unpaid struct {
 // than a paid one is owed, and expires no points.
 func firstUnpaid(s billing.StripeSubscription, invoices []billing.StripeInvoice) *unpaid {
 	var paid time.Time
-	each := func(settled bool, visit func(billing.StripeInvoice, billing.StripeInvoiceLine)) {
-		for _, i := range invoices {
-			if i.SubscriptionID != s.ID || i.Settled() != settled {
-				continue
-			}
-			for _, l := range i.Lines {
-				if !l.Proration && l.Item != "" {
-					visit(i, l)
-				}
-			}
-		}
-	}
-	each(true, func(i billing.StripeInvoice, l billing.StripeInvoiceLine) {
+	for i, l := range periodLines(s.ID, invoices) {
 		if i.Status == billing.InvoicePaid && l.PeriodEnd.After(paid) {
 			paid = l.PeriodEnd
 		}
-	})
+	}
 	var first *unpaid
-	each(false, func(i billing.StripeInvoice, l billing.StripeInvoiceLine) {
+	for i, l := range periodLines(s.ID, invoices) {
 		u := unpaid{from: l.PeriodStart, underWay: i.UnderWay}
 		if paid.After(u.from) { // part of the period is paid, as after a change of plan
 			u.from = paid
 		}
 		switch {
+		case i.Settled():
 		case l.PeriodStart.After(s.CurrentPeriodStart):
 			// the invoice of a change that is made only once it is paid: no period of it has begun
 		case !l.PeriodEnd.After(paid):
 		case first == nil || u.from.Before(first.from) || u.from.Equal(first.from) && !u.underWay:
 			first = &u
 		}
-	})
+	}
 	return first
+}
+
+// periodLines yields the lines of a subscription's invoices that pay for a period of ours, with their invoices.
+func periodLines(
+	id billing.SubscriptionID, invoices []billing.StripeInvoice,
+) iter.Seq2[billing.StripeInvoice, billing.StripeInvoiceLine] {
+	return func(yield func(billing.StripeInvoice, billing.StripeInvoiceLine) bool) {
+		for _, i := range invoices {
+			if i.SubscriptionID != id {
+				continue
+			}
+			for _, l := range i.Lines {
+				if !l.Proration && l.Item != "" && !yield(i, l) {
+					return
+				}
+			}
+		}
+	}
 }

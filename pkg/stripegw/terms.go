@@ -47,12 +47,21 @@ func (g *Gateway) Subscription(ctx context.Context, id billing.SubscriptionID) (
 	if err != nil {
 		return Terms{}, g.failure(err, "show the subscription")
 	}
-	to := Terms{
-		StripeSubscription: fromStripeSubscription(s), Currency: string(s.Currency), CanceledAt: atOrNil(s.CanceledAt),
-	}
-	to.Cancels, to.HasEndDate = s.CancelAtPeriodEnd, !s.CancelAtPeriodEnd && s.CancelAt != 0
+	to := fromStripeTerms(s)
 	if err := g.lookAhead(ctx, s, &to.StripeSubscription); err != nil {
 		return Terms{}, g.failure(err, "show the subscription")
+	}
+	return to, nil
+}
+
+// fromStripeTerms omits what is scheduled for later, which lookAhead adds.
+func fromStripeTerms(s *stripe.Subscription) Terms {
+	to := Terms{
+		StripeSubscription: fromStripeSubscription(s),
+		Currency:           string(s.Currency),
+		Cancels:            s.CancelAtPeriodEnd,
+		HasEndDate:         !s.CancelAtPeriodEnd && s.CancelAt != 0,
+		CanceledAt:         atOrNil(s.CanceledAt),
 	}
 	if i := itemOfOurs(s); i != nil && i.Price.Recurring != nil {
 		to.ItemID, to.Price, to.UnitAmount, to.Quantity = i.ID, billing.PriceID(i.Price.ID), i.Price.UnitAmount, i.Quantity
@@ -70,7 +79,7 @@ func (g *Gateway) Subscription(ctx context.Context, id billing.SubscriptionID) (
 		}
 	}
 	to.PaysLater = s.CollectionMethod == stripe.SubscriptionCollectionMethodSendInvoice || isDebit(chargedMethod(s))
-	return to, nil
+	return to
 }
 
 // itemOfOurs returns the first item whose price is ours, or nil if there is none. We sell subscriptions with one item,
