@@ -604,7 +604,7 @@ type AdminAccountRole string
 
 // CaptureRequest defines model for CaptureRequest.
 type CaptureRequest struct {
-	// Amount How many of the held points; all of them when it is left out.
+	// Amount How many of the held points; if it is left out, all of them.
 	Amount *int64 `json:"amount,omitempty"`
 }
 
@@ -718,7 +718,7 @@ type Email = openapi_types.Email
 
 // Entry defines model for Entry.
 type Entry struct {
-	// Amount Signed: grants are positive. Zero where points only went into a hold or came back, or live on in the next period.
+	// Amount Signed: grants are positive. Zero if points only went into a hold or came back from it, or are kept for the next period.
 	Amount int64 `json:"amount"`
 
 	// BalanceAfter available + held − debt after this entry.
@@ -726,7 +726,7 @@ type Entry struct {
 	CreatedAt    time.Time `json:"created_at"`
 	Description  string    `json:"description"`
 
-	// Held Signed: what went into a hold is positive, what came out of it negative.
+	// Held Signed: points that went into a hold are positive, points that came out of it negative.
 	Held int64 `json:"held"`
 
 	// HoldId For the kinds hold, capture and release.
@@ -734,7 +734,7 @@ type Entry struct {
 	Id     string    `json:"id"`
 	Kind   EntryKind `json:"kind"`
 
-	// Metadata Up to 20 short strings of the caller's own, under keys of 1 to 40 characters.
+	// Metadata Up to 20 short strings that the caller chooses, under keys of 1 to 40 characters.
 	Metadata Metadata `json:"metadata"`
 }
 
@@ -771,7 +771,7 @@ type Hold struct {
 	// Amount How many points were set aside.
 	Amount int64 `json:"amount"`
 
-	// Captured How many of them were spent, once it is captured.
+	// Captured How many of them were spent, after a capture.
 	Captured    int64     `json:"captured"`
 	CreatedAt   time.Time `json:"created_at"`
 	Description string    `json:"description"`
@@ -779,13 +779,13 @@ type Hold struct {
 	// EndedAt Null while the hold is active.
 	EndedAt *time.Time `json:"ended_at"`
 
-	// ExpiresAt From then on an active hold has expired.
+	// ExpiresAt From this time on an active hold has expired.
 	ExpiresAt time.Time `json:"expires_at"`
 
 	// Id Example: hld_01jd0000000000000000000000
 	Id HoldID `json:"id"`
 
-	// Metadata Up to 20 short strings of the caller's own, under keys of 1 to 40 characters.
+	// Metadata Up to 20 short strings that the caller chooses, under keys of 1 to 40 characters.
 	Metadata Metadata   `json:"metadata"`
 	Status   HoldStatus `json:"status"`
 }
@@ -798,7 +798,7 @@ type HoldCreated struct {
 	Hold   Hold   `json:"hold"`
 	Points Points `json:"points"`
 
-	// Stale True when Stripe should have been asked first and did not answer.
+	// Stale True if Stripe should have been asked first and did not reply.
 	Stale bool `json:"stale"`
 
 	// Subscription Null if there never was one.
@@ -831,10 +831,10 @@ type HoldRequest struct {
 	Amount      int64   `json:"amount"`
 	Description *string `json:"description,omitempty"`
 
-	// Metadata Up to 20 short strings of the caller's own, under keys of 1 to 40 characters.
+	// Metadata Up to 20 short strings that the caller chooses, under keys of 1 to 40 characters.
 	Metadata *Metadata `json:"metadata,omitempty"`
 
-	// TtlSeconds After how many seconds the points come back by themselves; 7 days at the most.
+	// TtlSeconds The hold expires after this many seconds, and its points go back. At most 7 days.
 	TtlSeconds *int64 `json:"ttl_seconds,omitempty"`
 }
 
@@ -880,18 +880,18 @@ type Lot struct {
 	ExpiresAt *time.Time `json:"expires_at"`
 	Granted   int64      `json:"granted"`
 
-	// Held Set aside by holds; also of a lot that has run out.
+	// Held Points set aside by holds, even if the lot has expired.
 	Held int64  `json:"held"`
 	Id   string `json:"id"`
 
-	// Remaining Of these all add up to `available`.
+	// Remaining The sum over all lots is `available`.
 	Remaining int64 `json:"remaining"`
 
-	// Source What the points belong to: `subscription:sub_…`, `order:ord_…` or `admin`, with `:restored` after a dispute that was won.
+	// Source What the points belong to: `subscription:sub_…`, `order:ord_…` or `admin`, followed by `:restored` after a dispute that was won.
 	Source string `json:"source"`
 }
 
-// Metadata Up to 20 short strings of the caller's own, under keys of 1 to 40 characters.
+// Metadata Up to 20 short strings that the caller chooses, under keys of 1 to 40 characters.
 type Metadata map[string]string
 
 // Moment defines model for Moment.
@@ -1116,13 +1116,13 @@ type PlanInterval string
 
 // Points defines model for Points.
 type Points struct {
-	// Available May be spent now.
+	// Available Points that may be spent now.
 	Available int64 `json:"available"`
 
-	// Debt Owed after a refund of points already spent; later grants pay it first.
+	// Debt Points owed after a refund of points that were already spent. Later grants pay it first.
 	Debt int64 `json:"debt"`
 
-	// Held Set aside by holds.
+	// Held Points set aside by holds.
 	Held int64 `json:"held"`
 }
 
@@ -1205,7 +1205,7 @@ type Spend struct {
 	Description  string    `json:"description"`
 	Id           string    `json:"id"`
 
-	// Metadata Up to 20 short strings of the caller's own, under keys of 1 to 40 characters.
+	// Metadata Up to 20 short strings that the caller chooses, under keys of 1 to 40 characters.
 	Metadata Metadata `json:"metadata"`
 }
 
@@ -1215,7 +1215,7 @@ type SpendRequest struct {
 	Amount      int64   `json:"amount"`
 	Description *string `json:"description,omitempty"`
 
-	// Metadata Up to 20 short strings of the caller's own, under keys of 1 to 40 characters.
+	// Metadata Up to 20 short strings that the caller chooses, under keys of 1 to 40 characters.
 	Metadata *Metadata `json:"metadata,omitempty"`
 }
 
@@ -1224,7 +1224,7 @@ type SpendResult struct {
 	Points Points `json:"points"`
 	Spend  Spend  `json:"spend"`
 
-	// Stale True when Stripe should have been asked first and did not answer.
+	// Stale True if Stripe should have been asked first and did not reply.
 	Stale bool `json:"stale"`
 
 	// Subscription Null if there never was one.
@@ -1353,10 +1353,10 @@ type SubscriptionPreviewRequest struct {
 
 // Threshold defines model for Threshold.
 type Threshold struct {
-	// Default The operator's; 0 is for never.
+	// Default The operator's threshold; 0 means never.
 	Default int64 `json:"default"`
 
-	// Points The account's own; null where it leaves it to the operator.
+	// Points The account's own threshold; null if it is left to the operator.
 	Points *int64 `json:"points"`
 }
 
@@ -1378,25 +1378,25 @@ type TopUp struct {
 	Amount   int64  `json:"amount"`
 	Currency string `json:"currency"`
 
-	// MonthlyAmount What a month comes to at the most.
+	// MonthlyAmount The most that a month can cost.
 	MonthlyAmount int64  `json:"monthly_amount"`
 	MonthlyLimit  int64  `json:"monthly_limit"`
 	Pack          string `json:"pack"`
 
-	// Points What one top-up grants, as the customer agreed to it; it stops with `price_changed` where the catalogue says otherwise.
+	// Points The points that one top-up grants, as the customer agreed. If the catalogue now grants another number, the top-up stops with `price_changed`.
 	Points   int64 `json:"points"`
 	Quantity int64 `json:"quantity"`
 
-	// Reason Why it needs attention.
+	// Reason Why the top-up needs attention.
 	Reason    *TopUpReason `json:"reason"`
 	Status    TopUpStatus  `json:"status"`
 	Threshold int64        `json:"threshold"`
 
-	// UsedThisMonth Top-ups of this month that were paid or may still be.
+	// UsedThisMonth Top-ups of this month that were paid or may still be paid.
 	UsedThisMonth int64 `json:"used_this_month"`
 }
 
-// TopUpReason Why it needs attention.
+// TopUpReason Why the top-up needs attention.
 type TopUpReason string
 
 // TopUpStatus defines model for TopUp.Status.
@@ -1411,7 +1411,7 @@ type TopUpAnswer struct {
 type TopUpRequest struct {
 	Enabled bool `json:"enabled"`
 
-	// MonthlyLimit Top-ups in a calendar month (UTC), at the most.
+	// MonthlyLimit The most top-ups in a calendar month (UTC).
 	MonthlyLimit int64 `json:"monthly_limit"`
 
 	// Pack The id of a pack of the catalogue.
@@ -1838,7 +1838,7 @@ type ServerInterface interface {
 	// ListOrders The caller's orders, newest first
 	// (GET /orders)
 	ListOrders(ctx echo.Context, params ListOrdersParams) error
-	// GetPoints The balance and the lots it consists of, in the order in which they will be used
+	// GetPoints The balance, and its lots in the order in which they will be used
 	// (GET /points)
 	GetPoints(ctx echo.Context) error
 	// ListEntries The history of the caller's points, newest first
@@ -1853,28 +1853,28 @@ type ServerInterface interface {
 	// GetHold One hold as it is now
 	// (GET /points/holds/{hold_id})
 	GetHold(ctx echo.Context, holdId HoldID) error
-	// CaptureHold Spend what a hold set aside, all or a part of it
+	// CaptureHold Spend the points of a hold, all or a part of them
 	// (POST /points/holds/{hold_id}/capture)
 	CaptureHold(ctx echo.Context, holdId HoldID, params CaptureHoldParams) error
-	// ReleaseHold Give back what a hold set aside
+	// ReleaseHold Give the points of a hold back
 	// (POST /points/holds/{hold_id}/release)
 	ReleaseHold(ctx echo.Context, holdId HoldID, params ReleaseHoldParams) error
 	// SpendPoints Spend points
 	// (POST /points/spend)
 	SpendPoints(ctx echo.Context, params SpendPointsParams) error
-	// GetThreshold How few points are low
+	// GetThreshold The threshold below which points are low
 	// (GET /points/threshold)
 	GetThreshold(ctx echo.Context) error
-	// SetThreshold Say how few points are low
+	// SetThreshold Set the threshold below which points are low
 	// (PUT /points/threshold)
 	SetThreshold(ctx echo.Context) error
-	// DeleteTopUp Forget the caller's automatic top-up
+	// DeleteTopUp Delete the caller's automatic top-up
 	// (DELETE /points/top-up)
 	DeleteTopUp(ctx echo.Context) error
 	// GetTopUp The caller's automatic top-up
 	// (GET /points/top-up)
 	GetTopUp(ctx echo.Context) error
-	// PutTopUp Buy a pack by itself whenever the points run low
+	// PutTopUp Set the automatic top-up, which buys a pack when the points run low
 	// (PUT /points/top-up)
 	PutTopUp(ctx echo.Context) error
 	// CreatePortal Get the address of Stripe's billing portal for the caller
@@ -8466,7 +8466,7 @@ type StrictServerInterface interface {
 	// ListOrders The caller's orders, newest first
 	// (GET /orders)
 	ListOrders(ctx context.Context, request ListOrdersRequestObject) (ListOrdersResponseObject, error)
-	// GetPoints The balance and the lots it consists of, in the order in which they will be used
+	// GetPoints The balance, and its lots in the order in which they will be used
 	// (GET /points)
 	GetPoints(ctx context.Context, request GetPointsRequestObject) (GetPointsResponseObject, error)
 	// ListEntries The history of the caller's points, newest first
@@ -8481,28 +8481,28 @@ type StrictServerInterface interface {
 	// GetHold One hold as it is now
 	// (GET /points/holds/{hold_id})
 	GetHold(ctx context.Context, request GetHoldRequestObject) (GetHoldResponseObject, error)
-	// CaptureHold Spend what a hold set aside, all or a part of it
+	// CaptureHold Spend the points of a hold, all or a part of them
 	// (POST /points/holds/{hold_id}/capture)
 	CaptureHold(ctx context.Context, request CaptureHoldRequestObject) (CaptureHoldResponseObject, error)
-	// ReleaseHold Give back what a hold set aside
+	// ReleaseHold Give the points of a hold back
 	// (POST /points/holds/{hold_id}/release)
 	ReleaseHold(ctx context.Context, request ReleaseHoldRequestObject) (ReleaseHoldResponseObject, error)
 	// SpendPoints Spend points
 	// (POST /points/spend)
 	SpendPoints(ctx context.Context, request SpendPointsRequestObject) (SpendPointsResponseObject, error)
-	// GetThreshold How few points are low
+	// GetThreshold The threshold below which points are low
 	// (GET /points/threshold)
 	GetThreshold(ctx context.Context, request GetThresholdRequestObject) (GetThresholdResponseObject, error)
-	// SetThreshold Say how few points are low
+	// SetThreshold Set the threshold below which points are low
 	// (PUT /points/threshold)
 	SetThreshold(ctx context.Context, request SetThresholdRequestObject) (SetThresholdResponseObject, error)
-	// DeleteTopUp Forget the caller's automatic top-up
+	// DeleteTopUp Delete the caller's automatic top-up
 	// (DELETE /points/top-up)
 	DeleteTopUp(ctx context.Context, request DeleteTopUpRequestObject) (DeleteTopUpResponseObject, error)
 	// GetTopUp The caller's automatic top-up
 	// (GET /points/top-up)
 	GetTopUp(ctx context.Context, request GetTopUpRequestObject) (GetTopUpResponseObject, error)
-	// PutTopUp Buy a pack by itself whenever the points run low
+	// PutTopUp Set the automatic top-up, which buys a pack when the points run low
 	// (PUT /points/top-up)
 	PutTopUp(ctx context.Context, request PutTopUpRequestObject) (PutTopUpResponseObject, error)
 	// CreatePortal Get the address of Stripe's billing portal for the caller
