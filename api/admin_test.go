@@ -98,7 +98,7 @@ func (c *client) waitsAndComes(admin *client, path string) {
 	c.expect(strings.Contains(metrics, "\npointsync_parked_accounts 1\n"), "the metrics count it")
 	before := admin.call(http.StatusOK, http.MethodGet, path, nil)
 	c.expect(before.text("parked.reason") == "more than a test allows", "parked: %s", before.raw)
-	c.w.advance(time.Minute) // the budget for asking Stripe grows again
+	c.w.Advance(time.Minute) // the budget for asking Stripe grows again
 	made := c.call(http.StatusCreated, http.MethodPost, "/checkout", map[string]any{"item": "pack_100"})
 	c.pay(made)
 	order := c.call(http.StatusOK, http.MethodGet, "/checkout/"+made.text("order.id"), nil)

@@ -16,8 +16,8 @@ import (
 func TestGoneCaller(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
-		never, _, err := token.NewIssuer(w.keys, "pointsync", "pointsync", w.now).Mint(
-			billing.Account{ID: billing.NewAccountID(w.now())}, "ses_1",
+		never, _, err := token.NewIssuer(w.keys, "pointsync", "pointsync", w.Now).Mint(
+			billing.Account{ID: billing.NewAccountID(w.Now())}, "ses_1",
 		)
 		must(t, err)
 		left, admin := w.user(t), w.admin(t)

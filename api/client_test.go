@@ -183,7 +183,7 @@ func (c *client) expect(ok bool, format string, args ...any) {
 // pay pays an order on Stripe's page as a program would.
 func (c *client) pay(made answer) {
 	c.t.Helper()
-	c.w.ask(http.MethodPost, "/v1/payment_pages/"+made.text("session_id")+"/confirm", url.Values{
+	c.w.Ask(http.MethodPost, "/v1/payment_pages/"+made.text("session_id")+"/confirm", url.Values{
 		"payment_method": {"pm_card_visa"}, "expected_amount": {strconv.Itoa(made.number("order.amount"))},
 	})
 }

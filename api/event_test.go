@@ -45,10 +45,10 @@ func TestWebhook(t *testing.T) {
 		c := w.user(t)
 		made := c.call(http.StatusCreated, http.MethodPost, "/checkout", map[string]any{"item": "pack_100"})
 		c.pay(made)
-		w.flush()
+		w.Flush()
 		c.awaitPoints(100)
 
-		now := w.now()
+		now := w.Now()
 		w.ring(t, http.StatusOK, event("evt_1", "cus_of_somebody"), w.secret, now)
 		w.ring(t, http.StatusOK, event("evt_1", "cus_of_somebody"), w.secret, now)
 		w.ring(t, http.StatusOK, event("evt_2", "cus_of_somebody"), "whsec_being_rolled", now)
@@ -92,19 +92,19 @@ func (w *world) holdsTheTolerance(t *testing.T) {
 		-290 * time.Second: http.StatusOK, 290 * time.Second: http.StatusOK,
 		-310 * time.Second: http.StatusBadRequest, 310 * time.Second: http.StatusBadRequest,
 	} {
-		w.ring(t, want, event("evt_"+strconv.Itoa(int(offset.Seconds())), "cus_x"), w.secret, w.now().Add(offset))
+		w.ring(t, want, event("evt_"+strconv.Itoa(int(offset.Seconds())), "cus_x"), w.secret, w.Now().Add(offset))
 	}
 }
 
 func (w *world) refusesBadSignatures(t *testing.T) {
 	body := event("evt_bad", "cus_x")
-	good := sign(body, w.secret, w.now())
+	good := sign(body, w.secret, w.Now())
 	stamp, mac, _ := strings.Cut(good, ",")
 	stripe := &client{t: t, w: w}
 	for name, header := range map[string]string{
-		"another secret": sign(body, "whsec_of_somebody_else", w.now()),
-		"empty secret":   sign(body, "", w.now()),
-		"another body":   sign(body+" ", w.secret, w.now()),
+		"another secret": sign(body, "whsec_of_somebody_else", w.Now()),
+		"empty secret":   sign(body, "", w.Now()),
+		"another body":   sign(body+" ", w.secret, w.Now()),
 		"no signature":   stamp,
 		"no time":        mac,
 		"two times":      stamp + "," + good,
@@ -130,9 +130,9 @@ func (w *world) refusesBadSignatures(t *testing.T) {
 		t.Errorf("a refused event is not stored: %v", err)
 	}
 	for _, signed := range []string{"", "null", "[]", "{}", "not JSON", `{"object":"event"}`} {
-		w.ring(t, http.StatusBadRequest, signed, w.secret, w.now())
+		w.ring(t, http.StatusBadRequest, signed, w.secret, w.Now())
 	}
-	w.ring(t, http.StatusOK, `{"id":"evt_\u0000","object":"event","type":"a"}`, w.secret, w.now()) // strange, but signed
+	w.ring(t, http.StatusOK, `{"id":"evt_\u0000","object":"event","type":"a"}`, w.secret, w.Now()) // strange, but signed
 }
 
 // TestDatabaseDown proves what happens while the database is unreachable. Stripe is told to send again, no one gets a
@@ -143,7 +143,7 @@ func TestDatabaseDown(t *testing.T) {
 	w := newWorld(t, wire.url)
 	c := w.user(t)
 	wire.cut()
-	w.ring(t, http.StatusServiceUnavailable, event("evt_1", "cus_x"), w.secret, w.now())
+	w.ring(t, http.StatusServiceUnavailable, event("evt_1", "cus_x"), w.secret, w.Now())
 	c.call(http.StatusOK, http.MethodGet, "/healthz", nil)
 	c.call(http.StatusServiceUnavailable, http.MethodGet, "/readyz", nil)
 	c.call(http.StatusServiceUnavailable, http.MethodGet, "/session", nil)
@@ -164,7 +164,7 @@ func TestDatabaseDown(t *testing.T) {
 	}
 	recovers("the webhook", func() (answer, error) {
 		body := event("evt_1", "cus_x")
-		return c.do(http.MethodPost, "/webhook", body, "Stripe-Signature", sign(body, w.secret, w.now()))
+		return c.do(http.MethodPost, "/webhook", body, "Stripe-Signature", sign(body, w.secret, w.Now()))
 	})
 	recovers("readiness", func() (answer, error) { return c.do(http.MethodGet, "/readyz", nil) })
 	c.waitFor("the event that was taken", func() bool {

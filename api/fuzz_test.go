@@ -53,7 +53,7 @@ func FuzzWebhookBody(f *testing.F) {
 	w := newWorld(f, storetest.URL(f, store.Postgres))
 	f.Fuzz(func(t *testing.T, body, header string, signed bool) {
 		if signed {
-			header = sign(body, w.secret, w.now())
+			header = sign(body, w.secret, w.Now())
 		}
 		if !printable(header) {
 			return // no client can send it

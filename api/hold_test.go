@@ -16,7 +16,7 @@ func (c *client) hold(want, amount int, header ...string) answer {
 func (c *client) holdsPoints() {
 	c.t.Helper()
 	before := c.call(http.StatusOK, http.MethodGet, "/points", nil).number("available")
-	c.w.gate.goDown() // inside the window Stripe is not asked
+	c.w.Gate.Drop() // inside the window Stripe is not asked
 	made := c.hold(http.StatusCreated, 100, "Idempotency-Key", "hold-1")
 	c.expect(made.text("hold.status") == "active" && made.at("stale") == false && made.number("points.held") == 100 &&
 		made.number("points.available") == before-100 &&
@@ -60,7 +60,7 @@ func (c *client) holdsPoints() {
 		replay.header.Get("Idempotent-Replayed") == "true" && replay.text("hold.status") == "released",
 		"released once: %s", replay.raw,
 	)
-	c.w.gate.open()
+	c.w.Gate.Open()
 
 	refused := c.hold(http.StatusPaymentRequired, 5000, "Idempotency-Key", "hold-2")
 	c.expect(refused.text("type") == "/problems/insufficient-points" &&
@@ -78,7 +78,7 @@ func (c *client) holdsExpire(available int) {
 	short := c.call(http.StatusCreated, http.MethodPost, "/points/holds", map[string]any{
 		"amount": 30, "ttl_seconds": 60, "description": "one film", "metadata": map[string]any{"job": "42"},
 	}, "Idempotency-Key", "hold-2")
-	c.w.advance(time.Minute)
+	c.w.Advance(time.Minute)
 	hold := c.call(http.StatusOK, http.MethodGet, "/points/holds/"+short.text("hold.id"), nil)
 	c.expect(
 		hold.text("status") == "expired" && hold.text("metadata.job") == "42" && hold.text("description") == "one film",
@@ -121,7 +121,7 @@ func TestHoldAsksStripe(t *testing.T) {
 		w.silence()
 		c := w.user(t)
 		c.buy("pro_monthly")
-		c.w.advance(time.Minute) // restores what the purchase used of the budget for asking Stripe
+		c.w.Advance(time.Minute) // restores what the purchase used of the budget for asking Stripe
 		c.pay(c.call(http.StatusCreated, http.MethodPost, "/checkout", map[string]any{"item": "pack_1000"}))
 		held := c.hold(http.StatusCreated, 2200) // the customer never returned from the payment page
 		c.expect(
@@ -132,14 +132,14 @@ func TestHoldAsksStripe(t *testing.T) {
 
 		until := c.claims().number("subscription.until")
 		// A renewal is charged an hour after the period moved.
-		w.advance(time.Unix(int64(until), 0).Sub(w.now()) + 90*time.Minute)
+		w.Advance(time.Unix(int64(until), 0).Sub(w.Now()) + 90*time.Minute)
 		c.call(http.StatusOK, http.MethodPost, "/auth/refresh", map[string]any{"refresh_token": c.refresh})
-		w.gate.goDown()
+		w.Gate.Drop()
 		stale := c.hold(http.StatusCreated, 1)
 		c.expect(stale.at("stale") == true, "decided by what the database knows: %s", stale.raw)
 		c.hold(http.StatusServiceUnavailable, 5000)
-		w.gate.open()
-		w.advance(time.Minute)
+		w.Gate.Open()
+		w.Advance(time.Minute)
 		c.hold(http.StatusCreated, 10)
 		c.expect(c.claims().number("subscription.until") > until, "Stripe was asked first")
 		c.spend(http.StatusOK, 2190) // the old period's held points are not available

@@ -29,7 +29,7 @@ func TestStatementsNameTheirAccount(t *testing.T) {
 	c.holdsPoints()
 	c.hasAStory()
 	c.spendsOutside()
-	w.ring(t, http.StatusOK, event("evt_1", "cus_of_somebody"), w.secret, w.now())
+	w.ring(t, http.StatusOK, event("evt_1", "cus_of_somebody"), w.secret, w.Now())
 	c.call(http.StatusNoContent, http.MethodPost, "/auth/logout", map[string]any{"refresh_token": c.refresh})
 
 	met := map[string]bool{}

@@ -17,7 +17,7 @@ func TestRunMetrics(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
 		c := &client{t: t, w: w}
-		must(t, audit.Record(t.Context(), w.db, billing.RunDrift, w.now(), 10, 3))
+		must(t, audit.Record(t.Context(), w.db, billing.RunDrift, w.Now(), 10, 3))
 		page := string(c.call(http.StatusOK, http.MethodGet, "/metrics", nil).raw)
 		for _, want := range []string{
 			"\npointsync_drift_findings 3\n", "\npointsync_drift_last_run_timestamp_seconds 1",
@@ -44,7 +44,7 @@ func TestBackfillMetrics(t *testing.T) {
 			"before the first look: %s", page,
 		)
 		for range 2 { // the second walk finds nothing more
-			before := w.now().Unix()
+			before := w.Now().Unix()
 			_, err := w.inbox.Backfill(t.Context(), 100)
 			must(t, err)
 			page = string(c.call(http.StatusOK, http.MethodGet, "/metrics", nil).raw)
@@ -57,8 +57,8 @@ func TestBackfillMetrics(t *testing.T) {
 			).FindStringSubmatch(page)
 			c.expect(len(value) == 2, "when it was: %s", page)
 			ended, err := strconv.ParseFloat(value[1], 64)
-			c.expect(err == nil && int64(ended) >= before && int64(ended) <= w.now().Unix(), "it ended at %s", value[1])
-			w.advance(time.Hour)
+			c.expect(err == nil && int64(ended) >= before && int64(ended) <= w.Now().Unix(), "it ended at %s", value[1])
+			w.Advance(time.Hour)
 		}
 	})
 }

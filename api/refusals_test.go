@@ -316,7 +316,7 @@ func badTopUps() (list []refusal) {
 
 func badTokens(w *world, c *client) (list []refusal) {
 	mint := func(keys token.Keys, issuer, audience string) string {
-		i := token.NewIssuer(keys, issuer, audience, w.now)
+		i := token.NewIssuer(keys, issuer, audience, w.Now)
 		raw, _, err := i.Mint(billing.Account{ID: billing.AccountID(c.claims().text("sub"))}, "ses_1")
 		must(w.t, err)
 		return raw

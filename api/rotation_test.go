@@ -73,7 +73,7 @@ func rotation(t *testing.T, w *world, settings []string, wait time.Duration) (as
 	}
 	walk()
 	for _, keys := range settings[1:] {
-		w.advance(wait)
+		w.Advance(wait)
 		c.call(http.StatusOK, http.MethodPost, "/auth/refresh", map[string]any{"refresh_token": c.refresh})
 		for _, r := range replicas {
 			w.restart(r, keys)

@@ -127,7 +127,7 @@ func (c *client) buysAPack() {
 	)
 	stranger := c.w.user(c.t)
 	stranger.call(http.StatusNotFound, http.MethodGet, path, nil)
-	c.w.flush()
+	c.w.Flush()
 	c.expect(
 		c.call(http.StatusOK, http.MethodGet, "/points", nil).number("available") == 200,
 		"the webhooks that come later grant nothing more",
@@ -137,12 +137,12 @@ func (c *client) buysAPack() {
 // spendsInside spends in the window that the token carries.
 func (c *client) spendsInside() {
 	c.t.Helper()
-	c.w.advance(time.Minute) // restores what the purchase used of the budget for asking Stripe
+	c.w.Advance(time.Minute) // restores what the purchase used of the budget for asking Stripe
 	c.buy("pro_monthly")
 	c.call(http.StatusConflict, http.MethodPost, "/checkout", map[string]any{"item": "basic_monthly"})
-	c.w.flush()
+	c.w.Flush()
 
-	c.w.gate.goDown() // inside the window Stripe is not asked
+	c.w.Gate.Drop() // inside the window Stripe is not asked
 	one := c.spend(http.StatusOK, 100, "Idempotency-Key", "spend-1")
 	c.expect(one.at("stale") == false && one.number("points.available") == 1300, "debited at once: %s", one.raw)
 	two := c.spend(http.StatusOK, 100, "Idempotency-Key", "spend-1")
@@ -155,11 +155,11 @@ func (c *client) spendsInside() {
 		later.text("type") == "/problems/stripe-unavailable" && later.at("token") == nil,
 		"only a synced database refuses: %s", later.raw,
 	)
-	c.w.gate.fallSilent()
+	c.w.Gate.Hang()
 	begin := time.Now()
 	c.spend(http.StatusServiceUnavailable, 5000)
 	c.expect(time.Since(begin) < 10*time.Second, "a silent Stripe is not waited for long")
-	c.w.gate.open()
+	c.w.Gate.Open()
 
 	refused := c.spend(http.StatusPaymentRequired, 5000, "Idempotency-Key", "spend-2")
 	c.expect(refused.number("points.available") == 1300 && c.claims().number("points") == 1300 &&
@@ -174,17 +174,17 @@ func (c *client) spendsOutside() {
 	until := c.claims().number("subscription.until")
 	c.w.silence()
 	// The server's own comparison with Stripe must not see it first either.
-	c.w.gate.goDown()
+	c.w.Gate.Drop()
 	// A renewal is charged an hour after the period moved.
-	c.w.advance(time.Unix(int64(until), 0).Sub(c.w.now()) + 90*time.Minute)
+	c.w.Advance(time.Unix(int64(until), 0).Sub(c.w.Now()) + 90*time.Minute)
 	c.spend(http.StatusUnauthorized, 1) // the token has expired
 	c.call(http.StatusOK, http.MethodPost, "/auth/refresh", map[string]any{"refresh_token": c.refresh})
 	c.expect(c.claims().number("subscription.until") == until, "the database does not know of the renewal")
 	stale := c.spend(http.StatusOK, 1)
 	c.expect(stale.at("stale") == true, "decided by what the database knows: %s", stale.raw)
 	c.spend(http.StatusServiceUnavailable, 2000)
-	c.w.gate.open()
-	c.w.advance(time.Minute)
+	c.w.Gate.Open()
+	c.w.Advance(time.Minute)
 	spent := c.spend(http.StatusOK, 1350) // of the pack's 200 and the renewal's 1200
 	c.expect(
 		spent.at("stale") == false && spent.number("points.available") == 200+1200-1350,
@@ -198,16 +198,16 @@ func (c *client) managesTheSubscription() {
 	c.t.Helper()
 	portal := c.call(http.StatusCreated, http.MethodPost, "/portal", map[string]any{"return_url": shopURL + "/account"})
 	c.expect(portal.text("url") != "", "the portal has an address")
-	c.w.gate.goDown()
+	c.w.Gate.Drop()
 	c.call(http.StatusServiceUnavailable, http.MethodPost, "/portal", map[string]any{})
 	c.call(http.StatusServiceUnavailable, http.MethodPost, "/checkout", map[string]any{"item": "pack_1000"})
-	c.w.gate.open()
+	c.w.Gate.Open()
 	c.expect(
 		c.call(http.StatusOK, http.MethodGet, "/subscription", nil).text("subscription.status") == "active",
 		"it is active",
 	)
-	id := c.w.ask(http.MethodGet, "/v1/subscriptions", nil)["data"].([]any)[0].(map[string]any)["id"].(string)
-	c.w.ask(http.MethodDelete, "/v1/subscriptions/"+id, nil)
+	id := c.w.Ask(http.MethodGet, "/v1/subscriptions", nil)["data"].([]any)[0].(map[string]any)["id"].(string)
+	c.w.Ask(http.MethodDelete, "/v1/subscriptions/"+id, nil)
 	refused := c.spend(http.StatusPaymentRequired, 1000)
 	c.expect(
 		refused.text("subscription.status") == "canceled" && refused.at("subscription.until") == nil,
@@ -221,7 +221,7 @@ func (c *client) looksAround() {
 	for _, path := range []string{"/healthz", "/readyz", "/metrics", "/openapi.yaml", "/docs"} {
 		c.call(http.StatusOK, http.MethodGet, path, nil)
 	}
-	c.w.ring(c.t, http.StatusOK, event("evt_by_hand", "cus_of_somebody"), c.w.secret, c.w.now())
+	c.w.ring(c.t, http.StatusOK, event("evt_by_hand", "cus_of_somebody"), c.w.secret, c.w.Now())
 	c.verifiesItsToken()
 	c.findsTheShop()
 	total, pages := 0, 0

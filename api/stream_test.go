@@ -202,7 +202,7 @@ func TestSessionStream(t *testing.T) {
 		)
 
 		c.pay(c.call(http.StatusCreated, http.MethodPost, "/checkout", map[string]any{"item": "pack_100"}))
-		w.flush()
+		w.Flush()
 		f.until(100)
 		c.spend(http.StatusOK, 10)
 		last := f.until(90)
@@ -215,7 +215,7 @@ func TestSessionStream(t *testing.T) {
 		c.call(http.StatusCreated, http.MethodPost, "/points/holds", map[string]any{"amount": 9, "ttl_seconds": 60})
 		held := again.until(80)
 		c.expect(held.number("points.held") == 9, "held: %s", held.raw)
-		w.advance(time.Minute)
+		w.Advance(time.Minute)
 		back := again.until(89)
 		c.expect(back.number("points.held") == 0, "the hold's time is over: %s", back.raw)
 	})

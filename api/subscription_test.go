@@ -11,7 +11,7 @@ import (
 // changesTheSubscription schedules a downgrade, withdraws it, cancels, and resumes.
 func (c *client) changesTheSubscription() {
 	c.t.Helper()
-	c.w.advance(time.Minute)
+	c.w.Advance(time.Minute)
 	down := map[string]any{"plan": "basic_monthly"}
 	preview := c.call(http.StatusOK, http.MethodPost, "/subscription/preview", down)
 	c.expect(
@@ -48,7 +48,7 @@ func (c *client) changesTheSubscription() {
 		read.at("subscription.cancel_at_period_end") == false && read.number("subscription.quantity") == 1,
 		"it goes on: %s", read.raw,
 	)
-	c.w.advance(2 * time.Minute) // restores what this used of the budget for asking Stripe
+	c.w.Advance(2 * time.Minute) // restores what this used of the budget for asking Stripe
 }
 
 // TestVoidedOverHTTP proves that an immediate cancellation lists the invoice of an unpaid upgrade, and that its repeat
@@ -58,19 +58,19 @@ func TestVoidedOverHTTP(t *testing.T) {
 	eachWorld(t, func(t *testing.T, w *world) {
 		c := w.user(t)
 		c.buy("basic_monthly")
-		sub := w.ask(http.MethodGet, "/v1/subscriptions", nil)["data"].([]any)[0].(map[string]any)
-		card := w.ask(
+		sub := w.Ask(http.MethodGet, "/v1/subscriptions", nil)["data"].([]any)[0].(map[string]any)
+		card := w.Ask(
 			http.MethodPost, "/v1/payment_methods/pm_card_chargeCustomerFail/attach",
 			url.Values{"customer": {sub["customer"].(string)}},
 		)
-		w.ask(
+		w.Ask(
 			http.MethodPost, "/v1/subscriptions/"+sub["id"].(string),
 			url.Values{"default_payment_method": {card["id"].(string)}},
 		)
 		c.call(
 			http.StatusPaymentRequired, http.MethodPost, "/subscription/change", map[string]any{"plan": "pro_monthly"},
 		)
-		invoice := w.ask(http.MethodGet, "/v1/invoices?limit=1", nil)["data"].([]any)[0].(map[string]any)
+		invoice := w.Ask(http.MethodGet, "/v1/invoices?limit=1", nil)["data"].([]any)[0].(map[string]any)
 		voided := []any{map[string]any{"id": invoice["id"], "amount": invoice["amount_due"], "currency": "usd"}}
 		for range 2 {
 			ended := c.call(
@@ -96,7 +96,7 @@ func TestChangeOverHTTP(t *testing.T) {
 		c.call(http.StatusConflict, http.MethodPost, "/subscription/change", up)
 		c.call(http.StatusConflict, http.MethodPost, "/subscription/cancel", map[string]any{})
 		c.buy("basic_monthly")
-		w.advance(10 * time.Minute)
+		w.Advance(10 * time.Minute)
 		c.call(http.StatusConflict, http.MethodPost, "/subscription/change", map[string]any{"plan": "basic_monthly"})
 		preview := c.call(http.StatusOK, http.MethodPost, "/subscription/preview", up)
 		c.expect(
@@ -104,12 +104,12 @@ func TestChangeOverHTTP(t *testing.T) {
 			"the preview: %s", preview.raw,
 		)
 
-		sub := w.ask(http.MethodGet, "/v1/subscriptions", nil)["data"].([]any)[0].(map[string]any)
-		card := w.ask(
+		sub := w.Ask(http.MethodGet, "/v1/subscriptions", nil)["data"].([]any)[0].(map[string]any)
+		card := w.Ask(
 			http.MethodPost, "/v1/payment_methods/pm_card_chargeCustomerFail/attach",
 			url.Values{"customer": {sub["customer"].(string)}},
 		)
-		w.ask(
+		w.Ask(
 			http.MethodPost, "/v1/subscriptions/"+sub["id"].(string),
 			url.Values{"default_payment_method": {card["id"].(string)}},
 		)
@@ -131,7 +131,7 @@ func TestChangeOverHTTP(t *testing.T) {
 		)
 		must(t, err)
 		must(t, paid.Body.Close())
-		w.flush()
+		w.Flush()
 		changed := c.call(http.StatusOK, http.MethodPost, "/subscription/change", up, "Idempotency-Key", "up")
 		c.expect(
 			changed.text("subscription.plan") == "pro_monthly" &&

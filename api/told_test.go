@@ -47,7 +47,7 @@ func TestToldOfPurchases(t *testing.T) {
 			got, want := event.at("data.subscription"), read.at("subscription")
 			c.expect(got != nil && reflect.DeepEqual(got, want), "the subscription is %v, told %s", want, event.raw)
 		}
-		w.advance(time.Minute) // restores what this used of the budget for asking Stripe
+		w.Advance(time.Minute) // restores what this used of the budget for asking Stripe
 		plan := c.buy("pro_monthly")
 		begun := changed()
 		c.expect(
@@ -57,7 +57,7 @@ func TestToldOfPurchases(t *testing.T) {
 		same(begun, c.call(http.StatusOK, http.MethodGet, "/subscription", nil))
 		c.expect(fulfilled().at("data.order.id") == plan.at("order.id"), "the plan's order too")
 
-		w.advance(10 * time.Minute)
+		w.Advance(10 * time.Minute)
 		down := c.call(
 			http.StatusOK, http.MethodPost, "/subscription/change", map[string]any{"plan": "basic_monthly"},
 			"Idempotency-Key", "down",
@@ -69,7 +69,7 @@ func TestToldOfPurchases(t *testing.T) {
 		)
 		same(scheduled, down)
 
-		w.advance(10 * time.Minute)
+		w.Advance(10 * time.Minute)
 		end := c.call(
 			http.StatusOK, http.MethodPost, "/subscription/cancel", map[string]any{"at": "now"}, "Idempotency-Key",
 			"end",

@@ -15,43 +15,40 @@ import (
 // named, 2 if the command could not find out. The JSON output contains the same, and the metrics show a complete audit.
 func TestAuditCommand(t *testing.T) {
 	t.Parallel()
-	for _, dialect := range storetest.Dialects {
-		t.Run(string(dialect), func(t *testing.T) {
-			t.Parallel()
-			url := storetest.URL(t, dialect)
-			db := storetest.OpenURL(t, url, nil)
-			p := program{t: t}.with("DATABASE_URL=" + url)
-			a := storetest.NewAccount(t, db)
-			if said := p.run(0, "audit"); said != "1 accounts looked at, 0 violations\n" {
-				t.Errorf("of a sound database: %q", said)
-			}
-			breakAccount(t, db, a.ID)
-			audited := p.command("audit", "--json") // it takes the 12 seconds from one look to the next
-			out, _ := audited.Output()
-			var r auditReport
-			if err := json.Unmarshal(out, &r); audited.ProcessState.ExitCode() != 1 || err != nil || r.Accounts != 1 ||
-				r.Found != 1 || !r.Complete || r.Last != string(a.ID) ||
-				len(r.Violations) != 1 || r.Violations[0].Account != string(a.ID) {
-				t.Errorf("of a broken one, as JSON: %v: %s", err, out)
-			}
-			var said strings.Builder
-			if err := r.print(&said, false); err != nil || !strings.Contains(
-				said.String(), string(a.ID)+"  lots-sum",
-			) || !strings.Contains(said.String(), "1 violations") {
-				t.Errorf("of a broken one: %q, %v", said.String(), err)
-			}
-			run, err := db.AuditRun(context.Background(), billing.RunAudit)
-			if err != nil || run.LastFindings != 1 || run.LastEndedAt == nil {
-				t.Errorf("noted: %+v, %v", run, err)
-			}
-			p.run(0, "audit", "--after", string(a.ID)) // after the broken one, so it is not a complete audit
-			if again, err := db.AuditRun(
-				context.Background(), billing.RunAudit,
-			); err != nil || !again.LastEndedAt.Equal(*run.LastEndedAt) {
-				t.Errorf("noted of a part: %+v, %v", again, err)
-			}
-		})
-	}
+	storetest.EachDialect(t, func(t *testing.T, dialect store.Dialect) {
+		url := storetest.URL(t, dialect)
+		db := storetest.OpenURL(t, url, nil)
+		p := program{t: t}.with("DATABASE_URL=" + url)
+		a := storetest.NewAccount(t, db)
+		if said := p.run(0, "audit"); said != "1 accounts looked at, 0 violations\n" {
+			t.Errorf("of a sound database: %q", said)
+		}
+		breakAccount(t, db, a.ID)
+		audited := p.command("audit", "--json") // it takes the 12 seconds from one look to the next
+		out, _ := audited.Output()
+		var r auditReport
+		if err := json.Unmarshal(out, &r); audited.ProcessState.ExitCode() != 1 || err != nil || r.Accounts != 1 ||
+			r.Found != 1 || !r.Complete || r.Last != string(a.ID) ||
+			len(r.Violations) != 1 || r.Violations[0].Account != string(a.ID) {
+			t.Errorf("of a broken one, as JSON: %v: %s", err, out)
+		}
+		var said strings.Builder
+		if err := r.print(&said, false); err != nil || !strings.Contains(
+			said.String(), string(a.ID)+"  lots-sum",
+		) || !strings.Contains(said.String(), "1 violations") {
+			t.Errorf("of a broken one: %q, %v", said.String(), err)
+		}
+		run, err := db.AuditRun(context.Background(), billing.RunAudit)
+		if err != nil || run.LastFindings != 1 || run.LastEndedAt == nil {
+			t.Errorf("noted: %+v, %v", run, err)
+		}
+		p.run(0, "audit", "--after", string(a.ID)) // after the broken one, so it is not a complete audit
+		if again, err := db.AuditRun(
+			context.Background(), billing.RunAudit,
+		); err != nil || !again.LastEndedAt.Equal(*run.LastEndedAt) {
+			t.Errorf("noted of a part: %+v, %v", again, err)
+		}
+	})
 	if said := (program{t: t}).with(
 		"DATABASE_URL="+storetest.Empty(t, store.SQLite),
 	).run(2, "audit"); !strings.Contains(said, "pointsync migrate") {
@@ -66,11 +63,7 @@ func TestAuditCommandLooksTwice(t *testing.T) {
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, _ *storetest.Clock) {
 		passing, lasting, later, other := storetest.NewAccount(t, db), storetest.NewAccount(t, db), storetest.NewAccount(t, db), storetest.NewAccount(t, db)
 		set := func(id billing.AccountID, what string) {
-			if _, err := db.SQL().ExecContext(
-				t.Context(), `UPDATE accounts SET `+what+` WHERE id = '`+string(id)+`'`,
-			); err != nil {
-				t.Error(err)
-			}
+			storetest.Exec(t, db, `UPDATE accounts SET `+what+` WHERE id = '`+string(id)+`'`)
 		}
 		for _, a := range []billing.Account{passing, lasting, other} {
 			breakAccount(t, db, a.ID) // lots-sum
@@ -94,9 +87,5 @@ func TestAuditCommandLooksTwice(t *testing.T) {
 // breakAccount makes an account's lots disagree with its balance.
 func breakAccount(t *testing.T, db *store.DB, id billing.AccountID) {
 	t.Helper()
-	if _, err := db.SQL().ExecContext(
-		context.Background(), `UPDATE accounts SET unsettled = 1 WHERE id = '`+string(id)+`'`,
-	); err != nil {
-		t.Fatal(err)
-	}
+	storetest.Exec(t, db, `UPDATE accounts SET unsettled = 1 WHERE id = '`+string(id)+`'`)
 }

@@ -66,48 +66,45 @@ func lookedAt(seen, missing, failed int) string {
 // walking at this moment.
 func TestBackfillCommand(t *testing.T) {
 	t.Parallel()
-	for _, dialect := range storetest.Dialects {
-		t.Run(string(dialect), func(t *testing.T) {
-			t.Parallel()
-			const paid = 80 // more than two pages
-			stripe, databaseURL := newSandbox(t), storetest.URL(t, dialect)
-			db := storetest.OpenURL(t, databaseURL, nil)
-			payer(t, db, stripe, paid)
-			p := program{t: t}.with("DATABASE_URL="+databaseURL, "STRIPE_SECRET_KEY="+sandboxtest.Key)
-			here := p.with("STRIPE_API_BASE=" + stripe)
-			if said := p.with(
-				"STRIPE_API_BASE=http://127.0.0.1:1",
-			).run(1, "events", "backfill"); !strings.HasPrefix(said, lookedAt(0, 0, 0)) || !strings.Contains(
-				said, "goes on where it did",
-			) {
-				t.Errorf("without Stripe: %q", said)
+	storetest.EachDialect(t, func(t *testing.T, dialect store.Dialect) {
+		const paid = 80 // more than two pages
+		stripe, databaseURL := newSandbox(t), storetest.URL(t, dialect)
+		db := storetest.OpenURL(t, databaseURL, nil)
+		payer(t, db, stripe, paid)
+		p := program{t: t}.with("DATABASE_URL="+databaseURL, "STRIPE_SECRET_KEY="+sandboxtest.Key)
+		here := p.with("STRIPE_API_BASE=" + stripe)
+		if said := p.with(
+			"STRIPE_API_BASE=http://127.0.0.1:1",
+		).run(1, "events", "backfill"); !strings.HasPrefix(said, lookedAt(0, 0, 0)) || !strings.Contains(
+			said, "goes on where it did",
+		) {
+			t.Errorf("without Stripe: %q", said)
+		}
+		for _, missing := range []int{paid, 0} {
+			if said := here.run(0, "events", "backfill"); said != lookedAt(paid, missing, 0) {
+				t.Errorf("%d were missing: %q", missing, said)
 			}
-			for _, missing := range []int{paid, 0} {
-				if said := here.run(0, "events", "backfill"); said != lookedAt(paid, missing, 0) {
-					t.Errorf("%d were missing: %q", missing, said)
-				}
-			}
-			if said := here.run(
-				0, "events", "list", "--status", "pending", "--limit", "1000",
-			); strings.Count(said, "payment_intent.succeeded") != paid {
-				t.Errorf("the list: %q", said)
-			}
-			rewinds(t, db, here, paid)
-			givesWay(t, p, stripe)
-			leaves(t, db, here, paid)
-		})
-	}
+		}
+		if said := here.run(
+			0, "events", "list", "--status", "pending", "--limit", "1000",
+		); strings.Count(said, "payment_intent.succeeded") != paid {
+			t.Errorf("the list: %q", said)
+		}
+		rewinds(t, db, here, paid)
+		givesWay(t, p, stripe)
+		leaves(t, db, here, paid)
+	})
 }
 
 // rewinds proves that --since goes back before the last walk, and not too far.
 func rewinds(t *testing.T, db *store.DB, p program, paid int) {
 	t.Helper()
-	seen := func(at string) { t.Helper(); change(t, db, "UPDATE event_walks SET seen_until = '"+at+"'") }
+	seen := func(at string) { t.Helper(); storetest.Exec(t, db, "UPDATE event_walks SET seen_until = '"+at+"'") }
 	seen("2999-01-01T00:00:00.000000Z")
 	if said := p.run(0, "events", "backfill"); said != lookedAt(0, 0, 0) {
 		t.Errorf("all was seen: %q", said)
 	}
-	change(t, db, "DELETE FROM inbox_events WHERE id = (SELECT MIN(id) FROM inbox_events)")
+	storetest.Exec(t, db, "DELETE FROM inbox_events WHERE id = (SELECT MIN(id) FROM inbox_events)")
 	seen("2999-01-01T00:00:00.000000Z")
 	if said := p.run(0, "events", "backfill", "--since", "48h"); said != lookedAt(paid, 1, 0) {
 		t.Errorf("--since: %q", said)
@@ -155,27 +152,19 @@ func givesWay(t *testing.T, p program, stripe string) {
 // leaves proves that an event which cannot be stored is reported, and stops nothing.
 func leaves(t *testing.T, db *store.DB, p program, paid int) {
 	t.Helper()
-	change(t, db, "DELETE FROM inbox_events")
+	storetest.Exec(t, db, "DELETE FROM inbox_events")
 	if db.Dialect() == store.SQLite {
-		change(
+		storetest.Exec(
 			t, db,
 			"CREATE TRIGGER poison BEFORE INSERT ON inbox_events WHEN NOT EXISTS (SELECT 1 FROM inbox_events) BEGIN SELECT RAISE(ABORT, 'poison'); END",
 		)
 	} else {
-		change(t, db, "ALTER TABLE inbox_events ADD CONSTRAINT poison CHECK (false)")
+		storetest.Exec(t, db, "ALTER TABLE inbox_events ADD CONSTRAINT poison CHECK (false)")
 	}
 	if said := p.run(1, "events", "backfill"); !strings.HasPrefix(said, lookedAt(paid, 0, paid)) || !strings.Contains(
 		said, "run pointsync stripe reconcile",
 	) {
 		t.Errorf("what cannot be stored: %q", said)
-	}
-}
-
-// change changes rows in ways that our code does not.
-func change(t *testing.T, db *store.DB, statement string) {
-	t.Helper()
-	if _, err := db.SQL().ExecContext(t.Context(), statement); err != nil {
-		t.Fatal(err)
 	}
 }
 
@@ -244,7 +233,9 @@ func TestBackfillKilled(t *testing.T) {
 	}
 	eventually(
 		t, "every event is answered",
-		func() bool { return count(t, db, "SELECT count(*) FROM inbox_events WHERE status = 'pending'") == 0 },
+		func() bool {
+			return storetest.Count(t, db, "SELECT count(*) FROM inbox_events WHERE status = 'pending'") == 0
+		},
 	)
 	if a, err := db.Account(t.Context(), others.ID); err != nil || a.Sync.LastSyncedAt == nil {
 		t.Errorf("%+v, %v", a.Sync, err)
@@ -253,16 +244,7 @@ func TestBackfillKilled(t *testing.T) {
 
 func stored(t *testing.T, db *store.DB) int {
 	t.Helper()
-	return count(t, db, "SELECT count(*) FROM inbox_events")
-}
-
-// count returns the number that a query selects.
-func count(t *testing.T, db *store.DB, query string) (n int) {
-	t.Helper()
-	if err := db.SQL().QueryRowContext(t.Context(), query).Scan(&n); err != nil {
-		t.Fatal(err)
-	}
-	return n
+	return storetest.Count(t, db, "SELECT count(*) FROM inbox_events")
 }
 
 // metrics returns the page of a server's metrics.

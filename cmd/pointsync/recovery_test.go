@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/store"
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
@@ -20,62 +21,59 @@ const agreement = time.Minute
 // command helps.
 func TestAgreementAfterKill(t *testing.T) {
 	t.Parallel()
-	for _, dialect := range storetest.Dialects {
-		t.Run(string(dialect), func(t *testing.T) {
-			t.Parallel()
-			stripe, addr, databaseURL := newSandbox(t), freeAddr(t), storetest.URL(t, dialect)
-			p := served(t, stripe, databaseURL).with("POINTSYNC_ADDR=" + addr)
-			secret := shownSecret.FindStringSubmatch(
-				p.run(0, "stripe", "setup", "--webhook-url", "http://"+addr+"/webhook"),
-			)
-			if secret == nil {
-				t.Fatal("setup shows no secret")
-			}
-			p = p.with("STRIPE_WEBHOOK_SECRET=" + secret[1])
-			db := storetest.OpenURL(t, databaseURL, nil)
-			d := client(t, "http://"+addr, stripe)
-			server := p.serve()
-			if err := d.guard(d.begin); err != nil {
+	storetest.EachDialect(t, func(t *testing.T, dialect store.Dialect) {
+		stripe, addr, databaseURL := newSandbox(t), freeAddr(t), storetest.URL(t, dialect)
+		p := served(t, stripe, databaseURL).with("POINTSYNC_ADDR=" + addr)
+		secret := shownSecret.FindStringSubmatch(
+			p.run(0, "stripe", "setup", "--webhook-url", "http://"+addr+"/webhook"),
+		)
+		if secret == nil {
+			t.Fatal("setup shows no secret")
+		}
+		p = p.with("STRIPE_WEBHOOK_SECRET=" + secret[1])
+		db := storetest.OpenURL(t, databaseURL, nil)
+		d := client(t, "http://"+addr, stripe)
+		server := p.serve()
+		if err := d.guard(d.begin); err != nil {
+			t.Fatal(err)
+		}
+		for round := 1; round <= 2; round++ {
+			if err := d.guard(func() { d.payWhileStripeHangs("pack_100") }); err != nil {
 				t.Fatal(err)
 			}
-			for round := 1; round <= 2; round++ {
-				if err := d.guard(func() { d.payWhileStripeHangs("pack_100") }); err != nil {
-					t.Fatal(err)
-				}
-				eventually(t, "a sync has begun and hangs", func() bool { return d.struck() > 0 })
-				_ = server.cmd.Process.Kill()
-				_ = server.cmd.Wait()
-				if err := d.guard(func() { d.stripe(200, http.MethodDelete, "/_sandbox/faults", nil) }); err != nil {
-					t.Fatal(err)
-				}
-				server = p.serve()
-				began := time.Now()
-				for agreed := false; !agreed; {
-					pending, err := db.Events(context.Background(), billing.InboxPending, 1)
-					if err != nil {
-						t.Fatal(err)
-					}
-					a, err := db.AccountByEmail(context.Background(), "ada@example.com")
-					if err != nil {
-						t.Fatal(err)
-					}
-					if agreed = len(pending) == 0 && int(a.Available) == 100*round; !agreed &&
-						time.Since(began) > agreement {
-						t.Fatalf(
-							"round %d: not after %s: %d points, pending %+v\n%s", round, agreement, a.Available,
-							pending, server.said,
-						)
-					}
-					<-time.After(50 * time.Millisecond)
-				}
-				t.Logf(
-					"round %d: the database agreed with Stripe %s after the start", round,
-					time.Since(began).Round(time.Millisecond),
-				)
+			eventually(t, "a sync has begun and hangs", func() bool { return d.struck() > 0 })
+			_ = server.cmd.Process.Kill()
+			_ = server.cmd.Wait()
+			if err := d.guard(func() { d.stripe(200, http.MethodDelete, "/_sandbox/faults", nil) }); err != nil {
+				t.Fatal(err)
 			}
-			server.terminate()
-		})
-	}
+			server = p.serve()
+			began := time.Now()
+			for agreed := false; !agreed; {
+				pending, err := db.Events(context.Background(), billing.InboxPending, 1)
+				if err != nil {
+					t.Fatal(err)
+				}
+				a, err := db.AccountByEmail(context.Background(), "ada@example.com")
+				if err != nil {
+					t.Fatal(err)
+				}
+				if agreed = len(pending) == 0 && int(a.Available) == 100*round; !agreed &&
+					time.Since(began) > agreement {
+					t.Fatalf(
+						"round %d: not after %s: %d points, pending %+v\n%s", round, agreement, a.Available,
+						pending, server.said,
+					)
+				}
+				<-time.After(50 * time.Millisecond)
+			}
+			t.Logf(
+				"round %d: the database agreed with Stripe %s after the start", round,
+				time.Since(began).Round(time.Millisecond),
+			)
+		}
+		server.terminate()
+	})
 }
 
 // payWhileStripeHangs pays for a pack. A later request for subscriptions, which every sync makes, gets no reply.

@@ -17,36 +17,33 @@ import (
 // including its own actions, as text and as JSON, and lets no control character of a customer reach the terminal.
 func TestUserRoleAndExplain(t *testing.T) {
 	t.Parallel()
-	for _, dialect := range storetest.Dialects {
-		t.Run(string(dialect), func(t *testing.T) {
-			t.Parallel()
-			url := storetest.URL(t, dialect)
-			db := storetest.OpenURL(t, url, nil)
-			p := program{t: t}.with("DATABASE_URL=" + url)
-			a := storetest.NewAccount(t, db)
-			if said := p.run(
-				0, "user", "role", strings.ToUpper(a.Email), "admin",
-			); !strings.Contains(said, "has the role admin now") {
-				t.Errorf("user role says %q", said)
-			}
-			if said := p.run(0, "user", "role", a.Email, "admin"); !strings.Contains(said, "already") {
-				t.Errorf("once more it says %q", said)
-			}
-			if now, err := db.Account(context.Background(), a.ID); err != nil || now.Role != billing.RoleAdmin {
-				t.Errorf("the role is %q (%v)", now.Role, err)
-			}
-			p.run(1, "user", "role", "nobody@example.com", "admin")
-			if out, err := p.command("user", "role", a.Email, "root").CombinedOutput(); err == nil {
-				t.Errorf("somebody became root: %s", out)
-			}
-			move(t, db, a.ID)
-			if said := p.run(0, "explain", a.Email); strings.Contains(said, "top-up") {
-				t.Errorf("there is no top-up, and yet: %s", said)
-			}
-			topUp(t, db, a.ID)
-			explained(t, p, a)
-		})
-	}
+	storetest.EachDialect(t, func(t *testing.T, dialect store.Dialect) {
+		url := storetest.URL(t, dialect)
+		db := storetest.OpenURL(t, url, nil)
+		p := program{t: t}.with("DATABASE_URL=" + url)
+		a := storetest.NewAccount(t, db)
+		if said := p.run(
+			0, "user", "role", strings.ToUpper(a.Email), "admin",
+		); !strings.Contains(said, "has the role admin now") {
+			t.Errorf("user role says %q", said)
+		}
+		if said := p.run(0, "user", "role", a.Email, "admin"); !strings.Contains(said, "already") {
+			t.Errorf("once more it says %q", said)
+		}
+		if now, err := db.Account(context.Background(), a.ID); err != nil || now.Role != billing.RoleAdmin {
+			t.Errorf("the role is %q (%v)", now.Role, err)
+		}
+		p.run(1, "user", "role", "nobody@example.com", "admin")
+		if out, err := p.command("user", "role", a.Email, "root").CombinedOutput(); err == nil {
+			t.Errorf("somebody became root: %s", out)
+		}
+		move(t, db, a.ID)
+		if said := p.run(0, "explain", a.Email); strings.Contains(said, "top-up") {
+			t.Errorf("there is no top-up, and yet: %s", said)
+		}
+		topUp(t, db, a.ID)
+		explained(t, p, a)
+	})
 }
 
 // move grants some points and spends some, with a description that would clear a screen.

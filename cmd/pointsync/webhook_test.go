@@ -21,43 +21,40 @@ import (
 // when it makes one, and refuses what the API refuses.
 func TestWebhooksCommands(t *testing.T) {
 	t.Parallel()
-	for _, dialect := range storetest.Dialects {
-		t.Run(string(dialect), func(t *testing.T) {
-			t.Parallel()
-			p := program{t: t}.with("DATABASE_URL=" + storetest.URL(t, dialect))
-			said := p.run(0, "webhooks", "add", "https://example.com/hooks", "--types", "points.low,order.fulfilled")
-			found := regexp.MustCompile(
-				`^webhook  (whk_\w{26})\nsecret   (whsec_[\w+/]{43}=)\n$`,
-			).FindStringSubmatch(said)
-			if found == nil {
-				t.Fatalf("add says %q", said)
-			}
-			id, secret := found[1], found[2]
-			if said = p.run(0, "webhooks", "list"); !strings.Contains(said, id) || !strings.Contains(
-				said, "order.fulfilled,points.low",
-			) || strings.Contains(said, "whsec_") {
-				t.Errorf("list says %q", said)
-			}
-			if said = p.run(
-				0, "webhooks", "roll", id,
-			); !strings.Contains(said, "whsec_") || strings.Contains(said, secret) {
-				t.Errorf("roll says %q", said)
-			}
-			p.run(1, "webhooks", "add", "http://127.0.0.1:9/")
-			p.with("POINTSYNC_ALLOW_LOCAL_WEBHOOKS=true").run(0, "webhooks", "add", "http://127.0.0.1:9/")
-			p.run(1, "webhooks", "add", "https://example.com", "--types", "points.lost")
-			p.run(0, "webhooks", "remove", id)
-			p.run(1, "webhooks", "remove", id)
-			p.run(1, "webhooks", "roll", id)
-			p.run(1, "webhooks", "history", "--limit", "0")
-			told := p.run(0, "webhooks", "history", "--limit", "3")
-			if deeds := regexp.MustCompile(
-				`(?m)the command line +(\w+) +`+id,
-			).FindAllStringSubmatch(told, -1); len(deeds) != 2 || deeds[0][1] != "remove" || deeds[1][1] != "roll" {
-				t.Errorf("history says %q", told)
-			}
-		})
-	}
+	storetest.EachDialect(t, func(t *testing.T, dialect store.Dialect) {
+		p := program{t: t}.with("DATABASE_URL=" + storetest.URL(t, dialect))
+		said := p.run(0, "webhooks", "add", "https://example.com/hooks", "--types", "points.low,order.fulfilled")
+		found := regexp.MustCompile(
+			`^webhook  (whk_\w{26})\nsecret   (whsec_[\w+/]{43}=)\n$`,
+		).FindStringSubmatch(said)
+		if found == nil {
+			t.Fatalf("add says %q", said)
+		}
+		id, secret := found[1], found[2]
+		if said = p.run(0, "webhooks", "list"); !strings.Contains(said, id) || !strings.Contains(
+			said, "order.fulfilled,points.low",
+		) || strings.Contains(said, "whsec_") {
+			t.Errorf("list says %q", said)
+		}
+		if said = p.run(
+			0, "webhooks", "roll", id,
+		); !strings.Contains(said, "whsec_") || strings.Contains(said, secret) {
+			t.Errorf("roll says %q", said)
+		}
+		p.run(1, "webhooks", "add", "http://127.0.0.1:9/")
+		p.with("POINTSYNC_ALLOW_LOCAL_WEBHOOKS=true").run(0, "webhooks", "add", "http://127.0.0.1:9/")
+		p.run(1, "webhooks", "add", "https://example.com", "--types", "points.lost")
+		p.run(0, "webhooks", "remove", id)
+		p.run(1, "webhooks", "remove", id)
+		p.run(1, "webhooks", "roll", id)
+		p.run(1, "webhooks", "history", "--limit", "0")
+		told := p.run(0, "webhooks", "history", "--limit", "3")
+		if deeds := regexp.MustCompile(
+			`(?m)the command line +(\w+) +`+id,
+		).FindAllStringSubmatch(told, -1); len(deeds) != 2 || deeds[0][1] != "remove" || deeds[1][1] != "roll" {
+			t.Errorf("history says %q", told)
+		}
+	})
 }
 
 // TestOutgoingKilled proves what happens if a server is killed after an endpoint got an event, and before it could

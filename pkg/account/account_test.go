@@ -14,22 +14,6 @@ import (
 	"github.com/pointsync/pointsync/pkg/token"
 )
 
-const password = "correct horse battery"
-
-// newService returns a Service that never asks Stripe in these tests.
-func newService(t testing.TB, db *store.DB) *Service {
-	t.Helper()
-	keys, err := token.ParseKeys(token.GenerateKey("test"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := New(db, token.NewIssuer(keys, "pointsync", "pointsync", db.Now), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
 // TestRegister proves that an account is made once and found under every spelling of its email. The database contains
 // neither the password nor a usable refresh token.
 func TestRegister(t *testing.T) {

@@ -82,7 +82,7 @@ func TestRules(t *testing.T) {
 					if found := all(t, db, 2); len(found) != 0 {
 						t.Fatalf("of sound accounts: %v", found)
 					}
-					exec(t, db, strings.ReplaceAll(statement, "$ACC", string(broken.ID)))
+					storetest.Exec(t, db, strings.ReplaceAll(statement, "$ACC", string(broken.ID)))
 					found := all(t, db, 2)
 					if !slices.ContainsFunc(found, func(v billing.Violation) bool { return v.Rule == rule }) {
 						t.Errorf("statement %d: the rule %s is not among %v", n, rule, found)
@@ -159,11 +159,11 @@ func TestOutgoingWithoutJob(t *testing.T) {
 				`UPDATE webhooks SET disabled_at = NULL, disabled_why = ''`,
 			},
 		} {
-			exec(t, db, c.does)
+			storetest.Exec(t, db, c.does)
 			if found := all(t, db, 1); len(found) != 0 {
 				t.Errorf("after %s: %v", c.does, found)
 			}
-			exec(t, db, c.undoes)
+			storetest.Exec(t, db, c.undoes)
 		}
 		insertJob(t, db, "deliver", `{"webhook":"whk_1"}`)
 		if found := all(t, db, 1); len(found) != 0 {
@@ -184,7 +184,7 @@ func TestStep(t *testing.T) {
 		}
 		clock.Advance(time.Second) // ids sort by time
 		last := storetest.NewAccount(t, db)
-		exec(t, db, `UPDATE accounts SET unsettled = 1 WHERE id = '`+string(last.ID)+`'`)
+		storetest.Exec(t, db, `UPDATE accounts SET unsettled = 1 WHERE id = '`+string(last.ID)+`'`)
 		step := func() billing.AuditRun { t.Helper(); return steps(t, db, 1) }
 
 		if run := step(); run.Accounts != 5*audit.BatchSize || run.Findings != 0 || run.EndedAt != nil ||
@@ -201,7 +201,7 @@ func TestStep(t *testing.T) {
 			t.Errorf("too early: %+v", again)
 		}
 		clock.Advance(time.Microsecond)
-		exec(t, db, `UPDATE accounts SET unsettled = 0`)
+		storetest.Exec(t, db, `UPDATE accounts SET unsettled = 0`)
 		if run := step(); run.Accounts != 5*audit.BatchSize || run.LastFindings != 1 || run.EndedAt != nil {
 			t.Errorf("an hour later: %+v", run)
 		}
@@ -345,7 +345,7 @@ func insertJob(t *testing.T, db *store.DB, kind, args string) {
 	} else {
 		args = `'` + args + `'`
 	}
-	exec(t, db, `INSERT INTO river_job (kind, args, max_attempts) VALUES ('`+kind+`', `+args+`, 1)`)
+	storetest.Exec(t, db, `INSERT INTO river_job (kind, args, max_attempts) VALUES ('`+kind+`', `+args+`, 1)`)
 }
 
 // all walks over all accounts in batches.
@@ -359,12 +359,6 @@ func all(t *testing.T, db *store.DB, batch int) (found []billing.Violation) {
 			return found
 		}
 	}
-}
-
-func exec(t *testing.T, db *store.DB, statement string) {
-	t.Helper()
-	_, err := db.SQL().ExecContext(context.Background(), statement)
-	must(t, err)
 }
 
 func write(t *testing.T, db *store.DB, f func(ctx context.Context, tx *store.Tx) error) {

@@ -20,7 +20,7 @@ func TestSecondLook(t *testing.T) {
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, _ *storetest.Clock) {
 		passing, lasting, later := storetest.NewAccount(t, db), storetest.NewAccount(t, db), storetest.NewAccount(t, db)
 		set := func(a billing.Account, unsettled string) {
-			exec(t, db, `UPDATE accounts SET unsettled = `+unsettled+` WHERE id = '`+string(a.ID)+`'`)
+			storetest.Exec(t, db, `UPDATE accounts SET unsettled = `+unsettled+` WHERE id = '`+string(a.ID)+`'`)
 		}
 		set(passing, "1")
 		set(lasting, "1")

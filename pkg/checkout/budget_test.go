@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"strings"
 	"sync"
@@ -16,59 +15,33 @@ import (
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/checkout"
-	"github.com/pointsync/pointsync/pkg/reconcile"
+	"github.com/pointsync/pointsync/pkg/housetest"
+	"github.com/pointsync/pointsync/pkg/store"
 	"github.com/pointsync/pointsync/pkg/store/storetest"
-	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
-// budgetShop is a shop of plans on two replicas of one database. A test can stop its clock, and it counts the requests
-// that reach Stripe.
+// budgetShop is a shop of plans on two replicas of one database. A test can stop its clock.
 type budgetShop struct {
 	*shop
 	stopped  atomic.Pointer[time.Time]
 	services [2]*checkout.Service
 	topUps   [2]*checkout.TopUps
-	mu       sync.Mutex
-	asked    map[string]int // requests at Stripe by method and path
 }
 
 func eachBudgetShop(t *testing.T, f func(t *testing.T, s *budgetShop)) {
 	t.Helper()
-	for _, dialect := range storetest.Dialects {
-		t.Run(string(dialect), func(t *testing.T) {
-			t.Parallel()
-			s := &budgetShop{asked: map[string]int{}}
-			address := storetest.URL(t, dialect)
-			s.shop = stock(
-				t, storetest.OpenURL(t, address, s.now), planItems(t), stripegw.Options{MaxRetries: -1, Now: s.now},
-			)
-			counted := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
-				s.mu.Lock()
-				s.asked[r.Method+" "+r.URL.Path]++
-				s.mu.Unlock()
-				s.sandbox.ServeHTTP(out, r)
-			}))
-			t.Cleanup(counted.Close)
-			for n := range s.services {
-				db := storetest.OpenURL(t, address, s.now)
-				gateway, err := stripegw.New(
-					stripegw.Options{
-						Key: key, BaseURL: counted.URL, HTTPClient: counted.Client(), MaxRetries: -1, Now: s.now,
-					},
-				)
-				must(t, err)
-				items, log := planItems(t), slog.New(slog.DiscardHandler)
-				syncer := reconcile.New(
-					db, gateway, items, reconcile.Policy{PastDueGrace: 72 * time.Hour, RenewalGrace: 2 * time.Hour},
-					log,
-				)
-				s.services[n] = checkout.New(db, gateway, items, syncer, checkout.Origins{"https://shop.example"})
-				s.topUps[n] = checkout.NewTopUps(db, gateway, items, syncer, coolOff, log)
-			}
-			s.service = s.services[0]
-			f(t, s)
-		})
-	}
+	storetest.EachDialect(t, func(t *testing.T, dialect store.Dialect) {
+		s, databaseURL := &budgetShop{}, storetest.URL(t, dialect)
+		s.shop = newShop(t, databaseURL, housetest.Options{Catalog: planItems(t), Now: s.now})
+		for n := range s.services {
+			db, gateway, log := s.Open(t, databaseURL), s.Gateway(), slog.New(slog.DiscardHandler)
+			syncer := s.Syncer(db, gateway, log)
+			s.services[n] = checkout.New(db, gateway, s.Catalog, syncer, origins)
+			s.topUps[n] = checkout.NewTopUps(db, gateway, s.Catalog, syncer, coolOff, log)
+		}
+		s.service = s.services[0]
+		f(t, s)
+	})
 }
 
 // now returns the machine's time until the test stops the clock.
@@ -85,18 +58,12 @@ func (s *budgetShop) stop(later time.Duration) {
 	s.stopped.Store(&at)
 }
 
-func (s *budgetShop) at(request string) int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.asked[request]
-}
-
 // buyer returns a customer of a plan, with a key that has its order.
 func (s *budgetShop) buyer() billing.Account {
 	s.t.Helper()
 	a := storetest.NewAccount(s.t, s.db)
 	o := s.order(a.ID, checkout.Request{Item: "basic", Key: "first"})
-	s.ask(
+	s.Ask(
 		http.MethodPost, "/v1/payment_pages/"+string(o.CheckoutID)+"/confirm",
 		url.Values{"payment_method": {"pm_card_visa"}},
 	)
@@ -159,7 +126,7 @@ func TestRequestBudgets(t *testing.T) {
 			budget, path := billing.RequestBudgets[kind], strings.ReplaceAll(
 				r.stripe, "{customer}", string(a.CustomerID),
 			)
-			before := s.at(path)
+			before := s.Gate.Asked(path)
 			var mu sync.Mutex
 			var waits []time.Duration
 			var all sync.WaitGroup
@@ -175,7 +142,7 @@ func TestRequestBudgets(t *testing.T) {
 			}
 			all.Wait()
 			// A preview also takes a sync, which has its own budget, so fewer than 20 previews may reach the invoice.
-			if got := s.at(path) - before; got > budget.Burst ||
+			if got := s.Gate.Asked(path) - before; got > budget.Burst ||
 				kind != billing.RequestSubscription && got != budget.Burst || len(waits) < 60-budget.Burst {
 				t.Errorf(
 					"%s: of 60 requests %d reached Stripe and %d were refused, want %d and %d", kind, got, len(waits),
@@ -243,15 +210,15 @@ func TestRequestBudgetOfRepeats(t *testing.T) {
 // decline makes Stripe decline the customer's card from now on.
 func (s *budgetShop) decline(a billing.Account) {
 	s.t.Helper()
-	method := s.ask(
+	method := s.Ask(
 		http.MethodPost, "/v1/payment_methods/pm_card_chargeCustomerFail/attach",
 		url.Values{"customer": {string(a.CustomerID)}},
 	)
-	s.ask(
+	s.Ask(
 		http.MethodPost, "/v1/customers/"+string(a.CustomerID),
 		url.Values{"invoice_settings[default_payment_method]": {method["id"].(string)}},
 	)
-	s.ask(
+	s.Ask(
 		http.MethodPost, "/v1/subscriptions/"+string(a.Subscription.ID),
 		url.Values{"default_payment_method": {method["id"].(string)}},
 	)

@@ -40,37 +40,26 @@ func (s *planShop) debtor(plan, iban string) (billing.Account, billing.Order) {
 func eachBankShop(t *testing.T, f func(t *testing.T, s *planShop)) {
 	t.Helper()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
-		s.settings(`{"bank_debit": true, "debit_hours": 48}`)
+		s.Control("settings", `{"bank_debit": true, "debit_hours": 48}`)
 		f(t, s)
 	})
-}
-
-// settings changes the account's settings in the dashboard.
-func (s *planShop) settings(body string) {
-	s.t.Helper()
-	resp, err := http.Post(s.stripe+"/_sandbox/settings", "application/json", strings.NewReader(body))
-	must(s.t, err)
-	must(s.t, resp.Body.Close())
-	if resp.StatusCode != http.StatusOK {
-		s.t.Fatalf("the settings answer %d", resp.StatusCode)
-	}
 }
 
 // answers makes the banks reply, which they do within 48 hours, and syncs.
 func (s *planShop) answers(a billing.Account) billing.Account {
 	s.t.Helper()
-	s.advance(49 * time.Hour)
+	s.Advance(49 * time.Hour)
 	return s.synced(a)
 }
 
 // bank makes another bank account the default of an account's subscription.
 func (s *planShop) bank(a billing.Account, iban string) {
 	s.t.Helper()
-	made := s.ask(http.MethodPost, "/v1/payment_methods", url.Values{
+	made := s.Ask(http.MethodPost, "/v1/payment_methods", url.Values{
 		"type": {"sepa_debit"}, "sepa_debit[iban]": {iban}, "billing_details[name]": {"Jo"},
 		"billing_details[email]": {"jo@shop.example"},
 	})["id"].(string)
-	s.ask(http.MethodPost, "/v1/payment_methods/"+made+"/attach", url.Values{"customer": {string(a.CustomerID)}})
+	s.Ask(http.MethodPost, "/v1/payment_methods/"+made+"/attach", url.Values{"customer": {string(a.CustomerID)}})
 	s.subscriptionAt(a, url.Values{"default_payment_method": {made}})
 }
 
@@ -114,7 +103,7 @@ func TestPlanByDebit(t *testing.T) {
 			if want == billing.OrderFailed {
 				continue
 			}
-			s.advance(29*day + 3*time.Hour) // the renewal is debited an hour after the period moved
+			s.Advance(29*day + 3*time.Hour) // the renewal is debited an hour after the period moved
 			s.synced(a)
 			a = s.answers(a)
 			s.wants(a, "active euro", 500)
@@ -150,7 +139,7 @@ func TestTrialThenDebitFails(t *testing.T) {
 		if o.Status != billing.OrderFulfilled || a.Available != 50 {
 			t.Errorf("it is %s with %d points, want fulfilled with the trial's 50", o.Status, a.Available)
 		}
-		s.advance(14*day + 2*time.Hour)
+		s.Advance(14*day + 2*time.Hour)
 		s.synced(a)
 		a = s.answers(a)
 		if a.Subscription.Status != billing.SubPastDue {
@@ -179,7 +168,7 @@ func TestUpByDebit(t *testing.T) {
 				a = s.answers(a)
 				_, err = cancelAt(billing.CancelAtPeriodEnd)(s, a.ID, "cancel")
 				must(t, err)
-				s.advance(8*day + 12*time.Hour)
+				s.Advance(8*day + 12*time.Hour)
 				s.bank(a, iban)
 				p, err := s.service.Preview(t.Context(), a.ID, checkout.ChangeRequest{Plan: "euro_pro"})
 				must(t, err)
@@ -193,7 +182,7 @@ func TestUpByDebit(t *testing.T) {
 						c.Replayed != (n > 0) {
 						t.Fatalf("asked %d times: %+v, %v", n+1, c, err)
 					}
-					s.advance(time.Minute)
+					s.Advance(time.Minute)
 				}
 				for key, other := range map[string]ask{
 					"again": changeTo("euro_pro", 1), "more": changeTo("euro_year", 1),
@@ -238,16 +227,16 @@ func TestUpByDebitCutOff(t *testing.T) {
 		eachBankShop(t, func(t *testing.T, s *planShop) {
 			a, _ := s.debtor("euro", goodIBAN)
 			a = s.answers(a)
-			s.intercept(func(out http.ResponseWriter, r *http.Request) {
-				s.sandbox.ServeHTTP(out, r)
+			s.Gate.Intercept(func(out http.ResponseWriter, r *http.Request) {
+				s.Gate.Stripe.ServeHTTP(out, r)
 				if r.Method == http.MethodPost {
 					panic(http.ErrAbortHandler)
 				}
 			})
 			_, err := changeTo("euro_pro", 1)(s, a.ID, "up")
 			s.refused(err, billing.EStripeUnavailable)
-			s.intercept(nil)
-			s.advance(2 * time.Minute)
+			s.Gate.Open()
+			s.Advance(2 * time.Minute)
 			if repeats {
 				c, err := changeTo("euro_pro", 1)(s, a.ID, "up")
 				if err != nil || c.Payment != checkout.PaymentProcessing {
@@ -276,7 +265,7 @@ func TestDownByDebit(t *testing.T) {
 	eachBankShop(t, func(t *testing.T, s *planShop) {
 		a, _ := s.debtor("euro_pro", goodIBAN)
 		a = s.answers(a)
-		s.advance(29*day + 2*time.Hour) // the renewal's debit is under way
+		s.Advance(29*day + 2*time.Hour) // the renewal's debit is under way
 		a = s.synced(a)
 		if n := s.debits(a); n != 2 {
 			t.Fatalf("%d debits", n)
@@ -300,7 +289,7 @@ func TestUpByInvoice(t *testing.T) {
 		s.subscriptionAt(a, url.Values{"collection_method": {"send_invoice"}, "days_until_due": {"14"}})
 		_, err := cancelAt(billing.CancelAtPeriodEnd)(s, a.ID, "cancel")
 		must(t, err)
-		s.advance(10 * day)
+		s.Advance(10 * day)
 		var page string
 		for range 2 {
 			c, err := changeTo("pro", 1)(s, a.ID, "up")

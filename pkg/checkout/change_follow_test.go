@@ -32,7 +32,7 @@ func (s *planShop) synced(a billing.Account) billing.Account {
 // subscriptionAt changes an account's subscription at Stripe, as an operator does there.
 func (s *planShop) subscriptionAt(a billing.Account, form url.Values) {
 	s.t.Helper()
-	s.ask(http.MethodPost, "/v1/subscriptions/"+string(a.Subscription.ID), form)
+	s.Ask(http.MethodPost, "/v1/subscriptions/"+string(a.Subscription.ID), form)
 }
 
 // arrangement is something that is scheduled for a subscription of basic or pro, with its effect if nothing else
@@ -84,7 +84,7 @@ func TestRefusedChangeGivesNothingUp(t *testing.T) {
 					c.arrange(s, a)
 					a = s.synced(a)
 					ends, points := a.Subscription.EndsAt, a.Available
-					s.advance(time.Hour)
+					s.Advance(time.Hour)
 					s.card(a, method)
 					_, err := changeTo(c.up, 1)(s, a.ID, "up")
 					s.owed(err)
@@ -92,13 +92,13 @@ func TestRefusedChangeGivesNothingUp(t *testing.T) {
 					if now := s.synced(a); !billing.SameTime(now.Subscription.EndsAt, ends) {
 						t.Errorf("it ends at %v, and %v was arranged", now.Subscription.EndsAt, ends)
 					}
-					s.advance(25 * time.Hour) // the change expires
+					s.Advance(25 * time.Hour) // the change expires
 					s.synced(a)
 					s.follow()
 					_, err = changeTo(c.up, 1)(s, a.ID, "up")
 					s.refused(err, billing.EConflict)
 					s.card(a, "pm_card_visa")
-					s.advance(32 * day)
+					s.Advance(32 * day)
 					now := s.synced(a)
 					if got := stateOf(now.Subscription); got != c.then {
 						t.Errorf("in the end it is %q, want %q", got, c.then)
@@ -140,7 +140,7 @@ func TestPaidLaterReplaces(t *testing.T) {
 				eachPlanShop(t, func(t *testing.T, s *planShop) {
 					a := s.subscriber(c.plan, 1)
 					c.arrange(s, a)
-					s.advance(time.Hour)
+					s.Advance(time.Hour)
 					s.card(a, "pm_card_chargeCustomerFail")
 					_, err := changeTo(c.up, 1)(s, a.ID, "up")
 					page := s.owed(err)
@@ -150,7 +150,7 @@ func TestPaidLaterReplaces(t *testing.T) {
 					if seen {
 						s.synced(a)
 					} else {
-						s.advance(time.Hour + time.Minute)
+						s.Advance(time.Hour + time.Minute)
 					}
 					s.follow()
 					now := s.synced(a)
@@ -180,7 +180,7 @@ func TestLaterCancellationStays(t *testing.T) {
 		page := s.owed(err)
 		// Resumed in the portal, and cancelled there once more.
 		s.subscriptionAt(a, url.Values{"cancel_at_period_end": {"false"}})
-		s.advance(time.Minute)
+		s.Advance(time.Minute)
 		s.subscriptionAt(a, url.Values{"cancel_at_period_end": {"true"}})
 		s.browse(page, typed("4242424242424242"))
 		s.synced(a)
@@ -229,15 +229,15 @@ func TestChangeKilled(t *testing.T) {
 					for _, late := range []bool{false, true} {
 						a := s.subscriber(c.plan, 1)
 						c.before(s, a)
-						s.advance(time.Hour)
+						s.Advance(time.Hour)
 						asked := s.dieAt(n, late)
 						_, err := c.do(s, a.ID, "killed")
-						s.intercept(nil)
+						s.Gate.Open()
 						reached = reached || asked.Load() >= n
 						if asked.Load() >= n && err != nil {
 							s.refused(err, billing.EStripeUnavailable)
 						}
-						s.advance(2 * time.Minute)
+						s.Advance(2 * time.Minute)
 						s.follow()
 						now := s.synced(a)
 						got := stateOf(now.Subscription)
@@ -262,13 +262,13 @@ func TestChangeKilled(t *testing.T) {
 // effect. It returns how many requests came.
 func (s *planShop) dieAt(n int64, late bool) *atomic.Int64 {
 	seen := new(atomic.Int64)
-	s.intercept(func(out http.ResponseWriter, r *http.Request) {
+	s.Gate.Intercept(func(out http.ResponseWriter, r *http.Request) {
 		switch at := seen.Add(1); {
 		case at < n:
-			s.sandbox.ServeHTTP(out, r)
+			s.Gate.Stripe.ServeHTTP(out, r)
 			return
 		case at == n && late:
-			s.sandbox.ServeHTTP(httptest.NewRecorder(), r)
+			s.Gate.Stripe.ServeHTTP(httptest.NewRecorder(), r)
 		}
 		panic(http.ErrAbortHandler)
 	})
@@ -286,10 +286,10 @@ func TestFollowTogether(t *testing.T) {
 		_, err := changeTo("pro", 1)(s, a.ID, "up")
 		s.browse(s.owed(err), typed("4242424242424242"))
 		s.synced(a)
-		s.intercept(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+		s.Gate.Intercept(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
 		s.refused(s.service.FollowChanges(t.Context()), billing.EStripeUnavailable)
-		s.intercept(nil)
-		s.advance(2 * time.Minute)
+		s.Gate.Open()
+		s.Advance(2 * time.Minute)
 		done := make(chan error)
 		for range 4 {
 			go func() { done <- s.service.FollowChanges(t.Context()) }()
@@ -318,7 +318,7 @@ func TestNeverAsked(t *testing.T) {
 			), Status: billing.ChangePending, CreatedAt: s.db.Now(), LeaseUntil: s.db.Now(),
 		}
 		must(t, s.db.InTx(t.Context(), func(tx *store.Tx) error { return tx.InsertChange(t.Context(), c) }))
-		s.advance(time.Minute)
+		s.Advance(time.Minute)
 		s.follow()
 		_, err := changeTo("pro", 1)(s, a.ID, "key")
 		s.refused(err, billing.EConflict)

@@ -67,13 +67,13 @@ func TestChangeCutOff(t *testing.T) {
 						must(t, err)
 						a = changed.Account
 					}
-					s.advance(time.Hour)
+					s.Advance(time.Hour)
 					return a
 				}
 				whole := begin()
 				seen := s.cutAt(0, false)
 				done, err := c.do(s, whole.ID, "key")
-				s.intercept(nil)
+				s.Gate.Open()
 				must(t, err)
 				invoices, points := len(s.of("/v1/invoices", whole)), done.Account.Available
 				for n := int64(1); n <= seen.Load(); n++ {
@@ -81,7 +81,7 @@ func TestChangeCutOff(t *testing.T) {
 						a := begin()
 						s.cutAt(n, late)
 						_, cut := c.do(s, a.ID, "key")
-						s.intercept(nil)
+						s.Gate.Open()
 						if cut != nil {
 							s.refused(cut, billing.EStripeUnavailable)
 						}
@@ -187,21 +187,21 @@ func TestSecondChangeWaits(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
 		a := s.subscriber("basic", 1)
-		s.intercept(func(out http.ResponseWriter, r *http.Request) {
+		s.Gate.Intercept(func(out http.ResponseWriter, r *http.Request) {
 			if r.Method == http.MethodPost {
 				_, err := cancelAt(billing.CancelAtPeriodEnd)(s, a.ID, "beside")
 				s.refused(err, billing.EConflict)
 				panic(http.ErrAbortHandler)
 			}
-			s.sandbox.ServeHTTP(out, r)
+			s.Gate.Stripe.ServeHTTP(out, r)
 		})
 		up := changeTo("pro", 1)
 		_, err := up(s, a.ID, "cut")
 		s.refused(err, billing.EStripeUnavailable)
-		s.intercept(nil)
+		s.Gate.Open()
 		_, err = cancelAt(billing.CancelAtPeriodEnd)(s, a.ID, "early")
 		s.refused(err, billing.EConflict)
-		s.advance(2 * time.Minute)
+		s.Advance(2 * time.Minute)
 		_, err = cancelAt(billing.CancelAtPeriodEnd)(s, a.ID, "later")
 		must(t, err)
 		_, err = up(s, a.ID, "cut")
@@ -209,16 +209,16 @@ func TestSecondChangeWaits(t *testing.T) {
 		s.wants(a, "active basic ends", 500)
 
 		b := s.subscriber("basic", 1)
-		s.intercept(func(out http.ResponseWriter, r *http.Request) {
+		s.Gate.Intercept(func(out http.ResponseWriter, r *http.Request) {
 			if r.Method == http.MethodPost {
 				panic(http.ErrAbortHandler)
 			}
-			s.sandbox.ServeHTTP(out, r)
+			s.Gate.Stripe.ServeHTTP(out, r)
 		})
 		_, err = up(s, b.ID, "old")
 		s.refused(err, billing.EStripeUnavailable)
-		s.intercept(nil)
-		s.advance(day) // Stripe has deleted the key: a repeat could charge twice
+		s.Gate.Open()
+		s.Advance(day) // Stripe has deleted the key: a repeat could charge twice
 		_, err = up(s, b.ID, "old")
 		s.refused(err, billing.EConflict)
 		s.wants(b, "active basic", 500)
@@ -230,10 +230,10 @@ func TestChangeStripeDown(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
 		a := s.subscriber("basic", 1)
-		s.intercept(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+		s.Gate.Intercept(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
 		_, err := changeTo("pro", 1)(s, a.ID, "key")
 		s.refused(err, billing.EStripeUnavailable)
-		s.intercept(nil)
+		s.Gate.Open()
 		// No request reached Stripe, so the key is unused.
 		_, err = cancelAt(billing.CancelAtPeriodEnd)(s, a.ID, "key")
 		must(t, err)
@@ -293,7 +293,7 @@ func TestUnpaidGivenUp(t *testing.T) {
 			s.card(a, "pm_card_visa")
 			_, err = next(s, a.ID, "next")
 			must(t, err)
-			if status := s.ask(http.MethodGet, "/v1/invoices/"+unpaid, nil)["status"]; status != "void" {
+			if status := s.Ask(http.MethodGet, "/v1/invoices/"+unpaid, nil)["status"]; status != "void" {
 				t.Errorf("the unpaid invoice is %v", status)
 			}
 			_, err = changeTo("pro", 1)(s, a.ID, "key")
@@ -314,12 +314,12 @@ func TestChangePaidMeanwhile(t *testing.T) {
 		s.card(a, "pm_card_chargeCustomerFail")
 		_, err := changeTo("pro", 1)(s, a.ID, "key")
 		page := s.owed(err)
-		s.intercept(func(out http.ResponseWriter, r *http.Request) {
+		s.Gate.Intercept(func(out http.ResponseWriter, r *http.Request) {
 			if r.Method == http.MethodPost {
-				s.intercept(nil)
+				s.Gate.Open()
 				s.browse(page, typed("4242424242424242"))
 			}
-			s.sandbox.ServeHTTP(out, r)
+			s.Gate.Stripe.ServeHTTP(out, r)
 		})
 		_, err = cancelAt(billing.CancelAtPeriodEnd)(s, a.ID, "next")
 		s.refused(err, billing.EConflict)

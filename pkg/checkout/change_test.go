@@ -28,7 +28,7 @@ func TestUpNow(t *testing.T) {
 			{"basic", "yearly", 1, 1, "active yearly"},
 		} {
 			a := s.subscriber(c.from, c.have)
-			s.advance(10*day + 7*time.Hour + 13*time.Second)
+			s.Advance(10*day + 7*time.Hour + 13*time.Second)
 			before := a.Available
 			p, err := s.service.Preview(t.Context(), a.ID, checkout.ChangeRequest{Plan: c.to, Quantity: c.want})
 			must(t, err)
@@ -36,7 +36,7 @@ func TestUpNow(t *testing.T) {
 				p.Quantity != c.want {
 				t.Fatalf("%s: %+v", c.state, p)
 			}
-			s.advance(5 * time.Minute) // the customer takes this long to decide
+			s.Advance(5 * time.Minute) // the customer takes this long to decide
 			r := checkout.ChangeRequest{Plan: c.to, Quantity: c.want, ProrationDate: p.ProrationDate, Key: "up"}
 			a = s.change(a.ID, r)
 			invoice := s.of("/v1/invoices", a)[0]
@@ -64,7 +64,7 @@ func TestDownLater(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
 		a := s.subscriber("pro", 1)
-		s.advance(10 * day)
+		s.Advance(10 * day)
 		p, err := s.service.Preview(t.Context(), a.ID, checkout.ChangeRequest{Plan: "basic"})
 		must(t, err)
 		if p.Effect != checkout.EffectPeriodEnd || p.AmountDue != 0 || p.ProrationDate != 0 || !p.At.Equal(
@@ -81,10 +81,10 @@ func TestDownLater(t *testing.T) {
 		s.refused(err, billing.EInvalid)
 		s.change(a.ID, checkout.ChangeRequest{Plan: "team"}) // another change replaces it
 		s.wants(a, "active pro then team", 1200)
-		s.advance(22 * day)
+		s.Advance(22 * day)
 		must(t, synced(s.syncer.Sync(t.Context(), a.ID, billing.CauseChange)))
 		s.wants(a, "active team", 600)
-		s.advance(31 * day) // and it stays so
+		s.Advance(31 * day) // and it stays so
 		must(t, synced(s.syncer.Sync(t.Context(), a.ID, billing.CauseChange)))
 		s.wants(a, "active team", 600)
 	})
@@ -95,10 +95,10 @@ func TestDownKeepsDiscount(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
 		a := s.subscriber("pro", 1)
-		s.ask("POST", "/v1/coupons", url.Values{"id": {"half"}, "percent_off": {"50"}, "duration": {"forever"}})
-		s.ask("POST", "/v1/subscriptions/"+string(a.Subscription.ID), url.Values{"coupon": {"half"}})
+		s.Ask("POST", "/v1/coupons", url.Values{"id": {"half"}, "percent_off": {"50"}, "duration": {"forever"}})
+		s.Ask("POST", "/v1/subscriptions/"+string(a.Subscription.ID), url.Values{"coupon": {"half"}})
 		s.change(a.ID, checkout.ChangeRequest{Plan: "basic"})
-		s.advance(32 * day)
+		s.Advance(32 * day)
 		if paid := s.of("/v1/invoices", a)[0]["amount_paid"]; paid != 450.0 {
 			t.Errorf("the renewal cost %v", paid)
 		}
@@ -131,7 +131,7 @@ func TestTakeBack(t *testing.T) {
 		must(t, resume(a))
 		s.wants(a, "active pro", 1200)
 		must(t, cancel(a))
-		s.advance(time.Minute) // restores the budget for syncs
+		s.Advance(time.Minute) // restores the budget for syncs
 		s.change(a.ID, checkout.ChangeRequest{Plan: "basic"})
 		s.wants(a, "active pro then basic", 1200)
 		must(t, cancel(a))
@@ -139,7 +139,7 @@ func TestTakeBack(t *testing.T) {
 		s.change(a.ID, checkout.ChangeRequest{Plan: "yearly"})
 		s.wants(a, "active yearly", a.Available+14000-1200)
 		// A date that someone set.
-		s.ask("POST", "/v1/subscriptions/"+string(a.Subscription.ID), url.Values{"cancel_at": {"4000000000"}})
+		s.Ask("POST", "/v1/subscriptions/"+string(a.Subscription.ID), url.Values{"cancel_at": {"4000000000"}})
 		must(t, resume(a))
 		if end := s.of("/v1/subscriptions", a)[0]["cancel_at"]; end != nil {
 			t.Errorf("it ends at %v", end)
@@ -164,7 +164,7 @@ func TestTrialChange(t *testing.T) {
 		if invoices := s.of("/v1/invoices", a); len(invoices) != 1 || !a.Subscription.CurrentPeriodEnd.Equal(end) {
 			t.Errorf("%d invoices, the trial ends at %s", len(invoices), a.Subscription.CurrentPeriodEnd)
 		}
-		s.advance(14*day + 2*time.Hour)
+		s.Advance(14*day + 2*time.Hour)
 		must(t, synced(s.syncer.Sync(t.Context(), a.ID, billing.CauseChange)))
 		s.wants(a, "active basic", 500)
 	})
@@ -179,14 +179,14 @@ func TestPausedResumes(t *testing.T) {
 		s.order(a.ID, checkout.Request{Item: "pack"}) // makes it a customer
 		a, err := s.db.Account(t.Context(), a.ID)
 		must(t, err)
-		price := s.ask(
+		price := s.Ask(
 			"GET", "/v1/prices?lookup_keys[]=pointsync_try", nil,
 		)["data"].([]any)[0].(map[string]any)["id"].(string)
-		s.ask("POST", "/v1/subscriptions", url.Values{
+		s.Ask("POST", "/v1/subscriptions", url.Values{
 			"customer": {string(a.CustomerID)}, "items[0][price]": {price}, "trial_period_days": {"14"},
 			"trial_settings[end_behavior][missing_payment_method]": {"pause"},
 		})
-		s.advance(14*day + time.Hour)
+		s.Advance(14*day + time.Hour)
 		_, err = s.service.Change(t.Context(), a.ID, checkout.ChangeRequest{Plan: "pro"})
 		s.refused(err, billing.EConflict)
 		a, err = s.db.Account(t.Context(), a.ID)
@@ -208,10 +208,10 @@ func TestChangeOfPrice(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
 		a := s.subscriber("basic", 1)
-		product := s.ask(
+		product := s.Ask(
 			"GET", "/v1/prices?lookup_keys[]=pointsync_pro", nil,
 		)["data"].([]any)[0].(map[string]any)["product"].(string)
-		s.ask("POST", "/v1/prices", url.Values{
+		s.Ask("POST", "/v1/prices", url.Values{
 			"product": {product}, "unit_amount": {"2900"}, "currency": {"usd"}, "recurring[interval]": {"month"},
 			"lookup_key": {"pointsync_pro"}, "transfer_lookup_key": {"true"}, "metadata[pointsync_item]": {"pro"},
 		})

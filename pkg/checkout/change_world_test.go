@@ -8,16 +8,13 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/catalog"
 	"github.com/pointsync/pointsync/pkg/checkout"
+	"github.com/pointsync/pointsync/pkg/housetest"
 	"github.com/pointsync/pointsync/pkg/ledger"
-	"github.com/pointsync/pointsync/pkg/sandbox/sandboxtest"
-	"github.com/pointsync/pointsync/pkg/store"
 	"github.com/pointsync/pointsync/pkg/store/storetest"
-	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
 // plans is a catalogue with plans to change between.
@@ -37,30 +34,12 @@ packs:
   - {id: pack, name: Pack, amount: 500, points: 100}
 `
 
-// planShop is a shop of plans with one clock for both sides. Its gateway does not retry by itself.
-type planShop struct {
-	*shop
-	offset *atomic.Int64
-	items  *catalog.Catalog
-}
+// planShop is a shop of plans. Its gateway does not retry by itself.
+type planShop struct{ *shop }
 
 func eachPlanShop(t *testing.T, f func(t *testing.T, s *planShop)) {
 	t.Helper()
-	for _, dialect := range storetest.Dialects {
-		t.Run(string(dialect), func(t *testing.T) {
-			t.Parallel()
-			f(t, newPlanShop(t, dialect))
-		})
-	}
-}
-
-func newPlanShop(t *testing.T, dialect store.Dialect) *planShop {
-	t.Helper()
-	items := planItems(t)
-	offset := new(atomic.Int64)
-	now := func() time.Time { return time.Now().Add(time.Duration(offset.Load())) }
-	db := storetest.OpenURL(t, storetest.URL(t, dialect), now)
-	return &planShop{stock(t, db, items, stripegw.Options{MaxRetries: -1, Now: now}), offset, items}
+	eachShopOf(t, housetest.Options{Catalog: planItems(t)}, func(t *testing.T, s *shop) { f(t, &planShop{s}) })
 }
 
 func planItems(t *testing.T) *catalog.Catalog {
@@ -70,18 +49,12 @@ func planItems(t *testing.T) *catalog.Catalog {
 	return items
 }
 
-func (s *planShop) advance(d time.Duration) {
-	s.t.Helper()
-	sandboxtest.Advance(s.t, s.stripe, d)
-	s.offset.Add(int64(d))
-}
-
 // subscriber returns an account that has paid for a plan, synced ten days later.
 func (s *planShop) subscriber(plan string, quantity int64) billing.Account {
 	s.t.Helper()
 	a := storetest.NewAccount(s.t, s.db)
 	o := s.order(a.ID, checkout.Request{Item: plan, Quantity: quantity})
-	s.ask(
+	s.Ask(
 		http.MethodPost, "/v1/payment_pages/"+string(o.CheckoutID)+"/confirm",
 		url.Values{"payment_method": {"pm_card_visa"}},
 	)
@@ -156,7 +129,7 @@ func stateOf(sub *billing.Subscription) string {
 // of returns the account's objects of one kind at Stripe.
 func (s *planShop) of(path string, a billing.Account) (mine []map[string]any) {
 	s.t.Helper()
-	for _, o := range s.ask(http.MethodGet, path+"?limit=100&customer="+string(a.CustomerID), nil)["data"].([]any) {
+	for _, o := range s.Ask(http.MethodGet, path+"?limit=100&customer="+string(a.CustomerID), nil)["data"].([]any) {
 		mine = append(mine, o.(map[string]any))
 	}
 	return mine
@@ -166,8 +139,8 @@ func (s *planShop) of(path string, a billing.Account) (mine []map[string]any) {
 func (s *planShop) card(a billing.Account, method string) {
 	s.t.Helper()
 	form := url.Values{"customer": {string(a.CustomerID)}}
-	id := s.ask(http.MethodPost, "/v1/payment_methods/"+method+"/attach", form)["id"].(string)
-	s.ask(http.MethodPost, "/v1/subscriptions/"+string(a.Subscription.ID), url.Values{"default_payment_method": {id}})
+	id := s.Ask(http.MethodPost, "/v1/payment_methods/"+method+"/attach", form)["id"].(string)
+	s.Ask(http.MethodPost, "/v1/subscriptions/"+string(a.Subscription.ID), url.Values{"default_payment_method": {id}})
 }
 
 // browse posts a form to a page of Stripe's as a customer does. It follows no redirect, because the shop that it leads
@@ -190,13 +163,13 @@ func typed(number string) url.Values {
 // cutAt makes the n-th request to Stripe fail, before it arrives or after it had its effect, and returns how many came.
 func (s *planShop) cutAt(n int64, late bool) *atomic.Int64 {
 	seen := new(atomic.Int64)
-	s.intercept(func(out http.ResponseWriter, r *http.Request) {
+	s.Gate.Intercept(func(out http.ResponseWriter, r *http.Request) {
 		if seen.Add(1) != n {
-			s.sandbox.ServeHTTP(out, r)
+			s.Gate.Stripe.ServeHTTP(out, r)
 			return
 		}
 		if late {
-			s.sandbox.ServeHTTP(httptest.NewRecorder(), r)
+			s.Gate.Stripe.ServeHTTP(httptest.NewRecorder(), r)
 		}
 		panic(http.ErrAbortHandler)
 	})

@@ -22,12 +22,12 @@ func TestReplyLost(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(t *testing.T, s *shop) {
 		a := storetest.NewAccount(t, s.db)
-		s.intercept(func(out http.ResponseWriter, r *http.Request) {
+		s.Gate.Intercept(func(out http.ResponseWriter, r *http.Request) {
 			if !isPage(r) {
-				s.sandbox.ServeHTTP(out, r)
+				s.Gate.Stripe.ServeHTTP(out, r)
 				return
 			}
-			s.sandbox.ServeHTTP(httptest.NewRecorder(), r)
+			s.Gate.Stripe.ServeHTTP(httptest.NewRecorder(), r)
 			panic(http.ErrAbortHandler)
 		})
 		request := checkout.Request{Item: "pack_100", Quantity: 3, Key: "one"}
@@ -36,7 +36,7 @@ func TestReplyLost(t *testing.T) {
 		); billing.CodeOf(err) != billing.EStripeUnavailable {
 			t.Fatalf("got %v", err)
 		}
-		s.intercept(nil)
+		s.Gate.Open()
 		pages := s.list("/v1/checkout/sessions")
 		o, replayed, err := s.service.Create(t.Context(), a.ID, request)
 		if err != nil || !replayed || len(pages) != 1 || string(o.CheckoutID) != pages[0]["id"] {
@@ -59,8 +59,8 @@ func TestCallerGone(t *testing.T) {
 		a := storetest.NewAccount(t, s.db)
 		ctx, leave := context.WithCancel(t.Context())
 		defer leave()
-		s.intercept(func(out http.ResponseWriter, r *http.Request) {
-			s.sandbox.ServeHTTP(out, r)
+		s.Gate.Intercept(func(out http.ResponseWriter, r *http.Request) {
+			s.Gate.Stripe.ServeHTTP(out, r)
 			if isPage(r) {
 				leave()
 				<-r.Context().Done()
@@ -70,7 +70,7 @@ func TestCallerGone(t *testing.T) {
 		if _, _, err := s.service.Create(ctx, a.ID, request); err == nil {
 			t.Fatal("a caller who left got an answer")
 		}
-		s.intercept(nil)
+		s.Gate.Open()
 		o := s.order(a.ID, request)
 		if pages := s.list("/v1/checkout/sessions"); len(pages) != 1 || string(o.CheckoutID) != pages[0]["id"] {
 			t.Errorf("%+v is not the page of %v", o, pages)
@@ -126,17 +126,17 @@ func TestOneSubscription(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(t *testing.T, s *shop) {
 		a := storetest.NewAccount(t, s.db)
-		s.intercept(func(out http.ResponseWriter, r *http.Request) {
+		s.Gate.Intercept(func(out http.ResponseWriter, r *http.Request) {
 			if isPage(r) {
 				panic(http.ErrAbortHandler)
 			}
-			s.sandbox.ServeHTTP(out, r)
+			s.Gate.Stripe.ServeHTTP(out, r)
 		})
 		cutOff := checkout.Request{Item: "basic_monthly", Key: "cut off"}
 		if _, _, err := s.service.Create(t.Context(), a.ID, cutOff); err == nil {
 			t.Fatal("Stripe was down")
 		}
-		s.intercept(nil)
+		s.Gate.Open()
 		basic := s.order(a.ID, checkout.Request{Item: "basic_monthly", Key: "open"})
 		pro := s.order(a.ID, checkout.Request{Item: "pro_monthly"})
 		if n := s.openPages(); n != 1 {
@@ -169,7 +169,7 @@ func TestPaidMeanwhile(t *testing.T) {
 	eachShop(t, func(t *testing.T, s *shop) {
 		a := storetest.NewAccount(t, s.db)
 		basic := s.order(a.ID, checkout.Request{Item: "basic_monthly"})
-		s.ask(
+		s.Ask(
 			http.MethodPost, "/v1/payment_pages/"+string(basic.CheckoutID)+"/confirm",
 			map[string][]string{"payment_method": {"pm_card_visa"}},
 		)

@@ -32,7 +32,7 @@ func changed(out http.ResponseWriter, h http.Handler, r *http.Request, from, to 
 
 func (s *shop) remove(a billing.Account) {
 	s.t.Helper()
-	s.ask(http.MethodDelete, "/v1/customers/"+string(s.accountNow(a.ID).CustomerID), nil)
+	s.Ask(http.MethodDelete, "/v1/customers/"+string(s.accountNow(a.ID).CustomerID), nil)
 }
 
 func (s *shop) accountNow(id billing.AccountID) billing.Account {
@@ -121,7 +121,7 @@ func TestRefundOfDeletedCustomer(t *testing.T) {
 		customer := s.accountNow(a.ID).CustomerID
 		s.remove(a)
 		s.pay(s.order(a.ID, checkout.Request{Item: "pack_100"}))
-		charge := s.ask(
+		charge := s.Ask(
 			http.MethodPost, "/v1/refunds", url.Values{"payment_intent": {string(old.PaymentIntentID)}},
 		)["charge"].(string)
 		must(t, s.db.InTx(t.Context(), func(tx *store.Tx) error {

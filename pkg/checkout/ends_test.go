@@ -18,11 +18,11 @@ func (s *planShop) foreign(a billing.Account) string {
 		"currency": {"usd"}, "unit_amount": {"2500"}, "recurring[interval]": {"month"},
 		"product_data[name]": {"Newsletter"},
 	}
-	price := s.ask(http.MethodPost, "/v1/prices", form)["id"].(string)
-	card := s.ask(
+	price := s.Ask(http.MethodPost, "/v1/prices", form)["id"].(string)
+	card := s.Ask(
 		http.MethodPost, "/v1/payment_methods/pm_card_visa/attach", url.Values{"customer": {string(a.CustomerID)}},
 	)["id"].(string)
-	return s.ask(http.MethodPost, "/v1/subscriptions", url.Values{
+	return s.Ask(http.MethodPost, "/v1/subscriptions", url.Values{
 		"customer": {string(a.CustomerID)}, "items[0][price]": {price}, "default_payment_method": {card},
 	})["id"].(string)
 }
@@ -31,7 +31,7 @@ func (s *planShop) foreign(a billing.Account) string {
 func (s *planShop) buys(a billing.Account, plan string) billing.Account {
 	s.t.Helper()
 	o := s.order(a.ID, checkout.Request{Item: plan})
-	s.ask(
+	s.Ask(
 		http.MethodPost, "/v1/payment_pages/"+string(o.CheckoutID)+"/confirm",
 		url.Values{"payment_method": {"pm_card_visa"}},
 	)
@@ -58,7 +58,7 @@ func TestOneTrialEver(t *testing.T) {
 		a := trial(storetest.NewAccount(t, s.db), "try", billing.SubTrialing)
 		a = trial(a, "try", billing.SubActive)
 		a = trial(a, "try", billing.SubActive)
-		s.ask(http.MethodDelete, "/v1/customers/"+string(a.CustomerID), nil)
+		s.Ask(http.MethodDelete, "/v1/customers/"+string(a.CustomerID), nil)
 		s.synced(a)
 		a, err := s.db.Account(t.Context(), a.ID)
 		must(t, err)
@@ -80,7 +80,7 @@ func TestForeignUntouched(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
 		a := s.subscriber("basic", 1)
-		s.advance(time.Minute)
+		s.Advance(time.Minute)
 		other := s.foreign(a)
 		for key, do := range map[string]ask{"up": changeTo("pro", 1), "end": cancelAt(billing.CancelAtPeriodEnd)} {
 			_, err := do(s, a.ID, key)
@@ -92,7 +92,7 @@ func TestForeignUntouched(t *testing.T) {
 			now.Subscription.Status != billing.SubCanceled {
 			t.Errorf("ours is %+v", now.Subscription)
 		}
-		sub := s.ask(http.MethodGet, "/v1/subscriptions/"+other, nil)
+		sub := s.Ask(http.MethodGet, "/v1/subscriptions/"+other, nil)
 		if sub["status"] != "active" || sub["cancel_at_period_end"] != false || len(
 			sub["items"].(map[string]any)["data"].([]any),
 		) != 1 {
@@ -141,7 +141,7 @@ func TestWhatComesIsShown(t *testing.T) {
 			if sub = s.synced(a).Subscription; sub.EndsAt != nil || !sub.Window.Until.Equal(end) {
 				t.Errorf("%s: resumed, it ends at %v, access until %v", name, sub.EndsAt, sub.Window)
 			}
-			s.advance(time.Minute)
+			s.Advance(time.Minute)
 		}
 		s.subscriptionAt(a, url.Values{"pause_collection[behavior]": {"void"}})
 		if sub := s.synced(a).Subscription; sub.CollectionPaused == nil || sub.CollectionPaused.Until != nil ||

@@ -11,47 +11,49 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/catalog"
 	"github.com/pointsync/pointsync/pkg/checkout"
+	"github.com/pointsync/pointsync/pkg/housetest"
 	"github.com/pointsync/pointsync/pkg/store"
 	"github.com/pointsync/pointsync/pkg/store/storetest"
-	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
 // eachDebitShop runs a suite on both databases, in a shop that sells in euros. Its pages accept bank debits, as set in
 // the dashboard.
 func eachDebitShop(t *testing.T, f func(t *testing.T, s *shop)) {
 	t.Helper()
-	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		items, err := catalog.Parse(strings.NewReader(`
+	items, err := catalog.Parse(strings.NewReader(`
 currency: eur
 plans: [{id: basic_monthly, name: Basic, interval: month, amount: 900, points: 500}, {id: pro_monthly, name: Pro, interval: month, amount: 1900, points: 1200}]
 packs: [{id: pack_100, name: Pack, amount: 500, points: 100, max_quantity: 10}]
 `))
-		must(t, err)
-		s := stock(t, db, items, stripegw.Options{})
-		s.intercept(func(out http.ResponseWriter, r *http.Request) {
-			if isPage(r) {
-				body, err := io.ReadAll(r.Body)
-				if err != nil {
-					t.Error(err)
-				}
-				form := string(body) + "&payment_method_types[0]=card&payment_method_types[1]=sepa_debit"
-				r.Body, r.ContentLength = io.NopCloser(strings.NewReader(form)), int64(len(form))
-			}
-			s.sandbox.ServeHTTP(out, r)
-		})
+	must(t, err)
+	eachShopOf(t, housetest.Options{Catalog: items, Retries: true}, func(t *testing.T, s *shop) {
+		s.Gate.Intercept(s.takeDebits)
 		f(t, s)
 	})
+}
+
+// takeDebits makes each page that is opened take bank debits, and passes all requests to Stripe.
+func (s *shop) takeDebits(out http.ResponseWriter, r *http.Request) {
+	if isPage(r) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			s.t.Error(err)
+		}
+		form := string(body) + "&payment_method_types[0]=card&payment_method_types[1]=sepa_debit"
+		r.Body, r.ContentLength = io.NopCloser(strings.NewReader(form)), int64(len(form))
+	}
+	s.Gate.Stripe.ServeHTTP(out, r)
 }
 
 // payByDebit pays on the order's page from a bank account: the page is complete, and the payment is under way for an
 // hour.
 func (s *shop) payByDebit(o billing.Order) {
 	s.t.Helper()
-	method := s.ask(http.MethodPost, "/v1/payment_methods", url.Values{
+	method := s.Ask(http.MethodPost, "/v1/payment_methods", url.Values{
 		"type": {"sepa_debit"}, "sepa_debit[iban]": {"AT611904300234573201"}, "billing_details[name]": {"Ada"},
 		"billing_details[email]": {"ada@example.com"},
 	})["id"].(string)
-	s.ask(http.MethodPost, "/v1/payment_pages/"+string(o.CheckoutID)+"/confirm", url.Values{"payment_method": {method}})
+	s.Ask(http.MethodPost, "/v1/payment_pages/"+string(o.CheckoutID)+"/confirm", url.Values{"payment_method": {method}})
 }
 
 // Proves that a page is returned again only while it can be paid. In four cases a request makes a new order with a new
@@ -68,17 +70,16 @@ func TestEndedPageIsNotHandedOutAgain(t *testing.T) {
 			must(s.t, err)
 		},
 		"Card": func(s *shop, o billing.Order) {
-			s.ask(
+			s.Ask(
 				http.MethodPost, "/v1/payment_pages/"+string(o.CheckoutID)+"/confirm",
 				url.Values{"payment_method": {"pm_card_visa"}},
 			)
 		},
 		"ClosedByOperator": func(s *shop, o billing.Order) {
-			s.ask(http.MethodPost, "/v1/checkout/sessions/"+string(o.CheckoutID)+"/expire", nil)
+			s.Ask(http.MethodPost, "/v1/checkout/sessions/"+string(o.CheckoutID)+"/expire", nil)
 		},
 		"Forgotten": func(s *shop, o billing.Order) {
-			before := *s.between.Load()
-			s.intercept(func(out http.ResponseWriter, r *http.Request) {
+			s.Gate.Intercept(func(out http.ResponseWriter, r *http.Request) {
 				if strings.HasPrefix(r.URL.Path, "/v1/checkout/sessions/"+string(o.CheckoutID)) {
 					out.WriteHeader(http.StatusNotFound)
 					_, _ = io.WriteString(
@@ -87,7 +88,7 @@ func TestEndedPageIsNotHandedOutAgain(t *testing.T) {
 					)
 					return
 				}
-				before(out, r)
+				s.takeDebits(out, r)
 			})
 		},
 	} {
@@ -195,12 +196,12 @@ func TestPageInAnotherCurrency(t *testing.T) {
 		for _, change := range []struct{ from, to string }{
 			{`"currency": "usd"`, `"currency": "eur"`}, {`"amount_subtotal": 500`, `"amount_subtotal": 501`},
 		} {
-			s.intercept(func(out http.ResponseWriter, r *http.Request) {
+			s.Gate.Intercept(func(out http.ResponseWriter, r *http.Request) {
 				if !isPage(r) {
-					s.sandbox.ServeHTTP(out, r)
+					s.Gate.Stripe.ServeHTTP(out, r)
 					return
 				}
-				changed(out, s.sandbox, r, change.from, change.to)
+				changed(out, s.Gate.Stripe, r, change.from, change.to)
 			})
 			_, _, err := s.service.Create(t.Context(), a.ID, checkout.Request{Item: "pack_100", Key: change.to})
 			if billing.CodeOf(err) != billing.EStripeRefused {
@@ -209,7 +210,7 @@ func TestPageInAnotherCurrency(t *testing.T) {
 			if n := s.openPages(); n != 0 {
 				t.Errorf("%s: %d pages stayed open", change.to, n)
 			}
-			s.intercept(nil)
+			s.Gate.Open()
 		}
 	})
 }

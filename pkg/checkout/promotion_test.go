@@ -9,6 +9,8 @@ import (
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/checkout"
+	"github.com/pointsync/pointsync/pkg/housetest"
+	"github.com/pointsync/pointsync/pkg/store"
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
@@ -16,16 +18,16 @@ import (
 func (s *planShop) code(name string, coupon, limits url.Values) {
 	s.t.Helper()
 	coupon.Set("id", name)
-	s.ask(http.MethodPost, "/v1/coupons", coupon)
+	s.Ask(http.MethodPost, "/v1/coupons", coupon)
 	limits.Set("coupon", name)
 	limits.Set("code", name)
-	s.ask(http.MethodPost, "/v1/promotion_codes", limits)
+	s.Ask(http.MethodPost, "/v1/promotion_codes", limits)
 }
 
 // payFor pays an order at a price and returns from the page.
 func (s *planShop) payFor(o billing.Order, amount int64) billing.Account {
 	s.t.Helper()
-	s.ask(
+	s.Ask(
 		http.MethodPost, "/v1/payment_pages/"+string(o.CheckoutID)+"/confirm",
 		url.Values{"payment_method": {"pm_card_visa"}, "expected_amount": {fmt.Sprint(amount)}},
 	)
@@ -55,7 +57,7 @@ func TestPromotion(t *testing.T) {
 			}
 			a = s.payFor(o, c.first)
 			s.wants(a, "active pro", 1200)
-			s.advance(31*day + 3*time.Hour)
+			s.Advance(31*day + 3*time.Hour)
 			must(t, synced(s.syncer.Sync(t.Context(), a.ID, billing.CauseChange)))
 			s.wants(a, "active pro", 1200)
 			if paid := s.of("/v1/invoices", a)[0]["amount_paid"]; paid != float64(c.later) ||
@@ -114,13 +116,13 @@ func TestPromotionRefused(t *testing.T) {
 // TestPromotionField proves that Stripe's page asks for a code only if the catalogue allows it.
 func TestPromotionField(t *testing.T) {
 	t.Parallel()
-	s := newPlanShop(t, storetest.Dialects[1])
+	s := newShop(t, storetest.URL(t, store.SQLite), housetest.Options{Catalog: planItems(t)})
 	allows := func() any { return s.list("/v1/checkout/sessions")[0]["allow_promotion_codes"] }
 	s.order(storetest.NewAccount(t, s.db).ID, checkout.Request{Item: "pack"})
 	if allows() != nil {
 		t.Error("the page asks for a code")
 	}
-	s.items.AllowPromotionCodes = true
+	s.Catalog.AllowPromotionCodes = true
 	s.order(storetest.NewAccount(t, s.db).ID, checkout.Request{Item: "pack"})
 	if allows() != true {
 		t.Error("the page does not ask for a code")

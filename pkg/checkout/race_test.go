@@ -64,12 +64,12 @@ func TestOneCustomerLater(t *testing.T) {
 				t.Parallel()
 				s := newTops(t, dialect)
 				a := storetest.NewAccount(t, s.db)
-				s.intercept(func(out http.ResponseWriter, r *http.Request) {
+				s.Gate.Intercept(func(out http.ResponseWriter, r *http.Request) {
 					if r.Method != http.MethodPost || r.URL.Path != "/v1/customers" {
-						s.sandbox.ServeHTTP(out, r)
+						s.Gate.Stripe.ServeHTTP(out, r)
 						return
 					}
-					s.sandbox.ServeHTTP(httptest.NewRecorder(), r) // the customer is made, and the reply is lost
+					s.Gate.Stripe.ServeHTTP(httptest.NewRecorder(), r) // the customer is made, and the reply is lost
 					panic(http.ErrAbortHandler)
 				})
 				_, _, err := s.service.Create(
@@ -78,8 +78,8 @@ func TestOneCustomerLater(t *testing.T) {
 				if billing.CodeOf(err) != billing.EStripeUnavailable {
 					t.Fatalf("cut off: %v", err)
 				}
-				s.intercept(nil)
-				s.advance(away)
+				s.Gate.Open()
+				s.Advance(away)
 				made := s.order(a.ID, checkout.Request{Item: "pack_100", Quantity: 1, Key: "later"})
 				if got := s.list("/v1/customers"); len(got) != 1 || s.pay(made).Status != billing.OrderFulfilled {
 					t.Errorf("%d customers", len(got))
@@ -155,14 +155,14 @@ func TestPlanPaidDuringAnother(t *testing.T) {
 	eachShop(t, func(t *testing.T, s *shop) {
 		a := storetest.NewAccount(t, s.db)
 		first := s.order(a.ID, checkout.Request{Item: "basic_monthly"})
-		s.intercept(func(out http.ResponseWriter, r *http.Request) {
+		s.Gate.Intercept(func(out http.ResponseWriter, r *http.Request) {
 			if r.Method == http.MethodPost && r.URL.Path == "/v1/checkout/sessions" {
-				s.intercept(nil)
+				s.Gate.Open()
 				if paid := s.pay(first); paid.Status != billing.OrderFulfilled {
 					t.Errorf("the first order is %s", paid.Status)
 				}
 			}
-			s.sandbox.ServeHTTP(out, r)
+			s.Gate.Stripe.ServeHTTP(out, r)
 		})
 		_, _, err := s.service.Create(t.Context(), a.ID, checkout.Request{Item: "pro_monthly"})
 		if billing.CodeOf(err) != billing.ESubscriptionExists {

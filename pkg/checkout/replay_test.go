@@ -5,7 +5,6 @@ import (
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/checkout"
-	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
 // TestReplayOutlivesTheCatalogue proves that a repeat under a used key gets its reply whatever is sold by then: the
@@ -15,28 +14,26 @@ func TestReplayOutlivesTheCatalogue(t *testing.T) {
 	t.Parallel()
 	for name, alter := range map[string]func(s *planShop){
 		"Retired": func(s *planShop) {
-			for n := range s.items.Plans {
-				s.items.Plans[n].Retired = true
+			for n := range s.Catalog.Plans {
+				s.Catalog.Plans[n].Retired = true
 			}
-			s.items.Packs[0].Retired = true
+			s.Catalog.Packs[0].Retired = true
 		},
-		"Gone": func(s *planShop) { s.items.Plans, s.items.Packs = nil, nil },
+		"Gone": func(s *planShop) { s.Catalog.Plans, s.Catalog.Packs = nil, nil },
 		"Fewer": func(s *planShop) {
-			for n := range s.items.Plans {
-				s.items.Plans[n].MaxQuantity = 1
+			for n := range s.Catalog.Plans {
+				s.Catalog.Plans[n].MaxQuantity = 1
 			}
-			s.items.Packs[0].MaxQuantity = 1
+			s.Catalog.Packs[0].MaxQuantity = 1
 		},
 		"Origin": func(s *planShop) {
-			gateway, err := stripegw.New(stripegw.Options{Key: key, BaseURL: s.stripe})
-			must(s.t, err)
-			s.service = checkout.New(s.db, gateway, s.items, s.syncer, checkout.Origins{"https://new.example"})
+			s.service = checkout.New(s.db, s.Gateway(), s.Catalog, s.syncer, checkout.Origins{"https://new.example"})
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			eachPlanShop(t, func(t *testing.T, s *planShop) {
-				s.items.Packs[0].MaxQuantity = 20
+				s.Catalog.Packs[0].MaxQuantity = 20
 				a := s.subscriber("basic", 1)
 				order := checkout.Request{
 					Item: "pack", Quantity: 2, Key: "order", SuccessURL: "https://shop.example/thanks",

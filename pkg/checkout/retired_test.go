@@ -10,7 +10,6 @@ import (
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/checkout"
-	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
 // TestRetiredItems proves that a retired plan or pack is not sold and that no plan is changed to it. A customer who has
@@ -20,13 +19,11 @@ func TestRetiredItems(t *testing.T) {
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
 		has, other := s.subscriber("basic", 1), s.subscriber("pro", 1)
 		open := s.order(other.ID, checkout.Request{Item: "pack"})
-		for n := range s.items.Plans {
-			s.items.Plans[n].Retired = s.items.Plans[n].ID == "basic"
+		for n := range s.Catalog.Plans {
+			s.Catalog.Plans[n].Retired = s.Catalog.Plans[n].ID == "basic"
 		}
-		s.items.Packs[0].Retired = true
-		gateway, err := stripegw.New(stripegw.Options{Key: key, BaseURL: s.stripe, MaxRetries: -1})
-		must(t, err)
-		changes, err := gateway.EnsureCatalog(t.Context(), s.items)
+		s.Catalog.Packs[0].Retired = true
+		changes, err := s.Gateway().EnsureCatalog(t.Context(), s.Catalog)
 		must(t, err)
 		if len(changes) != 2 { // the two prices are archived
 			t.Errorf("setup: %q", changes)
@@ -40,13 +37,13 @@ func TestRetiredItems(t *testing.T) {
 		_, err = s.service.Preview(t.Context(), other.ID, checkout.ChangeRequest{Plan: "basic"})
 		s.refused(err, billing.EInvalid)
 
-		s.ask(
+		s.Ask(
 			http.MethodPost, "/v1/payment_pages/"+string(open.CheckoutID)+"/confirm",
 			url.Values{"payment_method": {"pm_card_visa"}},
 		)
 		must(t, synced(s.syncer.Sync(t.Context(), other.ID, billing.CauseChange)))
 		s.wants(other, "active pro", 1200+100)
-		s.advance(32 * day)
+		s.Advance(32 * day)
 		must(t, synced(s.syncer.Sync(t.Context(), has.ID, billing.CauseChange)))
 		s.wants(has, "active basic", 500)
 		_, err = s.service.Cancel(t.Context(), has.ID, checkout.CancelRequest{At: billing.CancelAtPeriodEnd})
@@ -59,7 +56,7 @@ func TestRetiredItems(t *testing.T) {
 func TestPageOfOtherPoints(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
-		s.items.Packs[0].Points, s.items.Plans[0].Points = 90, 450
+		s.Catalog.Packs[0].Points, s.Catalog.Plans[0].Points = 90, 450
 		a := s.subscriber("pro", 1)
 		_, _, err := s.service.Create(t.Context(), a.ID, checkout.Request{Item: "pack"})
 		s.refused(err, billing.EStripeRefused)
@@ -83,13 +80,13 @@ func TestCancelNowVoids(t *testing.T) {
 		a, processing := s.subscriber("basic", 1), s.subscriber("basic", 1)
 		for _, each := range []billing.Account{a, processing} {
 			id := string(each.Subscription.ID)
-			card := s.ask(
+			card := s.Ask(
 				http.MethodPost, "/v1/payment_methods/pm_card_chargeCustomerFail/attach",
 				url.Values{"customer": {string(each.CustomerID)}},
 			)["id"].(string)
-			s.ask(http.MethodPost, "/v1/subscriptions/"+id, url.Values{"default_payment_method": {card}})
+			s.Ask(http.MethodPost, "/v1/subscriptions/"+id, url.Values{"default_payment_method": {card}})
 		}
-		s.advance(32 * day)
+		s.Advance(32 * day)
 		must(t, synced(s.syncer.Sync(t.Context(), a.ID, billing.CauseChange)))
 		s.wants(a, "past_due basic", 500)
 		cut := s.stopBefore("/void")
@@ -107,9 +104,9 @@ func TestCancelNowVoids(t *testing.T) {
 		}
 
 		must(t, synced(s.syncer.Sync(t.Context(), processing.ID, billing.CauseChange)))
-		s.intercept(s.underWay)
+		s.Gate.Intercept(s.underWay)
 		_, err = s.service.Cancel(t.Context(), processing.ID, checkout.CancelRequest{At: billing.CancelNow})
-		s.intercept(nil)
+		s.Gate.Open()
 		must(t, err)
 		if open := s.of("/v1/invoices", processing)[0]; open["status"] != "open" {
 			t.Errorf("an invoice whose payment is under way is %v", open["status"])
@@ -120,25 +117,25 @@ func TestCancelNowVoids(t *testing.T) {
 // stopBefore makes requests to a path fail, as if the server had lost its connection to Stripe, until the returned
 // function is called.
 func (s *planShop) stopBefore(end string) func() {
-	s.intercept(func(w http.ResponseWriter, r *http.Request) {
+	s.Gate.Intercept(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost && len(r.URL.Path) > len(end) && r.URL.Path[len(r.URL.Path)-len(end):] == end {
 			w.WriteHeader(http.StatusInternalServerError)
 			fmt.Fprint(w, `{"error":{"type":"api_error"}}`)
 			return
 		}
-		s.sandbox.ServeHTTP(w, r)
+		s.Gate.Stripe.ServeHTTP(w, r)
 	})
-	return func() { s.intercept(nil) }
+	return func() { s.Gate.Open() }
 }
 
 // underWay shows the payment of every invoice as processing at the bank.
 func (s *planShop) underWay(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet || r.URL.Path != "/v1/invoices" {
-		s.sandbox.ServeHTTP(w, r)
+		s.Gate.Stripe.ServeHTTP(w, r)
 		return
 	}
 	answer := httptest.NewRecorder()
-	s.sandbox.ServeHTTP(answer, r)
+	s.Gate.Stripe.ServeHTTP(answer, r)
 	w.WriteHeader(answer.Code)
 	fmt.Fprint(w, strings.ReplaceAll(answer.Body.String(), `"requires_payment_method"`, `"processing"`))
 }

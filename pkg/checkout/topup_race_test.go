@@ -91,12 +91,12 @@ func TestTopUpCoolOff(t *testing.T) {
 	s.together(3)
 	s.settled(a.ID, 1)
 	s.spend(a.ID, 100)
-	s.advance(coolOff - time.Minute)
+	s.Advance(coolOff - time.Minute)
 	must(t, s.replicas[0].Delete(t.Context(), a.ID))
 	s.put(a.ID, wish)
 	s.together(3)
 	s.settled(a.ID, 1)
-	s.advance(time.Minute)
+	s.Advance(time.Minute)
 	s.card(a, "pm_card_chargeCustomerFail")
 	s.together(3)
 	s.put(a.ID, wish)
@@ -105,7 +105,7 @@ func TestTopUpCoolOff(t *testing.T) {
 	if got := s.automatic(a.ID); len(got) != 2 {
 		t.Errorf("%d orders: a declined one is an attempt too", len(got))
 	}
-	s.advance(coolOff)
+	s.Advance(coolOff)
 	s.together(3)
 	s.settled(a.ID, 2)
 }
@@ -116,10 +116,10 @@ func TestTopUpMonth(t *testing.T) {
 	t.Parallel()
 	s := newTops(t, store.Postgres)
 	a := s.buyer()
-	_, next := billing.MonthOf(s.now())
-	if next.Sub(s.now()) < 24*time.Hour { // the whole test fits into one month
-		s.advance(next.Sub(s.now()))
-		_, next = billing.MonthOf(s.now())
+	_, next := billing.MonthOf(s.Now())
+	if next.Sub(s.Now()) < 24*time.Hour { // the whole test fits into one month
+		s.Advance(next.Sub(s.Now()))
+		_, next = billing.MonthOf(s.Now())
 	}
 	twice := wish
 	twice.MonthlyLimit = 2
@@ -130,14 +130,14 @@ func TestTopUpMonth(t *testing.T) {
 		if left := s.account(a.ID).Available; left > 0 {
 			s.spend(a.ID, left)
 		}
-		s.advance(coolOff)
+		s.Advance(coolOff)
 		s.put(a.ID, twice)
 	}
 	s.settled(a.ID, 2)
-	s.advance(next.Sub(s.now()) - time.Minute)
+	s.Advance(next.Sub(s.Now()) - time.Minute)
 	s.together(3)
 	s.settled(a.ID, 2)
-	s.advance(2 * time.Minute)
+	s.Advance(2 * time.Minute)
 	s.together(3)
 	s.settled(a.ID, 3)
 	if got := s.get(a.ID); got.Used != 1 {
@@ -155,7 +155,7 @@ func TestTopUpRaisedLimit(t *testing.T) {
 	s.put(a.ID, w)
 	s.spend(a.ID, 60)
 	s.run()
-	s.advance(coolOff)
+	s.Advance(coolOff)
 	s.spend(a.ID, 100)
 	s.settled(a.ID, 1)
 	w.MonthlyLimit = 2
@@ -166,10 +166,10 @@ func TestTopUpRaisedLimit(t *testing.T) {
 // lose passes a request to Stripe and drops the reply.
 func (s *tops) lose(out http.ResponseWriter, r *http.Request) {
 	if !isCharge(r) {
-		s.sandbox.ServeHTTP(out, r)
+		s.Gate.Stripe.ServeHTTP(out, r)
 		return
 	}
-	s.sandbox.ServeHTTP(httptest.NewRecorder(), r)
+	s.Gate.Stripe.ServeHTTP(httptest.NewRecorder(), r)
 	panic(http.ErrAbortHandler)
 }
 
@@ -181,7 +181,7 @@ func TestTopUpReplyLost(t *testing.T) {
 	for name, next := range map[string]func(s *tops, a billing.Account){
 		"job":        func(s *tops, _ billing.Account) { s.together(3) },
 		"other card": func(s *tops, a billing.Account) { s.card(a, "pm_card_mastercard"); s.together(3) },
-		"much later": func(s *tops, _ billing.Account) { s.advance(26 * time.Hour); s.together(3) },
+		"much later": func(s *tops, _ billing.Account) { s.Advance(26 * time.Hour); s.together(3) },
 		"turned off": func(s *tops, a billing.Account) {
 			must(s.t, s.replicas[0].Delete(s.t.Context(), a.ID))
 			s.together(3)
@@ -190,7 +190,7 @@ func TestTopUpReplyLost(t *testing.T) {
 			_, err := s.syncer.Sync(s.t.Context(), a.ID, billing.CauseEvent)
 			must(s.t, err)
 		},
-		"key is gone": func(s *tops, _ billing.Account) { s.advance(reconcile.ChargeAge + time.Minute); s.together(3) },
+		"key is gone": func(s *tops, _ billing.Account) { s.Advance(reconcile.ChargeAge + time.Minute); s.together(3) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -198,9 +198,9 @@ func TestTopUpReplyLost(t *testing.T) {
 			a := s.buyer()
 			s.put(a.ID, wish)
 			s.spend(a.ID, 60)
-			s.intercept(s.lose)
+			s.Gate.Intercept(s.lose)
 			s.run()
-			s.intercept(nil)
+			s.Gate.Open()
 			if got := s.automatic(a.ID); len(got) != 1 || got[0].Status != billing.OrderPending ||
 				len(s.intents()) != 1 {
 				t.Fatalf("%+v, %v", got, s.intents())
@@ -220,9 +220,9 @@ func TestTopUpDeclineLost(t *testing.T) {
 	s.put(a.ID, wish)
 	s.card(a, "pm_card_chargeCustomerFail")
 	s.spend(a.ID, 60)
-	s.intercept(s.lose)
+	s.Gate.Intercept(s.lose)
 	s.run()
-	s.intercept(nil)
+	s.Gate.Open()
 	_, err := s.syncer.Sync(t.Context(), a.ID, billing.CauseEvent) // a webhook of the declined charge
 	must(t, err)
 	if got := s.automatic(a.ID)[0].Status; got != billing.OrderPending {
@@ -245,16 +245,16 @@ func TestTopUpNeverAsked(t *testing.T) {
 		if isCharge(r) {
 			panic(http.ErrAbortHandler)
 		}
-		s.sandbox.ServeHTTP(out, r)
+		s.Gate.Stripe.ServeHTTP(out, r)
 	}
 	late, off := s.buyer(), s.buyer()
 	for _, a := range []billing.Account{late, off} {
 		s.put(a.ID, wish)
 		s.spend(a.ID, 60)
 	}
-	s.intercept(down)
+	s.Gate.Intercept(down)
 	s.run()
-	s.intercept(nil)
+	s.Gate.Open()
 	gone := wish
 	gone.Enabled = false
 	s.put(off.ID, gone)
@@ -265,16 +265,16 @@ func TestTopUpNeverAsked(t *testing.T) {
 		t.Errorf("%s, %s", got, s.automatic(off.ID)[0].Status)
 	}
 	s.spend(late.ID, 100)
-	s.advance(coolOff)
-	s.intercept(down)
+	s.Advance(coolOff)
+	s.Gate.Intercept(down)
 	s.run()
-	s.intercept(nil)
-	s.advance(reconcile.ChargeAge)
+	s.Gate.Open()
+	s.Advance(reconcile.ChargeAge)
 	s.run()
 	if n := len(s.intents()); n != 1 {
 		t.Errorf("%d charges: one came too late", n)
 	}
-	s.advance(reconcile.UnchargedAge - reconcile.ChargeAge + time.Minute)
+	s.Advance(reconcile.UnchargedAge - reconcile.ChargeAge + time.Minute)
 	s.run() // gives them up
 	s.run() // and starts again if the customer still wants it
 	if got := s.automatic(off.ID); len(got) != 1 || got[0].Status != billing.OrderExpired {
@@ -301,17 +301,17 @@ func TestTopUpPaidAfterAll(t *testing.T) {
 		must(t, err)
 	}
 	var slept atomic.Bool
-	s.intercept(func(out http.ResponseWriter, r *http.Request) {
+	s.Gate.Intercept(func(out http.ResponseWriter, r *http.Request) {
 		if isCharge(r) && slept.CompareAndSwap(false, true) {
-			s.advance(givenUp)
+			s.Advance(givenUp)
 			sync()
 			if got := s.automatic(a.ID); len(got) != 1 || got[0].Status != billing.OrderExpired {
 				t.Errorf("not given up: %+v", got)
 			}
-			s.intercept(nil)
+			s.Gate.Open()
 			s.run() // the next order, charged before the first one
 		}
-		s.sandbox.ServeHTTP(out, r)
+		s.Gate.Stripe.ServeHTTP(out, r)
 	})
 	s.run()
 	sync()
@@ -331,10 +331,10 @@ func TestTopUpDeclineCounted(t *testing.T) {
 	s.put(a.ID, wish)
 	s.card(a, "pm_card_chargeCustomerFail")
 	s.spend(a.ID, 60)
-	s.intercept(s.lose)
+	s.Gate.Intercept(s.lose)
 	s.run()
-	s.intercept(nil)
-	s.ask(http.MethodPost, "/v1/payment_intents/"+s.intents()[0]["id"].(string)+"/cancel", nil)
+	s.Gate.Open()
+	s.Ask(http.MethodPost, "/v1/payment_intents/"+s.intents()[0]["id"].(string)+"/cancel", nil)
 	sync := func() {
 		if _, err := s.syncer.Sync(t.Context(), a.ID, billing.CauseEvent); err != nil {
 			t.Error(err)
@@ -342,7 +342,7 @@ func TestTopUpDeclineCounted(t *testing.T) {
 	}
 	var looks atomic.Int32
 	secondLooks, firstIsApplied, secondIsApplied := make(chan struct{}), make(chan struct{}), make(chan struct{})
-	s.intercept(func(out http.ResponseWriter, r *http.Request) {
+	s.Gate.Intercept(func(out http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/v1/subscriptions" {
 			switch looks.Add(1) {
 			case 1:
@@ -353,7 +353,7 @@ func TestTopUpDeclineCounted(t *testing.T) {
 				<-firstIsApplied
 			}
 		}
-		s.sandbox.ServeHTTP(out, r)
+		s.Gate.Stripe.ServeHTTP(out, r)
 	})
 	sync()
 	close(firstIsApplied)
@@ -371,27 +371,27 @@ func TestTopUpAskedTwice(t *testing.T) {
 	a := s.buyer()
 	s.put(a.ID, wish)
 	s.spend(a.ID, 60)
-	s.intercept(func(out http.ResponseWriter, r *http.Request) {
+	s.Gate.Intercept(func(out http.ResponseWriter, r *http.Request) {
 		if isCharge(r) {
 			panic(http.ErrAbortHandler)
 		}
-		s.sandbox.ServeHTTP(out, r)
+		s.Gate.Stripe.ServeHTTP(out, r)
 	})
 	s.run() // leaves the order for both to continue
 	s.untilRetried()
 	var asks atomic.Int32
 	bothAsk := make(chan struct{})
-	s.intercept(func(out http.ResponseWriter, r *http.Request) {
+	s.Gate.Intercept(func(out http.ResponseWriter, r *http.Request) {
 		if isCharge(r) {
 			if asks.Add(1) == 2 {
 				close(bothAsk)
 			}
 			<-bothAsk
 		}
-		s.sandbox.ServeHTTP(out, r)
+		s.Gate.Stripe.ServeHTTP(out, r)
 	})
 	s.together(1)
-	s.intercept(nil)
+	s.Gate.Open()
 	s.settled(a.ID, 1)
 	if asks.Load() < 2 {
 		t.Errorf("%d asked", asks.Load())

@@ -54,7 +54,7 @@ func TestTopUpStopsWhenMoneyGoesBack(t *testing.T) {
 				for range 5 {
 					s.syncNow(a.ID)
 					s.run()
-					s.advance(coolOff + time.Minute)
+					s.Advance(coolOff + time.Minute)
 				}
 				if got := s.get(a.ID); got.Status != c.status || got.Reason != c.reason {
 					t.Errorf("the top-up is %s (%s), want %s (%s)", got.Status, got.Reason, c.status, c.reason)
@@ -114,7 +114,7 @@ func automaticRefunded(amount int64) func(s *tops, a billing.Account) {
 
 func (s *tops) refund(payment billing.PaymentIntentID, amount int64) {
 	s.t.Helper()
-	s.ask(
+	s.Ask(
 		http.MethodPost, "/v1/refunds", url.Values{"payment_intent": {string(payment)}, "amount": {fmt.Sprint(amount)}},
 	)
 }
@@ -131,7 +131,7 @@ func planDisputed(s *tops, a billing.Account) {
 
 func (s *tops) payWith(o billing.Order, card string) {
 	s.t.Helper()
-	s.ask(http.MethodPost, "/v1/payment_pages/"+string(o.CheckoutID)+"/confirm", url.Values{"payment_method": {card}})
+	s.Ask(http.MethodPost, "/v1/payment_pages/"+string(o.CheckoutID)+"/confirm", url.Values{"payment_method": {card}})
 }
 
 func packRefunded(spent billing.Points, amount int64) func(s *tops, a billing.Account) {
@@ -162,7 +162,7 @@ func TestTopUpStopsOnce(t *testing.T) {
 		}
 		s.put(a.ID, wish)
 		dispute := s.list("/v1/disputes")[0]["id"].(string)
-		s.ask(
+		s.Ask(
 			http.MethodPost, "/v1/disputes/"+dispute,
 			url.Values{"evidence[uncategorized_text]": {"winning_evidence"}, "submit": {"true"}},
 		)

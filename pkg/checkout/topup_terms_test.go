@@ -1,10 +1,10 @@
 package checkout_test
 
 import (
-	"net/http"
 	"testing"
 
 	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
 // TestTopUpAgreedPoints proves that a top-up buys the points that its customer agreed to, for the agreed amount, or
@@ -13,7 +13,7 @@ func TestTopUpAgreedPoints(t *testing.T) {
 	t.Parallel()
 	eachTops(t, func(t *testing.T, s *tops) {
 		a := s.buyer() // 100 points
-		pack := &s.catalog.Packs[0]
+		pack := &s.Catalog.Packs[0]
 		two := wish
 		two.Quantity = 2
 		s.put(a.ID, wish)
@@ -29,9 +29,7 @@ func TestTopUpAgreedPoints(t *testing.T) {
 		s.put(a.ID, wish) // agreed to: 150
 		pack.Points = 100
 		s.put(a.ID, wish) // agreed to: 100
-		if _, err := s.db.SQL().ExecContext(t.Context(), `UPDATE top_ups SET points = 0`); err != nil {
-			t.Fatal(err)
-		}
+		storetest.Exec(t, s.db, `UPDATE top_ups SET points = 0`)
 		s.wantStopped(a, "agreed to before points were noted", 0)
 		s.put(a.ID, wish)
 		pack.Points = 80
@@ -52,24 +50,20 @@ func TestTopUpOrderKeepsPoints(t *testing.T) {
 		a := s.buyer()
 		s.put(a.ID, wish)
 		s.spend(a.ID, 60)
-		refuse := http.HandlerFunc(
-			func(out http.ResponseWriter, _ *http.Request) { out.WriteHeader(http.StatusServiceUnavailable) },
-		)
-		away := http.HandlerFunc(refuse)
-		s.between.Store(&away)
+		s.Gate.Refuse()
 		s.run()
-		s.between.Store(nil)
+		s.Gate.Open()
 		if got := s.automatic(a.ID); len(got) != 1 || got[0].Status != billing.OrderPending || got[0].Points != 100 {
 			t.Fatalf("with Stripe away: %+v", got)
 		}
-		s.catalog.Packs[0].Points = 80
+		s.Catalog.Packs[0].Points = 80
 		s.untilRetried()
 		s.run()
 		if got := s.account(a.ID); got.Available != 140 {
 			t.Errorf("40 and 100: %+v", got.Balance)
 		}
 		s.spend(a.ID, 100)
-		s.advance(coolOff)
+		s.Advance(coolOff)
 		s.run()
 		if got := s.get(a.ID); got.Reason != billing.TopUpPriceChanged || len(s.automatic(a.ID)) != 1 ||
 			len(s.intents()) != 1 {

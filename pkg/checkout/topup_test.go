@@ -88,7 +88,7 @@ func (s *tops) sound() {
 func (s *tops) refunds(a billing.Account, o billing.Order) {
 	s.t.Helper()
 	ctx := s.t.Context()
-	s.ask(http.MethodPost, "/v1/refunds", url.Values{"payment_intent": {string(o.PaymentIntentID)}})
+	s.Ask(http.MethodPost, "/v1/refunds", url.Values{"payment_intent": {string(o.PaymentIntentID)}})
 	if drift, err := s.syncer.Drift(ctx, a.ID); err != nil || len(drift) != 1 ||
 		drift[0].Kind != billing.DriftClawback {
 		s.t.Errorf("the drift after a refund: %+v, %v", drift, err)
@@ -116,7 +116,7 @@ func TestTopUpOfDebt(t *testing.T) {
 		s.put(a.ID, wish)
 		s.spend(a.ID, 100)
 		paid := s.list("/v1/charges")[0]["payment_intent"].(string)
-		s.ask(http.MethodPost, "/v1/refunds", url.Values{"payment_intent": {paid}})
+		s.Ask(http.MethodPost, "/v1/refunds", url.Values{"payment_intent": {paid}})
 		_, err := s.syncer.Sync(t.Context(), a.ID, billing.CauseEvent)
 		must(t, err)
 		if got := s.account(a.ID); got.Debt != 100 {
@@ -182,7 +182,7 @@ func TestTopUpMethod(t *testing.T) {
 		s.put(a.ID, wish)
 		s.spend(a.ID, 60)
 		attach := func(name string) string {
-			return s.ask(
+			return s.Ask(
 				http.MethodPost, "/v1/payment_methods/"+name+"/attach", url.Values{"customer": {string(a.CustomerID)}},
 			)["id"].(string)
 		}
@@ -192,7 +192,7 @@ func TestTopUpMethod(t *testing.T) {
 			if i := s.intents()[0]; i["payment_method"] != want || i["status"] != "succeeded" {
 				t.Errorf("%v was charged, want %s: %v", i["payment_method"], want, i["status"])
 			}
-			s.advance(coolOff)
+			s.Advance(coolOff)
 			s.spend(a.ID, 100)
 		}
 		charged(attach("pm_card_mastercard"))
@@ -225,7 +225,7 @@ func TestTopUpDeclined(t *testing.T) {
 			if i := s.intents()[0]; i["status"] != "canceled" {
 				t.Errorf("the intent can still be paid: %v", i["status"])
 			}
-			s.advance(coolOff)
+			s.Advance(coolOff)
 		}
 		s.run()
 		got := s.get(a.ID)
@@ -255,7 +255,7 @@ func TestTopUpAuthentication(t *testing.T) {
 		s.card(a, "pm_card_authenticationRequired")
 		s.spend(a.ID, 60)
 		s.run()
-		s.advance(coolOff)
+		s.Advance(coolOff)
 		s.run()
 		orders, got := s.automatic(a.ID), s.get(a.ID)
 		if len(orders) != 1 || orders[0].Status != billing.OrderFailed ||
@@ -278,11 +278,11 @@ func TestTopUpStops(t *testing.T) {
 		a := s.buyer()
 		s.put(a.ID, wish)
 		s.spend(a.ID, 60)
-		dearer := s.catalog.Packs[0]
+		dearer := s.Catalog.Packs[0]
 		if dearer.ID != "pack_100" {
 			t.Fatal(dearer.ID)
 		}
-		s.catalog.Packs[0].Amount++
+		s.Catalog.Packs[0].Amount++
 		s.run()
 		if got := s.get(a.ID); got.Reason != billing.TopUpPriceChanged || len(s.automatic(a.ID)) != 0 {
 			t.Errorf("a dearer pack: %+v", got)
@@ -292,17 +292,17 @@ func TestTopUpStops(t *testing.T) {
 		if got := s.automatic(a.ID); len(got) != 1 || got[0].Status != billing.OrderPending || len(s.intents()) != 0 {
 			t.Errorf("another price at Stripe: %+v", got)
 		}
-		s.catalog.Packs[0] = dearer
+		s.Catalog.Packs[0] = dearer
 		s.untilRetried()
 		for _, m := range s.list("/v1/customers/" + string(a.CustomerID) + "/payment_methods") {
-			s.ask(http.MethodPost, "/v1/payment_methods/"+m["id"].(string)+"/detach", nil)
+			s.Ask(http.MethodPost, "/v1/payment_methods/"+m["id"].(string)+"/detach", nil)
 		}
 		s.run()
 		if got := s.get(a.ID); got.Reason != billing.TopUpNoMethod || len(s.intents()) != 0 {
 			t.Errorf("no card any more: %+v", got)
 		}
 		s.card(a, "pm_card_visa")
-		s.advance(givenUp)
+		s.Advance(givenUp)
 		s.run()
 		_, err := s.syncer.Sync(ctx, a.ID, billing.CauseEvent)
 		must(t, err)

@@ -9,8 +9,8 @@ import (
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/checkout"
-	"github.com/pointsync/pointsync/pkg/reconcile"
 	"github.com/pointsync/pointsync/pkg/store"
+	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
 // TestTopUpRefused proves that an order whose charge Stripe keeps refusing is retried, whichever replica runs. The
@@ -23,9 +23,9 @@ func TestTopUpRefused(t *testing.T) {
 		s.put(a.ID, wish)
 		s.spend(a.ID, 60)
 		var asks atomic.Int64
-		s.intercept(func(out http.ResponseWriter, r *http.Request) {
+		s.Gate.Intercept(func(out http.ResponseWriter, r *http.Request) {
 			if !isCharge(r) {
-				s.sandbox.ServeHTTP(out, r)
+				s.Gate.Stripe.ServeHTTP(out, r)
 				return
 			}
 			asks.Add(1)
@@ -38,12 +38,12 @@ func TestTopUpRefused(t *testing.T) {
 		})
 		var before, after []time.Time // times of the runs that asked Stripe
 		for n := range int(30 * time.Minute / checkout.TopUpInterval) {
-			known, began := asks.Load(), s.now()
+			known, began := asks.Load(), s.Now()
 			must(t, s.replicas[n%2].Run(t.Context()))
 			if asks.Load() > known {
-				before, after = append(before, began), append(after, s.now())
+				before, after = append(before, began), append(after, s.Now())
 			}
-			s.offset.Add(int64(checkout.TopUpInterval))
+			s.Skew(checkout.TopUpInterval)
 		}
 		if n := len(before); n < 6 || n > 20 || asks.Load() != int64(n) {
 			t.Fatalf("%d runs asked %d times", n, asks.Load())
@@ -55,8 +55,8 @@ func TestTopUpRefused(t *testing.T) {
 				t.Errorf("a pause of %s after %s", pause, age)
 			}
 		}
-		s.intercept(nil)
-		s.offset.Add(int64(bound))
+		s.Gate.Open()
+		s.Skew(bound)
 		s.settled(a.ID, 1)
 	})
 }
@@ -66,7 +66,8 @@ func TestTopUpRefused(t *testing.T) {
 func TestTopUpParked(t *testing.T) {
 	t.Parallel()
 	eachTops(t, func(t *testing.T, s *tops) {
-		s.wire(reconcile.Policy{PastDueGrace: 72 * time.Hour, RenewalGrace: 2 * time.Hour, ParkGrants: 1})
+		s.Policy.ParkGrants = 1
+		s.wire()
 		a := s.buyer()
 		s.put(a.ID, wish)
 		s.spend(a.ID, 60)
@@ -82,7 +83,7 @@ func TestTopUpParked(t *testing.T) {
 			if got := s.account(a.ID); got.Parking.At == nil || got.Available != 40 {
 				t.Fatalf("%+v, %+v", got.Parking, got.Balance)
 			}
-			s.advance(12 * time.Hour)
+			s.Advance(12 * time.Hour)
 		}
 		s.sound()
 		s.unpark(a.ID)
@@ -97,7 +98,7 @@ func TestTopUpParked(t *testing.T) {
 		if drift, err := s.syncer.Drift(t.Context(), a.ID); err != nil || len(drift) != 0 {
 			t.Errorf("%+v, %v", drift, err)
 		}
-		s.advance(24 * time.Hour)
+		s.Advance(24 * time.Hour)
 		s.spend(a.ID, 100)
 		s.together(2)
 		s.settled(a.ID, 2)
@@ -151,7 +152,7 @@ func TestTopUpUndoneMeanwhile(t *testing.T) {
 				must(t, err)
 				must(t, undo(ctx, tx, top))
 				go func() { ran <- s.replicas[0].Run(ctx) }()
-				s.waitForLock()
+				storetest.WaitForLock(s.t, s.db)
 				return nil
 			})
 			must(t, <-ran)
@@ -163,21 +164,5 @@ func TestTopUpUndoneMeanwhile(t *testing.T) {
 				t.Errorf("it is back: %+v, %v", got, err)
 			}
 		})
-	}
-}
-
-// waitForLock waits until another transaction waits for a lock of this database.
-func (s *tops) waitForLock() {
-	s.t.Helper()
-	deadline, tick := time.After(time.Minute), time.NewTicker(5*time.Millisecond)
-	defer tick.Stop()
-	for waiting := 0; waiting == 0; {
-		must(s.t, s.db.SQL().QueryRowContext(s.t.Context(),
-			`SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&waiting))
-		select {
-		case <-tick.C:
-		case <-deadline:
-			s.t.Fatal("nobody waits for a lock")
-		}
 	}
 }

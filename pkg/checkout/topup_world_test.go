@@ -3,85 +3,51 @@ package checkout_test
 import (
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
-	"github.com/pointsync/pointsync/pkg/catalog"
 	"github.com/pointsync/pointsync/pkg/checkout"
+	"github.com/pointsync/pointsync/pkg/housetest"
 	"github.com/pointsync/pointsync/pkg/ledger"
-	"github.com/pointsync/pointsync/pkg/reconcile"
-	"github.com/pointsync/pointsync/pkg/sandbox/sandboxtest"
 	"github.com/pointsync/pointsync/pkg/store"
 	"github.com/pointsync/pointsync/pkg/store/storetest"
-	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
 const coolOff = 10 * time.Minute
 
-// tops is a shop with top-ups on two replicas, and one clock.
+// tops is a shop with top-ups on two replicas. A test may change the catalogue between two runs.
 type tops struct {
 	*shop
-	offset   atomic.Int64
 	replicas [2]*checkout.TopUps
-	syncer   *reconcile.Syncer
-	catalog  *catalog.Catalog // of both replicas; a test may change it between two runs
-	url      string           // of the database
-	gated    *httptest.Server // what the replicas use as Stripe
+	url      string // of the database
 }
 
 // eachTops runs a suite on both databases.
 func eachTops(t *testing.T, f func(t *testing.T, s *tops)) {
 	t.Helper()
-	for _, dialect := range storetest.Dialects {
-		t.Run(string(dialect), func(t *testing.T) {
-			t.Parallel()
-			f(t, newTops(t, dialect))
-		})
-	}
+	storetest.EachDialect(t, func(t *testing.T, dialect store.Dialect) {
+		f(t, newTops(t, dialect))
+	})
 }
 
 func newTops(t *testing.T, dialect store.Dialect) *tops {
 	t.Helper()
-	s := &tops{catalog: catalog.Default(), url: storetest.URL(t, dialect)}
-	s.shop = newShop(t, storetest.OpenURL(t, s.url, s.now))
-	s.gated = httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
-		if h := s.between.Load(); h != nil {
-			(*h)(out, r)
-			return
-		}
-		s.sandbox.ServeHTTP(out, r)
-	}))
-	t.Cleanup(s.gated.Close)
-	s.wire(reconcile.Policy{PastDueGrace: 72 * time.Hour, RenewalGrace: 2 * time.Hour})
+	s := &tops{url: storetest.URL(t, dialect)}
+	s.shop = newShop(t, s.url, housetest.Options{})
+	s.wire()
 	return s
 }
 
-// wire makes the replicas.
-func (s *tops) wire(p reconcile.Policy) {
+// wire makes the replicas, with the house's policy.
+func (s *tops) wire() {
 	s.t.Helper()
 	for i := range s.replicas {
-		db := storetest.OpenURL(s.t, s.url, s.now)
-		gateway, err := stripegw.New(
-			stripegw.Options{Key: key, BaseURL: s.gated.URL, HTTPClient: s.gated.Client(), MaxRetries: -1},
-		)
-		must(s.t, err)
-		log := slog.New(slog.DiscardHandler)
-		s.syncer = reconcile.New(db, gateway, s.catalog, p, log)
-		s.replicas[i] = checkout.NewTopUps(db, gateway, s.catalog, s.syncer, coolOff, log)
+		db, gateway, log := s.Open(s.t, s.url), s.Gateway(), slog.New(slog.DiscardHandler)
+		s.syncer = s.Syncer(db, gateway, log)
+		s.replicas[i] = checkout.NewTopUps(db, gateway, s.Catalog, s.syncer, coolOff, log)
 	}
-}
-
-func (s *tops) now() time.Time { return time.Now().Add(time.Duration(s.offset.Load())) }
-
-// advance moves the one clock.
-func (s *tops) advance(d time.Duration) {
-	s.t.Helper()
-	sandboxtest.Advance(s.t, s.stripe, d)
-	s.offset.Add(int64(d))
 }
 
 // buyer returns an account with 100 points and a card that is saved but not the default.
@@ -150,10 +116,10 @@ func (s *tops) intents() (found []map[string]any) {
 // card makes a test card the customer's default.
 func (s *tops) card(a billing.Account, name string) string {
 	s.t.Helper()
-	id := s.ask(
+	id := s.Ask(
 		http.MethodPost, "/v1/payment_methods/"+name+"/attach", url.Values{"customer": {string(a.CustomerID)}},
 	)["id"].(string)
-	s.ask(
+	s.Ask(
 		http.MethodPost, "/v1/customers/"+string(a.CustomerID),
 		url.Values{"invoice_settings[default_payment_method]": {id}},
 	)
@@ -161,7 +127,7 @@ func (s *tops) card(a billing.Account, name string) string {
 }
 
 // untilRetried moves the clock to when an order that could not be charged a moment ago is retried.
-func (s *tops) untilRetried() { s.t.Helper(); s.advance(time.Minute) }
+func (s *tops) untilRetried() { s.t.Helper(); s.Advance(time.Minute) }
 
 // isCharge reports whether a request to Stripe charges a saved card.
 func isCharge(r *http.Request) bool {

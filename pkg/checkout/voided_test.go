@@ -20,7 +20,7 @@ func (s *planShop) wantVoided(a billing.Account, key string, want ...billing.Voi
 		}
 	}
 	for _, v := range want {
-		if i := s.ask(http.MethodGet, "/v1/invoices/"+string(v.ID), nil); i["status"] != "void" {
+		if i := s.Ask(http.MethodGet, "/v1/invoices/"+string(v.ID), nil); i["status"] != "void" {
 			s.t.Errorf("invoice %s is %v", v.ID, i["status"])
 		}
 	}
@@ -44,7 +44,7 @@ func TestCancelNowLists(t *testing.T) {
 		for _, a := range []billing.Account{basic, team} {
 			s.card(a, "pm_card_chargeCustomerFail")
 		}
-		s.advance(32 * day)
+		s.Advance(32 * day)
 		for _, a := range []billing.Account{basic, team, paid} {
 			s.synced(a)
 		}
@@ -105,7 +105,7 @@ func TestVoidedCutOff(t *testing.T) {
 			s.card(a, "pm_card_chargeCustomerFail")
 			all = append(all, a)
 		}
-		s.advance(32 * day)
+		s.Advance(32 * day)
 		done := 0
 		for n := int64(1); n <= most && done < 2; n++ {
 			done = 0
@@ -114,7 +114,7 @@ func TestVoidedCutOff(t *testing.T) {
 				due := s.newest(a, 900)
 				seen := s.dieAt(n, late)
 				_, err := s.service.Cancel(t.Context(), a.ID, checkout.CancelRequest{At: billing.CancelNow, Key: "end"})
-				s.intercept(nil)
+				s.Gate.Open()
 				if seen.Load() < n {
 					done++
 				} else if err == nil {

@@ -81,20 +81,20 @@ func TestJobsAreWrittenApart(t *testing.T) {
 		"an event that names no customer", 1,
 		func() error { return w.deliver(eventOf("evt_2", "refund.created", refund)) },
 	)
-	w.advance(20 * time.Second)
+	w.Advance(20 * time.Second)
 	// A sweep in which the refund's event is routed after the account's sync.
 	step("a sweep", 0, func() error { return w.inbox.Sweep(ctx) })
 	_, err = w.syncer.Sync(ctx, a.ID, billing.CauseEvent)
 	must(t, err)
 	step("a replay", 1, func() error { return w.inbox.Replay(ctx, "evt_1") })
-	now := w.now().UTC().Truncate(time.Microsecond)
+	now := w.Now().UTC().Truncate(time.Microsecond)
 	w.park(a, billing.Parking{Approved: true, EndedAt: &now}, &now)
 	step("points that fell due", 1, func() error { return w.syncer.LookForDue(ctx, w.jobs) })
-	w.ask(
+	w.Ask(
 		http.MethodPost, "/v1/subscriptions/"+subscription,
 		url.Values{"default_payment_method": {"pm_card_chargeCustomerFail"}},
 	)
-	w.advance(w.account(renews.ID).NextExpiry.Sub(w.now()) + time.Minute)
+	w.Advance(w.account(renews.ID).NextExpiry.Sub(w.Now()) + time.Minute)
 	step("points that ran out", 1, func() error { return w.syncer.LookForExpired(ctx, w.jobs) })
 	_, err = ledger.Spend(ctx, w.db, w.rich(), ledger.SpendRequest{Amount: 1})
 	must(t, err)

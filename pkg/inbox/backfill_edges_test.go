@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -14,10 +13,9 @@ import (
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
-	"github.com/pointsync/pointsync/pkg/catalog"
+	"github.com/pointsync/pointsync/pkg/housetest"
 	"github.com/pointsync/pointsync/pkg/inbox"
 	"github.com/pointsync/pointsync/pkg/jobs"
-	"github.com/pointsync/pointsync/pkg/reconcile"
 	"github.com/pointsync/pointsync/pkg/store"
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 	"github.com/pointsync/pointsync/pkg/stripegw"
@@ -41,17 +39,15 @@ func eachWalker(t *testing.T, f func(w *walker)) {
 	t.Helper()
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
 		w := &walker{t: t, db: db, clock: clock, events: map[string]string{"": `{"object":"list","data":[]}`}}
-		server := httptest.NewServer(w)
-		t.Cleanup(server.Close)
-		g, err := stripegw.New(stripegw.Options{Key: stripeKey, BaseURL: server.URL, Now: clock.Now, MaxRetries: -1})
-		must(t, err)
+		h := housetest.New(t, housetest.Options{Now: clock.Now})
+		h.Gate.Intercept(w.ServeHTTP)
 		log := slog.New(slog.NewTextHandler(w, nil))
 		w.start = func() {
 			runner, err := jobs.New(db, log)
 			must(t, err)
 			w.inbox = inbox.New(inbox.Options{
-				DB: db, Stripe: g, Syncer: reconcile.New(db, g, catalog.Default(), reconcile.Policy{}, log), Jobs: runner,
-				Secrets: []string{secret}, Log: log,
+				DB: db, Stripe: h.Stripe, Syncer: h.Syncer(db, h.Stripe, log), Jobs: runner, Secrets: []string{secret},
+				Log: log,
 			})
 		}
 		w.start()

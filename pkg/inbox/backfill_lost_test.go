@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -14,7 +13,7 @@ import (
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/ledger"
-	"github.com/pointsync/pointsync/pkg/sandbox/sandboxtest"
+	"github.com/pointsync/pointsync/pkg/store"
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
@@ -22,7 +21,7 @@ import (
 func (w *world) listen() {
 	w.t.Helper()
 	server := httptest.NewUnstartedServer(nil) // its address is known now, and its handler needs the secret
-	endpoint, err := w.gateway.EnsureEndpoint(w.t.Context(), "http://"+server.Listener.Addr().String()+"/webhook")
+	endpoint, err := w.Stripe.EnsureEndpoint(w.t.Context(), "http://"+server.Listener.Addr().String()+"/webhook")
 	must(w.t, err)
 	w.wire(endpoint.Secret)
 	server.Config.Handler = http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
@@ -38,22 +37,11 @@ func (w *world) listen() {
 	w.t.Cleanup(server.Close)
 }
 
-// setFault gives the sandbox a fault.
-func (s *shop) setFault(fault string) {
-	s.t.Helper()
-	answer, err := http.Post(s.url+"/_sandbox/faults", "application/json", strings.NewReader(fault))
-	must(s.t, err)
-	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		s.t.Fatalf("the sandbox answers %s to %s", answer.Status, fault)
-	}
-}
-
 // listed counts the events of our types at Stripe.
 func (s *shop) listed() (n int) {
 	s.t.Helper()
 	for after, more := billing.StripeEventID(""), true; more; {
-		page, err := s.gateway.Events(s.t.Context(), s.now().Add(-time.Hour), after)
+		page, err := s.Stripe.Events(s.t.Context(), s.Now().Add(-time.Hour), after)
 		must(s.t, err)
 		n, after, more = n+len(page.Events), page.Last, page.More
 	}
@@ -63,8 +51,8 @@ func (s *shop) listed() (n int) {
 // refundHalf refunds half of an order's money.
 func (s *shop) refundHalf(o billing.Order) {
 	s.t.Helper()
-	intent := s.ask(http.MethodGet, "/v1/checkout/sessions/"+string(o.CheckoutID), nil)["payment_intent"].(string)
-	s.ask(http.MethodPost, "/v1/refunds", url.Values{"payment_intent": {intent}, "amount": {"250"}})
+	intent := s.Ask(http.MethodGet, "/v1/checkout/sessions/"+string(o.CheckoutID), nil)["payment_intent"].(string)
+	s.Ask(http.MethodPost, "/v1/refunds", url.Values{"payment_intent": {intent}, "amount": {"250"}})
 }
 
 // wantWalked checks that every event at Stripe was received, and that this number of them was counted as missing.
@@ -99,10 +87,10 @@ func TestBackfillManyLost(t *testing.T) {
 	eachWorld(t, func(w *world) {
 		w.listen()
 		w.start(w.t)
-		w.setFault(`{"kind": "webhook_drop", "share": 0.4, "seed": 7}`)
+		w.Control("faults", `{"kind": "webhook_drop", "share": 0.4, "seed": 7}`)
 		const buyers = 15
 		accounts, orders := make([]billing.Account, buyers), make([]billing.Order, buyers)
-		settle := func() { sandboxtest.Flush(w.t, w.url); w.waitIdle() }
+		settle := func() { w.Flush(); w.waitIdle() }
 		for n := range accounts {
 			accounts[n], orders[n] = w.buyer()
 		}
@@ -137,19 +125,16 @@ func TestBackfillManyLost(t *testing.T) {
 // and all their webhooks were lost.
 func twoReplicas(t *testing.T, f func(t *testing.T, s *shop, replicas [2]*world, accounts []billing.Account)) {
 	t.Helper()
-	for _, dialect := range storetest.Dialects {
-		t.Run(string(dialect), func(t *testing.T) {
-			t.Parallel()
-			s, database := newShop(t), storetest.URL(t, dialect)
-			replicas := [2]*world{s.replica(t, database), s.replica(t, database)}
-			var accounts []billing.Account
-			for range 30 {
-				a, _ := replicas[0].buyer()
-				accounts = append(accounts, a)
-			}
-			f(t, s, replicas, accounts)
-		})
-	}
+	storetest.EachDialect(t, func(t *testing.T, dialect store.Dialect) {
+		s, database := newShop(t), storetest.URL(t, dialect)
+		replicas := [2]*world{s.replica(t, database), s.replica(t, database)}
+		var accounts []billing.Account
+		for range 30 {
+			a, _ := replicas[0].buyer()
+			accounts = append(accounts, a)
+		}
+		f(t, s, replicas, accounts)
+	})
 }
 
 // isList reports whether a request asks for Stripe's list of events.
@@ -162,14 +147,14 @@ func TestBackfillTogether(t *testing.T) {
 	twoReplicas(t, func(t *testing.T, s *shop, replicas [2]*world, accounts []billing.Account) {
 		var looks atomic.Int64
 		both := make(chan struct{})
-		s.gate.fail(func(out http.ResponseWriter, r *http.Request) {
+		s.Gate.Intercept(func(out http.ResponseWriter, r *http.Request) {
 			if isList(r) {
 				if looks.Add(1) == 2 {
 					close(both)
 				}
 				<-both
 			}
-			s.gate.next.ServeHTTP(out, r)
+			s.Gate.Stripe.ServeHTTP(out, r)
 		})
 		var walks sync.WaitGroup
 		var found, through atomic.Int64
@@ -186,7 +171,7 @@ func TestBackfillTogether(t *testing.T) {
 			})
 		}
 		walks.Wait()
-		s.gate.fail(nil)
+		s.Gate.Open()
 		w := replicas[0]
 		if want := int64(w.listed()); found.Load() != want || through.Load() == 0 {
 			t.Errorf("together they found %d events of %d, and %d came to the end", found.Load(), want, through.Load())
@@ -213,7 +198,7 @@ func TestBackfillCutOff(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
 		var asked []string // where each page begins; no two requests are under way at a time
-		s.gate.fail(func(out http.ResponseWriter, r *http.Request) {
+		s.Gate.Intercept(func(out http.ResponseWriter, r *http.Request) {
 			if isList(r) {
 				if asked = append(asked, r.URL.Query().Get("starting_after")); len(asked) == 2 {
 					cancel()
@@ -221,7 +206,7 @@ func TestBackfillCutOff(t *testing.T) {
 					return
 				}
 			}
-			s.gate.next.ServeHTTP(out, r)
+			s.Gate.Stripe.ServeHTTP(out, r)
 		})
 		first, err := replicas[0].inbox.Backfill(ctx, 100)
 		if err == nil || first.Through || first.Found == 0 {
@@ -235,7 +220,7 @@ func TestBackfillCutOff(t *testing.T) {
 		if len(asked) < 3 || asked[0] != "" || asked[1] == "" || asked[2] != asked[1] {
 			t.Errorf("pages were asked for after %q", asked)
 		}
-		s.gate.fail(nil)
+		s.Gate.Open()
 		w.wantWalked(w.listed())
 		w.start(t)
 		w.waitIdle()

@@ -48,7 +48,7 @@ func TestBackfill(t *testing.T) {
 			walk.LookedAt == nil || walk.Until != nil {
 			w.t.Errorf("the walk says %+v, %v", walk, err)
 		}
-		w.advance(20 * time.Second)
+		w.Advance(20 * time.Second)
 		w.sweep()
 		for _, a := range accounts[:buyers-1] {
 			if got := w.account(a.ID); got.Available != 100 {
@@ -70,7 +70,7 @@ func TestBackfillTooOld(t *testing.T) {
 				w.t.Errorf("look %d: %+v, %v", n, got, err)
 			}
 			if n == 0 {
-				w.advance(40 * 24 * time.Hour)
+				w.Advance(40 * 24 * time.Hour)
 			}
 		}
 	})
@@ -79,25 +79,22 @@ func TestBackfillTooOld(t *testing.T) {
 // Proves that a running server walks by itself.
 func TestPeriodicBackfill(t *testing.T) {
 	t.Parallel()
-	for _, dialect := range storetest.Dialects {
-		t.Run(string(dialect), func(t *testing.T) {
-			t.Parallel()
-			s := newShop(t)
-			s.backfill = time.Hour // it begins with a walk
-			w := s.replica(t, storetest.URL(t, dialect))
-			a, _ := w.buyer()
-			w.start(t)
-			waitFor(
-				t, "the purchase that no webhook told of is there",
-				func() bool { return w.account(a.ID).Available == 100 },
-			)
-		})
-	}
+	storetest.EachDialect(t, func(t *testing.T, dialect store.Dialect) {
+		s := newShop(t)
+		s.backfill = time.Hour // it begins with a walk
+		w := s.replica(t, storetest.URL(t, dialect))
+		a, _ := w.buyer()
+		w.start(t)
+		storetest.WaitFor(
+			t, "the purchase that no webhook told of is there",
+			func() bool { return w.account(a.ID).Available == 100 },
+		)
+	})
 }
 
 // newestOf returns the last event of a type at Stripe.
 func (w *world) newestOf(kind string) string {
 	w.t.Helper()
-	found := w.ask("GET", "/v1/events?limit=1&type="+kind, nil)["data"].([]any)
+	found := w.Ask("GET", "/v1/events?limit=1&type="+kind, nil)["data"].([]any)
 	return found[0].(map[string]any)["id"].(string)
 }

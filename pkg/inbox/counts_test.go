@@ -165,15 +165,15 @@ func TestManyPoisons(t *testing.T) {
 		case 0: // cut off somewhere
 			err = w.deliver(good[:random.IntN(len(good)-1)])
 		case 1: // signed with another's secret
-			err = w.inbox.Accept(t.Context(), []byte(good), signed(good, "whsec_guessed", w.now()))
+			err = w.inbox.Accept(t.Context(), []byte(good), signed(good, "whsec_guessed", w.Now()))
 		case 2: // signed long ago
 			err = w.inbox.Accept(
 				t.Context(), []byte(good),
-				signed(good, secret, w.now().Add(-time.Duration(6+random.IntN(1000))*time.Minute)),
+				signed(good, secret, w.Now().Add(-time.Duration(6+random.IntN(1000))*time.Minute)),
 			)
 		case 3: // changed after it was signed
 			err = w.inbox.Accept(
-				t.Context(), []byte(strings.Replace(good, "updated", "deleted", 1)), signed(good, secret, w.now()),
+				t.Context(), []byte(strings.Replace(good, "updated", "deleted", 1)), signed(good, secret, w.Now()),
 			)
 		case 4: // of a customer whom no one knows
 			err, wantRefusal = w.deliver(

@@ -31,28 +31,28 @@ func TestPeriodicDrift(t *testing.T) {
 			return run
 		}
 		lost, _ := w.buyer()
-		w.advance(time.Second) // ids sort by time
+		w.Advance(time.Second) // ids sort by time
 		told, _ := w.buyer()
 		w.ring("evt_told", told.CustomerID) // its event waits, because no job runs
-		w.advance(time.Second)
+		w.Advance(time.Second)
 		other, _ := w.buyer()
-		w.gate.fail(refuses)
+		w.Gate.Refuse()
 		if run := step(); run.Accounts != 0 || run.Cursor != "" || run.EndedAt != nil || run.LastEndedAt != nil {
 			w.t.Errorf("Stripe away: %+v", run)
 		}
-		w.gate.fail(func(out http.ResponseWriter, r *http.Request) {
+		w.Gate.Intercept(func(out http.ResponseWriter, r *http.Request) {
 			if r.URL.Query().Get("customer") == string(lost.CustomerID) {
-				refuses(out, r)
+				out.WriteHeader(http.StatusServiceUnavailable)
 				return
 			}
-			w.gate.next.ServeHTTP(out, r)
+			w.Gate.Stripe.ServeHTTP(out, r)
 		})
 		if run := step(); run.Accounts != 3 || run.Cursor != other.ID || run.EndedAt == nil || run.Findings != 2 ||
 			w.account(lost.ID).Available != 0 {
 			w.t.Errorf("no answer for one account alone: %+v", run)
 		}
-		w.gate.fail(nil)
-		w.advance(24 * time.Hour)
+		w.Gate.Open()
+		w.Advance(24 * time.Hour)
 		run := step()
 		// the order, and its grant
 		if run.Accounts != 3 || run.Findings != 2 || run.LastFindings != 2 || run.EndedAt == nil {
@@ -68,11 +68,11 @@ func TestPeriodicDrift(t *testing.T) {
 			w.t.Errorf("at once again: %+v", again)
 		}
 		w.exec("UPDATE inbox_events SET status = 'ignored'")
-		w.advance(24 * time.Hour)
+		w.Advance(24 * time.Hour)
 		if run := step(); run.Findings != 2 || w.account(told.ID).Available != 100 {
 			w.t.Errorf("a day later: %+v", run)
 		}
-		w.advance(24 * time.Hour)
+		w.Advance(24 * time.Hour)
 		if run := step(); run.LastFindings != 0 {
 			w.t.Errorf("two days later: %+v", run)
 		}

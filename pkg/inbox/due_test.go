@@ -30,7 +30,7 @@ func TestUnparkedGrantsCome(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
 		a, _ := w.buyer()
-		now := w.now().UTC().Truncate(time.Microsecond)
+		now := w.Now().UTC().Truncate(time.Microsecond)
 		w.park(a, billing.Parking{At: &now, Reason: "too many"}, nil)
 		applied, err := w.syncer.Sync(w.t.Context(), a.ID, billing.CauseEvent)
 		must(w.t, err)
@@ -44,7 +44,7 @@ func TestUnparkedGrantsCome(t *testing.T) {
 			w.t.Errorf("%d jobs for one account", n)
 		}
 		w.start(w.t)
-		waitFor(w.t, "the points are there", func() bool { return w.account(a.ID).Available == 100 })
+		storetest.WaitFor(w.t, "the points are there", func() bool { return w.account(a.ID).Available == 100 })
 		if got := w.account(a.ID); got.Sync.NextGrantAt != nil || got.Parking.Approved {
 			w.t.Errorf("afterwards %+v and %+v", got.Parking, got.Sync)
 		}
@@ -55,44 +55,41 @@ func TestUnparkedGrantsCome(t *testing.T) {
 // the account.
 func TestYearNobodyLooks(t *testing.T) {
 	t.Parallel()
-	for _, dialect := range storetest.Dialects {
-		t.Run(string(dialect), func(t *testing.T) {
-			t.Parallel()
-			s := newShop(t)
-			s.sells(
-				billing.Plan{
-					ID:            "basic_year",
-					Name:          "Basic, by the year",
-					Amount:        9000,
-					Currency:      "usd",
-					Interval:      "year",
-					GrantInterval: "month",
-					Points:        500,
-				},
-			)
-			w := s.replica(t, storetest.URL(t, dialect))
-			a := w.draft()
-			o := w.sell(a, "basic_year")
-			w.insert(a, o)
-			w.pay(o)
-			_, err := w.syncer.Sync(t.Context(), a.ID, billing.CauseEvent)
-			must(t, err)
-			_, err = ledger.Spend(t.Context(), w.db, a.ID, ledger.SpendRequest{Amount: 100})
-			must(t, err)
-			got := w.account(a.ID)
-			if got.Available != 400 || got.Sync.NextGrantAt == nil {
-				t.Fatalf("the first month: %+v, %+v", got.Balance, got.Sync)
-			}
-			w.advance(got.Sync.NextGrantAt.Sub(w.now()) + time.Second)
-			w.start(t)
-			waitFor(t, "the second month is there", func() bool { return w.account(a.ID).Available == 500 })
-			if next := w.account(a.ID).Sync.NextGrantAt; next == nil || !next.After(*got.Sync.NextGrantAt) {
-				t.Errorf("the third month comes at %v", next)
-			}
-			if n := w.count("SELECT count(*) FROM syncs WHERE cause = 'due'"); n != 1 {
-				t.Errorf("%d syncs because points fell due", n)
-			}
-			must(t, ledger.Audit(t.Context(), w.db, a.ID))
-		})
-	}
+	storetest.EachDialect(t, func(t *testing.T, dialect store.Dialect) {
+		s := newShop(t)
+		s.sells(
+			billing.Plan{
+				ID:            "basic_year",
+				Name:          "Basic, by the year",
+				Amount:        9000,
+				Currency:      "usd",
+				Interval:      "year",
+				GrantInterval: "month",
+				Points:        500,
+			},
+		)
+		w := s.replica(t, storetest.URL(t, dialect))
+		a := w.draft()
+		o := w.sell(a, "basic_year")
+		w.insert(a, o)
+		w.pay(o)
+		_, err := w.syncer.Sync(t.Context(), a.ID, billing.CauseEvent)
+		must(t, err)
+		_, err = ledger.Spend(t.Context(), w.db, a.ID, ledger.SpendRequest{Amount: 100})
+		must(t, err)
+		got := w.account(a.ID)
+		if got.Available != 400 || got.Sync.NextGrantAt == nil {
+			t.Fatalf("the first month: %+v, %+v", got.Balance, got.Sync)
+		}
+		w.Advance(got.Sync.NextGrantAt.Sub(w.Now()) + time.Second)
+		w.start(t)
+		storetest.WaitFor(t, "the second month is there", func() bool { return w.account(a.ID).Available == 500 })
+		if next := w.account(a.ID).Sync.NextGrantAt; next == nil || !next.After(*got.Sync.NextGrantAt) {
+			t.Errorf("the third month comes at %v", next)
+		}
+		if n := w.count("SELECT count(*) FROM syncs WHERE cause = 'due'"); n != 1 {
+			t.Errorf("%d syncs because points fell due", n)
+		}
+		must(t, ledger.Audit(t.Context(), w.db, a.ID))
+	})
 }

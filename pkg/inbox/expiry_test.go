@@ -64,9 +64,9 @@ func TestExpiryIsTold(t *testing.T) {
 		w.wantsExpiry()
 		id, early := w.lends(), w.account(w.rich())
 		before := w.account(id).Version
-		w.advance(time.Hour)
+		w.Advance(time.Hour)
 		w.start(w.t)
-		waitFor(w.t, "both are told", func() bool {
+		storetest.WaitFor(w.t, "both are told", func() bool {
 			return w.told(id, billing.OutPointsExpired) == 1 && w.told(id, billing.OutPointsLow) == 1
 		})
 		if a := w.account(id); a.Available != 0 || a.Version != before+1 || a.NextExpiry != nil || w.expired(id) != 1 {
@@ -83,51 +83,48 @@ func TestExpiryIsTold(t *testing.T) {
 // Stripe is not asked about an account that has no subscription.
 func TestExpiryTogether(t *testing.T) {
 	t.Parallel()
-	for _, dialect := range storetest.Dialects {
-		t.Run(string(dialect), func(t *testing.T) {
-			t.Parallel()
-			s, database := newShop(t), storetest.URL(t, dialect)
-			w := s.replica(t, database)
-			replicas := []*world{w, w} // SQLite has one node
-			if dialect == store.Postgres {
-				replicas[1] = s.replica(t, database)
-			}
-			w.wantsExpiry()
-			ids := make([]billing.AccountID, 20)
-			for n := range ids {
-				ids[n] = w.lends()
-			}
-			w.advance(time.Hour)
-			var all sync.WaitGroup
-			for n := range 4 {
-				all.Go(func() {
-					if err := replicas[n%2].syncer.LookForExpired(
-						context.Background(), replicas[n%2].jobs,
-					); err != nil {
-						t.Error(err)
-					}
-				})
-			}
+	storetest.EachDialect(t, func(t *testing.T, dialect store.Dialect) {
+		s, database := newShop(t), storetest.URL(t, dialect)
+		w := s.replica(t, database)
+		replicas := []*world{w, w} // SQLite has one node
+		if dialect == store.Postgres {
+			replicas[1] = s.replica(t, database)
+		}
+		w.wantsExpiry()
+		ids := make([]billing.AccountID, 20)
+		for n := range ids {
+			ids[n] = w.lends()
+		}
+		w.Advance(time.Hour)
+		var all sync.WaitGroup
+		for n := range 4 {
 			all.Go(func() {
-				for _, id := range ids {
-					if _, err := ledger.Current(context.Background(), w.db, id); err != nil {
-						t.Error(err)
-					}
+				if err := replicas[n%2].syncer.LookForExpired(
+					context.Background(), replicas[n%2].jobs,
+				); err != nil {
+					t.Error(err)
 				}
 			})
-			all.Wait()
+		}
+		all.Go(func() {
 			for _, id := range ids {
-				if e, x, low := w.expired(id), w.told(
-					id, billing.OutPointsExpired,
-				), w.told(id, billing.OutPointsLow); e != 1 || x != 1 || low != 1 {
-					t.Errorf("%d entries, told %d times of the end and %d times of few points", e, x, low)
+				if _, err := ledger.Current(context.Background(), w.db, id); err != nil {
+					t.Error(err)
 				}
 			}
-			if n := w.count(unfinishedJobs); n != 0 {
-				t.Errorf("%d jobs", n)
-			}
 		})
-	}
+		all.Wait()
+		for _, id := range ids {
+			if e, x, low := w.expired(id), w.told(
+				id, billing.OutPointsExpired,
+			), w.told(id, billing.OutPointsLow); e != 1 || x != 1 || low != 1 {
+				t.Errorf("%d entries, told %d times of the end and %d times of few points", e, x, low)
+			}
+		}
+		if n := w.count(unfinishedJobs); n != 0 {
+			t.Errorf("%d jobs", n)
+		}
+	})
 }
 
 // Proves that an account that cannot be settled does not delay any other one, and is tried again.
@@ -136,7 +133,7 @@ func TestExpiryOfBrokenAccount(t *testing.T) {
 	eachWorld(t, func(w *world) {
 		broken, whole := w.lends(), w.lends()
 		w.exec("UPDATE accounts SET unsettled = 1000 WHERE id = '" + string(broken) + "'")
-		w.advance(time.Hour)
+		w.Advance(time.Hour)
 		must(w.t, w.syncer.LookForExpired(w.t.Context(), w.jobs))
 		if w.expired(broken) != 0 || w.expired(whole) != 1 {
 			w.t.Errorf("%d entries of the broken account, %d of the other", w.expired(broken), w.expired(whole))
@@ -160,31 +157,31 @@ func TestExpiryAsksStripe(t *testing.T) {
 		id := w.pay(o)["subscription"].(string)
 		_, err := w.syncer.Sync(w.t.Context(), a.ID, billing.CauseEvent)
 		must(w.t, err)
-		w.ask(
+		w.Ask(
 			http.MethodPost, "/v1/subscriptions/"+id,
 			url.Values{"default_payment_method": {"pm_card_chargeCustomerFail"}},
 		)
 		w.start(w.t)
-		w.gate.fail(refuses)
-		w.advance(w.account(a.ID).NextExpiry.Sub(w.now()) + time.Minute)
+		w.Gate.Refuse()
+		w.Advance(w.account(a.ID).NextExpiry.Sub(w.Now()) + time.Minute)
 		failed := func() bool {
 			return w.count("SELECT count(*) FROM syncs WHERE cause = 'expiry' AND outcome = 'failed'") > 0
 		}
-		waitFor(w.t, "Stripe was asked and did not answer", func() bool { return w.look() && failed() })
+		storetest.WaitFor(w.t, "Stripe was asked and did not answer", func() bool { return w.look() && failed() })
 		if got := w.account(a.ID); got.Available != 500 || w.expired(a.ID) != 0 {
 			w.t.Fatalf("Stripe did not answer, and %d points are left", got.Available)
 		}
-		w.gate.fail(nil)
-		waitFor(
+		w.Gate.Open()
+		storetest.WaitFor(
 			w.t, "Stripe has answered",
 			func() bool { return w.account(a.ID).Subscription.Status == billing.SubPastDue },
 		)
-		waitFor(w.t, "no job is left", func() bool { return w.count(unfinishedJobs) == 0 })
+		storetest.WaitFor(w.t, "no job is left", func() bool { return w.count(unfinishedJobs) == 0 })
 		if got := w.account(a.ID); got.Available != 500 || w.expired(a.ID) != 0 {
 			w.t.Fatalf("the renewal is tried again, and %d points are left", got.Available)
 		}
-		w.advance(w.account(a.ID).NextExpiry.Sub(w.now()) + time.Minute)
-		waitFor(w.t, "the points have ended", func() bool { return w.look() && w.account(a.ID).Available == 0 })
+		w.Advance(w.account(a.ID).NextExpiry.Sub(w.Now()) + time.Minute)
+		storetest.WaitFor(w.t, "the points have ended", func() bool { return w.look() && w.account(a.ID).Available == 0 })
 		if w.expired(a.ID) != 1 {
 			w.t.Errorf("%d entries", w.expired(a.ID))
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
 // Proves that many events of one account wait for one job, and that its one sync processes them all.
@@ -27,7 +28,7 @@ func TestEventsCollapse(t *testing.T) {
 		}
 		w.start(w.t)
 		w.waitIdle()
-		if n := w.gate.fetches.Load(); n != 2 {
+		if n := w.Gate.Asked("GET /v1/subscriptions"); n != 2 {
 			w.t.Errorf("%d fetches for two accounts", n)
 		}
 		if got := w.account(a.ID); got.Available != 100 || got.Sync.TicketIssued != 1 {
@@ -43,11 +44,11 @@ func TestEventDuringSync(t *testing.T) {
 	eachWorld(t, func(w *world) {
 		a := w.draft()
 		w.insert(a)
-		arrived, let := w.gate.hold()
+		held := w.Gate.Hold(string(a.CustomerID))
 		w.start(w.t)
 		w.ring("evt_1", a.CustomerID)
-		wait(w.t, arrived, 3) // the first sync has read subscriptions, invoices and charges
-		w.gate.fail(nil)
+		held.Wait(w.t, 3) // the first sync has read subscriptions, invoices and charges
+		w.Gate.Pass(string(a.CustomerID))
 		o := w.sell(a, "pack_100")
 		w.insertOrder(o)
 		w.pay(o)
@@ -57,7 +58,7 @@ func TestEventDuringSync(t *testing.T) {
 		if first.Ticket != 1 || second.Ticket != 2 || first.Status != billing.InboxProcessed {
 			w.t.Errorf("the first: %+v\nthe second: %+v", first, second)
 		}
-		let()
+		held.Release()
 		w.waitIdle()
 		if got := w.account(a.ID); got.Available != 100 || got.Sync.TicketApplied != 2 {
 			w.t.Errorf("%d points, ticket %d applied", got.Available, got.Sync.TicketApplied)
@@ -73,17 +74,17 @@ func TestEventAfterSyncBegan(t *testing.T) {
 		a := w.draft()
 		w.insert(a)
 		w.ring("evt_1", a.CustomerID)
-		arrived, let := w.gate.hold()
+		held := w.Gate.Hold(string(a.CustomerID))
 		synced := make(chan error, 1)
 		go func() {
 			_, err := w.syncer.Sync(context.Background(), a.ID, billing.CauseEvent)
 			synced <- err
 		}()
-		wait(w.t, arrived, 3)
+		held.Wait(w.t, 3)
 		w.ring("evt_2", a.CustomerID)
-		let()
+		held.Release()
 		must(w.t, <-synced)
-		w.gate.fail(nil)
+		w.Gate.Pass(string(a.CustomerID))
 		if first, second := w.event("evt_1"), w.event("evt_2"); first.Status != billing.InboxProcessed ||
 			second.Status != billing.InboxPending || second.Ticket != 0 {
 			w.t.Errorf("the first: %+v\nthe second: %+v", first, second)
@@ -101,19 +102,19 @@ func TestStripeDown(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
 		a, _ := w.buyer()
-		w.gate.fail(refuses)
+		w.Gate.Refuse()
 		w.start(w.t)
 		w.ring("evt_1", a.CustomerID)
 		w.ring("evt_2", a.CustomerID)
 		// Only Stripe can say to whom it belongs.
 		must(w.t, w.deliver(eventOf("evt_3", "refund.created", `{"object":"refund","id":"re_none"}`)))
 		for _, id := range []string{"evt_1", "evt_3"} {
-			waitFor(w.t, "the failure is noted", func() bool { return w.event(id).Attempts > 0 })
+			storetest.WaitFor(w.t, "the failure is noted", func() bool { return w.event(id).Attempts > 0 })
 			if e := w.event(id); e.Status != billing.InboxPending || e.LastError == "" || e.ProcessedAt != nil {
 				w.t.Errorf("while Stripe is down: %+v", e)
 			}
 		}
-		w.gate.fail(nil)
+		w.Gate.Open()
 		w.waitIdle()
 		for _, id := range []string{"evt_1", "evt_2"} {
 			if e := w.event(id); e.Status != billing.InboxProcessed || e.LastError != "" {
@@ -134,7 +135,7 @@ func TestForgetsSyncs(t *testing.T) {
 		for range 2 {
 			_, err := w.syncer.Sync(context.Background(), a.ID, billing.CauseEvent)
 			must(w.t, err)
-			w.advance(20 * 24 * time.Hour)
+			w.Advance(20 * 24 * time.Hour)
 		}
 		must(w.t, w.syncer.ForgetSyncs(context.Background()))
 		if n := w.count("SELECT count(*) FROM syncs"); n != 1 {
@@ -150,10 +151,10 @@ func TestResolve(t *testing.T) {
 	eachWorld(t, func(w *world) {
 		a, o := w.buyer()
 		disputes := map[string]string{"/v1/disputes/du_1": string(a.CustomerID), "/v1/disputes/du_2": "cus_foreign"}
-		w.gate.fail(func(out http.ResponseWriter, r *http.Request) {
+		w.Gate.Intercept(func(out http.ResponseWriter, r *http.Request) {
 			customer, ok := disputes[r.URL.Path]
 			if !ok {
-				w.gate.next.ServeHTTP(out, r)
+				w.Gate.Stripe.ServeHTTP(out, r)
 				return
 			}
 			fmt.Fprintf(
@@ -195,9 +196,9 @@ func TestResolveRefused(t *testing.T) {
 		a, o := w.buyer()
 		refund := w.refund(o)
 		refused := make(chan struct{}, 1)
-		w.gate.fail(func(out http.ResponseWriter, r *http.Request) {
+		w.Gate.Intercept(func(out http.ResponseWriter, r *http.Request) {
 			if r.URL.Path != "/v1/refunds/"+refund {
-				w.gate.next.ServeHTTP(out, r)
+				w.Gate.Stripe.ServeHTTP(out, r)
 				return
 			}
 			out.WriteHeader(http.StatusForbidden)
@@ -215,11 +216,11 @@ func TestResolveRefused(t *testing.T) {
 			w.t,
 			w.deliver(eventOf("evt_refused", "refund.created", fmt.Sprintf(`{"object":"refund","id":%q}`, refund))),
 		)
-		wait(w.t, refused, 1)
+		storetest.Next(w.t, refused)
 		if e := w.event("evt_refused"); e.Status != billing.InboxPending || e.AccountID != "" {
 			w.t.Errorf("refused: %+v", e)
 		}
-		w.gate.fail(nil)
+		w.Gate.Open()
 		w.waitIdle()
 		if e := w.event("evt_refused"); e.Status != billing.InboxProcessed || e.AccountID != a.ID {
 			w.t.Errorf("shown: %+v", e)
@@ -260,23 +261,12 @@ func TestReplay(t *testing.T) {
 }
 
 // wait waits for n signals.
-func wait(t *testing.T, signals <-chan struct{}, n int) {
-	t.Helper()
-	deadline := time.After(patience)
-	for range n {
-		select {
-		case <-signals:
-		case <-deadline:
-			t.Fatal("a signal never came")
-		}
-	}
-}
 
 // refund refunds a purchase and returns the refund's id.
 func (w *world) refund(o billing.Order) string {
 	w.t.Helper()
-	paid := w.ask(http.MethodGet, "/v1/checkout/sessions/"+string(o.CheckoutID), nil)
-	return w.ask(
+	paid := w.Ask(http.MethodGet, "/v1/checkout/sessions/"+string(o.CheckoutID), nil)
+	return w.Ask(
 		http.MethodPost, "/v1/refunds", url.Values{"payment_intent": {paid["payment_intent"].(string)}},
 	)["id"].(string)
 }
@@ -295,19 +285,19 @@ func TestAnyFailureIsNoted(t *testing.T) {
 			t.Parallel()
 			eachWorld(t, func(w *world) {
 				a, _ := w.buyer()
-				w.gate.fail(func(out http.ResponseWriter, _ *http.Request) {
+				w.Gate.Intercept(func(out http.ResponseWriter, _ *http.Request) {
 					out.WriteHeader(http.StatusBadRequest)
 					fmt.Fprintf(out, `{"error":{"type":"invalid_request_error","message":"%s"}}`, words)
 				})
 				w.start(w.t)
 				w.ring("evt_odd", a.CustomerID)
-				waitFor(w.t, "the failure is noted", func() bool { return w.event("evt_odd").Attempts > 0 })
-				waitFor(w.t, "the job waits for its next attempt", func() bool {
+				storetest.WaitFor(w.t, "the failure is noted", func() bool { return w.event("evt_odd").Attempts > 0 })
+				storetest.WaitFor(w.t, "the job waits for its next attempt", func() bool {
 					return w.count(
 						"SELECT count(*) FROM river_job WHERE kind = 'sync' AND attempt > 0 AND state <> 'running'",
 					) == 1
 				})
-				w.gate.fail(nil)
+				w.Gate.Open()
 				w.wantStatus("evt_odd", billing.InboxProcessed)
 			})
 		})

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
-	"github.com/pointsync/pointsync/pkg/sandbox/sandboxtest"
 	"github.com/pointsync/pointsync/pkg/store"
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
@@ -40,8 +39,7 @@ func TestAnyOrderOfEvents(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	lives := s.record(t)
-	ids := idsOf(lives...)
-	s.gate.ids.Store(&ids)
+	s.impersonate(idsOf(lives...))
 	for _, c := range []struct {
 		dialect store.Dialect
 		orders  int
@@ -82,19 +80,19 @@ func (s *shop) record(t *testing.T) []life {
 		subscriptions = append(subscriptions, s.pay(o)["subscription"].(string))
 	}
 	const month = 31*24*time.Hour + 2*time.Hour // plus the time in which Stripe drafts the invoice
-	s.advance(month)
+	s.Advance(month)
 	for _, id := range subscriptions {
-		s.ask(
+		s.Ask(
 			http.MethodPost, "/v1/subscriptions/"+id,
 			url.Values{"default_payment_method": {"pm_card_chargeCustomerFail"}},
 		)
 	}
-	s.advance(month)
-	s.ask(
+	s.Advance(month)
+	s.Ask(
 		http.MethodPost, "/v1/subscriptions/"+subscriptions[0], url.Values{"default_payment_method": {"pm_card_visa"}},
 	)
-	s.advance(retryAfter) // the one recovers, and the other is canceled
-	sandboxtest.Flush(s.t, s.url)
+	s.Advance(retryAfter) // the one recovers, and the other is canceled
+	s.Flush()
 	for _, body := range bodies() {
 		for n := range lives {
 			if strings.Contains(body, string(lives[n].account.CustomerID)) {
@@ -125,7 +123,7 @@ func (s *shop) listen(t *testing.T) (all func() []string) {
 		bodies = append(bodies, string(body))
 	}))
 	t.Cleanup(endpoint.Close)
-	s.ask(
+	s.Ask(
 		http.MethodPost, "/v1/webhook_endpoints",
 		url.Values{"url": {endpoint.URL}, "enabled_events[]": {"*"}, "api_version": {"2023-10-16"}},
 	)

@@ -23,7 +23,7 @@ func TestLyingEvents(t *testing.T) {
 		w.ring("evt_truth", a.CustomerID)
 		w.waitIdle()
 		truth := w.dump(a.ID)
-		intent := w.ask(http.MethodGet, "/v1/checkout/sessions/"+string(pack.CheckoutID), nil)["payment_intent"]
+		intent := w.Ask(http.MethodGet, "/v1/checkout/sessions/"+string(pack.CheckoutID), nil)["payment_intent"]
 
 		subscription := fmt.Sprintf(
 			`"customer":%q,"current_period_start":1,"current_period_end":9999999999,"items":{"data":[{"price":{"metadata":{"pointsync_item":"pro_monthly"}}}]}`,

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
 // TestPeriodicAudit proves that a running server audits by itself, and records what it found for the metrics.
@@ -14,7 +15,7 @@ func TestPeriodicAudit(t *testing.T) {
 		a, _ := w.buyer()
 		w.exec(`UPDATE accounts SET unsettled = 1 WHERE id = '` + string(a.ID) + `'`)
 		w.start(w.t)
-		waitFor(w.t, "the audit has found the broken account", func() bool {
+		storetest.WaitFor(w.t, "the audit has found the broken account", func() bool {
 			run, err := w.db.AuditRun(context.Background(), billing.RunAudit)
 			must(w.t, err)
 			return run.LastEndedAt != nil && run.LastFindings == 1 && run.Accounts == 1

@@ -88,28 +88,24 @@ func (p person) want(w *world, status billing.SubscriptionStatus, points billing
 	}
 }
 
-// impersonate replies to a request about a numbered person with Stripe's data of the person who lived first.
-func (g *gate) impersonate(out http.ResponseWriter, r *http.Request) bool {
-	behind := mark.FindString(r.URL.String())
-	if behind == "" {
-		return false
-	}
-	plain := r.Clone(r.Context())
-	plain.URL.Path, plain.URL.RawQuery = strings.ReplaceAll(r.URL.Path, behind, ""), strings.ReplaceAll(
-		r.URL.RawQuery, behind, "",
-	)
-	answer := httptest.NewRecorder()
-	g.next.ServeHTTP(answer, plain)
-	pass(out, answer, rename(answer.Body.String(), *g.ids.Load(), behind))
-	return true
-}
-
-// pass passes a reply on with the given body.
-func pass(out http.ResponseWriter, answer *httptest.ResponseRecorder, body string) {
-	for name, values := range answer.Header() {
-		out.Header()[name] = values
-	}
-	out.Header().Del("Content-Length")
-	out.WriteHeader(answer.Code)
-	_, _ = io.WriteString(out, body) // if this fails, the caller has left
+// impersonate makes Stripe reply to a request about a numbered person with its data of the person who lived first.
+func (s *shop) impersonate(ids []string) {
+	s.Gate.Intercept(func(out http.ResponseWriter, r *http.Request) {
+		behind := mark.FindString(r.URL.String())
+		if behind == "" {
+			s.Gate.Stripe.ServeHTTP(out, r)
+			return
+		}
+		plain := r.Clone(r.Context())
+		plain.URL.Path = strings.ReplaceAll(r.URL.Path, behind, "")
+		plain.URL.RawQuery = strings.ReplaceAll(r.URL.RawQuery, behind, "")
+		reply := httptest.NewRecorder()
+		s.Gate.Stripe.ServeHTTP(reply, plain)
+		for name, values := range reply.Header() {
+			out.Header()[name] = values
+		}
+		out.Header().Del("Content-Length")
+		out.WriteHeader(reply.Code)
+		_, _ = io.WriteString(out, rename(reply.Body.String(), ids, behind)) // fails if the caller has left
+	})
 }

@@ -31,17 +31,6 @@ func (w *world) endpoint(answer http.HandlerFunc) (billing.Webhook, chan string)
 	return hook, came
 }
 
-func (w *world) next(came chan string) string {
-	w.t.Helper()
-	select {
-	case id := <-came:
-		return id
-	case <-time.After(patience):
-		w.t.Fatal("nothing came")
-	}
-	return ""
-}
-
 // rich returns an account with 100 points and no customer at Stripe.
 func (w *world) rich() billing.AccountID {
 	w.t.Helper()
@@ -75,7 +64,7 @@ func (w *world) holdSyncs() (let func()) {
 		held[string(a.CustomerID)] = true
 	}
 	came, released := make(chan string, 1000), make(chan struct{})
-	w.gate.fail(func(out http.ResponseWriter, r *http.Request) {
+	w.Gate.Intercept(func(out http.ResponseWriter, r *http.Request) {
 		if id := r.URL.Query().Get("customer"); held[id] {
 			came <- id
 			select {
@@ -83,7 +72,7 @@ func (w *world) holdSyncs() (let func()) {
 			case <-r.Context().Done():
 			}
 		}
-		w.gate.next.ServeHTTP(out, r)
+		w.Gate.Stripe.ServeHTTP(out, r)
 	})
 	n := 0
 	for customer := range held {
@@ -96,7 +85,7 @@ func (w *world) holdSyncs() (let func()) {
 		select {
 		case id := <-came:
 			at[id] = true
-		case <-time.After(patience):
+		case <-time.After(storetest.Patience):
 			w.t.Fatalf("%d syncs are under way, and there are workers for %d", len(at), workers)
 		}
 	}
@@ -111,54 +100,51 @@ const crowdWaits = "SELECT count(*) FROM river_job WHERE kind = 'sync' AND final
 // syncs alone would take 5 × 25 s, because 40 syncs of 25 s have 8 workers.
 func TestTimeWaitsForNoSync(t *testing.T) {
 	t.Parallel()
-	for _, dialect := range storetest.Dialects {
-		t.Run(string(dialect), func(t *testing.T) {
-			t.Parallel()
-			s := newShop(t)
-			s.sells(
-				billing.Plan{
-					ID:            "basic_year",
-					Name:          "Basic, by the year",
-					Amount:        9000,
-					Currency:      "usd",
-					Interval:      "year",
-					GrantInterval: "month",
-					Points:        500,
-				},
-			)
-			w := s.replica(t, storetest.URL(t, dialect))
-			ctx := t.Context()
-			yearly := w.draft()
-			o := w.sell(yearly, "basic_year")
-			w.insert(yearly, o)
-			w.pay(o)
-			_, err := w.syncer.Sync(ctx, yearly.ID, billing.CauseEvent)
-			must(t, err)
-			year := w.account(yearly.ID)
-			_, err = ledger.Spend(ctx, w.db, yearly.ID, ledger.SpendRequest{Amount: 100})
-			must(t, err)
-			let := w.holdSyncs()
-			defer let()
-			began := w.count(crowdWaits)
+	storetest.EachDialect(t, func(t *testing.T, dialect store.Dialect) {
+		s := newShop(t)
+		s.sells(
+			billing.Plan{
+				ID:            "basic_year",
+				Name:          "Basic, by the year",
+				Amount:        9000,
+				Currency:      "usd",
+				Interval:      "year",
+				GrantInterval: "month",
+				Points:        500,
+			},
+		)
+		w := s.replica(t, storetest.URL(t, dialect))
+		ctx := t.Context()
+		yearly := w.draft()
+		o := w.sell(yearly, "basic_year")
+		w.insert(yearly, o)
+		w.pay(o)
+		_, err := w.syncer.Sync(ctx, yearly.ID, billing.CauseEvent)
+		must(t, err)
+		year := w.account(yearly.ID)
+		_, err = ledger.Spend(ctx, w.db, yearly.ID, ledger.SpendRequest{Amount: 100})
+		must(t, err)
+		let := w.holdSyncs()
+		defer let()
+		began := w.count(crowdWaits)
 
-			holder, short := w.rich(), storetest.NewAccount(t, w.db).ID
-			_, err = ledger.Hold(ctx, w.db, holder, ledger.HoldRequest{Amount: 7, TTL: 5 * time.Second})
-			must(t, err)
-			end := w.now().Add(5 * time.Second)
-			w.grant(short, billing.Grant{Key: "short", Source: "test", Amount: 100, ExpiresAt: &end})
-			w.advance(year.Sync.NextGrantAt.Sub(w.now()) + time.Second)
-			for what, ok := range map[string]func() bool{
-				"the held points are back":          func() bool { return w.account(holder).Available == 100 },
-				"the points that ran out are ended": func() bool { return w.account(short).Available == 0 },
-				"the second month is granted":       func() bool { return w.account(yearly.ID).Available == 500 },
-			} {
-				waitFor(t, what, ok)
-			}
-			if left := w.count(crowdWaits); left != began {
-				t.Errorf("%d of %d syncs waited to the end: that they were slow proves nothing", left, began)
-			}
-		})
-	}
+		holder, short := w.rich(), storetest.NewAccount(t, w.db).ID
+		_, err = ledger.Hold(ctx, w.db, holder, ledger.HoldRequest{Amount: 7, TTL: 5 * time.Second})
+		must(t, err)
+		end := w.Now().Add(5 * time.Second)
+		w.grant(short, billing.Grant{Key: "short", Source: "test", Amount: 100, ExpiresAt: &end})
+		w.Advance(year.Sync.NextGrantAt.Sub(w.Now()) + time.Second)
+		for what, ok := range map[string]func() bool{
+			"the held points are back":          func() bool { return w.account(holder).Available == 100 },
+			"the points that ran out are ended": func() bool { return w.account(short).Available == 0 },
+			"the second month is granted":       func() bool { return w.account(yearly.ID).Available == 500 },
+		} {
+			storetest.WaitFor(t, what, ok)
+		}
+		if left := w.count(crowdWaits); left != began {
+			t.Errorf("%d of %d syncs waited to the end: that they were slow proves nothing", left, began)
+		}
+	})
 }
 
 // Proves that endpoints that do not reply delay neither a sync nor another endpoint, however many events wait for them.
@@ -184,10 +170,10 @@ func TestDeadEndpoints(t *testing.T) {
 			ids[n] = w.rich()
 		}
 		for _, s := range stuck {
-			w.next(s)
+			storetest.Next(w.t, s)
 		}
 		for range ids {
-			w.next(came)
+			storetest.Next(w.t, came)
 		}
 		a, _ := w.buyer()
 		w.ring("evt_1", a.CustomerID)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/store"
+	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
 // Proves that an event has one row and one job however often it comes, even if its copies come at once.
@@ -105,7 +106,7 @@ func TestForgedEvent(t *testing.T) {
 	eachWorld(t, func(w *world) {
 		a, _ := w.buyer()
 		body := eventOf("evt_1", "customer.updated", fmt.Sprintf(`{"object":"customer","id":%q}`, a.CustomerID))
-		err := w.inbox.Accept(context.Background(), []byte(body), fmt.Sprintf("t=%d,v1=%064x", w.now().Unix(), 1))
+		err := w.inbox.Accept(context.Background(), []byte(body), fmt.Sprintf("t=%d,v1=%064x", w.Now().Unix(), 1))
 		if billing.CodeOf(err) != billing.EInvalid || w.count("SELECT count(*) FROM inbox_events") != 0 {
 			w.t.Errorf("%v, and %d rows", err, w.count("SELECT count(*) FROM inbox_events"))
 		}
@@ -154,7 +155,7 @@ func TestDatabaseDown(t *testing.T) {
 		t.Errorf("the database is away: %v", err)
 	}
 	wire.mend()
-	waitFor(t, "the event is received", func() bool { return w.deliver(body) == nil })
+	storetest.WaitFor(t, "the event is received", func() bool { return w.deliver(body) == nil })
 	w.start(t)
 	w.wantStatus("evt_1", billing.InboxProcessed)
 	if got := w.account(a.ID); got.Available != 100 {

@@ -41,14 +41,14 @@ func TestForeignSecret(t *testing.T) {
 			eachWorld(t, func(w *world) {
 				var told logBuffer
 				in := inbox.New(inbox.Options{
-					DB: w.db, Stripe: w.gateway, Syncer: w.syncer, Jobs: w.runner(), Secrets: []string{secret},
+					DB: w.db, Stripe: w.Stripe, Syncer: w.syncer, Jobs: w.runner(), Secrets: []string{secret},
 					Log: slog.New(slog.NewTextHandler(&told, nil)),
 				})
 				a, _ := w.buyer()
 				for range 20 {
 					body := c.body(w, a)
 					if err := in.Accept(
-						w.t.Context(), []byte(body), signed(body, "whsec_of_another_endpoint", w.now()),
+						w.t.Context(), []byte(body), signed(body, "whsec_of_another_endpoint", w.Now()),
 					); billing.CodeOf(err) != billing.EInvalid {
 						w.t.Fatalf("accepted: %v", err)
 					}
@@ -90,20 +90,20 @@ func TestMovedClockIsNoAbsence(t *testing.T) {
 		var told, later logBuffer
 		server := func(to *logBuffer) *inbox.Inbox {
 			return inbox.New(inbox.Options{
-				DB: w.db, Stripe: w.gateway, Syncer: w.syncer, Jobs: w.runner(), Secrets: []string{secret},
+				DB: w.db, Stripe: w.Stripe, Syncer: w.syncer, Jobs: w.runner(), Secrets: []string{secret},
 				Log: slog.New(slog.NewTextHandler(to, &slog.HandlerOptions{Level: slog.LevelError})),
 			})
 		}
 		in := server(&told)
 		must(w.t, in.Receive(w.t.Context(), stripegw.Event{ID: "evt_1", Type: "payout.paid", Created: w.db.Now()}))
-		w.advance(31 * 24 * time.Hour) // within the first seconds, before the first walk
+		w.Advance(31 * 24 * time.Hour) // within the first seconds, before the first walk
 		walks(in)
-		w.advance(93 * 24 * time.Hour)
+		w.Advance(93 * 24 * time.Hour)
 		walks(in)
 		if told.String() != "" {
 			w.t.Errorf("of a clock that was moved: %s", told.String())
 		}
-		w.advance(93 * 24 * time.Hour)
+		w.Advance(93 * 24 * time.Hour)
 		walks(server(&later)) // restarted after three months
 		if !strings.Contains(later.String(), "of 30 days only") {
 			w.t.Errorf("of an absence: %q", later.String())

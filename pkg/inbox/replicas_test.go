@@ -82,9 +82,9 @@ func (s *shop) step(round int, orders []billing.Order) {
 	case round < len(orders):
 		s.pay(orders[round])
 	case round == len(orders):
-		intent := s.ask(
+		intent := s.Ask(
 			http.MethodGet, "/v1/checkout/sessions/"+string(orders[0].CheckoutID), nil,
 		)["payment_intent"].(string)
-		s.ask(http.MethodPost, "/v1/refunds", url.Values{"payment_intent": {intent}, "amount": {"250"}})
+		s.Ask(http.MethodPost, "/v1/refunds", url.Values{"payment_intent": {intent}, "amount": {"250"}})
 	}
 }

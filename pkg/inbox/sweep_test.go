@@ -33,12 +33,12 @@ func TestSweep(t *testing.T) {
 				)
 				w.exec(fate)
 				w.sweep()
-				if n := w.count(pendingEvents); n != 2 || w.gate.fetches.Load() != 0 {
+				if n := w.count(pendingEvents); n != 2 || w.Gate.Asked("GET /v1/subscriptions") != 0 {
 					w.t.Errorf("%d of 2 events wait after a look at events that have just come", n)
 				}
-				w.advance(20 * time.Second)
+				w.Advance(20 * time.Second)
 				w.sweep() // the first one's sync, and the resolving of the second one
-				w.advance(20 * time.Second)
+				w.Advance(20 * time.Second)
 				w.sweep()
 				if n := w.count(pendingEvents); n != 0 {
 					w.t.Errorf("%d events wait after the sweeper's looks", n)
@@ -58,21 +58,21 @@ func TestSweepWaitsForSyncs(t *testing.T) {
 	eachWorld(t, func(w *world) {
 		a, _ := w.buyer()
 		w.ring("evt_1", a.CustomerID)
-		w.advance(20 * time.Second)
-		w.gate.fail(refuses)
+		w.Advance(20 * time.Second)
+		w.Gate.Refuse()
 		if _, err := w.syncer.Sync(context.Background(), a.ID, billing.CauseEvent); err == nil {
 			w.t.Fatal("Stripe is down and the sync says nothing")
 		}
-		w.gate.fail(nil)
+		w.Gate.Open()
 		w.sweep()
 		if e := w.event("evt_1"); e.Status != billing.InboxPending || w.account(a.ID).Sync.TicketIssued != 1 {
 			w.t.Errorf("a sync had just begun: %+v", e)
 		}
-		w.advance(20 * time.Second)
-		w.gate.fail(refuses)
+		w.Advance(20 * time.Second)
+		w.Gate.Refuse()
 		_, err := w.syncer.SyncNow(context.Background(), a.ID, billing.CauseSpend)
 		must(w.t, err)
-		w.gate.fail(nil)
+		w.Gate.Open()
 		w.sweep()
 		if e := w.event("evt_1"); e.Status != billing.InboxProcessed {
 			w.t.Errorf("a spend put the answer off: %+v", e)
@@ -94,7 +94,7 @@ func TestSweepTogether(t *testing.T) {
 		w.ring(fmt.Sprint("evt_", n), accounts[n].CustomerID)
 	}
 	w.exec("DELETE FROM river_job")
-	w.advance(20 * time.Second)
+	w.Advance(20 * time.Second)
 	var sweeps sync.WaitGroup
 	for _, each := range replicas {
 		for range 3 {
@@ -117,16 +117,16 @@ func TestSweepAfterStripeWasAway(t *testing.T) {
 		a, _ := w.buyer()
 		w.ring("evt_1", a.CustomerID)
 		w.exec("DELETE FROM river_job")
-		w.gate.fail(refuses)
+		w.Gate.Refuse()
 		for range 3 {
-			w.advance(20 * time.Second)
+			w.Advance(20 * time.Second)
 			w.sweep()
 		}
 		if e := w.event("evt_1"); e.Status != billing.InboxPending || e.Attempts != 3 || e.LastError == "" {
 			w.t.Errorf("while Stripe is down: %+v", e)
 		}
-		w.gate.fail(nil)
-		w.advance(20 * time.Second)
+		w.Gate.Open()
+		w.Advance(20 * time.Second)
 		w.sweep()
 		if e := w.event("evt_1"); e.Status != billing.InboxProcessed || w.account(a.ID).Available != 100 {
 			w.t.Errorf("when Stripe is back: %+v", e)

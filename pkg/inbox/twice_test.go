@@ -18,9 +18,9 @@ func TestComparedTwice(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
 		passing, _ := w.buyer()
-		w.advance(time.Second) // ids sort by time
+		w.Advance(time.Second) // ids sort by time
 		lasting, _ := w.buyer()
-		w.advance(time.Second)
+		w.Advance(time.Second)
 		sound := w.draft()
 		w.insert(sound)
 		waits := 0

@@ -20,16 +20,11 @@ import (
 	"github.com/pointsync/pointsync/pkg/ledger"
 	"github.com/pointsync/pointsync/pkg/outbox"
 	"github.com/pointsync/pointsync/pkg/reconcile"
-	"github.com/pointsync/pointsync/pkg/sandbox/sandboxtest"
 	"github.com/pointsync/pointsync/pkg/store"
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-const (
-	stripeKey = sandboxtest.Key
-	secret    = "whsec_test"
-	patience  = 30 * time.Second // for a signal that must come
-)
+const secret = "whsec_test"
 
 // world is a shop and one replica of ours.
 type world struct {
@@ -44,25 +39,18 @@ type world struct {
 // eachWorld runs a suite on both databases.
 func eachWorld(t *testing.T, f func(w *world)) {
 	t.Helper()
-	for _, dialect := range storetest.Dialects {
-		t.Run(string(dialect), func(t *testing.T) {
-			t.Parallel()
-			s := newShop(t)
-			f(s.replica(t, storetest.URL(t, dialect)))
-		})
-	}
+	storetest.EachDialect(t, func(t *testing.T, dialect store.Dialect) {
+		s := newShop(t)
+		f(s.replica(t, storetest.URL(t, dialect)))
+	})
 }
 
 // replica wires the packages over a database as the program does. Its jobs do not run before start.
 func (s *shop) replica(t *testing.T, databaseURL string) *world {
 	t.Helper()
-	log := slog.New(slog.DiscardHandler)
-	db := storetest.OpenURL(t, databaseURL, s.now)
+	db := s.Open(t, databaseURL)
 	outbox.Attach(db, 0)
-	syncer := reconcile.New(
-		db, s.gateway, s.items, reconcile.Policy{PastDueGrace: 72 * time.Hour, RenewalGrace: 2 * time.Hour}, log,
-	)
-	w := &world{shop: s, t: t, db: db, syncer: syncer}
+	w := &world{shop: s, t: t, db: db, syncer: s.Syncer(db, s.Stripe, slog.New(slog.DiscardHandler))}
 	w.wire("whsec_other", secret)
 	return w
 }
@@ -74,7 +62,7 @@ func (w *world) wire(secrets ...string) {
 	w.jobs = w.runner()
 	w.inbox = inbox.New(inbox.Options{
 		DB:               w.db,
-		Stripe:           w.gateway,
+		Stripe:           w.Stripe,
 		Syncer:           w.syncer,
 		Jobs:             w.jobs,
 		Secrets:          secrets,
@@ -138,7 +126,7 @@ func (w *world) buyer() (billing.Account, billing.Order) {
 
 // deliver accepts a body that Stripe signed now.
 func (w *world) deliver(body string) error {
-	return w.inbox.Accept(context.Background(), []byte(body), signed(body, secret, w.now()))
+	return w.inbox.Accept(context.Background(), []byte(body), signed(body, secret, w.Now()))
 }
 
 // signed returns the header that Stripe would send with a body.
@@ -179,32 +167,10 @@ func (w *world) account(id billing.AccountID) billing.Account {
 }
 
 // count returns the result of a query for one number.
-func (w *world) count(query string) (n int) {
-	w.t.Helper()
-	must(w.t, w.db.SQL().QueryRowContext(context.Background(), query).Scan(&n))
-	return n
-}
+func (w *world) count(query string) int { w.t.Helper(); return storetest.Count(w.t, w.db, query) }
 
 // exec changes rows in ways that our code does not.
-func (w *world) exec(statement string) {
-	w.t.Helper()
-	_, err := w.db.SQL().ExecContext(context.Background(), statement)
-	must(w.t, err)
-}
-
-// waitFor polls until something has come true.
-func waitFor(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	deadline, look := time.After(patience), time.NewTicker(5*time.Millisecond)
-	defer look.Stop()
-	for !ok() {
-		select {
-		case <-look.C:
-		case <-deadline:
-			t.Fatalf("never came true: %s", what)
-		}
-	}
-}
+func (w *world) exec(statement string) { w.t.Helper(); storetest.Exec(w.t, w.db, statement) }
 
 const (
 	unfinishedJobs = "SELECT count(*) FROM river_job WHERE kind NOT IN ('forget_syncs', 'forget_deliveries', 'release_holds', 'look_for_due', 'look_for_expired') AND finalized_at IS NULL"
@@ -219,14 +185,14 @@ func (w *world) waitIdle() {
 	w.t.Helper()
 	left := func() int { return w.count(pendingEvents) + w.count(unfinishedJobs) }
 	for fewest := left(); fewest > 0; fewest = left() {
-		waitFor(w.t, "every event is answered and no job is left", func() bool { return left() < fewest })
+		storetest.WaitFor(w.t, "every event is answered and no job is left", func() bool { return left() < fewest })
 	}
 }
 
 // wantStatus waits until an event has this status.
 func (w *world) wantStatus(id string, status billing.InboxStatus) {
 	w.t.Helper()
-	waitFor(w.t, id+" is "+string(status), func() bool { return w.event(id).Status == status })
+	storetest.WaitFor(w.t, id+" is "+string(status), func() bool { return w.event(id).Status == status })
 }
 
 // dump returns an account's rows without what differs from run to run: our ids, creation times, tickets.

@@ -35,7 +35,7 @@ func TestEnqueue(t *testing.T) {
 		w.enqueue(work{"a"}, work{"a"}, work{"b"})
 		w.enqueue(work{"a"})
 		w.start()
-		if one, two := next(w, began), next(w, began); one == two {
+		if one, two := storetest.Next(w.t, began), storetest.Next(w.t, began); one == two {
 			t.Errorf("%s began twice", one)
 		}
 		w.enqueue(work{"a"}) // while it runs
@@ -43,12 +43,13 @@ func TestEnqueue(t *testing.T) {
 			t.Errorf("%d jobs, want a and b", n)
 		}
 		close(let)
-		w.waitFor(
+		storetest.WaitFor(
+			w.t,
 			"both are done",
 			func() bool { return w.count("SELECT count(*) FROM river_job WHERE finalized_at IS NULL") == 0 },
 		)
 		w.enqueue(work{"a"})
-		if name := next(w, began); name != "a" {
+		if name := storetest.Next(w.t, began); name != "a" {
 			t.Errorf("%s began, want a once more", name)
 		}
 	})
@@ -72,7 +73,7 @@ func TestEnqueueAt(t *testing.T) {
 				func(tx *store.Tx) error { return w.runner.EnqueueAt(t.Context(), tx, work{"later"}, due) },
 			),
 		)
-		if began := next(w, at); began.Before(due) {
+		if began := storetest.Next(w.t, at); began.Before(due) {
 			t.Errorf("it began %s too early", due.Sub(began))
 		}
 	})
@@ -100,8 +101,8 @@ func TestRetry(t *testing.T) {
 				})
 				w.enqueue(work{"fails"})
 				w.start()
-				next(w, done)
-				w.waitFor("it is noted", func() bool {
+				storetest.Next(w.t, done)
+				storetest.WaitFor(w.t, "it is noted", func() bool {
 					return w.count("SELECT count(*) FROM river_job WHERE state = 'completed' AND attempt = 3") == 1
 				})
 			})
@@ -124,8 +125,8 @@ func TestAgain(t *testing.T) {
 		})
 		w.enqueue(work{"waits"})
 		w.start()
-		next(w, done)
-		w.waitFor("it is noted", func() bool {
+		storetest.Next(w.t, done)
+		storetest.WaitFor(w.t, "it is noted", func() bool {
 			return w.count("SELECT count(*) FROM river_job WHERE state = 'completed' AND attempt = 1") == 1
 		})
 	})
@@ -145,11 +146,11 @@ func TestStop(t *testing.T) {
 		})
 		w.enqueue(work{"hangs"})
 		must(t, w.runner.Start(t.Context()))
-		next(w, began)
+		storetest.Next(w.t, began)
 		impatient, cancel := context.WithCancel(context.Background())
 		cancel()
 		must(t, w.runner.Stop(impatient))
-		next(w, ended)
+		storetest.Next(w.t, ended)
 		if n := w.count(
 			"SELECT count(*) FROM river_job WHERE kind = 'work' AND state IN ('retryable', 'available')",
 		); n != 1 {
@@ -177,9 +178,9 @@ func TestReplicas(t *testing.T) {
 		replicas[n] = w
 	}
 	w := replicas[0]
-	next(w, looked)
+	storetest.Next(w.t, looked)
 	w.enqueue(work{"a"}, work{"b"})
-	if one, two := next(w, began), next(w, began); one == two {
+	if one, two := storetest.Next(w.t, began), storetest.Next(w.t, began); one == two {
 		t.Errorf("the replica %d did both, with one worker", one)
 	}
 	close(let)

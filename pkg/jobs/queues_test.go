@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/jobs"
+	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
 // Proves that jobs of one queue delay neither a look nor a job of another queue. The queue has 2 workers, both hang, 38
@@ -31,12 +32,12 @@ func TestQueuesWaitForNoOther(t *testing.T) {
 			w.enqueue(work{fmt.Sprint(n)})
 		}
 		w.start()
-		next(w, began)
-		next(w, began)
+		storetest.Next(w.t, began)
+		storetest.Next(w.t, began)
 		w.enqueue(other{})
-		next(w, done)
-		next(w, looked)
-		next(w, looked)
+		storetest.Next(w.t, done)
+		storetest.Next(w.t, looked)
+		storetest.Next(w.t, looked)
 		if n := len(began); n != 0 {
 			t.Errorf("%d more jobs began than there are workers", n)
 		}
@@ -60,11 +61,11 @@ func TestLooksWaitForNoLook(t *testing.T) {
 		}})
 		w.start()
 		for range 3 {
-			next(w, alone)
+			storetest.Next(w.t, alone)
 		}
 		for range 3 {
-			next(w, beside)
-			next(w, looked)
+			storetest.Next(w.t, beside)
+			storetest.Next(w.t, looked)
 		}
 		if n := len(alone); n != 0 {
 			t.Errorf("looks that are alone were begun %d times more", n)
@@ -87,11 +88,11 @@ func TestLookAgain(t *testing.T) {
 		w.runner.Look(look("at_once", false))
 		w.runner.Look(look("later", true))
 		w.start()
-		if first, second := next(w, order), next(w, order); first != "at_once" ||
-			second == first && next(w, order) == first {
+		if first, second := storetest.Next(w.t, order), storetest.Next(w.t, order); first != "at_once" ||
+			second == first && storetest.Next(w.t, order) == first {
 			t.Errorf("first %s, then %s", first, second)
 		}
-		w.waitFor("each was begun twice", func() bool { return len(order) >= 2 })
+		storetest.WaitFor(w.t, "each was begun twice", func() bool { return len(order) >= 2 })
 		if n := w.count("SELECT count(*) FROM river_job WHERE attempt > 1"); n != 0 {
 			t.Errorf("%d looks were tried again by themselves", n)
 		}

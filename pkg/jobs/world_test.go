@@ -4,14 +4,11 @@ import (
 	"context"
 	"log/slog"
 	"testing"
-	"time"
 
 	"github.com/pointsync/pointsync/pkg/jobs"
 	"github.com/pointsync/pointsync/pkg/store"
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
-
-const patience = 30 * time.Second // for a signal that must come
 
 // world is a database and one replica's runner.
 type world struct {
@@ -78,36 +75,7 @@ func hang(began chan<- struct{}) func(context.Context) error {
 }
 
 // count returns the one number of a query.
-func (w *world) count(query string) (n int) {
-	w.t.Helper()
-	must(w.t, w.db.SQL().QueryRowContext(context.Background(), query).Scan(&n))
-	return n
-}
-
-// waitFor polls until something has come true.
-func (w *world) waitFor(what string, ok func() bool) {
-	w.t.Helper()
-	deadline, look := time.After(patience), time.NewTicker(5*time.Millisecond)
-	defer look.Stop()
-	for !ok() {
-		select {
-		case <-look.C:
-		case <-deadline:
-			w.t.Fatalf("never came true: %s", what)
-		}
-	}
-}
-
-// next waits for a signal.
-func next[T any](w *world, c <-chan T) (v T) {
-	w.t.Helper()
-	select {
-	case v = <-c:
-	case <-time.After(patience):
-		w.t.Fatal("nothing came")
-	}
-	return v
-}
+func (w *world) count(query string) int { w.t.Helper(); return storetest.Count(w.t, w.db, query) }
 
 func must(t testing.TB, err error) {
 	t.Helper()

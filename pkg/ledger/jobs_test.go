@@ -9,6 +9,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/jobs"
 	"github.com/pointsync/pointsync/pkg/ledger"
+	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
 // Proves that the points of an expired hold come back even if no one reads the account. Of 10 points 7 are held for a
@@ -37,20 +38,10 @@ func TestHoldsComeBack(t *testing.T) {
 				t.Error(err)
 			}
 		}()
-		deadline, look := time.After(30*time.Second), time.NewTicker(5*time.Millisecond)
-		defer look.Stop()
-		for back := false; !back; {
-			select {
-			case <-look.C:
-				a, err := b.db.Account(ctx, b.id)
-				if err != nil {
-					t.Fatal(err)
-				}
-				back = a.Balance == billing.Balance{Available: 10}
-			case <-deadline:
-				t.Fatal("the points did not come back")
-			}
-		}
+		storetest.WaitFor(t, "the points are back", func() bool {
+			a, err := b.db.Account(ctx, b.id)
+			return err == nil && a.Balance == billing.Balance{Available: 10}
+		})
 		if err := ledger.Audit(ctx, b.db, b.id); err != nil {
 			t.Error(err)
 		}

@@ -65,46 +65,11 @@ func (w *worker) give(id billing.AccountID, key string) {
 	w.grant(id, billing.Grant{Key: key + string(id), Source: "test", Amount: 100})
 }
 
-const patience = 30 * time.Second // for a signal that must come
-
-func (w *worker) next(came chan string) string {
-	w.t.Helper()
-	select {
-	case id := <-came:
-		return id
-	case <-time.After(patience):
-		w.t.Fatal("nothing came")
-	}
-	return ""
-}
-
 // count returns the result of a query for one number.
-func (w *worker) count(query string) (n int) {
-	w.t.Helper()
-	must(w.t, w.db.SQL().QueryRowContext(context.Background(), query).Scan(&n))
-	return n
-}
+func (w *worker) count(query string) int { w.t.Helper(); return storetest.Count(w.t, w.db, query) }
 
 // exec changes rows in ways that our code does not.
-func (w *worker) exec(statement string) {
-	w.t.Helper()
-	_, err := w.db.SQL().ExecContext(context.Background(), statement)
-	must(w.t, err)
-}
-
-// waitFor polls until something has come true.
-func waitFor(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	deadline, look := time.After(patience), time.NewTicker(5*time.Millisecond)
-	defer look.Stop()
-	for !ok() {
-		select {
-		case <-look.C:
-		case <-deadline:
-			t.Fatalf("never came true: %s", what)
-		}
-	}
-}
+func (w *worker) exec(statement string) { w.t.Helper(); storetest.Exec(w.t, w.db, statement) }
 
 const unfinishedDeliver = "SELECT count(*) FROM river_job WHERE kind = 'deliver' AND finalized_at IS NULL"
 
@@ -120,16 +85,16 @@ func TestOutgoing(t *testing.T) {
 		w.give(id, "before the server began")
 		w.courier.NoSweeper()
 		w.start()
-		first := w.next(came)
+		first := storetest.Next(w.t, came)
 		for n := range 20 {
 			w.give(id, fmt.Sprint(n))
-			if next := w.next(came); next <= first {
+			if next := storetest.Next(w.t, came); next <= first {
 				t.Errorf("%s came after %s", next, first)
 			} else {
 				first = next
 			}
 		}
-		waitFor(
+		storetest.WaitFor(
 			w.t, "all is noted and no job is left",
 			func() bool { return w.count(pendingDeliveries) == 0 && w.count(unfinishedDeliver) == 0 },
 		)
@@ -157,7 +122,7 @@ func TestOutgoingJobLost(t *testing.T) {
 			t.Fatalf("%d jobs after the first was lost", n)
 		}
 		w.start()
-		w.next(came)
+		storetest.Next(w.t, came)
 	})
 }
 
@@ -179,7 +144,7 @@ func TestOutgoingTaken(t *testing.T) {
 			return err
 		}))
 		w.give(id, "written meanwhile")
-		waitFor(w.t, "a job has found it taken", func() bool {
+		storetest.WaitFor(w.t, "a job has found it taken", func() bool {
 			return w.count(
 				"SELECT count(*) FROM river_job WHERE kind = 'deliver' AND attempted_at IS NOT NULL AND state <> 'running'",
 			) == 1
@@ -188,7 +153,7 @@ func TestOutgoingTaken(t *testing.T) {
 			t.Errorf("%d events came from a job that does not have the endpoint", n)
 		}
 		must(w.t, w.db.InTx(ctx, func(tx *store.Tx) error { return tx.LeaveWebhook(ctx, hook.ID, until) }))
-		w.next(came)
+		storetest.Next(w.t, came)
 	})
 }
 
@@ -208,11 +173,11 @@ func TestOutgoingRetry(t *testing.T) {
 		})
 		w.start()
 		w.give(id, "tried twice")
-		first := w.next(came)
-		waitFor(w.t, "a job waits for the second attempt", func() bool {
+		first := storetest.Next(w.t, came)
+		storetest.WaitFor(w.t, "a job waits for the second attempt", func() bool {
 			return w.count("SELECT count(*) FROM river_job WHERE kind = 'deliver' AND state = 'scheduled'") == 1
 		})
-		if second := w.next(came); second != first {
+		if second := storetest.Next(w.t, came); second != first {
 			t.Errorf("%s and then %s", first, second)
 		}
 	})
@@ -246,9 +211,9 @@ func TestOutgoingReplicas(t *testing.T) {
 	all.Wait()
 	seen := map[string]bool{}
 	for range accounts * (spends + 1) {
-		seen[replicas[0].next(came)] = true
+		seen[storetest.Next(t, came)] = true
 	}
-	waitFor(t, "all is noted", func() bool { return replicas[0].count(pendingDeliveries) == 0 })
+	storetest.WaitFor(t, "all is noted", func() bool { return replicas[0].count(pendingDeliveries) == 0 })
 	if len(seen) != accounts*(spends+1) || len(came) != 0 {
 		t.Errorf("%d different events came, and %d more", len(seen), len(came))
 	}
@@ -272,7 +237,7 @@ func TestForgetsDeliveries(t *testing.T) {
 		// The lease is another replica's, so that nothing is delivered.
 		w.exec("UPDATE webhooks SET busy_until = '2999-01-01T00:00:00.000000Z'")
 		w.start()
-		waitFor(
+		storetest.WaitFor(
 			w.t, "the event of 60 days ago is forgotten",
 			func() bool { return w.count("SELECT count(*) FROM deliveries") == 2 },
 		)

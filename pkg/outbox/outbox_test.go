@@ -171,13 +171,11 @@ func TestEventAndFactAreOne(t *testing.T) {
 		if !errors.Is(err, undone) || len(o.sent(w)) != 1 {
 			t.Errorf("after %v there are the events %v", err, o.kinds(w, 0))
 		}
-		_, err = o.db.SQL().ExecContext(ctx, "ALTER TABLE deliveries RENAME TO mislaid")
-		must(t, err)
+		storetest.Exec(o.t, o.db, "ALTER TABLE deliveries RENAME TO mislaid")
 		if _, err := ledger.Spend(ctx, o.db, id, ledger.SpendRequest{Amount: 950}); err == nil {
 			t.Error("a spend went through untold")
 		}
-		_, err = o.db.SQL().ExecContext(ctx, "ALTER TABLE mislaid RENAME TO deliveries")
-		must(t, err)
+		storetest.Exec(o.t, o.db, "ALTER TABLE mislaid RENAME TO deliveries")
 		a, err := o.db.Account(ctx, id)
 		must(t, err)
 		if a.Available != 1000 || len(o.sent(w)) != 1 {

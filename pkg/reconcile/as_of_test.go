@@ -13,16 +13,16 @@ import (
 // applied.
 func (w *world) syncAround(a billing.Account, happens func()) {
 	w.t.Helper()
-	h := w.gate.hold(string(a.CustomerID))
+	h := w.Gate.Hold(string(a.CustomerID))
 	failed := make(chan error, 1)
 	go func() {
 		_, err := w.syncer.Sync(w.t.Context(), a.ID, billing.CauseEvent)
 		failed <- err
 	}()
-	h.wait(w.t, picture)
-	w.gate.pass(string(a.CustomerID))
+	h.Wait(w.t, picture)
+	w.Gate.Pass(string(a.CustomerID))
 	happens()
-	h.let()
+	h.Release()
 	must(w.t, <-failed)
 }
 
@@ -39,8 +39,8 @@ func (w *world) syncAround(a billing.Account, happens func()) {
 func TestSyncEndsAsOfItsPicture(t *testing.T) {
 	t.Parallel()
 	ending := func(w *world, _ billing.Account, id string) time.Time {
-		at := w.now().AddDate(0, 0, 10).Truncate(time.Second)
-		w.ask(http.MethodPost, "/v1/subscriptions/"+id, url.Values{"cancel_at": {itoa(at.Unix())}})
+		at := w.Now().AddDate(0, 0, 10).Truncate(time.Second)
+		w.Ask(http.MethodPost, "/v1/subscriptions/"+id, url.Values{"cancel_at": {itoa(at.Unix())}})
 		return at
 	}
 	failing := func(w *world, a billing.Account, id string) time.Time {
@@ -54,21 +54,21 @@ func TestSyncEndsAsOfItsPicture(t *testing.T) {
 	}{
 		"Paid": {failing, func(w *world, _ billing.Account, id string, _ time.Time) {
 			w.useCard(id, "pm_card_visa")
-			owed := w.ask(http.MethodGet, "/v1/subscriptions/"+id, nil)["latest_invoice"].(string)
-			w.ask(http.MethodPost, "/v1/invoices/"+owed+"/pay", nil)
+			owed := w.Ask(http.MethodGet, "/v1/subscriptions/"+id, nil)["latest_invoice"].(string)
+			w.Ask(http.MethodPost, "/v1/invoices/"+owed+"/pay", nil)
 		}, 500, 1000},
 		"Kept": {ending, func(w *world, _ billing.Account, id string, _ time.Time) {
-			w.ask(http.MethodPost, "/v1/subscriptions/"+id, url.Values{"cancel_at": {""}})
+			w.Ask(http.MethodPost, "/v1/subscriptions/"+id, url.Values{"cancel_at": {""}})
 		}, 500, 500},
 		"Moved": {ending, func(w *world, _ billing.Account, id string, end time.Time) {
-			w.ask(
+			w.Ask(
 				http.MethodPost, "/v1/subscriptions/"+id, url.Values{"cancel_at": {itoa(end.AddDate(0, 0, 10).Unix())}},
 			)
 		}, 500, 500},
 		"Over": {failing, func(*world, billing.Account, string, time.Time) {}, 500, 0},
 		"Cancelled": {func(w *world, _ billing.Account, id string) time.Time {
-			w.ask(http.MethodDelete, "/v1/subscriptions/"+id, nil)
-			return w.now().Add(time.Hour)
+			w.Ask(http.MethodDelete, "/v1/subscriptions/"+id, nil)
+			return w.Now().Add(time.Hour)
 		}, func(*world, billing.Account, string, time.Time) {}, 0, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -77,10 +77,10 @@ func TestSyncEndsAsOfItsPicture(t *testing.T) {
 				w.rollsOver(billing.RolloverAll)
 				a, id := w.subscriber()
 				end := c.before(w, a, id)
-				w.advance(end.Sub(w.now()) - time.Minute)
+				w.Advance(end.Sub(w.Now()) - time.Minute)
 				w.syncAround(a, func() {
 					c.during(w, a, id, end)
-					w.advance(5 * time.Minute)
+					w.Advance(5 * time.Minute)
 				})
 				w.wantPoints(a.ID, c.old, 0)
 				w.sync(a)

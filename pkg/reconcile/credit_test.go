@@ -2,7 +2,6 @@ package reconcile_test
 
 import (
 	"fmt"
-	"log/slog"
 	"math/big"
 	"math/rand/v2"
 	"net/http"
@@ -13,7 +12,6 @@ import (
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/catalog"
-	"github.com/pointsync/pointsync/pkg/reconcile"
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
@@ -26,7 +24,7 @@ func TestMoneyBoundsPoints(t *testing.T) {
 		for seed := range uint64(4) {
 			t.Run(fmt.Sprint(dialect, "/", seed), func(t *testing.T) {
 				t.Parallel()
-				w, r := newWorld(t, dialect, nil), rand.New(rand.NewPCG(seed, 7))
+				w, r := newWorld(t, dialect), rand.New(rand.NewPCG(seed, 7))
 				c := w.sells(
 					billing.Plan{
 						ID:       "pro_yearly",
@@ -51,12 +49,10 @@ func TestMoneyBoundsPoints(t *testing.T) {
 // sells adds plans to what the shop sells.
 func (w *world) sells(plans ...billing.Plan) *catalog.Catalog {
 	w.t.Helper()
-	c := *catalog.Default()
-	c.Plans = append(append([]billing.Plan{}, c.Plans...), plans...)
-	_, err := w.stripe.EnsureCatalog(w.t.Context(), &c)
-	must(w.t, err)
-	w.syncer = reconcile.New(w.db, w.stripe, &c, policy, slog.New(slog.DiscardHandler))
-	return &c
+	c := catalog.Default()
+	c.Plans = append(c.Plans, plans...)
+	w.sell(c)
+	return c
 }
 
 // changeSomehow does one thing that a customer or time may do to a subscription.
@@ -64,19 +60,19 @@ func (w *world) changeSomehow(r *rand.Rand, c *catalog.Catalog, a billing.Accoun
 	w.t.Helper()
 	switch n := r.IntN(10); {
 	case n < 6:
-		s := w.ask(http.MethodGet, "/v1/subscriptions/"+id, nil)
-		price, err := w.stripe.Price(w.t.Context(), c.Plans[r.IntN(len(c.Plans))].ID)
+		s := w.Ask(http.MethodGet, "/v1/subscriptions/"+id, nil)
+		price, err := w.Stripe.Price(w.t.Context(), c.Plans[r.IntN(len(c.Plans))].ID)
 		must(w.t, err)
-		w.ask(http.MethodPost, "/v1/subscriptions/"+id, url.Values{
+		w.Ask(http.MethodPost, "/v1/subscriptions/"+id, url.Values{
 			"items[0][id]": {
 				s["items"].(map[string]any)["data"].([]any)[0].(map[string]any)["id"].(string),
 			}, "items[0][price]": {string(price)},
 			"proration_behavior": {[]string{"always_invoice", "always_invoice", "create_prorations"}[r.IntN(3)]},
 		})
 	case n < 8:
-		w.advance(time.Duration(r.IntN(20*24)) * time.Hour)
+		w.Advance(time.Duration(r.IntN(20*24)) * time.Hour)
 	default:
-		w.advance(32 * 24 * time.Hour)
+		w.Advance(32 * 24 * time.Hour)
 	}
 	if r.IntN(3) > 0 {
 		w.sync(a)
@@ -87,7 +83,7 @@ func (w *world) changeSomehow(r *rand.Rand, c *catalog.Catalog, a billing.Accoun
 func (w *world) checkMoney(c *catalog.Catalog, a billing.Account) {
 	w.t.Helper()
 	money, points := new(big.Rat), new(big.Rat)
-	invoices := w.ask(
+	invoices := w.Ask(
 		http.MethodGet, "/v1/invoices", url.Values{"customer": {string(a.CustomerID)}, "limit": {"100"}},
 	)["data"].([]any)
 	for _, each := range invoices {
@@ -168,7 +164,7 @@ func TestRenewalOnCredit(t *testing.T) {
 	eachWorld(t, func(w *world) {
 		w.rollsOver(billing.RolloverAll)
 		a, _ := w.subscriber()
-		w.ask(http.MethodPost, "/v1/customers/"+string(a.CustomerID), url.Values{"balance": {"-1200"}})
+		w.Ask(http.MethodPost, "/v1/customers/"+string(a.CustomerID), url.Values{"balance": {"-1200"}})
 		w.renew(a)
 		w.wantPoints(a.ID, 500, 0)
 		w.renew(a)
@@ -187,12 +183,12 @@ func TestPaidPastStripe(t *testing.T) {
 		a, id := w.subscriber()
 		w.useCard(id, "pm_card_chargeCustomerFail")
 		w.renew(a)
-		invoice := w.ask(http.MethodGet, "/v1/subscriptions/"+id, nil)["latest_invoice"].(string)
+		invoice := w.Ask(http.MethodGet, "/v1/subscriptions/"+id, nil)["latest_invoice"].(string)
 		w.spend(a, 500)
-		w.ask(http.MethodPost, "/v1/invoices/"+invoice+"/mark_uncollectible", nil)
+		w.Ask(http.MethodPost, "/v1/invoices/"+invoice+"/mark_uncollectible", nil)
 		w.sync(a)
 		w.wantPoints(a.ID, 0, 0)
-		w.ask(http.MethodPost, "/v1/invoices/"+invoice+"/pay", url.Values{"paid_out_of_band": {"true"}})
+		w.Ask(http.MethodPost, "/v1/invoices/"+invoice+"/pay", url.Values{"paid_out_of_band": {"true"}})
 		w.sync(a)
 		w.wantPoints(a.ID, 500, 0)
 	})
@@ -214,15 +210,15 @@ func TestWholeDiscount(t *testing.T) {
 			},
 		)
 		a, id := w.subscriber()
-		coupon := w.ask(
+		coupon := w.Ask(
 			http.MethodPost, "/v1/coupons", url.Values{"percent_off": {"100"}, "duration": {"forever"}},
 		)["id"].(string)
-		w.ask(http.MethodPost, "/v1/subscriptions/"+id, url.Values{"coupon": {coupon}})
+		w.Ask(http.MethodPost, "/v1/subscriptions/"+id, url.Values{"coupon": {coupon}})
 		w.spend(a, 500)
 		w.renew(a)
 		w.wantPoints(a.ID, 500, 0)
 		for _, plan := range []string{"pro_monthly", "basic_monthly", "pro_yearly", "basic_monthly", "pro_yearly"} {
-			w.advance(time.Hour)
+			w.Advance(time.Hour)
 			w.changePlan(id, plan)
 			w.sync(a)
 			w.wantPoints(a.ID, 500, 0)

@@ -13,17 +13,17 @@ import (
 // payWith pays an order with a test card. The payer's bank disputes the payment if the card is for that.
 func (w *world) payWith(a billing.Account, o billing.Order, card string) {
 	w.t.Helper()
-	w.ask(http.MethodPost, "/v1/payment_pages/"+string(o.CheckoutID)+"/confirm", url.Values{"payment_method": {card}})
+	w.Ask(http.MethodPost, "/v1/payment_pages/"+string(o.CheckoutID)+"/confirm", url.Values{"payment_method": {card}})
 	w.sync(a)
-	w.advance(time.Minute)
+	w.Advance(time.Minute)
 	w.sync(a)
 }
 
 // closeDispute ends the only dispute.
 func (w *world) closeDispute(a billing.Account, evidence string) {
 	w.t.Helper()
-	id := w.ask(http.MethodGet, "/v1/disputes", nil)["data"].([]any)[0].(map[string]any)["id"].(string)
-	w.ask(
+	id := w.Ask(http.MethodGet, "/v1/disputes", nil)["data"].([]any)[0].(map[string]any)["id"].(string)
+	w.Ask(
 		http.MethodPost, "/v1/disputes/"+id, url.Values{"evidence[uncategorized_text]": {evidence}, "submit": {"true"}},
 	)
 	w.sync(a)
@@ -73,9 +73,9 @@ func TestDisputeOfSpentPoints(t *testing.T) {
 	eachWorld(t, func(w *world) {
 		a, id := w.subscriber()
 		w.spend(a, 450)
-		invoice := w.ask(http.MethodGet, "/v1/subscriptions/"+id, nil)["latest_invoice"].(string)
-		intent := w.ask(http.MethodGet, "/v1/invoices/"+invoice, nil)["payment_intent"].(string)
-		w.ask(http.MethodPost, "/_sandbox/payments/"+intent+"/dispute", nil)
+		invoice := w.Ask(http.MethodGet, "/v1/subscriptions/"+id, nil)["latest_invoice"].(string)
+		intent := w.Ask(http.MethodGet, "/v1/invoices/"+invoice, nil)["payment_intent"].(string)
+		w.Ask(http.MethodPost, "/_sandbox/payments/"+intent+"/dispute", nil)
 		w.sync(a)
 		w.wantPoints(a.ID, 0, 450)
 		w.closeDispute(a, "winning_evidence")

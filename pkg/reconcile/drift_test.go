@@ -2,6 +2,7 @@ package reconcile_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -43,12 +44,6 @@ func (w *world) repaired(a billing.Account, left ...billing.DriftKind) {
 	must(w.t, ledger.Audit(w.t.Context(), w.db, a.ID))
 }
 
-func (w *world) exec(statement, id string) {
-	w.t.Helper()
-	_, err := w.db.SQL().ExecContext(context.Background(), strings.ReplaceAll(statement, "$ID", id))
-	must(w.t, err)
-}
-
 // Proves that a synced account has no drift. Whatever happens at Stripe without a sync shows as drift, without changing
 // anything, and a repair leaves none: a purchase, a refund, a failed renewal, the end.
 func TestDriftOfALife(t *testing.T) {
@@ -67,7 +62,7 @@ func TestDriftOfALife(t *testing.T) {
 		w.wantPoints(a.ID, 600, 0)
 
 		intent := string(w.orderNow(pack).PaymentIntentID)
-		w.ask(http.MethodPost, "/v1/refunds", url.Values{"payment_intent": {intent}, "amount": {"100"}})
+		w.Ask(http.MethodPost, "/v1/refunds", url.Values{"payment_intent": {intent}, "amount": {"100"}})
 		w.wantDrift(a, billing.DriftClawback)
 		w.repaired(a)
 		w.wantPoints(a.ID, 580, 0)
@@ -75,12 +70,12 @@ func TestDriftOfALife(t *testing.T) {
 		w.useCard(id, "pm_card_chargeCustomerFail")
 		w.renew(a)
 		w.wantDrift(a)
-		w.advance(policy.PastDueGrace)
+		w.Advance(policy.PastDueGrace)
 		w.wantDrift(a)
-		w.ask(http.MethodDelete, "/v1/subscriptions/"+id, nil)
+		w.Ask(http.MethodDelete, "/v1/subscriptions/"+id, nil)
 		w.wantDrift(a, billing.DriftStatus, billing.DriftPointsExpiry)
 		w.repaired(a)
-		w.ask(http.MethodDelete, "/v1/customers/"+string(a.CustomerID), nil)
+		w.Ask(http.MethodDelete, "/v1/customers/"+string(a.CustomerID), nil)
 		w.wantDrift(a)
 	})
 }
@@ -97,7 +92,7 @@ func TestRepairBehindTheWatermark(t *testing.T) {
 			w.renew(a)
 		}
 		w.wantDrift(a)
-		w.exec(`UPDATE lots SET grant_key = 'lost' WHERE id = '$ID'`, string(lots[0].ID))
+		storetest.Exec(w.t, w.db, fmt.Sprintf(`UPDATE lots SET grant_key = 'lost' WHERE id = '%s'`, lots[0].ID))
 		w.sync(a)
 		w.wantDrift(a, billing.DriftGrant)
 		w.repaired(a)
@@ -130,9 +125,9 @@ func TestRepairLeaves(t *testing.T) {
 			)
 			return err
 		}))
-		w.exec(
-			`UPDATE accounts SET sub_plan = 'pro_monthly', window_until = window_from WHERE id = '$ID'`, string(a.ID),
-		)
+		storetest.Exec(w.t, w.db, fmt.Sprintf(
+			`UPDATE accounts SET sub_plan = 'pro_monthly', window_until = window_from WHERE id = '%s'`, a.ID,
+		))
 		w.wantDrift(a, billing.DriftPrice, billing.DriftSecond, billing.DriftPayment)
 		w.repaired(a, billing.DriftSecond, billing.DriftPayment)
 	})
@@ -142,19 +137,19 @@ func TestRepairLeaves(t *testing.T) {
 // changes nothing. An account without a customer has no drift.
 func TestDriftUntold(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, store.Postgres, nil)
+	w := newWorld(t, store.Postgres)
 	a, _ := w.subscriber()
 	before := w.account(a.ID)
-	w.gate.fail(refuses)
+	w.Gate.Refuse()
 	if found, err := w.syncer.Drift(t.Context(), a.ID); billing.CodeOf(err) != billing.EStripeUnavailable ||
 		found != nil {
 		t.Errorf("Stripe away: %v, %v", found, err)
 	}
-	w.gate.fail(newWorld(t, store.SQLite, nil).gate.next.ServeHTTP)
+	w.Gate.Intercept(newWorld(t, store.SQLite).Gate.Stripe.ServeHTTP)
 	if found, err := w.syncer.Drift(t.Context(), a.ID); billing.CodeOf(err) != billing.EStripeRefused || found != nil {
 		t.Errorf("another Stripe: %v, %v", found, err)
 	}
-	w.gate.fail(nil)
+	w.Gate.Open()
 	if after := w.account(a.ID); after.Version != before.Version ||
 		after.Sync.TicketIssued != before.Sync.TicketIssued {
 		t.Errorf("a comparison changed the account: %+v", after)
@@ -170,7 +165,7 @@ func TestDriftDuringSync(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
 		a, id := w.subscriber()
-		h := w.gate.hold(string(a.CustomerID))
+		h := w.Gate.Hold(string(a.CustomerID))
 		type result struct {
 			found []billing.Drift
 			err   error
@@ -180,11 +175,11 @@ func TestDriftDuringSync(t *testing.T) {
 			found, err := w.syncer.Drift(context.Background(), a.ID)
 			slow <- result{found, err}
 		}()
-		h.wait(w.t, picture)
-		w.gate.pass(string(a.CustomerID))
-		w.ask(http.MethodPost, "/v1/subscriptions/"+id, url.Values{"cancel_at_period_end": {"true"}})
+		h.Wait(w.t, picture)
+		w.Gate.Pass(string(a.CustomerID))
+		w.Ask(http.MethodPost, "/v1/subscriptions/"+id, url.Values{"cancel_at_period_end": {"true"}})
 		w.sync(a)
-		h.let()
+		h.Release()
 		if r := <-slow; r.err != nil || len(r.found) != 0 {
 			w.t.Errorf("found %v, %v", r.found, r.err)
 		}

@@ -19,7 +19,7 @@ func TestLateCallerSeesItsPayment(t *testing.T) {
 		for _, cause := range []billing.SyncCause{billing.CauseSpend, billing.CauseOrder, billing.CauseChange} {
 			t.Run(string(dialect)+"/"+string(cause), func(t *testing.T) {
 				t.Parallel()
-				lateCaller(newWorld(t, dialect, nil), cause)
+				lateCaller(newWorld(t, dialect), cause)
 			})
 		}
 	}
@@ -28,7 +28,7 @@ func TestLateCallerSeesItsPayment(t *testing.T) {
 func lateCaller(w *world, cause billing.SyncCause) {
 	a := w.buyer()
 	o := w.order(a, "pack_100")
-	h := w.gate.hold(string(a.CustomerID))
+	h := w.Gate.Hold(string(a.CustomerID))
 	early, late := make(chan reconcile.Outcome, 1), make(chan reconcile.Outcome, 1)
 	call := func(told chan reconcile.Outcome) {
 		outcome, err := w.syncer.SyncNow(w.t.Context(), a.ID, cause)
@@ -38,12 +38,12 @@ func lateCaller(w *world, cause billing.SyncCause) {
 		told <- outcome
 	}
 	go call(early)
-	h.wait(w.t, picture) // the first picture is taken, and shows an unpaid order
-	w.gate.pass(string(a.CustomerID))
+	h.Wait(w.t, picture) // the first picture is taken, and shows an unpaid order
+	w.Gate.Pass(string(a.CustomerID))
 	w.pay(o)
 	go call(late)
-	waitFor(w.t, func() bool { return reconcile.Waiting(w.syncer, a.ID) == 1 })
-	h.let()
+	storetest.WaitFor(w.t, "the caller waits", func() bool { return reconcile.Waiting(w.syncer, a.ID) == 1 })
+	h.Release()
 	if got := <-early; got != reconcile.Synced {
 		w.t.Errorf("the first caller was told %q", got)
 	}
@@ -57,9 +57,9 @@ func lateCaller(w *world, cause billing.SyncCause) {
 // Stripe. It fails together with that sync, and Stripe is asked once.
 func TestLateCallerFailsWithTheFirst(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, store.SQLite, nil)
+	w := newWorld(t, store.SQLite)
 	a := w.buyer()
-	h := w.gate.hold(string(a.CustomerID))
+	h := w.Gate.Hold(string(a.CustomerID))
 	told := make(chan reconcile.Outcome, 2)
 	call := func() {
 		outcome, err := w.syncer.SyncNow(t.Context(), a.ID, billing.CauseSpend)
@@ -69,9 +69,9 @@ func TestLateCallerFailsWithTheFirst(t *testing.T) {
 		told <- outcome
 	}
 	go call()
-	h.wait(t, picture) // and never released: the first sync fails at its timeout
+	h.Wait(t, picture) // and never released: the first sync fails at its timeout
 	go call()
-	waitFor(t, func() bool { return reconcile.Waiting(w.syncer, a.ID) == 1 })
+	storetest.WaitFor(t, "the caller waits", func() bool { return reconcile.Waiting(w.syncer, a.ID) == 1 })
 	for range 2 {
 		if got := <-told; got != reconcile.Failed {
 			t.Errorf("a caller was told %q", got)

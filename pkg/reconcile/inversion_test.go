@@ -19,16 +19,16 @@ const (
 // syncs, the test holds back the replies of the first one until Stripe has changed and the second sync was applied.
 func TestInversions(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, store.Postgres, nil)
+	w := newWorld(t, store.Postgres)
 	for n := range inverters {
 		t.Run(fmt.Sprint("Account", n+1), func(t *testing.T) {
 			t.Parallel()
-			mine := &world{t: t, db: w.db, stripe: w.stripe, syncer: w.syncer, sandbox: w.sandbox, gate: w.gate}
+			mine := &world{House: w.In(t), t: t, db: w.db, syncer: w.syncer}
 			a, subscription := mine.subscriber()
 			for i := range inversions / inverters {
 				cancels := i%2 == 0
 				mine.invert(a, func() {
-					mine.ask(
+					mine.Ask(
 						http.MethodPost, "/v1/subscriptions/"+subscription,
 						url.Values{"cancel_at_period_end": {fmt.Sprint(cancels)}},
 					)
@@ -51,7 +51,7 @@ func TestInversions(t *testing.T) {
 // pack that is paid between the two is fulfilled once.
 func TestInversionOfPurchase(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, store.Postgres, nil)
+	w := newWorld(t, store.Postgres)
 	a := w.buyer()
 	for n := range billing.Points(10) {
 		o := w.order(a, "pack_100")
@@ -70,17 +70,17 @@ func (w *world) invert(a billing.Account, change func()) {
 		applied bool
 		err     error
 	}
-	h := w.gate.hold(string(a.CustomerID))
+	h := w.Gate.Hold(string(a.CustomerID))
 	slow := make(chan result, 1)
 	go func() {
 		applied, err := w.syncer.Sync(w.t.Context(), a.ID, billing.CauseEvent)
 		slow <- result{applied, err}
 	}()
-	h.wait(w.t, picture)
-	w.gate.pass(string(a.CustomerID))
+	h.Wait(w.t, picture)
+	w.Gate.Pass(string(a.CustomerID))
 	change()
 	w.sync(a)
-	h.let()
+	h.Release()
 	r := <-slow
 	must(w.t, r.err)
 	if r.applied {

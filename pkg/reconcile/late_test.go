@@ -82,22 +82,22 @@ func TestLatePayment(t *testing.T) {
 		w.spend(a, 500)
 		w.useCard(id, "pm_card_chargeCustomerFail")
 		w.renew(a)
-		invoice := w.ask(http.MethodGet, "/v1/subscriptions/"+id, nil)["latest_invoice"].(string)
-		w.ask(http.MethodDelete, "/v1/subscriptions/"+id, nil)
+		invoice := w.Ask(http.MethodGet, "/v1/subscriptions/"+id, nil)["latest_invoice"].(string)
+		w.Ask(http.MethodDelete, "/v1/subscriptions/"+id, nil)
 		w.sync(a)
 		w.wantPoints(a.ID, 0, 0)
-		w.advance(48 * time.Hour)
-		card := w.ask(
+		w.Advance(48 * time.Hour)
+		card := w.Ask(
 			http.MethodPost, "/v1/payment_methods/pm_card_visa/attach", url.Values{"customer": {string(a.CustomerID)}},
 		)["id"].(string)
-		w.ask(http.MethodPost, "/v1/invoices/"+invoice+"/pay", url.Values{"payment_method": {card}})
+		w.Ask(http.MethodPost, "/v1/invoices/"+invoice+"/pay", url.Values{"payment_method": {card}})
 		w.sync(a)
 		w.wantPoints(a.ID, 500, 0)
 		w.wantDrift(a)
-		w.advance(27 * 24 * time.Hour) // shorter than any month
+		w.Advance(27 * 24 * time.Hour) // shorter than any month
 		w.sync(a)
 		w.wantPoints(a.ID, 500, 0)
-		w.advance(4*24*time.Hour + time.Minute) // longer than any month
+		w.Advance(4*24*time.Hour + time.Minute) // longer than any month
 		w.sync(a)
 		w.wantPoints(a.ID, 0, 0)
 	})

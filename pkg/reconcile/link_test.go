@@ -99,10 +99,10 @@ func TestUnlink(t *testing.T) {
 		w.pay(w.order(a, "pack_100"))
 		w.sync(a)
 		w.order(a, "pack_1000") // never paid
-		_, err := reconcile.Link(ctx, w.db, w.stripe)
+		_, err := reconcile.Link(ctx, w.db, w.Stripe)
 		must(w.t, err)
-		other := newWorld(w.t, store.SQLite, nil)
-		if _, err := reconcile.Link(ctx, w.db, other.stripe); billing.CodeOf(err) != billing.EConflict {
+		other := newWorld(w.t, store.SQLite)
+		if _, err := reconcile.Link(ctx, w.db, other.Stripe); billing.CodeOf(err) != billing.EConflict {
 			w.t.Errorf("another sandbox: %v", err)
 		}
 		n, err := w.db.Linked(ctx)
@@ -117,12 +117,12 @@ func TestUnlink(t *testing.T) {
 		if n, err := w.db.Linked(ctx); err != nil || n != (billing.Unlinked{}) {
 			w.t.Errorf("left: %+v, %v", n, err)
 		}
-		w.stripe, w.sandbox = other.stripe, other.sandbox
+		w.House = other.House
 		w.syncer = w.newSyncer()
-		if _, err := reconcile.Link(ctx, w.db, w.stripe); err != nil {
+		if _, err := reconcile.Link(ctx, w.db, w.Stripe); err != nil {
 			w.t.Errorf("the other sandbox: %v", err)
 		}
-		customer, err := w.stripe.CreateCustomer(ctx, a.ID, a.Email, "")
+		customer, err := w.Stripe.CreateCustomer(ctx, a.ID, a.Email, "")
 		must(w.t, err)
 		must(w.t, w.db.InTx(ctx, func(tx *store.Tx) error { return tx.SetCustomer(ctx, a.ID, customer) }))
 		a = w.account(a.ID)

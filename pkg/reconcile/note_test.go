@@ -10,6 +10,7 @@ import (
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/reconcile"
+	"github.com/pointsync/pointsync/pkg/sandbox/sandboxtest"
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
@@ -34,9 +35,9 @@ func TestSyncsAreNoted(t *testing.T) {
 	eachWorld(t, func(w *world) {
 		a, _ := w.subscriber()
 		w.invert(a, func() {})
-		w.gate.fail(refuses)
+		w.Gate.Refuse()
 		w.wantOutcome(a.ID, reconcile.Failed)
-		w.gate.fail(nil)
+		w.Gate.Open()
 		if _, err := w.syncer.SyncNow(w.t.Context(), a.ID, billing.CauseOrder); err != nil {
 			w.t.Error(err)
 		}
@@ -80,11 +81,11 @@ func TestFailureIsNotedLate(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
 		a := w.buyer()
-		w.gate.fail(func(out http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+		w.Gate.Intercept(func(out http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 		w.wantOutcome(a.ID, reconcile.Failed)
 		if got := w.notes(a.ID); !slices.Equal(
 			got, []string{"1 spend", "1 failed"},
-		) || strings.Contains(w.details(a.ID), stripeKey) {
+		) || strings.Contains(w.details(a.ID), sandboxtest.Key) {
 			w.t.Errorf("the notes are %q: %s", got, w.details(a.ID))
 		}
 	})

@@ -17,16 +17,16 @@ import (
 func TestMoneyBackOfAnOldCharge(t *testing.T) {
 	t.Parallel()
 	refund := func(w *world, o billing.Order) billing.StripeObject {
-		re := w.ask(http.MethodPost, "/v1/refunds", url.Values{"payment_intent": {string(o.PaymentIntentID)}})
+		re := w.Ask(http.MethodPost, "/v1/refunds", url.Values{"payment_intent": {string(o.PaymentIntentID)}})
 		return billing.StripeObject{Type: "refund", ID: re["id"].(string)}
 	}
 	charge := func(w *world, o billing.Order) billing.StripeObject {
 		return billing.StripeObject{
-			Type: "charge", ID: w.ask(http.MethodGet, "/v1/refunds/"+refund(w, o).ID, nil)["charge"].(string),
+			Type: "charge", ID: w.Ask(http.MethodGet, "/v1/refunds/"+refund(w, o).ID, nil)["charge"].(string),
 		}
 	}
 	dispute := func(w *world, _ billing.Order) billing.StripeObject {
-		disputes := w.ask(http.MethodGet, "/v1/disputes", nil)["data"].([]any)
+		disputes := w.Ask(http.MethodGet, "/v1/disputes", nil)["data"].([]any)
 		return billing.StripeObject{Type: "dispute", ID: disputes[0].(map[string]any)["id"].(string)}
 	}
 	for name, c := range map[string]struct {
@@ -64,7 +64,7 @@ func TestMoneyBackOfAnOldCharge(t *testing.T) {
 		})
 		t.Run(name+"/EventLost", func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, store.SQLite, nil)
+			w := newWorld(t, store.SQLite)
 			a, o := w.buried(c.card)
 			c.back(w, o)
 			drift, err := w.syncer.Drift(t.Context(), a.ID)
@@ -84,8 +84,8 @@ func (w *world) buried(card string) (billing.Account, billing.Order) {
 	w.t.Helper()
 	a := w.buyer()
 	o := w.order(a, "pack_100")
-	w.ask(http.MethodPost, "/v1/payment_pages/"+string(o.CheckoutID)+"/confirm", url.Values{"payment_method": {card}})
-	w.advance(time.Second) // Stripe lists by whole seconds
+	w.Ask(http.MethodPost, "/v1/payment_pages/"+string(o.CheckoutID)+"/confirm", url.Values{"payment_method": {card}})
+	w.Advance(time.Second) // Stripe lists by whole seconds
 	w.bury(a)
 	w.sync(a)
 	w.wantPoints(a.ID, 100, 0)
@@ -96,7 +96,7 @@ func (w *world) buried(card string) (billing.Account, billing.Order) {
 func (w *world) bury(a billing.Account) {
 	w.t.Helper()
 	for range 100 {
-		w.ask(http.MethodPost, "/v1/payment_intents", url.Values{
+		w.Ask(http.MethodPost, "/v1/payment_intents", url.Values{
 			"amount": {"500"}, "currency": {"usd"}, "customer": {string(a.CustomerID)},
 			"payment_method": {"pm_card_visa"}, "confirm": {"true"},
 			"automatic_payment_methods[enabled]": {"true"}, "automatic_payment_methods[allow_redirects]": {"never"},

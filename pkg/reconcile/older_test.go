@@ -21,7 +21,7 @@ func TestOlderPictureOfALaterTicket(t *testing.T) {
 		want   func(s *billing.Subscription) bool
 	}{
 		"Period": {func(w *world, id string) {
-			w.ask(
+			w.Ask(
 				http.MethodPost, "/v1/subscriptions/"+id,
 				url.Values{"billing_cycle_anchor": {"now"}, "proration_behavior": {"none"}},
 			)
@@ -30,38 +30,38 @@ func TestOlderPictureOfALaterTicket(t *testing.T) {
 			w.changeItem(id, url.Values{"items[0][quantity]": {"2"}, "proration_behavior": {"none"}})
 		}, func(s *billing.Subscription) bool { return s.Quantity == 2 }},
 		"Cancels": {func(w *world, id string) {
-			w.ask(http.MethodPost, "/v1/subscriptions/"+id, url.Values{"cancel_at_period_end": {"true"}})
+			w.Ask(http.MethodPost, "/v1/subscriptions/"+id, url.Values{"cancel_at_period_end": {"true"}})
 		}, func(s *billing.Subscription) bool { return s.CancelAtPeriodEnd }},
 		"Ended": {func(w *world, id string) {
-			w.ask(http.MethodDelete, "/v1/subscriptions/"+id, nil)
+			w.Ask(http.MethodDelete, "/v1/subscriptions/"+id, nil)
 		}, func(s *billing.Subscription) bool { return s.Status == billing.SubCanceled }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			eachWorld(t, func(w *world) {
 				a, id := w.subscriber()
-				w.advance(48 * time.Hour)
+				w.Advance(48 * time.Hour)
 				customer, told := string(a.CustomerID), make(chan error)
 				sync := func() {
 					_, err := w.syncer.Sync(w.t.Context(), a.ID, billing.CauseEvent)
 					told <- err
 				}
-				late := w.gate.delay(customer)
+				late := w.Gate.Delay(customer)
 				go sync()
-				late.wait(w.t, picture)
-				w.gate.hurry(customer)
-				slow := w.gate.hold(customer)
+				late.Wait(w.t, picture)
+				w.Gate.Pass(customer)
+				slow := w.Gate.Hold(customer)
 				go sync()
-				slow.wait(w.t, picture)
-				w.gate.pass(customer)
+				slow.Wait(w.t, picture)
+				w.Gate.Pass(customer)
 				c.change(w, id)
-				late.let()
+				late.Release()
 				must(w.t, <-told)
 				first := w.account(a.ID)
 				if !c.want(first.Subscription) {
 					w.t.Fatalf("the first sync saw %+v", first.Subscription)
 				}
-				slow.let()
+				slow.Release()
 				must(w.t, <-told)
 				now := w.account(a.ID)
 				if !now.Subscription.Equal(first.Subscription) || now.Version != first.Version {

@@ -42,7 +42,7 @@ type recording struct {
 // the last picture: every row of the account, its orders and its lots.
 func TestAnyOrderOfPictures(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, store.SQLite, nil)
+	w := newWorld(t, store.SQLite)
 	lives := []*recording{
 		w.recordSubscriber("Recovered", true), w.recordSubscriber("Canceled", false), w.recordShopper(),
 	}
@@ -153,7 +153,7 @@ func (r recorder) look() {
 	for _, o := range r.l.orders {
 		want.Checkouts = append(want.Checkouts, o.CheckoutID)
 	}
-	picture, err := r.w.stripe.Fetch(r.w.t.Context(), want)
+	picture, err := r.w.Stripe.Fetch(r.w.t.Context(), want)
 	must(r.w.t, err)
 	r.l.pictures = append(r.l.pictures, picture)
 }
@@ -161,7 +161,7 @@ func (r recorder) look() {
 // do makes something happen at Stripe, and takes a picture.
 func (r recorder) do(method, path string, form url.Values) {
 	r.w.t.Helper()
-	r.w.ask(method, path, form)
+	r.w.Ask(method, path, form)
 	r.look()
 }
 
@@ -173,13 +173,13 @@ func (w *world) recordSubscriber(name string, recovers bool) *recording {
 	subscription := "/v1/subscriptions/" + w.pay(r.l.orders[0])["subscription"].(string)
 	r.look()
 	const month = 31*24*time.Hour + 2*time.Hour // plus the time in which Stripe drafts the invoice
-	w.advance(month)
+	w.Advance(month)
 	r.do(http.MethodPost, subscription, url.Values{"default_payment_method": {"pm_card_chargeCustomerFail"}})
-	w.advance(month)
+	w.Advance(month)
 	r.look()
 	if recovers {
-		w.ask(http.MethodPost, subscription, url.Values{"default_payment_method": {"pm_card_visa"}})
-		invoice := w.ask(http.MethodGet, subscription, nil)["latest_invoice"].(string)
+		w.Ask(http.MethodPost, subscription, url.Values{"default_payment_method": {"pm_card_visa"}})
+		invoice := w.Ask(http.MethodGet, subscription, nil)["latest_invoice"].(string)
 		r.do(http.MethodPost, "/v1/invoices/"+invoice+"/pay", nil)
 		r.do(http.MethodPost, subscription, url.Values{"cancel_at_period_end": {"true"}})
 		return r.l
@@ -196,7 +196,7 @@ func (w *world) recordShopper() *recording {
 	intents := make([]string, len(r.l.orders))
 	for n, o := range r.l.orders {
 		w.pay(o)
-		intents[n] = w.ask(
+		intents[n] = w.Ask(
 			http.MethodGet, "/v1/checkout/sessions/"+string(o.CheckoutID), nil,
 		)["payment_intent"].(string)
 		r.look()
@@ -204,7 +204,7 @@ func (w *world) recordShopper() *recording {
 	r.do(http.MethodPost, "/v1/refunds", url.Values{"payment_intent": {intents[0]}, "amount": {"100"}})
 	r.do(http.MethodPost, "/_sandbox/payments/"+intents[1]+"/dispute", nil)
 	r.do(http.MethodPost, "/v1/refunds", url.Values{"payment_intent": {intents[0]}, "amount": {"300"}})
-	dispute := w.ask(
+	dispute := w.Ask(
 		http.MethodGet, "/v1/disputes", url.Values{"payment_intent": {intents[1]}},
 	)["data"].([]any)[0].(map[string]any)["id"].(string)
 	r.do(

@@ -9,11 +9,12 @@ import (
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/store"
+	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
 // bounded sets limits for the world's syncer on what is granted in a day.
 func (w *world) bounded(grants int64, points billing.Points) {
-	w.policy.ParkGrants, w.policy.ParkPoints = grants, points
+	w.Policy.ParkGrants, w.Policy.ParkPoints = grants, points
 	w.syncer = w.newSyncer()
 }
 
@@ -91,13 +92,13 @@ func TestPark(t *testing.T) {
 // whileParked makes a refund, two renewals and a cancellation happen to a parked account.
 func (w *world) whileParked(a billing.Account, refunded billing.Order, subscription string) {
 	w.t.Helper()
-	w.ask(http.MethodPost, "/v1/refunds", url.Values{"payment_intent": {string(w.orderNow(refunded).PaymentIntentID)}})
+	w.Ask(http.MethodPost, "/v1/refunds", url.Values{"payment_intent": {string(w.orderNow(refunded).PaymentIntentID)}})
 	w.sync(a)
 	w.wantPoints(a.ID, 500, 0)
 	w.renew(a)
 	w.renew(a)
-	w.advance(7 * 24 * time.Hour)
-	w.ask(http.MethodPost, "/v1/subscriptions/"+subscription, url.Values{"cancel_at_period_end": {"true"}})
+	w.Advance(7 * 24 * time.Hour)
+	w.Ask(http.MethodPost, "/v1/subscriptions/"+subscription, url.Values{"cancel_at_period_end": {"true"}})
 	w.sync(a)
 	if s := w.account(a.ID).Subscription; !s.CancelAtPeriodEnd {
 		w.t.Error("a parked account's subscription is not kept up with")
@@ -109,7 +110,7 @@ func (w *world) whileParked(a billing.Account, refunded billing.Order, subscript
 // are counted under the account's lock.
 func TestParkTogether(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, store.Postgres, nil)
+	w := newWorld(t, store.Postgres)
 	w.bounded(3, 0)
 	a := w.buyer()
 	for range 6 {
@@ -125,16 +126,16 @@ func TestParkTogether(t *testing.T) {
 // up a person's approval in the meantime, nothing more is granted.
 func TestParkDecidesUnderLock(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, store.Postgres, nil)
+	w := newWorld(t, store.Postgres)
 	w.bounded(1, 0)
 	a := w.buyer()
 	w.pay(w.order(a, "pack_100"))
 	w.pay(w.order(a, "pack_100"))
 	w.unpark(a)
-	held := w.gate.hold(string(a.CustomerID))
+	held := w.Gate.Hold(string(a.CustomerID))
 	synced := make(chan error, 1)
 	go func() { _, err := w.syncer.Sync(t.Context(), a.ID, billing.CauseEvent); synced <- err }()
-	held.wait(t, 1) // its ticket is taken
+	held.Wait(t, 1) // its ticket is taken
 	must(t, w.db.InTx(t.Context(), func(tx *store.Tx) error {
 		locked, err := tx.LockAccount(t.Context(), a.ID)
 		if err != nil {
@@ -144,29 +145,13 @@ func TestParkDecidesUnderLock(t *testing.T) {
 		if err := tx.SaveParking(t.Context(), locked); err != nil {
 			return err
 		}
-		held.let()
-		w.waitForLock()
+		held.Release()
+		storetest.WaitForLock(t, w.db)
 		return nil
 	}))
 	must(t, <-synced)
 	w.wantParked(a, "2 grants within 24 hours, more than 1")
 	w.wantPoints(a.ID, 0, 0)
-}
-
-// waitForLock waits until a transaction waits for a lock of this database.
-func (w *world) waitForLock() {
-	w.t.Helper()
-	deadline, tick := time.After(patience), time.NewTicker(5*time.Millisecond)
-	defer tick.Stop()
-	for waiting := 0; waiting == 0; {
-		must(w.t, w.db.SQL().QueryRowContext(w.t.Context(),
-			`SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&waiting))
-		select {
-		case <-tick.C:
-		case <-deadline:
-			w.t.Fatal("nobody waits for a lock")
-		}
-	}
 }
 
 // Proves that grants of more than a day ago no longer count.
@@ -180,7 +165,7 @@ func TestParkSpan(t *testing.T) {
 			w.sync(a)
 			w.wantPoints(a.ID, 100*(n+1), 0)
 			w.wantParked(a, "")
-			w.advance(25 * time.Hour)
+			w.Advance(25 * time.Hour)
 		}
 	})
 }

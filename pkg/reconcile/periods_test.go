@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -15,16 +14,16 @@ import (
 // toDraftHour moves to ten minutes after the period's end, when the renewal's invoice is a draft.
 func (w *world) toDraftHour(a billing.Account) {
 	w.t.Helper()
-	w.advance(w.account(a.ID).Subscription.CurrentPeriodEnd.Sub(w.now()) + 10*time.Minute)
+	w.Advance(w.account(a.ID).Subscription.CurrentPeriodEnd.Sub(w.Now()) + 10*time.Minute)
 	w.sync(a)
 }
 
 // changeItem changes the subscription's item by a form.
 func (w *world) changeItem(id string, form url.Values) {
 	w.t.Helper()
-	items := w.ask(http.MethodGet, "/v1/subscriptions/"+id, nil)["items"].(map[string]any)["data"].([]any)
+	items := w.Ask(http.MethodGet, "/v1/subscriptions/"+id, nil)["items"].(map[string]any)["data"].([]any)
 	form.Set("items[0][id]", items[0].(map[string]any)["id"].(string))
-	w.ask(http.MethodPost, "/v1/subscriptions/"+id, form)
+	w.Ask(http.MethodPost, "/v1/subscriptions/"+id, form)
 }
 
 // Proves that points that an upgrade bought while the renewal's invoice was a draft are still there after the renewal
@@ -44,7 +43,7 @@ func TestChangeInTheDraftHour(t *testing.T) {
 		}},
 		// The change's own card is refused at first. The change is paid after the renewal.
 		"PaidAfterTheRenewal": {700, func(w *world, a billing.Account, id string) {
-			price, err := w.stripe.Price(w.t.Context(), "pro_monthly")
+			price, err := w.Stripe.Price(w.t.Context(), "pro_monthly")
 			must(w.t, err)
 			w.useCard(id, "pm_card_chargeCustomerFail")
 			w.changeItem(
@@ -54,12 +53,12 @@ func TestChangeInTheDraftHour(t *testing.T) {
 					"payment_behavior": {"pending_if_incomplete"},
 				},
 			)
-			owed := w.ask(http.MethodGet, "/v1/subscriptions/"+id, nil)["latest_invoice"].(string)
+			owed := w.Ask(http.MethodGet, "/v1/subscriptions/"+id, nil)["latest_invoice"].(string)
 			w.useCard(id, "pm_card_visa")
-			w.advance(90 * time.Minute)
+			w.Advance(90 * time.Minute)
 			w.sync(a)
 			w.wantPoints(a.ID, 500, 0) // the renewal's
-			w.ask(http.MethodPost, "/v1/invoices/"+owed+"/pay", nil)
+			w.Ask(http.MethodPost, "/v1/invoices/"+owed+"/pay", nil)
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -77,11 +76,11 @@ func TestChangeInTheDraftHour(t *testing.T) {
 				if bought < c.most-2 || bought > c.most {
 					t.Fatalf("the change brought %d points, want %d", bought, c.most)
 				}
-				w.advance(2 * time.Hour)
+				w.Advance(2 * time.Hour)
 				w.sync(a)
 				w.wantPoints(a.ID, 500+bought, 0)
 				w.wantDrift(a)
-				w.advance(20 * 24 * time.Hour) // both last as long as the period
+				w.Advance(20 * 24 * time.Hour) // both last as long as the period
 				w.sync(a)
 				w.wantPoints(a.ID, 500+bought, 0)
 			})
@@ -106,11 +105,11 @@ func TestTrialMoved(t *testing.T) {
 		end := w.account(a.ID).Subscription.CurrentPeriodEnd
 		for range 2 {
 			end = end.AddDate(0, 0, 7)
-			w.ask(
+			w.Ask(
 				http.MethodPost, "/v1/subscriptions/"+id,
 				url.Values{"trial_end": {itoa(end.Unix())}, "proration_behavior": {"none"}},
 			)
-			w.advance(end.AddDate(0, 0, -1).Sub(w.now())) // past the earlier end
+			w.Advance(end.AddDate(0, 0, -1).Sub(w.Now())) // past the earlier end
 			w.sync(a)
 			w.wantPoints(a.ID, 50, 0)
 			if next := w.account(a.ID).NextExpiry; next == nil || !next.Equal(end.Add(policy.RenewalGrace)) {
@@ -129,10 +128,10 @@ func TestAnchorMoved(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
 		a, id := w.subscriber()
-		w.advance(10 * 24 * time.Hour)
+		w.Advance(10 * 24 * time.Hour)
 		for _, days := range []int{40, 5, 25} {
-			end := w.now().AddDate(0, 0, days).Truncate(time.Second)
-			w.ask(
+			end := w.Now().AddDate(0, 0, days).Truncate(time.Second)
+			w.Ask(
 				http.MethodPost, "/v1/subscriptions/"+id,
 				url.Values{"trial_end": {itoa(end.Unix())}, "proration_behavior": {"none"}},
 			)
@@ -142,7 +141,7 @@ func TestAnchorMoved(t *testing.T) {
 				w.t.Errorf("moved by %d days: the points end at %v, want two hours after %v", days, next, end)
 			}
 		}
-		w.advance(24 * 24 * time.Hour)
+		w.Advance(24 * 24 * time.Hour)
 		w.sync(a)
 		w.wantPoints(a.ID, 500, 0)
 		w.renew(a)
@@ -175,13 +174,13 @@ func TestDebitUnderWay(t *testing.T) {
 					if next := w.account(a.ID).NextExpiry; next == nil || !next.Equal(end.Add(policy.RenewalGrace)) {
 						w.t.Errorf("the points end at %v, want two hours after %v", next, end)
 					}
-					w.advance(45 * time.Hour)
+					w.Advance(45 * time.Hour)
 					_, err := ledger.Current(w.t.Context(), w.db, a.ID)
 					must(w.t, err)
 					w.sync(a)
 				}
 				w.wantDrift(a)
-				w.advance(45 * time.Hour)
+				w.Advance(45 * time.Hour)
 				w.sync(a)
 				w.wantPoints(a.ID, want, 0)
 				w.wantDrift(a)
@@ -193,17 +192,13 @@ func TestDebitUnderWay(t *testing.T) {
 // debits makes a subscription pay by bank debit, which takes this many hours.
 func (w *world) debits(a billing.Account, id, iban string, hours int) {
 	w.t.Helper()
-	res, err := http.Post(
-		w.sandbox+"/_sandbox/settings", "application/json", strings.NewReader(`{"debit_hours":`+itoa(int64(hours))+`}`),
-	)
-	must(w.t, err)
-	must(w.t, res.Body.Close())
-	method := w.ask(http.MethodPost, "/v1/payment_methods", url.Values{
+	w.Control("settings", `{"debit_hours":`+itoa(int64(hours))+`}`)
+	method := w.Ask(http.MethodPost, "/v1/payment_methods", url.Values{
 		"type": {"sepa_debit"}, "sepa_debit[iban]": {iban}, "billing_details[name]": {"Jo"},
 		"billing_details[email]": {"jo@shop.test"},
 	})["id"].(string)
-	w.ask(http.MethodPost, "/v1/payment_methods/"+method+"/attach", url.Values{"customer": {string(a.CustomerID)}})
-	w.ask(http.MethodPost, "/v1/subscriptions/"+id, url.Values{"default_payment_method": {method}})
+	w.Ask(http.MethodPost, "/v1/payment_methods/"+method+"/attach", url.Values{"customer": {string(a.CustomerID)}})
+	w.Ask(http.MethodPost, "/v1/subscriptions/"+id, url.Values{"default_payment_method": {method}})
 }
 
 // Proves that holding points over renewals carries none past the cap. All of 500 points are held before each renewal
@@ -215,7 +210,7 @@ func TestHoldsOverRenewals(t *testing.T) {
 		w.rollsOver(300)
 		a, _ := w.subscriber()
 		for n := range 4 {
-			w.advance(w.account(a.ID).Subscription.CurrentPeriodEnd.Sub(w.now()) - time.Minute)
+			w.Advance(w.account(a.ID).Subscription.CurrentPeriodEnd.Sub(w.Now()) - time.Minute)
 			all := w.account(a.ID).Available
 			h, err := ledger.Hold(w.t.Context(), w.db, a.ID, ledger.HoldRequest{Amount: all, TTL: 6 * time.Hour})
 			must(w.t, err)
@@ -225,7 +220,7 @@ func TestHoldsOverRenewals(t *testing.T) {
 			case 2: // 100 of 800 are used, 700 return, 300 of them roll over
 				_, err = ledger.Capture(w.t.Context(), w.db, a.ID, ledger.CaptureRequest{Hold: h.Hold.ID, Amount: 100})
 			case 3:
-				w.advance(6 * time.Hour)
+				w.Advance(6 * time.Hour)
 				_, err = ledger.Current(w.t.Context(), w.db, a.ID)
 			default:
 				_, err = ledger.Release(w.t.Context(), w.db, a.ID, ledger.ReleaseRequest{Hold: h.Hold.ID})
@@ -247,7 +242,7 @@ func TestRenewalSeenLate(t *testing.T) {
 	eachWorld(t, func(w *world) {
 		w.rollsOver(billing.RolloverAll)
 		a, _ := w.subscriber()
-		w.advance(w.account(a.ID).Subscription.CurrentPeriodEnd.Sub(w.now()) + 40*24*time.Hour)
+		w.Advance(w.account(a.ID).Subscription.CurrentPeriodEnd.Sub(w.Now()) + 40*24*time.Hour)
 		if now, err := ledger.Current(w.t.Context(), w.db, a.ID); err != nil || now.Available != 500 {
 			w.t.Errorf("a read before the sync: %+v, %v", now.Balance, err)
 		}
@@ -264,18 +259,18 @@ func TestPointsEndWithSubscription(t *testing.T) {
 	eachWorld(t, func(w *world) {
 		a, id := w.subscriber()
 		period := w.account(a.ID).NextExpiry
-		at := w.now().AddDate(0, 0, 10).Truncate(time.Second)
+		at := w.Now().AddDate(0, 0, 10).Truncate(time.Second)
 		for _, c := range []struct {
 			form string
 			want time.Time
 		}{{itoa(at.Unix()), at}, {"", *period}, {itoa(at.Unix()), at}} {
-			w.ask(http.MethodPost, "/v1/subscriptions/"+id, url.Values{"cancel_at": {c.form}})
+			w.Ask(http.MethodPost, "/v1/subscriptions/"+id, url.Values{"cancel_at": {c.form}})
 			w.sync(a)
 			if next := w.account(a.ID).NextExpiry; next == nil || !next.Equal(c.want) {
 				w.t.Errorf("cancel_at %q: the points end at %v, want %v", c.form, next, c.want)
 			}
 		}
-		w.advance(11 * 24 * time.Hour)
+		w.Advance(11 * 24 * time.Hour)
 		w.sync(a)
 		w.wantPoints(a.ID, 0, 0)
 	})

@@ -15,7 +15,7 @@ func TestUpOnCreditBringsNoPoints(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
 		a, id := w.subscriber()
-		w.advance(10 * 24 * time.Hour)
+		w.Advance(10 * 24 * time.Hour)
 		w.changePlan(id, "pro_monthly")
 		w.sync(a)
 		paidFor := w.account(a.ID).Available
@@ -23,7 +23,7 @@ func TestUpOnCreditBringsNoPoints(t *testing.T) {
 			t.Fatalf("after a paid change up there are %d points, want a share of the difference", paidFor)
 		}
 		for range 3 {
-			w.advance(time.Hour)
+			w.Advance(time.Hour)
 			w.changePlan(id, "basic_monthly")
 			w.sync(a)
 			w.changePlan(id, "pro_monthly")
@@ -36,14 +36,14 @@ func TestUpOnCreditBringsNoPoints(t *testing.T) {
 // changePlan changes a subscription's plan now and invoices the difference at once, as Stripe's portal does.
 func (w *world) changePlan(subscription, item string) {
 	w.t.Helper()
-	price, err := w.stripe.Price(w.t.Context(), item)
+	price, err := w.Stripe.Price(w.t.Context(), item)
 	must(w.t, err)
-	items := w.ask(http.MethodGet, "/v1/subscriptions/"+subscription, nil)["items"].(map[string]any)["data"].([]any)
-	w.ask(http.MethodPost, "/v1/subscriptions/"+subscription, url.Values{
+	items := w.Ask(http.MethodGet, "/v1/subscriptions/"+subscription, nil)["items"].(map[string]any)["data"].([]any)
+	w.Ask(http.MethodPost, "/v1/subscriptions/"+subscription, url.Values{
 		"items[0][id]": {items[0].(map[string]any)["id"].(string)}, "items[0][price]": {string(price)},
 		"proration_behavior": {"always_invoice"}, "payment_behavior": {"pending_if_incomplete"},
 	})
-	if now := w.ask(
+	if now := w.Ask(
 		http.MethodGet, "/v1/subscriptions/"+subscription, nil,
 	)["status"]; now != string(billing.SubActive) {
 		w.t.Fatalf("after the change the subscription is %v", now)

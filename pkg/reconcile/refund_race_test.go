@@ -27,7 +27,7 @@ const (
 // those clawed back and those spent, equal the points available less those owed. A full run makes 2,000 races.
 func TestRefundAgainstSpend(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, store.Postgres, nil)
+	w := newWorld(t, store.Postgres)
 	races := refundRaces
 	if *full {
 		races = fullRaces
@@ -39,7 +39,7 @@ func TestRefundAgainstSpend(t *testing.T) {
 		for n := range refundBuyers {
 			t.Run(fmt.Sprint(n+1), func(t *testing.T) {
 				t.Parallel()
-				mine := &world{t: t, db: w.db, stripe: w.stripe, syncer: w.syncer, sandbox: w.sandbox, gate: w.gate}
+				mine := &world{House: w.In(t), t: t, db: w.db, syncer: w.syncer}
 				random := rand.New(rand.NewPCG(uint64(n), 0))
 				for range lives {
 					s, r := mine.refundWhileSpending(random)
@@ -69,7 +69,7 @@ func (w *world) refundWhileSpending(random *rand.Rand) (went, refused int) {
 		amount := billing.Points(1 + random.IntN(200))
 		var both sync.WaitGroup
 		both.Go(func() {
-			w.ask(
+			w.Ask(
 				http.MethodPost, "/v1/refunds",
 				url.Values{
 					"payment_intent": {string(o.PaymentIntentID)},

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/sandbox/sandboxtest"
 )
 
 // failingRefunds is a test card whose refunds fail an hour after they seemed to succeed.
@@ -19,24 +20,24 @@ func TestRefundThatFails(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
 		a := w.buyer()
-		card := w.ask(http.MethodPost, "/v1/payment_methods", url.Values{
+		card := w.Ask(http.MethodPost, "/v1/payment_methods", url.Values{
 			"type": {"card"}, "card[number]": {failingRefunds}, "card[exp_month]": {"12"}, "card[exp_year]": {"2034"},
 			"card[cvc]": {"123"},
 		})["id"].(string)
 		pack, plan := w.order(a, "pack_100"), w.order(a, "basic_monthly")
 		w.refusedOn(pack)
 		for _, o := range []billing.Order{pack, plan} {
-			w.ask(
+			w.Ask(
 				http.MethodPost, "/v1/payment_pages/"+string(o.CheckoutID)+"/confirm",
 				url.Values{"payment_method": {card}},
 			)
 		}
 		w.sync(a)
 		w.spend(a, 550) // of 600
-		charges := w.ask(http.MethodGet, "/v1/charges", url.Values{"customer": {string(a.CustomerID)}})["data"].([]any)
+		charges := w.Ask(http.MethodGet, "/v1/charges", url.Values{"customer": {string(a.CustomerID)}})["data"].([]any)
 		for _, each := range charges {
 			if charge := each.(map[string]any); charge["paid"] == true {
-				w.ask(http.MethodPost, "/v1/refunds", url.Values{"charge": {charge["id"].(string)}})
+				w.Ask(http.MethodPost, "/v1/refunds", url.Values{"charge": {charge["id"].(string)}})
 			}
 		}
 		w.sync(a)
@@ -44,7 +45,7 @@ func TestRefundThatFails(t *testing.T) {
 		if got := w.orderNow(pack).Status; got != billing.OrderRefunded {
 			w.t.Errorf("the refunded order is %s", got)
 		}
-		w.advance(2 * time.Hour)
+		w.Advance(2 * time.Hour)
 		w.wantDrift(a, billing.DriftRestore, billing.DriftRestore)
 		w.syncTogether(a, 4)
 		w.wantPoints(a.ID, 50, 0)
@@ -69,7 +70,7 @@ func TestRefusedPaymentRestoresNothing(t *testing.T) {
 		w.refusedOn(pack)
 		w.pay(pack)
 		w.sync(a)
-		w.ask(http.MethodPost, "/v1/refunds", url.Values{"payment_intent": {string(w.orderNow(pack).PaymentIntentID)}})
+		w.Ask(http.MethodPost, "/v1/refunds", url.Values{"payment_intent": {string(w.orderNow(pack).PaymentIntentID)}})
 		w.sync(a)
 		w.sync(a)
 		w.wantPoints(a.ID, 0, 0)
@@ -82,10 +83,10 @@ func (w *world) refusedOn(o billing.Order) {
 	w.t.Helper()
 	req, err := http.NewRequestWithContext(
 		w.t.Context(), http.MethodPost,
-		w.sandbox+"/v1/payment_pages/"+string(o.CheckoutID)+"/confirm?payment_method=pm_card_visa_chargeDeclined", nil,
+		w.Sandbox+"/v1/payment_pages/"+string(o.CheckoutID)+"/confirm?payment_method=pm_card_visa_chargeDeclined", nil,
 	)
 	must(w.t, err)
-	req.Header.Set("Authorization", "Bearer "+stripeKey)
+	req.Header.Set("Authorization", "Bearer "+sandboxtest.Key)
 	resp, err := http.DefaultClient.Do(req)
 	must(w.t, err)
 	must(w.t, resp.Body.Close())

@@ -1,29 +1,23 @@
 package reconcile_test
 
 import (
-	"log/slog"
 	"net/http"
 	"net/url"
-	"slices"
 	"testing"
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/catalog"
 	"github.com/pointsync/pointsync/pkg/ledger"
-	"github.com/pointsync/pointsync/pkg/reconcile"
 )
 
 // rollsOver gives every plan of the shop a rollover. It applies to the prices sold from then on.
 func (w *world) rollsOver(n billing.Points) {
 	w.t.Helper()
-	c := *catalog.Default()
-	c.Plans = slices.Clone(c.Plans)
+	c := catalog.Default()
 	for i := range c.Plans {
 		c.Plans[i].Rollover = n
 	}
-	_, err := w.stripe.EnsureCatalog(w.t.Context(), &c)
-	must(w.t, err)
-	w.syncer = reconcile.New(w.db, w.stripe, &c, policy, slog.New(slog.DiscardHandler))
+	w.sell(c)
 }
 
 func (w *world) spend(a billing.Account, n billing.Points) {
@@ -49,7 +43,7 @@ func TestRenewalRollsOver(t *testing.T) {
 		w.spend(a, 850)
 		w.renew(a)
 		w.wantPoints(a.ID, 50+500, 0)
-		w.ask(http.MethodDelete, "/v1/subscriptions/"+id, nil)
+		w.Ask(http.MethodDelete, "/v1/subscriptions/"+id, nil)
 		w.sync(a)
 		w.wantPoints(a.ID, 0, 0)
 	})
@@ -66,8 +60,8 @@ func TestLateRenewalRollsOver(t *testing.T) {
 		w.renew(a)
 		w.wantPoints(a.ID, 500, 0) // they last for the grace
 		w.useCard(id, "pm_card_visa")
-		invoice := w.ask(http.MethodGet, "/v1/subscriptions/"+id, nil)["latest_invoice"].(string)
-		w.ask(http.MethodPost, "/v1/invoices/"+invoice+"/pay", nil)
+		invoice := w.Ask(http.MethodGet, "/v1/subscriptions/"+id, nil)["latest_invoice"].(string)
+		w.Ask(http.MethodPost, "/v1/invoices/"+invoice+"/pay", nil)
 		w.sync(a)
 		w.wantPoints(a.ID, 500+500, 0)
 		w.renew(a)
@@ -83,11 +77,11 @@ func TestPlanChangesFarmNothing(t *testing.T) {
 		w.rollsOver(billing.RolloverAll)
 		a, id := w.subscriber()
 		change := func(plan string) {
-			price, err := w.stripe.Price(w.t.Context(), plan)
+			price, err := w.Stripe.Price(w.t.Context(), plan)
 			must(w.t, err)
-			s := w.ask(http.MethodGet, "/v1/subscriptions/"+id, nil)
+			s := w.Ask(http.MethodGet, "/v1/subscriptions/"+id, nil)
 			item := s["items"].(map[string]any)["data"].([]any)[0].(map[string]any)["id"].(string)
-			w.ask(http.MethodPost, "/v1/subscriptions/"+id, url.Values{
+			w.Ask(http.MethodPost, "/v1/subscriptions/"+id, url.Values{
 				"items[0][id]": {item}, "items[0][price]": {string(price)}, "proration_behavior": {"always_invoice"},
 			})
 			w.sync(a)

@@ -190,9 +190,9 @@ func TestYearByTheMonth(t *testing.T) {
 		w.wantPoints(a.ID, 500, 0)
 		w.spend(a, 500)
 
-		invoice := w.ask(http.MethodGet, "/v1/subscriptions/"+id, nil)["latest_invoice"].(string)
-		charge := w.ask(http.MethodGet, "/v1/invoices/"+invoice, nil)["charge"].(string)
-		w.ask(http.MethodPost, "/v1/refunds", url.Values{"charge": {charge}, "amount": {"4500"}})
+		invoice := w.Ask(http.MethodGet, "/v1/subscriptions/"+id, nil)["latest_invoice"].(string)
+		charge := w.Ask(http.MethodGet, "/v1/invoices/"+invoice, nil)["charge"].(string)
+		w.Ask(http.MethodPost, "/v1/refunds", url.Values{"charge": {charge}, "amount": {"4500"}})
 		w.sync(a)
 		w.wantDrift(a)
 		debt := w.account(a.ID).Debt
@@ -203,7 +203,7 @@ func TestYearByTheMonth(t *testing.T) {
 		w.sync(a)
 		w.wantPoints(a.ID, 0, debt-250)
 		w.wantDrift(a)
-		w.advance(92 * 24 * time.Hour) // no sync runs for three months
+		w.Advance(92 * 24 * time.Hour) // no sync runs for three months
 		w.wantDrift(a, billing.DriftGrant, billing.DriftGrant, billing.DriftGrant)
 		w.sync(a)
 		w.wantDrift(a)
@@ -212,12 +212,12 @@ func TestYearByTheMonth(t *testing.T) {
 		if after := len(w.entries(a)); after != before {
 			w.t.Errorf("another sync made %d entries more", after-before)
 		}
-		w.ask(http.MethodPost, "/v1/refunds", url.Values{"charge": {charge}})
+		w.Ask(http.MethodPost, "/v1/refunds", url.Values{"charge": {charge}})
 		w.sync(a)
 		if next := w.account(a.ID).Sync.NextGrantAt; next != nil {
 			w.t.Errorf("all money is back, and more points shall come at %v", next)
 		}
-		w.advance(62 * 24 * time.Hour)
+		w.Advance(62 * 24 * time.Hour)
 		before = len(w.entries(a))
 		w.sync(a)
 		if after := len(w.entries(a)); after != before {
@@ -234,7 +234,7 @@ func (w *world) toNextGrant(a billing.Account) {
 	if next == nil {
 		w.t.Fatal("nothing falls due")
 	}
-	w.advance(next.Sub(w.now()) + time.Second)
+	w.Advance(next.Sub(w.Now()) + time.Second)
 }
 
 // syncTogetherOf syncs n times at once in this world's shop.

@@ -10,6 +10,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/ledger"
 	"github.com/pointsync/pointsync/pkg/store"
+	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
 // Proves that a paid pack is fulfilled once, however many syncs run at once and one after the other, on two replicas.
@@ -47,7 +48,7 @@ func TestRefundTakesBack(t *testing.T) {
 		w.sync(a)
 		intent := string(w.orderNow(o).PaymentIntentID)
 		refund := func(amount int) {
-			w.ask(
+			w.Ask(
 				http.MethodPost, "/v1/refunds",
 				url.Values{"payment_intent": {intent}, "amount": {strconv.Itoa(amount)}},
 			)
@@ -91,23 +92,23 @@ func TestSubscriptionLife(t *testing.T) {
 		w.renew(a)
 		w.wantStatus(a, billing.SubPastDue, true)
 		w.wantPoints(a.ID, 500, 0)
-		w.advance(policy.PastDueGrace)
+		w.Advance(policy.PastDueGrace)
 		w.sync(a)
 		w.wantStatus(a, billing.SubPastDue, false)
 		w.wantPoints(a.ID, 0, 0)
 
 		w.useCard(id, "pm_card_visa")
-		invoice := w.ask(http.MethodGet, "/v1/subscriptions/"+id, nil)["latest_invoice"].(string)
-		intent := w.ask(http.MethodPost, "/v1/invoices/"+invoice+"/pay", nil)["payment_intent"].(string)
+		invoice := w.Ask(http.MethodGet, "/v1/subscriptions/"+id, nil)["latest_invoice"].(string)
+		intent := w.Ask(http.MethodPost, "/v1/invoices/"+invoice+"/pay", nil)["payment_intent"].(string)
 		w.sync(a)
 		w.wantStatus(a, billing.SubActive, true)
 		w.wantPoints(a.ID, 500, 0)
 
-		w.ask(http.MethodPost, "/v1/refunds", url.Values{"payment_intent": {intent}, "amount": {"450"}})
+		w.Ask(http.MethodPost, "/v1/refunds", url.Values{"payment_intent": {intent}, "amount": {"450"}})
 		w.sync(a)
 		w.wantPoints(a.ID, 250, 0)
 
-		w.ask(http.MethodDelete, "/v1/subscriptions/"+id, nil)
+		w.Ask(http.MethodDelete, "/v1/subscriptions/"+id, nil)
 		w.sync(a)
 		w.sync(a)
 		w.wantStatus(a, billing.SubCanceled, false)
@@ -126,17 +127,17 @@ func TestCustomerGone(t *testing.T) {
 		w.sync(a)
 		w.wantPoints(a.ID, 600, 0)
 
-		stranger := newWorld(w.t, store.SQLite, nil)
-		w.gate.fail(stranger.gate.next.ServeHTTP)
+		stranger := newWorld(w.t, store.SQLite)
+		w.Gate.Intercept(stranger.Gate.Stripe.ServeHTTP)
 		if _, err := w.syncer.Sync(
 			w.t.Context(), a.ID, billing.CauseEvent,
 		); billing.CodeOf(err) != billing.EStripeRefused {
 			w.t.Errorf("a Stripe without the customer: %v", err)
 		}
 		w.wantStatus(a, billing.SubActive, true)
-		w.gate.fail(nil)
+		w.Gate.Open()
 
-		w.ask(http.MethodDelete, "/v1/customers/"+string(a.CustomerID), nil)
+		w.Ask(http.MethodDelete, "/v1/customers/"+string(a.CustomerID), nil)
 		w.sync(a)
 		w.wantStatus(a, billing.SubCanceled, false)
 		w.wantPoints(a.ID, 100, 0)
@@ -148,7 +149,7 @@ func TestPageRunsOut(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
 		o := w.order(w.buyer(), "pack_100")
-		w.advance(25 * time.Hour)
+		w.Advance(25 * time.Hour)
 		w.sync(w.account(o.AccountID))
 		if got := w.orderNow(o); got.Status != billing.OrderExpired || got.URL != "" {
 			w.t.Errorf("the order is %+v", got)
@@ -168,13 +169,11 @@ func TestApplyIsOneTransaction(t *testing.T) {
 		if w.db.Dialect() == store.SQLite {
 			breaks, mends = "CREATE TRIGGER broken BEFORE UPDATE ON orders BEGIN SELECT RAISE(ABORT, 'broken'); END", "DROP TRIGGER broken"
 		}
-		_, err := w.db.SQL().ExecContext(w.t.Context(), breaks) // orders are written after points
-		must(w.t, err)
+		storetest.Exec(w.t, w.db, breaks) // orders are written after points
 		if applied, err := w.syncer.Sync(w.t.Context(), a.ID, billing.CauseEvent); applied || err == nil {
 			w.t.Errorf("applied %v, %v", applied, err)
 		}
-		_, err = w.db.SQL().ExecContext(w.t.Context(), mends)
-		must(w.t, err)
+		storetest.Exec(w.t, w.db, mends)
 		if got := w.account(a.ID).Sync; got.TicketIssued != 1 || got.TicketApplied != 0 {
 			w.t.Errorf("tickets %+v", got)
 		}
@@ -187,20 +186,20 @@ func TestApplyIsOneTransaction(t *testing.T) {
 // renew moves the clock past the end of the period and the hour in which Stripe drafts the invoice, and syncs.
 func (w *world) renew(a billing.Account) {
 	w.t.Helper()
-	w.advance(w.account(a.ID).Subscription.CurrentPeriodEnd.Sub(w.now()) + 90*time.Minute)
+	w.Advance(w.account(a.ID).Subscription.CurrentPeriodEnd.Sub(w.Now()) + 90*time.Minute)
 	w.sync(a)
 }
 
 func (w *world) useCard(subscription, card string) {
 	w.t.Helper()
-	w.ask(http.MethodPost, "/v1/subscriptions/"+subscription, url.Values{"default_payment_method": {card}})
+	w.Ask(http.MethodPost, "/v1/subscriptions/"+subscription, url.Values{"default_payment_method": {card}})
 }
 
 // wantStatus compares the subscription, and whether the present time is inside its window.
 func (w *world) wantStatus(a billing.Account, status billing.SubscriptionStatus, inside bool) {
 	w.t.Helper()
 	s := w.account(a.ID).Subscription
-	if s.Status != status || s.Window.Contains(w.now()) != inside {
+	if s.Status != status || s.Window.Contains(w.Now()) != inside {
 		w.t.Errorf("the subscription is %s with window %+v, want %s and inside: %v", s.Status, s.Window, status, inside)
 	}
 }

@@ -1,7 +1,6 @@
 package reconcile_test
 
 import (
-	"log/slog"
 	"net/http"
 	"net/url"
 	"testing"
@@ -9,20 +8,18 @@ import (
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/catalog"
-	"github.com/pointsync/pointsync/pkg/reconcile"
 )
 
 // carries opens the shop with another catalogue, set up at Stripe or not.
 func (w *world) carries(setUp bool, change func(c *catalog.Catalog)) {
 	w.t.Helper()
-	c := *catalog.Default()
-	c.Plans = append([]billing.Plan{}, c.Plans...)
-	change(&c)
+	c := catalog.Default()
+	change(c)
 	if setUp {
-		_, err := w.stripe.EnsureCatalog(w.t.Context(), &c)
-		must(w.t, err)
+		w.Sell(c)
 	}
-	w.syncer = reconcile.New(w.db, w.stripe, &c, policy, slog.New(slog.DiscardHandler))
+	w.Catalog = c
+	w.syncer = w.newSyncer()
 }
 
 // Proves what a subscriber gets after the plan's price changed to 18.00 for 1000. They pay 9.00 and get 500 as before,
@@ -54,9 +51,9 @@ func TestVanished(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
 		sold, _ := w.subscriber()
-		price, err := w.stripe.Price(w.t.Context(), "basic_monthly")
+		price, err := w.Stripe.Price(w.t.Context(), "basic_monthly")
 		must(w.t, err)
-		w.ask(http.MethodPost, "/v1/prices/"+string(price), url.Values{"metadata[pointsync_points]": {"many"}})
+		w.Ask(http.MethodPost, "/v1/prices/"+string(price), url.Values{"metadata[pointsync_points]": {"many"}})
 		a, _ := w.subscriber()
 		w.wantPoints(a.ID, 500, 0) // by the catalogue
 		w.spend(a, 500)
@@ -89,18 +86,18 @@ func TestSmallSums(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
 		a, id := w.subscriber()
-		coupon := w.ask(
+		coupon := w.Ask(
 			http.MethodPost, "/v1/coupons", url.Values{"percent_off": {"95"}, "duration": {"once"}},
 		)["id"].(string)
-		w.ask(http.MethodPost, "/v1/subscriptions/"+id, url.Values{"coupon": {coupon}})
+		w.Ask(http.MethodPost, "/v1/subscriptions/"+id, url.Values{"coupon": {coupon}})
 		w.renew(a) // 5 % of 9.00 is 0.45
 		w.wantPoints(a.ID, 500, 0)
-		if owed := w.ask(http.MethodGet, "/v1/customers/"+string(a.CustomerID), nil)["balance"]; owed != 45.0 {
+		if owed := w.Ask(http.MethodGet, "/v1/customers/"+string(a.CustomerID), nil)["balance"]; owed != 45.0 {
 			w.t.Errorf("the customer owes %v", owed)
 		}
 		w.renew(a) // 9.45 are charged
 		w.wantPoints(a.ID, 500, 0)
-		w.ask(
+		w.Ask(
 			http.MethodPost, "/v1/invoiceitems",
 			url.Values{"customer": {string(a.CustomerID)}, "currency": {"usd"}, "amount": {"-900"}},
 		)

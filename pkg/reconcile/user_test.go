@@ -3,13 +3,13 @@ package reconcile_test
 import (
 	"bytes"
 	"context"
-	"net/http"
 	"runtime"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/housetest"
 	"github.com/pointsync/pointsync/pkg/reconcile"
 	"github.com/pointsync/pointsync/pkg/store"
 	"github.com/pointsync/pointsync/pkg/store/storetest"
@@ -42,39 +42,36 @@ func (w *world) wantOutcomeOfOrder(id billing.AccountID, wants ...reconcile.Outc
 // and events do not use it.
 func TestUserBudget(t *testing.T) {
 	t.Parallel()
-	for _, dialect := range storetest.Dialects {
-		t.Run(string(dialect), func(t *testing.T) {
-			t.Parallel()
-			clock := storetest.NewClock()
-			w := newWorld(t, dialect, clock.Now)
-			a, other := w.buyer(), w.buyer()
-			for _, step := range []struct {
-				after time.Duration
-				syncs int
-			}{
-				{0, 5}, {9 * time.Second, 0}, {time.Second, 1}, {25 * time.Second, 2}, {5 * time.Second, 1},
-				{time.Hour, 5},
-			} {
-				clock.Advance(step.after)
-				for range step.syncs {
-					w.wantOutcome(a.ID, reconcile.Synced)
-				}
-				w.wantOutcome(a.ID, reconcile.NoBudget)
+	storetest.EachDialect(t, func(t *testing.T, dialect store.Dialect) {
+		clock := storetest.NewClock()
+		w := worldOf(t, dialect, housetest.Options{Now: clock.Now})
+		a, other := w.buyer(), w.buyer()
+		for _, step := range []struct {
+			after time.Duration
+			syncs int
+		}{
+			{0, 5}, {9 * time.Second, 0}, {time.Second, 1}, {25 * time.Second, 2}, {5 * time.Second, 1},
+			{time.Hour, 5},
+		} {
+			clock.Advance(step.after)
+			for range step.syncs {
+				w.wantOutcome(a.ID, reconcile.Synced)
 			}
-			w.wantOutcomeOfOrder(a.ID, reconcile.Synced, reconcile.Synced, reconcile.Synced, reconcile.NoBudget)
-			issued := w.account(a.ID).Sync.TicketIssued
-			w.wantOutcome(other.ID, reconcile.Synced)
-			w.sync(a)
-			if got := w.account(a.ID).Sync; issued != 17 || got.TicketIssued != 18 || got.TicketApplied != 18 {
-				t.Errorf("%d tickets before and %+v after: a refusal took one", issued, got)
-			}
-			asked := w.gate.asked.Load()
 			w.wantOutcome(a.ID, reconcile.NoBudget)
-			if w.gate.asked.Load() != asked {
-				t.Error("Stripe was asked without a budget")
-			}
-		})
-	}
+		}
+		w.wantOutcomeOfOrder(a.ID, reconcile.Synced, reconcile.Synced, reconcile.Synced, reconcile.NoBudget)
+		issued := w.account(a.ID).Sync.TicketIssued
+		w.wantOutcome(other.ID, reconcile.Synced)
+		w.sync(a)
+		if got := w.account(a.ID).Sync; issued != 17 || got.TicketIssued != 18 || got.TicketApplied != 18 {
+			t.Errorf("%d tickets before and %+v after: a refusal took one", issued, got)
+		}
+		asked := w.Gate.Asked(fetch)
+		w.wantOutcome(a.ID, reconcile.NoBudget)
+		if w.Gate.Asked(fetch) != asked {
+			t.Error("Stripe was asked without a budget")
+		}
+	})
 }
 
 // Proves that an account without a Stripe customer is not synced, and that a missing account is an error.
@@ -86,7 +83,7 @@ func TestUserWithoutCustomer(t *testing.T) {
 		if applied, err := w.syncer.Sync(w.t.Context(), a.ID, billing.CauseEvent); applied || err != nil {
 			w.t.Errorf("Sync answers %v, %v", applied, err)
 		}
-		if w.gate.asked.Load() != 0 || w.account(a.ID).Sync.TicketIssued != 0 {
+		if w.Gate.Asked(fetch) != 0 || w.account(a.ID).Sync.TicketIssued != 0 {
 			w.t.Error("a ticket was taken or Stripe was asked")
 		}
 		if _, err := w.syncer.SyncNow(
@@ -101,19 +98,19 @@ func TestUserWithoutCustomer(t *testing.T) {
 // that is down, and the next sync applies what was missed.
 func TestUserStripeAway(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, store.Postgres, nil)
+	w := newWorld(t, store.Postgres)
 	a := w.buyer()
 	o := w.order(a, "pack_100")
 	w.pay(o)
 	for _, c := range []struct {
 		name     string
-		fault    http.HandlerFunc
+		fault    func(*housetest.Gate)
 		min, max time.Duration
 	}{
-		{"Hangs", hangs, 1900 * time.Millisecond, 8 * time.Second},
-		{"Down", refuses, 0, 8 * time.Second},
+		{"Hangs", (*housetest.Gate).Hang, 1900 * time.Millisecond, 8 * time.Second},
+		{"Down", (*housetest.Gate).Refuse, 0, 8 * time.Second},
 	} {
-		w.gate.fail(c.fault)
+		c.fault(w.Gate)
 		begun := time.Now()
 		w.wantOutcome(a.ID, reconcile.Failed)
 		if took := time.Since(begun); took < c.min || took > c.max {
@@ -123,7 +120,7 @@ func TestUserStripeAway(t *testing.T) {
 	if got := w.orderNow(o); got.Status != billing.OrderPending {
 		t.Errorf("the order is %s without anybody having asked Stripe", got.Status)
 	}
-	w.gate.fail(nil)
+	w.Gate.Open()
 	w.wantOutcome(a.ID, reconcile.Synced)
 	w.wantPoints(a.ID, 100, 0)
 }
@@ -132,23 +129,23 @@ func TestUserStripeAway(t *testing.T) {
 // two tickets and two pieces of the budget. The second fetch begins when the first has ended.
 func TestUsersShareOneSync(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, store.Postgres, nil)
+	w := newWorld(t, store.Postgres)
 	a := w.buyer()
 	w.pay(w.order(a, "pack_100"))
-	asked := w.gate.asked.Load()
-	h := w.gate.hold(string(a.CustomerID))
+	asked := w.Gate.Asked(fetch)
+	h := w.Gate.Hold(string(a.CustomerID))
 	const callers = 50
 	outcomes := make(chan reconcile.Outcome, callers)
 	var answered sync.WaitGroup
 	for range callers {
 		answered.Go(func() { oneOfManyCallers(w, a.ID, outcomes) })
 	}
-	h.wait(t, picture) // a fetch is under way and cannot end
-	waitFor(t, func() bool { return waitingCallers() == callers })
-	if n := w.gate.asked.Load() - asked; n != 1 {
+	h.Wait(t, picture) // a fetch is under way and cannot end
+	storetest.WaitFor(t, "all callers wait", func() bool { return waitingCallers() == callers })
+	if n := w.Gate.Asked(fetch) - asked; n != 1 {
 		t.Errorf("%d fetches are under way at once", n)
 	}
-	h.let()
+	h.Release()
 	answered.Wait()
 	close(outcomes)
 	for outcome := range outcomes {
@@ -156,7 +153,7 @@ func TestUsersShareOneSync(t *testing.T) {
 			t.Errorf("a caller was told %q", outcome)
 		}
 	}
-	if n, issued := w.gate.asked.Load()-asked, w.account(a.ID).Sync.TicketIssued; n > 2 || issued > 2 {
+	if n, issued := w.Gate.Asked(fetch)-asked, w.account(a.ID).Sync.TicketIssued; n > 2 || issued > 2 {
 		t.Errorf("%d fetches and %d tickets for %d callers", n, issued, callers)
 	}
 	w.wantPoints(a.ID, 100, 0)
@@ -183,20 +180,6 @@ func waitingCallers() (n int) {
 		}
 	}
 	return n
-}
-
-// waitFor polls until something has come true.
-func waitFor(t *testing.T, ok func() bool) {
-	t.Helper()
-	deadline, look := time.After(patience), time.NewTicker(5*time.Millisecond)
-	defer look.Stop()
-	for !ok() {
-		select {
-		case <-look.C:
-		case <-deadline:
-			t.Fatal("what the test waits for never came true")
-		}
-	}
 }
 
 // Proves that a request that waits too long for others who change its account goes on without a sync, instead of

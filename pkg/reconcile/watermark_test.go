@@ -90,21 +90,21 @@ func TestYearRefusedInPaidMonth(t *testing.T) {
 		id := w.pay(w.orderOf(c, a, month.ID))["subscription"].(string)
 		w.sync(a)
 		paidUntil := w.account(a.ID).Subscription.CurrentPeriodEnd
-		w.advance(paidUntil.Sub(w.now()) - 9*24*time.Hour)
+		w.Advance(paidUntil.Sub(w.Now()) - 9*24*time.Hour)
 		w.changeItem(id, url.Values{"items[0][quantity]": {"2"}, "proration_behavior": {"always_invoice"}})
 		w.sync(a)
-		w.advance(4 * 24 * time.Hour)
+		w.Advance(4 * 24 * time.Hour)
 		w.sync(a)
 		points := w.account(a.ID).Available
 		w.debits(a, id, "AT861904300235473202", 24)
-		price, err := w.stripe.Price(w.t.Context(), year.ID)
+		price, err := w.Stripe.Price(w.t.Context(), year.ID)
 		must(w.t, err)
 		w.changeItem(id, url.Values{"items[0][price]": {string(price)}, "items[0][quantity]": {"2"},
 			"proration_behavior": {"always_invoice"}, "payment_behavior": {"allow_incomplete"}})
-		w.advance(25 * time.Hour)
+		w.Advance(25 * time.Hour)
 		end := paidUntil.Add(policy.PastDueGrace)
-		for _, until := range []time.Time{w.now().Add(time.Hour), paidUntil.Add(time.Hour), end.Add(-time.Hour)} {
-			w.advance(until.Sub(w.now()))
+		for _, until := range []time.Time{w.Now().Add(time.Hour), paidUntil.Add(time.Hour), end.Add(-time.Hour)} {
+			w.Advance(until.Sub(w.Now()))
 			w.sync(a)
 			w.wantStatus(a, billing.SubPastDue, true)
 			w.wantPoints(a.ID, points, 0)
@@ -116,7 +116,7 @@ func TestYearRefusedInPaidMonth(t *testing.T) {
 			}
 			w.wantDrift(a)
 		}
-		w.advance(2 * time.Hour)
+		w.Advance(2 * time.Hour)
 		w.sync(a)
 		w.wantStatus(a, billing.SubPastDue, false)
 		w.wantPoints(a.ID, 0, 0)

@@ -3,100 +3,76 @@ package reconcile_test
 import (
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"sync"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/catalog"
+	"github.com/pointsync/pointsync/pkg/housetest"
 	"github.com/pointsync/pointsync/pkg/ledger"
 	"github.com/pointsync/pointsync/pkg/reconcile"
-	"github.com/pointsync/pointsync/pkg/sandbox"
-	"github.com/pointsync/pointsync/pkg/sandbox/sandboxtest"
 	"github.com/pointsync/pointsync/pkg/store"
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
-const stripeKey = sandboxtest.Key
+var policy = housetest.Policy
 
-var policy = reconcile.Policy{PastDueGrace: 72 * time.Hour, RenewalGrace: 2 * time.Hour}
+const (
+	// picture is how many lists a fetch asks for if no order is open: subscriptions, invoices, charges.
+	picture = 3
+	// fetch is the request that each fetch makes once.
+	fetch = "GET /v1/subscriptions"
+)
 
-// world is a database and a local Stripe of one test, with a gate between them. No webhook comes, so the database
-// learns only by syncs. Both sides use the sandbox's time, unless the test brings a clock for the database.
+// world is the house of one test, with one database. No webhook comes, so the database learns about Stripe only through
+// syncs.
 type world struct {
-	t       *testing.T
-	db      *store.DB
-	stripe  *stripegw.Gateway
-	syncer  *reconcile.Syncer
-	sandbox string // past the gate
-	gate    *gate
-	policy  reconcile.Policy
-	offset  atomic.Int64 // how far the sandbox's clock is from the machine's
-	lived   int          // how many accounts have repeated a recorded life
+	*housetest.House
+	t      *testing.T
+	db     *store.DB
+	syncer *reconcile.Syncer
+	lived  int // how many accounts have lived a recorded life again
 }
 
 // eachWorld runs a suite on both databases.
 func eachWorld(t *testing.T, f func(w *world)) {
 	t.Helper()
-	for _, dialect := range storetest.Dialects {
-		t.Run(string(dialect), func(t *testing.T) {
-			t.Parallel()
-			f(newWorld(t, dialect, nil))
-		})
-	}
+	storetest.EachDialect(t, func(t *testing.T, dialect store.Dialect) {
+		f(newWorld(t, dialect))
+	})
 }
 
-// newWorld wires the packages as the program does. If now is nil, it uses the sandbox's clock.
-func newWorld(t *testing.T, dialect store.Dialect, now func() time.Time) *world {
+func newWorld(t *testing.T, dialect store.Dialect) *world {
 	t.Helper()
-	local, err := sandbox.New(sandbox.Options{})
-	must(t, err)
-	w := &world{t: t, gate: &gate{next: local.Handler()}, policy: policy}
-	direct, gated := httptest.NewServer(local.Handler()), httptest.NewServer(w.gate)
-	t.Cleanup(func() { gated.Close(); direct.Close(); must(t, local.Close()) })
-	w.sandbox = direct.URL
-	if now == nil {
-		now = w.now
-	}
-	w.db = storetest.OpenURL(t, storetest.URL(t, dialect), now)
-	w.stripe, err = stripegw.New(
-		stripegw.Options{Key: stripeKey, BaseURL: gated.URL, HTTPClient: gated.Client(), Now: now, MaxRetries: -1},
-	)
-	must(t, err)
-	_, err = w.stripe.EnsureCatalog(t.Context(), catalog.Default())
-	must(t, err)
+	return worldOf(t, dialect, housetest.Options{})
+}
+
+func worldOf(t *testing.T, dialect store.Dialect, o housetest.Options) *world {
+	t.Helper()
+	w := &world{House: housetest.New(t, o), t: t}
+	w.db = w.Open(t, storetest.URL(t, dialect))
 	w.syncer = w.newSyncer()
 	return w
 }
 
 func (w *world) newSyncer() *reconcile.Syncer {
-	return reconcile.New(w.db, w.stripe, catalog.Default(), w.policy, slog.New(slog.DiscardHandler))
+	return w.Syncer(w.db, w.Stripe, slog.New(slog.DiscardHandler))
 }
 
-func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.offset.Load())) }
-
-// advance moves the one clock. When it returns, whatever falls due at Stripe by then has happened.
-func (w *world) advance(d time.Duration) {
+// sell makes c what the shop sells from now on.
+func (w *world) sell(c *catalog.Catalog) {
 	w.t.Helper()
-	sandboxtest.Advance(w.t, w.sandbox, d)
-	w.offset.Add(int64(d))
-}
-
-// ask sends a form directly to the sandbox, without the gate, as Stripe's own tools do.
-func (w *world) ask(method, path string, form url.Values) map[string]any {
-	w.t.Helper()
-	return sandboxtest.Ask(w.t, w.sandbox, method, path, form)
+	w.Sell(c)
+	w.syncer = w.newSyncer()
 }
 
 // buyer returns an account with a customer at Stripe.
 func (w *world) buyer() billing.Account {
 	w.t.Helper()
 	a := storetest.NewAccount(w.t, w.db)
-	customer, err := w.stripe.CreateCustomer(w.t.Context(), a.ID, a.Email, "")
+	customer, err := w.Stripe.CreateCustomer(w.t.Context(), a.ID, a.Email, "")
 	must(w.t, err)
 	must(
 		w.t,
@@ -129,9 +105,9 @@ func (w *world) orderWithTrial(a billing.Account, o billing.Order, days int64) b
 	ctx := w.t.Context()
 	o.ID, o.AccountID, o.Quantity, o.Status, o.CreatedAt = billing.NewOrderID(w.db.Now()), a.ID, 1, billing.OrderPending, w.db.Now()
 	o.SuccessURL, o.CancelURL = "https://shop.example/ok", "https://shop.example/no"
-	price, err := w.stripe.Price(ctx, o.Item)
+	price, err := w.Stripe.Price(ctx, o.Item)
 	must(w.t, err)
-	page, err := w.stripe.CreateCheckout(
+	page, err := w.Stripe.CreateCheckout(
 		ctx, stripegw.NewCheckout{Order: o, Customer: a.CustomerID, Price: price, TrialDays: days},
 	)
 	must(w.t, err)
@@ -142,7 +118,7 @@ func (w *world) orderWithTrial(a billing.Account, o billing.Order, days int64) b
 
 func (w *world) pay(o billing.Order) map[string]any {
 	w.t.Helper()
-	return w.ask(
+	return w.Ask(
 		http.MethodPost, "/v1/payment_pages/"+string(o.CheckoutID)+"/confirm",
 		url.Values{"payment_method": {"pm_card_visa"}},
 	)

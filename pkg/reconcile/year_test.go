@@ -87,7 +87,7 @@ func TestYearCancelledAtItsEnd(t *testing.T) {
 		id := w.pay(w.orderOf(c, a, "basic_year"))["subscription"].(string)
 		w.sync(a)
 		w.months(a, 2, 3)
-		w.ask(http.MethodPost, "/v1/subscriptions/"+id, url.Values{"cancel_at_period_end": {"true"}})
+		w.Ask(http.MethodPost, "/v1/subscriptions/"+id, url.Values{"cancel_at_period_end": {"true"}})
 		w.sync(a)
 		w.wantPoints(a.ID, 500, 0)
 		if s := w.account(a.ID).Subscription; !s.CancelAtPeriodEnd {
@@ -95,11 +95,11 @@ func TestYearCancelledAtItsEnd(t *testing.T) {
 		}
 		w.months(a, 4, 12)
 		w.wantDrift(a)
-		w.advance(w.account(a.ID).Subscription.CurrentPeriodEnd.Sub(w.now()) + time.Hour)
+		w.Advance(w.account(a.ID).Subscription.CurrentPeriodEnd.Sub(w.Now()) + time.Hour)
 		w.sync(a)
 		w.wantStatus(a, billing.SubCanceled, false)
 		w.wantPoints(a.ID, 0, 0)
-		w.advance(62 * 24 * time.Hour)
+		w.Advance(62 * 24 * time.Hour)
 		w.sync(a)
 		w.wantPoints(a.ID, 0, 0)
 		w.wantDrift(a)

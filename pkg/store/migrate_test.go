@@ -15,27 +15,24 @@ import (
 // tables have the version that this program's job queue needs.
 func TestMigrate(t *testing.T) {
 	t.Parallel()
-	for _, dialect := range storetest.Dialects {
-		t.Run(string(dialect), func(t *testing.T) {
-			t.Parallel()
-			ctx := context.Background()
-			db := storetest.OpenURL(t, storetest.Empty(t, dialect), nil)
-			if err := db.CheckMigrated(ctx); err == nil || !strings.Contains(err.Error(), "pointsync migrate") {
-				t.Errorf("an empty database: got %v, want the command that mends it", err)
+	storetest.EachDialect(t, func(t *testing.T, dialect store.Dialect) {
+		ctx := context.Background()
+		db := storetest.OpenURL(t, storetest.Empty(t, dialect), nil)
+		if err := db.CheckMigrated(ctx); err == nil || !strings.Contains(err.Error(), "pointsync migrate") {
+			t.Errorf("an empty database: got %v, want the command that mends it", err)
+		}
+		for range 2 {
+			if err := db.Migrate(ctx); err != nil {
+				t.Fatal(err)
 			}
-			for range 2 {
-				if err := db.Migrate(ctx); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if err := db.CheckMigrated(ctx); err != nil {
-				t.Errorf("after Migrate: %v", err)
-			}
-			if lacks, err := db.ValidateJobs(ctx); err != nil || len(lacks) > 0 {
-				t.Errorf("the job queue lacks %q (%v): add a migration", lacks, err)
-			}
-		})
-	}
+		}
+		if err := db.CheckMigrated(ctx); err != nil {
+			t.Errorf("after Migrate: %v", err)
+		}
+		if lacks, err := db.ValidateJobs(ctx); err != nil || len(lacks) > 0 {
+			t.Errorf("the job queue lacks %q (%v): add a migration", lacks, err)
+		}
+	})
 }
 
 // Proves that both serve and migrate refuse a database with another first schema, say what to do, and keep its rows.

@@ -17,28 +17,31 @@ import (
 // Dialects are the databases that every suite runs on.
 var Dialects = []store.Dialect{store.Postgres, store.SQLite}
 
-// Each runs one suite on both databases, as the parallel subtests "postgres" and "sqlite". Each subtest gets its own
-// migrated database with the machine's clock.
-func Each(t *testing.T, f func(t *testing.T, db *store.DB)) {
+// EachDialect runs one suite on both databases, as the parallel subtests "postgres" and "sqlite".
+func EachDialect(t *testing.T, f func(t *testing.T, dialect store.Dialect)) {
 	t.Helper()
 	for _, dialect := range Dialects {
 		t.Run(string(dialect), func(t *testing.T) {
 			t.Parallel()
-			f(t, Open(t, dialect))
+			f(t, dialect)
 		})
 	}
+}
+
+// Each runs one suite on both databases, as the parallel subtests "postgres" and "sqlite". Each subtest gets its own
+// migrated database with the machine's clock.
+func Each(t *testing.T, f func(t *testing.T, db *store.DB)) {
+	t.Helper()
+	EachDialect(t, func(t *testing.T, dialect store.Dialect) { f(t, Open(t, dialect)) })
 }
 
 // EachAt does the same as Each, with a clock that moves only when the test moves it.
 func EachAt(t *testing.T, f func(t *testing.T, db *store.DB, clock *Clock)) {
 	t.Helper()
-	for _, dialect := range Dialects {
-		t.Run(string(dialect), func(t *testing.T) {
-			t.Parallel()
-			clock := NewClock()
-			f(t, OpenAt(t, dialect, clock), clock)
-		})
-	}
+	EachDialect(t, func(t *testing.T, dialect store.Dialect) {
+		clock := NewClock()
+		f(t, OpenAt(t, dialect, clock), clock)
+	})
 }
 
 // Open returns a new migrated database with the machine's clock. It is closed when the test ends.
