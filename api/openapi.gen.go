@@ -580,14 +580,14 @@ type AdminAccount struct {
 	// CustomerId Stripe's customer; null before the first purchase.
 	CustomerId *string `json:"customer_id"`
 
-	// Email Kept in one spelling: in lower case, without spaces around it, its domain as DNS has it. Invisible characters are refused.
+	// Email Stored in one spelling: in lower case, without spaces around it, and with its domain as DNS spells it. Invisible characters are refused.
 	//
 	// Example: ada@example.com
 	Email        Email      `json:"email"`
 	Id           string     `json:"id"`
 	LastSyncedAt *time.Time `json:"last_synced_at"`
 
-	// Parked Since when grants wait for a person, and why; null while none do.
+	// Parked Since when grants wait for a person, and why; null if no grants wait.
 	Parked *Parked          `json:"parked"`
 	Points Points           `json:"points"`
 	Role   AdminAccountRole `json:"role"`
@@ -595,7 +595,7 @@ type AdminAccount struct {
 	// Subscription Null if there never was one.
 	Subscription *Subscription `json:"subscription"`
 
-	// Version Grows with every change that a token mirrors: the claim `ver`.
+	// Version Grows with every change that a token mirrors. In the token it is the claim `ver`.
 	Version int64 `json:"version"`
 }
 
@@ -664,16 +664,16 @@ type CollectionPause struct {
 
 // CorrectionRequest defines model for CorrectionRequest.
 type CorrectionRequest struct {
-	// Amount How many to take away.
+	// Amount How many points to take away.
 	Amount int64 `json:"amount"`
 
-	// Reason The entry's description: the customer reads it. Spaces and invisible characters alone are no reason.
+	// Reason The entry's description, which the customer reads. It must have more than spaces and invisible characters.
 	Reason string `json:"reason"`
 }
 
 // Credentials defines model for Credentials.
 type Credentials struct {
-	// Email Kept in one spelling: in lower case, without spaces around it, its domain as DNS has it. Invisible characters are refused.
+	// Email Stored in one spelling: in lower case, without spaces around it, and with its domain as DNS spells it. Invisible characters are refused.
 	//
 	// Example: ada@example.com
 	Email    Email  `json:"email"`
@@ -682,20 +682,20 @@ type Credentials struct {
 
 // Delivery defines model for Delivery.
 type Delivery struct {
-	// AccountId null for a test.
+	// AccountId Null for a test.
 	AccountId   *string    `json:"account_id"`
 	Attempts    int64      `json:"attempts"`
 	CreatedAt   time.Time  `json:"created_at"`
 	DeliveredAt *time.Time `json:"delivered_at"`
 
-	// EventId The header `webhook-id`, the same over all attempts and endpoints.
+	// EventId The header `webhook-id`, the same in all attempts and for all endpoints.
 	EventId   string  `json:"event_id"`
 	LastError *string `json:"last_error"`
 
-	// LastStatus The last attempt's HTTP status; null where there was no answer.
+	// LastStatus The HTTP status of the last attempt; null if there was no response.
 	LastStatus *int64 `json:"last_status"`
 
-	// NextAttemptAt null for at once and for never.
+	// NextAttemptAt Null if the next attempt is due at once, or if there is none.
 	NextAttemptAt *time.Time     `json:"next_attempt_at"`
 	Status        DeliveryStatus `json:"status"`
 	TriedAt       *time.Time     `json:"tried_at"`
@@ -711,7 +711,7 @@ type DeliveryPage struct {
 	NextCursor *string    `json:"next_cursor"`
 }
 
-// Email Kept in one spelling: in lower case, without spaces around it, its domain as DNS has it. Invisible characters are refused.
+// Email Stored in one spelling: in lower case, without spaces around it, and with its domain as DNS spells it. Invisible characters are refused.
 //
 // Example: ada@example.com
 type Email = openapi_types.Email
@@ -759,10 +759,10 @@ type FieldError struct {
 type GrantRequest struct {
 	Amount int64 `json:"amount"`
 
-	// ExpiresAt When what is left of the points runs out; never without it.
+	// ExpiresAt When the rest of the points expires. If it is left out, the points never expire.
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
 
-	// Reason The entry's description: the customer reads it. Spaces and invisible characters alone are no reason.
+	// Reason The entry's description, which the customer reads. It must have more than spaces and invisible characters.
 	Reason string `json:"reason"`
 }
 
@@ -896,15 +896,15 @@ type Metadata map[string]string
 
 // Moment defines model for Moment.
 type Moment struct {
-	// Amount Of a movement of points, signed.
+	// Amount For a movement of points: how many, signed.
 	Amount *int64    `json:"amount"`
 	At     time.Time `json:"at"`
 
-	// BalanceAfter Of a movement of points: available + held − debt after it.
+	// BalanceAfter For a movement of points: available + held − debt after it.
 	BalanceAfter *int64     `json:"balance_after"`
 	Kind         MomentKind `json:"kind"`
 
-	// Ref The id of what the moment is about; the ticket of a sync.
+	// Ref The id of the thing that the moment is about; for a sync, its ticket.
 	Ref string `json:"ref"`
 
 	// Text A sentence for people.
@@ -919,7 +919,7 @@ type MomentKind string
 
 // NewCredentials defines model for NewCredentials.
 type NewCredentials struct {
-	// Email Kept in one spelling: in lower case, without spaces around it, its domain as DNS has it. Invisible characters are refused.
+	// Email Stored in one spelling: in lower case, without spaces around it, and with its domain as DNS spells it. Invisible characters are refused.
 	//
 	// Example: ada@example.com
 	Email    Email  `json:"email"`
@@ -969,8 +969,8 @@ type OrderPage struct {
 	Orders     []Order `json:"orders"`
 }
 
-// OutgoingEvent What is posted to an endpoint. Not an answer of this API: an event that pointsync sends, with the headers `webhook-id`,
-// `webhook-timestamp` and `webhook-signature`. docs/events.md explains each type.
+// OutgoingEvent The body that is posted to an endpoint. It is not a response of this API: pointsync sends it, with the headers
+// `webhook-id`, `webhook-timestamp` and `webhook-signature`. docs/events.md explains each type.
 type OutgoingEvent struct {
 	// Data The account as the transaction left it, and what the event is about. Ignore members that you do not know.
 	Data OutgoingEventData `json:"data"`
@@ -986,7 +986,7 @@ type OutgoingEvent struct {
 type OutgoingEventData struct {
 	AccountId *string `json:"account_id,omitempty"`
 
-	// Entry The movement of points that a points event is about, other than points.low.
+	// Entry The movement of points that the event is about. Every points event except points.low has it.
 	Entry *OutgoingEventEntry `json:"entry,omitempty"`
 
 	// Order The order that an order event is about.
@@ -996,17 +996,17 @@ type OutgoingEventData struct {
 	// Subscription Null if there never was one.
 	Subscription *Subscription `json:"subscription,omitempty"`
 
-	// Threshold Of points.low.
+	// Threshold Only in points.low.
 	Threshold *int64 `json:"threshold,omitempty"`
 
 	// TopUp The automatic top-up that stopped and waits for its customer.
 	TopUp *OutgoingEventTopUp `json:"top_up,omitempty"`
 
-	// Version Grows with every change. Of two events about an account the one with the higher version knows better.
+	// Version Grows with every change. Of two events about an account, the one with the higher version is newer.
 	Version *int64 `json:"version,omitempty"`
 }
 
-// OutgoingEventEntry The movement of points that a points event is about, other than points.low.
+// OutgoingEventEntry The movement of points that the event is about. Every points event except points.low has it.
 type OutgoingEventEntry struct {
 	// Amount Signed.
 	Amount int64 `json:"amount"`
@@ -1063,7 +1063,7 @@ type Pack struct {
 	Points      int64  `json:"points"`
 }
 
-// Parked Since when grants wait for a person, and why; null while none do.
+// Parked Since when grants wait for a person, and why; null if no grants wait.
 type Parked struct {
 	Reason string    `json:"reason"`
 	Since  time.Time `json:"since"`
@@ -1178,7 +1178,7 @@ type ScheduledChange struct {
 
 // Session defines model for Session.
 type Session struct {
-	// ExpiresAt When the access token runs out.
+	// ExpiresAt When the access token expires.
 	ExpiresAt time.Time `json:"expires_at"`
 	Points    Points    `json:"points"`
 
@@ -1424,13 +1424,13 @@ type TopUpRequest struct {
 
 // UnparkRequest defines model for UnparkRequest.
 type UnparkRequest struct {
-	// Reason Why the grants may come; it is kept. Spaces and invisible characters alone are no reason.
+	// Reason Why the grants may come. The reason is kept. It must have more than spaces and invisible characters.
 	Reason string `json:"reason"`
 }
 
 // User defines model for User.
 type User struct {
-	// Email Kept in one spelling: in lower case, without spaces around it, its domain as DNS has it. Invisible characters are refused.
+	// Email Stored in one spelling: in lower case, without spaces around it, and with its domain as DNS spells it. Invisible characters are refused.
 	//
 	// Example: ada@example.com
 	Email Email  `json:"email"`
@@ -1451,21 +1451,21 @@ type VoidedInvoice struct {
 type Webhook struct {
 	CreatedAt time.Time `json:"created_at"`
 
-	// Delivered How many events were, ever.
+	// Delivered How many events were delivered, ever.
 	Delivered int64 `json:"delivered"`
 
-	// DisabledAt It answered 410 Gone. Nothing is written for it until it is saved again.
+	// DisabledAt When the endpoint returned 410 Gone. No event is written for it until it is saved again.
 	DisabledAt     *time.Time `json:"disabled_at"`
 	DisabledReason *string    `json:"disabled_reason"`
 
-	// Failed How many were given up, ever.
+	// Failed How many events were given up, ever.
 	Failed int64  `json:"failed"`
 	Id     string `json:"id"`
 
-	// OldSecretUntil Until then the secret before the present one signs as well.
+	// OldSecretUntil Until then the previous secret signs as well.
 	OldSecretUntil *time.Time `json:"old_secret_until"`
 
-	// Types null is everything.
+	// Types Null means all types.
 	Types *[]OutgoingType `json:"types"`
 	Url   string          `json:"url"`
 }
@@ -1477,16 +1477,16 @@ type WebhookList struct {
 
 // WebhookRequest defines model for WebhookRequest.
 type WebhookRequest struct {
-	// Types What to tell; everything, now and later, when it is left out or empty.
+	// Types The types of events to send. If it is left out or empty, all types are sent, including later ones.
 	Types *[]OutgoingType `json:"types,omitempty"`
 
-	// Url Begins with https://; of a public address, without a user and a password.
+	// Url Begins with https://. Its address must be public, without a user and a password.
 	Url string `json:"url"`
 }
 
 // WebhookSecret defines model for WebhookSecret.
 type WebhookSecret struct {
-	// Secret Shown now and never again: `whsec_` and 32 bytes in base64.
+	// Secret Shown now and never again. It is `whsec_` and 32 bytes in base64.
 	Secret  string  `json:"secret"`
 	Webhook Webhook `json:"webhook"`
 }
@@ -1559,16 +1559,16 @@ type Validation = Problem
 
 // FindAccountsParams defines parameters for FindAccounts.
 type FindAccountsParams struct {
-	// Email The whole address, however it is cased.
+	// Email The whole address, in upper or lower case.
 	Email *Email `form:"email,omitempty" json:"email,omitempty"`
 
-	// Parked The accounts whose grants wait for a person, because more would be granted in a day than the operator's bounds allow.
+	// Parked The accounts whose grants wait for a person, because more would be granted in a day than the operator's limits allow.
 	Parked *FindAccountsParamsParked `form:"parked,omitempty" json:"parked,omitempty"`
 
-	// Limit How many at the most.
+	// Limit How many items the page has at most.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor The `next_cursor` of the page before, of parked accounts.
+	// Cursor The `next_cursor` of the previous page of parked accounts.
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
@@ -1577,40 +1577,40 @@ type FindAccountsParamsParked bool
 
 // CorrectPointsParams defines parameters for CorrectPoints.
 type CorrectPointsParams struct {
-	// IdempotencyKey Names this request for retries, unique per account that is adjusted, kept forever. Admins' keys and customers' keys do not meet.
+	// IdempotencyKey Names this request for retries. It is unique for the account that is adjusted, and kept forever. Admins' keys and customers' keys are separate.
 	IdempotencyKey AdminKey `json:"Idempotency-Key"`
 }
 
 // GrantPointsParams defines parameters for GrantPoints.
 type GrantPointsParams struct {
-	// IdempotencyKey Names this request for retries, unique per account that is adjusted, kept forever. Admins' keys and customers' keys do not meet.
+	// IdempotencyKey Names this request for retries. It is unique for the account that is adjusted, and kept forever. Admins' keys and customers' keys are separate.
 	IdempotencyKey AdminKey `json:"Idempotency-Key"`
 }
 
 // GetTimelineParams defines parameters for GetTimeline.
 type GetTimelineParams struct {
-	// Limit How many at the most.
+	// Limit How many items the page has at most.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor The `next_cursor` of the page before.
+	// Cursor The `next_cursor` of the previous page.
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // UnparkAccountParams defines parameters for UnparkAccount.
 type UnparkAccountParams struct {
-	// IdempotencyKey Names this request for retries, unique per account that is adjusted, kept forever. Admins' keys and customers' keys do not meet.
+	// IdempotencyKey Names this request for retries. It is unique for the account that is adjusted, and kept forever. Admins' keys and customers' keys are separate.
 	IdempotencyKey AdminKey `json:"Idempotency-Key"`
 }
 
 // ListDeliveriesParams defines parameters for ListDeliveries.
 type ListDeliveriesParams struct {
-	// Status Only these.
+	// Status Only deliveries with this status.
 	Status *ListDeliveriesParamsStatus `form:"status,omitempty" json:"status,omitempty"`
 
-	// Limit How many at the most.
+	// Limit How many items the page has at most.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor The `next_cursor` of the page before.
+	// Cursor The `next_cursor` of the previous page.
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
@@ -1619,88 +1619,88 @@ type ListDeliveriesParamsStatus string
 
 // CreateCheckoutParams defines parameters for CreateCheckout.
 type CreateCheckoutParams struct {
-	// IdempotencyKey Names this request for retries, unique per account, kept forever. Use a fresh UUID for each new intention. Without it a repeat is a second purchase or spend.
+	// IdempotencyKey Names this request for retries. It is unique for the account, and kept forever. Use a new UUID for each new intention. Without a key, a repeated request is a second purchase or spend.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // ListOrdersParams defines parameters for ListOrders.
 type ListOrdersParams struct {
-	// Limit How many at the most.
+	// Limit How many items the page has at most.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor The `next_cursor` of the page before.
+	// Cursor The `next_cursor` of the previous page.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // ListEntriesParams defines parameters for ListEntries.
 type ListEntriesParams struct {
-	// Limit How many at the most.
+	// Limit How many items the page has at most.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor The `next_cursor` of the page before.
+	// Cursor The `next_cursor` of the previous page.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // ListHoldsParams defines parameters for ListHolds.
 type ListHoldsParams struct {
-	// Limit How many at the most.
+	// Limit How many items the page has at most.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor The `next_cursor` of the page before.
+	// Cursor The `next_cursor` of the previous page.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // CreateHoldParams defines parameters for CreateHold.
 type CreateHoldParams struct {
-	// IdempotencyKey Names this request for retries, unique per account, kept forever. Use a fresh UUID for each new intention. Without it a repeat is a second purchase or spend.
+	// IdempotencyKey Names this request for retries. It is unique for the account, and kept forever. Use a new UUID for each new intention. Without a key, a repeated request is a second purchase or spend.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // CaptureHoldParams defines parameters for CaptureHold.
 type CaptureHoldParams struct {
-	// IdempotencyKey Names this request for retries, unique per account, kept forever. Use a fresh UUID for each new intention. Without it a repeat is a second purchase or spend.
+	// IdempotencyKey Names this request for retries. It is unique for the account, and kept forever. Use a new UUID for each new intention. Without a key, a repeated request is a second purchase or spend.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // ReleaseHoldParams defines parameters for ReleaseHold.
 type ReleaseHoldParams struct {
-	// IdempotencyKey Names this request for retries, unique per account, kept forever. Use a fresh UUID for each new intention. Without it a repeat is a second purchase or spend.
+	// IdempotencyKey Names this request for retries. It is unique for the account, and kept forever. Use a new UUID for each new intention. Without a key, a repeated request is a second purchase or spend.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // SpendPointsParams defines parameters for SpendPoints.
 type SpendPointsParams struct {
-	// IdempotencyKey Names this request for retries, unique per account, kept forever. Use a fresh UUID for each new intention. Without it a repeat is a second purchase or spend.
+	// IdempotencyKey Names this request for retries. It is unique for the account, and kept forever. Use a new UUID for each new intention. Without a key, a repeated request is a second purchase or spend.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // CancelSubscriptionParams defines parameters for CancelSubscription.
 type CancelSubscriptionParams struct {
-	// IdempotencyKey Names this request for retries, unique per account, kept forever. Use a fresh UUID for each new intention. Without it a repeat is a second purchase or spend.
+	// IdempotencyKey Names this request for retries. It is unique for the account, and kept forever. Use a new UUID for each new intention. Without a key, a repeated request is a second purchase or spend.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // ChangeSubscriptionParams defines parameters for ChangeSubscription.
 type ChangeSubscriptionParams struct {
-	// IdempotencyKey Names this request for retries, unique per account, kept forever. Use a fresh UUID for each new intention. Without it a repeat is a second purchase or spend.
+	// IdempotencyKey Names this request for retries. It is unique for the account, and kept forever. Use a new UUID for each new intention. Without a key, a repeated request is a second purchase or spend.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // ResumeSubscriptionParams defines parameters for ResumeSubscription.
 type ResumeSubscriptionParams struct {
-	// IdempotencyKey Names this request for retries, unique per account, kept forever. Use a fresh UUID for each new intention. Without it a repeat is a second purchase or spend.
+	// IdempotencyKey Names this request for retries. It is unique for the account, and kept forever. Use a new UUID for each new intention. Without a key, a repeated request is a second purchase or spend.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // ReceiveEventParams defines parameters for ReceiveEvent.
 type ReceiveEventParams struct {
-	// WebhookId Names the event over all attempts: drop what you have seen.
+	// WebhookId The id of the event, the same in all attempts. Drop an event that you have seen.
 	WebhookId string `json:"webhook-id"`
 
 	// WebhookTimestamp When it was sent, in seconds since 1970.
 	WebhookTimestamp int `json:"webhook-timestamp"`
 
-	// WebhookSignature `v1,` and base64, for each secret that signs, with a space between.
+	// WebhookSignature `v1,` and base64, for each secret that signs, separated by a space.
 	WebhookSignature string `json:"webhook-signature"`
 }
 
@@ -1769,7 +1769,7 @@ type ServerInterface interface {
 	// GetJWKS The public keys that verify our tokens
 	// (GET /.well-known/jwks.json)
 	GetJWKS(ctx echo.Context) error
-	// FindAccounts Find the account with an email, or those that are parked
+	// FindAccounts Find the account with an email, or the parked accounts
 	// (GET /admin/accounts)
 	FindAccounts(ctx echo.Context, params FindAccountsParams) error
 	// GetAccount One account as it is now
@@ -1787,19 +1787,19 @@ type ServerInterface interface {
 	// UnparkAccount Let the grants of a parked account through
 	// (POST /admin/accounts/{account_id}/unpark)
 	UnparkAccount(ctx echo.Context, accountId AccountID, params UnparkAccountParams) error
-	// ListWebhooks The endpoints that are told of events, oldest first
+	// ListWebhooks The endpoints that get events, oldest first
 	// (GET /admin/webhooks)
 	ListWebhooks(ctx echo.Context) error
-	// AddWebhook Have an endpoint told of events
+	// AddWebhook Add an endpoint that gets events
 	// (POST /admin/webhooks)
 	AddWebhook(ctx echo.Context) error
-	// RemoveWebhook Forget an endpoint, its secrets and its deliveries
+	// RemoveWebhook Delete an endpoint, its secrets and its deliveries
 	// (DELETE /admin/webhooks/{webhook_id})
 	RemoveWebhook(ctx echo.Context, webhookId WebhookID) error
-	// ChangeWebhook Tell an endpoint elsewhere, or of other things
+	// ChangeWebhook Change an endpoint's address or types
 	// (PUT /admin/webhooks/{webhook_id})
 	ChangeWebhook(ctx echo.Context, webhookId WebhookID) error
-	// ListDeliveries What an endpoint was told, newest first
+	// ListDeliveries The deliveries to an endpoint, newest first
 	// (GET /admin/webhooks/{webhook_id}/deliveries)
 	ListDeliveries(ctx echo.Context, webhookId WebhookID, params ListDeliveriesParams) error
 	// ResendDelivery Deliver an event again
@@ -1808,7 +1808,7 @@ type ServerInterface interface {
 	// RollWebhook Give an endpoint a new secret
 	// (POST /admin/webhooks/{webhook_id}/roll)
 	RollWebhook(ctx echo.Context, webhookId WebhookID) error
-	// TestWebhook Send an endpoint an event about nothing
+	// TestWebhook Send an endpoint a test event
 	// (POST /admin/webhooks/{webhook_id}/test)
 	TestWebhook(ctx echo.Context, webhookId WebhookID) error
 	// Login Log in with email and password
@@ -8397,7 +8397,7 @@ type StrictServerInterface interface {
 	// GetJWKS The public keys that verify our tokens
 	// (GET /.well-known/jwks.json)
 	GetJWKS(ctx context.Context, request GetJWKSRequestObject) (GetJWKSResponseObject, error)
-	// FindAccounts Find the account with an email, or those that are parked
+	// FindAccounts Find the account with an email, or the parked accounts
 	// (GET /admin/accounts)
 	FindAccounts(ctx context.Context, request FindAccountsRequestObject) (FindAccountsResponseObject, error)
 	// GetAccount One account as it is now
@@ -8415,19 +8415,19 @@ type StrictServerInterface interface {
 	// UnparkAccount Let the grants of a parked account through
 	// (POST /admin/accounts/{account_id}/unpark)
 	UnparkAccount(ctx context.Context, request UnparkAccountRequestObject) (UnparkAccountResponseObject, error)
-	// ListWebhooks The endpoints that are told of events, oldest first
+	// ListWebhooks The endpoints that get events, oldest first
 	// (GET /admin/webhooks)
 	ListWebhooks(ctx context.Context, request ListWebhooksRequestObject) (ListWebhooksResponseObject, error)
-	// AddWebhook Have an endpoint told of events
+	// AddWebhook Add an endpoint that gets events
 	// (POST /admin/webhooks)
 	AddWebhook(ctx context.Context, request AddWebhookRequestObject) (AddWebhookResponseObject, error)
-	// RemoveWebhook Forget an endpoint, its secrets and its deliveries
+	// RemoveWebhook Delete an endpoint, its secrets and its deliveries
 	// (DELETE /admin/webhooks/{webhook_id})
 	RemoveWebhook(ctx context.Context, request RemoveWebhookRequestObject) (RemoveWebhookResponseObject, error)
-	// ChangeWebhook Tell an endpoint elsewhere, or of other things
+	// ChangeWebhook Change an endpoint's address or types
 	// (PUT /admin/webhooks/{webhook_id})
 	ChangeWebhook(ctx context.Context, request ChangeWebhookRequestObject) (ChangeWebhookResponseObject, error)
-	// ListDeliveries What an endpoint was told, newest first
+	// ListDeliveries The deliveries to an endpoint, newest first
 	// (GET /admin/webhooks/{webhook_id}/deliveries)
 	ListDeliveries(ctx context.Context, request ListDeliveriesRequestObject) (ListDeliveriesResponseObject, error)
 	// ResendDelivery Deliver an event again
@@ -8436,7 +8436,7 @@ type StrictServerInterface interface {
 	// RollWebhook Give an endpoint a new secret
 	// (POST /admin/webhooks/{webhook_id}/roll)
 	RollWebhook(ctx context.Context, request RollWebhookRequestObject) (RollWebhookResponseObject, error)
-	// TestWebhook Send an endpoint an event about nothing
+	// TestWebhook Send an endpoint a test event
 	// (POST /admin/webhooks/{webhook_id}/test)
 	TestWebhook(ctx context.Context, request TestWebhookRequestObject) (TestWebhookResponseObject, error)
 	// Login Log in with email and password
