@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 
@@ -84,6 +85,10 @@ func (u *user) payDuringSync(r *rand.Rand) {
 	}
 	var wait sync.WaitGroup
 	wait.Go(func() { u.try(u.newSpend(1_000_000), "", patience) })
+	before, err := u.w.db.Account(u.w.ctx, billing.AccountID(u.account))
+	if err != nil {
+		return
+	}
 	had, debt := u.shown()
 	// By then the sync has read some things from Stripe and not others.
 	time.Sleep(time.Duration(100+r.IntN(800)) * time.Millisecond)
@@ -95,12 +100,17 @@ func (u *user) payDuringSync(r *rand.Rand) {
 	row, err := u.w.db.Account(u.w.ctx, billing.AccountID(u.account))
 	// An account that has used up its five syncs, one more each 10 s, is refused from the database alone.
 	mayLook := err == nil && row.Sync.BudgetAt.Sub(u.w.db.Now()) <= 40*time.Second
+	// The subscription may have ended in the meantime, and its points with it.
+	entries, err := u.w.db.Entries(u.w.ctx, billing.AccountID(u.account), "", 20)
+	kept := err == nil && !slices.ContainsFunc(entries, func(e billing.Entry) bool {
+		return e.Seq > before.Version && (e.Kind == billing.EntryExpire || e.Kind == billing.EntryClawback)
+	})
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if in.unsure = unsure || !definite; !definite {
 		return
 	}
-	if a.status == http.StatusPaymentRequired && status == http.StatusOK && !unsure && debt == 0 && mayLook {
+	if a.status == http.StatusPaymentRequired && status == http.StatusOK && !unsure && debt == 0 && mayLook && kept {
 		u.w.violate(
 			u, "%s was paid, and a spend after that, of a point more than there was, answers %s", made.session, a,
 		)
