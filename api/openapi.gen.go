@@ -1832,7 +1832,7 @@ type ServerInterface interface {
 	// GetCheckout The order as it is now; a pending order is synced from Stripe first
 	// (GET /checkout/{order_id})
 	GetCheckout(ctx echo.Context, orderId OrderID) error
-	// GetHealth Is the process alive
+	// GetHealth Whether the process is alive
 	// (GET /healthz)
 	GetHealth(ctx echo.Context) error
 	// ListOrders The caller's orders, newest first
@@ -1880,7 +1880,7 @@ type ServerInterface interface {
 	// CreatePortal Get the address of Stripe's billing portal for the caller
 	// (POST /portal)
 	CreatePortal(ctx echo.Context) error
-	// GetReadiness Should it be sent requests, that is, the database answers and the server is not about to end
+	// GetReadiness Whether to send the server requests: the database replies, and the server is not about to stop
 	// (GET /readyz)
 	GetReadiness(ctx echo.Context) error
 	// GetSession The caller's account, with a token made from the database
@@ -8460,7 +8460,7 @@ type StrictServerInterface interface {
 	// GetCheckout The order as it is now; a pending order is synced from Stripe first
 	// (GET /checkout/{order_id})
 	GetCheckout(ctx context.Context, request GetCheckoutRequestObject) (GetCheckoutResponseObject, error)
-	// GetHealth Is the process alive
+	// GetHealth Whether the process is alive
 	// (GET /healthz)
 	GetHealth(ctx context.Context, request GetHealthRequestObject) (GetHealthResponseObject, error)
 	// ListOrders The caller's orders, newest first
@@ -8508,7 +8508,7 @@ type StrictServerInterface interface {
 	// CreatePortal Get the address of Stripe's billing portal for the caller
 	// (POST /portal)
 	CreatePortal(ctx context.Context, request CreatePortalRequestObject) (CreatePortalResponseObject, error)
-	// GetReadiness Should it be sent requests, that is, the database answers and the server is not about to end
+	// GetReadiness Whether to send the server requests: the database replies, and the server is not about to stop
 	// (GET /readyz)
 	GetReadiness(ctx context.Context, request GetReadinessRequestObject) (GetReadinessResponseObject, error)
 	// GetSession The caller's account, with a token made from the database
