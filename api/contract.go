@@ -11,7 +11,6 @@ import (
 	"regexp"
 	"strings"
 	"sync"
-	"unicode/utf8"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
@@ -158,7 +157,7 @@ func checkJSON(body []byte) error {
 		if err != nil {
 			return invalid("", "the body is not valid JSON: %s", strings.TrimPrefix(err.Error(), "jsontext: "))
 		}
-		if t.Kind() == '"' && strings.ContainsRune(t.String(), 0) {
+		if t.Kind() == '"' && !billing.IsStorable(t.String()) {
 			return invalid(string(d.StackPointer()), "text must not hold the character U+0000")
 		}
 		if depth++; depth > 1 && d.StackDepth() == 0 && t.Kind() != '}' && t.Kind() != ']' {
@@ -182,20 +181,18 @@ func isEmpty(body []byte) bool {
 func checkTexts(ctx echo.Context) error {
 	for name, values := range ctx.QueryParams() {
 		for _, text := range append([]string{name}, values...) {
-			if !storable(text) {
+			if !billing.IsStorable(text) {
 				return invalid(billing.Storable(name, 100), "text must be UTF-8, without the character U+0000")
 			}
 		}
 	}
 	for i, name := range ctx.ParamNames() {
-		if !storable(ctx.ParamValues()[i]) {
+		if !billing.IsStorable(ctx.ParamValues()[i]) {
 			return invalid(name, "text must be UTF-8, without the character U+0000")
 		}
 	}
 	return nil
 }
-
-func storable(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }
 
 // unreadable returns the error for a body that cannot be read to its end: it was cut off, came slower than the server
 // waits, or came in malformed chunks. The fault is the sender's or the network's, never ours.

@@ -2,8 +2,12 @@ package main
 
 import (
 	"encoding/json"
+	"io/fs"
 	"maps"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -163,5 +167,38 @@ func TestForbidden(t *testing.T) {
 		if why := forbidden(c.room, c.imported); (why == "") != c.ok {
 			t.Errorf("%s imports %s: %q", c.room, c.imported, why)
 		}
+	}
+}
+
+// ownTextRule matches code that decides by itself which text a database can keep.
+var ownTextRule = regexp.MustCompile(`utf8\.Valid|ToValidUTF8|ContainsRune\([^\n]+, 0\)|\\x00`)
+
+// TestOneRuleForText proves that one room knows which text the databases can keep: all others ask billing.Storable and
+// billing.IsStorable. The sandbox is a separate world.
+func TestOneRuleForText(t *testing.T) {
+	found := map[string]bool{}
+	for _, root := range []string{"api", "cmd", "pkg"} {
+		err := filepath.WalkDir(filepath.Join("../..", root), func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") ||
+				strings.Contains(path, "/pkg/sandbox/") {
+				return err
+			}
+			text, err := os.ReadFile(path)
+			if ownTextRule.Match(text) {
+				found[strings.TrimPrefix(filepath.ToSlash(path), "../../")] = true
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	const rule = "pkg/billing/text.go"
+	if !found[rule] {
+		t.Errorf("%s is not found: is the test looking for the right words?", rule)
+	}
+	delete(found, rule)
+	for path := range found {
+		t.Errorf("%s has its own rule for text: use billing.Storable or billing.IsStorable", path)
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/store"
@@ -190,9 +189,12 @@ func parseCursor(cursor string) (p billing.Position, err error) {
 	}
 	at := time.UnixMicro(numbers[0]).UTC()
 	if err != nil || at.Year() < 1970 || at.Year() > 9999 || numbers[1] < 0 || numbers[1] > 9 ||
-		strings.ContainsRune(parts[3], 0) || !utf8.ValidString(parts[3]) {
-		return p, &billing.Error{Code: billing.EInvalid, Message: "The request is not valid: cursor is none that a page ended with.",
-			Fields: []billing.FieldError{{Pointer: "cursor", Message: "is none that a page ended with"}}}
+		!billing.IsStorable(parts[3]) {
+		return p, &billing.Error{
+			Code:    billing.EInvalid,
+			Message: "The request is not valid: cursor is none that a page ended with.",
+			Fields:  []billing.FieldError{{Pointer: "cursor", Message: "is none that a page ended with"}},
+		}
 	}
 	return billing.Position{At: at, Rank: numbers[1], Number: numbers[2], Ref: parts[3]}, nil
 }

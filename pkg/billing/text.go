@@ -40,6 +40,10 @@ func Storable(s string, limit int) string {
 	return s[:limit]
 }
 
+// IsStorable reports whether either database can keep a text as it is: it is UTF-8 without a NUL. What Storable returns
+// always is.
+func IsStorable(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }
+
 // leastLetters is the smallest number of different bytes in a secret. Of 32 random bytes about 30 differ, of 32 random
 // letters and digits about 25. 12 or fewer do not happen by chance.
 const leastLetters = 12

@@ -4,13 +4,13 @@ import (
 	"crypto/rand"
 	"strings"
 	"testing"
-	"unicode/utf8"
 
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
 // TestStorable proves that a text is kept in full if possible, and that characters that no database accepts are
-// replaced. A cut is never inside a letter: letters of one to four bytes are cut at each length.
+// replaced. A cut is never inside a letter: letters of one to four bytes are cut at each length. IsStorable reports
+// which texts need no replacement.
 func TestStorable(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -27,11 +27,14 @@ func TestStorable(t *testing.T) {
 		if got := billing.Storable(c.in, c.limit); got != c.want {
 			t.Errorf("Storable(%q, %d) is %q, want %q", c.in, c.limit, got, c.want)
 		}
+		if kept := billing.Storable(c.in, 1000) == c.in; billing.IsStorable(c.in) != kept {
+			t.Errorf("IsStorable(%q) is %v, and it is kept: %v", c.in, !kept, kept)
+		}
 	}
 	for _, letter := range []string{"x", "ä", "€", "😀", "\x00"} {
 		for limit := range 12 {
 			got := billing.Storable(strings.Repeat(letter, 12), limit)
-			if len(got) > limit || len(got) < limit-3 || !utf8.ValidString(got) || strings.ContainsRune(got, 0) {
+			if len(got) > limit || len(got) < limit-3 || !billing.IsStorable(got) {
 				t.Errorf("of %q in %d bytes: %q", letter, limit, got)
 			}
 		}

@@ -13,7 +13,6 @@ import (
 	"regexp"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/golang-jwt/jwt/v5"
 
@@ -174,7 +173,7 @@ func checkPayload(raw string, w wire) error {
 		if err != nil {
 			return err
 		}
-		if !utf8.Valid(b) || strings.Contains(string(b), `\u0000`) {
+		if !billing.IsStorable(string(b)) || strings.Contains(string(b), `\u0000`) {
 			return errors.New("a text that no database takes")
 		}
 		if err := noDoubles(json.NewDecoder(strings.NewReader(string(b)))); err != nil {
