@@ -16,9 +16,9 @@ func (s *server) CreateCheckout(
 		Quantity:   value(r.Body.Quantity),
 		SuccessURL: value(r.Body.SuccessUrl),
 		CancelURL:  value(r.Body.CancelUrl),
-		SaveMethod: value(
-			r.Body.SavePaymentMethod,
-		), Promotion: value(r.Body.PromotionCode), Key: value(r.Params.IdempotencyKey),
+		SaveMethod: value(r.Body.SavePaymentMethod),
+		Promotion:  value(r.Body.PromotionCode),
+		Key:        value(r.Params.IdempotencyKey),
 	})
 	if err != nil {
 		return nil, err
@@ -53,9 +53,6 @@ func (s *server) GetCheckout(ctx context.Context, r GetCheckoutRequestObject) (G
 	}, nil
 }
 
-// defaultLimit is the contract's default limit for lists.
-const defaultLimit = 20
-
 // ListOrders returns a page of the caller's orders.
 func (s *server) ListOrders(ctx context.Context, r ListOrdersRequestObject) (ListOrdersResponseObject, error) {
 	limit := limitOf(r.Params.Limit)
@@ -65,29 +62,4 @@ func (s *server) ListOrders(ctx context.Context, r ListOrdersRequestObject) (Lis
 	}
 	orders, next := page(orders, limit, func(o billing.Order) string { return string(o.ID) })
 	return ListOrders200JSONResponse{Orders: each(orders, toAPIOrder), NextCursor: next}, nil
-}
-
-// CreatePortal returns the address of the billing portal.
-func (s *server) CreatePortal(ctx context.Context, r CreatePortalRequestObject) (CreatePortalResponseObject, error) {
-	url, err := s.checkout.Portal(ctx, caller(ctx).Account, value(r.Body.ReturnUrl))
-	if err != nil {
-		return nil, err
-	}
-	return CreatePortal201JSONResponse{Url: url}, nil
-}
-
-func limitOf(limit *int) int {
-	if limit == nil {
-		return defaultLimit
-	}
-	return *limit
-}
-
-// page cuts a list that was read with one item too many, and returns the cursor of the next page, if any.
-func page[T any](items []T, limit int, id func(T) string) ([]T, *string) {
-	if len(items) <= limit {
-		return items, nil
-	}
-	last := id(items[limit-1])
-	return items[:limit], &last
 }

@@ -44,7 +44,7 @@ func TestStatementsNameTheirAccount(t *testing.T) {
 	}
 	for _, table := range []string{
 		"accounts", "emails", "customers", "logins", "refresh_tokens", "entries", "lots", "holds", "hold_parts",
-		"orders", "inbox_events",
+		"orders", "requests", "inbox_events",
 	} {
 		if !met[table] {
 			t.Errorf("no request concerned %s", table)

@@ -50,8 +50,7 @@ func (s *Service) RequireAdmin(ctx context.Context, c token.Claims) error {
 	return err
 }
 
-// Adjust gives or takes points as an admin asks, once for each key. All of it happens under the account's lock, so if
-// two requests use one key, the second finds what the first did. Errors: ENotFound, EConflict (fewer points than to
+// Adjust gives or takes points as an admin asks, once for each key. Errors: ENotFound, EConflict (fewer points than to
 // take away), EKeyReused, EInvalid.
 func (s *Service) Adjust(ctx context.Context, by, id billing.AccountID, r Adjustment) (out Adjusted, err error) {
 	if err := billing.NeedReason(r.Reason); err != nil {
@@ -62,38 +61,49 @@ func (s *Service) Adjust(ctx context.Context, by, id billing.AccountID, r Adjust
 		if err != nil {
 			return err
 		}
-		first, used, err := tx.AdminActionByKey(ctx, id, r.Key)
-		switch {
-		case err != nil:
-			return err
-		case used && first.RequestHash != r.hash():
-			return billing.KeyReused()
-		case used:
-			out = Adjusted{Account: a, Replayed: true}
-			out.Entry, err = tx.EntryAt(ctx, id, first.EntrySeq)
-			return err
-		}
-		out = Adjusted{}
-		if out.Account, err = adjust(ctx, tx, a, r); err != nil {
-			return err
-		}
-		if out.Entry, err = tx.EntryAt(ctx, id, out.Account.Version); err != nil {
-			return err
-		}
-		return tx.InsertAdminAction(ctx, billing.AdminAction{
-			ID:        billing.NewActionID(tx.Now),
-			AccountID: id,
-			AdminID:   by,
-			Action:    r.Action,
-			EntrySeq:  out.Entry.Seq,
-			Reason:    r.Reason,
-			Key:       r.Key, RequestHash: r.hash(), CreatedAt: tx.Now,
+		out = Adjusted{Account: a}
+		var entry string
+		entry, out.Replayed, err = tx.Once(ctx, adminRequest(id, r.Key, r.hash()), func() (_ string, err error) {
+			out.Account, out.Entry, err = adjust(ctx, tx, a, by, r)
+			return string(out.Entry.ID), err
 		})
+		if err == nil && out.Replayed {
+			out.Entry, err = tx.Entry(ctx, id, billing.EntryID(entry))
+		}
+		return err
 	})
 	return out, err
 }
 
-func adjust(ctx context.Context, tx *store.Tx, a billing.Account, r Adjustment) (billing.Account, error) {
+// adminRequest names an admin's request. Admins' keys are apart from the customer's.
+func adminRequest(id billing.AccountID, key, hash string) billing.Request {
+	return billing.Request{Account: id, Operation: billing.OperationAdmin, Key: key, Hash: hash}
+}
+
+// adjust moves the points, and records the admin who asked for it.
+func adjust(
+	ctx context.Context, tx *store.Tx, a billing.Account, by billing.AccountID, r Adjustment,
+) (billing.Account, billing.Entry, error) {
+	a, err := movePoints(ctx, tx, a, r)
+	if err != nil {
+		return a, billing.Entry{}, err
+	}
+	e, err := tx.EntryAt(ctx, a.ID, a.Version)
+	if err != nil {
+		return a, e, err
+	}
+	return a, e, tx.InsertAdminAction(ctx, billing.AdminAction{
+		ID:        billing.NewActionID(tx.Now),
+		AccountID: a.ID,
+		AdminID:   by,
+		Action:    r.Action,
+		EntrySeq:  e.Seq,
+		Reason:    r.Reason,
+		CreatedAt: tx.Now,
+	})
+}
+
+func movePoints(ctx context.Context, tx *store.Tx, a billing.Account, r Adjustment) (billing.Account, error) {
 	if r.Action == billing.ActionCorrection {
 		return ledger.Correct(ctx, tx, a, r.Amount, r.Reason)
 	}

@@ -43,39 +43,36 @@ func Unpark(ctx context.Context, db *store.DB, id billing.AccountID, u Unparking
 		return false, err
 	}
 	err = db.InTx(ctx, func(tx *store.Tx) error {
-		replayed = false
 		a, err := tx.LockAccount(ctx, id)
 		if err != nil {
 			return err
 		}
-		if u.Key != "" {
-			first, used, err := tx.AdminActionByKey(ctx, id, u.Key)
-			switch {
-			case err != nil:
-				return err
-			case used && first.RequestHash != u.hash():
-				return billing.KeyReused()
-			case used:
-				replayed = true
-				return nil
-			}
-		}
-		if a.Parking.At == nil {
-			return billing.Errorf(billing.EConflict, "The account is not parked: nothing waits.")
-		}
-		a.Parking = billing.Parking{Approved: true, EndedAt: &tx.Now}
-		a.Sync.NextGrantAt = &tx.Now
-		if err := tx.SaveParking(ctx, a); err != nil {
-			return err
-		}
-		return tx.InsertAdminAction(ctx, billing.AdminAction{
-			ID:        billing.NewActionID(tx.Now),
-			AccountID: id,
-			AdminID:   u.By,
-			Action:    billing.ActionUnpark,
-			Reason:    u.Reason,
-			Key:       u.Key, RequestHash: u.hash(), CreatedAt: tx.Now,
+		_, replayed, err = tx.Once(ctx, adminRequest(id, u.Key, u.hash()), func() (string, error) {
+			action, err := unpark(ctx, tx, a, u)
+			return string(action), err
 		})
+		return err
 	})
 	return replayed, err
+}
+
+// unpark approves what waits and makes it due now, and records who decided it.
+func unpark(ctx context.Context, tx *store.Tx, a billing.Account, u Unparking) (billing.ActionID, error) {
+	if a.Parking.At == nil {
+		return "", billing.Errorf(billing.EConflict, "The account is not parked: nothing waits.")
+	}
+	a.Parking = billing.Parking{Approved: true, EndedAt: &tx.Now}
+	a.Sync.NextGrantAt = &tx.Now
+	if err := tx.SaveParking(ctx, a); err != nil {
+		return "", err
+	}
+	action := billing.NewActionID(tx.Now)
+	return action, tx.InsertAdminAction(ctx, billing.AdminAction{
+		ID:        action,
+		AccountID: a.ID,
+		AdminID:   u.By,
+		Action:    billing.ActionUnpark,
+		Reason:    u.Reason,
+		CreatedAt: tx.Now,
+	})
 }

@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -71,13 +72,12 @@ func TestUnpark(t *testing.T) {
 		if replayed, err := Unpark(t.Context(), db, a.ID, Unparking{Reason: "by hand"}); err != nil || replayed {
 			t.Errorf("from the command line: replayed %v, %v", replayed, err)
 		}
-		must(t, db.InTx(t.Context(), func(tx *store.Tx) error {
-			done, used, err := tx.AdminActionByKey(t.Context(), a.ID, "u1")
-			if err == nil && (!used || done.AdminID != admin.ID || done.Action != billing.ActionUnpark || done.Reason != "a school") {
-				t.Errorf("noted: %+v, %v", done, used)
-			}
-			return err
-		}))
+		story, err := db.Timeline(t.Context(), a.ID, store.EndOfTime, 10)
+		must(t, err)
+		noted := [3]string{string(billing.ActionUnpark), string(admin.ID), "a school"}
+		if !slices.ContainsFunc(story, func(m billing.Moment) bool { return m.Parts == noted }) {
+			t.Errorf("it is not recorded who unparked it: %+v", story)
+		}
 	})
 }
 

@@ -4,16 +4,14 @@ import "time"
 
 // AdminAction is what an admin did to an account, or to an endpoint of the operator's.
 type AdminAction struct {
-	ID          ActionID
-	AccountID   AccountID // "" for an action on an endpoint
-	WebhookID   WebhookID // "" for an action on an account
-	AdminID     AccountID // "" for the command line
-	Action      ActionKind
-	EntrySeq    int64 // of the entry that the action made, 0 if it made none
-	Reason      string
-	Key         string // the admin's Idempotency-Key, "" for the command line
-	RequestHash string // of the request that first used Key
-	CreatedAt   time.Time
+	ID        ActionID
+	AccountID AccountID // "" for an action on an endpoint
+	WebhookID WebhookID // "" for an action on an account
+	AdminID   AccountID // "" for the command line
+	Action    ActionKind
+	EntrySeq  int64 // of the entry that the action made, 0 if it made none
+	Reason    string
+	CreatedAt time.Time
 }
 
 // ActionKind is the kind of an admin's action.

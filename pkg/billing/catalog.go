@@ -36,6 +36,14 @@ func (p Plan) Terms() PriceTerms {
 // PeriodPoints returns the points that a whole paid period brings.
 func (p Plan) PeriodPoints() Points { return p.Terms().PeriodPoints() }
 
+// CheckQuantity refuses more seats than one subscription may have. Errors: EInvalid.
+func (p Plan) CheckQuantity(quantity int64) error {
+	if quantity > p.MaxQuantity {
+		return Invalid("/quantity", "at most %d of this plan", p.MaxQuantity)
+	}
+	return nil
+}
+
 // PriceTerms are what an item grants. They belong to its price at Stripe, so a sold item keeps them.
 type PriceTerms struct {
 	Points        Points   // for one: each paid period of a plan or each month of it, or a pack
@@ -64,6 +72,14 @@ type Pack struct {
 
 // Terms returns what a price of this pack grants.
 func (p Pack) Terms() PriceTerms { return PriceTerms{Points: p.Points} }
+
+// CheckQuantity refuses more than one payment may buy. Errors: EInvalid.
+func (p Pack) CheckQuantity(quantity int64) error {
+	if quantity > p.MaxQuantity {
+		return Invalid("/quantity", "at most %d of this pack at once", p.MaxQuantity)
+	}
+	return nil
+}
 
 // LookupKey returns the `lookup_key` that ties a price at Stripe to an item of the catalogue.
 func LookupKey(item string) string { return "pointsync_" + item }

@@ -44,23 +44,21 @@ const (
 
 // SubscriptionChange is a requested change of a subscription. Its row is written before Stripe is asked.
 type SubscriptionChange struct {
-	ID          ChangeID
-	AccountID   AccountID
-	Kind        ChangeKind
-	Plan        string // requested; "" for a cancellation or a resumption
-	Quantity    int64  // requested; 0 for no particular quantity
-	Key         string // the caller's Idempotency-Key, "" for none
-	RequestHash string
-	Status      ChangeStatus
-	Steps       *ChangeSteps    // nil until the requests to Stripe are decided
-	Owed        OwedInvoice     // of a change that waits for a payment
-	Voided      []VoidedInvoice // by the change, or about to be while it is pending
-	Problem     Code            // of a change that failed
-	Detail      string          // of a change that failed
-	LeaseUntil  time.Time       // until then someone may be working on it, and no other change begins
-	LookAt      *time.Time      // when a job looks at it next; nil for a decided change
-	CreatedAt   time.Time
-	EndedAt     *time.Time
+	ID         ChangeID
+	AccountID  AccountID
+	Kind       ChangeKind
+	Plan       string // requested; "" for a cancellation or a resumption
+	Quantity   int64  // requested; 0 for no particular quantity
+	Status     ChangeStatus
+	Steps      *ChangeSteps    // nil until the requests to Stripe are decided
+	Owed       OwedInvoice     // of a change that waits for a payment
+	Voided     []VoidedInvoice // by the change, or about to be while it is pending
+	Problem    Code            // of a change that failed
+	Detail     string          // of a change that failed
+	LeaseUntil time.Time       // until then someone may be working on it, and no other change begins
+	LookAt     *time.Time      // when a job looks at it next; nil for a decided change
+	CreatedAt  time.Time
+	EndedAt    *time.Time
 }
 
 // ChangeSteps are the requests that a change makes to Stripe. They are saved before the first one and never decided

@@ -123,13 +123,7 @@ func progressOf(t stripegw.Terms, c billing.SubscriptionChange) (owes bool, _ pr
 	steps := c.Steps
 	here := t.Price == steps.Price && t.Quantity == steps.Quantity
 	owes = t.Owes.ID != "" && t.Owes.ID != steps.Void
-	back := steps.Uncancel && !t.Cancels || steps.Undate && !t.HasEndDate ||
-		steps.Release != "" && t.Schedule != steps.Release ||
-		steps.Unpause && t.CollectionPaused == nil
-	done, partly := false, false
 	switch steps.Action {
-	case billing.ActionNone:
-		partly = back
 	case billing.ActionCharge:
 		return owes && t.Pending, progressWhen(here && !t.Pending, false)
 	case billing.ActionInvoice:
@@ -137,16 +131,33 @@ func progressOf(t stripegw.Terms, c billing.SubscriptionChange) (owes bool, _ pr
 	case billing.ActionRestart:
 		return owes && t.Status == billing.SubPaused, progressWhen(t.Status == billing.SubActive, false)
 	case billing.ActionSwap:
-		done = here
-	case billing.ActionSchedule:
-		done = t.Scheduled != nil && t.Scheduled.Plan == c.Plan && t.Scheduled.Quantity == steps.Quantity
-		partly = back || steps.Schedule == "" && t.Schedule != ""
-	case billing.ActionCancel:
-		done = t.EndsAt != nil && !t.EndsAt.After(time.Unix(steps.PeriodEnd, 0))
-	case billing.ActionCancelNow:
-		partly = !t.Status.Live() // its invoices may still be open
+		return false, progressWhen(here, false)
 	}
-	return false, progressWhen(done, partly)
+	return false, freeProgress(t, c)
+}
+
+// freeProgress is progressOf for the actions that leave the items as they are, and so charge nothing.
+func freeProgress(t stripegw.Terms, c billing.SubscriptionChange) progress {
+	steps := c.Steps
+	switch steps.Action {
+	case billing.ActionNone:
+		return progressWhen(false, takenBack(t, *steps))
+	case billing.ActionSchedule:
+		next := t.Scheduled
+		done := next != nil && next.Plan == c.Plan && next.Quantity == steps.Quantity
+		return progressWhen(done, takenBack(t, *steps) || steps.Schedule == "" && t.Schedule != "")
+	case billing.ActionCancel:
+		return progressWhen(t.EndsAt != nil && !t.EndsAt.After(time.Unix(steps.PeriodEnd, 0)), false)
+	case billing.ActionCancelNow:
+		return progressWhen(false, !t.Status.Live()) // its invoices may still be open
+	}
+	return untouched
+}
+
+// takenBack reports whether Stripe has taken back something that the change replaces.
+func takenBack(t stripegw.Terms, steps billing.ChangeSteps) bool {
+	return steps.Uncancel && !t.Cancels || steps.Undate && !t.HasEndDate ||
+		steps.Release != "" && t.Schedule != steps.Release || steps.Unpause && t.CollectionPaused == nil
 }
 
 func progressWhen(done, partly bool) progress {

@@ -307,17 +307,27 @@ func TestNeverAsked(t *testing.T) {
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
 		a := s.subscriber("basic", 1)
 		c := billing.SubscriptionChange{
-			ID:        billing.NewChangeID(s.db.Now()),
-			AccountID: a.ID,
-			Kind:      billing.ChangePlan,
-			Plan:      "pro",
-			Quantity:  1,
-			Key:       "key",
-			RequestHash: billing.RequestHash(
-				"change", "pro", int64(1), int64(0),
-			), Status: billing.ChangePending, CreatedAt: s.db.Now(), LeaseUntil: s.db.Now(),
+			ID:         billing.NewChangeID(s.db.Now()),
+			AccountID:  a.ID,
+			Kind:       billing.ChangePlan,
+			Plan:       "pro",
+			Quantity:   1,
+			Status:     billing.ChangePending,
+			CreatedAt:  s.db.Now(),
+			LeaseUntil: s.db.Now(),
 		}
-		must(t, s.db.InTx(t.Context(), func(tx *store.Tx) error { return tx.InsertChange(t.Context(), c) }))
+		request := billing.Request{
+			Account:   a.ID,
+			Operation: billing.OperationChange,
+			Key:       "key",
+			Hash:      billing.RequestHash("change", "pro", int64(1), int64(0)),
+		}
+		must(t, s.db.InTx(t.Context(), func(tx *store.Tx) error {
+			_, _, err := tx.Once(t.Context(), request, func() (string, error) {
+				return string(c.ID), tx.InsertChange(t.Context(), c)
+			})
+			return err
+		}))
 		s.Advance(time.Minute)
 		s.follow()
 		_, err := changeTo("pro", 1)(s, a.ID, "key")

@@ -5,75 +5,11 @@ import (
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
-	"github.com/pointsync/pointsync/pkg/reconcile"
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
 // previewLife is how long the date of a preview, and with it the previewed amount, stays valid.
 const previewLife = 10 * time.Minute
-
-// view holds what a change is decided by: the subscription as Stripe has it, and whether an earlier change of it is
-// made but not paid.
-type view struct {
-	terms stripegw.Terms
-	owes  bool
-	now   time.Time
-}
-
-// look syncs an account and returns its subscription as Stripe has it now. Errors: EConflict if there is none,
-// ETooMany, EStripeUnavailable, EStripeRefused.
-func (s *Service) look(ctx context.Context, id billing.AccountID) (v view, err error) {
-	outcome, err := s.syncer.SyncNow(ctx, id, billing.CauseChange)
-	if err != nil {
-		return v, err
-	}
-	switch outcome {
-	case reconcile.NoBudget:
-		return v, &billing.Error{
-			Code:       billing.ETooMany,
-			RetryAfter: 10 * time.Second,
-			Message:    "This subscription was looked at too often. Try again in a moment.",
-		}
-	case reconcile.Failed:
-		return v, &billing.Error{
-			Code:       billing.EStripeUnavailable,
-			RetryAfter: 2 * time.Second,
-			Message:    "Stripe did not answer in time; try again shortly.",
-		}
-	}
-	a, err := s.db.Account(ctx, id)
-	if err != nil {
-		return v, err
-	}
-	if a.Subscription == nil {
-		return v, billing.Errorf(billing.EConflict, "This account has no subscription. Buy one (POST /checkout).")
-	}
-	if v.owes, err = s.owesForChange(ctx, id); err != nil {
-		return v, err
-	}
-	v.now = s.db.Now()
-	v.terms, err = s.stripe.Subscription(ctx, a.Subscription.ID)
-	return v, err
-}
-
-// owesForChange reports whether a change that Stripe has made is still unpaid.
-func (s *Service) owesForChange(ctx context.Context, id billing.AccountID) (bool, error) {
-	waiting, err := s.db.WaitingChanges(ctx, id)
-	if err != nil {
-		return false, err
-	}
-	owes := false
-	for _, c := range waiting {
-		if c.Status == billing.ChangeUnpaid { // Stripe has not made it, or itself reports it past due
-			continue
-		}
-		if c, err = s.lookAtPayment(ctx, c); err != nil {
-			return false, err
-		}
-		owes = owes || c.Status == billing.ChangeProcessing || c.Status == billing.ChangeInvoiced
-	}
-	return owes, nil
-}
 
 // wantedPlan returns the requested plan from the catalogue.
 func (s *Service) wantedPlan(r ChangeRequest) (billing.Plan, error) {
@@ -84,14 +20,7 @@ func (s *Service) wantedPlan(r ChangeRequest) (billing.Plan, error) {
 	if plan.Retired {
 		return plan, billing.Invalid("/plan", "is no longer sold; who has it keeps it")
 	}
-	return plan, seats(plan, max(r.Quantity, 1))
-}
-
-func seats(plan billing.Plan, quantity int64) error {
-	if quantity > plan.MaxQuantity {
-		return billing.Invalid("/quantity", "at most %d of this plan", plan.MaxQuantity)
-	}
-	return nil
+	return plan, plan.CheckQuantity(max(r.Quantity, 1))
 }
 
 // move is a change of plan or quantity, before its steps are planned.
@@ -112,7 +41,7 @@ func decideMove(v view, plan billing.Plan, r ChangeRequest) (m move, err error) 
 	if m.quantity == 0 {
 		m.quantity = max(t.Quantity, 1)
 	}
-	if err := seats(plan, m.quantity); err != nil {
+	if err := plan.CheckQuantity(m.quantity); err != nil {
 		return m, err
 	}
 	if plan.Currency != t.Currency {

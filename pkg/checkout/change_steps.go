@@ -1,11 +1,8 @@
 package checkout
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"slices"
-	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/store"
@@ -204,80 +201,4 @@ func definite(err error) bool {
 		return true
 	}
 	return false
-}
-
-// settleChange writes down the result of a change, unless a concurrent request has done so.
-func (s *Service) settleChange(
-	ctx context.Context, c billing.SubscriptionChange, owed billing.OwedInvoice, failure error,
-) (billing.SubscriptionChange, error) {
-	err := s.inChange(ctx, c, func(tx *store.Tx, now *billing.SubscriptionChange) error {
-		if now.Status.Decided() {
-			return nil
-		}
-		now.Owed, now.Voided = owed, c.Voided
-		end(now, tx.Now, failure)
-		return tx.SaveChange(ctx, *now)
-	}, &c)
-	return c, err
-}
-
-// end closes a change as failed, as waiting if an invoice is owed, or as done.
-func end(c *billing.SubscriptionChange, now time.Time, failure error) {
-	c.Status, c.EndedAt, c.LookAt, c.Problem, c.Detail = billing.ChangeDone, &now, nil, "", ""
-	var refused *billing.Error
-	switch {
-	case errors.As(failure, &refused):
-		c.Status, c.Problem, c.Detail = billing.ChangeFailed, refused.Code, refused.Message
-	case c.Owed.ID != "":
-		c.Status = cmp.Or(c.Owed.Status, billing.ChangeUnpaid)
-		c.LookAt = new(now.Add(lookInterval))
-	}
-}
-
-// lookAtPayment looks at a change that was waiting for a payment, and settles it by the invoice's current status. A
-// paid change withdraws what it replaces.
-func (s *Service) lookAtPayment(ctx context.Context, c billing.SubscriptionChange) (billing.SubscriptionChange, error) {
-	owed, status, err := s.stripe.Owed(ctx, c.Owed.ID)
-	if err != nil {
-		return c, err
-	}
-	var failure error
-	switch status {
-	case "paid":
-		owed = billing.OwedInvoice{}
-		if err := s.replaceLate(ctx, c); err != nil {
-			return c, err
-		}
-	case "void", "uncollectible":
-		failure = billing.Errorf(
-			billing.EConflict,
-			"This change was not paid for in time, or another one took its place. Ask again under another key.",
-		)
-	}
-	if owed.ID == "" || owed.Status != c.Status {
-		if _, err := s.syncer.Sync(ctx, c.AccountID, billing.CauseChange); err != nil {
-			return c, err
-		}
-	}
-	return s.settleChange(ctx, c, owed, failure)
-}
-
-// outcome returns the error for a change that is not done. It returns nil if the change is done, or is made and paid
-// later.
-func outcome(c billing.SubscriptionChange) error {
-	switch c.Status {
-	case billing.ChangeFailed:
-		failure := billing.Errorf(c.Problem, "%s", c.Detail)
-		if c.Problem == billing.EPaymentRequired {
-			return &PaymentRequired{Cause: failure}
-		}
-		return failure
-	case billing.ChangeUnpaid:
-		text := "The payment was refused or has to be confirmed, so the subscription is as it was. Pay at payment_url, and the change is made."
-		if c.Steps != nil && c.Steps.Action == billing.ActionInvoice {
-			text = "The change is made, and its payment failed: its points come when it is paid. Pay at payment_url."
-		}
-		return &PaymentRequired{URL: c.Owed.URL, Cause: billing.Errorf(billing.EPaymentRequired, "%s", text)}
-	}
-	return nil
 }

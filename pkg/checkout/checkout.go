@@ -9,7 +9,6 @@
 package checkout
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -49,17 +48,21 @@ type Request struct {
 	Key        string
 }
 
-// hash returns a hash that differs between two different requests under one key.
-func (r Request) hash() string {
-	return billing.RequestHash("checkout", r.Item, r.Quantity, r.SuccessURL, r.CancelURL, r.SaveMethod, r.Promotion)
+// of returns what a repeat of the request is recognized by.
+func (r Request) of(id billing.AccountID) billing.Request {
+	return billing.Request{
+		Account:   id,
+		Operation: billing.OperationCheckout,
+		Key:       r.Key,
+		Hash: billing.RequestHash(
+			"checkout", r.Item, r.Quantity, r.SuccessURL, r.CancelURL, r.SaveMethod, r.Promotion,
+		),
+	}
 }
 
 // maxOpen limits the orders of one account that can still be paid. Orders whose page is complete do not count: a bank
 // may take days over them.
 const maxOpen = 20
-
-// reuseMargin is the least time that an open page must have left to be handed out again.
-const reuseMargin = 5 * time.Minute
 
 // Create makes an order and its page at Stripe. It returns the existing order if the key was used before, or if the
 // same is asked for again while the page is open. replayed reports that an earlier request with this key had the
@@ -67,42 +70,27 @@ const reuseMargin = 5 * time.Minute
 func (s *Service) Create(
 	ctx context.Context, id billing.AccountID, r Request,
 ) (o billing.Order, replayed bool, err error) {
-	draft, invalid := s.draft(id, r)
-	answered, err := s.answered(ctx, draft, r.Key)
+	request := r.of(id)
+	answered, err := s.answered(ctx, request)
 	if err != nil {
 		return o, false, err
 	}
-	var (
-		a         billing.Account
-		promotion billing.PromotionCodeID
-		ended     []billing.CheckoutID
-	)
+	draft, invalid := s.draft(request, r)
+	var p prepared
 	if !answered { // otherwise Stripe is not asked again, and what is sold by now does not matter
 		if invalid != nil {
 			return o, false, invalid
 		}
-		if err := lockAndTake(ctx, s.db, id, billing.RequestCheckout); err != nil {
-			return o, false, err
-		}
-		if a, err = s.ensureCustomer(ctx, id); err != nil {
-			return o, false, err
-		}
-		if promotion, err = s.promotion(ctx, a, r); err != nil {
-			return o, false, err
-		}
-		if ended, err = s.endedPages(ctx, draft); err != nil {
+		if p, err = s.prepare(ctx, draft, r.Promotion); err != nil {
 			return o, false, err
 		}
 	}
-	err = s.db.InTx(ctx, func(tx *store.Tx) error {
-		o, replayed, err = claim(ctx, tx, draft, ended, r.Key)
-		return err
-	})
+	o, replayed, err = s.claim(ctx, request, draft, p.ended)
 	if err != nil || o.Status != billing.OrderPending {
 		return o, replayed, err
 	}
 	if o.CheckoutID == "" {
-		if o, err = s.open(ctx, a, o, r.SaveMethod, promotion); err != nil {
+		if o, err = s.openPage(ctx, o, p, r.SaveMethod); err != nil {
 			return o, false, err
 		}
 	}
@@ -118,26 +106,32 @@ func (s *Service) Create(
 	return o, replayed, nil
 }
 
-// draft returns the order that a request would make. Errors: EInvalid, if it can make none today; the request's hash is
-// set even then.
-func (s *Service) draft(id billing.AccountID, r Request) (billing.Order, error) {
-	o := billing.Order{
-		AccountID: id, Item: r.Item, Quantity: max(r.Quantity, 1), Status: billing.OrderPending, RequestHash: r.hash(),
+// answered reports whether the request's key has led to a page or to the end of its order. After that, a repeat changes
+// nothing. Errors: EKeyReused.
+func (s *Service) answered(ctx context.Context, request billing.Request) (bool, error) {
+	id, used, err := s.db.RequestResult(ctx, request)
+	if err != nil || !used {
+		return false, err
 	}
-	if plan, ok := s.catalog.Plan(r.Item); ok && !plan.Retired {
-		if err := seats(plan, o.Quantity); err != nil {
-			return o, err
-		}
-		o.Kind, o.Points, o.Amount, o.Currency = billing.KindPlan, plan.Points*billing.Points(o.Quantity), plan.Amount*o.Quantity, plan.Currency
-	} else if pack, ok := s.catalog.Pack(r.Item); ok && !pack.Retired {
-		if o.Quantity > pack.MaxQuantity {
-			return o, billing.Invalid("/quantity", "at most %d of this pack at once", pack.MaxQuantity)
-		}
-		o.Kind, o.Points, o.Amount, o.Currency = billing.KindPack, pack.Points*billing.Points(o.Quantity), pack.Amount*o.Quantity, pack.Currency
-	} else {
-		return o, billing.Invalid("/item", "is not in the catalogue, or is no longer sold")
+	o, err := s.db.Order(ctx, request.Account, billing.OrderID(id))
+	if billing.CodeOf(err) == billing.ENotFound { // deleted since: it got no page
+		return false, nil
 	}
-	var err error
+	return err == nil && (o.CheckoutID != "" || o.Status != billing.OrderPending), err
+}
+
+// draft returns the order that a request would make. Errors: EInvalid, if it can make none today.
+func (s *Service) draft(request billing.Request, r Request) (o billing.Order, err error) {
+	o = billing.Order{
+		AccountID:   request.Account,
+		Item:        r.Item,
+		Quantity:    max(r.Quantity, 1),
+		Status:      billing.OrderPending,
+		RequestHash: request.Hash,
+	}
+	if err := s.offer(&o); err != nil {
+		return o, err
+	}
 	if o.SuccessURL, err = s.origins.resolve("/success_url", r.SuccessURL, "/?order_id={ORDER_ID}"); err != nil {
 		return o, err
 	}
@@ -145,32 +139,68 @@ func (s *Service) draft(id billing.AccountID, r Request) (billing.Order, error) 
 	return o, err
 }
 
-// claim returns the order that the request's key led to before. Otherwise it finds or makes the order and ties the key
+// offer sets what the catalogue promises for the order's item and quantity. Errors: EInvalid, if it does not sell that.
+func (s *Service) offer(o *billing.Order) error {
+	if plan, ok := s.catalog.Plan(o.Item); ok && !plan.Retired {
+		o.Kind, o.Currency = billing.KindPlan, plan.Currency
+		o.Points, o.Amount = plan.Points*billing.Points(o.Quantity), plan.Amount*o.Quantity
+		return plan.CheckQuantity(o.Quantity)
+	}
+	if pack, ok := s.catalog.Pack(o.Item); ok && !pack.Retired {
+		o.Kind, o.Currency = billing.KindPack, pack.Currency
+		o.Points, o.Amount = pack.Points*billing.Points(o.Quantity), pack.Amount*o.Quantity
+		return pack.CheckQuantity(o.Quantity)
+	}
+	return billing.Invalid("/item", "is not in the catalogue, or is no longer sold")
+}
+
+// prepared is what Stripe says before an order is made.
+type prepared struct {
+	account   billing.Account // with its customer
+	promotion billing.PromotionCodeID
+	ended     []billing.CheckoutID // pages that must not be handed out again
+}
+
+// prepare asks Stripe for what an order needs. Errors: EInvalid, ETooMany, EStripeUnavailable, EStripeRefused.
+func (s *Service) prepare(ctx context.Context, draft billing.Order, promotion string) (p prepared, err error) {
+	if err := lockAndTake(ctx, s.db, draft.AccountID, billing.RequestCheckout); err != nil {
+		return p, err
+	}
+	if p.account, err = s.ensureCustomer(ctx, draft.AccountID); err != nil {
+		return p, err
+	}
+	if p.promotion, err = s.promotion(ctx, p.account, promotion); err != nil {
+		return p, err
+	}
+	p.ended, err = s.endedPages(ctx, draft)
+	return p, err
+}
+
+// claim returns the order that the request's key led to before. Otherwise it finds or makes the order, and ties the key
 // to it.
-func claim(
-	ctx context.Context, tx *store.Tx, draft billing.Order, ended []billing.CheckoutID, key string,
+func (s *Service) claim(
+	ctx context.Context, request billing.Request, draft billing.Order, ended []billing.CheckoutID,
 ) (o billing.Order, replayed bool, err error) {
-	a, err := tx.LockAccount(ctx, draft.AccountID)
-	if err != nil {
-		return o, false, err
-	}
-	if key != "" {
-		o, hash, err := tx.OrderByKey(ctx, a.ID, key)
-		switch {
-		case err == nil && hash != draft.RequestHash:
-			return o, false, billing.KeyReused()
-		case err == nil && o.Status == billing.OrderPending:
-			return o, true, refuseSecond(a, o)
-		case err == nil:
-			return o, true, nil
-		case billing.CodeOf(err) != billing.ENotFound:
-			return o, false, err
+	err = s.db.InTx(ctx, func(tx *store.Tx) error {
+		a, err := tx.LockAccount(ctx, request.Account)
+		if err != nil {
+			return err
 		}
-	}
-	if o, err = findOrMake(ctx, tx, a, draft, ended); err != nil || key == "" {
-		return o, false, err
-	}
-	return o, false, tx.InsertOrderKey(ctx, o, key, draft.RequestHash)
+		var id string
+		id, replayed, err = tx.Once(ctx, request, func() (_ string, err error) {
+			o, err = findOrMake(ctx, tx, a, draft, ended)
+			return string(o.ID), err
+		})
+		if err != nil || !replayed {
+			return err
+		}
+		o, err = tx.Order(ctx, a.ID, billing.OrderID(id))
+		if err != nil || o.Status != billing.OrderPending {
+			return err
+		}
+		return refuseSecond(a, o)
+	})
+	return o, replayed, err
 }
 
 // findOrMake returns an order that waits for exactly this request on an open page, or inserts the draft.
@@ -204,81 +234,4 @@ func findOrMake(
 	draft.SuccessURL = strings.ReplaceAll(draft.SuccessURL, "{ORDER_ID}", string(draft.ID))
 	draft.CancelURL = strings.ReplaceAll(draft.CancelURL, "{ORDER_ID}", string(draft.ID))
 	return draft, tx.InsertOrder(ctx, draft)
-}
-
-// reusable reports whether an open order matches the request exactly and, as far as is known, its page can be paid.
-func reusable(o, draft billing.Order, now time.Time) bool {
-	return o.Status == billing.OrderPending && o.URL != "" && o.RequestHash == draft.RequestHash &&
-		o.Amount == draft.Amount && o.Currency == draft.Currency && o.Points == draft.Points && o.ExpiresAt != nil &&
-		o.ExpiresAt.Sub(now) > reuseMargin
-}
-
-// open makes the order's page at Stripe, then saves its address. If the save is cut off, the next request with the
-// order's key is identical, so Stripe returns the same page.
-func (s *Service) open(
-	ctx context.Context, a billing.Account, o billing.Order, saveMethod bool, promotion billing.PromotionCodeID,
-) (billing.Order, error) {
-	price, err := s.stripe.Sold(ctx, o.Item)
-	if err != nil {
-		return o, err
-	}
-	if price.Terms != nil && price.Terms.Points*billing.Points(o.Quantity) != o.Points {
-		return o, cmp.Or(s.forgetOrder(ctx, o), notSetUp(o))
-	}
-	ask := stripegw.NewCheckout{
-		Order:           o,
-		Customer:        a.CustomerID,
-		Price:           price.ID,
-		SaveMethod:      saveMethod,
-		Promotion:       promotion,
-		AllowPromotions: s.catalog.AllowPromotionCodes,
-	}
-	if plan, ok := s.catalog.Plan(o.Item); ok && a.TrialUsedAt == nil { // one trial for each account, ever
-		ask.TrialDays = plan.TrialDays
-	}
-	page, err := s.stripe.CreateCheckout(ctx, ask)
-	if billing.CodeOf(err) == billing.EInvalid { // the promotion code does not apply
-		return o, cmp.Or(s.forgetOrder(ctx, o), notApplicable())
-	}
-	if err != nil {
-		return o, err
-	}
-	if ask.TrialDays == 0 && (page.AmountSubtotal != o.Amount || page.Currency != o.Currency) {
-		return o, s.withdraw(ctx, o, page)
-	}
-	return s.note(ctx, o, page)
-}
-
-// note saves an order's page, unless a concurrent request has done so.
-func (s *Service) note(ctx context.Context, o billing.Order, page billing.StripeCheckout) (billing.Order, error) {
-	err := s.db.InTx(ctx, func(tx *store.Tx) (err error) {
-		if _, err := tx.LockAccount(ctx, o.AccountID); err != nil {
-			return err
-		}
-		if o, err = tx.Order(ctx, o.AccountID, o.ID); err != nil || o.CheckoutID != "" {
-			return err
-		}
-		o.CheckoutID, o.URL, o.ExpiresAt = page.ID, page.URL, &page.ExpiresAt
-		return tx.SaveOrder(ctx, o)
-	})
-	return o, err
-}
-
-// withdraw closes a page whose amount is not the catalogue's, because the customer was promised the catalogue's amount.
-func (s *Service) withdraw(ctx context.Context, o billing.Order, page billing.StripeCheckout) error {
-	if _, err := s.note(ctx, o, page); err != nil {
-		return err
-	}
-	if err := s.stripe.ExpireCheckout(ctx, page.ID); err != nil {
-		return err
-	}
-	return notSetUp(o)
-}
-
-// notSetUp returns the error that refuses to sell an item whose price at Stripe has another amount or other points than
-// the catalogue promises.
-func notSetUp(o billing.Order) error {
-	return billing.Errorf(billing.EStripeRefused,
-		"The price of %s at Stripe is not the one in the catalogue, so nothing is sold. The operator has to run pointsync stripe setup.",
-		o.Item)
 }

@@ -19,17 +19,19 @@ func refuseSecond(a billing.Account, o billing.Order) error {
 	return nil
 }
 
-// sellsPlan reports whether a customer could still subscribe on the order's page.
-func sellsPlan(o billing.Order) bool { return o.Kind == billing.KindPlan && o.CheckoutID != "" }
-
-// outdated reports whether a newer plan order has a page. Ids grow with time.
-func outdated(o billing.Order, open []billing.Order) bool {
-	for _, other := range open {
-		if sellsPlan(o) && sellsPlan(other) && other.ID > o.ID {
-			return true
+// refuseBesidePayment refuses to sell a plan while the payment of another plan's order is under way. Both could
+// succeed, and the customer would have two subscriptions. Errors: EConflict.
+func refuseBesidePayment(draft billing.Order, open []billing.Order) error {
+	for _, o := range open {
+		if draft.Kind == billing.KindPlan && o.Kind == billing.KindPlan && o.ID != draft.ID &&
+			o.Status == billing.OrderPending && complete(o) {
+			return billing.Errorf(
+				billing.EConflict, "The payment of a plan is under way (order %s). Wait until the bank has decided.",
+				o.ID,
+			)
 		}
 	}
-	return false
+	return nil
 }
 
 // leaveOnePlan closes the pages of all plan orders but the newest, which may not be o, and returns o as it then is.
@@ -80,6 +82,19 @@ func (s *Service) leaveOnePlan(ctx context.Context, o billing.Order) (billing.Or
 	}
 	return s.db.Order(ctx, o.AccountID, o.ID)
 }
+
+// outdated reports whether a newer plan order has a page. Ids grow with time.
+func outdated(o billing.Order, open []billing.Order) bool {
+	for _, other := range open {
+		if sellsPlan(o) && sellsPlan(other) && other.ID > o.ID {
+			return true
+		}
+	}
+	return false
+}
+
+// sellsPlan reports whether a customer could still subscribe on the order's page.
+func sellsPlan(o billing.Order) bool { return o.Kind == billing.KindPlan && o.CheckoutID != "" }
 
 // closePage ends the page of a plan order. If the page was already paid or ended, the next sync finds out which.
 func (s *Service) closePage(ctx context.Context, o billing.Order) error {

@@ -119,11 +119,11 @@ func (s *TopUps) draft(id billing.AccountID, w TopUpWish) (billing.TopUp, error)
 		t.Status = billing.TopUpOn
 	}
 	pack, ok := s.catalog.Pack(w.Pack)
-	switch {
-	case !ok || pack.Retired:
+	if !ok || pack.Retired {
 		return t, billing.Invalid("/pack", "is no pack of the catalogue, or is no longer sold")
-	case t.Quantity > pack.MaxQuantity:
-		return t, billing.Invalid("/quantity", "at most %d of this pack at once", pack.MaxQuantity)
+	}
+	if err := pack.CheckQuantity(t.Quantity); err != nil {
+		return t, err
 	}
 	t.Points, t.Amount, t.Currency = pack.Points*billing.Points(t.Quantity), pack.Amount*t.Quantity, pack.Currency
 	return t, nil
@@ -147,7 +147,8 @@ func (s *TopUps) needMethod(ctx context.Context, id billing.AccountID) error {
 	if method == "" {
 		return billing.Errorf(
 			billing.EConflict,
-			"No payment method is saved. Buy a pack with save_payment_method, subscribe, or add a card in the billing portal (POST /portal).",
+			"No payment method is saved. "+
+				"Buy a pack with save_payment_method, subscribe, or add a card in the billing portal (POST /portal).",
 		)
 	}
 	return nil

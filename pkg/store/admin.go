@@ -2,23 +2,18 @@ package store
 
 import (
 	"context"
-	"errors"
-
-	"gorm.io/gorm"
 
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
 type adminActionRow struct {
-	AccountID      string `gorm:"primaryKey"`
-	ID             string `gorm:"primaryKey"`
-	AdminID        *string
-	Action         string `gorm:"not null"`
-	EntrySeq       *int64
-	Reason         string `gorm:"not null"`
-	IdempotencyKey *string
-	RequestHash    string `gorm:"not null"`
-	CreatedAt      stamp  `gorm:"not null;autoCreateTime:false"`
+	AccountID string `gorm:"primaryKey"`
+	ID        string `gorm:"primaryKey"`
+	AdminID   *string
+	Action    string `gorm:"not null"`
+	EntrySeq  *int64
+	Reason    string `gorm:"not null"`
+	CreatedAt stamp  `gorm:"not null;autoCreateTime:false"`
 }
 
 func (adminActionRow) TableName() string { return "admin_actions" }
@@ -35,7 +30,7 @@ type webhookActionRow struct {
 func (webhookActionRow) TableName() string { return "webhook_actions" }
 
 // InsertAdminAction records what an admin did to an account or to an endpoint. The caller holds the lock of the account
-// or the endpoint, and has looked for the key under it.
+// or the endpoint.
 func (tx *Tx) InsertAdminAction(ctx context.Context, a billing.AdminAction) error {
 	if a.WebhookID != "" {
 		return translate(tx.q(ctx).Create(&webhookActionRow{
@@ -48,40 +43,17 @@ func (tx *Tx) InsertAdminAction(ctx context.Context, a billing.AdminAction) erro
 		}).Error)
 	}
 	row := adminActionRow{
-		AccountID:      string(a.AccountID),
-		ID:             string(a.ID),
-		AdminID:        nullable(a.AdminID),
-		Action:         string(a.Action),
-		Reason:         a.Reason,
-		IdempotencyKey: nullable(a.Key), RequestHash: a.RequestHash, CreatedAt: stamp{a.CreatedAt},
+		AccountID: string(a.AccountID),
+		ID:        string(a.ID),
+		AdminID:   nullable(a.AdminID),
+		Action:    string(a.Action),
+		Reason:    a.Reason,
+		CreatedAt: stamp{a.CreatedAt},
 	}
 	if a.EntrySeq != 0 {
 		row.EntrySeq = &a.EntrySeq
 	}
 	return translate(tx.q(ctx).Create(&row).Error)
-}
-
-// AdminActionByKey reads the action that an admin took on an account under an Idempotency-Key. ok is false if the key
-// is unused.
-func (r reads) AdminActionByKey(
-	ctx context.Context, account billing.AccountID, key string,
-) (_ billing.AdminAction, ok bool, err error) {
-	var row adminActionRow
-	err = r.q(ctx).Where("account_id = ? AND idempotency_key = ?", string(account), key).Take(&row).Error
-	if errors.Is(err, gorm.ErrRecordNotFound) {
-		return billing.AdminAction{}, false, nil
-	}
-	a := billing.AdminAction{
-		ID:        billing.ActionID(row.ID),
-		AccountID: billing.AccountID(row.AccountID),
-		AdminID:   fromNullable[billing.AccountID](row.AdminID),
-		Action:    billing.ActionKind(row.Action), Reason: row.Reason, Key: fromNullable[string](row.IdempotencyKey),
-		RequestHash: row.RequestHash, CreatedAt: row.CreatedAt.Time,
-	}
-	if row.EntrySeq != nil {
-		a.EntrySeq = *row.EntrySeq
-	}
-	return a, err == nil, translate(err)
 }
 
 // WebhookActions lists the actions that admins took on endpoints, latest first.

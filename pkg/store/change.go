@@ -13,24 +13,22 @@ import (
 )
 
 type changeRow struct {
-	AccountID      string `gorm:"primaryKey"`
-	ID             string `gorm:"primaryKey"`
-	Kind           string `gorm:"not null"`
-	Plan           string `gorm:"not null"`
-	Quantity       int64  `gorm:"not null"`
-	IdempotencyKey *string
-	RequestHash    string `gorm:"not null"`
-	Status         string `gorm:"not null"`
-	Steps          string `gorm:"not null"` // JSON, "" until they are decided
-	InvoiceID      *string
-	PaymentURL     string `gorm:"not null"`
-	Problem        string `gorm:"not null"`
-	Detail         string `gorm:"not null"`
-	Voided         string `gorm:"not null"` // JSON, "" for none
-	LeaseUntil     stamp  `gorm:"not null"`
-	LookAt         *stamp
-	CreatedAt      stamp `gorm:"not null;autoCreateTime:false"`
-	EndedAt        *stamp
+	AccountID  string `gorm:"primaryKey"`
+	ID         string `gorm:"primaryKey"`
+	Kind       string `gorm:"not null"`
+	Plan       string `gorm:"not null"`
+	Quantity   int64  `gorm:"not null"`
+	Status     string `gorm:"not null"`
+	Steps      string `gorm:"not null"` // JSON, "" until they are decided
+	InvoiceID  *string
+	PaymentURL string `gorm:"not null"`
+	Problem    string `gorm:"not null"`
+	Detail     string `gorm:"not null"`
+	Voided     string `gorm:"not null"` // JSON, "" for none
+	LeaseUntil stamp  `gorm:"not null"`
+	LookAt     *stamp
+	CreatedAt  stamp `gorm:"not null;autoCreateTime:false"`
+	EndedAt    *stamp
 }
 
 func (changeRow) TableName() string { return "subscription_changes" }
@@ -44,13 +42,6 @@ func (r reads) Change(
 		err = billing.Errorf(billing.ENotFound, "No such change.")
 	}
 	return c, err
-}
-
-// ChangeByKey reads the change that was requested under an Idempotency-Key. ok is false if the key is unused.
-func (r reads) ChangeByKey(
-	ctx context.Context, account billing.AccountID, key string,
-) (_ billing.SubscriptionChange, ok bool, err error) {
-	return r.change(ctx, "account_id = ? AND idempotency_key = ?", string(account), key)
 }
 
 // PendingChange reads the account's change that is not decided yet. ok is false if there is none.
@@ -104,8 +95,8 @@ func (r reads) change(
 	return c, err == nil, err
 }
 
-// InsertChange appends a change. The caller holds the account's lock. Under it, the caller has looked for the key and
-// for another pending change.
+// InsertChange appends a change. The caller holds the account's lock, and has looked for another pending change under
+// it.
 func (tx *Tx) InsertChange(ctx context.Context, c billing.SubscriptionChange) error {
 	row, err := toRowChange(c)
 	if err != nil {
@@ -145,24 +136,24 @@ func (tx *Tx) WakeChanges(ctx context.Context, account billing.AccountID, decide
 // DeleteChange deletes a change of the account for which Stripe was not asked yet, so its key is unused again. The
 // caller holds the account's lock.
 func (tx *Tx) DeleteChange(ctx context.Context, account billing.AccountID, id billing.ChangeID) error {
-	return translate(
-		tx.q(ctx).Where("account_id = ? AND id = ?", string(account), string(id)).Delete(&changeRow{}).Error,
-	)
+	err := tx.q(ctx).Where("account_id = ? AND id = ?", string(account), string(id)).Delete(&changeRow{}).Error
+	if err != nil {
+		return translate(err)
+	}
+	return tx.forgetRequests(ctx, account, billing.OperationChange, string(id))
 }
 
 func toRowChange(c billing.SubscriptionChange) (changeRow, error) {
 	row := changeRow{
 		ID: string(c.ID), AccountID: string(c.AccountID), Kind: string(c.Kind), Plan: c.Plan, Quantity: c.Quantity,
-		IdempotencyKey: nullable(c.Key),
-		RequestHash:    c.RequestHash,
-		Status:         string(c.Status),
-		InvoiceID:      nullable(c.Owed.ID),
-		PaymentURL:     c.Owed.URL,
-		Problem:        string(c.Problem),
-		Detail:         c.Detail,
-		LeaseUntil:     stamp{c.LeaseUntil},
-		LookAt:         toStamp(c.LookAt),
-		CreatedAt:      stamp{c.CreatedAt}, EndedAt: toStamp(c.EndedAt),
+		Status:     string(c.Status),
+		InvoiceID:  nullable(c.Owed.ID),
+		PaymentURL: c.Owed.URL,
+		Problem:    string(c.Problem),
+		Detail:     c.Detail,
+		LeaseUntil: stamp{c.LeaseUntil},
+		LookAt:     toStamp(c.LookAt),
+		CreatedAt:  stamp{c.CreatedAt}, EndedAt: toStamp(c.EndedAt),
 	}
 	switch {
 	case c.Status.Decided():
@@ -188,20 +179,18 @@ func toRowChange(c billing.SubscriptionChange) (changeRow, error) {
 
 func fromRowChange(row changeRow) (billing.SubscriptionChange, error) {
 	c := billing.SubscriptionChange{
-		ID:          billing.ChangeID(row.ID),
-		AccountID:   billing.AccountID(row.AccountID),
-		Kind:        billing.ChangeKind(row.Kind),
-		Plan:        row.Plan,
-		Quantity:    row.Quantity,
-		Key:         fromNullable[string](row.IdempotencyKey),
-		RequestHash: row.RequestHash,
-		Status:      billing.ChangeStatus(row.Status),
-		Owed:        billing.OwedInvoice{ID: fromNullable[billing.InvoiceID](row.InvoiceID), URL: row.PaymentURL},
-		Problem:     billing.Code(row.Problem),
-		Detail:      row.Detail,
-		LeaseUntil:  row.LeaseUntil.Time,
-		LookAt:      fromStamp(row.LookAt),
-		CreatedAt:   row.CreatedAt.Time, EndedAt: fromStamp(row.EndedAt),
+		ID:         billing.ChangeID(row.ID),
+		AccountID:  billing.AccountID(row.AccountID),
+		Kind:       billing.ChangeKind(row.Kind),
+		Plan:       row.Plan,
+		Quantity:   row.Quantity,
+		Status:     billing.ChangeStatus(row.Status),
+		Owed:       billing.OwedInvoice{ID: fromNullable[billing.InvoiceID](row.InvoiceID), URL: row.PaymentURL},
+		Problem:    billing.Code(row.Problem),
+		Detail:     row.Detail,
+		LeaseUntil: row.LeaseUntil.Time,
+		LookAt:     fromStamp(row.LookAt),
+		CreatedAt:  row.CreatedAt.Time, EndedAt: fromStamp(row.EndedAt),
 	}
 	if row.Voided != "" {
 		if err := json.Unmarshal([]byte(row.Voided), &c.Voided); err != nil {

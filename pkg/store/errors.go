@@ -47,13 +47,16 @@ func withCode(err error) (_ error, ok bool) {
 // away reports whether the database was out of reach or too busy, so that the same call may succeed later. A statement
 // that the database refused does not count: a broken rule stays broken, however often the call is retried.
 func away(err error) bool {
+	if lostRace(err) {
+		return true
+	}
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
 		switch pg.Code[:2] {
 		case "08", "53", "57": // connection, resources, shutdown
 			return true
 		}
-		return pg.Code == "55P03" || pg.Code == "58030" || lostRace(err) // lock_timeout, io_error
+		return pg.Code == "55P03" || pg.Code == "58030" // lock_timeout, io_error
 	}
 	for _, sign := range []error{
 		driver.ErrBadConn, sql.ErrConnDone, net.ErrClosed, io.EOF, io.ErrUnexpectedEOF, context.DeadlineExceeded,
@@ -81,10 +84,11 @@ var liteAway = []sqlite3.ErrorCode{
 	sqlite3.CANTOPEN,
 }
 
-// lostRace reports whether a transaction was chosen as the victim of a race and may simply be retried.
+// lostRace reports whether a transaction lost against another one and may simply be retried: it was the victim of a
+// deadlock or a serialization failure, or the other one was first to use its Idempotency-Key.
 func lostRace(err error) bool {
 	var pg *pgconn.PgError
-	return errors.As(err, &pg) && (pg.Code == "40001" || pg.Code == "40P01")
+	return errors.Is(err, errKeyTaken) || errors.As(err, &pg) && (pg.Code == "40001" || pg.Code == "40P01")
 }
 
 // hidePassword keeps a connection string out of the log.

@@ -34,16 +34,6 @@ type orderRow struct {
 
 func (orderRow) TableName() string { return "orders" }
 
-type orderKeyRow struct {
-	AccountID      string `gorm:"primaryKey"`
-	IdempotencyKey string `gorm:"primaryKey"`
-	RequestHash    string `gorm:"not null"`
-	OrderID        string `gorm:"not null"`
-	CreatedAt      stamp  `gorm:"not null;autoCreateTime:false"`
-}
-
-func (orderKeyRow) TableName() string { return "order_keys" }
-
 // Order reads one order of the account. Errors: ENotFound, also for an order of another account.
 func (r reads) Order(ctx context.Context, account billing.AccountID, id billing.OrderID) (billing.Order, error) {
 	var row orderRow
@@ -51,21 +41,6 @@ func (r reads) Order(ctx context.Context, account billing.AccountID, id billing.
 		return billing.Order{}, translate(err)
 	}
 	return fromRowOrder(row), nil
-}
-
-// OrderByKey reads the order that a request with an Idempotency-Key got, and the hash of that request. Errors:
-// ENotFound.
-func (r reads) OrderByKey(
-	ctx context.Context, account billing.AccountID, key string,
-) (o billing.Order, requestHash string, err error) {
-	var row orderKeyRow
-	if err := r.q(ctx).Where(
-		"account_id = ? AND idempotency_key = ?", string(account), key,
-	).Take(&row).Error; err != nil {
-		return o, "", translate(err)
-	}
-	o, err = r.Order(ctx, account, billing.OrderID(row.OrderID))
-	return o, row.RequestHash, err
 }
 
 // OpenOrders lists the account's orders that are pending or paid, oldest first.
@@ -141,37 +116,22 @@ func (r reads) orders(
 	return orders, nil
 }
 
-// InsertOrder appends a new order. The caller holds the account's lock and has looked for the key under it.
+// InsertOrder appends a new order. The caller holds the account's lock.
 func (tx *Tx) InsertOrder(ctx context.Context, o billing.Order) error {
 	row := toRowOrder(o)
 	return translate(tx.q(ctx).Create(&row).Error)
 }
 
-// InsertOrderKey records which order a request with an Idempotency-Key got.
-func (tx *Tx) InsertOrderKey(ctx context.Context, o billing.Order, key, requestHash string) error {
-	return translate(tx.q(ctx).Create(&orderKeyRow{
-		AccountID:      string(o.AccountID),
-		IdempotencyKey: key,
-		RequestHash:    requestHash,
-		OrderID:        string(o.ID),
-		CreatedAt:      stamp{tx.Now},
-	}).Error)
-}
-
-// DeleteOrder deletes an order that has no page, and its keys. It leaves an order that has a page. The caller holds
-// the account's lock.
-func (tx *Tx) DeleteOrder(ctx context.Context, o billing.Order) error {
-	without := tx.q(ctx).Model(&orderRow{}).Select("id").Where(
-		"id = ? AND account_id = ? AND checkout_id IS NULL", string(o.ID), string(o.AccountID),
-	)
-	if err := tx.q(ctx).Where(
-		"account_id = ? AND order_id IN (?)", string(o.AccountID), without,
-	).Delete(&orderKeyRow{}).Error; err != nil {
-		return translate(err)
+// DeleteOrder deletes an order that has no page, so its keys are unused again. It leaves an order that has a page. The
+// caller holds the account's lock.
+func (tx *Tx) DeleteOrder(ctx context.Context, account billing.AccountID, id billing.OrderID) error {
+	res := tx.q(ctx).Where(
+		"account_id = ? AND id = ? AND checkout_id IS NULL", string(account), string(id),
+	).Delete(&orderRow{})
+	if res.Error != nil || res.RowsAffected == 0 {
+		return translate(res.Error)
 	}
-	return translate(
-		tx.q(ctx).Where("account_id = ? AND id IN (?)", string(o.AccountID), without).Delete(&orderRow{}).Error,
-	)
+	return tx.forgetRequests(ctx, account, billing.OperationCheckout, string(id))
 }
 
 // SaveOrder writes what a sync or a response of Stripe's changes in an order. The caller holds the account's lock.

@@ -113,8 +113,9 @@ func (tx *Tx) SQL() *sql.Tx { return tx.sql }
 const maxTries = 4
 
 // InTx runs fn in a transaction: READ COMMITTED on PostgreSQL, where writers of one account take turns on its row;
-// one writer at a time on SQLite. fn may run again after a deadlock or a serialization failure, so it must have no
-// effect outside the transaction, and it must never call Stripe. Errors: fn's own, EUnavailable.
+// one writer at a time on SQLite. fn may run again after it lost a race: a deadlock, a serialization failure, or a key
+// that another transaction used first (Once). So it must have no effect outside the transaction, and it must never
+// call Stripe. Errors: fn's own, EUnavailable.
 func (d *DB) InTx(ctx context.Context, fn func(tx *Tx) error) error {
 	now := d.now().UTC().Truncate(time.Microsecond)
 	for try := 1; ; try++ {

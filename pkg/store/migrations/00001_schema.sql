@@ -100,6 +100,19 @@ CREATE TABLE former_customers (
     PRIMARY KEY (account_id, customer_id)
 );
 
+-- Requests with an Idempotency-Key and the id of what each made, so that a repeat returns the same. Each operation has
+-- its own keys. The requests of the ledger are not here: their keys are in `entries`.
+CREATE TABLE requests (
+    account_id      text NOT NULL REFERENCES accounts (id),
+    operation       text NOT NULL CONSTRAINT requests_operation CHECK (operation IN
+        ('checkout', 'subscription_change', 'admin')),
+    idempotency_key text NOT NULL CONSTRAINT requests_idempotency_key CHECK (idempotency_key <> ''),
+    request_hash    text NOT NULL,
+    result          text NOT NULL CONSTRAINT requests_result CHECK (result <> ''),
+    created_at      timestamptz NOT NULL,
+    PRIMARY KEY (account_id, operation, idempotency_key)
+);
+
 -- How many of an account's requests may still call Stripe, one row for each kind of request. The budget is full again
 -- at `whole_at`. It is in the database, so that all replicas count together.
 CREATE TABLE request_budgets (
@@ -170,18 +183,6 @@ CREATE UNIQUE INDEX orders_automatic_open ON orders (account_id) WHERE automatic
 CREATE INDEX orders_automatic_made ON orders (account_id, created_at) WHERE automatic;
 CREATE INDEX orders_uncharged ON orders (id) WHERE automatic AND status = 'pending' AND payment_intent_id IS NULL;
 
--- The order that a request with an Idempotency-Key returned. Several keys may lead to one order: an open checkout page
--- is returned again.
-CREATE TABLE order_keys (
-    account_id      text NOT NULL REFERENCES accounts (id),
-    idempotency_key text NOT NULL,
-    request_hash    text NOT NULL,
-    order_id        text NOT NULL,
-    created_at      timestamptz NOT NULL,
-    PRIMARY KEY (account_id, idempotency_key),
-    CONSTRAINT order_keys_order_id_fkey FOREIGN KEY (account_id, order_id) REFERENCES orders (account_id, id)
-);
-
 -- Automatic purchases: buy this pack when the points run low. `due_at` is only when to look again; the decision is made
 -- under the account's lock, from its orders.
 CREATE TABLE top_ups (
@@ -218,33 +219,30 @@ CREATE TABLE returned_charges (
 -- Changes of a subscription that its customer requested. The row, with the steps to take at Stripe, is written before
 -- the first of them. A job looks at an undecided change at `look_at`.
 CREATE TABLE subscription_changes (
-    account_id      text NOT NULL REFERENCES accounts (id),
-    id              text NOT NULL,
-    kind            text NOT NULL CONSTRAINT subscription_changes_kind CHECK (kind IN ('change', 'cancel', 'resume')),
-    plan            text NOT NULL,
-    quantity        bigint NOT NULL CONSTRAINT subscription_changes_quantity CHECK (quantity >= 0),
-    idempotency_key text,
-    request_hash    text NOT NULL,
-    status          text NOT NULL CONSTRAINT subscription_changes_status CHECK (status IN
+    account_id  text NOT NULL REFERENCES accounts (id),
+    id          text NOT NULL,
+    kind        text NOT NULL CONSTRAINT subscription_changes_kind CHECK (kind IN ('change', 'cancel', 'resume')),
+    plan        text NOT NULL,
+    quantity    bigint NOT NULL CONSTRAINT subscription_changes_quantity CHECK (quantity >= 0),
+    status      text NOT NULL CONSTRAINT subscription_changes_status CHECK (status IN
         ('pending', 'done', 'unpaid', 'processing', 'invoiced', 'failed')),
-    steps           text NOT NULL,
-    invoice_id      text,
-    payment_url     text NOT NULL,
-    problem         text NOT NULL,
-    detail          text NOT NULL,
+    steps       text NOT NULL,
+    invoice_id  text,
+    payment_url text NOT NULL,
+    problem     text NOT NULL,
+    detail      text NOT NULL,
     -- The invoices that it voided, as JSON, so that its repeat lists the same. They are noted before the first is voided.
-    voided          text NOT NULL,
-    lease_until     timestamptz NOT NULL,
-    look_at         timestamptz,
-    created_at      timestamptz NOT NULL,
-    ended_at        timestamptz,
+    voided      text NOT NULL,
+    lease_until timestamptz NOT NULL,
+    look_at     timestamptz,
+    created_at  timestamptz NOT NULL,
+    ended_at    timestamptz,
     PRIMARY KEY (account_id, id),
     CONSTRAINT subscription_changes_unpaid CHECK (
         status NOT IN ('unpaid', 'processing', 'invoiced') OR invoice_id IS NOT NULL),
     CONSTRAINT subscription_changes_ended CHECK ((status = 'pending') = (ended_at IS NULL)),
     CONSTRAINT subscription_changes_look_at CHECK ((look_at IS NULL) = (status IN ('done', 'failed')))
 );
-CREATE UNIQUE INDEX subscription_changes_idempotency_key ON subscription_changes (account_id, idempotency_key);
 CREATE INDEX subscription_changes_account_id ON subscription_changes (account_id, created_at);
 -- An account has one pending change at a time.
 CREATE UNIQUE INDEX subscription_changes_pending ON subscription_changes (account_id) WHERE status = 'pending';
@@ -373,23 +371,20 @@ CREATE TABLE entries (
 CREATE UNIQUE INDEX entries_idempotency_key ON entries (account_id, idempotency_key);
 CREATE INDEX entries_id ON entries (id);
 
--- What admins did to accounts. Their idempotency keys are apart from the customer's.
+-- What admins did to accounts.
 CREATE TABLE admin_actions (
-    account_id      text NOT NULL REFERENCES accounts (id),
-    id              text NOT NULL,
-    admin_id        text, -- an account, which may be kept elsewhere
-    action          text NOT NULL CONSTRAINT admin_actions_action CHECK (action IN
+    account_id text NOT NULL REFERENCES accounts (id),
+    id         text NOT NULL,
+    admin_id   text, -- an account, which may be kept elsewhere
+    action     text NOT NULL CONSTRAINT admin_actions_action CHECK (action IN
         ('grant', 'correction', 'role', 'unpark')),
-    entry_seq       bigint,
-    reason          text NOT NULL,
-    idempotency_key text,
-    request_hash    text NOT NULL,
-    created_at      timestamptz NOT NULL,
+    entry_seq  bigint,
+    reason     text NOT NULL,
+    created_at timestamptz NOT NULL,
     PRIMARY KEY (account_id, id),
     CONSTRAINT admin_actions_entry_seq_fkey FOREIGN KEY (account_id, entry_seq) REFERENCES entries (account_id, seq),
     CONSTRAINT admin_actions_entry CHECK ((action IN ('grant', 'correction')) = (entry_seq IS NOT NULL))
 );
-CREATE UNIQUE INDEX admin_actions_idempotency_key ON admin_actions (account_id, idempotency_key);
 
 -- What admins did to the operator's endpoints, which may be gone since.
 CREATE TABLE webhook_actions (
