@@ -22,8 +22,9 @@ type AuditScope struct {
 }
 
 const (
-	outgoingDetail = `'outgoing event ' || d.id || ' waits, and no job is left for it' AS detail FROM deliveries d JOIN webhooks w ON w.id = d.webhook_id`
-	outgoingWaits  = `w.disabled_at IS NULL AND d.status = 'pending' AND d.created_at < @before AND d.next_at < @due
+	outgoingDetail = `'outgoing event ' || d.id || ' waits, and no job is left for it' AS detail
+		FROM deliveries d JOIN webhooks w ON w.id = d.webhook_id`
+	outgoingWaits = `w.disabled_at IS NULL AND d.status = 'pending' AND d.created_at < @before AND d.next_at < @due
 		AND d.webhook_id NOT IN (SELECT args ->> 'webhook' FROM river_job WHERE kind = 'deliver' AND finalized_at IS NULL)`
 	orderKey = `CASE WHEN o.automatic THEN @intent || o.payment_intent_id ELSE @key || o.checkout_id END`
 )
@@ -31,46 +32,60 @@ const (
 // rules are queries for rows that break a rule. Each is one statement, so it sees all its tables at one moment and
 // needs no lock. A rule never sees half of a transaction that is still running.
 var rules = []struct{ name, query string }{
-	{"next-expiry", `SELECT a.id AS account, 'the account does not know when its next lot runs out or its next hold ends' AS detail FROM accounts a
+	{"next-expiry", `SELECT a.id AS account,
+		'the account does not know when its next lot runs out or its next hold ends' AS detail FROM accounts a
 		WHERE a.id > @after AND a.id <= @last
 		AND a.next_expiry IS DISTINCT FROM (SELECT MIN(expires_at) FROM (
 			SELECT expires_at FROM lots l WHERE l.account_id = a.id AND (l.remaining > 0 OR l.held > 0) AND l.ended_at IS NULL
 			UNION ALL SELECT expires_at FROM holds h WHERE h.account_id = a.id AND h.status = 'active') ends)`},
-	{"window", `SELECT a.id AS account, 'the subscription is ' || a.sub_status || ' and has a window' AS detail FROM accounts a
-		WHERE a.id > @after AND a.id <= @last AND a.window_until IS NOT NULL AND a.sub_status NOT IN ('active', 'trialing', 'past_due')`},
-	{"ended-points", `SELECT a.id AS account, 'lot ' || l.id || ' has points left of ' || l.source || ', which has ended' AS detail
+	{"window", `SELECT a.id AS account, 'the subscription is ' || a.sub_status || ' and has a window' AS detail
+		FROM accounts a WHERE a.id > @after AND a.id <= @last AND a.window_until IS NOT NULL
+		AND a.sub_status NOT IN ('active', 'trialing', 'past_due')`},
+	{"ended-points", `SELECT a.id AS account,
+		'lot ' || l.id || ' has points left of ' || l.source || ', which has ended' AS detail
 		FROM accounts a JOIN lots l ON l.account_id = a.id AND l.source = 'subscription:' || a.sub_id
 		WHERE a.id > @after AND a.id <= @last AND a.sub_status IN ('canceled', 'incomplete_expired')
 		AND l.remaining > 0 AND (l.expires_at IS NULL OR l.expires_at > @ended)`},
-	{"order-times", `SELECT o.account_id AS account, 'order ' || o.id || ' is ' || o.status || ', which its fulfilled_at denies' AS detail FROM orders o
-		WHERE o.account_id > @after AND o.account_id <= @last AND (o.status IN ('fulfilled', 'refunded')) <> (o.fulfilled_at IS NOT NULL)`},
-	{"order-grant", `SELECT o.account_id AS account, 'order ' || o.id || ' is ' || o.status || ' and its points were not granted' AS detail
+	{"order-times", `SELECT o.account_id AS account,
+		'order ' || o.id || ' is ' || o.status || ', which its fulfilled_at denies' AS detail
+		FROM orders o WHERE o.account_id > @after AND o.account_id <= @last
+		AND (o.status IN ('fulfilled', 'refunded')) <> (o.fulfilled_at IS NOT NULL)`},
+	{"order-grant", `SELECT o.account_id AS account,
+		'order ' || o.id || ' is ' || o.status || ' and its points were not granted' AS detail
 		FROM orders o LEFT JOIN lots l ON l.grant_key = ` + orderKey + ` AND l.account_id = o.account_id
 		WHERE o.account_id > @after AND o.account_id <= @last AND o.kind = 'pack' AND o.status IN ('fulfilled', 'refunded')
 		AND (l.id IS NULL OR l.granted <> o.points)`},
-	{"grant-order", `SELECT l.account_id AS account, 'lot ' || l.id || ' was granted for an order that is not fulfilled' AS detail
-		FROM lots l LEFT JOIN orders o ON l.grant_key = ` + orderKey + ` AND o.account_id = l.account_id AND o.status IN ('fulfilled', 'refunded')
-		WHERE l.account_id > @after AND l.account_id <= @last 
-		AND (substr(l.grant_key, 1, length(@key)) = @key OR substr(l.grant_key, 1, length(@intent)) = @intent) AND o.id IS NULL`},
+	{"grant-order", `SELECT l.account_id AS account,
+		'lot ' || l.id || ' was granted for an order that is not fulfilled' AS detail
+		FROM lots l LEFT JOIN orders o ON l.grant_key = ` + orderKey + ` AND o.account_id = l.account_id
+			AND o.status IN ('fulfilled', 'refunded')
+		WHERE l.account_id > @after AND l.account_id <= @last AND o.id IS NULL
+		AND (substr(l.grant_key, 1, length(@key)) = @key OR substr(l.grant_key, 1, length(@intent)) = @intent)`},
 	{"lot-entries", `SELECT l.account_id AS account, 'lot ' || l.id || ' and its entries tell two stories' AS detail
 		FROM lots l LEFT JOIN (SELECT account_id, lot_id, SUM(CASE kind WHEN 'grant' THEN 1 ELSE 0 END) AS grants,
-			SUM(CASE kind WHEN 'grant' THEN amount ELSE 0 END) AS granted, SUM(CASE WHEN kind IN ('clawback', 'restore') THEN -amount ELSE 0 END) AS clawed_back
+			SUM(CASE kind WHEN 'grant' THEN amount ELSE 0 END) AS granted,
+			SUM(CASE WHEN kind IN ('clawback', 'restore') THEN -amount ELSE 0 END) AS clawed_back
 			FROM entries WHERE account_id > @after AND account_id <= @last AND lot_id IS NOT NULL
 			GROUP BY account_id, lot_id) e ON e.account_id = l.account_id AND e.lot_id = l.id
 		WHERE l.account_id > @after AND l.account_id <= @last
 		AND substr(l.grant_key, 1, 8) <> 'restore:' -- what a won dispute brought back has no grant of its own
 		AND (e.lot_id IS NULL OR e.grants <> 1 OR e.granted <> l.granted OR e.clawed_back <> l.clawed_back)`},
-	{"event-ticket", `SELECT e.account_id AS account, 'event ' || e.id || ' is processed, and no sync after its receipt was applied' AS detail
+	{"event-ticket", `SELECT e.account_id AS account,
+		'event ' || e.id || ' is processed, and no sync after its receipt was applied' AS detail
 		FROM inbox_events e JOIN accounts a ON a.id = e.account_id
-		WHERE e.account_id > @after AND e.account_id <= @last AND e.status = 'processed' AND (e.ticket IS NULL OR e.ticket > a.ticket_applied)`},
+		WHERE e.account_id > @after AND e.account_id <= @last AND e.status = 'processed'
+		AND (e.ticket IS NULL OR e.ticket > a.ticket_applied)`},
 	// The kinds of jobs and their arguments are those of package inbox.
-	{"event-job", `SELECT e.account_id AS account, 'event ' || e.id || ' waits, and nobody looks after it' AS detail FROM inbox_events e
-		WHERE e.account_id > @after AND e.account_id <= @last AND e.status = 'pending' AND e.received_at < @before
+	{"event-job", `SELECT e.account_id AS account, 'event ' || e.id || ' waits, and nobody looks after it' AS detail
+		FROM inbox_events e WHERE e.account_id > @after AND e.account_id <= @last AND e.status = 'pending'
+		AND e.received_at < @before
 		AND e.account_id NOT IN (SELECT args ->> 'account' FROM river_job WHERE kind = 'sync' AND finalized_at IS NULL)
-		AND NOT EXISTS (SELECT 1 FROM syncs s WHERE s.account_id = e.account_id AND s.cause = 'event' AND s.began_at >= @before)`},
+		AND NOT EXISTS (SELECT 1 FROM syncs s
+			WHERE s.account_id = e.account_id AND s.cause = 'event' AND s.began_at >= @before)`},
 	// Events whose account is not known yet are looked at once a run, together with its first accounts.
-	{"event-job", `SELECT '' AS account, 'event ' || e.id || ' waits for its account, and nobody looks after it' AS detail FROM inbox_events e
-		WHERE @after = '' AND e.account_id IS NULL AND e.status = 'pending' AND e.received_at < @before AND (e.tried_at IS NULL OR e.tried_at < @before)
+	{"event-job", `SELECT '' AS account, 'event ' || e.id || ' waits for its account, and nobody looks after it' AS detail
+		FROM inbox_events e WHERE @after = '' AND e.account_id IS NULL AND e.status = 'pending' AND e.received_at < @before
+		AND (e.tried_at IS NULL OR e.tried_at < @before)
 		AND e.id NOT IN (SELECT args ->> 'event' FROM river_job WHERE kind = 'resolve' AND finalized_at IS NULL)`},
 	{"outgoing-job", `SELECT d.account_id AS account, ` + outgoingDetail + `
 		WHERE d.account_id > @after AND d.account_id <= @last AND ` + outgoingWaits},

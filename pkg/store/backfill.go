@@ -29,8 +29,14 @@ const theWalk = "backfill"
 func (r reads) EventWalk(ctx context.Context) (billing.EventWalk, error) {
 	var row walkRow
 	err := r.q(ctx).Where("kind = ?", theWalk).Take(&row).Error
-	w := billing.EventWalk{SeenUntil: fromStamp(row.SeenUntil), After: billing.StripeEventID(row.WalkAfter), LookedAt: fromStamp(row.LookedAt), Found: row.Found,
-		Refused: row.Refused, RefusedAt: fromStamp(row.RefusedAt)}
+	w := billing.EventWalk{
+		SeenUntil: fromStamp(row.SeenUntil),
+		After:     billing.StripeEventID(row.WalkAfter),
+		LookedAt:  fromStamp(row.LookedAt),
+		Found:     row.Found,
+		Refused:   row.Refused,
+		RefusedAt: fromStamp(row.RefusedAt),
+	}
 	if row.WalkSince != nil {
 		w.Since, w.Until = &row.WalkSince.Time, &row.WalkUntil.Time
 	}

@@ -34,7 +34,8 @@ var AtOnce = time.Unix(0, 0).UTC()
 // that it names. It is one statement, so it goes by what the endpoints want at that moment, and not by what another
 // transaction has read.
 func (tx *Tx) InsertDeliveries(ctx context.Context, d billing.Delivery) error {
-	res := tx.q(ctx).Exec(`INSERT INTO deliveries (webhook_id, id, account_id, type, body, status, attempts, next_at, last_status, last_error, created_at)
+	res := tx.q(ctx).Exec(`INSERT INTO deliveries
+		(webhook_id, id, account_id, type, body, status, attempts, next_at, last_status, last_error, created_at)
 		SELECT w.id, @id, @account, @type, @body, 'pending', 0, @next, 0, '', @now FROM webhooks w WHERE w.disabled_at IS NULL
 		AND (w.id = @webhook OR @webhook = '' AND (w.types = ',*,' OR w.types LIKE @like))`, map[string]any{
 		"id": string(d.ID), "account": nullable(d.AccountID), "type": string(d.Type), "body": d.Body,
@@ -156,7 +157,8 @@ func (tx *Tx) DeleteDeliveries(ctx context.Context, before time.Time, limit int)
 	// all of them.
 	for after := ""; err == nil; {
 		var next struct{ Webhook, Known *string }
-		err = tx.q(ctx).Raw(`SELECT d.webhook, w.id AS known FROM (SELECT MIN(webhook_id) AS webhook FROM deliveries WHERE webhook_id > ?) d
+		err = tx.q(ctx).Raw(`SELECT d.webhook, w.id AS known
+			FROM (SELECT MIN(webhook_id) AS webhook FROM deliveries WHERE webhook_id > ?) d
 			LEFT JOIN webhooks w ON w.id = d.webhook`, after).Scan(&next).Error
 		if err != nil || next.Webhook == nil {
 			break
@@ -190,8 +192,10 @@ func (r reads) Outgoing(ctx context.Context) (o Outgoing, err error) {
 		Pending, Delivered, Failed int64
 		Oldest                     *stamp
 	}
-	err = r.q(ctx).Raw(`SELECT pending, oldest, CAST(COALESCE(SUM(w.delivered), 0) AS bigint) AS delivered, CAST(COALESCE(SUM(w.failed), 0) AS bigint) AS failed
-		FROM (SELECT COUNT(*) AS pending, MIN(created_at) AS oldest FROM deliveries WHERE status = 'pending') waiting LEFT JOIN webhooks w ON true
+	err = r.q(ctx).Raw(`SELECT pending, oldest, CAST(COALESCE(SUM(w.delivered), 0) AS bigint) AS delivered,
+		CAST(COALESCE(SUM(w.failed), 0) AS bigint) AS failed
+		FROM (SELECT COUNT(*) AS pending, MIN(created_at) AS oldest FROM deliveries WHERE status = 'pending') waiting
+		LEFT JOIN webhooks w ON true
 		GROUP BY pending, oldest`).Scan(&row).Error
 	return Outgoing{row.Pending, row.Delivered, row.Failed, fromStamp(row.Oldest)}, translate(err)
 }

@@ -129,9 +129,11 @@ func (r reads) Sums(ctx context.Context, account billing.AccountID) (s Sums, err
 		(SELECT COUNT(*) FROM (SELECT balance_after - amount AS wants, LAG(balance_after, 1, 0) OVER (ORDER BY seq) AS has
 			FROM entries WHERE account_id = @id) AS steps WHERE wants <> has) AS breaks,
 		(SELECT COUNT(*) FROM holds WHERE account_id = @id AND amount <>
-			(SELECT COALESCE(SUM(points), 0) FROM hold_parts WHERE hold_parts.account_id = holds.account_id AND hold_id = holds.id)) +
+			(SELECT COALESCE(SUM(points), 0) FROM hold_parts
+				WHERE hold_parts.account_id = holds.account_id AND hold_id = holds.id)) +
 		(SELECT COUNT(*) FROM lots WHERE account_id = @id AND (ended_at IS NOT NULL AND remaining > 0 OR held <>
-			(SELECT COALESCE(SUM(points), 0) FROM hold_parts JOIN holds ON holds.account_id = hold_parts.account_id AND holds.id = hold_id
+			(SELECT COALESCE(SUM(points), 0) FROM hold_parts
+				JOIN holds ON holds.account_id = hold_parts.account_id AND holds.id = hold_id
 				WHERE hold_parts.account_id = lots.account_id AND lot_id = lots.id AND status = 'active'))) AS astray`,
 		sql.Named("id", string(account))).Scan(&s).Error
 	return s, translate(err)

@@ -151,7 +151,8 @@ func (r reads) HasPendingEvents(ctx context.Context, account billing.AccountID) 
 // overdue selects events that have waited since before @since, if no sync for an event of their account has begun
 // since then. A user's own syncs do not count: they give up sooner, and frequent requests must not delay the events.
 const overdue = `FROM inbox_events e WHERE e.status = 'pending' AND e.account_id IS NOT NULL AND e.received_at < @since
-	AND NOT EXISTS (SELECT 1 FROM syncs s WHERE s.account_id = e.account_id AND s.cause = 'event' AND s.began_at >= @since)`
+	AND NOT EXISTS (SELECT 1 FROM syncs s
+		WHERE s.account_id = e.account_id AND s.cause = 'event' AND s.began_at >= @since)`
 
 // OverdueAccounts lists accounts whose events have waited since before the given time, with no one working on them.
 // The order is random. So many that keep failing do not hide the others, and replicas that look at the same time do
@@ -176,8 +177,10 @@ func (tx *Tx) IsOverdue(ctx context.Context, id billing.AccountID, since time.Ti
 // unrouted selects events that have waited since before the given time, whose account is not known, and which no one
 // has tried since.
 func unrouted(q *gorm.DB, since time.Time) *gorm.DB {
-	return q.Model(&eventRow{}).Where("status = ? AND account_id IS NULL AND received_at < ? AND (tried_at IS NULL OR tried_at < ?)",
-		string(billing.InboxPending), stamp{since}, stamp{since})
+	return q.Model(&eventRow{}).Where(
+		"status = ? AND account_id IS NULL AND received_at < ? AND (tried_at IS NULL OR tried_at < ?)",
+		string(billing.InboxPending), stamp{since}, stamp{since},
+	)
 }
 
 // UnroutedEvents lists events that have been pending since before the given time, whose account is not known yet, and

@@ -76,7 +76,8 @@ func (tx *Tx) UnlinkStripe(ctx context.Context) error {
 			ON CONFLICT DO NOTHING`,
 		`UPDATE orders SET status = 'expired', url = '' WHERE status IN ('pending', 'paid')`,
 		`UPDATE subscription_changes SET status = 'failed', ended_at = @now WHERE status = 'pending'`,
-		`UPDATE inbox_events SET status = 'ignored', reason = 'it is of a Stripe account that was unlinked' WHERE status = 'pending'`,
+		`UPDATE inbox_events SET status = 'ignored', reason = 'it is of a Stripe account that was unlinked'
+			WHERE status = 'pending'`,
 		`UPDATE top_ups SET status = 'needs_attention', reason = 'no_payment_method' WHERE status = 'on'`,
 		`UPDATE event_walks SET seen_until = @now, walk_since = NULL, walk_until = NULL, walk_after = ''`,
 		`UPDATE accounts SET version = version + 1 WHERE customer_id IS NOT NULL OR sub_id IS NOT NULL`,

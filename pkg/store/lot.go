@@ -88,8 +88,9 @@ func (r reads) ClawedLots(ctx context.Context, account billing.AccountID) ([]bil
 func (r reads) RanOut(ctx context.Context, now time.Time, limit int) ([]billing.Account, error) {
 	var rows []accountRow
 	err := r.q(ctx).Table("accounts").Select("accounts.*").
-		Joins(`JOIN (SELECT account_id, MIN(expires_at) AS since FROM lots WHERE expires_at <= ? AND expires_at IS NOT NULL AND ended_at IS NULL
-			AND (remaining > 0 OR held > 0) GROUP BY account_id) ended ON ended.account_id = accounts.id`, stamp{now}).
+		Joins(`JOIN (SELECT account_id, MIN(expires_at) AS since FROM lots
+			WHERE expires_at <= ? AND expires_at IS NOT NULL AND ended_at IS NULL AND (remaining > 0 OR held > 0)
+			GROUP BY account_id) ended ON ended.account_id = accounts.id`, stamp{now}).
 		Order(
 			"CASE WHEN sub_status IN ('trialing', 'active', 'past_due', 'unpaid', 'paused') THEN 1 ELSE 0 END, since, id",
 		).Limit(limit).Find(&rows).Error
@@ -119,7 +120,8 @@ func (tx *Tx) InsertLot(ctx context.Context, l billing.Lot) error {
 		CreatedAt:  stamp{l.CreatedAt},
 	}
 	if p := l.Period; p != nil {
-		row.PeriodStart, row.PeriodEnd, row.PeriodInner, row.PeriodOrigin = &stamp{p.Start}, &stamp{p.End}, p.Inner, toStamp(l.Origin)
+		row.PeriodStart, row.PeriodEnd = &stamp{p.Start}, &stamp{p.End}
+		row.PeriodInner, row.PeriodOrigin = p.Inner, toStamp(l.Origin)
 	}
 	return translate(tx.q(ctx).Create(&row).Error)
 }

@@ -106,8 +106,8 @@ func (d *DB) checkOrigin(ctx context.Context) error {
 	return nil
 }
 
-var errOldSchema = errors.New("the database was made by a development version of pointsync, and its schema cannot be upgraded: " +
-	"use a new database (on SQLite, delete the file) and run pointsync migrate")
+var errOldSchema = errors.New("the database was made by a development version of pointsync, " +
+	"and its schema cannot be upgraded: use a new database (on SQLite, delete the file) and run pointsync migrate")
 
 var sqlComment = regexp.MustCompile(`(?m)--.*$`)
 

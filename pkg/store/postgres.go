@@ -66,7 +66,8 @@ func checkDurable(ctx context.Context, pool *pgxpool.Pool, allow bool) error {
 		}
 		if value == "off" && !allow {
 			return fmt.Errorf(
-				"PostgreSQL runs with %s = off and may lose acknowledged spends: turn it on, or set POINTSYNC_ALLOW_UNSAFE_DATABASE=true where losing data is fine",
+				"PostgreSQL runs with %s = off and may lose acknowledged spends: turn it on, "+
+					"or set POINTSYNC_ALLOW_UNSAFE_DATABASE=true where losing data is fine",
 				name,
 			)
 		}

@@ -7,7 +7,8 @@ func (row *accountRow) setSubscription(s *billing.Subscription) {
 		return
 	}
 	status, quantity := string(s.Status), s.Quantity
-	row.SubID, row.SubPlan, row.SubQuantity, row.SubStatus, row.SubCancels = nullable(s.ID), s.Plan, &quantity, &status, s.CancelAtPeriodEnd
+	row.SubID, row.SubPlan, row.SubQuantity = nullable(s.ID), s.Plan, &quantity
+	row.SubStatus, row.SubCancels = &status, s.CancelAtPeriodEnd
 	row.SubPeriodStart, row.SubPeriodEnd = &stamp{s.CurrentPeriodStart}, &stamp{s.CurrentPeriodEnd}
 	if next := s.Scheduled; next != nil {
 		plan, seats := next.Plan, next.Quantity

@@ -50,7 +50,8 @@ func (r reads) DueTopUps(
 			stamp{now}, string(after), stamp{now},
 		).
 		Where(
-			"NOT EXISTS (SELECT 1 FROM orders o WHERE o.account_id = t.account_id AND o.automatic AND o.status IN ('pending', 'paid'))",
+			"NOT EXISTS (SELECT 1 FROM orders o "+
+				"WHERE o.account_id = t.account_id AND o.automatic AND o.status IN ('pending', 'paid'))",
 		).
 		Order("t.account_id").Limit(limit).Pluck("t.account_id", &ids).Error
 	return ids, translate(err)
@@ -61,8 +62,12 @@ func (r reads) DueTopUps(
 func (r reads) UnchargedOrders(
 	ctx context.Context, now time.Time, after billing.OrderID, limit int,
 ) ([]billing.Order, error) {
-	return r.orders(ctx, "id", limit, "automatic AND status = 'pending' AND payment_intent_id IS NULL AND (charge_after IS NULL OR charge_after <= ?) AND id > ?",
-		stamp{now}, string(after))
+	return r.orders(
+		ctx, "id", limit,
+		"automatic AND status = 'pending' AND payment_intent_id IS NULL "+
+			"AND (charge_after IS NULL OR charge_after <= ?) AND id > ?",
+		stamp{now}, string(after),
+	)
 }
 
 // AutomaticOrders lists the account's automatic orders that were made at or after a time, oldest first.

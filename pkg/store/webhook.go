@@ -69,7 +69,8 @@ func (r reads) Webhook(ctx context.Context, id billing.WebhookID) (billing.Webho
 func (r reads) DueWebhooks(ctx context.Context, now time.Time) ([]billing.Webhook, error) {
 	var rows []webhookRow
 	err := r.q(ctx).Where(`disabled_at IS NULL AND EXISTS (SELECT 1 FROM deliveries d
-		WHERE d.webhook_id = webhooks.id AND d.status = 'pending' AND d.next_at <= ?)`, stamp{now}).Order("id").Find(&rows).Error
+		WHERE d.webhook_id = webhooks.id AND d.status = 'pending' AND d.next_at <= ?)`, stamp{now}).
+		Order("id").Find(&rows).Error
 	hooks := make([]billing.Webhook, len(rows))
 	for i, row := range rows {
 		hooks[i] = fromRowWebhook(row)

@@ -20,7 +20,10 @@ import (
 const supervisor = `
 dir=$1; shift
 exec 3<&0 </dev/null
-{ cat; touch "$dir/over"; while [ -e "$dir/over" ]; do kill -QUIT "$(head -n 1 "$dir/data/postmaster.pid")"; sleep 0.1; done; } <&3 >/dev/null 2>&1 &
+{
+	cat; touch "$dir/over"
+	while [ -e "$dir/over" ]; do kill -QUIT "$(head -n 1 "$dir/data/postmaster.pid")"; sleep 0.1; done
+} <&3 >/dev/null 2>&1 &
 exec 3<&-
 until [ -e "$dir/over" ]; do "$@" & wait $!; done
 rm -rf "$dir"`
