@@ -51,12 +51,12 @@ func (s *Service) lookAtPayment(ctx context.Context, c billing.SubscriptionChang
 	}
 	var failure error
 	switch status {
-	case "paid":
+	case billing.InvoicePaid:
 		owed = billing.OwedInvoice{}
 		if err := s.replaceLate(ctx, c); err != nil {
 			return c, err
 		}
-	case "void", "uncollectible":
+	case billing.InvoiceVoid, billing.InvoiceUncollectible:
 		failure = billing.Errorf(
 			billing.EConflict,
 			"This change was not paid for in time, or another one took its place. Ask again under another key.",

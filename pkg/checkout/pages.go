@@ -26,7 +26,7 @@ func (s *Service) endedPages(ctx context.Context, draft billing.Order) (ended []
 		if err != nil && billing.CodeOf(err) != billing.ENotFound {
 			return nil, err
 		}
-		if page.Status != "open" {
+		if page.Status != billing.CheckoutOpen {
 			ended = append(ended, o.CheckoutID)
 		}
 	}
