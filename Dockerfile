@@ -1,17 +1,17 @@
-# Built in two stages: the image holds one static binary, the certificates it trusts, and nothing to break into.
+# Built in two stages. The image holds one static binary, the certificates that it trusts, and nothing else to attack.
 FROM golang:1.26 AS build
 WORKDIR /src
 ENV CGO_ENABLED=0
-# The modules first: they change seldom, and are then not fetched again.
+# Copy the module files first: they seldom change, so the modules are fetched only when they do.
 COPY go.mod go.sum ./
 RUN go mod download
 COPY api ./api
 COPY cmd ./cmd
 COPY pkg ./pkg
 COPY catalog.yaml openapi.yaml ./
-# timetzdata: the time zones lie in the binary, for the image has none.
+# timetzdata puts the time zones into the binary, because the image has none.
 RUN go build -trimpath -tags timetzdata -ldflags "-s -w" -o /out/pointsync ./cmd/pointsync
-# For those who keep SQLite in a volume: an empty folder that the user below may write.
+# For SQLite in a volume: an empty folder that the user below may write to.
 RUN mkdir -p /out/data
 
 FROM scratch

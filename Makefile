@@ -1,6 +1,6 @@
-# Everything one does here by habit. `make` alone prints it. The steps that need more than a line are in .ci/.
+# The commands of daily work; `make` alone lists them. Steps that need more than a line are scripts in .ci/.
 
-# Each step of `make check` says its name in one line, so that a log can be read at a glance.
+# Each step of `make check` prints its name in one line, so that a log can be read at a glance.
 HEADLINE = @printf '\n== %s\n'
 POINTSYNC = go run ./cmd/pointsync
 NODE_TOOLS = tools/node_modules/.package-lock.json
@@ -15,7 +15,7 @@ SIMFLAGS ?=
 # A simulation waits more than it computes, so several run at a time.
 SIMULATE = go run ./pkg/store/storetest/pgtest -- go test ./pkg/simtest -count=1 -v -run '^TestSimulation$$' -parallel 6
 
-# What `make sim-long` simulates on PostgreSQL: so many users, until so many webhooks were taken, or for so long.
+# What `make sim-long` simulates on PostgreSQL: LONG_USERS users, until LONG_EVENTS webhooks came or LONG_FOR is over.
 LONG_USERS ?= 10000
 LONG_EVENTS ?= 1000000
 LONG_FOR ?= 6h
@@ -23,11 +23,11 @@ LONG_REPORT ?= $(CURDIR)/docs/simulation-long.md
 SIMULATE_LONG = go run ./pkg/store/storetest/pgtest -- go test ./pkg/simtest -count=1 -v -run '^TestLong$$' -timeout 24h \
 	-args -seed=$(SEED) -long-for=$(LONG_FOR) -long-report=$(LONG_REPORT) -patience=30m
 
-# The proofs of docs/proofs.md that are not the simulation. Plain `go test` runs them in their short form; `-full` in full.
+# The proofs of docs/proofs.md, without the simulation. Plain `go test` runs their short form; `-full` runs the full form.
 PROOFS = ^Test(Linearizable|ThreeReplicas|PostgresKilled|ServerKilledOnSQLite|KeysTogether|RepliesCut|StaleTokens|ManyLies|ManyPoisons|RefundAgainstSpend|AnyOrderOfPictures)$$
 PROVE = go run ./pkg/store/storetest/pgtest -- go test ./pkg/simtest ./pkg/inbox ./pkg/reconcile -count=1 -v -run '$(PROOFS)' -parallel 4
 
-# What `make mutants` breaks, and its flags: MUTANTFLAGS='-only change.go' tries one file, -every 5 each fifth.
+# What `make mutants` breaks, and its flags: MUTANTFLAGS='-only change.go' tries one file, -every 5 each fifth mutant.
 PKG ?= ./pkg/ledger
 MUTANTFLAGS ?=
 
@@ -41,13 +41,13 @@ TESTFLAGS ?=
 .NOTPARALLEL:
 .PHONY: help dev demo test quick cover bench generate screenshots check generated format vet lint tidy contract postman browser conformance speed sim sim-long proofs counts mutants tools build docker-steps postgres race
 
-help: ## print this
+help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
 dev: ## run the API, the local Stripe and SQLite: no account needed anywhere
 	$(POINTSYNC) dev
 
-demo: ## play the whole story once, and fail when a step is not as it should be
+demo: ## play the whole story once, and fail if a step goes wrong
 	$(HEADLINE) 'demo: the whole story'
 	$(POINTSYNC) demo
 
@@ -59,7 +59,7 @@ quick: format vet lint ## with Go alone: format, vet, lint, and the tests of pkg
 	$(HEADLINE) 'quick: the tests of pkg/ on SQLite'
 	go test -short -skip '/^postgres$$|OnPostgres$$' $(QUICK)
 
-cover: postgres ## how much of each package the suite covers, by any test; writes coverage.html
+cover: postgres ## print how much of the code the whole suite covers; writes coverage.html
 	$(HEADLINE) 'cover: the suite'
 	go run ./pkg/store/storetest/pgtest -- go test -coverpkg=./api/...,./cmd/...,./pkg/... -coverprofile=coverage.out ./...
 	go tool cover -html=coverage.out -o coverage.html
@@ -69,26 +69,26 @@ bench: postgres ## run the benchmarks
 	$(HEADLINE) 'bench: the benchmarks'
 	go run ./pkg/store/storetest/pgtest -- go test -run '^$$' -bench . -benchmem $(TESTFLAGS) ./...
 
-generate: ## write the generated code anew, after a change of openapi.yaml or catalog.yaml
+generate: ## write the generated code; run it after a change of openapi.yaml or catalog.yaml
 	go -C tools mod download github.com/stripe/stripe-mock
 	STRIPE_OPENAPI="$$(go -C tools list -m -f '{{.Dir}}' github.com/stripe/stripe-mock)/embedded/openapi" go generate ./...
 
-screenshots: $(NODE_TOOLS) ## take the pictures of the sandbox's pages in docs/screenshots anew
+screenshots: $(NODE_TOOLS) ## take the pictures of the sandbox's pages again, into docs/screenshots
 	node .ci/screenshots.mjs
 
-# The suite comes last, so that what it says stands at the end of a log.
-check: generated format vet lint tidy tools contract build docker-steps demo postman browser conformance speed sim race ## all that must hold before a change lands
+# The suite comes last, so that its result is at the end of a log.
+check: generated format vet lint tidy tools contract build docker-steps demo postman browser conformance speed sim race ## run all that must pass before a change lands
 
-generated: ## the generated code is what `make generate` writes
+generated: ## check that the generated code is what `make generate` writes
 	$(HEADLINE) 'generated: the generated code is current'
 	.ci/generated
 
-format: ## the code is formatted
+format: ## check that the code is formatted
 	$(HEADLINE) 'format: gofmt'
 	@files=$$(find . -name '*.go' -not -path '*/node_modules/*' -exec gofmt -l {} +); \
-		if [ -n "$$files" ]; then echo "not formatted (gofmt -w mends it):"; echo "$$files"; exit 1; fi
+		if [ -n "$$files" ]; then echo "not formatted (gofmt -w fixes it):"; echo "$$files"; exit 1; fi
 
-vet: ## the compiler's own second look
+vet: ## run go vet
 	$(HEADLINE) 'vet: go vet'
 	go vet ./...
 
@@ -96,11 +96,11 @@ lint: ## staticcheck, at the version that tools/go.mod pins
 	$(HEADLINE) 'lint: staticcheck'
 	"$$(go -C tools tool -n staticcheck)" ./...
 
-tidy: ## go.mod and go.sum name what is used and nothing else
+tidy: ## check that go.mod and go.sum name exactly what is used
 	$(HEADLINE) 'tidy: go mod tidy'
 	go mod tidy -diff
 
-tools: ## the mutants' own tests: a package whose mutants end in a known way
+tools: ## test tools/mutants on a package whose mutants have known results
 	$(HEADLINE) 'tools: the tests of tools/mutants'
 	go -C tools vet ./mutants
 	go -C tools test ./mutants
@@ -113,21 +113,21 @@ postman: $(NODE_TOOLS) ## run the Postman collection against a fresh `dev`
 	$(HEADLINE) 'postman: the collection, against a fresh dev'
 	node .ci/postman.mjs
 
-browser: $(NODE_TOOLS) ## walk through the shop and the sandbox's pages in a real browser, and hold them against WCAG 2.1
+browser: $(NODE_TOOLS) ## walk through the shop and the sandbox's pages in a real browser, and check them against WCAG 2.1
 	$(HEADLINE) 'browser: the shop and the pages, in a real browser'
 	node .ci/browser.mjs
 
-conformance: $(NODE_TOOLS) ## hold the sandbox against Stripe's own document, fixtures, mock, second SDK and command line
+conformance: $(NODE_TOOLS) ## check the sandbox against Stripe's own document, fixtures, mock, second SDK and command line
 	$(HEADLINE) 'conformance: the sandbox against the official material'
 	go -C tools vet ./conformance
 	go -C tools test ./conformance
 	node --test tools/conformance/node/*.test.mjs
 
-speed: ## print what a paid checkout and a year of 10,000 customers' renewals cost in the sandbox
+speed: ## measure a paid checkout, and a year of renewals of 10,000 customers, in the sandbox
 	$(HEADLINE) 'speed: the sandbox'
 	go test -run '^$$' -bench 'PaidCheckout|YearOfRenewals' ./pkg/sandbox
 
-sim: postgres ## simulate the whole under faults: make sim SEED=7 SEEDS=1 USERS=4 STEPS=60 DATABASE=sqlite
+sim: postgres ## simulate the whole system under faults: make sim SEED=7 SEEDS=1 USERS=4 STEPS=60 DATABASE=sqlite
 	$(HEADLINE) 'sim: $(SEEDS) seeds from $(SEED), $(USERS) users and $(STEPS) steps each, on both databases'
 	$(SIMULATE) -timeout 24h -args -seed=$(SEED) -seeds=$(SEEDS) -users=$(USERS) -steps=$(STEPS) -database=$(DATABASE) $(SIMFLAGS)
 
@@ -141,11 +141,11 @@ proofs: postgres ## run the proofs of docs/proofs.md in their short form, as the
 	$(HEADLINE) 'proofs: restarts, kills and counts'
 	$(PROVE)
 
-counts: postgres ## run them in full, which takes long; prints the report
+counts: postgres ## run the proofs in full, which takes long; prints the report
 	$(HEADLINE) 'counts: the proofs in full'
 	$(PROVE) -timeout 6h -args -full
 
-mutants: postgres ## break a package in small ways, and list what its tests do not see: make mutants PKG=./pkg/ledger
+mutants: postgres ## break a package in small ways, and list the breaks that its tests do not notice: make mutants PKG=./pkg/ledger
 	$(HEADLINE) 'mutants: $(PKG)'
 	go run ./pkg/store/storetest/pgtest -- go -C tools run ./mutants -root $(CURDIR) $(MUTANTFLAGS) $(PKG)
 
@@ -157,13 +157,13 @@ docker-steps: ## do what the Dockerfile does, without a container engine
 	$(HEADLINE) 'docker-steps: the Dockerfile, step by step'
 	.ci/docker-steps
 
-# SQLite is C translated to Go: watched by the race detector as well, it takes three times as long and shows no race of ours.
+# SQLite is C translated to Go. Under the race detector it would take three times as long, and show no race of ours.
 UNWATCHED = -gcflags=github.com/ncruces/go-sqlite3-wasm/...=-race=false
 
 race:
 	@$(MAKE) --no-print-directory test TESTFLAGS='-race -timeout 40m $(UNWATCHED)'
 
-# Installs PostgreSQL where that is possible and needed; where it is not, the tests themselves say what to do.
+# Installs PostgreSQL if it is needed and possible. If it is not possible, the tests say what to do.
 postgres:
 	@.ci/postgres
 

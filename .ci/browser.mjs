@@ -1,5 +1,5 @@
-// Walks through the demo shop and the sandbox's pages in a real browser, as people would, and holds each page
-// against the rules of accessibility. Screenshots of the steps go to the folder named by SHOTS, if any.
+// Walks through the demo shop and the sandbox's pages in a real browser, as people would, and checks each page against
+// the rules of accessibility. If SHOTS names a folder, screenshots of the steps go there.
 import { join } from 'node:path';
 import { accessibility, newcomer } from './browser/accessibility.mjs';
 import { checkout } from './browser/checkout.mjs';

@@ -1,4 +1,4 @@
-// Starts a fresh `pointsync dev` on free ports, in a folder of its own, hands its addresses to whoever asks, and ends it.
+// Starts a fresh `pointsync dev` on free ports in a new folder, passes its addresses to the caller's function, and stops it.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -10,8 +10,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 export const root = join(import.meta.dirname, '..');
 const startDeadline = 30_000; // milliseconds
 
-// withBinary hands over the path of a fresh binary in a folder that is gone when use has ended. It is built first and not run by
-// `go run`, which would pass no signal on to the server.
+// withBinary calls use with the path of a fresh binary, in a folder that is deleted when use has ended. `go run` would pass
+// no signal on to the server, so the binary is built first.
 export async function withBinary(use) {
   const folder = mkdtempSync(join(tmpdir(), 'pointsync-check-'));
   try {
@@ -23,14 +23,15 @@ export async function withBinary(use) {
   }
 }
 
-// withDev answers what use answers for the server: the number of failures. more are flags of `pointsync dev`.
+// withDev calls use with the server's addresses and returns its result, the number of failures. more are flags of
+// `pointsync dev`.
 export async function withDev(binary, folder, use, more = []) {
   const [api, sandbox] = await freePorts(2);
   return running(binary, ['dev', '--addr', api, '--sandbox-addr', sandbox, '--data-dir', mkdtempSync(join(folder, 'data-')), ...more], folder,
     `http://${api}/readyz`, () => use({ base_url: `http://${api}`, sandbox_url: `http://${sandbox}` }));
 }
 
-// withSandbox does the same for a sandbox alone.
+// withSandbox does the same with only a sandbox.
 export async function withSandbox(binary, folder, use) {
   const [sandbox] = await freePorts(1);
   return running(binary, ['sandbox', '--addr', sandbox], folder, `http://${sandbox}/_sandbox/clock`, () => use(`http://${sandbox}`));
@@ -41,7 +42,7 @@ async function running(binary, args, folder, sign, use) {
   let said = '';
   for (const stream of [dev.stdout, dev.stderr]) stream.on('data', (text) => { said += text; });
   const ended = once(dev, 'exit');
-  process.once('exit', () => dev.kill('SIGKILL')); // should this script fail in a way of its own
+  process.once('exit', () => dev.kill('SIGKILL')); // if this script itself fails
   try {
     await answers(sign, dev);
     const failed = await use();
@@ -64,7 +65,7 @@ async function answers(url, server) {
   throw new Error(`${url} did not answer in ${startDeadline} ms`);
 }
 
-// freePorts holds all of them at once, so that they differ.
+// freePorts opens all of them at once, so that they differ.
 async function freePorts(count) {
   const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
   await Promise.all(servers.map((server) => once(server, 'listening')));

@@ -1,6 +1,6 @@
 // Runs every collection in docs/postman against a fresh `pointsync dev`. The collections find it by the variables base_url
-// and sandbox_url. Before that, it fails where they leave out an operation of the contract;
-// after that, it runs the snippet of docs/tokens.md.
+// and sandbox_url. It first fails if they leave out an operation of the contract. At the end it runs the snippet of
+// docs/tokens.md.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
@@ -40,7 +40,7 @@ async function newman(collection, urls) {
   return code ?? 1;
 }
 
-// leftOut tells which operations no request of the collections is for, and which exceptions are none.
+// leftOut returns the operations that no request of the collections calls, and the exceptions that are not needed.
 function leftOut() {
   const operations = contract();
   const called = new Set(names.flatMap((name) => requests(JSON.parse(readFileSync(join(collections, name), 'utf8')).item))
@@ -53,7 +53,8 @@ function leftOut() {
   ];
 }
 
-// contract reads the operations by their indentation, which spares a YAML library. One that lies deeper is a callback, and has no address.
+// contract returns the operations, found by their indentation, so that no YAML library is needed. A deeper one is a
+// callback and has no address.
 function contract() {
   const operations = [];
   let path, method;
@@ -71,7 +72,7 @@ function requests(items) {
   return items.flatMap((item) => item.item ? requests(item.item) : [item.request]);
 }
 
-// operationOf answers the operation with the most words in common: /points/top-up is no /points/{something}.
+// operationOf returns the operation with the most words in common, so /points/top-up is not taken for /points/{something}.
 function operationOf({ method, url }, operations) {
   if (!url.raw.startsWith('{{base_url}}/')) return undefined; // it is for the sandbox
   const asked = url.raw.slice('{{base_url}}'.length).split('?')[0].split('/');

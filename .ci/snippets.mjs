@@ -1,5 +1,6 @@
-// Runs the JavaScript of docs/tokens.md, as it stands there, against a running server: it takes a fresh token although its own clock is a little
-// ahead or behind, and refuses one that has expired, is not valid yet, is not for it, or was changed.
+// Runs the JavaScript of docs/tokens.md, unchanged, against a running server. It must take a fresh token even if its own
+// clock is a little ahead or behind. It must refuse a token that has expired, is not valid yet, is not for it, or was
+// changed.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from './dev.mjs';
@@ -8,7 +9,7 @@ const code = /\n```js\n([^]*?)\n```\n/.exec(readFileSync(join(root, 'docs/tokens
 if (!code) throw new Error('docs/tokens.md has no JavaScript');
 const { claimsOf } = await import(`data:text/javascript,${encodeURIComponent(code)}`);
 
-// checkSnippets answers how many cases failed.
+// checkSnippets returns the number of failed cases.
 export async function checkSnippets(api) {
   const email = `snippet${process.pid}@example.com`;
   const registered = await fetch(`${api}/auth/register`, {
@@ -40,7 +41,7 @@ export async function checkSnippets(api) {
   return failed;
 }
 
-// takes runs the snippet with a clock that is so many seconds ahead.
+// takes runs the snippet with a clock that is a given number of seconds ahead.
 async function takes(raw, api, ahead, audience) {
   const { now } = Date;
   Date.now = () => now() + ahead * 1000;

@@ -1,9 +1,9 @@
-// Holds every page of the sandbox against the rules of accessibility.
+// Checks every page of the sandbox against the rules of accessibility.
 import { hold } from './axe.mjs';
 import { fill, pay } from './card.mjs';
 import { bothWays, cancelling, euros, login, owing, reduced } from './ways.mjs';
 
-// newcomer holds the panel of a sandbox in which nothing has happened yet, so it comes before everything else.
+// newcomer checks the panel of a sandbox in which nothing has happened yet, so it comes before everything else.
 export const newcomer = (browser, world) => hold(browser, { 'the panel of a newcomer': async (page) => {
   await page.goto(world.url);
   await page.getByRole('heading', { name: 'Nothing has happened here yet' }).waitFor();

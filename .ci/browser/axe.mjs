@@ -13,7 +13,7 @@ const looks = [
   { colorScheme: 'light', width: 390, height: 844 },
 ];
 
-// hold opens pages, one after the other, and holds each of them against the rules.
+// hold opens pages, one after the other, and checks each of them against the rules.
 export const hold = (browser, pages) => withPage(browser, { bypassCSP: true, reducedMotion: 'reduce' }, async (page) => {
   const failures = [];
   for (const [name, open] of Object.entries(pages)) {
@@ -23,7 +23,7 @@ export const hold = (browser, pages) => withPage(browser, { bypassCSP: true, red
   if (failures.length > 0) throw new Error(`not accessible:\n${failures.join('\n')}`);
 });
 
-// accessible holds a page as it stands against the rules, and leaves it in light and as wide as it was.
+// accessible checks the open page against the rules, and leaves it in light and as wide as it was.
 export async function accessible(page, name) {
   const size = page.viewportSize();
   const failures = await look(page, name);
@@ -45,7 +45,8 @@ async function look(page, name) {
   return found;
 }
 
-// violations answers what axe found, and whether the page can be read without scrolling sideways (WCAG 1.4.10), which it does not see.
+// violations returns what axe found. It also checks that the page can be read without scrolling sideways (WCAG 1.4.10),
+// which axe does not see.
 async function violations(page) {
   const { violations: found } = await page.evaluate((tags) => axe.run(document, { runOnly: tags, resultTypes: ['violations'], preload: false }), rules);
   const said = found.map(({ id, nodes: [first, ...more] }) => `${id} at ${first.target.join(' ')}${more.length > 0 ? ` and ${more.length} more` : ''}: ${first.failureSummary.replaceAll(/\s+/g, ' ')}`);

@@ -1,7 +1,7 @@
 // Fills the card form of the payment page and of the portal.
 export const good = { number: '4242424242424242', exp: '12 / 34', cvc: '123', name: 'Ada Lovelace' };
 
-// fill types a card as a person does; what is not given is the good card's.
+// fill types a card as a person does. Values that are not given are those of the good card.
 export async function fill(form, card = {}) {
   const { number, exp, cvc, name } = { ...good, ...card };
   await form.getByLabel('Card number').fill(number);

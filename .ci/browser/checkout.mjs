@@ -1,4 +1,4 @@
-// The payment page, as a payer: every way a card can be wrong, 3-D Secure, leaving, and coming back.
+// The payment page, as a payer sees it: every way a card can be wrong, 3-D Secure, leaving, and coming back.
 import { pay } from './card.mjs';
 import { must, stepper, withPage } from './chromium.mjs';
 

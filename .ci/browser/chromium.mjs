@@ -1,4 +1,4 @@
-// Starts the browser that the walks share, and listens for what a page complains about.
+// Starts the browser that the walks share, and listens for errors of the pages.
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -7,7 +7,7 @@ import { root } from '../dev.mjs';
 const { chromium } = createRequire(join(root, 'tools/package.json'))('playwright-core');
 const patience = 15_000; // milliseconds, for one step
 
-// withBrowser hands over a browser that is closed when use has ended.
+// withBrowser calls use with a browser, and closes it when use has ended.
 export async function withBrowser(use) {
   const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
   if (!executablePath) throw new Error('no Chromium: install the package chromium, or Google Chrome');
@@ -22,7 +22,8 @@ export async function withBrowser(use) {
   }
 }
 
-// withPage hands over a page in a context of its own, and fails when a script or the policy of a page complained.
+// withPage calls use with a page in a new context. It fails if a script or the content security policy of a page reported
+// an error.
 export async function withPage(browser, options, use) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
   const complaints = [];
@@ -38,7 +39,7 @@ export async function withPage(browser, options, use) {
   }
 }
 
-// stepper says each step in one line.
+// stepper prints each step in one line.
 export function stepper(page) {
   return async (name, act) => {
     try {
@@ -51,12 +52,12 @@ export function stepper(page) {
   };
 }
 
-// shoot takes a picture of a page, where the folder for them is named by SHOTS.
+// shoot takes a picture of a page, if SHOTS names a folder for pictures.
 export async function shoot(page, name) {
   if (process.env.SHOTS) await page.screenshot({ path: join(process.env.SHOTS, `${name.replaceAll(/\W+/g, '-')}.png`), fullPage: true });
 }
 
-// must fails with a sentence where something is not as it should be.
+// must fails with a sentence if its condition is not true.
 export function must(holds, sentence) {
   if (!holds) throw new Error(sentence);
 }

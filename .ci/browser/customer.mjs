@@ -16,13 +16,13 @@ export async function enter(page, email) {
   await points(page, 0);
 }
 
-// points waits until the shop shows so many.
+// points waits until the shop shows n points.
 export const points = (page, n, options) => page.locator('#available').filter({ hasText: new RegExp(`^${n.toLocaleString('en')}$`) }).waitFor(options);
 
-// said waits until a section tells something.
+// said waits until a section shows a message.
 export const said = (page, section, text) => page.getByRole('region', { name: section }).locator('.told').filter({ hasText: text }).waitFor();
 
-// order presses the button of something for sale, which leads to the payment page.
+// order presses the button of an item, which leads to the payment page.
 export async function order(page, urls, name) {
   await page.getByRole('button', { name, exact: true }).click();
   await page.waitForURL(`${urls.sandbox_url}/**`);
@@ -38,12 +38,12 @@ export async function spend(page, amount) {
   await page.getByRole('button', { name: 'Spend points' }).click();
 }
 
-// customerID asks the sandbox for who has an email address.
+// customerID asks the sandbox for the customer with an email address.
 export const customerID = async (world, email) => (await world.ask(`/v1/customers?email=${encodeURIComponent(email)}`)).data[0].id;
 
 const keyed = /\/(checkout|points\/spend|subscription\/(change|cancel|resume))$/;
 
-// keys notes under which keys the shop asks for what moves points or money: {path: [key, …]}.
+// keys records the keys of the shop's requests that move points or money: {path: [key, …]}.
 export function keys(page) {
   const sent = {};
   page.on('request', (request) => {
@@ -54,7 +54,7 @@ export function keys(page) {
   return sent;
 }
 
-// allKeyed fails where a request was sent without a key, or where none was sent at all to one of paths.
+// allKeyed fails if a request was sent without a key, or if no request was sent to one of paths.
 export function allKeyed(sent, ...paths) {
   for (const path of paths) must(sent[path]?.length > 0 && sent[path].every(Boolean), `${path} was asked under ${JSON.stringify(sent[path])}`);
 }

@@ -1,5 +1,5 @@
-// A web app at an address of its own, as most are, that calls the API from its page with plain fetch: at an origin that is allowed it can do
-// and read everything, and at one that is not the browser keeps it from both.
+// A web app at another address than the API, as most are. Its page calls the API with plain fetch. From an allowed origin
+// it can send and read everything; from any other origin the browser prevents both.
 import { must, stepper, withPage } from './chromium.mjs';
 import { password } from './customer.mjs';
 import { withServer } from './world.mjs';
@@ -7,7 +7,7 @@ import { withServer } from './world.mjs';
 const json = { 'Content-Type': 'application/json' };
 const topUp = { enabled: true, pack: 'pack_100', quantity: 1, threshold: 50, monthly_limit: 2 };
 
-// withSite hands over the origin of a web app whose page is empty: what its scripts would do, the walk does in it.
+// withSite calls use with the origin of a web app whose page is empty. The walk runs in it what its scripts would do.
 export const withSite = (use) => withServer(
   (_, response) => response.writeHead(200, { 'Content-Type': 'text/html' }).end('<!doctype html><title>An app elsewhere</title>'), use);
 
@@ -86,7 +86,8 @@ async function refused(page, urls, origin) {
   });
 }
 
-// asker answers what a page's own script learns of a request to the API: nothing but that it failed, where the browser kept it from it.
+// asker returns what a page's own script learns of a request to the API. If the browser prevented the request, the script
+// learns only that it failed.
 const asker = (page, urls) => (method, path, body, headers = {}) => page.evaluate(async ([url, init]) => {
   try {
     const answer = await fetch(url, init);

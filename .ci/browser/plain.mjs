@@ -1,4 +1,4 @@
-// All of the sandbox's pages once more, in a browser that runs no JavaScript.
+// All pages of the sandbox again, in a browser that runs no JavaScript.
 import { pay } from './card.mjs';
 import { stepper, withPage } from './chromium.mjs';
 

@@ -1,4 +1,4 @@
-// The billing portal, as a customer: change the plan, cancel, think again, and use another card.
+// The billing portal, as a customer uses it: change the plan, cancel, withdraw that, and use another card.
 import { fill } from './card.mjs';
 import { must, stepper, withPage } from './chromium.mjs';
 

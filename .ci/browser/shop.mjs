@@ -1,5 +1,5 @@
-// The demo shop, as a customer of it: register, buy a pack at a reduced price with a declined and then a good card, spend, see what
-// another device spends, subscribe, and cancel in the portal.
+// The demo shop, as a customer uses it: register, buy a pack at a reduced price with a declined and then a good card,
+// spend, see what another device spends, subscribe, and cancel in the portal.
 import { accessible } from './axe.mjs';
 import { pay } from './card.mjs';
 import { must, stepper, withPage } from './chromium.mjs';

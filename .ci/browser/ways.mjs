@@ -1,5 +1,5 @@
-// The payment page's other ways: promotion codes, bank debits, saving a card; an invoice's page; the portal by its login and
-// at one thing.
+// The other ways to pay and manage: promotion codes, bank debits, saving a card, an invoice's page, the portal by its login
+// link, and the portal opened for one task.
 import { fill, pay } from './card.mjs';
 import { must, stepper, withPage } from './chromium.mjs';
 
@@ -10,12 +10,12 @@ export async function reduced(world, price, more = {}) {
   return { code, session: await world.session('payment', price, { allow_promotion_codes: 'true', ...more }) };
 }
 
-// euros makes a price that a bank account can pay, too.
+// euros makes a price that a bank account can pay too.
 export const euros = async (world, amount) => (await world.ask('/v1/prices', { currency: 'eur', unit_amount: String(amount), 'product_data[name]': '100 points' })).id;
 
 export const bothWays = { 'payment_method_types[0]': 'card', 'payment_method_types[1]': 'sepa_debit' };
 
-// owing makes an invoice that waits for its customer to pay it.
+// owing makes an open invoice that the customer has to pay.
 export async function owing(world, customer) {
   await world.ask('/v1/invoiceitems', { customer, amount: '4200', currency: 'usd', description: 'Setup fee' });
   const { id } = await world.ask('/v1/invoices', { customer, collection_method: 'send_invoice', days_until_due: '14', pending_invoice_items_behavior: 'include' });

@@ -5,7 +5,7 @@ import { createServer } from 'node:http';
 export class World {
   constructor(url) { this.url = url; }
 
-  // ask sends a form to the API and answers its object.
+  // ask sends a form to the API and returns the object of the response.
   async ask(path, form, method = form ? 'POST' : 'GET') {
     const body = form && new URLSearchParams(form);
     return this.#answer(path, { method, body, headers: { authorization: 'Bearer sk_test_walk' } });
@@ -30,7 +30,8 @@ export class World {
 
   async customer(email, name) { return (await this.ask('/v1/customers', { email, name })).id; }
 
-  // session makes a checkout session, which leads back to the sandbox itself: it is at hand and shows that the payer went on.
+  // session makes a checkout session that leads back to the sandbox itself. That page is always there, and shows that the
+  // payer went on.
   async session(mode, price, more = {}) {
     return this.ask('/v1/checkout/sessions', { mode, success_url: `${this.url}/paid`, cancel_url: `${this.url}/left`,
       'line_items[0][price]': price, 'line_items[0][quantity]': '1', ...more });
@@ -47,11 +48,11 @@ export class World {
   }
 }
 
-// withReceiver hands over the address of a webhook endpoint that answers as answers() says.
+// withReceiver calls use with the address of a webhook endpoint that responds with the status of answers().
 export const withReceiver = (answers, use) => withServer(
   (request, response) => { request.resume().on('end', () => response.writeHead(answers(), {}).end()); }, (origin) => use(`${origin}/webhook`));
 
-// withServer hands over the origin of a server of the walk's own.
+// withServer calls use with the origin of a server that the walk starts.
 export async function withServer(handle, use) {
   const server = createServer(handle).listen(0, '127.0.0.1');
   await once(server, 'listening');
