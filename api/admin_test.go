@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/account"
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/store"
+	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
 // admin returns a new user to whom the command line has given the role.
@@ -131,15 +133,11 @@ func (c *client) waitsAndComes(admin *client, path string) {
 // park parks the client's account, as a sync does that would exceed the operator's limits.
 func (c *client) park(path string) {
 	c.t.Helper()
-	ctx, id := c.t.Context(), billing.AccountID(strings.TrimPrefix(path, "/admin/accounts/"))
-	must(c.t, c.w.db.InTx(ctx, func(tx *store.Tx) error {
-		a, err := tx.LockAccount(ctx, id)
-		if err != nil {
-			return err
-		}
+	id := billing.AccountID(strings.TrimPrefix(path, "/admin/accounts/"))
+	storetest.Change(c.t, c.w.db, id, func(ctx context.Context, tx *store.Tx, a billing.Account) error {
 		a.Parking = billing.Parking{At: &tx.Now, Reason: "more than a test allows"}
 		return tx.SaveParking(ctx, a)
-	}))
+	})
 }
 
 // hasAStory reads the syncs while they are kept: a month later they are deleted. The entries it requires are there

@@ -51,6 +51,20 @@ func (c *client) changesTheSubscription() {
 	c.w.Advance(2 * time.Minute) // restores what this used of the budget for asking Stripe
 }
 
+// decline makes the only subscription use a card that is declined.
+func (w *world) decline() {
+	w.t.Helper()
+	sub := w.Ask(http.MethodGet, "/v1/subscriptions", nil)["data"].([]any)[0].(map[string]any)
+	card := w.Ask(
+		http.MethodPost, "/v1/payment_methods/pm_card_chargeCustomerFail/attach",
+		url.Values{"customer": {sub["customer"].(string)}},
+	)
+	w.Ask(
+		http.MethodPost, "/v1/subscriptions/"+sub["id"].(string),
+		url.Values{"default_payment_method": {card["id"].(string)}},
+	)
+}
+
 // TestVoidedOverHTTP proves that an immediate cancellation lists the invoice of an unpaid upgrade, and that its repeat
 // lists the same.
 func TestVoidedOverHTTP(t *testing.T) {
@@ -58,15 +72,7 @@ func TestVoidedOverHTTP(t *testing.T) {
 	eachWorld(t, func(t *testing.T, w *world) {
 		c := w.user(t)
 		c.buy("basic_monthly")
-		sub := w.Ask(http.MethodGet, "/v1/subscriptions", nil)["data"].([]any)[0].(map[string]any)
-		card := w.Ask(
-			http.MethodPost, "/v1/payment_methods/pm_card_chargeCustomerFail/attach",
-			url.Values{"customer": {sub["customer"].(string)}},
-		)
-		w.Ask(
-			http.MethodPost, "/v1/subscriptions/"+sub["id"].(string),
-			url.Values{"default_payment_method": {card["id"].(string)}},
-		)
+		w.decline()
 		c.call(
 			http.StatusPaymentRequired, http.MethodPost, "/subscription/change", map[string]any{"plan": "pro_monthly"},
 		)
@@ -104,15 +110,7 @@ func TestChangeOverHTTP(t *testing.T) {
 			"the preview: %s", preview.raw,
 		)
 
-		sub := w.Ask(http.MethodGet, "/v1/subscriptions", nil)["data"].([]any)[0].(map[string]any)
-		card := w.Ask(
-			http.MethodPost, "/v1/payment_methods/pm_card_chargeCustomerFail/attach",
-			url.Values{"customer": {sub["customer"].(string)}},
-		)
-		w.Ask(
-			http.MethodPost, "/v1/subscriptions/"+sub["id"].(string),
-			url.Values{"default_payment_method": {card["id"].(string)}},
-		)
+		w.decline()
 		up["proration_date"] = preview.number("proration_date")
 		refused := c.call(
 			http.StatusPaymentRequired, http.MethodPost, "/subscription/change", up, "Idempotency-Key", "up",

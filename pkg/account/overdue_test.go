@@ -1,6 +1,7 @@
 package account
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -71,14 +72,10 @@ func TestOverdueWaitsForStripe(t *testing.T) {
 	t.Parallel()
 	storetest.EachDialect(t, func(t *testing.T, dialect store.Dialect) {
 		w := renews(t, dialect, "pm_card_chargeCustomerFail")
-		must(t, w.s.db.InTx(t.Context(), func(tx *store.Tx) error {
-			a, err := tx.LockAccount(t.Context(), w.id)
-			if err != nil {
-				return err
-			}
-			_, _, err = ledger.Grant(t.Context(), tx, a, billing.Grant{Key: "admin:1", Source: "admin", Amount: 50})
+		storetest.Change(t, w.s.db, w.id, func(ctx context.Context, tx *store.Tx, a billing.Account) error {
+			_, _, err := ledger.Grant(ctx, tx, a, billing.Grant{Key: "admin:1", Source: "admin", Amount: 50})
 			return err
-		}))
+		})
 		w.Gate.Refuse()
 		for n := range 7 { // the last ones have no budget left
 			_, err := w.s.Spend(t.Context(), w.claims, ledger.SpendRequest{Amount: 60})

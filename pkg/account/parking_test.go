@@ -14,14 +14,10 @@ import (
 // park makes an account's grants wait, as a sync does.
 func park(t *testing.T, db *store.DB, id billing.AccountID) {
 	t.Helper()
-	must(t, db.InTx(t.Context(), func(tx *store.Tx) error {
-		a, err := tx.LockAccount(t.Context(), id)
-		if err != nil {
-			return err
-		}
+	storetest.Change(t, db, id, func(ctx context.Context, tx *store.Tx, a billing.Account) error {
 		a.Parking = billing.Parking{At: &tx.Now, Reason: "too many grants"}
-		return tx.SaveParking(t.Context(), a)
-	}))
+		return tx.SaveParking(ctx, a)
+	})
 }
 
 // Proves that unparking approves the waiting grants and makes them due now, once for each key. A repeat changes

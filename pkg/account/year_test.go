@@ -6,6 +6,7 @@ import (
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/catalog"
+	"github.com/pointsync/pointsync/pkg/housetest"
 	"github.com/pointsync/pointsync/pkg/ledger"
 	"github.com/pointsync/pointsync/pkg/store"
 	"github.com/pointsync/pointsync/pkg/store/storetest"
@@ -47,17 +48,7 @@ func TestSpendOfDueMonth(t *testing.T) {
 // does not know it yet.
 func yearly(t *testing.T, dialect store.Dialect) *world {
 	t.Helper()
-	w := newWorld(t, dialect, &catalog.Catalog{Plans: []billing.Plan{
-		{
-			ID:            "basic_year",
-			Name:          "Basic, by the year",
-			Amount:        9000,
-			Currency:      "usd",
-			Interval:      "year",
-			GrantInterval: "month",
-			Points:        500,
-		},
-	}})
+	w := newWorld(t, dialect, &catalog.Catalog{Plans: []billing.Plan{housetest.BasicYear}})
 	w.subscribe("basic_year")
 	return w
 }

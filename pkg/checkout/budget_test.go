@@ -61,15 +61,7 @@ func (s *budgetShop) stop(later time.Duration) {
 // buyer returns a customer of a plan, with a key that has its order.
 func (s *budgetShop) buyer() billing.Account {
 	s.t.Helper()
-	a := storetest.NewAccount(s.t, s.db)
-	o := s.order(a.ID, checkout.Request{Item: "basic", Key: "first"})
-	s.Ask(
-		http.MethodPost, "/v1/payment_pages/"+string(o.CheckoutID)+"/confirm",
-		url.Values{"payment_method": {"pm_card_visa"}},
-	)
-	_, a, err := s.service.Status(s.t.Context(), a.ID, o.ID)
-	must(s.t, err)
-	return a
+	return s.buy(storetest.NewAccount(s.t, s.db).ID, checkout.Request{Item: "basic", Key: "first"})
 }
 
 // requests are the kinds of request that ask Stripe: how the n-th caller makes one, and a request at Stripe that only

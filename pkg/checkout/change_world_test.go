@@ -52,15 +52,7 @@ func planItems(t *testing.T) *catalog.Catalog {
 // subscriber returns an account that has paid for a plan, synced ten days later.
 func (s *planShop) subscriber(plan string, quantity int64) billing.Account {
 	s.t.Helper()
-	a := storetest.NewAccount(s.t, s.db)
-	o := s.order(a.ID, checkout.Request{Item: plan, Quantity: quantity})
-	s.Ask(
-		http.MethodPost, "/v1/payment_pages/"+string(o.CheckoutID)+"/confirm",
-		url.Values{"payment_method": {"pm_card_visa"}},
-	)
-	_, a, err := s.service.Status(s.t.Context(), a.ID, o.ID)
-	must(s.t, err)
-	return a
+	return s.buy(storetest.NewAccount(s.t, s.db).ID, checkout.Request{Item: plan, Quantity: quantity})
 }
 
 func (s *planShop) change(id billing.AccountID, r checkout.ChangeRequest) billing.Account {

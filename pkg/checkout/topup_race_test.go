@@ -379,21 +379,12 @@ func TestTopUpAskedTwice(t *testing.T) {
 	})
 	s.run() // leaves the order for both to continue
 	s.untilRetried()
-	var asks atomic.Int32
-	bothAsk := make(chan struct{})
-	s.Gate.Intercept(func(out http.ResponseWriter, r *http.Request) {
-		if isCharge(r) {
-			if asks.Add(1) == 2 {
-				close(bothAsk)
-			}
-			<-bothAsk
-		}
-		s.Gate.Stripe.ServeHTTP(out, r)
-	})
+	before := s.Gate.Asked("POST /v1/payment_intents")
+	s.Gate.Gather(2, isCharge)
 	s.together(1)
 	s.Gate.Open()
 	s.settled(a.ID, 1)
-	if asks.Load() < 2 {
-		t.Errorf("%d asked", asks.Load())
+	if n := s.Gate.Asked("POST /v1/payment_intents") - before; n < 2 {
+		t.Errorf("%d asked", n)
 	}
 }

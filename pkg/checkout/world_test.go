@@ -68,6 +68,19 @@ func (s *shop) pay(o billing.Order) billing.Order {
 	return o
 }
 
+// buy orders an item, pays for it, and returns the account as it is when the customer is back on the success page.
+func (s *shop) buy(id billing.AccountID, r checkout.Request) billing.Account {
+	s.t.Helper()
+	o := s.order(id, r)
+	s.Ask(
+		http.MethodPost, "/v1/payment_pages/"+string(o.CheckoutID)+"/confirm",
+		url.Values{"payment_method": {"pm_card_visa"}},
+	)
+	_, a, err := s.service.Status(s.t.Context(), id, o.ID)
+	must(s.t, err)
+	return a
+}
+
 // list returns the objects of one kind at Stripe.
 func (s *shop) list(path string) (objects []map[string]any) {
 	s.t.Helper()

@@ -3,6 +3,7 @@ package housetest
 import (
 	"net/http"
 	"net/http/httptest"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -30,6 +31,24 @@ func (g *Gate) hold(customer string, before bool) *Held {
 	h := &Held{before: before, arrived: make(chan struct{}, 100), release: make(chan struct{})}
 	g.held[customer] = h
 	return h
+}
+
+// Gather holds back the requests that match until n of them have come, and lets all other requests pass.
+func (g *Gate) Gather(n int, match func(*http.Request) bool) {
+	var come atomic.Int64
+	all := make(chan struct{})
+	g.Intercept(func(out http.ResponseWriter, r *http.Request) {
+		if match(r) {
+			if come.Add(1) == int64(n) {
+				close(all)
+			}
+			select {
+			case <-all:
+			case <-r.Context().Done():
+			}
+		}
+		g.Stripe.ServeHTTP(out, r)
+	})
 }
 
 // Pass lets later requests about a customer through. Those that are held stay held.

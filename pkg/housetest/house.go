@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/catalog"
 	"github.com/pointsync/pointsync/pkg/reconcile"
 	"github.com/pointsync/pointsync/pkg/sandbox"
@@ -25,6 +26,17 @@ import (
 
 // Policy has the defaults of the program.
 var Policy = reconcile.Policy{PastDueGrace: 72 * time.Hour, RenewalGrace: 2 * time.Hour}
+
+// BasicYear is a plan that the default catalogue does not have: it is paid by the year and grants each month.
+var BasicYear = billing.Plan{
+	ID:            "basic_year",
+	Name:          "Basic, by the year",
+	Amount:        9000,
+	Currency:      "usd",
+	Interval:      "year",
+	GrantInterval: "month",
+	Points:        500,
+}
 
 // Options change what New returns. The zero value is right for most tests.
 type Options struct {

@@ -145,17 +145,7 @@ func isList(r *http.Request) bool { return r.URL.Path == "/v1/events" }
 func TestBackfillTogether(t *testing.T) {
 	t.Parallel()
 	twoReplicas(t, func(t *testing.T, s *shop, replicas [2]*world, accounts []billing.Account) {
-		var looks atomic.Int64
-		both := make(chan struct{})
-		s.Gate.Intercept(func(out http.ResponseWriter, r *http.Request) {
-			if isList(r) {
-				if looks.Add(1) == 2 {
-					close(both)
-				}
-				<-both
-			}
-			s.Gate.Stripe.ServeHTTP(out, r)
-		})
+		s.Gate.Gather(2, isList)
 		var walks sync.WaitGroup
 		var found, through atomic.Int64
 		for _, w := range replicas {

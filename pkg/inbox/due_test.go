@@ -1,10 +1,12 @@
 package inbox_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/housetest"
 	"github.com/pointsync/pointsync/pkg/ledger"
 	"github.com/pointsync/pointsync/pkg/store"
 	"github.com/pointsync/pointsync/pkg/store/storetest"
@@ -13,15 +15,10 @@ import (
 // park parks an account, or lets its grants through, as a person's decision does.
 func (w *world) park(a billing.Account, p billing.Parking, next *time.Time) {
 	w.t.Helper()
-	ctx := w.t.Context()
-	must(w.t, w.db.InTx(ctx, func(tx *store.Tx) error {
-		locked, err := tx.LockAccount(ctx, a.ID)
-		if err != nil {
-			return err
-		}
+	storetest.Change(w.t, w.db, a.ID, func(ctx context.Context, tx *store.Tx, locked billing.Account) error {
 		locked.Parking, locked.Sync.NextGrantAt = p, next
 		return tx.SaveParking(ctx, locked)
-	}))
+	})
 }
 
 // Proves that grants which waited come by themselves after a person let them through, although no event comes and no
@@ -57,26 +54,9 @@ func TestYearNobodyLooks(t *testing.T) {
 	t.Parallel()
 	storetest.EachDialect(t, func(t *testing.T, dialect store.Dialect) {
 		s := newShop(t)
-		s.sells(
-			billing.Plan{
-				ID:            "basic_year",
-				Name:          "Basic, by the year",
-				Amount:        9000,
-				Currency:      "usd",
-				Interval:      "year",
-				GrantInterval: "month",
-				Points:        500,
-			},
-		)
+		s.sells(housetest.BasicYear)
 		w := s.replica(t, storetest.URL(t, dialect))
-		a := w.draft()
-		o := w.sell(a, "basic_year")
-		w.insert(a, o)
-		w.pay(o)
-		_, err := w.syncer.Sync(t.Context(), a.ID, billing.CauseEvent)
-		must(t, err)
-		_, err = ledger.Spend(t.Context(), w.db, a.ID, ledger.SpendRequest{Amount: 100})
-		must(t, err)
+		a := w.yearly(100)
 		got := w.account(a.ID)
 		if got.Available != 400 || got.Sync.NextGrantAt == nil {
 			t.Fatalf("the first month: %+v, %+v", got.Balance, got.Sync)

@@ -19,20 +19,16 @@ import (
 // lends makes an account with points that last an hour and a low-points threshold of 50, without a customer at Stripe.
 func (w *world) lends() billing.AccountID {
 	w.t.Helper()
-	ctx, id, few := context.Background(), storetest.NewAccount(w.t, w.db).ID, billing.Points(50)
-	must(w.t, w.db.InTx(ctx, func(tx *store.Tx) error {
-		a, err := tx.LockAccount(ctx, id)
-		if err != nil {
-			return err
-		}
+	id, few := storetest.NewAccount(w.t, w.db).ID, billing.Points(50)
+	storetest.Change(w.t, w.db, id, func(ctx context.Context, tx *store.Tx, a billing.Account) error {
 		end := tx.Now.Add(time.Hour)
-		if _, _, err = ledger.Grant(
+		if _, _, err := ledger.Grant(
 			ctx, tx, a, billing.Grant{Key: "lent:" + string(id), Source: "test", Amount: 100, ExpiresAt: &end},
 		); err != nil {
 			return err
 		}
 		return tx.SetLowPoints(ctx, id, &few)
-	}))
+	})
 	return id
 }
 

@@ -1,7 +1,6 @@
 package inbox_test
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"net/http"
@@ -11,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
 // person repeats a recorded life under new ids: Stripe's ids with a number at the end. The gate removes the number from
@@ -63,15 +63,11 @@ func rename(text string, ids []string, behind string) string {
 
 // rows returns what the database contains about the person, as if they were the only one.
 func (p person) rows(w *world) string {
-	var events bytes.Buffer
-	w.dumpRows(
-		&events,
-		fmt.Sprintf(
-			`SELECT id, type, status, reason, attempts, last_error FROM inbox_events WHERE account_id = '%s' ORDER BY id`,
-			p.account.ID,
-		),
-	)
-	rows := strings.ReplaceAll(w.dump(p.account.ID), string(p.account.ID), "acc") + events.String()
+	events := storetest.Dump(w.t, w.db, fmt.Sprintf(
+		`SELECT id, type, status, reason, attempts, last_error FROM inbox_events WHERE account_id = '%s' ORDER BY id`,
+		p.account.ID,
+	))
+	rows := strings.ReplaceAll(w.dump(p.account.ID), string(p.account.ID), "acc") + events
 	for _, o := range p.orders {
 		rows = strings.ReplaceAll(rows, string(o.ID), "ord")
 	}

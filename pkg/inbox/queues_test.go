@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/housetest"
 	"github.com/pointsync/pointsync/pkg/ledger"
 	"github.com/pointsync/pointsync/pkg/outbox"
 	"github.com/pointsync/pointsync/pkg/store"
@@ -41,15 +42,10 @@ func (w *world) rich() billing.AccountID {
 
 func (w *world) grant(id billing.AccountID, g billing.Grant) {
 	w.t.Helper()
-	ctx := context.Background()
-	must(w.t, w.db.InTx(ctx, func(tx *store.Tx) error {
-		a, err := tx.LockAccount(ctx, id)
-		if err != nil {
-			return err
-		}
-		_, _, err = ledger.Grant(ctx, tx, a, g)
+	storetest.Change(w.t, w.db, id, func(ctx context.Context, tx *store.Tx, a billing.Account) error {
+		_, _, err := ledger.Grant(ctx, tx, a, g)
 		return err
-	}))
+	})
 }
 
 // holdSyncs keeps every worker of events busy at the gate, with as many syncs waiting behind them: 40 accounts have an
@@ -102,34 +98,16 @@ func TestTimeWaitsForNoSync(t *testing.T) {
 	t.Parallel()
 	storetest.EachDialect(t, func(t *testing.T, dialect store.Dialect) {
 		s := newShop(t)
-		s.sells(
-			billing.Plan{
-				ID:            "basic_year",
-				Name:          "Basic, by the year",
-				Amount:        9000,
-				Currency:      "usd",
-				Interval:      "year",
-				GrantInterval: "month",
-				Points:        500,
-			},
-		)
+		s.sells(housetest.BasicYear)
 		w := s.replica(t, storetest.URL(t, dialect))
 		ctx := t.Context()
-		yearly := w.draft()
-		o := w.sell(yearly, "basic_year")
-		w.insert(yearly, o)
-		w.pay(o)
-		_, err := w.syncer.Sync(ctx, yearly.ID, billing.CauseEvent)
-		must(t, err)
-		year := w.account(yearly.ID)
-		_, err = ledger.Spend(ctx, w.db, yearly.ID, ledger.SpendRequest{Amount: 100})
-		must(t, err)
+		year := w.account(w.yearly(100).ID)
 		let := w.holdSyncs()
 		defer let()
 		began := w.count(crowdWaits)
 
 		holder, short := w.rich(), storetest.NewAccount(t, w.db).ID
-		_, err = ledger.Hold(ctx, w.db, holder, ledger.HoldRequest{Amount: 7, TTL: 5 * time.Second})
+		_, err := ledger.Hold(ctx, w.db, holder, ledger.HoldRequest{Amount: 7, TTL: 5 * time.Second})
 		must(t, err)
 		end := w.Now().Add(5 * time.Second)
 		w.grant(short, billing.Grant{Key: "short", Source: "test", Amount: 100, ExpiresAt: &end})
@@ -137,7 +115,7 @@ func TestTimeWaitsForNoSync(t *testing.T) {
 		for what, ok := range map[string]func() bool{
 			"the held points are back":          func() bool { return w.account(holder).Available == 100 },
 			"the points that ran out are ended": func() bool { return w.account(short).Available == 0 },
-			"the second month is granted":       func() bool { return w.account(yearly.ID).Available == 500 },
+			"the second month is granted":       func() bool { return w.account(year.ID).Available == 500 },
 		} {
 			storetest.WaitFor(t, what, ok)
 		}

@@ -1,20 +1,20 @@
 package inbox_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"io"
 	"log/slog"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/audit"
 	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/housetest"
 	"github.com/pointsync/pointsync/pkg/inbox"
 	"github.com/pointsync/pointsync/pkg/jobs"
 	"github.com/pointsync/pointsync/pkg/ledger"
@@ -124,6 +124,20 @@ func (w *world) buyer() (billing.Account, billing.Order) {
 	return a, o
 }
 
+// yearly returns an account that has paid for the yearly plan, was synced, and has spent some points of its first month.
+func (w *world) yearly(spends billing.Points) billing.Account {
+	w.t.Helper()
+	ctx, a := context.Background(), w.draft()
+	o := w.sell(a, housetest.BasicYear.ID)
+	w.insert(a, o)
+	w.pay(o)
+	_, err := w.syncer.Sync(ctx, a.ID, billing.CauseEvent)
+	must(w.t, err)
+	_, err = ledger.Spend(ctx, w.db, a.ID, ledger.SpendRequest{Amount: spends})
+	must(w.t, err)
+	return a
+}
+
 // deliver accepts a body that Stripe signed now.
 func (w *world) deliver(body string) error {
 	return w.inbox.Accept(context.Background(), []byte(body), signed(body, secret, w.Now()))
@@ -198,7 +212,7 @@ func (w *world) wantStatus(id string, status billing.InboxStatus) {
 // dump returns an account's rows without what differs from run to run: our ids, creation times, tickets.
 func (w *world) dump(id billing.AccountID) string {
 	w.t.Helper()
-	var out bytes.Buffer
+	var out strings.Builder
 	for _, query := range []string{
 		`SELECT id, customer_id, available, held, debt, unsettled, next_expiry, version, sub_id, sub_plan, sub_status, sub_period_start, sub_period_end,
 			sub_cancels, window_from, window_until, invoices_since FROM accounts WHERE id = '%s'`,
@@ -207,27 +221,9 @@ func (w *world) dump(id billing.AccountID) string {
 		`SELECT e.seq, e.kind, e.amount, e.balance_after, e.description, l.grant_key FROM entries e LEFT JOIN lots l ON l.id = e.lot_id
 			WHERE e.account_id = '%s' ORDER BY e.seq`,
 	} {
-		w.dumpRows(&out, fmt.Sprintf(query, id))
+		out.WriteString(storetest.Dump(w.t, w.db, fmt.Sprintf(query, id)))
 	}
 	return out.String()
-}
-
-func (w *world) dumpRows(out io.Writer, query string) {
-	w.t.Helper()
-	rows, err := w.db.SQL().QueryContext(context.Background(), query)
-	must(w.t, err)
-	defer rows.Close()
-	columns, err := rows.Columns()
-	must(w.t, err)
-	values, places := make([]any, len(columns)), make([]any, len(columns))
-	for n := range values {
-		places[n] = &values[n]
-	}
-	for rows.Next() {
-		must(w.t, rows.Scan(places...))
-		fmt.Fprintln(out, values...)
-	}
-	must(w.t, rows.Err())
 }
 
 func must(t testing.TB, err error) {

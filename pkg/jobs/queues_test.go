@@ -24,10 +24,7 @@ func TestQueuesWaitForNoOther(t *testing.T) {
 			done <- struct{}{}
 			return nil
 		})
-		w.runner.Look(jobs.Look{Kind: "look", Every: time.Second, Later: true, Do: func(context.Context) error {
-			looked <- struct{}{}
-			return nil
-		}})
+		w.runner.Look(jobs.Look{Kind: "look", Every: time.Second, Later: true, Do: signal(looked)})
 		for n := range 40 {
 			w.enqueue(work{fmt.Sprint(n)})
 		}
@@ -55,10 +52,7 @@ func TestLooksWaitForNoLook(t *testing.T) {
 			w.runner.Look(jobs.Look{Kind: fmt.Sprint("alone_", n), Every: time.Second, Alone: true, Do: hang(alone)})
 		}
 		w.runner.Look(jobs.Look{Kind: "beside", Every: time.Second, Timeout: 5 * time.Second, Do: hang(beside)})
-		w.runner.Look(jobs.Look{Kind: "look", Every: time.Second, Later: true, Do: func(context.Context) error {
-			looked <- struct{}{}
-			return nil
-		}})
+		w.runner.Look(jobs.Look{Kind: "look", Every: time.Second, Later: true, Do: signal(looked)})
 		w.start()
 		for range 3 {
 			storetest.Next(w.t, alone)

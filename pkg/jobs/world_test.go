@@ -65,6 +65,14 @@ func (w *world) enqueue(all ...jobs.Args) {
 	}))
 }
 
+// signal reports that it was called.
+func signal(called chan<- struct{}) func(context.Context) error {
+	return func(context.Context) error {
+		called <- struct{}{}
+		return nil
+	}
+}
+
 // hang signals that it was begun, and waits until it is cut off.
 func hang(began chan<- struct{}) func(context.Context) error {
 	return func(ctx context.Context) error {

@@ -28,14 +28,10 @@ func BenchmarkSpendTold(b *testing.B) {
 				db, ctx := storetest.Open(b, dialect), context.Background()
 				outbox.Attach(db, 0)
 				id := storetest.NewAccount(b, db).ID
-				must(b, db.InTx(ctx, func(tx *store.Tx) error {
-					a, err := tx.LockAccount(ctx, id)
-					if err != nil {
-						return err
-					}
-					_, _, err = ledger.Grant(ctx, tx, a, billing.Grant{Key: "bench", Source: "bench", Amount: 1 << 30})
+				storetest.Change(b, db, id, func(ctx context.Context, tx *store.Tx, a billing.Account) error {
+					_, _, err := ledger.Grant(ctx, tx, a, billing.Grant{Key: "bench", Source: "bench", Amount: 1 << 30})
 					return err
-				}))
+				})
 				if c.wants != nil {
 					_, err := outbox.NewPost(db, false).Add(
 						ctx, "", outbox.Wish{URL: "https://example.com/hook", Types: c.wants},

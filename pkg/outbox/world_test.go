@@ -108,14 +108,7 @@ func (o *office) grant(id billing.AccountID, g billing.Grant) {
 // change does something under an account's lock.
 func (o *office) change(id billing.AccountID, f func(ctx context.Context, tx *store.Tx, a billing.Account) error) {
 	o.t.Helper()
-	ctx := context.Background()
-	must(o.t, o.db.InTx(ctx, func(tx *store.Tx) error {
-		a, err := tx.LockAccount(ctx, id)
-		if err != nil {
-			return err
-		}
-		return f(ctx, tx, a)
-	}))
+	storetest.Change(o.t, o.db, id, f)
 }
 
 func (o *office) spend(id billing.AccountID, n billing.Points) billing.Entry {

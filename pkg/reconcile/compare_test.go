@@ -65,11 +65,14 @@ func paidMarch() (reconcile.Input, reconcile.Books) {
 	}
 }
 
-// differences are changes to paidMarch, each with the drift that it causes.
-var differences = map[string]struct {
+// difference is a change to an account that is as it should be, and the drift that it leads to.
+type difference struct {
 	change func(in *reconcile.Input, b *reconcile.Books)
 	want   string // kind and ref of each drift
-}{
+}
+
+// differences are changes to paidMarch, each with the drift that it causes.
+var differences = map[string]difference{
 	"None": {func(*reconcile.Input, *reconcile.Books) {}, ""},
 	"SubscriptionOnlyAtStripe": {
 		func(in *reconcile.Input, _ *reconcile.Books) { in.Account.Subscription = nil }, "missing sub_1",
@@ -175,7 +178,12 @@ var differences = map[string]struct {
 // one drift, and no other that does not follow from it.
 func TestCompare(t *testing.T) {
 	t.Parallel()
-	for name, c := range differences {
+	eachDifference(t, differences)
+}
+
+func eachDifference(t *testing.T, all map[string]difference) {
+	t.Helper()
+	for name, c := range all {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			in, books := paidMarch()

@@ -25,16 +25,7 @@ func TestMoneyBoundsPoints(t *testing.T) {
 			t.Run(fmt.Sprint(dialect, "/", seed), func(t *testing.T) {
 				t.Parallel()
 				w, r := newWorld(t, dialect), rand.New(rand.NewPCG(seed, 7))
-				c := w.sells(
-					billing.Plan{
-						ID:       "pro_yearly",
-						Name:     "Pro, by the year",
-						Amount:   19000,
-						Currency: "usd",
-						Interval: "year",
-						Points:   13000,
-					},
-				)
+				c := w.sells(proYearly)
 				a, id := w.subscriber()
 				for range 14 {
 					w.changeSomehow(r, c, a, id)
@@ -44,6 +35,11 @@ func TestMoneyBoundsPoints(t *testing.T) {
 			})
 		}
 	}
+}
+
+// proYearly is a plan that is paid, and grants, by the year.
+var proYearly = billing.Plan{
+	ID: "pro_yearly", Name: "Pro, by the year", Amount: 19000, Currency: "usd", Interval: "year", Points: 13000,
 }
 
 // sells adds plans to what the shop sells.
@@ -199,16 +195,7 @@ func TestPaidPastStripe(t *testing.T) {
 func TestWholeDiscount(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
-		w.sells(
-			billing.Plan{
-				ID:       "pro_yearly",
-				Name:     "Pro, by the year",
-				Amount:   19000,
-				Currency: "usd",
-				Interval: "year",
-				Points:   13000,
-			},
-		)
+		w.sells(proYearly)
 		a, id := w.subscriber()
 		coupon := w.Ask(
 			http.MethodPost, "/v1/coupons", url.Values{"percent_off": {"100"}, "duration": {"forever"}},

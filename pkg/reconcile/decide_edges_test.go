@@ -25,15 +25,7 @@ func TestGrantsByTheirTime(t *testing.T) {
 	t.Parallel()
 	begin, change := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2030, 2, 10, 0, 0, 0, 0, time.UTC)
 	part := func(id, item string, amount int64) billing.StripeInvoiceLine {
-		return billing.StripeInvoiceLine{
-			ID:          id,
-			Item:        item,
-			Amount:      amount,
-			Quantity:    1,
-			Proration:   true,
-			PeriodStart: change,
-			PeriodEnd:   begin.AddDate(1, 0, 0),
-		}
+		return proration(id, item, amount, change, begin.AddDate(1, 0, 0))
 	}
 	up := invoice(
 		"in_2", "paid", "subscription_update", part("il_2", "basic_year", -8000), part("il_3", "pro_year", 16000),

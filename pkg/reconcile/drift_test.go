@@ -115,16 +115,12 @@ func TestRepairLeaves(t *testing.T) {
 		w.pay(one)
 		w.pay(two)
 		w.sync(a)
-		must(w.t, w.db.InTx(w.t.Context(), func(tx *store.Tx) error {
-			locked, err := tx.LockAccount(w.t.Context(), a.ID)
-			if err != nil {
-				return err
-			}
-			_, _, err = ledger.Grant(
-				w.t.Context(), tx, locked, billing.Grant{Key: "stripe:invoice:in_nowhere:il_1", Source: "x", Amount: 5},
+		storetest.Change(w.t, w.db, a.ID, func(ctx context.Context, tx *store.Tx, locked billing.Account) error {
+			_, _, err := ledger.Grant(
+				ctx, tx, locked, billing.Grant{Key: "stripe:invoice:in_nowhere:il_1", Source: "x", Amount: 5},
 			)
 			return err
-		}))
+		})
 		storetest.Exec(w.t, w.db, fmt.Sprintf(
 			`UPDATE accounts SET sub_plan = 'pro_monthly', window_until = window_from WHERE id = '%s'`, a.ID,
 		))

@@ -15,6 +15,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/ledger"
 	"github.com/pointsync/pointsync/pkg/store"
+	"github.com/pointsync/pointsync/pkg/store/storetest"
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
@@ -226,20 +227,7 @@ func (w *world) rows(a billing.Account) string {
 		`SELECT item, status, checkout_id, url, payment_intent_id, subscription_id, fulfilled_at IS NULL FROM orders WHERE account_id = ? ORDER BY checkout_id`,
 		`SELECT grant_key, source, granted, remaining, clawed_back, CASE WHEN remaining > 0 THEN expires_at END FROM lots WHERE account_id = ? ORDER BY grant_key`,
 	} {
-		rows, err := w.db.SQL().QueryContext(w.t.Context(), query, a.ID)
-		must(w.t, err)
-		columns, err := rows.Columns()
-		must(w.t, err)
-		values, places := make([]any, len(columns)), make([]any, len(columns))
-		for n := range values {
-			places[n] = &values[n]
-		}
-		for rows.Next() {
-			must(w.t, rows.Scan(places...))
-			fmt.Fprintln(&out, values...)
-		}
-		must(w.t, rows.Err())
-		must(w.t, rows.Close())
+		out.WriteString(storetest.Dump(w.t, w.db, query, a.ID))
 	}
 	return behindIDs.ReplaceAllString(out.String(), "")
 }

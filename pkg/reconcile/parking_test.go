@@ -1,6 +1,7 @@
 package reconcile_test
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"strings"
@@ -21,14 +22,10 @@ func (w *world) bounded(grants int64, points billing.Points) {
 // unpark is a person's approval, without the note that package account makes of it.
 func (w *world) unpark(a billing.Account) {
 	w.t.Helper()
-	must(w.t, w.db.InTx(w.t.Context(), func(tx *store.Tx) error {
-		locked, err := tx.LockAccount(w.t.Context(), a.ID)
-		if err != nil {
-			return err
-		}
+	storetest.Change(w.t, w.db, a.ID, func(ctx context.Context, tx *store.Tx, locked billing.Account) error {
 		locked.Parking = billing.Parking{Approved: true, EndedAt: &tx.Now}
-		return tx.SaveParking(w.t.Context(), locked)
-	}))
+		return tx.SaveParking(ctx, locked)
+	})
 }
 
 func (w *world) wantParked(a billing.Account, reason string) {
@@ -136,19 +133,15 @@ func TestParkDecidesUnderLock(t *testing.T) {
 	synced := make(chan error, 1)
 	go func() { _, err := w.syncer.Sync(t.Context(), a.ID, billing.CauseEvent); synced <- err }()
 	held.Wait(t, 1) // its ticket is taken
-	must(t, w.db.InTx(t.Context(), func(tx *store.Tx) error {
-		locked, err := tx.LockAccount(t.Context(), a.ID)
-		if err != nil {
-			return err
-		}
+	storetest.Change(t, w.db, a.ID, func(ctx context.Context, tx *store.Tx, locked billing.Account) error {
 		locked.Parking = billing.Parking{EndedAt: &tx.Now} // as the sync that made the grants leaves it
-		if err := tx.SaveParking(t.Context(), locked); err != nil {
+		if err := tx.SaveParking(ctx, locked); err != nil {
 			return err
 		}
 		held.Release()
 		storetest.WaitForLock(t, w.db)
 		return nil
-	}))
+	})
 	must(t, <-synced)
 	w.wantParked(a, "2 grants within 24 hours, more than 1")
 	w.wantPoints(a.ID, 0, 0)

@@ -9,21 +9,14 @@ import (
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/catalog"
+	"github.com/pointsync/pointsync/pkg/housetest"
 	"github.com/pointsync/pointsync/pkg/ledger"
 	"github.com/pointsync/pointsync/pkg/reconcile"
 )
 
 var (
-	basicYear = billing.Plan{
-		ID:            "basic_year",
-		Name:          "Basic, by the year",
-		Amount:        9000,
-		Currency:      "usd",
-		Interval:      "year",
-		GrantInterval: "month",
-		Points:        500,
-	}
-	proYear = billing.Plan{
+	basicYear = housetest.BasicYear
+	proYear   = billing.Plan{
 		ID:            "pro_year",
 		Name:          "Pro, by the year",
 		Amount:        18000,
@@ -120,6 +113,13 @@ func TestSlices(t *testing.T) {
 	}
 }
 
+// proration returns the line of an invoice that credits or charges one item from a change to the end of its period.
+func proration(id, item string, amount int64, change, end time.Time) billing.StripeInvoiceLine {
+	return billing.StripeInvoiceLine{
+		ID: id, Item: item, Amount: amount, Quantity: 1, Proration: true, PeriodStart: change, PeriodEnd: end,
+	}
+}
+
 // Proves that a change between two such plans in mid-year brings the difference month by month for the time that is
 // left. The old plan's points stay. A downgrade brings and takes nothing.
 func TestSlicesOfAChange(t *testing.T) {
@@ -127,15 +127,7 @@ func TestSlicesOfAChange(t *testing.T) {
 	// In the middle of a month of 30 days.
 	begin, change := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2030, 11, 16, 0, 0, 0, 0, time.UTC)
 	part := func(id, item string, amount int64) billing.StripeInvoiceLine {
-		return billing.StripeInvoiceLine{
-			ID:          id,
-			Item:        item,
-			Amount:      amount,
-			Quantity:    1,
-			Proration:   true,
-			PeriodStart: change,
-			PeriodEnd:   begin.AddDate(1, 0, 0),
-		}
+		return proration(id, item, amount, change, begin.AddDate(1, 0, 0))
 	}
 	// 1.5 months.
 	up := invoice(
