@@ -17,8 +17,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
-const stripePrices = `{"object":"list","data":[{"id":"price_2","active":true,"lookup_key":"pointsync_pro","product":"pointsync_pro",
-	"unit_amount":1900,"currency":"usd","recurring":{"interval":"month","interval_count":1}}]}`
+const stripePrices = `{"object":"list","data":[{"id":"price_2","active":true,"lookup_key":"pointsync_pro",
+	"product":"pointsync_pro","unit_amount":1900,"currency":"usd","recurring":{"interval":"month","interval_count":1}}]}`
 
 // memory is a Stripe with prepared replies, by "GET /v1/path". It records each request and its key.
 type memory struct {
@@ -226,7 +226,8 @@ func TestStepsOfAnEnd(t *testing.T) {
 		}
 	}
 	v := viewOf(billing.SubActive)
-	v.terms.Pending, v.terms.Owes.ID, v.terms.Cancels, v.terms.CanceledAt, v.terms.Schedule = true, "in_1", true, new(at(1)), "sub_sched_1"
+	v.terms.Pending, v.terms.Owes.ID, v.terms.Schedule = true, "in_1", "sub_sched_1"
+	v.terms.Cancels, v.terms.CanceledAt = true, new(at(1))
 	now, err := planCancel(v, billing.CancelNow)
 	if want := (billing.ChangeSteps{
 		Subscription: "sub_1", Void: "in_1", Action: billing.ActionCancelNow,
@@ -378,9 +379,11 @@ func TestRequestsOfAChange(t *testing.T) {
 		kept     = "POST /v1/subscriptions/sub_1 cancel_at_period_end=false change-chg_1-keep"
 		undated  = "POST /v1/subscriptions/sub_1 cancel_at= change-chg_1-keep"
 		collects = "POST /v1/subscriptions/sub_1 pause_collection= change-chg_1-collect"
-		swapped  = "POST /v1/subscriptions/sub_1 items[0][id]=si_1&items[0][price]=price_2&items[0][quantity]=2&proration_behavior=none change-chg_1-swap"
-		invoiced = "POST /v1/subscriptions/sub_1 expand[0]=latest_invoice.payment_intent&items[0][id]=si_1&items[0][price]=price_2&items[0][quantity]=2" +
-			"&payment_behavior=allow_incomplete&proration_behavior=always_invoice change-chg_1-invoice"
+		swapped  = "POST /v1/subscriptions/sub_1 items[0][id]=si_1&items[0][price]=price_2&items[0][quantity]=2" +
+			"&proration_behavior=none change-chg_1-swap"
+		invoiced = "POST /v1/subscriptions/sub_1 expand[0]=latest_invoice.payment_intent&items[0][id]=si_1" +
+			"&items[0][price]=price_2&items[0][quantity]=2&payment_behavior=allow_incomplete" +
+			"&proration_behavior=always_invoice change-chg_1-invoice"
 		ended    = "POST /v1/subscriptions/sub_1 cancel_at_period_end=true change-chg_1-cancel"
 		endedNow = "DELETE /v1/subscriptions/sub_1  change-chg_1-cancel_now"
 		open     = "GET /v1/invoices"
@@ -394,7 +397,8 @@ func TestRequestsOfAChange(t *testing.T) {
 		open:                                                  `{"object":"list","data":[{"id":"in_1","status":"open"}]}`,
 	}
 	owing := map[string]string{
-		"POST /v1/subscriptions/sub_1": `{"id":"sub_1","latest_invoice":{"id":"in_2","status":"open","billing_reason":"subscription_update"}}`,
+		"POST /v1/subscriptions/sub_1": `{"id":"sub_1",
+			"latest_invoice":{"id":"in_2","status":"open","billing_reason":"subscription_update"}}`,
 	}
 	for name, c := range map[string]struct {
 		steps   billing.ChangeSteps

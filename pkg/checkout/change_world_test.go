@@ -29,7 +29,8 @@ plans:
   - {id: euro, name: Euro, amount: 900, interval: month, points: 500, currency: eur}
   - {id: euro_pro, name: Euro Pro, amount: 1900, interval: month, points: 1200, currency: eur}
   - {id: euro_year, name: Euro Year, amount: 9000, interval: year, points: 14000, currency: eur}
-  - {id: euro_try, name: Euro Try, amount: 1200, interval: month, points: 700, trial_days: 14, trial_points: 50, currency: eur}
+  - {id: euro_try, name: Euro Try, amount: 1200, interval: month, points: 700, currency: eur, trial_days: 14,
+     trial_points: 50}
 packs:
   - {id: pack, name: Pack, amount: 500, points: 100}
 `

@@ -22,7 +22,9 @@ func eachDebitShop(t *testing.T, f func(t *testing.T, s *shop)) {
 	t.Helper()
 	items, err := catalog.Parse(strings.NewReader(`
 currency: eur
-plans: [{id: basic_monthly, name: Basic, interval: month, amount: 900, points: 500}, {id: pro_monthly, name: Pro, interval: month, amount: 1900, points: 1200}]
+plans:
+  - {id: basic_monthly, name: Basic, interval: month, amount: 900, points: 500}
+  - {id: pro_monthly, name: Pro, interval: month, amount: 1900, points: 1200}
 packs: [{id: pack_100, name: Pack, amount: 500, points: 100, max_quantity: 10}]
 `))
 	must(t, err)
@@ -84,7 +86,8 @@ func TestEndedPageIsNotHandedOutAgain(t *testing.T) {
 					out.WriteHeader(http.StatusNotFound)
 					_, _ = io.WriteString(
 						out,
-						`{"error":{"type":"invalid_request_error","code":"resource_missing","param":"session","message":"No such session"}}`,
+						`{"error":{"type":"invalid_request_error","code":"resource_missing","param":"session",
+							"message":"No such session"}}`,
 					)
 					return
 				}

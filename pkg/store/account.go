@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"strings"
-	"time"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -175,39 +174,6 @@ func (tx *Tx) SavePoints(ctx context.Context, a billing.Account) error {
 	})
 }
 
-// SaveSubscription writes the subscription and its window, for an account whose lock this transaction holds.
-func (tx *Tx) SaveSubscription(ctx context.Context, a billing.Account) error {
-	if tx.saw(a); tx.facts != nil {
-		tx.facts.Of(a.ID).Subscription = true
-	}
-	columns := subscriptionColumns(toRowAccount(a))
-	columns["version"] = a.Version
-	return tx.saveAccount(ctx, a.ID, columns)
-}
-
-// subscriptionColumns returns the columns of an account's row that hold its subscription.
-func subscriptionColumns(row accountRow) map[string]any {
-	return map[string]any{
-		"sub_id": row.SubID, "sub_plan": row.SubPlan, "sub_quantity": row.SubQuantity, "sub_status": row.SubStatus,
-		"sub_period_start": row.SubPeriodStart, "sub_period_end": row.SubPeriodEnd, "sub_cancels": row.SubCancels,
-		"sub_next_plan": row.SubNextPlan, "sub_next_quantity": row.SubNextQuantity, "sub_next_at": row.SubNextAt,
-		"sub_ends_at": row.SubEndsAt, "sub_paused": row.SubPaused, "sub_paused_until": row.SubPausedUntil,
-		"window_from": row.WindowFrom, "window_until": row.WindowUntil,
-	}
-}
-
-// SetCustomer ties the account to its Stripe customer for good. A second call changes nothing. It is an error if
-// another account has or had the customer.
-func (tx *Tx) SetCustomer(ctx context.Context, id billing.AccountID, customer billing.CustomerID) error {
-	res := tx.q(ctx).Model(&accountRow{}).Where(
-		"id = ? AND customer_id IS NULL", string(id),
-	).Update("customer_id", string(customer))
-	if res.Error != nil || res.RowsAffected == 0 {
-		return translate(res.Error)
-	}
-	return tx.enterCustomer(ctx, customer, id)
-}
-
 // UseTrial records that the account has had its subscription, so no later one begins with a trial. It is recorded once
 // and never undone.
 func (tx *Tx) UseTrial(ctx context.Context, id billing.AccountID) error {
@@ -223,28 +189,6 @@ func (tx *Tx) SetRole(ctx context.Context, id billing.AccountID, role billing.Ro
 // SetLowPoints writes how few points count as low for the customer, for an account whose lock this transaction holds.
 func (tx *Tx) SetLowPoints(ctx context.Context, id billing.AccountID, points *billing.Points) error {
 	return tx.saveAccount(ctx, id, map[string]any{"low_points": (*int64)(points)})
-}
-
-// IssueTicket issues the account's next sync ticket and saves its budget.
-func (tx *Tx) IssueTicket(ctx context.Context, id billing.AccountID, budgetAt time.Time) error {
-	return tx.saveAccount(ctx, id, map[string]any{
-		"ticket_issued": gorm.Expr("ticket_issued + 1"), "budget_at": stamp{budgetAt},
-	})
-}
-
-// ApplyTicket locks the account and reports whether the picture taken under this ticket may still be applied. It may
-// not after a later ticket's picture was. The account is returned as it was before.
-func (tx *Tx) ApplyTicket(
-	ctx context.Context, id billing.AccountID, ticket int64, invoicesSince *time.Time,
-) (billing.Account, bool, error) {
-	a, err := tx.LockAccount(ctx, id)
-	if err != nil || a.Sync.TicketApplied >= ticket {
-		return a, false, err
-	}
-	err = tx.saveAccount(ctx, id, map[string]any{
-		"ticket_applied": ticket, "invoices_since": toStamp(invoicesSince), "last_synced_at": stamp{tx.Now},
-	})
-	return a, err == nil, err
 }
 
 func (tx *Tx) saveAccount(ctx context.Context, id billing.AccountID, columns map[string]any) error {

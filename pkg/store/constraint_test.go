@@ -45,8 +45,9 @@ var broken = map[string]string{
 	"hold_parts_points":    `UPDATE hold_parts SET points = 0`,
 	"inbox_events_status":  `UPDATE inbox_events SET status = 'lost'`,
 	"inbox_events_pending": `UPDATE inbox_events SET status = 'processed'`,
-	"lots_account_id_fkey": `INSERT INTO lots SELECT 'acc_nobody', id, grant_key, source, granted, remaining, held, expired, clawed_back,
-		clawed_own, expires_at, ended_at, period_start, period_end, period_inner, period_origin, created_at FROM lots`,
+	"lots_account_id_fkey": `INSERT INTO lots SELECT 'acc_nobody', id, grant_key, source, granted, remaining, held,
+		expired, clawed_back, clawed_own, expires_at, ended_at, period_start, period_end, period_inner, period_origin,
+		created_at FROM lots`,
 	"entries_lot_id_fkey":           `UPDATE entries SET lot_id = 'lot_nowhere'`,
 	"audit_runs_kind":               `UPDATE audit_runs SET kind = 'other'`,
 	"accounts_role":                 `UPDATE accounts SET role = 'root'`,
@@ -63,8 +64,8 @@ var broken = map[string]string{
 	"admin_actions_action":          `UPDATE admin_actions SET action = 'whim'`,
 	"admin_actions_entry":           `UPDATE admin_actions SET action = 'grant'`,
 	"entries_hold_id_fkey":          `UPDATE entries SET kind = 'hold', amount = 0, held = 1, hold_id = 'hld_nowhere'`,
-	"holds_account_id_fkey": `INSERT INTO holds SELECT 'acc_nobody', id, amount, captured, status, description, metadata, expires_at,
-		created_at, ended_at FROM holds`,
+	"holds_account_id_fkey": `INSERT INTO holds SELECT 'acc_nobody', id, amount, captured, status, description, metadata,
+		expires_at, created_at, ended_at FROM holds`,
 	"admin_actions_entry_seq_fkey":     `UPDATE admin_actions SET action = 'grant', entry_seq = 99`,
 	"webhook_actions_action":           `UPDATE webhook_actions SET action = 'whim'`,
 	"hold_parts_lot_id_fkey":           `UPDATE hold_parts SET lot_id = 'lot_nowhere'`,
@@ -158,124 +159,117 @@ func TestOnePendingChange(t *testing.T) {
 	})
 }
 
-// insertOneOfEach makes an account with an order, a lot, a hold, an entry, an event, a sync, an admin's action, and an
-// endpoint that receives events.
+// insertOneOfEach makes an account with a row in each table that the broken statements are about.
 func insertOneOfEach(t *testing.T, db *store.DB) billing.Account {
 	t.Helper()
 	a := storetest.NewAccount(t, db)
-	lot := aLot(db, a.ID)
 	err := write(db, func(ctx context.Context, tx *store.Tx) error {
-		if err := tx.InsertOrder(ctx, anOrder(db, a.ID)); err != nil {
-			return err
-		}
-		if err := tx.InsertLot(ctx, lot); err != nil {
-			return err
-		}
-		hold := billing.Hold{
-			ID:        billing.NewHoldID(tx.Now),
-			AccountID: a.ID,
-			Amount:    5,
-			Status:    billing.HoldActive,
-			ExpiresAt: tx.Now,
-			CreatedAt: tx.Now,
-		}
-		if err := tx.InsertHold(ctx, hold, []billing.HoldPart{{LotID: lot.ID, Points: 5}}); err != nil {
-			return err
-		}
-		begun := billing.BegunPeriod{
-			AccountID: a.ID,
-			Source:    "subscription:sub_1",
-			Period:    billing.Period{Start: tx.Now, End: tx.Now},
-			Rollover:  5,
-		}
-		if err := tx.BeginPeriod(ctx, begun); err != nil {
-			return err
-		}
-		_, err := tx.InsertEvent(ctx, billing.InboxEvent{
-			ID:         "evt_1",
-			Type:       "invoice.paid",
-			AccountID:  a.ID,
-			Status:     billing.InboxPending,
-			CreatedAt:  tx.Now,
-			ReceivedAt: tx.Now,
-		})
-		if err != nil {
-			return err
-		}
-		if err := tx.BeginSync(ctx, a.ID, 1, billing.CauseEvent); err != nil {
-			return err
-		}
-		topUp := billing.TopUp{
-			AccountID:    a.ID,
-			Status:       billing.TopUpOn,
-			Pack:         "pack_5",
-			Quantity:     1,
-			Amount:       500,
-			Currency:     "eur",
-			Threshold:    5,
-			MonthlyLimit: 1,
-			DueAt:        tx.Now,
-			CreatedAt:    tx.Now,
-		}
-		if err := tx.SaveTopUp(ctx, topUp); err != nil {
-			return err
-		}
-		if err := tx.SaveReturned(ctx, a.ID, billing.Returned{ChargeID: "ch_1", Refunded: 1}); err != nil {
-			return err
-		}
-		if err := errors.Join(tx.SetCustomer(ctx, a.ID, "cus_1"), tx.EndCustomer(ctx, a.ID, "cus_1")); err != nil {
-			return err
-		}
-		if err := tx.SaveStripeLink(ctx, billing.StripeLink{AccountID: "acct_1"}); err != nil {
-			return err
-		}
-		if err := tx.SaveRequestBudget(ctx, a.ID, billing.RequestPortal, tx.Now); err != nil {
-			return err
-		}
-		action := billing.AdminAction{
-			ID: billing.NewActionID(tx.Now), AccountID: a.ID, Action: billing.ActionRole, CreatedAt: tx.Now,
-		}
-		did := billing.AdminAction{
-			ID: billing.NewActionID(tx.Now), WebhookID: "whk_1", Action: billing.ActionWebhookAdd, CreatedAt: tx.Now,
-		}
-		if err := errors.Join(tx.InsertAdminAction(ctx, action), tx.InsertAdminAction(ctx, did)); err != nil {
-			return err
-		}
-		change := billing.Request{Account: a.ID, Operation: billing.OperationChange, Key: "key"}
-		if _, _, err := tx.Once(ctx, change, func() (string, error) {
-			c := aChange(db, a.ID)
-			return string(c.ID), tx.InsertChange(ctx, c)
-		}); err != nil {
-			return err
-		}
-		if _, err := tx.InsertWebhook(
-			ctx, billing.Webhook{ID: billing.NewWebhookID(tx.Now), CreatedAt: tx.Now}, 1,
-		); err != nil {
-			return err
-		}
-		told := billing.Delivery{
-			ID:        billing.NewMessageID(tx.Now),
-			AccountID: a.ID,
-			Type:      billing.OutPointsGranted,
-			Body:      "{}",
-			CreatedAt: tx.Now,
-		}
-		if err := tx.InsertDeliveries(ctx, told); err != nil {
-			return err
-		}
-		return tx.AppendEntry(ctx, billing.Entry{
-			ID:        billing.NewEntryID(tx.Now),
-			AccountID: a.ID,
-			Kind:      billing.EntryGrant,
-			Amount:    5,
-			LotID:     lot.ID,
-			CreatedAt: tx.Now,
-		})
+		return errors.Join(
+			insertPoints(ctx, tx, db, a.ID), insertSales(ctx, tx, db, a.ID), insertSyncs(ctx, tx, a.ID),
+			insertActions(ctx, tx, a.ID), insertOutgoing(ctx, tx, a.ID),
+		)
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return a
+}
+
+// insertPoints inserts a lot with its entry, a hold of it, and a period.
+func insertPoints(ctx context.Context, tx *store.Tx, db *store.DB, id billing.AccountID) error {
+	lot := aLot(db, id)
+	hold := billing.Hold{
+		ID:        billing.NewHoldID(tx.Now),
+		AccountID: id,
+		Amount:    5,
+		Status:    billing.HoldActive,
+		ExpiresAt: tx.Now,
+		CreatedAt: tx.Now,
+	}
+	begun := billing.BegunPeriod{
+		AccountID: id,
+		Source:    "subscription:sub_1",
+		Period:    billing.Period{Start: tx.Now, End: tx.Now},
+		Rollover:  5,
+	}
+	grant := billing.Entry{
+		ID:        billing.NewEntryID(tx.Now),
+		AccountID: id,
+		Kind:      billing.EntryGrant,
+		Amount:    5,
+		LotID:     lot.ID,
+		CreatedAt: tx.Now,
+	}
+	return errors.Join(
+		tx.InsertLot(ctx, lot), tx.InsertHold(ctx, hold, []billing.HoldPart{{LotID: lot.ID, Points: 5}}),
+		tx.BeginPeriod(ctx, begun), tx.AppendEntry(ctx, grant),
+	)
+}
+
+// insertSales inserts an order, a top-up, a change under a key, a budget, and a charge that was refunded.
+func insertSales(ctx context.Context, tx *store.Tx, db *store.DB, id billing.AccountID) error {
+	topUp := billing.TopUp{
+		AccountID:    id,
+		Status:       billing.TopUpOn,
+		Pack:         "pack_5",
+		Quantity:     1,
+		Amount:       500,
+		Currency:     "eur",
+		Threshold:    5,
+		MonthlyLimit: 1,
+		DueAt:        tx.Now,
+		CreatedAt:    tx.Now,
+	}
+	change := billing.Request{Account: id, Operation: billing.OperationChange, Key: "key"}
+	_, _, changed := tx.Once(ctx, change, func() (string, error) {
+		c := aChange(db, id)
+		return string(c.ID), tx.InsertChange(ctx, c)
+	})
+	return errors.Join(
+		changed, tx.InsertOrder(ctx, anOrder(db, id)), tx.SaveTopUp(ctx, topUp),
+		tx.SaveReturned(ctx, id, billing.Returned{ChargeID: "ch_1", Refunded: 1}),
+		tx.SaveRequestBudget(ctx, id, billing.RequestPortal, tx.Now),
+	)
+}
+
+// insertSyncs inserts an event, a sync, a former customer, and the link to the Stripe account.
+func insertSyncs(ctx context.Context, tx *store.Tx, id billing.AccountID) error {
+	_, err := tx.InsertEvent(ctx, billing.InboxEvent{
+		ID:         "evt_1",
+		Type:       "invoice.paid",
+		AccountID:  id,
+		Status:     billing.InboxPending,
+		CreatedAt:  tx.Now,
+		ReceivedAt: tx.Now,
+	})
+	return errors.Join(
+		err, tx.BeginSync(ctx, id, 1, billing.CauseEvent), tx.SetCustomer(ctx, id, "cus_1"),
+		tx.EndCustomer(ctx, id, "cus_1"), tx.SaveStripeLink(ctx, billing.StripeLink{AccountID: "acct_1"}),
+	)
+}
+
+// insertActions inserts what an admin did to an account and to an endpoint.
+func insertActions(ctx context.Context, tx *store.Tx, id billing.AccountID) error {
+	return errors.Join(
+		tx.InsertAdminAction(ctx, billing.AdminAction{
+			ID: billing.NewActionID(tx.Now), AccountID: id, Action: billing.ActionRole, CreatedAt: tx.Now,
+		}),
+		tx.InsertAdminAction(ctx, billing.AdminAction{
+			ID: billing.NewActionID(tx.Now), WebhookID: "whk_1", Action: billing.ActionWebhookAdd, CreatedAt: tx.Now,
+		}),
+	)
+}
+
+// insertOutgoing inserts an endpoint and an event that it receives.
+func insertOutgoing(ctx context.Context, tx *store.Tx, id billing.AccountID) error {
+	_, err := tx.InsertWebhook(ctx, billing.Webhook{ID: billing.NewWebhookID(tx.Now), CreatedAt: tx.Now}, 1)
+	return errors.Join(err, tx.InsertDeliveries(ctx, billing.Delivery{
+		ID:        billing.NewMessageID(tx.Now),
+		AccountID: id,
+		Type:      billing.OutPointsGranted,
+		Body:      "{}",
+		CreatedAt: tx.Now,
+	}))
 }
 
 // Proves that an account has one open automatic order at a time, whatever the code above does. An order that has ended

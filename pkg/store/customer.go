@@ -32,6 +32,18 @@ func (r reads) FormerCustomers(ctx context.Context, account billing.AccountID) (
 	return found, nil
 }
 
+// SetCustomer ties the account to its Stripe customer for good. A second call changes nothing. It is an error if
+// another account has or had the customer.
+func (tx *Tx) SetCustomer(ctx context.Context, id billing.AccountID, customer billing.CustomerID) error {
+	res := tx.q(ctx).Model(&accountRow{}).Where(
+		"id = ? AND customer_id IS NULL", string(id),
+	).Update("customer_id", string(customer))
+	if res.Error != nil || res.RowsAffected == 0 {
+		return translate(res.Error)
+	}
+	return tx.enterCustomer(ctx, customer, id)
+}
+
 // EndCustomer unties the account, whose lock this transaction holds, from a customer that was deleted at Stripe. The
 // id is kept, so events of that customer still find the account. It changes nothing if the account has another
 // customer by now.

@@ -102,7 +102,8 @@ type columnType struct {
 func readColumns(t *testing.T, db *store.DB) map[string]map[string]columnType {
 	t.Helper()
 	query := `SELECT c.table_name, c.column_name, c.udt_name, c.is_nullable = 'YES', EXISTS (
-			SELECT 1 FROM information_schema.key_column_usage k JOIN information_schema.table_constraints p USING (constraint_name)
+			SELECT 1 FROM information_schema.key_column_usage k
+			JOIN information_schema.table_constraints p USING (constraint_name)
 			WHERE p.constraint_type = 'PRIMARY KEY' AND k.table_name = c.table_name AND k.column_name = c.column_name)
 		FROM information_schema.columns c WHERE c.table_schema = 'public'`
 	if db.Dialect() == store.SQLite {

@@ -52,22 +52,8 @@ func TestTablesAreKeyedByAccount(t *testing.T) {
 			continue // tables of the queue and of the migrations, which belong to no account
 		}
 		seen[table] = true
-		apart := slices.Contains(directories, table) || unkeyed[table] != ""
-		of, to, _ := strings.Cut(definition[strings.Index(definition, "("):], " REFERENCES ")
-		switch {
-		case apart && kind != "f":
-		case apart:
-			if table != "deliveries" {
-				t.Errorf("%s refers to a table that may be kept elsewhere: %s", table, definition)
-			}
-		case table == "accounts":
-			if !strings.HasPrefix(of, "(id)") {
-				t.Errorf("%s is unique among all accounts: %s", name, definition)
-			}
-		case !strings.HasPrefix(of, "(account_id"):
-			t.Errorf("%s does not begin with the account: %s", name, definition)
-		case kind == "f" && !strings.Contains(to, "(account_id") && !strings.HasPrefix(to, "accounts(id)"):
-			t.Errorf("%s may refer to another account's row: %s", name, definition)
+		if why := misplaced(table, kind, definition); why != "" {
+			t.Errorf("%s of %s %s: %s", name, table, why, definition)
 		}
 	}
 	if err := rows.Err(); err != nil {
@@ -81,6 +67,27 @@ func TestTablesAreKeyedByAccount(t *testing.T) {
 			t.Errorf("%s (%s) is no table", table, why)
 		}
 	}
+}
+
+// misplaced returns why a key of a table does not keep the account's rows together, or "" if it does. kind is "p" for a
+// primary key, "u" for a unique index, and "f" for a foreign key.
+func misplaced(table, kind, definition string) string {
+	of, to, _ := strings.Cut(definition[strings.Index(definition, "("):], " REFERENCES ")
+	switch {
+	case slices.Contains(directories, table) || unkeyed[table] != "":
+		if kind == "f" && table != "deliveries" {
+			return "refers to a table that may be kept elsewhere"
+		}
+	case table == "accounts":
+		if !strings.HasPrefix(of, "(id)") {
+			return "is unique among all accounts"
+		}
+	case !strings.HasPrefix(of, "(account_id"):
+		return "does not begin with the account"
+	case kind == "f" && !strings.Contains(to, "(account_id") && !strings.HasPrefix(to, "accounts(id)"):
+		return "may refer to another account's row"
+	}
+	return ""
 }
 
 // Proves that if ten accounts claim one Stripe customer at once, one gets it.

@@ -41,9 +41,10 @@ func TestMigrate(t *testing.T) {
 func TestErrOldSchema(t *testing.T) {
 	t.Parallel()
 	for name, older := range map[string]string{
-		"another text":    "UPDATE schema_origins SET digest = 'another'",
-		"many migrations": "DROP TABLE schema_origins; INSERT INTO goose_db_version (version_id, is_applied) VALUES (18, true)",
-		"no note":         "DELETE FROM schema_origins",
+		"another text": "UPDATE schema_origins SET digest = 'another'",
+		"many migrations": "DROP TABLE schema_origins; " +
+			"INSERT INTO goose_db_version (version_id, is_applied) VALUES (18, true)",
+		"no note": "DELETE FROM schema_origins",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -1,6 +1,31 @@
 package store
 
-import "github.com/pointsync/pointsync/pkg/billing"
+import (
+	"context"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+)
+
+// SaveSubscription writes the subscription and its window, for an account whose lock this transaction holds.
+func (tx *Tx) SaveSubscription(ctx context.Context, a billing.Account) error {
+	if tx.saw(a); tx.facts != nil {
+		tx.facts.Of(a.ID).Subscription = true
+	}
+	columns := subscriptionColumns(toRowAccount(a))
+	columns["version"] = a.Version
+	return tx.saveAccount(ctx, a.ID, columns)
+}
+
+// subscriptionColumns returns the columns of an account's row that hold its subscription.
+func subscriptionColumns(row accountRow) map[string]any {
+	return map[string]any{
+		"sub_id": row.SubID, "sub_plan": row.SubPlan, "sub_quantity": row.SubQuantity, "sub_status": row.SubStatus,
+		"sub_period_start": row.SubPeriodStart, "sub_period_end": row.SubPeriodEnd, "sub_cancels": row.SubCancels,
+		"sub_next_plan": row.SubNextPlan, "sub_next_quantity": row.SubNextQuantity, "sub_next_at": row.SubNextAt,
+		"sub_ends_at": row.SubEndsAt, "sub_paused": row.SubPaused, "sub_paused_until": row.SubPausedUntil,
+		"window_from": row.WindowFrom, "window_until": row.WindowUntil,
+	}
+}
 
 func (row *accountRow) setSubscription(s *billing.Subscription) {
 	if s == nil {

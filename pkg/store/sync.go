@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"gorm.io/gorm"
+
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
@@ -19,6 +21,28 @@ type syncRow struct {
 }
 
 func (syncRow) TableName() string { return "syncs" }
+
+// IssueTicket issues the account's next sync ticket and saves its budget.
+func (tx *Tx) IssueTicket(ctx context.Context, id billing.AccountID, budgetAt time.Time) error {
+	return tx.saveAccount(ctx, id, map[string]any{
+		"ticket_issued": gorm.Expr("ticket_issued + 1"), "budget_at": stamp{budgetAt},
+	})
+}
+
+// ApplyTicket locks the account and reports whether the picture taken under this ticket may still be applied. It may
+// not after a later ticket's picture was. The account is returned as it was before.
+func (tx *Tx) ApplyTicket(
+	ctx context.Context, id billing.AccountID, ticket int64, invoicesSince *time.Time,
+) (billing.Account, bool, error) {
+	a, err := tx.LockAccount(ctx, id)
+	if err != nil || a.Sync.TicketApplied >= ticket {
+		return a, false, err
+	}
+	err = tx.saveAccount(ctx, id, map[string]any{
+		"ticket_applied": ticket, "invoices_since": toStamp(invoicesSince), "last_synced_at": stamp{tx.Now},
+	})
+	return a, err == nil, err
+}
 
 // BeginSync records that a sync took a ticket, and why.
 func (tx *Tx) BeginSync(ctx context.Context, id billing.AccountID, ticket int64, cause billing.SyncCause) error {
