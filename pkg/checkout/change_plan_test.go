@@ -1,6 +1,7 @@
 package checkout
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -158,5 +159,19 @@ func TestProrationDate(t *testing.T) {
 	v.terms.CurrentPeriodStart = v.now.Add(-time.Minute)
 	if _, err := prorationDate(v, v.now.Add(-2*time.Minute).Unix()); err == nil {
 		t.Error("a date before the period is taken")
+	}
+}
+
+// TestWhyNot proves that a refusal names what the customer can do in each state.
+func TestWhyNot(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[billing.SubscriptionStatus]string{
+		billing.SubPastDue: "The last payment failed", billing.SubUnpaid: "or cancel now",
+		billing.SubIncomplete: "first payment is not made", billing.SubPaused: "/subscription/resume",
+		billing.SubCanceled: "has ended", billing.SubIncompleteExpired: "has ended",
+	} {
+		if err := changeable(status); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", status, err)
+		}
 	}
 }

@@ -188,3 +188,87 @@ func TestAgeOfAnOrder(t *testing.T) {
 		})
 	}
 }
+
+// Proves how each state of a payment moves an automatic order on, and what it grants. Also proves when an order is
+// given up about which nothing is known: after 70 minutes and not at 70 minutes. For an order with a page the limit is
+// 25 hours.
+func TestAutomaticOrders(t *testing.T) {
+	t.Parallel()
+	pending := billing.Order{
+		ID:        "ord_1",
+		AccountID: "acc_1",
+		Item:      "pack",
+		Kind:      billing.KindPack,
+		Quantity:  1,
+		Points:    100,
+		Status:    billing.OrderPending,
+		Automatic: true,
+		CreatedAt: tenth.Add(-reconcile.UnchargedAge),
+	}
+	with := func(f func(o *billing.Order)) billing.Order {
+		o := pending
+		f(&o)
+		return o
+	}
+	old := with(func(o *billing.Order) { o.CreatedAt = o.CreatedAt.Add(-1) })
+	asked := with(func(o *billing.Order) { o.PaymentIntentID, o.CreatedAt = "pi_1", old.CreatedAt })
+	page := billing.Order{
+		ID: "ord_1", Kind: billing.KindPack, Status: billing.OrderPending, CreatedAt: tenth.Add(-25 * time.Hour),
+	}
+	oldPage, gone := page, page
+	oldPage.CreatedAt = page.CreatedAt.Add(-1)
+	gone.CreatedAt, gone.Status = oldPage.CreatedAt, billing.OrderExpired
+	for name, c := range map[string]struct {
+		before billing.Order
+		intent billing.StripeIntent // without a status: no intent exists
+		after  *billing.Order       // nil: unchanged
+		grant  string
+	}{
+		"NotAsked": {pending, billing.StripeIntent{}, nil, ""},
+		"NotAskedTooLong": {
+			old, billing.StripeIntent{},
+			ptr(with(func(o *billing.Order) { o.CreatedAt, o.Status = old.CreatedAt, billing.OrderExpired })), "",
+		},
+		"AskedAndNotShown": {asked, billing.StripeIntent{}, nil, ""},
+		"PaidAndNotShown": {
+			with(func(o *billing.Order) { o.Status, o.CreatedAt = billing.OrderPaid, old.CreatedAt }),
+			billing.StripeIntent{}, nil, "",
+		},
+		"Succeeded": {pending, billing.StripeIntent{Status: "succeeded"}, ptr(with(func(o *billing.Order) {
+			o.Status, o.PaymentIntentID, o.FulfilledAt = billing.OrderFulfilled, "pi_1", &tenth
+		})), "stripe:payment_intent:pi_1"},
+		"Canceled": {pending, billing.StripeIntent{
+			Status: "canceled", DeclineCode: "expired_card",
+		}, ptr(with(func(o *billing.Order) {
+			o.Status, o.PaymentIntentID, o.DeclineCode = billing.OrderFailed, "pi_1", "expired_card"
+		})), ""},
+		"CouldBePaid":  {asked, billing.StripeIntent{Status: "requires_payment_method"}, ptr(old), ""},
+		"StillCouldBe": {old, billing.StripeIntent{Status: "requires_action"}, nil, ""},
+		"UnderWay": {
+			pending, billing.StripeIntent{Status: "processing"},
+			ptr(with(func(o *billing.Order) { o.PaymentIntentID = "pi_1" })), "",
+		},
+		"PageNotOld": {page, billing.StripeIntent{}, nil, ""},
+		"PageTooOld": {oldPage, billing.StripeIntent{}, &gone, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := billing.Snapshot{Intents: []billing.StripeIntent{{ID: "pi_0", OrderID: "ord_0", Status: "succeeded"}}}
+			if c.intent.Status != "" {
+				c.intent.ID, c.intent.OrderID = "pi_1", "ord_1"
+				p.Intents = append(p.Intents, c.intent)
+			}
+			d := decide(p, c.before)
+			var want []billing.Order
+			if c.after != nil {
+				want = []billing.Order{*c.after}
+			}
+			same(t, "orders", d.Orders, want)
+			grant := ""
+			for _, g := range d.Grants {
+				grant += g.Key
+			}
+			same(t, "grants", grant, c.grant)
+		})
+	}
+}

@@ -102,3 +102,66 @@ func TestLatePayment(t *testing.T) {
 		w.wantPoints(a.ID, 0, 0)
 	})
 }
+
+// Proves how long points last that were paid for after the end: for one interval of their price from the payment, by
+// the calendar. If the interval is unknown, they last as long as their period did: 31 days.
+func TestLateIntervals(t *testing.T) {
+	t.Parallel()
+	paid := time.Date(2030, time.March, 31, 9, 0, 0, 0, time.UTC)
+	for name, c := range map[string]struct {
+		interval billing.Interval
+		every    int64
+		until    time.Time
+	}{
+		"Day": {"day", 1, paid.AddDate(0, 0, 1)}, "TenDays": {
+			"day", 10, paid.AddDate(0, 0, 10),
+		}, "TwoWeeks": {"week", 2, paid.AddDate(0, 0, 14)},
+		"Month": {
+			"month", 1, time.Date(2030, 4, 30, 9, 0, 0, 0, time.UTC),
+		}, "Quarter": {"month", 3, time.Date(2030, 6, 30, 9, 0, 0, 0, time.UTC)},
+		"Year": {
+			"year", 1, paid.AddDate(1, 0, 0),
+		}, "TwoYears": {"year", 2, paid.AddDate(2, 0, 0)}, "Unknown": {"", 0, paid.AddDate(0, 0, 31)},
+	} {
+		ended := subscription(billing.SubCanceled)
+		ended.EndedAt = ptr(march.AddDate(0, 0, 14))
+		l := line("il_1", march, april)
+		l.Item, l.Interval, l.IntervalCount, l.Terms = "gone", c.interval, c.every, &billing.PriceTerms{Points: 500}
+		if c.interval == "" { // not a pack's price: its item is a plan's, whose interval is unknown
+			l.Terms, l.Item = nil, "odd"
+		}
+		i := invoice("in_1", "paid", "subscription_cycle", l)
+		i.PaidAt = &paid
+		in := input(
+			billing.Snapshot{Subscriptions: []billing.StripeSubscription{ended}, Invoices: []billing.StripeInvoice{i}},
+		)
+		in.Now, in.Catalog = paid, &catalog.Catalog{
+			Plans: []billing.Plan{{ID: "odd", Amount: 900, Currency: "usd", Points: 500}},
+		}
+		d := reconcile.Decide(in)
+		if len(d.Grants) != 1 || !d.Grants[0].ExpiresAt.Equal(c.until) {
+			t.Errorf("%s: %+v, want its end at %v", name, d.Grants, c.until)
+		}
+	}
+}
+
+// Proves that an invoice is not treated as paid late if Stripe does not show its subscription, even if another one has
+// ended. Nor is one without a time of payment.
+func TestNotLate(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		id   billing.SubscriptionID
+		paid *time.Time
+	}{"Anothers": {"sub_0", ptr(tenth)}, "NoTime": {sub, nil}} {
+		ended := subscription(billing.SubCanceled)
+		ended.ID, ended.EndedAt = c.id, ptr(march.AddDate(0, 0, 5))
+		i := invoice("in_1", "paid", "subscription_cycle", line("il_1", march, april))
+		i.PaidAt = c.paid
+		d := decide(
+			billing.Snapshot{Subscriptions: []billing.StripeSubscription{ended}, Invoices: []billing.StripeInvoice{i}},
+		)
+		if len(d.Grants) != 1 || d.Grants[0].Source != source {
+			t.Errorf("%s: %+v", name, d.Grants)
+		}
+	}
+}
