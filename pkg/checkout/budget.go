@@ -11,6 +11,16 @@ import (
 // request. It is kept in the database, so that all replicas share it. A repeat that the database alone can reply to
 // costs nothing.
 
+// lockAndTake locks the account and calls takeRequest, in its own transaction.
+func lockAndTake(ctx context.Context, db *store.DB, id billing.AccountID, kind billing.RequestKind) error {
+	return db.InTx(ctx, func(tx *store.Tx) error {
+		if _, err := tx.LockAccount(ctx, id); err != nil {
+			return err
+		}
+		return takeRequest(ctx, tx, id, kind)
+	})
+}
+
 // takeRequest takes one request out of an account's budget. The caller holds the account's lock. Errors: ETooMany.
 func takeRequest(ctx context.Context, tx *store.Tx, id billing.AccountID, kind billing.RequestKind) error {
 	wholeAt, err := tx.RequestBudget(ctx, id, kind)
@@ -26,14 +36,4 @@ func takeRequest(ctx context.Context, tx *store.Tx, id billing.AccountID, kind b
 		}
 	}
 	return tx.SaveRequestBudget(ctx, id, kind, next)
-}
-
-// lockAndTake locks the account and calls takeRequest, in its own transaction.
-func lockAndTake(ctx context.Context, db *store.DB, id billing.AccountID, kind billing.RequestKind) error {
-	return db.InTx(ctx, func(tx *store.Tx) error {
-		if _, err := tx.LockAccount(ctx, id); err != nil {
-			return err
-		}
-		return takeRequest(ctx, tx, id, kind)
-	})
 }

@@ -71,12 +71,6 @@ func (s *Service) follow(ctx context.Context, c billing.SubscriptionChange) erro
 	return err
 }
 
-func cutOff() error {
-	return billing.Errorf(
-		billing.EConflict, "This request was cut off before it had an effect. Ask again under another key.",
-	)
-}
-
 // finish completes a change that was cut off. It finishes what Stripe has begun and gives up what Stripe was not asked
 // for, so it charges nothing that no one waits for.
 func (s *Service) finish(ctx context.Context, c billing.SubscriptionChange) (billing.SubscriptionChange, error) {
@@ -168,4 +162,10 @@ func progressWhen(done, partly bool) progress {
 		return begun
 	}
 	return untouched
+}
+
+func cutOff() error {
+	return billing.Errorf(
+		billing.EConflict, "This request was cut off before it had an effect. Ask again under another key.",
+	)
 }

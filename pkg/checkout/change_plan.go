@@ -23,6 +23,50 @@ func (s *Service) wantedPlan(r ChangeRequest) (billing.Plan, error) {
 	return plan, plan.CheckQuantity(max(r.Quantity, 1))
 }
 
+// planChange returns the steps to another plan or quantity. The change replaces what was to come, by a schedule or a
+// cancellation. A change that is charged replaces it as soon as the charge is paid.
+func (s *Service) planChange(
+	ctx context.Context, v view, plan billing.Plan, r ChangeRequest,
+) (billing.ChangeSteps, error) {
+	m, err := decideMove(v, plan, r)
+	if err != nil {
+		return billing.ChangeSteps{}, err
+	}
+	steps := replacing(v.terms)
+	steps.Action = m.action
+	switch m.action {
+	case billing.ActionNone:
+		steps.Uncancel, steps.Undate = false, false
+		return steps, nil
+	case billing.ActionSchedule:
+		if steps.Schedule, steps.Release = steps.Release, ""; steps.Schedule != "" { // its end is rewritten with it
+			steps.Uncancel, steps.Undate = false, false
+		}
+		steps.PeriodEnd = v.terms.CurrentPeriodEnd.Unix()
+	case billing.ActionCharge, billing.ActionInvoice:
+		if steps.ProrationDate, err = prorationDate(v, r.ProrationDate); err != nil {
+			return steps, err
+		}
+	}
+	steps.Item, steps.Quantity = v.terms.ItemID, m.quantity
+	steps.Price, err = s.stripe.PlanPrice(ctx, plan)
+	return steps, err
+}
+
+// prorationDate returns the date of a recent preview, in Unix seconds, or 0 for none.
+func prorationDate(v view, seconds int64) (int64, error) {
+	if seconds == 0 {
+		return 0, nil
+	}
+	at := time.Unix(seconds, 0)
+	if at.After(v.now) || v.now.Sub(at) > previewLife || at.Before(v.terms.CurrentPeriodStart) {
+		return 0, billing.Invalid(
+			"/proration_date", "is not that of a preview of the last %d minutes", int(previewLife.Minutes()),
+		)
+	}
+	return seconds, nil
+}
+
 // move is a change of plan or quantity, before its steps are planned.
 type move struct {
 	action   billing.ChangeAction
@@ -115,62 +159,6 @@ func changeable(status billing.SubscriptionStatus) error {
 	return billing.Errorf(billing.EConflict, "%s", why)
 }
 
-// planChange returns the steps to another plan or quantity. The change replaces what was to come, by a schedule or a
-// cancellation. A change that is charged replaces it as soon as the charge is paid.
-func (s *Service) planChange(
-	ctx context.Context, v view, plan billing.Plan, r ChangeRequest,
-) (billing.ChangeSteps, error) {
-	m, err := decideMove(v, plan, r)
-	if err != nil {
-		return billing.ChangeSteps{}, err
-	}
-	steps := replacing(v.terms)
-	steps.Action = m.action
-	switch m.action {
-	case billing.ActionNone:
-		steps.Uncancel, steps.Undate = false, false
-		return steps, nil
-	case billing.ActionSchedule:
-		if steps.Schedule, steps.Release = steps.Release, ""; steps.Schedule != "" { // its end is rewritten with it
-			steps.Uncancel, steps.Undate = false, false
-		}
-		steps.PeriodEnd = v.terms.CurrentPeriodEnd.Unix()
-	case billing.ActionCharge, billing.ActionInvoice:
-		if steps.ProrationDate, err = prorationDate(v, r.ProrationDate); err != nil {
-			return steps, err
-		}
-	}
-	steps.Item, steps.Quantity = v.terms.ItemID, m.quantity
-	steps.Price, err = s.stripe.PlanPrice(ctx, plan)
-	return steps, err
-}
-
-// prorationDate returns the date of a recent preview, in Unix seconds, or 0 for none.
-func prorationDate(v view, seconds int64) (int64, error) {
-	if seconds == 0 {
-		return 0, nil
-	}
-	at := time.Unix(seconds, 0)
-	if at.After(v.now) || v.now.Sub(at) > previewLife || at.Before(v.terms.CurrentPeriodStart) {
-		return 0, billing.Invalid(
-			"/proration_date", "is not that of a preview of the last %d minutes", int(previewLife.Minutes()),
-		)
-	}
-	return seconds, nil
-}
-
-// replacing returns the steps that leave a subscription as it is, with nothing to come.
-func replacing(t stripegw.Terms) billing.ChangeSteps {
-	steps := billing.ChangeSteps{Subscription: t.ID, Release: t.Schedule, Uncancel: t.Cancels, Undate: t.HasEndDate}
-	if t.Pending {
-		steps.Void = t.Owes.ID
-	}
-	if t.CanceledAt != nil {
-		steps.CanceledAt = t.CanceledAt.Unix()
-	}
-	return steps
-}
-
 // planCancel returns the steps to the subscription's end. An end with the period replaces a later end, never an earlier
 // one.
 func planCancel(v view, at billing.CancelTime) (billing.ChangeSteps, error) {
@@ -219,4 +207,16 @@ func planResume(v view) (billing.ChangeSteps, error) {
 		)
 	}
 	return steps, nil
+}
+
+// replacing returns the steps that leave a subscription as it is, with nothing to come.
+func replacing(t stripegw.Terms) billing.ChangeSteps {
+	steps := billing.ChangeSteps{Subscription: t.ID, Release: t.Schedule, Uncancel: t.Cancels, Undate: t.HasEndDate}
+	if t.Pending {
+		steps.Void = t.Owes.ID
+	}
+	if t.CanceledAt != nil {
+		steps.CanceledAt = t.CanceledAt.Unix()
+	}
+	return steps
 }

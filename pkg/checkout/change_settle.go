@@ -14,34 +14,6 @@ import (
 // may come earlier.
 const lookInterval = time.Hour
 
-// settleChange writes down the result of a change, unless a concurrent request has done so.
-func (s *Service) settleChange(
-	ctx context.Context, c billing.SubscriptionChange, owed billing.OwedInvoice, failure error,
-) (billing.SubscriptionChange, error) {
-	err := s.inChange(ctx, c, func(tx *store.Tx, now *billing.SubscriptionChange) error {
-		if now.Status.Decided() {
-			return nil
-		}
-		now.Owed, now.Voided = owed, c.Voided
-		end(now, tx.Now, failure)
-		return tx.SaveChange(ctx, *now)
-	}, &c)
-	return c, err
-}
-
-// end closes a change as failed, as waiting if an invoice is owed, or as done.
-func end(c *billing.SubscriptionChange, now time.Time, failure error) {
-	c.Status, c.EndedAt, c.LookAt, c.Problem, c.Detail = billing.ChangeDone, &now, nil, "", ""
-	var refused *billing.Error
-	switch {
-	case errors.As(failure, &refused):
-		c.Status, c.Problem, c.Detail = billing.ChangeFailed, refused.Code, refused.Message
-	case c.Owed.ID != "":
-		c.Status = cmp.Or(c.Owed.Status, billing.ChangeUnpaid)
-		c.LookAt = new(now.Add(lookInterval))
-	}
-}
-
 // lookAtPayment looks at a change that was waiting for a payment, and settles it by the invoice's current status. A
 // paid change withdraws what it replaces.
 func (s *Service) lookAtPayment(ctx context.Context, c billing.SubscriptionChange) (billing.SubscriptionChange, error) {
@@ -68,4 +40,32 @@ func (s *Service) lookAtPayment(ctx context.Context, c billing.SubscriptionChang
 		}
 	}
 	return s.settleChange(ctx, c, owed, failure)
+}
+
+// settleChange writes down the result of a change, unless a concurrent request has done so.
+func (s *Service) settleChange(
+	ctx context.Context, c billing.SubscriptionChange, owed billing.OwedInvoice, failure error,
+) (billing.SubscriptionChange, error) {
+	err := s.inChange(ctx, c, func(tx *store.Tx, now *billing.SubscriptionChange) error {
+		if now.Status.Decided() {
+			return nil
+		}
+		now.Owed, now.Voided = owed, c.Voided
+		end(now, tx.Now, failure)
+		return tx.SaveChange(ctx, *now)
+	}, &c)
+	return c, err
+}
+
+// end closes a change as failed, as waiting if an invoice is owed, or as done.
+func end(c *billing.SubscriptionChange, now time.Time, failure error) {
+	c.Status, c.EndedAt, c.LookAt, c.Problem, c.Detail = billing.ChangeDone, &now, nil, "", ""
+	var refused *billing.Error
+	switch {
+	case errors.As(failure, &refused):
+		c.Status, c.Problem, c.Detail = billing.ChangeFailed, refused.Code, refused.Message
+	case c.Owed.ID != "":
+		c.Status = cmp.Or(c.Owed.Status, billing.ChangeUnpaid)
+		c.LookAt = new(now.Add(lookInterval))
+	}
 }

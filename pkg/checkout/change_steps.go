@@ -112,11 +112,6 @@ func (s *Service) void(ctx context.Context, c *billing.SubscriptionChange, id bi
 	return err
 }
 
-// stepKey returns the idempotency key of one request of a change.
-func stepKey(c billing.SubscriptionChange, step string) string {
-	return "change-" + string(c.ID) + "-" + step
-}
-
 // act makes the request of a change's action, and returns the invoice that it left unpaid.
 func (s *Service) act(ctx context.Context, c billing.SubscriptionChange) (owed billing.OwedInvoice, err error) {
 	steps, key := c.Steps, stepKey(c, string(c.Steps.Action))
@@ -201,4 +196,9 @@ func definite(err error) bool {
 		return true
 	}
 	return false
+}
+
+// stepKey returns the idempotency key of one request of a change.
+func stepKey(c billing.SubscriptionChange, step string) string {
+	return "change-" + string(c.ID) + "-" + step
 }
