@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"strings"
-	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -38,14 +37,16 @@ func adminsOnly(accounts *account.Service) echo.MiddlewareFunc {
 			if !strings.HasPrefix(c.Path(), "/admin/") {
 				return next(c)
 			}
-			claims, ok := c.Get("user").(token.Claims)
-			if !ok { // a known address with an unknown method: the caller did not have to authenticate
-				return echo.ErrNotFound
+			switch who := c.Get("user").(type) {
+			case token.Claims:
+				if err := accounts.RequireAdmin(c.Request().Context(), who); err != nil {
+					return err
+				}
+				return next(c)
+			case billing.ServiceKey: // its scopes decide
+				return next(c)
 			}
-			if err := accounts.RequireAdmin(c.Request().Context(), claims); err != nil {
-				return err
-			}
-			return next(c)
+			return echo.ErrNotFound // a known address with an unknown method: the caller did not have to authenticate
 		}
 	}
 }
@@ -90,7 +91,7 @@ func (s *server) parkedAccounts(
 // UnparkAccount lets the grants of a parked account through.
 func (s *server) UnparkAccount(ctx context.Context, r UnparkAccountRequestObject) (UnparkAccountResponseObject, error) {
 	a, replayed, err := s.accounts.Unpark(ctx, billing.AccountID(r.AccountId), account.Unparking{
-		By: caller(ctx).Account, Reason: r.Body.Reason, Key: r.Params.IdempotencyKey,
+		By: admin(ctx), Reason: r.Body.Reason, Key: r.Params.IdempotencyKey,
 	})
 	if err != nil {
 		return nil, err
@@ -138,11 +139,8 @@ func (s *server) GrantPoints(ctx context.Context, r GrantPointsRequestObject) (G
 		Reason: r.Body.Reason,
 		Key:    r.Params.IdempotencyKey,
 	}
-	if r.Body.ExpiresAt != nil {
-		end := r.Body.ExpiresAt.UTC().Truncate(time.Microsecond) // one form for one time, as the database keeps it
-		wish.ExpiresAt = &end
-	}
-	done, err := s.accounts.Adjust(ctx, caller(ctx).Account, billing.AccountID(r.AccountId), wish)
+	wish.ExpiresAt = fromAPITime(r.Body.ExpiresAt)
+	done, err := s.accounts.Adjust(ctx, admin(ctx), billing.AccountID(r.AccountId), wish)
 	if err != nil {
 		return nil, err
 	}
@@ -155,7 +153,7 @@ func (s *server) GrantPoints(ctx context.Context, r GrantPointsRequestObject) (G
 
 // CorrectPoints takes points away.
 func (s *server) CorrectPoints(ctx context.Context, r CorrectPointsRequestObject) (CorrectPointsResponseObject, error) {
-	done, err := s.accounts.Adjust(ctx, caller(ctx).Account, billing.AccountID(r.AccountId), account.Adjustment{
+	done, err := s.accounts.Adjust(ctx, admin(ctx), billing.AccountID(r.AccountId), account.Adjustment{
 		Action: billing.ActionCorrection,
 		Amount: billing.Points(r.Body.Amount),
 		Reason: r.Body.Reason,
@@ -173,7 +171,8 @@ func (s *server) CorrectPoints(ctx context.Context, r CorrectPointsRequestObject
 
 func toAPIAdminAccount(a billing.Account) AdminAccount {
 	out := AdminAccount{
-		Id: string(a.ID), Email: Email(a.Email), Role: AdminAccountRole(a.Role), Points: toAPIPoints(a.Balance),
+		Id: string(a.ID), Email: toAPIEmail(a.Email), ExternalId: optional(a.ExternalID), Role: AdminAccountRole(a.Role),
+		Points:       toAPIPoints(a.Balance),
 		Subscription: toAPISubscription(a.Subscription),
 		Version:      a.Version,
 		LastSyncedAt: a.Sync.LastSyncedAt,

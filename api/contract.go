@@ -36,6 +36,8 @@ type operation struct {
 	spec   *openapi3.Operation
 	doc    *openapi3.T
 	public bool
+	users  bool            // it takes a user's access token
+	scopes []billing.Scope // a service key with one of them may call it
 }
 
 var emailPattern = regexp.MustCompile(`^[^\s@]{1,64}@[^\s@]+\.[^\s@]+$`)
@@ -63,14 +65,11 @@ func loadContract() (*contract, error) {
 	for path, item := range doc.Paths.Map() {
 		route := pathParameter.ReplaceAllString(path, ":$1")
 		for method, spec := range item.Operations() {
-			c.operations[method+" "+route] = &operation{
-				method: method,
-				path:   path,
-				item:   item,
-				spec:   spec,
-				doc:    doc,
-				public: spec.Security != nil && len(*spec.Security) == 0,
+			op := &operation{method: method, path: path, item: item, spec: spec, doc: doc}
+			if err := op.readSchemes(); err != nil {
+				return nil, err
 			}
+			c.operations[method+" "+route] = op
 		}
 	}
 	return c, nil
@@ -80,7 +79,7 @@ func (c *contract) of(ctx echo.Context) *operation {
 	return c.operations[ctx.Request().Method+" "+ctx.Path()]
 }
 
-// secured reports whether the request needs a token. Routes outside the contract (pages, unknown URLs) need none.
+// secured reports whether the request needs credentials. Routes outside the contract (pages, unknown URLs) need none.
 func (c *contract) secured(ctx echo.Context) bool {
 	op := c.of(ctx)
 	return op != nil && !op.public

@@ -88,10 +88,14 @@ func toAPIEntry(e billing.Entry) Entry {
 		Amount:       int64(e.Amount),
 		Held:         int64(e.Held),
 		BalanceAfter: int64(e.BalanceAfter),
+		By:           EntryActor{Kind: cmp.Or(EntryActorKind(e.By.Kind), EntryActorKindSystem)},
 		Description:  e.Description, Metadata: toAPIMetadata(e.Metadata), CreatedAt: e.CreatedAt,
 	}
 	if e.HoldID != "" {
 		out.HoldId = new(string(e.HoldID))
+	}
+	if e.By.Kind == billing.ActorService {
+		out.By.KeyId = &e.By.ID
 	}
 	return out
 }

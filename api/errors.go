@@ -24,6 +24,7 @@ type kind struct {
 var problems = map[billing.Code]kind{
 	billing.EInvalid:            {http.StatusBadRequest, "The request is not valid"},
 	billing.EUnauthorized:       {http.StatusUnauthorized, "Not authenticated"},
+	billing.EForbidden:          {http.StatusForbidden, "Not allowed"},
 	billing.ENotFound:           {http.StatusNotFound, "Not found"},
 	billing.EConflict:           {http.StatusConflict, "Not possible now"},
 	billing.EEmailTaken:         {http.StatusConflict, "Email taken"},
@@ -75,7 +76,7 @@ type paymentRequired struct {
 type refusedSpend struct {
 	Points       Points        `json:"points"`
 	Subscription *Subscription `json:"subscription"`
-	Token        string        `json:"token"`
+	Token        string        `json:"token,omitempty"` // a service has none
 }
 
 // problemHandler sends every error as application/problem+json. An error that is our fault is logged with its cause,

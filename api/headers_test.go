@@ -61,7 +61,7 @@ func crossings(t *testing.T) (all []crossing) {
 func addressFor(path string) string {
 	const nothing = "_01jd0000000000000000000000"
 	return strings.NewReplacer("{order_id}", "ord"+nothing, "{hold_id}", "hld"+nothing, "{account_id}", "acc"+nothing,
-		"{webhook_id}", "whk"+nothing, "{event_id}", "msg"+nothing).Replace(path)
+		"{webhook_id}", "whk"+nothing, "{event_id}", "msg"+nothing, "{key_id}", "key"+nothing).Replace(path)
 }
 
 // foreign are origins that were never allowed. Those most similar to the allowed https://shop.example come first.

@@ -11,18 +11,22 @@ import (
 // defaultHoldSeconds is the contract's default life of a hold.
 const defaultHoldSeconds = 900
 
+// holdTTL returns how long a hold lasts.
+func holdTTL(seconds *int64) time.Duration {
+	if seconds == nil {
+		return defaultHoldSeconds * time.Second
+	}
+	return time.Duration(*seconds) * time.Second
+}
+
 // CreateHold sets points aside. It returns a fresh token whether it succeeds or lacks points.
 func (s *server) CreateHold(ctx context.Context, r CreateHoldRequestObject) (CreateHoldResponseObject, error) {
 	if err := checkMetadata(value(r.Body.Metadata)); err != nil {
 		return nil, err
 	}
-	seconds := int64(defaultHoldSeconds)
-	if r.Body.TtlSeconds != nil {
-		seconds = *r.Body.TtlSeconds
-	}
 	held, err := s.accounts.Hold(ctx, caller(ctx), ledger.HoldRequest{
 		Amount:      billing.Points(r.Body.Amount),
-		TTL:         time.Duration(seconds) * time.Second,
+		TTL:         holdTTL(r.Body.TtlSeconds),
 		Description: value(r.Body.Description),
 		Metadata:    value(r.Body.Metadata), Key: value(r.Params.IdempotencyKey),
 	})

@@ -1,7 +1,7 @@
 package api
 
 import (
-	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"regexp"
@@ -13,6 +13,7 @@ import (
 	"github.com/labstack/echo/v4/middleware"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/pointsync/pointsync/pkg/account"
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/token"
 )
@@ -111,18 +112,24 @@ func secureHeaders(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// authenticate requires a valid access token for every operation that the contract does not declare public.
-func authenticate(tokens *token.Issuer, contract *contract) echo.MiddlewareFunc {
+// authenticate requires a valid access token or service key for every operation that the contract does not declare
+// public. permitted decides whether the operation takes it.
+func authenticate(accounts *account.Service, tokens *token.Issuer, contract *contract) echo.MiddlewareFunc {
 	return echojwt.WithConfig(echojwt.Config{
-		Skipper:        func(c echo.Context) bool { return !contract.secured(c) },
-		TokenLookup:    "header:Authorization:Bearer ",
-		ParseTokenFunc: func(_ echo.Context, raw string) (any, error) { return tokens.Parse(raw) },
+		Skipper:     func(c echo.Context) bool { return !contract.secured(c) },
+		TokenLookup: "header:Authorization:Bearer ",
+		ParseTokenFunc: func(c echo.Context, raw string) (any, error) {
+			if account.IsKey(raw) {
+				return accounts.ServiceKey(c.Request().Context(), raw)
+			}
+			return tokens.Parse(raw)
+		},
 		SuccessHandler: func(c echo.Context) {
-			claims := c.Get("user").(token.Claims)
-			c.SetRequest(c.Request().WithContext(context.WithValue(c.Request().Context(), claimsKey{}, claims)))
+			c.SetRequest(c.Request().WithContext(withCaller(c.Request().Context(), c.Get("user"))))
 		},
 		ErrorHandler: func(_ echo.Context, err error) error {
-			if billing.CodeOf(err) == billing.EUnauthorized {
+			var none *echojwt.TokenExtractionError
+			if !errors.As(err, &none) {
 				return err
 			}
 			return billing.Wrap(

@@ -8,7 +8,6 @@
 package api
 
 import (
-	"context"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -89,8 +88,11 @@ func New(o Options) (http.Handler, error) {
 	e.Binder = strictBinder{}
 	e.HTTPErrorHandler = problemHandler(o.Log)
 	outermost(e, o, contract, metrics)
-	// No request reaches a handler without a valid token where one is needed, or if the contract does not allow it.
-	e.Use(authenticate(o.Tokens, contract), presentOnly(o.Accounts), adminsOnly(o.Accounts), contract.validate)
+	// No request reaches a handler without valid credentials where they are needed, or if the contract does not allow it.
+	e.Use(
+		authenticate(o.Accounts, o.Tokens, contract), presentOnly(o.Accounts), adminsOnly(o.Accounts),
+		contract.permitted, contract.validate,
+	)
 	RegisterHandlers(e, NewStrictHandler(s, nil))
 	e.POST(webhookPath, s.receiveWebhook)
 	e.GET("/session/stream", s.streamSession)
@@ -116,11 +118,5 @@ func NewHTTPServer(h http.Handler, log *slog.Logger) *http.Server {
 		),
 	}
 }
-
-// claimsKey carries the caller's claims in a request's context.
-type claimsKey struct{}
-
-// caller returns the caller's claims. Every operation except those with `security: []` has a caller.
-func caller(ctx context.Context) token.Claims { return ctx.Value(claimsKey{}).(token.Claims) }
 
 func allowed(origins []string, origin string) bool { return slices.Contains(origins, origin) }

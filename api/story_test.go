@@ -27,6 +27,7 @@ func TestStory(t *testing.T) {
 		c.toppedUp()
 		c.meetsTheAdmin()
 		c.wantsToBeTold()
+		c.meetsAService()
 		if missing := w.unseen(t); len(missing) > 0 {
 			t.Errorf("operations without a successful call: %v", missing)
 		}

@@ -19,7 +19,7 @@ func (s *server) ListWebhooks(ctx context.Context, _ ListWebhooksRequestObject) 
 
 // AddWebhook makes an endpoint and returns its secret.
 func (s *server) AddWebhook(ctx context.Context, r AddWebhookRequestObject) (AddWebhookResponseObject, error) {
-	w, err := s.post.Add(ctx, caller(ctx).Account, fromAPIWebhook(*r.Body))
+	w, err := s.post.Add(ctx, admin(ctx), fromAPIWebhook(*r.Body))
 	if err != nil {
 		return nil, err
 	}
@@ -28,7 +28,7 @@ func (s *server) AddWebhook(ctx context.Context, r AddWebhookRequestObject) (Add
 
 // ChangeWebhook changes an endpoint's URL, or which types of events it gets.
 func (s *server) ChangeWebhook(ctx context.Context, r ChangeWebhookRequestObject) (ChangeWebhookResponseObject, error) {
-	w, err := s.post.Change(ctx, caller(ctx).Account, billing.WebhookID(r.WebhookId), fromAPIWebhook(*r.Body))
+	w, err := s.post.Change(ctx, admin(ctx), billing.WebhookID(r.WebhookId), fromAPIWebhook(*r.Body))
 	if err != nil {
 		return nil, err
 	}
@@ -37,7 +37,7 @@ func (s *server) ChangeWebhook(ctx context.Context, r ChangeWebhookRequestObject
 
 // RemoveWebhook deletes an endpoint.
 func (s *server) RemoveWebhook(ctx context.Context, r RemoveWebhookRequestObject) (RemoveWebhookResponseObject, error) {
-	if err := s.post.Remove(ctx, caller(ctx).Account, billing.WebhookID(r.WebhookId)); err != nil {
+	if err := s.post.Remove(ctx, admin(ctx), billing.WebhookID(r.WebhookId)); err != nil {
 		return nil, err
 	}
 	return RemoveWebhook204Response{}, nil
@@ -45,7 +45,7 @@ func (s *server) RemoveWebhook(ctx context.Context, r RemoveWebhookRequestObject
 
 // RollWebhook gives an endpoint a new secret and returns it.
 func (s *server) RollWebhook(ctx context.Context, r RollWebhookRequestObject) (RollWebhookResponseObject, error) {
-	w, err := s.post.Roll(ctx, caller(ctx).Account, billing.WebhookID(r.WebhookId))
+	w, err := s.post.Roll(ctx, admin(ctx), billing.WebhookID(r.WebhookId))
 	if err != nil {
 		return nil, err
 	}

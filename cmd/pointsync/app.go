@@ -95,6 +95,7 @@ func newApp(ctx context.Context, p parts) (_ *app, err error) {
 	if a.accounts, err = account.New(a.db, tokens, a.syncer); err != nil {
 		return nil, err
 	}
+	a.accounts.LimitKeys(c.KeyRate)
 	outbox.NewCourier(a.db, c.LocalWebhooks, time.Now, p.log).RegisterJobs(a.jobs)
 	ledger.RegisterJobs(a.jobs, a.db)
 	a.syncer.RegisterJobs(a.jobs)

@@ -27,6 +27,7 @@ type cli struct {
 	User        userCmd        `cmd:"" help:"Give an account a role."`
 	Events      eventsCmd      `cmd:"" help:"Look at Stripe's events as they were received, and replay them."`
 	Webhooks    webhooksCmd    `cmd:"" help:"Have endpoints of your own told of points, orders and subscriptions."`
+	Keys        keysCmd        `cmd:"" help:"Make, list and revoke the keys that services of your own act with."`
 	Keygen      keygenCmd      `cmd:"" help:"Make a signing key for POINTSYNC_SIGNING_KEYS."`
 	Healthcheck healthcheckCmd `cmd:"" help:"Ask a running server whether it is ready; for containers."`
 }

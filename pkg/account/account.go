@@ -10,6 +10,7 @@
 package account
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -31,6 +32,7 @@ type Service struct {
 	hashers chan struct{}
 	decoy   string
 	watches *watches
+	keys    keyUses
 }
 
 // New returns a Service.
@@ -41,6 +43,7 @@ func New(db *store.DB, tokens *token.Issuer, syncer *reconcile.Syncer) (*Service
 		syncer:  syncer,
 		hashers: make(chan struct{}, maxHashers),
 		watches: newWatches(db.LoginStates, db.Now),
+		keys:    keyUses{perSecond: DefaultKeyRate, uses: map[billing.KeyID]*keyUse{}},
 	}
 	var err error
 	s.decoy, err = s.hash(context.Background(), "no password of anybody's")
@@ -92,16 +95,17 @@ func (s *Service) Login(ctx context.Context, email, password string) (Session, e
 	}
 	a, err := s.db.AccountByEmail(ctx, email)
 	if billing.CodeOf(err) == billing.ENotFound {
-		a.PasswordHash, err = s.decoy, nil // the same work as for a real account: timing must not reveal who has one
+		err = nil // the same work as for a real account, with the decoy: timing must not reveal who has one
 	}
 	if err != nil {
 		return Session{}, err
 	}
-	ok, err := s.verify(ctx, password, a.PasswordHash)
+	// No password opens an account that a service made.
+	ok, err := s.verify(ctx, password, cmp.Or(a.PasswordHash, s.decoy))
 	if err != nil {
 		return Session{}, err
 	}
-	if !ok || a.ID == "" {
+	if !ok || a.PasswordHash == "" {
 		return Session{}, wrong
 	}
 	if a, err = ledger.Current(ctx, s.db, a.ID); err != nil {

@@ -52,7 +52,9 @@ func (s *Service) RequireAdmin(ctx context.Context, c token.Claims) error {
 
 // Adjust gives or takes points as an admin asks, once for each key. Errors: ENotFound, EConflict (fewer points than to
 // take away), EKeyReused, EInvalid.
-func (s *Service) Adjust(ctx context.Context, by, id billing.AccountID, r Adjustment) (out Adjusted, err error) {
+func (s *Service) Adjust(
+	ctx context.Context, by billing.AdminID, id billing.AccountID, r Adjustment,
+) (out Adjusted, err error) {
 	if err := billing.NeedReason(r.Reason); err != nil {
 		return out, err
 	}
@@ -82,9 +84,9 @@ func adminRequest(id billing.AccountID, key, hash string) billing.Request {
 
 // adjust moves the points, and records the admin who asked for it.
 func adjust(
-	ctx context.Context, tx *store.Tx, a billing.Account, by billing.AccountID, r Adjustment,
+	ctx context.Context, tx *store.Tx, a billing.Account, by billing.AdminID, r Adjustment,
 ) (billing.Account, billing.Entry, error) {
-	a, err := movePoints(ctx, tx, a, r)
+	a, err := movePoints(ctx, tx, a, by.Actor(), r)
 	if err != nil {
 		return a, billing.Entry{}, err
 	}
@@ -103,9 +105,11 @@ func adjust(
 	})
 }
 
-func movePoints(ctx context.Context, tx *store.Tx, a billing.Account, r Adjustment) (billing.Account, error) {
+func movePoints(
+	ctx context.Context, tx *store.Tx, a billing.Account, by billing.Actor, r Adjustment,
+) (billing.Account, error) {
 	if r.Action == billing.ActionCorrection {
-		return ledger.Correct(ctx, tx, a, r.Amount, r.Reason)
+		return ledger.Correct(ctx, tx, a, r.Amount, r.Reason, by)
 	}
 	if r.ExpiresAt != nil && !r.ExpiresAt.After(tx.Now) {
 		return a, billing.Invalid("/expires_at", "must be in the future")
@@ -116,6 +120,7 @@ func movePoints(ctx context.Context, tx *store.Tx, a billing.Account, r Adjustme
 		Amount:      r.Amount,
 		ExpiresAt:   r.ExpiresAt,
 		Description: r.Reason,
+		By:          by,
 	})
 	return a, err
 }

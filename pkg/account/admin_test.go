@@ -62,9 +62,9 @@ func TestAdjustOnce(t *testing.T) {
 		s, a := newService(t, db), storetest.NewAccount(t, db)
 		admin, end := storetest.NewAccount(t, db), db.Now().Add(time.Hour)
 		grant := Adjustment{Action: billing.ActionGrant, Amount: 100, Reason: "sorry", ExpiresAt: &end, Key: "k1"}
-		first := together(t, s, admin.ID, a.ID, grant, 100)
+		first := together(t, s, billing.AdminID(admin.ID), a.ID, grant, 100)
 		correct := Adjustment{Action: billing.ActionCorrection, Amount: 30, Reason: "too many", Key: "k2"}
-		together(t, s, admin.ID, a.ID, correct, 70)
+		together(t, s, billing.AdminID(admin.ID), a.ID, correct, 70)
 
 		for name, r := range map[string]Adjustment{
 			"Amount": {Action: billing.ActionGrant, Amount: 99, Reason: "sorry", ExpiresAt: &end, Key: "k1"},
@@ -72,7 +72,7 @@ func TestAdjustOnce(t *testing.T) {
 			"Expiry": {Action: billing.ActionGrant, Amount: 100, Reason: "sorry", Key: "k1"},
 			"Kind":   {Action: billing.ActionCorrection, Amount: 100, Reason: "sorry", ExpiresAt: &end, Key: "k1"},
 		} {
-			if _, err := s.Adjust(t.Context(), admin.ID, a.ID, r); billing.CodeOf(err) != billing.EKeyReused {
+			if _, err := s.Adjust(t.Context(), billing.AdminID(admin.ID), a.ID, r); billing.CodeOf(err) != billing.EKeyReused {
 				t.Errorf("%s: got %v, want %s", name, err, billing.EKeyReused)
 			}
 		}
@@ -82,7 +82,7 @@ func TestAdjustOnce(t *testing.T) {
 		}
 		other := storetest.NewAccount(t, db)
 		if done, err := s.Adjust(
-			t.Context(), admin.ID, other.ID, grant,
+			t.Context(), billing.AdminID(admin.ID), other.ID, grant,
 		); err != nil || done.Replayed || done.Entry.ID == first.ID {
 			t.Errorf("the same key for another account: %+v, %v", done, err)
 		}
@@ -98,7 +98,7 @@ func TestAdjustRefusals(t *testing.T) {
 		refused := func(code billing.Code, id billing.AccountID, r Adjustment) {
 			t.Helper()
 			r.Key, r.Reason = "k", "because"
-			if _, err := s.Adjust(t.Context(), a.ID, id, r); billing.CodeOf(err) != code {
+			if _, err := s.Adjust(t.Context(), billing.AdminID(a.ID), id, r); billing.CodeOf(err) != code {
 				t.Errorf("%+v: got %v, want %s", r, err, code)
 			}
 		}
@@ -109,7 +109,7 @@ func TestAdjustRefusals(t *testing.T) {
 		for _, blank := range []string{"", "  ", "\u200b\u00a0", "\u3164"} {
 			for _, action := range []billing.ActionKind{billing.ActionGrant, billing.ActionCorrection} {
 				_, err := s.Adjust(
-					t.Context(), a.ID, a.ID, Adjustment{Action: action, Amount: 1, Reason: blank, Key: "k"},
+					t.Context(), billing.AdminID(a.ID), a.ID, Adjustment{Action: action, Amount: 1, Reason: blank, Key: "k"},
 				)
 				if _, unparked := Unpark(
 					t.Context(), db, a.ID, Unparking{Reason: blank},
@@ -119,7 +119,7 @@ func TestAdjustRefusals(t *testing.T) {
 			}
 		}
 		done, err := s.Adjust(
-			t.Context(), a.ID, a.ID, Adjustment{Action: billing.ActionGrant, Amount: 5, Reason: "because", Key: "k"},
+			t.Context(), billing.AdminID(a.ID), a.ID, Adjustment{Action: billing.ActionGrant, Amount: 5, Reason: "because", Key: "k"},
 		)
 		if err != nil || done.Replayed || done.Account.Available != 5 {
 			t.Errorf("under the key that was refused before: %+v, %v", done, err)
@@ -130,7 +130,7 @@ func TestAdjustRefusals(t *testing.T) {
 
 // together sends twenty copies of one request at once and returns the entry that all of them got.
 func together(
-	t *testing.T, s *Service, by, id billing.AccountID, r Adjustment, available billing.Points,
+	t *testing.T, s *Service, by billing.AdminID, id billing.AccountID, r Adjustment, available billing.Points,
 ) billing.Entry {
 	t.Helper()
 	var group sync.WaitGroup

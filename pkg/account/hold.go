@@ -21,9 +21,15 @@ type Held struct {
 // Hold sets points aside for a caller who holds the given token. It asks Stripe in the same cases as Spend. Errors:
 // *RefusedSpend (EInsufficientPoints), ETooMany, EStripeUnavailable, EKeyReused, EInvalid.
 func (s *Service) Hold(ctx context.Context, c token.Claims, r ledger.HoldRequest) (Held, error) {
+	held, err := s.hold(ctx, s.customer(c), r)
+	return held, gone(err)
+}
+
+func (s *Service) hold(ctx context.Context, c caller, r ledger.HoldRequest) (Held, error) {
+	r.Key, r.By = c.keySpace+r.Key, c.actor
 	var held ledger.Held
 	outcome, err := s.synced(ctx, c, r.Amount, func() (_ billing.Account, err error) {
-		held, err = ledger.Hold(ctx, s.db, c.Account, r)
+		held, err = ledger.Hold(ctx, s.db, c.account, r)
 		return held.Account, err
 	})
 	return s.answer(ctx, c, held, outcome, err)
@@ -32,23 +38,33 @@ func (s *Service) Hold(ctx context.Context, c token.Claims, r ledger.HoldRequest
 // Capture spends what a hold set aside. Those points are there whatever Stripe says, so Stripe is not asked. Errors:
 // ENotFound, EConflict (the hold has ended), EInvalid, EKeyReused.
 func (s *Service) Capture(ctx context.Context, c token.Claims, r ledger.CaptureRequest) (Held, error) {
-	held, err := ledger.Capture(ctx, s.db, c.Account, r)
+	return s.capture(ctx, s.customer(c), r)
+}
+
+func (s *Service) capture(ctx context.Context, c caller, r ledger.CaptureRequest) (Held, error) {
+	r.Key, r.By = c.keySpace+r.Key, c.actor
+	held, err := ledger.Capture(ctx, s.db, c.account, r)
 	return s.answer(ctx, c, held, "", err)
 }
 
 // Release gives back what a hold set aside. Errors: ENotFound, EConflict (the hold has ended), EKeyReused.
 func (s *Service) Release(ctx context.Context, c token.Claims, r ledger.ReleaseRequest) (Held, error) {
-	held, err := ledger.Release(ctx, s.db, c.Account, r)
+	return s.release(ctx, s.customer(c), r)
+}
+
+func (s *Service) release(ctx context.Context, c caller, r ledger.ReleaseRequest) (Held, error) {
+	r.Key, r.By = c.keySpace+r.Key, c.actor
+	held, err := ledger.Release(ctx, s.db, c.account, r)
 	return s.answer(ctx, c, held, "", err)
 }
 
 func (s *Service) answer(
-	ctx context.Context, c token.Claims, h ledger.Held, outcome reconcile.Outcome, err error,
+	ctx context.Context, c caller, h ledger.Held, outcome reconcile.Outcome, err error,
 ) (Held, error) {
 	if err != nil {
 		return Held{}, err
 	}
-	raw, err := s.Mint(ctx, h.Account, c)
+	raw, err := c.mint(ctx, h.Account)
 	return Held{
 		Hold: h.Hold, Account: h.Account, Token: raw, Stale: outcome == reconcile.Failed, Replayed: h.Replayed,
 	}, err

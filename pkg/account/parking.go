@@ -10,7 +10,7 @@ import (
 
 // Unparking is a person's decision to let through the grants of a parked account.
 type Unparking struct {
-	By     billing.AccountID // "" for the command line
+	By     billing.AdminID // "" for the command line
 	Reason string
 	Key    string // the admin's Idempotency-Key, "" for the command line
 }

@@ -27,7 +27,7 @@ func TestUnpark(t *testing.T) {
 	t.Parallel()
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
 		a, admin := storetest.NewAccount(t, db), storetest.NewAccount(t, db)
-		u := Unparking{By: admin.ID, Reason: "a school", Key: "u1"}
+		u := Unparking{By: billing.AdminID(admin.ID), Reason: "a school", Key: "u1"}
 		if _, err := Unpark(t.Context(), db, a.ID, u); billing.CodeOf(err) != billing.EConflict {
 			t.Errorf("an account that is not parked: %v", err)
 		}

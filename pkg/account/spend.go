@@ -24,7 +24,7 @@ type Spent struct {
 type RefusedSpend struct {
 	Cause   *billing.Error
 	Account billing.Account
-	Token   string // mirrors Account
+	Token   string // mirrors Account; "" for a service
 }
 
 // Error returns the text of the cause.
@@ -36,15 +36,21 @@ func (e *RefusedSpend) Unwrap() error { return e.Cause }
 // Spend debits points for a caller who holds the given token. synced decides when to ask Stripe. Errors: *RefusedSpend
 // (EInsufficientPoints), EStripeUnavailable, EKeyReused, EInvalid.
 func (s *Service) Spend(ctx context.Context, c token.Claims, r ledger.SpendRequest) (Spent, error) {
+	spent, err := s.spend(ctx, s.customer(c), r)
+	return spent, gone(err)
+}
+
+func (s *Service) spend(ctx context.Context, c caller, r ledger.SpendRequest) (Spent, error) {
+	r.Key, r.By = c.keySpace+r.Key, c.actor
 	var spent ledger.Spent
 	outcome, err := s.synced(ctx, c, r.Amount, func() (_ billing.Account, err error) {
-		spent, err = ledger.Spend(ctx, s.db, c.Account, r)
+		spent, err = ledger.Spend(ctx, s.db, c.account, r)
 		return spent.Account, err
 	})
 	if err != nil {
 		return Spent{}, err
 	}
-	raw, err := s.Mint(ctx, spent.Account, c)
+	raw, err := c.mint(ctx, spent.Account)
 	return Spent{
 		Entry:    spent.Entry,
 		Account:  spent.Account,
@@ -56,24 +62,24 @@ func (s *Service) Spend(ctx context.Context, c token.Claims, r ledger.SpendReque
 
 // synced takes points, and asks Stripe before taking or before refusing. take returns the account as it left it.
 //
-//	inside the token's window: take at once; lacking points, sync once and try again
+//	inside the caller's window: take at once; lacking points, sync once and try again
 //	outside: sync first, then take, a second and separate update that may be refused
 //
 // Only a database that was synced, or needs no sync, may refuse. If Stripe did not reply and the points known here are
 // not enough, the error is EStripeUnavailable. The error is the same if points are overdue and the account's budget of
 // syncs is used up.
 func (s *Service) synced(
-	ctx context.Context, c token.Claims, amount billing.Points, take func() (billing.Account, error),
+	ctx context.Context, c caller, amount billing.Points, take func() (billing.Account, error),
 ) (outcome reconcile.Outcome, err error) {
-	if !c.InWindow(s.db.Now()) {
-		if outcome, err = s.syncer.SyncNow(ctx, c.Account, billing.CauseSpend); err != nil {
+	if !c.inWindow {
+		if outcome, err = s.syncer.SyncNow(ctx, c.account, billing.CauseSpend); err != nil {
 			return outcome, err
 		}
 	}
 	a, err := take()
 	if billing.CodeOf(err) == billing.EInsufficientPoints && outcome == "" {
 		// The webhook of a purchase may still be on its way.
-		if outcome, err = s.syncer.SyncNow(ctx, c.Account, billing.CauseSpend); err != nil {
+		if outcome, err = s.syncer.SyncNow(ctx, c.account, billing.CauseSpend); err != nil {
 			return outcome, err
 		}
 		a, err = take()
@@ -81,20 +87,20 @@ func (s *Service) synced(
 	if billing.CodeOf(err) == billing.EInsufficientPoints {
 		return outcome, s.refuse(ctx, c, amount, a, outcome, err)
 	}
-	return outcome, gone(err)
+	return outcome, err
 }
 
 // refuse returns the error for a lack of points. If the database may refuse, the error carries a fresh token; otherwise
 // it asks the client to try again.
 func (s *Service) refuse(
-	ctx context.Context, c token.Claims, amount billing.Points, a billing.Account, outcome reconcile.Outcome,
+	ctx context.Context, c caller, amount billing.Points, a billing.Account, outcome reconcile.Outcome,
 	cause error,
 ) error {
 	if outcome == reconcile.Failed || a.Overdue(s.db.Now()) {
 		return &billing.Error{Code: billing.EStripeUnavailable, Err: cause, RetryAfter: 2 * time.Second,
 			Message: "Stripe did not answer, and the points known here do not suffice. Try again with the same Idempotency-Key."}
 	}
-	raw, err := s.Mint(ctx, a, c)
+	raw, err := c.mint(ctx, a)
 	if err != nil {
 		return err
 	}

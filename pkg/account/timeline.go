@@ -53,7 +53,7 @@ func tell(m billing.Moment) string {
 	one, two, three := m.Parts[0], m.Parts[1], m.Parts[2]
 	switch m.Kind {
 	case billing.MomentRegistered:
-		return "registered as " + one
+		return tellRegistered(one, two)
 	case billing.MomentLoginBegan:
 		return "logged in"
 	case billing.MomentLoginEnded:
@@ -82,6 +82,17 @@ func tell(m billing.Moment) string {
 		return fmt.Sprintf("%s is told %s: %s", two, one, three)
 	}
 	return string(m.Kind)
+}
+
+// tellRegistered returns how an account began: with an email, or as the account of a service's own id.
+func tellRegistered(email, externalID string) string {
+	switch {
+	case externalID == "":
+		return "registered as " + email
+	case email == "":
+		return "made by a service for " + externalID
+	}
+	return "made by a service for " + externalID + ", with the email " + email
 }
 
 var causes = map[billing.SyncCause]string{
@@ -127,7 +138,11 @@ var verbs = map[billing.EntryKind]string{
 }
 
 func tellPoints(m billing.Moment) string {
-	kind, points := billing.EntryKind(m.Parts[0]), fmt.Sprint(m.Amount)
+	word, by, _ := strings.Cut(m.Parts[0], " ")
+	kind, points, verb := billing.EntryKind(word), fmt.Sprint(m.Amount), verbs[billing.EntryKind(word)]
+	if id, ok := strings.CutPrefix(by, string(billing.ActorService)+" "); ok {
+		verb = strings.TrimSuffix(verb, " by an admin") + " by the service key " + id
+	}
 	switch kind {
 	case billing.EntryRollover:
 		return fmt.Sprintf(
@@ -137,15 +152,18 @@ func tellPoints(m billing.Moment) string {
 		points = m.Parts[2]
 	}
 	return fmt.Sprintf(
-		"%s points %s%s; the balance is %d", strings.TrimPrefix(points, "-"), verbs[kind], suffix(": ", m.Parts[1]),
+		"%s points %s%s; the balance is %d", strings.TrimPrefix(points, "-"), verb, suffix(": ", m.Parts[1]),
 		m.Balance,
 	)
 }
 
 func tellAdmin(action, admin, reason string) string {
 	who := "the command line"
-	if admin != "" {
+	switch billing.AdminID(admin).Actor().Kind {
+	case billing.ActorAdmin:
 		who = "admin " + admin
+	case billing.ActorService:
+		who = "the service key " + admin
 	}
 	switch billing.ActionKind(action) {
 	case billing.ActionRole:

@@ -111,7 +111,7 @@ func live(t *testing.T, db *store.DB, clock *storetest.Clock, admin billing.Acco
 	})
 	clock.Advance(time.Second)
 	r := Adjustment{Action: billing.ActionGrant, Amount: 5, Reason: "sorry", Key: "k"}
-	if _, err := newService(t, db).Adjust(t.Context(), admin.ID, a.ID, r); err != nil {
+	if _, err := newService(t, db).Adjust(t.Context(), billing.AdminID(admin.ID), a.ID, r); err != nil {
 		t.Fatal(err)
 	}
 	clock.Advance(time.Second)

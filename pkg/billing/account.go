@@ -5,8 +5,9 @@ import "time"
 // Account is one user's row. It alone decides what may be spent.
 type Account struct {
 	ID           AccountID
-	Email        string     // lower case
-	PasswordHash string     // argon2id, in its own encoded form
+	Email        string     // lower case; "" if a service made the account without one
+	ExternalID   string     // the id that a service gave it; "" for none
+	PasswordHash string     // argon2id, in its own encoded form; "" if no password opens the account
 	CustomerID   CustomerID // "" until the first checkout
 	Role         Role       // "" is RoleUser
 

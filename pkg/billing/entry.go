@@ -32,6 +32,7 @@ type Entry struct {
 	Seq         int64
 	Description string
 	Metadata    map[string]string
+	By          Actor
 	LotID       LotID  // for grants, expiries and clawbacks
 	HoldID      HoldID // for holds, captures and releases
 	Key         string // the caller's Idempotency-Key

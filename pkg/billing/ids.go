@@ -16,6 +16,7 @@ type (
 	LotID     string // lot_…
 	ActionID  string // act_…: what an admin did
 	HoldID    string // hld_…
+	KeyID     string // key_…: a service key, not an Idempotency-Key
 	ChangeID  string // chg_…: a requested change of a subscription
 	SessionID string // ses_…: a login, not a Stripe Checkout Session
 	WebhookID string // whk_…: an endpoint of the operator's
@@ -69,6 +70,9 @@ func NewChangeID(now time.Time) ChangeID { return ChangeID(newID("chg", now)) }
 
 // NewSessionID returns a new id of a login.
 func NewSessionID(now time.Time) SessionID { return SessionID(newID("ses", now)) }
+
+// NewKeyID returns a new id of a service key.
+func NewKeyID(now time.Time) KeyID { return KeyID(newID("key", now)) }
 
 // NewWebhookID returns a new id of a webhook endpoint.
 func NewWebhookID(now time.Time) WebhookID { return WebhookID(newID("whk", now)) }

@@ -34,4 +34,8 @@ type Grant struct {
 	Replaces    bool    // it begins its Period: lots of earlier periods of the same Source end
 	Rollover    Points  // up to this many of their points are kept as long as this lot
 	Description string
+	Metadata    map[string]string
+	By          Actor
+	// The Idempotency-Key of the request that asked for it, as the ledger keeps it, and the request's hash. "" for none.
+	RequestKey, RequestHash string
 }

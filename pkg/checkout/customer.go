@@ -25,7 +25,10 @@ func (s *Service) ensureCustomer(ctx context.Context, id billing.AccountID) (bil
 			return a, err
 		}
 	}
-	customer, err := s.stripe.FindCustomer(ctx, id, a.Email, former)
+	var customer billing.CustomerID
+	if a.Email != "" { // without one, a customer can only be found by the idempotency key
+		customer, err = s.stripe.FindCustomer(ctx, id, a.Email, former)
+	}
 	if err == nil && customer == "" {
 		customer, err = s.stripe.CreateCustomer(ctx, id, a.Email, former)
 	}

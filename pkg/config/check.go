@@ -123,6 +123,9 @@ func (c *Config) checkServer(p *problems) {
 		p.placeholder("POINTSYNC_SIGNING_KEYS")
 	}
 	c.checkBounds(p)
+	if c.KeyRate < 1 || c.KeyRate > 100_000 {
+		p.add("POINTSYNC_SERVICE_KEY_RATE must be from 1 to 100000 requests a second")
+	}
 	if !claimPattern.MatchString(c.Issuer) {
 		p.add("POINTSYNC_TOKEN_ISSUER must be one name or address, without spaces, commas, semicolons or quotes")
 	}

@@ -11,7 +11,7 @@ import (
 // are available, and so never makes debt. A correction is a person's decision: the error tells that person how many
 // points there are, and they can decide again. Errors: EConflict, EInvalid.
 func Correct(
-	ctx context.Context, tx *store.Tx, a billing.Account, n billing.Points, why string,
+	ctx context.Context, tx *store.Tx, a billing.Account, n billing.Points, why string, by billing.Actor,
 ) (billing.Account, error) {
 	if n < 1 || n > billing.MaxPoints {
 		return a, billing.Errorf(billing.EInvalid, "The amount must be from 1 to %d points.", billing.MaxPoints)
@@ -29,5 +29,15 @@ func Correct(
 	if err := tx.SavePoints(ctx, a); err != nil {
 		return a, err
 	}
-	return a, appendEntry(ctx, tx, a, billing.EntryCorrection, -n, why, "")
+	return a, tx.AppendEntry(ctx, billing.Entry{
+		ID:           billing.NewEntryID(tx.Now),
+		AccountID:    a.ID,
+		Kind:         billing.EntryCorrection,
+		Amount:       -n,
+		BalanceAfter: a.Total(),
+		Seq:          a.Version,
+		By:           by,
+		Description:  why,
+		CreatedAt:    tx.Now,
+	})
 }

@@ -14,7 +14,7 @@ import (
 func (b *book) correct(n billing.Points) error {
 	b.t.Helper()
 	err := b.write(func(ctx context.Context, tx *store.Tx, a billing.Account) error {
-		_, err := ledger.Correct(ctx, tx, a, n, "by mistake")
+		_, err := ledger.Correct(ctx, tx, a, n, "by mistake", billing.Actor{})
 		return err
 	})
 	b.tick()

@@ -103,5 +103,19 @@ func addLot(
 	a.Debt -= pays
 	a.Available += lot.Remaining
 	a.Version++
-	return a, lot, appendEntry(ctx, tx, a, billing.EntryGrant, g.Amount, g.Description, lot.ID)
+	return a, lot, tx.AppendEntry(ctx, billing.Entry{
+		ID:           billing.NewEntryID(tx.Now),
+		AccountID:    a.ID,
+		Kind:         billing.EntryGrant,
+		Amount:       g.Amount,
+		BalanceAfter: a.Total(),
+		Seq:          a.Version,
+		By:           g.By,
+		Description:  g.Description,
+		Metadata:     g.Metadata,
+		LotID:        lot.ID,
+		Key:          g.RequestKey,
+		RequestHash:  g.RequestHash,
+		CreatedAt:    tx.Now,
+	})
 }

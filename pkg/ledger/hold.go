@@ -18,6 +18,7 @@ const (
 
 // HoldRequest asks for points to be set aside. Key is the caller's Idempotency-Key, "" for none.
 type HoldRequest struct {
+	By          billing.Actor
 	Amount      billing.Points
 	TTL         time.Duration
 	Description string
@@ -27,6 +28,7 @@ type HoldRequest struct {
 
 // CaptureRequest spends an active hold: Amount of it, or all of it if Amount is 0. The rest goes back.
 type CaptureRequest struct {
+	By     billing.Actor
 	Hold   billing.HoldID
 	Amount billing.Points
 	Key    string
@@ -34,6 +36,7 @@ type CaptureRequest struct {
 
 // ReleaseRequest asks for an active hold to be given back.
 type ReleaseRequest struct {
+	By   billing.Actor
 	Hold billing.HoldID
 	Key  string
 }
@@ -59,7 +62,7 @@ func Hold(ctx context.Context, db *store.DB, id billing.AccountID, r HoldRequest
 		r.Metadata = nil // one form for no metadata, now and when the hold is read again
 	}
 	var refused error
-	k := keyed{id, r.Key, billing.RequestHash("hold", r.Amount, r.TTL, r.Description, r.Metadata)}
+	k := keyed{id, r.By, r.Key, billing.RequestHash("hold", r.Amount, r.TTL, r.Description, r.Metadata)}
 	h, err := k.once(ctx, db, func(
 		tx *store.Tx, a billing.Account, lots []billing.Lot,
 	) (h billing.Hold, _ billing.Account, err error) {
@@ -99,7 +102,7 @@ func Capture(ctx context.Context, db *store.DB, id billing.AccountID, r CaptureR
 	if r.Amount < 0 || r.Amount > billing.MaxPoints {
 		return Held{}, billing.Errorf(billing.EInvalid, "The amount must be from 1 to %d points.", billing.MaxPoints)
 	}
-	k := keyed{id, r.Key, billing.RequestHash("capture", r.Hold, r.Amount)}
+	k := keyed{id, r.By, r.Key, billing.RequestHash("capture", r.Hold, r.Amount)}
 	return k.end(ctx, db, r.Hold, func(h *billing.Hold, e *billing.Entry) error {
 		if r.Amount > h.Amount {
 			return &billing.Error{Code: billing.EInvalid, Message: "The request is not valid: amount is more than the hold has.",
@@ -116,7 +119,7 @@ func Capture(ctx context.Context, db *store.DB, id billing.AccountID, r CaptureR
 
 // Release gives back the points that a hold set aside. Errors: ENotFound, EConflict (the hold has ended), EKeyReused.
 func Release(ctx context.Context, db *store.DB, id billing.AccountID, r ReleaseRequest) (Held, error) {
-	k := keyed{id, r.Key, billing.RequestHash("release", r.Hold)}
+	k := keyed{id, r.By, r.Key, billing.RequestHash("release", r.Hold)}
 	return k.end(ctx, db, r.Hold, func(h *billing.Hold, e *billing.Entry) error {
 		h.Status = billing.HoldReleased
 		e.Kind, e.Description = billing.EntryRelease, "released"

@@ -11,6 +11,7 @@ import (
 // keyed is a request for an account under its Idempotency-Key.
 type keyed struct {
 	account billing.AccountID
+	by      billing.Actor
 	key     string // "" for none
 	hash    string
 }
@@ -64,7 +65,7 @@ func (k keyed) end(
 		if h.Status != billing.HoldActive {
 			return h, a, billing.Errorf(billing.EConflict, "This hold has ended: it is %s.", h.Status)
 		}
-		e := billing.Entry{Key: k.key, RequestHash: k.hash}
+		e := billing.Entry{By: k.by, Key: k.key, RequestHash: k.hash}
 		if err := how(&h, &e); err != nil {
 			return h, a, err
 		}
@@ -127,6 +128,7 @@ func setAside(
 		Description:  h.Description,
 		Metadata:     h.Metadata,
 		HoldID:       h.ID,
+		By:           k.by,
 		Key:          k.key,
 		RequestHash:  k.hash,
 		CreatedAt:    tx.Now,

@@ -10,8 +10,10 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// SpendRequest asks for points. Key is the caller's Idempotency-Key, "" for none.
+// SpendRequest asks for points. Key is the caller's Idempotency-Key, "" for none. By is not part of what a repeat must
+// repeat.
 type SpendRequest struct {
+	By          billing.Actor
 	Amount      billing.Points
 	Description string
 	Metadata    map[string]string
@@ -62,6 +64,7 @@ func Spend(ctx context.Context, db *store.DB, id billing.AccountID, r SpendReque
 			ID: billing.NewEntryID(tx.Now), AccountID: id, Kind: billing.EntrySpend, Amount: -r.Amount,
 			BalanceAfter: s.Account.Total(),
 			Seq:          s.Account.Version,
+			By:           r.By,
 			Description:  r.Description,
 			Metadata:     r.Metadata,
 			Key:          r.Key,

@@ -61,7 +61,7 @@ func TestLowOnce(t *testing.T) {
 		})
 		step("a correction", true, func() {
 			o.change(id, func(ctx context.Context, tx *store.Tx, a billing.Account) error {
-				_, err := ledger.Correct(ctx, tx, a, 450, "r")
+				_, err := ledger.Correct(ctx, tx, a, 450, "r", billing.Actor{})
 				return err
 			})
 		})
@@ -143,7 +143,7 @@ func TestLowInSteps(t *testing.T) {
 		w, id := o.add("https://example.com/hook", billing.OutPointsLow), o.account(200)
 		o.change(id, func(ctx context.Context, tx *store.Tx, a billing.Account) (err error) {
 			for _, n := range []billing.Points{50, 60, 1} {
-				if a, err = ledger.Correct(ctx, tx, a, n, "r"); err != nil {
+				if a, err = ledger.Correct(ctx, tx, a, n, "r", billing.Actor{}); err != nil {
 					return err
 				}
 			}

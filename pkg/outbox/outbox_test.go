@@ -40,7 +40,7 @@ func TestTold(t *testing.T) {
 		_, err = ledger.Current(ctx, o.db, id)
 		must(t, err)
 		o.change(id, func(ctx context.Context, tx *store.Tx, a billing.Account) error {
-			if a, err = ledger.Correct(ctx, tx, a, 1, "too many"); err != nil {
+			if a, err = ledger.Correct(ctx, tx, a, 1, "too many", billing.Actor{}); err != nil {
 				return err
 			}
 			if a, err = ledger.Clawback(ctx, tx, a, "first:"+string(id), 500, "refund"); err != nil {
@@ -163,7 +163,7 @@ func TestEventAndFactAreOne(t *testing.T) {
 		err := o.db.InTx(ctx, func(tx *store.Tx) error {
 			a, err := tx.LockAccount(ctx, id)
 			must(t, err)
-			if _, err := ledger.Correct(ctx, tx, a, 950, "undone"); err != nil {
+			if _, err := ledger.Correct(ctx, tx, a, 950, "undone", billing.Actor{}); err != nil {
 				return err
 			}
 			return undone

@@ -43,7 +43,7 @@ func NewPost(db *store.DB, local bool) *Post { return &Post{db: db, local: local
 
 // Add makes an endpoint with a new secret. by is the admin who asks for it, or "" for the command line; it is recorded
 // with the action, here and below. Errors: EInvalid, and EConflict if there are MaxWebhooks already.
-func (p *Post) Add(ctx context.Context, by billing.AccountID, wish Wish) (w billing.Webhook, err error) {
+func (p *Post) Add(ctx context.Context, by billing.AdminID, wish Wish) (w billing.Webhook, err error) {
 	if wish, err = p.check(wish); err != nil {
 		return w, err
 	}
@@ -65,7 +65,7 @@ func (p *Post) Add(ctx context.Context, by billing.AccountID, wish Wish) (w bill
 
 // Change sets an endpoint's address and types, and enables it if it was disabled. Errors: EInvalid, ENotFound.
 func (p *Post) Change(
-	ctx context.Context, by billing.AccountID, id billing.WebhookID, wish Wish,
+	ctx context.Context, by billing.AdminID, id billing.WebhookID, wish Wish,
 ) (billing.Webhook, error) {
 	wish, err := p.check(wish)
 	if err != nil {
@@ -78,7 +78,7 @@ func (p *Post) Change(
 
 // Roll gives an endpoint a new secret. Its current secret still signs too for OldSecretLives; an older one is deleted.
 // Errors: ENotFound.
-func (p *Post) Roll(ctx context.Context, by billing.AccountID, id billing.WebhookID) (billing.Webhook, error) {
+func (p *Post) Roll(ctx context.Context, by billing.AdminID, id billing.WebhookID) (billing.Webhook, error) {
 	return p.save(ctx, by, billing.ActionWebhookRoll, id, func(w *billing.Webhook) {
 		until := time.Now().Add(OldSecretLives) // by the machine's clock, like signatures
 		w.OldSecret, w.OldUntil, w.Secret = w.Secret, &until, newSecret()
@@ -86,7 +86,7 @@ func (p *Post) Roll(ctx context.Context, by billing.AccountID, id billing.Webhoo
 }
 
 func (p *Post) save(
-	ctx context.Context, by billing.AccountID, did billing.ActionKind, id billing.WebhookID,
+	ctx context.Context, by billing.AdminID, did billing.ActionKind, id billing.WebhookID,
 	change func(*billing.Webhook),
 ) (w billing.Webhook, err error) {
 	err = p.db.InTx(ctx, func(tx *store.Tx) error {
@@ -103,7 +103,7 @@ func (p *Post) save(
 }
 
 // Remove deletes an endpoint, its secrets and its deliveries. Errors: ENotFound.
-func (p *Post) Remove(ctx context.Context, by billing.AccountID, id billing.WebhookID) error {
+func (p *Post) Remove(ctx context.Context, by billing.AdminID, id billing.WebhookID) error {
 	return p.db.InTx(ctx, func(tx *store.Tx) error {
 		w, err := tx.LockWebhook(ctx, id)
 		if err != nil {
@@ -118,7 +118,7 @@ func (p *Post) Remove(ctx context.Context, by billing.AccountID, id billing.Webh
 
 // note records who did what to an endpoint, and how that left it. Of the address it keeps only the host: an operator
 // may have put a secret in the rest, and these records outlive endpoints.
-func note(ctx context.Context, tx *store.Tx, by billing.AccountID, did billing.ActionKind, w billing.Webhook) error {
+func note(ctx context.Context, tx *store.Tx, by billing.AdminID, did billing.ActionKind, w billing.Webhook) error {
 	told := "everything"
 	if w.Types != nil {
 		names := make([]string, len(w.Types))

@@ -99,7 +99,7 @@ func TestWebhook(t *testing.T) {
 func TestDeeds(t *testing.T) {
 	t.Parallel()
 	eachOffice(t, func(o *office) {
-		ctx, admin := context.Background(), o.account(0)
+		ctx, admin := context.Background(), billing.AdminID(o.account(0))
 		w, err := o.post.Add(
 			ctx, admin,
 			outbox.Wish{

@@ -13,7 +13,8 @@ import (
 
 type accountRow struct {
 	ID              string `gorm:"primaryKey"`
-	Email           string `gorm:"not null"`
+	Email           *string
+	ExternalID      *string
 	PasswordHash    string `gorm:"not null"`
 	CustomerID      *string
 	Role            string `gorm:"not null"`
@@ -79,11 +80,14 @@ func (r reads) CustomerAccounts(ctx context.Context, after billing.AccountID, li
 	return ids, translate(err)
 }
 
-// InsertAccount appends a new account, and adds its email and its customer to their directories. Errors: EEmailTaken.
+// InsertAccount appends a new account, and adds its email and its customer to their directories. The caller has
+// entered its external id, if it has one. Errors: EEmailTaken.
 func (tx *Tx) InsertAccount(ctx context.Context, a billing.Account) error {
 	row := toRowAccount(a)
-	if err := tx.enterEmail(ctx, row.Email, a.ID); err != nil {
-		return err
+	if row.Email != nil {
+		if err := tx.enterEmail(ctx, *row.Email, a.ID); err != nil {
+			return err
+		}
 	}
 	if a.CustomerID != "" {
 		if err := tx.enterCustomer(ctx, a.CustomerID, a.ID); err != nil {
@@ -202,7 +206,8 @@ func (tx *Tx) saveAccount(ctx context.Context, id billing.AccountID, columns map
 func toRowAccount(a billing.Account) accountRow {
 	row := accountRow{
 		ID:           string(a.ID),
-		Email:        strings.ToLower(a.Email),
+		Email:        nullable(strings.ToLower(a.Email)),
+		ExternalID:   nullable(a.ExternalID),
 		PasswordHash: a.PasswordHash,
 		CustomerID:   nullable(a.CustomerID),
 		Role: string(
@@ -226,8 +231,12 @@ func toRowAccount(a billing.Account) accountRow {
 
 func fromRowAccount(row accountRow) billing.Account {
 	a := billing.Account{
-		ID: billing.AccountID(row.ID), Email: row.Email, PasswordHash: row.PasswordHash, Role: billing.Role(row.Role),
-		CustomerID: fromNullable[billing.CustomerID](row.CustomerID),
+		ID:           billing.AccountID(row.ID),
+		Email:        fromNullable[string](row.Email),
+		ExternalID:   fromNullable[string](row.ExternalID),
+		PasswordHash: row.PasswordHash,
+		Role:         billing.Role(row.Role),
+		CustomerID:   fromNullable[billing.CustomerID](row.CustomerID),
 		Balance: billing.Balance{
 			Available: billing.Points(row.Available), Held: billing.Points(row.Held), Debt: billing.Points(row.Debt),
 		},

@@ -67,7 +67,7 @@ func (r reads) WebhookActions(ctx context.Context, limit int) ([]billing.AdminAc
 		actions[i] = billing.AdminAction{
 			ID:        billing.ActionID(row.ID),
 			WebhookID: billing.WebhookID(row.WebhookID),
-			AdminID:   fromNullable[billing.AccountID](row.AdminID),
+			AdminID:   fromNullable[billing.AdminID](row.AdminID),
 			Action:    billing.ActionKind(row.Action), Reason: row.Reason, CreatedAt: row.CreatedAt.Time,
 		}
 	}

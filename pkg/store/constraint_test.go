@@ -37,6 +37,10 @@ var broken = map[string]string{
 	"entries_kind":         `UPDATE entries SET kind = 'gift', amount = -1`,
 	"entries_sign":         `UPDATE entries SET kind = 'spend'`,
 	"entries_held":         `UPDATE entries SET held = 1`,
+	"entries_by_kind":      `UPDATE entries SET by_kind = 'nobody'`,
+	"entries_by":           `UPDATE entries SET by_kind = 'service'`,
+	"service_keys_scopes":  `UPDATE service_keys SET scopes = ''`,
+	"service_keys_revoked": `UPDATE service_keys SET revoked_by = 'acc_1'`,
 	"entries_hold":         `UPDATE entries SET hold_id = 'hld_1'`,
 	"holds_amount":         `UPDATE holds SET amount = 0`,
 	"holds_status":         `UPDATE holds SET status = 'lost', ended_at = created_at`,
@@ -257,6 +261,9 @@ func insertActions(ctx context.Context, tx *store.Tx, id billing.AccountID) erro
 		tx.InsertAdminAction(ctx, billing.AdminAction{
 			ID: billing.NewActionID(tx.Now), WebhookID: "whk_1", Action: billing.ActionWebhookAdd, CreatedAt: tx.Now,
 		}),
+		tx.InsertServiceKey(ctx, billing.ServiceKey{
+			ID: billing.NewKeyID(tx.Now), Scopes: []billing.Scope{billing.ScopeRead}, CreatedAt: tx.Now,
+		}, "digest"),
 	)
 }
 

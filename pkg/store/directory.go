@@ -29,6 +29,13 @@ type customerRow struct {
 
 func (customerRow) TableName() string { return "customers" }
 
+type externalIDRow struct {
+	ExternalID string `gorm:"primaryKey"`
+	AccountID  string `gorm:"not null"`
+}
+
+func (externalIDRow) TableName() string { return "external_ids" }
+
 // AccountByEmail reads one account by its lower-case email. Errors: ENotFound.
 func (r reads) AccountByEmail(ctx context.Context, email string) (billing.Account, error) {
 	var row emailRow
@@ -36,6 +43,30 @@ func (r reads) AccountByEmail(ctx context.Context, email string) (billing.Accoun
 		return billing.Account{}, translate(err)
 	}
 	return r.Account(ctx, billing.AccountID(row.AccountID))
+}
+
+// AccountByExternalID reads the account that a service gave an id. Errors: ENotFound.
+func (r reads) AccountByExternalID(ctx context.Context, id string) (billing.Account, error) {
+	var row externalIDRow
+	if err := r.q(ctx).Where("external_id = ?", id).Take(&row).Error; err != nil {
+		return billing.Account{}, translate(err)
+	}
+	return r.Account(ctx, billing.AccountID(row.AccountID))
+}
+
+// EnterExternalID assigns an external id to the account, and returns the account that has it: another one if the id was
+// taken. Of two transactions that enter one id, the second waits for the first.
+func (tx *Tx) EnterExternalID(
+	ctx context.Context, id string, account billing.AccountID,
+) (owner billing.AccountID, err error) {
+	res := tx.q(ctx).Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "external_id"}}, DoNothing: true}).
+		Create(&externalIDRow{ExternalID: id, AccountID: string(account)})
+	if res.Error != nil || res.RowsAffected == 1 {
+		return account, translate(res.Error)
+	}
+	var row externalIDRow
+	err = tx.q(ctx).Where("external_id = ?", id).Take(&row).Error
+	return billing.AccountID(row.AccountID), translate(err)
 }
 
 // accountOfCustomer returns the account that has or had a Stripe customer. Errors: ENotFound.

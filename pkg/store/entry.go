@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -23,6 +24,8 @@ type entryRow struct {
 	Metadata       string `gorm:"not null"`
 	LotID          *string
 	HoldID         *string
+	ByKind         string `gorm:"not null"`
+	ByID           *string
 	IdempotencyKey *string
 	RequestHash    string `gorm:"not null"`
 	CreatedAt      stamp  `gorm:"not null;autoCreateTime:false"`
@@ -81,6 +84,13 @@ func (r reads) entry(ctx context.Context, where string, args ...any) (billing.En
 		return billing.Entry{}, translate(err)
 	}
 	return fromRowEntry(row)
+}
+
+// EntryOfGrant reads the entry of the grant that made a lot of the account. Errors: ENotFound.
+func (r reads) EntryOfGrant(
+	ctx context.Context, account billing.AccountID, lot billing.LotID,
+) (billing.Entry, error) {
+	return r.entry(ctx, "account_id = ? AND lot_id = ? AND kind = 'grant'", string(account), string(lot))
 }
 
 // Entries lists the account's entries, newest first, starting after the one with id before ("" begins at the newest).
@@ -153,6 +163,8 @@ func toRowEntry(e billing.Entry) (entryRow, error) {
 		Metadata:       metadata,
 		LotID:          nullable(e.LotID),
 		HoldID:         nullable(e.HoldID),
+		ByKind:         cmp.Or(string(e.By.Kind), bySystem),
+		ByID:           nullable(e.By.ID),
 		IdempotencyKey: nullable(e.Key), RequestHash: e.RequestHash, CreatedAt: stamp{e.CreatedAt},
 	}, err
 }
@@ -166,9 +178,20 @@ func fromRowEntry(row entryRow) (billing.Entry, error) {
 		Seq:          row.Seq,
 		Description:  row.Description,
 		Metadata:     metadata, Held: billing.Points(row.Held), LotID: fromNullable[billing.LotID](row.LotID),
-		HoldID: fromNullable[billing.HoldID](row.HoldID), Key: fromNullable[string](row.IdempotencyKey),
+		HoldID: fromNullable[billing.HoldID](row.HoldID), By: fromRowActor(row.ByKind, row.ByID),
+		Key:         fromNullable[string](row.IdempotencyKey),
 		RequestHash: row.RequestHash, CreatedAt: row.CreatedAt.Time,
 	}, err
+}
+
+// bySystem is the zero Actor's kind in the database.
+const bySystem = "system"
+
+func fromRowActor(kind string, id *string) billing.Actor {
+	if kind == bySystem {
+		return billing.Actor{}
+	}
+	return billing.Actor{Kind: billing.ActorKind(kind), ID: fromNullable[string](id)}
 }
 
 func toRowMetadata(m map[string]string) (string, error) {

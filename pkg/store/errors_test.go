@@ -25,7 +25,7 @@ func TestErrInternal(t *testing.T) {
 		for name, statement := range map[string]string{
 			"Check":      `UPDATE accounts SET available = -1`,
 			"Unique":     `INSERT INTO inbox_events SELECT * FROM inbox_events`,
-			"NotNull":    `UPDATE accounts SET email = NULL`,
+			"NotNull":    `UPDATE accounts SET role = NULL`,
 			"ForeignKey": `UPDATE lots SET account_id = 'acc_nobody'`,
 			"NoTable":    `UPDATE nowhere SET x = 1`,
 			"NoColumn":   `UPDATE accounts SET nothing = 1`,

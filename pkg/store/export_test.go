@@ -14,7 +14,7 @@ var Models = []any{
 	&accountRow{}, &orderRow{}, &requestRow{}, &lotRow{}, &periodRow{}, &entryRow{}, &holdRow{}, &holdPartRow{},
 	&loginRow{}, &refreshTokenRow{}, &eventRow{}, &walkRow{}, &runRow{}, &syncRow{}, &adminActionRow{}, &changeRow{},
 	&topUpRow{}, &returnedRow{}, &formerCustomerRow{}, &linkRow{}, &webhookRow{}, &deliveryRow{}, &budgetRow{},
-	&originRow{}, &emailRow{}, &customerRow{}, &webhookActionRow{},
+	&originRow{}, &emailRow{}, &customerRow{}, &webhookActionRow{}, &externalIDRow{}, &serviceKeyRow{},
 }
 
 // originRow is used only in this list: the digest is read and written while migrating.

@@ -14,11 +14,12 @@ import (
 )
 
 // directories lead to an account by a key that is unique among all accounts.
-var directories = []string{"emails", "customers"}
+var directories = []string{"emails", "external_ids", "customers"}
 
 // unkeyed are the tables that are neither keyed by the account nor a directory, and why.
 var unkeyed = map[string]string{
 	"inbox_events":    "an event is stored before its account is known",
+	"service_keys":    "a key belongs to no account: it acts for any",
 	"webhooks":        "the operator's endpoints: all accounts share them",
 	"webhook_actions": "what was done to endpoints",
 	"deliveries":      "the queue of an endpoint; a test of one concerns no account",

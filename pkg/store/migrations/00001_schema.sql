@@ -13,8 +13,9 @@
 -- room for new versions of its rows.
 CREATE TABLE accounts (
     id                text PRIMARY KEY,
-    email             text NOT NULL,
-    password_hash     text NOT NULL,
+    email             text, -- NULL if a service made the account without one
+    external_id       text, -- the id that a service gave it
+    password_hash     text NOT NULL, -- '' if no password opens the account
     -- A token never carries the role: who needs it reads this row.
     role              text NOT NULL CONSTRAINT accounts_role CHECK (role IN ('user', 'admin')),
     customer_id       text,
@@ -82,6 +83,31 @@ CREATE TABLE emails (
     email      text PRIMARY KEY,
     account_id text NOT NULL
 );
+
+-- A directory: the account of an id that a service gave it.
+CREATE TABLE external_ids (
+    external_id text PRIMARY KEY,
+    account_id  text NOT NULL
+);
+
+-- The keys of the operator's programs. A key belongs to no account: it acts for any. The secret itself is kept nowhere.
+-- `scopes` is a list between commas. The one who made or revoked a key is an admin's account or another key; NULL is
+-- the command line.
+CREATE TABLE service_keys (
+    id           text PRIMARY KEY,
+    digest       text NOT NULL,
+    name         text NOT NULL,
+    scopes       text NOT NULL CONSTRAINT service_keys_scopes CHECK (scopes LIKE ',_%,'),
+    hint         text NOT NULL,
+    created_at   timestamptz NOT NULL,
+    created_by   text,
+    expires_at   timestamptz,
+    revoked_at   timestamptz,
+    revoked_by   text,
+    last_used_at timestamptz,
+    CONSTRAINT service_keys_revoked CHECK (revoked_at IS NOT NULL OR revoked_by IS NULL)
+);
+CREATE UNIQUE INDEX service_keys_digest ON service_keys (digest);
 
 -- A directory: the account of a Stripe customer. A customer that the account does not have any more stays here, because
 -- its events still concern the account. It belongs to no other account ever, so what Stripe says of it grants to one
@@ -348,8 +374,12 @@ CREATE TABLE entries (
     balance_after   bigint NOT NULL,
     lot_id          text,
     hold_id         text,
+    by_kind         text NOT NULL CONSTRAINT entries_by_kind CHECK (by_kind IN
+        ('customer', 'service', 'admin', 'system')),
+    by_id           text, -- the service key or the admin's account
     description     text NOT NULL,
     metadata        text NOT NULL,
+    -- The keys of services begin with `service `, which no caller's key can.
     idempotency_key text,
     request_hash    text NOT NULL,
     created_at      timestamptz NOT NULL,
@@ -366,16 +396,19 @@ CREATE TABLE entries (
         WHEN 'capture' THEN held <= amount
         WHEN 'release' THEN held < 0
         ELSE held = 0 END),
-    CONSTRAINT entries_hold CHECK ((kind IN ('hold', 'capture', 'release')) = (hold_id IS NOT NULL))
+    CONSTRAINT entries_hold CHECK ((kind IN ('hold', 'capture', 'release')) = (hold_id IS NOT NULL)),
+    CONSTRAINT entries_by CHECK ((by_kind IN ('service', 'admin')) = (by_id IS NOT NULL))
 );
 CREATE UNIQUE INDEX entries_idempotency_key ON entries (account_id, idempotency_key);
+-- A grant has one entry, which is found by its lot.
+CREATE UNIQUE INDEX entries_grant ON entries (account_id, lot_id) WHERE kind = 'grant';
 CREATE INDEX entries_id ON entries (id);
 
 -- What admins did to accounts.
 CREATE TABLE admin_actions (
     account_id text NOT NULL REFERENCES accounts (id),
     id         text NOT NULL,
-    admin_id   text, -- an account, which may be kept elsewhere
+    admin_id   text, -- an account, which may be kept elsewhere, or a service key
     action     text NOT NULL CONSTRAINT admin_actions_action CHECK (action IN
         ('grant', 'correction', 'role', 'unpark')),
     entry_seq  bigint,

@@ -1,0 +1,100 @@
+package api
+
+import (
+	"context"
+
+	openapi_types "github.com/oapi-codegen/runtime/types"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/ledger"
+)
+
+// FindAccount returns the account that has an external id, or none.
+func (s *server) FindAccount(ctx context.Context, r FindAccountRequestObject) (FindAccountResponseObject, error) {
+	a, err := s.accounts.ByExternalID(ctx, r.Params.ExternalId)
+	if billing.CodeOf(err) == billing.ENotFound {
+		return FindAccount200JSONResponse{Accounts: []ServiceAccount{}}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return FindAccount200JSONResponse{Accounts: []ServiceAccount{toAPIServiceAccount(a)}}, nil
+}
+
+// CreateAccount makes the account of an external id, or returns the one that is there.
+func (s *server) CreateAccount(ctx context.Context, r CreateAccountRequestObject) (CreateAccountResponseObject, error) {
+	a, made, err := s.accounts.Open(ctx, r.Body.ExternalId, string(value(r.Body.Email)))
+	switch {
+	case err != nil:
+		return nil, err
+	case made:
+		return CreateAccount201JSONResponse(toAPIServiceAccount(a)), nil
+	}
+	return CreateAccount200JSONResponse(toAPIServiceAccount(a)), nil
+}
+
+// ReadAccount returns one account.
+func (s *server) ReadAccount(ctx context.Context, r ReadAccountRequestObject) (ReadAccountResponseObject, error) {
+	a, err := ledger.Current(ctx, s.db, billing.AccountID(r.AccountId))
+	if err != nil {
+		return nil, err
+	}
+	return ReadAccount200JSONResponse(toAPIServiceAccount(a)), nil
+}
+
+// ReadPoints returns an account's balance and its lots.
+func (s *server) ReadPoints(ctx context.Context, r ReadPointsRequestObject) (ReadPointsResponseObject, error) {
+	a, lots, err := ledger.Show(ctx, s.db, billing.AccountID(r.AccountId))
+	if err != nil {
+		return nil, err
+	}
+	return ReadPoints200JSONResponse{
+		Available: int64(a.Available), Held: int64(a.Held), Debt: int64(a.Debt), Lots: each(lots, toAPILot),
+	}, nil
+}
+
+// ReadSubscription returns an account's subscription.
+func (s *server) ReadSubscription(
+	ctx context.Context, r ReadSubscriptionRequestObject,
+) (ReadSubscriptionResponseObject, error) {
+	a, err := ledger.Current(ctx, s.db, billing.AccountID(r.AccountId))
+	if err != nil {
+		return nil, err
+	}
+	return ReadSubscription200JSONResponse{Subscription: toAPISubscription(a.Subscription)}, nil
+}
+
+// ReadEntries returns a page of an account's history.
+func (s *server) ReadEntries(ctx context.Context, r ReadEntriesRequestObject) (ReadEntriesResponseObject, error) {
+	id, limit := billing.AccountID(r.AccountId), limitOf(r.Params.Limit)
+	if _, err := s.db.Account(ctx, id); err != nil {
+		return nil, err
+	}
+	entries, err := s.db.Entries(ctx, id, billing.EntryID(value(r.Params.Cursor)), limit+1)
+	if err != nil {
+		return nil, err
+	}
+	entries, next := page(entries, limit, func(e billing.Entry) string { return string(e.ID) })
+	return ReadEntries200JSONResponse{Entries: each(entries, toAPIEntry), NextCursor: next}, nil
+}
+
+func toAPIServiceAccount(a billing.Account) ServiceAccount {
+	return ServiceAccount{
+		Id:           string(a.ID),
+		ExternalId:   optional(a.ExternalID),
+		Email:        toAPIEmail(a.Email),
+		Points:       toAPIPoints(a.Balance),
+		Subscription: toAPISubscription(a.Subscription),
+		Version:      a.Version,
+		CreatedAt:    a.CreatedAt,
+	}
+}
+
+// toAPIEmail returns nil for an account without an email.
+func toAPIEmail(email string) *openapi_types.Email {
+	if email == "" {
+		return nil
+	}
+	e := openapi_types.Email(email)
+	return &e
+}

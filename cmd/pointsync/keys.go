@@ -1,0 +1,131 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/account"
+	"github.com/pointsync/pointsync/pkg/billing"
+)
+
+type keysCmd struct {
+	Create keysCreateCmd `cmd:"" help:"Make a service key; prints its secret, once, and nothing else on standard output."`
+	List   keysListCmd   `cmd:"" help:"The service keys, newest first, without their secrets."`
+	Revoke keysRevokeCmd `cmd:"" help:"End a service key: its next request is refused, at every server."`
+}
+
+type keysCreateCmd struct {
+	Name      string        `required:"" help:"What the key is for, such as the name of the worker."`
+	Scope     []string      `required:"" enum:"spend,hold,grant,read,admin" help:"What it may do: spend, hold, grant, read, admin; several with a comma between."`
+	ExpiresIn time.Duration `help:"How long it works, such as 2160h; forever without it."`
+}
+
+// Run makes a key. Only the secret goes to standard output, so that a script can pass it on unseen.
+func (c keysCreateCmd) Run(ctx context.Context) error {
+	if c.ExpiresIn < 0 {
+		return fmt.Errorf("--expires-in must not be negative")
+	}
+	db, err := openForCommand(ctx)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	r := account.KeyRequest{Name: c.Name}
+	for _, s := range c.Scope {
+		r.Scopes = append(r.Scopes, billing.Scope(s))
+	}
+	if c.ExpiresIn > 0 {
+		end := db.Now().Add(c.ExpiresIn)
+		r.ExpiresAt = &end
+	}
+	k, secret, err := account.CreateKey(ctx, db, "", r)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(os.Stderr, "key     %s\nexpires %s\n", k.ID, timeOr(k.ExpiresAt, "never"))
+	fmt.Println(secret)
+	return nil
+}
+
+type keysListCmd struct {
+	Limit int `help:"How many at the most." default:"100"`
+}
+
+// Run lists keys.
+func (l keysListCmd) Run(ctx context.Context) error {
+	if l.Limit < 1 || l.Limit > 10_000 {
+		return fmt.Errorf("--limit must be from 1 to 10000")
+	}
+	db, err := openForCommand(ctx)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	keys, err := db.ServiceKeys(ctx, "", l.Limit)
+	if err != nil {
+		return err
+	}
+	return printKeys(os.Stdout, keys, db.Now())
+}
+
+func printKeys(out io.Writer, keys []billing.ServiceKey, now time.Time) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "KEY\tNAME\tSCOPES\tENDS WITH\tMADE BY\tEXPIRES\tLAST USED\tSTATE")
+	for _, k := range keys {
+		scopes := make([]string, len(k.Scopes))
+		for i, s := range k.Scopes {
+			scopes[i] = string(s)
+		}
+		state := "live"
+		switch {
+		case k.RevokedAt != nil:
+			state = "revoked " + timeOr(k.RevokedAt, "")
+		case !k.Lives(now):
+			state = "expired"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t…%s\t%s\t%s\t%s\t%s\n", k.ID, strings.Map(printable, k.Name), strings.Join(scopes, ","),
+			k.Hint, cmp.Or(string(k.CreatedBy), "the command line"), timeOr(k.ExpiresAt, "never"),
+			timeOr(k.LastUsedAt, "never"), state)
+	}
+	return w.Flush()
+}
+
+// printable keeps a name on its line of the table.
+func printable(r rune) rune {
+	if r == '\n' {
+		return ' '
+	}
+	return harmless(r)
+}
+
+func timeOr(t *time.Time, none string) string {
+	if t == nil {
+		return none
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
+type keysRevokeCmd struct {
+	ID string `arg:"" help:"key_…"`
+}
+
+// Run revokes a key.
+func (r keysRevokeCmd) Run(ctx context.Context) error {
+	db, err := openForCommand(ctx)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	k, err := account.RevokeKey(ctx, db, "", billing.KeyID(r.ID))
+	if err != nil {
+		return fmt.Errorf("key %s: %w", r.ID, err)
+	}
+	fmt.Printf("%s (%s) is revoked since %s.\n", k.ID, strings.Map(printable, k.Name), timeOr(k.RevokedAt, ""))
+	return nil
+}

@@ -1,0 +1,56 @@
+package account
+
+import (
+	"context"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/token"
+)
+
+// caller is whose points are to be moved, and by whom.
+type caller struct {
+	account  billing.AccountID
+	actor    billing.Actor
+	inWindow bool // no need to ask Stripe first
+	// keySpace goes before the caller's Idempotency-Keys in the ledger. A caller's own key never holds a space.
+	keySpace string
+	mint     func(context.Context, billing.Account) (string, error) // the token of the response
+}
+
+// serviceSpace is the space of the services' keys. All services share it, so that a repeat under a rotated service key
+// is a repeat.
+const serviceSpace = "service "
+
+// customer returns the caller who holds a token. The token says whether to ask Stripe first.
+func (s *Service) customer(c token.Claims) caller {
+	return caller{
+		account:  c.Account,
+		actor:    billing.Actor{Kind: billing.ActorCustomer},
+		inWindow: c.InWindow(s.db.Now()),
+		mint:     func(ctx context.Context, a billing.Account) (string, error) { return s.Mint(ctx, a, c) },
+	}
+}
+
+// service returns the caller who holds a service key and acts for an account. It has no token, so the account's row
+// says whether to ask Stripe first. Errors: ENotFound.
+func (s *Service) service(ctx context.Context, k billing.ServiceKey, id billing.AccountID) (caller, error) {
+	a, err := s.db.Account(ctx, id)
+	if err != nil {
+		return caller{}, unknownAccount(err)
+	}
+	return caller{
+		account:  a.ID,
+		actor:    k.Actor(),
+		inWindow: a.Subscription != nil && a.Subscription.Window.Contains(s.db.Now()),
+		keySpace: serviceSpace,
+		mint:     func(context.Context, billing.Account) (string, error) { return "", nil },
+	}, nil
+}
+
+// unknownAccount gives ENotFound the message that there is no such account.
+func unknownAccount(err error) error {
+	if billing.CodeOf(err) == billing.ENotFound {
+		return billing.Errorf(billing.ENotFound, "No such account.")
+	}
+	return err
+}

@@ -1,0 +1,165 @@
+package account
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"hash/crc32"
+	"math/big"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/store"
+)
+
+// A secret is keyPrefix, 256 random bits and a checksum of what is before it, both in base 62. The prefix and the
+// checksum let secret scanners recognize a key without asking us: docs/services.md has the expression.
+const (
+	keyPrefix      = "psk_"
+	randomLetters  = 43 // 62^43 > 2^256
+	checksumDigits = 6  // 62^6 > 2^32
+	hintLetters    = 4
+
+	maxKeyName = 100
+)
+
+// KeyRequest asks for a service key.
+type KeyRequest struct {
+	Name      string
+	Scopes    []billing.Scope
+	ExpiresAt *time.Time // nil: never
+}
+
+// CreateKey makes a service key and returns its secret, which no one can read again. Errors: EInvalid.
+func CreateKey(
+	ctx context.Context, db *store.DB, by billing.AdminID, r KeyRequest,
+) (k billing.ServiceKey, secret string, err error) {
+	if err := r.check(db.Now()); err != nil {
+		return k, "", err
+	}
+	secret = newSecret()
+	err = db.InTx(ctx, func(tx *store.Tx) error {
+		k = billing.ServiceKey{
+			ID:        billing.NewKeyID(tx.Now),
+			Name:      r.Name,
+			Scopes:    r.Scopes,
+			Hint:      secret[len(secret)-hintLetters:],
+			CreatedAt: tx.Now,
+			CreatedBy: by,
+			ExpiresAt: r.ExpiresAt,
+		}
+		return tx.InsertServiceKey(ctx, k, digest(secret))
+	})
+	return k, secret, err
+}
+
+func (r KeyRequest) check(now time.Time) error {
+	switch {
+	case billing.Blank(r.Name) || len(r.Name) > 4*maxKeyName:
+		return billing.Invalid("/name", "must say what the key is for, in at most %d characters", maxKeyName)
+	case len(r.Scopes) == 0:
+		return billing.Invalid("/scopes", "must hold a scope")
+	case r.ExpiresAt != nil && !r.ExpiresAt.After(now):
+		return billing.Invalid("/expires_at", "must be in the future")
+	}
+	for i, s := range r.Scopes {
+		if !slices.Contains(billing.Scopes, s) || slices.Contains(r.Scopes[:i], s) {
+			return billing.Invalid("/scopes", "must each be one of %v, and occur once", billing.Scopes)
+		}
+	}
+	return nil
+}
+
+// RevokeKey ends a service key: its next request is refused, at every server. A second call changes nothing. Errors:
+// ENotFound.
+func RevokeKey(
+	ctx context.Context, db *store.DB, by billing.AdminID, id billing.KeyID,
+) (k billing.ServiceKey, err error) {
+	err = db.InTx(ctx, func(tx *store.Tx) error {
+		if err := tx.RevokeServiceKey(ctx, id, by); err != nil {
+			return err
+		}
+		k, err = tx.ServiceKey(ctx, id)
+		return err
+	})
+	if billing.CodeOf(err) == billing.ENotFound {
+		err = billing.Errorf(billing.ENotFound, "No such service key.")
+	}
+	return k, err
+}
+
+// IsKey reports whether a credential claims to be a service key, valid or not.
+func IsKey(credential string) bool { return strings.HasPrefix(credential, keyPrefix) }
+
+// ServiceKey returns the key with a secret. It reads the database at each call, so a revoked key ends at once at every
+// server. Errors: EUnauthorized, ETooMany.
+func (s *Service) ServiceKey(ctx context.Context, secret string) (billing.ServiceKey, error) {
+	if !wellFormed(secret) { // a typing error, or a guess: the database need not look
+		return billing.ServiceKey{}, billing.Errorf(billing.EUnauthorized, "The service key is not valid.")
+	}
+	k, err := s.db.ServiceKeyByDigest(ctx, digest(secret))
+	if billing.CodeOf(err) == billing.ENotFound {
+		return k, billing.Errorf(billing.EUnauthorized, "The service key is not valid.")
+	}
+	if err != nil {
+		return k, err
+	}
+	switch now := s.db.Now(); {
+	case k.RevokedAt != nil:
+		return k, billing.Errorf(billing.EUnauthorized, "The service key %s was revoked.", k.ID)
+	case !k.Lives(now):
+		return k, billing.Errorf(billing.EUnauthorized, "The service key %s has expired.", k.ID)
+	}
+	return k, s.keys.use(k, s.db.Now(), func() { s.noteUse(ctx, k.ID) })
+}
+
+// usePatience is how long recording the use of a key may take.
+const usePatience = 2 * time.Second
+
+// noteUse records that a key was used. The request does not wait for it, and does not fail with it: the next minute's
+// request tries again.
+func (s *Service) noteUse(ctx context.Context, id billing.KeyID) {
+	ctx = context.WithoutCancel(ctx)
+	go func() {
+		ctx, cancel := context.WithTimeout(ctx, usePatience)
+		defer cancel()
+		_ = s.db.InTx(ctx, func(tx *store.Tx) error {
+			return tx.UseServiceKey(ctx, id, tx.Now.Add(-usePrecision))
+		})
+	}()
+}
+
+// newSecret returns a new secret.
+func newSecret() string {
+	var b [32]byte
+	rand.Read(b[:]) // never fails: on an error, crypto/rand ends the program
+	body := keyPrefix + base62(new(big.Int).SetBytes(b[:]), randomLetters)
+	return body + checksum(body)
+}
+
+// wellFormed reports whether a secret has the form and the checksum of ours.
+func wellFormed(secret string) bool {
+	body := len(secret) - checksumDigits
+	return len(secret) == len(keyPrefix)+randomLetters+checksumDigits && IsKey(secret) &&
+		checksum(secret[:body]) == secret[body:]
+}
+
+func checksum(body string) string {
+	return base62(big.NewInt(int64(crc32.ChecksumIEEE([]byte(body)))), checksumDigits)
+}
+
+// base62 returns a number in digits and letters, with zeros in front.
+func base62(n *big.Int, width int) string {
+	text := n.Text(62)
+	return strings.Repeat("0", width-len(text)) + text
+}
+
+// digest returns what the database keeps of a secret. A slow hash protects passwords, which people choose. It would
+// protect nothing here: no one can try 2^256 secrets, however fast.
+func digest(secret string) string {
+	sum := sha256.Sum256([]byte(secret))
+	return hex.EncodeToString(sum[:])
+}

@@ -1,0 +1,311 @@
+package account
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/ledger"
+	"github.com/pointsync/pointsync/pkg/store"
+	"github.com/pointsync/pointsync/pkg/store/storetest"
+	"github.com/pointsync/pointsync/pkg/token"
+)
+
+// servedWorld is an account, its user and two services.
+type servedWorld struct {
+	claims       token.Claims
+	key, rotated billing.ServiceKey
+}
+
+// served returns an account with 100 points whose window is open in its row, so that Stripe is not asked, the claims of
+// a token of its user, and two service keys.
+func served(t *testing.T, db *store.DB) (s *Service, w servedWorld) {
+	t.Helper()
+	s = newService(t, db)
+	w.claims = holder(t, s, db)
+	must(t, db.InTx(t.Context(), func(tx *store.Tx) error {
+		a, err := tx.LockAccount(t.Context(), w.claims.Account)
+		if err != nil {
+			return err
+		}
+		a.Subscription = &billing.Subscription{
+			ID: "sub_1", Plan: "pro", Status: billing.SubActive, Window: w.claims.Subscription.Window,
+			CurrentPeriodEnd: w.claims.Subscription.Window.Until,
+		}
+		return tx.SaveSubscription(t.Context(), a)
+	}))
+	w.key, _ = serviceKey(t, db)
+	w.rotated, _ = serviceKey(t, db)
+	return s, w
+}
+
+// TestServiceKeySpaces proves that services share one space of Idempotency-Keys for each account, and the customer has
+// another. A repeat under a rotated service key is a repeat. A customer who knows or guesses a service's key can neither
+// use it up nor replay it, and the other way round.
+func TestServiceKeySpaces(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		s, w := served(t, db)
+		id := w.claims.Account
+		r := ledger.SpendRequest{Amount: 10, Key: "job-1"}
+		mine, err := s.Spend(t.Context(), w.claims, r)
+		must(t, err)
+		first, err := s.SpendFor(t.Context(), w.key, id, r)
+		must(t, err)
+		again, err := s.SpendFor(t.Context(), w.rotated, id, r)
+		must(t, err)
+		if first.Replayed || !again.Replayed || again.Entry.ID != first.Entry.ID || first.Entry.ID == mine.Entry.ID {
+			t.Errorf("the service's spend %+v, and with another service key %+v", first.Entry, again.Entry)
+		}
+		if first.Token != "" || again.Account.Available != 80 {
+			t.Errorf("token %q, %d points, want none and 100 - 10 - 10", first.Token, again.Account.Available)
+		}
+		if repeat, err := s.Spend(t.Context(), w.claims, r); err != nil || repeat.Entry.ID != mine.Entry.ID {
+			t.Errorf("the customer's repeat: %+v, %v", repeat.Entry, err)
+		}
+		by := func(e billing.Entry) billing.Actor { return e.By }
+		if by(mine.Entry) != (billing.Actor{Kind: billing.ActorCustomer}) || by(first.Entry) != w.key.Actor() ||
+			by(again.Entry) != w.key.Actor() {
+			t.Errorf("by %v, %v and %v", by(mine.Entry), by(first.Entry), by(again.Entry))
+		}
+		r.Amount = 11
+		if _, err := s.SpendFor(t.Context(), w.key, id, r); billing.CodeOf(err) != billing.EKeyReused {
+			t.Errorf("another request under the key: %v", err)
+		}
+		sound(t, db, id)
+	})
+}
+
+// TestHoldsCross proves that a hold that a token took can be captured or released by a service as long as it lives, long
+// after the token, and that the customer can end a service's hold. Each entry says who did it.
+func TestHoldsCross(t *testing.T) {
+	t.Parallel()
+	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
+		s, w := served(t, db)
+		id := w.claims.Account
+		take := func(key string) ledger.HoldRequest {
+			return ledger.HoldRequest{Amount: 10, TTL: 6 * time.Hour, Key: key}
+		}
+		captured, err := s.Hold(t.Context(), w.claims, take("1"))
+		must(t, err)
+		released, err := s.Hold(t.Context(), w.claims, take("2"))
+		must(t, err)
+		own, err := s.HoldFor(t.Context(), w.key, id, take("1"))
+		must(t, err)
+		late, err := s.Hold(t.Context(), w.claims, ledger.HoldRequest{Amount: 10, TTL: time.Hour, Key: "3"})
+		must(t, err)
+
+		clock.Set(clock.Now().Add(2 * time.Hour)) // the token lived 15 minutes
+		one, err := s.CaptureFor(t.Context(), w.key, id, ledger.CaptureRequest{Hold: captured.Hold.ID, Amount: 4, Key: "c"})
+		must(t, err)
+		two, err := s.ReleaseFor(t.Context(), w.rotated, id, ledger.ReleaseRequest{Hold: released.Hold.ID, Key: "r"})
+		must(t, err)
+		three, err := s.Capture(t.Context(), w.claims, ledger.CaptureRequest{Hold: own.Hold.ID, Key: "c"})
+		must(t, err)
+		if one.Hold.Captured != 4 || two.Hold.Status != billing.HoldReleased || three.Hold.Captured != 10 ||
+			one.Token != "" || three.Token == "" || three.Account.Available != 100-4-10 {
+			t.Errorf("%+v, %+v, %+v, %d points", one.Hold, two.Hold, three.Hold, three.Account.Available)
+		}
+		again, err := s.CaptureFor(
+			t.Context(), w.rotated, id, ledger.CaptureRequest{Hold: captured.Hold.ID, Amount: 4, Key: "c"},
+		)
+		if err != nil || !again.Replayed {
+			t.Errorf("the repeat of the capture: %+v, %v", again, err)
+		}
+		_, err = s.CaptureFor(t.Context(), w.key, id, ledger.CaptureRequest{Hold: late.Hold.ID, Key: "l"})
+		if billing.CodeOf(err) != billing.EConflict {
+			t.Errorf("a hold that has expired: %v", err)
+		}
+		entries, err := db.Entries(t.Context(), id, "", 20)
+		must(t, err)
+		var who []string
+		for _, e := range entries {
+			if e.HoldID != "" {
+				who = append(who, fmt.Sprint(e.Kind, " ", e.By.Kind, e.By.ID))
+			}
+		}
+		want := []string{
+			"capture customer", "release service" + string(w.rotated.ID), "capture service" + string(w.key.ID),
+			"release ", // the clock
+			"hold customer", "hold service" + string(w.key.ID), "hold customer", "hold customer",
+		}
+		if fmt.Sprint(who) != fmt.Sprint(want) {
+			t.Errorf("who did it:\n%q, want\n%q", who, want)
+		}
+		sound(t, db, id)
+	})
+}
+
+// TestServiceIsRefused proves that a service's spend is refused as the customer's own, without a token, and that an
+// account that does not exist is not found.
+func TestServiceIsRefused(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		s, w := served(t, db)
+		_, spend := s.SpendFor(t.Context(), w.key, "acc_nobody", ledger.SpendRequest{Amount: 1, Key: "k"})
+		_, hold := s.HoldFor(t.Context(), w.key, "acc_nobody", ledger.HoldRequest{Amount: 1, TTL: time.Hour, Key: "k"})
+		_, grant := s.GrantFor(t.Context(), w.key, "acc_nobody", ServiceGrant{Amount: 1, Reference: "r", Key: "k"})
+		_, capture := s.CaptureFor(
+			t.Context(), w.key, w.claims.Account, ledger.CaptureRequest{Hold: "hld_nobody", Key: "k"},
+		)
+		for what, err := range map[string]error{"spend": spend, "hold": hold, "grant": grant, "capture": capture} {
+			if billing.CodeOf(err) != billing.ENotFound {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+	})
+}
+
+// TestGrantOnce proves that one reference grants once to an account, under whatever Idempotency-Key and from whichever
+// service, however many requests come at once. Another account has the reference for itself.
+func TestGrantOnce(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		s, w := served(t, db)
+		id, other := w.claims.Account, storetest.NewAccount(t, db).ID
+		var all errgroup.Group
+		var mu sync.Mutex
+		entries, fresh := map[billing.EntryID]int{}, 0
+		for n := range 20 {
+			all.Go(func() error {
+				key := []billing.ServiceKey{w.key, w.rotated}[n%2]
+				got, err := s.GrantFor(context.Background(), key, id, ServiceGrant{
+					Amount: 50, Reference: "receipt-1", Key: fmt.Sprint("k", n/2),
+					Metadata: map[string]string{"store": "app"},
+				})
+				mu.Lock()
+				defer mu.Unlock()
+				entries[got.Entry.ID]++
+				if !got.Replayed {
+					fresh++
+				}
+				return err
+			})
+		}
+		must(t, all.Wait())
+		a, err := db.Account(t.Context(), id)
+		must(t, err)
+		if len(entries) != 1 || fresh != 1 || a.Available != 150 {
+			t.Errorf("%d entries, %d of them first, %d points, want 1, 1 and 100 + 50", len(entries), fresh, a.Available)
+		}
+		got, err := s.GrantFor(t.Context(), w.key, other, ServiceGrant{Amount: 7, Reference: "receipt-1", Key: "k0"})
+		if err != nil || got.Replayed || got.Account.Available != 7 || got.Entry.By != w.key.Actor() {
+			t.Errorf("the same reference of another account: %+v, %v", got, err)
+		}
+		for what, c := range map[string]struct {
+			r    ServiceGrant
+			code billing.Code
+		}{
+			"another amount under the reference": {ServiceGrant{Amount: 51, Reference: "receipt-1", Key: "new"}, billing.EConflict},
+			"another request under the key":      {ServiceGrant{Amount: 50, Reference: "receipt-2", Key: "won"}, billing.EKeyReused},
+			"an end that was": {
+				ServiceGrant{Amount: 1, Reference: "receipt-3", Key: "past", ExpiresAt: new(db.Now())}, billing.EInvalid,
+			},
+		} {
+			if c.r.Key == "won" { // a key that granted
+				_, err := s.GrantFor(t.Context(), w.key, id, ServiceGrant{Amount: 1, Reference: "receipt-4", Key: "won"})
+				must(t, err)
+			}
+			if _, err := s.GrantFor(t.Context(), w.key, id, c.r); billing.CodeOf(err) != c.code {
+				t.Errorf("%s: %v, want %s", what, err, c.code)
+			}
+		}
+		sound(t, db, id)
+	})
+}
+
+// TestGrantExpires proves that the lot of a service's grant ends when the request says, and that its repeat still is one.
+func TestGrantExpires(t *testing.T) {
+	t.Parallel()
+	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
+		s, w := served(t, db)
+		id := storetest.NewAccount(t, db).ID
+		end := clock.Now().Add(time.Hour)
+		_, err := s.GrantFor(t.Context(), w.key, id, ServiceGrant{Amount: 5, Reference: "r", Key: "k", ExpiresAt: &end})
+		must(t, err)
+		_, lots, err := ledger.Show(t.Context(), db, id)
+		if err != nil || len(lots) != 1 || lots[0].Source != "service:r" || !lots[0].ExpiresAt.Equal(end) {
+			t.Errorf("the lot: %+v, %v", lots, err)
+		}
+		clock.Set(end)
+		again, err := s.GrantFor(
+			t.Context(), w.key, id, ServiceGrant{Amount: 5, Reference: "r", Key: "k", ExpiresAt: &end},
+		)
+		if err != nil || !again.Replayed || again.Account.Available != 0 {
+			t.Errorf("the repeat after its end: %+v, %v", again, err)
+		}
+		sound(t, db, id)
+	})
+}
+
+// TestOpenOnce proves that an external id is one account's, however many requests come at once, and that an email of a
+// later request changes nothing.
+func TestOpenOnce(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		s := newService(t, db)
+		var all errgroup.Group
+		var mu sync.Mutex
+		ids, made := map[billing.AccountID]int{}, 0
+		for range 20 {
+			all.Go(func() error {
+				a, first, err := s.Open(context.Background(), "user-1", "")
+				mu.Lock()
+				defer mu.Unlock()
+				ids[a.ID]++
+				if first {
+					made++
+				}
+				return err
+			})
+		}
+		must(t, all.Wait())
+		if len(ids) != 1 || made != 1 {
+			t.Errorf("%d accounts, made %d times", len(ids), made)
+		}
+		two, first, err := s.Open(t.Context(), "user-2", "Ada@Example.com")
+		must(t, err)
+		same, again, err := s.Open(t.Context(), "user-2", "other@example.com")
+		must(t, err)
+		if !first || again || same.ID != two.ID || same.Email != "ada@example.com" || same.ExternalID != "user-2" {
+			t.Errorf("made %+v, and then %+v", two, same)
+		}
+		if _, _, err := s.Open(t.Context(), "user-3", "ada@example.com"); billing.CodeOf(err) != billing.EEmailTaken {
+			t.Errorf("an email that is taken: %v", err)
+		}
+		if _, err := s.ByExternalID(t.Context(), "user-3"); billing.CodeOf(err) != billing.ENotFound {
+			t.Errorf("the account that was refused: %v", err)
+		}
+		var without int
+		must(t, db.SQL().QueryRow("SELECT COUNT(*) FROM emails").Scan(&without))
+		if without != 1 {
+			t.Errorf("%d emails, want Ada's alone", without)
+		}
+	})
+}
+
+// TestNoPassword proves that no password opens an account that a service made, not even the empty one and the decoy's,
+// and that the answer is that of a wrong password.
+func TestNoPassword(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		s := newService(t, db)
+		_, _, err := s.Open(t.Context(), "user-1", "ada@example.com")
+		must(t, err)
+		_, wrong := s.Login(t.Context(), "nobody@example.com", password)
+		for _, try := range []string{"", password, "no password of anybody's"} {
+			_, err := s.Login(t.Context(), "ada@example.com", try)
+			if billing.CodeOf(err) != billing.EUnauthorized || err.Error() != wrong.Error() {
+				t.Errorf("%q: %v, want %v", try, err, wrong)
+			}
+		}
+		if _, err := s.Register(t.Context(), "ada@example.com", password); billing.CodeOf(err) != billing.EEmailTaken {
+			t.Errorf("registering the address: %v", err)
+		}
+	})
+}
