@@ -139,17 +139,17 @@ func (w *world) refusesBadSignatures(t *testing.T) {
 // 500, and the process still reports that it is alive. It recovers by itself.
 func TestDatabaseDown(t *testing.T) {
 	t.Parallel()
-	wire := startWire(t, storetest.URL(t, store.Postgres))
-	w := newWorld(t, wire.url)
+	wire := storetest.NewWire(t, storetest.URL(t, store.Postgres))
+	w := newWorld(t, wire.URL)
 	c := w.user(t)
-	wire.cut()
+	wire.Cut()
 	w.ring(t, http.StatusServiceUnavailable, event("evt_1", "cus_x"), w.secret, w.Now())
 	c.call(http.StatusOK, http.MethodGet, "/healthz", nil)
 	c.call(http.StatusServiceUnavailable, http.MethodGet, "/readyz", nil)
 	c.call(http.StatusServiceUnavailable, http.MethodGet, "/session", nil)
 	problem := c.spend(http.StatusServiceUnavailable, 1)
 	c.expect(problem.text("type") == "/problems/unavailable", "the problem says so: %s", problem.raw)
-	wire.mend(t)
+	wire.Mend()
 	// A caller who gets a pooled connection that ended unnoticed is told to retry once more.
 	recovers := func(what string, ask func() (answer, error)) {
 		c.waitFor(what, func() bool {

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"path/filepath"
 	"testing"
+
+	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
 func catalogPath(t *testing.T) string {
@@ -42,7 +44,7 @@ func TestDemoNotices(t *testing.T) {
 // TestDevKeepsState proves that dev's accounts, points and Stripe objects survive a restart, including tokens.
 func TestDevKeepsState(t *testing.T) {
 	t.Parallel()
-	dir, addr := t.TempDir(), freeAddr(t)
+	dir, addr := t.TempDir(), storetest.FreeAddr(t)
 	s := dev(t, dir, addr)
 	d := client(t, s.url, s.sandboxURL)
 	if err := d.guard(func() { d.begin(); d.buyPack() }); err != nil {

@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"io"
-	"net"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -152,17 +151,6 @@ func newSandbox(t *testing.T) string {
 	server := httptest.NewServer(world.Handler())
 	t.Cleanup(func() { server.Close(); world.Close() })
 	return server.URL
-}
-
-// freeAddr returns an address on which nothing listens now.
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // client returns a demo client for one account against any replica.

@@ -22,7 +22,7 @@ const agreement = time.Minute
 func TestAgreementAfterKill(t *testing.T) {
 	t.Parallel()
 	storetest.EachDialect(t, func(t *testing.T, dialect store.Dialect) {
-		stripe, addr, databaseURL := newSandbox(t), freeAddr(t), storetest.URL(t, dialect)
+		stripe, addr, databaseURL := newSandbox(t), storetest.FreeAddr(t), storetest.URL(t, dialect)
 		p := served(t, stripe, databaseURL).with("POINTSYNC_ADDR=" + addr)
 		secret := shownSecret.FindStringSubmatch(
 			p.run(0, "stripe", "setup", "--webhook-url", "http://"+addr+"/webhook"),

@@ -26,7 +26,7 @@ var rooms = []string{
 var testRooms = map[string]string{
 	"pkg/store/storetest":     "pkg/billing pkg/store",
 	"pkg/sandbox/sandboxtest": "",
-	"pkg/housetest":           "pkg/catalog pkg/store pkg/stripegw pkg/reconcile pkg/sandbox",
+	"pkg/housetest":           "pkg/billing pkg/catalog pkg/store pkg/stripegw pkg/reconcile pkg/sandbox",
 }
 
 // doorkeepers maps each library to the only rooms that may import it.

@@ -22,7 +22,7 @@ var shownSecret = regexp.MustCompile(`STRIPE_WEBHOOK_SECRET=(whsec_\S+)`)
 // so does the stream.
 func TestServeTwoReplicas(t *testing.T) {
 	t.Parallel()
-	stripe, addr := newSandbox(t), freeAddr(t)
+	stripe, addr := newSandbox(t), storetest.FreeAddr(t)
 	p := program{t: t}.with("DATABASE_URL="+
 		storetest.Empty(t, store.Postgres), "STRIPE_SECRET_KEY=sk_test_123", "STRIPE_API_BASE="+stripe,
 		"POINTSYNC_CATALOG="+catalogPath(t), "POINTSYNC_SIGNING_KEYS="+token.GenerateKey("a"),

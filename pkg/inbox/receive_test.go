@@ -145,16 +145,16 @@ func TestEventAndJobAreOne(t *testing.T) {
 func TestDatabaseDown(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
-	wire := newWire(t)
-	w := s.replica(t, wire.url)
+	wire := storetest.NewWire(t, storetest.URL(t, store.Postgres))
+	w := s.replica(t, wire.URL)
 	a, _ := w.buyer()
 	body := eventOf("evt_1", "customer.updated", fmt.Sprintf(`{"object":"customer","id":%q}`, a.CustomerID))
-	wire.cut()
+	wire.Cut()
 	var known *billing.Error
 	if err := w.deliver(body); !errors.As(err, &known) || known.Code != billing.EUnavailable || known.RetryAfter <= 0 {
 		t.Errorf("the database is away: %v", err)
 	}
-	wire.mend()
+	wire.Mend()
 	storetest.WaitFor(t, "the event is received", func() bool { return w.deliver(body) == nil })
 	w.start(t)
 	w.wantStatus("evt_1", billing.InboxProcessed)

@@ -165,16 +165,22 @@ func TestSlicesOfAChange(t *testing.T) {
 	}
 }
 
+// yearly returns a buyer who has paid for a year of the basic plan and was synced, and the subscription.
+func (w *world) yearly() (billing.Account, string) {
+	w.t.Helper()
+	c, a := w.sells(basicYear), w.buyer()
+	id := w.pay(w.orderOf(c, a, basicYear.ID))["subscription"].(string)
+	w.sync(a)
+	return a, id
+}
+
 // Proves the months of a paid year through the sandbox. Each month's points replace the last one's, however many syncs
 // run. A partial refund claws back the same share of each month, past and to come. No month comes after the rest was
 // refunded.
 func TestYearByTheMonth(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
-		c := w.sells(basicYear)
-		a := w.buyer()
-		id := w.pay(w.orderOf(c, a, "basic_year"))["subscription"].(string)
-		w.sync(a)
+		a, id := w.yearly()
 		w.wantPoints(a.ID, 500, 0)
 		w.spend(a, 100)
 		w.toNextGrant(a)

@@ -82,10 +82,7 @@ func TestYearAfterTrial(t *testing.T) {
 func TestYearCancelledAtItsEnd(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
-		c := w.sells(basicYear)
-		a := w.buyer()
-		id := w.pay(w.orderOf(c, a, "basic_year"))["subscription"].(string)
-		w.sync(a)
+		a, id := w.yearly()
 		w.months(a, 2, 3)
 		w.Ask(http.MethodPost, "/v1/subscriptions/"+id, url.Values{"cancel_at_period_end": {"true"}})
 		w.sync(a)

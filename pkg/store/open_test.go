@@ -2,11 +2,8 @@ package store_test
 
 import (
 	"context"
-	"io"
-	"net"
 	"net/url"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -55,7 +52,7 @@ func TestErrBadURL(t *testing.T) {
 		"BadHost":       "postgres://u:hunter2@[::1/x",
 		"BadEscape":     "postgres://u:hunter2%zz@127.0.0.1/x",
 		"BadSetting":    "postgres://u:hunter2@127.0.0.1/x?sslmode=hunter2",
-		"NobodyThere":   "postgres://u:hunter2@" + closedPort(t) + "/x?sslmode=disable",
+		"NobodyThere":   "postgres://u:hunter2@" + storetest.FreeAddr(t) + "/x?sslmode=disable",
 		"WrongPassword": wrongPassword.String(),
 		"NoFile":        "sqlite://",
 		// Unescaped, a part of each of these passwords is read as the host, the port, the database or a setting.
@@ -89,11 +86,9 @@ func TestErrUnavailable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wire := newWire(t, real.Host)
+	wire := storetest.NewWire(t, real.String())
 	password, _ := real.User.Password()
-	through := *real
-	through.Host = wire.Addr()
-	db := storetest.OpenURL(t, through.String(), nil)
+	db := storetest.OpenURL(t, wire.URL, nil)
 	a := storetest.NewAccount(t, db)
 
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
@@ -141,81 +136,4 @@ func TestErrTooSlow(t *testing.T) {
 			t.Errorf("got %v, want %s", err, billing.EUnavailable)
 		}
 	})
-}
-
-// closedPort returns an address at which nothing listens.
-func closedPort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
-// wire passes connections on to a server until it is cut. Then it ends them, and any new one at once.
-type wire struct {
-	listener net.Listener
-	to       string
-
-	mu   sync.Mutex
-	cut  bool
-	open []net.Conn
-}
-
-func newWire(t *testing.T, to string) *wire {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := &wire{listener: l, to: to}
-	t.Cleanup(func() { l.Close(); w.Cut() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go w.pass(c)
-		}
-	}()
-	return w
-}
-
-func (w *wire) Addr() string { return w.listener.Addr().String() }
-
-func (w *wire) Cut() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.cut = true
-	for _, c := range w.open {
-		c.Close()
-	}
-	w.open = nil
-}
-
-func (w *wire) Mend() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.cut = false
-}
-
-func (w *wire) pass(here net.Conn) {
-	there, err := net.Dial("tcp", w.to)
-	if err != nil {
-		here.Close()
-		return
-	}
-	w.mu.Lock()
-	if w.cut {
-		here.Close()
-		there.Close()
-	}
-	w.open = append(w.open, here, there)
-	w.mu.Unlock()
-	go func() { io.Copy(there, here); there.Close() }()
-	io.Copy(here, there)
-	here.Close()
 }
