@@ -1,5 +1,6 @@
-// Package storetest gives tests real databases. It owns how they are created and removed, and what tests of more than
-// one database share. It never skips a database that it cannot find: the test fails.
+// Package storetest gives tests real databases. It owns how they are created and removed, and what tests with a database
+// share: a clock, accounts, rows, waiting, and a wire to cut. It never skips a database that it cannot find: the test
+// fails.
 package storetest
 
 import (
