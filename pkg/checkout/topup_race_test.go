@@ -85,9 +85,7 @@ func TestTopUpTogether(t *testing.T) {
 func TestTopUpCoolOff(t *testing.T) {
 	t.Parallel()
 	s := newTops(t, store.Postgres)
-	a := s.buyer()
-	s.put(a.ID, wish)
-	s.spend(a.ID, 60)
+	a := s.low()
 	s.together(3)
 	s.settled(a.ID, 1)
 	s.spend(a.ID, 100)
@@ -195,9 +193,7 @@ func TestTopUpReplyLost(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newTops(t, store.Postgres)
-			a := s.buyer()
-			s.put(a.ID, wish)
-			s.spend(a.ID, 60)
+			a := s.low()
 			s.Gate.Intercept(s.lose)
 			s.run()
 			s.Gate.Open()
@@ -293,9 +289,7 @@ func TestTopUpNeverAsked(t *testing.T) {
 func TestTopUpPaidAfterAll(t *testing.T) {
 	t.Parallel()
 	s := newTops(t, store.Postgres)
-	a := s.buyer()
-	s.put(a.ID, wish)
-	s.spend(a.ID, 60)
+	a := s.low()
 	sync := func() {
 		_, err := s.syncer.Sync(t.Context(), a.ID, billing.CauseEvent)
 		must(t, err)
@@ -368,9 +362,7 @@ func TestTopUpDeclineCounted(t *testing.T) {
 func TestTopUpAskedTwice(t *testing.T) {
 	t.Parallel()
 	s := newTops(t, store.Postgres)
-	a := s.buyer()
-	s.put(a.ID, wish)
-	s.spend(a.ID, 60)
+	a := s.low()
 	s.Gate.Intercept(func(out http.ResponseWriter, r *http.Request) {
 		if isCharge(r) {
 			panic(http.ErrAbortHandler)

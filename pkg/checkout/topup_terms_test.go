@@ -47,9 +47,7 @@ func TestTopUpAgreedPoints(t *testing.T) {
 func TestTopUpOrderKeepsPoints(t *testing.T) {
 	t.Parallel()
 	eachTops(t, func(t *testing.T, s *tops) {
-		a := s.buyer()
-		s.put(a.ID, wish)
-		s.spend(a.ID, 60)
+		a := s.low()
 		s.Gate.Refuse()
 		s.run()
 		s.Gate.Open()

@@ -178,9 +178,7 @@ func TestErrTopUp(t *testing.T) {
 func TestTopUpMethod(t *testing.T) {
 	t.Parallel()
 	eachTops(t, func(t *testing.T, s *tops) {
-		a := s.buyer()
-		s.put(a.ID, wish)
-		s.spend(a.ID, 60)
+		a := s.low()
 		attach := func(name string) string {
 			return s.Ask(
 				http.MethodPost, "/v1/payment_methods/"+name+"/attach", url.Values{"customer": {string(a.CustomerID)}},
@@ -275,9 +273,7 @@ func TestTopUpStops(t *testing.T) {
 	t.Parallel()
 	eachTops(t, func(t *testing.T, s *tops) {
 		ctx := t.Context()
-		a := s.buyer()
-		s.put(a.ID, wish)
-		s.spend(a.ID, 60)
+		a := s.low()
 		dearer := s.Catalog.Packs[0]
 		if dearer.ID != "pack_100" {
 			t.Fatal(dearer.ID)

@@ -19,9 +19,7 @@ func TestTopUpRefused(t *testing.T) {
 	t.Parallel()
 	const bound = 5 * time.Minute
 	eachTops(t, func(t *testing.T, s *tops) {
-		a := s.buyer()
-		s.put(a.ID, wish)
-		s.spend(a.ID, 60)
+		a := s.low()
 		var asks atomic.Int64
 		s.Gate.Intercept(func(out http.ResponseWriter, r *http.Request) {
 			if !isCharge(r) {
@@ -68,9 +66,7 @@ func TestTopUpParked(t *testing.T) {
 	eachTops(t, func(t *testing.T, s *tops) {
 		s.Policy.ParkGrants = 1
 		s.wire()
-		a := s.buyer()
-		s.put(a.ID, wish)
-		s.spend(a.ID, 60)
+		a := s.low()
 		for range 3 {
 			s.together(2)
 			_, err := s.syncer.Sync(t.Context(), a.ID, billing.CauseEvent) // a webhook
@@ -143,9 +139,7 @@ func TestTopUpUndoneMeanwhile(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newTops(t, store.Postgres)
-			a := s.buyer()
-			s.put(a.ID, wish)
-			s.spend(a.ID, 60)
+			a := s.low()
 			ran := make(chan error, 1)
 			s.change(a.ID, func(ctx context.Context, tx *store.Tx, _ billing.Account) error {
 				top, err := tx.TopUp(ctx, a.ID)

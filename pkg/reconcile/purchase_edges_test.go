@@ -132,23 +132,25 @@ func TestWhatALineCounts(t *testing.T) {
 	}
 }
 
+// zeroLine is the line of a change that costs nothing.
+var zeroLine = billing.StripeInvoiceLine{
+	ID:           "il_0",
+	Item:         "basic",
+	Amount:       0,
+	UnitAmount:   900,
+	UnitCurrency: "usd",
+	Quantity:     1,
+	Proration:    true,
+	PeriodStart:  tenth,
+	PeriodEnd:    april,
+}
+
 // Proves how a purchase is described. A plan is described by its name, or by its id if the catalogue has lost it. Also
 // proves it for a trial, for a change, and for how much was paid in money.
 func TestDescriptions(t *testing.T) {
 	t.Parallel()
 	gone := soldFor(line("il_1", march, april), billing.PriceTerms{Points: 500})
 	gone.Item = "gone"
-	credit := billing.StripeInvoiceLine{
-		ID:           "il_0",
-		Item:         "basic",
-		Amount:       0,
-		UnitAmount:   900,
-		UnitCurrency: "usd",
-		Quantity:     1,
-		Proration:    true,
-		PeriodStart:  tenth,
-		PeriodEnd:    april,
-	}
 	for name, c := range map[string]struct {
 		reason billing.BillingReason
 		change func(i *billing.StripeInvoice)
@@ -174,11 +176,11 @@ func TestDescriptions(t *testing.T) {
 		},
 		"Gone": {"subscription_cycle", nil, []billing.StripeInvoiceLine{gone}, "gone"},
 		"Change": {
-			"subscription_update", nil, []billing.StripeInvoiceLine{credit, line("il_1", march, april)}, "plan change",
+			"subscription_update", nil, []billing.StripeInvoiceLine{zeroLine, line("il_1", march, april)}, "plan change",
 		},
 		"NoCredit": {"subscription_update", nil, []billing.StripeInvoiceLine{line("il_1", march, april)}, "Basic"},
 		"NotAnew": {
-			"subscription_cycle", nil, []billing.StripeInvoiceLine{credit, line("il_1", march, april)}, "Basic",
+			"subscription_cycle", nil, []billing.StripeInvoiceLine{zeroLine, line("il_1", march, april)}, "Basic",
 		},
 	} {
 		if g := one(t, name, c.reason, c.change, c.lines...); g.Description != c.want {
@@ -191,19 +193,8 @@ func TestDescriptions(t *testing.T) {
 // for all of the invoice leaves the rest.
 func TestDiscountBesideALine(t *testing.T) {
 	t.Parallel()
-	nothing := billing.StripeInvoiceLine{
-		ID:           "il_0",
-		Item:         "basic",
-		Amount:       0,
-		UnitAmount:   900,
-		UnitCurrency: "usd",
-		Quantity:     1,
-		Proration:    true,
-		PeriodStart:  tenth,
-		PeriodEnd:    april,
-	}
 	free := func(i *billing.StripeInvoice) { i.Total, i.AmountPaid = 0, 0 }
-	if g := one(t, "nothing", "subscription_cycle", free, nothing, line("il_1", march, april)); g.Amount != 500 {
+	if g := one(t, "nothing", "subscription_cycle", free, zeroLine, line("il_1", march, april)); g.Amount != 500 {
 		t.Errorf("%+v", g)
 	}
 }

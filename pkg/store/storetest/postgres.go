@@ -1,4 +1,4 @@
-// Package storetest gives tests real databases. It owns how they are created and removed, and what tests with a database
+// Package storetest gives tests real databases. It owns how they are created and removed, and what tests that use them
 // share: a clock, accounts, rows, waiting, and a wire to cut. It never skips a database that it cannot find: the test
 // fails.
 package storetest
