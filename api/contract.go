@@ -144,8 +144,8 @@ func checkBody(r *http.Request, op *operation) error {
 	return checkJSON(body)
 }
 
-// checkJSON requires one JSON value. No name may appear twice in an object, and no text may hold a NUL, which PostgreSQL
-// could not store.
+// checkJSON requires one JSON value. No name may appear twice in an object, and no text may hold a NUL, which
+// PostgreSQL could not store.
 func checkJSON(body []byte) error {
 	d := jsontext.NewDecoder(bytes.NewReader(body))
 	for depth := 0; ; {

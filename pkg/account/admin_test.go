@@ -72,7 +72,8 @@ func TestAdjustOnce(t *testing.T) {
 			"Expiry": {Action: billing.ActionGrant, Amount: 100, Reason: "sorry", Key: "k1"},
 			"Kind":   {Action: billing.ActionCorrection, Amount: 100, Reason: "sorry", ExpiresAt: &end, Key: "k1"},
 		} {
-			if _, err := s.Adjust(t.Context(), billing.AdminID(admin.ID), a.ID, r); billing.CodeOf(err) != billing.EKeyReused {
+			_, err := s.Adjust(t.Context(), billing.AdminID(admin.ID), a.ID, r)
+			if billing.CodeOf(err) != billing.EKeyReused {
 				t.Errorf("%s: got %v, want %s", name, err, billing.EKeyReused)
 			}
 		}
@@ -109,7 +110,8 @@ func TestAdjustRefusals(t *testing.T) {
 		for _, blank := range []string{"", "  ", "\u200b\u00a0", "\u3164"} {
 			for _, action := range []billing.ActionKind{billing.ActionGrant, billing.ActionCorrection} {
 				_, err := s.Adjust(
-					t.Context(), billing.AdminID(a.ID), a.ID, Adjustment{Action: action, Amount: 1, Reason: blank, Key: "k"},
+					t.Context(), billing.AdminID(a.ID), a.ID,
+					Adjustment{Action: action, Amount: 1, Reason: blank, Key: "k"},
 				)
 				if _, unparked := Unpark(
 					t.Context(), db, a.ID, Unparking{Reason: blank},
@@ -119,7 +121,8 @@ func TestAdjustRefusals(t *testing.T) {
 			}
 		}
 		done, err := s.Adjust(
-			t.Context(), billing.AdminID(a.ID), a.ID, Adjustment{Action: billing.ActionGrant, Amount: 5, Reason: "because", Key: "k"},
+			t.Context(), billing.AdminID(a.ID), a.ID,
+			Adjustment{Action: billing.ActionGrant, Amount: 5, Reason: "because", Key: "k"},
 		)
 		if err != nil || done.Replayed || done.Account.Available != 5 {
 			t.Errorf("under the key that was refused before: %+v, %v", done, err)

@@ -17,7 +17,8 @@ type AdminAction struct {
 	CreatedAt time.Time
 }
 
-// AdminID names who acts as an admin: an admin's account, or a service key with the scope admin. "" is the command line.
+// AdminID names who acts as an admin: an admin's account, or a service key with the scope admin. "" is the command
+// line.
 type AdminID string
 
 // Actor returns the admin as one who moves points.

@@ -36,6 +36,7 @@ type Grant struct {
 	Description string
 	Metadata    map[string]string
 	By          Actor
-	// The Idempotency-Key of the request that asked for it, as the ledger keeps it, and the request's hash. "" for none.
+	// The Idempotency-Key of the request that asked for it, as the ledger keeps it, and the request's hash, or "" for
+	// none.
 	RequestKey, RequestHash string
 }

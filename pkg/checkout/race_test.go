@@ -26,7 +26,9 @@ func TestOneCustomer(t *testing.T) {
 				_, _, err := s.service.Create(
 					t.Context(), a.ID,
 					checkout.Request{
-						Item: []string{"pack_100", "pack_1000"}[i%2], Quantity: int64(1 + i/2%10), Key: fmt.Sprint("key-", i),
+						Item:     []string{"pack_100", "pack_1000"}[i%2],
+						Quantity: int64(1 + i/2%10),
+						Key:      fmt.Sprint("key-", i),
 					},
 				)
 				if code := billing.CodeOf(err); err != nil && code != billing.ETooMany {

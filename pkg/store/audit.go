@@ -36,7 +36,8 @@ var rules = []struct{ name, query string }{
 		'the account does not know when its next lot runs out or its next hold ends' AS detail FROM accounts a
 		WHERE a.id > @after AND a.id <= @last
 		AND a.next_expiry IS DISTINCT FROM (SELECT MIN(expires_at) FROM (
-			SELECT expires_at FROM lots l WHERE l.account_id = a.id AND (l.remaining > 0 OR l.held > 0) AND l.ended_at IS NULL
+			SELECT expires_at FROM lots l
+			WHERE l.account_id = a.id AND (l.remaining > 0 OR l.held > 0) AND l.ended_at IS NULL
 			UNION ALL SELECT expires_at FROM holds h WHERE h.account_id = a.id AND h.status = 'active') ends)`},
 	{"window", `SELECT a.id AS account, 'the subscription is ' || a.sub_status || ' and has a window' AS detail
 		FROM accounts a WHERE a.id > @after AND a.id <= @last AND a.window_until IS NOT NULL
@@ -53,8 +54,8 @@ var rules = []struct{ name, query string }{
 	{"order-grant", `SELECT o.account_id AS account,
 		'order ' || o.id || ' is ' || o.status || ' and its points were not granted' AS detail
 		FROM orders o LEFT JOIN lots l ON l.grant_key = ` + orderKey + ` AND l.account_id = o.account_id
-		WHERE o.account_id > @after AND o.account_id <= @last AND o.kind = 'pack' AND o.status IN ('fulfilled', 'refunded')
-		AND (l.id IS NULL OR l.granted <> o.points)`},
+		WHERE o.account_id > @after AND o.account_id <= @last AND o.kind = 'pack'
+		AND o.status IN ('fulfilled', 'refunded') AND (l.id IS NULL OR l.granted <> o.points)`},
 	{"grant-order", `SELECT l.account_id AS account,
 		'lot ' || l.id || ' was granted for an order that is not fulfilled' AS detail
 		FROM lots l LEFT JOIN orders o ON l.grant_key = ` + orderKey + ` AND o.account_id = l.account_id
@@ -84,7 +85,8 @@ var rules = []struct{ name, query string }{
 			WHERE s.account_id = e.account_id AND s.cause = 'event' AND s.began_at >= @before)`},
 	// Events whose account is not known yet are looked at once a run, together with its first accounts.
 	{"event-job", `SELECT '' AS account, 'event ' || e.id || ' waits for its account, and nobody looks after it' AS detail
-		FROM inbox_events e WHERE @after = '' AND e.account_id IS NULL AND e.status = 'pending' AND e.received_at < @before
+		FROM inbox_events e
+		WHERE @after = '' AND e.account_id IS NULL AND e.status = 'pending' AND e.received_at < @before
 		AND (e.tried_at IS NULL OR e.tried_at < @before)
 		AND e.id NOT IN (SELECT args ->> 'event' FROM river_job WHERE kind = 'resolve' AND finalized_at IS NULL)`},
 	{"outgoing-job", `SELECT d.account_id AS account, ` + outgoingDetail + `

@@ -36,7 +36,8 @@ var AtOnce = time.Unix(0, 0).UTC()
 func (tx *Tx) InsertDeliveries(ctx context.Context, d billing.Delivery) error {
 	res := tx.q(ctx).Exec(`INSERT INTO deliveries
 		(webhook_id, id, account_id, type, body, status, attempts, next_at, last_status, last_error, created_at)
-		SELECT w.id, @id, @account, @type, @body, 'pending', 0, @next, 0, '', @now FROM webhooks w WHERE w.disabled_at IS NULL
+		SELECT w.id, @id, @account, @type, @body, 'pending', 0, @next, 0, '', @now
+		FROM webhooks w WHERE w.disabled_at IS NULL
 		AND (w.id = @webhook OR @webhook = '' AND (w.types = ',*,' OR w.types LIKE @like))`, map[string]any{
 		"id": string(d.ID), "account": nullable(d.AccountID), "type": string(d.Type), "body": d.Body,
 		"next": stamp{AtOnce}, "now": stamp{d.CreatedAt},

@@ -135,8 +135,10 @@ func (r reads) Sums(ctx context.Context, account billing.AccountID) (s Sums, err
 		CAST(COALESCE((SELECT SUM(held) FROM entries WHERE account_id = @id), 0) AS bigint) AS entries_held,
 		CAST(COALESCE((SELECT SUM(remaining) FROM lots WHERE account_id = @id), 0) AS bigint) AS remaining,
 		CAST(COALESCE((SELECT SUM(held) FROM lots WHERE account_id = @id), 0) AS bigint) AS lots_held,
-		CAST(COALESCE((SELECT SUM(amount) FROM holds WHERE account_id = @id AND status = 'active'), 0) AS bigint) AS holds,
-		(SELECT COUNT(*) FROM (SELECT balance_after - amount AS wants, LAG(balance_after, 1, 0) OVER (ORDER BY seq) AS has
+		CAST(COALESCE((SELECT SUM(amount) FROM holds
+			WHERE account_id = @id AND status = 'active'), 0) AS bigint) AS holds,
+		(SELECT COUNT(*) FROM (
+			SELECT balance_after - amount AS wants, LAG(balance_after, 1, 0) OVER (ORDER BY seq) AS has
 			FROM entries WHERE account_id = @id) AS steps WHERE wants <> has) AS breaks,
 		(SELECT COUNT(*) FROM holds WHERE account_id = @id AND amount <>
 			(SELECT COALESCE(SUM(points), 0) FROM hold_parts

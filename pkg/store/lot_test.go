@@ -24,7 +24,8 @@ func TestRanOut(t *testing.T) {
 			err := write(db, func(ctx context.Context, tx *store.Tx) error {
 				for _, l := range lots {
 					n++
-					l.ID, l.AccountID, l.GrantKey, l.Granted, l.CreatedAt = billing.NewLotID(now), a.ID, fmt.Sprint(n), 5, now
+					l.ID, l.AccountID, l.GrantKey = billing.NewLotID(now), a.ID, fmt.Sprint(n)
+					l.Granted, l.CreatedAt = 5, now
 					if err := tx.InsertLot(ctx, l); err != nil {
 						return err
 					}

@@ -47,7 +47,8 @@ func TestTimelinePages(t *testing.T) {
 			}
 			slices.Reverse(l.rows) // the timeline begins with the latest
 			for _, limit := range []int{1, 2, 3, 100} {
-				samePages(t, fmt.Sprintf("account %d", n), l.rows, limit, func(after billing.Position) ([]billing.Moment, error) {
+				whose := fmt.Sprintf("account %d", n)
+				samePages(t, whose, l.rows, limit, func(after billing.Position) ([]billing.Moment, error) {
 					if after == (billing.Position{}) {
 						after = store.EndOfTime
 					}

@@ -124,10 +124,17 @@ var chapters = []chapter{
 		version: "COALESCE(version, 0)",
 		from:    "syncs WHERE ended_at IS NOT NULL",
 	},
-	{kind: billing.MomentTold, rank: "8", at: "created_at", ref: "id || ' ' || webhook_id", one: "type", two: "webhook_id",
+	{
+		kind: billing.MomentTold,
+		rank: "8",
+		at:   "created_at",
+		ref:  "id || ' ' || webhook_id",
+		one:  "type",
+		two:  "webhook_id",
 		three: "status || CASE WHEN status <> 'delivered' AND last_error <> '' " +
 			"THEN ' after ' || attempts || ' attempts: ' || last_error ELSE '' END",
-		from: "deliveries WHERE true"},
+		from: "deliveries WHERE true",
+	},
 }
 
 // query returns the query for moments of one kind before a position, latest first. Each kind is limited separately,
