@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -25,9 +26,9 @@ const (
 )
 
 type explainCmd struct {
-	Email string `arg:"" help:"The account's email."`
-	Limit int    `help:"How many moments, the last ones." default:"200"`
-	JSON  bool   `name:"json" help:"Print one JSON object a line, as GET /admin/accounts/{id}/timeline shows them."`
+	Account string `arg:"" help:"The account's email, its id (acc_…) or its external id."`
+	Limit   int    `help:"How many moments, the last ones." default:"200"`
+	JSON    bool   `name:"json" help:"Print one JSON object a line, as GET /admin/accounts/{id}/timeline shows them."`
 }
 
 // Run prints an account's story, oldest moment first, because a terminal ends at the newest.
@@ -40,9 +41,9 @@ func (e explainCmd) Run(ctx context.Context) error {
 		return err
 	}
 	defer db.Close()
-	a, err := account.ByEmail(ctx, db, e.Email)
+	a, err := account.Named(ctx, db, e.Account)
 	if err != nil {
-		return fmt.Errorf("account %s: %w", e.Email, err)
+		return fmt.Errorf("account %s: %w", e.Account, err)
 	}
 	story, more, err := readStory(ctx, db, a.ID, e.Limit)
 	if err != nil {
@@ -83,7 +84,7 @@ func readStory(
 // if there is none.
 func printStory(out io.Writer, a billing.Account, topUp billing.TopUp, story []account.Told, more bool) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s  %s  %s\n", a.ID, a.Email, a.Role)
+	fmt.Fprintf(&b, "%s  %s  %s\n", a.ID, cmp.Or(a.Email, a.ExternalID), a.Role)
 	fmt.Fprintf(&b, "%d points available, %d held, %d owed; version %d\n", a.Available, a.Held, a.Debt, a.Version)
 	if s := a.Subscription; s != nil {
 		fmt.Fprintf(

@@ -18,11 +18,11 @@ import (
 )
 
 type stripeReconcileCmd struct {
-	Email  string  `arg:"" optional:"" help:"Only this account."`
-	DryRun bool    `help:"Report and change nothing."`
-	JSON   bool    `name:"json" help:"Print one JSON object."`
-	After  string  `help:"Go on after this account, as a run that was stopped says."`
-	Rate   float64 `help:"Accounts a second; each asks Stripe about 4 times, and Stripe allows 25 calls a second with a test key, 100 with a live one." default:"4"`
+	Account string  `arg:"" optional:"" help:"Only this account: its email, its id (acc_…) or its external id."`
+	DryRun  bool    `help:"Report and change nothing."`
+	JSON    bool    `name:"json" help:"Print one JSON object."`
+	After   string  `help:"Go on after this account, as a run that was stopped says."`
+	Rate    float64 `help:"Accounts a second; each asks Stripe about 4 times, and Stripe allows 25 calls a second with a test key, 100 with a live one." default:"4"`
 }
 
 // driftReport is what a comparison with Stripe found, and how far it got.
@@ -85,10 +85,10 @@ func (s stripeReconcileCmd) compare(ctx context.Context, r *driftReport) error {
 // walk fills in the report until the end, a failure or an interrupt. again waits between the two looks that
 // audit.Comparison takes.
 func (s stripeReconcileCmd) walk(ctx context.Context, c *audit.Comparison, again audit.Wait, r *driftReport) error {
-	if s.Email != "" {
-		a, err := account.ByEmail(ctx, c.DB, s.Email)
+	if s.Account != "" {
+		a, err := account.Named(ctx, c.DB, s.Account)
 		if err != nil {
-			return fmt.Errorf("account %s: %w", s.Email, err)
+			return fmt.Errorf("account %s: %w", s.Account, err)
 		}
 		r.Complete = true
 		return r.addAll(c.Twice(ctx, []billing.AccountID{a.ID}, again))

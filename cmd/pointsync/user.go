@@ -38,8 +38,8 @@ func (u userRoleCmd) Run(ctx context.Context) error {
 }
 
 type userUnparkCmd struct {
-	Email  string `arg:"" help:"The account's email."`
-	Reason string `help:"Why the grants may come; it is kept." default:"looked at"`
+	Account string `arg:"" help:"The account's email, its id (acc_…) or its external id."`
+	Reason  string `help:"Why the grants may come; it is kept." default:"looked at"`
 }
 
 // Run lets an account's grants through.
@@ -49,13 +49,13 @@ func (u userUnparkCmd) Run(ctx context.Context) error {
 		return err
 	}
 	defer db.Close()
-	a, err := account.ByEmail(ctx, db, u.Email)
+	a, err := account.Named(ctx, db, u.Account)
 	if err == nil {
 		_, err = account.Unpark(ctx, db, a.ID, account.Unparking{Reason: u.Reason})
 	}
 	if err != nil {
-		return fmt.Errorf("account %s: %w", u.Email, err)
+		return fmt.Errorf("account %s: %w", u.Account, err)
 	}
-	fmt.Printf("%s is parked no longer: a running server grants what waited within a minute.\n", u.Email)
+	fmt.Printf("%s is parked no longer: a running server grants what waited within a minute.\n", u.Account)
 	return nil
 }

@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"strings"
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/ledger"
@@ -39,6 +40,20 @@ func (s *Service) Open(ctx context.Context, externalID, email string) (a billing
 		return tx.InsertAccount(ctx, a)
 	})
 	return a, made, err
+}
+
+// Named returns the account that an operator names: by its id, its email in any spelling, or its external id. Errors:
+// ENotFound.
+func Named(ctx context.Context, db *store.DB, name string) (billing.Account, error) {
+	if strings.HasPrefix(name, "acc_") {
+		a, err := db.Account(ctx, billing.AccountID(name))
+		return a, unknownAccount(err)
+	}
+	a, err := ByEmail(ctx, db, name)
+	if code := billing.CodeOf(err); code == billing.EInvalid || code == billing.ENotFound {
+		a, err = db.AccountByExternalID(ctx, name)
+	}
+	return a, unknownAccount(err)
 }
 
 // ByExternalID returns the account that has an external id, as it is now. Errors: ENotFound.

@@ -281,6 +281,16 @@ func TestOpenOnce(t *testing.T) {
 		if _, err := s.ByExternalID(t.Context(), "user-3"); billing.CodeOf(err) != billing.ENotFound {
 			t.Errorf("the account that was refused: %v", err)
 		}
+		for _, name := range []string{string(two.ID), "user-2", " ADA@example.com"} {
+			if named, err := Named(t.Context(), db, name); err != nil || named.ID != two.ID {
+				t.Errorf("named %q: %+v, %v", name, named, err)
+			}
+		}
+		for _, name := range []string{"acc_nobody", "user-3", "nobody@example.com", ""} {
+			if _, err := Named(t.Context(), db, name); billing.CodeOf(err) != billing.ENotFound {
+				t.Errorf("named %q: %v", name, err)
+			}
+		}
 		var without int
 		must(t, db.SQL().QueryRow("SELECT COUNT(*) FROM emails").Scan(&without))
 		if without != 1 {

@@ -176,3 +176,34 @@ func TestDeletedCustomerElsewhere(t *testing.T) {
 		}
 	})
 }
+
+// Proves that an account without an email can buy: however many requests race, there is one customer, which has no
+// email. Nothing but the idempotency key leads to it before it is known here.
+func TestCustomerWithoutEmail(t *testing.T) {
+	t.Parallel()
+	eachShop(t, func(t *testing.T, s *shop) {
+		now := s.db.Now()
+		a := billing.Account{
+			ID: billing.NewAccountID(now), ExternalID: "user-1", Sync: billing.SyncState{BudgetAt: now}, CreatedAt: now,
+		}
+		must(t, s.db.InTx(t.Context(), func(tx *store.Tx) error { return tx.InsertAccount(t.Context(), a) }))
+		var all sync.WaitGroup
+		for i := range 4 {
+			all.Go(func() {
+				_, _, err := s.service.Create(t.Context(), a.ID, checkout.Request{Item: "pack_100", Quantity: int64(1 + i)})
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		customers := s.list("/v1/customers")
+		if len(customers) != 1 || customers[0]["email"] != nil {
+			t.Errorf("the customers: %v", customers)
+		}
+		s.pay(s.order(a.ID, checkout.Request{Item: "pack_100"}))
+		if got := s.accountNow(a.ID).Available; got != 100 {
+			t.Errorf("%d points, want the pack's 100", got)
+		}
+	})
+}

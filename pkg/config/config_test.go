@@ -144,6 +144,7 @@ func mistakes() []mistake {
 		{
 			"POINTSYNC_BACKFILL_INTERVAL", "0s", "from 1s",
 		}, {"POINTSYNC_BACKFILL_INTERVAL", "25h", "to 24h"}, {"POINTSYNC_BACKFILL_INTERVAL", "5", "Duration"},
+		{"POINTSYNC_SERVICE_KEY_RATE", "0", "from 1"}, {"POINTSYNC_SERVICE_KEY_RATE", "100001", "to 100000"},
 		{"POINTSYNC_LOW_POINTS", "-1", "from 0"}, {
 			"POINTSYNC_LOW_POINTS", "8796093022209", "to 8796093022208",
 		}, {"POINTSYNC_LOW_POINTS", "few", "int64"},
