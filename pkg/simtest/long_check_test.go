@@ -3,6 +3,8 @@ package simtest
 import (
 	"log/slog"
 	"runtime"
+	"slices"
+	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/reconcile"
@@ -64,7 +66,19 @@ func (l *long) differs(u *user) (why string) {
 		}
 		pause(l.ctx, try)
 	}
+	if l.waitsForCharge(u) {
+		return ""
+	}
 	return why
+}
+
+// waitsForCharge reports whether a user has an automatic order whose charge failed. It is tried again minutes later,
+// and between the rounds the clock stands still. The check at the end, after the clock has moved, waits for no order.
+func (l *long) waitsForCharge(u *user) bool {
+	waiting, err := l.db.UnchargedOrders(l.ctx, l.now().Add(time.Hour), "", 10_000)
+	return err == nil && slices.ContainsFunc(waiting, func(o billing.Order) bool {
+		return o.AccountID == billing.AccountID(u.account)
+	})
 }
 
 func newSyncer(w *world) (*reconcile.Syncer, error) {
