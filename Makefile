@@ -92,9 +92,9 @@ vet: ## run go vet
 	$(HEADLINE) 'vet: go vet'
 	go vet ./...
 
-lint: ## staticcheck, at the version that tools/go.mod pins
-	$(HEADLINE) 'lint: staticcheck'
-	"$$(go -C tools tool -n staticcheck)" ./...
+lint: ## golangci-lint, at the version that tools/lint/go.mod pins; .golangci.yml says what it checks
+	$(HEADLINE) 'lint: golangci-lint'
+	"$$(go -C tools/lint tool -n golangci-lint)" run ./...
 
 tidy: ## check that go.mod and go.sum name exactly what is used
 	$(HEADLINE) 'tidy: go mod tidy'

@@ -60,9 +60,10 @@ func holdAgainstContract(req *http.Request, sent string, a answer) (operation st
 		return "", nil // the router is more lenient here than we are
 	}
 	req.Body = io.NopCloser(strings.NewReader(sent))
-	in := &openapi3filter.RequestValidationInput{Request: req, PathParams: params, Route: route, Options: &openapi3filter.Options{
-		AuthenticationFunc: openapi3filter.NoopAuthenticationFunc, IncludeResponseStatus: true, MultiError: true,
-	}}
+	in := &openapi3filter.RequestValidationInput{Request: req, PathParams: params, Route: route,
+		Options: &openapi3filter.Options{
+			AuthenticationFunc: openapi3filter.NoopAuthenticationFunc, IncludeResponseStatus: true, MultiError: true,
+		}}
 	if a.status < 400 {
 		if err := openapi3filter.ValidateRequest(context.Background(), in); err != nil {
 			return "", fmt.Errorf("served although the contract does not know the request: %w", err)

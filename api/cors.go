@@ -24,7 +24,9 @@ func crossOrigin(contract *contract, origins []string) echo.MiddlewareFunc {
 // crossing returns the methods, request headers and response headers of all operations that a browser may call: all but
 // Stripe's webhook.
 func (c *contract) crossing() (methods, sent, shown []string) {
-	method, request, answer := map[string]bool{}, map[string]bool{requestIDHeader: true}, map[string]bool{requestIDHeader: true}
+	method := map[string]bool{}
+	request := map[string]bool{requestIDHeader: true}
+	answer := map[string]bool{requestIDHeader: true}
 	for _, op := range c.operations {
 		if op.path == webhookPath {
 			continue

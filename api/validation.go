@@ -67,7 +67,7 @@ func validationError(err error) error {
 // flatten returns the single errors in a tree of errors.
 func flatten(err error) []error {
 	var request *openapi3filter.RequestError
-	if multi, ok := err.(openapi3.MultiError); ok {
+	if multi, ok := err.(openapi3.MultiError); ok { //nolint:errorlint // the tree is walked node by node
 		var all []error
 		for _, e := range multi {
 			all = append(all, flatten(e)...)
@@ -75,7 +75,7 @@ func flatten(err error) []error {
 		return all
 	}
 	if errors.As(err, &request) && request.Parameter == nil {
-		if multi, ok := request.Err.(openapi3.MultiError); ok {
+		if multi, ok := request.Err.(openapi3.MultiError); ok { //nolint:errorlint // as above
 			return flatten(multi)
 		}
 	}

@@ -138,7 +138,8 @@ func (c *client) wantsToBeTold() {
 		http.StatusOK, http.MethodPut, path, map[string]any{"url": url + "/else", "types": []string{}},
 	)
 	c.expect(changed.at("types") == nil && changed.text("url") == url+"/else", "changed: %s", changed.raw)
-	c.comesToSay("/metrics", "pointsync_outgoing_events_delivered_total 6\n") // the last one is counted after it arrived
+	// the last one is counted after it arrived
+	c.comesToSay("/metrics", "pointsync_outgoing_events_delivered_total 6\n")
 	c.comesToSay("/metrics", "pointsync_outgoing_events_pending 0\n")
 	admin.comesToSay(
 		"/admin/accounts/"+c.claims().text("sub")+"/timeline", made.text("webhook.id")+" is told points.low: delivered",

@@ -61,7 +61,9 @@ func TestAuditCommand(t *testing.T) {
 func TestAuditCommandLooksTwice(t *testing.T) {
 	t.Parallel()
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, _ *storetest.Clock) {
-		passing, lasting, later, other := storetest.NewAccount(t, db), storetest.NewAccount(t, db), storetest.NewAccount(t, db), storetest.NewAccount(t, db)
+		passing, lasting, later, other :=
+			storetest.NewAccount(t, db), storetest.NewAccount(t, db), storetest.NewAccount(t, db),
+			storetest.NewAccount(t, db)
 		set := func(id billing.AccountID, what string) {
 			storetest.Exec(t, db, `UPDATE accounts SET `+what+` WHERE id = '`+string(id)+`'`)
 		}

@@ -132,7 +132,8 @@ func harmless(r rune) rune {
 // reference returns the id of what a moment is about, unless the sentence names it.
 func reference(m account.Told) string {
 	switch m.Kind {
-	case billing.MomentOrderMade, billing.MomentOrderFulfilled, billing.MomentEventReceived, billing.MomentEventProcessed:
+	case billing.MomentOrderMade, billing.MomentOrderFulfilled, billing.MomentEventReceived,
+		billing.MomentEventProcessed:
 		return "  (" + m.Ref + ")"
 	}
 	return ""

@@ -43,8 +43,8 @@ var doorkeepers = map[string]string{
 }
 
 // TestImportsOnlyGoDown proves that every import of the product goes down the list of rooms. The sandbox imports no
-// room, and only cmd imports the sandbox. Nothing imports the simulation, and only tests import the packages for tests. Each
-// library is imported only by its room.
+// room, and only cmd imports the sandbox. Nothing imports the simulation, and only tests import the packages for tests.
+// Each library is imported only by its room.
 func TestImportsOnlyGoDown(t *testing.T) {
 	packages := listPackages(t)
 	if len(packages) < len(rooms) {

@@ -49,9 +49,11 @@ func live(t *testing.T, db *store.DB, n string) billing.Account {
 			FulfilledAt: &now,
 		}
 		plan := pack
-		plan.ID, plan.Kind, plan.Item, plan.CheckoutID = billing.NewOrderID(now), billing.KindPlan, "pro_monthly", billing.CheckoutID("cs_plan"+n)
+		plan.ID, plan.Kind, plan.Item, plan.CheckoutID =
+			billing.NewOrderID(now), billing.KindPlan, "pro_monthly", billing.CheckoutID("cs_plan"+n)
 		automatic := pack
-		automatic.ID, automatic.CheckoutID, automatic.PaymentIntentID, automatic.Automatic = billing.NewOrderID(now), "", billing.PaymentIntentID("pi_"+n), true
+		automatic.ID, automatic.CheckoutID, automatic.PaymentIntentID, automatic.Automatic =
+			billing.NewOrderID(now), "", billing.PaymentIntentID("pi_"+n), true
 		for _, o := range []billing.Order{pack, plan, automatic} {
 			must(t, tx.InsertOrder(ctx, o))
 		}

@@ -42,13 +42,13 @@ const (
 	InvoiceVoid          InvoiceStatus = "void"
 )
 
-// BillingReason is Stripe's word for why an invoice was made.
-type BillingReason string
+// InvoiceReason is why an invoice was made. Stripe calls it the billing reason.
+type InvoiceReason string
 
 // The billing reasons of a subscription's first invoice and of a change. There are others, and they need no name here.
 const (
-	ReasonCreate BillingReason = "subscription_create"
-	ReasonUpdate BillingReason = "subscription_update"
+	ReasonCreate InvoiceReason = "subscription_create"
+	ReasonUpdate InvoiceReason = "subscription_update"
 )
 
 // StripeInvoice is an invoice with all its lines.
@@ -56,7 +56,7 @@ type StripeInvoice struct {
 	ID             InvoiceID
 	SubscriptionID SubscriptionID
 	Status         InvoiceStatus
-	BillingReason  BillingReason
+	BillingReason  InvoiceReason
 	Currency       string
 	AmountPaid     int64 // in money, also outside Stripe; what the customer's balance paid is not included
 	Total          int64 // after discounts and tax; negative if it credits the customer

@@ -177,7 +177,9 @@ func TestExpiryAsksStripe(t *testing.T) {
 			w.t.Fatalf("the renewal is tried again, and %d points are left", got.Available)
 		}
 		w.Advance(w.account(a.ID).NextExpiry.Sub(w.Now()) + time.Minute)
-		storetest.WaitFor(w.t, "the points have ended", func() bool { return w.look() && w.account(a.ID).Available == 0 })
+		storetest.WaitFor(w.t, "the points have ended", func() bool {
+			return w.look() && w.account(a.ID).Available == 0
+		})
 		if w.expired(a.ID) != 1 {
 			w.t.Errorf("%d entries", w.expired(a.ID))
 		}

@@ -124,7 +124,8 @@ func (w *world) buyer() (billing.Account, billing.Order) {
 	return a, o
 }
 
-// yearly returns an account that has paid for the yearly plan, was synced, and has spent some points of its first month.
+// yearly returns an account that has paid for the yearly plan, was synced, and has spent some points of its first
+// month.
 func (w *world) yearly(spends billing.Points) billing.Account {
 	w.t.Helper()
 	ctx, a := context.Background(), w.draft()

@@ -38,7 +38,8 @@ func TestStorableErrors(t *testing.T) {
 		same bool
 	}{{nil, true}, {fine, true}, {cause, false}, {long, false}} {
 		got := (&storableErrors{}).Work(t.Context(), nil, func(context.Context) error { return c.err })
-		if !errors.Is(got, c.err) || (got == c.err) != c.same ||
+		same := got == c.err //nolint:errorlint // it must be the very same error
+		if !errors.Is(got, c.err) || same != c.same ||
 			got != nil && (strings.Contains(got.Error(), "\x00") || len(got.Error()) > maxErrorText) {
 			t.Errorf("%.20v became %.20v", c.err, got)
 		}

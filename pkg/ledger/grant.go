@@ -33,8 +33,8 @@ func Grant(
 	if err != nil {
 		return a, false, err
 	}
-	// A period that is paid late does not begin any more. The points went over into the later one, and so does what a hold
-	// gives back.
+	// A period that is paid late does not begin any more. The points went over into the later one, and so does what a
+	// hold gives back.
 	if g.Replaces && !paidLate {
 		if a, err = begin(ctx, tx, a, lots, g); err != nil {
 			return a, false, err
@@ -77,8 +77,8 @@ func endsBefore(g billing.Grant, a billing.Account, now time.Time) func(billing.
 	return func(l billing.Lot) bool { return expired(l) && (l.Period == nil || l.EndedAt != nil) }
 }
 
-// addLot appends a grant's lot and entry. Debt takes its part of the points, and the others become available. The caller
-// saves the account.
+// addLot appends a grant's lot and entry. Debt takes its part of the points, and the others become available. The
+// caller saves the account.
 func addLot(
 	ctx context.Context, tx *store.Tx, a billing.Account, g billing.Grant,
 ) (billing.Account, billing.Lot, error) {

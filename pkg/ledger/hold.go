@@ -105,7 +105,8 @@ func Capture(ctx context.Context, db *store.DB, id billing.AccountID, r CaptureR
 	k := keyed{id, r.By, r.Key, billing.RequestHash("capture", r.Hold, r.Amount)}
 	return k.end(ctx, db, r.Hold, func(h *billing.Hold, e *billing.Entry) error {
 		if r.Amount > h.Amount {
-			return &billing.Error{Code: billing.EInvalid, Message: "The request is not valid: amount is more than the hold has.",
+			return &billing.Error{
+				Code: billing.EInvalid, Message: "The request is not valid: amount is more than the hold has.",
 				Fields: []billing.FieldError{{Pointer: "/amount", Message: "is more than the hold has"}}}
 		}
 		h.Status, h.Captured = billing.HoldCaptured, r.Amount

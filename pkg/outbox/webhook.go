@@ -213,18 +213,8 @@ func unknown(err error) error {
 // check refuses an address to which nothing would be sent, or that holds a password. It returns the same list for the
 // same types.
 func (p *Post) check(wish Wish) (Wish, error) {
-	u, err := url.Parse(wish.URL)
-	switch {
-	case err != nil || u.Hostname() == "" || len(wish.URL) > maxURL || u.Fragment != "" || u.Opaque != "":
-		return wish, billing.Invalid("/url", "is not the address of an endpoint")
-	case badPort(u):
-		return wish, billing.Invalid("/url", "must have a port from 1 to 65535, or none")
-	case u.User != nil:
-		return wish, billing.Invalid("/url", "must not hold a user or a password: the signature says who sends")
-	case u.Scheme != "https" && (u.Scheme != "http" || !p.local):
-		return wish, billing.Invalid("/url", "must begin with https://")
-	case !p.local && isLocal(u.Hostname()):
-		return wish, billing.Invalid("/url", "must not be an address of this machine or of a private network")
+	if err := p.checkURL(wish.URL); err != nil {
+		return wish, err
 	}
 	for _, t := range wish.Types {
 		if !slices.Contains(billing.OutgoingTypes, t) {
@@ -237,6 +227,23 @@ func (p *Post) check(wish Wish) (Wish, error) {
 	}
 	wish.Types = slices.Compact(slices.Sorted(slices.Values(wish.Types)))
 	return wish, nil
+}
+
+func (p *Post) checkURL(address string) error {
+	u, err := url.Parse(address)
+	switch {
+	case err != nil || u.Hostname() == "" || len(address) > maxURL || u.Fragment != "" || u.Opaque != "":
+		return billing.Invalid("/url", "is not the address of an endpoint")
+	case badPort(u):
+		return billing.Invalid("/url", "must have a port from 1 to 65535, or none")
+	case u.User != nil:
+		return billing.Invalid("/url", "must not hold a user or a password: the signature says who sends")
+	case u.Scheme != "https" && (u.Scheme != "http" || !p.local):
+		return billing.Invalid("/url", "must begin with https://")
+	case !p.local && isLocal(u.Hostname()):
+		return billing.Invalid("/url", "must not be an address of this machine or of a private network")
+	}
+	return nil
 }
 
 // badPort reports whether an address has a port that nothing can listen on.

@@ -39,9 +39,11 @@ func (s *Syncer) apply(ctx context.Context, t billing.Ticket, d Decision) (appli
 	})
 	older = older && err == nil
 	if applied = applied && err == nil; applied && was.At == nil && is.At != nil {
-		s.log.WarnContext(ctx, "an account is parked: its grants wait", "account", t.Account.ID, "email", t.Account.Email, "reason", is.Reason,
-			"mend",
-			"see what happened with `pointsync explain EMAIL`; let the grants through with `pointsync user unpark EMAIL`")
+		s.log.WarnContext(
+			ctx, "an account is parked: its grants wait",
+			"account", t.Account.ID, "email", t.Account.Email, "reason", is.Reason, "fix",
+			"see what happened with `pointsync explain EMAIL`; let the grants through with `pointsync user unpark EMAIL`",
+		)
 	}
 	return applied, older, err
 }

@@ -15,7 +15,7 @@ func TestChangesDecided(t *testing.T) {
 	var p billing.Snapshot
 	for n, c := range []struct {
 		status billing.InvoiceStatus
-		reason billing.BillingReason
+		reason billing.InvoiceReason
 	}{
 		{"void", "subscription_update"}, {"open", "subscription_update"}, {"paid", "subscription_update"}, {
 			"draft", "subscription_update",
@@ -110,7 +110,7 @@ func TestOwesItsFirst(t *testing.T) {
 	for name, c := range map[string]struct {
 		of     billing.SubscriptionID
 		status billing.InvoiceStatus
-		reason billing.BillingReason
+		reason billing.InvoiceReason
 		counts billing.SubscriptionID
 	}{
 		"First": {"sub_new", "open", "subscription_create", sub}, "FirstPaid": {

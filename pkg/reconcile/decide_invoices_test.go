@@ -189,7 +189,7 @@ func TestPartPaid(t *testing.T) {
 	dear.Item, dear.Amount = "pro", 1900
 	for _, c := range []struct {
 		name        string
-		reason      billing.BillingReason
+		reason      billing.InvoiceReason
 		lines       []billing.StripeInvoiceLine
 		total, paid int64
 		points      billing.Points

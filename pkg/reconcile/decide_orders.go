@@ -75,12 +75,12 @@ func (d *Decision) fulfil(in Input, o billing.Order) billing.Order {
 
 // decideAutomatic updates an automatic order from its payment intent. An intent that can still be paid does not end the
 // order, even if its charge failed. The job that charges must cancel it first, or it might be paid when no one waits
-// for it any more. Until then the order does not have the intent's id; by that the job finds its work. An order that was
-// given up is fulfilled if it was paid after all.
+// for it any more. Until then the order does not have the intent's id; by that the job finds its work. An order that
+// was given up is fulfilled if it was paid after all.
 func (d *Decision) decideAutomatic(in Input, o billing.Order) billing.Order {
 	i, found := intentOf(o, in.Picture.Intents)
 	switch {
-	case o.Status == billing.OrderExpired && i.Status != "succeeded": // given up, and still not paid
+	case o.Status == billing.OrderExpired && i.Status != billing.IntentSucceeded: // given up, and still not paid
 	case !found && o.PaymentIntentID == "" && o.Status == billing.OrderPending &&
 		in.Began.Sub(o.CreatedAt) > UnchargedAge:
 		o.Status = billing.OrderExpired

@@ -23,7 +23,8 @@ func TestPackOrders(t *testing.T) {
 	}
 	fulfilled, unpaid, failed, expired, orphan, old := pending, pending, pending, pending, pending, pending
 	failed.Status, failed.URL, failed.PaymentIntentID = billing.OrderFailed, "", "pi_1"
-	fulfilled.Status, fulfilled.URL, fulfilled.PaymentIntentID, fulfilled.FulfilledAt = billing.OrderFulfilled, "", "pi_1", &tenth
+	fulfilled.Status, fulfilled.URL, fulfilled.PaymentIntentID, fulfilled.FulfilledAt =
+		billing.OrderFulfilled, "", "pi_1", &tenth
 	unpaid.URL, unpaid.PaymentIntentID = "", "pi_1"
 	expired.Status, expired.URL = billing.OrderExpired, ""
 	orphan.CheckoutID, orphan.URL = "", ""

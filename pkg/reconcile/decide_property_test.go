@@ -39,9 +39,10 @@ func TestDecideProperties(t *testing.T) {
 		}
 		later := in
 		later.Account.Subscription, later.Account.Sync.InvoicesSince = want.Subscription, want.InvoicesSince
-		later.Picture.Invoices = slices.DeleteFunc(slices.Clone(in.Picture.Invoices), func(i billing.StripeInvoice) bool {
-			return want.InvoicesSince != nil && i.Created.Before(*want.InvoicesSince)
-		})
+		later.Picture.Invoices = slices.DeleteFunc(slices.Clone(in.Picture.Invoices),
+			func(i billing.StripeInvoice) bool {
+				return want.InvoicesSince != nil && i.Created.Before(*want.InvoicesSince)
+			})
 		second := reconcile.Decide(later)
 		for _, g := range second.Grants {
 			if !keys[g.Key] {
@@ -90,7 +91,7 @@ func drawInput(t *rapid.T) reconcile.Input {
 				[]billing.InvoiceStatus{"draft", "open", "paid", "paid", "void", "uncollectible"},
 			).Draw(t, "status"),
 			BillingReason: rapid.SampledFrom(
-				[]billing.BillingReason{"subscription_create", "subscription_cycle", "subscription_update"},
+				[]billing.InvoiceReason{"subscription_create", "subscription_cycle", "subscription_update"},
 			).Draw(t, "reason"),
 		}
 		for m := range count("lines", 3) {
@@ -105,7 +106,8 @@ func drawInput(t *rapid.T) reconcile.Input {
 				PeriodEnd:   start.AddDate(0, 1, 0),
 			})
 		}
-		i.Total, i.AmountPaid = rapid.Int64Range(-2000, 2000).Draw(t, "total"), rapid.Int64Range(0, 2000).Draw(t, "paid")
+		i.Total, i.AmountPaid =
+			rapid.Int64Range(-2000, 2000).Draw(t, "total"), rapid.Int64Range(0, 2000).Draw(t, "paid")
 		p.Invoices = append(p.Invoices, i)
 	}
 	in := input(p)
@@ -121,7 +123,9 @@ func drawInput(t *rapid.T) reconcile.Input {
 			ID: billing.CheckoutID("cs" + id), Status: rapid.SampledFrom(
 				[]billing.CheckoutStatus{"open", "complete", "expired"},
 			).Draw(t, "page"),
-			PaymentStatus:  rapid.SampledFrom([]billing.PaymentStatus{"paid", "unpaid", "no_payment_required"}).Draw(t, "payment"),
+			PaymentStatus: rapid.SampledFrom(
+				[]billing.PaymentStatus{"paid", "unpaid", "no_payment_required"},
+			).Draw(t, "payment"),
 			SubscriptionID: billing.SubscriptionID(fmt.Sprint("sub_", count("of", 3))),
 		})
 		in.Picture.Charges = append(in.Picture.Charges, billing.StripeCharge{

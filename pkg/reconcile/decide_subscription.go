@@ -54,7 +54,8 @@ func (d *Decision) decideSubscription(in Input) {
 		}
 	case in.Account.Subscription != nil: // gone from Stripe, with its customer
 		gone := *in.Account.Subscription
-		gone.Status, gone.Window, gone.CancelAtPeriodEnd, gone.EndsAt, gone.Scheduled, gone.CollectionPaused = billing.SubCanceled, nil, false, nil, nil, nil
+		gone.Status, gone.Window, gone.CancelAtPeriodEnd = billing.SubCanceled, nil, false
+		gone.EndsAt, gone.Scheduled, gone.CollectionPaused = nil, nil, nil
 		d.Subscription = &gone
 		d.Ends = append(d.Ends, End{Source: subscriptionSource(gone.ID), Ended: &in.Now})
 	}

@@ -76,7 +76,8 @@ func subscription(status billing.SubscriptionStatus) billing.StripeSubscription 
 // invoice returns an invoice of the subscription with the given lines. It was created when the first line's period
 // begins, and paid in money.
 func invoice(
-	id billing.InvoiceID, status billing.InvoiceStatus, reason billing.BillingReason, lines ...billing.StripeInvoiceLine,
+	id billing.InvoiceID, status billing.InvoiceStatus, reason billing.InvoiceReason,
+	lines ...billing.StripeInvoiceLine,
 ) billing.StripeInvoice {
 	i := billing.StripeInvoice{
 		ID:             id,

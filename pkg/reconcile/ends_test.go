@@ -103,7 +103,8 @@ func TestLotsEnd(t *testing.T) {
 		// An operator puts a trial over the running period on the 12th, until the 20th of April.
 		{"TrialOverThePeriod", billing.SubTrialing, func(s *billing.StripeSubscription) {
 			s.CurrentPeriodStart, s.CurrentPeriodEnd = tenth.AddDate(0, 0, 2), april.AddDate(0, 0, 19)
-		}, []billing.StripeInvoice{renewalOf("paid")}, march.Add(renewal), april.AddDate(0, 0, 19).Add(renewal), april.AddDate(0, 0, 19).Add(renewal)},
+		}, []billing.StripeInvoice{renewalOf("paid")}, march.Add(renewal), april.AddDate(0, 0, 19).Add(renewal),
+			april.AddDate(0, 0, 19).Add(renewal)},
 		// A credit paid for a change to another interval. The old points keep their expiry, because the change
 		// shortened none of their periods.
 		{"AnewOnCredit", billing.SubActive, func(s *billing.StripeSubscription) {

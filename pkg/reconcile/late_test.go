@@ -23,7 +23,7 @@ func TestPaidAfterTheEnd(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name   string
-		reason billing.BillingReason
+		reason billing.InvoiceReason
 		line   billing.StripeInvoiceLine
 		paid   time.Time
 		source string

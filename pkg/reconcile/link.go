@@ -28,7 +28,8 @@ func Link(ctx context.Context, db *store.DB, stripe *stripegw.Gateway) (billing.
 			ours, err = db.StripeLink(ctx) // another server may have been first
 		}
 	}
-	if err == nil && (ours.Livemode != theirs.Livemode || theirs.AccountID != "" && ours.AccountID != theirs.AccountID) {
+	if err == nil &&
+		(ours.Livemode != theirs.Livemode || theirs.AccountID != "" && ours.AccountID != theirs.AccountID) {
 		err = billing.Errorf(billing.EConflict, "The database belongs to the Stripe account %s, and the key is of %s. "+
 			"Use the key or the database that fits, or move the database with pointsync stripe unlink.", ours, theirs)
 	}

@@ -109,7 +109,7 @@ func TestPriceCuts(t *testing.T) {
 	pro.Item, pro.Amount = "pro", 1900
 	for _, c := range []struct {
 		name   string
-		reason billing.BillingReason
+		reason billing.InvoiceReason
 		lines  []billing.StripeInvoiceLine
 		want   billing.Points
 	}{

@@ -94,7 +94,8 @@ func TestTrialMoved(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
 		plan := basicYear
-		plan.ID, plan.Interval, plan.GrantInterval, plan.Points, plan.TrialDays, plan.TrialPoints = "trial_monthly", "month", "", 1200, 14, 50
+		plan.ID, plan.Interval, plan.GrantInterval, plan.Points, plan.TrialDays, plan.TrialPoints =
+			"trial_monthly", "month", "", 1200, 14, 50
 		w.sells(plan)
 		a := w.buyer()
 		o := billing.Order{

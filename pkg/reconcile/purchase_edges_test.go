@@ -9,7 +9,8 @@ import (
 
 // one returns the only grant of a decision about one paid invoice.
 func one(
-	t *testing.T, name string, reason billing.BillingReason, change func(i *billing.StripeInvoice), lines ...billing.StripeInvoiceLine,
+	t *testing.T, name string, reason billing.InvoiceReason, change func(i *billing.StripeInvoice),
+	lines ...billing.StripeInvoiceLine,
 ) billing.Grant {
 	t.Helper()
 	i := invoice("in_1", "paid", reason, lines...)
@@ -152,7 +153,7 @@ func TestDescriptions(t *testing.T) {
 	gone := soldFor(line("il_1", march, april), billing.PriceTerms{Points: 500})
 	gone.Item = "gone"
 	for name, c := range map[string]struct {
-		reason billing.BillingReason
+		reason billing.InvoiceReason
 		change func(i *billing.StripeInvoice)
 		lines  []billing.StripeInvoiceLine
 		want   string
@@ -246,7 +247,8 @@ func TestOwedByFinalization(t *testing.T) {
 		return i
 	}
 	paid := invoice("in_9", "paid", "subscription_cycle", line("il_1", march, april))
-	paid.Created, paid.FinalizedAt, paid.AmountPaid, paid.StartingBalance = march.Add(2*time.Hour), ptr(march.Add(5*time.Hour)), 940, 40
+	paid.Created, paid.FinalizedAt, paid.AmountPaid, paid.StartingBalance =
+		march.Add(2*time.Hour), ptr(march.Add(5*time.Hour)), 940, 40
 	d := decide(billing.Snapshot{Invoices: []billing.StripeInvoice{up("in_1", 1, 4), paid, up("in_3", 3, 3)}})
 	// 28 points once: the first invoice owed 0.40 at 4 o'clock, which was owed since 3.
 	same(t, "keys", keysOf(d), "in_9:il_1 in_3:proration")

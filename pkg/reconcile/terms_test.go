@@ -74,7 +74,7 @@ func TestSoldKeepsItsTerms(t *testing.T) {
 	yearOld.Interval = "year"
 	for _, c := range []struct {
 		name   string
-		reason billing.BillingReason
+		reason billing.InvoiceReason
 		lines  []billing.StripeInvoiceLine
 		want   string // amounts and rollover, with the old price's terms
 	}{

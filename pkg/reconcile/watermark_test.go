@@ -83,7 +83,8 @@ func TestYearRefusedInPaidMonth(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
 		month, year := basicYear, basicYear
-		month.ID, month.Interval, month.GrantInterval, month.Currency, month.MaxQuantity = "basic_euro", "month", "", "eur", 3
+		month.ID, month.Interval, month.GrantInterval, month.Currency, month.MaxQuantity =
+			"basic_euro", "month", "", "eur", 3
 		year.ID, year.GrantInterval, year.Currency = "year_euro", "", "eur"
 		c := w.sells(month, year)
 		a := w.buyer()

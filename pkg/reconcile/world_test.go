@@ -103,7 +103,8 @@ func (w *world) orderAs(a billing.Account, o billing.Order) billing.Order {
 func (w *world) orderWithTrial(a billing.Account, o billing.Order, days int64) billing.Order {
 	w.t.Helper()
 	ctx := w.t.Context()
-	o.ID, o.AccountID, o.Quantity, o.Status, o.CreatedAt = billing.NewOrderID(w.db.Now()), a.ID, 1, billing.OrderPending, w.db.Now()
+	o.ID, o.AccountID, o.Quantity, o.Status, o.CreatedAt =
+		billing.NewOrderID(w.db.Now()), a.ID, 1, billing.OrderPending, w.db.Now()
 	o.SuccessURL, o.CancelURL = "https://shop.example/ok", "https://shop.example/no"
 	price, err := w.Stripe.Price(ctx, o.Item)
 	must(w.t, err)

@@ -265,7 +265,8 @@ func (u *user) checkSubscriptionTold(f facts) {
 		}
 	}
 	if said, is := last.Data.Plan, f.account.Subscription; (said == nil) != (is == nil) ||
-		is != nil && (said.Plan != is.Plan || said.Status != string(is.Status) || said.Quantity != is.Quantity || said.Ends != is.CancelAtPeriodEnd) {
+		is != nil && (said.Plan != is.Plan || said.Status != string(is.Status) || said.Quantity != is.Quantity ||
+			said.Ends != is.CancelAtPeriodEnd) {
 		u.w.violate(u, "the subscription is %+v and was told to be %+v", is, said)
 	}
 }

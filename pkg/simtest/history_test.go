@@ -75,7 +75,8 @@ const (
 		|| '|' || COALESCE(EXTRACT(EPOCH FROM window_until)::bigint::text, ''), ''), COALESCE(sub_id, ''),
 		COALESCE(EXTRACT(EPOCH FROM sub_period_start)::bigint, 0)`
 	sqliteRemember = `INSERT OR IGNORE INTO sim_history SELECT id, version, available, held, debt,
-		COALESCE(sub_plan || '|' || sub_status || '|' || COALESCE(strftime('%s', window_from), '') || '|' || COALESCE(strftime('%s', window_until), ''), ''),
+		COALESCE(sub_plan || '|' || sub_status || '|' || COALESCE(strftime('%s', window_from), '') || '|' ||
+			COALESCE(strftime('%s', window_until), ''), ''),
 		COALESCE(sub_id, ''), CAST(COALESCE(strftime('%s', sub_period_start), 0) AS integer) FROM accounts WHERE id = NEW.id`
 )
 

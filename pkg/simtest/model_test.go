@@ -198,7 +198,8 @@ func (s atStripe) moneyBack(key string) (back, amount int64) {
 		of := invoice != "" && strings.HasPrefix(key, "stripe:invoice:"+invoice+":") ||
 			intent != "" && key == "stripe:payment_intent:"+intent
 		for _, session := range s.sessions {
-			of = of || key == "stripe:checkout:"+session.text("id") && intent != "" && intent == session.text("payment_intent")
+			of = of || key == "stripe:checkout:"+session.text("id") && intent != "" &&
+				intent == session.text("payment_intent")
 		}
 		if of && c.flag("paid") && c.text("status") == "succeeded" {
 			back += min(c.number("amount_refunded")+s.taken[c.text("id")], c.number("amount"))

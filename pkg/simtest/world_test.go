@@ -107,9 +107,10 @@ func newWorld(t testing.TB, s size, dialect store.Dialect, wires bool) *world {
 // database, and the users.
 func newShop(t testing.TB, s size, dialect store.Dialect, databaseURL string) *world {
 	t.Helper()
-	w := &world{t: t, ctx: t.Context(), size: s, dialect: dialect, struck: map[string]int64{}, did: map[string]int{}, http: &http.Client{
-		Transport: &http.Transport{DisableKeepAlives: true}, // one connection for each try, without hidden retries
-	}, dashboard: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}, notes: map[int][]note{}}
+	w := &world{t: t, ctx: t.Context(), size: s, dialect: dialect, struck: map[string]int64{}, did: map[string]int{},
+		http: &http.Client{
+			Transport: &http.Transport{DisableKeepAlives: true}, // one connection for each try, without hidden retries
+		}, dashboard: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}, notes: map[int][]note{}}
 	local, err := sandbox.New(sandbox.Options{Couriers: couriers})
 	w.must(err)
 	server := httptest.NewServer(local.Handler())

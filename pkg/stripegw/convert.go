@@ -50,7 +50,7 @@ func fromStripeInvoice(i *stripe.Invoice) billing.StripeInvoice {
 	to := billing.StripeInvoice{
 		ID:            billing.InvoiceID(i.ID),
 		Status:        billing.InvoiceStatus(i.Status),
-		BillingReason: billing.BillingReason(i.BillingReason),
+		BillingReason: billing.InvoiceReason(i.BillingReason),
 		Currency:      string(i.Currency),
 		AmountPaid:    i.AmountPaid,
 		Total:         i.Total,
@@ -82,7 +82,8 @@ func fromStripeInvoiceLine(l *stripe.InvoiceLineItem) billing.StripeInvoiceLine 
 	if l.Price != nil {
 		to.UnitAmount, to.UnitCurrency = l.Price.UnitAmount, string(l.Price.Currency)
 		if l.Price.Recurring != nil {
-			to.Interval, to.IntervalCount = billing.Interval(l.Price.Recurring.Interval), l.Price.Recurring.IntervalCount
+			to.Interval = billing.Interval(l.Price.Recurring.Interval)
+			to.IntervalCount = l.Price.Recurring.IntervalCount
 		}
 	}
 	if l.Period != nil {

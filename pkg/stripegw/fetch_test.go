@@ -144,19 +144,20 @@ func TestFetch(t *testing.T) {
 			},
 		},
 		Invoices: []billing.StripeInvoice{
-			{ID: "in_1", SubscriptionID: "sub_1", Status: "paid", BillingReason: "subscription_cycle", AmountPaid: 900, Total: 950, Created: sec(6), Lines: []billing.StripeInvoiceLine{
-				{
-					ID:          "il_1",
-					Item:        "basic",
-					Amount:      -450,
-					UnitAmount:  900,
-					Quantity:    1,
-					Proration:   true,
-					PeriodStart: sec(1),
-					PeriodEnd:   sec(2),
-				},
-				{ID: "il_2", Amount: 900, Quantity: 1, PeriodStart: sec(10), PeriodEnd: sec(20)},
-			}},
+			{ID: "in_1", SubscriptionID: "sub_1", Status: "paid", BillingReason: "subscription_cycle",
+				AmountPaid: 900, Total: 950, Created: sec(6), Lines: []billing.StripeInvoiceLine{
+					{
+						ID:          "il_1",
+						Item:        "basic",
+						Amount:      -450,
+						UnitAmount:  900,
+						Quantity:    1,
+						Proration:   true,
+						PeriodStart: sec(1),
+						PeriodEnd:   sec(2),
+					},
+					{ID: "il_2", Amount: 900, Quantity: 1, PeriodStart: sec(10), PeriodEnd: sec(20)},
+				}},
 			{ID: "in_2", Status: "draft", Created: sec(0), Lines: []billing.StripeInvoiceLine{{ID: "il_3", Amount: 1}}},
 		},
 		Checkouts: []billing.StripeCheckout{
@@ -304,7 +305,8 @@ func TestCustomerOf(t *testing.T) {
 				t.Errorf("%s does not expand the charge", r.URL)
 			}
 			answer(w, 200, `{"id":"x","charge":{"id":"ch_1","object":"charge","customer":"cus_1"}}`)
-		case "/v1/charges/ch_1", "/v1/invoices/in_1", "/v1/subscriptions/sub_1", "/v1/payment_intents/pi_1", "/v1/checkout/sessions/cs_1":
+		case "/v1/charges/ch_1", "/v1/invoices/in_1", "/v1/subscriptions/sub_1", "/v1/payment_intents/pi_1",
+			"/v1/checkout/sessions/cs_1":
 			answer(w, 200, `{"id":"x","customer":"cus_1"}`)
 		case "/v1/charges/ch_guest":
 			answer(w, 200, `{"id":"ch_guest","customer":null}`)

@@ -179,7 +179,8 @@ func fromStripeIntent(p *stripe.PaymentIntent) billing.StripeIntent {
 		), Status: billing.IntentStatus(p.Status),
 	}
 	switch e := p.LastPaymentError; {
-	case e != nil && (e.Code == stripe.ErrorCodeAuthenticationRequired || e.Code == stripe.ErrorCodePaymentIntentAuthenticationFailure):
+	case e != nil && (e.Code == stripe.ErrorCodeAuthenticationRequired ||
+		e.Code == stripe.ErrorCodePaymentIntentAuthenticationFailure):
 		to.DeclineCode = billing.DeclineAuthentication
 	case e != nil && e.DeclineCode != "":
 		to.DeclineCode = string(e.DeclineCode)

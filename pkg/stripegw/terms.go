@@ -64,8 +64,10 @@ func fromStripeTerms(s *stripe.Subscription) Terms {
 		CanceledAt:         atOrNil(s.CanceledAt),
 	}
 	if i := itemOfOurs(s); i != nil && i.Price.Recurring != nil {
-		to.ItemID, to.Price, to.UnitAmount, to.Quantity = i.ID, billing.PriceID(i.Price.ID), i.Price.UnitAmount, i.Quantity
-		to.Interval, to.IntervalCount = billing.Interval(i.Price.Recurring.Interval), max(i.Price.Recurring.IntervalCount, 1)
+		to.ItemID, to.Quantity = i.ID, i.Quantity
+		to.Price, to.UnitAmount = billing.PriceID(i.Price.ID), i.Price.UnitAmount
+		to.Interval = billing.Interval(i.Price.Recurring.Interval)
+		to.IntervalCount = max(i.Price.Recurring.IntervalCount, 1)
 	}
 	if s.Schedule != nil && !ended(s.Schedule) {
 		to.Schedule = billing.ScheduleID(s.Schedule.ID)

@@ -200,7 +200,8 @@ func (i *Issuer) toWire(c Claims) wire {
 	if s := c.Subscription; s != nil {
 		w.Subscription = &wireSubscription{Plan: s.Plan, Status: s.Status}
 		if s.Window != nil {
-			w.Subscription.From, w.Subscription.Until = jwt.NewNumericDate(s.Window.From), jwt.NewNumericDate(s.Window.Until)
+			w.Subscription.From = jwt.NewNumericDate(s.Window.From)
+			w.Subscription.Until = jwt.NewNumericDate(s.Window.Until)
 		}
 	}
 	return w

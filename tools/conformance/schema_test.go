@@ -99,7 +99,8 @@ func (w *world) judge(seen *sightings) {
 // lists reads every list, and every object on it again by its id.
 func (w *world) lists() {
 	w.t.Helper()
-	for _, path := range []string{"customers", "products", "prices", "payment_intents", "setup_intents", "charges", "refunds", "disputes", "checkout/sessions", "subscriptions?status=all", "coupons", "promotion_codes",
+	for _, path := range []string{"customers", "products", "prices", "payment_intents", "setup_intents", "charges",
+		"refunds", "disputes", "checkout/sessions", "subscriptions?status=all", "coupons", "promotion_codes",
 		"invoices", "invoiceitems", "subscription_schedules", "billing_portal/configurations", "events?limit=100",
 		"webhook_endpoints", "test_helpers/test_clocks"} {
 		address, query, _ := strings.Cut(path, "?")

@@ -85,16 +85,20 @@ func (w *writer) visit(n ast.Node) bool {
 	case *ast.CaseClause:
 		w.statements(n.Body)
 	case *ast.AssignStmt:
-		if n.Tok == token.ADD_ASSIGN || n.Tok == token.SUB_ASSIGN {
-			if w.isNumber(n.Rhs[0]) || w.isNumber(n.Lhs[0]) {
-				w.wrap(
-					n.Rhs[0], fmt.Sprintf("mutant__sign(%d, ", w.add(n.TokPos, n.Tok.String()+" with the other sign")),
-					w.typed(n.Lhs[0], n.Rhs[0]),
-				)
-			}
-		}
+		w.assignment(n)
 	}
 	return true
+}
+
+// assignment gives what += adds, or -= subtracts, the other sign.
+func (w *writer) assignment(n *ast.AssignStmt) {
+	if n.Tok != token.ADD_ASSIGN && n.Tok != token.SUB_ASSIGN || !w.isNumber(n.Rhs[0]) && !w.isNumber(n.Lhs[0]) {
+		return
+	}
+	w.wrap(
+		n.Rhs[0], fmt.Sprintf("mutant__sign(%d, ", w.add(n.TokPos, n.Tok.String()+" with the other sign")),
+		w.typed(n.Lhs[0], n.Rhs[0]),
+	)
 }
 
 // typed closes the brackets of a wrapped operand. If the right side is a constant, it adds the left side as a further
