@@ -185,7 +185,8 @@ func TestRevokedEverywhere(t *testing.T) {
 }
 
 // TestServiceAsksStripe proves that a service's spend asks Stripe as the customer's does: a purchase whose webhook never
-// came is seen before the refusal, and while Stripe is down the answer is 503 and not 402.
+// came is seen before the refusal, and while Stripe is down the answer is 503 and not 402. The account's row stands in
+// for the token: outside its window Stripe is asked first, inside it is not.
 func TestServiceAsksStripe(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
@@ -209,6 +210,16 @@ func TestServiceAsksStripe(t *testing.T) {
 			http.StatusPaymentRequired, http.MethodPost, c.account()+"/holds", map[string]any{"amount": 71},
 			"Idempotency-Key", "h",
 		)
+		one := map[string]any{"amount": 1}
+		w.Gate.Drop()
+		w.Advance(time.Minute)
+		outside := worker.call(http.StatusCreated, http.MethodPost, c.account()+"/spends", one, "Idempotency-Key", "o")
+		c.expect(outside.at("stale") == true, "outside a window Stripe is asked first: %s", outside.raw)
+		w.Gate.Open()
+		c.buy("pro_monthly")
+		w.Gate.Drop()
+		inside := worker.call(http.StatusCreated, http.MethodPost, c.account()+"/spends", one, "Idempotency-Key", "i")
+		c.expect(inside.at("stale") == false, "inside the window of the row it is not: %s", inside.raw)
 	})
 }
 
