@@ -1317,7 +1317,7 @@ type ServiceHoldCreated struct {
 	Hold   Hold   `json:"hold"`
 	Points Points `json:"points"`
 
-	// Stale True when Stripe should have been asked first and did not answer.
+	// Stale True if Stripe should have been asked first and did not reply.
 	Stale bool `json:"stale"`
 
 	// Subscription Null if there never was one.
@@ -1379,7 +1379,7 @@ type ServiceKey struct {
 type ServiceKeyCreated struct {
 	Key ServiceKey `json:"key"`
 
-	// Secret Shown now and never again: `psk_` and 49 letters and digits.
+	// Secret Shown now and never again. It is `psk_` and 49 letters and digits.
 	Secret string `json:"secret"`
 }
 
@@ -1404,7 +1404,7 @@ type ServiceSpendResult struct {
 	Points Points `json:"points"`
 	Spend  Spend  `json:"spend"`
 
-	// Stale True when Stripe should have been asked first and did not answer.
+	// Stale True if Stripe should have been asked first and did not reply.
 	Stale bool `json:"stale"`
 
 	// Subscription Null if there never was one.
@@ -2115,13 +2115,13 @@ type ServerInterface interface {
 	// ReadHold One hold as it is now
 	// (GET /accounts/{account_id}/holds/{hold_id})
 	ReadHold(ctx echo.Context, accountId AccountID, holdId HoldID) error
-	// CaptureFor Spend what a hold set aside, all or a part of it
+	// CaptureFor Spend the points of a hold, all or a part of them
 	// (POST /accounts/{account_id}/holds/{hold_id}/capture)
 	CaptureFor(ctx echo.Context, accountId AccountID, holdId HoldID, params CaptureForParams) error
-	// ReleaseFor Give back what a hold set aside
+	// ReleaseFor Give the points of a hold back
 	// (POST /accounts/{account_id}/holds/{hold_id}/release)
 	ReleaseFor(ctx echo.Context, accountId AccountID, holdId HoldID, params ReleaseForParams) error
-	// ReadPoints The balance and the lots it consists of, in the order in which they will be used
+	// ReadPoints The balance, and its lots in the order in which they will be used
 	// (GET /accounts/{account_id}/points)
 	ReadPoints(ctx echo.Context, accountId AccountID) error
 	// SpendFor Spend points of an account
@@ -12110,13 +12110,13 @@ type StrictServerInterface interface {
 	// ReadHold One hold as it is now
 	// (GET /accounts/{account_id}/holds/{hold_id})
 	ReadHold(ctx context.Context, request ReadHoldRequestObject) (ReadHoldResponseObject, error)
-	// CaptureFor Spend what a hold set aside, all or a part of it
+	// CaptureFor Spend the points of a hold, all or a part of them
 	// (POST /accounts/{account_id}/holds/{hold_id}/capture)
 	CaptureFor(ctx context.Context, request CaptureForRequestObject) (CaptureForResponseObject, error)
-	// ReleaseFor Give back what a hold set aside
+	// ReleaseFor Give the points of a hold back
 	// (POST /accounts/{account_id}/holds/{hold_id}/release)
 	ReleaseFor(ctx context.Context, request ReleaseForRequestObject) (ReleaseForResponseObject, error)
-	// ReadPoints The balance and the lots it consists of, in the order in which they will be used
+	// ReadPoints The balance, and its lots in the order in which they will be used
 	// (GET /accounts/{account_id}/points)
 	ReadPoints(ctx context.Context, request ReadPointsRequestObject) (ReadPointsResponseObject, error)
 	// SpendFor Spend points of an account

@@ -1,6 +1,6 @@
-// Package account owns who a caller is and what they do with their points: registration, logins, refresh tokens, the
-// session, holds and spends. A spend belongs here because it begins with the caller's access token and ends with the
-// caller's next one.
+// Package account owns who a caller is and what they do with points: registration, logins, refresh tokens, the session,
+// service keys, holds and spends. A spend belongs here because it begins with the caller's access token and ends with
+// the caller's next one. A service holds a key in place of a token. It spends by the same code, for any account.
 //
 // It refuses to know HTTP and Stripe's objects.
 //
