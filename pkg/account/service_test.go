@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -318,4 +319,43 @@ func TestNoPassword(t *testing.T) {
 			t.Errorf("registering the address: %v", err)
 		}
 	})
+}
+
+// TestGrantsTakeTurns proves that two grants of one reference, both on their way before either has its effect, are one
+// grant and a repeat: each looks for the reference only under the account's lock.
+func TestGrantsTakeTurns(t *testing.T) {
+	t.Parallel()
+	db := storetest.Open(t, store.Postgres)
+	s, w := served(t, db)
+	id := w.claims.Account
+	locked, release := make(chan struct{}), make(chan struct{})
+	var holder, all errgroup.Group
+	holder.Go(func() error {
+		return db.InTx(context.Background(), func(tx *store.Tx) error {
+			_, err := tx.LockAccount(context.Background(), id)
+			close(locked)
+			<-release
+			return err
+		})
+	})
+	<-locked
+	entries := make([]billing.EntryID, 2)
+	for n := range entries {
+		all.Go(func() error {
+			got, err := s.GrantFor(context.Background(), w.key, id, ServiceGrant{
+				Amount: 5, Reference: "receipt", Key: fmt.Sprint("k", n),
+			})
+			entries[n] = got.Entry.ID
+			return err
+		})
+	}
+	storetest.WaitFor(t, "both grants wait", func() bool {
+		return storetest.Count(t, db, `SELECT count(*) FROM pg_stat_activity
+			WHERE datname = current_database() AND wait_event_type = 'Lock'`) == 2
+	})
+	close(release)
+	if err := errors.Join(holder.Wait(), all.Wait()); err != nil || entries[0] != entries[1] {
+		t.Errorf("the entries %v, %v", entries, err)
+	}
+	sound(t, db, id)
 }
