@@ -184,6 +184,33 @@ func TestRevokedEverywhere(t *testing.T) {
 	})
 }
 
+// TestKeyIsTooFast proves that a key that makes too many requests is refused with the time of its next one, at the
+// operations of services and of admins. Another key is served.
+func TestKeyIsTooFast(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(t *testing.T, w *world) {
+		w.keyRate = 1 // two at once
+		slow := httptest.NewServer(w.wire(nil))
+		defer slow.Close()
+		at := &world{t: t, url: slow.URL}
+		fast, other, path := w.service(t, billing.Scopes...), w.service(t, billing.ScopeRead), w.user(t).account()
+		fast.w, other.w = at, at
+		for _, address := range []string{path, "/admin/keys"} {
+			var a answer
+			for range 30 {
+				var err error
+				if a, err = fast.do(http.MethodGet, address, nil); err != nil || a.status != http.StatusOK {
+					must(t, err)
+					break
+				}
+			}
+			fast.expect(a.status == http.StatusTooManyRequests && a.text("type") == "/problems/too-many-requests" &&
+				a.header.Get("Retry-After") == "1", "%s: %d %s", address, a.status, a.raw)
+		}
+		other.call(http.StatusOK, http.MethodGet, path, nil)
+	})
+}
+
 // TestServiceAsksStripe proves that a service's spend asks Stripe as the customer's does: a purchase whose webhook never
 // came is seen before the refusal, and while Stripe is down the answer is 503 and not 402. The account's row stands in
 // for the token: outside its window Stripe is asked first, inside it is not.

@@ -41,7 +41,8 @@ type world struct {
 	secret string // of the webhook endpoint
 	keys   token.Keys
 	// The operations that were called with success.
-	seen sync.Map
+	seen    sync.Map
+	keyRate int // of each service key, at servers that are made from now on; 0: the default
 }
 
 // eachWorld runs a suite on both databases.
@@ -93,6 +94,9 @@ func (w *world) wireWith(leaving <-chan struct{}, log *slog.Logger) http.Handler
 	tokens := token.NewIssuer(w.keys, "pointsync", "pointsync", w.Now)
 	accounts, err := account.New(w.db, tokens, syncer)
 	must(t, err)
+	if w.keyRate > 0 {
+		accounts.LimitKeys(w.keyRate)
+	}
 	accounts.RegisterJobs(runner)
 	ledger.RegisterJobs(runner, w.db)
 	syncer.RegisterJobs(runner)
