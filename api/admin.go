@@ -133,14 +133,14 @@ func (s *server) GetTimeline(ctx context.Context, r GetTimelineRequestObject) (G
 
 // GrantPoints gives points.
 func (s *server) GrantPoints(ctx context.Context, r GrantPointsRequestObject) (GrantPointsResponseObject, error) {
-	wish := account.Adjustment{
+	adjustment := account.Adjustment{
 		Action: billing.ActionGrant,
 		Amount: billing.Points(r.Body.Amount),
 		Reason: r.Body.Reason,
 		Key:    r.Params.IdempotencyKey,
 	}
-	wish.ExpiresAt = fromAPITime(r.Body.ExpiresAt)
-	done, err := s.accounts.Adjust(ctx, admin(ctx), billing.AccountID(r.AccountId), wish)
+	adjustment.ExpiresAt = fromAPITime(r.Body.ExpiresAt)
+	done, err := s.accounts.Adjust(ctx, admin(ctx), billing.AccountID(r.AccountId), adjustment)
 	if err != nil {
 		return nil, err
 	}
@@ -171,7 +171,10 @@ func (s *server) CorrectPoints(ctx context.Context, r CorrectPointsRequestObject
 
 func toAPIAdminAccount(a billing.Account) AdminAccount {
 	out := AdminAccount{
-		Id: string(a.ID), Email: toAPIEmail(a.Email), ExternalId: optional(a.ExternalID), Role: AdminAccountRole(a.Role),
+		Id:           string(a.ID),
+		Email:        toAPIEmail(a.Email),
+		ExternalId:   optional(a.ExternalID),
+		Role:         AdminAccountRole(a.Role),
 		Points:       toAPIPoints(a.Balance),
 		Subscription: toAPISubscription(a.Subscription),
 		Version:      a.Version,
@@ -188,7 +191,7 @@ func toAPIAdminAccount(a billing.Account) AdminAccount {
 	return out
 }
 
-func toAPIMoment(m account.Told) Moment {
+func toAPIMoment(m account.Line) Moment {
 	out := Moment{At: m.At, Kind: MomentKind(m.Kind), Ref: m.Ref, Text: m.Text}
 	if m.Kind == billing.MomentPoints {
 		amount, balance := int64(m.Amount), int64(m.Balance)

@@ -33,7 +33,7 @@ var problems = map[billing.Code]kind{
 	billing.EPaymentRequired:    {http.StatusPaymentRequired, "Payment required"},
 	billing.EKeyReused:          {http.StatusUnprocessableEntity, "Idempotency-Key reused"},
 	billing.ETooMany:            {http.StatusTooManyRequests, "Too many requests"},
-	billing.EStripeUnavailable:  {http.StatusServiceUnavailable, "Stripe does not answer"},
+	billing.EStripeUnavailable:  {http.StatusServiceUnavailable, "Stripe does not respond"},
 	billing.EStripeRefused:      {http.StatusBadGateway, "Stripe refused"},
 	billing.EUnavailable:        {http.StatusServiceUnavailable, "Not available"},
 	billing.EInternal:           {http.StatusInternalServerError, "A fault of ours"},

@@ -45,7 +45,7 @@ func newRunMetrics(db *store.DB) *runMetrics {
 		),
 		refused: describe(
 			"pointsync_webhooks_refused_total",
-			"Webhooks that fitted none of the secrets, counted once a minute: a rise means that an endpoint's secret is not set.",
+			"Webhooks that matched none of the secrets, counted once a minute: a rise means that an endpoint's secret is not set.",
 		),
 		lastLook: describe(
 			"pointsync_backfill_last_look_timestamp_seconds",

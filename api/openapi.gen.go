@@ -151,7 +151,7 @@ func (e HoldStatus) Valid() bool {
 const (
 	MomentKindAccountRegistered   MomentKind = "account.registered"
 	MomentKindAdminActed          MomentKind = "admin.acted"
-	MomentKindEndpointTold        MomentKind = "endpoint.told"
+	MomentKindEndpointDelivery    MomentKind = "endpoint.delivery"
 	MomentKindEventProcessed      MomentKind = "event.processed"
 	MomentKindEventReceived       MomentKind = "event.received"
 	MomentKindLoginBegan          MomentKind = "login.began"
@@ -171,7 +171,7 @@ func (e MomentKind) Valid() bool {
 		return true
 	case MomentKindAdminActed:
 		return true
-	case MomentKindEndpointTold:
+	case MomentKindEndpointDelivery:
 		return true
 	case MomentKindEventProcessed:
 		return true

@@ -88,7 +88,8 @@ func New(o Options) (http.Handler, error) {
 	e.Binder = strictBinder{}
 	e.HTTPErrorHandler = problemHandler(o.Log)
 	outermost(e, o, contract, metrics)
-	// No request reaches a handler without valid credentials where they are needed, or if the contract does not allow it.
+	// No request reaches a handler without valid credentials where they are needed, or if the contract does not allow
+	// it.
 	e.Use(
 		authenticate(o.Accounts, o.Tokens, contract), presentOnly(o.Accounts), adminsOnly(o.Accounts),
 		contract.permitted, contract.validate,

@@ -22,7 +22,7 @@ func (s *server) GetHealth(context.Context, GetHealthRequestObject) (GetHealthRe
 // load balancer has time to send requests elsewhere while this server still serves them.
 func (s *server) GetReadiness(ctx context.Context, _ GetReadinessRequestObject) (GetReadinessResponseObject, error) {
 	if closed(s.leaving) {
-		return nil, billing.Errorf(billing.EUnavailable, "This server is about to end.")
+		return nil, billing.Errorf(billing.EUnavailable, "This server is shutting down.")
 	}
 	if err := s.db.Ping(ctx); err != nil {
 		return nil, err

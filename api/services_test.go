@@ -30,7 +30,8 @@ func (c *client) meetsAService() {
 	c.t.Helper()
 	admin, path := c.w.admin(c.t), c.account()
 	made := admin.call(http.StatusCreated, http.MethodPost, "/admin/keys", map[string]any{
-		"name": "render worker", "scopes": []string{"spend", "hold", "grant", "read"}, "expires_at": "2099-01-01T00:00:00Z",
+		"name": "render worker", "scopes": []string{"spend", "hold", "grant", "read"},
+		"expires_at": "2099-01-01T00:00:00Z",
 	})
 	worker, id := c.other(), made.text("key.id")
 	worker.token = made.text("secret")
@@ -69,7 +70,8 @@ func (c *client) meetsAService() {
 		http.StatusCreated, http.MethodPost, path+"/holds", map[string]any{"amount": 7}, "Idempotency-Key", "h",
 	).text("hold.id")
 	worker.call(http.StatusOK, http.MethodPost, path+"/holds/"+held+"/release", nil, "Idempotency-Key", "r")
-	c.expect(worker.call(http.StatusOK, http.MethodGet, path, nil).number("points.available") == before+45, "5 are gone")
+	c.expect(worker.call(http.StatusOK, http.MethodGet, path, nil).number("points.available") == before+45,
+		"5 are gone")
 	worker.call(http.StatusOK, http.MethodGet, path+"/subscription", nil)
 	newest := worker.call(http.StatusOK, http.MethodGet, path+"/entries?limit=1", nil).list("entries")[0]
 	c.expect(answer{json: newest.(map[string]any)}.text("by.key_id") == id, "the customer reads who did it: %v", newest)
@@ -100,7 +102,8 @@ func (c *client) endsAKey(admin, worker *client, id string) {
 		list := admin.call(http.StatusOK, http.MethodGet, "/admin/keys?limit=1", nil)
 		return answer{json: list.list("keys")[0].(map[string]any)}
 	}
-	for began := time.Now(); page().at("last_used_at") == nil && time.Since(began) < callPatience; { // it is noted on the side
+	// it is noted on the side
+	for began := time.Now(); page().at("last_used_at") == nil && time.Since(began) < callPatience; {
 		worker.call(http.StatusOK, http.MethodGet, c.account(), nil)
 	}
 	c.expect(page().text("id") == id && page().at("last_used_at") != nil && page().at("secret") == nil, "the list")
@@ -211,9 +214,9 @@ func TestKeyIsTooFast(t *testing.T) {
 	})
 }
 
-// TestServiceAsksStripe proves that a service's spend asks Stripe as the customer's does: a purchase whose webhook never
-// came is seen before the refusal, and while Stripe is down the answer is 503 and not 402. The account's row stands in
-// for the token: outside its window Stripe is asked first, inside it is not.
+// TestServiceAsksStripe proves that a service's spend asks Stripe as the customer's does: a purchase whose webhook
+// never came is seen before the refusal, and while Stripe is down the answer is 503 and not 402. The account's row
+// stands in for the token: outside its window Stripe is asked first, inside it is not.
 func TestServiceAsksStripe(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
@@ -230,9 +233,11 @@ func TestServiceAsksStripe(t *testing.T) {
 		w.Gate.Open()
 		w.Advance(time.Minute)
 		spent := worker.call(
-			http.StatusCreated, http.MethodPost, c.account()+"/spends", map[string]any{"amount": 30}, "Idempotency-Key", "s",
+			http.StatusCreated, http.MethodPost, c.account()+"/spends", map[string]any{"amount": 30},
+			"Idempotency-Key", "s",
 		)
-		c.expect(spent.number("points.available") == 70 && spent.at("stale") == false, "the pack was seen: %s", spent.raw)
+		c.expect(spent.number("points.available") == 70 && spent.at("stale") == false, "the pack was seen: %s",
+			spent.raw)
 		worker.call(
 			http.StatusPaymentRequired, http.MethodPost, c.account()+"/holds", map[string]any{"amount": 71},
 			"Idempotency-Key", "h",
@@ -267,9 +272,12 @@ func TestServiceRefusals(t *testing.T) {
 			{"grant that has ended", http.MethodPost, path + "/grants", `{"amount":1,"reference":"r","expires_at":"2020-01-01T00:00:00Z"}`, key, 400, "validation", "/expires_at"},
 			{"grant with long metadata", http.MethodPost, path + "/grants", `{"amount":1,"reference":"r","metadata":{"":"v"}}`, key, 400, "validation", "/metadata"},
 			{"an account of nobody", http.MethodPost, "/accounts/acc_01jd0000000000000000000000/spends", `{"amount":1}`, key, 404, "not-found", ""},
-			{"entries of nobody", http.MethodGet, "/accounts/acc_01jd0000000000000000000000/entries", nil, nil, 404, "not-found", ""},
-			{"points of nobody", http.MethodGet, "/accounts/acc_01jd0000000000000000000000/points", nil, nil, 404, "not-found", ""},
-			{"a hold of nobody", http.MethodGet, path + "/holds/hld_01jd0000000000000000000000", nil, nil, 404, "not-found", ""},
+			{"entries of nobody", http.MethodGet, "/accounts/acc_01jd0000000000000000000000/entries", nil, nil, 404,
+				"not-found", ""},
+			{"points of nobody", http.MethodGet, "/accounts/acc_01jd0000000000000000000000/points", nil, nil, 404,
+				"not-found", ""},
+			{"a hold of nobody", http.MethodGet, path + "/holds/hld_01jd0000000000000000000000", nil, nil, 404,
+				"not-found", ""},
 			{"an external id with a space", http.MethodPost, "/accounts", `{"external_id":"a b"}`, nil, 400, "validation", "/external_id"},
 			{"no external id", http.MethodPost, "/accounts", `{}`, nil, 400, "validation", "/external_id"},
 			{"an external id that is too long", http.MethodPost, "/accounts", `{"external_id":"` + strings.Repeat("x", 256) + `"}`, nil, 400, "validation", "/external_id"},
@@ -279,7 +287,8 @@ func TestServiceRefusals(t *testing.T) {
 			{"a key with an unknown scope", http.MethodPost, "/admin/keys", `{"name":"n","scopes":["root"]}`, nil, 400, "validation", "/scopes/0"},
 			{"a key without a name", http.MethodPost, "/admin/keys", `{"name":" ","scopes":["read"]}`, nil, 400, "validation", "/name"},
 			{"a key that has ended", http.MethodPost, "/admin/keys", `{"name":"n","scopes":["read"],"expires_at":"2020-01-01T00:00:00Z"}`, nil, 400, "validation", "/expires_at"},
-			{"a secret that is none", http.MethodGet, path, nil, []string{"Authorization", "-", "Authorization", "Bearer psk_1"}, 401, "unauthorized", ""},
+			{"a secret that is none", http.MethodGet, path, nil,
+				[]string{"Authorization", "-", "Authorization", "Bearer psk_1"}, 401, "unauthorized", ""},
 			{"a key at a user's address", http.MethodGet, "/points", nil, nil, 401, "unauthorized", ""},
 		} {
 			t.Run(r.name, func(t *testing.T) { r.holds(t, worker.other()) })
@@ -304,7 +313,8 @@ func TestAdminKey(t *testing.T) {
 		)
 		c.expect(given.text("entry.by.key_id") == id, "the entry says who: %s", given.raw)
 		story := desk.call(http.StatusOK, http.MethodGet, "/admin"+c.account()+"/timeline", nil)
-		c.expect(strings.Contains(string(story.raw), "the service key "+id+" granted points: sorry"), "told: %s", story.raw)
+		c.expect(strings.Contains(string(story.raw), "the service key "+id+" granted points: sorry"), "told: %s",
+			story.raw)
 		made := desk.call(
 			http.StatusCreated, http.MethodPost, "/admin/keys", map[string]any{"name": "n", "scopes": []string{"read"}},
 		)

@@ -34,7 +34,7 @@ const (
 // bodies, so this handler is not part of it.
 func (s *server) streamSession(c echo.Context) error {
 	if closed(s.leaving) {
-		return billing.Errorf(billing.EUnavailable, "This server is about to end.")
+		return billing.Errorf(billing.EUnavailable, "This server is shutting down.")
 	}
 	ctx, who := c.Request().Context(), caller(c.Request().Context())
 	watch, err := s.accounts.Follow(ctx, who)
@@ -54,7 +54,7 @@ func (s *server) streamSession(c echo.Context) error {
 	if err != nil || known != session.Account.Version {
 		out.session(session)
 	}
-	watch.Tell(session.Account.Version)
+	watch.Sent(session.Account.Version)
 	s.follow(ctx, out, watch, session.Account.Version, lengthOf(c))
 	return nil
 }
@@ -67,8 +67,8 @@ func lengthOf(c echo.Context) time.Duration {
 	return streamTime
 }
 
-// follow sends every change after version told, until the stream is over or its reader has gone.
-func (s *server) follow(ctx context.Context, out *events, watch *account.Watch, told int64, length time.Duration) {
+// follow sends every change after version sent, until the stream is over or its reader has gone.
+func (s *server) follow(ctx context.Context, out *events, watch *account.Watch, sent int64, length time.Duration) {
 	over, pulse := time.NewTimer(length), time.NewTicker(streamPulse)
 	defer over.Stop()
 	defer pulse.Stop()
@@ -90,12 +90,12 @@ func (s *server) follow(ctx context.Context, out *events, watch *account.Watch, 
 				return
 			}
 			session, err := s.readFor(ctx, caller(ctx))
-			if err != nil || session.Account.Version == told {
-				continue // the signal repeats as long as the account's version differs from the one told
+			if err != nil || session.Account.Version == sent {
+				continue // the signal repeats as long as the account's version differs from the one sent
 			}
-			told = session.Account.Version
+			sent = session.Account.Version
 			out.session(session)
-			watch.Tell(told)
+			watch.Sent(sent)
 		}
 	}
 }

@@ -18,7 +18,7 @@ func (s *server) GetTopUp(ctx context.Context, _ GetTopUpRequestObject) (GetTopU
 
 // PutTopUp sets the caller's automatic top-up.
 func (s *server) PutTopUp(ctx context.Context, r PutTopUpRequestObject) (PutTopUpResponseObject, error) {
-	t, err := s.topUps.Put(ctx, caller(ctx).Account, checkout.TopUpWish{
+	t, err := s.topUps.Put(ctx, caller(ctx).Account, checkout.TopUpRequest{
 		Enabled:      r.Body.Enabled,
 		Pack:         r.Body.Pack,
 		Quantity:     value(r.Body.Quantity),

@@ -87,12 +87,12 @@ func (s *server) ResendDelivery(
 	return ResendDelivery202JSONResponse(toAPIDelivery(d)), nil
 }
 
-func fromAPIWebhook(r WebhookRequest) outbox.Wish {
-	wish := outbox.Wish{URL: r.Url}
+func fromAPIWebhook(r WebhookRequest) outbox.Endpoint {
+	e := outbox.Endpoint{URL: r.Url}
 	for _, t := range value(r.Types) {
-		wish.Types = append(wish.Types, billing.OutgoingType(t))
+		e.Types = append(e.Types, billing.OutgoingType(t))
 	}
-	return wish
+	return e
 }
 
 // toAPIWebhook leaves out the secrets.

@@ -142,7 +142,7 @@ func (c *client) wantsToBeTold() {
 	c.comesToSay("/metrics", "pointsync_outgoing_events_delivered_total 6\n")
 	c.comesToSay("/metrics", "pointsync_outgoing_events_pending 0\n")
 	admin.comesToSay(
-		"/admin/accounts/"+c.claims().text("sub")+"/timeline", made.text("webhook.id")+" is told points.low: delivered",
+		"/admin/accounts/"+c.claims().text("sub")+"/timeline", "points.low to "+made.text("webhook.id")+": delivered",
 	)
 	admin.call(http.StatusNoContent, http.MethodDelete, path, nil)
 	admin.call(http.StatusNotFound, http.MethodDelete, path, nil)

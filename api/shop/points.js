@@ -31,7 +31,7 @@ onSubmit(byId("spend"), async (form) => {
   const description = form.elements.description.value.trim();
   if (description) body.description = description;
   const answer = await insist("/points/spend", body, (text) => say(text, form));
-  say(`Spent ${count(answer.spend.amount)} points.` + (answer.stale ? " Stripe did not answer, so the database alone decided." : ""), form);
+  say(`Spent ${count(answer.spend.amount)} points.` + (answer.stale ? " Stripe did not respond, so the database alone decided." : ""), form);
   await showEntries();
 });
 

@@ -17,7 +17,7 @@ import (
 const maxListed = 10_000
 
 type auditCmd struct {
-	After string `help:"Go on after this account, as an audit that was stopped says."`
+	After string `help:"Continue after this account, which a stopped audit names."`
 	JSON  bool   `name:"json" help:"Print one JSON object."`
 }
 
@@ -47,7 +47,7 @@ func (a auditCmd) Run(ctx context.Context) error {
 	case err != nil:
 		return stopped(err, r.Last)
 	case r.Found > 0:
-		return ending{1, fmt.Errorf("%d rules that always hold are broken", r.Found)}
+		return ending{1, fmt.Errorf("%d findings: rules that always hold are broken", r.Found)}
 	}
 	return nil
 }
@@ -112,7 +112,7 @@ func stopped(err error, last string) error {
 	if last == "" {
 		return ending{2, err}
 	}
-	return ending{2, fmt.Errorf("%w; go on with --after %s", err, last)}
+	return ending{2, fmt.Errorf("%w; continue with --after %s", err, last)}
 }
 
 func printJSON(out io.Writer, v any) error {

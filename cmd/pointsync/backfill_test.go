@@ -143,7 +143,7 @@ func givesWay(t *testing.T, p program, stripe string) {
 	p.with("STRIPE_API_BASE="+stripe).run(0, "events", "backfill")
 	close(release)
 	if got := <-said; !strings.Contains(
-		got, "a running server walks just now",
+		got, "a running server is walking now",
 	) || !strings.HasSuffix(got, "exit status 2") {
 		t.Errorf("of two at once the slower one says %q", got)
 	}

@@ -40,7 +40,7 @@ func clockOf(ctx context.Context, c config.Config, log *slog.Logger) (func() tim
 func followClock(ctx context.Context, url string, log *slog.Logger) (func() time.Time, error) {
 	c := &clock{url: url, client: http.Client{Timeout: 2 * time.Second}, log: log}
 	if _, err := c.ask(ctx); err != nil {
-		return nil, fmt.Errorf("the clock at %s does not answer: %w", url, err)
+		return nil, fmt.Errorf("the clock at %s does not respond: %w", url, err)
 	}
 	return c.now, nil
 }
@@ -48,7 +48,7 @@ func followClock(ctx context.Context, url string, log *slog.Logger) (func() time
 func (c *clock) now() time.Time {
 	t, err := c.ask(context.Background())
 	if err != nil {
-		c.log.Warn("the clock does not answer; its last offset holds", "error", err)
+		c.log.Warn("the clock does not respond; its last offset stays", "error", err)
 		return time.Now().Add(time.Duration(c.offset.Load()))
 	}
 	return t
@@ -68,7 +68,7 @@ func (c *clock) ask(ctx context.Context) (time.Time, error) {
 		Now time.Time `json:"now"`
 	}
 	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil || answer.Now.IsZero() {
-		return time.Time{}, fmt.Errorf("it answers %s and no {\"now\": …}", resp.Status)
+		return time.Time{}, fmt.Errorf("it responded %s without {\"now\": …}", resp.Status)
 	}
 	_, _ = io.Copy(io.Discard, resp.Body) // to the end, so that the next question can reuse the connection
 	c.offset.Store(int64(time.Until(answer.Now)))

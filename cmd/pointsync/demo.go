@@ -151,12 +151,12 @@ func (d *demo) send(want int, req *http.Request, label string) answer {
 	var a answer
 	if len(b) > 0 {
 		if err := json.Unmarshal(b, &a); err != nil {
-			panic(unexpected(fmt.Sprintf("%s answers %s and no JSON: %.200s", label, resp.Status, b)))
+			panic(unexpected(fmt.Sprintf("%s responded %s without JSON: %.200s", label, resp.Status, b)))
 		}
 	}
 	fmt.Fprintf(d.out, "  %-4s %-34s -> %d %s\n", req.Method, short(label), resp.StatusCode, brief(a))
 	if resp.StatusCode != want {
-		panic(unexpected(fmt.Sprintf("%s %s answers %d, not %d: %s", req.Method, label, resp.StatusCode, want, b)))
+		panic(unexpected(fmt.Sprintf("%s %s responded %d, not %d: %s", req.Method, label, resp.StatusCode, want, b)))
 	}
 	// The rule for clients: whenever a response has a token, replace the one that you hold.
 	if t, ok := a["token"].(string); ok {

@@ -28,9 +28,9 @@ func (d *demo) buyPack() {
 	d.say("Buy a pack of 100 points; the webhook need not be waited for")
 	status := d.buy("pack_100")
 	d.expect(status.number("points.available") == 100, "the pack's 100 points are there")
-	d.expect(d.claims().number("points") == 100, "the token in the same answer says so too")
+	d.expect(d.claims().number("points") == 100, "the token in the same response says so too")
 
-	d.say("Spend 30, and repeat the request as after a lost answer")
+	d.say("Spend 30, and repeat the request as after a lost response")
 	first := d.call(
 		200, http.MethodPost, "/points/spend", map[string]any{"amount": 30, "description": "one picture"},
 		"Idempotency-Key", "demo-1",
@@ -41,7 +41,7 @@ func (d *demo) buyPack() {
 	)
 	d.expect(
 		first.text("spend.id") == again.text("spend.id") && again.number("points.available") == 70,
-		"one debit, the same answer twice, 70 points left",
+		"one debit, the same response twice, 70 points left",
 	)
 }
 

@@ -25,7 +25,7 @@ type devCmd struct {
 	Addr        string `help:"Where the API listens." default:"127.0.0.1:8080"`
 	SandboxAddr string `help:"Where the local Stripe listens." default:"127.0.0.1:12111"`
 	DataDir     string `help:"Where state is kept." default:".pointsync" type:"path"`
-	Catalog     string `help:"The catalogue; without it ./catalog.yaml, or the built-in one." type:"path"`
+	Catalog     string `help:"The catalogue; by default ./catalog.yaml, or else the built-in one." type:"path"`
 
 	AllowOrigin []string `help:"Another origin, such as http://localhost:5173, whose pages may call the API. Repeatable." placeholder:"ORIGIN"`
 }
@@ -154,7 +154,8 @@ func (s *devServer) wire(ctx context.Context, d devCmd, items *catalog.Catalog, 
 		), StripeKey: devKey, StripeAPIBase: s.sandboxURL,
 		AllowedOrigins: append(
 			localOrigins(s.url), d.AllowOrigin...,
-		), SigningKeys: config.Secret(keys), Issuer: "pointsync", Audience: "pointsync", KeyRate: account.DefaultKeyRate,
+		), SigningKeys: config.Secret(keys), Issuer: "pointsync", Audience: "pointsync",
+		KeyRate:      account.DefaultKeyRate,
 		PastDueGrace: 72 * time.Hour, RenewalGrace: 2 * time.Hour, Backfill: 5 * time.Minute, LocalWebhooks: true,
 		// Set no cool-off between automatic top-ups, so that no one who tries them has to wait for the second one.
 	}

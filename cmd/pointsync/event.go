@@ -18,15 +18,15 @@ import (
 )
 
 type eventsCmd struct {
-	List     eventsListCmd     `cmd:"" help:"The events last received."`
-	Show     eventsShowCmd     `cmd:"" help:"One event and what became of it."`
+	List     eventsListCmd     `cmd:"" help:"List the events received last."`
+	Show     eventsShowCmd     `cmd:"" help:"Show one event and what happened to it."`
 	Backfill eventsBackfillCmd `cmd:"" help:"Take events whose webhooks were lost from Stripe's own list, as a running server does every few minutes."`
 	Replay   eventsReplayCmd   `cmd:"" help:"Make an event pending again: a running server will sync its account."`
 }
 
 type eventsListCmd struct {
-	Status string `help:"Only these." enum:",pending,processed,ignored" default:""`
-	Limit  int    `help:"How many at the most." default:"50"`
+	Status string `help:"Only events with this status." enum:",pending,processed,ignored" default:""`
+	Limit  int    `help:"How many at most." default:"50"`
 }
 
 // Run lists events.
@@ -108,7 +108,7 @@ func (e eventsReplayCmd) Run(ctx context.Context) error {
 }
 
 type eventsBackfillCmd struct {
-	Since time.Duration `help:"Go back so far; without it, to the last look. Stripe lists events of 30 days." placeholder:"48h"`
+	Since time.Duration `help:"How far to go back; by default to the last look. Stripe lists events of 30 days." placeholder:"48h"`
 }
 
 // Run walks over Stripe's list of events to its end.
@@ -132,7 +132,7 @@ func (e eventsBackfillCmd) Run(ctx context.Context) error {
 	)
 	switch {
 	case err != nil:
-		return fmt.Errorf("the walk stopped and goes on where it did when it is run again: %w", err)
+		return fmt.Errorf("the walk stopped; the next run continues there: %w", err)
 	case out.TooOld:
 		return ending{
 			1,
@@ -143,7 +143,7 @@ func (e eventsBackfillCmd) Run(ctx context.Context) error {
 	case out.Failed > 0:
 		return ending{1, fmt.Errorf("%d events could not be stored: run pointsync stripe reconcile", out.Failed)}
 	case !out.Through:
-		return ending{2, fmt.Errorf("a running server walks just now: look at its log")}
+		return ending{2, fmt.Errorf("a running server is walking now: see its log")}
 	}
 	return nil
 }

@@ -27,7 +27,7 @@ const (
 
 type explainCmd struct {
 	Account string `arg:"" help:"The account's email, its id (acc_…) or its external id."`
-	Limit   int    `help:"How many moments, the last ones." default:"200"`
+	Limit   int    `help:"How many of the last moments." default:"200"`
 	JSON    bool   `name:"json" help:"Print one JSON object a line, as GET /admin/accounts/{id}/timeline shows them."`
 }
 
@@ -65,7 +65,7 @@ func (e explainCmd) Run(ctx context.Context) error {
 // readStory returns the last moments, oldest first, and whether there are older ones.
 func readStory(
 	ctx context.Context, db *store.DB, id billing.AccountID, limit int,
-) (story []account.Told, more bool, err error) {
+) (story []account.Line, more bool, err error) {
 	for cursor := ""; ; {
 		page, next, err := account.Timeline(ctx, db, id, cursor, min(pageOfStory, limit-len(story)))
 		if err != nil {
@@ -82,7 +82,7 @@ func readStory(
 
 // printStory writes the account as it is now, then one line for each moment, under its day. The top-up's status is ""
 // if there is none.
-func printStory(out io.Writer, a billing.Account, topUp billing.TopUp, story []account.Told, more bool) error {
+func printStory(out io.Writer, a billing.Account, topUp billing.TopUp, story []account.Line, more bool) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s  %s  %s\n", a.ID, cmp.Or(a.Email, a.ExternalID), a.Role)
 	fmt.Fprintf(&b, "%d points available, %d held, %d owed; version %d\n", a.Available, a.Held, a.Debt, a.Version)
@@ -130,7 +130,7 @@ func harmless(r rune) rune {
 }
 
 // reference returns the id of what a moment is about, unless the sentence names it.
-func reference(m account.Told) string {
+func reference(m account.Line) string {
 	switch m.Kind {
 	case billing.MomentOrderMade, billing.MomentOrderFulfilled, billing.MomentEventReceived,
 		billing.MomentEventProcessed:
@@ -150,7 +150,7 @@ type momentLine struct {
 	Version      *int64             `json:"version"`
 }
 
-func printStoryJSON(out io.Writer, story []account.Told) error {
+func printStoryJSON(out io.Writer, story []account.Line) error {
 	e := json.NewEncoder(out)
 	for _, m := range story {
 		line := momentLine{At: m.At, Kind: m.Kind, Ref: m.Ref, Text: m.Text}

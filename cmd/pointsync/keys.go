@@ -54,7 +54,7 @@ func (c keysCreateCmd) Run(ctx context.Context) error {
 }
 
 type keysListCmd struct {
-	Limit int `help:"How many at the most." default:"100"`
+	Limit int `help:"How many at most." default:"100"`
 }
 
 // Run lists keys.

@@ -10,8 +10,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// TestKeysCommands proves that the command line makes, lists and revokes service keys. Only the secret of a new key goes
-// to standard output, and the list shows no secret.
+// TestKeysCommands proves that the command line makes, lists and revokes service keys. Only the secret of a new key
+// goes to standard output, and the list shows no secret.
 func TestKeysCommands(t *testing.T) {
 	t.Parallel()
 	for _, dialect := range storetest.Dialects {
@@ -19,7 +19,9 @@ func TestKeysCommands(t *testing.T) {
 			t.Parallel()
 			url := storetest.URL(t, dialect)
 			p := program{t: t}.with("DATABASE_URL=" + url)
-			out, err := p.command("keys", "create", "--name", "render\nworker", "--scope", "hold,read", "--expires-in", "2160h").Output()
+			out, err := p.command(
+				"keys", "create", "--name", "render\nworker", "--scope", "hold,read", "--expires-in", "2160h",
+			).Output()
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -28,8 +28,8 @@ func (a *app) link(ctx context.Context) error {
 	switch code := billing.CodeOf(err); {
 	case err == nil && l.AccountID == "":
 		a.log.WarnContext(
-			ctx, "the key may not read its Stripe account, so only the mode is compared with the database's", "mend",
-			linkMend,
+			ctx, "the key may not read its Stripe account, so only the mode is compared with the database's", "fix",
+			linkFix,
 		)
 	case code == billing.EStripeUnavailable, code == billing.EStripeRefused:
 		a.unlinked = true
@@ -40,7 +40,7 @@ func (a *app) link(ctx context.Context) error {
 	return nil
 }
 
-const linkMend = "give the restricted key the permission to read the account (GET /v1/account)"
+const linkFix = "give the restricted key the permission to read the account (GET /v1/account)"
 
 // linkLater asks until Stripe has replied, and stops the server if the database belongs to another account.
 func (a *app) linkLater(ctx context.Context, end context.CancelCauseFunc) {
@@ -106,19 +106,19 @@ func linkFinding(ctx context.Context, db *store.DB, gateway *stripegw.Gateway) (
 		return stripegw.Finding{}, false
 	case theirs.AccountID == "" && ours.Livemode == theirs.Livemode:
 		return stripegw.Finding{
-			What: "the key may not read its account, so it cannot be compared with the database's", Mend: linkMend,
+			What: "the key may not read its account, so it cannot be compared with the database's", Fix: linkFix,
 		}, true
 	case ours == theirs:
 		return stripegw.Finding{OK: true, What: fmt.Sprintf("the database belongs to this account: %s", ours)}, true
 	}
 	return stripegw.Finding{
 		What: fmt.Sprintf("the database belongs to the Stripe account %s, and the key is of %s", ours, theirs),
-		Mend: "use the key or the database that fits, or move the database with pointsync stripe unlink",
+		Fix:  "use the key or the database that fits, or move the database with pointsync stripe unlink",
 	}, true
 }
 
 type stripeUnlinkCmd struct {
-	Yes bool `help:"Do it. Without this it is only said what would be done."`
+	Yes bool `help:"Do it. Without this, only print what would be done."`
 }
 
 // Run unlinks the database from its Stripe account.

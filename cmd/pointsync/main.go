@@ -17,19 +17,19 @@ import (
 // cli is the command line.
 type cli struct {
 	Dev         devCmd         `cmd:"" help:"Run everything on this machine: the API, a local Stripe, a demo shop. Needs nothing else."`
-	Demo        demoCmd        `cmd:"" help:"Play the whole story against a server of its own and print each step."`
+	Demo        demoCmd        `cmd:"" help:"Play the whole story against a fresh server and print each step."`
 	Serve       serveCmd       `cmd:"" help:"Run the API, configured by the environment (docs/configuration.md)."`
 	Sandbox     sandboxCmd     `cmd:"" help:"Run the local Stripe alone."`
-	Migrate     migrateCmd     `cmd:"" help:"Bring the database's schema up to this program's version."`
+	Migrate     migrateCmd     `cmd:"" help:"Update the database's schema to this program's version."`
 	Stripe      stripeCmd      `cmd:"" help:"Set up, check and reconcile the Stripe account."`
-	Audit       auditCmd       `cmd:"" help:"Say where the database breaks a rule that always holds. Ends with 1 when it does, with 2 when that could not be told."`
-	Explain     explainCmd     `cmd:"" help:"Tell an account's story: events, syncs, orders, points, in order."`
+	Audit       auditCmd       `cmd:"" help:"Check the database against the rules that always hold. Exits with 1 if one is broken, with 2 if the check did not finish."`
+	Explain     explainCmd     `cmd:"" help:"Print an account's history: events, syncs, orders and points, in order."`
 	User        userCmd        `cmd:"" help:"Give an account a role."`
 	Events      eventsCmd      `cmd:"" help:"Look at Stripe's events as they were received, and replay them."`
-	Webhooks    webhooksCmd    `cmd:"" help:"Have endpoints of your own told of points, orders and subscriptions."`
+	Webhooks    webhooksCmd    `cmd:"" help:"Manage the endpoints that receive events about points, orders and subscriptions."`
 	Keys        keysCmd        `cmd:"" help:"Make, list and revoke the keys that services of your own act with."`
 	Keygen      keygenCmd      `cmd:"" help:"Make a signing key for POINTSYNC_SIGNING_KEYS."`
-	Healthcheck healthcheckCmd `cmd:"" help:"Ask a running server whether it is ready; for containers."`
+	Healthcheck healthcheckCmd `cmd:"" help:"Check that a running server is ready; for containers."`
 }
 
 func main() {

@@ -21,7 +21,7 @@ type stripeReconcileCmd struct {
 	Account string  `arg:"" optional:"" help:"Only this account: its email, its id (acc_…) or its external id."`
 	DryRun  bool    `help:"Report and change nothing."`
 	JSON    bool    `name:"json" help:"Print one JSON object."`
-	After   string  `help:"Go on after this account, as a run that was stopped says."`
+	After   string  `help:"Continue after this account, which a stopped run names."`
 	Rate    float64 `help:"Accounts a second; each asks Stripe about 4 times, and Stripe allows 25 calls a second with a test key, 100 with a live one." default:"4"`
 }
 

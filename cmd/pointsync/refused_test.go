@@ -22,7 +22,7 @@ func TestCheckNamesRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	if f, ok := checkRefused(t.Context(), time.Now()); !ok || f.OK || f.Mend == "" {
+	if f, ok := checkRefused(t.Context(), time.Now()); !ok || f.OK || f.Fix == "" {
 		t.Errorf("of a database without a schema: %+v", f)
 	}
 	if err := db.Migrate(t.Context()); err != nil {
@@ -39,7 +39,7 @@ func TestCheckNamesRefused(t *testing.T) {
 		0: false, refusedFor - time.Minute: false, refusedFor + time.Minute: true,
 	} {
 		f, ok := checkRefused(t.Context(), time.Now().Add(after))
-		if !ok || f.OK != fine || !fine && !strings.Contains(f.What, "7 webhooks fitted none") {
+		if !ok || f.OK != fine || !fine && !strings.Contains(f.What, "7 webhooks matched none") {
 			t.Errorf("%v after the last: %+v", after, f)
 		}
 	}

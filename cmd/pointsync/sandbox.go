@@ -13,7 +13,7 @@ import (
 
 type sandboxCmd struct {
 	Addr    string `help:"Where to listen." default:"127.0.0.1:12111"`
-	DataDir string `help:"Where to keep the state; without it, in memory." type:"path"`
+	DataDir string `help:"Where to keep the state; by default in memory." type:"path"`
 }
 
 // Run runs the local Stripe alone.

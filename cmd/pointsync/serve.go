@@ -59,7 +59,7 @@ func warnOfStripe(ctx context.Context, a *app, items *catalog.Catalog, log *slog
 	}
 	for _, f := range findings {
 		if !f.OK {
-			log.Warn("Stripe is not ready: "+f.What, "mend", f.Mend)
+			log.Warn("Stripe is not ready: "+f.What, "fix", f.Fix)
 		}
 	}
 }

@@ -13,9 +13,9 @@ import (
 
 type stripeCmd struct {
 	Setup     stripeSetupCmd     `cmd:"" help:"Create or update products, prices and the webhook endpoint from the catalogue. Safe to repeat."`
-	Check     stripeCheckCmd     `cmd:"" help:"Say whether Stripe is ready to work for us, and how to mend what is not."`
-	Unlink    stripeUnlinkCmd    `cmd:"" help:"Untie the database from its Stripe account, so that it can belong to another. Points and history stay."`
-	Reconcile stripeReconcileCmd `cmd:"" help:"Compare accounts with Stripe and repair what differs. Ends with 1 when a difference is left, with 2 when that could not be told."`
+	Check     stripeCheckCmd     `cmd:"" help:"Check that Stripe is set up for this server, and print how to fix what is not."`
+	Unlink    stripeUnlinkCmd    `cmd:"" help:"Unlink the database from its Stripe account, so that it can belong to another. Points and history stay."`
+	Reconcile stripeReconcileCmd `cmd:"" help:"Compare accounts with Stripe and repair what differs. Exits with 1 if a difference is left, with 2 if an account could not be compared."`
 }
 
 type stripeSetupCmd struct {
@@ -82,10 +82,10 @@ func (s stripeCheckCmd) Run(ctx context.Context) error {
 			continue
 		}
 		wrong++
-		fmt.Printf("WRONG  %s\n       mend: %s\n", f.What, f.Mend)
+		fmt.Printf("WRONG  %s\n        fix: %s\n", f.What, f.Fix)
 	}
 	if err == nil && wrong > 0 {
-		err = fmt.Errorf("%d of %d findings are wrong", wrong, len(findings))
+		err = fmt.Errorf("%d of %d checks failed", wrong, len(findings))
 	}
 	return err
 }
@@ -99,12 +99,12 @@ func checkRefused(ctx context.Context, now time.Time) (_ stripegw.Finding, ok bo
 	if err != nil {
 		return stripegw.Finding{}, false // this command needs no database
 	}
-	const mend = "Put the secret of each endpoint that sends here into STRIPE_WEBHOOK_SECRET, comma-separated, and delete endpoints that should not."
+	const fix = "Put the secret of each endpoint that sends here into STRIPE_WEBHOOK_SECRET, comma-separated, and delete endpoints that should not."
 	db, err := openStore(ctx, c, time.Now, false)
 	if err != nil {
 		return stripegw.Finding{
 			What: "the database could not be asked for refused webhooks",
-			Mend: "Look at DATABASE_URL, and run pointsync migrate.",
+			Fix:  "Look at DATABASE_URL, and run pointsync migrate.",
 		}, true
 	}
 	defer db.Close()
@@ -112,13 +112,13 @@ func checkRefused(ctx context.Context, now time.Time) (_ stripegw.Finding, ok bo
 	switch {
 	case err != nil:
 		return stripegw.Finding{
-			What: "the database could not be asked for refused webhooks", Mend: "Look at DATABASE_URL.",
+			What: "the database could not be asked for refused webhooks", Fix: "Look at DATABASE_URL.",
 		}, true
 	case walk.RefusedAt != nil && now.Before(walk.RefusedAt.Add(refusedFor)):
 		return stripegw.Finding{
-			Mend: mend,
+			Fix: fix,
 			What: fmt.Sprintf(
-				"%d webhooks fitted none of the secrets, the last one at %s", walk.Refused,
+				"%d webhooks matched none of the secrets, the last one at %s", walk.Refused,
 				walk.RefusedAt.Format(time.RFC3339),
 			),
 		}, true

@@ -9,7 +9,7 @@ import (
 )
 
 type userCmd struct {
-	Role   userRoleCmd   `cmd:"" help:"Make an account an admin, or a user again. It counts from its next request on."`
+	Role   userRoleCmd   `cmd:"" help:"Make an account an admin, or a user again. The role applies from the next request on."`
 	Unpark userUnparkCmd `cmd:"" help:"Let the grants of a parked account through. A running server makes them within a minute."`
 }
 
@@ -39,7 +39,7 @@ func (u userRoleCmd) Run(ctx context.Context) error {
 
 type userUnparkCmd struct {
 	Account string `arg:"" help:"The account's email, its id (acc_…) or its external id."`
-	Reason  string `help:"Why the grants may come; it is kept." default:"looked at"`
+	Reason  string `help:"Why the grants are let through; it is recorded." default:"looked at"`
 }
 
 // Run lets an account's grants through.

@@ -17,10 +17,10 @@ import (
 )
 
 type webhooksCmd struct {
-	List    webhooksListCmd    `cmd:"" help:"The endpoints that are told of events, and how they fare."`
-	Add     webhooksAddCmd     `cmd:"" help:"Have an endpoint told of events; prints its secret, once."`
-	Remove  webhooksRemoveCmd  `cmd:"" help:"Forget an endpoint, its secrets and its deliveries."`
-	Roll    webhooksRollCmd    `cmd:"" help:"Give an endpoint a new secret; prints it, once. The old one signs as well for 24 hours."`
+	List    webhooksListCmd    `cmd:"" help:"List the endpoints that receive events, and the state of their deliveries."`
+	Add     webhooksAddCmd     `cmd:"" help:"Add an endpoint that receives events, and print its secret, once."`
+	Remove  webhooksRemoveCmd  `cmd:"" help:"Delete an endpoint, its secrets and its deliveries."`
+	Roll    webhooksRollCmd    `cmd:"" help:"Give an endpoint a new secret and print it, once. For 24 hours the old one signs too."`
 	History webhooksHistoryCmd `cmd:"" help:"Who added, changed, rolled and removed endpoints, latest first."`
 }
 
@@ -70,17 +70,17 @@ func printWebhooks(out io.Writer, hooks []billing.Webhook) error {
 
 type webhooksAddCmd struct {
 	URL   string   `arg:"" help:"https://…"`
-	Types []string `help:"What to tell, such as points.low,order.fulfilled; everything without it."`
+	Types []string `help:"Which events to send, such as points.low,order.fulfilled; all by default."`
 }
 
 // Run adds an endpoint.
 func (a webhooksAddCmd) Run(ctx context.Context) error {
 	return withPost(ctx, func(_ *store.DB, post *outbox.Post) error {
-		wish := outbox.Wish{URL: a.URL}
+		e := outbox.Endpoint{URL: a.URL}
 		for _, t := range a.Types {
-			wish.Types = append(wish.Types, billing.OutgoingType(t))
+			e.Types = append(e.Types, billing.OutgoingType(t))
 		}
-		w, err := post.Add(ctx, "", wish)
+		w, err := post.Add(ctx, "", e)
 		if err != nil {
 			return err
 		}
@@ -124,7 +124,7 @@ func (r webhooksRollCmd) Run(ctx context.Context) error {
 }
 
 type webhooksHistoryCmd struct {
-	Limit int `help:"How many at the most." default:"100"`
+	Limit int `help:"How many at most." default:"100"`
 }
 
 // Run prints who did what to endpoints, including removed ones.

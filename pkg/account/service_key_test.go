@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"errors"
 	"regexp"
 	"strings"
 	"testing"
@@ -156,7 +157,9 @@ func TestKeyUse(t *testing.T) {
 			return kept.LastUsedAt
 		}
 		begin := clock.Now()
-		for _, c := range []struct{ after, want time.Duration }{{0, 0}, {59 * time.Second, 0}, {time.Minute, time.Minute}} {
+		for _, c := range []struct{ after, want time.Duration }{
+			{0, 0}, {59 * time.Second, 0}, {time.Minute, time.Minute},
+		} {
 			clock.Set(begin.Add(c.after))
 			if at := used(); at == nil || !at.Equal(begin.Add(c.want)) {
 				t.Errorf("after %v: last used at %v", c.after, at)
@@ -199,7 +202,9 @@ func TestKeyRate(t *testing.T) {
 	}
 	for range 3 { // being refused costs nothing
 		err := use("key_1", now)
-		if billing.CodeOf(err) != billing.ETooMany || err.(*billing.Error).RetryAfter != 100*time.Millisecond {
+		var refused *billing.Error
+		if !errors.As(err, &refused) || refused.Code != billing.ETooMany ||
+			refused.RetryAfter != 100*time.Millisecond {
 			t.Errorf("the 21st: %v", err)
 		}
 	}
@@ -210,7 +215,8 @@ func TestKeyRate(t *testing.T) {
 	}
 }
 
-// TestKeyWithoutDatabase proves that a key that cannot be looked up is not refused as wrong: the caller is asked to try again.
+// TestKeyWithoutDatabase proves that a key that cannot be looked up is not refused as wrong: the caller is asked to try
+// again.
 func TestKeyWithoutDatabase(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {

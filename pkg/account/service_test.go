@@ -46,8 +46,8 @@ func served(t *testing.T, db *store.DB) (s *Service, w servedWorld) {
 }
 
 // TestServiceKeySpaces proves that services share one space of Idempotency-Keys for each account, and the customer has
-// another. A repeat under a rotated service key is a repeat. A customer who knows or guesses a service's key can neither
-// use it up nor replay it, and the other way round.
+// another. A repeat under a rotated service key is a repeat. A customer who knows or guesses a service's key can
+// neither use it up nor replay it, and the other way round.
 func TestServiceKeySpaces(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -82,8 +82,8 @@ func TestServiceKeySpaces(t *testing.T) {
 	})
 }
 
-// TestHoldsCross proves that a hold that a token took can be captured or released by a service as long as it lives, long
-// after the token, and that the customer can end a service's hold. Each entry says who did it.
+// TestHoldsCross proves that a hold that a token took can be captured or released by a service as long as it lives,
+// long after the token, and that the customer can end a service's hold. Each entry says who did it.
 func TestHoldsCross(t *testing.T) {
 	t.Parallel()
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
@@ -102,7 +102,8 @@ func TestHoldsCross(t *testing.T) {
 		must(t, err)
 
 		clock.Set(clock.Now().Add(2 * time.Hour)) // the token lived 15 minutes
-		one, err := s.CaptureFor(t.Context(), w.key, id, ledger.CaptureRequest{Hold: captured.Hold.ID, Amount: 4, Key: "c"})
+		one, err :=
+			s.CaptureFor(t.Context(), w.key, id, ledger.CaptureRequest{Hold: captured.Hold.ID, Amount: 4, Key: "c"})
 		must(t, err)
 		two, err := s.ReleaseFor(t.Context(), w.rotated, id, ledger.ReleaseRequest{Hold: released.Hold.ID, Key: "r"})
 		must(t, err)
@@ -202,14 +203,18 @@ func TestGrantOnce(t *testing.T) {
 			r    ServiceGrant
 			code billing.Code
 		}{
-			"another amount under the reference": {ServiceGrant{Amount: 51, Reference: "receipt-1", Key: "new"}, billing.EConflict},
-			"another request under the key":      {ServiceGrant{Amount: 50, Reference: "receipt-2", Key: "won"}, billing.EKeyReused},
+			"another amount under the reference": {ServiceGrant{Amount: 51, Reference: "receipt-1", Key: "new"},
+				billing.EConflict},
+			"another request under the key": {ServiceGrant{Amount: 50, Reference: "receipt-2", Key: "won"},
+				billing.EKeyReused},
 			"an end that was": {
-				ServiceGrant{Amount: 1, Reference: "receipt-3", Key: "past", ExpiresAt: new(db.Now())}, billing.EInvalid,
+				ServiceGrant{Amount: 1, Reference: "receipt-3", Key: "past", ExpiresAt: new(db.Now())},
+				billing.EInvalid,
 			},
 		} {
 			if c.r.Key == "won" { // a key that granted
-				_, err := s.GrantFor(t.Context(), w.key, id, ServiceGrant{Amount: 1, Reference: "receipt-4", Key: "won"})
+				_, err :=
+					s.GrantFor(t.Context(), w.key, id, ServiceGrant{Amount: 1, Reference: "receipt-4", Key: "won"})
 				must(t, err)
 			}
 			if _, err := s.GrantFor(t.Context(), w.key, id, c.r); billing.CodeOf(err) != c.code {
@@ -220,7 +225,8 @@ func TestGrantOnce(t *testing.T) {
 	})
 }
 
-// TestGrantExpires proves that the lot of a service's grant ends when the request says, and that its repeat still is one.
+// TestGrantExpires proves that the lot of a service's grant ends when the request says, and that its repeat still is
+// one.
 func TestGrantExpires(t *testing.T) {
 	t.Parallel()
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {

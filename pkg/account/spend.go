@@ -98,7 +98,7 @@ func (s *Service) refuse(
 ) error {
 	if outcome == reconcile.Failed || a.Overdue(s.db.Now()) {
 		return &billing.Error{Code: billing.EStripeUnavailable, Err: cause, RetryAfter: 2 * time.Second,
-			Message: "Stripe did not answer, and the points known here do not suffice. Try again with the same Idempotency-Key."}
+			Message: "Stripe did not respond, and the points known here do not suffice. Try again with the same Idempotency-Key."}
 	}
 	raw, err := c.mint(ctx, a)
 	if err != nil {

@@ -47,7 +47,7 @@ type Watch struct {
 	of    *watches
 	who   token.Claims
 	news  chan struct{}
-	told  int64
+	sent  int64
 	due   time.Time // the next expiry that was signalled last
 	ended bool
 }
@@ -76,11 +76,11 @@ func (s *Service) Followers() int {
 	return len(s.watches.open)
 }
 
-// Tell records which version the follower knows.
-func (w *Watch) Tell(version int64) {
+// Sent records the version that was sent to the follower.
+func (w *Watch) Sent(version int64) {
 	w.of.mu.Lock()
 	defer w.of.mu.Unlock()
-	w.told = version
+	w.sent = version
 }
 
 // Ended reports whether the login was revoked or has expired.
@@ -173,7 +173,7 @@ func (s *watches) lookAtAll(ctx context.Context) {
 		if due {
 			w.due = *state.NextExpiry
 		}
-		if w.ended || state.Version != w.told || due {
+		if w.ended || state.Version != w.sent || due {
 			select {
 			case w.news <- struct{}{}:
 			default:

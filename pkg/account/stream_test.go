@@ -67,7 +67,7 @@ func TestWatchesShareOneLook(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			w.Tell(7)
+			w.Sent(7)
 			all = append(all, w)
 		}
 		time.Sleep(10*time.Second + lookEvery/2) // of the bubble's clock
@@ -159,7 +159,7 @@ func TestOverdueSignalsOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer w.Close()
-		w.Tell(7)
+		w.Sent(7)
 		for _, length := range []time.Duration{20 * time.Second, time.Hour} {
 			time.Sleep(length)
 			signals := 0

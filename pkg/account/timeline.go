@@ -12,8 +12,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// Told is a moment of an account's story in a plain sentence.
-type Told struct {
+// Line is a moment of an account's story in a plain sentence.
+type Line struct {
 	billing.Moment
 	Text string
 }
@@ -26,7 +26,7 @@ type Told struct {
 // ours, ENotFound.
 func Timeline(
 	ctx context.Context, db *store.DB, id billing.AccountID, cursor string, limit int,
-) (story []Told, next string, err error) {
+) (story []Line, next string, err error) {
 	before, err := parseCursor(cursor)
 	if err != nil {
 		return nil, "", err
@@ -43,13 +43,13 @@ func Timeline(
 		next = formatCursor(moments[limit-1].Position)
 	}
 	for _, m := range moments {
-		story = append(story, Told{m, tell(m)})
+		story = append(story, Line{m, describe(m)})
 	}
 	return story, next, nil
 }
 
-// tell returns a moment as a sentence.
-func tell(m billing.Moment) string {
+// describe returns a moment as a sentence.
+func describe(m billing.Moment) string {
 	one, two, three := m.Parts[0], m.Parts[1], m.Parts[2]
 	switch m.Kind {
 	case billing.MomentRegistered:
@@ -65,21 +65,21 @@ func tell(m billing.Moment) string {
 			"the order of %s was fulfilled%s", one, suffix(" and later ", strings.TrimPrefix(two, "fulfilled")),
 		)
 	case billing.MomentChange:
-		return tellChange(one, two, three)
+		return describeChange(one, two, three)
 	case billing.MomentEventReceived:
 		return fmt.Sprintf("Stripe sent %s about %s%s", one, two, suffix("; ", strings.TrimSuffix(three, "; ")))
 	case billing.MomentEventProcessed:
-		return fmt.Sprintf("sync %s answered %s", two, one)
+		return fmt.Sprintf("sync %s processed %s", two, one)
 	case billing.MomentSyncBegan:
 		return fmt.Sprintf("sync %s began: %s", m.Ref, causes[billing.SyncCause(one)])
 	case billing.MomentSyncEnded:
 		return fmt.Sprintf("sync %s %s%s", m.Ref, outcomes[billing.SyncOutcome(one)], suffix(": ", two))
 	case billing.MomentPoints:
-		return tellPoints(m)
+		return describePoints(m)
 	case billing.MomentAdmin:
-		return tellAdmin(one, two, three)
-	case billing.MomentTold:
-		return fmt.Sprintf("%s is told %s: %s", two, one, three)
+		return describeAdmin(one, two, three)
+	case billing.MomentDelivery:
+		return fmt.Sprintf("%s to %s: %s", one, two, three)
 	}
 	return string(m.Kind)
 }
@@ -108,25 +108,26 @@ var outcomes = map[billing.SyncOutcome]string{
 	billing.SyncApplied: "was applied", billing.SyncOutrun: "was outrun by a later one", billing.SyncFailed: "failed",
 }
 
-var wishes = map[string]string{
+var changeWords = map[string]string{
 	string(billing.ChangePlan):   "to change the subscription to ",
 	string(billing.ChangeCancel): "to cancel the subscription",
 	string(billing.ChangeResume): "to resume the subscription",
 }
 
-var answers = map[string]string{
-	string(billing.ChangePending): "not answered yet", string(billing.ChangeDone): "done",
+var statusWords = map[string]string{
+	string(billing.ChangePending): "not decided yet", string(billing.ChangeDone): "done",
 	string(billing.ChangeUnpaid): "it waits for a payment",
 	string(billing.ChangeFailed): "it failed",
 }
 
-// tellChange returns a sentence about what was asked for a subscription, and its current state.
-func tellChange(kindAndStatus, wanted, detail string) string {
+// describeChange returns a sentence about what was asked for a subscription, and its current state.
+func describeChange(kindAndStatus, wanted, detail string) string {
 	kind, status, _ := strings.Cut(kindAndStatus, " ")
 	if kind != string(billing.ChangePlan) {
 		wanted = ""
 	}
-	return "asked " + wishes[kind] + strings.TrimPrefix(wanted, "0 × ") + ": " + answers[status] + suffix("; ", detail)
+	return "asked " + changeWords[kind] + strings.TrimPrefix(wanted, "0 × ") + ": " + statusWords[status] +
+		suffix("; ", detail)
 }
 
 var verbs = map[billing.EntryKind]string{
@@ -137,7 +138,7 @@ var verbs = map[billing.EntryKind]string{
 	billing.EntryRelease: "set aside no longer", billing.EntryCorrection: "taken away by an admin",
 }
 
-func tellPoints(m billing.Moment) string {
+func describePoints(m billing.Moment) string {
 	word, by, _ := strings.Cut(m.Parts[0], " ")
 	kind, points, verb := billing.EntryKind(word), fmt.Sprint(m.Amount), verbs[billing.EntryKind(word)]
 	if id, ok := strings.CutPrefix(by, string(billing.ActorService)+" "); ok {
@@ -157,7 +158,7 @@ func tellPoints(m billing.Moment) string {
 	)
 }
 
-func tellAdmin(action, admin, reason string) string {
+func describeAdmin(action, admin, reason string) string {
 	who := "the command line"
 	switch billing.AdminID(admin).Actor().Kind {
 	case billing.ActorAdmin:
@@ -210,8 +211,8 @@ func parseCursor(cursor string) (p billing.Position, err error) {
 		!billing.IsStorable(parts[3]) {
 		return p, &billing.Error{
 			Code:    billing.EInvalid,
-			Message: "The request is not valid: cursor is none that a page ended with.",
-			Fields:  []billing.FieldError{{Pointer: "cursor", Message: "is none that a page ended with"}},
+			Message: "The request is not valid: cursor is not one that a page ended with.",
+			Fields:  []billing.FieldError{{Pointer: "cursor", Message: "is not one that a page ended with"}},
 		}
 	}
 	return billing.Position{At: at, Rank: numbers[1], Number: numbers[2], Ref: parts[3]}, nil

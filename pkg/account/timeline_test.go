@@ -30,7 +30,7 @@ func TestTimeline(t *testing.T) {
 			"sync.began sync 1 began: an event asked for it",
 			"points.moved 100 points granted: pack_100; the balance is 100",
 			"points.moved 20 points clawed back: refund; the balance is 80",
-			"order.fulfilled the order of pack_100 was fulfilled", "event.processed sync 1 answered charge.refunded",
+			"order.fulfilled the order of pack_100 was fulfilled", "event.processed sync 1 processed charge.refunded",
 			"sync.ended sync 1 was applied: subscription none → pro_monthly active",
 			"points.moved 7 points spent: one picture; the balance is 73",
 			"sync.began sync 2 began: a spend asked for it", "sync.ended sync 2 failed: Stripe did not answer",

@@ -19,7 +19,7 @@ const (
 	MomentSyncEnded      MomentKind = "sync.ended"
 	MomentPoints         MomentKind = "points.moved"
 	MomentAdmin          MomentKind = "admin.acted"
-	MomentTold           MomentKind = "endpoint.told"
+	MomentDelivery       MomentKind = "endpoint.delivery"
 )
 
 // Moment is one thing that happened to an account. The meaning of its parts depends on its kind. Package account turns

@@ -90,7 +90,7 @@ var requests = map[billing.RequestKind]struct {
 	}, "POST /v1/billing_portal/sessions"},
 	billing.RequestTopUp: {func(ctx context.Context, s *budgetShop, replica int, id billing.AccountID, _ int) error {
 		_, err := s.topUps[replica].Put(
-			ctx, id, checkout.TopUpWish{Enabled: true, Pack: "pack", Threshold: 5, MonthlyLimit: 1},
+			ctx, id, checkout.TopUpRequest{Enabled: true, Pack: "pack", Threshold: 5, MonthlyLimit: 1},
 		)
 		return err
 	}, "GET /v1/customers/{customer}"},

@@ -77,7 +77,7 @@ func TestPlanByDebit(t *testing.T) {
 	t.Parallel()
 	eachBankShop(t, func(t *testing.T, s *planShop) {
 		outbox.Attach(s.db, 0)
-		hook, err := outbox.NewPost(s.db, true).Add(t.Context(), "", outbox.Wish{
+		hook, err := outbox.NewPost(s.db, true).Add(t.Context(), "", outbox.Endpoint{
 			URL: "https://example.com/hook", Types: []billing.OutgoingType{
 				billing.OutOrderFulfilled, billing.OutOrderFailed, billing.OutOrderRefunded,
 			},

@@ -80,7 +80,7 @@ func (s *Service) look(ctx context.Context, id billing.AccountID) (v view, err e
 		return v, &billing.Error{
 			Code:       billing.EStripeUnavailable,
 			RetryAfter: 2 * time.Second,
-			Message:    "Stripe did not answer in time; try again shortly.",
+			Message:    "Stripe did not respond in time; try again shortly.",
 		}
 	}
 	a, err := s.db.Account(ctx, id)

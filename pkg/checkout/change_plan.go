@@ -122,7 +122,7 @@ func chargeable(v view) error {
 	case v.terms.UnderWay:
 		return billing.Errorf(
 			billing.EConflict,
-			"A payment of the subscription is under way. Ask again when the bank has answered, which may take days.",
+			"A payment of the subscription is under way. Ask again when the bank has decided, which may take days.",
 		)
 	case v.owes:
 		return billing.Errorf(billing.EConflict, "The change before this one is not paid yet. Ask again when it is.")
@@ -150,11 +150,11 @@ func changeable(status billing.SubscriptionStatus) error {
 	case billing.SubUnpaid:
 		why = "Payments are owed. Pay them in the billing portal (POST /portal) first, or cancel now."
 	case billing.SubIncomplete:
-		why = "The first payment is not made yet. Finish it, or cancel now and subscribe anew."
+		why = "The first payment is not made yet. Finish it, or cancel now and subscribe again."
 	case billing.SubPaused:
 		why = "The subscription is paused. Resume it (POST /subscription/resume) first."
 	default:
-		why = "The subscription has ended. Subscribe anew (POST /checkout)."
+		why = "The subscription has ended. Subscribe again (POST /checkout)."
 	}
 	return billing.Errorf(billing.EConflict, "%s", why)
 }
@@ -197,7 +197,7 @@ func planResume(v view) (billing.ChangeSteps, error) {
 	switch {
 	case t.Status == billing.SubCanceled, t.Status == billing.SubIncompleteExpired:
 		return steps, billing.Errorf(
-			billing.EConflict, "The subscription has ended and cannot be resumed. Subscribe anew (POST /checkout).",
+			billing.EConflict, "The subscription has ended and cannot be resumed. Subscribe again (POST /checkout).",
 		)
 	case t.Status == billing.SubPaused:
 		steps.Action = billing.ActionRestart

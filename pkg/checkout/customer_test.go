@@ -190,7 +190,8 @@ func TestCustomerWithoutEmail(t *testing.T) {
 		var all sync.WaitGroup
 		for i := range 4 {
 			all.Go(func() {
-				_, _, err := s.service.Create(t.Context(), a.ID, checkout.Request{Item: "pack_100", Quantity: int64(1 + i)})
+				_, _, err :=
+					s.service.Create(t.Context(), a.ID, checkout.Request{Item: "pack_100", Quantity: int64(1 + i)})
 				if err != nil {
 					t.Error(err)
 				}

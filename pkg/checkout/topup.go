@@ -31,8 +31,8 @@ func NewTopUps(
 	return &TopUps{db: db, stripe: stripe, catalog: c, syncer: syncer, coolOff: coolOff, log: log}
 }
 
-// TopUpWish is what a customer asks for. The catalogue decides what it costs and how many points it brings.
-type TopUpWish struct {
+// TopUpRequest is what a customer asks for. The catalogue decides what it costs and how many points it brings.
+type TopUpRequest struct {
 	Enabled      bool
 	Pack         string
 	Quantity     int64 // 0 means 1
@@ -66,7 +66,7 @@ func (s *TopUps) Get(ctx context.Context, id billing.AccountID) (*TopUpState, er
 // Put sets the account's top-up to what the customer asks for. Turning it on needs a saved payment method. It also
 // makes a fresh start: earlier declines are forgotten, but the cool-off and the month's count are kept. Errors:
 // EInvalid, EConflict, ETooMany, EStripeUnavailable, EStripeRefused.
-func (s *TopUps) Put(ctx context.Context, id billing.AccountID, w TopUpWish) (*TopUpState, error) {
+func (s *TopUps) Put(ctx context.Context, id billing.AccountID, w TopUpRequest) (*TopUpState, error) {
 	t, err := s.draft(id, w)
 	if err != nil {
 		return nil, err
@@ -106,7 +106,7 @@ func (s *TopUps) Delete(ctx context.Context, id billing.AccountID) error {
 }
 
 // draft returns the top-up that a wish would make.
-func (s *TopUps) draft(id billing.AccountID, w TopUpWish) (billing.TopUp, error) {
+func (s *TopUps) draft(id billing.AccountID, w TopUpRequest) (billing.TopUp, error) {
 	t := billing.TopUp{
 		AccountID:    id,
 		Status:       billing.TopUpOff,

@@ -152,7 +152,7 @@ func TestErrTopUp(t *testing.T) {
 		if got, err := s.replicas[0].Put(ctx, stranger.ID, off); err != nil || got.Status != billing.TopUpOff {
 			t.Errorf("off: %+v, %v", got, err)
 		}
-		for _, w := range []checkout.TopUpWish{
+		for _, w := range []checkout.TopUpRequest{
 			{Pack: "pro_monthly"}, {Pack: "pack_7"}, {Pack: "pack_100", Quantity: 11},
 		} {
 			w.Threshold, w.MonthlyLimit = 1, 1

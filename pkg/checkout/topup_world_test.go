@@ -66,7 +66,7 @@ func (s *tops) account(id billing.AccountID) billing.Account {
 }
 
 // wish is a top-up of 100 points for 5 dollars as soon as there are fewer than 50.
-var wish = checkout.TopUpWish{Enabled: true, Pack: "pack_100", Threshold: 50, MonthlyLimit: 10}
+var wish = checkout.TopUpRequest{Enabled: true, Pack: "pack_100", Threshold: 50, MonthlyLimit: 10}
 
 // low returns a buyer whose top-up is due: 40 points are left, fewer than the 50 of wish.
 func (s *tops) low() billing.Account {
@@ -77,7 +77,7 @@ func (s *tops) low() billing.Account {
 	return a
 }
 
-func (s *tops) put(id billing.AccountID, w checkout.TopUpWish) {
+func (s *tops) put(id billing.AccountID, w checkout.TopUpRequest) {
 	s.t.Helper()
 	_, err := s.replicas[0].Put(s.t.Context(), id, w)
 	must(s.t, err)

@@ -131,7 +131,7 @@ func (c *Config) checkServer(p *problems) {
 	}
 	if !claimPattern.MatchString(c.Audience) {
 		p.add(
-			"POINTSYNC_TOKEN_AUDIENCE must be one name or address, without spaces, commas, semicolons or quotes: a token is for one audience, and it is compared as it stands",
+			"POINTSYNC_TOKEN_AUDIENCE must be one name or address, without spaces, commas, semicolons or quotes: a token is for one audience, and it is compared letter by letter",
 		)
 	}
 }
@@ -150,7 +150,7 @@ func (c *Config) checkWebhookSecrets(p *problems) {
 		case !strings.HasPrefix(s.Reveal(), "whsec_") || strings.TrimSpace(s.Reveal()) != s.Reveal():
 			p.add("STRIPE_WEBHOOK_SECRET holds something that is not a webhook secret: each begins with whsec_")
 		case len(s) < len("whsec_")+minWebhookSecret || billing.Guessable(strings.TrimPrefix(s.Reveal(), "whsec_")):
-			p.add("STRIPE_WEBHOOK_SECRET holds a whsec_ that anybody could guess: take the one that Stripe made")
+			p.add("STRIPE_WEBHOOK_SECRET holds a whsec_ that anyone could guess: take the one that Stripe made")
 		}
 	}
 }

@@ -35,7 +35,7 @@ func (w *world) lends() billing.AccountID {
 // wantsExpiry makes an endpoint that gets an event when points expire or get low.
 func (w *world) wantsExpiry() {
 	w.t.Helper()
-	wish := outbox.Wish{
+	wish := outbox.Endpoint{
 		URL: "https://example.com/hook", Types: []billing.OutgoingType{billing.OutPointsExpired, billing.OutPointsLow},
 	}
 	_, err := outbox.NewPost(w.db, false).Add(context.Background(), "", wish)

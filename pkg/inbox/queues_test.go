@@ -27,7 +27,7 @@ func (w *world) endpoint(answer http.HandlerFunc) (billing.Webhook, chan string)
 		}
 	}))
 	w.t.Cleanup(server.Close)
-	hook, err := outbox.NewPost(w.db, true).Add(context.Background(), "", outbox.Wish{URL: server.URL})
+	hook, err := outbox.NewPost(w.db, true).Add(context.Background(), "", outbox.Endpoint{URL: server.URL})
 	must(w.t, err)
 	return hook, came
 }

@@ -41,15 +41,15 @@ func (in *Inbox) noteRefusal(ctx context.Context, body []byte) {
 	if n == 0 {
 		return
 	}
-	cause := "its endpoint at Stripe was made anew, its secret was rolled, or a second endpoint sends here too: add its secret, or delete the endpoint"
+	cause := "its endpoint at Stripe was created again, its secret was rolled, or a second endpoint sends here too: add its secret, or delete the endpoint"
 	e, ok := stripegw.Claims(body)
 	switch {
 	case !ok:
-		cause = "it is no event of Stripe's: somebody else sends to this address"
+		cause = "it is not from Stripe: someone else sends to this address"
 	case e.Livemode != in.livemode:
 		cause = "an endpoint of the other mode (live or test) than the server's key sends here: delete it"
 	}
-	in.log.WarnContext(ctx, "a webhook fits none of the secrets in STRIPE_WEBHOOK_SECRET and was refused", "refused", n, "likely_cause", cause,
+	in.log.WarnContext(ctx, "a webhook was refused: it matches none of the secrets in STRIPE_WEBHOOK_SECRET", "refused", n, "likely_cause", cause,
 		"claims_event", storableID(e.ID), "claims_type", storableID(e.Type))
 	err := in.db.InTx(ctx, func(tx *store.Tx) error { return tx.CountRefused(ctx, n) })
 	if err != nil {
@@ -62,7 +62,7 @@ func (in *Inbox) noteRefusal(ctx context.Context, body []byte) {
 func (in *Inbox) whyMissing(ctx context.Context) string {
 	walk, err := in.db.EventWalk(ctx)
 	if err == nil && refusedLately(walk, in.db.Now()) {
-		return "webhooks were refused, for they fit none of the secrets in STRIPE_WEBHOOK_SECRET"
+		return "webhooks were refused: they match none of the secrets in STRIPE_WEBHOOK_SECRET"
 	}
 	return "webhooks were lost"
 }

@@ -30,8 +30,8 @@ func TestForeignSecret(t *testing.T) {
 		"OtherMode": {func(w *world, a billing.Account) string {
 			return strings.Replace(good(w, a), `"livemode":false`, `"livemode":true`, 1)
 		}, "of the other mode"},
-		"NoEvent": {func(*world, billing.Account) string { return `{"hello":"there"}` }, "somebody else"},
-		"NoJSON":  {func(*world, billing.Account) string { return "\x00\xff" }, "somebody else"},
+		"NoEvent": {func(*world, billing.Account) string { return `{"hello":"there"}` }, "someone else"},
+		"NoJSON":  {func(*world, billing.Account) string { return "\x00\xff" }, "someone else"},
 		"OddID": {
 			func(*world, billing.Account) string { return eventOf(`evt_\u0000`, "x", `{}`) }, "its secret was rolled",
 		},
@@ -54,7 +54,7 @@ func TestForeignSecret(t *testing.T) {
 					}
 				}
 				if n := strings.Count(
-					told.String(), "fits none of the secrets",
+					told.String(), "matches none of the secrets",
 				); n != 1 || !strings.Contains(told.String(), c.cause) {
 					w.t.Errorf("told %d times, want once with %q: %s", n, c.cause, told.String())
 				}

@@ -56,7 +56,7 @@ func (in *Inbox) Sweep(ctx context.Context) error {
 	var failed atomic.Int64
 	note := func(err error, what string, id any) {
 		if err != nil && failed.Add(1) == 1 { // one is enough if Stripe is down
-			in.log.WarnContext(ctx, "an event that waited too long is still not answered", what, id, "error", err)
+			in.log.WarnContext(ctx, "an event that waited too long is still not processed", what, id, "error", err)
 		}
 	}
 	var looks errgroup.Group

@@ -34,7 +34,7 @@ func BenchmarkSpendTold(b *testing.B) {
 				})
 				if c.wants != nil {
 					_, err := outbox.NewPost(db, false).Add(
-						ctx, "", outbox.Wish{URL: "https://example.com/hook", Types: c.wants},
+						ctx, "", outbox.Endpoint{URL: "https://example.com/hook", Types: c.wants},
 					)
 					must(b, err)
 				}

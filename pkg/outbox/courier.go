@@ -132,7 +132,7 @@ func (c *Courier) attempt(ctx context.Context, w billing.Webhook, d billing.Deli
 		if err := tx.SaveAttempt(ctx, d, after); err != nil || !gone {
 			return err
 		}
-		hook.DisabledAt, hook.DisabledWhy = &tx.Now, "it answered 410 Gone"
+		hook.DisabledAt, hook.DisabledWhy = &tx.Now, "it responded 410 Gone"
 		if err := tx.SaveWebhook(ctx, hook); err != nil {
 			return err
 		}

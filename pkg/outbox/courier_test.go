@@ -85,7 +85,7 @@ func TestRetries(t *testing.T) {
 		}
 		d := o.sent(w)[0]
 		if d.Status != billing.DeliveryFailed || d.Attempts != 10 || d.LastStatus != 500 ||
-			d.LastError != "the endpoint answered 500" || o.webhook(w).Failed != 1 {
+			d.LastError != "the endpoint responded 500" || o.webhook(w).Failed != 1 {
 			t.Errorf("%+v", d)
 		}
 		up = true
@@ -119,18 +119,18 @@ func TestBadEndpoints(t *testing.T) {
 		says   string
 		answer func(n int, out http.ResponseWriter, r *http.Request)
 	}{
-		{"Slow", 0, "did not answer in time", func(_ int, _ http.ResponseWriter, r *http.Request) {
+		{"Slow", 0, "did not respond in time", func(_ int, _ http.ResponseWriter, r *http.Request) {
 			select {
 			case <-r.Context().Done():
 			case <-over:
 			}
 		}},
 		{"Cuts", 0, "EOF", func(int, http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }},
-		{"Redirects", 307, "answered 307", func(_ int, out http.ResponseWriter, r *http.Request) {
+		{"Redirects", 307, "responded 307", func(_ int, out http.ResponseWriter, r *http.Request) {
 			http.Redirect(out, r, elsewhere.url, http.StatusTemporaryRedirect)
 		}},
 		{
-			"Refuses", 400, "answered 400",
+			"Refuses", 400, "responded 400",
 			func(_ int, out http.ResponseWriter, _ *http.Request) { out.WriteHeader(http.StatusBadRequest) },
 		},
 		{"Endless", 200, "", func(_ int, out http.ResponseWriter, _ *http.Request) {
@@ -202,7 +202,7 @@ func TestGone(t *testing.T) {
 		if _, err := o.post.Test(ctx, w.ID); billing.CodeOf(err) != billing.EConflict {
 			t.Errorf("testing it: %v", err)
 		}
-		_, err := o.post.Change(ctx, "", w.ID, outbox.Wish{URL: rc.url})
+		_, err := o.post.Change(ctx, "", w.ID, outbox.Endpoint{URL: rc.url})
 		must(t, err)
 		if o.spend(id, 1); len(o.sent(w)) != 4 {
 			t.Error("it is still disabled")

@@ -90,7 +90,7 @@ func (c *Courier) keepCalling(ctx context.Context, r *jobs.Runner) {
 		}
 		select {
 		case <-ctx.Done():
-		case <-c.db.Told():
+		case <-c.db.Written():
 		case <-time.After(c.sweeps - rand.N(c.sweeps/5)):
 		}
 		select {

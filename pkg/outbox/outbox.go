@@ -23,7 +23,7 @@ import (
 // Attach makes a database write outgoing events. Fewer available points than low are low for a customer who has not
 // chosen a number; 0 means that points are never low.
 func Attach(db *store.DB, low billing.Points) {
-	db.BeforeCommit(func(ctx context.Context, tx *store.Tx, f *store.Facts) error { return tell(ctx, tx, f, low) })
+	db.BeforeCommit(func(ctx context.Context, tx *store.Tx, f *store.Facts) error { return write(ctx, tx, f, low) })
 }
 
 // threshold returns the number of available points below which an account's points are low.
@@ -44,15 +44,15 @@ var ofEntries = map[billing.EntryKind]billing.OutgoingType{
 	billing.EntryCorrection: billing.OutPointsCorrected,
 }
 
-// told is an event before it is written.
-type told struct {
+// draft is an event before it is written.
+type draft struct {
 	kind    billing.OutgoingType
 	account billing.AccountID
 	about   func(*data)
 }
 
-// tell writes the events that a transaction's facts make, if an endpoint wants them.
-func tell(ctx context.Context, tx *store.Tx, f *store.Facts, low billing.Points) error {
+// write writes the events that a transaction's facts make, if an endpoint wants them.
+func write(ctx context.Context, tx *store.Tx, f *store.Facts, low billing.Points) error {
 	// Ids sort deliveries in the order in which things happened. An account's transactions come here one after another,
 	// because each holds its row. The machine's clock tells them apart, even while the product's clock does not move.
 	now := time.Now()
@@ -88,32 +88,32 @@ func tell(ctx context.Context, tx *store.Tx, f *store.Facts, low billing.Points)
 // all returns the events of the facts: each movement of points, then the changes of orders and subscriptions, and last
 // whether points are low now. Points that went down and up again within the transaction, as at a renewal, were never
 // low.
-func all(f *store.Facts, low billing.Points) (list []told) {
+func all(f *store.Facts, low billing.Points) (list []draft) {
 	for _, e := range f.Entries {
 		if kind, ok := ofEntries[e.Kind]; ok && e.Amount != 0 {
-			list = append(list, told{kind, e.AccountID, func(d *data) { d.Entry = toEntry(e) }})
+			list = append(list, draft{kind, e.AccountID, func(d *data) { d.Entry = toEntry(e) }})
 		}
 	}
 	for _, o := range f.Orders {
 		if kind := ofOrder(o); kind != "" {
-			list = append(list, told{kind, o.After.AccountID, func(d *data) { d.Order = toOrder(o.After) }})
+			list = append(list, draft{kind, o.After.AccountID, func(d *data) { d.Order = toOrder(o.After) }})
 		}
 	}
 	for _, t := range f.Stopped {
-		list = append(list, told{billing.OutTopUpAttention, t.AccountID, func(d *data) { d.TopUp = toTopUp(t) }})
+		list = append(list, draft{billing.OutTopUpAttention, t.AccountID, func(d *data) { d.TopUp = toTopUp(t) }})
 	}
 	for _, c := range f.Changes {
 		if c.Subscription {
 			list = append(
 				list,
-				told{
+				draft{
 					billing.OutSubscriptionChanged, c.After.ID,
 					func(d *data) { d.Subscription = toSubscription(c.After.Subscription) },
 				},
 			)
 		}
 		if limit := threshold(c.After, low); c.Before.Available >= limit && c.After.Available < limit {
-			list = append(list, told{billing.OutPointsLow, c.After.ID, func(d *data) { d.Threshold = &limit }})
+			list = append(list, draft{billing.OutPointsLow, c.After.ID, func(d *data) { d.Threshold = &limit }})
 		}
 	}
 	return list

@@ -228,7 +228,7 @@ func (o *office) disable(w billing.Webhook) {
 	must(o.t, o.db.InTx(ctx, func(tx *store.Tx) error {
 		w, err := tx.LockWebhook(ctx, w.ID)
 		must(o.t, err)
-		w.DisabledAt, w.DisabledWhy = &tx.Now, "it answered 410 Gone"
+		w.DisabledAt, w.DisabledWhy = &tx.Now, "it responded 410 Gone"
 		return tx.SaveWebhook(ctx, w)
 	}))
 }

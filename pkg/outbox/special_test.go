@@ -84,7 +84,8 @@ func TestEndpointAddresses(t *testing.T) {
 			"https://example.com:1/": "", "https://example.com:65535/": "", "https://example.com/": "",
 			"https://[2a00:1450:4001:80b::200e]:8443/": "",
 		} {
-			if _, err := strict.Add(context.Background(), "", outbox.Wish{URL: address}); billing.CodeOf(err) != code {
+			if _, err := strict.Add(context.Background(), "",
+				outbox.Endpoint{URL: address}); billing.CodeOf(err) != code {
 				t.Errorf("%s: got %v, want %q", address, err, code)
 			}
 		}

@@ -26,8 +26,8 @@ const (
 	maxURL      = 2000
 )
 
-// Wish is an endpoint's address, and the types of events that it wants. Types nil means all.
-type Wish struct {
+// Endpoint is an endpoint's address, and the types of events that it wants. Types nil means all.
+type Endpoint struct {
 	URL   string
 	Types []billing.OutgoingType
 }
@@ -43,13 +43,13 @@ func NewPost(db *store.DB, local bool) *Post { return &Post{db: db, local: local
 
 // Add makes an endpoint with a new secret. by is the admin who asks for it, or "" for the command line; it is recorded
 // with the action, here and below. Errors: EInvalid, and EConflict if there are MaxWebhooks already.
-func (p *Post) Add(ctx context.Context, by billing.AdminID, wish Wish) (w billing.Webhook, err error) {
-	if wish, err = p.check(wish); err != nil {
+func (p *Post) Add(ctx context.Context, by billing.AdminID, e Endpoint) (w billing.Webhook, err error) {
+	if e, err = p.check(e); err != nil {
 		return w, err
 	}
 	err = p.db.InTx(ctx, func(tx *store.Tx) error {
 		w = billing.Webhook{
-			ID: billing.NewWebhookID(tx.Now), URL: wish.URL, Types: wish.Types, Secret: newSecret(), CreatedAt: tx.Now,
+			ID: billing.NewWebhookID(tx.Now), URL: e.URL, Types: e.Types, Secret: newSecret(), CreatedAt: tx.Now,
 		}
 		ok, err := tx.InsertWebhook(ctx, w, MaxWebhooks)
 		if err == nil && !ok {
@@ -65,14 +65,14 @@ func (p *Post) Add(ctx context.Context, by billing.AdminID, wish Wish) (w billin
 
 // Change sets an endpoint's address and types, and enables it if it was disabled. Errors: EInvalid, ENotFound.
 func (p *Post) Change(
-	ctx context.Context, by billing.AdminID, id billing.WebhookID, wish Wish,
+	ctx context.Context, by billing.AdminID, id billing.WebhookID, e Endpoint,
 ) (billing.Webhook, error) {
-	wish, err := p.check(wish)
+	e, err := p.check(e)
 	if err != nil {
 		return billing.Webhook{}, err
 	}
 	return p.save(ctx, by, billing.ActionWebhookChange, id, func(w *billing.Webhook) {
-		w.URL, w.Types, w.DisabledAt, w.DisabledWhy = wish.URL, wish.Types, nil, ""
+		w.URL, w.Types, w.DisabledAt, w.DisabledWhy = e.URL, e.Types, nil, ""
 	})
 }
 
@@ -119,24 +119,24 @@ func (p *Post) Remove(ctx context.Context, by billing.AdminID, id billing.Webhoo
 // note records who did what to an endpoint, and how that left it. Of the address it keeps only the host: an operator
 // may have put a secret in the rest, and these records outlive endpoints.
 func note(ctx context.Context, tx *store.Tx, by billing.AdminID, did billing.ActionKind, w billing.Webhook) error {
-	told := "everything"
+	types := "everything"
 	if w.Types != nil {
 		names := make([]string, len(w.Types))
 		for i, t := range w.Types {
 			names[i] = string(t)
 		}
-		told = strings.Join(names, ", ")
+		types = strings.Join(names, ", ")
 	}
 	u, err := url.Parse(w.URL)
 	if err != nil {
-		return errors.New("outbox: the address of an endpoint is none") // the cause would repeat it
+		return errors.New("outbox: the address of an endpoint is not valid") // the cause would repeat it
 	}
 	return tx.InsertAdminAction(ctx, billing.AdminAction{
 		ID:        billing.NewActionID(tx.Now),
 		WebhookID: w.ID,
 		AdminID:   by,
 		Action:    did,
-		Reason:    u.Host + ": " + told,
+		Reason:    u.Host + ": " + types,
 		CreatedAt: tx.Now,
 	})
 }
@@ -212,21 +212,21 @@ func unknown(err error) error {
 
 // check refuses an address to which nothing would be sent, or that holds a password. It returns the same list for the
 // same types.
-func (p *Post) check(wish Wish) (Wish, error) {
-	if err := p.checkURL(wish.URL); err != nil {
-		return wish, err
+func (p *Post) check(e Endpoint) (Endpoint, error) {
+	if err := p.checkURL(e.URL); err != nil {
+		return e, err
 	}
-	for _, t := range wish.Types {
+	for _, t := range e.Types {
 		if !slices.Contains(billing.OutgoingTypes, t) {
-			return wish, billing.Invalid("/types", "holds a type that there is not")
+			return e, billing.Invalid("/types", "holds an unknown type")
 		}
 	}
-	if len(wish.Types) == 0 {
-		wish.Types = nil
-		return wish, nil
+	if len(e.Types) == 0 {
+		e.Types = nil
+		return e, nil
 	}
-	wish.Types = slices.Compact(slices.Sorted(slices.Values(wish.Types)))
-	return wish, nil
+	e.Types = slices.Compact(slices.Sorted(slices.Values(e.Types)))
+	return e, nil
 }
 
 func (p *Post) checkURL(address string) error {

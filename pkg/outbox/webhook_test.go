@@ -43,7 +43,7 @@ func TestAddresses(t *testing.T) {
 			"https://example.com/" + strings.Repeat("x", 2000): "", "//example.com": "",
 		} {
 			for post, letter := range map[*outbox.Post]string{strict: "s", o.post: "l"} {
-				w, err := post.Add(context.Background(), "", outbox.Wish{URL: url})
+				w, err := post.Add(context.Background(), "", outbox.Endpoint{URL: url})
 				if (err == nil) != strings.Contains(where, letter) ||
 					err != nil && billing.CodeOf(err) != billing.EInvalid {
 					t.Errorf("%s in mode %s: %v", url, letter, err)
@@ -70,16 +70,16 @@ func TestWebhook(t *testing.T) {
 			t.Errorf("%+v", o.webhook(w))
 		}
 		if _, err := o.post.Add(
-			ctx, "", outbox.Wish{URL: w.URL, Types: []billing.OutgoingType{billing.OutTest}},
+			ctx, "", outbox.Endpoint{URL: w.URL, Types: []billing.OutgoingType{billing.OutTest}},
 		); billing.CodeOf(err) != billing.EInvalid {
 			t.Errorf("a type that nobody can ask for: %v", err)
 		}
-		w, err = o.post.Change(ctx, "", w.ID, outbox.Wish{URL: "https://example.com/new"})
+		w, err = o.post.Change(ctx, "", w.ID, outbox.Endpoint{URL: "https://example.com/new"})
 		if must(t, err); w.Types != nil || o.webhook(w).URL != "https://example.com/new" || o.webhook(w).Secret == "" {
 			t.Errorf("%+v", w)
 		}
 		must(t, o.post.Remove(ctx, "", w.ID))
-		_, change := o.post.Change(ctx, "", w.ID, outbox.Wish{URL: w.URL})
+		_, change := o.post.Change(ctx, "", w.ID, outbox.Endpoint{URL: w.URL})
 		_, roll := o.post.Roll(ctx, "", w.ID)
 		_, test := o.post.Test(ctx, w.ID)
 		_, resend := o.post.Resend(ctx, w.ID, "msg_1")
@@ -102,14 +102,14 @@ func TestDeeds(t *testing.T) {
 		ctx, admin := context.Background(), billing.AdminID(o.account(0))
 		w, err := o.post.Add(
 			ctx, admin,
-			outbox.Wish{
+			outbox.Endpoint{
 				URL:   "https://example.com/very-secret",
 				Types: []billing.OutgoingType{billing.OutPointsSpent, billing.OutPointsLow},
 			},
 		)
 		must(t, err)
 		o.clock.Advance(time.Second)
-		_, err = o.post.Change(ctx, "", w.ID, outbox.Wish{URL: "https://example.org:8443/?token=very-secret"})
+		_, err = o.post.Change(ctx, "", w.ID, outbox.Endpoint{URL: "https://example.org:8443/?token=very-secret"})
 		must(t, err)
 		o.clock.Advance(time.Second)
 		_, err = o.post.Roll(ctx, admin, w.ID)
@@ -120,14 +120,14 @@ func TestDeeds(t *testing.T) {
 		}
 		rename("webhook_actions", "out_of_reach")
 		if _, err := o.post.Change(
-			ctx, admin, w.ID, outbox.Wish{URL: "https://example.net"},
+			ctx, admin, w.ID, outbox.Endpoint{URL: "https://example.net"},
 		); err == nil || o.webhook(w).URL == "https://example.net" {
 			t.Errorf("a deed that cannot be noted is done: %v", err)
 		}
 		rename("out_of_reach", "webhook_actions")
 		o.clock.Advance(time.Second)
 		must(t, o.post.Remove(ctx, admin, w.ID))
-		_, add := o.post.Add(ctx, admin, outbox.Wish{URL: "nowhere"})
+		_, add := o.post.Add(ctx, admin, outbox.Endpoint{URL: "nowhere"})
 		_, roll := o.post.Roll(ctx, admin, w.ID)
 		if remove := o.post.Remove(ctx, admin, w.ID); add == nil || roll == nil || remove == nil {
 			t.Errorf("not refused: %v, %v, %v", add, roll, remove)
@@ -181,7 +181,7 @@ func TestMaxWebhooks(t *testing.T) {
 		var refused atomic.Int64
 		for range outbox.MaxWebhooks + 4 {
 			all.Go(func() {
-				_, err := o.post.Add(context.Background(), "", outbox.Wish{URL: "https://example.com"})
+				_, err := o.post.Add(context.Background(), "", outbox.Endpoint{URL: "https://example.com"})
 				if billing.CodeOf(err) == billing.EConflict {
 					refused.Add(1)
 				} else if err != nil {

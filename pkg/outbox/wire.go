@@ -79,7 +79,7 @@ func send(ctx context.Context, client *http.Client, w billing.Webhook, d billing
 	defer resp.Body.Close()
 	_, _ = io.CopyN(io.Discard, resp.Body, maxAnswer) // the status alone decides
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
-		return answer{int64(resp.StatusCode), "the endpoint answered " + strconv.Itoa(resp.StatusCode)}
+		return answer{int64(resp.StatusCode), "the endpoint responded " + strconv.Itoa(resp.StatusCode)}
 	}
 	return answer{status: int64(resp.StatusCode)}
 }
@@ -110,7 +110,7 @@ func plain(err error) string {
 	var of *url.Error
 	if errors.As(err, &of) {
 		if of.Timeout() {
-			return "the endpoint did not answer in time"
+			return "the endpoint did not respond in time"
 		}
 		err = of.Err
 	}

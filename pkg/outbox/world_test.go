@@ -51,7 +51,7 @@ func (o *office) wall() time.Time { return time.Now().Add(time.Duration(o.ahead.
 // add makes an endpoint.
 func (o *office) add(url string, types ...billing.OutgoingType) billing.Webhook {
 	o.t.Helper()
-	w, err := o.post.Add(context.Background(), "", outbox.Wish{URL: url, Types: types})
+	w, err := o.post.Add(context.Background(), "", outbox.Endpoint{URL: url, Types: types})
 	must(o.t, err)
 	return w
 }

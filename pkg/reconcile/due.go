@@ -11,7 +11,7 @@ import (
 const dueLimit = 500 // accounts that one look takes; the next look continues
 
 // LookForDue enqueues a sync of each account whose next points have fallen due. It does not enqueue one twice: not if
-// it still waits, and not if it is retried because Stripe does not answer.
+// it still waits, and not if it is retried because Stripe does not respond.
 func (s *Syncer) LookForDue(ctx context.Context, r *jobs.Runner) error {
 	accounts, err := s.db.DueAccounts(ctx, s.db.Now(), dueLimit)
 	if err != nil {

@@ -53,7 +53,7 @@ type expireArgs struct {
 // Kind names the job.
 func (expireArgs) Kind() string { return "expire" }
 
-// expire syncs the account and then expires what is still overdue. If Stripe does not answer, it expires nothing:
+// expire syncs the account and then expires what is still overdue. If Stripe does not respond, it expires nothing:
 // points wait.
 func (s *Syncer) expire(ctx context.Context, args expireArgs) error {
 	a, err := s.db.Account(ctx, args.Account)

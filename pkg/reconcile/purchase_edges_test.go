@@ -177,7 +177,8 @@ func TestDescriptions(t *testing.T) {
 		},
 		"Gone": {"subscription_cycle", nil, []billing.StripeInvoiceLine{gone}, "gone"},
 		"Change": {
-			"subscription_update", nil, []billing.StripeInvoiceLine{zeroLine, line("il_1", march, april)}, "plan change",
+			"subscription_update", nil, []billing.StripeInvoiceLine{zeroLine, line("il_1", march, april)},
+			"plan change",
 		},
 		"NoCredit": {"subscription_update", nil, []billing.StripeInvoiceLine{line("il_1", march, april)}, "Basic"},
 		"NotAnew": {

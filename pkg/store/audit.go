@@ -62,7 +62,7 @@ var rules = []struct{ name, query string }{
 			AND o.status IN ('fulfilled', 'refunded')
 		WHERE l.account_id > @after AND l.account_id <= @last AND o.id IS NULL
 		AND (substr(l.grant_key, 1, length(@key)) = @key OR substr(l.grant_key, 1, length(@intent)) = @intent)`},
-	{"lot-entries", `SELECT l.account_id AS account, 'lot ' || l.id || ' and its entries tell two stories' AS detail
+	{"lot-entries", `SELECT l.account_id AS account, 'lot ' || l.id || ' does not match its entries' AS detail
 		FROM lots l LEFT JOIN (SELECT account_id, lot_id, SUM(CASE kind WHEN 'grant' THEN 1 ELSE 0 END) AS grants,
 			SUM(CASE kind WHEN 'grant' THEN amount ELSE 0 END) AS granted,
 			SUM(CASE WHEN kind IN ('clawback', 'restore') THEN -amount ELSE 0 END) AS clawed_back
@@ -77,14 +77,14 @@ var rules = []struct{ name, query string }{
 		WHERE e.account_id > @after AND e.account_id <= @last AND e.status = 'processed'
 		AND (e.ticket IS NULL OR e.ticket > a.ticket_applied)`},
 	// The kinds of jobs and their arguments are those of package inbox.
-	{"event-job", `SELECT e.account_id AS account, 'event ' || e.id || ' waits, and nobody looks after it' AS detail
+	{"event-job", `SELECT e.account_id AS account, 'event ' || e.id || ' waits, and no job will process it' AS detail
 		FROM inbox_events e WHERE e.account_id > @after AND e.account_id <= @last AND e.status = 'pending'
 		AND e.received_at < @before
 		AND e.account_id NOT IN (SELECT args ->> 'account' FROM river_job WHERE kind = 'sync' AND finalized_at IS NULL)
 		AND NOT EXISTS (SELECT 1 FROM syncs s
 			WHERE s.account_id = e.account_id AND s.cause = 'event' AND s.began_at >= @before)`},
 	// Events whose account is not known yet are looked at once a run, together with its first accounts.
-	{"event-job", `SELECT '' AS account, 'event ' || e.id || ' waits for its account, and nobody looks after it' AS detail
+	{"event-job", `SELECT '' AS account, 'event ' || e.id || ' waits for its account, and no job will look for it' AS detail
 		FROM inbox_events e
 		WHERE @after = '' AND e.account_id IS NULL AND e.status = 'pending' AND e.received_at < @before
 		AND (e.tried_at IS NULL OR e.tried_at < @before)

@@ -37,7 +37,7 @@ func withCode(err error) (_ error, ok bool) {
 	case errors.Is(err, gorm.ErrRecordNotFound):
 		return billing.Wrap(err, billing.ENotFound, "Not found."), true
 	case away(err):
-		e := billing.Wrap(hidePassword(err), billing.EUnavailable, "The database does not answer. Try again.")
+		e := billing.Wrap(hidePassword(err), billing.EUnavailable, "The database does not respond. Try again.")
 		e.RetryAfter = time.Second
 		return e, true
 	}

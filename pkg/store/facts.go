@@ -47,18 +47,20 @@ func (f *Facts) saw(a billing.Account) {
 	f.Changes = append(f.Changes, &Change{Before: a, After: a})
 }
 
-// BeforeCommit makes every transaction that wrote something call tell with its facts, at its end. What tell writes is
+// BeforeCommit makes every transaction that wrote something call before with its facts, at its end. What it writes is
 // committed with the transaction or not at all. Set it once, before the database is used.
-func (d *DB) BeforeCommit(tell func(ctx context.Context, tx *Tx, f *Facts) error) { d.tell = tell }
+func (d *DB) BeforeCommit(before func(ctx context.Context, tx *Tx, f *Facts) error) {
+	d.before = before
+}
 
-// Told returns a channel that receives after a transaction with outgoing events was committed here. It does not count
-// them.
-func (d *DB) Told() <-chan struct{} { return d.told }
+// Written returns a channel that receives after a transaction with outgoing events was committed here. It does not
+// count them.
+func (d *DB) Written() <-chan struct{} { return d.written }
 
 // ring signals that outgoing events were committed. One signal is enough for all readers that have not looked since.
 func (d *DB) ring() {
 	select {
-	case d.told <- struct{}{}:
+	case d.written <- struct{}{}:
 	default:
 	}
 }

@@ -147,7 +147,7 @@ func (l *life) steps(n int64) []writing {
 			}
 			return tx.AppendEntry(ctx, entry)
 		}),
-		step(billing.MomentTold, "msg_"+name+" whk_1", func(ctx context.Context, tx *store.Tx) error {
+		step(billing.MomentDelivery, "msg_"+name+" whk_1", func(ctx context.Context, tx *store.Tx) error {
 			return tx.InsertDeliveries(ctx, billing.Delivery{
 				ID:        billing.MessageID("msg_" + name),
 				AccountID: a,

@@ -47,7 +47,7 @@ func openPostgres(ctx context.Context, o Options) (*DB, error) {
 	}
 	return &DB{
 		reads:    reads{g},
-		told:     make(chan struct{}, 1),
+		written:  make(chan struct{}, 1),
 		sql:      sqlDB,
 		dialect:  Postgres,
 		now:      o.Now,
@@ -62,7 +62,7 @@ func checkDurable(ctx context.Context, pool *pgxpool.Pool, allow bool) error {
 	for _, name := range []string{"fsync", "synchronous_commit"} {
 		var value string
 		if err := pool.QueryRow(ctx, "SELECT current_setting($1)", name).Scan(&value); err != nil {
-			return fmt.Errorf("PostgreSQL does not answer: %w", hidePassword(err))
+			return fmt.Errorf("PostgreSQL does not respond: %w", hidePassword(err))
 		}
 		if value == "off" && !allow {
 			return fmt.Errorf(

@@ -42,6 +42,6 @@ func openSQLite(ctx context.Context, o Options) (*DB, error) {
 		return nil, fmt.Errorf("open SQLite: %w", err)
 	}
 	return &DB{
-		reads: reads{g}, told: make(chan struct{}, 1), sql: sqlDB, dialect: SQLite, now: o.Now, close: sqlDB.Close,
+		reads: reads{g}, written: make(chan struct{}, 1), sql: sqlDB, dialect: SQLite, now: o.Now, close: sqlDB.Close,
 	}, nil
 }

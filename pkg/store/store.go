@@ -37,8 +37,8 @@ type DB struct {
 	now      func() time.Time
 	close    func() error
 	listener any // *pgxpool.Pool on PostgreSQL, for LISTEN
-	tell     func(ctx context.Context, tx *Tx, f *Facts) error
-	told     chan struct{}
+	before   func(ctx context.Context, tx *Tx, f *Facts) error
+	written  chan struct{}
 }
 
 // Dialect is the kind of a database.
@@ -90,7 +90,7 @@ func (d *DB) Close() error { return d.close() }
 // Ping checks that the database responds. Errors: EUnavailable.
 func (d *DB) Ping(ctx context.Context) error {
 	if err := d.sql.PingContext(ctx); err != nil {
-		return billing.Wrap(err, billing.EUnavailable, "The database does not answer.")
+		return billing.Wrap(err, billing.EUnavailable, "The database does not respond.")
 	}
 	return nil
 }
@@ -101,7 +101,7 @@ type Tx struct {
 	Now     time.Time
 	sql     *sql.Tx
 	dialect Dialect
-	facts   *Facts  // nil if no one is told
+	facts   *Facts  // nil if nothing is called before the commit
 	wanted  *string // the types that endpoints want, once they have been read
 	rings   bool    // whether there is something to deliver after the commit
 }
@@ -122,14 +122,14 @@ func (d *DB) InTx(ctx context.Context, fn func(tx *Tx) error) error {
 		var rings bool
 		err := d.db.WithContext(ctx).Transaction(func(g *gorm.DB) error {
 			tx := &Tx{reads: reads{g}, Now: now, sql: g.Statement.ConnPool.(*sql.Tx), dialect: d.dialect}
-			if d.tell != nil {
+			if d.before != nil {
 				tx.facts = &Facts{}
 			}
 			if err := fn(tx); err != nil {
 				return err
 			}
 			if tx.facts != nil && !tx.facts.none() {
-				if err := d.tell(ctx, tx, tx.facts); err != nil {
+				if err := d.before(ctx, tx, tx.facts); err != nil {
 					return err
 				}
 			}

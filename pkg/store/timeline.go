@@ -125,7 +125,7 @@ var chapters = []chapter{
 		from:    "syncs WHERE ended_at IS NOT NULL",
 	},
 	{
-		kind: billing.MomentTold,
+		kind: billing.MomentDelivery,
 		rank: "8",
 		at:   "created_at",
 		ref:  "id || ' ' || webhook_id",

@@ -20,15 +20,15 @@ const maxSkew = time.Minute
 type Finding struct {
 	OK   bool
 	What string
-	Mend string // how to correct it, "" if OK
+	Fix  string // how to correct it, "" if OK
 }
 
 func fine(format string, args ...any) Finding {
 	return Finding{OK: true, What: fmt.Sprintf(format, args...)}
 }
 
-func wrong(mend, format string, args ...any) Finding {
-	return Finding{What: fmt.Sprintf(format, args...), Mend: mend}
+func wrong(fix, format string, args ...any) Finding {
+	return Finding{What: fmt.Sprintf(format, args...), Fix: fix}
 }
 
 // Check reports whether Stripe is ready for us, and changes nothing. It examines the key, its mode, the clock, a price
@@ -117,8 +117,8 @@ func checkClock(date string, now time.Time) Finding {
 	theirs, err := http.ParseTime(date)
 	if err != nil {
 		return wrong(
-			"Look at what stands between this machine and Stripe.",
-			"Stripe's answer has no date to compare the clock with",
+			"Check the network between this machine and Stripe.",
+			"Stripe's response has no date to compare the clock with",
 		)
 	}
 	skew := now.Sub(theirs).Round(time.Second)
@@ -130,20 +130,20 @@ func checkClock(date string, now time.Time) Finding {
 }
 
 func (g *Gateway) checkEndpoint(ctx context.Context, address string) ([]Finding, error) {
-	const mend = "Run pointsync stripe setup --webhook-url with this address."
+	const fix = "Run pointsync stripe setup --webhook-url with this address."
 	all, err := g.endpoints(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var found []Finding
 	if old := others(all, address); len(old) > 0 {
-		found = append(found, wrong("Disable or delete it in Stripe's dashboard, if no server answers there any more.",
+		found = append(found, wrong("Disable or delete it in Stripe's dashboard, if no server runs there any more.",
 			"another webhook endpoint of ours is enabled: %s", addressesOf(old)))
 	}
 	present := endpointsAt(all, address)
 	switch len(present) {
 	case 0:
-		return append(found, wrong(mend, "no webhook endpoint sends to %s", address)), nil
+		return append(found, wrong(fix, "no webhook endpoint sends to %s", address)), nil
 	case 1:
 	default:
 		return append(
@@ -157,13 +157,13 @@ func (g *Gateway) checkEndpoint(ctx context.Context, address string) ([]Finding,
 	e := present[0]
 	found = append(found, fine("webhook endpoint %s sends to %s", e.ID, address))
 	if e.Status == endpointDisabled {
-		found = append(found, wrong(mend, "webhook endpoint %s is disabled", e.ID))
+		found = append(found, wrong(fix, "webhook endpoint %s is disabled", e.ID))
 	}
 	if e.APIVersion != stripe.APIVersion {
-		found = append(found, wrong(versionMend, "webhook endpoint %s has %s", e.ID, versionOf(e)))
+		found = append(found, wrong(versionFix, "webhook endpoint %s has %s", e.ID, versionOf(e)))
 	}
 	if missing := missingEvents(e); len(missing) > 0 {
-		found = append(found, wrong(mend, "webhook endpoint %s does not send %s", e.ID, strings.Join(missing, ", ")))
+		found = append(found, wrong(fix, "webhook endpoint %s does not send %s", e.ID, strings.Join(missing, ", ")))
 	}
 	return found, nil
 }

@@ -38,7 +38,7 @@ func (w ware) tooSmall() string {
 	)
 }
 
-const setupMend = "Run pointsync stripe setup."
+const setupFix = "Run pointsync stripe setup."
 
 // checkWare examines one item. A retired item must not be for sale. Any other item must be for sale, at the
 // catalogue's terms.
@@ -51,10 +51,10 @@ func (g *Gateway) checkWare(ctx context.Context, w ware) ([]Finding, error) {
 	case w.retired && p == nil:
 		return []Finding{fine("%s: retired", w.item)}, nil
 	case w.retired:
-		return []Finding{wrong(setupMend, "%s: retired, and price %s still sells it", w.item, p.ID)}, nil
+		return []Finding{wrong(setupFix, "%s: retired, and price %s still sells it", w.item, p.ID)}, nil
 	case p == nil:
 		return []Finding{
-			wrong(setupMend, "%s: no active price has the lookup key %s", w.item, billing.LookupKey(w.item)),
+			wrong(setupFix, "%s: no active price has the lookup key %s", w.item, billing.LookupKey(w.item)),
 		}, nil
 	}
 	found := []Finding{checkTerms(w, p)}
@@ -69,7 +69,7 @@ func (g *Gateway) checkWare(ctx context.Context, w ware) ([]Finding, error) {
 	product, err := g.api.Products.Get(w.productID(), get)
 	if err == nil && !product.Active {
 		found = append(
-			found, wrong(setupMend, "%s: product %s is archived, so Stripe sells none of it", w.item, product.ID),
+			found, wrong(setupFix, "%s: product %s is archived, so Stripe sells none of it", w.item, product.ID),
 		)
 	}
 	return found, err
@@ -77,11 +77,11 @@ func (g *Gateway) checkWare(ctx context.Context, w ware) ([]Finding, error) {
 
 func checkTerms(w ware, p *stripe.Price) Finding {
 	if difference := w.differsFrom(p); difference != "" {
-		return wrong(setupMend, "%s: price %s is not the catalogue's: %s", w.item, p.ID, difference)
+		return wrong(setupFix, "%s: price %s is not the catalogue's: %s", w.item, p.ID, difference)
 	}
 	if termsOf(p) == nil {
 		return wrong(
-			setupMend, "%s: price %s does not carry its points, so they would change with the catalogue", w.item, p.ID,
+			setupFix, "%s: price %s does not carry its points, so they would change with the catalogue", w.item, p.ID,
 		)
 	}
 	return fine("%s: price %s, %s", w.item, p.ID, w.terms())

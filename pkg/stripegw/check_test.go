@@ -86,7 +86,7 @@ func TestCheck(t *testing.T) {
 			bad := slices.DeleteFunc(slices.Clone(found), func(f stripegw.Finding) bool { return f.OK })
 			switch {
 			case test.wrong == "" && len(bad) == 0 && len(found) == 5:
-			case test.wrong != "" && len(bad) == 1 && strings.Contains(bad[0].What, test.wrong) && bad[0].Mend != "":
+			case test.wrong != "" && len(bad) == 1 && strings.Contains(bad[0].What, test.wrong) && bad[0].Fix != "":
 			default:
 				t.Errorf("got %+v", found)
 			}
@@ -136,7 +136,7 @@ func TestCheckNarrowKey(t *testing.T) {
 		found, err := g.Check(t.Context(), c, hook, now)
 		bad := slices.DeleteFunc(slices.Clone(found), func(f stripegw.Finding) bool { return f.OK })
 		if err != nil || len(found) != 5 || len(bad) != 1 || !strings.Contains(bad[0].What, says) || !strings.Contains(
-			bad[0].Mend, "permission to read",
+			bad[0].Fix, "permission to read",
 		) {
 			t.Errorf("without %s: %+v, %v", forbidden, found, err)
 		}

@@ -72,7 +72,7 @@ func (g *Gateway) EnsureEndpoint(ctx context.Context, address string) (EndpointR
 		notes = append(
 			notes,
 			fmt.Sprintf(
-				"another webhook endpoint of ours is enabled: %s. Disable or delete it in Stripe's dashboard, if no server answers there any more.",
+				"another webhook endpoint of ours is enabled: %s. Disable or delete it in Stripe's dashboard, if no server runs there any more.",
 				addressesOf(old),
 			),
 		)
@@ -157,13 +157,13 @@ func (g *Gateway) mendEndpoint(ctx context.Context, e *stripe.WebhookEndpoint) (
 	}
 	if e.APIVersion != stripe.APIVersion {
 		return result, billing.Errorf(
-			billing.EConflict, "The webhook endpoint %s has %s. %s", e.ID, versionOf(e), versionMend,
+			billing.EConflict, "The webhook endpoint %s has %s. %s", e.ID, versionOf(e), versionFix,
 		)
 	}
 	return result, nil
 }
 
-const versionMend = "Stripe cannot change that on an endpoint: delete it in the dashboard and run pointsync stripe setup again; its new secret goes into STRIPE_WEBHOOK_SECRET."
+const versionFix = "Stripe cannot change that on an endpoint: delete it in the dashboard and run pointsync stripe setup again; its new secret goes into STRIPE_WEBHOOK_SECRET."
 
 func versionOf(e *stripe.WebhookEndpoint) string {
 	if e.APIVersion == "" {

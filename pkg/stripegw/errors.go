@@ -25,7 +25,7 @@ type refusal struct {
 }
 
 func (r *refusal) Error() string {
-	return fmt.Sprintf("stripe answered %d (type=%s code=%s param=%s request=%s): %s",
+	return fmt.Sprintf("stripe responded %d (type=%s code=%s param=%s request=%s): %s",
 		r.status, r.kind, r.code, r.param, r.requestID, r.message)
 }
 

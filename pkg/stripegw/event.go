@@ -34,7 +34,7 @@ type Event struct {
 }
 
 // ErrNoSecretFits is in the error for a body that was signed with none of our secrets.
-var ErrNoSecretFits = errors.New("no webhook secret fits the signature")
+var ErrNoSecretFits = errors.New("no webhook secret matches the signature")
 
 // Claims returns what an event contains about itself, for a log. No signature was checked.
 func Claims(body []byte) (Event, bool) {

@@ -79,7 +79,7 @@ func TestSandboxSetup(t *testing.T) {
 	}
 	for _, f := range found {
 		if !f.OK {
-			t.Errorf("%s: %s", f.What, f.Mend)
+			t.Errorf("%s: %s", f.What, f.Fix)
 		}
 	}
 	c.Packs[0].Amount++

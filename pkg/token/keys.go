@@ -42,7 +42,7 @@ func ParseKeys(s string) (Keys, error) {
 		}
 		if billing.Guessable(string(raw)) {
 			return nil, fmt.Errorf(
-				"the seed of signing key %q was not made at random, so anybody could sign (make one with pointsync keygen)",
+				"the seed of signing key %q was not made at random, so anyone could sign (make one with pointsync keygen)",
 				kid,
 			)
 		}

@@ -233,7 +233,7 @@ func noDoubles(d *json.Decoder) error {
 			return err
 		}
 		if key := name.(string); seen[strings.ToLower(key)] {
-			return fmt.Errorf("%q stands twice", key)
+			return fmt.Errorf("%q occurs twice", key)
 		} else {
 			seen[strings.ToLower(key)] = true
 		}

@@ -93,7 +93,7 @@ func (l *lab) traceSuite(n int) error {
 	})
 	if len(failures) > 0 {
 		return fmt.Errorf(
-			"the unbroken package fails its tests, so they cannot tell a mutant:\n%s", strings.Join(failures, "\n"),
+			"the unbroken package fails its tests, so they cannot detect a mutant:\n%s", strings.Join(failures, "\n"),
 		)
 	}
 	return nil
@@ -132,7 +132,7 @@ func (l *lab) control() error {
 	})
 	if len(failures) > 0 {
 		return fmt.Errorf(
-			"the unbroken package fails its tests when they run together, so they cannot tell a mutant:\n%s",
+			"the unbroken package fails its tests when they run together, so they cannot detect a mutant:\n%s",
 			failures[0],
 		)
 	}

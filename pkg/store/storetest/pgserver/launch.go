@@ -96,7 +96,7 @@ func waitUntilUp(ctx context.Context, url string, ended <-chan struct{}) error {
 		case <-ended:
 			return errEnded
 		case <-ctx.Done():
-			return fmt.Errorf("the test server does not answer: %w", err)
+			return fmt.Errorf("the test server does not respond: %w", err)
 		case <-again.C:
 		}
 	}

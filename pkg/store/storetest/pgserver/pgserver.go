@@ -44,7 +44,7 @@ var errNone = errors.New("these tests need PostgreSQL: install its server (Debia
 func Start(ctx context.Context) (*Server, error) {
 	if url := os.Getenv(EnvURL); url != "" {
 		if err := ping(ctx, url); err != nil {
-			return nil, fmt.Errorf("the server that %s names does not answer: %w", EnvURL, err)
+			return nil, fmt.Errorf("the server that %s names does not respond: %w", EnvURL, err)
 		}
 		return &Server{URL: url}, nil
 	}
