@@ -15,14 +15,14 @@ import (
 )
 
 type keysCmd struct {
-	Create keysCreateCmd `cmd:"" help:"Make a service key; prints its secret, once, and nothing else on standard output."`
+	Create keysCreateCmd `cmd:"" help:"Make a service key; prints its secret, once, and nothing else."`
 	List   keysListCmd   `cmd:"" help:"The service keys, newest first, without their secrets."`
 	Revoke keysRevokeCmd `cmd:"" help:"End a service key: its next request is refused, at every server."`
 }
 
 type keysCreateCmd struct {
 	Name      string        `required:"" help:"What the key is for, such as the name of the worker."`
-	Scope     []string      `required:"" enum:"spend,hold,grant,read,admin" help:"What it may do: spend, hold, grant, read, admin; several with a comma between."`
+	Scope     []string      `required:"" enum:"spend,hold,grant,read,admin" help:"spend, hold, grant, read, admin; several with a comma between."`
 	ExpiresIn time.Duration `help:"How long it works, such as 2160h; forever without it."`
 }
 
@@ -89,9 +89,11 @@ func printKeys(out io.Writer, keys []billing.ServiceKey, now time.Time) error {
 		case !k.Lives(now):
 			state = "expired"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t…%s\t%s\t%s\t%s\t%s\n", k.ID, strings.Map(printable, k.Name), strings.Join(scopes, ","),
-			k.Hint, cmp.Or(string(k.CreatedBy), "the command line"), timeOr(k.ExpiresAt, "never"),
-			timeOr(k.LastUsedAt, "never"), state)
+		fmt.Fprintf(
+			w, "%s\t%s\t%s\t…%s\t%s\t%s\t%s\t%s\n", k.ID, strings.Map(printable, k.Name),
+			strings.Join(scopes, ","), k.Hint, cmp.Or(string(k.CreatedBy), "the command line"),
+			timeOr(k.ExpiresAt, "never"), timeOr(k.LastUsedAt, "never"), state,
+		)
 	}
 	return w.Flush()
 }

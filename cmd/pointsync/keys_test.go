@@ -35,7 +35,9 @@ func TestKeysCommands(t *testing.T) {
 				t.Fatalf("made %+v, %v", keys, err)
 			}
 			id := string(keys[0].ID)
-			line := regexp.MustCompile(`(?m)^` + id + ` +render worker +hold,read +…` + secret[len(secret)-4:] + ` +the command line .*live$`)
+			line := regexp.MustCompile(
+				`(?m)^` + id + ` +render worker +hold,read +…` + secret[len(secret)-4:] + ` +the command line .*live$`,
+			)
 			if said := p.run(0, "keys", "list"); !line.MatchString(said) || strings.Contains(said, secret) {
 				t.Errorf("list says %q", said)
 			}

@@ -102,8 +102,8 @@ func TestHoldsCross(t *testing.T) {
 		must(t, err)
 
 		clock.Set(clock.Now().Add(2 * time.Hour)) // the token lived 15 minutes
-		one, err :=
-			s.CaptureFor(t.Context(), w.key, id, ledger.CaptureRequest{Hold: captured.Hold.ID, Amount: 4, Key: "c"})
+		part := ledger.CaptureRequest{Hold: captured.Hold.ID, Amount: 4, Key: "c"}
+		one, err := s.CaptureFor(t.Context(), w.key, id, part)
 		must(t, err)
 		two, err := s.ReleaseFor(t.Context(), w.rotated, id, ledger.ReleaseRequest{Hold: released.Hold.ID, Key: "r"})
 		must(t, err)
@@ -113,9 +113,7 @@ func TestHoldsCross(t *testing.T) {
 			one.Token != "" || three.Token == "" || three.Account.Available != 100-4-10 {
 			t.Errorf("%+v, %+v, %+v, %d points", one.Hold, two.Hold, three.Hold, three.Account.Available)
 		}
-		again, err := s.CaptureFor(
-			t.Context(), w.rotated, id, ledger.CaptureRequest{Hold: captured.Hold.ID, Amount: 4, Key: "c"},
-		)
+		again, err := s.CaptureFor(t.Context(), w.rotated, id, part)
 		if err != nil || !again.Replayed {
 			t.Errorf("the repeat of the capture: %+v, %v", again, err)
 		}
@@ -203,18 +201,20 @@ func TestGrantOnce(t *testing.T) {
 			r    ServiceGrant
 			code billing.Code
 		}{
-			"another amount under the reference": {ServiceGrant{Amount: 51, Reference: "receipt-1", Key: "new"},
-				billing.EConflict},
-			"another request under the key": {ServiceGrant{Amount: 50, Reference: "receipt-2", Key: "won"},
-				billing.EKeyReused},
+			"another amount under the reference": {
+				ServiceGrant{Amount: 51, Reference: "receipt-1", Key: "new"}, billing.EConflict,
+			},
+			"another request under the key": {
+				ServiceGrant{Amount: 50, Reference: "receipt-2", Key: "won"}, billing.EKeyReused,
+			},
 			"an end that was": {
 				ServiceGrant{Amount: 1, Reference: "receipt-3", Key: "past", ExpiresAt: new(db.Now())},
 				billing.EInvalid,
 			},
 		} {
 			if c.r.Key == "won" { // a key that granted
-				_, err :=
-					s.GrantFor(t.Context(), w.key, id, ServiceGrant{Amount: 1, Reference: "receipt-4", Key: "won"})
+				won := ServiceGrant{Amount: 1, Reference: "receipt-4", Key: "won"}
+				_, err := s.GrantFor(t.Context(), w.key, id, won)
 				must(t, err)
 			}
 			if _, err := s.GrantFor(t.Context(), w.key, id, c.r); billing.CodeOf(err) != c.code {
