@@ -12,6 +12,7 @@ import (
 
 	"github.com/pointsync/pointsync/pkg/account"
 	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
 // service returns a program that holds a new key with the given scopes.
@@ -104,9 +105,7 @@ func (c *client) endsAKey(admin, worker *client, id string) {
 		return answer{json: list.list("keys")[0].(map[string]any)}
 	}
 	// The use is noted on the side, so it may come a little later.
-	for began := time.Now(); page().at("last_used_at") == nil && time.Since(began) < callPatience; {
-		worker.call(http.StatusOK, http.MethodGet, c.account(), nil)
-	}
+	storetest.WaitFor(c.t, "the use of the key is noted", func() bool { return page().at("last_used_at") != nil })
 	c.expect(page().text("id") == id && page().at("last_used_at") != nil && page().at("secret") == nil, "the list")
 	revoked := admin.call(http.StatusOK, http.MethodPost, "/admin/keys/"+id+"/revoke", nil)
 	c.expect(revoked.text("revoked_by") == admin.claims().text("sub"), "who revoked it: %s", revoked.raw)

@@ -117,7 +117,7 @@ func (s *Service) ServiceKey(ctx context.Context, secret string) (billing.Servic
 }
 
 // usePatience is how long recording the use of a key may take.
-const usePatience = 2 * time.Second
+const usePatience = 10 * time.Second
 
 // noteUse records that a key was used. The request does not wait for it, and does not fail with it: the next minute's
 // request tries again.
