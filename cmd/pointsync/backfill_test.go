@@ -76,7 +76,7 @@ func TestBackfillCommand(t *testing.T) {
 		if said := p.with(
 			"STRIPE_API_BASE=http://127.0.0.1:1",
 		).run(1, "events", "backfill"); !strings.HasPrefix(said, lookedAt(0, 0, 0)) || !strings.Contains(
-			said, "goes on where it did",
+			said, "the next run continues there",
 		) {
 			t.Errorf("without Stripe: %q", said)
 		}

@@ -92,7 +92,7 @@ func paidMoney(invoice object) int64 {
 // line is ours.
 func readInvoice(invoice object, owed int64) (b bought, ok bool) {
 	b.invoice = invoice
-	sum, credited, gifts := int64(0), false, int64(0)
+	sum, credited, replaced, gifts := int64(0), false, false, int64(0)
 	id, update := invoice.text("id"), invoice.text("billing_reason") == "subscription_update"
 	var period, change object
 	for _, line := range invoice.list("lines.data") {
@@ -103,8 +103,8 @@ func readInvoice(invoice object, owed int64) (b bought, ok bool) {
 			gifts += amount
 		case !ours:
 		case line.flag("proration"):
-			sum += t.whole() * amount / t.amount // Go's division rounds towards zero
-			credited = credited || amount < 0
+			sum += t.whole() * amount / t.amount                                 // Go's division rounds towards zero
+			credited, replaced = credited || amount < 0, replaced || amount <= 0 // 0: less than a cent is left
 			if amount > 0 {
 				change = laterLine(change, line)
 			}
@@ -118,9 +118,9 @@ func readInvoice(invoice object, owed int64) (b bought, ok bool) {
 		}
 	}
 	b.points = moneyShare(invoice, sum, owed, credited, gifts)
-	b.period, b.anew = period != nil, update && credited && period != nil
+	b.period, b.anew = period != nil, update && replaced && period != nil
 	b.key = "stripe:invoice:" + id + ":proration"
-	if period != nil && (!update || !credited) {
+	if period != nil && (!update || !replaced) {
 		b.key = "stripe:invoice:" + id + ":" + period.text("id")
 	}
 	if period == nil {
