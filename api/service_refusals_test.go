@@ -9,8 +9,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// TestServiceRefusals proves that what the contract does not allow a service is refused with the documented problem, and
-// that nothing had an effect.
+// TestServiceRefusals proves that what the contract does not allow a service is refused with the documented problem,
+// and that nothing had an effect.
 func TestServiceRefusals(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
