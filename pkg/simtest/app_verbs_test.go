@@ -15,6 +15,7 @@ type wish struct {
 	path, key    string
 	body         map[string]any
 	done, unsure bool
+	atBank       bool // the last reply said that the bank has not decided: it may still refuse
 }
 
 func (u *user) wish(path string, body map[string]any) *wish {
@@ -71,7 +72,7 @@ func (u *user) judgeWish(wanted *wish, a answer) {
 				a.at("subscription.scheduled_change"),
 			)
 		}
-		wanted.done = true
+		wanted.done, wanted.atBank = true, a.text("payment") == "processing"
 	case http.StatusBadRequest: // it keeps its seats, of which the new plan allows fewer
 		if u.w.changed.Load() && !wanted.done { // or a plan that is no longer sold
 			break
@@ -83,7 +84,8 @@ func (u *user) judgeWish(wanted *wish, a answer) {
 			u.w.violate(u, "%s %v under %s answers %s", wanted.path, wanted.body, wanted.key, a)
 		}
 	case http.StatusPaymentRequired, http.StatusConflict, http.StatusTooManyRequests:
-		if wanted.done {
+		refused := wanted.atBank && a.status == http.StatusPaymentRequired
+		if wanted.done && !refused {
 			u.w.violate(u, "%s under %s was acknowledged, and its repeat answers %s", wanted.path, wanted.key, a)
 		}
 	case http.StatusBadGateway:
