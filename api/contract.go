@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
@@ -50,6 +51,14 @@ var defineFormats = sync.OnceFunc(func() {
 	openapi3.DefineStringFormatValidator("email", openapi3.NewCallbackValidator(func(s string) error {
 		if !emailPattern.MatchString(s) {
 			return errors.New("is not an email address")
+		}
+		return nil
+	}))
+	// No later year can be written back as JSON. The time zone may move a time into the next year.
+	openapi3.DefineStringFormatValidator("date-time", openapi3.NewCallbackValidator(func(s string) error {
+		var t time.Time
+		if err := t.UnmarshalText([]byte(s)); err != nil || t.UTC().Year() < 0 || t.UTC().Year() > 9999 {
+			return errors.New("is not a date and time of RFC 3339, up to the year 9999")
 		}
 		return nil
 	}))

@@ -190,3 +190,11 @@ func value[T any](p *T) (v T) {
 	}
 	return v
 }
+
+// optional returns nil for "".
+func optional(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}

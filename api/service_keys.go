@@ -70,11 +70,3 @@ func fromAPITime(t *time.Time) *time.Time {
 	kept := t.UTC().Truncate(time.Microsecond)
 	return &kept
 }
-
-// optional returns nil for "".
-func optional(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
-}

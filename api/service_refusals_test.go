@@ -48,12 +48,18 @@ func badServicePoints(path string) []refusal {
 		[4]string{"a key with the space of services", path + "/spends", `{"amount":1}`, key},
 	)
 	const ended = `{"amount":1,"reference":"r","expires_at":"2020-01-01T00:00:00Z"}`
+	const late = `{"amount":1,"reference":"r","expires_at":"9999-12-31T23:59:59-05:00"}` // in UTC the year 10000
+	const early = `{"amount":1,"reference":"r","expires_at":"0000-01-01T00:00:00+05:00"}`
+	const day = `{"amount":1,"reference":"r","expires_at":"2099-01-01"}`
 	return append(append(unkeyed, spaced...), invalidPosts([]string{key, "k"},
 		[4]string{"grant without a reference", grants, `{"amount":1}`, "/reference"},
 		[4]string{"grant with an empty reference", grants, `{"amount":1,"reference":""}`, "/reference"},
 		[4]string{"grant under a reference with a space", grants, `{"amount":1,"reference":"a b"}`, "/reference"},
 		[4]string{"grant of less than nothing", grants, `{"amount":-1,"reference":"r"}`, "/amount"},
 		[4]string{"grant that has ended", grants, ended, "/expires_at"},
+		[4]string{"grant until the year 10000", grants, late, "/expires_at"},
+		[4]string{"grant until the year -1", grants, early, "/expires_at"},
+		[4]string{"grant until a day", grants, day, "/expires_at"},
 		[4]string{"grant with bad metadata", grants, `{"amount":1,"reference":"r","metadata":{"":"v"}}`, "/metadata"},
 	)...)
 }
@@ -71,12 +77,16 @@ func badAccounts() []refusal {
 func badServiceKeys() []refusal {
 	const keys = "/admin/keys"
 	const ended = `{"name":"n","scopes":["read"],"expires_at":"2020-01-01T00:00:00Z"}`
+	const late = `{"name":"n","scopes":["read"],"expires_at":"9999-12-31T23:59:59-05:00"}`
+	long := `{"name":"` + strings.Repeat("ö", 101) + `","scopes":["read"]}`
 	return invalidPosts(nil,
 		[4]string{"a key without a scope", keys, `{"name":"n","scopes":[]}`, "/scopes"},
 		[4]string{"a key with an unknown scope", keys, `{"name":"n","scopes":["root"]}`, "/scopes/0"},
 		[4]string{"a key with a scope twice", keys, `{"name":"n","scopes":["read","read"]}`, "/scopes"},
 		[4]string{"a key without a name", keys, `{"name":" ","scopes":["read"]}`, "/name"},
 		[4]string{"a key that has ended", keys, ended, "/expires_at"},
+		[4]string{"a key until the year 10000", keys, late, "/expires_at"},
+		[4]string{"a key with a name of 101 letters", keys, long, "/name"},
 	)
 }
 

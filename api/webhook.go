@@ -103,7 +103,7 @@ func toAPIWebhook(w billing.Webhook) Webhook {
 		CreatedAt:      w.CreatedAt,
 		OldSecretUntil: w.OldUntil,
 		DisabledAt:     w.DisabledAt,
-		DisabledReason: some(w.DisabledWhy),
+		DisabledReason: optional(w.DisabledWhy),
 		Delivered:      w.Delivered, Failed: w.Failed,
 	}
 	if w.Types != nil {
@@ -117,10 +117,10 @@ func toAPIDelivery(d billing.Delivery) Delivery {
 	out := Delivery{
 		EventId:   string(d.ID),
 		Type:      string(d.Type),
-		AccountId: some(string(d.AccountID)),
+		AccountId: optional(string(d.AccountID)),
 		Status:    DeliveryStatus(d.Status),
 		Attempts:  d.Attempts,
-		LastError: some(d.LastError), CreatedAt: d.CreatedAt, TriedAt: d.TriedAt, DeliveredAt: d.DeliveredAt,
+		LastError: optional(d.LastError), CreatedAt: d.CreatedAt, TriedAt: d.TriedAt, DeliveredAt: d.DeliveredAt,
 	}
 	if d.LastStatus != 0 {
 		out.LastStatus = &d.LastStatus
@@ -129,12 +129,4 @@ func toAPIDelivery(d billing.Delivery) Delivery {
 		out.NextAttemptAt = &d.NextAt
 	}
 	return out
-}
-
-// some returns a pointer to s, or nil if s is empty.
-func some(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
 }

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
@@ -92,11 +93,8 @@ func (w *world) wireWith(leaving <-chan struct{}, log *slog.Logger) http.Handler
 		Log: log,
 	})
 	tokens := token.NewIssuer(w.keys, "pointsync", "pointsync", w.Now)
-	accounts, err := account.New(w.db, tokens, syncer)
+	accounts, err := account.New(w.db, tokens, syncer, cmp.Or(w.keyRate, 200))
 	must(t, err)
-	if w.keyRate > 0 {
-		accounts.LimitKeys(w.keyRate)
-	}
 	accounts.RegisterJobs(runner)
 	ledger.RegisterJobs(runner, w.db)
 	syncer.RegisterJobs(runner)

@@ -92,10 +92,9 @@ func newApp(ctx context.Context, p parts) (_ *app, err error) {
 		BackfillInterval: c.Backfill,
 	})
 	tokens := token.NewIssuer(keys, c.Issuer, c.Audience, p.now)
-	if a.accounts, err = account.New(a.db, tokens, a.syncer); err != nil {
+	if a.accounts, err = account.New(a.db, tokens, a.syncer, c.KeyRate); err != nil {
 		return nil, err
 	}
-	a.accounts.LimitKeys(c.KeyRate)
 	outbox.NewCourier(a.db, c.LocalWebhooks, time.Now, p.log).RegisterJobs(a.jobs)
 	ledger.RegisterJobs(a.jobs, a.db)
 	a.syncer.RegisterJobs(a.jobs)

@@ -13,7 +13,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// maxListed limits how many findings a report lists; it counts all.
+// maxListed limits how many findings a report lists (it counts all), and how many rows a list may be asked for.
 const maxListed = 10_000
 
 type auditCmd struct {

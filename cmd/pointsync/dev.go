@@ -155,7 +155,7 @@ func (s *devServer) wire(ctx context.Context, d devCmd, items *catalog.Catalog, 
 		AllowedOrigins: append(
 			localOrigins(s.url), d.AllowOrigin...,
 		), SigningKeys: config.Secret(keys), Issuer: "pointsync", Audience: "pointsync",
-		KeyRate:      account.DefaultKeyRate,
+		KeyRate:      200,
 		PastDueGrace: 72 * time.Hour, RenewalGrace: 2 * time.Hour, Backfill: 5 * time.Minute, LocalWebhooks: true,
 		// Set no cool-off between automatic top-ups, so that no one who tries them has to wait for the second one.
 	}

@@ -31,8 +31,8 @@ type eventsListCmd struct {
 
 // Run lists events.
 func (e eventsListCmd) Run(ctx context.Context) error {
-	if e.Limit < 1 || e.Limit > 10_000 {
-		return fmt.Errorf("--limit must be from 1 to 10000")
+	if err := checkLimit(e.Limit, maxListed); err != nil {
+		return err
 	}
 	db, err := openForCommand(ctx)
 	if err != nil {
@@ -173,6 +173,14 @@ func inboxForCommand(ctx context.Context) (_ *inbox.Inbox, closeAll func() error
 		return nil, nil, err
 	}
 	return inbox.New(inbox.Options{DB: db, Stripe: gateway, Jobs: runner, Livemode: c.Live(), Log: log}), db.Close, nil
+}
+
+// checkLimit refuses a --limit that is not from 1 to most.
+func checkLimit(limit, most int) error {
+	if limit < 1 || limit > most {
+		return fmt.Errorf("--limit must be from 1 to %d", most)
+	}
+	return nil
 }
 
 func openForCommand(ctx context.Context) (*store.DB, error) {

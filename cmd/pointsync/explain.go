@@ -33,8 +33,8 @@ type explainCmd struct {
 
 // Run prints an account's story, oldest moment first, because a terminal ends at the newest.
 func (e explainCmd) Run(ctx context.Context) error {
-	if e.Limit < 1 || e.Limit > maxStory {
-		return fmt.Errorf("--limit must be from 1 to %d", maxStory)
+	if err := checkLimit(e.Limit, maxStory); err != nil {
+		return err
 	}
 	db, err := openForCommand(ctx)
 	if err != nil {

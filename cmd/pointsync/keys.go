@@ -59,8 +59,8 @@ type keysListCmd struct {
 
 // Run lists keys.
 func (l keysListCmd) Run(ctx context.Context) error {
-	if l.Limit < 1 || l.Limit > 10_000 {
-		return fmt.Errorf("--limit must be from 1 to 10000")
+	if err := checkLimit(l.Limit, maxListed); err != nil {
+		return err
 	}
 	db, err := openForCommand(ctx)
 	if err != nil {

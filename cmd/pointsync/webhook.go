@@ -129,8 +129,8 @@ type webhooksHistoryCmd struct {
 
 // Run prints who did what to endpoints, including removed ones.
 func (h webhooksHistoryCmd) Run(ctx context.Context) error {
-	if h.Limit < 1 || h.Limit > 10_000 {
-		return fmt.Errorf("--limit must be from 1 to 10000")
+	if err := checkLimit(h.Limit, maxListed); err != nil {
+		return err
 	}
 	return withPost(ctx, func(db *store.DB, _ *outbox.Post) error {
 		deeds, err := db.WebhookActions(ctx, h.Limit)

@@ -35,15 +35,15 @@ type Service struct {
 	keys    keyUses
 }
 
-// New returns a Service.
-func New(db *store.DB, tokens *token.Issuer, syncer *reconcile.Syncer) (*Service, error) {
+// New returns a Service, at which a service key may make keyRate requests a second.
+func New(db *store.DB, tokens *token.Issuer, syncer *reconcile.Syncer, keyRate int) (*Service, error) {
 	s := &Service{
 		db:      db,
 		tokens:  tokens,
 		syncer:  syncer,
 		hashers: make(chan struct{}, maxHashers),
 		watches: newWatches(db.LoginStates, db.Now),
-		keys:    keyUses{perSecond: DefaultKeyRate, uses: map[billing.KeyID]*keyUse{}},
+		keys:    keyUses{perSecond: keyRate, uses: map[billing.KeyID]*keyUse{}},
 	}
 	var err error
 	s.decoy, err = s.hash(context.Background(), "no password of anybody's")

@@ -12,11 +12,8 @@ import (
 // usePrecision is how often the use of a key is recorded at most.
 const usePrecision = time.Minute
 
-// DefaultKeyRate is how many requests a service key may make a second, at one server, unless the operator sets another
-// number. Twice as many may come at once.
-const DefaultKeyRate = 200
-
-// keyUses are the rates of the service keys at this server. It holds one entry for each key that was used here.
+// keyUses are the rates of the service keys at this server. It holds one entry for each key that was used here. A key
+// may make perSecond requests a second, and twice as many at once.
 type keyUses struct {
 	mu        sync.Mutex
 	perSecond int
@@ -27,9 +24,6 @@ type keyUse struct {
 	limiter *rate.Limiter
 	notedAt time.Time
 }
-
-// LimitKeys sets how many requests a service key may make a second at this server. Call it before the first request.
-func (s *Service) LimitKeys(perSecond int) { s.keys.perSecond = perSecond }
 
 // use counts a request of a key, and calls note if its last recorded use is a minute ago. Errors: ETooMany.
 func (u *keyUses) use(k billing.ServiceKey, now time.Time, note func()) error {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/store"
@@ -58,7 +59,7 @@ func CreateKey(
 
 func (r KeyRequest) check(now time.Time) error {
 	switch {
-	case billing.Blank(r.Name) || len(r.Name) > 4*maxKeyName:
+	case billing.Blank(r.Name) || utf8.RuneCountInString(r.Name) > maxKeyName || !billing.IsStorable(r.Name):
 		return billing.Invalid("/name", "must say what the key is for, in at most %d characters", maxKeyName)
 	case len(r.Scopes) == 0:
 		return billing.Invalid("/scopes", "must hold a scope")

@@ -128,6 +128,9 @@ func TestKeyRequests(t *testing.T) {
 		for name, r := range map[string]KeyRequest{
 			"no name":         {Scopes: billing.Scopes},
 			"a blank name":    {Name: " \u200b", Scopes: billing.Scopes},
+			"101 letters":     {Name: strings.Repeat("ö", 101), Scopes: billing.Scopes},
+			"broken UTF-8":    {Name: "n\xff", Scopes: billing.Scopes},
+			"a NUL":           {Name: "n\x00", Scopes: billing.Scopes},
 			"no scope":        {Name: "n"},
 			"unknown scope":   {Name: "n", Scopes: []billing.Scope{"root"}},
 			"a scope twice":   {Name: "n", Scopes: []billing.Scope{billing.ScopeRead, billing.ScopeRead}},
@@ -139,6 +142,11 @@ func TestKeyRequests(t *testing.T) {
 		}
 		if keys, err := db.ServiceKeys(t.Context(), "", 9); err != nil || len(keys) != 0 {
 			t.Errorf("%d keys were made, %v", len(keys), err)
+		}
+		long := strings.Repeat("ö", 100) // of two bytes each
+		if k, _, err := CreateKey(t.Context(), db, "", KeyRequest{Name: long, Scopes: billing.Scopes}); err != nil ||
+			k.Name != long {
+			t.Errorf("a name of 100 letters: %q, %v", k.Name, err)
 		}
 	})
 }

@@ -27,7 +27,7 @@ func newServiceOf(t testing.TB, db *store.DB, syncer *reconcile.Syncer) *Service
 	t.Helper()
 	keys, err := token.ParseKeys(token.GenerateKey("test"))
 	must(t, err)
-	s, err := New(db, token.NewIssuer(keys, "pointsync", "pointsync", db.Now), syncer)
+	s, err := New(db, token.NewIssuer(keys, "pointsync", "pointsync", db.Now), syncer, 200)
 	must(t, err)
 	return s
 }

@@ -26,7 +26,7 @@ func (id AdminID) Actor() Actor {
 	switch {
 	case id == "":
 		return Actor{}
-	case strings.HasPrefix(string(id), "key_"):
+	case strings.HasPrefix(string(id), keyPrefix+"_"):
 		return Actor{Kind: ActorService, ID: string(id)}
 	}
 	return Actor{Kind: ActorAdmin, ID: string(id)}

@@ -94,8 +94,11 @@ func NewChangeID(now time.Time) ChangeID { return ChangeID(newID("chg", now)) }
 // NewSessionID returns a new id of a login.
 func NewSessionID(now time.Time) SessionID { return SessionID(newID("ses", now)) }
 
+// keyPrefix begins the ids of service keys. An AdminID that begins with it is a key.
+const keyPrefix = "key"
+
 // NewKeyID returns a new id of a service key.
-func NewKeyID(now time.Time) KeyID { return KeyID(newID("key", now)) }
+func NewKeyID(now time.Time) KeyID { return KeyID(newID(keyPrefix, now)) }
 
 // NewWebhookID returns a new id of a webhook endpoint.
 func NewWebhookID(now time.Time) WebhookID { return WebhookID(newID("whk", now)) }

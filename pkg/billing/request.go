@@ -28,7 +28,10 @@ const (
 // RequestHash distinguishes requests that use the same Idempotency-Key. Its parts are all values in which two requests
 // can differ: numbers, texts, times of this age, and maps, which are written in key order.
 func RequestHash(parts ...any) string {
-	b, _ := json.Marshal(parts) // cannot fail for these
+	b, err := json.Marshal(parts)
+	if err != nil {
+		panic("billing: hash a request: " + err.Error())
+	}
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:])
 }

@@ -123,9 +123,6 @@ func (c *Config) checkServer(p *problems) {
 		p.placeholder("POINTSYNC_SIGNING_KEYS")
 	}
 	c.checkBounds(p)
-	if c.KeyRate < 1 || c.KeyRate > 100_000 {
-		p.add("POINTSYNC_SERVICE_KEY_RATE must be from 1 to 100000 requests a second")
-	}
 	if !claimPattern.MatchString(c.Issuer) {
 		p.add("POINTSYNC_TOKEN_ISSUER must be one name or address, without spaces, commas, semicolons or quotes")
 	}
@@ -173,7 +170,7 @@ func (c *Config) checkAddresses(p *problems) {
 	}
 }
 
-// checkBounds checks the settings that are an amount of time or a number.
+// checkBounds checks the settings of a server that are a number or an amount of time.
 func (c *Config) checkBounds(p *problems) {
 	if c.PastDueGrace < 0 || c.RenewalGrace < 0 || c.PastDueGrace > 90*24*time.Hour || c.RenewalGrace > 7*24*time.Hour {
 		p.add("POINTSYNC_PAST_DUE_GRACE must be from 0 to 2160h and POINTSYNC_RENEWAL_GRACE from 0 to 168h")
@@ -190,6 +187,9 @@ func (c *Config) checkBounds(p *problems) {
 	if c.Backfill < time.Second || c.Backfill > 24*time.Hour {
 		p.add("POINTSYNC_BACKFILL_INTERVAL must be from 1s to 24h")
 	}
+	if c.KeyRate < 1 || c.KeyRate > 100_000 {
+		p.add("POINTSYNC_SERVICE_KEY_RATE must be from 1 to 100000 requests a second")
+	}
 }
 
 // withoutLogin removes what is before an @, because it may be a password.
@@ -204,7 +204,7 @@ func withoutLogin(address string) string {
 // letter.
 var claimPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/@?=&%+~-]*$`)
 
-// isPort reports whether a program can listen at a port or call it. "" is the scheme's own port.
+// isPort reports whether a text is a number from least to 65535. "" is none.
 func isPort(port string, least uint64) bool {
 	n, err := strconv.ParseUint(port, 10, 16)
 	return err == nil && n >= least
