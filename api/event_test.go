@@ -132,7 +132,8 @@ func (w *world) refusesBadSignatures(t *testing.T) {
 	for _, signed := range []string{"", "null", "[]", "{}", "not JSON", `{"object":"event"}`} {
 		w.ring(t, http.StatusBadRequest, signed, w.secret, w.Now())
 	}
-	w.ring(t, http.StatusOK, `{"id":"evt_\u0000","object":"event","type":"a"}`, w.secret, w.Now()) // strange, but signed
+	const strange = `{"id":"evt_\u0000","object":"event","type":"a"}`
+	w.ring(t, http.StatusOK, strange, w.secret, w.Now()) // it is signed
 }
 
 // TestDatabaseDown proves what happens while the database is unreachable. Stripe is told to send again, no one gets a
@@ -149,7 +150,7 @@ func TestDatabaseDown(t *testing.T) {
 	c.call(http.StatusServiceUnavailable, http.MethodGet, "/session", nil)
 	problem := c.spend(http.StatusServiceUnavailable, 1)
 	c.expect(problem.text("type") == "/problems/unavailable", "the problem says so: %s", problem.raw)
-	wire.Mend()
+	wire.Restore()
 	// A caller who gets a pooled connection that ended unnoticed is told to retry once more.
 	recovers := func(what string, ask func() (answer, error)) {
 		c.waitFor(what, func() bool {

@@ -57,9 +57,10 @@ func TestUnnamed(t *testing.T) {
 	t.Parallel()
 	keyed := []string{"accounts", "lots", "holds", "hold_parts", "entries"}
 	for statement, want := range map[string]int{
+		`UPDATE "holds" SET "status"='released' WHERE id = 'hld_1'`: 1,
+
 		`SELECT * FROM "lots" WHERE account_id = 'acc_1' AND id = 'lot_1'`:                                                 0,
 		`SELECT * FROM "lots" WHERE grant_key = 'stripe:checkout:cs_1'`:                                                    1,
-		`UPDATE "holds" SET "status"='released' WHERE id = 'hld_1'`:                                                        1,
 		`INSERT INTO "entries" ("account_id","seq") VALUES ('acc_1',1)`:                                                    0,
 		`DELETE FROM "holds" WHERE account_id = 'acc_1' AND id IN (SELECT hold_id FROM hold_parts WHERE lot_id = 'lot_1')`: 1,
 		`SELECT 1 FROM holds JOIN hold_parts ON hold_parts.account_id = holds.account_id WHERE holds.account_id = 'acc_1'`: 0,
@@ -99,7 +100,8 @@ func (s *statements) all() []string {
 // keyedTables returns the tables whose primary key begins with the account.
 func (w *world) keyedTables() []string {
 	rows, err := w.db.SQL().Query(`SELECT conrelid::regclass::text FROM pg_constraint WHERE contype = 'p'
-		AND connamespace = 'public'::regnamespace AND pg_get_constraintdef(oid) LIKE 'PRIMARY KEY (account_id%' UNION SELECT 'accounts'`)
+		AND connamespace = 'public'::regnamespace AND pg_get_constraintdef(oid) LIKE 'PRIMARY KEY (account_id%'
+		UNION SELECT 'accounts'`)
 	must(w.t, err)
 	defer rows.Close()
 	var all []string

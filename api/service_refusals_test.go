@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
 // TestServiceRefusals proves that what the contract does not allow a service is refused with the documented problem,
@@ -15,6 +16,7 @@ func TestServiceRefusals(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
 		worker, path := w.service(t, billing.Scopes...), w.user(t).account()
+		accounts, keys := storetest.Count(t, w.db, countAccounts), storetest.Count(t, w.db, countKeys)
 		for _, list := range [][]refusal{
 			badServicePoints(path), badAccounts(), badServiceKeys(), wrongCredentials(path), nobodysAccount(path),
 		} {
@@ -25,8 +27,19 @@ func TestServiceRefusals(t *testing.T) {
 		if got := worker.call(http.StatusOK, http.MethodGet, path+"/points", nil).number("available"); got != 0 {
 			t.Errorf("a refused request had an effect: %d points", got)
 		}
+		if got := storetest.Count(t, w.db, countAccounts); got != accounts {
+			t.Errorf("a refused request had an effect: %d accounts, before %d", got, accounts)
+		}
+		if got := storetest.Count(t, w.db, countKeys); got != keys {
+			t.Errorf("a refused request had an effect: %d service keys, before %d", got, keys)
+		}
 	})
 }
+
+const (
+	countAccounts = "SELECT count(*) FROM accounts"
+	countKeys     = "SELECT count(*) FROM service_keys"
+)
 
 // invalidPosts returns requests that are not valid: name, address, body and pointer of each.
 func invalidPosts(header []string, posts ...[4]string) (list []refusal) {

@@ -34,7 +34,8 @@ func TestRequestsOfAChange(t *testing.T) {
 		"POST /v1/subscription_schedules/sub_sched_1/release": `{"id":"sub_sched_1"}`,
 		"POST /v1/subscriptions/sub_1":                        `{"id":"sub_1"}`,
 		"DELETE /v1/subscriptions/sub_1":                      `{"id":"sub_1"}`,
-		open:                                                  `{"object":"list","data":[{"id":"in_1","status":"open"}]}`,
+
+		open: `{"object":"list","data":[{"id":"in_1","status":"open"}]}`,
 	}
 	owing := map[string]string{
 		"POST /v1/subscriptions/sub_1": `{"id":"sub_1",

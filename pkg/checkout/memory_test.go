@@ -12,7 +12,8 @@ import (
 )
 
 const stripePrices = `{"object":"list","data":[{"id":"price_2","active":true,"lookup_key":"pointsync_pro",
-	"product":"pointsync_pro","unit_amount":1900,"currency":"usd","recurring":{"interval":"month","interval_count":1}}]}`
+	"product":"pointsync_pro","unit_amount":1900,"currency":"usd",
+	"recurring":{"interval":"month","interval_count":1}}]}`
 
 // memory is a Stripe with prepared replies, by "GET /v1/path". It records each request and its key.
 type memory struct {

@@ -2,6 +2,7 @@ package checkout_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/checkout"
@@ -75,4 +76,28 @@ func TestReplayOutlivesTheCatalogue(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestReplayOutlivesThePreview proves the same for the date of a preview, which is valid for ten minutes: an
+// acknowledged change gets its reply eleven minutes later. A new key with the same date is refused then.
+func TestReplayOutlivesThePreview(t *testing.T) {
+	t.Parallel()
+	eachPlanShop(t, func(t *testing.T, s *planShop) {
+		a := s.subscriber("team", 1)
+		s.Advance(10 * day)
+		change := checkout.ChangeRequest{Plan: "team", Quantity: 2, Key: "change"}
+		p, err := s.service.Preview(t.Context(), a.ID, change)
+		must(t, err)
+		change.ProrationDate = p.ProrationDate
+		_, err = s.service.Change(t.Context(), a.ID, change)
+		must(t, err)
+		s.Advance(11 * time.Minute)
+		again, err := s.service.Change(t.Context(), a.ID, change)
+		if err != nil || !again.Replayed || again.Account.Subscription.Quantity != 2 {
+			t.Errorf("%+v, %v", again, err)
+		}
+		change.Quantity, change.Key = 3, "another"
+		_, err = s.service.Change(t.Context(), a.ID, change)
+		s.refused(err, billing.EInvalid)
+	})
 }

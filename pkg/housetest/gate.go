@@ -13,7 +13,7 @@ type Gate struct {
 
 	mu     sync.Mutex
 	asked  map[string]int   // by method and path
-	held   map[string]*Held // by customer
+	held   map[string]*Held // by the customer whose lists are held
 	answer http.HandlerFunc // responds in Stripe's place; nil if requests pass
 	over   chan struct{}    // closed when answer is replaced
 }
@@ -48,7 +48,7 @@ func (g *Gate) Asked(request string) int {
 // Intercept makes answer respond to every request from now on. It can pass some of them on to g.Stripe.
 func (g *Gate) Intercept(answer http.HandlerFunc) { g.replace(answer, make(chan struct{})) }
 
-// Open ends what Intercept, Refuse, Drop or Hang began.
+// Open ends what Intercept, Refuse, Drop, Hang or Gather began.
 func (g *Gate) Open() { g.replace(nil, make(chan struct{})) }
 
 // Refuse fails every request as Stripe does when it is down.

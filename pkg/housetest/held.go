@@ -1,31 +1,36 @@
 package housetest
 
 import (
+	"bytes"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"sync/atomic"
 	"testing"
-	"time"
+
+	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// patience is how long a test waits for a signal that must come.
-const patience = 30 * time.Second
-
-// Held holds back requests about one customer, or Stripe's replies to them, until Release is called.
+// Held holds back requests for Stripe's lists of one customer, or the replies to them, until Release is called.
 type Held struct {
 	before  bool          // Stripe has not seen the request yet
 	arrived chan struct{} // one signal for each held request
 	release chan struct{}
 }
 
-// Hold holds back the replies about a customer from now on. Stripe has given them already: a slow network, not a slow
-// Stripe.
+// Hold holds back the replies with Stripe's lists of one customer from now on: those to requests that name it in the
+// query parameter customer. Stripe has given them already: a slow network, not a slow Stripe. It panics if customer is
+// empty.
 func (g *Gate) Hold(customer string) *Held { return g.hold(customer, false) }
 
-// Delay holds back the requests about a customer from now on. Stripe has not seen them.
+// Delay holds back the requests for Stripe's lists of one customer from now on, as Hold does with the replies. Stripe
+// has not seen them.
 func (g *Gate) Delay(customer string) *Held { return g.hold(customer, true) }
 
 func (g *Gate) hold(customer string, before bool) *Held {
+	if customer == "" {
+		panic("housetest: no customer whose lists are to be held")
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	h := &Held{before: before, arrived: make(chan struct{}, 100), release: make(chan struct{})}
@@ -33,25 +38,33 @@ func (g *Gate) hold(customer string, before bool) *Held {
 	return h
 }
 
-// Gather holds back the requests that match until n of them have come, and lets all other requests pass.
+// Gather holds back the requests that match until n of them have come, or until the gate does something else. It lets
+// all other requests pass. A request whose caller leaves ends without a response.
 func (g *Gate) Gather(n int, match func(*http.Request) bool) {
 	var come atomic.Int64
-	all := make(chan struct{})
-	g.Intercept(func(out http.ResponseWriter, r *http.Request) {
+	all, over := make(chan struct{}), make(chan struct{})
+	g.replace(func(out http.ResponseWriter, r *http.Request) {
 		if match(r) {
+			body, err := io.ReadAll(r.Body) // only then does the server notice that the caller has left
+			if err != nil {
+				panic(http.ErrAbortHandler)
+			}
+			r.Body = io.NopCloser(bytes.NewReader(body))
 			if come.Add(1) == int64(n) {
 				close(all)
 			}
 			select {
 			case <-all:
+			case <-over:
 			case <-r.Context().Done():
+				panic(http.ErrAbortHandler)
 			}
 		}
 		g.Stripe.ServeHTTP(out, r)
-	})
+	}, over)
 }
 
-// Pass lets later requests about a customer through. Those that are held stay held.
+// Pass lets later requests for Stripe's lists of one customer through. Those that are held stay held.
 func (g *Gate) Pass(customer string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -61,13 +74,8 @@ func (g *Gate) Pass(customer string) {
 // Wait waits until n requests are held.
 func (h *Held) Wait(t testing.TB, n int) {
 	t.Helper()
-	deadline := time.After(patience)
 	for range n {
-		select {
-		case <-h.arrived:
-		case <-deadline:
-			t.Fatal("the requests that were to be held never came")
-		}
+		storetest.Next(t, h.arrived)
 	}
 }
 

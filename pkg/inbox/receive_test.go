@@ -154,7 +154,7 @@ func TestDatabaseDown(t *testing.T) {
 	if err := w.deliver(body); !errors.As(err, &known) || known.Code != billing.EUnavailable || known.RetryAfter <= 0 {
 		t.Errorf("the database is away: %v", err)
 	}
-	wire.Mend()
+	wire.Restore()
 	storetest.WaitFor(t, "the event is received", func() bool { return w.deliver(body) == nil })
 	w.start(t)
 	w.wantStatus("evt_1", billing.InboxProcessed)

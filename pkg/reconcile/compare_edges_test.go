@@ -2,6 +2,7 @@ package reconcile_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/reconcile"
@@ -49,37 +50,11 @@ var more = map[string]difference{
 		}
 	}, "parked acc_1"},
 	"GrantedBeforeTheCustomer": {func(in *reconcile.Input, b *reconcile.Books) {
-		b.Lots = append(
-			b.Lots, billing.Lot{ID: "lot_0", GrantKey: "stripe:invoice:in_0:il_1", Granted: 500, CreatedAt: february},
-		)
-		b.Orders = append(
-			b.Orders,
-			billing.Order{
-				ID:              "ord_0",
-				Kind:            billing.KindPack,
-				Status:          billing.OrderRefunded,
-				PaymentIntentID: "pi_0",
-				CreatedAt:       february,
-			},
-		)
-		b.Former = []billing.FormerCustomer{{EndedAt: march}, {EndedAt: february}}
+		addFormer(b, february)
 		b.Lots[0].CreatedAt, b.Orders[0].CreatedAt = march, march
 	}, ""},
 	"GrantedAsTheCustomerCame": {func(in *reconcile.Input, b *reconcile.Books) {
-		b.Lots = append(
-			b.Lots, billing.Lot{ID: "lot_0", GrantKey: "stripe:invoice:in_0:il_1", Granted: 500, CreatedAt: march},
-		)
-		b.Orders = append(
-			b.Orders,
-			billing.Order{
-				ID:              "ord_0",
-				Kind:            billing.KindPack,
-				Status:          billing.OrderRefunded,
-				PaymentIntentID: "pi_0",
-				CreatedAt:       march,
-			},
-		)
-		b.Former = []billing.FormerCustomer{{EndedAt: march}, {EndedAt: february}}
+		addFormer(b, march)
 	}, "payment-missing lot_0, payment-missing ord_0"},
 	"PlanOrdersHaveNoCharge": {func(_ *reconcile.Input, b *reconcile.Books) {
 		b.Orders = append(
@@ -131,6 +106,22 @@ var more = map[string]difference{
 			{ID: "cs_1", Status: "complete", PaymentStatus: "paid", PaymentIntentID: "pi_2"},
 		}
 	}, "order ord_2, grant-amount lot_2"},
+}
+
+// addFormer adds two former customers, the later one until March, and what was bought at a time: the lot of an invoice,
+// and an order.
+func addFormer(b *reconcile.Books, bought time.Time) {
+	b.Lots = append(
+		b.Lots, billing.Lot{ID: "lot_0", GrantKey: "stripe:invoice:in_0:il_1", Granted: 500, CreatedAt: bought},
+	)
+	b.Orders = append(b.Orders, billing.Order{
+		ID:              "ord_0",
+		Kind:            billing.KindPack,
+		Status:          billing.OrderRefunded,
+		PaymentIntentID: "pi_0",
+		CreatedAt:       bought,
+	})
+	b.Former = []billing.FormerCustomer{{EndedAt: march}, {EndedAt: february}}
 }
 
 // Proves the same as TestCompare for further differences: a difference is reported, unless a rule explains it.

@@ -144,19 +144,19 @@ func TestProrationGrants(t *testing.T) {
 	})
 	t.Run("ToAnotherInterval", func(t *testing.T) {
 		t.Parallel()
-		anew := line("il_2", tenth, tenth.AddDate(0, 2, 0))
-		anew.Item, anew.Amount = "pro", 1900
-		up := invoice("in_1", "paid", "subscription_update", part("il_1", "basic", -450), anew)
+		period := line("il_2", tenth, tenth.AddDate(0, 2, 0))
+		period.Item, period.Amount = "pro", 1900
+		up := invoice("in_1", "paid", "subscription_update", part("il_1", "basic", -450), period)
 		want := []billing.Grant{{
 			Key: "stripe:invoice:in_1:proration", Source: source, Amount: 1200 - 250, ExpiresAt: ptr(
-				anew.PeriodEnd.Add(policy.RenewalGrace),
+				period.PeriodEnd.Add(policy.RenewalGrace),
 			),
-			Period:   &billing.Period{Start: tenth, End: anew.PeriodEnd},
+			Period:   &billing.Period{Start: tenth, End: period.PeriodEnd},
 			Replaces: true, Rollover: billing.RolloverAll, Description: "plan change",
 		}}
 		same(t, "grants", decide(billing.Snapshot{Invoices: []billing.StripeInvoice{up}}).Grants, want)
-		anew.Item, anew.Amount = "basic", 900
-		down := invoice("in_1", "paid", "subscription_update", part("il_1", "pro", -1900), anew)
+		period.Item, period.Amount = "basic", 900
+		down := invoice("in_1", "paid", "subscription_update", part("il_1", "pro", -1900), period)
 		same(
 			t, "grants of the way back", decide(billing.Snapshot{Invoices: []billing.StripeInvoice{down}}).Grants,
 			[]billing.Grant(nil),

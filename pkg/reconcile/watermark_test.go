@@ -59,8 +59,8 @@ func TestPaidPeriodStaysInSight(t *testing.T) {
 				s := subscription(billing.SubPastDue)
 				s.CurrentPeriodStart, s.CurrentPeriodEnd = tenth, c.end
 				in.Picture.Subscriptions = []billing.StripeSubscription{s}
-				anew := invoice("in_anew", "open", "subscription_update", line("il_anew", tenth, c.end))
-				in.Picture.Invoices = append(in.Picture.Invoices, anew)
+				change := invoice("in_change", "open", "subscription_update", line("il_change", tenth, c.end))
+				in.Picture.Invoices = append(in.Picture.Invoices, change)
 				for _, in.Now = range []time.Time{tenth.Add(time.Minute), c.look} {
 					in.Account.Sync.InvoicesSince = &since
 					in.Picture.Invoices = slices.DeleteFunc(in.Picture.Invoices, func(i billing.StripeInvoice) bool {

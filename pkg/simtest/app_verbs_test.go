@@ -77,7 +77,8 @@ func (u *user) judgeWish(wanted *wish, a answer) {
 		if u.w.changed.Load() && !wanted.done { // or a plan that is no longer sold
 			break
 		}
-		if wanted.body["proration_date"] != nil && strings.Contains(fmt.Sprint(a.json["errors"]), "/proration_date") {
+		if !wanted.done && wanted.body["proration_date"] != nil &&
+			strings.Contains(fmt.Sprint(a.json["errors"]), "/proration_date") {
 			break // the clock moved by more than ten minutes since the preview
 		}
 		if wanted.body["plan"] == nil || wanted.body["quantity"] != nil || wanted.done {

@@ -31,7 +31,7 @@ func (s atStripe) ends() map[string]time.Time {
 type paidPeriod struct {
 	from, to time.Time
 	rollover int64 // how many points of earlier periods it takes over
-	anew     bool  // a change of interval began it: it takes over all of them
+	byChange bool  // a change of interval began it: it takes over all of them
 	monthly  bool
 	inner    bool // it is a month of a year, and not the last one
 }
@@ -46,7 +46,9 @@ func (s atStripe) periods(source string, now time.Time) (all []paidPeriod) {
 		if b.points == 0 && b.sold.rollover == 0 {
 			continue // a credit paid all of it: it grants nothing, and begins nothing
 		}
-		one := paidPeriod{from: b.from, to: b.to, rollover: b.sold.rollover, anew: b.anew, monthly: b.sold.monthly}
+		one := paidPeriod{
+			from: b.from, to: b.to, rollover: b.sold.rollover, byChange: b.byChange, monthly: b.sold.monthly,
+		}
 		if !one.monthly {
 			all = append(all, one)
 			continue
@@ -54,8 +56,8 @@ func (s atStripe) periods(source string, now time.Time) (all []paidPeriod) {
 		for n := range 12 {
 			if begins := monthsLater(b.from, n); n == 0 || !begins.After(now) {
 				month := one
-				month.from, month.to, month.anew, month.inner = begins, monthsLater(b.from, n+1), one.anew &&
-					n == 0, n < 11
+				month.from, month.to, month.inner = begins, monthsLater(b.from, n+1), n < 11
+				month.byChange = one.byChange && n == 0
 				all = append(all, month)
 			}
 		}
@@ -198,7 +200,7 @@ func (s atStripe) compareCarried(sub object, lots []billing.Lot, wanted map[stri
 			)
 		}
 	}
-	if !newest.anew && carried > newest.rollover {
+	if !newest.byChange && carried > newest.rollover {
 		return fmt.Sprintf("%d points of earlier periods of %s are there, and %d may go over into the one of %s",
 			carried, source, newest.rollover, newest.from)
 	}

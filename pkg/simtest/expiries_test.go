@@ -35,7 +35,7 @@ func (s atStripe) mayEnd(source string, bought due, then time.Time) bool {
 	}
 	for _, later := range s.periods(source, then) {
 		begins := later.from
-		if later.anew {
+		if later.byChange {
 			begins = later.to // until then older points stay
 		}
 		if later.from.After(bought.from) && !then.Before(begins) {

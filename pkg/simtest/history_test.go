@@ -57,7 +57,8 @@ var historyDDL = map[store.Dialect][]string{
 		`CREATE TABLE sim_history (account_id text, version bigint, available bigint, held bigint, debt bigint, sub text, sub_id text, period bigint,
 			PRIMARY KEY (account_id, version, available, held, debt, sub))`,
 		`CREATE FUNCTION sim_remember() RETURNS trigger AS $$ BEGIN
-			INSERT INTO sim_history SELECT id, version, available, held, debt, ` + pgSub + ` FROM accounts WHERE id = NEW.id ON CONFLICT DO NOTHING;
+			INSERT INTO sim_history SELECT id, version, available, held, debt, ` + pgSub + `
+				FROM accounts WHERE id = NEW.id ON CONFLICT DO NOTHING;
 			RETURN NULL; END $$ LANGUAGE plpgsql`,
 		`CREATE CONSTRAINT TRIGGER sim_remember AFTER INSERT OR UPDATE ON accounts DEFERRABLE INITIALLY DEFERRED
 			FOR EACH ROW EXECUTE FUNCTION sim_remember()`,
@@ -77,7 +78,8 @@ const (
 	sqliteRemember = `INSERT OR IGNORE INTO sim_history SELECT id, version, available, held, debt,
 		COALESCE(sub_plan || '|' || sub_status || '|' || COALESCE(strftime('%s', window_from), '') || '|' ||
 			COALESCE(strftime('%s', window_until), ''), ''),
-		COALESCE(sub_id, ''), CAST(COALESCE(strftime('%s', sub_period_start), 0) AS integer) FROM accounts WHERE id = NEW.id`
+		COALESCE(sub_id, ''), CAST(COALESCE(strftime('%s', sub_period_start), 0) AS integer)
+		FROM accounts WHERE id = NEW.id`
 )
 
 func rememberHistory(ctx context.Context, db *store.DB) error {

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"runtime"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
@@ -66,7 +67,7 @@ func (l *long) differs(u *user) (why string) {
 		}
 		pause(l.ctx, try)
 	}
-	if l.waitsForCharge(u) {
+	if strings.HasPrefix(why, "the automatic order ") && l.waitsForCharge(u) {
 		return ""
 	}
 	return why

@@ -48,7 +48,7 @@ type bought struct {
 	sold     terms // of the line that gives the period
 	from, to time.Time
 	period   bool // it pays a whole period, and not only the rest of one
-	anew     bool // a change of interval began the period, and older points stay in full
+	byChange bool // a change of interval began the period, and older points stay in full
 }
 
 // paidInvoices returns what was paid for our subscriptions, in the order in which the invoices were made.
@@ -118,7 +118,7 @@ func readInvoice(invoice object, owed int64) (b bought, ok bool) {
 		}
 	}
 	b.points = moneyShare(invoice, sum, owed, credited, gifts)
-	b.period, b.anew = period != nil, update && replaced && period != nil
+	b.period, b.byChange = period != nil, update && replaced && period != nil
 	b.key = "stripe:invoice:" + id + ":proration"
 	if period != nil && (!update || !replaced) {
 		b.key = "stripe:invoice:" + id + ":" + period.text("id")

@@ -4,7 +4,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
-	"slices"
 	"sync"
 	"time"
 
@@ -83,12 +82,12 @@ func (u *user) payDuringSync(r *rand.Rand) {
 			u.w.toStripe.delayAnswer(time.Duration(150+r.IntN(200)) * time.Millisecond)
 		}
 	}
-	var wait sync.WaitGroup
-	wait.Go(func() { u.try(u.newSpend(1_000_000), "", patience) })
 	before, err := u.w.db.Account(u.w.ctx, billing.AccountID(u.account))
 	if err != nil {
 		return
 	}
+	var wait sync.WaitGroup
+	wait.Go(func() { u.try(u.newSpend(1_000_000), "", patience) })
 	had, debt := u.shown()
 	// By then the sync has read some things from Stripe and not others.
 	time.Sleep(time.Duration(100+r.IntN(800)) * time.Millisecond)
@@ -101,19 +100,29 @@ func (u *user) payDuringSync(r *rand.Rand) {
 	// An account that has used up its five syncs, one more each 10 s, is refused from the database alone.
 	mayLook := err == nil && row.Sync.BudgetAt.Sub(u.w.db.Now()) <= 40*time.Second
 	// The subscription may have ended in the meantime, and its points with it.
-	entries, err := u.w.db.Entries(u.w.ctx, billing.AccountID(u.account), "", 20)
-	kept := err == nil && !slices.ContainsFunc(entries, func(e billing.Entry) bool {
-		return e.Seq > before.Version && (e.Kind == billing.EntryExpire || e.Kind == billing.EntryClawback)
-	})
+	lost, known := u.lostSince(before.Version)
+	enough := known && had+1 <= had-lost+made.points
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if in.unsure = unsure || !definite; !definite {
 		return
 	}
-	if a.status == http.StatusPaymentRequired && status == http.StatusOK && !unsure && debt == 0 && mayLook && kept {
+	if a.status == http.StatusPaymentRequired && status == http.StatusOK && !unsure && debt == 0 && mayLook && enough {
 		u.w.violate(
 			u, "%s was paid, and a spend after that, of a point more than there was, answers %s", made.session, a,
 		)
 	}
 	u.judge(in, a)
+}
+
+// lostSince returns how many points expired or were clawed back after a version of the account, and whether that is
+// known.
+func (u *user) lostSince(version int64) (lost int64, known bool) {
+	entries, err := u.w.db.Entries(u.w.ctx, billing.AccountID(u.account), "", 1000)
+	for _, e := range entries {
+		if e.Seq > version && (e.Kind == billing.EntryExpire || e.Kind == billing.EntryClawback) {
+			lost -= int64(e.Amount)
+		}
+	}
+	return lost, err == nil
 }

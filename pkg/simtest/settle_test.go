@@ -96,12 +96,12 @@ type settled struct {
 // database must agree with Stripe, through the inbox alone unless webhooks were lost.
 func (w *world) settle() (took settled) {
 	w.clearFaults()
-	w.api.mend()
+	w.api.restore()
 	if w.toStripe != nil {
-		w.toStripe.mend()
+		w.toStripe.restore()
 	}
 	if w.database != nil {
-		w.database.mend()
+		w.database.restore()
 	}
 	for _, s := range w.running() {
 		w.startServer(s)

@@ -13,6 +13,7 @@ import (
 type order struct {
 	id, session, key string
 	body             map[string]any
+	points           int64 // what it grants once it is paid
 }
 
 // userVerbs are what users do. To add a new ability of the product, write one function and one line here.
@@ -245,7 +246,7 @@ func (u *user) order(body map[string]any) (order, bool) {
 	if !ok || a.status != http.StatusCreated {
 		return made, false
 	}
-	made.id, made.session = a.text("order.id"), a.text("session_id")
+	made.id, made.session, made.points = a.text("order.id"), a.text("session_id"), a.number("order.points")
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.orders = append(u.orders, made)

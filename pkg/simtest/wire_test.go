@@ -153,8 +153,8 @@ func (w *wire) cutAnswer(c cut) {
 	w.cuts = append(w.cuts, c)
 }
 
-// mend removes the cuts and delays that have not struck.
-func (w *wire) mend() {
+// restore removes the cuts and delays that have not struck.
+func (w *wire) restore() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.cuts, w.late = nil, nil

@@ -14,27 +14,40 @@ func (s atStripe) addMonths(lots map[string]due, b bought, lot due, now time.Tim
 	lot.monthly = true
 	if !b.period {
 		lot.most, lot.perhaps, lot.of = true, true, b.key
-		for n := range 13 {
+		months := 13 // the rest of a year may begin in the middle of a month
+		if lot.until != nil {
+			months = 12
+		}
+		for n := range months {
+			if lot.until != nil {
+				lot = lot.month(b.from, n)
+			}
 			lots[monthKey(b.key, n)] = lot
 		}
 		return
 	}
 	for n := range 12 {
-		begins := monthsLater(b.from, n)
-		if n > 0 && (begins.After(now) || over && !begins.Before(ended)) {
+		lot = lot.month(b.from, n)
+		if n > 0 && (lot.from.After(now) || over && !lot.from.Before(ended)) {
 			return
-		}
-		lot.from, lot.to = begins, monthsLater(b.from, n+1)
-		if lot.until != nil { // paid after the end: each month has its own end
-			lot.until = new(lot.to)
-			if n < 11 {
-				lot.until = new(lot.to.Add(renewalGrace))
-			}
 		}
 		lot.granted = min(max(0, b.points-b.month*int64(11-n)), b.month)
 		lot.perhaps = lot.granted == 0 || n > 0 && amount > 0 && back >= amount
 		lots[monthKey(b.key, n)] = lot
 	}
+}
+
+// month returns the lot as that of the n-th month after a given time. If it was paid after the end, each month has its
+// own end.
+func (lot due) month(from time.Time, n int) due {
+	lot.from, lot.to = monthsLater(from, n), monthsLater(from, n+1)
+	if lot.until != nil {
+		lot.until = new(lot.to)
+		if n < 11 {
+			lot.until = new(lot.to.Add(renewalGrace))
+		}
+	}
+	return lot
 }
 
 func monthKey(key string, n int) string {

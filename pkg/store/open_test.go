@@ -116,7 +116,7 @@ func TestErrUnavailable(t *testing.T) {
 		t.Errorf("cut inside a transaction: got %v, want %s", err, billing.EUnavailable)
 	}
 	check("cut")
-	wire.Mend()
+	wire.Restore()
 	if got := accountOf(t, db, a.ID); got.CustomerID != "" {
 		t.Errorf("a transaction that was cut had an effect")
 	}

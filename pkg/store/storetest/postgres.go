@@ -11,16 +11,16 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest/pgserver"
 )
 
-// Postgres returns the URL of a fresh, empty database on PostgreSQL, which is dropped when the test ends. The first
-// call in a process finds or starts the server. Without a server the test fails. It never skips.
-func Postgres(t testing.TB) (url string) {
+// emptyPostgres returns the URL of a fresh, empty database on PostgreSQL, which is dropped when the test ends. The
+// first call in a process finds or starts the server. Without a server the test fails. It never skips.
+func emptyPostgres(t testing.TB) (url string) {
 	t.Helper()
 	return startedServer(t).create(t, "")
 }
 
-// PostgresTemplate returns the URL of a fresh clone of a database that migrate has prepared. migrate runs once per
+// clonePostgres returns the URL of a fresh clone of a database that migrate has prepared. migrate runs once per
 // process and name. A clone takes a fraction of the time.
-func PostgresTemplate(t testing.TB, name string, migrate func(url string) error) (url string) {
+func clonePostgres(t testing.TB, name string, migrate func(url string) error) (url string) {
 	t.Helper()
 	s := startedServer(t)
 	template, err := s.template(name, migrate)

@@ -15,11 +15,12 @@ func TestPostgres(t *testing.T) {
 	t.Parallel()
 	var first string
 	t.Run("Use", func(t *testing.T) {
-		first = Postgres(t)
+		first = emptyPostgres(t)
 		exec(t, first, "CREATE TABLE marks (n int)")
-		exec(t, Postgres(t), "CREATE TABLE marks (n int)") // would fail in the same database
+		exec(t, emptyPostgres(t), "CREATE TABLE marks (n int)") // would fail in the same database
 	})
-	if got := count(t, Postgres(t), "SELECT count(*) FROM pg_database WHERE datname = $1", nameOf(t, first)); got != 0 {
+	const query = "SELECT count(*) FROM pg_database WHERE datname = $1"
+	if got := count(t, emptyPostgres(t), query, nameOf(t, first)); got != 0 {
 		t.Errorf("the database outlived its test")
 	}
 }
@@ -36,7 +37,7 @@ func TestPostgresTemplate(t *testing.T) {
 		return nil
 	}
 	for range 3 {
-		url := PostgresTemplate(t, name, migrate)
+		url := clonePostgres(t, name, migrate)
 		exec(t, url, "INSERT INTO marks VALUES (1)")
 		if got := count(t, url, "SELECT count(*) FROM marks"); got != 1 {
 			t.Errorf("a clone holds %d rows, want its own 1", got)
@@ -45,7 +46,7 @@ func TestPostgresTemplate(t *testing.T) {
 	if prepared != 1 {
 		t.Errorf("prepared %d times, want once", prepared)
 	}
-	other := PostgresTemplate(t, rand.Text(), func(string) error { return nil })
+	other := clonePostgres(t, rand.Text(), func(string) error { return nil })
 	if got := count(t, other, "SELECT count(*) FROM pg_tables WHERE tablename = 'marks'"); got != 0 {
 		t.Errorf("two names share a template")
 	}
@@ -94,7 +95,7 @@ func TestSweep(t *testing.T) {
 // Proves that the server commits as production does. No test may accept a commit that a power cut would undo.
 func TestServerIsDurable(t *testing.T) {
 	t.Parallel()
-	db := open(t, Postgres(t))
+	db := open(t, emptyPostgres(t))
 	for _, name := range []string{"fsync", "synchronous_commit"} {
 		var value string
 		if err := db.QueryRow("SELECT current_setting($1)", name).Scan(&value); err != nil || value != "on" {

@@ -76,7 +76,7 @@ func OpenURL(t testing.TB, url string, now func() time.Time) *store.DB {
 func URL(t testing.TB, dialect store.Dialect) string {
 	t.Helper()
 	if dialect == store.Postgres {
-		return PostgresTemplate(t, "pointsync", migrate)
+		return clonePostgres(t, "pointsync", migrate)
 	}
 	file, err := migratedFile()
 	if err != nil {
@@ -93,7 +93,7 @@ func URL(t testing.TB, dialect store.Dialect) string {
 func Empty(t testing.TB, dialect store.Dialect) string {
 	t.Helper()
 	if dialect == store.Postgres {
-		return Postgres(t)
+		return emptyPostgres(t)
 	}
 	return "sqlite://" + filepath.Join(t.TempDir(), "test.db")
 }

@@ -56,8 +56,8 @@ func (w *Wire) Cut() {
 	w.open = nil
 }
 
-// Mend lets new connections pass again.
-func (w *Wire) Mend() {
+// Restore lets new connections pass again.
+func (w *Wire) Restore() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.cut = false
