@@ -1,9 +1,13 @@
 package stripegw_test
 
 import (
+	"context"
+	"maps"
+	"strings"
 	"testing"
 
 	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/catalog"
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
@@ -160,4 +164,66 @@ func TestTermsOf(t *testing.T) {
 			t.Errorf("%s: %d, %v", recurring, got.IntervalCount, err)
 		}
 	}
+}
+
+// Proves that a price carries the terms that it was created with: what setup writes is what is read.
+func TestTermsAreWritten(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		plan billing.Plan
+		want map[string]string
+	}{
+		"Plain": {billing.Plan{Points: 500}, map[string]string{"points": "500"}},
+		"Trial": {
+			billing.Plan{Points: 500, TrialDays: 7, TrialPoints: 1},
+			map[string]string{"points": "500", "trial_points": "1"},
+		},
+		"Monthly": {
+			billing.Plan{Points: 500, GrantInterval: "month", Interval: "year"},
+			map[string]string{"points": "500", "grant_interval": "month"},
+		},
+		"Cap": {billing.Plan{Points: 500, Rollover: 1}, map[string]string{"points": "500", "rollover": "1"}},
+		"All": {
+			billing.Plan{Points: 500, Rollover: billing.RolloverAll},
+			map[string]string{"points": "500", "rollover": "all"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c.plan.ID, c.plan.Name, c.plan.Amount, c.plan.Currency, c.plan.MaxQuantity = "basic", "Basic", 900, "usd", 1
+			if c.plan.Interval == "" {
+				c.plan.Interval = "month"
+			}
+			got := writtenTerms(t, t.Context(), c.plan)
+			if !maps.Equal(got, c.want) {
+				t.Errorf("written %v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+func writtenTerms(t *testing.T, ctx context.Context, plan billing.Plan) map[string]string {
+	t.Helper()
+	g, s := newScript(t, map[string]string{
+		"GET /v1/products/pointsync_basic": `{"id":"pointsync_basic","active":true,"name":"Basic","metadata":{"pointsync_item":"basic"}}`,
+		"GET /v1/prices":                   list(false), "POST /v1/prices": `{"id":"price_1"}`,
+		"POST /v1/products/pointsync_basic": `{"id":"pointsync_basic"}`,
+	})
+	if _, err := g.EnsureCatalog(ctx, &catalog.Catalog{Plans: []billing.Plan{plan}}); err != nil {
+		t.Fatal(err)
+	}
+	terms := map[string]string{}
+	for _, call := range s.calls() {
+		form, made := strings.CutPrefix(call, "POST /v1/prices ")
+		if !made {
+			continue
+		}
+		for _, field := range strings.Split(strings.Fields(form)[0], "&") {
+			name, value, _ := strings.Cut(field, "=")
+			if key, ok := strings.CutPrefix(name, "metadata[pointsync_"); ok && key != "item]" {
+				terms[strings.TrimSuffix(key, "]")] = value
+			}
+		}
+	}
+	return terms
 }
