@@ -301,33 +301,39 @@ func TestFollowTogether(t *testing.T) {
 	})
 }
 
+// cutOff leaves a change to pro under the key "key" as a server leaves it that dies before it decides the steps.
+func (s *planShop) cutOff(id billing.AccountID) {
+	s.t.Helper()
+	c := billing.SubscriptionChange{
+		ID:         billing.NewChangeID(s.db.Now()),
+		AccountID:  id,
+		Kind:       billing.ChangePlan,
+		Plan:       "pro",
+		Quantity:   1,
+		Status:     billing.ChangePending,
+		CreatedAt:  s.db.Now(),
+		LeaseUntil: s.db.Now(),
+	}
+	request := billing.Request{
+		Account:   id,
+		Operation: billing.OperationChange,
+		Key:       "key",
+		Hash:      billing.RequestHash("change", "pro", int64(1), int64(0)),
+	}
+	must(s.t, s.db.InTx(s.t.Context(), func(tx *store.Tx) error {
+		_, _, err := tx.Once(s.t.Context(), request, func() (string, error) {
+			return string(c.ID), tx.InsertChange(s.t.Context(), c)
+		})
+		return err
+	}))
+}
+
 // TestNeverAsked proves that the job gives up a change for which Stripe was never asked, and that its key reports so.
 func TestNeverAsked(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
 		a := s.subscriber("basic", 1)
-		c := billing.SubscriptionChange{
-			ID:         billing.NewChangeID(s.db.Now()),
-			AccountID:  a.ID,
-			Kind:       billing.ChangePlan,
-			Plan:       "pro",
-			Quantity:   1,
-			Status:     billing.ChangePending,
-			CreatedAt:  s.db.Now(),
-			LeaseUntil: s.db.Now(),
-		}
-		request := billing.Request{
-			Account:   a.ID,
-			Operation: billing.OperationChange,
-			Key:       "key",
-			Hash:      billing.RequestHash("change", "pro", int64(1), int64(0)),
-		}
-		must(t, s.db.InTx(t.Context(), func(tx *store.Tx) error {
-			_, _, err := tx.Once(t.Context(), request, func() (string, error) {
-				return string(c.ID), tx.InsertChange(t.Context(), c)
-			})
-			return err
-		}))
+		s.cutOff(a.ID)
 		s.Advance(time.Minute)
 		s.follow()
 		_, err := changeTo("pro", 1)(s, a.ID, "key")

@@ -71,19 +71,23 @@ func (s *Service) Create(
 	ctx context.Context, id billing.AccountID, r Request,
 ) (o billing.Order, replayed bool, err error) {
 	request := r.of(id)
-	answered, err := s.answered(ctx, request)
+	o, answered, err := s.answered(ctx, request)
+	switch {
+	case err != nil:
+		return o, false, err
+	case answered && o.Status == billing.OrderPending:
+		o, err = s.leaveOnePlan(ctx, o)
+		return o, err == nil, err
+	case answered:
+		return o, true, nil
+	}
+	draft, err := s.draft(request, r)
 	if err != nil {
 		return o, false, err
 	}
-	draft, invalid := s.draft(request, r)
-	var p prepared
-	if !answered { // otherwise Stripe is not asked again, and what is sold by now does not matter
-		if invalid != nil {
-			return o, false, invalid
-		}
-		if p, err = s.prepare(ctx, draft, r.Promotion); err != nil {
-			return o, false, err
-		}
+	p, err := s.prepare(ctx, draft, r.Promotion)
+	if err != nil {
+		return o, false, err
 	}
 	o, replayed, err = s.claim(ctx, request, draft, p.ended)
 	if err != nil || o.Status != billing.OrderPending {
@@ -106,18 +110,18 @@ func (s *Service) Create(
 	return o, replayed, nil
 }
 
-// answered reports whether the request's key has led to a page or to the end of its order. After that, a repeat changes
-// nothing. Errors: EKeyReused.
-func (s *Service) answered(ctx context.Context, request billing.Request) (bool, error) {
+// answered returns the order that the request's key led to, and whether it has a page or has ended. A repeat then
+// changes nothing, whatever is sold by now. Errors: EKeyReused.
+func (s *Service) answered(ctx context.Context, request billing.Request) (o billing.Order, ok bool, err error) {
 	id, used, err := s.db.RequestResult(ctx, request)
 	if err != nil || !used {
-		return false, err
+		return o, false, err
 	}
-	o, err := s.db.Order(ctx, request.Account, billing.OrderID(id))
+	o, err = s.db.Order(ctx, request.Account, billing.OrderID(id))
 	if billing.CodeOf(err) == billing.ENotFound { // deleted since: it got no page
-		return false, nil
+		return o, false, nil
 	}
-	return err == nil && (o.CheckoutID != "" || o.Status != billing.OrderPending), err
+	return o, err == nil && (o.CheckoutID != "" || o.Status != billing.OrderPending), err
 }
 
 // draft returns the order that a request would make. Errors: EInvalid, if it can make none today.

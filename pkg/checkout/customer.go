@@ -2,10 +2,14 @@ package checkout
 
 import (
 	"context"
+	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/store"
 )
+
+// keyLife is less than the day for which Stripe keeps an idempotency key.
+const keyLife = 23 * time.Hour
 
 // ensureCustomer returns the account with its one Stripe customer. The idempotency key names the account and the former
 // customer, so Stripe returns the same customer to all requests that race. A customer who was deleted at Stripe can buy
@@ -26,7 +30,9 @@ func (s *Service) ensureCustomer(ctx context.Context, id billing.AccountID) (bil
 		}
 	}
 	var customer billing.CustomerID
-	if a.Email != "" { // without one, a customer can only be found by the idempotency key
+	// Stripe knows the idempotency key for a day. After that, an earlier request's customer can be found by the email
+	// alone.
+	if forgotten := former != "" || s.db.Now().Sub(a.CreatedAt) >= keyLife; forgotten && a.Email != "" {
 		customer, err = s.stripe.FindCustomer(ctx, id, a.Email, former)
 	}
 	if err == nil && customer == "" {

@@ -51,6 +51,25 @@ func TestRetiredItems(t *testing.T) {
 	})
 }
 
+// TestCutOffAndRetired proves that a change which was cut off before its steps is refused once its plan is retired,
+// without a call of Stripe, and leaves its key unused.
+func TestCutOffAndRetired(t *testing.T) {
+	t.Parallel()
+	eachPlanShop(t, func(t *testing.T, s *planShop) {
+		a := s.subscriber("basic", 1)
+		s.cutOff(a.ID)
+		for n := range s.Catalog.Plans {
+			s.Catalog.Plans[n].Retired = s.Catalog.Plans[n].ID == "pro"
+		}
+		s.Gate.Refuse()
+		_, err := changeTo("pro", 1)(s, a.ID, "key")
+		s.refused(err, billing.EInvalid)
+		s.Gate.Open()
+		_, err = changeTo("team", 2)(s, a.ID, "key") // another request: the key is free
+		must(t, err)
+	})
+}
+
 // TestPageOfOtherPoints proves that no page is opened while the price at Stripe grants other points than the catalogue
 // promises, for a pack or for a plan. The order is deleted.
 func TestPageOfOtherPoints(t *testing.T) {

@@ -282,37 +282,47 @@ func TestTopUpNeverAsked(t *testing.T) {
 	}
 }
 
-// TestTopUpPaidAfterAll proves that a charge brings its points even if its order was given up before the charge. The
-// process slept between its check of the order's age and the charge. In the meantime another replica's sync gave the
-// order up. The order is granted once, even if the next order exists by then. The order that was not charged stays
-// expired.
+// TestTopUpPaidAfterAll proves that a charge brings its points although the order was given up before it: the process
+// slept between its look at the order's age and the charge, while another one's sync gave the order up. It is granted
+// once, also beside the next order. In a parked account both wait until the account is approved, and syncs go on.
 func TestTopUpPaidAfterAll(t *testing.T) {
 	t.Parallel()
-	s := newTops(t, store.Postgres)
-	a := s.low()
-	sync := func() {
-		_, err := s.syncer.Sync(t.Context(), a.ID, billing.CauseEvent)
-		must(t, err)
-	}
-	var slept atomic.Bool
-	s.Gate.Intercept(func(out http.ResponseWriter, r *http.Request) {
-		if isCharge(r) && slept.CompareAndSwap(false, true) {
-			s.Advance(givenUp)
-			sync()
-			if got := s.automatic(a.ID); len(got) != 1 || got[0].Status != billing.OrderExpired {
-				t.Errorf("not given up: %+v", got)
+	for name, parks := range map[string]bool{"Free": false, "Parked": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newTops(t, store.Postgres)
+			if parks {
+				s.Policy.ParkGrants = 1
+				s.wire()
 			}
-			s.Gate.Open()
-			s.run() // the next order, charged before the first one
-		}
-		s.Gate.Stripe.ServeHTTP(out, r)
-	})
-	s.run()
-	sync()
-	sync()
-	s.settled(a.ID, 2)
-	if got := s.account(a.ID).Available; got != 40+2*100 {
-		t.Errorf("%d points", got)
+			a := s.low()
+			var slept atomic.Bool
+			s.Gate.Intercept(func(out http.ResponseWriter, r *http.Request) {
+				if isCharge(r) && slept.CompareAndSwap(false, true) {
+					s.Advance(givenUp)
+					s.syncNow(a.ID)
+					if got := s.automatic(a.ID); len(got) != 1 || got[0].Status != billing.OrderExpired {
+						t.Errorf("not given up: %+v", got)
+					}
+					s.Gate.Open()
+					s.run() // the next order, charged before the first one
+				}
+				s.Gate.Stripe.ServeHTTP(out, r)
+			})
+			s.run()
+			s.syncNow(a.ID)
+			if parks {
+				if got := s.account(a.ID); got.Parking.At == nil || got.Available != 40 {
+					t.Errorf("not parked: %+v", got)
+				}
+				s.unpark(a.ID)
+			}
+			s.syncNow(a.ID)
+			s.settled(a.ID, 2)
+			if got := s.account(a.ID).Available; got != 40+2*100 {
+				t.Errorf("%d points", got)
+			}
+		})
 	}
 }
 

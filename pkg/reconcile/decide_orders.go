@@ -19,7 +19,7 @@ const (
 	UnchargedAge = ChargeAge + 10*time.Minute
 )
 
-// decideOrders updates the open orders from their checkout sessions.
+// decideOrders updates the watched orders from their checkout sessions and payments.
 func (d *Decision) decideOrders(in Input) {
 	sessions := make(map[billing.CheckoutID]billing.StripeCheckout, len(in.Picture.Checkouts))
 	for _, c := range in.Picture.Checkouts {

@@ -3,10 +3,12 @@ package reconcile_test
 import (
 	"net/http"
 	"net/url"
+	"strconv"
 	"testing"
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/housetest"
 )
 
 // Proves that an older picture is never applied after a newer one. The newer one may have the lower ticket, because its
@@ -71,4 +73,52 @@ func TestOlderPictureOfALaterTicket(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Proves that a sync gives up after its third picture that may be older than an applied one, and takes no ticket that it
+// does not use. Before each of its tickets an earlier sync is on its way, which is late, sees a change and is applied
+// first.
+func TestTooManyOlderPictures(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(w *world) {
+		a, id := w.subscriber()
+		customer := string(a.CustomerID)
+		sync := func(done chan<- error) {
+			_, err := w.syncer.Sync(w.t.Context(), a.ID, billing.CauseEvent)
+			done <- err
+		}
+		early, last := make(chan error), make(chan error)
+		begin := func() *housetest.Held {
+			held := w.Gate.Delay(customer)
+			go sync(early)
+			held.Wait(w.t, picture)
+			return held
+		}
+		late := begin()
+		slow := w.Gate.Hold(customer)
+		go sync(last)
+		for seats := 2; seats <= 4; seats++ {
+			slow.Wait(w.t, picture)
+			w.Gate.Pass(customer)
+			w.changeItem(id, url.Values{
+				"items[0][quantity]": {strconv.Itoa(seats)}, "proration_behavior": {"none"},
+			})
+			late.Release()
+			must(w.t, <-early)
+			if got := w.account(a.ID).Subscription.Quantity; got != int64(seats) {
+				w.t.Fatalf("%d seats, want %d", got, seats)
+			}
+			before := slow
+			if seats < 4 {
+				late, slow = begin(), w.Gate.Hold(customer)
+			}
+			before.Release()
+		}
+		if err := <-last; billing.CodeOf(err) != billing.EStripeUnavailable {
+			w.t.Errorf("after three pictures: %v", err)
+		}
+		if n := w.account(a.ID).Sync.TicketIssued - a.Sync.TicketIssued; n != 6 {
+			w.t.Errorf("%d tickets, want three for each", n)
+		}
+	})
 }

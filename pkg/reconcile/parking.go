@@ -122,6 +122,9 @@ func (d *Decision) holdBack(before []billing.Order) {
 	}
 	var orders []billing.Order
 	for _, o := range d.Orders {
+		if was[o.ID].Status == billing.OrderExpired {
+			continue // given up, and paid after all: it stays expired, and a later sync finds the payment again
+		}
 		if o.Status == billing.OrderFulfilled {
 			o.Status, o.FulfilledAt = billing.OrderPaid, nil
 		}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
@@ -49,16 +50,18 @@ func (r reads) OpenOrders(ctx context.Context, account billing.AccountID) ([]bil
 		[]string{string(billing.OrderPending), string(billing.OrderPaid)})
 }
 
-// givenUpFor is how long a payment may still reach an automatic order that expired without one: Stripe lists the events
-// of 30 days, and one of them leads a sync to the payment.
 const (
+	// givenUpFor is how long a payment may still reach an automatic order that expired without one: Stripe lists the
+	// events of 30 days, and one of them leads a sync to the payment.
 	givenUpFor = 30 * 24 * time.Hour
+	// maxGivenUp bounds what one account can make a sync look for. Few orders in a row can be given up, and a charge
+	// that comes so late is rare.
 	maxGivenUp = 5
 )
 
-// WatchedOrders lists the orders of the account that a sync has to look at, oldest first: the open ones, and the newest
-// few automatic ones that expired without a payment. A process that slept between its look at an order's age and the
-// charge may have charged one of these.
+// WatchedOrders lists the orders of the account that a sync has to look at: the open ones, then the newest few
+// automatic ones that expired without a payment. A process that slept between its look at an order's age and the charge
+// may have charged one of these.
 func (tx *Tx) WatchedOrders(ctx context.Context, account billing.AccountID) ([]billing.Order, error) {
 	open, err := tx.OpenOrders(ctx, account)
 	if err != nil {
@@ -69,7 +72,8 @@ func (tx *Tx) WatchedOrders(ctx context.Context, account billing.AccountID) ([]b
 		"account_id = ? AND automatic AND created_at >= ? AND status = ? AND payment_intent_id IS NULL",
 		string(account), stamp{tx.Now.Add(-givenUpFor)}, string(billing.OrderExpired),
 	)
-	return append(givenUp, open...), err
+	slices.Reverse(givenUp) // oldest first
+	return append(open, givenUp...), err
 }
 
 // OrderByPaymentIntent reads the account's order that a payment paid for. ok is false if there is none.

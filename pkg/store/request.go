@@ -29,8 +29,8 @@ var errKeyTaken = errors.New("store: another transaction used the key")
 // that id, and replayed is true. Without a key, do runs each time. If do fails, the caller must return the error, so
 // that the transaction leaves nothing and the key stays unused.
 //
-// Usually the caller holds the account's lock. Then a second request waits for the lock, and finds the key. Without the
-// lock, two transactions may both run do. The primary key lets one of them commit; the other one is undone and runs
+// Every caller today holds the account's lock, so a second request waits for it and finds the key. A caller without the
+// lock is safe as well: two transactions may then both run do. The primary key lets one of them commit; the other one is undone and runs
 // again. So do must have no effect outside the transaction, like the function that InTx runs. Errors: EKeyReused, and
 // those of do.
 func (tx *Tx) Once(

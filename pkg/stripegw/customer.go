@@ -36,8 +36,8 @@ func (g *Gateway) CreateCustomer(
 }
 
 // FindCustomer returns the customer that was created for an account, or "" if there is none among the newest 100 with
-// its email. A request whose reply was lost leaves such a customer. former is not meant, nor are deleted ones, which
-// Stripe does not list. Errors: EStripeUnavailable, EStripeRefused.
+// its email. A request whose reply was lost leaves such a customer. Stripe does not list deleted ones, but its list may
+// be a moment old, so former is left out. Errors: EStripeUnavailable, EStripeRefused.
 func (g *Gateway) FindCustomer(
 	ctx context.Context, account billing.AccountID, email string, former billing.CustomerID,
 ) (billing.CustomerID, error) {

@@ -29,7 +29,7 @@ type Want struct {
 }
 
 // Fetch takes a picture of one customer: subscriptions in every state, invoices with all their lines, the wanted
-// checkout sessions, the payment of the open automatic order, and charges with what was refunded and disputed. The
+// checkout sessions, the payments of the wanted automatic orders, and charges with what was refunded and disputed. The
 // charges are the newest 100 and the named ones. The calls run in parallel, so the parts may be some milliseconds
 // apart. Each part is at least as new as the call of Fetch.
 //
@@ -187,17 +187,21 @@ func (g *Gateway) lines(ctx context.Context, i *stripe.Invoice) ([]billing.Strip
 	return found, err
 }
 
-// intents returns the payment intents that the wanted automatic orders made.
-func (g *Gateway) intents(ctx context.Context, want Want) ([]billing.StripeIntent, error) {
-	var intents []billing.StripeIntent
+// intents returns the payment intents that the wanted automatic orders made: by the id where it is known, and the rest
+// from one list of the customer's. If that list fails, it returns what it found before, and the error.
+func (g *Gateway) intents(ctx context.Context, want Want) (found []billing.StripeIntent, err error) {
+	var missing []billing.Order
 	for _, o := range want.Automatic {
-		i, ok, err := g.orderIntent(ctx, want.Customer, o)
+		if o.PaymentIntentID == "" {
+			missing = append(missing, o)
+			continue
+		}
+		i, err := g.intent(ctx, o.PaymentIntentID)
 		if err != nil {
-			return nil, err
+			return found, err
 		}
-		if ok {
-			intents = append(intents, i)
-		}
+		found = append(found, i)
 	}
-	return intents, nil
+	listed, err := g.listIntents(ctx, want.Customer, missing)
+	return append(found, listed...), err
 }

@@ -30,25 +30,55 @@ func (g *Gateway) orderIntent(
 		return found, false, err
 	}
 	if o.PaymentIntentID != "" {
-		params := &stripe.PaymentIntentParams{}
-		params.Context = ctx
-		p, err := g.api.PaymentIntents.Get(string(o.PaymentIntentID), params)
-		if err != nil {
-			return found, false, err
+		found, err = g.intent(ctx, o.PaymentIntentID)
+		return found, err == nil, err
+	}
+	listed, err := g.listIntents(ctx, customer, []billing.Order{o})
+	if err != nil || len(listed) == 0 {
+		return found, false, err
+	}
+	return listed[0], true, nil
+}
+
+func (g *Gateway) intent(ctx context.Context, id billing.PaymentIntentID) (billing.StripeIntent, error) {
+	params := &stripe.PaymentIntentParams{}
+	params.Context = ctx
+	p, err := g.api.PaymentIntents.Get(string(id), params)
+	if err != nil {
+		return billing.StripeIntent{}, err
+	}
+	return fromStripeIntent(p), nil
+}
+
+// listIntents finds the payment intents of orders among the customer's, by one list from the oldest order on. It calls
+// nothing if there are no orders.
+func (g *Gateway) listIntents(
+	ctx context.Context, customer billing.CustomerID, orders []billing.Order,
+) (found []billing.StripeIntent, err error) {
+	if len(orders) == 0 {
+		return nil, nil
+	}
+	byOrder, since := map[billing.OrderID]billing.StripeIntent{}, orders[0].CreatedAt
+	for _, o := range orders {
+		if o.CreatedAt.Before(since) {
+			since = o.CreatedAt
 		}
-		return fromStripeIntent(p), true, nil
 	}
 	list := g.api.PaymentIntents.List(&stripe.PaymentIntentListParams{
 		ListParams: listParams(ctx), Customer: stripe.String(string(customer)),
-		CreatedRange: &stripe.RangeQueryParams{GreaterThanOrEqual: o.CreatedAt.Add(-clockMargin).Unix()},
+		CreatedRange: &stripe.RangeQueryParams{GreaterThanOrEqual: since.Add(-clockMargin).Unix()},
 	})
 	err = each(list.Iter, "payments", func() error {
-		if i := fromStripeIntent(list.PaymentIntent()); i.OrderID == o.ID {
-			found, ok = i, true
-		}
+		i := fromStripeIntent(list.PaymentIntent())
+		byOrder[i.OrderID] = i
 		return nil
 	})
-	return found, ok, err
+	for _, o := range orders {
+		if i, ok := byOrder[o.ID]; ok {
+			found = append(found, i)
+		}
+	}
+	return found, err
 }
 
 // SavedMethod returns the payment method that may be charged while the customer is away. It is the customer's default,

@@ -2,6 +2,7 @@ package stripegw_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -62,6 +63,56 @@ func TestOrderIntent(t *testing.T) {
 	); err != nil || len(got.Intents) != 1 || got.Intents[0] != want {
 		t.Errorf("in a picture: %+v, %v", got.Intents, err)
 	}
+}
+
+// Proves that a picture asks for the payments of several orders once: one call for each known payment, and one list
+// for all others, from the oldest on. At a deleted customer, whose lists Stripe refuses, it shows the known ones.
+func TestIntentsOfManyOrders(t *testing.T) {
+	t.Parallel()
+	orders := []billing.Order{
+		{ID: "ord_3", CreatedAt: sec(300_000), PaymentIntentID: "pi_3"}, {ID: "ord_2", CreatedAt: sec(200_000)},
+		{ID: "ord_1", CreatedAt: sec(86_500)}, {ID: "ord_0", CreatedAt: sec(90_000)},
+	}
+	of := func(n string) string {
+		return `{"id":"pi_` + n + `","status":"succeeded","metadata":{"pointsync_order":"ord_` + n + `"}}`
+	}
+	answers := map[string]string{
+		"GET /v1/payment_intents/pi_3": of("3"), "GET /v1/payment_intents": list(false, of("1"), of("2"), of("9")),
+		"GET /v1/subscriptions": list(false, `{"id":"sub_1"}`), "GET /v1/invoices": list(false),
+		"GET /v1/charges": list(false),
+	}
+	want := stripegw.Want{Customer: "cus_1", Automatic: orders}
+	ids := func(s billing.Snapshot) (ids []billing.PaymentIntentID) {
+		for _, i := range s.Intents {
+			ids = append(ids, i.ID)
+		}
+		return ids
+	}
+	g, s := newScript(t, answers)
+	got, err := g.Fetch(t.Context(), want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "intents", ids(got), []billing.PaymentIntentID{"pi_3", "pi_2", "pi_1"})
+	var asked []string
+	for _, call := range s.calls() {
+		if strings.HasPrefix(call, "GET /v1/payment_intents") {
+			asked = append(asked, call)
+		}
+	}
+	same(t, "asked", asked, []string{
+		"GET /v1/payment_intents/pi_3", "GET /v1/payment_intents created[gte]=100&customer=cus_1&limit=100",
+	})
+	for _, refused := range []string{"payment_intents", "subscriptions", "invoices", "charges"} {
+		answers["GET /v1/"+refused] = "404 resource_missing customer"
+	}
+	answers["GET /v1/customers/cus_1"] = `{"id":"cus_1","deleted":true}`
+	g, _ = newScript(t, answers)
+	got, err = g.Fetch(t.Context(), want)
+	if err != nil || !got.Deleted {
+		t.Errorf("%+v, %v", got, err)
+	}
+	same(t, "intents of a deleted customer", ids(got), []billing.PaymentIntentID{"pi_3"})
 }
 
 // Proves why a payment failed: the customer must authenticate, or else the bank's reason, or else Stripe's.
