@@ -29,15 +29,7 @@ func (s *Service) ensureCustomer(ctx context.Context, id billing.AccountID) (bil
 			return a, err
 		}
 	}
-	var customer billing.CustomerID
-	// Stripe knows the idempotency key for a day. After that, an earlier request's customer can be found by the email
-	// alone.
-	if forgotten := former != "" || s.db.Now().Sub(a.CreatedAt) >= keyLife; forgotten && a.Email != "" {
-		customer, err = s.stripe.FindCustomer(ctx, id, a.Email, former)
-	}
-	if err == nil && customer == "" {
-		customer, err = s.stripe.CreateCustomer(ctx, id, a.Email, former)
-	}
+	customer, err := s.findOrCreateCustomer(ctx, a)
 	if err != nil {
 		return a, err
 	}
@@ -56,6 +48,20 @@ func (s *Service) ensureCustomer(ctx context.Context, id billing.AccountID) (bil
 		return a, err
 	}
 	return s.db.Account(ctx, id)
+}
+
+// findOrCreateCustomer returns the account's customer at Stripe, never its former one.
+func (s *Service) findOrCreateCustomer(ctx context.Context, a billing.Account) (billing.CustomerID, error) {
+	former := a.CustomerID
+	// Stripe knows the idempotency key for a day. After that, an earlier request's customer can be found by the email
+	// alone.
+	if forgotten := former != "" || s.db.Now().Sub(a.CreatedAt) >= keyLife; forgotten && a.Email != "" {
+		found, err := s.stripe.FindCustomer(ctx, a.ID, a.Email, former)
+		if err != nil || found != "" {
+			return found, err
+		}
+	}
+	return s.stripe.CreateCustomer(ctx, a.ID, a.Email, former)
 }
 
 // leave closes the pages of a deleted customer, and ends the subscription here that the customer had.

@@ -75,9 +75,9 @@ func TestOlderPictureOfALaterTicket(t *testing.T) {
 	}
 }
 
-// Proves that a sync gives up after its third picture that may be older than an applied one, and takes no ticket that it
-// does not use. Before each of its tickets an earlier sync is on its way, which is late, sees a change and is applied
-// first.
+// Proves that a sync gives up after its third picture that may be older than an applied one, and takes no ticket that
+// it does not use. Before each of its tickets an earlier sync is on its way, which is late, sees a change and is
+// applied first.
 func TestTooManyOlderPictures(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {

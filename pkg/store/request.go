@@ -30,9 +30,9 @@ var errKeyTaken = errors.New("store: another transaction used the key")
 // that the transaction leaves nothing and the key stays unused.
 //
 // Every caller today holds the account's lock, so a second request waits for it and finds the key. A caller without the
-// lock is safe as well: two transactions may then both run do. The primary key lets one of them commit; the other one is undone and runs
-// again. So do must have no effect outside the transaction, like the function that InTx runs. Errors: EKeyReused, and
-// those of do.
+// lock is safe as well: two transactions may then both run do. The primary key lets one of them commit; the other one
+// is undone and runs again. So do must have no effect outside the transaction, like the function that InTx runs.
+// Errors: EKeyReused, and those of do.
 func (tx *Tx) Once(
 	ctx context.Context, r billing.Request, do func() (result string, err error),
 ) (result string, replayed bool, err error) {
