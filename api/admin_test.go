@@ -314,7 +314,8 @@ func TestAdminRefusals(t *testing.T) {
 			},
 			{
 				"expiry in the year 10000", http.MethodPost, path + "/grants",
-				`{"amount":5,"reason":"r","expires_at":"9999-12-31T23:59:59-05:00"}`, key, 400, "validation", "/expires_at",
+				`{"amount":5,"reason":"r","expires_at":"9999-12-31T23:59:59-05:00"}`, key, 400, "validation",
+				"/expires_at",
 			},
 			{
 				"more than there is", http.MethodPost, path + "/corrections", `{"amount":5,"reason":"r"}`, key, 409,

@@ -618,13 +618,17 @@ func (e ListDeliveriesParamsStatus) Valid() bool {
 	}
 }
 
+// AccountRef defines model for AccountRef.
+type AccountRef struct {
+	// ExternalId Your own id of the user, in visible ASCII. It is unique among all accounts, and compared letter by letter.
+	//
+	// Example: auth0|64f1c0
+	ExternalId ExternalID `json:"external_id"`
+	Id         string     `json:"id"`
+}
+
 // AccountRequest defines model for AccountRequest.
 type AccountRequest struct {
-	// Email Stored in one spelling: in lower case, without spaces around it, and with its domain as DNS spells it. Invisible characters are refused.
-	//
-	// Example: ada@example.com
-	Email *Email `json:"email,omitempty"`
-
 	// ExternalId Your own id of the user, in visible ASCII. It is unique among all accounts, and compared letter by letter.
 	//
 	// Example: auth0|64f1c0
@@ -2097,7 +2101,7 @@ type ServerInterface interface {
 	// FindAccount Find the account with an id of your own
 	// (GET /accounts)
 	FindAccount(ctx echo.Context, params FindAccountParams) error
-	// CreateAccount Make the account of an id of your own, or get it
+	// CreateAccount Make the account of an id of your own, or get its id
 	// (POST /accounts)
 	CreateAccount(ctx echo.Context) error
 	// ReadAccount One account as it is now
@@ -3962,7 +3966,7 @@ type CreateAccountResponseObject interface {
 	VisitCreateAccountResponse(w http.ResponseWriter) error
 }
 
-type CreateAccount200JSONResponse ServiceAccount
+type CreateAccount200JSONResponse AccountRef
 
 func (response CreateAccount200JSONResponse) VisitCreateAccountResponse(w http.ResponseWriter) error {
 
@@ -3976,7 +3980,7 @@ func (response CreateAccount200JSONResponse) VisitCreateAccountResponse(w http.R
 	return err
 }
 
-type CreateAccount201JSONResponse ServiceAccount
+type CreateAccount201JSONResponse AccountRef
 
 func (response CreateAccount201JSONResponse) VisitCreateAccountResponse(w http.ResponseWriter) error {
 
@@ -4034,22 +4038,6 @@ func (response CreateAccount403ApplicationProblemPlusJSONResponse) VisitCreateAc
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(403)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateAccount409ApplicationProblemPlusJSONResponse struct {
-	EmailTakenApplicationProblemPlusJSONResponse
-}
-
-func (response CreateAccount409ApplicationProblemPlusJSONResponse) VisitCreateAccountResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(409)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -12092,7 +12080,7 @@ type StrictServerInterface interface {
 	// FindAccount Find the account with an id of your own
 	// (GET /accounts)
 	FindAccount(ctx context.Context, request FindAccountRequestObject) (FindAccountResponseObject, error)
-	// CreateAccount Make the account of an id of your own, or get it
+	// CreateAccount Make the account of an id of your own, or get its id
 	// (POST /accounts)
 	CreateAccount(ctx context.Context, request CreateAccountRequestObject) (CreateAccountResponseObject, error)
 	// ReadAccount One account as it is now

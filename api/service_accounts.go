@@ -21,16 +21,18 @@ func (s *server) FindAccount(ctx context.Context, r FindAccountRequestObject) (F
 	return FindAccount200JSONResponse{Accounts: []ServiceAccount{toAPIServiceAccount(a)}}, nil
 }
 
-// CreateAccount makes the account of an external id, or returns the one that is there.
+// CreateAccount makes the account of an external id, or returns the id of the one that is there. It shows no more of
+// the account, because the key may lack the scope to read it.
 func (s *server) CreateAccount(ctx context.Context, r CreateAccountRequestObject) (CreateAccountResponseObject, error) {
-	a, made, err := s.accounts.Open(ctx, r.Body.ExternalId, string(value(r.Body.Email)))
-	switch {
-	case err != nil:
+	id, made, err := s.accounts.Open(ctx, r.Body.ExternalId)
+	if err != nil {
 		return nil, err
-	case made:
-		return CreateAccount201JSONResponse(toAPIServiceAccount(a)), nil
 	}
-	return CreateAccount200JSONResponse(toAPIServiceAccount(a)), nil
+	ref := AccountRef{Id: string(id), ExternalId: r.Body.ExternalId}
+	if made {
+		return CreateAccount201JSONResponse(ref), nil
+	}
+	return CreateAccount200JSONResponse(ref), nil
 }
 
 // ReadAccount returns one account.
@@ -67,7 +69,11 @@ func (s *server) ReadSubscription(
 // ReadEntries returns a page of an account's history.
 func (s *server) ReadEntries(ctx context.Context, r ReadEntriesRequestObject) (ReadEntriesResponseObject, error) {
 	id, limit := billing.AccountID(r.AccountId), limitOf(r.Params.Limit)
-	if _, err := s.db.Account(ctx, id); err != nil {
+	present, err := s.db.HasAccount(ctx, id)
+	if err == nil && !present {
+		err = billing.Errorf(billing.ENotFound, "No such account.")
+	}
+	if err != nil {
 		return nil, err
 	}
 	entries, err := s.db.Entries(ctx, id, billing.EntryID(value(r.Params.Cursor)), limit+1)

@@ -83,7 +83,7 @@ func badAccounts() []refusal {
 		[4]string{"an external id with a space", "/accounts", `{"external_id":"a b"}`, "/external_id"},
 		[4]string{"no external id", "/accounts", `{}`, "/external_id"},
 		[4]string{"an external id that is too long", "/accounts", long, "/external_id"},
-		[4]string{"an email that is none", "/accounts", `{"external_id":"a","email":"none"}`, "/email"},
+		[4]string{"an email", "/accounts", `{"external_id":"a","email":"ada@example.com"}`, ""},
 	), refusal{"a search for nothing", http.MethodGet, "/accounts", nil, nil, 400, "validation", "external_id"})
 }
 
@@ -118,6 +118,10 @@ func nobodysAccount(path string) []refusal {
 	return []refusal{
 		{"a spend of nobody", http.MethodPost, nobody + "/spends", `{"amount":1}`, key, 404, "not-found", ""},
 		{"a hold for nobody", http.MethodPost, nobody + "/holds", `{"amount":1}`, key, 404, "not-found", ""},
+		{
+			"a capture for nobody", http.MethodPost, nobody + "/holds/hld_01jd0000000000000000000000/capture", `{}`,
+			key, 404, "not-found", "",
+		},
 		{"entries of nobody", http.MethodGet, nobody + "/entries", nil, nil, 404, "not-found", ""},
 		{"points of nobody", http.MethodGet, nobody + "/points", nil, nil, 404, "not-found", ""},
 		{"nobody", http.MethodGet, nobody, nil, nil, 404, "not-found", ""},

@@ -91,7 +91,10 @@ func (c *client) bringsItsOwnUsers(worker *client) {
 	again := worker.call(http.StatusOK, http.MethodPost, "/accounts", want)
 	address := "/accounts?external_id=auth0%7C" + c.email
 	found := worker.call(http.StatusOK, http.MethodGet, address, nil).list("accounts")
-	c.expect(again.text("id") == first.text("id") && first.at("email") == nil && len(found) == 1 &&
+	for _, a := range []answer{first, again} {
+		c.expect(len(a.json) == 2 && a.json["external_id"] == want["external_id"], "the ids alone: %s", a.raw)
+	}
+	c.expect(again.text("id") == first.text("id") && len(found) == 1 &&
 		answer{json: found[0].(map[string]any)}.text("id") == first.text("id"), "one account: %s", again.raw)
 	none := worker.call(http.StatusOK, http.MethodGet, "/accounts?external_id=nobody", nil).list("accounts")
 	c.expect(len(none) == 0, "nobody has it: %v", none)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -84,7 +83,9 @@ func readStory(
 // if there is none.
 func printStory(out io.Writer, a billing.Account, topUp billing.TopUp, story []account.Line, more bool) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s  %s  %s\n", a.ID, cmp.Or(a.Email, a.ExternalID), a.Role)
+	fmt.Fprintf(&b, "%s  %s\n", strings.Join(slices.DeleteFunc(
+		[]string{string(a.ID), a.Email, a.ExternalID}, func(name string) bool { return name == "" },
+	), "  "), a.Role)
 	fmt.Fprintf(&b, "%d points available, %d held, %d owed; version %d\n", a.Available, a.Held, a.Debt, a.Version)
 	if s := a.Subscription; s != nil {
 		fmt.Fprintf(

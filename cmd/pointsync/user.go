@@ -56,6 +56,6 @@ func (u userUnparkCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("account %s: %w", u.Account, err)
 	}
-	fmt.Printf("%s is parked no longer: a running server grants what waited within a minute.\n", u.Account)
+	fmt.Printf("%s (%s) is parked no longer: a running server grants what waited within a minute.\n", u.Account, a.ID)
 	return nil
 }

@@ -144,7 +144,7 @@ func TestUserUnpark(t *testing.T) {
 	}
 	if said := p.run(
 		0, "user", "unpark", strings.ToUpper(a.Email), "--reason", "known to us",
-	); !strings.Contains(said, "parked no longer") {
+	); !strings.Contains(said, "("+string(a.ID)+") is parked no longer") {
 		t.Errorf("user unpark says %q", said)
 	}
 	if now, err := db.Account(ctx, a.ID); err != nil || now.Parking.At != nil || !now.Parking.Approved ||
@@ -155,5 +155,32 @@ func TestUserUnpark(t *testing.T) {
 		said, "the command line let the grants through that waited: known to us",
 	) {
 		t.Errorf("the story: %s", said)
+	}
+}
+
+// TestExplainNames proves that an account is found by an external id that looks like an id of ours, and that the story
+// begins with all its names.
+func TestExplainNames(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	url := storetest.URL(t, store.SQLite)
+	db := storetest.OpenURL(t, url, nil)
+	var id billing.AccountID
+	err := db.InTx(ctx, func(tx *store.Tx) error {
+		id = billing.NewAccountID(tx.Now)
+		if _, err := tx.EnterExternalID(ctx, "acc_42", id); err != nil {
+			return err
+		}
+		return tx.InsertAccount(ctx, billing.Account{
+			ID: id, Email: "ada@example.com", ExternalID: "acc_42", Version: 1, Role: billing.RoleUser,
+			Sync: billing.SyncState{BudgetAt: tx.Now}, CreatedAt: tx.Now,
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := program{t: t}.with("DATABASE_URL="+url).run(0, "explain", "acc_42")
+	if want := string(id) + "  ada@example.com  acc_42  user\n"; !strings.HasPrefix(said, want) {
+		t.Errorf("explain says %q, want %q", said, want)
 	}
 }

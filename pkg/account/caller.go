@@ -31,20 +31,26 @@ func (s *Service) customer(c token.Claims) caller {
 	}
 }
 
-// service returns the caller who holds a service key and acts for an account. It has no token, so the account's row
-// says whether to ask Stripe first. Errors: ENotFound.
-func (s *Service) service(ctx context.Context, k billing.ServiceKey, id billing.AccountID) (caller, error) {
+// service returns the caller who holds a service key and acts for an account.
+func service(k billing.ServiceKey, id billing.AccountID) caller {
+	return caller{
+		account:  id,
+		actor:    k.Actor(),
+		keySpace: serviceSpace,
+		mint:     func(context.Context, billing.Account) (string, error) { return "", nil },
+	}
+}
+
+// serviceInWindow returns the same caller. A service has no token, so the account's row says whether to ask Stripe
+// first. Errors: ENotFound.
+func (s *Service) serviceInWindow(ctx context.Context, k billing.ServiceKey, id billing.AccountID) (caller, error) {
 	a, err := s.db.Account(ctx, id)
 	if err != nil {
 		return caller{}, unknownAccount(err)
 	}
-	return caller{
-		account:  a.ID,
-		actor:    k.Actor(),
-		inWindow: a.Subscription != nil && a.Subscription.Window.Contains(s.db.Now()),
-		keySpace: serviceSpace,
-		mint:     func(context.Context, billing.Account) (string, error) { return "", nil },
-	}, nil
+	c := service(k, id)
+	c.inWindow = a.Subscription != nil && a.Subscription.Window.Contains(s.db.Now())
+	return c, nil
 }
 
 // unknownAccount gives ENotFound the message that there is no such account.

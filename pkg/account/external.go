@@ -2,65 +2,55 @@ package account
 
 import (
 	"context"
-	"strings"
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/ledger"
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// Open returns the account that has an external id, and makes it if there is none. It has no password. An email of a
-// later request changes nothing. Errors: EInvalid, EEmailTaken.
-func (s *Service) Open(ctx context.Context, externalID, email string) (a billing.Account, made bool, err error) {
-	if email != "" {
-		if email, err = NormalizeEmail(email); err != nil {
-			return a, false, err
-		}
-	}
-	a, err = s.ByExternalID(ctx, externalID) // most often it is there, and no one need wait
+// Open returns the id of the account that has an external id, and makes the account if there is none. It has neither an
+// email nor a password.
+func (s *Service) Open(ctx context.Context, externalID string) (id billing.AccountID, made bool, err error) {
+	id, err = s.db.AccountOfExternalID(ctx, externalID) // most often it is there, and no one need wait
 	if billing.CodeOf(err) != billing.ENotFound {
-		return a, false, err
+		return id, false, err
 	}
 	err = s.db.InTx(ctx, func(tx *store.Tx) error {
-		made = false
-		id := billing.NewAccountID(tx.Now)
-		owner, err := tx.EnterExternalID(ctx, externalID, id)
-		if err != nil {
+		fresh := billing.NewAccountID(tx.Now)
+		id, err = tx.EnterExternalID(ctx, externalID, fresh)
+		made = err == nil && id == fresh
+		if !made {
 			return err
 		}
-		if owner != id {
-			a, err = tx.Account(ctx, owner)
-			return err
-		}
-		made = true
-		a = billing.Account{
-			ID: id, Email: email, ExternalID: externalID, Version: 1, Role: billing.RoleUser,
+		return tx.InsertAccount(ctx, billing.Account{
+			ID: id, ExternalID: externalID, Version: 1, Role: billing.RoleUser,
 			Sync: billing.SyncState{BudgetAt: tx.Now}, CreatedAt: tx.Now,
-		}
-		return tx.InsertAccount(ctx, a)
+		})
 	})
-	return a, made, err
+	return id, made, err
 }
 
-// Named returns the account that an operator names: by its id, its email in any spelling, or its external id. Errors:
-// ENotFound.
+// Named returns the account that an operator names: by its id, else by its email in any spelling, else by its external
+// id. Errors: ENotFound.
 func Named(ctx context.Context, db *store.DB, name string) (billing.Account, error) {
-	if strings.HasPrefix(name, "acc_") {
-		a, err := db.Account(ctx, billing.AccountID(name))
-		return a, unknownAccount(err)
+	a, err := db.Account(ctx, billing.AccountID(name))
+	if billing.CodeOf(err) == billing.ENotFound {
+		a, err = ByEmail(ctx, db, name)
 	}
-	a, err := ByEmail(ctx, db, name)
 	if code := billing.CodeOf(err); code == billing.EInvalid || code == billing.ENotFound {
-		a, err = db.AccountByExternalID(ctx, name)
+		var id billing.AccountID
+		if id, err = db.AccountOfExternalID(ctx, name); err == nil {
+			a, err = db.Account(ctx, id)
+		}
 	}
 	return a, unknownAccount(err)
 }
 
 // ByExternalID returns the account that has an external id, as it is now. Errors: ENotFound.
 func (s *Service) ByExternalID(ctx context.Context, externalID string) (billing.Account, error) {
-	a, err := s.db.AccountByExternalID(ctx, externalID)
+	id, err := s.db.AccountOfExternalID(ctx, externalID)
 	if err != nil {
-		return a, unknownAccount(err)
+		return billing.Account{}, unknownAccount(err)
 	}
-	return ledger.Current(ctx, s.db, a.ID)
+	return ledger.Current(ctx, s.db, id)
 }

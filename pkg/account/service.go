@@ -14,7 +14,7 @@ import (
 func (s *Service) SpendFor(
 	ctx context.Context, k billing.ServiceKey, id billing.AccountID, r ledger.SpendRequest,
 ) (Spent, error) {
-	c, err := s.service(ctx, k, id)
+	c, err := s.serviceInWindow(ctx, k, id)
 	if err != nil {
 		return Spent{}, err
 	}
@@ -25,33 +25,25 @@ func (s *Service) SpendFor(
 func (s *Service) HoldFor(
 	ctx context.Context, k billing.ServiceKey, id billing.AccountID, r ledger.HoldRequest,
 ) (Held, error) {
-	c, err := s.service(ctx, k, id)
+	c, err := s.serviceInWindow(ctx, k, id)
 	if err != nil {
 		return Held{}, err
 	}
 	return s.hold(ctx, c, r)
 }
 
-// CaptureFor spends what a hold set aside, whoever took it. Errors: as Capture.
+// CaptureFor spends what a hold set aside. The customer or any service may have taken it. Errors: as Capture.
 func (s *Service) CaptureFor(
 	ctx context.Context, k billing.ServiceKey, id billing.AccountID, r ledger.CaptureRequest,
 ) (Held, error) {
-	c, err := s.service(ctx, k, id)
-	if err != nil {
-		return Held{}, err
-	}
-	return s.capture(ctx, c, r)
+	return s.capture(ctx, service(k, id), r)
 }
 
-// ReleaseFor gives back what a hold set aside, whoever took it. Errors: as Release.
+// ReleaseFor gives back what a hold set aside. The customer or any service may have taken it. Errors: as Release.
 func (s *Service) ReleaseFor(
 	ctx context.Context, k billing.ServiceKey, id billing.AccountID, r ledger.ReleaseRequest,
 ) (Held, error) {
-	c, err := s.service(ctx, k, id)
-	if err != nil {
-		return Held{}, err
-	}
-	return s.release(ctx, c, r)
+	return s.release(ctx, service(k, id), r)
 }
 
 // ServiceGrant is a service's request to grant points for something that was paid elsewhere.
@@ -112,11 +104,7 @@ func (s *Service) GrantFor(
 		if err != nil {
 			return err
 		}
-		lot, _, err := tx.LotByGrant(ctx, id, r.grantKey())
-		if err != nil {
-			return err
-		}
-		out.Entry, err = tx.EntryOfGrant(ctx, id, lot.ID)
+		out.Entry, err = tx.EntryAt(ctx, id, out.Account.Version)
 		return err
 	})
 	if err == nil && out.Replayed {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -141,22 +142,30 @@ func TestHoldsCross(t *testing.T) {
 	})
 }
 
-// TestServiceIsRefused proves that a service's spend is refused as the customer's own, without a token, and that an
-// account that does not exist is not found.
+// TestServiceIsRefused proves that an account or a hold that does not exist is not found, and that the error says which
+// of the two.
 func TestServiceIsRefused(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		s, w := served(t, db)
-		_, spend := s.SpendFor(t.Context(), w.key, "acc_nobody", ledger.SpendRequest{Amount: 1, Key: "k"})
-		_, hold := s.HoldFor(t.Context(), w.key, "acc_nobody", ledger.HoldRequest{Amount: 1, TTL: time.Hour, Key: "k"})
-		_, grant := s.GrantFor(t.Context(), w.key, "acc_nobody", ServiceGrant{Amount: 1, Reference: "r", Key: "k"})
-		_, capture := s.CaptureFor(
-			t.Context(), w.key, w.claims.Account, ledger.CaptureRequest{Hold: "hld_nobody", Key: "k"},
-		)
-		for what, err := range map[string]error{"spend": spend, "hold": hold, "grant": grant, "capture": capture} {
-			if billing.CodeOf(err) != billing.ENotFound {
-				t.Errorf("%s: %v", what, err)
+		const account, hold = "not-found: No such account.", "not-found: No such hold."
+		refused := func(what string, err error, want string) {
+			t.Helper()
+			if err == nil || err.Error() != want {
+				t.Errorf("%s: %v, want %s", what, err, want)
 			}
+		}
+		_, err := s.SpendFor(t.Context(), w.key, "acc_nobody", ledger.SpendRequest{Amount: 1, Key: "k"})
+		refused("spend", err, account)
+		_, err = s.HoldFor(t.Context(), w.key, "acc_nobody", ledger.HoldRequest{Amount: 1, TTL: time.Hour, Key: "k"})
+		refused("hold", err, account)
+		_, err = s.GrantFor(t.Context(), w.key, "acc_nobody", ServiceGrant{Amount: 1, Reference: "r", Key: "k"})
+		refused("grant", err, account)
+		for id, want := range map[billing.AccountID]string{"acc_nobody": account, w.claims.Account: hold} {
+			_, err = s.CaptureFor(t.Context(), w.key, id, ledger.CaptureRequest{Hold: "hld_nobody", Key: "k"})
+			refused("capture", err, want)
+			_, err = s.ReleaseFor(t.Context(), w.key, id, ledger.ReleaseRequest{Hold: "hld_nobody", Key: "k"})
+			refused("release", err, want)
 		}
 	})
 }
@@ -250,8 +259,8 @@ func TestGrantExpires(t *testing.T) {
 	})
 }
 
-// TestOpenOnce proves that an external id is one account's, however many requests come at once, and that an email of a
-// later request changes nothing.
+// TestOpenOnce proves that an external id is one account's, however many requests come at once. The account has no
+// email, and a second one has none either.
 func TestOpenOnce(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -261,10 +270,10 @@ func TestOpenOnce(t *testing.T) {
 		ids, made := map[billing.AccountID]int{}, 0
 		for range 20 {
 			all.Go(func() error {
-				a, first, err := s.Open(context.Background(), "user-1", "")
+				id, first, err := s.Open(context.Background(), "user-1")
 				mu.Lock()
 				defer mu.Unlock()
-				ids[a.ID]++
+				ids[id]++
 				if first {
 					made++
 				}
@@ -275,22 +284,44 @@ func TestOpenOnce(t *testing.T) {
 		if len(ids) != 1 || made != 1 {
 			t.Errorf("%d accounts, made %d times", len(ids), made)
 		}
-		two, first, err := s.Open(t.Context(), "user-2", "Ada@Example.com")
+		two, first, err := s.Open(t.Context(), "user-2")
 		must(t, err)
-		same, again, err := s.Open(t.Context(), "user-2", "other@example.com")
+		same, again, err := s.Open(t.Context(), "user-2")
 		must(t, err)
-		if !first || again || same.ID != two.ID || same.Email != "ada@example.com" || same.ExternalID != "user-2" {
-			t.Errorf("made %+v, and then %+v", two, same)
-		}
-		if _, _, err := s.Open(t.Context(), "user-3", "ada@example.com"); billing.CodeOf(err) != billing.EEmailTaken {
-			t.Errorf("an email that is taken: %v", err)
+		a, err := s.ByExternalID(t.Context(), "user-2")
+		must(t, err)
+		if !first || again || same != two || a.ID != two || a.Email != "" || a.ExternalID != "user-2" || ids[two] > 0 {
+			t.Errorf("made %s, then %s: %+v", two, same, a)
 		}
 		if _, err := s.ByExternalID(t.Context(), "user-3"); billing.CodeOf(err) != billing.ENotFound {
-			t.Errorf("the account that was refused: %v", err)
+			t.Errorf("an id that no one has: %v", err)
 		}
-		for _, name := range []string{string(two.ID), "user-2", " ADA@example.com"} {
-			if named, err := Named(t.Context(), db, name); err != nil || named.ID != two.ID {
-				t.Errorf("named %q: %+v, %v", name, named, err)
+		if emails := storetest.Count(t, db, "SELECT COUNT(*) FROM emails"); emails != 0 {
+			t.Errorf("%d emails, want none", emails)
+		}
+	})
+}
+
+// TestNamed proves that a name is an account's id, else an email in any spelling, else an external id, whatever the
+// external id looks like.
+func TestNamed(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		s, ada := newService(t, db), storetest.NewAccount(t, db)
+		open := func(externalID string) billing.AccountID {
+			id, _, err := s.Open(t.Context(), externalID)
+			must(t, err)
+			return id
+		}
+		plain, likeID, likeEmail := open("user-1"), open("acc_42"), open("bob@example.com")
+		open(string(ada.ID)) // the id and the email of another account, which come first
+		open(ada.Email)
+		for name, want := range map[string]billing.AccountID{
+			string(plain): plain, "user-1": plain, "acc_42": likeID, "bob@example.com": likeEmail,
+			string(ada.ID): ada.ID, ada.Email: ada.ID, " " + strings.ToUpper(ada.Email): ada.ID,
+		} {
+			if a, err := Named(t.Context(), db, name); err != nil || a.ID != want {
+				t.Errorf("%q is %s, %v, want %s", name, a.ID, err, want)
 			}
 		}
 		for _, name := range []string{"acc_nobody", "user-3", "nobody@example.com", ""} {
@@ -298,31 +329,27 @@ func TestOpenOnce(t *testing.T) {
 				t.Errorf("named %q: %v", name, err)
 			}
 		}
-		var without int
-		must(t, db.SQL().QueryRow("SELECT COUNT(*) FROM emails").Scan(&without))
-		if without != 1 {
-			t.Errorf("%d emails, want Ada's alone", without)
-		}
 	})
 }
 
-// TestNoPassword proves that no password opens an account that a service made, not even the empty one and the decoy's,
-// and that the answer is that of a wrong password.
+// TestNoPassword proves that no password opens an account without one, not even the empty one and the decoy's, and that
+// the answer is that of a wrong password.
 func TestNoPassword(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		s := newService(t, db)
-		_, _, err := s.Open(t.Context(), "user-1", "ada@example.com")
-		must(t, err)
+		must(t, db.InTx(t.Context(), func(tx *store.Tx) error {
+			return tx.InsertAccount(t.Context(), billing.Account{
+				ID: billing.NewAccountID(tx.Now), Email: "ada@example.com", Version: 1, Role: billing.RoleUser,
+				Sync: billing.SyncState{BudgetAt: tx.Now}, CreatedAt: tx.Now,
+			})
+		}))
 		_, wrong := s.Login(t.Context(), "nobody@example.com", password)
 		for _, try := range []string{"", password, "no password of anybody's"} {
 			_, err := s.Login(t.Context(), "ada@example.com", try)
 			if billing.CodeOf(err) != billing.EUnauthorized || err.Error() != wrong.Error() {
 				t.Errorf("%q: %v, want %v", try, err, wrong)
 			}
-		}
-		if _, err := s.Register(t.Context(), "ada@example.com", password); billing.CodeOf(err) != billing.EEmailTaken {
-			t.Errorf("registering the address: %v", err)
 		}
 	})
 }

@@ -25,6 +25,9 @@ func (k keyed) once(ctx context.Context, db *store.DB, do move) (h Held, err err
 	err = db.InTx(ctx, func(tx *store.Tx) error {
 		h = Held{}
 		a, err := tx.LockAccount(ctx, k.account)
+		if billing.CodeOf(err) == billing.ENotFound {
+			return billing.Errorf(billing.ENotFound, "No such account.")
+		}
 		if err != nil {
 			return err
 		}

@@ -45,13 +45,11 @@ func (r reads) AccountByEmail(ctx context.Context, email string) (billing.Accoun
 	return r.Account(ctx, billing.AccountID(row.AccountID))
 }
 
-// AccountByExternalID reads the account that a service gave an id. Errors: ENotFound.
-func (r reads) AccountByExternalID(ctx context.Context, id string) (billing.Account, error) {
+// AccountOfExternalID returns the id of the account that a service gave an id. Errors: ENotFound.
+func (r reads) AccountOfExternalID(ctx context.Context, id string) (billing.AccountID, error) {
 	var row externalIDRow
-	if err := r.q(ctx).Where("external_id = ?", id).Take(&row).Error; err != nil {
-		return billing.Account{}, translate(err)
-	}
-	return r.Account(ctx, billing.AccountID(row.AccountID))
+	err := r.q(ctx).Where("external_id = ?", id).Take(&row).Error
+	return billing.AccountID(row.AccountID), translate(err)
 }
 
 // EnterExternalID assigns an external id to the account, and returns the account that has it: another one if the id was
@@ -64,9 +62,7 @@ func (tx *Tx) EnterExternalID(
 	if res.Error != nil || res.RowsAffected == 1 {
 		return account, translate(res.Error)
 	}
-	var row externalIDRow
-	err = tx.q(ctx).Where("external_id = ?", id).Take(&row).Error
-	return billing.AccountID(row.AccountID), translate(err)
+	return tx.AccountOfExternalID(ctx, id)
 }
 
 // accountOfCustomer returns the account that has or had a Stripe customer. Errors: ENotFound.
