@@ -196,6 +196,29 @@ func TestKeyUseIsNoted(t *testing.T) {
 	}
 }
 
+// TestKeyUseIsNotAwaited proves that a request neither waits for the note of its key's use nor fails with it. Another
+// transaction holds the key's row. The request returns, and only after that the note is seen to wait for the row.
+func TestKeyUseIsNotAwaited(t *testing.T) {
+	t.Parallel()
+	db := storetest.Open(t, store.Postgres)
+	s := newService(t, db)
+	k, secret := serviceKey(t, db)
+	held, err := db.SQL().Begin()
+	must(t, err)
+	defer held.Rollback() // if the test fails before it is rolled back below
+	_, err = held.Exec("SELECT 1 FROM service_keys WHERE id = $1 FOR UPDATE", string(k.ID))
+	must(t, err)
+	_, err = s.ServiceKey(t.Context(), secret)
+	must(t, err)
+	storetest.WaitForLock(t, db)
+	must(t, held.Rollback())
+	storetest.WaitFor(t, "the use is noted", func() bool {
+		noted, err := db.ServiceKey(t.Context(), k.ID)
+		must(t, err)
+		return noted.LastUsedAt != nil
+	})
+}
+
 // TestKeyRate proves the limit of a key: at 10 a second 20 come at once, the next one after 100 ms. Another key has its
 // own limit.
 func TestKeyRate(t *testing.T) {
