@@ -93,7 +93,9 @@ func (w *world) wireWith(leaving <-chan struct{}, log *slog.Logger) http.Handler
 		Log: log,
 	})
 	tokens := token.NewIssuer(w.keys, "pointsync", "pointsync", w.Now)
-	accounts, err := account.New(w.db, tokens, syncer, cmp.Or(w.keyRate, 200))
+	accounts, err := account.New(account.Options{
+		DB: w.db, Tokens: tokens, Syncer: syncer, KeyRate: cmp.Or(w.keyRate, 200),
+	})
 	must(t, err)
 	accounts.RegisterJobs(runner)
 	ledger.RegisterJobs(runner, w.db)

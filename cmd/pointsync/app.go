@@ -92,7 +92,8 @@ func newApp(ctx context.Context, p parts) (_ *app, err error) {
 		BackfillInterval: c.Backfill,
 	})
 	tokens := token.NewIssuer(keys, c.Issuer, c.Audience, p.now)
-	if a.accounts, err = account.New(a.db, tokens, a.syncer, c.KeyRate); err != nil {
+	a.accounts, err = account.New(account.Options{DB: a.db, Tokens: tokens, Syncer: a.syncer, KeyRate: c.KeyRate})
+	if err != nil {
 		return nil, err
 	}
 	outbox.NewCourier(a.db, c.LocalWebhooks, time.Now, p.log).RegisterJobs(a.jobs)

@@ -35,15 +35,23 @@ type Service struct {
 	keys    keyUses
 }
 
-// New returns a Service, at which a service key may make keyRate requests a second.
-func New(db *store.DB, tokens *token.Issuer, syncer *reconcile.Syncer, keyRate int) (*Service, error) {
+// Options are what a Service works with, and its settings.
+type Options struct {
+	DB      *store.DB
+	Tokens  *token.Issuer
+	Syncer  *reconcile.Syncer
+	KeyRate int // the requests that a service key may make a second
+}
+
+// New returns a Service.
+func New(o Options) (*Service, error) {
 	s := &Service{
-		db:      db,
-		tokens:  tokens,
-		syncer:  syncer,
+		db:      o.DB,
+		tokens:  o.Tokens,
+		syncer:  o.Syncer,
 		hashers: make(chan struct{}, maxHashers),
-		watches: newWatches(db.LoginStates, db.Now),
-		keys:    keyUses{perSecond: keyRate, uses: map[billing.KeyID]*keyUse{}},
+		watches: newWatches(o.DB.LoginStates, o.DB.Now),
+		keys:    keyUses{perSecond: o.KeyRate, uses: map[billing.KeyID]*keyUse{}},
 	}
 	var err error
 	s.decoy, err = s.hash(context.Background(), "no password of anybody's")

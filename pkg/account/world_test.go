@@ -27,7 +27,9 @@ func newServiceOf(t testing.TB, db *store.DB, syncer *reconcile.Syncer) *Service
 	t.Helper()
 	keys, err := token.ParseKeys(token.GenerateKey("test"))
 	must(t, err)
-	s, err := New(db, token.NewIssuer(keys, "pointsync", "pointsync", db.Now), syncer, 200)
+	s, err := New(Options{
+		DB: db, Tokens: token.NewIssuer(keys, "pointsync", "pointsync", db.Now), Syncer: syncer, KeyRate: 200,
+	})
 	must(t, err)
 	return s
 }
