@@ -138,10 +138,22 @@ func (r reads) LoginStates(
 
 // RevokeLogin revokes a login of the account, and with it all its refresh tokens.
 func (tx *Tx) RevokeLogin(ctx context.Context, account billing.AccountID, id billing.SessionID) error {
-	return translate(tx.q(ctx).Model(&loginRow{}).Where(
-		"account_id = ? AND id = ? AND revoked_at IS NULL", string(account), string(id),
-	).
-		Update("revoked_at", stamp{tx.Now}).Error)
+	return tx.revokeLogins(ctx, account, "id = ?", string(id))
+}
+
+// RevokeLogins revokes all logins of the account.
+func (tx *Tx) RevokeLogins(ctx context.Context, account billing.AccountID) error {
+	return tx.revokeLogins(ctx, account, "1 = 1")
+}
+
+// RevokeOtherLogins revokes all logins of the account except one.
+func (tx *Tx) RevokeOtherLogins(ctx context.Context, account billing.AccountID, keep billing.SessionID) error {
+	return tx.revokeLogins(ctx, account, "id <> ?", string(keep))
+}
+
+func (tx *Tx) revokeLogins(ctx context.Context, account billing.AccountID, which string, args ...any) error {
+	return translate(tx.q(ctx).Model(&loginRow{}).Where("account_id = ? AND revoked_at IS NULL", string(account)).
+		Where(which, args...).Update("revoked_at", stamp{tx.Now}).Error)
 }
 
 // DeleteOldLogins deletes logins that expired before the transaction's time, with their refresh tokens.

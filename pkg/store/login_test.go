@@ -38,6 +38,51 @@ func TestRevokeLogin(t *testing.T) {
 	})
 }
 
+// Proves that all logins of an account end, or all but one, and no login of another account.
+func TestRevokeLogins(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		first, other := newLogin(t, db, time.Hour), newLogin(t, db, time.Hour)
+		second := first
+		second.ID = billing.NewSessionID(db.Now())
+		live := func(want ...billing.Login) {
+			t.Helper()
+			states, err := db.LoginStates(context.Background(), []billing.LoginKey{
+				{Account: first.AccountID, ID: first.ID}, {Account: first.AccountID, ID: second.ID},
+				{Account: other.AccountID, ID: other.ID},
+			})
+			n := 0
+			for _, s := range states {
+				if s.Lives(db.Now()) {
+					n++
+				}
+			}
+			if err != nil || n != len(want) {
+				t.Errorf("%d logins live, want %d; %v", n, len(want), err)
+			}
+			for _, l := range want {
+				if !states[l.ID].Lives(db.Now()) {
+					t.Errorf("%s has ended", l.ID)
+				}
+			}
+		}
+		must := func(fn func(context.Context, *store.Tx) error) {
+			t.Helper()
+			if err := write(db, fn); err != nil {
+				t.Fatal(err)
+			}
+		}
+		must(func(ctx context.Context, tx *store.Tx) error { return tx.InsertLogin(ctx, second) })
+		live(first, second, other)
+		must(func(ctx context.Context, tx *store.Tx) error {
+			return tx.RevokeOtherLogins(ctx, first.AccountID, second.ID)
+		})
+		live(second, other)
+		must(func(ctx context.Context, tx *store.Tx) error { return tx.RevokeLogins(ctx, first.AccountID) })
+		live(other)
+	})
+}
+
 // Proves that expired logins are deleted, with their refresh tokens, and that others stay.
 func TestDeleteOldLogins(t *testing.T) {
 	t.Parallel()
