@@ -72,5 +72,6 @@ func (tx *Tx) EndSync(ctx context.Context, id billing.AccountID, ticket int64, e
 // DeleteOldSyncs deletes syncs that began before the given time, up to limit of them.
 func (tx *Tx) DeleteOldSyncs(ctx context.Context, before time.Time, limit int) error {
 	return translate(tx.q(ctx).Exec(`DELETE FROM syncs WHERE (account_id, ticket) IN
-		(SELECT account_id, ticket FROM syncs WHERE began_at < ? ORDER BY began_at LIMIT ?)`, stamp{before}, limit).Error)
+		(SELECT account_id, ticket FROM syncs WHERE began_at < ? ORDER BY began_at LIMIT ?)`,
+		stamp{before}, limit).Error)
 }

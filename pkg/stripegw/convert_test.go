@@ -53,8 +53,11 @@ func TestFetchInvoices(t *testing.T) {
 			`"status":"paid","paid_out_of_band":true,"amount_paid":1000,"amount_due":900,` + period,
 			billing.StripeInvoice{Status: "paid", AmountPaid: 1000, Created: sec(0)},
 		},
-		"Lines": {`"status":"paid","lines":{"data":[{"id":"il_1","description":"x","amount":900,"currency":"eur","quantity":2,"period":{"start":1,"end":2},
-			"price":{"unit_amount":450,"currency":"usd","lookup_key":"pointsync_basic","metadata":{"pointsync_points":"500"},"recurring":{"interval":"month","interval_count":2}}}]}`,
+		"Lines": {
+			`"status":"paid","lines":{"data":[{"id":"il_1","description":"x","amount":900,"currency":"eur",
+			"quantity":2,"period":{"start":1,"end":2},
+			"price":{"unit_amount":450,"currency":"usd","lookup_key":"pointsync_basic",
+			"metadata":{"pointsync_points":"500"},"recurring":{"interval":"month","interval_count":2}}}]}`,
 			billing.StripeInvoice{Status: "paid", Created: sec(0), Lines: []billing.StripeInvoiceLine{{
 				ID:          "il_1",
 				Item:        "basic",

@@ -54,7 +54,8 @@ func playCustomer(w http.ResponseWriter, r *http.Request) {
 			refuse(w, 400, "invalid_request_error", "resource_missing", "charge", "No such charge")
 			return
 		}
-		answer(w, 200, list(false, `{"id":"dp_1","status":"lost","amount":1}`, `{"id":"dp_2","status":"needs_response","amount":20}`,
+		answer(w, 200, list(false, `{"id":"dp_1","status":"lost","amount":1}`,
+			`{"id":"dp_2","status":"needs_response","amount":20}`,
 			`{"id":"dp_3","status":"under_review","amount":300}`, `{"id":"dp_4","status":"won","amount":4000}`,
 			`{"id":"dp_5","status":"warning_needs_response","amount":4000}`,
 			`{"id":"dp_6","status":"warning_under_review","amount":4000}`,

@@ -15,12 +15,14 @@ import (
 // it was cancelled.
 func TestTerms(t *testing.T) {
 	t.Parallel()
-	g, s := newScript(t, map[string]string{"GET /v1/subscriptions/sub_1": `{"id":"sub_1","status":"active","currency":"eur","created":5,"canceled_at":110,
+	g, s := newScript(t, map[string]string{"GET /v1/subscriptions/sub_1": `{
+		"id":"sub_1","status":"active","currency":"eur","created":5,"canceled_at":110,
 		"current_period_start":100,"current_period_end":200,"cancel_at":150,
 		"schedule":{"id":"sub_sched_1","status":"not_started"},
 		"pause_collection":{"behavior":"void","resumes_at":170},
 		"items":{"data":[{"id":"si_0","quantity":7,"price":{"id":"price_9"}},
-			{"id":"si_1","quantity":2,"price":{"id":"price_1","unit_amount":900,"lookup_key":"pointsync_basic","recurring":{"interval":"month","interval_count":3}}}]}}`})
+			{"id":"si_1","quantity":2,"price":{"id":"price_1","unit_amount":900,"lookup_key":"pointsync_basic",
+				"recurring":{"interval":"month","interval_count":3}}}]}}`})
 	got, err := g.Subscription(t.Context(), "sub_1")
 	if err != nil {
 		t.Fatal(err)
