@@ -188,7 +188,7 @@ func (w *world) count(query string) int { w.t.Helper(); return storetest.Count(w
 func (w *world) exec(statement string) { w.t.Helper(); storetest.Exec(w.t, w.db, statement) }
 
 const (
-	unfinishedJobs = "SELECT count(*) FROM river_job WHERE kind NOT IN ('forget_syncs', 'forget_deliveries', 'release_holds', 'look_for_due', 'look_for_expired') AND finalized_at IS NULL"
+	unfinishedJobs = "SELECT count(*) FROM river_job WHERE queue <> 'looks' AND finalized_at IS NULL"
 	// eventJobs counts only the jobs of events. Other jobs, such as one that begins a walk, may run at any moment.
 	eventJobs     = "SELECT count(*) FROM river_job WHERE kind IN ('sync', 'resolve') AND finalized_at IS NULL"
 	pendingEvents = "SELECT count(*) FROM inbox_events WHERE status = 'pending'"
