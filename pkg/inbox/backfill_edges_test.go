@@ -33,6 +33,8 @@ type walker struct {
 	log    bytes.Buffer
 	asked  []string          // "since after", with since in hours before the epoch's clock
 	events map[string]string // what is listed after an event: a body, or "" for a refusal
+
+	meanwhile func() // runs once, while the next request is under way
 }
 
 func eachWalker(t *testing.T, f func(w *walker)) {
@@ -62,6 +64,13 @@ func (w *walker) Write(line []byte) (int, error) {
 }
 
 func (w *walker) ServeHTTP(out http.ResponseWriter, r *http.Request) {
+	w.mu.Lock()
+	meanwhile := w.meanwhile
+	w.meanwhile = nil
+	w.mu.Unlock()
+	if meanwhile != nil {
+		meanwhile()
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	q := r.URL.Query()
@@ -173,16 +182,89 @@ func TestFirstWalk(t *testing.T) {
 	}
 }
 
+// page is a page of Stripe's list with one event, which names neither an object nor a customer.
+func page(more bool, id string) string { return pageOf(more, id, "{}") }
+
+// pageOf is a page with one event about an object.
+func pageOf(more bool, id, object string) string {
+	return fmt.Sprintf(
+		`{"object":"list","has_more":%v,"data":[{"id":%q,"object":"event","type":%q,"created":1,"data":{"object":%s}}]}`,
+		more, id, stripegw.EventTypes[0], object,
+	)
+}
+
+// Proves that events that no webhook brought are counted and logged as lost webhooks, whether or not their account is
+// known: a refund without a customer, of which a job must ask Stripe whose it is, and an event that concerns no one. A
+// second walk counts and logs nothing.
+func TestWalkCounts(t *testing.T) {
+	t.Parallel()
+	eachWalker(t, func(w *walker) {
+		ctx := context.Background()
+		w.events = map[string]string{
+			"": pageOf(true, "evt_2", `{"object":"refund","id":"re_1"}`), "evt_2": page(false, "evt_1"),
+		}
+		for n, want := range []inbox.Backfilled{
+			{Seen: 2, Found: 2, Through: true}, {Seen: 2, Through: true},
+		} {
+			if got, err := w.inbox.Backfill(ctx, 9); err != nil || got != want {
+				w.t.Errorf("walk %d: %+v, %v", n, got, err)
+			}
+			if walk, err := w.db.EventWalk(ctx); err != nil || walk.Found != 2 {
+				w.t.Errorf("walk %d counted %+v, %v", n, walk, err)
+			}
+			lines := strings.Count(w.logged(), `"webhooks were lost; their events were taken from Stripe's list" events=1`)
+			if lines != want.Found {
+				w.t.Errorf("walk %d: %d pages are logged as lost", n, lines)
+			}
+		}
+	})
+}
+
+// Proves that a walk stops after its page if another one read the same page at the same time and moved the cursor. The
+// other one alone continues.
+func TestWalkOvertaken(t *testing.T) {
+	t.Parallel()
+	eachWalker(t, func(w *walker) {
+		ctx := context.Background()
+		w.events = map[string]string{"": page(true, "evt_2"), "evt_2": page(false, "evt_1")}
+		first := w.inbox
+		w.start()
+		other := w.inbox
+		w.meanwhile = func() {
+			if got, err := other.Backfill(ctx, 1); err != nil || got != (inbox.Backfilled{Seen: 1, Found: 1}) {
+				w.t.Errorf("the other: %+v, %v", got, err)
+			}
+		}
+		if got, err := first.Backfill(ctx, 9); err != nil || got != (inbox.Backfilled{Seen: 1}) {
+			w.t.Errorf("the one that was overtaken: %+v, %v", got, err)
+		}
+		w.want(w.asked, "1h10m0s ", "1h10m0s ")
+		w.asked = nil
+		w.want(w.walk(false), "1h10m0s evt_2")
+	})
+}
+
+// Proves that a database that does not respond ends a walk with an error. It is not the events' fault, so none of them
+// counts as one that cannot be stored.
+func TestWalkWithoutDatabase(t *testing.T) {
+	t.Parallel()
+	eachWalker(t, func(w *walker) {
+		w.events = map[string]string{"": page(false, "evt_1")}
+		w.meanwhile = func() { must(w.t, w.db.Close()) }
+		got, err := w.inbox.Backfill(context.Background(), 9)
+		if err == nil || got != (inbox.Backfilled{Seen: 1}) {
+			w.t.Errorf("%+v, %v", got, err)
+		}
+		if text := w.logged(); text != "" {
+			w.t.Errorf("it says %s", text)
+		}
+	})
+}
+
 // Proves that a walk that was stopped continues from its cursor. It begins again if Stripe no longer lists the event at
 // which it stopped. If Stripe refuses the beginning, that is an error, and the cursor does not move.
 func TestWalkGoesOn(t *testing.T) {
 	t.Parallel()
-	kind := stripegw.EventTypes[0]
-	page := func(more bool, id string) string {
-		return fmt.Sprintf(
-			`{"object":"list","has_more":%v,"data":[{"id":%q,"object":"event","type":%q,"created":1}]}`, more, id, kind,
-		)
-	}
 	eachWalker(t, func(w *walker) {
 		ctx := context.Background()
 		w.events = map[string]string{"": page(true, "evt_2"), "evt_2": page(false, "evt_1")}

@@ -2,6 +2,10 @@ package inbox_test
 
 import (
 	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -89,6 +93,44 @@ func TestPeriodicBackfill(t *testing.T) {
 			t, "the purchase that no webhook told of is there",
 			func() bool { return w.account(a.ID).Available == 100 },
 		)
+	})
+}
+
+// Proves that a server's walk that did not reach the end is continued at once, and not with the next look, an hour
+// later. It is over when it has reached the end. Here another replica moves the cursor while the first page is read.
+// Then it dies.
+func TestWalkComesBack(t *testing.T) {
+	t.Parallel()
+	storetest.EachDialect(t, func(t *testing.T, dialect store.Dialect) {
+		s := newShop(t)
+		s.backfill = time.Hour // it begins with a walk
+		w := s.replica(t, storetest.URL(t, dialect))
+		var told logBuffer
+		dies, _ := w.logging(&told, slog.LevelInfo)
+		var first atomic.Bool
+		pages := map[string]string{"": page(true, "evt_2"), "evt_2": page(false, "evt_1")}
+		s.Gate.Intercept(func(out http.ResponseWriter, r *http.Request) {
+			if !isList(r) {
+				s.Gate.Stripe.ServeHTTP(out, r)
+				return
+			}
+			if first.CompareAndSwap(false, true) {
+				if got, err := dies.Backfill(context.Background(), 1); err != nil || got.Found != 1 || got.Through {
+					t.Errorf("the other replica: %+v, %v", got, err)
+				}
+			}
+			out.Header().Set("Content-Type", "application/json")
+			fmt.Fprint(out, pages[r.URL.Query().Get("starting_after")])
+		})
+		w.start(t)
+		storetest.WaitFor(t, "the walk has reached its end", func() bool {
+			walk, err := w.db.EventWalk(context.Background())
+			must(t, err)
+			return walk.LookedAt != nil && walk.Found == 2
+		})
+		storetest.WaitFor(t, "the job is over", func() bool {
+			return w.count("SELECT count(*) FROM river_job WHERE kind = 'backfill' AND state = 'completed'") == 1
+		})
 	})
 }
 

@@ -1,11 +1,17 @@
 package inbox
 
 import (
+	"context"
+	"errors"
+	"log/slog"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/store"
+	"github.com/pointsync/pointsync/pkg/store/storetest"
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
@@ -71,4 +77,64 @@ func TestRefusedLately(t *testing.T) {
 	if refusedLately(billing.EventWalk{}, at) {
 		t.Error("nothing was refused")
 	}
+}
+
+// Proves that a job fails with the failure that it noted, and with both if it could not note it.
+func TestNoting(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		failure, unnoted := errors.New("Stripe is down\x00"), errors.New("no such row")
+		var noted string
+		err := noting(t.Context(), db, failure, func(_ *store.Tx, why string) error { noted = why; return nil })
+		if !errors.Is(err, failure) || err.Error() != failure.Error() || noted != "Stripe is down\uFFFD" {
+			t.Errorf("%v, noted %q", err, noted)
+		}
+		err = noting(t.Context(), db, failure, func(*store.Tx, string) error { return unnoted })
+		if !errors.Is(err, failure) || !errors.Is(err, unnoted) {
+			t.Errorf("not noted: %v", err)
+		}
+	})
+}
+
+// Proves that the sweeper looks again after at most 10 s, also if a look fails, and that replicas that began together
+// drift apart: a pause is up to a fifth shorter. The database is closed, so each look fails and is logged.
+func TestSweepPause(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Test(t, func(t *testing.T) {
+			var looks lookTimes
+			in := &Inbox{db: db, log: slog.New(&looks), sweeps: sweepInterval}
+			ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+			defer cancel()
+			in.keepSweeping(ctx)
+			pauses := map[time.Duration]bool{}
+			for n := 1; n < len(looks.at); n++ {
+				pause := looks.at[n].Sub(looks.at[n-1])
+				if pauses[pause] = true; pause > 10*time.Second || pause < 8*time.Second {
+					t.Errorf("pause %d is %s", n, pause)
+				}
+			}
+			if len(looks.at) < 360 || len(pauses) < 2 {
+				t.Errorf("%d looks in an hour, with %d different pauses", len(looks.at), len(pauses))
+			}
+		})
+	})
+}
+
+// lookTimes is a log that remembers when the sweeper logged that a look failed.
+type lookTimes struct {
+	slog.Handler
+	at []time.Time
+}
+
+func (*lookTimes) Enabled(context.Context, slog.Level) bool { return true }
+
+func (l *lookTimes) Handle(_ context.Context, r slog.Record) error {
+	if strings.HasPrefix(r.Message, "the search for events that wait too long failed") {
+		l.at = append(l.at, r.Time)
+	}
+	return nil
 }

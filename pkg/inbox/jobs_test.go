@@ -37,6 +37,24 @@ func TestEventsCollapse(t *testing.T) {
 	})
 }
 
+// Proves that a job does not ask Stripe again if another sync has processed its events in the meantime, such as that of
+// the page to which the buyer returned.
+func TestJobAfterAnotherSync(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(w *world) {
+		a, _ := w.buyer()
+		w.ring("evt_1", a.CustomerID)
+		_, err := w.syncer.Sync(w.t.Context(), a.ID, billing.CauseOrder)
+		must(w.t, err)
+		w.start(w.t)
+		storetest.WaitFor(w.t, "the event's job has run", func() bool { return w.count(eventJobs) == 0 })
+		if got := w.account(a.ID); got.Available != 100 || got.Sync.TicketIssued != 1 ||
+			w.Gate.Asked("GET /v1/subscriptions") != 1 {
+			w.t.Errorf("%d points after %d syncs", got.Available, got.Sync.TicketIssued)
+		}
+	})
+}
+
 // Proves that an event that comes while a sync is under way gets another sync that begins after it. The current one may
 // have read Stripe already.
 func TestEventDuringSync(t *testing.T) {
@@ -260,7 +278,28 @@ func TestReplay(t *testing.T) {
 	})
 }
 
-// wait waits for n signals.
+// Proves what a replay asks of Stripe: the state of the event's account at once, or first whose the event is, if it
+// names no customer.
+func TestReplayRoutes(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(w *world) {
+		a, o := w.buyer()
+		w.ring("evt_1", a.CustomerID)
+		must(
+			w.t,
+			w.deliver(eventOf("evt_2", "refund.created", fmt.Sprintf(`{"object":"refund","id":%q}`, w.refund(o)))),
+		)
+		for id, kind := range map[string]string{"evt_1": "sync", "evt_2": "resolve"} {
+			w.exec("DELETE FROM river_job")
+			must(w.t, w.inbox.Replay(w.t.Context(), billing.StripeEventID(id)))
+			if all, n := w.count(eventJobs), w.count(
+				"SELECT count(*) FROM river_job WHERE kind = '"+kind+"'",
+			); all != 1 || n != 1 {
+				w.t.Errorf("%s: %d jobs, %d of them a %s", id, all, n, kind)
+			}
+		}
+	})
+}
 
 // refund refunds a purchase and returns the refund's id.
 func (w *world) refund(o billing.Order) string {

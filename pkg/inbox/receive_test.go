@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -96,6 +97,29 @@ func TestWhatIsIgnored(t *testing.T) {
 		if e := w.event("evt_basil"); e.APIVersion != "2025-03-31.basil" || e.ObjectType != "invoice" ||
 			e.ObjectID != "in_1" || e.Type != "invoice.paid" || e.CreatedAt.Unix() != 1700000000 {
 			w.t.Errorf("of the event was kept %+v", e)
+		}
+	})
+}
+
+// Proves that an event of another API version than the pinned one is logged as a warning with its id and version, and
+// that one of the pinned version is not.
+func TestOtherVersionIsLogged(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(w *world) {
+		var told logBuffer
+		in, _ := w.logging(&told, slog.LevelInfo)
+		accept := func(body string) {
+			w.t.Helper()
+			must(w.t, in.Accept(w.t.Context(), []byte(body), signed(body, secret, w.Now())))
+		}
+		body := eventOf("evt_pinned", "invoice.paid", `{"object":"invoice","id":"in_1"}`)
+		accept(body)
+		if told.String() != "" {
+			w.t.Errorf("of an event of the pinned version: %s", told.String())
+		}
+		accept(strings.NewReplacer("evt_pinned", "evt_newer", "2023-10-16", "2025-03-31.basil").Replace(body))
+		if told.count("level=WARN") != 1 || told.count("event=evt_newer api_version=2025-03-31.basil") != 1 {
+			w.t.Errorf("of an event of a newer version: %q", told.String())
 		}
 	})
 }

@@ -40,10 +40,7 @@ func TestForeignSecret(t *testing.T) {
 			t.Parallel()
 			eachWorld(t, func(w *world) {
 				var told logBuffer
-				in := inbox.New(inbox.Options{
-					DB: w.db, Stripe: w.Stripe, Syncer: w.syncer, Jobs: w.runner(), Secrets: []string{secret},
-					Log: slog.New(slog.NewTextHandler(&told, nil)),
-				})
+				in, _ := w.logging(&told, slog.LevelInfo)
 				a, _ := w.buyer()
 				for range 20 {
 					body := c.body(w, a)
@@ -60,8 +57,9 @@ func TestForeignSecret(t *testing.T) {
 				}
 				walk, err := w.db.EventWalk(w.t.Context())
 				// The other 19 are counted with the next one, a minute later.
-				if err != nil || walk.Refused != 1 || walk.RefusedAt == nil {
-					w.t.Errorf("counted %+v, %v", walk, err)
+				if err != nil || walk.Refused != 1 || walk.RefusedAt == nil ||
+					strings.Contains(told.String(), "could not be counted") {
+					w.t.Errorf("counted %+v, %v: %s", walk, err, told.String())
 				}
 				if _, err := in.Backfill(w.t.Context(), 100); err != nil {
 					w.t.Fatal(err)
@@ -88,13 +86,7 @@ func TestMovedClockIsNoAbsence(t *testing.T) {
 			}
 		}
 		var told, later logBuffer
-		server := func(to *logBuffer) *inbox.Inbox {
-			return inbox.New(inbox.Options{
-				DB: w.db, Stripe: w.Stripe, Syncer: w.syncer, Jobs: w.runner(), Secrets: []string{secret},
-				Log: slog.New(slog.NewTextHandler(to, &slog.HandlerOptions{Level: slog.LevelError})),
-			})
-		}
-		in := server(&told)
+		in, _ := w.logging(&told, slog.LevelError)
 		must(w.t, in.Receive(w.t.Context(), stripegw.Event{ID: "evt_1", Type: "payout.paid", Created: w.db.Now()}))
 		w.Advance(31 * 24 * time.Hour) // within the first seconds, before the first walk
 		walks(in)
@@ -104,9 +96,27 @@ func TestMovedClockIsNoAbsence(t *testing.T) {
 			w.t.Errorf("of a clock that was moved: %s", told.String())
 		}
 		w.Advance(93 * 24 * time.Hour)
-		walks(server(&later)) // restarted after three months
+		restarted, _ := w.logging(&later, slog.LevelError) // after three months
+		walks(restarted)
 		if !strings.Contains(later.String(), "of 30 days only") {
 			w.t.Errorf("of an absence: %q", later.String())
+		}
+	})
+}
+
+// TestRefusalsThatCannotBeCounted proves that the log says so if a refused webhook could not be counted. The webhook is
+// refused all the same.
+func TestRefusalsThatCannotBeCounted(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(w *world) {
+		var told logBuffer
+		in, _ := w.logging(&told, slog.LevelInfo)
+		w.exec("ALTER TABLE event_walks RENAME TO gone")
+		body := eventOf("evt_1", "customer.updated", `{"object":"customer","id":"cus_1"}`)
+		err := in.Accept(w.t.Context(), []byte(body), signed(body, "whsec_of_another_endpoint", w.Now()))
+		if billing.CodeOf(err) != billing.EInvalid || told.count("matches none of the secrets") != 1 ||
+			told.count("could not be counted") != 1 {
+			w.t.Errorf("%v: %s", err, told.String())
 		}
 	})
 }
@@ -127,4 +137,14 @@ func (l *logBuffer) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.String()
+}
+
+// count returns how often a text occurs in the log.
+func (l *logBuffer) count(text string) int { return strings.Count(l.String(), text) }
+
+// forget empties the log.
+func (l *logBuffer) forget() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.b.Reset()
 }

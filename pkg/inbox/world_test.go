@@ -75,6 +75,16 @@ func (w *world) wire(secrets ...string) {
 	audit.RegisterJobs(w.jobs, w.db, w.syncer, log)
 }
 
+// logging returns another inbox of the replica, which logs to a buffer, and the runner of its jobs.
+func (w *world) logging(to *logBuffer, level slog.Level) (*inbox.Inbox, *jobs.Runner) {
+	w.t.Helper()
+	runner := w.runner()
+	return inbox.New(inbox.Options{
+		DB: w.db, Stripe: w.Stripe, Syncer: w.syncer, Jobs: runner, Secrets: []string{secret},
+		Log: slog.New(slog.NewTextHandler(to, &slog.HandlerOptions{Level: level})),
+	}), runner
+}
+
 func (w *world) runner() *jobs.Runner {
 	w.t.Helper()
 	r, err := jobs.New(w.db, slog.New(slog.DiscardHandler))
