@@ -39,6 +39,7 @@ func outermost(e *echo.Echo, o Options, contract *contract, metrics *prometheus.
 		}}),
 		crossOrigin(contract, o.Origins),
 		secureHeaders,
+		withAddress,
 		letGo(o.Leaving),
 		middleware.BodyLimitWithConfig(middleware.BodyLimitConfig{Limit: maxBody, Skipper: isWebhook}),
 	)

@@ -10,6 +10,7 @@ package api
 import (
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -28,18 +29,20 @@ import (
 
 // Options are the services that the API serves, and its settings.
 type Options struct {
-	DB         *store.DB
-	Accounts   *account.Service
-	Checkout   *checkout.Service
-	TopUps     *checkout.TopUps
-	Inbox      *inbox.Inbox
-	Post       *outbox.Post
-	Tokens     *token.Issuer
-	Catalog    *catalog.Catalog
-	LowPoints  billing.Points // the number of points that counts as low unless the customer sets another
-	Origins    []string       // that browsers may call from
-	Shop       bool           // serve the demo shop at /
-	SandboxURL string         // that the shop links to, or "" for none
+	DB        *store.DB
+	Accounts  *account.Service
+	Checkout  *checkout.Service
+	TopUps    *checkout.TopUps
+	Inbox     *inbox.Inbox
+	Post      *outbox.Post
+	Tokens    *token.Issuer
+	Catalog   *catalog.Catalog
+	LowPoints billing.Points // the number of points that counts as low unless the customer sets another
+	Origins   []string       // that browsers may call from
+	// TrustedProxies are the networks of the proxies in front of the server. Their X-Forwarded-For is believed.
+	TrustedProxies []netip.Prefix
+	Shop           bool   // serve the demo shop at /
+	SandboxURL     string // that the shop links to, or "" for none
 	// Leaving is closed when the server is about to stop. The server is then not ready, and closes connections and
 	// streams. Nil means never.
 	Leaving <-chan struct{}
@@ -84,7 +87,7 @@ func New(o Options) (http.Handler, error) {
 	}
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
-	e.IPExtractor = echo.ExtractIPDirect() // a caller can write any forwarded address
+	e.IPExtractor = addressFrom(o.TrustedProxies)
 	e.Binder = strictBinder{}
 	e.HTTPErrorHandler = problemHandler(o.Log)
 	outermost(e, o, contract, metrics)

@@ -26,6 +26,7 @@ const (
 // The reasons why a stream ends.
 const (
 	loginEnded   = "login_ended"
+	replaced     = "replaced"
 	timeOver     = "time_over"
 	serverEnding = "server_ending"
 )
@@ -85,8 +86,8 @@ func (s *server) follow(ctx context.Context, out *events, watch *account.Watch, 
 		case <-pulse.C:
 			out.write(": still here\n\n")
 		case <-watch.News:
-			if watch.Ended() {
-				out.end(loginEnded)
+			if reason := endOf(watch); reason != "" {
+				out.end(reason)
 				return
 			}
 			session, err := s.readFor(ctx, caller(ctx))
@@ -98,6 +99,17 @@ func (s *server) follow(ctx context.Context, out *events, watch *account.Watch, 
 			watch.Sent(sent)
 		}
 	}
+}
+
+// endOf returns why a watch is over, or "" if it is not.
+func endOf(w *account.Watch) string {
+	switch {
+	case w.Replaced():
+		return replaced
+	case w.Ended():
+		return loginEnded
+	}
+	return ""
 }
 
 func (s *server) readFor(ctx context.Context, who token.Claims) (account.Session, error) {

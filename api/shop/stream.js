@@ -17,6 +17,7 @@ export async function follow() {
     try {
       const reason = await readStream(mine);
       failures = 0;
+      if (reason === "replaced") await pause(60000); // by a newer stream, which going on at once would replace in turn
       if (reason === "login_ended") await refresh(); // which says that it has ended, or that another tab has gone on
     } catch (failure) {
       if (failure.status === 401) await refresh().catch(() => {});

@@ -106,13 +106,15 @@ func newApp(ctx context.Context, p parts) (_ *app, err error) {
 	a.handler, err = api.New(api.Options{
 		DB: a.db, Accounts: a.accounts, Checkout: sales, TopUps: topUps,
 		Inbox: a.inbox, Post: outbox.NewPost(a.db, c.LocalWebhooks), LowPoints: billing.Points(c.LowPoints),
-		Tokens:     tokens,
-		Catalog:    p.catalog,
-		Origins:    c.AllowedOrigins,
-		Shop:       p.shop,
-		SandboxURL: p.sandboxURL,
-		Leaving:    a.leaving,
-		Log:        p.log,
+		Tokens:  tokens,
+		Catalog: p.catalog,
+		Origins: c.AllowedOrigins,
+
+		TrustedProxies: c.Proxies(),
+		Shop:           p.shop,
+		SandboxURL:     p.sandboxURL,
+		Leaving:        a.leaving,
+		Log:            p.log,
 	})
 	return a, err
 }

@@ -1,7 +1,9 @@
 package account
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -25,36 +27,38 @@ type watches struct {
 	now  func() time.Time
 
 	// mu guards the fields below and the changing fields of a Watch. It is held for moments, never during a query.
-	mu       sync.Mutex
-	open     map[*Watch]bool
-	accounts map[billing.AccountID]int
-	stop     context.CancelFunc // ends the look at the database; nil while there is no follower
+	mu   sync.Mutex
+	open []*Watch           // the oldest first
+	stop context.CancelFunc // ends the look at the database; nil while there is no follower
 }
 
 func newWatches(
 	look func(context.Context, []billing.LoginKey) (map[billing.SessionID]billing.LoginState, error),
 	now func() time.Time,
 ) *watches {
-	return &watches{look: look, now: now, open: map[*Watch]bool{}, accounts: map[billing.AccountID]int{}}
+	return &watches{look: look, now: now}
 }
 
 // Watch is one follower of one account, by one login.
 type Watch struct {
-	// News has a signal if the account's version differs from the one given to Tell, or if the login has ended. It
-	// holds one signal: a slow follower misses versions and never has a queue.
+	// News has a signal if the account's version differs from the one given to Sent, if the login has ended, or if a
+	// newer follower has taken the place. It holds one signal: a slow follower misses versions and never has a queue.
 	News <-chan struct{}
 
-	of    *watches
-	who   token.Claims
-	news  chan struct{}
-	sent  int64
-	due   time.Time // the next expiry that was signalled last
-	ended bool
+	of       *watches
+	who      token.Claims
+	from     string // the address, as addressOf returns it
+	news     chan struct{}
+	sent     int64
+	due      time.Time // the next expiry that was signalled last
+	ended    bool
+	replaced bool
 }
 
-// Follow watches the caller's account until Close. Errors: EUnauthorized if the login has ended, ETooMany.
+// Follow watches the caller's account until Close, or until a newer follower takes the place: join says when. Errors:
+// EUnauthorized if the login has ended, ETooMany.
 func (s *Service) Follow(ctx context.Context, c token.Claims) (*Watch, error) {
-	w, err := s.watches.join(c)
+	w, err := s.watches.join(c, addressOf(ctx))
 	if err != nil {
 		return nil, err
 	}
@@ -90,51 +94,96 @@ func (w *Watch) Ended() bool {
 	return w.ended
 }
 
+// Replaced reports whether a newer follower took the place of this one.
+func (w *Watch) Replaced() bool {
+	w.of.mu.Lock()
+	defer w.of.mu.Unlock()
+	return w.replaced
+}
+
 // Close ends the watch. After the last Close, the database is no longer queried.
 func (w *Watch) Close() {
-	s := w.of
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.open[w] {
+	w.of.mu.Lock()
+	defer w.of.mu.Unlock()
+	w.of.remove(w)
+}
+
+// remove removes a follower, unless it was removed before. The caller holds mu.
+func (s *watches) remove(w *Watch) {
+	at := slices.Index(s.open, w)
+	if at < 0 {
 		return
 	}
-	delete(s.open, w)
-	if s.accounts[w.who.Account]--; s.accounts[w.who.Account] == 0 {
-		delete(s.accounts, w.who.Account)
-	}
+	s.open = slices.Delete(s.open, at, at+1)
 	if len(s.open) == 0 {
 		s.stop()
+		s.stop = nil
 	}
 }
 
-// join adds a follower. Errors: ETooMany.
-func (s *watches) join(c token.Claims) (*Watch, error) {
+// join adds a follower. An account that has maxAccountFollowers loses its oldest one: phones that vanished must not
+// lock their owner out until their streams end. Errors: ETooMany if the process is full and no one has more followers
+// than the newcomer.
+func (s *watches) join(c token.Claims, from string) (*Watch, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.open) >= maxFollowers {
-		return nil, &billing.Error{
-			Code:       billing.ETooMany,
-			Message:    "Too many sessions are followed at this server. Try again.",
-			RetryAfter: 5 * time.Second,
-		}
+	news := make(chan struct{}, 1)
+	w := &Watch{News: news, of: s, who: c, from: from, news: news}
+	place, err := s.placeFor(w)
+	if err != nil {
+		return nil, err
 	}
-	if s.accounts[c.Account] >= maxAccountFollowers {
-		return nil, &billing.Error{
-			Code:       billing.ETooMany,
-			RetryAfter: 30 * time.Second,
-			Message:    "This account's session is followed too often already. End another stream first.",
-		}
+	s.open = append(s.open, w) // before the other one leaves, so that the look goes on
+	if place != nil {
+		place.replaced = true
+		place.signal()
+		s.remove(place)
 	}
-	if len(s.open) == 0 {
+	if s.stop == nil {
 		ctx, stop := context.WithCancel(context.Background())
 		s.stop = stop
 		go s.run(ctx)
 	}
-	news := make(chan struct{}, 1)
-	w := &Watch{News: news, of: s, who: c, news: news}
-	s.open[w] = true
-	s.accounts[c.Account]++
 	return w, nil
+}
+
+// placeFor returns the follower whose place a new one takes, or nil if there is room. If the process is full, it is the
+// oldest one of the address with the most followers, and there of the account with the most. So a thousand free
+// accounts at one address, or one account everywhere, cannot keep others out. The caller holds mu. Errors: ETooMany.
+func (s *watches) placeFor(w *Watch) (*Watch, error) {
+	addresses, accounts := map[string]int{w.from: 1}, map[billing.AccountID]int{w.who.Account: 1}
+	for _, other := range s.open {
+		addresses[other.from]++
+		accounts[other.who.Account]++
+	}
+	byShare := func(a, b *Watch) int {
+		return cmp.Or(
+			cmp.Compare(addresses[a.from], addresses[b.from]),
+			cmp.Compare(accounts[a.who.Account], accounts[b.who.Account]),
+		)
+	}
+	switch {
+	case accounts[w.who.Account] > maxAccountFollowers:
+		return s.open[slices.IndexFunc(s.open, func(o *Watch) bool { return o.who.Account == w.who.Account })], nil
+	case len(s.open) < maxFollowers:
+		return nil, nil
+	}
+	if largest := slices.MaxFunc(s.open, byShare); byShare(largest, w) > 0 { // the first of several, so the oldest
+		return largest, nil
+	}
+	return nil, &billing.Error{
+		Code:       billing.ETooMany,
+		Message:    "Too many sessions are followed at this server. Try again.",
+		RetryAfter: 5 * time.Second,
+	}
+}
+
+// signal tells the follower to look, unless it has been told already.
+func (w *Watch) signal() {
+	select {
+	case w.news <- struct{}{}:
+	default:
+	}
 }
 
 // run looks until the last follower has left. A follower who joins after that starts a new run.
@@ -174,10 +223,7 @@ func (s *watches) lookAtAll(ctx context.Context) {
 			w.due = *state.NextExpiry
 		}
 		if w.ended || state.Version != w.sent || due {
-			select {
-			case w.news <- struct{}{}:
-			default:
-			}
+			w.signal()
 		}
 	}
 }
@@ -187,7 +233,7 @@ func (s *watches) followers() (all []*Watch, logins []billing.LoginKey) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	seen := map[billing.LoginKey]bool{}
-	for w := range s.open {
+	for _, w := range s.open {
 		all = append(all, w)
 		if key := (billing.LoginKey{Account: w.who.Account, ID: w.who.Login}); !seen[key] {
 			seen[key] = true

@@ -63,7 +63,7 @@ func TestWatchesShareOneLook(t *testing.T) {
 		s := newWatches(db.look, time.Now)
 		var all []*Watch
 		for i := range 300 {
-			w, err := s.join(claims(i/3, i/3)) // three of each login
+			w, err := s.join(claims(i/3, i/3), "") // three of each login
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -88,10 +88,10 @@ func TestWatchesShareOneLook(t *testing.T) {
 		}
 		looked, _ := db.seen()
 		time.Sleep(time.Minute)
-		if looks, _ := db.seen(); looks != looked || len(s.accounts) != 0 {
-			t.Errorf("%d looks after the last has left; %d accounts", looks-looked, len(s.accounts))
+		if looks, _ := db.seen(); looks != looked || len(s.open) != 0 {
+			t.Errorf("%d looks after the last has left; %d followers", looks-looked, len(s.open))
 		}
-		again, err := s.join(claims(1, 1))
+		again, err := s.join(claims(1, 1), "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -107,7 +107,7 @@ func TestWatchOfPointsThatRunOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		at := time.Now().Add(time.Minute)
 		s := newWatches((&looker{nextExpiry: &at}).look, time.Now)
-		w, err := s.join(claims(1, 1))
+		w, err := s.join(claims(1, 1), "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -123,29 +123,6 @@ func TestWatchOfPointsThatRunOut(t *testing.T) {
 	})
 }
 
-// TestWatchLimits proves that the followers of one account and of one process are limited.
-func TestWatchLimits(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := newWatches((&looker{}).look, time.Now)
-		for i := range maxFollowers {
-			w, err := s.join(claims(i/maxAccountFollowers, i))
-			if err != nil {
-				t.Fatalf("follower %d: %v", i, err)
-			}
-			defer w.Close()
-			if i == maxAccountFollowers-1 {
-				if _, err := s.join(claims(0, i)); billing.CodeOf(err) != billing.ETooMany {
-					t.Errorf("one more of an account: %v", err)
-				}
-			}
-		}
-		if _, err := s.join(claims(maxFollowers, 0)); billing.CodeOf(err) != billing.ETooMany {
-			t.Errorf("one more of the process: %v", err)
-		}
-	})
-}
-
 // TestOverdueSignalsOnce proves that expired points signal a follower once, and not at every poll. Those of a live
 // subscription stay until a sync has run. Also proves that the next expiry signals again.
 func TestOverdueSignalsOnce(t *testing.T) {
@@ -154,7 +131,7 @@ func TestOverdueSignalsOnce(t *testing.T) {
 		end := time.Now().Add(10 * time.Second)
 		db := &looker{version: 7, nextExpiry: &end}
 		s := newWatches(db.look, time.Now)
-		w, err := s.join(claims(1, 1))
+		w, err := s.join(claims(1, 1), "")
 		if err != nil {
 			t.Fatal(err)
 		}

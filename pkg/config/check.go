@@ -116,6 +116,7 @@ const minWebhookSecret = 24
 func (c *Config) checkServer(p *problems) {
 	c.checkWebhookSecrets(p)
 	c.checkAddresses(p)
+	c.checkProxies(p)
 	switch {
 	case c.SigningKeys == "":
 		p.missing("POINTSYNC_SIGNING_KEYS", "make one with pointsync keygen")

@@ -61,6 +61,7 @@ type Config struct {
 	Backfill       time.Duration `env:"POINTSYNC_BACKFILL_INTERVAL" envDefault:"5m"`
 	LowPoints      int64         `env:"POINTSYNC_LOW_POINTS" envDefault:"0"`
 	KeyRate        int           `env:"POINTSYNC_SERVICE_KEY_RATE" envDefault:"200"`
+	TrustedProxies []string      `env:"POINTSYNC_TRUSTED_PROXIES"`
 	LocalWebhooks  bool          `env:"POINTSYNC_ALLOW_LOCAL_WEBHOOKS"`
 	ClockURL       string        `env:"POINTSYNC_CLOCK_URL"`
 	LogLevel       slog.Level    `env:"POINTSYNC_LOG_LEVEL" envDefault:"INFO"`

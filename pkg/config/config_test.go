@@ -64,6 +64,11 @@ func TestLoad(t *testing.T) {
 		len(c.AllowedOrigins) != 2 {
 		t.Errorf("lists: %v %v", c.WebhookSecrets, c.AllowedOrigins)
 	}
+	environment(t, map[string]string{"POINTSYNC_TRUSTED_PROXIES": "10.0.0.0/8,203.0.113.7,2001:db8::/32"})
+	c, err = Load(everything...)
+	if err != nil || fmt.Sprint(c.Proxies()) != "[10.0.0.0/8 203.0.113.7/32 2001:db8::/32]" {
+		t.Errorf("proxies: %v %v", c.Proxies(), err)
+	}
 	environment(
 		t,
 		map[string]string{
@@ -149,6 +154,11 @@ func mistakes() []mistake {
 			"POINTSYNC_LOW_POINTS", "8796093022209", "to 8796093022208",
 		}, {"POINTSYNC_LOW_POINTS", "few", "int64"},
 		{"POINTSYNC_ALLOW_LOCAL_WEBHOOKS", "perhaps", "bool"},
+		{"POINTSYNC_TRUSTED_PROXIES", "10.0.0.0/33", "network"}, {"POINTSYNC_TRUSTED_PROXIES", "proxy", "network"},
+		{"POINTSYNC_TRUSTED_PROXIES", "10.0.0.1, 10.0.0.2", "network"},
+		{"POINTSYNC_TRUSTED_PROXIES", "fe80::1%eth0", "network"},
+		{"POINTSYNC_TRUSTED_PROXIES", "10.0.0.0/8,", "network"},
+		{"POINTSYNC_TRUSTED_PROXIES", "0.0.0.0/0", "every"}, {"POINTSYNC_TRUSTED_PROXIES", "::/0", "every"},
 		{"POINTSYNC_CLOCK_URL", "now", "address"}, {"POINTSYNC_LOG_LEVEL", "LOUD", "Level"},
 	}
 	for name := range good {
