@@ -63,7 +63,8 @@ type Ticket struct {
 	Account Account   // as it was when the ticket was taken
 	Orders  []Order   // those that a sync still has to look at
 
-	Named      []StripeObject // by events that wait: charges, or a refund or dispute of one
-	AllCharges bool           // the picture shows every charge, not only the newest and the named ones
-	Former     []CustomerID   // earlier customers of the account, if all charges are read
+	// By events that wait: charges, refunds or disputes of one, and invoices of earlier customers.
+	Named      []StripeObject
+	AllCharges bool         // the picture shows every charge, not only the newest and the named ones
+	Former     []CustomerID // earlier customers of the account, if all of their charges and invoices are read
 }

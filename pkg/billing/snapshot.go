@@ -9,9 +9,11 @@ type Snapshot struct {
 	Deleted       bool // at Stripe: then the other fields are empty, although there were such objects
 	Subscriptions []StripeSubscription
 	Invoices      []StripeInvoice
-	Checkouts     []StripeCheckout // of the orders that were open
-	Charges       []StripeCharge
-	Intents       []StripeIntent // of the automatic orders that were asked for
+	// Of the account's earlier customers: those that waiting events name, or all that Stripe still lists.
+	FormerInvoices []StripeInvoice
+	Checkouts      []StripeCheckout // of the orders that were open
+	Charges        []StripeCharge
+	Intents        []StripeIntent // of the automatic orders that were asked for
 }
 
 // StripeSubscription is a subscription as Stripe has it now.
@@ -68,6 +70,8 @@ type StripeInvoice struct {
 	FinalizedAt     *time.Time
 	PaidAt          *time.Time
 	Lines           []StripeInvoiceLine
+	// When its subscription ended. It is set only in FormerInvoices, whose subscriptions the picture does not show.
+	SubscriptionEndedAt *time.Time
 }
 
 // Settled reports whether the invoice can no longer change in a way that grants points.

@@ -219,6 +219,52 @@ func TestUpByDebit(t *testing.T) {
 	}
 }
 
+// TestDebitOfDeletedCustomer proves that an upgrade which a bank pays after its customer was deleted grants its points,
+// which then last for a month. By then the account has another customer. The event of the payment leads to the invoice.
+// If it is lost, the comparison with Stripe reports the grant, and a repair makes it.
+func TestDebitOfDeletedCustomer(t *testing.T) {
+	t.Parallel()
+	for name, told := range map[string]bool{"Told": true, "EventLost": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			eachBankShop(t, func(t *testing.T, s *planShop) {
+				a := s.subscriber("euro", 1)
+				s.bank(a, goodIBAN)
+				a = s.change(a.ID, checkout.ChangeRequest{Plan: "euro_pro", Quantity: 1, Key: "up"})
+				invoice := s.of("/v1/invoices", a)[0]["id"].(string)
+				s.remove(a)
+				s.order(a.ID, checkout.Request{Item: "euro", Key: "another customer"})
+				s.Advance(49 * time.Hour)
+				paidAt := s.db.Now().Add(-time.Hour)
+				if told {
+					s.event(a, "invoice.paid", billing.ObjectInvoice, invoice)
+					s.synced(a)
+				} else {
+					s.synced(a)
+					drift, err := s.syncer.Drift(t.Context(), a.ID)
+					must(t, err)
+					if len(drift) != 1 || drift[0].Kind != billing.DriftGrant {
+						t.Errorf("%+v", drift)
+					}
+					_, err = s.syncer.Repair(t.Context(), a.ID)
+					must(t, err)
+				}
+				s.follow()
+				s.wants(a, "canceled euro_pro", 700)
+				lots, err := s.db.LotsByGrant(t.Context(), a.ID, "stripe:invoice:"+invoice)
+				must(t, err)
+				end := paidAt.AddDate(0, 1, 0)
+				if len(lots) != 1 || lots[0].Source != "invoice:"+invoice ||
+					lots[0].ExpiresAt.Sub(end).Abs() > 3*time.Hour {
+					t.Errorf("%+v, want an end near %v", lots, end)
+				}
+				s.synced(a)
+				s.wants(a, "canceled euro_pro", 700)
+			})
+		})
+	}
+}
+
 // TestUpByDebitCutOff proves that a change by debit whose reply is lost is debited once, even if its request is
 // repeated.
 func TestUpByDebitCutOff(t *testing.T) {

@@ -124,28 +124,30 @@ func TestRefundOfDeletedCustomer(t *testing.T) {
 		charge := s.Ask(
 			http.MethodPost, "/v1/refunds", url.Values{"payment_intent": {string(old.PaymentIntentID)}},
 		)["charge"].(string)
-		must(t, s.db.InTx(t.Context(), func(tx *store.Tx) error {
-			found, err := tx.LockAccountByCustomer(t.Context(), customer)
-			if err != nil || found.ID != a.ID {
-				t.Errorf("the old customer leads to %q, %v", found.ID, err)
-			}
-			_, err = tx.InsertEvent(t.Context(), billing.InboxEvent{
-				ID:         "evt_refund",
-				Type:       "charge.refunded",
-				ObjectType: "charge",
-				ObjectID:   charge,
-				CustomerID: customer,
-				AccountID:  a.ID,
-				Status:     billing.InboxPending, CreatedAt: tx.Now, ReceivedAt: tx.Now,
-			})
-			return err
-		}))
+		a.CustomerID = customer
+		s.event(a, "charge.refunded", billing.ObjectCharge, charge)
 		_, err := s.syncer.Sync(t.Context(), a.ID, billing.CauseEvent)
 		must(t, err)
 		if got := s.accountNow(a.ID); got.Available != 100 || got.Debt != 0 {
 			t.Errorf("%d points, a debt of %d", got.Available, got.Debt)
 		}
 	})
+}
+
+// event stores an event about an object of the account's customer, who may be an earlier one by now.
+func (s *shop) event(a billing.Account, kind string, object billing.ObjectType, id string) {
+	s.t.Helper()
+	must(s.t, s.db.InTx(s.t.Context(), func(tx *store.Tx) error {
+		found, err := tx.LockAccountByCustomer(s.t.Context(), a.CustomerID)
+		if err != nil || found.ID != a.ID {
+			s.t.Errorf("the customer leads to %q, %v", found.ID, err)
+		}
+		_, err = tx.InsertEvent(s.t.Context(), billing.InboxEvent{
+			ID: billing.StripeEventID("evt_" + id), Type: kind, ObjectType: object, ObjectID: id,
+			CustomerID: a.CustomerID, AccountID: a.ID, Status: billing.InboxPending, CreatedAt: tx.Now, ReceivedAt: tx.Now,
+		})
+		return err
+	}))
 }
 
 // Proves what a deleted customer means elsewhere: the portal returns a conflict, not Stripe's refusal. A customer that

@@ -185,7 +185,7 @@ func (c *comparison) payments() {
 // invoicePayments checks the lots that were granted for an invoice since a time.
 func (c *comparison) invoicePayments(since time.Time) {
 	paid := map[string]bool{}
-	for _, i := range c.in.Picture.Invoices {
+	for _, i := range slices.Concat(c.in.Picture.Invoices, c.in.Picture.FormerInvoices) {
 		paid[InvoiceKey(i.ID)] = i.Status == billing.InvoicePaid
 	}
 	for _, l := range c.books.Lots {

@@ -28,6 +28,7 @@ func (d *Decision) decideInvoices(in Input) {
 			due, later[i.ID] = append(due, granted...), more || later[i.ID] || bounds(i, invoices, in.Now)
 		}
 	}
+	due = append(due, d.formerInvoices(in)...)
 	slices.SortStableFunc(due, func(a, b dueGrant) int { return a.at.Compare(b.at) })
 	for _, g := range due {
 		d.Grants = append(d.Grants, g.grant)
@@ -41,6 +42,19 @@ func (d *Decision) decideInvoices(in Input) {
 			return
 		}
 	}
+}
+
+// formerInvoices returns the grants of paid invoices of earlier customers. They do not move the watermark, which is that
+// of the present customer.
+func (d *Decision) formerInvoices(in Input) (due []dueGrant) {
+	owed, _ := oweOnce(in.Picture.FormerInvoices)
+	for _, i := range in.Picture.FormerInvoices {
+		if i.Status == billing.InvoicePaid && i.SubscriptionID != "" {
+			granted, _ := d.grantInvoice(in, i, owed[i.ID])
+			due = append(due, granted...)
+		}
+	}
+	return due
 }
 
 // bounds reports whether a paid invoice may still matter for when points expire (firstUnpaid). It does while its own
@@ -83,6 +97,9 @@ func (d *Decision) grantInvoice(in Input, i billing.StripeInvoice, owed int64) (
 		p.beginWith(*i.PaidAt)
 		source = invoiceSource(i.ID)
 	}
+	if i.SubscriptionEndedAt != nil {
+		p.monthly = false // no later sync would see it again
+	}
 	cut := p.slices(anchorOf(in, i, p))
 	for n, s := range d.begun(cut, stopped(in, i, p.late), in.Now) {
 		at, amount := s.at, paidShare(s.points, i, owed)
@@ -96,6 +113,9 @@ func (d *Decision) grantInvoice(in Input, i billing.StripeInvoice, owed int64) (
 		end := s.end
 		if !p.late || n < len(cut)-1 {
 			end = end.Add(in.Policy.RenewalGrace)
+		}
+		if i.SubscriptionEndedAt != nil && !p.late {
+			end = minTime(end, *i.SubscriptionEndedAt)
 		}
 		due = append(due, dueGrant{at, billing.Grant{
 			Key:         p.sliceKey(n),
@@ -135,10 +155,11 @@ func invoiceSource(id billing.InvoiceID) string { return "invoice:" + string(id)
 // paidLate reports whether an invoice was paid after its subscription had ended. The end of the subscription expires
 // its points, but must not expire those.
 func paidLate(in Input, i billing.StripeInvoice) bool {
+	ended := i.SubscriptionEndedAt
 	for _, s := range in.Picture.Subscriptions {
-		if s.ID == i.SubscriptionID && s.EndedAt != nil {
-			return i.PaidAt != nil && i.PaidAt.After(*s.EndedAt)
+		if s.ID == i.SubscriptionID {
+			ended = s.EndedAt
 		}
 	}
-	return false
+	return ended != nil && i.PaidAt != nil && i.PaidAt.After(*ended)
 }

@@ -70,7 +70,14 @@ func (s *Syncer) Repair(ctx context.Context, id billing.AccountID) (left []billi
 // everything returns the ticket changed so that its sync looks at invoices and charges of any age, as if none had been
 // seen yet.
 func everything(t billing.Ticket, former []billing.FormerCustomer) billing.Ticket {
-	t.Account.Sync.InvoicesSince, t.AllCharges = nil, true
+	t.Account.Sync.InvoicesSince = nil
+	return whole(t, former)
+}
+
+// whole returns the ticket changed so that its sync reads the whole lists of charges, and of the earlier customers'
+// charges and invoices, instead of what events name.
+func whole(t billing.Ticket, former []billing.FormerCustomer) billing.Ticket {
+	t.Named, t.AllCharges = nil, true
 	for _, c := range former {
 		t.Former = append(t.Former, c.ID)
 	}

@@ -73,6 +73,47 @@ func TestPaidAfterTheEnd(t *testing.T) {
 	})
 }
 
+// Proves what an invoice of an earlier customer grants, whose subscription the picture does not show. Paid after the
+// subscription ended, it grants points for a period from the payment, a year's at once. Paid before that, its points
+// end with the subscription. It does not move the watermark.
+func TestFormerInvoices(t *testing.T) {
+	t.Parallel()
+	ended := tenth
+	later := ended.AddDate(0, 0, 1)
+	for _, c := range []struct {
+		name    string
+		invoice billing.StripeInvoice
+		paid    time.Time
+		points  billing.Points
+		until   time.Time
+	}{
+		{"Late", invoice("in_1", "paid", "subscription_cycle", line("il_1", march, april)), later, 500, later.AddDate(0, 1, 0)},
+		{"InTime", invoice("in_1", "paid", "subscription_cycle", line("il_1", march, april)), ended, 500, ended},
+		{"Year", year("in_1", march), later, 6000, later.AddDate(1, 0, 0)},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.invoice.PaidAt, c.invoice.SubscriptionEndedAt = &c.paid, &ended
+			in := input(billing.Snapshot{FormerInvoices: []billing.StripeInvoice{c.invoice}})
+			in.Now = c.paid
+			in.Catalog = &catalog.Catalog{Plans: append([]billing.Plan{basicYear}, in.Catalog.Plans...)}
+			d := reconcile.Decide(in)
+			if len(d.Grants) != 1 || d.Grants[0].Amount != c.points || !d.Grants[0].ExpiresAt.Equal(c.until) {
+				t.Fatalf("%+v, want %d until %v", d.Grants, c.points, c.until)
+			}
+			if d.InvoicesSince != nil || d.NextGrantAt != nil {
+				t.Errorf("the watermark moved to %v, or more is due at %v", d.InvoicesSince, d.NextGrantAt)
+			}
+			open := c.invoice
+			open.Status = billing.InvoiceOpen
+			in.Picture.FormerInvoices = []billing.StripeInvoice{open}
+			if d := reconcile.Decide(in); len(d.Grants) != 0 {
+				t.Errorf("it is open: %+v", d.Grants)
+			}
+		})
+	}
+}
+
 // Proves that a customer keeps points for one month if they pay the open invoice of a failed renewal after the
 // subscription was cancelled. The month counts from the payment.
 func TestLatePayment(t *testing.T) {

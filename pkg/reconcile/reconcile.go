@@ -43,7 +43,7 @@ type Policy struct {
 const (
 	// wholePatience is how long a comparison waits for everything that Stripe has of a customer, at 100 objects a call.
 	wholePatience = 5 * time.Minute
-	// maxNamed is how many charges a sync fetches one by one. If events name more, it reads the whole list.
+	// maxNamed is how many objects a sync fetches one by one. If events name more, it reads the whole lists.
 	maxNamed = 50
 )
 
@@ -125,11 +125,15 @@ func (s *Syncer) begin(
 		if err := tx.StampEvents(ctx, id, t.Number); err != nil {
 			return err
 		}
-		if t.Named, err = tx.NamedCharges(ctx, id, maxNamed+1); err != nil {
+		if t.Named, err = tx.NamedObjects(ctx, id, maxNamed+1); err != nil {
 			return err
 		}
 		if len(t.Named) > maxNamed {
-			t.Named, t.AllCharges = nil, true
+			former, err := tx.FormerCustomers(ctx, id)
+			if err != nil {
+				return err
+			}
+			t = whole(t, former)
 		}
 		t.Orders, err = tx.WatchedOrders(ctx, id)
 		return err

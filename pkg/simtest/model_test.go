@@ -17,6 +17,7 @@ type due struct {
 	of            string     // the key of the change, if the lot is one month of a change
 	most          bool       // granted is an upper limit
 	perhaps       bool       // it may not have been granted
+	anyEnd        bool       // until is not checked
 }
 
 // lotsDue computes from Stripe's lists alone which lots the customer should have been granted. This model does not know
@@ -174,6 +175,8 @@ func (s atStripe) addInvoice(lots map[string]due, b bought, now time.Time) {
 	case b.points <= 0:
 		lot.perhaps = true
 		lots[b.key] = lot
+	case b.sold.monthly && lot.until != nil && s.isGone(b.invoice):
+		s.addYearOfGone(lots, b, lot)
 	case b.sold.monthly:
 		s.addMonths(lots, b, lot, now)
 	default:

@@ -2,6 +2,7 @@ package simtest
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -35,6 +36,21 @@ func (s atStripe) addMonths(lots map[string]due, b bought, lot due, now time.Tim
 		lot.perhaps = lot.granted == 0 || n > 0 && amount > 0 && back >= amount
 		lots[monthKey(b.key, n)] = lot
 	}
+}
+
+// addYearOfGone adds a year that was paid after its customer was deleted. The points come month by month as long as the
+// account has no other customer, and else all at once (docs/grants.md).
+func (s atStripe) addYearOfGone(lots map[string]due, b bought, lot due) {
+	lot.most, lot.of, lot.anyEnd = true, b.key, true
+	for n := range 13 {
+		lot.perhaps = n > 0
+		lots[monthKey(b.key, n)] = lot
+	}
+}
+
+// isGone reports whether the customer of an invoice was deleted.
+func (s atStripe) isGone(invoice object) bool {
+	return !slices.ContainsFunc(s.customers, func(c object) bool { return c.text("id") == invoice.text("customer") })
 }
 
 // month returns the lot as that of the n-th month after a given time. If it was paid after the end, each month has its

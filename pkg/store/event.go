@@ -98,15 +98,19 @@ func (tx *Tx) failEvents(ctx context.Context, why, which, arg string) error {
 		Updates(map[string]any{"attempts": gorm.Expr("attempts + 1"), "last_error": why}).Error)
 }
 
-// NamedCharges lists the charges, and refunds and disputes of charges, that the account's pending events are about.
-func (r reads) NamedCharges(ctx context.Context, account billing.AccountID, limit int) ([]billing.StripeObject, error) {
+// NamedObjects lists what the account's pending events are about and a picture of its customer might not show: charges,
+// refunds and disputes of charges, and invoices of its earlier customers.
+func (r reads) NamedObjects(ctx context.Context, account billing.AccountID, limit int) ([]billing.StripeObject, error) {
 	var named []billing.StripeObject
 	err := r.q(ctx).Model(&eventRow{}).Distinct("object_type AS type, object_id AS id").
+		Where("account_id = ? AND status = ?", string(account), string(billing.InboxPending)).
 		Where(
-			"account_id = ? AND status = ? AND object_type IN ?", string(account), string(billing.InboxPending),
+			`object_type IN ? OR object_type = ? AND customer_id IN
+				(SELECT f.customer_id FROM former_customers f WHERE f.account_id = ?)`,
 			[]string{
 				string(billing.ObjectCharge), string(billing.ObjectRefund), string(billing.ObjectDispute),
 			},
+			string(billing.ObjectInvoice), string(account),
 		).
 		Order("object_type, object_id").Limit(limit).Scan(&named).Error
 	return named, translate(err)

@@ -19,11 +19,12 @@ const (
 // Want says what a picture is to show.
 type Want struct {
 	Customer      billing.CustomerID
-	InvoicesSince *time.Time             // created then or later; nil for all
-	Checkouts     []billing.CheckoutID   // sessions that a sync still looks at
-	Named         []billing.StripeObject // charges to read however old they are, or a refund or dispute of one
-	AllCharges    bool                   // not only the newest and the named ones
-	// Earlier customers of the account. If all charges are wanted, theirs are too.
+	InvoicesSince *time.Time           // created then or later; nil for all
+	Checkouts     []billing.CheckoutID // sessions that a sync still looks at
+	// Charges to read however old they are, or a refund or dispute of one, and invoices of earlier customers.
+	Named      []billing.StripeObject
+	AllCharges bool // not only the newest and the named ones
+	// Earlier customers of the account. All of their charges and invoices are read, as far as Stripe lists them.
 	Former    []billing.CustomerID
 	Automatic []billing.Order // the open automatic order, and those that were given up without a payment
 }
@@ -47,6 +48,7 @@ func (g *Gateway) Fetch(ctx context.Context, want Want) (billing.Snapshot, error
 	calls.SetLimit(maxParallel)
 	calls.Go(func() (err error) { s.Subscriptions, err = g.subscriptions(callsCtx, want.Customer); return })
 	calls.Go(func() (err error) { s.Invoices, err = g.invoices(callsCtx, want.Customer, want.InvoicesSince); return })
+	calls.Go(func() (err error) { s.FormerInvoices, err = g.formerInvoices(callsCtx, want); return })
 	calls.Go(func() (err error) { s.Charges, err = g.charges(callsCtx, want); return })
 	calls.Go(func() (err error) { s.Checkouts, err = g.checkouts(callsCtx, want.Customer, want.Checkouts); return })
 	calls.Go(func() (err error) { s.Intents, err = g.intents(callsCtx, want); return })
