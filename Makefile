@@ -39,7 +39,7 @@ TESTFLAGS ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help dev demo test quick cover bench generate screenshots check generated format vet lint tidy contract postman browser conformance speed sim sim-long proofs counts mutants tools build docker-steps postgres race
+.PHONY: help dev demo test quick cover bench generate screenshots check generated format vet lint tidy contract postman browser conformance attack speed sim sim-long proofs counts mutants tools build docker-steps postgres race
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -77,7 +77,7 @@ screenshots: $(NODE_TOOLS) ## take the pictures of the sandbox's pages again, in
 	node .ci/screenshots.mjs
 
 # The suite comes last, so that its result is at the end of a log.
-check: generated format vet lint tidy tools contract build docker-steps demo postman browser conformance speed sim race ## run all that must pass before a change lands
+check: generated format vet lint tidy tools contract build docker-steps demo postman browser conformance attack speed sim race ## run all that must pass before a change lands
 
 generated: ## check that the generated code is what `make generate` writes
 	$(HEADLINE) 'generated: the generated code is current'
@@ -122,6 +122,10 @@ conformance: $(NODE_TOOLS) ## check the sandbox against Stripe's own document, f
 	go -C tools vet ./conformance
 	go -C tools test ./conformance
 	node --test tools/conformance/node/*.test.mjs
+
+attack: postgres ## send some hundred hostile requests to a whole server, and check each refusal
+	$(HEADLINE) 'attack: hostile requests, on SQLite and PostgreSQL'
+	go run ./pkg/store/storetest/pgtest -- go test ./api -count=1 -v -run '^TestAttack$$'
 
 speed: ## measure a paid checkout, and a year of renewals of 10,000 customers, in the sandbox
 	$(HEADLINE) 'speed: the sandbox'

@@ -8,6 +8,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strings"
 	"sync"
@@ -147,8 +148,11 @@ func checkBody(r *http.Request, op *operation) error {
 		r.ContentLength = int64(len(body))
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/json" {
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
 		return echo.NewHTTPError(http.StatusUnsupportedMediaType, "Send the body as application/json.")
+	}
+	if r.Header.Get("Content-Encoding") != "" { // a reader who decodes it would see another body than we do
+		return echo.NewHTTPError(http.StatusUnsupportedMediaType, "Send the body without a Content-Encoding.")
 	}
 	return checkJSON(body)
 }
@@ -186,7 +190,11 @@ func isEmpty(body []byte) bool {
 }
 
 // checkTexts refuses a NUL and broken UTF-8 in the URL, as checkBody does in the body: no database would accept them.
+// It also refuses a query with a broken escape or a semicolon: net/url silently drops such a parameter.
 func checkTexts(ctx echo.Context) error {
+	if _, err := url.ParseQuery(ctx.Request().URL.RawQuery); err != nil {
+		return invalid("", "the query is not well-formed")
+	}
 	for name, values := range ctx.QueryParams() {
 		for _, text := range append([]string{name}, values...) {
 			if !billing.IsStorable(text) {

@@ -37,10 +37,11 @@ func outermost(e *echo.Echo, o Options, contract *contract, metrics *prometheus.
 			)
 			return err
 		}}),
-		crossOrigin(contract, o.Origins),
 		secureHeaders,
+		crossOrigin(contract, o.Origins),
 		withAddress,
 		letGo(o.Leaving),
+		closeAfterChunks,
 		middleware.BodyLimitWithConfig(middleware.BodyLimitConfig{Limit: maxBody, Skipper: isWebhook}),
 	)
 }
@@ -113,6 +114,18 @@ func secureHeaders(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
+// closeAfterChunks makes a request whose length is told by chunks the last of its connection, as RFC 9112 (6.1) asks if
+// it also had a Content-Length, which net/http has removed by now. If a proxy in front of us believed that length, what
+// follows the chunks would be the beginning of another customer's request.
+func closeAfterChunks(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if len(c.Request().TransferEncoding) > 0 {
+			c.Response().Header().Set("Connection", "close")
+		}
+		return next(c)
+	}
+}
+
 // authenticate requires a valid access token or service key for every operation that the contract does not declare
 // public. permitted decides whether the operation takes it.
 func authenticate(accounts *account.Service, tokens *token.Issuer, contract *contract) echo.MiddlewareFunc {
@@ -120,6 +133,10 @@ func authenticate(accounts *account.Service, tokens *token.Issuer, contract *con
 		Skipper:     func(c echo.Context) bool { return !contract.secured(c) },
 		TokenLookup: "header:Authorization:Bearer ",
 		ParseTokenFunc: func(c echo.Context, raw string) (any, error) {
+			// Who is asking would depend on the reader of the headers.
+			if len(c.Request().Header.Values(echo.HeaderAuthorization)) > 1 {
+				return nil, billing.Errorf(billing.EUnauthorized, "Send one header Authorization.")
+			}
 			if account.IsKey(raw) {
 				return accounts.ServiceKey(c.Request().Context(), raw)
 			}

@@ -25,7 +25,7 @@ func servePages(e *echo.Echo, o Options, metrics *prometheus.Registry) {
 	)
 	e.GET("/metrics", echo.WrapHandler(promhttp.HandlerFor(metrics, promhttp.HandlerOpts{})))
 	e.GET("/openapi.yaml", func(c echo.Context) error { return c.Blob(http.StatusOK, "application/yaml", openAPI) })
-	docs := echo.WrapHandler(v5emb.New("pointsync", "/openapi.yaml", "/docs"))
+	docs := problemIfMissing(v5emb.New("pointsync", "/openapi.yaml", "/docs"))
 	e.GET("/docs", withPolicy(docsPolicy, docs))
 	e.GET("/docs/*", withPolicy(docsPolicy, docs))
 	e.GET("/problems/:code", describeProblem)
@@ -40,6 +40,39 @@ func servePages(e *echo.Echo, o Options, metrics *prometheus.Registry) {
 		)
 		e.GET("/shop/:file", withPolicy(shop.Policy, shopFile))
 	}
+}
+
+// problemIfMissing returns a handler of pages whose missing files are problems, as everywhere.
+func problemIfMissing(pages http.Handler) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		w := &missing{ResponseWriter: c.Response()}
+		pages.ServeHTTP(w, c.Request())
+		if w.isMissing {
+			return echo.ErrNotFound
+		}
+		return nil
+	}
+}
+
+// missing passes a response on unless it is a 404.
+type missing struct {
+	http.ResponseWriter
+	isMissing bool
+}
+
+// WriteHeader notes a 404.
+func (m *missing) WriteHeader(status int) {
+	if m.isMissing = status == http.StatusNotFound; !m.isMissing {
+		m.ResponseWriter.WriteHeader(status)
+	}
+}
+
+// Write drops the text of a 404.
+func (m *missing) Write(b []byte) (int, error) {
+	if m.isMissing {
+		return len(b), nil
+	}
+	return m.ResponseWriter.Write(b)
 }
 
 // shopFile serves a module of the shop, or its style sheet.

@@ -43,7 +43,9 @@ type world struct {
 	keys   token.Keys
 	// The operations that were called with success.
 	seen    sync.Map
-	keyRate int // of each service key, at servers that are made from now on; 0: the default
+	keyRate int    // of each service key, at servers that are made from now on; 0: the default
+	signing string // the key of tokens, as the setting has it
+	public  bool   // endpoints of the operator's must be on public addresses, at servers that are made from now on
 }
 
 // eachWorld runs a suite on both databases.
@@ -66,7 +68,8 @@ func newWorld(t testing.TB, databaseURL string, prepare ...func(*store.DB)) *wor
 	endpoint, err := w.Stripe.EnsureEndpoint(t.Context(), w.url+"/webhook")
 	must(t, err)
 	w.secret = endpoint.Secret
-	w.keys, err = token.ParseKeys(token.GenerateKey("test"))
+	w.signing = token.GenerateKey("test")
+	w.keys, err = token.ParseKeys(w.signing)
 	must(t, err)
 	server.Config.Handler = w.wire(nil)
 	server.Start()
@@ -112,7 +115,7 @@ func (w *world) wireWith(leaving <-chan struct{}, log *slog.Logger) http.Handler
 		Checkout:   checkout.New(w.db, w.Stripe, w.Catalog, syncer, checkout.Origins{shopURL}),
 		TopUps:     topUps,
 		Inbox:      events,
-		Post:       outbox.NewPost(w.db, true),
+		Post:       outbox.NewPost(w.db, !w.public),
 		LowPoints:  lowPoints,
 		Tokens:     tokens,
 		Catalog:    w.Catalog,

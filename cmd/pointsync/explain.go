@@ -108,9 +108,10 @@ func printStory(out io.Writer, a billing.Account, topUp billing.TopUp, story []a
 			day = d
 			fmt.Fprintf(&b, "\n%s\n", day)
 		}
-		fmt.Fprintf(&b, "  %s  %-17s %s%s\n", m.At.UTC().Format("15:04:05.000"), m.Kind, m.Text, reference(m))
+		text := strings.Map(harmless, m.Text)
+		fmt.Fprintf(&b, "  %s  %-17s %s%s\n", m.At.UTC().Format("15:04:05.000"), m.Kind, text, reference(m))
 	}
-	_, err := io.WriteString(out, strings.Map(harmless, b.String()))
+	_, err := io.WriteString(out, b.String())
 	return err
 }
 
@@ -122,9 +123,10 @@ func topUpStatus(t billing.TopUp) string {
 	return fmt.Sprintf("%s (%s)", t.Status, t.Reason)
 }
 
-// harmless replaces control characters, so that a customer's words cannot move the operator's cursor.
+// harmless replaces control characters and marks of direction. So a customer's words can neither move the operator's
+// cursor, nor look like a line of the story, nor turn the rest of their line around.
 func harmless(r rune) rune {
-	if unicode.IsControl(r) && r != '\n' {
+	if unicode.IsControl(r) || unicode.In(r, unicode.Bidi_Control, unicode.Zl, unicode.Zp) {
 		return unicode.ReplacementChar
 	}
 	return r

@@ -46,7 +46,8 @@ func TestUserRoleAndExplain(t *testing.T) {
 	})
 }
 
-// move grants some points and spends some, with a description that would clear a screen.
+// move grants some points and spends some, with a description that would clear a screen, begin a line, and turn it
+// around.
 func move(t *testing.T, db *store.DB, id billing.AccountID) {
 	t.Helper()
 	ctx := context.Background()
@@ -58,7 +59,7 @@ func move(t *testing.T, db *store.DB, id billing.AccountID) {
 		return err
 	})
 	if err == nil {
-		_, err = ledger.Spend(ctx, db, id, ledger.SpendRequest{Amount: 30, Description: "clear\x1b[2J"})
+		_, err = ledger.Spend(ctx, db, id, ledger.SpendRequest{Amount: 30, Description: "clear\x1b[2J\na\u202eb"})
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -93,7 +94,7 @@ func explained(t *testing.T, p program, a billing.Account) {
 		string(a.ID) + "  " + a.Email + "  admin", "70 points available",
 		"top-up needs_attention (declined): 2 × pack_100 for 1000 usd below 50 points, at most 3 a month",
 		"registered as " + a.Email, "the command line changed the role from user to admin",
-		"100 points granted: a gift; the balance is 100", "30 points spent: clear\uFFFD[2J; the balance is 70",
+		"100 points granted: a gift; the balance is 100", "30 points spent: clear\uFFFD[2J\uFFFDa\uFFFDb; the balance is 70",
 	} {
 		next := strings.Index(said, part)
 		if next <= at {

@@ -3,6 +3,9 @@ package outbox
 import (
 	"net/netip"
 	"strings"
+	"unicode"
+
+	"golang.org/x/net/idna"
 )
 
 // unicast6 is the part of IPv6 that is given to networks of the internet (IANA, Internet Protocol Version 6 Address
@@ -51,13 +54,13 @@ func prefixes(texts ...string) []netip.Prefix {
 // isLocal reports whether a host is this machine, or an address of a private or special network. It does not look up
 // names.
 func isLocal(host string) bool {
-	name := strings.ToLower(strings.TrimSuffix(host, "."))
+	name := strings.ToLower(strings.TrimSuffix(asciiOf(host), "."))
 	if name == "localhost" || strings.HasSuffix(name, ".localhost") {
 		return true
 	}
-	ip, err := netip.ParseAddr(host)
+	ip, err := netip.ParseAddr(name)
 	if err != nil {
-		return false
+		return endsInNumber(name)
 	}
 	ip = ip.Unmap().WithZone("")
 	if ip.Is6() && !unicast6.Contains(ip) {
@@ -69,4 +72,28 @@ func isLocal(host string) bool {
 		}
 	}
 	return false
+}
+
+// asciiOf returns a host as DNS has it: 127。0。0。1 and ①②⑦.⓪.⓪.① are 127.0.0.1. The client that sends does the same.
+func asciiOf(host string) string {
+	if ascii, err := idna.Lookup.ToASCII(host); err == nil && !isASCII(host) {
+		return ascii
+	}
+	return host
+}
+
+func isASCII(s string) bool {
+	return strings.IndexFunc(s, func(r rune) bool { return r > unicode.MaxASCII }) < 0
+}
+
+// endsInNumber reports whether a host that is no address in the usual form is one in an old form: 127.1, 2130706433,
+// 0177.0.0.1 and 0x7f000001 are all 127.0.0.1 to some resolvers. No name ends in a number, because no top-level domain
+// is one.
+func endsInNumber(name string) bool {
+	last := name[strings.LastIndex(name, ".")+1:]
+	digits := "0123456789"
+	if hex, ok := strings.CutPrefix(last, "0x"); ok {
+		last, digits = hex, "0123456789abcdef"
+	}
+	return strings.Trim(last, digits) == "" && !strings.HasSuffix(name, ".")
 }

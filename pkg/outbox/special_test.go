@@ -49,6 +49,10 @@ func TestSpecialAddresses(t *testing.T) {
 		"198.17.255.255": false, "198.20.0.0": false, "223.255.255.255": false, "::ffff:93.184.215.14": false,
 		"2001:200::1":          false,
 		"2001:4860:4860::8888": false, "2003::1": false, "2a00:1450:4001:80b::200e": false,
+		"127.1": true, "2130706433": true, "0177.0.0.1": true, "017700000001": true, "0x7f000001": true, "0x": true,
+		"0X7F.0.0.1": true, "0": true, "1.2.3.4.5": true, "256.1.1.1": true, "127.0.0.1.": true, "127。0。0。1": true,
+		"①②⑦.⓪.⓪.①": true, "ＬＯＣＡＬＨＯＳＴ": true, "8.8.8.8": false, "8.8.8.8.": false, "1.example.com": false,
+		"x1": false, "bücher.example": false, "0x.example": false,
 		"localhost.example.com": false, "notlocalhost": false,
 	} {
 		if got := outbox.IsLocal(host); got != local {
