@@ -12,16 +12,16 @@ import (
 	"github.com/pointsync/pointsync/pkg/token"
 )
 
-// presentOnly refuses callers whose account is gone, at every operation that needs an account. The admin's addresses
-// have a stricter check.
-func presentOnly(accounts *account.Service) echo.MiddlewareFunc {
+// loggedIn refuses callers whose login has ended, at every operation that needs an account. The admin's addresses have
+// a stricter check.
+func loggedIn(accounts *account.Service) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			claims, ok := c.Get("user").(token.Claims)
 			if !ok || strings.HasPrefix(c.Path(), "/admin/") {
 				return next(c)
 			}
-			if err := accounts.RequirePresent(c.Request().Context(), claims); err != nil {
+			if err := accounts.RequireLogin(c.Request().Context(), claims); err != nil {
 				return err
 			}
 			return next(c)

@@ -91,8 +91,33 @@ func TestAdminIsOutAtOnce(t *testing.T) {
 			}
 		}
 		second.call(http.StatusOK, http.MethodGet, path, nil)
-		out.call(http.StatusOK, http.MethodGet, "/points", nil)
 		customer.call(http.StatusNotFound, http.MethodGet, path, nil)
+	})
+}
+
+// TestEndedLogin proves of every operation that needs a caller that the token of an ended login is refused from the
+// next request on. The account's other login stays.
+func TestEndedLogin(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(t *testing.T, w *world) {
+		out := w.user(t)
+		second := out.other()
+		second.call(
+			http.StatusOK, http.MethodPost, "/auth/login", map[string]any{"email": out.email, "password": password},
+		)
+		out.call(http.StatusOK, http.MethodGet, "/points", nil)
+		out.call(http.StatusNoContent, http.MethodPost, "/auth/logout", map[string]any{"refresh_token": out.refresh})
+		for _, c := range crossings(t) {
+			if !slices.Contains(c.sent, "Authorization") || strings.HasPrefix(c.path, "/admin/") {
+				continue
+			}
+			a, err := (&client{t: t, w: w, token: out.token}).do(c.method, c.path, nil)
+			must(t, err)
+			if a.status != http.StatusUnauthorized {
+				t.Errorf("%s: %d %s", c.id, a.status, a.raw)
+			}
+		}
+		second.call(http.StatusOK, http.MethodGet, "/points", nil)
 	})
 }
 

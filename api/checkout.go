@@ -19,6 +19,7 @@ func (s *server) CreateCheckout(
 		SaveMethod: value(r.Body.SavePaymentMethod),
 		Promotion:  value(r.Body.PromotionCode),
 		Key:        value(r.Params.IdempotencyKey),
+		Login:      caller(ctx).Login,
 	})
 	if err != nil {
 		return nil, err

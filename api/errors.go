@@ -25,6 +25,7 @@ var problems = map[billing.Code]kind{
 	billing.EInvalid:            {http.StatusBadRequest, "The request is not valid"},
 	billing.EUnauthorized:       {http.StatusUnauthorized, "Not authenticated"},
 	billing.EForbidden:          {http.StatusForbidden, "Not allowed"},
+	billing.EAccountClosed:      {http.StatusForbidden, "Account closed"},
 	billing.ENotFound:           {http.StatusNotFound, "Not found"},
 	billing.EConflict:           {http.StatusConflict, "Not possible now"},
 	billing.EEmailTaken:         {http.StatusConflict, "Email taken"},

@@ -24,7 +24,9 @@ func (s *server) PreviewSubscription(
 	ctx context.Context, r PreviewSubscriptionRequestObject,
 ) (PreviewSubscriptionResponseObject, error) {
 	p, err := s.checkout.Preview(
-		ctx, caller(ctx).Account, checkout.ChangeRequest{Plan: r.Body.Plan, Quantity: value(r.Body.Quantity)},
+		ctx, caller(ctx).Account, checkout.ChangeRequest{
+			Plan: r.Body.Plan, Quantity: value(r.Body.Quantity), Login: caller(ctx).Login,
+		},
 	)
 	if err != nil {
 		return nil, err
@@ -41,6 +43,7 @@ func (s *server) ChangeSubscription(
 		Quantity:      value(r.Body.Quantity),
 		ProrationDate: value(r.Body.ProrationDate),
 		Key:           value(r.Params.IdempotencyKey),
+		Login:         caller(ctx).Login,
 	})
 	body, err := s.changed(ctx, changed, err)
 	if err != nil {
@@ -57,7 +60,9 @@ func (s *server) CancelSubscription(
 ) (CancelSubscriptionResponseObject, error) {
 	at := cmp.Or(billing.CancelTime(value(r.Body.At)), billing.CancelAtPeriodEnd)
 	changed, err := s.checkout.Cancel(
-		ctx, caller(ctx).Account, checkout.CancelRequest{At: at, Key: value(r.Params.IdempotencyKey)},
+		ctx, caller(ctx).Account, checkout.CancelRequest{
+			At: at, Key: value(r.Params.IdempotencyKey), Login: caller(ctx).Login,
+		},
 	)
 	body, err := s.changed(ctx, changed, err)
 	if err != nil {
@@ -72,7 +77,10 @@ func (s *server) CancelSubscription(
 func (s *server) ResumeSubscription(
 	ctx context.Context, r ResumeSubscriptionRequestObject,
 ) (ResumeSubscriptionResponseObject, error) {
-	changed, err := s.checkout.Resume(ctx, caller(ctx).Account, value(r.Params.IdempotencyKey))
+	changed, err := s.checkout.Resume(
+		ctx, caller(ctx).Account,
+		checkout.ResumeRequest{Key: value(r.Params.IdempotencyKey), Login: caller(ctx).Login},
+	)
 	body, err := s.changed(ctx, changed, err)
 	if err != nil {
 		return nil, err

@@ -24,6 +24,7 @@ func (s *server) PutTopUp(ctx context.Context, r PutTopUpRequestObject) (PutTopU
 		Quantity:     value(r.Body.Quantity),
 		Threshold:    billing.Points(r.Body.Threshold),
 		MonthlyLimit: r.Body.MonthlyLimit,
+		Login:        caller(ctx).Login,
 	})
 	if err != nil {
 		return nil, err
@@ -33,7 +34,7 @@ func (s *server) PutTopUp(ctx context.Context, r PutTopUpRequestObject) (PutTopU
 
 // DeleteTopUp deletes the caller's automatic top-up.
 func (s *server) DeleteTopUp(ctx context.Context, _ DeleteTopUpRequestObject) (DeleteTopUpResponseObject, error) {
-	if err := s.topUps.Delete(ctx, caller(ctx).Account); err != nil {
+	if err := s.topUps.Delete(ctx, caller(ctx).Account, caller(ctx).Login); err != nil {
 		return nil, err
 	}
 	return DeleteTopUp204Response{}, nil

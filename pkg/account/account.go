@@ -138,12 +138,12 @@ func (s *Service) Read(ctx context.Context, c token.Claims) (Session, error) {
 	return Session{Token: raw, ExpiresAt: claims.ExpiresAt, Account: a, login: c.Login}, err
 }
 
-// RequirePresent refuses a caller whose account is gone, for every request. Otherwise lists would be empty and single
-// things not found. Errors: EUnauthorized.
-func (s *Service) RequirePresent(ctx context.Context, c token.Claims) error {
-	present, err := s.db.HasAccount(ctx, c.Account)
-	if err == nil && !present {
-		err = gone(billing.Errorf(billing.ENotFound, "No such account."))
+// RequireLogin refuses a caller whose login has ended, or whose account is gone, for every request. It is one look
+// before the request. What moves points or money asks again, under the account's lock. Errors: EUnauthorized.
+func (s *Service) RequireLogin(ctx context.Context, c token.Claims) error {
+	states, err := s.db.LoginStates(ctx, []billing.LoginKey{{Account: c.Account, ID: c.Login}})
+	if err == nil && !states[c.Login].Lives(s.db.Now()) {
+		err = billing.Ended()
 	}
 	return err
 }

@@ -43,11 +43,7 @@ func (s *Service) RequireAdmin(ctx context.Context, c token.Claims) error {
 	if a.Role != billing.RoleAdmin {
 		return billing.Errorf(billing.ENotFound, "There is nothing at this address.")
 	}
-	states, err := s.db.LoginStates(ctx, []billing.LoginKey{{Account: c.Account, ID: c.Login}})
-	if err == nil && !states[c.Login].Lives(s.db.Now()) {
-		err = billing.Errorf(billing.EUnauthorized, "This login has ended. Log in again.")
-	}
-	return err
+	return s.RequireLogin(ctx, c)
 }
 
 // Adjust gives or takes points as an admin asks, once for each key. Errors: ENotFound, EConflict (fewer points than to

@@ -181,7 +181,7 @@ func sound(t *testing.T, db *store.DB, id billing.AccountID) {
 func login(t *testing.T, db *store.DB, id billing.AccountID) billing.SessionID {
 	t.Helper()
 	l := billing.Login{
-		ID: billing.NewSessionID(db.Now()), AccountID: id, CreatedAt: db.Now(), ExpiresAt: db.Now().Add(time.Hour),
+		ID: billing.NewSessionID(db.Now()), AccountID: id, CreatedAt: db.Now(), ExpiresAt: db.Now().Add(loginTTL),
 	}
 	must(t, db.InTx(t.Context(), func(tx *store.Tx) error { return tx.InsertLogin(t.Context(), l) }))
 	return l.ID

@@ -11,7 +11,8 @@ import (
 type caller struct {
 	account  billing.AccountID
 	actor    billing.Actor
-	inWindow bool // no need to ask Stripe first
+	login    billing.SessionID // of a customer, "" for a service
+	inWindow bool              // no need to ask Stripe first
 	// keySpace goes before the caller's Idempotency-Keys in the ledger. A caller's own key never holds a space.
 	keySpace string
 	mint     func(context.Context, billing.Account) (string, error) // the token of the response
@@ -26,6 +27,7 @@ func (s *Service) customer(c token.Claims) caller {
 	return caller{
 		account:  c.Account,
 		actor:    billing.Actor{Kind: billing.ActorCustomer},
+		login:    c.Login,
 		inWindow: c.InWindow(s.db.Now()),
 		mint:     func(ctx context.Context, a billing.Account) (string, error) { return s.Mint(ctx, a, c) },
 	}

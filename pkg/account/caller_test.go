@@ -93,8 +93,8 @@ func TestWhoIsLetIn(t *testing.T) {
 				t.Errorf("%s: got %v, want %q", what, err, code)
 			}
 		}
-		want("a caller who is there", s.RequirePresent(t.Context(), c), "")
-		want("a caller who is gone", s.RequirePresent(t.Context(), gone), billing.EUnauthorized)
+		want("a caller who is there", s.RequireLogin(t.Context(), c), "")
+		want("a caller who is gone", s.RequireLogin(t.Context(), gone), billing.EUnauthorized)
 		want("a user at an admin's address", s.RequireAdmin(t.Context(), c), billing.ENotFound)
 		want("a caller who is gone, at an admin's address", s.RequireAdmin(t.Context(), gone), billing.EUnauthorized)
 		a, err := db.Account(t.Context(), c.Account)

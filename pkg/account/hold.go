@@ -26,7 +26,7 @@ func (s *Service) Hold(ctx context.Context, c token.Claims, r ledger.HoldRequest
 }
 
 func (s *Service) hold(ctx context.Context, c caller, r ledger.HoldRequest) (Held, error) {
-	r.Key, r.By = c.keySpace+r.Key, c.actor
+	r.Key, r.By, r.Login = c.keySpace+r.Key, c.actor, c.login
 	var held ledger.Held
 	outcome, err := s.synced(ctx, c, r.Amount, func() (_ billing.Account, err error) {
 		held, err = ledger.Hold(ctx, s.db, c.account, r)
@@ -42,7 +42,7 @@ func (s *Service) Capture(ctx context.Context, c token.Claims, r ledger.CaptureR
 }
 
 func (s *Service) capture(ctx context.Context, c caller, r ledger.CaptureRequest) (Held, error) {
-	r.Key, r.By = c.keySpace+r.Key, c.actor
+	r.Key, r.By, r.Login = c.keySpace+r.Key, c.actor, c.login
 	held, err := ledger.Capture(ctx, s.db, c.account, r)
 	return s.answer(ctx, c, held, "", err)
 }
@@ -53,7 +53,7 @@ func (s *Service) Release(ctx context.Context, c token.Claims, r ledger.ReleaseR
 }
 
 func (s *Service) release(ctx context.Context, c caller, r ledger.ReleaseRequest) (Held, error) {
-	r.Key, r.By = c.keySpace+r.Key, c.actor
+	r.Key, r.By, r.Login = c.keySpace+r.Key, c.actor, c.login
 	held, err := ledger.Release(ctx, s.db, c.account, r)
 	return s.answer(ctx, c, held, "", err)
 }

@@ -41,7 +41,7 @@ func (s *Service) Spend(ctx context.Context, c token.Claims, r ledger.SpendReque
 }
 
 func (s *Service) spend(ctx context.Context, c caller, r ledger.SpendRequest) (Spent, error) {
-	r.Key, r.By = c.keySpace+r.Key, c.actor
+	r.Key, r.By, r.Login = c.keySpace+r.Key, c.actor, c.login
 	var spent ledger.Spent
 	outcome, err := s.synced(ctx, c, r.Amount, func() (_ billing.Account, err error) {
 		spent, err = ledger.Spend(ctx, s.db, c.account, r)

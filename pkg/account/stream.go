@@ -64,7 +64,7 @@ func (s *Service) Follow(ctx context.Context, c token.Claims) (*Watch, error) {
 	}
 	states, err := s.watches.look(ctx, []billing.LoginKey{{Account: c.Account, ID: c.Login}})
 	if err == nil && !states[c.Login].Lives(s.db.Now()) {
-		err = billing.Errorf(billing.EUnauthorized, "This login has ended. Log in again.")
+		err = billing.Ended()
 	}
 	if err != nil {
 		w.Close()

@@ -19,7 +19,7 @@ func (s *Service) Threshold(ctx context.Context, c token.Claims) (*billing.Point
 // no event. Errors: EUnauthorized.
 func (s *Service) SetThreshold(ctx context.Context, c token.Claims, points *billing.Points) error {
 	return gone(s.db.InTx(ctx, func(tx *store.Tx) error {
-		if _, err := tx.LockAccount(ctx, c.Account); err != nil {
+		if _, err := tx.LockOpen(ctx, c.Account, c.Login); err != nil {
 			return err
 		}
 		return tx.SetLowPoints(ctx, c.Account, points)

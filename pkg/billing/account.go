@@ -21,7 +21,26 @@ type Account struct {
 	TrialUsedAt  *time.Time    // since then no subscription of the account may begin with a trial
 	Sync         SyncState
 	Parking      Parking
-	CreatedAt    time.Time
+
+	DisabledAt     *time.Time // since when an operator refuses its requests
+	DisabledReason string     // "" unless it is disabled; the customer does not read it
+	DeletingAt     *time.Time // when its deletion was asked for
+	DeletedAt      *time.Time // when its person's data were gone
+	CreatedAt      time.Time
+}
+
+// Closed returns why the account takes no new spend, hold or purchase, or nil. Money that comes in is still granted.
+// Errors: EAccountClosed.
+func (a Account) Closed() error {
+	switch {
+	case a.DeletedAt != nil:
+		return Errorf(EAccountClosed, "This account was deleted.")
+	case a.DeletingAt != nil:
+		return Errorf(EAccountClosed, "This account is being deleted.")
+	case a.DisabledAt != nil:
+		return Errorf(EAccountClosed, "This account is disabled.")
+	}
+	return nil
 }
 
 // Overdue reports whether points of a live subscription have expired and wait for a sync. It is correct only for an

@@ -14,6 +14,7 @@ const (
 	EInvalid            Code = "validation"          // the request is well-formed but asks for something impossible
 	EUnauthorized       Code = "unauthorized"        // no valid credentials
 	EForbidden          Code = "forbidden"           // valid credentials that do not allow this operation
+	EAccountClosed      Code = "account-closed"      // the account is disabled, or deleted
 	ENotFound           Code = "not-found"           // does not exist, or belongs to another account
 	EConflict           Code = "conflict"            // the current state does not allow it
 	EEmailTaken         Code = "email-taken"         // an account with that email exists

@@ -22,6 +22,9 @@ type LoginState struct {
 // Lives reports whether the login may still be used. The zero state, of a login that does not exist, is not live.
 func (s LoginState) Lives(now time.Time) bool { return s.RevokedAt == nil && now.Before(s.ExpiresAt) }
 
+// Ended returns the error for a request by a login that does not live.
+func Ended() *Error { return Errorf(EUnauthorized, "This login has ended. Log in again.") }
+
 // LoginKey names one login. The ids of logins are looked up within their account.
 type LoginKey struct {
 	Account AccountID

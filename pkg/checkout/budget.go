@@ -11,10 +11,13 @@ import (
 // request. It is kept in the database, so that all replicas share it. A repeat that the database alone can reply to
 // costs nothing.
 
-// lockAndTake locks the account and calls takeRequest, in its own transaction.
-func lockAndTake(ctx context.Context, db *store.DB, id billing.AccountID, kind billing.RequestKind) error {
+// lockAndTake locks the open account for a login and calls takeRequest, in its own transaction. Errors: ETooMany,
+// EUnauthorized, EAccountClosed.
+func lockAndTake(
+	ctx context.Context, db *store.DB, id billing.AccountID, login billing.SessionID, kind billing.RequestKind,
+) error {
 	return db.InTx(ctx, func(tx *store.Tx) error {
-		if _, err := tx.LockAccount(ctx, id); err != nil {
+		if _, err := tx.LockOpen(ctx, id, login); err != nil {
 			return err
 		}
 		return takeRequest(ctx, tx, id, kind)

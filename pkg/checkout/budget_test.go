@@ -85,7 +85,7 @@ var requests = map[billing.RequestKind]struct {
 		return err
 	}, "GET /v1/promotion_codes"},
 	billing.RequestPortal: {func(ctx context.Context, s *budgetShop, replica int, id billing.AccountID, _ int) error {
-		_, err := s.services[replica].Portal(ctx, id, "")
+		_, err := s.services[replica].Portal(ctx, id, checkout.PortalRequest{})
 		return err
 	}, "POST /v1/billing_portal/sessions"},
 	billing.RequestTopUp: {func(ctx context.Context, s *budgetShop, replica int, id billing.AccountID, _ int) error {

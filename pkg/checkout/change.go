@@ -25,12 +25,20 @@ type ChangeRequest struct {
 	Quantity      int64 // 0 keeps the current quantity
 	ProrationDate int64 // the date of a preview, in Unix seconds; 0 for none
 	Key           string
+	Login         billing.SessionID // of the customer: it must live
 }
 
 // CancelRequest asks for the end of the subscription.
 type CancelRequest struct {
-	At  billing.CancelTime
-	Key string
+	At    billing.CancelTime
+	Key   string
+	Login billing.SessionID // of the customer: it must live
+}
+
+// ResumeRequest asks for the end of a cancellation, of a change to come, or of a pause.
+type ResumeRequest struct {
+	Key   string
+	Login billing.SessionID // of the customer: it must live
 }
 
 // Payment is the state of the payment for a change that Stripe has made.
@@ -66,7 +74,8 @@ func (e *PaymentRequired) Error() string { return e.Cause.Error() }
 func (e *PaymentRequired) Unwrap() error { return e.Cause }
 
 // Change gives the subscription another plan or quantity: an upgrade now, a downgrade at the period's end. Errors:
-// EInvalid, EConflict, *PaymentRequired (EPaymentRequired), EKeyReused, ETooMany, EStripeUnavailable, EStripeRefused.
+// EInvalid, EConflict, *PaymentRequired (EPaymentRequired), EKeyReused, ETooMany, EStripeUnavailable, EStripeRefused,
+// EUnauthorized (the login has ended), EAccountClosed.
 func (s *Service) Change(ctx context.Context, id billing.AccountID, r ChangeRequest) (Changed, error) {
 	plan, invalid := s.wantedPlan(r)
 	return s.perform(ctx, asked{
@@ -74,6 +83,7 @@ func (s *Service) Change(ctx context.Context, id billing.AccountID, r ChangeRequ
 		change: billing.SubscriptionChange{
 			AccountID: id, Kind: billing.ChangePlan, Plan: r.Plan, Quantity: r.Quantity,
 		},
+		login:   r.Login,
 		invalid: invalid,
 		plan: func(ctx context.Context, v view) (billing.ChangeSteps, error) {
 			return s.planChange(ctx, v, plan, r)
@@ -86,16 +96,18 @@ func (s *Service) Cancel(ctx context.Context, id billing.AccountID, r CancelRequ
 	return s.perform(ctx, asked{
 		request: changeRequest(id, r.Key, "cancel", r.At),
 		change:  billing.SubscriptionChange{AccountID: id, Kind: billing.ChangeCancel},
+		login:   r.Login,
 		plan:    func(_ context.Context, v view) (billing.ChangeSteps, error) { return planCancel(v, r.At) },
 	})
 }
 
 // Resume withdraws a cancellation or a change that is still to come, or makes a paused subscription bill again. Errors:
 // those of Change.
-func (s *Service) Resume(ctx context.Context, id billing.AccountID, key string) (Changed, error) {
+func (s *Service) Resume(ctx context.Context, id billing.AccountID, r ResumeRequest) (Changed, error) {
 	return s.perform(ctx, asked{
-		request: changeRequest(id, key, "resume"),
+		request: changeRequest(id, r.Key, "resume"),
 		change:  billing.SubscriptionChange{AccountID: id, Kind: billing.ChangeResume},
+		login:   r.Login,
 		plan:    func(_ context.Context, v view) (billing.ChangeSteps, error) { return planResume(v) },
 	})
 }
@@ -104,6 +116,7 @@ func (s *Service) Resume(ctx context.Context, id billing.AccountID, key string) 
 type asked struct {
 	request billing.Request
 	change  billing.SubscriptionChange
+	login   billing.SessionID
 	invalid error // why a new change is refused, or nil; a repeat gets its reply, whatever is sold by now
 	plan    func(context.Context, view) (billing.ChangeSteps, error)
 }

@@ -16,12 +16,12 @@ const (
 )
 
 // claimChange returns the change that the key was first used for, or inserts a new one. Errors: EKeyReused, EConflict,
-// ETooMany, and why a new one is refused.
+// ETooMany, EUnauthorized, EAccountClosed, and why a new one is refused.
 func (s *Service) claimChange(
 	ctx context.Context, a asked,
 ) (c billing.SubscriptionChange, replayed bool, err error) {
 	err = s.db.InTx(ctx, func(tx *store.Tx) error {
-		if _, err := tx.LockAccount(ctx, a.request.Account); err != nil {
+		if _, err := tx.LockOpen(ctx, a.request.Account, a.login); err != nil {
 			return err
 		}
 		id, known, err := tx.Once(ctx, a.request, func() (_ string, err error) {

@@ -27,7 +27,7 @@ func cancelAt(at billing.CancelTime) ask {
 }
 
 func resume(s *planShop, id billing.AccountID, key string) (checkout.Changed, error) {
-	return s.service.Resume(s.t.Context(), id, key)
+	return s.service.Resume(s.t.Context(), id, checkout.ResumeRequest{Key: key})
 }
 
 // TestChangeCutOff proves that a repeat continues a change that was cut off at any of its requests to Stripe. The cut

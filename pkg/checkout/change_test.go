@@ -110,7 +110,10 @@ func TestDownKeepsDiscount(t *testing.T) {
 func TestTakeBack(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {
-		resume := func(a billing.Account) error { _, err := s.service.Resume(t.Context(), a.ID, ""); return err }
+		resume := func(a billing.Account) error {
+			_, err := s.service.Resume(t.Context(), a.ID, checkout.ResumeRequest{Key: ""})
+			return err
+		}
 		cancel := func(a billing.Account) error {
 			_, err := s.service.Cancel(t.Context(), a.ID, checkout.CancelRequest{At: billing.CancelAtPeriodEnd})
 			return err
@@ -193,10 +196,10 @@ func TestPausedResumes(t *testing.T) {
 		must(t, err)
 		s.wants(a, "paused try", 50)
 		s.card(a, "pm_card_visa")
-		c, err := s.service.Resume(t.Context(), a.ID, "on")
+		c, err := s.service.Resume(t.Context(), a.ID, checkout.ResumeRequest{Key: "on"})
 		must(t, err)
 		s.wants(c.Account, "active try", 700)
-		again, err := s.service.Resume(t.Context(), a.ID, "on")
+		again, err := s.service.Resume(t.Context(), a.ID, checkout.ResumeRequest{Key: "on"})
 		if err != nil || !again.Replayed || len(s.of("/v1/charges", a)) != 1 {
 			t.Errorf("a repeat: %+v, %v", again, err)
 		}

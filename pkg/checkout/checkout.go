@@ -46,6 +46,7 @@ type Request struct {
 	SaveMethod bool   // keep the payment method for charges while the customer is away; that of a plan is kept anyway
 	Promotion  string // the promotion code that the customer typed, or "" for none
 	Key        string
+	Login      billing.SessionID // of the customer: it must live
 }
 
 // of returns what a repeat of the request is recognized by.
@@ -66,7 +67,8 @@ const maxOpen = 20
 
 // Create makes an order and its page at Stripe. It returns the existing order if the key was used before, or if the
 // same is asked for again while the page is open. replayed reports that an earlier request with this key had the
-// effect. Errors: EInvalid, ESubscriptionExists, EConflict, EKeyReused, ETooMany, EStripeUnavailable, EStripeRefused.
+// effect. Errors: EInvalid, ESubscriptionExists, EConflict, EKeyReused, ETooMany, EStripeUnavailable, EStripeRefused,
+// EUnauthorized (the login has ended), EAccountClosed.
 func (s *Service) Create(
 	ctx context.Context, id billing.AccountID, r Request,
 ) (o billing.Order, replayed bool, err error) {
@@ -85,11 +87,11 @@ func (s *Service) Create(
 	if err != nil {
 		return o, false, err
 	}
-	p, err := s.prepare(ctx, draft, r.Promotion)
+	p, err := s.prepare(ctx, draft, r)
 	if err != nil {
 		return o, false, err
 	}
-	o, replayed, err = s.claim(ctx, request, draft, p.ended)
+	o, replayed, err = s.claim(ctx, claimant{request, r.Login}, draft, p.ended)
 	if err != nil || o.Status != billing.OrderPending {
 		return o, replayed, err
 	}
@@ -166,32 +168,38 @@ type prepared struct {
 }
 
 // prepare asks Stripe for what an order needs. Errors: EInvalid, ETooMany, EStripeUnavailable, EStripeRefused.
-func (s *Service) prepare(ctx context.Context, draft billing.Order, promotion string) (p prepared, err error) {
-	if err := lockAndTake(ctx, s.db, draft.AccountID, billing.RequestCheckout); err != nil {
+func (s *Service) prepare(ctx context.Context, draft billing.Order, r Request) (p prepared, err error) {
+	if err := lockAndTake(ctx, s.db, draft.AccountID, r.Login, billing.RequestCheckout); err != nil {
 		return p, err
 	}
 	if p.account, err = s.ensureCustomer(ctx, draft.AccountID); err != nil {
 		return p, err
 	}
-	if p.promotion, err = s.promotion(ctx, p.account, promotion); err != nil {
+	if p.promotion, err = s.promotion(ctx, p.account, r); err != nil {
 		return p, err
 	}
 	p.ended, err = s.endedPages(ctx, draft)
 	return p, err
 }
 
+// claimant is a request and the login that makes it.
+type claimant struct {
+	billing.Request
+	login billing.SessionID
+}
+
 // claim returns the order that the request's key led to before. Otherwise it finds or makes the order, and ties the key
 // to it.
 func (s *Service) claim(
-	ctx context.Context, request billing.Request, draft billing.Order, ended []billing.CheckoutID,
+	ctx context.Context, request claimant, draft billing.Order, ended []billing.CheckoutID,
 ) (o billing.Order, replayed bool, err error) {
 	err = s.db.InTx(ctx, func(tx *store.Tx) error {
-		a, err := tx.LockAccount(ctx, request.Account)
+		a, err := tx.LockOpen(ctx, request.Account, request.login)
 		if err != nil {
 			return err
 		}
 		var id string
-		id, replayed, err = tx.Once(ctx, request, func() (_ string, err error) {
+		id, replayed, err = tx.Once(ctx, request.Request, func() (_ string, err error) {
 			o, err = findOrMake(ctx, tx, a, draft, ended)
 			return string(o.ID), err
 		})

@@ -189,15 +189,17 @@ func TestPortal(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(t *testing.T, s *shop) {
 		a := storetest.NewAccount(t, s.db)
-		if _, err := s.service.Portal(t.Context(), a.ID, ""); billing.CodeOf(err) != billing.EConflict {
+		if _, err := s.service.Portal(
+			t.Context(), a.ID, checkout.PortalRequest{},
+		); billing.CodeOf(err) != billing.EConflict {
 			t.Errorf("before the first purchase: %v", err)
 		}
 		s.order(a.ID, checkout.Request{Item: "pack_100"})
-		if url, err := s.service.Portal(t.Context(), a.ID, ""); err != nil || url == "" {
+		if url, err := s.service.Portal(t.Context(), a.ID, checkout.PortalRequest{}); err != nil || url == "" {
 			t.Errorf("got %q, %v", url, err)
 		}
 		if _, err := s.service.Portal(
-			t.Context(), a.ID, "https://evil.example/",
+			t.Context(), a.ID, checkout.PortalRequest{ReturnURL: "https://evil.example/"},
 		); billing.CodeOf(err) != billing.EInvalid {
 			t.Errorf("got %v", err)
 		}

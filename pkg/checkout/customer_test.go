@@ -158,7 +158,9 @@ func TestDeletedCustomerElsewhere(t *testing.T) {
 		a := storetest.NewAccount(t, s.db)
 		s.order(a.ID, checkout.Request{Item: "pack_100"})
 		s.remove(a)
-		if _, err := s.service.Portal(t.Context(), a.ID, ""); billing.CodeOf(err) != billing.EConflict {
+		if _, err := s.service.Portal(
+			t.Context(), a.ID, checkout.PortalRequest{},
+		); billing.CodeOf(err) != billing.EConflict {
 			t.Errorf("the portal: %v", err)
 		}
 		other := storetest.NewAccount(t, s.db)

@@ -6,10 +6,16 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
+// PortalRequest asks for the portal. ReturnURL is where it leads back to, or "" for the default.
+type PortalRequest struct {
+	ReturnURL string
+	Login     billing.SessionID // of the customer: it must live
+}
+
 // Portal returns the address of Stripe's billing portal. Errors: EInvalid, EConflict for an account that never bought,
-// ETooMany, EStripeUnavailable, EStripeRefused.
-func (s *Service) Portal(ctx context.Context, id billing.AccountID, returnURL string) (string, error) {
-	target, err := s.origins.resolve("/return_url", returnURL, "/")
+// ETooMany, EStripeUnavailable, EStripeRefused, EUnauthorized (the login has ended), EAccountClosed.
+func (s *Service) Portal(ctx context.Context, id billing.AccountID, r PortalRequest) (string, error) {
+	target, err := s.origins.resolve("/return_url", r.ReturnURL, "/")
 	if err != nil {
 		return "", err
 	}
@@ -20,7 +26,7 @@ func (s *Service) Portal(ctx context.Context, id billing.AccountID, returnURL st
 	if a.CustomerID == "" {
 		return "", billing.Errorf(billing.EConflict, "This account has not bought anything yet.")
 	}
-	if err := lockAndTake(ctx, s.db, id, billing.RequestPortal); err != nil {
+	if err := lockAndTake(ctx, s.db, id, r.Login, billing.RequestPortal); err != nil {
 		return "", err
 	}
 	url, err := s.stripe.PortalURL(ctx, a.CustomerID, target)

@@ -37,7 +37,7 @@ func (s *Service) Preview(ctx context.Context, id billing.AccountID, r ChangeReq
 	if err != nil {
 		return p, err
 	}
-	if err := lockAndTake(ctx, s.db, id, billing.RequestSubscription); err != nil {
+	if err := lockAndTake(ctx, s.db, id, r.Login, billing.RequestSubscription); err != nil {
 		return p, err
 	}
 	v, err := s.look(ctx, id)

@@ -11,14 +11,14 @@ import (
 
 // promotion looks up the code that the customer typed. A repeat whose order already has its page does not call it: by
 // then its own purchase may have used up the code. Errors: EInvalid, ETooMany.
-func (s *Service) promotion(ctx context.Context, a billing.Account, typed string) (billing.PromotionCodeID, error) {
-	if typed == "" {
+func (s *Service) promotion(ctx context.Context, a billing.Account, r Request) (billing.PromotionCodeID, error) {
+	if r.Promotion == "" {
 		return "", nil
 	}
-	if err := lockAndTake(ctx, s.db, a.ID, billing.RequestPromotion); err != nil {
+	if err := lockAndTake(ctx, s.db, a.ID, r.Login, billing.RequestPromotion); err != nil {
 		return "", err
 	}
-	id, err := s.stripe.PromotionCode(ctx, typed, a.CustomerID)
+	id, err := s.stripe.PromotionCode(ctx, r.Promotion, a.CustomerID)
 	if billing.CodeOf(err) == billing.ENotFound {
 		return "", notApplicable()
 	}

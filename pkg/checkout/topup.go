@@ -38,6 +38,7 @@ type TopUpRequest struct {
 	Quantity     int64 // 0 means 1
 	Threshold    billing.Points
 	MonthlyLimit int64
+	Login        billing.SessionID // of the customer: it must live
 }
 
 // TopUpState is a top-up and how often it has bought this month.
@@ -65,19 +66,20 @@ func (s *TopUps) Get(ctx context.Context, id billing.AccountID) (*TopUpState, er
 
 // Put sets the account's top-up to what the customer asks for. Turning it on needs a saved payment method. It also
 // makes a fresh start: earlier declines are forgotten, but the cool-off and the month's count are kept. Errors:
-// EInvalid, EConflict, ETooMany, EStripeUnavailable, EStripeRefused.
+// EInvalid, EConflict, ETooMany, EStripeUnavailable, EStripeRefused, EUnauthorized (the login has ended),
+// EAccountClosed.
 func (s *TopUps) Put(ctx context.Context, id billing.AccountID, w TopUpRequest) (*TopUpState, error) {
 	t, err := s.draft(id, w)
 	if err != nil {
 		return nil, err
 	}
 	if w.Enabled {
-		if err := s.needMethod(ctx, id); err != nil {
+		if err := s.needMethod(ctx, id, w.Login); err != nil {
 			return nil, err
 		}
 	}
 	err = s.db.InTx(ctx, func(tx *store.Tx) error {
-		if _, err := tx.LockAccount(ctx, id); err != nil {
+		if _, err := tx.LockOpen(ctx, id, w.Login); err != nil {
 			return err
 		}
 		t.CreatedAt, t.DueAt = tx.Now, tx.Now
@@ -95,10 +97,11 @@ func (s *TopUps) Put(ctx context.Context, id billing.AccountID, w TopUpRequest) 
 	return s.Get(ctx, id)
 }
 
-// Delete deletes the account's top-up. An order that it has already made continues.
-func (s *TopUps) Delete(ctx context.Context, id billing.AccountID) error {
+// Delete deletes the account's top-up. An order that it has already made continues. login is the
+// customer's, and must live. Errors: EUnauthorized, EAccountClosed.
+func (s *TopUps) Delete(ctx context.Context, id billing.AccountID, login billing.SessionID) error {
 	return s.db.InTx(ctx, func(tx *store.Tx) error {
-		if _, err := tx.LockAccount(ctx, id); err != nil {
+		if _, err := tx.LockOpen(ctx, id, login); err != nil {
 			return err
 		}
 		return tx.DeleteTopUp(ctx, id)
@@ -130,14 +133,14 @@ func (s *TopUps) draft(id billing.AccountID, w TopUpRequest) (billing.TopUp, err
 }
 
 // needMethod refuses to turn on a top-up that would have nothing to charge.
-func (s *TopUps) needMethod(ctx context.Context, id billing.AccountID) error {
+func (s *TopUps) needMethod(ctx context.Context, id billing.AccountID, login billing.SessionID) error {
 	a, err := s.db.Account(ctx, id)
 	if err != nil {
 		return err
 	}
 	var method billing.PaymentMethodID
 	if a.CustomerID != "" {
-		if err := lockAndTake(ctx, s.db, id, billing.RequestTopUp); err != nil {
+		if err := lockAndTake(ctx, s.db, id, login, billing.RequestTopUp); err != nil {
 			return err
 		}
 		if method, err = s.stripe.SavedMethod(ctx, a.CustomerID); err != nil {

@@ -90,7 +90,7 @@ func TestTopUpCoolOff(t *testing.T) {
 	s.settled(a.ID, 1)
 	s.spend(a.ID, 100)
 	s.Advance(coolOff - time.Minute)
-	must(t, s.replicas[0].Delete(t.Context(), a.ID))
+	must(t, s.replicas[0].Delete(t.Context(), a.ID, ""))
 	s.put(a.ID, wish)
 	s.together(3)
 	s.settled(a.ID, 1)
@@ -181,7 +181,7 @@ func TestTopUpReplyLost(t *testing.T) {
 		"other card": func(s *tops, a billing.Account) { s.card(a, "pm_card_mastercard"); s.together(3) },
 		"much later": func(s *tops, _ billing.Account) { s.Advance(26 * time.Hour); s.together(3) },
 		"turned off": func(s *tops, a billing.Account) {
-			must(s.t, s.replicas[0].Delete(s.t.Context(), a.ID))
+			must(s.t, s.replicas[0].Delete(s.t.Context(), a.ID, ""))
 			s.together(3)
 		},
 		"webhook": func(s *tops, a billing.Account) {

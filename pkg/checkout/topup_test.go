@@ -165,7 +165,7 @@ func TestErrTopUp(t *testing.T) {
 		s.spend(a.ID, 60)
 		s.run()
 		s.put(a.ID, wish)
-		must(t, s.replicas[1].Delete(ctx, a.ID))
+		must(t, s.replicas[1].Delete(ctx, a.ID, ""))
 		s.run()
 		if got, err := s.replicas[0].Get(ctx, a.ID); got != nil || err != nil || len(s.automatic(a.ID)) != 0 {
 			t.Errorf("%+v, %v, %+v", got, err, s.automatic(a.ID))

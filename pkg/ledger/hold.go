@@ -19,6 +19,7 @@ const (
 // HoldRequest asks for points to be set aside. Key is the caller's Idempotency-Key, "" for none.
 type HoldRequest struct {
 	By          billing.Actor
+	Login       billing.SessionID // of a customer: it must live; "" for a service
 	Amount      billing.Points
 	TTL         time.Duration
 	Description string
@@ -29,6 +30,7 @@ type HoldRequest struct {
 // CaptureRequest spends an active hold: Amount of it, or all of it if Amount is 0. The rest goes back.
 type CaptureRequest struct {
 	By     billing.Actor
+	Login  billing.SessionID // as in HoldRequest
 	Hold   billing.HoldID
 	Amount billing.Points
 	Key    string
@@ -36,9 +38,10 @@ type CaptureRequest struct {
 
 // ReleaseRequest asks for an active hold to be given back.
 type ReleaseRequest struct {
-	By   billing.Actor
-	Hold billing.HoldID
-	Key  string
+	By    billing.Actor
+	Login billing.SessionID // as in HoldRequest
+	Hold  billing.HoldID
+	Key   string
 }
 
 // Held is the outcome of a request about a hold, and the account as the request left it. Replayed reports that the key
@@ -50,7 +53,8 @@ type Held struct {
 }
 
 // Hold sets points aside: they move from `available` to `held`, and from the lots to the hold, in burn order. It asks
-// only the database. Errors: EInsufficientPoints (the key stays unused), ETooMany, EKeyReused, EInvalid, ENotFound.
+// only the database. Errors: EInsufficientPoints (the key stays unused), ETooMany, EKeyReused, EInvalid, ENotFound,
+// EUnauthorized (the login has ended), EAccountClosed.
 func Hold(ctx context.Context, db *store.DB, id billing.AccountID, r HoldRequest) (Held, error) {
 	if r.Amount < 1 || r.Amount > billing.MaxPoints {
 		return Held{}, billing.Errorf(billing.EInvalid, "The amount must be from 1 to %d points.", billing.MaxPoints)
@@ -62,7 +66,10 @@ func Hold(ctx context.Context, db *store.DB, id billing.AccountID, r HoldRequest
 		r.Metadata = nil // one form for no metadata, now and when the hold is read again
 	}
 	var refused error
-	k := keyed{id, r.By, r.Key, billing.RequestHash("hold", r.Amount, r.TTL, r.Description, r.Metadata)}
+	k := keyed{
+		account: id, by: r.By, login: r.Login, key: r.Key,
+		hash: billing.RequestHash("hold", r.Amount, r.TTL, r.Description, r.Metadata),
+	}
 	h, err := k.once(ctx, db, func(
 		tx *store.Tx, a billing.Account, lots []billing.Lot,
 	) (h billing.Hold, _ billing.Account, err error) {
@@ -96,13 +103,16 @@ func Hold(ctx context.Context, db *store.DB, id billing.AccountID, r HoldRequest
 	return h, err
 }
 
-// Capture spends the points that a hold set aside. Errors: ENotFound, EConflict (the hold has ended), EInvalid (more
-// than it holds), EKeyReused.
+// Capture spends the points that a hold set aside. A service may do so at a closed account too, because they were set
+// aside before it was closed. Errors: ENotFound, EConflict (the hold has ended), EInvalid (more
+// than it holds), EKeyReused, EUnauthorized (the login has ended), EAccountClosed.
 func Capture(ctx context.Context, db *store.DB, id billing.AccountID, r CaptureRequest) (Held, error) {
 	if r.Amount < 0 || r.Amount > billing.MaxPoints {
 		return Held{}, billing.Errorf(billing.EInvalid, "The amount must be from 1 to %d points.", billing.MaxPoints)
 	}
-	k := keyed{id, r.By, r.Key, billing.RequestHash("capture", r.Hold, r.Amount)}
+	k := keyed{
+		account: id, by: r.By, login: r.Login, key: r.Key, hash: billing.RequestHash("capture", r.Hold, r.Amount),
+	}
 	return k.end(ctx, db, r.Hold, func(h *billing.Hold, e *billing.Entry) error {
 		if r.Amount > h.Amount {
 			return &billing.Error{
@@ -118,9 +128,9 @@ func Capture(ctx context.Context, db *store.DB, id billing.AccountID, r CaptureR
 	})
 }
 
-// Release gives back the points that a hold set aside. Errors: ENotFound, EConflict (the hold has ended), EKeyReused.
+// Release gives back the points that a hold set aside. Errors: as Capture.
 func Release(ctx context.Context, db *store.DB, id billing.AccountID, r ReleaseRequest) (Held, error) {
-	k := keyed{id, r.By, r.Key, billing.RequestHash("release", r.Hold)}
+	k := keyed{account: id, by: r.By, login: r.Login, key: r.Key, hash: billing.RequestHash("release", r.Hold)}
 	return k.end(ctx, db, r.Hold, func(h *billing.Hold, e *billing.Entry) error {
 		h.Status = billing.HoldReleased
 		e.Kind, e.Description = billing.EntryRelease, "released"

@@ -12,8 +12,18 @@ import (
 type keyed struct {
 	account billing.AccountID
 	by      billing.Actor
-	key     string // "" for none
+	login   billing.SessionID // "" for a service
+	key     string            // "" for none
 	hash    string
+	ends    bool // it ends a hold
+}
+
+// lock locks the account. A service may end a hold of a closed account.
+func (k keyed) lock(ctx context.Context, tx *store.Tx) (billing.Account, error) {
+	if k.ends && k.login == "" {
+		return tx.LockAccount(ctx, k.account)
+	}
+	return tx.LockOpen(ctx, k.account, k.login)
 }
 
 // move changes a settled account and its lots, and returns the hold that it was about.
@@ -24,7 +34,7 @@ type move func(tx *store.Tx, a billing.Account, lots []billing.Lot) (billing.Hol
 func (k keyed) once(ctx context.Context, db *store.DB, do move) (h Held, err error) {
 	err = db.InTx(ctx, func(tx *store.Tx) error {
 		h = Held{}
-		a, err := tx.LockAccount(ctx, k.account)
+		a, err := k.lock(ctx, tx)
 		if billing.CodeOf(err) == billing.ENotFound {
 			return billing.Errorf(billing.ENotFound, "No such account.")
 		}
@@ -58,6 +68,7 @@ func (k keyed) once(ctx context.Context, db *store.DB, do move) (h Held, err err
 func (k keyed) end(
 	ctx context.Context, db *store.DB, id billing.HoldID, how func(*billing.Hold, *billing.Entry) error,
 ) (Held, error) {
+	k.ends = true
 	return k.once(ctx, db, func(
 		tx *store.Tx, a billing.Account, lots []billing.Lot,
 	) (billing.Hold, billing.Account, error) {

@@ -10,10 +10,11 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// SpendRequest asks for points. Key is the caller's Idempotency-Key, "" for none. By is not part of what a repeat must
-// repeat.
+// SpendRequest asks for points. Key is the caller's Idempotency-Key, "" for none. By and Login are not part of what a
+// repeat must repeat.
 type SpendRequest struct {
 	By          billing.Actor
+	Login       billing.SessionID // of a customer: it must live; "" for a service
 	Amount      billing.Points
 	Description string
 	Metadata    map[string]string
@@ -34,7 +35,8 @@ type Spent struct {
 }
 
 // Spend debits points that are available, and appends the entry. It asks only the database.
-// Errors: EInsufficientPoints (nothing is debited and the key stays unused), EKeyReused, EInvalid, ENotFound.
+// Errors: EInsufficientPoints (nothing is debited and the key stays unused), EKeyReused, EInvalid, ENotFound,
+// EUnauthorized (the login has ended), EAccountClosed.
 func Spend(ctx context.Context, db *store.DB, id billing.AccountID, r SpendRequest) (s Spent, err error) {
 	if r.Amount < 1 || r.Amount > billing.MaxPoints {
 		return s, billing.Errorf(billing.EInvalid, "The amount must be from 1 to %d points.", billing.MaxPoints)
@@ -45,7 +47,7 @@ func Spend(ctx context.Context, db *store.DB, id billing.AccountID, r SpendReque
 	var refused error
 	err = db.InTx(ctx, func(tx *store.Tx) (err error) {
 		var ok bool
-		if s.Account, ok, err = tx.Debit(ctx, id, r.Amount); err != nil {
+		if s.Account, ok, err = tx.Debit(ctx, id, r.Login, r.Amount); err != nil {
 			return err
 		}
 		if !ok {
@@ -84,13 +86,14 @@ func Spend(ctx context.Context, db *store.DB, id billing.AccountID, r SpendReque
 	return s, err
 }
 
-// debitSlowly debits when the single statement found too few points or an expired lot. Under the lock it looks for the
-// key, because a copy of this request may have taken the last points. Then it settles and tries once more. If there
-// are overdue lots, it debits the other lots.
+// debitSlowly debits when the single statement found too few points, an expired lot, an ended login or a closed
+// account. The last two are refused, even if the key was used before. Under the lock it looks for the key, because a
+// copy of this request may have taken the last points. Then it settles and tries once more. If there are overdue lots,
+// it debits the other lots.
 func debitSlowly(
 	ctx context.Context, tx *store.Tx, id billing.AccountID, r SpendRequest,
 ) (billing.Account, bool, error) {
-	a, err := tx.LockAccount(ctx, id)
+	a, err := tx.LockOpen(ctx, id, r.Login)
 	if err != nil {
 		return a, false, err
 	}
@@ -110,7 +113,7 @@ func debitSlowly(
 	if a.NextExpiry != nil && !a.NextExpiry.After(tx.Now) {
 		return debitBeside(ctx, tx, a, lots, r.Amount)
 	}
-	after, ok, err := tx.Debit(ctx, id, r.Amount)
+	after, ok, err := tx.Debit(ctx, id, r.Login, r.Amount)
 	if !ok {
 		return a, false, err
 	}

@@ -51,6 +51,11 @@ type accountRow struct {
 	UnparkedAt      *stamp
 	GrantsApproved  bool `gorm:"not null"`
 	NextGrantAt     *stamp
+	LoginsEnded     int64 `gorm:"not null"`
+	DisabledAt      *stamp
+	DisabledReason  string `gorm:"not null"`
+	DeletingAt      *stamp
+	DeletedAt       *stamp
 	CreatedAt       stamp `gorm:"not null;autoCreateTime:false"`
 }
 
@@ -138,23 +143,30 @@ type debitedRow struct {
 func (debitedRow) TableName() string { return "accounts" }
 
 // Debit lowers the available points by n, if there are that many and no lot has expired by tx.Now. It is one
-// statement, so it needs no lock before it. If the condition does not hold, it returns false and changes nothing.
-func (tx *Tx) Debit(ctx context.Context, id billing.AccountID, n billing.Points) (billing.Account, bool, error) {
+// statement, so it needs no lock before it. The account must be open, and the login must be live; "" is for a service,
+// which has none. If the condition does not hold, it returns false and changes nothing.
+func (tx *Tx) Debit(
+	ctx context.Context, id billing.AccountID, login billing.SessionID, n billing.Points,
+) (billing.Account, bool, error) {
 	var row debitedRow
 	back := clause.Returning{Columns: []clause.Column{{Name: "*", Raw: true}}}
 	if tx.facts != nil {
 		back.Columns = append(back.Columns, clause.Column{Name: wantedQuery + " AS wanted", Raw: true})
 	}
-	res := tx.q(ctx).Model(&row).Clauses(back).
+	q := tx.q(ctx).Model(&row).Clauses(back).
 		Where(
 			"id = ? AND available >= ? AND (next_expiry IS NULL OR next_expiry > ?)", string(id), int64(n),
 			stamp{tx.Now},
 		).
-		Updates(map[string]any{
-			"available": gorm.Expr("available - ?", int64(n)),
-			"unsettled": gorm.Expr("unsettled + ?", int64(n)),
-			"version":   gorm.Expr("version + 1"),
-		})
+		Where("disabled_at IS NULL AND deleting_at IS NULL")
+	if login != "" {
+		q = q.Where("logins_ended = ("+liveLogin+")", tx.liveArgs(id, login)...)
+	}
+	res := q.Updates(map[string]any{
+		"available": gorm.Expr("available - ?", int64(n)),
+		"unsettled": gorm.Expr("unsettled + ?", int64(n)),
+		"version":   gorm.Expr("version + 1"),
+	})
 	if res.Error != nil {
 		return billing.Account{}, false, translate(res.Error)
 	}
@@ -221,6 +233,10 @@ func toRowAccount(a billing.Account) accountRow {
 		ParkedAt:       toStamp(a.Parking.At),
 		ParkedReason:   a.Parking.Reason,
 		UnparkedAt:     toStamp(a.Parking.EndedAt),
+		DisabledAt:     toStamp(a.DisabledAt),
+		DisabledReason: a.DisabledReason,
+		DeletingAt:     toStamp(a.DeletingAt),
+		DeletedAt:      toStamp(a.DeletedAt),
 		GrantsApproved: a.Parking.Approved,
 		CreatedAt:      stamp{a.CreatedAt},
 	}
@@ -256,7 +272,11 @@ func fromRowAccount(row accountRow) billing.Account {
 			Approved: row.GrantsApproved,
 			EndedAt:  fromStamp(row.UnparkedAt),
 		},
-		CreatedAt: row.CreatedAt.Time,
+		DisabledAt:     fromStamp(row.DisabledAt),
+		DisabledReason: row.DisabledReason,
+		DeletingAt:     fromStamp(row.DeletingAt),
+		DeletedAt:      fromStamp(row.DeletedAt),
+		CreatedAt:      row.CreatedAt.Time,
 	}
 	a.Subscription, a.TrialUsedAt = row.subscription(), fromStamp(row.TrialUsedAt)
 	return a

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 
+	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 
 	"github.com/pointsync/pointsync/pkg/billing"
@@ -48,12 +49,16 @@ func (tx *Tx) InsertRefreshToken(ctx context.Context, t billing.RefreshToken) er
 }
 
 // LockRefreshToken reads a refresh token of the account and locks its login. So if two tokens of a login are used at
-// the same time, the second use sees the effect of the first. Errors: ENotFound.
+// the same time, the second use sees the effect of the first. It locks the account before the login, because the end of
+// a login takes both in this order. Errors: ENotFound.
 func (tx *Tx) LockRefreshToken(
 	ctx context.Context, account billing.AccountID, hash string,
 ) (billing.RefreshToken, billing.Login, error) {
 	id, err := tx.LoginOf(ctx, account, hash)
 	if err != nil {
+		return billing.RefreshToken{}, billing.Login{}, err
+	}
+	if _, err := tx.LockAccount(ctx, account); err != nil {
 		return billing.RefreshToken{}, billing.Login{}, err
 	}
 	var row loginRow
@@ -151,7 +156,14 @@ func (tx *Tx) RevokeOtherLogins(ctx context.Context, account billing.AccountID, 
 	return tx.revokeLogins(ctx, account, "id <> ?", string(keep))
 }
 
+// revokeLogins counts the end in the account's row before it ends the logins. So it takes the account's lock: a spend
+// that holds the lock commits first, and a spend that waits for it finds another count (liveLogin).
 func (tx *Tx) revokeLogins(ctx context.Context, account billing.AccountID, which string, args ...any) error {
+	if err := tx.saveAccount(
+		ctx, account, map[string]any{"logins_ended": gorm.Expr("logins_ended + 1")},
+	); err != nil {
+		return err
+	}
 	return translate(tx.q(ctx).Model(&loginRow{}).Where("account_id = ? AND revoked_at IS NULL", string(account)).
 		Where(which, args...).Update("revoked_at", stamp{tx.Now}).Error)
 }

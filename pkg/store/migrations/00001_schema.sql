@@ -66,15 +66,27 @@ CREATE TABLE accounts (
     unparked_at       timestamptz,
     grants_approved   boolean NOT NULL, -- the next sync makes all grants, however many
 
+    -- Who may still act for it. Each end of logins adds to `logins_ended`, so a spend sees in this row that one of them
+    -- ended while it waited. A disabled account, or one that is being deleted, takes no spend. `deleted_at` is set when
+    -- the person's data are gone; the points stay.
+    logins_ended      bigint NOT NULL,
+    disabled_at       timestamptz,
+    disabled_reason   text NOT NULL,
+    deleting_at       timestamptz,
+    deleted_at        timestamptz,
+
     CONSTRAINT accounts_tickets CHECK (ticket_applied <= ticket_issued),
     CONSTRAINT accounts_window CHECK ((window_from IS NULL) = (window_until IS NULL)),
     CONSTRAINT accounts_sub CHECK ((sub_id IS NULL) = (sub_status IS NULL)),
     CONSTRAINT accounts_sub_next CHECK ((sub_next_plan IS NULL) = (sub_next_at IS NULL)
         AND (sub_next_plan IS NULL) = (sub_next_quantity IS NULL)),
     CONSTRAINT accounts_sub_paused CHECK (sub_paused OR sub_paused_until IS NULL),
-    CONSTRAINT accounts_parked CHECK ((parked_at IS NULL) = (parked_reason = ''))
+    CONSTRAINT accounts_parked CHECK ((parked_at IS NULL) = (parked_reason = '')),
+    CONSTRAINT accounts_disabled CHECK ((disabled_at IS NULL) = (disabled_reason = '')),
+    CONSTRAINT accounts_deleted CHECK (deleted_at IS NULL OR deleting_at IS NOT NULL)
 ) WITH (fillfactor = 70);
 CREATE INDEX accounts_next_grant_at ON accounts (next_grant_at) WHERE next_grant_at IS NOT NULL;
+CREATE INDEX accounts_deleting ON accounts (id) WHERE deleting_at IS NOT NULL AND deleted_at IS NULL;
 CREATE INDEX accounts_parked_at ON accounts (id) WHERE parked_at IS NOT NULL;
 
 -- A directory: the account of an email. It makes an email one account's. Directories have no foreign key to the
