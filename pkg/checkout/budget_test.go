@@ -199,6 +199,35 @@ func TestRequestBudgetOfRepeats(t *testing.T) {
 	})
 }
 
+// Proves that repeats of a change that is cut off again and again use budget as well, because each of them asks Stripe.
+func TestRequestBudgetOfCutOffs(t *testing.T) {
+	t.Parallel()
+	eachBudgetShop(t, func(t *testing.T, s *budgetShop) {
+		a := s.buyer()
+		s.stop(time.Hour)
+		s.Gate.Intercept(func(out http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodPost {
+				panic(http.ErrAbortHandler)
+			}
+			s.Gate.Stripe.ServeHTTP(out, r)
+		})
+		asked := 0
+		for range 30 {
+			_, err := s.service.Change(t.Context(), a.ID, checkout.ChangeRequest{Plan: "pro", Key: "cut"})
+			switch billing.CodeOf(err) {
+			case billing.EStripeUnavailable:
+				asked++
+			case billing.ETooMany:
+			default:
+				t.Fatalf("got %v", err)
+			}
+		}
+		if want := billing.RequestBudgets[billing.RequestSubscription].Burst; asked != want {
+			t.Errorf("%d of 30 repeats asked Stripe, want %d", asked, want)
+		}
+	})
+}
+
 // decline makes Stripe decline the customer's card from now on.
 func (s *budgetShop) decline(a billing.Account) {
 	s.t.Helper()

@@ -225,6 +225,42 @@ func TestSecondChangeWaits(t *testing.T) {
 	})
 }
 
+// TestSlowDecisionHoldsOn proves that the minute for which a change blocks others begins when it is decided what to ask
+// of Stripe, and again with each repeat. Here the decision takes 50 s, and then the server dies. 20 s later another
+// change has to wait. After 30 s more the repeat is cut off as well, and 20 s later another change has to wait again.
+func TestSlowDecisionHoldsOn(t *testing.T) {
+	t.Parallel()
+	eachPlanShop(t, func(t *testing.T, s *planShop) {
+		a := s.subscriber("basic", 1)
+		s.Gate.Intercept(func(out http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodPost {
+				panic(http.ErrAbortHandler)
+			}
+			if r.URL.Path == "/v1/subscriptions/"+string(a.Subscription.ID) {
+				s.Skew(50 * time.Second)
+			}
+			s.Gate.Stripe.ServeHTTP(out, r)
+		})
+		_, err := changeTo("pro", 1)(s, a.ID, "slow")
+		s.refused(err, billing.EStripeUnavailable)
+		s.Gate.Open()
+		s.Skew(20 * time.Second)
+		_, err = cancelAt(billing.CancelAtPeriodEnd)(s, a.ID, "early")
+		s.refused(err, billing.EConflict)
+		s.Skew(30 * time.Second)
+		s.diesWhen(http.MethodPost, false)
+		_, err = changeTo("pro", 1)(s, a.ID, "slow")
+		s.refused(err, billing.EStripeUnavailable)
+		s.Gate.Open()
+		s.Skew(20 * time.Second)
+		_, err = cancelAt(billing.CancelAtPeriodEnd)(s, a.ID, "early")
+		s.refused(err, billing.EConflict)
+		s.Skew(time.Minute)
+		_, err = cancelAt(billing.CancelAtPeriodEnd)(s, a.ID, "later")
+		must(t, err)
+	})
+}
+
 // TestChangeStripeDown proves that a change fails while Stripe is unreachable, and that its key stays unused.
 func TestChangeStripeDown(t *testing.T) {
 	t.Parallel()
@@ -255,9 +291,13 @@ func TestPaidLater(t *testing.T) {
 			_, err := up(s, a.ID, "key")
 			page := s.owed(err)
 			s.wants(a, "active basic", 500)
+			syncs := s.accountNow(a.ID).Sync.TicketIssued
 			_, err = up(s, a.ID, "key")
 			if s.owed(err) != page {
 				t.Error("a repeat leads to another page")
+			}
+			if n := s.accountNow(a.ID).Sync.TicketIssued - syncs; n != 0 {
+				t.Errorf("%d syncs for a payment that has not changed", n)
 			}
 			if confirms {
 				s.browse(page, typed("4000002760003184"))

@@ -120,6 +120,37 @@ func TestRepeats(t *testing.T) {
 	})
 }
 
+// TestAddressesNameTheOrder proves that the addresses to which Stripe's page leads back name the order, on the order
+// and at Stripe.
+func TestAddressesNameTheOrder(t *testing.T) {
+	t.Parallel()
+	eachShop(t, func(t *testing.T, s *shop) {
+		o := s.order(storetest.NewAccount(t, s.db).ID, checkout.Request{
+			Item: "pack_100", SuccessURL: "https://shop.example/paid?o={ORDER_ID}",
+			CancelURL: "https://shop.example/no?o={ORDER_ID}&again={ORDER_ID}",
+		})
+		id := string(o.ID)
+		paid, no := "https://shop.example/paid?o="+id, "https://shop.example/no?o="+id+"&again="+id
+		page := s.list("/v1/checkout/sessions")[0]
+		if o.SuccessURL != paid || o.CancelURL != no || page["success_url"] != paid || page["cancel_url"] != no {
+			t.Errorf("%+v leads back to %v and %v", o, page["success_url"], page["cancel_url"])
+		}
+	})
+}
+
+// TestStatusOfDoneOrder proves that Stripe is not asked about an order that is decided.
+func TestStatusOfDoneOrder(t *testing.T) {
+	t.Parallel()
+	eachShop(t, func(t *testing.T, s *shop) {
+		o := s.pay(s.order(storetest.NewAccount(t, s.db).ID, checkout.Request{Item: "pack_100"}))
+		syncs := s.accountNow(o.AccountID).Sync.TicketIssued
+		got, a, err := s.service.Status(t.Context(), o.AccountID, o.ID)
+		if err != nil || got.Status != billing.OrderFulfilled || a.Available != 100 || a.Sync.TicketIssued != syncs {
+			t.Errorf("%+v, %d points after %d more syncs, %v", got, a.Available, a.Sync.TicketIssued-syncs, err)
+		}
+	})
+}
+
 // TestOneSubscription proves that while there is a live subscription, another plan is refused in each of three ways.
 // These are a new request, the key of an order that was cut off before it had a page, and a page that is still open.
 func TestOneSubscription(t *testing.T) {
@@ -145,10 +176,14 @@ func TestOneSubscription(t *testing.T) {
 		if pro = s.pay(pro); pro.Status != billing.OrderFulfilled {
 			t.Fatalf("paid: %+v", pro)
 		}
+		pages := len(s.list("/v1/checkout/sessions"))
 		for _, r := range []checkout.Request{{Item: "basic_monthly"}, {Item: "pro_monthly", Key: "another"}, cutOff} {
 			if _, _, err := s.service.Create(t.Context(), a.ID, r); billing.CodeOf(err) != billing.ESubscriptionExists {
 				t.Errorf("%+v: %v", r, err)
 			}
+		}
+		if n := len(s.list("/v1/checkout/sessions")); n != pages {
+			t.Errorf("%d pages were opened for them", n-pages)
 		}
 		if o := s.order(
 			a.ID, checkout.Request{Item: "basic_monthly", Key: "open"},

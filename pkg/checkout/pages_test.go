@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/pointsync/pointsync/pkg/billing"
@@ -108,6 +110,10 @@ func TestEndedPageIsNotHandedOutAgain(t *testing.T) {
 				if second.ID == first.ID || second.URL == "" || second.Status != billing.OrderPending {
 					t.Errorf("a new key gets %+v", second)
 				}
+				known, err := s.db.Order(t.Context(), a.ID, first.ID)
+				if must(t, err); known.URL != "" && name != "Forgotten" {
+					t.Errorf("the first order still leads to its page: %+v", known)
+				}
 				if third := s.order(a.ID, checkout.Request{Item: "pack_100"}); third.ID != second.ID {
 					t.Errorf("the second page is open and was not handed out again: %+v", third)
 				}
@@ -148,6 +154,58 @@ func TestNoSecondPlanBesideDebit(t *testing.T) {
 				t.Errorf("%d open pages could sell a second subscription", n-before)
 			}
 			s.order(a.ID, checkout.Request{Item: "pack_100"})
+		}
+	})
+}
+
+// Proves that a plan's page is closed and refused if another plan is paid by debit while the page is opened: a moment
+// before the other plan's page is to be closed for the newer one.
+func TestDebitDuringAnotherPlan(t *testing.T) {
+	t.Parallel()
+	eachDebitShop(t, func(t *testing.T, s *shop) {
+		a := storetest.NewAccount(t, s.db)
+		first := s.order(a.ID, checkout.Request{Item: "basic_monthly"})
+		var paid atomic.Bool
+		s.Gate.Intercept(func(out http.ResponseWriter, r *http.Request) {
+			expires := r.URL.Path == "/v1/checkout/sessions/"+string(first.CheckoutID)+"/expire"
+			if expires && paid.CompareAndSwap(false, true) {
+				s.payByDebit(first)
+			}
+			s.takeDebits(out, r)
+		})
+		_, _, err := s.service.Create(t.Context(), a.ID, checkout.Request{Item: "pro_monthly"})
+		if code := billing.CodeOf(err); !paid.Load() ||
+			code != billing.EConflict && code != billing.ESubscriptionExists {
+			t.Errorf("paid %v: %v", paid.Load(), err)
+		}
+		if n := s.openPages(); n != 0 {
+			t.Errorf("%d open pages could sell a second subscription", n)
+		}
+	})
+}
+
+// Proves that a request whose reply from Stripe comes late does not offer the page again that its copy has opened and
+// that was paid in the meantime.
+func TestPagePaidBeforeTheReply(t *testing.T) {
+	t.Parallel()
+	eachShop(t, func(t *testing.T, s *shop) {
+		a, r := storetest.NewAccount(t, s.db), checkout.Request{Item: "pack_100", Key: "key"}
+		var late atomic.Bool
+		s.Gate.Intercept(func(out http.ResponseWriter, r2 *http.Request) {
+			if !isPage(r2) || !late.CompareAndSwap(false, true) {
+				s.Gate.Stripe.ServeHTTP(out, r2)
+				return
+			}
+			reply := httptest.NewRecorder()
+			s.Gate.Stripe.ServeHTTP(reply, r2)
+			s.pay(s.order(a.ID, r))
+			out.WriteHeader(reply.Code)
+			_, _ = out.Write(reply.Body.Bytes())
+		})
+		o, _, _ := s.service.Create(t.Context(), a.ID, r) // refused, or the order as it is
+		kept, err := s.db.Order(t.Context(), a.ID, o.ID)
+		if err != nil || !late.Load() || o.URL != "" || kept.URL != "" || kept.Status != billing.OrderFulfilled {
+			t.Errorf("%+v, and in the database %+v, %v", o, kept, err)
 		}
 	})
 }
