@@ -27,6 +27,11 @@ SIMULATE_LONG = go run ./pkg/store/storetest/pgtest -- go test ./pkg/simtest -co
 PROOFS = ^Test(Linearizable|ThreeReplicas|PostgresKilled|ServerKilledOnSQLite|KeysTogether|RepliesCut|StaleTokens|ManyLies|ManyPoisons|RefundAgainstSpend|AnyOrderOfPictures)$$
 PROVE = go run ./pkg/store/storetest/pgtest -- go test ./pkg/simtest ./pkg/inbox ./pkg/reconcile -count=1 -v -run '$(PROOFS)' -parallel 4
 
+# How long each part of `make login-load` lasts.
+LOAD_FOR ?= 60s
+LOGIN_LOAD = go run ./pkg/store/storetest/pgtest -- go test ./pkg/simtest -run '^$$' -bench '^BenchmarkLoginLoad$$' -benchtime 1x -timeout 1h \
+	-args -load-for=$(LOAD_FOR)
+
 # What `make mutants` breaks, and its flags: MUTANTFLAGS='-only change.go' tries one file, -every 5 each fifth mutant.
 PKG ?= ./pkg/ledger
 MUTANTFLAGS ?=
@@ -39,7 +44,7 @@ TESTFLAGS ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help dev demo test quick cover bench generate screenshots check generated format vet lint tidy contract postman browser conformance attack speed sim sim-long proofs counts mutants tools build docker-steps postgres race
+.PHONY: help dev demo test quick cover bench generate screenshots check generated format vet lint tidy contract postman browser conformance attack speed sim sim-long proofs counts mutants login-load tools build docker-steps postgres race
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -148,6 +153,10 @@ proofs: postgres ## run the proofs of docs/proofs.md in their short form, as the
 counts: postgres ## run the proofs in full, which takes long; prints the report
 	$(HEADLINE) 'counts: the proofs in full'
 	$(PROVE) -timeout 6h -args -full
+
+login-load: postgres ## measure what 200 clients that guess passwords cost spends and logins: make login-load LOAD_FOR=10s
+	$(HEADLINE) 'login-load: spends and logins while passwords are guessed'
+	$(LOGIN_LOAD)
 
 mutants: postgres ## break a package in small ways, and list the breaks that its tests do not notice: make mutants PKG=./pkg/ledger
 	$(HEADLINE) 'mutants: $(PKG)'

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"sync"
 	"testing"
 	"time"
@@ -46,6 +47,8 @@ type world struct {
 	keyRate int    // of each service key, at servers that are made from now on; 0: the default
 	signing string // the key of tokens, as the setting has it
 	public  bool   // endpoints of the operator's must be on public addresses, at servers that are made from now on
+	// throttled makes servers from now on limit attempts by address. All clients of a test have one address.
+	throttled bool
 }
 
 // eachWorld runs a suite on both databases.
@@ -98,6 +101,7 @@ func (w *world) wireWith(leaving <-chan struct{}, log *slog.Logger) http.Handler
 	tokens := token.NewIssuer(w.keys, "pointsync", "pointsync", w.Now)
 	accounts, err := account.New(account.Options{
 		DB: w.db, Tokens: tokens, Syncer: syncer, KeyRate: cmp.Or(w.keyRate, 200),
+		Unthrottled: !w.throttled,
 	})
 	must(t, err)
 	accounts.RegisterJobs(runner)
@@ -124,6 +128,8 @@ func (w *world) wireWith(leaving <-chan struct{}, log *slog.Logger) http.Handler
 		SandboxURL: w.Sandbox,
 		Leaving:    leaving,
 		Log:        log,
+
+		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")},
 	})
 	must(t, err)
 	return handler

@@ -92,7 +92,9 @@ func newApp(ctx context.Context, p parts) (_ *app, err error) {
 		BackfillInterval: c.Backfill,
 	})
 	tokens := token.NewIssuer(keys, c.Issuer, c.Audience, p.now)
-	a.accounts, err = account.New(account.Options{DB: a.db, Tokens: tokens, Syncer: a.syncer, KeyRate: c.KeyRate})
+	a.accounts, err = account.New(account.Options{
+		DB: a.db, Tokens: tokens, Syncer: a.syncer, KeyRate: c.KeyRate, Unthrottled: c.Unthrottled,
+	})
 	if err != nil {
 		return nil, err
 	}

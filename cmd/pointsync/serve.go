@@ -24,6 +24,9 @@ func (serveCmd) Run(ctx context.Context) error {
 		return err
 	}
 	log := newLogger(c)
+	if c.Unthrottled {
+		log.Warn("POINTSYNC_UNTHROTTLED is set: anyone may try any number of passwords")
+	}
 	items, err := catalog.Load(c.Catalog)
 	if err != nil {
 		return fmt.Errorf("POINTSYNC_CATALOG: %w", err)

@@ -6,7 +6,8 @@
 //
 // Access tokens mirror the account's row in the database. Refresh tokens are opaque, and only their hashes are stored.
 // A refresh token works once, and again for some minutes in case the first response was lost. Any other second use
-// means that two parties hold the token, and ends the whole login.
+// means that two parties hold the token, and ends the whole login. Attempts of passwords are counted and bounded before
+// any is hashed, by the address that a request's context carries.
 package account
 
 import (
@@ -29,10 +30,13 @@ type Service struct {
 	db      *store.DB
 	tokens  *token.Issuer
 	syncer  *reconcile.Syncer
-	hashers chan struct{}
+	hashers *hashers
 	decoy   string
 	watches *watches
 	keys    keyUses
+
+	unthrottled bool
+	held        chan struct{} // refused attempts that wait
 }
 
 // Options are what a Service works with, and its settings.
@@ -41,6 +45,8 @@ type Options struct {
 	Tokens  *token.Issuer
 	Syncer  *reconcile.Syncer
 	KeyRate int // the requests that a service key may make a second
+	// Unthrottled lets any number of passwords be tried from one address, for load tests.
+	Unthrottled bool
 }
 
 // New returns a Service.
@@ -49,12 +55,15 @@ func New(o Options) (*Service, error) {
 		db:      o.DB,
 		tokens:  o.Tokens,
 		syncer:  o.Syncer,
-		hashers: make(chan struct{}, maxHashers),
+		hashers: newHashers(),
 		watches: newWatches(o.DB.LoginStates, o.DB.Now),
 		keys:    keyUses{perSecond: o.KeyRate, uses: map[billing.KeyID]*keyUse{}},
+
+		unthrottled: o.Unthrottled,
+		held:        make(chan struct{}, maxHeld),
 	}
 	var err error
-	s.decoy, err = s.hash(context.Background(), "no password of anybody's")
+	s.decoy, err = s.hash(context.Background(), laneOther, "no password of anybody's")
 	return s, err
 }
 
@@ -74,7 +83,11 @@ func (s *Service) Register(ctx context.Context, email, password string) (Session
 	if err != nil {
 		return Session{}, err
 	}
-	hash, err := s.hash(ctx, password)
+	l, err := s.limit(ctx, billing.AttemptRegister)
+	if err != nil {
+		return Session{}, err
+	}
+	hash, err := s.hash(ctx, l, password)
 	if err != nil {
 		return Session{}, err
 	}
@@ -87,8 +100,10 @@ func (s *Service) Register(ctx context.Context, email, password string) (Session
 		if err := tx.InsertAccount(ctx, a); err != nil {
 			return err
 		}
-		out, err = s.beginLogin(ctx, tx, a)
-		return err
+		if out, err = s.beginLogin(ctx, tx, a); err != nil {
+			return err
+		}
+		return s.knows(ctx, tx, email)
 	})
 	return out, err
 }
@@ -101,6 +116,11 @@ func (s *Service) Login(ctx context.Context, email, password string) (Session, e
 	if err != nil {
 		return Session{}, wrong
 	}
+	// Before the account is read, so that a refusal takes as long for an address that has none.
+	try, l, err := s.admit(ctx, email)
+	if err != nil {
+		return Session{}, err
+	}
 	a, err := s.db.AccountByEmail(ctx, email)
 	if billing.CodeOf(err) == billing.ENotFound {
 		err = nil // the same work as for a real account, with the decoy: timing must not reveal who has one
@@ -109,11 +129,11 @@ func (s *Service) Login(ctx context.Context, email, password string) (Session, e
 		return Session{}, err
 	}
 	// No password opens an account that a service made.
-	ok, err := s.verify(ctx, password, cmp.Or(a.PasswordHash, s.decoy))
+	try.OK, try.newer, err = s.verify(ctx, l, password, cmp.Or(a.PasswordHash, s.decoy))
 	if err != nil {
 		return Session{}, err
 	}
-	if !ok || a.PasswordHash == "" {
+	if !try.OK || a.PasswordHash == "" {
 		return Session{}, wrong
 	}
 	if a, err = ledger.Current(ctx, s.db, a.ID); err != nil {
@@ -121,8 +141,10 @@ func (s *Service) Login(ctx context.Context, email, password string) (Session, e
 	}
 	var out Session
 	err = s.db.InTx(ctx, func(tx *store.Tx) error {
-		out, err = s.beginLogin(ctx, tx, a)
-		return err
+		if out, err = s.beginLogin(ctx, tx, a); err != nil {
+			return err
+		}
+		return s.succeed(ctx, tx, a, try)
 	})
 	return out, err
 }

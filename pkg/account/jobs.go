@@ -8,12 +8,15 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// forgetInterval is how long an expired login may stay in the database.
+// forgetInterval is how long an expired login, or a count of attempts that is back at zero, may stay in the database.
 const forgetInterval = 30 * time.Second
 
-// RegisterJobs registers the job that deletes expired logins.
+// RegisterJobs registers the jobs that delete expired logins and forgotten attempts.
 func (s *Service) RegisterJobs(r *jobs.Runner) {
 	r.Look(jobs.Look{Kind: "forget_logins", Every: forgetInterval, Do: func(ctx context.Context) error {
 		return s.db.InTx(ctx, func(tx *store.Tx) error { return tx.DeleteOldLogins(ctx) })
+	}})
+	r.Look(jobs.Look{Kind: "forget_attempts", Every: forgetInterval, Do: func(ctx context.Context) error {
+		return s.db.InTx(ctx, func(tx *store.Tx) error { return tx.DeleteOldAttempts(ctx) })
 	}})
 }

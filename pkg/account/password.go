@@ -3,56 +3,37 @@ package account
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/alexedwards/argon2id"
-
-	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-const (
-	// maxHashers limits how many passwords are hashed at once: each takes 64 MiB and a core for a while.
-	maxHashers = 2
-	// hashPatience is how long a caller waits for a turn.
-	hashPatience = 5 * time.Second
-)
-
-var hashParams = &argon2id.Params{Memory: 64 * 1024, Iterations: 1, Parallelism: 2, SaltLength: 16, KeyLength: 32}
+// hashParams are OWASP's: 19 MiB, two passes, one thread. Parameters that take one thread of 19 MiB leave the other
+// cores and the memory to spends. A hash with other parameters is still verified, because they are part of it, and is
+// replaced at the next login.
+var hashParams = &argon2id.Params{Memory: 19 * 1024, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32}
 
 // hash returns the stored form of a password. Errors: ETooMany.
-func (s *Service) hash(ctx context.Context, password string) (string, error) {
-	if err := s.queue(ctx); err != nil {
+func (s *Service) hash(ctx context.Context, l lane, password string) (string, error) {
+	if err := s.hashers.take(ctx, l); err != nil {
 		return "", err
 	}
-	defer func() { <-s.hashers }()
+	defer s.hashers.give()
 	return argon2id.CreateHash(password, hashParams)
 }
 
-// verify reports whether a password matches its stored form. Errors: ETooMany.
-func (s *Service) verify(ctx context.Context, password, hash string) (bool, error) {
-	if err := s.queue(ctx); err != nil {
-		return false, err
+// verify reports whether a password matches its stored form. If it does and the form is an older one, newer is what to
+// store in its place. Errors: ETooMany.
+func (s *Service) verify(ctx context.Context, l lane, password, hash string) (ok bool, newer string, err error) {
+	if err := s.hashers.take(ctx, l); err != nil {
+		return false, "", err
 	}
-	defer func() { <-s.hashers }()
-	ok, err := argon2id.ComparePasswordAndHash(password, hash)
+	defer s.hashers.give()
+	ok, params, err := argon2id.CheckHash(password, hash)
 	if err != nil {
-		return false, fmt.Errorf("account: compare password: %w", err)
+		return false, "", fmt.Errorf("account: compare password: %w", err)
 	}
-	return ok, nil
-}
-
-// queue waits for a turn at hashing. Errors: ETooMany.
-func (s *Service) queue(ctx context.Context) error {
-	patience := time.NewTimer(hashPatience)
-	defer patience.Stop()
-	select {
-	case s.hashers <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-patience.C:
-		return &billing.Error{
-			Code: billing.ETooMany, Message: "Too many people log in at once. Try again.", RetryAfter: hashPatience,
-		}
+	if ok && *params != *hashParams {
+		newer, err = argon2id.CreateHash(password, hashParams)
 	}
+	return ok, newer, err
 }

@@ -1,33 +1,22 @@
 package account
 
 import (
-	"context"
-	"errors"
+	"sync/atomic"
 	"testing"
-	"testing/synctest"
-	"time"
+
+	"github.com/alexedwards/argon2id"
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/store"
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// turns counts how often f takes a turn at hashing. The test itself gives the turns, one at a time. So the count is
-// exact and nothing is measured.
-func turns(t *testing.T, s *Service, f func() error) (n int, err error) {
-	t.Helper()
-	s.hashers = make(chan struct{}) // a caller takes its turn here, and returns it when done
-	done := make(chan error, 1)
-	go func() { done <- f() }()
-	for {
-		select {
-		case <-s.hashers:
-			n++
-			s.hashers <- struct{}{}
-		case err := <-done:
-			return n, err
-		}
-	}
+// turns counts how often f takes a turn at hashing.
+func turns(s *Service, f func() error) (n int64, err error) {
+	var taken atomic.Int64
+	s.hashers.began = func() { taken.Add(1) }
+	err = f()
+	return taken.Load(), err
 }
 
 // TestLoginCosts proves that an unknown email costs as much hashing as a wrong password, and gets the same response.
@@ -38,8 +27,8 @@ func TestLoginCosts(t *testing.T) {
 	if _, err := s.Register(t.Context(), "ada@example.com", password); err != nil {
 		t.Fatal(err)
 	}
-	attempt := func(email, password string) (int, error) {
-		return turns(t, s, func() error { _, err := s.Login(t.Context(), email, password); return err })
+	attempt := func(email, password string) (int64, error) {
+		return turns(s, func() error { _, err := s.Login(t.Context(), email, password); return err })
 	}
 	wrong, wrongErr := attempt("ada@example.com", "not the password")
 	nobody, nobodyErr := attempt("nobody@example.com", "not the password")
@@ -57,34 +46,41 @@ func TestLoginCosts(t *testing.T) {
 	}
 }
 
-// TestHashersAreBounded proves that at most maxHashers hash at once. A caller who waits too long is told when to retry,
-// and a caller who leaves stops waiting. The test controls the time, so no one really waits.
-func TestHashersAreBounded(t *testing.T) {
+// TestRehash proves that a password that was stored with other parameters still opens its account, and is stored with
+// the present ones from then on. A wrong one changes nothing.
+func TestRehash(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := &Service{hashers: make(chan struct{}, maxHashers)}
-		for range maxHashers {
-			if err := s.queue(t.Context()); err != nil {
-				t.Fatal(err)
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		s := newService(t, db)
+		in, err := s.Register(t.Context(), "ada@example.com", password)
+		must(t, err)
+		older, err := argon2id.CreateHash(
+			password, &argon2id.Params{Memory: 64 * 1024, Iterations: 1, Parallelism: 2, SaltLength: 16, KeyLength: 32},
+		)
+		must(t, err)
+		stored := func() string {
+			a, err := db.Account(t.Context(), in.Account.ID)
+			must(t, err)
+			return a.PasswordHash
+		}
+		must(t, db.InTx(t.Context(), func(tx *store.Tx) error {
+			return tx.ReplacePasswordHash(t.Context(), in.Account.ID, in.Account.PasswordHash, older)
+		}))
+		if _, err := s.Login(t.Context(), "ada@example.com", "not the password"); err == nil || stored() != older {
+			t.Errorf("a wrong password: %v, stored %s", err, stored())
+		}
+		for range 2 {
+			_, err := s.Login(t.Context(), "ada@example.com", password)
+			must(t, err)
+			if params, _, _, err := argon2id.DecodeHash(stored()); err != nil || *params != *hashParams {
+				t.Errorf("stored with %+v: %v", params, err)
 			}
 		}
-		begin := time.Now()
-		var refused *billing.Error
-		if err := s.queue(t.Context()); !errors.As(err, &refused) || refused.Code != billing.ETooMany ||
-			refused.RetryAfter <= 0 {
-			t.Errorf("one too many: %v", err)
-		}
-		if waited := time.Since(begin); waited != hashPatience {
-			t.Errorf("waited %s, want %s", waited, hashPatience)
-		}
-		gone, leave := context.WithCancel(t.Context())
-		time.AfterFunc(time.Second, leave)
-		if err := s.queue(gone); !errors.Is(err, context.Canceled) {
-			t.Errorf("who leaves: %v", err)
-		}
-		time.AfterFunc(time.Second, func() { <-s.hashers })
-		if err := s.queue(t.Context()); err != nil {
-			t.Errorf("a turn came free: %v", err)
+		must(t, db.InTx(t.Context(), func(tx *store.Tx) error {
+			return tx.ReplacePasswordHash(t.Context(), in.Account.ID, "what it was before a change", older)
+		}))
+		if stored() == older {
+			t.Error("a password that was changed in the meantime was overwritten")
 		}
 	})
 }

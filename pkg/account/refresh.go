@@ -82,6 +82,14 @@ func (s *Service) nextRefresh(
 // long as none of its successors was used: then its response was lost. Otherwise two parties hold tokens of one login.
 // No one can tell which of them is the thief, so the login ends. Errors: EUnauthorized, ETooMany.
 func (s *Service) Refresh(ctx context.Context, raw string) (Session, error) {
+	out, err := s.exchangeRefresh(ctx, raw)
+	if billing.CodeOf(err) == billing.EUnauthorized {
+		err = s.guessed(ctx, err)
+	}
+	return out, err
+}
+
+func (s *Service) exchangeRefresh(ctx context.Context, raw string) (Session, error) {
 	var out Session
 	var refused *billing.Error
 	unknown := billing.Errorf(billing.EUnauthorized, "The refresh token is not known. Log in again.")

@@ -62,6 +62,7 @@ type Config struct {
 	LowPoints      int64         `env:"POINTSYNC_LOW_POINTS" envDefault:"0"`
 	KeyRate        int           `env:"POINTSYNC_SERVICE_KEY_RATE" envDefault:"200"`
 	TrustedProxies []string      `env:"POINTSYNC_TRUSTED_PROXIES"`
+	Unthrottled    bool          `env:"POINTSYNC_UNTHROTTLED"`
 	LocalWebhooks  bool          `env:"POINTSYNC_ALLOW_LOCAL_WEBHOOKS"`
 	ClockURL       string        `env:"POINTSYNC_CLOCK_URL"`
 	LogLevel       slog.Level    `env:"POINTSYNC_LOG_LEVEL" envDefault:"INFO"`

@@ -57,7 +57,8 @@ func TestLoad(t *testing.T) {
 	if c.Addr != "127.0.0.1:8080" || c.MaxConns != 20 || c.Catalog != "catalog.yaml" || c.PastDueGrace.Hours() != 72 ||
 		c.RenewalGrace.Hours() != 2 || c.ParkGrants != 100 || c.ParkPoints != 10_000_000 ||
 		c.Issuer != "pointsync" || c.Audience != "pointsync" || c.LogLevel != slog.LevelInfo || c.ShutdownDelay != 0 ||
-		c.TopUpCoolOff != 10*time.Minute || c.AllowUnsafe || c.LocalWebhooks || c.LowPoints != 0 || c.Live() {
+		c.TopUpCoolOff != 10*time.Minute || c.AllowUnsafe || c.LocalWebhooks || c.Unthrottled || c.LowPoints != 0 ||
+		c.Live() {
 		t.Errorf("defaults: %+v", c)
 	}
 	if len(c.WebhookSecrets) != 2 || c.WebhookSecrets[1].Reveal() != "whsec_B6tWn1XyGq0ZkPv4SdMh7RrCu9EoTfLj" ||
@@ -154,6 +155,7 @@ func mistakes() []mistake {
 			"POINTSYNC_LOW_POINTS", "8796093022209", "to 8796093022208",
 		}, {"POINTSYNC_LOW_POINTS", "few", "int64"},
 		{"POINTSYNC_ALLOW_LOCAL_WEBHOOKS", "perhaps", "bool"},
+		{"POINTSYNC_UNTHROTTLED", "perhaps", "bool"},
 		{"POINTSYNC_TRUSTED_PROXIES", "10.0.0.0/33", "network"}, {"POINTSYNC_TRUSTED_PROXIES", "proxy", "network"},
 		{"POINTSYNC_TRUSTED_PROXIES", "10.0.0.1, 10.0.0.2", "network"},
 		{"POINTSYNC_TRUSTED_PROXIES", "fe80::1%eth0", "network"},

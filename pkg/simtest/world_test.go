@@ -143,6 +143,7 @@ func (w *world) open(databaseURL string, servers int, more ...string) {
 		"POINTSYNC_CLOCK_URL=" + w.stripe + "/_sandbox/clock", "POINTSYNC_CATALOG=" + w.stock(),
 		"GOGC=400", "POINTSYNC_SIGNING_KEYS=" + token.GenerateKey("sim"),
 		"POINTSYNC_ALLOWED_ORIGINS=https://app.example.com",
+		"POINTSYNC_UNTHROTTLED=true", // all users have one address
 		"POINTSYNC_ALLOW_LOCAL_WEBHOOKS=true", fmt.Sprintf("POINTSYNC_LOW_POINTS=%d", lowPoints),
 		"POINTSYNC_TOP_UP_COOL_OFF=" + topUpCoolOff.String(),
 	}

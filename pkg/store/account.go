@@ -202,6 +202,12 @@ func (tx *Tx) SetRole(ctx context.Context, id billing.AccountID, role billing.Ro
 	return tx.saveAccount(ctx, id, map[string]any{"role": string(role)})
 }
 
+// ReplacePasswordHash stores another hash of the password that an account has, unless the password was changed.
+func (tx *Tx) ReplacePasswordHash(ctx context.Context, id billing.AccountID, from, to string) error {
+	return translate(tx.q(ctx).Model(&accountRow{}).Where("id = ? AND password_hash = ?", string(id), from).
+		Update("password_hash", to).Error)
+}
+
 // SetLowPoints writes how few points count as low for the customer, for an account whose lock this transaction holds.
 func (tx *Tx) SetLowPoints(ctx context.Context, id billing.AccountID, points *billing.Points) error {
 	return tx.saveAccount(ctx, id, map[string]any{"low_points": (*int64)(points)})

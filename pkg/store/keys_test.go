@@ -19,6 +19,7 @@ var directories = []string{"emails", "external_ids", "customers"}
 // unkeyed are the tables that are neither keyed by the account nor a directory, and why.
 var unkeyed = map[string]string{
 	"inbox_events":    "an event is stored before its account is known",
+	"attempts":        "counted by address and by a hash of the email, whether or not there is an account",
 	"service_keys":    "a key belongs to no account: it acts for any",
 	"webhooks":        "the operator's endpoints: all accounts share them",
 	"webhook_actions": "what was done to endpoints",

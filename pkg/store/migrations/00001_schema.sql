@@ -161,6 +161,21 @@ CREATE TABLE request_budgets (
     PRIMARY KEY (account_id, kind)
 );
 
+-- Attempts of passwords, registrations and other requests that cost much or try a secret: counted by address and by a
+-- hash of the email, whether or not there is an account. A count is back at zero at `zero_us`, and each attempt moves
+-- that on. Times are numbers, microseconds since 1970, so that one statement can add to them on both databases. A row of
+-- the kind `known` is no count: it says until when an address is known at an account. It is in the database, so that all
+-- replicas count together.
+CREATE TABLE attempts (
+    kind    text NOT NULL CONSTRAINT attempts_kind CHECK (kind IN
+        ('address', 'pair', 'account', 'own', 'register', 'mail', 'token', 'known')),
+    subject text NOT NULL,
+    last_us bigint NOT NULL,
+    zero_us bigint NOT NULL,
+    PRIMARY KEY (kind, subject)
+);
+CREATE INDEX attempts_zero_us ON attempts (zero_us);
+
 CREATE TABLE logins (
     account_id text NOT NULL REFERENCES accounts (id),
     id         text NOT NULL,

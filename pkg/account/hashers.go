@@ -1,0 +1,131 @@
+package account
+
+import (
+	"context"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+)
+
+// lane is where a caller waits for a turn at hashing. A lane gets a turn only if no one waits in those before it. So
+// who tries many passwords waits for those who log in.
+type lane int
+
+const (
+	// laneProven is for who has shown something before: a login from the same address, or a token.
+	laneProven lane = iota
+	// laneFresh is for what there was no attempt of lately: not from the address, and not at the account.
+	laneFresh
+	laneOther
+	lanes
+)
+
+const (
+	// maxHashers limits how many passwords are hashed at once, and with it the memory: 19 MiB each.
+	maxHashers = 4
+	// maxWaiting limits how many wait in a lane, and with it how long: about 30 ms each.
+	maxWaiting = 32
+	// hashPatience is how long a caller waits for a turn.
+	hashPatience = 5 * time.Second
+)
+
+// hashers lets few passwords be hashed at once. Hashing takes a core for a while, and Go does not prefer a spend to it.
+// So half of the cores are always left.
+type hashers struct {
+	mu      sync.Mutex
+	free    int
+	waiting [lanes][]chan struct{}
+	began   func() // called at the beginning of each turn, for tests; nil: nothing
+}
+
+func newHashers() *hashers { return &hashers{free: min(max(1, runtime.GOMAXPROCS(0)/2), maxHashers)} }
+
+// take waits for a turn, which give ends. Errors: ETooMany.
+func (h *hashers) take(ctx context.Context, l lane) error {
+	if err := h.wait(ctx, l); err != nil {
+		return err
+	}
+	if h.began != nil {
+		h.began()
+	}
+	return nil
+}
+
+func (h *hashers) wait(ctx context.Context, l lane) error {
+	turn, err := h.enter(l)
+	if err != nil || turn == nil {
+		return err
+	}
+	patience := time.NewTimer(hashPatience)
+	defer patience.Stop()
+	select {
+	case <-turn:
+		return nil
+	case <-ctx.Done():
+		err = ctx.Err()
+	case <-patience.C:
+		err = tooManyHashers()
+	}
+	if !h.leave(l, turn) { // the turn came at the same moment
+		h.give()
+	}
+	return err
+}
+
+// enter takes a free turn, or enters a lane. It returns nil for a free turn. Errors: ETooMany.
+func (h *hashers) enter(l lane) (turn chan struct{}, err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case h.free > 0:
+		h.free--
+		return nil, nil
+	case len(h.waiting[l]) >= maxWaiting:
+		return nil, tooManyHashers()
+	}
+	turn = make(chan struct{})
+	h.waiting[l] = append(h.waiting[l], turn)
+	return turn, nil
+}
+
+// full reports whether a lane has no room.
+func (h *hashers) full(l lane) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.waiting[l]) >= maxWaiting
+}
+
+// leave removes a caller from a lane. It reports whether the caller was still there.
+func (h *hashers) leave(l lane, turn chan struct{}) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	at := slices.Index(h.waiting[l], turn)
+	if at < 0 {
+		return false
+	}
+	h.waiting[l] = slices.Delete(h.waiting[l], at, at+1)
+	return true
+}
+
+// give hands the turn to the first one of the first lane.
+func (h *hashers) give() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for l := range h.waiting {
+		if len(h.waiting[l]) > 0 {
+			close(h.waiting[l][0])
+			h.waiting[l] = h.waiting[l][1:]
+			return
+		}
+	}
+	h.free++
+}
+
+func tooManyHashers() *billing.Error {
+	return &billing.Error{
+		Code: billing.ETooMany, Message: "Too many people log in at once. Try again.", RetryAfter: time.Second,
+	}
+}

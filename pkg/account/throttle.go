@@ -1,0 +1,213 @@
+package account
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/store"
+)
+
+const (
+	// holdFor is how long a refusal waits, so that a client that ignores Retry-After costs little more than one that
+	// obeys it. maxHeld bounds how many wait at once; the others are refused at once.
+	holdFor = time.Second
+	maxHeld = 500
+	// knownStep is how much later than before an address must be known at an account for the row to be written.
+	knownStep = 24 * time.Hour
+)
+
+// passwordTry is one try of a password that was let through.
+type passwordTry struct {
+	OK bool
+
+	newer   string            // the hash to store in place of the one compared, "" if that is current
+	counted []billing.Attempt // to be taken back if it succeeds
+	pair    string            // of address and account; "" if it was not counted
+	known   time.Time         // until when the address is known at the account
+}
+
+// tryPassword compares a password with its stored form, unless there were too many tries lately. Every check of a
+// password goes through it. The tries are counted by a hash of the email, whether or not it has an account. A wrong
+// password costs the same in all cases. After a success, call succeed. Errors: ETooMany.
+func (s *Service) tryPassword(ctx context.Context, email, password, hash string) (passwordTry, error) {
+	try, l, err := s.admit(ctx, email)
+	if err != nil {
+		return passwordTry{}, err
+	}
+	try.OK, try.newer, err = s.verify(ctx, l, password, hash)
+	return try, err
+}
+
+// admit counts one try of a password, or refuses it. An address that logged in to the account before has an allowance
+// of its own there. So a flood from other addresses, and one from the same address for other accounts, does not hold up
+// the account's owner. Errors: ETooMany.
+func (s *Service) admit(ctx context.Context, email string) (passwordTry, lane, error) {
+	from := addressOf(ctx)
+	if s.unthrottled || from == "" {
+		return passwordTry{}, laneProven, nil
+	}
+	pair := hashOf(email + " " + from)
+	known := billing.Attempt{Kind: billing.AttemptKnown, Subject: pair}
+	own := billing.Attempt{Kind: billing.AttemptOwn, Subject: pair}
+	keys := []billing.Attempt{
+		{Kind: billing.AttemptAddress, Subject: from}, {Kind: billing.AttemptPair, Subject: pair},
+		{Kind: billing.AttemptAccount, Subject: hashOf(email)},
+	}
+	seen, err := s.db.Attempts(ctx, append(keys[:len(keys):len(keys)], known, own))
+	if err != nil {
+		return passwordTry{}, 0, err
+	}
+	try := passwordTry{counted: keys, pair: pair, known: seen[known].ZeroAt}
+	l := s.laneOf(seen, keys)
+	if try.known.After(s.db.Now()) {
+		// A success does not take it back: it would allow logging in without end, before all others.
+		try.counted, keys = nil, []billing.Attempt{own}
+		if l = s.laneOf(seen, keys); l == laneFresh {
+			l = laneProven
+		}
+	}
+	return try, l, s.count(ctx, seen, keys, s.hashers.full(l))
+}
+
+// laneOf returns the lane of an attempt that the keys count.
+func (s *Service) laneOf(seen map[billing.Attempt]billing.AttemptCount, keys []billing.Attempt) lane {
+	now := s.db.Now()
+	for _, k := range keys {
+		if seen[k].Level(k.Kind, now) > billing.Allowances[k.Kind].Quiet {
+			return laneOther
+		}
+	}
+	return laneFresh
+}
+
+// count counts an attempt at each of the keys. seen is what a look has found. It refuses one that comes too early,
+// before it costs more than the look. If the server is too busy for it, it is refused and not counted. Errors:
+// ETooMany.
+func (s *Service) count(
+	ctx context.Context, seen map[billing.Attempt]billing.AttemptCount, keys []billing.Attempt, busy bool,
+) error {
+	now := s.db.Now()
+	var wait time.Duration
+	for _, k := range keys {
+		wait = max(wait, seen[k].Wait(k.Kind, now))
+	}
+	if busy {
+		wait = max(wait, holdFor)
+	}
+	if wait > 0 {
+		return s.holdBack(ctx, wait)
+	}
+	var counted map[billing.Attempt]billing.AttemptCount
+	err := s.db.InTx(ctx, func(tx *store.Tx) (err error) {
+		now = tx.Now
+		counted, err = tx.CountAttempts(ctx, keys)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, k := range keys {
+		wait = max(wait, outrun(k.Kind, seen[k], counted[k], now))
+	}
+	if wait > 0 {
+		return s.holdBack(ctx, wait)
+	}
+	return nil
+}
+
+// outrun returns how long an attempt must wait although the look let it through, because others were counted between
+// the look and the count. 0 means that it is let through.
+func outrun(kind billing.AttemptKind, seen, counted billing.AttemptCount, now time.Time) time.Duration {
+	free := counted.Level(kind, now) <= billing.Allowances[kind].Free
+	switch {
+	case counted.ZeroAt.IsZero(): // the count has reached its bound
+		return billing.Allowances[kind].Every
+	case free || !counted.ZeroAt.After(seen.Next(kind, now).ZeroAt):
+		return 0
+	}
+	return counted.Wait(kind, now)
+}
+
+// holdBack refuses an attempt, after a second if few are held. Errors: ETooMany, always.
+func (s *Service) holdBack(ctx context.Context, wait time.Duration) error {
+	select {
+	case s.held <- struct{}{}:
+		second := time.NewTimer(holdFor)
+		defer second.Stop()
+		select {
+		case <-second.C:
+		case <-ctx.Done():
+		}
+		<-s.held
+	default:
+	}
+	return &billing.Error{
+		Code: billing.ETooMany, Message: "Too many attempts. Wait before the next one.",
+		RetryAfter: max(wait-holdFor, time.Second),
+	}
+}
+
+// succeed ends a try that had the right password, in the transaction of what it was for. The account's next tries from
+// this address have their own allowance.
+func (s *Service) succeed(ctx context.Context, tx *store.Tx, a billing.Account, try passwordTry) error {
+	if try.newer != "" {
+		if err := tx.ReplacePasswordHash(ctx, a.ID, a.PasswordHash, try.newer); err != nil {
+			return err
+		}
+	}
+	if try.pair == "" {
+		return nil
+	}
+	// Last, because other requests count at these rows.
+	if err := tx.UncountAttempts(ctx, try.counted); err != nil {
+		return err
+	}
+	if until := tx.Now.Add(billing.KnownFor); until.Sub(try.known) > knownStep {
+		return tx.KeepKnown(ctx, try.pair, until)
+	}
+	return nil
+}
+
+// knows makes the caller's address known at an account whose owner has proven that it is theirs, by other means than a
+// password.
+func (s *Service) knows(ctx context.Context, tx *store.Tx, email string) error {
+	from := addressOf(ctx)
+	if s.unthrottled || from == "" {
+		return nil
+	}
+	return tx.KeepKnown(ctx, hashOf(email+" "+from), tx.Now.Add(billing.KnownFor))
+}
+
+// limit counts a request of a kind by its address, and returns the lane for its password. Errors: ETooMany.
+func (s *Service) limit(ctx context.Context, kind billing.AttemptKind) (lane, error) {
+	from := addressOf(ctx)
+	if s.unthrottled || from == "" {
+		return laneFresh, nil
+	}
+	keys := []billing.Attempt{{Kind: kind, Subject: from}}
+	seen, err := s.db.Attempts(ctx, keys)
+	if err != nil {
+		return 0, err
+	}
+	l := s.laneOf(seen, keys)
+	return l, s.count(ctx, seen, keys, kind == billing.AttemptRegister && s.hashers.full(l))
+}
+
+// guessed counts a request whose token is not known, by its address, and returns what to return in place of its error.
+// A token that is known is never counted and never refused, however many an attacker tries from the same address.
+// Errors: the given one, or ETooMany.
+func (s *Service) guessed(ctx context.Context, unknown error) error {
+	if _, err := s.limit(ctx, billing.AttemptToken); err != nil {
+		return err
+	}
+	return unknown
+}
+
+// hashOf returns what stands for an email in the table of attempts: no one can read there who tried to log in where.
+func hashOf(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])
+}
