@@ -7,6 +7,8 @@ import "strings"
 var objectAttacks = []attack{
 	{"the victim's order", user, "GET /checkout/$ORDER", "", "", "404 not-found"},
 	{"the victim's order by an admin", admin, "GET /checkout/$ORDER", "", "", "404 not-found"},
+	{"the victim's spend", user, "GET /points/spends/$ENTRY", "", "", "404 not-found"},
+	{"the victim's spend at the attacker's account", worker, "GET /accounts/$ACCOUNT/spends/$ENTRY", "", "", "404 not-found"},
 	{"the victim's hold", user, "GET /points/holds/$HOLD", "", "", "404 not-found"},
 	{"capture of the victim's hold", user, "POST /points/holds/$HOLD/capture", "", `{}`, "404 not-found"},
 	{"release of the victim's hold", user, "POST /points/holds/$HOLD/release", "", "", "404 not-found"},

@@ -89,6 +89,8 @@ func toAPIEntry(e billing.Entry) Entry {
 		Held:         int64(e.Held),
 		BalanceAfter: int64(e.BalanceAfter),
 		By:           EntryActor{Kind: cmp.Or(EntryActorKind(e.By.Kind), EntryActorKindSystem)},
+		Action:       optional(e.Action),
+		Quantity:     toAPIQuantity(e.Quantity),
 		Description:  e.Description, Metadata: toAPIMetadata(e.Metadata), CreatedAt: e.CreatedAt,
 	}
 	if e.HoldID != "" {
@@ -106,6 +108,8 @@ func toAPIHold(h billing.Hold) Hold {
 		Amount:      int64(h.Amount),
 		Captured:    int64(h.Captured),
 		Status:      HoldStatus(h.Status),
+		Action:      optional(h.Action),
+		Quantity:    toAPIQuantity(h.Quantity),
 		Description: h.Description,
 		Metadata:    toAPIMetadata(h.Metadata), ExpiresAt: h.ExpiresAt, CreatedAt: h.CreatedAt, EndedAt: h.EndedAt,
 	}
@@ -123,7 +127,8 @@ func toAPIHoldEnded(h account.Held) HoldEnded {
 // toAPISpend shows an entry of kind spend from the spender's side: the amount is positive.
 func toAPISpend(e billing.Entry) Spend {
 	return Spend{
-		Id: string(e.ID), Amount: -int64(e.Amount), BalanceAfter: int64(e.BalanceAfter), Description: e.Description,
+		Id: string(e.ID), Amount: -int64(e.Amount), Action: optional(e.Action), Quantity: toAPIQuantity(e.Quantity),
+		BalanceAfter: int64(e.BalanceAfter), Description: e.Description,
 		Metadata: toAPIMetadata(e.Metadata), CreatedAt: e.CreatedAt,
 	}
 }

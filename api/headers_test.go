@@ -60,7 +60,8 @@ func crossings(t *testing.T) (all []crossing) {
 // addressFor fills the parameters of a path with ids that do not exist.
 func addressFor(path string) string {
 	const nothing = "_01jd0000000000000000000000"
-	return strings.NewReplacer("{order_id}", "ord"+nothing, "{hold_id}", "hld"+nothing, "{account_id}", "acc"+nothing,
+	return strings.NewReplacer("{order_id}", "ord"+nothing, "{hold_id}", "hld"+nothing, "{spend_id}", "ent"+nothing,
+		"{account_id}", "acc"+nothing,
 		"{webhook_id}", "whk"+nothing, "{event_id}", "msg"+nothing, "{key_id}", "key"+nothing).Replace(path)
 }
 

@@ -24,8 +24,14 @@ func (s *server) CreateHold(ctx context.Context, r CreateHoldRequestObject) (Cre
 	if err := checkMetadata(value(r.Body.Metadata)); err != nil {
 		return nil, err
 	}
+	o, err := fromAPIOrder(r.Body.Action, r.Body.Quantity, r.Body.Amount)
+	if err != nil {
+		return nil, err
+	}
 	held, err := s.accounts.Hold(ctx, caller(ctx), ledger.HoldRequest{
-		Amount:      billing.Points(r.Body.Amount),
+		Amount:      o.amount,
+		Action:      o.action,
+		Quantity:    o.quantity,
 		TTL:         holdTTL(r.Body.TtlSeconds),
 		Description: value(r.Body.Description),
 		Metadata:    value(r.Body.Metadata), Key: value(r.Params.IdempotencyKey),

@@ -635,6 +635,24 @@ type AccountRequest struct {
 	ExternalId ExternalID `json:"external_id"`
 }
 
+// Action defines model for Action.
+type Action struct {
+	Id string `json:"id"`
+
+	// Max The largest quantity of one request.
+	Max int64 `json:"max"`
+	Per int64 `json:"per"`
+
+	// Points The price of each `per` units; a part of them costs as much as all.
+	Points int64 `json:"points"`
+}
+
+// ActionID The id of an action of the catalogue. Its price is read there when the request comes.
+type ActionID = string
+
+// ActionQuantity How many of the action; 1 if it is left out. At most the action's `max`.
+type ActionQuantity = int64
+
 // Adjustment defines model for Adjustment.
 type Adjustment struct {
 	Entry  Entry  `json:"entry"`
@@ -679,8 +697,13 @@ type CaptureRequest struct {
 
 // Catalog defines model for Catalog.
 type Catalog struct {
-	Packs []Pack `json:"packs"`
-	Plans []Plan `json:"plans"`
+	// Actions What points are spent on, in the order of the ids.
+	Actions []Action `json:"actions"`
+
+	// ActionsOnly Whether a user may spend and hold only by naming an action. Otherwise an `amount` may be named in its place.
+	ActionsOnly bool   `json:"actions_only"`
+	Packs       []Pack `json:"packs"`
+	Plans       []Plan `json:"plans"`
 }
 
 // CheckoutCreated defines model for CheckoutCreated.
@@ -787,6 +810,9 @@ type Email = openapi_types.Email
 
 // Entry defines model for Entry.
 type Entry struct {
+	// Action The action that set the price; null if the caller chose the amount.
+	Action *SpentAction `json:"action"`
+
 	// Amount Signed: grants are positive. Zero if points only went into a hold or came back from it, or are kept for the next period.
 	Amount int64 `json:"amount"`
 
@@ -808,6 +834,9 @@ type Entry struct {
 
 	// Metadata Up to 20 short strings that the caller chooses, under keys of 1 to 40 characters.
 	Metadata Metadata `json:"metadata"`
+
+	// Quantity How many of the action; null without one.
+	Quantity *SpentQuantity `json:"quantity"`
 }
 
 // EntryKind defines model for Entry.Kind.
@@ -844,6 +873,9 @@ type FieldError struct {
 	Pointer string `json:"pointer"`
 }
 
+// FreeAmount How many points, in place of an action. Refused (403, `action-required`) with a user's token if the catalogue says `actions_only: true`.
+type FreeAmount = int64
+
 // GrantRequest defines model for GrantRequest.
 type GrantRequest struct {
 	Amount int64 `json:"amount"`
@@ -857,6 +889,9 @@ type GrantRequest struct {
 
 // Hold defines model for Hold.
 type Hold struct {
+	// Action The action that set the price; null if the caller chose the amount.
+	Action *SpentAction `json:"action"`
+
 	// Amount How many points were set aside.
 	Amount int64 `json:"amount"`
 
@@ -875,8 +910,11 @@ type Hold struct {
 	Id HoldID `json:"id"`
 
 	// Metadata Up to 20 short strings that the caller chooses, under keys of 1 to 40 characters.
-	Metadata Metadata   `json:"metadata"`
-	Status   HoldStatus `json:"status"`
+	Metadata Metadata `json:"metadata"`
+
+	// Quantity How many of the action; null without one.
+	Quantity *SpentQuantity `json:"quantity"`
+	Status   HoldStatus     `json:"status"`
 }
 
 // HoldStatus defines model for Hold.Status.
@@ -914,14 +952,20 @@ type HoldPage struct {
 	NextCursor *string `json:"next_cursor"`
 }
 
-// HoldRequest defines model for HoldRequest.
+// HoldRequest It has either `action` or `amount`.
 type HoldRequest struct {
-	// Amount How many points.
-	Amount      int64   `json:"amount"`
-	Description *string `json:"description,omitempty"`
+	// Action The id of an action of the catalogue. Its price is read there when the request comes.
+	Action *ActionID `json:"action,omitempty"`
+
+	// Amount How many points, in place of an action. Refused (403, `action-required`) with a user's token if the catalogue says `actions_only: true`.
+	Amount      *FreeAmount `json:"amount,omitempty"`
+	Description *string     `json:"description,omitempty"`
 
 	// Metadata Up to 20 short strings that the caller chooses, under keys of 1 to 40 characters.
 	Metadata *Metadata `json:"metadata,omitempty"`
+
+	// Quantity How many of the action; 1 if it is left out. At most the action's `max`.
+	Quantity *ActionQuantity `json:"quantity,omitempty"`
 
 	// TtlSeconds The hold expires after this many seconds, and its points go back. At most 7 days.
 	TtlSeconds *int64 `json:"ttl_seconds,omitempty"`
@@ -1251,6 +1295,10 @@ type Problem struct {
 	Type string `json:"type"`
 }
 
+// Receipt A signed token (JWT) that says what was spent. Another service of the operator verifies it by our public keys, without
+// a request to us (docs/prices.md). It is valid for 15 minutes after the spend; a repeat after that has null.
+type Receipt = string
+
 // RefreshRequest defines model for RefreshRequest.
 type RefreshRequest struct {
 	RefreshToken string `json:"refresh_token"`
@@ -1406,7 +1454,11 @@ type ServiceKeyRequest struct {
 // ServiceSpendResult defines model for ServiceSpendResult.
 type ServiceSpendResult struct {
 	Points Points `json:"points"`
-	Spend  Spend  `json:"spend"`
+
+	// Receipt A signed token (JWT) that says what was spent. Another service of the operator verifies it by our public keys, without
+	// a request to us (docs/prices.md). It is valid for 15 minutes after the spend; a repeat after that has null.
+	Receipt *Receipt `json:"receipt"`
+	Spend   Spend    `json:"spend"`
 
 	// Stale True if Stripe should have been asked first and did not reply.
 	Stale bool `json:"stale"`
@@ -1438,30 +1490,45 @@ type SessionTokenType string
 
 // Spend defines model for Spend.
 type Spend struct {
-	Amount       int64     `json:"amount"`
-	BalanceAfter int64     `json:"balance_after"`
-	CreatedAt    time.Time `json:"created_at"`
-	Description  string    `json:"description"`
-	Id           string    `json:"id"`
+	// Action The action that set the price; null if the caller chose the amount.
+	Action       *SpentAction `json:"action"`
+	Amount       int64        `json:"amount"`
+	BalanceAfter int64        `json:"balance_after"`
+	CreatedAt    time.Time    `json:"created_at"`
+	Description  string       `json:"description"`
+	Id           string       `json:"id"`
 
 	// Metadata Up to 20 short strings that the caller chooses, under keys of 1 to 40 characters.
 	Metadata Metadata `json:"metadata"`
+
+	// Quantity How many of the action; null without one.
+	Quantity *SpentQuantity `json:"quantity"`
 }
 
-// SpendRequest defines model for SpendRequest.
+// SpendRequest It has either `action` or `amount`.
 type SpendRequest struct {
-	// Amount How many points.
-	Amount      int64   `json:"amount"`
-	Description *string `json:"description,omitempty"`
+	// Action The id of an action of the catalogue. Its price is read there when the request comes.
+	Action *ActionID `json:"action,omitempty"`
+
+	// Amount How many points, in place of an action. Refused (403, `action-required`) with a user's token if the catalogue says `actions_only: true`.
+	Amount      *FreeAmount `json:"amount,omitempty"`
+	Description *string     `json:"description,omitempty"`
 
 	// Metadata Up to 20 short strings that the caller chooses, under keys of 1 to 40 characters.
 	Metadata *Metadata `json:"metadata,omitempty"`
+
+	// Quantity How many of the action; 1 if it is left out. At most the action's `max`.
+	Quantity *ActionQuantity `json:"quantity,omitempty"`
 }
 
 // SpendResult defines model for SpendResult.
 type SpendResult struct {
 	Points Points `json:"points"`
-	Spend  Spend  `json:"spend"`
+
+	// Receipt A signed token (JWT) that says what was spent. Another service of the operator verifies it by our public keys, without
+	// a request to us (docs/prices.md). It is valid for 15 minutes after the spend; a repeat after that has null.
+	Receipt *Receipt `json:"receipt"`
+	Spend   Spend    `json:"spend"`
 
 	// Stale True if Stripe should have been asked first and did not reply.
 	Stale bool `json:"stale"`
@@ -1470,6 +1537,12 @@ type SpendResult struct {
 	Subscription *Subscription `json:"subscription"`
 	Token        string        `json:"token"`
 }
+
+// SpentAction The action that set the price; null if the caller chose the amount.
+type SpentAction = string
+
+// SpentQuantity How many of the action; null without one.
+type SpentQuantity = int64
 
 // Status defines model for Status.
 type Status struct {
@@ -1760,11 +1833,17 @@ type ServiceKeyID = string
 // ServiceRequestKey defines model for ServiceRequestKey.
 type ServiceRequestKey = string
 
+// SpendID Example: ent_01jd0000000000000000000000
+type SpendID = string
+
 // WebhookID Example: whk_01jd0000000000000000000000
 type WebhookID = string
 
 // Conflict defines model for Conflict.
 type Conflict = Problem
+
+// DailyCap defines model for DailyCap.
+type DailyCap = Problem
 
 // EmailTaken defines model for EmailTaken.
 type EmailTaken = Problem
@@ -1789,6 +1868,9 @@ type PaymentRequired = PaymentRequiredProblem
 
 // ServiceInsufficientPoints defines model for ServiceInsufficientPoints.
 type ServiceInsufficientPoints = ServiceInsufficientPointsProblem
+
+// SpendForbidden defines model for SpendForbidden.
+type SpendForbidden = Problem
 
 // StripeRefused defines model for StripeRefused.
 type StripeRefused = Problem
@@ -2131,6 +2213,9 @@ type ServerInterface interface {
 	// SpendFor Spend points of an account
 	// (POST /accounts/{account_id}/spends)
 	SpendFor(ctx echo.Context, accountId AccountID, params SpendForParams) error
+	// ReadSpend One spend of an account
+	// (GET /accounts/{account_id}/spends/{spend_id})
+	ReadSpend(ctx echo.Context, accountId AccountID, spendId SpendID) error
 	// ReadSubscription The subscription as the database has it
 	// (GET /accounts/{account_id}/subscription)
 	ReadSubscription(ctx echo.Context, accountId AccountID) error
@@ -2197,7 +2282,7 @@ type ServerInterface interface {
 	// Register Create an account and log in
 	// (POST /auth/register)
 	Register(ctx echo.Context) error
-	// GetCatalog Plans and packs for sale
+	// GetCatalog What is for sale, and what points are spent on
 	// (GET /catalog)
 	GetCatalog(ctx echo.Context) error
 	// CreateCheckout Order an item of the catalogue and get the address of Stripe's page
@@ -2236,6 +2321,9 @@ type ServerInterface interface {
 	// SpendPoints Spend points
 	// (POST /points/spend)
 	SpendPoints(ctx echo.Context, params SpendPointsParams) error
+	// GetSpend One spend of the caller
+	// (GET /points/spends/{spend_id})
+	GetSpend(ctx echo.Context, spendId SpendID) error
 	// GetThreshold The threshold below which points are low
 	// (GET /points/threshold)
 	GetThreshold(ctx echo.Context) error
@@ -2609,6 +2697,30 @@ func (w *ServerInterfaceWrapper) SpendFor(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.SpendFor(ctx, accountId, params)
+	return err
+}
+
+// ReadSpend converts echo context to params.
+func (w *ServerInterfaceWrapper) ReadSpend(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "account_id" -------------
+	var accountId AccountID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "account_id", ctx.Param("account_id"), &accountId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter account_id: %s", err))
+	}
+
+	// ------------- Path parameter "spend_id" -------------
+	var spendId SpendID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "spend_id", ctx.Param("spend_id"), &spendId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter spend_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReadSpend(ctx, accountId, spendId)
 	return err
 }
 
@@ -3353,6 +3465,22 @@ func (w *ServerInterfaceWrapper) SpendPoints(ctx echo.Context) error {
 	return err
 }
 
+// GetSpend converts echo context to params.
+func (w *ServerInterfaceWrapper) GetSpend(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "spend_id" -------------
+	var spendId SpendID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "spend_id", ctx.Param("spend_id"), &spendId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter spend_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetSpend(ctx, spendId)
+	return err
+}
+
 // GetThreshold converts echo context to params.
 func (w *ServerInterfaceWrapper) GetThreshold(ctx echo.Context) error {
 	var err error
@@ -3595,6 +3723,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/points", wrapper.GetPoints, options.OperationMiddlewares["getPoints"]...)
 	router.GET(options.BaseURL+"/points/entries", wrapper.ListEntries, options.OperationMiddlewares["listEntries"]...)
 	router.POST(options.BaseURL+"/points/spend", wrapper.SpendPoints, options.OperationMiddlewares["spendPoints"]...)
+	router.GET(options.BaseURL+"/points/spends/:spend_id", wrapper.GetSpend, options.OperationMiddlewares["getSpend"]...)
 	router.DELETE(options.BaseURL+"/points/top-up", wrapper.DeleteTopUp, options.OperationMiddlewares["deleteTopUp"]...)
 	router.GET(options.BaseURL+"/points/top-up", wrapper.GetTopUp, options.OperationMiddlewares["getTopUp"]...)
 	router.PUT(options.BaseURL+"/points/top-up", wrapper.PutTopUp, options.OperationMiddlewares["putTopUp"]...)
@@ -3629,6 +3758,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/accounts/:account_id/subscription", wrapper.ReadSubscription, options.OperationMiddlewares["readSubscription"]...)
 	router.GET(options.BaseURL+"/accounts/:account_id/entries", wrapper.ReadEntries, options.OperationMiddlewares["readEntries"]...)
 	router.POST(options.BaseURL+"/accounts/:account_id/spends", wrapper.SpendFor, options.OperationMiddlewares["spendFor"]...)
+	router.GET(options.BaseURL+"/accounts/:account_id/spends/:spend_id", wrapper.ReadSpend, options.OperationMiddlewares["readSpend"]...)
 	router.POST(options.BaseURL+"/accounts/:account_id/holds", wrapper.HoldFor, options.OperationMiddlewares["holdFor"]...)
 	router.GET(options.BaseURL+"/accounts/:account_id/holds/:hold_id", wrapper.ReadHold, options.OperationMiddlewares["readHold"]...)
 	router.POST(options.BaseURL+"/accounts/:account_id/holds/:hold_id/capture", wrapper.CaptureFor, options.OperationMiddlewares["captureFor"]...)
@@ -3735,6 +3865,15 @@ type ConflictApplicationProblemPlusJSONResponse struct {
 	Headers ConflictResponseHeaders
 }
 
+type DailyCapResponseHeaders struct {
+	RetryAfter *int
+}
+type DailyCapApplicationProblemPlusJSONResponse struct {
+	Body Problem
+
+	Headers DailyCapResponseHeaders
+}
+
 type EmailTakenApplicationProblemPlusJSONResponse Problem
 
 type ForbiddenApplicationProblemPlusJSONResponse Problem
@@ -3750,6 +3889,8 @@ type NotFoundApplicationProblemPlusJSONResponse Problem
 type PaymentRequiredApplicationProblemPlusJSONResponse PaymentRequiredProblem
 
 type ServiceInsufficientPointsApplicationProblemPlusJSONResponse ServiceInsufficientPointsProblem
+
+type SpendForbiddenApplicationProblemPlusJSONResponse Problem
 
 type StripeRefusedApplicationProblemPlusJSONResponse Problem
 
@@ -5654,6 +5795,147 @@ type SpendFor503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response SpendFor503ApplicationProblemPlusJSONResponse) VisitSpendForResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadSpendRequestObject struct {
+	AccountId AccountID `json:"account_id"`
+	SpendId   SpendID   `json:"spend_id"`
+}
+
+type ReadSpendResponseObject interface {
+	VisitReadSpendResponse(w http.ResponseWriter) error
+}
+
+type ReadSpend200JSONResponse Spend
+
+func (response ReadSpend200JSONResponse) VisitReadSpendResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadSpend400ApplicationProblemPlusJSONResponse struct {
+	ValidationApplicationProblemPlusJSONResponse
+}
+
+func (response ReadSpend400ApplicationProblemPlusJSONResponse) VisitReadSpendResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadSpend401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ReadSpend401ApplicationProblemPlusJSONResponse) VisitReadSpendResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadSpend403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ReadSpend403ApplicationProblemPlusJSONResponse) VisitReadSpendResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadSpend404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ReadSpend404ApplicationProblemPlusJSONResponse) VisitReadSpendResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadSpend413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ReadSpend413ApplicationProblemPlusJSONResponse) VisitReadSpendResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadSpend429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response ReadSpend429ApplicationProblemPlusJSONResponse) VisitReadSpendResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadSpend503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ReadSpend503ApplicationProblemPlusJSONResponse) VisitReadSpendResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -9781,7 +10063,7 @@ func (response CreateHold402ApplicationProblemPlusJSONResponse) VisitCreateHoldR
 }
 
 type CreateHold403ApplicationProblemPlusJSONResponse struct {
-	ForbiddenApplicationProblemPlusJSONResponse
+	SpendForbiddenApplicationProblemPlusJSONResponse
 }
 
 func (response CreateHold403ApplicationProblemPlusJSONResponse) VisitCreateHoldResponse(w http.ResponseWriter) error {
@@ -10054,7 +10336,7 @@ func (response CaptureHold401ApplicationProblemPlusJSONResponse) VisitCaptureHol
 }
 
 type CaptureHold403ApplicationProblemPlusJSONResponse struct {
-	ForbiddenApplicationProblemPlusJSONResponse
+	SpendForbiddenApplicationProblemPlusJSONResponse
 }
 
 func (response CaptureHold403ApplicationProblemPlusJSONResponse) VisitCaptureHoldResponse(w http.ResponseWriter) error {
@@ -10420,7 +10702,7 @@ func (response SpendPoints402ApplicationProblemPlusJSONResponse) VisitSpendPoint
 }
 
 type SpendPoints403ApplicationProblemPlusJSONResponse struct {
-	ForbiddenApplicationProblemPlusJSONResponse
+	SpendForbiddenApplicationProblemPlusJSONResponse
 }
 
 func (response SpendPoints403ApplicationProblemPlusJSONResponse) VisitSpendPointsResponse(w http.ResponseWriter) error {
@@ -10483,11 +10765,135 @@ func (response SpendPoints422ApplicationProblemPlusJSONResponse) VisitSpendPoint
 	return err
 }
 
+type SpendPoints429ApplicationProblemPlusJSONResponse struct {
+	DailyCapApplicationProblemPlusJSONResponse
+}
+
+func (response SpendPoints429ApplicationProblemPlusJSONResponse) VisitSpendPointsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type SpendPoints503ApplicationProblemPlusJSONResponse struct {
 	UnavailableApplicationProblemPlusJSONResponse
 }
 
 func (response SpendPoints503ApplicationProblemPlusJSONResponse) VisitSpendPointsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSpendRequestObject struct {
+	SpendId SpendID `json:"spend_id"`
+}
+
+type GetSpendResponseObject interface {
+	VisitGetSpendResponse(w http.ResponseWriter) error
+}
+
+type GetSpend200JSONResponse Spend
+
+func (response GetSpend200JSONResponse) VisitGetSpendResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSpend400ApplicationProblemPlusJSONResponse struct {
+	ValidationApplicationProblemPlusJSONResponse
+}
+
+func (response GetSpend400ApplicationProblemPlusJSONResponse) VisitGetSpendResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSpend401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetSpend401ApplicationProblemPlusJSONResponse) VisitGetSpendResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSpend404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetSpend404ApplicationProblemPlusJSONResponse) VisitGetSpendResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSpend413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response GetSpend413ApplicationProblemPlusJSONResponse) VisitGetSpendResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSpend503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetSpend503ApplicationProblemPlusJSONResponse) VisitGetSpendResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -12334,6 +12740,9 @@ type StrictServerInterface interface {
 	// SpendFor Spend points of an account
 	// (POST /accounts/{account_id}/spends)
 	SpendFor(ctx context.Context, request SpendForRequestObject) (SpendForResponseObject, error)
+	// ReadSpend One spend of an account
+	// (GET /accounts/{account_id}/spends/{spend_id})
+	ReadSpend(ctx context.Context, request ReadSpendRequestObject) (ReadSpendResponseObject, error)
 	// ReadSubscription The subscription as the database has it
 	// (GET /accounts/{account_id}/subscription)
 	ReadSubscription(ctx context.Context, request ReadSubscriptionRequestObject) (ReadSubscriptionResponseObject, error)
@@ -12400,7 +12809,7 @@ type StrictServerInterface interface {
 	// Register Create an account and log in
 	// (POST /auth/register)
 	Register(ctx context.Context, request RegisterRequestObject) (RegisterResponseObject, error)
-	// GetCatalog Plans and packs for sale
+	// GetCatalog What is for sale, and what points are spent on
 	// (GET /catalog)
 	GetCatalog(ctx context.Context, request GetCatalogRequestObject) (GetCatalogResponseObject, error)
 	// CreateCheckout Order an item of the catalogue and get the address of Stripe's page
@@ -12439,6 +12848,9 @@ type StrictServerInterface interface {
 	// SpendPoints Spend points
 	// (POST /points/spend)
 	SpendPoints(ctx context.Context, request SpendPointsRequestObject) (SpendPointsResponseObject, error)
+	// GetSpend One spend of the caller
+	// (GET /points/spends/{spend_id})
+	GetSpend(ctx context.Context, request GetSpendRequestObject) (GetSpendResponseObject, error)
 	// GetThreshold The threshold below which points are low
 	// (GET /points/threshold)
 	GetThreshold(ctx context.Context, request GetThresholdRequestObject) (GetThresholdResponseObject, error)
@@ -12909,6 +13321,32 @@ func (sh *strictHandler) SpendFor(ctx echo.Context, accountId AccountID, params 
 		return err
 	} else if validResponse, ok := response.(SpendForResponseObject); ok {
 		return validResponse.VisitSpendForResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ReadSpend operation middleware
+func (sh *strictHandler) ReadSpend(ctx echo.Context, accountId AccountID, spendId SpendID) error {
+	var request ReadSpendRequestObject
+
+	request.AccountId = accountId
+	request.SpendId = spendId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReadSpend(ctx.Request().Context(), request.(ReadSpendRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReadSpend")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ReadSpendResponseObject); ok {
+		return validResponse.VisitReadSpendResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -14097,6 +14535,31 @@ func (sh *strictHandler) SpendPoints(ctx echo.Context, params SpendPointsParams)
 		return err
 	} else if validResponse, ok := response.(SpendPointsResponseObject); ok {
 		return validResponse.VisitSpendPointsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetSpend operation middleware
+func (sh *strictHandler) GetSpend(ctx echo.Context, spendId SpendID) error {
+	var request GetSpendRequestObject
+
+	request.SpendId = spendId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetSpend(ctx.Request().Context(), request.(GetSpendRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetSpend")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetSpendResponseObject); ok {
+		return validResponse.VisitGetSpendResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -34,8 +34,13 @@ func (s *server) SpendPoints(ctx context.Context, r SpendPointsRequestObject) (S
 	if err := checkMetadata(value(r.Body.Metadata)); err != nil {
 		return nil, err
 	}
+	o, err := fromAPIOrder(r.Body.Action, r.Body.Quantity, r.Body.Amount)
+	if err != nil {
+		return nil, err
+	}
 	spent, err := s.accounts.Spend(ctx, caller(ctx), ledger.SpendRequest{
-		Amount: billing.Points(r.Body.Amount), Description: value(r.Body.Description), Metadata: value(r.Body.Metadata),
+		Amount: o.amount, Action: o.action, Quantity: o.quantity,
+		Description: value(r.Body.Description), Metadata: value(r.Body.Metadata),
 		Key: value(r.Params.IdempotencyKey),
 	})
 	if err != nil {
@@ -45,12 +50,21 @@ func (s *server) SpendPoints(ctx context.Context, r SpendPointsRequestObject) (S
 		Spend: toAPISpend(spent.Entry), Points: toAPIPoints(spent.Account.Balance), Subscription: toAPISubscription(
 			spent.Account.Subscription,
 		),
-		Token: spent.Token, Stale: spent.Stale,
+		Receipt: optional(spent.Receipt), Token: spent.Token, Stale: spent.Stale,
 	}}
 	if spent.Replayed {
 		answer.Headers.IdempotentReplayed = &spent.Replayed
 	}
 	return answer, nil
+}
+
+// GetSpend returns one spend of the caller.
+func (s *server) GetSpend(ctx context.Context, r GetSpendRequestObject) (GetSpendResponseObject, error) {
+	e, err := ledger.ReadSpend(ctx, s.db, caller(ctx).Account, billing.EntryID(r.SpendId))
+	if err != nil {
+		return nil, err
+	}
+	return GetSpend200JSONResponse(toAPISpend(e)), nil
 }
 
 // GetThreshold returns the number of points that the caller counts as low.

@@ -13,8 +13,13 @@ func (s *server) SpendFor(ctx context.Context, r SpendForRequestObject) (SpendFo
 	if err := checkMetadata(value(r.Body.Metadata)); err != nil {
 		return nil, err
 	}
+	o, err := fromAPIOrder(r.Body.Action, r.Body.Quantity, r.Body.Amount)
+	if err != nil {
+		return nil, err
+	}
 	spent, err := s.accounts.SpendFor(ctx, service(ctx), billing.AccountID(r.AccountId), ledger.SpendRequest{
-		Amount: billing.Points(r.Body.Amount), Description: value(r.Body.Description), Metadata: value(r.Body.Metadata),
+		Amount: o.amount, Action: o.action, Quantity: o.quantity,
+		Description: value(r.Body.Description), Metadata: value(r.Body.Metadata),
 		Key: r.Params.IdempotencyKey,
 	})
 	if err != nil {
@@ -22,6 +27,7 @@ func (s *server) SpendFor(ctx context.Context, r SpendForRequestObject) (SpendFo
 	}
 	answer := SpendFor201JSONResponse{Body: ServiceSpendResult{
 		Spend:        toAPISpend(spent.Entry),
+		Receipt:      optional(spent.Receipt),
 		Points:       toAPIPoints(spent.Account.Balance),
 		Subscription: toAPISubscription(spent.Account.Subscription),
 		Stale:        spent.Stale,
@@ -32,13 +38,28 @@ func (s *server) SpendFor(ctx context.Context, r SpendForRequestObject) (SpendFo
 	return answer, nil
 }
 
+// ReadSpend returns one spend of an account.
+func (s *server) ReadSpend(ctx context.Context, r ReadSpendRequestObject) (ReadSpendResponseObject, error) {
+	e, err := ledger.ReadSpend(ctx, s.db, billing.AccountID(r.AccountId), billing.EntryID(r.SpendId))
+	if err != nil {
+		return nil, err
+	}
+	return ReadSpend200JSONResponse(toAPISpend(e)), nil
+}
+
 // HoldFor sets points of an account aside.
 func (s *server) HoldFor(ctx context.Context, r HoldForRequestObject) (HoldForResponseObject, error) {
 	if err := checkMetadata(value(r.Body.Metadata)); err != nil {
 		return nil, err
 	}
+	o, err := fromAPIOrder(r.Body.Action, r.Body.Quantity, r.Body.Amount)
+	if err != nil {
+		return nil, err
+	}
 	held, err := s.accounts.HoldFor(ctx, service(ctx), billing.AccountID(r.AccountId), ledger.HoldRequest{
-		Amount:      billing.Points(r.Body.Amount),
+		Amount:      o.amount,
+		Action:      o.action,
+		Quantity:    o.quantity,
 		TTL:         holdTTL(r.Body.TtlSeconds),
 		Description: value(r.Body.Description),
 		Metadata:    value(r.Body.Metadata),

@@ -138,8 +138,8 @@ func TestScopesOfOperations(t *testing.T) {
 	t.Parallel()
 	want := map[string]string{
 		"spendFor": "spend", "holdFor": "hold", "captureFor": "hold", "releaseFor": "hold", "grantFor": "grant",
-		"createAccount": "[spend hold grant]", "readHold": "[read hold]", "findAccount": "read", "readAccount": "read",
-		"readPoints": "read", "readSubscription": "read", "readEntries": "read",
+		"createAccount": "[spend hold grant]", "readHold": "[read hold]", "readSpend": "[read spend]",
+		"findAccount": "read", "readAccount": "read", "readPoints": "read", "readSubscription": "read", "readEntries": "read",
 	}
 	s, err := openSpec()
 	must(t, err)

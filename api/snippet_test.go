@@ -75,7 +75,9 @@ func TestGoSnippet(t *testing.T) {
 		args = append(args, c.token)
 	}
 	run := exec.CommandContext(t.Context(), "go", args...)
-	run.Dir = moduleWith(t, map[string]string{"main.go": runSnippet, "verify/verify.go": snippet(t, "go")})
+	run.Dir = moduleWith(t, map[string]string{
+		"main.go": runSnippet, "verify/verify.go": snippet(t, "tokens.md", "go"),
+	})
 	run.Env = append(os.Environ(), "GOFLAGS=", "GOWORK=off", "GOPROXY=off")
 	var stderr bytes.Buffer
 	run.Stderr = &stderr
@@ -94,15 +96,15 @@ func TestGoSnippet(t *testing.T) {
 	}
 }
 
-// snippet returns a block of code from docs/tokens.md.
-func snippet(t *testing.T, language string) string {
+// snippet returns the first block of code in a language from a page below docs.
+func snippet(t *testing.T, name, language string) string {
 	t.Helper()
-	page, err := os.ReadFile("../docs/tokens.md")
+	page, err := os.ReadFile(filepath.Join("../docs", name))
 	must(t, err)
 	_, code, found := strings.Cut(string(page), "\n```"+language+"\n")
 	code, _, ended := strings.Cut(code, "\n```\n")
 	if !found || !ended {
-		t.Fatalf("docs/tokens.md has no %s", language)
+		t.Fatalf("docs/%s has no %s", name, language)
 	}
 	return code + "\n"
 }

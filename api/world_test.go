@@ -100,8 +100,8 @@ func (w *world) wireWith(leaving <-chan struct{}, log *slog.Logger) http.Handler
 	})
 	tokens := token.NewIssuer(w.keys, "pointsync", "pointsync", w.Now)
 	accounts, err := account.New(account.Options{
-		DB: w.db, Tokens: tokens, Syncer: syncer, KeyRate: cmp.Or(w.keyRate, 200),
-		Unthrottled: !w.throttled,
+		DB: w.db, Tokens: tokens, Receipts: token.NewReceipts(tokens, "pointsync/receipts"), Syncer: syncer,
+		Catalog: w.Catalog, KeyRate: cmp.Or(w.keyRate, 200), Unthrottled: !w.throttled,
 	})
 	must(t, err)
 	accounts.RegisterJobs(runner)

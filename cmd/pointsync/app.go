@@ -93,7 +93,8 @@ func newApp(ctx context.Context, p parts) (_ *app, err error) {
 	})
 	tokens := token.NewIssuer(keys, c.Issuer, c.Audience, p.now)
 	a.accounts, err = account.New(account.Options{
-		DB: a.db, Tokens: tokens, Syncer: a.syncer, KeyRate: c.KeyRate, Unthrottled: c.Unthrottled,
+		DB: a.db, Tokens: tokens, Receipts: token.NewReceipts(tokens, c.ReceiptsFor()), Syncer: a.syncer,
+		Catalog: p.catalog, KeyRate: c.KeyRate, Unthrottled: c.Unthrottled,
 	})
 	if err != nil {
 		return nil, err

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/catalog"
 	"github.com/pointsync/pointsync/pkg/ledger"
 	"github.com/pointsync/pointsync/pkg/reconcile"
 	"github.com/pointsync/pointsync/pkg/store"
@@ -37,6 +38,9 @@ type Service struct {
 
 	unthrottled bool
 	held        chan struct{} // refused attempts that wait
+
+	catalog  *catalog.Catalog
+	receipts *token.Receipts
 }
 
 // Options are what a Service works with, and its settings.
@@ -47,6 +51,9 @@ type Options struct {
 	KeyRate int // the requests that a service key may make a second
 	// Unthrottled lets any number of passwords be tried from one address, for load tests.
 	Unthrottled bool
+
+	Catalog  *catalog.Catalog // the prices of actions
+	Receipts *token.Receipts  // that come with spends
 }
 
 // New returns a Service.
@@ -61,6 +68,9 @@ func New(o Options) (*Service, error) {
 
 		unthrottled: o.Unthrottled,
 		held:        make(chan struct{}, maxHeld),
+
+		catalog:  o.Catalog,
+		receipts: o.Receipts,
 	}
 	var err error
 	s.decoy, err = s.hash(context.Background(), laneOther, "no password of anybody's")

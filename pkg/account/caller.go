@@ -13,6 +13,8 @@ type caller struct {
 	actor    billing.Actor
 	login    billing.SessionID // of a customer, "" for a service
 	inWindow bool              // no need to ask Stripe first
+	// Whether the caller may choose how many points to spend, instead of naming an action.
+	anyAmount bool
 	// keySpace goes before the caller's Idempotency-Keys in the ledger. A caller's own key never holds a space.
 	keySpace string
 	mint     func(context.Context, billing.Account) (string, error) // the token of the response
@@ -25,21 +27,23 @@ const serviceSpace = "service "
 // customer returns the caller who holds a token. The token says whether to ask Stripe first.
 func (s *Service) customer(c token.Claims) caller {
 	return caller{
-		account:  c.Account,
-		actor:    billing.Actor{Kind: billing.ActorCustomer},
-		login:    c.Login,
-		inWindow: c.InWindow(s.db.Now()),
-		mint:     func(ctx context.Context, a billing.Account) (string, error) { return s.Mint(ctx, a, c) },
+		account:   c.Account,
+		actor:     billing.Actor{Kind: billing.ActorCustomer},
+		login:     c.Login,
+		inWindow:  c.InWindow(s.db.Now()),
+		anyAmount: !s.catalog.ActionsOnly,
+		mint:      func(ctx context.Context, a billing.Account) (string, error) { return s.Mint(ctx, a, c) },
 	}
 }
 
 // service returns the caller who holds a service key and acts for an account.
 func service(k billing.ServiceKey, id billing.AccountID) caller {
 	return caller{
-		account:  id,
-		actor:    k.Actor(),
-		keySpace: serviceSpace,
-		mint:     func(context.Context, billing.Account) (string, error) { return "", nil },
+		account:   id,
+		actor:     k.Actor(),
+		anyAmount: true,
+		keySpace:  serviceSpace,
+		mint:      func(context.Context, billing.Account) (string, error) { return "", nil },
 	}
 }
 

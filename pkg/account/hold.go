@@ -19,14 +19,20 @@ type Held struct {
 }
 
 // Hold sets points aside for a caller who holds the given token. It asks Stripe in the same cases as Spend. Errors:
-// *RefusedSpend (EInsufficientPoints), ETooMany, EStripeUnavailable, EKeyReused, EInvalid.
+// *RefusedSpend (EInsufficientPoints), ETooMany, EStripeUnavailable, EKeyReused, EInvalid, EActionRequired, ERequestCap,
+// EDailyCap.
 func (s *Service) Hold(ctx context.Context, c token.Claims, r ledger.HoldRequest) (Held, error) {
 	held, err := s.hold(ctx, s.customer(c), r)
 	return held, gone(err)
 }
 
 func (s *Service) hold(ctx context.Context, c caller, r ledger.HoldRequest) (Held, error) {
-	r.Key, r.By, r.Login = c.keySpace+r.Key, c.actor, c.login
+	r.Key, r.By, r.Login, r.Caps = c.keySpace+r.Key, c.actor, c.login, s.catalog.Caps
+	price, err := s.price(c, r.Amount, r.Action, r.Quantity)
+	if err != nil {
+		return s.holdAgain(ctx, c, r, err)
+	}
+	r.Amount = price
 	var held ledger.Held
 	outcome, err := s.synced(ctx, c, r.Amount, func() (_ billing.Account, err error) {
 		held, err = ledger.Hold(ctx, s.db, c.account, r)
@@ -35,14 +41,23 @@ func (s *Service) hold(ctx context.Context, c caller, r ledger.HoldRequest) (Hel
 	return s.answer(ctx, c, held, outcome, err)
 }
 
+// holdAgain does for a hold what spendAgain does for a spend.
+func (s *Service) holdAgain(ctx context.Context, c caller, r ledger.HoldRequest, refused error) (Held, error) {
+	held, ok, err := ledger.HoldReplay(ctx, s.db, c.account, r)
+	if err == nil && !ok {
+		err = refused
+	}
+	return s.answer(ctx, c, held, "", err)
+}
+
 // Capture spends what a hold set aside. Those points are there whatever Stripe says, so Stripe is not asked. Errors:
-// ENotFound, EConflict (the hold has ended), EInvalid, EKeyReused.
+// ENotFound, EConflict (the hold has ended), EInvalid, EActionRequired, EKeyReused.
 func (s *Service) Capture(ctx context.Context, c token.Claims, r ledger.CaptureRequest) (Held, error) {
 	return s.capture(ctx, s.customer(c), r)
 }
 
 func (s *Service) capture(ctx context.Context, c caller, r ledger.CaptureRequest) (Held, error) {
-	r.Key, r.By, r.Login = c.keySpace+r.Key, c.actor, c.login
+	r.Key, r.By, r.Login, r.WholeOnly = c.keySpace+r.Key, c.actor, c.login, !c.anyAmount
 	held, err := ledger.Capture(ctx, s.db, c.account, r)
 	return s.answer(ctx, c, held, "", err)
 }

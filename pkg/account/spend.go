@@ -15,6 +15,7 @@ type Spent struct {
 	Entry    billing.Entry
 	Account  billing.Account
 	Token    string // mirrors Account
+	Receipt  string // for the operator's other services; "" once it would be too old
 	Stale    bool   // Stripe should have been asked first and did not reply
 	Replayed bool
 }
@@ -34,14 +35,19 @@ func (e *RefusedSpend) Error() string { return e.Cause.Error() }
 func (e *RefusedSpend) Unwrap() error { return e.Cause }
 
 // Spend debits points for a caller who holds the given token. synced decides when to ask Stripe. Errors: *RefusedSpend
-// (EInsufficientPoints), EStripeUnavailable, EKeyReused, EInvalid.
+// (EInsufficientPoints), EStripeUnavailable, EKeyReused, EInvalid, EActionRequired, ERequestCap, EDailyCap.
 func (s *Service) Spend(ctx context.Context, c token.Claims, r ledger.SpendRequest) (Spent, error) {
 	spent, err := s.spend(ctx, s.customer(c), r)
 	return spent, gone(err)
 }
 
 func (s *Service) spend(ctx context.Context, c caller, r ledger.SpendRequest) (Spent, error) {
-	r.Key, r.By, r.Login = c.keySpace+r.Key, c.actor, c.login
+	r.Key, r.By, r.Login, r.Caps = c.keySpace+r.Key, c.actor, c.login, s.catalog.Caps
+	price, err := s.price(c, r.Amount, r.Action, r.Quantity)
+	if err != nil {
+		return s.spendAgain(ctx, c, r, err)
+	}
+	r.Amount = price
 	var spent ledger.Spent
 	outcome, err := s.synced(ctx, c, r.Amount, func() (_ billing.Account, err error) {
 		spent, err = ledger.Spend(ctx, s.db, c.account, r)
@@ -50,11 +56,33 @@ func (s *Service) spend(ctx context.Context, c caller, r ledger.SpendRequest) (S
 	if err != nil {
 		return Spent{}, err
 	}
+	return s.spent(ctx, c, spent, outcome)
+}
+
+// spendAgain returns the first outcome of a request that has no price any more: the catalogue has lost the action since,
+// or the operator has closed free amounts. If it is no repeat, the error is refused.
+func (s *Service) spendAgain(ctx context.Context, c caller, r ledger.SpendRequest, refused error) (Spent, error) {
+	spent, ok, err := ledger.SpendReplay(ctx, s.db, c.account, r)
+	if err != nil {
+		return Spent{}, err
+	}
+	if !ok {
+		return Spent{}, refused
+	}
+	return s.spent(ctx, c, spent, "")
+}
+
+func (s *Service) spent(ctx context.Context, c caller, spent ledger.Spent, outcome reconcile.Outcome) (Spent, error) {
+	receipt, err := s.receipts.Of(spent.Entry)
+	if err != nil {
+		return Spent{}, err
+	}
 	raw, err := c.mint(ctx, spent.Account)
 	return Spent{
 		Entry:    spent.Entry,
 		Account:  spent.Account,
 		Token:    raw,
+		Receipt:  receipt,
 		Stale:    outcome == reconcile.Failed,
 		Replayed: spent.Replayed,
 	}, err

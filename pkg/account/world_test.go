@@ -27,8 +27,10 @@ func newServiceOf(t testing.TB, db *store.DB, syncer *reconcile.Syncer) *Service
 	t.Helper()
 	keys, err := token.ParseKeys(token.GenerateKey("test"))
 	must(t, err)
+	tokens := token.NewIssuer(keys, "pointsync", "pointsync", db.Now)
 	s, err := New(Options{
-		DB: db, Tokens: token.NewIssuer(keys, "pointsync", "pointsync", db.Now), Syncer: syncer, KeyRate: 200,
+		DB: db, Tokens: tokens, Receipts: token.NewReceipts(tokens, "pointsync/receipts"), Syncer: syncer,
+		Catalog: catalog.Default(), KeyRate: 200,
 	})
 	must(t, err)
 	return s

@@ -15,6 +15,7 @@ type Account struct {
 	Unsettled  Points     // spends not yet allocated to lots
 	NextExpiry *time.Time // when the next lot with points left, or the next active hold, expires
 	Version    int64      // grows with every change that a token mirrors
+	Day        DaySpent   // what the account spent today
 	LowPoints  *Points    // fewer available points are low; nil: the operator's number, 0: never low
 
 	Subscription *Subscription // the window in force; nil if there never was a subscription

@@ -24,6 +24,7 @@ type Plan struct {
 	MaxQuantity           int64  // seats that one subscription may have; points and amount are for each seat
 	Rollover              Points // how many unused points are kept in the next paid period, at most
 	Retired               bool   // known and still granting, but no longer sold
+	Features              []string
 }
 
 // Terms returns what a price of this plan grants.

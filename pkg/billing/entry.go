@@ -32,6 +32,8 @@ type Entry struct {
 	Seq         int64
 	Description string
 	Metadata    map[string]string
+	Action      string // what a spend, a hold or a capture is for, if its price is the catalogue's; otherwise ""
+	Quantity    int64  // of Action
 	By          Actor
 	LotID       LotID  // for grants, expiries and clawbacks
 	HoldID      HoldID // for holds, captures and releases

@@ -15,6 +15,9 @@ const (
 	EUnauthorized       Code = "unauthorized"        // no valid credentials
 	EForbidden          Code = "forbidden"           // valid credentials that do not allow this operation
 	EAccountClosed      Code = "account-closed"      // the account is disabled, or deleted
+	EActionRequired     Code = "action-required"     // the operator lets users spend only on actions
+	ERequestCap         Code = "request-cap"         // more points than one request of the account may take
+	EDailyCap           Code = "daily-cap"           // more points than the account may spend today
 	ENotFound           Code = "not-found"           // does not exist, or belongs to another account
 	EConflict           Code = "conflict"            // the current state does not allow it
 	EEmailTaken         Code = "email-taken"         // an account with that email exists

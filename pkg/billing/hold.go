@@ -20,6 +20,8 @@ type Hold struct {
 	Amount      Points
 	Captured    Points // of Amount, once the hold is captured
 	Status      HoldStatus
+	Action      string // what it is for, if its price is the catalogue's; otherwise ""
+	Quantity    int64  // of Action
 	Description string
 	Metadata    map[string]string
 	ExpiresAt   time.Time // from this time its points count as given back

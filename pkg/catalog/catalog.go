@@ -1,5 +1,6 @@
-// Package catalog owns what is for sale: the plans and packs of catalog.yaml, read once and checked as a whole. It
-// does not know Stripe, where the same items exist as products and prices, nor who has bought what.
+// Package catalog owns what is for sale, and what points buy: the plans, packs and actions of catalog.yaml, read once
+// and checked as a whole. It does not know Stripe, where plans and packs exist as products and prices, nor who has
+// bought what.
 //
 // Every Catalog that Load, Parse or Default returns has at least one item. Its ids are unique over plans and packs
 // together, and its order is the file's. Every amount of money and points is positive and within the limits of this
@@ -30,6 +31,12 @@ const maxFileBytes = 1 << 20
 type Catalog struct {
 	Plans []billing.Plan
 	Packs []billing.Pack
+	// Actions are what points are spent on, in the order of their ids.
+	Actions []billing.Action
+	// ActionsOnly refuses spends and holds of users that name an amount in place of an action. Services may name one.
+	ActionsOnly bool
+	// Caps limit what an account may spend.
+	Caps billing.CapPolicy
 	// AllowPromotionCodes lets customers enter a promotion code on Stripe's page.
 	AllowPromotionCodes bool
 }
@@ -102,4 +109,20 @@ func (c *Catalog) Pack(id string) (billing.Pack, bool) {
 		}
 	}
 	return billing.Pack{}, false
+}
+
+// Action returns the action with an id.
+func (c *Catalog) Action(id string) (billing.Action, bool) {
+	for _, a := range c.Actions {
+		if a.ID == id {
+			return a, true
+		}
+	}
+	return billing.Action{}, false
+}
+
+// Features returns the features of a plan, retired or not, and none for a plan that the catalogue does not know.
+func (c *Catalog) Features(plan string) []string {
+	p, _ := c.Plan(plan)
+	return p.Features
 }

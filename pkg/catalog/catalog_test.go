@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -72,7 +73,7 @@ packs:
 		TrialPoints: 7,
 		MaxQuantity: 1,
 	}
-	if c.Plans[0] != want {
+	if !reflect.DeepEqual(c.Plans[0], want) {
 		t.Errorf("got %+v, want %+v", c.Plans[0], want)
 	}
 	if p := c.Packs[0]; p.MaxQuantity != 1 || p.Currency != "usd" {

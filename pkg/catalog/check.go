@@ -57,6 +57,8 @@ func (f *file) check() error {
 		f.checkItem(&found, place, p.item, seen)
 		p.check(&found, place)
 	}
+	f.checkActions(&found)
+	f.Caps.check(&found, "caps")
 	return errors.Join(found.errs...)
 }
 
@@ -90,6 +92,8 @@ func (f *file) checkItem(found *findings, place string, i item, seen map[string]
 }
 
 func (p plan) check(found *findings, place string) {
+	p.checkFeatures(found, place)
+	p.Caps.check(found, place+", caps")
 	switch p.Interval {
 	case billing.IntervalDay, billing.IntervalWeek, billing.IntervalMonth, billing.IntervalYear:
 	default:

@@ -37,6 +37,10 @@ type file struct {
 	Codes    bool   `yaml:"allow_promotion_codes"`
 	Plans    []plan `yaml:"plans"`
 	Packs    []pack `yaml:"packs"`
+
+	Actions     map[string]action `yaml:"actions"`
+	ActionsOnly bool              `yaml:"actions_only"`
+	Caps        caps              `yaml:"caps"`
 }
 
 // item is what plans and packs have in common.
@@ -61,6 +65,8 @@ type plan struct {
 	TrialPoints *whole           `yaml:"trial_points"`
 	Rollover    rollover         `yaml:"rollover"`
 	MaxQuantity *whole           `yaml:"max_quantity"`
+	Features    []string         `yaml:"features"`
+	Caps        caps             `yaml:"caps"`
 }
 
 // rollover is written as none, all, or {cap: 100}.
@@ -118,6 +124,9 @@ func (f *file) catalog() *Catalog {
 		AllowPromotionCodes: f.Codes,
 		Plans:               make([]billing.Plan, 0, len(f.Plans)),
 		Packs:               make([]billing.Pack, 0, len(f.Packs)),
+		Actions:             f.actions(),
+		ActionsOnly:         f.ActionsOnly,
+		Caps:                f.capPolicy(),
 	}
 	for _, p := range f.Plans {
 		c.Plans = append(c.Plans, billing.Plan{
@@ -132,6 +141,7 @@ func (f *file) catalog() *Catalog {
 			Rollover:      p.Rollover.points(),
 			MaxQuantity:   or(p.MaxQuantity, 1),
 			Retired:       p.retired(),
+			Features:      p.Features,
 		})
 	}
 	for _, p := range f.Packs {

@@ -124,6 +124,7 @@ func (c *Config) checkServer(p *problems) {
 		p.placeholder("POINTSYNC_SIGNING_KEYS")
 	}
 	c.checkBounds(p)
+	c.checkReceipts(p)
 	if !claimPattern.MatchString(c.Issuer) {
 		p.add("POINTSYNC_TOKEN_ISSUER must be one name or address, without spaces, commas, semicolons or quotes")
 	}
@@ -190,6 +191,16 @@ func (c *Config) checkBounds(p *problems) {
 	}
 	if c.KeyRate < 1 || c.KeyRate > 100_000 {
 		p.add("POINTSYNC_SERVICE_KEY_RATE must be from 1 to 100000 requests a second")
+	}
+}
+
+// checkReceipts refuses an audience of receipts that a verifier could not compare, or that is the one of access tokens.
+func (c *Config) checkReceipts(p *problems) {
+	switch {
+	case !claimPattern.MatchString(c.ReceiptsFor()):
+		p.add("POINTSYNC_RECEIPT_AUDIENCE must be one name or address, without spaces, commas, semicolons or quotes")
+	case c.Receipts == c.Audience:
+		p.add("POINTSYNC_RECEIPT_AUDIENCE is POINTSYNC_TOKEN_AUDIENCE: a receipt must not be for the readers of access tokens")
 	}
 }
 

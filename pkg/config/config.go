@@ -4,6 +4,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -52,6 +53,7 @@ type Config struct {
 	SigningKeys    Secret        `env:"POINTSYNC_SIGNING_KEYS"`
 	Issuer         string        `env:"POINTSYNC_TOKEN_ISSUER" envDefault:"pointsync"`
 	Audience       string        `env:"POINTSYNC_TOKEN_AUDIENCE" envDefault:"pointsync"`
+	Receipts       string        `env:"POINTSYNC_RECEIPT_AUDIENCE"`
 	PastDueGrace   time.Duration `env:"POINTSYNC_PAST_DUE_GRACE" envDefault:"72h"`
 	RenewalGrace   time.Duration `env:"POINTSYNC_RENEWAL_GRACE" envDefault:"2h"`
 	ShutdownDelay  time.Duration `env:"POINTSYNC_SHUTDOWN_DELAY" envDefault:"0s"`
@@ -115,6 +117,9 @@ func describe(err error) string {
 	}
 	return "a setting could not be read"
 }
+
+// ReceiptsFor returns the audience of receipts.
+func (c *Config) ReceiptsFor() string { return cmp.Or(c.Receipts, c.Audience+"/receipts") }
 
 // Live reports whether the key moves real money.
 func (c *Config) Live() bool {

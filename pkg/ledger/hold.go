@@ -16,15 +16,27 @@ const (
 	maxActiveHolds = 1000
 )
 
-// HoldRequest asks for points to be set aside. Key is the caller's Idempotency-Key, "" for none.
+// HoldRequest asks for points to be set aside: an amount, or the price of Quantity of an Action, as in SpendRequest. Key
+// is the caller's Idempotency-Key, "" for none.
 type HoldRequest struct {
 	By          billing.Actor
 	Login       billing.SessionID // of a customer: it must live; "" for a service
 	Amount      billing.Points
+	Action      string // "" for none
+	Quantity    int64
+	Caps        billing.CapPolicy
 	TTL         time.Duration
 	Description string
 	Metadata    map[string]string
 	Key         string
+}
+
+// hash distinguishes two requests that use the same key.
+func (r HoldRequest) hash() string {
+	if r.Action != "" {
+		return billing.RequestHash("hold", r.Action, r.Quantity, r.TTL, r.Description, r.Metadata)
+	}
+	return billing.RequestHash("hold", r.Amount, r.TTL, r.Description, r.Metadata)
 }
 
 // CaptureRequest spends an active hold: Amount of it, or all of it if Amount is 0. The rest goes back.
@@ -34,6 +46,8 @@ type CaptureRequest struct {
 	Hold   billing.HoldID
 	Amount billing.Points
 	Key    string
+	// WholeOnly refuses a part. A caller who may not choose what to pay may not choose a part of it either.
+	WholeOnly bool
 }
 
 // ReleaseRequest asks for an active hold to be given back.
@@ -53,7 +67,8 @@ type Held struct {
 }
 
 // Hold sets points aside: they move from `available` to `held`, and from the lots to the hold, in burn order. It asks
-// only the database. Errors: EInsufficientPoints (the key stays unused), ETooMany, EKeyReused, EInvalid, ENotFound,
+// only the database. The points count as spent today. What goes back on the same day no longer counts. Errors:
+// EInsufficientPoints, ERequestCap, EDailyCap (the key stays unused), ETooMany, EKeyReused, EInvalid, ENotFound,
 // EUnauthorized (the login has ended), EAccountClosed.
 func Hold(ctx context.Context, db *store.DB, id billing.AccountID, r HoldRequest) (Held, error) {
 	if r.Amount < 1 || r.Amount > billing.MaxPoints {
@@ -66,18 +81,16 @@ func Hold(ctx context.Context, db *store.DB, id billing.AccountID, r HoldRequest
 		r.Metadata = nil // one form for no metadata, now and when the hold is read again
 	}
 	var refused error
-	k := keyed{
-		account: id, by: r.By, login: r.Login, key: r.Key,
-		hash: billing.RequestHash("hold", r.Amount, r.TTL, r.Description, r.Metadata),
-	}
+	k := keyed{account: id, by: r.By, login: r.Login, key: r.Key, hash: r.hash()}
 	h, err := k.once(ctx, db, func(
 		tx *store.Tx, a billing.Account, lots []billing.Lot,
 	) (h billing.Hold, _ billing.Account, err error) {
-		if usable(a, lots, tx.Now) < r.Amount {
-			refused = billing.Errorf(
-				billing.EInsufficientPoints, "%d points asked for and %d available.", r.Amount, a.Available,
-			)
+		if refused = r.Caps.Check(a, r.Amount, tx.Now); refused != nil {
 			return h, a, nil // what was settled on the way stays settled
+		}
+		if usable(a, lots, tx.Now) < r.Amount {
+			refused = tooFew(r.Amount, a)
+			return h, a, nil
 		}
 		if n, err := tx.CountActiveHolds(ctx, id); err != nil {
 			return h, a, err
@@ -91,6 +104,8 @@ func Hold(ctx context.Context, db *store.DB, id billing.AccountID, r HoldRequest
 			AccountID:   id,
 			Amount:      r.Amount,
 			Status:      billing.HoldActive,
+			Action:      r.Action,
+			Quantity:    r.Quantity,
 			Description: r.Description,
 			Metadata:    r.Metadata, ExpiresAt: tx.Now.Add(r.TTL), CreatedAt: tx.Now,
 		}
@@ -103,9 +118,26 @@ func Hold(ctx context.Context, db *store.DB, id billing.AccountID, r HoldRequest
 	return h, err
 }
 
+// HoldReplay returns the outcome of a request whose key had its effect before, and false if the key is unused. Like
+// SpendReplay, it needs no price. Errors: EKeyReused, EUnauthorized (the login has ended), EAccountClosed.
+func HoldReplay(ctx context.Context, db *store.DB, id billing.AccountID, r HoldRequest) (h Held, ok bool, err error) {
+	if r.Key == "" {
+		return h, false, nil
+	}
+	if _, ok, err = db.EntryByKey(ctx, id, r.Key); err != nil || !ok {
+		return h, false, err
+	}
+	if len(r.Metadata) == 0 {
+		r.Metadata = nil
+	}
+	h, err = keyed{account: id, by: r.By, login: r.Login, key: r.Key, hash: r.hash()}.once(ctx, db, nil)
+	return h, true, err
+}
+
 // Capture spends the points that a hold set aside. A service may do so at a closed account too, because they were set
-// aside before it was closed. Errors: ENotFound, EConflict (the hold has ended), EInvalid (more
-// than it holds), EKeyReused, EUnauthorized (the login has ended), EAccountClosed.
+// aside before it was closed. Errors: ENotFound, EConflict (the hold has ended), EInvalid (more than it holds),
+// EActionRequired (a part that the caller may not choose), EKeyReused, EUnauthorized (the login has ended),
+// EAccountClosed.
 func Capture(ctx context.Context, db *store.DB, id billing.AccountID, r CaptureRequest) (Held, error) {
 	if r.Amount < 0 || r.Amount > billing.MaxPoints {
 		return Held{}, billing.Errorf(billing.EInvalid, "The amount must be from 1 to %d points.", billing.MaxPoints)
@@ -119,11 +151,17 @@ func Capture(ctx context.Context, db *store.DB, id billing.AccountID, r CaptureR
 				Code: billing.EInvalid, Message: "The request is not valid: amount is more than the hold has.",
 				Fields: []billing.FieldError{{Pointer: "/amount", Message: "is more than the hold has"}}}
 		}
+		if r.WholeOnly && r.Amount != 0 && r.Amount != h.Amount {
+			return billing.Errorf(
+				billing.EActionRequired, "A part of a hold is captured by a service. Capture all of it, without an amount.",
+			)
+		}
 		h.Status, h.Captured = billing.HoldCaptured, r.Amount
 		if r.Amount == 0 {
 			h.Captured = h.Amount
 		}
 		e.Kind, e.Description, e.Metadata = billing.EntryCapture, h.Description, h.Metadata
+		e.Action, e.Quantity = h.Action, h.Quantity
 		return nil
 	})
 }

@@ -125,6 +125,7 @@ func setAside(
 	}
 	a.Available -= h.Amount
 	a.Held += h.Amount
+	a.Day = a.Day.Plus(h.Amount, tx.Now)
 	a.Version++
 	if a.NextExpiry == nil || h.ExpiresAt.Before(*a.NextExpiry) {
 		a.NextExpiry = &h.ExpiresAt
@@ -139,6 +140,8 @@ func setAside(
 		Held:         h.Amount,
 		BalanceAfter: a.Total(),
 		Seq:          a.Version,
+		Action:       h.Action,
+		Quantity:     h.Quantity,
 		Description:  h.Description,
 		Metadata:     h.Metadata,
 		HoldID:       h.ID,
@@ -194,6 +197,7 @@ func endHold(
 		return h, a, err
 	}
 	a.Held -= h.Amount
+	a.Day = a.Day.Minus(h.Amount-h.Captured, h.CreatedAt)
 	a.Version++
 	e.ID, e.AccountID, e.HoldID, e.CreatedAt = billing.NewEntryID(tx.Now), a.ID, h.ID, tx.Now
 	e.Amount, e.Held, e.BalanceAfter, e.Seq = -h.Captured, -h.Amount, a.Total(), a.Version

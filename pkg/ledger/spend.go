@@ -10,12 +10,16 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// SpendRequest asks for points. Key is the caller's Idempotency-Key, "" for none. By and Login are not part of what a
-// repeat must repeat.
+// SpendRequest asks for points: for an amount, or for Quantity of an Action, whose price is then Amount. Key is the
+// caller's Idempotency-Key, "" for none. By, Login and Caps are not part of what a repeat must repeat, and neither is the
+// price of an action.
 type SpendRequest struct {
 	By          billing.Actor
 	Login       billing.SessionID // of a customer: it must live; "" for a service
 	Amount      billing.Points
+	Action      string // "" for none
+	Quantity    int64
+	Caps        billing.CapPolicy
 	Description string
 	Metadata    map[string]string
 	Key         string
@@ -23,6 +27,9 @@ type SpendRequest struct {
 
 // hash distinguishes two requests that use the same key.
 func (r SpendRequest) hash() string {
+	if r.Action != "" {
+		return billing.RequestHash("spend", r.Action, r.Quantity, r.Description, r.Metadata)
+	}
 	return billing.RequestHash("spend", r.Amount, r.Description, r.Metadata)
 }
 
@@ -35,8 +42,8 @@ type Spent struct {
 }
 
 // Spend debits points that are available, and appends the entry. It asks only the database.
-// Errors: EInsufficientPoints (nothing is debited and the key stays unused), EKeyReused, EInvalid, ENotFound,
-// EUnauthorized (the login has ended), EAccountClosed.
+// Errors: EInsufficientPoints, ERequestCap, EDailyCap (nothing is debited and the key stays unused), EKeyReused, EInvalid,
+// ENotFound, EUnauthorized (the login has ended), EAccountClosed.
 func Spend(ctx context.Context, db *store.DB, id billing.AccountID, r SpendRequest) (s Spent, err error) {
 	if r.Amount < 1 || r.Amount > billing.MaxPoints {
 		return s, billing.Errorf(billing.EInvalid, "The amount must be from 1 to %d points.", billing.MaxPoints)
@@ -47,25 +54,21 @@ func Spend(ctx context.Context, db *store.DB, id billing.AccountID, r SpendReque
 	var refused error
 	err = db.InTx(ctx, func(tx *store.Tx) (err error) {
 		var ok bool
-		if s.Account, ok, err = tx.Debit(ctx, id, r.Login, r.Amount); err != nil {
+		if s.Account, ok, err = tx.Debit(ctx, id, r.Login, r.Amount, r.Caps); err != nil {
 			return err
 		}
+		refused = nil
 		if !ok {
-			if s.Account, ok, err = debitSlowly(ctx, tx, id, r); err != nil {
-				return err
+			if s.Account, refused, err = debitSlowly(ctx, tx, id, r); err != nil || refused != nil {
+				return err // what was settled on the way to a refusal stays settled
 			}
 		}
-		if !ok {
-			refused = billing.Errorf(
-				billing.EInsufficientPoints, "%d points asked for and %d available.", r.Amount, s.Account.Available,
-			)
-			return nil // what was settled on the way stays settled
-		}
-		refused = nil
 		s.Entry = billing.Entry{
 			ID: billing.NewEntryID(tx.Now), AccountID: id, Kind: billing.EntrySpend, Amount: -r.Amount,
 			BalanceAfter: s.Account.Total(),
 			Seq:          s.Account.Version,
+			Action:       r.Action,
+			Quantity:     r.Quantity,
 			By:           r.By,
 			Description:  r.Description,
 			Metadata:     r.Metadata,
@@ -86,38 +89,47 @@ func Spend(ctx context.Context, db *store.DB, id billing.AccountID, r SpendReque
 	return s, err
 }
 
-// debitSlowly debits when the single statement found too few points, an expired lot, an ended login or a closed
+// debitSlowly debits when the single statement found too few points, a cap, an expired lot, an ended login or a closed
 // account. The last two are refused, even if the key was used before. Under the lock it looks for the key, because a
 // copy of this request may have taken the last points. Then it settles and tries once more. If there are overdue lots,
-// it debits the other lots.
+// it debits the other lots. refused says why it did not debit.
 func debitSlowly(
 	ctx context.Context, tx *store.Tx, id billing.AccountID, r SpendRequest,
-) (billing.Account, bool, error) {
-	a, err := tx.LockOpen(ctx, id, r.Login)
-	if err != nil {
-		return a, false, err
+) (a billing.Account, refused, err error) {
+	if a, err = tx.LockOpen(ctx, id, r.Login); err != nil {
+		return a, nil, err
 	}
 	if r.Key != "" {
 		_, used, err := tx.EntryByKey(ctx, id, r.Key)
 		if err != nil {
-			return a, false, err
+			return a, nil, err
 		}
 		if used {
-			return a, false, store.ErrKeyUsed
+			return a, nil, store.ErrKeyUsed
 		}
 	}
 	a, lots, err := settle(ctx, tx, a, byClock(a, tx.Now))
 	if err != nil {
-		return a, false, err
+		return a, nil, err
 	}
+	if refused := r.Caps.Check(a, r.Amount, tx.Now); refused != nil {
+		return a, refused, nil
+	}
+	after, ok := a, false
 	if a.NextExpiry != nil && !a.NextExpiry.After(tx.Now) {
-		return debitBeside(ctx, tx, a, lots, r.Amount)
+		after, ok, err = debitBeside(ctx, tx, a, lots, r.Amount)
+	} else {
+		after, ok, err = tx.Debit(ctx, id, r.Login, r.Amount, r.Caps)
 	}
-	after, ok, err := tx.Debit(ctx, id, r.Login, r.Amount)
-	if !ok {
-		return a, false, err
+	if err != nil || ok {
+		return after, nil, err
 	}
-	return after, true, nil
+	return a, tooFew(r.Amount, a), nil
+}
+
+// tooFew returns the refusal for a lack of points.
+func tooFew(n billing.Points, a billing.Account) error {
+	return billing.Errorf(billing.EInsufficientPoints, "%d points asked for and %d available.", n, a.Available)
 }
 
 // debitBeside takes n points out of the lots that are not overdue, if they have that many. The points are allocated at
@@ -133,8 +145,32 @@ func debitBeside(
 		return a, false, fmt.Errorf("ledger: account %s: %w", a.ID, err)
 	}
 	a.Available -= n
+	a.Day = a.Day.Plus(n, tx.Now)
 	a.Version++
 	return a, true, tx.SavePoints(ctx, a)
+}
+
+// SpendReplay returns the outcome of a request whose key had its effect before, and false if the key is unused. It needs
+// no price, so a repeat finds its outcome although the catalogue may have lost the action. Errors: EKeyReused,
+// EUnauthorized (the login has ended), EAccountClosed.
+func SpendReplay(ctx context.Context, db *store.DB, id billing.AccountID, r SpendRequest) (s Spent, ok bool, err error) {
+	if r.Key == "" {
+		return s, false, nil
+	}
+	err = db.InTx(ctx, func(tx *store.Tx) (err error) {
+		if _, err = tx.LockOpen(ctx, id, r.Login); err == nil {
+			_, ok, err = tx.EntryByKey(ctx, id, r.Key)
+		}
+		return err
+	})
+	if err != nil || !ok {
+		return s, false, err
+	}
+	if len(r.Metadata) == 0 {
+		r.Metadata = nil
+	}
+	s, err = replay(ctx, db, id, r)
+	return s, true, err
 }
 
 // replay returns the outcome of a request whose key had its effect before.
@@ -151,4 +187,15 @@ func replay(ctx context.Context, db *store.DB, id billing.AccountID, r SpendRequ
 	}
 	a, err := Current(ctx, db, id)
 	return Spent{Entry: first, Account: a, Replayed: true}, err
+}
+
+// ReadSpend returns the entry of a spend. Errors: ENotFound, also for an entry of another kind.
+func ReadSpend(
+	ctx context.Context, db *store.DB, account billing.AccountID, id billing.EntryID,
+) (billing.Entry, error) {
+	e, err := db.Entry(ctx, account, id)
+	if billing.CodeOf(err) == billing.ENotFound || err == nil && e.Kind != billing.EntrySpend {
+		return billing.Entry{}, billing.Errorf(billing.ENotFound, "No such spend.")
+	}
+	return e, err
 }

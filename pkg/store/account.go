@@ -25,6 +25,8 @@ type accountRow struct {
 	NextExpiry      *stamp
 	Version         int64 `gorm:"not null"`
 	LowPoints       *int64
+	SpentDay        *stamp
+	SpentPoints     int64 `gorm:"not null"`
 	SubID           *string
 	SubPlan         string `gorm:"not null"`
 	SubQuantity     *int64
@@ -142,11 +144,11 @@ type debitedRow struct {
 
 func (debitedRow) TableName() string { return "accounts" }
 
-// Debit lowers the available points by n, if there are that many and no lot has expired by tx.Now. It is one
-// statement, so it needs no lock before it. The account must be open, and the login must be live; "" is for a service,
-// which has none. If the condition does not hold, it returns false and changes nothing.
+// Debit lowers the available points by n, if there are that many, the account's caps allow it and no lot has expired by
+// tx.Now. It is one statement, so it needs no lock before it. The account must be open, and the login must be live; ""
+// is for a service, which has none. If the condition does not hold, it returns false and changes nothing.
 func (tx *Tx) Debit(
-	ctx context.Context, id billing.AccountID, login billing.SessionID, n billing.Points,
+	ctx context.Context, id billing.AccountID, login billing.SessionID, n billing.Points, caps billing.CapPolicy,
 ) (billing.Account, bool, error) {
 	var row debitedRow
 	back := clause.Returning{Columns: []clause.Column{{Name: "*", Raw: true}}}
@@ -162,11 +164,11 @@ func (tx *Tx) Debit(
 	if login != "" {
 		q = q.Where("logins_ended = ("+liveLogin+")", tx.liveArgs(id, login)...)
 	}
-	res := q.Updates(map[string]any{
-		"available": gorm.Expr("available - ?", int64(n)),
-		"unsettled": gorm.Expr("unsettled + ?", int64(n)),
-		"version":   gorm.Expr("version + 1"),
-	})
+	columns := countSpent(n, tx.Now)
+	columns["available"] = gorm.Expr("available - ?", int64(n))
+	columns["unsettled"] = gorm.Expr("unsettled + ?", int64(n))
+	columns["version"] = gorm.Expr("version + 1")
+	res := underCaps(q, caps, n, tx.Now).Updates(columns)
 	if res.Error != nil {
 		return billing.Account{}, false, translate(res.Error)
 	}
@@ -187,6 +189,7 @@ func (tx *Tx) SavePoints(ctx context.Context, a billing.Account) error {
 	return tx.saveAccount(ctx, a.ID, map[string]any{
 		"available": int64(a.Available), "held": int64(a.Held), "debt": int64(a.Debt), "unsettled": int64(a.Unsettled),
 		"next_expiry": toStamp(a.NextExpiry), "version": a.Version,
+		"spent_day": toStamp(a.Day.Day), "spent_points": int64(a.Day.Points),
 	})
 }
 
@@ -232,6 +235,7 @@ func toRowAccount(a billing.Account) accountRow {
 			cmp.Or(a.Role, billing.RoleUser),
 		), Available: int64(a.Available), Held: int64(a.Held), Debt: int64(a.Debt), Unsettled: int64(a.Unsettled),
 		NextExpiry: toStamp(a.NextExpiry), Version: a.Version, LowPoints: (*int64)(a.LowPoints),
+		SpentDay: toStamp(a.Day.Day), SpentPoints: int64(a.Day.Points),
 		TicketIssued: a.Sync.TicketIssued, TicketApplied: a.Sync.TicketApplied, BudgetAt: stamp{a.Sync.BudgetAt},
 		InvoicesSince:  toStamp(a.Sync.InvoicesSince),
 		LastSyncedAt:   toStamp(a.Sync.LastSyncedAt),
@@ -266,6 +270,7 @@ func fromRowAccount(row accountRow) billing.Account {
 		NextExpiry: fromStamp(row.NextExpiry),
 		Version:    row.Version,
 		LowPoints:  (*billing.Points)(row.LowPoints),
+		Day:        billing.DaySpent{Day: fromStamp(row.SpentDay), Points: billing.Points(row.SpentPoints)},
 		Sync: billing.SyncState{
 			TicketIssued: row.TicketIssued, TicketApplied: row.TicketApplied, BudgetAt: row.BudgetAt.Time,
 			InvoicesSince: fromStamp(row.InvoicesSince),

@@ -120,7 +120,7 @@ func TestDebit(t *testing.T) {
 		}
 		debit := func(n billing.Points) (left billing.Account, ok bool) {
 			err := write(db, func(ctx context.Context, tx *store.Tx) (err error) {
-				left, ok, err = tx.Debit(ctx, a.ID, "", n)
+				left, ok, err = tx.Debit(ctx, a.ID, "", n, billing.CapPolicy{})
 				return err
 			})
 			if err != nil {

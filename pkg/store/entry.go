@@ -20,6 +20,8 @@ type entryRow struct {
 	Amount         int64  `gorm:"not null"`
 	Held           int64  `gorm:"not null"`
 	BalanceAfter   int64  `gorm:"not null"`
+	Action         *string
+	Quantity       *int64
 	Description    string `gorm:"not null"`
 	Metadata       string `gorm:"not null"`
 	LotID          *string
@@ -161,6 +163,8 @@ func toRowEntry(e billing.Entry) (entryRow, error) {
 		Held:           int64(e.Held),
 		BalanceAfter:   int64(e.BalanceAfter),
 		Seq:            e.Seq,
+		Action:         nullable(e.Action),
+		Quantity:       toRowQuantity(e.Quantity),
 		Description:    e.Description,
 		Metadata:       metadata,
 		LotID:          nullable(e.LotID),
@@ -178,12 +182,29 @@ func fromRowEntry(row entryRow) (billing.Entry, error) {
 		Amount:       billing.Points(row.Amount),
 		BalanceAfter: billing.Points(row.BalanceAfter),
 		Seq:          row.Seq,
+		Action:       fromNullable[string](row.Action),
+		Quantity:     fromRowQuantity(row.Quantity),
 		Description:  row.Description,
 		Metadata:     metadata, Held: billing.Points(row.Held), LotID: fromNullable[billing.LotID](row.LotID),
 		HoldID: fromNullable[billing.HoldID](row.HoldID), By: fromRowActor(row.ByKind, row.ByID),
 		Key:         fromNullable[string](row.IdempotencyKey),
 		RequestHash: row.RequestHash, CreatedAt: row.CreatedAt.Time,
 	}, err
+}
+
+// toRowQuantity returns nil for 0, which is the quantity of what has no action.
+func toRowQuantity(n int64) *int64 {
+	if n == 0 {
+		return nil
+	}
+	return &n
+}
+
+func fromRowQuantity(n *int64) int64 {
+	if n == nil {
+		return 0
+	}
+	return *n
 }
 
 // bySystem is the zero Actor's kind in the database.

@@ -13,6 +13,8 @@ type holdRow struct {
 	Amount      int64  `gorm:"not null"`
 	Captured    int64  `gorm:"not null"`
 	Status      string `gorm:"not null"`
+	Action      *string
+	Quantity    *int64
 	Description string `gorm:"not null"`
 	Metadata    string `gorm:"not null"`
 	ExpiresAt   stamp  `gorm:"not null"`
@@ -131,6 +133,8 @@ func (tx *Tx) InsertHold(ctx context.Context, h billing.Hold, parts []billing.Ho
 		Amount:      int64(h.Amount),
 		Captured:    int64(h.Captured),
 		Status:      string(h.Status),
+		Action:      nullable(h.Action),
+		Quantity:    toRowQuantity(h.Quantity),
 		Description: h.Description,
 		Metadata:    metadata,
 		ExpiresAt:   stamp{h.ExpiresAt},
@@ -172,6 +176,8 @@ func fromRowHold(row holdRow) (billing.Hold, error) {
 		ID: billing.HoldID(row.ID), AccountID: billing.AccountID(row.AccountID), Amount: billing.Points(row.Amount),
 		Captured:    billing.Points(row.Captured),
 		Status:      billing.HoldStatus(row.Status),
+		Action:      fromNullable[string](row.Action),
+		Quantity:    fromRowQuantity(row.Quantity),
 		Description: row.Description,
 		Metadata:    metadata,
 		ExpiresAt:   row.ExpiresAt.Time, CreatedAt: row.CreatedAt.Time, EndedAt: fromStamp(row.EndedAt),

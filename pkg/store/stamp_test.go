@@ -74,7 +74,7 @@ func TestStampsCompare(t *testing.T) {
 			clock.Set(storetest.Epoch.Add(step.after))
 			var ok bool
 			err := write(db, func(ctx context.Context, tx *store.Tx) (err error) {
-				_, ok, err = tx.Debit(ctx, a.ID, "", 1)
+				_, ok, err = tx.Debit(ctx, a.ID, "", 1, billing.CapPolicy{})
 				return err
 			})
 			if err != nil || ok != step.want {

@@ -1,5 +1,5 @@
-// Package token owns the access tokens that clients hold: minting, parsing, signing keys and the public key set. It is
-// the only package that knows JWT. It does not know the database or HTTP.
+// Package token owns the access tokens that clients hold: minting, parsing, signing keys and the public key set. It also
+// makes the receipts of spends. It is the only package that knows JWT. It does not know the database or HTTP.
 //
 // A token mirrors one version of an account, which its claim `ver` names. It is a hint about when to ask Stripe, and
 // never decides what may be spent. Tokens are signed with Ed25519 and live for minutes. No one can revoke a token, so
@@ -21,6 +21,9 @@ import (
 
 // TTL is how long an access token lives.
 const TTL = 15 * time.Minute
+
+// accessType is the header `typ` of an access token.
+const accessType = "JWT"
 
 // leeway is the largest accepted difference between the clocks of two of our servers.
 const leeway = 5 * time.Second
@@ -101,12 +104,9 @@ func (i *Issuer) mint(a billing.Account, login billing.SessionID, now, until tim
 	if s := a.Subscription; s != nil {
 		c.Subscription = &Subscription{Plan: s.Plan, Status: s.Status, Window: s.Window}
 	}
-	key := i.keys[0]
-	t := jwt.NewWithClaims(jwt.SigningMethodEdDSA, i.toWire(c))
-	t.Header["kid"] = key.ID
-	signed, err := t.SignedString(key.private)
+	signed, err := i.sign(i.toWire(c), accessType)
 	if err != nil {
-		return "", Claims{}, fmt.Errorf("token: sign: %w", err)
+		return "", Claims{}, err
 	}
 	return signed, c, nil
 }
@@ -141,7 +141,7 @@ func (i *Issuer) keyFor(t *jwt.Token) (any, error) {
 	if _, critical := t.Header["crit"]; critical {
 		return nil, errors.New("header has crit")
 	}
-	if typ, _ := t.Header["typ"].(string); typ != "JWT" {
+	if typ, _ := t.Header["typ"].(string); typ != accessType {
 		return nil, errors.New("header typ is not JWT")
 	}
 	kid, _ := t.Header["kid"].(string)

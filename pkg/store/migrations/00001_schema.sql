@@ -30,6 +30,9 @@ CREATE TABLE accounts (
     version           bigint NOT NULL,
     -- Below this many points the customer is told. NULL means the operator's setting.
     low_points        bigint CONSTRAINT accounts_low_points CHECK (low_points >= 0),
+    -- How many points were spent or held on the day (UTC) that begins at `spent_day`, for the operator's caps.
+    spent_day         timestamptz,
+    spent_points      bigint NOT NULL CONSTRAINT accounts_spent_points CHECK (spent_points >= 0),
 
     -- The subscription, and what it changes to at a later time.
     sub_id            text,
@@ -362,6 +365,8 @@ CREATE TABLE holds (
     amount      bigint NOT NULL CONSTRAINT holds_amount CHECK (amount > 0),
     captured    bigint NOT NULL,
     status      text NOT NULL CONSTRAINT holds_status CHECK (status IN ('active', 'captured', 'released', 'expired')),
+    action      text, -- as in `entries`
+    quantity    bigint CONSTRAINT holds_quantity CHECK (quantity > 0),
     description text NOT NULL,
     metadata    text NOT NULL,
     expires_at  timestamptz NOT NULL,
@@ -370,7 +375,8 @@ CREATE TABLE holds (
     PRIMARY KEY (account_id, id),
     CONSTRAINT holds_captured CHECK (
         CASE status WHEN 'captured' THEN captured > 0 AND captured <= amount ELSE captured = 0 END),
-    CONSTRAINT holds_ended CHECK ((status = 'active') = (ended_at IS NULL))
+    CONSTRAINT holds_ended CHECK ((status = 'active') = (ended_at IS NULL)),
+    CONSTRAINT holds_action CHECK ((action IS NULL) = (quantity IS NULL))
 );
 CREATE INDEX holds_active ON holds (account_id, expires_at) WHERE status = 'active';
 CREATE INDEX holds_due ON holds (expires_at) WHERE status = 'active';
@@ -404,6 +410,9 @@ CREATE TABLE entries (
     by_kind         text NOT NULL CONSTRAINT entries_by_kind CHECK (by_kind IN
         ('customer', 'service', 'admin', 'system')),
     by_id           text, -- the service key or the admin's account
+    -- The action of the catalogue that set the price, and how many of it. NULL if the caller chose the amount.
+    action          text,
+    quantity        bigint CONSTRAINT entries_quantity CHECK (quantity > 0),
     description     text NOT NULL,
     metadata        text NOT NULL,
     -- The keys of services begin with `service `, which no caller's key can.
@@ -424,6 +433,8 @@ CREATE TABLE entries (
         WHEN 'release' THEN held < 0
         ELSE held = 0 END),
     CONSTRAINT entries_hold CHECK ((kind IN ('hold', 'capture', 'release')) = (hold_id IS NOT NULL)),
+    CONSTRAINT entries_action CHECK ((action IS NULL) = (quantity IS NULL)
+        AND (action IS NULL OR kind IN ('spend', 'hold', 'capture'))),
     CONSTRAINT entries_by CHECK ((by_kind IN ('service', 'admin')) = (by_id IS NOT NULL))
 );
 CREATE UNIQUE INDEX entries_idempotency_key ON entries (account_id, idempotency_key);
