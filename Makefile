@@ -173,8 +173,13 @@ docker-steps: ## do what the Dockerfile does, without a container engine
 # SQLite is C translated to Go. Under the race detector it would take three times as long, and show no race of ours.
 UNWATCHED = -gcflags=github.com/ncruces/go-sqlite3-wasm/...=-race=false
 
-race:
-	@$(MAKE) --no-print-directory test TESTFLAGS='-race -timeout 40m $(UNWATCHED)'
+# The suite as `make check` runs it: on PostgreSQL with the race detector, and on SQLite without it. Our code is the same on
+# both, so the detector sees it once.
+BOTH = $(QUICK) ./api ./cmd/pointsync ./pkg/simtest
+race: postgres
+	@$(MAKE) --no-print-directory test TESTFLAGS="-race -timeout 40m -skip '/^sqlite|//^sqlite' $(UNWATCHED)"
+	$(HEADLINE) 'test: the tests on SQLite, without the race detector'
+	go run ./pkg/store/storetest/pgtest -- go test -timeout 40m -skip '/^postgres|//^postgres|OnPostgres$$' $(BOTH)
 
 # Installs PostgreSQL if it is needed and possible. If it is not possible, the tests say what to do.
 postgres:
