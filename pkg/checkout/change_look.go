@@ -15,13 +15,16 @@ import (
 const forgetPatience = 10 * time.Second
 
 // decideChange writes down what Stripe will be asked for. If the change is refused, or Stripe's view is not available,
-// it forgets the change, and the key is unused again.
+// it forgets the change, and the key is unused again. But if a copy of the request was faster and has decided, that
+// counts: this request may have been refused because the copy's change is made already.
 func (s *Service) decideChange(
 	ctx context.Context, c billing.SubscriptionChange, a asked,
 ) (billing.SubscriptionChange, error) {
 	steps, err := s.stepsOf(ctx, c.AccountID, a)
 	if err != nil {
-		s.forget(ctx, c)
+		if now, decided := s.forget(ctx, c); decided {
+			return now, nil
+		}
 		return c, err
 	}
 	err = s.inChange(ctx, c, func(tx *store.Tx, now *billing.SubscriptionChange) error {
@@ -117,14 +120,18 @@ func (s *Service) owesForChange(ctx context.Context, id billing.AccountID) (bool
 	return owes, nil
 }
 
-// forget deletes a change for which nothing was asked of Stripe. If that fails as well, the change's lease expires.
-func (s *Service) forget(ctx context.Context, c billing.SubscriptionChange) {
+// forget deletes a change for which nothing was asked of Stripe, and returns decided false. If a concurrent request has
+// decided the change, it stays, and forget returns it. If the database fails as well, the change's lease expires.
+func (s *Service) forget(
+	ctx context.Context, c billing.SubscriptionChange,
+) (now billing.SubscriptionChange, decided bool) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), forgetPatience)
 	defer cancel()
-	_ = s.inChange(ctx, c, func(tx *store.Tx, now *billing.SubscriptionChange) error {
-		if now.Status != billing.ChangePending || now.Steps != nil {
+	err := s.inChange(ctx, c, func(tx *store.Tx, now *billing.SubscriptionChange) error {
+		if decided = now.Status != billing.ChangePending || now.Steps != nil; decided {
 			return nil
 		}
 		return tx.DeleteChange(ctx, now.AccountID, now.ID)
-	}, &c)
+	}, &now)
+	return now, decided && err == nil
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -258,6 +259,31 @@ func TestSlowDecisionHoldsOn(t *testing.T) {
 		s.Skew(time.Minute)
 		_, err = cancelAt(billing.CancelAtPeriodEnd)(s, a.ID, "later")
 		must(t, err)
+	})
+}
+
+// TestCopyWasFaster proves that a request whose copy makes the change while Stripe is asked returns that change. Stripe
+// then shows the new plan, and a request without a copy would be refused because the subscription has it already.
+func TestCopyWasFaster(t *testing.T) {
+	t.Parallel()
+	eachPlanShop(t, func(t *testing.T, s *planShop) {
+		a := s.subscriber("basic", 1)
+		up := checkout.ChangeRequest{Plan: "pro", Quantity: 1, Key: "up"}
+		var asked atomic.Bool
+		s.Gate.Intercept(func(out http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/v1/subscriptions/"+string(a.Subscription.ID) && asked.CompareAndSwap(false, true) {
+				c, err := s.service.Change(t.Context(), a.ID, up)
+				if err != nil || c.Payment != checkout.PaymentSettled {
+					t.Errorf("the copy: %+v, %v", c, err)
+				}
+			}
+			s.Gate.Stripe.ServeHTTP(out, r)
+		})
+		c, err := s.service.Change(t.Context(), a.ID, up)
+		if err != nil || c.Payment != checkout.PaymentSettled || !asked.Load() {
+			t.Errorf("%+v, %v", c, err)
+		}
+		s.wants(a, "active pro", 1200)
 	})
 }
 

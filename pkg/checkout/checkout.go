@@ -103,7 +103,7 @@ func (s *Service) Create(
 	if o, err = s.leaveOnePlan(ctx, o); err != nil {
 		return o, false, err
 	}
-	if o.Status != billing.OrderPending && !replayed {
+	if o.Kind == billing.KindPlan && o.Status == billing.OrderExpired && !replayed {
 		return o, false, billing.Errorf(
 			billing.EConflict,
 			"Another plan was ordered at the same time, and only the newest order's page can be paid.",

@@ -144,7 +144,8 @@ func (s *shop) event(a billing.Account, kind string, object billing.ObjectType, 
 		}
 		_, err = tx.InsertEvent(s.t.Context(), billing.InboxEvent{
 			ID: billing.StripeEventID("evt_" + id), Type: kind, ObjectType: object, ObjectID: id,
-			CustomerID: a.CustomerID, AccountID: a.ID, Status: billing.InboxPending, CreatedAt: tx.Now, ReceivedAt: tx.Now,
+			CustomerID: a.CustomerID, AccountID: a.ID, Status: billing.InboxPending,
+			CreatedAt: tx.Now, ReceivedAt: tx.Now,
 		})
 		return err
 	}))

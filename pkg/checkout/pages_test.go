@@ -184,8 +184,8 @@ func TestDebitDuringAnotherPlan(t *testing.T) {
 	})
 }
 
-// Proves that a request whose reply from Stripe comes late does not offer the page again that its copy has opened and
-// that was paid in the meantime.
+// Proves that a request whose reply from Stripe comes late returns the order as it is if the page that its copy has
+// opened was paid in the meantime. It does not offer that page again.
 func TestPagePaidBeforeTheReply(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(t *testing.T, s *shop) {
@@ -202,7 +202,8 @@ func TestPagePaidBeforeTheReply(t *testing.T) {
 			out.WriteHeader(reply.Code)
 			_, _ = out.Write(reply.Body.Bytes())
 		})
-		o, _, _ := s.service.Create(t.Context(), a.ID, r) // refused, or the order as it is
+		o, _, err := s.service.Create(t.Context(), a.ID, r)
+		must(t, err)
 		kept, err := s.db.Order(t.Context(), a.ID, o.ID)
 		if err != nil || !late.Load() || o.URL != "" || kept.URL != "" || kept.Status != billing.OrderFulfilled {
 			t.Errorf("%+v, and in the database %+v, %v", o, kept, err)

@@ -50,7 +50,7 @@ func (in *Inbox) Backfill(ctx context.Context, pages int) (Backfilled, error) {
 		}
 		page, err := in.stripe.Events(ctx, *walk.Since, walk.After)
 		if billing.CodeOf(err) == billing.EStripeRefused && walk.After != "" {
-			walk.After = "" // Stripe no longer lists the event where the walk stopped: start over
+			// Stripe no longer lists the event where the walk stopped: start over.
 			page, err = in.stripe.Events(ctx, *walk.Since, "")
 		}
 		if err != nil {
@@ -176,7 +176,7 @@ func (in *Inbox) Rewind(ctx context.Context, by time.Duration) error {
 // backfill is a job that continues the walk. If the walk is longer than one job, the job comes back at once.
 func (in *Inbox) backfill(ctx context.Context) error {
 	out, err := in.Backfill(ctx, backfillPages)
-	if err == nil && !out.Through && out.Seen > 0 {
+	if err == nil && !out.Through {
 		return jobs.Again(time.Second)
 	}
 	return err
