@@ -39,12 +39,15 @@ MUTANTFLAGS ?=
 # The packages of `make quick`: those that need no whole server.
 QUICK = $(addprefix ./pkg/,billing config catalog store jobs stripegw token outbox ledger reconcile audit inbox account checkout)
 
+# How long `make fuzz` runs each target.
+FUZZTIME ?= 60s
+
 # TESTFLAGS go to `go test`: make test TESTFLAGS='-race -run Spend'
 TESTFLAGS ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help dev demo test quick cover bench generate screenshots check generated format vet lint tidy contract postman browser conformance attack speed sim sim-long proofs counts mutants login-load tools build docker-steps postgres race
+.PHONY: help dev demo test quick cover bench generate screenshots check generated format vet lint tidy contract postman browser conformance attack fuzz sbom vuln speed sim sim-long proofs counts mutants login-load tools build docker-steps postgres race
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -131,6 +134,19 @@ conformance: $(NODE_TOOLS) ## check the sandbox against Stripe's own document, f
 attack: postgres ## send some hundred hostile requests to a whole server, and check each refusal
 	$(HEADLINE) 'attack: hostile requests, on SQLite and PostgreSQL'
 	go run ./pkg/store/storetest/pgtest -- go test ./api -count=1 -v -run '^TestAttack$$'
+
+fuzz: postgres ## run each fuzz target for FUZZTIME (60s)
+	$(HEADLINE) 'fuzz: each target for $(FUZZTIME)'
+	.ci/fuzz $(FUZZTIME)
+
+sbom: ## write bin/pointsync.cdx.json: every module in the program, with its licence (CycloneDX)
+	$(HEADLINE) 'sbom: the modules in the program'
+	mkdir -p bin
+	"$$(go -C tools/supply tool -n cyclonedx-gomod)" app -json -licenses -main cmd/pointsync -output bin/pointsync.cdx.json .
+
+vuln: ## look for known vulnerabilities in what we call; needs the network, so it is not part of check
+	$(HEADLINE) 'vuln: known vulnerabilities'
+	.ci/vuln
 
 speed: ## measure a paid checkout, and a year of renewals of 10,000 customers, in the sandbox
 	$(HEADLINE) 'speed: the sandbox'

@@ -151,7 +151,9 @@ func heldHeaders(req *http.Request, h http.Header) error {
 		"X-Content-Type-Options",
 	) != "nosniff" || h.Get("Referrer-Policy") != "no-referrer" || h.Get("X-Frame-Options") != "DENY":
 		return fmt.Errorf("a browser may guess, tell or frame: %v", h)
-	case !strings.Contains(h.Get("Content-Security-Policy"), "default-src 'none'"):
+	case !strings.Contains(h.Get("Content-Security-Policy"), "default-src 'none'"),
+		!strings.Contains(h.Get("Content-Security-Policy"), "base-uri 'none'"),
+		!strings.Contains(h.Get("Content-Security-Policy"), "frame-ancestors 'none'"):
 		return fmt.Errorf("the page may load anything: %q", h.Get("Content-Security-Policy"))
 	case h.Get("X-Request-Id") == "":
 		return errors.New("it has no X-Request-Id")

@@ -15,7 +15,7 @@ import (
 )
 
 // docsPolicy lets the documentation page run the scripts and styles that its library writes inline.
-const docsPolicy = "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; connect-src 'self'; img-src 'self' data:; frame-ancestors 'none'"
+const docsPolicy = "default-src 'none'; base-uri 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; connect-src 'self'; img-src 'self' data:; frame-ancestors 'none'"
 
 // servePages installs the routes that do not speak JSON.
 func servePages(e *echo.Echo, o Options, metrics *prometheus.Registry) {

@@ -70,6 +70,15 @@ func TestParse(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add("line_items[0][price]=p&metadata[a]=b&line_items[][quantity]=1")
 	f.Add("a[=b&]=c&[x]=y&subscription_data[][]=1")
+	for _, form := range []string{
+		"", "&&&", "a", "=", "[]", "[]=1", "a[]=", "a[b]=1&a=2", "a=1&a[b]=2", "a[0]=1&a[b]=2", "a[b]=1&a[]=2",
+		"line_items[-1][price]=p", "line_items[99999999999999999999][price]=p", "line_items[0]=p", "line_items[a][price]=p",
+		"line_items[0][quantity]=1e9&line_items[0][price]=%00", "metadata[]=1", "metadata[a][b]=1", "metadata=", "metadata=x",
+		"mode=payment&success_url=%ff%fe", "expand[]=a&expand[0]=b", "a[b[c]]=1", "a[b]c=1", "a]b[=1", "%5Ba%5D=1",
+		"line_items[0][price_data][unit_amount]=9223372036854775808", "allow_promotion_codes=TRUE", "expires_at=now",
+	} {
+		f.Add(form)
+	}
 	fields, _ := spec.Operation("POST /v1/checkout/sessions")
 	f.Fuzz(func(t *testing.T, form string) {
 		values, err := url.ParseQuery(form)
