@@ -74,7 +74,7 @@ func (s *server) FindAccounts(ctx context.Context, r FindAccountsRequestObject) 
 	if err != nil {
 		return nil, err
 	}
-	return FindAccounts200JSONResponse{Accounts: []AdminAccount{toAPIAdminAccount(a)}}, nil
+	return FindAccounts200JSONResponse{Accounts: []AdminAccount{s.toAPIAdminAccount(a)}}, nil
 }
 
 func (s *server) parkedAccounts(
@@ -85,7 +85,7 @@ func (s *server) parkedAccounts(
 		return nil, err
 	}
 	parked, next := page(parked, limit, func(a billing.Account) string { return string(a.ID) })
-	return FindAccounts200JSONResponse{Accounts: each(parked, toAPIAdminAccount), NextCursor: next}, nil
+	return FindAccounts200JSONResponse{Accounts: each(parked, s.toAPIAdminAccount), NextCursor: next}, nil
 }
 
 // UnparkAccount lets the grants of a parked account through.
@@ -96,7 +96,7 @@ func (s *server) UnparkAccount(ctx context.Context, r UnparkAccountRequestObject
 	if err != nil {
 		return nil, err
 	}
-	answer := UnparkAccount200JSONResponse{Body: toAPIAdminAccount(a)}
+	answer := UnparkAccount200JSONResponse{Body: s.toAPIAdminAccount(a)}
 	if replayed {
 		answer.Headers.IdempotentReplayed = &replayed
 	}
@@ -109,7 +109,7 @@ func (s *server) GetAccount(ctx context.Context, r GetAccountRequestObject) (Get
 	if err != nil {
 		return nil, err
 	}
-	return GetAccount200JSONResponse(toAPIAdminAccount(a)), nil
+	return GetAccount200JSONResponse(s.toAPIAdminAccount(a)), nil
 }
 
 // GetTimeline returns a page of an account's story.
@@ -169,14 +169,14 @@ func (s *server) CorrectPoints(ctx context.Context, r CorrectPointsRequestObject
 	return answer, nil
 }
 
-func toAPIAdminAccount(a billing.Account) AdminAccount {
+func (s *server) toAPIAdminAccount(a billing.Account) AdminAccount {
 	out := AdminAccount{
 		Id:           string(a.ID),
 		Email:        toAPIEmail(a.Email),
 		ExternalId:   optional(a.ExternalID),
 		Role:         AdminAccountRole(a.Role),
 		Points:       toAPIPoints(a.Balance),
-		Subscription: toAPISubscription(a.Subscription),
+		Subscription: s.toAPISubscription(a.Subscription),
 		Version:      a.Version,
 		LastSyncedAt: a.Sync.LastSyncedAt,
 		CreatedAt:    a.CreatedAt,

@@ -8,7 +8,7 @@ func (s *server) Register(ctx context.Context, r RegisterRequestObject) (Registe
 	if err != nil {
 		return nil, err
 	}
-	return Register201JSONResponse(toAPISession(session)), nil
+	return Register201JSONResponse(s.toAPISession(session)), nil
 }
 
 // Login logs in.
@@ -17,7 +17,7 @@ func (s *server) Login(ctx context.Context, r LoginRequestObject) (LoginResponse
 	if err != nil {
 		return nil, err
 	}
-	return Login200JSONResponse(toAPISession(session)), nil
+	return Login200JSONResponse(s.toAPISession(session)), nil
 }
 
 // Refresh exchanges a refresh token.
@@ -26,7 +26,7 @@ func (s *server) Refresh(ctx context.Context, r RefreshRequestObject) (RefreshRe
 	if err != nil {
 		return nil, err
 	}
-	return Refresh200JSONResponse(toAPISession(session)), nil
+	return Refresh200JSONResponse(s.toAPISession(session)), nil
 }
 
 // Logout ends a login.
@@ -43,5 +43,5 @@ func (s *server) GetSession(ctx context.Context, _ GetSessionRequestObject) (Get
 	if err != nil {
 		return nil, err
 	}
-	return GetSession200JSONResponse(toAPISession(session)), nil
+	return GetSession200JSONResponse(s.toAPISession(session)), nil
 }

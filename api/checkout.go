@@ -49,7 +49,7 @@ func (s *server) GetCheckout(ctx context.Context, r GetCheckoutRequestObject) (G
 	return GetCheckout200JSONResponse{
 		Order:        toAPIOrder(order),
 		Points:       toAPIPoints(a.Balance),
-		Subscription: toAPISubscription(a.Subscription),
+		Subscription: s.toAPISubscription(a.Subscription),
 		Token:        token,
 	}, nil
 }

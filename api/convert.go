@@ -8,12 +8,12 @@ import (
 	"github.com/pointsync/pointsync/pkg/token"
 )
 
-func toAPISession(s account.Session) Session {
+func (v *server) toAPISession(s account.Session) Session {
 	out := Session{
 		Token: s.Token, TokenType: Bearer, ExpiresAt: s.ExpiresAt, User: User{
 			Id: string(s.Account.ID), Email: Email(s.Account.Email),
 		},
-		Subscription: toAPISubscription(s.Account.Subscription), Points: toAPIPoints(s.Account.Balance),
+		Subscription: v.toAPISubscription(s.Account.Subscription), Points: toAPIPoints(s.Account.Balance),
 	}
 	if s.Refresh != "" {
 		out.RefreshToken = &s.Refresh
@@ -25,12 +25,18 @@ func toAPIPoints(b billing.Balance) Points {
 	return Points{Available: int64(b.Available), Held: int64(b.Held), Debt: int64(b.Debt)}
 }
 
-func toAPISubscription(s *billing.Subscription) *Subscription {
+// toAPISubscription adds the features of the plan, while the window contains the time.
+func (v *server) toAPISubscription(s *billing.Subscription) *Subscription {
 	if s == nil {
 		return nil
 	}
+	features := []string{}
+	if s.Window.Contains(v.db.Now()) {
+		features = append(features, v.catalog.Features(s.Plan)...)
+	}
 	out := &Subscription{
 		Plan:              s.Plan,
+		Features:          &features,
 		Status:            SubscriptionStatus(s.Status),
 		CurrentPeriodEnd:  s.CurrentPeriodEnd,
 		CancelAtPeriodEnd: s.CancelAtPeriodEnd,
@@ -115,11 +121,11 @@ func toAPIHold(h billing.Hold) Hold {
 	}
 }
 
-func toAPIHoldEnded(h account.Held) HoldEnded {
+func (s *server) toAPIHoldEnded(h account.Held) HoldEnded {
 	return HoldEnded{
 		Hold:         toAPIHold(h.Hold),
 		Points:       toAPIPoints(h.Account.Balance),
-		Subscription: toAPISubscription(h.Account.Subscription),
+		Subscription: s.toAPISubscription(h.Account.Subscription),
 		Token:        h.Token,
 	}
 }
@@ -149,6 +155,7 @@ func toAPIPlan(p billing.Plan) Plan {
 		Currency:    p.Currency,
 		Interval:    PlanInterval(p.Interval),
 		Points:      int64(p.Points), TrialDays: p.TrialDays, MaxQuantity: p.MaxQuantity,
+		Features: append([]string{}, p.Features...),
 	}
 	out.GrantInterval = PlanGrantInterval(cmp.Or(p.GrantInterval, p.Interval))
 	if p.Rollover != billing.RolloverAll {

@@ -85,7 +85,7 @@ type refusedSpend struct {
 
 // problemHandler sends every error as application/problem+json. An error that is our fault is logged with its cause,
 // which the caller never sees.
-func problemHandler(log *slog.Logger) echo.HTTPErrorHandler {
+func (s *server) problemHandler(log *slog.Logger) echo.HTTPErrorHandler {
 	return func(err error, c echo.Context) {
 		if c.Response().Committed {
 			return
@@ -106,7 +106,7 @@ func problemHandler(log *slog.Logger) echo.HTTPErrorHandler {
 		var refused *account.RefusedSpend
 		if errors.As(err, &refused) {
 			p.refusedSpend = &refusedSpend{
-				toAPIPoints(refused.Account.Balance), toAPISubscription(refused.Account.Subscription), refused.Token,
+				toAPIPoints(refused.Account.Balance), s.toAPISubscription(refused.Account.Subscription), refused.Token,
 			}
 		}
 		var unpaid *checkout.PaymentRequired

@@ -40,7 +40,7 @@ func (s *server) CreateHold(ctx context.Context, r CreateHoldRequestObject) (Cre
 		return nil, err
 	}
 	answer := CreateHold201JSONResponse{Body: HoldCreated{
-		Hold: toAPIHold(held.Hold), Points: toAPIPoints(held.Account.Balance), Subscription: toAPISubscription(
+		Hold: toAPIHold(held.Hold), Points: toAPIPoints(held.Account.Balance), Subscription: s.toAPISubscription(
 			held.Account.Subscription,
 		),
 		Token: held.Token, Stale: held.Stale,
@@ -81,7 +81,7 @@ func (s *server) CaptureHold(ctx context.Context, r CaptureHoldRequestObject) (C
 	if err != nil {
 		return nil, err
 	}
-	answer := CaptureHold200JSONResponse{Body: toAPIHoldEnded(held)}
+	answer := CaptureHold200JSONResponse{Body: s.toAPIHoldEnded(held)}
 	if held.Replayed {
 		answer.Headers.IdempotentReplayed = &held.Replayed
 	}
@@ -96,7 +96,7 @@ func (s *server) ReleaseHold(ctx context.Context, r ReleaseHoldRequestObject) (R
 	if err != nil {
 		return nil, err
 	}
-	answer := ReleaseHold200JSONResponse{Body: toAPIHoldEnded(held)}
+	answer := ReleaseHold200JSONResponse{Body: s.toAPIHoldEnded(held)}
 	if held.Replayed {
 		answer.Headers.IdempotentReplayed = &held.Replayed
 	}

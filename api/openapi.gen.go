@@ -1224,6 +1224,9 @@ type Plan struct {
 	Currency    string `json:"currency"`
 	Description string `json:"description"`
 
+	// Features What subscribers of the plan may do, in the operator's own words.
+	Features []string `json:"features"`
+
 	// GrantInterval How often the points come: with each paid interval, or each month of a paid year.
 	GrantInterval PlanGrantInterval `json:"grant_interval"`
 	Id            string            `json:"id"`
@@ -1560,6 +1563,10 @@ type Subscription struct {
 
 	// EndsAt When the subscription ends, and access and points with it. The end was set by a cancellation, by a date or a schedule that the operator set, or in the portal. Null if it continues.
 	EndsAt *time.Time `json:"ends_at"`
+
+	// Features The features of the plan in the catalogue, while the access window contains the time of the response; empty
+	// outside the window. Events for your own services do not have it.
+	Features *[]string `json:"features,omitempty"`
 
 	// From Start of the access window; null if there is none.
 	From *time.Time `json:"from"`

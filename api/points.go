@@ -47,7 +47,7 @@ func (s *server) SpendPoints(ctx context.Context, r SpendPointsRequestObject) (S
 		return nil, err
 	}
 	answer := SpendPoints200JSONResponse{Body: SpendResult{
-		Spend: toAPISpend(spent.Entry), Points: toAPIPoints(spent.Account.Balance), Subscription: toAPISubscription(
+		Spend: toAPISpend(spent.Entry), Points: toAPIPoints(spent.Account.Balance), Subscription: s.toAPISubscription(
 			spent.Account.Subscription,
 		),
 		Receipt: optional(spent.Receipt), Token: spent.Token, Stale: spent.Stale,

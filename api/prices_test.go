@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/catalog"
@@ -109,8 +110,8 @@ func TestAlteredClient(t *testing.T) {
 }
 
 // TestRepeatOutlivesThePrice proves that a repeat returns the first outcome although the action costs more by now, is
-// gone from the catalogue, or was spent as an amount that users may no longer choose. Another request under the same key
-// is refused.
+// gone from the catalogue, or was spent as an amount that users may no longer choose. Another request under the same
+// key is refused.
 func TestRepeatOutlivesThePrice(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
@@ -161,7 +162,8 @@ func TestRepeatOutlivesThePrice(t *testing.T) {
 				if again.text("spend.id") != byService.text("spend.id") {
 					t.Errorf("a repeat of a service: %s", again.raw)
 				}
-				for _, body := range []string{`{"action":"picture","quantity":2}`, `{"action":"film"}`, `{"amount":30}`} {
+				others := []string{`{"action":"picture","quantity":2}`, `{"action":"film"}`, `{"amount":30}`}
+				for _, body := range others {
 					a, err := there.do(http.MethodPost, "/points/spend", body, "Idempotency-Key", "0")
 					must(t, err)
 					if a.text("type") != "/problems/idempotency-key-reused" {
@@ -215,5 +217,36 @@ func TestCappedOverHTTP(t *testing.T) {
 		honest.buy("pro_monthly")
 		c.call(http.StatusOK, http.MethodPost, "/points/spend", `{"amount":500}`)
 		c.call(http.StatusForbidden, http.MethodPost, "/points/spend", `{"amount":501}`)
+	})
+}
+
+// TestFeaturesOverHTTP proves that a subscriber has the features of the plan in the session, in the token and in what a
+// service reads, and that they end with the window although no one has asked Stripe.
+func TestFeaturesOverHTTP(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(t *testing.T, w *world) {
+		c, worker := w.user(t), w.service(t, billing.ScopeRead)
+		path := c.account() + "/subscription"
+		has := func(want string) {
+			t.Helper()
+			session := c.call(http.StatusOK, http.MethodGet, "/session", nil)
+			read := worker.call(http.StatusOK, http.MethodGet, path, nil)
+			for name, got := range map[string]any{
+				"session": session.at("subscription.features"), "service": read.at("subscription.features"),
+				"token": c.claims().at("subscription.features"),
+			} {
+				if fmt.Sprint(got) != want {
+					t.Errorf("%s: %v, want %s", name, got, want)
+				}
+			}
+		}
+		has("<nil>")
+		c.buy("pro_monthly")
+		has("[hd export]")
+		w.silence()
+		w.Skew(40 * 24 * time.Hour) // no webhook, and no sync
+		c.token = ""
+		c.call(http.StatusOK, http.MethodPost, "/auth/login", map[string]any{"email": c.email, "password": password})
+		has("[]")
 	})
 }

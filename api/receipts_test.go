@@ -33,7 +33,8 @@ func TestReceiptsOverHTTP(t *testing.T) {
 		for _, a := range []answer{first, again} {
 			claims := (&client{t: t, token: a.text("receipt")}).claims()
 			c.expect(claims.text("spend") == first.text("spend.id") && claims.text("action") == "picture" &&
-				claims.number("quantity") == 2 && claims.number("points") == 60 && "/accounts/"+claims.text("sub") == path,
+				claims.number("quantity") == 2 && claims.number("points") == 60 &&
+				"/accounts/"+claims.text("sub") == path,
 				"the receipt: %v", claims.json)
 		}
 		c.expect(first.text("receipt") != again.text("receipt"), "the second receipt is new")
@@ -83,7 +84,8 @@ func main() {
 	for _, raw := range os.Args[2:] {
 		said := "refused"
 		if claims, err := verify.Receipt(raw, os.Args[1], "pointsync", "pointsync/receipts"); err == nil {
-			said = fmt.Sprint(claims["sub"], ",", claims["spend"], ",", claims["quantity"], ",", claims["action"], ",", claims["points"])
+			said = fmt.Sprintf("%v,%v,%v,%v,%v",
+				claims["sub"], claims["spend"], claims["quantity"], claims["action"], claims["points"])
 		}
 		_, err := verify.Claims(raw, os.Args[1], "pointsync", "pointsync")
 		fmt.Println(said, err == nil)

@@ -89,7 +89,7 @@ func New(o Options) (http.Handler, error) {
 	e.HideBanner, e.HidePort = true, true
 	e.IPExtractor = addressFrom(o.TrustedProxies)
 	e.Binder = strictBinder{}
-	e.HTTPErrorHandler = problemHandler(o.Log)
+	e.HTTPErrorHandler = s.problemHandler(o.Log)
 	outermost(e, o, contract, metrics)
 	// No request reaches a handler without valid credentials where they are needed, or if the contract does not allow
 	// it.

@@ -18,7 +18,7 @@ func (s *server) FindAccount(ctx context.Context, r FindAccountRequestObject) (F
 	if err != nil {
 		return nil, err
 	}
-	return FindAccount200JSONResponse{Accounts: []ServiceAccount{toAPIServiceAccount(a)}}, nil
+	return FindAccount200JSONResponse{Accounts: []ServiceAccount{s.toAPIServiceAccount(a)}}, nil
 }
 
 // CreateAccount makes the account of an external id, or returns the id of the one that is there. It shows no more of
@@ -41,7 +41,7 @@ func (s *server) ReadAccount(ctx context.Context, r ReadAccountRequestObject) (R
 	if err != nil {
 		return nil, err
 	}
-	return ReadAccount200JSONResponse(toAPIServiceAccount(a)), nil
+	return ReadAccount200JSONResponse(s.toAPIServiceAccount(a)), nil
 }
 
 // ReadPoints returns an account's balance and its lots.
@@ -63,7 +63,7 @@ func (s *server) ReadSubscription(
 	if err != nil {
 		return nil, err
 	}
-	return ReadSubscription200JSONResponse{Subscription: toAPISubscription(a.Subscription)}, nil
+	return ReadSubscription200JSONResponse{Subscription: s.toAPISubscription(a.Subscription)}, nil
 }
 
 // ReadEntries returns a page of an account's history.
@@ -84,13 +84,13 @@ func (s *server) ReadEntries(ctx context.Context, r ReadEntriesRequestObject) (R
 	return ReadEntries200JSONResponse{Entries: each(entries, toAPIEntry), NextCursor: next}, nil
 }
 
-func toAPIServiceAccount(a billing.Account) ServiceAccount {
+func (s *server) toAPIServiceAccount(a billing.Account) ServiceAccount {
 	return ServiceAccount{
 		Id:           string(a.ID),
 		ExternalId:   optional(a.ExternalID),
 		Email:        toAPIEmail(a.Email),
 		Points:       toAPIPoints(a.Balance),
-		Subscription: toAPISubscription(a.Subscription),
+		Subscription: s.toAPISubscription(a.Subscription),
 		Version:      a.Version,
 		CreatedAt:    a.CreatedAt,
 	}

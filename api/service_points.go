@@ -29,7 +29,7 @@ func (s *server) SpendFor(ctx context.Context, r SpendForRequestObject) (SpendFo
 		Spend:        toAPISpend(spent.Entry),
 		Receipt:      optional(spent.Receipt),
 		Points:       toAPIPoints(spent.Account.Balance),
-		Subscription: toAPISubscription(spent.Account.Subscription),
+		Subscription: s.toAPISubscription(spent.Account.Subscription),
 		Stale:        spent.Stale,
 	}}
 	if spent.Replayed {
@@ -71,7 +71,7 @@ func (s *server) HoldFor(ctx context.Context, r HoldForRequestObject) (HoldForRe
 	answer := HoldFor201JSONResponse{Body: ServiceHoldCreated{
 		Hold:         toAPIHold(held.Hold),
 		Points:       toAPIPoints(held.Account.Balance),
-		Subscription: toAPISubscription(held.Account.Subscription),
+		Subscription: s.toAPISubscription(held.Account.Subscription),
 		Stale:        held.Stale,
 	}}
 	if held.Replayed {
@@ -99,7 +99,7 @@ func (s *server) CaptureFor(ctx context.Context, r CaptureForRequestObject) (Cap
 	if err != nil {
 		return nil, err
 	}
-	answer := CaptureFor200JSONResponse{Body: toAPIServiceHoldEnded(held)}
+	answer := CaptureFor200JSONResponse{Body: s.toAPIServiceHoldEnded(held)}
 	if held.Replayed {
 		answer.Headers.IdempotentReplayed = &held.Replayed
 	}
@@ -115,7 +115,7 @@ func (s *server) ReleaseFor(ctx context.Context, r ReleaseForRequestObject) (Rel
 	if err != nil {
 		return nil, err
 	}
-	answer := ReleaseFor200JSONResponse{Body: toAPIServiceHoldEnded(held)}
+	answer := ReleaseFor200JSONResponse{Body: s.toAPIServiceHoldEnded(held)}
 	if held.Replayed {
 		answer.Headers.IdempotentReplayed = &held.Replayed
 	}
@@ -147,10 +147,10 @@ func (s *server) GrantFor(ctx context.Context, r GrantForRequestObject) (GrantFo
 	return answer, nil
 }
 
-func toAPIServiceHoldEnded(h account.Held) ServiceHoldEnded {
+func (s *server) toAPIServiceHoldEnded(h account.Held) ServiceHoldEnded {
 	return ServiceHoldEnded{
 		Hold:         toAPIHold(h.Hold),
 		Points:       toAPIPoints(h.Account.Balance),
-		Subscription: toAPISubscription(h.Account.Subscription),
+		Subscription: s.toAPISubscription(h.Account.Subscription),
 	}
 }

@@ -139,7 +139,8 @@ func TestScopesOfOperations(t *testing.T) {
 	want := map[string]string{
 		"spendFor": "spend", "holdFor": "hold", "captureFor": "hold", "releaseFor": "hold", "grantFor": "grant",
 		"createAccount": "[spend hold grant]", "readHold": "[read hold]", "readSpend": "[read spend]",
-		"findAccount": "read", "readAccount": "read", "readPoints": "read", "readSubscription": "read", "readEntries": "read",
+		"findAccount": "read", "readAccount": "read", "readPoints": "read", "readSubscription": "read",
+		"readEntries": "read",
 	}
 	s, err := openSpec()
 	must(t, err)

@@ -55,8 +55,11 @@ func (c *client) meetsAService() {
 		c.expect(spent.number("points.available") == before+50 && spent.at("token") == nil &&
 			(spent.header.Get("Idempotent-Replayed") == "true") == (n == 1), "spent once: %s", spent.raw)
 	}
-	newest := worker.call(http.StatusOK, http.MethodGet, path+"/entries?limit=1", nil).list("entries")[0].(map[string]any)
-	one := answer{json: newest}.text("id")
+	newest := func() answer {
+		page := worker.call(http.StatusOK, http.MethodGet, path+"/entries?limit=1", nil)
+		return answer{json: page.list("entries")[0].(map[string]any)}
+	}
+	one := newest().text("id")
 	c.expect(worker.call(http.StatusOK, http.MethodGet, path+"/spends/"+one, nil).number("amount") == 10 &&
 		c.call(http.StatusOK, http.MethodGet, "/points/spends/"+one, nil).text("id") == one, "the spend is read")
 	refused := worker.call(
@@ -78,8 +81,7 @@ func (c *client) meetsAService() {
 	left := worker.call(http.StatusOK, http.MethodGet, path, nil).number("points.available")
 	c.expect(left == before+45, "5 are gone: %d", left)
 	worker.call(http.StatusOK, http.MethodGet, path+"/subscription", nil)
-	newest = worker.call(http.StatusOK, http.MethodGet, path+"/entries?limit=1", nil).list("entries")[0].(map[string]any)
-	c.expect(answer{json: newest}.text("by.key_id") == id, "the customer reads who did it: %v", newest)
+	c.expect(newest().text("by.key_id") == id, "the customer reads who did it: %v", newest().json)
 	story := admin.call(http.StatusOK, http.MethodGet, "/admin"+path+"/timeline?limit=100", nil)
 	c.expect(strings.Contains(string(story.raw), "5 points used of what was set aside by the service key "+id),
 		"the story tells it: %s", story.raw)

@@ -53,7 +53,7 @@ func (s *server) streamSession(c echo.Context) error {
 	}
 	known, err := strconv.ParseInt(c.Request().Header.Get("Last-Event-ID"), 10, 64)
 	if err != nil || known != session.Account.Version {
-		out.session(session)
+		out.session(session.Account.Version, s.toAPISession(session))
 	}
 	watch.Sent(session.Account.Version)
 	s.follow(ctx, out, watch, session.Account.Version, lengthOf(c))
@@ -95,7 +95,7 @@ func (s *server) follow(ctx context.Context, out *events, watch *account.Watch, 
 				continue // the signal repeats as long as the account's version differs from the one sent
 			}
 			sent = session.Account.Version
-			out.session(session)
+			out.session(session.Account.Version, s.toAPISession(session))
 			watch.Sent(sent)
 		}
 	}
@@ -136,13 +136,13 @@ func beginEvents(c echo.Context) *events {
 	return e
 }
 
-func (e *events) session(s account.Session) {
-	data, err := json.Marshal(toAPISession(s))
+func (e *events) session(version int64, session Session) {
+	data, err := json.Marshal(session)
 	if err != nil {
 		e.err = err
 		return
 	}
-	e.write(fmt.Sprintf("event: session\nid: %d\ndata: %s\n\n", s.Account.Version, data))
+	e.write(fmt.Sprintf("event: session\nid: %d\ndata: %s\n\n", version, data))
 }
 
 func (e *events) end(reason string) {

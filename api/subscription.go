@@ -16,7 +16,7 @@ func (s *server) GetSubscription(
 	if err != nil {
 		return nil, err
 	}
-	return GetSubscription200JSONResponse{Subscription: toAPISubscription(session.Account.Subscription)}, nil
+	return GetSubscription200JSONResponse{Subscription: s.toAPISubscription(session.Account.Subscription)}, nil
 }
 
 // PreviewSubscription returns what a change would cost and bring.
@@ -97,7 +97,7 @@ func (s *server) changed(ctx context.Context, c checkout.Changed, err error) (Su
 	}
 	token, err := s.accounts.Mint(ctx, c.Account, caller(ctx))
 	body := SubscriptionChanged{
-		Subscription: toAPISubscription(c.Account.Subscription), Points: toAPIPoints(c.Account.Balance), Token: token,
+		Subscription: s.toAPISubscription(c.Account.Subscription), Points: toAPIPoints(c.Account.Balance), Token: token,
 		Payment: SubscriptionChangedPayment(c.Payment), VoidedInvoices: each(c.Voided, toAPIVoided),
 	}
 	if c.PaymentURL != "" {

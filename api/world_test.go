@@ -98,7 +98,7 @@ func (w *world) wireWith(leaving <-chan struct{}, log *slog.Logger) http.Handler
 		DB: w.db, Stripe: w.Stripe, Syncer: syncer, Jobs: runner, Secrets: []string{"whsec_being_rolled", w.secret},
 		Log: log,
 	})
-	tokens := token.NewIssuer(w.keys, "pointsync", "pointsync", w.Now)
+	tokens := token.NewIssuer(w.keys, "pointsync", "pointsync", w.Now).WithFeatures(w.Catalog.Features)
 	accounts, err := account.New(account.Options{
 		DB: w.db, Tokens: tokens, Receipts: token.NewReceipts(tokens, "pointsync/receipts"), Syncer: syncer,
 		Catalog: w.Catalog, KeyRate: cmp.Or(w.keyRate, 200), Unthrottled: !w.throttled,

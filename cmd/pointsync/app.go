@@ -91,7 +91,7 @@ func newApp(ctx context.Context, p parts) (_ *app, err error) {
 		Log:              p.log,
 		BackfillInterval: c.Backfill,
 	})
-	tokens := token.NewIssuer(keys, c.Issuer, c.Audience, p.now)
+	tokens := token.NewIssuer(keys, c.Issuer, c.Audience, p.now).WithFeatures(p.catalog.Features)
 	a.accounts, err = account.New(account.Options{
 		DB: a.db, Tokens: tokens, Receipts: token.NewReceipts(tokens, c.ReceiptsFor()), Syncer: a.syncer,
 		Catalog: p.catalog, KeyRate: c.KeyRate, Unthrottled: c.Unthrottled,

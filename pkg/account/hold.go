@@ -19,8 +19,8 @@ type Held struct {
 }
 
 // Hold sets points aside for a caller who holds the given token. It asks Stripe in the same cases as Spend. Errors:
-// *RefusedSpend (EInsufficientPoints), ETooMany, EStripeUnavailable, EKeyReused, EInvalid, EActionRequired, ERequestCap,
-// EDailyCap.
+// *RefusedSpend (EInsufficientPoints), ETooMany, EStripeUnavailable, EKeyReused, EInvalid, EActionRequired,
+// ERequestCap, EDailyCap.
 func (s *Service) Hold(ctx context.Context, c token.Claims, r ledger.HoldRequest) (Held, error) {
 	held, err := s.hold(ctx, s.customer(c), r)
 	return held, gone(err)

@@ -59,8 +59,8 @@ func (s *Service) spend(ctx context.Context, c caller, r ledger.SpendRequest) (S
 	return s.spent(ctx, c, spent, outcome)
 }
 
-// spendAgain returns the first outcome of a request that has no price any more: the catalogue has lost the action since,
-// or the operator has closed free amounts. If it is no repeat, the error is refused.
+// spendAgain returns the first outcome of a request that has no price any more: the catalogue has lost the action
+// since, or the operator has closed free amounts. If it is no repeat, the error is refused.
 func (s *Service) spendAgain(ctx context.Context, c caller, r ledger.SpendRequest, refused error) (Spent, error) {
 	spent, ok, err := ledger.SpendReplay(ctx, s.db, c.account, r)
 	if err != nil {

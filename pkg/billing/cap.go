@@ -45,8 +45,8 @@ func (p CapPolicy) Check(a Account, n Points, now time.Time) error {
 		return Errorf(ERequestCap, "%d points asked for, and one request may take %d.", n, caps.Request)
 	case n > caps.Day-spent:
 		e := Errorf(
-			EDailyCap, "%d points asked for. The account may spend %d a day (UTC), and has spent %d today.", n, caps.Day,
-			spent,
+			EDailyCap, "%d points asked for. The account may spend %d a day (UTC), and has spent %d today.",
+			n, caps.Day, spent,
 		)
 		// No day helps a request that is larger than a whole day's points. The next plan may.
 		if n <= caps.Day {

@@ -127,7 +127,8 @@ func mistakes() []mistake {
 		{
 			"POINTSYNC_TOKEN_AUDIENCE", `["a"]`, "one audience",
 		}, {"POINTSYNC_TOKEN_AUDIENCE", `"a"`, "one audience"}, {"POINTSYNC_TOKEN_AUDIENCE", "a,", "one audience"},
-		{"POINTSYNC_RECEIPT_AUDIENCE", "a b", "one name"}, {"POINTSYNC_RECEIPT_AUDIENCE", "pointsync", "TOKEN_AUDIENCE"},
+		{"POINTSYNC_RECEIPT_AUDIENCE", "a b", "one name"},
+		{"POINTSYNC_RECEIPT_AUDIENCE", "pointsync", "TOKEN_AUDIENCE"},
 		{"POINTSYNC_TOKEN_ISSUER", "a,b", "one name"}, {"POINTSYNC_TOKEN_ISSUER", "points\u00a0sync", "one name"},
 		{"POINTSYNC_TOP_UP_COOL_OFF", "59s", "from 1m"}, {"POINTSYNC_TOP_UP_COOL_OFF", "25h", "to 24h"},
 		{"POINTSYNC_SHUTDOWN_DELAY", "-1s", "to 5m"}, {"POINTSYNC_SHUTDOWN_DELAY", "6m", "to 5m"}, {

@@ -57,7 +57,8 @@ func TestCapTogether(t *testing.T) {
 		if i%4 < 3 {
 			_, err = ledger.Spend(ctx, db, b.id, ledger.SpendRequest{Amount: 1, Key: key, Caps: daily(30)})
 		} else {
-			_, err = ledger.Hold(ctx, db, b.id, ledger.HoldRequest{Amount: 1, TTL: time.Hour, Key: key, Caps: daily(30)})
+			r := ledger.HoldRequest{Amount: 1, TTL: time.Hour, Key: key, Caps: daily(30)}
+			_, err = ledger.Hold(ctx, db, b.id, r)
 		}
 		switch billing.CodeOf(err) {
 		case "":
@@ -166,8 +167,8 @@ func TestRequestCap(t *testing.T) {
 	})
 }
 
-// Proves that the statement that debits and billing.CapPolicy.Check agree on which caps hold for which account: by plan,
-// inside and outside its window, and on each side of midnight.
+// Proves that the statement that debits and billing.CapPolicy.Check agree on which caps hold for which account: by
+// plan, inside and outside its window, and after spends of the same day.
 func TestCapsByPlan(t *testing.T) {
 	t.Parallel()
 	caps := billing.CapPolicy{
@@ -196,7 +197,7 @@ func TestCapsByPlan(t *testing.T) {
 							return err
 						})
 						if !errors.Is(err, undo) || got != want {
-							t.Errorf("%q inside %v, %d after %d: %v, want %v (%v)", plan, inside, n, spent, got, want, err)
+							t.Errorf("%q %v, %d after %d: %v, want %v (%v)", plan, inside, n, spent, got, want, err)
 						}
 					}
 				}

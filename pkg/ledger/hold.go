@@ -16,8 +16,8 @@ const (
 	maxActiveHolds = 1000
 )
 
-// HoldRequest asks for points to be set aside: an amount, or the price of Quantity of an Action, as in SpendRequest. Key
-// is the caller's Idempotency-Key, "" for none.
+// HoldRequest asks for points to be set aside: an amount, or the price of Quantity of an Action, as in SpendRequest.
+// Key is the caller's Idempotency-Key, "" for none.
 type HoldRequest struct {
 	By          billing.Actor
 	Login       billing.SessionID // of a customer: it must live; "" for a service
@@ -153,7 +153,8 @@ func Capture(ctx context.Context, db *store.DB, id billing.AccountID, r CaptureR
 		}
 		if r.WholeOnly && r.Amount != 0 && r.Amount != h.Amount {
 			return billing.Errorf(
-				billing.EActionRequired, "A part of a hold is captured by a service. Capture all of it, without an amount.",
+				billing.EActionRequired,
+				"Only a service captures a part of a hold here. Capture all of it, without an amount.",
 			)
 		}
 		h.Status, h.Captured = billing.HoldCaptured, r.Amount

@@ -11,8 +11,8 @@ import (
 )
 
 // SpendRequest asks for points: for an amount, or for Quantity of an Action, whose price is then Amount. Key is the
-// caller's Idempotency-Key, "" for none. By, Login and Caps are not part of what a repeat must repeat, and neither is the
-// price of an action.
+// caller's Idempotency-Key, "" for none. By, Login and Caps are not part of what a repeat must repeat. The price of an
+// action is not part of it either.
 type SpendRequest struct {
 	By          billing.Actor
 	Login       billing.SessionID // of a customer: it must live; "" for a service
@@ -42,8 +42,8 @@ type Spent struct {
 }
 
 // Spend debits points that are available, and appends the entry. It asks only the database.
-// Errors: EInsufficientPoints, ERequestCap, EDailyCap (nothing is debited and the key stays unused), EKeyReused, EInvalid,
-// ENotFound, EUnauthorized (the login has ended), EAccountClosed.
+// Errors: EInsufficientPoints, ERequestCap, EDailyCap (nothing is debited and the key stays unused), EKeyReused,
+// EInvalid, ENotFound, EUnauthorized (the login has ended), EAccountClosed.
 func Spend(ctx context.Context, db *store.DB, id billing.AccountID, r SpendRequest) (s Spent, err error) {
 	if r.Amount < 1 || r.Amount > billing.MaxPoints {
 		return s, billing.Errorf(billing.EInvalid, "The amount must be from 1 to %d points.", billing.MaxPoints)
@@ -150,10 +150,12 @@ func debitBeside(
 	return a, true, tx.SavePoints(ctx, a)
 }
 
-// SpendReplay returns the outcome of a request whose key had its effect before, and false if the key is unused. It needs
-// no price, so a repeat finds its outcome although the catalogue may have lost the action. Errors: EKeyReused,
+// SpendReplay returns the outcome of a request whose key had its effect before, and false if the key is unused. It
+// needs no price, so a repeat finds its outcome although the catalogue may have lost the action. Errors: EKeyReused,
 // EUnauthorized (the login has ended), EAccountClosed.
-func SpendReplay(ctx context.Context, db *store.DB, id billing.AccountID, r SpendRequest) (s Spent, ok bool, err error) {
+func SpendReplay(
+	ctx context.Context, db *store.DB, id billing.AccountID, r SpendRequest,
+) (s Spent, ok bool, err error) {
 	if r.Key == "" {
 		return s, false, nil
 	}

@@ -9,8 +9,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// ReceiptTTL is how long after a spend its receipts are valid. All receipts of a spend expire together, so a service that
-// keeps the ids of spends until then accepts each spend once.
+// ReceiptTTL is how long after a spend its receipts are valid. All receipts of a spend expire together, so a service
+// that keeps the ids of spends until then accepts each spend once.
 const ReceiptTTL = 15 * time.Minute
 
 // receiptType is the header `typ` of a receipt. It keeps a receipt from passing as an access token, and the reverse.

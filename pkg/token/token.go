@@ -1,5 +1,5 @@
-// Package token owns the access tokens that clients hold: minting, parsing, signing keys and the public key set. It also
-// makes the receipts of spends. It is the only package that knows JWT. It does not know the database or HTTP.
+// Package token owns the access tokens that clients hold: minting, parsing, signing keys and the public key set. It
+// also makes the receipts of spends. It is the only package that knows JWT. It does not know the database or HTTP.
 //
 // A token mirrors one version of an account, which its claim `ver` names. It is a hint about when to ask Stripe, and
 // never decides what may be spent. Tokens are signed with Ed25519 and live for minutes. No one can revoke a token, so
@@ -45,9 +45,10 @@ type Claims struct {
 
 // Subscription is the claim of that name. Its window is nil if there is none.
 type Subscription struct {
-	Plan   string
-	Status billing.SubscriptionStatus
-	Window *billing.Window
+	Plan     string
+	Status   billing.SubscriptionStatus
+	Window   *billing.Window
+	Features []string // of the plan; none if the token was made outside the window
 }
 
 // InWindow reports whether t is inside the window that the token carries.
@@ -69,6 +70,8 @@ type wireSubscription struct {
 	Status billing.SubscriptionStatus `json:"status"`
 	From   *jwt.NumericDate           `json:"from"`
 	Until  *jwt.NumericDate           `json:"until"`
+
+	Features []string `json:"features"`
 }
 
 // Issuer mints and parses the tokens of one deployment.
@@ -77,11 +80,20 @@ type Issuer struct {
 	issuer   string
 	audience string
 	now      func() time.Time
+	features func(plan string) []string
 }
 
-// NewIssuer returns an issuer that signs with the first of keys and accepts all of them.
+// NewIssuer returns an issuer that signs with the first of keys and accepts all of them. Its tokens know no features.
 func NewIssuer(keys Keys, issuer, audience string, now func() time.Time) *Issuer {
-	return &Issuer{keys: keys, issuer: issuer, audience: audience, now: now}
+	none := func(string) []string { return nil }
+	return &Issuer{keys: keys, issuer: issuer, audience: audience, now: now, features: none}
+}
+
+// WithFeatures returns the same issuer, whose tokens have the features that f returns for a plan.
+func (i *Issuer) WithFeatures(f func(plan string) []string) *Issuer {
+	with := *i
+	with.features = f
+	return &with
 }
 
 // Mint returns a token that mirrors the account, for one login.
@@ -103,6 +115,9 @@ func (i *Issuer) mint(a billing.Account, login billing.SessionID, now, until tim
 	}
 	if s := a.Subscription; s != nil {
 		c.Subscription = &Subscription{Plan: s.Plan, Status: s.Status, Window: s.Window}
+		if s.Window.Contains(i.now()) {
+			c.Subscription.Features = i.features(s.Plan)
+		}
 	}
 	signed, err := i.sign(i.toWire(c), accessType)
 	if err != nil {
@@ -198,7 +213,9 @@ func (i *Issuer) toWire(c Claims) wire {
 		SID: string(c.Login), Ver: c.Version, Points: int64(c.Points),
 	}
 	if s := c.Subscription; s != nil {
-		w.Subscription = &wireSubscription{Plan: s.Plan, Status: s.Status}
+		// A list without members, and not null, for none.
+		features := append([]string{}, s.Features...)
+		w.Subscription = &wireSubscription{Plan: s.Plan, Status: s.Status, Features: features}
 		if s.Window != nil {
 			w.Subscription.From = jwt.NewNumericDate(s.Window.From)
 			w.Subscription.Until = jwt.NewNumericDate(s.Window.Until)
@@ -214,6 +231,9 @@ func fromWire(w wire) Claims {
 	}
 	if s := w.Subscription; s != nil {
 		c.Subscription = &Subscription{Plan: s.Plan, Status: s.Status}
+		if len(s.Features) > 0 {
+			c.Subscription.Features = s.Features
+		}
 		if s.From != nil && s.Until != nil {
 			c.Subscription.Window = &billing.Window{From: s.From.Time, Until: s.Until.Time}
 		}

@@ -2,6 +2,7 @@ package token_test
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -150,5 +151,54 @@ func TestFreshAccount(t *testing.T) {
 	}
 	if got, err := i.Parse(raw); err != nil || got.Version != 0 || got.Points != 0 || got.Subscription != nil {
 		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
+// Proves that a token has the features of the plan if it is made while the window contains the time, whatever the
+// status, and otherwise a list of none.
+func TestFeatures(t *testing.T) {
+	t.Parallel()
+	keys := token.GenerateKey(kid)
+	of := func(plan string) []string { return map[string][]string{"pro": {"hd", "export"}}[plan] }
+	window := account.Subscription.Window
+	for name, test := range map[string]struct {
+		plan   string
+		status billing.SubscriptionStatus
+		window *billing.Window
+		at     time.Time
+		has    bool
+	}{
+		"Active":      {"pro", billing.SubActive, window, epoch, true},
+		"PastDue":     {"pro", billing.SubPastDue, window, epoch, true},
+		"First":       {"pro", billing.SubActive, window, window.From, true},
+		"Last":        {"pro", billing.SubActive, window, window.Until.Add(-time.Second), true},
+		"Before":      {"pro", billing.SubActive, window, window.From.Add(-time.Second), false},
+		"After":       {"pro", billing.SubActive, window, window.Until, false},
+		"Canceled":    {"pro", billing.SubCanceled, nil, epoch, false},
+		"WithoutThem": {"basic", billing.SubActive, window, epoch, false},
+		"Unknown":     {"", billing.SubActive, window, epoch, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			i := newIssuer(t, keys, at(test.at)).WithFeatures(of)
+			a := account
+			a.Subscription = &billing.Subscription{Plan: test.plan, Status: test.status, Window: test.window}
+			raw, _, err := i.Mint(a, "ses_1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := i.Parse(raw)
+			want := []string(nil)
+			if test.has {
+				want = []string{"hd", "export"}
+			}
+			if err != nil || !slices.Equal(got.Subscription.Features, want) {
+				t.Errorf("got %v (%v), want %v", got.Subscription, err, want)
+			}
+			payload, err := b64.DecodeString(strings.Split(raw, ".")[1])
+			if err != nil || strings.Contains(string(payload), `"features":null`) {
+				t.Errorf("got %s, %v", payload, err)
+			}
+		})
 	}
 }
