@@ -237,6 +237,7 @@ func TestDebitOfDeletedCustomer(t *testing.T) {
 				s.Advance(49 * time.Hour)
 				paidAt := s.db.Now().Add(-time.Hour)
 				if told {
+					s.event(a, "invoice.upcoming", billing.ObjectInvoice, "") // such an invoice has no id
 					s.event(a, "invoice.paid", billing.ObjectInvoice, invoice)
 					s.synced(a)
 				} else {

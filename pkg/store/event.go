@@ -99,11 +99,12 @@ func (tx *Tx) failEvents(ctx context.Context, why, which, arg string) error {
 }
 
 // NamedObjects lists what the account's pending events are about and a picture of its customer might not show: charges,
-// refunds and disputes of charges, and invoices of its earlier customers.
+// refunds and disputes of charges, and invoices of its earlier customers. An upcoming invoice has no id and cannot be
+// read.
 func (r reads) NamedObjects(ctx context.Context, account billing.AccountID, limit int) ([]billing.StripeObject, error) {
 	var named []billing.StripeObject
 	err := r.q(ctx).Model(&eventRow{}).Distinct("object_type AS type, object_id AS id").
-		Where("account_id = ? AND status = ?", string(account), string(billing.InboxPending)).
+		Where("account_id = ? AND status = ? AND object_id <> ''", string(account), string(billing.InboxPending)).
 		Where(
 			`object_type IN ? OR object_type = ? AND customer_id IN
 				(SELECT f.customer_id FROM former_customers f WHERE f.account_id = ?)`,
