@@ -60,7 +60,7 @@ func newStage(t *testing.T, w *world) *stage {
 		map[string]any{"amount": 100, "reference": "given"}, "Idempotency-Key", "given",
 	)
 	attacker.call(http.StatusOK, http.MethodGet, "/session", nil)
-	attacker.spend(http.StatusOK, 1, "Idempotency-Key", "used")
+	spent := attacker.spend(http.StatusOK, 1, "Idempotency-Key", "used")
 	attacker.call(http.StatusOK, http.MethodGet, "/points", nil) // the spend is now settled; a look changes nothing more
 	boss := w.admin(t)
 	hook := boss.call(
@@ -73,6 +73,7 @@ func newStage(t *testing.T, w *world) *stage {
 		"ACCOUNT": attacker.claims().text("sub"), "EMAIL": attacker.email, "REFRESH": attacker.refresh,
 		"USER": attacker.token, "ADMIN": boss.token, "WORKER": service.token, "READER": key.text("secret"),
 		"READER_ID": key.text("key.id"), "HOOK": hook.text("webhook.id"), "HOST": s.address,
+		"RECEIPT": spent.text("receipt"),
 	})
 	s.private["a secret of an endpoint"], s.private["a key"] = hook.text("secret"), key.text("secret")
 	w.ring(t, http.StatusOK, event("evt_known", "cus_of_somebody"), w.secret, w.Now())
