@@ -24,7 +24,7 @@ func TestThrottle(t *testing.T) {
 			return a
 		}
 		var a answer
-		for tried := 0; ; tried++ { // after the fifth, each needs a pause, which doubles: soon it is longer than a login
+		for tried := 0; ; tried++ { // after the fifth, each needs a pause, which doubles
 			if a = login("203.0.113.1", "not the password"); a.status != http.StatusUnauthorized {
 				c.expect(tried >= 5, "%d were let through", tried)
 				break

@@ -38,6 +38,7 @@ type Service struct {
 
 	unthrottled bool
 	held        chan struct{} // refused attempts that wait
+	counting    chan struct{} // attempts that use the database
 
 	catalog  *catalog.Catalog
 	receipts *token.Receipts
@@ -68,6 +69,7 @@ func New(o Options) (*Service, error) {
 
 		unthrottled: o.Unthrottled,
 		held:        make(chan struct{}, maxHeld),
+		counting:    make(chan struct{}, maxCounting),
 
 		catalog:  o.Catalog,
 		receipts: o.Receipts,

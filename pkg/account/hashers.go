@@ -11,7 +11,8 @@ import (
 )
 
 // lane is where a caller waits for a turn at hashing. A lane gets a turn only if no one waits in those before it. So
-// who tries many passwords waits for those who log in.
+// who tries many passwords waits for those who log in. Within a lane the newest goes first, and if it is full, the
+// oldest has to leave: when many come at once, a person who comes between them need not wait for all of them.
 type lane int
 
 const (
@@ -26,8 +27,8 @@ const (
 const (
 	// maxHashers limits how many passwords are hashed at once, and with it the memory: 19 MiB each.
 	maxHashers = 4
-	// maxWaiting limits how many wait in a lane, and with it how long: about 30 ms each.
-	maxWaiting = 32
+	// maxWaiting limits how many wait in a lane.
+	maxWaiting = 64
 	// hashPatience is how long a caller waits for a turn.
 	hashPatience = 5 * time.Second
 )
@@ -37,8 +38,8 @@ const (
 type hashers struct {
 	mu      sync.Mutex
 	free    int
-	waiting [lanes][]chan struct{}
-	began   func() // called at the beginning of each turn, for tests; nil: nothing
+	waiting [lanes][]chan bool // the newest last; true is a turn, false is for who has to leave
+	began   func()             // called at the beginning of each turn, for tests; nil: nothing
 }
 
 func newHashers() *hashers { return &hashers{free: min(max(1, runtime.GOMAXPROCS(0)/2), maxHashers)} }
@@ -55,40 +56,44 @@ func (h *hashers) take(ctx context.Context, l lane) error {
 }
 
 func (h *hashers) wait(ctx context.Context, l lane) error {
-	turn, err := h.enter(l)
-	if err != nil || turn == nil {
-		return err
+	turn := h.enter(l)
+	if turn == nil {
+		return nil
 	}
 	patience := time.NewTimer(hashPatience)
 	defer patience.Stop()
+	err := error(tooManyHashers())
 	select {
-	case <-turn:
-		return nil
+	case given := <-turn:
+		if given {
+			return nil
+		}
+		return err
 	case <-ctx.Done():
 		err = ctx.Err()
 	case <-patience.C:
-		err = tooManyHashers()
 	}
-	if !h.leave(l, turn) { // the turn came at the same moment
+	if !h.leave(l, turn) && <-turn { // the turn came at the same moment
 		h.give()
 	}
 	return err
 }
 
-// enter takes a free turn, or enters a lane. It returns nil for a free turn. Errors: ETooMany.
-func (h *hashers) enter(l lane) (turn chan struct{}, err error) {
+// enter takes a free turn, or enters a lane. It returns nil for a free turn.
+func (h *hashers) enter(l lane) chan bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	switch {
-	case h.free > 0:
+	if h.free > 0 {
 		h.free--
-		return nil, nil
-	case len(h.waiting[l]) >= maxWaiting:
-		return nil, tooManyHashers()
+		return nil
 	}
-	turn = make(chan struct{})
+	if len(h.waiting[l]) >= maxWaiting {
+		h.waiting[l][0] <- false
+		h.waiting[l] = h.waiting[l][1:]
+	}
+	turn := make(chan bool, 1)
 	h.waiting[l] = append(h.waiting[l], turn)
-	return turn, nil
+	return turn
 }
 
 // full reports whether a lane has no room.
@@ -99,7 +104,7 @@ func (h *hashers) full(l lane) bool {
 }
 
 // leave removes a caller from a lane. It reports whether the caller was still there.
-func (h *hashers) leave(l lane, turn chan struct{}) bool {
+func (h *hashers) leave(l lane, turn chan bool) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	at := slices.Index(h.waiting[l], turn)
@@ -110,14 +115,14 @@ func (h *hashers) leave(l lane, turn chan struct{}) bool {
 	return true
 }
 
-// give hands the turn to the first one of the first lane.
+// give hands the turn to the newest one of the first lane.
 func (h *hashers) give() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for l := range h.waiting {
-		if len(h.waiting[l]) > 0 {
-			close(h.waiting[l][0])
-			h.waiting[l] = h.waiting[l][1:]
+		if last := len(h.waiting[l]) - 1; last >= 0 {
+			h.waiting[l][last] <- true
+			h.waiting[l] = h.waiting[l][:last]
 			return
 		}
 	}

@@ -45,36 +45,45 @@ func TestHashersAreBounded(t *testing.T) {
 	})
 }
 
-// TestLanes proves that those who come later go first if they are in a better lane, that each lane has its own room,
-// and that one that is full refuses at once.
+// TestLanes proves that those who come later go first, within a lane and if they are in a better one. If a lane is
+// full, its oldest leaves at once.
 func TestLanes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		h := &hashers{}
-		var order []lane // of the turns; only one is out at a time
+		type place struct {
+			lane lane
+			n    int
+		}
+		var order, want, left []place // only one has a turn at a time
 		var all sync.WaitGroup
 		for l := lanes - 1; l >= 0; l-- { // the worst first
-			for range maxWaiting {
+			for n := range maxWaiting + 1 {
 				all.Go(func() {
-					if err := h.take(t.Context(), l); err != nil {
+					switch err := h.take(t.Context(), l); {
+					case err == nil:
+						order = append(order, place{l, n})
+						h.give()
+					case billing.CodeOf(err) == billing.ETooMany:
+						left = append(left, place{l, n})
+					default:
 						t.Error(err)
-						return
 					}
-					order = append(order, l)
-					h.give()
 				})
+				synctest.Wait()
 			}
 		}
-		synctest.Wait()
-		for l := range lanes {
-			begin := time.Now()
-			if err := h.take(t.Context(), l); billing.CodeOf(err) != billing.ETooMany || time.Now() != begin {
-				t.Errorf("a full lane: %v", err)
-			}
+		if !slices.Equal(left, []place{{laneOther, 0}, {laneFresh, 0}, {laneProven, 0}}) {
+			t.Errorf("who left: %v", left)
 		}
 		h.give()
 		all.Wait()
-		if len(order) != int(lanes)*maxWaiting || !slices.IsSorted(order) {
+		for l := range lanes {
+			for n := maxWaiting; n > 0; n-- {
+				want = append(want, place{l, n})
+			}
+		}
+		if !slices.Equal(order, want) {
 			t.Errorf("turns: %v", order)
 		}
 	})

@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/alexedwards/argon2id"
+
+	"github.com/pointsync/pointsync/pkg/billing"
 )
 
 // hashParams are OWASP's: 19 MiB, two passes, one thread. Parameters that take one thread of 19 MiB leave the other
@@ -14,7 +16,7 @@ var hashParams = &argon2id.Params{Memory: 19 * 1024, Iterations: 2, Parallelism:
 
 // hash returns the stored form of a password. Errors: ETooMany.
 func (s *Service) hash(ctx context.Context, l lane, password string) (string, error) {
-	if err := s.hashers.take(ctx, l); err != nil {
+	if err := s.takeTurn(ctx, l); err != nil {
 		return "", err
 	}
 	defer s.hashers.give()
@@ -24,7 +26,7 @@ func (s *Service) hash(ctx context.Context, l lane, password string) (string, er
 // verify reports whether a password matches its stored form. If it does and the form is an older one, newer is what to
 // store in its place. Errors: ETooMany.
 func (s *Service) verify(ctx context.Context, l lane, password, hash string) (ok bool, newer string, err error) {
-	if err := s.hashers.take(ctx, l); err != nil {
+	if err := s.takeTurn(ctx, l); err != nil {
 		return false, "", err
 	}
 	defer s.hashers.give()
@@ -36,4 +38,13 @@ func (s *Service) verify(ctx context.Context, l lane, password, hash string) (ok
 		newer, err = argon2id.CreateHash(password, hashParams)
 	}
 	return ok, newer, err
+}
+
+// takeTurn waits for a turn at hashing, which s.hashers.give ends. Errors: ETooMany.
+func (s *Service) takeTurn(ctx context.Context, l lane) error {
+	err := s.hashers.take(ctx, l)
+	if billing.CodeOf(err) == billing.ETooMany {
+		return s.holdBack(ctx, holdFor)
+	}
+	return err
 }

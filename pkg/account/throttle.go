@@ -15,6 +15,8 @@ const (
 	// obeys it. maxHeld bounds how many wait at once; the others are refused at once.
 	holdFor = time.Second
 	maxHeld = 500
+	// maxCounting is how many attempts use the database at once: few of its connections, so that spends find one.
+	maxCounting = 4
 	// knownStep is how much later than before an address must be known at an account for the row to be written.
 	knownStep = 24 * time.Hour
 )
@@ -56,7 +58,7 @@ func (s *Service) admit(ctx context.Context, email string) (passwordTry, lane, e
 		{Kind: billing.AttemptAddress, Subject: from}, {Kind: billing.AttemptPair, Subject: pair},
 		{Kind: billing.AttemptAccount, Subject: hashOf(email)},
 	}
-	seen, err := s.db.Attempts(ctx, append(keys[:len(keys):len(keys)], known, own))
+	seen, err := s.attempts(ctx, append(keys[:len(keys):len(keys)], known, own))
 	if err != nil {
 		return passwordTry{}, 0, err
 	}
@@ -69,8 +71,34 @@ func (s *Service) admit(ctx context.Context, email string) (passwordTry, lane, e
 			l = laneProven
 		}
 	}
-	return try, l, s.count(ctx, seen, keys, s.hashers.full(l))
+	return try, l, s.count(ctx, seen, keys, s.busy(l))
 }
+
+// attempts looks at counts.
+func (s *Service) attempts(
+	ctx context.Context, keys []billing.Attempt,
+) (seen map[billing.Attempt]billing.AttemptCount, err error) {
+	err = s.counted(ctx, func() error {
+		seen, err = s.db.Attempts(ctx, keys)
+		return err
+	})
+	return seen, err
+}
+
+// counted calls f, which uses the table of attempts, when few others do.
+func (s *Service) counted(ctx context.Context, f func() error) error {
+	select {
+	case s.counting <- struct{}{}:
+		defer func() { <-s.counting }()
+		return f()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// busy reports whether an attempt is not worth counting: it would wait behind many others that are suspicious as well.
+// The others are always counted, so that they are suspicious when they come again.
+func (s *Service) busy(l lane) bool { return l == laneOther && s.hashers.full(l) }
 
 // laneOf returns the lane of an attempt that the keys count.
 func (s *Service) laneOf(seen map[billing.Attempt]billing.AttemptCount, keys []billing.Attempt) lane {
@@ -101,10 +129,12 @@ func (s *Service) count(
 		return s.holdBack(ctx, wait)
 	}
 	var counted map[billing.Attempt]billing.AttemptCount
-	err := s.db.InTx(ctx, func(tx *store.Tx) (err error) {
-		now = tx.Now
-		counted, err = tx.CountAttempts(ctx, keys)
-		return err
+	err := s.counted(ctx, func() error {
+		return s.db.InTx(ctx, func(tx *store.Tx) (err error) {
+			now = tx.Now
+			counted, err = tx.CountAttempts(ctx, keys)
+			return err
+		})
 	})
 	if err != nil {
 		return err
@@ -188,12 +218,12 @@ func (s *Service) limit(ctx context.Context, kind billing.AttemptKind) (lane, er
 		return laneFresh, nil
 	}
 	keys := []billing.Attempt{{Kind: kind, Subject: from}}
-	seen, err := s.db.Attempts(ctx, keys)
+	seen, err := s.attempts(ctx, keys)
 	if err != nil {
 		return 0, err
 	}
 	l := s.laneOf(seen, keys)
-	return l, s.count(ctx, seen, keys, kind == billing.AttemptRegister && s.hashers.full(l))
+	return l, s.count(ctx, seen, keys, kind == billing.AttemptRegister && s.busy(l))
 }
 
 // guessed counts a request whose token is not known, by its address, and returns what to return in place of its error.
