@@ -254,3 +254,34 @@ func refusalOf(err error) *billing.Error {
 	errors.As(err, &refusal)
 	return refusal
 }
+
+// Proves that a repeat that has no price any more is refused once its login has ended, as every repeat is. A service has
+// no login, and gets the first outcome.
+func TestReplayWithoutPrice(t *testing.T) {
+	t.Parallel()
+	eachBook(t, func(t *testing.T, b *book) {
+		ctx := context.Background()
+		b.grant("pack", 10, never)
+		spend := ledger.SpendRequest{Amount: 3, Action: "picture", Quantity: 1, Key: "s"}
+		hold := ledger.HoldRequest{Amount: 3, Action: "picture", Quantity: 1, TTL: time.Hour, Key: "h"}
+		_, err := ledger.Spend(ctx, b.db, b.id, spend)
+		b.wantCode(billing.CodeOf(err), "")
+		_, err = ledger.Hold(ctx, b.db, b.id, hold)
+		b.wantCode(billing.CodeOf(err), "")
+		spend.Amount, hold.Amount = 0, 0 // unknown by now
+		for login, want := range map[billing.SessionID]billing.Code{"": "", "ses_ended": billing.EUnauthorized} {
+			spend.Login, hold.Login = login, login
+			s, _, err := ledger.SpendReplay(ctx, b.db, b.id, spend)
+			b.wantCode(billing.CodeOf(err), want)
+			h, _, err := ledger.HoldReplay(ctx, b.db, b.id, hold)
+			b.wantCode(billing.CodeOf(err), want)
+			if want == "" && (s.Entry.Amount != -3 || !s.Replayed || h.Hold.Amount != 3 || !h.Replayed) {
+				t.Errorf("got %+v and %+v", s, h)
+			}
+		}
+		spend.Key, spend.Login = "unused", ""
+		if _, ok, err := ledger.SpendReplay(ctx, b.db, b.id, spend); ok || err != nil {
+			t.Errorf("an unused key: %v, %v", ok, err)
+		}
+	})
+}
