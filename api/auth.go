@@ -20,6 +20,15 @@ func (s *server) Login(ctx context.Context, r LoginRequestObject) (LoginResponse
 	return Login200JSONResponse(s.toAPISession(session)), nil
 }
 
+// Exchange logs in with an ID token of a configured issuer.
+func (s *server) Exchange(ctx context.Context, r ExchangeRequestObject) (ExchangeResponseObject, error) {
+	session, err := s.accounts.Exchange(ctx, r.Body.IdToken, value(r.Body.Nonce))
+	if err != nil {
+		return nil, err
+	}
+	return Exchange200JSONResponse(s.toAPISession(session)), nil
+}
+
 // Refresh exchanges a refresh token.
 func (s *server) Refresh(ctx context.Context, r RefreshRequestObject) (RefreshResponseObject, error) {
 	session, err := s.accounts.Refresh(ctx, r.Body.RefreshToken)

@@ -11,7 +11,7 @@ import (
 func (v *server) toAPISession(s account.Session) Session {
 	out := Session{
 		Token: s.Token, TokenType: Bearer, ExpiresAt: s.ExpiresAt, User: User{
-			Id: string(s.Account.ID), Email: Email(s.Account.Email),
+			Id: string(s.Account.ID), Email: toAPIEmail(s.Account.Email),
 		},
 		Subscription: v.toAPISubscription(s.Account.Subscription), Points: toAPIPoints(s.Account.Balance),
 	}

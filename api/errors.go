@@ -40,6 +40,8 @@ var problems = map[billing.Code]kind{
 	billing.EStripeUnavailable:  {http.StatusServiceUnavailable, "Stripe does not respond"},
 	billing.EStripeRefused:      {http.StatusBadGateway, "Stripe refused"},
 	billing.EUnavailable:        {http.StatusServiceUnavailable, "Not available"},
+	billing.EIssuerUnavailable:  {http.StatusServiceUnavailable, "The issuer does not respond"},
+	billing.EPasswordLoginOff:   {http.StatusForbidden, "No login by password"},
 	billing.EInternal:           {http.StatusInternalServerError, "A fault of ours"},
 	codeMethod:                  {http.StatusMethodNotAllowed, "Method not allowed"},
 	codeTooLarge:                {http.StatusRequestEntityTooLarge, "Body too large"},

@@ -154,6 +154,7 @@ const (
 	MomentKindEndpointDelivery    MomentKind = "endpoint.delivery"
 	MomentKindEventProcessed      MomentKind = "event.processed"
 	MomentKindEventReceived       MomentKind = "event.received"
+	MomentKindIdentityLinked      MomentKind = "identity.linked"
 	MomentKindLoginBegan          MomentKind = "login.began"
 	MomentKindLoginEnded          MomentKind = "login.ended"
 	MomentKindOrderFulfilled      MomentKind = "order.fulfilled"
@@ -176,6 +177,8 @@ func (e MomentKind) Valid() bool {
 	case MomentKindEventProcessed:
 		return true
 	case MomentKindEventReceived:
+		return true
+	case MomentKindIdentityLinked:
 		return true
 	case MomentKindLoginBegan:
 		return true
@@ -860,6 +863,15 @@ type EntryPage struct {
 	NextCursor *string `json:"next_cursor"`
 }
 
+// ExchangeRequest defines model for ExchangeRequest.
+type ExchangeRequest struct {
+	// IdToken The ID token that the issuer gave the app. For Supabase and Clerk, the session's token.
+	IdToken string `json:"id_token"`
+
+	// Nonce The nonce that the app sent to the issuer, if it sent one. The token must carry the same.
+	Nonce *string `json:"nonce,omitempty"`
+}
+
 // ExternalID Your own id of the user, in visible ASCII. It is unique among all accounts, and compared letter by letter.
 //
 // Example: auth0|64f1c0
@@ -1476,7 +1488,7 @@ type Session struct {
 	ExpiresAt time.Time `json:"expires_at"`
 	Points    Points    `json:"points"`
 
-	// RefreshToken Present after registering, logging in and refreshing.
+	// RefreshToken Present after registering, logging in, exchanging an ID token and refreshing.
 	RefreshToken *string `json:"refresh_token,omitempty"`
 
 	// Subscription Null if there never was one.
@@ -1755,11 +1767,9 @@ type UnparkRequest struct {
 
 // User defines model for User.
 type User struct {
-	// Email Stored in one spelling: in lower case, without spaces around it, and with its domain as DNS spells it. Invisible characters are refused.
-	//
-	// Example: ada@example.com
-	Email Email  `json:"email"`
-	Id    string `json:"id"`
+	// Email Null for an account that an ID token made without a verified address.
+	Email *openapi_types.Email `json:"email"`
+	Id    string               `json:"id"`
 }
 
 // VoidedInvoice defines model for VoidedInvoice.
@@ -1861,6 +1871,9 @@ type Forbidden = Problem
 // InsufficientPoints defines model for InsufficientPoints.
 type InsufficientPoints = InsufficientPointsProblem
 
+// IssuerUnavailable defines model for IssuerUnavailable.
+type IssuerUnavailable = Problem
+
 // KeyReused defines model for KeyReused.
 type KeyReused = Problem
 
@@ -1869,6 +1882,9 @@ type MediaType = Problem
 
 // NotFound defines model for NotFound.
 type NotFound = Problem
+
+// PasswordLoginOff defines model for PasswordLoginOff.
+type PasswordLoginOff = Problem
 
 // PaymentRequired defines model for PaymentRequired.
 type PaymentRequired = PaymentRequiredProblem
@@ -2137,6 +2153,9 @@ type AddWebhookJSONRequestBody = WebhookRequest
 // ChangeWebhookJSONRequestBody defines body for ChangeWebhook for application/json ContentType.
 type ChangeWebhookJSONRequestBody = WebhookRequest
 
+// ExchangeJSONRequestBody defines body for Exchange for application/json ContentType.
+type ExchangeJSONRequestBody = ExchangeRequest
+
 // LoginJSONRequestBody defines body for Login for application/json ContentType.
 type LoginJSONRequestBody = Credentials
 
@@ -2277,6 +2296,9 @@ type ServerInterface interface {
 	// TestWebhook Send an endpoint a test event
 	// (POST /admin/webhooks/{webhook_id}/test)
 	TestWebhook(ctx echo.Context, webhookId WebhookID) error
+	// Exchange Log in with an ID token of your own login
+	// (POST /auth/exchange)
+	Exchange(ctx echo.Context) error
 	// Login Log in with email and password
 	// (POST /auth/login)
 	Login(ctx echo.Context) error
@@ -3143,6 +3165,15 @@ func (w *ServerInterfaceWrapper) TestWebhook(ctx echo.Context) error {
 	return err
 }
 
+// Exchange converts echo context to params.
+func (w *ServerInterfaceWrapper) Exchange(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.Exchange(ctx)
+	return err
+}
+
 // Login converts echo context to params.
 func (w *ServerInterfaceWrapper) Login(ctx echo.Context) error {
 	var err error
@@ -3714,6 +3745,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 
 	router.POST(options.BaseURL+"/auth/register", wrapper.Register, options.OperationMiddlewares["register"]...)
 	router.POST(options.BaseURL+"/auth/login", wrapper.Login, options.OperationMiddlewares["login"]...)
+	router.POST(options.BaseURL+"/auth/exchange", wrapper.Exchange, options.OperationMiddlewares["exchange"]...)
 	router.POST(options.BaseURL+"/auth/refresh", wrapper.Refresh, options.OperationMiddlewares["refresh"]...)
 	router.POST(options.BaseURL+"/auth/logout", wrapper.Logout, options.OperationMiddlewares["logout"]...)
 	router.GET(options.BaseURL+"/session", wrapper.GetSession, options.OperationMiddlewares["getSession"]...)
@@ -3887,11 +3919,22 @@ type ForbiddenApplicationProblemPlusJSONResponse Problem
 
 type InsufficientPointsApplicationProblemPlusJSONResponse InsufficientPointsProblem
 
+type IssuerUnavailableResponseHeaders struct {
+	RetryAfter *int
+}
+type IssuerUnavailableApplicationProblemPlusJSONResponse struct {
+	Body Problem
+
+	Headers IssuerUnavailableResponseHeaders
+}
+
 type KeyReusedApplicationProblemPlusJSONResponse Problem
 
 type MediaTypeApplicationProblemPlusJSONResponse Problem
 
 type NotFoundApplicationProblemPlusJSONResponse Problem
+
+type PasswordLoginOffApplicationProblemPlusJSONResponse Problem
 
 type PaymentRequiredApplicationProblemPlusJSONResponse PaymentRequiredProblem
 
@@ -8752,6 +8795,146 @@ func (response TestWebhook503ApplicationProblemPlusJSONResponse) VisitTestWebhoo
 	return err
 }
 
+type ExchangeRequestObject struct {
+	Body *ExchangeJSONRequestBody
+}
+
+type ExchangeResponseObject interface {
+	VisitExchangeResponse(w http.ResponseWriter) error
+}
+
+type Exchange200JSONResponse Session
+
+func (response Exchange200JSONResponse) VisitExchangeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Exchange400ApplicationProblemPlusJSONResponse struct {
+	ValidationApplicationProblemPlusJSONResponse
+}
+
+func (response Exchange400ApplicationProblemPlusJSONResponse) VisitExchangeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Exchange401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response Exchange401ApplicationProblemPlusJSONResponse) VisitExchangeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Exchange403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response Exchange403ApplicationProblemPlusJSONResponse) VisitExchangeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Exchange413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response Exchange413ApplicationProblemPlusJSONResponse) VisitExchangeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Exchange415ApplicationProblemPlusJSONResponse struct {
+	MediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response Exchange415ApplicationProblemPlusJSONResponse) VisitExchangeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Exchange429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response Exchange429ApplicationProblemPlusJSONResponse) VisitExchangeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Exchange503ApplicationProblemPlusJSONResponse struct {
+	IssuerUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response Exchange503ApplicationProblemPlusJSONResponse) VisitExchangeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type LoginRequestObject struct {
 	Body *LoginJSONRequestBody
 }
@@ -8807,7 +8990,7 @@ func (response Login401ApplicationProblemPlusJSONResponse) VisitLoginResponse(w 
 }
 
 type Login403ApplicationProblemPlusJSONResponse struct {
-	ForbiddenApplicationProblemPlusJSONResponse
+	PasswordLoginOffApplicationProblemPlusJSONResponse
 }
 
 func (response Login403ApplicationProblemPlusJSONResponse) VisitLoginResponse(w http.ResponseWriter) error {
@@ -9133,6 +9316,22 @@ func (response Register400ApplicationProblemPlusJSONResponse) VisitRegisterRespo
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Register403ApplicationProblemPlusJSONResponse struct {
+	PasswordLoginOffApplicationProblemPlusJSONResponse
+}
+
+func (response Register403ApplicationProblemPlusJSONResponse) VisitRegisterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -12804,6 +13003,9 @@ type StrictServerInterface interface {
 	// TestWebhook Send an endpoint a test event
 	// (POST /admin/webhooks/{webhook_id}/test)
 	TestWebhook(ctx context.Context, request TestWebhookRequestObject) (TestWebhookResponseObject, error)
+	// Exchange Log in with an ID token of your own login
+	// (POST /auth/exchange)
+	Exchange(ctx context.Context, request ExchangeRequestObject) (ExchangeResponseObject, error)
 	// Login Log in with email and password
 	// (POST /auth/login)
 	Login(ctx context.Context, request LoginRequestObject) (LoginResponseObject, error)
@@ -13942,6 +14144,52 @@ func (sh *strictHandler) TestWebhook(ctx echo.Context, webhookId WebhookID) erro
 		return err
 	} else if validResponse, ok := response.(TestWebhookResponseObject); ok {
 		return validResponse.VisitTestWebhookResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// Exchange operation middleware
+func (sh *strictHandler) Exchange(ctx echo.Context) error {
+	var request ExchangeRequestObject
+
+	var body ExchangeJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.Exchange(ctx.Request().Context(), request.(ExchangeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "Exchange")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ExchangeResponseObject); ok {
+		return validResponse.VisitExchangeResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -70,7 +70,25 @@ func badCredentials() (list []refusal) {
 			},
 		)
 	}
+	for name, body := range map[string]string{
+		"missing": `{}`, "empty": `{"id_token":""}`, "of two parts": `{"id_token":"e30.e30"}`,
+		"unsigned": `{"id_token":"e30.e30."}`, "as JSON": `{"id_token":"{}"}`, "not text": `{"id_token":7}`,
+		"huge": `{"id_token":"e30.e30.` + strings.Repeat("a", 16_384) + `"}`,
+	} {
+		list = append(
+			list,
+			refusal{"ID token " + name, http.MethodPost, "/auth/exchange", body, nil, 400, "validation", "/id_token"},
+		)
+	}
 	return append(list,
+		refusal{
+			"ID token of an unknown issuer", http.MethodPost, "/auth/exchange",
+			`{"id_token":"eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJodHRwczovL2EuZXhhbXBsZSJ9.c2ln"}`, nil, 401, "unauthorized", "",
+		},
+		refusal{
+			"nonce empty", http.MethodPost, "/auth/exchange", `{"id_token":"e30.e30.e30","nonce":""}`, nil, 400,
+			"validation", "/nonce",
+		},
 		refusal{
 			"refresh token unknown", http.MethodPost, "/auth/refresh", `{"refresh_token":"psr_x"}`, nil, 401,
 			"unauthorized", "",

@@ -28,6 +28,7 @@ func TestStory(t *testing.T) {
 		c.meetsTheAdmin()
 		c.wantsToBeTold()
 		c.meetsAService()
+		c.hasALoginElsewhere()
 		if missing := w.unseen(t); len(missing) > 0 {
 			t.Errorf("operations without a successful call: %v", missing)
 		}

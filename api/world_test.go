@@ -19,6 +19,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/inbox"
 	"github.com/pointsync/pointsync/pkg/jobs"
 	"github.com/pointsync/pointsync/pkg/ledger"
+	"github.com/pointsync/pointsync/pkg/oidc"
 	"github.com/pointsync/pointsync/pkg/outbox"
 	"github.com/pointsync/pointsync/pkg/reconcile"
 	"github.com/pointsync/pointsync/pkg/store"
@@ -49,6 +50,9 @@ type world struct {
 	public  bool   // endpoints of the operator's must be on public addresses, at servers that are made from now on
 	// throttled makes servers from now on limit attempts by address. All clients of a test have one address.
 	throttled bool
+	// Of servers that are made from now on.
+	issuers      []oidc.Settings
+	passwordsOff bool
 }
 
 // eachWorld runs a suite on both databases.
@@ -102,6 +106,7 @@ func (w *world) wireWith(leaving <-chan struct{}, log *slog.Logger) http.Handler
 	accounts, err := account.New(account.Options{
 		DB: w.db, Tokens: tokens, Receipts: token.NewReceipts(tokens, "pointsync/receipts"), Syncer: syncer,
 		Catalog: w.Catalog, KeyRate: cmp.Or(w.keyRate, 200), Unthrottled: !w.throttled,
+		Issuers: oidc.New(w.issuers, time.Now), PasswordsOff: w.passwordsOff,
 	})
 	must(t, err)
 	accounts.RegisterJobs(runner)

@@ -19,6 +19,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/inbox"
 	"github.com/pointsync/pointsync/pkg/jobs"
 	"github.com/pointsync/pointsync/pkg/ledger"
+	"github.com/pointsync/pointsync/pkg/oidc"
 	"github.com/pointsync/pointsync/pkg/outbox"
 	"github.com/pointsync/pointsync/pkg/reconcile"
 	"github.com/pointsync/pointsync/pkg/store"
@@ -33,6 +34,7 @@ const shutdownPatience = 10 * time.Second
 type parts struct {
 	config     config.Config
 	catalog    *catalog.Catalog
+	issuers    []oidc.Settings // whose ID tokens log people in
 	now        func() time.Time
 	log        *slog.Logger
 	migrate    bool   // migrate the schema instead of refusing an old one
@@ -95,6 +97,8 @@ func newApp(ctx context.Context, p parts) (_ *app, err error) {
 	a.accounts, err = account.New(account.Options{
 		DB: a.db, Tokens: tokens, Receipts: token.NewReceipts(tokens, c.ReceiptsFor()), Syncer: a.syncer,
 		Catalog: p.catalog, KeyRate: c.KeyRate, Unthrottled: c.Unthrottled,
+		// Issuers date their tokens by the real time.
+		Issuers: oidc.New(p.issuers, time.Now), PasswordsOff: c.PasswordLogin == "off",
 	})
 	if err != nil {
 		return nil, err

@@ -17,13 +17,14 @@ const module = "github.com/pointsync/pointsync/"
 
 // rooms are the packages of the design, lowest first. A room may import only rooms that come before it.
 var rooms = []string{
-	"pkg/billing", "pkg/config", "pkg/catalog", "pkg/store", "pkg/jobs", "pkg/stripegw", "pkg/token", "pkg/outbox",
-	"pkg/ledger", "pkg/reconcile",
+	"pkg/billing", "pkg/config", "pkg/catalog", "pkg/oidc", "pkg/store", "pkg/jobs", "pkg/stripegw", "pkg/token",
+	"pkg/outbox", "pkg/ledger", "pkg/reconcile",
 	"pkg/audit", "pkg/inbox", "pkg/account", "pkg/checkout", "api", "cmd/pointsync",
 }
 
 // testRooms maps each package that only tests import to the rooms that it may import.
 var testRooms = map[string]string{
+	"pkg/oidc/issuertest":     "",
 	"pkg/store/storetest":     "pkg/billing pkg/store",
 	"pkg/sandbox/sandboxtest": "",
 	"pkg/housetest": "pkg/billing pkg/catalog pkg/store pkg/stripegw pkg/reconcile pkg/sandbox " +
@@ -41,6 +42,8 @@ var doorkeepers = map[string]string{
 	"github.com/alecthomas/kong":      "cmd/pointsync",
 	"github.com/alexedwards/argon2id": "pkg/account",
 	"github.com/standard-webhooks/":   "pkg/outbox",
+	"github.com/coreos/go-oidc":       "pkg/oidc pkg/oidc/issuertest",
+	"github.com/go-jose/go-jose":      "pkg/oidc pkg/oidc/issuertest",
 }
 
 // TestImportsOnlyGoDown proves that every import of the product goes down the list of rooms. The sandbox imports no

@@ -12,6 +12,7 @@ import (
 
 	"github.com/pointsync/pointsync/pkg/catalog"
 	"github.com/pointsync/pointsync/pkg/config"
+	"github.com/pointsync/pointsync/pkg/oidc"
 	"github.com/pointsync/pointsync/pkg/token"
 )
 
@@ -31,11 +32,17 @@ func (serveCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("POINTSYNC_CATALOG: %w", err)
 	}
+	var issuers []oidc.Settings
+	if c.Issuers != "" {
+		if issuers, err = oidc.Load(c.Issuers); err != nil {
+			return fmt.Errorf("POINTSYNC_ISSUERS: %w", err)
+		}
+	}
 	now, err := clockOf(ctx, c, log)
 	if err != nil {
 		return err
 	}
-	a, err := newApp(ctx, parts{config: c, catalog: items, now: now, log: log})
+	a, err := newApp(ctx, parts{config: c, catalog: items, issuers: issuers, now: now, log: log})
 	if err != nil {
 		return err
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/catalog"
 	"github.com/pointsync/pointsync/pkg/ledger"
+	"github.com/pointsync/pointsync/pkg/oidc"
 	"github.com/pointsync/pointsync/pkg/reconcile"
 	"github.com/pointsync/pointsync/pkg/store"
 	"github.com/pointsync/pointsync/pkg/token"
@@ -42,6 +43,9 @@ type Service struct {
 
 	catalog  *catalog.Catalog
 	receipts *token.Receipts
+	issuers  *oidc.Issuers
+
+	passwordsOff bool
 }
 
 // Options are what a Service works with, and its settings.
@@ -55,6 +59,9 @@ type Options struct {
 
 	Catalog  *catalog.Catalog // the prices of actions
 	Receipts *token.Receipts  // that come with spends
+	Issuers  *oidc.Issuers    // nil: no ID token is accepted
+	// PasswordsOff lets no one log in with a password, or register with one.
+	PasswordsOff bool
 }
 
 // New returns a Service.
@@ -73,6 +80,9 @@ func New(o Options) (*Service, error) {
 
 		catalog:  o.Catalog,
 		receipts: o.Receipts,
+		issuers:  cmp.Or(o.Issuers, oidc.New(nil, o.DB.Now)),
+
+		passwordsOff: o.PasswordsOff,
 	}
 	var err error
 	s.decoy, err = s.hash(context.Background(), laneOther, "no password of anybody's")
@@ -89,8 +99,21 @@ type Session struct {
 	login billing.SessionID
 }
 
-// Register makes an account and logs it in. Errors: EInvalid, EEmailTaken, ETooMany.
+// passwordsOn refuses what needs a password if the operator lets no one log in with one. Errors: EPasswordLoginOff.
+func (s *Service) passwordsOn() error {
+	if s.passwordsOff {
+		return billing.Errorf(
+			billing.EPasswordLoginOff, "No one logs in with a password here. Exchange an ID token (POST /auth/exchange).",
+		)
+	}
+	return nil
+}
+
+// Register makes an account and logs it in. Errors: EInvalid, EEmailTaken, ETooMany, EPasswordLoginOff.
 func (s *Service) Register(ctx context.Context, email, password string) (Session, error) {
+	if err := s.passwordsOn(); err != nil {
+		return Session{}, err
+	}
 	email, err := NormalizeEmail(email)
 	if err != nil {
 		return Session{}, err
@@ -121,8 +144,11 @@ func (s *Service) Register(ctx context.Context, email, password string) (Session
 }
 
 // Login checks an email and a password, and begins a login. Errors: EUnauthorized (the same for an unknown email and a
-// wrong password), ETooMany.
+// wrong password), ETooMany, EPasswordLoginOff.
 func (s *Service) Login(ctx context.Context, email, password string) (Session, error) {
+	if err := s.passwordsOn(); err != nil {
+		return Session{}, err
+	}
 	wrong := billing.Errorf(billing.EUnauthorized, "The email or the password is wrong.")
 	email, err := NormalizeEmail(email)
 	if err != nil {

@@ -54,6 +54,8 @@ func describe(m billing.Moment) string {
 	switch m.Kind {
 	case billing.MomentRegistered:
 		return tellRegistered(one, two)
+	case billing.MomentIdentity:
+		return fmt.Sprintf("an ID token of %s opens the account from now on, for %s", one, two)
 	case billing.MomentLoginBegan:
 		return "logged in"
 	case billing.MomentLoginEnded:
@@ -84,9 +86,12 @@ func describe(m billing.Moment) string {
 	return string(m.Kind)
 }
 
-// tellRegistered returns how an account began: with an email, or as the account of a service's own id.
+// tellRegistered returns how an account began: with an email, as the account of a service's own id, or by an ID token
+// alone.
 func tellRegistered(email, externalID string) string {
 	switch {
+	case externalID == "" && email == "":
+		return "made for an ID token"
 	case externalID == "":
 		return "registered as " + email
 	case email == "":

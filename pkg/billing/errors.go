@@ -30,6 +30,8 @@ const (
 	EStripeUnavailable Code = "stripe-unavailable"     // Stripe did not respond in time; try again
 	EStripeRefused     Code = "stripe-refused"         // Stripe refused a request of ours
 	EUnavailable       Code = "unavailable"            // our own database is not available; try again
+	EIssuerUnavailable Code = "issuer-unavailable"     // an issuer of ID tokens did not respond in time; try again
+	EPasswordLoginOff  Code = "password-login-off"     // the operator lets no one log in with a password
 	EInternal          Code = "internal"               // a bug of ours
 )
 

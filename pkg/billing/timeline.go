@@ -8,6 +8,7 @@ type MomentKind string
 // The kinds of moment.
 const (
 	MomentRegistered     MomentKind = "account.registered"
+	MomentIdentity       MomentKind = "identity.linked"
 	MomentLoginBegan     MomentKind = "login.began"
 	MomentLoginEnded     MomentKind = "login.ended"
 	MomentOrderMade      MomentKind = "order.made"

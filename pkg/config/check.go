@@ -125,6 +125,9 @@ func (c *Config) checkServer(p *problems) {
 	}
 	c.checkBounds(p)
 	c.checkReceipts(p)
+	if c.PasswordLogin != "on" && c.PasswordLogin != "off" {
+		p.add("POINTSYNC_PASSWORD_LOGIN must be on or off")
+	}
 	if !claimPattern.MatchString(c.Issuer) {
 		p.add("POINTSYNC_TOKEN_ISSUER must be one name or address, without spaces, commas, semicolons or quotes")
 	}

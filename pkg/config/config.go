@@ -65,6 +65,8 @@ type Config struct {
 	KeyRate        int           `env:"POINTSYNC_SERVICE_KEY_RATE" envDefault:"200"`
 	TrustedProxies []string      `env:"POINTSYNC_TRUSTED_PROXIES"`
 	Unthrottled    bool          `env:"POINTSYNC_UNTHROTTLED"`
+	Issuers        string        `env:"POINTSYNC_ISSUERS"`
+	PasswordLogin  string        `env:"POINTSYNC_PASSWORD_LOGIN" envDefault:"on"`
 	LocalWebhooks  bool          `env:"POINTSYNC_ALLOW_LOCAL_WEBHOOKS"`
 	ClockURL       string        `env:"POINTSYNC_CLOCK_URL"`
 	LogLevel       slog.Level    `env:"POINTSYNC_LOG_LEVEL" envDefault:"INFO"`

@@ -58,7 +58,7 @@ func TestLoad(t *testing.T) {
 		c.RenewalGrace.Hours() != 2 || c.ParkGrants != 100 || c.ParkPoints != 10_000_000 ||
 		c.Issuer != "pointsync" || c.Audience != "pointsync" || c.LogLevel != slog.LevelInfo || c.ShutdownDelay != 0 ||
 		c.TopUpCoolOff != 10*time.Minute || c.AllowUnsafe || c.LocalWebhooks || c.Unthrottled || c.LowPoints != 0 ||
-		c.Live() {
+		c.Live() || c.PasswordLogin != "on" || c.Issuers != "" {
 		t.Errorf("defaults: %+v", c)
 	}
 	if len(c.WebhookSecrets) != 2 || c.WebhookSecrets[1].Reveal() != "whsec_B6tWn1XyGq0ZkPv4SdMh7RrCu9EoTfLj" ||
@@ -129,6 +129,7 @@ func mistakes() []mistake {
 		}, {"POINTSYNC_TOKEN_AUDIENCE", `"a"`, "one audience"}, {"POINTSYNC_TOKEN_AUDIENCE", "a,", "one audience"},
 		{"POINTSYNC_RECEIPT_AUDIENCE", "a b", "one name"},
 		{"POINTSYNC_RECEIPT_AUDIENCE", "pointsync", "TOKEN_AUDIENCE"},
+		{"POINTSYNC_PASSWORD_LOGIN", "false", "on or off"}, {"POINTSYNC_PASSWORD_LOGIN", "OFF", "on or off"},
 		{"POINTSYNC_TOKEN_ISSUER", "a,b", "one name"}, {"POINTSYNC_TOKEN_ISSUER", "points\u00a0sync", "one name"},
 		{"POINTSYNC_TOP_UP_COOL_OFF", "59s", "from 1m"}, {"POINTSYNC_TOP_UP_COOL_OFF", "25h", "to 24h"},
 		{"POINTSYNC_SHUTDOWN_DELAY", "-1s", "to 5m"}, {"POINTSYNC_SHUTDOWN_DELAY", "6m", "to 5m"}, {

@@ -15,7 +15,7 @@ var Models = []any{
 	&loginRow{}, &refreshTokenRow{}, &eventRow{}, &walkRow{}, &runRow{}, &syncRow{}, &adminActionRow{}, &changeRow{},
 	&topUpRow{}, &returnedRow{}, &formerCustomerRow{}, &linkRow{}, &webhookRow{}, &deliveryRow{}, &budgetRow{},
 	&originRow{}, &emailRow{}, &customerRow{}, &webhookActionRow{}, &externalIDRow{}, &serviceKeyRow{},
-	&attemptRow{},
+	&attemptRow{}, &identityRow{},
 }
 
 // originRow is used only in this list: the digest is read and written while migrating.

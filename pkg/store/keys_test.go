@@ -14,7 +14,7 @@ import (
 )
 
 // directories lead to an account by a key that is unique among all accounts.
-var directories = []string{"emails", "external_ids", "customers"}
+var directories = []string{"emails", "external_ids", "identities", "customers"}
 
 // unkeyed are the tables that are neither keyed by the account nor a directory, and why.
 var unkeyed = map[string]string{

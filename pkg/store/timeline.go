@@ -29,6 +29,15 @@ var chapters = []chapter{
 		two:  "COALESCE(external_id, '')",
 		from: "(SELECT *, id AS account_id FROM accounts) a WHERE true",
 	},
+	{
+		kind: billing.MomentIdentity,
+		rank: "0",
+		at:   "created_at",
+		ref:  "issuer || ' ' || subject",
+		one:  "issuer",
+		two:  "subject",
+		from: "identities WHERE true",
+	},
 	{kind: billing.MomentLoginBegan, rank: "1", at: "created_at", ref: "id", from: "logins WHERE true"},
 	{
 		kind: billing.MomentLoginEnded,

@@ -105,6 +105,16 @@ CREATE TABLE external_ids (
     account_id  text NOT NULL
 );
 
+-- A directory: the account of a person whom an issuer of ID tokens knows. A subject is unique only within its issuer.
+CREATE TABLE identities (
+    issuer     text NOT NULL,
+    subject    text NOT NULL,
+    account_id text NOT NULL,
+    created_at timestamptz NOT NULL,
+    PRIMARY KEY (issuer, subject)
+);
+CREATE INDEX identities_account_id ON identities (account_id);
+
 -- The keys of the operator's programs. A key belongs to no account: it acts for any. The secret itself is kept nowhere.
 -- `scopes` is a list between commas. The one who made or revoked a key is an admin's account or another key; NULL is
 -- the command line.

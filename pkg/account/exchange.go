@@ -1,0 +1,117 @@
+package account
+
+import (
+	"context"
+	"errors"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/store"
+)
+
+// Exchange logs in the person whom an issuer's ID token names, and makes their account at the first time. nonce is what
+// the caller sent to the issuer, or "". Errors: EUnauthorized, EIssuerUnavailable, EAccountClosed,
+// ETooMany.
+func (s *Service) Exchange(ctx context.Context, idToken, nonce string) (Session, error) {
+	who, err := s.issuers.Verify(ctx, idToken, nonce) // it may ask the issuer, so it is in no transaction
+	if billing.CodeOf(err) == billing.EUnauthorized {
+		err = s.guessed(ctx, err)
+	}
+	if err != nil {
+		return Session{}, err
+	}
+	id, err := s.db.AccountOfIdentity(ctx, who)
+	if billing.CodeOf(err) == billing.ENotFound {
+		return s.firstExchange(ctx, who)
+	}
+	if err != nil {
+		return Session{}, err
+	}
+	var out Session
+	err = s.db.InTx(ctx, func(tx *store.Tx) error {
+		a, err := tx.LockOpen(ctx, id, "")
+		if err == nil {
+			out, err = s.beginLogin(ctx, tx, a)
+		}
+		return gone(err)
+	})
+	if err != nil {
+		return Session{}, err
+	}
+	return s.current(ctx, out)
+}
+
+// errEmailMoved means that an email came to belong to another account than a transaction had read.
+var errEmailMoved = errors.New("account: the email was given to another account at the same time")
+
+// firstExchange logs in a person who has no account by this identity yet.
+func (s *Service) firstExchange(ctx context.Context, who billing.Identity) (out Session, err error) {
+	if who.Email, err = NormalizeEmail(who.Email); err != nil {
+		who.Email = "" // no account can have it
+	}
+	for try := range 3 {
+		if try == 2 {
+			who.Email = "" // the login does not depend on it
+		}
+		err = s.db.InTx(ctx, func(tx *store.Tx) error {
+			a, err := accountOf(ctx, tx, who)
+			if err == nil {
+				out, err = s.beginLogin(ctx, tx, a)
+			}
+			return err
+		})
+		if billing.CodeOf(err) != billing.EEmailTaken && !errors.Is(err, errEmailMoved) {
+			break
+		}
+	}
+	if err != nil {
+		return Session{}, err
+	}
+	return s.current(ctx, out)
+}
+
+// accountOf returns the account of a person, whose lock the transaction then holds: the one that the same person got in
+// the meantime, else the one with their email, else a new one.
+func accountOf(ctx context.Context, tx *store.Tx, who billing.Identity) (billing.Account, error) {
+	fresh := billing.Account{
+		ID: billing.NewAccountID(tx.Now), Email: who.Email, Version: 1, Sync: billing.SyncState{BudgetAt: tx.Now},
+		CreatedAt: tx.Now,
+	}
+	chosen := fresh.ID
+	if who.Email != "" {
+		found, err := tx.AccountByEmail(ctx, who.Email)
+		if err == nil {
+			chosen = found.ID
+		} else if billing.CodeOf(err) != billing.ENotFound {
+			return found, err
+		}
+	}
+	owner, err := tx.EnterIdentity(ctx, who, chosen)
+	switch {
+	case err != nil:
+		return billing.Account{}, err
+	case owner == fresh.ID:
+		return fresh, tx.InsertAccount(ctx, fresh)
+	}
+	a, err := tx.LockOpen(ctx, owner, "")
+	if err != nil || owner != chosen {
+		return a, gone(err)
+	}
+	return takeOver(ctx, tx, a, who.Email)
+}
+
+// takeOver gives an account to the person who has proven to own its email. Whoever chose its password may be someone
+// else: we never asked for a proof, so anyone can register an address before its owner comes. So the password and all
+// logins of the account end.
+func takeOver(ctx context.Context, tx *store.Tx, a billing.Account, email string) (billing.Account, error) {
+	switch {
+	case a.Email != email:
+		return a, errEmailMoved
+	case a.PasswordHash == "": // nothing but an identity opens it
+		return a, nil
+	}
+	a.PasswordHash = ""
+	if err := tx.RemovePassword(ctx, a.ID); err != nil {
+		return a, err
+	}
+	return a, tx.RevokeLogins(ctx, a.ID)
+}

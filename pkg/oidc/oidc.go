@@ -1,0 +1,83 @@
+// Package oidc owns the question whose ID token this is. It verifies tokens of the OpenID Connect issuers that the
+// operator configured, and returns the identity that a token proves.
+//
+// It refuses to know accounts, sessions and the database.
+//
+// Only an issuer's own key proves a token, and only a key that signs: no shared secret, no unsigned token. No issuer is
+// asked before a token that names it arrives, and a token that names no configured issuer makes no request. However
+// many tokens arrive, an issuer is asked at most once in fetchFloor. An issuer that does not respond concerns only its
+// own tokens.
+package oidc
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+)
+
+// Issuers are the issuers whose tokens are accepted.
+type Issuers struct {
+	byName map[string]*issuer
+	now    func() time.Time
+}
+
+// New returns the issuers of checked settings. now is the real time, by which issuers date their tokens.
+func New(settings []Settings, now func() time.Time) *Issuers {
+	all := &Issuers{byName: make(map[string]*issuer, len(settings)), now: now}
+	client := &http.Client{
+		Transport:     limitedTransport{http.DefaultTransport},
+		Timeout:       fetchTimeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return errors.New("it redirects") },
+	}
+	for _, s := range settings {
+		all.byName[s.Issuer] = &issuer{Settings: s, client: client, now: now}
+	}
+	return all
+}
+
+// Verify checks an ID token and returns the identity that it proves. nonce is what the caller sent to the issuer when
+// it asked for the token, or "" if it sent none. Errors: EUnauthorized, EIssuerUnavailable.
+func (all *Issuers) Verify(ctx context.Context, raw, nonce string) (billing.Identity, error) {
+	head, c, err := read(raw)
+	if err != nil {
+		return billing.Identity{}, refused(err, "it is not a signed JWT")
+	}
+	i, ok := all.byName[c.Issuer]
+	if !ok {
+		return billing.Identity{}, refused(nil, "its issuer is not configured here")
+	}
+	if why := head.refusal(); why != "" {
+		return billing.Identity{}, refused(nil, why)
+	}
+	keys, err := i.keysFor(ctx, head)
+	if err != nil {
+		return billing.Identity{}, err
+	}
+	// The audience is checked below: go-oidc compares one, and an issuer may have several, or none.
+	verifier := oidc.NewVerifier(i.Issuer, &oidc.StaticKeySet{PublicKeys: keys}, &oidc.Config{
+		SupportedSigningAlgs: algorithms, SkipClientIDCheck: true, Now: all.now,
+	})
+	token, err := verifier.Verify(ctx, raw)
+	var expired *oidc.TokenExpiredError
+	switch {
+	case errors.As(err, &expired):
+		return billing.Identity{}, refused(err, "it has expired")
+	case err != nil:
+		return billing.Identity{}, refused(err, "its signature or its times are not valid")
+	case token.Issuer != c.Issuer || token.Subject != c.Subject:
+		return billing.Identity{}, refused(nil, "it says two things about its issuer or its subject")
+	}
+	if why := i.refusal(c, nonce, all.now()); why != "" {
+		return billing.Identity{}, refused(nil, why)
+	}
+	return billing.Identity{Issuer: c.Issuer, Subject: c.Subject, Email: i.believed(c)}, nil
+}
+
+func refused(cause error, why string) error {
+	return billing.Wrap(cause, billing.EUnauthorized, "The ID token is refused: %s.", why)
+}
