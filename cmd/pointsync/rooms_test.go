@@ -17,8 +17,8 @@ const module = "github.com/pointsync/pointsync/"
 
 // rooms are the packages of the design, lowest first. A room may import only rooms that come before it.
 var rooms = []string{
-	"pkg/billing", "pkg/config", "pkg/catalog", "pkg/oidc", "pkg/store", "pkg/jobs", "pkg/stripegw", "pkg/token",
-	"pkg/outbox", "pkg/ledger", "pkg/reconcile",
+	"pkg/billing", "pkg/config", "pkg/mail", "pkg/catalog", "pkg/oidc", "pkg/store", "pkg/jobs", "pkg/stripegw",
+	"pkg/token", "pkg/outbox", "pkg/ledger", "pkg/reconcile",
 	"pkg/audit", "pkg/inbox", "pkg/account", "pkg/checkout", "api", "cmd/pointsync",
 }
 
@@ -27,6 +27,7 @@ var testRooms = map[string]string{
 	"pkg/oidc/issuertest":     "",
 	"pkg/store/storetest":     "pkg/billing pkg/store",
 	"pkg/sandbox/sandboxtest": "",
+	"pkg/mail/mailtest":       "",
 	"pkg/housetest": "pkg/billing pkg/catalog pkg/store pkg/stripegw pkg/reconcile pkg/sandbox " +
 		"pkg/store/storetest pkg/sandbox/sandboxtest",
 }
@@ -44,6 +45,8 @@ var doorkeepers = map[string]string{
 	"github.com/standard-webhooks/":   "pkg/outbox",
 	"github.com/coreos/go-oidc":       "pkg/oidc pkg/oidc/issuertest",
 	"github.com/go-jose/go-jose":      "pkg/oidc pkg/oidc/issuertest",
+	"github.com/wneessen/go-mail":     "pkg/mail",
+	"github.com/emersion/":            "pkg/mail/mailtest",
 }
 
 // TestImportsOnlyGoDown proves that every import of the product goes down the list of rooms. The sandbox imports no

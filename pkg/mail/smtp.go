@@ -1,0 +1,102 @@
+package mail
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strconv"
+	"time"
+
+	gomail "github.com/wneessen/go-mail"
+)
+
+// sendTimeout limits how long a mail server may take over one message.
+const sendTimeout = 20 * time.Second
+
+// The schemes of a mail server's address.
+const (
+	schemeTLS      = "smtps"      // TLS from the first byte, port 465
+	schemeSTARTTLS = "smtp"       // STARTTLS, without which nothing is sent, port 587
+	schemePlain    = "smtp-plain" // no encryption and no login, for a relay on the same machine or network, port 25
+)
+
+var defaultPorts = map[string]int{schemeTLS: 465, schemeSTARTTLS: 587, schemePlain: 25}
+
+// SMTP sends by a mail server.
+type SMTP struct {
+	host    string
+	options []gomail.Option
+	from    string
+}
+
+// NewSMTP returns a sender that uses the mail server at an address such as smtps://user:password@smtp.example.com. The
+// errors never quote the address, which may hold a password.
+func NewSMTP(address, from string) (*SMTP, error) {
+	u, err := url.Parse(address)
+	if err != nil || u.Hostname() == "" || (u.Path != "" && u.Path != "/") || u.RawQuery != "" || u.Fragment != "" {
+		return nil, errors.New("is not an address such as smtps://user:password@smtp.example.com")
+	}
+	port, known := defaultPorts[u.Scheme]
+	if !known {
+		return nil, errors.New("must begin with smtps:// (TLS), smtp:// (STARTTLS) or smtp-plain://")
+	}
+	if u.Port() != "" {
+		if port, err = strconv.Atoi(u.Port()); err != nil || port < 1 || port > 65535 {
+			return nil, errors.New("has a port that is not from 1 to 65535")
+		}
+	}
+	if u.User != nil && u.Scheme == schemePlain {
+		return nil, errors.New("would send its password unencrypted: use smtps:// or smtp://")
+	}
+	s := &SMTP{host: u.Hostname(), from: from, options: []gomail.Option{
+		gomail.WithPort(port), gomail.WithTimeout(sendTimeout), encryption(u.Scheme),
+	}}
+	if password, ok := u.User.Password(); ok {
+		s.options = append(s.options, gomail.WithSMTPAuth(gomail.SMTPAuthAutoDiscover),
+			gomail.WithUsername(u.User.Username()), gomail.WithPassword(password))
+	}
+	return s, CheckSender(from)
+}
+
+func encryption(scheme string) gomail.Option {
+	switch scheme {
+	case schemeTLS:
+		return gomail.WithSSL()
+	case schemePlain:
+		return gomail.WithTLSPolicy(gomail.NoTLS)
+	}
+	return gomail.WithTLSPolicy(gomail.TLSMandatory)
+}
+
+// Send gives the message to the mail server.
+func (s *SMTP) Send(ctx context.Context, m Message) error {
+	out := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
+	if err := out.From(s.from); err != nil {
+		return fmt.Errorf("mail: sender: %w", err)
+	}
+	if err := out.To(m.To); err != nil {
+		return refusal{fmt.Errorf("mail: address: %w", err)}
+	}
+	out.Subject(m.Subject)
+	out.SetDate()
+	out.SetMessageID()
+	// RFC 3834: no vacation responder replies to it.
+	out.SetGenHeader("Auto-Submitted", "auto-generated")
+	out.SetBodyString(gomail.TypeTextPlain, m.Text)
+	client, err := gomail.NewClient(s.host, s.options...)
+	if err != nil {
+		return fmt.Errorf("mail: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+	defer cancel()
+	err = client.DialAndSendWithContext(ctx, out)
+	var failed *gomail.SendError
+	if errors.As(err, &failed) && failed.ErrorCode() >= 500 && !failed.IsTemp() {
+		return refusal{fmt.Errorf("mail: %w", err)}
+	}
+	if err != nil {
+		return fmt.Errorf("mail: %w", err)
+	}
+	return nil
+}
