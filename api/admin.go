@@ -171,15 +171,16 @@ func (s *server) CorrectPoints(ctx context.Context, r CorrectPointsRequestObject
 
 func (s *server) toAPIAdminAccount(a billing.Account) AdminAccount {
 	out := AdminAccount{
-		Id:           string(a.ID),
-		Email:        toAPIEmail(a.Email),
-		ExternalId:   optional(a.ExternalID),
-		Role:         AdminAccountRole(a.Role),
-		Points:       toAPIPoints(a.Balance),
-		Subscription: s.toAPISubscription(a.Subscription),
-		Version:      a.Version,
-		LastSyncedAt: a.Sync.LastSyncedAt,
-		CreatedAt:    a.CreatedAt,
+		Id:              string(a.ID),
+		Email:           toAPIEmail(a.Email),
+		EmailVerifiedAt: a.EmailVerifiedAt,
+		ExternalId:      optional(a.ExternalID),
+		Role:            AdminAccountRole(a.Role),
+		Points:          toAPIPoints(a.Balance),
+		Subscription:    s.toAPISubscription(a.Subscription),
+		Version:         a.Version,
+		LastSyncedAt:    a.Sync.LastSyncedAt,
+		CreatedAt:       a.CreatedAt,
 	}
 	if a.CustomerID != "" {
 		customer := string(a.CustomerID)

@@ -2,8 +2,14 @@ package api
 
 import "context"
 
-// Register makes an account and logs in.
+// Register makes an account and logs in. If registering is private, it has a mail sent instead.
 func (s *server) Register(ctx context.Context, r RegisterRequestObject) (RegisterResponseObject, error) {
+	if s.accounts.PrivateRegistration() {
+		if err := s.accounts.AskToRegister(ctx, string(r.Body.Email), r.Body.Password); err != nil {
+			return nil, err
+		}
+		return Register202JSONResponse{onItsWay()}, nil
+	}
 	session, err := s.accounts.Register(ctx, string(r.Body.Email), r.Body.Password)
 	if err != nil {
 		return nil, err

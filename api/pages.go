@@ -29,6 +29,10 @@ func servePages(e *echo.Echo, o Options, metrics *prometheus.Registry) {
 	e.GET("/docs", withPolicy(docsPolicy, docs))
 	e.GET("/docs/*", withPolicy(docsPolicy, docs))
 	e.GET("/problems/:code", describeProblem)
+	if o.Mails != nil {
+		e.GET("/mails", withPolicy(shop.Policy, showMails(o.Mails)))
+		e.GET("/mails.json", listMails(o.Mails))
+	}
 	if o.Shop {
 		page := shop.Page(o.SandboxURL)
 		e.GET(

@@ -22,6 +22,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/catalog"
 	"github.com/pointsync/pointsync/pkg/checkout"
 	"github.com/pointsync/pointsync/pkg/inbox"
+	"github.com/pointsync/pointsync/pkg/mail"
 	"github.com/pointsync/pointsync/pkg/outbox"
 	"github.com/pointsync/pointsync/pkg/store"
 	"github.com/pointsync/pointsync/pkg/token"
@@ -41,8 +42,9 @@ type Options struct {
 	Origins   []string       // that browsers may call from
 	// TrustedProxies are the networks of the proxies in front of the server. Their X-Forwarded-For is believed.
 	TrustedProxies []netip.Prefix
-	Shop           bool   // serve the demo shop at /
-	SandboxURL     string // that the shop links to, or "" for none
+	Shop           bool         // serve the demo shop at /
+	SandboxURL     string       // that the shop links to, or "" for none
+	Mails          *mail.Folder // shown at /mails to everyone; nil: no such page
 	// Leaving is closed when the server is about to stop. The server is then not ready, and closes connections and
 	// streams. Nil means never.
 	Leaving <-chan struct{}

@@ -29,6 +29,7 @@ func TestStory(t *testing.T) {
 		c.wantsToBeTold()
 		c.meetsAService()
 		c.hasALoginElsewhere()
+		c.readsItsMail()
 		if missing := w.unseen(t); len(missing) > 0 {
 			t.Errorf("operations without a successful call: %v", missing)
 		}

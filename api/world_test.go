@@ -19,6 +19,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/inbox"
 	"github.com/pointsync/pointsync/pkg/jobs"
 	"github.com/pointsync/pointsync/pkg/ledger"
+	"github.com/pointsync/pointsync/pkg/mail"
 	"github.com/pointsync/pointsync/pkg/oidc"
 	"github.com/pointsync/pointsync/pkg/outbox"
 	"github.com/pointsync/pointsync/pkg/reconcile"
@@ -29,6 +30,7 @@ import (
 
 const (
 	shopURL   = "https://shop.example"
+	appURL    = "https://shop.example/account"
 	password  = "correct horse battery"
 	lowPoints = 20
 )
@@ -53,6 +55,8 @@ type world struct {
 	// Of servers that are made from now on.
 	issuers      []oidc.Settings
 	passwordsOff bool
+	sender       mail.Sender // of servers that are made from now on; nil: they send no mail
+	private      bool        // whether registering is private there
 }
 
 // eachWorld runs a suite on both databases.
@@ -107,6 +111,7 @@ func (w *world) wireWith(leaving <-chan struct{}, log *slog.Logger) http.Handler
 		DB: w.db, Tokens: tokens, Receipts: token.NewReceipts(tokens, "pointsync/receipts"), Syncer: syncer,
 		Catalog: w.Catalog, KeyRate: cmp.Or(w.keyRate, 200), Unthrottled: !w.throttled,
 		Issuers: oidc.New(w.issuers, time.Now), PasswordsOff: w.passwordsOff,
+		Product: "Picture Mill", Sender: w.sender, LinkURL: appURL, Private: w.private,
 	})
 	must(t, err)
 	accounts.RegisterJobs(runner)

@@ -19,6 +19,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/inbox"
 	"github.com/pointsync/pointsync/pkg/jobs"
 	"github.com/pointsync/pointsync/pkg/ledger"
+	"github.com/pointsync/pointsync/pkg/mail"
 	"github.com/pointsync/pointsync/pkg/oidc"
 	"github.com/pointsync/pointsync/pkg/outbox"
 	"github.com/pointsync/pointsync/pkg/reconcile"
@@ -37,9 +38,10 @@ type parts struct {
 	issuers    []oidc.Settings // whose ID tokens log people in
 	now        func() time.Time
 	log        *slog.Logger
-	migrate    bool   // migrate the schema instead of refusing an old one
-	shop       bool   // serve the demo shop
-	sandboxURL string // that the shop links to
+	migrate    bool         // migrate the schema instead of refusing an old one
+	shop       bool         // serve the demo shop
+	sandboxURL string       // that the shop links to
+	mails      *mail.Folder // takes all mail, and is shown; nil: the mail server of the configuration, if there is one
 }
 
 // app is the wired server.
@@ -94,11 +96,16 @@ func newApp(ctx context.Context, p parts) (_ *app, err error) {
 		BackfillInterval: c.Backfill,
 	})
 	tokens := token.NewIssuer(keys, c.Issuer, c.Audience, p.now).WithFeatures(p.catalog.Features)
+	sender, err := senderOf(p)
+	if err != nil {
+		return nil, err
+	}
 	a.accounts, err = account.New(account.Options{
 		DB: a.db, Tokens: tokens, Receipts: token.NewReceipts(tokens, c.ReceiptsFor()), Syncer: a.syncer,
 		Catalog: p.catalog, KeyRate: c.KeyRate, Unthrottled: c.Unthrottled,
 		// Issuers date their tokens by the real time.
 		Issuers: oidc.New(p.issuers, time.Now), PasswordsOff: c.PasswordLogin == "off",
+		Product: c.ProductName, Sender: sender, LinkURL: c.LinkURL, Private: c.PrivateRegistration(), Log: p.log,
 	})
 	if err != nil {
 		return nil, err
@@ -113,17 +120,29 @@ func newApp(ctx context.Context, p parts) (_ *app, err error) {
 	a.handler, err = api.New(api.Options{
 		DB: a.db, Accounts: a.accounts, Checkout: sales, TopUps: topUps,
 		Inbox: a.inbox, Post: outbox.NewPost(a.db, c.LocalWebhooks), LowPoints: billing.Points(c.LowPoints),
-		Tokens:  tokens,
-		Catalog: p.catalog,
-		Origins: c.AllowedOrigins,
-
-		TrustedProxies: c.Proxies(),
-		Shop:           p.shop,
-		SandboxURL:     p.sandboxURL,
-		Leaving:        a.leaving,
-		Log:            p.log,
+		Tokens: tokens, Catalog: p.catalog, Origins: c.AllowedOrigins, TrustedProxies: c.Proxies(),
+		Shop:       p.shop,
+		SandboxURL: p.sandboxURL,
+		Mails:      p.mails,
+		Leaving:    a.leaving,
+		Log:        p.log,
 	})
 	return a, err
+}
+
+// senderOf returns what sends mail, or nil if nothing does.
+func senderOf(p parts) (mail.Sender, error) {
+	switch {
+	case p.mails != nil:
+		return p.mails, nil
+	case p.config.SMTP == "":
+		return nil, nil
+	}
+	sender, err := mail.NewSMTP(p.config.SMTP.Reveal(), p.config.MailFrom)
+	if err != nil {
+		return nil, fmt.Errorf("POINTSYNC_SMTP_URL or POINTSYNC_MAIL_FROM %w", err)
+	}
+	return sender, nil
 }
 
 // policyOf returns what the operator decides about syncs.

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -17,6 +19,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/catalog"
 	"github.com/pointsync/pointsync/pkg/config"
+	"github.com/pointsync/pointsync/pkg/mail"
 	"github.com/pointsync/pointsync/pkg/sandbox"
 	"github.com/pointsync/pointsync/pkg/token"
 )
@@ -27,12 +30,15 @@ type devCmd struct {
 	DataDir     string `help:"Where state is kept." default:".pointsync" type:"path"`
 	Catalog     string `help:"The catalogue; by default ./catalog.yaml, or else the built-in one." type:"path"`
 
+	console io.Writer // gets a line about each mail; nil: no one is told
+
 	AllowOrigin []string `help:"Another origin, such as http://localhost:5173, whose pages may call the API. Repeatable." placeholder:"ORIGIN"`
 }
 
 // Run runs everything until it is interrupted.
 func (d devCmd) Run(ctx context.Context) error {
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	d.console = os.Stdout
 	s, err := startDev(ctx, d, log)
 	if err != nil {
 		return err
@@ -155,7 +161,8 @@ func (s *devServer) wire(ctx context.Context, d devCmd, items *catalog.Catalog, 
 		AllowedOrigins: append(
 			localOrigins(s.url), d.AllowOrigin...,
 		), SigningKeys: config.Secret(keys), Issuer: "pointsync", Audience: "pointsync",
-		KeyRate:      200,
+		KeyRate:     200,
+		ProductName: "pointsync demo shop", LinkURL: s.url + "/",
 		PastDueGrace: 72 * time.Hour, RenewalGrace: 2 * time.Hour, Backfill: 5 * time.Minute, LocalWebhooks: true,
 		// Set no cool-off between automatic top-ups, so that no one who tries them has to wait for the second one.
 	}
@@ -176,9 +183,14 @@ func (s *devServer) wire(ctx context.Context, d devCmd, items *catalog.Catalog, 
 		return nil, err
 	}
 	c.WebhookSecrets = []config.Secret{config.Secret(secret)}
-	a, err := newApp(
-		ctx, parts{config: c, catalog: items, now: now, log: log, migrate: true, shop: true, sandboxURL: s.sandboxURL},
-	)
+	mails, err := mail.NewFolder(filepath.Join(dir, "mails"), cmp.Or(d.console, io.Discard), s.url+"/mails")
+	if err != nil {
+		return nil, err
+	}
+	a, err := newApp(ctx, parts{
+		config: c, catalog: items, now: now, log: log,
+		migrate: true, shop: true, sandboxURL: s.sandboxURL, mails: mails,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -197,6 +209,7 @@ func (s *devServer) explain(dir string) {
 
   demo shop   %[1]s/
   API docs    %[1]s/docs
+  mails       %[1]s/mails   what was sent to customers; no mail leaves this machine
   API         %[1]s
   sandbox     %[2]s   a local Stripe and, in a browser, its control panel; a script moves its clock with
               curl -X POST %[2]s/_sandbox/clock -H 'Content-Type: application/json' -d '{"advance_seconds":86400}'

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/pointsync/pointsync/pkg/store/storetest"
@@ -87,4 +88,41 @@ func dev(t *testing.T, dir, addr string) *devServer {
 	}
 	t.Cleanup(func() { s.stop(); _ = s.wait() })
 	return s
+}
+
+// TestDevShowsMails proves that dev shows each mail, as a page that needs no script and as JSON, with a link that leads
+// to the demo shop.
+func TestDevShowsMails(t *testing.T) {
+	t.Parallel()
+	s := dev(t, t.TempDir(), "127.0.0.1:0")
+	d := client(t, s.url, s.sandboxURL)
+	if err := d.guard(func() { d.begin() }); err != nil {
+		t.Fatal(err)
+	}
+	get := func(path string) (string, http.Header) {
+		resp, err := http.Get(s.url + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		b, err := io.ReadAll(resp.Body)
+		if err != nil || resp.StatusCode != http.StatusOK {
+			t.Fatalf("%s: %s, %v", path, resp.Status, err)
+		}
+		return string(b), resp.Header
+	}
+	link := s.url + "/#verify_email=psm_acc_"
+	storetest.WaitFor(t, "the mail is there", func() bool {
+		list, _ := get("/mails.json")
+		return strings.Contains(list, `"to":"ada@example.com"`) && strings.Contains(list, link)
+	})
+	page, header := get("/mails")
+	if !strings.Contains(page, `<a href="`+link) || !strings.Contains(page, "To ada@example.com") {
+		t.Errorf("the page is\n%s", page)
+	}
+	policy := header.Get("Content-Security-Policy")
+	if !strings.Contains(policy, "default-src 'none'") || strings.Contains(policy, "unsafe") ||
+		strings.Contains(page, "<script") || strings.Contains(page, "style=") {
+		t.Errorf("the policy is %s", policy)
+	}
 }

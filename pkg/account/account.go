@@ -1,6 +1,7 @@
-// Package account owns who a caller is and what they do with points: registration, logins, refresh tokens, the session,
-// service keys, holds and spends. A spend belongs here because it begins with the caller's access token and ends with
-// the caller's next one. A service holds a key in place of a token. It spends by the same code, for any account.
+// Package account owns who a caller is and what they do with points: registration, logins, passwords and the mails
+// about them, refresh tokens, the session, service keys, holds and spends. A spend belongs here because it begins with
+// the caller's access token and ends with the caller's next one. A service holds a key in place of a token. It spends
+// by the same code, for any account.
 //
 // It refuses to know HTTP and Stripe's objects.
 //
@@ -13,11 +14,14 @@ package account
 import (
 	"cmp"
 	"context"
+	"log/slog"
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/catalog"
+	"github.com/pointsync/pointsync/pkg/jobs"
 	"github.com/pointsync/pointsync/pkg/ledger"
+	"github.com/pointsync/pointsync/pkg/mail"
 	"github.com/pointsync/pointsync/pkg/oidc"
 	"github.com/pointsync/pointsync/pkg/reconcile"
 	"github.com/pointsync/pointsync/pkg/store"
@@ -46,6 +50,13 @@ type Service struct {
 	issuers  *oidc.Issuers
 
 	passwordsOff bool
+
+	product string
+	sender  mail.Sender // nil if no mail is sent
+	linkURL string
+	private bool
+	jobs    *jobs.Runner // nil before RegisterJobs
+	log     *slog.Logger
 }
 
 // Options are what a Service works with, and its settings.
@@ -62,6 +73,12 @@ type Options struct {
 	Issuers  *oidc.Issuers    // nil: no ID token is accepted
 	// PasswordsOff lets no one log in with a password, or register with one.
 	PasswordsOff bool
+
+	Product string       // as mails name it
+	Sender  mail.Sender  // nil: no mail is sent, and what needs one is refused
+	LinkURL string       // of the page that the links in mails lead to
+	Private bool         // registering must not show who has an account; this needs a Sender
+	Log     *slog.Logger // nil: what becomes of mails is not logged
 }
 
 // New returns a Service.
@@ -83,6 +100,12 @@ func New(o Options) (*Service, error) {
 		issuers:  cmp.Or(o.Issuers, oidc.New(nil, o.DB.Now)),
 
 		passwordsOff: o.PasswordsOff,
+
+		product: cmp.Or(o.Product, "pointsync"),
+		sender:  o.Sender,
+		linkURL: o.LinkURL,
+		private: o.Private,
+		log:     cmp.Or(o.Log, slog.New(slog.DiscardHandler)),
 	}
 	var err error
 	s.decoy, err = s.hash(context.Background(), laneOther, "no password of anybody's")
@@ -118,6 +141,9 @@ func (s *Service) Register(ctx context.Context, email, password string) (Session
 	if err != nil {
 		return Session{}, err
 	}
+	if err := s.checkPassword(password, email); err != nil {
+		return Session{}, err
+	}
 	l, err := s.limit(ctx, billing.AttemptRegister)
 	if err != nil {
 		return Session{}, err
@@ -128,12 +154,15 @@ func (s *Service) Register(ctx context.Context, email, password string) (Session
 	}
 	var out Session
 	err = s.db.InTx(ctx, func(tx *store.Tx) error {
-		a := billing.Account{
-			ID: billing.NewAccountID(tx.Now), Email: email, PasswordHash: hash, Version: 1,
-			Sync: billing.SyncState{BudgetAt: tx.Now}, CreatedAt: tx.Now,
-		}
+		a := newAccount(tx.Now, email, hash)
 		if err := tx.InsertAccount(ctx, a); err != nil {
 			return err
+		}
+		if s.sender != nil {
+			r := mailRequest{Subject: subjectVerify, Email: email, Account: a.ID}
+			if err := s.jobs.Enqueue(ctx, tx, r); err != nil {
+				return err
+			}
 		}
 		if out, err = s.beginLogin(ctx, tx, a); err != nil {
 			return err
@@ -141,6 +170,13 @@ func (s *Service) Register(ctx context.Context, email, password string) (Session
 		return s.knows(ctx, tx, email)
 	})
 	return out, err
+}
+
+func newAccount(now time.Time, email, hash string) billing.Account {
+	return billing.Account{
+		ID: billing.NewAccountID(now), Email: email, PasswordHash: hash, Version: 1,
+		Sync: billing.SyncState{BudgetAt: now}, CreatedAt: now,
+	}
 }
 
 // Login checks an email and a password, and begins a login. Errors: EUnauthorized (the same for an unknown email and a
@@ -174,11 +210,18 @@ func (s *Service) Login(ctx context.Context, email, password string) (Session, e
 	if !try.OK || a.PasswordHash == "" {
 		return Session{}, wrong
 	}
+	hash := a.PasswordHash
 	if a, err = ledger.Current(ctx, s.db, a.ID); err != nil {
 		return Session{}, err
 	}
 	var out Session
 	err = s.db.InTx(ctx, func(tx *store.Tx) error {
+		// Checking a password takes a while. One that was changed in the meantime begins no login, or the login would
+		// outlive the change.
+		now, err := tx.LockAccount(ctx, a.ID)
+		if err != nil || now.PasswordHash != hash {
+			return cmp.Or[error](err, wrong)
+		}
 		if out, err = s.beginLogin(ctx, tx, a); err != nil {
 			return err
 		}

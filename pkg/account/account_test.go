@@ -38,7 +38,7 @@ func TestRegister(t *testing.T) {
 				t.Errorf("the database holds %q", secret)
 			}
 		}
-		if !strings.Contains(stored, "$argon2id$v=19$m=65536,t=1,p=2$") {
+		if !strings.Contains(stored, "$argon2id$v=19$m=19456,t=2,p=1$") {
 			t.Error("the password's hash is not argon2id at its agreed cost")
 		}
 	})

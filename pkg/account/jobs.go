@@ -11,8 +11,9 @@ import (
 // forgetInterval is how long an expired login, or a count of attempts that is back at zero, may stay in the database.
 const forgetInterval = 30 * time.Second
 
-// RegisterJobs registers the jobs that delete expired logins and forgotten attempts.
+// RegisterJobs registers the jobs that delete expired logins and forgotten attempts, and those that send mail.
 func (s *Service) RegisterJobs(r *jobs.Runner) {
+	s.registerMail(r)
 	r.Look(jobs.Look{Kind: "forget_logins", Every: forgetInterval, Do: func(ctx context.Context) error {
 		return s.db.InTx(ctx, func(tx *store.Tx) error { return tx.DeleteOldLogins(ctx) })
 	}})

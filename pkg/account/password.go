@@ -20,7 +20,7 @@ func (s *Service) hash(ctx context.Context, l lane, password string) (string, er
 		return "", err
 	}
 	defer s.hashers.give()
-	return argon2id.CreateHash(password, hashParams)
+	return argon2id.CreateHash(composed(password), hashParams)
 }
 
 // verify reports whether a password matches its stored form. If it does and the form is an older one, newer is what to
@@ -30,12 +30,12 @@ func (s *Service) verify(ctx context.Context, l lane, password, hash string) (ok
 		return false, "", err
 	}
 	defer s.hashers.give()
-	ok, params, err := argon2id.CheckHash(password, hash)
+	ok, params, err := argon2id.CheckHash(composed(password), hash)
 	if err != nil {
 		return false, "", fmt.Errorf("account: compare password: %w", err)
 	}
 	if ok && *params != *hashParams {
-		newer, err = argon2id.CreateHash(password, hashParams)
+		newer, err = argon2id.CreateHash(composed(password), hashParams)
 	}
 	return ok, newer, err
 }

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"strings"
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
@@ -30,22 +29,14 @@ func newRefresh(account billing.AccountID) (raw, hash string) {
 	b := make([]byte, 32)
 	rand.Read(b)
 	raw = refreshPrefix + string(account) + "." + base64.RawURLEncoding.EncodeToString(b)
-	return raw, hashRefresh(raw)
+	return raw, hashToken(raw)
 }
 
 // accountOfRefresh returns the account that a refresh token names, or "" if the token is not one of ours. This proves
 // nothing: the hash covers the whole token.
-func accountOfRefresh(raw string) billing.AccountID {
-	rest, ours := strings.CutPrefix(raw, refreshPrefix)
-	account, _, named := strings.Cut(rest, ".")
-	// Do not ask a database about something that may not even be text.
-	if !ours || !named || strings.ContainsFunc(account, notOfIDs) {
-		return ""
-	}
-	return billing.AccountID(account)
-}
+func accountOfRefresh(raw string) billing.AccountID { return accountOfToken(raw, refreshPrefix) }
 
-func hashRefresh(raw string) string {
+func hashToken(raw string) string {
 	sum := sha256.Sum256([]byte(raw))
 	return hex.EncodeToString(sum[:])
 }
@@ -99,7 +90,7 @@ func (s *Service) exchangeRefresh(ctx context.Context, raw string) (Session, err
 	}
 	err := s.db.InTx(ctx, func(tx *store.Tx) error {
 		refused = nil
-		token, login, err := tx.LockRefreshToken(ctx, account, hashRefresh(raw))
+		token, login, err := tx.LockRefreshToken(ctx, account, hashToken(raw))
 		if billing.CodeOf(err) == billing.ENotFound {
 			refused = unknown
 			return nil
@@ -195,7 +186,7 @@ func (s *Service) Logout(ctx context.Context, raw string) error {
 		return nil
 	}
 	return s.db.InTx(ctx, func(tx *store.Tx) error {
-		login, err := tx.LoginOf(ctx, account, hashRefresh(raw))
+		login, err := tx.LoginOf(ctx, account, hashToken(raw))
 		if billing.CodeOf(err) == billing.ENotFound {
 			return nil
 		}

@@ -4,12 +4,14 @@ import "time"
 
 // Account is one user's row. It alone decides what may be spent.
 type Account struct {
-	ID           AccountID
-	Email        string     // lower case; "" if a service made the account without one
-	ExternalID   string     // the id that a service gave it; "" for none
-	PasswordHash string     // argon2id, in its own encoded form; "" if no password opens the account
-	CustomerID   CustomerID // "" until the first checkout
-	Role         Role       // "" is RoleUser
+	ID    AccountID
+	Email string // lower case; "" if a service made the account without one
+	// Since when the person is known to read the mails of Email; nil: not proved.
+	EmailVerifiedAt *time.Time
+	ExternalID      string     // the id that a service gave it; "" for none
+	PasswordHash    string     // argon2id, in its own encoded form; "" if no password opens the account
+	CustomerID      CustomerID // "" until the first checkout
+	Role            Role       // "" is RoleUser
 
 	Balance
 	Unsettled  Points     // spends not yet allocated to lots

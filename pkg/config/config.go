@@ -68,6 +68,11 @@ type Config struct {
 	Issuers        string        `env:"POINTSYNC_ISSUERS"`
 	PasswordLogin  string        `env:"POINTSYNC_PASSWORD_LOGIN" envDefault:"on"`
 	LocalWebhooks  bool          `env:"POINTSYNC_ALLOW_LOCAL_WEBHOOKS"`
+	ProductName    string        `env:"POINTSYNC_PRODUCT_NAME" envDefault:"pointsync"`
+	Registration   string        `env:"POINTSYNC_REGISTRATION"`
+	SMTP           Secret        `env:"POINTSYNC_SMTP_URL"` // it holds a password
+	MailFrom       string        `env:"POINTSYNC_MAIL_FROM"`
+	LinkURL        string        `env:"POINTSYNC_LINK_URL"`
 	ClockURL       string        `env:"POINTSYNC_CLOCK_URL"`
 	LogLevel       slog.Level    `env:"POINTSYNC_LOG_LEVEL" envDefault:"INFO"`
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/mail"
 )
 
-// Proves that a folder keeps the newest hundred mails, newest first, also for the next process, and tells the console of
-// each.
+// Proves that a folder keeps the newest hundred mails, newest first, also for the next process, and tells the console
+// of each.
 func TestFolder(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -1,5 +1,5 @@
-// Package mail sends plain-text mails: by SMTP, or into a folder on a developer's machine. It owns the connection to the
-// mail server and its encryption. It refuses to know accounts, what a mail is about, and when to send it again.
+// Package mail sends plain-text mails: by SMTP, or into a folder on a developer's machine. It owns the connection to
+// the mail server and its encryption. It refuses to know accounts, what a mail is about, and when to send it again.
 //
 // Invariants: a login at a mail server never travels unencrypted. Nothing of a message can become a header line.
 package mail
@@ -28,7 +28,8 @@ type refusal struct{ err error }
 func (r refusal) Error() string { return r.err.Error() }
 func (r refusal) Unwrap() error { return r.err }
 
-// Refused reports whether a mail server said that it will never take the message, as for an address that does not exist.
+// Refused reports whether a mail server said that it will never take the message, as for an address that does not
+// exist.
 func Refused(err error) bool {
 	var r refusal
 	return errors.As(err, &r)

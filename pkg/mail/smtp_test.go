@@ -16,7 +16,9 @@ import (
 	"github.com/pointsync/pointsync/pkg/mail/mailtest"
 )
 
-var message = mail.Message{To: "ada@example.com", Subject: "Mill: été", Text: "Open this:\n\nhttps://app.example.com/#a=b\n"}
+var message = mail.Message{
+	To: "ada@example.com", Subject: "Mill: été", Text: "Open this:\n\nhttps://app.example.com/#a=b\n",
+}
 
 // Proves what a mail server gets: one recipient, the sender, the text as it is, and that no one should reply to it.
 func TestSMTP(t *testing.T) {

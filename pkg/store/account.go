@@ -14,6 +14,7 @@ import (
 type accountRow struct {
 	ID              string `gorm:"primaryKey"`
 	Email           *string
+	EmailVerifiedAt *stamp
 	ExternalID      *string
 	PasswordHash    string `gorm:"not null"`
 	CustomerID      *string
@@ -226,11 +227,12 @@ func (tx *Tx) saveAccount(ctx context.Context, id billing.AccountID, columns map
 
 func toRowAccount(a billing.Account) accountRow {
 	row := accountRow{
-		ID:           string(a.ID),
-		Email:        nullable(strings.ToLower(a.Email)),
-		ExternalID:   nullable(a.ExternalID),
-		PasswordHash: a.PasswordHash,
-		CustomerID:   nullable(a.CustomerID),
+		ID:              string(a.ID),
+		Email:           nullable(strings.ToLower(a.Email)),
+		EmailVerifiedAt: toStamp(a.EmailVerifiedAt),
+		ExternalID:      nullable(a.ExternalID),
+		PasswordHash:    a.PasswordHash,
+		CustomerID:      nullable(a.CustomerID),
 		Role: string(
 			cmp.Or(a.Role, billing.RoleUser),
 		), Available: int64(a.Available), Held: int64(a.Held), Debt: int64(a.Debt), Unsettled: int64(a.Unsettled),
@@ -257,12 +259,13 @@ func toRowAccount(a billing.Account) accountRow {
 
 func fromRowAccount(row accountRow) billing.Account {
 	a := billing.Account{
-		ID:           billing.AccountID(row.ID),
-		Email:        fromNullable[string](row.Email),
-		ExternalID:   fromNullable[string](row.ExternalID),
-		PasswordHash: row.PasswordHash,
-		Role:         billing.Role(row.Role),
-		CustomerID:   fromNullable[billing.CustomerID](row.CustomerID),
+		ID:              billing.AccountID(row.ID),
+		Email:           fromNullable[string](row.Email),
+		EmailVerifiedAt: fromStamp(row.EmailVerifiedAt),
+		ExternalID:      fromNullable[string](row.ExternalID),
+		PasswordHash:    row.PasswordHash,
+		Role:            billing.Role(row.Role),
+		CustomerID:      fromNullable[billing.CustomerID](row.CustomerID),
 		Balance: billing.Balance{
 			Available: billing.Points(row.Available), Held: billing.Points(row.Held), Debt: billing.Points(row.Debt),
 		},

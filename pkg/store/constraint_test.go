@@ -106,6 +106,8 @@ var broken = map[string]string{
 	"deliveries_account_id_fkey":       `UPDATE deliveries SET account_id = 'acc_nobody'`,
 	"requests_operation":               `UPDATE requests SET operation = 'whim'`,
 	"requests_idempotency_key":         `UPDATE requests SET idempotency_key = ''`,
+	"mail_tokens_kind":                 `UPDATE mail_tokens SET kind = 'whim'`,
+	"mail_tokens_account_id_fkey":      `UPDATE mail_tokens SET account_id = 'acc_nobody'`,
 	"requests_result":                  `UPDATE requests SET result = ''`,
 	"requests_account_id_fkey":         `UPDATE requests SET account_id = 'acc_nobody'`,
 }
@@ -240,6 +242,9 @@ func insertSales(ctx context.Context, tx *store.Tx, db *store.DB, id billing.Acc
 		changed, tx.InsertOrder(ctx, anOrder(db, id)), tx.SaveTopUp(ctx, topUp),
 		tx.SaveReturned(ctx, id, billing.Returned{ChargeID: "ch_1", Refunded: 1}),
 		tx.SaveRequestBudget(ctx, id, billing.RequestPortal, tx.Now),
+		tx.SaveMailToken(ctx, billing.MailToken{
+			AccountID: id, Kind: billing.MailTokenReset, Digest: "d", Email: "ada@example.com", ExpiresAt: tx.Now,
+		}),
 	)
 }
 

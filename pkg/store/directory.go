@@ -11,9 +11,9 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// Directories lead from a value that is unique among all accounts to the account that has it. Their entries are never
-// changed or removed. A reader may see an entry before its account. It then finds no account, as if there were no
-// entry.
+// Directories lead from a value that is unique among all accounts to the account that has it. Only an email can be
+// given up; other entries are never changed or removed. A reader may see an entry before its account. It then finds no
+// account, as if there were no entry.
 
 type emailRow struct {
 	Email     string `gorm:"primaryKey"`
@@ -36,10 +36,12 @@ type externalIDRow struct {
 
 func (externalIDRow) TableName() string { return "external_ids" }
 
-// AccountByEmail reads one account by its lower-case email. Errors: ENotFound.
+// AccountByEmail reads one account by its lower-case email. It makes the same statements for an email that no account
+// has, so that the time shows nothing. Errors: ENotFound.
 func (r reads) AccountByEmail(ctx context.Context, email string) (billing.Account, error) {
 	var row emailRow
-	if err := r.q(ctx).Where("email = ?", email).Take(&row).Error; err != nil {
+	err := r.q(ctx).Where("email = ?", email).Take(&row).Error
+	if err != nil && !errors.Is(err, gorm.ErrRecordNotFound) {
 		return billing.Account{}, translate(err)
 	}
 	return r.Account(ctx, billing.AccountID(row.AccountID))

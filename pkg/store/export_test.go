@@ -16,6 +16,7 @@ var Models = []any{
 	&topUpRow{}, &returnedRow{}, &formerCustomerRow{}, &linkRow{}, &webhookRow{}, &deliveryRow{}, &budgetRow{},
 	&originRow{}, &emailRow{}, &customerRow{}, &webhookActionRow{}, &externalIDRow{}, &serviceKeyRow{},
 	&attemptRow{}, &identityRow{},
+	&mailTokenRow{}, &registrationRow{}, &mailBudgetRow{},
 }
 
 // originRow is used only in this list: the digest is read and written while migrating.

@@ -18,6 +18,8 @@ var directories = []string{"emails", "external_ids", "identities", "customers"}
 
 // unkeyed are the tables that are neither keyed by the account nor a directory, and why.
 var unkeyed = map[string]string{
+	"registrations":   "an address that has no account yet",
+	"mail_budgets":    "an address may have no account",
 	"inbox_events":    "an event is stored before its account is known",
 	"attempts":        "counted by address and by a hash of the email, whether or not there is an account",
 	"service_keys":    "a key belongs to no account: it acts for any",

@@ -14,6 +14,7 @@
 CREATE TABLE accounts (
     id                text PRIMARY KEY,
     email             text, -- NULL if a service made the account without one
+    email_verified_at timestamptz, -- since when the person is known to read the mails of that address
     external_id       text, -- the id that a service gave it
     password_hash     text NOT NULL, -- '' if no password opens the account
     -- A token never carries the role: who needs it reads this row.
@@ -213,6 +214,32 @@ CREATE TABLE refresh_tokens (
 );
 CREATE INDEX refresh_tokens_login_id ON refresh_tokens (account_id, login_id);
 CREATE INDEX refresh_tokens_predecessor ON refresh_tokens (account_id, predecessor) WHERE predecessor IS NOT NULL;
+
+-- What a mail carries to prove that its reader receives the mails of an address. Only the hash is stored. An account has
+-- one token of a kind at a time. A token is deleted when it is used.
+CREATE TABLE mail_tokens (
+    account_id text NOT NULL REFERENCES accounts (id),
+    kind       text NOT NULL CONSTRAINT mail_tokens_kind CHECK (kind IN
+        ('reset_password', 'verify_email', 'change_email')),
+    digest     text NOT NULL,
+    email      text NOT NULL, -- that the mail was sent to
+    expires_at timestamptz NOT NULL,
+    PRIMARY KEY (account_id, kind)
+);
+
+-- Addresses that someone wants to register and no one has proved to read yet, each with the hash of its token.
+CREATE TABLE registrations (
+    email      text PRIMARY KEY,
+    digest     text NOT NULL,
+    expires_at timestamptz NOT NULL
+);
+CREATE UNIQUE INDEX registrations_digest ON registrations (digest);
+
+-- How many mails may still be caused for an address, and by an account. The budget is full again at `whole_at`.
+CREATE TABLE mail_budgets (
+    name     text PRIMARY KEY, -- an address or an account
+    whole_at timestamptz NOT NULL
+);
 
 -- What customers bought, or are about to buy. An automatic order has no checkout page: it charges a saved payment
 -- method.

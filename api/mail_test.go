@@ -1,0 +1,139 @@
+package api_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/pointsync/pointsync/pkg/mail"
+	"github.com/pointsync/pointsync/pkg/mail/mailtest"
+	"github.com/pointsync/pointsync/pkg/store"
+	"github.com/pointsync/pointsync/pkg/store/storetest"
+)
+
+const newPassword = "staple paper clip"
+
+// mailbox is what a real mail server took.
+type mailbox struct {
+	t      testing.TB
+	server *mailtest.Server
+	seen   int
+}
+
+// withMail starts another server on the same database, which sends mail. Clients call it from now on.
+func (w *world) withMail(private bool) *mailbox {
+	w.t.Helper()
+	m := &mailbox{t: w.t, server: mailtest.New(w.t, nil)}
+	var err error
+	w.sender, err = mail.NewSMTP("smtp-plain://"+m.server.Addr, "Picture Mill <no-reply@example.com>")
+	must(w.t, err)
+	w.private = private
+	server := httptest.NewServer(w.wire(nil))
+	w.t.Cleanup(server.Close)
+	w.url = server.URL
+	return m
+}
+
+// next waits for the next mail.
+func (m *mailbox) next() mailtest.Mail {
+	m.t.Helper()
+	storetest.WaitFor(m.t, "a mail comes", func() bool { return len(m.server.Mails()) > m.seen })
+	m.seen++
+	return m.server.Mails()[m.seen-1]
+}
+
+// link returns what the next mail, which is to an address, carries in its link.
+func (m *mailbox) link(to, name string) string {
+	m.t.Helper()
+	got := m.next()
+	_, rest, found := strings.Cut(got.Text, appURL+"#"+name+"=")
+	raw, _, _ := strings.Cut(rest, "\n")
+	if got.To != to || !found {
+		m.t.Fatalf("got a mail to %s: %s", got.To, got.Text)
+	}
+	return raw
+}
+
+// readsItsMail verifies its address, forgets its password, changes password and address, and registers once more in
+// private.
+func (c *client) readsItsMail() {
+	c.t.Helper()
+	box := c.w.withMail(false)
+	c.call(http.StatusAccepted, http.MethodPost, "/auth/email/resend", nil)
+	token := map[string]any{"token": box.link(c.email, "verify_email")}
+	c.call(http.StatusNoContent, http.MethodPost, "/auth/email/verify", token)
+	read := c.call(http.StatusOK, http.MethodGet, "/session", nil)
+	c.expect(read.at("user.email_verified_at") != nil, "the address is verified: %s", read.raw)
+
+	c.forgetsItsPassword(box)
+	change := map[string]any{"current_password": newPassword, "password": password}
+	c.call(http.StatusNoContent, http.MethodPost, "/auth/password", change)
+	box.next() // says so
+
+	change = map[string]any{"email": "new-" + c.email, "password": password}
+	c.call(http.StatusAccepted, http.MethodPost, "/auth/email", change)
+	sent := map[string]mailtest.Mail{}
+	for range 2 {
+		m := box.next()
+		sent[m.To] = m
+	}
+	c.expect(strings.Contains(sent[c.email].Subject, "is to change"), "the old address is told: %+v", sent)
+	_, raw, _ := strings.Cut(sent["new-"+c.email].Text, "#verify_email=")
+	raw, _, _ = strings.Cut(raw, "\n")
+	c.call(http.StatusNoContent, http.MethodPost, "/auth/email/verify", map[string]any{"token": raw})
+	c.email = "new-" + c.email
+
+	box = c.w.withMail(true)
+	fresh := map[string]any{"email": "fresh-" + c.email, "password": password}
+	taken := map[string]any{"email": c.email, "password": password}
+	one := c.call(http.StatusAccepted, http.MethodPost, "/auth/register", fresh)
+	raw = box.link("fresh-"+c.email, "complete_registration")
+	other := c.call(http.StatusAccepted, http.MethodPost, "/auth/register", taken)
+	c.expect(string(one.raw) == string(other.raw), "no response shows who has an account")
+	notice := box.next()
+	c.expect(
+		notice.To == c.email && strings.Contains(notice.Subject, "have an account"), "its owner is told: %+v", notice,
+	)
+	done := map[string]any{"token": raw, "password": password}
+	in := c.other().call(http.StatusCreated, http.MethodPost, "/auth/register/complete", done)
+	c.expect(in.text("user.email") == "fresh-"+c.email, "the account is of the address: %s", in.raw)
+}
+
+// forgetsItsPassword sets a new one by the mail's token, and logs in with it.
+func (c *client) forgetsItsPassword(box *mailbox) {
+	c.t.Helper()
+	known := c.call(http.StatusAccepted, http.MethodPost, "/auth/password/forgot", map[string]any{"email": c.email})
+	raw := box.link(c.email, "reset_password")
+	unknown := c.call(
+		http.StatusAccepted, http.MethodPost, "/auth/password/forgot", map[string]any{"email": "nobody@example.com"},
+	)
+	c.expect(string(known.raw) == string(unknown.raw), "the same response: %s and %s", known.raw, unknown.raw)
+	set := map[string]any{"token": raw, "password": newPassword}
+	c.call(http.StatusNoContent, http.MethodPost, "/auth/password/reset", set)
+	again := c.call(http.StatusBadRequest, http.MethodPost, "/auth/password/reset", set)
+	c.expect(again.text("type") == "/problems/validation", "a token works once: %s", again.raw)
+	box.next() // says so
+	c.call(http.StatusUnauthorized, http.MethodPost, "/auth/refresh", map[string]any{"refresh_token": c.refresh})
+	login := map[string]any{"email": c.email, "password": newPassword}
+	c.call(http.StatusOK, http.MethodPost, "/auth/login", login)
+}
+
+// TestForgottenPassword proves that a forgotten password is reset from the mail that a real SMTP server took, that the
+// link leads to the configured page whatever host the request names, and that only development shows mails.
+func TestForgottenPassword(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.URL(t, store.SQLite))
+	c := w.user(t)
+	box := w.withMail(false)
+	c.call(
+		http.StatusAccepted, http.MethodPost, "/auth/password/forgot", map[string]any{"email": c.email},
+		"X-Forwarded-Host", "evil.example",
+	)
+	set := map[string]any{"token": box.link(c.email, "reset_password"), "password": newPassword}
+	c.call(http.StatusNoContent, http.MethodPost, "/auth/password/reset", set)
+	c.call(http.StatusOK, http.MethodPost, "/auth/login", map[string]any{"email": c.email, "password": newPassword})
+	for _, page := range []string{"/mails", "/mails.json"} {
+		c.call(http.StatusNotFound, http.MethodGet, page, nil)
+	}
+}

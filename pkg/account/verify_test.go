@@ -1,0 +1,116 @@
+package account
+
+import (
+	"testing"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/token"
+)
+
+// login logs in with the password of these tests.
+func (p *post) login(email string) (Session, token.Claims) {
+	p.t.Helper()
+	in, err := p.s.Login(p.t.Context(), email, password)
+	must(p.t, err)
+	c, err := p.s.tokens.Parse(in.Token)
+	must(p.t, err)
+	return in, c
+}
+
+// change changes the caller's email, with the token of the mail.
+func (p *post) change(c token.Claims, email string) {
+	p.t.Helper()
+	must(p.t, p.s.ChangeEmail(p.t.Context(), c, email, password))
+	p.run()
+	must(p.t, p.s.VerifyEmail(p.t.Context(), p.link(email, "verify_email")))
+}
+
+// Proves that registering mails a token that verifies the address once, and that a verified one gets no more.
+func TestVerifyEmail(t *testing.T) {
+	t.Parallel()
+	eachPost(t, func(p *post) {
+		in, err := p.s.Register(t.Context(), "ada@example.com", password)
+		must(t, err)
+		if in.Account.EmailVerifiedAt != nil {
+			t.Error("verified before the mail was read")
+		}
+		p.run()
+		raw := p.link("ada@example.com", "verify_email")
+		must(t, p.s.VerifyEmail(t.Context(), raw))
+		if err := p.s.VerifyEmail(t.Context(), raw); !invalidAt(err, "/token") {
+			t.Errorf("a second time: %v", err)
+		}
+		if in, _ = p.login("ada@example.com"); in.Account.EmailVerifiedAt == nil {
+			t.Error("not verified")
+		}
+		p.take()
+		_, c := p.login("ada@example.com")
+		must(t, p.s.AskToVerify(t.Context(), c))
+		p.run()
+		if got := subjects(p.take()); got != "" {
+			t.Errorf("sent %q", got)
+		}
+	})
+}
+
+// Proves that an email changes only with the password and the token of a mail to the new address. The present address
+// is told before and after. The new one is verified, and the old one is free for others.
+func TestChangeEmail(t *testing.T) {
+	t.Parallel()
+	eachPost(t, func(p *post) {
+		in, c := p.register("ada@example.com")
+		if err := p.s.ChangeEmail(t.Context(), c, "new@example.com", another); !invalidAt(err, "/password") {
+			t.Errorf("with a wrong password: %v", err)
+		}
+		reset := p.forgot("ada@example.com")
+		p.take()
+		must(t, p.s.ChangeEmail(t.Context(), c, "New@Example.com", password))
+		p.run()
+		if a, err := p.db.Account(t.Context(), c.Account); err != nil || a.Email != "ada@example.com" {
+			t.Errorf("changed before the mail was read: %q, %v", a.Email, err)
+		}
+		must(t, p.s.VerifyEmail(t.Context(), p.link("new@example.com", "verify_email")))
+		p.run()
+		const want = "new@example.com Confirm your new address\nada@example.com Your address is to change\n" +
+			"ada@example.com Your address has changed"
+		if got := subjects(p.take()); got != want {
+			t.Errorf("sent\n%s\nwant\n%s", got, want)
+		}
+		if err := p.s.Reset(t.Context(), reset, another); !invalidAt(err, "/token") {
+			t.Errorf("a token that went to the old address: %v", err)
+		}
+		if in, _ = p.login("new@example.com"); in.Account.ID != c.Account || in.Account.EmailVerifiedAt == nil {
+			t.Errorf("got %+v", in.Account)
+		}
+		if other, err := p.s.Register(t.Context(), "ada@example.com", password); err != nil ||
+			other.Account.ID == c.Account {
+			t.Errorf("the old address: %+v, %v", other.Account, err)
+		}
+	})
+}
+
+// Proves that a caller cannot learn from a change whether another account has an address. Its owner is told. If the
+// address is taken while the mail is on its way, its new owner keeps it.
+func TestChangeToTakenEmail(t *testing.T) {
+	t.Parallel()
+	eachPost(t, func(p *post) {
+		_, c := p.register("ada@example.com")
+		p.register("owner@example.com")
+		must(t, p.s.ChangeEmail(t.Context(), c, "owner@example.com", password))
+		p.run()
+		const want = "owner@example.com You have an account\nada@example.com Your address is to change"
+		if got := subjects(p.take()); got != want {
+			t.Errorf("sent\n%s\nwant\n%s", got, want)
+		}
+		must(t, p.s.ChangeEmail(t.Context(), c, "late@example.com", password))
+		p.run()
+		raw := p.link("late@example.com", "verify_email")
+		p.register("late@example.com")
+		if err := p.s.VerifyEmail(t.Context(), raw); billing.CodeOf(err) != billing.EEmailTaken {
+			t.Errorf("got %v", err)
+		}
+		if a, err := p.db.Account(t.Context(), c.Account); err != nil || a.Email != "ada@example.com" {
+			t.Errorf("got %q, %v", a.Email, err)
+		}
+	})
+}
