@@ -255,8 +255,8 @@ func refusalOf(err error) *billing.Error {
 	return refusal
 }
 
-// Proves that a repeat that has no price any more is refused once its login has ended, as every repeat is. A service has
-// no login, and gets the first outcome.
+// Proves that a repeat that has no price any more is refused once its login has ended, as every repeat is. A service
+// has no login, and gets the first outcome.
 func TestReplayWithoutPrice(t *testing.T) {
 	t.Parallel()
 	eachBook(t, func(t *testing.T, b *book) {

@@ -90,7 +90,7 @@ func subscriptionSource(id billing.SubscriptionID) string { return "subscription
 func window(s billing.StripeSubscription, in Input) *billing.Window {
 	switch s.Status {
 	case billing.SubActive, billing.SubTrialing:
-		return &billing.Window{From: s.CurrentPeriodStart, Until: endOf(s, s.CurrentPeriodEnd)}
+		return &billing.Window{From: s.CurrentPeriodStart, Until: endBy(s.CurrentPeriodEnd, s.EndsAt)}
 	case billing.SubPastDue:
 		paid, grace := s.CurrentPeriodEnd, in.Policy.PastDueGrace
 		switch u := firstUnpaid(s, in.Picture.Invoices); {
@@ -100,7 +100,7 @@ func window(s billing.StripeSubscription, in Input) *billing.Window {
 		default:
 			paid = minTime(u.from, paid)
 		}
-		return &billing.Window{From: minTime(s.CurrentPeriodStart, paid), Until: endOf(s, paid.Add(grace))}
+		return &billing.Window{From: minTime(s.CurrentPeriodStart, paid), Until: endBy(paid.Add(grace), s.EndsAt)}
 	}
 	return nil
 }

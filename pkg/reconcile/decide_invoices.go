@@ -44,8 +44,8 @@ func (d *Decision) decideInvoices(in Input) {
 	}
 }
 
-// formerInvoices returns the grants of paid invoices of earlier customers. They do not move the watermark, which is that
-// of the present customer.
+// formerInvoices returns the grants of paid invoices of earlier customers. They do not move the watermark, which is
+// that of the present customer.
 func (d *Decision) formerInvoices(in Input) (due []dueGrant) {
 	owed, _ := oweOnce(in.Picture.FormerInvoices)
 	for _, i := range in.Picture.FormerInvoices {
@@ -112,10 +112,7 @@ func (d *Decision) grantInvoice(in Input, i billing.StripeInvoice, owed int64) (
 		}
 		end := s.end
 		if !p.late || n < len(cut)-1 {
-			end = end.Add(in.Policy.RenewalGrace)
-		}
-		if i.SubscriptionEndedAt != nil && !p.late {
-			end = minTime(end, *i.SubscriptionEndedAt)
+			end = endBy(end.Add(in.Policy.RenewalGrace), i.SubscriptionEndedAt)
 		}
 		due = append(due, dueGrant{at, billing.Grant{
 			Key:         p.sliceKey(n),
@@ -147,6 +144,14 @@ func (d *Decision) begun(cut []slice, stop *time.Time, now time.Time) []slice {
 		}
 	}
 	return cut
+}
+
+// endBy returns at, or the end of the subscription if that is known and earlier.
+func endBy(at time.Time, ended *time.Time) time.Time {
+	if ended != nil {
+		return minTime(at, *ended)
+	}
+	return at
 }
 
 // invoiceSource returns the source of points that do not expire when their subscription ends.

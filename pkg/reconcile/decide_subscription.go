@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
 )
@@ -108,12 +107,4 @@ func owesFirst(s billing.StripeSubscription, invoices []billing.StripeInvoice) b
 // begun reports whether a subscription ever gave anything: a trial, or a period that was paid or trusted to be paid.
 func begun(s billing.StripeSubscription) bool {
 	return s.Status != billing.SubIncomplete && s.Status != billing.SubIncompleteExpired
-}
-
-// endOf returns at, or the end of the subscription if that is earlier.
-func endOf(s billing.StripeSubscription, at time.Time) time.Time {
-	if s.EndsAt != nil {
-		return minTime(at, *s.EndsAt)
-	}
-	return at
 }

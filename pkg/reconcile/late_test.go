@@ -78,8 +78,8 @@ func TestPaidAfterTheEnd(t *testing.T) {
 // end with the subscription. It does not move the watermark.
 func TestFormerInvoices(t *testing.T) {
 	t.Parallel()
-	ended := tenth
-	later := ended.AddDate(0, 0, 1)
+	ended, later := tenth, tenth.AddDate(0, 0, 1)
+	month := invoice("in_1", "paid", "subscription_cycle", line("il_1", march, april))
 	for _, c := range []struct {
 		name    string
 		invoice billing.StripeInvoice
@@ -87,8 +87,8 @@ func TestFormerInvoices(t *testing.T) {
 		points  billing.Points
 		until   time.Time
 	}{
-		{"Late", invoice("in_1", "paid", "subscription_cycle", line("il_1", march, april)), later, 500, later.AddDate(0, 1, 0)},
-		{"InTime", invoice("in_1", "paid", "subscription_cycle", line("il_1", march, april)), ended, 500, ended},
+		{"Late", month, later, 500, later.AddDate(0, 1, 0)},
+		{"InTime", month, ended, 500, ended},
 		{"Year", year("in_1", march), later, 6000, later.AddDate(1, 0, 0)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
