@@ -10,7 +10,7 @@ func (s *server) Register(ctx context.Context, r RegisterRequestObject) (Registe
 		}
 		return Register202JSONResponse{onItsWay()}, nil
 	}
-	session, err := s.accounts.Register(ctx, string(r.Body.Email), r.Body.Password)
+	session, err := s.accounts.Register(withDevice(ctx, r.Body.DeviceName), string(r.Body.Email), r.Body.Password)
 	if err != nil {
 		return nil, err
 	}
@@ -19,7 +19,7 @@ func (s *server) Register(ctx context.Context, r RegisterRequestObject) (Registe
 
 // Login logs in.
 func (s *server) Login(ctx context.Context, r LoginRequestObject) (LoginResponseObject, error) {
-	session, err := s.accounts.Login(ctx, string(r.Body.Email), r.Body.Password)
+	session, err := s.accounts.Login(withDevice(ctx, r.Body.DeviceName), string(r.Body.Email), r.Body.Password)
 	if err != nil {
 		return nil, err
 	}
@@ -28,7 +28,7 @@ func (s *server) Login(ctx context.Context, r LoginRequestObject) (LoginResponse
 
 // Exchange logs in with an ID token of a configured issuer.
 func (s *server) Exchange(ctx context.Context, r ExchangeRequestObject) (ExchangeResponseObject, error) {
-	session, err := s.accounts.Exchange(ctx, r.Body.IdToken, value(r.Body.Nonce))
+	session, err := s.accounts.Exchange(withDevice(ctx, r.Body.DeviceName), r.Body.IdToken, value(r.Body.Nonce))
 	if err != nil {
 		return nil, err
 	}

@@ -45,10 +45,22 @@ func notOfIDs(r rune) bool {
 	return r != '_' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
 }
 
-// beginLogin starts a login, which is a family of refresh tokens for one device.
+// beginLogin starts a login, which is a family of refresh tokens for one device. It locks the account, so no login
+// begins after the account was closed. Errors: EAccountClosed.
 func (s *Service) beginLogin(ctx context.Context, tx *store.Tx, a billing.Account) (Session, error) {
+	locked, err := tx.LockAccount(ctx, a.ID)
+	if err == nil {
+		err = locked.Closed()
+	}
+	if err == nil {
+		err = makeRoom(ctx, tx, a.ID)
+	}
+	if err != nil {
+		return Session{}, err
+	}
 	login := billing.Login{
-		ID: billing.NewSessionID(tx.Now), AccountID: a.ID, CreatedAt: tx.Now, ExpiresAt: tx.Now.Add(loginTTL),
+		ID: billing.NewSessionID(tx.Now), AccountID: a.ID, Name: deviceOf(ctx), CreatedAt: tx.Now,
+		ExpiresAt: tx.Now.Add(loginTTL),
 	}
 	if err := tx.InsertLogin(ctx, login); err != nil {
 		return Session{}, err

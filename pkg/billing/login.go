@@ -6,7 +6,9 @@ import "time"
 type Login struct {
 	ID        SessionID
 	AccountID AccountID
+	Name      string // that the customer gave the device, or ""
 	CreatedAt time.Time
+	UsedAt    time.Time // when it last got a refresh token
 	ExpiresAt time.Time
 	RevokedAt *time.Time
 }

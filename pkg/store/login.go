@@ -10,11 +10,13 @@ import (
 )
 
 type loginRow struct {
-	AccountID string `gorm:"primaryKey"`
-	ID        string `gorm:"primaryKey"`
-	CreatedAt stamp  `gorm:"not null;autoCreateTime:false"`
-	ExpiresAt stamp  `gorm:"not null"`
-	RevokedAt *stamp
+	AccountID  string `gorm:"primaryKey"`
+	ID         string `gorm:"primaryKey"`
+	Name       string `gorm:"not null"`
+	CreatedAt  stamp  `gorm:"not null;autoCreateTime:false"`
+	LastUsedAt stamp  `gorm:"not null"`
+	ExpiresAt  stamp  `gorm:"not null"`
+	RevokedAt  *stamp
 }
 
 func (loginRow) TableName() string { return "logins" }
@@ -33,12 +35,17 @@ func (refreshTokenRow) TableName() string { return "refresh_tokens" }
 // InsertLogin appends a login.
 func (tx *Tx) InsertLogin(ctx context.Context, l billing.Login) error {
 	return translate(tx.q(ctx).Create(&loginRow{
-		ID: string(l.ID), AccountID: string(l.AccountID), CreatedAt: stamp{l.CreatedAt}, ExpiresAt: stamp{l.ExpiresAt},
+		ID: string(l.ID), AccountID: string(l.AccountID), Name: l.Name, CreatedAt: stamp{l.CreatedAt},
+		LastUsedAt: stamp{l.CreatedAt}, ExpiresAt: stamp{l.ExpiresAt},
 	}).Error)
 }
 
-// InsertRefreshToken appends the next refresh token of a login.
+// InsertRefreshToken appends the next refresh token of a login, which is thereby used.
 func (tx *Tx) InsertRefreshToken(ctx context.Context, t billing.RefreshToken) error {
+	if err := tx.q(ctx).Model(&loginRow{}).Where("account_id = ? AND id = ?", string(t.AccountID), string(t.LoginID)).
+		Update("last_used_at", stamp{t.CreatedAt}).Error; err != nil {
+		return translate(err)
+	}
 	return translate(tx.q(ctx).Create(&refreshTokenRow{
 		AccountID:   string(t.AccountID),
 		Hash:        t.Hash,
@@ -78,7 +85,9 @@ func (tx *Tx) LockRefreshToken(
 		}, billing.Login{
 			ID:        id,
 			AccountID: account,
+			Name:      row.Name,
 			CreatedAt: row.CreatedAt.Time,
+			UsedAt:    row.LastUsedAt.Time,
 			ExpiresAt: row.ExpiresAt.Time,
 			RevokedAt: fromStamp(row.RevokedAt),
 		}, nil

@@ -191,11 +191,13 @@ CREATE TABLE attempts (
 CREATE INDEX attempts_zero_us ON attempts (zero_us);
 
 CREATE TABLE logins (
-    account_id text NOT NULL REFERENCES accounts (id),
-    id         text NOT NULL,
-    created_at timestamptz NOT NULL,
-    expires_at timestamptz NOT NULL,
-    revoked_at timestamptz,
+    account_id   text NOT NULL REFERENCES accounts (id),
+    id           text NOT NULL,
+    name         text NOT NULL, -- that the customer gave the device
+    created_at   timestamptz NOT NULL,
+    last_used_at timestamptz NOT NULL, -- when it last got a refresh token
+    expires_at   timestamptz NOT NULL,
+    revoked_at   timestamptz,
     PRIMARY KEY (account_id, id)
 );
 
