@@ -186,6 +186,9 @@ func (s *server) toAPIAdminAccount(a billing.Account) AdminAccount {
 		customer := string(a.CustomerID)
 		out.CustomerId = &customer
 	}
+	if a.DisabledAt != nil {
+		out.Disabled = &Disabled{Since: *a.DisabledAt, Reason: a.DisabledReason}
+	}
 	if p := a.Parking; p.At != nil {
 		out.Parked = &Parked{Since: *p.At, Reason: p.Reason}
 	}

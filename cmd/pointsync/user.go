@@ -11,6 +11,9 @@ import (
 type userCmd struct {
 	Role   userRoleCmd   `cmd:"" help:"Make an account an admin, or a user again. The role applies from the next request on."`
 	Unpark userUnparkCmd `cmd:"" help:"Let the grants of a parked account through. A running server makes them within a minute."`
+
+	Disable userDisableCmd `cmd:"" help:"Close an account at once: its logins end, and it takes no spend or purchase."`
+	Enable  userEnableCmd  `cmd:"" help:"Open a disabled account."`
 }
 
 type userRoleCmd struct {

@@ -95,3 +95,42 @@ func TestLoginLimit(t *testing.T) {
 		}
 	})
 }
+
+// Proves that disabling ends the logins, that the right password alone is told why no login begins, and that enabling
+// undoes it. A repeat under the same key changes nothing.
+func TestDisable(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		s := newService(t, db)
+		ctx := t.Context()
+		in, err := s.Register(ctx, "ada@example.com", password)
+		must(t, err)
+		id := in.Account.ID
+		stop := Closing{Reason: "fraud", Key: "k1"}
+		for _, again := range []bool{false, true} {
+			if replayed, err := Disable(ctx, db, id, stop); err != nil || replayed != again {
+				t.Errorf("replayed %v, %v", replayed, err)
+			}
+		}
+		if _, err := s.Refresh(ctx, in.Refresh); billing.CodeOf(err) != billing.EUnauthorized {
+			t.Errorf("the login goes on: %v", err)
+		}
+		_, err = s.Login(ctx, "ada@example.com", password)
+		if billing.CodeOf(err) != billing.EAccountClosed {
+			t.Errorf("the right password: %v", err)
+		}
+		if _, err = s.Login(ctx, "ada@example.com", "not "+password); billing.CodeOf(err) != billing.EUnauthorized {
+			t.Errorf("a wrong password: %v", err)
+		}
+		if _, err := Disable(ctx, db, id, Closing{Reason: "again"}); billing.CodeOf(err) != billing.EConflict {
+			t.Errorf("disabled twice: %v", err)
+		}
+		_, err = Enable(ctx, db, id, Closing{Reason: "a mistake"})
+		must(t, err)
+		_, err = s.Login(ctx, "ada@example.com", password)
+		must(t, err)
+		if _, err := Enable(ctx, db, id, Closing{Reason: "again"}); billing.CodeOf(err) != billing.EConflict {
+			t.Errorf("enabled twice: %v", err)
+		}
+	})
+}

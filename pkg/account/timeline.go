@@ -176,6 +176,10 @@ func describeAdmin(action, admin, reason string) string {
 		return fmt.Sprintf("%s changed the role %s", who, reason)
 	case billing.ActionGrant:
 		return fmt.Sprintf("%s granted points: %s", who, reason)
+	case billing.ActionDisable:
+		return fmt.Sprintf("%s disabled the account: %s", who, reason)
+	case billing.ActionEnable:
+		return fmt.Sprintf("%s enabled the account: %s", who, reason)
 	case billing.ActionUnpark:
 		return fmt.Sprintf("%s let the grants through that waited: %s", who, reason)
 	}

@@ -41,6 +41,8 @@ const (
 	ActionCorrection ActionKind = "correction"
 	ActionRole       ActionKind = "role"
 	ActionUnpark     ActionKind = "unpark"
+	ActionDisable    ActionKind = "disable"
+	ActionEnable     ActionKind = "enable"
 
 	ActionWebhookAdd    ActionKind = "webhook.add"
 	ActionWebhookChange ActionKind = "webhook.change"

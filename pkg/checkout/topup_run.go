@@ -70,6 +70,10 @@ func (s *TopUps) order(ctx context.Context, id billing.AccountID) error {
 		if err != nil || next == nil {
 			return err
 		}
+		if a.Closed() != nil { // rest, and look again later
+			t.DueAt = tx.Now.Add(s.coolOff)
+			return tx.SaveTopUp(ctx, t)
+		}
 		if t.DueAt = *next; next.After(tx.Now) {
 			return tx.SaveTopUp(ctx, t)
 		}
@@ -226,7 +230,7 @@ func (s *TopUps) ask(
 	if billing.CodeOf(err) == billing.ENotFound {
 		return i, false, nil
 	}
-	if err != nil || t.Status != billing.TopUpOn || s.age(o) >= reconcile.ChargeAge {
+	if err != nil || t.Status != billing.TopUpOn || s.age(o) >= reconcile.ChargeAge || a.Closed() != nil {
 		return i, false, err
 	}
 	method, err := s.stripe.SavedMethod(ctx, a.CustomerID)

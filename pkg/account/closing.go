@@ -1,0 +1,72 @@
+package account
+
+import (
+	"context"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/store"
+)
+
+// Closing is a person's decision to disable an account, or to enable it.
+type Closing struct {
+	By     billing.AdminID // "" for the command line
+	Reason string
+	Key    string // the admin's Idempotency-Key, "" for the command line
+}
+
+// Disable closes an account and ends its logins, once for each key. Money that comes in is still granted, and automatic
+// top-ups rest. Errors: ENotFound, EConflict (it is disabled, or being deleted), EKeyReused, EInvalid.
+func Disable(ctx context.Context, db *store.DB, id billing.AccountID, r Closing) (replayed bool, err error) {
+	return setDisabled(ctx, db, id, r, billing.ActionDisable)
+}
+
+// Enable opens a disabled account. Its customer logs in again. Errors: ENotFound, EConflict (it is not disabled),
+// EKeyReused, EInvalid.
+func Enable(ctx context.Context, db *store.DB, id billing.AccountID, r Closing) (replayed bool, err error) {
+	return setDisabled(ctx, db, id, r, billing.ActionEnable)
+}
+
+func setDisabled(
+	ctx context.Context, db *store.DB, id billing.AccountID, r Closing, what billing.ActionKind,
+) (replayed bool, err error) {
+	if err := billing.NeedReason(r.Reason); err != nil {
+		return false, err
+	}
+	err = db.InTx(ctx, func(tx *store.Tx) error {
+		a, err := tx.LockAccount(ctx, id)
+		if err != nil {
+			return unknownAccount(err)
+		}
+		request := adminRequest(id, r.Key, billing.RequestHash(what, r.Reason))
+		_, replayed, err = tx.Once(ctx, request, func() (string, error) {
+			action := billing.NewActionID(tx.Now)
+			if err := changeDisabled(ctx, tx, a, r.Reason, what); err != nil {
+				return "", err
+			}
+			return string(action), tx.InsertAdminAction(ctx, billing.AdminAction{
+				ID: action, AccountID: id, AdminID: r.By, Action: what, Reason: r.Reason, CreatedAt: tx.Now,
+			})
+		})
+		return err
+	})
+	return replayed, err
+}
+
+func changeDisabled(
+	ctx context.Context, tx *store.Tx, a billing.Account, reason string, what billing.ActionKind,
+) error {
+	switch {
+	case a.DeletingAt != nil:
+		return billing.Errorf(billing.EConflict, "The account is deleted, or being deleted.")
+	case what == billing.ActionEnable && a.DisabledAt == nil:
+		return billing.Errorf(billing.EConflict, "The account is not disabled.")
+	case what == billing.ActionEnable:
+		return tx.SetDisabled(ctx, a.ID, nil, "")
+	case a.DisabledAt != nil:
+		return billing.Errorf(billing.EConflict, "The account is disabled already.")
+	}
+	if err := tx.SetDisabled(ctx, a.ID, &tx.Now, reason); err != nil {
+		return err
+	}
+	return tx.RevokeLogins(ctx, a.ID)
+}
