@@ -78,6 +78,7 @@ func accountOf(ctx context.Context, tx *store.Tx, who billing.Identity) (billing
 	}
 	chosen := fresh.ID
 	if who.Email != "" {
+		fresh.EmailVerifiedAt = &tx.Now
 		found, err := tx.AccountByEmail(ctx, who.Email)
 		if err == nil {
 			chosen = found.ID
@@ -99,18 +100,24 @@ func accountOf(ctx context.Context, tx *store.Tx, who billing.Identity) (billing
 	return takeOver(ctx, tx, a, who.Email)
 }
 
-// takeOver gives an account to the person who has proven to own its email. Whoever chose its password may be someone
-// else: we never asked for a proof, so anyone can register an address before its owner comes. So the password and all
-// logins of the account end.
+// takeOver gives an account to the person who has proven to own its email. If no one has proven that here before, the
+// one who chose its password may be someone else: anyone can register an address before its owner comes. So the
+// password and all logins of the account end.
 func takeOver(ctx context.Context, tx *store.Tx, a billing.Account, email string) (billing.Account, error) {
 	switch {
 	case a.Email != email:
 		return a, errEmailMoved
-	case a.PasswordHash == "": // nothing but an identity opens it
+	case a.EmailVerifiedAt != nil:
 		return a, nil
 	}
-	a.PasswordHash = ""
-	if err := tx.RemovePassword(ctx, a.ID); err != nil {
+	a.PasswordHash, a.EmailVerifiedAt = "", &tx.Now
+	if err := tx.SetPassword(ctx, a.ID, ""); err != nil {
+		return a, err
+	}
+	if err := tx.VerifyEmail(ctx, a.ID); err != nil {
+		return a, err
+	}
+	if err := tx.DeleteMailTokens(ctx, a.ID); err != nil {
 		return a, err
 	}
 	return a, tx.RevokeLogins(ctx, a.ID)

@@ -162,8 +162,8 @@ func TestPreRegistered(t *testing.T) {
 		must(t, err)
 		ada, err := s.Exchange(t.Context(), i.Token("ada", app, verified("ada@example.com")), "")
 		must(t, err)
-		if ada.Account.ID != thief.Account.ID {
-			t.Fatalf("ada has %s", ada.Account.ID)
+		if ada.Account.ID != thief.Account.ID || ada.Account.EmailVerifiedAt == nil {
+			t.Fatalf("ada has %+v", ada.Account)
 		}
 		if _, err := s.Login(t.Context(), "ada@example.com", password); billing.CodeOf(err) != billing.EUnauthorized {
 			t.Errorf("the thief's password: %v", err)
@@ -178,6 +178,28 @@ func TestPreRegistered(t *testing.T) {
 		if _, err := s.Refresh(t.Context(), ada.Refresh); err != nil {
 			t.Errorf("her first login: %v", err)
 		}
+	})
+}
+
+// TestVerifiedKeepsPassword proves that an account whose owner has verified its address here before keeps its password
+// and its logins when an identity of the owner is linked to it.
+func TestVerifiedKeepsPassword(t *testing.T) {
+	t.Parallel()
+	i := issuertest.New(t, "", "ES256")
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		s := newExchange(t, db, i)
+		ada, err := s.Register(t.Context(), "ada@example.com", password)
+		must(t, err)
+		must(t, db.InTx(t.Context(), func(tx *store.Tx) error { return tx.VerifyEmail(t.Context(), ada.Account.ID) }))
+		linked, err := s.Exchange(t.Context(), i.Token("ada", app, verified("ada@example.com")), "")
+		must(t, err)
+		in, err := s.Login(t.Context(), "ada@example.com", password)
+		must(t, err)
+		if linked.Account.ID != ada.Account.ID || in.Account.ID != ada.Account.ID {
+			t.Errorf("linked to %s, logged in to %s", linked.Account.ID, in.Account.ID)
+		}
+		_, err = s.Refresh(t.Context(), ada.Refresh)
+		must(t, err)
 	})
 }
 

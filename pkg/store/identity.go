@@ -39,8 +39,3 @@ func (tx *Tx) EnterIdentity(
 	}
 	return tx.AccountOfIdentity(ctx, who)
 }
-
-// RemovePassword lets no password open an account whose lock this transaction holds.
-func (tx *Tx) RemovePassword(ctx context.Context, id billing.AccountID) error {
-	return tx.saveAccount(ctx, id, map[string]any{"password_hash": ""})
-}
