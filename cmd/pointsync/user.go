@@ -13,6 +13,7 @@ type userCmd struct {
 	Unpark userUnparkCmd `cmd:"" help:"Let the grants of a parked account through. A running server makes them within a minute."`
 
 	Disable userDisableCmd `cmd:"" help:"Close an account at once: its logins end, and it takes no spend or purchase."`
+	Delete  userDeleteCmd  `cmd:"" help:"Delete an account: its subscription and its person's data. The points' history stays under its id."`
 	Enable  userEnableCmd  `cmd:"" help:"Open a disabled account."`
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/pointsync/pointsync/pkg/account"
 	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/checkout"
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
@@ -47,5 +48,33 @@ func closing(
 		return fmt.Errorf("account %s: %w", name, err)
 	}
 	fmt.Printf("%s (%s) %s.\n", name, a.ID, done)
+	return nil
+}
+
+type userDeleteCmd struct {
+	Account string `arg:"" help:"The account's email, its id (acc_…) or its external id."`
+	Reason  string `required:"" help:"Why; it is recorded, so it must not name the person."`
+}
+
+// Run closes an account for good. A running server cancels the subscription and erases the person's data.
+func (u userDeleteCmd) Run(ctx context.Context) error {
+	if err := billing.NeedReason(u.Reason); err != nil {
+		return err
+	}
+	db, err := openForCommand(ctx)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	a, err := account.Named(ctx, db, u.Account)
+	if err == nil {
+		err = checkout.BeginDeletion(
+			ctx, db, a.ID, &billing.AdminAction{Action: billing.ActionDelete, Reason: u.Reason},
+		)
+	}
+	if err != nil {
+		return fmt.Errorf("account %s: %w", u.Account, err)
+	}
+	fmt.Printf("%s is closed: a running server cancels its subscription and erases the person within a minute.\n", a.ID)
 	return nil
 }

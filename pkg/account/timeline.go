@@ -180,6 +180,8 @@ func describeAdmin(action, admin, reason string) string {
 		return fmt.Sprintf("%s disabled the account: %s", who, reason)
 	case billing.ActionEnable:
 		return fmt.Sprintf("%s enabled the account: %s", who, reason)
+	case billing.ActionDelete:
+		return fmt.Sprintf("%s deleted the account: %s", who, reason)
 	case billing.ActionUnpark:
 		return fmt.Sprintf("%s let the grants through that waited: %s", who, reason)
 	}

@@ -43,6 +43,7 @@ const (
 	ActionUnpark     ActionKind = "unpark"
 	ActionDisable    ActionKind = "disable"
 	ActionEnable     ActionKind = "enable"
+	ActionDelete     ActionKind = "delete"
 
 	ActionWebhookAdd    ActionKind = "webhook.add"
 	ActionWebhookChange ActionKind = "webhook.change"

@@ -487,7 +487,7 @@ CREATE TABLE admin_actions (
     id         text NOT NULL,
     admin_id   text, -- an account, which may be kept elsewhere, or a service key
     action     text NOT NULL CONSTRAINT admin_actions_action CHECK (action IN
-        ('grant', 'correction', 'role', 'unpark', 'disable', 'enable')),
+        ('grant', 'correction', 'role', 'unpark', 'disable', 'enable', 'delete')),
     entry_seq  bigint,
     reason     text NOT NULL,
     created_at timestamptz NOT NULL,
