@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"math"
@@ -92,6 +93,10 @@ func (s *server) problemHandler(log *slog.Logger) echo.HTTPErrorHandler {
 		if c.Response().Committed {
 			return
 		}
+		gone := errors.Is(err, context.Canceled) && c.Request().Context().Err() != nil
+		if gone { // the caller hung up, which is no fault of ours
+			err = billing.Wrap(err, billing.EUnavailable, "The caller hung up before the response.")
+		}
 		e := asError(err)
 		k := problems[e.Code]
 		p := problem{
@@ -118,7 +123,7 @@ func (s *server) problemHandler(log *slog.Logger) echo.HTTPErrorHandler {
 				p.PaymentURL = &unpaid.URL
 			}
 		}
-		if k.status >= http.StatusInternalServerError {
+		if k.status >= http.StatusInternalServerError && !gone {
 			log.ErrorContext(
 				c.Request().Context(), "request failed", "error", err, "route", c.Path(), "request_id", p.RequestID,
 			)
