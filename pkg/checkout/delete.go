@@ -37,8 +37,8 @@ func BeginDeletion(ctx context.Context, db *store.DB, id billing.AccountID, acti
 	})
 }
 
-// FinishDeletions does the rest of the deletions that were asked for. If one cannot be finished, because Stripe does not
-// reply, it continues with the others and returns the errors. The next look tries again.
+// FinishDeletions does the rest of the deletions that were asked for. If one cannot be finished, because Stripe does
+// not reply, it continues with the others and returns the errors. The next look tries again.
 func (s *Service) FinishDeletions(ctx context.Context) error {
 	ids, err := s.db.DeletingAccounts(ctx, "", deletionBatch)
 	if err != nil {

@@ -12,13 +12,15 @@ func (r reads) DeletingAccounts(
 ) ([]billing.AccountID, error) {
 	var ids []billing.AccountID
 	err := r.q(ctx).Model(&accountRow{}).
-		Where("deleting_at IS NOT NULL AND deleted_at IS NULL AND id > ?", string(after)).Order("id").Limit(limit).Pluck("id", &ids).Error
+		Where("deleting_at IS NOT NULL AND deleted_at IS NULL AND id > ?", string(after)).
+		Order("id").Limit(limit).Pluck("id", &ids).Error
 	return ids, translate(err)
 }
 
-// ErasePerson deletes the data of the account's person, for an account whose lock this transaction holds. The email and
-// the external id are free for another account. The points and the orders stay under the account's id, without the texts
-// that came from outside, and so does the customer at Stripe, because what Stripe says later still concerns the account.
+// ErasePerson deletes the data of the account's person, for an account whose lock this transaction holds. The email
+// and the external id are free for another account. The points and the orders stay under the account's id, without the
+// texts that came from outside. So does the customer at Stripe, because what Stripe says later still concerns the
+// account.
 func (tx *Tx) ErasePerson(ctx context.Context, a billing.Account) error {
 	none, err := toRowMetadata(nil)
 	if err != nil {
