@@ -96,9 +96,7 @@ func (d *Decision) grantInvoice(in Input, i billing.StripeInvoice, owed int64) (
 	if paidLate(in, i) {
 		p.beginWith(*i.PaidAt)
 		source = invoiceSource(i.ID)
-	}
-	if i.SubscriptionEndedAt != nil {
-		p.monthly = false // no later sync would see it again
+		p.monthly = p.monthly && i.SubscriptionEndedAt == nil // no later sync sees it again, so all points come now
 	}
 	cut := p.slices(anchorOf(in, i, p))
 	for n, s := range d.begun(cut, stopped(in, i, p.late), in.Now) {

@@ -90,6 +90,7 @@ func TestFormerInvoices(t *testing.T) {
 		{"Late", month, later, 500, later.AddDate(0, 1, 0)},
 		{"InTime", month, ended, 500, ended},
 		{"Year", year("in_1", march), later, 6000, later.AddDate(1, 0, 0)},
+		{"YearInTime", year("in_1", march), ended, 500, ended},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

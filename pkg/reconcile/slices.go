@@ -106,8 +106,11 @@ func stopped(in Input, i billing.StripeInvoice, late bool) *time.Time {
 	if m := moneyOf(in.Picture.Charges)[i.ID]; m.paid > 0 && m.back >= m.paid {
 		return &time.Time{}
 	}
-	if late {
+	switch {
+	case late:
 		return nil
+	case i.SubscriptionEndedAt != nil:
+		return i.SubscriptionEndedAt
 	}
 	for _, s := range in.Picture.Subscriptions {
 		if s.ID == i.SubscriptionID && (s.Status == billing.SubCanceled || s.Status == billing.SubIncompleteExpired) {
