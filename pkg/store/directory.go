@@ -11,9 +11,9 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
-// Directories lead from a value that is unique among all accounts to the account that has it. Only an email can be
-// given up; other entries are never changed or removed. A reader may see an entry before its account. It then finds no
-// account, as if there were no entry.
+// Directories lead from a value that is unique among all accounts to the account that has it. An email can be given up,
+// and the deletion of an account removes its email, external id and identities. A customer's entry is never changed or
+// removed. A reader may see an entry before its account. It then finds no account, as if there were no entry.
 
 type emailRow struct {
 	Email     string `gorm:"primaryKey"`
