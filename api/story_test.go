@@ -29,11 +29,41 @@ func TestStory(t *testing.T) {
 		c.wantsToBeTold()
 		c.meetsAService()
 		c.hasALoginElsewhere()
+		c.endsItsLogins()
 		c.readsItsMail()
 		if missing := w.unseen(t); len(missing) > 0 {
 			t.Errorf("operations without a successful call: %v", missing)
 		}
 	})
+}
+
+// endsItsLogins names and ends the logins of a user, and an admin disables and enables the account. It ends with a new
+// login.
+func (c *client) endsItsLogins() {
+	c.t.Helper()
+	user := c.w.user(c.t)
+	login := map[string]any{"email": user.email, "password": password, "device_name": "Laptop"}
+	laptop, phone := user.other(), user.other()
+	laptop.call(http.StatusOK, http.MethodPost, "/auth/login", login)
+	phone.call(http.StatusOK, http.MethodPost, "/auth/login", login)
+	ofLaptop := "/sessions/" + laptop.claims().text("sid")
+	user.call(http.StatusOK, http.MethodPatch, ofLaptop, map[string]any{"name": "Old laptop"})
+	all := user.call(http.StatusOK, http.MethodGet, "/sessions", nil)
+	named := strings.Contains(string(all.raw), "Old laptop")
+	c.expect(len(all.list("sessions")) == 3 && named, "three logins: %s", all.raw)
+	user.call(http.StatusNoContent, http.MethodDelete, ofLaptop, nil)
+	laptop.call(http.StatusUnauthorized, http.MethodGet, "/session", nil)
+	user.call(http.StatusNoContent, http.MethodDelete, "/sessions", nil)
+	phone.call(http.StatusUnauthorized, http.MethodGet, "/session", nil)
+
+	admin, path := c.w.admin(c.t), "/admin/accounts/"+user.claims().text("sub")
+	reason := map[string]any{"reason": "a stolen card"}
+	admin.call(http.StatusOK, http.MethodPost, path+"/disable", reason, "Idempotency-Key", "disable")
+	user.call(http.StatusUnauthorized, http.MethodGet, "/session", nil)
+	closed := user.call(http.StatusForbidden, http.MethodPost, "/auth/login", login)
+	c.expect(closed.text("type") == "/problems/account-closed", "disabled: %s", closed.raw)
+	admin.call(http.StatusOK, http.MethodPost, path+"/enable", reason, "Idempotency-Key", "enable")
+	user.call(http.StatusOK, http.MethodPost, "/auth/login", login)
 }
 
 // logsInAndOut ends with a new login.
