@@ -126,7 +126,7 @@ func (w *world) wireWith(leaving <-chan struct{}, log *slog.Logger) http.Handler
 	handler, err := api.New(api.Options{
 		DB:         w.db,
 		Accounts:   accounts,
-		Checkout:   checkout.New(w.db, w.Stripe, w.Catalog, syncer, checkout.Origins{shopURL}),
+		Checkout:   checkout.New(w.db, w.Stripe, w.Catalog, syncer, checkout.Origins{shopURL}, log),
 		TopUps:     topUps,
 		Inbox:      events,
 		Post:       outbox.NewPost(w.db, !w.public),

@@ -80,7 +80,7 @@ func newApp(ctx context.Context, p parts) (_ *app, err error) {
 		return nil, err
 	}
 	a.syncer = reconcile.New(a.db, a.stripe, p.catalog, policyOf(c), p.log)
-	sales := checkout.New(a.db, a.stripe, p.catalog, a.syncer, c.AllowedOrigins)
+	sales := checkout.New(a.db, a.stripe, p.catalog, a.syncer, c.AllowedOrigins, p.log)
 	topUps := checkout.NewTopUps(a.db, a.stripe, p.catalog, a.syncer, c.TopUpCoolOff, p.log)
 	if a.jobs, err = jobs.New(a.db, p.log); err != nil {
 		return nil, err

@@ -58,9 +58,6 @@ type userDeleteCmd struct {
 
 // Run closes an account for good. A running server cancels the subscription and erases the person's data.
 func (u userDeleteCmd) Run(ctx context.Context) error {
-	if err := billing.NeedReason(u.Reason); err != nil {
-		return err
-	}
 	db, err := openForCommand(ctx)
 	if err != nil {
 		return err
@@ -68,9 +65,7 @@ func (u userDeleteCmd) Run(ctx context.Context) error {
 	defer db.Close()
 	a, err := account.Named(ctx, db, u.Account)
 	if err == nil {
-		err = checkout.BeginDeletion(
-			ctx, db, a.ID, &billing.AdminAction{Action: billing.ActionDelete, Reason: u.Reason},
-		)
+		err = checkout.BeginDeletion(ctx, db, a.ID, u.Reason)
 	}
 	if err != nil {
 		return fmt.Errorf("account %s: %w", u.Account, err)

@@ -36,7 +36,7 @@ func eachBudgetShop(t *testing.T, f func(t *testing.T, s *budgetShop)) {
 		for n := range s.services {
 			db, gateway, log := s.Open(t, databaseURL), s.Gateway(), slog.New(slog.DiscardHandler)
 			syncer := s.Syncer(db, gateway, log)
-			s.services[n] = checkout.New(db, gateway, s.Catalog, syncer, origins)
+			s.services[n] = checkout.New(db, gateway, s.Catalog, syncer, origins, log)
 			s.topUps[n] = checkout.NewTopUps(db, gateway, s.Catalog, syncer, coolOff, log)
 		}
 		s.service = s.services[0]

@@ -10,6 +10,7 @@ package checkout
 
 import (
 	"context"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -28,13 +29,15 @@ type Service struct {
 	catalog *catalog.Catalog
 	syncer  *reconcile.Syncer
 	origins Origins
+	log     *slog.Logger
 }
 
 // New returns a Service that redirects to the given origins only.
 func New(
 	db *store.DB, stripe *stripegw.Gateway, c *catalog.Catalog, syncer *reconcile.Syncer, origins Origins,
+	log *slog.Logger,
 ) *Service {
-	return &Service{db: db, stripe: stripe, catalog: c, syncer: syncer, origins: origins}
+	return &Service{db: db, stripe: stripe, catalog: c, syncer: syncer, origins: origins, log: log}
 }
 
 // Request asks for an item. Key is the caller's Idempotency-Key, or "" for none.
@@ -91,7 +94,7 @@ func (s *Service) Create(
 	if err != nil {
 		return o, false, err
 	}
-	o, replayed, err = s.claim(ctx, claimant{request, r.Login}, draft, p.ended)
+	o, replayed, err = s.claim(ctx, request, r.Login, draft, p.ended)
 	if err != nil || o.Status != billing.OrderPending {
 		return o, replayed, err
 	}
@@ -182,24 +185,19 @@ func (s *Service) prepare(ctx context.Context, draft billing.Order, r Request) (
 	return p, err
 }
 
-// claimant is a request and the login that makes it.
-type claimant struct {
-	billing.Request
-	login billing.SessionID
-}
-
 // claim returns the order that the request's key led to before. Otherwise it finds or makes the order, and ties the key
-// to it.
+// to it. The request's login must live.
 func (s *Service) claim(
-	ctx context.Context, request claimant, draft billing.Order, ended []billing.CheckoutID,
+	ctx context.Context, request billing.Request, login billing.SessionID, draft billing.Order,
+	ended []billing.CheckoutID,
 ) (o billing.Order, replayed bool, err error) {
 	err = s.db.InTx(ctx, func(tx *store.Tx) error {
-		a, err := tx.LockOpen(ctx, request.Account, request.login)
+		a, err := tx.LockOpen(ctx, request.Account, login)
 		if err != nil {
 			return err
 		}
 		var id string
-		id, replayed, err = tx.Once(ctx, request.Request, func() (_ string, err error) {
+		id, replayed, err = tx.Once(ctx, request, func() (_ string, err error) {
 			o, err = findOrMake(ctx, tx, a, draft, ended)
 			return string(o.ID), err
 		})

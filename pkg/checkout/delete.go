@@ -2,7 +2,6 @@ package checkout
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
@@ -12,13 +11,19 @@ import (
 const (
 	deletionInterval = 30 * time.Second // between two looks at deletions that are not done
 	deletionBatch    = 100
+	deletionTimeout  = 15 * time.Second // of one account
 	// pageGrace is how long a request may take to open the page of an order that it wrote just before the deletion.
 	pageGrace = 2 * time.Minute
+	// maxSubscriptions bounds how many subscriptions of one account one look cancels. An account should have one.
+	maxSubscriptions = 10
 )
 
-// BeginDeletion closes the account for good and ends its logins. A running server does the rest. action is what an
-// operator did, or nil. A repeat changes nothing. Errors: ENotFound.
-func BeginDeletion(ctx context.Context, db *store.DB, id billing.AccountID, action *billing.AdminAction) error {
+// BeginDeletion closes the account for good and ends its logins, for a reason that is recorded. A running server does
+// the rest. A repeat changes nothing. Errors: EInvalid (no reason), ENotFound.
+func BeginDeletion(ctx context.Context, db *store.DB, id billing.AccountID, reason string) error {
+	if err := billing.NeedReason(reason); err != nil {
+		return err
+	}
 	return db.InTx(ctx, func(tx *store.Tx) error {
 		a, err := tx.LockAccount(ctx, id)
 		if err != nil || a.DeletingAt != nil {
@@ -27,32 +32,42 @@ func BeginDeletion(ctx context.Context, db *store.DB, id billing.AccountID, acti
 		if err := tx.SetDeleting(ctx, id); err != nil {
 			return err
 		}
-		if action != nil {
-			action.ID, action.AccountID, action.CreatedAt = billing.NewActionID(tx.Now), id, tx.Now
-			if err := tx.InsertAdminAction(ctx, *action); err != nil {
-				return err
-			}
+		if err := tx.InsertAdminAction(ctx, billing.AdminAction{
+			ID: billing.NewActionID(tx.Now), AccountID: id, Action: billing.ActionDelete, Reason: reason,
+			CreatedAt: tx.Now,
+		}); err != nil {
+			return err
 		}
 		return tx.RevokeLogins(ctx, id)
 	})
 }
 
-// FinishDeletions does the rest of the deletions that were asked for. If one cannot be finished, because Stripe does
-// not reply, it continues with the others and returns the errors. The next look tries again.
+// FinishDeletions does the rest of the deletions that were asked for. A failure for one account, for example because
+// Stripe does not reply, is logged, and the next look tries again.
 func (s *Service) FinishDeletions(ctx context.Context) error {
-	ids, err := s.db.DeletingAccounts(ctx, "", deletionBatch)
-	if err != nil {
-		return err
+	after := billing.AccountID("")
+	for range maxBatches {
+		ids, err := s.db.DeletingAccounts(ctx, after, deletionBatch)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			if err := s.finishDeletion(ctx, id); err != nil {
+				s.log.WarnContext(ctx, "a deletion could not be finished", "account", id, "error", err)
+			}
+			after = id
+		}
+		if len(ids) < deletionBatch {
+			break
+		}
 	}
-	var failures []error
-	for _, id := range ids {
-		failures = append(failures, s.finishDeletion(ctx, id))
-	}
-	return errors.Join(failures...)
+	return nil
 }
 
 // finishDeletion ends what could still charge the person, first at Stripe and then here, and erases their data.
 func (s *Service) finishDeletion(ctx context.Context, id billing.AccountID) error {
+	ctx, cancel := context.WithTimeout(ctx, deletionTimeout)
+	defer cancel()
 	a, err := s.db.Account(ctx, id)
 	if err != nil || a.DeletedAt != nil {
 		return err
@@ -71,7 +86,7 @@ func (s *Service) finishDeletion(ctx context.Context, id billing.AccountID) erro
 	})
 }
 
-// endSales closes the open pages of a closed account, and cancels its subscription at once.
+// endSales closes the open pages of a closed account, and cancels its subscriptions at once.
 func (s *Service) endSales(ctx context.Context, a billing.Account) error {
 	open, err := s.db.OpenOrders(ctx, a.ID)
 	if err != nil {
@@ -85,15 +100,41 @@ func (s *Service) endSales(ctx context.Context, a billing.Account) error {
 	if err := s.leave(ctx, a); err != nil { // closes the pages, and syncs
 		return err
 	}
-	if a, err = s.db.Account(ctx, a.ID); err != nil {
+	// As long as one can still charge the person, it is the one that counts: those that have ended come last.
+	for range maxSubscriptions {
+		now, err := s.db.Account(ctx, a.ID)
+		if err != nil || now.Subscription == nil {
+			return err
+		}
+		sub := now.Subscription
+		if !sub.Status.Live() && sub.Status != billing.SubIncomplete {
+			return s.voidAll(ctx, sub.ID) // a look that was cut off may have left some
+		}
+		if err := s.stripe.CancelNow(ctx, sub.ID, "delete:"+string(sub.ID)); err != nil {
+			return err
+		}
+		if err := s.voidAll(ctx, sub.ID); err != nil {
+			return err
+		}
+		if _, err := s.syncer.Sync(ctx, a.ID, billing.CauseChange); err != nil {
+			return err
+		}
+	}
+	return billing.Errorf(billing.EConflict, "The account has more than %d subscriptions.", maxSubscriptions)
+}
+
+// voidAll voids the open invoices of a subscription that has ended, so that no one pays for it any more. What Stripe
+// refuses to void, such as an invoice that was paid just now, is left to a sync: it does not keep the person's data
+// here.
+func (s *Service) voidAll(ctx context.Context, id billing.SubscriptionID) error {
+	open, err := s.stripe.OpenInvoices(ctx, id)
+	if err != nil {
 		return err
 	}
-	if sub := a.Subscription; sub == nil || !sub.Status.Live() {
-		return nil
+	for _, v := range open {
+		if _, err := s.stripe.VoidInvoice(ctx, v.ID, "delete:"+string(v.ID)); err != nil && !definite(err) {
+			return err
+		}
 	}
-	if err := s.stripe.CancelNow(ctx, a.Subscription.ID, "delete:"+string(a.Subscription.ID)); err != nil {
-		return err
-	}
-	_, err = s.syncer.Sync(ctx, a.ID, billing.CauseChange)
-	return err
+	return nil
 }

@@ -27,9 +27,7 @@ func TestDeleteAccount(t *testing.T) {
 		s.order(a.ID, checkout.Request{Item: "pack_100"})
 		s.Advance(time.Hour)
 		for range 2 {
-			must(t, checkout.BeginDeletion(ctx, s.db, a.ID, &billing.AdminAction{
-				Action: billing.ActionDelete, Reason: "asked by mail",
-			}))
+			must(t, checkout.BeginDeletion(ctx, s.db, a.ID, "asked by mail"))
 			must(t, s.service.FinishDeletions(ctx))
 		}
 		if n := s.openPages(); n != 0 {

@@ -28,7 +28,9 @@ func TestReplayOutlivesTheCatalogue(t *testing.T) {
 			s.Catalog.Packs[0].MaxQuantity = 1
 		},
 		"Origin": func(s *planShop) {
-			s.service = checkout.New(s.db, s.Gateway(), s.Catalog, s.syncer, checkout.Origins{"https://new.example"})
+			s.service = checkout.New(
+				s.db, s.Gateway(), s.Catalog, s.syncer, checkout.Origins{"https://new.example"}, discard,
+			)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -18,6 +18,8 @@ import (
 // origins are where the pages of the shop may lead back to.
 var origins = checkout.Origins{"https://shop.example"}
 
+var discard = slog.New(slog.DiscardHandler)
+
 // shop is a Service in a house with one database.
 type shop struct {
 	*housetest.House
@@ -44,8 +46,8 @@ func newShop(t *testing.T, databaseURL string, o housetest.Options) *shop {
 	t.Helper()
 	s := &shop{House: housetest.New(t, o), t: t}
 	s.db = s.Open(t, databaseURL)
-	s.syncer = s.Syncer(s.db, s.Stripe, slog.New(slog.DiscardHandler))
-	s.service = checkout.New(s.db, s.Stripe, s.Catalog, s.syncer, origins)
+	s.syncer = s.Syncer(s.db, s.Stripe, discard)
+	s.service = checkout.New(s.db, s.Stripe, s.Catalog, s.syncer, origins, discard)
 	return s
 }
 

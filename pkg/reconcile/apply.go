@@ -41,8 +41,8 @@ func (s *Syncer) apply(ctx context.Context, t billing.Ticket, d Decision) (appli
 	if applied = applied && err == nil; applied && was.At == nil && is.At != nil {
 		s.log.WarnContext(
 			ctx, "an account is parked: its grants wait",
-			"account", t.Account.ID, "email", t.Account.Email, "reason", is.Reason, "fix",
-			"see what happened with `pointsync explain EMAIL`; let the grants through with `pointsync user unpark EMAIL`",
+			"account", t.Account.ID, "reason", is.Reason, "fix",
+			"see what happened with `pointsync explain ID`; let the grants through with `pointsync user unpark ID`",
 		)
 	}
 	return applied, older, err

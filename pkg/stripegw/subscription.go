@@ -232,7 +232,7 @@ func (g *Gateway) VoidInvoice(
 }
 
 // OpenInvoices lists a subscription's open invoices that can be voided. An invoice whose payment is processing is left
-// out. Errors: EStripeUnavailable, EStripeRefused.
+// out. A subscription that Stripe does not know has none. Errors: EStripeUnavailable, EStripeRefused.
 func (g *Gateway) OpenInvoices(
 	ctx context.Context, id billing.SubscriptionID,
 ) (open []billing.VoidedInvoice, err error) {
@@ -250,7 +250,7 @@ func (g *Gateway) OpenInvoices(
 			open = append(open, fromStripeVoided(i))
 		}
 	}
-	if err := list.Err(); err != nil {
+	if err := list.Err(); err != nil && !isMissing(err, "") {
 		return nil, g.failure(err, "show the open invoices")
 	}
 	return open, nil
