@@ -672,13 +672,13 @@ type AdminAccount struct {
 	// Disabled Since when an operator refuses its requests, and why; null if it is open.
 	Disabled *Disabled `json:"disabled"`
 
-	// Email Null for an account that a service made without one.
+	// Email Null for an account that a service made, or that an ID token made without an address that counts (`link_email`), and after a deletion.
 	Email *openapi_types.Email `json:"email"`
 
 	// EmailVerifiedAt Since when the person is known to read the mails of that address.
 	EmailVerifiedAt *time.Time `json:"email_verified_at"`
 
-	// ExternalId The id that a service gave it; null for an account that registered itself.
+	// ExternalId The id that a service gave it; null for an account that no service made, and after a deletion.
 	ExternalId   *string    `json:"external_id"`
 	Id           string     `json:"id"`
 	LastSyncedAt *time.Time `json:"last_synced_at"`
@@ -1424,10 +1424,12 @@ type Scope string
 
 // ServiceAccount defines model for ServiceAccount.
 type ServiceAccount struct {
-	CreatedAt time.Time            `json:"created_at"`
-	Email     *openapi_types.Email `json:"email"`
+	CreatedAt time.Time `json:"created_at"`
 
-	// ExternalId The id that a service gave it; null for an account that registered itself.
+	// Email Null for an account that a service made, or that an ID token made without an address that counts (`link_email`), and after a deletion.
+	Email *openapi_types.Email `json:"email"`
+
+	// ExternalId The id that a service gave it; null for an account that no service made, and after a deletion.
 	ExternalId *string `json:"external_id"`
 	Id         string  `json:"id"`
 	Points     Points  `json:"points"`
