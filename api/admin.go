@@ -90,7 +90,7 @@ func (s *server) parkedAccounts(
 
 // UnparkAccount lets the grants of a parked account through.
 func (s *server) UnparkAccount(ctx context.Context, r UnparkAccountRequestObject) (UnparkAccountResponseObject, error) {
-	a, replayed, err := s.accounts.Unpark(ctx, billing.AccountID(r.AccountId), account.Unparking{
+	a, replayed, err := s.accounts.Unpark(ctx, billing.AccountID(r.AccountId), account.Decision{
 		By: admin(ctx), Reason: r.Body.Reason, Key: r.Params.IdempotencyKey,
 	})
 	if err != nil {

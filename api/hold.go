@@ -2,40 +2,18 @@ package api
 
 import (
 	"context"
-	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/ledger"
 )
 
-// defaultHoldSeconds is the contract's default life of a hold.
-const defaultHoldSeconds = 900
-
-// holdTTL returns how long a hold lasts.
-func holdTTL(seconds *int64) time.Duration {
-	if seconds == nil {
-		return defaultHoldSeconds * time.Second
-	}
-	return time.Duration(*seconds) * time.Second
-}
-
 // CreateHold sets points aside. It returns a fresh token whether it succeeds or lacks points.
 func (s *server) CreateHold(ctx context.Context, r CreateHoldRequestObject) (CreateHoldResponseObject, error) {
-	if err := checkMetadata(value(r.Body.Metadata)); err != nil {
-		return nil, err
-	}
-	o, err := fromAPIOrder(r.Body.Action, r.Body.Quantity, r.Body.Amount)
+	request, err := fromAPIHold(r.Body, value(r.Params.IdempotencyKey))
 	if err != nil {
 		return nil, err
 	}
-	held, err := s.accounts.Hold(ctx, caller(ctx), ledger.HoldRequest{
-		Amount:      o.amount,
-		Action:      o.action,
-		Quantity:    o.quantity,
-		TTL:         holdTTL(r.Body.TtlSeconds),
-		Description: value(r.Body.Description),
-		Metadata:    value(r.Body.Metadata), Key: value(r.Params.IdempotencyKey),
-	})
+	held, err := s.accounts.Hold(ctx, caller(ctx), request)
 	if err != nil {
 		return nil, err
 	}

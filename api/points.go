@@ -31,18 +31,11 @@ func (s *server) ListEntries(ctx context.Context, r ListEntriesRequestObject) (L
 
 // SpendPoints spends points. It returns a fresh token whether it succeeds or lacks points.
 func (s *server) SpendPoints(ctx context.Context, r SpendPointsRequestObject) (SpendPointsResponseObject, error) {
-	if err := checkMetadata(value(r.Body.Metadata)); err != nil {
-		return nil, err
-	}
-	o, err := fromAPIOrder(r.Body.Action, r.Body.Quantity, r.Body.Amount)
+	request, err := fromAPISpend(r.Body, value(r.Params.IdempotencyKey))
 	if err != nil {
 		return nil, err
 	}
-	spent, err := s.accounts.Spend(ctx, caller(ctx), ledger.SpendRequest{
-		Amount: o.amount, Action: o.action, Quantity: o.quantity,
-		Description: value(r.Body.Description), Metadata: value(r.Body.Metadata),
-		Key: value(r.Params.IdempotencyKey),
-	})
+	spent, err := s.accounts.Spend(ctx, caller(ctx), request)
 	if err != nil {
 		return nil, err
 	}

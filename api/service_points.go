@@ -10,18 +10,11 @@ import (
 
 // SpendFor spends points of an account.
 func (s *server) SpendFor(ctx context.Context, r SpendForRequestObject) (SpendForResponseObject, error) {
-	if err := checkMetadata(value(r.Body.Metadata)); err != nil {
-		return nil, err
-	}
-	o, err := fromAPIOrder(r.Body.Action, r.Body.Quantity, r.Body.Amount)
+	request, err := fromAPISpend(r.Body, r.Params.IdempotencyKey)
 	if err != nil {
 		return nil, err
 	}
-	spent, err := s.accounts.SpendFor(ctx, service(ctx), billing.AccountID(r.AccountId), ledger.SpendRequest{
-		Amount: o.amount, Action: o.action, Quantity: o.quantity,
-		Description: value(r.Body.Description), Metadata: value(r.Body.Metadata),
-		Key: r.Params.IdempotencyKey,
-	})
+	spent, err := s.accounts.SpendFor(ctx, service(ctx), billing.AccountID(r.AccountId), request)
 	if err != nil {
 		return nil, err
 	}
@@ -49,22 +42,11 @@ func (s *server) ReadSpend(ctx context.Context, r ReadSpendRequestObject) (ReadS
 
 // HoldFor sets points of an account aside.
 func (s *server) HoldFor(ctx context.Context, r HoldForRequestObject) (HoldForResponseObject, error) {
-	if err := checkMetadata(value(r.Body.Metadata)); err != nil {
-		return nil, err
-	}
-	o, err := fromAPIOrder(r.Body.Action, r.Body.Quantity, r.Body.Amount)
+	request, err := fromAPIHold(r.Body, r.Params.IdempotencyKey)
 	if err != nil {
 		return nil, err
 	}
-	held, err := s.accounts.HoldFor(ctx, service(ctx), billing.AccountID(r.AccountId), ledger.HoldRequest{
-		Amount:      o.amount,
-		Action:      o.action,
-		Quantity:    o.quantity,
-		TTL:         holdTTL(r.Body.TtlSeconds),
-		Description: value(r.Body.Description),
-		Metadata:    value(r.Body.Metadata),
-		Key:         r.Params.IdempotencyKey,
-	})
+	held, err := s.accounts.HoldFor(ctx, service(ctx), billing.AccountID(r.AccountId), request)
 	if err != nil {
 		return nil, err
 	}

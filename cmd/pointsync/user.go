@@ -6,6 +6,7 @@ import (
 
 	"github.com/pointsync/pointsync/pkg/account"
 	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/store"
 )
 
 type userCmd struct {
@@ -48,18 +49,27 @@ type userUnparkCmd struct {
 
 // Run lets an account's grants through.
 func (u userUnparkCmd) Run(ctx context.Context) error {
+	said := "is parked no longer: a running server grants what waited within a minute"
+	return onAccount(ctx, u.Account, said, func(db *store.DB, id billing.AccountID) error {
+		_, err := account.Unpark(ctx, db, id, account.Decision{Reason: u.Reason})
+		return err
+	})
+}
+
+// onAccount does something to an account that an operator named, and prints what is so now.
+func onAccount(ctx context.Context, name, said string, do func(*store.DB, billing.AccountID) error) error {
 	db, err := openForCommand(ctx)
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	a, err := account.Named(ctx, db, u.Account)
+	a, err := account.Named(ctx, db, name)
 	if err == nil {
-		_, err = account.Unpark(ctx, db, a.ID, account.Unparking{Reason: u.Reason})
+		err = do(db, a.ID)
 	}
 	if err != nil {
-		return fmt.Errorf("account %s: %w", u.Account, err)
+		return fmt.Errorf("account %s: %w", name, err)
 	}
-	fmt.Printf("%s (%s) is parked no longer: a running server grants what waited within a minute.\n", u.Account, a.ID)
+	fmt.Printf("%s (%s) %s.\n", name, a.ID, said)
 	return nil
 }

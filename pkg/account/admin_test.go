@@ -114,7 +114,7 @@ func TestAdjustRefusals(t *testing.T) {
 					Adjustment{Action: action, Amount: 1, Reason: blank, Key: "k"},
 				)
 				if _, unparked := Unpark(
-					t.Context(), db, a.ID, Unparking{Reason: blank},
+					t.Context(), db, a.ID, Decision{Reason: blank},
 				); billing.CodeOf(err) != billing.EInvalid || billing.CodeOf(unparked) != billing.EInvalid {
 					t.Errorf("the reason %q: %v, %v", blank, err, unparked)
 				}

@@ -7,8 +7,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// Closing is a person's decision to disable an account, or to enable it.
-type Closing struct {
+// Decision is a person's decision about an account: to disable it, to enable it, or to let its parked grants through.
+type Decision struct {
 	By     billing.AdminID // "" for the command line
 	Reason string
 	Key    string // the admin's Idempotency-Key, "" for the command line
@@ -16,20 +16,20 @@ type Closing struct {
 
 // Disable closes an account and ends its logins, once for each key. Money that comes in is still granted, and automatic
 // top-ups rest. Errors: ENotFound, EConflict (it is disabled, or being deleted), EKeyReused, EInvalid.
-func Disable(ctx context.Context, db *store.DB, id billing.AccountID, r Closing) (replayed bool, err error) {
-	return setDisabled(ctx, db, id, r, billing.ActionDisable)
+func Disable(ctx context.Context, db *store.DB, id billing.AccountID, d Decision) (replayed bool, err error) {
+	return setDisabled(ctx, db, id, d, billing.ActionDisable)
 }
 
 // Enable opens a disabled account. Its customer logs in again. Errors: ENotFound, EConflict (it is not disabled),
 // EKeyReused, EInvalid.
-func Enable(ctx context.Context, db *store.DB, id billing.AccountID, r Closing) (replayed bool, err error) {
-	return setDisabled(ctx, db, id, r, billing.ActionEnable)
+func Enable(ctx context.Context, db *store.DB, id billing.AccountID, d Decision) (replayed bool, err error) {
+	return setDisabled(ctx, db, id, d, billing.ActionEnable)
 }
 
 func setDisabled(
-	ctx context.Context, db *store.DB, id billing.AccountID, r Closing, what billing.ActionKind,
+	ctx context.Context, db *store.DB, id billing.AccountID, d Decision, what billing.ActionKind,
 ) (replayed bool, err error) {
-	if err := billing.NeedReason(r.Reason); err != nil {
+	if err := billing.NeedReason(d.Reason); err != nil {
 		return false, err
 	}
 	err = db.InTx(ctx, func(tx *store.Tx) error {
@@ -37,14 +37,14 @@ func setDisabled(
 		if err != nil {
 			return unknownAccount(err)
 		}
-		request := adminRequest(id, r.Key, billing.RequestHash(what, r.Reason))
+		request := adminRequest(id, d.Key, billing.RequestHash(what, d.Reason))
 		_, replayed, err = tx.Once(ctx, request, func() (string, error) {
 			action := billing.NewActionID(tx.Now)
-			if err := changeDisabled(ctx, tx, a, r.Reason, what); err != nil {
+			if err := changeDisabled(ctx, tx, a, d.Reason, what); err != nil {
 				return "", err
 			}
 			return string(action), tx.InsertAdminAction(ctx, billing.AdminAction{
-				ID: action, AccountID: id, AdminID: r.By, Action: what, Reason: r.Reason, CreatedAt: tx.Now,
+				ID: action, AccountID: id, AdminID: d.By, Action: what, Reason: d.Reason, CreatedAt: tx.Now,
 			})
 		})
 		return err

@@ -8,24 +8,13 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// Unparking is a person's decision to let through the grants of a parked account.
-type Unparking struct {
-	By     billing.AdminID // "" for the command line
-	Reason string
-	Key    string // the admin's Idempotency-Key, "" for the command line
-}
-
-func (u Unparking) hash() string {
-	return billing.RequestHash(billing.ActionUnpark, u.Reason)
-}
-
 // Unpark lets a parked account's grants through, once for each key, and syncs at once so that the points arrive. If
 // Stripe does not reply, the job that looks for due points grants them within a minute. A repeat changes nothing and
 // returns the account as it is now. Errors: ENotFound, EConflict (it is not parked), EKeyReused, EInvalid.
 func (s *Service) Unpark(
-	ctx context.Context, id billing.AccountID, u Unparking,
+	ctx context.Context, id billing.AccountID, d Decision,
 ) (a billing.Account, replayed bool, err error) {
-	if replayed, err = Unpark(ctx, s.db, id, u); err != nil {
+	if replayed, err = Unpark(ctx, s.db, id, d); err != nil {
 		return a, false, err
 	}
 	if !replayed {
@@ -38,8 +27,8 @@ func (s *Service) Unpark(
 }
 
 // Unpark is the part of Service.Unpark that needs no Stripe. The next sync grants what waited.
-func Unpark(ctx context.Context, db *store.DB, id billing.AccountID, u Unparking) (replayed bool, err error) {
-	if err := billing.NeedReason(u.Reason); err != nil {
+func Unpark(ctx context.Context, db *store.DB, id billing.AccountID, d Decision) (replayed bool, err error) {
+	if err := billing.NeedReason(d.Reason); err != nil {
 		return false, err
 	}
 	err = db.InTx(ctx, func(tx *store.Tx) error {
@@ -47,8 +36,9 @@ func Unpark(ctx context.Context, db *store.DB, id billing.AccountID, u Unparking
 		if err != nil {
 			return err
 		}
-		_, replayed, err = tx.Once(ctx, adminRequest(id, u.Key, u.hash()), func() (string, error) {
-			action, err := unpark(ctx, tx, a, u)
+		request := adminRequest(id, d.Key, billing.RequestHash(billing.ActionUnpark, d.Reason))
+		_, replayed, err = tx.Once(ctx, request, func() (string, error) {
+			action, err := unpark(ctx, tx, a, d)
 			return string(action), err
 		})
 		return err
@@ -57,7 +47,7 @@ func Unpark(ctx context.Context, db *store.DB, id billing.AccountID, u Unparking
 }
 
 // unpark approves what waits and makes it due now, and records who decided it.
-func unpark(ctx context.Context, tx *store.Tx, a billing.Account, u Unparking) (billing.ActionID, error) {
+func unpark(ctx context.Context, tx *store.Tx, a billing.Account, d Decision) (billing.ActionID, error) {
 	if a.Parking.At == nil {
 		return "", billing.Errorf(billing.EConflict, "The account is not parked: nothing waits.")
 	}
@@ -70,9 +60,9 @@ func unpark(ctx context.Context, tx *store.Tx, a billing.Account, u Unparking) (
 	return action, tx.InsertAdminAction(ctx, billing.AdminAction{
 		ID:        action,
 		AccountID: a.ID,
-		AdminID:   u.By,
+		AdminID:   d.By,
 		Action:    billing.ActionUnpark,
-		Reason:    u.Reason,
+		Reason:    d.Reason,
 		CreatedAt: tx.Now,
 	})
 }

@@ -27,7 +27,7 @@ func TestUnpark(t *testing.T) {
 	t.Parallel()
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
 		a, admin := storetest.NewAccount(t, db), storetest.NewAccount(t, db)
-		u := Unparking{By: billing.AdminID(admin.ID), Reason: "a school", Key: "u1"}
+		u := Decision{By: billing.AdminID(admin.ID), Reason: "a school", Key: "u1"}
 		if _, err := Unpark(t.Context(), db, a.ID, u); billing.CodeOf(err) != billing.EConflict {
 			t.Errorf("an account that is not parked: %v", err)
 		}
@@ -60,12 +60,12 @@ func TestUnpark(t *testing.T) {
 			t.Errorf("another reason under the key: %v", err)
 		}
 		if _, err := Unpark(
-			t.Context(), db, a.ID, Unparking{Reason: "by hand"},
+			t.Context(), db, a.ID, Decision{Reason: "by hand"},
 		); billing.CodeOf(err) != billing.EConflict {
 			t.Errorf("a second one without a key: %v", err)
 		}
 		park(t, db, a.ID)
-		if replayed, err := Unpark(t.Context(), db, a.ID, Unparking{Reason: "by hand"}); err != nil || replayed {
+		if replayed, err := Unpark(t.Context(), db, a.ID, Decision{Reason: "by hand"}); err != nil || replayed {
 			t.Errorf("from the command line: replayed %v, %v", replayed, err)
 		}
 		story, err := db.Timeline(t.Context(), a.ID, store.EndOfTime, 10)
@@ -85,7 +85,7 @@ func TestUnparkSyncs(t *testing.T) {
 		w := yearly(t, dialect)
 		park(t, w.db, w.id)
 		for n, replays := range []bool{false, true} {
-			got, replayed, err := w.s.Unpark(t.Context(), w.id, Unparking{Reason: "looked at", Key: "k"})
+			got, replayed, err := w.s.Unpark(t.Context(), w.id, Decision{Reason: "looked at", Key: "k"})
 			if err != nil || replayed != replays || got.ID != w.id || got.Available != 500 {
 				t.Errorf("call %d: %d points of %q, replayed %v, %v", n+1, got.Available, got.ID, replayed, err)
 			}

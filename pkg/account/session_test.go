@@ -106,7 +106,7 @@ func TestDisable(t *testing.T) {
 		in, err := s.Register(ctx, "ada@example.com", password)
 		must(t, err)
 		id := in.Account.ID
-		stop := Closing{Reason: "fraud", Key: "k1"}
+		stop := Decision{Reason: "fraud", Key: "k1"}
 		for _, again := range []bool{false, true} {
 			if replayed, err := Disable(ctx, db, id, stop); err != nil || replayed != again {
 				t.Errorf("replayed %v, %v", replayed, err)
@@ -122,14 +122,14 @@ func TestDisable(t *testing.T) {
 		if _, err = s.Login(ctx, "ada@example.com", "not "+password); billing.CodeOf(err) != billing.EUnauthorized {
 			t.Errorf("a wrong password: %v", err)
 		}
-		if _, err := Disable(ctx, db, id, Closing{Reason: "again"}); billing.CodeOf(err) != billing.EConflict {
+		if _, err := Disable(ctx, db, id, Decision{Reason: "again"}); billing.CodeOf(err) != billing.EConflict {
 			t.Errorf("disabled twice: %v", err)
 		}
-		_, err = Enable(ctx, db, id, Closing{Reason: "a mistake"})
+		_, err = Enable(ctx, db, id, Decision{Reason: "a mistake"})
 		must(t, err)
 		_, err = s.Login(ctx, "ada@example.com", password)
 		must(t, err)
-		if _, err := Enable(ctx, db, id, Closing{Reason: "again"}); billing.CodeOf(err) != billing.EConflict {
+		if _, err := Enable(ctx, db, id, Decision{Reason: "again"}); billing.CodeOf(err) != billing.EConflict {
 			t.Errorf("enabled twice: %v", err)
 		}
 	})
