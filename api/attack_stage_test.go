@@ -134,7 +134,7 @@ func (s *stage) bytesOf(t *testing.T, a attack) string {
 			header = name + ": " + value + "\r\n" + header
 		}
 	}
-	if a.as != nobody {
+	if a.as != anonymous {
 		add("Authorization", "Bearer "+s.say(t, a.as, ""))
 	}
 	if body != "" {

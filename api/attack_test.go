@@ -14,7 +14,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/audit"
 )
 
-// attack is one hostile request, and how it must be answered.
+// attack is one hostile request, and what response it must get.
 //
 // A word such as $ORDER is replaced by what the stage knows under that name; $ORDER is the id of the victim's order. A
 // body is sent as JSON, unless the header says otherwise. want is the status and the code of the problem, which is the
@@ -23,7 +23,7 @@ import (
 // hostile part were not there.
 type attack struct {
 	name   string
-	as     string // whose credential it has, as a word of the stage; nobody for none
+	as     string // whose credential it has, as a word of the stage; anonymous for none
 	line   string // the method and the address
 	header string // further lines
 	body   string
@@ -32,10 +32,10 @@ type attack struct {
 
 // Whose credentials a request has.
 const (
-	nobody = ""
-	user   = "$USER"   // the attacker: a customer with 100 points who never bought anything
-	admin  = "$ADMIN"  // an admin
-	worker = "$WORKER" // a service key with every scope but admin
+	anonymous = ""
+	user      = "$USER"   // the attacker: a customer with 100 points who never bought anything
+	admin     = "$ADMIN"  // an admin
+	worker    = "$WORKER" // a service key with every scope but admin
 )
 
 // attacks is the table, by what is attacked.
@@ -210,9 +210,9 @@ func (o target) attacks() (list []attack) {
 		list = append(list, attack{o.name + " " + what, as, o.line, o.header, o.body, want})
 	}
 	if !o.secured {
-		return append(list, o.stuffed(nobody)...)
+		return append(list, o.stuffed(anonymous)...)
 	}
-	add("by nobody", nobody, "401 unauthorized")
+	add("without a credential", anonymous, "401 unauthorized")
 	switch {
 	case o.admin:
 		add("by a user", user, "404 not-found")

@@ -128,7 +128,7 @@ func TestBodiesOfNoUse(t *testing.T) {
 				`{"amount":1}`: 400, `[]`: 400, `GET it`: 400, strings.Repeat(" ", 2<<20) + "x": 413,
 			} {
 				req, err := http.NewRequestWithContext(
-					t.Context(), method, w.url+addressFor(path), strings.NewReader(body),
+					t.Context(), method, w.url+addressFor(t, path), strings.NewReader(body),
 				)
 				must(t, err)
 				req.Header.Set("Authorization", "Bearer "+whoMayCall(path, admin, worker).token)

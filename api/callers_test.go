@@ -138,12 +138,12 @@ func TestOddTexts(t *testing.T) {
 						switch p.Value.In {
 						case "query":
 							addresses = append(
-								addresses, addressFor(path)+"?"+p.Value.Name+"="+odd,
-								addressFor(path)+"?"+p.Value.Name+"=a@b.example"+odd,
+								addresses, addressFor(t, path)+"?"+p.Value.Name+"="+odd,
+								addressFor(t, path)+"?"+p.Value.Name+"=a@b.example"+odd,
 							)
 						case "path":
 							addresses = append(
-								addresses, addressFor(strings.Replace(path, "{"+p.Value.Name+"}", odd, 1)),
+								addresses, addressFor(t, strings.Replace(path, "{"+p.Value.Name+"}", odd, 1)),
 							)
 						}
 					}
@@ -156,8 +156,9 @@ func TestOddTexts(t *testing.T) {
 				}
 				for name := range op.RequestBody.Value.Content.Get("application/json").Schema.Value.Properties {
 					for _, odd := range []string{`a\u0000b`, "a\xffb", `\ud800`} {
-						holdOdd(t, admin, method, addressFor(path), fmt.Sprintf(`{"%s":"%s"}`, name, odd), key)
-						holdOdd(t, admin, method, addressFor(path), fmt.Sprintf(`{"%s":"x","%s":"y"}`, name, odd), key)
+						address := addressFor(t, path)
+						holdOdd(t, admin, method, address, fmt.Sprintf(`{"%s":"%s"}`, name, odd), key)
+						holdOdd(t, admin, method, address, fmt.Sprintf(`{"%s":"x","%s":"y"}`, name, odd), key)
 					}
 				}
 			}

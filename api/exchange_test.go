@@ -2,7 +2,6 @@ package api_test
 
 import (
 	"net/http"
-	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -18,14 +17,6 @@ func firebase(email string) map[string]any {
 			"identities": map[string]any{"email": []string{email}}, "sign_in_provider": "google.com",
 		},
 	}
-}
-
-// beside returns a second server of the world with its present settings, and the world as a client of it sees it.
-func (w *world) beside(t testing.TB) *world {
-	t.Helper()
-	server := httptest.NewServer(w.wire(nil))
-	t.Cleanup(server.Close)
-	return &world{t: t, url: server.URL}
 }
 
 // TestFirebaseTokenLogsIn proves that a person of an app with Firebase logs in with its ID token, buys, spends and

@@ -28,7 +28,7 @@ func crossings(t *testing.T) (all []crossing) {
 			c := crossing{
 				id:     op.OperationID,
 				method: method,
-				path:   addressFor(path),
+				path:   addressFor(t, path),
 				sent:   []string{"X-Request-Id"},
 				shown:  []string{"X-Request-Id"},
 			}
@@ -58,11 +58,18 @@ func crossings(t *testing.T) (all []crossing) {
 }
 
 // addressFor fills the parameters of a path with ids that do not exist.
-func addressFor(path string) string {
+func addressFor(t *testing.T, path string) string {
+	t.Helper()
 	const nothing = "_01jd0000000000000000000000"
-	return strings.NewReplacer("{order_id}", "ord"+nothing, "{hold_id}", "hld"+nothing, "{spend_id}", "ent"+nothing,
-		"{account_id}", "acc"+nothing,
-		"{webhook_id}", "whk"+nothing, "{event_id}", "msg"+nothing, "{key_id}", "key"+nothing).Replace(path)
+	filled := strings.NewReplacer(
+		"{order_id}", "ord"+nothing, "{hold_id}", "hld"+nothing, "{spend_id}", "ent"+nothing,
+		"{account_id}", "acc"+nothing, "{session_id}", "ses"+nothing, "{webhook_id}", "whk"+nothing,
+		"{event_id}", "msg"+nothing, "{key_id}", "key"+nothing,
+	).Replace(path)
+	if strings.Contains(filled, "{") {
+		t.Errorf("%s: no id is known for a parameter of it", path)
+	}
+	return filled
 }
 
 // foreign are origins that were never allowed. Those most similar to the allowed https://shop.example come first.

@@ -2,7 +2,6 @@ package api_test
 
 import (
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -34,9 +33,7 @@ func (w *world) mailbox() *mailbox {
 func (w *world) withMail(private bool) {
 	w.t.Helper()
 	w.private = private
-	server := httptest.NewServer(w.wire(nil))
-	w.t.Cleanup(server.Close)
-	w.url = server.URL
+	w.url = w.server(w.t, nil)
 }
 
 // next waits for the next mail to an address about something. Mails overtake each other.

@@ -3,7 +3,6 @@ package api_test
 import (
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -19,11 +18,9 @@ func (c *client) restart(t *testing.T, change func(*catalog.Catalog)) *client {
 	change(&other)
 	here := c.w.Catalog
 	c.w.Catalog = &other
-	server := httptest.NewServer(c.w.wire(nil))
-	t.Cleanup(server.Close)
-	c.w.Catalog = here
 	there := c.other()
-	there.w = &world{t: t, url: server.URL}
+	there.w = c.w.beside(t)
+	c.w.Catalog = here
 	return there
 }
 

@@ -1,11 +1,7 @@
 package api_test
 
 import (
-	"bytes"
 	"net/http"
-	"os"
-	"os/exec"
-	"strings"
 	"testing"
 	"time"
 
@@ -118,7 +114,7 @@ func TestGoReceiptSnippet(t *testing.T) {
 	)
 	must(t, err)
 	fresh := make(w.keys, "pointsync/receipts", 0)
-	cases := []struct{ what, token, want string }{
+	cases := []verified{
 		{"fresh", fresh, "acc_1,ent_1,2,picture,60 false"},
 		{"14 minutes old", make(w.keys, "pointsync/receipts", 14*time.Minute), "acc_1,ent_1,2,picture,60 false"},
 		{"expired", make(w.keys, "pointsync/receipts", 16*time.Minute), "refused false"},
@@ -129,29 +125,8 @@ func TestGoReceiptSnippet(t *testing.T) {
 		{"an access token", access, "refused true"},
 		{"an access token for the readers of receipts", confused, "refused false"},
 	}
-	args := []string{"run", "-mod=mod", ".", w.url}
-	for _, c := range cases {
-		args = append(args, c.token)
-	}
-	run := exec.CommandContext(t.Context(), "go", args...)
-	run.Dir = moduleWith(t, map[string]string{
+	runVerify(t, w.url, cases, map[string]string{
 		"main.go": runReceipts, "verify/verify.go": snippet(t, "tokens.md", "go"),
 		"verify/receipt.go": snippet(t, "prices.md", "go"),
 	})
-	run.Env = append(os.Environ(), "GOFLAGS=", "GOWORK=off", "GOPROXY=off")
-	var stderr bytes.Buffer
-	run.Stderr = &stderr
-	out, err := run.Output()
-	if err != nil {
-		t.Fatalf("%v: %s", err, &stderr)
-	}
-	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
-	if len(lines) != len(cases) {
-		t.Fatalf("%q", out)
-	}
-	for n, c := range cases {
-		if lines[n] != c.want {
-			t.Errorf("%s: %s, want %s", c.what, lines[n], c.want)
-		}
-	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -152,7 +151,7 @@ func TestScopes(t *testing.T) {
 				named := fmt.Sprint(op.Extensions["x-scope"])
 				for scope, key := range keys {
 					tried++
-					a, err := key.other().do(method, addressFor(path), nil)
+					a, err := key.other().do(method, addressFor(t, path), nil)
 					must(t, err)
 					allowed := slices.Contains(strings.Fields(strings.Trim(named, "[]")), string(scope))
 					want := http.StatusForbidden
@@ -164,7 +163,7 @@ func TestScopes(t *testing.T) {
 					}
 				}
 				if !users {
-					if a, err := user.other().do(method, addressFor(path), nil); err != nil || a.status != 403 {
+					if a, err := user.other().do(method, addressFor(t, path), nil); err != nil || a.status != 403 {
 						t.Errorf("%s of a user: %d %s %v", op.OperationID, a.status, a.raw, err)
 					}
 				}
@@ -181,11 +180,9 @@ func TestScopes(t *testing.T) {
 func TestRevokedEverywhere(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
-		second := httptest.NewServer(w.wire(nil))
-		defer second.Close()
 		here, path := w.service(t, billing.ScopeRead), w.user(t).account()
 		there := here.other()
-		there.w = &world{t: t, url: second.URL}
+		there.w = w.beside(t)
 		here.call(http.StatusOK, http.MethodGet, path, nil)
 		there.call(http.StatusOK, http.MethodGet, path, nil)
 		keys, err := w.db.ServiceKeys(t.Context(), "", 1)
@@ -202,9 +199,7 @@ func TestKeyIsTooFast(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
 		w.keyRate = 1 // two at once
-		slow := httptest.NewServer(w.wire(nil))
-		defer slow.Close()
-		at := &world{t: t, url: slow.URL}
+		at := w.beside(t)
 		fast, other, path := w.service(t, billing.Scopes...), w.service(t, billing.ScopeRead), w.user(t).account()
 		fast.w, other.w = at, at
 		for _, address := range []string{path, "/admin/keys"} {

@@ -55,7 +55,7 @@ func TestGoSnippet(t *testing.T) {
 	unknown, err := token.ParseKeys(token.GenerateKey("other"))
 	must(t, err)
 	fresh := mint(w.keys, "pointsync", 0)
-	cases := []struct{ what, token, want string }{
+	cases := []verified{
 		{"fresh", fresh, "acc_1"},
 		{"of a clock 3 s ahead", mint(w.keys, "pointsync", 3*time.Second), "acc_1"},
 		{"of a clock 3 s behind", mint(w.keys, "pointsync", -3*time.Second), "acc_1"},
@@ -70,14 +70,23 @@ func TestGoSnippet(t *testing.T) {
 			"refused",
 		},
 	}
-	args := []string{"run", "-mod=mod", ".", w.url}
+	runVerify(t, w.url, cases, map[string]string{
+		"main.go": runSnippet, "verify/verify.go": snippet(t, "tokens.md", "go"),
+	})
+}
+
+// verified is a token, and the line that a program made of our snippets must print for it.
+type verified struct{ what, token, want string }
+
+// runVerify runs the program that the files make, with the API's address and the tokens, and checks each of its lines.
+func runVerify(t *testing.T, url string, cases []verified, files map[string]string) {
+	t.Helper()
+	args := []string{"run", "-mod=mod", ".", url}
 	for _, c := range cases {
 		args = append(args, c.token)
 	}
 	run := exec.CommandContext(t.Context(), "go", args...)
-	run.Dir = moduleWith(t, map[string]string{
-		"main.go": runSnippet, "verify/verify.go": snippet(t, "tokens.md", "go"),
-	})
+	run.Dir = moduleWith(t, files)
 	run.Env = append(os.Environ(), "GOFLAGS=", "GOWORK=off", "GOPROXY=off")
 	var stderr bytes.Buffer
 	run.Stderr = &stderr
@@ -85,13 +94,13 @@ func TestGoSnippet(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v: %s", err, &stderr)
 	}
-	lines := strings.Fields(string(out))
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
 	if len(lines) != len(cases) {
 		t.Fatalf("%q", out)
 	}
 	for n, c := range cases {
 		if lines[n] != c.want {
-			t.Errorf("a token %s: %s, want %s", c.what, lines[n], c.want)
+			t.Errorf("%s: %s, want %s", c.what, lines[n], c.want)
 		}
 	}
 }

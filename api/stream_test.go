@@ -18,14 +18,6 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// server starts another server on the world's database and returns its address.
-func (w *world) server(t *testing.T, leaving <-chan struct{}) string {
-	t.Helper()
-	s := httptest.NewServer(w.wire(leaving))
-	t.Cleanup(s.Close)
-	return s.URL
-}
-
 // told is one event of a stream. A comment has only its text.
 type told struct {
 	name, id, comment string

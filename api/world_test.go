@@ -45,18 +45,18 @@ type world struct {
 	syncer *reconcile.Syncer
 	secret string // of the webhook endpoint
 	keys   token.Keys
-	// The operations that were called with success.
-	seen    sync.Map
-	keyRate int    // of each service key, at servers that are made from now on; 0: the default
-	signing string // the key of tokens, as the setting has it
-	public  bool   // endpoints of the operator's must be on public addresses, at servers that are made from now on
-	// throttled makes servers from now on limit attempts by address. All clients of a test have one address.
-	throttled bool
-	// Of servers that are made from now on.
+
+	seen    sync.Map // the operations that were called with success
+	signing string   // the key of tokens, as the setting has it
+
+	// The settings of servers that are made from now on.
+	keyRate      int  // of each service key; 0: the default
+	public       bool // endpoints of the operator's must be on public addresses
+	throttled    bool // attempts are limited by address: all clients of a test have one
 	issuers      []oidc.Settings
 	passwordsOff bool
-	sender       mail.Sender // of servers that are made from now on; nil: they send no mail
-	private      bool        // whether registering is private there
+	sender       mail.Sender // nil: they send no mail
+	private      bool        // whether registering is private
 }
 
 // eachWorld runs a suite on both databases.
@@ -143,6 +143,20 @@ func (w *world) wireWith(leaving <-chan struct{}, log *slog.Logger) http.Handler
 	})
 	must(t, err)
 	return handler
+}
+
+// server starts another server on the world's database, with its present settings, and returns its address.
+func (w *world) server(t testing.TB, leaving <-chan struct{}) string {
+	t.Helper()
+	s := httptest.NewServer(w.wire(leaving))
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+// beside starts another server, and returns the world as a client of it sees it.
+func (w *world) beside(t testing.TB) *world {
+	t.Helper()
+	return &world{t: t, url: w.server(t, nil)}
 }
 
 // silence makes Stripe forget our webhook endpoint: from now on only a sync brings us news.
