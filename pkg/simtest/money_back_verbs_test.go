@@ -101,7 +101,7 @@ func (u *user) payDuringSync(r *rand.Rand) {
 	mayLook := err == nil && row.Sync.BudgetAt.Sub(u.w.db.Now()) <= 40*time.Second
 	// The subscription may have ended in the meantime, and its points with it.
 	lost, known := u.lostSince(before.Version)
-	enough := known && had+1 <= had-lost+made.points
+	enough := known && lost < made.points
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if in.unsure = unsure || !definite; !definite {

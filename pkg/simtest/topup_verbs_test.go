@@ -78,7 +78,8 @@ func (s atStripe) compareAutomatic(orders []billing.Order, limit int64, now time
 		}
 		if o.CreatedAt.Before(last.Add(topUpCoolOff)) {
 			return fmt.Sprintf(
-				"the automatic order %s was made at %s and the one before at %s", o.ID, o.CreatedAt, last,
+				"two automatic orders were too close: %s was made at %s and the one before at %s", o.ID, o.CreatedAt,
+				last,
 			)
 		}
 		last = o.CreatedAt
