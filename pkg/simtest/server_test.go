@@ -38,6 +38,7 @@ func TestMain(m *testing.M) {
 	}
 	code := m.Run()
 	os.RemoveAll(binaryDir)
+	ofRun.print(os.Stdout)
 	os.Exit(code)
 }
 

@@ -14,6 +14,8 @@ const (
 	maxEntries = 25
 	maxEvents  = 15
 	maxLines   = 12 // of a server
+
+	storyBegins = "what led to it:"
 )
 
 // tell fails the test with a short story: the broken rule, what led to it, the state on both sides, and how to
@@ -85,7 +87,7 @@ func (w *world) tellNotes(out *strings.Builder, who *user) {
 		}
 	}
 	slices.SortFunc(told, func(a, b note) int { return a.number - b.number })
-	fmt.Fprintln(out, "what led to it:")
+	fmt.Fprintln(out, storyBegins)
 	for _, n := range told[max(0, len(told)-maxTold):] {
 		fmt.Fprintf(out, "  %s\n", n.text)
 	}

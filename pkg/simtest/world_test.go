@@ -107,6 +107,7 @@ func newWorld(t testing.TB, s size, dialect store.Dialect, wires bool) *world {
 // database, and the users.
 func newShop(t testing.TB, s size, dialect store.Dialect, databaseURL string) *world {
 	t.Helper()
+	t = kept{t, &ofRun}
 	w := &world{t: t, ctx: t.Context(), size: s, dialect: dialect, struck: map[string]int64{}, did: map[string]int{},
 		http: &http.Client{
 			Transport: &http.Transport{DisableKeepAlives: true}, // one connection for each try, without hidden retries
