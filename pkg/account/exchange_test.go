@@ -151,8 +151,8 @@ func TestLinkByEmail(t *testing.T) {
 }
 
 // TestPreRegistered proves that someone who registered another person's address before them keeps nothing of the
-// account when its owner comes by a believed issuer: no password, no login. A second identity of the owner ends none
-// of the owner's own logins.
+// account when its owner comes by a believed issuer: no password, no login, no change of the email. A second identity
+// of the owner ends none of the owner's own logins.
 func TestPreRegistered(t *testing.T) {
 	t.Parallel()
 	i := issuertest.New(t, "", "ES256")
@@ -160,6 +160,13 @@ func TestPreRegistered(t *testing.T) {
 		s := newExchange(t, db, i)
 		thief, err := s.Register(t.Context(), "ada@example.com", password)
 		must(t, err)
+		raw, hash := newMailToken(thief.Account.ID)
+		must(t, db.InTx(t.Context(), func(tx *store.Tx) error {
+			return tx.SaveMailToken(t.Context(), billing.MailToken{
+				AccountID: thief.Account.ID, Kind: billing.MailTokenChange, Digest: hash, Email: "thief@example.com",
+				ExpiresAt: tx.Now.Add(verifyTTL),
+			})
+		}))
 		ada, err := s.Exchange(t.Context(), i.Token("ada", app, verified("ada@example.com")), "")
 		must(t, err)
 		if ada.Account.ID != thief.Account.ID || ada.Account.EmailVerifiedAt == nil {
@@ -170,6 +177,9 @@ func TestPreRegistered(t *testing.T) {
 		}
 		if _, err := s.Refresh(t.Context(), thief.Refresh); billing.CodeOf(err) != billing.EUnauthorized {
 			t.Errorf("the thief's login: %v", err)
+		}
+		if err := s.VerifyEmail(t.Context(), raw); !invalidAt(err, "/token") {
+			t.Errorf("the thief's change of the email: %v", err)
 		}
 		second, err := s.Exchange(t.Context(), i.Token("ada-2", app, verified("ada@example.com")), "")
 		if must(t, err); second.Account.ID != ada.Account.ID {

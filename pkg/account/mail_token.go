@@ -53,7 +53,8 @@ func (s *Service) unusable(ctx context.Context, err error) error {
 }
 
 // saveToken makes the token that a letter carries, and ends the earlier one of its kind. It returns "" if the letter
-// carries none, and false if the letter has lost its point: the account is gone or has another address by now.
+// carries none, and false if the letter has lost its point: the account is closed, has another address by now, or does
+// not wait for this one.
 func (s *Service) saveToken(ctx context.Context, l letter) (raw string, ok bool, err error) {
 	t, carries := tokens[l.Subject]
 	if !carries {
@@ -66,17 +67,24 @@ func (s *Service) saveToken(ctx context.Context, l letter) (raw string, ok bool,
 			return tx.SaveRegistration(ctx, l.To, digest, expires)
 		}
 		a, err := tx.LockAccount(ctx, l.Account)
+		if err == nil {
+			err = a.Closed()
+		}
 		if err != nil {
 			return err
 		}
-		if t.kind != billing.MailTokenChange && a.Email != l.To {
+		token := billing.MailToken{AccountID: a.ID, Kind: t.kind, Digest: digest, Email: l.To, ExpiresAt: expires}
+		switch {
+		case t.kind == billing.MailTokenChange:
+			// ChangeEmail wrote it. What stops a change has deleted it, however long the letter waits.
+			return tx.RenewMailToken(ctx, token)
+		case a.Email != l.To:
 			return billing.Errorf(billing.ENotFound, "The account has another address.")
 		}
-		return tx.SaveMailToken(ctx, billing.MailToken{
-			AccountID: a.ID, Kind: t.kind, Digest: digest, Email: l.To, ExpiresAt: expires,
-		})
+		return tx.SaveMailToken(ctx, token)
 	})
-	if billing.CodeOf(err) == billing.ENotFound {
+	switch billing.CodeOf(err) {
+	case billing.ENotFound, billing.EAccountClosed:
 		return "", false, nil
 	}
 	return raw, err == nil, err

@@ -8,7 +8,7 @@ import (
 )
 
 // Forgot has a mail sent whose token sets a new password, if an account has the address. It does the same work whether
-// one has or not. Errors: EInvalid, EConflict (no mailer), ETooMany.
+// one has or not. Errors: EInvalid, EConflict (no mailer), ETooMany, EPasswordLoginOff.
 func (s *Service) Forgot(ctx context.Context, email string) error {
 	if err := s.passwordsOn(); err != nil {
 		return err
@@ -27,7 +27,8 @@ func (s *Service) Forgot(ctx context.Context, email string) error {
 }
 
 // Reset sets a new password for the reader of a mail. It ends all logins of the account and every token that a mail
-// carried. The address is verified by it. Errors: EInvalid, ETooMany.
+// carried, and stops a change of the email. The address is verified by it. Errors: EInvalid, EAccountClosed, ETooMany,
+// EPasswordLoginOff.
 func (s *Service) Reset(ctx context.Context, raw, password string) error {
 	if err := s.passwordsOn(); err != nil {
 		return err
@@ -50,6 +51,9 @@ func (s *Service) Reset(ctx context.Context, raw, password string) error {
 			return err
 		}
 		if _, err := tx.UseMailToken(ctx, id, billing.MailTokenReset, digest); err != nil {
+			return err
+		}
+		if err := a.Closed(); err != nil {
 			return err
 		}
 		if err := s.setPassword(ctx, tx, a, hash); err != nil {

@@ -9,7 +9,7 @@ import (
 )
 
 // AskToVerify has a mail sent that proves the address of the caller's account, unless it is proved already. Errors:
-// EConflict (no mailer, or the account has no address), EUnauthorized.
+// EConflict (no mailer, or the account has no address), EUnauthorized, ETooMany.
 func (s *Service) AskToVerify(ctx context.Context, c token.Claims) error {
 	if err := s.needMail(); err != nil {
 		return err
@@ -29,7 +29,8 @@ func (s *Service) AskToVerify(ctx context.Context, c token.Claims) error {
 
 // ChangeEmail has a mail sent to another address, whose token makes it the account's. The present address gets a
 // notice. If another account has the address, its owner gets a notice and the caller the same response. Errors:
-// EInvalid, EConflict (no mailer), EUnauthorized, ETooMany.
+// EInvalid, EConflict (no mailer, or the password was changed in the meantime), EUnauthorized, EAccountClosed,
+// ETooMany, EPasswordLoginOff.
 func (s *Service) ChangeEmail(ctx context.Context, c token.Claims, email, password string) error {
 	if err := s.passwordsOn(); err != nil {
 		return err
@@ -49,6 +50,12 @@ func (s *Service) ChangeEmail(ctx context.Context, c token.Claims, email, passwo
 		if _, err := s.lockConfirmed(ctx, tx, c, a.PasswordHash); err != nil {
 			return err
 		}
+		// Its letter gives it a digest. Whatever must stop the change deletes it, also while the letter waits.
+		if err := tx.SaveMailToken(ctx, billing.MailToken{
+			AccountID: a.ID, Kind: billing.MailTokenChange, Email: email, ExpiresAt: tx.Now.Add(verifyTTL),
+		}); err != nil {
+			return err
+		}
 		if err := s.jobs.Enqueue(
 			ctx, tx, mailRequest{Subject: subjectChange, Email: email, Account: a.ID},
 		); err != nil {
@@ -59,7 +66,8 @@ func (s *Service) ChangeEmail(ctx context.Context, c token.Claims, email, passwo
 }
 
 // VerifyEmail uses the token of a mail that proves an address: the account's own, or the one that it changes to.
-// Errors: EInvalid, EEmailTaken (another account took the address while the mail was on its way).
+// Errors: EInvalid, EEmailTaken (another account took the address while the mail was on its way), EAccountClosed,
+// ETooMany.
 func (s *Service) VerifyEmail(ctx context.Context, raw string) error {
 	id, digest := accountOfMailToken(raw), hashToken(raw)
 	return s.unusable(ctx, s.db.InTx(ctx, func(tx *store.Tx) error {
@@ -67,16 +75,20 @@ func (s *Service) VerifyEmail(ctx context.Context, raw string) error {
 		if err != nil {
 			return err
 		}
-		_, err = tx.UseMailToken(ctx, id, billing.MailTokenVerify, digest)
+		kind := billing.MailTokenVerify
+		email, err := tx.UseMailToken(ctx, id, kind, digest)
+		if billing.CodeOf(err) == billing.ENotFound {
+			kind = billing.MailTokenChange
+			email, err = tx.UseMailToken(ctx, id, kind, digest)
+		}
 		if err == nil {
-			return tx.VerifyEmail(ctx, id)
+			err = a.Closed()
 		}
-		if billing.CodeOf(err) != billing.ENotFound {
-			return err
-		}
-		email, err := tx.UseMailToken(ctx, id, billing.MailTokenChange, digest)
 		if err != nil {
 			return err
+		}
+		if kind == billing.MailTokenVerify {
+			return tx.VerifyEmail(ctx, id)
 		}
 		if err := tx.ChangeEmail(ctx, a, email); err != nil {
 			return err

@@ -2,8 +2,10 @@ package account
 
 import (
 	"testing"
+	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/store"
 	"github.com/pointsync/pointsync/pkg/token"
 )
 
@@ -85,6 +87,123 @@ func TestChangeEmail(t *testing.T) {
 		if other, err := p.s.Register(t.Context(), "ada@example.com", password); err != nil ||
 			other.Account.ID == c.Account {
 			t.Errorf("the old address: %+v, %v", other.Account, err)
+		}
+	})
+}
+
+// Proves that what must stop a change of the email stops it also while its mail waits for the mail server, and that no
+// token opens a closed account: not even one that was mailed before.
+func TestChangeIsStopped(t *testing.T) {
+	t.Parallel()
+	const email = "new@example.com"
+	for name, stop := range map[string]func(p *post, c token.Claims) error{
+		"PasswordChanged": func(p *post, c token.Claims) error {
+			return p.s.ChangePassword(p.t.Context(), c, password, another)
+		},
+		"Reset": func(p *post, _ token.Claims) error {
+			return p.s.Reset(p.t.Context(), p.forgot("ada@example.com"), another)
+		},
+		"TakenOver": func(p *post, c token.Claims) error {
+			return p.db.InTx(p.t.Context(), func(tx *store.Tx) error {
+				a, err := tx.LockAccount(p.t.Context(), c.Account)
+				must(p.t, err)
+				_, err = takeOver(p.t.Context(), tx, a, "ada@example.com")
+				return err
+			})
+		},
+		"Disabled": func(p *post, c token.Claims) error {
+			_, err := Disable(p.t.Context(), p.db, c.Account, Decision{Reason: "fraud"})
+			return err
+		},
+		"Deleting": func(p *post, c token.Claims) error {
+			return p.db.InTx(p.t.Context(), func(tx *store.Tx) error {
+				return tx.SetDeleting(p.t.Context(), c.Account)
+			})
+		},
+		"Deleted": func(p *post, c token.Claims) error {
+			return p.db.InTx(p.t.Context(), func(tx *store.Tx) error {
+				a, err := tx.LockAccount(p.t.Context(), c.Account)
+				must(p.t, err)
+				must(p.t, tx.SetDeleting(p.t.Context(), a.ID))
+				return tx.ErasePerson(p.t.Context(), a)
+			})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			eachPost(t, func(p *post) {
+				_, c := p.register("ada@example.com")
+				must(p.t, p.s.ChangeEmail(p.t.Context(), c, email, password))
+				p.run()
+				raw := p.link(email, "verify_email")
+				must(p.t, stop(p, c))
+				p.run()
+				p.take()
+				// The same letter comes again, as one does that the mail server did not take before.
+				l := letter{Subject: subjectChange, Account: c.Account, To: email, Until: p.clock.Now().Add(time.Hour)}
+				must(p.t, p.s.sendLetter(p.t.Context(), l))
+				if got := subjects(p.take()); got != "" {
+					p.t.Errorf("sent %q", got)
+				}
+				err := p.s.VerifyEmail(p.t.Context(), raw)
+				if !invalidAt(err, "/token") && billing.CodeOf(err) != billing.EAccountClosed {
+					p.t.Errorf("the token of the first mail: %v", err)
+				}
+				if a, err := p.db.Account(p.t.Context(), c.Account); err != nil || a.Email == email {
+					p.t.Errorf("the email is %q, %v", a.Email, err)
+				}
+			})
+		})
+	}
+}
+
+// Proves that a letter that waits is sent for the change that was asked for last, and for no other.
+func TestChangeOfChange(t *testing.T) {
+	t.Parallel()
+	eachPost(t, func(p *post) {
+		_, c := p.register("ada@example.com")
+		p.down = errDown
+		must(t, p.s.ChangeEmail(t.Context(), c, "first@example.com", password))
+		must(t, p.s.ChangeEmail(t.Context(), c, "second@example.com", password))
+		p.run()
+		p.down = nil
+		for _, to := range []string{"first@example.com", "second@example.com"} {
+			l := letter{Subject: subjectChange, Account: c.Account, To: to, Until: p.clock.Now().Add(time.Hour)}
+			must(t, p.s.sendLetter(t.Context(), l))
+		}
+		must(t, p.s.VerifyEmail(t.Context(), p.link("second@example.com", "verify_email")))
+		if got := subjects(p.take()); got != "second@example.com Confirm your new address" {
+			t.Errorf("sent %q", got)
+		}
+	})
+}
+
+// Proves that no token of a mail verifies the email of a closed account or sets its password, and that it gets no new
+// one.
+func TestClosedByMail(t *testing.T) {
+	t.Parallel()
+	eachPost(t, func(p *post) {
+		in, err := p.s.Register(t.Context(), "ada@example.com", password)
+		must(t, err)
+		p.run()
+		verify, reset := p.link("ada@example.com", "verify_email"), p.forgot("ada@example.com")
+		p.take()
+		_, err = Disable(t.Context(), p.db, in.Account.ID, Decision{Reason: "fraud"})
+		must(t, err)
+		if err := p.s.VerifyEmail(t.Context(), verify); billing.CodeOf(err) != billing.EAccountClosed {
+			t.Errorf("verify: %v", err)
+		}
+		if err := p.s.Reset(t.Context(), reset, another); billing.CodeOf(err) != billing.EAccountClosed {
+			t.Errorf("reset: %v", err)
+		}
+		must(t, p.s.Forgot(t.Context(), "ada@example.com"))
+		p.run()
+		if got := subjects(p.take()); got != "" {
+			t.Errorf("sent %q", got)
+		}
+		a, err := p.db.Account(t.Context(), in.Account.ID)
+		if err != nil || a.EmailVerifiedAt != nil || a.PasswordHash != in.Account.PasswordHash {
+			t.Errorf("changed: %+v, %v", a, err)
 		}
 	})
 }

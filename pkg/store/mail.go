@@ -44,6 +44,18 @@ func (tx *Tx) SaveMailToken(ctx context.Context, t billing.MailToken) error {
 	}).Error)
 }
 
+// RenewMailToken writes the digest and the end of a live token of the account, of its kind and for its address. The
+// caller holds the account's lock. Errors: ENotFound.
+func (tx *Tx) RenewMailToken(ctx context.Context, t billing.MailToken) error {
+	done := tx.q(ctx).Model(&mailTokenRow{}).Where("account_id = ? AND kind = ? AND email = ? AND expires_at > ?",
+		string(t.AccountID), string(t.Kind), t.Email, stamp{tx.Now},
+	).Updates(map[string]any{"digest": t.Digest, "expires_at": stamp{t.ExpiresAt}})
+	if done.Error == nil && done.RowsAffected != 1 {
+		return billing.Errorf(billing.ENotFound, "No such token.")
+	}
+	return translate(done.Error)
+}
+
 // MailTokenEmail returns the address of a live token of the account. Errors: ENotFound.
 func (r reads) MailTokenEmail(
 	ctx context.Context, account billing.AccountID, kind billing.MailTokenKind, digest string, now time.Time,

@@ -218,7 +218,8 @@ CREATE INDEX refresh_tokens_login_id ON refresh_tokens (account_id, login_id);
 CREATE INDEX refresh_tokens_predecessor ON refresh_tokens (account_id, predecessor) WHERE predecessor IS NOT NULL;
 
 -- What a mail carries to prove that its reader receives the mails of an address. Only the hash is stored. An account has
--- one token of a kind at a time. A token is deleted when it is used.
+-- one token of a kind at a time. A token is deleted when it is used. A change of the email has its row, with the digest
+-- '', before its mail is sent: what stops the change deletes the row.
 CREATE TABLE mail_tokens (
     account_id text NOT NULL REFERENCES accounts (id),
     kind       text NOT NULL CONSTRAINT mail_tokens_kind CHECK (kind IN
