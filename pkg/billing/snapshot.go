@@ -6,7 +6,7 @@ import "time"
 // Stripe's words.
 type Snapshot struct {
 	CustomerID    CustomerID
-	Deleted       bool // at Stripe: then the other fields are empty, although there were such objects
+	Deleted       bool // at Stripe, which may then refuse to list its subscriptions, invoices and charges
 	Subscriptions []StripeSubscription
 	Invoices      []StripeInvoice
 	// Of the account's earlier customers: those that waiting events name, or all that Stripe still lists.

@@ -34,11 +34,12 @@ type Want struct {
 // charges are the newest 100 and the named ones. The calls run in parallel, so the parts may be some milliseconds
 // apart. Each part is at least as new as the call of Fetch.
 //
-// A customer that was deleted at Stripe has ended subscriptions and nothing more to show. The picture is then empty
-// except for the checkouts, without an error. A customer that Stripe never knew is an error (EStripeRefused). It means
-// that the key belongs to another account or mode, and an empty picture would take every subscriber's access away. So
-// an empty picture counts only after Stripe has said that it knows the customer. A wanted session that Stripe does not
-// know is left out. Errors: EStripeUnavailable, EStripeRefused.
+// A customer that was deleted at Stripe has ended subscriptions, and Stripe may refuse to list what else it had. The
+// picture then shows only what needs no such list: the checkouts, the payments of automatic orders, the named charges,
+// and the invoices of earlier customers. That is no error. A customer that Stripe never knew is an error
+// (EStripeRefused). It means that the key belongs to another account or mode, and an empty picture would take every
+// subscriber's access away. So an empty picture counts only after Stripe has said that it knows the customer. A wanted
+// session that Stripe does not know is left out. Errors: EStripeUnavailable, EStripeRefused.
 func (g *Gateway) Fetch(ctx context.Context, want Want) (billing.Snapshot, error) {
 	if err := need("the customer", string(want.Customer)); err != nil {
 		return billing.Snapshot{}, err
@@ -92,8 +93,13 @@ func (g *Gateway) fetchDeleted(ctx context.Context, want Want, refused error) (b
 	if err != nil {
 		return billing.Snapshot{}, g.failure(err, "show the payment")
 	}
+	former, err := g.formerInvoices(ctx, want)
+	if err != nil {
+		return billing.Snapshot{}, g.failure(err, "show the invoice")
+	}
 	return billing.Snapshot{
-		CustomerID: want.Customer, Deleted: true, Checkouts: checkouts, Intents: intents, Charges: charges,
+		CustomerID: want.Customer, Deleted: true, FormerInvoices: former, Checkouts: checkouts, Intents: intents,
+		Charges: charges,
 	}, nil
 }
 

@@ -9,8 +9,8 @@ import (
 )
 
 // Proves that a picture shows the invoices of earlier customers that events name, and all that Stripe lists if the
-// whole history is wanted. Each has its lines, and the end of its subscription. What Stripe has forgotten is left out,
-// and any other refusal is an error.
+// whole history is wanted, also if the present customer was deleted. Each has its lines, and the end of its
+// subscription. What Stripe has forgotten is left out, and any other refusal is an error.
 func TestFetchFormerInvoices(t *testing.T) {
 	t.Parallel()
 	const invoice = `{"id":"in_1","object":"invoice","status":"paid","subscription":{"id":"sub_1","ended_at":110},
@@ -26,7 +26,9 @@ func TestFetchFormerInvoices(t *testing.T) {
 			refuse(w, 404, "invalid_request_error", "resource_missing", "id", "No such invoice")
 		case r.URL.Path == "/v1/invoices/in_refused":
 			refuse(w, 403, "invalid_request_error", "", "", "private words")
-		case r.URL.Path == "/v1/invoices" && customer == "cus_gone":
+		case r.URL.Path == "/v1/customers/cus_gone":
+			answer(w, 200, `{"id":"cus_gone","deleted":true}`)
+		case customer == "cus_gone":
 			refuse(w, 400, "invalid_request_error", "resource_missing", "customer", "No such customer")
 		case r.URL.Path == "/v1/invoices" && customer == "cus_0":
 			answer(w, 200, list(false, invoice))
@@ -37,11 +39,14 @@ func TestFetchFormerInvoices(t *testing.T) {
 		}
 	})
 	for name, want := range map[string]stripegw.Want{
-		"named": {Customer: "cus_1", Named: named},
-		"all":   {Customer: "cus_1", AllCharges: true, Former: []billing.CustomerID{"cus_gone", "cus_0"}},
+		"named":          {Customer: "cus_1", Named: named},
+		"all":            {Customer: "cus_1", AllCharges: true, Former: []billing.CustomerID{"cus_gone", "cus_0"}},
+		"deleted, named": {Customer: "cus_gone", Named: named},
+		"deleted, all":   {Customer: "cus_gone", AllCharges: true, Former: []billing.CustomerID{"cus_0"}},
 	} {
 		got, err := g.Fetch(t.Context(), want)
-		if err != nil || len(got.Invoices) != 0 || len(got.FormerInvoices) != 1 {
+		deleted := want.Customer == "cus_gone"
+		if err != nil || got.Deleted != deleted || len(got.Invoices) != 0 || len(got.FormerInvoices) != 1 {
 			t.Fatalf("%s: %+v, %v", name, got, err)
 		}
 		i := got.FormerInvoices[0]
