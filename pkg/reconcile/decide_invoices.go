@@ -81,7 +81,8 @@ type dueGrant struct {
 //
 // A period that a credit paid for grants no points. If the plan's unused points roll over, it still makes a grant of
 // zero, so that they live on as in any paid period. Of points that come month by month, it grants the months that have
-// begun.
+// begun. Of an earlier customer's invoice that was paid late it grants all months, until the year's end, because no
+// later sync sees that invoice.
 //
 // more reports whether the invoice must be looked at again: points that come month by month need it until the period is
 // over. An invoice with an item that is not understood grants nothing, and is looked at again until it is understood.
@@ -96,34 +97,45 @@ func (d *Decision) grantInvoice(in Input, i billing.StripeInvoice, owed int64) (
 	if paidLate(in, i) {
 		p.beginWith(*i.PaidAt)
 		source = invoiceSource(i.ID)
-		p.monthly = p.monthly && i.SubscriptionEndedAt == nil // no later sync sees it again, so all points come now
+		p.atOnce = i.SubscriptionEndedAt != nil
 	}
-	cut := p.slices(anchorOf(in, i, p))
-	for n, s := range d.begun(cut, stopped(in, i, p.late), in.Now) {
+	cut, now := p.slices(anchorOf(in, i, p)), in.Now
+	if p.atOnce {
+		now = p.end
+	}
+	for n, s := range d.begun(cut, stopped(in, i, p.late), now) {
 		at, amount := s.at, paidShare(s.points, i, owed)
 		if n == 0 {
 			at, amount = i.Created, amount+p.trial
 		}
-		rollover := p.rollover(n)
-		if carries := p.begins && (!p.anew || n > 0) && rollover > 0; amount == 0 && !carries {
+		replaces, rollover := p.begins && !p.atOnce, p.rollover(n)
+		if carries := replaces && (!p.anew || n > 0) && rollover > 0; amount == 0 && !carries {
 			continue
 		}
-		end := s.end
-		if !p.late || n < len(cut)-1 {
-			end = endBy(end.Add(in.Policy.RenewalGrace), i.SubscriptionEndedAt)
-		}
+		end := p.sliceEnd(s, n == len(cut)-1, in.Policy.RenewalGrace, i.SubscriptionEndedAt)
 		due = append(due, dueGrant{at, billing.Grant{
 			Key:         p.sliceKey(n),
 			Source:      source,
 			Amount:      amount,
 			ExpiresAt:   &end,
 			Period:      &billing.Period{Start: s.at, End: s.end, Inner: s.end.Before(p.end)},
-			Replaces:    p.begins,
+			Replaces:    replaces,
 			Rollover:    rollover,
 			Description: p.describe(i, owed),
 		}})
 	}
 	return due, p.monthly && p.end.After(in.Now)
+}
+
+// sliceEnd returns when the points of a slice end. ended is the end of an earlier customer's subscription, else nil.
+func (p purchase) sliceEnd(s slice, last bool, grace time.Duration, ended *time.Time) time.Time {
+	switch {
+	case p.atOnce:
+		return p.end
+	case p.late && last:
+		return s.end
+	}
+	return endBy(s.end.Add(grace), ended)
 }
 
 // begun returns the slices of a paid period that have begun, up to the time at which they stop. It notes when the next

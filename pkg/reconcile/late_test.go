@@ -1,14 +1,19 @@
 package reconcile_test
 
 import (
+	"context"
+	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"testing"
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/catalog"
 	"github.com/pointsync/pointsync/pkg/reconcile"
+	"github.com/pointsync/pointsync/pkg/store"
+	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
 // Proves that an invoice that is paid after its subscription ended grants points that last one period of its plan from
@@ -74,8 +79,9 @@ func TestPaidAfterTheEnd(t *testing.T) {
 }
 
 // Proves what an invoice of an earlier customer grants, whose subscription the picture does not show. Paid after the
-// subscription ended, it grants points for a period from the payment, a year's at once. Paid before that, its points
-// end with the subscription. It does not move the watermark.
+// subscription ended, it grants points for a period from the payment. Of a year, all months come at once: each under
+// its own key, and until the year's end. None of them replaces another. Paid before that, its points end with the
+// subscription. It does not move the watermark.
 func TestFormerInvoices(t *testing.T) {
 	t.Parallel()
 	ended, later := tenth, tenth.AddDate(0, 0, 1)
@@ -84,13 +90,13 @@ func TestFormerInvoices(t *testing.T) {
 		name    string
 		invoice billing.StripeInvoice
 		paid    time.Time
-		points  billing.Points
+		lots    int // of 500 points each
 		until   time.Time
 	}{
-		{"Late", month, later, 500, later.AddDate(0, 1, 0)},
-		{"InTime", month, ended, 500, ended},
-		{"Year", year("in_1", march), later, 6000, later.AddDate(1, 0, 0)},
-		{"YearInTime", year("in_1", march), ended, 500, ended},
+		{"Late", month, later, 1, later.AddDate(0, 1, 0)},
+		{"InTime", month, ended, 1, ended},
+		{"Year", year("in_1", march), later, 12, later.AddDate(1, 0, 0)},
+		{"YearInTime", year("in_1", march), ended, 1, ended},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -99,8 +105,17 @@ func TestFormerInvoices(t *testing.T) {
 			in.Now = c.paid
 			in.Catalog = &catalog.Catalog{Plans: append([]billing.Plan{basicYear}, in.Catalog.Plans...)}
 			d := reconcile.Decide(in)
-			if len(d.Grants) != 1 || d.Grants[0].Amount != c.points || !d.Grants[0].ExpiresAt.Equal(c.until) {
-				t.Fatalf("%+v, want %d until %v", d.Grants, c.points, c.until)
+			if len(d.Grants) != c.lots {
+				t.Fatalf("%+v, want %d", d.Grants, c.lots)
+			}
+			for n, g := range d.Grants {
+				key := "stripe:invoice:in_1:il_1"
+				if n > 0 {
+					key += ":" + strconv.Itoa(n+1)
+				}
+				if g.Key != key || g.Amount != 500 || !g.ExpiresAt.Equal(c.until) || c.lots > 1 && g.Replaces {
+					t.Errorf("%+v, want %s until %v", g, key, c.until)
+				}
 			}
 			if d.InvoicesSince != nil || d.NextGrantAt != nil {
 				t.Errorf("the watermark moved to %v, or more is due at %v", d.InvoicesSince, d.NextGrantAt)
@@ -113,6 +128,72 @@ func TestFormerInvoices(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Proves that no month of a late year is lost if the customer is deleted after the first months came. The event about
+// the invoice brings all others at once, and a second event brings nothing more.
+func TestFormerYear(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(w *world) {
+		a, id := w.yearly()
+		w.useCard(id, "pm_card_chargeCustomerFail")
+		w.Advance(366 * 24 * time.Hour)
+		invoice := w.Ask(http.MethodGet, "/v1/subscriptions/"+id, nil)["latest_invoice"].(string)
+		w.Ask(http.MethodDelete, "/v1/subscriptions/"+id, nil)
+		card := w.Ask(
+			http.MethodPost, "/v1/payment_methods/pm_card_visa/attach", url.Values{"customer": {string(a.CustomerID)}},
+		)["id"].(string)
+		w.Advance(time.Hour)
+		w.Ask(http.MethodPost, "/v1/invoices/"+invoice+"/pay", url.Values{"payment_method": {card}})
+		w.sync(a)
+		w.wantPoints(a.ID, 500, 0)
+		w.Advance(33 * 24 * time.Hour) // longer than any month and its grace
+		w.sync(a)
+		w.wantPoints(a.ID, 500, 0)
+		w.replaceCustomer(a)
+		for n := range 2 {
+			w.told(a, fmt.Sprint("evt_", n), invoice)
+			w.sync(a)
+			w.wantPoints(a.ID, 11*500, 0)
+		}
+		if at := w.account(a.ID).Sync.NextGrantAt; at != nil {
+			t.Errorf("more is due at %v", at)
+		}
+		w.wantDrift(a)
+		w.Advance(200 * 24 * time.Hour)
+		w.sync(a)
+		w.wantPoints(a.ID, 10*500, 0)
+		w.Advance(140 * 24 * time.Hour)
+		w.sync(a)
+		w.wantPoints(a.ID, 0, 0)
+	})
+}
+
+// replaceCustomer deletes the account's customer at Stripe, and gives the account another one.
+func (w *world) replaceCustomer(a billing.Account) {
+	w.t.Helper()
+	w.Ask(http.MethodDelete, "/v1/customers/"+string(a.CustomerID), nil)
+	customer, err := w.Stripe.CreateCustomer(w.t.Context(), a.ID, a.Email, a.CustomerID)
+	must(w.t, err)
+	storetest.Change(w.t, w.db, a.ID, func(ctx context.Context, tx *store.Tx, _ billing.Account) error {
+		if err := tx.EndCustomer(ctx, a.ID, a.CustomerID); err != nil {
+			return err
+		}
+		return tx.SetCustomer(ctx, a.ID, customer)
+	})
+}
+
+// told stores an event which says that an invoice of a customer was paid.
+func (w *world) told(a billing.Account, event, invoice string) {
+	w.t.Helper()
+	must(w.t, w.db.InTx(w.t.Context(), func(tx *store.Tx) error {
+		_, err := tx.InsertEvent(w.t.Context(), billing.InboxEvent{
+			ID: billing.StripeEventID(event), Type: "invoice.paid", AccountID: a.ID, CustomerID: a.CustomerID,
+			ObjectType: billing.ObjectInvoice, ObjectID: invoice, Status: billing.InboxPending,
+			CreatedAt: tx.Now, ReceivedAt: tx.Now,
+		})
+		return err
+	}))
 }
 
 // Proves that a customer keeps points for one month if they pay the open invoice of a failed renewal after the

@@ -28,6 +28,7 @@ type purchase struct {
 	interval billing.Interval // of the plan that start and end belong to
 	every    int64
 	late     bool     // paid after the subscription ended, so the period begins with the payment
+	atOnce   bool     // late, and of an earlier customer: all months are granted now
 	unknown  []string // items of ours whose points neither the price nor the catalogue gives
 	warnings []string
 }

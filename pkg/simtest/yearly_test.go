@@ -32,21 +32,34 @@ func (s atStripe) addMonths(lots map[string]due, b bought, lot due, now time.Tim
 		if n > 0 && (lot.from.After(now) || over && !lot.from.Before(ended)) {
 			return
 		}
-		lot.granted = min(max(0, b.points-b.month*int64(11-n)), b.month)
+		lot.granted = b.ofMonth(n)
 		lot.perhaps = lot.granted == 0 || n > 0 && amount > 0 && back >= amount
 		lots[monthKey(b.key, n)] = lot
 	}
 }
 
 // addYearOfGone adds a year that was paid after its customer was deleted. The points come month by month as long as the
-// account has no other customer, and else all at once (docs/grants.md).
+// account has no other customer, and then all others at once (docs/grants.md). Each month has its own lot either way.
+// For points that a change bought for the rest of a year, it states only the upper limit of their sum.
 func (s atStripe) addYearOfGone(lots map[string]due, b bought, lot due) {
-	lot.most, lot.of, lot.anyEnd = true, b.key, true
-	for n := range 13 {
-		lot.perhaps = n > 0
+	lot.anyEnd = true
+	if !b.period {
+		lot.most, lot.of = true, b.key
+		for n := range 13 {
+			lot.perhaps = n > 0
+			lots[monthKey(b.key, n)] = lot
+		}
+		return
+	}
+	for n := range 12 {
+		lot.granted = b.ofMonth(n)
+		lot.perhaps = n > 0 || lot.granted == 0
 		lots[monthKey(b.key, n)] = lot
 	}
 }
+
+// ofMonth returns the points of the n-th month of a paid year. A credit reduces the first months.
+func (b bought) ofMonth(n int) int64 { return min(max(0, b.points-b.month*int64(11-n)), b.month) }
 
 // isGone reports whether the customer of an invoice was deleted.
 func (s atStripe) isGone(invoice object) bool {
