@@ -39,12 +39,13 @@ func (s atStripe) addMonths(lots map[string]due, b bought, lot due, now time.Tim
 }
 
 // addYearOfGone adds a year that was paid after its customer was deleted. The points come month by month as long as the
-// account has no other customer, and then all others at once (docs/grants.md). Each month has its own lot either way.
+// account has no other customer, and then all others at once (docs/grants.md). Each month has its own lot. The model
+// states the upper limit of each month, because no sync reads a refund of that customer again when later months come.
 // For points that a change bought for the rest of a year, it states only the upper limit of their sum.
 func (s atStripe) addYearOfGone(lots map[string]due, b bought, lot due) {
-	lot.anyEnd = true
+	lot.most, lot.anyEnd = true, true
 	if !b.period {
-		lot.most, lot.of = true, b.key
+		lot.of = b.key
 		for n := range 13 {
 			lot.perhaps = n > 0
 			lots[monthKey(b.key, n)] = lot
@@ -52,9 +53,9 @@ func (s atStripe) addYearOfGone(lots map[string]due, b bought, lot due) {
 		return
 	}
 	for n := range 12 {
-		lot.granted = b.ofMonth(n)
+		lot.granted, lot.of = b.ofMonth(n), monthKey(b.key, n)
 		lot.perhaps = n > 0 || lot.granted == 0
-		lots[monthKey(b.key, n)] = lot
+		lots[lot.of] = lot
 	}
 }
 
