@@ -10,10 +10,7 @@ import (
 
 func (v *server) toAPISession(s account.Session) Session {
 	out := Session{
-		Token: s.Token, TokenType: Bearer, ExpiresAt: s.ExpiresAt, User: User{
-			Id: string(s.Account.ID), Email: toAPIEmail(s.Account.Email),
-			EmailVerifiedAt: s.Account.EmailVerifiedAt,
-		},
+		Token: s.Token, TokenType: Bearer, ExpiresAt: s.ExpiresAt, User: toAPIUser(s.Account),
 		Subscription: v.toAPISubscription(s.Account.Subscription), Points: toAPIPoints(s.Account.Balance),
 	}
 	if s.Refresh != "" {

@@ -27,6 +27,7 @@ var problems = map[billing.Code]kind{
 	billing.EUnauthorized:       {http.StatusUnauthorized, "Not authenticated"},
 	billing.EForbidden:          {http.StatusForbidden, "Not allowed"},
 	billing.EAccountClosed:      {http.StatusForbidden, "Account closed"},
+	billing.ELoginTooOld:        {http.StatusForbidden, "Log in again"},
 	billing.EActionRequired:     {http.StatusForbidden, "Name an action"},
 	billing.ERequestCap:         {http.StatusForbidden, "Too many points for one request"},
 	billing.EDailyCap:           {http.StatusTooManyRequests, "Spent for today"},

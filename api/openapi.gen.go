@@ -299,6 +299,7 @@ func (e OutgoingEventTopUpStatus) Valid() bool {
 
 // Defines values for OutgoingType.
 const (
+	OutgoingTypeAccountDeleted      OutgoingType = "account.deleted"
 	OutgoingTypeOrderFailed         OutgoingType = "order.failed"
 	OutgoingTypeOrderFulfilled      OutgoingType = "order.fulfilled"
 	OutgoingTypeOrderRefunded       OutgoingType = "order.refunded"
@@ -316,6 +317,8 @@ const (
 // Valid indicates whether the value is a known member of the OutgoingType enum.
 func (e OutgoingType) Valid() bool {
 	switch e {
+	case OutgoingTypeAccountDeleted:
+		return true
 	case OutgoingTypeOrderFailed:
 		return true
 	case OutgoingTypeOrderFulfilled:
@@ -619,6 +622,53 @@ func (e ListDeliveriesParamsStatus) Valid() bool {
 	default:
 		return false
 	}
+}
+
+// AccountDeletion defines model for AccountDeletion.
+type AccountDeletion struct {
+	AccountId string `json:"account_id"`
+
+	// RequestedAt When the deletion was first asked for.
+	RequestedAt time.Time `json:"requested_at"`
+}
+
+// AccountExport defines model for AccountExport.
+type AccountExport struct {
+	CreatedAt time.Time `json:"created_at"`
+
+	// Entries The newest first.
+	Entries []Entry `json:"entries"`
+
+	// EntriesNextCursor For `GET /points/entries`; null if these are all.
+	EntriesNextCursor *string   `json:"entries_next_cursor"`
+	ExportedAt        time.Time `json:"exported_at"`
+
+	// ExternalId The id that the operator's own program gave the account.
+	ExternalId *string `json:"external_id"`
+
+	// Identities Who the person is at issuers of ID tokens.
+	Identities []LinkedIdentity `json:"identities"`
+
+	// LowPoints The threshold that the customer chose; null: the operator's.
+	LowPoints *int64 `json:"low_points"`
+
+	// Orders The newest first.
+	Orders []Order `json:"orders"`
+
+	// OrdersNextCursor For `GET /orders`; null if these are all.
+	OrdersNextCursor *string `json:"orders_next_cursor"`
+	Points           Points  `json:"points"`
+
+	// Sessions The live logins.
+	Sessions []Device `json:"sessions"`
+
+	// StripeCustomerId The customer at Stripe; null before the first checkout.
+	StripeCustomerId *string `json:"stripe_customer_id"`
+
+	// Subscription Null if there never was one.
+	Subscription *Subscription `json:"subscription"`
+	TopUp        *TopUp        `json:"top_up"`
+	User         User          `json:"user"`
 }
 
 // AccountRef defines model for AccountRef.
@@ -1086,6 +1136,13 @@ type JWKS struct {
 	Keys []JWK `json:"keys"`
 }
 
+// LinkedIdentity defines model for LinkedIdentity.
+type LinkedIdentity struct {
+	Issuer   string    `json:"issuer"`
+	LinkedAt time.Time `json:"linked_at"`
+	Subject  string    `json:"subject"`
+}
+
 // Lot defines model for Lot.
 type Lot struct {
 	CreatedAt time.Time  `json:"created_at"`
@@ -1217,6 +1274,9 @@ type OutgoingEventData struct {
 
 	// Entry The movement of points that the event is about. Every points event except points.low has it.
 	Entry *OutgoingEventEntry `json:"entry,omitempty"`
+
+	// ExternalId Only in account.deleted, if the account had one.
+	ExternalId *string `json:"external_id,omitempty"`
 
 	// Order The order that an order event is about.
 	Order  *OutgoingEventOrder `json:"order,omitempty"`
@@ -1983,6 +2043,9 @@ type IssuerUnavailable = Problem
 // KeyReused defines model for KeyReused.
 type KeyReused = Problem
 
+// LoginTooOld defines model for LoginTooOld.
+type LoginTooOld = Problem
+
 // MediaType defines model for MediaType.
 type MediaType = Problem
 
@@ -2351,6 +2414,12 @@ type ServerInterface interface {
 	// GetJWKS The public keys that verify our tokens
 	// (GET /.well-known/jwks.json)
 	GetJWKS(ctx echo.Context) error
+	// DeleteAccount Delete the caller's account
+	// (DELETE /account)
+	DeleteAccount(ctx echo.Context) error
+	// ExportAccount All data about the caller's account
+	// (GET /account/export)
+	ExportAccount(ctx echo.Context) error
 	// FindAccount Find the account with an id of your own
 	// (GET /accounts)
 	FindAccount(ctx echo.Context, params FindAccountParams) error
@@ -2589,6 +2658,24 @@ func (w *ServerInterfaceWrapper) GetJWKS(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetJWKS(ctx)
+	return err
+}
+
+// DeleteAccount converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteAccount(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteAccount(ctx)
+	return err
+}
+
+// ExportAccount converts echo context to params.
+func (w *ServerInterfaceWrapper) ExportAccount(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ExportAccount(ctx)
 	return err
 }
 
@@ -4133,6 +4220,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/sessions", wrapper.ListSessions, options.OperationMiddlewares["listSessions"]...)
 	router.DELETE(options.BaseURL+"/sessions/:session_id", wrapper.EndSession, options.OperationMiddlewares["endSession"]...)
 	router.PATCH(options.BaseURL+"/sessions/:session_id", wrapper.NameSession, options.OperationMiddlewares["nameSession"]...)
+	router.DELETE(options.BaseURL+"/account", wrapper.DeleteAccount, options.OperationMiddlewares["deleteAccount"]...)
+	router.GET(options.BaseURL+"/account/export", wrapper.ExportAccount, options.OperationMiddlewares["exportAccount"]...)
 	router.GET(options.BaseURL+"/catalog", wrapper.GetCatalog, options.OperationMiddlewares["getCatalog"]...)
 	router.POST(options.BaseURL+"/checkout", wrapper.CreateCheckout, options.OperationMiddlewares["createCheckout"]...)
 	router.GET(options.BaseURL+"/checkout/:order_id", wrapper.GetCheckout, options.OperationMiddlewares["getCheckout"]...)
@@ -4316,6 +4405,8 @@ type IssuerUnavailableApplicationProblemPlusJSONResponse struct {
 
 type KeyReusedApplicationProblemPlusJSONResponse Problem
 
+type LoginTooOldApplicationProblemPlusJSONResponse Problem
+
 type MailOnItsWayJSONResponse MailOnItsWay
 
 type MediaTypeApplicationProblemPlusJSONResponse Problem
@@ -4409,6 +4500,198 @@ func (response GetJWKS413ApplicationProblemPlusJSONResponse) VisitGetJWKSRespons
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAccountRequestObject struct {
+}
+
+type DeleteAccountResponseObject interface {
+	VisitDeleteAccountResponse(w http.ResponseWriter) error
+}
+
+type DeleteAccount202JSONResponse AccountDeletion
+
+func (response DeleteAccount202JSONResponse) VisitDeleteAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAccount400ApplicationProblemPlusJSONResponse struct {
+	ValidationApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteAccount400ApplicationProblemPlusJSONResponse) VisitDeleteAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAccount401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteAccount401ApplicationProblemPlusJSONResponse) VisitDeleteAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAccount403ApplicationProblemPlusJSONResponse struct {
+	LoginTooOldApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteAccount403ApplicationProblemPlusJSONResponse) VisitDeleteAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAccount413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteAccount413ApplicationProblemPlusJSONResponse) VisitDeleteAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAccount503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteAccount503ApplicationProblemPlusJSONResponse) VisitDeleteAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExportAccountRequestObject struct {
+}
+
+type ExportAccountResponseObject interface {
+	VisitExportAccountResponse(w http.ResponseWriter) error
+}
+
+type ExportAccount200JSONResponse AccountExport
+
+func (response ExportAccount200JSONResponse) VisitExportAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExportAccount400ApplicationProblemPlusJSONResponse struct {
+	ValidationApplicationProblemPlusJSONResponse
+}
+
+func (response ExportAccount400ApplicationProblemPlusJSONResponse) VisitExportAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExportAccount401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ExportAccount401ApplicationProblemPlusJSONResponse) VisitExportAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExportAccount413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ExportAccount413ApplicationProblemPlusJSONResponse) VisitExportAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExportAccount503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ExportAccount503ApplicationProblemPlusJSONResponse) VisitExportAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -15133,6 +15416,12 @@ type StrictServerInterface interface {
 	// GetJWKS The public keys that verify our tokens
 	// (GET /.well-known/jwks.json)
 	GetJWKS(ctx context.Context, request GetJWKSRequestObject) (GetJWKSResponseObject, error)
+	// DeleteAccount Delete the caller's account
+	// (DELETE /account)
+	DeleteAccount(ctx context.Context, request DeleteAccountRequestObject) (DeleteAccountResponseObject, error)
+	// ExportAccount All data about the caller's account
+	// (GET /account/export)
+	ExportAccount(ctx context.Context, request ExportAccountRequestObject) (ExportAccountResponseObject, error)
 	// FindAccount Find the account with an id of your own
 	// (GET /accounts)
 	FindAccount(ctx context.Context, request FindAccountRequestObject) (FindAccountResponseObject, error)
@@ -15389,6 +15678,52 @@ func (sh *strictHandler) GetJWKS(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(GetJWKSResponseObject); ok {
 		return validResponse.VisitGetJWKSResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteAccount operation middleware
+func (sh *strictHandler) DeleteAccount(ctx echo.Context) error {
+	var request DeleteAccountRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteAccount(ctx.Request().Context(), request.(DeleteAccountRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteAccount")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteAccountResponseObject); ok {
+		return validResponse.VisitDeleteAccountResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ExportAccount operation middleware
+func (sh *strictHandler) ExportAccount(ctx echo.Context) error {
+	var request ExportAccountRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ExportAccount(ctx.Request().Context(), request.(ExportAccountRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ExportAccount")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ExportAccountResponseObject); ok {
+		return validResponse.VisitExportAccountResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -30,6 +30,7 @@ func TestStory(t *testing.T) {
 		c.meetsAService()
 		c.hasALoginElsewhere()
 		c.endsItsLogins()
+		c.deletesItsAccount()
 		c.readsItsMail()
 		if missing := w.unseen(t); len(missing) > 0 {
 			t.Errorf("operations without a successful call: %v", missing)

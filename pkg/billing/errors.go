@@ -15,6 +15,7 @@ const (
 	EUnauthorized       Code = "unauthorized"        // no valid credentials
 	EForbidden          Code = "forbidden"           // valid credentials that do not allow this operation
 	EAccountClosed      Code = "account-closed"      // the account is disabled, or deleted
+	ELoginTooOld        Code = "login-too-old"       // what was asked needs a login that has just begun
 	EActionRequired     Code = "action-required"     // the operator lets users spend only on actions
 	ERequestCap         Code = "request-cap"         // more points than one request of the account may take
 	EDailyCap           Code = "daily-cap"           // more points than the account may spend today

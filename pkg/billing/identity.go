@@ -1,5 +1,7 @@
 package billing
 
+import "time"
+
 // Identity is a person as an issuer of ID tokens knows them. The subject is unique only within its issuer.
 type Identity struct {
 	Issuer  string
@@ -7,4 +9,10 @@ type Identity struct {
 	// Email is set only if the issuer says that it has verified the address, and the operator believes this issuer
 	// about addresses. So the person may be found by it.
 	Email string
+}
+
+// LinkedIdentity is an Identity as its account keeps it.
+type LinkedIdentity struct {
+	Issuer, Subject string
+	At              time.Time // when it first opened the account
 }

@@ -17,6 +17,7 @@ const (
 	OutOrderRefunded       OutgoingType = "order.refunded"
 	OutOrderFailed         OutgoingType = "order.failed"
 	OutTopUpAttention      OutgoingType = "top_up.needs_attention"
+	OutAccountDeleted      OutgoingType = "account.deleted"
 	OutTest                OutgoingType = "webhook.test" // on request, to one endpoint
 )
 
@@ -26,4 +27,5 @@ var OutgoingTypes = []OutgoingType{
 	OutPointsGranted, OutPointsSpent, OutPointsExpired, OutPointsClawedBack, OutPointsRestored, OutPointsCorrected,
 	OutPointsLow,
 	OutSubscriptionChanged, OutOrderFulfilled, OutOrderRefunded, OutOrderFailed, OutTopUpAttention,
+	OutAccountDeleted,
 }

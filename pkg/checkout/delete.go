@@ -14,6 +14,8 @@ const (
 	deletionTimeout  = 15 * time.Second // of one account
 	// pageGrace is how long a request may take to open the page of an order that it wrote just before the deletion.
 	pageGrace = 2 * time.Minute
+	// freshLogin is how old a login may be that deletes its account.
+	freshLogin = 10 * time.Minute
 	// maxSubscriptions bounds how many subscriptions of one account one look cancels. An account should have one.
 	maxSubscriptions = 10
 )
@@ -29,17 +31,44 @@ func BeginDeletion(ctx context.Context, db *store.DB, id billing.AccountID, reas
 		if err != nil || a.DeletingAt != nil {
 			return err
 		}
-		if err := tx.SetDeleting(ctx, id); err != nil {
-			return err
-		}
 		if err := tx.InsertAdminAction(ctx, billing.AdminAction{
 			ID: billing.NewActionID(tx.Now), AccountID: id, Action: billing.ActionDelete, Reason: reason,
 			CreatedAt: tx.Now,
 		}); err != nil {
 			return err
 		}
-		return tx.RevokeLogins(ctx, id)
+		return closeForGood(ctx, tx, id)
 	})
+}
+
+// DeleteAccount closes a customer's own account for good and ends its logins, and returns it. A running server does the
+// rest. Errors: EUnauthorized (the login has ended), ELoginTooOld, EAccountClosed.
+func (s *Service) DeleteAccount(
+	ctx context.Context, id billing.AccountID, login billing.SessionID,
+) (a billing.Account, err error) {
+	err = s.db.InTx(ctx, func(tx *store.Tx) error {
+		if a, err = tx.LockOpen(ctx, id, login); err != nil {
+			return err
+		}
+		l, err := tx.Login(ctx, id, login)
+		if err != nil {
+			return err
+		}
+		if tx.Now.Sub(l.CreatedAt) > freshLogin {
+			return billing.Errorf(billing.ELoginTooOld, "This login is more than 10 minutes old. Log in again.")
+		}
+		a.DeletingAt = &tx.Now
+		return closeForGood(ctx, tx, id)
+	})
+	return a, err
+}
+
+// closeForGood closes an account whose lock the transaction holds.
+func closeForGood(ctx context.Context, tx *store.Tx, id billing.AccountID) error {
+	if err := tx.SetDeleting(ctx, id); err != nil {
+		return err
+	}
+	return tx.RevokeLogins(ctx, id)
 }
 
 // FinishDeletions does the rest of the deletions that were asked for. A failure for one account, for example because

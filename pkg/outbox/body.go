@@ -24,6 +24,7 @@ type data struct {
 	Order        *order            `json:"order,omitempty"`        // order.*
 	Subscription *subscription     `json:"subscription,omitempty"` // subscription.changed
 	TopUp        *topUp            `json:"top_up,omitempty"`       // top_up.needs_attention
+	ExternalID   string            `json:"external_id,omitempty"`  // account.deleted
 }
 
 type points struct {

@@ -115,6 +115,11 @@ func all(f *store.Facts, low billing.Points) (list []draft) {
 		if limit := threshold(c.After, low); c.Before.Available >= limit && c.After.Available < limit {
 			list = append(list, draft{billing.OutPointsLow, c.After.ID, func(d *data) { d.Threshold = &limit }})
 		}
+		if c.Before.DeletedAt == nil && c.After.DeletedAt != nil {
+			list = append(list, draft{
+				billing.OutAccountDeleted, c.After.ID, func(d *data) { d.ExternalID = c.Before.ExternalID },
+			})
+		}
 	}
 	return list
 }

@@ -341,3 +341,26 @@ func TestToldOfSubscriptions(t *testing.T) {
 		}
 	})
 }
+
+// Proves that an erased account is reported once, with the external id that it had.
+func TestToldOfDeletion(t *testing.T) {
+	t.Parallel()
+	eachOffice(t, func(o *office) {
+		w := o.add("https://example.com/hook")
+		id := billing.NewAccountID(o.db.Now())
+		must(t, o.db.InTx(t.Context(), func(tx *store.Tx) error {
+			_, err := tx.EnterExternalID(t.Context(), "ada-7", id)
+			must(t, err)
+			return tx.InsertAccount(t.Context(), billing.Account{ID: id, ExternalID: "ada-7", CreatedAt: tx.Now})
+		}))
+		o.change(id, func(ctx context.Context, tx *store.Tx, _ billing.Account) error {
+			return tx.SetDeleting(ctx, id)
+		})
+		o.change(id, func(ctx context.Context, tx *store.Tx, a billing.Account) error { return tx.ErasePerson(ctx, a) })
+		sent := o.sent(w)
+		if len(sent) != 1 || sent[0].Type != billing.OutAccountDeleted ||
+			!strings.Contains(sent[0].Body, `"external_id":"ada-7"`) {
+			t.Errorf("%+v", sent)
+		}
+	})
+}

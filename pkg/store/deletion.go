@@ -51,9 +51,12 @@ func (tx *Tx) ErasePerson(ctx context.Context, a billing.Account) error {
 			return translate(err)
 		}
 	}
-	return tx.saveAccount(ctx, a.ID, map[string]any{
+	err = tx.saveAccount(ctx, a.ID, map[string]any{
 		"email": nil, "external_id": nil, "password_hash": "", "role": string(billing.RoleUser), "low_points": nil,
 		"email_verified_at": nil,
 		"deleted_at":        stamp{tx.Now},
 	})
+	a.Email, a.ExternalID, a.DeletedAt = "", "", &tx.Now
+	tx.saw(a)
+	return err
 }

@@ -39,3 +39,14 @@ func (tx *Tx) EnterIdentity(
 	}
 	return tx.AccountOfIdentity(ctx, who)
 }
+
+// Identities lists the persons at issuers that open the account, in the order in which they were entered.
+func (r reads) Identities(ctx context.Context, account billing.AccountID) ([]billing.LinkedIdentity, error) {
+	var rows []identityRow
+	err := r.q(ctx).Where("account_id = ?", string(account)).Order("created_at, issuer, subject").Find(&rows).Error
+	list := make([]billing.LinkedIdentity, len(rows))
+	for i, row := range rows {
+		list[i] = billing.LinkedIdentity{Issuer: row.Issuer, Subject: row.Subject, At: row.CreatedAt.Time}
+	}
+	return list, translate(err)
+}

@@ -1,0 +1,55 @@
+package api_test
+
+import (
+	"log/slog"
+	"net/http"
+	"reflect"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/checkout"
+)
+
+// deletesItsAccount reads all that is kept about another user's account, and deletes it. The token then opens nothing,
+// and an endpoint hears of the erasure.
+func (c *client) deletesItsAccount() {
+	c.t.Helper()
+	user, admin := c.w.user(c.t), c.w.admin(c.t)
+	url, came := endpoint(c.t)
+	hook := map[string]any{"url": url, "types": []string{"account.deleted"}}
+	secret := admin.call(http.StatusCreated, http.MethodPost, "/admin/webhooks", hook).text("secret")
+	user.buy("pack_100")
+	user.call(http.StatusOK, http.MethodPost, "/points/spend", map[string]any{
+		"amount": 30, "description": "a picture of Ada", "metadata": map[string]any{"file": "ada.png"},
+	}, "Idempotency-Key", "ada")
+
+	all := user.call(http.StatusOK, http.MethodGet, "/account/export", nil)
+	read := func(path string) answer { return user.call(http.StatusOK, http.MethodGet, path, nil) }
+	for member, want := range map[string]any{
+		"user": read("/session").at("user"), "points": read("/session").at("points"),
+		"orders": read("/orders").at("orders"), "entries": read("/points/entries").at("entries"),
+		"sessions": read("/sessions").at("sessions"),
+	} {
+		c.expect(reflect.DeepEqual(all.at(member), want), "%s are exported as %v, not %v", member, all.at(member), want)
+	}
+	spent := all.list("entries")[0].(map[string]any)
+	c.expect(spent["description"] == "a picture of Ada", "the export has texts: %s", all.raw)
+	c.expect(all.text("stripe_customer_id") != "", "the export names the customer at Stripe: %s", all.raw)
+
+	c.w.Advance(11 * time.Minute)
+	old := user.call(http.StatusForbidden, http.MethodDelete, "/account", nil)
+	c.expect(old.text("type") == "/problems/login-too-old", "an old login: %s", old.raw)
+	login := map[string]any{"email": user.email, "password": password}
+	user.call(http.StatusOK, http.MethodPost, "/auth/login", login)
+	gone := user.call(http.StatusAccepted, http.MethodDelete, "/account", nil)
+	user.call(http.StatusUnauthorized, http.MethodDelete, "/account", nil)
+	user.spend(http.StatusUnauthorized, 1)
+	closed := user.call(http.StatusForbidden, http.MethodPost, "/auth/login", login)
+	c.expect(closed.text("type") == "/problems/account-closed", "it is being deleted: %s", closed.raw)
+
+	log := slog.New(slog.DiscardHandler)
+	sales := checkout.New(c.w.db, c.w.Stripe, c.w.Catalog, c.w.syncer, checkout.Origins{shopURL}, log)
+	must(c.t, sales.FinishDeletions(c.t.Context()))
+	heard := c.next(came, secret)
+	c.expect(heard.at("data.account_id") == gone.at("account_id"), "the erasure is reported: %s", heard.raw)
+	user.call(http.StatusUnauthorized, http.MethodPost, "/auth/login", login)
+}
