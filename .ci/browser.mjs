@@ -1,6 +1,7 @@
 // Walks through the demo shop and the sandbox's pages in a real browser, as people would, and checks each page against
 // the rules of accessibility. If SHOTS names a folder, screenshots of the steps go there.
 import { join } from 'node:path';
+import { account } from './browser/account.mjs';
 import { accessibility, newcomer } from './browser/accessibility.mjs';
 import { checkout } from './browser/checkout.mjs';
 import { withBrowser } from './browser/chromium.mjs';
@@ -19,6 +20,7 @@ const walk = (urls, origin) => withBrowser(async (browser) => {
   const world = new World(urls.sandbox_url);
   await newcomer(browser, world);
   await shop(browser, urls, world);
+  await account(browser, urls);
   await subscriber(browser, urls, world);
   await topUp(browser, urls, world);
   await elsewhere(browser, urls, world, origin);

@@ -11,7 +11,7 @@ export async function register(page, urls, email) {
 
 export async function enter(page, email) {
   await page.getByLabel('Email').fill(email);
-  await page.getByLabel('Password').fill(password);
+  await page.getByLabel('Password', { exact: true }).fill(password);
   await page.getByRole('button', { name: 'Register' }).click();
   await points(page, 0);
 }
@@ -34,6 +34,7 @@ export async function payAndReturn(page, urls) {
 }
 
 export async function spend(page, amount) {
+  await page.getByLabel('What for').selectOption({ label: 'A number of points' });
   await page.getByRole('spinbutton', { name: 'Points', exact: true }).fill(String(amount));
   await page.getByRole('button', { name: 'Spend points' }).click();
 }

@@ -19,7 +19,7 @@ async function story(page, urls, world) {
   });
   await step('a wrong password is told in its place', async () => {
     await page.getByLabel('Email').fill(email);
-    await page.getByLabel('Password').fill(password);
+    await page.getByLabel('Password', { exact: true }).fill(password);
     await page.getByRole('button', { name: 'Log in' }).click();
     await page.locator('#gate .told.alert').filter({ hasText: 'Not authenticated' }).waitFor();
   });

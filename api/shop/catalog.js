@@ -1,7 +1,7 @@
 // What is for sale, as the API lists it.
 import { call } from "./client.js";
 
-export let catalog = { plans: [], packs: [] };
+export let catalog = { plans: [], packs: [], actions: [], actions_only: false };
 
 export async function loadCatalog() {
   catalog = await call("GET", "/catalog");

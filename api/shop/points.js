@@ -1,4 +1,5 @@
 // Points: the balance, spending, the history, how few are low, and what the token says of them.
+import { catalog } from "./catalog.js";
 import { call, insist } from "./client.js";
 import { byId, count, el, facts, onClick, onSubmit, say, when } from "./page.js";
 import { claimsOf, onSession, session } from "./session.js";
@@ -26,8 +27,32 @@ function showClaims(claims) {
 
 // ---- Spending ------------------------------------------------------------------------------------------------------
 
-onSubmit(byId("spend"), async (form) => {
-  const body = { amount: Number(form.elements.amount.value) };
+const spend = byId("spend");
+const actionOf = (id) => catalog.actions.find((action) => action.id === id);
+const words = (id) => id.charAt(0).toUpperCase() + id.slice(1).replaceAll("_", " ");
+
+// showActions fills the choice of what points are spent on, once the catalogue is there. The prices are the server's: the
+// page names an action, and what it costs is shown, not sent.
+export function showActions() {
+  byId("action").replaceChildren(
+    ...catalog.actions.map((a) => el("option", { value: a.id }, `${words(a.id)}, ${count(a.points)} points${a.per > 1 ? ` for ${a.per}` : ""}`)),
+    ...(catalog.actions_only ? [] : [el("option", { value: "" }, "A number of points")]));
+  showPrice();
+}
+
+function showPrice() {
+  const action = actionOf(byId("action").value);
+  byId("units-field").hidden = byId("units").disabled = !action;
+  byId("amount-field").hidden = byId("amount").disabled = Boolean(action);
+  byId("units").max = action?.max ?? "";
+  byId("price").textContent = action ? `${count(action.points * Math.ceil(byId("units").value / action.per))} points` : "";
+}
+
+spend.addEventListener("input", showPrice);
+
+onSubmit(spend, async (form) => {
+  const action = form.elements.action.value;
+  const body = action ? { action, quantity: Number(form.elements.quantity.value) } : { amount: Number(form.elements.amount.value) };
   const description = form.elements.description.value.trim();
   if (description) body.description = description;
   const answer = await insist("/points/spend", body, (text) => say(text, form));
@@ -42,7 +67,7 @@ let cursor = null;
 export async function showEntries(from = null) {
   const page = await call("GET", `/points/entries?limit=10${from ? `&cursor=${encodeURIComponent(from)}` : ""}`);
   const rows = page.entries.map((e) => el("tr", {},
-    el("th", { scope: "row" }, e.description || e.kind, el("small", {}, `${e.kind}, ${when(e.created_at)}`)),
+    el("th", { scope: "row" }, e.description || (e.action ? `${words(e.action)} × ${e.quantity}` : e.kind), el("small", {}, `${e.kind}, ${when(e.created_at)}`)),
     el("td", { className: `num ${e.amount < 0 ? "less" : "more"}` }, (e.amount < 0 ? "−" : "+") + count(Math.abs(e.amount))),
     el("td", { className: "num" }, count(e.balance_after))));
   if (from) byId("entries").append(...rows);

@@ -29,11 +29,13 @@ const SandboxURL = "http://127.0.0.1:12111/"
 const Policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; " +
 	"base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
-// Page is HTML with the link to the sandbox at sandboxURL; with "" the link is gone, for there is none to go to.
+// Page is HTML with the link to the sandbox at sandboxURL. With "" that link and the one to the mails are gone: only a
+// server with a sandbox has pages for them.
 func Page(sandboxURL string) []byte {
-	link := []byte(`<a id="sandbox" href="` + SandboxURL + `">Sandbox</a>`)
+	address := []byte(`id="sandbox" href="` + SandboxURL + `"`)
 	if sandboxURL == "" {
+		link := []byte(`<a id="sandbox" href="` + SandboxURL + `">Sandbox</a> <a href="/mails">Mails</a>`)
 		return bytes.Replace(HTML, link, nil, 1)
 	}
-	return bytes.Replace(HTML, link, []byte(`<a id="sandbox" href="`+html.EscapeString(sandboxURL)+`">Sandbox</a>`), 1)
+	return bytes.Replace(HTML, address, []byte(`id="sandbox" href="`+html.EscapeString(sandboxURL)+`"`), 1)
 }

@@ -1,19 +1,20 @@
 // The demo shop's page, from its beginning: who is logged in, and what is shown then. It shows answers and decides nothing.
 //
 // session.js holds what the API said last, client.js asks it, stream.js stays current. One file each knows a subject: points.js,
-// checkout.js, subscription.js, topup.js. page.js builds elements and tells how things went.
+// checkout.js, subscription.js, topup.js, account.js. page.js builds elements and tells how things went.
+import { enter, openLinks, showDevices } from "./account.js";
 import { loadCatalog } from "./catalog.js";
 import { showCatalog, watch } from "./checkout.js";
-import { call, Failure, onRequest, send } from "./client.js";
+import { call, onRequest, send } from "./client.js";
 import { byId, complain, el, onClick, onSubmit, say } from "./page.js";
-import { showEntries, showThreshold } from "./points.js";
-import { forget, hold, onSession, session } from "./session.js";
+import { showActions, showEntries, showThreshold } from "./points.js";
+import { forget, onSession, session } from "./session.js";
 import { follow, onNews } from "./stream.js";
 import { lookAtOwed, showPlans } from "./subscription.js";
 import { fillTopUp, showPacks, showTopUp } from "./topup.js";
 
 onSession(() => {
-  for (const id of ["account", "settings", "books", "who"]) byId(id).hidden = !session;
+  for (const id of ["account", "settings", "self", "books", "who"]) byId(id).hidden = !session;
   byId("gate").hidden = session !== null;
   byId("email").textContent = session?.user?.email ?? "";
   if (session) return;
@@ -34,9 +35,8 @@ const all = (...work) => Promise.all(work);
 
 onSubmit(byId("login"), async (form, button) => {
   const way = button.value === "register" ? "register" : "login";
-  const got = await send("POST", `/auth/${way}`, { email: form.elements.email.value.trim(), password: form.elements.password.value });
-  if (!got.ok) throw new Failure(got.status, got.answer, got.wait);
-  hold(got.answer);
+  const entered = await enter(`/auth/${way}`, { email: form.elements.email.value.trim(), password: form.elements.password.value });
+  if (!entered) return;
   say(way === "register" ? "Welcome. Your account is ready." : "You are logged in.");
   await arrive();
 });
@@ -52,7 +52,7 @@ onClick(byId("logout"), async () => {
 async function arrive() {
   follow();
   const orderID = new URLSearchParams(location.search).get("order_id");
-  await all(orderID ? watch(orderID) : call("GET", "/session"), showEntries(), showThreshold(), fillTopUp(), lookAtOwed());
+  await all(orderID ? watch(orderID) : call("GET", "/session"), showEntries(), showThreshold(), fillTopUp(), showDevices(), lookAtOwed());
 }
 
 // ---- Beginning -----------------------------------------------------------------------------------------------------
@@ -62,6 +62,7 @@ async function open() {
   showCatalog();
   showPlans();
   showPacks();
+  showActions();
 }
 
 addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); }); // back from the payment page
@@ -69,4 +70,4 @@ if (new URLSearchParams(location.search).has("cancelled")) {
   history.replaceState(null, "", "/");
   say("You left the payment page. Nothing was charged.");
 }
-open().then(() => session && arrive()).catch((failure) => complain(failure));
+open().then(() => session && arrive()).then(() => openLinks(arrive)).catch((failure) => complain(failure));

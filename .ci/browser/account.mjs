@@ -1,0 +1,100 @@
+// The account of a customer of the demo shop: the links of its mails, a forgotten password, an action at the price of the
+// catalogue, another device, the data, and the end.
+import { readFile } from 'node:fs/promises';
+import { accessible } from './axe.mjs';
+import { must, stepper, withPage } from './chromium.mjs';
+import { order, password, payAndReturn, points, register, said } from './customer.mjs';
+
+const email = 'hedy@example.com';
+const another = 'staple paper clip';
+
+export const account = (browser, urls) => withPage(browser, {}, (page) => story(page, urls));
+
+async function story(page, urls) {
+  const step = stepper(page);
+  await step('register', () => register(page, urls, email));
+  await step('the link of a mail confirms the address', async () => {
+    await page.getByRole('button', { name: 'Send the mail again' }).click();
+    await openMail(page, urls, 'Confirm your address', 2); // registering has sent one, too
+    await page.locator('#told').filter({ hasText: 'Your address is confirmed.' }).waitFor();
+    await page.locator('#address').filter({ hasText: 'confirmed on' }).waitFor();
+    must(!page.url().includes('#'), `the token stayed in the address: ${page.url()}`);
+  });
+  await step('buy points', async () => {
+    await order(page, urls, 'Buy 100 points');
+    await payAndReturn(page, urls);
+    await points(page, 100);
+  });
+  await step('pay the price of an action', async () => {
+    await page.getByLabel('What for').selectOption('picture');
+    await page.locator('#units').fill('2');
+    await page.locator('#price').filter({ hasText: '60 points' }).waitFor();
+    await accessible(page, 'the shop with an action');
+    await page.getByRole('button', { name: 'Spend points' }).click();
+    await said(page, 'Spend', 'Spent 60 points.');
+    await points(page, 40);
+    await page.locator('#entries').getByText('Picture × 2').waitFor();
+  });
+  await step('end the login of another device', async () => {
+    const other = await fetch(`${urls.base_url}/auth/login`, {
+      method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ email, password, device_name: 'Old phone' }),
+    });
+    must(other.ok, `the other device's login got ${other.status}`);
+    await page.reload();
+    await page.getByRole('button', { name: /^End Old phone/ }).click();
+    await said(page, 'Your devices', 'That login has ended.');
+    const { token } = await other.json();
+    const read = await fetch(`${urls.base_url}/session`, { headers: { Authorization: `Bearer ${token}` } });
+    must(read.status === 401, `the ended login got ${read.status}`);
+  });
+  await step('download the data', async () => {
+    const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Download my data' }).click()]);
+    const data = JSON.parse(await readFile(await download.path(), 'utf8'));
+    must(data.user.email === email && data.points.available === 40, `it has ${JSON.stringify(data.user)}`);
+  });
+  await step('set a new password by the link of a mail', async () => {
+    await page.getByRole('button', { name: 'Log out' }).click();
+    await page.getByLabel('Email').fill(email);
+    await page.getByRole('button', { name: 'Forgot the password' }).click();
+    await page.locator('#gate .told').filter({ hasText: 'a mail is on its way' }).waitFor();
+    await openMail(page, urls, 'Set a new password');
+    await page.getByRole('textbox', { name: 'New password' }).fill('password123');
+    await accessible(page, 'the page that sets a password');
+    await page.getByRole('button', { name: 'Save the password' }).click();
+    await page.locator('#from-mail .told.alert').waitFor(); // a common one is refused
+    await page.getByRole('textbox', { name: 'New password' }).fill(another);
+    await page.getByRole('button', { name: 'Save the password' }).click();
+    await page.locator('#told').filter({ hasText: 'Your password is changed.' }).waitFor();
+    await page.getByLabel('Email').fill(email);
+    await page.getByLabel('Password', { exact: true }).fill(another);
+    await page.getByRole('button', { name: 'Log in' }).click();
+    await points(page, 40);
+  });
+  await step('delete the account', async () => {
+    await page.getByRole('button', { name: 'Delete my account…' }).click();
+    await page.getByRole('textbox', { name: 'Your password' }).fill(password);
+    await page.getByRole('button', { name: 'Delete for good' }).click();
+    await page.locator('#self .told.alert').waitFor(); // the old password
+    await accessible(page, 'the shop before a deletion');
+    await page.getByRole('textbox', { name: 'Your password' }).fill(another);
+    await page.getByRole('button', { name: 'Delete for good' }).click();
+    await page.locator('#told').filter({ hasText: 'Your account is closed' }).waitFor();
+    await page.getByLabel('Email').waitFor();
+  });
+}
+
+// openMail waits until as many mails about a subject have come, and goes where the link of the last one leads.
+async function openMail(page, urls, subject, mailsNeeded = 1) {
+  for (let attempt = 0; attempt < 50; attempt++) {
+    const { mails } = await (await fetch(`${urls.base_url}/mails.json`)).json();
+    const found = mails.filter((m) => m.to === email && m.subject.endsWith(subject)); // the newest first
+    if (found.length >= mailsNeeded) {
+      const [link] = found[0].text.match(/https?:\S+/);
+      await page.goto('about:blank');
+      await page.goto(link);
+      return;
+    }
+    await new Promise((done) => setTimeout(done, 200));
+  }
+  throw new Error(`no mail came: ${subject}`);
+}

@@ -1,0 +1,126 @@
+// The account itself: links of mails, a forgotten password, the devices that are logged in, the customer's data, and the end.
+import { call, Failure, send } from "./client.js";
+import { byId, complain, conceal, el, onClick, onSubmit, reveal, say, when } from "./page.js";
+import { forget, hold, onSession, session } from "./session.js";
+
+// asked makes one request that needs no login, and throws what is not a success.
+async function asked(path, body) {
+  const got = await send("POST", path, body);
+  if (!got.ok) throw new Failure(got.status, got.answer, got.wait);
+  return got.answer;
+}
+
+// enter logs in or registers. It returns false if the server only sends a mail, and the session begins with its link.
+export async function enter(path, body) {
+  const answer = await asked(path, { ...body, device_name: `Browser, ${navigator.platform || "unknown system"}` });
+  if (!answer.token) say(answer.message);
+  hold(answer);
+  return Boolean(answer.token);
+}
+
+onClick(byId("forgot"), async (button) => {
+  const email = byId("login-email");
+  if (!email.reportValidity()) return;
+  say((await asked("/auth/password/forgot", { email: email.value.trim() })).message, button);
+});
+
+// ---- Links of mails ------------------------------------------------------------------------------------------------
+
+const passwordSteps = {
+  reset_password: { path: "/auth/password/reset", title: "Set a new password", done: "Your password is changed. Log in with it." },
+  complete_registration: { path: "/auth/register/complete", title: "Choose a password", done: "Welcome. Your account is ready." },
+};
+let step = null; // the password that the page asks for, and the token of the mail
+
+// openLink does what the link of a mail is for. Its token comes after the #, which browsers do not send, and is taken out
+// of the address at once.
+async function openLink() {
+  const [name, token] = location.hash.slice(1).split("=");
+  if (!token) return;
+  history.replaceState(null, "", location.pathname + location.search);
+  if (name === "verify_email") {
+    await asked("/auth/email/verify", { token });
+    say("Your address is confirmed.");
+    if (session) await call("GET", "/session");
+  } else if (passwordSteps[name]) {
+    step = { ...passwordSteps[name], token };
+    byId("from-mail-title").textContent = step.title;
+    reveal(byId("from-mail"));
+  }
+}
+
+// openLinks has links opened now and when one is put into the address of this page. arrive is called if one logs in.
+export function openLinks(arrive) {
+  const open = () => openLink().catch((failure) => complain(failure));
+  onSubmit(byId("new-password"), async (form) => {
+    const { path, token, done } = step;
+    const answer = await asked(path, { token, password: form.elements.password.value });
+    form.reset();
+    byId("from-mail").hidden = true;
+    say(done);
+    hold(answer);
+    if (answer?.token) await arrive();
+    else forget(); // a new password ends all logins
+  });
+  addEventListener("hashchange", open);
+  return open();
+}
+
+// ---- Devices -------------------------------------------------------------------------------------------------------
+
+export async function showDevices() {
+  const { sessions } = await call("GET", "/sessions");
+  byId("end-others").hidden = sessions.length < 2;
+  byId("devices").replaceChildren(...sessions.map((device) => {
+    const name = device.name || "A device without a name";
+    const end = el("button", { type: "button" }, "End", el("span", { className: "unseen" }, ` ${name}, ${when(device.last_used_at)}`));
+    onClick(end, async () => {
+      await call("DELETE", `/sessions/${encodeURIComponent(device.id)}`);
+      say("That login has ended.", byId("devices"));
+      await showDevices();
+    });
+    return el("tr", {},
+      el("th", { scope: "row" }, name, el("small", {}, device.current ? "this one" : `used ${when(device.last_used_at)}`)),
+      el("td", { className: "num" }, ...(device.current ? [] : [end])));
+  }));
+}
+
+onClick(byId("end-others"), async (button) => {
+  await call("DELETE", "/sessions");
+  say("Only this login is left.", button);
+  await showDevices();
+});
+
+// ---- Address, data, end --------------------------------------------------------------------------------------------
+
+function showAddress() {
+  const { email, email_verified_at: since } = session?.user ?? {};
+  byId("address").textContent = !email ? "" : since ? `${email}, confirmed on ${when(since)}.` : `${email} is not confirmed yet.`;
+  byId("resend").hidden = !email || Boolean(since);
+  if (!session) byId("delete").hidden = true;
+}
+
+onClick(byId("resend"), async (button) => say((await call("POST", "/auth/email/resend")).message, button));
+
+onClick(byId("export"), async () => {
+  const data = await call("GET", "/account/export");
+  const url = URL.createObjectURL(new Blob([JSON.stringify(data, null, 2)], { type: "application/json" }));
+  el("a", { href: url, download: "pointsync-account.json" }).click();
+  URL.revokeObjectURL(url);
+});
+
+onClick(byId("delete-account"), () => reveal(byId("delete")));
+onClick(byId("keep"), () => {
+  conceal(byId("delete"));
+  byId("delete-account").focus();
+});
+
+// A deletion needs a login that has just begun, so the password is asked for once more.
+onSubmit(byId("delete"), async (form) => {
+  hold(await asked("/auth/login", { email: session.user.email, password: form.elements.password.value }));
+  await call("DELETE", "/account");
+  forget();
+  say("Your account is closed, and your data will be erased within a minute.");
+});
+
+onSession(showAddress);
