@@ -3,6 +3,7 @@ package account
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/mail"
+	"github.com/pointsync/pointsync/pkg/mail/mailtest"
 	"github.com/pointsync/pointsync/pkg/store"
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
@@ -265,7 +267,7 @@ func TestMailsOfOneAccountAreFew(t *testing.T) {
 }
 
 // Proves that a mail server that is down loses nothing: a letter waits, is sent with a token that has just been made,
-// and costs its budget once. A refused letter is not sent again, and no letter is retried for ever.
+// and costs its budget once. A refused letter is not sent again, and no letter is retried without end.
 func TestMailServerDown(t *testing.T) {
 	t.Parallel()
 	eachPost(t, func(p *post) {
@@ -293,6 +295,28 @@ func TestMailServerDown(t *testing.T) {
 			t.Errorf("sent after the end of its time: %q", got)
 		}
 	})
+}
+
+// Proves that the log line of a refused mail says why, and names neither the address nor the mail server's words, which
+// quote it.
+func TestMailLogNamesNoAddress(t *testing.T) {
+	t.Parallel()
+	clock := storetest.NewClock()
+	p := newPost(t, storetest.OpenAt(t, store.SQLite, clock), clock)
+	p.register("ada@example.com")
+	server := mailtest.New(t, nil)
+	server.Say(550)
+	var log strings.Builder
+	var err error
+	p.s.log = slog.New(slog.NewTextHandler(&log, nil))
+	p.s.sender, err = mail.NewSMTP("smtp-plain://"+server.Addr, "no-reply@example.com")
+	must(t, err)
+	must(t, p.s.Forgot(t.Context(), "ada@example.com"))
+	p.run()
+	if !strings.Contains(log.String(), "a mail was refused") || !strings.Contains(log.String(), "550") ||
+		strings.Contains(log.String(), "example.com") || strings.Contains(log.String(), "no, says") {
+		t.Errorf("logged %s", log.String())
+	}
 }
 
 var _ mail.Sender = (*post)(nil)

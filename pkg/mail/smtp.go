@@ -46,17 +46,31 @@ func NewSMTP(address, from string) (*SMTP, error) {
 			return nil, errors.New("has a port that is not from 1 to 65535")
 		}
 	}
-	if u.User != nil && u.Scheme == schemePlain {
+	login, err := loginOf(u)
+	if err != nil {
+		return nil, err
+	}
+	return &SMTP{host: u.Hostname(), from: from, options: append(
+		login, gomail.WithPort(port), gomail.WithTimeout(sendTimeout), encryption(u.Scheme),
+	)}, CheckSender(from)
+}
+
+// loginOf returns how to log in at the mail server; not at all if its address names no user.
+func loginOf(u *url.URL) ([]gomail.Option, error) {
+	if u.User == nil {
+		return nil, nil
+	}
+	password, _ := u.User.Password()
+	switch {
+	case u.Scheme == schemePlain:
 		return nil, errors.New("would send its password unencrypted: use smtps:// or smtp://")
+	case password == "":
+		return nil, errors.New("names a user without a password")
 	}
-	s := &SMTP{host: u.Hostname(), from: from, options: []gomail.Option{
-		gomail.WithPort(port), gomail.WithTimeout(sendTimeout), encryption(u.Scheme),
-	}}
-	if password, ok := u.User.Password(); ok {
-		s.options = append(s.options, gomail.WithSMTPAuth(gomail.SMTPAuthAutoDiscover),
-			gomail.WithUsername(u.User.Username()), gomail.WithPassword(password))
-	}
-	return s, CheckSender(from)
+	return []gomail.Option{
+		gomail.WithSMTPAuth(gomail.SMTPAuthAutoDiscover), gomail.WithUsername(u.User.Username()),
+		gomail.WithPassword(password),
+	}, nil
 }
 
 func encryption(scheme string) gomail.Option {
@@ -69,14 +83,14 @@ func encryption(scheme string) gomail.Option {
 	return gomail.WithTLSPolicy(gomail.TLSMandatory)
 }
 
-// Send gives the message to the mail server.
+// Send gives the message to the mail server. No error of it names the recipient.
 func (s *SMTP) Send(ctx context.Context, m Message) error {
 	out := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
 	if err := out.From(s.from); err != nil {
 		return fmt.Errorf("mail: sender: %w", err)
 	}
 	if err := out.To(m.To); err != nil {
-		return refusal{fmt.Errorf("mail: address: %w", err)}
+		return refusal{errors.New("mail: the recipient is not an address")}
 	}
 	out.Subject(m.Subject)
 	out.SetDate()
@@ -90,13 +104,22 @@ func (s *SMTP) Send(ctx context.Context, m Message) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
-	err = client.DialAndSendWithContext(ctx, out)
+	return failure(client.DialAndSendWithContext(ctx, out))
+}
+
+// failure returns the error of a message without the texts of the mail server and of go-mail, which quote addresses.
+func failure(err error) error {
 	var failed *gomail.SendError
-	if errors.As(err, &failed) && failed.ErrorCode() >= 500 && !failed.IsTemp() {
-		return refusal{fmt.Errorf("mail: %w", err)}
-	}
-	if err != nil {
+	switch {
+	case err == nil:
+		return nil
+	case !errors.As(err, &failed): // no message was begun
 		return fmt.Errorf("mail: %w", err)
 	}
-	return nil
+	short := fmt.Errorf("mail: %s (code %d)", failed.Reason, failed.ErrorCode())
+	// Who refuses the sender refuses this server, whose settings can be corrected. The message is not at fault.
+	if failed.ErrorCode() >= 500 && !failed.IsTemp() && failed.Reason != gomail.ErrSMTPMailFrom {
+		return refusal{short}
+	}
+	return short
 }

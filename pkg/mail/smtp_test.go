@@ -53,7 +53,7 @@ func TestNoHeaderFromText(t *testing.T) {
 	_ = sender.Send(t.Context(), m)
 	m = message
 	m.To = "ada@example.com\r\nBcc: everyone@example.com"
-	if err := sender.Send(t.Context(), m); err == nil || !mail.Refused(err) {
+	if err := sender.Send(t.Context(), m); err == nil || !mail.Refused(err) || strings.Contains(err.Error(), "ada@") {
 		t.Errorf("got %v", err)
 	}
 	for _, m := range s.Mails() {
@@ -76,7 +76,21 @@ func TestRefused(t *testing.T) {
 		must(t, err)
 		if err := sender.Send(t.Context(), message); err == nil || mail.Refused(err) != refused {
 			t.Errorf("%d: %v, refused %v", code, err, mail.Refused(err))
+		} else if strings.Contains(err.Error(), "example.com") {
+			t.Errorf("%d: the error names the recipient: %v", code, err)
 		}
+	}
+}
+
+// Proves that a server that does not take the sender is asked again: the setting is wrong, and no message is.
+func TestSenderRefused(t *testing.T) {
+	t.Parallel()
+	s := mailtest.New(t, nil)
+	s.SaySender(550)
+	sender, err := mail.NewSMTP("smtp-plain://"+s.Addr, "no-reply@example.com")
+	must(t, err)
+	if err := sender.Send(t.Context(), message); err == nil || mail.Refused(err) {
+		t.Errorf("got %v, refused %v", err, mail.Refused(err))
 	}
 }
 
@@ -114,6 +128,7 @@ func TestNewSMTP(t *testing.T) {
 		"http://u:secret@smtp.example.com": false, "smtps://": false, "smtps://u:secret@h:0": false,
 		"smtp-plain://u:secret@h": false, "smtps://u:secret@h/x": false, "smtps://u:secret@h?x=y": false,
 		"smtps://u:se cret@h:x": false, "": false,
+		"smtps://u@h": false, "smtps://u:@h": false,
 	} {
 		_, err := mail.NewSMTP(address, "no-reply@example.com")
 		if (err == nil) != ok || err != nil && strings.Contains(err.Error(), "secret") {

@@ -33,6 +33,7 @@ type Server struct {
 	mu       sync.Mutex
 	mails    []Mail
 	says     error
+	saysFrom error
 	sawLogin bool
 }
 
@@ -57,6 +58,13 @@ func (s *Server) Say(code int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.says = &smtp.SMTPError{Code: code, Message: fmt.Sprint("no, says ", code)}
+}
+
+// SaySender makes the server respond with an SMTP code to each sender from now on.
+func (s *Server) SaySender(code int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.saysFrom = &smtp.SMTPError{Code: code, Message: fmt.Sprint("no, says ", code)}
 }
 
 // Mails returns what the server took, in order.
@@ -92,7 +100,12 @@ func (c *session) Auth(string) (sasl.Server, error) {
 }
 
 // Mail takes the sender.
-func (c *session) Mail(from string, _ *smtp.MailOptions) error { c.mail.From = from; return nil }
+func (c *session) Mail(from string, _ *smtp.MailOptions) error {
+	c.mail.From = from
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	return c.s.saysFrom
+}
 
 // Rcpt takes the recipient.
 func (c *session) Rcpt(to string, _ *smtp.RcptOptions) error {
