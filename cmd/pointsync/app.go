@@ -66,6 +66,10 @@ func newApp(ctx context.Context, p parts) (_ *app, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("POINTSYNC_SIGNING_KEYS: %w", err)
 	}
+	sender, err := senderOf(p)
+	if err != nil {
+		return nil, err
+	}
 	a := &app{log: p.log, delay: c.ShutdownDelay, leaving: make(chan struct{})}
 	a.db, err = openStore(ctx, c, p.now, p.migrate)
 	if err != nil {
@@ -96,10 +100,6 @@ func newApp(ctx context.Context, p parts) (_ *app, err error) {
 		BackfillInterval: c.Backfill,
 	})
 	tokens := token.NewIssuer(keys, c.Issuer, c.Audience, p.now).WithFeatures(p.catalog.Features)
-	sender, err := senderOf(p)
-	if err != nil {
-		return nil, err
-	}
 	a.accounts, err = account.New(account.Options{
 		DB: a.db, Tokens: tokens, Receipts: token.NewReceipts(tokens, c.ReceiptsFor()), Syncer: a.syncer,
 		Catalog: p.catalog, KeyRate: c.KeyRate, Unthrottled: c.Unthrottled,

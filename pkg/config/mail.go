@@ -3,6 +3,7 @@ package config
 import (
 	"net/mail"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -18,6 +19,9 @@ const (
 func (c *Config) PrivateRegistration() bool {
 	return c.Registration == RegistrationPrivate || c.Registration == "" && c.SMTP != ""
 }
+
+// mailSchemes begin the address of a mail server: TLS, STARTTLS and no encryption.
+var mailSchemes = []string{"smtps", "smtp", "smtp-plain"}
 
 // maxProductName is how long the product's name may be, in bytes: it is part of a mail's subject.
 const maxProductName = 60
@@ -39,8 +43,11 @@ func (c *Config) checkMail(p *problems) {
 
 // checkMailServer checks what a server that sends mail needs.
 func (c *Config) checkMailServer(p *problems) {
-	if isPlaceholder(c.SMTP.Reveal()) {
+	switch u, err := url.Parse(c.SMTP.Reveal()); {
+	case isPlaceholder(c.SMTP.Reveal()):
 		p.placeholder("POINTSYNC_SMTP_URL")
+	case err != nil || u.Hostname() == "" || !slices.Contains(mailSchemes, u.Scheme):
+		p.add("POINTSYNC_SMTP_URL must be smtps://, smtp:// or smtp-plain:// and a host: smtps://user:password@smtp.example.com")
 	}
 	if c.MailFrom == "" {
 		p.missing("POINTSYNC_MAIL_FROM", "the sender of mails, such as Example <no-reply@example.com>")

@@ -35,6 +35,9 @@ func TestMail(t *testing.T) {
 		{"POINTSYNC_LINK_URL", "https://app.example.com/#a", "#"},
 		{"POINTSYNC_LINK_URL", "https://u:hunter3@app.example.com", "login"},
 		{"POINTSYNC_SMTP_URL", "smtps://user:changeme@smtp.example.com", "placeholder"},
+		{"POINTSYNC_SMTP_URL", "http://user:hunter3@smtp.example.com", "smtps://"},
+		{"POINTSYNC_SMTP_URL", "smtp.example.com", "smtps://"}, {"POINTSYNC_SMTP_URL", "smtps://", "a host"},
+		{"POINTSYNC_SMTP_URL", "smtps://u:hunter3@h:port", "smtps://"},
 	} {
 		environment(t, with(m.name, m.value))
 		if _, err := Load(everything...); err == nil || !strings.Contains(err.Error(), m.name) ||
