@@ -80,7 +80,9 @@ func (c *client) readsItsMail() {
 	c.call(http.StatusNoContent, http.MethodPost, "/auth/password", change)
 	box.next(c.email, "Your password has changed")
 
-	change = map[string]any{"email": "new-" + c.email, "password": password}
+	change = map[string]any{"email": "new-" + c.email, "password": password, "device_name": "Laptop"}
+	c.call(http.StatusBadRequest, http.MethodPost, "/auth/email", change) // it begins no login
+	delete(change, "device_name")
 	c.call(http.StatusAccepted, http.MethodPost, "/auth/email", change)
 	box.next(c.email, "Your address is to change")
 	raw := box.link("new-"+c.email, "Confirm your new address", "verify_email")
@@ -96,9 +98,12 @@ func (c *client) readsItsMail() {
 	other := c.call(http.StatusAccepted, http.MethodPost, "/auth/register", taken)
 	c.expect(string(one.raw) == string(other.raw), "no response shows who has an account")
 	box.next(c.email, "You have an account")
-	done := map[string]any{"token": raw, "password": password}
-	in := c.other().call(http.StatusCreated, http.MethodPost, "/auth/register/complete", done)
+	done := map[string]any{"token": raw, "password": password, "device_name": "Laptop"}
+	user := c.other()
+	in := user.call(http.StatusCreated, http.MethodPost, "/auth/register/complete", done)
 	c.expect(in.text("user.email") == "fresh-"+c.email, "the account is of the address: %s", in.raw)
+	all := user.call(http.StatusOK, http.MethodGet, "/sessions", nil)
+	c.expect(strings.Contains(string(all.raw), `"Laptop"`), "the login has its device's name: %s", all.raw)
 }
 
 // forgetsItsPassword sets a new one by the mail's token, and logs in with it.

@@ -917,6 +917,15 @@ type Disabled struct {
 // Example: ada@example.com
 type Email = openapi_types.Email
 
+// EmailChange defines model for EmailChange.
+type EmailChange struct {
+	// Email Stored in one spelling: in lower case, without spaces around it, and with its domain as DNS spells it. Invisible characters are refused.
+	//
+	// Example: ada@example.com
+	Email    Email  `json:"email"`
+	Password string `json:"password"`
+}
+
 // EmailRequest defines model for EmailRequest.
 type EmailRequest struct {
 	// Email Stored in one spelling: in lower case, without spaces around it, and with its domain as DNS spells it. Invisible characters are refused.
@@ -1467,6 +1476,16 @@ type Receipt = string
 // RefreshRequest defines model for RefreshRequest.
 type RefreshRequest struct {
 	RefreshToken string `json:"refresh_token"`
+}
+
+// RegistrationRequest defines model for RegistrationRequest.
+type RegistrationRequest struct {
+	// DeviceName How the customer knows the device, in the list of sessions.
+	DeviceName *DeviceName `json:"device_name,omitempty"`
+	Password   string      `json:"password"`
+
+	// Token What a mail's link carries after `#…=`.
+	Token MailToken `json:"token"`
 }
 
 // ScheduledChange The plan and quantity that the subscription will have from `at` on; null if no change is scheduled.
@@ -2341,7 +2360,7 @@ type AddWebhookJSONRequestBody = WebhookRequest
 type ChangeWebhookJSONRequestBody = WebhookRequest
 
 // ChangeEmailJSONRequestBody defines body for ChangeEmail for application/json ContentType.
-type ChangeEmailJSONRequestBody = Credentials
+type ChangeEmailJSONRequestBody = EmailChange
 
 // VerifyEmailJSONRequestBody defines body for VerifyEmail for application/json ContentType.
 type VerifyEmailJSONRequestBody = MailTokenRequest
@@ -2371,7 +2390,7 @@ type RefreshJSONRequestBody = RefreshRequest
 type RegisterJSONRequestBody = NewCredentials
 
 // CompleteRegistrationJSONRequestBody defines body for CompleteRegistration for application/json ContentType.
-type CompleteRegistrationJSONRequestBody = TokenAndPassword
+type CompleteRegistrationJSONRequestBody = RegistrationRequest
 
 // CreateCheckoutJSONRequestBody defines body for CreateCheckout for application/json ContentType.
 type CreateCheckoutJSONRequestBody = CheckoutRequest

@@ -11,7 +11,7 @@ func onItsWay() MailOnItsWayJSONResponse {
 func (s *server) CompleteRegistration(
 	ctx context.Context, r CompleteRegistrationRequestObject,
 ) (CompleteRegistrationResponseObject, error) {
-	session, err := s.accounts.CompleteRegistration(ctx, r.Body.Token, r.Body.Password)
+	session, err := s.accounts.CompleteRegistration(withDevice(ctx, r.Body.DeviceName), r.Body.Token, r.Body.Password)
 	if err != nil {
 		return nil, err
 	}
