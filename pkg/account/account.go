@@ -180,7 +180,7 @@ func newAccount(now time.Time, email, hash string) billing.Account {
 }
 
 // Login checks an email and a password, and begins a login. Errors: EUnauthorized (the same for an unknown email and a
-// wrong password), ETooMany, EPasswordLoginOff.
+// wrong password), EAccountClosed, ETooMany, EPasswordLoginOff.
 func (s *Service) Login(ctx context.Context, email, password string) (Session, error) {
 	if err := s.passwordsOn(); err != nil {
 		return Session{}, err
@@ -222,10 +222,10 @@ func (s *Service) Login(ctx context.Context, email, password string) (Session, e
 		if err != nil || now.PasswordHash != hash {
 			return cmp.Or[error](err, wrong)
 		}
-		if out, err = s.beginLogin(ctx, tx, a); err != nil {
+		if out, err = s.beginLogin(ctx, tx, now); err != nil {
 			return err
 		}
-		return s.succeed(ctx, tx, a, try)
+		return s.succeed(ctx, tx, now, try)
 	})
 	return out, err
 }
@@ -266,8 +266,8 @@ func (s *Service) Mint(ctx context.Context, a billing.Account, c token.Claims) (
 }
 
 // renew makes a fresh token for a caller who holds one. The new token outlives the old one only while the login lives;
-// otherwise a caller who was logged out could stay for ever. The request's work is done by now, so if the database does
-// not reply to this question, the response must not fail.
+// otherwise a caller who was logged out could stay without end. The request's work is done by now, so if the database
+// does not reply to this question, the response must not fail.
 func (s *Service) renew(ctx context.Context, a billing.Account, c token.Claims) (string, token.Claims, error) {
 	states, err := s.db.LoginStates(ctx, []billing.LoginKey{{Account: c.Account, ID: c.Login}})
 	if err != nil || !states[c.Login].Lives(s.db.Now()) {

@@ -17,7 +17,8 @@ type caller struct {
 	anyAmount bool
 	// keySpace goes before the caller's Idempotency-Keys in the ledger. A caller's own key never holds a space.
 	keySpace string
-	mint     func(context.Context, billing.Account) (string, error) // the token of the response
+	// mint makes the token of the response. proven reports that the database has just found the login alive.
+	mint func(_ context.Context, _ billing.Account, proven bool) (string, error)
 }
 
 // serviceSpace is the space of the services' keys. All services share it, so that a repeat under a rotated service key
@@ -32,7 +33,13 @@ func (s *Service) customer(c token.Claims) caller {
 		login:     c.Login,
 		inWindow:  c.InWindow(s.db.Now()),
 		anyAmount: !s.catalog.ActionsOnly,
-		mint:      func(ctx context.Context, a billing.Account) (string, error) { return s.Mint(ctx, a, c) },
+		mint: func(ctx context.Context, a billing.Account, proven bool) (string, error) {
+			if proven {
+				raw, _, err := s.tokens.Mint(a, c.Login)
+				return raw, err
+			}
+			return s.Mint(ctx, a, c)
+		},
 	}
 }
 
@@ -43,7 +50,7 @@ func service(k billing.ServiceKey, id billing.AccountID) caller {
 		actor:     k.Actor(),
 		anyAmount: true,
 		keySpace:  serviceSpace,
-		mint:      func(context.Context, billing.Account) (string, error) { return "", nil },
+		mint:      func(context.Context, billing.Account, bool) (string, error) { return "", nil },
 	}
 }
 

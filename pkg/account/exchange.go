@@ -5,15 +5,16 @@ import (
 	"errors"
 
 	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/oidc"
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
 // Exchange logs in the person whom an issuer's ID token names, and makes their account at the first time. nonce is what
-// the caller sent to the issuer, or "". Errors: EUnauthorized, EIssuerUnavailable, EAccountClosed,
-// ETooMany.
+// the caller sent to the issuer, or "". Errors: EUnauthorized, EIssuerUnavailable, EAccountClosed, ETooMany.
 func (s *Service) Exchange(ctx context.Context, idToken, nonce string) (Session, error) {
 	who, err := s.issuers.Verify(ctx, idToken, nonce) // it may ask the issuer, so it is in no transaction
-	if billing.CodeOf(err) == billing.EUnauthorized {
+	// Who holds an expired token of the issuer's guesses nothing.
+	if billing.CodeOf(err) == billing.EUnauthorized && !errors.Is(err, oidc.ErrExpired) {
 		err = s.guessed(ctx, err)
 	}
 	if err != nil {
@@ -72,10 +73,7 @@ func (s *Service) firstExchange(ctx context.Context, who billing.Identity) (out 
 // accountOf returns the account of a person, whose lock the transaction then holds: the one that the same person got in
 // the meantime, else the one with their email, else a new one.
 func accountOf(ctx context.Context, tx *store.Tx, who billing.Identity) (billing.Account, error) {
-	fresh := billing.Account{
-		ID: billing.NewAccountID(tx.Now), Email: who.Email, Version: 1, Sync: billing.SyncState{BudgetAt: tx.Now},
-		CreatedAt: tx.Now,
-	}
+	fresh := newAccount(tx.Now, who.Email, "")
 	chosen := fresh.ID
 	if who.Email != "" {
 		fresh.EmailVerifiedAt = &tx.Now
@@ -102,7 +100,7 @@ func accountOf(ctx context.Context, tx *store.Tx, who billing.Identity) (billing
 
 // takeOver gives an account to the person who has proven to own its email. If no one has proven that here before, the
 // one who chose its password may be someone else: anyone can register an address before its owner comes. So the
-// password and all logins of the account end.
+// password, all logins and a change of the email that waits end.
 func takeOver(ctx context.Context, tx *store.Tx, a billing.Account, email string) (billing.Account, error) {
 	switch {
 	case a.Email != email:

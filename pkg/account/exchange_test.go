@@ -160,7 +160,7 @@ func TestPreRegistered(t *testing.T) {
 		s := newExchange(t, db, i)
 		thief, err := s.Register(t.Context(), "ada@example.com", password)
 		must(t, err)
-		raw, hash := newMailToken(thief.Account.ID)
+		raw, hash := newToken(mailPrefix, thief.Account.ID)
 		must(t, db.InTx(t.Context(), func(tx *store.Tx) error {
 			return tx.SaveMailToken(t.Context(), billing.MailToken{
 				AccountID: thief.Account.ID, Kind: billing.MailTokenChange, Digest: hash, Email: "thief@example.com",
@@ -282,7 +282,7 @@ func TestEmailMoved(t *testing.T) {
 	}
 }
 
-// TestPasswordsOff proves what the setting ends: registering and logging in with a password, and nothing else.
+// TestPasswordsOff proves what the setting ends: everything that needs or sets a password, and nothing else.
 func TestPasswordsOff(t *testing.T) {
 	t.Parallel()
 	i := issuertest.New(t, "", "ES256")
@@ -291,14 +291,22 @@ func TestPasswordsOff(t *testing.T) {
 		in, err := s.Register(t.Context(), "ada@example.com", password)
 		must(t, err)
 		s.passwordsOff = true
-		_, err = s.Register(t.Context(), "eve@example.com", password)
-		if billing.CodeOf(err) != billing.EPasswordLoginOff {
-			t.Errorf("registering: %v", err)
-		}
-		for _, guess := range []string{password, "wrong"} {
-			_, err := s.Login(t.Context(), "ada@example.com", guess)
+		c, err := s.tokens.Parse(in.Token)
+		must(t, err)
+		_, registered := s.Register(t.Context(), "eve@example.com", password)
+		_, completed := s.CompleteRegistration(t.Context(), "psm_.x", password)
+		_, right := s.Login(t.Context(), "ada@example.com", password)
+		_, wrong := s.Login(t.Context(), "ada@example.com", "wrong")
+		for name, err := range map[string]error{
+			"Register": registered, "Complete": completed, "Login": right, "LoginWrong": wrong,
+			"Ask":    s.AskToRegister(t.Context(), "eve@example.com", password),
+			"Forgot": s.Forgot(t.Context(), "ada@example.com"),
+			"Reset":  s.Reset(t.Context(), "psm_acc_1.x", another),
+			"Change": s.ChangePassword(t.Context(), c, password, another),
+			"Email":  s.ChangeEmail(t.Context(), c, "new@example.com", password),
+		} {
 			if billing.CodeOf(err) != billing.EPasswordLoginOff {
-				t.Errorf("logging in with %q: %v", guess, err)
+				t.Errorf("%s: %v", name, err)
 			}
 		}
 		in, err = s.Refresh(t.Context(), in.Refresh)
@@ -306,6 +314,38 @@ func TestPasswordsOff(t *testing.T) {
 		must(t, s.Logout(t.Context(), in.Refresh))
 		_, err = s.Exchange(t.Context(), i.Token("ada", app, verified("ada@example.com")), "")
 		must(t, err)
+	})
+}
+
+// TestExpiredIsNoGuess proves that tokens which their issuer signed, and which are too old, are refused but never
+// counted as guesses. Tokens with another signature are.
+func TestExpiredIsNoGuess(t *testing.T) {
+	t.Parallel()
+	i := issuertest.New(t, "", "ES256")
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		s := newExchange(t, db, i)
+		s.held = nil
+		ctx := WithAddress(t.Context(), "203.0.113.1")
+		past := time.Now().Add(-25 * time.Hour).Unix()
+		for name, claims := range map[string]map[string]any{
+			"expired": {"exp": past}, "issued long ago": {"iat": past},
+		} {
+			token := i.Token("ada", app, claims)
+			for range 40 {
+				if _, err := s.Exchange(ctx, token, ""); billing.CodeOf(err) != billing.EUnauthorized {
+					t.Fatalf("%s: %v", name, err)
+				}
+			}
+		}
+		token := i.Token("ada", app, map[string]any{"exp": past})
+		forged := token[:strings.LastIndex(token, ".")] + i.Token("eve", app, nil)[strings.LastIndex(token, "."):]
+		var err error
+		for range 40 {
+			_, err = s.Exchange(ctx, forged, "")
+		}
+		if billing.CodeOf(err) != billing.ETooMany {
+			t.Errorf("forged: %v", err)
+		}
 	})
 }
 

@@ -20,7 +20,7 @@ type Held struct {
 
 // Hold sets points aside for a caller who holds the given token. It asks Stripe in the same cases as Spend. Errors:
 // *RefusedSpend (EInsufficientPoints), ETooMany, EStripeUnavailable, EKeyReused, EInvalid, EActionRequired,
-// ERequestCap, EDailyCap.
+// ERequestCap, EDailyCap, EUnauthorized (the login has ended, or the account is gone), EAccountClosed.
 func (s *Service) Hold(ctx context.Context, c token.Claims, r ledger.HoldRequest) (Held, error) {
 	held, err := s.hold(ctx, s.customer(c), r)
 	return held, gone(err)
@@ -51,7 +51,8 @@ func (s *Service) holdAgain(ctx context.Context, c caller, r ledger.HoldRequest,
 }
 
 // Capture spends what a hold set aside. Those points are there whatever Stripe says, so Stripe is not asked. Errors:
-// ENotFound, EConflict (the hold has ended), EInvalid, EActionRequired, EKeyReused.
+// ENotFound, EConflict (the hold has ended), EInvalid, EActionRequired, EKeyReused, EUnauthorized (the login has
+// ended), EAccountClosed.
 func (s *Service) Capture(ctx context.Context, c token.Claims, r ledger.CaptureRequest) (Held, error) {
 	return s.capture(ctx, s.customer(c), r)
 }
@@ -62,7 +63,8 @@ func (s *Service) capture(ctx context.Context, c caller, r ledger.CaptureRequest
 	return s.answer(ctx, c, held, "", err)
 }
 
-// Release gives back what a hold set aside. Errors: ENotFound, EConflict (the hold has ended), EKeyReused.
+// Release gives back what a hold set aside. Errors: ENotFound, EConflict (the hold has ended), EKeyReused,
+// EUnauthorized (the login has ended), EAccountClosed.
 func (s *Service) Release(ctx context.Context, c token.Claims, r ledger.ReleaseRequest) (Held, error) {
 	return s.release(ctx, s.customer(c), r)
 }
@@ -79,7 +81,7 @@ func (s *Service) answer(
 	if err != nil {
 		return Held{}, err
 	}
-	raw, err := c.mint(ctx, h.Account)
+	raw, err := c.mint(ctx, h.Account, !h.Replayed)
 	return Held{
 		Hold: h.Hold, Account: h.Account, Token: raw, Stale: outcome == reconcile.Failed, Replayed: h.Replayed,
 	}, err

@@ -10,7 +10,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// A request that causes a mail writes one job, whoever the address belongs to. So its status, text and time show
+// A request that causes a mail writes one job, no matter whose address it is. So its status, text and time show
 // nothing about the address. The job decides what is sent to whom, and enqueues a job for each letter. That one makes
 // the token and sends it, so a token is never stored, and a letter that waits for its mail server does not age its
 // token.

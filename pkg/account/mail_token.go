@@ -2,9 +2,6 @@ package account
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base64"
-	"strings"
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
@@ -12,37 +9,13 @@ import (
 )
 
 const (
-	// mailPrefix begins the tokens that mails carry. A token of an account names it, as a refresh token does.
+	// mailPrefix begins the tokens that mails carry: psm_acc_….<random>, or psm_.<random> for an address without an
+	// account.
 	mailPrefix = "psm_"
 
 	resetTTL  = 30 * time.Minute
 	verifyTTL = 24 * time.Hour
 )
-
-// newMailToken returns a new token and the hash to store: psm_acc_….<random>. A token of an address that has no account
-// is psm_.<random>.
-func newMailToken(account billing.AccountID) (raw, digest string) {
-	b := make([]byte, 32)
-	rand.Read(b)
-	raw = mailPrefix + string(account) + "." + base64.RawURLEncoding.EncodeToString(b)
-	return raw, hashToken(raw)
-}
-
-// accountOfMailToken returns the account that a token names, or "" if it names none. This proves nothing: the hash
-// covers the whole token.
-func accountOfMailToken(raw string) billing.AccountID { return accountOfToken(raw, mailPrefix) }
-
-// accountOfToken returns the account in a token: the prefix, the account, a dot and a random part. It returns "" for
-// anything else.
-func accountOfToken(raw, prefix string) billing.AccountID {
-	rest, ours := strings.CutPrefix(raw, prefix)
-	account, _, named := strings.Cut(rest, ".")
-	// Do not ask a database about something that may not even be text.
-	if !ours || !named || strings.ContainsFunc(account, notOfIDs) {
-		return ""
-	}
-	return billing.AccountID(account)
-}
 
 // unusable gives ENotFound the message that the token does not work, whatever the reason is, and counts it as a guess.
 func (s *Service) unusable(ctx context.Context, err error) error {
@@ -60,7 +33,7 @@ func (s *Service) saveToken(ctx context.Context, l letter) (raw string, ok bool,
 	if !carries {
 		return "", true, nil
 	}
-	raw, digest := newMailToken(l.Account)
+	raw, digest := newToken(mailPrefix, l.Account)
 	err = s.db.InTx(ctx, func(tx *store.Tx) error {
 		expires := tx.Now.Add(t.ttl)
 		if l.Account == "" {

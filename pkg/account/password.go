@@ -44,7 +44,7 @@ func (s *Service) verify(ctx context.Context, l lane, password, hash string) (ok
 func (s *Service) takeTurn(ctx context.Context, l lane) error {
 	err := s.hashers.take(ctx, l)
 	if billing.CodeOf(err) == billing.ETooMany {
-		return s.holdBack(ctx, holdFor)
+		s.pause(ctx)
 	}
 	return err
 }

@@ -10,8 +10,8 @@ import (
 )
 
 // ChangePassword sets a new password for a caller who knows the current one. It ends all other logins of the account
-// and every token that a mail carried. Errors: EInvalid, EUnauthorized, EConflict (the password was changed in the
-// meantime), ETooMany.
+// and every token that a mail carried, and stops a change of the email. Errors: EInvalid, EUnauthorized, EConflict (the
+// password was changed in the meantime), EAccountClosed, ETooMany, EPasswordLoginOff.
 func (s *Service) ChangePassword(ctx context.Context, c token.Claims, current, password string) error {
 	if err := s.passwordsOn(); err != nil {
 		return err
@@ -28,7 +28,7 @@ func (s *Service) ChangePassword(ctx context.Context, c token.Claims, current, p
 		return err
 	}
 	return s.db.InTx(ctx, func(tx *store.Tx) error {
-		if _, err := s.lockConfirmed(ctx, tx, c, a.PasswordHash); err != nil {
+		if err := lockConfirmed(ctx, tx, c, a.PasswordHash); err != nil {
 			return err
 		}
 		if err := s.setPassword(ctx, tx, a, hash); err != nil {
@@ -50,7 +50,11 @@ func (s *Service) confirm(
 	if err != nil {
 		return a, passwordTry{}, gone(err)
 	}
-	try, err := s.tryPassword(ctx, a.Email, password, cmp.Or(a.PasswordHash, s.decoy))
+	try, l, err := s.admit(ctx, a.Email)
+	if err != nil {
+		return a, passwordTry{}, err
+	}
+	try.OK, try.newer, err = s.verify(ctx, l, password, cmp.Or(a.PasswordHash, s.decoy))
 	if err == nil && (!try.OK || a.PasswordHash == "") {
 		err = billing.Invalid(pointer, "is not the account's password")
 	}
@@ -58,22 +62,13 @@ func (s *Service) confirm(
 }
 
 // lockConfirmed locks the account of a caller whose password was right a moment ago. Errors: EConflict if it has
-// another password by now, EUnauthorized if the login has ended.
-func (s *Service) lockConfirmed(
-	ctx context.Context, tx *store.Tx, c token.Claims, hash string,
-) (billing.Account, error) {
-	a, err := tx.LockAccount(ctx, c.Account)
-	if err != nil {
-		return a, gone(err)
+// another password by now, EUnauthorized if the login has ended, EAccountClosed.
+func lockConfirmed(ctx context.Context, tx *store.Tx, c token.Claims, hash string) error {
+	a, err := tx.LockOpen(ctx, c.Account, c.Login)
+	if err == nil && a.PasswordHash != hash {
+		err = billing.Errorf(billing.EConflict, "The password was changed in the meantime.")
 	}
-	if a.PasswordHash != hash {
-		return a, billing.Errorf(billing.EConflict, "The password was changed in the meantime.")
-	}
-	states, err := tx.LoginStates(ctx, []billing.LoginKey{{Account: c.Account, ID: c.Login}})
-	if err == nil && !states[c.Login].Lives(tx.Now) {
-		err = billing.Errorf(billing.EUnauthorized, "This login has ended. Log in again.")
-	}
-	return a, err
+	return gone(err)
 }
 
 // setPassword writes a new password, ends all tokens that mails carried, and tells the person. The caller holds the

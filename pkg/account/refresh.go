@@ -2,10 +2,6 @@ package account
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/hex"
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
@@ -23,39 +19,13 @@ const (
 	maxSuccessors = 20
 )
 
-// newRefresh returns a new refresh token and the hash to store. The token has 256 random bits, so a plain hash is
-// enough. It names its account, because the hash is looked up among the account's tokens: psr_acc_….<random>.
-func newRefresh(account billing.AccountID) (raw, hash string) {
-	b := make([]byte, 32)
-	rand.Read(b)
-	raw = refreshPrefix + string(account) + "." + base64.RawURLEncoding.EncodeToString(b)
-	return raw, hashToken(raw)
-}
-
-// accountOfRefresh returns the account that a refresh token names, or "" if the token is not one of ours. This proves
-// nothing: the hash covers the whole token.
-func accountOfRefresh(raw string) billing.AccountID { return accountOfToken(raw, refreshPrefix) }
-
-func hashToken(raw string) string {
-	sum := sha256.Sum256([]byte(raw))
-	return hex.EncodeToString(sum[:])
-}
-
-func notOfIDs(r rune) bool {
-	return r != '_' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
-}
-
-// beginLogin starts a login, which is a family of refresh tokens for one device. It locks the account, so no login
-// begins after the account was closed. Errors: EAccountClosed.
+// beginLogin starts a login, which is a family of refresh tokens for one device. The transaction holds the account's
+// lock, so no login begins after the account was closed. Errors: EAccountClosed.
 func (s *Service) beginLogin(ctx context.Context, tx *store.Tx, a billing.Account) (Session, error) {
-	locked, err := tx.LockAccount(ctx, a.ID)
-	if err == nil {
-		err = locked.Closed()
+	if err := a.Closed(); err != nil {
+		return Session{}, err
 	}
-	if err == nil {
-		err = makeRoom(ctx, tx, a.ID)
-	}
-	if err != nil {
+	if err := makeRoom(ctx, tx, a.ID); err != nil {
 		return Session{}, err
 	}
 	login := billing.Login{
@@ -71,7 +41,7 @@ func (s *Service) beginLogin(ctx context.Context, tx *store.Tx, a billing.Accoun
 func (s *Service) nextRefresh(
 	ctx context.Context, tx *store.Tx, a billing.Account, login billing.SessionID, predecessor string,
 ) (Session, error) {
-	raw, hash := newRefresh(a.ID)
+	raw, hash := newToken(refreshPrefix, a.ID)
 	if err := tx.InsertRefreshToken(
 		ctx,
 		billing.RefreshToken{AccountID: a.ID, Hash: hash, LoginID: login, Predecessor: predecessor, CreatedAt: tx.Now},
@@ -85,24 +55,16 @@ func (s *Service) nextRefresh(
 // long as none of its successors was used: then its response was lost. Otherwise two parties hold tokens of one login.
 // No one can tell which of them is the thief, so the login ends. Errors: EUnauthorized, ETooMany.
 func (s *Service) Refresh(ctx context.Context, raw string) (Session, error) {
-	out, err := s.exchangeRefresh(ctx, raw)
-	if billing.CodeOf(err) == billing.EUnauthorized {
-		err = s.guessed(ctx, err)
-	}
-	return out, err
-}
-
-func (s *Service) exchangeRefresh(ctx context.Context, raw string) (Session, error) {
 	var out Session
 	var refused *billing.Error
 	unknown := billing.Errorf(billing.EUnauthorized, "The refresh token is not known. Log in again.")
-	account := accountOfRefresh(raw)
+	account := accountOfToken(raw, refreshPrefix)
 	if account == "" {
-		return out, unknown
+		return out, s.guessed(ctx, unknown)
 	}
 	err := s.db.InTx(ctx, func(tx *store.Tx) error {
 		refused = nil
-		token, login, err := tx.LockRefreshToken(ctx, account, hashToken(raw))
+		token, login, err := tx.LockRefreshToken(ctx, account, hashOf(raw))
 		if billing.CodeOf(err) == billing.ENotFound {
 			refused = unknown
 			return nil
@@ -132,6 +94,8 @@ func (s *Service) exchangeRefresh(ctx context.Context, raw string) (Session, err
 	switch {
 	case err != nil:
 		return Session{}, err
+	case refused == unknown:
+		return Session{}, s.guessed(ctx, unknown)
 	case refused != nil:
 		return Session{}, refused
 	}
@@ -193,12 +157,12 @@ func refuseRefresh(
 
 // Logout ends the login of a refresh token. An unknown token is no error: it ends nothing.
 func (s *Service) Logout(ctx context.Context, raw string) error {
-	account := accountOfRefresh(raw)
+	account := accountOfToken(raw, refreshPrefix)
 	if account == "" {
 		return nil
 	}
 	return s.db.InTx(ctx, func(tx *store.Tx) error {
-		login, err := tx.LoginOf(ctx, account, hashToken(raw))
+		login, err := tx.LoginOf(ctx, account, hashOf(raw))
 		if billing.CodeOf(err) == billing.ENotFound {
 			return nil
 		}

@@ -13,7 +13,7 @@ func (s *Service) PrivateRegistration() bool { return s.private }
 // AskToRegister has a mail sent to an address: with a token that completes the registration, or, if an account has the
 // address, with a notice. It does the same work in both cases. The password is checked, so that the person can be told
 // at once, but it is not kept: only the reader of the mail sets one. Errors: EInvalid, EConflict (no mailer),
-// ETooMany.
+// ETooMany, EPasswordLoginOff.
 func (s *Service) AskToRegister(ctx context.Context, email, password string) error {
 	if err := s.passwordsOn(); err != nil {
 		return err
@@ -35,12 +35,13 @@ func (s *Service) AskToRegister(ctx context.Context, email, password string) err
 }
 
 // CompleteRegistration makes the account of an address for the reader of its mail, and logs in. The address is verified
-// by it. Errors: EInvalid, EEmailTaken (the address got an account while the mail was on its way), ETooMany.
+// by it. Errors: EInvalid, EEmailTaken (the address got an account while the mail was on its way), ETooMany,
+// EPasswordLoginOff.
 func (s *Service) CompleteRegistration(ctx context.Context, raw, password string) (out Session, err error) {
 	if err := s.passwordsOn(); err != nil {
 		return out, err
 	}
-	digest := hashToken(raw)
+	digest := hashOf(raw)
 	email, err := s.db.RegistrationEmail(ctx, digest, s.db.Now())
 	if err != nil {
 		return out, s.unusable(ctx, err)
@@ -61,8 +62,10 @@ func (s *Service) CompleteRegistration(ctx context.Context, raw, password string
 		if err := tx.InsertAccount(ctx, a); err != nil {
 			return err
 		}
-		out, err = s.beginLogin(ctx, tx, a)
-		return err
+		if out, err = s.beginLogin(ctx, tx, a); err != nil {
+			return err
+		}
+		return s.knows(ctx, tx, email)
 	})
 	return out, s.unusable(ctx, err)
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // Proves that a private registration makes no account before the mail is read. Its reader sets the password: the one of
-// whoever asked for the mail opens nothing. The owner of a taken address is told.
+// the person who asked for the mail opens nothing. The owner of a taken address is told.
 func TestPrivateRegistration(t *testing.T) {
 	t.Parallel()
 	eachPost(t, func(p *post) {

@@ -33,7 +33,7 @@ func (s *Service) Reset(ctx context.Context, raw, password string) error {
 	if err := s.passwordsOn(); err != nil {
 		return err
 	}
-	id, digest := accountOfMailToken(raw), hashToken(raw)
+	id, digest := accountOfToken(raw, mailPrefix), hashOf(raw)
 	email, err := s.db.MailTokenEmail(ctx, id, billing.MailTokenReset, digest, s.db.Now())
 	if err != nil {
 		return s.unusable(ctx, err) // before the hash: no one makes this server compute with a token that never was
@@ -64,6 +64,9 @@ func (s *Service) Reset(ctx context.Context, raw, password string) error {
 				return err
 			}
 		}
-		return tx.RevokeLogins(ctx, id)
+		if err := tx.RevokeLogins(ctx, id); err != nil {
+			return err
+		}
+		return s.knows(ctx, tx, a.Email)
 	}))
 }

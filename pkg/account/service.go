@@ -10,7 +10,8 @@ import (
 )
 
 // SpendFor debits points of an account for a service, as Spend does for the customer. The token of the result is "".
-// Errors: *RefusedSpend (EInsufficientPoints), EStripeUnavailable, EKeyReused, EInvalid, ENotFound.
+// Errors: *RefusedSpend (EInsufficientPoints), EStripeUnavailable, EKeyReused, EInvalid, ERequestCap, EDailyCap,
+// EAccountClosed, ENotFound.
 func (s *Service) SpendFor(
 	ctx context.Context, k billing.ServiceKey, id billing.AccountID, r ledger.SpendRequest,
 ) (Spent, error) {

@@ -333,7 +333,7 @@ func TestNamed(t *testing.T) {
 }
 
 // TestNoPassword proves that no password opens an account without one, not even the empty one and the decoy's, and that
-// the answer is that of a wrong password.
+// the response is the one to a wrong password.
 func TestNoPassword(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {

@@ -2,7 +2,6 @@ package account
 
 import (
 	"context"
-	"slices"
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/store"
@@ -52,15 +51,15 @@ func (s *Service) NameLogin(
 		if _, err := tx.LockOpen(ctx, c.Account, c.Login); err != nil {
 			return gone(err)
 		}
-		live, err := tx.Logins(ctx, c.Account, tx.Now, 2*maxLogins)
+		if l, err = tx.Login(ctx, c.Account, id); billing.CodeOf(err) == billing.ENotFound {
+			return noSession()
+		}
 		if err != nil {
 			return err
 		}
-		i := slices.IndexFunc(live, func(l billing.Login) bool { return l.ID == id })
-		if i < 0 {
+		if l.RevokedAt != nil || !tx.Now.Before(l.ExpiresAt) {
 			return noSession()
 		}
-		l = live[i]
 		l.Name = name
 		return tx.NameLogin(ctx, c.Account, id, name)
 	})

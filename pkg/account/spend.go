@@ -35,7 +35,8 @@ func (e *RefusedSpend) Error() string { return e.Cause.Error() }
 func (e *RefusedSpend) Unwrap() error { return e.Cause }
 
 // Spend debits points for a caller who holds the given token. synced decides when to ask Stripe. Errors: *RefusedSpend
-// (EInsufficientPoints), EStripeUnavailable, EKeyReused, EInvalid, EActionRequired, ERequestCap, EDailyCap.
+// (EInsufficientPoints), EStripeUnavailable, EKeyReused, EInvalid, EActionRequired, ERequestCap, EDailyCap,
+// EUnauthorized (the login has ended, or the account is gone), EAccountClosed.
 func (s *Service) Spend(ctx context.Context, c token.Claims, r ledger.SpendRequest) (Spent, error) {
 	spent, err := s.spend(ctx, s.customer(c), r)
 	return spent, gone(err)
@@ -77,7 +78,7 @@ func (s *Service) spent(ctx context.Context, c caller, spent ledger.Spent, outco
 	if err != nil {
 		return Spent{}, err
 	}
-	raw, err := c.mint(ctx, spent.Account)
+	raw, err := c.mint(ctx, spent.Account, !spent.Replayed)
 	return Spent{
 		Entry:    spent.Entry,
 		Account:  spent.Account,
@@ -128,7 +129,7 @@ func (s *Service) refuse(
 		return &billing.Error{Code: billing.EStripeUnavailable, Err: cause, RetryAfter: 2 * time.Second,
 			Message: "Stripe did not respond, and the points known here do not suffice. Try again with the same Idempotency-Key."}
 	}
-	raw, err := c.mint(ctx, a)
+	raw, err := c.mint(ctx, a, false)
 	if err != nil {
 		return err
 	}

@@ -58,19 +58,10 @@ type Watch struct {
 // Follow watches the caller's account until Close, or until a newer follower takes the place: join says when. Errors:
 // EUnauthorized if the login has ended, ETooMany.
 func (s *Service) Follow(ctx context.Context, c token.Claims) (*Watch, error) {
-	w, err := s.watches.join(c, addressOf(ctx))
-	if err != nil {
+	if err := s.RequireLogin(ctx, c); err != nil { // before it may take another one's place
 		return nil, err
 	}
-	states, err := s.watches.look(ctx, []billing.LoginKey{{Account: c.Account, ID: c.Login}})
-	if err == nil && !states[c.Login].Lives(s.db.Now()) {
-		err = billing.Ended()
-	}
-	if err != nil {
-		w.Close()
-		return nil, err
-	}
-	return w, nil
+	return s.watches.join(c, addressOf(ctx))
 }
 
 // Followers returns the number of followers at this process.

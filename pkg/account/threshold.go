@@ -16,7 +16,7 @@ func (s *Service) Threshold(ctx context.Context, c token.Claims) (*billing.Point
 }
 
 // SetThreshold sets the number of points that the caller counts as low; nil leaves it to the operator. Setting it sends
-// no event. Errors: EUnauthorized.
+// no event. Errors: EUnauthorized, EAccountClosed.
 func (s *Service) SetThreshold(ctx context.Context, c token.Claims, points *billing.Points) error {
 	return gone(s.db.InTx(ctx, func(tx *store.Tx) error {
 		if _, err := tx.LockOpen(ctx, c.Account, c.Login); err != nil {

@@ -2,8 +2,6 @@ package account
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
@@ -31,21 +29,12 @@ type passwordTry struct {
 	known   time.Time         // until when the address is known at the account
 }
 
-// tryPassword compares a password with its stored form, unless there were too many tries lately. Every check of a
-// password goes through it. The tries are counted by a hash of the email, whether or not it has an account. A wrong
-// password costs the same in all cases. After a success, call succeed. Errors: ETooMany.
-func (s *Service) tryPassword(ctx context.Context, email, password, hash string) (passwordTry, error) {
-	try, l, err := s.admit(ctx, email)
-	if err != nil {
-		return passwordTry{}, err
-	}
-	try.OK, try.newer, err = s.verify(ctx, l, password, hash)
-	return try, err
-}
-
-// admit counts one try of a password, or refuses it. An address that logged in to the account before has an allowance
-// of its own there. So a flood from other addresses, and one from the same address for other accounts, does not hold up
-// the account's owner. Errors: ETooMany.
+// admit counts one try of a password, or refuses it. Every check of a password begins with it. The tries are counted by
+// a hash of the email, whether or not it has an account. A wrong password costs the same in all cases. After a success,
+// call succeed.
+//
+// An address that logged in to the account before has an allowance of its own there. So a flood from other addresses,
+// and one from the same address for other accounts, does not hold up the account's owner. Errors: ETooMany.
 func (s *Service) admit(ctx context.Context, email string) (passwordTry, lane, error) {
 	from := addressOf(ctx)
 	if s.unthrottled || from == "" {
@@ -163,6 +152,15 @@ func outrun(kind billing.AttemptKind, seen, counted billing.AttemptCount, now ti
 
 // holdBack refuses an attempt, after a second if few are held. Errors: ETooMany, always.
 func (s *Service) holdBack(ctx context.Context, wait time.Duration) error {
+	s.pause(ctx)
+	return &billing.Error{
+		Code: billing.ETooMany, Message: "Too many attempts. Wait before the next one.",
+		RetryAfter: max(wait-holdFor, time.Second),
+	}
+}
+
+// pause waits a second before a refusal, if few others do.
+func (s *Service) pause(ctx context.Context) {
 	select {
 	case s.held <- struct{}{}:
 		second := time.NewTimer(holdFor)
@@ -173,10 +171,6 @@ func (s *Service) holdBack(ctx context.Context, wait time.Duration) error {
 		}
 		<-s.held
 	default:
-	}
-	return &billing.Error{
-		Code: billing.ETooMany, Message: "Too many attempts. Wait before the next one.",
-		RetryAfter: max(wait-holdFor, time.Second),
 	}
 }
 
@@ -201,8 +195,9 @@ func (s *Service) succeed(ctx context.Context, tx *store.Tx, a billing.Account, 
 	return nil
 }
 
-// knows makes the caller's address known at an account whose owner has proven that it is theirs, by other means than a
-// password.
+// knows makes the caller's address known at the account of an email, for a caller who has just set its password: by a
+// registration, or with the token of a mail. It comes last in the transaction, because other requests count at this
+// table's rows.
 func (s *Service) knows(ctx context.Context, tx *store.Tx, email string) error {
 	from := addressOf(ctx)
 	if s.unthrottled || from == "" {
@@ -234,10 +229,4 @@ func (s *Service) guessed(ctx context.Context, unknown error) error {
 		return err
 	}
 	return unknown
-}
-
-// hashOf returns what stands for an email in the table of attempts: no one can read there who tried to log in where.
-func hashOf(text string) string {
-	sum := sha256.Sum256([]byte(text))
-	return hex.EncodeToString(sum[:])
 }

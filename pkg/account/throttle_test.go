@@ -140,12 +140,39 @@ func TestOwnerIsNotLockedOut(t *testing.T) {
 		if n := f.wrongUntil(f.s, always("203.0.113.1"), always("ada@example.com")); n != 9 {
 			t.Errorf("%d wrong passwords from the known address", n)
 		}
+		f.byMail()
+		f.wrongUntil(f.s, each("198.51.103.%d"), always("ada@example.com"))
+		f.wrongUntil(f.s, each("198.51.104.%d"), always("eve@example.com"))
+		for _, email := range []string{"ada@example.com", "eve@example.com"} {
+			if got := f.login(f.s, "192.0.2.7", email, another); got != "in" {
+				t.Errorf("%s, from the address at which a mail was used: %s", email, got)
+			}
+		}
 		f.now = f.now.Add(billing.KnownFor)
 		f.wrongUntil(f.s, each("198.51.102.%d"), always("ada@example.com"))
-		if got := f.login(f.s, "192.0.2.1", "ada@example.com", password); got == "in" {
-			t.Error("an address is known for ever")
+		if got := f.login(f.s, "192.0.2.1", "ada@example.com", another); got == "in" {
+			t.Error("an address is known without end")
 		}
 	})
+}
+
+// byMail sets the password of ada@example.com and registers eve@example.com, from one address, with tokens of mails.
+func (f *flood) byMail() {
+	f.t.Helper()
+	a, err := f.s.db.AccountByEmail(f.t.Context(), "ada@example.com")
+	must(f.t, err)
+	reset, resetHash := newToken(mailPrefix, a.ID)
+	complete, completeHash := newToken(mailPrefix, "")
+	must(f.t, f.s.db.InTx(f.t.Context(), func(tx *store.Tx) error {
+		expires := tx.Now.Add(time.Minute)
+		must(f.t, tx.SaveRegistration(f.t.Context(), "eve@example.com", completeHash, expires))
+		return tx.SaveMailToken(f.t.Context(), billing.MailToken{
+			AccountID: a.ID, Kind: billing.MailTokenReset, Digest: resetHash, Email: a.Email, ExpiresAt: expires,
+		})
+	}))
+	must(f.t, f.s.Reset(f.from("192.0.2.7"), reset, another))
+	_, err = f.s.CompleteRegistration(f.from("192.0.2.7"), complete, another)
+	must(f.t, err)
 }
 
 // TestHonestLoginsAreFree proves that right passwords count against no one else: 25 people log in at one address, one
@@ -201,15 +228,25 @@ func TestAttemptsTogether(t *testing.T) {
 }
 
 // TestGuessedTokens proves that tokens that are not known are limited by address, and that a token that is known works
-// from the same address all the time.
+// from the same address all the time. A token whose login has ended is known: an app that sends it again guesses
+// nothing.
 func TestGuessedTokens(t *testing.T) {
 	t.Parallel()
 	eachFlood(t, func(t *testing.T, f *flood) {
 		in, err := f.s.Register(f.from("203.0.113.1"), "ada@example.com", password)
 		must(t, err)
+		ended, err := f.s.Login(f.from("203.0.113.1"), "ada@example.com", password)
+		must(t, err)
+		must(t, f.s.Logout(t.Context(), ended.Refresh))
+		for range 40 {
+			_, err := f.s.Refresh(f.from("203.0.113.1"), ended.Refresh)
+			if billing.CodeOf(err) != billing.EUnauthorized {
+				t.Fatalf("a token that has ended: %v", err)
+			}
+		}
 		codes := map[billing.Code]int{}
 		for range 40 {
-			guess, _ := newRefresh(in.Account.ID)
+			guess, _ := newToken(refreshPrefix, in.Account.ID)
 			_, err := f.s.Refresh(f.from("203.0.113.1"), guess)
 			codes[billing.CodeOf(err)]++
 		}

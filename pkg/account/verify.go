@@ -47,7 +47,7 @@ func (s *Service) ChangeEmail(ctx context.Context, c token.Claims, email, passwo
 		return err
 	}
 	return s.db.InTx(ctx, func(tx *store.Tx) error {
-		if _, err := s.lockConfirmed(ctx, tx, c, a.PasswordHash); err != nil {
+		if err := lockConfirmed(ctx, tx, c, a.PasswordHash); err != nil {
 			return err
 		}
 		// Its letter gives it a digest. Whatever must stop the change deletes it, also while the letter waits.
@@ -69,7 +69,7 @@ func (s *Service) ChangeEmail(ctx context.Context, c token.Claims, email, passwo
 // Errors: EInvalid, EEmailTaken (another account took the address while the mail was on its way), EAccountClosed,
 // ETooMany.
 func (s *Service) VerifyEmail(ctx context.Context, raw string) error {
-	id, digest := accountOfMailToken(raw), hashToken(raw)
+	id, digest := accountOfToken(raw, mailPrefix), hashOf(raw)
 	return s.unusable(ctx, s.db.InTx(ctx, func(tx *store.Tx) error {
 		a, err := tx.LockAccount(ctx, id)
 		if err != nil {

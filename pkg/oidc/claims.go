@@ -96,14 +96,11 @@ func read(raw string) (h header, c claims, err error) {
 
 // refusal returns why a token with a good signature is not accepted, or "".
 func (s Settings) refusal(c claims, nonce string, now time.Time) string {
-	age := now.Sub(time.Unix(int64(c.IssuedAt), 0))
 	switch {
 	case c.Subject == "" || len(c.Subject) > maxSubject || !billing.IsStorable(c.Subject):
 		return "its subject is missing or not usable"
-	case age < -skew:
+	case c.age(now) < -skew:
 		return "it was issued in the future"
-	case age > s.maxAge():
-		return "it was issued more than " + s.maxAge().String() + " ago: get a new one"
 	case nonce != "" && c.Nonce != nonce:
 		return "its nonce is another one"
 	case c.Events != nil:
@@ -119,6 +116,12 @@ func (s Settings) refusal(c claims, nonce string, now time.Time) string {
 	}
 	return ""
 }
+
+// outdated reports whether a token was issued too long ago, whatever its own end is.
+func (s Settings) outdated(c claims, now time.Time) bool { return c.age(now) > s.maxAge() }
+
+// age returns how long ago a token was issued.
+func (c claims) age(now time.Time) time.Duration { return now.Sub(time.Unix(int64(c.IssuedAt), 0)) }
 
 // refuseAudience returns why a token is not meant for the operator's clients, or "".
 func (s Settings) refuseAudience(c claims) string {

@@ -40,6 +40,9 @@ func New(settings []Settings, now func() time.Time) *Issuers {
 	return all
 }
 
+// ErrExpired is the cause of EUnauthorized for a token that its issuer signed, and that is too old by now.
+var ErrExpired = errors.New("oidc: the token has expired")
+
 // Verify checks an ID token and returns the identity that it proves. nonce is what the caller sent to the issuer when
 // it asked for the token, or "" if it sent none. Errors: EUnauthorized, EIssuerUnavailable.
 func (all *Issuers) Verify(ctx context.Context, raw, nonce string) (billing.Identity, error) {
@@ -66,7 +69,7 @@ func (all *Issuers) Verify(ctx context.Context, raw, nonce string) (billing.Iden
 	var expired *oidc.TokenExpiredError
 	switch {
 	case errors.As(err, &expired):
-		return billing.Identity{}, refused(err, "it has expired")
+		return billing.Identity{}, refused(ErrExpired, "it has expired") // go-oidc verified the signature before
 	case err != nil:
 		return billing.Identity{}, refused(err, "its signature or its times are not valid")
 	case token.Issuer != c.Issuer || token.Subject != c.Subject:
@@ -74,6 +77,10 @@ func (all *Issuers) Verify(ctx context.Context, raw, nonce string) (billing.Iden
 	}
 	if why := i.refusal(c, nonce, all.now()); why != "" {
 		return billing.Identity{}, refused(nil, why)
+	}
+	if i.outdated(c, all.now()) {
+		why := "it was issued more than " + i.maxAge().String() + " ago: get a new one"
+		return billing.Identity{}, refused(ErrExpired, why)
 	}
 	return billing.Identity{Issuer: c.Issuer, Subject: c.Subject, Email: i.believed(c)}, nil
 }
