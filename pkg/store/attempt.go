@@ -102,11 +102,12 @@ func (tx *Tx) KeepKnown(ctx context.Context, subject string, until time.Time) er
 // maxForgotten bounds how many rows one look deletes, so that a flood's rows do not keep a transaction open.
 const maxForgotten = 10_000
 
-// DeleteOldAttempts deletes counts that are back at zero.
+// DeleteOldAttempts deletes counts that are back at zero. It asks for that twice: an attempt may be counted between the
+// choice of a row and its deletion.
 func (tx *Tx) DeleteOldAttempts(ctx context.Context) error {
 	return translate(tx.q(ctx).Exec(
-		`DELETE FROM attempts WHERE (kind, subject) IN
+		`DELETE FROM attempts WHERE zero_us < ? AND (kind, subject) IN
 			(SELECT kind, subject FROM attempts WHERE zero_us < ? ORDER BY zero_us LIMIT ?)`,
-		tx.Now.UnixMicro(), maxForgotten,
+		tx.Now.UnixMicro(), tx.Now.UnixMicro(), maxForgotten,
 	).Error)
 }

@@ -1,9 +1,15 @@
 package store_test
 
 import (
+	"context"
+	"errors"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/store"
@@ -80,6 +86,73 @@ func TestCountAttempts(t *testing.T) {
 		must(err)
 		if len(read) != 1 || !read[known].ZeroAt.Equal(until) {
 			t.Errorf("kept: %v", read)
+		}
+	})
+}
+
+// Proves that an attempt that is counted while old counts are deleted is kept. The deletion waits for the row that it
+// chose, and finds that the count is no longer at zero.
+func TestDeleteOldAttemptsBeside(t *testing.T) {
+	t.Parallel()
+	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
+		count(t, db, tries[0])
+		clock.Advance(24 * time.Hour)
+		var all errgroup.Group
+		err := db.InTx(t.Context(), func(tx *store.Tx) error {
+			_, err := tx.CountAttempts(t.Context(), tries[:1])
+			all.Go(func() error {
+				return db.InTx(t.Context(), func(tx *store.Tx) error { return tx.DeleteOldAttempts(t.Context()) })
+			})
+			if db.Dialect() == store.Postgres {
+				storetest.WaitForLock(t, db)
+			}
+			return err
+		})
+		if err := errors.Join(err, all.Wait()); err != nil {
+			t.Fatal(err)
+		}
+		if read, err := db.Attempts(t.Context(), tries[:1]); err != nil || len(read) != 1 {
+			t.Errorf("%v, %v", read, err)
+		}
+	})
+}
+
+// Proves that a mail finds its budget, however a deletion of old ones falls. Here it begins after the first statement.
+func TestLockMailBudgetBeside(t *testing.T) {
+	t.Parallel()
+	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
+		first := clock.Now()
+		lock := func(tx *store.Tx) error {
+			wholeAt, err := tx.LockMailBudget(t.Context(), "a")
+			if err == nil && !wholeAt.Equal(first) {
+				t.Errorf("it is whole at %v", wholeAt)
+			}
+			return err
+		}
+		if err := db.InTx(t.Context(), lock); err != nil {
+			t.Fatal(err)
+		}
+		clock.Advance(time.Hour)
+		var begun, deleted atomic.Bool
+		var all errgroup.Group
+		db.Watch(func(_ context.Context, statement string) {
+			if !strings.HasPrefix(statement, "INSERT") || begun.Swap(true) {
+				return
+			}
+			all.Go(func() error {
+				defer deleted.Store(true)
+				return db.InTx(t.Context(), func(tx *store.Tx) error { return tx.DeleteOldMail(t.Context()) })
+			})
+			if db.Dialect() == store.Postgres {
+				storetest.WaitFor(t, "the deletion is done, or waits", func() bool {
+					return deleted.Load() || storetest.Count(t, db, `SELECT count(*) FROM pg_stat_activity
+						WHERE datname = current_database() AND wait_event_type = 'Lock'`) > 0
+				})
+			}
+		})
+		err := db.InTx(t.Context(), lock)
+		if err := errors.Join(err, all.Wait()); err != nil {
+			t.Fatal(err)
 		}
 	})
 }

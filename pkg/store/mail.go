@@ -118,15 +118,13 @@ func (tx *Tx) UseRegistration(ctx context.Context, digest string) (string, error
 }
 
 // LockMailBudget returns when the budget of an address or an account is whole again, and makes others that ask for it
-// wait until this transaction ends.
+// wait until this transaction ends. It is one statement, because the row may be deleted between two.
 func (tx *Tx) LockMailBudget(ctx context.Context, name string) (time.Time, error) {
-	err := tx.q(ctx).Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "name"}}, DoNothing: true}).
-		Create(&mailBudgetRow{Name: name, WholeAt: stamp{tx.Now}}).Error
-	if err != nil {
-		return time.Time{}, translate(err)
-	}
 	var row mailBudgetRow
-	err = tx.q(ctx).Clauses(clause.Locking{Strength: "UPDATE"}).Where("name = ?", name).Take(&row).Error
+	err := tx.q(ctx).Raw(
+		`INSERT INTO mail_budgets (name, whole_at) VALUES (?, ?)
+		ON CONFLICT (name) DO UPDATE SET name = excluded.name RETURNING name, whole_at`, name, stamp{tx.Now},
+	).Scan(&row).Error
 	return row.WholeAt.Time, translate(err)
 }
 
