@@ -71,7 +71,8 @@ type Granted struct {
 
 // GrantFor grants points to an account, once for each Idempotency-Key and once for each reference. All of it happens
 // under the account's lock, so of two requests with one key or one reference, the second finds what the first did.
-// Errors: ENotFound, EKeyReused, EConflict (the reference granted something else), EInvalid.
+// A disabled account still gets points. One whose deletion was asked for does not, because no one could use them.
+// Errors: ENotFound, EKeyReused, EConflict (the reference granted something else), EInvalid, EAccountClosed.
 func (s *Service) GrantFor(
 	ctx context.Context, k billing.ServiceKey, id billing.AccountID, r ServiceGrant,
 ) (out Granted, err error) {
@@ -87,6 +88,9 @@ func (s *Service) GrantFor(
 		out.Account = a
 		if out.Entry, out.Replayed, err = grantedBefore(ctx, tx, id, r); err != nil || out.Replayed {
 			return err
+		}
+		if a.DeletingAt != nil {
+			return a.Closed()
 		}
 		if r.ExpiresAt != nil && !r.ExpiresAt.After(tx.Now) {
 			return billing.Invalid("/expires_at", "must be in the future")

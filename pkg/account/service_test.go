@@ -170,6 +170,33 @@ func TestServiceIsRefused(t *testing.T) {
 	})
 }
 
+// TestGrantToClosed proves that a disabled account gets what a service grants, and that one whose deletion was asked
+// for does not. A repeat of a grant from before still gets its outcome.
+func TestGrantToClosed(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		s, w := served(t, db)
+		grant := func(reference string) (Granted, error) {
+			return s.GrantFor(t.Context(), w.key, w.claims.Account, ServiceGrant{
+				Amount: 5, Reference: reference, Key: reference,
+			})
+		}
+		_, err := Disable(t.Context(), db, w.claims.Account, Decision{Reason: "fraud?"})
+		must(t, err)
+		_, err = grant("before")
+		must(t, err)
+		storetest.Change(t, db, w.claims.Account, func(ctx context.Context, tx *store.Tx, a billing.Account) error {
+			return tx.SetDeleting(ctx, a.ID)
+		})
+		if _, err := grant("after"); billing.CodeOf(err) != billing.EAccountClosed {
+			t.Errorf("%v", err)
+		}
+		if again, err := grant("before"); err != nil || !again.Replayed || again.Account.Available != 105 {
+			t.Errorf("%+v, %v", again, err)
+		}
+	})
+}
+
 // TestGrantOnce proves that one reference grants once to an account, under whatever Idempotency-Key and from whichever
 // service, however many requests come at once. Another account has the reference for itself.
 func TestGrantOnce(t *testing.T) {
