@@ -24,9 +24,6 @@ type CapPolicy struct {
 	Plans   map[string]Caps // while the window of a subscription of that plan contains the time
 }
 
-// None reports whether no account has a cap.
-func (p CapPolicy) None() bool { return p.Default == Caps{} && len(p.Plans) == 0 }
-
 // Of returns the caps of an account at a time, with NoCap for none.
 func (p CapPolicy) Of(a Account, now time.Time) Caps {
 	if s := a.Subscription; s != nil && s.Window.Contains(now) {

@@ -26,7 +26,8 @@ actions:
 	want := []billing.Action{
 		{ID: "minute", Points: 2, Per: 10, Max: 120}, {ID: "picture", Points: 30, Per: 1, Max: 100},
 	}
-	if !reflect.DeepEqual(c.Actions, want) || c.ActionsOnly || !c.Caps.None() {
+	if !reflect.DeepEqual(c.Actions, want) || c.ActionsOnly ||
+		!reflect.DeepEqual(c.Caps, billing.CapPolicy{}) {
 		t.Errorf("got %+v", c)
 	}
 	if a, ok := c.Action("picture"); !ok || a.Points != 30 {

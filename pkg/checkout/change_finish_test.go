@@ -33,7 +33,7 @@ func (s *planShop) diesWhen(method string, late bool) {
 	})
 }
 
-// killed asks for a change under the key "key" of a server that dies. Two minutes later nobody works on the change.
+// killed asks for a change under the key "key" of a server that dies. Two minutes later no server works on the change.
 func (s *planShop) killed(a billing.Account, do ask, method string, late bool) {
 	s.t.Helper()
 	s.diesWhen(method, late)

@@ -79,8 +79,8 @@ func TestWhoMayMovePoints(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		ctx := t.Context()
 		for name, c := range map[string]struct {
-			change               func(tx *store.Tx, id billing.AccountID, login billing.SessionID) error
-			byCustomer, byNobody billing.Code
+			change                func(tx *store.Tx, id billing.AccountID, login billing.SessionID) error
+			byCustomer, byService billing.Code
 		}{
 			"OK": {func(*store.Tx, billing.AccountID, billing.SessionID) error { return nil }, "", ""},
 			"ErrLoginEnded": {func(tx *store.Tx, id billing.AccountID, login billing.SessionID) error {
@@ -127,9 +127,9 @@ func TestWhoMayMovePoints(t *testing.T) {
 			_, err = ledger.Release(ctx, db, a.ID, ledger.ReleaseRequest{Login: login, Hold: second})
 			want("a release", err, c.byCustomer)
 			_, err = ledger.Spend(ctx, db, a.ID, ledger.SpendRequest{Amount: 1})
-			want("a service's spend", err, c.byNobody)
+			want("a service's spend", err, c.byService)
 			_, err = ledger.Hold(ctx, db, a.ID, ledger.HoldRequest{Amount: 1, TTL: time.Hour})
-			want("a service's hold", err, c.byNobody)
+			want("a service's hold", err, c.byService)
 			_, err = ledger.Capture(ctx, db, a.ID, ledger.CaptureRequest{Hold: third})
 			want("a service's capture", err, "")
 			_, err = ledger.Release(ctx, db, a.ID, ledger.ReleaseRequest{Hold: fourth})

@@ -159,13 +159,14 @@ func SpendReplay(
 	if r.Key == "" {
 		return s, false, nil
 	}
-	err = db.InTx(ctx, func(tx *store.Tx) (err error) {
-		if _, err = tx.LockOpen(ctx, id, r.Login); err == nil {
-			_, ok, err = tx.EntryByKey(ctx, id, r.Key)
-		}
+	if _, ok, err = db.EntryByKey(ctx, id, r.Key); err != nil || !ok {
+		return s, false, err
+	}
+	err = db.InTx(ctx, func(tx *store.Tx) error {
+		_, err := tx.LockOpen(ctx, id, r.Login)
 		return err
 	})
-	if err != nil || !ok {
+	if err != nil {
 		return s, false, err
 	}
 	if len(r.Metadata) == 0 {

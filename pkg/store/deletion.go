@@ -19,8 +19,9 @@ func (r reads) DeletingAccounts(
 
 // ErasePerson deletes the data of the account's person, for an account whose lock this transaction holds. The email
 // and the external id are free for another account. The points and the orders stay under the account's id, without the
-// texts that came from outside. So does the customer at Stripe, because what Stripe says later still concerns the
-// account.
+// descriptions, metadata and addresses that came from outside. The idempotency keys and the references of services'
+// grants stay, because a repeat must not take effect again. The customer at Stripe stays, because what Stripe says
+// later still concerns the account.
 func (tx *Tx) ErasePerson(ctx context.Context, a billing.Account) error {
 	none, err := toRowMetadata(nil)
 	if err != nil {

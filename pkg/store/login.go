@@ -21,6 +21,14 @@ type loginRow struct {
 
 func (loginRow) TableName() string { return "logins" }
 
+func fromRowLogin(row loginRow) billing.Login {
+	return billing.Login{
+		ID: billing.SessionID(row.ID), AccountID: billing.AccountID(row.AccountID), Name: row.Name,
+		CreatedAt: row.CreatedAt.Time, UsedAt: row.LastUsedAt.Time, ExpiresAt: row.ExpiresAt.Time,
+		RevokedAt: fromStamp(row.RevokedAt),
+	}
+}
+
 type refreshTokenRow struct {
 	AccountID   string `gorm:"primaryKey"`
 	Hash        string `gorm:"primaryKey"`
@@ -40,11 +48,14 @@ func (tx *Tx) InsertLogin(ctx context.Context, l billing.Login) error {
 	}).Error)
 }
 
-// InsertRefreshToken appends the next refresh token of a login, which is thereby used.
+// InsertRefreshToken appends a refresh token of a login. One that follows another means that the login is used.
 func (tx *Tx) InsertRefreshToken(ctx context.Context, t billing.RefreshToken) error {
-	if err := tx.q(ctx).Model(&loginRow{}).Where("account_id = ? AND id = ?", string(t.AccountID), string(t.LoginID)).
-		Update("last_used_at", stamp{t.CreatedAt}).Error; err != nil {
-		return translate(err)
+	if t.Predecessor != "" {
+		err := tx.q(ctx).Model(&loginRow{}).Where("account_id = ? AND id = ?", string(t.AccountID), string(t.LoginID)).
+			Update("last_used_at", stamp{t.CreatedAt}).Error
+		if err != nil {
+			return translate(err)
+		}
 	}
 	return translate(tx.q(ctx).Create(&refreshTokenRow{
 		AccountID:   string(t.AccountID),
@@ -80,17 +91,9 @@ func (tx *Tx) LockRefreshToken(
 		return billing.RefreshToken{}, billing.Login{}, translate(err)
 	}
 	return billing.RefreshToken{
-			AccountID: account, Hash: token.Hash, LoginID: id, Predecessor: fromNullable[string](token.Predecessor),
-			CreatedAt: token.CreatedAt.Time, UsedAt: fromStamp(token.UsedAt),
-		}, billing.Login{
-			ID:        id,
-			AccountID: account,
-			Name:      row.Name,
-			CreatedAt: row.CreatedAt.Time,
-			UsedAt:    row.LastUsedAt.Time,
-			ExpiresAt: row.ExpiresAt.Time,
-			RevokedAt: fromStamp(row.RevokedAt),
-		}, nil
+		AccountID: account, Hash: token.Hash, LoginID: id, Predecessor: fromNullable[string](token.Predecessor),
+		CreatedAt: token.CreatedAt.Time, UsedAt: fromStamp(token.UsedAt),
+	}, fromRowLogin(row), nil
 }
 
 // Successors counts the refresh tokens of the account that came from one, and how many of them were used.

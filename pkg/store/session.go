@@ -19,10 +19,7 @@ func (r reads) Logins(
 	}
 	logins := make([]billing.Login, len(rows))
 	for i, row := range rows {
-		logins[i] = billing.Login{
-			ID: billing.SessionID(row.ID), AccountID: account, Name: row.Name, CreatedAt: row.CreatedAt.Time,
-			UsedAt: row.LastUsedAt.Time, ExpiresAt: row.ExpiresAt.Time,
-		}
+		logins[i] = fromRowLogin(row)
 	}
 	return logins, nil
 }
@@ -35,10 +32,7 @@ func (r reads) Login(
 	if err := r.q(ctx).Where("account_id = ? AND id = ?", string(account), string(id)).Take(&row).Error; err != nil {
 		return billing.Login{}, translate(err)
 	}
-	return billing.Login{
-		ID: id, AccountID: account, Name: row.Name, CreatedAt: row.CreatedAt.Time, UsedAt: row.LastUsedAt.Time,
-		ExpiresAt: row.ExpiresAt.Time, RevokedAt: fromStamp(row.RevokedAt),
-	}, nil
+	return fromRowLogin(row), nil
 }
 
 // NameLogin gives a login of the account, whose lock this transaction holds, another name.

@@ -19,25 +19,14 @@ const clockMargin = 24 * time.Hour
 func (g *Gateway) OrderIntent(
 	ctx context.Context, customer billing.CustomerID, o billing.Order,
 ) (i billing.StripeIntent, ok bool, err error) {
-	i, ok, err = g.orderIntent(ctx, customer, o)
-	return i, ok, g.failure(err, "show the payment")
-}
-
-func (g *Gateway) orderIntent(
-	ctx context.Context, customer billing.CustomerID, o billing.Order,
-) (found billing.StripeIntent, ok bool, err error) {
 	if err := errors.Join(need("the order", string(o.ID)), need("the customer", string(customer))); err != nil {
-		return found, false, err
+		return i, false, err
 	}
-	if o.PaymentIntentID != "" {
-		found, err = g.intent(ctx, o.PaymentIntentID)
-		return found, err == nil, err
+	found, err := g.intents(ctx, Want{Customer: customer, Automatic: []billing.Order{o}})
+	if err != nil || len(found) == 0 {
+		return i, false, g.failure(err, "show the payment")
 	}
-	listed, err := g.listIntents(ctx, customer, []billing.Order{o})
-	if err != nil || len(listed) == 0 {
-		return found, false, err
-	}
-	return listed[0], true, nil
+	return found[0], true, nil
 }
 
 func (g *Gateway) intent(ctx context.Context, id billing.PaymentIntentID) (billing.StripeIntent, error) {

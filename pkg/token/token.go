@@ -115,7 +115,7 @@ func (i *Issuer) mint(a billing.Account, login billing.SessionID, now, until tim
 	}
 	if s := a.Subscription; s != nil {
 		c.Subscription = &Subscription{Plan: s.Plan, Status: s.Status, Window: s.Window}
-		if s.Window.Contains(i.now()) {
+		if s.Window.Contains(now) {
 			c.Subscription.Features = i.features(s.Plan)
 		}
 	}

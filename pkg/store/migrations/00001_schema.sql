@@ -177,9 +177,9 @@ CREATE TABLE request_budgets (
 
 -- Attempts of passwords, registrations and other requests that cost much or try a secret: counted by address and by a
 -- hash of the email, whether or not there is an account. A count is back at zero at `zero_us`, and each attempt moves
--- that on. Times are numbers, microseconds since 1970, so that one statement can add to them on both databases. A row of
--- the kind `known` is no count: it says until when an address is known at an account. It is in the database, so that all
--- replicas count together.
+-- that on. Times are numbers, microseconds since 1970, so that one statement can add to them on both databases. A row
+-- of the kind `known` is no count: it says until when an address is known at an account. It is in the database, so that
+-- all replicas count together.
 CREATE TABLE attempts (
     kind    text NOT NULL CONSTRAINT attempts_kind CHECK (kind IN
         ('address', 'pair', 'account', 'own', 'register', 'mail', 'token', 'known')),
@@ -217,9 +217,9 @@ CREATE TABLE refresh_tokens (
 CREATE INDEX refresh_tokens_login_id ON refresh_tokens (account_id, login_id);
 CREATE INDEX refresh_tokens_predecessor ON refresh_tokens (account_id, predecessor) WHERE predecessor IS NOT NULL;
 
--- What a mail carries to prove that its reader receives the mails of an address. Only the hash is stored. An account has
--- one token of a kind at a time. A token is deleted when it is used. A change of the email has its row, with the digest
--- '', before its mail is sent: what stops the change deletes the row.
+-- What a mail carries to prove that its reader receives the mails of an address. Only the hash is stored. An account
+-- has one token of a kind at a time. A token is deleted when it is used. A change of the email has its row, with the
+-- digest '', before its mail is sent: what stops the change deletes the row.
 CREATE TABLE mail_tokens (
     account_id text NOT NULL REFERENCES accounts (id),
     kind       text NOT NULL CONSTRAINT mail_tokens_kind CHECK (kind IN
