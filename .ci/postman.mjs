@@ -1,6 +1,6 @@
 // Runs every collection in docs/postman against a fresh `pointsync dev`. The collections find it by the variables base_url
-// and sandbox_url. It first fails if they leave out an operation of the contract. At the end it runs the snippet of
-// docs/tokens.md.
+// and sandbox_url. It first fails if they leave out an operation of the contract. At the end it runs the snippets of
+// docs/tokens.md and docs/prices.md.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';

@@ -1,21 +1,57 @@
-// Runs the JavaScript of docs/tokens.md, unchanged, against a running server. It must take a fresh token even if its own
-// clock is a little ahead or behind. It must refuse a token that has expired, is not valid yet, is not for it, or was
-// changed.
+// Runs the JavaScript of docs/tokens.md and docs/prices.md, unchanged, against a running server. It must take a fresh token
+// even if its own clock is a little ahead or behind. It must refuse a token that has expired, is not valid yet, is not for
+// it, or was changed. The same holds for a receipt.
 import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { root } from './dev.mjs';
 
-const code = /\n```js\n([^]*?)\n```\n/.exec(readFileSync(join(root, 'docs/tokens.md'), 'utf8'))?.[1];
-if (!code) throw new Error('docs/tokens.md has no JavaScript');
-const { claimsOf } = await import(`data:text/javascript,${encodeURIComponent(code)}`);
+// snippet imports the JavaScript of a page, after a change.
+async function snippet(page, change = (code) => code) {
+  const code = /\n```js\n([^]*?)\n```\n/.exec(readFileSync(join(root, page), 'utf8'))?.[1];
+  if (!code) throw new Error(`${page} has no JavaScript`);
+  return import(`data:text/javascript,${encodeURIComponent(change(code))}`);
+}
+
+const { claimsOf } = await snippet('docs/tokens.md');
 
 // checkSnippets returns the number of failed cases.
 export async function checkSnippets(api) {
-  const email = `snippet${process.pid}@example.com`;
-  const registered = await fetch(`${api}/auth/register`, {
-    method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ email, password: 'correct horse battery' }),
-  });
-  const { token } = await registered.json();
+  const { token } = await post(`${api}/auth/register`, { email: `snippet${process.pid}@example.com`, password: 'correct horse battery' });
+  return await checkTokens(api, token) + await checkReceipts(api, token);
+}
+
+async function post(url, body, headers = {}) {
+  const got = await fetch(url, { method: 'POST', headers: { 'Content-Type': 'application/json', ...headers }, body: JSON.stringify(body) });
+  if (!got.ok) throw new Error(`${url}: ${got.status} ${await got.text()}`);
+  return got.json();
+}
+
+// checkReceipts verifies the receipt of a spend as the operator's other services do. Only the API's address and the
+// place of the library differ from the page.
+async function checkReceipts(api, customer) {
+  const library = pathToFileURL(createRequire(join(root, 'tools/package.json')).resolve('jose')).href;
+  const { receiptOf } = await snippet('docs/prices.md', (code) => code.replace('http://127.0.0.1:8080', api).replace("'jose'", `'${library}'`));
+  const { token: admin } = await post(`${api}/auth/login`, { email: 'admin@example.com', password: 'correct horse battery' });
+  const { sub } = JSON.parse(Buffer.from(customer.split('.')[1], 'base64url').toString());
+  await post(`${api}/admin/accounts/${sub}/grants`, { amount: 100, reason: 'to spend' }, { Authorization: `Bearer ${admin}`, 'Idempotency-Key': 'snippet' });
+  const { spend, receipt, token } = await post(`${api}/points/spend`, { action: 'picture', quantity: 2 }, { Authorization: `Bearer ${customer}`, 'Idempotency-Key': 'snippet' });
+  const minutes = 60;
+  const cases = [
+    ['of a spend', true, receipt, 0],
+    ['to a clock 3 s behind', true, receipt, -3],
+    ['to a clock 3 s ahead', true, receipt, 3],
+    ['expired', false, receipt, 17 * minutes],
+    ['for another audience', false, receipt, 0, 'elsewhere'],
+    ['that is an access token', false, token, 0, 'pointsync'],
+    ['changed', false, receipt.slice(0, -4) + 'AAAA', 0],
+  ];
+  const read = async (raw, audience) => (await receiptOf(raw, 'pointsync', audience)).spend === spend.id;
+  return failures('docs/prices.md', 'receipt', cases, read);
+}
+
+async function checkTokens(api, token) {
   const [head, body, signature] = token.split('.');
   const other = Buffer.from(body, 'base64url').toString().replace('"points":', '"points":1');
   const minutes = 60;
@@ -31,25 +67,34 @@ export async function checkSnippets(api) {
     ['with a bad signature', false, `${head}.${body}.${signature.slice(0, -4)}AAAA`, 0],
     ['of an unknown key', false, `${Buffer.from('{"alg":"EdDSA","typ":"JWT","kid":"none"}').toString('base64url')}.${body}.${signature}`, 0],
   ];
+  const read = async (raw, audience) => typeof (await claimsOf(raw, api, 'pointsync', audience)).sub === 'string';
+  return failures('docs/tokens.md', 'token', cases, read);
+}
+
+// failures counts the cases in which a page's snippet takes what it should refuse, or refuses what it should take.
+async function failures(page, thing, cases, read) {
   let failed = 0;
   for (const [what, taken, raw, ahead, audience] of cases) {
-    if (await takes(raw, api, ahead, audience) === taken) continue;
-    console.error(`docs/tokens.md: a token ${what} was ${taken ? 'refused' : 'taken'}`);
+    if (await takes(read, raw, ahead, audience) === taken) continue;
+    console.error(`${page}: a ${thing} ${what} was ${taken ? 'refused' : 'taken'}`);
     failed++;
   }
-  console.log(`docs/tokens.md: ${cases.length} tokens, ${failed} faults`);
+  console.log(`${page}: ${cases.length} ${thing}s, ${failed} faults`);
   return failed;
 }
 
-// takes runs the snippet with a clock that is a given number of seconds ahead.
-async function takes(raw, api, ahead, audience) {
-  const { now } = Date;
-  Date.now = () => now() + ahead * 1000;
+// takes runs a snippet with clocks that are a given number of seconds ahead.
+async function takes(read, raw, ahead, audience) {
+  const { Date } = globalThis;
+  globalThis.Date = class extends Date {
+    constructor(...args) { super(...(args.length ? args : [Date.now() + ahead * 1000])); }
+    static now() { return Date.now() + ahead * 1000; }
+  };
   try {
-    return typeof (await claimsOf(raw, api, 'pointsync', audience)).sub === 'string';
+    return await read(raw, audience);
   } catch {
     return false;
   } finally {
-    Date.now = now;
+    globalThis.Date = Date;
   }
 }
