@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// line returns one line of an invoice: of basic (9.00 for 500), of pro (19.00 for 1200), or the operator's if item is
-// neither.
+// line returns one line of an invoice: of basic (9.00 for 500), of pro (19.00 for 1200), of yearly (96.00 for 12 × 500),
+// or the operator's if item is none of them.
 func line(id, item string, amount int64, proration bool, from, to string) object {
 	price := map[string]map[string]any{
 		"basic": {
@@ -19,8 +19,15 @@ func line(id, item string, amount int64, proration bool, from, to string) object
 				"pointsync_item": "pro", "pointsync_points": "1200", "pointsync_rollover": "300",
 			},
 		},
+		"yearly": {
+			"unit_amount": 9600.0,
+			"metadata": map[string]any{
+				"pointsync_item": "yearly", "pointsync_points": "500", "pointsync_grant_interval": "month",
+			},
+			"recurring": map[string]any{"interval": "year", "interval_count": 1.0},
+		},
 	}[item]
-	if price != nil {
+	if price != nil && price["recurring"] == nil {
 		price["recurring"] = map[string]any{"interval": "month", "interval_count": 1.0}
 	}
 	return object{
@@ -97,6 +104,28 @@ func TestModelCounts(t *testing.T) {
 				t.Errorf("got %s, want %s", got, c.want)
 			}
 		})
+	}
+}
+
+// TestModelMonths compares the model with docs/grants.md for years whose points come month by month: a credit of the
+// invoice is taken from the first months, and the share that the balance paid from each month.
+func TestModelMonths(t *testing.T) {
+	t.Parallel()
+	year := line("il_1", "yearly", 9600, false, "04-16", "12-31")
+	unused := line("il_2", "basic", -1260, true, "04-16", "05-01") // 700 points
+	for name, c := range map[string]struct {
+		invoice object
+		want    string
+	}{
+		"Whole":  {invoiceOf("in", "subscription_create", 9600, 9600, 0, 0, year), "500 500 500"},
+		"Credit": {invoiceOf("in", "subscription_update", 8340, 8340, 0, 0, year, unused), "0 300 500"},
+		"Third":  {invoiceOf("in", "subscription_create", 9600, 3200, -6400, 0, year), "166 166 166"},
+		"Both":   {invoiceOf("in", "subscription_update", 8340, 2780, -5560, 0, year, unused), "0 100 166"},
+	} {
+		b := atStripe{invoices: []object{c.invoice}}.paidInvoices()[0]
+		if got := fmt.Sprint(b.ofMonth(0), b.ofMonth(1), b.ofMonth(2)); got != c.want {
+			t.Errorf("%s: the first months bring %s, want %s", name, got, c.want)
+		}
 	}
 }
 

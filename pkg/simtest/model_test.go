@@ -45,8 +45,10 @@ type bought struct {
 	invoice  object
 	key      string
 	points   int64
-	month    int64 // how many of them come in each month of a year, if nothing was credited
-	sold     terms // of the line that gives the period
+	sum      int64             // of the lines' points, before it is known how much was paid in money
+	month    int64             // how many come in each month of a year, if nothing was credited
+	share    func(int64) int64 // how many of some points no credit paid for
+	sold     terms             // of the line that gives the period
 	from, to time.Time
 	period   bool // it pays a whole period, and not only the rest of one
 	byChange bool // a change of interval began the period, and older points stay in full
@@ -118,7 +120,8 @@ func readInvoice(invoice object, owed int64) (b bought, ok bool) {
 			period = laterLine(period, line)
 		}
 	}
-	b.points = moneyShare(invoice, sum, owed, credited, gifts)
+	b.share = func(points int64) int64 { return moneyShare(invoice, points, owed, credited, gifts) }
+	b.sum, b.points = sum, b.share(sum)
 	b.period, b.byChange = period != nil, update && replaced && period != nil
 	b.key = "stripe:invoice:" + id + ":proration"
 	if period != nil && (!update || !replaced) {

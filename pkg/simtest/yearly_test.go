@@ -59,8 +59,9 @@ func (s atStripe) addYearOfGone(lots map[string]due, b bought, lot due) {
 	}
 }
 
-// ofMonth returns the points of the n-th month of a paid year. A credit reduces the first months.
-func (b bought) ofMonth(n int) int64 { return min(max(0, b.points-b.month*int64(11-n)), b.month) }
+// ofMonth returns the points of the n-th month of a paid year. What the invoice credits is taken from the first months,
+// and each month is reduced by the share that the balance paid.
+func (b bought) ofMonth(n int) int64 { return b.share(min(max(0, b.sum-b.month*int64(11-n)), b.month)) }
 
 // isGone reports whether the customer of an invoice was deleted.
 func (s atStripe) isGone(invoice object) bool {
