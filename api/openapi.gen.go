@@ -1284,7 +1284,7 @@ type OutgoingEventData struct {
 	// Entry The movement of points that the event is about. Every points event except points.low has it.
 	Entry *OutgoingEventEntry `json:"entry,omitempty"`
 
-	// ExternalId Only in account.deleted, if the account had one.
+	// ExternalId The id that a service gave the account; in account.deleted the one that it had. Left out if there is none.
 	ExternalId *string `json:"external_id,omitempty"`
 
 	// Order The order that an order event is about.
@@ -1306,6 +1306,9 @@ type OutgoingEventData struct {
 
 // OutgoingEventEntry The movement of points that the event is about. Every points event except points.low has it.
 type OutgoingEventEntry struct {
+	// Action The action that was paid for. Left out if the amount was named instead.
+	Action *string `json:"action,omitempty"`
+
 	// Amount Signed.
 	Amount int64 `json:"amount"`
 
@@ -1314,6 +1317,9 @@ type OutgoingEventEntry struct {
 	HoldId       *string                `json:"hold_id"`
 	Id           string                 `json:"id"`
 	Kind         OutgoingEventEntryKind `json:"kind"`
+
+	// Quantity How many of the action.
+	Quantity *int64 `json:"quantity,omitempty"`
 }
 
 // OutgoingEventEntryKind defines model for OutgoingEventEntry.Kind.

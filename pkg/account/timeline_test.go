@@ -32,7 +32,7 @@ func TestTimeline(t *testing.T) {
 			"points.moved 20 points clawed back: refund; the balance is 80",
 			"order.fulfilled the order of pack_100 was fulfilled", "event.processed sync 1 processed charge.refunded",
 			"sync.ended sync 1 was applied: subscription none → pro_monthly active",
-			"points.moved 7 points spent: one picture; the balance is 73",
+			"points.moved 7 points spent: picture × 2, for the title page; the balance is 73",
 			"sync.began sync 2 began: a spend asked for it", "sync.ended sync 2 failed: Stripe did not answer",
 			"points.moved 5 points granted: sorry; the balance is 78",
 			"admin.acted admin " + string(admin.ID) + " granted points: sorry",
@@ -99,7 +99,9 @@ func live(t *testing.T, db *store.DB, clock *storetest.Clock, admin billing.Acco
 	do(func(ctx context.Context, tx *store.Tx) error { return purchase(ctx, tx, a.ID, n) })
 	clock.Advance(time.Second)
 	if _, err := ledger.Spend(
-		t.Context(), db, a.ID, ledger.SpendRequest{Amount: 7, Description: "one picture"},
+		t.Context(), db, a.ID, ledger.SpendRequest{
+			Amount: 7, Action: "picture", Quantity: 2, Description: "for the title page",
+		},
 	); err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ type event struct {
 // transaction left them: of two events, the one with the higher version is newer.
 type data struct {
 	AccountID    billing.AccountID `json:"account_id"`
+	ExternalID   string            `json:"external_id,omitempty"`
 	Version      int64             `json:"version"`
 	Points       points            `json:"points"`
 	Entry        *entry            `json:"entry,omitempty"`        // points.*, but not points.low
@@ -24,7 +25,6 @@ type data struct {
 	Order        *order            `json:"order,omitempty"`        // order.*
 	Subscription *subscription     `json:"subscription,omitempty"` // subscription.changed
 	TopUp        *topUp            `json:"top_up,omitempty"`       // top_up.needs_attention
-	ExternalID   string            `json:"external_id,omitempty"`  // account.deleted
 }
 
 type points struct {
@@ -39,6 +39,8 @@ type entry struct {
 	Amount       billing.Points    `json:"amount"`
 	BalanceAfter billing.Points    `json:"balance_after"`
 	HoldID       *billing.HoldID   `json:"hold_id"`
+	Action       string            `json:"action,omitempty"`
+	Quantity     int64             `json:"quantity,omitempty"`
 }
 
 type order struct {
@@ -84,7 +86,9 @@ type scheduledChange struct {
 }
 
 func toEntry(e billing.Entry) *entry {
-	out := entry{ID: e.ID, Kind: e.Kind, Amount: e.Amount, BalanceAfter: e.BalanceAfter}
+	out := entry{
+		ID: e.ID, Kind: e.Kind, Amount: e.Amount, BalanceAfter: e.BalanceAfter, Action: e.Action, Quantity: e.Quantity,
+	}
 	if e.HoldID != "" {
 		out.HoldID = &e.HoldID
 	}

@@ -67,7 +67,9 @@ func write(ctx context.Context, tx *store.Tx, f *store.Facts, low billing.Points
 		if err != nil {
 			return err
 		}
-		d := data{AccountID: a.ID, Version: a.Version, Points: points{a.Available, a.Held, a.Debt}}
+		d := data{
+			AccountID: a.ID, ExternalID: a.ExternalID, Version: a.Version, Points: points{a.Available, a.Held, a.Debt},
+		}
 		t.about(&d)
 		body, err := json.Marshal(event{t.kind, tx.Now, d})
 		if err != nil {

@@ -25,7 +25,9 @@ func TestTold(t *testing.T) {
 		id := o.account(1000)
 		entry := o.spend(id, 10)
 		ctx := context.Background()
-		held, err := ledger.Hold(ctx, o.db, id, ledger.HoldRequest{Amount: 100, TTL: time.Hour})
+		held, err := ledger.Hold(ctx, o.db, id, ledger.HoldRequest{
+			Amount: 100, Action: "minute", Quantity: 50, TTL: time.Hour,
+		})
 		must(t, err)
 		_, err = ledger.Capture(ctx, o.db, id, ledger.CaptureRequest{Hold: held.Hold.ID, Amount: 40})
 		must(t, err)
@@ -79,7 +81,8 @@ func TestTold(t *testing.T) {
 			Data struct{ Entry map[string]any }
 		}
 		must(t, json.Unmarshal([]byte(sent[2].Body), &captured))
-		if captured.Data.Entry["hold_id"] != string(held.Hold.ID) {
+		if e := captured.Data.Entry; e["hold_id"] != string(held.Hold.ID) || e["action"] != "minute" ||
+			e["quantity"] != 50.0 {
 			t.Errorf("a capture is told as %s", sent[2].Body)
 		}
 		for _, d := range sent {
