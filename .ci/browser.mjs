@@ -5,7 +5,7 @@ import { account } from './browser/account.mjs';
 import { accessibility, newcomer } from './browser/accessibility.mjs';
 import { checkout } from './browser/checkout.mjs';
 import { withBrowser } from './browser/chromium.mjs';
-import { elsewhere, withSite } from './browser/elsewhere.mjs';
+import { elsewhere } from './browser/elsewhere.mjs';
 import { panel } from './browser/panel.mjs';
 import { plain } from './browser/plain.mjs';
 import { portal } from './browser/portal.mjs';
@@ -16,14 +16,14 @@ import { ways } from './browser/ways.mjs';
 import { World } from './browser/world.mjs';
 import { root, withBinary, withDev } from './dev.mjs';
 
-const walk = (urls, origin) => withBrowser(async (browser) => {
+const walk = (urls) => withBrowser(async (browser) => {
   const world = new World(urls.sandbox_url);
   await newcomer(browser, world);
   await shop(browser, urls, world);
   await account(browser, urls);
   await subscriber(browser, urls, world);
   await topUp(browser, urls, world);
-  await elsewhere(browser, urls, world, origin);
+  await elsewhere(browser, urls, world);
   await checkout(browser, world);
   await ways(browser, world);
   await portal(browser, world);
@@ -33,5 +33,5 @@ const walk = (urls, origin) => withBrowser(async (browser) => {
   return 0;
 });
 
-process.exitCode = await withBinary((binary, folder) => withSite((origin) => withDev(binary, folder, (urls) => walk(urls, origin),
-  ['--catalog', join(root, '.ci/browser/catalog.yaml'), '--allow-origin', origin])));
+process.exitCode = await withBinary((binary, folder) => withDev(binary, folder, walk,
+  ['--catalog', join(root, '.ci/browser/catalog.yaml')]));

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"time"
 
+	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/checkout"
 )
 
@@ -47,7 +48,7 @@ func (c *client) deletesItsAccount() {
 	c.expect(closed.text("type") == "/problems/account-closed", "it is being deleted: %s", closed.raw)
 
 	log := slog.New(slog.DiscardHandler)
-	sales := checkout.New(c.w.db, c.w.Stripe, c.w.Catalog, c.w.syncer, checkout.Origins{shopURL}, log)
+	sales := checkout.New(c.w.db, c.w.Stripe, c.w.Catalog, c.w.syncer, billing.Origins{shopURL}, log)
 	must(c.t, sales.FinishDeletions(c.t.Context()))
 	heard := c.next(came, secret)
 	c.expect(heard.at("data.account_id") == gone.at("account_id"), "the erasure is reported: %s", heard.raw)

@@ -6,6 +6,8 @@ import (
 
 	"github.com/labstack/echo/v4"
 	"github.com/labstack/echo/v4/middleware"
+
+	"github.com/pointsync/pointsync/pkg/billing"
 )
 
 const requestIDHeader = "X-Request-Id" // every request may have it, and every response has it
@@ -13,10 +15,10 @@ const requestIDHeader = "X-Request-Id" // every request may have it, and every r
 // crossOrigin lets pages of the allowed origins call every operation. The contract decides which methods and headers a
 // browser may send, and which response headers a script may read. So an operation that is added to the contract works
 // from a page at once.
-func crossOrigin(contract *contract, origins []string) echo.MiddlewareFunc {
+func crossOrigin(contract *contract, origins billing.Origins) echo.MiddlewareFunc {
 	methods, sent, shown := contract.crossing()
 	return middleware.CORSWithConfig(middleware.CORSConfig{
-		AllowOriginFunc: func(origin string) (bool, error) { return allowed(origins, origin), nil },
+		AllowOriginFunc: func(origin string) (bool, error) { return origins.Allow(origin), nil },
 		AllowMethods:    methods, AllowHeaders: sent, ExposeHeaders: shown, MaxAge: 600,
 	})
 }

@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -38,8 +37,8 @@ type Options struct {
 	Post      *outbox.Post
 	Tokens    *token.Issuer
 	Catalog   *catalog.Catalog
-	LowPoints billing.Points // the number of points that counts as low unless the customer sets another
-	Origins   []string       // that browsers may call from
+	LowPoints billing.Points  // the number of points that counts as low unless the customer sets another
+	Origins   billing.Origins // that browsers may call from
 	// TrustedProxies are the networks of the proxies in front of the server. Their X-Forwarded-For is believed.
 	TrustedProxies []netip.Prefix
 	Shop           bool         // serve the demo shop at /
@@ -124,5 +123,3 @@ func NewHTTPServer(h http.Handler, log *slog.Logger) *http.Server {
 		),
 	}
 }
-
-func allowed(origins []string, origin string) bool { return slices.Contains(origins, origin) }

@@ -14,6 +14,7 @@ import (
 	"github.com/pointsync/pointsync/api"
 	"github.com/pointsync/pointsync/pkg/account"
 	"github.com/pointsync/pointsync/pkg/audit"
+	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/checkout"
 	"github.com/pointsync/pointsync/pkg/housetest"
 	"github.com/pointsync/pointsync/pkg/inbox"
@@ -126,7 +127,7 @@ func (w *world) wireWith(leaving <-chan struct{}, log *slog.Logger) http.Handler
 	handler, err := api.New(api.Options{
 		DB:         w.db,
 		Accounts:   accounts,
-		Checkout:   checkout.New(w.db, w.Stripe, w.Catalog, syncer, checkout.Origins{shopURL}, log),
+		Checkout:   checkout.New(w.db, w.Stripe, w.Catalog, syncer, billing.Origins{shopURL}, log),
 		TopUps:     topUps,
 		Inbox:      events,
 		Post:       outbox.NewPost(w.db, !w.public),

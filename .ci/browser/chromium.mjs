@@ -13,7 +13,7 @@ export async function withBrowser(use) {
   if (!executablePath) throw new Error('no Chromium: install the package chromium, or Google Chrome');
   const browser = await chromium.launch({
     executablePath,
-    args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run'],
+    args: ['--host-resolver-rules=MAP stranger.test 127.0.0.1', '--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run'],
   });
   try {
     return await use(browser);

@@ -1,5 +1,5 @@
-// A web app at another address than the API, as most are. Its page calls the API with plain fetch. From an allowed origin
-// it can send and read everything; from any other origin the browser prevents both.
+// A web app at another address than the API, as most are. Its page calls the API with plain fetch. `dev` lets pages of this
+// machine in without being asked: they can send and read everything. From any other origin the browser prevents both.
 import { must, stepper, withPage } from './chromium.mjs';
 import { password } from './customer.mjs';
 import { withServer } from './world.mjs';
@@ -8,14 +8,15 @@ const json = { 'Content-Type': 'application/json' };
 const topUp = { enabled: true, pack: 'pack_100', quantity: 1, threshold: 50, monthly_limit: 2 };
 
 // withSite calls use with the origin of a web app whose page is empty. The walk runs in it what its scripts would do.
-export const withSite = (use) => withServer(
+const withSite = (use) => withServer(
   (_, response) => response.writeHead(200, { 'Content-Type': 'text/html' }).end('<!doctype html><title>An app elsewhere</title>'), use);
 
-// elsewhere walks through the app at an allowed origin, and then through the same app at another one.
-export async function elsewhere(browser, urls, world, origin) {
+// elsewhere walks through the app at an allowed origin, and then through the same app under another host.
+export const elsewhere = (browser, urls, world) => withSite(async (origin) => {
   await withPage(browser, {}, (page) => allowed(page, urls, world, origin));
-  await withSite((stranger) => withPage(browser, {}, (page) => refused(page, urls, stranger)));
-}
+  const stranger = `http://stranger.test:${new URL(origin).port}`;
+  await withPage(browser, {}, (page) => refused(page, urls, stranger));
+});
 
 async function allowed(page, urls, world, origin) {
   const [step, ask] = [stepper(page), asker(page, urls)];

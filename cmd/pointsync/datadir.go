@@ -3,11 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
-	"net"
-	"net/url"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -55,24 +52,4 @@ func takeOne(dir string) (*flock.Flock, error) {
 		return nil, errors.Join(fmt.Errorf("--data-dir: %w", err), lock.Unlock())
 	}
 	return lock, nil
-}
-
-// localOrigins returns the origins under which a browser on this machine may open a server, since people write
-// localhost for 127.0.0.1.
-func localOrigins(address string) []string {
-	origins := []string{address}
-	u, err := url.Parse(address)
-	if err != nil {
-		return origins
-	}
-	ip := net.ParseIP(u.Hostname())
-	if ip == nil || !ip.IsLoopback() && !ip.IsUnspecified() {
-		return origins
-	}
-	for _, host := range []string{"localhost", "127.0.0.1", "[::1]"} {
-		if origin := u.Scheme + "://" + host + ":" + u.Port(); !slices.Contains(origins, origin) {
-			origins = append(origins, origin)
-		}
-	}
-	return origins
 }

@@ -99,7 +99,7 @@ func TestDevByOtherNames(t *testing.T) {
 		}
 		d.call(
 			http.StatusBadRequest, http.MethodPost, "/checkout",
-			map[string]any{"item": "pack_100", "success_url": "http://localhost:1/"},
+			map[string]any{"item": "pack_100", "success_url": "http://app.example.com/"},
 		)
 	})
 	if err != nil {
@@ -107,20 +107,20 @@ func TestDevByOtherNames(t *testing.T) {
 	}
 }
 
-// TestDevAllowOrigin proves that `dev` lets in the web apps of the origins that it is given, with PUT and DELETE, and
-// no others. An invalid origin is refused before anything starts.
+// TestDevAllowOrigin proves that `dev` lets in the web apps of this machine and of the origins that it is given, with
+// PUT and DELETE, and no others. An invalid origin is refused before anything starts.
 func TestDevAllowOrigin(t *testing.T) {
 	t.Parallel()
-	app := "http://localhost:5173"
+	app := "https://app.example.com"
 	cmd := devCmd{Addr: "127.0.0.1:0", SandboxAddr: "127.0.0.1:0", DataDir: t.TempDir(), Catalog: catalogPath(t)}
-	cmd.AllowOrigin = []string{"https://app.example.com", app}
+	cmd.AllowOrigin = []string{app}
 	s, err := startDev(context.Background(), cmd, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.stop(); _ = s.wait() })
-	in := append([]string{s.url}, cmd.AllowOrigin...)
-	for _, origin := range append(in, "http://localhost:5174", "http://app.example.com") {
+	in := []string{s.url, app, "http://localhost:5173", "http://127.0.0.1:3000", "http://[::1]:4200"}
+	for _, origin := range append(in, "http://app.example.com", "http://192.168.0.7:5173", "http://localhost.example:80") {
 		want := ""
 		if slices.Contains(in, origin) {
 			want = origin

@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -32,7 +33,7 @@ type devCmd struct {
 
 	console io.Writer // gets a line about each mail; nil: no one is told
 
-	AllowOrigin []string `help:"Another origin, such as http://localhost:5173, whose pages may call the API. Repeatable." placeholder:"ORIGIN"`
+	AllowOrigin []string `help:"Another origin, such as https://app.example.com, whose pages may call the API. Repeatable. Pages of this machine may anyway." placeholder:"ORIGIN"`
 }
 
 // Run runs everything until it is interrupted.
@@ -55,6 +56,11 @@ type devServer struct {
 	group      *errgroup.Group
 	stop       context.CancelFunc
 	unlock     func() error // releases the data folder
+}
+
+// localApps are the origins of web apps that run on the same machine: whoever develops one may call `dev` from it.
+var localApps = []string{
+	"http://localhost" + billing.AnyPort, "http://127.0.0.1" + billing.AnyPort, "http://[::1]" + billing.AnyPort,
 }
 
 // devKey opens the sandbox and nothing else.
@@ -158,9 +164,8 @@ func (s *devServer) wire(ctx context.Context, d devCmd, items *catalog.Catalog, 
 		DatabaseURL: config.Secret(
 			"sqlite://" + filepath.Join(dir, "pointsync.db"),
 		), StripeKey: devKey, StripeAPIBase: s.sandboxURL,
-		AllowedOrigins: append(
-			localOrigins(s.url), d.AllowOrigin...,
-		), SigningKeys: config.Secret(keys), Issuer: "pointsync", Audience: "pointsync",
+		AllowedOrigins: slices.Concat([]string{s.url}, localApps, d.AllowOrigin),
+		SigningKeys:    config.Secret(keys), Issuer: "pointsync", Audience: "pointsync",
 		KeyRate:     200,
 		ProductName: "pointsync demo shop", LinkURL: s.url + "/",
 		PastDueGrace: 72 * time.Hour, RenewalGrace: 2 * time.Hour, Backfill: 5 * time.Minute, LocalWebhooks: true,

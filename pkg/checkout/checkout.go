@@ -28,13 +28,14 @@ type Service struct {
 	stripe  *stripegw.Gateway
 	catalog *catalog.Catalog
 	syncer  *reconcile.Syncer
-	origins Origins
+	origins billing.Origins
 	log     *slog.Logger
 }
 
 // New returns a Service that redirects to the given origins only.
 func New(
-	db *store.DB, stripe *stripegw.Gateway, c *catalog.Catalog, syncer *reconcile.Syncer, origins Origins,
+	db *store.DB, stripe *stripegw.Gateway, c *catalog.Catalog, syncer *reconcile.Syncer,
+	origins billing.Origins,
 	log *slog.Logger,
 ) *Service {
 	return &Service{db: db, stripe: stripe, catalog: c, syncer: syncer, origins: origins, log: log}
@@ -141,10 +142,10 @@ func (s *Service) draft(request billing.Request, r Request) (o billing.Order, er
 	if err := s.offer(&o); err != nil {
 		return o, err
 	}
-	if o.SuccessURL, err = s.origins.resolve("/success_url", r.SuccessURL, "/?order_id={ORDER_ID}"); err != nil {
+	if o.SuccessURL, err = resolve(s.origins, "/success_url", r.SuccessURL, "/?order_id={ORDER_ID}"); err != nil {
 		return o, err
 	}
-	o.CancelURL, err = s.origins.resolve("/cancel_url", r.CancelURL, "/?cancelled=1")
+	o.CancelURL, err = resolve(s.origins, "/cancel_url", r.CancelURL, "/?cancelled=1")
 	return o, err
 }
 

@@ -11,17 +11,17 @@ import (
 // passed on as it was sent.
 func TestOrigins(t *testing.T) {
 	t.Parallel()
-	origins := Origins{"https://app.example.com", "http://localhost:3000"}
+	origins := billing.Origins{"https://app.example.com", "http://localhost:3000"}
 	for _, address := range []string{
 		"https://app.example.com", "https://app.example.com/", "https://app.example.com/paid?order={ORDER_ID}#top",
 		"http://localhost:3000/a/b",
 		"https://app.example.com/?next=https://evil.example", "https://app.example.com/@evil.example",
 	} {
-		if got, err := origins.resolve("/success_url", address, "/"); got != address || err != nil {
+		if got, err := resolve(origins, "/success_url", address, "/"); got != address || err != nil {
 			t.Errorf("%q became %q, %v", address, got, err)
 		}
 	}
-	if got, err := origins.resolve("/success_url", "", "/?x"); got != "https://app.example.com/?x" || err != nil {
+	if got, err := resolve(origins, "/success_url", "", "/?x"); got != "https://app.example.com/?x" || err != nil {
 		t.Errorf("the default is %q, %v", got, err)
 	}
 	for _, address := range []string{
@@ -40,7 +40,7 @@ func TestOrigins(t *testing.T) {
 		"https://APP.example.com/", "https://app.example.com./", "https://аpp.example.com/", "https://[::1]/",
 		"http://localhost:3001/", "http://localhost/", "null", "*",
 	} {
-		got, err := origins.resolve("/success_url", address, "/")
+		got, err := resolve(origins, "/success_url", address, "/")
 		var refused *billing.Error
 		if !errors.As(err, &refused) || refused.Code != billing.EInvalid || len(refused.Fields) != 1 ||
 			refused.Fields[0].Pointer != "/success_url" {

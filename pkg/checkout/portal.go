@@ -15,7 +15,7 @@ type PortalRequest struct {
 // Portal returns the address of Stripe's billing portal. Errors: EInvalid, EConflict for an account that never bought,
 // ETooMany, EStripeUnavailable, EStripeRefused, EUnauthorized (the login has ended), EAccountClosed.
 func (s *Service) Portal(ctx context.Context, id billing.AccountID, r PortalRequest) (string, error) {
-	target, err := s.origins.resolve("/return_url", r.ReturnURL, "/")
+	target, err := resolve(s.origins, "/return_url", r.ReturnURL, "/")
 	if err != nil {
 		return "", err
 	}

@@ -29,7 +29,7 @@ func TestReplayOutlivesTheCatalogue(t *testing.T) {
 		},
 		"Origin": func(s *planShop) {
 			s.service = checkout.New(
-				s.db, s.Gateway(), s.Catalog, s.syncer, checkout.Origins{"https://new.example"}, discard,
+				s.db, s.Gateway(), s.Catalog, s.syncer, billing.Origins{"https://new.example"}, discard,
 			)
 		},
 	} {

@@ -16,7 +16,7 @@ import (
 )
 
 // origins are where the pages of the shop may lead back to.
-var origins = checkout.Origins{"https://shop.example"}
+var origins = billing.Origins{"https://shop.example"}
 
 var discard = slog.New(slog.DiscardHandler)
 
