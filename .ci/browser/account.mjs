@@ -47,6 +47,30 @@ async function story(page, urls) {
     const read = await fetch(`${urls.base_url}/session`, { headers: { Authorization: `Bearer ${token}` } });
     must(read.status === 401, `the ended login got ${read.status}`);
   });
+  await step('change the password', async () => {
+    await page.getByRole('button', { name: 'Change the password…' }).click();
+    await page.locator('#old-secret').fill(password);
+    await page.locator('#other-secret').fill('wooden spoon drawer');
+    await accessible(page, 'the shop with a new password');
+    await page.getByRole('button', { name: 'Change the password', exact: true }).click();
+    await said(page, 'Your account', 'Your password is changed.');
+  });
+  await step('ask for another address', async () => {
+    await page.getByRole('button', { name: 'Change the address…' }).click();
+    await page.locator('#other-email').fill(`new-${email}`);
+    await page.locator('#email-password').fill('wooden spoon drawer');
+    await page.getByRole('button', { name: 'Send the mail', exact: true }).click();
+    await said(page, 'Your account', 'a mail is on its way');
+  });
+  await step('after another login the price is that of the choice', async () => {
+    await page.getByLabel('What for').selectOption({ label: 'A number of points' });
+    await page.getByRole('button', { name: 'Log out' }).click();
+    await page.getByLabel('Email').fill(email);
+    await page.getByLabel('Password', { exact: true }).fill('wooden spoon drawer');
+    await page.getByRole('button', { name: 'Log in' }).click();
+    await points(page, 40);
+    must(await page.locator('#action').inputValue() !== '' && await page.locator('#units').isVisible() && !await page.locator('#amount').isVisible(), 'the form asks for an amount beside an action');
+  });
   await step('download the data', async () => {
     const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Download my data' }).click()]);
     const data = JSON.parse(await readFile(await download.path(), 'utf8'));

@@ -97,7 +97,7 @@ function showAddress() {
   const { email, email_verified_at: since } = session?.user ?? {};
   byId("address").textContent = !email ? "" : since ? `${email}, confirmed on ${when(since)}.` : `${email} is not confirmed yet.`;
   byId("resend").hidden = !email || Boolean(since);
-  if (!session) byId("delete").hidden = true;
+  if (!session) for (const id of ["delete", "change-email", "change-password"]) byId(id).hidden = true;
 }
 
 onClick(byId("resend"), async (button) => say((await call("POST", "/auth/email/resend")).message, button));
@@ -109,10 +109,31 @@ onClick(byId("export"), async () => {
   URL.revokeObjectURL(url);
 });
 
-onClick(byId("delete-account"), () => reveal(byId("delete")));
-onClick(byId("keep"), () => {
-  conceal(byId("delete"));
-  byId("delete-account").focus();
+// Each of these buttons opens a step, which another button closes again.
+for (const [button, form, back] of [["delete-account", "delete", "keep"], ["new-email", "change-email", "keep-email"], ["new-secret", "change-password", "keep-secret"]]) {
+  onClick(byId(button), () => reveal(byId(form)));
+  onClick(byId(back), () => {
+    conceal(byId(form));
+    byId(button).focus();
+  });
+}
+
+// finish closes a step whose request was made, and says how it went.
+function finish(form, text) {
+  form.reset();
+  conceal(form);
+  say(text, form);
+}
+
+onSubmit(byId("change-email"), async (form) => {
+  const { message } = await call("POST", "/auth/email", { email: form.elements.email.value.trim(), password: form.elements.password.value });
+  finish(form, message);
+});
+
+onSubmit(byId("change-password"), async (form) => {
+  await call("POST", "/auth/password", { current_password: form.elements.current_password.value, password: form.elements.password.value });
+  finish(form, "Your password is changed.");
+  await showDevices();
 });
 
 // A deletion needs a login that has just begun, so the password is asked for once more.

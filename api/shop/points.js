@@ -6,8 +6,9 @@ import { claimsOf, onSession, session } from "./session.js";
 
 onSession(() => {
   for (const name of ["available", "held", "debt"]) byId(name).textContent = count(session?.points?.[name] ?? 0);
-  if (session) showClaims(claimsOf(session.token));
-  else byId("entries").replaceChildren();
+  if (session) return showClaims(claimsOf(session.token));
+  byId("entries").replaceChildren();
+  byId("receipt").hidden = true;
 });
 
 function showClaims(claims) {
@@ -49,6 +50,7 @@ function showPrice() {
 }
 
 spend.addEventListener("input", showPrice);
+spend.addEventListener("reset", () => setTimeout(showPrice)); // the fields are reset after the event
 
 onSubmit(spend, async (form) => {
   const action = form.elements.action.value;
@@ -56,6 +58,8 @@ onSubmit(spend, async (form) => {
   const description = form.elements.description.value.trim();
   if (description) body.description = description;
   const answer = await insist("/points/spend", body, (text) => say(text, form));
+  byId("receipt").hidden = !answer.receipt; // a late repeat has none
+  byId("receipt-claims").textContent = JSON.stringify(claimsOf(answer.receipt ?? ""), null, 2);
   say(`Spent ${count(answer.spend.amount)} points.` + (answer.stale ? " Stripe did not respond, so the database alone decided." : ""), form);
   await showEntries();
 });

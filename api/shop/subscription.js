@@ -19,6 +19,7 @@ function showSubscription() {
     ["Plan", seats(s.plan, s.quantity)],
     ["Status", s.status.replaceAll("_", " ")],
     ["Access", s.until ? `until ${day(s.until)}` : "none"],
+    ...(s.features?.length ? [["With", s.features.join(", ")]] : []),
     ...(byId("plan").hidden ? [] : [["Next", next(s)]]),
   ]);
   if (byId("plan").hidden) return hideSteps();
