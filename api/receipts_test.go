@@ -70,6 +70,7 @@ func TestReceiptsOverHTTP(t *testing.T) {
 const runReceipts = `package main
 
 import (
+	"bufio"
 	"fmt"
 	"os"
 
@@ -77,13 +78,14 @@ import (
 )
 
 func main() {
-	for _, raw := range os.Args[2:] {
+	keys := &verify.Keys{API: os.Args[1]}
+	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
 		said := "refused"
-		if claims, err := verify.Receipt(raw, os.Args[1], "pointsync", "pointsync/receipts"); err == nil {
+		if claims, err := verify.Receipt(in.Text(), keys, "pointsync", "pointsync/receipts"); err == nil {
 			said = fmt.Sprintf("%v,%v,%v,%v,%v",
 				claims["sub"], claims["spend"], claims["quantity"], claims["action"], claims["points"])
 		}
-		_, err := verify.Claims(raw, os.Args[1], "pointsync", "pointsync")
+		_, err := verify.Claims(in.Text(), keys, "pointsync", "pointsync")
 		fmt.Println(said, err == nil)
 	}
 }
@@ -125,7 +127,7 @@ func TestGoReceiptSnippet(t *testing.T) {
 		{"an access token", access, "refused true"},
 		{"an access token for the readers of receipts", confused, "refused false"},
 	}
-	runVerify(t, w.url, cases, map[string]string{
+	runVerify(t, w, cases, map[string]string{
 		"main.go": runReceipts, "verify/verify.go": snippet(t, "tokens.md", "go"),
 		"verify/receipt.go": snippet(t, "prices.md", "go"),
 	})

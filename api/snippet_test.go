@@ -1,7 +1,9 @@
 package api_test
 
 import (
+	"bufio"
 	"bytes"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,11 +17,12 @@ import (
 	"github.com/pointsync/pointsync/pkg/token"
 )
 
-// runSnippet calls the snippet as another service would. Its arguments are the API's address and tokens, and it prints
-// a line for each token.
+// runSnippet calls the snippet as another service would. Its argument is the API's address. It reads tokens, one a
+// line, and prints a line for each.
 const runSnippet = `package main
 
 import (
+	"bufio"
 	"fmt"
 	"os"
 
@@ -27,8 +30,9 @@ import (
 )
 
 func main() {
-	for _, raw := range os.Args[2:] {
-		claims, err := verify.Claims(raw, os.Args[1], "pointsync", "pointsync")
+	keys := &verify.Keys{API: os.Args[1]}
+	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
+		claims, err := verify.Claims(in.Text(), keys, "pointsync", "pointsync")
 		if err != nil {
 			fmt.Println("refused")
 			continue
@@ -70,7 +74,7 @@ func TestGoSnippet(t *testing.T) {
 			"refused",
 		},
 	}
-	runVerify(t, w.url, cases, map[string]string{
+	runVerify(t, w, cases, map[string]string{
 		"main.go": runSnippet, "verify/verify.go": snippet(t, "tokens.md", "go"),
 	})
 }
@@ -78,30 +82,36 @@ func TestGoSnippet(t *testing.T) {
 // verified is a token, and the line that a program made of our snippets must print for it.
 type verified struct{ what, token, want string }
 
-// runVerify runs the program that the files make, with the API's address and the tokens, and checks each of its lines.
-func runVerify(t *testing.T, url string, cases []verified, files map[string]string) {
+// runVerify runs the program that the files make with the API's address. It gives it the tokens one by one and checks
+// each of its lines. Then it ends the API's server, and gives the same process the same tokens again: whoever has the
+// keys needs no API.
+func runVerify(t *testing.T, w *world, cases []verified, files map[string]string) {
 	t.Helper()
-	args := []string{"run", "-mod=mod", ".", url}
-	for _, c := range cases {
-		args = append(args, c.token)
-	}
-	run := exec.CommandContext(t.Context(), "go", args...)
+	run := exec.CommandContext(t.Context(), "go", "run", "-mod=mod", ".", w.url)
 	run.Dir = moduleWith(t, files)
 	run.Env = append(os.Environ(), "GOFLAGS=", "GOWORK=off", "GOPROXY=off")
 	var stderr bytes.Buffer
 	run.Stderr = &stderr
-	out, err := run.Output()
-	if err != nil {
-		t.Fatalf("%v: %s", err, &stderr)
-	}
-	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
-	if len(lines) != len(cases) {
-		t.Fatalf("%q", out)
-	}
-	for n, c := range cases {
-		if lines[n] != c.want {
-			t.Errorf("%s: %s, want %s", c.what, lines[n], c.want)
+	tokens, err := run.StdinPipe()
+	must(t, err)
+	out, err := run.StdoutPipe()
+	must(t, err)
+	must(t, run.Start())
+	lines := bufio.NewScanner(out)
+	for _, when := range []string{"online", "offline"} {
+		for _, c := range cases {
+			if _, err := io.WriteString(tokens, c.token+"\n"); err != nil || !lines.Scan() {
+				t.Fatalf("%s, %s: it ended: %v, %v: %s", when, c.what, err, run.Wait(), &stderr)
+			}
+			if lines.Text() != c.want {
+				t.Errorf("%s, %s: %s, want %s", when, c.what, lines.Text(), c.want)
+			}
 		}
+		w.stop()
+	}
+	must(t, tokens.Close())
+	if err := run.Wait(); err != nil {
+		t.Fatalf("%v: %s", err, &stderr)
 	}
 }
 

@@ -41,6 +41,7 @@ type world struct {
 	*housetest.House
 	t      testing.TB
 	url    string // of the API
+	stop   func() // ends the API's server
 	db     *store.DB
 	inbox  *inbox.Inbox
 	syncer *reconcile.Syncer
@@ -85,7 +86,8 @@ func newWorld(t testing.TB, databaseURL string, prepare ...func(*store.DB)) *wor
 	must(t, err)
 	server.Config.Handler = w.wire(nil)
 	server.Start()
-	t.Cleanup(server.Close)
+	w.stop = server.Close
+	t.Cleanup(w.stop)
 	return w
 }
 
