@@ -120,7 +120,8 @@ func TestDevAllowOrigin(t *testing.T) {
 	}
 	t.Cleanup(func() { s.stop(); _ = s.wait() })
 	in := []string{s.url, app, "http://localhost:5173", "http://127.0.0.1:3000", "http://[::1]:4200"}
-	for _, origin := range append(in, "http://app.example.com", "http://192.168.0.7:5173", "http://localhost.example:80") {
+	others := []string{"http://app.example.com", "http://192.168.0.7:5173", "http://localhost.example:80"}
+	for _, origin := range slices.Concat(in, others) {
 		want := ""
 		if slices.Contains(in, origin) {
 			want = origin

@@ -119,6 +119,38 @@ func TestPagesNameWhatExists(t *testing.T) {
 	}
 }
 
+// TestInvariantsNameCode proves that the code and the tables that keep an invariant, by docs/invariants.md, exist.
+func TestInvariantsNameCode(t *testing.T) {
+	t.Parallel()
+	words := map[string]bool{}
+	note := func(text string) {
+		for _, word := range regexp.MustCompile(`\w+`).FindAllString(text, -1) {
+			words[word] = true
+		}
+	}
+	note(read(t, "../../pkg/store/migrations/00001_schema.sql"))
+	for path, text := range goFiles(t) {
+		if !strings.HasSuffix(path, "_test.go") {
+			note(regexp.MustCompile(`(?m)//.*$`).ReplaceAllString(text, ""))
+		}
+	}
+	seen := 0
+	page := read(t, "../../docs/invariants.md")
+	for _, row := range regexp.MustCompile(`(?m)^\|[^|]+\|([^|]+)\|[^|]+\|$`).FindAllStringSubmatch(page, -1) {
+		for _, name := range regexp.MustCompile("`[*]?([A-Za-z][\\w.]*)`").FindAllStringSubmatch(row[1], -1) {
+			seen++
+			for part := range strings.SplitSeq(name[1], ".") {
+				if !words[part] {
+					t.Errorf("invariants.md says that %s keeps a rule, but no code has that name", name[1])
+				}
+			}
+		}
+	}
+	if seen < 200 {
+		t.Errorf("only %d names were found", seen)
+	}
+}
+
 // testsOf returns the names of all tests and fuzz targets of the repository.
 func testsOf(t *testing.T) map[string]bool {
 	t.Helper()

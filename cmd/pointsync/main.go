@@ -24,7 +24,7 @@ type cli struct {
 	Stripe      stripeCmd      `cmd:"" help:"Set up, check and reconcile the Stripe account."`
 	Audit       auditCmd       `cmd:"" help:"Check the database against the rules that always hold. Exits with 1 if one is broken, with 2 if the check did not finish."`
 	Explain     explainCmd     `cmd:"" help:"Print an account's history: events, syncs, orders and points, in order."`
-	User        userCmd        `cmd:"" help:"Give an account a role."`
+	User        userCmd        `cmd:"" help:"Look after an account: its role, its parked grants, and whether it is open, disabled or deleted."`
 	Events      eventsCmd      `cmd:"" help:"Look at Stripe's events as they were received, and replay them."`
 	Webhooks    webhooksCmd    `cmd:"" help:"Manage the endpoints that receive events about points, orders and subscriptions."`
 	Keys        keysCmd        `cmd:"" help:"Make, list and revoke the keys that services of your own act with."`
