@@ -36,6 +36,8 @@ func (s *shop) personal(id billing.AccountID) map[string]int {
 		"texts of spends": "SELECT count(*) FROM entries WHERE account_id = '%s' AND description LIKE '%%Ada%%'",
 		"data of spends":  "SELECT count(*) FROM entries WHERE account_id = '%s' AND metadata LIKE '%%ada%%'",
 		"addresses":       "SELECT count(*) FROM orders WHERE account_id = '%s' AND success_url LIKE '%%ada%%'",
+		"pages":           "SELECT count(*) FROM orders WHERE account_id = '%s' AND url <> ''",
+		"invoice pages":   "SELECT count(*) FROM subscription_changes WHERE account_id = '%s' AND payment_url <> ''",
 		"passwords":       "SELECT count(*) FROM accounts WHERE id = '%s' AND password_hash <> ''",
 		"thresholds":      "SELECT count(*) FROM accounts WHERE id = '%s' AND low_points IS NOT NULL",
 		"own email":       "SELECT count(*) FROM accounts WHERE id = '%s' AND email IS NOT NULL",
@@ -96,6 +98,13 @@ func (s *shop) known(id billing.AccountID) {
 				})
 			},
 			func() error { return tx.SetLowPoints(ctx, id, new(billing.Points(50))) },
+			func() error {
+				return tx.InsertChange(ctx, billing.SubscriptionChange{
+					ID: billing.NewChangeID(tx.Now), AccountID: id, Kind: billing.ChangePlan, Status: billing.ChangeFailed,
+					Owed:       billing.OwedInvoice{ID: "in_ada", URL: "https://invoice.example/ada"},
+					LeaseUntil: tx.Now, CreatedAt: tx.Now, EndedAt: &tx.Now,
+				})
+			},
 		} {
 			if err := do(); err != nil {
 				return err
@@ -292,6 +301,33 @@ func TestDeleteVoidsInvoices(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Proves that the page of a sent invoice, which names the person, is gone after the deletion, also if its change is only
+// decided then: the deletion voided the invoice.
+func TestDeleteForgetsInvoicePage(t *testing.T) {
+	t.Parallel()
+	eachPlanShop(t, func(t *testing.T, s *planShop) {
+		a := s.subscriber("basic", 1)
+		s.subscriptionAt(a, url.Values{"collection_method": {"send_invoice"}, "days_until_due": {"14"}})
+		s.Advance(10 * day)
+		c, err := changeTo("pro", 1)(s, a.ID, "up")
+		if err != nil || c.PaymentURL == "" {
+			t.Fatalf("got %+v, %v", c, err)
+		}
+		must(t, checkout.BeginDeletion(t.Context(), s.db, a.ID, "asked by mail"))
+		must(t, s.service.FinishDeletions(t.Context()))
+		s.Advance(2 * time.Hour)
+		s.follow()
+		const row = "SELECT count(*) FROM subscription_changes WHERE status = 'failed' AND invoice_id IS NOT NULL"
+		if n := storetest.Count(t, s.db, row); n != 1 {
+			t.Errorf("%d changes have failed: %s", n,
+				storetest.Dump(t, s.db, "SELECT status, payment_url, detail FROM subscription_changes"))
+		}
+		if n := s.personal(a.ID)["invoice pages"]; n != 0 {
+			t.Errorf("%d pages are left", n)
+		}
+	})
 }
 
 // Proves that deletions that fail, however many there are, do not hide the others, and that the log names them.

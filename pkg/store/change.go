@@ -105,7 +105,8 @@ func (tx *Tx) InsertChange(ctx context.Context, c billing.SubscriptionChange) er
 	return translate(tx.q(ctx).Create(&row).Error)
 }
 
-// SaveChange writes the progress of a change. The caller holds the account's lock.
+// SaveChange writes the progress of a change. The caller holds the account's lock. A change that is decided after the
+// deletion of its account does not bring the invoice's page back, which names the person.
 func (tx *Tx) SaveChange(ctx context.Context, c billing.SubscriptionChange) error {
 	row, err := toRowChange(c)
 	if err != nil {
@@ -114,7 +115,9 @@ func (tx *Tx) SaveChange(ctx context.Context, c billing.SubscriptionChange) erro
 	return translate(tx.q(ctx).Model(&changeRow{}).Where(
 		"account_id = ? AND id = ?", row.AccountID, row.ID,
 	).Updates(map[string]any{
-		"status": row.Status, "steps": row.Steps, "invoice_id": row.InvoiceID, "payment_url": row.PaymentURL,
+		"status": row.Status, "steps": row.Steps, "invoice_id": row.InvoiceID,
+		"payment_url": gorm.Expr("CASE WHEN EXISTS (SELECT 1 FROM accounts WHERE id = ? AND deleted_at IS NOT NULL) "+
+			"THEN '' ELSE ? END", row.AccountID, row.PaymentURL),
 		"problem": row.Problem,
 		"detail":  row.Detail, "voided": row.Voided, "lease_until": row.LeaseUntil, "look_at": row.LookAt,
 		"ended_at": row.EndedAt,

@@ -47,6 +47,9 @@ func (tx *Tx) ErasePerson(ctx context.Context, a billing.Account) error {
 			return tx.q(ctx).Model(&orderRow{}).Where("account_id = ?", id).
 				Updates(map[string]any{"url": "", "success_url": "", "cancel_url": ""}).Error
 		},
+		func() error {
+			return tx.q(ctx).Model(&changeRow{}).Where("account_id = ?", id).Update("payment_url", "").Error
+		},
 	} {
 		if err := do(); err != nil {
 			return translate(err)
