@@ -85,8 +85,13 @@ func (c *client) readsItsMail() {
 	delete(change, "device_name")
 	c.call(http.StatusAccepted, http.MethodPost, "/auth/email", change)
 	box.next(c.email, "Your address is to change")
-	raw := box.link("new-"+c.email, "Confirm your new address", "verify_email")
-	c.call(http.StatusNoContent, http.MethodPost, "/auth/email/verify", map[string]any{"token": raw})
+	raw := box.link("new-"+c.email, "Confirm your new address", "change_email")
+	token = map[string]any{"token": raw}
+	c.call(http.StatusBadRequest, http.MethodPost, "/auth/email/verify", token)
+	nobody := &client{t: c.t, w: c.w}
+	nobody.call(http.StatusUnauthorized, http.MethodPost, "/auth/email/confirm", token)
+	c.w.user(c.t).call(http.StatusBadRequest, http.MethodPost, "/auth/email/confirm", token)
+	c.call(http.StatusNoContent, http.MethodPost, "/auth/email/confirm", token)
 	box.next(c.email, "Your address has changed")
 	c.email = "new-" + c.email
 

@@ -54,6 +54,14 @@ func (s *server) ChangeEmail(ctx context.Context, r ChangeEmailRequestObject) (C
 	return ChangeEmail202JSONResponse{onItsWay()}, nil
 }
 
+// ConfirmEmail changes the caller's email, with the token of a mail.
+func (s *server) ConfirmEmail(ctx context.Context, r ConfirmEmailRequestObject) (ConfirmEmailResponseObject, error) {
+	if err := s.accounts.ConfirmEmail(ctx, caller(ctx), r.Body.Token); err != nil {
+		return nil, err
+	}
+	return ConfirmEmail204Response{}, nil
+}
+
 // ResendVerification has a mail sent that verifies the caller's email.
 func (s *server) ResendVerification(
 	ctx context.Context, _ ResendVerificationRequestObject,

@@ -31,6 +31,7 @@ const passwordSteps = {
   complete_registration: { path: "/auth/register/complete", title: "Choose a password", done: "Welcome. Your account is ready." },
 };
 let step = null; // the password that the page asks for, and the token of the mail
+let change = null; // the token of a new address's mail, which waits for a login of its account
 
 // openLink does what the link of a mail is for. Its token comes after the #, which browsers do not send, and is taken out
 // of the address at once.
@@ -42,11 +43,27 @@ async function openLink() {
     await asked("/auth/email/verify", { token });
     say("Your address is confirmed.");
     if (session) await call("GET", "/session");
+  } else if (name === "change_email") {
+    change = token;
+    if (session) await confirmChange();
+    else say("Log in with your present address to confirm the new one.");
   } else if (passwordSteps[name]) {
     step = { ...passwordSteps[name], token };
     byId("from-mail-title").textContent = step.title;
     reveal(byId("from-mail"));
   }
+}
+
+// confirmChange changes the address if a link asked for it. It is called after each login: the token works for no one else.
+export async function confirmChange() {
+  if (!change) return;
+  try {
+    await call("POST", "/auth/email/confirm", { token: change });
+  } finally {
+    if (session) change = null; // else the login had ended, and the next one tries again
+  }
+  say("Your address is changed.");
+  await call("GET", "/session");
 }
 
 // openLinks has links opened now and when one is put into the address of this page. arrive is called if one logs in.

@@ -2,7 +2,7 @@
 //
 // session.js holds what the API said last, client.js asks it, stream.js stays current. One file each knows a subject: points.js,
 // checkout.js, subscription.js, topup.js, account.js. page.js builds elements and tells how things went.
-import { enter, openLinks, showDevices } from "./account.js";
+import { confirmChange, enter, openLinks, showDevices } from "./account.js";
 import { loadCatalog } from "./catalog.js";
 import { showCatalog, watch } from "./checkout.js";
 import { call, onRequest, send } from "./client.js";
@@ -39,6 +39,7 @@ onSubmit(byId("login"), async (form, button) => {
   if (!entered) return;
   say(way === "register" ? "Welcome. Your account is ready." : "You are logged in.");
   await arrive();
+  await confirmChange();
 });
 
 onClick(byId("logout"), async () => {

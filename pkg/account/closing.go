@@ -14,8 +14,9 @@ type Decision struct {
 	Key    string // the admin's Idempotency-Key, "" for the command line
 }
 
-// Disable closes an account and ends its logins, once for each key. Money that comes in is still granted, and automatic
-// top-ups rest. Errors: ENotFound, EConflict (it is disabled, or being deleted), EKeyReused, EInvalid.
+// Disable closes an account and ends its logins and the tokens that mails carried, once for each key. Money that comes
+// in is still granted, and automatic top-ups rest. Errors: ENotFound, EConflict (it is disabled, or being deleted),
+// EKeyReused, EInvalid.
 func Disable(ctx context.Context, db *store.DB, id billing.AccountID, d Decision) (replayed bool, err error) {
 	return setDisabled(ctx, db, id, d, billing.ActionDisable)
 }
@@ -66,6 +67,10 @@ func changeDisabled(
 		return billing.Errorf(billing.EConflict, "The account is disabled already.")
 	}
 	if err := tx.SetDisabled(ctx, a.ID, &tx.Now, reason); err != nil {
+		return err
+	}
+	// Once the account is enabled again, what was mailed before is not to open it or change its address.
+	if err := tx.DeleteMailTokens(ctx, a.ID); err != nil {
 		return err
 	}
 	return tx.RevokeLogins(ctx, a.ID)

@@ -24,7 +24,8 @@ open this link within 24 hours:
 If you have no account there, do nothing. Someone has mistyped their address.
 `},
 	subjectChange: {"Confirm your new address", `Someone, probably you, wants to make this the address of an account at
-%[1]s. To confirm it, open this link within 24 hours:
+%[1]s. To confirm it, open this link within 24 hours where you are
+logged in to that account:
 
 %[2]s
 

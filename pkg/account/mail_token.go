@@ -72,6 +72,6 @@ var tokens = map[subject]struct {
 }{
 	subjectReset:    {billing.MailTokenReset, resetTTL, "reset_password"},
 	subjectVerify:   {billing.MailTokenVerify, verifyTTL, "verify_email"},
-	subjectChange:   {billing.MailTokenChange, verifyTTL, "verify_email"},
+	subjectChange:   {billing.MailTokenChange, verifyTTL, "change_email"},
 	subjectRegister: {"", verifyTTL, "complete_registration"},
 }

@@ -27,9 +27,9 @@ func (s *Service) AskToVerify(ctx context.Context, c token.Claims) error {
 	return s.askForMail(ctx, mailRequest{Subject: subjectVerify, Email: a.Email, Account: a.ID})
 }
 
-// ChangeEmail has a mail sent to another address, whose token makes it the account's. The present address gets a
-// notice. If another account has the address, its owner gets a notice and the caller the same response. Errors:
-// EInvalid, EConflict (no mailer, or the password was changed in the meantime), EUnauthorized, EAccountClosed,
+// ChangeEmail has a mail sent to another address, with whose token ConfirmEmail makes it the account's. The present
+// address gets a notice. If another account has the address, its owner gets a notice and the caller the same response.
+// Errors: EInvalid, EConflict (no mailer, or the password was changed in the meantime), EUnauthorized, EAccountClosed,
 // ETooMany, EPasswordLoginOff.
 func (s *Service) ChangeEmail(ctx context.Context, c token.Claims, email, password string) error {
 	if err := s.passwordsOn(); err != nil {
@@ -65,38 +65,55 @@ func (s *Service) ChangeEmail(ctx context.Context, c token.Claims, email, passwo
 	})
 }
 
-// VerifyEmail uses the token of a mail that proves an address: the account's own, or the one that it changes to.
-// Errors: EInvalid, EEmailTaken (another account took the address while the mail was on its way), EAccountClosed,
-// ETooMany.
-func (s *Service) VerifyEmail(ctx context.Context, raw string) error {
-	id, digest := accountOfToken(raw, mailPrefix), hashOf(raw)
+// ConfirmEmail gives the caller's account the address that its mail's token proves. The token is not enough: its reader
+// may be the owner of an address that someone else entered. They would give it to that person's account. Errors:
+// EInvalid, EEmailTaken (another account took the address while the mail was on its way), EUnauthorized,
+// EAccountClosed, ETooMany.
+func (s *Service) ConfirmEmail(ctx context.Context, c token.Claims, raw string) error {
+	const kind = billing.MailTokenChange
+	digest := hashOf(raw)
+	if _, err := s.db.MailTokenEmail(ctx, c.Account, kind, digest, s.db.Now()); err != nil {
+		return s.unusable(ctx, err) // before the lock, which a wrong token is not worth
+	}
 	return s.unusable(ctx, s.db.InTx(ctx, func(tx *store.Tx) error {
-		a, err := tx.LockAccount(ctx, id)
+		a, err := tx.LockOpen(ctx, c.Account, c.Login)
+		if err != nil {
+			return gone(err)
+		}
+		email, err := tx.UseMailToken(ctx, a.ID, kind, digest)
 		if err != nil {
 			return err
-		}
-		kind := billing.MailTokenVerify
-		email, err := tx.UseMailToken(ctx, id, kind, digest)
-		if billing.CodeOf(err) == billing.ENotFound {
-			kind = billing.MailTokenChange
-			email, err = tx.UseMailToken(ctx, id, kind, digest)
-		}
-		if err == nil {
-			err = a.Closed()
-		}
-		if err != nil {
-			return err
-		}
-		if kind == billing.MailTokenVerify {
-			return tx.VerifyEmail(ctx, id)
 		}
 		if err := tx.ChangeEmail(ctx, a, email); err != nil {
 			return err
 		}
 		// what was mailed to the old address proves nothing about the new one
-		if err := tx.DeleteMailTokens(ctx, id); err != nil {
+		if err := tx.DeleteMailTokens(ctx, a.ID); err != nil {
 			return err
 		}
 		return s.notify(ctx, tx, subjectEmailChanged, a)
+	}))
+}
+
+// VerifyEmail uses the token of a mail that proves the account's own address. Errors: EInvalid, EAccountClosed,
+// ETooMany.
+func (s *Service) VerifyEmail(ctx context.Context, raw string) error {
+	const kind = billing.MailTokenVerify
+	id, digest := accountOfToken(raw, mailPrefix), hashOf(raw)
+	if _, err := s.db.MailTokenEmail(ctx, id, kind, digest, s.db.Now()); err != nil {
+		return s.unusable(ctx, err) // before the lock of an account that anyone can name
+	}
+	return s.unusable(ctx, s.db.InTx(ctx, func(tx *store.Tx) error {
+		a, err := tx.LockAccount(ctx, id)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.UseMailToken(ctx, id, kind, digest); err != nil {
+			return err
+		}
+		if err := a.Closed(); err != nil {
+			return err
+		}
+		return tx.VerifyEmail(ctx, id)
 	}))
 }

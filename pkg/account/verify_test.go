@@ -24,7 +24,7 @@ func (p *post) change(c token.Claims, email string) {
 	p.t.Helper()
 	must(p.t, p.s.ChangeEmail(p.t.Context(), c, email, password))
 	p.run()
-	must(p.t, p.s.VerifyEmail(p.t.Context(), p.link(email, "verify_email")))
+	must(p.t, p.s.ConfirmEmail(p.t.Context(), c, p.link(email, "change_email")))
 }
 
 // Proves that registering mails a token that verifies the address once, and that a verified one gets no more.
@@ -55,6 +55,25 @@ func TestVerifyEmail(t *testing.T) {
 	})
 }
 
+// again logs in to the caller's account once more, whatever its password is, unless the account is closed.
+func (p *post) again(c token.Claims) token.Claims {
+	p.t.Helper()
+	var in Session
+	err := p.db.InTx(p.t.Context(), func(tx *store.Tx) error {
+		a, err := tx.LockAccount(p.t.Context(), c.Account)
+		must(p.t, err)
+		in, err = p.s.beginLogin(p.t.Context(), tx, a)
+		return err
+	})
+	if billing.CodeOf(err) == billing.EAccountClosed {
+		return c
+	}
+	must(p.t, err)
+	c, err = p.s.tokens.Parse(in.Token)
+	must(p.t, err)
+	return c
+}
+
 // Proves that an email changes only with the password and the token of a mail to the new address. The present address
 // is told before and after. The new one is verified, and the old one is free for others.
 func TestChangeEmail(t *testing.T) {
@@ -71,7 +90,7 @@ func TestChangeEmail(t *testing.T) {
 		if a, err := p.db.Account(t.Context(), c.Account); err != nil || a.Email != "ada@example.com" {
 			t.Errorf("changed before the mail was read: %q, %v", a.Email, err)
 		}
-		must(t, p.s.VerifyEmail(t.Context(), p.link("new@example.com", "verify_email")))
+		must(t, p.s.ConfirmEmail(t.Context(), c, p.link("new@example.com", "change_email")))
 		p.run()
 		const want = "new@example.com Confirm your new address\nada@example.com Your address is to change\n" +
 			"ada@example.com Your address has changed"
@@ -87,6 +106,42 @@ func TestChangeEmail(t *testing.T) {
 		if other, err := p.s.Register(t.Context(), "ada@example.com", password); err != nil ||
 			other.Account.ID == c.Account {
 			t.Errorf("the old address: %+v, %v", other.Account, err)
+		}
+	})
+}
+
+// Proves that the click of an address's owner does not give the address to the account of someone else who entered it:
+// the token changes nothing without a live login of its own account.
+func TestChangeNeedsItsLogin(t *testing.T) {
+	t.Parallel()
+	eachPost(t, func(p *post) {
+		_, eve := p.register("eve@example.com")
+		_, ada := p.register("ada@example.com")
+		const email = "ada@work.example.com"
+		must(t, p.s.ChangeEmail(t.Context(), eve, email, password))
+		p.run()
+		raw := p.link(email, "change_email")
+		if err := p.s.VerifyEmail(t.Context(), raw); !invalidAt(err, "/token") {
+			t.Errorf("without a login: %v", err)
+		}
+		if err := p.s.ConfirmEmail(t.Context(), ada, raw); !invalidAt(err, "/token") {
+			t.Errorf("with the login of another account: %v", err)
+		}
+		_, ended := p.login("eve@example.com")
+		must(t, p.s.EndLogin(t.Context(), ended, ended.Login))
+		if err := p.s.ConfirmEmail(t.Context(), ended, raw); billing.CodeOf(err) != billing.EUnauthorized {
+			t.Errorf("with a login that has ended: %v", err)
+		}
+		if _, err := ByEmail(t.Context(), p.db, email); billing.CodeOf(err) != billing.ENotFound {
+			t.Errorf("an account has the address: %v", err)
+		}
+		reset := p.forgot("eve@example.com")
+		if err := p.s.ConfirmEmail(t.Context(), eve, reset); !invalidAt(err, "/token") {
+			t.Errorf("with a token of another kind: %v", err)
+		}
+		must(t, p.s.ConfirmEmail(t.Context(), eve, raw))
+		if a, err := ByEmail(t.Context(), p.db, email); err != nil || a.ID != eve.Account {
+			t.Errorf("got %+v, %v", a, err)
 		}
 	})
 }
@@ -112,7 +167,10 @@ func TestChangeIsStopped(t *testing.T) {
 			})
 		},
 		"Disabled": func(p *post, c token.Claims) error {
-			_, err := Disable(p.t.Context(), p.db, c.Account, Decision{Reason: "fraud"})
+			if _, err := Disable(p.t.Context(), p.db, c.Account, Decision{Reason: "stolen"}); err != nil {
+				return err
+			}
+			_, err := Enable(p.t.Context(), p.db, c.Account, Decision{Reason: "it is theirs again"})
 			return err
 		},
 		"Deleting": func(p *post, c token.Claims) error {
@@ -135,7 +193,7 @@ func TestChangeIsStopped(t *testing.T) {
 				_, c := p.register("ada@example.com")
 				must(p.t, p.s.ChangeEmail(p.t.Context(), c, email, password))
 				p.run()
-				raw := p.link(email, "verify_email")
+				raw := p.link(email, "change_email")
 				must(p.t, stop(p, c))
 				p.run()
 				p.take()
@@ -145,7 +203,7 @@ func TestChangeIsStopped(t *testing.T) {
 				if got := subjects(p.take()); got != "" {
 					p.t.Errorf("sent %q", got)
 				}
-				err := p.s.VerifyEmail(p.t.Context(), raw)
+				err := p.s.ConfirmEmail(p.t.Context(), p.again(c), raw)
 				if !invalidAt(err, "/token") && billing.CodeOf(err) != billing.EAccountClosed {
 					p.t.Errorf("the token of the first mail: %v", err)
 				}
@@ -171,7 +229,7 @@ func TestChangeOfChange(t *testing.T) {
 			l := letter{Subject: subjectChange, Account: c.Account, To: to, Until: p.clock.Now().Add(time.Hour)}
 			must(t, p.s.sendLetter(t.Context(), l))
 		}
-		must(t, p.s.VerifyEmail(t.Context(), p.link("second@example.com", "verify_email")))
+		must(t, p.s.ConfirmEmail(t.Context(), c, p.link("second@example.com", "change_email")))
 		if got := subjects(p.take()); got != "second@example.com Confirm your new address" {
 			t.Errorf("sent %q", got)
 		}
@@ -188,8 +246,7 @@ func TestClosedByMail(t *testing.T) {
 		p.run()
 		verify, reset := p.link("ada@example.com", "verify_email"), p.forgot("ada@example.com")
 		p.take()
-		_, err = Disable(t.Context(), p.db, in.Account.ID, Decision{Reason: "fraud"})
-		must(t, err)
+		must(t, p.db.InTx(t.Context(), func(tx *store.Tx) error { return tx.SetDeleting(t.Context(), in.Account.ID) }))
 		if err := p.s.VerifyEmail(t.Context(), verify); billing.CodeOf(err) != billing.EAccountClosed {
 			t.Errorf("verify: %v", err)
 		}
@@ -223,9 +280,9 @@ func TestChangeToTakenEmail(t *testing.T) {
 		}
 		must(t, p.s.ChangeEmail(t.Context(), c, "late@example.com", password))
 		p.run()
-		raw := p.link("late@example.com", "verify_email")
+		raw := p.link("late@example.com", "change_email")
 		p.register("late@example.com")
-		if err := p.s.VerifyEmail(t.Context(), raw); billing.CodeOf(err) != billing.EEmailTaken {
+		if err := p.s.ConfirmEmail(t.Context(), c, raw); billing.CodeOf(err) != billing.EEmailTaken {
 			t.Errorf("got %v", err)
 		}
 		if a, err := p.db.Account(t.Context(), c.Account); err != nil || a.Email != "ada@example.com" {
