@@ -53,18 +53,22 @@ func (s *Service) nextRefresh(
 
 // Refresh exchanges a refresh token for a fresh session. A token that was used before works again for refreshGrace, as
 // long as none of its successors was used: then its response was lost. Otherwise two parties hold tokens of one login.
-// No one can tell which of them is the thief, so the login ends. Errors: EUnauthorized, ETooMany.
+// No one can tell which of them is the thief, so the login ends. A token of a login that has ended writes nothing,
+// however often it comes. Errors: EUnauthorized, ETooMany.
 func (s *Service) Refresh(ctx context.Context, raw string) (Session, error) {
 	var out Session
 	var refused *billing.Error
 	unknown := billing.Errorf(billing.EUnauthorized, "The refresh token is not known. Log in again.")
-	account := accountOfToken(raw, refreshPrefix)
-	if account == "" {
+	account, digest := accountOfToken(raw, refreshPrefix), hashOf(raw)
+	err := s.mayLive(ctx, account, digest)
+	if billing.CodeOf(err) == billing.ENotFound {
 		return out, s.guessed(ctx, unknown)
 	}
-	err := s.db.InTx(ctx, func(tx *store.Tx) error {
-		refused = nil
-		token, login, err := tx.LockRefreshToken(ctx, account, hashOf(raw))
+	if err != nil {
+		return out, err
+	}
+	err = s.db.InTx(ctx, func(tx *store.Tx) error {
+		token, login, err := tx.LockRefreshToken(ctx, account, digest)
 		if billing.CodeOf(err) == billing.ENotFound {
 			refused = unknown
 			return nil
@@ -72,7 +76,10 @@ func (s *Service) Refresh(ctx context.Context, raw string) (Session, error) {
 		if err != nil {
 			return err
 		}
-		if refused, err = refuseRefresh(ctx, tx, token, login); err != nil {
+		if refused = refuseEnded(login.RevokedAt, login.ExpiresAt, tx.Now); refused != nil {
+			return nil
+		}
+		if refused, err = refuseRefresh(ctx, tx, token); err != nil {
 			return err
 		}
 		switch {
@@ -102,6 +109,34 @@ func (s *Service) Refresh(ctx context.Context, raw string) (Session, error) {
 	return s.current(ctx, out)
 }
 
+// mayLive looks at the login of a refresh token, without a lock. So a token that is not known, or whose login has
+// ended, makes no one wait. Errors: ENotFound, EUnauthorized (the login has ended).
+func (s *Service) mayLive(ctx context.Context, account billing.AccountID, digest string) error {
+	id, err := s.db.LoginOf(ctx, account, digest)
+	if err != nil {
+		return err
+	}
+	states, err := s.db.LoginStates(ctx, []billing.LoginKey{{Account: account, ID: id}})
+	if err != nil {
+		return err
+	}
+	if refused := refuseEnded(states[id].RevokedAt, states[id].ExpiresAt, s.db.Now()); refused != nil {
+		return refused
+	}
+	return nil
+}
+
+// refuseEnded returns the error for a refresh token whose login has ended, or nil.
+func refuseEnded(revokedAt *time.Time, expiresAt, now time.Time) *billing.Error {
+	switch {
+	case revokedAt != nil:
+		return billing.Errorf(billing.EUnauthorized, "This login was ended. Log in again.")
+	case !now.Before(expiresAt):
+		return billing.Errorf(billing.EUnauthorized, "This login has run out. Log in again.")
+	}
+	return nil
+}
+
 // current replaces a session's token if a lot has expired since the last look. It works outside the transaction that
 // used the refresh token, because settling takes the account's lock. If settling fails, the refresh has still happened.
 func (s *Service) current(ctx context.Context, out Session) (Session, error) {
@@ -116,16 +151,9 @@ func (s *Service) current(ctx context.Context, out Session) (Session, error) {
 	return fresh, nil
 }
 
-// refuseRefresh returns why a refresh token is not exchanged, or nil. Only ETooMany leaves the login as it is.
-func refuseRefresh(
-	ctx context.Context, tx *store.Tx, t billing.RefreshToken, login billing.Login,
-) (*billing.Error, error) {
-	switch {
-	case login.RevokedAt != nil:
-		return billing.Errorf(billing.EUnauthorized, "This login was ended. Log in again."), nil
-	case !tx.Now.Before(login.ExpiresAt):
-		return billing.Errorf(billing.EUnauthorized, "This login has run out. Log in again."), nil
-	}
+// refuseRefresh returns why a refresh token of a live login is not exchanged, or nil. Only ETooMany leaves the login as
+// it is.
+func refuseRefresh(ctx context.Context, tx *store.Tx, t billing.RefreshToken) (*billing.Error, error) {
 	reused := billing.Errorf(
 		billing.EUnauthorized, "The refresh token was used before, so this login is ended. Log in again.",
 	)
@@ -155,14 +183,20 @@ func refuseRefresh(
 	return nil, nil
 }
 
-// Logout ends the login of a refresh token. An unknown token is no error: it ends nothing.
+// Logout ends the login of a refresh token. An unknown token is no error, nor one whose login has ended: it ends
+// nothing.
 func (s *Service) Logout(ctx context.Context, raw string) error {
-	account := accountOfToken(raw, refreshPrefix)
-	if account == "" {
+	account, digest := accountOfToken(raw, refreshPrefix), hashOf(raw)
+	switch err := s.mayLive(ctx, account, digest); billing.CodeOf(err) {
+	case billing.ENotFound, billing.EUnauthorized:
 		return nil
+	default:
+		if err != nil {
+			return err
+		}
 	}
 	return s.db.InTx(ctx, func(tx *store.Tx) error {
-		login, err := tx.LoginOf(ctx, account, hashOf(raw))
+		login, err := tx.LoginOf(ctx, account, digest)
 		if billing.CodeOf(err) == billing.ENotFound {
 			return nil
 		}

@@ -1,6 +1,7 @@
 package account
 
 import (
+	"context"
 	"sync"
 	"testing"
 	"time"
@@ -168,5 +169,53 @@ func TestRefreshIsBounded(t *testing.T) {
 			t.Errorf("one more: %v", err)
 		}
 		d.next(last)
+	})
+}
+
+// Proves that a refresh token writes nothing and waits for nothing once its login has ended, however often it comes,
+// and that a token that was made up waits for no account that it names.
+func TestEndedTokensWriteNothing(t *testing.T) {
+	t.Parallel()
+	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
+		d, first := newDevice(t, db)
+		second, err := d.s.Login(t.Context(), "ada@example.com", password)
+		must(t, err)
+		must(t, d.s.Logout(t.Context(), first))
+		const ends = "SELECT CAST(sum(logins_ended) AS bigint) FROM accounts"
+		before := storetest.Count(t, db, ends)
+		held := func(waits func()) {
+			if db.Dialect() == store.SQLite { // it has one lock for all
+				waits()
+				return
+			}
+			must(t, db.InTx(t.Context(), func(tx *store.Tx) error {
+				_, err := tx.LockAccount(t.Context(), second.Account.ID)
+				waits()
+				return err
+			}))
+		}
+		try := func() {
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			if _, err := d.s.Refresh(ctx, first); billing.CodeOf(err) != billing.EUnauthorized {
+				t.Errorf("refresh: %v", err)
+			}
+			must(t, d.s.Logout(ctx, first))
+			madeUp, _ := newToken(refreshPrefix, second.Account.ID)
+			if _, err := d.s.Refresh(ctx, madeUp); billing.CodeOf(err) != billing.EUnauthorized {
+				t.Errorf("a refresh token that was made up: %v", err)
+			}
+			madeUp, _ = newToken(mailPrefix, second.Account.ID)
+			if err := d.s.VerifyEmail(ctx, madeUp); !invalidAt(err, "/token") {
+				t.Errorf("a mail's token that was made up: %v", err)
+			}
+		}
+		held(try)
+		clock.Advance(loginTTL)
+		first = second.Refresh // its login has run out
+		held(try)
+		if after := storetest.Count(t, db, ends); after != before {
+			t.Errorf("%d ends of logins were counted", after-before)
+		}
 	})
 }
